@@ -1,0 +1,117 @@
+package portable
+
+func Add(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] + b[i]
+	}
+}
+
+func Sub(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] - b[i]
+	}
+}
+
+func Mul(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] * b[i]
+	}
+}
+
+func Div(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = a[i] / b[i]
+	}
+}
+
+// Max is a where a > b or a is NaN, b otherwise: NaN in either operand gives NaN.
+func Max(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = maxNaN(a[i], b[i])
+	}
+}
+
+func Min(dst, a, b []float32) {
+	for i := range dst {
+		x, y := a[i], b[i]
+		r := minSel(x, y)
+		if x != x {
+			r = x
+		}
+		dst[i] = r
+	}
+}
+
+func maxNaN(a, b float32) float32 {
+	r := maxSel(a, b)
+	if a != a {
+		r = a
+	}
+	return r
+}
+
+func AddScalar(dst, x []float32, s float32) {
+	for i := range dst {
+		dst[i] = x[i] + s
+	}
+}
+
+func Scale(dst, x []float32, s float32) {
+	for i := range dst {
+		dst[i] = x[i] * s
+	}
+}
+
+func Axpy(dst, x []float32, a float32) {
+	for i := range dst {
+		dst[i] = fma(a, x[i], dst[i])
+	}
+}
+
+func MulAdd(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = fma(a[i], b[i], dst[i])
+	}
+}
+
+func ScaleAdd(dst, x, y []float32, s float32) {
+	for i := range dst {
+		dst[i] = fma(x[i], s, y[i])
+	}
+}
+
+func Sqrt(dst, x []float32) {
+	for i := range dst {
+		dst[i] = sqrt(x[i])
+	}
+}
+
+func Abs(dst, x []float32) {
+	for i := range dst {
+		dst[i] = abs(x[i])
+	}
+}
+
+func Neg(dst, x []float32) {
+	for i := range dst {
+		dst[i] = neg(x[i])
+	}
+}
+
+func Reciprocal(dst, x []float32) {
+	for i := range dst {
+		dst[i] = 1 / x[i]
+	}
+}
+
+func Clamp(dst, x []float32, lo, hi float32) {
+	for i := range dst {
+		dst[i] = minSel(hi, maxSel(lo, x[i]))
+	}
+}
+
+func Fill(dst []float32, s float32) {
+	for i := range dst {
+		dst[i] = s
+	}
+}

@@ -1,0 +1,165 @@
+package portable
+
+import "math"
+
+// Fold adds sixteen lanes: 16 → 8 → 4 → 2 → 1, lane j with lane j + half.
+func Fold(acc *[16]float32) float32 {
+	a := *acc
+	for h := 8; h > 0; h /= 2 {
+		for j := range h {
+			a[j] += a[j+h]
+		}
+	}
+	return a[0]
+}
+
+// FoldMax is Fold with the maximum, NaN if any lane is NaN.
+func FoldMax(acc *[16]float32) float32 {
+	a := *acc
+	for h := 8; h > 0; h /= 2 {
+		for j := range h {
+			a[j] = maxNaN(a[j], a[j+h])
+		}
+	}
+	return a[0]
+}
+
+// NegInf fills the lanes from which a maximum starts.
+func NegInf() (acc [16]float32) {
+	for j := range acc {
+		acc[j] = float32(math.Inf(-1))
+	}
+	return acc
+}
+
+func Sum(acc *[16]float32, x []float32) {
+	for i, v := range x {
+		acc[i&15] += v
+	}
+}
+
+func SumSquares(acc *[16]float32, x []float32) {
+	for i, v := range x {
+		acc[i&15] = fma(v, v, acc[i&15])
+	}
+}
+
+// SumSquaresAbout adds (x - mean)².
+func SumSquaresAbout(acc *[16]float32, x []float32, mean float32) {
+	for i, v := range x {
+		d := v - mean
+		acc[i&15] = fma(d, d, acc[i&15])
+	}
+}
+
+func Dot(acc *[16]float32, a, b []float32) {
+	for i, v := range a {
+		acc[i&15] = fma(v, b[i], acc[i&15])
+	}
+}
+
+func MaxValue(acc *[16]float32, x []float32) {
+	for i, v := range x {
+		acc[i&15] = maxNaN(v, acc[i&15])
+	}
+}
+
+// ExpSum stores exp(scale·(x - max)) and adds it to the lanes.
+func ExpSum(acc *[16]float32, dst, x []float32, scale, max float32) {
+	for i := range dst {
+		e := exp(mul(scale, x[i]-max))
+		dst[i] = e
+		acc[i&15] += e
+	}
+}
+
+// ExpSumOnly is ExpSum without the store.
+func ExpSumOnly(acc *[16]float32, x []float32, scale, max float32) {
+	for i, v := range x {
+		acc[i&15] += exp(mul(scale, v-max))
+	}
+}
+
+// SoftmaxGrad is dx = scale·(y·(dy - dot)).
+func SoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
+	for i := range dx {
+		dx[i] = mul(scale, mul(y[i], dy[i]-dot))
+	}
+}
+
+// LogSoftmax is dst = scale·(x - max) - lse.
+func LogSoftmax(dst, x []float32, scale, max, lse float32) {
+	for i := range dst {
+		dst[i] = mul(scale, x[i]-max) - lse
+	}
+}
+
+// LogSoftmaxGrad is dx = scale·(dy - exp(y)·sum).
+func LogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
+	for i := range dx {
+		dx[i] = mul(scale, fma(-exp(y[i]), sum, dy[i]))
+	}
+}
+
+// Normalize is dst = (x - mean)·rstd.
+func Normalize(dst, x []float32, mean, rstd float32) {
+	for i := range dst {
+		dst[i] = mul(x[i]-mean, rstd)
+	}
+}
+
+// NormalizeScale is dst = (x - mean)·rstd·gamma.
+func NormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
+	for i := range dst {
+		dst[i] = mul(mul(x[i]-mean, rstd), gamma[i])
+	}
+}
+
+// NormalizeAffine is dst = (x - mean)·rstd·gamma + beta.
+func NormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
+	for i := range dst {
+		dst[i] = fma(mul(x[i]-mean, rstd), gamma[i], beta[i])
+	}
+}
+
+// LayerNormSums adds g = dy and g·x̂ to the two sets of lanes, x̂ = (x - mean)·rstd.
+func LayerNormSums(sum, dot *[16]float32, dy, x []float32, mean, rstd float32) {
+	for i, g := range dy {
+		h := mul(x[i]-mean, rstd)
+		sum[i&15] += g
+		dot[i&15] = fma(g, h, dot[i&15])
+	}
+}
+
+// LayerNormSumsScale is LayerNormSums with g = dy·gamma.
+func LayerNormSumsScale(sum, dot *[16]float32, dy, x, gamma []float32, mean, rstd float32) {
+	for i := range dy {
+		g := mul(dy[i], gamma[i])
+		h := mul(x[i]-mean, rstd)
+		sum[i&15] += g
+		dot[i&15] = fma(g, h, dot[i&15])
+	}
+}
+
+// LayerNormDX is dx = rstd·(g - c1 - x̂·c2), g = dy.
+func LayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
+	for i := range dx {
+		h := mul(x[i]-mean, rstd)
+		dx[i] = mul(rstd, fma(-h, c2, dy[i]-c1))
+	}
+}
+
+// LayerNormDXScale is LayerNormDX with g = dy·gamma.
+func LayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32) {
+	for i := range dx {
+		h := mul(x[i]-mean, rstd)
+		dx[i] = mul(rstd, fma(-h, c2, mul(dy[i], gamma[i])-c1))
+	}
+}
+
+// LayerNormDGamma is dgamma += dy·x̂.
+func LayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
+	for i := range dgamma {
+		dgamma[i] = fma(dy[i], mul(x[i]-mean, rstd), dgamma[i])
+	}
+}
