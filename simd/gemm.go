@@ -1,0 +1,162 @@
+package simd
+
+import "fmt"
+
+// A Matrix is a view of row-major numbers in a slice. Its logical element (i, j) is Data[i*Stride+j], or
+// Data[j*Stride+i] when Trans is set: a linear layer's weight of shape [out, in] is Matrix{w, in, true}
+// where a product wants [in, out]. Rows may be longer than what is used of them, so that a column range
+// of a wider matrix is a Matrix too.
+type Matrix struct {
+	Data   []float32
+	Stride int // elements from one stored row to the next
+	Trans  bool
+}
+
+// Activation names the function an Epilogue applies.
+type Activation uint8
+
+// The activations. ActGELU is x·Φ(x) by erf; ActGELUTanh is its tanh approximation (Hendrycks and Gimpel,
+// 2016); ActQuickGELU is x·σ(1.702·x), CLIP's; ActSiLU is x·σ(x).
+const (
+	ActNone Activation = iota
+	ActReLU
+	ActGELU
+	ActGELUTanh
+	ActQuickGELU
+	ActSiLU
+	ActSigmoid
+	ActTanh
+)
+
+// An Epilogue is what happens to a product while it is still in cache. Each step rounds to float32:
+//
+//	x = A·B + beta·C
+//	x = x + Bias[j]            if Bias is not nil
+//	x = x + RowBias[i]         if RowBias is not nil
+//	Pre[i, j] = x              if Pre is not nil
+//	x = Act(x)
+//	C[i, j] = x + Residual[i, j]
+//
+// Residual and Pre must not overlap C or each other.
+type Epilogue struct {
+	Bias           []float32 // n values, one a column
+	RowBias        []float32 // m values, one a row: the output channels of a convolution
+	Pre            []float32 // receives the value before Act, for the backward pass
+	PreStride      int
+	Act            Activation
+	Residual       []float32 // added after Act
+	ResidualStride int
+}
+
+// Gemm computes C = act(A·B + beta·C + bias) + residual, where A is m×k, B is k×n and C is m×n with ldc
+// elements from row to row; ep says what follows the product, nil nothing. With beta 0 C is only written.
+//
+// Each element of C is one chain of fused multiply-adds over k in ascending order, starting from +0, or
+// from beta·C rounded to float32. No instruction set, thread count, tile, packing or neighbouring row
+// changes its bits. (The Generic level on hardware without fused multiply-add rounds each product too.)
+// A product with k = 0 is zero.
+//
+// C must not overlap A or B. Gemm panics when a slice is too short for its sizes.
+func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
+	checkSizes("Gemm", m, n, k)
+	checkView("Gemm", "A", a, m, k)
+	checkView("Gemm", "B", b, k, n)
+	checkStored("Gemm", "C", len(c), ldc, m, n)
+	checkEpilogue("Gemm", ep, m, n)
+	if m == 0 || n == 0 {
+		return
+	}
+	g := gemmRuns.get()
+	g.kern = gemmKernels[level]
+	g.m, g.n, g.k, g.beta = m, n, k, beta
+	g.one = gemmOperands{a: a, b: b, c: c, ldc: ldc}
+	g.setEpilogue(ep)
+	g.run(w, 1)
+}
+
+// GemmPacked is Gemm with a B that Pack laid out ahead of time; n and k are b's.
+func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float32, ldc int, ep *Epilogue) {
+	checkSizes("GemmPacked", m, b.n, b.k)
+	checkView("GemmPacked", "A", a, m, b.k)
+	checkStored("GemmPacked", "C", len(c), ldc, m, b.n)
+	checkEpilogue("GemmPacked", ep, m, b.n)
+	if m == 0 || b.n == 0 {
+		return
+	}
+	g := gemmRuns.get()
+	g.kern = b.kern
+	g.m, g.n, g.k, g.beta = m, b.n, b.k, beta
+	g.packed = b
+	g.one = gemmOperands{a: a, c: c, ldc: ldc}
+	g.setEpilogue(ep)
+	g.run(w, 1)
+}
+
+// GemmBatch computes count products of one size, C = A·B + beta·C, each as Gemm would. operands returns
+// the views of problem i; it may be called more than once for one i and from several goroutines at once,
+// and the C of one problem must not overlap any other problem's operands.
+//
+// Problems run in parallel over w; when there are fewer problems than workers each is divided too.
+func GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int) (a, b Matrix, c []float32, ldc int)) {
+	checkSizes("GemmBatch", m, n, k)
+	if count < 0 {
+		panic(fmt.Sprintf("simd: GemmBatch: count %d is negative", count))
+	}
+	if count == 0 || m == 0 || n == 0 {
+		return
+	}
+	g := gemmRuns.get()
+	g.kern = gemmKernels[level]
+	g.m, g.n, g.k, g.beta = m, n, k, beta
+	g.operands = operands
+	g.run(w, count)
+}
+
+func checkSizes(op string, m, n, k int) {
+	if m < 0 || n < 0 || k < 0 {
+		panic(fmt.Sprintf("simd: %s: negative size: m=%d n=%d k=%d", op, m, n, k))
+	}
+}
+
+// checkView panics unless the logical rows×cols matrix lies in its slice.
+func checkView(op, name string, x Matrix, rows, cols int) {
+	if x.Trans {
+		rows, cols = cols, rows
+	}
+	checkStored(op, name, len(x.Data), x.Stride, rows, cols)
+}
+
+// checkStored panics unless rows stored rows of cols elements, stride apart, fit in length elements.
+func checkStored(op, name string, length, stride, rows, cols int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if stride < cols {
+		panic(fmt.Sprintf("simd: %s: %s has stride %d, less than its %d columns", op, name, stride, cols))
+	}
+	if length < cols || rows-1 > (length-cols)/stride {
+		panic(fmt.Sprintf("simd: %s: %s has %d elements, too few for %d rows of %d with stride %d",
+			op, name, length, rows, cols, stride))
+	}
+}
+
+func checkEpilogue(op string, ep *Epilogue, m, n int) {
+	if ep == nil {
+		return
+	}
+	if ep.Bias != nil && len(ep.Bias) < n {
+		panic(fmt.Sprintf("simd: %s: Bias has %d elements for %d columns", op, len(ep.Bias), n))
+	}
+	if ep.RowBias != nil && len(ep.RowBias) < m {
+		panic(fmt.Sprintf("simd: %s: RowBias has %d elements for %d rows", op, len(ep.RowBias), m))
+	}
+	if ep.Pre != nil {
+		checkStored(op, "Pre", len(ep.Pre), ep.PreStride, m, n)
+	}
+	if ep.Residual != nil {
+		checkStored(op, "Residual", len(ep.Residual), ep.ResidualStride, m, n)
+	}
+	if ep.Act > ActTanh {
+		panic(fmt.Sprintf("simd: %s: unknown activation %d", op, ep.Act))
+	}
+}

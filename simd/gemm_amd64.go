@@ -1,0 +1,3 @@
+package simd
+
+var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmGeneric, AVX512: &gemmGeneric}

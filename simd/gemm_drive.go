@@ -1,0 +1,361 @@
+package simd
+
+import (
+	"sync"
+	"unsafe"
+)
+
+// A gemmKernel is what an instruction set brings to Gemm: the size of its register tile and the routines
+// that fill and multiply panels. Everything above them is shared.
+type gemmKernel struct {
+	level  Level
+	mr, nr int // rows and columns of C that one tile holds in registers
+	kc     int // most rows of B in one block
+	mc     int // most rows of A in one task
+
+	// rows: tiles of any height up to mr exist and read A with any row stride, so that A needs no
+	// copy when it is row-major, and row counts are balanced over two adjacent heights. Otherwise a
+	// tile of A is always packed k-major, mr wide.
+	rows bool
+	// edges: a panel at the right edge of B may be read in place, masked.
+	edges bool
+
+	// multiply runs t.tiles tiles, one above the other, against one B panel.
+	multiply func(t *gemmTile)
+	// wide is how many panels a tile of the given height covers when t.panels asks for several.
+	wide func(rows int) int
+
+	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
+}
+
+// A gemmTile is one call of a kernel. The assembly reads it by offset.
+type gemmTile struct {
+	a      unsafe.Pointer // first element of the first tile's A
+	b      unsafe.Pointer // first element of the panel
+	c      unsafe.Pointer // first element of the first tile's C
+	k      int            // length of the chains
+	ars    int            // bytes from one row of A to the next
+	acs    int            // bytes from one k of A to the next
+	atile  int            // bytes from one tile's A to the next tile's
+	brs    int            // bytes from one k of B to the next
+	ldc    int            // bytes from one row of C to the next
+	tiles  int            // tiles to do, at least 1
+	rows   int            // their height, 1 to mr
+	cols   int            // columns of C to write: 1 to nr, or panels·nr
+	panels int            // panels side by side
+	bps    int            // bytes from one panel to the next
+	accum  int            // 1: the chains start from C; 0: from +0
+	ahead  unsafe.Pointer // memory to prefetch meanwhile, or nil
+}
+
+// gemmOperands are the views of one problem.
+type gemmOperands struct {
+	a, b Matrix
+	c    []float32
+	ldc  int
+}
+
+// A gemmRun is one call of Gemm, GemmPacked or GemmBatch: its operands, and how C is divided into tasks.
+type gemmRun struct {
+	kern     *gemmKernel
+	m, n, k  int
+	beta     float32
+	one      gemmOperands
+	operands func(int) (a, b Matrix, c []float32, ldc int)
+	packed   *Packed
+	ep       Epilogue
+	hasEp    bool
+
+	panels   int // of B
+	depth    int // rows of a K block
+	taskRows int // rows of C a task covers
+	taskCols int // panels a task covers
+	rowTasks int
+	colTasks int
+	group    int // problems a task covers, when a task is at least one problem
+	count    int
+
+	task func(int) // g.do, bound once so that a steady state allocates nothing
+}
+
+func (g *gemmRun) setEpilogue(ep *Epilogue) {
+	if g.hasEp = ep != nil; g.hasEp {
+		g.ep = *ep
+	}
+}
+
+// run divides the work, does it and recycles g.
+func (g *gemmRun) run(w *Workers, count int) {
+	g.plan(w.Limit(), count)
+	defer gemmRuns.put(g)
+	problems := (g.count + g.group - 1) / g.group
+	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
+		g.task(0)
+	} else {
+		w.For(tasks, g.task)
+	}
+}
+
+// serialCost is about how long, in nanoseconds, a piece of work must be before a second core pays, and
+// taskCost what one task should take at least.
+const (
+	serialCost = 15000
+	taskCost   = 8000
+)
+
+// plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
+func (g *gemmRun) plan(threads, count int) {
+	kern := g.kern
+	g.count, g.group = count, 1
+	g.panels = (g.n + kern.nr - 1) / kern.nr
+	g.depth = blockDepth(g.k, kern.kc)
+	if g.packed != nil {
+		g.depth = g.packed.kc
+	}
+	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
+	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
+	cost := max(flops/150, 4*float64(g.n)*float64(g.k)/12) + float64(g.m)*float64(g.n)/4
+	g.taskRows = g.m
+	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
+		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
+	}
+	const stripCols = 256
+	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
+	g.taskCols = (g.panels + strips - 1) / strips
+
+	if total := cost * float64(count); threads > 1 && total > serialCost {
+		want := min(4*threads, int(total/taskCost))
+		for count*g.tasksEach() < want && g.taskCols > 1 {
+			g.taskCols = (g.taskCols + 1) / 2
+		}
+		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
+			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
+		}
+	}
+	g.rowTasks = (g.m + g.taskRows - 1) / g.taskRows
+	g.colTasks = (g.panels + g.taskCols - 1) / g.taskCols
+	if count > 1 && g.rowTasks*g.colTasks == 1 {
+		g.group = max(1, int(taskCost/cost))
+		if threads > 1 {
+			g.group = max(1, min(g.group, count/(4*threads)))
+		}
+	}
+}
+
+func (g *gemmRun) tasksEach() int {
+	return ((g.m + g.taskRows - 1) / g.taskRows) * ((g.panels + g.taskCols - 1) / g.taskCols)
+}
+
+func roundUp(x, to int) int { return (x + to - 1) / to * to }
+
+// do runs task i.
+func (g *gemmRun) do(i int) {
+	s := gemmScratches.get()
+	defer gemmScratches.put(s)
+	each := g.rowTasks * g.colTasks
+	first := i / each * g.group
+	i %= each
+	i0 := i % g.rowTasks * g.taskRows
+	p0 := i / g.rowTasks * g.taskCols
+	i1, p1 := min(i0+g.taskRows, g.m), min(p0+g.taskCols, g.panels)
+	for p := first; p < min(first+g.group, g.count); p++ {
+		o := &g.one
+		if g.operands != nil {
+			o = &s.operands
+			o.a, o.b, o.c, o.ldc = g.operands(p)
+			checkView("GemmBatch", "A", o.a, g.m, g.k)
+			checkView("GemmBatch", "B", o.b, g.k, g.n)
+			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
+		}
+		g.block(s, o, i0, i1, p0, p1)
+	}
+}
+
+// block computes rows i0 to i1 and panels p0 to p1 of one problem's C.
+func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
+	kern := g.kern
+	nr := kern.nr
+	j0, j1 := p0*nr, min(p1*nr, g.n)
+	if g.k == 0 || g.beta != 0 && g.beta != 1 {
+		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)
+	}
+	for k0 := 0; k0 < g.k; k0 += g.depth {
+		kc := min(g.depth, g.k-k0)
+		t := &s.tile
+		t.k, t.ldc = kc, 4*o.ldc
+		t.accum = 0
+		if k0 > 0 || g.beta != 0 {
+			t.accum = 1
+		}
+		a := g.layA(s, o, i0, i1, k0, kc, p1-p0)
+		g.multiplyBlock(s, o, a, i0, i1, p0, p1, k0, kc)
+	}
+	if g.hasEp {
+		g.finish(o, i0, i1, j0, j1)
+	}
+}
+
+// layA says where a block of A lies for the tiles of a task: in place, or copied to scratch.
+func (g *gemmRun) layA(s *gemmScratch, o *gemmOperands, i0, i1, k0, kc, panels int) aBlock {
+	kern, mr := g.kern, g.kern.mr
+	rows := i1 - i0
+	src := o.a.at(i0, k0)
+	if kern.rows && !o.a.Trans {
+		return aBlock{data: src, ars: 4 * o.a.Stride, acs: 4, row: 4 * o.a.Stride}
+	}
+	t := tilesOf(rows, mr, kern.rows)
+	width := func(h int) int {
+		if kern.rows {
+			return h
+		}
+		return mr
+	}
+	s.a = grow(s.a, roundUp(rows, mr)*kc)
+	at, r := 0, 0
+	for i := range t.tiles {
+		h := t.height(i)
+		wd := width(h)
+		from := r
+		if !o.a.Trans {
+			from *= o.a.Stride
+		}
+		// A tile of A, k-major, is what a panel of its transpose would be.
+		kern.packPanel(s.a[at:at+kc*wd], src[from:], o.a.Stride, !o.a.Trans, kc, h, wd)
+		at += kc * wd
+		r += h
+	}
+	return aBlock{data: s.a, ars: 4, acs: 0, row: 4 * kc}
+}
+
+// An aBlock is where a task finds its rows of A. The tile that starts at row r starts r·row bytes in
+// (for packed tiles too: they are as wide as they are high, or all mr). acs 0 means a packed tile's own
+// width.
+type aBlock struct {
+	data     []float32
+	ars, acs int
+	row      int
+}
+
+func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i1, p0, p1, k0, kc int) {
+	kern, nr, t := g.kern, g.kern.nr, &s.tile
+	rows := tilesOf(i1-i0, kern.mr, kern.rows)
+	for p := p0; p < p1; p++ {
+		cols := min(nr, g.n-p*nr)
+		var panel []float32
+		if g.packed != nil {
+			panel = g.packed.panel(k0, kc, p)
+		} else {
+			s.b = grow(s.b, kc*nr)
+			panel = s.b[:kc*nr]
+			kern.packPanel(panel, o.b.at(k0, p*nr), o.b.Stride, o.b.Trans, kc, cols, nr)
+		}
+		t.b, t.brs, t.cols, t.panels = unsafe.Pointer(unsafe.SliceData(panel)), 4*nr, cols, 1
+		for from := 0; from < rows.tiles; {
+			// A run of tiles of one height.
+			h := rows.height(from)
+			to := from + 1
+			for to < rows.tiles && rows.height(to) == h {
+				to++
+			}
+			r := rows.start(from)
+			t.rows, t.tiles = h, to-from
+			t.a = unsafe.Pointer(&a.data[r*a.row/4])
+			t.ars, t.acs, t.atile = a.ars, a.acs, h*a.row
+			if a.acs == 0 {
+				t.acs = 4 * h
+				if !kern.rows {
+					t.acs, t.atile = 4*kern.mr, kern.mr*a.row
+				}
+			}
+			t.c = unsafe.Pointer(&o.c[(i0+r)*o.ldc+p*nr])
+			kern.multiply(t)
+			from = to
+		}
+	}
+}
+
+// A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.
+type rowTiling struct {
+	tiles    int
+	low      int // height of the later tiles
+	high     int // tiles that are one row higher, the first ones
+	rows     int
+	balanced bool
+}
+
+func tilesOf(rows, mr int, balanced bool) rowTiling {
+	n := (rows + mr - 1) / mr
+	if balanced {
+		return rowTiling{tiles: n, low: rows / n, high: rows % n, rows: rows, balanced: true}
+	}
+	return rowTiling{tiles: n, low: mr, rows: rows}
+}
+
+func (t rowTiling) height(i int) int {
+	if i < t.high {
+		return t.low + 1
+	}
+	return min(t.low, t.rows-t.start(i))
+}
+
+func (t rowTiling) start(i int) int { return i*t.low + min(i, t.high) }
+
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return alignedFloats(n)
+	}
+	return s[:cap(s)]
+}
+
+// gemmScratch is what one task needs beside its operands.
+type gemmScratch struct {
+	tile     gemmTile
+	operands gemmOperands
+	a, b     []float32
+}
+
+// freeList keeps up to most values for reuse.
+type freeList[T any] struct {
+	mu   sync.Mutex
+	free []*T
+	make func() *T
+	wipe func(*T)
+	most int
+}
+
+func (l *freeList[T]) get() *T {
+	l.mu.Lock()
+	if n := len(l.free); n > 0 {
+		v := l.free[n-1]
+		l.free = l.free[:n-1]
+		l.mu.Unlock()
+		return v
+	}
+	l.mu.Unlock()
+	return l.make()
+}
+
+func (l *freeList[T]) put(v *T) {
+	l.wipe(v)
+	l.mu.Lock()
+	if len(l.free) < l.most {
+		l.free = append(l.free, v)
+	}
+	l.mu.Unlock()
+}
+
+var gemmScratches = freeList[gemmScratch]{
+	most: 64,
+	make: func() *gemmScratch { return new(gemmScratch) },
+	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
+}
+
+var gemmRuns = freeList[gemmRun]{
+	most: 64,
+	make: func() *gemmRun {
+		g := new(gemmRun)
+		g.task = g.do
+		return g
+	},
+	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task} },
+}

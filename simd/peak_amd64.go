@@ -1,0 +1,3 @@
+package simd
+
+func fmaLoop(n int) float64 { return fmaLoopGeneric(n) }

@@ -1,0 +1,5 @@
+//go:build !wasm
+
+package simd
+
+const serialOnly = false
