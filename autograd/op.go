@@ -1,0 +1,164 @@
+package autograd
+
+import "time"
+
+// An operation is written in one place: the forward computation, then the backward one as a closure over
+// what it needs. The frame below does what all have in common.
+//
+//	func Relu(x Operand) *Tensor {
+//		f := begin("relu", x)
+//		xs := f.values(x)
+//		y := f.out(x.Shape()...)
+//		f.each(len(xs), 1, func(lo, hi int) { simd.Relu(y.data[lo:hi], xs[lo:hi]) })
+//		return f.done(y, func(b *back) {
+//			b.add(x, func(dx []float32) { … b.dy … })
+//		})
+//	}
+//
+// A Tensor's values stay until every operation that used it has run its backward step, so a closure may
+// hold the slices of its operands and of its own result.
+
+// node is what is recorded of one operation.
+type node struct {
+	name     string
+	outs     []*Tensor
+	back     func(*back)
+	saved    [][]float32
+	operands []Operand
+	version  uint64 // sum of the parameters' versions when they were read
+}
+
+// frame is one operation under way.
+type frame struct {
+	*Tape
+	name  string
+	ins   []Operand
+	grad  bool // the result needs a backward step
+	saved [][]float32
+	start time.Time
+	flops int
+}
+
+// begin opens an operation on the tape of its operands, at least one of which is a Tensor; optional
+// operands may be nil.
+func begin(name string, ins ...Operand) *frame {
+	var t *Tape
+	for _, in := range ins {
+		if !given(in) {
+			continue
+		}
+		if x, _ := in.operand(); x != nil {
+			if t != nil && x.tape != t {
+				usePanic(name, "operands of two tapes")
+			}
+			t = x.tape
+		}
+	}
+	if t == nil {
+		usePanic(name, "no operand is on a tape; start an expression of parameters with Tape.Use")
+	}
+	return beginOn(t, name, ins...)
+}
+
+// beginOn opens an operation on a given tape.
+func beginOn(t *Tape, name string, ins ...Operand) *frame {
+	f := &frame{Tape: t, name: name}
+	for _, in := range ins {
+		if !given(in) {
+			continue
+		}
+		f.ins = append(f.ins, in)
+		if x, _ := in.operand(); x != nil {
+			x.check(name)
+			if x.tape != t {
+				usePanic(name, "operands of two tapes")
+			}
+		}
+		f.grad = f.grad || t.wants(in)
+	}
+	if t.opts.Profile != nil {
+		f.start = time.Now()
+	}
+	return f
+}
+
+// wants reports whether a gradient with respect to in is to be computed.
+func (t *Tape) wants(in Operand) bool {
+	if !t.record || !given(in) {
+		return false
+	}
+	x, p := in.operand()
+	if x != nil {
+		return x.needs
+	}
+	return !p.Frozen
+}
+
+// values returns the values of an operand, to be read only; nil for an absent one.
+func (f *frame) values(in Operand) []float32 {
+	if !given(in) {
+		return nil
+	}
+	if x, p := in.operand(); x == nil {
+		return p.store.values
+	} else {
+		return x.data
+	}
+}
+
+// out makes a result with undefined values.
+func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
+
+// save lends memory, with undefined contents, that lives until the backward step has run. It must be
+// called only when f.grad is set.
+func (f *frame) save(n int) []float32 {
+	s := f.arena.get(n)
+	f.saved = append(f.saved, s)
+	return s
+}
+
+// done closes an operation with one result.
+func (f *frame) done(y *Tensor, step func(*back)) *Tensor {
+	f.doneAll([]*Tensor{y}, step)
+	return y
+}
+
+// doneAll closes an operation with several results.
+func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
+	if f.grad && step != nil {
+		n := &node{name: f.name, outs: ys, back: step, saved: f.saved, operands: f.ins, version: versions(f.ins)}
+		for _, y := range ys {
+			y.needs = true
+			y.maker = n
+		}
+		f.nodes = append(f.nodes, n)
+	} else {
+		for _, s := range f.saved {
+			f.giveBack(s)
+		}
+	}
+	if p := f.opts.Profile; p != nil {
+		bytes := 0
+		for _, y := range ys {
+			bytes += 4 * len(y.data)
+		}
+		p.add(f.name, time.Since(f.start), bytes, f.flops)
+	}
+}
+
+func versions(ins []Operand) uint64 {
+	var sum uint64
+	for _, in := range ins {
+		if _, p := in.operand(); p != nil {
+			sum += p.Version()
+		}
+	}
+	return sum
+}
+
+func (t *Tape) dropSaved(n *node) {
+	for _, s := range n.saved {
+		t.giveBack(s)
+	}
+	n.saved = nil
+}

@@ -1,0 +1,128 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// Activation names the function a Linear applies to its result.
+type Activation = simd.Activation
+
+// The activations of [LinearAct].
+const (
+	ActNone      = simd.ActNone
+	ActReLU      = simd.ActReLU
+	ActGELU      = simd.ActGELU
+	ActGELUTanh  = simd.ActGELUTanh
+	ActQuickGELU = simd.ActQuickGELU
+	ActSiLU      = simd.ActSiLU
+	ActSigmoid   = simd.ActSigmoid
+	ActTanh      = simd.ActTanh
+)
+
+// Linear returns x·wᵀ + b: x is [..., in], w is [out, in] as PyTorch stores it, b is [out] or nil, the
+// result is [..., out].
+func Linear(x, w, b Operand) *Tensor { return linear("linear", x, w, b, ActNone, nil) }
+
+// LinearAct returns act(x·wᵀ + b) in one pass over the result.
+func LinearAct(x, w, b Operand, act Activation) *Tensor {
+	return linear("linear+act", x, w, b, act, nil)
+}
+
+// LinearAdd returns residual + x·wᵀ + b in one pass over the result, whose shape residual has.
+func LinearAdd(x, w, b, residual Operand) *Tensor {
+	return linear("linear+add", x, w, b, ActNone, residual)
+}
+
+func linear(name string, x, w, b Operand, act Activation, residual Operand) *Tensor {
+	f := begin(name, x, w, b, residual)
+	xs, ws := x.Shape(), w.Shape()
+	if len(xs) == 0 || len(ws) != 2 || xs[len(xs)-1] != ws[1] {
+		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
+	}
+	out, in := ws[0], ws[1]
+	m, _ := rows(xs)
+	if given(b) && !equalShape(b.Shape(), []int{out}) {
+		shapePanic(name, "expected a bias [out]", ws, b.Shape())
+	}
+	shape := append(cloneShape(xs[:len(xs)-1]), out)
+	if given(residual) && !equalShape(residual.Shape(), shape) {
+		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
+	}
+
+	y := f.out(shape...)
+	f.flops = 2 * m * in * out
+	ep := &simd.Epilogue{Bias: f.values(b), Act: act}
+	if given(residual) {
+		ep.Residual, ep.ResidualStride = f.values(residual), out
+	}
+	var pre []float32
+	if act != ActNone && f.grad {
+		pre = f.save(m * out)
+		ep.Pre, ep.PreStride = pre, out
+	}
+	a := simd.Matrix{Data: f.values(x), Stride: in}
+	if p, ok := w.(*Parameter); ok && !f.record {
+		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), 0, y.data, out, ep)
+	} else {
+		wt := simd.Matrix{Data: f.values(w), Stride: in, Trans: true}
+		simd.Gemm(f.workers, m, out, in, a, wt, 0, y.data, out, ep)
+	}
+
+	xv, wv := f.values(x), f.values(w)
+	return f.done(y, func(g *back) {
+		if given(residual) {
+			g.pass(residual)
+		}
+		dy := g.dy
+		if act != ActNone {
+			dy = g.scratch(m * out)
+			defer g.recycle(dy)
+			g.each(len(dy), 8, func(lo, hi int) { activationGrad(act, dy[lo:hi], pre[lo:hi], g.dy[lo:hi]) })
+		}
+		if given(b) && g.wants(b) {
+			db := g.sum(b)
+			g.columnSums(db, dy, m, out)
+		}
+		if g.wants(x) {
+			dx, beta := g.into(x)
+			simd.Gemm(g.workers, m, in, out, simd.Matrix{Data: dy, Stride: out},
+				simd.Matrix{Data: wv, Stride: in}, beta, dx, in, nil)
+		}
+		if g.wants(w) {
+			dw, beta := g.into(w)
+			simd.Gemm(g.workers, out, in, m, simd.Matrix{Data: dy, Stride: out, Trans: true},
+				simd.Matrix{Data: xv, Stride: in}, beta, dw, in, nil)
+		}
+	})
+}
+
+// columnSums adds the sums of the columns of x, [m, n], to dst. A column is summed from the first row to
+// the last whatever the number of threads.
+func (t *Tape) columnSums(dst, x []float32, m, n int) {
+	t.each((n+63)/64, 64*max(1, m), func(lo, hi int) {
+		j0, j1 := lo*64, min(n, hi*64)
+		if m > 0 && j0 < j1 {
+			simd.ColumnSumsAdd(dst[j0:j1], x[j0:], m, j1-j0, n)
+		}
+	})
+}
+
+// activationGrad computes dx = dy·act'(x).
+func activationGrad(act Activation, dx, x, dy []float32) {
+	switch act {
+	case ActReLU:
+		simd.ReluGrad(dx, x, dy)
+	case ActGELU:
+		simd.GeluGrad(dx, x, dy)
+	case ActGELUTanh:
+		simd.GeluTanhGrad(dx, x, dy)
+	case ActQuickGELU:
+		simd.QuickGeluGrad(dx, x, dy)
+	case ActSiLU:
+		simd.SiluGrad(dx, x, dy)
+	case ActSigmoid:
+		simd.SigmoidGrad(dx, x, dy)
+	case ActTanh:
+		simd.TanhGrad(dx, x, dy)
+	default:
+		copy(dx, dy)
+	}
+}

@@ -1,0 +1,72 @@
+package autograd
+
+// State is a sequence of rows that outlives a tape: the keys and values of a text decoder, the features
+// of a stream. It belongs to the caller, who appends rows of Tensors to it and looks at them from any
+// later tape. A State of capacity rows that is full drops its oldest rows first, so it also is the window
+// of a streaming model.
+//
+// A State holds batch sequences of equal length, each of rows of width values.
+type State struct {
+	batch, capacity, width int
+	length                 int
+	values                 []float32 // [batch, capacity, width]
+}
+
+// NewState returns an empty state.
+func NewState(batch, capacity, width int) *State {
+	n := elements("state", []int{batch, capacity, width})
+	return &State{batch: batch, capacity: capacity, width: width, values: make([]float32, n)}
+}
+
+// Len returns the number of rows each sequence holds.
+func (s *State) Len() int { return s.length }
+
+// Clear forgets all rows.
+func (s *State) Clear() { s.length = 0 }
+
+// Append copies the rows of x, [batch, rows, width], to the end. What does not fit pushes out the oldest
+// rows.
+func (s *State) Append(x *Tensor) {
+	x.check("state append")
+	sh := x.shape
+	if len(sh) != 3 || sh[0] != s.batch || sh[2] != s.width {
+		shapePanic("state append", "expected [batch, rows, width]", sh, []int{s.batch, s.capacity, s.width})
+	}
+	n := sh[1]
+	take := min(n, s.capacity)
+	stay := min(s.length, s.capacity-take)
+	for b := range s.batch {
+		seq := s.values[b*s.capacity*s.width : (b+1)*s.capacity*s.width]
+		copy(seq, seq[(s.length-stay)*s.width:s.length*s.width])
+		copy(seq[stay*s.width:], x.data[(b*n+n-take)*s.width:(b+1)*n*s.width])
+	}
+	s.length = stay + take
+}
+
+// Reorder lets sequence i continue from what sequence from[i] holds, as beam search does.
+func (s *State) Reorder(from []int) {
+	if len(from) != s.batch {
+		shapePanic("state reorder", "expected one source a sequence", []int{len(from)}, []int{s.batch})
+	}
+	size := s.capacity * s.width
+	old := append([]float32(nil), s.values...)
+	for i, j := range from {
+		if j < 0 || j >= s.batch {
+			shapePanic("state reorder", "no such sequence", []int{j}, []int{s.batch})
+		}
+		copy(s.values[i*size:i*size+s.length*s.width], old[j*size:])
+	}
+}
+
+// Tensor returns the rows held, [batch, length, width], on a tape. Gradients do not flow into a state.
+func (s *State) Tensor(t *Tape) *Tensor {
+	if s.length == s.capacity {
+		return t.Borrow(s.values, s.batch, s.capacity, s.width)
+	}
+	x := t.newTensor("state", []int{s.batch, s.length, s.width})
+	n := s.length * s.width
+	for b := range s.batch {
+		copy(x.data[b*n:(b+1)*n], s.values[b*s.capacity*s.width:])
+	}
+	return x
+}

@@ -1,0 +1,98 @@
+package autograd
+
+import "math"
+
+// Tensor is a dense, row-major, contiguous float32 array of immutable shape that belongs to one Tape.
+// Its memory is the tape's: a Tensor used after its tape was reset panics with a [UseError].
+type Tensor struct {
+	tape    *Tape
+	gen     uint64
+	shape   []int
+	buf     *buffer
+	data    []float32
+	maker   *node
+	grad    *buffer
+	needs   bool // a gradient flows through it
+	want    bool // its gradient is to be kept for the caller
+	kept    bool // outlives its segment and Backward
+	segment bool // the result of a segment: consumed by the next
+}
+
+// Shape returns the dimensions; the slice must not be changed.
+func (x *Tensor) Shape() []int { return x.shape }
+
+// Dim returns the size of dimension i, counted from the end when negative.
+func (x *Tensor) Dim(i int) int { return x.shape[axis("dim", i, x.shape)] }
+
+// Len returns the number of elements.
+func (x *Tensor) Len() int { return elements("len", x.shape) }
+
+// Tape returns the tape the Tensor belongs to.
+func (x *Tensor) Tape() *Tape { return x.tape }
+
+// Floats copies the values to dst and returns it; a nil dst is allocated. It panics with a [ShapeError]
+// when dst has another length.
+func (x *Tensor) Floats(dst []float32) []float32 {
+	x.check("floats")
+	if dst == nil {
+		dst = make([]float32, len(x.data))
+	}
+	if len(dst) != len(x.data) {
+		shapePanic("floats", "expected as many places as the tensor has elements", x.shape, []int{len(dst)})
+	}
+	copy(dst, x.data)
+	return dst
+}
+
+// Float returns the only element of a Tensor of one.
+func (x *Tensor) Float() float32 {
+	x.check("float")
+	if len(x.data) != 1 {
+		shapePanic("float", "expected one element", x.shape)
+	}
+	return x.data[0]
+}
+
+// Keep lets the Tensor outlive the segment that made it, the segment it is passed to, and Backward; it
+// lives until the tape is reset. It returns x.
+func (x *Tensor) Keep() *Tensor {
+	x.check("keep")
+	x.kept = true
+	return x
+}
+
+// WantGradient asks Backward to leave the gradient with respect to x in its table ([Gradients.OfTensor]).
+// It returns x.
+func (x *Tensor) WantGradient() *Tensor {
+	x.check("want gradient")
+	x.want = true
+	x.needs = x.tape.record
+	return x
+}
+
+func (x *Tensor) operand() (*Tensor, *Parameter) { return x, nil }
+
+// check panics unless the Tensor can be used.
+func (x *Tensor) check(op string) {
+	switch {
+	case x.gen != x.tape.gen:
+		usePanic(op, "tensor used after its tape was reset")
+	case x.buf == nil:
+		usePanic(op, "tensor used after the segment or backward pass that consumed it; call Keep on it before")
+	}
+}
+
+// free gives up the Tensor's memory.
+func (x *Tensor) free() {
+	if x.buf != nil {
+		x.tape.release(x.buf)
+		x.buf, x.data = nil, nil
+	}
+}
+
+func poison(s []float32) {
+	nan := float32(math.NaN())
+	for i := range s {
+		s[i] = nan
+	}
+}

@@ -1,0 +1,68 @@
+package simd
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// Level names an instruction set for which the package has kernels.
+type Level int
+
+const (
+	// Generic is the portable Go version of every kernel.
+	Generic Level = iota
+	// AVX2 is amd64 with AVX2, FMA3 and F16C.
+	AVX2
+	// AVX512 is amd64 with AVX-512 F, BW, DQ and VL.
+	AVX512
+	// NEON is arm64's Advanced SIMD.
+	NEON
+)
+
+var levelNames = [...]string{Generic: "generic", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
+
+// String returns the name FOVEA_SIMD uses.
+func (l Level) String() string {
+	if l < 0 || int(l) >= len(levelNames) {
+		return fmt.Sprintf("Level(%d)", int(l))
+	}
+	return levelNames[l]
+}
+
+// level is the instruction set every kernel of this process runs on. It is set once, before main.
+var level, levelNote = chooseLevel(os.Getenv("FOVEA_SIMD"), supportedLevels())
+
+// Levels lists the instruction sets this machine can run, Generic first, the best last.
+func Levels() []Level { return supportedLevels() }
+
+// Current returns the instruction set in use.
+func Current() Level { return level }
+
+// Info describes what runs, in one line: the architecture, the instruction set and, where FOVEA_SIMD
+// asked for something this machine cannot do, that it was not followed.
+func Info() string {
+	s := runtime.GOARCH + " " + level.String()
+	if levelNote != "" {
+		s += " (" + levelNote + ")"
+	}
+	return s
+}
+
+// chooseLevel returns the best supported level, or the one that want names. A name that is unknown or
+// not supported here leaves the best level and says so in note: an environment variable must never
+// make a program crash.
+func chooseLevel(want string, supported []Level) (l Level, note string) {
+	best := supported[len(supported)-1]
+	want = strings.ToLower(strings.TrimSpace(want))
+	if want == "" {
+		return best, ""
+	}
+	for _, l := range supported {
+		if l.String() == want {
+			return l, ""
+		}
+	}
+	return best, fmt.Sprintf("FOVEA_SIMD=%s is not available", want)
+}
