@@ -1,0 +1,242 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A File is an open checkpoint: a set of named tensors, in one file or in the shards of an index. It is
+// immutable, so any number of goroutines may read it.
+type File struct {
+	name     string
+	tensors  []Tensor // sorted by name
+	metadata map[string]string
+	sources  []*source
+}
+
+// An OpenOption changes how Open, OpenFS and OpenFolder work.
+type OpenOption func(*openConfig)
+
+type openConfig struct{ unmapped bool }
+
+// Unmapped reads files into memory instead of mapping them: for files that may change or shrink while
+// they are in use, such as those on a network drive.
+func Unmapped() OpenOption { return func(c *openConfig) { c.unmapped = true } }
+
+// Open opens a safetensors file, or the index (a name ending in ".json") of a sharded one, whose shards
+// lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
+// change until the last use of the File, its tensors and their views.
+//
+// A malformed file gives a [FormatError].
+func Open(name string, opts ...OpenOption) (*File, error) {
+	dir, base := filepath.Split(name)
+	if base == "" {
+		return nil, fmt.Errorf("checkpoint: %q: expected the name of a file", name)
+	}
+	if dir == "" {
+		dir = "."
+	}
+	return open(os.DirFS(dir), base, name, opts)
+}
+
+// OpenFS is [Open] for a file in a file system; name follows the rules of [fs.ValidPath]. Files are mapped
+// when fsys hands out *os.File, as os.DirFS does, and read into memory otherwise.
+func OpenFS(fsys fs.FS, name string, opts ...OpenOption) (*File, error) {
+	return open(fsys, name, name, opts)
+}
+
+// The names under which transformers writes a model into a folder.
+const (
+	SafetensorsName = "model.safetensors"
+	IndexName       = "model.safetensors.index.json"
+)
+
+// OpenFolder opens the weights in a folder laid out as on Hugging Face: model.safetensors or, without it,
+// model.safetensors.index.json and its shards. Without either the error is fs.ErrNotExist to errors.Is.
+func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
+	f, err := OpenFS(fsys, SafetensorsName, opts...)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	f, err = OpenFS(fsys, IndexName, opts...)
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Path == IndexName && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("checkpoint: the folder has neither %s nor %s: %w", SafetensorsName, IndexName, fs.ErrNotExist)
+	}
+	return f, err
+}
+
+// Parse reads a safetensors file from memory. The File and its tensors refer to data, which must not
+// change; name stands for it in errors.
+func Parse(name string, data []byte) (*File, error) {
+	f := &File{name: name}
+	return f.of(&source{name: name, data: data})
+}
+
+func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
+	var c openConfig
+	for _, o := range opts {
+		o(&c)
+	}
+	if strings.HasSuffix(name, ".json") {
+		return openIndex(fsys, name, shown, c)
+	}
+	src, err := openSource(fsys, name, shown, !c.unmapped)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{name: shown}
+	return f.of(src)
+}
+
+// of fills f from its only source.
+func (f *File) of(src *source) (*File, error) {
+	var err error
+	f.sources = []*source{src}
+	if f.tensors, f.metadata, err = parseSafetensors(src); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// openIndex opens a sharded checkpoint. The index decides: a tensor comes from the shard that the index
+// names, and what a shard holds beyond that is not part of the checkpoint.
+func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+	src, err := openSource(fsys, name, shown, false)
+	if err != nil {
+		return nil, err
+	}
+	shardOf, err := parseIndex(src.data)
+	if err != nil {
+		return nil, formatErrorf(shown, "", "%w", err)
+	}
+	f := &File{name: shown, tensors: make([]Tensor, 0, len(shardOf))}
+	fail := func(err error) (*File, error) {
+		f.Close()
+		return nil, err
+	}
+	for i := 0; i < len(shardOf); {
+		shard := shardOf[i].shard
+		full := path.Join(path.Dir(name), shard)
+		// The index is a stranger's: it may not lead out of its folder.
+		if !fs.ValidPath(shard) || !filepath.IsLocal(filepath.FromSlash(shard)) || strings.ContainsAny(shard, `\:`) {
+			return fail(formatErrorf(shown, shardOf[i].tensor, "expected a shard inside the folder, found %q", shard))
+		}
+		s, err := openSource(fsys, full, filepath.Join(filepath.Dir(shown), filepath.FromSlash(shard)), !c.unmapped)
+		if err != nil {
+			return fail(fmt.Errorf("%w (a shard of %s)", err, shown))
+		}
+		part, err := (&File{name: s.name}).of(s)
+		if err != nil {
+			return fail(err)
+		}
+		f.sources = append(f.sources, s)
+		if f.metadata == nil {
+			f.metadata = part.metadata
+		}
+		for ; i < len(shardOf) && shardOf[i].shard == shard; i++ {
+			t, ok := part.Tensor(shardOf[i].tensor)
+			if !ok {
+				return fail(formatErrorf(shown, shardOf[i].tensor, "expected in shard %q, not found there", shard))
+			}
+			f.tensors = append(f.tensors, t)
+		}
+	}
+	if err := sortByName(shown, f.tensors); err != nil {
+		return fail(err)
+	}
+	return f, nil
+}
+
+type placement struct{ shard, tensor string }
+
+// parseIndex returns where each tensor lies, sorted by shard.
+func parseIndex(data []byte) ([]placement, error) {
+	if len(data) > maxHeader {
+		return nil, fmt.Errorf("index of %d bytes is longer than the allowed %d", len(data), maxHeader)
+	}
+	s := scanner{b: data}
+	var where []placement
+	found := false
+	err := s.object(func(key string) error {
+		if key != "weight_map" {
+			return s.skip()
+		}
+		if found {
+			return errors.New(`key "weight_map" is given twice`)
+		}
+		found = true
+		return s.object(func(tensor string) error {
+			shard, err := s.str()
+			where = append(where, placement{shard, tensor})
+			return err
+		})
+	})
+	if err == nil {
+		err = s.end()
+	}
+	if err == nil && !found {
+		err = errors.New(`expected the key "weight_map"`)
+	}
+	slices.SortFunc(where, func(a, b placement) int {
+		if c := strings.Compare(a.shard, b.shard); c != 0 {
+			return c
+		}
+		return strings.Compare(a.tensor, b.tensor)
+	})
+	return where, err
+}
+
+// Name returns the name the file was opened by.
+func (f *File) Name() string { return f.name }
+
+// Len returns the number of tensors.
+func (f *File) Len() int { return len(f.tensors) }
+
+// Metadata returns the value for a key of the file's own metadata, such as "format".
+func (f *File) Metadata(key string) (value string, ok bool) {
+	value, ok = f.metadata[key]
+	return value, ok
+}
+
+// Names yields the tensors' names, sorted.
+func (f *File) Names() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, t := range f.tensors {
+			if !yield(t.Name) {
+				return
+			}
+		}
+	}
+}
+
+// Tensors yields the tensors, sorted by name.
+func (f *File) Tensors() iter.Seq[Tensor] { return slices.Values(f.tensors) }
+
+// Tensor returns the tensor with the given name.
+func (f *File) Tensor(name string) (t Tensor, ok bool) {
+	i, ok := slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
+	if !ok {
+		return Tensor{}, false
+	}
+	return f.tensors[i], true
+}
+
+// Close unmaps the files at once. It is never needed: a mapping goes when nothing refers to the File and
+// its tensors, unless views of it were handed out. After Close the tensors panic when read, and a view
+// must not be touched.
+func (f *File) Close() error {
+	var errs []error
+	for _, s := range f.sources {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,288 @@
+package checkpoint
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// A Target is what [Load] fills: *autograd.Parameter and *autograd.Buffer are Targets.
+type Target interface {
+	// Shape returns the dimensions.
+	Shape() []int
+	// Update calls f with the values, in row-major order, to be changed in place.
+	Update(f func(values []float32))
+}
+
+// A mapper is a Target that can read its values where they are, without a copy, until it is written.
+type mapper interface{ Map(values []float32) }
+
+// LoadOptions change how [Load] works; the zero value is strict and copies.
+type LoadOptions struct {
+	// Lenient loads what fits and leaves the rest: a missing or misfit parameter keeps its values.
+	Lenient bool
+
+	// Map lets a parameter with a method Map(values []float32) read its values straight from the file,
+	// where the file is mapped and holds them as they are wanted. The mapping then lasts until
+	// File.Close, or the end of the program.
+	Map bool
+
+	// Fit, if not nil, is asked for a tensor that is alone under its name and has another shape than the
+	// parameter wants, such as a position embedding for another resolution. It returns the fitted values,
+	// or nil when it cannot help.
+	Fit func(param string, t Tensor, want []int) ([]float32, error)
+}
+
+// A Report says how a file's tensors met a model's parameters.
+type Report struct {
+	Loaded     int      // parameters filled
+	Missing    []string // parameters without a tensor, with the names looked for
+	Unexpected []string // tensors that no parameter asked for and no pattern ignores
+	Misfits    []Misfit // tensors of another shape or type than their parameter wants
+}
+
+// A Misfit is a tensor of another shape or type than its parameter wants.
+type Misfit struct {
+	Param string // path of the parameter
+	Name  string // name in the file
+	DType DType  // found in the file
+	Want  []int  // expected shape in the file
+	Got   []int  // found shape
+}
+
+func (m Misfit) String() string {
+	if !m.DType.IsFloat() {
+		return fmt.Sprintf("%s: expected a floating-point type, found %s in %q", m.Param, m.DType, m.Name)
+	}
+	return fmt.Sprintf("%s: expected shape %v, found %v in %q", m.Param, m.Want, m.Got, m.Name)
+}
+
+// OK says that every parameter was filled and every tensor used.
+func (r *Report) OK() bool {
+	return len(r.Missing) == 0 && len(r.Unexpected) == 0 && len(r.Misfits) == 0
+}
+
+// Load fills the parameters of a model, given as (path, parameter), from a file, under the names of the
+// table. First everything is matched; when something does not, Load changes nothing and returns a
+// [*MismatchError] that lists it all, unless opts.Lenient.
+//
+// Tensors may be F64, F32, F16 or BF16. The pages of a mapped file are given back as they are copied, so
+// that a load takes little more memory than the parameters.
+func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts LoadOptions) (*Report, error) {
+	if names == nil {
+		names = &Names{}
+	}
+	l := loader{file: f, names: names, opts: opts, used: make([]bool, len(f.tensors)), byName: map[string]int{}}
+	for i, t := range f.tensors {
+		c := names.canonical(t.Name)
+		if _, taken := l.byName[c]; !taken {
+			l.byName[c] = i
+		}
+	}
+	for path, p := range params {
+		if err := l.plan(path, p); err != nil {
+			return nil, err
+		}
+	}
+	for i, t := range f.tensors {
+		if !l.used[i] && !names.ignored(t.Name) {
+			l.report.Unexpected = append(l.report.Unexpected, t.Name)
+		}
+	}
+	if !opts.Lenient && !l.report.OK() {
+		return nil, &MismatchError{File: f.name, Report: l.report}
+	}
+	for _, m := range l.moves {
+		m.run(opts.Map)
+	}
+	l.report.Loaded = len(l.moves)
+	return &l.report, nil
+}
+
+type loader struct {
+	file   *File
+	names  *Names
+	opts   LoadOptions
+	used   []bool         // by tensor
+	byName map[string]int // canonical name to tensor
+	moves  []move
+	report Report
+}
+
+// A move is the planned filling of one parameter.
+type move struct {
+	target     Target
+	parts      []Tensor // one with no source is a part of zeros
+	transposed bool
+	values     []float32 // already fitted, instead of parts
+}
+
+// find returns the index of the tensor with the name, exactly or in canonical form.
+func (l *loader) find(name string) (int, bool) {
+	if i, ok := slices.BinarySearchFunc(l.file.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) }); ok {
+		return i, true
+	}
+	i, ok := l.byName[l.names.canonical(name)]
+	return i, ok
+}
+
+// plan finds the tensors for one parameter and checks them.
+func (l *loader) plan(path string, target Target) error {
+	places := l.names.places(path)
+	for _, pl := range places {
+		parts := make([]Tensor, len(pl.parts))
+		where := make([]int, 0, len(pl.parts))
+		complete := true
+		for i, name := range pl.parts {
+			if name == "" {
+				continue
+			}
+			at, ok := l.find(name)
+			if !ok {
+				complete = false
+				break
+			}
+			parts[i] = l.file.tensors[at]
+			where = append(where, at)
+		}
+		if !complete {
+			continue
+		}
+		for _, at := range where {
+			l.used[at] = true
+		}
+		m := move{target: target, parts: parts, transposed: pl.transposed}
+		want := pl.partShape(target.Shape())
+		for _, t := range parts {
+			if t.src == nil || (t.DType.IsFloat() && slices.Equal(t.Shape, want)) {
+				continue
+			}
+			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed && pl.shape == nil {
+				values, err := l.opts.Fit(path, t, want)
+				if err != nil {
+					return fmt.Errorf("checkpoint: %s: %s from %q: %w", l.file.name, path, t.Name, err)
+				}
+				if values != nil && len(values) == product(want) {
+					m.values = values
+					continue
+				}
+			}
+			l.report.Misfits = append(l.report.Misfits, Misfit{Param: path, Name: t.Name, DType: t.DType, Want: want, Got: t.Shape})
+			return nil
+		}
+		l.moves = append(l.moves, m)
+		return nil
+	}
+	if matchAny(l.names.Optional, path) {
+		return nil
+	}
+	var tried []string
+	for _, pl := range places {
+		tried = append(tried, pl.String())
+	}
+	l.report.Missing = append(l.report.Missing, fmt.Sprintf("%s (as %s)", path, strings.Join(tried, " or ")))
+	return nil
+}
+
+// String lists the names of a place.
+func (pl place) String() string {
+	var named []string
+	for _, p := range pl.parts {
+		if p != "" {
+			named = append(named, p)
+		}
+	}
+	return strings.Join(named, " + ")
+}
+
+// partShape returns the shape that each tensor of the place has in a file, for a parameter of the given
+// shape. A shape that cannot be cut into the place's parts is a mistake in the table, and panics.
+func (pl place) partShape(shape []int) []int {
+	s := slices.Clone(shape)
+	if n := len(pl.parts); n > 1 {
+		if len(s) == 0 || s[0]%n != 0 {
+			panic(fmt.Sprintf("checkpoint: rule name %q: a parameter of shape %v is not %d equal parts", pl, shape, n))
+		}
+		s[0] /= n
+	}
+	if pl.transposed {
+		if len(s) != 2 {
+			panic(fmt.Sprintf("checkpoint: rule name %q: expected a matrix to transpose, found shape %v", pl, shape))
+		}
+		s[0], s[1] = s[1], s[0]
+	}
+	if pl.shape != nil {
+		s = slices.Clone(pl.shape)
+		known, open := 1, -1
+		for i, d := range s {
+			if d < 0 {
+				open = i
+			} else {
+				known *= d
+			}
+		}
+		if open >= 0 && known > 0 {
+			s[open] = product(shape) / known
+		}
+		if open >= 0 && known == 0 {
+			s[open] = 0
+		}
+		if product(s) != product(shape) {
+			panic(fmt.Sprintf("checkpoint: rule name %q: shape %v does not hold a parameter of shape %v", pl, pl.shape, shape))
+		}
+	}
+	return s
+}
+
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// run fills the parameter.
+func (m *move) run(mapping bool) {
+	if m.values != nil {
+		m.target.Update(func(dst []float32) { copy(dst, m.values) })
+		return
+	}
+	if mapping && len(m.parts) == 1 && !m.transposed && m.parts[0].src.mapped {
+		if t, ok := m.target.(mapper); ok {
+			if v, ok := m.parts[0].View(); ok {
+				t.Map(v)
+				return
+			}
+		}
+	}
+	m.target.Update(func(dst []float32) {
+		n := len(dst) / len(m.parts)
+		for i, t := range m.parts {
+			part := dst[i*n : (i+1)*n]
+			switch {
+			case t.src == nil:
+				clear(part)
+				continue
+			case m.transposed:
+				t.transposeTo(part)
+			default:
+				t.floatsAt(part, 0)
+			}
+			t.src.forget(t.begin, t.end)
+		}
+	})
+}
+
+// transposeTo writes the matrix [r, c] to dst as [c, r], a row of the file at a time.
+func (t Tensor) transposeTo(dst []float32) {
+	r, c := t.Shape[0], t.Shape[1]
+	row := make([]float32, c)
+	for i := range r {
+		t.floatsAt(row, i*c)
+		for j, v := range row {
+			dst[j*r+i] = v
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestMalformed(t *testing.T) {
+	const a = `"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}`
+	for _, c := range []struct {
+		name, header string
+		data         int // bytes
+		want         string
+	}{
+		{"fine", `{` + a + `}`, 2, ""},
+		{"fine, spaced and padded", "{\r\n\t" + a + " }   ", 2, ""},
+		{"no tensors", `{}`, 0, ""},
+		{"null metadata", `{"__metadata__":null}`, 0, "expected '{', found 'n'"},
+		{"no object", `[]`, 0, `does not start with "{"`},
+		{"text before", ` {}`, 0, `does not start with "{"`},
+		{"text after", `{}x`, 0, "expected the end, found 'x'"},
+		{"two objects", `{}{}`, 0, "expected the end"},
+		{"cut", `{` + a, 2, "found the end"},
+		{"trailing comma", `{` + a + `,}`, 2, `expected '"'`},
+		{"a name twice", `{` + a + `,` + a + `}`, 2, "expected data at offset 2"},
+		{"an empty name twice", `{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0, `tensor "a": name is given twice`},
+		{"metadata twice", `{"__metadata__":{},"__metadata__":{}}`, 0, "given twice"},
+		{"metadata key twice", `{"__metadata__":{"k":"1","k":"2"}}`, 0, `metadata "k" is given twice`},
+		{"metadata number", `{"__metadata__":{"k":1}}`, 0, `metadata "k"`},
+		{"unknown type", `{"a":{"dtype":"F31","shape":[2],"data_offsets":[0,2]}}`, 2, `tensor "a": type "F31" is not known`},
+		{"invalid type", `{"a":{"dtype":"invalid","shape":[2],"data_offsets":[0,0]}}`, 0, `not known`},
+		{"lower case type", `{"a":{"dtype":"u8","shape":[2],"data_offsets":[0,2]}}`, 2, `not known`},
+		{"type twice", `{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 2, `key "dtype" is unknown or given twice`},
+		{"shape twice", `{"a":{"dtype":"U8","shape":[],"shape":[2],"data_offsets":[0,2]}}`, 2, `key "shape" is unknown or given twice`},
+		{"unknown key", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"stride":[1]}}`, 2, `key "stride"`},
+		{"no type", `{"a":{"shape":[2],"data_offsets":[0,2]}}`, 2, "expected dtype, shape and two data_offsets"},
+		{"no shape", `{"a":{"dtype":"U8","data_offsets":[0,2]}}`, 2, "expected dtype, shape"},
+		{"no offsets", `{"a":{"dtype":"U8","shape":[2]}}`, 2, "expected dtype, shape"},
+		{"one offset", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0]}}`, 2, "expected dtype, shape"},
+		{"three offsets", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2,2]}}`, 2, "more than 2 numbers"},
+		{"negative", `{"a":{"dtype":"U8","shape":[-2],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"fraction", `{"a":{"dtype":"U8","shape":[2.0],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"exponent", `{"a":{"dtype":"U8","shape":[2e0],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"leading zero", `{"a":{"dtype":"U8","shape":[02],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"huge number", `{"a":{"dtype":"U8","shape":[99999999999999999999],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"beyond int64", `{"a":{"dtype":"U8","shape":[9223372036854775808],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"product overflows", `{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, 0, "overflows"},
+		{"bytes overflow", `{"a":{"dtype":"F64","shape":[2305843009213693952],"data_offsets":[0,0]}}`, 0, "overflows"},
+		{"zero hides overflow", `{"a":{"dtype":"F32","shape":[0,4294967296,4294967296],"data_offsets":[0,0]}}`, 0, "overflows"},
+		{"nested shape", `{"a":{"dtype":"U8","shape":[[2]],"data_offsets":[0,2]}}`, 2, "not a non-negative integer"},
+		{"rank 65", `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", 64) + `1],"data_offsets":[0,1]}}`, 1, "more than 64 numbers"},
+		{"rank 64", `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", 63) + `1],"data_offsets":[0,1]}}`, 1, ""},
+		{"offsets backwards", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[2,0]}}`, 2, "expected offsets within the 2 bytes of data, found [2, 0)"},
+		{"offsets beyond", `{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}`, 2, "found [0, 3)"},
+		{"wrong size", `{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,2]}}`, 2, "expected 4 bytes for F16 [2], found 2"},
+		{"overlap", `{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, `tensor "b": expected data at offset 2, where the previous tensor ends, found 1`},
+		{"hole", `{` + a + `,"b":{"dtype":"U8","shape":[2],"data_offsets":[3,5]}}`, 5, "found 3"},
+		{"hole first", `{"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}`, 3, "expected data at offset 0"},
+		{"data left over", `{` + a + `}`, 3, "expected 2 bytes of data, found 3"},
+		{"control character", "{\"a\x01\":{}}", 0, "control character"},
+		{"bad escape", `{"a\x":{}}`, 0, "invalid character"},
+		{"bad UTF-8", "{\"a\xff\":{}}", 0, "not valid UTF-8"},
+		{"endless string", `{"a`, 0, "string does not end"},
+		{"endless escape", `{"a\`, 0, "string does not end"},
+		{"deep", `{"a":` + strings.Repeat("[", 100_000), 0, "expected '{'"},
+		{"deep entry", `{"a":{"x":` + strings.Repeat(`{"x":`, 100_000), 0, `key "x"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("file.safetensors", safetensors(c.header, make([]byte, c.data)))
+			checkMalformed(t, err, c.want)
+		})
+	}
+}
+
+func checkMalformed(t *testing.T, err error, want string) {
+	t.Helper()
+	if want == "" {
+		if err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	var format *FormatError
+	if !errors.As(err, &format) {
+		t.Fatalf("expected a FormatError, found %v", err)
+	}
+	if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), format.File) || format.File == "" {
+		t.Errorf("expected the file's name and %q in %q", want, err)
+	}
+}
+
+func TestHeaderLength(t *testing.T) {
+	for _, n := range []uint64{3, 1 << 20, 1 << 31, 1 << 40, 1 << 63, math.MaxUint64, math.MaxUint64 - 7} {
+		b := append(binary.LittleEndian.AppendUint64(nil, n), "{}"...)
+		_, err := Parse("x", b)
+		checkMalformed(t, err, "goes past the end of the file")
+	}
+	for n := range 8 {
+		_, err := Parse("x", make([]byte, n))
+		checkMalformed(t, err, "expected at least 8 bytes")
+	}
+	_, err := Parse("x", make([]byte, 8))
+	checkMalformed(t, err, "does not start with")
+}
+
+// TestCut cuts a file at every sixteenth, and at every byte near its start.
+func TestCut(t *testing.T) {
+	data, err := os.ReadFile("testdata/types.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cuts := []int{len(data) - 1}
+	for i := range 16 {
+		cuts = append(cuts, i*len(data)/16)
+	}
+	for i := range 300 {
+		cuts = append(cuts, i)
+	}
+	for _, n := range cuts {
+		if _, err := Parse("x", data[:n]); err == nil {
+			t.Errorf("cut at %d of %d: expected an error", n, len(data))
+		}
+	}
+}
+
+// use reads everything a File offers; it must not panic for any file that opened.
+func use(f *File) {
+	for x := range f.Tensors() {
+		if x.DType.IsFloat() {
+			_ = x.Floats(make([]float32, x.Len()))
+		}
+		if x.DType.IsInt() {
+			_ = x.Ints(make([]int64, x.Len()))
+		}
+		x.View()
+		x.Bytes()
+	}
+}
+
+// TestFlippedBits flips each bit of the header in turn: a flip gives an error or a readable file.
+func TestFlippedBits(t *testing.T) {
+	data, err := os.ReadFile("testdata/timm.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := prefixSize + int(binary.LittleEndian.Uint64(data))
+	refused := 0
+	for i := range end * 8 {
+		data[i/8] ^= 1 << (i % 8)
+		if f, err := Parse("x", data); err == nil {
+			use(f)
+		} else {
+			refused++
+		}
+		data[i/8] ^= 1 << (i % 8)
+	}
+	if refused < end*8/3 { // the rest falls into names and metadata
+		t.Errorf("only %d of %d flips were refused", refused, end*8)
+	}
+}
+
+// TestNoise replaces runs of bytes.
+func TestNoise(t *testing.T) {
+	data, err := os.ReadFile("testdata/timm.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		bad := append([]byte(nil), data...)
+		for range 1 + r.IntN(8) {
+			bad[r.IntN(len(bad))] = byte(r.Uint32())
+		}
+		if f, err := Parse("x", bad); err == nil {
+			use(f)
+		}
+	}
+}
+
+// TestMemory opens a file of nothing but descriptions and asks for a small multiple of its size.
+func TestMemory(t *testing.T) {
+	var b strings.Builder
+	for i := range 20_000 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(`"` + string(rune('a'+i%26)) + strings.Repeat("x", i%7))
+		b.WriteString(string(rune(0x4e00 + i)))
+		b.WriteString(`":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}`)
+	}
+	data := safetensors("{"+b.String()+"}", nil)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Parse("x", data); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if total, limit := after.TotalAlloc-before.TotalAlloc, uint64(20*len(data)); total > limit {
+		t.Errorf("a file of %d bytes took %d", len(data), total)
+	}
+}
+
+func TestMalformedIndex(t *testing.T) {
+	good, err := os.ReadFile("testdata/timm.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, index, want string }{
+		{"fine", `{"metadata":{"total_size":1.5e3,"deep":[{"a":null}]},"weight_map":{"head.weight":"good.safetensors"}}`, ""},
+		{"empty", `{"weight_map":{}}`, ""},
+		{"no map", `{"metadata":{}}`, `expected the key "weight_map"`},
+		{"map twice", `{"weight_map":{},"weight_map":{}}`, "given twice"},
+		{"list", `[]`, "expected '{'"},
+		{"number", `{"weight_map":{"x":1}}`, `expected '"'`},
+		{"nothing", ``, "found the end"},
+		{"after", `{"weight_map":{}} 1`, "expected the end"},
+		{"tensor twice", `{"weight_map":{"head.weight":"good.safetensors","head.weight":"good.safetensors"}}`, "given twice"},
+		{"not in shard", `{"weight_map":{"x":"good.safetensors"}}`, `tensor "x": expected in shard "good.safetensors"`},
+		{"absolute", `{"weight_map":{"x":"/etc/passwd"}}`, "inside the folder"},
+		{"parent", `{"weight_map":{"x":"../good.safetensors"}}`, "inside the folder"},
+		{"inner parent", `{"weight_map":{"x":"a/../../good.safetensors"}}`, "inside the folder"},
+		{"dot", `{"weight_map":{"x":"./good.safetensors"}}`, "inside the folder"},
+		{"backslash", `{"weight_map":{"x":"..\\good.safetensors"}}`, "inside the folder"},
+		{"drive", `{"weight_map":{"x":"C:good.safetensors"}}`, "inside the folder"},
+		{"empty name", `{"weight_map":{"x":""}}`, "inside the folder"},
+		{"deep", `{"metadata":` + strings.Repeat("[", 1_000_000) + `}`, "nested more than 64 deep"},
+		{"unbalanced", `{"metadata":[}],"weight_map":{}}`, "not valid JSON"},
+		{"bad word", `{"metadata":nul,"weight_map":{}}`, "not valid JSON"},
+		{"colon", `{"metadata"::,"weight_map":{}}`, "expected a value"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fsys := fstest.MapFS{"m/" + IndexName: {Data: []byte(c.index)}, "m/good.safetensors": {Data: good}, "good.safetensors": {Data: good}}
+			_, err := OpenFS(fsys, "m/"+IndexName)
+			checkMalformed(t, err, c.want)
+		})
+	}
+	fsys := fstest.MapFS{IndexName: {Data: []byte(`{"weight_map":{"x":"bad"}}`)}, "bad": {Data: good[:40]}}
+	_, err = OpenFS(fsys, IndexName)
+	checkMalformed(t, err, "bad: header of")
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range []string{"types", "timm", "hub"} {
+		data, err := os.ReadFile("testdata/" + name + ".safetensors")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add(safetensors(`{"a":{"dtype":"F16","shape":[1,2],"data_offsets":[0,4]},"__metadata__":{"k":"\u00e9"}}`, make([]byte, 4)))
+	f.Add(safetensors(`{}`, nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if file, err := Parse("x", data); err == nil {
+			use(file)
+		}
+		_, _ = parseIndex(data)
+	})
+}
+
+func FuzzIndex(f *testing.F) {
+	f.Add([]byte(`{"metadata":{"total_size":1.5e3,"deep":[{"a":null}]},"weight_map":{"head.weight":"good.safetensors"}}`))
+	f.Add([]byte(`{"metadata":[[[-1,true,"\""]]],"weight_map":{}}`))
+	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseIndex(data) })
+}

@@ -1,0 +1,236 @@
+package checkpoint
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names is the table that ties a model's parameter paths to the names in files, read from left to right
+// when saving and from right to left when loading:
+//
+//	var names = checkpoint.Names{
+//		Rules: []checkpoint.Rule{
+//			// parameter          written                                              also read
+//			{"blocks.{}.norm1", "vit.encoder.layer.{}.layernorm_before", "blocks.{}.norm1"},
+//			{"blocks.{}.attn.qkv", "vit.encoder.layer.{}.attention.attention.{query,key,value}", "blocks.{}.attn.qkv"},
+//			{"head", "classifier", "head"},
+//		},
+//		Prefixes: []string{"vit.", "module."},
+//		Renames:  []checkpoint.Rename{{"LayerNorm.gamma", "LayerNorm.weight"}},
+//		Ignore:   []string{"*.position_ids", "vit.pooler.*"},
+//	}
+//
+// A parameter that no rule knows has its own path for a name.
+type Names struct {
+	// Rules, the first that fits a parameter first.
+	Rules []Rule
+
+	// Prefixes that a name may have or lack, in the file as in the rules: "vit.", "module.".
+	Prefixes []string
+
+	// Renames of endings, for names of older releases.
+	Renames []Rename
+
+	// Ignore holds patterns of names in a file that the model has no use for. "*" stands for any run of
+	// characters, dots included. They are compared with the whole name, prefix included or not.
+	Ignore []string
+
+	// Optional holds patterns of parameter paths that a file may lack; those keep their values.
+	Optional []string
+}
+
+// A Rule is a row of the table: the path of a parameter, the name that is written, and other names that
+// are read. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
+// norm.weight and norm.bias.
+//
+// In the path, the segment {} stands for a number; in a name, each {} is replaced by the path's, in order.
+//
+// A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the
+// parts of the parameter along its first dimension. A part called 0 is not in the file; it is read as
+// zeros, and what a parameter holds there is not written.
+//
+// A name may be followed by a space and T, when the file holds the transpose of a matrix, or by the shape
+// in the file, when that is another with the same elements in the same order: "cls_token [1,1,*]", where *
+// stands for what is left.
+type Rule []string
+
+// A Rename replaces the ending Old of a name in a file, whole or after a dot, by New.
+type Rename struct{ Old, New string }
+
+// place is one way in which a file may hold a parameter: its tensors, in the order of the parts.
+type place struct {
+	parts      []string // an empty name is a part of zeros
+	transposed bool
+	shape      []int // of the whole in the file, -1 for what is left; nil for the parameter's
+}
+
+// places returns all the ways in which a file may hold the parameter, the written one first.
+func (n *Names) places(param string) []place {
+	var all []place
+	for _, r := range n.Rules {
+		if len(r) < 2 {
+			panic(fmt.Sprintf("checkpoint: rule %q: expected a path and at least one name", []string(r)))
+		}
+		numbers, rest, ok := matchPath(r[0], param)
+		if !ok {
+			continue
+		}
+		for _, name := range r[1:] {
+			all = append(all, parsePlace(name, numbers, rest))
+		}
+	}
+	if all == nil {
+		all = []place{{parts: []string{param}}}
+	}
+	return all
+}
+
+// matchPath compares a path with a rule's: it returns what each {} stands for and what follows.
+func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
+	for {
+		want, wantMore, moreWanted := strings.Cut(pattern, ".")
+		got, gotMore, moreGot := strings.Cut(param, ".")
+		if want == "{}" {
+			if _, err := strconv.ParseUint(got, 10, 31); err != nil {
+				return nil, "", false
+			}
+			numbers = append(numbers, got)
+		} else if want != got {
+			return nil, "", false
+		}
+		if !moreWanted {
+			if moreGot {
+				rest = "." + gotMore
+			}
+			return numbers, rest, true
+		}
+		if !moreGot {
+			return nil, "", false
+		}
+		pattern, param = wantMore, gotMore
+	}
+}
+
+// parsePlace fills in a rule's name. Rules are part of a program: a mistake in one panics.
+func parsePlace(name string, numbers []string, rest string) place {
+	bad := func(why string) string { return fmt.Sprintf("checkpoint: rule name %q: %s", name, why) }
+	var p place
+	stem, form, _ := strings.Cut(name, " ")
+	switch {
+	case form == "T":
+		p.transposed = true
+	case strings.HasPrefix(form, "[") && strings.HasSuffix(form, "]"):
+		for _, d := range strings.Split(form[1:len(form)-1], ",") {
+			v, err := strconv.Atoi(d)
+			if d == "*" && !slices.Contains(p.shape, -1) {
+				v = -1
+			} else if err != nil || v < 0 {
+				panic(bad("expected a shape such as [1,*,3]"))
+			}
+			p.shape = append(p.shape, v)
+		}
+	case form != "":
+		panic(bad(`expected T or a shape after the space`))
+	}
+	var before, after strings.Builder
+	var list []string
+	at := &before
+	for stem != "" {
+		open := strings.IndexByte(stem, '{')
+		if open < 0 {
+			at.WriteString(stem)
+			break
+		}
+		length := strings.IndexByte(stem[open:], '}')
+		if length < 0 {
+			panic(bad("a brace is not closed"))
+		}
+		at.WriteString(stem[:open])
+		inside := stem[open+1 : open+length]
+		stem = stem[open+length+1:]
+		switch {
+		case inside != "" && list == nil:
+			list = strings.Split(inside, ",")
+			at = &after
+		case inside != "":
+			panic(bad("more than one list of parts"))
+		case len(numbers) == 0:
+			panic(bad("more {} than in the path"))
+		default:
+			at.WriteString(numbers[0])
+			numbers = numbers[1:]
+		}
+	}
+	if list == nil {
+		p.parts = []string{before.String() + rest}
+		return p
+	}
+	if p.shape != nil {
+		panic(bad("a shape does not go with a list of parts"))
+	}
+	named := false
+	for _, part := range list {
+		if part == "0" {
+			p.parts = append(p.parts, "")
+			continue
+		}
+		named = true
+		p.parts = append(p.parts, before.String()+part+after.String()+rest)
+	}
+	if !named {
+		panic(bad("expected a part that is not 0"))
+	}
+	return p
+}
+
+// canonical strips the prefixes and applies the renames: names are compared in this form.
+func (n *Names) canonical(name string) string {
+	for again := true; again; {
+		again = false
+		for _, p := range n.Prefixes {
+			if p != "" && len(name) > len(p) && strings.HasPrefix(name, p) {
+				name, again = name[len(p):], true
+			}
+		}
+	}
+	for _, r := range n.Renames {
+		if stem, ok := strings.CutSuffix(name, r.Old); ok && (stem == "" || strings.HasSuffix(stem, ".")) {
+			return stem + r.New
+		}
+	}
+	return name
+}
+
+// ignored says whether a name in a file is one the model has no use for.
+func (n *Names) ignored(name string) bool {
+	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.canonical(name))
+}
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matchGlob(p, name) })
+}
+
+// matchGlob compares name with a pattern in which * stands for any run of characters. It goes back only to
+// the last *, which is enough, so it takes at most len(pattern)·len(name) steps.
+func matchGlob(pattern, name string) bool {
+	p, i := 0, 0
+	star, mark := -1, 0
+	for i < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, mark = p, i
+			p++
+		case p < len(pattern) && pattern[p] == name[i]:
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}

@@ -1,0 +1,58 @@
+package checkpoint
+
+import (
+	"iter"
+	"slices"
+)
+
+// A Source is what [Save] writes: *autograd.Parameter and *autograd.Buffer are Sources.
+type Source interface {
+	// Shape returns the dimensions.
+	Shape() []int
+	// Values returns the values in row-major order, to be read only.
+	Values() []float32
+}
+
+// Save writes the parameters of a model, given as (path, parameter), to a safetensors file, each under the
+// first name that the table has for it: the reverse of [Load]. The file replaces one of the same name only
+// when it is complete, even when the parameters are mapped from that very file.
+func Save[S Source](path string, names *Names, params iter.Seq2[string, S], opts WriteOptions) error {
+	return Write(path, Entries(names, params), opts)
+}
+
+// Entries returns what [Save] writes. A parameter's values are read when they are written.
+func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
+	if names == nil {
+		names = &Names{}
+	}
+	var entries []Entry
+	for param, src := range params {
+		pl := names.places(param)[0]
+		shape := pl.partShape(src.Shape())
+		size := product(shape)
+		for i, name := range pl.parts {
+			if name == "" {
+				continue
+			}
+			entries = append(entries, Entry{Name: name, Shape: slices.Clone(shape), lazy: func() []float32 {
+				part := src.Values()[i*size:][:size]
+				if pl.transposed {
+					return transpose(part, shape[1], shape[0])
+				}
+				return part
+			}})
+		}
+	}
+	return entries
+}
+
+// transpose returns the matrix x [r, c] as [c, r].
+func transpose(x []float32, r, c int) []float32 {
+	t := make([]float32, len(x))
+	for i := range r {
+		for j := range c {
+			t[j*r+i] = x[i*c+j]
+		}
+	}
+	return t
+}

@@ -1,0 +1,144 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"runtime"
+	"unsafe"
+)
+
+// A Tensor is one entry of a [File]: dense, row-major. It is a small value that refers to the file's
+// bytes; reading it converts as it copies.
+type Tensor struct {
+	Name  string
+	DType DType
+	Shape []int // empty for a scalar; not to be changed
+
+	src        *source
+	begin, end int
+}
+
+// Len returns the number of elements: the product of the shape, 1 for a scalar.
+func (t Tensor) Len() int {
+	if t.DType.Size() == 0 {
+		return 0
+	}
+	return (t.end - t.begin) / t.DType.Size()
+}
+
+// Bytes returns the stored little-endian bytes, to be read only. Like a view, they pin a mapped file.
+func (t Tensor) Bytes() []byte {
+	if t.src == nil {
+		return nil
+	}
+	t.src.pin()
+	return t.bytes()
+}
+
+func (t Tensor) bytes() []byte {
+	if t.src == nil {
+		return nil
+	}
+	return t.src.slice(t.begin, t.end)
+}
+
+// View returns the elements of an F32 tensor without a copy, to be read only; ok is false when the type
+// is another, the data is not aligned to 4 bytes, or the machine is big-endian. A view keeps a mapped file
+// mapped until [File.Close], after which it must not be touched.
+func (t Tensor) View() (values []float32, ok bool) {
+	if t.DType != F32 || !littleEndian {
+		return nil, false
+	}
+	b := t.bytes()
+	if len(b) == 0 {
+		return []float32{}, true
+	}
+	p := unsafe.Pointer(unsafe.SliceData(b))
+	if uintptr(p)%unsafe.Alignof(float32(0)) != 0 {
+		return nil, false
+	}
+	t.src.pin()
+	return unsafe.Slice((*float32)(p), len(b)/4), true
+}
+
+// littleEndian says whether this machine stores numbers as the format does.
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
+
+// Floats writes the elements of an F64, F32, F16 or BF16 tensor to dst, which must have room for exactly
+// [Tensor.Len]. F64 is rounded to nearest, and to an infinity beyond the range of float32.
+func (t Tensor) Floats(dst []float32) error {
+	if !t.DType.IsFloat() {
+		return fmt.Errorf("checkpoint: tensor %q: expected F64, F32, F16 or BF16, found %s", t.Name, t.DType)
+	}
+	if len(dst) != t.Len() {
+		return fmt.Errorf("checkpoint: tensor %q: expected room for %d values, found %d", t.Name, t.Len(), len(dst))
+	}
+	t.floatsAt(dst, 0)
+	return nil
+}
+
+// floatsAt writes the elements from the index first on; the type is one of the four.
+func (t Tensor) floatsAt(dst []float32, first int) {
+	defer runtime.KeepAlive(t.src) // else the mapping may go while its bytes are copied
+	size := t.DType.Size()
+	b := t.bytes()[first*size:][:len(dst)*size]
+	switch t.DType {
+	case F32:
+		if littleEndian && len(dst) > 0 {
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(dst))), len(b)), b)
+			return
+		}
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+		}
+	case F64:
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = fromF16(binary.LittleEndian.Uint16(b[2*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
+		}
+	}
+}
+
+// Ints writes the elements of an integer or boolean tensor to dst, which must have room for exactly
+// [Tensor.Len]. A U64 element beyond int64 is an error.
+func (t Tensor) Ints(dst []int64) error {
+	if !t.DType.IsInt() {
+		return fmt.Errorf("checkpoint: tensor %q: expected an integer type, found %s", t.Name, t.DType)
+	}
+	if len(dst) != t.Len() {
+		return fmt.Errorf("checkpoint: tensor %q: expected room for %d values, found %d", t.Name, t.Len(), len(dst))
+	}
+	defer runtime.KeepAlive(t.src)
+	b, le := t.bytes(), binary.LittleEndian
+	for i := range dst {
+		switch t.DType {
+		case Bool, U8:
+			dst[i] = int64(b[i])
+		case I8:
+			dst[i] = int64(int8(b[i]))
+		case U16:
+			dst[i] = int64(le.Uint16(b[2*i:]))
+		case I16:
+			dst[i] = int64(int16(le.Uint16(b[2*i:])))
+		case U32:
+			dst[i] = int64(le.Uint32(b[4*i:]))
+		case I32:
+			dst[i] = int64(int32(le.Uint32(b[4*i:])))
+		case U64, I64:
+			v := le.Uint64(b[8*i:])
+			if t.DType == U64 && v > math.MaxInt64 {
+				return fmt.Errorf("checkpoint: tensor %q: value %d at index %d is beyond int64", t.Name, v, i)
+			}
+			dst[i] = int64(v)
+		}
+	}
+	return nil
+}

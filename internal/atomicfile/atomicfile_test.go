@@ -1,0 +1,137 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func content(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+// expect asks for the content of path and that nothing else is in its folder.
+func expect(t *testing.T, path, want string) {
+	t.Helper()
+	got, err := os.ReadFile(path)
+	if err != nil || string(got) != want {
+		t.Errorf("expected content %q, found %q, %v", want, got, err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Errorf("expected one file in the folder, found %v, %v", entries, err)
+	}
+}
+
+func TestWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights")
+	for _, s := range []string{"first", strings.Repeat("longer ", 100_000), ""} {
+		if err := Write(path, content(s)); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, path, s)
+	}
+}
+
+func TestInterrupted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights")
+	if err := Write(path, content("old")); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	err := Write(path, func(w io.Writer) error {
+		content(strings.Repeat("new", 100_000))(w)
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("expected %v, found %v", full, err)
+	}
+	expect(t, path, "old")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		Write(path, func(io.Writer) error { panic("writer") })
+	}()
+	expect(t, path, "old")
+}
+
+func TestPermissions(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
+		t.Skip("needs Unix permissions")
+	}
+	dir := t.TempDir()
+	path, plain := filepath.Join(dir, "a"), filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	want, _ := os.Stat(plain)
+	for range 2 {
+		if err := Write(path, content("x")); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := os.Stat(path); got.Mode() != want.Mode() {
+			t.Errorf("expected mode %v, found %v", want.Mode(), got.Mode())
+		}
+		if err := os.Chmod(path, 0o640); err != nil {
+			t.Fatal(err)
+		}
+		want, _ = os.Stat(path)
+	}
+}
+
+func TestSymbolicLink(t *testing.T) {
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "blob"), filepath.Join(dir, "link")
+	if err := os.WriteFile(target, []byte("cache"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("blob", link); err != nil {
+		t.Skipf("needs symbolic links: %v", err)
+	}
+	if err := Write(link, content("new")); err != nil {
+		t.Fatal(err)
+	}
+	old, _ := os.ReadFile(target)
+	now, _ := os.ReadFile(link)
+	if string(old) != "cache" || string(now) != "new" {
+		t.Errorf("found %q behind the link and %q under it", old, now)
+	}
+}
+
+func TestBadPlace(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, dir + "/", "", filepath.Join(dir, "none", "x")} {
+		if err := Write(path, content("x")); err == nil {
+			t.Errorf("%q: expected an error", path)
+		}
+	}
+	long := filepath.Join(dir, strings.Repeat("é", 120))
+	if err := Write(long, content("x")); err != nil {
+		t.Errorf("a name of 240 bytes: %v", err)
+	}
+}
+
+func ExampleWrite() {
+	dir, _ := os.MkdirTemp("", "")
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "state")
+	Write(path, content("step 1"))
+	err := Write(path, func(w io.Writer) error {
+		io.WriteString(w, "step ")
+		return errors.New("interrupted")
+	})
+	kept, _ := os.ReadFile(path)
+	fmt.Printf("%v: %s\n", err, kept)
+	// Output: interrupted: step 1
+}
