@@ -45,7 +45,7 @@ type gemmTile struct {
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the chains start from C; 0: from +0
-	ahead  unsafe.Pointer // memory to prefetch meanwhile, or nil
+	ahead  uintptr        // address to prefetch from meanwhile; need not be valid
 }
 
 // gemmOperands are the views of one problem.
@@ -201,7 +201,17 @@ func (g *gemmRun) layA(s *gemmScratch, o *gemmOperands, i0, i1, k0, kc, panels i
 	rows := i1 - i0
 	src := o.a.at(i0, k0)
 	if kern.rows && !o.a.Trans {
-		return aBlock{data: src, ars: 4 * o.a.Stride, acs: 4, row: 4 * o.a.Stride}
+		if rows <= 2*mr || panels < 2 || o.a.Stride%512 != 0 {
+			return aBlock{data: src, ars: 4 * o.a.Stride, acs: 4, row: 4 * o.a.Stride}
+		}
+		// The rows of a tile fall into the same few sets of the first-level cache and would evict
+		// each other; a copy with an odd number of lines a row does not.
+		ld := roundUp(kc, 32) + 16
+		s.a = grow(s.a, rows*ld)
+		for i := range rows {
+			copy(s.a[i*ld:][:kc], src[i*o.a.Stride:])
+		}
+		return aBlock{data: s.a, ars: 4 * ld, acs: 4, row: 4 * ld}
 	}
 	t := tilesOf(rows, mr, kern.rows)
 	width := func(h int) int {
@@ -236,25 +246,52 @@ type aBlock struct {
 	row      int
 }
 
+// callTiles bounds how many tiles one call of a kernel does: assembly cannot be pre-empted, and a garbage
+// collection waits for it, so that a call should end within some tens of microseconds.
+const callTiles = 16
+
+// multiplyBlock multiplies a block of A by panels p0 to p1, one panel (or, for few rows, one group of
+// panels) after the other: the panel stays in the first-level cache while the tiles of A pass by.
 func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i1, p0, p1, k0, kc int) {
 	kern, nr, t := g.kern, g.kern.nr, &s.tile
 	rows := tilesOf(i1-i0, kern.mr, kern.rows)
-	for p := p0; p < p1; p++ {
-		cols := min(nr, g.n-p*nr)
-		var panel []float32
-		if g.packed != nil {
-			panel = g.packed.panel(k0, kc, p)
-		} else {
-			s.b = grow(s.b, kc*nr)
-			panel = s.b[:kc*nr]
-			kern.packPanel(panel, o.b.at(k0, p*nr), o.b.Stride, o.b.Trans, kc, cols, nr)
+	group := 1
+	if rows.tiles == 1 && kern.wide != nil && a.acs == 4 {
+		group = kern.wide(i1 - i0)
+	}
+	step := 1
+	for p := p0; p < p1; p += step {
+		step = 1
+		if p+group <= p1 && (p+group)*nr <= g.n {
+			step = group
 		}
-		t.b, t.brs, t.cols, t.panels = unsafe.Pointer(unsafe.SliceData(panel)), 4*nr, cols, 1
+		cols := min(step*nr, g.n-p*nr)
+		t.cols, t.panels = cols, step
+		t.brs, t.bps = 4*nr, 4*kc*nr
+		switch {
+		case g.packed != nil:
+			panel := g.packed.panel(k0, kc, p)
+			t.b = unsafe.Pointer(unsafe.SliceData(panel))
+			t.ahead = uintptr(t.b) + uintptr(step*t.bps)
+		case kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr && (kern.edges || cols == step*nr):
+			// Too few rows to pay for a copy of B.
+			t.b = unsafe.Pointer(unsafe.SliceData(o.b.at(k0, p*nr)))
+			t.brs, t.bps = 4*o.b.Stride, 4*nr
+			t.ahead = uintptr(t.b)
+		default:
+			s.b = grow(s.b, step*kc*nr)
+			for q := range step {
+				panel := s.b[q*kc*nr : (q+1)*kc*nr]
+				kern.packPanel(panel, o.b.at(k0, (p+q)*nr), o.b.Stride, o.b.Trans, kc, min(nr, g.n-(p+q)*nr), nr)
+			}
+			t.b = unsafe.Pointer(unsafe.SliceData(s.b))
+			t.ahead = uintptr(t.b)
+		}
 		for from := 0; from < rows.tiles; {
 			// A run of tiles of one height.
 			h := rows.height(from)
 			to := from + 1
-			for to < rows.tiles && rows.height(to) == h {
+			for to < rows.tiles && to-from < callTiles && rows.height(to) == h {
 				to++
 			}
 			r := rows.start(from)
