@@ -24,7 +24,6 @@ func Div(dst, a, b []float32) {
 	}
 }
 
-// Max is a where a > b or a is NaN, b otherwise: NaN in either operand gives NaN.
 func Max(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = maxNaN(a[i], b[i])
@@ -33,21 +32,8 @@ func Max(dst, a, b []float32) {
 
 func Min(dst, a, b []float32) {
 	for i := range dst {
-		x, y := a[i], b[i]
-		r := minSel(x, y)
-		if x != x {
-			r = x
-		}
-		dst[i] = r
+		dst[i] = minNaN(a[i], b[i])
 	}
-}
-
-func maxNaN(a, b float32) float32 {
-	r := maxSel(a, b)
-	if a != a {
-		r = a
-	}
-	return r
 }
 
 func AddScalar(dst, x []float32, s float32) {

@@ -1,6 +1,10 @@
 package portable
 
-import "math"
+import (
+	"math"
+
+	"github.com/fovea-ml/fovea/simd/internal/coeff"
+)
 
 func mul(a, b float32) float32 { return float32(a * b) }
 
@@ -18,48 +22,158 @@ func minSel(a, b float32) float32 {
 	return b
 }
 
+// maxNaN is maxSel, and NaN where either operand is.
+func maxNaN(a, b float32) float32 {
+	if a != a {
+		return a
+	}
+	return maxSel(a, b)
+}
+
+func minNaN(a, b float32) float32 {
+	if a != a {
+		return a
+	}
+	return minSel(a, b)
+}
+
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
 func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
 
 func neg(x float32) float32 { return math.Float32frombits(math.Float32bits(x) ^ (1 << 31)) }
 
-func exp(x float32) float32  { return float32(math.Exp(float64(x))) }
-func log(x float32) float32  { return float32(math.Log(float64(x))) }
-func tanh(x float32) float32 { return float32(math.Tanh(float64(x))) }
-func erf(x float32) float32  { return float32(math.Erf(float64(x))) }
-
-func sigmoid(x float32) float32 { return 1 / (1 + exp(-x)) }
-
-func silu(x float32) float32 { return mul(x, sigmoid(x)) }
-
-func siluSlope(x float32) float32 {
-	s := sigmoid(x)
-	return s * (1 + x*(1-s))
+// horner is c[0] + c[1]·t + c[2]·t² + …
+func horner(c []float32, t float32) float32 {
+	p := c[len(c)-1]
+	for k := len(c) - 2; k >= 0; k-- {
+		p = fma(p, t, c[k])
+	}
+	return p
 }
 
-func gelu(x float32) float32 { return 0.5 * x * (1 + erf(x*(1/math.Sqrt2))) }
+// exp reduces x to n·log 2 + r. The factor 2^n is applied as two factors of about half the exponent, the
+// first of which is exact, so that a denormal result is rounded once and overflow gives infinity.
+func exp(x float32) float32 {
+	x = maxSel(coeff.ExpMin, minSel(coeff.ExpMax, x))
+	t := fma(x, coeff.Log2E, coeff.RoundMagic)
+	n := t - coeff.RoundMagic
+	r := fma(-n, coeff.Ln2Hi, x)
+	r = fma(-n, coeff.Ln2Lo, r)
+	p := horner(coeff.Exp, r)
+	p = fma(p, r, 1)
+	p = fma(p, r, 1)
+	i := int32(math.Float32bits(t))
+	half := i >> 1
+	p = mul(p, math.Float32frombits(uint32(half)<<23))
+	return mul(p, math.Float32frombits(uint32(i-half)<<23))
+}
+
+// log splits x into 2^e·(1+f), 1+f between √½ and √2.
+func log(x float32) float32 {
+	y, e := x, float32(0)
+	if x < 0x1p-126 {
+		y, e = mul(x, 0x1p23), -23
+	}
+	i := int32(math.Float32bits(y)) - coeff.LogSplit
+	e += float32(i >> 23)
+	f := math.Float32frombits(uint32(i)&0x7fffff+coeff.LogSplit) - 1
+	s := mul(f, f)
+	r := mul(mul(s, f), horner(coeff.Log, f))
+	r = fma(e, coeff.Ln2Lo, r)
+	r = fma(-0.5, s, r)
+	r = fma(e, coeff.Ln2Hi, f+r)
+	switch {
+	case x == 0:
+		return float32(math.Inf(-1))
+	case x < 0:
+		return float32(math.NaN())
+	case x < float32(math.Inf(1)):
+		return r
+	}
+	return x // +Inf or NaN
+}
+
+func tanh(x float32) float32 {
+	s := minSel(coeff.TanhSquareMax, mul(x, x))
+	y := mul(x, horner(coeff.TanhP, s)) / horner(coeff.TanhQ, s)
+	return maxSel(-1, minSel(1, y))
+}
+
+func erf(x float32) float32 {
+	s := minSel(coeff.ErfSquareMax, mul(x, x))
+	y := mul(x, horner(coeff.Erf, fma(s, coeff.ErfScale, -1)))
+	return maxSel(-1, minSel(1, y))
+}
+
+// phi is Φ(x), the distribution function of the standard normal, to an absolute error: ½ + ½·erf(x/√2).
+func phi(x float32) float32 {
+	s := minSel(coeff.PhiSquareMax, mul(x, x))
+	y := mul(x, horner(coeff.Phi, fma(s, coeff.PhiScale, -1)))
+	return 0.5 + maxSel(-0.5, minSel(0.5, y))
+}
+
+// logistic returns e = exp(-|x|) and the numerators of σ(x) and σ(-x) over 1 + e.
+func logistic(x float32) (e, num, other float32) {
+	e = exp(math.Float32frombits(math.Float32bits(x) | 1<<31))
+	if x < 0 {
+		return e, e, 1
+	}
+	return e, 1, e
+}
+
+func sigmoid(x float32) float32 {
+	e, num, _ := logistic(x)
+	return num / (1 + e)
+}
+
+func sigmoidSlope(x float32) float32 {
+	e, _, _ := logistic(x)
+	q := 1 / (1 + e)
+	return mul(mul(e, q), q)
+}
+
+// silu holds x above -104, where σ is 0, so that -Inf does not meet that 0.
+func silu(x float32) float32 {
+	x = maxSel(coeff.ExpMin, x)
+	return mul(x, sigmoid(x))
+}
+
+func siluSlope(x float32) float32 {
+	x = minSel(-coeff.ExpMin, maxSel(coeff.ExpMin, x))
+	e, num, other := logistic(x)
+	q := 1 / (1 + e)
+	s := mul(num, q)
+	return fma(mul(x, mul(other, q)), s, s)
+}
+
+func quickGelu(x float32) float32 {
+	x = maxSel(-64, x)
+	return mul(x, sigmoid(mul(coeff.QuickGelu, x)))
+}
+
+func quickGeluSlope(x float32) float32 { return siluSlope(mul(coeff.QuickGelu, x)) }
+
+func gelu(x float32) float32 { return mul(maxSel(coeff.ExpMin, x), phi(x)) }
 
 func geluSlope(x float32) float32 {
-	return 0.5*(1+erf(x*(1/math.Sqrt2))) + x*exp(-0.5*x*x)*0.3989422804014327
+	x = minSel(16, maxSel(-16, x))
+	density := exp(mul(-0.5, mul(x, x)))
+	return fma(mul(x, coeff.InvSqrt2Pi), density, phi(x))
 }
 
 func geluTanh(x float32) float32 {
-	return 0.5 * x * (1 + tanh(0.7978845608028654*(x+0.044715*x*x*x)))
+	t := tanh(mul(x, fma(mul(x, x), coeff.GeluC1, coeff.GeluC0)))
+	h := mul(0.5, maxSel(coeff.ExpMin, x))
+	return fma(h, t, h)
 }
 
 func geluTanhSlope(x float32) float32 {
-	t := tanh(0.7978845608028654 * (x + 0.044715*x*x*x))
-	return 0.5*(1+t) + 0.5*x*(1-t*t)*0.7978845608028654*(1+3*0.044715*x*x)
-}
-
-func quickGelu(x float32) float32 { return mul(x, sigmoid(1.702*x)) }
-
-func quickGeluSlope(x float32) float32 { return siluSlope(1.702 * x) }
-
-func sigmoidSlope(x float32) float32 {
-	s := sigmoid(x)
-	return s * (1 - s)
+	x = minSel(16, maxSel(-16, x))
+	s := mul(x, x)
+	t := tanh(mul(x, fma(s, coeff.GeluC1, coeff.GeluC0)))
+	v := mul(mul(0.5, x), fma(-t, t, 1))
+	return fma(v, fma(s, coeff.GeluC13, coeff.GeluC0), fma(0.5, t, 0.5))
 }
 
 func tanhSlope(x float32) float32 {
