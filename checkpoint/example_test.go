@@ -1,0 +1,93 @@
+package checkpoint_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+)
+
+// weight is as much of a parameter as this package asks for; *autograd.Parameter has the same methods.
+type weight struct {
+	shape  []int
+	values []float32
+}
+
+func (w *weight) Shape() []int             { return w.shape }
+func (w *weight) Values() []float32        { return w.values }
+func (w *weight) Update(f func([]float32)) { f(w.values) }
+
+func parameters(m map[string]*weight) iter.Seq2[string, *weight] { return maps.All(m) }
+
+// A model with a joined projection is written as three tensors and read back from them.
+func Example() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, checkpoint.SafetensorsName)
+
+	names := &checkpoint.Names{
+		Rules: []checkpoint.Rule{
+			{"blocks.{}.attn.qkv", "encoder.layer.{}.attention.{query,key,value}", "blocks.{}.attn.qkv"},
+			{"head", "classifier", "head"},
+		},
+	}
+	model := map[string]*weight{
+		"blocks.0.attn.qkv.bias": {[]int{6}, []float32{1, 2, 3, 4, 5, 6}},
+		"head.weight":            {[]int{1, 2}, []float32{7, 8}},
+	}
+	if err := checkpoint.Save(path, names, parameters(model), checkpoint.WriteOptions{DType: checkpoint.BF16}); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for t := range f.Tensors() {
+		fmt.Println(t.Name, t.DType, t.Shape)
+	}
+
+	fresh := map[string]*weight{
+		"blocks.0.attn.qkv.bias": {[]int{6}, make([]float32, 6)},
+		"head.weight":            {[]int{1, 2}, make([]float32, 2)},
+	}
+	report, err := checkpoint.Load(f, names, parameters(fresh), checkpoint.LoadOptions{})
+	fmt.Println(report.Loaded, err, fresh["blocks.0.attn.qkv.bias"].values)
+
+	// Output:
+	// classifier.weight BF16 [1 2]
+	// encoder.layer.0.attention.key.bias BF16 [2]
+	// encoder.layer.0.attention.query.bias BF16 [2]
+	// encoder.layer.0.attention.value.bias BF16 [2]
+	// 2 <nil> [1 2 3 4 5 6]
+}
+
+// Errors tell a broken file from one that is whole but of another model.
+func ExampleMismatchError() {
+	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	model := map[string]*weight{"head.weight": {[]int{1}, make([]float32, 1)}}
+	_, err = checkpoint.Load(f, &checkpoint.Names{}, parameters(model), checkpoint.LoadOptions{})
+	var mismatch *checkpoint.MismatchError
+	fmt.Println(errors.As(err, &mismatch), mismatch.Missing)
+
+	_, err = checkpoint.Parse("broken", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{"))
+	fmt.Println(err)
+
+	// Output:
+	// true [head.weight (as head.weight)]
+	// checkpoint: broken: header of 2 bytes goes past the end of the file of 9 bytes
+}

@@ -1,0 +1,140 @@
+package checkpoint
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestPlaces(t *testing.T) {
+	n := Names{Rules: []Rule{
+		{"blocks.{}.norm", "layer.{}.ln", "h.{}.ln_1"},
+		{"blocks.{}.qkv.bias", "l.{}.{q_bias,0,v_bias}", "l.{}.{q,0,v}.bias"},
+		{"blocks.{}.qkv", "l.{}.{q,k,v}"},
+		{"a.{}.b.{}", "x.{}.y_{}.z"},
+		{"proj", "proj T"},
+		{"cls", "cls_token [1,1,*]"},
+		{"table", "shared"},
+		{"blocks.{}.table", "l.{}.table", "shared"},
+	}}
+	for _, c := range []struct{ param, want string }{
+		{"blocks.3.norm.weight", "layer.3.ln.weight | h.3.ln_1.weight"},
+		{"blocks.3.norm", "layer.3.ln | h.3.ln_1"},
+		{"blocks.12.qkv.bias", "l.12.q_bias +  + l.12.v_bias | l.12.q.bias +  + l.12.v.bias | l.12.q.bias + l.12.k.bias + l.12.v.bias"},
+		{"blocks.12.qkv.weight", "l.12.q.weight + l.12.k.weight + l.12.v.weight"},
+		{"a.1.b.20.c.d", "x.1.y_20.z.c.d"},
+		{"proj", "proj T"},
+		{"cls", "cls_token [1 1 -1]"},
+		{"blocks.0.table", "l.0.table | shared"},
+		// No rule: the parameter's own path.
+		{"blocks.x.norm.weight", "blocks.x.norm.weight"},
+		{"blocks.-1.norm", "blocks.-1.norm"},
+		{"blocks.3.normal", "blocks.3.normal"},
+		{"blocks.3", "blocks.3"},
+		{"project", "project"},
+		{"", ""},
+	} {
+		var places []string
+		for _, p := range n.places(c.param) {
+			s := strings.Join(p.parts, " + ")
+			if p.transposed {
+				s += " T"
+			}
+			if p.shape != nil {
+				s += fmt.Sprint(" ", p.shape)
+			}
+			places = append(places, s)
+		}
+		if got := strings.Join(places, " | "); got != c.want {
+			t.Errorf("%q: expected %q, found %q", c.param, c.want, got)
+		}
+	}
+}
+
+func TestBadRules(t *testing.T) {
+	for _, c := range []struct {
+		rule Rule
+		want string
+	}{
+		{Rule{"x"}, "at least one name"},
+		{Rule{"x", "y.{}"}, "more {} than in the path"},
+		{Rule{"x", "{a,b}.{c,d}"}, "more than one list"},
+		{Rule{"x", "{a,b"}, "not closed"},
+		{Rule{"x", "{0,0}"}, "a part that is not 0"},
+		{Rule{"x", "y transposed"}, "expected T or a shape"},
+		{Rule{"x", "y [1,b]"}, "expected a shape"},
+		{Rule{"x", "y [*,*]"}, "expected a shape"},
+		{Rule{"x", "y [-2]"}, "expected a shape"},
+		{Rule{"x", "{a,b} [1]"}, "does not go with a list"},
+		{Rule{"x", "y [5,*]"}, "does not hold a parameter of shape [3 4]"},
+		{Rule{"x", "{a,b}"}, "is not 2 equal parts"},
+	} {
+		func() {
+			defer func() {
+				if r := fmt.Sprint(recover()); !strings.Contains(r, c.want) || !strings.Contains(r, "checkpoint: rule") {
+					t.Errorf("%q: expected a panic with %q, found %s", c.rule, c.want, r)
+				}
+			}()
+			n := Names{Rules: []Rule{c.rule}}
+			n.places("x")[0].partShape([]int{3, 4})
+		}()
+	}
+}
+
+func TestPartShape(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		shape []int
+		want  string
+	}{
+		{"y", []int{3, 4}, "[3 4]"},
+		{"y", []int{}, "[]"},
+		{"y T", []int{3, 4}, "[4 3]"},
+		{"{a,b,c} T", []int{6, 5}, "[5 2]"},
+		{"{a,b}", []int{4}, "[2]"},
+		{"y [1,1,*]", []int{7}, "[1 1 7]"},
+		{"y [*,3,2,2]", []int{5, 12}, "[5 3 2 2]"},
+		{"y [0,*]", []int{0}, "[0 0]"},
+	} {
+		p := parsePlace(c.name, nil, "")
+		if got := fmt.Sprint(p.partShape(c.shape)); got != c.want {
+			t.Errorf("%q of %v: expected %s, found %s", c.name, c.shape, c.want, got)
+		}
+	}
+}
+
+func TestCanonical(t *testing.T) {
+	n := layerNames
+	for name, want := range map[string]string{
+		"x":                       "x",
+		"vit.x":                   "x",
+		"module.vit.x":            "x",
+		"vit.":                    "vit.",
+		"vitx":                    "vitx",
+		"a.LayerNorm.gamma":       "a.LayerNorm.weight",
+		"LayerNorm.beta":          "LayerNorm.bias",
+		"vit.myLayerNorm.gamma":   "myLayerNorm.gamma",
+		"a.LayerNorm.gamma.extra": "a.LayerNorm.gamma.extra",
+	} {
+		if got := n.canonical(name); got != want {
+			t.Errorf("%q: expected %q, found %q", name, want, got)
+		}
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "a.b", true}, {"a*", "b", false},
+		{"*.ids", "x.y.ids", true}, {"*.ids", "ids", false}, {"*.ids", "x.ids.z", false},
+		{"a.*.c", "a.b.b.c", true}, {"a.*.c", "a.c", false}, {"a**c", "abc", true}, {"*a*b*", "xaybz", true},
+		{"pooler.*", "pooler.dense.weight", true}, {"pooler.*", "xpooler.dense", false}, {"a", "ab", false},
+		{strings.Repeat("*a", 50), strings.Repeat("a", 10_000) + "b", false},
+	} {
+		if got := matchGlob(c.pattern, c.name); got != c.want {
+			t.Errorf("%.20q of %.20q: found %v", c.pattern, c.name, got)
+		}
+	}
+}
