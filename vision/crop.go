@@ -1,0 +1,106 @@
+package vision
+
+import (
+	"fmt"
+	"image"
+	"math"
+)
+
+// Crop returns a copy of the pixels inside r. It returns an error that matches [ErrSize] when r is empty or
+// leaves the image.
+func (m *Image) Crop(r image.Rectangle) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	if r.Empty() || !r.In(m.Bounds()) {
+		return nil, fmt.Errorf("vision: crop: %v is not inside an image of %d×%d pixels: %w", r, m.Width, m.Height, ErrSize)
+	}
+	return m.window(r), nil
+}
+
+// window copies the rectangle r; what lies outside the image is black.
+func (m *Image) window(r image.Rectangle) *Image {
+	out := NewImage(r.Dx(), r.Dy(), m.Channels)
+	in := r.Intersect(m.Bounds())
+	for y := in.Min.Y; y < in.Max.Y; y++ {
+		s := m.row(y)[in.Min.X*m.Channels : in.Max.X*m.Channels]
+		copy(out.row(y - r.Min.Y)[(in.Min.X-r.Min.X)*m.Channels:], s)
+	}
+	return out
+}
+
+// Centring says where the centre of an image is when a crop leaves an odd number of pixels.
+type Centring uint8
+
+const (
+	// CentreFloor rounds the offset down: transformers' center_crop.
+	CentreFloor Centring = iota
+	// CentreEven rounds the offset half to even: torchvision's and timm's CenterCrop.
+	CentreEven
+)
+
+// CentreCrop returns the middle width × height pixels. Where the image is smaller than that, the result is
+// padded with black, split between both sides as the named library splits it. It returns an error that matches
+// [ErrSize] when a size is not positive.
+func (m *Image) CentreCrop(width, height int, c Centring) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	want := Image{Width: width, Height: height, Channels: m.Channels}
+	if err := want.checkShape(); err != nil {
+		return nil, fmt.Errorf("vision: centre crop: %w", err)
+	}
+	return m.window(centreRect(m.Width, m.Height, width, height, c)), nil
+}
+
+// centreRect returns the crop's rectangle in the image's coordinates, negative where it is to be padded.
+func centreRect(w, h, cw, ch int, c Centring) image.Rectangle {
+	offset := func(n, want int) int {
+		d := n - want
+		if c == CentreEven {
+			if d < 0 { // padded first: the smaller half goes before the image
+				return -((-d) / 2)
+			}
+			return int(math.RoundToEven(float64(d) / 2))
+		}
+		return d >> 1 // floor; padding puts its larger half before the image
+	}
+	x, y := offset(w, cw), offset(h, ch)
+	return image.Rect(x, y, x+cw, y+ch)
+}
+
+// ShortestEdge returns the size at which the shorter side of a w × h image is edge pixels long and the longer
+// one ⌊edge·long/short⌋, as transformers and torchvision compute it.
+func ShortestEdge(w, h, edge int) (width, height int) {
+	if w <= h {
+		return edge, edge * h / w
+	}
+	return edge * w / h, edge
+}
+
+// FlipHorizontal returns the image mirrored left to right.
+func (m *Image) FlipHorizontal() *Image { return m.Orient(2) }
+
+// Pad returns the image with a border of the given widths in the colour fill, of which an image with fewer
+// channels uses the first; alpha is 255. It returns an error that matches [ErrSize] when a width is negative.
+func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error) {
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	out := &Image{Width: m.Width + left + right, Height: m.Height + top + bottom, Channels: m.Channels}
+	if min(left, top, right, bottom) < 0 || max(left, top, right, bottom) > maxSide {
+		return nil, fmt.Errorf("vision: pad by %d, %d, %d, %d: %w", left, top, right, bottom, ErrSize)
+	}
+	if err := out.checkShape(); err != nil {
+		return nil, fmt.Errorf("vision: pad: %w", err)
+	}
+	out = NewImage(out.Width, out.Height, out.Channels)
+	colour := [4]uint8{fill[0], fill[1], fill[2], 255}
+	for i := 0; i < len(out.Pix); i += out.Channels {
+		copy(out.Pix[i:i+out.Channels], colour[:])
+	}
+	for y := range m.Height {
+		copy(out.row(y + top)[left*m.Channels:], m.row(y))
+	}
+	return out, nil
+}

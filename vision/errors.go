@@ -1,0 +1,57 @@
+package vision
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kinds of failure, for errors.Is.
+var (
+	// ErrFormat: the data is in no format that this package reads, or uses a feature of a format that it does
+	// not read.
+	ErrFormat = errors.New("unknown or unsupported image format")
+	// ErrDamaged: the data ends early or contradicts itself.
+	ErrDamaged = errors.New("damaged or truncated image")
+	// ErrTooLarge: more pixels or bytes than the limit in force.
+	ErrTooLarge = errors.New("image too large")
+	// ErrSize: an image, a requested size or a source box with no pixels or outside the image.
+	ErrSize = errors.New("invalid image size")
+)
+
+// DecodeError reports an image that could not be read. errors.Is finds its kind ([ErrFormat], [ErrDamaged],
+// [ErrTooLarge], or an error of the reader or file system) and errors.As this type.
+type DecodeError struct {
+	Name   string // the file, "" when unknown
+	Format string // "jpeg", "png", "gif", "webp", "bmp", or "" before the format is known
+	Kind   error  // ErrFormat, ErrDamaged, ErrTooLarge, or nil when reading itself failed
+	Err    error  // what was found, in detail
+}
+
+func (e *DecodeError) Error() string {
+	s := "vision: "
+	if e.Name != "" {
+		s += e.Name + ": "
+	}
+	if e.Format != "" {
+		s += e.Format + ": "
+	}
+	if e.Kind == nil {
+		return s + e.Err.Error()
+	}
+	if e.Err == nil {
+		return s + e.Kind.Error()
+	}
+	return fmt.Sprintf("%s%v: %v", s, e.Kind, e.Err)
+}
+
+// Unwrap returns the kind and the cause.
+func (e *DecodeError) Unwrap() []error {
+	var errs []error
+	if e.Kind != nil {
+		errs = append(errs, e.Kind)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
+}

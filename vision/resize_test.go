@@ -1,0 +1,197 @@
+package vision
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"os"
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// picture is the test image of testdata/gen/vision_resize.py: blocks of hard black and white, of gradients, and
+// of noise.
+func picture(w, h, channels int) *Image {
+	m := NewImage(w, h, channels)
+	i := 0
+	for y := range uint32(h) {
+		for x := range uint32(w) {
+			for c := range uint32(channels) {
+				noise := (x*73856093 ^ y*19349663 ^ c*83492791) >> 11 & 255
+				v := noise
+				switch (x/7 + y/5) % 3 {
+				case 0:
+					v = 0
+					if noise > 127 {
+						v = 255
+					}
+				case 1:
+					v = (x*5 + y*3 + c*40) % 256
+				}
+				m.Pix[i] = uint8(v)
+				i++
+			}
+		}
+	}
+	return m
+}
+
+func filterNamed(t testing.TB, name string) Filter {
+	for f := range filterCount {
+		if f.String() == name {
+			return f
+		}
+	}
+	t.Fatalf("no filter %q", name)
+	return 0
+}
+
+func TestResizeEqualsPillow(t *testing.T) { testResizeGolden(t, "testdata/resize.json", false) }
+func TestResizeEqualsPillow12(t *testing.T) {
+	testResizeGolden(t, "testdata/resize_pillow12.json", true)
+}
+
+func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Cases []struct {
+			In, Out  [2]int
+			Channels int
+			Filter   string
+			Box      []float32
+			SHA256   string
+			Pixels   []byte
+		}
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	if len(golden.Cases) < 60 {
+		t.Fatalf("%d cases", len(golden.Cases))
+	}
+	for _, c := range golden.Cases {
+		name := fmt.Sprintf("%v→%v/%d/%s/%v", c.In, c.Out, c.Channels, c.Filter, c.Box)
+		t.Run(name, func(t *testing.T) {
+			m := picture(c.In[0], c.In[1], c.Channels)
+			for _, workers := range []*simd.Workers{nil, simd.NewWorkers(3)} {
+				r := Resizer{Filter: filterNamed(t, c.Filter), Workers: workers, RowsFirst: rowsFirst}
+				var got *Image
+				var err error
+				if c.Box != nil {
+					got, err = r.ResizeBox(m, SourceBox{c.Box[0], c.Box[1], c.Box[2], c.Box[3]}, c.Out[0], c.Out[1])
+				} else {
+					got, err = r.Resize(m, c.Out[0], c.Out[1])
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := got.check(); err != nil {
+					t.Fatal(err)
+				}
+				sum := sha256.Sum256(got.Pix)
+				if hex.EncodeToString(sum[:16]) != c.SHA256 {
+					t.Errorf("pixels differ from Pillow's; got %v, want %v", got.Pix[:min(len(got.Pix), 48)], c.Pixels)
+				}
+			}
+			if !bytes.Equal(m.Pix, picture(c.In[0], c.In[1], c.Channels).Pix) {
+				t.Error("the source was changed")
+			}
+		})
+	}
+}
+
+// ResizeRect must equal cropping first, which is how torchvision crops and resizes.
+func TestResizeRect(t *testing.T) {
+	for _, channels := range []int{1, 3, 4} {
+		m := picture(60, 45, channels)
+		for _, r := range []image.Rectangle{m.Bounds(), image.Rect(3, 4, 50, 40), image.Rect(59, 44, 60, 45), image.Rect(0, 0, 20, 45)} {
+			for f := range filterCount {
+				c, err := m.Crop(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, err := Resize(c, 16, 20, f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := Resizer{Filter: f}.ResizeRect(m, r, 16, 20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(got.Pix, want.Pix) {
+					t.Errorf("%d channels, %v, %v: differs from crop and resize", channels, r, f)
+				}
+			}
+		}
+	}
+}
+
+func TestResizeRefuses(t *testing.T) {
+	m := picture(10, 8, 3)
+	nan := float32(math.NaN())
+	r := Resizer{}
+	errs := map[string]func() error{
+		"no image":   func() error { _, err := r.Resize(nil, 3, 3); return err },
+		"zero image": func() error { _, err := r.Resize(&Image{Channels: 3}, 3, 3); return err },
+		"short Pix": func() error {
+			_, err := r.Resize(&Image{Pix: make([]uint8, 5), Width: 2, Height: 1, Channels: 3}, 3, 3)
+			return err
+		},
+		"two channels": func() error {
+			_, err := r.Resize(&Image{Pix: make([]uint8, 4), Width: 2, Height: 1, Channels: 2}, 3, 3)
+			return err
+		},
+		"zero width":   func() error { _, err := r.Resize(m, 0, 3); return err },
+		"huge":         func() error { _, err := r.Resize(m, 1<<40, 3); return err },
+		"negative":     func() error { _, err := r.Resize(m, 3, -1); return err },
+		"box outside":  func() error { _, err := r.ResizeBox(m, SourceBox{0, 0, 11, 8}, 3, 3); return err },
+		"box empty":    func() error { _, err := r.ResizeBox(m, SourceBox{2, 2, 2, 5}, 3, 3); return err },
+		"box NaN":      func() error { _, err := r.ResizeBox(m, SourceBox{nan, 0, 3, 3}, 3, 3); return err },
+		"rect outside": func() error { _, err := r.ResizeRect(m, image.Rect(-1, 0, 3, 3), 3, 3); return err },
+		"rect empty":   func() error { _, err := r.ResizeRect(m, image.Rect(1, 1, 1, 3), 3, 3); return err },
+	}
+	for name, f := range errs {
+		if err := f(); !errors.Is(err, ErrSize) {
+			t.Errorf("%s: error %v, expected ErrSize", name, err)
+		}
+	}
+	if _, err := (Resizer{Filter: 200}).Resize(m, 3, 3); err == nil {
+		t.Error("unknown filter: no error")
+	}
+}
+
+func BenchmarkResize(b *testing.B) {
+	m := picture(4000, 3000, 3)
+	for _, f := range []Filter{Bilinear, Bicubic, Lanczos} {
+		for _, threads := range []int{1, 2} {
+			b.Run(fmt.Sprintf("4000x3000→224/%v/threads=%d", f, threads), func(b *testing.B) {
+				r := Resizer{Filter: f, Workers: simd.NewWorkers(threads)}
+				b.ReportAllocs()
+				b.SetBytes(int64(len(m.Pix)))
+				for b.Loop() {
+					if _, err := r.Resize(m, 224, 224); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+	small := picture(640, 480, 3)
+	b.Run("640x480→224/bicubic/threads=1", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Resize(small, 224, 224, Bicubic); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
