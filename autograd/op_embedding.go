@@ -1,0 +1,127 @@
+package autograd
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// Embedding looks rows of a table [rows, D] up: the result is [shape..., D], where shape has as many
+// elements as there are ids. An id outside 0 … rows-1 panics with a [ShapeError] that says which.
+//
+// The gradients of an id that occurs more than once are added in the order of the ids.
+func (t *Tape) Embedding(table *Parameter, ids []int, shape ...int) *Tensor {
+	f := beginOn(t, "embedding", table)
+	if len(table.shape) != 2 {
+		shapePanic(f.name, "expected a table [rows, D]", table.shape)
+	}
+	if elements(f.name, shape) != len(ids) {
+		shapePanic(f.name, "expected as many ids as the shape has elements", shape, []int{len(ids)})
+	}
+	return f.gather(table, ids, table.shape[0], append(cloneShape(shape), table.shape[1]))
+}
+
+// GatherRows returns rows of x, which is seen as [R, D] over its last dimension: [len(index), D]. A row
+// may be asked for more than once. An index outside 0 … R-1 panics with a [ShapeError].
+func GatherRows(x Operand, index []int) *Tensor {
+	f := begin("gather rows", x)
+	n, w := rows(x.Shape())
+	return f.gather(x, index, n, []int{len(index), w})
+}
+
+// ScatterRows returns n rows of zeros to which the rows of x, seen as [R, D] over its last dimension, are
+// added: row i to row index[i] of the result, [n, D]. It is the transpose of [GatherRows]. An index
+// outside 0 … n-1 panics with a [ShapeError].
+func ScatterRows(x Operand, index []int, n int) *Tensor {
+	f := begin("scatter rows", x)
+	r, w := rows(x.Shape())
+	if r != len(index) {
+		shapePanic(f.name, "expected an index a row", x.Shape(), []int{len(index)})
+	}
+	y := f.out(n, w)
+	at, mine := f.indices(index, n)
+	f.each(n, w, func(lo, hi int) { clear(y.data[lo*w : hi*w]) })
+	f.scatterAdd(y.data, f.values(x), at, w)
+	if mine {
+		f.giveBack(floatsOf(at))
+	}
+	return f.done(y, func(b *back) {
+		b.add(x, func(dx []float32) { b.gatherRows(dx, b.dy, at, w) })
+	})
+}
+
+func (f *frame) gather(x Operand, index []int, n int, shape []int) *Tensor {
+	w := shape[len(shape)-1]
+	y := f.out(shape...)
+	at, mine := f.indices(index, n)
+	f.gatherRows(y.data, f.values(x), at, w)
+	if mine {
+		f.giveBack(floatsOf(at))
+	}
+	return f.done(y, func(b *back) {
+		if !b.wants(x) {
+			return
+		}
+		dx, beta := b.into(x)
+		if beta == 0 {
+			b.each(len(dx), 1, func(lo, hi int) { clear(dx[lo:hi]) })
+		}
+		b.scatterAdd(dx, b.dy, at, w)
+	})
+}
+
+// indices checks row numbers below n and copies them to the tape's memory, where the backward step finds
+// them. Without one they are the caller's to give back.
+func (f *frame) indices(index []int, n int) (at []int32, mine bool) {
+	if n > math.MaxInt32 {
+		shapePanic(f.name, "too many rows", []int{n})
+	}
+	for i, r := range index {
+		if r < 0 || r >= n {
+			shapePanic(f.name, fmt.Sprintf("index %d at position %d is outside 0 to %d", r, i, n-1), []int{n}, []int{len(index)})
+		}
+	}
+	var s []float32
+	if f.grad {
+		s = f.save(len(index))
+	} else {
+		s = f.arena.get(len(index))
+	}
+	at = unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), cap(s))[:len(index)]
+	for i, r := range index {
+		at[i] = int32(r)
+	}
+	return at, !f.grad
+}
+
+// floatsOf returns the arena's memory that holds row numbers.
+func floatsOf(at []int32) []float32 {
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(at))), cap(at))
+}
+
+// gatherRows copies the rows of src that at names.
+func (t *Tape) gatherRows(dst, src []float32, at []int32, w int) {
+	t.each(len(at), w+8, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			r := int(at[i])
+			copy(dst[i*w:(i+1)*w], src[r*w:(r+1)*w])
+		}
+	})
+}
+
+// scatterColumns is how many columns one task of a scatter adds. Tasks divide the columns, not the rows,
+// so that rows with the same number are added in their order by whoever has the column.
+const scatterColumns = 128
+
+// scatterAdd adds row i of src to row at[i] of dst.
+func (t *Tape) scatterAdd(dst, src []float32, at []int32, w int) {
+	t.each((w+scatterColumns-1)/scatterColumns, scatterColumns*max(1, len(at)), func(lo, hi int) {
+		j0, j1 := lo*scatterColumns, min(w, hi*scatterColumns)
+		for i, r := range at {
+			d := dst[int(r)*w+j0 : int(r)*w+j1]
+			simd.Add(d, d, src[i*w+j0:i*w+j1])
+		}
+	})
+}
