@@ -102,7 +102,7 @@ func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
 		}
 		if !moreWanted {
 			if moreGot {
-				rest = "." + gotMore
+				rest = "." + strings.ToLower(gotMore)
 			}
 			return numbers, rest, true
 		}
