@@ -1,0 +1,83 @@
+package train
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// AdamOptions are the settings of [Adam] and [AdamW]. A zero field means PyTorch's default.
+type AdamOptions struct {
+	Beta1 float64 // decay of the mean of gradients; 0 means 0.9
+	Beta2 float64 // decay of the mean of squared gradients; 0 means 0.999
+	Eps   float64 // added to the root of the latter; 0 means 1e-8
+}
+
+func (o AdamOptions) orDefaults() AdamOptions {
+	return AdamOptions{orElse(o.Beta1, 0.9), orElse(o.Beta2, 0.999), orElse(o.Eps, 1e-8)}
+}
+
+// step returns the numbers of a parameter's step number t, from 1.
+func (o AdamOptions) step(lr float64, t int64) simd.AdamWStep {
+	return simd.AdamWStep{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps,
+		BiasCorrection1: 1 - power(o.Beta1, t), BiasCorrection2: 1 - power(o.Beta2, t), GradScale: 1}
+}
+
+func (o AdamOptions) String() string {
+	return fmt.Sprintf("beta1 %v, beta2 %v, eps %v", o.Beta1, o.Beta2, o.Eps)
+}
+
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), as PyTorch states
+// it: see [simd.AdamW] for the formula. A parameter's bias correction counts the steps it had a gradient
+// in. One pass over memory does a step, gradient scale included.
+type AdamW struct {
+	slots
+	o AdamOptions
+}
+
+// NewAdamW returns an AdamW over the groups. It panics when a parameter is given twice.
+func NewAdamW(groups []Group, o AdamOptions) *AdamW {
+	return &AdamW{newSlots("AdamW", groups, "m", "v"), o.orDefaults()}
+}
+
+// Describe returns the settings by name.
+func (a *AdamW) Describe() map[string]string { return a.describe("AdamW, " + a.o.String()) }
+
+// Step does one step.
+func (a *AdamW) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
+	a.each(grads, func(t *slot, count int64, p, g []float32) {
+		o := a.o.step(lr*t.scale, count)
+		o.WeightDecay, o.GradScale = t.decay, gradScale
+		m, v := t.values[0], t.values[1]
+		chunks(w, len(p), func(lo, hi int) { simd.AdamW(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], o) })
+	})
+}
+
+// Adam is the method of Kingma and Ba (arXiv 1412.6980) with weight decay λ as part of the gradient,
+// g ← g + λ·p, as in PyTorch. For decoupled decay, which is what transformers are trained with, see
+// [AdamW].
+type Adam struct {
+	slots
+	o AdamOptions
+}
+
+// NewAdam returns an Adam over the groups. It panics when a parameter is given twice.
+func NewAdam(groups []Group, o AdamOptions) *Adam {
+	return &Adam{newSlots("Adam", groups, "m", "v"), o.orDefaults()}
+}
+
+// Describe returns the settings by name.
+func (a *Adam) Describe() map[string]string { return a.describe("Adam, " + a.o.String()) }
+
+// Step does one step.
+func (a *Adam) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
+	a.each(grads, func(t *slot, count int64, p, g []float32) {
+		o := a.o.step(lr*t.scale, count)
+		m, v := t.values[0], t.values[1]
+		chunks(w, len(p), func(lo, hi int) {
+			decayed(g[lo:hi], p[lo:hi], gradScale, t.decay)
+			simd.AdamW(p[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi], o)
+		})
+	})
+}

@@ -1,0 +1,3 @@
+// Package train changes models by their gradients: optimisers, learning-rate schedules, clipping and
+// averages of weights.
+package train

@@ -1,0 +1,162 @@
+package train
+
+import (
+	"fmt"
+	"iter"
+	"math"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// EMAOptions are the settings of an [EMA]. The zero value is timm's default.
+type EMAOptions struct {
+	Decay float64 // the share of the old average in the new one; 0 means 0.9999
+
+	// Warmup lets the decay of update n, from 1, grow as 1 - (1 + s/WarmupGamma)^-WarmupPower with
+	// s = n - After - 1, within MinDecay and Decay. WarmupGamma 0 means 1, WarmupPower 0 means 2/3.
+	Warmup      bool
+	WarmupGamma float64
+	WarmupPower float64
+	MinDecay    float64
+
+	// After is the number of updates that only copy. With Warmup or After, the next update copies too.
+	After int
+}
+
+// EMA is an exponential moving average of a model's parameters and buffers, with the meaning of timm's
+// ModelEmaV2 and, with Warmup or After, of ModelEmaV3 told its step:
+//
+//	average ← average + (1 - decay)·(value - average)
+//
+// The average is kept beside the model; [EMA.Swap] exchanges the two, to evaluate or to save.
+type EMA struct {
+	o       EMAOptions
+	updates int64
+	swapped bool
+	entries []averaged
+}
+
+type averaged struct {
+	path   string
+	value  value
+	kept   *autograd.Buffer
+	values []float32 // of kept
+}
+
+// A value is a Parameter or a Buffer.
+type value interface {
+	Shape() []int
+	Values() []float32
+	Update(f func(values []float32))
+}
+
+// NewEMA returns an average that starts at the values of the parameters and buffers, which are given as
+// (path, value); either may be nil. Paths of buffers are their own: they may be equal to those of
+// parameters.
+func NewEMA(params iter.Seq2[string, *autograd.Parameter], buffers iter.Seq2[string, *autograd.Buffer], o EMAOptions) *EMA {
+	o.Decay = orElse(o.Decay, 0.9999)
+	o.WarmupGamma = orElse(o.WarmupGamma, 1)
+	o.WarmupPower = orElse(o.WarmupPower, 2.0/3)
+	e := &EMA{o: o}
+	if params != nil {
+		for path, p := range params {
+			e.add("parameters/"+path, p)
+		}
+	}
+	if buffers != nil {
+		for path, b := range buffers {
+			e.add("buffers/"+path, b)
+		}
+	}
+	return e
+}
+
+func (e *EMA) add(path string, v value) {
+	a := averaged{path: path, value: v, kept: autograd.NewBuffer(0, v.Shape()...)}
+	a.kept.Update(func(kept []float32) {
+		copy(kept, v.Values())
+		a.values = kept
+	})
+	e.entries = append(e.entries, a)
+}
+
+// Decay returns the decay of update number n, from 1.
+func (e *EMA) Decay(n int64) float64 {
+	if !e.o.Warmup && e.o.After == 0 {
+		return e.o.Decay
+	}
+	s := n - int64(e.o.After) - 1
+	if s <= 0 {
+		return 0
+	}
+	if !e.o.Warmup {
+		return e.o.Decay
+	}
+	d := 1 - math.Pow(1+float64(s)/e.o.WarmupGamma, -e.o.WarmupPower)
+	return max(min(d, e.o.Decay), e.o.MinDecay)
+}
+
+// Update moves the average towards the present values. It panics while the two are swapped.
+func (e *EMA) Update(w *simd.Workers) {
+	if e.swapped {
+		panic("train: EMA.Update: the model holds the average; swap back first")
+	}
+	e.updates++
+	weight := 1 - e.Decay(e.updates)
+	for i := range e.entries {
+		a := &e.entries[i]
+		avg, now := a.values, a.value.Values()
+		chunks(w, len(avg), func(lo, hi int) { lerp(avg[lo:hi], now[lo:hi], float32(weight), float32(1-weight)) })
+	}
+}
+
+// lerp moves a towards b by weight, from the end that is nearer, as PyTorch does. The product is rounded
+// by itself, so that every processor finds the same bits.
+func lerp(a, b []float32, weight, rest float32) {
+	if weight < 0.5 {
+		for i, y := range b {
+			a[i] += float32(weight * (y - a[i]))
+		}
+		return
+	}
+	for i, y := range b {
+		a[i] = y - float32(rest*(y-a[i]))
+	}
+}
+
+// Swap exchanges the values of the model and the average. Two calls change nothing.
+func (e *EMA) Swap() {
+	for i := range e.entries {
+		a := &e.entries[i]
+		a.value.Update(func(v []float32) {
+			for j, x := range v {
+				v[j], a.values[j] = a.values[j], x
+			}
+		})
+	}
+	e.swapped = !e.swapped
+}
+
+// Swapped says whether the model holds the average now.
+func (e *EMA) Swapped() bool { return e.swapped }
+
+// Memory yields the average under "parameters/" or "buffers/" and the path.
+func (e *EMA) Memory() iter.Seq2[string, *autograd.Buffer] {
+	return func(yield func(string, *autograd.Buffer) bool) {
+		for i := range e.entries {
+			if !yield(e.entries[i].path, e.entries[i].kept) {
+				return
+			}
+		}
+	}
+}
+
+// Describe returns the settings, for a resumed run to compare.
+func (e *EMA) Describe() string {
+	if !e.o.Warmup && e.o.After == 0 {
+		return fmt.Sprintf("decay %v", e.o.Decay)
+	}
+	return fmt.Sprintf("decay %v, warm-up %v, gamma %v, power %v, at least %v, after %v",
+		e.o.Decay, e.o.Warmup, e.o.WarmupGamma, e.o.WarmupPower, e.o.MinDecay, e.o.After)
+}

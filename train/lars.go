@@ -1,0 +1,62 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// LARSOptions are the settings of [LARS]. A zero field means the default.
+type LARSOptions struct {
+	Momentum float64 // 0 means 0.9
+	Trust    float64 // the trust coefficient η; 0 means 0.001
+}
+
+// LARS scales the step of each layer by the ratio of its norms (You, Gitman and Ginsburg, arXiv
+// 1708.03888), in the form in which MAE trains its linear probe. With gradient g and weight decay λ:
+//
+//	g ← g + λ·p
+//	g ← g · η·‖p‖/‖g‖, where both norms are positive
+//	m ← μ·m + g
+//	p ← p - lr·m
+//
+// Parameters of fewer than two dimensions skip the first two lines.
+type LARS struct {
+	slots
+	o    LARSOptions
+	norm norm
+}
+
+// NewLARS returns a LARS over the groups. It panics when a parameter is given twice.
+func NewLARS(groups []Group, o LARSOptions) *LARS {
+	return &LARS{slots: newSlots("LARS", groups, "momentum"),
+		o: LARSOptions{orElse(o.Momentum, 0.9), orElse(o.Trust, 0.001)}}
+}
+
+// Describe returns the settings by name.
+func (l *LARS) Describe() map[string]string {
+	return l.describe(fmt.Sprintf("LARS, momentum %v, trust %v", l.o.Momentum, l.o.Trust))
+}
+
+// Step does one step.
+func (l *LARS) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
+	l.each(grads, func(t *slot, _ int64, p, g []float32) {
+		o := simd.MomentumStep{LR: lr * t.scale, Momentum: l.o.Momentum, GradScale: gradScale}
+		if len(t.Shape()) > 1 {
+			chunks(w, len(p), func(lo, hi int) { decayed(g[lo:hi], p[lo:hi], gradScale, t.decay) })
+			o.GradScale = l.trust(p, g, w)
+		}
+		chunks(w, len(p), func(lo, hi int) { simd.Momentum(p[lo:hi], g[lo:hi], t.values[0][lo:hi], o) })
+	})
+}
+
+// trust is η·‖p‖/‖g‖, or 1 when one of the norms is zero.
+func (l *LARS) trust(p, g []float32, w *simd.Workers) float64 {
+	pn, gn := math.Sqrt(l.norm.squares(p, w)), math.Sqrt(l.norm.squares(g, w))
+	if pn > 0 && gn > 0 {
+		return l.o.Trust * pn / gn
+	}
+	return 1
+}

@@ -1,0 +1,55 @@
+package train
+
+import (
+	"iter"
+	"math"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// normBlock is the number of squares that are summed in float32 before they join a float64 sum.
+const normBlock = 4096
+
+// GradNorm returns the Euclidean norm of the parameters' gradients together. The order of the parameters is
+// the order of summation, whatever the order in which the table met them, so that a resumed run finds the
+// same bits.
+func GradNorm(g *autograd.Gradients, params iter.Seq2[string, *autograd.Parameter], w *simd.Workers) float64 {
+	var n norm
+	total := 0.0
+	for _, p := range params {
+		total += n.squares(g.Of(p), w)
+	}
+	return math.Sqrt(total)
+}
+
+// ClipScale returns the factor that clips gradients of the given norm to maxNorm, as PyTorch's
+// clip_grad_norm_: min(1, maxNorm/(norm + 1e-6)). A maxNorm of 0 or less means no clipping.
+func ClipScale(norm, maxNorm float64) float64 {
+	if maxNorm <= 0 {
+		return 1
+	}
+	return min(1, maxNorm/(norm+1e-6))
+}
+
+// norm sums squares and keeps its scratch space.
+type norm struct{ partial []float64 }
+
+// squares returns Σ x², from blocks of fixed place.
+func (n *norm) squares(x []float32, w *simd.Workers) float64 {
+	blocks := (len(x) + normBlock - 1) / normBlock
+	if cap(n.partial) < blocks {
+		n.partial = make([]float64, blocks)
+	}
+	partial := n.partial[:blocks]
+	chunks(w, len(x), func(lo, hi int) {
+		for ; lo < hi; lo += normBlock {
+			partial[lo/normBlock] = float64(simd.SumSquares(x[lo:min(hi, lo+normBlock)]))
+		}
+	})
+	sum := 0.0
+	for _, s := range partial {
+		sum += s
+	}
+	return sum
+}
