@@ -1,0 +1,100 @@
+package vision
+
+import "fmt"
+
+// Arithmetic is the order of the float32 operations that turn a sample x of 0..255 into a model's input. The
+// orders differ in the last bit; each reproduces one library exactly.
+type Arithmetic uint8
+
+const (
+	// RescaleFirst is the Pillow path of transformers: float32(x·scale in float64), less mean, divided by std.
+	RescaleFirst Arithmetic = iota
+	// Fused is the torchvision path of transformers: (x - mean·(1/scale)) / (std·(1/scale)), in float32.
+	Fused
+	// UnitFirst is torchvision's ToTensor and Normalize, and so timm's: x/255, less mean, divided by std.
+	UnitFirst
+)
+
+// Means and standard deviations that published models were trained with, in red, green, blue order.
+var (
+	ImageNetMean = [3]float32{0.485, 0.456, 0.406}
+	ImageNetStd  = [3]float32{0.229, 0.224, 0.225}
+	HalfMean     = [3]float32{0.5, 0.5, 0.5}
+	HalfStd      = [3]float32{0.5, 0.5, 0.5}
+	CLIPMean     = [3]float32{0.48145466, 0.4578275, 0.40821073}
+	CLIPStd      = [3]float32{0.26862954, 0.26130258, 0.27577711}
+)
+
+// Normalizer maps samples to float32 by one table of 256 values a channel: whatever the arithmetic, its result
+// is exact and costs one look-up. It may be used by many goroutines at once.
+type Normalizer struct {
+	table [3][256]float32
+}
+
+// NewNormalizer returns the normaliser for a mean and a standard deviation of samples scaled to 0..1. scale is
+// the factor for RescaleFirst and Fused, 0 means 1/255; UnitFirst always divides by 255.
+func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalizer {
+	if scale == 0 {
+		scale = 1. / 255
+	}
+	n := new(Normalizer)
+	for c := range n.table {
+		t := &n.table[c]
+		inverse := float32(1 / scale)
+		fusedMean, fusedStd := mean[c]*inverse, std[c]*inverse
+		for x := range t {
+			switch a {
+			case Fused:
+				t[x] = (float32(x) - fusedMean) / fusedStd
+			case UnitFirst:
+				t[x] = (float32(x)/255 - mean[c]) / std[c]
+			default:
+				t[x] = (float32(float64(x)*scale) - mean[c]) / std[c]
+			}
+		}
+	}
+	return n
+}
+
+// ToCHW writes the image as three planes [3, height, width] to dst. Grey is repeated, alpha ignored. It panics
+// when dst does not hold 3·height·width values.
+func (n *Normalizer) ToCHW(dst []float32, m *Image) {
+	size := m.Width * m.Height
+	if len(dst) != 3*size {
+		panic(fmt.Sprintf("vision: ToCHW: room for %d values, an image of %d×%d pixels has %d", len(dst), m.Width, m.Height, 3*size))
+	}
+	r, g, b := dst[:size:size], dst[size:2*size:2*size], dst[2*size:]
+	g, b = g[:len(r)], b[:len(r)]
+	tr, tg, tb := &n.table[0], &n.table[1], &n.table[2]
+	p := m.Pix
+	switch m.Channels {
+	case 1:
+		p = p[:len(r)]
+		for i, v := range p {
+			r[i], g[i], b[i] = tr[v], tg[v], tb[v]
+		}
+	case 3:
+		for i := range r {
+			if len(p) < 3 {
+				break
+			}
+			r[i], g[i], b[i] = tr[p[0]], tg[p[1]], tb[p[2]]
+			p = p[3:]
+		}
+	default:
+		for i := range r {
+			if len(p) < 4 {
+				break
+			}
+			r[i], g[i], b[i] = tr[p[0]], tg[p[1]], tb[p[2]]
+			p = p[4:]
+		}
+	}
+}
+
+// ToCHW writes the image as three normalised planes [3, height, width] to dst, with the arithmetic RescaleFirst:
+// each value is (float32(x/255) - mean) / std. It panics when dst does not hold 3·height·width values. For many
+// images, make one [Normalizer].
+func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
+	NewNormalizer(mean, std, 0, RescaleFirst).ToCHW(dst, m)
+}
