@@ -11,10 +11,11 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmGeneric, AV
 // panel of B is 48 KB.
 var gemmAVX512 = gemmKernel{
 	level: AVX512, mr: 14, nr: 32, kc: 384, mc: 504,
-	rows: true, edges: true,
+	rows:      true,
 	multiply:  multiply512,
 	wide:      wide512,
 	packPanel: packPanel512,
+	packStrip: packStrip512,
 }
 
 var tiles512 = [2][15]func(*gemmTile){
@@ -68,6 +69,9 @@ func packPanel512(dst, src []float32, stride int, trans bool, kc, cols, width in
 
 //go:noescape
 func packRows512(dst, src *float32, stride, kc, cols, width int)
+
+//go:noescape
+func packStrip512(dst, src *float32, stride, kc, panels int)
 
 //go:noescape
 func packTrans512(dst, src *float32, stride, kc, rows int)

@@ -17,15 +17,17 @@ type gemmKernel struct {
 	// copy when it is row-major, and row counts are balanced over two adjacent heights. Otherwise a
 	// tile of A is always packed k-major, mr wide.
 	rows bool
-	// edges: a panel at the right edge of B may be read in place, masked.
-	edges bool
 
 	// multiply runs t.tiles tiles, one above the other, against one B panel.
 	multiply func(t *gemmTile)
 	// wide is how many panels a tile of the given height covers when t.panels asks for several.
 	wide func(rows int) int
 
+	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
+	// rest zero.
 	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
+	// packStrip, which may be nil, fills several full panels from untransposed rows, stride bytes apart.
+	packStrip func(dst, src *float32, stride, kc, panels int)
 }
 
 // A gemmTile is one call of a kernel. The assembly reads it by offset.
@@ -45,7 +47,22 @@ type gemmTile struct {
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the chains start from C; 0: from +0
-	ahead  uintptr        // address to prefetch from meanwhile; need not be valid
+	ahead  uintptr        // address to prefetch from meanwhile, a line every four k; need not be valid
+	step   uintptr        // bytes from one prefetch to the next
+	at     uintptr        // the kernel's own: it steps past the last row, where no pointer may point
+}
+
+// pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
+func (kern *gemmKernel) pack(dst []float32, b Matrix, k0, j0, kc, cols int) {
+	nr := kern.nr
+	if full := cols / nr; full > 1 && !b.Trans && kern.packStrip != nil {
+		kern.packStrip(&dst[0], &b.at(k0, j0)[0], 4*b.Stride, kc, full)
+		dst, j0, cols = dst[full*kc*nr:], j0+full*nr, cols-full*nr
+	}
+	for ; cols > 0; cols -= nr {
+		kern.packPanel(dst[:kc*nr], b.at(k0, j0), b.Stride, b.Trans, kc, min(nr, cols), nr)
+		dst, j0 = dst[kc*nr:], j0+nr
+	}
 }
 
 // gemmOperands are the views of one problem.
@@ -119,7 +136,7 @@ func (g *gemmRun) plan(threads, count int) {
 	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
 		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
 	}
-	const stripCols = 256
+	const stripCols = 1024
 	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
 	g.taskCols = (g.panels + strips - 1) / strips
 
@@ -201,7 +218,7 @@ func (g *gemmRun) layA(s *gemmScratch, o *gemmOperands, i0, i1, k0, kc, panels i
 	rows := i1 - i0
 	src := o.a.at(i0, k0)
 	if kern.rows && !o.a.Trans {
-		if rows <= 2*mr || panels < 2 || o.a.Stride%512 != 0 {
+		if rows <= 2*mr || panels < 2 || o.a.Stride%1024 != 0 {
 			return aBlock{data: src, ars: 4 * o.a.Stride, acs: 4, row: 4 * o.a.Stride}
 		}
 		// The rows of a tile fall into the same few sets of the first-level cache and would evict
@@ -250,48 +267,61 @@ type aBlock struct {
 // collection waits for it, so that a call should end within some tens of microseconds.
 const callTiles = 16
 
-// multiplyBlock multiplies a block of A by panels p0 to p1, one panel (or, for few rows, one group of
-// panels) after the other: the panel stays in the first-level cache while the tiles of A pass by.
+// groupPanels is how many panels of B are packed at a time, when B is packed as it goes.
+const groupPanels = 4
+
+// multiplyBlock multiplies a block of A by panels p0 to p1, one panel (or, for few rows, several side by
+// side) after the other: the panel stays in the nearest cache while the tiles of A pass by.
 func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i1, p0, p1, k0, kc int) {
 	kern, nr, t := g.kern, g.kern.nr, &s.tile
 	rows := tilesOf(i1-i0, kern.mr, kern.rows)
-	group := 1
+	wide := 1
 	if rows.tiles == 1 && kern.wide != nil && a.acs == 4 {
-		group = kern.wide(i1 - i0)
+		wide = kern.wide(i1 - i0)
 	}
-	step := 1
-	for p := p0; p < p1; p += step {
-		step = 1
-		if p+group <= p1 && (p+group)*nr <= g.n {
-			step = group
+	// Too few rows do not pay for a copy of B.
+	inPlace := g.packed == nil && kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr
+	packedFrom, packedTo := p0, p0
+	var walk lineWalk
+	for p := p0; p < p1; p += t.panels {
+		t.panels = 1
+		if p+wide <= p1 && (p+wide)*nr <= g.n {
+			t.panels = wide
 		}
-		cols := min(step*nr, g.n-p*nr)
-		t.cols, t.panels = cols, step
+		t.cols = min(t.panels*nr, g.n-p*nr)
 		t.brs, t.bps = 4*nr, 4*kc*nr
 		switch {
 		case g.packed != nil:
-			panel := g.packed.panel(k0, kc, p)
-			t.b = unsafe.Pointer(unsafe.SliceData(panel))
-			t.ahead = uintptr(t.b) + uintptr(step*t.bps)
-		case kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr && (kern.edges || cols == step*nr):
-			// Too few rows to pay for a copy of B.
+			t.b = unsafe.Pointer(unsafe.SliceData(g.packed.panel(k0, kc, p)))
+			t.ahead, t.step = uintptr(t.b)+uintptr(t.panels*t.bps), 64
+		case inPlace && t.cols == t.panels*nr:
 			t.b = unsafe.Pointer(unsafe.SliceData(o.b.at(k0, p*nr)))
 			t.brs, t.bps = 4*o.b.Stride, 4*nr
-			t.ahead = uintptr(t.b)
+			t.ahead, t.step = uintptr(t.b), 0
 		default:
-			s.b = grow(s.b, step*kc*nr)
-			for q := range step {
-				panel := s.b[q*kc*nr : (q+1)*kc*nr]
-				kern.packPanel(panel, o.b.at(k0, (p+q)*nr), o.b.Stride, o.b.Trans, kc, min(nr, g.n-(p+q)*nr), nr)
+			if p >= packedTo {
+				count := min(groupPanels, p1-p)
+				s.b = grow(s.b, groupPanels*kc*nr)
+				kern.pack(s.b, o.b, k0, p*nr, kc, min(count*nr, g.n-p*nr))
+				packedFrom, packedTo = p, p+count
+				if packedTo < p1 {
+					walk.over(o.b, k0, packedTo*nr, kc, min(groupPanels*nr, g.n-packedTo*nr))
+				} else if k0+kc < g.k {
+					walk.over(o.b, k0+kc, p0*nr, min(g.depth, g.k-k0-kc), min(groupPanels*nr, g.n-p0*nr))
+				}
 			}
-			t.b = unsafe.Pointer(unsafe.SliceData(s.b))
-			t.ahead = uintptr(t.b)
+			t.b = unsafe.Pointer(&s.b[(p-packedFrom)*kc*nr])
 		}
 		for from := 0; from < rows.tiles; {
 			// A run of tiles of one height.
 			h := rows.height(from)
+			most := callTiles
+			if walk.lines > 0 {
+				most = 1
+				t.ahead, t.step = walk.next(kc / 4)
+			}
 			to := from + 1
-			for to < rows.tiles && to-from < callTiles && rows.height(to) == h {
+			for to < rows.tiles && to-from < most && rows.height(to) == h {
 				to++
 			}
 			r := rows.start(from)
@@ -309,6 +339,36 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 			from = to
 		}
 	}
+}
+
+// A lineWalk hands out the cache lines of a piece of B to the tiles that run before the piece is packed:
+// the hardware does not follow columns from page to page, and a prefetch every four k does.
+type lineWalk struct {
+	base      uintptr
+	stride    uintptr
+	rows      int // stored rows
+	lines     int // lines of a row still to do
+	line, row int
+}
+
+func (w *lineWalk) over(b Matrix, k0, j0, k, n int) {
+	*w = lineWalk{stride: uintptr(4 * b.Stride), rows: k, lines: (n + 15) / 16}
+	if b.Trans {
+		w.rows, w.lines = n, (k+15)/16
+	}
+	w.base = uintptr(unsafe.Pointer(unsafe.SliceData(b.at(k0, j0))))
+}
+
+// next returns where to start n prefetches and their step.
+func (w *lineWalk) next(n int) (from, step uintptr) {
+	from = w.base + uintptr(w.row)*w.stride + uintptr(w.line)*64
+	if w.row += n; w.row >= w.rows {
+		w.row = 0
+		if w.line++; w.line == w.lines {
+			w.lines = 0
+		}
+	}
+	return from, w.stride
 }
 
 // A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.

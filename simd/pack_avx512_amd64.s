@@ -49,6 +49,36 @@ narrow:
 	VZEROUPPER
 	RET
 
+// func packStrip512(dst, src *float32, stride, kc, panels int)
+// Copies kc rows of 32·panels elements, stride bytes apart, to panels of 32, one after the other.
+TEXT ·packStrip512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ kc+24(FP), DX
+	MOVQ panels+32(FP), R9
+	MOVQ DX, R10
+	SHLQ $7, R10
+row:
+	MOVQ SI, AX
+	MOVQ DI, BX
+	MOVQ R9, CX
+panel:
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, 64(BX)
+	ADDQ $128, AX
+	ADDQ R10, BX
+	DECQ CX
+	JNE panel
+	ADDQ R8, SI
+	ADDQ $128, DI
+	DECQ DX
+	JNE row
+	VZEROUPPER
+	RET
+
 // func packTrans512(dst, src *float32, stride, kc, rows int)
 // Transposes: lane j of output row i is element i of source row j, for i < kc and j < rows ≤ 16; other
 // lanes are zero. Source rows are stride bytes apart, output rows 128 bytes, of which 64 are written.
@@ -72,25 +102,48 @@ block:
 	MOVQ rows+32(FP), R10
 	CMPQ R10, $16
 	JNE some
+	// The rows that follow are packed next.
+	MOVQ R8, R11
+	SHLQ $4, R11
+	ADDQ BX, R11
 	VMOVUPS.Z (BX), K1, Z0
+	PREFETCHT0 (R11)
 	VMOVUPS.Z (BX)(R8*1), K1, Z1
+	PREFETCHT0 (R11)(R8*1)
 	VMOVUPS.Z (BX)(R8*2), K1, Z2
+	PREFETCHT0 (R11)(R8*2)
 	VMOVUPS.Z (BX)(R9*1), K1, Z3
+	PREFETCHT0 (R11)(R9*1)
 	LEAQ (BX)(R8*4), BX
+	LEAQ (R11)(R8*4), R11
 	VMOVUPS.Z (BX), K1, Z4
+	PREFETCHT0 (R11)
 	VMOVUPS.Z (BX)(R8*1), K1, Z5
+	PREFETCHT0 (R11)(R8*1)
 	VMOVUPS.Z (BX)(R8*2), K1, Z6
+	PREFETCHT0 (R11)(R8*2)
 	VMOVUPS.Z (BX)(R9*1), K1, Z7
+	PREFETCHT0 (R11)(R9*1)
 	LEAQ (BX)(R8*4), BX
+	LEAQ (R11)(R8*4), R11
 	VMOVUPS.Z (BX), K1, Z8
+	PREFETCHT0 (R11)
 	VMOVUPS.Z (BX)(R8*1), K1, Z9
+	PREFETCHT0 (R11)(R8*1)
 	VMOVUPS.Z (BX)(R8*2), K1, Z10
+	PREFETCHT0 (R11)(R8*2)
 	VMOVUPS.Z (BX)(R9*1), K1, Z11
+	PREFETCHT0 (R11)(R9*1)
 	LEAQ (BX)(R8*4), BX
+	LEAQ (R11)(R8*4), R11
 	VMOVUPS.Z (BX), K1, Z12
+	PREFETCHT0 (R11)
 	VMOVUPS.Z (BX)(R8*1), K1, Z13
+	PREFETCHT0 (R11)(R8*1)
 	VMOVUPS.Z (BX)(R8*2), K1, Z14
+	PREFETCHT0 (R11)(R8*2)
 	VMOVUPS.Z (BX)(R9*1), K1, Z15
+	PREFETCHT0 (R11)(R9*1)
 	JMP loaded
 some:
 	VPXORD Z0, Z0, Z0

@@ -77,4 +77,6 @@ const (
 	tileBPS    = 104
 	tileAccum  = 112
 	tileAhead  = 120
+	tileStep   = 128
+	tileAt     = 136
 )

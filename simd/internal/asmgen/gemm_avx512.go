@@ -53,21 +53,23 @@ func tile512(a *asm, h int, byRow bool) {
 	a.p("KMOVW AX, K1")
 	a.p("SHRQ $16, AX")
 	a.p("KMOVW AX, K2")
-	a.p("MOVQ %d(DI), SI", tileA)
+	a.p("MOVQ %d(DI), SI", tileStep)
 	a.p("MOVQ %d(DI), DX", tileC)
 	a.p("MOVQ %d(DI), R11", tileBRS)
 	a.p("MOVQ %d(DI), R15", tileAhead)
-	a.p("MOVQ %d(DI), R8", tileTiles)
+	a.p("LEAQ (R11)(R11*2), R8")
 	if byRow {
 		a.p("MOVQ %d(DI), R9", tileARS)
 		a.p("LEAQ (R9)(R9*2), R10")
 	} else {
 		a.p("MOVQ %d(DI), R9", tileACS)
 	}
+	a.p("MOVQ %d(DI), AX", tileA)
+	a.p("MOVQ AX, %d(DI)", tileAt)
 	a.l("tile")
-	a.p("MOVQ SI, AX")
+	a.p("MOVQ %d(DI), AX", tileAt)
 	if byRow && h > 5 {
-		a.p("LEAQ (SI)(R9*4), BX")
+		a.p("LEAQ (AX)(R9*4), BX")
 		a.p("ADDQ R9, BX")
 	}
 	if byRow && h > 10 {
@@ -101,8 +103,9 @@ func tile512(a *asm, h int, byRow bool) {
 	}
 	a.l("begin")
 	step := func(u int) {
-		a.p("VMOVUPS.Z (R13), K1, Z28")
-		a.p("VMOVUPS.Z 64(R13), K2, Z29")
+		at := [...]string{"(R13)", "(R13)(R11*1)", "(R13)(R11*2)", "(R13)(R8*1)"}[u]
+		a.p("VMOVUPS %s, Z28", at)
+		a.p("VMOVUPS 64%s, Z29", at)
 		for i := range h {
 			at := rowAddress(i, 4*u)
 			if !byRow {
@@ -113,7 +116,6 @@ func tile512(a *asm, h int, byRow bool) {
 			a.p("VFMADD231PS Z28, Z%d, Z%d", r, 2*i)
 			a.p("VFMADD231PS Z29, Z%d, Z%d", r, 2*i+1)
 		}
-		a.p("ADDQ R11, R13")
 		if !byRow {
 			a.p("ADDQ R9, AX")
 		}
@@ -139,7 +141,8 @@ func tile512(a *asm, h int, byRow bool) {
 		step(u)
 	}
 	advance(16)
-	a.p("ADDQ $64, R15")
+	a.p("LEAQ (R13)(R11*4), R13")
+	a.p("ADDQ SI, R15")
 	a.p("SUBQ $4, CX")
 	a.p("JGE four")
 	a.l("rest")
@@ -148,6 +151,7 @@ func tile512(a *asm, h int, byRow bool) {
 	a.l("one")
 	step(0)
 	advance(4)
+	a.p("ADDQ R11, R13")
 	a.p("DECQ CX")
 	a.p("JNE one")
 	a.l("store")
@@ -156,8 +160,9 @@ func tile512(a *asm, h int, byRow bool) {
 		a.p("VMOVUPS Z%d, K2, 64(DX)", 2*i+1)
 		a.p("ADDQ %d(DI), DX", tileLDC)
 	}
-	a.p("ADDQ %d(DI), SI", tileATile)
-	a.p("DECQ R8")
+	a.p("MOVQ %d(DI), AX", tileATile)
+	a.p("ADDQ AX, %d(DI)", tileAt)
+	a.p("DECQ %d(DI)", tileTiles)
 	a.p("JNE tile")
 	a.p("VZEROUPPER")
 	a.p("RET")

@@ -5,6 +5,7 @@ func packAVX512() []byte {
 	var a asm
 	a.WriteString(header)
 	packRows512(&a)
+	packStrip512(&a)
 	packTrans512(&a)
 	return a.Bytes()
 }
@@ -54,6 +55,39 @@ func packRows512(a *asm) {
 	a.p("RET")
 }
 
+// packStrip512 copies rows into several full panels at once, so that each page of the source is visited
+// once.
+func packStrip512(a *asm) {
+	a.text(`func packStrip512(dst, src *float32, stride, kc, panels int)
+// Copies kc rows of 32·panels elements, stride bytes apart, to panels of 32, one after the other.`, "packStrip512", 40)
+	a.p("MOVQ dst+0(FP), DI")
+	a.p("MOVQ src+8(FP), SI")
+	a.p("MOVQ stride+16(FP), R8")
+	a.p("MOVQ kc+24(FP), DX")
+	a.p("MOVQ panels+32(FP), R9")
+	a.p("MOVQ DX, R10")
+	a.p("SHLQ $7, R10")
+	a.l("row")
+	a.p("MOVQ SI, AX")
+	a.p("MOVQ DI, BX")
+	a.p("MOVQ R9, CX")
+	a.l("panel")
+	a.p("VMOVUPS (AX), Z0")
+	a.p("VMOVUPS 64(AX), Z1")
+	a.p("VMOVUPS Z0, (BX)")
+	a.p("VMOVUPS Z1, 64(BX)")
+	a.p("ADDQ $128, AX")
+	a.p("ADDQ R10, BX")
+	a.p("DECQ CX")
+	a.p("JNE panel")
+	a.p("ADDQ R8, SI")
+	a.p("ADDQ $128, DI")
+	a.p("DECQ DX")
+	a.p("JNE row")
+	a.p("VZEROUPPER")
+	a.p("RET")
+}
+
 // packTrans512 transposes 16 rows into 16 lanes.
 func packTrans512(a *asm) {
 	a.text(`func packTrans512(dst, src *float32, stride, kc, rows int)
@@ -78,10 +112,17 @@ func packTrans512(a *asm) {
 	a.p("MOVQ rows+32(FP), R10")
 	a.p("CMPQ R10, $16")
 	a.p("JNE some")
+	a.c("The rows that follow are packed next.")
+	a.p("MOVQ R8, R11")
+	a.p("SHLQ $4, R11")
+	a.p("ADDQ BX, R11")
 	for i := range 16 {
-		a.p("VMOVUPS.Z %s, K1, Z%d", [...]string{"(BX)", "(BX)(R8*1)", "(BX)(R8*2)", "(BX)(R9*1)"}[i%4], i)
+		at := [...]string{"(BX)", "(BX)(R8*1)", "(BX)(R8*2)", "(BX)(R9*1)"}[i%4]
+		a.p("VMOVUPS.Z %s, K1, Z%d", at, i)
+		a.p("PREFETCHT0 (R11)%s", at[4:])
 		if i%4 == 3 && i < 15 {
 			a.p("LEAQ (BX)(R8*4), BX")
+			a.p("LEAQ (R11)(R8*4), R11")
 		}
 	}
 	a.p("JMP loaded")
