@@ -1,0 +1,88 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+	"strings"
+)
+
+// signature is that of the assembly function.
+func signature(k *kernel) string {
+	var b strings.Builder
+	b.WriteString("(")
+	if len(k.accs) > 0 {
+		fmt.Fprintf(&b, "%s *[16]float32, ", strings.Join(k.accs, ", "))
+	}
+	var names []string
+	for _, a := range k.arrays {
+		names = append(names, a.name)
+	}
+	fmt.Fprintf(&b, "%s *float32, n int", strings.Join(names, ", "))
+	if len(k.scalars) > 0 {
+		fmt.Fprintf(&b, ", %s float32", strings.Join(k.scalars, ", "))
+	}
+	return b.String() + ")"
+}
+
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
+
+// stubs declares the assembly functions.
+func stubs(ks []*kernel, levels ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString(header + "package simd\n")
+	for _, l := range levels {
+		for _, k := range ks {
+			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(k.name), l, signature(k))
+		}
+	}
+	return formatted(b.Bytes())
+}
+
+// dispatch defines one function a kernel, which calls the version of the level in use. Assembly cannot
+// be preempted, so long slices go in pieces.
+func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString(header + constraint + "package simd\n\nimport \"github.com/fovea-ml/fovea/simd/internal/portable\"\n")
+	for _, k := range ks {
+		var names, ptrs, cut, rest []string
+		for _, a := range k.arrays {
+			names = append(names, a.name)
+			ptrs = append(ptrs, "&"+a.name+"[0]")
+			cut = append(cut, a.name+"[:k]")
+			rest = append(rest, a.name+"[k:]")
+		}
+		scalars := append([]string{""}, k.scalars...)
+		all := strings.Join(scalars, ", ")
+		accs := strings.Join(append(append([]string{}, k.accs...), ""), ", ")
+		params := strings.Join(names, ", ") + " []float32"
+		if len(k.accs) > 0 {
+			params = strings.Join(k.accs, ", ") + " *[lanes]float32, " + params
+		}
+		if len(k.scalars) > 0 {
+			params += ", " + strings.Join(k.scalars, ", ") + " float32"
+		}
+		fmt.Fprintf(&b, "\nfunc vec%s(%s) {\n", k.name, params)
+		fmt.Fprintf(&b, "for len(%s) > 0 {\nk := min(len(%s), maxCall)\n", names[0], names[0])
+		portable := fmt.Sprintf("portable.%s(%s%s%s)\n", k.name, accs, strings.Join(cut, ", "), all)
+		if len(levels) == 0 {
+			b.WriteString(portable)
+		} else {
+			b.WriteString("switch level {\n")
+			for _, l := range levels {
+				fmt.Fprintf(&b, "case %s:\n%s%s(%s%s, k%s)\n", l, lower(k.name), l, accs, strings.Join(ptrs, ", "), all)
+			}
+			fmt.Fprintf(&b, "default:\n%s}\n", portable)
+		}
+		fmt.Fprintf(&b, "%s = %s\n}\n}\n", strings.Join(names, ", "), strings.Join(rest, ", "))
+	}
+	return formatted(b.Bytes())
+}
+
+func formatted(src []byte) []byte {
+	b, err := format.Source(src)
+	if err != nil {
+		panic(fmt.Sprintf("%v\n%s", err, src))
+	}
+	return b
+}

@@ -1,0 +1,48 @@
+// Command vecgen writes the assembly of the vector kernels, the Go declarations and dispatch around it,
+// and the exact reference that tests compare it with.
+//
+//	go run ./internal/vecgen -out .
+//
+// A kernel is written once, in kernels.go, as a sequence of operations on vectors of float32 (program.go).
+// The sequence is then printed for AVX-512, AVX2 and NEON, so that the three cannot drift apart: the same
+// operations, in an order that depends only on the data flow, with the same constants.
+package main
+
+import (
+	"flag"
+	"log"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	out := flag.String("out", ".", "folder of package simd")
+	flag.Parse()
+	log.SetFlags(0)
+	log.SetPrefix("vecgen: ")
+	files, err := files(*out)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(*out, name), text, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// files returns the text of every generated file, by its path from the folder of package simd.
+func files(dir string) (map[string][]byte, error) {
+	ks := kernels()
+	m := map[string][]byte{
+		"vec_avx512_amd64.s":    assemble(ks, newX86(16)),
+		"vec_avx2_amd64.s":      assemble(ks, newX86(8)),
+		"vec_neon_arm64.s":      assemble(ks, newNEON()),
+		"vec_stubs_amd64.go":    stubs(ks, "AVX512", "AVX2"),
+		"vec_stubs_arm64.go":    stubs(ks, "NEON"),
+		"vec_dispatch_amd64.go": dispatch(ks, "", "AVX512", "AVX2"),
+		"vec_dispatch_arm64.go": dispatch(ks, "", "NEON"),
+		"vec_dispatch_other.go": dispatch(ks, "//go:build !amd64 && !arm64\n\n"),
+	}
+	return m, exactFiles(dir, m)
+}

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// neon prints Advanced SIMD. Go's assembler knows few of its floating-point instructions, so every vector
+// operation is a WORD, with the instruction in LLVM's notation beside it; a test has llvm-mc assemble the
+// comments and compares.
+//
+// R0 to R7 hold the slices, R8 what is left to do, R9 the constants, R10 to R14 serve the tail, which
+// goes through a scratch area on the stack: 64 bytes an array.
+type neon struct{}
+
+func newNEON() machine { return &neon{} }
+
+func (m *neon) suffix() string { return "NEON" }
+func (m *neon) width() int     { return 4 }
+func (m *neon) registers() int { return 32 }
+
+// w prints one instruction by its encoding.
+func (f *function) w(code int, format string, args ...any) {
+	f.p("WORD $0x%08x // %s", uint32(code), fmt.Sprintf(format, args...))
+}
+
+func (m *neon) pointer(f *function, arr int) int { return len(f.kernel.accs) + arr }
+
+func (m *neon) fetch(f *function, v value, r int) {
+	o := f.ops[v]
+	switch {
+	case o.code == opScalar:
+		// The general registers serve so that no second vector register is needed.
+		f.p("MOVWU %s, R10", f.scalarArg(o.imm))
+		f.w(0x4e040c00|10<<5|r, "dup v%d.4s, w10", r)
+	case o.imm == 0:
+		f.w(0x6e201c00|r<<16|r<<5|r, "eor v%d.16b, v%d.16b, v%d.16b", r, r, r)
+	default:
+		f.ldr(r, 9, 16*f.consts.index(o.imm))
+	}
+}
+
+// ldr and str move a vector register; the offset is a multiple of 16.
+func (f *function) ldr(r, base, offset int) {
+	f.w(0x3dc00000|offset/16<<10|base<<5|r, "ldr q%d, [x%d, #%d]", r, base, offset)
+}
+
+func (f *function) str(r, base, offset int) {
+	f.w(0x3d800000|offset/16<<10|base<<5|r, "str q%d, [x%d, #%d]", r, base, offset)
+}
+
+func (m *neon) function(f *function) {
+	ptrs, n, _, size := f.offsets()
+	frame := 64*len(f.arrays) + 16
+	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", f.name(), signature(f.kernel), f.name(), frame, size)
+	for i, name := range f.kernel.accs {
+		f.p("MOVD %s+%d(FP), R%d", name, ptrs[i], i)
+	}
+	for i, a := range f.arrays {
+		f.p("MOVD %s+%d(FP), R%d", a.name, ptrs[len(f.kernel.accs)+i], m.pointer(f, i))
+	}
+	f.p("MOVD n+%d(FP), R8", n)
+	f.p("MOVD $vecConstNEON<>(SB), R9")
+	for i, part := range f.accs {
+		for g, r := range part {
+			f.ldr(r, i, 16*g)
+		}
+	}
+	for i := range f.ops {
+		if r, ok := f.fixed[value(i)]; ok {
+			m.fetch(f, value(i), r)
+		}
+	}
+	step := f.step()
+	if f.unroll > 1 {
+		f.p("SUBS $%d, R8, R8", f.unroll*step)
+		f.p("BLT single")
+		f.label("loop")
+		f.body(f.unroll*f.groups, false)
+		m.advance(f, f.unroll*step)
+		f.p("BGE loop")
+		f.label("single")
+		f.p("ADD $%d, R8, R8", f.unroll*step)
+	}
+	f.p("SUBS $%d, R8, R8", step)
+	f.p("BLT tail")
+	f.label("singleLoop")
+	f.body(f.groups, false)
+	m.advance(f, step)
+	f.p("BGE singleLoop")
+	f.label("tail")
+	f.p("ADDS $%d, R8, R8", step)
+	f.p("BEQ done")
+	for i, a := range f.arrays {
+		if !a.in {
+			continue
+		}
+		f.p("MOVD R%d, R11", m.pointer(f, i))
+		m.copyTail(f, fmt.Sprintf("in%d", i), func() { f.p("MOVD $%s, R12", m.scratch(i, frame)) }, "R11", "R12")
+	}
+	if len(f.accs) > 0 {
+		f.p("MOVD $vecMaskNEON<>+64(SB), R11")
+		f.p("SUB R8<<2, R11, R11")
+		for g := range f.groups {
+			r := f.alloc()
+			f.masks = append(f.masks, r)
+			// The address is a multiple of 4 only, which the unscaled form accepts; the offset is signed.
+			f.w(0x3cc00000|16*g<<12|11<<5|r, "ldur q%d, [x11, #%d]", r, 16*g)
+		}
+	}
+	f.body(f.groups, true)
+	for i, a := range f.arrays {
+		if !a.out {
+			continue
+		}
+		f.p("MOVD R%d, R12", m.pointer(f, i))
+		m.copyTail(f, fmt.Sprintf("out%d", i), func() { f.p("MOVD $%s, R11", m.scratch(i, frame)) }, "R11", "R12")
+	}
+	f.label("done")
+	for i, part := range f.accs {
+		for g, r := range part {
+			f.str(r, i, 16*g)
+		}
+	}
+	f.p("RET")
+}
+
+// scratch names the 64 bytes of an array on the stack.
+func (m *neon) scratch(arr, frame int) string {
+	return fmt.Sprintf("scratch%d-%d(SP)", arr, frame-64*arr)
+}
+
+// advance moves the slices on and counts down, which sets the flags.
+func (m *neon) advance(f *function, n int) {
+	for i := range f.arrays {
+		f.p("ADD $%d, R%d, R%d", 4*n, m.pointer(f, i), m.pointer(f, i))
+	}
+	f.p("SUBS $%d, R8, R8", n)
+}
+
+// copyTail copies R8 words.
+func (m *neon) copyTail(f *function, label string, start func(), from, to string) {
+	start()
+	f.p("MOVD R8, R13")
+	f.label(label)
+	f.p("MOVWU.P 4(%s), R14", from)
+	f.p("MOVW.P R14, 4(%s)", to)
+	f.p("SUBS $1, R13, R13")
+	f.p("BNE %s", label)
+}
+
+func (m *neon) load(f *function, arr, slot, r int) {
+	if f.tail {
+		m.scratchAddress(f, arr)
+		f.ldr(r, 11, 16*slot)
+		return
+	}
+	f.ldr(r, m.pointer(f, arr), 16*slot)
+}
+
+func (m *neon) store(f *function, arr, slot, r int) {
+	if f.tail {
+		m.scratchAddress(f, arr)
+		f.str(r, 11, 16*slot)
+		return
+	}
+	f.str(r, m.pointer(f, arr), 16*slot)
+}
+
+func (m *neon) scratchAddress(f *function, arr int) {
+	f.p("MOVD $%s, R11", m.scratch(arr, 64*len(f.arrays)+16))
+}
+
+func (m *neon) merge(f *function, acc, r, slot int) {
+	f.w(0x6ea01c00|f.masks[slot]<<16|r<<5|acc, "bit v%d.16b, v%d.16b, v%d.16b", acc, r, f.masks[slot])
+}
+
+func (f *function) mov(from, to int) {
+	if from != to {
+		f.w(0x4ea01c00|from<<16|from<<5|to, "mov v%d.16b, v%d.16b", to, from)
+	}
+}
+
+var neonOps = map[opcode]struct {
+	code int
+	name string
+	kind string
+}{
+	opAdd: {0x4e20d400, "fadd", "4s"}, opSub: {0x4ea0d400, "fsub", "4s"}, opMul: {0x6e20dc00, "fmul", "4s"},
+	opDiv: {0x6e20fc00, "fdiv", "4s"}, opAnd: {0x4e201c00, "and", "16b"}, opOr: {0x4ea01c00, "orr", "16b"},
+	opXor: {0x6e201c00, "eor", "16b"}, opIAdd: {0x4ea08400, "add", "4s"}, opISub: {0x6ea08400, "sub", "4s"},
+}
+
+func (m *neon) arithmetic(f *function, v copyOf, o operation) {
+	arg := func(i int) int { return f.inRegister(v.slot, o.args[i]) }
+	switch o.code {
+	case opFMA, opFNMA:
+		m.fma(f, v, o)
+	case opSel:
+		a, b, t, e := arg(0), arg(1), arg(2), arg(3)
+		switch o.cmp {
+		case less:
+			m.choose(f, v, "fcmgt", 0x6ea0e400, b, a, t, e)
+		case equal:
+			m.choose(f, v, "fcmeq", 0x4e20e400, a, b, t, e)
+		case isNaN:
+			m.choose(f, v, "fcmeq", 0x4e20e400, a, a, e, t)
+		}
+	case opMax:
+		a, b := arg(0), arg(1)
+		m.choose(f, v, "fcmgt", 0x6ea0e400, a, b, a, b)
+	case opMin:
+		a, b := arg(0), arg(1)
+		m.choose(f, v, "fcmgt", 0x6ea0e400, b, a, a, b)
+	case opSqrt:
+		a := arg(0)
+		d := f.result(v, o.args)
+		f.w(0x6ea1f800|a<<5|d, "fsqrt v%d.4s, v%d.4s", d, a)
+	case opFloat:
+		a := arg(0)
+		d := f.result(v, o.args)
+		f.w(0x4e21d800|a<<5|d, "scvtf v%d.4s, v%d.4s", d, a)
+	case opShl:
+		a := arg(0)
+		d := f.result(v, o.args)
+		f.w(0x4f005400|(32+int(o.imm))<<16|a<<5|d, "shl v%d.4s, v%d.4s, #%d", d, a, o.imm)
+	case opSar:
+		a := arg(0)
+		d := f.result(v, o.args)
+		f.w(0x4f000400|(64-int(o.imm))<<16|a<<5|d, "sshr v%d.4s, v%d.4s, #%d", d, a, o.imm)
+	default:
+		i := neonOps[o.code]
+		a, b := arg(0), arg(1)
+		d := f.result(v, o.args)
+		f.w(i.code|b<<16|a<<5|d, "%s v%d.%s, v%d.%s, v%d.%s", i.name, d, i.kind, a, i.kind, b, i.kind)
+	}
+}
+
+// choose is t where the comparison of a with b holds, e elsewhere. The mask becomes the result.
+func (m *neon) choose(f *function, v copyOf, name string, code, a, b, t, e int) {
+	d := f.fresh(v)
+	f.w(code|b<<16|a<<5|d, "%s v%d.4s, v%d.4s, v%d.4s", name, d, a, b)
+	f.w(0x6e601c00|e<<16|t<<5|d, "bsl v%d.16b, v%d.16b, v%d.16b", d, t, e)
+	if r := f.forced(v); r >= 0 {
+		f.mov(d, r)
+		f.release(d)
+		f.live[v] = r
+	}
+}
+
+func (m *neon) fma(f *function, v copyOf, o operation) {
+	a, b, c := f.inRegister(v.slot, o.args[0]), f.inRegister(v.slot, o.args[1]), o.args[2]
+	d := f.forced(v)
+	switch {
+	case d >= 0 && (a == d || b == d):
+		panic(f.kernel.name + ": an accumulator is multiplied")
+	case d < 0 && f.dies(v.slot, c, o.args) && f.register(v.slot, c) != a && f.register(v.slot, c) != b:
+		d = f.take(copyOf{v.slot, c})
+	case d < 0:
+		d = f.alloc()
+	}
+	f.live[v] = d
+	if f.inMemory(v.slot, c) {
+		m.fetch(f, c, d)
+	} else if r := f.cRegister(v.slot, c, d); r != d {
+		f.mov(r, d)
+	}
+	if o.code == opFMA {
+		f.w(0x4e20cc00|b<<16|a<<5|d, "fmla v%d.4s, v%d.4s, v%d.4s", d, a, b)
+	} else {
+		f.w(0x4ea0cc00|b<<16|a<<5|d, "fmls v%d.4s, v%d.4s, v%d.4s", d, a, b)
+	}
+}
+
+// cRegister is register, or d for a value whose register has just been taken.
+func (f *function) cRegister(slot int, v value, d int) int {
+	switch f.ops[v].code {
+	case opConst, opScalar, opAcc:
+		return f.register(slot, v)
+	}
+	if r, ok := f.live[copyOf{slot, v}]; ok {
+		return r
+	}
+	return d
+}
+
+func (m *neon) table(b *bytes.Buffer, consts []uint32) {
+	fmt.Fprintf(b, "\n")
+	for i, u := range consts {
+		for j := range 4 {
+			fmt.Fprintf(b, "DATA vecConstNEON<>+%d(SB)/4, $0x%08x\n", 16*i+4*j, u)
+		}
+	}
+	fmt.Fprintf(b, "GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $%d\n\n", 16*len(consts))
+	for j := range 32 {
+		u := uint32(0)
+		if j < 16 {
+			u = 1<<32 - 1
+		}
+		fmt.Fprintf(b, "DATA vecMaskNEON<>+%d(SB)/4, $0x%08x\n", 4*j, u)
+	}
+	fmt.Fprintf(b, "GLOBL vecMaskNEON<>(SB), RODATA|NOPTR, $128\n")
+}

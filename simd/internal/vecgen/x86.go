@@ -1,0 +1,341 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// x86 prints AVX2 (width 8) and AVX-512 (width 16). Elements are addressed as base + index, the index in
+// DX, what is left to do in CX. AVX-512 reads constants and scalars from memory by broadcast; for AVX2
+// constants are stored as often as a register is wide. K1, or one vector register for each eight
+// elements, masks the tail.
+type x86 struct{ w int }
+
+func newX86(w int) machine { return &x86{w} }
+
+func (m *x86) wide() bool     { return m.w == 16 }
+func (m *x86) width() int     { return m.w }
+func (m *x86) registers() int { return 2 * m.w }
+
+func (m *x86) suffix() string {
+	if m.wide() {
+		return "AVX512"
+	}
+	return "AVX2"
+}
+
+func (m *x86) reg(r int) string {
+	if m.wide() {
+		return fmt.Sprintf("Z%d", r)
+	}
+	return fmt.Sprintf("Y%d", r)
+}
+
+var x86Pointers = []string{"DI", "SI", "R8", "R9", "R10", "R11", "R12", "R13"}
+
+func (m *x86) pointer(f *function, arr int) string { return x86Pointers[len(f.kernel.accs)+arr] }
+
+// fetch loads a constant or scalar into a register.
+func (m *x86) fetch(f *function, v value, r int) {
+	switch o := f.ops[v]; {
+	case o.code == opConst && o.imm == 0:
+		f.p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[m.wide()], m.reg(r), m.reg(r), m.reg(r))
+	case o.code == opConst && !m.wide():
+		f.p("VMOVUPS %s, %s", m.constant(f, o.imm), m.reg(r))
+	case o.code == opConst:
+		f.p("VBROADCASTSS %s, %s", m.constant(f, o.imm), m.reg(r))
+	default:
+		f.p("VBROADCASTSS %s, %s", f.scalarArg(o.imm), m.reg(r))
+	}
+}
+
+func (m *x86) constant(f *function, bits uint32) string {
+	size := 4
+	if !m.wide() {
+		size = 32
+	}
+	return fmt.Sprintf("vecConst%s<>+%d(SB)", m.suffix(), size*f.consts.index(bits))
+}
+
+func (m *x86) function(f *function) {
+	ptrs, n, _, size := f.offsets()
+	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name(), signature(f.kernel), f.name(), size)
+	for i, name := range f.kernel.accs {
+		f.p("MOVQ %s+%d(FP), %s", name, ptrs[i], x86Pointers[i])
+	}
+	for i, a := range f.arrays {
+		f.p("MOVQ %s+%d(FP), %s", a.name, ptrs[len(f.kernel.accs)+i], m.pointer(f, i))
+	}
+	f.p("MOVQ n+%d(FP), CX", n)
+	for i, part := range f.accs {
+		for g, r := range part {
+			f.p("VMOVUPS %d(%s), %s", g*4*m.w, x86Pointers[i], m.reg(r))
+		}
+	}
+	for i := range f.ops {
+		if r, ok := f.fixed[value(i)]; ok {
+			m.fetch(f, value(i), r)
+		}
+	}
+	f.p("XORQ DX, DX")
+	step := f.step()
+	if f.unroll > 1 {
+		f.p("SUBQ $%d, CX", f.unroll*step)
+		f.p("JLT single")
+		f.p("PCALIGN $32")
+		f.label("loop")
+		f.body(f.unroll*f.groups, false)
+		f.p("ADDQ $%d, DX", f.unroll*step)
+		f.p("SUBQ $%d, CX", f.unroll*step)
+		f.p("JGE loop")
+		f.label("single")
+		f.p("ADDQ $%d, CX", f.unroll*step)
+	}
+	f.p("SUBQ $%d, CX", step)
+	f.p("JLT tail")
+	f.label("singleLoop")
+	f.body(f.groups, false)
+	f.p("ADDQ $%d, DX", step)
+	f.p("SUBQ $%d, CX", step)
+	f.p("JGE singleLoop")
+	f.label("tail")
+	f.p("ADDQ $%d, CX", step)
+	f.p("JZ done")
+	if m.wide() {
+		f.p("MOVL $1, AX")
+		f.p("SHLL CX, AX")
+		f.p("DECL AX")
+		f.p("KMOVW AX, K1")
+	} else {
+		f.p("LEAQ vecMaskAVX2<>(SB), AX")
+		f.p("NEGQ CX")
+		for g := range f.groups {
+			r := f.alloc()
+			f.masks = append(f.masks, r)
+			f.p("VMOVUPS %d(AX)(CX*4), %s", 64+32*g, m.reg(r))
+		}
+	}
+	f.body(f.groups, true)
+	f.label("done")
+	for i, part := range f.accs {
+		for g, r := range part {
+			f.p("VMOVUPS %s, %d(%s)", m.reg(r), g*4*m.w, x86Pointers[i])
+		}
+	}
+	f.p("VZEROUPPER")
+	f.p("RET")
+}
+
+func (m *x86) address(f *function, arr, slot int) string {
+	base := m.pointer(f, arr)
+	if slot == 0 {
+		return fmt.Sprintf("(%s)(DX*4)", base)
+	}
+	return fmt.Sprintf("%d(%s)(DX*4)", slot*4*m.w, base)
+}
+
+func (m *x86) load(f *function, arr, slot, r int) {
+	at := m.address(f, arr, slot)
+	switch {
+	case !f.tail:
+		f.p("VMOVUPS %s, %s", at, m.reg(r))
+	case m.wide():
+		f.p("VMOVUPS.Z %s, K1, %s", at, m.reg(r))
+	default:
+		f.p("VMASKMOVPS %s, %s, %s", at, m.reg(f.masks[slot]), m.reg(r))
+	}
+}
+
+func (m *x86) store(f *function, arr, slot, r int) {
+	at := m.address(f, arr, slot)
+	switch {
+	case !f.tail:
+		f.p("VMOVUPS %s, %s", m.reg(r), at)
+	case m.wide():
+		f.p("VMOVUPS %s, K1, %s", m.reg(r), at)
+	default:
+		f.p("VMASKMOVPS %s, %s, %s", m.reg(r), m.reg(f.masks[slot]), at)
+	}
+}
+
+func (m *x86) merge(f *function, acc, r, slot int) {
+	if m.wide() {
+		f.p("VMOVAPS %s, K1, %s", m.reg(r), m.reg(acc))
+		return
+	}
+	f.p("VBLENDVPS %s, %s, %s, %s", m.reg(f.masks[slot]), m.reg(r), m.reg(acc), m.reg(acc))
+}
+
+// An operand is a register or, with broadcast telling how, memory.
+type operand struct {
+	text   string
+	suffix string // of the mnemonic
+}
+
+// source returns a value as the operand that may be memory.
+func (m *x86) source(f *function, c int, v value) operand {
+	if f.inMemory(c, v) {
+		o := f.ops[v]
+		if o.code == opConst && m.wide() {
+			return operand{m.constant(f, o.imm), ".BCST"}
+		}
+		if o.code == opConst {
+			return operand{m.constant(f, o.imm), ""}
+		}
+		if m.wide() {
+			return operand{f.scalarArg(o.imm), ".BCST"}
+		}
+	}
+	return operand{m.reg(f.inRegister(c, v)), ""}
+}
+
+var x86Names = map[opcode]string{
+	opAdd: "VADDPS", opSub: "VSUBPS", opMul: "VMULPS", opDiv: "VDIVPS", opMax: "VMAXPS", opMin: "VMINPS",
+	opAnd: "VANDPS", opOr: "VORPS", opXor: "VXORPS", opIAdd: "VPADDD", opISub: "VPSUBD",
+}
+
+func (m *x86) arithmetic(f *function, v copyOf, o operation) {
+	c := v.slot
+	switch o.code {
+	case opFMA, opFNMA:
+		m.fma(f, v, o)
+	case opSel:
+		m.sel(f, v, o)
+	case opSqrt:
+		a := m.reg(f.inRegister(c, o.args[0]))
+		f.p("VSQRTPS %s, %s", a, m.reg(f.result(v, o.args)))
+	case opFloat:
+		a := m.reg(f.inRegister(c, o.args[0]))
+		f.p("VCVTDQ2PS %s, %s", a, m.reg(f.result(v, o.args)))
+	case opShl, opSar:
+		name := map[opcode]string{opShl: "VPSLLD", opSar: "VPSRAD"}[o.code]
+		a := m.reg(f.inRegister(c, o.args[0]))
+		f.p("%s $%d, %s, %s", name, o.imm, a, m.reg(f.result(v, o.args)))
+	default:
+		a, b := o.args[0], o.args[1]
+		switch o.code {
+		case opAdd, opMul, opAnd, opOr, opXor, opIAdd:
+			if f.inMemory(c, a) {
+				a, b = b, a
+			}
+		}
+		x := m.reg(f.inRegister(c, a))
+		y := m.source(f, c, b)
+		f.p("%s%s %s, %s, %s", x86Names[o.code], y.suffix, y.text, x, m.reg(f.result(v, o.args)))
+	}
+}
+
+// fma picks the form that overwrites an argument nobody needs any more.
+func (m *x86) fma(f *function, v copyOf, o operation) {
+	s := v.slot
+	a, b, c := o.args[0], o.args[1], o.args[2]
+	name := "VFMADD"
+	if o.code == opFNMA {
+		name = "VFNMADD"
+	}
+	if f.inMemory(s, a) {
+		a, b = b, a
+	}
+	if !f.dies(s, a, o.args) && f.dies(s, b, o.args) {
+		a, b = b, a
+	}
+	forced := f.forced(v)
+	switch {
+	case forced >= 0 && f.register(s, c) == forced, f.dies(s, c, o.args) && forced < 0:
+		// c += a·b
+		if f.inMemory(s, a) {
+			a, b = b, a
+		}
+		x := m.reg(f.inRegister(s, a))
+		y := m.source(f, s, b)
+		var d int
+		if forced >= 0 {
+			d = forced
+		} else {
+			d = f.take(copyOf{s, c})
+		}
+		f.live[v] = d
+		f.p("%s231PS%s %s, %s, %s", name, y.suffix, y.text, x, m.reg(d))
+	case f.dies(s, a, o.args) && forced < 0:
+		if f.inMemory(s, b) {
+			// a = a·b + c, b from memory
+			z := m.reg(f.inRegister(s, c))
+			y := m.source(f, s, b)
+			d := f.take(copyOf{s, a})
+			f.live[v] = d
+			f.p("%s132PS%s %s, %s, %s", name, y.suffix, y.text, z, m.reg(d))
+			return
+		}
+		y := m.reg(f.inRegister(s, b))
+		z := m.source(f, s, c)
+		d := f.take(copyOf{s, a})
+		f.live[v] = d
+		f.p("%s213PS%s %s, %s, %s", name, z.suffix, z.text, y, m.reg(d))
+	default:
+		if f.inMemory(s, a) {
+			a, b = b, a
+		}
+		x := m.reg(f.inRegister(s, a))
+		y := m.source(f, s, b)
+		d := forced
+		if d < 0 {
+			d = f.alloc()
+		}
+		if f.inMemory(s, c) {
+			m.fetch(f, c, d)
+		} else {
+			f.p("VMOVAPS %s, %s", m.reg(f.register(s, c)), m.reg(d))
+		}
+		f.live[v] = d
+		f.p("%s231PS%s %s, %s, %s", name, y.suffix, y.text, x, m.reg(d))
+	}
+}
+
+func (m *x86) sel(f *function, v copyOf, o operation) {
+	c := v.slot
+	// Ordered, quiet predicates; 3 is unordered.
+	pred := map[comparison]int{less: 0x11, equal: 0, isNaN: 3}[o.cmp]
+	a := m.reg(f.inRegister(c, o.args[0]))
+	b := m.source(f, c, o.args[1])
+	if m.wide() {
+		k := fmt.Sprintf("K%d", 2+c%6)
+		f.p("VCMPPS%s $%d, %s, %s, %s", b.suffix, pred, b.text, a, k)
+		t := m.source(f, c, o.args[2])
+		e := m.reg(f.inRegister(c, o.args[3]))
+		f.p("VBLENDMPS%s %s, %s, %s, %s", t.suffix, t.text, e, k, m.reg(f.result(v, o.args)))
+		return
+	}
+	k := m.reg(f.temp())
+	f.p("VCMPPS $%d, %s, %s, %s", pred, b.text, a, k)
+	t := m.source(f, c, o.args[2])
+	e := m.reg(f.inRegister(c, o.args[3]))
+	f.p("VBLENDVPS %s, %s, %s, %s", k, t.text, e, m.reg(f.result(v, o.args)))
+}
+
+func (m *x86) table(b *bytes.Buffer, consts []uint32) {
+	name := "vecConst" + m.suffix() + "<>"
+	fmt.Fprintf(b, "\n")
+	repeat := 1
+	if !m.wide() {
+		repeat = 8
+	}
+	for i, u := range consts {
+		for j := range repeat {
+			fmt.Fprintf(b, "DATA %s+%d(SB)/4, $0x%08x\n", name, 4*(i*repeat+j), u)
+		}
+	}
+	fmt.Fprintf(b, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", name, 4*repeat*len(consts))
+	if m.wide() {
+		return
+	}
+	// Sixteen ones, then sixteen zeros: the mask of n elements starts 16 - n before the middle.
+	fmt.Fprintf(b, "\n")
+	for j := range 32 {
+		u := uint32(0)
+		if j < 16 {
+			u = 1<<32 - 1
+		}
+		fmt.Fprintf(b, "DATA vecMaskAVX2<>+%d(SB)/4, $0x%08x\n", 4*j, u)
+	}
+	fmt.Fprintf(b, "GLOBL vecMaskAVX2<>(SB), RODATA|NOPTR, $128\n")
+}
