@@ -77,7 +77,9 @@ func Abs(x Operand) *Tensor {
 	})
 }
 
-// Clamp returns x limited to lo..hi. The gradient passes where lo ≤ x ≤ hi, the bounds included.
+// Clamp returns x limited to lo..hi. The gradient passes where lo ≤ x ≤ hi, the bounds included: a
+// parameter that has reached a bound can leave it again. (PyTorch 2.15 stops it at the bounds, where its
+// earlier versions let it pass.)
 func Clamp(x Operand, lo, hi float32) *Tensor {
 	return elementwise("clamp", x, 1,
 		func(y, x []float32) { simd.Clamp(y, x, lo, hi) },

@@ -64,8 +64,7 @@ func Var(x Operand, correction int, keep bool, dims ...int) *Tensor {
 	})
 }
 
-// divide stores x/s in dst. It divides, where a product with 1/s would be off by a bit: the mean of equal
-// numbers is that number.
+// divide stores x/s in dst, rounded once, where a product with 1/s would be rounded twice.
 func divide(dst, x []float32, s float32) {
 	for i, v := range x {
 		dst[i] = v / s
