@@ -1,0 +1,364 @@
+package simd
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd/internal/exact"
+)
+
+// An elementwise is one kernel without reductions: got through the package, want by the exact reference.
+// dst holds numbers before the call where the kernel adds to it. a, b and c are as long as dst.
+type elementwise struct {
+	name      string
+	operands  int
+	got, want func(dst, a, b, c []float32)
+}
+
+func unary(name string, got, want func(dst, x []float32)) elementwise {
+	return elementwise{name, 1,
+		func(dst, a, _, _ []float32) { got(dst, a) },
+		func(dst, a, _, _ []float32) { want(dst, a) }}
+}
+
+func binary(name string, got, want func(dst, a, b []float32)) elementwise {
+	return elementwise{name, 2,
+		func(dst, a, b, _ []float32) { got(dst, a, b) },
+		func(dst, a, b, _ []float32) { want(dst, a, b) }}
+}
+
+const (
+	argS = float32(-1.37)
+	argT = float32(0.823)
+)
+
+var elementwises = []elementwise{
+	binary("Add", Add, exact.Add),
+	binary("Sub", Sub, exact.Sub),
+	binary("Mul", Mul, exact.Mul),
+	binary("Div", Div, exact.Div),
+	binary("Max", Max, exact.Max),
+	binary("Min", Min, exact.Min),
+	binary("MulAdd", MulAdd, exact.MulAdd),
+	{"AddScalar", 1,
+		func(dst, a, _, _ []float32) { AddScalar(dst, a, argS) },
+		func(dst, a, _, _ []float32) { exact.AddScalar(dst, a, argS) }},
+	{"Scale", 1,
+		func(dst, a, _, _ []float32) { Scale(dst, a, argS) },
+		func(dst, a, _, _ []float32) { exact.Scale(dst, a, argS) }},
+	{"Axpy", 1,
+		func(dst, a, _, _ []float32) { Axpy(dst, argS, a) },
+		func(dst, a, _, _ []float32) { exact.Axpy(dst, a, argS) }},
+	{"ScaleAdd", 2,
+		func(dst, a, b, _ []float32) { ScaleAdd(dst, a, argS, b) },
+		func(dst, a, b, _ []float32) { exact.ScaleAdd(dst, a, b, argS) }},
+	{"Clamp", 1,
+		func(dst, a, _, _ []float32) { Clamp(dst, a, argS, argT) },
+		func(dst, a, _, _ []float32) { exact.Clamp(dst, a, argS, argT) }},
+	{"Fill", 0,
+		func(dst, _, _, _ []float32) { Fill(dst, argS) },
+		func(dst, _, _, _ []float32) { exact.Fill(dst, argS) }},
+	unary("Sqrt", Sqrt, exact.Sqrt),
+	unary("Abs", Abs, exact.Abs),
+	unary("Neg", Neg, exact.Neg),
+	unary("Reciprocal", Reciprocal, exact.Reciprocal),
+	unary("Relu", Relu, exact.Relu),
+	unary("Exp", Exp, exact.Exp),
+	unary("Log", Log, exact.Log),
+	unary("Tanh", Tanh, exact.Tanh),
+	unary("Erf", Erf, exact.Erf),
+	unary("Sigmoid", Sigmoid, exact.Sigmoid),
+	unary("Silu", Silu, exact.Silu),
+	unary("Gelu", Gelu, exact.Gelu),
+	unary("GeluTanh", GeluTanh, exact.GeluTanh),
+	unary("QuickGelu", QuickGelu, exact.QuickGelu),
+	{"LeakyRelu", 1,
+		func(dst, a, _, _ []float32) { LeakyRelu(dst, a, argT) },
+		func(dst, a, _, _ []float32) { exact.LeakyRelu(dst, a, argT) }},
+	binary("SigmoidGrad", SigmoidGrad, exact.SigmoidGrad),
+	binary("TanhGrad", TanhGrad, exact.TanhGrad),
+	binary("SiluGrad", SiluGrad, exact.SiluGrad),
+	binary("GeluGrad", GeluGrad, exact.GeluGrad),
+	binary("GeluTanhGrad", GeluTanhGrad, exact.GeluTanhGrad),
+	binary("QuickGeluGrad", QuickGeluGrad, exact.QuickGeluGrad),
+	binary("ReluGrad", ReluGrad, exact.ReluGrad),
+	{"LeakyReluGrad", 2,
+		func(dst, a, b, _ []float32) { LeakyReluGrad(dst, a, b, argT) },
+		func(dst, a, b, _ []float32) { exact.LeakyReluGrad(dst, a, b, argT) }},
+	{"normalize", 1,
+		func(dst, a, _, _ []float32) { normalize(dst, a, nil, nil, argS, argT) },
+		func(dst, a, _, _ []float32) { exact.Normalize(dst, a, argS, argT) }},
+	{"normalize/gamma", 2,
+		func(dst, a, b, _ []float32) { normalize(dst, a, b, nil, argS, argT) },
+		func(dst, a, b, _ []float32) { exact.NormalizeScale(dst, a, b, argS, argT) }},
+	{"normalize/gamma,beta", 3,
+		func(dst, a, b, c []float32) { normalize(dst, a, b, c, argS, argT) },
+		func(dst, a, b, c []float32) { exact.NormalizeAffine(dst, a, b, c, argS, argT) }},
+	{"layerNormDX", 2,
+		func(dst, a, b, _ []float32) { vecLayerNormDX(dst, a, b, argS, argT, .125, -.25) },
+		func(dst, a, b, _ []float32) { exact.LayerNormDX(dst, a, b, argS, argT, .125, -.25) }},
+	{"layerNormDX/gamma", 3,
+		func(dst, a, b, c []float32) { vecLayerNormDXScale(dst, a, b, c, argS, argT, .125, -.25) },
+		func(dst, a, b, c []float32) { exact.LayerNormDXScale(dst, a, b, c, argS, argT, .125, -.25) }},
+	{"layerNormDGamma", 2,
+		func(dst, a, b, _ []float32) { vecLayerNormDGamma(dst, a, b, argS, argT) },
+		func(dst, a, b, _ []float32) { exact.LayerNormDGamma(dst, a, b, argS, argT) }},
+	{"softmaxGrad", 2,
+		func(dst, a, b, _ []float32) { vecSoftmaxGrad(dst, a, b, argS, argT) },
+		func(dst, a, b, _ []float32) { exact.SoftmaxGrad(dst, a, b, argS, argT) }},
+	{"logSoftmax", 1,
+		func(dst, a, _, _ []float32) { vecLogSoftmax(dst, a, argT, argS, .5) },
+		func(dst, a, _, _ []float32) { exact.LogSoftmax(dst, a, argT, argS, .5) }},
+	{"logSoftmaxGrad", 2,
+		func(dst, a, b, _ []float32) { vecLogSoftmaxGrad(dst, a, b, argS, argT) },
+		func(dst, a, b, _ []float32) { exact.LogSoftmaxGrad(dst, a, b, argS, argT) }},
+}
+
+// A reduction is one kernel with a lane accumulator; the first output may also be stored.
+type reduction struct {
+	name      string
+	operands  int
+	stores    bool
+	got, want func(acc *[16]float32, dst, a, b []float32)
+}
+
+var reductionCases = []reduction{
+	{"Sum", 1, false,
+		func(acc *[16]float32, _, a, _ []float32) { vecSum(acc, a) },
+		func(acc *[16]float32, _, a, _ []float32) { exact.Sum(acc, a) }},
+	{"SumSquares", 1, false,
+		func(acc *[16]float32, _, a, _ []float32) { vecSumSquares(acc, a) },
+		func(acc *[16]float32, _, a, _ []float32) { exact.SumSquares(acc, a) }},
+	{"SumSquaresAbout", 1, false,
+		func(acc *[16]float32, _, a, _ []float32) { vecSumSquaresAbout(acc, a, argT) },
+		func(acc *[16]float32, _, a, _ []float32) { exact.SumSquaresAbout(acc, a, argT) }},
+	{"Dot", 2, false,
+		func(acc *[16]float32, _, a, b []float32) { vecDot(acc, a, b) },
+		func(acc *[16]float32, _, a, b []float32) { exact.Dot(acc, a, b) }},
+	{"MaxValue", 1, false,
+		func(acc *[16]float32, _, a, _ []float32) { vecMaxValue(acc, a) },
+		func(acc *[16]float32, _, a, _ []float32) { exact.MaxValue(acc, a) }},
+	{"ExpSum", 1, true,
+		func(acc *[16]float32, dst, a, _ []float32) { vecExpSum(acc, dst, a, argT, 1.5) },
+		func(acc *[16]float32, dst, a, _ []float32) { exact.ExpSum(acc, dst, a, argT, 1.5) }},
+	{"ExpSumOnly", 1, false,
+		func(acc *[16]float32, _, a, _ []float32) { vecExpSumOnly(acc, a, argT, 1.5) },
+		func(acc *[16]float32, _, a, _ []float32) { exact.ExpSumOnly(acc, a, argT, 1.5) }},
+	{"LayerNormSums", 2, false,
+		func(acc *[16]float32, _, a, b []float32) { vecLayerNormSums(acc, new([16]float32), a, b, argS, argT) },
+		func(acc *[16]float32, _, a, b []float32) {
+			exact.LayerNormSums(acc, new([16]float32), a, b, argS, argT)
+		}},
+	{"LayerNormSums/dot", 2, false,
+		func(acc *[16]float32, _, a, b []float32) { vecLayerNormSums(new([16]float32), acc, a, b, argS, argT) },
+		func(acc *[16]float32, _, a, b []float32) {
+			exact.LayerNormSums(new([16]float32), acc, a, b, argS, argT)
+		}},
+	{"LayerNormSumsScale", 2, false,
+		func(acc *[16]float32, _, a, b []float32) {
+			vecLayerNormSumsScale(acc, new([16]float32), a, b, b, argS, argT)
+		},
+		func(acc *[16]float32, _, a, b []float32) {
+			exact.LayerNormSumsScale(acc, new([16]float32), a, b, b, argS, argT)
+		}},
+	{"LayerNormSumsScale/dot", 2, false,
+		func(acc *[16]float32, _, a, b []float32) {
+			vecLayerNormSumsScale(new([16]float32), acc, a, b, a, argS, argT)
+		},
+		func(acc *[16]float32, _, a, b []float32) {
+			exact.LayerNormSumsScale(new([16]float32), acc, a, b, a, argS, argT)
+		}},
+}
+
+// fusedLevels lists the levels that promise the exact bits.
+func fusedLevels() []Level {
+	if runtime.GOARCH == "arm64" {
+		return Levels() // the compiler fuses the portable version too
+	}
+	return Levels()[1:]
+}
+
+func eachLevel(t *testing.T, levels []Level, f func(t *testing.T)) {
+	for _, l := range levels {
+		t.Run(l.String(), func(t *testing.T) {
+			defer SetLevel(l)()
+			f(t)
+		})
+	}
+}
+
+var specials = []uint32{
+	0, 1 << 31, // ±0
+	1, 1<<31 | 1, 0x007fffff, 0x807fffff, // denormal
+	0x00800000, 0x80800000, 0x7f7fffff, 0xff7fffff, // smallest normal, largest
+	0x7f800000, 0xff800000, 0x7fc00000, 0xffc00001, 0x7f800001, // infinities, quiet and signalling NaN
+	0x3f800000, 0xbf800000, 0x3f000000, 0xbf000000, 0x3f3504f3, 0x3f3504f4, // 1, ½, √½
+	0x42b17218, 0x42b17217, 0xc2aeac50, 0xc2cff1b4, 0xc2cff1b5, 0xc2ce8ed0, // edges of exp
+	0x42d00000, 0xc2d00000, 0x42b20000, // 104, 89
+}
+
+// fill puts ordinary numbers, any bit patterns and special values into x, different for each seed.
+func fill(x []float32, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 1))
+	for i := range x {
+		switch r.IntN(8) {
+		case 0:
+			x[i] = math.Float32frombits(specials[r.IntN(len(specials))])
+		case 1, 2:
+			x[i] = math.Float32frombits(r.Uint32())
+		case 3:
+			x[i] = float32(r.NormFloat64() * 60)
+		default:
+			x[i] = float32(r.NormFloat64() * 2)
+		}
+	}
+}
+
+// ordinary is fill without infinities, NaN and extremes.
+func ordinary(x []float32, seed uint64) {
+	r := rand.New(rand.NewPCG(seed, 2))
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+}
+
+func sameBits(a, b float32) bool {
+	return math.Float32bits(a) == math.Float32bits(b) || a != a && b != b
+}
+
+func compareBits(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if !sameBits(got[i], want[i]) {
+			t.Fatalf("%s: element %d of %d is %g (%#08x), exact %g (%#08x)", what, i, len(want),
+				got[i], math.Float32bits(got[i]), want[i], math.Float32bits(want[i]))
+		}
+	}
+}
+
+// lengths covers every tail of every unrolling, and the boundary between two calls.
+func lengths() []int {
+	var ns []int
+	for n := range 68 {
+		ns = append(ns, n)
+	}
+	return append(ns, 127, 128, 129, 197, 768)
+}
+
+// Every elementwise kernel, at every level and length, gives the exact bits, touches nothing outside its
+// slices, and may have its output in any one of its inputs.
+func TestElementwiseBits(t *testing.T) {
+	var mem [4]*guarded
+	for i := range mem {
+		mem[i] = newGuarded(t, 4*1024)
+	}
+	eachLevel(t, fusedLevels(), func(t *testing.T) {
+		for _, e := range elementwises {
+			for _, n := range lengths() {
+				atEnd := n%2 == 0
+				for range 2 {
+					var s [4][]float32
+					for i := range s {
+						s[i] = mem[i].floats(n, atEnd)
+						fill(s[i], uint64(n*4+i))
+					}
+					want := append([]float32(nil), s[0]...)
+					e.want(want, s[1], s[2], s[3])
+					e.got(s[0], s[1], s[2], s[3])
+					compareBits(t, fmt.Sprintf("%s, n = %d", e.name, n), s[0], want)
+					atEnd = !atEnd
+				}
+			}
+			for alias := 1; alias <= e.operands; alias++ {
+				for _, n := range []int{5, 16, 67, 131} {
+					var s, w [4][]float32
+					for i := range s {
+						s[i] = mem[i].floats(n, true)
+						fill(s[i], uint64(n*4+i))
+						w[i] = append([]float32(nil), s[i]...)
+					}
+					e.want(w[alias], w[1], w[2], w[3])
+					e.got(s[alias], s[1], s[2], s[3])
+					compareBits(t, fmt.Sprintf("%s, dst is operand %d, n = %d", e.name, alias, n), s[alias], w[alias])
+				}
+			}
+		}
+	})
+}
+
+// Slices may start at any element, and long ones are cut into several calls.
+func TestElementwiseLong(t *testing.T) {
+	const n = 2*maxCall + 37
+	var s [4][]float32
+	for i := range s {
+		s[i] = make([]float32, n+i+1)[i+1:]
+		fill(s[i], uint64(i))
+	}
+	start := append([]float32(nil), s[0]...)
+	for _, e := range elementwises {
+		want := append([]float32(nil), start...)
+		e.want(want, s[1], s[2], s[3])
+		t.Run(e.name, func(t *testing.T) {
+			eachLevel(t, fusedLevels(), func(t *testing.T) {
+				copy(s[0], start)
+				e.got(s[0], s[1], s[2], s[3])
+				compareBits(t, e.name, s[0], want)
+			})
+		})
+	}
+}
+
+// Every reduction leaves the exact bits in each of the sixteen lanes, from any state of the lanes.
+func TestReductionBits(t *testing.T) {
+	var mem [3]*guarded
+	for i := range mem {
+		mem[i] = newGuarded(t, 4*1024)
+	}
+	eachLevel(t, fusedLevels(), func(t *testing.T) {
+		for _, e := range reductionCases {
+			for _, n := range lengths() {
+				for kind, filler := range []func([]float32, uint64){ordinary, fill, ordinary, fill} {
+					var s [3][]float32
+					for i := range s {
+						s[i] = mem[i].floats(n, kind >= 2)
+						filler(s[i], uint64(n*4+i))
+					}
+					var got, want [16]float32
+					filler(got[:], uint64(n))
+					want = got
+					stored := make([]float32, n)
+					e.want(&want, stored, s[1], s[2])
+					e.got(&got, s[0], s[1], s[2])
+					what := fmt.Sprintf("%s, n = %d", e.name, n)
+					compareBits(t, what+": lanes", got[:], want[:])
+					if e.stores {
+						compareBits(t, what, s[0], stored)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestReductionLong(t *testing.T) {
+	const n = 2*maxCall + 37
+	var s [3][]float32
+	for i := range s {
+		s[i] = make([]float32, n+i+1)[i+1:]
+		ordinary(s[i], uint64(i))
+	}
+	for _, e := range reductionCases {
+		var want [16]float32
+		e.want(&want, s[0], s[1], s[2])
+		t.Run(e.name, func(t *testing.T) {
+			eachLevel(t, fusedLevels(), func(t *testing.T) {
+				var got [16]float32
+				e.got(&got, s[0], s[1], s[2])
+				compareBits(t, e.name, got[:], want[:])
+			})
+		})
+	}
+}
