@@ -18,7 +18,8 @@ const (
 )
 
 // Linear returns x·wᵀ + b: x is [..., in], w is [out, in] as PyTorch stores it, b is [out] or nil, the
-// result is [..., out].
+// result is [..., out]. A w of more dimensions is seen as [out, the product of the others], so that the
+// kernel of a patch convolution serves as it is.
 func Linear(x, w, b Operand) *Tensor { return linear("linear", x, w, b, ActNone, nil) }
 
 // LinearAct returns act(x·wᵀ + b) in one pass over the result.
@@ -34,10 +35,10 @@ func LinearAdd(x, w, b, residual Operand) *Tensor {
 func linear(name string, x, w, b Operand, act Activation, residual Operand) *Tensor {
 	f := begin(name, x, w, b, residual)
 	xs, ws := x.Shape(), w.Shape()
-	if len(xs) == 0 || len(ws) != 2 || xs[len(xs)-1] != ws[1] {
+	if len(xs) == 0 || len(ws) < 2 || xs[len(xs)-1] != elements(name, ws[1:]) {
 		shapePanic(name, "expected x [..., in] and w [out, in]", xs, ws)
 	}
-	out, in := ws[0], ws[1]
+	out, in := ws[0], xs[len(xs)-1]
 	m, _ := rows(xs)
 	if given(b) && !equalShape(b.Shape(), []int{out}) {
 		shapePanic(name, "expected a bias [out]", ws, b.Shape())

@@ -43,7 +43,8 @@ type Names struct {
 
 // A Rule is a row of the table: the path of a parameter, the name that is written, and other names that
 // are read. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
-// norm.weight and norm.bias.
+// norm.weight and norm.bias. What follows the rule's path is written in lower case, so that a field
+// Norm.Weight meets layernorm.weight under {"Norm", "layernorm"}.
 //
 // In the path, the segment {} stands for a number; in a name, each {} is replaced by the path's, in order.
 //

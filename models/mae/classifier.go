@@ -1,0 +1,40 @@
+package mae
+
+import (
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// ClassifierOptions say how an encoder is handed over to a classifier.
+type ClassifierOptions struct {
+	// Pooling is vit.MeanPooling, MAE's choice for fine-tuning, or "" for the class token.
+	Pooling string
+	// DropPath is the rate in the last block: 0.1, 0.2 and 0.3 in the paper for B, L and H.
+	DropPath float32
+}
+
+// Classifier returns a Vision Transformer that begins with a copy of m's encoder and has a new head for the
+// given classes (MAE, appendix A.1; main_finetune.py of facebookresearch/mae). The positions are trained from
+// here on. The head begins almost at zero, so that the encoder's features are not torn at the start.
+func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand) *vit.Model {
+	c := m.Config.Config
+	c.ModelType = "vit"
+	c.Pooling = o.Pooling
+	c.DropPathRate = o.DropPath
+	c.SetLabels(labels)
+	v := vit.New(c, len(labels), rng)
+	v.Preprocess = m.Preprocess
+	from := map[string][]float32{}
+	for path, p := range nn.Parameters(m) {
+		from[path] = p.Values()
+	}
+	for path, p := range nn.Parameters(v) {
+		if values := from[path]; values != nil {
+			p.Update(func(w []float32) { copy(w, values) })
+		}
+	}
+	nn.TruncatedNormal(rng, v.Head.Weight, 2e-5, -2, 2)
+	return v
+}

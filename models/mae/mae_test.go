@@ -1,0 +1,230 @@
+package mae
+
+import (
+	"context"
+	"image"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+func load(t testing.TB, name string) (*Model, *golden.File) {
+	t.Helper()
+	dir := filepath.Join("testdata", name)
+	m, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, golden.Load(t, filepath.Join(dir, "golden.safetensors"))
+}
+
+// TestParity compares the mask, the prediction, the loss and the gradient of every parameter with
+// transformers'.
+func TestParity(t *testing.T) {
+	for _, name := range []string{"tiny", "raw"} {
+		for _, recompute := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				m, g := load(t, name)
+				pixels, shape := g.Tensor("pixels")
+				masking := m.Masking(g.Floats("noise"), shape[0])
+				if d := cmp.Diff(g.Floats("mask"), masking.Mask()); d != "" {
+					t.Fatal(d)
+				}
+				plain := autograd.NewTape(autograd.Options{Debug: true})
+				pred := m.Predict(plain.Input(pixels, shape...), masking)
+				golden.Output(t, "prediction", pred.Floats(nil), g.Floats("logits"))
+
+				tape := autograd.NewTape(autograd.Options{Gradients: true, Recompute: recompute, Debug: true, Workers: simd.NewWorkers(2)})
+				loss := m.Loss(tape.Input(pixels, shape...), masking)
+				golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
+				grads := autograd.NewGradients()
+				loss.Backward(grads)
+
+				reference := map[string]*autograd.Parameter{}
+				for path, p := range nn.Parameters(m) {
+					reference[path] = autograd.NewParameter(p.Shape()...)
+				}
+				paths := func(yield func(string, *autograd.Parameter) bool) {
+					for path := range nn.Parameters(m) {
+						if !yield(path, reference[path]) {
+							return
+						}
+					}
+				}
+				table := names
+				table.Prefixes = append([]string{"grad/"}, table.Prefixes...)
+				table.Ignore = []string{"pixels", "logits", "loss", "noise", "mask"}
+				if _, err := checkpoint.Load(g.Checkpoint(), &table, paths, checkpoint.LoadOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				all := 0.0
+				for _, p := range reference {
+					for _, v := range p.Values() {
+						all += float64(v) * float64(v)
+					}
+				}
+				for path, p := range nn.Parameters(m) {
+					if p.Frozen {
+						if grads.Of(p) != nil {
+							t.Errorf("%s is fixed and has a gradient", path)
+						}
+						continue
+					}
+					golden.Gradient(t, path, grads.Of(p), reference[path].Values(), math.Sqrt(all))
+				}
+			})
+		}
+	}
+}
+
+// TestCounts compares the number of parameters, fixed positions included, with the published ones.
+func TestCounts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   int
+	}{{"B", Base(), 111_907_840}, {"L", Large(), 329_541_888}, {"H", Huge(), 657_074_508}} {
+		if testing.Short() {
+			t.Skip("makes models of 50 MB")
+		}
+		one := c.config
+		one.NumHiddenLayers, one.DecoderNumHiddenLayers = 1, 1
+		m := New(one, nil)
+		got := nn.Count(m) + (c.config.NumHiddenLayers-1)*nn.Count(m.Encoder.Blocks) +
+			(c.config.DecoderNumHiddenLayers-1)*nn.Count(m.Decoder.Blocks)
+		if got != c.want {
+			t.Errorf("MAE-%s has %d parameters, expected %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestPositions compares the fixed positions with those in a file of transformers, which computes them.
+func TestPositions(t *testing.T) {
+	loaded, _ := load(t, "tiny")
+	fresh := New(loaded.Config, rand.New(rand.NewPCG(1, 1)))
+	golden.Output(t, "encoder", fresh.Encoder.Positions.Values(), loaded.Encoder.Positions.Values())
+	golden.Output(t, "decoder", fresh.Decoder.Positions.Values(), loaded.Decoder.Positions.Values())
+}
+
+// small is a model quick enough to be trained in a test.
+func small(seed uint64) *Model {
+	c := Base()
+	c.ImageSize, c.PatchSize = 16, 4
+	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 24, 2, 3, 48
+	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 16, 1, 2, 32
+	return New(c, rand.New(rand.NewPCG(seed, 0)))
+}
+
+func TestReconstruct(t *testing.T) {
+	m := small(1)
+	m.Preprocess = vision.Half(16)
+	picture := image.NewRGBA(image.Rect(0, 0, 40, 31))
+	for i := range picture.Pix {
+		picture.Pix[i] = uint8(i * 7)
+	}
+	out, err := m.Reconstruct(context.Background(), 3, picture, picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := m.Reconstruct(context.Background(), 3, picture, picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(out, again); d != "" {
+		t.Error("the same seed gave another picture", d)
+	}
+	greys := 0
+	for i := 0; i < len(out[0].Masked.Pix); i += 3 {
+		p := out[0].Masked.Pix[i : i+3]
+		if p[0] == grey && p[1] == grey && p[2] == grey {
+			greys++
+			continue
+		}
+		if d := cmp.Diff(p, out[0].Original.Pix[i:i+3]); d != "" {
+			t.Fatal("a visible pixel changed", d)
+		}
+		if d := cmp.Diff(p, out[0].Filled.Pix[i:i+3]); d != "" {
+			t.Fatal("a visible pixel is not in the reconstruction", d)
+		}
+	}
+	if want := 16 * 16 * 3 / 4; greys < want {
+		t.Errorf("%d pixels are masked, expected %d", greys, want)
+	}
+	done, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := m.Reconstruct(done, 3, picture); err == nil {
+		t.Error("a cancelled context gave no error")
+	}
+	if _, err := m.Reconstruct(context.Background(), 3, picture); err != nil {
+		t.Error("the model is not usable after a cancel:", err)
+	}
+}
+
+func TestClassifier(t *testing.T) {
+	m := small(2)
+	v := m.Classifier([]string{"a", "b", "c"}, ClassifierOptions{Pooling: vit.MeanPooling, DropPath: 0.1}, rand.New(rand.NewPCG(1, 0)))
+	if d := cmp.Diff(m.Encoder.Blocks[1].MLP.FC1.Weight.Values(), v.Encoder.Blocks[1].MLP.FC1.Weight.Values()); d != "" {
+		t.Error("the encoder was not handed over", d)
+	}
+	if v.Encoder.Positions.Frozen {
+		t.Error("positions stay fixed")
+	}
+	before := m.Encoder.Patch.Weight.Values()[0]
+	v.Encoder.Patch.Weight.Update(func(w []float32) { w[0]++ })
+	if m.Encoder.Patch.Weight.Values()[0] != before {
+		t.Error("the classifier shares the encoder's memory")
+	}
+}
+
+// TestSaveLoad writes a model and reads it back.
+func TestSaveLoad(t *testing.T) {
+	m := small(4)
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	back, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := map[string][]float32{}
+	for path, p := range nn.Parameters(m) {
+		from[path] = p.Values()
+	}
+	for path, p := range nn.Parameters(back) {
+		if d := cmp.Diff(from[path], p.Values()); d != "" {
+			t.Errorf("%s changed: %s", path, d)
+		}
+	}
+	if d := cmp.Diff(m.Config.MaskRatio, back.Config.MaskRatio); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestMasking(t *testing.T) {
+	m := NewMasking([]float32{.5, .1, .9, .1, .2, .3, .4, .0}, 2, 4, 0.5)
+	if d := cmp.Diff([][]int{{1, 3}, {3, 0}}, m.Visible); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([][]int{{0, 2}, {1, 2}}, m.Masked); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]float32{1, 0, 1, 0, 0, 1, 1, 0}, m.Mask()); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]int{0, 6, 1, 6, 2, 3, 5, 6, 6, 4}, m.unshuffle()); d != "" {
+		t.Error(d)
+	}
+}

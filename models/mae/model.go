@@ -1,0 +1,185 @@
+package mae
+
+import (
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Model is a masked autoencoder: an encoder that sees the visible patches and a smaller decoder that
+// rebuilds the others from its tokens.
+type Model struct {
+	Config  Config
+	Encoder *vit.Encoder
+	Decoder *Decoder
+
+	// Preprocess turns a picture into the pixels the model is trained on.
+	Preprocess vision.Preprocess
+	// Workers runs Reconstruct in parallel: all cores after New and Load; nil is serial.
+	Workers *simd.Workers
+
+	arenas autograd.Arenas
+}
+
+// Decoder rebuilds the pixels of all patches from the tokens of the visible ones.
+type Decoder struct {
+	Embed     *nn.Linear          // encoder width to decoder width
+	MaskToken *autograd.Parameter // [1, 1, width]
+	Positions *autograd.Parameter // [1, 1+patches, width], fixed
+	Blocks    []*nn.Block
+	Norm      *nn.LayerNorm
+	Pred      *nn.Linear // width to the values of a patch
+}
+
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It
+// panics when the configuration is not valid.
+func New(c Config, rng *rand.Rand) *Model {
+	if err := c.Validate(); err != nil {
+		panic("mae: " + err.Error())
+	}
+	encoder := c.Config
+	encoder.Pooling = ""
+	m := &Model{Config: c, Encoder: vit.NewEncoder(encoder), Decoder: newDecoder(c), Workers: simd.NewWorkers(0)}
+	m.Preprocess = vision.ImageNet(c.ImageSize)
+	m.arenas.Keep = 4
+	m.Encoder.Positions.Frozen = true
+	m.Decoder.Positions.Frozen = true
+	if rng != nil {
+		m.initialise(rng)
+	}
+	return m
+}
+
+func newDecoder(c Config) *Decoder {
+	d := c.decoder()
+	act, _ := d.Activation() // Validate has checked it
+	dec := &Decoder{
+		Embed:     nn.NewLinear(c.HiddenSize, d.HiddenSize, true),
+		MaskToken: autograd.NewParameter(1, 1, d.HiddenSize),
+		Positions: autograd.NewParameter(1, 1+c.Patches(), d.HiddenSize),
+		Norm:      nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
+		Pred:      nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
+	}
+	for range d.NumHiddenLayers {
+		b := nn.NewBlock(d.HiddenSize, d.NumAttentionHeads, d.IntermediateSize, act, d.LayerNormEps, d.QKVBias)
+		b.Dropout, b.Attention.Dropout = d.HiddenDropoutProb, d.AttentionDropoutProbs
+		dec.Blocks = append(dec.Blocks, b)
+	}
+	return dec
+}
+
+// initialise follows initialize_weights in models_mae.py of facebookresearch/mae: Xavier uniform
+// projections (the patch kernel and the fused qkv seen as one matrix each), normal tokens of standard
+// deviation 0.02, fixed sine-cosine positions.
+func (m *Model) initialise(rng *rand.Rand) {
+	e, d := m.Encoder, m.Decoder
+	side := m.Config.ImageSize / m.Config.PatchSize
+	setPositions(e.Positions, side)
+	setPositions(d.Positions, side)
+	nn.Normal(rng, e.ClassToken, 0.02)
+	nn.Normal(rng, d.MaskToken, 0.02)
+	kernel := autograd.NewParameter(m.Config.HiddenSize, e.Patch.Weight.Len()/m.Config.HiddenSize)
+	nn.XavierUniform(rng, kernel)
+	e.Patch.Weight.Update(func(w []float32) { copy(w, kernel.Values()) })
+	for _, blocks := range [][]*nn.Block{e.Blocks, d.Blocks} {
+		for _, b := range blocks {
+			for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
+				nn.XavierUniform(rng, l.Weight)
+			}
+		}
+	}
+	nn.XavierUniform(rng, d.Embed.Weight)
+	nn.XavierUniform(rng, d.Pred.Weight)
+}
+
+func setPositions(p *autograd.Parameter, side int) {
+	p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
+}
+
+// Noise draws the noise that masks one step of training, [batch, patches]; the same seed and step give the
+// same noise.
+func (m *Model) Noise(seed, step uint64, batch int) []float32 {
+	rng := rand.New(rand.NewPCG(seed, step))
+	noise := make([]float32, batch*m.Config.Patches())
+	for i := range noise {
+		noise[i] = rng.Float32()
+	}
+	return noise
+}
+
+// Masking draws the masking of a batch at the configured ratio.
+func (m *Model) Masking(noise []float32, batch int) *Masking {
+	return NewMasking(noise, batch, m.Config.Patches(), m.Config.MaskRatio)
+}
+
+// Loss returns the mean squared error of the reconstruction of the masked patches (MAE, section 3): pixels
+// is [n, channels, size, size], with the values that Preprocess gives them. With NormPixLoss the target is
+// each patch normalised by its own mean and variance. Only masked patches are predicted.
+func (m *Model) Loss(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	target := m.Target(pixels)
+	masked := masking.rows(masking.Masked, masking.Patches, 0)
+	target = autograd.GatherRows(target, masked)
+	hidden := m.Decode(m.Encode(pixels, masking), masking)
+	hidden = autograd.GatherRows(hidden, masking.rows(masking.Masked, 1+masking.Patches, 1))
+	return autograd.MSE(m.Decoder.Pred.Forward(hidden), target)
+}
+
+// Predict returns the prediction for every patch, [n, patches, patch·patch·channels], a patch's values in
+// the order row, column, channel.
+func (m *Model) Predict(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	pred := m.Decoder.Pred.Forward(m.Decode(m.Encode(pixels, masking), masking))
+	return autograd.Slice(pred, 1, 1, 1+masking.Patches)
+}
+
+// Target returns what the decoder is to predict, in the order of [Model.Predict].
+func (m *Model) Target(pixels *autograd.Tensor) *autograd.Tensor {
+	target := autograd.PatchifyLast(pixels, m.Config.PatchSize)
+	if !m.Config.NormPixLoss {
+		return target
+	}
+	mean := autograd.Mean(target, true, -1)
+	variance := autograd.Var(target, 1, true, -1)
+	return autograd.Div(autograd.Sub(target, mean), autograd.Sqrt(autograd.AddScalar(variance, 1e-6)))
+}
+
+// Encode maps pixels to the tokens of the class and of the visible patches, [n, 1+visible, width]. Masked
+// patches cost nothing: they are left out before the projection.
+func (m *Model) Encode(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	t := pixels.Tape()
+	e := m.Encoder
+	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
+		patches := autograd.Patchify(pixels, e.Patch.Patch)
+		visible := autograd.GatherRows(patches, masking.rows(masking.Visible, masking.Patches, 0))
+		x := autograd.Linear(visible, e.Patch.Weight, e.Patch.Bias)
+		where := masking.rows(masking.Visible, 0, 1)
+		x = autograd.Add(x, autograd.GatherRows(t.Use(e.Positions), where))
+		class := autograd.Add(t.Use(e.ClassToken), autograd.Slice(t.Use(e.Positions), 1, 0, 1))
+		width := x.Dim(1)
+		x = autograd.Reshape(x, masking.Batch, masking.visible(), width)
+		return autograd.Concat(1, autograd.BroadcastTo(class, masking.Batch, 1, width), x)
+	}, pixels)
+	return e.Encode(x)
+}
+
+// Decode maps the encoder's tokens to one token for the class and each patch, visible or masked, in the
+// order of the picture: [n, 1+patches, decoder width].
+func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	t := latent.Tape()
+	d := m.Decoder
+	x := t.Segment(func(latent *autograd.Tensor) *autograd.Tensor {
+		x := d.Embed.Forward(latent)
+		width := x.Dim(2)
+		rows := autograd.Concat(0, autograd.Reshape(x, -1, width), autograd.Reshape(t.Use(d.MaskToken), 1, width))
+		full := autograd.GatherRows(rows, masking.unshuffle())
+		full = autograd.Reshape(full, masking.Batch, 1+masking.Patches, width)
+		return autograd.Add(full, d.Positions)
+	}, latent)
+	for _, b := range d.Blocks {
+		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, nn.AttentionInput{}) }, x)
+	}
+	return d.Norm.Forward(x)
+}

@@ -1,0 +1,199 @@
+package vit
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"math"
+	"strconv"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
+
+// Config describes a Vision Transformer in the fields of a Hugging Face config.json.
+type Config struct {
+	ModelType             string            `json:"model_type"`
+	Architectures         []string          `json:"architectures,omitempty"`
+	ImageSize             int               `json:"image_size"`
+	PatchSize             int               `json:"patch_size"`
+	NumChannels           int               `json:"num_channels"`
+	HiddenSize            int               `json:"hidden_size"`
+	NumHiddenLayers       int               `json:"num_hidden_layers"`
+	NumAttentionHeads     int               `json:"num_attention_heads"`
+	IntermediateSize      int               `json:"intermediate_size"`
+	HiddenAct             string            `json:"hidden_act"`
+	HiddenDropoutProb     float32           `json:"hidden_dropout_prob"`
+	AttentionDropoutProbs float32           `json:"attention_probs_dropout_prob"`
+	InitializerRange      float64           `json:"initializer_range"`
+	LayerNormEps          float32           `json:"layer_norm_eps"`
+	QKVBias               bool              `json:"qkv_bias"`
+	ID2Label              map[string]string `json:"id2label,omitempty"`
+	Label2ID              map[string]int    `json:"label2id,omitempty"`
+
+	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
+	// falls linearly to 0 in the first (timm's drop_path_rate).
+	DropPathRate float32 `json:"drop_path_rate,omitempty"`
+	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
+	// mean of the patch tokens, then a norm (MAE's fine-tuning). It is Fovea's own field: transformers' ViT
+	// knows only the class token.
+	Pooling string `json:"pooling,omitempty"`
+}
+
+// MeanPooling is the Config.Pooling that averages the patch tokens.
+const MeanPooling = "mean"
+
+// defaults are transformers' own, for fields that a config.json leaves out.
+func defaults() Config {
+	return Config{
+		ModelType:         "vit",
+		ImageSize:         224,
+		PatchSize:         16,
+		NumChannels:       3,
+		HiddenSize:        768,
+		NumHiddenLayers:   12,
+		NumAttentionHeads: 12,
+		IntermediateSize:  3072,
+		HiddenAct:         "gelu",
+		InitializerRange:  0.02,
+		LayerNormEps:      1e-12,
+		QKVBias:           true,
+	}
+}
+
+func preset(width, layers, heads, patch int) Config {
+	c := defaults()
+	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.PatchSize = width, layers, heads, patch
+	c.IntermediateSize = 4 * width
+	return c
+}
+
+// Tiny16 is ViT-Ti/16 of DeiT (arXiv 2012.12877): 5.7 M parameters with 1000 classes.
+func Tiny16() Config { return preset(192, 12, 3, 16) }
+
+// Small16 is ViT-S/16 of DeiT: 22 M parameters.
+func Small16() Config { return preset(384, 12, 6, 16) }
+
+// Base16 is ViT-B/16 (arXiv 2010.11929, table 1): 87 M parameters.
+func Base16() Config { return preset(768, 12, 12, 16) }
+
+// Base32 is ViT-B/32: 88 M parameters, a quarter of B/16's tokens.
+func Base32() Config { return preset(768, 12, 12, 32) }
+
+// Large16 is ViT-L/16: 304 M parameters.
+func Large16() Config { return preset(1024, 24, 16, 16) }
+
+// Huge14 is ViT-H/14: 632 M parameters.
+func Huge14() Config { return preset(1280, 32, 16, 14) }
+
+// Labels returns the class names in order, or nil when the configuration has none.
+func (c Config) Labels() []string {
+	if len(c.ID2Label) == 0 {
+		return nil
+	}
+	labels := make([]string, len(c.ID2Label))
+	for i := range labels {
+		labels[i] = c.ID2Label[strconv.Itoa(i)]
+	}
+	return labels
+}
+
+// SetLabels names the classes.
+func (c *Config) SetLabels(labels []string) {
+	c.ID2Label, c.Label2ID = map[string]string{}, map[string]int{}
+	for i, l := range labels {
+		c.ID2Label[strconv.Itoa(i)] = l
+		c.Label2ID[l] = i
+	}
+}
+
+// Patches returns the number of patches of a picture of the configured size.
+func (c Config) Patches() int { side := c.ImageSize / c.PatchSize; return side * side }
+
+// Activation returns the engine's name of HiddenAct.
+func (c Config) Activation() (autograd.Activation, error) {
+	switch c.HiddenAct {
+	case "gelu":
+		return autograd.ActGELU, nil
+	case "gelu_new", "gelu_pytorch_tanh":
+		return autograd.ActGELUTanh, nil
+	case "quick_gelu":
+		return autograd.ActQuickGELU, nil
+	case "relu":
+		return autograd.ActReLU, nil
+	case "silu", "swish":
+		return autograd.ActSiLU, nil
+	}
+	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, quick_gelu, relu or silu, found %q`, c.HiddenAct)
+}
+
+// largest bounds every size in a configuration, far beyond any model and far below an overflow.
+const largest = 1 << 20
+
+// Validate returns an error that names the first field whose value no Vision Transformer can have.
+func (c Config) Validate() error {
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"image_size", c.ImageSize}, {"patch_size", c.PatchSize}, {"num_channels", c.NumChannels},
+		{"hidden_size", c.HiddenSize}, {"num_hidden_layers", c.NumHiddenLayers},
+		{"num_attention_heads", c.NumAttentionHeads}, {"intermediate_size", c.IntermediateSize},
+	} {
+		if f.value < 1 || f.value > largest {
+			return fmt.Errorf("%s: expected 1 to %d, found %d", f.name, largest, f.value)
+		}
+	}
+	if c.HiddenSize%c.NumAttentionHeads != 0 {
+		return fmt.Errorf("num_attention_heads: expected a divisor of hidden_size %d, found %d", c.HiddenSize, c.NumAttentionHeads)
+	}
+	if c.ImageSize%c.PatchSize != 0 {
+		return fmt.Errorf("patch_size: expected a divisor of image_size %d, found %d", c.ImageSize, c.PatchSize)
+	}
+	if !(c.LayerNormEps >= 0) || math.IsInf(float64(c.LayerNormEps), 0) {
+		return fmt.Errorf("layer_norm_eps: expected a small positive number, found %v", c.LayerNormEps)
+	}
+	for _, p := range []struct {
+		name  string
+		value float32
+	}{
+		{"hidden_dropout_prob", c.HiddenDropoutProb}, {"attention_probs_dropout_prob", c.AttentionDropoutProbs},
+		{"drop_path_rate", c.DropPathRate},
+	} {
+		if !(p.value >= 0 && p.value < 1) {
+			return fmt.Errorf("%s: expected a probability below 1, found %v", p.name, p.value)
+		}
+	}
+	if c.Pooling != "" && c.Pooling != MeanPooling {
+		return fmt.Errorf(`pooling: expected "mean" or nothing, found %q`, c.Pooling)
+	}
+	_, err := c.Activation()
+	return err
+}
+
+// parameters returns the number of values in an encoder of this configuration, in float64 because a file
+// may claim anything.
+func (c Config) parameters() float64 {
+	d, h := float64(c.HiddenSize), float64(c.IntermediateSize)
+	side := float64(c.ImageSize / c.PatchSize)
+	block := 4*d*d + 2*d*h
+	return float64(c.NumHiddenLayers)*block + d*float64(c.NumChannels*c.PatchSize)*float64(c.PatchSize) + d*side*side
+}
+
+// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults.
+func ReadConfig(fsys fs.FS, name string) (Config, error) {
+	c := defaults()
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return c, fmt.Errorf("vit: %w", err)
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return c, fmt.Errorf("vit: %s: %w", name, err)
+	}
+	if c.ModelType != "vit" {
+		return c, fmt.Errorf(`vit: %s: model_type: expected "vit", found %q`, name, c.ModelType)
+	}
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("vit: %s: %w", name, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,117 @@
+package vit
+
+import (
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// Encoder is the tower that turns pixels into tokens; other models (MAE) build on it.
+type Encoder struct {
+	Patch      *nn.PatchEmbed
+	ClassToken *autograd.Parameter // [1, 1, width]
+	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first
+	Blocks     []*nn.Block
+	Norm       *nn.LayerNorm // nil where mean pooling normalises afterwards
+	dropout    float32
+}
+
+// NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
+func NewEncoder(c Config) *Encoder {
+	act, err := c.Activation()
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		panic("vit: " + err.Error())
+	}
+	e := &Encoder{
+		Patch:      nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
+		ClassToken: autograd.NewParameter(1, 1, c.HiddenSize),
+		Positions:  autograd.NewParameter(1, 1+c.Patches(), c.HiddenSize),
+		dropout:    c.HiddenDropoutProb,
+	}
+	for i := range c.NumHiddenLayers {
+		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
+		b.Dropout = c.HiddenDropoutProb
+		b.Attention.Dropout = c.AttentionDropoutProbs
+		if c.NumHiddenLayers > 1 {
+			b.DropPath = c.DropPathRate * float32(i) / float32(c.NumHiddenLayers-1)
+		}
+		e.Blocks = append(e.Blocks, b)
+	}
+	if c.Pooling != MeanPooling {
+		e.Norm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
+	}
+	return e
+}
+
+// Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
+// for projections, position embeddings and the class token, zero biases.
+func (e *Encoder) Init(rng *rand.Rand, std float64) {
+	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Positions} {
+		nn.TruncatedNormal(rng, p, std, -2, 2)
+	}
+	for _, b := range e.Blocks {
+		for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
+			nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
+		}
+	}
+}
+
+// Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
+// first, normalised where the encoder has a norm. Pictures of another size than the configured one use
+// position embeddings resized by bicubic interpolation, as transformers' interpolate_pos_encoding does.
+func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	t := pixels.Tape()
+	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
+		patches := e.Patch.Forward(pixels)
+		n, width := patches.Dim(0), patches.Dim(2)
+		class := autograd.BroadcastTo(e.classToken(t), n, 1, width)
+		x := autograd.Concat(1, class, patches)
+		rows, columns := pixels.Dim(2)/e.Patch.Patch, pixels.Dim(3)/e.Patch.Patch
+		return autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
+	}, pixels)
+	return e.Encode(x)
+}
+
+// Encode runs the blocks and the final norm on tokens, [n, length, width], that already hold their
+// positions.
+func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
+	t := x.Tape()
+	for _, b := range e.Blocks {
+		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor {
+			return b.Forward(x, nn.AttentionInput{})
+		}, x)
+	}
+	if e.Norm != nil {
+		x = e.Norm.Forward(x)
+	}
+	return x
+}
+
+func (e *Encoder) classToken(t *autograd.Tape) *autograd.Tensor { return t.Use(e.ClassToken) }
+
+// positions returns the position embeddings of a grid of patches.
+func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {
+	total, width := e.Positions.Shape()[1], e.Positions.Shape()[2]
+	side := squareRoot(total - 1)
+	if rows == side && columns == side {
+		return e.Positions
+	}
+	all := t.Use(e.Positions)
+	class := autograd.Slice(all, 1, 0, 1)
+	grid := autograd.Reshape(autograd.Slice(all, 1, 1, total), 1, side, side, width)
+	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), rows, columns, autograd.ResizeOptions{Mode: autograd.Bicubic})
+	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, rows*columns, width)
+	return autograd.Concat(1, class, grid)
+}
+
+func squareRoot(n int) int {
+	r := 0
+	for (r+1)*(r+1) <= n {
+		r++
+	}
+	return r
+}

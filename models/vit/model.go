@@ -1,0 +1,80 @@
+package vit
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Model is a Vision Transformer that classifies pictures. It may be used by any number of goroutines at
+// once, as long as none changes its parameters.
+type Model struct {
+	Config   Config
+	Encoder  *Encoder
+	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil with the class token
+	Head     *nn.Linear    // [classes, width]; nil in a model that only encodes
+
+	// Preprocess turns a picture into the pixels the model was trained on.
+	Preprocess vision.Preprocess
+	// Workers runs Classify in parallel: all cores after New and Load; nil is serial.
+	Workers *simd.Workers
+
+	arenas autograd.Arenas
+}
+
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. With
+// classes 0 it has no head. It panics when the configuration is not valid.
+func New(c Config, classes int, rng *rand.Rand) *Model {
+	m := &Model{Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0)}
+	m.arenas.Keep = 4
+	if c.Pooling == MeanPooling {
+		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
+	}
+	if classes > 0 {
+		m.Head = nn.NewLinear(c.HiddenSize, classes, true)
+	}
+	if rng != nil {
+		m.Encoder.Init(rng, c.InitializerRange)
+		if m.Head != nil {
+			nn.TruncatedNormal(rng, m.Head.Weight, c.InitializerRange, -2, 2)
+		}
+	}
+	return m
+}
+
+// Forward maps pixels, [n, channels, height, width], to logits, [n, classes].
+func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	return m.Head.Forward(m.Features(pixels))
+}
+
+// Features maps pixels to one vector a picture, [n, width]: what the head sees.
+func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
+	x := m.Encoder.Forward(pixels)
+	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
+	if m.Config.Pooling == MeanPooling {
+		return m.PoolNorm.Forward(autograd.Mean(autograd.Slice(x, 1, 1, length), false, 1))
+	}
+	return autograd.Reshape(autograd.Slice(x, 1, 0, 1), n, width)
+}
+
+// Layer returns the number of the layer a parameter belongs to, for layer-wise learning-rate decay: 0 for
+// the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them.
+func (m *Model) Layer(path string) int {
+	if rest, ok := strings.CutPrefix(path, "Encoder.Blocks."); ok {
+		number, _, _ := strings.Cut(rest, ".")
+		if i, err := strconv.Atoi(number); err == nil {
+			return i + 1
+		}
+	}
+	for _, early := range []string{"Encoder.Patch.", "Encoder.ClassToken", "Encoder.Positions"} {
+		if strings.HasPrefix(path, early) {
+			return 0
+		}
+	}
+	return len(m.Encoder.Blocks) + 1
+}

@@ -1,0 +1,115 @@
+package nn
+
+import "github.com/fovea-ml/fovea/autograd"
+
+// MultiHeadAttention is the attention of Vaswani et al. (arXiv 1706.03762, section 3.2). Its projections
+// are either one fused QKV or three layers Query, Key and Value, which may differ in having a bias and are
+// what attention to another sequence needs.
+type MultiHeadAttention struct {
+	QKV   *Linear // [3·width, width], rows of queries, keys, values; or nil
+	Query *Linear
+	Key   *Linear
+	Value *Linear
+	Proj  *Linear // of the heads' results
+	Heads int
+	// Dropout is the probability of dropping an attention weight on a training tape.
+	Dropout float32
+	// Bias, when not nil, returns what is added to the scores of a pass over queries and keys of the given
+	// lengths, [1 or n, 1 or heads, queries, keys]: relative position biases.
+	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
+}
+
+// NewMultiHeadAttention returns self-attention of zeros with a fused projection.
+func NewMultiHeadAttention(width, heads int, qkvBias bool) *MultiHeadAttention {
+	return &MultiHeadAttention{
+		QKV:   NewLinear(width, 3*width, qkvBias),
+		Proj:  NewLinear(width, width, true),
+		Heads: heads,
+	}
+}
+
+// NewSplitAttention returns attention of zeros with three projections, from queries of width to keys and
+// values of memory width.
+func NewSplitAttention(width, memory, heads int) *MultiHeadAttention {
+	return &MultiHeadAttention{
+		Query: NewLinear(width, width, true),
+		Key:   NewLinear(memory, width, true),
+		Value: NewLinear(memory, width, true),
+		Proj:  NewLinear(width, width, true),
+		Heads: heads,
+	}
+}
+
+// AttentionInput is what a pass through attention can be given besides its queries. The zero value is
+// plain self-attention.
+type AttentionInput struct {
+	// Memory, [n, keys, memory width], is attended to instead of the queries' own sequence.
+	Memory *autograd.Tensor
+	// Cache holds the keys and values of the positions before: those of this pass are appended and all are
+	// attended to. It needs a cache of rows of twice the width and records no gradients.
+	Cache *autograd.State
+	// Causal lets a position attend to itself and those before.
+	Causal bool
+	// KeyMask, n·keys values, is false where a key is not attended to (padding).
+	KeyMask []bool
+	// Residual, of the result's shape, is added to the result in the same pass.
+	Residual *autograd.Tensor
+	// Maps, when not nil, receives the attention weights, [n, heads, queries, keys].
+	Maps *[]float32
+}
+
+// Forward maps queries, [n, length, width], to the same shape.
+func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	q, k, v := a.project(x, in)
+	o := autograd.AttentionOptions{
+		Heads:   a.Heads,
+		HeadDim: a.Proj.Weight.Shape()[1] / a.Heads,
+		Causal:  in.Causal,
+		KeyMask: in.KeyMask,
+		Dropout: a.Dropout,
+		Weights: in.Maps,
+	}
+	if a.Bias != nil {
+		o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+	}
+	y := autograd.Attention(q, k, v, o)
+	if in.Residual != nil {
+		return a.Proj.ForwardAdd(y, in.Residual)
+	}
+	return a.Proj.Forward(y)
+}
+
+func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
+	memory := x
+	if in.Memory != nil {
+		memory = in.Memory
+	}
+	if a.QKV != nil {
+		if in.Memory != nil {
+			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to another sequence"})
+		}
+		qkv := a.QKV.Forward(x)
+		width := qkv.Dim(2) / 3
+		q = autograd.Columns{Of: qkv}
+		k = autograd.Columns{Of: qkv, From: width}
+		v = autograd.Columns{Of: qkv, From: 2 * width}
+		if in.Cache != nil {
+			in.Cache.Append(autograd.Slice(qkv, 2, width, 3*width))
+			k, v = cached(in.Cache, x.Tape(), width)
+		}
+		return q, k, v
+	}
+	q = autograd.Columns{Of: a.Query.Forward(x)}
+	k = autograd.Columns{Of: a.Key.Forward(memory)}
+	v = autograd.Columns{Of: a.Value.Forward(memory)}
+	if in.Cache != nil {
+		in.Cache.Append(autograd.Concat(2, k.Of, v.Of))
+		k, v = cached(in.Cache, x.Tape(), k.Of.Shape()[2])
+	}
+	return q, k, v
+}
+
+func cached(s *autograd.State, t *autograd.Tape, width int) (k, v autograd.Columns) {
+	kv := s.Tensor(t)
+	return autograd.Columns{Of: kv}, autograd.Columns{Of: kv, From: width}
+}

@@ -1,0 +1,63 @@
+package nn
+
+import "github.com/fovea-ml/fovea/autograd"
+
+// Conv2d is a two-dimensional convolution over [n, channels, height, width].
+type Conv2d struct {
+	Weight *autograd.Parameter // [out, in/groups, kernel, kernel]
+	Bias   *autograd.Parameter // [out], or nil
+	autograd.Conv2dOptions
+}
+
+// NewConv2d returns a layer of zeros with a square kernel.
+func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d {
+	c := &Conv2d{Weight: autograd.NewParameter(out, in/max(1, o.Groups), kernel, kernel), Conv2dOptions: o}
+	if bias {
+		c.Bias = autograd.NewParameter(out)
+	}
+	return c
+}
+
+// Forward maps [n, in, h, w] to [n, out, h', w'].
+func (c *Conv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.Conv2d(x, c.Weight, c.Bias, c.Conv2dOptions)
+}
+
+// FPN is a feature pyramid network (Lin et al., arXiv 1612.03144): a 1×1 convolution brings each level to
+// the same channels, each coarser level is enlarged to the next finer one by nearest neighbour and added,
+// and a 3×3 convolution smooths the sums.
+type FPN struct {
+	Inner []*Conv2d // 1×1, one a level, finest first
+	Layer []*Conv2d // 3×3, one a level
+}
+
+// NewFPN returns a pyramid of zeros over levels of the given channels, finest first.
+func NewFPN(in []int, out int) *FPN {
+	f := &FPN{}
+	for _, c := range in {
+		f.Inner = append(f.Inner, NewConv2d(c, out, 1, true, autograd.Conv2dOptions{}))
+		f.Layer = append(f.Layer, NewConv2d(out, out, 3, true, autograd.Conv2dOptions{Padding: [2]int{1, 1}}))
+	}
+	return f
+}
+
+// Forward maps the backbone's levels [n, in, h, w], finest first, to as many levels [n, out, h, w]. It
+// panics with an autograd.ShapeError when their number is not the pyramid's.
+func (f *FPN) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
+	if len(levels) != len(f.Inner) {
+		panic(&autograd.ShapeError{Op: "fpn", Shapes: [][]int{{len(levels)}, {len(f.Inner)}}, Reason: "expected as many levels"})
+	}
+	out := make([]*autograd.Tensor, len(levels))
+	var top *autograd.Tensor
+	for i := len(levels) - 1; i >= 0; i-- {
+		lateral := f.Inner[i].Forward(levels[i])
+		if top == nil {
+			top = lateral
+		} else {
+			up := autograd.Resize2d(top, lateral.Dim(2), lateral.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest})
+			top = autograd.Add(lateral, up)
+		}
+		out[i] = f.Layer[i].Forward(top)
+	}
+	return out
+}

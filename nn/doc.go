@@ -1,0 +1,16 @@
+// Package nn holds the layers that models are built of.
+//
+// A layer is a plain struct. Its exported fields are its parameters and sub-layers, in the order in which
+// data meets them; a nil field is a part the layer does not have. Its Forward takes Tensors and returns
+// them on the same tape. Nothing registers itself and nothing is global: [Parameters] walks the fields and
+// yields every parameter with its path, such as "Blocks.3.Attention.QKV.Weight", in a stable order and each
+// pointer once, so tied weights appear under their first path.
+//
+// Constructors take sizes and return layers of zeros (ones for the gains of normalisations): a model that
+// is about to be loaded needs nothing else. A model that is about to be trained is initialised by the
+// functions of this package, each from a generator that the caller gives ([TruncatedNormal],
+// [XavierUniform], [KaimingUniform]).
+//
+// Layers do not know whether they are being trained: dropout, drop path and batch statistics follow the
+// switches of the tape (autograd.Options).
+package nn

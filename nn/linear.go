@@ -1,0 +1,48 @@
+package nn
+
+import "github.com/fovea-ml/fovea/autograd"
+
+// Linear is y = x·Weightᵀ + Bias.
+type Linear struct {
+	Weight *autograd.Parameter // [out, in]
+	Bias   *autograd.Parameter // [out], or nil
+}
+
+// NewLinear returns a layer of zeros.
+func NewLinear(in, out int, bias bool) *Linear {
+	l := &Linear{Weight: autograd.NewParameter(out, in)}
+	if bias {
+		l.Bias = autograd.NewParameter(out)
+	}
+	return l
+}
+
+// Forward maps [..., in] to [..., out].
+func (l *Linear) Forward(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.Linear(x, l.Weight, l.Bias)
+}
+
+// ForwardAct applies an activation to the result, in the same pass.
+func (l *Linear) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	return autograd.LinearAct(x, l.Weight, l.Bias, act)
+}
+
+// ForwardAdd adds the result to residual, [..., out], in the same pass.
+func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
+	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
+}
+
+// Embedding is a table of rows looked up by index.
+type Embedding struct {
+	Weight *autograd.Parameter // [rows, width]
+}
+
+// NewEmbedding returns a table of zeros.
+func NewEmbedding(rows, width int) *Embedding {
+	return &Embedding{Weight: autograd.NewParameter(rows, width)}
+}
+
+// Forward returns the rows of ids, which have the given shape: [shape..., width].
+func (e *Embedding) Forward(t *autograd.Tape, ids []int, shape ...int) *autograd.Tensor {
+	return t.Embedding(e.Weight, ids, shape...)
+}

@@ -1,0 +1,31 @@
+package nn
+
+import "math"
+
+// SinCos2D returns the fixed sine-cosine position embedding of MAE for a grid of height×width patches,
+// [height·width, dim] in row-major order, computed in float64 (util/pos_embed.py of
+// facebookresearch/mae). The first half of a row encodes the column, the second the row of the patch,
+// each as sines then cosines of the position over 10000^(4i/dim). dim must be a multiple of 4. With
+// classToken a row of zeros comes first.
+func SinCos2D(dim, height, width int, classToken bool) []float32 {
+	var out []float32
+	if classToken {
+		out = make([]float32, dim, (height*width+1)*dim)
+	}
+	quarter := dim / 4
+	encode := func(pos int) {
+		for i := range quarter {
+			out = append(out, float32(math.Sin(float64(pos)/math.Pow(10000, float64(i)/float64(quarter)))))
+		}
+		for i := range quarter {
+			out = append(out, float32(math.Cos(float64(pos)/math.Pow(10000, float64(i)/float64(quarter)))))
+		}
+	}
+	for y := range height {
+		for x := range width {
+			encode(x)
+			encode(y)
+		}
+	}
+	return out
+}
