@@ -264,15 +264,28 @@ func (m *move) run(mapping bool) {
 			switch {
 			case t.src == nil:
 				clear(part)
-				continue
 			case m.transposed:
 				t.transposeTo(part)
+				t.src.forget(t.begin, t.end)
 			default:
-				t.floatsAt(part, 0)
+				t.copyTo(part)
 			}
-			t.src.forget(t.begin, t.end)
 		}
 	})
+}
+
+// copyChunk is how many elements are copied before their pages are given back: 4 MB of F32, so that even
+// an embedding table adds little to the peak of memory.
+const copyChunk = 1 << 20
+
+// copyTo writes all the elements to dst, giving mapped pages back on the way.
+func (t Tensor) copyTo(dst []float32) {
+	size := t.DType.Size()
+	for at := 0; at < len(dst); at += copyChunk {
+		n := min(copyChunk, len(dst)-at)
+		t.floatsAt(dst[at:at+n], at)
+		t.src.forget(t.begin+at*size, t.begin+(at+n)*size)
+	}
 }
 
 // transposeTo writes the matrix [r, c] to dst as [c, r], a row of the file at a time.

@@ -231,6 +231,27 @@ func TestMap(t *testing.T) {
 	m[0].p.Update(func(v []float32) { v[0] = 7 }) // copies: the mapping is read-only
 }
 
+// TestChunks copies a mapped tensor of several chunks, in two types.
+func TestChunks(t *testing.T) {
+	x := newParam(2*copyChunk + 5)
+	for i := range x.values {
+		x.values[i] = float32(i % 256)
+	}
+	for _, d := range []DType{F32, BF16} {
+		path := filepath.Join(t.TempDir(), "model.safetensors")
+		if err := Save(path, nil, model[*param]{{"x", x}}.all(), WriteOptions{DType: d}); err != nil {
+			t.Fatal(err)
+		}
+		y := newParam(x.shape...)
+		if _, err := Load(mustOpen(t, path), nil, model[*param]{{"x", y}}.all(), LoadOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(x.values, y.values) {
+			t.Errorf("%s: values changed on the way", d)
+		}
+	}
+}
+
 // TestSaveOverMapped saves to the very file that the parameters are mapped from.
 func TestSaveOverMapped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "model.safetensors")
