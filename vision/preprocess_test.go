@@ -1,0 +1,282 @@
+package vision
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"image"
+	"io/fs"
+	"math"
+	"os"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+type goldenOutput struct {
+	Size   [2]int
+	SHA256 string
+}
+
+type goldenPreprocess struct {
+	Ramps      map[string]map[string]string
+	Processors map[string]struct {
+		Config     json.RawMessage
+		ConfigFast json.RawMessage `json:"config_fast"`
+		Outputs    map[string]goldenOutput
+	}
+	Torchvision map[string]map[string]goldenOutput
+}
+
+func preprocessGolden(t *testing.T) *goldenPreprocess {
+	data, err := os.ReadFile("testdata/preprocess.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := new(goldenPreprocess)
+	if err := json.Unmarshal(data, g); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func digest(v []float32) string {
+	var b []byte
+	for _, f := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// ramp holds every sample value in every channel.
+func ramp() *Image {
+	m := NewImage(16, 16, 3)
+	for i := range m.Pix {
+		m.Pix[i] = uint8(i / 3)
+	}
+	return m
+}
+
+func TestArithmetics(t *testing.T) {
+	stats := map[string]Preprocess{
+		"imagenet": {Mean: ImageNetMean, Std: ImageNetStd},
+		"half":     {},
+		"clip":     {Mean: CLIPMean, Std: CLIPStd},
+		"raw":      {NoNormalize: true},
+		"unscaled": {NoRescale: true},
+	}
+	arithmetics := map[string]Arithmetic{"rescale_first": RescaleFirst, "fused": Fused, "unit_first": UnitFirst}
+	for name, ways := range preprocessGolden(t).Ramps {
+		for way, want := range ways {
+			p := stats[name]
+			p.Mode, p.Arithmetic = NoResize, arithmetics[way]
+			dst, _, _, err := p.Pixels(nil, nil, ramp())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if digest(dst) != want {
+				t.Errorf("%s, %s: values differ; the first are %v", name, way, dst[:3])
+			}
+		}
+	}
+	a, b := make([]float32, 768), make([]float32, 768)
+	ToCHW(a, ramp(), ImageNetMean, ImageNetStd)
+	NewNormalizer(ImageNetMean, ImageNetStd, 0, Fused).ToCHW(b, ramp())
+	if cmp.Equal(a, b) {
+		t.Error("two arithmetics agree to the last bit: the test above shows nothing")
+	}
+}
+
+func TestToCHWChannels(t *testing.T) {
+	for _, channels := range []int{1, 4} {
+		m := picture(9, 5, channels)
+		got, want := make([]float32, 135), make([]float32, 135)
+		ToCHW(got, m, ImageNetMean, ImageNetStd)
+		ToCHW(want, m.RGB(), ImageNetMean, ImageNetStd)
+		if !cmp.Equal(got, want) {
+			t.Errorf("%d channels: differs from the same image as RGB", channels)
+		}
+	}
+}
+
+func TestFromCHWInverts(t *testing.T) {
+	m := picture(20, 10, 3)
+	v := make([]float32, 600)
+	ToCHW(v, m, ImageNetMean, ImageNetStd)
+	if !bytes.Equal(FromCHW(v, 20, 10, ImageNetMean, ImageNetStd).Pix, m.Pix) {
+		t.Error("the image did not come back")
+	}
+	nan := float32(math.NaN())
+	got := FromCHW([]float32{nan, float32(math.Inf(1)), -1e9}, 1, 1, [3]float32{}, [3]float32{1, 1, 1})
+	if !bytes.Equal(got.Pix, []uint8{0, 255, 0}) {
+		t.Errorf("NaN, +Inf, -1e9 became %v", got.Pix)
+	}
+}
+
+func checkOutputs(t *testing.T, p *Preprocess, want map[string]goldenOutput) {
+	t.Helper()
+	for size, c := range want {
+		var w, h int
+		for i := range size {
+			if size[i] == 'x' {
+				w, h = atoi(size[:i]), atoi(size[i+1:])
+			}
+		}
+		dst, width, height, err := p.Pixels(nil, simd.NewWorkers(2), picture(w, h, 3))
+		if err != nil {
+			t.Errorf("%s: %v", size, err)
+			continue
+		}
+		if width != c.Size[0] || height != c.Size[1] {
+			t.Errorf("%s: output is %d×%d, want %v", size, width, height, c.Size)
+			continue
+		}
+		if ow, oh := p.OutputSize(w, h); ow != width || oh != height {
+			t.Errorf("%s: OutputSize says %d×%d", size, ow, oh)
+		}
+		if digest(dst) != c.SHA256 {
+			t.Errorf("%s: values differ", size)
+		}
+	}
+}
+
+func atoi(s string) int {
+	n := 0
+	for _, c := range s {
+		n = 10*n + int(c-'0')
+	}
+	return n
+}
+
+// What a processor's saved file describes must give its outputs, bit for bit, after reading and after writing the
+// file again.
+func TestProcessors(t *testing.T) {
+	for name, g := range preprocessGolden(t).Processors {
+		t.Run(name, func(t *testing.T) {
+			p, err := LoadPreprocess(fstest.MapFS{PreprocessorFile: {Data: g.Config}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkOutputs(t, &p, g.Outputs)
+			data, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var again Preprocess
+			if err := json.Unmarshal(data, &again); err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(p, again); d != "" {
+				t.Errorf("after writing and reading: %s", d)
+			}
+			if g.ConfigFast != nil {
+				var fast Preprocess
+				if err := json.Unmarshal(g.ConfigFast, &fast); err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(p, fast); d != "" {
+					t.Errorf("the other backend's file reads differently: %s", d)
+				}
+			}
+		})
+	}
+}
+
+func TestTorchvision(t *testing.T) {
+	g := preprocessGolden(t).Torchvision
+	p := ImageNet(224)
+	checkOutputs(t, &p, g["imagenet"])
+	p = ImageNet(224)
+	p.Mode, p.Width, p.CropHeight, p.CropWidth = NoResize, 0, 41, 52
+	checkOutputs(t, &p, g["centre_even"])
+}
+
+func TestPreprocessJSON(t *testing.T) {
+	// The file of facebook/vit-mae-base: no type of its own, a bare size.
+	old := `{"do_normalize": true, "do_resize": true, "feature_extractor_type": "ViTFeatureExtractor",
+		"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3, "size": 224}`
+	var p Preprocess
+	if err := json.Unmarshal([]byte(old), &p); err != nil {
+		t.Fatal(err)
+	}
+	want := Preprocess{Width: 224, Height: 224, Filter: Bicubic, Mean: ImageNetMean, Std: ImageNetStd}
+	if d := cmp.Diff(want, p); d != "" {
+		t.Errorf("old file: %s", d)
+	}
+	out, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantJSON := `{"image_processor_type":"ViTImageProcessor","do_resize":true,"size":{"height":224,"width":224},"resample":3,` +
+		`"do_rescale":true,"rescale_factor":0.00392156862745098,"do_normalize":true,` +
+		`"image_mean":[0.485,0.456,0.406],"image_std":[0.229,0.224,0.225]}`
+	if string(out) != wantJSON {
+		t.Errorf("written as %s\nwant %s", out, wantJSON)
+	}
+
+	for _, bad := range []string{
+		`[]`, `{"size": "big"}`, `{"size": {}}`, `{"size": {"height": -3, "width": 3}}`, `{"size": {"shortest_edge": -1}}`,
+		`{"size": {"height": 1e3000}}`, `{"size": {"longest_edge": 5, "shortest_edge": 3}}`, `{"resample": 9}`, `{"image_mean": [1]}`,
+		`{"image_std": [0.5, 0, 0.5]}`, `{"do_center_crop": true, "crop_size": {"height": 0}}`, `{"rescale_factor": 0}`,
+		`{"size": {"height": 9000000000, "width": 3}}`,
+	} {
+		if err := json.Unmarshal([]byte(bad), new(Preprocess)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	if _, err := LoadPreprocess(fstest.MapFS{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+func TestPixelsBatch(t *testing.T) {
+	p := Half(16)
+	images := []image.Image{picture(20, 30, 3), picture(40, 10, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
+	dst := make([]float32, 0, 3*3*16*16)
+	got, w, h, err := p.Pixels(dst, simd.NewWorkers(2), images...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w != 16 || h != 16 || len(got) != 3*3*16*16 || &got[0] != &dst[:1][0] {
+		t.Fatalf("%d values of %d×%d, or the buffer was not used", len(got), w, h)
+	}
+	for i, m := range images {
+		one, _, _, err := p.Pixels(nil, nil, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !cmp.Equal(one, got[i*768:(i+1)*768]) {
+			t.Errorf("image %d differs from itself alone", i)
+		}
+	}
+	if got, _, _, err := p.Pixels(nil, nil); err != nil || len(got) != 0 {
+		t.Errorf("no images: %v, %v", got, err)
+	}
+	short := Preprocess{Mode: ShortSide, Width: 10}
+	if _, _, _, err := short.Pixels(nil, nil, picture(20, 30, 3), picture(20, 20, 3)); !errors.Is(err, ErrSize) {
+		t.Errorf("two sizes in one batch: %v", err)
+	}
+	if _, _, _, err := p.Pixels(nil, nil, picture(3, 3, 3), nil); !errors.Is(err, ErrSize) {
+		t.Errorf("nil image: %v", err)
+	}
+	if _, _, _, err := (&Preprocess{}).Pixels(nil, nil, picture(3, 3, 3)); !errors.Is(err, ErrSize) {
+		t.Errorf("zero Preprocess: %v", err)
+	}
+}
+
+func BenchmarkToCHW(b *testing.B) {
+	m := picture(224, 224, 3)
+	dst := make([]float32, len(m.Pix))
+	n := NewNormalizer(ImageNetMean, ImageNetStd, 0, RescaleFirst)
+	b.SetBytes(int64(len(m.Pix)))
+	for b.Loop() {
+		n.ToCHW(dst, m)
+	}
+}
