@@ -4,7 +4,87 @@ package simd
 
 import "unsafe"
 
-var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmGeneric, AVX512: &gemmAVX512}
+var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmAVX2, AVX512: &gemmAVX512}
+
+// The AVX2 tile is 6×16: 12 of 16 registers accumulate. A panel of B is 16·256·4 = 16 KB and a tile of A
+// 6 KB, which fit a first-level cache of 32 KB together.
+var gemmAVX2 = gemmKernel{
+	level: AVX2, mr: 6, nr: 16, kc: 256, mc: 504,
+	rows:      true,
+	multiply:  multiply256,
+	wide:      wide256,
+	packPanel: packPanel256,
+	packStrip: packStrip256,
+}
+
+func multiply256(t *gemmTile) {
+	switch {
+	case t.panels > 1:
+		tilesWide256[t.rows](t)
+	case t.acs == 4:
+		tilesByRow256[t.rows](t)
+	default:
+		tilesByK256[t.rows](t)
+	}
+}
+
+func wide256(rows int) int {
+	switch {
+	case rows == 1:
+		return 4
+	case rows <= 3:
+		return 2
+	}
+	return 1
+}
+
+func packPanel256(dst, src []float32, stride int, trans bool, kc, cols, width int) {
+	switch {
+	case !trans && cols == 16 && width == 16:
+		packStrip256(&dst[0], &src[0], 4*stride, kc, 1)
+	case !trans && cols == width && width <= 8:
+		// The last row must not write past dst.
+		if kc > 8 {
+			packNarrow256(&dst[0], &src[0], 4*stride, kc-8, cols, &narrowMasks[width])
+			dst, src, kc = dst[(kc-8)*width:], src[(kc-8)*stride:], 8
+		}
+		packPanelGeneric(dst, src, stride, trans, kc, cols, width)
+	case trans && width == 16 && cols >= 8:
+		blocks := kc / 8
+		at := 0
+		for ; at+8 <= cols && blocks > 0; at += 8 {
+			packTrans256(&dst[at], &src[at*stride], 4*stride, blocks)
+		}
+		if blocks > 0 {
+			packColumns(dst, src, stride, 0, blocks*8, at, cols, width)
+		}
+		packColumns(dst, src, stride, blocks*8, kc, 0, cols, width)
+	default:
+		packPanelGeneric(dst, src, stride, trans, kc, cols, width)
+	}
+}
+
+// packColumns does what the blocks of packTrans256 leave: rows k0 to k1 of the panel, columns from to
+// cols, and the zeros after them.
+func packColumns(dst, src []float32, stride, k0, k1, from, cols, width int) {
+	for i := k0; i < k1; i++ {
+		row := dst[i*width : (i+1)*width]
+		for j := from; j < cols; j++ {
+			row[j] = src[j*stride+i]
+		}
+		clear(row[cols:])
+	}
+}
+
+// narrowMasks[w] selects the first w lanes.
+var narrowMasks = func() (m [9][8]int32) {
+	for w := range m {
+		for i := range w {
+			m[w][i] = -1
+		}
+	}
+	return m
+}()
 
 // The AVX-512 tile is 14×32: 28 of 32 registers accumulate, so that one step of k is 28 multiply-adds for
 // 16 loads. A tile of A is 14·384·4 = 21 KB and streams from the second-level cache at 4 bytes a cycle; a
@@ -18,23 +98,14 @@ var gemmAVX512 = gemmKernel{
 	packStrip: packStrip512,
 }
 
-var tiles512 = [2][15]func(*gemmTile){
-	{nil, gemm512r1, gemm512r2, gemm512r3, gemm512r4, gemm512r5, gemm512r6, gemm512r7,
-		gemm512r8, gemm512r9, gemm512r10, gemm512r11, gemm512r12, gemm512r13, gemm512r14},
-	{nil, gemm512k1, gemm512k2, gemm512k3, gemm512k4, gemm512k5, gemm512k6, gemm512k7,
-		gemm512k8, gemm512k9, gemm512k10, gemm512k11, gemm512k12, gemm512k13, gemm512k14},
-}
-
-var wides512 = [...]func(*gemmTile){nil, gemm512w1, gemm512w2, gemm512w3, gemm512w4, gemm512w5, gemm512w6}
-
 func multiply512(t *gemmTile) {
 	switch {
 	case t.panels > 1:
-		wides512[t.rows](t)
+		tilesWide512[t.rows](t)
 	case t.acs == 4:
-		tiles512[0][t.rows](t)
+		tilesByRow512[t.rows](t)
 	default:
-		tiles512[1][t.rows](t)
+		tilesByK512[t.rows](t)
 	}
 }
 
@@ -66,6 +137,18 @@ func packPanel512(dst, src []float32, stride int, trans bool, kc, cols, width in
 		packPanelGeneric(dst, src, stride, trans, kc, cols, width)
 	}
 }
+
+//go:noescape
+func packStrip256(dst, src *float32, stride, kc, panels int)
+
+//go:noescape
+func packNarrow256(dst, src *float32, stride, kc, cols int, mask *[8]int32)
+
+//go:noescape
+func packTrans256(dst, src *float32, stride, blocks int)
+
+//go:noescape
+func peak256(n int)
 
 //go:noescape
 func packRows512(dst, src *float32, stride, kc, cols, width int)

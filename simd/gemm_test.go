@@ -27,6 +27,15 @@ func chains(m, n, k int, a, b Matrix, beta float32, c []float32, ldc int) {
 }
 
 func TestSmoke(t *testing.T) {
+	for _, l := range Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer SetLevel(l)()
+			testSmoke(t)
+		})
+	}
+}
+
+func testSmoke(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	fill := func(n int) []float32 {
 		s := make([]float32, n)
