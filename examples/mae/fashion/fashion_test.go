@@ -70,6 +70,9 @@ func TestSize(t *testing.T) {
 
 // TestSubset compares with the whole data set: the first of each class, in order, unchanged.
 func TestSubset(t *testing.T) {
+	if testing.Short() {
+		t.Skip("unpacks 55 MB")
+	}
 	train, test, err := Load()
 	if err != nil {
 		t.Fatal(err)
