@@ -110,7 +110,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestPositions compares the fixed positions with those in a file of transformers, which computes them.
+// TestPositions compares the fixed positions with those that testdata/gen/models_vit.py computes with numpy.
 func TestPositions(t *testing.T) {
 	loaded, _ := load(t, "tiny")
 	fresh := New(loaded.Config, rand.New(rand.NewPCG(1, 1)))

@@ -78,6 +78,15 @@ def vit(name, seed, **config):
     finish(model, golden("models/vit", name), tensors, seed)
 
 
+def sincos(dim, side):
+    """MAE's fixed positions in float64: a zero row for the class, then one row a patch in row-major order,
+    the first half of which encodes the column and the second the row, as sines then cosines."""
+    omega = 1.0 / 10000 ** (np.arange(dim // 4) / (dim // 4))
+    y, x = np.divmod(np.arange(side * side), side)
+    halves = [np.concatenate([np.sin(np.outer(p, omega)), np.cos(np.outer(p, omega))], axis=1) for p in (x, y)]
+    return torch.from_numpy(np.concatenate([np.zeros((1, dim)), np.concatenate(halves, axis=1)])[None]).float()
+
+
 def mae(name, seed, norm_pix):
     torch.manual_seed(seed)
     c = ViTMAEConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
@@ -86,6 +95,9 @@ def mae(name, seed, norm_pix):
                      attn_implementation="eager")
     model = ViTMAEForPreTraining(c).eval()
     randomise(model)
+    # transformers 5.23 leaves the positions of a fresh model at zero; released files hold these values.
+    model.vit.embeddings.position_embeddings.data = sincos(c.hidden_size, 4)
+    model.decoder.decoder_pos_embed.data = sincos(c.decoder_hidden_size, 4)
     pixels = torch.randn(3, 3, 24, 24)
     noise = torch.rand(3, 16)
     out = model(pixels, noise=noise)
