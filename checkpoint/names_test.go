@@ -20,6 +20,7 @@ func TestPlaces(t *testing.T) {
 	for _, c := range []struct{ param, want string }{
 		{"blocks.3.norm.weight", "layer.3.ln.weight | h.3.ln_1.weight"},
 		{"blocks.3.norm", "layer.3.ln | h.3.ln_1"},
+		{"blocks.3.norm.Weight", "layer.3.ln.weight | h.3.ln_1.weight"},
 		{"blocks.12.qkv.bias", "l.12.q_bias +  + l.12.v_bias | l.12.q.bias +  + l.12.v.bias | l.12.q.bias + l.12.k.bias + l.12.v.bias"},
 		{"blocks.12.qkv.weight", "l.12.q.weight + l.12.k.weight + l.12.v.weight"},
 		{"a.1.b.20.c.d", "x.1.y_20.z.c.d"},
