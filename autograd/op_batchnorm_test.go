@@ -1,0 +1,104 @@
+package autograd
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+const norm2dGoldens = "ops_norm2d.safetensors"
+
+func bufferOf(v []float32) *Buffer {
+	b := NewBuffer(0, len(v))
+	b.Update(func(values []float32) { copy(values, v) })
+	return b
+}
+
+func TestBatchNorm(t *testing.T) {
+	checkOp(t, norm2dGoldens, "batch/", func(c *opCase) []*Tensor {
+		return []*Tensor{BatchNorm(c.Var("x"), c.Param("w"), c.Param("b"), nil, nil, BatchNormOptions{})}
+	})
+	checkOp(t, norm2dGoldens, "batchplain/", func(c *opCase) []*Tensor {
+		return []*Tensor{BatchNorm(c.Var("x"), nil, nil, nil, nil, BatchNormOptions{Eps: 1e-3})}
+	})
+	checkOp(t, norm2dGoldens, "batchfrozen/", func(c *opCase) []*Tensor {
+		m, v := bufferOf(c.g.Floats(c.name+"/mean")), bufferOf(c.g.Floats(c.name+"/variance"))
+		return []*Tensor{BatchNorm(c.Var("x"), c.Var("w"), c.Var("b"), m, v, BatchNormOptions{})}
+	})
+}
+
+// TestBatchNormRunning: the running statistics change by Commit, once, recomputed or not, and by nothing
+// else.
+func TestBatchNormRunning(t *testing.T) {
+	g := golden.Load(t, filepath.Join("testdata", norm2dGoldens))
+	for _, name := range caseNames(g, "running/") {
+		for _, recompute := range []bool{false, true} {
+			x, shape := g.Tensor(name + "/in/x")
+			first, last := g.Floats(name+"/mean"), g.Floats(name+"/out/1")
+			m, v := bufferOf(first), bufferOf(g.Floats(name+"/variance"))
+			tape := NewTape(Options{Gradients: true, Training: true, Recompute: recompute, Debug: true})
+			y := tape.Segment(func(x *Tensor) *Tensor {
+				return BatchNorm(x, nil, nil, m, v, BatchNormOptions{Momentum: 0.3})
+			}, tape.Input(x, shape...).WantGradient())
+			golden.Output(t, name+" result", y.Floats(nil), g.Floats(name+"/out/0"))
+			Backward(NewGradients(), []*Tensor{y}, [][]float32{g.Floats(name + "/seed/0")})
+			sameBits(t, name+" mean before Commit", m.Values(), first)
+			tape.Commit()
+			tape.Commit()
+			golden.Output(t, name+" mean", m.Values(), last)
+			golden.Output(t, name+" variance", v.Values(), g.Floats(name+"/out/2"))
+
+			tape.Reset()
+			mean := append([]float32(nil), m.Values()...)
+			BatchNorm(tape.Input(x, shape...), nil, nil, m, v, BatchNormOptions{Frozen: true})
+			tape.Commit()
+			sameBits(t, name+" mean of a frozen layer", m.Values(), mean)
+		}
+	}
+}
+
+// TestBatchNormBits: statistics over many chunks and groups of channels do not depend on the threads, and
+// an image normalised by running statistics does not on its batch.
+func TestBatchNormBits(t *testing.T) {
+	for _, xs := range [][]int{{3, 5, 60, 71}, {40, 300}} {
+		x := normals(1, elements("test", xs))
+		c := xs[1]
+		w, b := ParameterOf(normals(2, c), c), ParameterOf(normals(3, c), c)
+		m, v := NewBuffer(0.25, c), NewBuffer(2, c)
+		var base [4][]float32
+		for _, threads := range []int{1, 2, 5} {
+			tape := NewTape(Options{Gradients: true, Training: true, Debug: true, Workers: simd.NewWorkers(threads)})
+			xt := tape.Input(x, xs...).WantGradient()
+			y := BatchNorm(xt, w, b, m, v, BatchNormOptions{})
+			got := [4][]float32{y.Floats(nil)}
+			g := NewGradients()
+			Backward(g, []*Tensor{y}, [][]float32{normals(4, len(x))})
+			got[1], got[2], got[3] = g.OfTensor(xt), g.Of(w), g.Of(b)
+			if threads == 1 {
+				base = got
+			}
+			for i, what := range []string{"result", "dx", "dgamma", "dbeta"} {
+				sameBits(t, what, got[i], base[i])
+			}
+		}
+		tape := NewTape(Options{})
+		all := BatchNorm(tape.Input(x, xs...), w, b, m, v, BatchNormOptions{})
+		row := len(x) / xs[0]
+		one := BatchNorm(tape.Input(x[row:2*row], append([]int{1}, xs[1:]...)...), w, b, m, v, BatchNormOptions{})
+		sameBits(t, "image 1 alone", one.data, all.data[row:2*row])
+	}
+}
+
+func TestBatchNormMistakes(t *testing.T) {
+	tape := NewTape(Options{Training: true})
+	m, v := NewBuffer(0, 3), NewBuffer(1, 3)
+	wantShapeError(t, "one value", func() { BatchNorm(tape.Full(1, 1, 3), nil, nil, m, v, BatchNormOptions{}) })
+	wantShapeError(t, "rank", func() { BatchNorm(tape.Full(1, 3), nil, nil, m, v, BatchNormOptions{}) })
+	wantShapeError(t, "statistics", func() { BatchNorm(tape.Full(1, 2, 4), nil, nil, m, v, BatchNormOptions{}) })
+	wantShapeError(t, "gamma", func() { BatchNorm(tape.Full(1, 2, 3), NewParameter(4), nil, m, v, BatchNormOptions{}) })
+	BatchNorm(tape.Full(1, 0, 3, 2), nil, nil, m, v, BatchNormOptions{})
+	tape.Commit()
+	sameBits(t, "statistics after an empty batch", v.Values(), []float32{1, 1, 1})
+}

@@ -1,0 +1,153 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// Conv2dOptions configure [Conv2d]. Pairs are (vertical, horizontal); a zero Stride, Dilation or Groups
+// means 1, so that the zero value is a plain convolution without padding.
+type Conv2dOptions struct {
+	Stride   [2]int // step of the window
+	Padding  [2]int // zeros on either side
+	Dilation [2]int // distance between the window's taps
+	Groups   int    // input and output channels are divided into as many independent convolutions
+}
+
+// Conv2d correlates images with filters, as PyTorch's conv2d: x is [n, in, h, w], w is [out, in/groups,
+// kh, kw], b is [out] or nil, and the result is [n, out, oh, ow] with
+//
+//	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
+//
+// Each output is one chain of fused multiply-adds over (channel, ky, kx), then the bias; a gradient with
+// respect to w is summed over images and positions in order. So no bit depends on the number of threads
+// or on what else is in the batch.
+func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
+	const name = "conv2d"
+	f := begin(name, x, w, b)
+	xs, ws := x.Shape(), w.Shape()
+	groups := max(1, o.Groups)
+	if len(xs) != 4 || len(ws) != 4 || xs[1] != ws[1]*groups || ws[0]%groups != 0 {
+		shapePanic(name, "expected x [n, in, h, w] and w [out, in/groups, kh, kw], out a multiple of groups", xs, ws)
+	}
+	checkBias(name, b, ws[0])
+	g := newConvShape(name, ws, o.Stride, o.Padding, o.Dilation, o.Groups)
+	g.n, g.h, g.w = xs[0], xs[2], xs[3]
+	g.oh = windows(name, g.h+2*g.py-g.dy*(g.kh-1)-1, g.sy, xs, ws)
+	g.ow = windows(name, g.w+2*g.px-g.dx*(g.kw-1)-1, g.sx, xs, ws)
+
+	y := f.out(g.n, ws[0], g.oh, g.ow)
+	f.flops = g.flops()
+	xv, wv := f.values(x), f.values(w)
+	g.forward(f.Tape, y.data, 0, xv, wv, f.values(b))
+	return f.done(y, func(k *back) {
+		if k.wants(b) {
+			k.channelSums(k.sum(b), k.dy, g.n, g.oh*g.ow)
+		}
+		if k.wants(w) {
+			dw, beta := k.into(w)
+			g.weightGrad(k.Tape, dw, beta, xv, k.dy)
+		}
+		if k.wants(x) {
+			dx, beta := k.into(x)
+			g.inputGrad(k.Tape, dx, beta, k.dy, wv)
+		}
+	})
+}
+
+// windows returns how many steps of stride fit in room, and one more.
+func windows(name string, room, stride int, xs, ws []int) int {
+	if room < 0 {
+		shapePanic(name, "the window is larger than the padded image", xs, ws)
+	}
+	return room/stride + 1
+}
+
+func checkBias(name string, b Operand, out int) {
+	if given(b) && !equalShape(b.Shape(), []int{out}) {
+		shapePanic(name, "expected a bias [out]", []int{out}, b.Shape())
+	}
+}
+
+// channelSums adds the sum of each channel of x, [n, len(dst), inner], to dst: a plane is one 16-lane sum,
+// and planes are added in the order of the images.
+func (t *Tape) channelSums(dst, x []float32, n, inner int) {
+	c := len(dst)
+	t.each(c, max(1, n*inner), func(lo, hi int) {
+		for j := lo; j < hi; j++ {
+			for i := range n {
+				dst[j] += simd.Sum(x[(i*c+j)*inner:][:inner])
+			}
+		}
+	})
+}
+
+// convShape is the geometry of a convolution from images [n, groups·ci, h, w] to [n, groups·co, oh, ow].
+// [ConvTranspose2d] runs it backward.
+type convShape struct {
+	n, groups int
+	ci, h, w  int // channels of one group, height and width before
+	co        int // channels of one group after
+	oh, ow    int
+	kh, kw    int
+	sy, sx    int // stride
+	py, px    int // padding
+	dy, dx    int // dilation
+}
+
+// newConvShape fills in what a weight of shape [groups·co, ci, kh, kw] and the options say.
+func newConvShape(name string, ws []int, stride, padding, dilation [2]int, groups int) *convShape {
+	one := func(v int) int {
+		if v == 0 {
+			return 1
+		}
+		return v
+	}
+	g := &convShape{
+		groups: one(groups), ci: ws[1], kh: ws[2], kw: ws[3],
+		sy: one(stride[0]), sx: one(stride[1]), py: padding[0], px: padding[1],
+		dy: one(dilation[0]), dx: one(dilation[1]),
+	}
+	if min(g.sy, g.sx, g.dy, g.dx, g.groups) < 1 || min(g.py, g.px) < 0 {
+		shapePanic(name, "expected stride, dilation and groups at least 1 and padding at least 0",
+			stride[:], padding[:], dilation[:], []int{groups})
+	}
+	if g.kh == 0 || g.kw == 0 || g.ci == 0 {
+		shapePanic(name, "expected a weight with at least one channel and one tap", ws)
+	}
+	g.co = ws[0] / g.groups
+	return g
+}
+
+// taps is the length of the chain behind one output.
+func (g *convShape) taps() int { return g.ci * g.kh * g.kw }
+
+// positions is the number of outputs of one channel.
+func (g *convShape) positions() int { return g.oh * g.ow }
+
+func (g *convShape) flops() int {
+	return 2 * g.n * g.groups * g.co * g.taps() * g.positions()
+}
+
+// pointwise reports that a convolution is a product of the weight with the images as they lie in memory.
+func (g *convShape) pointwise() bool {
+	return g.kh == 1 && g.kw == 1 && g.sy == 1 && g.sx == 1 && g.py == 0 && g.px == 0
+}
+
+// depthwise reports that each channel has filters of its own, for which a product would have a single row.
+func (g *convShape) depthwise() bool { return g.ci == 1 && g.groups > 1 }
+
+// before returns the channels of group k of image i in x.
+func (g *convShape) before(x []float32, i, k int) []float32 {
+	size := g.ci * g.h * g.w
+	return x[(i*g.groups+k)*size:][:size]
+}
+
+// after returns the channels of group k of image i in y.
+func (g *convShape) after(y []float32, i, k int) []float32 {
+	size := g.co * g.positions()
+	return y[(i*g.groups+k)*size:][:size]
+}
+
+// weight returns the filters of group k.
+func (g *convShape) weight(w []float32, k int) []float32 {
+	size := g.co * g.taps()
+	return w[k*size:][:size]
+}

@@ -1,0 +1,254 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// PoolOptions configure [MaxPool2d] and [AvgPool2d]. Pairs are (vertical, horizontal).
+type PoolOptions struct {
+	Kernel  [2]int // size of the window
+	Stride  [2]int // its step; 0 means the window's size
+	Padding [2]int // added on either side, at most half of the window
+	// Ceil rounds the result's size up instead of down, so that the last window may hang over the far
+	// side; a window that would begin beyond the image and its near padding is left out.
+	Ceil bool
+	// ExcludePadding divides an average by the number of pixels in the window; without it, as in PyTorch,
+	// padding counts too. MaxPool2d ignores it.
+	ExcludePadding bool
+}
+
+// span is the part of one dimension that one output sees: pixels lo to hi, counted as count.
+type span struct{ lo, hi, count int }
+
+// spans returns the windows over one dimension of size n.
+func (o PoolOptions) spans(name string, dim, n int, xs []int) []span {
+	k, s, p := o.Kernel[dim], o.Stride[dim], o.Padding[dim]
+	if s == 0 {
+		s = k
+	}
+	if k < 1 || s < 1 || p < 0 || p > k/2 {
+		shapePanic(name, "expected a kernel and stride of at least 1 and a padding of at most half the kernel",
+			xs, o.Kernel[:], o.Stride[:], o.Padding[:])
+	}
+	room := n + 2*p - k
+	if o.Ceil {
+		room += s - 1
+	}
+	if room < 0 || n == 0 {
+		shapePanic(name, "the window is larger than the padded image", xs, o.Kernel[:])
+	}
+	m := room/s + 1
+	if o.Ceil && (m-1)*s >= n+p {
+		m--
+	}
+	w := make([]span, m)
+	for i := range w {
+		lo := i*s - p
+		hi := min(lo+k, n+p)
+		w[i] = span{lo: max(lo, 0), hi: min(hi, n), count: hi - lo}
+		if o.ExcludePadding {
+			w[i].count = w[i].hi - w[i].lo
+		}
+	}
+	return w
+}
+
+// adaptiveSpans divides a dimension of size n into m windows, ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉.
+func adaptiveSpans(name string, n, m int, xs []int) []span {
+	if m < 0 || n == 0 {
+		shapePanic(name, "expected a non-empty image and a size of at least 0", xs, []int{m})
+	}
+	w := make([]span, m)
+	for i := range w {
+		lo, hi := i*n/m, ((i+1)*n+m-1)/m
+		w[i] = span{lo: lo, hi: hi, count: hi - lo}
+	}
+	return w
+}
+
+// MaxPool2d returns the largest value in each window: [n, c, h, w] to [n, c, oh, ow], with
+//
+//	oh = ⌊(h + 2·padding - kernel) / stride⌋ + 1
+//
+// NaN counts as largest. The gradient goes to the first of equal values, in row-major order.
+func MaxPool2d(x Operand, o PoolOptions) *Tensor {
+	const name = "max pool2d"
+	xs := imageShape(name, x)
+	return maxPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs))
+}
+
+// AvgPool2d returns the mean of each window: [n, c, h, w] to [n, c, oh, ow], sized as in [MaxPool2d].
+func AvgPool2d(x Operand, o PoolOptions) *Tensor {
+	const name = "avg pool2d"
+	xs := imageShape(name, x)
+	return avgPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs))
+}
+
+// AdaptiveAvgPool2d returns means over windows that divide the image into h by w, whatever its size:
+// output i of h covers rows ⌊i·H/h⌋ to ⌈(i+1)·H/h⌉. [n, c, H, W] to [n, c, h, w].
+func AdaptiveAvgPool2d(x Operand, h, w int) *Tensor {
+	const name = "adaptive avg pool2d"
+	xs := imageShape(name, x)
+	return avgPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs))
+}
+
+// AdaptiveMaxPool2d returns the largest values over the windows of [AdaptiveAvgPool2d].
+func AdaptiveMaxPool2d(x Operand, h, w int) *Tensor {
+	const name = "adaptive max pool2d"
+	xs := imageShape(name, x)
+	return maxPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs))
+}
+
+// imageShape returns the shape of images [n, c, h, w].
+func imageShape(name string, x Operand) []int {
+	xs := x.Shape()
+	if len(xs) != 4 {
+		shapePanic(name, "expected x [n, c, h, w]", xs)
+	}
+	return xs
+}
+
+// maxPool saves nothing: the backward step finds the winners again.
+func maxPool(name string, x Operand, ys, xs []span) *Tensor {
+	f := begin(name, x)
+	s := x.Shape()
+	planes, h, w, oh, ow := s[0]*s[1], s[2], s[3], len(ys), len(xs)
+	xv := f.values(x)
+	y := f.out(s[0], s[1], oh, ow)
+	rowsSeen := spanTotal(ys)
+	cost := rowsSeen*w/4 + oh*spanTotal(xs)
+	slots := f.slots(planes, cost)
+	scratch := f.scratch(slots * w)
+	f.eachSlot(slots, planes, func(slot, i int) {
+		tall := scratch[slot*w:][:w]
+		src := xv[i*h*w:][:h*w]
+		for r, v := range ys {
+			// The largest of each column, then of each window.
+			row := src[v.lo*w:][:w]
+			if v.hi-v.lo > 1 {
+				simd.Max(tall, src[(v.lo+1)*w:][:w], row)
+				for q := v.lo + 2; q < v.hi; q++ {
+					simd.Max(tall, src[q*w:][:w], tall)
+				}
+				row = tall
+			}
+			maxWindows(y.data[(i*oh+r)*ow:][:ow], row, xs)
+		}
+	})
+	f.recycle(scratch)
+	return f.done(y, func(b *back) {
+		if !b.wants(x) {
+			return
+		}
+		dx := b.sum(x)
+		b.each(planes, 2*rowsSeen*spanTotal(xs), func(from, to int) {
+			for i := from; i < to; i++ {
+				src, dst := xv[i*h*w:][:h*w], dx[i*h*w:][:h*w]
+				dy := b.dy[i*oh*ow:][:oh*ow]
+				for r, v := range ys {
+					for c, u := range xs {
+						dst[winner(src, w, v, u)] += dy[r*ow+c]
+					}
+				}
+			}
+		})
+	})
+}
+
+// maxWindows stores the largest of each window of one row.
+func maxWindows(dst, row []float32, xs []span) {
+	for c, u := range xs {
+		best := row[u.lo]
+		for _, v := range row[u.lo+1 : u.hi] {
+			if v > best || v != v {
+				best = v
+			}
+		}
+		dst[c] = best
+	}
+}
+
+// winner returns where the largest value of a window is.
+func winner(src []float32, w int, v, u span) int {
+	at := v.lo*w + u.lo
+	best := src[at]
+	for r := v.lo; r < v.hi; r++ {
+		for c, x := range src[r*w+u.lo : r*w+u.hi] {
+			if x > best || x != x {
+				best, at = x, r*w+u.lo+c
+			}
+		}
+	}
+	return at
+}
+
+func spanTotal(s []span) int {
+	n := 0
+	for _, v := range s {
+		n += v.hi - v.lo
+	}
+	return n
+}
+
+// avgPool sums the rows of a window first, then its columns, each in ascending order.
+func avgPool(name string, x Operand, ys, xs []span) *Tensor {
+	f := begin(name, x)
+	s := x.Shape()
+	planes, h, w, oh, ow := s[0]*s[1], s[2], s[3], len(ys), len(xs)
+	xv := f.values(x)
+	y := f.out(s[0], s[1], oh, ow)
+	cost := spanTotal(ys)*w/4 + oh*spanTotal(xs)
+	slots := f.slots(planes, cost)
+	scratch := f.scratch(slots * w)
+	f.eachSlot(slots, planes, func(slot, i int) {
+		tall := scratch[slot*w:][:w]
+		src := xv[i*h*w:][:h*w]
+		for r, v := range ys {
+			row := src[v.lo*w:][:w]
+			if v.hi-v.lo > 1 {
+				simd.Add(tall, row, src[(v.lo+1)*w:][:w])
+				for q := v.lo + 2; q < v.hi; q++ {
+					simd.Add(tall, tall, src[q*w:][:w])
+				}
+				row = tall
+			}
+			dst := y.data[(i*oh+r)*ow:][:ow]
+			for c, u := range xs {
+				sum := float32(0)
+				for _, p := range row[u.lo:u.hi] {
+					sum += p
+				}
+				dst[c] = sum / windowSize(v, u)
+			}
+		}
+	})
+	f.recycle(scratch)
+	return f.done(y, func(b *back) {
+		if !b.wants(x) {
+			return
+		}
+		dx := b.sum(x)
+		slots := b.slots(planes, cost)
+		scratch := b.scratch(slots * w)
+		b.eachSlot(slots, planes, func(slot, i int) {
+			wide := scratch[slot*w:][:w]
+			dst := dx[i*h*w:][:h*w]
+			for r, v := range ys {
+				dy := b.dy[(i*oh+r)*ow:][:ow]
+				clear(wide)
+				for c, u := range xs {
+					g := dy[c] / windowSize(v, u)
+					for q := range wide[u.lo:u.hi] {
+						wide[u.lo+q] += g
+					}
+				}
+				for q := v.lo; q < v.hi; q++ {
+					row := dst[q*w:][:w]
+					simd.Add(row, row, wide)
+				}
+			}
+		})
+		b.recycle(scratch)
+	})
+}
+
+// windowSize is what an average is divided by.
+func windowSize(v, u span) float32 { return float32(v.count * u.count) }
