@@ -1,0 +1,87 @@
+package autograd
+
+import "testing"
+
+// The first write to a mapped parameter copies it and raises its version.
+func TestUpdateCopiesMapped(t *testing.T) {
+	file := []float32{1, 2, 3, 4}
+	p := NewParameter(2, 2)
+	p.Map(file)
+	if &p.Values()[0] != &file[0] {
+		t.Error("Map copies")
+	}
+	version := p.Version()
+	p.Update(func(v []float32) { v[0] = 9 })
+	if file[0] != 1 || p.Values()[0] != 9 || p.Values()[3] != 4 {
+		t.Errorf("file %v and parameter %v after an update", file, p.Values())
+	}
+	if p.Version() == version {
+		t.Error("Update does not raise the version")
+	}
+	own := &p.Values()[0]
+	p.Update(func(v []float32) { v[1] = 8 })
+	if &p.Values()[0] != own {
+		t.Error("the second update copies again")
+	}
+	expectShapePanic(t, "parameter map", func() { p.Map(file[:3]) })
+	expectShapePanic(t, "parameter", func() { ParameterOf(file, 3) })
+	if p.DType() != Float32 || p.DType().String() != "float32" {
+		t.Errorf("type %v", p.DType())
+	}
+}
+
+// What is packed for inference follows the values.
+func TestPanelsFollowUpdates(t *testing.T) {
+	p := ParameterOf(ramp(12), 4, 3)
+	tape := NewTape(Options{})
+	x := tape.Input(ramp(6), 2, 3)
+	check := func(when string) {
+		t.Helper()
+		// A Tensor is never packed ahead.
+		w := tape.Input(p.Values(), 4, 3)
+		sameBits(t, when+": linear", Linear(x, p, nil).Floats(nil), Linear(x, w, nil).Floats(nil))
+		y := tape.Input(ramp(8), 2, 4)
+		sameBits(t, when+": matmul", MatMul(y, p).Floats(nil), MatMul(y, w).Floats(nil))
+	}
+	check("new")
+	first := Linear(x, p, nil).Floats(nil)
+	panels := p.store.packs[1].Load()
+	if panels == nil {
+		t.Fatal("nothing was packed")
+	}
+	Linear(x, p, nil)
+	if p.store.packs[1].Load() != panels {
+		t.Error("packed twice")
+	}
+	p.Update(func(v []float32) { v[0] += 1 })
+	check("updated")
+	if second := Linear(x, p, nil).Floats(nil); second[0] == first[0] {
+		t.Error("the result does not follow the update")
+	}
+	p.Map(ramp(12))
+	check("mapped")
+	recording := NewTape(Options{Gradients: true})
+	p.Update(func([]float32) {})
+	Linear(recording.Input(ramp(6), 2, 3), p, nil)
+	if p.store.packs[1].Load() != nil {
+		t.Error("training packs ahead")
+	}
+}
+
+// A parameter must not change between forward and backward.
+func TestUpdateBetween(t *testing.T) {
+	p := ParameterOf(ramp(6), 2, 3)
+	tape := NewTape(Options{Gradients: true})
+	y := Sum(Linear(tape.Input(ramp(3), 1, 3), p, nil), false)
+	p.Update(func(v []float32) { v[0] = 7 })
+	expectUsePanic(t, "changed between forward and backward", func() { y.Backward(NewGradients()) })
+}
+
+func TestBuffer(t *testing.T) {
+	b := NewBuffer(2, 3)
+	b.Update(func(v []float32) { v[1] = 5 })
+	sameBits(t, "buffer", b.Values(), []float32{2, 5, 2})
+	if !equalShape(b.Shape(), []int{3}) {
+		t.Errorf("shape %v", b.Shape())
+	}
+}

@@ -1,0 +1,200 @@
+package autograd
+
+import "testing"
+
+func TestSegmentConsumes(t *testing.T) {
+	tape := NewTape(Options{Debug: true})
+	var inside *Tensor
+	double := func(x *Tensor) *Tensor {
+		inside = Scale(x, 2)
+		return AddScalar(inside, 0)
+	}
+	x := tape.Full(1, 3)
+	a := tape.Segment(double, x)
+	expectUsePanic(t, "consumed", func() { Exp(inside) })
+	b := tape.Segment(double, a)
+	expectUsePanic(t, "consumed", func() { a.Floats(nil) })
+	if x.Floats(nil)[0] != 1 || b.Floats(nil)[0] != 4 {
+		t.Errorf("input %v and result %v, expected 1 and 4", x.Floats(nil)[0], b.Floats(nil)[0])
+	}
+	b.Keep()
+	c := tape.Segment(double, b)
+	if b.Floats(nil)[0] != 4 || c.Floats(nil)[0] != 8 {
+		t.Errorf("kept %v and result %v, expected 4 and 8", b.Floats(nil)[0], c.Floats(nil)[0])
+	}
+	var kept *Tensor
+	tape.Segment(func(x *Tensor) *Tensor {
+		kept = Scale(x, 3).Keep()
+		return AddScalar(kept, 1)
+	}, c)
+	if kept.Floats(nil)[0] != 24 {
+		t.Errorf("a Tensor kept inside holds %v, expected 24", kept.Floats(nil)[0])
+	}
+}
+
+// A segment may return its own input, or a Tensor made before it.
+func TestSegmentOfNothing(t *testing.T) {
+	for _, o := range []Options{{Debug: true}, {Debug: true, Gradients: true}, {Debug: true, Gradients: true, Recompute: true}} {
+		tape := NewTape(o)
+		x := tape.Full(3, 2).WantGradient()
+		before := Scale(x, 2)
+		same := tape.Segment(func(x *Tensor) *Tensor { return x }, x)
+		other := tape.Segment(func(*Tensor) *Tensor { return before }, x)
+		y := Sum(Add(same, other), false)
+		if y.Float() != 18 {
+			t.Errorf("%+v: %v, expected 18", o, y.Float())
+		}
+		if o.Gradients {
+			g := NewGradients()
+			y.Backward(g)
+			sameBits(t, "gradient", g.OfTensor(x), []float32{3, 3})
+		}
+	}
+}
+
+// chain runs 50 blocks one after the other, each in a segment when asked.
+func chain(tape *Tape, x *Tensor, segments bool) *Tensor {
+	block := func(x *Tensor) *Tensor { return AddScalar(Tanh(Scale(x, 1.5)), 0.1) }
+	for range 50 {
+		if segments {
+			x = tape.Segment(block, x)
+		} else {
+			x = block(x)
+		}
+	}
+	return x
+}
+
+// A chain of segments runs in the memory of two; with gradients, recomputation keeps one Tensor a segment.
+func TestSegmentMemory(t *testing.T) {
+	const n = 4096
+	run := func(o Options, segments bool) (bytes int, out, grad []float32) {
+		o.Debug = true
+		tape := NewTape(o)
+		x := tape.Input(ramp(n), n).WantGradient()
+		y := chain(tape, x, segments)
+		out = y.Floats(nil)
+		if o.Gradients {
+			g := NewGradients()
+			Sum(y, false).Backward(g)
+			grad = g.OfTensor(x)
+		}
+		return tape.MemoryBytes(), out, grad
+	}
+	long, want, _ := run(Options{}, false)
+	short, got, _ := run(Options{}, true)
+	sameBits(t, "result", got, want)
+	if one := 4 * n; short > 6*one || long < 150*one {
+		t.Errorf("50 blocks hold %d bytes in segments and %d without, of Tensors of %d", short, long, one)
+	}
+	full, want, wantGrad := run(Options{Gradients: true}, true)
+	less, got, grad := run(Options{Gradients: true, Recompute: true}, true)
+	sameBits(t, "recomputed result", got, want)
+	sameBits(t, "recomputed gradient", grad, wantGrad)
+	if 2*less > full {
+		t.Errorf("recomputation holds %d bytes, recording %d", less, full)
+	}
+}
+
+// noisy is a block whose result and gradient depend on random numbers, inside and around a segment.
+func noisy(tape *Tape, x *Tensor, p *Parameter) *Tensor {
+	x = Mul(x, tape.Uniform(x.Shape()...))
+	for range 3 {
+		x = tape.Segment(func(x *Tensor) *Tensor {
+			x = tape.Segment(func(x *Tensor) *Tensor { return Mul(Linear(x, p, nil), tape.Uniform(x.Shape()...)) }, x)
+			return Add(x, tape.Uniform(x.Shape()...))
+		}, x)
+	}
+	return Mul(x, tape.Uniform(x.Shape()...))
+}
+
+func TestRecomputeRandomness(t *testing.T) {
+	p := ParameterOf(ramp(36), 6, 6)
+	run := func(o Options) (out, dx, dp []float32) {
+		o.Gradients, o.Debug = true, true
+		tape := NewTape(o)
+		x := tape.Input(ramp(30), 5, 6).WantGradient()
+		y := noisy(tape, x, p)
+		out = y.Floats(nil)
+		g := NewGradients()
+		Backward(g, []*Tensor{y}, [][]float32{ramp(30)})
+		return out, g.OfTensor(x), g.Of(p)
+	}
+	out, dx, dp := run(Options{Seed: 3, Step: 4})
+	again, dx2, dp2 := run(Options{Seed: 3, Step: 4, Recompute: true})
+	sameBits(t, "result", again, out)
+	sameBits(t, "gradient of the input", dx2, dx)
+	sameBits(t, "gradient of the parameter", dp2, dp)
+	for _, o := range []Options{{Seed: 4, Step: 4}, {Seed: 3, Step: 5}} {
+		if other, _, _ := run(o); other[0] == out[0] && other[1] == out[1] && other[2] == out[2] {
+			t.Errorf("seed %d, step %d draws the numbers of seed 3, step 4", o.Seed, o.Step)
+		}
+	}
+}
+
+func TestUniform(t *testing.T) {
+	tape := NewTape(Options{Seed: 1})
+	x := tape.Uniform(20000).Floats(nil)
+	mean, square := 0.0, 0.0
+	for _, v := range x {
+		if v < 0 || v >= 1 {
+			t.Fatalf("%v is outside [0, 1)", v)
+		}
+		mean += float64(v) / float64(len(x))
+		square += float64(v) * float64(v) / float64(len(x))
+	}
+	if mean < 0.49 || mean > 0.51 || square < 0.323 || square > 0.344 {
+		t.Errorf("mean %v and mean square %v, expected 1/2 and 1/3", mean, square)
+	}
+	if y := tape.Uniform(4).Floats(nil); y[0] == x[0] {
+		t.Error("the second operation draws the numbers of the first")
+	}
+	tape.Reset()
+	sameBits(t, "after Reset", tape.Uniform(20000).Floats(nil), x)
+	tape.Reset()
+	tape.Step(1)
+	if y := tape.Uniform(4).Floats(nil); y[0] == x[0] {
+		t.Error("the second step draws the numbers of the first")
+	}
+}
+
+// State updates that segments queue are run once, by Commit, however often the segments are.
+func TestQueueOnce(t *testing.T) {
+	for _, o := range []Options{{}, {Gradients: true}, {Gradients: true, Recompute: true}} {
+		tape := NewTape(o)
+		b := NewBuffer(0, 1)
+		runs := 0
+		pass := func() {
+			x := tape.Full(1, 2).WantGradient()
+			for range 3 {
+				x = tape.Segment(func(x *Tensor) *Tensor {
+					runs++
+					tape.Queue(func() { b.Update(func(v []float32) { v[0]++ }) })
+					return Scale(x, 2)
+				}, x)
+			}
+			if o.Gradients {
+				Sum(x, false).Backward(NewGradients())
+			}
+		}
+		pass()
+		if want := map[bool]int{false: 3, true: 6}[o.Recompute]; runs != want {
+			t.Errorf("%+v: %d runs, expected %d", o, runs, want)
+		}
+		if b.Values()[0] != 0 {
+			t.Errorf("%+v: an update ran before Commit", o)
+		}
+		tape.Commit()
+		tape.Commit()
+		if b.Values()[0] != 3 {
+			t.Errorf("%+v: %v updates ran, expected 3", o, b.Values()[0])
+		}
+		tape.Reset()
+		pass()
+		tape.Reset() // drops what was not committed
+		tape.Commit()
+		if b.Values()[0] != 3 {
+			t.Errorf("%+v: %v updates ran after a pass that was dropped, expected 3", o, b.Values()[0])
+		}
+	}
+}
