@@ -64,18 +64,6 @@ func packPanel256(dst, src []float32, stride int, trans bool, kc, cols, width in
 	}
 }
 
-// packColumns does what the blocks of packTrans256 leave: rows k0 to k1 of the panel, columns from to
-// cols, and the zeros after them.
-func packColumns(dst, src []float32, stride, k0, k1, from, cols, width int) {
-	for i := k0; i < k1; i++ {
-		row := dst[i*width : (i+1)*width]
-		for j := from; j < cols; j++ {
-			row[j] = src[j*stride+i]
-		}
-		clear(row[cols:])
-	}
-}
-
 // narrowMasks[w] selects the first w lanes.
 var narrowMasks = func() (m [9][8]int32) {
 	for w := range m {

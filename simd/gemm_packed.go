@@ -96,3 +96,15 @@ func packPanelGeneric(dst, src []float32, stride int, trans bool, kc, cols, widt
 		}
 	}
 }
+
+// packColumns does what blocks of transposes leave: rows k0 to k1 of the panel, columns from to
+// cols, and the zeros after them.
+func packColumns(dst, src []float32, stride, k0, k1, from, cols, width int) {
+	for i := k0; i < k1; i++ {
+		row := dst[i*width : (i+1)*width]
+		for j := from; j < cols; j++ {
+			row[j] = src[j*stride+i]
+		}
+		clear(row[cols:])
+	}
+}

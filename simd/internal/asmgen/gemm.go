@@ -33,6 +33,7 @@ func files() map[string][]byte {
 		"gemm_avx2_amd64.s":   gemmAVX2(),
 		"pack_avx2_amd64.s":   packAVX2(),
 		"gemm_tiles_amd64.go": tileTables(),
+		"gemm_neon_arm64.s":   gemmNEON(),
 	}
 }
 

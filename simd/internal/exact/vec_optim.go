@@ -3,13 +3,13 @@
 package exact
 
 // AdamW does one step; the arguments are the products that AdamWStep's documentation names.
-func AdamW(p, m, v, g []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32) {
+func AdamW(p, m, v, g []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
 	for i := range p {
 		gi := mul(g[i], gradScale)
 		mi := FMA(beta1, m[i], mul(oneMinusBeta1, gi))
 		vi := FMA(beta2, v[i], mul(mul(oneMinusBeta2, gi), gi))
 		m[i], v[i] = mi, vi
-		d := sqrt(vi)/rootBC2 + eps
+		d := mul(sqrt(vi), scaleV) + eps
 		p[i] = FMA(minusStep, mi/d, mul(p[i], decay))
 	}
 }
