@@ -4098,7 +4098,74 @@ done:
 	VZEROUPPER
 	RET
 
-// func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+// func maxNumberAVX2(acc *[16]float32, x *float32, n int)
+TEXT ·maxNumberAVX2(SB), NOSPLIT, $0-24
+	MOVQ acc+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS 0(DI), Y0
+	VMOVUPS 32(DI), Y1
+	XORQ DX, DX
+	SUBQ $64, CX
+	JLT single
+	PCALIGN $32
+
+loop:
+	VMOVUPS (SI)(DX*4), Y2
+	VMOVUPS 32(SI)(DX*4), Y3
+	VMOVUPS 64(SI)(DX*4), Y4
+	VMOVUPS 96(SI)(DX*4), Y5
+	VMOVUPS 128(SI)(DX*4), Y6
+	VMOVUPS 160(SI)(DX*4), Y7
+	VMOVUPS 192(SI)(DX*4), Y8
+	VMOVUPS 224(SI)(DX*4), Y9
+	VMAXPS Y0, Y2, Y0
+	VMAXPS Y1, Y3, Y1
+	VMAXPS Y0, Y4, Y0
+	VMAXPS Y1, Y5, Y1
+	VMAXPS Y0, Y6, Y0
+	VMAXPS Y1, Y7, Y1
+	VMAXPS Y0, Y8, Y0
+	VMAXPS Y1, Y9, Y1
+	ADDQ $64, DX
+	SUBQ $64, CX
+	JGE loop
+
+single:
+	ADDQ $64, CX
+	SUBQ $16, CX
+	JLT tail
+
+singleLoop:
+	VMOVUPS (SI)(DX*4), Y9
+	VMOVUPS 32(SI)(DX*4), Y8
+	VMAXPS Y0, Y9, Y0
+	VMAXPS Y1, Y8, Y1
+	ADDQ $16, DX
+	SUBQ $16, CX
+	JGE singleLoop
+
+tail:
+	ADDQ $16, CX
+	JZ done
+	LEAQ vecMaskAVX2<>(SB), AX
+	NEGQ CX
+	VMOVUPS 64(AX)(CX*4), Y8
+	VMOVUPS 96(AX)(CX*4), Y9
+	VMASKMOVPS (SI)(DX*4), Y8, Y7
+	VMASKMOVPS 32(SI)(DX*4), Y9, Y6
+	VMAXPS Y0, Y7, Y7
+	VMAXPS Y1, Y6, Y6
+	VBLENDVPS Y8, Y7, Y0, Y0
+	VBLENDVPS Y9, Y6, Y1, Y1
+
+done:
+	VMOVUPS Y0, 0(DI)
+	VMOVUPS Y1, 32(DI)
+	VZEROUPPER
+	RET
+
+// func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, top float32)
 TEXT ·expSumAVX2(SB), NOSPLIT, $0-40
 	MOVQ acc+0(FP), DI
 	MOVQ dst+8(FP), SI
@@ -4107,7 +4174,7 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-40
 	VMOVUPS 0(DI), Y0
 	VMOVUPS 32(DI), Y1
 	VBROADCASTSS scale+32(FP), Y2
-	VBROADCASTSS max+36(FP), Y3
+	VBROADCASTSS top+36(FP), Y3
 	VMOVUPS vecConstAVX2<>+96(SB), Y4
 	VMOVUPS vecConstAVX2<>+128(SB), Y5
 	XORQ DX, DX
@@ -4235,7 +4302,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, max float32)
+// func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, top float32)
 TEXT ·expSumOnlyAVX2(SB), NOSPLIT, $0-32
 	MOVQ acc+0(FP), DI
 	MOVQ x+8(FP), SI
@@ -4243,7 +4310,7 @@ TEXT ·expSumOnlyAVX2(SB), NOSPLIT, $0-32
 	VMOVUPS 0(DI), Y0
 	VMOVUPS 32(DI), Y1
 	VBROADCASTSS scale+24(FP), Y2
-	VBROADCASTSS max+28(FP), Y3
+	VBROADCASTSS top+28(FP), Y3
 	VMOVUPS vecConstAVX2<>+96(SB), Y4
 	VMOVUPS vecConstAVX2<>+128(SB), Y5
 	XORQ DX, DX
@@ -4442,13 +4509,13 @@ done:
 	VZEROUPPER
 	RET
 
-// func logSoftmaxAVX2(dst, x *float32, n int, scale, max, lse float32)
+// func logSoftmaxAVX2(dst, x *float32, n int, scale, top, lse float32)
 TEXT ·logSoftmaxAVX2(SB), NOSPLIT, $0-36
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	VBROADCASTSS scale+24(FP), Y0
-	VBROADCASTSS max+28(FP), Y1
+	VBROADCASTSS top+28(FP), Y1
 	VBROADCASTSS lse+32(FP), Y2
 	XORQ DX, DX
 	SUBQ $32, CX
@@ -5316,7 +5383,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+// func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 TEXT ·adamWAVX2(SB), NOSPLIT, $0-76
 	MOVQ p+0(FP), DI
 	MOVQ m+8(FP), SI
@@ -5328,7 +5395,7 @@ TEXT ·adamWAVX2(SB), NOSPLIT, $0-76
 	VBROADCASTSS oneMinusBeta1+48(FP), Y2
 	VBROADCASTSS beta2+52(FP), Y3
 	VBROADCASTSS oneMinusBeta2+56(FP), Y4
-	VBROADCASTSS rootBC2+64(FP), Y5
+	VBROADCASTSS scaleV+64(FP), Y5
 	VBROADCASTSS eps+68(FP), Y6
 	VBROADCASTSS minusStep+72(FP), Y7
 	VBROADCASTSS decay+60(FP), Y8
@@ -5349,7 +5416,7 @@ singleLoop:
 	VMOVUPS Y11, (SI)(DX*4)
 	VMOVUPS Y12, (R8)(DX*4)
 	VSQRTPS Y12, Y12
-	VDIVPS Y5, Y12, Y12
+	VMULPS Y5, Y12, Y12
 	VADDPS Y6, Y12, Y12
 	VDIVPS Y12, Y11, Y11
 	VMOVUPS (DI)(DX*4), Y12
@@ -5378,7 +5445,7 @@ tail:
 	VMASKMOVPS Y9, Y12, (SI)(DX*4)
 	VMASKMOVPS Y13, Y12, (R8)(DX*4)
 	VSQRTPS Y13, Y13
-	VDIVPS Y5, Y13, Y13
+	VMULPS Y5, Y13, Y13
 	VADDPS Y6, Y13, Y13
 	VDIVPS Y13, Y9, Y9
 	VMASKMOVPS (DI)(DX*4), Y12, Y13

@@ -4167,7 +4167,59 @@ done:
 	VZEROUPPER
 	RET
 
-// func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+// func maxNumberAVX512(acc *[16]float32, x *float32, n int)
+TEXT ·maxNumberAVX512(SB), NOSPLIT, $0-24
+	MOVQ acc+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), CX
+	VMOVUPS 0(DI), Z0
+	XORQ DX, DX
+	SUBQ $64, CX
+	JLT single
+	PCALIGN $32
+
+loop:
+	VMOVUPS (SI)(DX*4), Z1
+	VMOVUPS 64(SI)(DX*4), Z2
+	VMOVUPS 128(SI)(DX*4), Z3
+	VMOVUPS 192(SI)(DX*4), Z4
+	VMAXPS Z0, Z1, Z0
+	VMAXPS Z0, Z2, Z0
+	VMAXPS Z0, Z3, Z0
+	VMAXPS Z0, Z4, Z0
+	ADDQ $64, DX
+	SUBQ $64, CX
+	JGE loop
+
+single:
+	ADDQ $64, CX
+	SUBQ $16, CX
+	JLT tail
+
+singleLoop:
+	VMOVUPS (SI)(DX*4), Z4
+	VMAXPS Z0, Z4, Z0
+	ADDQ $16, DX
+	SUBQ $16, CX
+	JGE singleLoop
+
+tail:
+	ADDQ $16, CX
+	JZ done
+	MOVL $1, AX
+	SHLL CX, AX
+	DECL AX
+	KMOVW AX, K1
+	VMOVUPS.Z (SI)(DX*4), K1, Z4
+	VMAXPS Z0, Z4, Z4
+	VMOVAPS Z4, K1, Z0
+
+done:
+	VMOVUPS Z0, 0(DI)
+	VZEROUPPER
+	RET
+
+// func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, top float32)
 TEXT ·expSumAVX512(SB), NOSPLIT, $0-40
 	MOVQ acc+0(FP), DI
 	MOVQ dst+8(FP), SI
@@ -4175,7 +4227,7 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-40
 	MOVQ n+24(FP), CX
 	VMOVUPS 0(DI), Z0
 	VBROADCASTSS scale+32(FP), Z1
-	VBROADCASTSS max+36(FP), Z2
+	VBROADCASTSS top+36(FP), Z2
 	VBROADCASTSS vecConstAVX512<>+12(SB), Z3
 	VBROADCASTSS vecConstAVX512<>+16(SB), Z4
 	VBROADCASTSS vecConstAVX512<>+20(SB), Z5
@@ -4322,14 +4374,14 @@ done:
 	VZEROUPPER
 	RET
 
-// func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, max float32)
+// func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, top float32)
 TEXT ·expSumOnlyAVX512(SB), NOSPLIT, $0-32
 	MOVQ acc+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	VMOVUPS 0(DI), Z0
 	VBROADCASTSS scale+24(FP), Z1
-	VBROADCASTSS max+28(FP), Z2
+	VBROADCASTSS top+28(FP), Z2
 	VBROADCASTSS vecConstAVX512<>+12(SB), Z3
 	VBROADCASTSS vecConstAVX512<>+16(SB), Z4
 	VBROADCASTSS vecConstAVX512<>+20(SB), Z5
@@ -4548,13 +4600,13 @@ done:
 	VZEROUPPER
 	RET
 
-// func logSoftmaxAVX512(dst, x *float32, n int, scale, max, lse float32)
+// func logSoftmaxAVX512(dst, x *float32, n int, scale, top, lse float32)
 TEXT ·logSoftmaxAVX512(SB), NOSPLIT, $0-36
 	MOVQ dst+0(FP), DI
 	MOVQ x+8(FP), SI
 	MOVQ n+16(FP), CX
 	VBROADCASTSS scale+24(FP), Z0
-	VBROADCASTSS max+28(FP), Z1
+	VBROADCASTSS top+28(FP), Z1
 	VBROADCASTSS lse+32(FP), Z2
 	XORQ DX, DX
 	SUBQ $64, CX
@@ -5368,7 +5420,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+// func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 TEXT ·adamWAVX512(SB), NOSPLIT, $0-76
 	MOVQ p+0(FP), DI
 	MOVQ m+8(FP), SI
@@ -5380,7 +5432,7 @@ TEXT ·adamWAVX512(SB), NOSPLIT, $0-76
 	VBROADCASTSS oneMinusBeta1+48(FP), Z2
 	VBROADCASTSS beta2+52(FP), Z3
 	VBROADCASTSS oneMinusBeta2+56(FP), Z4
-	VBROADCASTSS rootBC2+64(FP), Z5
+	VBROADCASTSS scaleV+64(FP), Z5
 	VBROADCASTSS eps+68(FP), Z6
 	VBROADCASTSS minusStep+72(FP), Z7
 	VBROADCASTSS decay+60(FP), Z8
@@ -5401,7 +5453,7 @@ singleLoop:
 	VMOVUPS Z11, (SI)(DX*4)
 	VMOVUPS Z12, (R8)(DX*4)
 	VSQRTPS Z12, Z12
-	VDIVPS Z5, Z12, Z12
+	VMULPS Z5, Z12, Z12
 	VADDPS Z6, Z12, Z12
 	VDIVPS Z12, Z11, Z11
 	VMOVUPS (DI)(DX*4), Z12
@@ -5431,7 +5483,7 @@ tail:
 	VMOVUPS Z10, K1, (SI)(DX*4)
 	VMOVUPS Z9, K1, (R8)(DX*4)
 	VSQRTPS Z9, Z9
-	VDIVPS Z5, Z9, Z9
+	VMULPS Z5, Z9, Z9
 	VADDPS Z6, Z9, Z9
 	VDIVPS Z9, Z10, Z10
 	VMOVUPS.Z (DI)(DX*4), K1, Z9

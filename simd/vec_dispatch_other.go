@@ -334,18 +334,26 @@ func vecMaxValue(acc *[lanes]float32, x []float32) {
 	}
 }
 
-func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, max float32) {
+func vecMaxNumber(acc *[lanes]float32, x []float32) {
+	for len(x) > 0 {
+		k := min(len(x), maxCall)
+		portable.MaxNumber(acc, x[:k])
+		x = x[k:]
+	}
+}
+
+func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
-		portable.ExpSum(acc, dst[:k], x[:k], scale, max)
+		portable.ExpSum(acc, dst[:k], x[:k], scale, top)
 		dst, x = dst[k:], x[k:]
 	}
 }
 
-func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, max float32) {
+func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
-		portable.ExpSumOnly(acc, x[:k], scale, max)
+		portable.ExpSumOnly(acc, x[:k], scale, top)
 		x = x[k:]
 	}
 }
@@ -358,10 +366,10 @@ func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
 	}
 }
 
-func vecLogSoftmax(dst, x []float32, scale, max, lse float32) {
+func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
-		portable.LogSoftmax(dst[:k], x[:k], scale, max, lse)
+		portable.LogSoftmax(dst[:k], x[:k], scale, top, lse)
 		dst, x = dst[k:], x[k:]
 	}
 }
@@ -438,10 +446,10 @@ func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
 	}
 }
 
-func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32) {
+func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
 	for len(p) > 0 {
 		k := min(len(p), maxCall)
-		portable.AdamW(p[:k], m[:k], v[:k], grad[:k], gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep)
+		portable.AdamW(p[:k], m[:k], v[:k], grad[:k], gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
 		p, m, v, grad = p[k:], m[k:], v[k:], grad[k:]
 	}
 }

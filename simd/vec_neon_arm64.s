@@ -6090,7 +6090,161 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
-// func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+// func maxNumberNEON(acc *[16]float32, x *float32, n int)
+TEXT ·maxNumberNEON(SB), NOSPLIT, $80-24
+	MOVD acc+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	WORD $0x3dc00826 // ldr q6, [x1, #32]
+	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x3dc01028 // ldr q8, [x1, #64]
+	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x3dc0182a // ldr q10, [x1, #96]
+	WORD $0x3dc01c2b // ldr q11, [x1, #112]
+	WORD $0x3dc0202c // ldr q12, [x1, #128]
+	WORD $0x3dc0242d // ldr q13, [x1, #144]
+	WORD $0x3dc0282e // ldr q14, [x1, #160]
+	WORD $0x3dc02c2f // ldr q15, [x1, #176]
+	WORD $0x3dc03030 // ldr q16, [x1, #192]
+	WORD $0x3dc03431 // ldr q17, [x1, #208]
+	WORD $0x3dc03832 // ldr q18, [x1, #224]
+	WORD $0x3dc03c33 // ldr q19, [x1, #240]
+	WORD $0x6ea0e494 // fcmgt v20.4s, v4.4s, v0.4s
+	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
+	WORD $0x4eb41e80 // mov v0.16b, v20.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6e611ca4 // bsl v4.16b, v5.16b, v1.16b
+	WORD $0x4ea41c81 // mov v1.16b, v4.16b
+	WORD $0x6ea2e4c5 // fcmgt v5.4s, v6.4s, v2.4s
+	WORD $0x6e621cc5 // bsl v5.16b, v6.16b, v2.16b
+	WORD $0x4ea51ca2 // mov v2.16b, v5.16b
+	WORD $0x6ea3e4e6 // fcmgt v6.4s, v7.4s, v3.4s
+	WORD $0x6e631ce6 // bsl v6.16b, v7.16b, v3.16b
+	WORD $0x4ea61cc3 // mov v3.16b, v6.16b
+	WORD $0x6ea0e507 // fcmgt v7.4s, v8.4s, v0.4s
+	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	WORD $0x6ea1e528 // fcmgt v8.4s, v9.4s, v1.4s
+	WORD $0x6e611d28 // bsl v8.16b, v9.16b, v1.16b
+	WORD $0x4ea81d01 // mov v1.16b, v8.16b
+	WORD $0x6ea2e549 // fcmgt v9.4s, v10.4s, v2.4s
+	WORD $0x6e621d49 // bsl v9.16b, v10.16b, v2.16b
+	WORD $0x4ea91d22 // mov v2.16b, v9.16b
+	WORD $0x6ea3e56a // fcmgt v10.4s, v11.4s, v3.4s
+	WORD $0x6e631d6a // bsl v10.16b, v11.16b, v3.16b
+	WORD $0x4eaa1d43 // mov v3.16b, v10.16b
+	WORD $0x6ea0e58b // fcmgt v11.4s, v12.4s, v0.4s
+	WORD $0x6e601d8b // bsl v11.16b, v12.16b, v0.16b
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	WORD $0x6ea1e5ac // fcmgt v12.4s, v13.4s, v1.4s
+	WORD $0x6e611dac // bsl v12.16b, v13.16b, v1.16b
+	WORD $0x4eac1d81 // mov v1.16b, v12.16b
+	WORD $0x6ea2e5cd // fcmgt v13.4s, v14.4s, v2.4s
+	WORD $0x6e621dcd // bsl v13.16b, v14.16b, v2.16b
+	WORD $0x4ead1da2 // mov v2.16b, v13.16b
+	WORD $0x6ea3e5ee // fcmgt v14.4s, v15.4s, v3.4s
+	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x6ea0e60f // fcmgt v15.4s, v16.4s, v0.4s
+	WORD $0x6e601e0f // bsl v15.16b, v16.16b, v0.16b
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	WORD $0x6ea1e630 // fcmgt v16.4s, v17.4s, v1.4s
+	WORD $0x6e611e30 // bsl v16.16b, v17.16b, v1.16b
+	WORD $0x4eb01e01 // mov v1.16b, v16.16b
+	WORD $0x6ea2e651 // fcmgt v17.4s, v18.4s, v2.4s
+	WORD $0x6e621e51 // bsl v17.16b, v18.16b, v2.16b
+	WORD $0x4eb11e22 // mov v2.16b, v17.16b
+	WORD $0x6ea3e672 // fcmgt v18.4s, v19.4s, v3.4s
+	WORD $0x6e631e72 // bsl v18.16b, v19.16b, v3.16b
+	WORD $0x4eb21e43 // mov v3.16b, v18.16b
+	ADD $256, R1, R1
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00033 // ldr q19, [x1, #0]
+	WORD $0x3dc00432 // ldr q18, [x1, #16]
+	WORD $0x3dc00831 // ldr q17, [x1, #32]
+	WORD $0x3dc00c30 // ldr q16, [x1, #48]
+	WORD $0x6ea0e66f // fcmgt v15.4s, v19.4s, v0.4s
+	WORD $0x6e601e6f // bsl v15.16b, v19.16b, v0.16b
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	WORD $0x6ea1e653 // fcmgt v19.4s, v18.4s, v1.4s
+	WORD $0x6e611e53 // bsl v19.16b, v18.16b, v1.16b
+	WORD $0x4eb31e61 // mov v1.16b, v19.16b
+	WORD $0x6ea2e632 // fcmgt v18.4s, v17.4s, v2.4s
+	WORD $0x6e621e32 // bsl v18.16b, v17.16b, v2.16b
+	WORD $0x4eb21e42 // mov v2.16b, v18.16b
+	WORD $0x6ea3e611 // fcmgt v17.4s, v16.4s, v3.4s
+	WORD $0x6e631e11 // bsl v17.16b, v16.16b, v3.16b
+	WORD $0x4eb11e23 // mov v3.16b, v17.16b
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00170 // ldur q16, [x11, #0]
+	WORD $0x3cc10171 // ldur q17, [x11, #16]
+	WORD $0x3cc20172 // ldur q18, [x11, #32]
+	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056e // ldr q14, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x6ea0e5eb // fcmgt v11.4s, v15.4s, v0.4s
+	WORD $0x6e601deb // bsl v11.16b, v15.16b, v0.16b
+	WORD $0x6ea1e5cf // fcmgt v15.4s, v14.4s, v1.4s
+	WORD $0x6e611dcf // bsl v15.16b, v14.16b, v1.16b
+	WORD $0x6ea2e5ae // fcmgt v14.4s, v13.4s, v2.4s
+	WORD $0x6e621dae // bsl v14.16b, v13.16b, v2.16b
+	WORD $0x6ea3e58d // fcmgt v13.4s, v12.4s, v3.4s
+	WORD $0x6e631d8d // bsl v13.16b, v12.16b, v3.16b
+	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
+	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
+	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
+	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
+
+done:
+	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	RET
+
+// func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, top float32)
 TEXT ·expSumNEON(SB), NOSPLIT, $144-40
 	MOVD acc+0(FP), R0
 	MOVD dst+8(FP), R1
@@ -6103,7 +6257,7 @@ TEXT ·expSumNEON(SB), NOSPLIT, $144-40
 	WORD $0x3dc00c03 // ldr q3, [x0, #48]
 	MOVWU scale+32(FP), R10
 	WORD $0x4e040d44 // dup v4.4s, w10
-	MOVWU max+36(FP), R10
+	MOVWU top+36(FP), R10
 	WORD $0x4e040d45 // dup v5.4s, w10
 	WORD $0x3dc00d26 // ldr q6, [x9, #48]
 	WORD $0x3dc01127 // ldr q7, [x9, #64]
@@ -6439,7 +6593,7 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
-// func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, max float32)
+// func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, top float32)
 TEXT ·expSumOnlyNEON(SB), NOSPLIT, $80-32
 	MOVD acc+0(FP), R0
 	MOVD x+8(FP), R1
@@ -6451,7 +6605,7 @@ TEXT ·expSumOnlyNEON(SB), NOSPLIT, $80-32
 	WORD $0x3dc00c03 // ldr q3, [x0, #48]
 	MOVWU scale+24(FP), R10
 	WORD $0x4e040d44 // dup v4.4s, w10
-	MOVWU max+28(FP), R10
+	MOVWU top+28(FP), R10
 	WORD $0x4e040d45 // dup v5.4s, w10
 	WORD $0x3dc00d26 // ldr q6, [x9, #48]
 	WORD $0x3dc01127 // ldr q7, [x9, #64]
@@ -6871,7 +7025,7 @@ out0:
 done:
 	RET
 
-// func logSoftmaxNEON(dst, x *float32, n int, scale, max, lse float32)
+// func logSoftmaxNEON(dst, x *float32, n int, scale, top, lse float32)
 TEXT ·logSoftmaxNEON(SB), NOSPLIT, $144-36
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R1
@@ -6879,7 +7033,7 @@ TEXT ·logSoftmaxNEON(SB), NOSPLIT, $144-36
 	MOVD $vecConstNEON<>(SB), R9
 	MOVWU scale+24(FP), R10
 	WORD $0x4e040d40 // dup v0.4s, w10
-	MOVWU max+28(FP), R10
+	MOVWU top+28(FP), R10
 	WORD $0x4e040d41 // dup v1.4s, w10
 	MOVWU lse+32(FP), R10
 	WORD $0x4e040d42 // dup v2.4s, w10
@@ -8261,7 +8415,7 @@ out0:
 done:
 	RET
 
-// func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+// func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 TEXT ·adamWNEON(SB), NOSPLIT, $272-76
 	MOVD p+0(FP), R0
 	MOVD m+8(FP), R1
@@ -8279,7 +8433,7 @@ TEXT ·adamWNEON(SB), NOSPLIT, $272-76
 	WORD $0x4e040d43 // dup v3.4s, w10
 	MOVWU oneMinusBeta2+56(FP), R10
 	WORD $0x4e040d44 // dup v4.4s, w10
-	MOVWU rootBC2+64(FP), R10
+	MOVWU scaleV+64(FP), R10
 	WORD $0x4e040d45 // dup v5.4s, w10
 	MOVWU eps+68(FP), R10
 	WORD $0x4e040d46 // dup v6.4s, w10
@@ -8303,7 +8457,7 @@ singleLoop:
 	WORD $0x3d80002b // str q11, [x1, #0]
 	WORD $0x3d80004c // str q12, [x2, #0]
 	WORD $0x6ea1f98c // fsqrt v12.4s, v12.4s
-	WORD $0x6e25fd8c // fdiv v12.4s, v12.4s, v5.4s
+	WORD $0x6e25dd8c // fmul v12.4s, v12.4s, v5.4s
 	WORD $0x4e26d58c // fadd v12.4s, v12.4s, v6.4s
 	WORD $0x6e2cfd6b // fdiv v11.4s, v11.4s, v12.4s
 	WORD $0x3dc0000c // ldr q12, [x0, #0]
@@ -8373,7 +8527,7 @@ in3:
 	MOVD $scratch2-144(SP), R11
 	WORD $0x3d800169 // str q9, [x11, #0]
 	WORD $0x6ea1f929 // fsqrt v9.4s, v9.4s
-	WORD $0x6e25fd29 // fdiv v9.4s, v9.4s, v5.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
 	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
 	WORD $0x6e29fd4a // fdiv v10.4s, v10.4s, v9.4s
 	MOVD $scratch0-272(SP), R11

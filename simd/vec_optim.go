@@ -25,8 +25,8 @@ type AdamWStep struct {
 //	v  = Beta2·v + (1 - Beta2)·g'²
 //	p  = p·(1 - LR·WeightDecay) - LR/BiasCorrection1 · m / (√v / √BiasCorrection2 + Eps)
 //
-// Roots and quotients are correctly rounded. The scalar factors are computed once in float64 and
-// rounded. g is not changed. AdamW panics if g, m or v is shorter than p; none may overlap another.
+// The roots and the quotient of m are correctly rounded. The scalar factors, 1/√BiasCorrection2 among
+// them, are computed once in float64 and rounded. g is not changed. AdamW panics if g, m or v is shorter than p; none may overlap another.
 func AdamW(p, g, m, v []float32, o AdamWStep) {
 	n := len(p)
 	atLeast("AdamW", "g", len(g), n)
@@ -36,7 +36,7 @@ func AdamW(p, g, m, v []float32, o AdamWStep) {
 		float32(o.Beta1), float32(1-o.Beta1),
 		float32(o.Beta2), float32(1-o.Beta2),
 		float32(1-o.LR*o.WeightDecay),
-		float32(math.Sqrt(o.BiasCorrection2)),
+		float32(1/math.Sqrt(o.BiasCorrection2)),
 		float32(o.Eps),
 		float32(-o.LR/o.BiasCorrection1))
 }

@@ -38,6 +38,14 @@ func MaxValue(x []float32) float32 {
 	return portable.FoldMax(&acc)
 }
 
+// MaxNumber is MaxValue but passes over NaN: -Inf if there is nothing else. It is the faster of the two,
+// and all that a softmax needs, whose exponentials find the NaN again.
+func MaxNumber(x []float32) float32 {
+	acc := portable.NegInf()
+	vecMaxNumber(&acc, x)
+	return portable.FoldMax(&acc)
+}
+
 // ColumnSumsAdd adds the rows of a matrix to dst: dst[j] += x[r·stride+j] for j < n and each row r in
 // ascending order, one addition after the other. It is the gradient of a bias. dst must not overlap x.
 // It panics if dst is shorter than n, x shorter than (rows-1)·stride+n, or stride less than n.

@@ -15,12 +15,12 @@ func Softmax(dst, x []float32, scale float32) {
 	n := len(dst)
 	atLeast("Softmax", "x", len(x), n)
 	x = x[:n]
-	max := MaxValue(x)
-	if max == float32(math.Inf(-1)) {
+	top := MaxNumber(x)
+	if top == float32(math.Inf(-1)) && MaxValue(x) == top {
 		vecFill(dst, 0)
 		return
 	}
-	vecScale(dst, dst, 1/expSum(dst, x, scale, max))
+	vecScale(dst, dst, 1/expSum(dst, x, scale, top))
 }
 
 // ExpSum stores exp(scale·(x[i] - max)) and returns the sum of what it stored. It is one step of an
@@ -60,10 +60,10 @@ func LogSoftmax(dst, x []float32, scale float32) {
 	n := len(dst)
 	atLeast("LogSoftmax", "x", len(x), n)
 	x = x[:n]
-	max := MaxValue(x)
+	top := MaxNumber(x)
 	var acc [lanes]float32
-	vecExpSumOnly(&acc, x, scale, max)
-	vecLogSoftmax(dst, x, scale, max, log(portable.Fold(&acc)))
+	vecExpSumOnly(&acc, x, scale, top)
+	vecLogSoftmax(dst, x, scale, top, log(portable.Fold(&acc)))
 }
 
 // LogSoftmaxGrad stores the gradient of LogSoftmax from its output y and the gradient dy of that output:

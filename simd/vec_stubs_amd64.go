@@ -126,16 +126,19 @@ func dotAVX512(acc *[16]float32, a, b *float32, n int)
 func maxValueAVX512(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+func maxNumberAVX512(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, max float32)
+func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, top float32)
+
+//go:noescape
+func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, top float32)
 
 //go:noescape
 func softmaxGradAVX512(dx, y, dy *float32, n int, scale, dot float32)
 
 //go:noescape
-func logSoftmaxAVX512(dst, x *float32, n int, scale, max, lse float32)
+func logSoftmaxAVX512(dst, x *float32, n int, scale, top, lse float32)
 
 //go:noescape
 func logSoftmaxGradAVX512(dx, y, dy *float32, n int, scale, sum float32)
@@ -165,7 +168,7 @@ func layerNormDXScaleAVX512(dx, dy, x, gamma *float32, n int, mean, rstd, c1, c2
 func layerNormDGammaAVX512(dgamma, dy, x *float32, n int, mean, rstd float32)
 
 //go:noescape
-func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 
 //go:noescape
 func momentumAVX512(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
@@ -294,16 +297,19 @@ func dotAVX2(acc *[16]float32, a, b *float32, n int)
 func maxValueAVX2(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+func maxNumberAVX2(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, max float32)
+func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, top float32)
+
+//go:noescape
+func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, top float32)
 
 //go:noescape
 func softmaxGradAVX2(dx, y, dy *float32, n int, scale, dot float32)
 
 //go:noescape
-func logSoftmaxAVX2(dst, x *float32, n int, scale, max, lse float32)
+func logSoftmaxAVX2(dst, x *float32, n int, scale, top, lse float32)
 
 //go:noescape
 func logSoftmaxGradAVX2(dx, y, dy *float32, n int, scale, sum float32)
@@ -333,7 +339,7 @@ func layerNormDXScaleAVX2(dx, dy, x, gamma *float32, n int, mean, rstd, c1, c2 f
 func layerNormDGammaAVX2(dgamma, dy, x *float32, n int, mean, rstd float32)
 
 //go:noescape
-func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 
 //go:noescape
 func momentumAVX2(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)

@@ -126,16 +126,19 @@ func dotNEON(acc *[16]float32, a, b *float32, n int)
 func maxValueNEON(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, max float32)
+func maxNumberNEON(acc *[16]float32, x *float32, n int)
 
 //go:noescape
-func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, max float32)
+func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, top float32)
+
+//go:noescape
+func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, top float32)
 
 //go:noescape
 func softmaxGradNEON(dx, y, dy *float32, n int, scale, dot float32)
 
 //go:noescape
-func logSoftmaxNEON(dst, x *float32, n int, scale, max, lse float32)
+func logSoftmaxNEON(dst, x *float32, n int, scale, top, lse float32)
 
 //go:noescape
 func logSoftmaxGradNEON(dx, y, dy *float32, n int, scale, sum float32)
@@ -165,7 +168,7 @@ func layerNormDXScaleNEON(dx, dy, x, gamma *float32, n int, mean, rstd, c1, c2 f
 func layerNormDGammaNEON(dgamma, dy, x *float32, n int, mean, rstd float32)
 
 //go:noescape
-func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32)
+func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32)
 
 //go:noescape
 func momentumNEON(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)

@@ -1,13 +1,13 @@
 package portable
 
 // AdamW does one step; the arguments are the products that AdamWStep's documentation names.
-func AdamW(p, m, v, g []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, rootBC2, eps, minusStep float32) {
+func AdamW(p, m, v, g []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
 	for i := range p {
 		gi := mul(g[i], gradScale)
 		mi := fma(beta1, m[i], mul(oneMinusBeta1, gi))
 		vi := fma(beta2, v[i], mul(mul(oneMinusBeta2, gi), gi))
 		m[i], v[i] = mi, vi
-		d := sqrt(vi)/rootBC2 + eps
+		d := mul(sqrt(vi), scaleV) + eps
 		p[i] = fma(minusStep, mi/d, mul(p[i], decay))
 	}
 }

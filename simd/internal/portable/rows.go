@@ -3,25 +3,21 @@ package portable
 import "math"
 
 // Fold adds sixteen lanes: 16 → 8 → 4 → 2 → 1, lane j with lane j + half.
-func Fold(acc *[16]float32) float32 {
-	a := *acc
-	for h := 8; h > 0; h /= 2 {
-		for j := range h {
-			a[j] += a[j+h]
-		}
-	}
-	return a[0]
+func Fold(a *[16]float32) float32 {
+	c0 := (a[0] + a[8]) + (a[4] + a[12])
+	c1 := (a[1] + a[9]) + (a[5] + a[13])
+	c2 := (a[2] + a[10]) + (a[6] + a[14])
+	c3 := (a[3] + a[11]) + (a[7] + a[15])
+	return (c0 + c2) + (c1 + c3)
 }
 
-// FoldMax is Fold with the maximum, NaN if any lane is NaN.
-func FoldMax(acc *[16]float32) float32 {
-	a := *acc
-	for h := 8; h > 0; h /= 2 {
-		for j := range h {
-			a[j] = maxNaN(a[j], a[j+h])
-		}
-	}
-	return a[0]
+// FoldMax is the largest lane, NaN if any lane is NaN, and +0 of zeros that differ in sign.
+func FoldMax(a *[16]float32) float32 {
+	c0 := max(max(a[0], a[8]), max(a[4], a[12]))
+	c1 := max(max(a[1], a[9]), max(a[5], a[13]))
+	c2 := max(max(a[2], a[10]), max(a[6], a[14]))
+	c3 := max(max(a[3], a[11]), max(a[7], a[15]))
+	return max(max(c0, c2), max(c1, c3))
 }
 
 // NegInf fills the lanes from which a maximum starts.
@@ -64,19 +60,26 @@ func MaxValue(acc *[16]float32, x []float32) {
 	}
 }
 
-// ExpSum stores exp(scale·(x - max)) and adds it to the lanes.
-func ExpSum(acc *[16]float32, dst, x []float32, scale, max float32) {
+// MaxNumber is MaxValue, but passes over NaN.
+func MaxNumber(acc *[16]float32, x []float32) {
+	for i, v := range x {
+		acc[i&15] = maxSel(v, acc[i&15])
+	}
+}
+
+// ExpSum stores exp(scale·(x - top)) and adds it to the lanes.
+func ExpSum(acc *[16]float32, dst, x []float32, scale, top float32) {
 	for i := range dst {
-		e := exp(mul(scale, x[i]-max))
+		e := exp(mul(scale, x[i]-top))
 		dst[i] = e
 		acc[i&15] += e
 	}
 }
 
 // ExpSumOnly is ExpSum without the store.
-func ExpSumOnly(acc *[16]float32, x []float32, scale, max float32) {
+func ExpSumOnly(acc *[16]float32, x []float32, scale, top float32) {
 	for i, v := range x {
-		acc[i&15] += exp(mul(scale, v-max))
+		acc[i&15] += exp(mul(scale, v-top))
 	}
 }
 
@@ -87,10 +90,10 @@ func SoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
 	}
 }
 
-// LogSoftmax is dst = scale·(x - max) - lse.
-func LogSoftmax(dst, x []float32, scale, max, lse float32) {
+// LogSoftmax is dst = scale·(x - top) - lse.
+func LogSoftmax(dst, x []float32, scale, top, lse float32) {
 	for i := range dst {
-		dst[i] = mul(scale, x[i]-max) - lse
+		dst[i] = mul(scale, x[i]-top) - lse
 	}
 }
 

@@ -127,14 +127,17 @@ func reductions(add adder) {
 		v := k.load("x")
 		k.setAcc("acc", maxNaN(k, v, k.acc("acc")))
 	})
+	add(kernel{name: "MaxNumber", accs: acc, arrays: []array{in("x")}, unroll: 4}, func(k *kernel) {
+		k.setAcc("acc", k.max(k.load("x"), k.acc("acc")))
+	})
 }
 
 // rows are the parts of softmax, layer norm and the optimisers.
 func rows(add adder) {
 	acc := []string{"acc"}
-	shifted := []string{"scale", "max"}
+	shifted := []string{"scale", "top"}
 	term := func(k *kernel) value {
-		return exp(k, k.mul(k.scalar("scale"), k.sub(k.load("x"), k.scalar("max"))))
+		return exp(k, k.mul(k.scalar("scale"), k.sub(k.load("x"), k.scalar("top"))))
 	}
 	add(kernel{name: "ExpSum", accs: acc, arrays: []array{out("dst"), in("x")}, scalars: shifted, unroll: 2}, func(k *kernel) {
 		e := term(k)
@@ -148,8 +151,8 @@ func rows(add adder) {
 		g := k.sub(k.load("dy"), k.scalar("dot"))
 		k.store("dx", k.mul(k.scalar("scale"), k.mul(k.load("y"), g)))
 	})
-	add(kernel{name: "LogSoftmax", arrays: []array{out("dst"), in("x")}, scalars: []string{"scale", "max", "lse"}, unroll: 4}, func(k *kernel) {
-		v := k.mul(k.scalar("scale"), k.sub(k.load("x"), k.scalar("max")))
+	add(kernel{name: "LogSoftmax", arrays: []array{out("dst"), in("x")}, scalars: []string{"scale", "top", "lse"}, unroll: 4}, func(k *kernel) {
+		v := k.mul(k.scalar("scale"), k.sub(k.load("x"), k.scalar("top")))
 		k.store("dst", k.sub(v, k.scalar("lse")))
 	})
 	add(kernel{name: "LogSoftmaxGrad", arrays: []array{out("dx"), in("y"), in("dy")}, scalars: []string{"scale", "sum"}, unroll: 2}, func(k *kernel) {
@@ -199,7 +202,7 @@ func rows(add adder) {
 	add(kernel{
 		name:    "AdamW",
 		arrays:  []array{inout("p"), inout("m"), inout("v"), in("grad")},
-		scalars: []string{"gradScale", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "decay", "rootBC2", "eps", "minusStep"},
+		scalars: []string{"gradScale", "beta1", "oneMinusBeta1", "beta2", "oneMinusBeta2", "decay", "scaleV", "eps", "minusStep"},
 		unroll:  1,
 	}, func(k *kernel) {
 		s := k.scalar
@@ -208,7 +211,7 @@ func rows(add adder) {
 		v := k.fma(s("beta2"), k.load("v"), k.mul(k.mul(s("oneMinusBeta2"), g), g))
 		k.store("m", m)
 		k.store("v", v)
-		d := k.add(k.div(k.sqrt(v), s("rootBC2")), s("eps"))
+		d := k.add(k.mul(k.sqrt(v), s("scaleV")), s("eps"))
 		k.store("p", k.fma(s("minusStep"), k.div(m, d), k.mul(k.load("p"), s("decay"))))
 	})
 	add(kernel{
