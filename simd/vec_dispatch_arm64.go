@@ -744,3 +744,75 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 		p, m, grad = p[k:], m[k:], grad[k:]
 	}
 }
+
+func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
+	step := max(1, maxCall/len(dst))
+	for rows > 0 {
+		k := min(rows, step)
+		switch level {
+		case NEON:
+			columnSumsAddNEON(&dst[0], &x[0], k, len(dst), stride)
+		default:
+			portable.ColumnSumsAdd(dst, x, k, stride)
+		}
+		if rows -= k; rows > 0 {
+			x = x[k*stride:]
+		}
+	}
+}
+
+func vecF16ToF32(dst []float32, src []uint16) {
+	for len(dst) >= lanes {
+		k := min(len(dst)&^(lanes-1), maxCall)
+		switch level {
+		case NEON:
+			f16ToF32NEON(&dst[0], &src[0], k)
+		default:
+			portable.F16ToF32(dst[:k], src)
+		}
+		dst, src = dst[k:], src[k:]
+	}
+	portable.F16ToF32(dst, src)
+}
+
+func vecF32ToF16(dst []uint16, src []float32) {
+	for len(dst) >= lanes {
+		k := min(len(dst)&^(lanes-1), maxCall)
+		switch level {
+		case NEON:
+			f32ToF16NEON(&dst[0], &src[0], k)
+		default:
+			portable.F32ToF16(dst[:k], src)
+		}
+		dst, src = dst[k:], src[k:]
+	}
+	portable.F32ToF16(dst, src)
+}
+
+func vecBF16ToF32(dst []float32, src []uint16) {
+	for len(dst) >= lanes {
+		k := min(len(dst)&^(lanes-1), maxCall)
+		switch level {
+		case NEON:
+			bF16ToF32NEON(&dst[0], &src[0], k)
+		default:
+			portable.BF16ToF32(dst[:k], src)
+		}
+		dst, src = dst[k:], src[k:]
+	}
+	portable.BF16ToF32(dst, src)
+}
+
+func vecF32ToBF16(dst []uint16, src []float32) {
+	for len(dst) >= lanes {
+		k := min(len(dst)&^(lanes-1), maxCall)
+		switch level {
+		case NEON:
+			f32ToBF16NEON(&dst[0], &src[0], k)
+		default:
+			portable.F32ToBF16(dst[:k], src)
+		}
+		dst, src = dst[k:], src[k:]
+	}
+	portable.F32ToBF16(dst, src)
+}

@@ -461,3 +461,23 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 		p, m, grad = p[k:], m[k:], grad[k:]
 	}
 }
+
+func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
+	portable.ColumnSumsAdd(dst, x, rows, stride)
+}
+
+func vecF16ToF32(dst []float32, src []uint16) {
+	portable.F16ToF32(dst, src)
+}
+
+func vecF32ToF16(dst []uint16, src []float32) {
+	portable.F32ToF16(dst, src)
+}
+
+func vecBF16ToF32(dst []float32, src []uint16) {
+	portable.BF16ToF32(dst, src)
+}
+
+func vecF32ToBF16(dst []uint16, src []float32) {
+	portable.F32ToBF16(dst, src)
+}

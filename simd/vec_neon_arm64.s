@@ -8697,6 +8697,232 @@ out1:
 done:
 	RET
 
+// func columnSumsAddNEON(dst, x *float32, rows, n, stride int)
+TEXT ·columnSumsAddNEON(SB), NOSPLIT, $0-40
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD rows+16(FP), R2
+	MOVD n+24(FP), R3
+	MOVD stride+32(FP), R4
+	LSL $2, R4, R4
+	SUBS $32, R3, R3
+	BLT after8
+
+block8:
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	WORD $0x3dc00401 // ldr q1, [x0, #16]
+	WORD $0x3dc00802 // ldr q2, [x0, #32]
+	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x3dc01004 // ldr q4, [x0, #64]
+	WORD $0x3dc01405 // ldr q5, [x0, #80]
+	WORD $0x3dc01806 // ldr q6, [x0, #96]
+	WORD $0x3dc01c07 // ldr q7, [x0, #112]
+	MOVD R1, R5
+	MOVD R2, R6
+
+row8:
+	WORD $0x3dc000a8 // ldr q8, [x5, #0]
+	WORD $0x3dc004a9 // ldr q9, [x5, #16]
+	WORD $0x3dc008aa // ldr q10, [x5, #32]
+	WORD $0x3dc00cab // ldr q11, [x5, #48]
+	WORD $0x3dc010ac // ldr q12, [x5, #64]
+	WORD $0x3dc014ad // ldr q13, [x5, #80]
+	WORD $0x3dc018ae // ldr q14, [x5, #96]
+	WORD $0x3dc01caf // ldr q15, [x5, #112]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	ADD R4, R5, R5
+	SUBS $1, R6, R6
+	BNE row8
+	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	WORD $0x3d801004 // str q4, [x0, #64]
+	WORD $0x3d801405 // str q5, [x0, #80]
+	WORD $0x3d801806 // str q6, [x0, #96]
+	WORD $0x3d801c07 // str q7, [x0, #112]
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	SUBS $32, R3, R3
+	BGE block8
+
+after8:
+	ADDS $32, R3, R3
+	SUBS $4, R3, R3
+	BLT after1
+
+block1:
+	WORD $0x3dc00000 // ldr q0, [x0, #0]
+	MOVD R1, R5
+	MOVD R2, R6
+
+row1:
+	WORD $0x3dc000a8 // ldr q8, [x5, #0]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	ADD R4, R5, R5
+	SUBS $1, R6, R6
+	BNE row1
+	WORD $0x3d800000 // str q0, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R3, R3
+	BGE block1
+
+after1:
+	ADDS $4, R3, R3
+	BEQ done
+
+column:
+	FMOVS (R0), F0
+	MOVD R1, R5
+	MOVD R2, R6
+
+rowTail:
+	FMOVS (R5), F1
+	FADDS F1, F0, F0
+	ADD R4, R5, R5
+	SUBS $1, R6, R6
+	BNE rowTail
+	FMOVS F0, (R0)
+	ADD $4, R0, R0
+	ADD $4, R1, R1
+	SUBS $1, R3, R3
+	BNE column
+
+done:
+	RET
+
+// func f16ToF32NEON(dst *float32, src *uint16, n int)
+TEXT ·f16ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+
+loop:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217802 // fcvtl2 v2.4s, v0.8h
+	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x3d800402 // str q2, [x0, #16]
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
+	WORD $0x4e217802 // fcvtl2 v2.4s, v0.8h
+	WORD $0x3d800801 // str q1, [x0, #32]
+	WORD $0x3d800c02 // str q2, [x0, #48]
+	ADD $32, R1, R1
+	ADD $64, R0, R0
+	SUBS $16, R2, R2
+	BGT loop
+	RET
+
+// func f32ToF16NEON(dst *uint16, src *float32, n int)
+TEXT ·f32ToF16NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+
+loop:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x3dc00421 // ldr q1, [x1, #16]
+	WORD $0x0e216802 // fcvtn v2.4h, v0.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	WORD $0x3d800002 // str q2, [x0, #0]
+	WORD $0x3dc00820 // ldr q0, [x1, #32]
+	WORD $0x3dc00c21 // ldr q1, [x1, #48]
+	WORD $0x0e216802 // fcvtn v2.4h, v0.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	WORD $0x3d800402 // str q2, [x0, #16]
+	ADD $64, R1, R1
+	ADD $32, R0, R0
+	SUBS $16, R2, R2
+	BGT loop
+	RET
+
+// func bF16ToF32NEON(dst *float32, src *uint16, n int)
+TEXT ·bF16ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+
+loop:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613802 // shll2 v2.4s, v0.8h, #16
+	WORD $0x3d800001 // str q1, [x0, #0]
+	WORD $0x3d800402 // str q2, [x0, #16]
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
+	WORD $0x6e613802 // shll2 v2.4s, v0.8h, #16
+	WORD $0x3d800801 // str q1, [x0, #32]
+	WORD $0x3d800c02 // str q2, [x0, #48]
+	ADD $32, R1, R1
+	ADD $64, R0, R0
+	SUBS $16, R2, R2
+	BGT loop
+	RET
+
+// func f32ToBF16NEON(dst *uint16, src *float32, n int)
+TEXT ·f32ToBF16NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc16130 // ldr q16, [x9, #1408]
+	WORD $0x3dc16531 // ldr q17, [x9, #1424]
+	WORD $0x3dc16932 // ldr q18, [x9, #1440]
+
+loop:
+	WORD $0x3dc00020 // ldr q0, [x1, #0]
+	WORD $0x6f300401 // ushr v1.4s, v0.4s, #16
+	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4eb18402 // add v2.4s, v0.4s, v17.4s
+	WORD $0x4ea18442 // add v2.4s, v2.4s, v1.4s
+	WORD $0x4eb21c03 // orr v3.16b, v0.16b, v18.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x0f108485 // shrn v5.4h, v4.4s, #16
+	WORD $0x3dc00420 // ldr q0, [x1, #16]
+	WORD $0x6f300401 // ushr v1.4s, v0.4s, #16
+	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4eb18402 // add v2.4s, v0.4s, v17.4s
+	WORD $0x4ea18442 // add v2.4s, v2.4s, v1.4s
+	WORD $0x4eb21c03 // orr v3.16b, v0.16b, v18.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x4f108485 // shrn2 v5.8h, v4.4s, #16
+	WORD $0x3d800005 // str q5, [x0, #0]
+	WORD $0x3dc00820 // ldr q0, [x1, #32]
+	WORD $0x6f300401 // ushr v1.4s, v0.4s, #16
+	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4eb18402 // add v2.4s, v0.4s, v17.4s
+	WORD $0x4ea18442 // add v2.4s, v2.4s, v1.4s
+	WORD $0x4eb21c03 // orr v3.16b, v0.16b, v18.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x0f108485 // shrn v5.4h, v4.4s, #16
+	WORD $0x3dc00c20 // ldr q0, [x1, #48]
+	WORD $0x6f300401 // ushr v1.4s, v0.4s, #16
+	WORD $0x4e301c21 // and v1.16b, v1.16b, v16.16b
+	WORD $0x4eb18402 // add v2.4s, v0.4s, v17.4s
+	WORD $0x4ea18442 // add v2.4s, v2.4s, v1.4s
+	WORD $0x4eb21c03 // orr v3.16b, v0.16b, v18.16b
+	WORD $0x4e20e404 // fcmeq v4.4s, v0.4s, v0.4s
+	WORD $0x6e631c44 // bsl v4.16b, v2.16b, v3.16b
+	WORD $0x4f108485 // shrn2 v5.8h, v4.4s, #16
+	WORD $0x3d800405 // str q5, [x0, #16]
+	ADD $64, R1, R1
+	ADD $32, R0, R0
+	SUBS $16, R2, R2
+	BGT loop
+	RET
+
 DATA vecConstNEON<>+0(SB)/4, $0x7fffffff
 DATA vecConstNEON<>+4(SB)/4, $0x7fffffff
 DATA vecConstNEON<>+8(SB)/4, $0x7fffffff
@@ -9049,7 +9275,19 @@ DATA vecConstNEON<>+1392(SB)/4, $0x3ddb33b6
 DATA vecConstNEON<>+1396(SB)/4, $0x3ddb33b6
 DATA vecConstNEON<>+1400(SB)/4, $0x3ddb33b6
 DATA vecConstNEON<>+1404(SB)/4, $0x3ddb33b6
-GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1408
+DATA vecConstNEON<>+1408(SB)/4, $0x00000001
+DATA vecConstNEON<>+1412(SB)/4, $0x00000001
+DATA vecConstNEON<>+1416(SB)/4, $0x00000001
+DATA vecConstNEON<>+1420(SB)/4, $0x00000001
+DATA vecConstNEON<>+1424(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1428(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1432(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1436(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1440(SB)/4, $0x00400000
+DATA vecConstNEON<>+1444(SB)/4, $0x00400000
+DATA vecConstNEON<>+1448(SB)/4, $0x00400000
+DATA vecConstNEON<>+1452(SB)/4, $0x00400000
+GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1456
 
 DATA vecMaskNEON<>+0(SB)/4, $0xffffffff
 DATA vecMaskNEON<>+4(SB)/4, $0xffffffff

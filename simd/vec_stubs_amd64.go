@@ -174,6 +174,21 @@ func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1,
 func momentumAVX512(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
 
 //go:noescape
+func columnSumsAddAVX512(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func f16ToF32AVX512(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToF16AVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
+func bF16ToF32AVX512(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToBF16AVX512(dst *uint16, src *float32, n int)
+
+//go:noescape
 func addAVX2(dst, a, b *float32, n int)
 
 //go:noescape
@@ -343,3 +358,18 @@ func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, b
 
 //go:noescape
 func momentumAVX2(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
+
+//go:noescape
+func columnSumsAddAVX2(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func f16ToF32AVX2(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToF16AVX2(dst *uint16, src *float32, n int)
+
+//go:noescape
+func bF16ToF32AVX2(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToBF16AVX2(dst *uint16, src *float32, n int)

@@ -172,3 +172,18 @@ func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, b
 
 //go:noescape
 func momentumNEON(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
+
+//go:noescape
+func columnSumsAddNEON(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func f16ToF32NEON(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToF16NEON(dst *uint16, src *float32, n int)
+
+//go:noescape
+func bF16ToF32NEON(dst *float32, src *uint16, n int)
+
+//go:noescape
+func f32ToBF16NEON(dst *uint16, src *float32, n int)

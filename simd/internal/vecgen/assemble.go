@@ -20,6 +20,8 @@ type machine interface {
 	store(f *function, arr, slot, reg int)
 	merge(f *function, acc, reg, slot int) // the tail's lanes of reg into acc
 	arithmetic(f *function, c copyOf, o operation)
+	columns(b *bytes.Buffer)
+	half(b *bytes.Buffer, t *constTable)
 	table(b *bytes.Buffer, consts []uint32)
 }
 
@@ -36,6 +38,8 @@ func assemble(ks []*kernel, m machine) []byte {
 	for _, k := range ks {
 		b.Write(assembleKernel(k, m, t))
 	}
+	m.columns(&b)
+	m.half(&b, t)
 	m.table(&b, t.bits)
 	return b.Bytes()
 }

@@ -35,6 +35,10 @@ func stubs(ks []*kernel, levels ...string) []byte {
 		for _, k := range ks {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(k.name), l, signature(k))
 		}
+		fmt.Fprintf(&b, "\n//go:noescape\nfunc columnSumsAdd%s%s\n", l, columnParams)
+		for _, c := range conversions {
+			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(c.name), l, c.params())
+		}
 	}
 	return formatted(b.Bytes())
 }
@@ -76,7 +80,37 @@ func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 		}
 		fmt.Fprintf(&b, "%s = %s\n}\n}\n", strings.Join(names, ", "), strings.Join(rest, ", "))
 	}
+	columnDispatch(&b, levels)
+	for _, c := range conversions {
+		halfDispatch(&b, c, levels)
+	}
 	return formatted(b.Bytes())
+}
+
+// columnDispatch cuts a matrix into pieces of few enough rows.
+func columnDispatch(b *bytes.Buffer, levels []string) {
+	b.WriteString("\nfunc vecColumnSumsAdd(dst, x []float32, rows, stride int) {\n")
+	if len(levels) > 0 {
+		b.WriteString("step := max(1, maxCall/len(dst))\nfor rows > 0 {\nk := min(rows, step)\nswitch level {\n")
+		for _, l := range levels {
+			fmt.Fprintf(b, "case %s:\ncolumnSumsAdd%s(&dst[0], &x[0], k, len(dst), stride)\n", l, l)
+		}
+		b.WriteString("default:\nportable.ColumnSumsAdd(dst, x, k, stride)\n}\nif rows -= k; rows > 0 {\nx = x[k*stride:]\n}\n}\n}\n")
+		return
+	}
+	b.WriteString("portable.ColumnSumsAdd(dst, x, rows, stride)\n}\n")
+}
+
+func halfDispatch(b *bytes.Buffer, c conversion, levels []string) {
+	fmt.Fprintf(b, "\nfunc vec%s(dst []%s, src []%s) {\n", c.name, c.dst, c.src)
+	if len(levels) > 0 {
+		b.WriteString("for len(dst) >= lanes {\nk := min(len(dst)&^(lanes-1), maxCall)\nswitch level {\n")
+		for _, l := range levels {
+			fmt.Fprintf(b, "case %s:\n%s%s(&dst[0], &src[0], k)\n", l, lower(c.name), l)
+		}
+		fmt.Fprintf(b, "default:\nportable.%s(dst[:k], src)\n}\ndst, src = dst[k:], src[k:]\n}\n", c.name)
+	}
+	fmt.Fprintf(b, "portable.%s(dst, src)\n}\n", c.name)
 }
 
 func formatted(src []byte) []byte {

@@ -50,11 +50,15 @@ func (m *x86) fetch(f *function, v value, r int) {
 }
 
 func (m *x86) constant(f *function, bits uint32) string {
-	size := 4
-	if !m.wide() {
-		size = 32
+	return fmt.Sprintf("vecConst%s<>+%d(SB)", m.suffix(), m.constSize()*f.consts.index(bits))
+}
+
+// constSize is the distance of constants in memory.
+func (m *x86) constSize() int {
+	if m.wide() {
+		return 4
 	}
-	return fmt.Sprintf("vecConst%s<>+%d(SB)", m.suffix(), size*f.consts.index(bits))
+	return 32
 }
 
 func (m *x86) function(f *function) {
