@@ -207,7 +207,7 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		a := g.layA(s, o, i0, i1, k0, kc, p1-p0)
 		g.multiplyBlock(s, o, a, i0, i1, p0, p1, k0, kc)
 	}
-	if g.hasEp {
+	if g.hasEp && g.k == 0 {
 		g.finish(o, i0, i1, j0, j1)
 	}
 }
@@ -270,6 +270,10 @@ const callTiles = 16
 // groupPanels is how many panels of B are packed at a time, when B is packed as it goes.
 const groupPanels = 4
 
+// finishCols is how many finished columns an epilogue waits for: few enough that they are still in the
+// second-level cache, enough that a row of them is worth a call.
+const finishCols = 256
+
 // multiplyBlock multiplies a block of A by panels p0 to p1, one panel (or, for few rows, several side by
 // side) after the other: the panel stays in the nearest cache while the tiles of A pass by.
 func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i1, p0, p1, k0, kc int) {
@@ -281,7 +285,7 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 	}
 	// Too few rows do not pay for a copy of B.
 	inPlace := g.packed == nil && kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr
-	packedFrom, packedTo := p0, p0
+	packedFrom, packedTo, finished := p0, p0, p0
 	var walk lineWalk
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
@@ -337,6 +341,10 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 			t.c = unsafe.Pointer(&o.c[(i0+r)*o.ldc+p*nr])
 			kern.multiply(t)
 			from = to
+		}
+		if end := p + t.panels; g.hasEp && k0+kc == g.k && ((end-finished)*nr >= finishCols || end == p1) {
+			g.finish(o, i0, i1, finished*nr, min(end*nr, g.n))
+			finished = end
 		}
 	}
 }
