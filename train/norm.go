@@ -16,11 +16,7 @@ const normBlock = 4096
 // same bits.
 func GradNorm(g *autograd.Gradients, params iter.Seq2[string, *autograd.Parameter], w *simd.Workers) float64 {
 	var n norm
-	total := 0.0
-	for _, p := range params {
-		total += n.squares(g.Of(p), w)
-	}
-	return math.Sqrt(total)
+	return n.of(g, params, w)
 }
 
 // ClipScale returns the factor that clips gradients of the given norm to maxNorm, as PyTorch's
@@ -34,6 +30,14 @@ func ClipScale(norm, maxNorm float64) float64 {
 
 // norm sums squares and keeps its scratch space.
 type norm struct{ partial []float64 }
+
+func (n *norm) of(g *autograd.Gradients, params iter.Seq2[string, *autograd.Parameter], w *simd.Workers) float64 {
+	total := 0.0
+	for _, p := range params {
+		total += n.squares(g.Of(p), w)
+	}
+	return math.Sqrt(total)
+}
 
 // squares returns Σ x², from blocks of fixed place.
 func (n *norm) squares(x []float32, w *simd.Workers) float64 {

@@ -1,0 +1,150 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
+
+// Config describes a run. What a comment does not call optional is required.
+type Config struct {
+	// Optimizer changes the parameters; Schedule gives its learning rate.
+	Optimizer Optimizer
+	Schedule  Schedule
+
+	// Epochs is the length of the run and StepsPerEpoch the optimiser steps in an epoch.
+	Epochs        int
+	StepsPerEpoch int
+
+	// Accumulate is the number of batches whose mean gradient makes one step; 0 means 1.
+	Accumulate int
+
+	// Loss builds the loss of a batch, a Tensor of one element, on a tape that records gradients and has
+	// training behaviour. Exactly one of Loss and Gradients is given.
+	Loss func(ctx context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error)
+
+	// Gradients computes a loss and adds its gradients to g by itself: where they come from several
+	// passes, as in training with cached embeddings. It may reset the tape and make others; it calls
+	// [autograd.Tape.Commit] for the passes whose state updates count.
+	Gradients func(ctx context.Context, t *autograd.Tape, b Batch, g *autograd.Gradients) (loss float64, err error)
+
+	// ClipNorm, if positive, limits the norm of the mean gradient ([ClipScale]).
+	ClipNorm float64
+
+	// EMA, if not nil, is updated after every step.
+	EMA *EMA
+
+	// Seed keys all randomness of the run: that of the tape, and through [Batch] that of the data.
+	Seed uint64
+
+	// Tape holds options of the tape such as Workers, which the optimiser uses too, and Recompute. The
+	// loop sets Gradients, Training, Context, Seed and Step itself.
+	Tape autograd.Options
+
+	// Params and Buffers, as (path, value), are the model's state that a resume file holds. Without
+	// Params it is the optimiser's: right when all others are frozen and come from another file.
+	Params  iter.Seq2[string, *autograd.Parameter]
+	Buffers iter.Seq2[string, *autograd.Buffer]
+
+	// File, if not empty, is the resume file: written every SaveEvery steps, or at the end of each epoch
+	// when that is 0; when the run ends; and when it is stopped.
+	File      string
+	SaveEvery int
+
+	// Resume continues the run in File, which must exist.
+	Resume bool
+
+	// Identity, optional, describes what else a resumed run must have in common with the one that was
+	// stopped: the model's configuration, the data set.
+	Identity map[string]string
+
+	// Extra, if not nil, is a pointer to what the caller wants kept in the resume file, as JSON: a history,
+	// the best result so far. Resuming fills it.
+	Extra any
+
+	// BatchSize is the number of images in a batch, for the speed in records; optional.
+	BatchSize int
+
+	// Log, if not nil, gets each record as a line of JSON. Steps that are done again after a crash are
+	// logged again: the last line of a step counts.
+	Log io.Writer
+
+	// OnStep, if not nil, is called after every step; OnEpoch after the last step of each epoch, from 0,
+	// with the mean loss. An error stops the run. An OnEpoch that was stopped is called again by the resumed
+	// run. It may leave the EMA swapped.
+	OnStep  func(Record) error
+	OnEpoch func(ctx context.Context, epoch int, loss float64) error
+
+	// OnNonFinite decides what happens when a loss or gradient is not finite. When it returns nil, the
+	// step is skipped: no parameter changes. Without it, or with an error, the run stops, with all
+	// parameters as they were and without writing File.
+	OnNonFinite func(Record) error
+}
+
+// A Batch says which batch the loop asks for. It is all that data may depend on, if a resumed run is to
+// be the same run.
+type Batch struct {
+	Seed  uint64 // of the run
+	Step  int    // optimiser step, from 0
+	Epoch int    // from 0
+	Index int    // within the epoch, from 0 to StepsPerEpoch·Accumulate - 1
+	Key   uint64 // within the run, from 0; it is the tape's Step
+}
+
+// check reports what is wrong with a Config.
+func (c *Config) check() error {
+	var errs []error
+	want := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("train: config: "+format, args...))
+		}
+	}
+	want(c.Optimizer != nil, "expected an Optimizer")
+	want(c.Schedule != nil, "expected a Schedule")
+	want((c.Loss == nil) != (c.Gradients == nil), "expected one of Loss and Gradients")
+	want(c.Epochs > 0, "expected at least one epoch, found %d", c.Epochs)
+	want(c.StepsPerEpoch > 0, "expected at least one step an epoch, found %d", c.StepsPerEpoch)
+	want(c.Accumulate >= 0 && c.SaveEvery >= 0, "Accumulate (%d) and SaveEvery (%d) must not be negative", c.Accumulate, c.SaveEvery)
+	want(!c.Resume || c.File != "", "Resume needs a File")
+	if c.Params != nil && c.Optimizer != nil {
+		saved := map[*autograd.Parameter]bool{}
+		for _, p := range c.Params {
+			saved[p] = true
+		}
+		for path, p := range c.Optimizer.Parameters() {
+			want(saved[p], "parameter %q of the optimiser is not among Params", path)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Result is what a run leaves besides the trained model.
+type Result struct {
+	Steps  int       // done, over the whole run
+	Losses []float64 // mean loss of each epoch that ended
+}
+
+// A NonFiniteError reports a loss or a gradient that is not finite. The parameters are as they were
+// before the step.
+type NonFiniteError struct {
+	Record Record
+	Err    error // what OnNonFinite returned, if anything
+}
+
+func (e *NonFiniteError) Error() string {
+	what := fmt.Sprintf("the loss is %v", e.Record.Loss)
+	if finite(e.Record.Loss) {
+		what = fmt.Sprintf("the norm of the gradient is %v (loss %v)", e.Record.GradNorm, e.Record.Loss)
+	}
+	s := fmt.Sprintf("train: step %d of %d: %s at learning rate %v", e.Record.Step, e.Record.Steps, what, e.Record.LR)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *NonFiniteError) Unwrap() error { return e.Err }

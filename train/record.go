@@ -1,0 +1,64 @@
+package train
+
+import (
+	"math"
+	"strconv"
+)
+
+// A Record is what there is to say about one step.
+type Record struct {
+	Step     int     // steps done, this one included
+	Steps    int     // steps of the whole run
+	Epoch    float64 // epochs done, as a fraction
+	Loss     float64 // mean over the accumulated batches
+	LR       float64 // before the scales of groups
+	GradNorm float64 // of the mean gradient, before clipping
+
+	// ImagesPerSecond is the speed of this step, what made the batch included; 0 when [Config.BatchSize]
+	// is not given.
+	ImagesPerSecond float64
+}
+
+// Finite says whether both the loss and the norm of the gradient are finite.
+func (r *Record) Finite() bool { return finite(r.Loss) && finite(r.GradNorm) }
+
+// AppendJSON appends the record as one JSON object without a line break. Numbers are printed in full;
+// those that are not finite are null.
+func (r *Record) AppendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"step":`...), int64(r.Step), 10)
+	b = appendNumber(append(b, `,"epoch":`...), r.Epoch)
+	b = appendNumber(append(b, `,"loss":`...), r.Loss)
+	b = appendNumber(append(b, `,"lr":`...), r.LR)
+	b = appendNumber(append(b, `,"grad_norm":`...), r.GradNorm)
+	if r.ImagesPerSecond > 0 {
+		b = appendNumber(append(b, `,"images_per_second":`...), math.Round(r.ImagesPerSecond*100)/100)
+	}
+	return append(b, '}')
+}
+
+// MarshalJSON is AppendJSON for package json.
+func (r Record) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
+
+func appendNumber(b []byte, x float64) []byte {
+	if !finite(x) {
+		return append(b, "null"...)
+	}
+	return strconv.AppendFloat(b, x, 'g', -1, 64)
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// number is a float64 whose JSON is null when it is not finite; null reads as NaN.
+type number float64
+
+func (n number) MarshalJSON() ([]byte, error) { return appendNumber(nil, float64(n)), nil }
+
+func (n *number) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*n = number(math.NaN())
+		return nil
+	}
+	x, err := strconv.ParseFloat(string(b), 64)
+	*n = number(x)
+	return err
+}

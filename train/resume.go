@@ -1,0 +1,337 @@
+package train
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"iter"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+)
+
+// A resume file is a safetensors file. Its tensors are
+//
+//	parameters/PATH    the model's parameters
+//	buffers/PATH       its buffers
+//	optimiser/KIND/PATH  what the optimiser remembers
+//	average/parameters/PATH, average/buffers/PATH  the EMA
+//	optimiser-counts   int64: the steps each parameter of the optimiser has had
+//
+// and its metadata holds header as JSON and a checksum (CRC-32C) of that and of all tensors: a file cut
+// short shows by its length, one with changed bytes by its sum.
+const (
+	headerKey   = "fovea.train"
+	checksumKey = "fovea.train.crc32c"
+	countsName  = "optimiser-counts"
+
+	resumeVersion = 1
+)
+
+// header is the metadata of a resume file.
+type header struct {
+	Version  int               `json:"version"`
+	State    state             `json:"state"`
+	Setup    map[string]string `json:"setup"`
+	Schedule []number          `json:"schedule"` // at scheduleSamples places of the run
+	Extra    json.RawMessage   `json:"extra,omitempty"`
+}
+
+// ErrDamaged reports a resume file that is cut short, changed, or none at all.
+var ErrDamaged = errors.New("not a resume file, or damaged")
+
+// A ResumeError reports a resume file of another run. Nothing was changed.
+type ResumeError struct {
+	File        string
+	Differences []string // each names what differs, what the file holds, and what the run wants
+}
+
+// Error lists the differences, the first maxListed of them.
+func (e *ResumeError) Error() string {
+	const maxListed = 20
+	var b strings.Builder
+	fmt.Fprintf(&b, "train: resume: %s is of another run:", e.File)
+	for i, d := range e.Differences {
+		if i == maxListed {
+			fmt.Fprintf(&b, "\n\tand %d more", len(e.Differences)-i)
+			break
+		}
+		b.WriteString("\n\t" + d)
+	}
+	return b.String()
+}
+
+// tensors yields all that the file holds as float32.
+func (r *run) tensors() iter.Seq2[string, value] {
+	return func(yield func(string, value) bool) {
+		for path, p := range r.Params {
+			if !yield("parameters/"+path, p) {
+				return
+			}
+		}
+		if r.Buffers != nil {
+			for path, b := range r.Buffers {
+				if !yield("buffers/"+path, b) {
+					return
+				}
+			}
+		}
+		for name, b := range r.Optimizer.Memory() {
+			if !yield("optimiser/"+name, b) {
+				return
+			}
+		}
+		if r.EMA != nil {
+			for name, b := range r.EMA.Memory() {
+				if !yield("average/"+name, b) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// setup describes the run, for comparison.
+func (r *run) setup() map[string]string {
+	s := map[string]string{
+		"seed":                fmt.Sprint(r.Seed),
+		"epochs":              fmt.Sprint(r.Epochs),
+		"steps an epoch":      fmt.Sprint(r.StepsPerEpoch),
+		"accumulated batches": fmt.Sprint(r.Accumulate),
+		"clipping norm":       fmt.Sprint(max(0, r.ClipNorm)),
+		"average":             "none",
+	}
+	if r.EMA != nil {
+		s["average"] = r.EMA.Describe()
+	}
+	maps.Copy(s, r.Optimizer.Describe())
+	for k, v := range r.Identity {
+		s["identity: "+k] = v
+	}
+	return s
+}
+
+const scheduleSamples = 33
+
+// sampled is the schedule at places of the run: a function cannot be stored, but can be recognised.
+func (r *run) sampled() []number {
+	s := make([]number, scheduleSamples)
+	for i := range s {
+		step := i * (r.steps() - 1) / (scheduleSamples - 1)
+		s[i] = number(r.Schedule(float64(step) / float64(r.StepsPerEpoch)))
+	}
+	return s
+}
+
+// save writes the resume file, if there is one to write.
+func (r *run) save() error {
+	if r.File == "" {
+		return nil
+	}
+	if r.EMA != nil && r.EMA.Swapped() {
+		return errors.New("train: save: the model holds the average; swap back first")
+	}
+	h := header{Version: resumeVersion, State: r.state, Setup: r.setup(), Schedule: r.sampled()}
+	if r.EMA != nil {
+		h.State.Updates = r.EMA.updates
+	}
+	if r.Extra != nil {
+		extra, err := json.Marshal(r.Extra)
+		if err != nil {
+			return fmt.Errorf("train: save: Extra: %w", err)
+		}
+		h.Extra = extra
+	}
+	head, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("train: save: %w", err)
+	}
+	counts := r.Optimizer.Counts()
+	entries := []checkpoint.Entry{{Name: countsName, Shape: []int{len(counts)}, Ints: append([]int64{}, counts...)}}
+	for name, v := range r.tensors() {
+		entries = append(entries, checkpoint.Entry{Name: name, Shape: v.Shape(), Floats: notNil(v.Values())})
+	}
+	slices.SortFunc(entries, func(a, b checkpoint.Entry) int { return strings.Compare(a.Name, b.Name) })
+	sum := newSum(head)
+	for i := range entries {
+		sum.entry(&entries[i])
+	}
+	err = checkpoint.Write(r.File, entries, checkpoint.WriteOptions{Metadata: map[string]string{
+		headerKey: string(head), checksumKey: sum.String()}})
+	if err != nil {
+		return fmt.Errorf("train: save: %w", err)
+	}
+	return nil
+}
+
+func notNil(v []float32) []float32 {
+	if v == nil {
+		return []float32{}
+	}
+	return v
+}
+
+// load reads the resume file into the model, the optimiser and the average: all of it or, with an error,
+// nothing.
+func (r *run) load() error {
+	f, err := checkpoint.Open(r.File)
+	if err != nil {
+		if bad := (*checkpoint.FormatError)(nil); errors.As(err, &bad) {
+			return fmt.Errorf("train: resume: %w: %w", ErrDamaged, err)
+		}
+		return fmt.Errorf("train: resume: %w", err)
+	}
+	defer f.Close()
+	damaged := func(format string, args ...any) error {
+		return fmt.Errorf("train: resume: %s: %w: %w", r.File, ErrDamaged, fmt.Errorf(format, args...))
+	}
+	head, ok := f.Metadata(headerKey)
+	if !ok {
+		return damaged("expected metadata %q", headerKey)
+	}
+	sum := newSum([]byte(head))
+	for t := range f.Tensors() {
+		sum.tensor(t)
+	}
+	if want, _ := f.Metadata(checksumKey); want != sum.String() {
+		return damaged("expected the checksum %q, found %q", want, sum)
+	}
+	var h header
+	if err := json.Unmarshal([]byte(head), &h); err != nil {
+		return damaged("metadata %q: %w", headerKey, err)
+	}
+	if h.Version != resumeVersion {
+		return fmt.Errorf("train: resume: %s: expected version %d of the format, found %d", r.File, resumeVersion, h.Version)
+	}
+
+	differences := r.compareSetup(&h)
+	differences = append(differences, r.compareTensors(f)...)
+	if len(differences) > 0 {
+		return &ResumeError{File: r.File, Differences: differences}
+	}
+	counts := make([]int64, len(r.Optimizer.Counts()))
+	if t, _ := f.Tensor(countsName); t.Ints(counts) != nil {
+		return damaged("expected %d counts of steps", len(counts))
+	}
+	s := &h.State
+	if s.Step < 0 || s.Step > r.steps() || s.EpochsDone < 0 || s.EpochsDone > s.Step/r.StepsPerEpoch || s.EpochsDone < (s.Step-1)/r.StepsPerEpoch ||
+		len(s.Losses) != s.EpochsDone || s.Updates < 0 || slices.ContainsFunc(counts, func(n int64) bool { return n < 0 || n > int64(s.Step) }) {
+		return damaged("a position that cannot be: step %d, %d epochs done", s.Step, s.EpochsDone)
+	}
+	if r.Extra != nil && h.Extra != nil {
+		if err := json.Unmarshal(h.Extra, r.Extra); err != nil {
+			return fmt.Errorf("train: resume: %s: Extra: %w", r.File, err)
+		}
+	}
+
+	copy(r.Optimizer.Counts(), counts)
+	for name, v := range r.tensors() {
+		t, _ := f.Tensor(name)
+		var err error
+		if v.Update(func(dst []float32) { err = t.Floats(dst) }); err != nil {
+			return fmt.Errorf("train: resume: %w", err)
+		}
+	}
+	if r.EMA != nil {
+		r.EMA.updates = s.Updates
+	}
+	r.state = *s
+	return nil
+}
+
+// compareSetup lists what the file's run was told otherwise.
+func (r *run) compareSetup(h *header) (differences []string) {
+	here := r.setup()
+	keys := maps.Clone(here)
+	maps.Copy(keys, h.Setup)
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		was, inFile := h.Setup[k]
+		is, inRun := here[k]
+		switch {
+		case !inFile:
+			differences = append(differences, fmt.Sprintf("%s: not in the file, %s in this run", k, is))
+		case !inRun:
+			differences = append(differences, fmt.Sprintf("%s: %s in the file, not in this run", k, was))
+		case was != is:
+			differences = append(differences, fmt.Sprintf("%s: %s in the file, %s in this run", k, was, is))
+		}
+	}
+	now := r.sampled()
+	if len(differences) > 0 || len(h.Schedule) != len(now) {
+		return differences // runs of different length sample different places
+	}
+	for i, was := range h.Schedule {
+		is := now[i]
+		// Cosines may differ in the last bit between processors.
+		if math.Abs(float64(was-is)) > 1e-9*math.Abs(float64(is)) {
+			step := i * (r.steps() - 1) / (scheduleSamples - 1)
+			return append(differences, fmt.Sprintf("schedule: learning rate %v at step %d in the file, %v in this run", float64(was), step, float64(is)))
+		}
+	}
+	return differences
+}
+
+// compareTensors lists the tensors that are missing, unknown, or of another shape.
+func (r *run) compareTensors(f *checkpoint.File) (differences []string) {
+	want := map[string]bool{countsName: true}
+	for name, v := range r.tensors() {
+		want[name] = true
+		t, ok := f.Tensor(name)
+		switch {
+		case !ok:
+			differences = append(differences, fmt.Sprintf("%s: not in the file", name))
+		case t.DType != checkpoint.F32 || !slices.Equal(t.Shape, v.Shape()):
+			differences = append(differences, fmt.Sprintf("%s: %s %v in the file, F32 %v in this run", name, t.DType, t.Shape, v.Shape()))
+		}
+	}
+	for name := range f.Names() {
+		if !want[name] {
+			differences = append(differences, fmt.Sprintf("%s: not in this run", name))
+		}
+	}
+	return differences
+}
+
+// sum is the checksum of a resume file: of its header, then of each tensor's name and little-endian
+// bytes in the order of names.
+type sum struct {
+	hash.Hash32
+	buf []byte
+}
+
+func newSum(head []byte) *sum {
+	s := &sum{crc32.New(crc32.MakeTable(crc32.Castagnoli)), make([]byte, 0, 64<<10)}
+	s.Write(head)
+	return s
+}
+
+func (s *sum) String() string { return fmt.Sprintf("%08x", s.Sum32()) }
+
+func (s *sum) tensor(t checkpoint.Tensor) {
+	s.Write([]byte(t.Name))
+	s.Write(t.Bytes())
+}
+
+// entry adds what tensor will read of an entry once it is written.
+func (s *sum) entry(e *checkpoint.Entry) {
+	s.Write([]byte(e.Name))
+	for _, x := range e.Ints {
+		s.buf = binary.LittleEndian.AppendUint64(s.buf[:0], uint64(x))
+		s.Write(s.buf)
+	}
+	for x := e.Floats; len(x) > 0; {
+		n := min(len(x), cap(s.buf)/4)
+		s.buf = s.buf[:4*n]
+		for i, v := range x[:n] {
+			binary.LittleEndian.PutUint32(s.buf[4*i:], math.Float32bits(v))
+		}
+		s.Write(s.buf)
+		x = x[n:]
+	}
+}

@@ -1,0 +1,295 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+)
+
+// line fits a line of n weights; small enough to be saved thousands of times.
+func line(n int, file string) (Config, *autograd.Parameter) {
+	w := autograd.NewParameter(n)
+	p := named([]Param{{"w", w}})
+	return Config{
+		Optimizer: NewAdamW(Groups(p, GroupOptions{}), AdamOptions{}),
+		Schedule:  Curve{Peak: 0.01, Length: 1}.Cosine(), Epochs: 1, StepsPerEpoch: 100000, Seed: 1,
+		EMA:  NewEMA(p, nil, EMAOptions{}),
+		File: file,
+		Loss: func(_ context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error) {
+			return autograd.Mean(autograd.Square(autograd.AddScalar(t.Use(w), -1)), false), nil
+		},
+	}, w
+}
+
+// stoppedFile writes the resume file of a line after four steps.
+func stoppedFile(t *testing.T, n int) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	c, _ := line(n, file)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.OnStep = func(r Record) error {
+		if r.Step == 4 {
+			cancel()
+		}
+		return nil
+	}
+	if _, err := Run(ctx, c); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// resumed continues for one step.
+func resumed(c Config) (Result, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	c.Resume = true
+	c.OnStep = func(Record) error { cancel(); return nil }
+	res, err := Run(ctx, c)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return res, err
+}
+
+func TestResumeNeedsItsFile(t *testing.T) {
+	c, _ := line(3, filepath.Join(t.TempDir(), "none.safetensors"))
+	if _, err := resumed(c); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("expected fs.ErrNotExist, found %v", err)
+	}
+}
+
+// A file of another run gives one error that lists every difference, and changes nothing.
+func TestResumeListsDifferences(t *testing.T) {
+	file := stoppedFile(t, 3)
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what   string
+		change func(*Config)
+		want   []string
+	}{
+		{"seed and length", func(c *Config) { c.Seed, c.StepsPerEpoch, c.ClipNorm = 2, 7, 1 }, []string{
+			"seed: 1 in the file, 2 in this run", "steps an epoch: 100000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
+		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: learning rate 0.00"}},
+		{"optimiser", func(c *Config) { c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{}), SGDOptions{}) }, []string{
+			"optimizer: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/w: not in this run", "optimiser/v/w: not in this run"}},
+		{"group", func(c *Config) {
+			g := Groups(c.Optimizer.Parameters(), GroupOptions{})
+			g[0].LRScale = 0.5
+			c.Optimizer = NewAdamW(g, AdamOptions{})
+		}, []string{"settings of w: learning rate × 1, weight decay 0 in the file, learning rate × 0.5, weight decay 0 in this run"}},
+		{"average", func(c *Config) { c.EMA = nil }, []string{"average: decay 0.9999 in the file, none in this run", "average/parameters/w: not in this run"}},
+		{"identity", func(c *Config) { c.Identity = map[string]string{"model": "vit"} }, []string{"identity: model: not in the file, vit in this run"}},
+		{"buffers", func(c *Config) {
+			c.Buffers = func(yield func(string, *autograd.Buffer) bool) { yield("mean", autograd.NewBuffer(0, 2)) }
+		}, []string{"buffers/mean: not in the file"}},
+	} {
+		cfg, w := line(3, file)
+		c.change(&cfg)
+		_, err := resumed(cfg)
+		var e *ResumeError
+		if !errors.As(err, &e) {
+			t.Errorf("%s: expected a ResumeError, found %v", c.what, err)
+			continue
+		}
+		for _, want := range append(c.want, file) {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: expected %q in %q", c.what, want, err)
+			}
+		}
+		if len(e.Differences) != len(c.want) {
+			t.Errorf("%s: expected %d differences, found %q", c.what, len(c.want), e.Differences)
+		}
+		if w.Values()[0] != 0 {
+			t.Errorf("%s: the parameters were changed", c.what)
+		}
+	}
+	cfg, _ := line(4, file)
+	if _, err := resumed(cfg); err == nil || !strings.Contains(err.Error(), "parameters/w: F32 [3] in the file, F32 [4] in this run") {
+		t.Errorf("shape: found %v", err)
+	}
+	if after, _ := os.ReadFile(file); !bytes.Equal(before, after) {
+		t.Error("a refused file was changed")
+	}
+}
+
+// Whatever a byte of the file becomes, and wherever the file ends, resuming is refused.
+func TestResumeRefusesDamage(t *testing.T) {
+	file := stoppedFile(t, 3)
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	try := func(what string, at int, b []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, w := line(3, file)
+		err := newRun(c).load()
+		if err == nil {
+			t.Errorf("%s at %d was not noticed", what, at)
+			return
+		}
+		if !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s at %d: expected ErrDamaged, found %v", what, at, err)
+		}
+		if w.Values()[0] != 0 || c.Optimizer.Counts()[0] != 0 {
+			t.Errorf("%s at %d: the run was changed", what, at)
+		}
+	}
+	stride := 3
+	if testing.Short() {
+		stride = 13
+	}
+	format := []byte(`"format":"pt"`) // says nothing about the run
+	from := bytes.Index(data, format)
+	for i := 0; i < len(data); i += stride {
+		try("an end", i, data[:i])
+		if i >= from && i < from+len(format) {
+			continue
+		}
+		b := bytes.Clone(data)
+		b[i] ^= 1 << (i % 8)
+		try("a flipped bit", i, b)
+	}
+	try("a byte too many", len(data), append(bytes.Clone(data), 0))
+
+	other := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := checkpoint.Write(other, []checkpoint.Entry{{Name: "w", Shape: []int{1}, Floats: []float32{1}}}, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	c, _ := line(3, other)
+	if _, err := resumed(c); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a file of weights: expected ErrDamaged, found %v", err)
+	}
+
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, _ = line(3, file)
+	if res, err := resumed(c); err != nil || res.Steps != 5 {
+		t.Errorf("the file as it was: %+v, %v", res, err)
+	}
+}
+
+// A checksum does not protect against a writer who means it: positions are checked too.
+func TestResumeChecksPositions(t *testing.T) {
+	file := stoppedFile(t, 3)
+	for name, change := range map[string]func(*state, []int64){
+		"negative step":    func(s *state, _ []int64) { s.Step = -1 },
+		"step past end":    func(s *state, _ []int64) { s.Step = 1 << 40 },
+		"epoch past step":  func(s *state, _ []int64) { s.EpochsDone = 1; s.Losses = []number{0} },
+		"missing losses":   func(s *state, _ []int64) { s.Losses = []number{1, 2, 3} },
+		"negative updates": func(s *state, _ []int64) { s.Updates = -1 },
+		"negative count":   func(_ *state, c []int64) { c[0] = -5 },
+		"count past step":  func(_ *state, c []int64) { c[0] = 5 },
+	} {
+		c, _ := line(3, file)
+		r := newRun(c)
+		if err := r.load(); err != nil {
+			t.Fatal(err)
+		}
+		change(&r.state, c.Optimizer.Counts())
+		r.EMA.updates = r.Updates
+		r.File = filepath.Join(t.TempDir(), "bad.safetensors")
+		if err := r.save(); err != nil {
+			t.Fatal(err)
+		}
+		again, _ := line(3, r.File)
+		if err := newRun(again).load(); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: expected ErrDamaged, found %v", name, err)
+		}
+	}
+}
+
+// killedEnv tells the test binary to be the process that is killed.
+const killedEnv = "FOVEA_TRAIN_TEST_SAVE_TO"
+
+// A process that saves after every step is killed at any moment, again and again; the file always loads,
+// and the run never goes back behind a save that was reported.
+func TestKilledRunKeepsItsFile(t *testing.T) {
+	const size = 100_000 // 1.6 MB a save: most kills hit one
+	if file := os.Getenv(killedEnv); file != "" {
+		c, _ := line(size, file)
+		c.SaveEvery = 1
+		_, err := os.Stat(file)
+		c.Resume = err == nil
+		_, err = Run(context.Background(), c)
+		t.Fatal(err) // a hundred thousand steps later
+	}
+	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
+		t.Skip("needs processes")
+	}
+	rounds := 15
+	if testing.Short() {
+		rounds = 3
+	}
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	last, unfinished := 0, 0
+	for round := range rounds {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestKilledRunKeepsItsFile$")
+		cmd.Env = append(os.Environ(), killedEnv+"="+file)
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		if err := cmd.Start(); err != nil {
+			t.Skipf("needs to start processes: %v", err)
+		}
+		before := modified(file)
+		for deadline := time.Now().Add(20 * time.Second); modified(file).Equal(before); {
+			if time.Now().After(deadline) {
+				t.Fatalf("nothing was saved: %s", out.String())
+			}
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(round*7%40) * time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if strings.Contains(out.String(), "FAIL") {
+			t.Fatalf("the process ended by itself: %s", out.String())
+		}
+		c, w := line(size, file)
+		r := newRun(c)
+		if err := r.load(); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
+		if r.Step <= last {
+			t.Errorf("round %d: at step %d, after %d before", round, r.Step, last)
+		}
+		for i, x := range w.Values() {
+			if x != w.Values()[0] {
+				t.Fatalf("round %d: weight %d is %v, weight 0 is %v: two saves in one file", round, i, x, w.Values()[0])
+			}
+		}
+		last = r.Step
+		left, _ := filepath.Glob(filepath.Join(filepath.Dir(file), ".*.tmp"))
+		unfinished += len(left)
+		for _, name := range left {
+			os.Remove(name)
+		}
+	}
+	t.Logf("%d steps, %d of %d kills within a save", last, unfinished, rounds)
+}
+
+func modified(file string) time.Time {
+	info, err := os.Stat(file)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
