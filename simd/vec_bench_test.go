@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func eachLevelBench(b *testing.B, f func(b *testing.B)) {
+func benchLevels(b *testing.B, f func(b *testing.B)) {
 	for _, l := range Levels() {
 		b.Run(l.String(), func(b *testing.B) {
 			defer SetLevel(l)()
@@ -30,7 +30,7 @@ func BenchmarkElementwise(b *testing.B) {
 	}
 	for _, e := range elementwises {
 		b.Run(e.name, func(b *testing.B) {
-			eachLevelBench(b, func(b *testing.B) {
+			benchLevels(b, func(b *testing.B) {
 				for b.Loop() {
 					e.got(s[0], s[1], s[2], s[3])
 				}
@@ -49,7 +49,7 @@ func BenchmarkReduction(b *testing.B) {
 	}
 	for _, e := range reductionCases {
 		b.Run(e.name, func(b *testing.B) {
-			eachLevelBench(b, func(b *testing.B) {
+			benchLevels(b, func(b *testing.B) {
 				var acc [16]float32
 				for b.Loop() {
 					e.got(&acc, s[0], s[1], s[2])
@@ -79,7 +79,7 @@ func BenchmarkRows(b *testing.B) {
 			{"ColumnSumsAdd", func() { ColumnSumsAdd(beta, x, rows, n, n) }},
 		} {
 			b.Run(fmt.Sprintf("%s/n=%d", c.name, n), func(b *testing.B) {
-				eachLevelBench(b, func(b *testing.B) {
+				benchLevels(b, func(b *testing.B) {
 					for b.Loop() {
 						c.f()
 					}
@@ -98,7 +98,7 @@ func BenchmarkOptimizer(b *testing.B) {
 	}
 	o := AdamWStep{LR: 1e-3, Beta1: .9, Beta2: .999, Eps: 1e-8, WeightDecay: .05, BiasCorrection1: .1, BiasCorrection2: .001, GradScale: 1}
 	b.Run("AdamW", func(b *testing.B) {
-		eachLevelBench(b, func(b *testing.B) {
+		benchLevels(b, func(b *testing.B) {
 			for b.Loop() {
 				AdamW(s[0], s[1], s[2], s[3], o)
 			}
@@ -121,7 +121,7 @@ func BenchmarkHalf(b *testing.B) {
 		{"BF16ToF32", func() { BF16ToF32(f, h) }},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			eachLevelBench(b, func(b *testing.B) {
+			benchLevels(b, func(b *testing.B) {
 				for b.Loop() {
 					c.f()
 				}

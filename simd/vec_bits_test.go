@@ -184,7 +184,7 @@ func fusedLevels() []Level {
 	return Levels()[1:]
 }
 
-func eachLevel(t *testing.T, levels []Level, f func(t *testing.T)) {
+func onLevels(t *testing.T, levels []Level, f func(t *testing.T)) {
 	for _, l := range levels {
 		t.Run(l.String(), func(t *testing.T) {
 			defer SetLevel(l)()
@@ -258,7 +258,7 @@ func TestElementwiseBits(t *testing.T) {
 	for i := range mem {
 		mem[i] = newGuarded(t, 4*1024)
 	}
-	eachLevel(t, fusedLevels(), func(t *testing.T) {
+	onLevels(t, fusedLevels(), func(t *testing.T) {
 		for _, e := range elementwises {
 			for _, n := range lengths() {
 				atEnd := n%2 == 0
@@ -305,7 +305,7 @@ func TestElementwiseLong(t *testing.T) {
 		want := append([]float32(nil), start...)
 		e.want(want, s[1], s[2], s[3])
 		t.Run(e.name, func(t *testing.T) {
-			eachLevel(t, fusedLevels(), func(t *testing.T) {
+			onLevels(t, fusedLevels(), func(t *testing.T) {
 				copy(s[0], start)
 				e.got(s[0], s[1], s[2], s[3])
 				compareBits(t, e.name, s[0], want)
@@ -320,7 +320,7 @@ func TestReductionBits(t *testing.T) {
 	for i := range mem {
 		mem[i] = newGuarded(t, 4*1024)
 	}
-	eachLevel(t, fusedLevels(), func(t *testing.T) {
+	onLevels(t, fusedLevels(), func(t *testing.T) {
 		for _, e := range reductionCases {
 			for _, n := range lengths() {
 				for kind, filler := range []func([]float32, uint64){ordinary, fill, ordinary, fill} {
@@ -357,7 +357,7 @@ func TestReductionLong(t *testing.T) {
 		var want [16]float32
 		e.want(&want, s[0], s[1], s[2])
 		t.Run(e.name, func(t *testing.T) {
-			eachLevel(t, fusedLevels(), func(t *testing.T) {
+			onLevels(t, fusedLevels(), func(t *testing.T) {
 				var got [16]float32
 				e.got(&got, s[0], s[1], s[2])
 				compareBits(t, e.name, got[:], want[:])

@@ -67,7 +67,7 @@ func LogSumExp(x []float32, scale float32) float32 {
 	}
 	var acc [lanes]float32
 	vecExpSumOnly(&acc, x, scale, max)
-	return scale*max + log(portable.Fold(&acc))
+	return float32(scale*max) + log(portable.Fold(&acc))
 }
 
 // log is Log of one number, with the bits of the level in use.
