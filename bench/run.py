@@ -1,0 +1,193 @@
+"""Times Fovea beside PyTorch, in turn, in one process pair, on the same inputs and threads.
+
+    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,vit,train,mae] [--simd avx2]
+
+Needs torch, timm and transformers (testdata/gen/requirements.txt) and Go. Prints a Markdown table: minimum
+and median of each side, the ratio of the medians (below 1 we are faster) with the spread of the ratios of
+pairs, and, for matrix products, the share of the peak of a register-only FMA loop measured between the runs.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+
+GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)]
+
+
+class Worker:
+    """Our side: the Go program bench/worker, told what to do line by line."""
+
+    def __init__(self, simd):
+        binary = os.path.join(root, "bench", "worker", "worker.test")
+        subprocess.run(["go", "build", "-o", binary, "./bench/worker"], cwd=root, check=True)
+        env = dict(os.environ, **({"FOVEA_SIMD": simd} if simd else {}))
+        self.p = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+    def ask(self, line):
+        self.p.stdin.write(line + "\n")
+        self.p.stdin.flush()
+        answer = self.p.stdout.readline().strip()
+        if not answer or answer.startswith("error"):
+            sys.exit(f"bench/worker: {line}: {answer or 'it ended'}")
+        return answer
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
+
+
+def torch_case(case, threads):
+    """The peer's side: a function that runs the case once."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("highest")
+    torch.manual_seed(1)
+    name, *args = case.split(":")
+    if name.startswith("gemm"):
+        m, k, n = map(int, args)
+        a, b = torch.randn(m, k), torch.randn(n, k)
+        c = torch.empty(m, n)
+        bt = b.t()
+        return lambda: torch.mm(a, bt, out=c)
+    if name == "mae":
+        from transformers import ViTMAEConfig, ViTMAEForPreTraining
+
+        model = ViTMAEForPreTraining(ViTMAEConfig(norm_pix_loss=True)).train()
+        x = torch.randn(int(args[0]), 3, 224, 224)
+        return torch_step(model, lambda: model(x).loss)
+    import timm
+
+    model = timm.create_model({"tiny": "vit_tiny_patch16_224", "small": "vit_small_patch16_224",
+                               "base": "vit_base_patch16_224"}[args[0]])
+    x = torch.randn(int(args[1]), 3, 224, 224)
+    if name == "vit":
+        model.eval()
+
+        def infer():
+            with torch.inference_mode():
+                model(x)
+        return infer
+    model.train()
+    labels = torch.zeros(x.shape[0], dtype=torch.long)
+    return torch_step(model, lambda: torch.nn.functional.cross_entropy(model(x), labels))
+
+
+def torch_step(model, loss):
+    import torch
+
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
+
+    def step():
+        loss().backward()
+        opt.step()
+        opt.zero_grad()
+    return step
+
+
+def measure(case, threads, pairs, simd):
+    ours = Worker(simd)
+    ours.ask(f"prepare {case} {threads}")
+    peer = torch_case(case, threads)
+    warm = 3
+    calls = 1
+    for i in range(warm):
+        t = float(ours.ask("run"))
+        peer()
+    if t < 20:  # short work is repeated within a pair
+        calls = max(1, min(50, int(20 / max(t, 0.05))))
+    a, b, peaks = [], [], []
+    gemm = case.startswith("gemm")
+    for i in range(pairs):
+        if gemm:
+            peaks.append(float(ours.ask(f"peak {threads}")))
+        a.append(min(float(ours.ask("run")) for _ in range(calls)))
+        times = []
+        for _ in range(calls):
+            start = time.perf_counter()
+            peer()
+            times.append((time.perf_counter() - start) * 1e3)
+        b.append(min(times))
+    ratios = sorted(x / y for x, y in zip(a, b))
+    row = {"case": case, "threads": threads, "ours": (min(a), statistics.median(a)), "peer": (min(b), statistics.median(b)),
+           "ratio": statistics.median(a) / statistics.median(b), "spread": (ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10])}
+    if gemm:
+        m, k, n = map(int, case.split(":")[1:])
+        flop = 2e-6 * m * n * k
+        row["gflops"] = (flop / min(a), flop / min(b), max(peaks))
+    else:
+        row["allocated"] = float(ours.ask("allocated"))
+        row["memory"] = float(ours.ask("memory"))
+    ours.close()
+    return row
+
+
+def report(row):
+    ours, peer = row["ours"], row["peer"]
+    notes = ""
+    if "gflops" in row:
+        g, p, peak = row["gflops"]
+        notes = f"{g:.0f} against {p:.0f} GFLOP/s; {100 * g / peak:.0f} % and {100 * p / peak:.0f} % of {peak:.0f}"
+    else:
+        notes = f"{row['allocated'] / 1e3:.0f} kB allocated; {row['memory']:.0f} MB at most"
+        if "peer_memory" in row:
+            notes += f" against {row['peer_memory']:.0f}"
+    print(f"| {row['case']} | {row['threads']} | {ours[0]:.2f} / {ours[1]:.2f} | {peer[0]:.2f} / {peer[1]:.2f} | "
+          f"{row['ratio']:.2f} ({row['spread'][0]:.2f}..{row['spread'][1]:.2f}) | {notes} |", flush=True)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--pairs", type=int, default=15)
+    p.add_argument("--only", default="gemm,vit,train,mae")
+    p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
+    p.add_argument("--case", help="one case, in this process (used for memory)")
+    o = p.parse_args()
+    if o.case:
+        report_one(o)
+        return
+    import timm
+    import torch
+    import transformers
+
+    w = Worker(o.simd)
+    cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
+    print(f"{cpu}; ours {w.ask('info')}; torch {torch.__version__}, timm {timm.__version__}, transformers {transformers.__version__}\n")
+    w.close()
+    print("| case | threads | ours, ms min / median | PyTorch, ms min / median | ratio of medians (10..90 %) | notes |")
+    print("|---|---|---|---|---|---|", flush=True)
+    cases = []
+    for kind in o.only.split(","):
+        if kind == "gemm":
+            for m, k, n in GEMMS:
+                for threads in sorted({1, o.threads}):
+                    cases += [(f"gemm:{m}:{k}:{n}", threads), (f"gemmpacked:{m}:{k}:{n}", threads)]
+        elif kind == "vit":
+            cases += [("vit:base:1", o.threads), ("vit:base:8", o.threads)]
+        elif kind == "train":
+            cases += [("train:tiny:8", o.threads), ("train:base:8", o.threads)]
+        elif kind == "mae":
+            cases += [("mae:8", o.threads)]
+        else:
+            cases += [(kind, o.threads)]
+    for case, threads in cases:
+        # Each case has a process of its own, so that the peak memory of one is not another's.
+        subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--threads", str(threads),
+                        "--pairs", str(o.pairs), "--simd", o.simd], check=True)
+
+
+def report_one(o):
+    row = measure(o.case, o.threads, o.pairs, o.simd)
+    row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    report(row)
+
+
+main()

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/mae"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/train"
+)
+
+// prepare sets up the case named by the words of a request and returns what runs it once.
+func prepare(words []string) (func(), error) {
+	if len(words) != 2 {
+		return nil, fmt.Errorf("expected a case and a number of threads")
+	}
+	threads, err := strconv.Atoi(words[1])
+	if err != nil {
+		return nil, err
+	}
+	workers := simd.NewWorkers(threads)
+	name, rest, _ := strings.Cut(words[0], ":")
+	args := strings.Split(rest, ":")
+	number := func(i int) int {
+		if i >= len(args) {
+			return 0
+		}
+		n, _ := strconv.Atoi(args[i])
+		return n
+	}
+	switch name {
+	case "gemm", "gemmpacked":
+		return gemm(workers, number(0), number(1), number(2), name == "gemmpacked"), nil
+	case "vit":
+		c, err := preset(args[0])
+		if err != nil {
+			return nil, err
+		}
+		return inference(workers, c, number(1)), nil
+	case "train":
+		c, err := preset(args[0])
+		if err != nil {
+			return nil, err
+		}
+		return training(workers, c, number(1)), nil
+	case "mae":
+		return pretraining(workers, number(0)), nil
+	}
+	return nil, fmt.Errorf("unknown case %s", words[0])
+}
+
+func preset(name string) (vit.Config, error) {
+	switch name {
+	case "tiny":
+		return vit.Tiny16(), nil
+	case "small":
+		return vit.Small16(), nil
+	case "base":
+		return vit.Base16(), nil
+	}
+	return vit.Config{}, fmt.Errorf("unknown model %s", name)
+}
+
+func random(n int) []float32 {
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+func gemm(w *simd.Workers, m, k, n int, packed bool) func() {
+	a, b, c := random(m*k), random(n*k), make([]float32, m*n)
+	am := simd.Matrix{Data: a, Stride: k}
+	bm := simd.Matrix{Data: b, Stride: k, Trans: true}
+	if packed {
+		p := simd.Pack(w, k, n, bm)
+		return func() { simd.GemmPacked(w, m, am, p, 0, c, n, nil) }
+	}
+	return func() { simd.Gemm(w, m, n, k, am, bm, 0, c, n, nil) }
+}
+
+const classes = 1000
+
+func inference(w *simd.Workers, c vit.Config, batch int) func() {
+	m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
+	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
+	tape := autograd.NewTape(autograd.Options{Workers: w})
+	out := make([]float32, batch*classes)
+	return func() {
+		m.Forward(tape.Input(pixels, batch, 3, c.ImageSize, c.ImageSize)).Floats(out)
+		tape.Reset()
+	}
+}
+
+func training(w *simd.Workers, c vit.Config, batch int) func() {
+	m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
+	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
+	labels := make([]int, batch)
+	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+		logits := m.Forward(t.Input(pixels, batch, 3, c.ImageSize, c.ImageSize))
+		return autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
+	})
+}
+
+func pretraining(w *simd.Workers, batch int) func() {
+	c := mae.Base()
+	m := mae.New(c, rand.New(rand.NewPCG(1, 1)))
+	pixels := random(batch * 3 * c.ImageSize * c.ImageSize)
+	n := uint64(0)
+	return step(w, m, func(t *autograd.Tape) *autograd.Tensor {
+		n++
+		return m.Loss(t.Input(pixels, batch, 3, c.ImageSize, c.ImageSize), m.Masking(m.Noise(1, n, batch), batch))
+	})
+}
+
+// step returns a training step with AdamW on a batch that is always the same.
+func step(w *simd.Workers, model any, loss func(t *autograd.Tape) *autograd.Tensor) func() {
+	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
+	opt := train.NewAdamW(groups, train.AdamOptions{})
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: w})
+	grads := autograd.NewGradients()
+	return func() {
+		loss(tape).Backward(grads)
+		opt.Step(grads, 1e-4, 1, w)
+		tape.Commit()
+		grads.Zero()
+		tape.Reset()
+	}
+}

@@ -1,0 +1,88 @@
+// Command worker runs one measured piece of work at a time on request, so that bench/run.py can time it in
+// turn with the same work in another engine. It reads lines from standard input:
+//
+//	prepare CASE THREADS   sets up a case and answers "ok" or "error …"
+//	run                    runs it once and answers the time in milliseconds
+//	peak THREADS           answers the GFLOP/s of a register-only loop of fused multiply-adds
+//	info                   answers what runs: architecture and instruction set
+//	memory                 answers the process's peak resident memory in MB
+//	allocated              answers the bytes the last run took from the heap
+//
+// Cases are gemm:M:K:N (weights as a model gives them, packed on the way), gemmpacked:M:K:N (packed ahead),
+// vit:NAME:BATCH (inference), train:NAME:BATCH and mae:BATCH (a training step with AdamW).
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+func main() {
+	in := bufio.NewScanner(os.Stdin)
+	var run func()
+	var allocated uint64
+	for in.Scan() {
+		words := strings.Fields(in.Text())
+		if len(words) == 0 {
+			continue
+		}
+		switch words[0] {
+		case "prepare":
+			run = nil
+			runtime.GC()
+			f, err := prepare(words[1:])
+			if err != nil {
+				fmt.Println("error", err)
+				continue
+			}
+			run = f
+			fmt.Println("ok")
+		case "run":
+			if run == nil {
+				fmt.Println("error nothing is prepared")
+				continue
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			run()
+			elapsed := time.Since(start)
+			runtime.ReadMemStats(&after)
+			allocated = after.TotalAlloc - before.TotalAlloc
+			fmt.Println(float64(elapsed.Nanoseconds()) / 1e6)
+		case "peak":
+			threads, _ := strconv.Atoi(words[1])
+			fmt.Println(simd.FMAPeak(threads, 100*time.Millisecond))
+		case "info":
+			fmt.Println(simd.Info())
+		case "allocated":
+			fmt.Println(allocated)
+		case "memory":
+			fmt.Println(peakMemory())
+		default:
+			fmt.Println("error unknown request", words[0])
+		}
+	}
+}
+
+// peakMemory returns VmHWM in MB, 0 where the system does not tell.
+func peakMemory() float64 {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1000
+		}
+	}
+	return 0
+}
