@@ -142,3 +142,17 @@ func TestNormOfThreads(t *testing.T) {
 		t.Errorf("norm %v on one thread and %v on two, expected %v", one, two, want)
 	}
 }
+
+// Operands of a sum share its gradient's memory until one of them gets another contribution.
+func TestSharedGradients(t *testing.T) {
+	tape := NewTape(Options{Gradients: true, Debug: true})
+	x := tape.Input([]float32{1, 2}, 2).WantGradient()
+	z := tape.Input([]float32{3, 4}, 2).WantGradient()
+	s := Square(x)
+	y := Add(x, z).WantGradient()
+	g := NewGradients()
+	Backward(g, []*Tensor{s, y}, [][]float32{{1, 1}, {10, 20}})
+	sameBits(t, "gradient of x", g.OfTensor(x), []float32{12, 24})
+	sameBits(t, "gradient of z", g.OfTensor(z), []float32{10, 20})
+	sameBits(t, "gradient of the sum", g.OfTensor(y), []float32{10, 20})
+}

@@ -1,0 +1,98 @@
+// Package autograd computes with tensors and differentiates what it computed: the engine under Fovea's
+// layers and models.
+//
+// # Tensors, parameters, buffers
+//
+// A [Tensor] is an array of float32 numbers: dense, row-major, contiguous, of a shape that never changes. A
+// Tensor always belongs to one [Tape], which recorded how it was made and owns its memory. It cannot
+// outlive its tape's pass: values leave by copying, with [Tensor.Floats].
+//
+// A [Parameter] is a trained value. It belongs to a model and to no tape. Any number of goroutines read it
+// at once, each with its own tape; writing goes through [Parameter.Update], beside which nothing may read.
+// A parameter may live in a mapped file ([Parameter.Map]): it is copied before the first write.
+//
+// A [Buffer] belongs to a model too but has no gradient: the running statistics of a batch normalisation,
+// a mask. A [State] belongs to a caller and outlives tapes: the keys and values of a decoder, the window of
+// a stream.
+//
+// Operations are functions over an [Operand], which is a Tensor or a Parameter:
+//
+//	h := autograd.LinearAct(x, m.W1, m.B1, autograd.ActGELU) // [n, in] → [n, hidden]
+//	y := autograd.Add(x, autograd.Linear(h, m.W2, m.B2))
+//
+// The result is on the tape of the operands. Two different tapes are a mistake, and so is none at all: an
+// expression of parameters alone starts with [Tape.Use]. Numbers enter by the tape: [Tape.Input] copies
+// them, [Tape.Borrow] does not, [Tape.Embedding] looks token ids up. There is no global state and no
+// default tape, so a layer is a function of x alone.
+//
+// # Passes
+//
+// Two switches of a tape are independent. Options.Gradients records what [Backward] needs;
+// Options.Training turns on dropout and batch statistics. The zero [Options] are inference on one core.
+//
+// Gradients are added into a table that the caller owns, [Gradients]. Accumulation over several passes is
+// not calling Zero; data parallelism is a table each and Merge; clipping is Norm and Scale. The model is
+// only read during forward and backward. A parameter that is Frozen, and all that leads only to such, costs
+// nothing in Backward. There are no gradients of gradients.
+//
+//	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: w})
+//	for step, batch := range batches {
+//		tape.Step(uint64(step))
+//		loss := model.Loss(tape, batch)
+//		grads.Zero()
+//		loss.Backward(grads)
+//		tape.Commit() // state updates, such as running statistics
+//		optimiser.Step(grads)
+//		tape.Reset()
+//	}
+//
+// A tape is used by one goroutine at a time. Options.Workers spreads each operation over cores; results do
+// not depend on it, to the bit, because work is divided by shape and every sum has one order.
+//
+// # Memory
+//
+// A tape takes memory from its [Arena], in size classes that are kept for reuse: a loop that has warmed up
+// allocates nothing large. [Tape.Reset] ends a pass and gives everything back; a Tensor used after that
+// panics with a [UseError], because its memory is somebody else's by then. Models that serve many
+// goroutines lend arenas from [Arenas].
+//
+// [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted; there are
+// no other views.
+//
+// [Tape.Segment] bounds the life of what a part of a model makes. In inference, a chain of segments runs in
+// the memory of two blocks. In training, Options.Recompute keeps only the input of each segment and runs
+// it again in Backward, which trades a third more work for most of the memory. A function given to Segment
+// must be pure, for it may run twice: it changes nothing outside but through [Tape.Queue]. Backward, and a
+// segment that gets the result of another, consume: [Tensor.Keep] holds what is to be read later.
+//
+// With Options.Debug, memory that is given back is filled with NaN, so that a use after release shows in
+// the results, and [Tape.Lent] finds scratch memory that an operation forgot.
+//
+// # Randomness
+//
+// Random operations ([Tape.Uniform], dropout) draw from a counter-based generator keyed by Options.Seed,
+// the step and the number of the operation on the tape. So the same seed gives the same run: on any number
+// of cores, recomputed, resumed in the middle.
+//
+// # Mistakes
+//
+// Shapes that do not fit are programming errors: operations panic with a [ShapeError], which names the
+// operation and the shapes. Tensors used where they cannot be panic with a [UseError]. [Tape.Try], at the
+// edge of a model, turns the former (and the end of a context, [CanceledError]) into an error, lets every
+// other panic pass, and resets the tape in each case.
+//
+// # Writing an operation
+//
+// An operation is one section of a file: forward, backward, what it saves. The comment in op.go shows the
+// frame. begin checks the operands and finds the tape; out makes the result; done records a closure that,
+// given the result's gradient b.dy, adds to the gradients of the operands that want one: with add, which
+// hands memory out to be filled, with pass, where the gradient goes on unchanged, or with into, for a
+// kernel that can itself add to what is there. The values of operands and results stay until their
+// backward steps have run, so most closures hold just those slices; save lends memory for more, scratch
+// within one step. Work is divided with each, by ranges or rows, and whatever is summed across rows is
+// summed in an order that the shape alone decides.
+//
+// Its test is one call of checkOp with a golden file that a short Python script makes: values and gradients
+// are compared with PyTorch's, gradients with finite differences, and the bits with those of two threads,
+// of a tape without gradients, and of a recomputed segment.
+package autograd

@@ -1,0 +1,81 @@
+package autograd_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
+
+// A line is fitted to points by gradient descent. The tape is reset after each step, so that all steps run
+// in the memory of one.
+func Example() {
+	w, b := autograd.NewParameter(1, 1), autograd.NewParameter(1)
+	x := []float32{-1, 0, 1, 2}
+	y := []float32{-1, 1, 3, 5} // 2x + 1
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	grads := autograd.NewGradients()
+	var loss float32
+	for range 200 {
+		err := tape.Try(func() error {
+			predicted := autograd.Linear(tape.Input(x, 4, 1), w, b)
+			l := autograd.Mean(autograd.Square(autograd.Sub(predicted, tape.Input(y, 4, 1))), false)
+			loss = l.Float()
+			grads.Zero()
+			l.Backward(grads)
+			return nil
+		})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for p, g := range grads.All() {
+			p.Update(func(values []float32) {
+				for i := range values {
+					values[i] -= 0.2 * g[i]
+				}
+			})
+		}
+	}
+	fmt.Printf("%.3fx + %.3f, loss %.3f\n", w.Values()[0], b.Values()[0], loss)
+	// Output: 2.000x + 1.000, loss 0.000
+}
+
+// Inference in segments: what a block makes is reused by the next.
+func ExampleTape_Segment() {
+	block := func(x *autograd.Tensor) *autograd.Tensor {
+		return autograd.Add(x, autograd.Scale(x, 0.5))
+	}
+	tape := autograd.NewTape(autograd.Options{})
+	x := tape.Full(1, 2)
+	for range 3 {
+		x = tape.Segment(block, x)
+	}
+	fmt.Println(x.Floats(nil))
+	// Output: [3.375 3.375]
+}
+
+// At the edge of a model, a shape that does not fit becomes an error.
+func ExampleTape_Try() {
+	tape := autograd.NewTape(autograd.Options{})
+	err := tape.Try(func() error {
+		autograd.MatMul(tape.Full(1, 2, 3), tape.Full(1, 2, 3))
+		return nil
+	})
+	var shape *autograd.ShapeError
+	fmt.Println(errors.As(err, &shape), shape.Op, shape.Shapes)
+	// Output: true matmul [[2 3] [2 3]]
+}
+
+// The gradients of several results, weighted, with respect to an input.
+func ExampleBackward() {
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	x := tape.Input([]float32{1, 2, 3}, 3).WantGradient()
+	square, sum := autograd.Square(x), autograd.Sum(x, false)
+
+	grads := autograd.NewGradients()
+	autograd.Backward(grads, []*autograd.Tensor{square, sum}, [][]float32{{1, 1, 1}, {10}})
+	fmt.Println(grads.OfTensor(x))
+	// Output: [12 14 16]
+}
