@@ -1,0 +1,109 @@
+package vision
+
+import (
+	"fmt"
+	"image"
+	"math"
+)
+
+// Augment is the random half of a training image's preparation: a random part of the image, resized to the model's
+// size, and a random reflection. The zero value changes nothing. Decisions are drawn from the generator handed
+// over, in the order of the fields.
+type Augment struct {
+	// Crop takes the place of resizing and cropping: a random part of the image is resized to the output size.
+	Crop bool
+	// Scale is the range of the part's area, relative to the image's. Zero means 0.08 to 1, as for supervised
+	// training; masked autoencoders use 0.2 to 1.
+	Scale [2]float64
+	// Ratio is the range of the part's width divided by its height, drawn uniformly in its logarithm. Zero means
+	// 3/4 to 4/3.
+	Ratio [2]float64
+	// Flip is the probability of mirroring left to right.
+	Flip float64
+}
+
+// Check returns an error for ranges that cannot be.
+func (a *Augment) Check() error {
+	s, r := a.ranges()
+	if !(s[0] > 0 && s[0] <= s[1] && s[1] <= 1) {
+		return fmt.Errorf("vision: augment: scale from %v to %v, expected 0 < from ≤ to ≤ 1", s[0], s[1])
+	}
+	if !(r[0] > 0 && r[0] <= r[1] && r[1] < math.Inf(1)) {
+		return fmt.Errorf("vision: augment: ratio from %v to %v, expected 0 < from ≤ to", r[0], r[1])
+	}
+	if !(a.Flip >= 0 && a.Flip <= 1) {
+		return fmt.Errorf("vision: augment: flip with probability %v", a.Flip)
+	}
+	return nil
+}
+
+func (a *Augment) ranges() (scale, ratio [2]float64) {
+	scale, ratio = a.Scale, a.Ratio
+	if scale == [2]float64{} {
+		scale = [2]float64{0.08, 1}
+	}
+	if ratio == [2]float64{} {
+		ratio = [2]float64{3. / 4, 4. / 3}
+	}
+	return scale, ratio
+}
+
+// Rect draws the part of a w × h image to keep, by the algorithm of torchvision's RandomResizedCrop: up to ten
+// times, an area uniform in Scale and a ratio log-uniform in Ratio, until the rectangle fits, then a position for
+// it; failing that, the largest central part whose ratio is allowed.
+func (a *Augment) Rect(r *Rand, w, h int) image.Rectangle {
+	scale, ratio := a.ranges()
+	area := float64(w) * float64(h)
+	lo, hi := math.Log(ratio[0]), math.Log(ratio[1])
+	at := func(x, y, cw, ch int) image.Rectangle { return image.Rect(x, y, x+cw, y+ch) }
+	for range 10 {
+		target := area * r.Uniform(scale[0], scale[1])
+		aspect := math.Exp(r.Uniform(lo, hi))
+		cw := int(math.RoundToEven(math.Sqrt(target * aspect)))
+		ch := int(math.RoundToEven(math.Sqrt(target / aspect)))
+		if cw > 0 && cw <= w && ch > 0 && ch <= h {
+			y := r.IntN(h - ch + 1)
+			x := r.IntN(w - cw + 1)
+			return at(x, y, cw, ch)
+		}
+	}
+	cw, ch := w, h
+	if f := float64(w) / float64(h); f < ratio[0] {
+		ch = min(max(int(math.RoundToEven(float64(w)/ratio[0])), 1), h)
+	} else if f > ratio[1] {
+		cw = min(max(int(math.RoundToEven(float64(h)*ratio[1])), 1), w)
+	}
+	return at((w-cw)/2, (h-ch)/2, cw, ch)
+}
+
+// Apply returns the image prepared at random: cropped and resized to p's output size when a.Crop is set, by p
+// alone otherwise, and perhaps mirrored. It returns an error when p's output size depends on the image.
+func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	m = m.RGB()
+	var err error
+	if a.Crop {
+		width, height, ok := p.FixedSize()
+		if !ok {
+			return nil, fmt.Errorf("vision: augment: %w", errNoFixedSize)
+		}
+		z := Resizer{Filter: p.Filter, RowsFirst: p.RowsFirst}
+		m, err = z.ResizeRect(m, a.Rect(r, m.Width, m.Height), width, height)
+	} else {
+		m, err = p.Geometry(m, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.Flip > 0 && r.Float64() < a.Flip {
+		m = m.FlipHorizontal()
+	}
+	return m, nil
+}
+
+var errNoFixedSize = fmt.Errorf("the output size depends on the image, expected a stretch or a crop: %w", ErrSize)

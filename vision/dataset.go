@@ -1,0 +1,138 @@
+package vision
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Dataset is a numbered list of labelled images. Its methods must be safe to call from several goroutines.
+type Dataset interface {
+	Len() int
+	Classes() []string          // names, by label
+	Label(i int) int            // 0 ≤ label < len(Classes())
+	Name(i int) string          // of the file or entry, for messages
+	Open(i int) (*Image, error) // decoded anew or shared: callers must not write to it
+}
+
+// Kinds of unusable data set, for errors.Is.
+var (
+	// ErrNoImages: a folder without any image file.
+	ErrNoImages = errors.New("no images")
+	// ErrOneClass: everything carries the same label, so that there is nothing to tell apart.
+	ErrOneClass = errors.New("only one class")
+)
+
+// Memory is a data set of images that are held in memory.
+type Memory struct {
+	Images     []*Image
+	Labels     []int    // one an image; nil means that all are of class 0
+	ClassNames []string // by label
+	Names      []string // one an image; nil means their numbers
+}
+
+// Check returns an error when the lists do not fit together.
+func (d *Memory) Check() error {
+	if len(d.Labels) != len(d.Images) && d.Labels != nil {
+		return fmt.Errorf("vision: data set of %d images with %d labels", len(d.Images), len(d.Labels))
+	}
+	if len(d.Names) != len(d.Images) && d.Names != nil {
+		return fmt.Errorf("vision: data set of %d images with %d names", len(d.Images), len(d.Names))
+	}
+	for i, m := range d.Images {
+		if err := m.check(); err != nil {
+			return fmt.Errorf("vision: data set: image %d: %w", i, err)
+		}
+	}
+	for i, l := range d.Labels {
+		if l < 0 || l >= len(d.ClassNames) {
+			return fmt.Errorf("vision: data set: image %d has label %d of %d classes", i, l, len(d.ClassNames))
+		}
+	}
+	return nil
+}
+
+// Len returns the number of images.
+func (d *Memory) Len() int { return len(d.Images) }
+
+// Classes returns the class names.
+func (d *Memory) Classes() []string { return d.ClassNames }
+
+// Label returns the label of image i.
+func (d *Memory) Label(i int) int {
+	if d.Labels == nil {
+		return 0
+	}
+	return d.Labels[i]
+}
+
+// Name returns the name of image i, or its number in the form #i.
+func (d *Memory) Name(i int) string {
+	if d.Names == nil {
+		return fmt.Sprintf("#%d", i)
+	}
+	return d.Names[i]
+}
+
+// Open returns image i itself.
+func (d *Memory) Open(i int) (*Image, error) { return d.Images[i], nil }
+
+// Subset is part of a data set, in an order of its own.
+type Subset struct {
+	Of      Dataset
+	Indices []int // positions in Of
+}
+
+// Len returns the number of images.
+func (d *Subset) Len() int { return len(d.Indices) }
+
+// Classes returns the class names of the whole.
+func (d *Subset) Classes() []string { return d.Of.Classes() }
+
+// Label returns the label of image i of the subset.
+func (d *Subset) Label(i int) int { return d.Of.Label(d.Indices[i]) }
+
+// Name returns the name of image i of the subset.
+func (d *Subset) Name(i int) string { return d.Of.Name(d.Indices[i]) }
+
+// Open returns image i of the subset.
+func (d *Subset) Open(i int) (*Image, error) { return d.Of.Open(d.Indices[i]) }
+
+// Split divides a data set at random into two, class by class: of the n images of a class, ⌊n·share + ½⌋ go into
+// second, at least one when share is above 0 and there are two or more, and at least one stays in first. Both keep
+// the order of d. The division depends on seed, on each class's size and on nothing else.
+//
+// It returns an error when share is not in [0, 1).
+func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err error) {
+	if !(share >= 0 && share < 1) {
+		return nil, nil, fmt.Errorf("vision: split: share %v, expected 0 ≤ share < 1", share)
+	}
+	members := make([][]int, len(d.Classes()))
+	for i := range d.Len() {
+		l := d.Label(i)
+		if l < 0 || l >= len(members) {
+			return nil, nil, fmt.Errorf("vision: split: %s has label %d of %d classes", d.Name(i), l, len(members))
+		}
+		members[l] = append(members[l], i)
+	}
+	apart := make([]bool, d.Len())
+	for class, m := range members {
+		n := int(float64(float64(len(m))*share) + 0.5)
+		if share > 0 && len(m) > 1 {
+			n = min(max(n, 1), len(m)-1)
+		} else if len(m) == 1 {
+			n = 0
+		}
+		for _, k := range NewRand(seed, uint64(class)).Perm(len(m))[:n] {
+			apart[m[k]] = true
+		}
+	}
+	first, second = &Subset{Of: d}, &Subset{Of: d}
+	for i, a := range apart {
+		if a {
+			second.Indices = append(second.Indices, i)
+		} else {
+			first.Indices = append(first.Indices, i)
+		}
+	}
+	return first, second, nil
+}

@@ -1,0 +1,143 @@
+package vision
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Extensions are the file names that [OpenFolder] takes for images, in lower case.
+var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+
+// FolderOptions says how a folder of images is read.
+type FolderOptions struct {
+	// AllowOneClass accepts a folder with a single class, for training that needs no labels.
+	AllowOneClass bool
+	// Unlabelled takes all images below the folder, however nested, as one class named ".".
+	Unlabelled bool
+	// Decode is handed to DecodeFile.
+	Decode DecodeOptions
+}
+
+// Folder is a data set in files: each sub-folder is a class, and the image files in it, at any depth, are its
+// members. Classes and files are sorted by name, so that labels do not depend on the file system.
+type Folder struct {
+	fsys    fs.FS
+	where   string // for messages
+	options FolderOptions
+	classes []string
+	files   []string
+	labels  []int
+}
+
+// OpenFolder lists the images of a data set; os.DirFS turns a directory into fsys. Hidden files and folders (names
+// that begin with a dot) are passed over, as are files with other extensions and images outside any class folder.
+// A class folder without images is an error, since labels would be shifted silently if it were dropped.
+//
+// Errors match fs.ErrNotExist when there is no such folder, [ErrNoImages] when it, or a class, has no images, and
+// [ErrOneClass] when there is only one class and o.AllowOneClass is not set. Files are not opened: one that cannot
+// be decoded shows when Open is called on it.
+func OpenFolder(fsys fs.FS, o FolderOptions) (*Folder, error) {
+	return openFolder(fsys, "data folder", o)
+}
+
+// OpenDir is [OpenFolder] for a directory of the operating system, which its errors name.
+func OpenDir(dir string, o FolderOptions) (*Folder, error) {
+	return openFolder(os.DirFS(dir), "data folder "+dir, o)
+}
+
+func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
+	d := &Folder{fsys: fsys, where: where, options: o}
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("vision: %s: %w", where, err)
+	}
+	if o.Unlabelled {
+		if err := d.add("."); err != nil {
+			return nil, err
+		}
+		return d, nil
+	}
+	loose := 0
+	for _, e := range entries { // ReadDir sorts by name
+		name := e.Name()
+		if strings.HasPrefix(name, ".") {
+			continue
+		}
+		info, err := fs.Stat(fsys, name) // follows links to folders
+		if err != nil {
+			return nil, fmt.Errorf("vision: %s: %w", where, err)
+		}
+		if !info.IsDir() {
+			if isImageName(name) {
+				loose++
+			}
+			continue
+		}
+		if err := d.add(name); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(d.classes) == 0 && loose > 0:
+		return nil, fmt.Errorf("vision: %s has %d images and no sub-folders, expected one sub-folder a class: %w", where, loose, ErrNoImages)
+	case len(d.classes) == 0:
+		return nil, fmt.Errorf("vision: %s has no sub-folders, expected one a class: %w", where, ErrNoImages)
+	case len(d.classes) == 1 && !o.AllowOneClass:
+		return nil, fmt.Errorf("vision: %s holds the class %q alone, expected at least two: %w", where, d.classes[0], ErrOneClass)
+	}
+	return d, nil
+}
+
+// add lists the images below dir as the next class.
+func (d *Folder) add(dir string) error {
+	before := len(d.files)
+	err := fs.WalkDir(d.fsys, dir, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if p != dir && strings.HasPrefix(e.Name(), ".") {
+			if e.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !e.IsDir() && isImageName(p) {
+			d.files = append(d.files, p)
+			d.labels = append(d.labels, len(d.classes))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("vision: %s: %w", d.where, err)
+	}
+	if len(d.files) == before {
+		return fmt.Errorf("vision: %s: no files named %s in %s: %w", d.where, strings.Join(Extensions, ", "), dir, ErrNoImages)
+	}
+	d.classes = append(d.classes, dir)
+	return nil
+}
+
+func isImageName(name string) bool {
+	return slices.Contains(Extensions, strings.ToLower(path.Ext(name)))
+}
+
+// Len returns the number of images.
+func (d *Folder) Len() int { return len(d.files) }
+
+// Classes returns the names of the class folders, sorted.
+func (d *Folder) Classes() []string { return d.classes }
+
+// Label returns the label of image i.
+func (d *Folder) Label(i int) int { return d.labels[i] }
+
+// Name returns the path of image i inside the folder.
+func (d *Folder) Name(i int) string { return d.files[i] }
+
+// Open decodes image i.
+func (d *Folder) Open(i int) (*Image, error) {
+	return DecodeFile(d.fsys, d.files[i], d.options.Decode)
+}

@@ -1,0 +1,148 @@
+package vision
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+)
+
+// ErrIDX: a file that is not in the idx format, is cut short, or has other dimensions than expected.
+var ErrIDX = errors.New("not a valid idx file")
+
+// ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
+// dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognised and
+// unpacked. Arrays of more than limit values are refused (0 means 1 GiB); memory grows with what is read, not with
+// what the header claims.
+//
+// Errors match [ErrIDX] or [ErrTooLarge], or are the reader's.
+func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
+	if limit <= 0 {
+		limit = 1 << 30
+	}
+	b := bufio.NewReader(r)
+	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, nil, idxError(err)
+		}
+		b = bufio.NewReader(z)
+	}
+	var head [4]byte
+	if _, err := io.ReadFull(b, head[:]); err != nil {
+		return nil, nil, idxError(err)
+	}
+	if head[0] != 0 || head[1] != 0 || head[2] != 8 || head[3] == 0 {
+		return nil, nil, fmt.Errorf("%w: begins with % x, expected 00 00 08 and a number of dimensions", ErrIDX, head)
+	}
+	total := int64(1)
+	for range head[3] {
+		var d [4]byte
+		if _, err := io.ReadFull(b, d[:]); err != nil {
+			return nil, nil, idxError(err)
+		}
+		n := int64(binary.BigEndian.Uint32(d[:]))
+		// Written so that the product cannot overflow, and refused by itself so that an int holds it.
+		if n > 1<<31-1 || n > 0 && total > limit/n {
+			return nil, nil, fmt.Errorf("%w: idx file of more than %d values", ErrTooLarge, limit)
+		}
+		total *= n
+		dims = append(dims, int(n))
+	}
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(b, total))
+	if err != nil {
+		return nil, nil, idxError(err)
+	}
+	if n != total {
+		return nil, nil, fmt.Errorf("%w: dimensions %v say %d values, found %d", ErrIDX, dims, total, n)
+	}
+	return dims, buf.Bytes(), nil
+}
+
+// idxError marks damage, and leaves errors of the reader beneath as they are.
+func idxError(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w: ends early", ErrIDX)
+	}
+	return fmt.Errorf("%w: %w", ErrIDX, err)
+}
+
+// IDX is a data set of grey images in idx files, held in memory as it is on disk.
+type IDX struct {
+	name          string
+	pixels        []uint8
+	labels        []uint8
+	classes       []string
+	width, height int
+}
+
+// OpenIDX reads a pair of idx files, such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz, packed or
+// not. classes names the labels; nil numbers them up to the highest one found. Errors name the file and match
+// [ErrIDX], [ErrTooLarge] or fs.ErrNotExist.
+func OpenIDX(fsys fs.FS, images, labels string, classes []string) (*IDX, error) {
+	read := func(name string, want int) ([]int, []uint8, error) {
+		f, err := fsys.Open(name)
+		if err != nil {
+			return nil, nil, fmt.Errorf("vision: %w", err)
+		}
+		defer f.Close()
+		dims, values, err := ReadIDX(f, 0)
+		if err != nil {
+			return nil, nil, fmt.Errorf("vision: %s: %w", name, err)
+		}
+		if len(dims) != want {
+			return nil, nil, fmt.Errorf("vision: %s: %w: %d dimensions, expected %d", name, ErrIDX, len(dims), want)
+		}
+		return dims, values, nil
+	}
+	dims, pixels, err := read(images, 3)
+	if err != nil {
+		return nil, err
+	}
+	count, given, err := read(labels, 1)
+	if err != nil {
+		return nil, err
+	}
+	if dims[0] != count[0] {
+		return nil, fmt.Errorf("vision: %s: %w: %d labels for the %d images of %s", labels, ErrIDX, count[0], dims[0], images)
+	}
+	if dims[0] == 0 || dims[1] == 0 || dims[2] == 0 {
+		return nil, fmt.Errorf("vision: %s: dimensions %v: %w", images, dims, ErrNoImages)
+	}
+	most := 0
+	for _, l := range given {
+		most = max(most, int(l))
+	}
+	if classes == nil {
+		for i := range most + 1 {
+			classes = append(classes, fmt.Sprint(i))
+		}
+	}
+	if most >= len(classes) {
+		return nil, fmt.Errorf("vision: %s: %w: label %d of %d classes", labels, ErrIDX, most, len(classes))
+	}
+	return &IDX{name: images, pixels: pixels, labels: given, classes: classes, height: dims[1], width: dims[2]}, nil
+}
+
+// Len returns the number of images.
+func (d *IDX) Len() int { return len(d.labels) }
+
+// Classes returns the class names.
+func (d *IDX) Classes() []string { return d.classes }
+
+// Label returns the label of image i.
+func (d *IDX) Label(i int) int { return int(d.labels[i]) }
+
+// Name returns the file's name and the image's number in it.
+func (d *IDX) Name(i int) string { return fmt.Sprintf("%s#%d", d.name, i) }
+
+// Open returns image i, with one channel, sharing the data set's memory.
+func (d *IDX) Open(i int) (*Image, error) {
+	n := d.width * d.height
+	return &Image{Pix: d.pixels[i*n : (i+1)*n : (i+1)*n], Width: d.width, Height: d.height, Channels: 1}, nil
+}

@@ -1,0 +1,66 @@
+package vision
+
+import "math/rand/v2"
+
+// Rand is a source of random decisions that is fully determined by the numbers it is keyed with. Its stream is
+// PCG-DXSM, whose output math/rand/v2 pins, and the methods below are this package's own, so that a run gives the
+// same batches under later versions of Go.
+type Rand struct {
+	pcg rand.PCG
+}
+
+// NewRand returns the generator keyed by seed and any further numbers, such as an epoch and a sample's index.
+// Different keys give unrelated streams.
+func NewRand(seed uint64, keys ...uint64) *Rand {
+	a, b := mix(seed), mix(^seed)
+	for i, k := range keys {
+		a = mix(a ^ mix(k+uint64(i)+1))
+		b = mix(b + mix(^k))
+	}
+	r := new(Rand)
+	r.pcg.Seed(a, b)
+	return r
+}
+
+// mix is the finaliser of SplitMix64: every bit of x reaches every bit of the result.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// Uint64 returns 64 random bits.
+func (r *Rand) Uint64() uint64 { return r.pcg.Uint64() }
+
+// Float64 returns a number in [0, 1), a multiple of 2⁻⁵³.
+func (r *Rand) Float64() float64 { return float64(r.pcg.Uint64()>>11) / (1 << 53) }
+
+// Uniform returns a number in [a, b).
+func (r *Rand) Uniform(a, b float64) float64 { return a + float64((b-a)*r.Float64()) }
+
+// IntN returns a number in [0, n), each equally likely. It panics when n is not positive.
+func (r *Rand) IntN(n int) int {
+	if n <= 0 {
+		panic("vision: Rand.IntN: n is not positive")
+	}
+	// Values in the incomplete last round are drawn again.
+	m := uint64(n)
+	limit := -m % m // 2⁶⁴ mod n
+	for {
+		if v := r.pcg.Uint64(); v >= limit {
+			return int(v % m)
+		}
+	}
+}
+
+// Perm returns the numbers from 0 to n-1 in random order, each order equally likely.
+func (r *Rand) Perm(n int) []int {
+	p := make([]int, n)
+	for i := range p {
+		j := r.IntN(i + 1)
+		p[i] = p[j]
+		p[j] = i
+	}
+	return p
+}
