@@ -244,6 +244,8 @@ func (a *attention) carve(buf []float32, rows, blocks, sides int) attentionScrat
 	return s
 }
 
+var negInf = float32(math.Inf(-1))
+
 // forward computes the rows i0 to i1 of one head of one sequence.
 func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {
 	rows, ld := i1-i0, a.heads*a.d
@@ -262,8 +264,8 @@ func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {
 		row := scores[r*a.lds:][:n]
 		clear(row[seen:])
 		scale := a.addBias(row[:seen], s.row, span, b, h, i0+r)
-		top := simd.MaxValue(row[:seen])
-		if math.IsInf(float64(top), -1) {
+		top := simd.MaxNumber(row[:seen])
+		if top == negInf && simd.MaxValue(row[:seen]) == negInf {
 			clear(row)
 			s.inv[r] = 0
 		} else {

@@ -190,7 +190,7 @@ func crossEntropy(f *frame, logits, soft Operand, c classTargets, red Reduction,
 			tops[i], sums[i] = 0, 1
 			if n > 0 && !c.ignored(i) {
 				row := x[i*n:][:n]
-				tops[i] = simd.MaxValue(row)
+				tops[i] = simd.MaxNumber(row)
 				sums[i] = simd.SumExp(row, 1, tops[i])
 			}
 		}
