@@ -105,15 +105,27 @@ func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 	})
 }
 
-// A transpose reads eight rows at once, so that it writes eight neighbours, half a cache line; so many
-// columns of them, at most, stay in the first-level cache until the other half is written.
+// A transpose reads eight rows at once and so writes eight neighbours, half a cache line. The other half
+// follows after transposeColumns such writes, few enough for the line to be in the first-level cache
+// still, even where the stride of dst maps them to a few of its sets.
 const (
-	transposeRows    = 64
-	transposeColumns = 256
+	transposeRows    = 64 // of src, in one task
+	transposeColumns = 32
 )
 
 // transpose stores the high×wide matrix src, its rows srcStride apart, in dst as a wide×high one.
 func transpose(dst []float32, dstStride int, src []float32, srcStride, high, wide int) {
+	if wide < 8 { // the channels of pixels: too short to be worth eight slices
+		for j := range wide {
+			from := j
+			row := dst[j*dstStride:][:high]
+			for i := range row {
+				row[i] = src[from]
+				from += srcStride
+			}
+		}
+		return
+	}
 	for j0 := 0; j0 < wide; j0 += transposeColumns {
 		n := min(wide-j0, transposeColumns)
 		i := 0
