@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"time"
 
@@ -48,7 +49,30 @@ func newRun(c Config) *run {
 	if c.Params == nil {
 		c.Params = c.Optimizer.Parameters()
 	}
+	c.Params = collect(c.Params)
+	if c.Buffers != nil {
+		c.Buffers = collect(c.Buffers)
+	}
 	return &run{Config: c, grads: autograd.NewGradients()}
+}
+
+// collect walks a model once and yields what was found from then on.
+func collect[T any](values iter.Seq2[string, T]) iter.Seq2[string, T] {
+	type named struct {
+		path  string
+		value T
+	}
+	var all []named
+	for path, v := range values {
+		all = append(all, named{path, v})
+	}
+	return func(yield func(string, T) bool) {
+		for _, n := range all {
+			if !yield(n.path, n.value) {
+				return
+			}
+		}
+	}
 }
 
 // state is how far a run has come: what a resume file holds beside tensors.

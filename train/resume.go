@@ -22,7 +22,7 @@ import (
 //	buffers/PATH       its buffers
 //	optimiser/KIND/PATH  what the optimiser remembers
 //	average/parameters/PATH, average/buffers/PATH  the EMA
-//	optimiser-counts   int64: the steps each parameter of the optimiser has had
+//	optimiser-counts   int64: the steps each parameter of the optimiser has had, in the order of paths
 //
 // and its metadata holds header as JSON and a checksum (CRC-32C) of that and of all tensors: a file cut
 // short shows by its length, one with changed bytes by its sum.
@@ -97,6 +97,18 @@ func (r *run) tensors() iter.Seq2[string, value] {
 	}
 }
 
+// byPath returns the optimiser's parameters, as indices, in the order of their paths.
+func (r *run) byPath() []int {
+	var paths []string
+	var order []int
+	for path := range r.Optimizer.Parameters() {
+		order = append(order, len(order))
+		paths = append(paths, path)
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(paths[a], paths[b]) })
+	return order
+}
+
 // setup describes the run, for comparison.
 func (r *run) setup() map[string]string {
 	s := map[string]string{
@@ -152,8 +164,16 @@ func (r *run) save() error {
 	if err != nil {
 		return fmt.Errorf("train: save: %w", err)
 	}
-	counts := r.Optimizer.Counts()
-	entries := []checkpoint.Entry{{Name: countsName, Shape: []int{len(counts)}, Ints: append([]int64{}, counts...)}}
+	return r.write(head)
+}
+
+// write writes the resume file with the given header.
+func (r *run) write(head []byte) error {
+	counts := []int64{}
+	for _, i := range r.byPath() {
+		counts = append(counts, r.Optimizer.Counts()[i])
+	}
+	entries := []checkpoint.Entry{{Name: countsName, Shape: []int{len(counts)}, Ints: counts}}
 	for name, v := range r.tensors() {
 		entries = append(entries, checkpoint.Entry{Name: name, Shape: v.Shape(), Floats: notNil(v.Values())})
 	}
@@ -162,7 +182,7 @@ func (r *run) save() error {
 	for i := range entries {
 		sum.entry(&entries[i])
 	}
-	err = checkpoint.Write(r.File, entries, checkpoint.WriteOptions{Metadata: map[string]string{
+	err := checkpoint.Write(r.File, entries, checkpoint.WriteOptions{Metadata: map[string]string{
 		headerKey: string(head), checksumKey: sum.String()}})
 	if err != nil {
 		return fmt.Errorf("train: save: %w", err)
@@ -230,7 +250,9 @@ func (r *run) load() error {
 		}
 	}
 
-	copy(r.Optimizer.Counts(), counts)
+	for i, at := range r.byPath() {
+		r.Optimizer.Counts()[at] = counts[i]
+	}
 	for name, v := range r.tensors() {
 		t, _ := f.Tensor(name)
 		var err error

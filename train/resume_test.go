@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +86,7 @@ func TestResumeListsDifferences(t *testing.T) {
 			"seed: 1 in the file, 2 in this run", "steps an epoch: 100000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
 		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: learning rate 0.00"}},
 		{"optimiser", func(c *Config) { c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{}), SGDOptions{}) }, []string{
-			"optimizer: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/w: not in this run", "optimiser/v/w: not in this run"}},
+			"optimiser: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/w: not in this run", "optimiser/v/w: not in this run"}},
 		{"group", func(c *Config) {
 			g := Groups(c.Optimizer.Parameters(), GroupOptions{})
 			g[0].LRScale = 0.5
@@ -123,6 +124,29 @@ func TestResumeListsDifferences(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(file); !bytes.Equal(before, after) {
 		t.Error("a refused file was changed")
+	}
+}
+
+// The counts of steps are found by path, whatever the order of the groups.
+func TestResumeFindsCountsByPath(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	make := func(paths ...string) *run {
+		var params []Param
+		for _, path := range paths {
+			params = append(params, Param{path, autograd.NewParameter(1)})
+		}
+		return newRun(Config{Optimizer: NewAdamW(Groups(named(params), GroupOptions{}), AdamOptions{}), Epochs: 1, StepsPerEpoch: 9,
+			Schedule: Curve{}.Constant(), File: file})
+	}
+	r := make("a", "b", "c")
+	copy(r.Optimizer.Counts(), []int64{1, 2, 3})
+	r.Step = 5
+	if err := r.save(); err != nil {
+		t.Fatal(err)
+	}
+	r = make("c", "a", "b")
+	if err := r.load(); err != nil || !slices.Equal(r.Optimizer.Counts(), []int64{3, 1, 2}) {
+		t.Errorf("found %v, %v", r.Optimizer.Counts(), err)
 	}
 }
 
@@ -214,6 +238,27 @@ func TestResumeChecksPositions(t *testing.T) {
 			t.Errorf("%s: expected ErrDamaged, found %v", name, err)
 		}
 	}
+}
+
+// A header that was written with its checksum, but by nobody who means well, is an error and no panic.
+func FuzzResumeHeader(f *testing.F) {
+	for _, head := range []string{
+		`{}`, `{"version":1}`, `{"version":2}`, `null`, `[]`, `{"version":1,"state":{"step":1e99}}`,
+		`{"version":1,"schedule":[null,"x"],"setup":{"seed":null}}`, `{"version":1,"state":{"losses":[1,null]}}`,
+	} {
+		f.Add(head)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, head string) {
+		c, w := line(2, filepath.Join(dir, "run.safetensors"))
+		r := newRun(c)
+		if err := r.write([]byte(head)); err != nil {
+			t.Skip()
+		}
+		if err := r.load(); err != nil && w.Values()[0] != 0 {
+			t.Error("a refused file changed the parameters")
+		}
+	})
 }
 
 // killedEnv tells the test binary to be the process that is killed.

@@ -1,0 +1,109 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/train"
+)
+
+// A line is fitted to points. The run is stopped after half of its steps and continued from its file.
+func Example() {
+	dir, err := os.MkdirTemp("", "train")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	run := func(ctx context.Context, resume bool, onStep func(train.Record) error) (slope, shift float32, err error) {
+		w, b := autograd.NewParameter(1, 1), autograd.NewParameter(1)
+		params := func(yield func(string, *autograd.Parameter) bool) {
+			_ = yield("w", w) && yield("b", b) // nn.Parameters does this for a model
+		}
+		_, err = train.Run(ctx, train.Config{
+			Optimizer:     train.NewSGD(train.Groups(params, train.GroupOptions{}), train.SGDOptions{Momentum: 0.9}),
+			Schedule:      train.Curve{Peak: 0.05, Warmup: 2, Length: 20}.Cosine(),
+			Epochs:        20,
+			StepsPerEpoch: 10,
+			Seed:          1,
+			File:          filepath.Join(dir, "run.safetensors"),
+			Resume:        resume,
+			OnStep:        onStep,
+			Loss: func(_ context.Context, t *autograd.Tape, batch train.Batch) (*autograd.Tensor, error) {
+				x, y := make([]float32, 4), make([]float32, 4)
+				for i, sample := range train.Order(make([]int, 40), batch.Seed, batch.Epoch)[4*batch.Index:][:4] {
+					x[i] = float32(sample)/20 - 1
+					y[i] = 3*x[i] + 0.5
+				}
+				wrong := autograd.Sub(autograd.Linear(t.Input(x, 4, 1), w, b), t.Input(y, 4, 1))
+				return autograd.Mean(autograd.Square(wrong), false), nil
+			},
+		})
+		return w.Values()[0], b.Values()[0], err
+	}
+
+	ctx, cancel := context.WithCancel(context.Background())
+	_, _, err = run(ctx, false, func(r train.Record) error {
+		if r.Step == 100 {
+			cancel() // as Ctrl-C would
+		}
+		return nil
+	})
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, context.Canceled))
+
+	slope, shift, err := run(context.Background(), true, nil)
+	fmt.Printf("y = %.3f x + %.3f, %v\n", slope, shift, err)
+	// Output:
+	// train: stopped after step 100 of 200: context canceled
+	// true
+	// y = 3.000 x + 0.500, <nil>
+}
+
+// The learning rate of MAE pre-training: a base rate for 256 images, warm-up, half a cosine.
+func ExampleCurve_Cosine() {
+	const batch, base = 4096, 1.5e-4
+	rate := train.Curve{Peak: base * batch / 256, Warmup: 40, Length: 800}.Cosine()
+	for _, epoch := range []float64{0, 20, 40, 420, 800} {
+		fmt.Printf("%.5f\n", rate(epoch))
+	}
+	// Output:
+	// 0.00000
+	// 0.00120
+	// 0.00240
+	// 0.00120
+	// 0.00000
+}
+
+// Groups for fine-tuning with layer-wise decay: the nearer to the pixels, the slower.
+func ExampleGroups() {
+	params := func(yield func(string, *autograd.Parameter) bool) {
+		_ = yield("Patch.Weight", autograd.NewParameter(8, 12)) &&
+			yield("Blocks.0.Weight", autograd.NewParameter(8, 8)) &&
+			yield("Blocks.0.Bias", autograd.NewParameter(8)) &&
+			yield("Head.Weight", autograd.NewParameter(2, 8))
+	}
+	layer := func(path string) int {
+		var block int
+		if _, err := fmt.Sscanf(path, "Blocks.%d.", &block); err == nil {
+			return block + 1
+		}
+		if path == "Head.Weight" {
+			return 2
+		}
+		return 0
+	}
+	for _, g := range train.Groups(params, train.GroupOptions{WeightDecay: 0.05, LayerDecay: 0.5, Layers: 1, Layer: layer}) {
+		fmt.Println(g.Params[0].Path, g.LRScale, g.WeightDecay)
+	}
+	// Output:
+	// Patch.Weight 0.25 0.05
+	// Blocks.0.Weight 0.5 0.05
+	// Blocks.0.Bias 0.5 0
+	// Head.Weight 1 0.05
+}
