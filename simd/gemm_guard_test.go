@@ -1,0 +1,75 @@
+//go:build linux
+
+package simd
+
+import (
+	"math/rand/v2"
+	"runtime/debug"
+	"testing"
+	"unsafe"
+)
+
+// No kernel reads or writes outside its operands, on either side.
+func TestGemmStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	count := 250
+	if testing.Short() {
+		count = 60
+	}
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(5, 5))
+		for range count {
+			m, n, k := sizes(rng, kern)
+			p := newProblem(rng, m, n, min(k, 50), func() float32 { return float32(rng.NormFloat64()) })
+			for _, left := range []bool{true, false} {
+				move := func(s []float32) []float32 {
+					g := newGuarded(t, max(4*len(s), 1)).floats(len(s), !left)
+					copy(g, s)
+					return g
+				}
+				q := *p
+				q.a.Data, q.b.Data = move(p.a.Data), move(p.b.Data)
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							t.Fatalf("%v, left %t: %v", &q, left, v)
+						}
+					}()
+					bias := move(randomFloats(n, 9))
+					c := move(p.c)
+					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, nil)
+					q.check(t, "Gemm", c)
+					copy(c, p.c)
+					GemmPacked(nil, m, q.a, Pack(nil, q.k, n, q.b), q.beta, c, q.ldc, nil)
+					q.check(t, "GemmPacked", c)
+					copy(c, p.c)
+					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, &Epilogue{Bias: bias, Act: ActReLU, Residual: move(p.c), ResidualStride: q.ldc})
+				}()
+			}
+		}
+	})
+}
+
+// The guard itself works: a touch beyond it is noticed.
+func TestGuardedNotices(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	for _, left := range []bool{true, false} {
+		s := newGuarded(t, 4096).floats(5, !left)
+		at := unsafe.Pointer(&s[0])
+		if left {
+			at = unsafe.Add(at, -4)
+		} else {
+			at = unsafe.Add(at, 20)
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("left %t: reading past the guard went unnoticed", left)
+				}
+			}()
+			sink = *(*float32)(at)
+		}()
+	}
+}
+
+var sink float32
