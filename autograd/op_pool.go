@@ -106,7 +106,7 @@ func imageShape(name string, x Operand) []int {
 	return xs
 }
 
-// maxPool saves nothing: the backward step finds the winners again.
+// maxPool saves nothing: the backward step looks for each result in its window.
 func maxPool(name string, x Operand, ys, xs []span) *Tensor {
 	f := begin(name, x)
 	s := x.Shape()
@@ -142,10 +142,11 @@ func maxPool(name string, x Operand, ys, xs []span) *Tensor {
 		b.each(planes, 2*rowsSeen*spanTotal(xs), func(from, to int) {
 			for i := from; i < to; i++ {
 				src, dst := xv[i*h*w:][:h*w], dx[i*h*w:][:h*w]
-				dy := b.dy[i*oh*ow:][:oh*ow]
 				for r, v := range ys {
+					at := (i*oh + r) * ow
+					best, dy := y.data[at:][:ow], b.dy[at:][:ow]
 					for c, u := range xs {
-						dst[winner(src, w, v, u)] += dy[r*ow+c]
+						dst[winner(src, w, v, u, best[c])] += dy[c]
 					}
 				}
 			}
@@ -158,26 +159,22 @@ func maxWindows(dst, row []float32, xs []span) {
 	for c, u := range xs {
 		best := row[u.lo]
 		for _, v := range row[u.lo+1 : u.hi] {
-			if v > best || v != v {
-				best = v
-			}
+			best = max(best, v)
 		}
 		dst[c] = best
 	}
 }
 
-// winner returns where the largest value of a window is.
-func winner(src []float32, w int, v, u span) int {
-	at := v.lo*w + u.lo
-	best := src[at]
+// winner returns where a window's largest value first is.
+func winner(src []float32, w int, v, u span, best float32) int {
 	for r := v.lo; r < v.hi; r++ {
 		for c, x := range src[r*w+u.lo : r*w+u.hi] {
-			if x > best || x != x {
-				best, at = x, r*w+u.lo+c
+			if x == best || x != x {
+				return r*w + u.lo + c
 			}
 		}
 	}
-	return at
+	return v.lo*w + u.lo
 }
 
 func spanTotal(s []span) int {

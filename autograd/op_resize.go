@@ -48,68 +48,133 @@ func Resize2d(x Operand, h, w int, o ResizeOptions) *Tensor {
 	ys := o.axis(ih, h, o.ScaleH)
 	cs := o.axis(iw, w, o.ScaleW)
 	y := f.out(xs[0], xs[1], h, w)
-	cost := len(ys.weights)*iw/4 + h*len(cs.weights)
-	slots := f.slots(planes, cost)
-	scratch := f.scratch(slots * iw)
-	f.eachSlot(slots, planes, func(slot, i int) {
-		row := scratch[slot*iw:][:iw]
-		src, dst := xv[i*ih*iw:][:ih*iw], y.data[i*h*w:][:h*w]
-		for r := range h {
-			cs.across(dst[r*w:][:w], ys.down(row, src, r))
-		}
-	})
-	f.recycle(scratch)
+	resizePlanes(f.Tape, y.data, xv, planes, ys, cs)
 	return f.done(y, func(b *back) {
-		if !b.wants(x) {
+		b.add(x, func(dx []float32) {
+			resizePlanes(b.Tape, dx, b.dy, planes, ys.transpose(ih), cs.transpose(iw))
+		})
+	})
+}
+
+// resizePlanes resizes planes one by one: rows first when there are fewer of them than in the result, else
+// columns first, so that the pass over single elements is the shorter one.
+func resizePlanes(t *Tape, dst, src []float32, planes int, ys, cs *taps) {
+	ih, iw, h, w := ys.in, cs.in, ys.out(), cs.out()
+	rowsFirst := ih <= h
+	size := iw
+	cost := len(ys.weights)*iw/8 + h*len(cs.weights)
+	if rowsFirst {
+		size = ih * w
+		cost = ih*len(cs.weights) + len(ys.weights)*w/8
+	}
+	slots := t.slots(planes, cost)
+	scratch := t.scratch(slots * size)
+	t.eachSlot(slots, planes, func(slot, i int) {
+		buf := scratch[slot*size:][:size]
+		src, dst := src[i*ih*iw:][:ih*iw], dst[i*h*w:][:h*w]
+		if rowsFirst {
+			for r := range ih {
+				cs.across(buf[r*w:][:w], src[r*iw:][:iw])
+			}
+			for r := range h {
+				ys.down(dst[r*w:][:w], buf, r)
+			}
 			return
 		}
-		dx := b.sum(x)
-		slots := b.slots(planes, cost)
-		scratch := b.scratch(slots * iw)
-		b.eachSlot(slots, planes, func(slot, i int) {
-			row := scratch[slot*iw:][:iw]
-			dst, dy := dx[i*ih*iw:][:ih*iw], b.dy[i*h*w:][:h*w]
-			for r := range h {
-				clear(row)
-				cs.acrossGrad(row, dy[r*w:][:w])
-				for k := ys.first[r]; k < ys.first[r+1]; k++ {
-					simd.Axpy(dst[ys.index[k]*iw:][:iw], ys.weights[k], row)
-				}
-			}
-		})
-		b.recycle(scratch)
+		for r := range h {
+			ys.down(buf, src, r)
+			cs.across(dst[r*w:][:w], buf)
+		}
 	})
+	t.recycle(scratch)
 }
 
 // taps is one dimension of a resize: output i is Σ weights[k]·input[index[k]] for k from first[i] to
 // first[i+1].
 type taps struct {
+	in      int // size before
 	first   []int
 	index   []int
 	weights []float32
-	copies  bool // one tap of weight 1 an output
+	each    int // taps of every output when all have as many and they are one or two, else 0
 }
 
-// down returns row r of the vertical pass, in row unless it is a row of the image.
-func (t *taps) down(row, src []float32, r int) []float32 {
-	w := len(row)
+// out is the size after.
+func (t *taps) out() int { return len(t.first) - 1 }
+
+// count fills in each.
+func (t *taps) count() {
+	n := t.out()
+	t.each = 0
+	if k := t.first[1]; k == 1 || k == 2 {
+		t.each = k
+		for i := range n {
+			if t.first[i+1] != (i+1)*k {
+				t.each = 0
+			}
+		}
+	}
+}
+
+// transpose returns the taps that take gradients back, in ascending order of the outputs.
+func (t *taps) transpose(in int) *taps {
+	r := &taps{in: t.out(), first: make([]int, in+1), index: make([]int, len(t.index)), weights: make([]float32, len(t.index))}
+	for _, at := range t.index {
+		r.first[at+1]++
+	}
+	for i := range in {
+		r.first[i+1] += r.first[i]
+	}
+	next := append([]int(nil), r.first...)
+	for i := range t.out() {
+		for k := t.first[i]; k < t.first[i+1]; k++ {
+			at := t.index[k]
+			r.index[next[at]], r.weights[next[at]] = i, t.weights[k]
+			next[at]++
+		}
+	}
+	r.count()
+	return r
+}
+
+// down computes row r of the vertical pass.
+func (t *taps) down(dst, src []float32, r int) {
+	w := len(dst)
 	a, b := t.first[r], t.first[r+1]
-	if b-a == 1 && t.weights[a] == 1 {
-		return src[t.index[a]*w:][:w]
+	switch {
+	case a == b:
+		clear(dst)
+		return
+	case t.weights[a] == 1:
+		copy(dst, src[t.index[a]*w:])
+	default:
+		simd.Scale(dst, src[t.index[a]*w:], t.weights[a])
 	}
-	simd.Scale(row, src[t.index[a]*w:], t.weights[a])
 	for k := a + 1; k < b; k++ {
-		simd.Axpy(row, t.weights[k], src[t.index[k]*w:])
+		if t.weights[k] != 0 { // outputs that fall on a pixel
+			simd.Axpy(dst, t.weights[k], src[t.index[k]*w:])
+		}
 	}
-	return row
 }
 
 // across computes a row of the horizontal pass. Products are rounded before they are added, so that no
 // processor fuses them.
 func (t *taps) across(dst, row []float32) {
-	if t.copies {
-		for i, at := range t.index {
-			dst[i] = row[at]
+	switch t.each {
+	case 1:
+		weights := t.weights[:len(dst)]
+		for i, at := range t.index[:len(dst)] {
+			dst[i] = weights[i] * row[at]
+		}
+		return
+	case 2:
+		index, weights := t.index, t.weights
+		for i := range dst {
+			if len(index) < 2 || len(weights) < 2 {
+				break
+			}
+			dst[i] = float32(weights[0]*row[index[0]]) + float32(weights[1]*row[index[1]])
+			index, weights = index[2:], weights[2:]
 		}
 		return
 	}
@@ -124,19 +189,10 @@ func (t *taps) across(dst, row []float32) {
 	}
 }
 
-// acrossGrad is the transpose of across.
-func (t *taps) acrossGrad(row, dy []float32) {
-	for i, g := range dy {
-		for k := t.first[i]; k < t.first[i+1]; k++ {
-			row[t.index[k]] += float32(t.weights[k] * g)
-		}
-	}
-}
-
 // axis computes the taps that take a dimension of size in to size out. Coordinates are float32, as in
 // PyTorch, because a rounding decides which pixel is nearest.
 func (o ResizeOptions) axis(in, out int, factor float64) *taps {
-	t := &taps{first: make([]int, 1, out+1)}
+	t := &taps{in: in, first: make([]int, 1, out+1)}
 	put := func(index int, weight float32) {
 		t.index = append(t.index, max(0, min(index, in-1)))
 		t.weights = append(t.weights, weight)
@@ -166,9 +222,7 @@ func (o ResizeOptions) axis(in, out int, factor float64) *taps {
 				low := min(int(at), in-1)
 				frac := min(max(at-float32(low), 0), 1)
 				put(low, 1-frac)
-				if frac > 0 {
-					put(low+1, frac)
-				}
+				put(low+1, frac)
 				break
 			}
 			low := min(int(math.Floor(float64(at))), in-1)
@@ -179,7 +233,7 @@ func (o ResizeOptions) axis(in, out int, factor float64) *taps {
 		}
 		t.first = append(t.first, len(t.index))
 	}
-	t.copies = o.Mode == Nearest
+	t.count()
 	return t
 }
 
