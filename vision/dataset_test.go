@@ -120,7 +120,7 @@ func TestOpenIDX(t *testing.T) {
 		"short":    {Data: idxFile(8, []int{5, 3, 4}, pix[:59])},
 		"cut":      {Data: idxFile(8, []int{5, 3, 4}, pix)[:11]},
 		"cut zip":  {Data: zipped(idxFile(8, []int{5, 3, 4}, pix))[:40]},
-		"huge":     {Data: idxFile(8, []int{1 << 31, 1 << 31, 1 << 31}, nil)},
+		"huge":     {Data: idxFile(8, []int{1<<31 - 1, 1<<31 - 1, 1<<31 - 1}, nil)},
 		"no width": {Data: idxFile(8, []int{5, 3, 0}, nil)},
 	}
 	d, err := OpenIDX(fsys, "images", "labels", nil)

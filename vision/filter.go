@@ -45,8 +45,9 @@ func (f Filter) support() float64 {
 	return 1
 }
 
-// weight is the kernel at distance x. The explicit float64 conversions forbid fusing a product with a sum, as
-// the compiler would on arm64: the coefficients, and so the pixels, are the same everywhere.
+// weight is the kernel at distance x. The explicit float64 conversions, here and in newTaps, forbid fusing a
+// product with a sum, as the compiler does on arm64, even across statements: the coefficients, and so the pixels,
+// are the same everywhere.
 func (f Filter) weight(x float64) float64 {
 	switch f {
 	case Box:
@@ -66,22 +67,22 @@ func (f Filter) weight(x float64) float64 {
 		}
 		x *= math.Pi
 		// Pillow's window constants are single-precision numbers.
-		return math.Sin(x) / x * (float64(float32(0.54)) + float64(float64(float32(0.46))*math.Cos(x)))
+		return float64(math.Sin(x) / x * (float64(float32(0.54)) + float64(float64(float32(0.46))*math.Cos(x))))
 	case Bicubic:
 		const a = -0.5
 		x = math.Abs(x)
 		if x < 1 {
-			return float64((float64((a+2)*x)-(a+3))*x*x) + 1
+			return float64(float64(float64(float64((a+2)*x)-(a+3))*x)*x) + 1
 		}
 		if x < 2 {
-			return (float64((float64((x-5)*x)+8)*x) - 4) * a
+			return float64((float64((float64((x-5)*x)+8)*x) - 4) * a)
 		}
 		return 0
 	case Lanczos:
 		if x < -3 || x >= 3 {
 			return 0
 		}
-		return sinc(x) * sinc(x/3)
+		return float64(sinc(x) * sinc(x/3))
 	}
 	return 0
 }
@@ -118,7 +119,7 @@ type taps struct {
 func newTaps(inSize int, in0, in1 float32, outSize int, f Filter) *taps {
 	scale := float64(in1-in0) / float64(outSize)
 	stretch := max(scale, 1)
-	support := f.support() * stretch
+	support := float64(f.support() * stretch)
 	ss := 1 / stretch
 	width := int(math.Ceil(support))*2 + 1
 	t := &taps{n: outSize}
@@ -140,7 +141,7 @@ func newTaps(inSize int, in0, in1 float32, outSize int, f Filter) *taps {
 			w = w[:0]
 			sum := 0.0
 			for x := range xmax - xmin {
-				v := f.weight((float64(x+xmin) - center + 0.5) * ss)
+				v := f.weight(float64((float64(x+xmin) - center + 0.5) * ss))
 				w = append(w, v)
 				sum += v
 			}

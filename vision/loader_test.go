@@ -48,6 +48,14 @@ func collect(t *testing.T, l *Loader, epoch, first int) []*Batch {
 	return out
 }
 
+// same reports whether two runs gave the same batches.
+func same(a, b []*Batch) bool {
+	return slices.EqualFunc(a, b, func(a, b *Batch) bool {
+		return a.Number == b.Number && a.Height == b.Height && a.Width == b.Width && len(a.Skipped) == len(b.Skipped) &&
+			slices.Equal(a.Pixels, b.Pixels) && slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Indices, b.Indices)
+	})
+}
+
 func loader(d Dataset) *Loader {
 	return &Loader{Data: d, Preprocess: Half(12), Augment: &Augment{Crop: true, Flip: 0.5}, BatchSize: 4, Shuffle: true, Seed: 11}
 }
@@ -87,13 +95,13 @@ func TestLoaderReproducible(t *testing.T) {
 		for _, ahead := range []int{1, 5} {
 			l := loader(d)
 			l.Goroutines, l.Ahead = n, ahead
-			if diff := cmp.Diff(want, collect(t, l, 3, 0)); diff != "" {
+			if !same(want, collect(t, l, 3, 0)) {
 				t.Errorf("%d goroutines, %d ahead: other batches", n, ahead)
 			}
 		}
 	}
 	for first := range 9 {
-		if diff := cmp.Diff(want[first:], collect(t, loader(d), 3, first), cmp.Transformer("empty", func(b []*Batch) []*Batch { return append([]*Batch{}, b...) })); first < 8 && diff != "" {
+		if !same(want[first:], collect(t, loader(d), 3, first)) {
 			t.Errorf("resumed at batch %d: other batches", first)
 		}
 	}

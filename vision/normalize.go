@@ -41,7 +41,8 @@ func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalize
 	for c := range n.table {
 		t := &n.table[c]
 		inverse := float32(1 / scale)
-		fusedMean, fusedStd := mean[c]*inverse, std[c]*inverse
+		// The conversions keep the product from being fused with the difference below, as on arm64.
+		fusedMean, fusedStd := float32(mean[c]*inverse), float32(std[c]*inverse)
 		for x := range t {
 			switch a {
 			case Fused:

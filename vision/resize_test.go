@@ -151,7 +151,7 @@ func TestResizeRefuses(t *testing.T) {
 			return err
 		},
 		"zero width":   func() error { _, err := r.Resize(m, 0, 3); return err },
-		"huge":         func() error { _, err := r.Resize(m, 1<<40, 3); return err },
+		"huge":         func() error { _, err := r.Resize(m, math.MaxInt, 3); return err },
 		"negative":     func() error { _, err := r.Resize(m, 3, -1); return err },
 		"box outside":  func() error { _, err := r.ResizeBox(m, SourceBox{0, 0, 11, 8}, 3, 3); return err },
 		"box empty":    func() error { _, err := r.ResizeBox(m, SourceBox{2, 2, 2, 5}, 3, 3); return err },
