@@ -1,6 +1,9 @@
 package autograd
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // stream is a source of random numbers addressed by position, keyed by (seed, step, operation): any part
 // of it can be drawn again, by any thread, in any order. The generator is Philox 4×32-10 (Salmon et al.,
@@ -22,28 +25,37 @@ func (t *Tape) stream() stream {
 }
 
 // block returns the four words at position i.
-func (s stream) block(i uint64) [4]uint32 {
-	c := [4]uint32{uint32(i), uint32(i >> 32), s.high[0], s.high[1]}
+func (s stream) block(i uint64) (w0, w1, w2, w3 uint32) {
+	// Scalars, because the compiler keeps arrays in memory.
+	c0, c1, c2, c3 := uint32(i), uint32(i>>32), s.high[0], s.high[1]
 	k0, k1 := s.key[0], s.key[1]
 	for range 10 {
-		p0 := uint64(c[0]) * 0xD2511F53
-		p1 := uint64(c[2]) * 0xCD9E8D57
-		c = [4]uint32{uint32(p1>>32) ^ c[1] ^ k0, uint32(p1), uint32(p0>>32) ^ c[3] ^ k1, uint32(p0)}
+		p0 := uint64(c0) * 0xD2511F53
+		p1 := uint64(c2) * 0xCD9E8D57
+		c0, c1, c2, c3 = uint32(p1>>32)^c1^k0, uint32(p1), uint32(p0>>32)^c3^k1, uint32(p0)
 		k0 += 0x9E3779B9
 		k1 += 0xBB67AE85
 	}
-	return c
+	return c0, c1, c2, c3
 }
 
 // uniform fills dst with the numbers in [0, 1) at positions from, from+1, …; from is a multiple of 4.
 func (s stream) uniform(dst []float32, from int) {
-	for i := 0; i < len(dst); i += 4 {
-		w := s.block(uint64(from+i) / 4)
-		for j := 0; j < 4 && i+j < len(dst); j++ {
-			dst[i+j] = float32(w[j]>>8) * (1.0 / (1 << 24))
-		}
+	i := 0
+	for ; i+4 <= len(dst); i += 4 {
+		w0, w1, w2, w3 := s.block(uint64(from+i) / 4)
+		d := dst[i : i+4 : i+4]
+		d[0], d[1], d[2], d[3] = fraction(w0), fraction(w1), fraction(w2), fraction(w3)
+	}
+	if i < len(dst) {
+		w0, w1, w2, _ := s.block(uint64(from+i) / 4)
+		last := [3]float32{fraction(w0), fraction(w1), fraction(w2)}
+		copy(dst[i:], last[:])
 	}
 }
+
+// fraction turns a word into a number in [0, 1) that has its top 24 bits.
+func fraction(w uint32) float32 { return float32(int32(w>>8)) * (1.0 / (1 << 24)) }
 
 // Uniform returns a Tensor of random numbers in [0, 1), drawn from the tape's stream.
 func (t *Tape) Uniform(shape ...int) *Tensor {
@@ -53,15 +65,30 @@ func (t *Tape) Uniform(shape ...int) *Tensor {
 	return x
 }
 
-// keepMask fills mask with 1/(1-p) where an element is kept and 0 where it is dropped.
+// keepMask fills mask with 1/(1-p) where an element is kept and 0 where it is dropped: where uniform gives
+// a number below p.
 func (s stream) keepMask(mask []float32, from int, p float32) {
-	s.uniform(mask, from)
-	scale := 1 / (1 - p)
-	for i, u := range mask {
-		if u < p {
-			mask[i] = 0
-		} else {
-			mask[i] = scale
-		}
+	k := keeper{least: int32(math.Ceil(float64(p) * (1 << 24))), scale: math.Float32bits(1 / (1 - p))}
+	i := 0
+	for ; i+4 <= len(mask); i += 4 {
+		w0, w1, w2, w3 := s.block(uint64(from+i) / 4)
+		d := mask[i : i+4 : i+4]
+		d[0], d[1], d[2], d[3] = k.factor(w0), k.factor(w1), k.factor(w2), k.factor(w3)
 	}
+	if i < len(mask) {
+		w0, w1, w2, _ := s.block(uint64(from+i) / 4)
+		last := [3]float32{k.factor(w0), k.factor(w1), k.factor(w2)}
+		copy(mask[i:], last[:])
+	}
+}
+
+// keeper turns words into factors without a branch, which would be guessed wrong as often as chance says.
+type keeper struct {
+	least int32  // the least 24-bit fraction that is kept
+	scale uint32 // the bits of the factor
+}
+
+func (k keeper) factor(w uint32) float32 {
+	dropped := uint32((int32(w>>8) - k.least) >> 31)
+	return math.Float32frombits(k.scale &^ dropped)
 }
