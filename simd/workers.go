@@ -141,6 +141,7 @@ func (j *job) help() {
 			j.next.Store(j.n)
 		}
 		j.w.helping.Add(-1)
+		pool.leave()
 		if j.helpers.Add(-1) == 0 && j.waiting.CompareAndSwap(true, false) {
 			j.idle <- struct{}{}
 		}
@@ -190,6 +191,7 @@ type helperPool struct {
 	wake     sync.Cond // helpers park here
 	started  int
 	parked   int
+	working  int // helpers inside a job
 	spinning atomic.Int32
 }
 
@@ -243,6 +245,9 @@ func (p *helperPool) withdraw(j *job) {
 // join picks a job with work left and room under its Workers' limit; nil when there is none.
 // Called with mu held.
 func (p *helperPool) join() *job {
+	if len(p.jobs) == 0 || p.working >= runtime.GOMAXPROCS(0)-1 {
+		return nil
+	}
 	for i := len(p.jobs) - 1; i >= 0; i-- { // the newest first: nested work unblocks its caller
 		j := p.jobs[i]
 		if j.next.Load() >= j.n {
@@ -253,9 +258,17 @@ func (p *helperPool) join() *job {
 			continue
 		}
 		j.helpers.Add(1)
+		p.working++
 		return j
 	}
 	return nil
+}
+
+// leave is called by a helper that has finished with a job, however it ended.
+func (p *helperPool) leave() {
+	p.mu.Lock()
+	p.working--
+	p.mu.Unlock()
 }
 
 // helper is the life of one helper goroutine.
