@@ -153,7 +153,7 @@ func (t *Tape) combine(op rowFunc, dst, a []float32, ka int, b []float32, kb int
 	})
 }
 
-// combineRow computes one row; an operand of stride 0 is one number, laid out in dst first.
+// combineRow computes one row; an operand of stride 0, at most one, is a number that is laid out in dst first.
 func combineRow(op rowFunc, dst, a []float32, sa int, b []float32, sb int) {
 	switch {
 	case sa != 0 && sb != 0:
@@ -161,12 +161,9 @@ func combineRow(op rowFunc, dst, a []float32, sa int, b []float32, sb int) {
 	case sa != 0:
 		simd.Fill(dst, b[0])
 		op(dst, a, dst)
-	case sb != 0:
+	default:
 		simd.Fill(dst, a[0])
 		op(dst, dst, b)
-	default:
-		op(dst[:1], a, b)
-		simd.Fill(dst, dst[0])
 	}
 }
 

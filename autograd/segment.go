@@ -80,14 +80,11 @@ func (b *back) rerunSegment(f func(*Tensor) *Tensor, x, y *Tensor, draws uint64)
 	t.draws, t.rerun = draws, true
 	z := f(x)
 	t.draws, t.rerun = after, outer
-	if !z.needs {
-		return
-	}
-	if z.grad == nil {
+	if z.needs && z.grad == nil {
 		z.grad = y.grad
 		z.grad.refs++
 	}
-	t.unwind(b.grads, nodes)
+	t.unwind(b.grads, nodes) // drops what does not reach z
 	for _, w := range t.live[mark:] {
 		if w.grad != nil {
 			t.release(w.grad)

@@ -198,3 +198,32 @@ func TestQueueOnce(t *testing.T) {
 		}
 	}
 }
+
+// What a segment records beside its result goes back to the arena too, and a segment that turns out to
+// need no gradient leaves nothing behind.
+func TestRecomputeSideBranch(t *testing.T) {
+	m := newPerceptron(32, 64, 8)
+	tape := NewTape(Options{Gradients: true, Recompute: true, Debug: true})
+	g := NewGradients()
+	held := 0
+	for i := range 6 {
+		first := tape.Use(m.b1) // recorded before the segment
+		y := tape.Segment(func(x *Tensor) *Tensor {
+			m.forward(x)
+			return Scale(x, 2)
+		}, tape.Input(ramp(16*32), 16, 32))
+		Add(Sum(y, false), Sum(first, false)).Backward(g)
+		tape.Reset()
+		switch now := tape.MemoryBytes(); {
+		case i == 1:
+			held = now
+		case i > 1 && now > held:
+			t.Fatalf("the arena grew from %d to %d bytes", held, now)
+		}
+	}
+	for p := range g.All() {
+		if p != m.b1 {
+			t.Error("a branch that does not reach the result has a gradient")
+		}
+	}
+}

@@ -107,7 +107,11 @@ func TestTapesDoNotMix(t *testing.T) {
 }
 
 func TestInputs(t *testing.T) {
-	tape := NewTape(Options{Gradients: true, Debug: true})
+	w := simd.NewWorkers(1)
+	tape := NewTape(Options{Gradients: true, Debug: true, Workers: w})
+	if !tape.Recording() || tape.Training() || tape.Workers() != w {
+		t.Error("the tape does not have its options")
+	}
 	v := ramp(6)
 	x := tape.Input(v, 2, 3)
 	v[0] = 100
@@ -282,6 +286,9 @@ func TestTryCanceled(t *testing.T) {
 	err := tape.Try(run)
 	if e := (*CanceledError)(nil); !errors.As(err, &e) || !errors.Is(err, cause) {
 		t.Errorf("expected a CanceledError that wraps the cause, found %v", err)
+	}
+	if err != nil && !strings.Contains(err.Error(), cause.Error()) {
+		t.Errorf("%q does not say why", err)
 	}
 	if segments != 8 {
 		t.Errorf("%d segments ran, expected 8", segments)
