@@ -90,8 +90,9 @@ var tiledConvs = []struct {
 	o    Conv2dOptions
 }{
 	{[]int{2, 47, 9, 130}, []int{5, 47, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},
-	{[]int{1, 100, 26, 30}, []int{70, 100, 2, 2}, Conv2dOptions{Stride: [2]int{2, 1}}},
-	{[]int{3, 70, 25, 25}, []int{66, 70, 1, 1}, Conv2dOptions{}},
+	{[]int{1, 100, 14, 30}, []int{40, 100, 2, 2}, Conv2dOptions{Stride: [2]int{2, 1}}},
+	{[]int{1, 33, 5, 700}, []int{3, 33, 3, 3}, Conv2dOptions{Dilation: [2]int{2, 1}}},
+	{[]int{3, 40, 25, 25}, []int{36, 40, 1, 1}, Conv2dOptions{}},
 	{[]int{2, 6, 40, 70}, []int{12, 1, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}, Groups: 6}},
 	{[]int{2, 3, 90, 70}, []int{3, 1, 5, 5}, Conv2dOptions{Stride: [2]int{2, 2}, Padding: [2]int{2, 2}, Groups: 3}},
 }
