@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// keepBytes bounds the memory in which pictures are kept between epochs. Beyond it they are decoded anew each
+// time they are needed.
+const keepBytes = 1 << 30
+
+// examine decodes every picture once before training starts, so that a broken file shows in the first seconds
+// and not after the first epoch. With skip the broken ones are left out; otherwise the first of them is the
+// error.
+//
+// The shorter side of a picture is reduced to side pixels where it is longer, and the result is kept: it is
+// still twice what the model sees, and a photograph of 12 megapixels takes a hundred times longer to decode
+// than to crop.
+func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool) (vision.Dataset, []*vision.SampleError, error) {
+	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
+	images := make([]*vision.Image, d.Len())
+	errs := make([]error, d.Len())
+	decode := func(i int) {
+		m, err := d.Open(i)
+		if err == nil && keep {
+			m, err = reduce(m, side)
+			images[i] = m
+		}
+		errs[i] = err
+	}
+	if threads <= 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range threads {
+		wg.Go(func() {
+			for i := range next {
+				decode(i)
+			}
+		})
+	}
+	for i := range d.Len() {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, nil, context.Cause(ctx)
+	}
+
+	var good []int
+	var bad []*vision.SampleError
+	for i, err := range errs {
+		if err == nil {
+			good = append(good, i)
+			continue
+		}
+		bad = append(bad, &vision.SampleError{Index: i, Name: d.Name(i), Err: err})
+	}
+	if len(bad) > 0 && !skip {
+		err := fmt.Errorf("%w (-skip-broken leaves such files out)", bad[0])
+		if len(bad) > 1 {
+			err = fmt.Errorf("%w (and %d more; -skip-broken leaves such files out)", bad[0], len(bad)-1)
+		}
+		return nil, nil, err
+	}
+	if !keep {
+		return &vision.Subset{Of: d, Indices: good}, bad, nil
+	}
+	m := &vision.Memory{ClassNames: d.Classes()}
+	for _, i := range good {
+		m.Images = append(m.Images, images[i])
+		m.Labels = append(m.Labels, d.Label(i))
+		m.Names = append(m.Names, d.Name(i))
+	}
+	return m, bad, nil
+}
+
+// reduce shrinks a picture until its shorter side has the given number of pixels.
+func reduce(m *vision.Image, side int) (*vision.Image, error) {
+	if min(m.Width, m.Height) <= side {
+		return m, nil
+	}
+	w, h := vision.ShortestEdge(m.Width, m.Height, side)
+	return vision.Resize(m, w, h, vision.Bicubic)
+}

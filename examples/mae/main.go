@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Exit statuses.
+const (
+	statusError       = 1
+	statusInterrupted = 130 // what a shell reports of a program ended by Ctrl-C
+)
+
+// errInterrupted is the end of a run that is told to stop.
+var errInterrupted = errors.New("interrupted")
+
+// command runs the program and returns its exit status.
+func command(args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
+		return statusError
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	return execute(ctx, s, stdout, stderr)
+}
+
+func execute(ctx context.Context, s settings, stdout, stderr io.Writer) int {
+	human := stdout
+	if s.JSON {
+		human = stderr
+	}
+	r := &run{settings: s, recipe: clothes(), console: newConsole(human)}
+	if s.Data != "" {
+		r.recipe = photographs()
+	}
+	o, err := r.do(ctx)
+	switch {
+	case errors.Is(err, errInterrupted):
+		fmt.Fprintf(stderr, "mae: %s; continue with -resume -out %s\n", oneLine(err), s.Out)
+		return statusInterrupted
+	case err != nil:
+		fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
+		return statusError
+	}
+	if s.JSON {
+		line, err := jsonOf(o, s.Out)
+		if err == nil {
+			_, err = fmt.Fprintf(stdout, "%s\n", line)
+		}
+		if err != nil {
+			fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
+			return statusError
+		}
+	}
+	return 0
+}
+
+// parse reads the flags.
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("mae", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.StringVar(&s.Data, "data", "", "learn from the pictures in `DIR`, one sub-folder a class, instead of the embedded Fashion-MNIST")
+	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in Hugging Face's layout; it decides the model's shape and the size of pictures")
+	f.IntVar(&s.Epochs, "epochs", defaultEpochs, "pre-train for `N` epochs; 0, with -init, fine-tunes the model as it is (default: by the data)")
+	f.IntVar(&s.Labels, "labels", 10, "use the labels of `N` pictures a class")
+	f.Float64Var(&s.Mask, "mask", 0, "hide this `share` of the patches in pre-training (default: the model's, 0.75)")
+	f.StringVar(&s.Out, "out", "mae-out", "write results to `DIR`")
+	f.BoolVar(&s.Resume, "resume", false, "continue the unfinished run in the folder of -out; other flags are remembered")
+	f.Uint64Var(&s.Seed, "seed", 1, "key of everything random: the same seed gives the same run")
+	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
+	f.BoolVar(&s.SkipBroken, "skip-broken", false, "leave out pictures that cannot be read, and name them")
+	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	usage := func() {
+		fmt.Fprintln(stderr, "Pre-trains a masked autoencoder on pictures without labels, then fine-tunes it on few labels and trains")
+		fmt.Fprintln(stderr, "the same network from scratch on these, for comparison.")
+		fmt.Fprintln(stderr)
+		f.SetOutput(stderr)
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			usage()
+		}
+		return s, err
+	}
+	if f.NArg() > 0 {
+		return s, fmt.Errorf("expected flags only, found %q", f.Arg(0))
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	if given["mask"] && s.Mask == 0 {
+		return s, errors.New("-mask: expected a share above 0 and below 1, found 0")
+	}
+	if given["epochs"] && s.Epochs < 0 {
+		return s, fmt.Errorf("-epochs: expected 0 or more, found %d", s.Epochs)
+	}
+	if s.Resume {
+		if err := s.restore(given); err != nil {
+			return s, err
+		}
+	}
+	return s, s.check()
+}
+
+// oneLine is an error's text without line breaks.
+func oneLine(err error) string {
+	parts := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
+	for i, p := range parts {
+		parts[i] = strings.TrimSpace(p)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// untilSignal returns a context that ends, with errInterrupted, at Ctrl-C or when the program is told to end.
+// The second time, the program ends at once.
+func untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		for range 2 {
+			select {
+			case <-signals:
+				if ctx.Err() != nil {
+					os.Exit(statusInterrupted)
+				}
+				cancel(errInterrupted)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unsafe"
+
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/models/mae"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// An unfinished run keeps the folder "resume" in its output folder: run.json, which holds the settings, and
+// for each phase that was begun the file of [train.Run], which holds all that the phase had reached. A resumed
+// run goes through all phases again; those that were finished return at once with what they had found. The
+// folder is removed when the run is finished.
+
+func (r *run) resumeFolder() string { return r.path("resume") }
+
+func (r *run) resumeFile(phase string) string {
+	return filepath.Join(r.resumeFolder(), phase+".safetensors")
+}
+
+// settingsFile is where the settings of the unfinished run in an output folder are kept.
+func settingsFile(out string) string { return filepath.Join(out, "resume", "run.json") }
+
+// stored is the content of run.json.
+type stored struct {
+	Version  int      `json:"version"`
+	Settings settings `json:"settings"`
+}
+
+const storedVersion = 1
+
+// restore completes the settings of a resumed run by those of the run it continues. A setting that was given,
+// by the name of its flag, must be the same.
+func (s *settings) restore(given map[string]bool) error {
+	data, err := os.ReadFile(settingsFile(s.Out))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("-resume: %s holds no unfinished run", s.Out)
+	} else if err != nil {
+		return fmt.Errorf("-resume: %w", err)
+	}
+	var was stored
+	if err := json.Unmarshal(data, &was); err != nil {
+		return fmt.Errorf("-resume: %s: %w", settingsFile(s.Out), err)
+	}
+	if was.Version != storedVersion {
+		return fmt.Errorf("-resume: %s: expected version %d, found %d", settingsFile(s.Out), storedVersion, was.Version)
+	}
+	w := was.Settings
+	for _, f := range []struct {
+		flag     string
+		was, now any
+	}{
+		{"data", w.Data, absolute(s.Data)}, {"init", w.Init, absolute(s.Init)}, {"epochs", w.Epochs, s.Epochs},
+		{"labels", w.Labels, s.Labels}, {"mask", w.Mask, s.Mask}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
+	} {
+		if given[f.flag] && f.was != f.now {
+			return fmt.Errorf("-resume: the run in %s was started with -%s %v, not %v", s.Out, f.flag, f.was, f.now)
+		}
+	}
+	w.Out, w.Resume, w.JSON, w.Threads = s.Out, s.Resume, s.JSON, s.Threads
+	*s = w
+	return nil
+}
+
+// begin makes the output folder ready: for a new run, what is left of an earlier one is removed.
+func (r *run) begin(m *mae.Model) error {
+	r.identity = map[string]string{
+		"data":    fingerprint(r.pictures.train),
+		"test":    fingerprint(r.pictures.test),
+		"weights": sum(m),
+	}
+	if r.settings.Resume {
+		return nil
+	}
+	if _, err := os.Stat(settingsFile(r.settings.Out)); err == nil {
+		r.console.line("starting anew: the unfinished run in %s is replaced", r.settings.Out)
+	}
+	if err := os.RemoveAll(r.resumeFolder()); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if err := os.MkdirAll(r.resumeFolder(), 0o777); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	keep := stored{storedVersion, r.settings}
+	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), absolute(keep.Settings.Init)
+	data, err := json.MarshalIndent(keep, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(settingsFile(r.settings.Out), func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
+}
+
+// sum is a checksum of a model's weights.
+func sum(m *mae.Model) string {
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, p := range nn.Parameters(m) {
+		v := p.Values()
+		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)))
+	}
+	return fmt.Sprintf("%d values, %08x", nn.Count(m), h.Sum32())
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/fovea-ml/fovea/models/mae"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// run is one run of the program.
+type run struct {
+	settings settings
+	recipe   recipe
+	console  *console
+	pictures *pictures
+	epochs   int               // of pre-training
+	identity map[string]string // what a resumed run must have in common with this one
+
+	// afterStep, if not nil, is told of every training step.
+	afterStep func(phase string, step int)
+}
+
+// outcome is what a run finds.
+type outcome struct {
+	PretrainLoss      []float64 // mean of each epoch
+	Finetune, Scratch *learning
+}
+
+// do runs the three phases and writes the models and pictures.
+func (r *run) do(ctx context.Context) (*outcome, error) {
+	model, err := r.model()
+	if err != nil {
+		return nil, err
+	}
+	if r.pictures == nil {
+		if r.pictures, err = loadPictures(ctx, &r.settings, &r.recipe); err != nil {
+			return nil, err
+		}
+	}
+	r.describe(model)
+	if err := r.begin(model); err != nil {
+		return nil, err
+	}
+
+	out := &outcome{}
+	if r.epochs > 0 {
+		if out.PretrainLoss, err = r.pretrain(ctx, model); err != nil {
+			return nil, err
+		}
+		r.console.line("pre-training: loss %.4f in the first epoch, %.4f in the last", out.PretrainLoss[0], out.PretrainLoss[len(out.PretrainLoss)-1])
+	}
+	if err := model.Save(r.path("pretrained")); err != nil {
+		return nil, err
+	}
+	if err := r.drawReconstructions(ctx, model); err != nil {
+		return nil, err
+	}
+
+	finetuned := r.classifier(model, r.recipe.Finetune)
+	if out.Finetune, err = r.learn(ctx, "fine-tuning", "finetune", finetuned, r.recipe.Finetune); err != nil {
+		return nil, err
+	}
+	if err := finetuned.Save(r.path("classifier")); err != nil {
+		return nil, err
+	}
+
+	// The same network, as it would begin without pre-training.
+	scratch := r.classifier(mae.New(model.Config, r.random(3)), r.recipe.Scratch)
+	scratch.Preprocess = model.Preprocess
+	if out.Scratch, err = r.learn(ctx, "from scratch", "scratch", scratch, r.recipe.Scratch); err != nil {
+		return nil, err
+	}
+	if err := scratch.Save(r.path("scratch")); err != nil {
+		return nil, err
+	}
+	if err := r.drawCurves(out); err != nil {
+		return nil, err
+	}
+	r.conclude(out)
+	return out, os.RemoveAll(r.resumeFolder())
+}
+
+// model returns the masked autoencoder to pre-train: that of -init, or a new one.
+func (r *run) model() (*mae.Model, error) {
+	var m *mae.Model
+	if dir := r.settings.Init; dir != "" {
+		var err error
+		if m, err = mae.Load(os.DirFS(dir), mae.LoadOptions{Unmapped: true}); err != nil {
+			return nil, fmt.Errorf("-init %s: %w", dir, err)
+		}
+		if c := m.Config; c.NumChannels != 3 {
+			return nil, fmt.Errorf("-init %s: the model takes pictures of %d channels, expected 3", dir, c.NumChannels)
+		}
+		if w, h, ok := m.Preprocess.FixedSize(); !ok || w != m.Config.ImageSize || h != w {
+			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's %d×%[2]d pixels", dir, m.Config.ImageSize)
+		}
+		m.Decoder.Positions.Frozen, m.Encoder.Positions.Frozen = true, true
+	} else {
+		m = mae.New(r.recipe.Model, r.random(0))
+		m.Preprocess = preprocess(r.recipe.Model.Config)
+	}
+	if r.settings.Mask > 0 {
+		m.Config.MaskRatio = r.settings.Mask
+		if err := m.Config.Validate(); err != nil {
+			return nil, fmt.Errorf("-mask: %w", err)
+		}
+	}
+	m.Workers = simd.NewWorkers(r.settings.Threads)
+	r.recipe.Model = m.Config
+	r.epochs = r.settings.Epochs
+	if r.epochs == defaultEpochs {
+		r.epochs = r.recipe.Epochs
+	}
+	return m, nil
+}
+
+// classifier returns a classifier that begins with the encoder of m.
+func (r *run) classifier(m *mae.Model, p phase) *vit.Model {
+	c := m.Classifier(r.pictures.train.Classes(), mae.ClassifierOptions{Pooling: r.recipe.Pooling, DropPath: p.DropPath}, r.random(4))
+	c.Workers = simd.NewWorkers(r.settings.Threads)
+	return c
+}
+
+// random and seed key what is drawn at random by the run's seed and by what it is for.
+func (r *run) random(purpose uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(r.settings.Seed, purpose))
+}
+
+func (r *run) seed(purpose uint64) uint64 { return r.random(purpose).Uint64() }
+
+// describe says what is about to happen.
+func (r *run) describe(m *mae.Model) {
+	p := r.pictures
+	for _, e := range p.skipped {
+		r.console.line("skipped: %v", e)
+	}
+	if n := len(p.skipped); n > 0 {
+		r.console.line("skipped %d pictures that cannot be read", n)
+	}
+	c := m.Config
+	r.console.line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
+		p.train.Len(), countLabels(p.labelled), len(p.train.Classes()), p.test.Len())
+	r.console.line("model: %d×%[1]d pixels in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
+		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
+}
+
+// conclude prints the result.
+func (r *run) conclude(o *outcome) {
+	n := r.pictures.test.Len()
+	r.console.line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
+	r.console.line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
+	r.console.line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
+	r.console.line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
+}
+
+// path is where a file or folder of the results lies.
+func (r *run) path(name string) string { return filepath.Join(r.settings.Out, name) }

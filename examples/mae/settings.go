@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fovea-ml/fovea/models/mae"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// settings are what the flags say. Those with a JSON name decide what a run computes: they are kept beside
+// the run, and a resumed run must agree with them. The others may change from one session to the next.
+type settings struct {
+	Data       string  `json:"data"` // "" is the embedded Fashion-MNIST
+	Init       string  `json:"init"` // "" starts from random weights
+	Epochs     int     `json:"epochs"`
+	Labels     int     `json:"labels"` // a class
+	Mask       float64 `json:"mask"`   // 0 leaves the model's own
+	Seed       uint64  `json:"seed"`
+	SkipBroken bool    `json:"skip-broken"`
+
+	Out     string `json:"-"`
+	Resume  bool   `json:"-"`
+	JSON    bool   `json:"-"`
+	Threads int    `json:"-"`
+}
+
+// defaultEpochs as a value of settings.Epochs means the recipe's.
+const defaultEpochs = -1
+
+// check reports the first flag whose value cannot be.
+func (s *settings) check() error {
+	switch {
+	case s.Out == "":
+		return errors.New("-out: expected a folder")
+	case s.Epochs < 0 && s.Epochs != defaultEpochs:
+		return fmt.Errorf("-epochs: expected 0 or more, found %d", s.Epochs)
+	case s.Epochs == 0 && s.Init == "":
+		return errors.New("-epochs 0 needs -init: otherwise nothing would be pre-trained")
+	case s.Epochs > 1e6:
+		return fmt.Errorf("-epochs: expected at most 1000000, found %d", s.Epochs)
+	case s.Labels < 1:
+		return fmt.Errorf("-labels: expected at least 1 label a class, found %d", s.Labels)
+	case !(s.Mask >= 0 && s.Mask < 1):
+		return fmt.Errorf("-mask: expected 0 to below 1, found %v", s.Mask)
+	case s.Threads < 0:
+		return fmt.Errorf("-threads: expected 0 or more, found %d", s.Threads)
+	}
+	for _, p := range []struct{ flag, dir string }{{"-data", s.Data}, {"-init", s.Init}} {
+		if p.dir == "" {
+			continue
+		}
+		info, err := os.Stat(p.dir)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.flag, err)
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%s: %s is not a folder", p.flag, p.dir)
+		}
+		if inside(s.Out, p.dir) {
+			return fmt.Errorf("%s: %s lies in the folder of -out, %s, whose files the run replaces", p.flag, p.dir, s.Out)
+		}
+	}
+	if info, err := os.Stat(s.Out); err == nil && !info.IsDir() {
+		return fmt.Errorf("-out: %s is not a folder", s.Out)
+	}
+	return nil
+}
+
+// inside says whether path is dir or lies in it.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(absolute(dir), absolute(path))
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// absolute makes a path independent of the working directory; "" stays.
+func absolute(path string) string {
+	if path == "" {
+		return ""
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// recipe is everything about a run that is not a flag: the model and how it is trained.
+type recipe struct {
+	Model     mae.Config
+	Pretrain  phase
+	Epochs    int // of pre-training, when -epochs does not say
+	Finetune  phase
+	Scratch   phase
+	Steps     int    // of fine-tuning and of training from scratch
+	Pooling   string // of the classifier: "" is the class token
+	TestShare float64
+}
+
+// phase is one training run. Its learning rate rises linearly for Warmup of its length and falls along half a
+// cosine to zero.
+type phase struct {
+	Batch       int
+	Rate        float64
+	Warmup      float64
+	Beta2       float64
+	WeightDecay float64
+	LayerDecay  float64 // of the learning rate from a layer to the one before; 0 means none
+	DropPath    float32
+	Smoothing   float32 // of the labels
+	Augment     vision.Augment
+}
+
+// small is a masked autoencoder that two cores pre-train in a minute or so.
+func small(size, patch, width, layers int) mae.Config {
+	c := mae.Base()
+	c.ImageSize, c.PatchSize = size, patch
+	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = width, layers, width/32, 4*width
+	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 64, 1, 2, 256
+	return c
+}
+
+// clothes is the recipe for the embedded data.
+func clothes() recipe {
+	crop := vision.Augment{Crop: true, Scale: [2]float64{0.4, 1}, Flip: 0.5}
+	return recipe{
+		Model:    small(28, 4, 96, 4),
+		Pretrain: phase{Batch: 128, Rate: 2e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: crop},
+		Epochs:   20,
+		Finetune: phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, LayerDecay: 0.75, Smoothing: 0.1, Augment: crop},
+		Scratch:  phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop},
+		Steps:    300,
+	}
+}
+
+// photographs is the recipe for a folder of pictures of any size.
+func photographs() recipe {
+	r := clothes()
+	r.Model = small(64, 8, 96, 4)
+	r.TestShare = 0.2
+	return r
+}
+
+// preprocess brings pictures to the model's size without cutting anything off; small pictures are enlarged.
+func preprocess(c vit.Config) vision.Preprocess {
+	return vision.Half(c.ImageSize)
+}
+
+// small numbers of pictures make small batches.
+func (p phase) batch(pictures int) int { return max(1, min(p.Batch, pictures)) }
+
+// epochs is the number of passes over n pictures that come nearest to the given number of steps.
+func (p phase) epochs(pictures, steps int) int {
+	perEpoch := float64(max(1, pictures/p.batch(pictures)))
+	return max(1, int(math.Round(float64(steps)/perEpoch)))
+}
