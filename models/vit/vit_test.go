@@ -56,11 +56,6 @@ func TestParity(t *testing.T) {
 // compareGradients compares a table of gradients with a golden's grad/… tensors by way of the name table.
 func compareGradients(t *testing.T, g *golden.File, names *checkpoint.Names, model any, grads *autograd.Gradients) {
 	t.Helper()
-	type gradient struct {
-		path  string
-		shape []int
-		data  []float32
-	}
 	reference := map[string]*autograd.Parameter{}
 	all := 0.0
 	for path, p := range nn.Parameters(model) {
