@@ -41,6 +41,11 @@ type DecodeOptions struct {
 // The file is read to the end, at most o.MaxBytes of it. Errors are of type *DecodeError. Memory stays below
 // the length of the file plus about 20 bytes a pixel, and files whose length cannot hold the pixels they claim
 // are refused before that.
+//
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), JPEG within three levels, with these exceptions:
+// 16-bit grey keeps its high byte, where Pillow turns everything above 255 white; chroma of JPEG files that hold
+// YCbCr and black together is repeated; CMYK JPEG files without Adobe's marker, run-length encoded BMP and
+// animated WebP are refused with [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	limit := o.MaxBytes
 	if limit <= 0 {

@@ -45,18 +45,32 @@ func resizeRow3(dst, src []uint8, t *taps) {
 		k := t.k[t.start[j]:t.start[j+1]]
 		s := src[3*lo:][:3*len(k)]
 		r, g, b := int64(half), int64(half), int64(half)
-		for len(k) >= 2 && len(s) >= 6 {
-			c, d := k[0], k[1]
-			r += c*int64(s[0]) + d*int64(s[3])
-			g += c*int64(s[1]) + d*int64(s[4])
-			b += c*int64(s[2]) + d*int64(s[5])
-			k, s = k[2:], s[6:]
+		for len(k) >= 4 && len(s) >= 12 {
+			k4, s4 := (*[4]int64)(k), (*[12]uint8)(s) // one bounds check for all
+			c := k4[0]
+			r += c * int64(s4[0])
+			g += c * int64(s4[1])
+			b += c * int64(s4[2])
+			c = k4[1]
+			r += c * int64(s4[3])
+			g += c * int64(s4[4])
+			b += c * int64(s4[5])
+			c = k4[2]
+			r += c * int64(s4[6])
+			g += c * int64(s4[7])
+			b += c * int64(s4[8])
+			c = k4[3]
+			r += c * int64(s4[9])
+			g += c * int64(s4[10])
+			b += c * int64(s4[11])
+			k, s = k[4:], s[12:]
 		}
-		if len(k) > 0 && len(s) >= 3 {
+		for len(k) > 0 && len(s) >= 3 {
 			c := k[0]
 			r += c * int64(s[0])
 			g += c * int64(s[1])
 			b += c * int64(s[2])
+			k, s = k[1:], s[3:]
 		}
 		r0, r1 := unpack(r)
 		g0, g1 := unpack(g)
@@ -116,7 +130,7 @@ func resizeColumns(out, v view, t *taps, j, lo int) {
 		a, b, c, d := int64(half), int64(half), int64(half), int64(half)
 		o := base + x
 		for _, w := range k {
-			s := v.pix[o : o+4 : o+4]
+			s := (*[4]uint8)(v.pix[o:])
 			a += w * int64(s[0])
 			b += w * int64(s[1])
 			c += w * int64(s[2])
@@ -127,11 +141,9 @@ func resizeColumns(out, v view, t *taps, j, lo int) {
 		b0, b1 := unpack(b)
 		c0, c1 := unpack(c)
 		d0, d1 := unpack(d)
-		e := even[x : x+4 : x+4]
-		e[0], e[1], e[2], e[3] = a0, b0, c0, d0
+		*(*[4]uint8)(even[x:]) = [4]uint8{a0, b0, c0, d0}
 		if odd != nil {
-			e = odd[x : x+4 : x+4]
-			e[0], e[1], e[2], e[3] = a1, b1, c1, d1
+			*(*[4]uint8)(odd[x:]) = [4]uint8{a1, b1, c1, d1}
 		}
 	}
 	for ; x < n; x++ {

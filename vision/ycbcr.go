@@ -151,13 +151,39 @@ func upsampleH1V2(dst, near, far []uint8, y int) {
 	}
 }
 
+// chromaTables hold the products of the conversion: what Cr adds to red, Cb to blue, and both to green, the last
+// two with 16 fractional bits and the half that rounds them in the second; and the limits of 0 and 255 for sums
+// from -512 to 511, indexed by their last ten bits.
+var chromaTables = func() (t struct {
+	crR, cbB, crG, cbG [256]int32
+	clip               [1024]uint8
+}) {
+	for i := range t.clip {
+		t.clip[i] = clip8(int32(i<<22) >> 22)
+	}
+	for i := range int32(256) {
+		v := i - 128
+		t.crR[i] = (91881*v + 32768) >> 16
+		t.cbB[i] = (116130*v + 32768) >> 16
+		t.crG[i] = -46802 * v
+		t.cbG[i] = -22554*v + 32768
+	}
+	return t
+}()
+
 // ycbcrRow converts one row; cb and cr have at least len(y) samples.
 func ycbcrRow(dst, y, cb, cr []uint8) {
-	n := len(y)
-	dst, cb, cr = dst[:3*n], cb[:n], cr[:n]
+	t := &chromaTables
+	cb, cr = cb[:len(y)], cr[:len(y)]
 	for i, v := range y {
-		d := dst[3*i : 3*i+3 : 3*i+3]
-		d[0], d[1], d[2] = ycbcrToRGB(v, cb[i], cr[i])
+		if len(dst) < 3 {
+			return
+		}
+		l, u, w := int32(v), cb[i], cr[i]
+		dst[0] = t.clip[uint32(l+t.crR[w])&1023]
+		dst[1] = t.clip[uint32(l+(t.cbG[u]+t.crG[w])>>16)&1023]
+		dst[2] = t.clip[uint32(l+t.cbB[u])&1023]
+		dst = dst[3:]
 	}
 }
 
