@@ -1,0 +1,55 @@
+package simd
+
+import (
+	"strings"
+	"testing"
+)
+
+// What is too short panics before anything is written, with the function and the operand named.
+func TestShortOperands(t *testing.T) {
+	long, short := make([]float32, 8), make([]float32, 7)
+	halves := make([]uint16, 7)
+	for _, c := range []struct {
+		want string
+		f    func()
+	}{
+		{"Add: b has 7 elements, need 8", func() { Add(long, long, short) }},
+		{"Exp: x has 7 elements, need 8", func() { Exp(long, short) }},
+		{"GeluGrad: dy has 7 elements, need 8", func() { GeluGrad(long, long, short) }},
+		{"Dot: b has 7 elements, need 8", func() { Dot(long, short) }},
+		{"Softmax: x has 7 elements, need 8", func() { Softmax(long, short, 1) }},
+		{"LayerNorm: gamma has 7 elements, need 8", func() { LayerNorm(long, long, short, nil, 0) }},
+		{"LayerNormGrad: dbeta has 7 elements, need 8", func() { LayerNormGrad(nil, long, long, nil, 0, 1, nil, short) }},
+		{"AdamW: v has 7 elements, need 8", func() { AdamW(long, long, long, short, AdamWStep{}) }},
+		{"F16ToF32: src has 7 elements, need 8", func() { F16ToF32(long, halves) }},
+		{"SoftmaxRows: x has 8 elements, too few for 3 rows of 2 at stride 4", func() { SoftmaxRows(long, long, 3, 2, 2, 4, 1) }},
+		{"ColumnSumsAdd: x has 2 rows of 4 elements at stride 3", func() { ColumnSumsAdd(long, long, 2, 4, 3) }},
+		{"too few", func() { ColumnSumsAdd(long, long, 1<<62, 2, 1<<62) }},
+	} {
+		func() {
+			defer func() {
+				got, _ := recover().(string)
+				if !strings.Contains(got, c.want) {
+					t.Errorf("panic %q, want %q", got, c.want)
+				}
+			}()
+			c.f()
+		}()
+	}
+}
+
+// Kernels allocate nothing.
+func TestVecAllocs(t *testing.T) {
+	x, y := make([]float32, 100), make([]float32, 100)
+	if n := testing.AllocsPerRun(10, func() {
+		Gelu(y, x)
+		Softmax(y, x, 1)
+		LayerNorm(y, x, x, x, 1e-6)
+		LayerNormGrad(y, x, x, x, 0, 1, y, y)
+		Sum(x)
+		LogSumExp(x, 1)
+		MaxValue(x)
+	}); n != 0 {
+		t.Errorf("%g allocations", n)
+	}
+}

@@ -1,0 +1,220 @@
+package simd
+
+import (
+	"math"
+	"os"
+	"strings"
+	"testing"
+)
+
+// A function is a transcendental kernel with the error it promises, the larger of ulps units in the last
+// place of the result and abs: where operations are fused, and on the portable level of hardware that
+// cannot.
+type function struct {
+	name             string
+	f                func(dst, x []float32)
+	ref              func(float64) float64
+	ulps, portable   float64
+	abs, absPortable float64
+}
+
+func sigma(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func normal(x float64) float64 { return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }
+
+func cdf(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }
+
+func tanhForm(x float64) (value, slope float64) {
+	c := math.Sqrt(2 / math.Pi)
+	th := math.Tanh(c * (x + 0.044715*x*x*x))
+	if math.IsInf(x, 0) || math.Abs(x) > 1e3 {
+		return max(x, 0), (th + 1) / 2
+	}
+	return x / 2 * (1 + th), (1+th)/2 + x/2*(1-th*th)*c*(1+3*0.044715*x*x)
+}
+
+// limit is f with its limits at ±Inf, where the formula is 0·Inf, and far out, where it is nearly so.
+func limit(f func(float64) float64, below, above func(x float64) float64) func(float64) float64 {
+	return func(x float64) float64 {
+		switch {
+		case x < -200:
+			return below(x)
+		case x > 200:
+			return above(x)
+		}
+		return f(x)
+	}
+}
+
+func zero(float64) float64   { return 0 }
+func one(float64) float64    { return 1 }
+func same(x float64) float64 { return x }
+func ones(dst []float32)     { Fill(dst, 1) }
+func slopeOf(grad func(dst, x, dy []float32)) func(dst, x []float32) {
+	return func(dst, x []float32) {
+		dy := make([]float32, len(x))
+		ones(dy)
+		grad(dst, x, dy)
+	}
+}
+
+var functions = []function{
+	{"Exp", Exp, math.Exp, 1, 2, 0, 0},
+	{"Log", Log, math.Log, 1, 2, 0, 0},
+	{"Tanh", Tanh, math.Tanh, 4, 6, 0, 0},
+	{"Erf", Erf, math.Erf, 4, 5, 0, 0},
+	{"Sigmoid", Sigmoid, sigma, 2.5, 4, 0, 0},
+	{"Silu", Silu, limit(func(x float64) float64 { return x * sigma(x) }, zero, same), 3, 4, 1e-43, 1e-43},
+	{"Gelu", Gelu, limit(func(x float64) float64 { return x * cdf(x) }, zero, same), 3, 4, 4e-7, 5e-7},
+	{"GeluTanh", GeluTanh, func(x float64) float64 { v, _ := tanhForm(x); return v }, 3, 4, 8e-7, 1.2e-6},
+	{"QuickGelu", QuickGelu, limit(func(x float64) float64 { return x * sigma(1.702*x) }, zero, same), 4, 5, 2e-8, 2e-8},
+	{"SigmoidGrad", slopeOf(SigmoidGrad), func(x float64) float64 { s := sigma(-math.Abs(x)); return s * (1 - s) }, 5, 6, 0, 0},
+	{"TanhGrad", slopeOf(TanhGrad), func(x float64) float64 { c := math.Cosh(min(math.Abs(x), 700)); return 1 / (c * c) }, 2, 3, 6e-7, 8e-7},
+	{"SiluGrad", slopeOf(SiluGrad), limit(func(x float64) float64 { s := sigma(x); return s * (1 + x*sigma(-x)) }, zero, one), 4, 5, 3e-7, 3e-7},
+	{"GeluGrad", slopeOf(GeluGrad), limit(func(x float64) float64 { return cdf(x) + x*normal(x) }, zero, one), 2, 3, 3e-7, 4e-7},
+	{"GeluTanhGrad", slopeOf(GeluTanhGrad), func(x float64) float64 { _, v := tanhForm(x); return v }, 2, 3, 4e-6, 5e-6},
+	{"QuickGeluGrad", slopeOf(QuickGeluGrad), limit(func(x float64) float64 {
+		z := 1.702 * x
+		return sigma(z) * (1 + z*sigma(-z))
+	}, zero, one), 4, 5, 3e-7, 3e-7},
+}
+
+// ulpError is |got - want| in units in the last place of want as a float32, 0 where both overflow.
+func ulpError(got float32, want float64) float64 {
+	if math.IsNaN(want) || got != got {
+		if math.IsNaN(want) && got != got {
+			return 0
+		}
+		return math.Inf(1)
+	}
+	// Halfway past the largest float32 and beyond, infinity is right.
+	const overflow = 0x1.ffffffp127
+	if math.Abs(want) >= overflow || math.IsInf(float64(got), 0) {
+		if math.IsInf(float64(got), 0) && math.Abs(want) >= 0x1.fffffep127 && (got > 0) == (want > 0) {
+			return 0
+		}
+		if !math.IsInf(want, 0) && math.Abs(float64(got)) == math.MaxFloat32 {
+			return 1
+		}
+		return math.Inf(1)
+	}
+	_, e := math.Frexp(want)
+	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
+}
+
+// worst returns the largest excess over the promised errors and where, over the bit patterns from, from +
+// step, …, to the last; also the largest error in units in the last place where the absolute error alone
+// is not within abs.
+func worst(c function, from, step uint64, abs float64) (ulps, absErr float64, atUlps, atAbs float32) {
+	const block = 4096
+	x, y := make([]float32, 0, block), make([]float32, block)
+	flush := func() {
+		c.f(y[:len(x)], x)
+		for i, v := range x {
+			want := c.ref(float64(v))
+			u := ulpError(y[i], want)
+			d := math.Abs(float64(y[i]) - want)
+			if d <= abs {
+				continue
+			}
+			if u > ulps {
+				ulps, atUlps = u, v
+			}
+			if d > absErr {
+				absErr, atAbs = d, v
+			}
+		}
+		x = x[:0]
+	}
+	for u := from; u < 1<<32; u += step {
+		if x = append(x, math.Float32frombits(uint32(u))); len(x) == block {
+			flush()
+		}
+	}
+	flush()
+	return ulps, absErr, atUlps, atAbs
+}
+
+func (c function) promise() (ulps, abs float64) {
+	for _, l := range fusedLevels() {
+		if l == level {
+			return c.ulps, c.abs
+		}
+	}
+	return c.portable, c.absPortable
+}
+
+// A sample of all bit patterns, the same number from each exponent. The levels give the same bits
+// (TestElementwiseBits), so the best one stands for all that fuse.
+func TestFunctionErrors(t *testing.T) {
+	step := uint64(16411) // a prime: all mantissas come
+	if testing.Short() {
+		step *= 8
+	}
+	onLevels(t, []Level{Generic, Levels()[len(Levels())-1]}, func(t *testing.T) {
+		for _, c := range functions {
+			allowed, abs := c.promise()
+			ulps, _, at, _ := worst(c, 0, step, abs)
+			t.Logf("%s: %.3g ulp at %g", c.name, ulps, at)
+			if !(ulps <= allowed) {
+				var y [1]float32
+				c.f(y[:], []float32{at})
+				t.Errorf("%s(%g) = %g, want %g: %.3g ulp, promised %g", c.name, at, y[0], c.ref(float64(at)), ulps, allowed)
+			}
+		}
+	})
+}
+
+// FOVEA_SWEEP=Exp,Log (or all) tries all 2³² numbers, a minute or more each.
+func TestFunctionSweep(t *testing.T) {
+	want := os.Getenv("FOVEA_SWEEP")
+	if want == "" {
+		t.Skip("FOVEA_SWEEP names no function")
+	}
+	for _, c := range functions {
+		if want != "all" && !strings.Contains(","+want+",", ","+c.name+",") {
+			continue
+		}
+		allowed, abs := c.promise()
+		ulps, absErr, at, atAbs := worst(c, 0, 1, abs)
+		t.Logf("%s on %v: %.4g ulp at %g, absolute error %.4g at %g", c.name, Current(), ulps, at, absErr, atAbs)
+		if !(ulps <= allowed) {
+			t.Errorf("%s: %.4g ulp at %g, promised %g", c.name, ulps, at, allowed)
+		}
+	}
+}
+
+func TestFunctionLimits(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	negZero := float32(math.Copysign(0, -1))
+	onLevels(t, Levels(), func(t *testing.T) {
+		for _, c := range []struct {
+			name string
+			f    func(dst, x []float32)
+			x, y float32
+		}{
+			{"Exp", Exp, 0, 1}, {"Exp", Exp, inf, inf}, {"Exp", Exp, -inf, 0}, {"Exp", Exp, 89, inf},
+			{"Exp", Exp, -104, 0}, {"Exp", Exp, -103, math.SmallestNonzeroFloat32}, {"Exp", Exp, nan, nan},
+			{"Log", Log, 1, 0}, {"Log", Log, 0, -inf}, {"Log", Log, negZero, -inf}, {"Log", Log, -1, nan},
+			{"Log", Log, inf, inf}, {"Log", Log, -inf, nan}, {"Log", Log, nan, nan},
+			{"Tanh", Tanh, inf, 1}, {"Tanh", Tanh, -inf, -1}, {"Tanh", Tanh, 10, 1}, {"Tanh", Tanh, negZero, negZero},
+			{"Tanh", Tanh, 1e-40, 1e-40}, {"Tanh", Tanh, nan, nan},
+			{"Erf", Erf, inf, 1}, {"Erf", Erf, -inf, -1}, {"Erf", Erf, 4, 1}, {"Erf", Erf, nan, nan},
+			{"Sigmoid", Sigmoid, 0, .5}, {"Sigmoid", Sigmoid, inf, 1}, {"Sigmoid", Sigmoid, -inf, 0}, {"Sigmoid", Sigmoid, nan, nan},
+			{"Silu", Silu, inf, inf}, {"Silu", Silu, -inf, negZero}, {"Silu", Silu, nan, nan},
+			{"Gelu", Gelu, inf, inf}, {"Gelu", Gelu, -inf, negZero}, {"Gelu", Gelu, 20, 20}, {"Gelu", Gelu, nan, nan},
+			{"GeluTanh", GeluTanh, inf, inf}, {"GeluTanh", GeluTanh, -inf, 0}, {"GeluTanh", GeluTanh, 20, 20}, {"GeluTanh", GeluTanh, nan, nan},
+			{"QuickGelu", QuickGelu, inf, inf}, {"QuickGelu", QuickGelu, -inf, negZero}, {"QuickGelu", QuickGelu, nan, nan},
+			{"Relu", Relu, -inf, 0}, {"Relu", Relu, nan, nan}, {"Relu", Relu, -3, 0},
+			{"SiluGrad", slopeOf(SiluGrad), inf, 1}, {"SiluGrad", slopeOf(SiluGrad), -inf, 0},
+			{"GeluGrad", slopeOf(GeluGrad), inf, 1}, {"GeluGrad", slopeOf(GeluGrad), -inf, 0},
+			{"GeluTanhGrad", slopeOf(GeluTanhGrad), inf, 1}, {"GeluTanhGrad", slopeOf(GeluTanhGrad), -inf, 0},
+		} {
+			y := []float32{c.x}
+			c.f(y, y)
+			if v := y[0]; !sameBits(v, c.y) && !(v == 0 && c.y == 0 && strings.HasSuffix(c.name, "Grad")) {
+				t.Errorf("%s(%g) = %g, want %g", c.name, c.x, v, c.y)
+			}
+		}
+	})
+}
