@@ -77,15 +77,14 @@ func Abs(x Operand) *Tensor {
 	})
 }
 
-// Clamp returns x limited to lo..hi. The gradient passes where lo ≤ x ≤ hi, the bounds included: a
-// parameter that has reached a bound can leave it again. (PyTorch 2.15 stops it at the bounds, where its
-// earlier versions let it pass.)
+// Clamp returns x limited to lo..hi. The gradient passes where lo < x < hi, as in PyTorch 2.15 (earlier
+// versions let it pass at the bounds too): a value that sits on a bound gets none.
 func Clamp(x Operand, lo, hi float32) *Tensor {
 	return elementwise("clamp", x, 1,
 		func(y, x []float32) { simd.Clamp(y, x, lo, hi) },
 		func(dx, x, dy []float32) {
 			for i, v := range x {
-				if v >= lo && v <= hi {
+				if v > lo && v < hi {
 					dx[i] = dy[i]
 				} else {
 					dx[i] = 0
