@@ -387,3 +387,80 @@ func TestAttentionPanics(t *testing.T) {
 func packed2(q, kv Operand, o AttentionOptions) *Tensor {
 	return Attention(Columns{q, 0}, Columns{kv, 0}, Columns{kv, 12}, o)
 }
+
+// unfused is the attention written with the operations it replaces; hidden is -1e30 where a key is hidden.
+func unfused(q, kv *Tensor, heads int, bias, hidden *Tensor) *Tensor {
+	b, tq, tk, width := q.Dim(0), q.Dim(1), kv.Dim(1), q.Dim(2)
+	d := width / heads
+	split := func(x *Tensor, t int) *Tensor { return Transpose(Reshape(x, b, t, heads, d), 1, 2) }
+	k, v := split(Slice(kv, 2, 0, width), tk), split(Slice(kv, 2, width, 2*width), tk)
+	s := MatMulT(split(q, tq), k, false, true)
+	s = Mul(s, q.Tape().Full(float32(1/math.Sqrt(float64(d))), 1))
+	s = Add(Add(s, bias), hidden)
+	return Reshape(Transpose(MatMul(Softmax(s), v), 1, 2), b, tq, width)
+}
+
+// Sizes that take several blocks of queries, with all options drawn at random, agree with the operations
+// they replace, gradients included.
+func TestAttentionUnfused(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 1))
+	for i := range 12 {
+		b, heads, d := 1+r.IntN(2), 1+r.IntN(3), 1+r.IntN(12)
+		tq, tk := 1+r.IntN(150), 1+r.IntN(150)
+		if i < 2 {
+			b, heads, tq, tk = 1, 1, 300, 300 // more than a block of scores even when not causal
+		}
+		o := AttentionOptions{Heads: heads, Causal: i%2 == 1}
+		if o.Causal {
+			tq = min(tq, tk)
+		}
+		if i%3 != 0 {
+			o.KeyMask = make([]bool, b*tk)
+			for j := range o.KeyMask {
+				o.KeyMask[j] = j%tk == 0 || r.IntN(4) > 0
+				if i%3 == 2 {
+					o.KeyMask[j] = j%tk < tk-tk/3 // side by side
+				}
+			}
+		}
+		width := heads * d
+		q, kv := normal(uint64(100+i), b*tq*width), normal(uint64(200+i), b*tk*2*width)
+		biasShape := []int{1 + (b-1)*r.IntN(2), 1 + (heads-1)*r.IntN(2), 1 + (tq-1)*r.IntN(2), tk}
+		bias := normal(uint64(300+i), biasShape[0]*biasShape[1]*biasShape[2]*tk)
+		hidden := make([]float32, b*tq*tk)
+		for j := range hidden {
+			seq, row, col := j/(tq*tk), j/tk%tq, j%tk
+			if o.Causal && col > row+tk-tq || o.KeyMask != nil && !o.KeyMask[seq*tk+col] {
+				hidden[j] = -1e30
+			}
+		}
+		run := func(fused bool, workers *simd.Workers) (y []float32, grads [3][]float32) {
+			tape := NewTape(Options{Gradients: true, Debug: true, Workers: workers})
+			qt, kvt := tape.Input(q, b, tq, width).WantGradient(), tape.Input(kv, b, tk, 2*width).WantGradient()
+			bt := tape.Input(bias, biasShape...).WantGradient()
+			var out *Tensor
+			if fused {
+				o.Bias = bt
+				out = Attention(Columns{qt, 0}, Columns{kvt, 0}, Columns{kvt, width}, o)
+			} else {
+				out = unfused(qt, kvt, heads, bt, tape.Input(hidden, b, 1, tq, tk))
+			}
+			y = out.Floats(nil)
+			g := NewGradients()
+			Backward(g, []*Tensor{out}, [][]float32{normal(uint64(400+i), len(y))})
+			return y, [3][]float32{g.OfTensor(qt), g.OfTensor(kvt), g.OfTensor(bt)}
+		}
+		want, wantGrads := run(false, nil)
+		got, grads := run(true, nil)
+		two, twoGrads := run(true, simd.NewWorkers(2))
+		golden.Output(t, "result", got, want)
+		sameBits(t, "result on two threads", two, got)
+		for j, name := range []string{"dq", "dkv", "dbias"} {
+			golden.Gradient(t, name, grads[j], wantGrads[j], golden.Norm(wantGrads[:]...))
+			sameBits(t, name+" on two threads", twoGrads[j], grads[j])
+		}
+		if t.Failed() {
+			t.Fatalf("case %d: b=%d heads=%d d=%d tq=%d tk=%d causal=%v mask=%v bias=%v", i, b, heads, d, tq, tk, o.Causal, o.KeyMask != nil, biasShape)
+		}
+	}
+}

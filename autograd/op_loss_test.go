@@ -109,11 +109,13 @@ func TestLossesAtLargeLogits(t *testing.T) {
 		t.Errorf("binary cross entropy %v, gradient %v", l, dx)
 	}
 	// What is nearly certain still has the loss e^-x, not zero.
-	l, _ = backwardOf([]float32{20}, []int{1}, func(x *Tensor) *Tensor {
-		return BCEWithLogits(x, x.Tape().Full(1, 1), nil)
-	})
-	if want := math.Exp(-20); math.Abs(float64(l)/want-1) > 1e-5 {
-		t.Errorf("binary cross entropy of a certain logit: %v, expected %v", l, want)
+	for _, x := range []float32{2, 13.7, 15.1, 16, 20, 80} {
+		l, _ = backwardOf([]float32{x}, []int{1}, func(x *Tensor) *Tensor {
+			return BCEWithLogits(x, x.Tape().Full(1, 1), nil)
+		})
+		if want := math.Log1p(math.Exp(-float64(x))); math.Abs(float64(l)/want-1) > 1e-6 {
+			t.Errorf("binary cross entropy of a logit of %v: %v, expected %v", x, l, want)
+		}
 	}
 }
 
