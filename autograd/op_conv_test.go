@@ -139,6 +139,22 @@ func TestConv2dTiles(t *testing.T) {
 	}
 }
 
+// TestConv2dBias: the bias is added once, to the finished sum, however many tiles a sum runs through.
+func TestConv2dBias(t *testing.T) {
+	for _, c := range tiledConvs {
+		tape := NewTape(Options{})
+		x := tape.Input(normals(5, elements("test", c.x)), c.x...)
+		w, b := ParameterOf(normals(6, elements("test", c.w)), c.w...), normals(7, c.w[0])
+		y := Conv2d(x, w, ParameterOf(b, len(b)), c.o)
+		want := Conv2d(x, w, nil, c.o).data
+		inner := y.Shape()[2] * y.Shape()[3]
+		for i := 0; i < len(want); i += inner {
+			simd.AddScalar(want[i:i+inner], want[i:i+inner], b[i/inner%len(b)])
+		}
+		sameBits(t, fmt.Sprint(c.x, c.w), y.data, want)
+	}
+}
+
 // TestConv2dDepthwiseAsGemm compares the depthwise kernel with the product, bit for bit: both are one
 // chain over the taps.
 func TestConv2dDepthwiseAsGemm(t *testing.T) {
