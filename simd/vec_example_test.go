@@ -1,0 +1,54 @@
+package simd_test
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// A row of attention scores becomes probabilities; masked positions get none.
+func ExampleSoftmax() {
+	x := []float32{1, 2, 3, -3e38}
+	y := make([]float32, len(x))
+	simd.Softmax(y, x, 1)
+	fmt.Printf("%.4f\n", y)
+	// Output: [0.0900 0.2447 0.6652 0.0000]
+}
+
+// An output may be its own input.
+func ExampleGelu() {
+	x := []float32{-3, -1, 0, 1, 3}
+	simd.Gelu(x, x)
+	fmt.Printf("%.4f\n", x)
+	// Output: [-0.0040 -0.1587 0.0000 0.8413 2.9960]
+}
+
+// Layer norm returns the two numbers that its gradient needs.
+func ExampleLayerNorm() {
+	x := []float32{1, 2, 3, 4}
+	gamma, beta := []float32{1, 1, 2, 2}, []float32{0, 0, 0, 1}
+	y := make([]float32, len(x))
+	mean, rstd := simd.LayerNorm(y, x, gamma, beta, 1e-6)
+	fmt.Printf("mean %.2f, 1/deviation %.4f, %.4f\n", mean, rstd, y)
+
+	dx := make([]float32, len(x))
+	dgamma, dbeta := make([]float32, len(x)), make([]float32, len(x))
+	simd.LayerNormGrad(dx, []float32{1, 0, 0, 0}, x, gamma, mean, rstd, dgamma, dbeta)
+	fmt.Printf("%.4f %.4f %v\n", dx, dgamma, dbeta)
+	// Output:
+	// mean 2.50, 1/deviation 0.8944, [-1.3416 -0.4472 0.8944 3.6833]
+	// [0.2683 -0.3578 -0.0894 0.1789] [-1.3416 0.0000 0.0000 0.0000] [1 0 0 0]
+}
+
+// Vector functions are serial; a caller divides the rows.
+func ExampleWorkers() {
+	const rows, n = 64, 100
+	x := make([]float32, rows*n)
+	w := simd.NewWorkers(2)
+	w.For(rows, func(r int) {
+		row := x[r*n:][:n]
+		simd.Softmax(row, row, 1)
+	})
+	fmt.Println(x[0])
+	// Output: 0.01
+}
