@@ -76,7 +76,7 @@ func caseNames(g *golden.File, prefix string) []string {
 
 // checkOp runs every case named prefix* of a golden file through build and compares results and gradients
 // with PyTorch's, gradients with finite differences, and the bits of all with those of a run on two
-// threads and of one inside a recomputed segment.
+// threads, of one inside a recomputed segment, and of other machines.
 func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor) {
 	t.Helper()
 	g := golden.Load(t, filepath.Join("testdata", file))
@@ -88,6 +88,7 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 		t.Run(name, func(t *testing.T) {
 			c := opCase{t: t, g: g, name: name}
 			base := c.run(build, Options{Gradients: true, Debug: true})
+			checkPinned(t, t.Name(), base)
 			var all float64
 			for _, n := range base.inputs() {
 				want, _ := g.Tensor(name + "/grad/" + n)
