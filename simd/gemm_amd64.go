@@ -90,6 +90,8 @@ func multiply512(t *gemmTile) {
 	switch {
 	case t.panels > 1:
 		tilesWide512[t.rows](t)
+	case t.acs == 4 && t.cols <= 16:
+		tilesHalf512[t.rows](t)
 	case t.acs == 4:
 		tilesByRow512[t.rows](t)
 	default:

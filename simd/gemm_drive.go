@@ -125,7 +125,13 @@ func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
 	g.count, g.group = count, 1
 	g.panels = (g.n + kern.nr - 1) / kern.nr
-	g.depth = blockDepth(g.k, kern.kc)
+	depth := kern.kc
+	if kern.rows && g.m <= 2*kern.mr {
+		// Few rows use each number of B a few times only: short blocks are still in the first-level
+		// cache when they are used, and let the hardware follow the rows of B.
+		depth = min(depth, 64)
+	}
+	g.depth = blockDepth(g.k, depth)
 	if g.packed != nil {
 		g.depth = g.packed.kc
 	}
@@ -308,7 +314,9 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 				s.b = grow(s.b, groupPanels*kc*nr)
 				kern.pack(s.b, o.b, k0, p*nr, kc, min(count*nr, g.n-p*nr))
 				packedFrom, packedTo = p, p+count
-				if packedTo < p1 {
+				if kc < walkDepth {
+					// Tiles this short are done sooner than a prefetch.
+				} else if packedTo < p1 {
 					walk.over(o.b, k0, packedTo*nr, kc, min(groupPanels*nr, g.n-packedTo*nr))
 				} else if k0+kc < g.k {
 					walk.over(o.b, k0+kc, p0*nr, min(g.depth, g.k-k0-kc), min(groupPanels*nr, g.n-p0*nr))
@@ -348,6 +356,9 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 		}
 	}
 }
+
+// walkDepth is the least depth of a block at which fetching the next one pays for a call a tile.
+const walkDepth = 160
 
 // A lineWalk hands out the cache lines of a piece of B to the tiles that run before the piece is packed:
 // the hardware does not follow columns from page to page, and a prefetch every four k does.

@@ -401,7 +401,9 @@ func TestGemmArguments(t *testing.T) {
 		{"Gemm: unknown activation 99", func() { Gemm(nil, 3, 3, 4, ok, Matrix{f(12), 4, true}, 0, f(9), 3, &Epilogue{Act: 99}) }},
 		{"Pack: B has 11", func() { Pack(nil, 4, 3, Matrix{f(11), 4, true}) }},
 		{"Pack: negative size", func() { Pack(nil, -4, 3, ok) }},
-		{"GemmPacked: A has 11", func() { GemmPacked(nil, 3, Matrix{f(11), 4, false}, Pack(nil, 4, 3, Matrix{f(12), 4, true}), 0, f(9), 3, nil) }},
+		{"GemmPacked: A has 11", func() {
+			GemmPacked(nil, 3, Matrix{f(11), 4, false}, Pack(nil, 4, 3, Matrix{f(12), 4, true}), 0, f(9), 3, nil)
+		}},
 		{"GemmBatch: C has 8", func() {
 			GemmBatch(NewWorkers(2), 9, 3, 3, 4, 0, func(i int) (a, b Matrix, c []float32, ldc int) {
 				return ok, Matrix{f(12), 4, true}, f(9 - i/8), 3

@@ -199,6 +199,67 @@ func gemm512k13(t *gemmTile)
 //go:noescape
 func gemm512k14(t *gemmTile)
 
+// tilesHalf512, by height, uses the left half of a panel.
+var tilesHalf512 = [...]func(*gemmTile){
+	nil,
+	gemm512h1,
+	gemm512h2,
+	gemm512h3,
+	gemm512h4,
+	gemm512h5,
+	gemm512h6,
+	gemm512h7,
+	gemm512h8,
+	gemm512h9,
+	gemm512h10,
+	gemm512h11,
+	gemm512h12,
+	gemm512h13,
+	gemm512h14,
+}
+
+//go:noescape
+func gemm512h1(t *gemmTile)
+
+//go:noescape
+func gemm512h2(t *gemmTile)
+
+//go:noescape
+func gemm512h3(t *gemmTile)
+
+//go:noescape
+func gemm512h4(t *gemmTile)
+
+//go:noescape
+func gemm512h5(t *gemmTile)
+
+//go:noescape
+func gemm512h6(t *gemmTile)
+
+//go:noescape
+func gemm512h7(t *gemmTile)
+
+//go:noescape
+func gemm512h8(t *gemmTile)
+
+//go:noescape
+func gemm512h9(t *gemmTile)
+
+//go:noescape
+func gemm512h10(t *gemmTile)
+
+//go:noescape
+func gemm512h11(t *gemmTile)
+
+//go:noescape
+func gemm512h12(t *gemmTile)
+
+//go:noescape
+func gemm512h13(t *gemmTile)
+
+//go:noescape
+func gemm512h14(t *gemmTile)
+
 // tilesWide512, by height, covers several panels of B.
 var tilesWide512 = [...]func(*gemmTile){
 	nil,

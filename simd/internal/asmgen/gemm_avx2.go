@@ -219,9 +219,7 @@ func wide256(a *asm, h, panels int) {
 	}
 	for v := range 2 * panels {
 		at := [...]string{"(R13)", "(R13)(R8*1)", "(R13)(R8*2)", "(R13)(R15*1)"}[v/2]
-		if v%2 == 0 {
-			a.p("PREFETCHT0 1024%s", at)
-		} else {
+		if v%2 == 1 {
 			at = "32" + at
 		}
 		b := elems + h + v%bregs

@@ -9,8 +9,9 @@ func gemmAVX512() []byte {
 	var a asm
 	a.WriteString(header)
 	for h := 1; h <= 14; h++ {
-		tile512(&a, h, true)
-		tile512(&a, h, false)
+		tile512(&a, h, "r", 2)
+		tile512(&a, h, "k", 2)
+		tile512(&a, h, "h", 1)
 	}
 	for h := 1; h <= 6; h++ {
 		wide512(&a, h, widePanels512(h))
@@ -37,14 +38,15 @@ func rowAddress(i, disp int) string {
 	return d + "(" + base + ")" + [...]string{"", "(R9*1)", "(R9*2)", "(R10*1)", "(R9*4)"}[i%5]
 }
 
-// tile512 writes the kernel of height h. With byRow A is row-major (its k are 4 bytes apart), else
-// k-major (its rows are 4 bytes apart).
-func tile512(a *asm, h int, byRow bool) {
-	name, order := fmt.Sprintf("gemm512k%d", h), "k-major"
-	if byRow {
-		name, order = fmt.Sprintf("gemm512r%d", h), "row-major"
+// tile512 writes the kernel of height h and a width of vectors times 16. The form is k for a k-major A (its
+// rows are 4 bytes apart), or r or h for a row-major one (its k are 4 bytes apart).
+func tile512(a *asm, h int, form string, vectors int) {
+	byRow, order := form != "k", "row-major"
+	if !byRow {
+		order = "k-major"
 	}
-	a.text(fmt.Sprintf("func %s(t *gemmTile)\n// Tiles of %d×32, A %s.", name, h, order), name, 8)
+	name := fmt.Sprintf("gemm512%s%d", form, h)
+	a.text(fmt.Sprintf("func %s(t *gemmTile)\n// Tiles of %d×%d, A %s.", name, h, 16*vectors, order), name, 8)
 	a.p("MOVQ t+0(FP), DI")
 	a.p("MOVQ %d(DI), CX", tileCols)
 	a.p("MOVQ $1, AX")
@@ -79,14 +81,17 @@ func tile512(a *asm, h int, byRow bool) {
 	a.p("MOVQ %d(DI), R13", tileB)
 	a.p("CMPQ %d(DI), $0", tileAccum)
 	a.p("JNE load")
-	for i := range 2 * h {
-		a.p("VPXORD Z%d, Z%d, Z%d", i, i, i)
+	for i := range h {
+		for v := range vectors {
+			a.p("VPXORD Z%d, Z%d, Z%d", 2*i+v, 2*i+v, 2*i+v)
+		}
 	}
 	a.c("The tile of C will be written; fetch it while the sums form.")
 	a.p("MOVQ DX, CX")
 	for i := range h {
-		a.p("PREFETCHT0 (CX)")
-		a.p("PREFETCHT0 64(CX)")
+		for v := range vectors {
+			a.p("PREFETCHT0 %d(CX)", 64*v)
+		}
 		if i < h-1 {
 			a.p("ADDQ %d(DI), CX", tileLDC)
 		}
@@ -95,8 +100,9 @@ func tile512(a *asm, h int, byRow bool) {
 	a.l("load")
 	a.p("MOVQ DX, CX")
 	for i := range h {
-		a.p("VMOVUPS.Z (CX), K1, Z%d", 2*i)
-		a.p("VMOVUPS.Z 64(CX), K2, Z%d", 2*i+1)
+		for v := range vectors {
+			a.p("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 2*i+v)
+		}
 		if i < h-1 {
 			a.p("ADDQ %d(DI), CX", tileLDC)
 		}
@@ -105,7 +111,9 @@ func tile512(a *asm, h int, byRow bool) {
 	step := func(u int) {
 		at := [...]string{"(R13)", "(R13)(R11*1)", "(R13)(R11*2)", "(R13)(R8*1)"}[u]
 		a.p("VMOVUPS %s, Z28", at)
-		a.p("VMOVUPS 64%s, Z29", at)
+		if vectors == 2 {
+			a.p("VMOVUPS 64%s, Z29", at)
+		}
 		for i := range h {
 			at := rowAddress(i, 4*u)
 			if !byRow {
@@ -113,8 +121,9 @@ func tile512(a *asm, h int, byRow bool) {
 			}
 			r := 30 + i%2
 			a.p("VBROADCASTSS %s, Z%d", at, r)
-			a.p("VFMADD231PS Z28, Z%d, Z%d", r, 2*i)
-			a.p("VFMADD231PS Z29, Z%d, Z%d", r, 2*i+1)
+			for v := range vectors {
+				a.p("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, 2*i+v)
+			}
 		}
 		if !byRow {
 			a.p("ADDQ R9, AX")
@@ -156,8 +165,9 @@ func tile512(a *asm, h int, byRow bool) {
 	a.p("JNE one")
 	a.l("store")
 	for i := range h {
-		a.p("VMOVUPS Z%d, K1, (DX)", 2*i)
-		a.p("VMOVUPS Z%d, K2, 64(DX)", 2*i+1)
+		for v := range vectors {
+			a.p("VMOVUPS Z%d, K%d, %d(DX)", 2*i+v, 1+v, 64*v)
+		}
 		a.p("ADDQ %d(DI), DX", tileLDC)
 	}
 	a.p("MOVQ %d(DI), AX", tileATile)
@@ -220,7 +230,6 @@ func wide512(a *asm, h, panels int) {
 			at = "64" + at
 		}
 		b := elems + h + v%bregs
-		a.p("PREFETCHT0 1024%s", trimDisp(at, v%2 == 1))
 		a.p("VMOVUPS %s, Z%d", at, b)
 		for i := range h {
 			a.p("VFMADD231PS Z%d, Z%d, Z%d", b, elems+i, acc(i, v))
@@ -244,14 +253,6 @@ func wide512(a *asm, h, panels int) {
 	}
 	a.p("VZEROUPPER")
 	a.p("RET")
-}
-
-// trimDisp removes a leading 64 so that another displacement can stand there.
-func trimDisp(at string, has bool) string {
-	if has {
-		return at[2:]
-	}
-	return at
 }
 
 // peak512 writes the loop that FMAPeak times: 16 independent chains, nothing but multiply-adds.

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // packAVX512 writes the AVX-512 routines that lay out panels.
 func packAVX512() []byte {
 	var a asm
@@ -112,18 +114,49 @@ func packTrans512(a *asm) {
 	a.p("MOVQ rows+32(FP), R10")
 	a.p("CMPQ R10, $16")
 	a.p("JNE some")
-	a.c("The rows that follow are packed next.")
-	a.p("MOVQ R8, R11")
-	a.p("SHLQ $4, R11")
-	a.p("ADDQ BX, R11")
-	for i := range 16 {
-		at := [...]string{"(BX)", "(BX)(R8*1)", "(BX)(R8*2)", "(BX)(R9*1)"}[i%4]
-		a.p("VMOVUPS.Z %s, K1, Z%d", at, i)
-		a.p("PREFETCHT0 (R11)%s", at[4:])
-		if i%4 == 3 && i < 15 {
-			a.p("LEAQ (BX)(R8*4), BX")
-			a.p("LEAQ (R11)(R8*4), R11")
+	a.p("CMPQ DX, $16")
+	a.p("JLT part")
+	a.c("A full block. Each register is gathered from rows r, r+4, r+8 and r+12, four elements of each, by")
+	a.c("loads that insert, which leave the shuffle port alone; two rounds inside 128-bit lanes then do.")
+	a.p("LEAQ (SI)(R8*4), BX")
+	a.p("LEAQ (BX)(R8*4), R11")
+	a.p("LEAQ (R11)(R8*4), R12")
+	for c := range 4 {
+		for r := range 4 {
+			for q, base := range []string{"SI", "BX", "R11", "R12"} {
+				at := "(" + base + ")" + [...]string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[r]
+				if c > 0 {
+					at = fmt.Sprint(16*c) + at
+				}
+				if q == 0 {
+					a.p("VMOVUPS %s, X%d", at, r)
+				} else {
+					a.p("VINSERTF32X4 $%d, %s, Z%d, Z%d", q, at, r, r)
+				}
+			}
 		}
+		a.p("VUNPCKLPS Z1, Z0, Z16")
+		a.p("VUNPCKHPS Z1, Z0, Z17")
+		a.p("VUNPCKLPS Z3, Z2, Z18")
+		a.p("VUNPCKHPS Z3, Z2, Z19")
+		a.p("VUNPCKLPD Z18, Z16, Z%d", 20)
+		a.p("VUNPCKHPD Z18, Z16, Z%d", 21)
+		a.p("VUNPCKLPD Z19, Z17, Z%d", 22)
+		a.p("VUNPCKHPD Z19, Z17, Z%d", 23)
+		for e := range 4 {
+			a.p("VMOVUPS Z%d, %d(DI)", 20+e, 128*(4*c+e))
+		}
+	}
+	a.p("ADDQ $64, SI")
+	a.p("ADDQ $2048, DI")
+	a.p("SUBQ $16, DX")
+	a.p("JNE block")
+	a.p("VZEROUPPER")
+	a.p("RET")
+	a.l("part")
+	for i := range 16 {
+		a.p("VMOVUPS.Z (BX), K1, Z%d", i)
+		a.p("ADDQ R8, BX")
 	}
 	a.p("JMP loaded")
 	a.l("some")
