@@ -1,12 +1,8 @@
 package simd
 
-import "github.com/fovea-ml/fovea/simd/internal/portable"
-
 // SumExp returns Σ exp(scale·(x[i] - max)), what ExpSum returns, and stores nothing.
 func SumExp(x []float32, scale, max float32) float32 {
-	var acc [lanes]float32
-	vecExpSumOnly(&acc, x, scale, max)
-	return portable.Fold(&acc)
+	return wholeExpSumOnly(x, scale, max)
 }
 
 // SoftmaxGradDot is SoftmaxGrad where Σ y·dy is known: dx = scale·y·(dy - dot). An attention knows it from

@@ -346,6 +346,49 @@ func TestReductionBits(t *testing.T) {
 	})
 }
 
+// The reductions of a whole row fold the lanes in the assembly.
+func TestWholeReductionBits(t *testing.T) {
+	a, b, c := newGuarded(t, 4096), newGuarded(t, 4096), newGuarded(t, 4096)
+	fold := func(f func(acc *[16]float32)) float32 {
+		var acc [16]float32
+		f(&acc)
+		return exact.Fold(&acc)
+	}
+	onLevels(t, fusedLevels(), func(t *testing.T) {
+		for _, n := range lengths() {
+			for kind, filler := range []func([]float32, uint64){ordinary, fill, ordinary, fill} {
+				x, y, z := a.floats(n, kind >= 2), b.floats(n, kind >= 2), c.floats(n, kind >= 2)
+				for i, s := range [][]float32{x, y, z} {
+					filler(s, uint64(4*n+i))
+				}
+				max, maxNaN := exact.NegInf(), exact.NegInf()
+				exact.MaxNumber(&max, x)
+				exact.MaxValue(&maxNaN, x)
+				var sum, dot, sumScale, dotScale [16]float32
+				exact.LayerNormSums(&sum, &dot, x, y, argS, argT)
+				exact.LayerNormSumsScale(&sumScale, &dotScale, x, y, z, argS, argT)
+				want := []float32{
+					fold(func(acc *[16]float32) { exact.Sum(acc, x) }),
+					fold(func(acc *[16]float32) { exact.SumSquares(acc, x) }),
+					fold(func(acc *[16]float32) { exact.SumSquaresAbout(acc, x, argT) }),
+					fold(func(acc *[16]float32) { exact.Dot(acc, x, y) }),
+					fold(func(acc *[16]float32) { exact.ExpSumOnly(acc, x, argT, 1.5) }),
+					fold(func(acc *[16]float32) { exact.ExpSum(acc, make([]float32, n), x, argT, 1.5) }),
+					exact.FoldMax(&max), exact.FoldMaxNaN(&maxNaN),
+					exact.Fold(&sum), exact.Fold(&dot), exact.Fold(&sumScale), exact.Fold(&dotScale),
+				}
+				s, d := wholeLayerNormSums(x, y, argS, argT)
+				ss, ds := wholeLayerNormSumsScale(x, y, z, argS, argT)
+				got := []float32{
+					Sum(x), SumSquares(x), wholeSumSquaresAbout(x, argT), Dot(x, y), SumExp(x, argT, 1.5),
+					ExpSum(y, x, argT, 1.5), MaxNumber(x), MaxValue(x), s, d, ss, ds,
+				}
+				compareBits(t, fmt.Sprintf("sum, squares, …, n = %d", n), got, want)
+			}
+		}
+	})
+}
+
 func TestReductionLong(t *testing.T) {
 	const n = 2*maxCall + 37
 	var s [3][]float32

@@ -559,6 +559,20 @@ func vecSum(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeSum(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return sumWholeAVX512(&x[0], n)
+		case AVX2:
+			return sumWholeAVX2(&x[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSum(&accLanes, x)
+	return portable.Fold(&accLanes)
+}
+
 func vecSumSquares(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -572,6 +586,20 @@ func vecSumSquares(acc *[lanes]float32, x []float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeSumSquares(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return sumSquaresWholeAVX512(&x[0], n)
+		case AVX2:
+			return sumSquaresWholeAVX2(&x[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSumSquares(&accLanes, x)
+	return portable.Fold(&accLanes)
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
@@ -589,6 +617,20 @@ func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
 	}
 }
 
+func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return sumSquaresAboutWholeAVX512(&x[0], n, mean)
+		case AVX2:
+			return sumSquaresAboutWholeAVX2(&x[0], n, mean)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSumSquaresAbout(&accLanes, x, mean)
+	return portable.Fold(&accLanes)
+}
+
 func vecDot(acc *[lanes]float32, a, b []float32) {
 	for len(a) > 0 {
 		k := min(len(a), maxCall)
@@ -602,6 +644,20 @@ func vecDot(acc *[lanes]float32, a, b []float32) {
 		}
 		a, b = a[k:], b[k:]
 	}
+}
+
+func wholeDot(a, b []float32) (acc float32) {
+	if n := len(a); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return dotWholeAVX512(&a[0], &b[0], n)
+		case AVX2:
+			return dotWholeAVX2(&a[0], &b[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecDot(&accLanes, a, b)
+	return portable.Fold(&accLanes)
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
@@ -619,6 +675,20 @@ func vecMaxValue(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeMaxValue(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return maxValueWholeAVX512(&x[0], n)
+		case AVX2:
+			return maxValueWholeAVX2(&x[0], n)
+		}
+	}
+	accLanes := portable.NegInf()
+	vecMaxValue(&accLanes, x)
+	return portable.FoldMaxNaN(&accLanes)
+}
+
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -632,6 +702,20 @@ func vecMaxNumber(acc *[lanes]float32, x []float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeMaxNumber(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return maxNumberWholeAVX512(&x[0], n)
+		case AVX2:
+			return maxNumberWholeAVX2(&x[0], n)
+		}
+	}
+	accLanes := portable.NegInf()
+	vecMaxNumber(&accLanes, x)
+	return portable.FoldMax(&accLanes)
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
@@ -649,6 +733,20 @@ func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
 	}
 }
 
+func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return expSumWholeAVX512(&dst[0], &x[0], n, scale, top)
+		case AVX2:
+			return expSumWholeAVX2(&dst[0], &x[0], n, scale, top)
+		}
+	}
+	var accLanes [lanes]float32
+	vecExpSum(&accLanes, dst, x, scale, top)
+	return portable.Fold(&accLanes)
+}
+
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -662,6 +760,20 @@ func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return expSumOnlyWholeAVX512(&x[0], n, scale, top)
+		case AVX2:
+			return expSumOnlyWholeAVX2(&x[0], n, scale, top)
+		}
+	}
+	var accLanes [lanes]float32
+	vecExpSumOnly(&accLanes, x, scale, top)
+	return portable.Fold(&accLanes)
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
@@ -769,6 +881,21 @@ func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd floa
 	}
 }
 
+func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return layerNormSumsWholeAVX512(&dy[0], &x[0], n, mean, rstd)
+		case AVX2:
+			return layerNormSumsWholeAVX2(&dy[0], &x[0], n, mean, rstd)
+		}
+	}
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSums(&sumLanes, &dotLanes, dy, x, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
+}
+
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
@@ -782,6 +909,21 @@ func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mea
 		}
 		dy, x, gamma = dy[k:], x[k:], gamma[k:]
 	}
+}
+
+func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			return layerNormSumsScaleWholeAVX512(&dy[0], &x[0], &gamma[0], n, mean, rstd)
+		case AVX2:
+			return layerNormSumsScaleWholeAVX2(&dy[0], &x[0], &gamma[0], n, mean, rstd)
+		}
+	}
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSumsScale(&sumLanes, &dotLanes, dy, x, gamma, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {

@@ -485,6 +485,18 @@ func vecSum(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeSum(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return sumWholeNEON(&x[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSum(&accLanes, x)
+	return portable.Fold(&accLanes)
+}
+
 func vecSumSquares(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -496,6 +508,18 @@ func vecSumSquares(acc *[lanes]float32, x []float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeSumSquares(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return sumSquaresWholeNEON(&x[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSumSquares(&accLanes, x)
+	return portable.Fold(&accLanes)
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
@@ -511,6 +535,18 @@ func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
 	}
 }
 
+func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return sumSquaresAboutWholeNEON(&x[0], n, mean)
+		}
+	}
+	var accLanes [lanes]float32
+	vecSumSquaresAbout(&accLanes, x, mean)
+	return portable.Fold(&accLanes)
+}
+
 func vecDot(acc *[lanes]float32, a, b []float32) {
 	for len(a) > 0 {
 		k := min(len(a), maxCall)
@@ -522,6 +558,18 @@ func vecDot(acc *[lanes]float32, a, b []float32) {
 		}
 		a, b = a[k:], b[k:]
 	}
+}
+
+func wholeDot(a, b []float32) (acc float32) {
+	if n := len(a); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return dotWholeNEON(&a[0], &b[0], n)
+		}
+	}
+	var accLanes [lanes]float32
+	vecDot(&accLanes, a, b)
+	return portable.Fold(&accLanes)
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
@@ -537,6 +585,18 @@ func vecMaxValue(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeMaxValue(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return maxValueWholeNEON(&x[0], n)
+		}
+	}
+	accLanes := portable.NegInf()
+	vecMaxValue(&accLanes, x)
+	return portable.FoldMaxNaN(&accLanes)
+}
+
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -548,6 +608,18 @@ func vecMaxNumber(acc *[lanes]float32, x []float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeMaxNumber(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return maxNumberWholeNEON(&x[0], n)
+		}
+	}
+	accLanes := portable.NegInf()
+	vecMaxNumber(&accLanes, x)
+	return portable.FoldMax(&accLanes)
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
@@ -563,6 +635,18 @@ func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
 	}
 }
 
+func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return expSumWholeNEON(&dst[0], &x[0], n, scale, top)
+		}
+	}
+	var accLanes [lanes]float32
+	vecExpSum(&accLanes, dst, x, scale, top)
+	return portable.Fold(&accLanes)
+}
+
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
@@ -574,6 +658,18 @@ func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 		}
 		x = x[k:]
 	}
+}
+
+func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return expSumOnlyWholeNEON(&x[0], n, scale, top)
+		}
+	}
+	var accLanes [lanes]float32
+	vecExpSumOnly(&accLanes, x, scale, top)
+	return portable.Fold(&accLanes)
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
@@ -667,6 +763,19 @@ func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd floa
 	}
 }
 
+func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return layerNormSumsWholeNEON(&dy[0], &x[0], n, mean, rstd)
+		}
+	}
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSums(&sumLanes, &dotLanes, dy, x, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
+}
+
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
@@ -678,6 +787,19 @@ func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mea
 		}
 		dy, x, gamma = dy[k:], x[k:], gamma[k:]
 	}
+}
+
+func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			return layerNormSumsScaleWholeNEON(&dy[0], &x[0], &gamma[0], n, mean, rstd)
+		}
+	}
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSumsScale(&sumLanes, &dotLanes, dy, x, gamma, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {

@@ -302,12 +302,24 @@ func vecSum(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeSum(x []float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecSum(&accLanes, x)
+	return portable.Fold(&accLanes)
+}
+
 func vecSumSquares(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		portable.SumSquares(acc, x[:k])
 		x = x[k:]
 	}
+}
+
+func wholeSumSquares(x []float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecSumSquares(&accLanes, x)
+	return portable.Fold(&accLanes)
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
@@ -318,12 +330,24 @@ func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
 	}
 }
 
+func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecSumSquaresAbout(&accLanes, x, mean)
+	return portable.Fold(&accLanes)
+}
+
 func vecDot(acc *[lanes]float32, a, b []float32) {
 	for len(a) > 0 {
 		k := min(len(a), maxCall)
 		portable.Dot(acc, a[:k], b[:k])
 		a, b = a[k:], b[k:]
 	}
+}
+
+func wholeDot(a, b []float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecDot(&accLanes, a, b)
+	return portable.Fold(&accLanes)
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
@@ -334,12 +358,24 @@ func vecMaxValue(acc *[lanes]float32, x []float32) {
 	}
 }
 
+func wholeMaxValue(x []float32) (acc float32) {
+	accLanes := portable.NegInf()
+	vecMaxValue(&accLanes, x)
+	return portable.FoldMaxNaN(&accLanes)
+}
+
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		portable.MaxNumber(acc, x[:k])
 		x = x[k:]
 	}
+}
+
+func wholeMaxNumber(x []float32) (acc float32) {
+	accLanes := portable.NegInf()
+	vecMaxNumber(&accLanes, x)
+	return portable.FoldMax(&accLanes)
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
@@ -350,12 +386,24 @@ func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
 	}
 }
 
+func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecExpSum(&accLanes, dst, x, scale, top)
+	return portable.Fold(&accLanes)
+}
+
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		portable.ExpSumOnly(acc, x[:k], scale, top)
 		x = x[k:]
 	}
+}
+
+func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
+	var accLanes [lanes]float32
+	vecExpSumOnly(&accLanes, x, scale, top)
+	return portable.Fold(&accLanes)
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
@@ -414,12 +462,26 @@ func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd floa
 	}
 }
 
+func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSums(&sumLanes, &dotLanes, dy, x, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
+}
+
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
 		portable.LayerNormSumsScale(sum, dot, dy[:k], x[:k], gamma[:k], mean, rstd)
 		dy, x, gamma = dy[k:], x[k:], gamma[k:]
 	}
+}
+
+func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	var sumLanes [lanes]float32
+	var dotLanes [lanes]float32
+	vecLayerNormSumsScale(&sumLanes, &dotLanes, dy, x, gamma, mean, rstd)
+	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {

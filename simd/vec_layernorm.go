@@ -1,10 +1,6 @@
 package simd
 
-import (
-	"math"
-
-	"github.com/fovea-ml/fovea/simd/internal/portable"
-)
+import "math"
 
 // LayerNorm normalises one row of len(dst) elements and returns what the gradient needs
 // (Ba, Kiros and Hinton, arXiv 1607.06450):
@@ -23,13 +19,9 @@ func LayerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) 
 }
 
 func layerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
-	var acc [lanes]float32
-	vecSum(&acc, x)
 	n := float32(len(x))
-	mean = portable.Fold(&acc) / n
-	acc = [lanes]float32{}
-	vecSumSquaresAbout(&acc, x, mean)
-	rstd = inverseStd(portable.Fold(&acc), n, eps)
+	mean = wholeSum(x) / n
+	rstd = inverseStd(wholeSumSquaresAbout(x, mean), n, eps)
 	normalize(dst, x, gamma, beta, mean, rstd)
 	return mean, rstd
 }
@@ -127,18 +119,13 @@ func layerNormGrad(dx, dy, x, gamma []float32, mean, rstd float32, dgamma, dbeta
 	if dx == nil {
 		return
 	}
-	var sum, dot [lanes]float32
+	width := float32(n)
 	if gamma != nil {
-		vecLayerNormSumsScale(&sum, &dot, dy, x, gamma, mean, rstd)
+		sum, dot := wholeLayerNormSumsScale(dy, x, gamma, mean, rstd)
+		vecLayerNormDXScale(dx[:n], dy, x, gamma, mean, rstd, sum/width, dot/width)
 	} else {
-		vecLayerNormSums(&sum, &dot, dy, x, mean, rstd)
-	}
-	c1 := portable.Fold(&sum) / float32(n)
-	c2 := portable.Fold(&dot) / float32(n)
-	if gamma != nil {
-		vecLayerNormDXScale(dx[:n], dy, x, gamma, mean, rstd, c1, c2)
-	} else {
-		vecLayerNormDX(dx[:n], dy, x, mean, rstd, c1, c2)
+		sum, dot := wholeLayerNormSums(dy, x, mean, rstd)
+		vecLayerNormDX(dx[:n], dy, x, mean, rstd, sum/width, dot/width)
 	}
 }
 

@@ -5504,6 +5504,119 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
+// func sumWholeNEON(x *float32, n int) (acc float32)
+TEXT ·sumWholeNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc00405 // ldr q5, [x0, #16]
+	WORD $0x3dc00806 // ldr q6, [x0, #32]
+	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x3dc0180a // ldr q10, [x0, #96]
+	WORD $0x3dc01c0b // ldr q11, [x0, #112]
+	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc03010 // ldr q16, [x0, #192]
+	WORD $0x3dc03411 // ldr q17, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
+	WORD $0x3dc03c13 // ldr q19, [x0, #240]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00013 // ldr q19, [x0, #0]
+	WORD $0x3dc00412 // ldr q18, [x0, #16]
+	WORD $0x3dc00811 // ldr q17, [x0, #32]
+	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x4e33d400 // fadd v0.4s, v0.4s, v19.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00170 // ldur q16, [x11, #0]
+	WORD $0x3cc10171 // ldur q17, [x11, #16]
+	WORD $0x3cc20172 // ldur q18, [x11, #32]
+	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056e // ldr q14, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x4e2fd40f // fadd v15.4s, v0.4s, v15.4s
+	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
+	WORD $0x4e2dd44d // fadd v13.4s, v2.4s, v13.4s
+	WORD $0x4e2cd46c // fadd v12.4s, v3.4s, v12.4s
+	WORD $0x6eb01de0 // bit v0.16b, v15.16b, v16.16b
+	WORD $0x6eb11dc1 // bit v1.16b, v14.16b, v17.16b
+	WORD $0x6eb21da2 // bit v2.16b, v13.16b, v18.16b
+	WORD $0x6eb31d83 // bit v3.16b, v12.16b, v19.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+16(FP)
+	RET
+
 // func sumSquaresNEON(acc *[16]float32, x *float32, n int)
 TEXT ·sumSquaresNEON(SB), NOSPLIT, $80-24
 	MOVD acc+0(FP), R0
@@ -5616,6 +5729,123 @@ done:
 	WORD $0x3d800401 // str q1, [x0, #16]
 	WORD $0x3d800802 // str q2, [x0, #32]
 	WORD $0x3d800c03 // str q3, [x0, #48]
+	RET
+
+// func sumSquaresWholeNEON(x *float32, n int) (acc float32)
+TEXT ·sumSquaresWholeNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc00405 // ldr q5, [x0, #16]
+	WORD $0x3dc00806 // ldr q6, [x0, #32]
+	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x3dc0180a // ldr q10, [x0, #96]
+	WORD $0x3dc01c0b // ldr q11, [x0, #112]
+	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc03010 // ldr q16, [x0, #192]
+	WORD $0x3dc03411 // ldr q17, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
+	WORD $0x3dc03c13 // ldr q19, [x0, #240]
+	WORD $0x4e24cc80 // fmla v0.4s, v4.4s, v4.4s
+	WORD $0x4e25cca1 // fmla v1.4s, v5.4s, v5.4s
+	WORD $0x4e26ccc2 // fmla v2.4s, v6.4s, v6.4s
+	WORD $0x4e27cce3 // fmla v3.4s, v7.4s, v7.4s
+	WORD $0x4e28cd00 // fmla v0.4s, v8.4s, v8.4s
+	WORD $0x4e29cd21 // fmla v1.4s, v9.4s, v9.4s
+	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
+	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
+	WORD $0x4e2ccd80 // fmla v0.4s, v12.4s, v12.4s
+	WORD $0x4e2dcda1 // fmla v1.4s, v13.4s, v13.4s
+	WORD $0x4e2ecdc2 // fmla v2.4s, v14.4s, v14.4s
+	WORD $0x4e2fcde3 // fmla v3.4s, v15.4s, v15.4s
+	WORD $0x4e30ce00 // fmla v0.4s, v16.4s, v16.4s
+	WORD $0x4e31ce21 // fmla v1.4s, v17.4s, v17.4s
+	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
+	WORD $0x4e33ce63 // fmla v3.4s, v19.4s, v19.4s
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00013 // ldr q19, [x0, #0]
+	WORD $0x3dc00412 // ldr q18, [x0, #16]
+	WORD $0x3dc00811 // ldr q17, [x0, #32]
+	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x4e33ce60 // fmla v0.4s, v19.4s, v19.4s
+	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
+	WORD $0x4e31ce22 // fmla v2.4s, v17.4s, v17.4s
+	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00170 // ldur q16, [x11, #0]
+	WORD $0x3cc10171 // ldur q17, [x11, #16]
+	WORD $0x3cc20172 // ldur q18, [x11, #32]
+	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056e // ldr q14, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4e2fcdeb // fmla v11.4s, v15.4s, v15.4s
+	WORD $0x4ea11c2f // mov v15.16b, v1.16b
+	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
+	WORD $0x4ea31c6d // mov v13.16b, v3.16b
+	WORD $0x4e2ccd8d // fmla v13.4s, v12.4s, v12.4s
+	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
+	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
+	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
+	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+16(FP)
 	RET
 
 // func sumSquaresAboutNEON(acc *[16]float32, x *float32, n int, mean float32)
@@ -5758,6 +5988,149 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
+// func sumSquaresAboutWholeNEON(x *float32, n int, mean float32) (acc float32)
+TEXT ·sumSquaresAboutWholeNEON(SB), NOSPLIT, $80-28
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	MOVWU mean+16(FP), R10
+	WORD $0x4e040d44 // dup v4.4s, w10
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00005 // ldr q5, [x0, #0]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc00c08 // ldr q8, [x0, #48]
+	WORD $0x3dc01009 // ldr q9, [x0, #64]
+	WORD $0x3dc0140a // ldr q10, [x0, #80]
+	WORD $0x3dc0180b // ldr q11, [x0, #96]
+	WORD $0x3dc01c0c // ldr q12, [x0, #112]
+	WORD $0x3dc0200d // ldr q13, [x0, #128]
+	WORD $0x3dc0240e // ldr q14, [x0, #144]
+	WORD $0x3dc0280f // ldr q15, [x0, #160]
+	WORD $0x3dc02c10 // ldr q16, [x0, #176]
+	WORD $0x3dc03011 // ldr q17, [x0, #192]
+	WORD $0x3dc03412 // ldr q18, [x0, #208]
+	WORD $0x3dc03813 // ldr q19, [x0, #224]
+	WORD $0x3dc03c14 // ldr q20, [x0, #240]
+	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
+	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
+	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
+	WORD $0x4ea4d529 // fsub v9.4s, v9.4s, v4.4s
+	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
+	WORD $0x4ea4d56b // fsub v11.4s, v11.4s, v4.4s
+	WORD $0x4ea4d58c // fsub v12.4s, v12.4s, v4.4s
+	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
+	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
+	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
+	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
+	WORD $0x4e25cca0 // fmla v0.4s, v5.4s, v5.4s
+	WORD $0x4e26ccc1 // fmla v1.4s, v6.4s, v6.4s
+	WORD $0x4e27cce2 // fmla v2.4s, v7.4s, v7.4s
+	WORD $0x4e28cd03 // fmla v3.4s, v8.4s, v8.4s
+	WORD $0x4e29cd20 // fmla v0.4s, v9.4s, v9.4s
+	WORD $0x4e2acd41 // fmla v1.4s, v10.4s, v10.4s
+	WORD $0x4e2bcd62 // fmla v2.4s, v11.4s, v11.4s
+	WORD $0x4e2ccd83 // fmla v3.4s, v12.4s, v12.4s
+	WORD $0x4e2dcda0 // fmla v0.4s, v13.4s, v13.4s
+	WORD $0x4e2ecdc1 // fmla v1.4s, v14.4s, v14.4s
+	WORD $0x4e2fcde2 // fmla v2.4s, v15.4s, v15.4s
+	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
+	WORD $0x4e31ce20 // fmla v0.4s, v17.4s, v17.4s
+	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
+	WORD $0x4e33ce62 // fmla v2.4s, v19.4s, v19.4s
+	WORD $0x4e34ce83 // fmla v3.4s, v20.4s, v20.4s
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00014 // ldr q20, [x0, #0]
+	WORD $0x3dc00413 // ldr q19, [x0, #16]
+	WORD $0x3dc00812 // ldr q18, [x0, #32]
+	WORD $0x3dc00c11 // ldr q17, [x0, #48]
+	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
+	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	WORD $0x4e34ce80 // fmla v0.4s, v20.4s, v20.4s
+	WORD $0x4e33ce61 // fmla v1.4s, v19.4s, v19.4s
+	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
+	WORD $0x4e31ce23 // fmla v3.4s, v17.4s, v17.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00171 // ldur q17, [x11, #0]
+	WORD $0x3cc10172 // ldur q18, [x11, #16]
+	WORD $0x3cc20173 // ldur q19, [x11, #32]
+	WORD $0x3cc30174 // ldur q20, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00170 // ldr q16, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056f // ldr q15, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6d // ldr q13, [x11, #48]
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
+	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
+	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
+	WORD $0x4ea01c0c // mov v12.16b, v0.16b
+	WORD $0x4e30ce0c // fmla v12.4s, v16.4s, v16.4s
+	WORD $0x4ea11c30 // mov v16.16b, v1.16b
+	WORD $0x4e2fcdf0 // fmla v16.4s, v15.4s, v15.4s
+	WORD $0x4ea21c4f // mov v15.16b, v2.16b
+	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
+	WORD $0x4ea31c6e // mov v14.16b, v3.16b
+	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
+	WORD $0x6eb11d80 // bit v0.16b, v12.16b, v17.16b
+	WORD $0x6eb21e01 // bit v1.16b, v16.16b, v18.16b
+	WORD $0x6eb31de2 // bit v2.16b, v15.16b, v19.16b
+	WORD $0x6eb41dc3 // bit v3.16b, v14.16b, v20.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+24(FP)
+	RET
+
 // func dotNEON(acc *[16]float32, a, b *float32, n int)
 TEXT ·dotNEON(SB), NOSPLIT, $144-32
 	MOVD acc+0(FP), R0
@@ -5886,6 +6259,139 @@ done:
 	WORD $0x3d800401 // str q1, [x0, #16]
 	WORD $0x3d800802 // str q2, [x0, #32]
 	WORD $0x3d800c03 // str q3, [x0, #48]
+	RET
+
+// func dotWholeNEON(a, b *float32, n int) (acc float32)
+TEXT ·dotWholeNEON(SB), NOSPLIT, $144-28
+	MOVD a+0(FP), R0
+	MOVD b+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	SUBS $32, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc00405 // ldr q5, [x0, #16]
+	WORD $0x3dc00806 // ldr q6, [x0, #32]
+	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x3dc0180a // ldr q10, [x0, #96]
+	WORD $0x3dc01c0b // ldr q11, [x0, #112]
+	WORD $0x3dc0002c // ldr q12, [x1, #0]
+	WORD $0x3dc0042d // ldr q13, [x1, #16]
+	WORD $0x3dc0082e // ldr q14, [x1, #32]
+	WORD $0x3dc00c2f // ldr q15, [x1, #48]
+	WORD $0x3dc01030 // ldr q16, [x1, #64]
+	WORD $0x3dc01431 // ldr q17, [x1, #80]
+	WORD $0x3dc01832 // ldr q18, [x1, #96]
+	WORD $0x3dc01c33 // ldr q19, [x1, #112]
+	WORD $0x4e2ccc80 // fmla v0.4s, v4.4s, v12.4s
+	WORD $0x4e2dcca1 // fmla v1.4s, v5.4s, v13.4s
+	WORD $0x4e2eccc2 // fmla v2.4s, v6.4s, v14.4s
+	WORD $0x4e2fcce3 // fmla v3.4s, v7.4s, v15.4s
+	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
+	WORD $0x4e31cd21 // fmla v1.4s, v9.4s, v17.4s
+	WORD $0x4e32cd42 // fmla v2.4s, v10.4s, v18.4s
+	WORD $0x4e33cd63 // fmla v3.4s, v11.4s, v19.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	SUBS $32, R8, R8
+	BGE loop
+
+single:
+	ADD $32, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00013 // ldr q19, [x0, #0]
+	WORD $0x3dc0040b // ldr q11, [x0, #16]
+	WORD $0x3dc00812 // ldr q18, [x0, #32]
+	WORD $0x3dc00c0a // ldr q10, [x0, #48]
+	WORD $0x3dc00031 // ldr q17, [x1, #0]
+	WORD $0x3dc00429 // ldr q9, [x1, #16]
+	WORD $0x3dc00830 // ldr q16, [x1, #32]
+	WORD $0x3dc00c28 // ldr q8, [x1, #48]
+	WORD $0x4e31ce60 // fmla v0.4s, v19.4s, v17.4s
+	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
+	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
+	WORD $0x4e28cd43 // fmla v3.4s, v10.4s, v8.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-144(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00168 // ldur q8, [x11, #0]
+	WORD $0x3cc1016a // ldur q10, [x11, #16]
+	WORD $0x3cc20170 // ldur q16, [x11, #32]
+	WORD $0x3cc30172 // ldur q18, [x11, #48]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc0056b // ldr q11, [x11, #16]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00d73 // ldr q19, [x11, #48]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00567 // ldr q7, [x11, #16]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00d66 // ldr q6, [x11, #48]
+	WORD $0x4ea01c0d // mov v13.16b, v0.16b
+	WORD $0x4e2fcd2d // fmla v13.4s, v9.4s, v15.4s
+	WORD $0x4ea11c2f // mov v15.16b, v1.16b
+	WORD $0x4e27cd6f // fmla v15.4s, v11.4s, v7.4s
+	WORD $0x4ea21c47 // mov v7.16b, v2.16b
+	WORD $0x4e2ece27 // fmla v7.4s, v17.4s, v14.4s
+	WORD $0x4ea31c6e // mov v14.16b, v3.16b
+	WORD $0x4e26ce6e // fmla v14.4s, v19.4s, v6.4s
+	WORD $0x6ea81da0 // bit v0.16b, v13.16b, v8.16b
+	WORD $0x6eaa1de1 // bit v1.16b, v15.16b, v10.16b
+	WORD $0x6eb01ce2 // bit v2.16b, v7.16b, v16.16b
+	WORD $0x6eb21dc3 // bit v3.16b, v14.16b, v18.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+24(FP)
 	RET
 
 // func maxValueNEON(acc *[16]float32, x *float32, n int)
@@ -6090,6 +6596,226 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
+// func maxValueWholeNEON(x *float32, n int) (acc float32)
+TEXT ·maxValueWholeNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc07d20 // ldr q0, [x9, #496]
+	WORD $0x3dc07d21 // ldr q1, [x9, #496]
+	WORD $0x3dc07d22 // ldr q2, [x9, #496]
+	WORD $0x3dc07d23 // ldr q3, [x9, #496]
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc00405 // ldr q5, [x0, #16]
+	WORD $0x3dc00806 // ldr q6, [x0, #32]
+	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x3dc0180a // ldr q10, [x0, #96]
+	WORD $0x3dc01c0b // ldr q11, [x0, #112]
+	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc03010 // ldr q16, [x0, #192]
+	WORD $0x3dc03411 // ldr q17, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
+	WORD $0x3dc03c13 // ldr q19, [x0, #240]
+	WORD $0x6ea0e494 // fcmgt v20.4s, v4.4s, v0.4s
+	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
+	WORD $0x6ea1e4b5 // fcmgt v21.4s, v5.4s, v1.4s
+	WORD $0x6e611cb5 // bsl v21.16b, v5.16b, v1.16b
+	WORD $0x6ea2e4d6 // fcmgt v22.4s, v6.4s, v2.4s
+	WORD $0x6e621cd6 // bsl v22.16b, v6.16b, v2.16b
+	WORD $0x6ea3e4f7 // fcmgt v23.4s, v7.4s, v3.4s
+	WORD $0x6e631cf7 // bsl v23.16b, v7.16b, v3.16b
+	WORD $0x4e24e498 // fcmeq v24.4s, v4.4s, v4.4s
+	WORD $0x6e641e98 // bsl v24.16b, v20.16b, v4.16b
+	WORD $0x4eb81f00 // mov v0.16b, v24.16b
+	WORD $0x4e25e4b4 // fcmeq v20.4s, v5.4s, v5.4s
+	WORD $0x6e651eb4 // bsl v20.16b, v21.16b, v5.16b
+	WORD $0x4eb41e81 // mov v1.16b, v20.16b
+	WORD $0x4e26e4d5 // fcmeq v21.4s, v6.4s, v6.4s
+	WORD $0x6e661ed5 // bsl v21.16b, v22.16b, v6.16b
+	WORD $0x4eb51ea2 // mov v2.16b, v21.16b
+	WORD $0x4e27e4f6 // fcmeq v22.4s, v7.4s, v7.4s
+	WORD $0x6e671ef6 // bsl v22.16b, v23.16b, v7.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x6ea0e517 // fcmgt v23.4s, v8.4s, v0.4s
+	WORD $0x6e601d17 // bsl v23.16b, v8.16b, v0.16b
+	WORD $0x6ea1e527 // fcmgt v7.4s, v9.4s, v1.4s
+	WORD $0x6e611d27 // bsl v7.16b, v9.16b, v1.16b
+	WORD $0x6ea2e556 // fcmgt v22.4s, v10.4s, v2.4s
+	WORD $0x6e621d56 // bsl v22.16b, v10.16b, v2.16b
+	WORD $0x6ea3e566 // fcmgt v6.4s, v11.4s, v3.4s
+	WORD $0x6e631d66 // bsl v6.16b, v11.16b, v3.16b
+	WORD $0x4e28e515 // fcmeq v21.4s, v8.4s, v8.4s
+	WORD $0x6e681ef5 // bsl v21.16b, v23.16b, v8.16b
+	WORD $0x4eb51ea0 // mov v0.16b, v21.16b
+	WORD $0x4e29e537 // fcmeq v23.4s, v9.4s, v9.4s
+	WORD $0x6e691cf7 // bsl v23.16b, v7.16b, v9.16b
+	WORD $0x4eb71ee1 // mov v1.16b, v23.16b
+	WORD $0x4e2ae547 // fcmeq v7.4s, v10.4s, v10.4s
+	WORD $0x6e6a1ec7 // bsl v7.16b, v22.16b, v10.16b
+	WORD $0x4ea71ce2 // mov v2.16b, v7.16b
+	WORD $0x4e2be576 // fcmeq v22.4s, v11.4s, v11.4s
+	WORD $0x6e6b1cd6 // bsl v22.16b, v6.16b, v11.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x6ea0e586 // fcmgt v6.4s, v12.4s, v0.4s
+	WORD $0x6e601d86 // bsl v6.16b, v12.16b, v0.16b
+	WORD $0x6ea1e5ab // fcmgt v11.4s, v13.4s, v1.4s
+	WORD $0x6e611dab // bsl v11.16b, v13.16b, v1.16b
+	WORD $0x6ea2e5d6 // fcmgt v22.4s, v14.4s, v2.4s
+	WORD $0x6e621dd6 // bsl v22.16b, v14.16b, v2.16b
+	WORD $0x6ea3e5ea // fcmgt v10.4s, v15.4s, v3.4s
+	WORD $0x6e631dea // bsl v10.16b, v15.16b, v3.16b
+	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
+	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	WORD $0x4e2de5a6 // fcmeq v6.4s, v13.4s, v13.4s
+	WORD $0x6e6d1d66 // bsl v6.16b, v11.16b, v13.16b
+	WORD $0x4ea61cc1 // mov v1.16b, v6.16b
+	WORD $0x4e2ee5cb // fcmeq v11.4s, v14.4s, v14.4s
+	WORD $0x6e6e1ecb // bsl v11.16b, v22.16b, v14.16b
+	WORD $0x4eab1d62 // mov v2.16b, v11.16b
+	WORD $0x4e2fe5f6 // fcmeq v22.4s, v15.4s, v15.4s
+	WORD $0x6e6f1d56 // bsl v22.16b, v10.16b, v15.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	WORD $0x6ea0e60a // fcmgt v10.4s, v16.4s, v0.4s
+	WORD $0x6e601e0a // bsl v10.16b, v16.16b, v0.16b
+	WORD $0x6ea1e62f // fcmgt v15.4s, v17.4s, v1.4s
+	WORD $0x6e611e2f // bsl v15.16b, v17.16b, v1.16b
+	WORD $0x6ea2e656 // fcmgt v22.4s, v18.4s, v2.4s
+	WORD $0x6e621e56 // bsl v22.16b, v18.16b, v2.16b
+	WORD $0x6ea3e66e // fcmgt v14.4s, v19.4s, v3.4s
+	WORD $0x6e631e6e // bsl v14.16b, v19.16b, v3.16b
+	WORD $0x4e30e60b // fcmeq v11.4s, v16.4s, v16.4s
+	WORD $0x6e701d4b // bsl v11.16b, v10.16b, v16.16b
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	WORD $0x4e31e62a // fcmeq v10.4s, v17.4s, v17.4s
+	WORD $0x6e711dea // bsl v10.16b, v15.16b, v17.16b
+	WORD $0x4eaa1d41 // mov v1.16b, v10.16b
+	WORD $0x4e32e64f // fcmeq v15.4s, v18.4s, v18.4s
+	WORD $0x6e721ecf // bsl v15.16b, v22.16b, v18.16b
+	WORD $0x4eaf1de2 // mov v2.16b, v15.16b
+	WORD $0x4e33e676 // fcmeq v22.4s, v19.4s, v19.4s
+	WORD $0x6e731dd6 // bsl v22.16b, v14.16b, v19.16b
+	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0000e // ldr q14, [x0, #0]
+	WORD $0x3dc00413 // ldr q19, [x0, #16]
+	WORD $0x3dc00816 // ldr q22, [x0, #32]
+	WORD $0x3dc00c12 // ldr q18, [x0, #48]
+	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
+	WORD $0x6e601dcf // bsl v15.16b, v14.16b, v0.16b
+	WORD $0x6ea1e671 // fcmgt v17.4s, v19.4s, v1.4s
+	WORD $0x6e611e71 // bsl v17.16b, v19.16b, v1.16b
+	WORD $0x6ea2e6ca // fcmgt v10.4s, v22.4s, v2.4s
+	WORD $0x6e621eca // bsl v10.16b, v22.16b, v2.16b
+	WORD $0x6ea3e650 // fcmgt v16.4s, v18.4s, v3.4s
+	WORD $0x6e631e50 // bsl v16.16b, v18.16b, v3.16b
+	WORD $0x4e2ee5cb // fcmeq v11.4s, v14.4s, v14.4s
+	WORD $0x6e6e1deb // bsl v11.16b, v15.16b, v14.16b
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	WORD $0x4e33e66f // fcmeq v15.4s, v19.4s, v19.4s
+	WORD $0x6e731e2f // bsl v15.16b, v17.16b, v19.16b
+	WORD $0x4eaf1de1 // mov v1.16b, v15.16b
+	WORD $0x4e36e6d1 // fcmeq v17.4s, v22.4s, v22.4s
+	WORD $0x6e761d51 // bsl v17.16b, v10.16b, v22.16b
+	WORD $0x4eb11e22 // mov v2.16b, v17.16b
+	WORD $0x4e32e64a // fcmeq v10.4s, v18.4s, v18.4s
+	WORD $0x6e721e0a // bsl v10.16b, v16.16b, v18.16b
+	WORD $0x4eaa1d43 // mov v3.16b, v10.16b
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00170 // ldur q16, [x11, #0]
+	WORD $0x3cc10172 // ldur q18, [x11, #16]
+	WORD $0x3cc2016a // ldur q10, [x11, #32]
+	WORD $0x3cc30176 // ldur q22, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00171 // ldr q17, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00573 // ldr q19, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096f // ldr q15, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6e // ldr q14, [x11, #48]
+	WORD $0x6ea0e62b // fcmgt v11.4s, v17.4s, v0.4s
+	WORD $0x6e601e2b // bsl v11.16b, v17.16b, v0.16b
+	WORD $0x6ea1e66d // fcmgt v13.4s, v19.4s, v1.4s
+	WORD $0x6e611e6d // bsl v13.16b, v19.16b, v1.16b
+	WORD $0x6ea2e5e6 // fcmgt v6.4s, v15.4s, v2.4s
+	WORD $0x6e621de6 // bsl v6.16b, v15.16b, v2.16b
+	WORD $0x6ea3e5cc // fcmgt v12.4s, v14.4s, v3.4s
+	WORD $0x6e631dcc // bsl v12.16b, v14.16b, v3.16b
+	WORD $0x4e31e627 // fcmeq v7.4s, v17.4s, v17.4s
+	WORD $0x6e711d67 // bsl v7.16b, v11.16b, v17.16b
+	WORD $0x4e33e66b // fcmeq v11.4s, v19.4s, v19.4s
+	WORD $0x6e731dab // bsl v11.16b, v13.16b, v19.16b
+	WORD $0x4e2fe5ed // fcmeq v13.4s, v15.4s, v15.4s
+	WORD $0x6e6f1ccd // bsl v13.16b, v6.16b, v15.16b
+	WORD $0x4e2ee5c6 // fcmeq v6.4s, v14.4s, v14.4s
+	WORD $0x6e6e1d86 // bsl v6.16b, v12.16b, v14.16b
+	WORD $0x6eb01ce0 // bit v0.16b, v7.16b, v16.16b
+	WORD $0x6eb21d61 // bit v1.16b, v11.16b, v18.16b
+	WORD $0x6eaa1da2 // bit v2.16b, v13.16b, v10.16b
+	WORD $0x6eb61cc3 // bit v3.16b, v6.16b, v22.16b
+
+done:
+	WORD $0x6ea2e41e // fcmgt v30.4s, v0.4s, v2.4s
+	WORD $0x6e621c1e // bsl v30.16b, v0.16b, v2.16b
+	WORD $0x4e20e402 // fcmeq v2.4s, v0.4s, v0.4s
+	WORD $0x6ea21fc0 // bit v0.16b, v30.16b, v2.16b
+	WORD $0x6ea3e43e // fcmgt v30.4s, v1.4s, v3.4s
+	WORD $0x6e631c3e // bsl v30.16b, v1.16b, v3.16b
+	WORD $0x4e21e423 // fcmeq v3.4s, v1.4s, v1.4s
+	WORD $0x6ea31fc1 // bit v1.16b, v30.16b, v3.16b
+	WORD $0x6ea1e41e // fcmgt v30.4s, v0.4s, v1.4s
+	WORD $0x6e611c1e // bsl v30.16b, v0.16b, v1.16b
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	WORD $0x6ea11fc0 // bit v0.16b, v30.16b, v1.16b
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x6ebfe41e // fcmgt v30.4s, v0.4s, v31.4s
+	WORD $0x6e7f1c1e // bsl v30.16b, v0.16b, v31.16b
+	WORD $0x4e20e41f // fcmeq v31.4s, v0.4s, v0.4s
+	WORD $0x6ebf1fc0 // bit v0.16b, v30.16b, v31.16b
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x6ebfe41e // fcmgt v30.4s, v0.4s, v31.4s
+	WORD $0x6e7f1c1e // bsl v30.16b, v0.16b, v31.16b
+	WORD $0x4e20e41f // fcmeq v31.4s, v0.4s, v0.4s
+	WORD $0x6ebf1fc0 // bit v0.16b, v30.16b, v31.16b
+	FMOVS F0, acc+16(FP)
+	RET
+
 // func maxNumberNEON(acc *[16]float32, x *float32, n int)
 TEXT ·maxNumberNEON(SB), NOSPLIT, $80-24
 	MOVD acc+0(FP), R0
@@ -6242,6 +6968,173 @@ done:
 	WORD $0x3d800401 // str q1, [x0, #16]
 	WORD $0x3d800802 // str q2, [x0, #32]
 	WORD $0x3d800c03 // str q3, [x0, #48]
+	RET
+
+// func maxNumberWholeNEON(x *float32, n int) (acc float32)
+TEXT ·maxNumberWholeNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc07d20 // ldr q0, [x9, #496]
+	WORD $0x3dc07d21 // ldr q1, [x9, #496]
+	WORD $0x3dc07d22 // ldr q2, [x9, #496]
+	WORD $0x3dc07d23 // ldr q3, [x9, #496]
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00004 // ldr q4, [x0, #0]
+	WORD $0x3dc00405 // ldr q5, [x0, #16]
+	WORD $0x3dc00806 // ldr q6, [x0, #32]
+	WORD $0x3dc00c07 // ldr q7, [x0, #48]
+	WORD $0x3dc01008 // ldr q8, [x0, #64]
+	WORD $0x3dc01409 // ldr q9, [x0, #80]
+	WORD $0x3dc0180a // ldr q10, [x0, #96]
+	WORD $0x3dc01c0b // ldr q11, [x0, #112]
+	WORD $0x3dc0200c // ldr q12, [x0, #128]
+	WORD $0x3dc0240d // ldr q13, [x0, #144]
+	WORD $0x3dc0280e // ldr q14, [x0, #160]
+	WORD $0x3dc02c0f // ldr q15, [x0, #176]
+	WORD $0x3dc03010 // ldr q16, [x0, #192]
+	WORD $0x3dc03411 // ldr q17, [x0, #208]
+	WORD $0x3dc03812 // ldr q18, [x0, #224]
+	WORD $0x3dc03c13 // ldr q19, [x0, #240]
+	WORD $0x6ea0e494 // fcmgt v20.4s, v4.4s, v0.4s
+	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
+	WORD $0x4eb41e80 // mov v0.16b, v20.16b
+	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
+	WORD $0x6e611ca4 // bsl v4.16b, v5.16b, v1.16b
+	WORD $0x4ea41c81 // mov v1.16b, v4.16b
+	WORD $0x6ea2e4c5 // fcmgt v5.4s, v6.4s, v2.4s
+	WORD $0x6e621cc5 // bsl v5.16b, v6.16b, v2.16b
+	WORD $0x4ea51ca2 // mov v2.16b, v5.16b
+	WORD $0x6ea3e4e6 // fcmgt v6.4s, v7.4s, v3.4s
+	WORD $0x6e631ce6 // bsl v6.16b, v7.16b, v3.16b
+	WORD $0x4ea61cc3 // mov v3.16b, v6.16b
+	WORD $0x6ea0e507 // fcmgt v7.4s, v8.4s, v0.4s
+	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
+	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
+	WORD $0x6ea1e528 // fcmgt v8.4s, v9.4s, v1.4s
+	WORD $0x6e611d28 // bsl v8.16b, v9.16b, v1.16b
+	WORD $0x4ea81d01 // mov v1.16b, v8.16b
+	WORD $0x6ea2e549 // fcmgt v9.4s, v10.4s, v2.4s
+	WORD $0x6e621d49 // bsl v9.16b, v10.16b, v2.16b
+	WORD $0x4ea91d22 // mov v2.16b, v9.16b
+	WORD $0x6ea3e56a // fcmgt v10.4s, v11.4s, v3.4s
+	WORD $0x6e631d6a // bsl v10.16b, v11.16b, v3.16b
+	WORD $0x4eaa1d43 // mov v3.16b, v10.16b
+	WORD $0x6ea0e58b // fcmgt v11.4s, v12.4s, v0.4s
+	WORD $0x6e601d8b // bsl v11.16b, v12.16b, v0.16b
+	WORD $0x4eab1d60 // mov v0.16b, v11.16b
+	WORD $0x6ea1e5ac // fcmgt v12.4s, v13.4s, v1.4s
+	WORD $0x6e611dac // bsl v12.16b, v13.16b, v1.16b
+	WORD $0x4eac1d81 // mov v1.16b, v12.16b
+	WORD $0x6ea2e5cd // fcmgt v13.4s, v14.4s, v2.4s
+	WORD $0x6e621dcd // bsl v13.16b, v14.16b, v2.16b
+	WORD $0x4ead1da2 // mov v2.16b, v13.16b
+	WORD $0x6ea3e5ee // fcmgt v14.4s, v15.4s, v3.4s
+	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
+	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
+	WORD $0x6ea0e60f // fcmgt v15.4s, v16.4s, v0.4s
+	WORD $0x6e601e0f // bsl v15.16b, v16.16b, v0.16b
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	WORD $0x6ea1e630 // fcmgt v16.4s, v17.4s, v1.4s
+	WORD $0x6e611e30 // bsl v16.16b, v17.16b, v1.16b
+	WORD $0x4eb01e01 // mov v1.16b, v16.16b
+	WORD $0x6ea2e651 // fcmgt v17.4s, v18.4s, v2.4s
+	WORD $0x6e621e51 // bsl v17.16b, v18.16b, v2.16b
+	WORD $0x4eb11e22 // mov v2.16b, v17.16b
+	WORD $0x6ea3e672 // fcmgt v18.4s, v19.4s, v3.4s
+	WORD $0x6e631e72 // bsl v18.16b, v19.16b, v3.16b
+	WORD $0x4eb21e43 // mov v3.16b, v18.16b
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00013 // ldr q19, [x0, #0]
+	WORD $0x3dc00412 // ldr q18, [x0, #16]
+	WORD $0x3dc00811 // ldr q17, [x0, #32]
+	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x6ea0e66f // fcmgt v15.4s, v19.4s, v0.4s
+	WORD $0x6e601e6f // bsl v15.16b, v19.16b, v0.16b
+	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
+	WORD $0x6ea1e653 // fcmgt v19.4s, v18.4s, v1.4s
+	WORD $0x6e611e53 // bsl v19.16b, v18.16b, v1.16b
+	WORD $0x4eb31e61 // mov v1.16b, v19.16b
+	WORD $0x6ea2e632 // fcmgt v18.4s, v17.4s, v2.4s
+	WORD $0x6e621e32 // bsl v18.16b, v17.16b, v2.16b
+	WORD $0x4eb21e42 // mov v2.16b, v18.16b
+	WORD $0x6ea3e611 // fcmgt v17.4s, v16.4s, v3.4s
+	WORD $0x6e631e11 // bsl v17.16b, v16.16b, v3.16b
+	WORD $0x4eb11e23 // mov v3.16b, v17.16b
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00170 // ldur q16, [x11, #0]
+	WORD $0x3cc10171 // ldur q17, [x11, #16]
+	WORD $0x3cc20172 // ldur q18, [x11, #32]
+	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056e // ldr q14, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x6ea0e5eb // fcmgt v11.4s, v15.4s, v0.4s
+	WORD $0x6e601deb // bsl v11.16b, v15.16b, v0.16b
+	WORD $0x6ea1e5cf // fcmgt v15.4s, v14.4s, v1.4s
+	WORD $0x6e611dcf // bsl v15.16b, v14.16b, v1.16b
+	WORD $0x6ea2e5ae // fcmgt v14.4s, v13.4s, v2.4s
+	WORD $0x6e621dae // bsl v14.16b, v13.16b, v2.16b
+	WORD $0x6ea3e58d // fcmgt v13.4s, v12.4s, v3.4s
+	WORD $0x6e631d8d // bsl v13.16b, v12.16b, v3.16b
+	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
+	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
+	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
+	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
+
+done:
+	WORD $0x6ea2e41e // fcmgt v30.4s, v0.4s, v2.4s
+	WORD $0x6e621c1e // bsl v30.16b, v0.16b, v2.16b
+	WORD $0x4ebe1fc0 // mov v0.16b, v30.16b
+	WORD $0x6ea3e43e // fcmgt v30.4s, v1.4s, v3.4s
+	WORD $0x6e631c3e // bsl v30.16b, v1.16b, v3.16b
+	WORD $0x4ebe1fc1 // mov v1.16b, v30.16b
+	WORD $0x6ea1e41e // fcmgt v30.4s, v0.4s, v1.4s
+	WORD $0x6e611c1e // bsl v30.16b, v0.16b, v1.16b
+	WORD $0x4ebe1fc0 // mov v0.16b, v30.16b
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x6ebfe41e // fcmgt v30.4s, v0.4s, v31.4s
+	WORD $0x6e7f1c1e // bsl v30.16b, v0.16b, v31.16b
+	WORD $0x4ebe1fc0 // mov v0.16b, v30.16b
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x6ebfe41e // fcmgt v30.4s, v0.4s, v31.4s
+	WORD $0x6e7f1c1e // bsl v30.16b, v0.16b, v31.16b
+	WORD $0x4ebe1fc0 // mov v0.16b, v30.16b
+	FMOVS F0, acc+16(FP)
 	RET
 
 // func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, top float32)
@@ -6593,6 +7486,358 @@ done:
 	WORD $0x3d800c03 // str q3, [x0, #48]
 	RET
 
+// func expSumWholeNEON(dst, x *float32, n int, scale, top float32) (acc float32)
+TEXT ·expSumWholeNEON(SB), NOSPLIT, $144-36
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	MOVWU scale+24(FP), R10
+	WORD $0x4e040d44 // dup v4.4s, w10
+	MOVWU top+28(FP), R10
+	WORD $0x4e040d45 // dup v5.4s, w10
+	WORD $0x3dc00d26 // ldr q6, [x9, #48]
+	WORD $0x3dc01127 // ldr q7, [x9, #64]
+	WORD $0x3dc01528 // ldr q8, [x9, #80]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0x3dc01d2a // ldr q10, [x9, #112]
+	WORD $0x3dc0092b // ldr q11, [x9, #32]
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0002c // ldr q12, [x1, #0]
+	WORD $0x3dc0042d // ldr q13, [x1, #16]
+	WORD $0x3dc0082e // ldr q14, [x1, #32]
+	WORD $0x3dc00c2f // ldr q15, [x1, #48]
+	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
+	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
+	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
+	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
+	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
+	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
+	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
+	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
+	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
+	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
+	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
+	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
+	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
+	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
+	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
+	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
+	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
+	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
+	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
+	WORD $0x4ea91d2e // mov v14.16b, v9.16b
+	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
+	WORD $0x4ea91d31 // mov v17.16b, v9.16b
+	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
+	WORD $0x4ea91d32 // mov v18.16b, v9.16b
+	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
+	WORD $0x4ea91d33 // mov v19.16b, v9.16b
+	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
+	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
+	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
+	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
+	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
+	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
+	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
+	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
+	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02937 // ldr q23, [x9, #160]
+	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02935 // ldr q21, [x9, #160]
+	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02934 // ldr q20, [x9, #160]
+	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
+	WORD $0x3dc02d38 // ldr q24, [x9, #176]
+	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
+	WORD $0x3dc02d37 // ldr q23, [x9, #176]
+	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
+	WORD $0x3dc02d35 // ldr q21, [x9, #176]
+	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
+	WORD $0x3dc03134 // ldr q20, [x9, #192]
+	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
+	WORD $0x3dc03138 // ldr q24, [x9, #192]
+	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
+	WORD $0x3dc03137 // ldr q23, [x9, #192]
+	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
+	WORD $0x3dc03136 // ldr q22, [x9, #192]
+	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x3dc03535 // ldr q21, [x9, #208]
+	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
+	WORD $0x3dc03534 // ldr q20, [x9, #208]
+	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
+	WORD $0x3dc03538 // ldr q24, [x9, #208]
+	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
+	WORD $0x3dc03537 // ldr q23, [x9, #208]
+	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
+	WORD $0x4eab1d76 // mov v22.16b, v11.16b
+	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
+	WORD $0x4eab1d74 // mov v20.16b, v11.16b
+	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
+	WORD $0x4eab1d77 // mov v23.16b, v11.16b
+	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
+	WORD $0x4eab1d70 // mov v16.16b, v11.16b
+	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
+	WORD $0x4eab1d6c // mov v12.16b, v11.16b
+	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
+	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
+	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
+	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
+	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
+	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
+	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
+	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
+	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
+	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
+	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
+	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
+	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
+	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
+	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
+	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
+	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x3d800017 // str q23, [x0, #0]
+	WORD $0x3d80040f // str q15, [x0, #16]
+	WORD $0x3d800810 // str q16, [x0, #32]
+	WORD $0x3d800c0c // str q12, [x0, #48]
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc0016c // ldur q12, [x11, #0]
+	WORD $0x3cc10170 // ldur q16, [x11, #16]
+	WORD $0x3cc2016f // ldur q15, [x11, #32]
+	WORD $0x3cc30177 // ldur q23, [x11, #48]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00173 // ldr q19, [x11, #0]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00572 // ldr q18, [x11, #16]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00d6e // ldr q14, [x11, #48]
+	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
+	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
+	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
+	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
+	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
+	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
+	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
+	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
+	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
+	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
+	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
+	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
+	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
+	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
+	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
+	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
+	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
+	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
+	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
+	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
+	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
+	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
+	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
+	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
+	WORD $0x4ea91d31 // mov v17.16b, v9.16b
+	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
+	WORD $0x4ea91d34 // mov v20.16b, v9.16b
+	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
+	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
+	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
+	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
+	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
+	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
+	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
+	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
+	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc02939 // ldr q25, [x9, #160]
+	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc0293a // ldr q26, [x9, #160]
+	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc0293b // ldr q27, [x9, #160]
+	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
+	WORD $0x3dc02d3c // ldr q28, [x9, #176]
+	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
+	WORD $0x3dc02d39 // ldr q25, [x9, #176]
+	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x3dc02d3a // ldr q26, [x9, #176]
+	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
+	WORD $0x3dc0313b // ldr q27, [x9, #192]
+	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
+	WORD $0x3dc0313c // ldr q28, [x9, #192]
+	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
+	WORD $0x3dc03136 // ldr q22, [x9, #192]
+	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
+	WORD $0x3dc03139 // ldr q25, [x9, #192]
+	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
+	WORD $0x3dc0353a // ldr q26, [x9, #208]
+	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
+	WORD $0x3dc0353b // ldr q27, [x9, #208]
+	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
+	WORD $0x3dc0353c // ldr q28, [x9, #208]
+	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
+	WORD $0x3dc03536 // ldr q22, [x9, #208]
+	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
+	WORD $0x4eab1d79 // mov v25.16b, v11.16b
+	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
+	WORD $0x4eab1d7a // mov v26.16b, v11.16b
+	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
+	WORD $0x4eab1d7c // mov v28.16b, v11.16b
+	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
+	WORD $0x4eab1d76 // mov v22.16b, v11.16b
+	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
+	WORD $0x4eab1d6e // mov v14.16b, v11.16b
+	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
+	WORD $0x4eab1d73 // mov v19.16b, v11.16b
+	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
+	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
+	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
+	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
+	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
+	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
+	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
+	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
+	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
+	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
+	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
+	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
+	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
+	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
+	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
+	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
+	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
+	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800176 // str q22, [x11, #0]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d80056e // str q14, [x11, #16]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800975 // str q21, [x11, #32]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800d73 // str q19, [x11, #48]
+	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
+	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
+	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
+	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
+	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
+	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
+	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
+	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+32(FP)
+	RET
+
 // func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, top float32)
 TEXT ·expSumOnlyNEON(SB), NOSPLIT, $80-32
 	MOVD acc+0(FP), R0
@@ -6917,6 +8162,335 @@ done:
 	WORD $0x3d800401 // str q1, [x0, #16]
 	WORD $0x3d800802 // str q2, [x0, #32]
 	WORD $0x3d800c03 // str q3, [x0, #48]
+	RET
+
+// func expSumOnlyWholeNEON(x *float32, n int, scale, top float32) (acc float32)
+TEXT ·expSumOnlyWholeNEON(SB), NOSPLIT, $80-28
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	MOVWU scale+16(FP), R10
+	WORD $0x4e040d44 // dup v4.4s, w10
+	MOVWU top+20(FP), R10
+	WORD $0x4e040d45 // dup v5.4s, w10
+	WORD $0x3dc00d26 // ldr q6, [x9, #48]
+	WORD $0x3dc01127 // ldr q7, [x9, #64]
+	WORD $0x3dc01528 // ldr q8, [x9, #80]
+	WORD $0x3dc01929 // ldr q9, [x9, #96]
+	WORD $0x3dc01d2a // ldr q10, [x9, #112]
+	WORD $0x3dc0092b // ldr q11, [x9, #32]
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0040d // ldr q13, [x0, #16]
+	WORD $0x3dc0080e // ldr q14, [x0, #32]
+	WORD $0x3dc00c0f // ldr q15, [x0, #48]
+	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
+	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
+	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
+	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
+	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
+	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
+	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
+	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
+	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
+	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
+	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
+	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
+	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
+	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
+	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
+	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
+	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
+	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
+	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
+	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
+	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
+	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
+	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
+	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
+	WORD $0x4ea91d2e // mov v14.16b, v9.16b
+	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
+	WORD $0x4ea91d31 // mov v17.16b, v9.16b
+	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
+	WORD $0x4ea91d32 // mov v18.16b, v9.16b
+	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
+	WORD $0x4ea91d33 // mov v19.16b, v9.16b
+	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
+	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
+	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
+	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
+	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
+	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
+	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
+	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
+	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
+	WORD $0x3dc02138 // ldr q24, [x9, #128]
+	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02937 // ldr q23, [x9, #160]
+	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02935 // ldr q21, [x9, #160]
+	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
+	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc02934 // ldr q20, [x9, #160]
+	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
+	WORD $0x3dc02d38 // ldr q24, [x9, #176]
+	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
+	WORD $0x3dc02d37 // ldr q23, [x9, #176]
+	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
+	WORD $0x3dc02d35 // ldr q21, [x9, #176]
+	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
+	WORD $0x3dc03134 // ldr q20, [x9, #192]
+	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
+	WORD $0x3dc03138 // ldr q24, [x9, #192]
+	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
+	WORD $0x3dc03137 // ldr q23, [x9, #192]
+	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
+	WORD $0x3dc03136 // ldr q22, [x9, #192]
+	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x3dc03535 // ldr q21, [x9, #208]
+	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
+	WORD $0x3dc03534 // ldr q20, [x9, #208]
+	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
+	WORD $0x3dc03538 // ldr q24, [x9, #208]
+	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
+	WORD $0x3dc03537 // ldr q23, [x9, #208]
+	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
+	WORD $0x4eab1d76 // mov v22.16b, v11.16b
+	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
+	WORD $0x4eab1d74 // mov v20.16b, v11.16b
+	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
+	WORD $0x4eab1d77 // mov v23.16b, v11.16b
+	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
+	WORD $0x4eab1d70 // mov v16.16b, v11.16b
+	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
+	WORD $0x4eab1d6c // mov v12.16b, v11.16b
+	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
+	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
+	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
+	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
+	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
+	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
+	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
+	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
+	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
+	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
+	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
+	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
+	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
+	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
+	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
+	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
+	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
+	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc0016c // ldur q12, [x11, #0]
+	WORD $0x3cc10170 // ldur q16, [x11, #16]
+	WORD $0x3cc2016f // ldur q15, [x11, #32]
+	WORD $0x3cc30177 // ldur q23, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00173 // ldr q19, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00572 // ldr q18, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6e // ldr q14, [x11, #48]
+	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
+	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
+	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
+	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
+	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
+	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
+	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
+	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
+	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
+	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
+	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
+	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
+	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
+	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
+	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
+	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
+	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
+	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
+	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
+	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
+	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
+	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
+	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
+	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
+	WORD $0x4ea91d31 // mov v17.16b, v9.16b
+	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
+	WORD $0x4ea91d34 // mov v20.16b, v9.16b
+	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
+	WORD $0x4ea91d2d // mov v13.16b, v9.16b
+	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
+	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
+	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
+	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
+	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
+	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
+	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
+	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
+	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
+	WORD $0x3dc0213c // ldr q28, [x9, #128]
+	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc02939 // ldr q25, [x9, #160]
+	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc0293a // ldr q26, [x9, #160]
+	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
+	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc0293b // ldr q27, [x9, #160]
+	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
+	WORD $0x3dc02d3c // ldr q28, [x9, #176]
+	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
+	WORD $0x3dc02d39 // ldr q25, [x9, #176]
+	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x3dc02d3a // ldr q26, [x9, #176]
+	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
+	WORD $0x3dc0313b // ldr q27, [x9, #192]
+	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
+	WORD $0x3dc0313c // ldr q28, [x9, #192]
+	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
+	WORD $0x3dc03136 // ldr q22, [x9, #192]
+	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
+	WORD $0x3dc03139 // ldr q25, [x9, #192]
+	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
+	WORD $0x3dc0353a // ldr q26, [x9, #208]
+	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
+	WORD $0x3dc0353b // ldr q27, [x9, #208]
+	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
+	WORD $0x3dc0353c // ldr q28, [x9, #208]
+	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
+	WORD $0x3dc03536 // ldr q22, [x9, #208]
+	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
+	WORD $0x4eab1d79 // mov v25.16b, v11.16b
+	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
+	WORD $0x4eab1d7a // mov v26.16b, v11.16b
+	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
+	WORD $0x4eab1d7c // mov v28.16b, v11.16b
+	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
+	WORD $0x4eab1d76 // mov v22.16b, v11.16b
+	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
+	WORD $0x4eab1d6e // mov v14.16b, v11.16b
+	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
+	WORD $0x4eab1d73 // mov v19.16b, v11.16b
+	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
+	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
+	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
+	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
+	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
+	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
+	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
+	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
+	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
+	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
+	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
+	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
+	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
+	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
+	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
+	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
+	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
+	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
+	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
+	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
+	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
+	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
+	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
+	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
+	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
+	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
+	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
+	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
+	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
+	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+24(FP)
 	RET
 
 // func softmaxGradNEON(dx, y, dy *float32, n int, scale, dot float32)
@@ -7831,6 +9405,207 @@ done:
 	WORD $0x3d800c27 // str q7, [x1, #48]
 	RET
 
+// func layerNormSumsWholeNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
+TEXT ·layerNormSumsWholeNEON(SB), NOSPLIT, $144-40
+	MOVD dy+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	MOVWU mean+24(FP), R10
+	WORD $0x4e040d48 // dup v8.4s, w10
+	MOVWU rstd+28(FP), R10
+	WORD $0x4e040d49 // dup v9.4s, w10
+	SUBS $32, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0040b // ldr q11, [x0, #16]
+	WORD $0x3dc0080c // ldr q12, [x0, #32]
+	WORD $0x3dc00c0d // ldr q13, [x0, #48]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
+	WORD $0x3dc0140f // ldr q15, [x0, #80]
+	WORD $0x3dc01810 // ldr q16, [x0, #96]
+	WORD $0x3dc01c11 // ldr q17, [x0, #112]
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x3dc00032 // ldr q18, [x1, #0]
+	WORD $0x3dc00433 // ldr q19, [x1, #16]
+	WORD $0x3dc00834 // ldr q20, [x1, #32]
+	WORD $0x3dc00c35 // ldr q21, [x1, #48]
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
+	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
+	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
+	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
+	WORD $0x3dc01036 // ldr q22, [x1, #64]
+	WORD $0x3dc01437 // ldr q23, [x1, #80]
+	WORD $0x3dc01838 // ldr q24, [x1, #96]
+	WORD $0x3dc01c39 // ldr q25, [x1, #112]
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
+	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
+	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
+	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
+	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
+	WORD $0x4e32cd44 // fmla v4.4s, v10.4s, v18.4s
+	WORD $0x4e33cd65 // fmla v5.4s, v11.4s, v19.4s
+	WORD $0x4e34cd86 // fmla v6.4s, v12.4s, v20.4s
+	WORD $0x4e35cda7 // fmla v7.4s, v13.4s, v21.4s
+	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
+	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
+	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
+	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
+	WORD $0x4e36cdc4 // fmla v4.4s, v14.4s, v22.4s
+	WORD $0x4e37cde5 // fmla v5.4s, v15.4s, v23.4s
+	WORD $0x4e38ce06 // fmla v6.4s, v16.4s, v24.4s
+	WORD $0x4e39ce27 // fmla v7.4s, v17.4s, v25.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	SUBS $32, R8, R8
+	BGE loop
+
+single:
+	ADD $32, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00019 // ldr q25, [x0, #0]
+	WORD $0x3dc00411 // ldr q17, [x0, #16]
+	WORD $0x3dc00818 // ldr q24, [x0, #32]
+	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x3dc00037 // ldr q23, [x1, #0]
+	WORD $0x3dc0042f // ldr q15, [x1, #16]
+	WORD $0x3dc00836 // ldr q22, [x1, #32]
+	WORD $0x3dc00c2e // ldr q14, [x1, #48]
+	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
+	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
+	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
+	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
+	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
+	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
+	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
+	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
+	WORD $0x4e37cf24 // fmla v4.4s, v25.4s, v23.4s
+	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
+	WORD $0x4e36cf06 // fmla v6.4s, v24.4s, v22.4s
+	WORD $0x4e2ece07 // fmla v7.4s, v16.4s, v14.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-144(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc0016e // ldur q14, [x11, #0]
+	WORD $0x3cc10170 // ldur q16, [x11, #16]
+	WORD $0x3cc20176 // ldur q22, [x11, #32]
+	WORD $0x3cc30178 // ldur q24, [x11, #48]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00571 // ldr q17, [x11, #16]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3dc00d79 // ldr q25, [x11, #48]
+	WORD $0x4e2fd415 // fadd v21.4s, v0.4s, v15.4s
+	WORD $0x4e31d42d // fadd v13.4s, v1.4s, v17.4s
+	WORD $0x4e37d454 // fadd v20.4s, v2.4s, v23.4s
+	WORD $0x4e39d46c // fadd v12.4s, v3.4s, v25.4s
+	WORD $0x6eae1ea0 // bit v0.16b, v21.16b, v14.16b
+	WORD $0x6eb01da1 // bit v1.16b, v13.16b, v16.16b
+	WORD $0x6eb61e82 // bit v2.16b, v20.16b, v22.16b
+	WORD $0x6eb81d83 // bit v3.16b, v12.16b, v24.16b
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc0016c // ldr q12, [x11, #0]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00574 // ldr q20, [x11, #16]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00d75 // ldr q21, [x11, #48]
+	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
+	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
+	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
+	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
+	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
+	WORD $0x4ea41c93 // mov v19.16b, v4.16b
+	WORD $0x4e2ccdf3 // fmla v19.4s, v15.4s, v12.4s
+	WORD $0x4ea51cac // mov v12.16b, v5.16b
+	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
+	WORD $0x4ea61cd4 // mov v20.16b, v6.16b
+	WORD $0x4e2dcef4 // fmla v20.4s, v23.4s, v13.4s
+	WORD $0x4ea71ced // mov v13.16b, v7.16b
+	WORD $0x4e35cf2d // fmla v13.4s, v25.4s, v21.4s
+	WORD $0x6eae1e64 // bit v4.16b, v19.16b, v14.16b
+	WORD $0x6eb01d85 // bit v5.16b, v12.16b, v16.16b
+	WORD $0x6eb61e86 // bit v6.16b, v20.16b, v22.16b
+	WORD $0x6eb81da7 // bit v7.16b, v13.16b, v24.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, sum+32(FP)
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e04409f // ext v31.16b, v4.16b, v4.16b, #8
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x6e04209f // ext v31.16b, v4.16b, v4.16b, #4
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	FMOVS F4, dot+36(FP)
+	RET
+
 // func layerNormSumsScaleNEON(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
 TEXT ·layerNormSumsScaleNEON(SB), NOSPLIT, $208-56
 	MOVD sum+0(FP), R0
@@ -8072,6 +9847,255 @@ done:
 	WORD $0x3d800425 // str q5, [x1, #16]
 	WORD $0x3d800826 // str q6, [x1, #32]
 	WORD $0x3d800c27 // str q7, [x1, #48]
+	RET
+
+// func layerNormSumsScaleWholeNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+TEXT ·layerNormSumsScaleWholeNEON(SB), NOSPLIT, $208-48
+	MOVD dy+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD gamma+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	MOVWU mean+32(FP), R10
+	WORD $0x4e040d48 // dup v8.4s, w10
+	MOVWU rstd+36(FP), R10
+	WORD $0x4e040d49 // dup v9.4s, w10
+	SUBS $32, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc0000a // ldr q10, [x0, #0]
+	WORD $0x3dc0040b // ldr q11, [x0, #16]
+	WORD $0x3dc0080c // ldr q12, [x0, #32]
+	WORD $0x3dc00c0d // ldr q13, [x0, #48]
+	WORD $0x3dc0100e // ldr q14, [x0, #64]
+	WORD $0x3dc0140f // ldr q15, [x0, #80]
+	WORD $0x3dc01810 // ldr q16, [x0, #96]
+	WORD $0x3dc01c11 // ldr q17, [x0, #112]
+	WORD $0x3dc00052 // ldr q18, [x2, #0]
+	WORD $0x3dc00453 // ldr q19, [x2, #16]
+	WORD $0x3dc00854 // ldr q20, [x2, #32]
+	WORD $0x3dc00c55 // ldr q21, [x2, #48]
+	WORD $0x3dc01056 // ldr q22, [x2, #64]
+	WORD $0x3dc01457 // ldr q23, [x2, #80]
+	WORD $0x3dc01858 // ldr q24, [x2, #96]
+	WORD $0x3dc01c59 // ldr q25, [x2, #112]
+	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
+	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
+	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
+	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x3dc00039 // ldr q25, [x1, #0]
+	WORD $0x3dc00438 // ldr q24, [x1, #16]
+	WORD $0x3dc00837 // ldr q23, [x1, #32]
+	WORD $0x3dc00c36 // ldr q22, [x1, #48]
+	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
+	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
+	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
+	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
+	WORD $0x3dc01035 // ldr q21, [x1, #64]
+	WORD $0x3dc01434 // ldr q20, [x1, #80]
+	WORD $0x3dc01833 // ldr q19, [x1, #96]
+	WORD $0x3dc01c32 // ldr q18, [x1, #112]
+	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
+	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
+	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
+	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
+	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
+	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
+	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
+	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
+	WORD $0x4e39cd44 // fmla v4.4s, v10.4s, v25.4s
+	WORD $0x4e38cd65 // fmla v5.4s, v11.4s, v24.4s
+	WORD $0x4e37cd86 // fmla v6.4s, v12.4s, v23.4s
+	WORD $0x4e36cda7 // fmla v7.4s, v13.4s, v22.4s
+	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
+	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
+	WORD $0x4e35cdc4 // fmla v4.4s, v14.4s, v21.4s
+	WORD $0x4e34cde5 // fmla v5.4s, v15.4s, v20.4s
+	WORD $0x4e33ce06 // fmla v6.4s, v16.4s, v19.4s
+	WORD $0x4e32ce27 // fmla v7.4s, v17.4s, v18.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
+	SUBS $32, R8, R8
+	BGE loop
+
+single:
+	ADD $32, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00012 // ldr q18, [x0, #0]
+	WORD $0x3dc00411 // ldr q17, [x0, #16]
+	WORD $0x3dc00813 // ldr q19, [x0, #32]
+	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x3dc00054 // ldr q20, [x2, #0]
+	WORD $0x3dc0044f // ldr q15, [x2, #16]
+	WORD $0x3dc00855 // ldr q21, [x2, #32]
+	WORD $0x3dc00c4e // ldr q14, [x2, #48]
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
+	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
+	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x3dc0002e // ldr q14, [x1, #0]
+	WORD $0x3dc00435 // ldr q21, [x1, #16]
+	WORD $0x3dc0082f // ldr q15, [x1, #32]
+	WORD $0x3dc00c34 // ldr q20, [x1, #48]
+	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
+	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
+	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
+	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
+	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
+	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
+	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
+	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
+	WORD $0x4e2ece44 // fmla v4.4s, v18.4s, v14.4s
+	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
+	WORD $0x4e2fce66 // fmla v6.4s, v19.4s, v15.4s
+	WORD $0x4e34ce07 // fmla v7.4s, v16.4s, v20.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-208(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc00174 // ldur q20, [x11, #0]
+	WORD $0x3cc10170 // ldur q16, [x11, #16]
+	WORD $0x3cc2016f // ldur q15, [x11, #32]
+	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3dc00175 // ldr q21, [x11, #0]
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3dc00571 // ldr q17, [x11, #16]
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3dc00d72 // ldr q18, [x11, #48]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc0056d // ldr q13, [x11, #16]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
+	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
+	WORD $0x6e37ddce // fmul v14.4s, v14.4s, v23.4s
+	WORD $0x6e2cde52 // fmul v18.4s, v18.4s, v12.4s
+	WORD $0x4e35d40c // fadd v12.4s, v0.4s, v21.4s
+	WORD $0x4e31d437 // fadd v23.4s, v1.4s, v17.4s
+	WORD $0x4e2ed44d // fadd v13.4s, v2.4s, v14.4s
+	WORD $0x4e32d476 // fadd v22.4s, v3.4s, v18.4s
+	WORD $0x6eb41d80 // bit v0.16b, v12.16b, v20.16b
+	WORD $0x6eb01ee1 // bit v1.16b, v23.16b, v16.16b
+	WORD $0x6eaf1da2 // bit v2.16b, v13.16b, v15.16b
+	WORD $0x6eb31ec3 // bit v3.16b, v22.16b, v19.16b
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc0056d // ldr q13, [x11, #16]
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00d6c // ldr q12, [x11, #48]
+	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
+	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
+	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
+	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
+	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
+	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
+	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
+	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
+	WORD $0x4ea41c98 // mov v24.16b, v4.16b
+	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
+	WORD $0x4ea51cb6 // mov v22.16b, v5.16b
+	WORD $0x4e2dce36 // fmla v22.4s, v17.4s, v13.4s
+	WORD $0x4ea61ccd // mov v13.16b, v6.16b
+	WORD $0x4e37cdcd // fmla v13.4s, v14.4s, v23.4s
+	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
+	WORD $0x4e2cce57 // fmla v23.4s, v18.4s, v12.4s
+	WORD $0x6eb41f04 // bit v4.16b, v24.16b, v20.16b
+	WORD $0x6eb01ec5 // bit v5.16b, v22.16b, v16.16b
+	WORD $0x6eaf1da6 // bit v6.16b, v13.16b, v15.16b
+	WORD $0x6eb31ee7 // bit v7.16b, v23.16b, v19.16b
+
+done:
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, sum+40(FP)
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e04409f // ext v31.16b, v4.16b, v4.16b, #8
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x6e04209f // ext v31.16b, v4.16b, v4.16b, #4
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	FMOVS F4, dot+44(FP)
 	RET
 
 // func layerNormDXNEON(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)

@@ -1,49 +1,35 @@
 package simd
 
-import (
-	"math"
-
-	"github.com/fovea-ml/fovea/simd/internal/portable"
-)
+import "math"
 
 // lanes is the number of partial results of every reduction, whatever the instruction set.
 const lanes = 16
 
 // Sum returns the sum of x over sixteen lanes (see the package comment); 0 for an empty x.
 func Sum(x []float32) float32 {
-	var acc [lanes]float32
-	vecSum(&acc, x)
-	return portable.Fold(&acc)
+	return wholeSum(x)
 }
 
 // SumSquares returns Σ x[i]².
 func SumSquares(x []float32) float32 {
-	var acc [lanes]float32
-	vecSumSquares(&acc, x)
-	return portable.Fold(&acc)
+	return wholeSumSquares(x)
 }
 
 // Dot returns Σ a[i]·b[i] over the length of a. It panics if b is shorter.
 func Dot(a, b []float32) float32 {
 	atLeast("Dot", "b", len(b), len(a))
-	var acc [lanes]float32
-	vecDot(&acc, a, b)
-	return portable.Fold(&acc)
+	return wholeDot(a, b)
 }
 
 // MaxValue returns the largest element: -Inf for an empty x, NaN if any element is NaN.
 func MaxValue(x []float32) float32 {
-	acc := portable.NegInf()
-	vecMaxValue(&acc, x)
-	return portable.FoldMax(&acc)
+	return wholeMaxValue(x)
 }
 
 // MaxNumber is MaxValue but passes over NaN: -Inf if there is nothing else. It is the faster of the two,
 // and all that a softmax needs, whose exponentials find the NaN again.
 func MaxNumber(x []float32) float32 {
-	acc := portable.NegInf()
-	vecMaxNumber(&acc, x)
-	return portable.FoldMax(&acc)
+	return wholeMaxNumber(x)
 }
 
 // ColumnSumsAdd adds the rows of a matrix to dst: dst[j] += x[r·stride+j] for j < n and each row r in
@@ -65,9 +51,7 @@ func LogSumExp(x []float32, scale float32) float32 {
 	if math.IsInf(float64(max), 0) {
 		return max
 	}
-	var acc [lanes]float32
-	vecExpSumOnly(&acc, x, scale, max)
-	return float32(scale*max) + log(portable.Fold(&acc))
+	return float32(scale*max) + log(wholeExpSumOnly(x, scale, max))
 }
 
 // log is Log of one number, with the bits of the level in use.

@@ -3,8 +3,6 @@ package simd
 import (
 	"fmt"
 	"math"
-
-	"github.com/fovea-ml/fovea/simd/internal/portable"
 )
 
 // Softmax stores exp(scale·x[i]) / Σ exp(scale·x[j]) for the row x of len(dst) elements, computed about
@@ -20,20 +18,14 @@ func Softmax(dst, x []float32, scale float32) {
 		vecFill(dst, 0)
 		return
 	}
-	vecScale(dst, dst, 1/expSum(dst, x, scale, top))
+	vecScale(dst, dst, 1/wholeExpSum(dst, x, scale, top))
 }
 
 // ExpSum stores exp(scale·(x[i] - max)) and returns the sum of what it stored. It is one step of an
 // attention's softmax, whose division is folded into the output. dst may be x.
 func ExpSum(dst, x []float32, scale, max float32) float32 {
 	atLeast("ExpSum", "x", len(x), len(dst))
-	return expSum(dst, x, scale, max)
-}
-
-func expSum(dst, x []float32, scale, max float32) float32 {
-	var acc [lanes]float32
-	vecExpSum(&acc, dst, x, scale, max)
-	return portable.Fold(&acc)
+	return wholeExpSum(dst, x, scale, max)
 }
 
 // SoftmaxRows is Softmax of each of rows rows of n elements, dstStride and xStride apart.
@@ -61,9 +53,7 @@ func LogSoftmax(dst, x []float32, scale float32) {
 	atLeast("LogSoftmax", "x", len(x), n)
 	x = x[:n]
 	top := MaxNumber(x)
-	var acc [lanes]float32
-	vecExpSumOnly(&acc, x, scale, top)
-	vecLogSoftmax(dst, x, scale, top, log(portable.Fold(&acc)))
+	vecLogSoftmax(dst, x, scale, top, log(wholeExpSumOnly(x, scale, top)))
 }
 
 // LogSoftmaxGrad stores the gradient of LogSoftmax from its output y and the gradient dy of that output:

@@ -114,25 +114,49 @@ func leakyReluGradAVX512(dst, x, dy *float32, n int, slope float32)
 func sumAVX512(acc *[16]float32, x *float32, n int)
 
 //go:noescape
+func sumWholeAVX512(x *float32, n int) (acc float32)
+
+//go:noescape
 func sumSquaresAVX512(acc *[16]float32, x *float32, n int)
+
+//go:noescape
+func sumSquaresWholeAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
 func sumSquaresAboutAVX512(acc *[16]float32, x *float32, n int, mean float32)
 
 //go:noescape
+func sumSquaresAboutWholeAVX512(x *float32, n int, mean float32) (acc float32)
+
+//go:noescape
 func dotAVX512(acc *[16]float32, a, b *float32, n int)
+
+//go:noescape
+func dotWholeAVX512(a, b *float32, n int) (acc float32)
 
 //go:noescape
 func maxValueAVX512(acc *[16]float32, x *float32, n int)
 
 //go:noescape
+func maxValueWholeAVX512(x *float32, n int) (acc float32)
+
+//go:noescape
 func maxNumberAVX512(acc *[16]float32, x *float32, n int)
+
+//go:noescape
+func maxNumberWholeAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
 func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, top float32)
 
 //go:noescape
+func expSumWholeAVX512(dst, x *float32, n int, scale, top float32) (acc float32)
+
+//go:noescape
 func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, top float32)
+
+//go:noescape
+func expSumOnlyWholeAVX512(x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
 func softmaxGradAVX512(dx, y, dy *float32, n int, scale, dot float32)
@@ -156,7 +180,13 @@ func normalizeAffineAVX512(dst, x, gamma, beta *float32, n int, mean, rstd float
 func layerNormSumsAVX512(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
 
 //go:noescape
+func layerNormSumsWholeAVX512(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
 func layerNormSumsScaleAVX512(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
+
+//go:noescape
+func layerNormSumsScaleWholeAVX512(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
 func layerNormDXAVX512(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)
@@ -300,25 +330,49 @@ func leakyReluGradAVX2(dst, x, dy *float32, n int, slope float32)
 func sumAVX2(acc *[16]float32, x *float32, n int)
 
 //go:noescape
+func sumWholeAVX2(x *float32, n int) (acc float32)
+
+//go:noescape
 func sumSquaresAVX2(acc *[16]float32, x *float32, n int)
+
+//go:noescape
+func sumSquaresWholeAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
 func sumSquaresAboutAVX2(acc *[16]float32, x *float32, n int, mean float32)
 
 //go:noescape
+func sumSquaresAboutWholeAVX2(x *float32, n int, mean float32) (acc float32)
+
+//go:noescape
 func dotAVX2(acc *[16]float32, a, b *float32, n int)
+
+//go:noescape
+func dotWholeAVX2(a, b *float32, n int) (acc float32)
 
 //go:noescape
 func maxValueAVX2(acc *[16]float32, x *float32, n int)
 
 //go:noescape
+func maxValueWholeAVX2(x *float32, n int) (acc float32)
+
+//go:noescape
 func maxNumberAVX2(acc *[16]float32, x *float32, n int)
+
+//go:noescape
+func maxNumberWholeAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
 func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, top float32)
 
 //go:noescape
+func expSumWholeAVX2(dst, x *float32, n int, scale, top float32) (acc float32)
+
+//go:noescape
 func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, top float32)
+
+//go:noescape
+func expSumOnlyWholeAVX2(x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
 func softmaxGradAVX2(dx, y, dy *float32, n int, scale, dot float32)
@@ -342,7 +396,13 @@ func normalizeAffineAVX2(dst, x, gamma, beta *float32, n int, mean, rstd float32
 func layerNormSumsAVX2(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
 
 //go:noescape
+func layerNormSumsWholeAVX2(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
 func layerNormSumsScaleAVX2(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
+
+//go:noescape
+func layerNormSumsScaleWholeAVX2(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
 func layerNormDXAVX2(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)

@@ -11,13 +11,22 @@ func Fold(a *[16]float32) float32 {
 	return (c0 + c2) + (c1 + c3)
 }
 
-// FoldMax is the largest lane, NaN if any lane is NaN, and +0 of zeros that differ in sign.
+// FoldMax is Fold with the maximum of lanes that are not NaN.
 func FoldMax(a *[16]float32) float32 {
-	c0 := max(max(a[0], a[8]), max(a[4], a[12]))
-	c1 := max(max(a[1], a[9]), max(a[5], a[13]))
-	c2 := max(max(a[2], a[10]), max(a[6], a[14]))
-	c3 := max(max(a[3], a[11]), max(a[7], a[15]))
-	return max(max(c0, c2), max(c1, c3))
+	c0 := maxSel(maxSel(a[0], a[8]), maxSel(a[4], a[12]))
+	c1 := maxSel(maxSel(a[1], a[9]), maxSel(a[5], a[13]))
+	c2 := maxSel(maxSel(a[2], a[10]), maxSel(a[6], a[14]))
+	c3 := maxSel(maxSel(a[3], a[11]), maxSel(a[7], a[15]))
+	return maxSel(maxSel(c0, c2), maxSel(c1, c3))
+}
+
+// FoldMaxNaN is FoldMax, and NaN if any lane is NaN.
+func FoldMaxNaN(a *[16]float32) float32 {
+	c0 := maxNaN(maxNaN(a[0], a[8]), maxNaN(a[4], a[12]))
+	c1 := maxNaN(maxNaN(a[1], a[9]), maxNaN(a[5], a[13]))
+	c2 := maxNaN(maxNaN(a[2], a[10]), maxNaN(a[6], a[14]))
+	c3 := maxNaN(maxNaN(a[3], a[11]), maxNaN(a[7], a[15]))
+	return maxNaN(maxNaN(c0, c2), maxNaN(c1, c3))
 }
 
 // NegInf fills the lanes from which a maximum starts.

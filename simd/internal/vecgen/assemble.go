@@ -36,7 +36,10 @@ func assemble(ks []*kernel, m machine) []byte {
 	b.WriteString(header + "#include \"textflag.h\"\n")
 	t := &constTable{at: map[uint32]int{}}
 	for _, k := range ks {
-		b.Write(assembleKernel(k, m, t))
+		b.Write(assembleKernel(k, m, t, false))
+		if len(k.accs) > 0 {
+			b.Write(assembleKernel(k, m, t, true))
+		}
 	}
 	m.columns(&b)
 	m.half(&b, t)
@@ -45,12 +48,14 @@ func assemble(ks []*kernel, m machine) []byte {
 }
 
 // assembleKernel keeps as many constants and scalars in registers as fit, the most used first, and
-// unrolls less if none fits.
-func assembleKernel(k *kernel, m machine, t *constTable) []byte {
+// unrolls less if none fits. A whole kernel starts from empty lanes and returns what they fold to; the
+// others read and write the lanes.
+func assembleKernel(k *kernel, m machine, t *constTable, whole bool) []byte {
 	fixed := k.fixedByUse()
 	for unroll := k.unroll; unroll > 0; unroll /= 2 {
 		for n := len(fixed); n >= 0; n-- {
 			f := newFunction(k, m, t, unroll, fixed[:n])
+			f.whole = whole
 			if text, err := f.try(); err == nil {
 				return text
 			}
@@ -115,6 +120,7 @@ type function struct {
 	m      machine
 	consts *constTable
 	unroll int
+	whole  bool
 
 	groups int           // vector registers of sixteen elements; 1 without accumulators
 	free   []int         // unused registers, the last is taken first
@@ -212,28 +218,49 @@ func (f *function) p(format string, args ...any) {
 
 func (f *function) label(name string) { fmt.Fprintf(&f.text, "\n%s:\n", name) }
 
-// frame returns the offset of an argument and the size of all.
-func (f *function) offsets() (pointers []int, n int, scalars []int, size int) {
-	for range len(f.kernel.accs) + len(f.arrays) {
-		pointers = append(pointers, size)
-		size += 8
+// A frame holds the offsets of a function's arguments and results, and the size of all.
+type frame struct {
+	accs, arrays, scalars, results []int
+	n, size                        int
+}
+
+func (f *function) frame() (a frame) {
+	take := func(size int) int {
+		at := a.size
+		a.size += size
+		return at
 	}
-	n = size
-	size += 8
+	if !f.whole {
+		for range f.kernel.accs {
+			a.accs = append(a.accs, take(8))
+		}
+	}
+	for range f.arrays {
+		a.arrays = append(a.arrays, take(8))
+	}
+	a.n = take(8)
 	for range f.scalars {
-		scalars = append(scalars, size)
-		size += 4
+		a.scalars = append(a.scalars, take(4))
 	}
-	return pointers, n, scalars, size
+	if f.whole {
+		a.size = (a.size + 7) &^ 7
+		for range f.kernel.accs {
+			a.results = append(a.results, take(4))
+		}
+	}
+	return a
 }
 
 func (f *function) name() string {
-	return strings.ToLower(f.kernel.name[:1]) + f.kernel.name[1:] + f.m.suffix()
+	name := strings.ToLower(f.kernel.name[:1]) + f.kernel.name[1:]
+	if f.whole {
+		name += "Whole"
+	}
+	return name + f.m.suffix()
 }
 
 func (f *function) scalarArg(i uint32) string {
-	_, _, s, _ := f.offsets()
-	return fmt.Sprintf("%s+%d(FP)", f.scalars[i], s[i])
+	return fmt.Sprintf("%s+%d(FP)", f.scalars[i], f.frame().scalars[i])
 }
 
 // body prints the operations for the given number of copies, which take turns: an operation of each,

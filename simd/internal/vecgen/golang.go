@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// signature is that of the assembly function.
-func signature(k *kernel) string {
+// signature is that of the assembly function; see assembleKernel for whole.
+func signature(k *kernel, whole bool) string {
 	var b strings.Builder
 	b.WriteString("(")
-	if len(k.accs) > 0 {
+	if len(k.accs) > 0 && !whole {
 		fmt.Fprintf(&b, "%s *[16]float32, ", strings.Join(k.accs, ", "))
 	}
 	var names []string
@@ -22,7 +22,11 @@ func signature(k *kernel) string {
 	if len(k.scalars) > 0 {
 		fmt.Fprintf(&b, ", %s float32", strings.Join(k.scalars, ", "))
 	}
-	return b.String() + ")"
+	b.WriteString(")")
+	if whole {
+		fmt.Fprintf(&b, " (%s float32)", strings.Join(k.accs, ", "))
+	}
+	return b.String()
 }
 
 func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
@@ -33,7 +37,10 @@ func stubs(ks []*kernel, levels ...string) []byte {
 	b.WriteString(header + "package simd\n")
 	for _, l := range levels {
 		for _, k := range ks {
-			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(k.name), l, signature(k))
+			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(k.name), l, signature(k, false))
+			if len(k.accs) > 0 {
+				fmt.Fprintf(&b, "\n//go:noescape\nfunc %sWhole%s%s\n", lower(k.name), l, signature(k, true))
+			}
 		}
 		fmt.Fprintf(&b, "\n//go:noescape\nfunc columnSumsAdd%s%s\n", l, columnParams)
 		for _, c := range conversions {
@@ -79,12 +86,52 @@ func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 			fmt.Fprintf(&b, "default:\n%s}\n", portable)
 		}
 		fmt.Fprintf(&b, "%s = %s\n}\n}\n", strings.Join(names, ", "), strings.Join(rest, ", "))
+		if len(k.accs) > 0 {
+			wholeDispatch(&b, k, levels)
+		}
 	}
 	columnDispatch(&b, levels)
 	for _, c := range conversions {
 		halfDispatch(&b, c, levels)
 	}
 	return formatted(b.Bytes())
+}
+
+// wholeDispatch defines the function that reduces a whole row: in one call where the row is short enough,
+// else over lanes in memory.
+func wholeDispatch(b *bytes.Buffer, k *kernel, levels []string) {
+	var names, ptrs, accs []string
+	for _, a := range k.arrays {
+		names = append(names, a.name)
+		ptrs = append(ptrs, "&"+a.name+"[0]")
+	}
+	for _, a := range k.accs {
+		accs = append(accs, "&"+a+"Lanes")
+	}
+	scalars := strings.Join(append([]string{""}, k.scalars...), ", ")
+	params := strings.Join(names, ", ") + " []float32"
+	if len(k.scalars) > 0 {
+		params += scalars + " float32"
+	}
+	fmt.Fprintf(b, "\nfunc whole%s(%s) (%s float32) {\n", k.name, params, strings.Join(k.accs, ", "))
+	if len(levels) > 0 {
+		fmt.Fprintf(b, "if n := len(%s); 0 < n && n <= maxCall {\nswitch level {\n", names[0])
+		for _, l := range levels {
+			fmt.Fprintf(b, "case %s:\nreturn %sWhole%s(%s, n%s)\n", l, lower(k.name), l, strings.Join(ptrs, ", "), scalars)
+		}
+		b.WriteString("}\n}\n")
+	}
+	fold := map[folding]string{foldSum: "Fold", foldMax: "FoldMax", foldMaxNaN: "FoldMaxNaN"}[k.fold]
+	var results []string
+	for _, a := range k.accs {
+		if k.fold == foldSum {
+			fmt.Fprintf(b, "var %sLanes [lanes]float32\n", a)
+		} else {
+			fmt.Fprintf(b, "%sLanes := portable.NegInf()\n", a)
+		}
+		results = append(results, fmt.Sprintf("portable.%s(&%sLanes)", fold, a))
+	}
+	fmt.Fprintf(b, "vec%s(%s, %s%s)\nreturn %s\n}\n", k.name, strings.Join(accs, ", "), strings.Join(names, ", "), scalars, strings.Join(results, ", "))
 }
 
 // columnDispatch cuts a matrix into pieces of few enough rows.

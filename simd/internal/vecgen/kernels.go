@@ -123,11 +123,11 @@ func reductions(add adder) {
 	add(kernel{name: "Dot", accs: acc, arrays: []array{in("a"), in("b")}, unroll: 4}, func(k *kernel) {
 		k.setAcc("acc", k.fma(k.load("a"), k.load("b"), k.acc("acc")))
 	})
-	add(kernel{name: "MaxValue", accs: acc, arrays: []array{in("x")}, unroll: 4}, func(k *kernel) {
+	add(kernel{name: "MaxValue", accs: acc, fold: foldMaxNaN, arrays: []array{in("x")}, unroll: 4}, func(k *kernel) {
 		v := k.load("x")
 		k.setAcc("acc", maxNaN(k, v, k.acc("acc")))
 	})
-	add(kernel{name: "MaxNumber", accs: acc, arrays: []array{in("x")}, unroll: 4}, func(k *kernel) {
+	add(kernel{name: "MaxNumber", accs: acc, fold: foldMax, arrays: []array{in("x")}, unroll: 4}, func(k *kernel) {
 		k.setAcc("acc", k.max(k.load("x"), k.acc("acc")))
 	})
 }

@@ -24,7 +24,7 @@ func (f *function) w(code int, format string, args ...any) {
 	f.p("WORD $0x%08x // %s", uint32(code), fmt.Sprintf(format, args...))
 }
 
-func (m *neon) pointer(f *function, arr int) int { return len(f.kernel.accs) + arr }
+func (m *neon) pointer(f *function, arr int) int { return len(f.frame().accs) + arr }
 
 func (m *neon) fetch(f *function, v value, r int) {
 	o := f.ops[v]
@@ -50,20 +50,27 @@ func (f *function) str(r, base, offset int) {
 }
 
 func (m *neon) function(f *function) {
-	ptrs, n, _, size := f.offsets()
+	a := f.frame()
 	frame := 64*len(f.arrays) + 16
-	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", f.name(), signature(f.kernel), f.name(), frame, size)
-	for i, name := range f.kernel.accs {
-		f.p("MOVD %s+%d(FP), R%d", name, ptrs[i], i)
+	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", f.name(), signature(f.kernel, f.whole), f.name(), frame, a.size)
+	for i, at := range a.accs {
+		f.p("MOVD %s+%d(FP), R%d", f.kernel.accs[i], at, i)
 	}
-	for i, a := range f.arrays {
-		f.p("MOVD %s+%d(FP), R%d", a.name, ptrs[len(f.kernel.accs)+i], m.pointer(f, i))
+	for i, at := range a.arrays {
+		f.p("MOVD %s+%d(FP), R%d", f.arrays[i].name, at, m.pointer(f, i))
 	}
-	f.p("MOVD n+%d(FP), R8", n)
+	f.p("MOVD n+%d(FP), R8", a.n)
 	f.p("MOVD $vecConstNEON<>(SB), R9")
 	for i, part := range f.accs {
 		for g, r := range part {
-			f.ldr(r, i, 16*g)
+			switch {
+			case !f.whole:
+				f.ldr(r, i, 16*g)
+			case f.fold == foldSum:
+				f.w(0x6e201c00|r<<16|r<<5|r, "eor v%d.16b, v%d.16b, v%d.16b", r, r, r)
+			default:
+				f.ldr(r, 9, 16*f.consts.index(negInf))
+			}
 		}
 	}
 	for i := range f.ops {
@@ -118,11 +125,50 @@ func (m *neon) function(f *function) {
 	}
 	f.label("done")
 	for i, part := range f.accs {
+		if f.whole {
+			m.foldLanes(f, part)
+			f.p("FMOVS F%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
+			continue
+		}
 		for g, r := range part {
 			f.str(r, i, 16*g)
 		}
 	}
 	f.p("RET")
+}
+
+// foldLanes leaves the sixteen lanes' sum or maximum in the lowest element of the first register. The
+// constants are no longer needed.
+func (m *neon) foldLanes(f *function, part []int) {
+	var spare []int
+	for r := 31; len(spare) < 2; r-- {
+		if !f.isAcc(r) {
+			spare = append(spare, r)
+		}
+	}
+	t, u := spare[0], spare[1]
+	combine := func(a, b int) {
+		if f.fold == foldSum {
+			f.w(0x4e20d400|b<<16|a<<5|a, "fadd v%d.4s, v%d.4s, v%d.4s", a, a, b)
+			return
+		}
+		f.w(0x6ea0e400|b<<16|a<<5|u, "fcmgt v%d.4s, v%d.4s, v%d.4s", u, a, b)
+		f.w(0x6e601c00|b<<16|a<<5|u, "bsl v%d.16b, v%d.16b, v%d.16b", u, a, b)
+		if f.fold == foldMaxNaN {
+			// u where a is a number, a where it is NaN.
+			f.w(0x4e20e400|a<<16|a<<5|b, "fcmeq v%d.4s, v%d.4s, v%d.4s", b, a, a)
+			f.w(0x6ea01c00|b<<16|u<<5|a, "bit v%d.16b, v%d.16b, v%d.16b", a, u, b)
+			return
+		}
+		f.mov(u, a)
+	}
+	combine(part[0], part[2])
+	combine(part[1], part[3])
+	combine(part[0], part[1])
+	for _, bytes := range []int{8, 4} {
+		f.w(0x6e000000|part[0]<<16|bytes<<11|part[0]<<5|t, "ext v%d.16b, v%d.16b, v%d.16b, #%d", t, part[0], part[0], bytes)
+		combine(part[0], t)
+	}
 }
 
 // scratch names the 64 bytes of an array on the stack.

@@ -44,6 +44,15 @@ const (
 	isNaN                   // a is NaN; b is a
 )
 
+// A folding is how lanes become one number.
+type folding int
+
+const (
+	foldSum    folding = iota // from +0 by additions
+	foldMax                   // from -Inf by opMax
+	foldMaxNaN                // the same, and NaN if any lane is
+)
+
 // A value is the index of the operation that made it.
 type value int
 
@@ -67,6 +76,7 @@ type kernel struct {
 	arrays  []array
 	scalars []string
 	ops     []operation
+	fold    folding
 	unroll  int // vectors (without accumulators) or groups of sixteen elements a turn of the main loop
 }
 

@@ -31,9 +31,14 @@ func (m *x86) reg(r int) string {
 	return fmt.Sprintf("Y%d", r)
 }
 
+// negInf is -Inf, from which maxima start.
+const negInf = 0xff800000
+
 var x86Pointers = []string{"DI", "SI", "R8", "R9", "R10", "R11", "R12", "R13"}
 
-func (m *x86) pointer(f *function, arr int) string { return x86Pointers[len(f.kernel.accs)+arr] }
+func (m *x86) pointer(f *function, arr int) string {
+	return x86Pointers[len(f.frame().accs)+arr]
+}
 
 // fetch loads a constant or scalar into a register.
 func (m *x86) fetch(f *function, v value, r int) {
@@ -62,18 +67,25 @@ func (m *x86) constSize() int {
 }
 
 func (m *x86) function(f *function) {
-	ptrs, n, _, size := f.offsets()
-	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name(), signature(f.kernel), f.name(), size)
-	for i, name := range f.kernel.accs {
-		f.p("MOVQ %s+%d(FP), %s", name, ptrs[i], x86Pointers[i])
+	a := f.frame()
+	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name(), signature(f.kernel, f.whole), f.name(), a.size)
+	for i, at := range a.accs {
+		f.p("MOVQ %s+%d(FP), %s", f.kernel.accs[i], at, x86Pointers[i])
 	}
-	for i, a := range f.arrays {
-		f.p("MOVQ %s+%d(FP), %s", a.name, ptrs[len(f.kernel.accs)+i], m.pointer(f, i))
+	for i, at := range a.arrays {
+		f.p("MOVQ %s+%d(FP), %s", f.arrays[i].name, at, m.pointer(f, i))
 	}
-	f.p("MOVQ n+%d(FP), CX", n)
+	f.p("MOVQ n+%d(FP), CX", a.n)
 	for i, part := range f.accs {
 		for g, r := range part {
-			f.p("VMOVUPS %d(%s), %s", g*4*m.w, x86Pointers[i], m.reg(r))
+			switch {
+			case !f.whole:
+				f.p("VMOVUPS %d(%s), %s", g*4*m.w, x86Pointers[i], m.reg(r))
+			case f.fold == foldSum:
+				f.p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[m.wide()], m.reg(r), m.reg(r), m.reg(r))
+			default:
+				f.p("VBROADCASTSS %s, %s", m.constant(f, negInf), m.reg(r))
+			}
 		}
 	}
 	for i := range f.ops {
@@ -122,12 +134,56 @@ func (m *x86) function(f *function) {
 	f.body(f.groups, true)
 	f.label("done")
 	for i, part := range f.accs {
+		if f.whole {
+			m.foldLanes(f, part)
+			f.p("VMOVSS X%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
+			continue
+		}
 		for g, r := range part {
 			f.p("VMOVUPS %s, %d(%s)", m.reg(r), g*4*m.w, x86Pointers[i])
 		}
 	}
 	f.p("VZEROUPPER")
 	f.p("RET")
+}
+
+// foldLanes leaves the sixteen lanes' sum or maximum in the lowest element of the first register. The
+// registers are below X16, which the moves below need; the constants are no longer needed.
+func (m *x86) foldLanes(f *function, part []int) {
+	a := part[0]
+	t := 15
+	for f.isAcc(t) {
+		t--
+	}
+	combine := func(kind string, a, b int) {
+		switch f.fold {
+		case foldSum:
+			f.p("VADDPS %s%d, %s%d, %s%d", kind, b, kind, a, kind, a)
+		case foldMax:
+			f.p("VMAXPS %s%d, %s%d, %s%d", kind, b, kind, a, kind, a)
+		case foldMaxNaN:
+			// a where it is NaN, and MAXPS gives b where that is.
+			u := t - 1
+			for f.isAcc(u) {
+				u--
+			}
+			f.p("VCMPPS $3, %s%d, %s%d, %s%d", kind, a, kind, a, kind, u)
+			f.p("VMAXPS %s%d, %s%d, %s%d", kind, b, kind, a, kind, b)
+			f.p("VBLENDVPS %s%d, %s%d, %s%d, %s%d", kind, u, kind, a, kind, b, kind, a)
+		}
+	}
+	if m.wide() {
+		f.p("VEXTRACTF32X8 $1, Z%d, Y%d", a, t)
+		combine("Y", a, t)
+	} else {
+		combine("Y", a, part[1])
+	}
+	f.p("VEXTRACTF128 $1, Y%d, X%d", a, t)
+	combine("X", a, t)
+	f.p("VMOVHLPS X%d, X%d, X%d", a, a, t)
+	combine("X", a, t)
+	f.p("VMOVSHDUP X%d, X%d", a, t)
+	combine("X", a, t)
 }
 
 func (m *x86) address(f *function, arr, slot int) string {
