@@ -5,6 +5,16 @@ package simd
 import "github.com/fovea-ml/fovea/simd/internal/portable"
 
 func vecAdd(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			addAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			addAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -20,6 +30,16 @@ func vecAdd(dst, a, b []float32) {
 }
 
 func vecSub(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			subAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			subAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -35,6 +55,16 @@ func vecSub(dst, a, b []float32) {
 }
 
 func vecMul(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			mulAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			mulAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -50,6 +80,16 @@ func vecMul(dst, a, b []float32) {
 }
 
 func vecDiv(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			divAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			divAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -65,6 +105,16 @@ func vecDiv(dst, a, b []float32) {
 }
 
 func vecMax(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			maxAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			maxAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -80,6 +130,16 @@ func vecMax(dst, a, b []float32) {
 }
 
 func vecMin(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			minAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			minAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -95,6 +155,16 @@ func vecMin(dst, a, b []float32) {
 }
 
 func vecMulAdd(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			mulAddAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			mulAddAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -110,6 +180,16 @@ func vecMulAdd(dst, a, b []float32) {
 }
 
 func vecAddScalar(dst, x []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			addScalarAVX512(&dst[0], &x[0], n, s)
+			return
+		case AVX2:
+			addScalarAVX2(&dst[0], &x[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -125,6 +205,16 @@ func vecAddScalar(dst, x []float32, s float32) {
 }
 
 func vecScale(dst, x []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			scaleAVX512(&dst[0], &x[0], n, s)
+			return
+		case AVX2:
+			scaleAVX2(&dst[0], &x[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -140,6 +230,16 @@ func vecScale(dst, x []float32, s float32) {
 }
 
 func vecAxpy(dst, x []float32, a float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			axpyAVX512(&dst[0], &x[0], n, a)
+			return
+		case AVX2:
+			axpyAVX2(&dst[0], &x[0], n, a)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -155,6 +255,16 @@ func vecAxpy(dst, x []float32, a float32) {
 }
 
 func vecScaleAdd(dst, x, y []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			scaleAddAVX512(&dst[0], &x[0], &y[0], n, s)
+			return
+		case AVX2:
+			scaleAddAVX2(&dst[0], &x[0], &y[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -170,6 +280,16 @@ func vecScaleAdd(dst, x, y []float32, s float32) {
 }
 
 func vecClamp(dst, x []float32, lo, hi float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			clampAVX512(&dst[0], &x[0], n, lo, hi)
+			return
+		case AVX2:
+			clampAVX2(&dst[0], &x[0], n, lo, hi)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -185,6 +305,16 @@ func vecClamp(dst, x []float32, lo, hi float32) {
 }
 
 func vecFill(dst []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			fillAVX512(&dst[0], n, s)
+			return
+		case AVX2:
+			fillAVX2(&dst[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -200,6 +330,16 @@ func vecFill(dst []float32, s float32) {
 }
 
 func vecSqrt(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sqrtAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			sqrtAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -215,6 +355,16 @@ func vecSqrt(dst, x []float32) {
 }
 
 func vecAbs(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			absAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			absAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -230,6 +380,16 @@ func vecAbs(dst, x []float32) {
 }
 
 func vecNeg(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			negAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			negAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -245,6 +405,16 @@ func vecNeg(dst, x []float32) {
 }
 
 func vecReciprocal(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			reciprocalAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			reciprocalAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -260,6 +430,16 @@ func vecReciprocal(dst, x []float32) {
 }
 
 func vecRelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			reluAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			reluAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -275,6 +455,16 @@ func vecRelu(dst, x []float32) {
 }
 
 func vecExp(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			expAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			expAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -290,6 +480,16 @@ func vecExp(dst, x []float32) {
 }
 
 func vecLog(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			logAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			logAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -305,6 +505,16 @@ func vecLog(dst, x []float32) {
 }
 
 func vecTanh(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			tanhAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			tanhAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -320,6 +530,16 @@ func vecTanh(dst, x []float32) {
 }
 
 func vecErf(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			erfAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			erfAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -335,6 +555,16 @@ func vecErf(dst, x []float32) {
 }
 
 func vecSigmoid(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sigmoidAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			sigmoidAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -350,6 +580,16 @@ func vecSigmoid(dst, x []float32) {
 }
 
 func vecSilu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			siluAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			siluAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -365,6 +605,16 @@ func vecSilu(dst, x []float32) {
 }
 
 func vecGelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			geluAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			geluAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -380,6 +630,16 @@ func vecGelu(dst, x []float32) {
 }
 
 func vecGeluTanh(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			geluTanhAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			geluTanhAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -395,6 +655,16 @@ func vecGeluTanh(dst, x []float32) {
 }
 
 func vecQuickGelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			quickGeluAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			quickGeluAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -410,6 +680,16 @@ func vecQuickGelu(dst, x []float32) {
 }
 
 func vecLeakyRelu(dst, x []float32, slope float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			leakyReluAVX512(&dst[0], &x[0], n, slope)
+			return
+		case AVX2:
+			leakyReluAVX2(&dst[0], &x[0], n, slope)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -425,6 +705,16 @@ func vecLeakyRelu(dst, x []float32, slope float32) {
 }
 
 func vecSigmoidGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sigmoidGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			sigmoidGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -440,6 +730,16 @@ func vecSigmoidGrad(dst, x, dy []float32) {
 }
 
 func vecTanhGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			tanhGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			tanhGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -455,6 +755,16 @@ func vecTanhGrad(dst, x, dy []float32) {
 }
 
 func vecSiluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			siluGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			siluGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -470,6 +780,16 @@ func vecSiluGrad(dst, x, dy []float32) {
 }
 
 func vecGeluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			geluGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			geluGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -485,6 +805,16 @@ func vecGeluGrad(dst, x, dy []float32) {
 }
 
 func vecGeluTanhGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			geluTanhGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			geluTanhGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -500,6 +830,16 @@ func vecGeluTanhGrad(dst, x, dy []float32) {
 }
 
 func vecQuickGeluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			quickGeluGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			quickGeluGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -515,6 +855,16 @@ func vecQuickGeluGrad(dst, x, dy []float32) {
 }
 
 func vecReluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			reluGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			reluGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -530,6 +880,16 @@ func vecReluGrad(dst, x, dy []float32) {
 }
 
 func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			leakyReluGradAVX512(&dst[0], &x[0], &dy[0], n, slope)
+			return
+		case AVX2:
+			leakyReluGradAVX2(&dst[0], &x[0], &dy[0], n, slope)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -545,6 +905,16 @@ func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
 }
 
 func vecSum(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sumAVX512(acc, &x[0], n)
+			return
+		case AVX2:
+			sumAVX2(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -574,6 +944,16 @@ func wholeSum(x []float32) (acc float32) {
 }
 
 func vecSumSquares(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sumSquaresAVX512(acc, &x[0], n)
+			return
+		case AVX2:
+			sumSquaresAVX2(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -603,6 +983,16 @@ func wholeSumSquares(x []float32) (acc float32) {
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sumSquaresAboutAVX512(acc, &x[0], n, mean)
+			return
+		case AVX2:
+			sumSquaresAboutAVX2(acc, &x[0], n, mean)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -632,6 +1022,16 @@ func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
 }
 
 func vecDot(acc *[lanes]float32, a, b []float32) {
+	if n := len(a); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			dotAVX512(acc, &a[0], &b[0], n)
+			return
+		case AVX2:
+			dotAVX2(acc, &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(a) > 0 {
 		k := min(len(a), maxCall)
 		switch level {
@@ -661,6 +1061,16 @@ func wholeDot(a, b []float32) (acc float32) {
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			maxValueAVX512(acc, &x[0], n)
+			return
+		case AVX2:
+			maxValueAVX2(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -690,6 +1100,16 @@ func wholeMaxValue(x []float32) (acc float32) {
 }
 
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			maxNumberAVX512(acc, &x[0], n)
+			return
+		case AVX2:
+			maxNumberAVX2(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -719,6 +1139,16 @@ func wholeMaxNumber(x []float32) (acc float32) {
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			expSumAVX512(acc, &dst[0], &x[0], n, scale, top)
+			return
+		case AVX2:
+			expSumAVX2(acc, &dst[0], &x[0], n, scale, top)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -748,6 +1178,16 @@ func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
 }
 
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			expSumOnlyAVX512(acc, &x[0], n, scale, top)
+			return
+		case AVX2:
+			expSumOnlyAVX2(acc, &x[0], n, scale, top)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -777,6 +1217,16 @@ func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			softmaxGradAVX512(&dx[0], &y[0], &dy[0], n, scale, dot)
+			return
+		case AVX2:
+			softmaxGradAVX2(&dx[0], &y[0], &dy[0], n, scale, dot)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -792,6 +1242,16 @@ func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
 }
 
 func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			logSoftmaxAVX512(&dst[0], &x[0], n, scale, top, lse)
+			return
+		case AVX2:
+			logSoftmaxAVX2(&dst[0], &x[0], n, scale, top, lse)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -807,6 +1267,16 @@ func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
 }
 
 func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			logSoftmaxGradAVX512(&dx[0], &y[0], &dy[0], n, scale, sum)
+			return
+		case AVX2:
+			logSoftmaxGradAVX2(&dx[0], &y[0], &dy[0], n, scale, sum)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -822,6 +1292,16 @@ func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
 }
 
 func vecNormalize(dst, x []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			normalizeAVX512(&dst[0], &x[0], n, mean, rstd)
+			return
+		case AVX2:
+			normalizeAVX2(&dst[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -837,6 +1317,16 @@ func vecNormalize(dst, x []float32, mean, rstd float32) {
 }
 
 func vecNormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			normalizeScaleAVX512(&dst[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		case AVX2:
+			normalizeScaleAVX2(&dst[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -852,6 +1342,16 @@ func vecNormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
 }
 
 func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			normalizeAffineAVX512(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
+			return
+		case AVX2:
+			normalizeAffineAVX2(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -867,6 +1367,16 @@ func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
 }
 
 func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			layerNormSumsAVX512(sum, dot, &dy[0], &x[0], n, mean, rstd)
+			return
+		case AVX2:
+			layerNormSumsAVX2(sum, dot, &dy[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
 		switch level {
@@ -897,6 +1407,16 @@ func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) 
 }
 
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			layerNormSumsScaleAVX512(sum, dot, &dy[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		case AVX2:
+			layerNormSumsScaleAVX2(sum, dot, &dy[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
 		switch level {
@@ -927,6 +1447,16 @@ func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, d
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			layerNormDXAVX512(&dx[0], &dy[0], &x[0], n, mean, rstd, c1, c2)
+			return
+		case AVX2:
+			layerNormDXAVX2(&dx[0], &dy[0], &x[0], n, mean, rstd, c1, c2)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -942,6 +1472,16 @@ func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
 }
 
 func vecLayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			layerNormDXScaleAVX512(&dx[0], &dy[0], &x[0], &gamma[0], n, mean, rstd, c1, c2)
+			return
+		case AVX2:
+			layerNormDXScaleAVX2(&dx[0], &dy[0], &x[0], &gamma[0], n, mean, rstd, c1, c2)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -957,6 +1497,16 @@ func vecLayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32)
 }
 
 func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
+	if n := len(dgamma); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			layerNormDGammaAVX512(&dgamma[0], &dy[0], &x[0], n, mean, rstd)
+			return
+		case AVX2:
+			layerNormDGammaAVX2(&dgamma[0], &dy[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dgamma) > 0 {
 		k := min(len(dgamma), maxCall)
 		switch level {
@@ -972,6 +1522,16 @@ func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
 }
 
 func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
+	if n := len(p); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			adamWAVX512(&p[0], &m[0], &v[0], &grad[0], n, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
+			return
+		case AVX2:
+			adamWAVX2(&p[0], &m[0], &v[0], &grad[0], n, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
+			return
+		}
+	}
 	for len(p) > 0 {
 		k := min(len(p), maxCall)
 		switch level {
@@ -987,6 +1547,16 @@ func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, o
 }
 
 func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR float32) {
+	if n := len(p); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			momentumAVX512(&p[0], &m[0], &grad[0], n, gradScale, weightDecay, momentum, minusLR)
+			return
+		case AVX2:
+			momentumAVX2(&p[0], &m[0], &grad[0], n, gradScale, weightDecay, momentum, minusLR)
+			return
+		}
+	}
 	for len(p) > 0 {
 		k := min(len(p), maxCall)
 		switch level {
@@ -1002,6 +1572,10 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 }
 
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
+	for len(dst) > maxCall {
+		vecColumnSumsAdd(dst[:maxCall], x, rows, stride)
+		dst, x = dst[maxCall:], x[maxCall:]
+	}
 	step := max(1, maxCall/len(dst))
 	for rows > 0 {
 		k := min(rows, step)

@@ -5,6 +5,13 @@ package simd
 import "github.com/fovea-ml/fovea/simd/internal/portable"
 
 func vecAdd(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			addNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -18,6 +25,13 @@ func vecAdd(dst, a, b []float32) {
 }
 
 func vecSub(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			subNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -31,6 +45,13 @@ func vecSub(dst, a, b []float32) {
 }
 
 func vecMul(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			mulNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -44,6 +65,13 @@ func vecMul(dst, a, b []float32) {
 }
 
 func vecDiv(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			divNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -57,6 +85,13 @@ func vecDiv(dst, a, b []float32) {
 }
 
 func vecMax(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			maxNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -70,6 +105,13 @@ func vecMax(dst, a, b []float32) {
 }
 
 func vecMin(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			minNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -83,6 +125,13 @@ func vecMin(dst, a, b []float32) {
 }
 
 func vecMulAdd(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			mulAddNEON(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -96,6 +145,13 @@ func vecMulAdd(dst, a, b []float32) {
 }
 
 func vecAddScalar(dst, x []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			addScalarNEON(&dst[0], &x[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -109,6 +165,13 @@ func vecAddScalar(dst, x []float32, s float32) {
 }
 
 func vecScale(dst, x []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			scaleNEON(&dst[0], &x[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -122,6 +185,13 @@ func vecScale(dst, x []float32, s float32) {
 }
 
 func vecAxpy(dst, x []float32, a float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			axpyNEON(&dst[0], &x[0], n, a)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -135,6 +205,13 @@ func vecAxpy(dst, x []float32, a float32) {
 }
 
 func vecScaleAdd(dst, x, y []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			scaleAddNEON(&dst[0], &x[0], &y[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -148,6 +225,13 @@ func vecScaleAdd(dst, x, y []float32, s float32) {
 }
 
 func vecClamp(dst, x []float32, lo, hi float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			clampNEON(&dst[0], &x[0], n, lo, hi)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -161,6 +245,13 @@ func vecClamp(dst, x []float32, lo, hi float32) {
 }
 
 func vecFill(dst []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			fillNEON(&dst[0], n, s)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -174,6 +265,13 @@ func vecFill(dst []float32, s float32) {
 }
 
 func vecSqrt(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sqrtNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -187,6 +285,13 @@ func vecSqrt(dst, x []float32) {
 }
 
 func vecAbs(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			absNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -200,6 +305,13 @@ func vecAbs(dst, x []float32) {
 }
 
 func vecNeg(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			negNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -213,6 +325,13 @@ func vecNeg(dst, x []float32) {
 }
 
 func vecReciprocal(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			reciprocalNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -226,6 +345,13 @@ func vecReciprocal(dst, x []float32) {
 }
 
 func vecRelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			reluNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -239,6 +365,13 @@ func vecRelu(dst, x []float32) {
 }
 
 func vecExp(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			expNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -252,6 +385,13 @@ func vecExp(dst, x []float32) {
 }
 
 func vecLog(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			logNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -265,6 +405,13 @@ func vecLog(dst, x []float32) {
 }
 
 func vecTanh(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			tanhNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -278,6 +425,13 @@ func vecTanh(dst, x []float32) {
 }
 
 func vecErf(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			erfNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -291,6 +445,13 @@ func vecErf(dst, x []float32) {
 }
 
 func vecSigmoid(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sigmoidNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -304,6 +465,13 @@ func vecSigmoid(dst, x []float32) {
 }
 
 func vecSilu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			siluNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -317,6 +485,13 @@ func vecSilu(dst, x []float32) {
 }
 
 func vecGelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			geluNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -330,6 +505,13 @@ func vecGelu(dst, x []float32) {
 }
 
 func vecGeluTanh(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			geluTanhNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -343,6 +525,13 @@ func vecGeluTanh(dst, x []float32) {
 }
 
 func vecQuickGelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			quickGeluNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -356,6 +545,13 @@ func vecQuickGelu(dst, x []float32) {
 }
 
 func vecLeakyRelu(dst, x []float32, slope float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			leakyReluNEON(&dst[0], &x[0], n, slope)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -369,6 +565,13 @@ func vecLeakyRelu(dst, x []float32, slope float32) {
 }
 
 func vecSigmoidGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sigmoidGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -382,6 +585,13 @@ func vecSigmoidGrad(dst, x, dy []float32) {
 }
 
 func vecTanhGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			tanhGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -395,6 +605,13 @@ func vecTanhGrad(dst, x, dy []float32) {
 }
 
 func vecSiluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			siluGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -408,6 +625,13 @@ func vecSiluGrad(dst, x, dy []float32) {
 }
 
 func vecGeluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			geluGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -421,6 +645,13 @@ func vecGeluGrad(dst, x, dy []float32) {
 }
 
 func vecGeluTanhGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			geluTanhGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -434,6 +665,13 @@ func vecGeluTanhGrad(dst, x, dy []float32) {
 }
 
 func vecQuickGeluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			quickGeluGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -447,6 +685,13 @@ func vecQuickGeluGrad(dst, x, dy []float32) {
 }
 
 func vecReluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			reluGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -460,6 +705,13 @@ func vecReluGrad(dst, x, dy []float32) {
 }
 
 func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			leakyReluGradNEON(&dst[0], &x[0], &dy[0], n, slope)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -473,6 +725,13 @@ func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
 }
 
 func vecSum(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sumNEON(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -498,6 +757,13 @@ func wholeSum(x []float32) (acc float32) {
 }
 
 func vecSumSquares(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sumSquaresNEON(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -523,6 +789,13 @@ func wholeSumSquares(x []float32) (acc float32) {
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			sumSquaresAboutNEON(acc, &x[0], n, mean)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -548,6 +821,13 @@ func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
 }
 
 func vecDot(acc *[lanes]float32, a, b []float32) {
+	if n := len(a); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			dotNEON(acc, &a[0], &b[0], n)
+			return
+		}
+	}
 	for len(a) > 0 {
 		k := min(len(a), maxCall)
 		switch level {
@@ -573,6 +853,13 @@ func wholeDot(a, b []float32) (acc float32) {
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			maxValueNEON(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -598,6 +885,13 @@ func wholeMaxValue(x []float32) (acc float32) {
 }
 
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			maxNumberNEON(acc, &x[0], n)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -623,6 +917,13 @@ func wholeMaxNumber(x []float32) (acc float32) {
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			expSumNEON(acc, &dst[0], &x[0], n, scale, top)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -648,6 +949,13 @@ func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
 }
 
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
+	if n := len(x); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			expSumOnlyNEON(acc, &x[0], n, scale, top)
+			return
+		}
+	}
 	for len(x) > 0 {
 		k := min(len(x), maxCall)
 		switch level {
@@ -673,6 +981,13 @@ func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			softmaxGradNEON(&dx[0], &y[0], &dy[0], n, scale, dot)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -686,6 +1001,13 @@ func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
 }
 
 func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			logSoftmaxNEON(&dst[0], &x[0], n, scale, top, lse)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -699,6 +1021,13 @@ func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
 }
 
 func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			logSoftmaxGradNEON(&dx[0], &y[0], &dy[0], n, scale, sum)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -712,6 +1041,13 @@ func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
 }
 
 func vecNormalize(dst, x []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			normalizeNEON(&dst[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -725,6 +1061,13 @@ func vecNormalize(dst, x []float32, mean, rstd float32) {
 }
 
 func vecNormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			normalizeScaleNEON(&dst[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -738,6 +1081,13 @@ func vecNormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
 }
 
 func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			normalizeAffineNEON(&dst[0], &x[0], &gamma[0], &beta[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dst) > 0 {
 		k := min(len(dst), maxCall)
 		switch level {
@@ -751,6 +1101,13 @@ func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
 }
 
 func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			layerNormSumsNEON(sum, dot, &dy[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
 		switch level {
@@ -777,6 +1134,13 @@ func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) 
 }
 
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
+	if n := len(dy); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			layerNormSumsScaleNEON(sum, dot, &dy[0], &x[0], &gamma[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dy) > 0 {
 		k := min(len(dy), maxCall)
 		switch level {
@@ -803,6 +1167,13 @@ func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, d
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			layerNormDXNEON(&dx[0], &dy[0], &x[0], n, mean, rstd, c1, c2)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -816,6 +1187,13 @@ func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
 }
 
 func vecLayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			layerNormDXScaleNEON(&dx[0], &dy[0], &x[0], &gamma[0], n, mean, rstd, c1, c2)
+			return
+		}
+	}
 	for len(dx) > 0 {
 		k := min(len(dx), maxCall)
 		switch level {
@@ -829,6 +1207,13 @@ func vecLayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32)
 }
 
 func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
+	if n := len(dgamma); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			layerNormDGammaNEON(&dgamma[0], &dy[0], &x[0], n, mean, rstd)
+			return
+		}
+	}
 	for len(dgamma) > 0 {
 		k := min(len(dgamma), maxCall)
 		switch level {
@@ -842,6 +1227,13 @@ func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
 }
 
 func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
+	if n := len(p); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			adamWNEON(&p[0], &m[0], &v[0], &grad[0], n, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
+			return
+		}
+	}
 	for len(p) > 0 {
 		k := min(len(p), maxCall)
 		switch level {
@@ -855,6 +1247,13 @@ func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, o
 }
 
 func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR float32) {
+	if n := len(p); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			momentumNEON(&p[0], &m[0], &grad[0], n, gradScale, weightDecay, momentum, minusLR)
+			return
+		}
+	}
 	for len(p) > 0 {
 		k := min(len(p), maxCall)
 		switch level {
@@ -868,6 +1267,10 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 }
 
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
+	for len(dst) > maxCall {
+		vecColumnSumsAdd(dst[:maxCall], x, rows, stride)
+		dst, x = dst[maxCall:], x[maxCall:]
+	}
 	step := max(1, maxCall/len(dst))
 	for rows > 0 {
 		k := min(rows, step)

@@ -7,299 +7,151 @@ package simd
 import "github.com/fovea-ml/fovea/simd/internal/portable"
 
 func vecAdd(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Add(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Add(dst, a, b)
 }
 
 func vecSub(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Sub(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Sub(dst, a, b)
 }
 
 func vecMul(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Mul(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Mul(dst, a, b)
 }
 
 func vecDiv(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Div(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Div(dst, a, b)
 }
 
 func vecMax(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Max(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Max(dst, a, b)
 }
 
 func vecMin(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Min(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.Min(dst, a, b)
 }
 
 func vecMulAdd(dst, a, b []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.MulAdd(dst[:k], a[:k], b[:k])
-		dst, a, b = dst[k:], a[k:], b[k:]
-	}
+	portable.MulAdd(dst, a, b)
 }
 
 func vecAddScalar(dst, x []float32, s float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.AddScalar(dst[:k], x[:k], s)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.AddScalar(dst, x, s)
 }
 
 func vecScale(dst, x []float32, s float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Scale(dst[:k], x[:k], s)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Scale(dst, x, s)
 }
 
 func vecAxpy(dst, x []float32, a float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Axpy(dst[:k], x[:k], a)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Axpy(dst, x, a)
 }
 
 func vecScaleAdd(dst, x, y []float32, s float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.ScaleAdd(dst[:k], x[:k], y[:k], s)
-		dst, x, y = dst[k:], x[k:], y[k:]
-	}
+	portable.ScaleAdd(dst, x, y, s)
 }
 
 func vecClamp(dst, x []float32, lo, hi float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Clamp(dst[:k], x[:k], lo, hi)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Clamp(dst, x, lo, hi)
 }
 
 func vecFill(dst []float32, s float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Fill(dst[:k], s)
-		dst = dst[k:]
-	}
+	portable.Fill(dst, s)
 }
 
 func vecSqrt(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Sqrt(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Sqrt(dst, x)
 }
 
 func vecAbs(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Abs(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Abs(dst, x)
 }
 
 func vecNeg(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Neg(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Neg(dst, x)
 }
 
 func vecReciprocal(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Reciprocal(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Reciprocal(dst, x)
 }
 
 func vecRelu(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Relu(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Relu(dst, x)
 }
 
 func vecExp(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Exp(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Exp(dst, x)
 }
 
 func vecLog(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Log(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Log(dst, x)
 }
 
 func vecTanh(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Tanh(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Tanh(dst, x)
 }
 
 func vecErf(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Erf(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Erf(dst, x)
 }
 
 func vecSigmoid(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Sigmoid(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Sigmoid(dst, x)
 }
 
 func vecSilu(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Silu(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Silu(dst, x)
 }
 
 func vecGelu(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Gelu(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Gelu(dst, x)
 }
 
 func vecGeluTanh(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.GeluTanh(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.GeluTanh(dst, x)
 }
 
 func vecQuickGelu(dst, x []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.QuickGelu(dst[:k], x[:k])
-		dst, x = dst[k:], x[k:]
-	}
+	portable.QuickGelu(dst, x)
 }
 
 func vecLeakyRelu(dst, x []float32, slope float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.LeakyRelu(dst[:k], x[:k], slope)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.LeakyRelu(dst, x, slope)
 }
 
 func vecSigmoidGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.SigmoidGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.SigmoidGrad(dst, x, dy)
 }
 
 func vecTanhGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.TanhGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.TanhGrad(dst, x, dy)
 }
 
 func vecSiluGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.SiluGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.SiluGrad(dst, x, dy)
 }
 
 func vecGeluGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.GeluGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.GeluGrad(dst, x, dy)
 }
 
 func vecGeluTanhGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.GeluTanhGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.GeluTanhGrad(dst, x, dy)
 }
 
 func vecQuickGeluGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.QuickGeluGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.QuickGeluGrad(dst, x, dy)
 }
 
 func vecReluGrad(dst, x, dy []float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.ReluGrad(dst[:k], x[:k], dy[:k])
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.ReluGrad(dst, x, dy)
 }
 
 func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.LeakyReluGrad(dst[:k], x[:k], dy[:k], slope)
-		dst, x, dy = dst[k:], x[k:], dy[k:]
-	}
+	portable.LeakyReluGrad(dst, x, dy, slope)
 }
 
 func vecSum(acc *[lanes]float32, x []float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.Sum(acc, x[:k])
-		x = x[k:]
-	}
+	portable.Sum(acc, x)
 }
 
 func wholeSum(x []float32) (acc float32) {
@@ -309,11 +161,7 @@ func wholeSum(x []float32) (acc float32) {
 }
 
 func vecSumSquares(acc *[lanes]float32, x []float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.SumSquares(acc, x[:k])
-		x = x[k:]
-	}
+	portable.SumSquares(acc, x)
 }
 
 func wholeSumSquares(x []float32) (acc float32) {
@@ -323,11 +171,7 @@ func wholeSumSquares(x []float32) (acc float32) {
 }
 
 func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.SumSquaresAbout(acc, x[:k], mean)
-		x = x[k:]
-	}
+	portable.SumSquaresAbout(acc, x, mean)
 }
 
 func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
@@ -337,11 +181,7 @@ func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
 }
 
 func vecDot(acc *[lanes]float32, a, b []float32) {
-	for len(a) > 0 {
-		k := min(len(a), maxCall)
-		portable.Dot(acc, a[:k], b[:k])
-		a, b = a[k:], b[k:]
-	}
+	portable.Dot(acc, a, b)
 }
 
 func wholeDot(a, b []float32) (acc float32) {
@@ -351,11 +191,7 @@ func wholeDot(a, b []float32) (acc float32) {
 }
 
 func vecMaxValue(acc *[lanes]float32, x []float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.MaxValue(acc, x[:k])
-		x = x[k:]
-	}
+	portable.MaxValue(acc, x)
 }
 
 func wholeMaxValue(x []float32) (acc float32) {
@@ -365,11 +201,7 @@ func wholeMaxValue(x []float32) (acc float32) {
 }
 
 func vecMaxNumber(acc *[lanes]float32, x []float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.MaxNumber(acc, x[:k])
-		x = x[k:]
-	}
+	portable.MaxNumber(acc, x)
 }
 
 func wholeMaxNumber(x []float32) (acc float32) {
@@ -379,11 +211,7 @@ func wholeMaxNumber(x []float32) (acc float32) {
 }
 
 func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.ExpSum(acc, dst[:k], x[:k], scale, top)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.ExpSum(acc, dst, x, scale, top)
 }
 
 func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
@@ -393,11 +221,7 @@ func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
 }
 
 func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
-	for len(x) > 0 {
-		k := min(len(x), maxCall)
-		portable.ExpSumOnly(acc, x[:k], scale, top)
-		x = x[k:]
-	}
+	portable.ExpSumOnly(acc, x, scale, top)
 }
 
 func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
@@ -407,59 +231,31 @@ func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
-	for len(dx) > 0 {
-		k := min(len(dx), maxCall)
-		portable.SoftmaxGrad(dx[:k], y[:k], dy[:k], scale, dot)
-		dx, y, dy = dx[k:], y[k:], dy[k:]
-	}
+	portable.SoftmaxGrad(dx, y, dy, scale, dot)
 }
 
 func vecLogSoftmax(dst, x []float32, scale, top, lse float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.LogSoftmax(dst[:k], x[:k], scale, top, lse)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.LogSoftmax(dst, x, scale, top, lse)
 }
 
 func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
-	for len(dx) > 0 {
-		k := min(len(dx), maxCall)
-		portable.LogSoftmaxGrad(dx[:k], y[:k], dy[:k], scale, sum)
-		dx, y, dy = dx[k:], y[k:], dy[k:]
-	}
+	portable.LogSoftmaxGrad(dx, y, dy, scale, sum)
 }
 
 func vecNormalize(dst, x []float32, mean, rstd float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.Normalize(dst[:k], x[:k], mean, rstd)
-		dst, x = dst[k:], x[k:]
-	}
+	portable.Normalize(dst, x, mean, rstd)
 }
 
 func vecNormalizeScale(dst, x, gamma []float32, mean, rstd float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.NormalizeScale(dst[:k], x[:k], gamma[:k], mean, rstd)
-		dst, x, gamma = dst[k:], x[k:], gamma[k:]
-	}
+	portable.NormalizeScale(dst, x, gamma, mean, rstd)
 }
 
 func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
-	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
-		portable.NormalizeAffine(dst[:k], x[:k], gamma[:k], beta[:k], mean, rstd)
-		dst, x, gamma, beta = dst[k:], x[k:], gamma[k:], beta[k:]
-	}
+	portable.NormalizeAffine(dst, x, gamma, beta, mean, rstd)
 }
 
 func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd float32) {
-	for len(dy) > 0 {
-		k := min(len(dy), maxCall)
-		portable.LayerNormSums(sum, dot, dy[:k], x[:k], mean, rstd)
-		dy, x = dy[k:], x[k:]
-	}
+	portable.LayerNormSums(sum, dot, dy, x, mean, rstd)
 }
 
 func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
@@ -470,11 +266,7 @@ func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) 
 }
 
 func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
-	for len(dy) > 0 {
-		k := min(len(dy), maxCall)
-		portable.LayerNormSumsScale(sum, dot, dy[:k], x[:k], gamma[:k], mean, rstd)
-		dy, x, gamma = dy[k:], x[k:], gamma[k:]
-	}
+	portable.LayerNormSumsScale(sum, dot, dy, x, gamma, mean, rstd)
 }
 
 func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
@@ -485,43 +277,23 @@ func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, d
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
-	for len(dx) > 0 {
-		k := min(len(dx), maxCall)
-		portable.LayerNormDX(dx[:k], dy[:k], x[:k], mean, rstd, c1, c2)
-		dx, dy, x = dx[k:], dy[k:], x[k:]
-	}
+	portable.LayerNormDX(dx, dy, x, mean, rstd, c1, c2)
 }
 
 func vecLayerNormDXScale(dx, dy, x, gamma []float32, mean, rstd, c1, c2 float32) {
-	for len(dx) > 0 {
-		k := min(len(dx), maxCall)
-		portable.LayerNormDXScale(dx[:k], dy[:k], x[:k], gamma[:k], mean, rstd, c1, c2)
-		dx, dy, x, gamma = dx[k:], dy[k:], x[k:], gamma[k:]
-	}
+	portable.LayerNormDXScale(dx, dy, x, gamma, mean, rstd, c1, c2)
 }
 
 func vecLayerNormDGamma(dgamma, dy, x []float32, mean, rstd float32) {
-	for len(dgamma) > 0 {
-		k := min(len(dgamma), maxCall)
-		portable.LayerNormDGamma(dgamma[:k], dy[:k], x[:k], mean, rstd)
-		dgamma, dy, x = dgamma[k:], dy[k:], x[k:]
-	}
+	portable.LayerNormDGamma(dgamma, dy, x, mean, rstd)
 }
 
 func vecAdamW(p, m, v, grad []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
-	for len(p) > 0 {
-		k := min(len(p), maxCall)
-		portable.AdamW(p[:k], m[:k], v[:k], grad[:k], gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
-		p, m, v, grad = p[k:], m[k:], v[k:], grad[k:]
-	}
+	portable.AdamW(p, m, v, grad, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep)
 }
 
 func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR float32) {
-	for len(p) > 0 {
-		k := min(len(p), maxCall)
-		portable.Momentum(p[:k], m[:k], grad[:k], gradScale, weightDecay, momentum, minusLR)
-		p, m, grad = p[k:], m[k:], grad[k:]
-	}
+	portable.Momentum(p, m, grad, gradScale, weightDecay, momentum, minusLR)
 }
 
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {

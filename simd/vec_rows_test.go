@@ -342,11 +342,13 @@ func TestColumnSums(t *testing.T) {
 				}
 			}
 		}
-		const rows, n = 200, 500 // several calls
-		x, dst, want := make([]float32, rows*n), make([]float32, n), make([]float32, n)
-		ordinary(x, 1)
-		exact.ColumnSumsAdd(want, x, rows, n)
-		ColumnSumsAdd(dst, x, rows, n, n)
-		compareBits(t, "many rows", dst, want)
+		for _, c := range [][2]int{{200, 500}, {3, 2*maxCall + 5}} { // several calls
+			rows, n := c[0], c[1]
+			x, dst, want := make([]float32, rows*n), make([]float32, n), make([]float32, n)
+			ordinary(x, 1)
+			exact.ColumnSumsAdd(want, x, rows, n)
+			ColumnSumsAdd(dst, x, rows, n, n)
+			compareBits(t, fmt.Sprintf("%d rows of %d", rows, n), dst, want)
+		}
 	})
 }

@@ -74,18 +74,25 @@ func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 			params += ", " + strings.Join(k.scalars, ", ") + " float32"
 		}
 		fmt.Fprintf(&b, "\nfunc vec%s(%s) {\n", k.name, params)
-		fmt.Fprintf(&b, "for len(%s) > 0 {\nk := min(len(%s), maxCall)\n", names[0], names[0])
-		portable := fmt.Sprintf("portable.%s(%s%s%s)\n", k.name, accs, strings.Join(cut, ", "), all)
-		if len(levels) == 0 {
-			b.WriteString(portable)
-		} else {
-			b.WriteString("switch level {\n")
-			for _, l := range levels {
-				fmt.Fprintf(&b, "case %s:\n%s%s(%s%s, k%s)\n", l, lower(k.name), l, accs, strings.Join(ptrs, ", "), all)
-			}
-			fmt.Fprintf(&b, "default:\n%s}\n", portable)
+		call := func(l string, n string) string {
+			return fmt.Sprintf("%s%s(%s%s, %s%s)", lower(k.name), l, accs, strings.Join(ptrs, ", "), n, all)
 		}
-		fmt.Fprintf(&b, "%s = %s\n}\n}\n", strings.Join(names, ", "), strings.Join(rest, ", "))
+		if len(levels) == 0 {
+			fmt.Fprintf(&b, "portable.%s(%s%s%s)\n}\n", k.name, accs, strings.Join(names, ", "), all)
+		} else {
+			// The usual case first, without cutting slices.
+			fmt.Fprintf(&b, "if n := len(%s); 0 < n && n <= maxCall {\nswitch level {\n", names[0])
+			for _, l := range levels {
+				fmt.Fprintf(&b, "case %s:\n%s\nreturn\n", l, call(l, "n"))
+			}
+			b.WriteString("}\n}\n")
+			fmt.Fprintf(&b, "for len(%s) > 0 {\nk := min(len(%s), maxCall)\nswitch level {\n", names[0], names[0])
+			for _, l := range levels {
+				fmt.Fprintf(&b, "case %s:\n%s\n", l, call(l, "k"))
+			}
+			fmt.Fprintf(&b, "default:\nportable.%s(%s%s%s)\n}\n", k.name, accs, strings.Join(cut, ", "), all)
+			fmt.Fprintf(&b, "%s = %s\n}\n}\n", strings.Join(names, ", "), strings.Join(rest, ", "))
+		}
 		if len(k.accs) > 0 {
 			wholeDispatch(&b, k, levels)
 		}
@@ -134,10 +141,11 @@ func wholeDispatch(b *bytes.Buffer, k *kernel, levels []string) {
 	fmt.Fprintf(b, "vec%s(%s, %s%s)\nreturn %s\n}\n", k.name, strings.Join(accs, ", "), strings.Join(names, ", "), scalars, strings.Join(results, ", "))
 }
 
-// columnDispatch cuts a matrix into pieces of few enough rows.
+// columnDispatch cuts a matrix into pieces of few enough columns and rows.
 func columnDispatch(b *bytes.Buffer, levels []string) {
 	b.WriteString("\nfunc vecColumnSumsAdd(dst, x []float32, rows, stride int) {\n")
 	if len(levels) > 0 {
+		b.WriteString("for len(dst) > maxCall {\nvecColumnSumsAdd(dst[:maxCall], x, rows, stride)\ndst, x = dst[maxCall:], x[maxCall:]\n}\n")
 		b.WriteString("step := max(1, maxCall/len(dst))\nfor rows > 0 {\nk := min(rows, step)\nswitch level {\n")
 		for _, l := range levels {
 			fmt.Fprintf(b, "case %s:\ncolumnSumsAdd%s(&dst[0], &x[0], k, len(dst), stride)\n", l, l)
