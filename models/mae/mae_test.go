@@ -3,7 +3,6 @@ package mae
 import (
 	"context"
 	"image"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/modeltest"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -52,38 +51,7 @@ func TestParity(t *testing.T) {
 				grads := autograd.NewGradients()
 				loss.Backward(grads)
 
-				reference := map[string]*autograd.Parameter{}
-				for path, p := range nn.Parameters(m) {
-					reference[path] = autograd.NewParameter(p.Shape()...)
-				}
-				paths := func(yield func(string, *autograd.Parameter) bool) {
-					for path := range nn.Parameters(m) {
-						if !yield(path, reference[path]) {
-							return
-						}
-					}
-				}
-				table := names
-				table.Prefixes = append([]string{"grad/"}, table.Prefixes...)
-				table.Ignore = []string{"pixels", "logits", "loss", "noise", "mask"}
-				if _, err := checkpoint.Load(g.Checkpoint(), &table, paths, checkpoint.LoadOptions{}); err != nil {
-					t.Fatal(err)
-				}
-				all := 0.0
-				for _, p := range reference {
-					for _, v := range p.Values() {
-						all += float64(v) * float64(v)
-					}
-				}
-				for path, p := range nn.Parameters(m) {
-					if p.Frozen {
-						if grads.Of(p) != nil {
-							t.Errorf("%s is fixed and has a gradient", path)
-						}
-						continue
-					}
-					golden.Gradient(t, path, grads.Of(p), reference[path].Values(), math.Sqrt(all))
-				}
+				modeltest.Gradients(t, g, &names, m, grads)
 			})
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/modeltest"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -41,7 +41,7 @@ func TestParity(t *testing.T) {
 				golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
 				grads := autograd.NewGradients()
 				loss.Backward(grads)
-				compareGradients(t, g, &names, m, grads)
+				modeltest.Gradients(t, g, &names, m, grads)
 
 				plain := autograd.NewTape(autograd.Options{Debug: true})
 				golden.Output(t, "logits without gradients", m.Forward(plain.Input(pixels, shape...)).Floats(nil), want)
@@ -50,42 +50,6 @@ func TestParity(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// compareGradients compares a table of gradients with a golden's grad/… tensors by way of the name table.
-func compareGradients(t *testing.T, g *golden.File, names *checkpoint.Names, model any, grads *autograd.Gradients) {
-	t.Helper()
-	reference := map[string]*autograd.Parameter{}
-	all := 0.0
-	for path, p := range nn.Parameters(model) {
-		reference[path] = autograd.NewParameter(p.Shape()...)
-	}
-	paths := func(yield func(string, *autograd.Parameter) bool) {
-		for path := range nn.Parameters(model) {
-			if !yield(path, reference[path]) {
-				return
-			}
-		}
-	}
-	ignore := *names
-	ignore.Prefixes = append([]string{"grad/"}, ignore.Prefixes...)
-	ignore.Ignore = []string{"pixels", "logits", "loss", "labels", "noise", "mask", "wide/*"}
-	if _, err := checkpoint.Load(g.Checkpoint(), &ignore, paths, checkpoint.LoadOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range reference {
-		for _, v := range p.Values() {
-			all += float64(v) * float64(v)
-		}
-	}
-	for path, p := range nn.Parameters(model) {
-		got := grads.Of(p)
-		if got == nil {
-			t.Errorf("%s has no gradient", path)
-			continue
-		}
-		golden.Gradient(t, path, got, reference[path].Values(), math.Sqrt(all))
 	}
 }
 

@@ -1,0 +1,61 @@
+// Package modeltest holds what the tests of all models share.
+package modeltest
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// prefix is what the names of gradients begin with in a golden; the rest is the parameter's name on disk.
+const prefix = "grad/"
+
+// Gradients compares the gradient of every parameter of a model with a golden's tensors "grad/NAME", which
+// are found by the model's own name table. A frozen parameter must have none.
+func Gradients(t testing.TB, g *golden.File, names *checkpoint.Names, model any, grads *autograd.Gradients) {
+	t.Helper()
+	reference := map[string]*autograd.Parameter{}
+	for path, p := range nn.Parameters(model) {
+		reference[path] = autograd.NewParameter(p.Shape()...)
+	}
+	table := *names
+	table.Prefixes = append([]string{prefix}, table.Prefixes...)
+	table.Ignore = nil
+	for _, name := range g.Names() {
+		if !strings.HasPrefix(name, prefix) {
+			table.Ignore = append(table.Ignore, name)
+		}
+	}
+	inOrder := func(yield func(string, *autograd.Parameter) bool) {
+		for path := range nn.Parameters(model) {
+			if !yield(path, reference[path]) {
+				return
+			}
+		}
+	}
+	if _, err := checkpoint.Load(g.Checkpoint(), &table, inOrder, checkpoint.LoadOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	all := 0.0
+	for _, p := range reference {
+		for _, v := range p.Values() {
+			all += float64(v) * float64(v)
+		}
+	}
+	for path, p := range nn.Parameters(model) {
+		got := grads.Of(p)
+		switch {
+		case p.Frozen && got != nil:
+			t.Errorf("%s is frozen and has a gradient", path)
+		case !p.Frozen && got == nil:
+			t.Errorf("%s has no gradient", path)
+		case !p.Frozen:
+			golden.Gradient(t, path, got, reference[path].Values(), math.Sqrt(all))
+		}
+	}
+}
