@@ -1,9 +1,6 @@
 package simd
 
-import (
-	"sync"
-	"unsafe"
-)
+import "unsafe"
 
 // A gemmKernel is what an instruction set brings to Gemm: the size of its register tile and the routines
 // that fill and multiply panels. Everything above them is shared.
@@ -72,105 +69,6 @@ type gemmOperands struct {
 	ldc  int
 }
 
-// A gemmRun is one call of Gemm, GemmPacked or GemmBatch: its operands, and how C is divided into tasks.
-type gemmRun struct {
-	kern     *gemmKernel
-	m, n, k  int
-	beta     float32
-	one      gemmOperands
-	operands func(int) (a, b Matrix, c []float32, ldc int)
-	packed   *Packed
-	ep       Epilogue
-	hasEp    bool
-
-	panels   int // of B
-	depth    int // rows of a K block
-	taskRows int // rows of C a task covers
-	taskCols int // panels a task covers
-	rowTasks int
-	colTasks int
-	group    int // problems a task covers, when a task is at least one problem
-	count    int
-
-	task func(int) // g.do, bound once so that a steady state allocates nothing
-}
-
-func (g *gemmRun) setEpilogue(ep *Epilogue) {
-	if g.hasEp = ep != nil; g.hasEp {
-		g.ep = *ep
-	}
-}
-
-// run divides the work, does it and recycles g.
-func (g *gemmRun) run(w *Workers, count int) {
-	g.plan(w.Limit(), count)
-	defer gemmRuns.put(g)
-	problems := (g.count + g.group - 1) / g.group
-	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
-		g.task(0)
-	} else {
-		w.For(tasks, g.task)
-	}
-}
-
-// serialCost is about how long, in nanoseconds, a piece of work must be before a second core pays, and
-// taskCost what one task should take at least.
-const (
-	serialCost = 15000
-	taskCost   = 8000
-)
-
-// plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
-func (g *gemmRun) plan(threads, count int) {
-	kern := g.kern
-	g.count, g.group = count, 1
-	g.panels = (g.n + kern.nr - 1) / kern.nr
-	depth := kern.kc
-	if kern.rows && g.m <= 2*kern.mr {
-		// Few rows use each number of B a few times only: short blocks are still in the first-level
-		// cache when they are used, and let the hardware follow the rows of B.
-		depth = min(depth, 64)
-	}
-	g.depth = blockDepth(g.k, depth)
-	if g.packed != nil {
-		g.depth = g.packed.kc
-	}
-	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
-	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
-	cost := max(flops/150, 4*float64(g.n)*float64(g.k)/12) + float64(g.m)*float64(g.n)/4
-	g.taskRows = g.m
-	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
-		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
-	}
-	const stripCols = 1024
-	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
-	g.taskCols = (g.panels + strips - 1) / strips
-
-	if total := cost * float64(count); threads > 1 && total > serialCost {
-		want := min(4*threads, int(total/taskCost))
-		for count*g.tasksEach() < want && g.taskCols > 1 {
-			g.taskCols = (g.taskCols + 1) / 2
-		}
-		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
-			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
-		}
-	}
-	g.rowTasks = (g.m + g.taskRows - 1) / g.taskRows
-	g.colTasks = (g.panels + g.taskCols - 1) / g.taskCols
-	if count > 1 && g.rowTasks*g.colTasks == 1 {
-		g.group = max(1, int(taskCost/cost))
-		if threads > 1 {
-			g.group = max(1, min(g.group, count/(4*threads)))
-		}
-	}
-}
-
-func (g *gemmRun) tasksEach() int {
-	return ((g.m + g.taskRows - 1) / g.taskRows) * ((g.panels + g.taskCols - 1) / g.taskCols)
-}
-
-func roundUp(x, to int) int { return (x + to - 1) / to * to }
-
 // do runs task i.
 func (g *gemmRun) do(i int) {
 	s := gemmScratches.get()
@@ -210,63 +108,12 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		if k0 > 0 || g.beta != 0 {
 			t.accum = 1
 		}
-		a := g.layA(s, o, i0, i1, k0, kc, p1-p0)
+		a := g.layA(s, o.a, i0, i1, k0, kc)
 		g.multiplyBlock(s, o, a, i0, i1, p0, p1, k0, kc)
 	}
 	if g.hasEp && g.k == 0 {
 		g.finish(o, i0, i1, j0, j1)
 	}
-}
-
-// layA says where a block of A lies for the tiles of a task: in place, or copied to scratch.
-func (g *gemmRun) layA(s *gemmScratch, o *gemmOperands, i0, i1, k0, kc, panels int) aBlock {
-	kern, mr := g.kern, g.kern.mr
-	rows := i1 - i0
-	src := o.a.at(i0, k0)
-	if kern.rows && !o.a.Trans {
-		if rows <= 2*mr || panels < 2 || o.a.Stride%1024 != 0 {
-			return aBlock{data: src, ars: 4 * o.a.Stride, acs: 4, row: 4 * o.a.Stride}
-		}
-		// The rows of a tile fall into the same few sets of the first-level cache and would evict
-		// each other; a copy with an odd number of lines a row does not.
-		ld := roundUp(kc, 32) + 16
-		s.a = grow(s.a, rows*ld)
-		for i := range rows {
-			copy(s.a[i*ld:][:kc], src[i*o.a.Stride:])
-		}
-		return aBlock{data: s.a, ars: 4 * ld, acs: 4, row: 4 * ld}
-	}
-	t := tilesOf(rows, mr, kern.rows)
-	width := func(h int) int {
-		if kern.rows {
-			return h
-		}
-		return mr
-	}
-	s.a = grow(s.a, roundUp(rows, mr)*kc)
-	at, r := 0, 0
-	for i := range t.tiles {
-		h := t.height(i)
-		wd := width(h)
-		from := r
-		if !o.a.Trans {
-			from *= o.a.Stride
-		}
-		// A tile of A, k-major, is what a panel of its transpose would be.
-		kern.packPanel(s.a[at:at+kc*wd], src[from:], o.a.Stride, !o.a.Trans, kc, h, wd)
-		at += kc * wd
-		r += h
-	}
-	return aBlock{data: s.a, ars: 4, acs: 0, row: 4 * kc}
-}
-
-// An aBlock is where a task finds its rows of A. The tile that starts at row r starts r·row bytes in
-// (for packed tiles too: they are as wide as they are high, or all mr). acs 0 means a packed tile's own
-// width.
-type aBlock struct {
-	data     []float32
-	ars, acs int
-	row      int
 }
 
 // callTiles bounds how many tiles one call of a kernel does: assembly cannot be pre-empted, and a garbage
@@ -388,90 +235,4 @@ func (w *lineWalk) next(n int) (from, step uintptr) {
 		}
 	}
 	return from, w.stride
-}
-
-// A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.
-type rowTiling struct {
-	tiles    int
-	low      int // height of the later tiles
-	high     int // tiles that are one row higher, the first ones
-	rows     int
-	balanced bool
-}
-
-func tilesOf(rows, mr int, balanced bool) rowTiling {
-	n := (rows + mr - 1) / mr
-	if balanced {
-		return rowTiling{tiles: n, low: rows / n, high: rows % n, rows: rows, balanced: true}
-	}
-	return rowTiling{tiles: n, low: mr, rows: rows}
-}
-
-func (t rowTiling) height(i int) int {
-	if i < t.high {
-		return t.low + 1
-	}
-	return min(t.low, t.rows-t.start(i))
-}
-
-func (t rowTiling) start(i int) int { return i*t.low + min(i, t.high) }
-
-func grow(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return alignedFloats(n)
-	}
-	return s[:cap(s)]
-}
-
-// gemmScratch is what one task needs beside its operands.
-type gemmScratch struct {
-	tile     gemmTile
-	operands gemmOperands
-	a, b     []float32
-}
-
-// freeList keeps up to most values for reuse.
-type freeList[T any] struct {
-	mu   sync.Mutex
-	free []*T
-	make func() *T
-	wipe func(*T)
-	most int
-}
-
-func (l *freeList[T]) get() *T {
-	l.mu.Lock()
-	if n := len(l.free); n > 0 {
-		v := l.free[n-1]
-		l.free = l.free[:n-1]
-		l.mu.Unlock()
-		return v
-	}
-	l.mu.Unlock()
-	return l.make()
-}
-
-func (l *freeList[T]) put(v *T) {
-	l.wipe(v)
-	l.mu.Lock()
-	if len(l.free) < l.most {
-		l.free = append(l.free, v)
-	}
-	l.mu.Unlock()
-}
-
-var gemmScratches = freeList[gemmScratch]{
-	most: 64,
-	make: func() *gemmScratch { return new(gemmScratch) },
-	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
-}
-
-var gemmRuns = freeList[gemmRun]{
-	most: 64,
-	make: func() *gemmRun {
-		g := new(gemmRun)
-		g.task = g.do
-		return g
-	},
-	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task} },
 }

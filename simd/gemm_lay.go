@@ -1,0 +1,116 @@
+package simd
+
+// An aBlock is where a task finds its rows of A. The tile that starts at row r starts r·row bytes in (for
+// packed tiles too: they are as wide as they are high, or all mr). acs 0 means a packed tile's own width.
+type aBlock struct {
+	data     []float32
+	ars, acs int
+	row      int
+}
+
+// copiesA reports whether the kernels cannot, or should not, read a where it is.
+func (g *gemmRun) copiesA(a Matrix) bool {
+	if !g.kern.rows || a.Trans {
+		return true
+	}
+	// Rows a multiple of 4 KB apart fall into the same few sets of the first-level cache and evict each
+	// other, a tile's worth of them at a time.
+	return a.Stride%1024 == 0 && g.taskRows > 2*g.kern.mr && g.panels > 1
+}
+
+// rowStep is the distance between copied rows of A: an odd number of lines.
+func rowStep(kc int) int { return roundUp(kc, 32) + 16 }
+
+// layA says where a block of A lies for the tiles of a task: in place, or in a copy.
+func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aBlock {
+	if !g.copiesA(a) {
+		return aBlock{data: a.at(i0, k0), ars: 4 * a.Stride, acs: 4, row: 4 * a.Stride}
+	}
+	var data []float32
+	if g.sharedA != nil {
+		data = g.sharedArea(i0, k0)
+	} else {
+		s.a = grow(s.a, g.areaSize())
+		data = s.a
+		g.copyA(data, a, i0, i1, k0, kc)
+	}
+	if g.kern.rows && !a.Trans {
+		ld := 4 * rowStep(kc)
+		return aBlock{data: data, ars: ld, acs: 4, row: ld}
+	}
+	return aBlock{data: data, ars: 4, acs: 0, row: 4 * kc}
+}
+
+// copyA lays a block of A out at dst: rows an odd number of lines apart, or tiles packed k-major.
+func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
+	src := a.at(i0, k0)
+	if g.kern.rows && !a.Trans {
+		ld := rowStep(kc)
+		for i := range i1 - i0 {
+			copy(dst[i*ld:][:kc], src[i*a.Stride:])
+		}
+		return
+	}
+	mr := g.kern.mr
+	t := tilesOf(i1-i0, mr, g.kern.rows)
+	for i := range t.tiles {
+		h, r := t.height(i), t.start(i)
+		from := r
+		if !a.Trans {
+			from *= a.Stride
+		}
+		width := mr
+		if g.kern.rows {
+			width = h
+		}
+		// A tile of A, k-major, is what a panel of its transpose would be.
+		g.kern.packPanel(dst[r*kc:][:kc*width], src[from:], a.Stride, !a.Trans, kc, h, width)
+	}
+}
+
+// areaSize is the room for a task's rows of one K block, in any layout.
+func (g *gemmRun) areaSize() int { return roundUp(g.taskRows, g.kern.mr) * rowStep(g.depth) }
+
+func (g *gemmRun) kBlocks() int { return (g.k + g.depth - 1) / g.depth }
+
+// sharedMost bounds the copy of A that tasks share: 32 MB.
+const sharedMost = 8 << 20
+
+func (g *gemmRun) sharedSize() int { return g.rowTasks * g.kBlocks() * g.areaSize() }
+
+func (g *gemmRun) sharedArea(i0, k0 int) []float32 {
+	size := g.areaSize()
+	return g.sharedA[(i0/g.taskRows*g.kBlocks()+k0/g.depth)*size:][:size]
+}
+
+// layShared copies block i of A, for the tasks that follow.
+func (g *gemmRun) layShared(i int) {
+	i0, k0 := i/g.kBlocks()*g.taskRows, i%g.kBlocks()*g.depth
+	g.copyA(g.sharedArea(i0, k0), g.one.a, i0, min(i0+g.taskRows, g.m), k0, min(g.depth, g.k-k0))
+}
+
+// A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.
+type rowTiling struct {
+	tiles    int
+	low      int // height of the later tiles
+	high     int // tiles that are one row higher, the first ones
+	rows     int
+	balanced bool
+}
+
+func tilesOf(rows, mr int, balanced bool) rowTiling {
+	n := (rows + mr - 1) / mr
+	if balanced {
+		return rowTiling{tiles: n, low: rows / n, high: rows % n, rows: rows, balanced: true}
+	}
+	return rowTiling{tiles: n, low: mr, rows: rows}
+}
+
+func (t rowTiling) height(i int) int {
+	if i < t.high {
+		return t.low + 1
+	}
+	return min(t.low, t.rows-t.start(i))
+}
+
+func (t rowTiling) start(i int) int { return i*t.low + min(i, t.high) }

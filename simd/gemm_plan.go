@@ -1,0 +1,113 @@
+package simd
+
+// A gemmRun is one call of Gemm, GemmPacked or GemmBatch: its operands, and how C is divided into tasks.
+type gemmRun struct {
+	kern     *gemmKernel
+	m, n, k  int
+	beta     float32
+	one      gemmOperands
+	operands func(int) (a, b Matrix, c []float32, ldc int)
+	packed   *Packed
+	ep       Epilogue
+	hasEp    bool
+
+	panels   int // of B
+	depth    int // rows of a K block
+	taskRows int // rows of C a task covers
+	taskCols int // panels a task covers
+	rowTasks int
+	colTasks int
+	group    int // problems a task covers, when a task is at least one problem
+	count    int
+
+	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
+
+	// Bound once, so that a steady state allocates nothing.
+	task     func(int) // g.do
+	layShare func(int) // g.layShared
+}
+
+func (g *gemmRun) setEpilogue(ep *Epilogue) {
+	if g.hasEp = ep != nil; g.hasEp {
+		g.ep = *ep
+	}
+}
+
+// run divides the work, does it and recycles g.
+func (g *gemmRun) run(w *Workers, count int) {
+	g.plan(w.Limit(), count)
+	defer gemmRuns.put(g)
+	if g.operands == nil && g.colTasks > 1 && g.copiesA(g.one.a) {
+		if size := g.sharedSize(); size <= sharedMost {
+			shared := sharedScratches.get()
+			defer sharedScratches.put(shared)
+			shared.a = grow(shared.a, size)
+			g.sharedA = shared.a
+			w.For(g.rowTasks*g.kBlocks(), g.layShare)
+		}
+	}
+	problems := (g.count + g.group - 1) / g.group
+	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
+		g.task(0)
+	} else {
+		w.For(tasks, g.task)
+	}
+}
+
+// serialCost is about how long, in nanoseconds, a piece of work must be before a second core pays, and
+// taskCost what one task should take at least.
+const (
+	serialCost = 15000
+	taskCost   = 8000
+)
+
+// plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
+func (g *gemmRun) plan(threads, count int) {
+	kern := g.kern
+	g.count, g.group = count, 1
+	g.panels = (g.n + kern.nr - 1) / kern.nr
+	depth := kern.kc
+	if kern.rows && g.m <= 2*kern.mr {
+		// Few rows use each number of B a few times only: short blocks are still in the first-level
+		// cache when they are used, and let the hardware follow the rows of B.
+		depth = min(depth, 64)
+	}
+	g.depth = blockDepth(g.k, depth)
+	if g.packed != nil {
+		g.depth = g.packed.kc
+	}
+	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
+	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
+	cost := max(flops/150, 4*float64(g.n)*float64(g.k)/12) + float64(g.m)*float64(g.n)/4
+	g.taskRows = g.m
+	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
+		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
+	}
+	const stripCols = 1024
+	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
+	g.taskCols = (g.panels + strips - 1) / strips
+
+	if total := cost * float64(count); threads > 1 && total > serialCost {
+		want := min(4*threads, int(total/taskCost))
+		for count*g.tasksEach() < want && g.taskCols > 1 {
+			g.taskCols = (g.taskCols + 1) / 2
+		}
+		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
+			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
+		}
+	}
+	g.rowTasks = (g.m + g.taskRows - 1) / g.taskRows
+	g.colTasks = (g.panels + g.taskCols - 1) / g.taskCols
+	if count > 1 && g.rowTasks*g.colTasks == 1 {
+		g.group = max(1, int(taskCost/cost))
+		if threads > 1 {
+			g.group = max(1, min(g.group, count/(4*threads)))
+		}
+	}
+}
+
+func (g *gemmRun) tasksEach() int {
+	return ((g.m + g.taskRows - 1) / g.taskRows) * ((g.panels + g.taskCols - 1) / g.taskCols)
+}
+
+func roundUp(x, to int) int { return (x + to - 1) / to * to }
