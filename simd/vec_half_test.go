@@ -1,7 +1,6 @@
 package simd
 
 import (
-	"fmt"
 	"math"
 	"testing"
 )
@@ -145,7 +144,7 @@ func TestHalfTails(t *testing.T) {
 					c.from(f, h)
 					for i, v := range f {
 						if d := math.Abs(float64(v - want[i])); d > math.Ldexp(math.Abs(float64(want[i])), -c.bits)+0x1p-25 {
-							t.Fatal(fmt.Sprintf("%s, n = %d: element %d came back as %g, was %g", c.name, n, i, v, want[i]))
+							t.Fatalf("%s, n = %d: element %d came back as %g, was %g", c.name, n, i, v, want[i])
 						}
 					}
 				}

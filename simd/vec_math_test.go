@@ -61,18 +61,18 @@ func slopeOf(grad func(dst, x, dy []float32)) func(dst, x []float32) {
 var functions = []function{
 	{"Exp", Exp, math.Exp, 1, 2, 0, 0},
 	{"Log", Log, math.Log, 1, 2, 0, 0},
-	{"Tanh", Tanh, math.Tanh, 4, 6, 0, 0},
+	{"Tanh", Tanh, math.Tanh, 5, 6, 0, 0},
 	{"Erf", Erf, math.Erf, 4, 5, 0, 0},
 	{"Sigmoid", Sigmoid, sigma, 2.5, 4, 0, 0},
 	{"Silu", Silu, limit(func(x float64) float64 { return x * sigma(x) }, zero, same), 3, 4, 1e-43, 1e-43},
 	{"Gelu", Gelu, limit(func(x float64) float64 { return x * cdf(x) }, zero, same), 3, 4, 4e-7, 5e-7},
 	{"GeluTanh", GeluTanh, func(x float64) float64 { v, _ := tanhForm(x); return v }, 3, 4, 8e-7, 1.2e-6},
-	{"QuickGelu", QuickGelu, limit(func(x float64) float64 { return x * sigma(1.702*x) }, zero, same), 4, 5, 2e-8, 2e-8},
+	{"QuickGelu", QuickGelu, limit(func(x float64) float64 { return x * sigma(1.702*x) }, zero, same), 5, 6, 2e-8, 2e-8},
 	{"SigmoidGrad", slopeOf(SigmoidGrad), func(x float64) float64 { s := sigma(-math.Abs(x)); return s * (1 - s) }, 5, 6, 0, 0},
 	{"TanhGrad", slopeOf(TanhGrad), func(x float64) float64 { c := math.Cosh(min(math.Abs(x), 700)); return 1 / (c * c) }, 2, 3, 6e-7, 8e-7},
 	{"SiluGrad", slopeOf(SiluGrad), limit(func(x float64) float64 { s := sigma(x); return s * (1 + x*sigma(-x)) }, zero, one), 4, 5, 3e-7, 3e-7},
 	{"GeluGrad", slopeOf(GeluGrad), limit(func(x float64) float64 { return cdf(x) + x*normal(x) }, zero, one), 2, 3, 3e-7, 4e-7},
-	{"GeluTanhGrad", slopeOf(GeluTanhGrad), func(x float64) float64 { _, v := tanhForm(x); return v }, 2, 3, 4e-6, 5e-6},
+	{"GeluTanhGrad", slopeOf(GeluTanhGrad), func(x float64) float64 { _, v := tanhForm(x); return v }, 2, 3, 5e-6, 6e-6},
 	{"QuickGeluGrad", slopeOf(QuickGeluGrad), limit(func(x float64) float64 {
 		z := 1.702 * x
 		return sigma(z) * (1 + z*sigma(-z))
