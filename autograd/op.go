@@ -106,6 +106,11 @@ func (f *frame) values(in Operand) []float32 {
 	}
 }
 
+// packsAhead reports whether weights are used in packed form, which is kept until they change: in inference
+// alone. A tape that trains would pack every weight anew at each step, so it packs as it goes, in the passes
+// without gradients too.
+func (f *frame) packsAhead() bool { return !f.opts.Gradients && !f.opts.Training }
+
 // out makes a result with undefined values.
 func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 

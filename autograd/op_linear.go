@@ -60,7 +60,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		ep.Pre, ep.PreStride = pre, out
 	}
 	a := simd.Matrix{Data: f.values(x), Stride: in}
-	if p, ok := w.(*Parameter); ok && !f.record {
+	if p, ok := w.(*Parameter); ok && f.packsAhead() {
 		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), 0, y.data, out, ep)
 	} else {
 		wt := simd.Matrix{Data: f.values(w), Stride: in, Trans: true}

@@ -98,7 +98,7 @@ func LSTMCell(x, h, c, wih, whh, bih, bhh Operand) (hNext, cNext *Tensor) {
 func (f *frame) project(dst []float32, beta float32, x, w, b Operand, m, in, out int) {
 	ep := &simd.Epilogue{Bias: f.values(b)}
 	a := simd.Matrix{Data: f.values(x), Stride: in}
-	if p, ok := w.(*Parameter); ok && !f.record {
+	if p, ok := w.(*Parameter); ok && f.packsAhead() {
 		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), beta, dst, out, ep)
 		return
 	}

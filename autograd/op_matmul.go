@@ -35,7 +35,7 @@ func MatMulT(a, b Operand, transA, transB bool) *Tensor {
 	count := p.batch.count(p.batch.n)
 	f.flops = 2 * p.m * p.n * p.k * count
 
-	if w, ok := b.(*Parameter); ok && count == 1 && len(bs) == 2 && !transA && !f.record {
+	if w, ok := b.(*Parameter); ok && count == 1 && len(bs) == 2 && !transA && f.packsAhead() {
 		simd.GemmPacked(f.workers, p.m, p.a(0, false), w.store.panels(f.workers, bs[0], bs[1], transB), 0, y.data, p.n, nil)
 	} else {
 		p.forward(f.Tape, y.data)

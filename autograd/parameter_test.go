@@ -60,11 +60,14 @@ func TestPanelsFollowUpdates(t *testing.T) {
 	}
 	p.Map(ramp(12))
 	check("mapped")
-	recording := NewTape(Options{Gradients: true})
 	p.Update(func([]float32) {})
-	Linear(recording.Input(ramp(6), 2, 3), p, nil)
-	if p.store.packs[1].Load() != nil {
-		t.Error("training packs ahead")
+	for _, o := range []Options{{Gradients: true}, {Gradients: true, Recompute: true}, {Training: true}} {
+		tape := NewTape(o)
+		tape.Segment(func(x *Tensor) *Tensor { return MatMulT(x, p, false, true) }, tape.Input(ramp(6), 2, 3))
+		tape.Segment(func(x *Tensor) *Tensor { return Linear(x, p, nil) }, tape.Input(ramp(6), 2, 3))
+		if p.store.packs[1].Load() != nil {
+			t.Errorf("%+v packs ahead", o)
+		}
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // Options configure a tape. The zero value is serial inference.
 type Options struct {
-	// Gradients records what Backward needs. Without it nothing is saved and weights are packed ahead.
+	// Gradients records what Backward needs. Without it and without Training, weights are packed ahead.
 	Gradients bool
 	// Training turns on the behaviour of training: dropout, drop path, batch statistics.
 	Training bool
