@@ -47,8 +47,9 @@ func sizeClass(n int) (class, size int) {
 }
 
 // searchClasses is how many classes above the wanted one are searched before memory is taken from the
-// heap: up to half again the size is better lent than left idle.
-const searchClasses = 4
+// heap: up to twice the size is better lent than left idle. Passes of changing lengths then hold about
+// twice the memory of the longest one, and those of one length no more than with fewer classes.
+const searchClasses = 8
 
 func (a *Arena) get(n int) []float32 {
 	class, size := sizeClass(n)
