@@ -54,7 +54,7 @@ func BenchmarkAttention(b *testing.B) {
 				for b.Loop() {
 					run()
 				}
-				b.ReportMetric(float64(flops)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+				reportRate(b, float64(flops))
 			})
 		}
 	}

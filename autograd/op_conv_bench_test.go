@@ -43,7 +43,7 @@ func benchmarkOp(b *testing.B, name string, flops int, xs []int, params [][]int,
 					tape.Reset()
 				}
 				if work > 0 {
-					b.ReportMetric(float64(work)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+					reportRate(b, float64(work))
 				}
 			})
 		}
