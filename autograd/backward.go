@@ -17,8 +17,10 @@ func (x *Tensor) Backward(g *Gradients) {
 }
 
 // Backward computes the gradients of Σ seed·output and adds them into g; a seed has as many values as its
-// output has elements. All outputs are on one tape. It consumes the recording: afterwards only outputs,
-// inputs and Tensors with Keep can still be read.
+// output has elements. All outputs are on one tape; those that lead to nothing trainable add nothing. It
+// consumes the recording: afterwards only outputs, inputs and Tensors with Keep can still be read, and
+// what is computed from them has gradients back to them but not through them: a Backward that gets there
+// panics with a [UseError].
 func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 	if len(outputs) == 0 {
 		return
@@ -26,18 +28,32 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 	if len(seeds) != len(outputs) {
 		shapePanic("backward", "expected one seed an output", []int{len(outputs)}, []int{len(seeds)})
 	}
+	if g == nil {
+		usePanic("backward", "nil gradients; make a table with NewGradients")
+	}
+	outputs[0].check("backward")
 	t := outputs[0].tape
-	if !t.record {
+	switch {
+	case !t.opts.Gradients:
 		usePanic("backward", "the tape records no gradients (Options.Gradients)")
+	case !t.record:
+		usePanic("backward", "inside a segment that is to run again")
 	}
 	for i, y := range outputs {
 		y.check("backward")
-		if y.tape != t {
+		switch {
+		case y.tape != t:
 			usePanic("backward", "outputs of two tapes")
+		case y.spent:
+			usePanic("backward", spentReason)
+		case y.severed:
+			usePanic("backward", "an output kept inside a segment that is to run again has no gradient")
 		}
 		if len(seeds[i]) != len(y.data) {
 			shapePanic("backward", "expected a seed as large as its output", y.shape, []int{len(seeds[i])})
 		}
+	}
+	for i, y := range outputs {
 		if !y.needs {
 			continue
 		}
@@ -57,8 +73,10 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 		y.kept = kept[i]
 	}
 	// What still has a gradient is a leaf.
+	spent := false
 	for _, x := range t.live {
 		if x.grad != nil {
+			spent = spent || x.spent
 			if x.want {
 				g.keepTensor(x)
 			}
@@ -66,15 +84,18 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 			x.grad = nil
 		}
 	}
+	if spent {
+		usePanic("backward", spentReason)
+	}
 }
+
+const spentReason = "an earlier Backward has consumed what led here; give all outputs to one"
 
 // unwind runs the backward steps of the nodes from the last down to first and drops them.
 func (t *Tape) unwind(g *Gradients, first int) {
 	b := &back{Tape: t, grads: g}
 	for i := len(t.nodes) - 1; i >= first; i-- {
-		n := t.nodes[i]
-		t.nodes[i] = nil
-		t.nodes = t.nodes[:i]
+		n := t.nodes[i] // stays until its step has run, for Reset to find when the step panics
 		reached := false
 		for _, y := range n.outs {
 			reached = reached || y.grad != nil
@@ -109,7 +130,10 @@ func (t *Tape) unwind(g *Gradients, first int) {
 			if !y.kept {
 				y.free()
 			}
+			y.spent = true
 		}
+		t.nodes[i] = nil
+		t.nodes = t.nodes[:i]
 	}
 }
 

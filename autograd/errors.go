@@ -50,8 +50,8 @@ func (e *CanceledError) Error() string { return "autograd: " + e.Cause.Error() }
 
 func (e *CanceledError) Unwrap() error { return e.Cause }
 
-// Try runs f and returns its error. A [ShapeError] or a [CanceledError] that f panics with is returned
-// as an error; every other panic continues. In every case, a panic included, the tape is reset
+// Try runs f, unless the tape's context has ended, and returns its error. A [ShapeError] or a
+// [CanceledError] that f panics with is returned as an error; every other panic continues. In every case, a panic included, the tape is reset
 // afterwards: values leave it inside f, by copying.
 func (t *Tape) Try(f func() error) (err error) {
 	defer t.Reset()
@@ -66,6 +66,7 @@ func (t *Tape) Try(f func() error) (err error) {
 			panic(r)
 		}
 	}()
+	t.checkContext()
 	return f()
 }
 

@@ -9,7 +9,7 @@ import (
 
 // Gradients is a table of gradients owned by the caller. Backward adds into it, so accumulation over
 // several passes needs nothing more than not calling Zero. One Backward uses a table at a time; passes
-// that run at once have a table each, joined by Merge in a fixed order.
+// that run at once have a table each, joined by Merge in a fixed order. The zero value is empty and ready.
 type Gradients struct {
 	index   map[*Parameter]int
 	entries []entry
@@ -23,7 +23,7 @@ type entry struct {
 }
 
 // NewGradients returns an empty table.
-func NewGradients() *Gradients { return &Gradients{index: map[*Parameter]int{}} }
+func NewGradients() *Gradients { return &Gradients{} }
 
 // Of returns the gradient with respect to p, in p's shape, or nil when none was computed since Zero. The
 // slice is the table's own: an optimiser may change it.
@@ -105,6 +105,9 @@ func (g *Gradients) Norm(w *simd.Workers) float64 {
 func (g *Gradients) slot(p *Parameter) (dst []float32, beta float32) {
 	i, ok := g.index[p]
 	if !ok {
+		if g.index == nil {
+			g.index = map[*Parameter]int{}
+		}
 		i = len(g.entries)
 		g.index[p] = i
 		g.entries = append(g.entries, entry{param: p, data: make([]float32, p.Len()), fresh: true})

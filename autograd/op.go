@@ -73,8 +73,14 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 			if x.tape != t {
 				usePanic(name, "operands of two tapes")
 			}
+			if x.severed && t.record {
+				usePanic(name, "a tensor kept inside a segment that Backward runs again has no gradient; return it from the segment")
+			}
 		}
 		f.grad = f.grad || t.wants(in)
+		if !t.record && t.opts.Recompute {
+			t.unrecorded(in)
+		}
 	}
 	if t.opts.Profile != nil {
 		f.start = time.Now()
@@ -99,11 +105,15 @@ func (f *frame) values(in Operand) []float32 {
 	if !given(in) {
 		return nil
 	}
-	if x, p := in.operand(); x == nil {
-		return p.store.values
-	} else {
+	x, p := in.operand()
+	if x != nil {
 		return x.data
 	}
+	if v := p.store.values; v != nil || p.Len() == 0 {
+		return v
+	}
+	usePanic(f.name, "a parameter without values; make it with NewParameter")
+	return nil
 }
 
 // packsAhead reports whether weights are used in packed form, which is kept until they change: in inference
@@ -119,6 +129,7 @@ func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 func (f *frame) save(n int) []float32 {
 	s := f.arena.get(n)
 	f.saved = append(f.saved, s)
+	f.lentSize += cap(s)
 	return s
 }
 
@@ -130,6 +141,9 @@ func (f *frame) done(y *Tensor, step func(*back)) *Tensor {
 
 // doneAll closes an operation with several results.
 func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
+	for _, s := range f.saved {
+		f.lentSize -= cap(s)
+	}
 	if f.grad && step != nil {
 		n := &node{name: f.name, outs: ys, back: step, saved: f.saved, operands: f.ins, version: versions(f.ins)}
 		for _, y := range ys {
@@ -137,6 +151,7 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 			y.maker = n
 		}
 		f.nodes = append(f.nodes, n)
+		f.recorded++
 	} else {
 		for _, s := range f.saved {
 			f.giveBack(s)

@@ -14,7 +14,7 @@ import (
 // The gradients of an id that occurs more than once are added in the order of the ids.
 func (t *Tape) Embedding(table *Parameter, ids []int, shape ...int) *Tensor {
 	f := beginOn(t, "embedding", table)
-	if len(table.shape) != 2 {
+	if len(table.Shape()) != 2 {
 		shapePanic(f.name, "expected a table [rows, D]", table.shape)
 	}
 	if elements(f.name, shape) != len(ids) {

@@ -39,10 +39,15 @@ func ParameterOf(values []float32, shape ...int) *Parameter {
 }
 
 // Shape returns the dimensions; the slice must not be changed.
-func (p *Parameter) Shape() []int { return p.shape }
+func (p *Parameter) Shape() []int {
+	if p == nil {
+		usePanic("shape", "nil parameter")
+	}
+	return p.shape
+}
 
 // Len returns the number of values.
-func (p *Parameter) Len() int { return len(p.store.values) }
+func (p *Parameter) Len() int { return elements("len", p.shape) }
 
 // DType returns the type of the stored values.
 func (p *Parameter) DType() DType { return p.store.dtype }

@@ -227,3 +227,203 @@ func TestRecomputeSideBranch(t *testing.T) {
 		}
 	}
 }
+
+// A segment of a tape that records gradients is freed like one of inference when it leads to nothing
+// trainable, and is not run again; what is trained around it has the same gradients.
+func TestFrozenSegments(t *testing.T) {
+	const n = 64
+	frozen := ParameterOf(ramp(n*n), n, n)
+	frozen.Frozen = true
+	head := ParameterOf(ramp(n*3), 3, n)
+	side := ParameterOf(ramp(n*n), n, n)
+	runs := 0
+	block := func(x *Tensor) *Tensor {
+		runs++
+		return Tanh(Linear(Tanh(Linear(x, frozen, nil)), frozen, nil))
+	}
+	pass := func(o Options) (bytes int, out, dHead, dSide []float32) {
+		o.Debug = true
+		runs = 0
+		tape := NewTape(o)
+		x := tape.Segment(block, tape.Input(ramp(n*n), n, n))
+		y := Mul(x, side) // Backward needs x
+		x = tape.Segment(block, x)
+		inner := x
+		for range 20 {
+			x = tape.Segment(block, x)
+		}
+		expectUsePanic(t, "consumed", func() { Exp(inner) })
+		x = Add(Linear(x, head, nil), Linear(y, head, nil))
+		out = x.Floats(nil)
+		if o.Gradients {
+			g := NewGradients()
+			Backward(g, []*Tensor{x}, [][]float32{ramp(n * 3)})
+			dHead, dSide = g.Of(head), g.Of(side)
+			if g.Of(frozen) != nil {
+				t.Error("a frozen parameter has a gradient")
+			}
+		}
+		if runs != 22 {
+			t.Errorf("%+v: %d runs, expected 22", o, runs)
+		}
+		return tape.MemoryBytes(), out, dHead, dSide
+	}
+	least, want, _, _ := pass(Options{})
+	bytes, got, dHead, dSide := pass(Options{Gradients: true})
+	sameBits(t, "result", got, want)
+	if bytes > 2*least {
+		t.Errorf("with gradients the tape holds %d bytes, without %d", bytes, least)
+	}
+	_, got, again, againSide := pass(Options{Gradients: true, Recompute: true})
+	sameBits(t, "result", got, want)
+	sameBits(t, "gradient of the head", again, dHead)
+	sameBits(t, "gradient of the side", againSide, dSide)
+}
+
+// A frozen segment inside one that runs again does not free what the second run needs.
+func TestFrozenInsideRecomputed(t *testing.T) {
+	frozen, p := ParameterOf(ramp(9), 3, 3), ParameterOf(ramp(9), 3, 3)
+	frozen.Frozen = true
+	run := func(o Options) []float32 {
+		o.Gradients, o.Debug = true, true
+		tape := NewTape(o)
+		f := func(x *Tensor) *Tensor { return Linear(x, frozen, nil) }
+		a := tape.Segment(f, tape.Input(ramp(9), 3, 3))
+		y := tape.Segment(func(x *Tensor) *Tensor {
+			return Mul(x, tape.Segment(f, tape.Segment(f, a)))
+		}, Linear(tape.Full(1, 3, 3), p, nil))
+		g := NewGradients()
+		Backward(g, []*Tensor{y}, [][]float32{ramp(9)})
+		return g.Of(p)
+	}
+	sameBits(t, "gradient", run(Options{Recompute: true}), run(Options{}))
+}
+
+// A segment may start from nothing but numbers of its own.
+func TestSegmentOfNoTensor(t *testing.T) {
+	table := ParameterOf(ramp(12), 4, 3)
+	run := func(o Options) (out, grad []float32, bytes int) {
+		o.Debug = true
+		tape := NewTape(o)
+		y := tape.Segment(func(*Tensor) *Tensor {
+			return Scale(tape.Embedding(table, []int{1, 3, 1}, 3), 2)
+		}, nil)
+		y = tape.Segment(func(x *Tensor) *Tensor { return Square(x) }, y)
+		out = y.Floats(nil)
+		if o.Gradients {
+			g := NewGradients()
+			Backward(g, []*Tensor{y}, [][]float32{ramp(9)})
+			grad = g.Of(table)
+		}
+		return out, grad, tape.MemoryBytes()
+	}
+	want, wantGrad, _ := run(Options{Gradients: true})
+	out, grad, _ := run(Options{Gradients: true, Recompute: true})
+	sameBits(t, "result", out, want)
+	sameBits(t, "gradient", grad, wantGrad)
+	out, _, _ = run(Options{})
+	sameBits(t, "result", out, want)
+}
+
+// What cannot be right under recomputation is refused, not computed.
+func TestRecomputeMistakes(t *testing.T) {
+	p := ParameterOf(ramp(4), 2, 2)
+	start := func() (*Tape, *Tensor) {
+		tape := NewTape(Options{Gradients: true, Recompute: true, Debug: true})
+		return tape, tape.Full(1, 2, 2)
+	}
+	g := NewGradients()
+
+	tape, x := start()
+	var inner *Tensor
+	y := tape.Segment(func(x *Tensor) *Tensor {
+		inner = Mul(x, p).Keep()
+		return Scale(inner, 2)
+	}, x)
+	sameBits(t, "kept inside", inner.Floats(nil), p.Values())
+	expectUsePanic(t, "return it from the segment", func() { Add(y, inner) })
+	expectUsePanic(t, "has no gradient", func() { Backward(g, []*Tensor{inner}, [][]float32{ramp(4)}) })
+
+	tape, x = start()
+	y = tape.Segment(func(x *Tensor) *Tensor { return Square(Mul(x, p)) }, x)
+	p.Update(func(v []float32) { v[0]++ })
+	expectUsePanic(t, "changed between forward and backward", func() { Sum(y, false).Backward(g) })
+
+	tape, x = start()
+	runs := 0
+	y = tape.Segment(func(x *Tensor) *Tensor {
+		if runs++; runs == 2 {
+			return Sum(Mul(x, p), false)
+		}
+		return Mul(x, p)
+	}, x)
+	expectUsePanic(t, "pure", func() { Sum(y, false).Backward(g) })
+
+	tape, x = start()
+	expectUsePanic(t, "inside a segment", func() {
+		tape.Segment(func(x *Tensor) *Tensor {
+			y := Sum(Mul(x, p), false)
+			y.Backward(g)
+			return y
+		}, x)
+	})
+	other, z := start()
+	for _, tape := range []*Tape{NewTape(Options{}), NewTape(Options{Gradients: true}), other} {
+		expectUsePanic(t, "no tensor", func() { tape.Segment(func(*Tensor) *Tensor { return nil }, nil) })
+		tape.Reset()
+		_, z = start()
+		expectUsePanic(t, "another tape", func() { tape.Segment(func(*Tensor) *Tensor { return z }, nil) })
+		tape.Reset()
+	}
+}
+
+// A panic anywhere in a pass, backward and second runs included, leaves the arena's books in order: the
+// same pass afterwards needs no more memory than it would have.
+func TestPanicsLeakNothing(t *testing.T) {
+	m := newPerceptron(32, 64, 8)
+	for _, recompute := range []bool{false, true} {
+		pass := func(tape *Tape, boom int) {
+			at := 0
+			tick := func() {
+				if at++; at == boom {
+					panic("boom")
+				}
+			}
+			_ = tape.Try(func() error {
+				y := tape.Segment(func(x *Tensor) *Tensor {
+					y := m.forward(x)
+					tick()
+					f := begin("test", y)
+					f.save(5000)
+					tick()
+					z := f.out(y.shape...)
+					copy(z.data, y.data)
+					return f.done(z, func(b *back) {
+						tick()
+						b.pass(y)
+						tick()
+					})
+				}, tape.Input(ramp(16*32), 16, 32))
+				tick()
+				Sum(y, false).Backward(NewGradients())
+				return nil
+			})
+		}
+		fresh := NewTape(Options{Gradients: true, Recompute: recompute, Debug: true})
+		pass(fresh, 0)
+		tape := NewTape(Options{Gradients: true, Recompute: recompute, Debug: true})
+		for boom := 1; boom < 10; boom++ {
+			func() {
+				defer func() { _ = recover() }()
+				pass(tape, boom)
+			}()
+			if tape.Lent() != 0 || tape.lentSize != 0 {
+				t.Fatalf("boom %d: %d lent", boom, tape.Lent())
+			}
+		}
+		pass(tape, 0)
+		if tape.MemoryBytes() != fresh.MemoryBytes() {
+			t.Errorf("recompute %v: the arena holds %d bytes after panics, expected %d", recompute, tape.MemoryBytes(), fresh.MemoryBytes())
+		}
+	}
+}

@@ -2,6 +2,10 @@ package autograd
 
 import "math"
 
+// maxElements is more than any memory holds, and few enough that make has no complaint of its own: an
+// address has 48 bits.
+const maxElements = min(math.MaxInt/8, 1<<44)
+
 // elements returns the product of a shape's dimensions. A negative dimension, or a product beyond what
 // memory could hold, is a ShapeError.
 func elements(op string, shape []int) int {
@@ -14,7 +18,7 @@ func elements(op string, shape []int) int {
 			n = 0
 			continue
 		}
-		if n > math.MaxInt/8/d {
+		if n > maxElements/d {
 			shapePanic(op, "too many elements", shape)
 		}
 		n *= d

@@ -43,12 +43,15 @@ type Tape struct {
 	gen      uint64
 	live     []*Tensor // every Tensor that may hold memory, in the order they were made
 	nodes    []*node
-	draws    uint64 // random operations so far
+	recorded uint64    // nodes so far, those that are gone included
+	wanted   bool      // in the first run of a recomputed segment: something in it wants a gradient
+	read     []Operand // in the same: the parameters it used
+	draws    uint64    // random operations so far
 	commits  []func()
 	record   bool
 	rerun    bool // inside the second run of a recomputed segment
 	lent     int  // scratch buffers not yet recycled
-	lentSize int  // their elements
+	lentSize int  // their elements, and those that operations under way have saved
 }
 
 // NewTape returns an empty tape.
@@ -159,7 +162,7 @@ func (t *Tape) Full(value float32, shape ...int) *Tensor {
 // back to p.
 func (t *Tape) Use(p *Parameter) *Tensor {
 	f := beginOn(t, "use", p)
-	y := f.out(p.shape...)
+	y := f.out(p.Shape()...)
 	copy(y.data, f.values(p))
 	return f.done(y, func(b *back) { b.pass(p) })
 }

@@ -380,3 +380,71 @@ func TestConcurrentTapes(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// A second Backward through what the first consumed is refused; values that were kept can be computed with.
+func TestBackwardTwice(t *testing.T) {
+	p := ParameterOf([]float32{1, 2}, 2)
+	g := NewGradients()
+	tape := NewTape(Options{Gradients: true, Debug: true})
+	h := Mul(tape.Full(1, 2), p).Keep()
+	loss := Sum(h, false)
+	loss.Backward(g)
+	expectUsePanic(t, "earlier Backward", func() { loss.Backward(g) })
+	if v := Sum(Square(h), false).Float(); v != 5 {
+		t.Errorf("a kept Tensor computes to %v, expected 5", v)
+	}
+	tape.Reset()
+
+	h = Mul(tape.Full(1, 2), p).Keep()
+	Sum(h, false).Backward(g)
+	expectUsePanic(t, "earlier Backward", func() { Sum(Square(h), false).Backward(g) })
+	Sum(tape.Use(p), false).Backward(g) // and that is all
+	tape.Reset()
+
+	// Independent parts of a pass, and inputs, may be used again.
+	x := tape.Full(3, 2).WantGradient()
+	Sum(Mul(x, p), false).Backward(g)
+	Sum(Square(x), false).Backward(g)
+	sameBits(t, "gradient", g.OfTensor(x), []float32{1 + 6, 2 + 6})
+}
+
+// Mistakes that a nil or an unfinished value makes name themselves.
+func TestNils(t *testing.T) {
+	tape := NewTape(Options{Gradients: true})
+	x := tape.Full(1, 2, 2)
+	var p *Parameter
+	var n *Tensor
+	for name, f := range map[string]func(){
+		"linear":    func() { Linear(x, p, nil) },
+		"input":     func() { Linear(n, NewParameter(2, 2), nil) },
+		"add":       func() { Add(x, p) },
+		"concat":    func() { Concat(0, x, p) },
+		"use":       func() { tape.Use(p) },
+		"embedding": func() { tape.Embedding(p, []int{0}, 1) },
+		"conv2d":    func() { Conv2d(tape.Full(1, 1, 1, 2, 2), p, nil, Conv2dOptions{}) },
+		"dropout":   func() { Dropout(n, 0.5) },
+		"floats":    func() { n.Floats(nil) },
+		"zero":      func() { (&Tensor{}).Floats(nil) },
+		"backward":  func() { Sum(x, false).Backward(nil) },
+	} {
+		t.Run(name, func(t *testing.T) { expectUsePanic(t, "", f) })
+	}
+	expectShapePanic(t, "full", func() { tape.Full(1, 1<<30, 1<<20) })
+	expectShapePanic(t, "parameter", func() { NewParameter(1<<30, 1<<20) })
+	var g Gradients
+	q := ParameterOf([]float32{1, 2, 3, 4}, 2, 2)
+	Sum(Mul(x, q), false).Backward(&g)
+	sameBits(t, "a zero table", g.Of(q), []float32{1, 1, 1, 1})
+}
+
+func TestTryAfterTheEnd(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := NewTape(Options{Context: ctx}).Try(func() error {
+		t.Error("f runs although its context has ended")
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("found %v", err)
+	}
+}

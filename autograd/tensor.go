@@ -5,21 +5,29 @@ import "math"
 // Tensor is a dense, row-major, contiguous float32 array of immutable shape that belongs to one Tape.
 // Its memory is the tape's: a Tensor used after its tape was reset panics with a [UseError].
 type Tensor struct {
-	tape    *Tape
-	gen     uint64
-	shape   []int
-	buf     *buffer
-	data    []float32
-	maker   *node
-	grad    *buffer
-	needs   bool // a gradient flows through it
-	want    bool // its gradient is to be kept for the caller
-	kept    bool // outlives its segment and Backward
-	segment bool // the result of a segment: consumed by the next
+	tape     *Tape
+	gen      uint64
+	shape    []int
+	buf      *buffer
+	data     []float32
+	maker    *node
+	grad     *buffer
+	needs    bool   // a gradient flows through it
+	want     bool   // its gradient is to be kept for the caller
+	kept     bool   // outlives its segment and Backward
+	segment  bool   // the result of a segment that nothing was recorded of: consumed by the next
+	recorded uint64 // the tape's count when the segment ended
+	severed  bool   // kept inside a segment that runs again in Backward
+	spent    bool   // Backward has consumed how it was made
 }
 
 // Shape returns the dimensions; the slice must not be changed.
-func (x *Tensor) Shape() []int { return x.shape }
+func (x *Tensor) Shape() []int {
+	if x == nil {
+		usePanic("shape", "nil tensor")
+	}
+	return x.shape
+}
 
 // Dim returns the size of dimension i, counted from the end when negative.
 func (x *Tensor) Dim(i int) int { return x.shape[axis("dim", i, x.shape)] }
@@ -62,11 +70,13 @@ func (x *Tensor) Keep() *Tensor {
 }
 
 // WantGradient asks Backward to leave the gradient with respect to x in its table ([Gradients.OfTensor]).
-// It returns x.
+// It is called before x is used: operations before it do not count. It returns x.
 func (x *Tensor) WantGradient() *Tensor {
 	x.check("want gradient")
+	t := x.tape
 	x.want = true
-	x.needs = x.tape.record
+	x.needs = t.record
+	t.wanted = true
 	return x
 }
 
@@ -75,6 +85,8 @@ func (x *Tensor) operand() (*Tensor, *Parameter) { return x, nil }
 // check panics unless the Tensor can be used.
 func (x *Tensor) check(op string) {
 	switch {
+	case x == nil || x.tape == nil:
+		usePanic(op, "nil tensor")
 	case x.gen != x.tape.gen:
 		usePanic(op, "tensor used after its tape was reset")
 	case x.buf == nil:

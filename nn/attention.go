@@ -63,7 +63,7 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	q, k, v := a.project(x, in)
 	o := autograd.AttentionOptions{
 		Heads:   a.Heads,
-		HeadDim: a.Proj.Weight.Shape()[1] / a.Heads,
+		HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads),
 		Causal:  in.Causal,
 		KeyMask: in.KeyMask,
 		Dropout: a.Dropout,
