@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -37,18 +38,17 @@ func command(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	return execute(ctx, s, stdout, stderr)
+	return execute(ctx, &run{settings: s, recipe: recipeFor(s)}, stdout, stderr)
 }
 
-func execute(ctx context.Context, s settings, stdout, stderr io.Writer) int {
+// execute does a run and reports how it ended.
+func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
+	s := r.settings
 	human := stdout
 	if s.JSON {
 		human = stderr
 	}
-	r := &run{settings: s, recipe: clothes(), console: newConsole(human)}
-	if s.Data != "" {
-		r.recipe = photographs()
-	}
+	r.console = newConsole(human)
 	o, err := r.do(ctx)
 	switch {
 	case errors.Is(err, errInterrupted):
@@ -73,12 +73,19 @@ func execute(ctx context.Context, s settings, stdout, stderr io.Writer) int {
 
 // parse reads the flags.
 func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
+	s := settings{Epochs: defaultEpochs}
 	f := flag.NewFlagSet("mae", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&s.Data, "data", "", "learn from the pictures in `DIR`, one sub-folder a class, instead of the embedded Fashion-MNIST")
 	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in Hugging Face's layout; it decides the model's shape and the size of pictures")
-	f.IntVar(&s.Epochs, "epochs", defaultEpochs, "pre-train for `N` epochs; 0, with -init, fine-tunes the model as it is (default: by the data)")
+	f.Func("epochs", "pre-train for `N` epochs; 0, with -init, fine-tunes the model as it is (default: about "+strconv.Itoa(clothes().PretrainSteps)+" steps)", func(value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return errors.New("expected a whole number of 0 or more")
+		}
+		s.Epochs = n
+		return nil
+	})
 	f.IntVar(&s.Labels, "labels", 10, "use the labels of `N` pictures a class")
 	f.Float64Var(&s.Mask, "mask", 0, "hide this `share` of the patches in pre-training (default: the model's, 0.75)")
 	f.StringVar(&s.Out, "out", "mae-out", "write results to `DIR`")
@@ -107,9 +114,6 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	if given["mask"] && s.Mask == 0 {
 		return s, errors.New("-mask: expected a share above 0 and below 1, found 0")
-	}
-	if given["epochs"] && s.Epochs < 0 {
-		return s, fmt.Errorf("-epochs: expected 0 or more, found %d", s.Epochs)
 	}
 	if s.Resume {
 		if err := s.restore(given); err != nil {

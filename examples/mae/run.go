@@ -42,6 +42,10 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 			return nil, err
 		}
 	}
+	r.epochs = r.settings.Epochs
+	if r.epochs == defaultEpochs {
+		r.epochs = r.recipe.Pretrain.epochs(r.pictures.train.Len(), r.recipe.PretrainSteps)
+	}
 	r.describe(model)
 	if err := r.begin(model); err != nil {
 		return nil, err
@@ -112,10 +116,6 @@ func (r *run) model() (*mae.Model, error) {
 	}
 	m.Workers = simd.NewWorkers(r.settings.Threads)
 	r.recipe.Model = m.Config
-	r.epochs = r.settings.Epochs
-	if r.epochs == defaultEpochs {
-		r.epochs = r.recipe.Epochs
-	}
 	return m, nil
 }
 
@@ -136,11 +136,8 @@ func (r *run) seed(purpose uint64) uint64 { return r.random(purpose).Uint64() }
 // describe says what is about to happen.
 func (r *run) describe(m *mae.Model) {
 	p := r.pictures
-	for _, e := range p.skipped {
-		r.console.line("skipped: %v", e)
-	}
 	if n := len(p.skipped); n > 0 {
-		r.console.line("skipped %d pictures that cannot be read", n)
+		r.console.line("%d pictures cannot be read and are left out", n)
 	}
 	c := m.Config
 	r.console.line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
@@ -155,6 +152,12 @@ func (r *run) conclude(o *outcome) {
 	r.console.line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
 	r.console.line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
 	r.console.line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
+	if skipped := r.pictures.skipped; len(skipped) > 0 {
+		r.console.line("left out %d pictures that cannot be read:", len(skipped))
+		for _, e := range skipped {
+			r.console.line("  %s", oneLine(e))
+		}
+	}
 	r.console.line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
 }
 

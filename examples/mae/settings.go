@@ -91,14 +91,14 @@ func absolute(path string) string {
 
 // recipe is everything about a run that is not a flag: the model and how it is trained.
 type recipe struct {
-	Model     mae.Config
-	Pretrain  phase
-	Epochs    int // of pre-training, when -epochs does not say
-	Finetune  phase
-	Scratch   phase
-	Steps     int    // of fine-tuning and of training from scratch
-	Pooling   string // of the classifier: "" is the class token
-	TestShare float64
+	Model         mae.Config
+	Pretrain      phase
+	PretrainSteps int // about, when -epochs does not say
+	Finetune      phase
+	Scratch       phase
+	LabelSteps    int     // of fine-tuning and of training from scratch, about
+	Pooling       string  // of the classifier: "" is the class token
+	TestShare     float64 // of each class, where the data has no test pictures of its own
 }
 
 // phase is one training run. Its learning rate rises linearly for Warmup of its length and falls along half a
@@ -128,12 +128,12 @@ func small(size, patch, width, layers int) mae.Config {
 func clothes() recipe {
 	crop := vision.Augment{Crop: true, Scale: [2]float64{0.4, 1}, Flip: 0.5}
 	return recipe{
-		Model:    small(28, 4, 96, 4),
-		Pretrain: phase{Batch: 128, Rate: 2e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: crop},
-		Epochs:   20,
-		Finetune: phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, LayerDecay: 0.75, Smoothing: 0.1, Augment: crop},
-		Scratch:  phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop},
-		Steps:    300,
+		Model:         small(28, 4, 96, 4),
+		PretrainSteps: 1240,
+		Pretrain:      phase{Batch: 128, Rate: 2e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: crop},
+		Finetune:      phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, LayerDecay: 0.75, Smoothing: 0.1, Augment: crop},
+		Scratch:       phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop},
+		LabelSteps:    200,
 	}
 }
 
@@ -143,6 +143,14 @@ func photographs() recipe {
 	r.Model = small(64, 8, 96, 4)
 	r.TestShare = 0.2
 	return r
+}
+
+// recipeFor chooses the recipe by the data.
+func recipeFor(s settings) recipe {
+	if s.Data == "" {
+		return clothes()
+	}
+	return photographs()
 }
 
 // preprocess brings pictures to the model's size without cutting anything off; small pictures are enlarged.

@@ -70,7 +70,7 @@ type test struct {
 func (l *learning) accuracy() float64 { return l.Tests[len(l.Tests)-1].Accuracy }
 
 // tests is how often a classifier is tested while it learns.
-const tests = 6
+const tests = 5
 
 // learn trains a classifier on the labelled pictures.
 func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phase) (*learning, error) {
@@ -81,7 +81,7 @@ func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phas
 	}}
 	defer data.close()
 	steps := data.loader.Batches()
-	epochs := p.epochs(r.pictures.labelled.Len(), r.recipe.Steps)
+	epochs := p.epochs(r.pictures.labelled.Len(), r.recipe.LabelSteps)
 	c := r.config(file, p, epochs, steps)
 	c.Params = nn.Parameters(m)
 	c.Optimizer = train.NewAdamW(train.Groups(c.Params, train.GroupOptions{

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestResume stops runs at several steps of each phase and asks for the bits of a run that was not stopped.
+func TestResume(t *testing.T) {
+	whole := tinyRun(t.TempDir())
+	var steps []string
+	whole.afterStep = func(phase string, step int) { steps = append(steps, fmt.Sprint(phase, " ", step)) }
+	want, err := whole.do(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantJSON, _ := jsonOf(want, "")
+
+	last := len(steps) - 1
+	for _, stops := range [][]string{
+		{"pre-training 1"}, {"pre-training 4"}, {"pre-training 12"},
+		{"fine-tuning 1"}, {"fine-tuning 7"}, {"fine-tuning 18"},
+		{"from scratch 1"}, {"from scratch 8"}, {steps[last]},
+		{"pre-training 2", "pre-training 9", "fine-tuning 3", "fine-tuning 4", "from scratch 17"},
+	} {
+		t.Run(strings.Join(stops, ", "), func(t *testing.T) {
+			out := t.TempDir()
+			resumed := false
+			for _, stop := range stops {
+				r := tinyRun(out)
+				r.settings.Resume = resumed
+				ctx, cancel := context.WithCancelCause(context.Background())
+				reached := false
+				r.afterStep = func(phase string, step int) {
+					if fmt.Sprint(phase, " ", step) == stop {
+						reached = true
+						cancel(errInterrupted)
+					}
+				}
+				if _, err := r.do(ctx); !errors.Is(err, errInterrupted) || !reached {
+					t.Fatalf("stopped at %q (%v): %v", stop, reached, err)
+				}
+				resumed = true
+			}
+			r := tinyRun(out)
+			r.settings.Resume, r.settings.Threads = true, 1
+			got, err := r.do(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if gotJSON, _ := jsonOf(got, ""); !bytes.Equal(gotJSON, wantJSON) {
+				t.Errorf("%s, expected %s", gotJSON, wantJSON)
+			}
+			for _, name := range []string{"pretrained", "classifier", "scratch"} {
+				if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
+					t.Errorf("%s differs from that of a run which was not stopped", name)
+				}
+			}
+			for _, name := range []string{"curves.png", "reconstruction.png"} {
+				if !bytes.Equal(read(t, out, name), read(t, whole.path(name))) {
+					t.Errorf("%s differs from that of a run which was not stopped", name)
+				}
+			}
+		})
+	}
+}
+
+// TestOtherRun asks a resumed run to be the run that was stopped.
+func TestOtherRun(t *testing.T) {
+	out := t.TempDir()
+	stopped := tinyRun(out)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	stopped.afterStep = func(string, int) { cancel(errInterrupted) }
+	if _, err := stopped.do(ctx); !errors.Is(err, errInterrupted) {
+		t.Fatal(err)
+	}
+
+	s, err := parse([]string{"-resume", "-out", out, "-threads", "3", "-labels", "4"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Labels != 4 || s.Seed != 1 || s.Threads != 3 || !s.Resume {
+		t.Errorf("restored %+v", s)
+	}
+	for _, c := range []struct{ flag, value string }{{"seed", "2"}, {"labels", "5"}, {"epochs", "3"}, {"mask", "0.5"}, {"data", out}, {"skip-broken", ""}} {
+		args := []string{"-resume", "-out", out, "-" + c.flag}
+		if c.value != "" {
+			args = append(args, c.value)
+		}
+		if _, err := parse(args, nil); err == nil || !strings.Contains(err.Error(), "-"+c.flag) {
+			t.Errorf("-%s %s: error %v, expected one about -%[1]s", c.flag, c.value, err)
+		}
+	}
+
+	// Pictures that changed in the meantime.
+	other := tinyRun(out)
+	other.settings.Resume = true
+	other.pictures.train = dots(40)
+	if _, err := other.do(context.Background()); err == nil || !strings.Contains(oneLine(err), "identity: data") {
+		t.Errorf("other data: %v", err)
+	}
+	// A resume file that was damaged.
+	write(t, stopped.resumeFile("pretrain"), []byte("not a resume file"))
+	again := tinyRun(out)
+	again.settings.Resume = true
+	if _, err := again.do(context.Background()); err == nil || !strings.Contains(oneLine(err), "pretrain.safetensors") {
+		t.Errorf("damaged file: %v", err)
+	}
+	// Starting anew needs nothing of it.
+	if _, err := tinyRun(out).do(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMain lets the test be the program, with tiny models: see TestSignals.
+func TestMain(m *testing.M) {
+	out := os.Getenv("MAE_TEST_OUT")
+	if out == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := untilSignal()
+	r := tinyRun(out)
+	r.settings.Resume = os.Getenv("MAE_TEST_RESUME") != ""
+	r.afterStep = func(phase string, step int) {
+		if os.Getenv("MAE_TEST_AT") == fmt.Sprint(phase, " ", step) {
+			fmt.Println("reached")
+			for ctx.Err() == nil || os.Getenv("MAE_TEST_HANG") != "" {
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+	status := execute(ctx, r, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+// TestSignals sends a real program the signal of Ctrl-C, once and twice.
+func TestSignals(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
+		t.Skip("sends an interrupt to another process")
+	}
+	out := t.TempDir()
+	start := func(env ...string) (*exec.Cmd, *bytes.Buffer) {
+		c := exec.Command(os.Args[0])
+		c.Env = append(append(os.Environ(), "MAE_TEST_OUT="+out), env...)
+		stderr := &bytes.Buffer{}
+		c.Stderr = stderr
+		return c, stderr
+	}
+	interrupted := func(times int, env ...string) string {
+		c, stderr := start(env...)
+		lines, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer time.AfterFunc(time.Minute, func() { c.Process.Kill() }).Stop()
+		buf, text := make([]byte, 4096), ""
+		for !strings.Contains(text, "reached\n") {
+			n, err := lines.Read(buf)
+			if err != nil {
+				t.Fatalf("the program ended early: %s%s", text, stderr)
+			}
+			text += string(buf[:n])
+		}
+		for range times {
+			c.Process.Signal(os.Interrupt)
+			time.Sleep(100 * time.Millisecond)
+		}
+		for err == nil {
+			_, err = lines.Read(buf)
+		}
+		c.Wait()
+		if c.ProcessState.ExitCode() != 130 {
+			t.Errorf("exit status %d, expected 130: %s", c.ProcessState.ExitCode(), stderr)
+		}
+		return stderr.String()
+	}
+
+	text := interrupted(1, "MAE_TEST_AT=fine-tuning 5")
+	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "-resume -out "+out) {
+		t.Errorf("expected one line that says how to continue, found %q", text)
+	}
+	c, stderr := start("MAE_TEST_RESUME=1")
+	if err := c.Run(); err != nil {
+		t.Fatalf("%v: %s", err, stderr)
+	}
+	whole := tinyRun(t.TempDir())
+	if _, err := whole.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, out, "scratch", "model.safetensors"), read(t, whole.path("scratch"), "model.safetensors")) {
+		t.Error("the resumed run has other weights than one that was not stopped")
+	}
+
+	// A program that does not come to its end: the second signal is the end.
+	if text := interrupted(2, "MAE_TEST_AT=pre-training 2", "MAE_TEST_HANG=1"); text != "" {
+		t.Errorf("stopped at once, it still said %q", text)
+	}
+	if _, err := os.Stat(filepath.Join(out, "resume", "run.json")); err != nil {
+		t.Error(err)
+	}
+}

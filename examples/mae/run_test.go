@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"image/png"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/models/mae"
+	"github.com/fovea-ml/fovea/models/vit"
+)
+
+// TestRun runs all phases and looks at everything they leave.
+func TestRun(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "a", "b")
+	r := tinyRun(out)
+	r.settings.JSON = true
+	var stdout, stderr bytes.Buffer
+	if status := execute(context.Background(), r, &stdout, &stderr); status != 0 {
+		t.Fatalf("status %d: %s", status, &stderr)
+	}
+
+	var got map[string]any
+	d := json.NewDecoder(&stdout)
+	if err := d.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		t.Errorf("after the JSON value: %v, expected its end", err)
+	}
+	losses, _ := got["pretrain_loss"].([]any)
+	if len(losses) != r.epochs || r.epochs < 2 {
+		t.Errorf("pretrain_loss has %d values, expected one for each of %d epochs", len(losses), r.epochs)
+	}
+	for _, key := range []string{"finetune_accuracy", "scratch_accuracy"} {
+		if share, ok := got[key].(float64); !ok || share < 0 || share > 1 {
+			t.Errorf("%s is %v, expected a share", key, got[key])
+		}
+	}
+	if got["out"] != out || len(got) != 4 {
+		t.Errorf("JSON has %v, expected four fields, out among them", got)
+	}
+	if !strings.Contains(stderr.String(), "trained from scratch") {
+		t.Errorf("standard error lacks the result:\n%s", &stderr)
+	}
+
+	for name, width := range map[string]int{"reconstruction.png": 300, "curves.png": 1000} {
+		m, err := png.Decode(bytes.NewReader(read(t, out, name)))
+		if err != nil || m.Bounds().Dx() < width {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if m, err := mae.Load(os.DirFS(filepath.Join(out, "pretrained")), mae.LoadOptions{}); err != nil {
+		t.Error(err)
+	} else if d := cmp.Diff(r.recipe.Model.ImageSize, m.Config.ImageSize); d != "" {
+		t.Error(d)
+	}
+	for _, name := range []string{"classifier", "scratch"} {
+		m, err := vit.Load(os.DirFS(filepath.Join(out, name)), vit.LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Classify(context.Background(), dots(1).Images[0])
+		if err != nil || p[0].Top[0].Label == "" {
+			t.Errorf("%s names a picture %+v: %v", name, p, err)
+		}
+		share, err := accuracy(context.Background(), m, r.pictures.test, 1)
+		if want := got[map[string]string{"classifier": "finetune_accuracy", "scratch": "scratch_accuracy"}[name]]; err != nil || float32(share) != float32(want.(float64)) {
+			t.Errorf("the saved %s has the accuracy %v (%v), the report says %v", name, share, err, want)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(out, "resume")); !os.IsNotExist(err) {
+		t.Errorf("the folder resume of a finished run: %v", err)
+	}
+}
+
+// TestInit fine-tunes a saved model without pre-training it further, and with.
+func TestInit(t *testing.T) {
+	first := tinyRun(t.TempDir())
+	if _, err := first.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, epochs := range []int{0, 1} {
+		r := tinyRun(t.TempDir())
+		r.settings.Init, r.settings.Epochs = first.path("pretrained"), epochs
+		r.recipe.Model = small(64, 8, 64, 1) // not used
+		o, err := r.do(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(o.PretrainLoss) != epochs {
+			t.Errorf("%d losses of pre-training, expected %d", len(o.PretrainLoss), epochs)
+		}
+		same := bytes.Equal(read(t, first.path("pretrained"), "model.safetensors"), read(t, r.path("pretrained"), "model.safetensors"))
+		if same != (epochs == 0) {
+			t.Errorf("after %d epochs: weights equal is %v", epochs, same)
+		}
+		if epochs == 0 && o.Finetune.accuracy() == 0 {
+			t.Error("nothing was learned")
+		}
+	}
+}
+
+// TestFolder learns from files of several sizes, one of a single pixel, one broken.
+func TestFolder(t *testing.T) {
+	data := folder(t, 6, "dark", "light")
+	write(t, filepath.Join(data, "dark", "pixel.png"), picture(t, 1, 1, 0))
+	write(t, filepath.Join(data, "light", "wide.png"), picture(t, 300, 3, 200))
+	write(t, filepath.Join(data, "light", "broken.png"), picture(t, 30, 30, 200)[:90])
+	r := tinyRun(t.TempDir())
+	r.pictures, r.settings.Data = nil, data
+	var text bytes.Buffer
+	r.console.out = &text
+	_, err := r.do(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "broken.png") {
+		t.Fatalf("error %v, expected one that names broken.png", err)
+	}
+	r.pictures, r.settings.SkipBroken = nil, true
+	if _, err := r.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.pictures.train.Len() + r.pictures.test.Len(); n != 14 {
+		t.Errorf("%d pictures in all, expected 14", n)
+	}
+	if s := text.String(); !strings.Contains(s, "left out 1 pictures") || strings.Count(s, "broken.png") != 1 {
+		t.Errorf("what was left out is not named once:\n%s", s)
+	}
+}
+
+// TestThreads asks for the same bits whatever the number of cores.
+func TestThreads(t *testing.T) {
+	var first []byte
+	for _, threads := range []int{1, 2, 5} {
+		r := tinyRun(t.TempDir())
+		r.settings.Threads = threads
+		if _, err := r.do(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		got := read(t, r.path("classifier"), "model.safetensors")
+		if first == nil {
+			first = got
+		}
+		if !bytes.Equal(got, first) {
+			t.Errorf("%d threads give other weights than 1", threads)
+		}
+	}
+}
+
+// TestGoroutines asks that a run, finished or stopped, leaves no goroutine behind.
+func TestGoroutines(t *testing.T) {
+	if _, err := tinyRun(t.TempDir()).do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before := runtime.NumGoroutine()
+	for _, stopAt := range []int{0, 3} {
+		r := tinyRun(t.TempDir())
+		ctx, cancel := context.WithCancelCause(context.Background())
+		r.afterStep = func(_ string, step int) {
+			if step == stopAt {
+				cancel(errInterrupted)
+			}
+		}
+		if _, err := r.do(ctx); (err != nil) != (stopAt > 0) {
+			t.Fatal(err)
+		}
+		cancel(nil)
+	}
+	after := 0
+	for range 100 {
+		if after = runtime.NumGoroutine(); after <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines before, %d after", before, after)
+}
+
+// TestJSON asks for float32 in full and for null where a number is not finite.
+func TestJSON(t *testing.T) {
+	third := 1.0 / 3
+	o := &outcome{
+		PretrainLoss: []float64{third, math.NaN(), math.Inf(-1), 1e-9},
+		Finetune:     &learning{Tests: []test{{1, 0}, {2, 0.875}}},
+		Scratch:      &learning{Tests: []test{{2, third}}},
+	}
+	got, err := jsonOf(o, `a "b"`)
+	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"out":"a \"b\""}`
+	if err != nil || string(got) != want {
+		t.Errorf("%v\n%s\nexpected\n%s", err, got, want)
+	}
+	o.PretrainLoss = nil
+	if got, _ := jsonOf(o, "x"); !bytes.HasPrefix(got, []byte(`{"pretrain_loss":[],`)) {
+		t.Errorf("without pre-training: %s", got)
+	}
+}
+
+// TestNothingElse asks that a run writes what its description says and nothing more.
+func TestNothingElse(t *testing.T) {
+	r := tinyRun(t.TempDir())
+	if _, err := r.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	fs.WalkDir(os.DirFS(r.settings.Out), ".", func(p string, e fs.DirEntry, err error) error {
+		if !e.IsDir() {
+			got = append(got, p)
+		}
+		return err
+	})
+	var want []string
+	for _, model := range []string{"classifier", "pretrained", "scratch"} {
+		for _, f := range []string{"config.json", "model.safetensors", "preprocessor_config.json"} {
+			want = append(want, model+"/"+f)
+		}
+	}
+	want = append(want[:3], append([]string{"curves.png"}, append(want[3:6], append([]string{"reconstruction.png"}, want[6:]...)...)...)...)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// tiny is a recipe that a test runs in a fraction of a second.
+func tiny() recipe {
+	r := clothes()
+	r.Model = small(16, 4, 32, 2)
+	r.Model.DecoderHiddenSize, r.Model.DecoderNumAttentionHeads, r.Model.DecoderIntermediateSize = 16, 1, 32
+	r.Pretrain.Batch, r.Finetune.Batch, r.Scratch.Batch = 8, 4, 4
+	r.PretrainSteps, r.LabelSteps, r.TestShare = 12, 18, 0.25
+	return r
+}
+
+// dots are pictures in two classes: a bright square in the upper or the lower half.
+func dots(n int) *vision.Memory {
+	d := &vision.Memory{ClassNames: []string{"lower", "upper"}}
+	for i := range n {
+		m := vision.NewImage(20, 20, 3)
+		for y := range 6 {
+			for x := range 6 {
+				m.Pix[3*((2+i%2*10+y)*20+(i*7)%14+x)] = 255
+			}
+		}
+		d.Images, d.Labels = append(d.Images, m), append(d.Labels, 1-i%2)
+	}
+	return d
+}
+
+// tinyRun is a run on dots.
+func tinyRun(out string) *run {
+	d := dots(48)
+	train, test, _ := vision.Split(d, 0.25, 1)
+	return &run{
+		settings: settings{Out: out, Epochs: defaultEpochs, Labels: 4, Seed: 1, Threads: 2},
+		recipe:   tiny(),
+		console:  &console{out: io.Discard},
+		pictures: &pictures{train: train, labelled: perClass(train, 4, 1), test: test},
+	}
+}
+
+// folder writes a data set of PNG files, n in each of the named classes, and returns its folder.
+func folder(t testing.TB, n int, classes ...string) string {
+	dir := t.TempDir()
+	for c, name := range classes {
+		for i := range n {
+			write(t, filepath.Join(dir, name, fmt.Sprintf("%d.png", i)), picture(t, 24+i, 20, uint8(40+80*c)))
+		}
+	}
+	return dir
+}
+
+// picture is a PNG file of one level with a gradient on it.
+func picture(t testing.TB, w, h int, level uint8) []byte {
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			m.Set(x, y, color.RGBA{level, uint8(3 * x), uint8(5 * y), 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func write(t testing.TB, path string, data []byte) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t testing.TB, elem ...string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
