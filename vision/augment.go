@@ -82,6 +82,9 @@ func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
 	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
 	if err := m.check(); err != nil {
 		return nil, err
 	}

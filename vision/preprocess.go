@@ -82,7 +82,11 @@ func (p *Preprocess) FixedSize() (width, height int, ok bool) {
 	return p.Width, p.Height, p.Mode == Stretch
 }
 
-// Check returns an error for sizes that cannot be.
+// maxPrepared bounds the pixels of an image while it is prepared. The sizes come from a file beside the weights,
+// and the shorter side of a picture that is one pixel high makes the longer one as long as it likes.
+const maxPrepared = 1 << 26
+
+// Check returns an error for sizes that cannot be, and one that matches ErrTooLarge for more than 64 Mi pixels.
 func (p *Preprocess) Check() error {
 	switch {
 	case p.Mode > NoResize:
@@ -93,9 +97,15 @@ func (p *Preprocess) Check() error {
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrSize)
 	case p.CropWidth < 0 || p.CropHeight < 0 || (p.CropWidth == 0) != (p.CropHeight == 0):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrSize)
+	case p.Mode == Stretch && !preparable(p.Width, p.Height):
+		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrTooLarge)
+	case !preparable(p.CropWidth, p.CropHeight):
+		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrTooLarge)
 	}
 	return nil
 }
+
+func preparable(width, height int) bool { return int64(width) <= maxPrepared/int64(max(1, height)) }
 
 // Normalizer returns the arithmetic half of p.
 func (p *Preprocess) Normalizer() *Normalizer {
@@ -119,7 +129,8 @@ func (p *Preprocess) Normalizer() *Normalizer {
 	return NewNormalizer(mean, std, scale, a)
 }
 
-// Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial.
+// Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. An image so long
+// and narrow that it would be resized to more than 64 Mi pixels gives an error that matches ErrTooLarge.
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -131,6 +142,9 @@ func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	width, height := p.resized(m.Width, m.Height)
 	var err error
 	if width != m.Width || height != m.Height {
+		if !preparable(width, height) {
+			return nil, fmt.Errorf("vision: preprocess: resize of %d×%d pixels to %d×%d: %w", m.Width, m.Height, width, height, ErrTooLarge)
+		}
 		m, err = Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst}.Resize(m, width, height)
 		if err != nil {
 			return nil, err

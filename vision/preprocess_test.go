@@ -280,3 +280,25 @@ func BenchmarkToCHW(b *testing.B) {
 		n.ToCHW(dst, m)
 	}
 }
+
+// TestPreprocessTooLarge expects an error, not the memory, for sizes that only a hostile file or picture asks for.
+func TestPreprocessTooLarge(t *testing.T) {
+	narrow := ImageNet(224)
+	for name, c := range map[string]struct {
+		p *Preprocess
+		m *Image
+	}{
+		"stretch":        {&Preprocess{Width: 1 << 20, Height: 1 << 20}, picture(3, 3, 3)},
+		"crop":           {&Preprocess{Mode: NoResize, CropWidth: 1 << 20, CropHeight: 1 << 20}, picture(3, 3, 3)},
+		"one pixel high": {&narrow, picture(300_000, 1, 3)},
+	} {
+		if _, _, _, err := c.p.Pixels(nil, nil, c.m); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v, expected ErrTooLarge", name, err)
+		}
+	}
+	var p Preprocess
+	err := json.Unmarshal([]byte(`{"size": {"height": 268435456, "width": 268435456}}`), &p)
+	if !errors.Is(err, ErrTooLarge) {
+		t.Errorf("a preprocessor_config.json of 2^56 pixels gives %v", err)
+	}
+}
