@@ -59,11 +59,12 @@
 // [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted; there are
 // no other views.
 //
-// [Tape.Segment] bounds the life of what a part of a model makes. In inference, a chain of segments runs in
-// the memory of two blocks. In training, Options.Recompute keeps only the input of each segment and runs
-// it again in Backward, which trades a third more work for most of the memory. A function given to Segment
-// must be pure, for it may run twice: it changes nothing outside but through [Tape.Queue]. Backward, and a
-// segment that gets the result of another, consume: [Tensor.Keep] holds what is to be read later.
+// [Tape.Segment] bounds the life of what a part of a model makes. In inference, and in the frozen part of a
+// model of which another part is trained, a chain of segments runs in the memory of two blocks. In
+// training, Options.Recompute keeps only the input of each segment and runs it again in Backward, which
+// trades a third more work for most of the memory. A function given to Segment must be pure, for it may
+// run twice: it changes nothing outside but through [Tape.Queue]. Backward, and a segment that gets the
+// result of another, consume: [Tensor.Keep] holds what is to be read later.
 //
 // With Options.Debug, memory that is given back is filled with NaN, so that a use after release shows in
 // the results, and [Tape.Lent] finds scratch memory that an operation forgot.

@@ -288,10 +288,11 @@ func TestFrozenInsideRecomputed(t *testing.T) {
 		o.Gradients, o.Debug = true, true
 		tape := NewTape(o)
 		f := func(x *Tensor) *Tensor { return Linear(x, frozen, nil) }
+		x := Linear(tape.Full(1, 3, 3), p, nil)
 		a := tape.Segment(f, tape.Input(ramp(9), 3, 3))
 		y := tape.Segment(func(x *Tensor) *Tensor {
 			return Mul(x, tape.Segment(f, tape.Segment(f, a)))
-		}, Linear(tape.Full(1, 3, 3), p, nil))
+		}, x)
 		g := NewGradients()
 		Backward(g, []*Tensor{y}, [][]float32{ramp(9)})
 		return g.Of(p)

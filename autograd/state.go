@@ -5,11 +5,14 @@ package autograd
 // later tape. A State of capacity rows that is full drops its oldest rows first, so it also is the window
 // of a streaming model.
 //
-// A State holds batch sequences of equal length, each of rows of width values.
+// A State holds batch sequences of equal length, each of rows of width values. One goroutine uses it at a
+// time. A pass that was canceled, or that panicked, may have appended to some of a model's states and not
+// to others: they are then to be cleared.
 type State struct {
 	batch, capacity, width int
 	length                 int
 	values                 []float32 // [batch, capacity, width]
+	spare                  []float32 // what values was before the last Reorder, for the next
 }
 
 // NewState returns an empty state.
@@ -43,25 +46,32 @@ func (s *State) Append(x *Tensor) {
 	s.length = stay + take
 }
 
-// Reorder lets sequence i continue from what sequence from[i] holds, as beam search does.
+// Reorder lets sequence i continue from what sequence from[i] held, as beam search does. There are as many
+// sequences afterwards as from has elements: one prompt can become many beams, and those that have ended
+// can be left out.
 func (s *State) Reorder(from []int) {
-	if len(from) != s.batch {
-		shapePanic("state reorder", "expected one source a sequence", []int{len(from)}, []int{s.batch})
-	}
-	size := s.capacity * s.width
-	old := append([]float32(nil), s.values...)
-	for i, j := range from {
+	for _, j := range from {
 		if j < 0 || j >= s.batch {
 			shapePanic("state reorder", "no such sequence", []int{j}, []int{s.batch})
 		}
-		copy(s.values[i*size:i*size+s.length*s.width], old[j*size:])
 	}
+	size, used := s.capacity*s.width, s.length*s.width
+	n := elements("state reorder", []int{len(from), s.capacity, s.width})
+	if cap(s.spare) < n {
+		s.spare = make([]float32, n)
+	}
+	next := s.spare[:n]
+	for i, j := range from {
+		copy(next[i*size:i*size+used], s.values[j*size:])
+	}
+	s.values, s.spare, s.batch = next, s.values, len(from)
 }
 
-// Tensor returns the rows held, [batch, length, width], on a tape. Gradients do not flow into a state.
+// Tensor returns the rows held, [batch, length, width], on a tape. Gradients do not flow into a state. The
+// Tensor may share the state's memory, so that it is to be used before the state changes again.
 func (s *State) Tensor(t *Tape) *Tensor {
-	if s.length == s.capacity {
-		return t.Borrow(s.values, s.batch, s.capacity, s.width)
+	if s.batch == 1 || s.length == s.capacity {
+		return t.Borrow(s.values[:s.batch*s.length*s.width], s.batch, s.length, s.width)
 	}
 	x := t.newTensor("state", []int{s.batch, s.length, s.width})
 	n := s.length * s.width

@@ -49,7 +49,33 @@ func TestState(t *testing.T) {
 
 	expectShapePanic(t, "state append", func() { s.Append(tape.Full(1, 2, 1, 3)) })
 	expectShapePanic(t, "state append", func() { s.Append(tape.Full(1, 1, 1, 2)) })
-	expectShapePanic(t, "state reorder", func() { s.Reorder([]int{0}) })
 	expectShapePanic(t, "state reorder", func() { s.Reorder([]int{0, 2}) })
+	expectShapePanic(t, "state reorder", func() { s.Reorder([]int{-1}) })
 	expectShapePanic(t, "state", func() { NewState(2, -1, 2) })
+}
+
+// One prompt becomes three beams, which grow, are exchanged, and end.
+func TestStateBeams(t *testing.T) {
+	tape := NewTape(Options{Debug: true})
+	s := NewState(1, 4, 1)
+	s.Append(tape.Input([]float32{1, 2}, 1, 2, 1))
+	expect := func(beams int, want ...float32) {
+		t.Helper()
+		x := s.Tensor(tape)
+		if x.Dim(0) != beams || x.Dim(1) != s.Len() {
+			t.Fatalf("shape %v, expected %d sequences of %d", x.Shape(), beams, s.Len())
+		}
+		sameBits(t, "state", x.Floats(nil), want)
+	}
+	expect(1, 1, 2)
+	s.Reorder([]int{0, 0, 0})
+	expect(3, 1, 2, 1, 2, 1, 2)
+	s.Append(tape.Input([]float32{3, 4, 5}, 3, 1, 1))
+	s.Reorder([]int{2, 0, 0})
+	expect(3, 1, 2, 5, 1, 2, 3, 1, 2, 3)
+	s.Reorder([]int{0, 2})
+	s.Append(tape.Input([]float32{6, 7}, 2, 1, 1))
+	expect(2, 1, 2, 5, 6, 1, 2, 3, 7)
+	s.Reorder(nil)
+	expect(0)
 }

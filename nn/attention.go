@@ -43,18 +43,22 @@ func NewSplitAttention(width, memory, heads int) *MultiHeadAttention {
 // AttentionInput is what a pass through attention can be given besides its queries. The zero value is
 // plain self-attention.
 type AttentionInput struct {
-	// Memory, [n, keys, memory width], is attended to instead of the queries' own sequence.
+	// Memory, [m, keys, memory width], is attended to instead of the queries' own sequence. With m = n/k,
+	// each of its sequences serves k neighbours among those of the queries: the beams of one picture.
 	Memory *autograd.Tensor
-	// Cache holds the keys and values of the positions before: those of this pass are appended and all are
-	// attended to. It needs a cache of rows of twice the width and records no gradients.
+	// Cache holds the keys and values of the positions before, in rows of twice the width: those of this
+	// pass are appended and all are attended to. Beside Memory, an empty cache is filled with the memory's
+	// keys and values, and one that is not takes their place. Gradients do not flow through it: with them
+	// Forward panics with an autograd.UseError.
 	Cache *autograd.State
 	// Causal lets a position attend to itself and those before.
 	Causal bool
-	// KeyMask, n·keys values, is false where a key is not attended to (padding).
+	// KeyMask, n·keys values (m·keys of a Memory), is false where a key is not attended to (padding).
 	KeyMask []bool
 	// Residual, of the result's shape, is added to the result in the same pass.
 	Residual *autograd.Tensor
-	// Maps, when not nil, receives the attention weights, [n, heads, queries, keys].
+	// Maps, when not nil, receives the attention weights, [n, heads, queries, keys], or [m, heads, k·queries,
+	// keys] of a Memory.
 	Maps *[]float32
 }
 
@@ -73,6 +77,9 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 		o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
 	}
 	y := autograd.Attention(q, k, v, o)
+	if y.Dim(0) != x.Dim(0) {
+		y = autograd.Reshape(y, x.Dim(0), x.Dim(1), y.Dim(2))
+	}
 	if in.Residual != nil {
 		return a.Proj.ForwardAdd(y, in.Residual)
 	}
@@ -80,9 +87,9 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 }
 
 func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
-	memory := x
-	if in.Memory != nil {
-		memory = in.Memory
+	t := x.Tape()
+	if in.Cache != nil && t.Recording() {
+		panic(&autograd.UseError{Op: "attention", Reason: "a cache on a tape that records gradients"})
 	}
 	if a.QKV != nil {
 		if in.Memory != nil {
@@ -95,18 +102,36 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		v = autograd.Columns{Of: qkv, From: 2 * width}
 		if in.Cache != nil {
 			in.Cache.Append(autograd.Slice(qkv, 2, width, 3*width))
-			k, v = cached(in.Cache, x.Tape(), width)
+			k, v = cached(in.Cache, t, width)
 		}
 		return q, k, v
 	}
-	q = autograd.Columns{Of: a.Query.Forward(x)}
-	k = autograd.Columns{Of: a.Key.Forward(memory)}
-	v = autograd.Columns{Of: a.Value.Forward(memory)}
-	if in.Cache != nil {
-		in.Cache.Append(autograd.Concat(2, k.Of, v.Of))
-		k, v = cached(in.Cache, x.Tape(), k.Of.Shape()[2])
+	queries := a.Query.Forward(x)
+	if in.Memory == nil {
+		k, v = a.keys(x, in.Cache)
+		return autograd.Columns{Of: queries}, k, v
 	}
-	return q, k, v
+	if in.Cache != nil && in.Cache.Len() > 0 {
+		k, v = cached(in.Cache, t, a.Key.Weight.Shape()[0])
+	} else {
+		k, v = a.keys(in.Memory, in.Cache)
+	}
+	n, m := x.Dim(0), k.Of.Shape()[0]
+	if n != m && m > 0 && n%m == 0 { // the queries of neighbours one after the other
+		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
+	}
+	return autograd.Columns{Of: queries}, k, v
+}
+
+// keys projects keys and values, and puts them into a cache that is not nil.
+func (a *MultiHeadAttention) keys(x *autograd.Tensor, cache *autograd.State) (k, v autograd.Columns) {
+	k = autograd.Columns{Of: a.Key.Forward(x)}
+	v = autograd.Columns{Of: a.Value.Forward(x)}
+	if cache == nil {
+		return k, v
+	}
+	cache.Append(autograd.Concat(2, k.Of, v.Of))
+	return cached(cache, x.Tape(), k.Of.Shape()[2])
 }
 
 func cached(s *autograd.State, t *autograd.Tape, width int) (k, v autograd.Columns) {
