@@ -10,7 +10,8 @@ import (
 type Reduction uint8
 
 // The reductions. LossMean divides the sum by the number of rows that count, or by the sum of their
-// weights; LossEach returns a loss for each row.
+// weights; LossEach returns a loss for each row, or for each element where elements have losses of their
+// own.
 const (
 	LossMean Reduction = iota
 	LossSum

@@ -101,6 +101,11 @@ func (f *frame) meanOf(n, cost, scratch int, part func(s []float32, lo, hi int) 
 	if n == 0 {
 		return 0
 	}
+	return float32(f.sumOf(n, cost, scratch, part) / float64(n))
+}
+
+// sumOf is meanOf without the division.
+func (f *frame) sumOf(n, cost, scratch int, part func(s []float32, lo, hi int) float32) float64 {
 	chunks := (n + lossChunk - 1) / lossChunk
 	sums := f.scratch(chunks)
 	f.eachRange(chunks, cost*lossChunk, scratch*lossChunk, func(s []float32, lo, hi int) {
@@ -110,7 +115,7 @@ func (f *frame) meanOf(n, cost, scratch int, part func(s []float32, lo, hi int) 
 	})
 	total := total64(sums)
 	f.recycle(sums)
-	return float32(total / float64(n))
+	return total
 }
 
 // total64 adds up from the first to the last.
@@ -122,16 +127,25 @@ func total64(x []float32) float64 {
 	return s
 }
 
-// BCEWithLogits returns the mean binary cross-entropy of the probabilities σ(x) with targets in [0, 1],
-// of x's shape:
+// BCEOptions configure [BCEWithLogits].
+type BCEOptions struct {
+	// PosWeight, when not nil, multiplies the part of the targets, by index in the last dimension: a weight
+	// above 1 raises recall. It must not change until backward has run.
+	PosWeight []float32
+	// Reduction is LossMean, over all elements, unless set. LossEach gives a loss for each element, of x's
+	// shape, to be weighted: that of a focal loss (Lin et al., arXiv 1708.02002).
+	Reduction Reduction
+}
+
+// BCEWithLogits returns the binary cross-entropy of the probabilities σ(x) with targets in [0, 1], of x's
+// shape:
 //
 //	-(w·t·log σ(x) + (1 - t)·log(1 - σ(x)))
 //
-// where w is 1, or posWeight's element for the index in the last dimension when posWeight is not nil: a
-// weight above 1 raises recall. It is stable for x of any size; 0 when there are no elements. posWeight
-// must not change until backward has run.
-func BCEWithLogits(x, targets Operand, posWeight []float32) *Tensor {
+// where w is 1 or that of BCEOptions.PosWeight. It is stable for x of any size; 0 when there are no elements.
+func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 	const name = "bce with logits"
+	posWeight := o.PosWeight
 	f := begin(name, x, targets)
 	if !equalShape(x.Shape(), targets.Shape()) {
 		shapePanic(name, "expected targets of the logits' shape", x.Shape(), targets.Shape())
@@ -140,10 +154,8 @@ func BCEWithLogits(x, targets Operand, posWeight []float32) *Tensor {
 		shapePanic(name, "expected a weight for each index of the last dimension", x.Shape(), []int{len(posWeight)})
 	}
 	xv, tv := f.values(x), f.values(targets)
-	out := f.out()
 	// As softplus(-x) = log(1 + e^-x), the loss is (1-t)·x + (1 + (w-1)·t)·softplus(-x).
-	out.data[0] = f.meanOf(len(xv), 16, 2, func(s []float32, lo, hi int) float32 {
-		p, q := s[:hi-lo], s[lossChunk:][:hi-lo]
+	losses := func(p, q []float32, lo, hi int) {
 		softplusOfNegative(p, q, xv[lo:hi])
 		t := tv[lo:hi]
 		if posWeight != nil {
@@ -153,10 +165,33 @@ func BCEWithLogits(x, targets Operand, posWeight []float32) *Tensor {
 		simd.Neg(q, t)
 		simd.AddScalar(q, q, 1)
 		simd.MulAdd(p, q, xv[lo:])
-		return simd.Sum(p)
-	})
+	}
+	var out *Tensor
+	count := float32(1) // of elements that share the result
+	if o.Reduction == LossEach {
+		out = f.out(x.Shape()...)
+		f.eachRange(len(xv), 16, grain/16, func(s []float32, lo, hi int) { losses(out.data[lo:hi], s[:hi-lo], lo, hi) })
+	} else {
+		out = f.out()
+		sum := f.sumOf(len(xv), 16, 2, func(s []float32, lo, hi int) float32 {
+			p := s[:hi-lo]
+			losses(p, s[lossChunk:][:hi-lo], lo, hi)
+			return simd.Sum(p)
+		})
+		if n := max(1, len(xv)); o.Reduction == LossMean {
+			sum, count = sum/float64(n), float32(n)
+		}
+		out.data[0] = float32(sum)
+	}
 	return f.done(out, func(b *back) {
-		g := b.dy[0] / float32(max(1, len(xv)))
+		// times multiplies slopes by the gradient of the result.
+		times := func(d []float32, lo int) {
+			if o.Reduction == LossEach {
+				simd.Mul(d, d, b.dy[lo:])
+			} else {
+				simd.Scale(d, d, b.dy[0]/count)
+			}
+		}
 		b.add(x, func(dx []float32) {
 			b.each(len(xv), 8, func(lo, hi int) {
 				d, t := dx[lo:hi], tv[lo:hi]
@@ -172,7 +207,7 @@ func BCEWithLogits(x, targets Operand, posWeight []float32) *Tensor {
 						d[i] = (1 - v) - float32((1+float32((w-1)*v))*d[i])
 					}
 				}
-				simd.Scale(d, d, g)
+				times(d, lo)
 			})
 		})
 		b.add(targets, func(dt []float32) {
@@ -186,7 +221,7 @@ func BCEWithLogits(x, targets Operand, posWeight []float32) *Tensor {
 						d[i] = float32((posWeight[(lo+i)%len(posWeight)]-1)*d[i]) - v
 					}
 				}
-				simd.Scale(d, d, g)
+				times(d, lo)
 			})
 		})
 	})

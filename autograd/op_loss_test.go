@@ -38,7 +38,7 @@ func TestPairLosses(t *testing.T) {
 		"mse/":      MSE,
 		"l1/":       L1,
 		"smoothl1/": func(x, y Operand) *Tensor { return SmoothL1(x, y, 0.5) },
-		"bce/":      func(x, y Operand) *Tensor { return BCEWithLogits(x, y, nil) },
+		"bce/":      func(x, y Operand) *Tensor { return BCEWithLogits(x, y, BCEOptions{}) },
 	} {
 		second := "y"
 		if prefix == "bce/" {
@@ -48,7 +48,7 @@ func TestPairLosses(t *testing.T) {
 	}
 	checkOp(t, lossGoldens, "bceweight/", func(c *opCase) []*Tensor {
 		w, _ := c.input("w")
-		return []*Tensor{BCEWithLogits(c.Var("x"), c.Var("t"), w)}
+		return []*Tensor{BCEWithLogits(c.Var("x"), c.Var("t"), BCEOptions{PosWeight: w})}
 	})
 }
 
@@ -68,7 +68,7 @@ func TestLossesOfNothing(t *testing.T) {
 		"soft":          func(x *Tensor) *Tensor { return SoftCrossEntropy(x, x, 0.1) },
 		"mse":           func(x *Tensor) *Tensor { return MSE(x, x) },
 		"l1":            func(x *Tensor) *Tensor { return L1(x, x) },
-		"bce":           func(x *Tensor) *Tensor { return BCEWithLogits(x, x, make([]float32, 4)) },
+		"bce":           func(x *Tensor) *Tensor { return BCEWithLogits(x, x, BCEOptions{PosWeight: make([]float32, 4)}) },
 	} {
 		if l, _ := backwardOf(nil, []int{0, 4}, f); l != 0 {
 			t.Errorf("%s of no rows: %v, expected 0", name, l)
@@ -103,7 +103,7 @@ func TestLossesAtLargeLogits(t *testing.T) {
 		t.Errorf("an impossible class: loss %v, gradient %v", l, dx)
 	}
 	l, dx = backwardOf([]float32{1000, -1000, 1000, -1000}, []int{4}, func(x *Tensor) *Tensor {
-		return BCEWithLogits(x, x.Tape().Input([]float32{0, 1, 1, 0}, 4), nil)
+		return BCEWithLogits(x, x.Tape().Input([]float32{0, 1, 1, 0}, 4), BCEOptions{})
 	})
 	if l != 500 || dx[0] != 0.25 || dx[1] != -0.25 || dx[2] != 0 || dx[3] != 0 {
 		t.Errorf("binary cross entropy %v, gradient %v", l, dx)
@@ -111,7 +111,7 @@ func TestLossesAtLargeLogits(t *testing.T) {
 	// What is nearly certain still has the loss e^-x, not zero.
 	for _, x := range []float32{2, 13.7, 15.1, 16, 20, 80} {
 		l, _ = backwardOf([]float32{x}, []int{1}, func(x *Tensor) *Tensor {
-			return BCEWithLogits(x, x.Tape().Full(1, 1), nil)
+			return BCEWithLogits(x, x.Tape().Full(1, 1), BCEOptions{})
 		})
 		if want := math.Log1p(math.Exp(-float64(x))); math.Abs(float64(l)/want-1) > 1e-6 {
 			t.Errorf("binary cross entropy of a logit of %v: %v, expected %v", x, l, want)
@@ -146,10 +146,48 @@ func TestLossPanics(t *testing.T) {
 		"weight":        func() { CrossEntropy(x, []int{1, 1}, CrossEntropyOptions{Weight: make([]float32, 2)}) },
 		"soft":          func() { SoftCrossEntropy(x, tape.Full(0, 3, 2), 0) },
 		"mse":           func() { MSE(x, tape.Full(0, 6)) },
-		"bce":           func() { BCEWithLogits(x, tape.Full(0, 6), nil) },
-		"bce weight":    func() { BCEWithLogits(x, x, make([]float32, 2)) },
+		"bce":           func() { BCEWithLogits(x, tape.Full(0, 6), BCEOptions{}) },
+		"bce weight":    func() { BCEWithLogits(x, x, BCEOptions{PosWeight: make([]float32, 2)}) },
 		"scalar logits": func() { CrossEntropy(tape.Full(0), []int{0}, CrossEntropyOptions{}) },
 	} {
 		t.Run(name, func(t *testing.T) { expectShapeError(t, f) })
+	}
+}
+
+// Losses of single elements, summed or weighted, agree with the mean and its gradients.
+func TestBCEReductions(t *testing.T) {
+	const n = 5003
+	shape := []int{n}
+	x, target := ramp(n), ramp(n)
+	for i := range target {
+		x[i] *= 30
+		target[i] = (target[i] + 1) / 2
+	}
+	loss := func(o BCEOptions, reduce func(l *Tensor) *Tensor) (float32, []float32) {
+		return backwardOf(x, shape, func(x *Tensor) *Tensor {
+			return reduce(BCEWithLogits(x, x.Tape().Input(target, n), o))
+		})
+	}
+	same := func(l *Tensor) *Tensor { return l }
+	for _, weight := range [][]float32{nil, target} {
+		want, slope := loss(BCEOptions{PosWeight: weight}, same)
+		for name, f := range map[string]func() (float32, []float32){
+			"sum": func() (float32, []float32) {
+				return loss(BCEOptions{PosWeight: weight, Reduction: LossSum}, func(l *Tensor) *Tensor { return Scale(l, 1./n) })
+			},
+			"each": func() (float32, []float32) {
+				return loss(BCEOptions{PosWeight: weight, Reduction: LossEach}, func(l *Tensor) *Tensor { return Mean(l, false) })
+			},
+		} {
+			got, grad := f()
+			if math.Abs(float64(got-want)) > 1e-5*float64(want) {
+				t.Errorf("%s: %v, expected %v", name, got, want)
+			}
+			for i := range grad {
+				if math.Abs(float64(grad[i]-slope[i])) > 1e-6*math.Abs(float64(slope[i]))+1e-12 {
+					t.Fatalf("%s: gradient %d is %v, expected %v", name, i, grad[i], slope[i])
+				}
+			}
+		}
 	}
 }
