@@ -139,7 +139,6 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 	// Too few rows do not pay for a copy of B.
 	inPlace := g.packed == nil && kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr
 	packedFrom, packedTo, finished := p0, p0, p0
-	var walk lineWalk
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
 		if p+wide <= p1 && (p+wide)*nr <= g.n {
@@ -161,26 +160,15 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 				s.b = grow(s.b, groupPanels*kc*nr)
 				kern.pack(s.b, o.b, k0, p*nr, kc, min(count*nr, g.n-p*nr))
 				packedFrom, packedTo = p, p+count
-				if kc < walkDepth {
-					// Tiles this short are done sooner than a prefetch.
-				} else if packedTo < p1 {
-					walk.over(o.b, k0, packedTo*nr, kc, min(groupPanels*nr, g.n-packedTo*nr))
-				} else if k0+kc < g.k {
-					walk.over(o.b, k0+kc, p0*nr, min(g.depth, g.k-k0-kc), min(groupPanels*nr, g.n-p0*nr))
-				}
 			}
 			t.b = unsafe.Pointer(&s.b[(p-packedFrom)*kc*nr])
+			t.ahead, t.step = uintptr(t.b)+uintptr(t.panels*t.bps), 64
 		}
 		for from := 0; from < rows.tiles; {
 			// A run of tiles of one height.
 			h := rows.height(from)
-			most := callTiles
-			if walk.lines > 0 {
-				most = 1
-				t.ahead, t.step = walk.next(kc / 4)
-			}
 			to := from + 1
-			for to < rows.tiles && to-from < most && rows.height(to) == h {
+			for to < rows.tiles && to-from < callTiles && rows.height(to) == h {
 				to++
 			}
 			r := rows.start(from)
@@ -202,37 +190,4 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 			finished = end
 		}
 	}
-}
-
-// walkDepth is the least depth of a block at which fetching the next one pays for a call a tile.
-const walkDepth = 160
-
-// A lineWalk hands out the cache lines of a piece of B to the tiles that run before the piece is packed:
-// the hardware does not follow columns from page to page, and a prefetch every four k does.
-type lineWalk struct {
-	base      uintptr
-	stride    uintptr
-	rows      int // stored rows
-	lines     int // lines of a row still to do
-	line, row int
-}
-
-func (w *lineWalk) over(b Matrix, k0, j0, k, n int) {
-	*w = lineWalk{stride: uintptr(4 * b.Stride), rows: k, lines: (n + 15) / 16}
-	if b.Trans {
-		w.rows, w.lines = n, (k+15)/16
-	}
-	w.base = uintptr(unsafe.Pointer(unsafe.SliceData(b.at(k0, j0))))
-}
-
-// next returns where to start n prefetches and their step.
-func (w *lineWalk) next(n int) (from, step uintptr) {
-	from = w.base + uintptr(w.row)*w.stride + uintptr(w.line)*64
-	if w.row += n; w.row >= w.rows {
-		w.row = 0
-		if w.line++; w.line == w.lines {
-			w.lines = 0
-		}
-	}
-	return from, w.stride
 }

@@ -73,7 +73,7 @@ func (g *gemmRun) areaSize() int { return roundUp(g.taskRows, g.kern.mr) * rowSt
 
 func (g *gemmRun) kBlocks() int { return (g.k + g.depth - 1) / g.depth }
 
-// sharedMost bounds the copy of A that tasks share: 32 MB.
+// sharedMost bounds a copy that tasks share: 32 MB.
 const sharedMost = 8 << 20
 
 func (g *gemmRun) sharedSize() int { return g.rowTasks * g.kBlocks() * g.areaSize() }
@@ -87,6 +87,17 @@ func (g *gemmRun) sharedArea(i0, k0 int) []float32 {
 func (g *gemmRun) layShared(i int) {
 	i0, k0 := i/g.kBlocks()*g.taskRows, i%g.kBlocks()*g.depth
 	g.copyA(g.sharedArea(i0, k0), g.one.a, i0, min(i0+g.taskRows, g.m), k0, min(g.depth, g.k-k0))
+}
+
+func (g *gemmRun) panelGroups() int { return (g.panels + groupPanels - 1) / groupPanels }
+
+// packShared packs a group of panels of one K block of B, for the tasks that follow.
+func (g *gemmRun) packShared(i int) {
+	nr := g.kern.nr
+	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*groupPanels
+	kc := min(g.depth, g.k-k0)
+	dst := g.sharedB.data[k0*g.panels*nr+p*kc*nr:]
+	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(groupPanels*nr, g.n-p*nr))
 }
 
 // A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.

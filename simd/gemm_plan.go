@@ -21,10 +21,12 @@ type gemmRun struct {
 	count    int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
+	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
 
 	// Bound once, so that a steady state allocates nothing.
 	task     func(int) // g.do
-	layShare func(int) // g.layShared
+	layTask  func(int) // g.layShared
+	packTask func(int) // g.packShared
 }
 
 func (g *gemmRun) setEpilogue(ep *Epilogue) {
@@ -37,20 +39,35 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 func (g *gemmRun) run(w *Workers, count int) {
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if g.operands == nil && g.colTasks > 1 && g.copiesA(g.one.a) {
-		if size := g.sharedSize(); size <= sharedMost {
-			shared := sharedScratches.get()
-			defer sharedScratches.put(shared)
-			shared.a = grow(shared.a, size)
-			g.sharedA = shared.a
-			w.For(g.rowTasks*g.kBlocks(), g.layShare)
-		}
+	if g.operands == nil && g.rowTasks*g.colTasks > 1 {
+		shared := sharedScratches.get()
+		defer sharedScratches.put(shared)
+		g.share(w, shared)
 	}
 	problems := (g.count + g.group - 1) / g.group
 	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
 		g.task(0)
 	} else {
 		w.For(tasks, g.task)
+	}
+}
+
+// share copies what several tasks would otherwise each copy for themselves.
+func (g *gemmRun) share(w *Workers, s *gemmScratch) {
+	if g.colTasks > 1 && g.copiesA(g.one.a) {
+		if size := g.sharedSize(); size <= sharedMost {
+			s.a = grow(s.a, size)
+			g.sharedA = s.a
+			w.For(g.rowTasks*g.kBlocks(), g.layTask)
+		}
+	}
+	if g.rowTasks > 1 && g.packed == nil {
+		if size := g.k * g.panels * g.kern.nr; size <= sharedMost {
+			s.b = grow(s.b, size)
+			g.sharedB = Packed{k: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
+			w.For(g.kBlocks()*g.panelGroups(), g.packTask)
+			g.packed = &g.sharedB
+		}
 	}
 }
 
@@ -83,7 +100,12 @@ func (g *gemmRun) plan(threads, count int) {
 	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
 		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
 	}
-	const stripCols = 1024
+	// A strip of C stays in the second-level cache from one K block to the next; wider strips repeat a
+	// copy of A less often.
+	stripCols := 512
+	if g.operands == nil && g.copiesA(g.one.a) {
+		stripCols = 1024
+	}
 	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
 	g.taskCols = (g.panels + strips - 1) / strips
 

@@ -52,7 +52,7 @@ var gemmScratches = freeList[gemmScratch]{
 	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
 }
 
-// sharedScratches hold the copies of A that the tasks of one call share: one a concurrent call.
+// sharedScratches hold what the tasks of one call share: one a concurrent call.
 var sharedScratches = freeList[gemmScratch]{
 	most: 4,
 	make: func() *gemmScratch { return new(gemmScratch) },
@@ -63,8 +63,8 @@ var gemmRuns = freeList[gemmRun]{
 	most: 64,
 	make: func() *gemmRun {
 		g := new(gemmRun)
-		g.task, g.layShare = g.do, g.layShared
+		g.task, g.layTask, g.packTask = g.do, g.layShared, g.packShared
 		return g
 	},
-	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task, layShare: g.layShare} },
+	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask} },
 }
