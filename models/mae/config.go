@@ -1,23 +1,25 @@
 package mae
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 
+	"github.com/fovea-ml/fovea/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
-// Config describes a masked autoencoder in the fields of a Hugging Face config.json (model_type vit_mae).
+// Config describes a masked autoencoder in the fields of a Hugging Face config.json (model_type vit_mae), which
+// lists the encoder's beside the decoder's. A Config is made by a preset or by [ReadConfig] and then changed: its
+// zero value is not valid.
 type Config struct {
-	vit.Config
+	vit.Config // of the encoder; the decoder shares all but its sizes
 
 	DecoderNumAttentionHeads int     `json:"decoder_num_attention_heads"`
 	DecoderHiddenSize        int     `json:"decoder_hidden_size"`
 	DecoderNumHiddenLayers   int     `json:"decoder_num_hidden_layers"`
 	DecoderIntermediateSize  int     `json:"decoder_intermediate_size"`
-	MaskRatio                float64 `json:"mask_ratio"`
-	NormPixLoss              bool    `json:"norm_pix_loss"`
+	MaskRatio                float64 `json:"mask_ratio"`    // the share of the patches that is hidden
+	NormPixLoss              bool    `json:"norm_pix_loss"` // predict patches normalised by their own mean and variance
 }
 
 func preset(encoder vit.Config) Config {
@@ -91,22 +93,13 @@ func (c Config) decoder() vit.Config {
 	return d
 }
 
-// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults.
+// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
+// file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
 	c := Base()
 	c.LayerNormEps, c.NormPixLoss = 1e-12, false
-	data, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return c, fmt.Errorf("mae: %w", err)
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, fmt.Errorf("mae: %s: %w", name, err)
-	}
-	if c.ModelType != "vit_mae" {
-		return c, fmt.Errorf(`mae: %s: model_type: expected "vit_mae", found %q`, name, c.ModelType)
-	}
-	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("mae: %s: %w", name, err)
+	if err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c); err != nil {
+		return Config{}, fmt.Errorf("mae: %w", err)
 	}
 	return c, nil
 }

@@ -1,16 +1,13 @@
 package mae
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/vision"
 )
 
 // names ties the model's parameters to the names in files. transformers 5 writes the decoder's blocks under
@@ -37,21 +34,21 @@ type LoadOptions = vit.LoadOptions
 // Load reads a model from a folder as Hugging Face lays it out: config.json (model_type vit_mae),
 // preprocessor_config.json where it is there, and the weights in safetensors form. A file that holds the
 // encoder alone loads with Lenient.
+//
+// Nothing in the folder is trusted. The error names the file and what is wrong with it, and matches
+// fs.ErrNotExist when config.json or the weights are missing, a *checkpoint.FormatError when the weights are
+// malformed, and a *checkpoint.MismatchError when their tensors are not those of the configuration.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
-	c, err := ReadConfig(fsys, "config.json")
+	c, err := ReadConfig(fsys, modelfolder.ConfigName)
 	if err != nil {
 		return nil, err
 	}
-	f, err := vit.OpenWeights(fsys, c.Config, o)
+	f, err := modelfolder.OpenWeights(fsys, o.Unmapped, c.claim(o.Lenient))
 	if err != nil {
 		return nil, fmt.Errorf("mae: %w", err)
 	}
 	m := New(c, nil)
-	p, err := vision.LoadPreprocess(fsys)
-	switch {
-	case err == nil:
-		m.Preprocess = p
-	case !errors.Is(err, fs.ErrNotExist):
+	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess); err != nil {
 		return nil, fmt.Errorf("mae: %w", err)
 	}
 	opts := checkpoint.LoadOptions{Lenient: o.Lenient, Map: !o.Unmapped}
@@ -61,27 +58,29 @@ func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
 	return m, nil
 }
 
+// claim returns the least that the weights of this configuration are. With lenient they may lack the decoder, if
+// it is no larger than the published one.
+func (c Config) claim(lenient bool) modelfolder.Claim {
+	tower := func(c vit.Config) modelfolder.Claim {
+		blocks := modelfolder.Blocks(c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize)
+		return blocks.Plus(modelfolder.Patches(c.HiddenSize, c.NumChannels, c.PatchSize, c.ImageSize))
+	}
+	encoder, decoder := tower(c.Config), tower(c.decoder())
+	if lenient && decoder.Values <= tower(Base().decoder()).Values && c.DecoderNumHiddenLayers <= Base().DecoderNumHiddenLayers {
+		return encoder
+	}
+	return encoder.Plus(decoder)
+}
+
 // Save writes the model to a folder, which it makes when it is not there: config.json,
 // preprocessor_config.json and model.safetensors, as transformers' ViTMAEForPreTraining reads them. Each
-// file appears whole or not at all.
+// file appears whole or not at all. A model that was loaded from the same folder may be saved there. The error is
+// the file system's, or Preprocess's when that is not valid.
 func (m *Model) Save(dir string) error {
-	if err := m.save(dir); err != nil {
+	c := m.Config
+	c.ModelType, c.Architectures = "vit_mae", []string{"ViTMAEForPreTraining"}
+	if err := modelfolder.Save(dir, c, m.Preprocess, &names, m); err != nil {
 		return fmt.Errorf("mae: %w", err)
 	}
 	return nil
-}
-
-func (m *Model) save(dir string) error {
-	c := m.Config
-	c.ModelType, c.Architectures = "vit_mae", []string{"ViTMAEForPreTraining"}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return err
-	}
-	if err := vit.WriteJSON(filepath.Join(dir, "config.json"), c); err != nil {
-		return err
-	}
-	if err := vit.WriteJSON(filepath.Join(dir, vision.PreprocessorFile), m.Preprocess); err != nil {
-		return err
-	}
-	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), &names, nn.Parameters(m), checkpoint.WriteOptions{})
 }

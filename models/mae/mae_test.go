@@ -1,12 +1,15 @@
 package mae
 
 import (
+	"bytes"
 	"context"
 	"image"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -178,6 +181,65 @@ func TestSaveLoad(t *testing.T) {
 	}
 	if d := cmp.Diff(m.Config.MaskRatio, back.Config.MaskRatio); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestBadFolder expects one clear error from a configuration that asks for more than the weights hold, in the
+// decoder too, and from one that contradicts itself.
+func TestBadFolder(t *testing.T) {
+	good, err := os.ReadFile("testdata/tiny/config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights, err := os.ReadFile("testdata/tiny/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`"vit_mae"`, `"vit"`, `expected "vit_mae", found "vit"`},
+		{`"decoder_intermediate_size": 40`, `"decoder_intermediate_size": 1000000`, "describes a model"},
+		{`"decoder_num_hidden_layers": 2`, `"decoder_num_hidden_layers": 1000000`, "describes a model"},
+		{`"decoder_num_attention_heads": 3`, `"decoder_num_attention_heads": 5`, "decoder_num_attention_heads"},
+		{`"mask_ratio": 0.75`, `"mask_ratio": 0.99`, "mask_ratio"},
+	} {
+		config := strings.Replace(string(good), c.old, c.new, 1)
+		if config == string(good) {
+			t.Fatalf("config.json has no %s", c.old)
+		}
+		folder := fstest.MapFS{"config.json": {Data: []byte(config)}, "model.safetensors": {Data: weights}}
+		for _, lenient := range []bool{false, true} {
+			_, err := Load(folder, LoadOptions{Lenient: lenient})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, lenient %v: expected an error with %q, got %v", c.new, lenient, c.want, err)
+			}
+		}
+	}
+}
+
+// TestLoadEncoderAlone loads the weights of a classifier leniently into an encoder and an unfilled decoder.
+func TestLoadEncoderAlone(t *testing.T) {
+	m := small(6)
+	dir := t.TempDir()
+	if err := m.Classifier([]string{"a"}, ClassifierOptions{}, rand.New(rand.NewPCG(1, 0))).Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "config.json")
+	config, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(config, []byte(`"vit"`), []byte(`"vit_mae"`), 1), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(os.DirFS(dir), LoadOptions{}); err == nil {
+		t.Error("a file without a decoder loads strictly")
+	}
+	back, err := Load(os.DirFS(dir), LoadOptions{Lenient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(m.Encoder.Blocks[1].MLP.FC1.Weight.Values(), back.Encoder.Blocks[1].MLP.FC1.Weight.Values()); d != "" {
+		t.Error("the encoder was not read", d)
 	}
 }
 

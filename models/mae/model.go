@@ -66,7 +66,7 @@ func newDecoder(c Config) *Decoder {
 	}
 	for range d.NumHiddenLayers {
 		b := nn.NewBlock(d.HiddenSize, d.NumAttentionHeads, d.IntermediateSize, act, d.LayerNormEps, d.QKVBias)
-		b.Dropout, b.Attention.Dropout = d.HiddenDropoutProb, d.AttentionDropoutProbs
+		b.Dropout, b.Attention.Dropout = d.HiddenDropoutProb, d.AttentionProbsDropoutProb
 		dec.Blocks = append(dec.Blocks, b)
 	}
 	return dec

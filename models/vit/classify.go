@@ -1,7 +1,9 @@
 package vit
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -13,24 +15,28 @@ import (
 // Prediction is what a model thinks a picture shows.
 type Prediction struct {
 	Logits []float32 // one a class
-	Top    []Class   // all classes, the most probable first
+	Top    []Class   // all classes, the most probable first; of equals, the lower index
 }
 
 // Class is one class of a Prediction.
 type Class struct {
 	Index       int
-	Label       string // "" when the configuration names none
-	Probability float32
+	Label       string  // "" when the configuration names none
+	Probability float32 // from 0 to 1: the softmax of the logits
 }
 
 // batch is how many pictures Classify runs at once: enough to fill the cores, few enough to stay small.
 const batch = 16
 
-// Classify says what each picture shows. Pictures may have any size. ctx ends it between blocks and batches;
-// the model stays usable. It is safe for concurrent use.
+// Classify says what each picture shows, in the order of the pictures, which may have any size. ctx ends it between
+// blocks and batches with an error that matches the context's; the model stays usable. It is safe for concurrent
+// use.
+//
+// It returns an error for a model without a classifier or of other than 3 channels, for a picture without pixels,
+// which it names by its position, and for a Preprocess whose output is no multiple of the patch size.
 func (m *Model) Classify(ctx context.Context, pictures ...image.Image) ([]Prediction, error) {
 	if m.Head == nil {
-		return nil, fmt.Errorf("vit: the model has no classifier")
+		return nil, errors.New("vit: the model has no classifier")
 	}
 	if m.Config.NumChannels != 3 {
 		return nil, fmt.Errorf("vit: pictures have 3 channels, the model takes %d", m.Config.NumChannels)
@@ -77,14 +83,6 @@ func prediction(logits []float32, labels []string) Prediction {
 			p.Top[i].Label = labels[i]
 		}
 	}
-	slices.SortStableFunc(p.Top, func(a, b Class) int {
-		switch {
-		case a.Probability > b.Probability:
-			return -1
-		case a.Probability < b.Probability:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(p.Top, func(a, b Class) int { return cmp.Compare(b.Probability, a.Probability) })
 	return p
 }

@@ -1,34 +1,36 @@
 package vit
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
 	"strconv"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/modelfolder"
 )
 
-// Config describes a Vision Transformer in the fields of a Hugging Face config.json.
+// Config describes a Vision Transformer in the fields of a Hugging Face config.json; each has the name it has
+// there. Sizes of pictures and patches are in pixels, and both are square. A Config is made by a preset or by
+// [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType             string            `json:"model_type"`
-	Architectures         []string          `json:"architectures,omitempty"`
-	ImageSize             int               `json:"image_size"`
-	PatchSize             int               `json:"patch_size"`
-	NumChannels           int               `json:"num_channels"`
-	HiddenSize            int               `json:"hidden_size"`
-	NumHiddenLayers       int               `json:"num_hidden_layers"`
-	NumAttentionHeads     int               `json:"num_attention_heads"`
-	IntermediateSize      int               `json:"intermediate_size"`
-	HiddenAct             string            `json:"hidden_act"`
-	HiddenDropoutProb     float32           `json:"hidden_dropout_prob"`
-	AttentionDropoutProbs float32           `json:"attention_probs_dropout_prob"`
-	InitializerRange      float64           `json:"initializer_range"`
-	LayerNormEps          float32           `json:"layer_norm_eps"`
-	QKVBias               bool              `json:"qkv_bias"`
-	ID2Label              map[string]string `json:"id2label,omitempty"`
-	Label2ID              map[string]int    `json:"label2id,omitempty"`
+	ModelType                 string            `json:"model_type"`
+	Architectures             []string          `json:"architectures,omitempty"`
+	ImageSize                 int               `json:"image_size"`
+	PatchSize                 int               `json:"patch_size"`
+	NumChannels               int               `json:"num_channels"`
+	HiddenSize                int               `json:"hidden_size"`
+	NumHiddenLayers           int               `json:"num_hidden_layers"`
+	NumAttentionHeads         int               `json:"num_attention_heads"`
+	IntermediateSize          int               `json:"intermediate_size"`
+	HiddenAct                 string            `json:"hidden_act"`
+	HiddenDropoutProb         float32           `json:"hidden_dropout_prob"`
+	AttentionProbsDropoutProb float32           `json:"attention_probs_dropout_prob"`
+	InitializerRange          float64           `json:"initializer_range"`
+	LayerNormEps              float32           `json:"layer_norm_eps"`
+	QKVBias                   bool              `json:"qkv_bias"`
+	ID2Label                  map[string]string `json:"id2label,omitempty"`
+	Label2ID                  map[string]int    `json:"label2id,omitempty"`
 
 	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
 	// falls linearly to 0 in the first (timm's drop_path_rate).
@@ -85,7 +87,8 @@ func Large16() Config { return preset(1024, 24, 16, 16) }
 // Huge14 is ViT-H/14: 632 M parameters.
 func Huge14() Config { return preset(1280, 32, 16, 14) }
 
-// Labels returns the class names in order, or nil when the configuration has none.
+// Labels returns the class names by index, or nil when the configuration has none. A class that ID2Label leaves
+// out is "".
 func (c Config) Labels() []string {
 	if len(c.ID2Label) == 0 {
 		return nil
@@ -97,7 +100,7 @@ func (c Config) Labels() []string {
 	return labels
 }
 
-// SetLabels names the classes.
+// SetLabels names the classes: labels[i] is that of class i. The configuration keeps maps of its own.
 func (c *Config) SetLabels(labels []string) {
 	c.ID2Label, c.Label2ID = map[string]string{}, map[string]int{}
 	for i, l := range labels {
@@ -106,10 +109,10 @@ func (c *Config) SetLabels(labels []string) {
 	}
 }
 
-// Patches returns the number of patches of a picture of the configured size.
+// Patches returns the number of patches of a picture of the configured size. The configuration must be valid.
 func (c Config) Patches() int { side := c.ImageSize / c.PatchSize; return side * side }
 
-// Activation returns the engine's name of HiddenAct.
+// Activation returns the engine's name of HiddenAct, or an error that lists the names it knows.
 func (c Config) Activation() (autograd.Activation, error) {
 	switch c.HiddenAct {
 	case "gelu":
@@ -123,7 +126,7 @@ func (c Config) Activation() (autograd.Activation, error) {
 	case "silu", "swish":
 		return autograd.ActSiLU, nil
 	}
-	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, quick_gelu, relu or silu, found %q`, c.HiddenAct)
+	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu or swish, found %q`, c.HiddenAct)
 }
 
 // largest bounds every size in a configuration, far beyond any model and far below an overflow.
@@ -150,13 +153,17 @@ func (c Config) Validate() error {
 		return fmt.Errorf("patch_size: expected a divisor of image_size %d, found %d", c.ImageSize, c.PatchSize)
 	}
 	if !(c.LayerNormEps >= 0) || math.IsInf(float64(c.LayerNormEps), 0) {
-		return fmt.Errorf("layer_norm_eps: expected a small positive number, found %v", c.LayerNormEps)
+		return fmt.Errorf("layer_norm_eps: expected a finite number that is not negative, found %v", c.LayerNormEps)
+	}
+	// Initial weights are drawn again until they are within ±2, which a larger deviation would keep at for long.
+	if !(c.InitializerRange >= 0 && c.InitializerRange <= 1) {
+		return fmt.Errorf("initializer_range: expected 0 to 1, found %v", c.InitializerRange)
 	}
 	for _, p := range []struct {
 		name  string
 		value float32
 	}{
-		{"hidden_dropout_prob", c.HiddenDropoutProb}, {"attention_probs_dropout_prob", c.AttentionDropoutProbs},
+		{"hidden_dropout_prob", c.HiddenDropoutProb}, {"attention_probs_dropout_prob", c.AttentionProbsDropoutProb},
 		{"drop_path_rate", c.DropPathRate},
 	} {
 		if !(p.value >= 0 && p.value < 1) {
@@ -170,30 +177,12 @@ func (c Config) Validate() error {
 	return err
 }
 
-// parameters returns the number of values in an encoder of this configuration, in float64 because a file
-// may claim anything.
-func (c Config) parameters() float64 {
-	d, h := float64(c.HiddenSize), float64(c.IntermediateSize)
-	side := float64(c.ImageSize / c.PatchSize)
-	block := 4*d*d + 2*d*h
-	return float64(c.NumHiddenLayers)*block + d*float64(c.NumChannels*c.PatchSize)*float64(c.PatchSize) + d*side*side
-}
-
-// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults.
+// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
+// file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
 	c := defaults()
-	data, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return c, fmt.Errorf("vit: %w", err)
-	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, fmt.Errorf("vit: %s: %w", name, err)
-	}
-	if c.ModelType != "vit" {
-		return c, fmt.Errorf(`vit: %s: model_type: expected "vit", found %q`, name, c.ModelType)
-	}
-	if err := c.Validate(); err != nil {
-		return c, fmt.Errorf("vit: %s: %w", name, err)
+	if err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c); err != nil {
+		return Config{}, fmt.Errorf("vit: %w", err)
 	}
 	return c, nil
 }

@@ -19,13 +19,10 @@ type Encoder struct {
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
 func NewEncoder(c Config) *Encoder {
-	act, err := c.Activation()
-	if err == nil {
-		err = c.Validate()
-	}
-	if err != nil {
+	if err := c.Validate(); err != nil {
 		panic("vit: " + err.Error())
 	}
+	act, _ := c.Activation() // Validate has checked it
 	e := &Encoder{
 		Patch:      nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
 		ClassToken: autograd.NewParameter(1, 1, c.HiddenSize),
@@ -35,7 +32,7 @@ func NewEncoder(c Config) *Encoder {
 	for i := range c.NumHiddenLayers {
 		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
 		b.Dropout = c.HiddenDropoutProb
-		b.Attention.Dropout = c.AttentionDropoutProbs
+		b.Attention.Dropout = c.AttentionProbsDropoutProb
 		if c.NumHiddenLayers > 1 {
 			b.DropPath = c.DropPathRate * float32(i) / float32(c.NumHiddenLayers-1)
 		}
@@ -48,7 +45,7 @@ func NewEncoder(c Config) *Encoder {
 }
 
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
-// for projections, position embeddings and the class token, zero biases.
+// for projections, position embeddings and the class token; biases stay as they are.
 func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Positions} {
 		nn.TruncatedNormal(rng, p, std, -2, 2)
@@ -62,13 +59,14 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
 // first, normalised where the encoder has a norm. Pictures of another size than the configured one use
-// position embeddings resized by bicubic interpolation, as transformers' interpolate_pos_encoding does.
+// position embeddings resized by bicubic interpolation, as transformers' interpolate_pos_encoding does. It panics
+// with an autograd.ShapeError when the channels are not the encoder's or a side is no multiple of the patch.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		patches := e.Patch.Forward(pixels)
 		n, width := patches.Dim(0), patches.Dim(2)
-		class := autograd.BroadcastTo(e.classToken(t), n, 1, width)
+		class := autograd.BroadcastTo(t.Use(e.ClassToken), n, 1, width)
 		x := autograd.Concat(1, class, patches)
 		rows, columns := pixels.Dim(2)/e.Patch.Patch, pixels.Dim(3)/e.Patch.Patch
 		return autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
@@ -76,8 +74,8 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return e.Encode(x)
 }
 
-// Encode runs the blocks and the final norm on tokens, [n, length, width], that already hold their
-// positions.
+// Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
+// final norm. It panics with an autograd.ShapeError when the tokens have another width.
 func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
 	t := x.Tape()
 	for _, b := range e.Blocks {
@@ -90,8 +88,6 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
 	}
 	return x
 }
-
-func (e *Encoder) classToken(t *autograd.Tape) *autograd.Tensor { return t.Use(e.ClassToken) }
 
 // positions returns the position embeddings of a grid of patches.
 func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {

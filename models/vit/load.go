@@ -1,22 +1,13 @@
 package vit
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/vision"
 )
-
-// configName is the file of a model folder that holds its Config.
-const configName = "config.json"
 
 // LoadOptions change how Load works; the zero value is strict.
 type LoadOptions struct {
@@ -30,18 +21,28 @@ type LoadOptions struct {
 // Load reads a model from a folder as Hugging Face lays it out: config.json, preprocessor_config.json where
 // it is there, and the weights in safetensors form. A file without a classifier gives a model without a
 // head.
+//
+// Nothing in the folder is trusted. The error names the file and what is wrong with it, and matches
+// fs.ErrNotExist when config.json or the weights are missing, a *checkpoint.FormatError when the weights are
+// malformed, and a *checkpoint.MismatchError when their tensors are not those of the configuration.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
-	c, err := ReadConfig(fsys, configName)
+	c, err := ReadConfig(fsys, modelfolder.ConfigName)
 	if err != nil {
 		return nil, err
 	}
-	f, err := OpenWeights(fsys, c, o)
+	claim := modelfolder.Blocks(c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize)
+	claim = claim.Plus(modelfolder.Patches(c.HiddenSize, c.NumChannels, c.PatchSize, c.ImageSize))
+	f, err := modelfolder.OpenWeights(fsys, o.Unmapped, claim)
 	if err != nil {
 		return nil, fmt.Errorf("vit: %w", err)
 	}
-	m := New(c, classes(f), nil)
-	if err := m.readPreprocess(fsys); err != nil {
-		return nil, err
+	n, err := classes(f, c.HiddenSize)
+	if err != nil {
+		return nil, fmt.Errorf("vit: %s: %w", f.Name(), err)
+	}
+	m := New(c, n, nil)
+	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess); err != nil {
+		return nil, fmt.Errorf("vit: %w", err)
 	}
 	if _, err := checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{Lenient: o.Lenient, Map: !o.Unmapped}); err != nil {
 		return nil, fmt.Errorf("vit: %w", err)
@@ -49,53 +50,29 @@ func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
 	return m, nil
 }
 
-// OpenWeights opens the weights in a model folder and checks that they are many enough for a configuration,
-// so that one which lies cannot make a model allocate more than its file holds.
-func OpenWeights(fsys fs.FS, c Config, o LoadOptions) (*checkpoint.File, error) {
-	var opts []checkpoint.OpenOption
-	if o.Unmapped {
-		opts = append(opts, checkpoint.Unmapped())
-	}
-	f, err := checkpoint.OpenFolder(fsys, opts...)
-	if err != nil {
-		return nil, err
-	}
-	held := 0
-	for t := range f.Tensors() {
-		held += t.Len()
-	}
-	if want := c.parameters(); want > float64(held) {
-		return nil, fmt.Errorf("%s: %s describes a model of at least %.0f values, the weights hold %d", f.Name(), configName, want, held)
-	}
-	return f, nil
-}
-
-// classes returns the number of rows of the classifier in a file, 0 when it has none.
-func classes(f *checkpoint.File) int {
+// classes returns the number of rows of the classifier in a file, 0 when it has none. Rows of another width than
+// the model's could be many in a small file.
+func classes(f *checkpoint.File, width int) (int, error) {
 	for _, name := range []string{"classifier.weight", "head.weight"} {
-		if t, ok := f.Tensor(name); ok && len(t.Shape) == 2 {
-			return t.Shape[0]
+		t, ok := f.Tensor(name)
+		switch {
+		case !ok:
+		case len(t.Shape) != 2 || t.Shape[1] != width:
+			return 0, fmt.Errorf("%s: expected the shape [classes %d], found %v", name, width, t.Shape)
+		default:
+			return t.Shape[0], nil
 		}
 	}
-	return 0
-}
-
-func (m *Model) readPreprocess(fsys fs.FS) error {
-	p, err := vision.LoadPreprocess(fsys)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("vit: %w", err)
-	}
-	m.Preprocess = p
-	return nil
+	return 0, nil
 }
 
 // Save writes the model to a folder, which it makes when it is not there: config.json,
 // preprocessor_config.json and model.safetensors, under Hugging Face's names. Each file appears whole or not
-// at all. transformers loads a model that pools by its class token to the same outputs; it does not know
-// mean pooling.
+// at all. Classes without a name are called LABEL_0 and so on, as transformers does. transformers loads a model
+// that pools by its class token to the same outputs; it does not know mean pooling.
+//
+// A model that was loaded from the same folder may be saved there. The error is the file system's, or
+// Preprocess's when that is not valid.
 func (m *Model) Save(dir string) error {
 	c := m.Config
 	c.ModelType = "vit"
@@ -110,29 +87,8 @@ func (m *Model) Save(dir string) error {
 			c.SetLabels(labels)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return fmt.Errorf("vit: %w", err)
-	}
-	if err := WriteJSON(filepath.Join(dir, configName), c); err != nil {
-		return fmt.Errorf("vit: %w", err)
-	}
-	if err := WriteJSON(filepath.Join(dir, vision.PreprocessorFile), m.Preprocess); err != nil {
-		return fmt.Errorf("vit: %w", err)
-	}
-	if err := checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), &names, nn.Parameters(m), checkpoint.WriteOptions{}); err != nil {
+	if err := modelfolder.Save(dir, c, m.Preprocess, &names, m); err != nil {
 		return fmt.Errorf("vit: %w", err)
 	}
 	return nil
-}
-
-// WriteJSON writes a configuration, indented, in place of the file of that name.
-func WriteJSON(path string, v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
-		return err
-	})
 }

@@ -28,7 +28,8 @@ type Model struct {
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. With
-// classes 0 it has no head. It panics when the configuration is not valid.
+// classes 0 it has no head. Preprocess is that of the first ViTs, [vision.Half]. It panics when the configuration
+// is not valid.
 func New(c Config, classes int, rng *rand.Rand) *Model {
 	m := &Model{Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0)}
 	m.arenas.Keep = 4
@@ -47,12 +48,18 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	return m
 }
 
-// Forward maps pixels, [n, channels, height, width], to logits, [n, classes].
+// Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Pictures may have another size than
+// the configured one, as [Encoder.Forward] says, which also lists the panics. A model without a head panics with
+// an autograd.UseError.
 func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	if m.Head == nil {
+		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Features"})
+	}
 	return m.Head.Forward(m.Features(pixels))
 }
 
-// Features maps pixels to one vector a picture, [n, width]: what the head sees.
+// Features maps pixels, [n, channels, height, width], to one vector a picture, [n, width]: what the head sees. It
+// panics as [Encoder.Forward] does.
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
@@ -63,7 +70,8 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 }
 
 // Layer returns the number of the layer a parameter belongs to, for layer-wise learning-rate decay: 0 for
-// the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them.
+// the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them. path is one that
+// nn.Parameters yields; it is what train.GroupOptions.Layer asks for.
 func (m *Model) Layer(path string) int {
 	if rest, ok := strings.CutPrefix(path, "Encoder.Blocks."); ok {
 		number, _, _ := strings.Cut(rest, ".")

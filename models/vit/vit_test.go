@@ -183,6 +183,8 @@ func TestBadFolder(t *testing.T) {
 		"other model":   {replace(`"vit"`, `"bert"`), weights, `expected "vit", found "bert"`},
 		"zero size":     {replace(`"patch_size": 8`, `"patch_size": 0`), weights, "patch_size"},
 		"heads":         {replace(`"num_attention_heads": 4`, `"num_attention_heads": 5`), weights, "divisor"},
+		"deviation":     {replace(`"initializer_range": 0.02`, `"initializer_range": 1e300`), weights, "initializer_range"},
+		"many layers":   {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1000000`), weights, "describes a model"},
 		"huge":          {replace(`"hidden_size": 32`, `"hidden_size": 1000000`), weights, "describes a model"},
 		"layers":        {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1`), weights, "unexpected"},
 		"no weights":    {good, nil, "model.safetensors"},
@@ -200,4 +202,30 @@ func TestBadFolder(t *testing.T) {
 			t.Errorf("%s: expected an error with %q, got %v", name, c.want, err)
 		}
 	}
+}
+
+// TestBadClassifier expects an error for a classifier of another width, whose rows could be many in a small file.
+func TestBadClassifier(t *testing.T) {
+	m, _ := load(t, "tiny")
+	dir := t.TempDir()
+	m.Head = nn.NewLinear(1, 100_000, false)
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(os.DirFS(dir), LoadOptions{})
+	if err == nil || !strings.Contains(err.Error(), "classifier.weight: expected the shape [classes 32]") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestForwardWithoutHead expects a panic that says what is missing.
+func TestForwardWithoutHead(t *testing.T) {
+	m, _ := load(t, "tiny")
+	m.Head = nil
+	defer func() {
+		if _, ok := recover().(*autograd.UseError); !ok {
+			t.Error("no UseError")
+		}
+	}()
+	m.Forward(autograd.NewTape(autograd.Options{}).Full(0, 1, 3, 24, 24))
 }
