@@ -59,15 +59,16 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		pre = f.save(m * out)
 		ep.Pre, ep.PreStride = pre, out
 	}
-	a := simd.Matrix{Data: f.values(x), Stride: in}
+	xv := f.values(x)
+	a := simd.Matrix{Data: xv, Stride: in}
+	var wv []float32 // not asked for where panels do
 	if p, ok := w.(*Parameter); ok && f.packsAhead() {
 		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), 0, y.data, out, ep)
 	} else {
-		wt := simd.Matrix{Data: f.values(w), Stride: in, Trans: true}
-		simd.Gemm(f.workers, m, out, in, a, wt, 0, y.data, out, ep)
+		wv = f.values(w)
+		simd.Gemm(f.workers, m, out, in, a, simd.Matrix{Data: wv, Stride: in, Trans: true}, 0, y.data, out, ep)
 	}
 
-	xv, wv := f.values(x), f.values(w)
 	return f.done(y, func(g *back) {
 		if given(residual) {
 			g.pass(residual)

@@ -23,7 +23,7 @@ func MatMulT(a, b Operand, transA, transB bool) *Tensor {
 		shapePanic(name, "expected a [..., m, k] and b [..., k, n] (after transposing)", as, bs)
 	}
 	batch := broadcast(name, as[:len(as)-2], bs[:len(bs)-2])
-	p.av, p.bv = f.values(a), f.values(b)
+	p.av = f.values(a)
 	y := f.out(append(cloneShape(batch), p.m, p.n)...)
 
 	if len(bs) == 2 && !transA { // all rows of a as one matrix
@@ -38,6 +38,7 @@ func MatMulT(a, b Operand, transA, transB bool) *Tensor {
 	if w, ok := b.(*Parameter); ok && count == 1 && len(bs) == 2 && !transA && f.packsAhead() {
 		simd.GemmPacked(f.workers, p.m, p.a(0, false), w.store.panels(f.workers, bs[0], bs[1], transB), 0, y.data, p.n, nil)
 	} else {
+		p.bv = f.values(b)
 		p.forward(f.Tape, y.data)
 	}
 	return f.done(y, func(g *back) {

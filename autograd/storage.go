@@ -10,8 +10,8 @@ import (
 // DType is the type in which a Parameter's values are stored.
 type DType uint8
 
-// Float32 is the only storage type so far. Layers never see the type: narrower ones are added here, in
-// Parameter, and widened where an operation asks for values or panels.
+// Float32 is the only storage type so far. Layers never see the type: a narrower one is added here and
+// widened where an operation asks for values or panels. Weights of inference are asked for panels alone.
 const Float32 DType = 0
 
 func (d DType) String() string {
