@@ -3,10 +3,12 @@ package mae
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -133,6 +135,16 @@ func TestReconstruct(t *testing.T) {
 	if want := 16 * 16 * 3 / 4; greys < want {
 		t.Errorf("%d pixels are masked, expected %d", greys, want)
 	}
+	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{picture}, batch+1)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(out, many[:2]); len(many) != batch+1 || d != "" {
+		t.Errorf("%d of %d pictures, or others than alone: %s", len(many), batch+1, d)
+	}
+	if cmp.Equal(many[0].Masked, many[batch].Masked) {
+		t.Error("the second batch has the masks of the first")
+	}
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := m.Reconstruct(done, 3, picture); err == nil {
@@ -156,6 +168,31 @@ func TestClassifier(t *testing.T) {
 	v.Encoder.Patch.Weight.Update(func(w []float32) { w[0]++ })
 	if m.Encoder.Patch.Weight.Values()[0] != before {
 		t.Error("the classifier shares the encoder's memory")
+	}
+}
+
+// TestShapes expects a ShapeError from pixels and maskings that do not go together.
+func TestShapes(t *testing.T) {
+	m := small(5)
+	for name, c := range map[string]struct{ pictures, size, masked, patches int }{
+		"fewer pictures":   {1, 16, 2, 16},
+		"more pictures":    {3, 16, 2, 16},
+		"larger pictures":  {2, 20, 2, 16},
+		"smaller pictures": {2, 12, 2, 16},
+		"other patches":    {2, 16, 2, 25},
+	} {
+		masking := NewMasking(make([]float32, c.masked*c.patches), c.masked, c.patches, 0.75)
+		for _, f := range []func(x *autograd.Tensor){
+			func(x *autograd.Tensor) { m.Loss(x, masking) },
+			func(x *autograd.Tensor) { m.Predict(x, masking) },
+		} {
+			tape := autograd.NewTape(autograd.Options{})
+			err := tape.Try(func() error { f(tape.Full(0, c.pictures, 3, c.size, c.size)); return nil })
+			var shape *autograd.ShapeError
+			if !errors.As(err, &shape) {
+				t.Errorf("%s: %v, expected a ShapeError", name, err)
+			}
+		}
 	}
 }
 

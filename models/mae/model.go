@@ -2,6 +2,7 @@ package mae
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -35,8 +36,8 @@ type Decoder struct {
 	Pred      *nn.Linear // width to the values of a patch
 }
 
-// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It
-// panics when the configuration is not valid.
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. Both position
+// tables are frozen, and Preprocess is [vision.ImageNet]. It panics when the configuration is not valid.
 func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("mae: " + err.Error())
@@ -100,8 +101,8 @@ func setPositions(p *autograd.Parameter, side int) {
 	p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
 }
 
-// Noise draws the noise that masks one step of training, [batch, patches]; the same seed and step give the
-// same noise.
+// Noise draws the noise that masks one step of training, [batch, patches], uniform in [0, 1); the same seed and step
+// give the same noise.
 func (m *Model) Noise(seed, step uint64, batch int) []float32 {
 	rng := rand.New(rand.NewPCG(seed, step))
 	noise := make([]float32, batch*m.Config.Patches())
@@ -111,7 +112,8 @@ func (m *Model) Noise(seed, step uint64, batch int) []float32 {
 	return noise
 }
 
-// Masking draws the masking of a batch at the configured ratio.
+// Masking returns the masking that the noise, [batch, patches], gives at the configured ratio. It panics as
+// [NewMasking] does.
 func (m *Model) Masking(noise []float32, batch int) *Masking {
 	return NewMasking(noise, batch, m.Config.Patches(), m.Config.MaskRatio)
 }
@@ -119,6 +121,9 @@ func (m *Model) Masking(noise []float32, batch int) *Masking {
 // Loss returns the mean squared error of the reconstruction of the masked patches (MAE, section 3): pixels
 // is [n, channels, size, size], with the values that Preprocess gives them. With NormPixLoss the target is
 // each patch normalised by its own mean and variance. Only masked patches are predicted.
+//
+// Loss, like the parts of it that follow, panics with an autograd.ShapeError when the pixels have another size than
+// the configured one or another number of pictures than the masking.
 func (m *Model) Loss(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
 	target := m.Target(pixels)
 	masked := masking.rows(masking.Masked, masking.Patches, 0)
@@ -135,10 +140,13 @@ func (m *Model) Predict(pixels *autograd.Tensor, masking *Masking) *autograd.Ten
 	return autograd.Slice(pred, 1, 1, 1+masking.Patches)
 }
 
-// Target returns what the decoder is to predict, in the order of [Model.Predict].
+// Target returns what the decoder is to predict from pixels, [n, channels, size, size], in the shape and order of
+// [Model.Predict].
 func (m *Model) Target(pixels *autograd.Tensor) *autograd.Tensor {
-	target := autograd.PatchifyLast(pixels, m.Config.PatchSize)
-	if !m.Config.NormPixLoss {
+	c := m.Config
+	demand("mae target", "pixels", pixels, pixels.Dim(0), c.NumChannels, c.ImageSize, c.ImageSize)
+	target := autograd.PatchifyLast(pixels, c.PatchSize)
+	if !c.NormPixLoss {
 		return target
 	}
 	mean := autograd.Mean(target, true, -1)
@@ -146,9 +154,15 @@ func (m *Model) Target(pixels *autograd.Tensor) *autograd.Tensor {
 	return autograd.Div(autograd.Sub(target, mean), autograd.Sqrt(autograd.AddScalar(variance, 1e-6)))
 }
 
-// Encode maps pixels to the tokens of the class and of the visible patches, [n, 1+visible, width]. Masked
-// patches cost nothing: they are left out before the projection.
+// Encode maps pixels, [n, channels, size, size], to the tokens of the class and of the visible patches, [n,
+// 1+visible, width], in the order of the masking. Masked patches cost nothing: they are left out before the
+// projection.
 func (m *Model) Encode(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	c := m.Config
+	demand("mae encode", "pixels", pixels, masking.Batch, c.NumChannels, c.ImageSize, c.ImageSize)
+	if masking.Patches != c.Patches() {
+		panic(&autograd.ShapeError{Op: "mae encode", Shapes: [][]int{{masking.Patches}, {c.Patches()}}, Reason: "expected a masking of the model's patches"})
+	}
 	t := pixels.Tape()
 	e := m.Encoder
 	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
@@ -165,9 +179,10 @@ func (m *Model) Encode(pixels *autograd.Tensor, masking *Masking) *autograd.Tens
 	return e.Encode(x)
 }
 
-// Decode maps the encoder's tokens to one token for the class and each patch, visible or masked, in the
-// order of the picture: [n, 1+patches, decoder width].
+// Decode maps the encoder's tokens, [n, 1+visible, width], to one token for the class and each patch, visible or
+// masked, in the order of the picture: [n, 1+patches, decoder width].
 func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tensor {
+	demand("mae decode", "tokens", latent, masking.Batch, 1+masking.visible(), m.Config.HiddenSize)
 	t := latent.Tape()
 	d := m.Decoder
 	x := t.Segment(func(latent *autograd.Tensor) *autograd.Tensor {
@@ -182,4 +197,12 @@ func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tens
 		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, nn.AttentionInput{}) }, x)
 	}
 	return d.Norm.Forward(x)
+}
+
+// demand panics unless x has the given shape: rows are picked by number below, and those of another shape would be
+// other patches.
+func demand(op, what string, x *autograd.Tensor, shape ...int) {
+	if !slices.Equal(x.Shape(), shape) {
+		panic(&autograd.ShapeError{Op: op, Shapes: [][]int{x.Shape(), shape}, Reason: "expected " + what + " of the second shape"})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/vision"
@@ -17,43 +18,64 @@ type Reconstruction struct {
 	Filled   *vision.Image // visible patches as they are, masked ones as predicted
 }
 
-// Reconstruct masks pictures at the configured ratio and rebuilds them. seed draws the masks. Where the model
-// predicts normalised patches, each is given back the mean and variance of the original one, as the paper's
-// figures are made; the visible patches are copied from the original.
+// batch is how many pictures Reconstruct runs at once: enough to fill the cores, few enough to stay small.
+const batch = 16
+
+// Reconstruct masks pictures, which may have any size, at the configured ratio and rebuilds them. seed draws the
+// masks, from the first picture to the last. Where the model predicts normalised patches, each is given back the
+// mean and variance of the original one, as the paper's figures are made; the visible patches are copied from the
+// original.
+//
+// ctx ends it between blocks and batches with an error that matches the context's; the model stays usable. It is
+// safe for concurrent use. It returns an error for a model of other than 3 channels, for a picture without pixels,
+// which it names by its position, and for a Preprocess whose output has not the model's size.
 func (m *Model) Reconstruct(ctx context.Context, seed uint64, pictures ...image.Image) ([]Reconstruction, error) {
-	c := m.Config
-	n, size, pd := len(pictures), c.ImageSize, c.PatchSize*c.PatchSize*c.NumChannels
-	if n == 0 {
-		return nil, nil
-	}
-	pixels, width, height, err := m.Preprocess.Pixels(nil, m.Workers, pictures...)
-	if err != nil {
-		return nil, fmt.Errorf("mae: %w", err)
-	}
-	if c.NumChannels != 3 || width != size || height != size {
-		return nil, fmt.Errorf("mae: preprocessing gives 3×%d×%d values a picture, the model takes %d×%d×%d", height, width, c.NumChannels, size, size)
+	if m.Config.NumChannels != 3 {
+		return nil, fmt.Errorf("mae: pictures have 3 channels, the model takes %d", m.Config.NumChannels)
 	}
 	arena := m.arenas.Get()
 	defer m.arenas.Put(arena)
 	tape := autograd.NewTape(autograd.Options{Workers: m.Workers, Arena: arena, Context: ctx})
-	masking := m.Masking(m.Noise(seed, 0, n), n)
-	var pred, patches []float32
-	err = tape.Try(func() error {
-		x := tape.Input(pixels, n, c.NumChannels, size, size)
-		patches = autograd.PatchifyLast(x, c.PatchSize).Floats(nil)
-		pred = m.Predict(x, masking).Floats(nil)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	noise := m.Noise(seed, 0, len(pictures))
+	out := make([]Reconstruction, 0, len(pictures))
+	var pixels []float32
+	for some := range slices.Chunk(pictures, batch) {
+		n, size := len(some), m.Config.ImageSize
+		var width, height int
+		var err error
+		pixels, width, height, err = m.Preprocess.Pixels(pixels, m.Workers, some...)
+		if err != nil {
+			return nil, fmt.Errorf("mae: from picture %d: %w", len(out), err)
+		}
+		if width != size || height != size {
+			return nil, fmt.Errorf("mae: preprocessing gives %d×%d pixels, the model takes %d×%d", width, height, size, size)
+		}
+		masking := m.Masking(noise[:n*m.Config.Patches()], n)
+		noise = noise[n*m.Config.Patches():]
+		err = tape.Try(func() error {
+			x := tape.Input(pixels, n, 3, size, size)
+			patches := autograd.PatchifyLast(x, m.Config.PatchSize).Floats(nil)
+			out = append(out, m.show(patches, m.Predict(x, masking).Floats(nil), masking)...)
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("mae: %w", err)
+		}
 	}
-	out := make([]Reconstruction, n)
-	for b := range n {
-		masked := make([]bool, c.Patches())
+	return out, nil
+}
+
+// show makes pictures of the patches of a batch, the original and the predicted ones.
+func (m *Model) show(patches, pred []float32, masking *Masking) []Reconstruction {
+	c := m.Config
+	values := c.PatchSize * c.PatchSize * c.NumChannels
+	out := make([]Reconstruction, masking.Batch)
+	for b := range out {
+		masked := make([]bool, masking.Patches)
 		for _, i := range masking.Masked[b] {
 			masked[i] = true
 		}
-		of := func(v []float32, i int) []float32 { return v[(b*c.Patches()+i)*pd:][:pd] }
+		of := func(v []float32, i int) []float32 { return v[(b*masking.Patches+i)*values:][:values] }
 		out[b] = Reconstruction{
 			Original: m.paint(func(i int) []float32 { return of(patches, i) }),
 			Masked: m.paint(func(i int) []float32 {
@@ -73,7 +95,7 @@ func (m *Model) Reconstruct(ctx context.Context, seed uint64, pictures ...image.
 			}),
 		}
 	}
-	return out, nil
+	return out
 }
 
 // denormalise gives a predicted patch the mean and variance of the original one.
@@ -104,7 +126,7 @@ func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	img := vision.NewImage(c.ImageSize, c.ImageSize, 3)
 	mean, std := m.Preprocess.Mean, m.Preprocess.Std
 	if std == [3]float32{} { // Preprocess's default
-		mean, std = [3]float32{.5, .5, .5}, [3]float32{.5, .5, .5}
+		mean, std = vision.HalfMean, vision.HalfStd
 	}
 	for i := range c.Patches() {
 		values := patch(i)
@@ -114,9 +136,7 @@ func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 				for ch := range 3 {
 					level := float32(grey)
 					if values != nil {
-						k := min(ch, c.NumChannels-1)
-						v := values[(y*c.PatchSize+x)*c.NumChannels+k]
-						level = (v*std[k] + mean[k]) * 255
+						level = (values[(y*c.PatchSize+x)*3+ch]*std[ch] + mean[ch]) * 255
 					}
 					img.Pix[at+ch] = uint8(min(max(level+0.5, 0), 255))
 				}

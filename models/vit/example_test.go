@@ -1,0 +1,66 @@
+package vit_test
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"log"
+	"os"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/vit"
+)
+
+// picture is a gradient of 60×40 pixels.
+func picture() image.Image {
+	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
+	for y := range 40 {
+		for x := range 60 {
+			m.Set(x, y, color.RGBA{uint8(4 * x), uint8(6 * y), 90, 255})
+		}
+	}
+	return m
+}
+
+// The folder holds a model of two blocks with random weights, as transformers saved it; a real one is used in the
+// same way.
+func Example() {
+	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := model.Classify(context.Background(), picture())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, class := range predictions[0].Top[:2] {
+		fmt.Printf("%s %.1f %%\n", class.Label, 100*class.Probability)
+	}
+	// Output:
+	// LABEL_1 39.2 %
+	// LABEL_0 34.5 %
+}
+
+// What the head sees is an embedding of a picture, for search or for a classifier of one's own.
+func ExampleModel_Features() {
+	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, picture())
+	if err != nil {
+		log.Fatal(err)
+	}
+	tape := autograd.NewTape(autograd.Options{Workers: model.Workers})
+	embedding := model.Features(tape.Input(pixels, 1, 3, height, width))
+	fmt.Println(embedding.Shape())
+	// Output: [1 32]
+}
+
+// A folder that is not a model gives an error that says why.
+func ExampleLoad() {
+	_, err := vit.Load(os.DirFS("../mae/testdata/tiny"), vit.LoadOptions{})
+	fmt.Println(err)
+	// Output: vit: config.json: model_type: expected "vit", found "vit_mae"
+}
