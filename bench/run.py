@@ -8,6 +8,7 @@ pairs, and, for matrix products, the share of the peak of a register-only FMA lo
 """
 
 import argparse
+import json
 import os
 import platform
 import resource
@@ -92,7 +93,7 @@ def torch_step(model, loss):
     return step
 
 
-def measure(case, threads, pairs, simd):
+def measure(case, threads, pairs, simd, flat):
     ours = Worker(simd)
     ours.ask(f"prepare {case} {threads}")
     peer = torch_case(case, threads)
@@ -125,6 +126,10 @@ def measure(case, threads, pairs, simd):
     else:
         row["allocated"] = float(ours.ask("allocated"))
         row["memory"] = float(ours.ask("memory"))
+        if flat:
+            for _ in range(flat):
+                ours.ask("run")
+            row["grown"] = float(ours.ask("memory")) - row["memory"]
     ours.close()
     return row
 
@@ -139,6 +144,8 @@ def report(row):
         notes = f"{row['allocated'] / 1e3:.0f} kB allocated; {row['memory']:.0f} MB at most"
         if "peer_memory" in row:
             notes += f" against {row['peer_memory']:.0f}"
+        if "grown" in row:
+            notes += f"; {row['grown']:+.1f} MB over {row['flat']} more"
     print(f"| {row['case']} | {row['threads']} | {ours[0]:.2f} / {ours[1]:.2f} | {peer[0]:.2f} / {peer[1]:.2f} | "
           f"{row['ratio']:.2f} ({row['spread'][0]:.2f}..{row['spread'][1]:.2f}) | {notes} |", flush=True)
 
@@ -149,10 +156,11 @@ def main():
     p.add_argument("--pairs", type=int, default=15)
     p.add_argument("--only", default="gemm,vit,train,mae")
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
-    p.add_argument("--case", help="one case, in this process (used for memory)")
+    p.add_argument("--flat", type=int, default=0, help="run that many more steps and tell how the peak memory grew")
+    p.add_argument("--case", help="one case, in this process (used for memory), answered as JSON")
     o = p.parse_args()
     if o.case:
-        report_one(o)
+        one(o)
         return
     import timm
     import torch
@@ -178,16 +186,29 @@ def main():
             cases += [("mae:8", o.threads)]
         else:
             cases += [(kind, o.threads)]
+    scaling = {}
     for case, threads in cases:
         # Each case has a process of its own, so that the peak memory of one is not another's.
-        subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--threads", str(threads),
-                        "--pairs", str(o.pairs), "--simd", o.simd], check=True)
+        out = subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--threads", str(threads),
+                              "--pairs", str(o.pairs), "--simd", o.simd, "--flat", str(o.flat)],
+                             check=True, stdout=subprocess.PIPE, text=True).stdout
+        row = json.loads(out.strip().splitlines()[-1])
+        report(row)
+        if "gflops" in row:
+            scaling.setdefault(case, {})[threads] = row["gflops"]
+    for case, by in scaling.items():
+        if len(by) == 2:
+            (g1, _, p1), (g2, _, p2) = by[1], by[o.threads]
+            print(f"\n{case}: {o.threads} threads are {g2 / g1:.2f} times one, the FMA loop {p2 / p1:.2f}: {g2 / g1 / (p2 / p1):.2f} of its scaling",
+                  end="")
+    print()
 
 
-def report_one(o):
-    row = measure(o.case, o.threads, o.pairs, o.simd)
+def one(o):
+    row = measure(o.case, o.threads, o.pairs, o.simd, o.flat)
     row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    report(row)
+    row["flat"] = o.flat
+    print(json.dumps(row))
 
 
 main()
