@@ -20,6 +20,9 @@ type gemmKernel struct {
 	// wide is how many panels a tile of the given height covers when t.panels asks for several.
 	wide func(rows int) int
 
+	// few, which may be nil, adds few rows' products to C without packing anything.
+	few func(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int)
+
 	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
 	// rest zero.
 	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
@@ -97,8 +100,18 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	kern := g.kern
 	nr := kern.nr
 	j0, j1 := p0*nr, min(p1*nr, g.n)
-	if g.k == 0 || g.beta != 0 && g.beta != 1 {
+	few := kern.few != nil && g.packed == nil && i1-i0 <= 2*kern.mr && g.k > 0
+	if g.k == 0 || few || g.beta != 0 {
 		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)
+	}
+	if few {
+		kern.few(s, o, g.k, i0, i1, j0, j1)
+	}
+	if few || g.k == 0 {
+		if g.hasEp {
+			g.finish(o, i0, i1, j0, j1)
+		}
+		return
 	}
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
@@ -110,9 +123,6 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		}
 		a := g.layA(s, o.a, i0, i1, k0, kc)
 		g.multiplyBlock(s, o, a, i0, i1, p0, p1, k0, kc)
-	}
-	if g.hasEp && g.k == 0 {
-		g.finish(o, i0, i1, j0, j1)
 	}
 }
 
