@@ -1,10 +1,12 @@
 package vit
 
 import (
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/modelfolder"
@@ -30,7 +32,7 @@ type Config struct {
 	LayerNormEps              float32           `json:"layer_norm_eps"`
 	QKVBias                   bool              `json:"qkv_bias"`
 	ID2Label                  map[string]string `json:"id2label,omitempty"`
-	Label2ID                  map[string]int    `json:"label2id,omitempty"`
+	Label2ID                  LabelIDs          `json:"label2id,omitempty"`
 
 	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
 	// falls linearly to 0 in the first (timm's drop_path_rate).
@@ -39,6 +41,28 @@ type Config struct {
 	// mean of the patch tokens, then a norm (MAE's fine-tuning). It is Fovea's own field: transformers' ViT
 	// knows only the class token.
 	Pooling string `json:"pooling,omitempty"`
+}
+
+// LabelIDs maps class names to their numbers.
+type LabelIDs map[string]int
+
+// UnmarshalJSON reads numbers, bare or in quotes: transformers' own fine-tuning script writes the latter. The
+// error names the class whose value is neither.
+func (l *LabelIDs) UnmarshalJSON(data []byte) error {
+	var texts map[string]json.RawMessage
+	if err := json.Unmarshal(data, &texts); err != nil {
+		return err
+	}
+	ids := make(LabelIDs, len(texts))
+	for name, text := range texts {
+		id, err := strconv.Atoi(strings.Trim(string(text), `"`))
+		if err != nil {
+			return fmt.Errorf("label2id: %q: expected a number, found %s", name, text)
+		}
+		ids[name] = id
+	}
+	*l = ids
+	return nil
 }
 
 // MeanPooling is the Config.Pooling that averages the patch tokens.
@@ -102,7 +126,7 @@ func (c Config) Labels() []string {
 
 // SetLabels names the classes: labels[i] is that of class i. The configuration keeps maps of its own.
 func (c *Config) SetLabels(labels []string) {
-	c.ID2Label, c.Label2ID = map[string]string{}, map[string]int{}
+	c.ID2Label, c.Label2ID = map[string]string{}, LabelIDs{}
 	for i, l := range labels {
 		c.ID2Label[strconv.Itoa(i)] = l
 		c.Label2ID[l] = i

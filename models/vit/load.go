@@ -3,6 +3,7 @@ package vit
 import (
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/modelfolder"
@@ -53,17 +54,26 @@ func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
 // classes returns the number of rows of the classifier in a file, 0 when it has none. Rows of another width than
 // the model's could be many in a small file.
 func classes(f *checkpoint.File, width int) (int, error) {
-	for _, name := range []string{"classifier.weight", "head.weight"} {
-		t, ok := f.Tensor(name)
-		switch {
-		case !ok:
-		case len(t.Shape) != 2 || t.Shape[1] != width:
-			return 0, fmt.Errorf("%s: expected the shape [classes %d], found %v", name, width, t.Shape)
-		default:
-			return t.Shape[0], nil
+	for t := range f.Tensors() {
+		if name := bare(t.Name); name != "classifier.weight" && name != "head.weight" {
+			continue
 		}
+		if len(t.Shape) != 2 || t.Shape[1] != width {
+			return 0, fmt.Errorf("%s: expected the shape [classes %d], found %v", t.Name, width, t.Shape)
+		}
+		return t.Shape[0], nil
 	}
 	return 0, nil
+}
+
+// bare returns a tensor's name without the prefixes that a file may put before it.
+func bare(name string) string {
+	for i := 0; i < len(names.Prefixes); i++ {
+		if rest, ok := strings.CutPrefix(name, names.Prefixes[i]); ok {
+			name, i = rest, -1
+		}
+	}
+	return name
 }
 
 // Save writes the model to a folder, which it makes when it is not there: config.json,
