@@ -57,6 +57,20 @@ func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalize
 	return n
 }
 
+// Level returns the sample of 0..255 whose value in a channel is nearest to v: the inverse, limited. NaN gives 0.
+func (n *Normalizer) Level(channel int, v float32) uint8 {
+	t := &n.table[channel]
+	low, high := float64(t[0]), float64(t[255]) // a line between them, whatever the arithmetic
+	x := float64((float64(v)-low)/(high-low)*255) + 0.5
+	switch {
+	case x >= 255:
+		return 255
+	case x > 0:
+		return uint8(x)
+	}
+	return 0
+}
+
 // ToCHW writes the image as three planes [3, height, width] to dst. Grey is repeated, alpha ignored. It panics
 // when dst does not hold 3·height·width values.
 func (n *Normalizer) ToCHW(dst []float32, m *Image) {

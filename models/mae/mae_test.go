@@ -155,6 +155,32 @@ func TestReconstruct(t *testing.T) {
 	}
 }
 
+// TestReconstructOriginal demands the picture itself back, whatever arithmetic prepares it.
+func TestReconstructOriginal(t *testing.T) {
+	m := small(1)
+	picture := vision.NewImage(16, 16, 3)
+	for i := range picture.Pix {
+		picture.Pix[i] = uint8(i * 7)
+	}
+	for name, p := range map[string]vision.Preprocess{
+		"default deviation": {}, "half": vision.Half(16),
+		"ImageNet":       {Mean: vision.ImageNetMean, Std: vision.ImageNetStd, Arithmetic: vision.UnitFirst},
+		"not normalised": {Mean: vision.HalfMean, Std: vision.HalfStd, NoNormalize: true},
+		"not rescaled":   {Std: vision.HalfStd, NoRescale: true},
+		"other scale":    {Mean: vision.HalfMean, Std: vision.HalfStd, Scale: 1. / 127.5},
+	} {
+		p.Width, p.Height = 16, 16
+		m.Preprocess = p
+		out, err := m.Reconstruct(context.Background(), 3, picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(picture.Pix, out[0].Original.Pix); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
 func TestClassifier(t *testing.T) {
 	m := small(2)
 	v := m.Classifier([]string{"a", "b", "c"}, ClassifierOptions{Pooling: vit.MeanPooling, DropPath: 0.1}, rand.New(rand.NewPCG(1, 0)))

@@ -124,21 +124,17 @@ func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	c := m.Config
 	side := c.ImageSize / c.PatchSize
 	img := vision.NewImage(c.ImageSize, c.ImageSize, 3)
-	mean, std := m.Preprocess.Mean, m.Preprocess.Std
-	if std == [3]float32{} { // Preprocess's default
-		mean, std = vision.HalfMean, vision.HalfStd
-	}
+	norm := m.Preprocess.Normalizer()
 	for i := range c.Patches() {
 		values := patch(i)
 		for y := range c.PatchSize {
 			for x := range c.PatchSize {
 				at := ((i/side*c.PatchSize+y)*c.ImageSize + i%side*c.PatchSize + x) * 3
 				for ch := range 3 {
-					level := float32(grey)
+					img.Pix[at+ch] = grey
 					if values != nil {
-						level = (values[(y*c.PatchSize+x)*3+ch]*std[ch] + mean[ch]) * 255
+						img.Pix[at+ch] = norm.Level(ch, values[(y*c.PatchSize+x)*3+ch])
 					}
-					img.Pix[at+ch] = uint8(min(max(level+0.5, 0), 255))
 				}
 			}
 		}
