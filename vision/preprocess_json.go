@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 )
 
@@ -139,14 +140,21 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("%s has %d values, expected 3", f.name, len(f.from))
 		}
 		for i, v := range f.from {
-			if f.to == &q.Std && !(v > 0) {
+			f.to[i] = float32(v)
+			if f.to == &q.Std && !(f.to[i] > 0) { // a float32: what is too small for it is zero
 				return fmt.Errorf("image_std: %v, expected positive numbers", f.from)
 			}
-			f.to[i] = float32(v)
 		}
 	}
 	if err := q.Check(); err != nil {
 		return err
+	}
+	for c, table := range q.Normalizer().table {
+		for _, v := range table {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("image_mean %v, image_std %v and rescale_factor give values that are not finite in channel %d", q.Mean, q.Std, c)
+			}
+		}
 	}
 	*p = q
 	return nil

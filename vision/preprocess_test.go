@@ -302,3 +302,16 @@ func TestPreprocessTooLarge(t *testing.T) {
 		t.Errorf("a preprocessor_config.json of 2^56 pixels gives %v", err)
 	}
 }
+
+// TestPreprocessFinite expects no file of settings to make pixels that are not numbers, or to be taken for one
+// without a deviation.
+func TestPreprocessFinite(t *testing.T) {
+	for _, text := range []string{
+		`{"image_std":[1e-60,1e-60,1e-60]}`, `{"image_std":[1e-45,0.5,0.5]}`, `{"image_mean":[0.5,1e300,0.5]}`, `{"rescale_factor":1e308}`,
+	} {
+		var p Preprocess
+		if err := json.Unmarshal([]byte(text), &p); err == nil {
+			t.Errorf("%s: expected an error", text)
+		}
+	}
+}
