@@ -4,13 +4,13 @@ import "github.com/fovea-ml/fovea/autograd"
 
 // MultiHeadAttention is the attention of Vaswani et al. (arXiv 1706.03762, section 3.2). Its projections
 // are either one fused QKV or three layers Query, Key and Value, which may differ in having a bias and are
-// what attention to another sequence needs.
+// what attention to another sequence needs. Width is a multiple of Heads.
 type MultiHeadAttention struct {
 	QKV   *Linear // [3·width, width], rows of queries, keys, values; or nil
-	Query *Linear
-	Key   *Linear
-	Value *Linear
-	Proj  *Linear // of the heads' results
+	Query *Linear // [width, width]; this and the next two are nil beside QKV
+	Key   *Linear // [width, memory width]
+	Value *Linear // [width, memory width]
+	Proj  *Linear // [width, width], of the heads' results
 	Heads int
 	// Dropout is the probability of dropping an attention weight on a training tape.
 	Dropout float32
@@ -19,7 +19,8 @@ type MultiHeadAttention struct {
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
 }
 
-// NewMultiHeadAttention returns self-attention of zeros with a fused projection.
+// NewMultiHeadAttention returns self-attention of zeros with a fused projection, which has a bias if qkvBias is
+// set.
 func NewMultiHeadAttention(width, heads int, qkvBias bool) *MultiHeadAttention {
 	return &MultiHeadAttention{
 		QKV:   NewLinear(width, 3*width, qkvBias),
@@ -62,7 +63,8 @@ type AttentionInput struct {
 	Maps *[]float32
 }
 
-// Forward maps queries, [n, length, width], to the same shape.
+// Forward maps queries, [n, length, width], to the same shape. It panics with an autograd.UseError when in has a
+// Memory and the projection is fused.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	q, k, v := a.project(x, in)
 	o := autograd.AttentionOptions{

@@ -9,7 +9,8 @@ type Conv2d struct {
 	autograd.Conv2dOptions
 }
 
-// NewConv2d returns a layer of zeros with a square kernel.
+// NewConv2d returns a layer of zeros with a square kernel. in and out are numbers of channels, multiples of
+// o.Groups.
 func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d {
 	c := &Conv2d{Weight: autograd.NewParameter(out, in/max(1, o.Groups), kernel, kernel), Conv2dOptions: o}
 	if bias {
@@ -18,7 +19,7 @@ func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d
 	return c
 }
 
-// Forward maps [n, in, h, w] to [n, out, h', w'].
+// Forward maps [n, in, h, w] to [n, out, h', w']; autograd.Conv2d says how large h' and w' are.
 func (c *Conv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.Conv2d(x, c.Weight, c.Bias, c.Conv2dOptions)
 }

@@ -11,6 +11,11 @@
 // functions of this package, each from a generator that the caller gives ([TruncatedNormal],
 // [XavierUniform], [KaimingUniform]).
 //
+// A shape in a comment names the dimensions from the first to the last; n is the number of samples and "..." any
+// number of dimensions. What does not fit is a programming error: constructors panic on sizes that no parameter
+// can have, and Forward on operands of other shapes, both with the *autograd.ShapeError of the operation that
+// found it. autograd.Tape.Try turns it into an error at the edge of a model.
+//
 // Layers do not know whether they are being trained: dropout, drop path and batch statistics follow the
 // switches of the tape (autograd.Options).
 package nn

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -9,8 +10,12 @@ import (
 
 // TruncatedNormal fills p with normal values of mean 0 and standard deviation std, drawing again what
 // falls outside [low, high], as torch.nn.init.trunc_normal_ distributes them. The bounds are values, not
-// multiples of std: PyTorch's defaults are -2 and 2.
+// multiples of std: PyTorch's defaults are -2 and 2. Time grows as the share of what falls outside, so it panics
+// with an autograd.UseError when low to high does not hold 0 or is narrower than a hundredth of std.
 func TruncatedNormal(rng *rand.Rand, p *autograd.Parameter, std, low, high float64) {
+	if !(low <= 0 && high >= 0 && high-low >= std/100) {
+		panic(&autograd.UseError{Op: "truncated normal", Reason: fmt.Sprintf("bounds %v and %v are too narrow for a deviation of %v", low, high, std)})
+	}
 	p.Update(func(values []float32) {
 		for i := range values {
 			x := rng.NormFloat64() * std
@@ -32,7 +37,8 @@ func Normal(rng *rand.Rand, p *autograd.Parameter, std float64) {
 }
 
 // XavierUniform fills p with uniform values in ±√(6/(fanIn+fanOut)) (Glorot and Bengio, AISTATS 2010). A
-// parameter of more than two dimensions is a convolution kernel [out, in, ...].
+// parameter of more than two dimensions is a convolution kernel [out, in, ...], whose fans count its field. One of
+// fewer than two counts all its values as both.
 func XavierUniform(rng *rand.Rand, p *autograd.Parameter) {
 	in, out := fans(p.Shape())
 	uniform(rng, p, math.Sqrt(6/float64(in+out)))

@@ -8,7 +8,7 @@ type Linear struct {
 	Bias   *autograd.Parameter // [out], or nil
 }
 
-// NewLinear returns a layer of zeros.
+// NewLinear returns a layer of zeros from in values to out.
 func NewLinear(in, out int, bias bool) *Linear {
 	l := &Linear{Weight: autograd.NewParameter(out, in)}
 	if bias {
@@ -22,12 +22,12 @@ func (l *Linear) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.Linear(x, l.Weight, l.Bias)
 }
 
-// ForwardAct applies an activation to the result, in the same pass.
+// ForwardAct maps x, [..., in], to act(x·Weightᵀ + Bias), [..., out], in one pass.
 func (l *Linear) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
 	return autograd.LinearAct(x, l.Weight, l.Bias, act)
 }
 
-// ForwardAdd adds the result to residual, [..., out], in the same pass.
+// ForwardAdd maps x, [..., in], to residual + x·Weightᵀ + Bias, in one pass; residual is [..., out].
 func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
 }
@@ -37,12 +37,13 @@ type Embedding struct {
 	Weight *autograd.Parameter // [rows, width]
 }
 
-// NewEmbedding returns a table of zeros.
+// NewEmbedding returns a table of zeros, [rows, width].
 func NewEmbedding(rows, width int) *Embedding {
 	return &Embedding{Weight: autograd.NewParameter(rows, width)}
 }
 
-// Forward returns the rows of ids, which have the given shape: [shape..., width].
+// Forward returns the rows of ids, which have the given shape: [shape..., width]. An id outside 0 to rows-1 panics
+// with an autograd.ShapeError that says which.
 func (e *Embedding) Forward(t *autograd.Tape, ids []int, shape ...int) *autograd.Tensor {
 	return t.Embedding(e.Weight, ids, shape...)
 }

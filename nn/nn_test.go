@@ -339,3 +339,29 @@ func TestSinCos2D(t *testing.T) {
 		}
 	}
 }
+
+// TestMisuse expects typed panics from arguments that would otherwise loop for ever or give rows of another length.
+func TestMisuse(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	p := autograd.NewParameter(3)
+	tape := autograd.NewTape(autograd.Options{})
+	for name, f := range map[string]func(){
+		"bounds beyond reach": func() { TruncatedNormal(rng, p, 0.02, 1, 2) },
+		"a huge deviation":    func() { TruncatedNormal(rng, p, 1e300, -2, 2) },
+		"odd positions":       func() { SinCos2D(6, 2, 2, false) },
+		"memory when fused": func() {
+			NewMultiHeadAttention(8, 2, true).Forward(tape.Full(0, 1, 2, 8), AttentionInput{Memory: tape.Full(0, 1, 3, 8)})
+		},
+	} {
+		func() {
+			defer func() {
+				switch r := recover().(type) {
+				case *autograd.ShapeError, *autograd.UseError:
+				default:
+					t.Errorf("%s: %v", name, r)
+				}
+			}()
+			f()
+		}()
+	}
+}

@@ -2,7 +2,7 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// LayerNorm normalises each row of the last dimension (Ba et al., arXiv 1607.06450).
+// LayerNorm normalises each row of the last dimension (Ba et al., arXiv 1607.06450); Eps is added to the variance.
 type LayerNorm struct {
 	Weight *autograd.Parameter // [width], or nil
 	Bias   *autograd.Parameter // [width], or nil
@@ -52,10 +52,11 @@ func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 		autograd.BatchNormOptions{Momentum: b.Momentum, Eps: b.Eps})
 }
 
-// GroupNorm normalises groups of channels of each sample (Wu and He, arXiv 1803.08494).
+// GroupNorm normalises groups of channels of each sample (Wu and He, arXiv 1803.08494). The number of channels is a
+// multiple of Groups.
 type GroupNorm struct {
-	Weight *autograd.Parameter // [channels]
-	Bias   *autograd.Parameter // [channels]
+	Weight *autograd.Parameter // [channels], or nil
+	Bias   *autograd.Parameter // [channels], or nil
 	Groups int
 	Eps    float32
 }

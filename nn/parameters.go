@@ -10,7 +10,8 @@ import (
 
 // Parameters yields every parameter of a model with its path: the names of the exported fields and the
 // indices of slices that lead to it, joined by dots. The order is that of the fields. A parameter that is
-// reached twice is yielded once, under its first path.
+// reached twice is yielded once, under its first path. Maps, functions and unexported fields are not entered; a
+// model without parameters, nil included, yields none.
 func Parameters(model any) iter.Seq2[string, *autograd.Parameter] {
 	return func(yield func(string, *autograd.Parameter) bool) {
 		walk(model, yield)

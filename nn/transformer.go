@@ -26,8 +26,8 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 // Block is a transformer block: attention and an MLP, each in a residual branch.
 //
 // Normalising comes before each branch (as in ViT) or, with PostNorm, after each sum (as in BERT). LayerScale1
-// and LayerScale2, where they are not nil, multiply the branches' channels (CaiT, arXiv 2103.17239); DropPath
-// drops whole branches on a training tape.
+// and LayerScale2, where they are not nil, multiply the branches' channels (CaiT, arXiv 2103.17239). Dropout and
+// DropPath work on a training tape alone.
 type Block struct {
 	Norm1       *LayerNorm
 	Attention   *MultiHeadAttention
@@ -35,12 +35,13 @@ type Block struct {
 	Norm2       *LayerNorm
 	MLP         *MLP
 	LayerScale2 *autograd.Parameter // [width], or nil
-	Dropout     float32             // of elements of each branch's result, on a training tape
-	DropPath    float32
+	Dropout     float32             // the probability of dropping an element of a branch's result
+	DropPath    float32             // the probability of dropping a sample's branch
 	PostNorm    bool
 }
 
-// NewBlock returns a pre-norm block with fused projections.
+// NewBlock returns a pre-norm block with fused projections: zeros, and gains of one. width is a multiple of heads,
+// hidden is the width inside the MLP, eps that of the norms.
 func NewBlock(width, heads, hidden int, act autograd.Activation, eps float32, qkvBias bool) *Block {
 	return &Block{
 		Norm1:     NewLayerNorm(width, eps),
@@ -90,7 +91,7 @@ type PatchEmbed struct {
 	Patch  int
 }
 
-// NewPatchEmbed returns a layer of zeros.
+// NewPatchEmbed returns a layer of zeros for patches of patch×patch pixels.
 func NewPatchEmbed(channels, patch, width int) *PatchEmbed {
 	return &PatchEmbed{
 		Weight: autograd.NewParameter(width, channels, patch, patch),
@@ -99,7 +100,8 @@ func NewPatchEmbed(channels, patch, width int) *PatchEmbed {
 	}
 }
 
-// Forward maps pixels, [n, channels, height, width], to patches in row-major order, [n, patches, width].
+// Forward maps pixels, [n, channels, height, width], to patches in row-major order, [n, patches, width]. Height and
+// width are multiples of Patch.
 func (p *PatchEmbed) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return autograd.Linear(autograd.Patchify(pixels, p.Patch), p.Weight, p.Bias)
 }
