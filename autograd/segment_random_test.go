@@ -1,0 +1,102 @@
+package autograd
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// randomProgram is a model drawn from a seed: operations, random numbers, segments within segments,
+// residuals around them, frozen parameters, and results that later parts use again.
+type randomProgram struct {
+	*Tape
+	seed     uint64
+	params   []*Parameter
+	segments bool // else the functions are called as they are
+}
+
+func (p *randomProgram) segment(f func(*Tensor) *Tensor, x *Tensor) *Tensor {
+	if p.segments {
+		return p.Segment(f, x)
+	}
+	return f(x)
+}
+
+// part runs the operations that key draws on x; shared is what they may use beside it.
+func (p *randomProgram) part(x *Tensor, key uint64, depth int, shared []*Tensor) *Tensor {
+	r := rand.New(rand.NewPCG(p.seed, key))
+	for range 1 + r.IntN(4) {
+		kind, param, inner := r.IntN(8), p.params[r.IntN(len(p.params))], r.Uint64()
+		f := func(x *Tensor) *Tensor { return p.part(x, inner, depth-1, shared) }
+		switch {
+		case kind == 0:
+			x = Tanh(Linear(x, param, nil))
+		case kind == 1:
+			x = Add(x, Mul(x, param))
+		case kind == 2:
+			x = Mul(x, p.Uniform(4, 4))
+		case kind == 3:
+			x = Dropout(Reshape(x, 4, 4), 0.2)
+		case kind == 4 && len(shared) > 0:
+			x = Add(x, shared[inner%uint64(len(shared))])
+		case kind == 5 && depth > 0:
+			x = Add(x.Keep(), p.segment(f, x))
+		case depth > 0:
+			x = p.segment(f, x)
+		}
+	}
+	return x
+}
+
+func (p *randomProgram) run(o Options) (out []float32, grads [][]float32) {
+	r := rand.New(rand.NewPCG(p.seed, 0))
+	p.params = nil
+	for range 5 {
+		q := ParameterOf(make([]float32, 16), 4, 4)
+		q.Update(func(v []float32) {
+			for i := range v {
+				v[i] = float32(r.IntN(9)-4) / 8
+			}
+		})
+		q.Frozen = r.IntN(2) == 0
+		p.params = append(p.params, q)
+	}
+	o.Training, o.Debug, o.Seed = true, true, p.seed
+	p.Tape = NewTape(o)
+	x := p.Input(ramp(16), 4, 4)
+	var shared []*Tensor
+	for i := range uint64(5) {
+		so := shared[:len(shared):len(shared)]
+		x = p.segment(func(x *Tensor) *Tensor { return p.part(x, i+1, 3, so) }, x)
+		if i%2 == 1 {
+			shared = append(shared, x.Keep())
+		}
+	}
+	out = x.Floats(nil)
+	if o.Gradients {
+		g := NewGradients()
+		Backward(g, []*Tensor{x}, [][]float32{ramp(16)})
+		for _, q := range p.params {
+			grads = append(grads, g.Of(q))
+		}
+	}
+	return out, grads
+}
+
+// Segments, recomputed or not, change no bit of any program.
+func TestSegmentsOfRandomPrograms(t *testing.T) {
+	for seed := range uint64(400) {
+		p := &randomProgram{seed: seed}
+		want, wantGrads := p.run(Options{Gradients: true})
+		p.segments = true
+		for _, o := range []Options{{}, {Gradients: true}, {Gradients: true, Recompute: true}} {
+			out, grads := p.run(o)
+			sameBits(t, "result", out, want)
+			for i, g := range grads {
+				sameBits(t, "gradient", g, wantGrads[i])
+			}
+			if t.Failed() {
+				t.Fatalf("seed %d, gradients %v, recompute %v", seed, o.Gradients, o.Recompute)
+			}
+		}
+	}
+}
