@@ -22,8 +22,8 @@ type Augment struct {
 	Flip float64
 }
 
-// Check returns an error for ranges that cannot be.
-func (a *Augment) Check() error {
+// Validate returns an error for ranges that cannot be.
+func (a *Augment) Validate() error {
 	s, r := a.ranges()
 	if !(s[0] > 0 && s[0] <= s[1] && s[1] <= 1) {
 		return fmt.Errorf("vision: augment: scale from %v to %v, expected 0 < from ≤ to ≤ 1", s[0], s[1])
@@ -79,10 +79,10 @@ func (a *Augment) Rect(r *Rand, w, h int) image.Rectangle {
 // Apply returns the image prepared at random: cropped and resized to p's output size when a.Crop is set, by p
 // alone otherwise, and perhaps mirrored. It returns an error when p's output size depends on the image.
 func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
-	if err := a.Check(); err != nil {
+	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if err := m.check(); err != nil {

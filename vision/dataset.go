@@ -30,8 +30,8 @@ type Memory struct {
 	Names      []string // one an image; nil means their numbers
 }
 
-// Check returns an error when the lists do not fit together.
-func (d *Memory) Check() error {
+// Validate returns an error when the lists do not fit together.
+func (d *Memory) Validate() error {
 	if len(d.Labels) != len(d.Images) && d.Labels != nil {
 		return fmt.Errorf("vision: data set of %d images with %d labels", len(d.Images), len(d.Labels))
 	}

@@ -348,7 +348,7 @@ func TestAugmentRect(t *testing.T) {
 		}
 	}
 	for _, bad := range []Augment{{Scale: [2]float64{0.5, 0.2}}, {Scale: [2]float64{0, 1}}, {Ratio: [2]float64{-1, 1}}, {Flip: 2}, {Flip: math.NaN()}} {
-		if bad.Check() == nil {
+		if bad.Validate() == nil {
 			t.Errorf("%+v: no error", bad)
 		}
 	}

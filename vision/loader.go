@@ -144,14 +144,14 @@ func (l *Loader) check(first int) error {
 	case first < 0 || first > l.Batches():
 		return fmt.Errorf("vision: loader: epoch from batch %d of %d", first, l.Batches())
 	}
-	if err := l.Preprocess.Check(); err != nil {
+	if err := l.Preprocess.Validate(); err != nil {
 		return err
 	}
 	if _, _, ok := l.Preprocess.FixedSize(); !ok {
 		return fmt.Errorf("vision: loader: %w", errNoFixedSize)
 	}
 	if l.Augment != nil {
-		return l.Augment.Check()
+		return l.Augment.Validate()
 	}
 	return nil
 }

@@ -86,8 +86,8 @@ func (p *Preprocess) FixedSize() (width, height int, ok bool) {
 // and the shorter side of a picture that is one pixel high makes the longer one as long as it likes.
 const maxPrepared = 1 << 26
 
-// Check returns an error for sizes that cannot be, and one that matches ErrTooLarge for more than 64 Mi pixels.
-func (p *Preprocess) Check() error {
+// Validate returns an error for sizes that cannot be, and one that matches ErrTooLarge for more than 64 Mi pixels.
+func (p *Preprocess) Validate() error {
 	switch {
 	case p.Mode > NoResize:
 		return fmt.Errorf("vision: preprocess: unknown resize mode %d", p.Mode)
@@ -132,7 +132,7 @@ func (p *Preprocess) Normalizer() *Normalizer {
 // Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. An image so long
 // and narrow that it would be resized to more than 64 Mi pixels gives an error that matches ErrTooLarge.
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	if err := m.check(); err != nil {
@@ -161,7 +161,7 @@ func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 // image without pixels, the error names the image by its position. w shares out the work, image by image; nil is
 // serial.
 func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Image) (pixels []float32, width, height int, err error) {
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, 0, 0, err
 	}
 	if len(images) == 0 {

@@ -146,7 +146,7 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 			}
 		}
 	}
-	if err := q.Check(); err != nil {
+	if err := q.Validate(); err != nil {
 		return err
 	}
 	for c, table := range q.Normalizer().table {
@@ -163,7 +163,7 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes p as transformers' image processors read it: as a ViTImageProcessor where that can hold it,
 // with the centre-cropping fields (which that class ignores; CLIPImageProcessor reads them) where there is a crop.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
-	if err := p.Check(); err != nil {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	yes := func(b bool) *bool { return &b }
