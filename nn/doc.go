@@ -17,5 +17,6 @@
 // found it. autograd.Tape.Try turns it into an error at the edge of a model.
 //
 // Layers do not know whether they are being trained: dropout, drop path and batch statistics follow the
-// switches of the tape (autograd.Options).
+// switches of the tape (autograd.Options). What has neither parameters nor sub-layers is no layer but a function
+// of package autograd, dropout and activations among them.
 package nn

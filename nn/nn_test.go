@@ -340,6 +340,16 @@ func TestSinCos2D(t *testing.T) {
 	}
 }
 
+// TestGroupNorm compares one group over single values a channel with the layer norm it then is.
+func TestGroupNorm(t *testing.T) {
+	g, l := NewGroupNorm(1, 8), NewLayerNorm(8, 1e-5)
+	random(g)
+	l.Weight, l.Bias = g.Weight, g.Bias
+	tape := autograd.NewTape(autograd.Options{Debug: true})
+	x := input(tape, 3, 8)
+	near(t, "one group", g.Forward(x), l.Forward(x))
+}
+
 // TestMisuse expects typed panics from arguments that would otherwise loop for ever or give rows of another length.
 func TestMisuse(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

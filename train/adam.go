@@ -41,10 +41,10 @@ func NewAdamW(groups []Group, o AdamOptions) *AdamW {
 	return &AdamW{newSlots("AdamW", groups, "m", "v"), o.orDefaults()}
 }
 
-// Describe returns the settings by name.
+// Describe returns the settings by name, for a resumed run to compare.
 func (a *AdamW) Describe() map[string]string { return a.describe("AdamW, " + a.o.String()) }
 
-// Step does one step.
+// Step does one step at learning rate lr, as [Optimizer] describes; it spends the gradients.
 func (a *AdamW) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
 	a.each(grads, func(t *slot, count int64, p, g []float32) {
 		o := a.o.step(lr*t.scale, count)
@@ -67,10 +67,10 @@ func NewAdam(groups []Group, o AdamOptions) *Adam {
 	return &Adam{newSlots("Adam", groups, "m", "v"), o.orDefaults()}
 }
 
-// Describe returns the settings by name.
+// Describe returns the settings by name, for a resumed run to compare.
 func (a *Adam) Describe() map[string]string { return a.describe("Adam, " + a.o.String()) }
 
-// Step does one step.
+// Step does one step at learning rate lr, as [Optimizer] describes; it spends the gradients.
 func (a *Adam) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
 	a.each(grads, func(t *slot, count int64, p, g []float32) {
 		o := a.o.step(lr*t.scale, count)

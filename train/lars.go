@@ -35,12 +35,12 @@ func NewLARS(groups []Group, o LARSOptions) *LARS {
 		o: LARSOptions{orElse(o.Momentum, 0.9), orElse(o.Trust, 0.001)}}
 }
 
-// Describe returns the settings by name.
+// Describe returns the settings by name, for a resumed run to compare.
 func (l *LARS) Describe() map[string]string {
 	return l.describe(fmt.Sprintf("LARS, momentum %v, trust %v", l.o.Momentum, l.o.Trust))
 }
 
-// Step does one step.
+// Step does one step at learning rate lr, as [Optimizer] describes; it spends the gradients.
 func (l *LARS) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
 	l.each(grads, func(t *slot, _ int64, p, g []float32) {
 		o := simd.MomentumStep{LR: lr * t.scale, Momentum: l.o.Momentum, GradScale: gradScale}

@@ -88,7 +88,7 @@ func (s *slots) Parameters() iter.Seq2[string, *autograd.Parameter] {
 	}
 }
 
-// Memory yields what is remembered of each parameter.
+// Memory yields what is remembered of each parameter, under its kind and the path of the parameter.
 func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 	return func(yield func(string, *autograd.Buffer) bool) {
 		for i := range s.params {
@@ -101,7 +101,7 @@ func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 	}
 }
 
-// Counts returns how many steps each parameter has had.
+// Counts returns how many steps each parameter has had, in the order of Parameters. Resuming a run writes to it.
 func (s *slots) Counts() []int64 { return s.counts }
 
 // describe returns the settings of each parameter beside those of the optimiser.

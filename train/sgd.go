@@ -33,12 +33,12 @@ func NewSGD(groups []Group, o SGDOptions) *SGD {
 	return &SGD{newSlots("SGD", groups, "momentum"), o}
 }
 
-// Describe returns the settings by name.
+// Describe returns the settings by name, for a resumed run to compare.
 func (s *SGD) Describe() map[string]string {
 	return s.describe(fmt.Sprintf("SGD, momentum %v, Nesterov %v", s.o.Momentum, s.o.Nesterov))
 }
 
-// Step does one step.
+// Step does one step at learning rate lr, as [Optimizer] describes; it spends the gradients.
 func (s *SGD) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.Workers) {
 	s.each(grads, func(t *slot, _ int64, p, g []float32) {
 		o := simd.MomentumStep{LR: lr * t.scale, Momentum: s.o.Momentum, WeightDecay: t.decay, GradScale: gradScale}
