@@ -38,7 +38,7 @@ func TestBadInput(t *testing.T) {
 	}
 	fine := folder(t, 3, "cats", "dogs")
 
-	classifier := vit.New(small(16, 4, 32, 1).Config, 2, nil)
+	classifier := vit.New(tiny().Model.Config, 2, nil)
 	classifier.Config.ModelType = "vit"
 	if err := classifier.Save(at("classifier")); err != nil {
 		t.Fatal(err)

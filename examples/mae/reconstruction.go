@@ -19,7 +19,7 @@ import (
 const (
 	shownRows    = 4   // of reconstructions
 	shownColumns = 2   // of three pictures each
-	tileSide     = 112 // pixels, about
+	tileSide     = 112 // pixels, at least: the headings need as much
 )
 
 // drawReconstructions writes a sheet of test pictures: as they are, as the encoder sees them, and as the
@@ -46,7 +46,7 @@ func (r *run) drawReconstructions(ctx context.Context, m *mae.Model) error {
 // sheet lays reconstructions out in rows, with a heading above each column.
 func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 	const gap, between, heading = 6, 24, 22
-	zoom := max(1, tileSide/size)
+	zoom := max(1, (tileSide+size-1)/size)
 	side := size * zoom
 	columns := min(shownColumns, len(rebuilt))
 	rows := (len(rebuilt) + columns - 1) / columns

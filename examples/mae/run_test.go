@@ -94,7 +94,7 @@ func TestInit(t *testing.T) {
 	for _, epochs := range []int{0, 1} {
 		r := tinyRun(t.TempDir())
 		r.settings.Init, r.settings.Epochs = first.path("pretrained"), epochs
-		r.recipe.Model = small(64, 8, 64, 1) // not used
+		r.recipe.Model = small(64, 8) // not used
 		o, err := r.do(context.Background())
 		if err != nil {
 			t.Fatal(err)

@@ -115,32 +115,39 @@ type phase struct {
 	Augment     vision.Augment
 }
 
-// small is a masked autoencoder that two cores pre-train in a minute or so.
-func small(size, patch, width, layers int) mae.Config {
+// small is a masked autoencoder that two cores pre-train in a minute or so: 4 blocks of width 96 see a quarter
+// of the patches, one of width 64 rebuilds the others. Few wide heads cost less than many narrow ones here.
+func small(size, patch int) mae.Config {
 	c := mae.Base()
 	c.ImageSize, c.PatchSize = size, patch
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = width, layers, width/32, 4*width
-	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 64, 1, 2, 256
+	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 96, 4, 2, 384
+	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 64, 1, 1, 256
 	return c
 }
 
-// clothes is the recipe for the embedded data.
+// clothes is the recipe for the embedded data. Its numbers were chosen with an eighth of the training pictures
+// set apart to judge by: docs/masked-autoencoders.md has the measurements. Fine-tuning and training from
+// scratch were each given the learning rate that served them best.
 func clothes() recipe {
 	crop := vision.Augment{Crop: true, Scale: [2]float64{0.4, 1}, Flip: 0.5}
-	return recipe{
-		Model:         small(28, 4, 96, 4),
-		PretrainSteps: 1240,
-		Pretrain:      phase{Batch: 128, Rate: 2e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: crop},
-		Finetune:      phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, LayerDecay: 0.75, Smoothing: 0.1, Augment: crop},
-		Scratch:       phase{Batch: 50, Rate: 1e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop},
+	labels := phase{Batch: 50, Rate: 2e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop}
+	r := recipe{
+		Model:         small(28, 7),
+		Pretrain:      phase{Batch: 64, Rate: 1.5e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: crop},
+		PretrainSteps: 5000,
+		Finetune:      labels,
+		Scratch:       labels,
 		LabelSteps:    200,
 	}
+	r.Finetune.LayerDecay = 0.75
+	return r
 }
 
 // photographs is the recipe for a folder of pictures of any size.
 func photographs() recipe {
 	r := clothes()
-	r.Model = small(64, 8, 96, 4)
+	r.Model = small(64, 8)
+	r.PretrainSteps = 1500
 	r.TestShare = 0.2
 	return r
 }

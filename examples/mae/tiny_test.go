@@ -17,7 +17,8 @@ import (
 // tiny is a recipe that a test runs in a fraction of a second.
 func tiny() recipe {
 	r := clothes()
-	r.Model = small(16, 4, 32, 2)
+	r.Model = small(16, 4)
+	r.Model.HiddenSize, r.Model.NumHiddenLayers, r.Model.IntermediateSize = 32, 2, 64
 	r.Model.DecoderHiddenSize, r.Model.DecoderNumAttentionHeads, r.Model.DecoderIntermediateSize = 16, 1, 32
 	r.Pretrain.Batch, r.Finetune.Batch, r.Scratch.Batch = 8, 4, 4
 	r.PretrainSteps, r.LabelSteps, r.TestShare = 12, 18, 0.25
