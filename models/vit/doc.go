@@ -5,7 +5,28 @@
 // learned positions are added; pre-norm transformer blocks follow. The class token after the last norm, or
 // the mean of the patch tokens ([MeanPooling]), goes through one linear layer to the classes' logits.
 //
-// [Load] reads a model folder and [Model.Classify] answers for pictures of any size. To train, make a tape
-// that records gradients and call [Model.Forward] on it. [Encoder] is the tower without pooling and head, on
-// which other models are built.
+// # Using a model
+//
+// [Load] reads a model folder and [Model.Classify] answers for pictures of any size. [Model.Features] gives what
+// the head sees, a vector a picture. Any number of goroutines may use one model at once: it is only read, each
+// call has its own tape, and the memory of tapes is lent from a short list and kept. Model.Workers says how many
+// cores a call takes.
+//
+// # Training
+//
+// [New] draws initial weights from a generator that the caller gives. To train, make a tape that records
+// gradients and call [Model.Forward] on it, as the example of package train does for any model; [Model.Layer]
+// numbers parameters for layer-wise decay. Dropout and drop path follow the configuration and the switches of the
+// tape.
+//
+// # Folders
+//
+// Load takes the weights under the names of Hugging Face, on disk or in memory, of timm and of Meta's releases;
+// [Model.Save] writes those of Hugging Face. What a folder claims is compared with what its weights hold before
+// memory is set aside for a model.
+//
+// # Building on it
+//
+// [Encoder] is the tower without pooling and head, on which other models are built; [EncoderRules] and
+// [BlockRules] are the rows of its name table.
 package vit
