@@ -160,8 +160,9 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	width := a.heads * a.d
 	for i, c := range []Columns{q, k, v} {
 		s := c.Of.Shape()
-		if a.d < 0 || c.From < 0 || c.From+width > s[2] {
-			shapePanic(name, "columns out of range", s, []int{c.From, c.From + width})
+		// The divisions come first: they cannot overflow.
+		if a.d < 0 || a.d > s[2]/a.heads || c.From < 0 || c.From > s[2]-width {
+			shapePanic(name, "columns out of range", s, []int{c.From, a.heads, a.d})
 		}
 		for _, e := range []Columns{q, k, v}[:i] {
 			if e.Of == c.Of && e.From != c.From && max(e.From-c.From, c.From-e.From) < width {

@@ -375,6 +375,8 @@ func TestAttentionPanics(t *testing.T) {
 		"batches":              func() { packed2(x, tape.Full(0, 1, 3, 24), AttentionOptions{}) },
 		"heads":                func() { packed(x, AttentionOptions{Heads: 3}) },
 		"range":                func() { Attention(Columns{x, 4}, Columns{x, 0}, Columns{x, 9}, AttentionOptions{HeadDim: 4}) },
+		"width beyond int":     func() { packed(x, AttentionOptions{Heads: 4, HeadDim: math.MaxInt/2 + 1}) },
+		"range beyond int":     func() { Attention(Columns{x, math.MaxInt}, Columns{x, 0}, Columns{x, 4}, AttentionOptions{HeadDim: 4}) },
 		"overlap":              func() { Attention(Columns{x, 0}, Columns{x, 2}, Columns{x, 8}, AttentionOptions{HeadDim: 4}) },
 		"bias":                 func() { packed(x, AttentionOptions{Bias: tape.Full(0, 2, 2, 3, 3)}) },
 		"mask":                 func() { packed(x, AttentionOptions{KeyMask: make([]bool, 5)}) },

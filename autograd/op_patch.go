@@ -15,7 +15,7 @@ func Unpatchify(x Operand, p, h, w int) *Tensor {
 	const name = "unpatchify"
 	xs := x.Shape()
 	if len(xs) != 3 || p < 1 || h < 0 || w < 0 || h%p != 0 || w%p != 0 ||
-		xs[1] != (h/p)*(w/p) || xs[2]%(p*p) != 0 {
+		xs[1] != elements(name, []int{h / p, w / p}) || xs[2]%elements(name, []int{p, p}) != 0 {
 		shapePanic(name, "expected x [n, (h/p)·(w/p), p·p·c]", xs, []int{p, h, w})
 	}
 	f := begin(name, x)

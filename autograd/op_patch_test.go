@@ -1,6 +1,9 @@
 package autograd
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 func TestPatches(t *testing.T) {
 	checkOp(t, resizeGoldens, "patchify/", func(c *opCase) []*Tensor {
@@ -41,5 +44,9 @@ func TestPatchShapes(t *testing.T) {
 	wantShapeError(t, "no patch", func() { PatchifyLast(x, 0) })
 	y := PatchifyLast(x, 2)
 	wantShapeError(t, "another size", func() { Unpatchify(y, 2, 4, 4) })
+	wantShapeError(t, "a patch beyond int", func() {
+		side := math.MaxInt/2 + 1
+		Unpatchify(tape.Full(1, 1, 1, 0), side, side, side)
+	})
 	wantShapeError(t, "another patch", func() { Unpatchify(y, 5, 10, 15) })
 }
