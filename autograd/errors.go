@@ -33,8 +33,9 @@ func (e *ShapeError) Error() string {
 	return b.String()
 }
 
-// UseError is the panic value of a Tensor used where it cannot be: after its tape was reset, after a
-// [Tape.Segment] or [Backward] consumed it, or together with a Tensor of another tape.
+// UseError is the panic value of a call that is wrong whatever the shapes: a Tensor used after its tape was
+// reset, after a [Tape.Segment] or [Backward] consumed it, or together with a Tensor of another tape; an
+// operand that is missing; a layer asked for what it has no part for.
 type UseError struct {
 	Op     string
 	Reason string

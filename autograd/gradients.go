@@ -2,7 +2,6 @@ package autograd
 
 import (
 	"iter"
-	"math"
 
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -73,32 +72,6 @@ func (g *Gradients) Scale(s float32) {
 	for _, d := range g.All() {
 		simd.Scale(d, d, s)
 	}
-}
-
-// normBlock is the number of squares summed in float32 before they join a float64 sum.
-const normBlock = 4096
-
-// Norm returns the Euclidean norm of all gradients together. It does not depend on the number of threads.
-func (g *Gradients) Norm(w *simd.Workers) float64 {
-	total := 0.0
-	var partial []float64
-	for _, d := range g.All() {
-		blocks := (len(d) + normBlock - 1) / normBlock
-		if cap(partial) < blocks {
-			partial = make([]float64, blocks)
-		}
-		partial = partial[:blocks]
-		const share = 16
-		w.For((blocks+share-1)/share, func(i int) {
-			for j := i * share; j < min(blocks, (i+1)*share); j++ {
-				partial[j] = float64(simd.SumSquares(d[j*normBlock : min(len(d), (j+1)*normBlock)]))
-			}
-		})
-		for _, s := range partial {
-			total += s
-		}
-	}
-	return math.Sqrt(total)
 }
 
 // slot returns p's gradient to be added to; with beta 0 all of it is to be written.

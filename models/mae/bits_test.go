@@ -106,7 +106,7 @@ func trained(o autograd.Options, model any, loss func(t *autograd.Tape, step uin
 	for step := range uint64(20) {
 		tape.Step(step)
 		loss(tape, step).Backward(grads)
-		opt.Step(grads, 1e-3, train.ClipScale(grads.Norm(o.Workers), 1), o.Workers)
+		opt.Step(grads, 1e-3, train.ClipScale(train.GradNorm(grads, opt.Parameters(), o.Workers), 1), o.Workers)
 		grads.Zero()
 		tape.Reset()
 	}

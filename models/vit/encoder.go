@@ -15,6 +15,7 @@ type Encoder struct {
 	Blocks     []*nn.Block
 	Norm       *nn.LayerNorm // nil where mean pooling normalises afterwards
 	dropout    float32
+	side       int // patches along each side of a picture of the configured size
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -28,6 +29,7 @@ func NewEncoder(c Config) *Encoder {
 		ClassToken: autograd.NewParameter(1, 1, c.HiddenSize),
 		Positions:  autograd.NewParameter(1, 1+c.Patches(), c.HiddenSize),
 		dropout:    c.HiddenDropoutProb,
+		side:       c.ImageSize / c.PatchSize,
 	}
 	for i := range c.NumHiddenLayers {
 		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
@@ -92,22 +94,13 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
 // positions returns the position embeddings of a grid of patches.
 func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {
 	total, width := e.Positions.Shape()[1], e.Positions.Shape()[2]
-	side := squareRoot(total - 1)
-	if rows == side && columns == side {
+	if rows == e.side && columns == e.side {
 		return e.Positions
 	}
 	all := t.Use(e.Positions)
 	class := autograd.Slice(all, 1, 0, 1)
-	grid := autograd.Reshape(autograd.Slice(all, 1, 1, total), 1, side, side, width)
+	grid := autograd.Reshape(autograd.Slice(all, 1, 1, total), 1, e.side, e.side, width)
 	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), rows, columns, autograd.ResizeOptions{Mode: autograd.Bicubic})
 	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, rows*columns, width)
 	return autograd.Concat(1, class, grid)
-}
-
-func squareRoot(n int) int {
-	r := 0
-	for (r+1)*(r+1) <= n {
-		r++
-	}
-	return r
 }
