@@ -39,7 +39,19 @@ type preprocessJSON struct {
 	DoNormalize  *bool     `json:"do_normalize,omitempty"`
 	Mean         []float64 `json:"image_mean,omitempty"`
 	Std          []float64 `json:"image_std,omitempty"`
+
+	// Fovea's own, for what transformers always does one way; absent where that is the way. Its processors keep
+	// fields they do not know and pay no attention to them.
+	Centring   string `json:"crop_centring,omitempty"`
+	Arithmetic string `json:"arithmetic,omitempty"`
+	RowsFirst  bool   `json:"resize_rows_first,omitempty"`
 }
+
+// The names of settings in the file, by value; the default is not written.
+var (
+	centringNames   = []string{CentreFloor: "", CentreEven: "even"}
+	arithmeticNames = []string{RescaleFirst: "", Fused: "fused", UnitFirst: "unit_first"}
+)
 
 // sizeJSON is a size: {"height": h, "width": w}, {"shortest_edge": s}, or a bare number in older files.
 type sizeJSON struct {
@@ -118,6 +130,15 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("crop_size %+v: expected height and width", *j.CropSize)
 		}
 	}
+	q.RowsFirst = j.RowsFirst
+	centring, arithmetic := slices.Index(centringNames, j.Centring), slices.Index(arithmeticNames, j.Arithmetic)
+	if centring < 0 {
+		return fmt.Errorf("crop_centring %q: expected %q or none", j.Centring, centringNames[1:])
+	}
+	if arithmetic < 0 {
+		return fmt.Errorf("arithmetic %q: expected one of %q or none", j.Arithmetic, arithmeticNames[1:])
+	}
+	q.Centring, q.Arithmetic = Centring(centring), Arithmetic(arithmetic)
 	q.NoRescale = !is(j.DoRescale, true)
 	if j.Rescale != nil && !q.NoRescale {
 		if !(*j.Rescale > 0) {
@@ -162,6 +183,8 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes p as transformers' image processors read it: as a ViTImageProcessor where that can hold it,
 // with the centre-cropping fields (which that class ignores; CLIPImageProcessor reads them) where there is a crop.
+// Settings that transformers does not have (Centring, Arithmetic and RowsFirst) are written beside, so that reading
+// gives the same Preprocess back.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -182,7 +205,12 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		Resample:  &resample,
 		DoRescale: yes(!p.NoRescale), Rescale: &scale,
 		DoNormalize: yes(!p.NoNormalize), Mean: decimals(mean), Std: decimals(std),
+		RowsFirst: p.RowsFirst,
 	}
+	if int(p.Centring) >= len(centringNames) || int(p.Arithmetic) >= len(arithmeticNames) {
+		return nil, fmt.Errorf("vision: preprocess: unknown centring %d or arithmetic %d", p.Centring, p.Arithmetic)
+	}
+	j.Centring, j.Arithmetic = centringNames[p.Centring], arithmeticNames[p.Arithmetic]
 	switch p.Mode {
 	case Stretch:
 		j.Size = &sizeJSON{Height: p.Height, Width: p.Width}

@@ -315,3 +315,32 @@ func TestPreprocessFinite(t *testing.T) {
 		}
 	}
 }
+
+// TestPreprocessRoundTrip expects what was written to be read as it was, down to the pixel a crop begins at.
+func TestPreprocessRoundTrip(t *testing.T) {
+	for _, p := range []Preprocess{
+		Half(32), ImageNet(24),
+		{Mode: ShortSide, Width: 20, CropWidth: 9, CropHeight: 8, Mean: CLIPMean, Std: CLIPStd, Arithmetic: Fused, RowsFirst: true},
+		{Mode: NoResize, Mean: HalfMean, Std: HalfStd, NoNormalize: true, Scale: 1. / 127.5, Centring: CentreEven},
+	} {
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back Preprocess
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(p, back); d != "" {
+			t.Errorf("%s: %s", text, d)
+		}
+	}
+	for _, bad := range []string{`{"crop_centring":"left"}`, `{"arithmetic":"exact"}`} {
+		if err := json.Unmarshal([]byte(bad), new(Preprocess)); err == nil {
+			t.Errorf("%s: no error", bad)
+		}
+	}
+	if _, err := json.Marshal(Preprocess{Width: 1, Height: 1, Arithmetic: 9}); err == nil {
+		t.Error("an unknown arithmetic was written")
+	}
+}
