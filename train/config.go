@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"reflect"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -110,6 +111,10 @@ func (c *Config) check() error {
 	want(c.StepsPerEpoch > 0, "expected at least one step an epoch, found %d", c.StepsPerEpoch)
 	want(c.Accumulate >= 0 && c.SaveEvery >= 0, "Accumulate (%d) and SaveEvery (%d) must not be negative", c.Accumulate, c.SaveEvery)
 	want(!c.Resume || c.File != "", "Resume needs a File")
+	if c.Extra != nil {
+		v := reflect.ValueOf(c.Extra)
+		want(v.Kind() == reflect.Pointer && !v.IsNil(), "Extra: expected a pointer, found %T", c.Extra)
+	}
 	if c.Params != nil && c.Optimizer != nil {
 		saved := map[*autograd.Parameter]bool{}
 		for _, p := range c.Params {

@@ -378,6 +378,8 @@ func TestConfigIsChecked(t *testing.T) {
 		"at least one step":        func(c *Config) { c.StepsPerEpoch = -1 },
 		"must not be negative":     func(c *Config) { c.Accumulate = -1 },
 		"Resume needs a File":      func(c *Config) { c.Resume = true },
+		"expected a pointer":       func(c *Config) { c.Extra = map[string]int{} },
+		"found *int":               func(c *Config) { c.Extra = (*int)(nil) },
 		`"w1" of the optimiser is`: func(c *Config) { c.Params = named(nil) },
 	} {
 		c := m.config()

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -245,8 +246,11 @@ func (r *run) load() error {
 		return damaged("a position that cannot be: step %d, %d epochs done", s.Step, s.EpochsDone)
 	}
 	if r.Extra != nil && h.Extra != nil {
-		if err := json.Unmarshal(h.Extra, r.Extra); err != nil {
-			return fmt.Errorf("train: resume: %s: Extra: %w", r.File, err)
+		// Into another value first: one that does not fit would leave Extra half filled.
+		for _, to := range []any{reflect.New(reflect.TypeOf(r.Extra).Elem()).Interface(), r.Extra} {
+			if err := json.Unmarshal(h.Extra, to); err != nil {
+				return fmt.Errorf("train: resume: %s: Extra: %w", r.File, err)
+			}
 		}
 	}
 

@@ -240,6 +240,38 @@ func TestResumeChecksPositions(t *testing.T) {
 	}
 }
 
+// An Extra of another form is an error that leaves it as it was.
+func TestResumeExtraIsWhole(t *testing.T) {
+	type kept struct {
+		Best  float64
+		Names any
+	}
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	c, _ := line(2, file)
+	c.Extra = &kept{Best: 0.75, Names: "one"}
+	if err := newRun(c).save(); err != nil {
+		t.Fatal(err)
+	}
+	other := struct {
+		Best  float64
+		Names []int
+	}{Best: 0.5}
+	again, w := line(2, file)
+	w.Update(func(v []float32) { v[0] = 7 })
+	again.Extra = &other
+	if err := newRun(again).load(); err == nil || !strings.Contains(err.Error(), "Extra") {
+		t.Errorf("expected an error about Extra, found %v", err)
+	}
+	if other.Best != 0.5 || w.Values()[0] != 7 {
+		t.Errorf("a refused file changed Extra to %+v, or the parameters", other)
+	}
+	back := kept{}
+	again.Extra = &back
+	if err := newRun(again).load(); err != nil || back != (kept{0.75, "one"}) {
+		t.Errorf("read %+v, %v", back, err)
+	}
+}
+
 // A header that was written with its checksum, but by nobody who means well, is an error and no panic.
 func FuzzResumeHeader(f *testing.F) {
 	for _, head := range []string{
