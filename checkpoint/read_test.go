@@ -299,6 +299,21 @@ func TestSymbolicLinks(t *testing.T) {
 	}
 }
 
+// TestLinkToDevice expects an error for a link to a device that has no end.
+func TestLinkToDevice(t *testing.T) {
+	const device = "/dev/zero"
+	if _, err := os.Stat(device); err != nil {
+		t.Skip("no " + device)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(device, filepath.Join(dir, SafetensorsName)); err != nil {
+		t.Skipf("needs symbolic links: %v", err)
+	}
+	if _, err := OpenFolder(os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), "found a device") {
+		t.Errorf("expected an error, found %v", err)
+	}
+}
+
 // safetensors assembles a file from a header and data.
 func safetensors(header string, data []byte) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))

@@ -39,6 +39,9 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a folder", shown)
 	}
+	if info.Mode()&fs.ModeDevice != 0 { // reached by a link, and perhaps without an end
+		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a device", shown)
+	}
 	src := &source{name: shown}
 	if osFile, ok := f.(*os.File); ok && mapping && info.Mode().IsRegular() && info.Size() > 0 {
 		if data, err := mapFile(osFile, info.Size()); err == nil {

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"math"
 	"slices"
+
+	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
 // PreprocessorFile is the name of the file beside a model's weights that says how its images are prepared.
@@ -14,7 +16,7 @@ const PreprocessorFile = "preprocessor_config.json"
 // LoadPreprocess reads preprocessor_config.json of a model folder, as transformers' ViTImageProcessor and its
 // predecessors write it. Without the file the error matches fs.ErrNotExist.
 func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
-	data, err := fs.ReadFile(fsys, PreprocessorFile)
+	data, err := smallfile.Read(fsys, PreprocessorFile)
 	if err != nil {
 		return Preprocess{}, fmt.Errorf("vision: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -27,7 +28,7 @@ const ConfigName = "config.json"
 // ReadConfig fills the configuration c, which holds the defaults, from the named file, whose model_type, where it
 // is given, must be the one expected. What was read is checked by Validate.
 func ReadConfig(fsys fs.FS, name, modelType string, c interface{ Validate() error }) error {
-	data, err := fs.ReadFile(fsys, name)
+	data, err := smallfile.Read(fsys, name)
 	if err != nil {
 		return err
 	}
