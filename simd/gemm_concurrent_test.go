@@ -51,7 +51,7 @@ func TestGemmConcurrently(t *testing.T) {
 }
 
 func TestGemmAllocatesNothing(t *testing.T) {
-	const m, n, k = 60, 70, 500
+	const m, n, k = 30, 40, 400
 	a, at := Matrix{randomFloats(m*k, 1), k, false}, Matrix{randomFloats(m*k, 1), m, true}
 	b, bt := Matrix{randomFloats(n*k, 2), n, false}, Matrix{randomFloats(n*k, 2), k, true}
 	c := make([]float32, 4*m*n)

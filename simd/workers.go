@@ -293,14 +293,15 @@ func (p *helperPool) helper() {
 		if p.spin(seen) {
 			continue
 		}
+		// A publication counts on those that spin, so that the last look comes before parking or leaving.
 		p.mu.Lock()
-		if p.started > runtime.GOMAXPROCS(0)-1 { // GOMAXPROCS was lowered
-			p.started--
-			p.mu.Unlock()
-			normal = true
-			return
-		}
 		if j = p.join(); j == nil {
+			if p.started > runtime.GOMAXPROCS(0)-1 { // GOMAXPROCS was lowered
+				p.started--
+				p.mu.Unlock()
+				normal = true
+				return
+			}
 			p.parked++
 			p.wake.Wait()
 		}
