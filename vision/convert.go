@@ -12,7 +12,13 @@ import (
 // R = (255-K) - C·(255-K)/255. Subsampled YCbCr is taken to be what image/jpeg made and its chroma is
 // interpolated as libjpeg-turbo does; [Decode] knows the format of a file and treats WebP by WebP's own rules.
 // It returns an error that matches [ErrSize] when m is nil or has no pixels.
-func FromImage(m image.Image) (*Image, error) {
+func FromImage(m image.Image) (converted *Image, err error) {
+	// A nil pointer in the interface, or planes shorter than the bounds promise, panic inside m's own methods.
+	defer func() {
+		if r := recover(); r != nil {
+			converted, err = nil, fmt.Errorf("vision: a %T that contradicts itself (%v): %w", m, r, ErrSize)
+		}
+	}()
 	if m == nil {
 		return nil, fmt.Errorf("vision: no image (nil): %w", ErrSize)
 	}
