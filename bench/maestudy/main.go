@@ -76,6 +76,9 @@ func (s *study) run(ctx context.Context, name string, args ...string) (r result,
 	data, err := os.ReadFile(kept)
 	if err != nil {
 		if s.program == "" {
+			if err := os.MkdirAll(s.out, 0o777); err != nil {
+				return r, err
+			}
 			s.program = filepath.Join(s.out, "mae.exe")
 			build := exec.CommandContext(ctx, "go", "build", "-o", s.program, "github.com/fovea-ml/fovea/examples/mae")
 			build.Stderr = os.Stderr

@@ -74,6 +74,42 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestCrash ends runs without a chance to save, and asks the same of what is resumed from the last time they did.
+func TestCrash(t *testing.T) {
+	whole := tinyRun(t.TempDir())
+	if _, err := whole.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	for i, at := range []string{"pre-training 7", "fine-tuning 2", "from scratch 15"} {
+		r := tinyRun(out)
+		r.settings.Resume = i > 0
+		r.afterStep = func(phase string, step int) {
+			if fmt.Sprint(phase, " ", step) == at {
+				panic(at)
+			}
+		}
+		func() {
+			defer func() {
+				if p := recover(); p != at {
+					t.Fatalf("expected a crash at %s, found %v", at, p)
+				}
+			}()
+			r.do(context.Background())
+		}()
+	}
+	r := tinyRun(out)
+	r.settings.Resume = true
+	if _, err := r.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pretrained", "classifier", "scratch"} {
+		if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
+			t.Errorf("%s differs from that of a run which did not crash", name)
+		}
+	}
+}
+
 // TestOtherRun asks a resumed run to be the run that was stopped.
 func TestOtherRun(t *testing.T) {
 	out := t.TempDir()
