@@ -9,7 +9,7 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmAVX2, AVX51
 // The AVX2 tile is 6×16: 12 of 16 registers accumulate. A panel of B is 16·256·4 = 16 KB and a tile of A
 // 6 KB, which fit a first-level cache of 32 KB together. Measured as above: 92 to 97 %, and 92 % at 1024³.
 var gemmAVX2 = gemmKernel{
-	level: AVX2, mr: 6, nr: 16, kc: 256, mc: 504,
+	level: AVX2, mr: 6, nr: 16, kc: 256, mc: 252,
 	rows:      true,
 	multiply:  multiply256,
 	wide:      wide256,
@@ -76,11 +76,11 @@ var narrowMasks = func() (m [9][8]int32) {
 
 // The AVX-512 tile is 14×32: 28 of 32 registers accumulate, so that one step of k is 28 multiply-adds for
 // 16 loads. In a block 512 deep a tile of A is 28 KB and a panel of B 64 KB; both stream from the
-// second-level cache, at 4 and 9 bytes a cycle, where 378 rows of A take 774 KB. Measured on a Xeon with
+// second-level cache, at 4 and 9 bytes a cycle, where 252 rows of A take 516 KB. Measured on a Xeon with
 // 2 MiB there, one core, packed weights: 94 to 96 % of the multiply-add loop for ViT-B's layers, 91 % at
 // 1024³; blocks 384 and 256 deep lose 1 and 2 points.
 var gemmAVX512 = gemmKernel{
-	level: AVX512, mr: 14, nr: 32, kc: 512, mc: 378,
+	level: AVX512, mr: 14, nr: 32, kc: 512, mc: 252,
 	rows:      true,
 	multiply:  multiply512,
 	wide:      wide512,

@@ -24,7 +24,6 @@ GLOBL edge256<>(SB), RODATA|NOPTR, $128
 // Tiles of 1×16, A row-major.
 TEXT ·gemm256r1(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -32,9 +31,9 @@ TEXT ·gemm256r1(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -89,7 +88,7 @@ four:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ $16, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -123,7 +122,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -133,16 +132,15 @@ next:
 // Tiles of 1×16, A k-major.
 TEXT ·gemm256k1(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -200,7 +198,7 @@ four:
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -234,7 +232,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -244,7 +242,6 @@ next:
 // Tiles of 2×16, A row-major.
 TEXT ·gemm256r2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -252,9 +249,9 @@ TEXT ·gemm256r2(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -331,7 +328,7 @@ four:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ $16, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -374,7 +371,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -384,16 +381,15 @@ next:
 // Tiles of 2×16, A k-major.
 TEXT ·gemm256k2(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -473,7 +469,7 @@ four:
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -516,7 +512,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -526,7 +522,6 @@ next:
 // Tiles of 3×16, A row-major.
 TEXT ·gemm256r3(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -534,9 +529,9 @@ TEXT ·gemm256r3(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -635,7 +630,7 @@ four:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ $16, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -687,7 +682,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -697,16 +692,15 @@ next:
 // Tiles of 3×16, A k-major.
 TEXT ·gemm256k3(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -808,7 +802,7 @@ four:
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -860,7 +854,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -870,7 +864,6 @@ next:
 // Tiles of 4×16, A row-major.
 TEXT ·gemm256r4(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -878,9 +871,9 @@ TEXT ·gemm256r4(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -1001,7 +994,7 @@ four:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ $16, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -1062,7 +1055,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -1072,16 +1065,15 @@ next:
 // Tiles of 4×16, A k-major.
 TEXT ·gemm256k4(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -1205,7 +1197,7 @@ four:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -1266,7 +1258,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -1276,7 +1268,6 @@ next:
 // Tiles of 5×16, A row-major.
 TEXT ·gemm256r5(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -1284,9 +1275,9 @@ TEXT ·gemm256r5(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -1429,7 +1420,7 @@ four:
 	VFMADD231PS Y13, Y14, Y9
 	ADDQ $16, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -1499,7 +1490,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -1509,16 +1500,15 @@ next:
 // Tiles of 5×16, A k-major.
 TEXT ·gemm256k5(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -1664,7 +1654,7 @@ four:
 	VFMADD231PS Y13, Y14, Y9
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -1734,7 +1724,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -1744,7 +1734,6 @@ next:
 // Tiles of 6×16, A row-major.
 TEXT ·gemm256r6(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
@@ -1752,9 +1741,9 @@ TEXT ·gemm256r6(SB), NOSPLIT, $0-8
 	MOVQ 32(DI), R9
 	LEAQ (R9)(R9*2), R10
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	LEAQ (AX)(R9*4), BX
 	ADDQ R9, BX
 	MOVQ 8(DI), R13
@@ -1922,7 +1911,7 @@ four:
 	ADDQ $16, AX
 	ADDQ $16, BX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -2002,7 +1991,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER
@@ -2012,16 +2001,15 @@ next:
 // Tiles of 6×16, A k-major.
 TEXT ·gemm256k6(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), DI
-	MOVQ 128(DI), SI
 	MOVQ 16(DI), DX
 	MOVQ 56(DI), R11
 	LEAQ (R11)(R11*2), R8
 	MOVQ 120(DI), R15
 	MOVQ 40(DI), R9
 	MOVQ 0(DI), AX
-	MOVQ AX, 136(DI)
+	MOVQ AX, 128(DI)
 tile:
-	MOVQ 136(DI), AX
+	MOVQ 128(DI), AX
 	MOVQ 8(DI), R13
 	CMPQ 112(DI), $0
 	JNE load
@@ -2189,7 +2177,7 @@ four:
 	VFMADD231PS Y13, Y15, Y11
 	ADDQ R9, AX
 	LEAQ (R13)(R11*4), R13
-	ADDQ SI, R15
+	ADDQ $64, R15
 	SUBQ $4, CX
 	JGE four
 rest:
@@ -2268,7 +2256,7 @@ storeedge:
 	ADDQ 64(DI), DX
 next:
 	MOVQ 48(DI), AX
-	ADDQ AX, 136(DI)
+	ADDQ AX, 128(DI)
 	DECQ 72(DI)
 	JNE tile
 	VZEROUPPER

@@ -8,7 +8,7 @@ type gemmKernel struct {
 	level  Level
 	mr, nr int // rows and columns of C that one tile holds in registers
 	kc     int // most rows of B in one block
-	mc     int // most rows of A in one task
+	mc     int // most rows of A that a group of panels passes by
 
 	// rows: tiles of any height up to mr exist and read A with any row stride, so that A needs no
 	// copy when it is row-major, and row counts are balanced over two adjacent heights. Otherwise a
@@ -48,7 +48,6 @@ type gemmTile struct {
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the chains start from C; 0: from +0
 	ahead  uintptr        // address to prefetch from meanwhile, a line every four k; need not be valid
-	step   uintptr        // bytes from one prefetch to the next
 	at     uintptr        // the kernel's own: it steps past the last row, where no pointer may point
 }
 
@@ -113,16 +112,27 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		}
 		return
 	}
+	t := &s.tile
+	t.ldc = 4 * o.ldc
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
-		t := &s.tile
-		t.k, t.ldc = kc, 4*o.ldc
-		t.accum = 0
-		if k0 > 0 || g.beta != 0 {
-			t.accum = 1
+		t.k, t.accum = kc, 1
+		if k0 == 0 && g.beta == 0 {
+			t.accum = 0
 		}
 		a := g.layA(s, o.a, i0, i1, k0, kc)
-		g.multiplyBlock(s, o, a, i0, i1, p0, p1, k0, kc)
+		// The panels of a group stay in the second-level cache while all blocks of rows pass by.
+		for p := p0; p < p1; p += g.groupCols {
+			q := min(p+g.groupCols, p1)
+			b := g.layB(s, o.b, p, q, k0, kc)
+			for r0 := i0; r0 < i1; r0 += g.blockRows {
+				r1 := min(r0+g.blockRows, i1)
+				g.multiplyBlock(t, o, a.from(r0-i0), b, r0, r1, p, q)
+				if g.hasEp && k0+kc == g.k {
+					g.finish(o, r0, r1, p*nr, min(q*nr, g.n))
+				}
+			}
+		}
 	}
 }
 
@@ -130,49 +140,27 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 // collection waits for it, so that a call should end within some tens of microseconds.
 const callTiles = 16
 
-// groupPanels is how many panels of B are packed at a time, when B is packed as it goes.
-const groupPanels = 4
-
-// finishCols is how many finished columns an epilogue waits for: few enough that they are still in the
-// second-level cache, enough that a row of them is worth a call.
-const finishCols = 256
-
-// multiplyBlock multiplies a block of A by panels p0 to p1, one panel (or, for few rows, several side by
+// multiplyBlock multiplies rows r0 to r1 by panels p0 to p1, one panel (or, for few rows, several side by
 // side) after the other: the panel stays in the nearest cache while the tiles of A pass by.
-func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i1, p0, p1, k0, kc int) {
-	kern, nr, t := g.kern, g.kern.nr, &s.tile
-	rows := tilesOf(i1-i0, kern.mr, kern.rows)
+func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock, r0, r1, p0, p1 int) {
+	kern, nr := g.kern, g.kern.nr
+	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
 	if rows.tiles == 1 && kern.wide != nil && a.acs == 4 {
-		wide = kern.wide(i1 - i0)
+		wide = kern.wide(r1 - r0)
 	}
-	// Too few rows do not pay for a copy of B.
-	inPlace := g.packed == nil && kern.rows && !o.b.Trans && i1-i0 <= 2*kern.mr
-	packedFrom, packedTo, finished := p0, p0, p0
+	t.brs, t.bps = b.brs, b.bps
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
 		if p+wide <= p1 && (p+wide)*nr <= g.n {
 			t.panels = wide
 		}
 		t.cols = min(t.panels*nr, g.n-p*nr)
-		t.brs, t.bps = 4*nr, 4*kc*nr
-		switch {
-		case g.packed != nil:
-			t.b = unsafe.Pointer(unsafe.SliceData(g.packed.panel(k0, kc, p)))
-			t.ahead, t.step = uintptr(t.b)+uintptr(t.panels*t.bps), 64
-		case inPlace && t.cols == t.panels*nr:
-			t.b = unsafe.Pointer(unsafe.SliceData(o.b.at(k0, p*nr)))
-			t.brs, t.bps = 4*o.b.Stride, 4*nr
-			t.ahead, t.step = uintptr(t.b), 0
-		default:
-			if p >= packedTo {
-				count := min(groupPanels, p1-p)
-				s.b = grow(s.b, groupPanels*kc*nr)
-				kern.pack(s.b, o.b, k0, p*nr, kc, min(count*nr, g.n-p*nr))
-				packedFrom, packedTo = p, p+count
-			}
-			t.b = unsafe.Pointer(&s.b[(p-packedFrom)*kc*nr])
-			t.ahead, t.step = uintptr(t.b)+uintptr(t.panels*t.bps), 64
+		t.b = unsafe.Pointer(&b.data[(p-p0)*b.bps/4])
+		t.ahead = uintptr(t.b) + uintptr(t.panels*t.bps)
+		if p+t.panels > b.whole {
+			// The last panel of a B in place was copied, so that it can be read to its full width.
+			t.b, t.brs = unsafe.Pointer(unsafe.SliceData(b.edge)), 4*nr
 		}
 		for from := 0; from < rows.tiles; {
 			// A run of tiles of one height.
@@ -191,13 +179,9 @@ func (g *gemmRun) multiplyBlock(s *gemmScratch, o *gemmOperands, a aBlock, i0, i
 					t.acs, t.atile = 4*kern.mr, kern.mr*a.row
 				}
 			}
-			t.c = unsafe.Pointer(&o.c[(i0+r)*o.ldc+p*nr])
+			t.c = unsafe.Pointer(&o.c[(r0+r)*o.ldc+p*nr])
 			kern.multiply(t)
 			from = to
-		}
-		if end := p + t.panels; g.hasEp && k0+kc == g.k && ((end-finished)*nr >= finishCols || end == p1) {
-			g.finish(o, i0, i1, finished*nr, min(end*nr, g.n))
-			finished = end
 		}
 	}
 }

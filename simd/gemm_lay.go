@@ -8,6 +8,12 @@ type aBlock struct {
 	row      int
 }
 
+// from is the block without its first rows.
+func (a aBlock) from(row int) aBlock {
+	a.data = a.data[row*a.row/4:]
+	return a
+}
+
 // copiesA reports whether the kernels cannot, or should not, read a where it is.
 func (g *gemmRun) copiesA(a Matrix) bool {
 	if !g.kern.rows || a.Trans {
@@ -52,19 +58,21 @@ func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 		return
 	}
 	mr := g.kern.mr
-	t := tilesOf(i1-i0, mr, g.kern.rows)
-	for i := range t.tiles {
-		h, r := t.height(i), t.start(i)
-		from := r
-		if !a.Trans {
-			from *= a.Stride
+	for r0 := i0; r0 < i1; r0 += g.blockRows {
+		t := tilesOf(min(g.blockRows, i1-r0), mr, g.kern.rows)
+		for i := range t.tiles {
+			h, r := t.height(i), r0-i0+t.start(i)
+			from := r
+			if !a.Trans {
+				from *= a.Stride
+			}
+			width := mr
+			if g.kern.rows {
+				width = h
+			}
+			// A tile of A, k-major, is what a panel of its transpose would be.
+			g.kern.packPanel(dst[r*kc:][:kc*width], src[from:], a.Stride, !a.Trans, kc, h, width)
 		}
-		width := mr
-		if g.kern.rows {
-			width = h
-		}
-		// A tile of A, k-major, is what a panel of its transpose would be.
-		g.kern.packPanel(dst[r*kc:][:kc*width], src[from:], a.Stride, !a.Trans, kc, h, width)
 	}
 }
 
@@ -89,15 +97,50 @@ func (g *gemmRun) layShared(i int) {
 	g.copyA(g.sharedArea(i0, k0), g.one.a, i0, min(i0+g.taskRows, g.m), k0, min(g.depth, g.k-k0))
 }
 
-func (g *gemmRun) panelGroups() int { return (g.panels + groupPanels - 1) / groupPanels }
+// A bBlock is where a task finds a group of panels of B.
+type bBlock struct {
+	data []float32
+	brs  int // bytes from one k to the next
+	bps  int // bytes from one panel to the next
+
+	// A B in place may end in a panel that is not full. The panels before whole are; edge is a copy of the
+	// one that is not.
+	whole int
+	edge  []float32
+}
+
+// layB says where panels p0 to p1 of a K block lie: packed ahead, in place, or packed into scratch.
+func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
+	nr := g.kern.nr
+	x := bBlock{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
+	switch {
+	case g.packed != nil:
+		x.data = g.packed.panelsFrom(k0, kc, p0)
+	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:
+		// Too few rows to pay for a copy of B.
+		x.data, x.brs, x.bps = b.at(k0, p0*nr), 4*b.Stride, 4*nr
+		if cols := g.n - (p1-1)*nr; cols < nr {
+			s.b = grow(s.b, kc*nr)
+			x.whole, x.edge = p1-1, s.b[:kc*nr]
+			g.kern.packPanel(x.edge, b.at(k0, (p1-1)*nr), b.Stride, false, kc, cols, nr)
+		}
+	default:
+		s.b = grow(s.b, g.groupCols*kc*nr)
+		x.data = s.b
+		g.kern.pack(s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
+	}
+	return x
+}
+
+func (g *gemmRun) panelGroups() int { return (g.panels + g.groupCols - 1) / g.groupCols }
 
 // packShared packs a group of panels of one K block of B, for the tasks that follow.
 func (g *gemmRun) packShared(i int) {
 	nr := g.kern.nr
-	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*groupPanels
+	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*g.groupCols
 	kc := min(g.depth, g.k-k0)
 	dst := g.sharedB.data[k0*g.panels*nr+p*kc*nr:]
-	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(groupPanels*nr, g.n-p*nr))
+	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
 }
 
 // A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.

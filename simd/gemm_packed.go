@@ -42,11 +42,11 @@ func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 // Bytes returns the memory the packed form holds.
 func (p *Packed) Bytes() int { return 4 * len(p.data) }
 
-// panel returns the panel pi of the block that starts at row k0 and has kc rows.
-func (p *Packed) panel(k0, kc, pi int) []float32 {
+// panelsFrom returns the panels from pi on of the block that starts at row k0 and has kc rows.
+func (p *Packed) panelsFrom(k0, kc, pi int) []float32 {
 	nr := p.kern.nr
 	panels := (p.n + nr - 1) / nr
-	return p.data[k0*panels*nr+pi*kc*nr:][:kc*nr]
+	return p.data[k0*panels*nr+pi*kc*nr:]
 }
 
 // at returns the data from logical element (i, j) on.

@@ -17,8 +17,11 @@ type gemmRun struct {
 	taskCols int // panels a task covers
 	rowTasks int
 	colTasks int
-	group    int // problems a task covers, when a task is at least one problem
-	count    int
+
+	blockRows int // rows of A that stay in cache while a group of panels passes by
+	groupCols int // panels in a group
+	group     int // problems a task covers, when a task is at least one problem
+	count     int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
 	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
@@ -61,7 +64,7 @@ func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 			w.For(g.rowTasks*g.kBlocks(), g.layTask)
 		}
 	}
-	if g.rowTasks > 1 && g.packed == nil {
+	if g.rowTasks > 1 && g.packed == nil && g.taskRows < taskRowsMost/2 {
 		if size := g.k * g.panels * g.kern.nr; size <= sharedMost {
 			s.b = grow(s.b, size)
 			g.sharedB = Packed{k: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
@@ -77,6 +80,13 @@ const (
 	serialCost = 15000
 	taskCost   = 8000
 )
+
+// taskRowsMost bounds the rows of a task, and with them its copy of A. More rows repay packing B again.
+const taskRowsMost = 1024
+
+// groupWidth is the columns of a group of panels: enough that an epilogue's rows are worth a call, few
+// enough that the group fits a quarter of the second-level cache.
+const groupWidth = 256
 
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
@@ -96,9 +106,11 @@ func (g *gemmRun) plan(threads, count int) {
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
 	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
 	cost := max(flops/150, 4*float64(g.n)*float64(g.k)/12) + float64(g.m)*float64(g.n)/4
+	blocks := (g.m + kern.mc - 1) / kern.mc
+	g.blockRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
 	g.taskRows = g.m
-	if blocks := (g.m + kern.mc - 1) / kern.mc; blocks > 1 {
-		g.taskRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
+	if n := (g.m + taskRowsMost - 1) / taskRowsMost; n > 1 {
+		g.taskRows = roundUp((g.m+n-1)/n, kern.mr)
 	}
 	// A strip of C stays in the second-level cache from one K block to the next; wider strips repeat a
 	// copy of A less often.
@@ -116,6 +128,15 @@ func (g *gemmRun) plan(threads, count int) {
 		}
 		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
 			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
+		}
+	}
+	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
+	g.groupCols = max(1, groupWidth/kern.nr)
+	if kern.rows && g.m <= 2*kern.mr {
+		if packs := g.packed == nil && (g.operands != nil || g.one.b.Trans); packs {
+			g.groupCols = 4 // in the first-level cache
+		} else {
+			g.groupCols = g.panels
 		}
 	}
 	g.rowTasks = (g.m + g.taskRows - 1) / g.taskRows

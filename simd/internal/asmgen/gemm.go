@@ -119,6 +119,5 @@ const (
 	tileBPS    = 104
 	tileAccum  = 112
 	tileAhead  = 120
-	tileStep   = 128
-	tileAt     = 136
+	tileAt     = 128
 )

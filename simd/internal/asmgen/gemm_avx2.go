@@ -38,7 +38,6 @@ func tile256(a *asm, h int, byRow bool) {
 	}
 	a.text(fmt.Sprintf("func %s(t *gemmTile)\n// Tiles of %d×16, A %s.", name, h, order), name, 8)
 	a.p("MOVQ t+0(FP), DI")
-	a.p("MOVQ %d(DI), SI", tileStep)
 	a.p("MOVQ %d(DI), DX", tileC)
 	a.p("MOVQ %d(DI), R11", tileBRS)
 	a.p("LEAQ (R11)(R11*2), R8")
@@ -140,7 +139,7 @@ func tile256(a *asm, h int, byRow bool) {
 	}
 	advance(16)
 	a.p("LEAQ (R13)(R11*4), R13")
-	a.p("ADDQ SI, R15")
+	a.p("ADDQ $64, R15")
 	a.p("SUBQ $4, CX")
 	a.p("JGE four")
 	a.l("rest")

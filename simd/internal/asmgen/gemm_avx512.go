@@ -55,7 +55,6 @@ func tile512(a *asm, h int, form string, vectors int) {
 	a.p("KMOVW AX, K1")
 	a.p("SHRQ $16, AX")
 	a.p("KMOVW AX, K2")
-	a.p("MOVQ %d(DI), SI", tileStep)
 	a.p("MOVQ %d(DI), DX", tileC)
 	a.p("MOVQ %d(DI), R11", tileBRS)
 	a.p("MOVQ %d(DI), R15", tileAhead)
@@ -151,7 +150,7 @@ func tile512(a *asm, h int, form string, vectors int) {
 	}
 	advance(16)
 	a.p("LEAQ (R13)(R11*4), R13")
-	a.p("ADDQ SI, R15")
+	a.p("ADDQ $64, R15")
 	a.p("SUBQ $4, CX")
 	a.p("JGE four")
 	a.l("rest")
