@@ -48,7 +48,7 @@ type gemmTile struct {
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the chains start from C; 0: from +0
 	ahead  uintptr        // address to prefetch from meanwhile, a line every four k; need not be valid
-	at     uintptr        // the kernel's own: it steps past the last row, where no pointer may point
+	_      uintptr        // the kernel's own: it steps past the last row, where no pointer may point
 }
 
 // pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.

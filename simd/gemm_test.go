@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/fovea-ml/fovea/simd/internal/exact"
 )
@@ -287,7 +288,7 @@ func TestGemmIntegersAtEveryLevel(t *testing.T) {
 // The shapes of a transformer, with 1 to 4 threads, alone and as rows of a batch.
 func TestGemmThreadsAndBatch(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
-	shapes := [][3]int{{197, 768, 192}, {197, 96, 1000}, {1, 512, 768}, {40, 1024, 640}, {520, 200, 64}}
+	shapes := [][3]int{{197, 768, 192}, {197, 96, 1000}, {1, 512, 768}, {40, 1024, 640}, {520, 200, 64}, {1100, 40, 100}, {600, 1024, 40}}
 	if testing.Short() {
 		shapes = shapes[1:3]
 	}
@@ -300,21 +301,34 @@ func TestGemmThreadsAndBatch(t *testing.T) {
 	for _, s := range shapes {
 		m, k, n := s[0], s[1], s[2]
 		a, b := Matrix{randomFloats(m*k, 1), k, false}, Matrix{randomFloats(n*k, 2), k, true}
+		// The same numbers, stored the other way round.
+		at, bt := Matrix{make([]float32, m*k), m, true}, Matrix{make([]float32, k*n), n, false}
+		for i := range m {
+			for q := range k {
+				at.Data[q*m+i] = a.Data[i*k+q]
+			}
+		}
+		for j := range n {
+			for q := range k {
+				bt.Data[q*n+j] = b.Data[j*k+q]
+			}
+		}
 		var first []float32
 		for _, l := range fused {
 			restore := SetLevel(l)
 			p := Pack(NewWorkers(3), k, n, b)
 			for threads := 1; threads <= 4; threads++ {
 				w := NewWorkers(threads)
-				c, d := make([]float32, m*n), make([]float32, m*n)
+				c, d, e := make([]float32, m*n), make([]float32, m*n), make([]float32, m*n)
 				Gemm(w, m, n, k, a, b, 0, c, n, nil)
 				GemmPacked(w, m, a, p, 0, d, n, nil)
+				Gemm(w, m, n, k, at, bt, 1, e, n, nil)
 				if first == nil {
 					first = c
 				}
 				for i := range c {
-					if c[i] != first[i] || d[i] != first[i] {
-						t.Fatalf("%v %v with %d threads: C[%d] = %x, packed %x, first %x", s, l, threads, i, c[i], d[i], first[i])
+					if c[i] != first[i] || d[i] != first[i] || e[i] != first[i] {
+						t.Fatalf("%v %v with %d threads: C[%d] = %x, packed %x, transposed %x, first %x", s, l, threads, i, c[i], d[i], e[i], first[i])
 					}
 				}
 				// A row alone has the bits it has among others.
@@ -419,5 +433,23 @@ func TestGemmArguments(t *testing.T) {
 			}()
 			c.call()
 		}()
+	}
+}
+
+// The assembly finds the fields of a gemmTile by these offsets.
+func TestTileLayout(t *testing.T) {
+	var x gemmTile
+	for i, at := range []uintptr{
+		unsafe.Offsetof(x.a), unsafe.Offsetof(x.b), unsafe.Offsetof(x.c), unsafe.Offsetof(x.k),
+		unsafe.Offsetof(x.ars), unsafe.Offsetof(x.acs), unsafe.Offsetof(x.atile), unsafe.Offsetof(x.brs),
+		unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.tiles), unsafe.Offsetof(x.rows), unsafe.Offsetof(x.cols),
+		unsafe.Offsetof(x.panels), unsafe.Offsetof(x.bps), unsafe.Offsetof(x.accum), unsafe.Offsetof(x.ahead),
+	} {
+		if want := unsafe.Sizeof(x.a) * uintptr(i); at != want {
+			t.Errorf("field %d lies at %d, want %d", i, at, want)
+		}
+	}
+	if got, want := unsafe.Sizeof(x), 17*unsafe.Sizeof(x.a); got != want {
+		t.Errorf("a gemmTile has %d bytes, want %d", got, want)
 	}
 }
