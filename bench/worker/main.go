@@ -2,11 +2,11 @@
 // turn with the same work in another engine. It reads lines from standard input:
 //
 //	prepare CASE THREADS   sets up a case and answers "ok" or "error …"
-//	run                    runs it once and answers the time in milliseconds
+//	run N                  runs it N times and answers the least time in milliseconds
 //	peak THREADS           answers the GFLOP/s of a register-only loop of fused multiply-adds
 //	info                   answers what runs: architecture and instruction set
 //	memory                 answers the process's peak resident memory in MB
-//	allocated              answers the bytes the last run took from the heap
+//	allocated              answers the bytes a run took from the heap, on the mean of the last request
 //
 // Cases are gemm:M:K:N (weights as a model gives them, packed on the way), gemmpacked:M:K:N (packed ahead),
 // vit:NAME:BATCH (inference), train:NAME:BATCH and mae:BATCH (a training step with AdamW).
@@ -15,6 +15,7 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -49,14 +50,18 @@ func main() {
 				fmt.Println("error nothing is prepared")
 				continue
 			}
+			times, _ := strconv.Atoi(words[len(words)-1])
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			start := time.Now()
-			run()
-			elapsed := time.Since(start)
+			least := time.Duration(math.MaxInt64)
+			for range max(1, times) {
+				start := time.Now()
+				run()
+				least = min(least, time.Since(start))
+			}
 			runtime.ReadMemStats(&after)
-			allocated = after.TotalAlloc - before.TotalAlloc
-			fmt.Println(float64(elapsed.Nanoseconds()) / 1e6)
+			allocated = (after.TotalAlloc - before.TotalAlloc) / uint64(max(1, times))
+			fmt.Println(float64(least.Nanoseconds()) / 1e6)
 		case "peak":
 			threads, _ := strconv.Atoi(words[1])
 			fmt.Println(simd.FMAPeak(threads, 100*time.Millisecond))
