@@ -104,6 +104,10 @@ block:
 	JNE some
 	CMPQ DX, $16
 	JLT part
+	// Rows a multiple of 4 KB apart fall into one set of the first-level cache, which has fewer than sixteen
+	// ways: there, each line is read whole, once.
+	TESTQ $4095, R8
+	JEQ part
 	// A full block. Each register is gathered from rows r, r+4, r+8 and r+12, four elements of each, by
 	// loads that insert, which leave the shuffle port alone; two rounds inside 128-bit lanes then do.
 	LEAQ (SI)(R8*4), BX
