@@ -8,6 +8,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -117,7 +118,8 @@ func batch() (pixels []float32, labels []int) {
 	return pixels, []int{0, 1, 1, 0}
 }
 
-// TestReadme demands that every line of Go in the README is one of this file, which compiles and runs.
+// TestReadme demands that every line of Go in the README is one of this file, which compiles and runs, and that
+// its links lead somewhere.
 func TestReadme(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -130,6 +132,11 @@ func TestReadme(t *testing.T) {
 	lines := map[string]bool{}
 	for line := range strings.Lines(string(source)) {
 		lines[strings.TrimSpace(line)] = true
+	}
+	for _, link := range regexp.MustCompile(`\]\(([^):]+)\)`).FindAllStringSubmatch(string(readme), -1) {
+		if _, err := os.Stat(link[1]); err != nil {
+			t.Errorf("README.md links to %s: %v", link[1], err)
+		}
 	}
 	blocks := strings.Split(string(readme), "```go\n")[1:]
 	if len(blocks) == 0 {
