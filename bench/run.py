@@ -126,10 +126,12 @@ def measure(case, threads, pairs, simd, flat):
     else:
         row["allocated"] = float(ours.ask("allocated"))
         row["memory"] = float(ours.ask("memory"))
-        if flat:
-            for _ in range(flat):
-                ours.ask("run 1")
-            row["grown"] = float(ours.ask("memory")) - row["memory"]
+        if flat and not case.startswith("vit"):
+            ours.close()
+            ours = Worker(simd)
+            model, *rest = case.removeprefix("train:").split(":")
+            early, late = map(float, ours.ask(f"loop {model} {rest[-1]} {flat}").split())
+            row["grown"], row["flat"] = late - early, flat
     ours.close()
     return row
 
@@ -145,7 +147,7 @@ def report(row):
         if "peer_memory" in row:
             notes += f" against {row['peer_memory']:.0f}"
         if "grown" in row:
-            notes += f"; {row['grown']:+.1f} MB over {row['flat']} more"
+            notes += f"; {row['grown']:+.1f} MB from step 10 to {row['flat']} of the training loop"
     print(f"| {row['case']} | {row['threads']} | {ours[0]:.2f} / {ours[1]:.2f} | {peer[0]:.2f} / {peer[1]:.2f} | "
           f"{row['ratio']:.2f} ({row['spread'][0]:.2f}..{row['spread'][1]:.2f}) | {notes} |", flush=True)
 
@@ -156,7 +158,7 @@ def main():
     p.add_argument("--pairs", type=int, default=15)
     p.add_argument("--only", default="gemm,vit,train,mae")
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
-    p.add_argument("--flat", type=int, default=0, help="run that many more steps and tell how the peak memory grew")
+    p.add_argument("--flat", type=int, default=0, help="train for that many steps and tell how the peak memory grew")
     p.add_argument("--case", help="one case, in this process (used for memory), answered as JSON")
     o = p.parse_args()
     if o.case:
@@ -207,7 +209,6 @@ def main():
 def one(o):
     row = measure(o.case, o.threads, o.pairs, o.simd, o.flat)
     row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    row["flat"] = o.flat
     print(json.dumps(row))
 
 

@@ -42,6 +42,7 @@ type run struct {
 	norm    norm
 	buffers [][]float32 // the model's, as they were before the step
 	line    []byte
+	garbage garbage
 }
 
 func newRun(c Config) *run {
@@ -164,6 +165,7 @@ func (r *run) next(ctx context.Context) error {
 		return err
 	}
 	r.Step++
+	r.garbage.collect()
 	if rec.Finite() {
 		r.Sum += number(rec.Loss)
 		r.Count++

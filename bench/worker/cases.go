@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -107,6 +108,53 @@ func training(w *simd.Workers, c vit.Config, batch int) func() {
 		logits := m.Forward(t.Input(pixels, batch, 3, c.ImageSize, c.ImageSize))
 		return autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 	})
+}
+
+// loop trains a model, named as in prepare or "mae", with the training loop of package train and returns the
+// peak memory after ten steps and at the end.
+func loop(words []string) (early, late float64, err error) {
+	if len(words) != 3 {
+		return 0, 0, fmt.Errorf("expected a model, a batch size and a number of steps")
+	}
+	batch, _ := strconv.Atoi(words[1])
+	steps, _ := strconv.Atoi(words[2])
+	var model any
+	var loss func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor
+	if words[0] == "mae" {
+		m := mae.New(mae.Base(), rand.New(rand.NewPCG(1, 1)))
+		model = m
+		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor {
+			return m.Loss(pixels, m.Masking(m.Noise(b.Seed, b.Key, batch), batch))
+		}
+	} else {
+		c, err := preset(words[0])
+		if err != nil {
+			return 0, 0, err
+		}
+		m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
+		model = m
+		labels := make([]int, batch)
+		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor {
+			return autograd.CrossEntropy(m.Forward(pixels), labels, autograd.CrossEntropyOptions{})
+		}
+	}
+	values := random(batch * 3 * 224 * 224)
+	_, err = train.Run(context.Background(), train.Config{
+		Optimizer: train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{}),
+		Schedule:  train.Curve{Peak: 1e-4, Length: 1}.Cosine(),
+		Epochs:    1, StepsPerEpoch: steps, BatchSize: batch,
+		Tape: autograd.Options{Workers: simd.NewWorkers(0)},
+		Loss: func(_ context.Context, t *autograd.Tape, b train.Batch) (*autograd.Tensor, error) {
+			return loss(t, t.Input(values, batch, 3, 224, 224), b), nil
+		},
+		OnStep: func(r train.Record) error {
+			if r.Step == 10 {
+				early = peakMemory()
+			}
+			return nil
+		},
+	})
+	return early, peakMemory(), err
 }
 
 func pretraining(w *simd.Workers, batch int) func() {

@@ -6,6 +6,8 @@
 //	peak THREADS           answers the GFLOP/s of a register-only loop of fused multiply-adds
 //	info                   answers what runs: architecture and instruction set
 //	memory                 answers the process's peak resident memory in MB
+//	loop NAME BATCH STEPS  trains for so many steps and answers the peak resident memory in MB after ten of them
+//	                       and after all
 //	allocated              answers the bytes a run took from the heap, on the mean of the last request
 //
 // Cases are gemm:M:K:N (weights as a model gives them, packed on the way), gemmpacked:M:K:N (packed ahead),
@@ -65,6 +67,13 @@ func main() {
 		case "peak":
 			threads, _ := strconv.Atoi(words[1])
 			fmt.Println(simd.FMAPeak(threads, 100*time.Millisecond))
+		case "loop":
+			early, late, err := loop(words[1:])
+			if err != nil {
+				fmt.Println("error", err)
+				continue
+			}
+			fmt.Println(early, late)
 		case "info":
 			fmt.Println(simd.Info())
 		case "allocated":
