@@ -66,6 +66,9 @@ func LayerNormRows(dst, x, gamma, beta []float32, eps float32, rows, n, dstStrid
 	if rstd != nil {
 		atLeast("LayerNormRows", "rstd", len(rstd), rows)
 	}
+	if n == 0 {
+		dstStride, xStride = 0, 0 // empty rows may lie beyond the end
+	}
 	for r := range rows {
 		m, s := layerNorm(dst[r*dstStride:][:n], x[r*xStride:][:n], gamma, beta, eps)
 		if mean != nil {
@@ -140,6 +143,9 @@ func LayerNormGradRows(dx, dy, x, gamma []float32, rows, n, stride int, mean, rs
 	atLeast("LayerNormGradRows", "mean", len(mean), rows)
 	atLeast("LayerNormGradRows", "rstd", len(rstd), rows)
 	checkGradOperands("LayerNormGradRows", nil, gamma, dgamma, dbeta, n)
+	if n == 0 {
+		return
+	}
 	for r := range rows {
 		o := r * stride
 		var d []float32

@@ -32,6 +32,9 @@ func ExpSum(dst, x []float32, scale, max float32) float32 {
 func SoftmaxRows(dst, x []float32, rows, n, dstStride, xStride int, scale float32) {
 	checkMatrix("SoftmaxRows", "dst", len(dst), rows, n, dstStride)
 	checkMatrix("SoftmaxRows", "x", len(x), rows, n, xStride)
+	if n == 0 {
+		return
+	}
 	for r := range rows {
 		Softmax(dst[r*dstStride:][:n], x[r*xStride:][:n], scale)
 	}

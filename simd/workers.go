@@ -17,9 +17,10 @@ type Workers struct {
 }
 
 // NewWorkers returns a value that lets a computation use up to limit cores, the caller's own included.
-// A limit of 0 or less follows GOMAXPROCS.
+// A limit of 0 or less follows GOMAXPROCS; one above 65536 is that.
 func NewWorkers(limit int) *Workers {
-	return &Workers{limit: max(limit, 0)}
+	const most = 1 << 16 // so that products with it cannot overflow
+	return &Workers{limit: min(max(limit, 0), most)}
 }
 
 // Limit returns how many cores a computation may use: at least 1, and 1 for nil.

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"errors"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func TestLimit(t *testing.T) {
 	for _, c := range []struct {
 		w    *Workers
 		want int
-	}{{nil, 1}, {NewWorkers(1), 1}, {NewWorkers(7), 7}, {NewWorkers(0), 3}, {NewWorkers(-2), 3}} {
+	}{{nil, 1}, {NewWorkers(1), 1}, {NewWorkers(7), 7}, {NewWorkers(0), 3}, {NewWorkers(-2), 3}, {NewWorkers(math.MaxInt), 1 << 16}} {
 		if got := c.w.Limit(); got != c.want {
 			t.Errorf("Limit() = %d, want %d", got, c.want)
 		}
