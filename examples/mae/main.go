@@ -51,8 +51,12 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
 	r.console = newConsole(human)
 	o, err := r.do(ctx)
 	switch {
-	case errors.Is(err, errInterrupted):
-		fmt.Fprintf(stderr, "mae: %s; continue with -resume -out %s\n", oneLine(err), s.Out)
+	case interrupted(ctx, err):
+		how := ""
+		if r.begun {
+			how = "; continue with -resume -out " + s.Out
+		}
+		fmt.Fprintf(stderr, "mae: %s%s\n", oneLine(err), how)
 		return statusInterrupted
 	case err != nil:
 		fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
@@ -69,6 +73,12 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
 		}
 	}
 	return 0
+}
+
+// interrupted says whether err comes of ctx having been told to stop. What waits for pictures then reports the
+// end of the context, not its cause.
+func interrupted(ctx context.Context, err error) bool {
+	return errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errInterrupted)
 }
 
 // parse reads the flags.

@@ -20,6 +20,7 @@ type run struct {
 	pictures *pictures
 	epochs   int               // of pre-training
 	identity map[string]string // what a resumed run must have in common with this one
+	begun    bool              // the output folder holds what -resume needs
 
 	// afterStep, if not nil, is told of every training step.
 	afterStep func(phase string, step int)
@@ -50,6 +51,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(model); err != nil {
 		return nil, err
 	}
+	r.begun = true
 
 	out := &outcome{}
 	if r.epochs > 0 {

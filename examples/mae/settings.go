@@ -33,6 +33,9 @@ type settings struct {
 // defaultEpochs as a value of settings.Epochs means the recipe's.
 const defaultEpochs = -1
 
+// mostThreads bounds what is started for each core.
+const mostThreads = 4096
+
 // check reports the first flag whose value cannot be.
 func (s *settings) check() error {
 	switch {
@@ -48,8 +51,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("-labels: expected at least 1 label a class, found %d", s.Labels)
 	case !(s.Mask >= 0 && s.Mask < 1):
 		return fmt.Errorf("-mask: expected 0 to below 1, found %v", s.Mask)
-	case s.Threads < 0:
-		return fmt.Errorf("-threads: expected 0 or more, found %d", s.Threads)
+	case s.Threads < 0 || s.Threads > mostThreads:
+		return fmt.Errorf("-threads: expected 0 to %d, found %d", mostThreads, s.Threads)
 	}
 	for _, p := range []struct{ flag, dir string }{{"-data", s.Data}, {"-init", s.Init}} {
 		if p.dir == "" {
@@ -65,6 +68,9 @@ func (s *settings) check() error {
 		if inside(s.Out, p.dir) {
 			return fmt.Errorf("%s: %s lies in the folder of -out, %s, whose files the run replaces", p.flag, p.dir, s.Out)
 		}
+	}
+	if s.Data != "" && inside(s.Data, s.Out) {
+		return fmt.Errorf("-out: %s lies in the folder of -data, %s, where the run's pictures would be read as a class", s.Out, s.Data)
 	}
 	if info, err := os.Stat(s.Out); err == nil && !info.IsDir() {
 		return fmt.Errorf("-out: %s is not a folder", s.Out)
