@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -24,11 +25,14 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
 	images := make([]*vision.Image, d.Len())
 	errs := make([]error, d.Len())
+	var kept atomic.Int64 // bytes: pictures that are long and narrow take more than expected
 	decode := func(i int) {
 		m, err := d.Open(i)
 		if err == nil && keep {
 			m, err = reduce(m, side)
-			images[i] = m
+			if err == nil && kept.Add(int64(len(m.Pix))) <= keepBytes {
+				images[i] = m
+			}
 		}
 		errs[i] = err
 	}
@@ -72,7 +76,7 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 		}
 		return nil, nil, err
 	}
-	if !keep {
+	if !keep || kept.Load() > keepBytes {
 		return &vision.Subset{Of: d, Indices: good}, bad, nil
 	}
 	m := &vision.Memory{ClassNames: d.Classes()}
