@@ -103,7 +103,7 @@ def measure(case, threads, pairs, simd, flat):
         t = float(ours.ask("run 1"))
         peer()
     if t < 20:  # short work is repeated within a pair
-        calls = max(1, min(50, int(20 / max(t, 0.05))))
+        calls = max(3, min(50, int(40 / max(t, 0.05))))
     a, b, peaks = [], [], []
     gemm = case.startswith("gemm")
     for i in range(pairs):

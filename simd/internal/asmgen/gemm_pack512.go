@@ -1,7 +1,5 @@
 package main
 
-import "fmt"
-
 // packAVX512 writes the AVX-512 routines that lay out panels.
 func packAVX512() []byte {
 	var a asm
@@ -100,7 +98,6 @@ func packTrans512(a *asm) {
 	a.p("MOVQ src+8(FP), SI")
 	a.p("MOVQ stride+16(FP), R8")
 	a.p("MOVQ kc+24(FP), DX")
-	a.p("LEAQ (R8)(R8*2), R9")
 	a.l("block")
 	a.c("K1 holds the elements of a row that are left, at most 16.")
 	a.p("MOVQ $16, CX")
@@ -114,50 +111,8 @@ func packTrans512(a *asm) {
 	a.p("MOVQ rows+32(FP), R10")
 	a.p("CMPQ R10, $16")
 	a.p("JNE some")
-	a.p("CMPQ DX, $16")
-	a.p("JLT part")
-	a.c("Rows a multiple of 4 KB apart fall into one set of the first-level cache, which has fewer than sixteen")
-	a.c("ways: there, each line is read whole, once.")
-	a.p("TESTQ $4095, R8")
-	a.p("JEQ part")
-	a.c("A full block. Each register is gathered from rows r, r+4, r+8 and r+12, four elements of each, by")
-	a.c("loads that insert, which leave the shuffle port alone; two rounds inside 128-bit lanes then do.")
-	a.p("LEAQ (SI)(R8*4), BX")
-	a.p("LEAQ (BX)(R8*4), R11")
-	a.p("LEAQ (R11)(R8*4), R12")
-	for c := range 4 {
-		for r := range 4 {
-			for q, base := range []string{"SI", "BX", "R11", "R12"} {
-				at := "(" + base + ")" + [...]string{"", "(R8*1)", "(R8*2)", "(R9*1)"}[r]
-				if c > 0 {
-					at = fmt.Sprint(16*c) + at
-				}
-				if q == 0 {
-					a.p("VMOVUPS %s, X%d", at, r)
-				} else {
-					a.p("VINSERTF32X4 $%d, %s, Z%d, Z%d", q, at, r, r)
-				}
-			}
-		}
-		a.p("VUNPCKLPS Z1, Z0, Z16")
-		a.p("VUNPCKHPS Z1, Z0, Z17")
-		a.p("VUNPCKLPS Z3, Z2, Z18")
-		a.p("VUNPCKHPS Z3, Z2, Z19")
-		a.p("VUNPCKLPD Z18, Z16, Z%d", 20)
-		a.p("VUNPCKHPD Z18, Z16, Z%d", 21)
-		a.p("VUNPCKLPD Z19, Z17, Z%d", 22)
-		a.p("VUNPCKHPD Z19, Z17, Z%d", 23)
-		for e := range 4 {
-			a.p("VMOVUPS Z%d, %d(DI)", 20+e, 128*(4*c+e))
-		}
-	}
-	a.p("ADDQ $64, SI")
-	a.p("ADDQ $2048, DI")
-	a.p("SUBQ $16, DX")
-	a.p("JNE block")
-	a.p("VZEROUPPER")
-	a.p("RET")
-	a.l("part")
+	a.c("Each line is read whole, once: rows a multiple of 4 KB apart fall into one set of the first-level")
+	a.c("cache, which has fewer than sixteen ways.")
 	for i := range 16 {
 		a.p("VMOVUPS.Z (BX), K1, Z%d", i)
 		a.p("ADDQ R8, BX")
