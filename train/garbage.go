@@ -8,7 +8,7 @@ import (
 // garbage keeps the peak memory of a long run flat. A warm step leaves about a tenth of a megabyte of small
 // objects behind; the collector, which waits until the heap has doubled, would let them pile up to the size of
 // the model, its gradients and its activations together. Since those hold no pointers, collecting earlier costs
-// about a millisecond.
+// two milliseconds where they take 2.7 GB.
 type garbage struct {
 	sample []metrics.Sample
 	since  uint64 // bytes allocated by the process when it was last collected
