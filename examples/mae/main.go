@@ -7,24 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strconv"
-	"strings"
-	"syscall"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
 func main() {
 	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
 }
-
-// Exit statuses.
-const (
-	statusError       = 1
-	statusInterrupted = 130 // what a shell reports of a program ended by Ctrl-C
-)
-
-// errInterrupted is the end of a run that is told to stop.
-var errInterrupted = errors.New("interrupted")
 
 // command runs the program and returns its exit status.
 func command(args []string, stdout, stderr io.Writer) int {
@@ -33,10 +23,9 @@ func command(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
 	case err != nil:
-		fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
-		return statusError
+		return console.Exit(context.Background(), stderr, "mae", err)
 	}
-	ctx, stop := untilSignal()
+	ctx, stop := console.UntilSignal()
 	defer stop()
 	return execute(ctx, &run{settings: s, recipe: recipeFor(s)}, stdout, stderr)
 }
@@ -48,37 +37,15 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
 	if s.JSON {
 		human = stderr
 	}
-	r.console = newConsole(human)
+	r.console = console.New(human)
 	o, err := r.do(ctx)
-	switch {
-	case interrupted(ctx, err):
-		how := ""
-		if r.begun {
-			how = "; continue with -resume -out " + s.Out
-		}
-		fmt.Fprintf(stderr, "mae: %s%s\n", oneLine(err), how)
-		return statusInterrupted
-	case err != nil:
-		fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
-		return statusError
+	if err != nil && r.begun && console.Interrupted(ctx, err) {
+		err = fmt.Errorf("%w; continue with -resume -out %s", err, s.Out)
 	}
-	if s.JSON {
-		line, err := jsonOf(o, s.Out)
-		if err == nil {
-			_, err = fmt.Fprintf(stdout, "%s\n", line)
-		}
-		if err != nil {
-			fmt.Fprintf(stderr, "mae: %s\n", oneLine(err))
-			return statusError
-		}
+	if err == nil && s.JSON {
+		err = console.PrintJSON(stdout, resultOf(o, s.Out))
 	}
-	return 0
-}
-
-// interrupted says whether err comes of ctx having been told to stop. What waits for pictures then reports the
-// end of the context, not its cause.
-func interrupted(ctx context.Context, err error) bool {
-	return errors.Is(err, errInterrupted) || errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errInterrupted)
+	return console.Exit(ctx, stderr, "mae", err)
 }
 
 // parse reads the flags.
@@ -131,40 +98,4 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		}
 	}
 	return s, s.check()
-}
-
-// oneLine is an error's text without line breaks.
-func oneLine(err error) string {
-	parts := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
-	for i, p := range parts {
-		parts[i] = strings.TrimSpace(p)
-	}
-	return strings.Join(parts, "; ")
-}
-
-// untilSignal returns a context that ends, with errInterrupted, at Ctrl-C or when the program is told to end.
-// The second time, the program ends at once.
-func untilSignal() (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		for range 2 {
-			select {
-			case <-signals:
-				if ctx.Err() != nil {
-					os.Exit(statusInterrupted)
-				}
-				cancel(errInterrupted)
-			case <-done:
-				return
-			}
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(done)
-		cancel(nil)
-	}
 }

@@ -82,7 +82,7 @@ func (r *run) begin(m *mae.Model) error {
 		return nil
 	}
 	if _, err := os.Stat(settingsFile(r.settings.Out)); err == nil {
-		r.console.line("starting anew: the unfinished run in %s is replaced", r.settings.Out)
+		r.console.Line("starting anew: the unfinished run in %s is replaced", r.settings.Out)
 	}
 	if err := os.RemoveAll(r.resumeFolder()); err != nil {
 		return fmt.Errorf("-out: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
 // TestResume stops runs at several steps of each phase and asks for the bits of a run that was not stopped.
@@ -23,7 +26,7 @@ func TestResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantJSON, _ := jsonOf(want, "")
+	wantJSON, _ := json.Marshal(resultOf(want, ""))
 
 	last := len(steps) - 1
 	for _, stops := range [][]string{
@@ -43,10 +46,10 @@ func TestResume(t *testing.T) {
 				r.afterStep = func(phase string, step int) {
 					if fmt.Sprint(phase, " ", step) == stop {
 						reached = true
-						cancel(errInterrupted)
+						cancel(console.ErrInterrupted)
 					}
 				}
-				if _, err := r.do(ctx); !errors.Is(err, errInterrupted) || !reached {
+				if _, err := r.do(ctx); !errors.Is(err, console.ErrInterrupted) || !reached {
 					t.Fatalf("stopped at %q (%v): %v", stop, reached, err)
 				}
 				resumed = true
@@ -57,7 +60,7 @@ func TestResume(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if gotJSON, _ := jsonOf(got, ""); !bytes.Equal(gotJSON, wantJSON) {
+			if gotJSON, _ := json.Marshal(resultOf(got, "")); !bytes.Equal(gotJSON, wantJSON) {
 				t.Errorf("%s, expected %s", gotJSON, wantJSON)
 			}
 			for _, name := range []string{"pretrained", "classifier", "scratch"} {
@@ -115,8 +118,8 @@ func TestOtherRun(t *testing.T) {
 	out := t.TempDir()
 	stopped := tinyRun(out)
 	ctx, cancel := context.WithCancelCause(context.Background())
-	stopped.afterStep = func(string, int) { cancel(errInterrupted) }
-	if _, err := stopped.do(ctx); !errors.Is(err, errInterrupted) {
+	stopped.afterStep = func(string, int) { cancel(console.ErrInterrupted) }
+	if _, err := stopped.do(ctx); !errors.Is(err, console.ErrInterrupted) {
 		t.Fatal(err)
 	}
 
@@ -141,14 +144,14 @@ func TestOtherRun(t *testing.T) {
 	other := tinyRun(out)
 	other.settings.Resume = true
 	other.pictures.train = dots(40)
-	if _, err := other.do(context.Background()); err == nil || !strings.Contains(oneLine(err), "identity: data") {
+	if _, err := other.do(context.Background()); err == nil || !strings.Contains(console.OneLine(err), "identity: data") {
 		t.Errorf("other data: %v", err)
 	}
 	// A resume file that was damaged.
 	write(t, stopped.resumeFile("pretrain"), []byte("not a resume file"))
 	again := tinyRun(out)
 	again.settings.Resume = true
-	if _, err := again.do(context.Background()); err == nil || !strings.Contains(oneLine(err), "pretrain.safetensors") {
+	if _, err := again.do(context.Background()); err == nil || !strings.Contains(console.OneLine(err), "pretrain.safetensors") {
 		t.Errorf("damaged file: %v", err)
 	}
 	// Starting anew needs nothing of it.
@@ -163,7 +166,7 @@ func TestMain(m *testing.M) {
 	if out == "" {
 		os.Exit(m.Run())
 	}
-	ctx, stop := untilSignal()
+	ctx, stop := console.UntilSignal()
 	r := tinyRun(out)
 	r.settings.Resume = os.Getenv("MAE_TEST_RESUME") != ""
 	r.afterStep = func(phase string, step int) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
@@ -16,7 +17,7 @@ import (
 type run struct {
 	settings settings
 	recipe   recipe
-	console  *console
+	console  *console.Console
 	pictures *pictures
 	epochs   int               // of pre-training
 	identity map[string]string // what a resumed run must have in common with this one
@@ -58,7 +59,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		if out.PretrainLoss, err = r.pretrain(ctx, model); err != nil {
 			return nil, err
 		}
-		r.console.line("pre-training: loss %.4f in the first epoch, %.4f in the last", out.PretrainLoss[0], out.PretrainLoss[len(out.PretrainLoss)-1])
+		r.console.Line("pre-training: loss %.4f in the first epoch, %.4f in the last", out.PretrainLoss[0], out.PretrainLoss[len(out.PretrainLoss)-1])
 	}
 	if err := model.Save(r.path("pretrained")); err != nil {
 		return nil, err
@@ -139,28 +140,28 @@ func (r *run) seed(purpose uint64) uint64 { return r.random(purpose).Uint64() }
 func (r *run) describe(m *mae.Model) {
 	p := r.pictures
 	if n := len(p.skipped); n > 0 {
-		r.console.line("%d pictures cannot be read and are left out", n)
+		r.console.Line("%d pictures cannot be read and are left out", n)
 	}
 	c := m.Config
-	r.console.line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
+	r.console.Line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
 		p.train.Len(), countLabels(p.labelled), len(p.train.Classes()), p.test.Len())
-	r.console.line("model: %d×%[1]d pixels in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
+	r.console.Line("model: %d×%[1]d pixels in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
 }
 
 // conclude prints the result.
 func (r *run) conclude(o *outcome) {
 	n := r.pictures.test.Len()
-	r.console.line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
-	r.console.line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
-	r.console.line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
+	r.console.Line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
+	r.console.Line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
+	r.console.Line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
 	if skipped := r.pictures.skipped; len(skipped) > 0 {
-		r.console.line("left out %d pictures that cannot be read:", len(skipped))
+		r.console.Line("left out %d pictures that cannot be read:", len(skipped))
 		for _, e := range skipped {
-			r.console.line("  %s", oneLine(e))
+			r.console.Line("  %s", console.OneLine(e))
 		}
 	}
-	r.console.line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
+	r.console.Line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
 }
 
 // path is where a file or folder of the results lies.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 )
@@ -121,7 +122,7 @@ func TestFolder(t *testing.T) {
 	r := tinyRun(t.TempDir())
 	r.pictures, r.settings.Data = nil, data
 	var text bytes.Buffer
-	r.console.out = &text
+	r.console = console.Plain(&text)
 	_, err := r.do(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "broken.png") {
 		t.Fatalf("error %v, expected one that names broken.png", err)
@@ -168,7 +169,7 @@ func TestGoroutines(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		r.afterStep = func(_ string, step int) {
 			if step == stopAt {
-				cancel(errInterrupted)
+				cancel(console.ErrInterrupted)
 			}
 		}
 		if _, err := r.do(ctx); (err != nil) != (stopAt > 0) {
@@ -194,13 +195,13 @@ func TestJSON(t *testing.T) {
 		Finetune:     &learning{Tests: []test{{1, 0}, {2, 0.875}}},
 		Scratch:      &learning{Tests: []test{{2, third}}},
 	}
-	got, err := jsonOf(o, `a "b"`)
+	got, err := json.Marshal(resultOf(o, `a "b"`))
 	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"out":"a \"b\""}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nexpected\n%s", err, got, want)
 	}
 	o.PretrainLoss = nil
-	if got, _ := jsonOf(o, "x"); !bytes.HasPrefix(got, []byte(`{"pretrain_loss":[],`)) {
+	if got, _ := json.Marshal(resultOf(o, "x")); !bytes.HasPrefix(got, []byte(`{"pretrain_loss":[],`)) {
 		t.Errorf("without pre-training: %s", got)
 	}
 }

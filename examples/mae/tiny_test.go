@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -47,7 +48,7 @@ func tinyRun(out string) *run {
 	return &run{
 		settings: settings{Out: out, Epochs: defaultEpochs, Labels: 4, Seed: 1, Threads: 2},
 		recipe:   tiny(),
-		console:  &console{out: io.Discard},
+		console:  console.Plain(io.Discard),
 		pictures: &pictures{train: train, labelled: perClass(train, 4, 1), test: test},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
@@ -142,10 +143,10 @@ func (r *run) train(ctx context.Context, name string, c train.Config) (train.Res
 			return train.Result{}, err
 		}
 	}
-	show := r.console.phase(name, c.Epochs*c.StepsPerEpoch)
-	defer show.end()
+	show := r.console.Phase(name, console.Steps, int64(c.Epochs*c.StepsPerEpoch))
+	defer show.End()
 	c.OnStep = func(rec train.Record) error {
-		show.step(rec)
+		show.At(int64(rec.Step), fmt.Sprintf("loss %.4f", rec.Loss), fmt.Sprintf("%.0f pictures a second", rec.ImagesPerSecond))
 		if r.afterStep != nil {
 			r.afterStep(name, rec.Step)
 		}
