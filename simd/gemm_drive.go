@@ -17,6 +17,8 @@ type gemmKernel struct {
 
 	// multiply runs t.tiles tiles, one above the other, against one B panel.
 	multiply func(t *gemmTile)
+	// ahead is how many rows of what comes next multiply prefetches from while it does a tile.
+	ahead int
 	// wide is how many panels a tile of the given height covers when t.panels asks for several.
 	wide func(rows int) int
 
@@ -47,7 +49,9 @@ type gemmTile struct {
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the chains start from C; 0: from +0
-	ahead  uintptr        // address to prefetch from meanwhile, a line every four k; need not be valid
+	ahead  uintptr        // address to prefetch from meanwhile, 4·k bytes of some rows a tile; need not be valid
+	astep  int            // bytes from one of those rows to the next
+	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
 	_      uintptr        // the kernel's own: it steps past the last row, where no pointer may point
 }
 
@@ -127,6 +131,16 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 			b := g.layB(s, o.b, p, q, k0, kc)
 			for r0 := i0; r0 < i1; r0 += g.blockRows {
 				r1 := min(r0+g.blockRows, i1)
+				if r1 == i1 && g.packed == nil && o.b.Trans {
+					next, at := q, k0
+					if next == p1 {
+						next, at = p0, k0+kc
+					}
+					if at < g.k {
+						b.next = uintptr(unsafe.Pointer(&o.b.Data[next*nr*o.b.Stride+at]))
+						b.nextStride = 4 * o.b.Stride
+					}
+				}
 				g.multiplyBlock(t, o, a.from(r0-i0), b, r0, r1, p, q)
 				if g.hasEp && k0+kc == g.k {
 					g.finish(o, r0, r1, p*nr, min(q*nr, g.n))
@@ -157,7 +171,13 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 		}
 		t.cols = min(t.panels*nr, g.n-p*nr)
 		t.b = unsafe.Pointer(&b.data[(p-p0)*b.bps/4])
-		t.ahead = uintptr(t.b) + uintptr(t.panels*t.bps)
+		ahead := uintptr(t.b) + uintptr(t.panels*t.bps)
+		t.astep = 4 * t.k
+		if b.next != 0 {
+			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)
+			t.astep = b.nextStride
+		}
+		t.atiles = kern.ahead*t.astep - t.k/4*16
 		if p+t.panels > b.whole {
 			// The last panel of a B in place was copied, so that it can be read to its full width.
 			t.b, t.brs = unsafe.Pointer(unsafe.SliceData(b.edge)), 4*nr
@@ -171,6 +191,7 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 			}
 			r := rows.start(from)
 			t.rows, t.tiles = h, to-from
+			t.ahead = ahead + uintptr(from*kern.ahead*t.astep)
 			t.a = unsafe.Pointer(&a.data[r*a.row/4])
 			t.ars, t.acs, t.atile = a.ars, a.acs, h*a.row
 			if a.acs == 0 {

@@ -87,6 +87,10 @@ type bBlock struct {
 	// one that is not.
 	whole int
 	edge  []float32
+
+	// The rows that the next group will be packed from, if that is near; 0 is none.
+	next       uintptr
+	nextStride int
 }
 
 // layB says where panels p0 to p1 of a K block lie: packed ahead, in place, or packed into scratch.

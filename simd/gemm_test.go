@@ -444,12 +444,13 @@ func TestTileLayout(t *testing.T) {
 		unsafe.Offsetof(x.ars), unsafe.Offsetof(x.acs), unsafe.Offsetof(x.atile), unsafe.Offsetof(x.brs),
 		unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.tiles), unsafe.Offsetof(x.rows), unsafe.Offsetof(x.cols),
 		unsafe.Offsetof(x.panels), unsafe.Offsetof(x.bps), unsafe.Offsetof(x.accum), unsafe.Offsetof(x.ahead),
+		unsafe.Offsetof(x.astep), unsafe.Offsetof(x.atiles),
 	} {
 		if want := unsafe.Sizeof(x.a) * uintptr(i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Sizeof(x), 17*unsafe.Sizeof(x.a); got != want {
+	if got, want := unsafe.Sizeof(x), 19*unsafe.Sizeof(x.a); got != want {
 		t.Errorf("a gemmTile has %d bytes, want %d", got, want)
 	}
 }

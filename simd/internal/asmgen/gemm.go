@@ -119,5 +119,16 @@ const (
 	tileBPS    = 104
 	tileAccum  = 112
 	tileAhead  = 120
-	tileAt     = 128
+
+	tileAheadStride = 128
+	tileAheadTile   = 136
+	tileAt          = 144
 )
+
+// prefetchAhead fetches from the first rows of what comes next, a row in each of every four steps of k. SI is
+// the bytes between them.
+func prefetchAhead(a *asm, step, rows int) {
+	if step < rows {
+		a.p("PREFETCHT1 %s", [...]string{"(R15)", "(R15)(SI*1)", "(R15)(SI*2)"}[step])
+	}
+}

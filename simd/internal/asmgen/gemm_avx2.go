@@ -133,13 +133,13 @@ func tile256(a *asm, h int, byRow bool) {
 	a.p("JLT rest")
 	a.p("PCALIGN $32")
 	a.l("four")
-	a.p("PREFETCHT1 (R15)")
 	for u := range 4 {
+		prefetchAhead(a, u, 1)
 		step(u)
 	}
 	advance(16)
 	a.p("LEAQ (R13)(R11*4), R13")
-	a.p("ADDQ $64, R15")
+	a.p("ADDQ $16, R15")
 	a.p("SUBQ $4, CX")
 	a.p("JGE four")
 	a.l("rest")
@@ -170,6 +170,7 @@ func tile256(a *asm, h int, byRow bool) {
 	a.l("next")
 	a.p("MOVQ %d(DI), AX", tileATile)
 	a.p("ADDQ AX, %d(DI)", tileAt)
+	a.p("ADDQ %d(DI), R15", tileAheadTile)
 	a.p("DECQ %d(DI)", tileTiles)
 	a.p("JNE tile")
 	a.p("VZEROUPPER")

@@ -58,6 +58,7 @@ func tile512(a *asm, h int, form string, vectors int) {
 	a.p("MOVQ %d(DI), DX", tileC)
 	a.p("MOVQ %d(DI), R11", tileBRS)
 	a.p("MOVQ %d(DI), R15", tileAhead)
+	a.p("MOVQ %d(DI), SI", tileAheadStride)
 	a.p("LEAQ (R11)(R11*2), R8")
 	if byRow {
 		a.p("MOVQ %d(DI), R9", tileARS)
@@ -144,13 +145,13 @@ func tile512(a *asm, h int, form string, vectors int) {
 	a.p("JLT rest")
 	a.p("PCALIGN $32")
 	a.l("four")
-	a.p("PREFETCHT1 (R15)")
 	for u := range 4 {
+		prefetchAhead(a, u, 3)
 		step(u)
 	}
 	advance(16)
 	a.p("LEAQ (R13)(R11*4), R13")
-	a.p("ADDQ $64, R15")
+	a.p("ADDQ $16, R15")
 	a.p("SUBQ $4, CX")
 	a.p("JGE four")
 	a.l("rest")
@@ -171,6 +172,7 @@ func tile512(a *asm, h int, form string, vectors int) {
 	}
 	a.p("MOVQ %d(DI), AX", tileATile)
 	a.p("ADDQ AX, %d(DI)", tileAt)
+	a.p("ADDQ %d(DI), R15", tileAheadTile)
 	a.p("DECQ %d(DI)", tileTiles)
 	a.p("JNE tile")
 	a.p("VZEROUPPER")
