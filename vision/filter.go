@@ -115,55 +115,85 @@ type taps struct {
 // newTaps computes the coefficients that map [in0, in1) of a line of inSize samples onto outSize samples.
 // Formulas of Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output x is centred on
 // c = in0 + (x+½)s and takes samples from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t) and
-// divided by the sum of weights in float64, then rounded half away from zero to 22 fractional bits.
-func newTaps(inSize int, in0, in1 float32, outSize int, f Filter) *taps {
+// divided by the sum of weights in float64, then rounded half away from zero to 22 fractional bits, or to fewer
+// with narrow (see narrowBits).
+func newTaps(inSize int, in0, in1 float32, outSize int, f Filter, narrow bool) *taps {
 	scale := float64(in1-in0) / float64(outSize)
 	stretch := max(scale, 1)
 	support := float64(f.support() * stretch)
 	ss := 1 / stretch
 	width := int(math.Ceil(support))*2 + 1
+	w := make([]float64, width+1)
+	// weights returns the window of output o and its coefficients, in w.
+	weights := func(o int) (xmin, xmax int) {
+		center := float64(in0) + float64((float64(o)+0.5)*scale)
+		xmin = max(int(center-support+0.5), 0)
+		xmax = max(min(int(center+support+0.5), inSize), xmin)
+		w = w[:0]
+		sum := 0.0
+		for x := range xmax - xmin {
+			v := f.weight(float64((float64(x+xmin) - center + 0.5) * ss))
+			w = append(w, v)
+			sum += v
+		}
+		if sum != 0 {
+			for x := range w {
+				w[x] /= sum
+			}
+		}
+		return xmin, xmax
+	}
+	bits := precision
+	if narrow {
+		most := 0.0
+		for o := range outSize {
+			weights(o)
+			for _, v := range w {
+				most = max(most, v)
+			}
+		}
+		bits = narrowBits(most)
+	}
 	t := &taps{n: outSize}
 	pairs := (outSize + 1) / 2
 	t.first = make([]int32, pairs)
 	t.start = make([]int32, pairs+1)
 	t.k = make([]int64, 0, pairs*(width+int(scale)+2))
-	w := make([]float64, width+1)
 	for j := range pairs {
 		base := len(t.k)
 		lo := 0
 		for side := range min(2, outSize-2*j) {
-			center := float64(in0) + float64((float64(2*j+side)+0.5)*scale)
-			xmin := max(int(center-support+0.5), 0)
-			xmax := max(min(int(center+support+0.5), inSize), xmin)
+			xmin, xmax := weights(2*j + side)
 			if side == 0 {
 				lo = xmin
-			}
-			w = w[:0]
-			sum := 0.0
-			for x := range xmax - xmin {
-				v := f.weight(float64((float64(x+xmin) - center + 0.5) * ss))
-				w = append(w, v)
-				sum += v
 			}
 			for len(t.k)-base < xmax-lo {
 				t.k = append(t.k, 0)
 			}
 			for x, v := range w {
-				if sum != 0 {
-					v /= sum
-				}
-				v = float64(v * (1 << precision))
+				v = float64(v * float64(int(1)<<bits))
 				c := int64(int32(0.5 + v))
 				if v < 0 {
 					c = int64(int32(-0.5 + v))
 				}
-				t.k[base+xmin-lo+x] += c << (32 * side)
+				t.k[base+xmin-lo+x] += c << (precision - bits) << (32 * side)
 			}
 		}
 		t.first[j] = int32(lo)
 		t.start[j+1] = int32(len(t.k))
 	}
 	return t
+}
+
+// narrowBits is how many fractional bits PyTorch's resize of 8-bit tensors gives its 16-bit coefficients, of which
+// the largest is most: as many as fit, 22 at the most. A sum of such coefficients, rounded at their bits, is what
+// the same coefficients shifted up to 22 bits and rounded there give, so that one kernel serves both.
+func narrowBits(most float64) int {
+	bits := 0
+	for bits < precision && int(0.5+float64(most*float64(int(2)<<bits))) < 1<<15 {
+		bits++
+	}
+	return bits
 }
 
 // window returns the source samples [lo, hi) that output pair j reads.

@@ -20,6 +20,9 @@ type Resizer struct {
 	// Version 13 begins with the columns when that throws away more (see columnsFirst), and since the result of
 	// the first pass is rounded, some pixels then differ by a level or two.
 	RowsFirst bool
+	// Tensor computes what torchvision's resize gives for 8-bit tensors on a CPU, with antialiasing: rows first,
+	// and coefficients of 16 bits. Some pixels differ from Pillow's by a level.
+	Tensor bool
 }
 
 // columnsFirst is Pillow 13's choice of order when both passes are needed.
@@ -144,33 +147,42 @@ func (r Resizer) step(v view, box SourceBox, width, height int) (*Image, error) 
 		return out, nil
 	}
 	if r.Filter == Nearest {
-		return nearest(v, box, width, height), nil
+		return nearest(v, box, width, height, r.Tensor), nil
 	}
 	return r.resample(v, box, width, height), nil
 }
 
-// nearest picks for each output the source sample under its centre. The positions are summed up step by step,
-// as Pillow does: at some sizes that rounds otherwise than a product.
-func nearest(v view, box SourceBox, width, height int) *Image {
+// nearest picks for each output the source sample under its centre.
+func nearest(v view, box SourceBox, width, height int, tensor bool) *Image {
 	out := NewImage(width, height, v.channels)
-	dx := float64(box.X1-box.X0) / float64(width)
-	dy := float64(box.Y1-box.Y0) / float64(height)
-	xs := make([]int, width)
-	at := float64(box.X0) + float64(dx*0.5)
-	for i := range xs {
-		xs[i] = min(int(at), v.width-1) * v.channels
-		at += dx
-	}
-	at = float64(box.Y0) + float64(dy*0.5)
-	for y := range height {
-		s := v.row(min(int(at), v.height-1), 0, v.width)
+	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)
+	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)
+	for y, sy := range ys {
+		s := v.row(sy, 0, v.width)
 		d := out.row(y)
-		for i, x := range xs {
-			copy(d[i*v.channels:(i+1)*v.channels], s[x:])
+		for x, sx := range xs {
+			copy(d[x*v.channels:(x+1)*v.channels], s[sx*v.channels:])
 		}
-		at += dy
 	}
 	return out
+}
+
+// nearestAt returns the source of each of n outputs. Pillow sums the positions up step by step, which at some sizes
+// rounds otherwise than a product; PyTorch (mode nearest-exact) multiplies in single precision.
+func nearestAt(in0, in1 float32, n, inSize int, tensor bool) []int {
+	sources := make([]int, n)
+	step := float64(in1-in0) / float64(n)
+	at := float64(in0) + float64(step*0.5)
+	single := (in1 - in0) / float32(n)
+	for i := range sources {
+		x := int(at)
+		if tensor {
+			x = int(in0 + float32((float32(i)+0.5)*single))
+		}
+		sources[i] = min(x, inSize-1)
+		at += step
+	}
+	return sources
 }
 
 // scratch holds intermediate rows between resizes.
@@ -183,12 +195,12 @@ func (r Resizer) resample(v view, box SourceBox, width, height int) *Image {
 	out := NewImage(width, height, v.channels)
 	switch {
 	case horizontal && vertical:
-		tx := newTaps(v.width, box.X0, box.X1, width, r.Filter)
-		ty := newTaps(v.height, box.Y0, box.Y1, height, r.Filter)
+		tx := newTaps(v.width, box.X0, box.X1, width, r.Filter, r.Tensor)
+		ty := newTaps(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor)
 		mid := view{width: width, channels: v.channels}
 		lo, hi := ty.span() // rows that no output needs are not filtered
 		mid.height = hi - lo
-		last := !r.RowsFirst && columnsFirst(v.width, v.height, width, height)
+		last := !r.RowsFirst && !r.Tensor && columnsFirst(v.width, v.height, width, height)
 		if last {
 			mid.width, mid.height = v.width, height
 		}
@@ -207,9 +219,9 @@ func (r Resizer) resample(v view, box SourceBox, width, height int) *Image {
 			r.columns(out.view(), mid, ty, lo)
 		}
 	case horizontal:
-		r.rows(out.view(), v, newTaps(v.width, box.X0, box.X1, width, r.Filter), 0)
+		r.rows(out.view(), v, newTaps(v.width, box.X0, box.X1, width, r.Filter, r.Tensor), 0)
 	case vertical:
-		r.columns(out.view(), v, newTaps(v.height, box.Y0, box.Y1, height, r.Filter), 0)
+		r.columns(out.view(), v, newTaps(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor), 0)
 	}
 	return out
 }
