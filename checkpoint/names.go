@@ -11,8 +11,8 @@ import (
 // when saving and from right to left when loading:
 //
 //	var names = checkpoint.Names{
+//		Columns: []string{"huggingface", "timm"},
 //		Rules: []checkpoint.Rule{
-//			// parameter          written                                              also read
 //			{"blocks.{}.norm1", "vit.encoder.layer.{}.layernorm_before", "blocks.{}.norm1"},
 //			{"blocks.{}.attn.qkv", "vit.encoder.layer.{}.attention.attention.{query,key,value}", "blocks.{}.attn.qkv"},
 //			{"head", "classifier", "head"},
@@ -22,8 +22,13 @@ import (
 //		Ignore:   []string{"*.position_ids", "vit.pooler.*"},
 //	}
 //
-// A parameter that no rule knows has its own path for a name.
+// All names of a row are read, whatever their column, and the first is written; [Names.Writing] returns the table
+// with another column written. A parameter that no rule knows has its own path for a name.
 type Names struct {
+	// Columns names the columns of Rules after the first, one a family of names. It may be nil where the
+	// same names are always written, and rows may be longer: what is beyond is only read.
+	Columns []string
+
 	// Rules, the first that fits a parameter first.
 	Rules []Rule
 
@@ -42,7 +47,7 @@ type Names struct {
 }
 
 // A Rule is a row of the table: the path of a parameter, the name that is written, and other names that
-// are read. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
+// are read; "" among these is no name. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
 // norm.weight and norm.bias. What follows the rule's path is written in lower case, so that a field
 // Norm.Weight meets layernorm.weight under {"Norm", "layernorm"}.
 //
@@ -56,6 +61,49 @@ type Names struct {
 // in the file, when that is another with the same elements in the same order: "cls_token [1,1,*]", where *
 // stands for what is left.
 type Rule []string
+
+// Writing returns the table with the names of a column as those that are written. A row that has none there is
+// still written under its first. The result has no columns to choose from any more. It panics when the table has no
+// such column.
+func (n *Names) Writing(column string) *Names {
+	at := slices.Index(n.Columns, column) + 1
+	if at == 0 {
+		panic(fmt.Sprintf("checkpoint: a table of names with the columns %q has no %q", n.Columns, column))
+	}
+	w := *n
+	w.Rules = make([]Rule, len(n.Rules))
+	for i, r := range n.Rules {
+		w.Rules[i] = r
+		if at > 1 && at < len(r) && r[at] != "" {
+			w.Rules[i] = slices.Concat(Rule{r[0], r[at]}, r[1:at], r[at+1:])
+		}
+	}
+	w.Columns = nil
+	return &w
+}
+
+// Find returns the tensor in which a file holds a parameter, under whichever of its names; of one that is held in
+// parts, the first. It is for reading a model's sizes off its weights.
+func (n *Names) Find(f *File, param string) (Tensor, bool) {
+	for _, pl := range n.places(param) {
+		for _, name := range pl.parts {
+			if name == "" {
+				continue
+			}
+			if t, ok := f.Tensor(name); ok {
+				return t, true
+			}
+			bare := n.canonical(name)
+			for _, t := range f.tensors {
+				if n.canonical(t.Name) == bare {
+					return t, true
+				}
+			}
+			break
+		}
+	}
+	return Tensor{}, false
+}
 
 // A Rename replaces the ending Old of a name in a file, whole or after a dot, by New.
 type Rename struct{ Old, New string }
@@ -79,7 +127,9 @@ func (n *Names) places(param string) []place {
 			continue
 		}
 		for _, name := range r[1:] {
-			all = append(all, parsePlace(name, numbers, rest))
+			if name != "" {
+				all = append(all, parsePlace(name, numbers, rest))
+			}
 		}
 	}
 	if all == nil {

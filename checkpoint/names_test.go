@@ -1,9 +1,12 @@
 package checkpoint
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestPlaces(t *testing.T) {
@@ -138,4 +141,67 @@ func TestGlob(t *testing.T) {
 			t.Errorf("%.20q of %.20q: found %v", c.pattern, c.name, got)
 		}
 	}
+}
+
+// TestWriting reads a file under the names of every column and writes it under the chosen one.
+func TestWriting(t *testing.T) {
+	names := Names{
+		Columns: []string{"a", "b"},
+		Rules: []Rule{
+			{"W.{}", "x.{}.{q,k}", "y.{}", "z.{}"},
+			{"V", "v"},
+			{"U", "u", ""},
+		},
+		Prefixes: []string{"m."},
+	}
+	written := func(n *Names) (all []string) {
+		for _, p := range []string{"W.3", "V", "U"} {
+			all = append(all, n.places(p)[0].parts...)
+		}
+		return all
+	}
+	if d := cmp.Diff([]string{"x.3.q", "x.3.k", "v", "u"}, written(names.Writing("a"))); d != "" {
+		t.Error(d)
+	}
+	b := names.Writing("b")
+	if d := cmp.Diff([]string{"y.3", "v", "u"}, written(b)); d != "" {
+		t.Error(d)
+	}
+	var read [][]string
+	for _, p := range b.places("W.3") {
+		read = append(read, p.parts)
+	}
+	if d := cmp.Diff([][]string{{"y.3"}, {"x.3.q", "x.3.k"}, {"z.3"}}, read); d != "" {
+		t.Error(d)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a column that the table lacks did not panic")
+		}
+	}()
+	names.Writing("c")
+}
+
+// TestFind finds a tensor under any of its names.
+func TestFind(t *testing.T) {
+	names := Names{Rules: []Rule{{"W.{}", "x.{}.{q,k}", "y.{}"}, {"V", "v"}}, Prefixes: []string{"m."}}
+	f := parse(t, Entry{Name: "m.x.3.q", Floats: []float32{1}, Shape: []int{1}}, Entry{Name: "y.4", Floats: []float32{2}, Shape: []int{1}})
+	for param, want := range map[string]string{"W.3": "m.x.3.q", "W.4": "y.4", "W.5": "", "V": ""} {
+		if got, ok := names.Find(f, param); got.Name != want || ok != (want != "") {
+			t.Errorf("%s: found %q, expected %q", param, got.Name, want)
+		}
+	}
+}
+
+func parse(t *testing.T, entries ...Entry) *File {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Encode(&b, entries, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse("file", b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
