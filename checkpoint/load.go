@@ -23,9 +23,9 @@ type LoadOptions struct {
 	// Lenient loads what fits and leaves the rest: a missing or misfit parameter keeps its values.
 	Lenient bool
 
-	// Map lets a parameter with a method Map(values []float32) read its values straight from the file,
-	// where the file is mapped and holds them as they are wanted. The mapping then lasts until
-	// File.Close, or the end of the program.
+	// Map lets a parameter with a method Map(values []float32) read its values straight from the file's
+	// memory, mapped, embedded or read, where that holds them as they are wanted. A mapping then lasts
+	// until File.Close, or the end of the program; what was read, as long as a parameter uses it.
 	Map bool
 
 	// Fit, if not nil, is asked for a tensor that is alone under its name and has another shape than the
@@ -249,7 +249,7 @@ func (m *move) run(mapping bool) {
 		m.target.Update(func(dst []float32) { copy(dst, m.values) })
 		return
 	}
-	if mapping && len(m.parts) == 1 && !m.transposed && m.parts[0].src.mapped {
+	if mapping && len(m.parts) == 1 && !m.transposed {
 		if t, ok := m.target.(mapper); ok {
 			if v, ok := m.parts[0].View(); ok {
 				t.Map(v)

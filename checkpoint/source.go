@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,11 +8,13 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"unsafe"
 )
 
-// A source is the bytes of one file, on the heap or mapped. Tensors hold on to it, so a mapping lives as
-// long as the last tensor that was taken from it; a view handed out pins it until close, because the
-// collector does not see that a []float32 points into it.
+// A source is the bytes of one file: mapped, embedded, or on the heap. Tensors hold on to it, so a mapping
+// lives as long as the last tensor that was taken from it; a view handed out pins it until close, because the
+// collector does not see that a []float32 points into it. Nothing in this package writes to the bytes: those of
+// an embedded file are where a write would end the program.
 type source struct {
 	name   string
 	data   []byte
@@ -22,28 +23,27 @@ type source struct {
 	undo   runtime.Cleanup
 }
 
-// readChunk is what is reserved before a byte has arrived, whatever size a file system announces.
-const readChunk = 1 << 20
-
-// openSource maps or reads the file name of fsys.
+// openSource maps or reads the file name of fsys, which is called shown in errors.
 func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
+	// Before anything is opened: to open a pipe is to wait for whoever writes to it.
+	info, err := fs.Stat(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a %s", shown, kind(info.Mode()))
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a folder", shown)
-	}
-	if info.Mode()&fs.ModeDevice != 0 { // reached by a link, and perhaps without an end
-		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a device", shown)
-	}
 	src := &source{name: shown}
-	if osFile, ok := f.(*os.File); ok && mapping && info.Mode().IsRegular() && info.Size() > 0 {
+	if e, ok := f.(*embeddedFile); ok {
+		src.data = bytesOf(e.data)
+		return src, nil
+	}
+	if osFile, ok := f.(*os.File); ok && mapping && info.Size() > 0 {
 		if data, err := mapFile(osFile, info.Size()); err == nil {
 			src.data, src.mapped = data, true
 			src.undo = runtime.AddCleanup(src, unmap, data)
@@ -51,20 +51,65 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 		}
 		// What cannot be mapped is read.
 	}
-	var b bytes.Buffer
-	if size := info.Size(); size > 0 && info.Mode().IsRegular() {
-		if _, ok := f.(*os.File); ok {
-			b.Grow(int(min(size, 1<<40)) + bytes.MinRead)
-		} else {
-			b.Grow(int(min(size, readChunk)))
-		}
-	}
-	if _, err := io.Copy(&b, f); err != nil {
+	if src.data, err = readWhole(f, info.Size()); err != nil {
 		return nil, fmt.Errorf("checkpoint: %s: %w", shown, err)
 	}
-	src.data = b.Bytes()
 	return src, nil
 }
+
+// kind says what is not a file.
+func kind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "folder"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	case m&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "file of an unusual kind"
+}
+
+// readStep is what is reserved before a byte has arrived, whatever size a file system announces.
+const readStep = 1 << 20
+
+// readWhole reads a file of the announced size, no more and no less. A file that can be read anywhere, such as
+// one of an operating system or of an embed.FS, proves its size by its last byte, and then gets its room at
+// once; room for others grows as they are read.
+func readWhole(f fs.File, size int64) ([]byte, error) {
+	room := min(size, readStep)
+	if at, ok := f.(io.ReaderAt); ok && size > room && size < 1<<46 {
+		var last [1]byte
+		if n, _ := at.ReadAt(last[:], size-1); n == 1 {
+			room = size
+		}
+	}
+	data := make([]byte, room)
+	for done := int64(0); ; {
+		n, err := io.ReadFull(f, data[done:])
+		if done += int64(n); err == io.EOF || err == io.ErrUnexpectedEOF {
+			return nil, fmt.Errorf("expected %d bytes, the file ends after %d", size, done)
+		} else if err != nil {
+			return nil, err
+		}
+		if done == size {
+			break
+		}
+		data = append(data, make([]byte, min(done, size-done))...)
+	}
+	var more [1]byte
+	if n, err := io.ReadFull(f, more[:]); n > 0 {
+		return nil, fmt.Errorf("expected %d bytes, the file has more", size)
+	} else if err != io.EOF {
+		return nil, err
+	}
+	return data, nil
+}
+
+// bytesOf returns the bytes of a string where they are, never to be written.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // slice returns the bytes [begin, end). It panics after close: the pages may be gone.
 func (s *source) slice(begin, end int) []byte {
