@@ -82,27 +82,31 @@ func (n *Names) Writing(column string) *Names {
 	return &w
 }
 
-// Find returns the tensor in which a file holds a parameter, under whichever of its names; of one that is held in
-// parts, the first. It is for reading a model's sizes off its weights.
-func (n *Names) Find(f *File, param string) (Tensor, bool) {
-	for _, pl := range n.places(param) {
-		for _, name := range pl.parts {
-			if name == "" {
-				continue
-			}
-			if t, ok := f.Tensor(name); ok {
-				return t, true
-			}
-			bare := n.canonical(name)
-			for _, t := range f.tensors {
-				if n.canonical(t.Name) == bare {
-					return t, true
-				}
-			}
-			break
+// Finder returns a function that finds the tensor in which a file holds a parameter, under whichever of its names;
+// of one that is held in parts, the first. It is for reading a model's sizes off its weights.
+func (n *Names) Finder(f *File) func(param string) (t Tensor, ok bool) {
+	byName := make(map[string]int, len(f.tensors))
+	for i, t := range f.tensors {
+		if c := n.canonical(t.Name); t.Name == c {
+			byName[c] = i // a name without a prefix is nobody else's
+		} else if _, taken := byName[c]; !taken {
+			byName[c] = i
 		}
 	}
-	return Tensor{}, false
+	return func(param string) (Tensor, bool) {
+		for _, pl := range n.places(param) {
+			for _, name := range pl.parts {
+				if name == "" {
+					continue
+				}
+				if i, ok := byName[n.canonical(name)]; ok {
+					return f.tensors[i], true
+				}
+				break
+			}
+		}
+		return Tensor{}, false
+	}
 }
 
 // A Rename replaces the ending Old of a name in a file, whole or after a dot, by New.

@@ -182,12 +182,13 @@ func TestWriting(t *testing.T) {
 	names.Writing("c")
 }
 
-// TestFind finds a tensor under any of its names.
-func TestFind(t *testing.T) {
+// TestFinder finds a tensor under any of its names.
+func TestFinder(t *testing.T) {
 	names := Names{Rules: []Rule{{"W.{}", "x.{}.{q,k}", "y.{}"}, {"V", "v"}}, Prefixes: []string{"m."}}
 	f := parse(t, Entry{Name: "m.x.3.q", Floats: []float32{1}, Shape: []int{1}}, Entry{Name: "y.4", Floats: []float32{2}, Shape: []int{1}})
+	find := names.Finder(f)
 	for param, want := range map[string]string{"W.3": "m.x.3.q", "W.4": "y.4", "W.5": "", "V": ""} {
-		if got, ok := names.Find(f, param); got.Name != want || ok != (want != "") {
+		if got, ok := find(param); got.Name != want || ok != (want != "") {
 			t.Errorf("%s: found %q, expected %q", param, got.Name, want)
 		}
 	}
