@@ -1,6 +1,6 @@
 // Package simd holds the arithmetic of the library as functions over slices of float32: matrix products,
 // element-wise functions and their gradients, reductions, softmax, layer norm, optimiser steps and half
-// precision. It knows no tensors and no shapes beyond m, n, k and strides; packages above it give the
+// precision; and the resampling of rows of 8-bit samples. It knows no tensors and no shapes beyond m, n, k and strides; packages above it give the
 // numbers their meaning. It is written in Go and Go's assembler, without cgo.
 //
 // # Instruction sets
@@ -42,7 +42,8 @@
 // The sequences are written three times, each time for another reader. internal/portable is plain Go.
 // internal/exact is the same text with a slow fused multiply-add that rounds once on any machine: it
 // defines the bits. internal/vecgen holds them as programs of vector operations and writes the assembly
-// of the vector kernels; internal/asmgen writes that of the matrix products.
+// of the vector kernels; internal/asmgen writes that of the matrix products. Resampling of 8-bit samples
+// ([ResizeRows], [ResizeColumns]) is integer arithmetic, exact in any order; internal/rowgen writes its kernels.
 //
 // # Slices
 //

@@ -37,6 +37,11 @@ func (g *guarded) halves(n int, atEnd bool) []uint16 {
 	return place[uint16](g.data, n, atEnd)
 }
 
+// samples is floats for bytes.
+func (g *guarded) samples(n int, atEnd bool) []uint8 {
+	return place[uint8](g.data, n, atEnd)
+}
+
 func place[T any](data []byte, n int, atEnd bool) []T {
 	var zero T
 	all := unsafe.Slice((*T)(unsafe.Pointer(&data[0])), len(data)/int(unsafe.Sizeof(zero)))

@@ -1,0 +1,201 @@
+package simd
+
+//go:generate go run ./internal/rowgen -out .
+
+import "fmt"
+
+// ResizeTaps holds the weights with which one direction of an image of 8-bit samples is resampled: output i is
+//
+//	limit((2²¹ + Σₖ wᵢₖ·src[firstᵢ+k]) >> 22)
+//
+// where the weights w are numbers with 22 fractional bits, limit keeps 0..255 and the sum is an int32 that wraps
+// around. That is the arithmetic of Pillow's resize. As it is exact, every instruction set gives the same bytes in
+// whatever order it adds. A ResizeTaps is read-only and may be used by many goroutines at once.
+type ResizeTaps struct {
+	length  int
+	first   []int32 // by output: where its window begins
+	start   []int32 // by output, and one more: where its weights begin
+	weights []int32
+
+	vector *resizeVector // the same for the instruction set, nil where it cannot run
+}
+
+// resizeFraction is the number of fractional bits of a weight: 32 less 8 for the sample and 2 for sums below 0 or
+// above 1.
+const resizeFraction = 32 - 8 - 2
+
+// NewResizeTaps lays out the weights of a resampling of lines of length samples (or pixels, or rows) to outputs. It
+// calls window(0) to window(outputs-1) in this order; each returns the first source position of an output and the
+// weights from there on, which may lie in a slice that the next call fills again. NewResizeTaps panics when a window
+// is empty or leaves [0, length).
+func NewResizeTaps(length, outputs int, window func(i int) (first int, weights []int32)) *ResizeTaps {
+	t := &ResizeTaps{length: length, first: make([]int32, outputs), start: make([]int32, outputs+1)}
+	for i := range outputs {
+		first, w := window(i)
+		if first < 0 || len(w) == 0 || first+len(w) > length {
+			panic(fmt.Sprintf("simd: NewResizeTaps: output %d takes %d samples from %d on, a line has %d", i, len(w), first, length))
+		}
+		t.first[i] = int32(first)
+		t.weights = append(t.weights, w...)
+		t.start[i+1] = int32(len(t.weights))
+	}
+	t.vector = newResizeVector(t, resizeKernelOf(level))
+	return t
+}
+
+// Outputs returns the number of outputs.
+func (t *ResizeTaps) Outputs() int { return len(t.first) }
+
+// Length returns the number of source positions of a line.
+func (t *ResizeTaps) Length() int { return t.length }
+
+// Products returns the number of products that one line of one channel takes.
+func (t *ResizeTaps) Products() int { return len(t.weights) }
+
+// ResizeRows resamples along rows of interleaved samples: row y of src begins at src[y·srcStride] and has
+// t.Length() pixels of 1, 3 or 4 channels, row y of dst begins at dst[y·dstStride] and gets t.Outputs() pixels. dst
+// and src must not overlap. It panics when a slice is too short, a stride is shorter than a row, or channels is
+// another number.
+func ResizeRows(dst []uint8, dstStride int, src []uint8, srcStride, rows, channels int, t *ResizeTaps) {
+	if channels != 1 && channels != 3 && channels != 4 {
+		panic(fmt.Sprintf("simd: ResizeRows: %d channels, expected 1, 3 or 4", channels))
+	}
+	resizeMatrix("ResizeRows", "dst", len(dst), dstStride, rows, channels*t.Outputs())
+	resizeMatrix("ResizeRows", "src", len(src), srcStride, rows, channels*t.length)
+	if rows <= 0 || t.Outputs() == 0 {
+		return
+	}
+	if v := t.vector; v != nil && v.kernel.rows[channels] != nil {
+		v.resizeRows(dst, dstStride, src, srcStride, rows, channels, t.Outputs())
+		return
+	}
+	for y := range rows {
+		resizeRowGeneric(dst[y*dstStride:], src[y*srcStride:], channels, t)
+	}
+}
+
+// ResizeColumns resamples along columns: outputs from up to to-1 of t, each a row of n samples, go to consecutive
+// rows of dst, the first of which begins at dst[0]. src holds t.Length() rows of n samples. Strides are the distances
+// between the beginnings of rows. dst and src must not overlap. It panics when a slice is too short, a stride is
+// shorter than a row, or [from, to) leaves the outputs.
+func ResizeColumns(dst []uint8, dstStride int, src []uint8, srcStride, n int, t *ResizeTaps, from, to int) {
+	if from < 0 || from > to || to > t.Outputs() {
+		panic(fmt.Sprintf("simd: ResizeColumns: outputs [%d, %d) of %d", from, to, t.Outputs()))
+	}
+	resizeMatrix("ResizeColumns", "dst", len(dst), dstStride, to-from, n)
+	resizeMatrix("ResizeColumns", "src", len(src), srcStride, t.length, n)
+	if n <= 0 {
+		return
+	}
+	for i := from; i < to; i++ {
+		d := dst[(i-from)*dstStride:][:n]
+		if v := t.vector; v != nil && n >= v.kernel.block {
+			v.resizeColumn(d, src, srcStride, i)
+		} else {
+			resizeColumnGeneric(d, src, srcStride, i, t)
+		}
+	}
+}
+
+func resizeMatrix(f, operand string, have, stride, rows, n int) {
+	if rows < 0 || n < 0 || stride < n {
+		panic(fmt.Sprintf("simd: %s: %s has %d rows of %d samples, %d apart", f, operand, rows, n, stride))
+	}
+	if rows > 0 && n > 0 && have < (rows-1)*stride+n {
+		panic(fmt.Sprintf("simd: %s: %s has %d samples, expected %d", f, operand, have, (rows-1)*stride+n))
+	}
+}
+
+// resizeRowGeneric is ResizeRows for one row, in plain Go: the reference.
+func resizeRowGeneric(dst, src []uint8, channels int, t *ResizeTaps) {
+	for i, first := range t.first {
+		w := t.weights[t.start[i]:t.start[i+1]]
+		s := src[int(first)*channels:][:len(w)*channels]
+		d := dst[i*channels:][:channels]
+		switch channels {
+		case 1:
+			d[0] = resizeSum(w, s)
+		case 3:
+			resizeSum3(d, w, s)
+		default:
+			resizeSum4(d, w, s)
+		}
+	}
+}
+
+func resizeSum(w []int32, s []uint8) uint8 {
+	sum := int32(1 << (resizeFraction - 1))
+	for k, c := range w {
+		sum += c * int32(s[k])
+	}
+	return resizeLimit(sum)
+}
+
+func resizeSum3(d []uint8, w []int32, s []uint8) {
+	r, g, b := int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1))
+	for _, c := range w {
+		if len(s) < 3 {
+			break
+		}
+		r += c * int32(s[0])
+		g += c * int32(s[1])
+		b += c * int32(s[2])
+		s = s[3:]
+	}
+	d[0], d[1], d[2] = resizeLimit(r), resizeLimit(g), resizeLimit(b)
+}
+
+func resizeSum4(d []uint8, w []int32, s []uint8) {
+	r, g, b, a := int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1))
+	for _, c := range w {
+		if len(s) < 4 {
+			break
+		}
+		r += c * int32(s[0])
+		g += c * int32(s[1])
+		b += c * int32(s[2])
+		a += c * int32(s[3])
+		s = s[4:]
+	}
+	d[0], d[1], d[2], d[3] = resizeLimit(r), resizeLimit(g), resizeLimit(b), resizeLimit(a)
+}
+
+// resizeColumnGeneric computes output i of all columns, in plain Go: the reference. Four neighbouring samples are
+// summed at a time, so that sums stay in registers.
+func resizeColumnGeneric(dst, src []uint8, stride, i int, t *ResizeTaps) {
+	const half = 1 << (resizeFraction - 1)
+	w := t.weights[t.start[i]:t.start[i+1]]
+	base := int(t.first[i]) * stride
+	x := 0
+	for ; x+4 <= len(dst); x += 4 {
+		a, b, c, d := int32(half), int32(half), int32(half), int32(half)
+		o := base + x
+		for _, k := range w {
+			s := (*[4]uint8)(src[o:])
+			a += k * int32(s[0])
+			b += k * int32(s[1])
+			c += k * int32(s[2])
+			d += k * int32(s[3])
+			o += stride
+		}
+		*(*[4]uint8)(dst[x:]) = [4]uint8{resizeLimit(a), resizeLimit(b), resizeLimit(c), resizeLimit(d)}
+	}
+	for ; x < len(dst); x++ {
+		sum := int32(half)
+		o := base + x
+		for _, k := range w {
+			sum += k * int32(src[o])
+			o += stride
+		}
+		dst[x] = resizeLimit(sum)
+	}
+}
+
+// resizeLimit divides a sum by 2²² and limits it to 0..255.
+func resizeLimit(sum int32) uint8 {
+	v := sum >> resizeFraction
+	if uint32(v) > 255 {
+		v = ^(v >> 31) // 0 for a negative number, -1 (255 as a byte) for one too large
+	}
+	return uint8(v)
+}

@@ -1,0 +1,49 @@
+package simd
+
+import "golang.org/x/sys/cpu"
+
+// resizeKernelOf returns the kernel of a level. That of AVX-512 multiplies bytes (VNNI); where a machine lacks those
+// instructions it runs AVX2's.
+func resizeKernelOf(l Level) *resizeKernel {
+	switch {
+	case l == AVX512 && cpu.X86.HasAVX512VNNI:
+		return &resizeAVX512
+	case l == AVX512, l == AVX2:
+		return &resizeAVX2
+	}
+	return nil
+}
+
+// AVX2 works on two rows at a time, one in each half of a register, a lane a channel. Samples are widened to words
+// and multiplied in pairs by the low and by the high words of the weights.
+var resizeAVX2 = resizeKernel{
+	words: 4, pack: splitWords,
+	group: 2, rows: [5]func(*resizeRowsArgs){3: resizeRows3AVX2, 4: resizeRows4AVX2},
+	block: 32, columns: resizeColumnsAVX2,
+}
+
+// AVX-512 works on four rows at a time. Four samples of a channel share a lane and are multiplied as they are by the
+// bytes of the weights, first, second and third.
+var resizeAVX512 = resizeKernel{
+	words: 3, pack: splitBytes,
+	group: 4, rows: [5]func(*resizeRowsArgs){3: resizeRows3AVX512, 4: resizeRows4AVX512},
+	block: 64, columns: resizeColumnsAVX512,
+}
+
+//go:noescape
+func resizeRows3AVX2(a *resizeRowsArgs)
+
+//go:noescape
+func resizeRows4AVX2(a *resizeRowsArgs)
+
+//go:noescape
+func resizeColumnsAVX2(a *resizeColumnsArgs)
+
+//go:noescape
+func resizeRows3AVX512(a *resizeRowsArgs)
+
+//go:noescape
+func resizeRows4AVX512(a *resizeRowsArgs)
+
+//go:noescape
+func resizeColumnsAVX512(a *resizeColumnsArgs)
