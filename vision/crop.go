@@ -19,8 +19,16 @@ func (m *Image) Crop(r image.Rectangle) (*Image, error) {
 }
 
 // window copies the rectangle r; what lies outside the image is black.
-func (m *Image) window(r image.Rectangle) *Image {
+func (m *Image) window(r image.Rectangle) *Image { return m.windowOn(r, [3]uint8{}) }
+
+// windowOn copies the rectangle r of a grey or RGB image onto a ground of one colour.
+func (m *Image) windowOn(r image.Rectangle, ground [3]uint8) *Image {
 	out := NewImage(r.Dx(), r.Dy(), m.Channels)
+	if ground != [3]uint8{} && !r.In(m.Bounds()) {
+		for i := range out.Pix {
+			out.Pix[i] = ground[i%m.Channels%3]
+		}
+	}
 	in := r.Intersect(m.Bounds())
 	for y := in.Min.Y; y < in.Max.Y; y++ {
 		s := m.row(y)[in.Min.X*m.Channels : in.Max.X*m.Channels]
@@ -37,6 +45,8 @@ const (
 	CentreFloor Centring = iota
 	// CentreEven rounds the offset half to even: torchvision's and timm's CenterCrop.
 	CentreEven
+	// CentreDown cuts the offset off, also where the image is padded: transformers on torchvision.
+	CentreDown
 )
 
 // CentreCrop returns the middle width × height pixels. Where the image is smaller than that, the result is
@@ -57,13 +67,13 @@ func (m *Image) CentreCrop(width, height int, c Centring) (*Image, error) {
 func centreRect(w, h, cw, ch int, c Centring) image.Rectangle {
 	offset := func(n, want int) int {
 		d := n - want
-		if c == CentreEven {
-			if d < 0 { // padded first: the smaller half goes before the image
-				return -((-d) / 2)
-			}
+		switch {
+		case c == CentreEven && d > 0:
 			return int(math.RoundToEven(float64(d) / 2))
+		case c != CentreFloor:
+			return d / 2 // padding puts its smaller half before the image
 		}
-		return d >> 1 // floor; padding puts its larger half before the image
+		return d >> 1 // floor: padding puts its larger half before the image
 	}
 	x, y := offset(w, cw), offset(h, ch)
 	return image.Rect(x, y, x+cw, y+ch)

@@ -14,32 +14,66 @@ type ResizeMode uint8
 const (
 	// Stretch resizes to Width × Height whatever the image's proportions.
 	Stretch ResizeMode = iota
-	// ShortSide resizes so that the shorter side is Width pixels long and keeps the proportions; Height is not
-	// used.
+	// ShortSide resizes so that the shorter side is Width pixels long and keeps the proportions, unless the longer
+	// side would pass MaxLong; Height is not used.
 	ShortSide
+	// LongSide resizes so that the longer side is Width pixels long and keeps the proportions; Height is not used.
+	LongSide
+	// Fit resizes to the largest size of the same proportions that Width × Height holds.
+	Fit
+	// Cover resizes to the smallest size of the same proportions that holds Width × Height.
+	Cover
 	// NoResize leaves the size alone.
 	NoResize
+)
+
+// Backend is the library whose pixels a [Preprocess] reproduces, down to the last level of a sample and the last bit
+// of a value. Between one and the next, resized samples differ by a level here and there, and a crop by one pixel
+// where an odd number is left over.
+type Backend uint8
+
+const (
+	// Pillow is the path of transformers' classes that end in Pil, and of all its classes before version 5: Pillow
+	// resizes, [CentreFloor] crops, [RescaleFirst] normalises.
+	Pillow Backend = iota
+	// Torchvision is the path of transformers 5 unless told otherwise, of "Fast" processors before: tensors of 8-bit
+	// samples are resized ([Resizer.Tensor]), [CentreDown] crops, [Fused] normalises.
+	Torchvision
+	// Timm is torchvision's transforms on Pillow's images, as timm and the papers' own repositories compose them:
+	// Pillow resizes, [CentreEven] crops, [UnitFirst] normalises.
+	Timm
+	backendCount
 )
 
 // Preprocess is the way from an image to a model's input: resize, centre crop, scale, normalise. The zero value of
 // a field means what its comment says. A Preprocess is read-only while in use and may be shared.
 type Preprocess struct {
+	Backend Backend // Pillow by default
+
 	Mode          ResizeMode
 	Width, Height int    // of the resize
+	MaxLong       int    // ShortSide: the longer side's limit, which wins over the shorter side's length; 0 means none
 	Filter        Filter // Bilinear by default
 
 	CropWidth, CropHeight int      // of the centre crop that follows; 0 means none
-	Centring              Centring // CentreFloor by default
+	Fill                  [3]uint8 // around an image smaller than the crop
 
 	NoRescale   bool       // samples stay 0..255
 	Scale       float64    // factor of the rescaling; 0 means 1/255
 	NoNormalize bool       // mean and deviation are not used
 	Mean, Std   [3]float32 // all zero Std means a mean and deviation of one half
-	Arithmetic  Arithmetic // RescaleFirst by default
 
 	// RowsFirst asks for the resizing order of Pillow before version 13; see [Resizer].
 	RowsFirst bool
+	// MaxPixels refuses to resize or pad to more pixels than this; 0 means DefaultMaxPrepared. Sizes come from a
+	// file beside the weights, and the shorter side of a picture that is one pixel high makes the longer one as long
+	// as it likes.
+	MaxPixels int
 }
+
+// DefaultMaxPrepared is the most pixels that a [Preprocess] resizes or pads an image to unless told otherwise: a
+// square of 4096, 48 MiB of samples.
+const DefaultMaxPrepared = 1 << 24
 
 // Half is the preprocessing of Vision Transformers: stretched to size × size bilinearly, mean and deviation ½.
 func Half(size int) Preprocess {
@@ -50,9 +84,10 @@ func Half(size int) Preprocess {
 // bicubic, then the centre size × size, with ImageNet's mean and deviation.
 func ImageNet(size int) Preprocess {
 	return Preprocess{
-		Mode: ShortSide, Width: int(math.Round(float64(size) * 256 / 224)), Filter: Bicubic,
-		CropWidth: size, CropHeight: size, Centring: CentreEven,
-		Mean: ImageNetMean, Std: ImageNetStd, Arithmetic: UnitFirst,
+		Backend: Timm,
+		Mode:    ShortSide, Width: int(math.Round(float64(size) * 256 / 224)), Filter: Bicubic,
+		CropWidth: size, CropHeight: size,
+		Mean: ImageNetMean, Std: ImageNetStd,
 	}
 }
 
@@ -64,16 +99,6 @@ func (p *Preprocess) OutputSize(w, h int) (width, height int) {
 	return p.resized(w, h)
 }
 
-func (p *Preprocess) resized(w, h int) (width, height int) {
-	switch p.Mode {
-	case Stretch:
-		return p.Width, p.Height
-	case ShortSide:
-		return ShortestEdge(w, h, p.Width)
-	}
-	return w, h
-}
-
 // FixedSize returns the size of the output when it is the same for all images.
 func (p *Preprocess) FixedSize() (width, height int, ok bool) {
 	if p.CropWidth > 0 && p.CropHeight > 0 {
@@ -82,30 +107,39 @@ func (p *Preprocess) FixedSize() (width, height int, ok bool) {
 	return p.Width, p.Height, p.Mode == Stretch
 }
 
-// maxPrepared bounds the pixels of an image while it is prepared. The sizes come from a file beside the weights,
-// and the shorter side of a picture that is one pixel high makes the longer one as long as it likes.
-const maxPrepared = 1 << 26
-
-// Validate returns an error for sizes that cannot be, and one that matches ErrTooLarge for more than 64 Mi pixels.
+// Validate returns an error for sizes that cannot be, and one that matches ErrTooLarge for more pixels than
+// MaxPixels.
 func (p *Preprocess) Validate() error {
+	both := p.Mode == Stretch || p.Mode == Fit || p.Mode == Cover
 	switch {
+	case p.Backend >= backendCount:
+		return fmt.Errorf("vision: preprocess: unknown backend %d", p.Backend)
 	case p.Mode > NoResize:
 		return fmt.Errorf("vision: preprocess: unknown resize mode %d", p.Mode)
 	case p.Filter >= filterCount:
 		return fmt.Errorf("vision: preprocess: unknown filter %v", p.Filter)
-	case p.Mode != NoResize && (p.Width <= 0 || p.Width > maxSide), p.Mode == Stretch && (p.Height <= 0 || p.Height > maxSide):
+	case p.Mode != NoResize && (p.Width <= 0 || p.Width > maxSide), both && (p.Height <= 0 || p.Height > maxSide):
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrSize)
+	case p.MaxLong < 0 || p.MaxLong > maxSide:
+		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
 	case p.CropWidth < 0 || p.CropHeight < 0 || (p.CropWidth == 0) != (p.CropHeight == 0):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrSize)
-	case p.Mode == Stretch && !preparable(p.Width, p.Height):
+	case p.Mode == Stretch && !p.preparable(p.Width, p.Height):
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrTooLarge)
-	case !preparable(p.CropWidth, p.CropHeight):
+	case !p.preparable(p.CropWidth, p.CropHeight):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrTooLarge)
 	}
 	return nil
 }
 
-func preparable(width, height int) bool { return int64(width) <= maxPrepared/int64(max(1, height)) }
+// preparable compares with the limit without computing a product that could overflow.
+func (p *Preprocess) preparable(width, height int) bool {
+	limit := p.MaxPixels
+	if limit <= 0 {
+		limit = DefaultMaxPrepared
+	}
+	return width <= limit/max(1, height)
+}
 
 // Normalizer returns the arithmetic half of p.
 func (p *Preprocess) Normalizer() *Normalizer {
@@ -116,21 +150,33 @@ func (p *Preprocess) Normalizer() *Normalizer {
 	if p.NoRescale {
 		scale = 1
 	}
-	a := p.Arithmetic
-	if a == UnitFirst && (p.NoRescale || p.Scale != 0) {
-		a = RescaleFirst
+	a := RescaleFirst
+	switch {
+	case p.Backend == Torchvision && !p.NoNormalize:
+		a = Fused
+	case p.Backend == Timm && !p.NoRescale && p.Scale == 0:
+		a = UnitFirst
 	}
 	if p.NoNormalize {
 		mean, std = [3]float32{}, [3]float32{1, 1, 1}
-		if a == Fused {
-			a = RescaleFirst
+		if p.Backend == Torchvision {
+			// A tensor of bytes times a number: PyTorch rounds the number to float32 first.
+			if scale == 0 {
+				scale = 1. / 255
+			}
+			n := new(Normalizer)
+			for x := range 256 {
+				v := float32(x) * float32(scale)
+				n.table[0][x], n.table[1][x], n.table[2][x] = v, v, v
+			}
+			return n
 		}
 	}
 	return NewNormalizer(mean, std, scale, a)
 }
 
 // Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. An image so long
-// and narrow that it would be resized to more than 64 Mi pixels gives an error that matches ErrTooLarge.
+// and narrow that it would be resized to more pixels than MaxPixels gives an error that matches ErrTooLarge.
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -142,16 +188,17 @@ func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	width, height := p.resized(m.Width, m.Height)
 	var err error
 	if width != m.Width || height != m.Height {
-		if !preparable(width, height) {
+		if !p.preparable(width, height) {
 			return nil, fmt.Errorf("vision: preprocess: resize of %d×%d pixels to %d×%d: %w", m.Width, m.Height, width, height, ErrTooLarge)
 		}
-		m, err = Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst}.Resize(m, width, height)
-		if err != nil {
+		z := Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst, Tensor: p.Backend == Torchvision}
+		if m, err = z.Resize(m, width, height); err != nil {
 			return nil, err
 		}
 	}
 	if p.CropWidth > 0 && (p.CropWidth != m.Width || p.CropHeight != m.Height) {
-		return m.CentreCrop(p.CropWidth, p.CropHeight, p.Centring)
+		centring := [...]Centring{Pillow: CentreFloor, Torchvision: CentreDown, Timm: CentreEven}[p.Backend]
+		return m.windowOn(centreRect(m.Width, m.Height, p.CropWidth, p.CropHeight, centring), p.Fill), nil
 	}
 	return m, nil
 }

@@ -3,118 +3,183 @@ package vision
 import (
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"math"
 	"slices"
-
-	"github.com/fovea-ml/fovea/internal/smallfile"
+	"strings"
 )
 
-// PreprocessorFile is the name of the file beside a model's weights that says how its images are prepared.
-const PreprocessorFile = "preprocessor_config.json"
-
-// LoadPreprocess reads preprocessor_config.json of a model folder, as transformers' ViTImageProcessor and its
-// predecessors write it. Without the file the error matches fs.ErrNotExist.
-func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
-	data, err := smallfile.Read(fsys, PreprocessorFile)
-	if err != nil {
-		return Preprocess{}, fmt.Errorf("vision: %w", err)
-	}
-	var p Preprocess
-	if err := json.Unmarshal(data, &p); err != nil {
-		return Preprocess{}, fmt.Errorf("vision: %s: %w", PreprocessorFile, err)
-	}
-	return p, nil
-}
-
-// preprocessJSON is the file's form. Pointers tell an absent field from a false or zero one.
+// preprocessJSON is the form of preprocessor_config.json. Pointers tell an absent field from a false or zero one.
 type preprocessJSON struct {
-	Type         string    `json:"image_processor_type,omitempty"`
-	OldType      string    `json:"feature_extractor_type,omitempty"`
-	DoResize     *bool     `json:"do_resize,omitempty"`
-	Size         *sizeJSON `json:"size,omitempty"`
-	Resample     *int      `json:"resample,omitempty"`
-	DoCenterCrop *bool     `json:"do_center_crop,omitempty"`
-	CropSize     *sizeJSON `json:"crop_size,omitempty"`
-	DoRescale    *bool     `json:"do_rescale,omitempty"`
-	Rescale      *float64  `json:"rescale_factor,omitempty"`
-	DoNormalize  *bool     `json:"do_normalize,omitempty"`
-	Mean         []float64 `json:"image_mean,omitempty"`
-	Std          []float64 `json:"image_std,omitempty"`
+	Type         string       `json:"image_processor_type,omitempty"`
+	OldType      string       `json:"feature_extractor_type,omitempty"`
+	DoResize     *bool        `json:"do_resize,omitempty"`
+	Size         *sizeJSON    `json:"size,omitempty"`
+	MaxSize      *int         `json:"max_size,omitempty"` // of the oldest detectors: longest_edge
+	Resample     *int         `json:"resample,omitempty"`
+	DoCenterCrop *bool        `json:"do_center_crop,omitempty"`
+	CropSize     *sizeJSON    `json:"crop_size,omitempty"`
+	DoRescale    *bool        `json:"do_rescale,omitempty"`
+	Rescale      *float64     `json:"rescale_factor,omitempty"`
+	DoNormalize  *bool        `json:"do_normalize,omitempty"`
+	Mean         channelsJSON `json:"image_mean,omitempty"`
+	Std          channelsJSON `json:"image_std,omitempty"`
+	DoPad        *bool        `json:"do_pad,omitempty"`
+	PadSize      *sizeJSON    `json:"pad_size,omitempty"`
 
 	// Fovea's own, for what transformers always does one way; absent where that is the way. Its processors keep
 	// fields they do not know and pay no attention to them.
-	Centring   string `json:"crop_centring,omitempty"`
-	Arithmetic string `json:"arithmetic,omitempty"`
-	RowsFirst  bool   `json:"resize_rows_first,omitempty"`
+	Backend   string `json:"pixel_backend,omitempty"`
+	SizeRule  string `json:"size_rule,omitempty"`
+	Fill      []int  `json:"crop_fill,omitempty"`
+	RowsFirst bool   `json:"resize_rows_first,omitempty"`
 }
 
 // The names of settings in the file, by value; the default is not written.
 var (
-	centringNames   = []string{CentreFloor: "", CentreEven: "even"}
-	arithmeticNames = []string{RescaleFirst: "", Fused: "fused", UnitFirst: "unit_first"}
+	backendNames  = []string{Pillow: "pil", Torchvision: "", Timm: "timm"}
+	sizeRuleNames = []string{Stretch: "", Fit: "fit", Cover: "cover"}
 )
 
-// sizeJSON is a size: {"height": h, "width": w}, {"shortest_edge": s}, or a bare number in older files.
+// sizeJSON is a size: {"height": h, "width": w}, {"shortest_edge": s}, the same with "longest_edge" or that alone,
+// {"max_height": h, "max_width": w}, or in older files a bare number or a pair of height and width.
 type sizeJSON struct {
 	Height       int `json:"height,omitempty"`
 	Width        int `json:"width,omitempty"`
 	ShortestEdge int `json:"shortest_edge,omitempty"`
 	LongestEdge  int `json:"longest_edge,omitempty"`
-	bare         bool
+	MaxHeight    int `json:"max_height,omitempty"`
+	MaxWidth     int `json:"max_width,omitempty"`
+	bare         int
 }
 
 func (s *sizeJSON) UnmarshalJSON(data []byte) error {
-	var n int
-	if json.Unmarshal(data, &n) == nil {
-		*s = sizeJSON{Height: n, Width: n, bare: true}
+	*s = sizeJSON{}
+	if json.Unmarshal(data, &s.bare) == nil {
 		return nil
 	}
 	var pair []int
 	if json.Unmarshal(data, &pair) == nil && len(pair) == 2 {
-		*s = sizeJSON{Height: pair[0], Width: pair[1]}
+		s.Height, s.Width = pair[0], pair[1]
 		return nil
 	}
 	type plain sizeJSON
 	return json.Unmarshal(data, (*plain)(s))
 }
 
-// UnmarshalJSON reads the contents of a preprocessor_config.json. Fields that are absent have the defaults of
-// ViTImageProcessor: a bilinear stretch to 224 × 224, rescaling by 1/255, and a mean and deviation of one half. A
-// bare number as size is a square, except in the files of CLIP's processors and beside a centre crop, where it is
-// the shorter side.
+// channelsJSON is a value a channel, or one for all.
+type channelsJSON []float64
+
+func (c *channelsJSON) UnmarshalJSON(data []byte) error {
+	var one *float64
+	if json.Unmarshal(data, &one) == nil {
+		if one != nil {
+			*c = channelsJSON{*one, *one, *one}
+		}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]float64)(c))
+}
+
+// refusedSettings change pixels in ways that a Preprocess does not describe: a file that sets one is refused, not
+// read as if it did not.
+var refusedSettings = []string{
+	"crop_pct", "use_square_size", "size_divisor", "size_divisibility", "do_flip_channel_order", "rescale_offset",
+	"do_align_long_axis", "do_thumbnail", "keep_aspect_ratio", "ensure_multiple_of", "do_image_splitting",
+	"do_crop_margin", "do_color_quantize", "patch_size", "min_pixels", "max_pixels",
+}
+
+// UnmarshalJSON reads the contents of a preprocessor_config.json, of whatever version of transformers, and gives
+// the pixels that version 5 makes of it: on torchvision, unless the class named ends in Pil. Fields that are absent
+// have the defaults of the class. A batch of one is what is meant, so that padding to the largest image of a batch
+// (do_pad) does nothing; padding to a fixed size is refused, and so are classes and settings that are not known.
 func (p *Preprocess) UnmarshalJSON(data []byte) error {
+	return p.parse(data, "")
+}
+
+// parse reads a file that may leave its class to be guessed from a model's type.
+func (p *Preprocess) parse(data []byte, modelType string) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	if cfg, ok := all["pretrained_cfg"]; ok { // transformers' wrapper around timm
+		return p.parseTimm(cfg, false)
+	}
 	var j preprocessJSON
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	is := func(b *bool, absent bool) bool {
-		if b == nil {
-			return absent
+	for _, name := range refusedSettings {
+		if v, ok := all[name]; ok && string(v) != "null" && string(v) != "false" {
+			return fmt.Errorf("%s is not supported: prepare the pixels yourself or remove the field", name)
 		}
-		return *b
 	}
-	q := Preprocess{Width: 224, Height: 224, Mean: HalfMean, Std: HalfStd}
-	crop := is(j.DoCenterCrop, false)
+	class, backend, err := classOf(&j, modelType)
+	if err != nil {
+		return err
+	}
+	q := class.Preprocess
+	q.Backend = backend
+	if err := j.geometry(&q, class); err != nil {
+		return err
+	}
+	if err := j.values(&q); err != nil {
+		return err
+	}
+	q.RowsFirst = j.RowsFirst
+	if err := q.check(); err != nil {
+		return err
+	}
+	*p = q
+	return nil
+}
+
+// is returns the switch's value, or what it is when absent.
+func is(b *bool, absent bool) bool {
+	if b == nil {
+		return absent
+	}
+	return *b
+}
+
+// geometry reads the resize and the crop.
+func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 	if s := j.Size; s != nil {
-		short := s.ShortestEdge
-		if s.bare && crop {
-			short = s.Width
+		q.Mode, q.Width, q.Height, q.MaxLong = Stretch, s.Width, s.Height, 0
+		long := s.LongestEdge
+		if long == 0 && class.maxLong && j.MaxSize != nil && (s.bare != 0 || s.ShortestEdge != 0) {
+			long = *j.MaxSize
 		}
 		switch {
-		case short != 0:
-			q.Mode, q.Width, q.Height = ShortSide, short, 0
-		case s.Height != 0 && s.Width != 0:
-			q.Width, q.Height = s.Width, s.Height
-		default:
-			return fmt.Errorf("size %+v: expected height and width, or shortest_edge", *s)
+		case s.bare != 0 && class.Mode == ShortSide:
+			q.Mode, q.Width, q.MaxLong = ShortSide, s.bare, long
+			if class.maxLong && long == 0 {
+				q.MaxLong = class.MaxLong
+			}
+		case s.bare != 0:
+			q.Width, q.Height = s.bare, s.bare
+		case s.ShortestEdge != 0:
+			q.Mode, q.Width, q.Height, q.MaxLong = ShortSide, s.ShortestEdge, 0, long
+		case s.LongestEdge != 0:
+			q.Mode, q.Width, q.Height = LongSide, s.LongestEdge, 0
+		case s.MaxHeight != 0 && s.MaxWidth != 0:
+			q.Mode, q.Width, q.Height = Fit, s.MaxWidth, s.MaxHeight
+		case s.Height == 0 || s.Width == 0:
+			return fmt.Errorf("size %+v: expected height and width, shortest_edge, longest_edge, or max_height and max_width", *s)
 		}
-		if s.LongestEdge != 0 {
-			return fmt.Errorf("size: longest_edge %d is not supported", s.LongestEdge)
+		if q.Mode == LongSide && !class.longAlone {
+			return fmt.Errorf("size: longest_edge alone is not supported by this class of processor, expected shortest_edge beside it")
 		}
 	}
+	if j.SizeRule != "" {
+		i := slices.Index(sizeRuleNames, j.SizeRule)
+		if i < 0 || q.Mode != Stretch {
+			return fmt.Errorf("size_rule %q: expected %q or %q beside a height and a width", j.SizeRule, sizeRuleNames[Fit], sizeRuleNames[Cover])
+		}
+		q.Mode = ResizeMode(i)
+	}
 	if !is(j.DoResize, true) {
-		q.Mode, q.Width, q.Height = NoResize, 0, 0
+		q.Mode, q.Width, q.Height, q.MaxLong = NoResize, 0, 0, 0
 	}
 	if j.Resample != nil {
 		i := slices.Index(pillowFilters[:], *j.Resample)
@@ -123,24 +188,36 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 		}
 		q.Filter = Filter(i)
 	}
-	if crop {
-		q.CropWidth, q.CropHeight = 224, 224
+	if is(j.DoCenterCrop, class.crop) {
 		if s := j.CropSize; s != nil {
 			q.CropWidth, q.CropHeight = s.Width, s.Height
+			if s.bare != 0 {
+				q.CropWidth, q.CropHeight = s.bare, s.bare
+			}
 		}
 		if q.CropWidth <= 0 || q.CropHeight <= 0 {
-			return fmt.Errorf("crop_size %+v: expected height and width", *j.CropSize)
+			return fmt.Errorf("crop_size: %d×%d, expected height and width", q.CropWidth, q.CropHeight)
 		}
+	} else {
+		q.CropWidth, q.CropHeight = 0, 0
 	}
-	q.RowsFirst = j.RowsFirst
-	centring, arithmetic := slices.Index(centringNames, j.Centring), slices.Index(arithmeticNames, j.Arithmetic)
-	if centring < 0 {
-		return fmt.Errorf("crop_centring %q: expected %q or none", j.Centring, centringNames[1:])
+	if is(j.DoPad, class.pads) && (j.PadSize != nil || class.pads) {
+		return fmt.Errorf("do_pad: padding to a fixed size is not supported: prepare the pixels yourself or set it to false")
 	}
-	if arithmetic < 0 {
-		return fmt.Errorf("arithmetic %q: expected one of %q or none", j.Arithmetic, arithmeticNames[1:])
+	if len(j.Fill) != 0 && len(j.Fill) != 3 {
+		return fmt.Errorf("crop_fill has %d values, expected 3", len(j.Fill))
 	}
-	q.Centring, q.Arithmetic = Centring(centring), Arithmetic(arithmetic)
+	for i, v := range j.Fill {
+		if v < 0 || v > 255 {
+			return fmt.Errorf("crop_fill: %v, expected levels of 0 to 255", j.Fill)
+		}
+		q.Fill[i] = uint8(v)
+	}
+	return nil
+}
+
+// values reads the arithmetic.
+func (j *preprocessJSON) values(q *Preprocess) error {
 	q.NoRescale = !is(j.DoRescale, true)
 	if j.Rescale != nil && !q.NoRescale {
 		if !(*j.Rescale > 0) {
@@ -150,43 +227,52 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 			q.Scale = *j.Rescale
 		}
 	}
-	q.NoNormalize = !is(j.DoNormalize, true)
-	for _, f := range []struct {
-		name string
-		from []float64
-		to   *[3]float32
-	}{{"image_mean", j.Mean, &q.Mean}, {"image_std", j.Std, &q.Std}} {
-		if f.from == nil {
-			continue
-		}
-		if len(f.from) != 3 {
-			return fmt.Errorf("%s has %d values, expected 3", f.name, len(f.from))
-		}
-		for i, v := range f.from {
-			f.to[i] = float32(v)
-			if f.to == &q.Std && !(f.to[i] > 0) { // a float32: what is too small for it is zero
-				return fmt.Errorf("image_std: %v, expected positive numbers", f.from)
-			}
-		}
-	}
-	if err := q.Validate(); err != nil {
+	q.NoNormalize = !is(j.DoNormalize, !q.NoNormalize)
+	if err := setChannels(&q.Mean, "image_mean", j.Mean); err != nil {
 		return err
 	}
-	for c, table := range q.Normalizer().table {
-		for _, v := range table {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fmt.Errorf("image_mean %v, image_std %v and rescale_factor give values that are not finite in channel %d", q.Mean, q.Std, c)
-			}
-		}
+	return setChannels(&q.Std, "image_std", j.Std)
+}
+
+// setChannels narrows a file's values to float32; none leave dst as it is.
+func setChannels(dst *[3]float32, name string, from []float64) error {
+	if from == nil {
+		return nil
 	}
-	*p = q
+	if len(from) != 3 {
+		return fmt.Errorf("%s has %d values, expected 3", name, len(from))
+	}
+	for i, v := range from {
+		dst[i] = float32(v)
+	}
 	return nil
 }
 
-// MarshalJSON writes p as transformers' image processors read it: as a ViTImageProcessor where that can hold it,
-// with the centre-cropping fields (which that class ignores; CLIPImageProcessor reads them) where there is a crop.
-// Settings that transformers does not have (Centring, Arithmetic and RowsFirst) are written beside, so that reading
-// gives the same Preprocess back.
+// check is Validate for what came out of a file: it also expects numbers that are finite and a deviation that is
+// positive, as a float32.
+func (p *Preprocess) check() error {
+	for _, v := range p.Std {
+		if !(v > 0) && p.Std != [3]float32{} || p.Std == [3]float32{} {
+			return fmt.Errorf("standard deviation %v, expected positive numbers", p.Std)
+		}
+	}
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	for c, table := range p.Normalizer().table {
+		for _, v := range table {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return fmt.Errorf("mean %v, standard deviation %v and rescale_factor give values that are not finite in channel %d", p.Mean, p.Std, c)
+			}
+		}
+	}
+	return nil
+}
+
+// MarshalJSON writes p as transformers' image processors read it: as a ViTImageProcessor where that can hold it, as
+// a CLIPImageProcessor where there is a crop or a shorter side, as a SamImageProcessor (unpadded) where there is a
+// longer side. Settings that transformers does not have (a Backend other than Torchvision, Cover, timm's Fit, Fill
+// and RowsFirst) are written beside, so that reading gives the same Preprocess back.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -207,23 +293,31 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		Resample:  &resample,
 		DoRescale: yes(!p.NoRescale), Rescale: &scale,
 		DoNormalize: yes(!p.NoNormalize), Mean: decimals(mean), Std: decimals(std),
-		RowsFirst: p.RowsFirst,
+		Backend: backendNames[p.Backend], RowsFirst: p.RowsFirst,
 	}
-	if int(p.Centring) >= len(centringNames) || int(p.Arithmetic) >= len(arithmeticNames) {
-		return nil, fmt.Errorf("vision: preprocess: unknown centring %d or arithmetic %d", p.Centring, p.Arithmetic)
-	}
-	j.Centring, j.Arithmetic = centringNames[p.Centring], arithmeticNames[p.Arithmetic]
+	crop := p.CropWidth > 0
 	switch p.Mode {
 	case Stretch:
 		j.Size = &sizeJSON{Height: p.Height, Width: p.Width}
 	case ShortSide:
-		j.Size = &sizeJSON{ShortestEdge: p.Width}
+		j.Size = &sizeJSON{ShortestEdge: p.Width, LongestEdge: p.MaxLong}
+		j.Type, j.DoCenterCrop = "CLIPImageProcessor", yes(crop)
+	case LongSide:
+		j.Size = &sizeJSON{LongestEdge: p.Width}
+		j.Type, j.DoPad = "SamImageProcessor", yes(false)
+	case Fit, Cover:
+		j.Size = &sizeJSON{MaxHeight: p.Height, MaxWidth: p.Width}
+		if p.Mode == Cover || p.Backend == Timm {
+			j.Size, j.SizeRule = &sizeJSON{Height: p.Height, Width: p.Width}, sizeRuleNames[p.Mode]
+		}
 	}
-	if p.CropWidth > 0 || p.Mode == ShortSide {
-		j.Type = "CLIPImageProcessor"
-		j.DoCenterCrop = yes(p.CropWidth > 0)
-		if p.CropWidth > 0 {
-			j.CropSize = &sizeJSON{Height: p.CropHeight, Width: p.CropWidth}
+	if crop {
+		j.DoCenterCrop, j.CropSize = yes(true), &sizeJSON{Height: p.CropHeight, Width: p.CropWidth}
+		if p.Mode != LongSide {
+			j.Type = "CLIPImageProcessor"
+		}
+		if p.Fill != [3]uint8{} {
+			j.Fill = []int{int(p.Fill[0]), int(p.Fill[1]), int(p.Fill[2])}
 		}
 	}
 	return json.Marshal(j)
@@ -239,4 +333,13 @@ func decimals(v [3]float32) []float64 {
 		}
 	}
 	return out
+}
+
+// typeName brings the names that a processor's class has had to one: without FeatureExtractor, ImageProcessor,
+// Fast and Pil.
+func typeName(name string) (base string, pil bool) {
+	name, pil = strings.CutSuffix(name, "Pil")
+	name = strings.TrimSuffix(name, "Fast")
+	name = strings.TrimSuffix(name, "ImageProcessor")
+	return strings.TrimSuffix(name, "FeatureExtractor"), pil
 }

@@ -25,14 +25,13 @@ type goldenOutput struct {
 }
 
 type goldenPreprocess struct {
-	Ramps      map[string]map[string]string
-	Processors map[string]struct {
-		Config     json.RawMessage
-		ConfigFast json.RawMessage `json:"config_fast"`
-		Outputs    map[string]goldenOutput
-	}
+	Ramps       map[string]map[string]string                  // by statistics and backend
+	Processors  map[string]map[string]map[string]goldenOutput // by name, backend and size
 	Torchvision map[string]map[string]goldenOutput
 }
+
+// backends are named in goldens as transformers names them.
+var backends = map[string]Backend{"pil": Pillow, "torchvision": Torchvision, "timm": Timm}
 
 func preprocessGolden(t *testing.T) *goldenPreprocess {
 	data, err := os.ReadFile("testdata/preprocess.json")
@@ -72,11 +71,10 @@ func TestArithmetics(t *testing.T) {
 		"raw":      {NoNormalize: true},
 		"unscaled": {NoRescale: true},
 	}
-	arithmetics := map[string]Arithmetic{"rescale_first": RescaleFirst, "fused": Fused, "unit_first": UnitFirst}
 	for name, ways := range preprocessGolden(t).Ramps {
 		for way, want := range ways {
 			p := stats[name]
-			p.Mode, p.Arithmetic = NoResize, arithmetics[way]
+			p.Mode, p.Backend = NoResize, backends[way]
 			dst, _, _, err := p.Pixels(nil, nil, ramp())
 			if err != nil {
 				t.Fatal(err)
@@ -155,35 +153,58 @@ func atoi(s string) int {
 	return n
 }
 
-// What a processor's saved file describes must give its outputs, bit for bit, after reading and after writing the
-// file again.
+// processors returns the files of testdata/processors.json as model folders.
+func processors(t testing.TB) map[string]fstest.MapFS {
+	t.Helper()
+	data, err := os.ReadFile("testdata/processors.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(data, &files); err != nil {
+		t.Fatal(err)
+	}
+	folders := map[string]fstest.MapFS{}
+	for name, content := range files {
+		folders[name] = fstest.MapFS{}
+		for file, data := range content {
+			folders[name][file] = &fstest.MapFile{Data: data}
+		}
+	}
+	return folders
+}
+
+// What a model's files describe must give the libraries' outputs, bit for bit, after reading them and after writing
+// and reading what was read.
 func TestProcessors(t *testing.T) {
-	for name, g := range preprocessGolden(t).Processors {
+	golden := preprocessGolden(t).Processors
+	folders := processors(t)
+	if len(golden) != len(folders) {
+		t.Fatalf("%d goldens for %d processors", len(golden), len(folders))
+	}
+	for name, fsys := range folders {
 		t.Run(name, func(t *testing.T) {
-			p, err := LoadPreprocess(fstest.MapFS{PreprocessorFile: {Data: g.Config}})
+			p, err := LoadPreprocess(fsys)
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkOutputs(t, &p, g.Outputs)
-			data, err := json.Marshal(p)
-			if err != nil {
-				t.Fatal(err)
+			if _, ok := golden[name][map[Backend]string{Torchvision: "torchvision", Timm: "timm"}[p.Backend]]; !ok {
+				t.Errorf("read for backend %d", p.Backend)
 			}
-			var again Preprocess
-			if err := json.Unmarshal(data, &again); err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(p, again); d != "" {
-				t.Errorf("after writing and reading: %s", d)
-			}
-			if g.ConfigFast != nil {
-				var fast Preprocess
-				if err := json.Unmarshal(g.ConfigFast, &fast); err != nil {
+			for backend, outputs := range golden[name] {
+				p.Backend = backends[backend]
+				data, err := json.Marshal(p)
+				if err != nil {
 					t.Fatal(err)
 				}
-				if d := cmp.Diff(p, fast); d != "" {
-					t.Errorf("the other backend's file reads differently: %s", d)
+				var again Preprocess
+				if err := json.Unmarshal(data, &again); err != nil {
+					t.Fatalf("%s: %v", data, err)
 				}
+				if d := cmp.Diff(p, again); d != "" {
+					t.Errorf("after writing %s and reading: %s", data, d)
+				}
+				checkOutputs(t, &p, outputs)
 			}
 		})
 	}
@@ -206,7 +227,7 @@ func TestPreprocessJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(old), &p); err != nil {
 		t.Fatal(err)
 	}
-	want := Preprocess{Width: 224, Height: 224, Filter: Bicubic, Mean: ImageNetMean, Std: ImageNetStd}
+	want := Preprocess{Backend: Torchvision, Width: 224, Height: 224, Filter: Bicubic, Mean: ImageNetMean, Std: ImageNetStd}
 	if d := cmp.Diff(want, p); d != "" {
 		t.Errorf("old file: %s", d)
 	}
@@ -223,9 +244,14 @@ func TestPreprocessJSON(t *testing.T) {
 
 	for _, bad := range []string{
 		`[]`, `{"size": "big"}`, `{"size": {}}`, `{"size": {"height": -3, "width": 3}}`, `{"size": {"shortest_edge": -1}}`,
-		`{"size": {"height": 1e3000}}`, `{"size": {"longest_edge": 5, "shortest_edge": 3}}`, `{"resample": 9}`, `{"image_mean": [1]}`,
+		`{"size": {"height": 1e3000}}`, `{"size": {"longest_edge": 5}}`, `{"resample": 9}`, `{"image_mean": [1]}`,
 		`{"image_std": [0.5, 0, 0.5]}`, `{"do_center_crop": true, "crop_size": {"height": 0}}`, `{"rescale_factor": 0}`,
-		`{"size": {"height": 9000000000, "width": 3}}`,
+		`{"size": {"height": 9000000000, "width": 3}}`, `{"size": {"max_height": 3}}`, `{"crop_size": 3, "do_center_crop": true, "image_mean": "half"}`,
+		`{"image_processor_type": "DonutImageProcessor"}`, `{"image_processor_type": "Image"}`, `{"size_divisor": 32}`,
+		`{"crop_pct": 0.9}`, `{"do_pad": true, "pad_size": {"height": 3, "width": 3}}`, `{"image_processor_type": "SamImageProcessor"}`,
+		`{"do_center_crop": true}`, `{"pretrained_cfg": {"input_size": [1, 28, 28]}}`, `{"pretrained_cfg": {"crop_pct": -1}}`,
+		`{"pretrained_cfg": {"interpolation": "random"}}`, `{"pretrained_cfg": {"crop_mode": "left"}}`, `{"pretrained_cfg": {"std": [1, 1, 0]}}`,
+		`{"pretrained_cfg": {"input_size": [3, 1000000000, 1000000000]}}`, `{"pretrained_cfg": {"crop_pct": 1e-300}}`,
 	} {
 		if err := json.Unmarshal([]byte(bad), new(Preprocess)); err == nil {
 			t.Errorf("%s: no error", bad)
@@ -320,8 +346,8 @@ func TestPreprocessFinite(t *testing.T) {
 func TestPreprocessRoundTrip(t *testing.T) {
 	for _, p := range []Preprocess{
 		Half(32), ImageNet(24),
-		{Mode: ShortSide, Width: 20, CropWidth: 9, CropHeight: 8, Mean: CLIPMean, Std: CLIPStd, Arithmetic: Fused, RowsFirst: true},
-		{Mode: NoResize, Mean: HalfMean, Std: HalfStd, NoNormalize: true, Scale: 1. / 127.5, Centring: CentreEven},
+		{Mode: ShortSide, Width: 20, CropWidth: 9, CropHeight: 8, Mean: CLIPMean, Std: CLIPStd, Backend: Torchvision, RowsFirst: true},
+		{Mode: NoResize, Mean: HalfMean, Std: HalfStd, NoNormalize: true, Scale: 1. / 127.5, Backend: Timm},
 	} {
 		text, err := json.Marshal(p)
 		if err != nil {
@@ -335,12 +361,12 @@ func TestPreprocessRoundTrip(t *testing.T) {
 			t.Errorf("%s: %s", text, d)
 		}
 	}
-	for _, bad := range []string{`{"crop_centring":"left"}`, `{"arithmetic":"exact"}`} {
+	for _, bad := range []string{`{"pixel_backend":"left"}`, `{"size_rule":"exact"}`, `{"size_rule":"fit","size":{"shortest_edge":3}}`, `{"crop_fill":[1,2]}`, `{"crop_fill":[1,2,256]}`} {
 		if err := json.Unmarshal([]byte(bad), new(Preprocess)); err == nil {
 			t.Errorf("%s: no error", bad)
 		}
 	}
-	if _, err := json.Marshal(Preprocess{Width: 1, Height: 1, Arithmetic: 9}); err == nil {
-		t.Error("an unknown arithmetic was written")
+	if _, err := json.Marshal(Preprocess{Width: 1, Height: 1, Backend: 9}); err == nil {
+		t.Error("an unknown backend was written")
 	}
 }

@@ -164,7 +164,7 @@ func TestReconstructOriginal(t *testing.T) {
 	}
 	for name, p := range map[string]vision.Preprocess{
 		"default deviation": {}, "half": vision.Half(16),
-		"ImageNet":       {Mean: vision.ImageNetMean, Std: vision.ImageNetStd, Arithmetic: vision.UnitFirst},
+		"ImageNet":       {Mean: vision.ImageNetMean, Std: vision.ImageNetStd, Backend: vision.Timm},
 		"not normalised": {Mean: vision.HalfMean, Std: vision.HalfStd, NoNormalize: true},
 		"not rescaled":   {Std: vision.HalfStd, NoRescale: true},
 		"other scale":    {Mean: vision.HalfMean, Std: vision.HalfStd, Scale: 1. / 127.5},

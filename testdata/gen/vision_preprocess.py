@@ -1,27 +1,72 @@
-"""Writes vision/testdata/preprocess.json: what image processors make of pictures, and the files they save.
+"""Writes vision/testdata/preprocess.json: what image processors make of pictures.
 
-Made with transformers 5.23.0, torchvision 0.29.2, torch 2.15.0, Pillow 13.0.0 and numpy 2.4.6. Pictures are those
-of vision_resize.py. Float outputs are held as half of the SHA-256 of their little-endian float32 bytes: pixels
-and arithmetic are to agree to the last bit.
+The processors are those of vision/testdata/processors.json: the files beside the weights of the model families, and
+some that use every other form. transformers' run on both of its backends, timm's on Pillow. Pictures are those of
+vision_resize.py. Float outputs are held as half of the SHA-256 of their little-endian float32 bytes: pixels and
+arithmetic are to agree to the last bit. Made with transformers 5.23.0, timm 1.0.31, torchvision 0.29.2, torch
+2.15.0, Pillow 13.0.0 and numpy 2.4.6, on a processor with AVX2.
 
 Run from the repository's root: python testdata/gen/vision_preprocess.py
+
+With a folder as argument, prepares FOLDER/images/*.png by the processors in FOLDER/processors.json instead, and
+writes FOLDER/NAME/IMAGE.BACKEND, each the height and the width as little-endian int32 and then the values.
 """
 
+import glob
 import hashlib
 import json
 import os
+import sys
 import tempfile
 
 import numpy as np
 import PIL
+import timm
+import timm.data
 import torch
 import torchvision
 import transformers
 from PIL import Image
+from timm.models._hub import load_model_config_from_path
 from torchvision import transforms
-from transformers import CLIPImageProcessor, ViTImageProcessor
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers import AutoImageProcessor, ViTImageProcessor
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+transformers.logging.set_verbosity_error()
+
+
+def runners(files):
+    """The ways in which a library prepares images by a model's files, by the backend's name."""
+    with tempfile.TemporaryDirectory() as d:
+        for name, content in files.items():
+            with open(os.path.join(d, name), "w") as f:
+                json.dump(content, f)
+        if list(files) == ["config.json"]:
+            cfg = load_model_config_from_path(d)[0]
+            return {"timm": timm.data.create_transform(**timm.data.resolve_data_config(pretrained_cfg=cfg))}
+        out = {}
+        for backend in ("pil", "torchvision"):
+            p = AutoImageProcessor.from_pretrained(d, backend=backend)
+            assert p.backend == backend
+            out[backend] = lambda m, p=p: p(m, return_tensors="np" if p.backend == "pil" else "pt").pixel_values[0]
+        return out
+
+
+def compare(folder):
+    with open(os.path.join(folder, "processors.json")) as f:
+        processors = json.load(f)
+    for name, files in processors.items():
+        os.mkdir(os.path.join(folder, name))
+        for backend, run in runners(files).items():
+            for path in glob.glob(os.path.join(folder, "images", "*.png")):
+                a = np.ascontiguousarray(np.asarray(run(Image.open(path).convert("RGB"))), dtype="<f4")
+                with open(os.path.join(folder, name, os.path.basename(path) + "." + backend), "wb") as f:
+                    f.write(np.array(a.shape[1:], "<i4").tobytes() + a.tobytes())
+
+
+if len(sys.argv) > 1:
+    compare(sys.argv[1])
+    sys.exit()
 
 
 def picture(w, h):
@@ -49,25 +94,17 @@ for name, (mean, std) in stats.items():
     kw = dict(do_resize=False, image_mean=mean, image_std=std)
     tv = transforms.Compose([transforms.ToTensor(), transforms.Normalize(mean, std)])
     ramps[name] = {
-        "rescale_first": digest(ViTImageProcessorPil(**kw)(ramp, return_tensors="np").pixel_values[0]),
-        "fused": digest(ViTImageProcessor(**kw)(ramp, return_tensors="pt").pixel_values[0]),
-        "unit_first": digest(tv(ramp)),
+        "pil": digest(ViTImageProcessorPil(**kw)(ramp, return_tensors="np").pixel_values[0]),
+        "torchvision": digest(ViTImageProcessor(**kw)(ramp, return_tensors="pt").pixel_values[0]),
+        "timm": digest(tv(ramp)),
     }
-ramps["raw"] = {
-    "rescale_first": digest(ViTImageProcessorPil(do_resize=False, do_normalize=False)(ramp, return_tensors="np").pixel_values[0]),
-}
-ramps["unscaled"] = {
-    "rescale_first": digest(ViTImageProcessorPil(do_resize=False, do_rescale=False)(ramp, return_tensors="np").pixel_values[0]),
-}
+for name, kw in (("raw", dict(do_normalize=False)), ("unscaled", dict(do_rescale=False))):
+    ramps[name] = {
+        "pil": digest(ViTImageProcessorPil(do_resize=False, **kw)(ramp, return_tensors="np").pixel_values[0]),
+        "torchvision": digest(ViTImageProcessor(do_resize=False, **kw)(ramp, return_tensors="pt").pixel_values[0]),
+    }
 
 SIZES = [(97, 61), (61, 97), (224, 224), (300, 225), (33, 500), (40, 23), (255, 256), (10, 9)]
-
-
-def saved(p):
-    with tempfile.TemporaryDirectory() as d:
-        p.save_pretrained(d)
-        with open(os.path.join(d, "preprocessor_config.json")) as f:
-            return json.load(f)
 
 
 def outputs(run):
@@ -78,20 +115,11 @@ def outputs(run):
     return out
 
 
-processors = {}
-for name, pil, fast in (
-    ("vit", ViTImageProcessorPil(), ViTImageProcessor()),
-    ("vit_bicubic", ViTImageProcessorPil(resample=3, size={"height": 96, "width": 128}, image_mean=stats["imagenet"][0], image_std=stats["imagenet"][1]), None),
-    ("clip", CLIPImageProcessorPil(), CLIPImageProcessor()),
-    ("clip_small", CLIPImageProcessorPil(size={"shortest_edge": 31}, crop_size={"height": 40, "width": 25}), None),
-    ("crop_only", CLIPImageProcessorPil(do_resize=False, crop_size={"height": 50, "width": 51}), None),
-):
-    processors[name] = {
-        "config": saved(pil),
-        "outputs": outputs(lambda m, p=pil: p(m, return_tensors="np").pixel_values[0]),
-    }
-    if fast is not None:
-        processors[name]["config_fast"] = saved(fast)
+with open("vision/testdata/processors.json") as f:
+    processors = json.load(f)
+results = {}
+for name, files in processors.items():
+    results[name] = {backend: outputs(run) for backend, run in runners(files).items()}
 
 crops = {}
 for n, make in (
@@ -103,13 +131,13 @@ for n, make in (
 out = {
     "script": "testdata/gen/vision_preprocess.py",
     "versions": {
-        "transformers": transformers.__version__, "torchvision": torchvision.__version__, "torch": torch.__version__,
-        "pillow": PIL.__version__, "numpy": np.__version__,
+        "transformers": transformers.__version__, "timm": timm.__version__, "torchvision": torchvision.__version__,
+        "torch": torch.__version__, "pillow": PIL.__version__, "numpy": np.__version__,
     },
     "ramps": ramps,
-    "processors": processors,
+    "processors": results,
     "torchvision": crops,
 }
 with open("vision/testdata/preprocess.json", "w") as f:
-    json.dump(out, f, indent=1)
+    f.write(json.dumps(out, indent=0).replace('{\n"size": [\n', '{"size": [').replace(",\n\"sha256\"", ', "sha256"'))
     f.write("\n")

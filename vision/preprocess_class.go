@@ -1,0 +1,99 @@
+package vision
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// processorClass is one of transformers' classes of image processors: what it does unless its file says otherwise.
+type processorClass struct {
+	Preprocess      // without the crop when crop is false, though the size of one asked for by do_center_crop is kept
+	crop       bool // crops without being asked
+	maxLong    bool // a bare size stands beside max_size, 1333 unless given
+	longAlone  bool // knows longest_edge without shortest_edge
+	pads       bool // pads to a fixed size without being asked
+}
+
+// processorClasses are the classes whose steps are resize, crop, rescale and normalise, with the defaults of
+// transformers 5.23, by name without ImageProcessor.
+var processorClasses = func() map[string]processorClass {
+	square := func(size int, f Filter, mean, std [3]float32) Preprocess {
+		return Preprocess{Width: size, Height: size, Filter: f, Mean: mean, Std: std}
+	}
+	short := func(size int, f Filter, mean, std [3]float32) Preprocess {
+		return Preprocess{Mode: ShortSide, Width: size, Filter: f, Mean: mean, Std: std}
+	}
+	cut := func(p Preprocess, size int) Preprocess {
+		p.CropWidth, p.CropHeight = size, size
+		return p
+	}
+	vit := processorClass{Preprocess: square(224, Bilinear, HalfMean, HalfStd)}
+	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true}
+	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true}
+	detector.MaxLong = 1333
+	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd)}
+	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true}
+	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd)}
+	rtdetr.NoNormalize = true
+	return map[string]processorClass{
+		"ViT":             vit,
+		"DeiT":            {Preprocess: cut(square(256, Bicubic, HalfMean, HalfStd), 224), crop: true},
+		"Beit":            {Preprocess: cut(square(224, Bicubic, HalfMean, HalfStd), 224)},
+		"CLIP":            clip,
+		"ChineseCLIP":     clip,
+		"Bit":             clip,
+		"Blip":            {Preprocess: square(384, Bicubic, CLIPMean, CLIPStd)},
+		"Siglip":          siglip,
+		"OwlViT":          {Preprocess: cut(square(768, Bicubic, CLIPMean, CLIPStd), 768)},
+		"Pvt":             {Preprocess: square(224, Bicubic, ImageNetMean, ImageNetStd)},
+		"Segformer":       {Preprocess: square(512, Bilinear, ImageNetMean, ImageNetStd)},
+		"MobileNetV1":     mobile,
+		"MobileNetV2":     mobile,
+		"Detr":            detector,
+		"ConditionalDetr": detector,
+		"DeformableDetr":  detector,
+		"GroundingDino":   detector,
+		"RTDetr":          rtdetr,
+		"Sam": {Preprocess: Preprocess{Mode: LongSide, Width: 1024, Mean: ImageNetMean, Std: ImageNetStd},
+			longAlone: true, pads: true},
+	}
+}()
+
+// modelClasses are the classes that transformers takes for files that name none, by the model_type of config.json.
+var modelClasses = map[string]string{
+	"vit": "ViT", "vit_mae": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "ijepa": "ViT",
+	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit",
+	"clip": "CLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
+	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
+}
+
+// classOf finds the class and the backend that a file asks for. A file without a class, beside a model whose type is
+// not known either, is taken for a Vision Transformer's, the oldest of them.
+func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, error) {
+	name := j.Type
+	if name == "" {
+		name = j.OldType
+	}
+	base, pil := typeName(name)
+	if name == "" {
+		base = modelClasses[modelType]
+		if base == "" {
+			base = "ViT"
+		}
+	}
+	class, ok := processorClasses[base]
+	if !ok {
+		known := slices.Sorted(maps.Keys(processorClasses))
+		return class, 0, fmt.Errorf("image_processor_type %q is not known, expected that of %s", name, strings.Join(known, ", "))
+	}
+	i := slices.Index(backendNames, j.Backend)
+	if i < 0 {
+		return class, 0, fmt.Errorf("pixel_backend %q: expected %q, %q or none", j.Backend, backendNames[Pillow], backendNames[Timm])
+	}
+	if pil && j.Backend == "" {
+		i = int(Pillow)
+	}
+	return class, Backend(i), nil
+}

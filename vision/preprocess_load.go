@@ -1,0 +1,78 @@
+package vision
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/fovea-ml/fovea/internal/smallfile"
+)
+
+// Names of the files beside a model's weights that say how its images are prepared.
+const (
+	PreprocessorFile = "preprocessor_config.json"
+	processorFile    = "processor_config.json" // transformers 5: the same, among the other inputs of a model
+	modelFile        = "config.json"           // timm: inside pretrained_cfg
+)
+
+// LoadPreprocess reads how the images of a model folder are prepared, from where transformers 5 looks for it: the
+// image_processor inside processor_config.json, preprocessor_config.json, or timm's pretrained_cfg inside
+// config.json. Where there is none of them, the error matches fs.ErrNotExist. See [Preprocess.UnmarshalJSON] for
+// what is understood, and [ParseTimm].
+func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
+	var p Preprocess
+	wrap := func(name string, err error) (Preprocess, error) {
+		if err != nil {
+			return Preprocess{}, fmt.Errorf("vision: %s: %w", name, err)
+		}
+		return p, nil
+	}
+	config, err := optional(fsys, modelFile)
+	if err != nil {
+		return wrap(modelFile, err)
+	}
+	var model struct {
+		Type string `json:"model_type"`
+	}
+	if config != nil {
+		// What else is wrong with the file is for those who read the rest of it.
+		_ = json.Unmarshal(config, &model)
+	}
+	data, err := optional(fsys, processorFile)
+	if err != nil {
+		return wrap(processorFile, err)
+	}
+	if data != nil {
+		var nested struct {
+			Image json.RawMessage `json:"image_processor"`
+		}
+		if err := json.Unmarshal(data, &nested); err != nil {
+			return wrap(processorFile, err)
+		}
+		if nested.Image != nil && string(nested.Image) != "null" {
+			return wrap(processorFile, p.parse(nested.Image, model.Type))
+		}
+	}
+	data, missing := smallfile.Read(fsys, PreprocessorFile)
+	if missing == nil {
+		return wrap(PreprocessorFile, p.parse(data, model.Type))
+	}
+	if config == nil || !errors.Is(missing, fs.ErrNotExist) {
+		return Preprocess{}, fmt.Errorf("vision: %w", missing)
+	}
+	cfg, err := pretrainedCfg(config)
+	if err != nil {
+		return Preprocess{}, fmt.Errorf("vision: %w", missing)
+	}
+	return wrap(modelFile, p.parseTimm(cfg, false))
+}
+
+// optional returns nothing for a file that is not there.
+func optional(fsys fs.FS, name string) ([]byte, error) {
+	data, err := smallfile.Read(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}

@@ -1,0 +1,61 @@
+package vision
+
+import "math"
+
+// The size that an image is resized to. Each library rounds in its own way, and some compute in floating point what
+// integers would give exactly: a side that comes out at 223.99999 is cut to 223. The formulas below keep the
+// libraries' order of operations. Conversions of products forbid fusing them with what follows, as on arm64.
+
+// resized returns the size to which p resizes an image of w × h pixels; sizes too large for an int become so large
+// that every limit refuses them.
+func (p *Preprocess) resized(w, h int) (width, height int) {
+	switch p.Mode {
+	case Stretch:
+		return p.Width, p.Height
+	case ShortSide:
+		if p.MaxLong > 0 {
+			return shortWithin(w, h, p.Width, p.MaxLong)
+		}
+		return ShortestEdge(w, h, p.Width)
+	case LongSide:
+		// SamImageProcessor: both sides times the scale, rounded half up.
+		scale := float64(p.Width) / float64(max(w, h))
+		return side(float64(float64(w)*scale) + 0.5), side(float64(float64(h)*scale) + 0.5)
+	case Fit:
+		if p.Backend != Timm {
+			// transformers' max_height and max_width: cut off, not rounded.
+			scale := min(float64(p.Height)/float64(h), float64(p.Width)/float64(w))
+			return side(float64(w) * scale), side(float64(h) * scale)
+		}
+		return keepRatio(w, h, max(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
+	case Cover:
+		return keepRatio(w, h, min(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
+	}
+	return w, h
+}
+
+// keepRatio divides both sides by the ratio and rounds half to even: timm's ResizeKeepRatio.
+func keepRatio(w, h int, ratio float64) (width, height int) {
+	return side(math.RoundToEven(float64(w) / ratio)), side(math.RoundToEven(float64(h) / ratio))
+}
+
+// shortWithin is the rule of transformers' detectors for shortest_edge and longest_edge: the shorter side becomes
+// short pixels long, or as many as keep the longer one within long.
+func shortWithin(w, h, short, long int) (width, height int) {
+	least, most := float64(min(w, h)), float64(max(w, h))
+	raw := float64(short)
+	if float64(most/least*raw) > float64(long) {
+		raw = float64(long) * least / most
+		short = int(math.RoundToEven(raw))
+	}
+	switch {
+	case min(w, h) == short:
+		return w, h
+	case w < h:
+		return short, side(float64(raw*float64(h)) / float64(w))
+	}
+	return side(float64(raw*float64(w)) / float64(h)), short
+}
+
+// side cuts a length to whole pixels. One that no limit allows stays so without overflowing.
+func side(v float64) int { return int(min(v, maxSide+1)) }
