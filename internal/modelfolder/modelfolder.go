@@ -3,7 +3,7 @@
 // adds its configuration, its table of names and its architecture.
 //
 // A folder comes from a stranger. Its configuration decides how much memory a model takes before any weight is
-// read, so [OpenWeights] first compares what it claims with what the weights hold.
+// read, so [Claim.Check] first compares what it claims with what the weights hold.
 package modelfolder
 
 import (
@@ -12,8 +12,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
@@ -75,27 +78,87 @@ func (c Claim) Plus(o Claim) Claim {
 	return Claim{Values: c.Values + o.Values, Tensors: c.Tensors + o.Tensors}
 }
 
-// OpenWeights opens the weights in a folder and checks that they are as many as the configuration claims, so
-// that one which lies cannot make a model allocate much more than its file holds. Unmapped reads them into
-// memory instead of mapping the file.
-func OpenWeights(fsys fs.FS, unmapped bool, claim Claim) (*checkpoint.File, error) {
+// Open opens the weights in a folder: the named file, or, without a name, those under the usual names, or the only
+// file that can be weights, which is how the papers' own releases come. Unmapped reads them into memory instead of
+// mapping the file.
+func Open(fsys fs.FS, name string, unmapped bool) (*checkpoint.File, error) {
 	var opts []checkpoint.OpenOption
 	if unmapped {
 		opts = append(opts, checkpoint.Unmapped())
 	}
-	f, err := checkpoint.OpenFolder(fsys, opts...)
-	if err != nil {
-		return nil, err
+	if name != "" {
+		return checkpoint.OpenFS(fsys, name, opts...)
 	}
+	f, usual := checkpoint.OpenFolder(fsys, opts...)
+	if !errors.Is(usual, fs.ErrNotExist) {
+		return f, usual
+	}
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, usual
+	}
+	var found []string
+	for _, e := range entries {
+		switch ext := path.Ext(e.Name()); {
+		case strings.HasSuffix(e.Name(), ".index.json"):
+			return nil, usual // a shard is missing
+		case ext == ".safetensors" || ext == ".pth" || ext == ".pt" || ext == ".bin":
+			found = append(found, e.Name())
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, usual
+	case 1:
+		return checkpoint.OpenFS(fsys, found[0], opts...)
+	}
+	return nil, fmt.Errorf("the folder has several files that may be the weights, say which: %s", strings.Join(found, ", "))
+}
+
+// Check returns an error when the weights in a file are fewer than a configuration claims, so that one which lies
+// cannot make a model allocate much more than its file holds.
+func (c Claim) Check(f *checkpoint.File) error {
 	held := 0
 	for t := range f.Tensors() {
 		held += t.Len()
 	}
-	if claim.Values > float64(held) || claim.Tensors > f.Len() {
-		return nil, fmt.Errorf("%s: %s describes a model of at least %.0f values in %d tensors, the weights hold %d in %d",
-			f.Name(), ConfigName, claim.Values, claim.Tensors, held, f.Len())
+	if c.Values > float64(held) || c.Tensors > f.Len() {
+		return fmt.Errorf("%s: the configuration describes a model of at least %.0f values in %d tensors, the weights hold %d in %d",
+			f.Name(), c.Values, c.Tensors, held, f.Len())
 	}
-	return f, nil
+	return nil
+}
+
+// A Form is how a folder describes its model.
+type Form int
+
+// The forms: config.json as transformers writes it, as timm writes it, or none.
+const (
+	HuggingFace Form = iota
+	Timm
+	Bare
+)
+
+// FormOf returns the form of a folder and the contents of its config.json.
+func FormOf(fsys fs.FS) (Form, []byte, error) {
+	data, err := smallfile.Read(fsys, ConfigName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Bare, nil, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	var kind struct {
+		ModelType    string `json:"model_type"`
+		Architecture string `json:"architecture"`
+	}
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return 0, nil, fmt.Errorf("%s: %w", ConfigName, err)
+	}
+	if kind.Architecture != "" && (kind.ModelType == "" || kind.ModelType == "timm_wrapper") {
+		return Timm, data, nil
+	}
+	return HuggingFace, data, nil
 }
 
 // ReadPreprocess reads preprocessor_config.json into p, and leaves p as it is where there is none.
@@ -111,19 +174,28 @@ func ReadPreprocess(fsys fs.FS, p *vision.Preprocess) error {
 	return nil
 }
 
+// Contents are what is written of a model.
+type Contents struct {
+	Config     any               // config.json
+	Preprocess vision.Preprocess // preprocessor_config.json
+	Names      *checkpoint.Names
+	Model      any
+	Weights    checkpoint.WriteOptions
+}
+
 // Save writes a model to a folder, which it makes when it is not there. Each file appears whole or not at all;
 // the weights come last, so that a folder whose weights are there is complete.
-func Save(dir string, config any, p vision.Preprocess, names *checkpoint.Names, model any) error {
+func Save(dir string, c Contents) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, ConfigName), config); err != nil {
+	if err := writeJSON(filepath.Join(dir, ConfigName), c.Config); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, vision.PreprocessorFile), p); err != nil {
+	if err := writeJSON(filepath.Join(dir, vision.PreprocessorFile), c.Preprocess); err != nil {
 		return err
 	}
-	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), names, nn.Parameters(model), checkpoint.WriteOptions{})
+	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), c.Names, nn.Parameters(c.Model), c.Weights)
 }
 
 // writeJSON writes a value, indented, in place of the file of that name.
@@ -136,4 +208,11 @@ func writeJSON(path string, v any) error {
 		_, err := w.Write(append(data, '\n'))
 		return err
 	})
+}
+
+// Rescale changes the sizes of a preprocessing for pictures of the given size, in proportion.
+func Rescale(p *vision.Preprocess, size, from int) {
+	for _, side := range []*int{&p.Width, &p.Height, &p.CropWidth, &p.CropHeight} {
+		*side = int(math.Round(float64(*side) * float64(size) / float64(from)))
+	}
 }

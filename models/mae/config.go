@@ -1,6 +1,7 @@
 package mae
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -50,6 +51,9 @@ func (c Config) Validate() error {
 	if err := c.Config.Validate(); err != nil {
 		return err
 	}
+	if c.NoClassToken || c.PreNorm || c.LayerScaleInit != 0 {
+		return errors.New("no_class_token, pre_norm and layer_scale_init_value are not for masked autoencoders")
+	}
 	d := c.decoder()
 	for _, f := range []struct {
 		name  string
@@ -96,10 +100,16 @@ func (c Config) decoder() vit.Config {
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
 // file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	c := Base()
-	c.LayerNormEps, c.NormPixLoss = 1e-12, false
-	if err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c); err != nil {
+	c, err := readConfig(fsys, name)
+	if err != nil {
 		return Config{}, fmt.Errorf("mae: %w", err)
 	}
 	return c, nil
+}
+
+func readConfig(fsys fs.FS, name string) (Config, error) {
+	c := Base()
+	c.LayerNormEps, c.NormPixLoss = 1e-12, false
+	err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c)
+	return c, err
 }

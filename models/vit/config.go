@@ -2,6 +2,7 @@ package vit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -37,10 +38,23 @@ type Config struct {
 	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
 	// falls linearly to 0 in the first (timm's drop_path_rate).
 	DropPathRate float32 `json:"drop_path_rate,omitempty"`
+
+	// The fields that follow are Fovea's own, for what timm's Vision Transformer has beside transformers'.
+
 	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
-	// mean of the patch tokens, then a norm (MAE's fine-tuning). It is Fovea's own field: transformers' ViT
-	// knows only the class token.
+	// mean of the patch tokens, then a norm (MAE's fine-tuning, timm's avg), "norm_mean" the mean of the
+	// normalised patch tokens (timm's avg without fc_norm).
 	Pooling string `json:"pooling,omitempty"`
+	// NoClassToken says that there are patch tokens only.
+	NoClassToken bool `json:"no_class_token,omitempty"`
+	// PreNorm puts a norm before the first block, and takes the bias off the patches' projection (CLIP).
+	PreNorm bool `json:"pre_norm,omitempty"`
+	// LayerScaleInit, when it is not 0, is where the learned factors of the residual branches' channels begin
+	// (CaiT, DeiT III, DINOv2).
+	LayerScaleInit float32 `json:"layer_scale_init_value,omitempty"`
+	// AntialiasPositions says that position embeddings are resized for pictures of another size as timm does.
+	// Without it they are resized as transformers does, and MAE's original release.
+	AntialiasPositions bool `json:"antialias_positions,omitempty"`
 }
 
 // LabelIDs maps class names to their numbers.
@@ -65,8 +79,11 @@ func (l *LabelIDs) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MeanPooling is the Config.Pooling that averages the patch tokens.
-const MeanPooling = "mean"
+// The values of Config.Pooling that average the patch tokens: before a norm, and after the final norm.
+const (
+	MeanPooling     = "mean"
+	NormMeanPooling = "norm_mean"
+)
 
 // defaults are transformers' own, for fields that a config.json leaves out.
 func defaults() Config {
@@ -134,7 +151,18 @@ func (c *Config) SetLabels(labels []string) {
 }
 
 // Patches returns the number of patches of a picture of the configured size. The configuration must be valid.
-func (c Config) Patches() int { side := c.ImageSize / c.PatchSize; return side * side }
+func (c Config) Patches() int { return c.side() * c.side() }
+
+// side returns the number of patches along each side of a picture of the configured size.
+func (c Config) side() int { return c.ImageSize / c.PatchSize }
+
+// positions returns the number of rows of the position table: one a patch, and one for the class token.
+func (c Config) positions() int {
+	if c.NoClassToken {
+		return c.Patches()
+	}
+	return 1 + c.Patches()
+}
 
 // Activation returns the engine's name of HiddenAct, or an error that lists the names it knows.
 func (c Config) Activation() (autograd.Activation, error) {
@@ -194,8 +222,13 @@ func (c Config) Validate() error {
 			return fmt.Errorf("%s: expected a probability below 1, found %v", p.name, p.value)
 		}
 	}
-	if c.Pooling != "" && c.Pooling != MeanPooling {
-		return fmt.Errorf(`pooling: expected "mean" or nothing, found %q`, c.Pooling)
+	switch {
+	case c.Pooling != "" && c.Pooling != MeanPooling && c.Pooling != NormMeanPooling:
+		return fmt.Errorf(`pooling: expected "mean", "norm_mean" or nothing, found %q`, c.Pooling)
+	case c.Pooling == "" && c.NoClassToken:
+		return errors.New(`pooling: expected "mean" or "norm_mean" with no_class_token, found nothing`)
+	case !(c.LayerScaleInit >= 0) || math.IsInf(float64(c.LayerScaleInit), 0):
+		return fmt.Errorf("layer_scale_init_value: expected a finite number that is not negative, found %v", c.LayerScaleInit)
 	}
 	_, err := c.Activation()
 	return err
@@ -204,9 +237,15 @@ func (c Config) Validate() error {
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
 // file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	c := defaults()
-	if err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c); err != nil {
+	c, err := readConfig(fsys, name)
+	if err != nil {
 		return Config{}, fmt.Errorf("vit: %w", err)
 	}
 	return c, nil
+}
+
+func readConfig(fsys fs.FS, name string) (Config, error) {
+	c := defaults()
+	err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c)
+	return c, err
 }

@@ -21,12 +21,14 @@
 //
 // # Folders
 //
-// Load takes the weights under the names of Hugging Face, on disk or in memory, of timm and of Meta's releases;
-// [Model.Save] writes those of Hugging Face. What a folder claims is compared with what its weights hold before
-// memory is set aside for a model.
+// [Load] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release, under whichever
+// of their names; Model.Save writes for transformers or, with [ForTimm], for timm. What a folder claims is compared
+// with what its weights hold before memory is set aside for a model.
+//
+// timm's Vision Transformers have variants that transformers' has not: pooling by the mean, no class token, layer
+// scale, a norm before the blocks, positions resized by another filter. They are the last fields of [Config].
 //
 // # Building on it
 //
-// [Encoder] is the tower without pooling and head, on which other models are built; [EncoderRules] and
-// [BlockRules] are the rows of its name table.
+// [Encoder] is the tower without pooling and head, on which other models are built.
 package vit

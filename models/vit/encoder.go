@@ -4,18 +4,21 @@ import (
 	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
 )
 
 // Encoder is the tower that turns pixels into tokens; other models (MAE) build on it.
 type Encoder struct {
 	Patch      *nn.PatchEmbed
-	ClassToken *autograd.Parameter // [1, 1, width]
-	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first
+	ClassToken *autograd.Parameter // [1, 1, width], or nil
+	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first where there is one
+	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
 	Blocks     []*nn.Block
 	Norm       *nn.LayerNorm // nil where mean pooling normalises afterwards
 	dropout    float32
-	side       int // patches along each side of a picture of the configured size
+	side       int  // patches along each side of a picture of the configured size
+	antialias  bool // of resized positions
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -25,11 +28,18 @@ func NewEncoder(c Config) *Encoder {
 	}
 	act, _ := c.Activation() // Validate has checked it
 	e := &Encoder{
-		Patch:      nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
-		ClassToken: autograd.NewParameter(1, 1, c.HiddenSize),
-		Positions:  autograd.NewParameter(1, 1+c.Patches(), c.HiddenSize),
-		dropout:    c.HiddenDropoutProb,
-		side:       c.ImageSize / c.PatchSize,
+		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
+		Positions: autograd.NewParameter(1, c.positions(), c.HiddenSize),
+		dropout:   c.HiddenDropoutProb,
+		side:      c.side(),
+		antialias: c.AntialiasPositions,
+	}
+	if !c.NoClassToken {
+		e.ClassToken = autograd.NewParameter(1, 1, c.HiddenSize)
+	}
+	if c.PreNorm {
+		e.Patch.Bias = nil
+		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	for i := range c.NumHiddenLayers {
 		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
@@ -37,6 +47,9 @@ func NewEncoder(c Config) *Encoder {
 		b.Attention.Dropout = c.AttentionProbsDropoutProb
 		if c.NumHiddenLayers > 1 {
 			b.DropPath = c.DropPathRate * float32(i) / float32(c.NumHiddenLayers-1)
+		}
+		if c.LayerScaleInit > 0 {
+			b.LayerScale1, b.LayerScale2 = filled(c.HiddenSize, c.LayerScaleInit), filled(c.HiddenSize, c.LayerScaleInit)
 		}
 		e.Blocks = append(e.Blocks, b)
 	}
@@ -46,11 +59,24 @@ func NewEncoder(c Config) *Encoder {
 	return e
 }
 
+// filled returns a parameter of n equal values.
+func filled(n int, v float32) *autograd.Parameter {
+	p := autograd.NewParameter(n)
+	p.Update(func(w []float32) {
+		for i := range w {
+			w[i] = v
+		}
+	})
+	return p
+}
+
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
 // for projections, position embeddings and the class token; biases stay as they are.
 func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Positions} {
-		nn.TruncatedNormal(rng, p, std, -2, 2)
+		if p != nil {
+			nn.TruncatedNormal(rng, p, std, -2, 2)
+		}
 	}
 	for _, b := range e.Blocks {
 		for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
@@ -60,18 +86,24 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 }
 
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
-// first, normalised where the encoder has a norm. Pictures of another size than the configured one use
-// position embeddings resized by bicubic interpolation, as transformers' interpolate_pos_encoding does. It panics
-// with an autograd.ShapeError when the channels are not the encoder's or a side is no multiple of the patch.
+// first, where there is one, normalised where the encoder has a norm. Pictures of another size than the configured one
+// use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
+// Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
+// encoder's or a side is no multiple of the patch.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
-		patches := e.Patch.Forward(pixels)
-		n, width := patches.Dim(0), patches.Dim(2)
-		class := autograd.BroadcastTo(t.Use(e.ClassToken), n, 1, width)
-		x := autograd.Concat(1, class, patches)
+		x := e.Patch.Forward(pixels)
+		if e.ClassToken != nil {
+			class := autograd.BroadcastTo(t.Use(e.ClassToken), x.Dim(0), 1, x.Dim(2))
+			x = autograd.Concat(1, class, x)
+		}
 		rows, columns := pixels.Dim(2)/e.Patch.Patch, pixels.Dim(3)/e.Patch.Patch
-		return autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
+		x = autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
+		if e.PreNorm != nil {
+			x = e.PreNorm.Forward(x)
+		}
+		return x
 	}, pixels)
 	return e.Encode(x)
 }
@@ -93,14 +125,8 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
 
 // positions returns the position embeddings of a grid of patches.
 func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {
-	total, width := e.Positions.Shape()[1], e.Positions.Shape()[2]
 	if rows == e.side && columns == e.side {
 		return e.Positions
 	}
-	all := t.Use(e.Positions)
-	class := autograd.Slice(all, 1, 0, 1)
-	grid := autograd.Reshape(autograd.Slice(all, 1, 1, total), 1, e.side, e.side, width)
-	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), rows, columns, autograd.ResizeOptions{Mode: autograd.Bicubic})
-	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, rows*columns, width)
-	return autograd.Concat(1, class, grid)
+	return tower.Resize(t.Use(e.Positions), e.side, rows, columns, e.antialias)
 }

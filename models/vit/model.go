@@ -16,7 +16,7 @@ import (
 type Model struct {
 	Config   Config
 	Encoder  *Encoder
-	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil with the class token
+	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil but with MeanPooling
 	Head     *nn.Linear    // [classes, width]; nil in a model that only encodes
 
 	// Preprocess turns a picture into the pixels the model was trained on.
@@ -63,10 +63,17 @@ func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
-	if m.Config.Pooling == MeanPooling {
-		return m.PoolNorm.Forward(autograd.Mean(autograd.Slice(x, 1, 1, length), false, 1))
+	if m.Config.Pooling == "" {
+		return autograd.Reshape(autograd.Slice(x, 1, 0, 1), n, width)
 	}
-	return autograd.Reshape(autograd.Slice(x, 1, 0, 1), n, width)
+	if m.Encoder.ClassToken != nil {
+		x = autograd.Slice(x, 1, 1, length)
+	}
+	x = autograd.Mean(x, false, 1)
+	if m.PoolNorm != nil {
+		x = m.PoolNorm.Forward(x)
+	}
+	return x
 }
 
 // Layer returns the number of the layer a parameter belongs to, for layer-wise learning-rate decay: 0 for
@@ -79,7 +86,7 @@ func (m *Model) Layer(path string) int {
 			return i + 1
 		}
 	}
-	for _, early := range []string{"Encoder.Patch.", "Encoder.ClassToken", "Encoder.Positions"} {
+	for _, early := range []string{"Encoder.Patch.", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm."} {
 		if strings.HasPrefix(path, early) {
 			return 0
 		}

@@ -1,51 +1,47 @@
 package vit
 
-import "github.com/fovea-ml/fovea/checkpoint"
+import (
+	"fmt"
+	"strings"
 
-// EncoderRules are the rows of the name table that every model around an Encoder shares: the parameter, the
-// name on disk at Hugging Face, and the name in timm's and Meta's releases.
-func EncoderRules() []checkpoint.Rule {
-	return append([]checkpoint.Rule{
-		{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
-		{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
-		{"Encoder.Positions", "vit.embeddings.position_embeddings", "pos_embed"},
-		{"Encoder.Norm", "vit.layernorm", "norm"},
-	}, BlockRules("Encoder.Blocks", Places{Disk: "vit.encoder.layer", Memory: "vit.layers", Original: "blocks"})...)
-}
-
-// Places is where the releases keep a stack of blocks.
-type Places struct {
-	Disk     string // Hugging Face on disk: what is written
-	Disk5    string // transformers 5 on disk, where it writes another; "" means Disk
-	Memory   string // transformers 5 in memory
-	Original string // timm and Meta
-}
-
-// BlockRules are the rows for the transformer blocks under a path.
-func BlockRules(path string, at Places) []checkpoint.Rule {
-	if at.Disk5 == "" {
-		at.Disk5 = at.Disk
-	}
-	row := func(field, disk, memory, original string) checkpoint.Rule {
-		return checkpoint.Rule{path + ".{}." + field, at.Disk + ".{}." + disk, at.Disk5 + ".{}." + disk,
-			at.Memory + ".{}." + memory, at.Original + ".{}." + original}
-	}
-	return []checkpoint.Rule{
-		row("Norm1", "layernorm_before", "layernorm_before", "norm1"),
-		row("Attention.QKV", "attention.attention.{query,key,value}", "attention.{q,k,v}_proj", "attn.qkv"),
-		row("Attention.Proj", "attention.output.dense", "attention.o_proj", "attn.proj"),
-		row("Norm2", "layernorm_after", "layernorm_after", "norm2"),
-		row("MLP.FC1", "intermediate.dense", "mlp.fc1", "mlp.fc1"),
-		row("MLP.FC2", "output.dense", "mlp.fc2", "mlp.fc2"),
-	}
-}
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models/internal/tower"
+)
 
 // names ties the model's parameters to the names in files.
-var names = checkpoint.Names{
-	Rules: append([]checkpoint.Rule{
-		{"Head", "classifier", "head"},
-		{"PoolNorm", "fc_norm"},
-	}, EncoderRules()...),
-	Prefixes: []string{"vit.", "module.", "model."},
-	Ignore:   []string{"*.position_ids", "pooler.*", "embeddings.mask_token"},
+var names = func() checkpoint.Names {
+	n := tower.Names(
+		checkpoint.Rule{"Head", "classifier", "head"},
+		checkpoint.Rule{"PoolNorm", "fc_norm"},
+	)
+	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token"}
+	return n
+}()
+
+// foreign are parts of names that tell of relatives of the Vision Transformer whose arithmetic is another.
+var foreign = []struct{ part, what string }{
+	{"reg_token", "register tokens"},
+	{"register_tokens", "register tokens"},
+	{"dist_token", "a distillation token"},
+	{"distillation_token", "a distillation token"},
+	{"attn_pool.", "pooling by attention"},
+	{"attn.q_norm.", "normalised queries and keys"},
+	{"relative_position", "relative positions"},
+	{"rel_pos", "relative positions"},
+	{"patch_embed.backbone.", "a convolutional stem"},
+	{"attns.", "parallel blocks"},
+	{"mlp.w12.", "gated feed-forward layers"},
+	{"mlp.fc1_g.", "gated feed-forward layers"},
+}
+
+// refuseForeign returns an error that says what in a file is not a plain Vision Transformer's.
+func refuseForeign(f *checkpoint.File) error {
+	for name := range f.Names() {
+		for _, k := range foreign {
+			if strings.Contains(name, k.part) {
+				return fmt.Errorf("%s: %q: a Vision Transformer with %s is not supported", f.Name(), name, k.what)
+			}
+		}
+	}
+	return nil
 }

@@ -1,0 +1,65 @@
+package tower
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+)
+
+// Resize returns a position table for a grid of rows × columns patches, [1, prefix+rows·columns, width], from one
+// for side × side, [1, prefix+side·side, width]. The rows of the prefix, the class token's, stay as they are. The
+// grid is interpolated by a bicubic filter: with a = -3/4 as transformers and the original release of MAE do it, or,
+// with antialias, with a = -1/2 and widened where the grid shrinks, as timm does.
+func Resize(table *autograd.Tensor, side, rows, columns int, antialias bool) *autograd.Tensor {
+	total, width := table.Dim(1), table.Dim(2)
+	prefix := total - side*side
+	grid := autograd.Reshape(autograd.Slice(table, 1, prefix, total), 1, side, side, width)
+	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), rows, columns,
+		autograd.ResizeOptions{Mode: autograd.Bicubic, Antialias: antialias})
+	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, rows*columns, width)
+	if prefix == 0 {
+		return grid
+	}
+	return autograd.Concat(1, autograd.Slice(table, 1, 0, prefix), grid)
+}
+
+// Fit returns what checkpoint.LoadOptions.Fit needs to read the position tables of a model whose weights are for a
+// grid of from × from patches and which is to have one of to × to. A table without a row for the class token
+// (timm's no_embed_class) gets one of zeros, which is the same. A patch projection that was stored as a matrix gets
+// its shape. Other tensors are left alone.
+func Fit(from, to int, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+		values := func() ([]float32, error) {
+			v := make([]float32, t.Len())
+			return v, t.Floats(v)
+		}
+		switch {
+		case strings.HasSuffix(param, "Patch.Weight"):
+			if len(want) == 4 && slices.Equal(t.Shape, []int{want[0], want[1] * want[2] * want[3]}) {
+				return values()
+			}
+			return nil, nil
+		case !strings.HasSuffix(param, "Positions") || len(want) != 3 || len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[2] != want[2]:
+			return nil, nil
+		}
+		prefix, width := want[1]-to*to, want[2]
+		have := t.Shape[1] - from*from
+		if have != prefix && have != 0 {
+			return nil, nil
+		}
+		table, err := values()
+		if err != nil {
+			return nil, err
+		}
+		if have < prefix {
+			table = append(make([]float32, (prefix-have)*width), table...)
+		}
+		if from == to {
+			return table, nil
+		}
+		tape := autograd.NewTape(autograd.Options{})
+		return Resize(tape.Input(table, 1, prefix+from*from, width), from, to, to, antialias).Floats(nil), nil
+	}
+}

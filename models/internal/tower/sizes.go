@@ -1,0 +1,103 @@
+package tower
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+)
+
+// Sizes are what the shapes of an encoder's weights say about it.
+type Sizes struct {
+	Stack
+	Channels, Patch int
+	Side            int // patches along each side of the grid that the positions are for
+	ClassToken      bool
+	PreNorm         bool
+	Norm            bool // after the last block, and not only before the head
+}
+
+// Stack is what the shapes of a stack of blocks say about it.
+type Stack struct {
+	Width, Layers, Hidden int
+	QKVBias               bool
+	LayerScale            bool
+}
+
+// A Finder finds a parameter's tensor, as checkpoint.Names.Finder does.
+type Finder = func(param string) (checkpoint.Tensor, bool)
+
+// ReadSizes reads an encoder's sizes off its weights. The error names the tensor that is missing or that no encoder
+// can have.
+func ReadSizes(find Finder) (Sizes, error) {
+	var s Sizes
+	kernel, ok := find("Encoder.Patch.Weight")
+	switch {
+	case !ok:
+		return s, fmt.Errorf("holds no Vision Transformer: expected a patch projection, patch_embed.proj.weight or embeddings.patch_embeddings.projection.weight")
+	case len(kernel.Shape) != 4 || kernel.Shape[2] != kernel.Shape[3] || kernel.Len() == 0:
+		return s, fmt.Errorf("%s: expected the shape [width channels patch patch], found %v", kernel.Name, kernel.Shape)
+	}
+	s.Channels, s.Patch = kernel.Shape[1], kernel.Shape[2]
+	var err error
+	if s.Stack, err = ReadStack(find, "Encoder.Blocks"); err != nil {
+		return s, err
+	}
+	if s.Width != kernel.Shape[0] {
+		return s, fmt.Errorf("%s: expected as many rows as the blocks are wide, %d, found %d", kernel.Name, s.Width, kernel.Shape[0])
+	}
+	_, s.ClassToken = find("Encoder.ClassToken")
+	_, s.PreNorm = find("Encoder.PreNorm.Weight")
+	norm, ok := find("Encoder.Norm.Weight")
+	s.Norm = ok && !strings.HasSuffix(norm.Name, "fc_norm.weight")
+	table, ok := find("Encoder.Positions")
+	if !ok {
+		return s, fmt.Errorf("holds no position embeddings, pos_embed or embeddings.position_embeddings")
+	}
+	if len(table.Shape) == 3 {
+		for _, patches := range []int{table.Shape[1] - 1, table.Shape[1]} { // with a class token's row, or without
+			if side := int(math.Round(math.Sqrt(float64(max(0, patches))))); side > 0 && side*side == patches {
+				s.Side = side
+				return s, nil
+			}
+		}
+	}
+	return s, fmt.Errorf("%s: expected positions of a square grid, [1 1+patches %d], found the shape %v", table.Name, s.Width, table.Shape)
+}
+
+// ReadStack reads the sizes of the blocks under a path.
+func ReadStack(find Finder, path string) (Stack, error) {
+	var s Stack
+	for {
+		if _, ok := find(path + "." + strconv.Itoa(s.Layers) + ".Norm1.Weight"); !ok {
+			break
+		}
+		s.Layers++
+	}
+	fc1, ok := find(path + ".0.MLP.FC1.Weight")
+	if s.Layers == 0 || !ok {
+		return s, fmt.Errorf("holds no transformer block that Fovea knows: expected blocks.0.norm1.weight and blocks.0.mlp.fc1.weight, or their names at Hugging Face")
+	}
+	if len(fc1.Shape) != 2 || fc1.Len() == 0 {
+		return s, fmt.Errorf("%s: expected a matrix, found the shape %v", fc1.Name, fc1.Shape)
+	}
+	s.Hidden, s.Width = fc1.Shape[0], fc1.Shape[1]
+	_, s.QKVBias = find(path + ".0.Attention.QKV.Bias")
+	_, s.LayerScale = find(path + ".0.LayerScale1")
+	return s, nil
+}
+
+// Heads returns the number of attention heads of the published encoders of a width, which no weight tells: 64
+// values a head, and 16 heads in the large ones, from So400m to Gigantic.
+func Heads(width int) (int, error) {
+	switch width {
+	case 1152, 1280, 1408, 1664:
+		return 16, nil
+	}
+	if width%64 != 0 || width == 0 {
+		return 0, fmt.Errorf("the weights do not tell the number of attention heads, and a width of %d is no multiple of 64: give a config.json with it", width)
+	}
+	return width / 64, nil
+}
