@@ -11,6 +11,13 @@
 // error. Where that can happen, [Unmapped] reads files instead. A file that is replaced by rename, as
 // this package does, is safe: the mapping keeps the old one.
 //
+// A model can live inside a program: [ParseString] reads a string that go:embed filled, and [Embedded] is a
+// folder of such strings for whatever loads from a file system. Neither copies: the system reads what is
+// used of the program's file, and may drop it again. An embed.FS hands out copies, so that weights in it
+// take their size in memory once more. Data is used in place where it is aligned to its type, as it is in
+// embedded files of more than a kilobyte that this package or safetensors wrote; other data is copied as it
+// is loaded.
+//
 // A [Tensor] converts as it is read: [Tensor.Floats] widens F16 and BF16 and rounds F64, and
 // [Tensor.Ints] reads every integer type. [Tensor.View] returns an F32 tensor without a copy.
 //
@@ -37,8 +44,11 @@
 //
 // # Writing
 //
-// [Write] and [Save] replace a file whole: a reader, a crash or a full disk finds the old file or the new
-// one. Data is streamed, in F32, F16 or BF16; the same tensors always make the same bytes.
+// [Write] and [Save] replace a checkpoint whole: a reader, a crash or a full disk finds the old one or the
+// new one. Data is streamed, in F32, F16 or BF16 or, where an [Entry] asks for it, in any other type; the
+// same tensors always make the same bytes. What is larger than [WriteOptions].ShardSize goes into shards
+// with an index, divided and named as the Hugging Face libraries do. [Tensor.Entry] passes a tensor from one
+// file to another as it is.
 //
 // The format is described at https://huggingface.co/docs/safetensors.
 package checkpoint

@@ -43,6 +43,15 @@ func (t Tensor) bytes() []byte {
 	return t.src.slice(t.begin, t.end)
 }
 
+// bytesAt returns the bytes of n elements from the index first on.
+func (t Tensor) bytesAt(first, n int) []byte {
+	if t.src == nil {
+		return nil
+	}
+	size := t.DType.Size()
+	return t.src.slice(t.begin+first*size, t.begin+(first+n)*size)
+}
+
 // View returns the elements of an F32 tensor without a copy, to be read only; ok is false when the type
 // is another, the data is not aligned to 4 bytes, or the machine is big-endian. A view keeps a mapped file
 // mapped until [File.Close], after which it must not be touched.
@@ -81,8 +90,7 @@ func (t Tensor) Floats(dst []float32) error {
 // floatsAt writes the elements from the index first on; the type is one of the four.
 func (t Tensor) floatsAt(dst []float32, first int) {
 	defer runtime.KeepAlive(t.src) // else the mapping may go while its bytes are copied
-	size := t.DType.Size()
-	b := t.bytes()[first*size:][:len(dst)*size]
+	b := t.bytesAt(first, len(dst))
 	switch t.DType {
 	case F32:
 		if littleEndian && len(dst) > 0 {
@@ -116,8 +124,16 @@ func (t Tensor) Ints(dst []int64) error {
 	if len(dst) != t.Len() {
 		return fmt.Errorf("checkpoint: tensor %q: expected room for %d values, found %d", t.Name, t.Len(), len(dst))
 	}
+	if err := t.intsAt(dst, 0); err != nil {
+		return fmt.Errorf("checkpoint: tensor %q: %w", t.Name, err)
+	}
+	return nil
+}
+
+// intsAt writes the elements from the index first on; the type is an integer one or BOOL.
+func (t Tensor) intsAt(dst []int64, first int) error {
 	defer runtime.KeepAlive(t.src)
-	b, le := t.bytes(), binary.LittleEndian
+	b, le := t.bytesAt(first, len(dst)), binary.LittleEndian
 	for i := range dst {
 		switch t.DType {
 		case Bool, U8:
@@ -135,10 +151,16 @@ func (t Tensor) Ints(dst []int64) error {
 		case U64, I64:
 			v := le.Uint64(b[8*i:])
 			if t.DType == U64 && v > math.MaxInt64 {
-				return fmt.Errorf("checkpoint: tensor %q: value %d at index %d is beyond int64", t.Name, v, i)
+				return fmt.Errorf("value %d at index %d is beyond int64", v, first+i)
 			}
 			dst[i] = int64(v)
 		}
 	}
 	return nil
+}
+
+// float64At returns an element of an F64 tensor as it is stored.
+func (t Tensor) float64At(i int) float64 {
+	defer runtime.KeepAlive(t.src)
+	return math.Float64frombits(binary.LittleEndian.Uint64(t.bytesAt(i, 1)))
 }

@@ -115,6 +115,7 @@ func TestRounding(t *testing.T) {
 }
 
 func TestEncodeErrors(t *testing.T) {
+	none := func() []float32 { return nil }
 	for _, c := range []struct {
 		name    string
 		entries []Entry
@@ -131,6 +132,15 @@ func TestEncodeErrors(t *testing.T) {
 		{"overflow", []Entry{{Name: "x", Shape: []int{1 << 31, 1 << 31}, Floats: []float32{1}}}, WriteOptions{}, "overflows"},
 		{"beyond F16", []Entry{{Name: "x", Shape: []int{2}, Floats: []float32{65519, 65520}}}, WriteOptions{DType: F16}, "value 65520 at index 1 is beyond the range of F16"},
 		{"beyond BF16", []Entry{{Name: "x", Shape: []int{1}, Floats: []float32{math.MaxFloat32}}}, WriteOptions{DType: BF16}, "beyond the range of BF16"},
+		{"bytes overflow", []Entry{{Name: "w", Shape: []int{1 << 59}, lazy: none}, {Name: "x", Shape: []int{1 << 59}, lazy: none}, {Name: "y", Shape: []int{1 << 59}, lazy: none}, {Name: "z", Shape: []int{1 << 59}, lazy: none}}, WriteOptions{}, `"z": file overflows`},
+		{"name", []Entry{{Name: "a\xff", Floats: []float32{1}}}, WriteOptions{}, "not valid UTF-8"},
+		{"floats as ints", []Entry{{Name: "x", Floats: []float32{1}, DType: I32}}, WriteOptions{}, "expected F64, F32, F16 or BF16 for floats, found I32"},
+		{"ints as floats", []Entry{{Name: "x", Ints: []int64{1}, DType: F32}}, WriteOptions{}, "expected an integer type for integers, found F32"},
+		{"no such type", []Entry{{Name: "x", Ints: []int64{1}, DType: 99}}, WriteOptions{}, "found DType(99)"},
+		{"beyond U8", []Entry{{Name: "x", Shape: []int{2}, Ints: []int64{255, 256}, DType: U8}}, WriteOptions{}, "value 256 at index 1 is beyond the range of U8"},
+		{"below I16", []Entry{{Name: "x", Shape: []int{1}, Ints: []int64{-32769}, DType: I16}}, WriteOptions{}, "beyond the range of I16"},
+		{"negative U64", []Entry{{Name: "x", Ints: []int64{-1}, DType: U64}}, WriteOptions{}, "beyond the range of U64"},
+		{"two is no truth", []Entry{{Name: "x", Ints: []int64{2}, DType: Bool}}, WriteOptions{}, "beyond the range of BOOL"},
 		{"lazy length", []Entry{{Name: "x", Shape: []int{2}, lazy: func() []float32 { return nil }}}, WriteOptions{}, "found 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,21 +208,28 @@ func TestNoSecondCopy(t *testing.T) {
 	}
 }
 
-// TestPythonReads asks safetensors' own reader for equality. FOVEA_PYTHON names the interpreter.
-func TestPythonReads(t *testing.T) {
+// python runs testdata/gen/checkpoint.py and returns what it prints, without the last line break. FOVEA_PYTHON
+// names the interpreter.
+func python(t *testing.T, args ...string) string {
+	t.Helper()
 	python := os.Getenv("FOVEA_PYTHON")
 	if python == "" {
-		python = "python3"
+		t.Skip("needs FOVEA_PYTHON, a Python with torch, safetensors and huggingface_hub")
 	}
-	if err := exec.Command(python, "-c", "import torch, safetensors").Run(); err != nil {
-		t.Skipf("needs Python with torch and safetensors: %s: %v", python, err)
+	out, err := exec.Command(python, append([]string{filepath.Join("..", "testdata", "gen", "checkpoint.py")}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v\n%s", args, err, out)
 	}
+	return strings.TrimSpace(string(out))
+}
+
+// TestPythonReads asks safetensors' own reader for equality.
+func TestPythonReads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "written.safetensors")
 	if err := Write(path, entries(), WriteOptions{Metadata: map[string]string{"who": "fovea"}}); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(python, filepath.Join("..", "testdata", "gen", "checkpoint.py"), "check", path).CombinedOutput()
-	if err != nil || strings.TrimSpace(string(out)) != "equal" {
-		t.Errorf("%v\n%s", err, out)
+	if out := python(t, "check", path); out != "equal" {
+		t.Error(out)
 	}
 }

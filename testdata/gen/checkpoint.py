@@ -2,6 +2,8 @@
 
     python testdata/gen/checkpoint.py            # from the module's root
     python testdata/gen/checkpoint.py check F    # compares F with the tensors of written()
+    python testdata/gen/checkpoint.py same A B   # compares two checkpoints, each a file or an index, bit by bit
+    python testdata/gen/checkpoint.py split MAX:SIZE,SIZE ...   # how huggingface_hub divides tensors of so many bytes
 
 Every type with values at its edges, scalars, empty tensors, names that need escapes, a sharded index, and
 a small ViT layer under three families of names. Seed 1; versions as in requirements.txt.
@@ -128,9 +130,50 @@ def check(path):
     print("equal")
 
 
+def load(path):
+    """The tensors of a file, or of the shards of an index, which must hold what the index says and nothing else."""
+    if not path.endswith(".json"):
+        return load_file(path)
+    with open(path) as f:
+        index = json.load(f)
+    where, t = index["weight_map"], {}
+    for shard in sorted(set(where.values())):
+        part = load_file(os.path.join(os.path.dirname(path), shard))
+        assert set(part) == {n for n, s in where.items() if s == shard}, shard
+        t |= part
+    assert index["metadata"]["total_size"] == sum(v.numel() * v.element_size() for v in t.values())
+    return t
+
+
+def same(a, b):
+    a, b = load(a), load(b)
+    assert a.keys() == b.keys(), a.keys() ^ b.keys()
+    for name, v in a.items():
+        w = b[name]
+        assert v.dtype == w.dtype and v.shape == w.shape, (name, v.dtype, w.dtype, v.shape, w.shape)
+        assert v.contiguous().reshape(-1).view(torch.uint8).equal(w.contiguous().reshape(-1).view(torch.uint8)), name
+    print("equal")
+
+
+def split(cases):
+    """Prints a line a case: shards separated by |, tensors by their index."""
+    from huggingface_hub import split_torch_state_dict_into_shards
+
+    for case in cases:
+        limit, sizes = case.split(":")
+        tensors = {str(i): torch.zeros(int(n), dtype=torch.uint8) for i, n in enumerate(sizes.split(","))}
+        state = split_torch_state_dict_into_shards(tensors, max_shard_size=int(limit))
+        assert state.metadata["total_size"] == sum(v.numel() for v in tensors.values())
+        print("|".join(" ".join(members) for members in state.filename_to_tensors.values()))
+
+
 def main():
     if sys.argv[1:2] == ["check"]:
         return check(sys.argv[2])
+    if sys.argv[1:2] == ["same"]:
+        return same(*sys.argv[2:])
+    if sys.argv[1:2] == ["split"]:
+        return split(sys.argv[2:])
     os.makedirs(OUT, exist_ok=True)
     os.makedirs("internal/golden/testdata", exist_ok=True)
     save_file(types(), f"{OUT}/types.safetensors", metadata=META)

@@ -1,0 +1,299 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// An Entry is one tensor to be written: Floats or, when those are nil, Ints, in row-major order; or a tensor
+// of another file, as [Tensor.Entry] returns it.
+type Entry struct {
+	Name   string
+	Shape  []int // empty for a scalar
+	Floats []float32
+	Ints   []int64
+
+	// DType is the type to store in: a floating-point one for Floats, by default that of the WriteOptions;
+	// an integer one or BOOL for Ints, by default I64. A number that the type cannot hold is an error; of
+	// what a floating-point type has no room for, the last bits are rounded.
+	DType DType
+
+	lazy func() []float32 // instead of Floats: called when its turn comes
+	from *Tensor          // instead of Floats and Ints
+}
+
+// Entry returns the tensor as something to be written, under its name and in its type: the same bytes, whatever
+// the [WriteOptions] say. Another DType set in what is returned converts: a floating-point type to a
+// floating-point type, F64 by way of F32, and an integer type to an integer type. The file must be open until
+// the tensor is written; its data is streamed, and a mapped file's pages are given back on the way.
+func (t Tensor) Entry() Entry {
+	return Entry{Name: t.Name, Shape: t.Shape, DType: t.DType, from: &t}
+}
+
+// An item is an entry that was found fit to be written.
+type item struct {
+	*Entry
+	as DType
+	n  int // elements
+}
+
+func (it item) size() int { return it.n * it.as.Size() }
+
+// items checks entries before any of them is written.
+func items(entries []Entry, opts WriteOptions) ([]item, error) {
+	switch opts.DType {
+	case Invalid:
+		opts.DType = F32
+	case F32, F16, BF16:
+	default:
+		return nil, fmt.Errorf("expected F32, F16 or BF16, found %s", opts.DType)
+	}
+	list := make([]item, len(entries))
+	seen := map[string]bool{metadataKey: true}
+	total := 0
+	for i := range entries {
+		e := &entries[i]
+		if seen[e.Name] {
+			return nil, fmt.Errorf("tensor %q: name is given twice or is reserved", e.Name)
+		}
+		seen[e.Name] = true
+		if !utf8.ValidString(e.Name) {
+			return nil, fmt.Errorf("tensor %q: name is not valid UTF-8", e.Name)
+		}
+		as, err := e.as(opts.DType)
+		if err != nil {
+			return nil, err
+		}
+		n, err := e.elements()
+		if err != nil {
+			return nil, err
+		}
+		list[i] = item{e, as, n}
+		if total += list[i].size(); total < 0 {
+			return nil, fmt.Errorf("tensor %q: file overflows", e.Name)
+		}
+	}
+	return list, nil
+}
+
+// isInts says whether the entry holds Ints.
+func (e *Entry) isInts() bool { return e.lazy == nil && e.Floats == nil && e.Ints != nil }
+
+// as returns the type in which the entry is stored.
+func (e *Entry) as(floats DType) (DType, error) {
+	switch {
+	case e.from != nil:
+		own := e.from.DType
+		if e.DType == own || e.DType.IsFloat() && own.IsFloat() || e.DType.IsInt() && own.IsInt() {
+			return e.DType, nil
+		}
+		return Invalid, fmt.Errorf("tensor %q: %s cannot be stored as %s", e.Name, own, e.DType)
+	case e.isInts():
+		if e.DType == Invalid {
+			return I64, nil
+		}
+		if e.DType.IsInt() {
+			return e.DType, nil
+		}
+		return Invalid, fmt.Errorf("tensor %q: expected an integer type for integers, found %s", e.Name, e.DType)
+	case e.DType == Invalid:
+		return floats, nil
+	case e.DType.IsFloat():
+		return e.DType, nil
+	}
+	return Invalid, fmt.Errorf("tensor %q: expected F64, F32, F16 or BF16 for floats, found %s", e.Name, e.DType)
+}
+
+// elements returns the product of the shape, checked, and against what is there to write.
+func (e *Entry) elements() (int, error) {
+	n := 1
+	for _, d := range e.Shape {
+		if d < 0 || (d > 0 && n > math.MaxInt/8/d) {
+			return 0, fmt.Errorf("tensor %q: shape %v overflows", e.Name, e.Shape)
+		}
+		n *= d
+	}
+	have := len(e.Floats)
+	switch {
+	case e.from != nil:
+		have = e.from.Len()
+	case e.lazy != nil:
+		have = n
+	case e.isInts():
+		have = len(e.Ints)
+	}
+	if have != n {
+		return 0, fmt.Errorf("tensor %q: expected %d values for shape %v, found %d", e.Name, n, e.Shape, have)
+	}
+	return n, nil
+}
+
+// piece is how many elements are written before progress is told and the pages they came from are given back.
+const piece = 1 << 18
+
+// A stream writes the data of items one after another.
+type stream struct {
+	w           io.Writer
+	done, total int64
+	progress    func(done, total int64) error
+	buf         []byte    // the bytes of at most a piece
+	floats      []float32 // values of at most a piece, on their way from one type to another
+	ints        []int64
+}
+
+// tell counts what was written, and returns the caller's wish to stop.
+func (s *stream) tell(n int) error {
+	s.done += int64(n)
+	if s.progress == nil {
+		return nil
+	}
+	return s.progress(s.done, s.total)
+}
+
+// put writes one item.
+func (s *stream) put(it item) error {
+	floats := it.Floats
+	if it.lazy != nil {
+		if floats = it.lazy(); len(floats) != it.n {
+			return fmt.Errorf("tensor %q: expected %d values for shape %v, found %d", it.Name, it.n, it.Shape, len(floats))
+		}
+	}
+	for at := 0; at < it.n; at += piece {
+		n := min(piece, it.n-at)
+		b, err := s.piece(it, floats, at, n)
+		if err != nil {
+			return fmt.Errorf("tensor %q: %w", it.Name, err)
+		}
+		if _, err := s.w.Write(b); err != nil {
+			return err
+		}
+		if t := it.from; t != nil {
+			t.src.forget(t.begin+at*t.DType.Size(), t.begin+(at+n)*t.DType.Size())
+		}
+		if err := s.tell(len(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// piece returns the bytes of n elements from the index at on.
+func (s *stream) piece(it item, floats []float32, at, n int) ([]byte, error) {
+	t := it.from
+	switch {
+	case t != nil && t.DType == it.as:
+		return t.bytesAt(at, n), nil
+	case t != nil && t.DType.IsFloat():
+		floats = sized(&s.floats, n)
+		t.floatsAt(floats, at)
+		for i, v := range floats {
+			if t.DType == F64 && math.IsInf(float64(v), 0) {
+				if wide := t.float64At(at + i); !math.IsInf(wide, 0) {
+					return nil, beyond(wide, at+i, it.as)
+				}
+			}
+		}
+		return s.encodeFloats(floats, at, it.as)
+	case t != nil:
+		ints := sized(&s.ints, n)
+		if err := t.intsAt(ints, at); err != nil {
+			return nil, err
+		}
+		return s.encodeInts(ints, at, it.as)
+	case it.isInts():
+		return s.encodeInts(it.Ints[at:][:n], at, it.as)
+	}
+	return s.encodeFloats(floats[at:][:n], at, it.as)
+}
+
+// sized returns n elements of scratch space.
+func sized[V any](scratch *[]V, n int) []V {
+	if cap(*scratch) < n {
+		*scratch = make([]V, n)
+	}
+	return (*scratch)[:n]
+}
+
+func beyond[V float32 | float64 | int64](v V, index int, d DType) error {
+	return fmt.Errorf("value %v at index %d is beyond the range of %s", v, index, d)
+}
+
+// encodeFloats returns values in the type d; the first has the given index in its tensor.
+func (s *stream) encodeFloats(values []float32, first int, d DType) ([]byte, error) {
+	if d == F32 && littleEndian && len(values) > 0 {
+		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values)), nil
+	}
+	le := binary.LittleEndian
+	b := sized(&s.buf, len(values)*d.Size())
+	for i, v := range values {
+		ok := true
+		switch d {
+		case F32:
+			le.PutUint32(b[4*i:], math.Float32bits(v))
+		case F64:
+			le.PutUint64(b[8*i:], math.Float64bits(float64(v)))
+		case F16:
+			var h uint16
+			h, ok = toF16(v)
+			le.PutUint16(b[2*i:], h)
+		case BF16:
+			var h uint16
+			h, ok = toBF16(v)
+			le.PutUint16(b[2*i:], h)
+		}
+		if !ok {
+			return nil, beyond(v, first+i, d)
+		}
+	}
+	return b, nil
+}
+
+// encodeInts is encodeFloats for integers and truth values.
+func (s *stream) encodeInts(values []int64, first int, d DType) ([]byte, error) {
+	le := binary.LittleEndian
+	b := sized(&s.buf, len(values)*d.Size())
+	least, most := intRange(d)
+	for i, v := range values {
+		if v < least || v > most {
+			return nil, beyond(v, first+i, d)
+		}
+		switch d.Size() {
+		case 1:
+			b[i] = byte(v)
+		case 2:
+			le.PutUint16(b[2*i:], uint16(v))
+		case 4:
+			le.PutUint32(b[4*i:], uint32(v))
+		case 8:
+			le.PutUint64(b[8*i:], uint64(v))
+		}
+	}
+	return b, nil
+}
+
+// intRange returns the least and the greatest int64 that an integer type holds.
+func intRange(d DType) (least, most int64) {
+	switch d {
+	case Bool:
+		return 0, 1
+	case U8:
+		return 0, math.MaxUint8
+	case I8:
+		return math.MinInt8, math.MaxInt8
+	case U16:
+		return 0, math.MaxUint16
+	case I16:
+		return math.MinInt16, math.MaxInt16
+	case U32:
+		return 0, math.MaxUint32
+	case I32:
+		return math.MinInt32, math.MaxInt32
+	case U64:
+		return 0, math.MaxInt64
+	}
+	return math.MinInt64, math.MaxInt64
+}
