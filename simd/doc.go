@@ -1,7 +1,8 @@
 // Package simd holds the arithmetic of the library as functions over slices of float32: matrix products,
 // element-wise functions and their gradients, reductions, softmax, layer norm, optimiser steps and half
-// precision; and the resampling of rows of 8-bit samples. It knows no tensors and no shapes beyond m, n, k and strides; packages above it give the
-// numbers their meaning. It is written in Go and Go's assembler, without cgo.
+// precision; and the resampling of rows of 8-bit samples. It knows no tensors and no shapes beyond m, n, k
+// and strides; packages above it give the numbers their meaning. It is written in Go and Go's assembler,
+// without cgo.
 //
 // # Instruction sets
 //

@@ -87,13 +87,12 @@ func ResizeColumns(dst []uint8, dstStride int, src []uint8, srcStride, n int, t 
 	if n <= 0 {
 		return
 	}
+	if v := t.vector; v != nil && n >= v.kernel.block {
+		v.resizeColumns(dst, dstStride, src, srcStride, n, from, to)
+		return
+	}
 	for i := from; i < to; i++ {
-		d := dst[(i-from)*dstStride:][:n]
-		if v := t.vector; v != nil && n >= v.kernel.block {
-			v.resizeColumn(d, src, srcStride, i)
-		} else {
-			resizeColumnGeneric(d, src, srcStride, i, t)
-		}
+		resizeColumnGeneric(dst[(i-from)*dstStride:][:n], src, srcStride, i, t)
 	}
 }
 
@@ -133,14 +132,17 @@ func resizeSum(w []int32, s []uint8) uint8 {
 
 func resizeSum3(d []uint8, w []int32, s []uint8) {
 	r, g, b := int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1)), int32(1<<(resizeFraction-1))
-	for _, c := range w {
-		if len(s) < 3 {
-			break
-		}
-		r += c * int32(s[0])
-		g += c * int32(s[1])
-		b += c * int32(s[2])
-		s = s[3:]
+	for len(w) >= 4 && len(s) >= 12 {
+		w4, s4 := (*[4]int32)(w), (*[12]uint8)(s) // one bounds check for all
+		r += w4[0]*int32(s4[0]) + w4[1]*int32(s4[3]) + w4[2]*int32(s4[6]) + w4[3]*int32(s4[9])
+		g += w4[0]*int32(s4[1]) + w4[1]*int32(s4[4]) + w4[2]*int32(s4[7]) + w4[3]*int32(s4[10])
+		b += w4[0]*int32(s4[2]) + w4[1]*int32(s4[5]) + w4[2]*int32(s4[8]) + w4[3]*int32(s4[11])
+		w, s = w[4:], s[12:]
+	}
+	for k, c := range w {
+		r += c * int32(s[3*k])
+		g += c * int32(s[3*k+1])
+		b += c * int32(s[3*k+2])
 	}
 	d[0], d[1], d[2] = resizeLimit(r), resizeLimit(g), resizeLimit(b)
 }

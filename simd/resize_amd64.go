@@ -47,3 +47,26 @@ func resizeRows4AVX512(a *resizeRowsArgs)
 
 //go:noescape
 func resizeColumnsAVX512(a *resizeColumnsArgs)
+
+// splitWords writes weights as pairs of 16-bit words, low parts and what is above them: w = low + high·2¹⁶.
+func splitWords(dst []uint32, w *[4]int32) {
+	var low, high [4]uint32
+	for k, c := range w {
+		l := int32(int16(c))
+		low[k], high[k] = uint32(uint16(l)), uint32(uint16((c-l)>>16))
+	}
+	dst[0], dst[1] = low[0]|low[1]<<16, low[2]|low[3]<<16
+	dst[2], dst[3] = high[0]|high[1]<<16, high[2]|high[3]<<16
+}
+
+// splitBytes writes weights as three signed bytes: w = b₀ + b₁·2⁸ + b₂·2¹⁶.
+func splitBytes(dst []uint32, w *[4]int32) {
+	clear(dst)
+	for k, c := range w {
+		for i := range 3 {
+			b := int32(int8(c))
+			dst[i] |= uint32(uint8(b)) << (8 * k)
+			c = (c - b) >> 8
+		}
+	}
+}

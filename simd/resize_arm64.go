@@ -23,3 +23,10 @@ func resizeRows4NEON(a *resizeRowsArgs)
 
 //go:noescape
 func resizeColumnsNEON(a *resizeColumnsArgs)
+
+// wholeWords writes weights as they are.
+func wholeWords(dst []uint32, w *[4]int32) {
+	for k, c := range w {
+		dst[k] = uint32(c)
+	}
+}

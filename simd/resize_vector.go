@@ -103,52 +103,23 @@ func (v *resizeVector) resizeRows(dst []uint8, dstStride int, src []uint8, srcSt
 	}
 }
 
-// resizeColumn computes output i of len(dst) columns, at least a block. The last block ends where dst does and may
-// repeat samples of the one before.
-func (v *resizeVector) resizeColumn(dst, src []uint8, stride, i int) {
+// resizeColumns computes outputs of n columns, at least a block. The last block ends where the rows do and may repeat
+// samples of the one before.
+func (v *resizeVector) resizeColumns(dst []uint8, dstStride int, src []uint8, srcStride, n, from, to int) {
 	block := v.kernel.block
-	row := src[int(v.at[i])*stride:]
-	a := resizeColumnsArgs{stride: stride, packed: unsafe.Pointer(&v.packed[i*v.steps*v.kernel.words]), steps: v.steps}
-	piece := max(1, resizeCall/v.steps)
-	run := func(x, blocks int) {
-		a.src, a.dst, a.blocks = unsafe.Pointer(&row[x]), unsafe.Pointer(&dst[x]), blocks
-		v.kernel.columns(&a)
-	}
-	n := len(dst) / block
-	for b := 0; b < n; b += piece {
-		run(b*block, min(piece, n-b))
-	}
-	if n*block < len(dst) {
-		run(len(dst)-block, 1)
-	}
-}
-
-// splitWords writes weights as pairs of 16-bit words, low parts and what is above them: w = low + high·2¹⁶.
-func splitWords(dst []uint32, w *[4]int32) {
-	var low, high [4]uint32
-	for k, c := range w {
-		l := int32(int16(c))
-		low[k], high[k] = uint32(uint16(l)), uint32(uint16((c-l)>>16))
-	}
-	dst[0], dst[1] = low[0]|low[1]<<16, low[2]|low[3]<<16
-	dst[2], dst[3] = high[0]|high[1]<<16, high[2]|high[3]<<16
-}
-
-// splitBytes writes weights as three signed bytes: w = b₀ + b₁·2⁸ + b₂·2¹⁶.
-func splitBytes(dst []uint32, w *[4]int32) {
-	clear(dst)
-	for k, c := range w {
-		for i := range 3 {
-			b := int32(int8(c))
-			dst[i] |= uint32(uint8(b)) << (8 * k)
-			c = (c - b) >> 8
+	piece := max(1, resizeCall/v.steps) * block
+	whole := n - n%block
+	a := resizeColumnsArgs{stride: srcStride, steps: v.steps}
+	for i := from; i < to; i++ {
+		d, s := dst[(i-from)*dstStride:][:n], src[int(v.at[i])*srcStride:]
+		a.packed = unsafe.Pointer(&v.packed[i*v.steps*v.kernel.words])
+		for x := 0; x < whole; x += piece {
+			a.src, a.dst, a.blocks = unsafe.Pointer(&s[x]), unsafe.Pointer(&d[x]), min(piece, whole-x)/block
+			v.kernel.columns(&a)
 		}
-	}
-}
-
-// wholeWords writes weights as they are.
-func wholeWords(dst []uint32, w *[4]int32) {
-	for k, c := range w {
-		dst[k] = uint32(c)
+		if whole < n {
+			a.src, a.dst, a.blocks = unsafe.Pointer(&s[n-block]), unsafe.Pointer(&d[n-block]), 1
+			v.kernel.columns(&a)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package vision
 import (
 	"fmt"
 	"math"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // Filter is the kernel with which an image is resampled.
@@ -95,94 +97,126 @@ func sinc(x float64) float64 {
 	return math.Sin(x) / x
 }
 
-// precision is the number of fractional bits of a coefficient: 32 less 8 for the sample and 2 for sums below 0
-// or above 1.
-const precision = 32 - 8 - 2
+// precision is the number of fractional bits of a coefficient, as package simd has it.
+const precision = 22
 
-// taps are the coefficients of one direction of a resize, two neighbouring outputs at a time.
-//
-// The windows of neighbouring outputs overlap, by all but the scale, and a product of a sample (8 bits) and a
-// coefficient (23 bits and sign) leaves half of a 64-bit register idle. So outputs 2j and 2j+1 share one window,
-// the union of theirs, and one multiplication serves both: coefficient k = kₑ + kₒ·2³² gives k·p = kₑ·p +
-// kₒ·p·2³², the lower half holds the even sum and, after a borrow for its sign, the upper half the odd one.
-type taps struct {
-	n     int     // outputs
-	first []int32 // per pair: the window's first source sample
-	start []int32 // per pair, and one more: where its coefficients begin in k
-	k     []int64
+// axis is one direction of a resize: [in0, in1) of a line of inSize samples becomes outSize samples.
+type axis struct {
+	inSize   int
+	in0, in1 float32
+	outSize  int
+	filter   Filter
+	bits     int // fractional bits of coefficients; at most precision
 }
 
-// newTaps computes the coefficients that map [in0, in1) of a line of inSize samples onto outSize samples.
-// Formulas of Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output x is centred on
-// c = in0 + (x+½)s and takes samples from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t) and
-// divided by the sum of weights in float64, then rounded half away from zero to 22 fractional bits, or to fewer
-// with narrow (see narrowBits).
-func newTaps(inSize int, in0, in1 float32, outSize int, f Filter, narrow bool) *taps {
-	scale := float64(in1-in0) / float64(outSize)
-	stretch := max(scale, 1)
-	support := float64(f.support() * stretch)
-	ss := 1 / stretch
-	width := int(math.Ceil(support))*2 + 1
-	w := make([]float64, width+1)
-	// weights returns the window of output o and its coefficients, in w.
-	weights := func(o int) (xmin, xmax int) {
-		center := float64(in0) + float64((float64(o)+0.5)*scale)
-		xmin = max(int(center-support+0.5), 0)
-		xmax = max(min(int(center+support+0.5), inSize), xmin)
-		w = w[:0]
-		sum := 0.0
-		for x := range xmax - xmin {
-			v := f.weight(float64((float64(x+xmin) - center + 0.5) * ss))
-			w = append(w, v)
-			sum += v
-		}
-		if sum != 0 {
-			for x := range w {
-				w[x] /= sum
-			}
-		}
-		return xmin, xmax
-	}
-	bits := precision
+// newAxis returns the axis with coefficients of 22 bits, or of fewer with narrow (see narrowBits).
+func newAxis(inSize int, in0, in1 float32, outSize int, f Filter, narrow bool) axis {
+	a := axis{inSize: inSize, in0: in0, in1: in1, outSize: outSize, filter: f, bits: precision}
 	if narrow {
 		most := 0.0
+		var w []float64
 		for o := range outSize {
-			weights(o)
+			_, w = a.window(w, o)
 			for _, v := range w {
 				most = max(most, v)
 			}
 		}
-		bits = narrowBits(most)
+		a.bits = narrowBits(most)
 	}
-	t := &taps{n: outSize}
-	pairs := (outSize + 1) / 2
-	t.first = make([]int32, pairs)
-	t.start = make([]int32, pairs+1)
-	t.k = make([]int64, 0, pairs*(width+int(scale)+2))
-	for j := range pairs {
-		base := len(t.k)
-		lo := 0
-		for side := range min(2, outSize-2*j) {
-			xmin, xmax := weights(2*j + side)
-			if side == 0 {
-				lo = xmin
-			}
-			for len(t.k)-base < xmax-lo {
-				t.k = append(t.k, 0)
-			}
-			for x, v := range w {
-				v = float64(v * float64(int(1)<<bits))
-				c := int64(int32(0.5 + v))
-				if v < 0 {
-					c = int64(int32(-0.5 + v))
-				}
-				t.k[base+xmin-lo+x] += c << (precision - bits) << (32 * side)
-			}
+	return a
+}
+
+// reach returns the scale, in source samples an output, and how many samples a window has at most.
+func (a axis) reach() (scale, support float64, width int) {
+	scale = float64(a.in1-a.in0) / float64(a.outSize)
+	support = float64(a.filter.support() * max(scale, 1))
+	return scale, support, min(int(math.Ceil(support))*2+1, a.inSize)
+}
+
+// window computes the coefficients of output o, appended to w[:0], and the source sample they begin at. Formulas of
+// Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output o is centred on c = in0 + (o+½)s
+// and takes samples from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t) and divided by the sum
+// of weights.
+func (a axis) window(w []float64, o int) (first int, weights []float64) {
+	scale, support, _ := a.reach()
+	ss := 1 / max(scale, 1)
+	center := float64(a.in0) + float64((float64(o)+0.5)*scale)
+	first = max(int(center-support+0.5), 0)
+	w = w[:0]
+	sum := 0.0
+	for x := range min(int(center+support+0.5), a.inSize) - first {
+		v := a.filter.weight(float64((float64(x+first) - center + 0.5) * ss))
+		w = append(w, v)
+		sum += v
+	}
+	if sum != 0 {
+		for x := range w {
+			w[x] /= sum
 		}
-		t.first[j] = int32(lo)
-		t.start[j+1] = int32(len(t.k))
+	}
+	return first, w
+}
+
+// taps are the windows and integer coefficients of consecutive outputs of an axis.
+type taps struct {
+	first   []int // by output: the window's first source sample
+	start   []int // by output, and one more: where its coefficients begin
+	weights []int32
+}
+
+// taps computes the coefficients of outputs from up to to-1, rounded half away from zero to the axis's bits and
+// given with 22. Zeros at the ends of a window are left out.
+func (a axis) taps(from, to int) *taps {
+	n := to - from
+	_, _, width := a.reach()
+	t := &taps{first: make([]int, n), start: make([]int, n+1), weights: make([]int32, 0, n*width)}
+	w := make([]float64, 0, width)
+	for i := range n {
+		var first int
+		first, w = a.window(w, from+i)
+		base := len(t.weights)
+		for _, v := range w {
+			v = float64(v * float64(int(1)<<a.bits))
+			c := int32(0.5 + v)
+			if v < 0 {
+				c = int32(-0.5 + v)
+			}
+			if c == 0 && len(t.weights) == base {
+				first++
+				continue
+			}
+			t.weights = append(t.weights, c<<(precision-a.bits))
+		}
+		end := len(t.weights)
+		for end > base && t.weights[end-1] == 0 {
+			end--
+		}
+		t.weights = t.weights[:end]
+		if end == base { // nothing counts, but a window may not be empty
+			first = min(first, a.inSize-1)
+			t.weights = append(t.weights, 0)
+		}
+		t.first[i] = first
+		t.start[i+1] = len(t.weights)
 	}
 	return t
+}
+
+// span returns the source positions [lo, hi) that any output reads.
+func (t *taps) span() (lo, hi int) {
+	lo = t.first[0]
+	for i, first := range t.first {
+		lo = min(lo, first)
+		hi = max(hi, first+t.start[i+1]-t.start[i])
+	}
+	return lo, hi
+}
+
+// within returns the taps for lines that hold the positions [lo, hi) alone.
+func (t *taps) within(lo, hi int) *simd.ResizeTaps {
+	return simd.NewResizeTaps(hi-lo, len(t.first), func(i int) (int, []int32) {
+		return t.first[i] - lo, t.weights[t.start[i]:t.start[i+1]]
+	})
 }
 
 // narrowBits is how many fractional bits PyTorch's resize of 8-bit tensors gives its 16-bit coefficients, of which
@@ -194,17 +228,4 @@ func narrowBits(most float64) int {
 		bits++
 	}
 	return bits
-}
-
-// window returns the source samples [lo, hi) that output pair j reads.
-func (t *taps) window(j int) (lo, hi int) {
-	lo = int(t.first[j])
-	return lo, lo + int(t.start[j+1]-t.start[j])
-}
-
-// span returns the source samples [lo, hi) that any output reads.
-func (t *taps) span() (lo, hi int) {
-	lo, _ = t.window(0)
-	_, hi = t.window(len(t.first) - 1)
-	return lo, hi
 }

@@ -28,6 +28,20 @@ func NewImage(width, height, channels int) *Image {
 	return m
 }
 
+// reshape returns an image of the given shape whose samples may be anything, in the memory of m where that is enough.
+// m may be nil.
+func (m *Image) reshape(width, height, channels int) *Image {
+	n := width * height * channels
+	if m == nil {
+		m = new(Image)
+	}
+	if cap(m.Pix) < n {
+		m.Pix = make([]uint8, n)
+	}
+	m.Pix, m.Width, m.Height, m.Channels = m.Pix[:n], width, height, channels
+	return m
+}
+
 // maxSide keeps width·height·channels inside an int64 with room to spare, and inside an int32 side.
 const maxSide = 1 << 28
 

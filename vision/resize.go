@@ -3,7 +3,6 @@ package vision
 import (
 	"fmt"
 	"image"
-	"sync"
 
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -44,7 +43,7 @@ func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	return r.resize(m, SourceBox{0, 0, float32(m.Width), float32(m.Height)}, width, height)
+	return r.resize(nil, m, m.whole(), width, height, image.Rect(0, 0, width, height))
 }
 
 // ResizeBox resizes the part of m inside box, Pillow's Image.resize(size, filter, box): pixels outside the box
@@ -60,7 +59,7 @@ func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, 
 		return nil, fmt.Errorf("vision: resize: box (%v, %v)-(%v, %v) is not inside an image of %d×%d pixels: %w",
 			box.X0, box.Y0, box.X1, box.Y1, m.Width, m.Height, ErrSize)
 	}
-	return r.resize(m, box, width, height)
+	return r.resize(nil, m, box, width, height, image.Rect(0, 0, width, height))
 }
 
 // ResizeRect crops m to rect and resizes the crop, without copying it first: pixels outside rect do not count.
@@ -72,32 +71,40 @@ func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (
 	if rect.Empty() || !rect.In(m.Bounds()) {
 		return nil, fmt.Errorf("vision: resize: %v is not inside an image of %d×%d pixels: %w", rect, m.Width, m.Height, ErrSize)
 	}
+	return r.resizeRect(nil, m, rect, width, height)
+}
+
+// resizeRect is ResizeRect into an image to be used again.
+func (r Resizer) resizeRect(out, m *Image, rect image.Rectangle, width, height int) (*Image, error) {
+	part := image.Rect(0, 0, width, height)
 	if rect == m.Bounds() {
-		return r.Resize(m, width, height)
+		return r.resize(out, m, m.whole(), width, height, part)
 	}
 	if m.Channels == 4 {
 		c, err := m.Crop(rect)
 		if err != nil {
 			return nil, err
 		}
-		return r.Resize(c, width, height)
+		return r.resize(out, c, c.whole(), width, height, part)
 	}
 	v := view{
 		pix:    m.Pix[(rect.Min.Y*m.Width+rect.Min.X)*m.Channels:],
 		stride: m.Width * m.Channels, width: rect.Dx(), height: rect.Dy(), channels: m.Channels,
 	}
-	return r.resizeView(v, SourceBox{0, 0, float32(v.width), float32(v.height)}, width, height)
+	return r.resizeView(out, v, SourceBox{0, 0, float32(v.width), float32(v.height)}, width, height, part)
 }
 
-func (r Resizer) resize(m *Image, box SourceBox, width, height int) (*Image, error) {
+// resize returns the given part of m's box resized to width × height: pixels of m that only the rest depends on are
+// not read. The memory of out is used again where it is enough; nil is for new memory.
+func (r Resizer) resize(out, m *Image, box SourceBox, width, height int, part image.Rectangle) (*Image, error) {
 	v := m.view()
-	if m.Channels != 4 || r.Filter == Nearest || width == m.Width && height == m.Height && v.full(box) {
-		return r.resizeView(v, box, width, height)
+	if m.Channels != 4 || r.Filter == Nearest || width == m.Width && height == m.Height && box == m.whole() {
+		return r.resizeView(out, v, box, width, height, part)
 	}
 	p := NewImage(m.Width, m.Height, 4)
 	premultiply(p.Pix, m.Pix)
 	v.pix = p.Pix
-	out, err := r.resizeView(v, box, width, height)
+	out, err := r.resizeView(out, v, box, width, height, part)
 	if err == nil {
 		unpremultiply(out.Pix)
 	}
@@ -115,9 +122,8 @@ func (m *Image) view() view {
 	return view{pix: m.Pix, stride: m.Width * m.Channels, width: m.Width, height: m.Height, channels: m.Channels}
 }
 
-func (v view) full(b SourceBox) bool {
-	return b == SourceBox{0, 0, float32(v.width), float32(v.height)}
-}
+// whole is the box around all of m.
+func (m *Image) whole() SourceBox { return SourceBox{0, 0, float32(m.Width), float32(m.Height)} }
 
 // row returns n pixels of row y from column x.
 func (v view) row(y, x, n int) []uint8 {
@@ -125,38 +131,38 @@ func (v view) row(y, x, n int) []uint8 {
 	return v.pix[o : o+n*v.channels]
 }
 
-func (r Resizer) resizeView(v view, box SourceBox, width, height int) (*Image, error) {
+// from returns the samples from the pixel in column x of row y on.
+func (v view) from(x, y int) []uint8 { return v.pix[y*v.stride+x*v.channels:] }
+
+// resizeView is one call of Pillow's resize core.
+func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int, part image.Rectangle) (*Image, error) {
 	if r.Filter >= filterCount {
 		return nil, fmt.Errorf("vision: resize: unknown filter %v", r.Filter)
 	}
-	out := &Image{Width: width, Height: height, Channels: v.channels}
-	if err := out.checkShape(); err != nil {
+	if err := (&Image{Width: width, Height: height, Channels: v.channels}).checkShape(); err != nil {
 		return nil, fmt.Errorf("vision: resize to %d×%d: %w", width, height, err)
 	}
-	return r.step(v, box, width, height)
-}
-
-// step is one call of Pillow's resize core.
-func (r Resizer) step(v view, box SourceBox, width, height int) (*Image, error) {
+	out = out.reshape(part.Dx(), part.Dy(), v.channels)
 	x0, y0 := int(box.X0), int(box.Y0)
-	if float32(x0) == box.X0 && float32(y0) == box.Y0 && box.X1-box.X0 == float32(width) && box.Y1-box.Y0 == float32(height) {
-		out := NewImage(width, height, v.channels)
-		for y := range height {
-			copy(out.row(y), v.row(y0+y, x0, width))
+	switch {
+	case float32(x0) == box.X0 && float32(y0) == box.Y0 && box.X1-box.X0 == float32(width) && box.Y1-box.Y0 == float32(height):
+		for y := part.Min.Y; y < part.Max.Y; y++ {
+			copy(out.row(y-part.Min.Y), v.row(y0+y, x0+part.Min.X, out.Width))
 		}
-		return out, nil
+	case r.Filter == Nearest:
+		nearest(out, v, box, width, height, part, r.Tensor)
+	default:
+		x := newAxis(v.width, box.X0, box.X1, width, r.Filter, r.Tensor)
+		y := newAxis(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor)
+		r.resample(out.view(), v, x, y, part)
 	}
-	if r.Filter == Nearest {
-		return nearest(v, box, width, height, r.Tensor), nil
-	}
-	return r.resample(v, box, width, height), nil
+	return out, nil
 }
 
 // nearest picks for each output the source sample under its centre.
-func nearest(v view, box SourceBox, width, height int, tensor bool) *Image {
-	out := NewImage(width, height, v.channels)
-	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)
-	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)
+func nearest(out *Image, v view, box SourceBox, width, height int, part image.Rectangle, tensor bool) {
+	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)[part.Min.X:part.Max.X]
+	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)[part.Min.Y:part.Max.Y]
 	for y, sy := range ys {
 		s := v.row(sy, 0, v.width)
 		d := out.row(y)
@@ -164,7 +170,6 @@ func nearest(v view, box SourceBox, width, height int, tensor bool) *Image {
 			copy(d[x*v.channels:(x+1)*v.channels], s[sx*v.channels:])
 		}
 	}
-	return out
 }
 
 // nearestAt returns the source of each of n outputs. Pillow sums the positions up step by step, which at some sizes
@@ -183,76 +188,4 @@ func nearestAt(in0, in1 float32, n, inSize int, tensor bool) []int {
 		at += step
 	}
 	return sources
-}
-
-// scratch holds intermediate rows between resizes.
-var scratch = sync.Pool{New: func() any { return new([]uint8) }}
-
-// resample filters rows and columns, rounding to 8 bits in between.
-func (r Resizer) resample(v view, box SourceBox, width, height int) *Image {
-	horizontal := width != v.width || box.X0 != 0 || box.X1 != float32(width)
-	vertical := height != v.height || box.Y0 != 0 || box.Y1 != float32(height)
-	out := NewImage(width, height, v.channels)
-	switch {
-	case horizontal && vertical:
-		tx := newTaps(v.width, box.X0, box.X1, width, r.Filter, r.Tensor)
-		ty := newTaps(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor)
-		mid := view{width: width, channels: v.channels}
-		lo, hi := ty.span() // rows that no output needs are not filtered
-		mid.height = hi - lo
-		last := !r.RowsFirst && !r.Tensor && columnsFirst(v.width, v.height, width, height)
-		if last {
-			mid.width, mid.height = v.width, height
-		}
-		mid.stride = mid.width * mid.channels
-		buf := scratch.Get().(*[]uint8)
-		defer scratch.Put(buf)
-		if n := mid.stride * mid.height; cap(*buf) < n {
-			*buf = make([]uint8, n)
-		}
-		mid.pix = (*buf)[:mid.stride*mid.height]
-		if last {
-			r.columns(mid, v, ty, 0)
-			r.rows(out.view(), mid, tx, 0)
-		} else {
-			r.rows(mid, v, tx, lo)
-			r.columns(out.view(), mid, ty, lo)
-		}
-	case horizontal:
-		r.rows(out.view(), v, newTaps(v.width, box.X0, box.X1, width, r.Filter, r.Tensor), 0)
-	case vertical:
-		r.columns(out.view(), v, newTaps(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor), 0)
-	}
-	return out
-}
-
-// rows filters along the rows: row y of dst from row lo+y of src.
-func (r Resizer) rows(dst, src view, t *taps, lo int) {
-	r.bands(dst.height, len(t.k)*src.channels, func(y0, y1 int) {
-		for y := y0; y < y1; y++ {
-			resizeRow(dst.row(y, 0, dst.width), src.row(lo+y, 0, src.width), t, src.channels)
-		}
-	})
-}
-
-// columns filters along the columns; row 0 of src is row lo of what t was made for.
-func (r Resizer) columns(dst, src view, t *taps, lo int) {
-	cost := len(t.k) / len(t.first) * src.width * src.channels
-	r.bands(len(t.first), cost, func(j0, j1 int) {
-		for j := j0; j < j1; j++ {
-			resizeColumns(dst, src, t, j, lo)
-		}
-	})
-}
-
-// bands calls f on consecutive ranges that cover [0, n), by the workers when there is enough to do: about cost
-// operations an index.
-func (r Resizer) bands(n, cost int, f func(i0, i1 int)) {
-	const least = 1 << 16
-	k := min(n, 4*r.Workers.Limit(), n*cost/least+1)
-	if k <= 1 || r.Workers.Limit() == 1 {
-		f(0, n)
-		return
-	}
-	r.Workers.For(k, func(i int) { f(i*n/k, (i+1)*n/k) })
 }

@@ -1,164 +1,113 @@
 package vision
 
-// The inner loops of resampling. See taps for the arithmetic: each 64-bit sum holds two outputs.
+import (
+	"image"
+	"sync"
 
-// half is one half in both outputs of a sum, which rounds them.
-const half = 1<<(precision-1) + 1<<(precision-1+32)
+	"github.com/fovea-ml/fovea/simd"
+)
 
-// unpack divides both outputs of a sum by 2²² and limits them to 0..255.
-func unpack(s int64) (even, odd uint8) {
-	e := int32(s)
-	o := int32((s - int64(e)) >> 32)
-	return clip8(e >> precision), clip8(o >> precision)
-}
+// scratch holds intermediate rows between resizes.
+var scratch = sync.Pool{New: func() any { return new([]uint8) }}
 
-// resizeRow filters one row of interleaved samples.
-func resizeRow(dst, src []uint8, t *taps, channels int) {
-	switch channels {
-	case 1:
-		resizeRow1(dst, src, t)
-	case 3:
-		resizeRow3(dst, src, t)
+// mostTaps bounds the coefficients that are held at a time, so that an image millions of pixels long and one high
+// takes no more memory for them than for itself.
+const mostTaps = 1 << 22
+
+// resample filters rows and columns, rounding to 8 bits in between, and writes the given part of the result to dst.
+func (r Resizer) resample(dst, v view, x, y axis, part image.Rectangle) {
+	_, _, wx := x.reach()
+	_, _, wy := y.reach()
+	switch {
+	case part.Dx() > 1 && part.Dx() > mostTaps/wx:
+		half := part.Dx() / 2
+		left, right := part, part
+		left.Max.X = part.Min.X + half
+		right.Min.X = left.Max.X
+		r.resample(dst, v, x, y, left)
+		dst.pix = dst.from(half, 0)
+		r.resample(dst, v, x, y, right)
+		return
+	case part.Dy() > 1 && part.Dy() > mostTaps/wy:
+		half := part.Dy() / 2
+		upper, lower := part, part
+		upper.Max.Y = part.Min.Y + half
+		lower.Min.Y = upper.Max.Y
+		r.resample(dst, v, x, y, upper)
+		dst.pix = dst.from(0, half)
+		r.resample(dst, v, x, y, lower)
+		return
+	}
+	dst.width, dst.height = part.Dx(), part.Dy()
+	horizontal := x.outSize != v.width || x.in0 != 0 || x.in1 != float32(x.outSize)
+	vertical := y.outSize != v.height || y.in0 != 0 || y.in1 != float32(y.outSize)
+	// The source pixels that count, and the taps on them.
+	x0, x1, y0, y1 := part.Min.X, part.Max.X, part.Min.Y, part.Max.Y
+	var tx, ty *simd.ResizeTaps
+	if horizontal {
+		t := x.taps(x0, x1)
+		x0, x1 = t.span()
+		tx = t.within(x0, x1)
+	}
+	if vertical {
+		t := y.taps(y0, y1)
+		y0, y1 = t.span()
+		ty = t.within(y0, y1)
+	}
+	v.pix, v.width, v.height = v.from(x0, y0), x1-x0, y1-y0
+	switch {
+	case !vertical:
+		r.rows(dst, v, tx)
+	case !horizontal:
+		r.columns(dst, v, ty)
 	default:
-		resizeRow4(dst, src, t)
-	}
-}
-
-func resizeRow1(dst, src []uint8, t *taps) {
-	for j, lo := range t.first {
-		k := t.k[t.start[j]:t.start[j+1]]
-		s := src[lo:][:len(k)]
-		sum := int64(half)
-		for i, c := range k {
-			sum += c * int64(s[i])
+		last := !r.RowsFirst && !r.Tensor && columnsFirst(x.inSize, y.inSize, x.outSize, y.outSize)
+		mid := view{width: dst.width, height: v.height, channels: v.channels}
+		if last {
+			mid.width, mid.height = v.width, dst.height
 		}
-		e, o := unpack(sum)
-		dst[2*j] = e
-		if 2*j+1 < t.n {
-			dst[2*j+1] = o
+		mid.stride = mid.width * mid.channels
+		buf := scratch.Get().(*[]uint8)
+		defer scratch.Put(buf)
+		if n := mid.stride * mid.height; cap(*buf) < n {
+			*buf = make([]uint8, n)
 		}
-	}
-}
-
-func resizeRow3(dst, src []uint8, t *taps) {
-	for j, lo := range t.first {
-		k := t.k[t.start[j]:t.start[j+1]]
-		s := src[3*lo:][:3*len(k)]
-		r, g, b := int64(half), int64(half), int64(half)
-		for len(k) >= 4 && len(s) >= 12 {
-			k4, s4 := (*[4]int64)(k), (*[12]uint8)(s) // one bounds check for all
-			c := k4[0]
-			r += c * int64(s4[0])
-			g += c * int64(s4[1])
-			b += c * int64(s4[2])
-			c = k4[1]
-			r += c * int64(s4[3])
-			g += c * int64(s4[4])
-			b += c * int64(s4[5])
-			c = k4[2]
-			r += c * int64(s4[6])
-			g += c * int64(s4[7])
-			b += c * int64(s4[8])
-			c = k4[3]
-			r += c * int64(s4[9])
-			g += c * int64(s4[10])
-			b += c * int64(s4[11])
-			k, s = k[4:], s[12:]
-		}
-		for len(k) > 0 && len(s) >= 3 {
-			c := k[0]
-			r += c * int64(s[0])
-			g += c * int64(s[1])
-			b += c * int64(s[2])
-			k, s = k[1:], s[3:]
-		}
-		r0, r1 := unpack(r)
-		g0, g1 := unpack(g)
-		b0, b1 := unpack(b)
-		if 2*j+1 < t.n {
-			d := dst[6*j : 6*j+6 : 6*j+6]
-			d[0], d[1], d[2], d[3], d[4], d[5] = r0, g0, b0, r1, g1, b1
+		mid.pix = (*buf)[:mid.stride*mid.height]
+		if last {
+			r.columns(mid, v, ty)
+			r.rows(dst, mid, tx)
 		} else {
-			d := dst[6*j : 6*j+3 : 6*j+3]
-			d[0], d[1], d[2] = r0, g0, b0
+			r.rows(mid, v, tx)
+			r.columns(dst, mid, ty)
 		}
 	}
 }
 
-func resizeRow4(dst, src []uint8, t *taps) {
-	for j, lo := range t.first {
-		k := t.k[t.start[j]:t.start[j+1]]
-		s := src[4*lo:][:4*len(k)]
-		r, g, b, a := int64(half), int64(half), int64(half), int64(half)
-		for _, c := range k {
-			if len(s) < 4 {
-				break
-			}
-			r += c * int64(s[0])
-			g += c * int64(s[1])
-			b += c * int64(s[2])
-			a += c * int64(s[3])
-			s = s[4:]
-		}
-		r0, r1 := unpack(r)
-		g0, g1 := unpack(g)
-		b0, b1 := unpack(b)
-		a0, a1 := unpack(a)
-		d := dst[8*j : 8*j+4 : 8*j+4]
-		d[0], d[1], d[2], d[3] = r0, g0, b0, a0
-		if 2*j+1 < t.n {
-			d = dst[8*j+4 : 8*j+8 : 8*j+8]
-			d[0], d[1], d[2], d[3] = r1, g1, b1, a1
-		}
-	}
+// rows filters along the rows: row y of dst from row y of src.
+func (r Resizer) rows(dst, src view, t *simd.ResizeTaps) {
+	r.bands(dst.height, t.Products()*src.channels, func(y0, y1 int) {
+		simd.ResizeRows(dst.from(0, y0), dst.stride, src.from(0, y0), src.stride, y1-y0, src.channels, t)
+	})
 }
 
-// resizeColumns computes the pair of output rows 2j and 2j+1 from the rows of v, whose row 0 is row lo of what t
-// was made for. Four neighbouring samples are summed at a time, so that sums stay in registers.
-func resizeColumns(out, v view, t *taps, j, lo int) {
-	y0, _ := t.window(j)
-	k := t.k[t.start[j]:t.start[j+1]]
-	n := v.width * v.channels
-	even := out.row(2*j, 0, out.width)
-	var odd []uint8
-	if 2*j+1 < t.n {
-		odd = out.row(2*j+1, 0, out.width)
+// columns filters along the columns.
+func (r Resizer) columns(dst, src view, t *simd.ResizeTaps) {
+	n := src.width * src.channels
+	r.bands(dst.height, t.Products()/dst.height*n, func(y0, y1 int) {
+		simd.ResizeColumns(dst.from(0, y0), dst.stride, src.pix, src.stride, n, t, y0, y1)
+	})
+}
+
+// bands calls f on consecutive ranges that cover [0, n), by the workers when there is enough to do: about cost
+// products an index.
+func (r Resizer) bands(n, cost int, f func(i0, i1 int)) {
+	const least = 1 << 18
+	k := min(n, 4*r.Workers.Limit(), n*cost/least+1)
+	if k <= 1 || r.Workers.Limit() == 1 {
+		f(0, n)
+		return
 	}
-	base := (y0 - lo) * v.stride
-	x := 0
-	for ; x+4 <= n; x += 4 {
-		a, b, c, d := int64(half), int64(half), int64(half), int64(half)
-		o := base + x
-		for _, w := range k {
-			s := (*[4]uint8)(v.pix[o:])
-			a += w * int64(s[0])
-			b += w * int64(s[1])
-			c += w * int64(s[2])
-			d += w * int64(s[3])
-			o += v.stride
-		}
-		a0, a1 := unpack(a)
-		b0, b1 := unpack(b)
-		c0, c1 := unpack(c)
-		d0, d1 := unpack(d)
-		*(*[4]uint8)(even[x:]) = [4]uint8{a0, b0, c0, d0}
-		if odd != nil {
-			*(*[4]uint8)(odd[x:]) = [4]uint8{a1, b1, c1, d1}
-		}
-	}
-	for ; x < n; x++ {
-		a := int64(half)
-		o := base + x
-		for _, w := range k {
-			a += w * int64(v.pix[o])
-			o += v.stride
-		}
-		e, f := unpack(a)
-		even[x] = e
-		if odd != nil {
-			odd[x] = f
-		}
-	}
+	r.Workers.For(k, func(i int) { f(i*n/k, (i+1)*n/k) })
 }
 
 // premultiply writes src with its colours multiplied by alpha, both RGBA.

@@ -195,3 +195,59 @@ func BenchmarkResize(b *testing.B) {
 		}
 	})
 }
+
+// Part of a result is what cropping the whole gives, though less of the source is read for it.
+func TestResizePart(t *testing.T) {
+	rng := NewRand(4)
+	out := new(Image)
+	for n := range 300 {
+		m := picture(1+rng.IntN(90), 1+rng.IntN(90), []int{1, 3, 4}[rng.IntN(3)])
+		w, h := 1+rng.IntN(70), 1+rng.IntN(70)
+		x, y := rng.IntN(w), rng.IntN(h)
+		part := image.Rect(x, y, x+1+rng.IntN(w-x), y+1+rng.IntN(h-y))
+		r := Resizer{Filter: Filter(n % int(filterCount)), RowsFirst: n%7 == 0, Tensor: n%5 == 0}
+		box := m.whole()
+		if n%3 == 0 {
+			box.X0, box.Y1 = box.X1*0.3, box.Y1*0.7
+		}
+		whole, err := r.ResizeBox(m, box, w, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := whole.Crop(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err = r.resize(out, m, box, w, h, part); err != nil {
+			t.Fatal(err)
+		}
+		if out.Width != part.Dx() || out.Height != part.Dy() || !bytes.Equal(out.Pix, want.Pix) {
+			t.Fatalf("%+v, %d×%d×%d to %d×%d: %v differs from the whole cropped", r, m.Width, m.Height, m.Channels, w, h, part)
+		}
+	}
+}
+
+// Lines so long that their coefficients are made piece by piece come out as one: every thousand outputs repeat.
+func TestResizeLong(t *testing.T) {
+	if testing.Short() {
+		t.Skip("6 million pixels")
+	}
+	const n, period = 1_200_000, 1000
+	tile := picture(3*period, 1, 3).Pix
+	m := &Image{Pix: bytes.Repeat(tile, n/period), Width: 3 * n, Height: 1, Channels: 3}
+	if _, _, width := newAxis(m.Width, 0, float32(m.Width), n, Bilinear, false).reach(); n <= mostTaps/width {
+		t.Fatalf("windows of %d: not long enough", width)
+	}
+	for range 2 {
+		got, err := Resize(m, max(m.Width/3, 1), max(m.Height/3, 1), Bilinear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Away from the ends, where windows are cut.
+		a, b := got.Pix[3:3*(n-period)-3], got.Pix[3*period+3:3*n-3]
+		if !bytes.Equal(a, b) {
+			t.Errorf("%d×%d: the result does not repeat as the source does", m.Width, m.Height)
+		}
+		m = &Image{Pix: m.Pix, Width: 1, Height: m.Width, Channels: 3}
+	}
+}
