@@ -1,32 +1,65 @@
-"""Loads a model folder that Fovea saved into transformers and compares its outputs.
+"""Loads model folders that Fovea saved into the library they are for and compares its outputs.
 
-    python check_models.py vit|mae FOLDER OUTPUTS
+    python check_models.py vit|mae|timm|original (FOLDER OUTPUTS)...
 
-OUTPUTS is a safetensors file with what Fovea computed: pixels, logits and, for mae, noise and loss. Exits with
-1 and says by how much when they differ by more than 1e-4 of the larger of 1 and their root mean square.
+vit and mae are classes of transformers; timm is its create_model, and original the modules of facebookresearch/mae's
+names, for a model of 16 pixels, patches of 4, and a width of 24.
+
+OUTPUTS is a safetensors file with what Fovea computed: pixels, logits and, for a masked autoencoder, noise and loss.
+Exits with 1 and says by how much when they differ by more than 1e-4 of the larger of 1 and their root mean square.
 """
 
 import sys
 
 import torch
 from safetensors.torch import load_file
-from transformers import ViTForImageClassification, ViTMAEForPreTraining
 
-kind, folder, outputs = sys.argv[1:]
-want = load_file(outputs)
-cls = {"vit": ViTForImageClassification, "mae": ViTMAEForPreTraining}[kind]
-model, info = cls.from_pretrained(folder, output_loading_info=True)
-for key in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-    if info[key]:
-        sys.exit(f"{key}: {sorted(info[key])}")
-with torch.inference_mode():
-    out = model.eval()(want["pixels"], **({"noise": want["noise"]} if kind == "mae" else {}))
-for name in ("logits", "loss"):
-    if name not in want:
-        continue
-    a, b = want[name].flatten(), getattr(out, name).flatten()
-    limit = 1e-4 * max(1.0, b.square().mean().sqrt().item())
-    worst = (a - b).abs().max().item()
-    print(f"{name}: {worst:.2e} of {limit:.2e}")
-    if not worst <= limit:
-        sys.exit(f"{name} differ by {worst}, more than {limit}")
+torch.set_num_threads(1)
+
+
+def transformers_model(name):
+    def load(folder):
+        import transformers
+        model, info = getattr(transformers, name).from_pretrained(folder, output_loading_info=True)
+        for key in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+            if info[key]:
+                sys.exit(f"{folder}: {key}: {sorted(info[key])}")
+        return model
+    return load
+
+
+def timm_model(folder):
+    import timm
+    return timm.create_model("local-dir:" + folder, pretrained=True)
+
+
+def original_model(folder):
+    from model_folders import MaskedAutoencoder
+    model = MaskedAutoencoder(16, 4, 24, 2, 3, 16, 1, 2)
+    model.load_state_dict(load_file(folder + "/model.safetensors"))
+    return model
+
+
+kind, *arguments = sys.argv[1:]
+load = {"vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
+        "timm": timm_model, "original": original_model}[kind]
+for folder, outputs in zip(arguments[::2], arguments[1::2]):
+    want = load_file(outputs)
+    model = load(folder).eval()
+    with torch.inference_mode():
+        out = model(want["pixels"], **({"noise": want["noise"]} if "noise" in want else {}))
+    if kind == "original":
+        got = dict(zip(("logits", "loss"), out))
+    elif kind == "timm":
+        got = {"logits": out}
+    else:
+        got = out
+    for name in ("logits", "loss"):
+        if name not in want:
+            continue
+        a, b = want[name].flatten(), got[name].flatten()
+        limit = 1e-4 * max(1.0, b.square().mean().sqrt().item())
+        worst = (a - b).abs().max().item()
+        print(f"{folder}: {name}: {worst:.2e} of {limit:.2e}")
+        if not worst <= limit:
+            sys.exit(f"{folder}: {name} differ by {worst}, more than {limit}")

@@ -1,0 +1,171 @@
+package vit
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// kept are the forms that are in testdata; all are made anew where there is a Python with the libraries.
+var kept = []string{"timm_class", "timm_mean", "timm_deit3", "timm_clip"}
+
+// TestForms loads models as timm writes them and expects timm's logits.
+func TestForms(t *testing.T) {
+	for _, name := range kept {
+		t.Run(name, func(t *testing.T) { compareForm(t, filepath.Join("testdata", name)) })
+	}
+}
+
+// TestLibrariesForms does the same with every form that transformers, timm and the original releases have.
+func TestLibrariesForms(t *testing.T) {
+	names := []string{
+		"hf_class", "hf_shards", "hf_half", "hf_options", "hf_memory", "hf_base", "hf_larger",
+		"timm_class", "timm_mean", "timm_mean_of_norm", "timm_token_fc_norm", "timm_gap", "timm_deit3", "timm_clip",
+		"timm_options", "timm_dinov2", "timm_larger", "timm_smaller", "timm_published", "deit", "mae_encoder", "mae_finetuned",
+	}
+	dir := modeltest.Forms(t, names...)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) { compareForm(t, filepath.Join(dir, name)) })
+	}
+}
+
+// compareForm loads a folder and compares what the model gives with its golden, also after saving for both
+// libraries.
+func compareForm(t *testing.T, dir string) {
+	g := golden.Load(t, dir+".golden.safetensors")
+	o := LoadOptions{}
+	if size, ok := g.Checkpoint().Metadata("size"); ok {
+		o.ImageSize, _ = strconv.Atoi(size)
+	}
+	m, err := Load(os.DirFS(dir), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareGolden(t, g, m)
+	for name, opts := range map[string][]SaveOption{"Hugging Face": nil, "timm": {ForTimm()}} {
+		saved := t.TempDir()
+		if err := m.Save(saved, opts...); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Load(os.DirFS(saved), LoadOptions{})
+		if err != nil {
+			t.Fatalf("saved for %s: %v", name, err)
+		}
+		compareGolden(t, g, again)
+		if d := cmp.Diff(m.Preprocess, again.Preprocess); d != "" {
+			t.Errorf("saved for %s, the preprocessing is another: %s", name, d)
+		}
+		want, got := m.Config, again.Config
+		if m.Head != nil && len(want.ID2Label) == 0 {
+			want.ID2Label, want.Label2ID = got.ID2Label, got.Label2ID
+		}
+		want.Architectures, got.Architectures = nil, nil
+		if opts != nil { // what timm does not keep
+			want.AntialiasPositions = true
+			want.LayerNormEps = max(want.LayerNormEps, 1e-6)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("saved for %s, the configuration is another: %s", name, d)
+		}
+	}
+}
+
+func compareGolden(t *testing.T, g *golden.File, m *Model) {
+	t.Helper()
+	pixels, shape := g.Tensor("pixels")
+	tape := autograd.NewTape(autograd.Options{Debug: true})
+	x := tape.Input(pixels, shape...)
+	if g.Has("features") {
+		golden.Output(t, "features", m.Features(x).Floats(nil), g.Floats("features"))
+		return
+	}
+	golden.Output(t, "logits", m.Forward(x).Floats(nil), g.Floats("logits"))
+}
+
+// TestTimmReadsSaved saves every variant that timm has and expects timm to give the same logits.
+func TestTimmReadsSaved(t *testing.T) {
+	var saved []modeltest.Saved
+	for _, change := range []func(c *Config){
+		func(c *Config) {},
+		func(c *Config) { c.LayerNormEps = 1e-12 },
+		func(c *Config) { c.Pooling = MeanPooling },
+		func(c *Config) { c.Pooling = NormMeanPooling },
+		func(c *Config) { c.Pooling, c.NoClassToken = MeanPooling, true },
+		func(c *Config) { c.PreNorm = true },
+		func(c *Config) { c.PreNorm, c.LayerNormEps, c.HiddenAct = true, 1e-5, "quick_gelu" },
+		func(c *Config) { c.LayerNormEps = 1e-5 },
+		func(c *Config) { c.LayerScaleInit = 0.1 },
+		func(c *Config) { c.QKVBias = false },
+		func(c *Config) { c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize = 30, 5, 37 },
+		func(c *Config) { c.NumChannels = 1 },
+		func(c *Config) { c.HiddenAct = "gelu_new" },
+		func(c *Config) { c.HiddenAct = "relu" },
+		func(c *Config) { c.NumAttentionHeads = 8 },
+		func(c *Config) { *c = Tiny16(); c.ImageSize = 64 },
+	} {
+		c := Tiny16()
+		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize, c.LayerNormEps = 16, 8, 2, 64, 96, 1e-6
+		c.NumAttentionHeads = 2
+		change(&c)
+		saved = append(saved, save(t, c, ForTimm()))
+	}
+	modeltest.Library(t, "timm", saved...)
+}
+
+// TestTimmEpsilon refuses to save for timm what it would compute differently.
+func TestTimmEpsilon(t *testing.T) {
+	c := Tiny16()
+	c.NumHiddenLayers, c.LayerNormEps = 1, 0.5
+	if err := New(c, 0, nil).Save(t.TempDir(), ForTimm()); err == nil || !strings.Contains(err.Error(), "layer_norm_eps") {
+		t.Errorf("expected an error about the epsilon, found %v", err)
+	}
+}
+
+// TestTransformersReadsSaved saves models and expects transformers to give the same logits.
+func TestTransformersReadsSaved(t *testing.T) {
+	c := Tiny16()
+	c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.LayerNormEps = 32, 8, 3, 1e-6
+	odd := c
+	odd.NumChannels, odd.QKVBias, odd.HiddenAct, odd.LayerNormEps = 1, false, "quick_gelu", 1e-12
+	modeltest.Library(t, "vit", save(t, c), save(t, odd))
+}
+
+// save writes a model with random weights, biases and gains included, to a folder and returns its logits for random
+// pixels.
+func save(t *testing.T, c Config, opts ...SaveOption) modeltest.Saved {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, 2))
+	m := New(c, 7, rng)
+	for _, p := range nn.Parameters(m) {
+		p.Update(func(w []float32) {
+			for i := range w {
+				w[i] += float32(rng.NormFloat64() * 0.05)
+			}
+		})
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir, opts...); err != nil {
+		t.Fatal(err)
+	}
+	shape := []int{2, c.NumChannels, c.ImageSize, c.ImageSize}
+	pixels := make([]float32, 2*c.NumChannels*c.ImageSize*c.ImageSize)
+	for i := range pixels {
+		pixels[i] = float32(rng.NormFloat64())
+	}
+	logits := m.Forward(autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
+	return modeltest.Saved{Folder: dir, Outputs: []checkpoint.Entry{
+		{Name: "pixels", Shape: shape, Floats: pixels},
+		{Name: "logits", Shape: logits.Shape(), Floats: logits.Floats(nil)},
+	}}
+}
