@@ -178,6 +178,12 @@ func (p *Preprocess) Normalizer() *Normalizer {
 // Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. An image so long
 // and narrow that it would be resized to more pixels than MaxPixels gives an error that matches ErrTooLarge.
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
+	return p.geometry(nil, m, w)
+}
+
+// geometry is Geometry with the result in the memory of out where that is enough, or m itself. What a crop leaves out
+// is not computed.
+func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -186,19 +192,26 @@ func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	}
 	m = m.RGB()
 	width, height := p.resized(m.Width, m.Height)
-	var err error
+	whole := image.Rect(0, 0, width, height)
+	crop := whole
+	if p.CropWidth > 0 {
+		centring := [...]Centring{Pillow: CentreFloor, Torchvision: CentreDown, Timm: CentreEven}[p.Backend]
+		crop = centreRect(width, height, p.CropWidth, p.CropHeight, centring)
+	}
 	if width != m.Width || height != m.Height {
 		if !p.preparable(width, height) {
 			return nil, fmt.Errorf("vision: preprocess: resize of %d×%d pixels to %d×%d: %w", m.Width, m.Height, width, height, ErrTooLarge)
 		}
 		z := Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst, Tensor: p.Backend == Torchvision}
-		if m, err = z.Resize(m, width, height); err != nil {
+		kept := crop.Intersect(whole)
+		var err error
+		if m, err = z.resize(out, m, m.whole(), width, height, kept); err != nil {
 			return nil, err
 		}
+		crop = crop.Sub(kept.Min)
 	}
-	if p.CropWidth > 0 && (p.CropWidth != m.Width || p.CropHeight != m.Height) {
-		centring := [...]Centring{Pillow: CentreFloor, Torchvision: CentreDown, Timm: CentreEven}[p.Backend]
-		return m.windowOn(centreRect(m.Width, m.Height, p.CropWidth, p.CropHeight, centring), p.Fill), nil
+	if crop != m.Bounds() {
+		return m.windowOn(crop, p.Fill), nil
 	}
 	return m, nil
 }
