@@ -1,0 +1,212 @@
+package jpeg
+
+// A block is 64 coefficients in storage order.
+//
+// The inverse transform works on pairs of rows (then columns), so that one instruction multiplies and adds both:
+// 0 with 4, 2 with 6, 7 with 1, 5 with 3. Storage follows it: the pairs one after the other, in each the columns,
+// in each column the two rows. Columns come in the order in which they pair up in turn.
+type block [64]int16
+
+// order lists rows, and columns, as they are stored: the i-th pairs with the (i+4)-th.
+var order = [8]int{0, 2, 7, 5, 4, 6, 1, 3}
+
+// place is where order has each row or column.
+var place = func() (p [8]int) {
+	for i, k := range order {
+		p[k] = i
+	}
+	return p
+}()
+
+// stored is the index in a block of the coefficient in a row and a column.
+func stored(row, col int) int {
+	return 16*(place[row]%4) + 2*place[col] + place[row]/4
+}
+
+// unzig gives the index in a block of the k-th coefficient of the file, which runs along the diagonals (T.81,
+// figure A.6). Beyond the 64th it is any index: a block that gets so far is refused after the fact.
+var unzig = func() (u [128]uint8) {
+	k := 0
+	for d := range 15 {
+		for i := range 8 {
+			row, col := d-i, i // upwards along even diagonals
+			if d%2 == 1 {
+				row, col = col, row
+			}
+			if row >= 0 && row < 8 && col >= 0 && col < 8 {
+				u[k] = uint8(stored(row, col))
+				k++
+			}
+		}
+	}
+	return u
+}()
+
+// sequential decodes one block, which must be zero; c.pred is the last block's first coefficient. It reports
+// whether anything follows the first coefficient, and ok false when the bits are no codes.
+//
+// A refill gives 56 bits: at most three look-ups of ten bits, or two and one long code with its value.
+func (b *bits) sequential(blk *block, c *component) (many, ok bool) {
+	_, _, diff, ok := b.symbol(c.dc)
+	if !ok {
+		return false, false
+	}
+	c.pred += diff
+	blk[0] = int16(c.pred)
+
+	look := &c.ac.look
+	window, acc, n, pos := b.window[:], b.acc, b.n, b.pos
+	k := uint(1)
+	for k < 64 {
+		acc, n, pos = refill(window, acc, n, pos)
+		e := look[acc>>(64-lookBits)]
+		if e >= 1<<16 {
+			acc, n = acc<<(e&63), n-uint(e&63)
+			k += uint(e >> 12 & 15)
+			blk[unzig[k&127]&63] = int16(e >> 16)
+			k++
+			if k > 63 {
+				break
+			}
+			e = look[acc>>(64-lookBits)]
+			if e >= 1<<16 {
+				acc, n = acc<<(e&63), n-uint(e&63)
+				k += uint(e >> 12 & 15)
+				blk[unzig[k&127]&63] = int16(e >> 16)
+				k++
+				if k > 63 {
+					break
+				}
+				e = look[acc>>(64-lookBits)]
+				if e >= 1<<16 {
+					acc, n = acc<<(e&63), n-uint(e&63)
+					k += uint(e >> 12 & 15)
+					blk[unzig[k&127]&63] = int16(e >> 16)
+					k++
+					continue
+				}
+			}
+		}
+		run, size, l := uint(e>>12&15), uint(e>>8&15), uint(e&63)
+		if l == 0 {
+			var s uint8
+			if s, l = c.ac.long(acc); l > 16 {
+				return false, false
+			}
+			run, size = uint(s>>4), uint(s&15)
+		}
+		acc, n = acc<<(l&63), n-l
+		if size == 0 {
+			if run < 15 { // the end of the block
+				break
+			}
+			k += 16
+			continue
+		}
+		k += run
+		blk[unzig[k&127]&63] = int16(extend(uint32(acc>>(64-size)), size))
+		acc, n = acc<<(size&63), n-size
+		k++
+	}
+	b.acc, b.n, b.pos = acc, n, pos
+	return k > 1, k <= 64
+}
+
+// The four kinds of progressive scan (T.81, G.1.2). A scan codes coefficients from..to without their low bits, or
+// adds one more bit to each.
+
+// firstDC decodes the first coefficient without its low bits.
+func (b *bits) firstDC(blk *block, c *component, low uint) bool {
+	_, _, diff, ok := b.symbol(c.dc)
+	c.pred += diff
+	blk[0] = int16(c.pred << low)
+	return ok
+}
+
+// nextDC adds a bit to the first coefficient.
+func (b *bits) nextDC(blk *block, low uint) {
+	blk[0] |= int16(b.bit() << low)
+}
+
+// firstAC decodes a band of coefficients without their low bits. It returns how many blocks after this one hold
+// nothing in the band.
+func (b *bits) firstAC(blk *block, h *huffman, from, to, low uint) (empty int, ok bool) {
+	for k := from; k <= to; k++ {
+		run, size, v, ok := b.symbol(h)
+		if !ok {
+			return 0, false
+		}
+		if size == 0 {
+			if run < 15 {
+				return 1<<run + int(b.take(run)) - 1, true
+			}
+			k += 15
+			if k > to {
+				return 0, false
+			}
+			continue
+		}
+		k += run
+		if k > to {
+			return 0, false
+		}
+		blk[unzig[k&127]&63] = int16(v << low)
+	}
+	return 0, true
+}
+
+// nextAC adds a bit to each coefficient of a band that is not zero, and brings in those that become ±1 in that
+// bit. empty is how many blocks, this one included, bring in none; it returns that number for the next block.
+func (b *bits) nextAC(blk *block, h *huffman, from, to, low uint, empty int) (int, bool) {
+	k := from
+	if empty == 0 {
+		for ; k <= to; k++ {
+			run, size, v, ok := b.symbol(h)
+			if !ok || size > 1 {
+				return 0, false
+			}
+			if size == 0 && run < 15 {
+				empty = 1<<run + int(b.take(run))
+				break
+			}
+			k = b.skip(blk, k, to, low, int(run))
+			if size == 0 {
+				continue
+			}
+			if k > to {
+				return 0, false
+			}
+			blk[unzig[k&127]&63] = int16(v << low)
+		}
+	}
+	if empty > 0 {
+		b.skip(blk, k, to, low, 64)
+		empty--
+	}
+	return empty, true
+}
+
+// skip passes over zeros of them that are zero, to the next zero or past the band, and adds a bit to each
+// coefficient on the way that is not.
+func (b *bits) skip(blk *block, k, to, low uint, zeros int) uint {
+	one := int16(1) << low
+	for ; k <= to; k++ {
+		p := &blk[unzig[k&127]&63]
+		if *p == 0 {
+			if zeros == 0 {
+				return k
+			}
+			zeros--
+			continue
+		}
+		if b.bit() == 0 || *p&one != 0 {
+			continue
+		}
+		if *p > 0 {
+			*p += one
+		} else {
+			*p -= one
+		}
+	}
+	return k
+}

@@ -1,0 +1,334 @@
+package jpeg
+
+import "sync"
+
+// decoder is the state of decoding one file.
+type decoder struct {
+	reader
+	bits
+	frame
+	framed bool // the frame header is read
+	begun  bool // the first scan too
+
+	quant    [4][64]int16 // in storage order
+	hasQuant [4]bool
+	dc, ac   [4]huffman
+	interval int // MCUs between restart markers, 0 for none
+
+	jfif      bool
+	adobe     bool
+	transform byte // of Adobe's marker
+
+	pix      []uint8 // the caller's
+	space    space
+	buffered bool // the file has several scans: coefficients are kept
+	work     int  // blocks that scans may still pass over
+
+	scratch []uint8 // rows of chroma at full width
+	rows    [][]uint8
+	planes  []uint8
+	coeffs  []block
+}
+
+// maxPasses is how many times a progressive file may pass over all its blocks, beyond what its length pays for.
+// Encoders write four to eight passes for a component.
+const maxPasses = 32
+
+// keepBlocks is the greatest number of coefficient blocks that a decoder at rest holds on to: 8 MiB.
+const keepBlocks = 1 << 16
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// Decode decodes a file to RGB: pix takes 3 bytes a pixel, row after row, and its length must be that of the size
+// ReadHeader gives. When the error is not nil, pix holds anything.
+func Decode(pix []uint8, data []byte) error {
+	d := decoders.Get().(*decoder)
+	defer d.rest()
+	d.reader = reader{data: data}
+	d.pix = pix
+	return d.decode()
+}
+
+// rest puts the decoder back, with what is worth keeping.
+func (d *decoder) rest() {
+	d.reader, d.bits.src, d.frame, d.pix = reader{}, nil, frame{}, nil
+	d.framed, d.begun, d.hasQuant, d.interval = false, false, [4]bool{}, 0
+	d.jfif, d.adobe, d.transform, d.buffered = false, false, 0, false
+	for i := range 4 {
+		d.dc[i].ready, d.ac[i].ready = false, false
+	}
+	clear(d.rows[:cap(d.rows)])
+	if cap(d.coeffs) > keepBlocks {
+		d.coeffs = nil
+	}
+	decoders.Put(d)
+}
+
+func (d *decoder) decode() error {
+	if err := d.begin(); err != nil {
+		return err
+	}
+	for {
+		m, err := d.next()
+		if err != nil {
+			return err
+		}
+		if bare(m) {
+			continue
+		}
+		if m == markEOI {
+			return d.complete()
+		}
+		p, err := d.payload(m)
+		if err != nil {
+			return err
+		}
+		switch {
+		case isFrame(m):
+			err = d.setFrame(m, p)
+		case m == markDHT:
+			err = d.setHuffman(p)
+		case m == markDQT:
+			err = d.setQuant(p)
+		case m == markDRI:
+			if len(p) != 2 {
+				return damaged("restart interval of %d bytes", len(p))
+			}
+			d.interval = int(p[0])<<8 | int(p[1])
+		case m == markAPP0:
+			d.jfif = d.jfif || len(p) >= 14 && string(p[:5]) == "JFIF\x00"
+		case m == markAPP14:
+			if len(p) >= 12 && string(p[:5]) == "Adobe" {
+				d.adobe, d.transform = true, p[11]
+			}
+		case m == markDNL:
+			err = unsupported("height given after the pixels (DNL)")
+		case m == 0xcc:
+			err = unsupported("arithmetic coding")
+		case m == markSOS:
+			err = d.scan(p)
+			if err == nil && !d.buffered {
+				return nil // one scan of everything: its pixels are written
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// setFrame takes the frame header and prepares planes and rows for it.
+func (d *decoder) setFrame(m byte, p []byte) (err error) {
+	if d.framed {
+		return damaged("two frame headers")
+	}
+	if d.frame, err = parseFrame(m, p); err != nil {
+		return err
+	}
+	d.framed = true
+	if len(d.pix) != 3*d.frame.width*d.frame.height {
+		return damaged("%d×%d pixels where the caller expects %d samples", d.frame.width, d.frame.height, len(d.pix))
+	}
+	if h := d.header(); h.Width*h.Height > 1<<16 && h.MinBytes > len(d.data) {
+		return damaged("%d bytes cannot hold %d×%d pixels", len(d.data), h.Width, h.Height)
+	}
+	total, wide := 0, 0
+	for i := range d.comps {
+		c := &d.comps[i]
+		total += c.planeSize()
+		if c.up.h != 1 || c.up.v != 1 {
+			wide += c.rowSize()
+		}
+	}
+	d.planes, d.scratch = sized(d.planes, total), sized(d.scratch, wide)
+	at := 0
+	for i := range d.comps {
+		c := &d.comps[i]
+		c.plane = d.planes[at : at+c.planeSize()]
+		at += c.planeSize()
+	}
+	return nil
+}
+
+// planeSize is two rows of MCUs.
+func (c *component) planeSize() int { return 2 * c.v * 8 * c.stride * 8 }
+
+// rowSize is a row of samples at full width.
+func (c *component) rowSize() int { return c.up.h * c.stride * 8 }
+
+// row is row y of the component's samples, one of the last two rows of MCUs decoded.
+func (c *component) row(y int) []uint8 {
+	stride := c.stride * 8
+	return c.plane[y%(16*c.v)*stride:][:c.width]
+}
+
+// sized returns s with n elements of any value.
+func sized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// setQuant reads quantisation tables (T.81, B.2.4.1).
+func (d *decoder) setQuant(p []byte) error {
+	for len(p) > 0 {
+		wide, t := int(p[0]>>4), p[0]&15
+		n := 1 + 64<<min(wide, 1)
+		if wide > 1 || t > 3 || len(p) < n {
+			return damaged("quantisation table %d of %d bytes", p[0], len(p))
+		}
+		for k := range 64 {
+			v := int(p[1+k])
+			if wide == 1 {
+				v = int(p[1+2*k])<<8 | int(p[2+2*k])
+			}
+			d.quant[t][unzig[k]] = int16(v)
+		}
+		d.hasQuant[t] = true
+		p = p[n:]
+	}
+	return nil
+}
+
+// setHuffman reads Huffman tables (T.81, B.2.4.2).
+func (d *decoder) setHuffman(p []byte) error {
+	for len(p) > 0 {
+		if len(p) < 17 || p[0]>>4 > 1 || p[0]&15 > 3 {
+			return damaged("Huffman table %#x of %d bytes", p[0], len(p))
+		}
+		tables := &d.dc
+		if p[0]>>4 == 1 {
+			tables = &d.ac
+		}
+		counts := [16]uint8(p[1:17])
+		n := 0
+		for _, c := range counts {
+			n += int(c)
+		}
+		if n > 256 || len(p) < 17+n {
+			return damaged("a Huffman table of %d codes in %d bytes", n, len(p))
+		}
+		if err := tables[p[0]&15].build(&counts, p[17:17+n]); err != nil {
+			return err
+		}
+		p = p[17+n:]
+	}
+	return nil
+}
+
+// colours decides what the components stand for, as libjpeg does at the first scan.
+func (d *decoder) colours() space {
+	switch c := d.comps; {
+	case len(c) == 1:
+		return grey
+	case len(c) == 4 && d.adobe && d.transform != 0:
+		return ycck
+	case len(c) == 4:
+		return cmyk
+	case d.jfif:
+		return ycbcr
+	case d.adobe && d.transform == 0:
+		return rgb
+	case !d.adobe && c[0].id == 'R' && c[1].id == 'G' && c[2].id == 'B':
+		return rgb
+	}
+	return ycbcr
+}
+
+// complete makes the pixels of a file whose scans have all been read.
+func (d *decoder) complete() error {
+	if !d.buffered {
+		return damaged("no pixels before the end marker")
+	}
+	for i := range d.comps {
+		c := &d.comps[i]
+		if !d.progressive && !c.seen {
+			return damaged("the scan of component %d is missing", c.id)
+		}
+		// What libjpeg looks at when it decides whether to smooth over missing detail.
+		for k := 0; d.progressive && k < 10; k++ {
+			if c.known[k] != 0 {
+				return damaged("the scans end before coefficient %d of component %d is complete", k, c.id)
+			}
+		}
+	}
+	for row := range d.mcusY {
+		for i := range d.comps {
+			d.comps[i].rebuild(row)
+		}
+		d.emit(row)
+	}
+	return nil
+}
+
+// rebuild transforms the blocks of one row of MCUs.
+func (c *component) rebuild(row int) {
+	stride := 8 * c.stride
+	for v := range c.v {
+		y := row*c.v + v
+		blocks := c.coeffs[y*c.stride:][:c.stride]
+		dst := c.plane[y%(2*c.v)*8*stride:]
+		for x := range blocks {
+			inverse(dst[8*x:], stride, &blocks[x], &c.quant)
+		}
+	}
+}
+
+// emit writes the pixels that can be made once a row of MCUs is decoded. Interpolation from row to row needs the
+// chroma of the next one: the last row of pixels waits for it.
+func (d *decoder) emit(row int) {
+	wait := 0
+	for i := range d.comps {
+		if d.comps[i].up.context() {
+			wait = 1
+		}
+	}
+	from, to := row*8*d.vmax-wait, (row+1)*8*d.vmax-wait
+	if row == d.mcusY-1 {
+		to = d.frame.height
+	}
+	d.rows = sized(d.rows, len(d.comps))
+	n := 3 * d.frame.width
+	for y := max(from, 0); y < min(to, d.frame.height); y++ {
+		scratch := d.scratch
+		for i := range d.comps {
+			c := &d.comps[i]
+			row := c.row(y / c.up.v)
+			if c.up.h != 1 || c.up.v != 1 {
+				wide := scratch[:c.rowSize()]
+				scratch = scratch[c.rowSize():]
+				row = c.up.full(wide, row, c, y)
+			}
+			d.rows[i] = row[:d.frame.width]
+		}
+		d.space.convert(d.pix[y*n:(y+1)*n:(y+1)*n], d.rows)
+	}
+}
+
+// full makes the component's samples for row y of pixels in dst; near is the row of samples that covers it.
+func (u upsampling) full(dst, near []uint8, c *component, y int) []uint8 {
+	if !u.smooth {
+		if u.h == 1 {
+			return near
+		}
+		Repeat(dst, near, u.h)
+		return dst
+	}
+	if u.v == 1 {
+		UpsampleH2V1(dst, near)
+		return dst
+	}
+	far := near
+	if y%2 == 0 && y > 0 {
+		far = c.row(y/2 - 1)
+	} else if y%2 == 1 && y/2+1 < c.height {
+		far = c.row(y/2 + 1)
+	}
+	if u.h == 1 {
+		UpsampleH1V2(dst, near, far, y)
+	} else {
+		UpsampleH2V2(dst, near, far)
+	}
+	return dst
+}

@@ -1,0 +1,165 @@
+package jpeg
+
+// A component is one colour of a picture.
+type component struct {
+	id   byte
+	h, v int // sampling factors
+	tq   byte
+
+	width, height    int // in samples
+	blocksX, blocksY int // blocks that hold samples; a scan of this component alone codes these
+	stride, rows     int // blocks when padded to whole MCUs; a scan of several components codes those
+
+	quant   [64]int16 // in storage order
+	latched bool      // quant is set: tables defined later no longer change it
+	up      upsampling
+	coeffs  []block // stride × rows, for files of several scans
+	seen    bool    // a sequential scan has coded it
+	// known is, in a progressive file, the lowest bit that is coded of each coefficient, -1 before the first scan.
+	known [64]int8
+
+	plane  []uint8 // the samples of two rows of MCUs, alternating
+	pred   int32   // of the next DC coefficient
+	dc, ac *huffman
+}
+
+// frame is what a frame header says, and what follows from it.
+type frame struct {
+	width, height int
+	progressive   bool
+	hmax, vmax    int
+	mcusX, mcusY  int
+	comps         []component
+}
+
+// parseFrame reads a frame header (T.81, B.2.2).
+func parseFrame(m byte, p []byte) (f frame, err error) {
+	if kind := frameKinds[m]; kind != "" {
+		return f, unsupported("%s", kind)
+	}
+	if len(p) < 6 {
+		return f, damaged("frame header of %d bytes", len(p))
+	}
+	if p[0] != 8 {
+		return f, unsupported("%d bits a sample", p[0])
+	}
+	f.progressive = m == markSOF2
+	f.height = int(p[1])<<8 | int(p[2])
+	f.width = int(p[3])<<8 | int(p[4])
+	n := int(p[5])
+	switch {
+	case f.width == 0:
+		return f, damaged("%d×%d pixels", f.width, f.height)
+	case f.height == 0:
+		return f, unsupported("height given after the pixels (DNL)")
+	case len(p) != 6+3*n:
+		return f, damaged("frame header of %d bytes for %d components", len(p), n)
+	case n != 1 && n != 3 && n != 4:
+		return f, unsupported("%d components", n)
+	}
+	f.comps = make([]component, n)
+	f.hmax, f.vmax = 1, 1
+	for i := range f.comps {
+		c := &f.comps[i]
+		q := p[6+3*i:]
+		*c = component{id: q[0], h: int(q[1] >> 4), v: int(q[1] & 15), tq: q[2]}
+		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 {
+			return f, damaged("sampling factors %d×%d", c.h, c.v)
+		}
+		if c.tq > 3 {
+			return f, damaged("quantisation table %d", c.tq)
+		}
+		for _, o := range f.comps[:i] {
+			if o.id == c.id {
+				return f, damaged("two components with number %d", c.id)
+			}
+		}
+		if n == 1 { // a ratio to nothing: the blocks of a single component are not interleaved
+			c.h, c.v = 1, 1
+		}
+		f.hmax, f.vmax = max(f.hmax, c.h), max(f.vmax, c.v)
+	}
+	f.mcusX = ceil(f.width, 8*f.hmax)
+	f.mcusY = ceil(f.height, 8*f.vmax)
+	for i := range f.comps {
+		c := &f.comps[i]
+		if f.hmax%c.h != 0 || f.vmax%c.v != 0 {
+			return f, unsupported("sampling factors %d×%d beside %d×%d", c.h, c.v, f.hmax, f.vmax)
+		}
+		c.width, c.height = ceil(f.width*c.h, f.hmax), ceil(f.height*c.v, f.vmax)
+		c.blocksX, c.blocksY = ceil(c.width, 8), ceil(c.height, 8)
+		c.stride, c.rows = f.mcusX*c.h, f.mcusY*c.v
+		c.up = chooseUpsampling(f.hmax/c.h, f.vmax/c.v, c.width)
+		for k := range c.known {
+			c.known[k] = -1
+		}
+	}
+	return f, nil
+}
+
+// blocks is how many blocks of 64 coefficients every scan of the whole picture codes, at the least.
+func (f *frame) blocks() int {
+	n := 0
+	for i := range f.comps {
+		n += f.comps[i].blocksX * f.comps[i].blocksY
+	}
+	return n
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }
+
+// A Header says what a file claims to hold.
+type Header struct {
+	Width, Height int
+	Components    int
+	Progressive   bool
+	// MinBytes is the length below which the file cannot be complete: a sequential block costs at least a code
+	// for its first coefficient and one for the end of the block, a progressive one the first, and a code has at
+	// least one bit.
+	MinBytes int
+}
+
+func (f *frame) header() Header {
+	bits := f.blocks()
+	if !f.progressive {
+		bits *= 2
+	}
+	return Header{f.width, f.height, len(f.comps), f.progressive, bits / 8}
+}
+
+// ReadHeader returns what the frame header of a file says. It reads no further.
+func ReadHeader(data []byte) (Header, error) {
+	r := reader{data: data}
+	if err := r.begin(); err != nil {
+		return Header{}, err
+	}
+	for {
+		m, err := r.next()
+		if err != nil {
+			return Header{}, err
+		}
+		if bare(m) {
+			continue
+		}
+		if m == markEOI || m == markSOS {
+			return Header{}, damaged("no frame header before the pixels")
+		}
+		p, err := r.payload(m)
+		if err != nil {
+			return Header{}, err
+		}
+		if isFrame(m) {
+			f, err := parseFrame(m, p)
+			return f.header(), err
+		}
+	}
+}
+
+// begin checks the start marker and moves behind it.
+func (r *reader) begin() error {
+	if len(r.data) < 2 || r.data[0] != 0xff || r.data[1] != markSOI {
+		return damaged("no start marker")
+	}
+	r.at = 2
+	return nil
+}
