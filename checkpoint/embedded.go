@@ -26,7 +26,9 @@ type Embedded map[string]string
 
 // ParseString is [Parse] of a string, such as an embedded file. The File and its tensors refer to the string's own
 // memory; nothing is copied.
-func ParseString(name, data string) (*File, error) { return Parse(name, bytesOf(data)) }
+func ParseString(name, data string, opts ...OpenOption) (*File, error) {
+	return Parse(name, bytesOf(data), opts...)
+}
 
 // Open implements [fs.FS]. Names must be those of files in one folder, without a slash.
 func (e Embedded) Open(name string) (fs.File, error) {

@@ -21,17 +21,34 @@ type File struct {
 	sources  []*source
 }
 
-// An OpenOption changes how Open, OpenFS and OpenFolder work.
+// An OpenOption changes how Open, OpenFS, OpenFolder and Parse work.
 type OpenOption func(*openConfig)
 
-type openConfig struct{ unmapped bool }
+type openConfig struct {
+	unmapped bool
+	root     []string
+}
+
+func configOf(opts []OpenOption) openConfig {
+	var c openConfig
+	for _, o := range opts {
+		o(&c)
+	}
+	return c
+}
 
 // Unmapped reads files into memory instead of mapping them: for files that may change or shrink while
 // they are in use, such as those on a network drive.
 func Unmapped() OpenOption { return func(c *openConfig) { c.unmapped = true } }
 
-// Open opens a safetensors file, or the index (a name ending in ".json") of a sharded one, whose shards
-// lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
+// Root says where in a file of PyTorch the weights are: the keys on the way to them, such as Root("model_ema") in a
+// file that holds an averaged model beside the trained one. Without it they are those of the file itself, or under
+// the first of the usual keys that is there: state_dict, model_state_dict, model_state, model, module, net, network,
+// weights, params; and again within.
+func Root(keys ...string) OpenOption { return func(c *openConfig) { c.root = keys } }
+
+// Open opens a file of safetensors or PyTorch, whichever its content is, or the index (a name ending in ".json") of a
+// sharded one, whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
 // change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
@@ -56,35 +73,35 @@ func OpenFS(fsys fs.FS, name string, opts ...OpenOption) (*File, error) {
 const (
 	SafetensorsName = "model.safetensors"
 	IndexName       = "model.safetensors.index.json"
+	TorchName       = "pytorch_model.bin"
+	TorchIndexName  = "pytorch_model.bin.index.json"
 )
 
-// OpenFolder opens the weights in a folder laid out as on Hugging Face: model.safetensors or, without it,
-// model.safetensors.index.json and its shards. Without either the error is fs.ErrNotExist to errors.Is.
+// OpenFolder opens the weights in a folder laid out as on Hugging Face: the first that is there of model.safetensors,
+// model.safetensors.index.json with its shards, pytorch_model.bin, and pytorch_model.bin.index.json with its shards.
+// Without any of them the error is fs.ErrNotExist to errors.Is.
 func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
-	f, err := OpenFS(fsys, SafetensorsName, opts...)
-	if !errors.Is(err, fs.ErrNotExist) {
+	for _, name := range []string{SafetensorsName, IndexName, TorchName, TorchIndexName} {
+		f, err := OpenFS(fsys, name, opts...)
+		var path *fs.PathError
+		if errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) && path.Path == name {
+			continue
+		}
 		return f, err
 	}
-	f, err = OpenFS(fsys, IndexName, opts...)
-	var path *fs.PathError
-	if errors.As(err, &path) && path.Path == IndexName && errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("checkpoint: the folder has neither %s nor %s: %w", SafetensorsName, IndexName, fs.ErrNotExist)
-	}
-	return f, err
+	return nil, fmt.Errorf("checkpoint: the folder has neither %s nor %s, and no %s or %s: %w",
+		SafetensorsName, IndexName, TorchName, TorchIndexName, fs.ErrNotExist)
 }
 
-// Parse reads a safetensors file from memory. The File and its tensors refer to data, which must not
-// change; name stands for it in errors.
-func Parse(name string, data []byte) (*File, error) {
+// Parse reads a file of safetensors or PyTorch from memory. The File and its tensors refer to data, which must
+// not change; name stands for it in errors.
+func Parse(name string, data []byte, opts ...OpenOption) (*File, error) {
 	f := &File{name: name}
-	return f.of(&source{name: name, data: data})
+	return f.of(&source{name: name, data: data}, configOf(opts))
 }
 
 func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
-	var c openConfig
-	for _, o := range opts {
-		o(&c)
-	}
+	c := configOf(opts)
 	if strings.HasSuffix(name, ".json") {
 		return openIndex(fsys, name, shown, c)
 	}
@@ -93,18 +110,7 @@ func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
 		return nil, err
 	}
 	f := &File{name: shown}
-	return f.of(src)
-}
-
-// of fills f from its only source.
-func (f *File) of(src *source) (*File, error) {
-	var err error
-	f.sources = []*source{src}
-	if f.tensors, f.metadata, err = parseSafetensors(src); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return f.of(src, c)
 }
 
 // openIndex opens a sharded checkpoint. The index decides: a tensor comes from the shard that the index
@@ -134,11 +140,11 @@ func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 		if err != nil {
 			return fail(fmt.Errorf("%w (a shard of %s)", err, shown))
 		}
-		part, err := (&File{name: s.name}).of(s)
+		part, err := (&File{name: s.name}).of(s, c)
 		if err != nil {
 			return fail(err)
 		}
-		f.sources = append(f.sources, s)
+		f.sources = append(f.sources, part.sources...)
 		if f.metadata == nil {
 			f.metadata = part.metadata
 		}

@@ -21,6 +21,8 @@ type source struct {
 	mapped bool
 	closed atomic.Bool
 	undo   runtime.Cleanup
+
+	strided *strided // gathers bytes from another source, when data is nil
 }
 
 // openSource maps or reads the file name of fsys, which is called shown in errors.
@@ -115,6 +117,9 @@ func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)
 func (s *source) slice(begin, end int) []byte {
 	if s.closed.Load() {
 		panic("checkpoint: " + s.name + ": tensor used after its file was closed")
+	}
+	if s.strided != nil {
+		return s.strided.gather(begin, end)
 	}
 	return s.data[begin:end:end]
 }

@@ -53,10 +53,11 @@ func (t Tensor) bytesAt(first, n int) []byte {
 }
 
 // View returns the elements of an F32 tensor without a copy, to be read only; ok is false when the type
-// is another, the data is not aligned to 4 bytes, or the machine is big-endian. A view keeps a mapped file
+// is another, the data is not aligned to 4 bytes or not in one piece (a tensor of PyTorch with strides of its own),
+// or the machine is big-endian. A view keeps a mapped file
 // mapped until [File.Close], after which it must not be touched.
 func (t Tensor) View() (values []float32, ok bool) {
-	if t.DType != F32 || !littleEndian {
+	if t.DType != F32 || !littleEndian || t.src.strided != nil {
 		return nil, false
 	}
 	b := t.bytes()

@@ -1,0 +1,44 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// of fills f from its only source, in the format that its first bytes show, whatever the file is called.
+func (f *File) of(src *source, c openConfig) (*File, error) {
+	var err error
+	var inflated []*source
+	data := src.data
+	switch {
+	case isSafetensors(data):
+		err = f.ofSafetensors(src, c)
+	case bytes.HasPrefix(data, []byte(zipMagic)):
+		f.tensors, f.metadata, inflated, err = parseTorchZip(src, c.root)
+	case len(data) > 1 && data[0] == 0x80 && data[1] <= 5: // a pickle names its protocol first
+		f.tensors, f.metadata, err = parseTorchLegacy(src, c.root)
+	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
+		err = formatErrorf(src.name, "", "found a pointer of Git LFS, which stands for the file: fetch the file with git lfs pull")
+	default:
+		err = f.ofSafetensors(src, c) // which says what is wrong
+	}
+	f.sources = append(inflated, src)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) ofSafetensors(src *source, c openConfig) (err error) {
+	if f.tensors, f.metadata, err = parseSafetensors(src); err == nil && len(c.root) > 0 {
+		err = formatErrorf(src.name, "", "expected a file of PyTorch to look for the root %q in, found safetensors, which has none", c.root)
+	}
+	return err
+}
+
+// isSafetensors says whether the data starts as a safetensors file does. No file of PyTorch does: at the ninth byte
+// a zip archive has the number of a method of compression, and the length in front of a header is below 2³².
+func isSafetensors(data []byte) bool {
+	return len(data) > prefixSize && data[prefixSize] == '{' && binary.LittleEndian.Uint64(data) <= maxHeader
+}

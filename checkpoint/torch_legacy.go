@@ -1,0 +1,119 @@
+package checkpoint
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+)
+
+// Before version 1.6, torch.save wrote pickles one after the other: a magic number, a version, how the machine
+// stores numbers, the value itself, and the list of the keys of its storages. Their data follows in the order of
+// the list, each with its number of elements in 8 bytes in front, aligned to nothing.
+const torchVersion = 1001
+
+// torchMagic is the integer 0x1950a86a20f9469cfc6c that stands first.
+var torchMagic = long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
+
+// parseTorchLegacy returns the tensors in a file of pickles.
+func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, error) {
+	fail := func(format string, args ...any) ([]Tensor, map[string]string, error) {
+		return nil, nil, formatErrorf(src.name, "", format, args...)
+	}
+	var storages torchStorageSet
+	at := 0
+	next := func() (any, error) {
+		m := &pickleMachine{b: src.data[at:], storage: storages.named}
+		v, err := m.unpickle()
+		if err != nil {
+			err = fmt.Errorf("pickle at offset %d: %w", at, err)
+		}
+		at += m.pos
+		return v, err
+	}
+	magic, err := next()
+	if err != nil {
+		return fail("%w", err)
+	}
+	if n, ok := magic.(long); !ok || !bytes.Equal(n, torchMagic) {
+		return fail("expected the number that torch.save writes first, found %s: not a file of PyTorch", kindOf(magic))
+	}
+	version, err := next()
+	if err != nil {
+		return fail("%w", err)
+	}
+	if version != any(int64(torchVersion)) {
+		return fail("expected version %d, found %v", torchVersion, version)
+	}
+	system, err := next()
+	if err != nil {
+		return fail("%w", err)
+	}
+	d, ok := system.(*dict)
+	if !ok {
+		return fail("expected a dictionary that describes the system, found %s", kindOf(system))
+	}
+	if little, _ := d.get("little_endian"); little != any(true) {
+		return fail("expected little-endian numbers, found a file that does not say so")
+	}
+	value, err := next()
+	if err != nil {
+		return fail("%w", err)
+	}
+	keys, err := next()
+	if err != nil {
+		return fail("%w", err)
+	}
+	placeErr := storages.placeLegacy(src, at, keys)
+	tensors, metadata, err := torchTensors(src.name, value, root, len(src.data))
+	if err != nil {
+		return nil, nil, err // which names the tensor
+	}
+	if placeErr != nil {
+		return fail("%w", placeErr)
+	}
+	return tensors, metadata, nil
+}
+
+// placeLegacy finds the data of all storages from the offset at on, in the order of keys.
+func (s *torchStorageSet) placeLegacy(src *source, at int, keys any) error {
+	list, ok := keys.(*sequence)
+	if !ok {
+		return fmt.Errorf("expected a list of the keys of storages, found %s", kindOf(keys))
+	}
+	placed := 0
+	for _, key := range list.items {
+		k, ok := key.(string)
+		if !ok {
+			return fmt.Errorf("expected strings as the keys of storages, found %s", kindOf(key))
+		}
+		st := s.byKey[k]
+		if st == nil || st.src != nil {
+			return fmt.Errorf("storage %.64q is given twice, or belongs to no tensor", k)
+		}
+		if len(src.data)-at < 8 {
+			st.err = fmt.Errorf("expected its storage at offset %d, found the end of the file", at)
+			return fmt.Errorf("storage %.64q: %w", k, st.err)
+		}
+		count := binary.LittleEndian.Uint64(src.data[at:])
+		at += 8
+		if count != uint64(st.count) {
+			st.err = fmt.Errorf("expected %d elements at offset %d, found %d", st.count, at-8, count)
+			return fmt.Errorf("storage %.64q: %w", k, st.err)
+		}
+		if st.bytes() > int64(len(src.data)-at) {
+			st.err = fmt.Errorf("expected %d bytes at offset %d, found %d", st.bytes(), at, len(src.data)-at)
+			return fmt.Errorf("storage %.64q: %w", k, st.err)
+		}
+		st.src, st.begin, st.err = src, at, nil
+		at += int(st.bytes())
+		st.end = at
+		placed++
+	}
+	if placed != len(s.order) {
+		return fmt.Errorf("expected data of %d storages, found %d", len(s.order), placed)
+	}
+	if at != len(src.data) {
+		return fmt.Errorf("%d bytes follow the last storage", len(src.data)-at)
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package checkpoint
+
+import (
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// torch.save writes a zip archive with one folder: in it data.pkl, the pickle; data/KEY, the storages, which are
+// stored as they are, so that they can be used in place; byteorder; and what does not matter here. An archive of
+// TorchScript (torch.jit.save) has the same, and the program of the model beside it, in code/ and constants.pkl:
+// its pickle holds objects of classes __torch__.…, of which only the tensors are looked at.
+const (
+	zipMagic = "PK\x03\x04"
+
+	// An archive that was packed again may be compressed. Weights hardly shrink; what would grow beyond this
+	// many times the file, and a little for small ones, is refused.
+	inflateRate = 16
+	inflateRoom = 1 << 20
+
+	// deflateMost is a little more than the growth that the deflate format is capable of.
+	deflateMost = 1100
+)
+
+// parseTorchZip returns the tensors in an archive of PyTorch, and the sources that hold what was inflated.
+func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*source, error) {
+	fail := func(format string, args ...any) ([]Tensor, map[string]string, []*source, error) {
+		return nil, nil, nil, formatErrorf(src.name, "", format, args...)
+	}
+	a, err := openTorchArchive(src)
+	if err != nil {
+		return fail("zip archive: %w", err)
+	}
+	if e := a.entry("byteorder"); e != nil {
+		if order, err := a.read(e); err != nil || string(order) != "little" {
+			return fail("expected byteorder little, found %.16q, %w", order, err)
+		}
+	}
+	pkl, err := a.read(a.entry("data.pkl"))
+	if err != nil {
+		return fail("%w", err)
+	}
+	var storages torchStorageSet
+	m := &pickleMachine{b: pkl, storage: storages.named, script: a.entry("constants.pkl") != nil}
+	value, err := m.unpickle()
+	if err == nil && m.pos != len(pkl) {
+		err = fmt.Errorf("the pickle ends after %d of its %d bytes", m.pos, len(pkl))
+	}
+	if err != nil {
+		return fail("data.pkl: %w", err)
+	}
+	for _, s := range storages.order {
+		a.place(s)
+	}
+	tensors, metadata, err := torchTensors(src.name, value, root, len(src.data))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, s := range storages.order {
+		if s.err != nil { // of a tensor that is not among the weights
+			return fail("storage %q: %w", s.key, s.err)
+		}
+	}
+	return tensors, metadata, a.sources, nil
+}
+
+// A torchArchive is a zip archive whose entries are known not to overlap.
+type torchArchive struct {
+	src      *source
+	folder   string // with a slash at its end
+	entries  map[string]*zipEntry
+	inflated uint64
+	sources  []*source // of what was inflated
+}
+
+type zipEntry struct {
+	*zip.File
+	begin, end int // of the stored or compressed bytes in the file
+}
+
+// openTorchArchive reads the directory of the archive.
+func openTorchArchive(src *source) (*torchArchive, error) {
+	z, err := zip.NewReader(bytes.NewReader(src.data), int64(len(src.data)))
+	if err != nil {
+		return nil, err
+	}
+	a := &torchArchive{src: src, entries: make(map[string]*zipEntry, len(z.File))}
+	list := make([]*zipEntry, 0, len(z.File))
+	for _, f := range z.File {
+		name := f.Name[:min(len(f.Name), maxName)]
+		if a.entries[f.Name] != nil {
+			return nil, fmt.Errorf("entry %q is given twice", name)
+		}
+		at, err := f.DataOffset()
+		if err != nil {
+			return nil, fmt.Errorf("entry %q: %w", name, err)
+		}
+		if at < 0 || at > int64(len(src.data)) || f.CompressedSize64 > uint64(len(src.data))-uint64(at) {
+			return nil, fmt.Errorf("entry %q of %d bytes at offset %d goes past the end of the file", name, f.CompressedSize64, at)
+		}
+		e := &zipEntry{File: f, begin: int(at), end: int(at) + int(f.CompressedSize64)}
+		a.entries[f.Name] = e
+		list = append(list, e)
+		if folder, ok := strings.CutSuffix(f.Name, "/data.pkl"); ok && !strings.Contains(folder, "/") {
+			if a.folder != "" {
+				return nil, fmt.Errorf("entry %q is a second data.pkl, after %q", name, a.folder+"data.pkl")
+			}
+			a.folder = folder + "/"
+		}
+	}
+	if a.folder == "" {
+		return nil, fmt.Errorf("expected a folder with data.pkl among its %d entries: not a file of PyTorch", len(list))
+	}
+	slices.SortFunc(list, func(a, b *zipEntry) int { return cmp.Or(a.begin-b.begin, a.end-b.end) })
+	for i := 1; i < len(list); i++ {
+		if before, e := list[i-1], list[i]; e.begin < before.end {
+			return nil, fmt.Errorf("entry %q overlaps entry %q", e.Name[:min(len(e.Name), maxName)], before.Name[:min(len(before.Name), maxName)])
+		}
+	}
+	return a, nil
+}
+
+// entry returns the entry of the folder with the name, or nil.
+func (a *torchArchive) entry(name string) *zipEntry { return a.entries[a.folder+name] }
+
+// read returns the bytes of an entry: where they are, or inflated.
+func (a *torchArchive) read(e *zipEntry) ([]byte, error) {
+	const encrypted = 1
+	shown := e.Name[:min(len(e.Name), maxName)]
+	switch {
+	case e.Flags&encrypted != 0:
+		return nil, fmt.Errorf("entry %q is encrypted", shown)
+	case e.Method == zip.Store:
+		if e.UncompressedSize64 != e.CompressedSize64 {
+			return nil, fmt.Errorf("entry %q is stored in %d bytes and declares %d", shown, e.CompressedSize64, e.UncompressedSize64)
+		}
+		return a.src.data[e.begin:e.end:e.end], nil
+	case e.Method != zip.Deflate:
+		return nil, fmt.Errorf("entry %q is compressed by method %d: expected stored or deflated", shown, e.Method)
+	}
+	size := e.UncompressedSize64
+	if size > deflateMost*(e.CompressedSize64+1) || size > math.MaxInt {
+		return nil, fmt.Errorf("entry %q declares %d bytes, more than its %d compressed ones can hold", shown, size, e.CompressedSize64)
+	}
+	if a.inflated += size; a.inflated > inflateRoom+inflateRate*uint64(len(a.src.data)) {
+		return nil, fmt.Errorf("entry %q inflates to %d bytes: more than %d times the file in all", shown, size, inflateRate)
+	}
+	r, err := e.Open()
+	if err != nil {
+		return nil, fmt.Errorf("entry %q: %w", shown, err)
+	}
+	defer r.Close()
+	data := make([]byte, size)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("entry %q: %w", shown, err)
+	}
+	// The end of the entry is where its checksum is compared.
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		return nil, fmt.Errorf("entry %q is not the %d bytes that it declares, %w", shown, size, err)
+	}
+	return data, nil
+}
+
+// place finds the data of a storage.
+func (a *torchArchive) place(s *torchStorage) {
+	e := a.entry("data/" + s.key)
+	switch {
+	case e == nil:
+		s.err = fmt.Errorf("expected an entry %q in the archive, not found", a.folder+"data/"+s.key[:min(len(s.key), maxName)])
+	case e.UncompressedSize64 != uint64(s.bytes()):
+		s.err = fmt.Errorf("expected %d bytes, found %d", s.bytes(), e.UncompressedSize64)
+	case e.Method == zip.Store:
+		_, s.err = a.read(e)
+		s.src, s.begin, s.end = a.src, e.begin, e.end
+	default: // when it is wanted
+		s.err = nil
+		s.fetch = func() error {
+			data, err := a.read(e)
+			s.src, s.begin, s.end = &source{name: a.src.name, data: data}, 0, len(data)
+			a.sources = append(a.sources, s.src)
+			return err
+		}
+	}
+}
