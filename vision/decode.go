@@ -5,14 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/gif"
-	"image/jpeg"
-	"image/png"
 	"io"
 	"io/fs"
-
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/webp"
 )
 
 const (
@@ -36,16 +30,23 @@ type DecodeOptions struct {
 	Name string
 }
 
-// Decode reads a JPEG, PNG, GIF (first frame), WebP (not animated) or BMP image as RGB.
+// Decode reads a JPEG, PNG, GIF (first frame), WebP (first frame), BMP or TIFF (first page) image as RGB, and any
+// format that the program has registered with image.RegisterFormat, as
+//
+//	import _ "github.com/gen2brain/heic"
+//	import _ "github.com/gen2brain/avif"
+//
+// register HEIC and AVIF. (These two run the C libraries' code inside Go, without cgo.)
 //
 // The file is read to the end, at most o.MaxBytes of it. Errors are of type *DecodeError. Memory stays below
 // the length of the file plus about 20 bytes a pixel, and files whose length cannot hold the pixels they claim
-// are refused before that.
+// are refused before that. Of a registered format, the size that its DecodeConfig finds is held against
+// o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), JPEG within three levels, with these exceptions:
-// 16-bit grey keeps its high byte, where Pillow turns everything above 255 white; chroma of JPEG files that hold
-// YCbCr and black together is repeated; CMYK JPEG files without Adobe's marker, run-length encoded BMP and
-// animated WebP are refused with [ErrFormat].
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), JPEG within three levels, with these exceptions.
+// 16-bit grey keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
+// white. Refused with [ErrFormat] are run-length encoded BMP and BMP of 16 bits; TIFF in CMYK, of 2 or 4 bits, of
+// floating-point samples, or with JPEG inside.
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	limit := o.MaxBytes
 	if limit <= 0 {
@@ -78,6 +79,9 @@ func DecodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
 // DecodeBytes is [Decode] for a file that is already in memory. It keeps no reference to data.
 func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	c, problem := identify(data)
+	if c == nil {
+		c = registered(data)
+	}
 	fail := func(kind, err error) (*Image, error) {
 		e := &DecodeError{Name: o.Name, Kind: kind, Err: err}
 		if c != nil {
@@ -100,8 +104,7 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	if limit <= 0 {
 		limit = DefaultMaxPixels
 	}
-	// Sides are checked first so that their product cannot overflow.
-	if hdr.width > limit || hdr.height > limit || int64(hdr.width)*int64(hdr.height) > int64(limit) {
+	if hdr.width > limit/hdr.height { // a product could overflow
 		return fail(ErrTooLarge, fmt.Errorf("%d×%d pixels, the limit is %d", hdr.width, hdr.height, limit))
 	}
 	if err := hdr.plausible(len(data)); err != nil {
@@ -115,7 +118,7 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	if m.Width != hdr.width || m.Height != hdr.height {
 		return fail(ErrDamaged, fmt.Errorf("header says %d×%d pixels, data %d×%d", hdr.width, hdr.height, m.Width, m.Height))
 	}
-	if o.ApplyOrientation && c.exif != nil {
+	if c.exif != nil && (o.ApplyOrientation || c.upright) {
 		m = m.Orient(exifOrientation(c.exif(data)))
 	}
 	return m, nil
@@ -138,87 +141,6 @@ func (h header) plausible(n int) error {
 	return nil
 }
 
-// codec is one file format.
-type codec struct {
-	name   string
-	header func([]byte) (header, error)
-	decode func([]byte) (*Image, error)
-	exif   func([]byte) []byte // the TIFF block of the EXIF data, nil when there is none
-}
-
-var codecs = struct{ jpeg, png, gif, webp, bmp *codec }{
-	jpeg: &codec{"jpeg", jpegHeader, func(b []byte) (*Image, error) {
-		m, err := jpeg.Decode(bytes.NewReader(b))
-		if err != nil {
-			return nil, err
-		}
-		return fromImage(m), nil
-	}, jpegEXIF},
-	png: &codec{"png", pngHeader, func(b []byte) (*Image, error) {
-		m, err := png.Decode(bytes.NewReader(b))
-		if err != nil {
-			return nil, err
-		}
-		return fromImage(m), nil
-	}, pngEXIF},
-	gif: &codec{"gif", gifHeader, decodeGIF, nil},
-	webp: &codec{"webp", webpHeader, func(b []byte) (*Image, error) {
-		m, err := webp.Decode(bytes.NewReader(b))
-		if err != nil {
-			return nil, err
-		}
-		return fromWebP(m), nil
-	}, webpEXIF},
-	bmp: &codec{"bmp", bmpHeader, func(b []byte) (*Image, error) {
-		m, err := bmp.Decode(bytes.NewReader(b))
-		if err != nil {
-			return nil, err
-		}
-		return fromImage(m), nil
-	}, nil},
-}
-
-// identify returns the codec for data, or what the data seems to be instead.
-func identify(data []byte) (*codec, error) {
-	at := func(o int, s string) bool { return len(data) >= o+len(s) && string(data[o:o+len(s)]) == s }
-	switch {
-	case len(data) == 0:
-		return nil, errors.New("the file is empty")
-	case at(0, "\xff\xd8\xff"):
-		return codecs.jpeg, nil
-	case at(0, "\x89PNG\r\n\x1a\n"):
-		return codecs.png, nil
-	case at(0, "GIF87a"), at(0, "GIF89a"):
-		return codecs.gif, nil
-	case at(0, "RIFF") && at(8, "WEBP"):
-		return codecs.webp, nil
-	case at(0, "BM"):
-		return codecs.bmp, nil
-	}
-	const want = "expected JPEG, PNG, GIF, WebP or BMP"
-	for _, k := range []struct {
-		offset      int
-		magic, name string
-	}{
-		{4, "ftypavif", "an AVIF image"}, {4, "ftypavis", "an AVIF sequence"},
-		{4, "ftyphei", "a HEIC image"}, {4, "ftyphev", "a HEIC sequence"},
-		{4, "ftypmif1", "a HEIF image"}, {4, "ftypmsf1", "a HEIF sequence"},
-		{4, "ftyp", "an MP4 or similar video"},
-		{0, "II*\x00", "a TIFF image"}, {0, "MM\x00*", "a TIFF image"},
-		{0, "\x00\x00\x00\x0cJXL ", "a JPEG XL image"}, {0, "\xff\x0a", "a JPEG XL image"},
-		{0, "\x00\x00\x00\x0cjP  ", "a JPEG 2000 image"}, {0, "\xff\x4f\xff\x51", "a JPEG 2000 image"},
-		{0, "%PDF", "a PDF document"}, {0, "8BPS", "a Photoshop document"},
-		{0, "\x00\x00\x01\x00", "an icon"}, {0, "<svg", "an SVG drawing"}, {0, "<?xml", "an XML document"},
-		{0, "<!DOCTYPE", "an HTML page"}, {0, "<html", "an HTML page"},
-		{0, "version https://git-lfs", "a Git LFS pointer, not the file it stands for"},
-	} {
-		if at(k.offset, k.magic) {
-			return nil, fmt.Errorf("found %s, %s", k.name, want)
-		}
-	}
-	return nil, fmt.Errorf("file begins with %q, %s", data[:min(len(data), 8)], want)
-}
-
 // guard turns a panic inside a decoder into an error: a damaged file must not take the program down.
 func guard(f func() error) (err error) {
 	defer func() {
@@ -229,53 +151,8 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// kindOf sorts a decoder's error into unsupported features and damage.
-func kindOf(err error) error {
-	var j jpeg.UnsupportedError
-	var p png.UnsupportedError
-	switch {
-	case errors.Is(err, ErrFormat), errors.As(err, &j), errors.As(err, &p), errors.Is(err, bmp.ErrUnsupported):
-		return ErrFormat
-	case errors.Is(err, ErrTooLarge):
-		return ErrTooLarge
-	}
-	return ErrDamaged
-}
-
 // decodeConfig adapts a DecodeConfig function.
 func decodeConfig(f func(io.Reader) (image.Config, error), data []byte) (header, error) {
 	c, err := f(bytes.NewReader(data))
 	return header{width: c.Width, height: c.Height}, err
-}
-
-// decodeGIF reads the first frame onto a canvas of the file's size. Around a smaller frame the canvas has the
-// transparent colour when there is one and colour 0 otherwise, as in Pillow.
-func decodeGIF(data []byte) (*Image, error) {
-	m, err := gif.Decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	p, ok := m.(*image.Paletted)
-	if !ok {
-		return fromImage(m), nil
-	}
-	f, err := gifFirstFrame(data)
-	if err != nil {
-		return nil, err
-	}
-	out := NewImage(f.width, f.height, 3)
-	fill := f.colour(f.transparent)
-	for i := 0; i < len(out.Pix); i += 3 {
-		copy(out.Pix[i:i+3], fill[:])
-	}
-	b := p.Rect.Intersect(out.Bounds())
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		s := p.Pix[p.PixOffset(b.Min.X, y):][:b.Dx()]
-		d := out.row(y)[3*b.Min.X:]
-		for i, v := range s {
-			c := f.colour(int(v))
-			d[3*i], d[3*i+1], d[3*i+2] = c[0], c[1], c[2]
-		}
-	}
-	return out, nil
 }

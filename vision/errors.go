@@ -22,7 +22,7 @@ var (
 // [ErrTooLarge], or an error of the reader or file system) and errors.As this type.
 type DecodeError struct {
 	Name   string // the file, "" when unknown
-	Format string // "jpeg", "png", "gif", "webp", "bmp", or "" before the format is known
+	Format string // "jpeg", "png", "gif", "webp", "bmp", "tiff", a registered format's name, or "" where none is known
 	Kind   error  // ErrFormat, ErrDamaged, ErrTooLarge, or nil when reading itself failed
 	Err    error  // what was found, in detail
 }

@@ -46,11 +46,11 @@ func ExampleResize() {
 	// bicubic [68 127]
 }
 
-// What a file is, when it is not an image that can be read.
+// What a file is, when it is not an image that can be read, and what would read it.
 func ExampleDecodeError() {
 	_, err := vision.DecodeBytes([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), vision.DecodeOptions{Name: "IMG_0001.HEIC"})
 	fmt.Println(err)
-	// Output: vision: IMG_0001.HEIC: unknown or unsupported image format: found a HEIC image, expected JPEG, PNG, GIF, WebP or BMP
+	// Output: vision: IMG_0001.HEIC: unknown or unsupported image format: found a HEIC image, read by programs that import _ "github.com/gen2brain/heic"
 }
 
 // Batches of a data set, in the same order in every run.

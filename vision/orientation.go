@@ -5,8 +5,16 @@ import "encoding/binary"
 // exifOrientation returns the orientation tag (0x0112) of the first directory of a TIFF block, 1 to 8; 1 when
 // it is absent or unreadable.
 func exifOrientation(tiff []byte) int {
+	if v, ok := tiffTag(tiff, 0x0112); ok && v >= 1 && v <= 8 {
+		return v
+	}
+	return 1
+}
+
+// tiffTag returns a tag of the first directory of a TIFF block that holds 16-bit numbers, the first of them.
+func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
 	if len(tiff) < 8 {
-		return 1
+		return 0, false
 	}
 	var o binary.ByteOrder
 	switch string(tiff[:4]) {
@@ -15,28 +23,24 @@ func exifOrientation(tiff []byte) int {
 	case "MM\x00*":
 		o = binary.BigEndian
 	default:
-		return 1
+		return 0, false
 	}
 	p := int64(o.Uint32(tiff[4:]))
 	if p+2 > int64(len(tiff)) {
-		return 1
+		return 0, false
 	}
 	n := int64(o.Uint16(tiff[p:]))
 	for i := range n {
 		e := p + 2 + 12*i
 		if e+12 > int64(len(tiff)) {
-			return 1
+			break
 		}
-		if o.Uint16(tiff[e:]) != 0x0112 {
-			continue
+		if o.Uint16(tiff[e:]) == tag {
+			// Type 3 is a 16-bit number, stored in the first bytes of the value field.
+			return int(o.Uint16(tiff[e+8:])), o.Uint16(tiff[e+2:]) == 3
 		}
-		// Type 3 is a 16-bit number, stored in the first bytes of the value field.
-		if v := int(o.Uint16(tiff[e+8:])); o.Uint16(tiff[e+2:]) == 3 && v >= 1 && v <= 8 {
-			return v
-		}
-		return 1
 	}
-	return 1
+	return 0, false
 }
 
 // Orient returns the image as it is to be looked at, given the EXIF orientation with which it was stored: 1 as

@@ -297,16 +297,6 @@ func TestPixelsBatch(t *testing.T) {
 	}
 }
 
-func BenchmarkToCHW(b *testing.B) {
-	m := picture(224, 224, 3)
-	dst := make([]float32, len(m.Pix))
-	n := NewNormalizer(ImageNetMean, ImageNetStd, 0, RescaleFirst)
-	b.SetBytes(int64(len(m.Pix)))
-	for b.Loop() {
-		n.ToCHW(dst, m)
-	}
-}
-
 // TestPreprocessTooLarge expects an error, not the memory, for sizes that only a hostile file or picture asks for.
 func TestPreprocessTooLarge(t *testing.T) {
 	narrow := ImageNet(224)
@@ -369,4 +359,46 @@ func TestPreprocessRoundTrip(t *testing.T) {
 	if _, err := json.Marshal(Preprocess{Width: 1, Height: 1, Backend: 9}); err == nil {
 		t.Error("an unknown backend was written")
 	}
+}
+
+// FuzzPreprocess reads hostile settings and prepares a picture by them: an error or finite pixels, within the limit.
+func FuzzPreprocess(f *testing.F) {
+	for _, fsys := range processors(f) {
+		for _, file := range fsys {
+			f.Add(file.Data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, read := range []func() (Preprocess, error){
+			func() (p Preprocess, err error) { return p, json.Unmarshal(data, &p) },
+			func() (Preprocess, error) { return ParseTimm(data, true) },
+			func() (Preprocess, error) { return LoadPreprocess(fstest.MapFS{processorFile: {Data: data}}) },
+		} {
+			p, err := read()
+			if err != nil {
+				continue
+			}
+			p.MaxPixels = 1 << 16
+			pixels, width, height, err := p.Pixels(nil, nil, picture(9, 7, 3))
+			if err != nil {
+				continue
+			}
+			if len(pixels) != 3*width*height || width*height > 1<<16 {
+				t.Fatalf("%d values, %d×%d", len(pixels), width, height)
+			}
+			for _, v := range pixels {
+				if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+					t.Fatalf("%+v gives %v", p, v)
+				}
+			}
+			text, err := json.Marshal(p)
+			if err != nil {
+				t.Fatalf("%+v: %v", p, err)
+			}
+			var back Preprocess
+			if err := json.Unmarshal(text, &back); err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+		}
+	})
 }

@@ -1,6 +1,129 @@
 package vision
 
-import "image"
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+	"io"
+
+	"golang.org/x/image/webp"
+)
+
+// decodeWebP reads the pixels of a WebP file, the first frame's where there are several.
+func decodeWebP(data []byte) (*Image, error) {
+	f, err := webpFirstFrame(data)
+	if err != nil {
+		return nil, err
+	}
+	if f == nil {
+		m, err := webp.Decode(bytes.NewReader(data))
+		if err != nil {
+			return nil, err
+		}
+		return fromWebP(m), nil
+	}
+	decoded, err := webp.Decode(bytes.NewReader(f.file))
+	if err != nil {
+		return nil, err
+	}
+	m := fromWebP(decoded)
+	if m.Width != f.at.Dx() || m.Height != f.at.Dy() {
+		return nil, fmt.Errorf("the first frame says %d×%d pixels, its data %d×%d", f.at.Dx(), f.at.Dy(), m.Width, m.Height)
+	}
+	// Around a smaller frame the canvas is transparent black.
+	return m.window(image.Rect(0, 0, f.width, f.height).Sub(f.at.Min)), nil
+}
+
+// webpFrame is the first frame of an animation.
+type webpFrame struct {
+	width, height int             // of the canvas
+	at            image.Rectangle // of the frame in it
+	file          []byte          // the frame as a WebP file of its own
+}
+
+// webpFirstFrame returns the first frame of an animated file, nil for a file that is none.
+func webpFirstFrame(data []byte) (*webpFrame, error) {
+	// Bit 1 of the extended header's flags: animation.
+	if len(data) < 30 || string(data[12:16]) != "VP8X" || data[20]&2 == 0 {
+		return nil, nil
+	}
+	u24 := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
+	f := &webpFrame{width: u24(data[24:]) + 1, height: u24(data[27:]) + 1}
+	var frame []byte
+	webpChunks(data, func(id string, payload []byte) bool {
+		if id == "ANMF" {
+			frame = payload
+		}
+		return frame == nil
+	})
+	if len(frame) < 16+8 {
+		return f, fmt.Errorf("before the first frame: %w", io.ErrUnexpectedEOF)
+	}
+	x, y, w, h := 2*u24(frame), 2*u24(frame[3:]), u24(frame[6:])+1, u24(frame[9:])+1
+	f.at = image.Rect(x, y, x+w, y+h)
+	if !f.at.In(image.Rect(0, 0, f.width, f.height)) {
+		return f, fmt.Errorf("the first frame %v leaves the canvas of %d×%d pixels", f.at, f.width, f.height)
+	}
+	chunks := frame[16:]
+	var b bytes.Buffer
+	b.WriteString("RIFF")
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(4+18+len(chunks))))
+	b.WriteString("WEBPVP8X\x0a\x00\x00\x00")
+	flags := byte(0)
+	if string(chunks[:4]) == "ALPH" {
+		flags = 0x10
+	}
+	b.Write([]byte{flags, 0, 0, 0})
+	b.Write(frame[6:12]) // the size, in the form that the header has it
+	b.Write(chunks)
+	f.file = b.Bytes()
+	return f, nil
+}
+
+// webpChunks calls f with each chunk of the file until f returns false.
+func webpChunks(data []byte, f func(id string, payload []byte) bool) {
+	for p := 12; p+8 <= len(data); {
+		n := uint64(binary.LittleEndian.Uint32(data[p+4:]))
+		if n > uint64(len(data)-p-8) || !f(string(data[p:p+4]), data[p+8:p+8+int(n)]) {
+			return
+		}
+		p += 8 + int(n+n&1)
+	}
+}
+
+// boundFlat is for formats that need next to no bytes for a flat picture, and so set no bound on what a byte stands
+// for: one that is large, and flatter than any picture, is taken for a bomb.
+func (h *header) boundFlat() {
+	if int64(h.width)*int64(h.height) > 1<<22 {
+		h.perByte = 4096
+	}
+}
+
+func webpHeader(data []byte) (header, error) {
+	var h header
+	f, err := webpFirstFrame(data)
+	switch {
+	case err != nil:
+		return h, err
+	case f != nil:
+		h.width, h.height = f.width, f.height
+	default:
+		h, err = decodeConfig(webp.DecodeConfig, data)
+	}
+	h.boundFlat()
+	return h, err
+}
+
+func webpEXIF(data []byte) (tiff []byte) {
+	webpChunks(data, func(id string, payload []byte) bool {
+		if id == "EXIF" {
+			tiff = bytes.TrimPrefix(payload, []byte("Exif\x00\x00"))
+		}
+		return tiff == nil
+	})
+	return tiff
+}
 
 // A lossy WebP frame holds brightness in 16..235 and colour at half resolution. image.YCbCr knows only the full
 // range of JPEG, so that converting what x/image decodes by the standard library's rules gives washed-out

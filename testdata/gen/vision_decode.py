@@ -46,10 +46,10 @@ def rgba(w, h):
 want = {}
 
 
-def add(name, data=None, image=None, **options):
+def add(name, data=None, image=None, read=None, **options):
     if data is None:
         f = io.BytesIO()
-        image.save(f, os.path.splitext(name)[1][1:].replace("jpg", "jpeg"), **options)
+        image.save(f, os.path.splitext(name)[1][1:].replace("jpg", "jpeg").replace("tif", "tiff"), **options)
         data = f.getvalue()
     with open(DIR + name, "wb") as f:
         f.write(data)
@@ -59,7 +59,7 @@ def add(name, data=None, image=None, **options):
         return {"width": m.width, "height": m.height, "pixels": base64.b64encode(zlib.compress(m.tobytes(), 9)).decode()}
 
     m = Image.open(io.BytesIO(data))
-    want[name] = packed(m)
+    want[name] = packed(read(m) if read else m)
     if "_exif" in name:
         want[name]["transposed"] = packed(ImageOps.exif_transpose(m))
 
@@ -95,22 +95,48 @@ add("palette_alpha.png", image=rgb(33, 21).quantize(20), transparency=bytes(rang
 add("rgb_transparent.png", image=rgb(33, 21), transparency=(230, 20, 40))
 
 
-def png16(kind, samples):
-    """A 16-bit PNG, which Pillow cannot write for colour; kind is the colour type, samples [h, w, c]."""
-    h, w, _ = samples.shape
-    raw = b"".join(b"\0" + samples[y].astype(">u2").tobytes() for y in range(h))
+def png(bits, kind, w, h, rows, *extra):
+    """A PNG of a form that Pillow cannot write; kind is the colour type, rows the packed samples, extra more chunks."""
 
     def chunk(name, body):
         return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
 
-    head = w.to_bytes(4, "big") + h.to_bytes(4, "big") + bytes([16, kind, 0, 0, 0])
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+    head = w.to_bytes(4, "big") + h.to_bytes(4, "big") + bytes([bits, kind, 0, 0, 0])
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head)
+    for name, body in extra:
+        data += chunk(name, body)
+    return data + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + r for r in rows))) + chunk(b"IEND", b"")
+
+
+def png16(kind, samples, *extra):
+    h, w, _ = samples.shape
+    return png(16, kind, w, h, [samples[y].astype(">u2").tobytes() for y in range(h)], *extra)
+
+
+def packed_bits(levels, bits):
+    """Rows of samples below 1<<bits, as PNG packs them."""
+    out = []
+    for row in levels:
+        b = "".join(format(int(v), f"0{bits}b") for v in row)
+        b += "0" * (-len(b) % 8)
+        out.append(int(b, 2).to_bytes(len(b) // 8, "big"))
+    return out
 
 
 wide = rgba(33, 21)
 wide = np.asarray(wide).astype(np.uint16) * 256 + np.asarray(wide)[::-1]
 add("rgb16.png", png16(2, wide[:, :, :3]))
 add("rgba16.png", png16(6, wide))
+# Pillow makes 16-bit grey white above 255 of 65535; here it keeps its high byte.
+add("grey16.png", png16(0, wide[:, :, :1]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
+add("greyalpha16.png", png16(4, wide[:, :, 2:]))
+grey = scene(33, 21)[:, :, 0]
+for bits in (1, 2, 4):
+    add(f"grey{bits}.png", png(bits, 0, 33, 21, packed_bits(grey >> (8 - bits), bits)))
+palette = bytes(range(20, 20 + 3 * 16))
+add("palette4.png", png(4, 3, 33, 21, packed_bits(grey >> 4, 4), (b"PLTE", palette)))
+add("palette2_alpha.png", png(2, 3, 33, 21, packed_bits(grey >> 6, 2), (b"PLTE", palette[:12]), (b"tRNS", b"\0\x80")))
+add("grey_transparent.png", png(8, 0, 33, 21, [r.tobytes() for r in grey], (b"tRNS", bytes([0, int(grey[3, 3])]))))
 
 add("palette.gif", image=rgb(33, 21).quantize(20))
 add("transparent.gif", image=rgb(33, 21).quantize(20), transparency=3)
@@ -143,6 +169,42 @@ for w, h in ((1, 1), (2, 2), (3, 2), (2, 3)):
 add("lossless.webp", image=rgb(45, 31), lossless=True)
 add("lossless_alpha.webp", image=rgba(45, 31), lossless=True, exact=True)
 
+add("frames.webp", image=rgb(45, 31), quality=80, save_all=True, append_images=[rgb(45, 31).rotate(180)])
+add("frames_lossless.webp", image=rgba(45, 31), lossless=True, save_all=True, append_images=[rgba(45, 31).rotate(180)], exact=True)
+
+
+def moved_webp(name, **options):
+    """An animation whose first frame is smaller than its canvas."""
+    f = io.BytesIO()
+    rgba(13, 9).save(f, "webp", exact=True, **options)
+    inner = f.getvalue()[12:]
+    if inner[:4] == b"VP8X":
+        inner = inner[18:]
+    u24 = lambda v: v.to_bytes(3, "little")
+    chunk = lambda name, body: name + len(body).to_bytes(4, "little") + body + b"\0" * (len(body) % 2)
+    frame = chunk(b"ANMF", u24(3) + u24(2) + u24(12) + u24(8) + u24(100) + b"\0" + inner)
+    body = b"WEBP" + chunk(b"VP8X", b"\x12\0\0\0" + u24(29) + u24(19)) + chunk(b"ANIM", b"\x10\x20\x30\xff\0\0") + frame
+    add(name, b"RIFF" + len(body).to_bytes(4, "little") + body)
+
+
+moved_webp("offset.webp", quality=80)
+moved_webp("offset_lossless.webp", lossless=True)
+
+add("rgb.tif", image=rgb(33, 21))
+for compression in ("lzw", "deflate", "packbits"):
+    add(f"rgb_{compression}.tif", image=rgb(33, 21), compression={"lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "packbits": "packbits"}[compression])
+add("rgba.tif", image=rgba(33, 21))
+add("grey.tif", image=rgb(33, 21).convert("L"))
+add("palette.tif", image=rgb(33, 21).quantize(20))
+add("fax.tif", image=rgb(33, 21).convert("1"), compression="group4")
+add("one_bit.tif", image=rgb(33, 21).convert("1"))
+add("grey16.tif", image=Image.fromarray(wide[:, :, 0]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
+exif = Image.Exif()
+exif[0x0112] = 6
+add("orient6_exif.tif", image=rgb(20, 13), exif=exif)
+add("pages.tif", image=rgb(33, 21), save_all=True, append_images=[rgb(33, 21).rotate(180)])
+
+add("one_bit.bmp", image=rgb(33, 21).convert("1"))
 add("rgb.bmp", image=rgb(33, 21))
 add("rgba.bmp", image=rgba(33, 21))
 add("palette.bmp", image=rgb(33, 21).quantize(20))
