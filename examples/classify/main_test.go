@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/models/vit"
+)
+
+// TestReference runs the program over models and pictures that are kept and compares its logits with those of
+// transformers and timm, from the file on.
+func TestReference(t *testing.T) { compare(t, "testdata") }
+
+// TestLibraries makes the models and pictures anew.
+func TestLibraries(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "classify.py", dir, golden.SharedData(t, "images"))
+	compare(t, dir)
+}
+
+func compare(t *testing.T, dir string) {
+	var want map[string]map[string][]float32
+	data, err := os.ReadFile(filepath.Join(dir, "want.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &want)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, logits := range want {
+		for _, from := range []string{"pictures", "shared"} {
+			t.Run(model+"/"+from, func(t *testing.T) {
+				at := filepath.Join(dir, "pictures")
+				if from == "shared" {
+					at = golden.SharedData(t, "images")
+				}
+				args := []string{"-json", "-model", filepath.Join(dir, "models", model)}
+				var names []string
+				for _, name := range slices.Sorted(maps.Keys(logits)) {
+					if folder, file, _ := strings.Cut(name, "/"); folder == from {
+						names = append(names, name)
+						args = append(args, filepath.Join(at, file))
+					}
+				}
+				results := classified(t, args...)
+				if len(results) != len(names) {
+					t.Fatalf("%d results of %d pictures", len(results), len(names))
+				}
+				for i, r := range results {
+					if r.Image != args[3+i] {
+						t.Errorf("expected %s, found %s", args[3+i], r.Image)
+					}
+					golden.Output(t, names[i], r.Logits, logits[names[i]])
+					best, sum := 0, float32(0)
+					for k, v := range r.Logits {
+						if v > r.Logits[best] {
+							best = k
+						}
+					}
+					for _, c := range r.Top {
+						sum += c.P
+					}
+					labels := []string{"cat", "dog", "owl", "hen", "fox", "bee", "eel"}
+					if len(r.Top) != 5 || r.Top[0].Index != best || r.Top[0].Label != labels[best] || !(sum > 0.5 && sum <= 1.0001) {
+						t.Errorf("%s: best is %d, found %+v", names[i], best, r.Top)
+					}
+				}
+			})
+		}
+	}
+}
+
+// parsed is a result as others read it.
+type parsed struct {
+	Image  string
+	Logits []float32
+	Top    []struct {
+		Label string
+		Index int
+		P     float32
+	}
+}
+
+func classified(t *testing.T, args ...string) []parsed {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if status := command(args, &stdout, &stderr); status != 0 {
+		t.Fatalf("%q: status %d: %s", args, status, &stderr)
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("%q: %s", args, &stderr)
+	}
+	var results []parsed
+	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil {
+		t.Fatalf("%v: %s", err, &stdout)
+	}
+	return results
+}
+
+// TestShape pins the JSON that others script against.
+func TestShape(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	command([]string{"-model", "testdata/models/hf", "-top", "1", "-json", "testdata/pictures/rgb.png"}, &stdout, &stderr)
+	var results []map[string]json.RawMessage
+	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil {
+		t.Fatal(err, &stderr)
+	}
+	if got := slices.Sorted(maps.Keys(results[0])); !slices.Equal(got, []string{"image", "logits", "top"}) {
+		t.Errorf("found the keys %q", got)
+	}
+	if top := string(results[0]["top"]); !strings.HasPrefix(top, `[{"label":"bee","index":5,"p":0.`) {
+		t.Errorf("found %s", top)
+	}
+}
+
+// TestThreads demands the same bytes whatever the number of cores, and whether pictures share a pass.
+func TestThreads(t *testing.T) {
+	names := slices.Repeat([]string{"testdata/pictures/rgb.png", "testdata/pictures/grey.png", "testdata/pictures/turned.png"}, 7)
+	all := classified(t, append([]string{"-model", "testdata/models/timm", "-json", "-threads", "2"}, names...)...)
+	for i, name := range names[:3] {
+		one := classified(t, "-model", "testdata/models/timm", "-json", "-threads", "1", name)
+		if !slices.Equal(all[i].Logits, one[0].Logits) || !slices.Equal(all[18+i].Logits, one[0].Logits) {
+			t.Errorf("%s: the logits depend on the pictures beside it", name)
+		}
+	}
+}
+
+// TestFile gives the program a file of weights instead of a folder.
+func TestFile(t *testing.T) {
+	weights, err := os.ReadFile("../../models/vit/testdata/timm_class/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"a.safetensors", "b.safetensors"} {
+		if err := os.WriteFile(filepath.Join(dir, name), weights, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := classified(t, "-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/pictures/rgb.png")
+	if len(r) != 1 || len(r[0].Logits) != 5 || r[0].Top[0].Label != "" {
+		t.Errorf("found %+v", r)
+	}
+	fails(t, "a.safetensors, b.safetensors", "-model", dir, "testdata/pictures/rgb.png")
+}
+
+// TestPeople reads what is printed without -json, on a terminal and elsewhere.
+func TestPeople(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := command([]string{"-model", "testdata/models/hf", "-top", "2", "testdata/pictures/rgb.png", "testdata/pictures/small.png"}, &stdout, &stderr); status != 0 {
+		t.Fatal(&stderr)
+	}
+	lines := strings.Split(stdout.String(), "\n")
+	if len(lines) != 8 || lines[0] != "testdata/pictures/rgb.png" || !strings.HasSuffix(lines[1], " %  bee") || lines[3] != "" || lines[4] != "testdata/pictures/small.png" {
+		t.Errorf("found %q", lines)
+	}
+	for share, want := range map[float32]string{0: "", 1: strings.Repeat("█", width), 0.5: strings.Repeat("█", width/2), 1. / 96: "▎"} {
+		got := bar(share)
+		if n := len([]rune(got)); strings.TrimRight(got, " ") != want || n != width {
+			t.Errorf("%v: found %q of %d characters", share, got, n)
+		}
+	}
+	if got := printable("a\x1b[31mb\n"); got != "a\uFFFD[31mb\uFFFD" {
+		t.Errorf("found %q", got)
+	}
+}
+
+// TestBroken leaves out pictures that cannot be read, names them, and says so by its status.
+func TestBroken(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, data string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	whole, err := os.ReadFile("testdata/pictures/rgb.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := write("cut.png", string(whole[:len(whole)/2]))
+	text := write("text.jpg", "not a picture")
+	missing := filepath.Join(dir, "missing.png")
+	var stdout, stderr bytes.Buffer
+	status := command([]string{"-model", "testdata/models/hf", "-json", cut, "testdata/pictures/rgb.png", text, missing, dir}, &stdout, &stderr)
+	if status != 1 {
+		t.Errorf("status %d, expected 1", status)
+	}
+	var results []parsed
+	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || len(results) != 1 || results[0].Image != "testdata/pictures/rgb.png" {
+		t.Errorf("%v: %s", err, &stdout)
+	}
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	if len(lines) != 5 || lines[4] != "classify: 4 of 5 pictures could not be read" {
+		t.Fatalf("found %q", lines)
+	}
+	for i, name := range []string{cut, text, missing, dir} {
+		if !strings.HasPrefix(lines[i], "classify: ") || !strings.Contains(lines[i], name) {
+			t.Errorf("expected a line about %s, found %q", name, lines[i])
+		}
+	}
+}
+
+// TestFails expects one line and status 1.
+func TestFails(t *testing.T) {
+	const picture = "testdata/pictures/rgb.png"
+	fails(t, "-model", picture)
+	fails(t, "no-such-folder", "-model", "no-such-folder", picture)
+	fails(t, "expected the names of pictures", "-model", "testdata/models/hf")
+	fails(t, "-top", "-model", "testdata/models/hf", "-top", "0", picture)
+	fails(t, "-threads", "-model", "testdata/models/hf", "-threads", "-1", picture)
+	fails(t, "vit_mae", "-model", "../../models/mae/testdata/tiny", picture)
+	c := vit.Tiny16()
+	c.NumHiddenLayers, c.ImageSize = 1, 32
+	headless := t.TempDir()
+	if err := vit.New(c, 0, nil).Save(headless); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, "no classifier", "-model", headless, picture)
+	fails(t, "channels", "-model", "../../models/vit/testdata/odd", picture)
+	fails(t, "nonsense", "-nonsense")
+}
+
+func fails(t *testing.T, want string, args ...string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	status := command(args, &stdout, &stderr)
+	line := stderr.String()
+	if status != 1 || stdout.Len() > 0 || !strings.HasPrefix(line, "classify: ") || strings.Count(line, "\n") != 1 || !strings.Contains(line, want) {
+		t.Errorf("%q: status %d, expected one line with %q, found %q and %q", args, status, want, line, &stdout)
+	}
+}
