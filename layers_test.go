@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"train"},
 	{"models/vit"},
 	{"models/mae"},
+	{"hub"},
 	{"examples", "bench"},
 }
 
@@ -37,6 +38,9 @@ var nested = []string{"simd/internal", "examples", "bench"}
 
 // programs may import what they like: charts, progress bars, peers to be measured against.
 var programs = []string{"examples", "bench"}
+
+// online are the packages that may touch the network: hub, and the server that its tests ask.
+var online = []string{"hub", "internal/hubtest"}
 
 // outside is what the library itself imports, apart from the standard library.
 var outside = []string{"golang.org/x/sys", "golang.org/x/text", "golang.org/x/image", "github.com/chewxy/math32"}
@@ -59,6 +63,12 @@ func TestLayers(t *testing.T) {
 			standard := !strings.Contains(first, ".")
 			if !ours && !standard && !withinAny(pkg, programs) && !withinAny(dep, outside) {
 				t.Errorf("%s imports %s, which only programs may", pkg, dep)
+			}
+			if network := dep == "net" || within(dep, "net") && dep != "net/url" || within(dep, "golang.org/x/net"); network && !withinAny(pkg, online) {
+				t.Errorf("%s imports %s; only hub touches the network", pkg, dep)
+			}
+			if local == "internal/hubtest" {
+				t.Errorf("%s imports %s, which is for tests", pkg, dep)
 			}
 			if pkg == "." && ours {
 				t.Errorf("the root package imports %s; it is a map and holds no code", local)

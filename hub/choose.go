@@ -1,0 +1,179 @@
+package hub
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/internal/smallfile"
+)
+
+// A choice is which files of a model are fetched.
+type choice struct {
+	small   []string // configuration and tokenizer; with patterns, all but weights
+	indexes []string // of weights in several files
+	weights []string
+}
+
+// usualNames are read beside the weights, where a model has them.
+var usualNames = []string{
+	"config.json", "generation_config.json",
+	"preprocessor_config.json", "processor_config.json",
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"vocab.txt", "vocab.json", "merges.txt",
+	"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+	"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json",
+}
+
+// weightNames hold a model's weights, the best first: only one of them is fetched.
+var weightNames = []string{
+	"model.safetensors", "model.safetensors.index.json",
+	"pytorch_model.bin", "pytorch_model.bin.index.json",
+}
+
+// pooling is the one file below the top that the encoders of sentence-transformers usually have.
+const pooling = "1_Pooling/config.json"
+
+// choose picks the files of a model out of those that are there: its configuration, its tokenizer, and one form of
+// its weights, at the top and in the module folders of sentence-transformers ("1_Pooling", "2_Dense").
+func choose(names, patterns []string) (choice, error) {
+	if len(patterns) > 0 {
+		return match(names, patterns)
+	}
+	has := make(map[string]bool, len(names))
+	folders := []string{""}
+	for _, n := range names {
+		has[n] = true
+	}
+	for _, n := range names {
+		folder, _, below := strings.Cut(n, "/")
+		module, _ := path.Match("[0-9]_*", folder)
+		if below && module && has["modules.json"] && !slices.Contains(folders, folder+"/") && len(folders) < 20 {
+			folders = append(folders, folder+"/")
+		}
+	}
+	slices.Sort(folders)
+	var c choice
+	for _, folder := range folders {
+		for _, n := range usualNames {
+			if has[folder+n] {
+				c.small = append(c.small, folder+n)
+			}
+		}
+		for _, n := range weightNames {
+			if !has[folder+n] {
+				continue
+			}
+			if strings.HasSuffix(n, ".json") {
+				c.indexes = append(c.indexes, folder+n)
+			} else {
+				c.weights = append(c.weights, folder+n)
+			}
+			break
+		}
+	}
+	if len(c.weights)+len(c.indexes) == 0 {
+		return c, fmt.Errorf("%w: it has no weights as %s, or in the shards of an index%s", ErrNoFile,
+			"model.safetensors or pytorch_model.bin", others(names))
+	}
+	return c, c.check()
+}
+
+// others names the weights in other forms that are there instead.
+func others(names []string) string {
+	var found []string
+	for _, n := range names {
+		if isWeights(n) && len(n) < 100 {
+			found = append(found, fmt.Sprintf("%q", n))
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	slices.Sort(found)
+	if len(found) > 8 {
+		found = append(found[:8], "…")
+	}
+	return ", only " + strings.Join(found, ", ") + " (hub.Files fetches what it names)"
+}
+
+func isWeights(name string) bool {
+	switch path.Ext(name) {
+	case ".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf":
+		return true
+	}
+	return false
+}
+
+// match picks the files that match a pattern.
+func match(names, patterns []string) (choice, error) {
+	var c choice
+	used := make([]bool, len(patterns))
+	for _, n := range names {
+		chosen := false
+		for i, p := range patterns {
+			if ok, _ := path.Match(p, n); ok {
+				chosen, used[i] = true, true
+			}
+		}
+		switch {
+		case chosen && isWeights(n):
+			c.weights = append(c.weights, n)
+		case chosen:
+			c.small = append(c.small, n)
+		}
+	}
+	if i := slices.Index(used, false); i >= 0 {
+		return c, fmt.Errorf("%w: nothing matches %q", ErrNoFile, patterns[i])
+	}
+	slices.Sort(c.small)
+	slices.Sort(c.weights)
+	return c, c.check()
+}
+
+// check asks that every name that was chosen can be the name of a file below a folder.
+func (c choice) check() error {
+	for _, n := range slices.Concat(c.small, c.indexes, c.weights) {
+		if err := checkPath(n); err != nil {
+			return fmt.Errorf("%.200q: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// shards returns the names of the files that an index says the weights are in, below the index's own folder.
+func shards(fsys fs.FS, index string) ([]string, error) {
+	data, err := smallfile.Read(fsys, index)
+	if err != nil {
+		return nil, err
+	}
+	var said struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &said); err != nil {
+		return nil, fmt.Errorf("%s: %w", index, err)
+	}
+	found := map[string]bool{}
+	var names []string
+	for _, n := range said.WeightMap {
+		if found[n] {
+			continue
+		}
+		found[n] = true
+		if err := checkPath(n); err != nil {
+			return nil, fmt.Errorf("%s: %.200q: %w", index, n, err)
+		}
+		if !isWeights(n) {
+			return nil, fmt.Errorf("%s: %.200q is not the name of a file of weights", index, n)
+		}
+		names = append(names, n)
+	}
+	if len(names) == 0 || len(names) > 10_000 {
+		return nil, fmt.Errorf("%s: names %d files of weights", index, len(names))
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,229 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// An Option overrides the environment, or a default, for one call.
+type Option func(*settings)
+
+// Files replaces the choice of files: those are fetched whose name matches one of the patterns, as path.Match
+// understands them ('*' does not cross a '/'). Each pattern must match a file of the model.
+func Files(patterns ...string) Option {
+	return func(s *settings) { s.patterns = append(s.patterns, patterns...) }
+}
+
+// OnProgress has f called as bytes arrive: never twice at once, and often, so that f decides how often it draws.
+func OnProgress(f func(Progress)) Option { return func(s *settings) { s.progress = f } }
+
+// Cache has models kept in dir instead of the folder that the environment names.
+func Cache(dir string) Option { return func(s *settings) { s.cache = dir } }
+
+// Endpoint asks the hub at an address such as "https://hub.example.org" instead of HF_ENDPOINT.
+func Endpoint(address string) Option { return func(s *settings) { s.endpoint = address } }
+
+// Token shows a token to the hub instead of that of the environment; "" shows none.
+func Token(token string) Option { return func(s *settings) { s.token = &token } }
+
+// Offline uses what is in the cache and asks nobody, as HF_HUB_OFFLINE does.
+func Offline() Option { return func(s *settings) { s.offline = true } }
+
+// Parallel fetches up to n files at once; the default is 4.
+func Parallel(n int) Option { return func(s *settings) { s.parallel = n } }
+
+// Progress is how far a call of [Get] is.
+type Progress struct {
+	File  string // the file that bytes arrived for
+	Bytes int64  // of this file, so far; those of an earlier, broken download are counted
+	Size  int64  // of this file
+	Done  int64  // of all files that have to be fetched, in bytes, so far
+	Total int64  // of all files that have to be fetched, in bytes; it grows once if an index has to be read first
+}
+
+// settings are the options of one call with the environment filled in.
+type settings struct {
+	patterns []string
+	progress func(Progress)
+	cache    string
+	endpoint string
+	token    *string
+	offline  bool
+	copies   bool // no symbolic links
+	parallel int
+
+	base *url.URL // endpoint, parsed
+	tuning
+}
+
+// tuning is what only tests change.
+type tuning struct {
+	stall   time.Duration // how long a connection may be silent
+	pause   time.Duration // the first wait after a failure; it doubles
+	patient time.Duration // the longest wait that a server may ask for
+	free    func(dir string) (int64, error)
+	write   func(f *os.File, p []byte, at int64) (int, error)
+	symlink func(target, name string) error
+	link    func(file, name string) error
+}
+
+var usual = tuning{
+	stall:   30 * time.Second,
+	pause:   500 * time.Millisecond,
+	patient: 5 * time.Minute,
+	free:    freeSpace,
+	write:   (*os.File).WriteAt,
+	symlink: os.Symlink,
+	link:    os.Link,
+}
+
+const defaultEndpoint = "https://huggingface.co"
+
+func newSettings(options []Option) (*settings, error) {
+	s := &settings{parallel: 4, tuning: usual}
+	for _, o := range options {
+		o(s)
+	}
+	s.parallel = min(max(s.parallel, 1), 64)
+	s.offline = s.offline || isTrue(first("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+	s.copies = s.copies || isTrue(os.Getenv("HF_HUB_DISABLE_SYMLINKS"))
+	for _, p := range s.patterns {
+		if _, err := path.Match(p, ""); err != nil {
+			return nil, fmt.Errorf("hub: pattern %q: %w", p, err)
+		}
+	}
+	home, err := cacheHome()
+	if s.cache == "" {
+		s.cache = expand(first("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"))
+		if s.cache == "" {
+			if err != nil {
+				return nil, fmt.Errorf("hub: no folder for the cache (set HF_HOME): %w", err)
+			}
+			s.cache = filepath.Join(home, "hub")
+		}
+	}
+	if s.cache, err = filepath.Abs(s.cache); err != nil {
+		return nil, fmt.Errorf("hub: cache: %w", err)
+	}
+	if err := s.setEndpoint(); err != nil {
+		return nil, err
+	}
+	return s, s.setToken(home)
+}
+
+func (s *settings) setEndpoint() error {
+	if s.endpoint == "" {
+		s.endpoint = first("HF_ENDPOINT")
+	}
+	if s.endpoint == "" {
+		s.endpoint = defaultEndpoint
+	}
+	u, err := url.Parse(strings.TrimRight(s.endpoint, "/"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("hub: HF_ENDPOINT: expected an address such as " + defaultEndpoint) // it is not repeated: it may hold a password
+	}
+	s.base = u
+	return nil
+}
+
+func (s *settings) setToken(home string) error {
+	if s.token == nil {
+		token := ""
+		if !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+			token = first("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+			if token == "" {
+				var err error
+				if token, err = storedToken(home); err != nil {
+					return err
+				}
+			}
+		}
+		s.token = &token
+	}
+	clean := strings.TrimSpace(*s.token)
+	if strings.ContainsFunc(clean, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("hub: the token (HF_TOKEN) holds a character that no token has")
+	}
+	s.token = &clean
+	return nil
+}
+
+// storedToken reads the token that a login has left.
+func storedToken(home string) (string, error) {
+	name := expand(first("HF_TOKEN_PATH"))
+	if name == "" {
+		if home == "" {
+			return "", nil
+		}
+		name = filepath.Join(home, "token")
+	}
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("hub: token: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 4096))
+	if err != nil {
+		return "", fmt.Errorf("hub: token: %w", err)
+	}
+	return string(data), nil
+}
+
+// cacheHome is the folder of HF_HOME, or the one that stands for it: the same on every system.
+func cacheHome() (string, error) {
+	if dir := expand(first("HF_HOME")); dir != "" {
+		return dir, nil
+	}
+	if dir := expand(first("XDG_CACHE_HOME")); dir != "" {
+		return filepath.Join(dir, "huggingface"), nil
+	}
+	user, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(user, ".cache", "huggingface"), nil
+}
+
+// expand replaces a leading ~ and variables, as Python does for these folders. A variable that is not set stays.
+func expand(dir string) string {
+	if dir == "~" || strings.HasPrefix(dir, "~/") || strings.HasPrefix(dir, `~\`) {
+		if user, err := os.UserHomeDir(); err == nil {
+			dir = user + dir[1:]
+		}
+	}
+	return os.Expand(dir, func(name string) string {
+		if value, found := os.LookupEnv(name); found {
+			return value
+		}
+		return "$" + name
+	})
+}
+
+// first returns the first of the variables that is set to something.
+func first(names ...string) string {
+	for _, n := range names {
+		if v := strings.TrimSpace(os.Getenv(n)); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func isTrue(value string) bool {
+	switch strings.ToUpper(strings.TrimSpace(value)) {
+	case "1", "ON", "YES", "TRUE":
+		return true
+	}
+	return false
+}

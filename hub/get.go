@@ -1,0 +1,301 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Get returns the folder of a model that is kept on a hub, named "owner/name" or "owner/name@revision", for
+// os.DirFS; what of it is not yet in the cache is fetched first. A revision is a branch, a tag or a commit; without
+// one it is the branch main. The folder belongs to the cache: nothing in it may be changed.
+//
+// The hub is asked what the revision is now, unless that is a commit (which does not change) and all of it is in
+// the cache. When the hub cannot be reached, or refuses, a snapshot of the revision that is whole in the cache is
+// used; only a revision that the hub does not have is always an error.
+//
+// Errors are of the kinds of [ErrNoModel] and those below it, or come of the disk or the network. A call that fails
+// or is cancelled leaves no file under its name that is not whole; the next call goes on where it stopped.
+func Get(ctx context.Context, name string, options ...Option) (dir string, err error) {
+	m, err := parse(name)
+	if err != nil {
+		return "", err
+	}
+	s, err := newSettings(options)
+	if err != nil {
+		return "", err
+	}
+	g := &getter{model: m, store: newStore(s, m), client: newClient(s), meter: meter{report: s.progress}}
+	defer g.client.close()
+	dir, err = g.get(ctx)
+	return dir, about(m, "", err)
+}
+
+// Open returns the folder that a user means by model, as after -model on a command line: the folder itself when
+// there is one of that name, and otherwise what [Get] returns for the hub's model of that name. What looks like a
+// path, or is a single word, is never looked for on the hub; a word with a revision ("gpt2@main") is.
+func Open(ctx context.Context, model string, options ...Option) (dir string, err error) {
+	if model == "" {
+		return "", errors.New("hub: no model given: expected a folder, or owner/name of a model on the hub")
+	}
+	switch info, err := os.Stat(model); {
+	case err == nil && info.IsDir():
+		return model, nil
+	case err == nil:
+		return "", fmt.Errorf("hub: %s is a file: expected the folder with config.json and weights, or owner/name of a model on the hub", model)
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("hub: %w", err)
+	}
+	const advice = "expected a folder with config.json and weights, or owner/name of a model on the hub"
+	if filepath.IsAbs(model) || filepath.VolumeName(model) != "" || strings.ContainsRune(model, '\\') || strings.ContainsRune(".~/", rune(model[0])) || strings.HasSuffix(model, "/") {
+		return "", fmt.Errorf("hub: there is no folder %s: %s", model, advice)
+	}
+	if !strings.ContainsAny(model, "/@") {
+		return "", fmt.Errorf("hub: there is no folder %s: %s (%[1]s@main is the hub's model of that name)", model, advice)
+	}
+	if _, err := parse(model); err != nil {
+		return "", fmt.Errorf("hub: there is no folder %s, and it is no name of a model on the hub: %w", model, errors.Unwrap(err))
+	}
+	if dir, err = Get(ctx, model, options...); err != nil {
+		return "", fmt.Errorf("there is no folder %s; %w", model, err)
+	}
+	return dir, nil
+}
+
+// A getter is one call of Get.
+type getter struct {
+	model
+	*store
+	client *client
+	meter  meter
+	wrote  bool
+}
+
+func (g *getter) get(ctx context.Context) (string, error) {
+	if isHash(g.revision, 40) && g.known(g.revision, g.patterns) {
+		return g.snapshot(g.revision), nil
+	}
+	if g.offline {
+		return g.cached(ErrOffline)
+	}
+	l, err := g.listing(ctx)
+	if err != nil {
+		return g.fallBack(ctx, err)
+	}
+	if err := g.fetchAll(ctx, l); err != nil {
+		return "", err
+	}
+	g.rememberAbsent(l)
+	if err := g.remember(g.revision, l.commit); err != nil && g.wrote {
+		return "", err // a cache that was whole before may be one that cannot be written to
+	}
+	return g.snapshot(l.commit), nil
+}
+
+// listing asks for the files of the revision. With a whole snapshot at hand one failure is enough.
+func (g *getter) listing(ctx context.Context) (l *listing, err error) {
+	ask := func() (err error) {
+		l, err = g.client.list(ctx, g.model)
+		return err
+	}
+	if commit := g.commit(g.revision); commit != "" && g.whole(commit, g.patterns) == nil {
+		return l, ask()
+	}
+	return l, g.client.retry(ctx, ask)
+}
+
+// fallBack returns the snapshot in the cache where the hub gave none, unless the reason stands against it.
+func (g *getter) fallBack(ctx context.Context, err error) (string, error) {
+	if ctx.Err() == nil && !errors.Is(err, ErrNoRevision) {
+		if dir, none := g.cached(err); none == nil {
+			return dir, nil
+		}
+	}
+	return "", err
+}
+
+// cached returns the snapshot of the revision in the cache, or an error that wraps why it is looked for there.
+func (g *getter) cached(why error) (string, error) {
+	commit := g.commit(g.revision)
+	if commit == "" {
+		return "", fmt.Errorf("%w: %s knows no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.cache)
+	}
+	if err := g.whole(commit, g.patterns); err != nil {
+		return "", fmt.Errorf("%w: the snapshot in %s is not whole (%v); without HF_HUB_OFFLINE the rest can be fetched", why, g.snapshot(commit), err)
+	}
+	return g.snapshot(commit), nil
+}
+
+// An item is a file to be fetched.
+type item struct {
+	name   string
+	listed file
+	blob
+}
+
+// fetchAll fetches what the snapshot of a commit lacks. Blobs come first; only when all are there do they get their
+// names, weights last, so that whoever finds weights finds the rest.
+func (g *getter) fetchAll(ctx context.Context, l *listing) error {
+	c, err := choose(l.names(), g.patterns)
+	if err != nil {
+		return err
+	}
+	indexes, err := g.fetch(ctx, l, c.indexes)
+	if err != nil {
+		return err
+	}
+	for _, index := range c.indexes {
+		dir, name := g.snapshot(l.commit), index
+		for _, it := range indexes {
+			if it.name == index {
+				dir, name = filepath.Join(g.root, "blobs"), it.etag // it has no name yet
+			}
+		}
+		parts, err := shards(os.DirFS(dir), name)
+		if err != nil {
+			return about(g.model, index, err)
+		}
+		for _, n := range parts {
+			n = path.Join(path.Dir(index), n)
+			if _, found := l.files[n]; !found {
+				return about(g.model, index, fmt.Errorf("%w: it names %q, which the model does not have", ErrNoFile, n))
+			}
+			c.weights = append(c.weights, n)
+		}
+	}
+	rest, err := g.fetch(ctx, l, slices.Concat(c.small, c.weights))
+	if err != nil {
+		return err
+	}
+	for _, it := range append(indexes, rest...) {
+		if err := g.place(l.commit, it.name, it.etag); err != nil {
+			return about(g.model, it.name, diskError(err))
+		}
+	}
+	return nil
+}
+
+// fetch brings the blobs of those files into the cache that the snapshot lacks, and returns these.
+func (g *getter) fetch(ctx context.Context, l *listing, names []string) ([]*item, error) {
+	var items []*item
+	for _, n := range names {
+		if f := l.files[n]; !holds(g.pointer(l.commit, n), f.size) {
+			items = append(items, &item{name: n, listed: f, blob: blob{etag: f.hash, size: f.size}})
+		}
+	}
+	if len(items) == 0 {
+		return nil, nil
+	}
+	g.wrote = true
+	if err := g.prepare(); err != nil {
+		return nil, err
+	}
+	describe := func(ctx context.Context, it *item) error {
+		if it.etag != "" && it.size >= 0 && holds(g.store.blob(it.etag), it.size) {
+			return nil
+		}
+		return about(g.model, it.name, g.client.retry(ctx, func() (err error) {
+			it.blob, err = g.client.describe(ctx, g.model, l.commit, it.name, it.listed)
+			return err
+		}))
+	}
+	if err := each(ctx, g.parallel, items, describe); err != nil {
+		return nil, err
+	}
+	if err := g.room(items); err != nil {
+		return nil, err
+	}
+	return items, each(ctx, g.parallel, items, func(ctx context.Context, it *item) error {
+		return about(g.model, it.name, g.download(ctx, l.commit, it))
+	})
+}
+
+// room counts what is to be fetched, and asks whether the disk can take it.
+func (g *getter) room(items []*item) error {
+	missing := map[string]int64{} // by hash: two names may have the same content
+	for _, it := range items {
+		if holds(g.store.blob(it.etag), it.size) {
+			continue
+		}
+		missing[it.etag] = it.size
+		if info, err := os.Stat(g.partial(it.etag)); err == nil {
+			missing[it.etag] -= min(info.Size(), it.size)
+		}
+		g.meter.add(it)
+	}
+	var need int64
+	for n := range maps.Values(missing) {
+		need += n
+	}
+	if free, err := g.free(g.root); err == nil && need > free {
+		return fmt.Errorf("%w: %d MB are to be fetched, and %s has %d MB free", ErrNoSpace, need>>20, g.cache, free>>20)
+	}
+	return nil
+}
+
+// each calls f for every item, n at once. The first error stops the others.
+func each(ctx context.Context, n int, items []*item, f func(context.Context, *item) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	turns := make(chan struct{}, n)
+	for _, it := range items {
+		select {
+		case turns <- struct{}{}:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		wg.Go(func() {
+			if err := f(ctx, it); err != nil {
+				cancel(err)
+			}
+			<-turns
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// A meter adds up what has arrived, and reports it.
+type meter struct {
+	sync.Mutex
+	report      func(Progress)
+	have        map[string]int64 // by hash
+	done, total int64
+}
+
+func (m *meter) add(it *item) {
+	m.Lock()
+	defer m.Unlock()
+	if m.have == nil {
+		m.have = map[string]int64{}
+	}
+	if _, found := m.have[it.etag]; !found {
+		m.have[it.etag] = 0
+		m.total += it.size
+	}
+}
+
+// at says that n bytes of a file are there, which may be fewer than before.
+func (m *meter) at(it *item, n int64) {
+	m.Lock()
+	defer m.Unlock()
+	if _, found := m.have[it.etag]; !found {
+		return
+	}
+	m.done += n - m.have[it.etag]
+	m.have[it.etag] = n
+	if m.report != nil {
+		m.report(Progress{File: it.name, Bytes: n, Size: it.size, Done: m.done, Total: m.total})
+	}
+}

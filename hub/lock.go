@@ -1,0 +1,42 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// errNoLocks is of a file system without locks. The cache stays whole there too: what it holds is written beside,
+// checked and renamed. Only a download may be made twice.
+var errNoLocks = errors.New("the file system has no locks")
+
+// lock waits until no other process, in Go or in Python, fetches the blob of that hash for this model.
+func (s *store) lock(ctx context.Context, etag string) (unlock func(), err error) {
+	name := filepath.Join(s.locks, etag+".lock")
+	if err := os.MkdirAll(s.locks, 0o777); err != nil {
+		return nil, err
+	}
+	wait := 10 * time.Millisecond
+	for {
+		f, err := openLock(name)
+		if err != nil {
+			return nil, err
+		}
+		locked, err := tryLock(f)
+		if locked || errors.Is(err, errNoLocks) {
+			return func() { f.Close() }, nil // the file stays: a lock on a removed file would exclude nobody
+		}
+		f.Close()
+		if err != nil {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(wait):
+			wait = min(2*wait, 250*time.Millisecond)
+		}
+	}
+}

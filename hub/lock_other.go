@@ -1,0 +1,16 @@
+//go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly || windows)
+
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+func openLock(string) (*os.File, error) {
+	return nil, fmt.Errorf("the cache needs file locks, which %s/%s does not have: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+}
+
+func tryLock(*os.File) (bool, error) { return false, errNoLocks }

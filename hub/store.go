@@ -1,0 +1,223 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+)
+
+// A store is the folder of one model in the cache.
+type store struct {
+	*settings
+	root  string // models--owner--name
+	locks string // .locks/models--owner--name
+}
+
+func newStore(s *settings, m model) *store {
+	folder := "models--" + strings.ReplaceAll(m.repo, "/", "--")
+	return &store{s, filepath.Join(s.cache, folder), filepath.Join(s.cache, ".locks", folder)}
+}
+
+func (s *store) blob(etag string) string    { return filepath.Join(s.root, "blobs", etag) }
+func (s *store) partial(etag string) string { return s.blob(etag) + ".incomplete" }
+func (s *store) snapshot(commit string) string {
+	return filepath.Join(s.root, "snapshots", commit)
+}
+func (s *store) pointer(commit, name string) string {
+	return filepath.Join(s.snapshot(commit), filepath.FromSlash(name))
+}
+
+// holds says whether there is a file with that many bytes at a path, perhaps behind a symbolic link; any number will
+// do if size is negative.
+func holds(path string, size int64) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && (size < 0 || info.Size() == size)
+}
+
+// prepare makes the folders of a model. The cache is marked as one for programs that make backups.
+func (s *store) prepare() error {
+	if err := os.MkdirAll(filepath.Join(s.root, "blobs"), 0o777); err != nil {
+		return err
+	}
+	tag := filepath.Join(s.cache, "CACHEDIR.TAG")
+	if f, err := os.OpenFile(tag, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
+		io.WriteString(f, "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache: it can be fetched again.\n")
+		f.Close()
+	}
+	return nil
+}
+
+// place gives a blob its name in the snapshot of a commit: by a relative symbolic link, else by a second name of the
+// same file, else by a copy.
+func (s *store) place(commit, name, etag string) error {
+	at, target := s.pointer(commit, name), s.blob(etag)
+	if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+		return err
+	}
+	if !s.copies {
+		relative, err := filepath.Rel(filepath.Dir(at), target)
+		if err != nil {
+			return err
+		}
+		err = s.symlink(relative, at)
+		if errors.Is(err, fs.ErrExist) && !samePlace(at, target) {
+			os.Remove(at)
+			err = s.symlink(relative, at)
+		}
+		if err == nil || errors.Is(err, fs.ErrExist) && samePlace(at, target) {
+			return nil
+		}
+	}
+	os.Remove(at)
+	if err := s.link(target, at); err == nil || errors.Is(err, fs.ErrExist) && samePlace(at, target) {
+		return nil
+	}
+	return atomicfile.Write(at, func(w io.Writer) error {
+		f, err := os.Open(target)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	})
+}
+
+// samePlace says whether two names lead to one file.
+func samePlace(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// commit returns the commit that a revision was when it was last asked for, or "".
+func (s *store) commit(revision string) string {
+	if isHash(revision, 40) {
+		return revision
+	}
+	f, err := os.Open(filepath.Join(s.root, "refs", filepath.FromSlash(revision)))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 100))
+	if commit := strings.TrimSpace(string(data)); err == nil && isHash(commit, 40) {
+		return commit
+	}
+	return ""
+}
+
+// remember writes down which commit a revision is.
+func (s *store) remember(revision, commit string) error {
+	if revision == commit || s.commit(revision) == commit {
+		return nil
+	}
+	at := filepath.Join(s.root, "refs", filepath.FromSlash(revision))
+	if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
+		return err
+	}
+	return atomicfile.Write(at, func(w io.Writer) error {
+		_, err := io.WriteString(w, commit)
+		return err
+	})
+}
+
+// absent returns the file whose presence says that a commit does not have a file of that name.
+func (s *store) absent(commit, name string) string {
+	return filepath.Join(s.root, ".no_exist", commit, filepath.FromSlash(name))
+}
+
+// rememberAbsent writes down which of the files that are usually read a commit does not have. It saves requests,
+// Python's too, and nothing depends on it.
+func (s *store) rememberAbsent(l *listing) {
+	for _, n := range slices.Concat(usualNames, weightNames, []string{pooling}) {
+		if _, found := l.files[n]; found {
+			continue
+		}
+		at := s.absent(l.commit, n)
+		if os.MkdirAll(filepath.Dir(at), 0o777) != nil {
+			return
+		}
+		f, err := os.OpenFile(at, os.O_WRONLY|os.O_CREATE, 0o666)
+		if err != nil {
+			return
+		}
+		f.Close()
+	}
+}
+
+// known says whether the cache alone shows that all that is to be fetched of a commit is there: each usual file is,
+// or is known not to exist.
+func (s *store) known(commit string, patterns []string) bool {
+	if len(patterns) > 0 {
+		for _, p := range patterns {
+			if strings.ContainsAny(p, `*?[\`) || checkPath(p) != nil || !holds(s.pointer(commit, p), -1) {
+				return false
+			}
+		}
+		return true
+	}
+	for _, n := range append([]string{pooling}, usualNames...) {
+		if !holds(s.pointer(commit, n), -1) && !holds(s.absent(commit, n), -1) {
+			return false
+		}
+	}
+	for _, n := range weightNames {
+		if holds(s.pointer(commit, n), -1) {
+			return s.whole(commit, patterns) == nil
+		}
+		if !holds(s.absent(commit, n), -1) {
+			return false
+		}
+	}
+	return false
+}
+
+// whole returns nil when the snapshot of a commit holds a model: weights in one form, with every shard. An
+// interrupted call of Get leaves no such snapshot, because weights are placed last.
+func (s *store) whole(commit string, patterns []string) error {
+	dir := s.snapshot(commit)
+	var names []string
+	err := filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if len(names) > 100_000 {
+			return errors.New("too many files")
+		}
+		if name, err := filepath.Rel(dir, at); err == nil && !d.IsDir() && holds(at, -1) {
+			names = append(names, filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c, err := choose(names, patterns)
+	if err != nil {
+		return err
+	}
+	for _, index := range c.indexes {
+		parts, err := shards(os.DirFS(dir), index)
+		if err != nil {
+			return err
+		}
+		for _, n := range parts {
+			if !slices.Contains(names, path.Join(path.Dir(index), n)) {
+				return fmt.Errorf("%w: %s names %s", ErrNoFile, index, n)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,290 @@
+// Package hubtest is a hub for tests: a server on this machine that speaks as much of the Hugging Face protocol as
+// package hub and Python's huggingface_hub ask for, and a second one to which it sends them for large files.
+package hubtest
+
+import (
+	"bytes"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Hub serves models until it is closed. Large files (.safetensors, .bin, .pt and .pth) are known by their SHA-256
+// and come from a host of their own; the others are known by the SHA-1 that Git gives them.
+type Hub struct {
+	URL string // for hub.Endpoint or HF_ENDPOINT
+	CDN string // of the host for large files
+
+	hub, cdn *httptest.Server
+
+	mu        sync.Mutex
+	models    map[string]*model
+	blobs     map[string][]byte // by hash
+	requests  []Request
+	intercept func(http.ResponseWriter, *http.Request) bool
+}
+
+type model struct {
+	refs    map[string]string            // branches and tags to commits
+	commits map[string]map[string][]byte // files of a commit
+	moved   string                       // to another name
+	gated   string                       // the token that opens it
+}
+
+// A Request is one that arrived.
+type Request struct {
+	CDN    bool // it came to the host for large files
+	Method string
+	Path   string
+	Range  string
+	Token  string // the Authorization header
+}
+
+// New starts a hub. Whoever starts it closes it.
+func New() *Hub {
+	h := &Hub{models: map[string]*model{}, blobs: map[string][]byte{}}
+	h.hub = httptest.NewServer(h.log(false, h.serveHub))
+	h.cdn = httptest.NewServer(h.log(true, h.serveCDN))
+	h.URL, h.CDN = h.hub.URL, h.cdn.URL
+	return h
+}
+
+// Close ends the servers and what they still send.
+func (h *Hub) Close() {
+	for _, s := range []*httptest.Server{h.hub, h.cdn} {
+		s.CloseClientConnections()
+		s.Close()
+	}
+}
+
+// Add makes files the content of a model's branch main, and returns the commit.
+func (h *Hub) Add(name string, files map[string][]byte) (commit string) {
+	return h.AddAs(name, "main", files)
+}
+
+// AddAs is Add for any branch or tag.
+func (h *Hub) AddAs(name, revision string, files map[string][]byte) (commit string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	sum := sha1.New()
+	for _, n := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(sum, "%q %d ", n, len(files[n]))
+		sum.Write(files[n])
+		h.blobs[Hash(n, files[n])] = files[n]
+	}
+	commit = hex.EncodeToString(sum.Sum(nil))
+	m := h.model(name)
+	m.refs[revision], m.commits[commit] = commit, files
+	return commit
+}
+
+func (h *Hub) model(name string) *model {
+	if h.models[name] == nil {
+		h.models[name] = &model{refs: map[string]string{}, commits: map[string]map[string][]byte{}}
+	}
+	return h.models[name]
+}
+
+// Move answers requests for a model by a redirect to one of another name, as after it was renamed.
+func (h *Hub) Move(from, to string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.model(from).moved = to
+}
+
+// Gate opens a model only to those who show the token.
+func (h *Hub) Gate(name, token string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.model(name).gated = token
+}
+
+// Intercept lets f answer instead of the hub where it returns true. The host of large files asks it too, with paths
+// that begin with /blobs/.
+func (h *Hub) Intercept(f func(http.ResponseWriter, *http.Request) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.intercept = f
+}
+
+// Requests returns what arrived since it was last called.
+func (h *Hub) Requests() []Request {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.requests
+	h.requests = nil
+	return r
+}
+
+// IsLarge says whether a file is kept apart.
+func IsLarge(name string) bool {
+	return slices.Contains([]string{".safetensors", ".bin", ".pt", ".pth"}, path.Ext(name))
+}
+
+// Hash returns what a file is known by.
+func Hash(name string, data []byte) string {
+	if IsLarge(name) {
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:])
+	}
+	return gitHash(data)
+}
+
+func gitHash(data []byte) string {
+	sum := sha1.Sum(append(fmt.Appendf(nil, "blob %d\x00", len(data)), data...))
+	return hex.EncodeToString(sum[:])
+}
+
+func (h *Hub) log(cdn bool, next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		h.requests = append(h.requests, Request{cdn, r.Method, r.URL.Path, r.Header.Get("Range"), r.Header.Get("Authorization")})
+		f := h.intercept
+		h.mu.Unlock()
+		if f == nil || !f(w, r) {
+			next(w, r)
+		}
+	})
+}
+
+func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	data, found := h.blobs[path.Base(r.URL.Path)]
+	h.mu.Unlock()
+	if !found || r.URL.Query().Get("signature") == "" {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
+	w.Header().Set("ETag", `"of-the-store"`)
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+// refuse answers with an error as the hub does.
+func refuse(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Set("X-Error-Code", code)
+	w.Header().Set("X-Error-Message", message)
+	w.WriteHeader(status)
+}
+
+func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	words := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
+	for i := range words {
+		words[i], _ = url.PathUnescape(words[i])
+	}
+	api := len(words) > 2 && words[0] == "api" && words[1] == "models"
+	if api {
+		words = words[2:]
+	}
+	if len(words) < 4 {
+		refuse(w, http.StatusUnauthorized, "RepoNotFound", "Invalid username or password.")
+		return
+	}
+	name, kind, revision, rest := words[0]+"/"+words[1], words[2], words[3], strings.Join(words[4:], "/")
+	m := h.models[name]
+	if m == nil {
+		refuse(w, http.StatusUnauthorized, "RepoNotFound", "Invalid username or password.")
+		return
+	}
+	if m.moved != "" {
+		w.Header().Set("Location", strings.Replace(r.URL.RequestURI(), name, m.moved, 1))
+		w.WriteHeader(http.StatusTemporaryRedirect)
+		return
+	}
+	commit := revision
+	if c, found := m.refs[revision]; found {
+		commit = c
+	}
+	files, found := m.commits[commit]
+	if !found {
+		refuse(w, http.StatusNotFound, "RevisionNotFound", "Invalid rev id: "+revision)
+		return
+	}
+	if kind == "resolve" && m.gated != "" && r.Header.Get("Authorization") != "Bearer "+m.gated {
+		status := http.StatusForbidden
+		if r.Header.Get("Authorization") == "" {
+			status = http.StatusUnauthorized
+		}
+		refuse(w, status, "GatedRepo", "Access to model "+name+" is restricted.")
+		return
+	}
+	switch {
+	case api && kind == "revision":
+		sendJSON(w, info(name, commit, files, r.URL.Query().Get("blobs") != ""))
+	case api && kind == "tree":
+		sendJSON(w, tree(files))
+	case !api && kind == "resolve":
+		h.resolve(w, r, commit, rest, files)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// resolve sends a small file, or to where a large one is.
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, commit, name string, files map[string][]byte) {
+	w.Header().Set("X-Repo-Commit", commit)
+	data, found := files[name]
+	if !found {
+		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
+		return
+	}
+	hash := Hash(name, data)
+	if IsLarge(name) {
+		w.Header().Set("X-Linked-Etag", strconv.Quote(hash))
+		w.Header().Set("X-Linked-Size", strconv.Itoa(len(data)))
+		w.Header().Set("ETag", `"of-the-page"`)
+		w.Header().Set("Location", h.CDN+"/blobs/"+hash+"?signature=secret")
+		w.WriteHeader(http.StatusFound)
+		return
+	}
+	w.Header().Set("ETag", strconv.Quote(hash))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+}
+
+func sendJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(v)
+}
+
+type object = map[string]any
+
+func info(name, commit string, files map[string][]byte, blobs bool) object {
+	var siblings []object
+	for _, n := range slices.Sorted(maps.Keys(files)) {
+		s := object{"rfilename": n}
+		if blobs {
+			s["size"], s["blobId"] = len(files[n]), gitHash(files[n])
+			if IsLarge(n) {
+				s["blobId"] = gitHash([]byte("pointer of " + Hash(n, files[n])))
+				s["lfs"] = object{"sha256": Hash(n, files[n]), "size": len(files[n]), "pointerSize": 130}
+			}
+		}
+		siblings = append(siblings, s)
+	}
+	return object{"id": name, "modelId": name, "sha": commit, "private": false, "tags": []string{}, "downloads": 0, "likes": 0, "siblings": siblings}
+}
+
+func tree(files map[string][]byte) []object {
+	var entries []object
+	for _, n := range slices.Sorted(maps.Keys(files)) {
+		e := object{"type": "file", "path": n, "size": len(files[n]), "oid": gitHash(files[n])}
+		if IsLarge(n) {
+			e["lfs"] = object{"oid": Hash(n, files[n]), "size": len(files[n]), "pointerSize": 130}
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
