@@ -137,7 +137,7 @@ func timmConfig(data []byte, find tower.Finder) (Config, error) {
 	case t.ModelArgs.PoolClassAsWell:
 		return Config{}, fmt.Errorf("config.json: pool_include_prefix is not supported")
 	case pool == "":
-		if !s.Norm && !strings.HasPrefix(t.Architecture, "vit_base_patch16_clip") || !s.ClassToken || a.mean {
+		if !s.Norm || !s.ClassToken || a.mean {
 			pool = "avg"
 		}
 	case pool != "avg" && pool != "token":
