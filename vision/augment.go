@@ -7,8 +7,8 @@ import (
 )
 
 // Augment is the random half of a training image's preparation: a random part of the image, resized to the model's
-// size, and a random reflection. The zero value changes nothing. Decisions are drawn from the generator handed
-// over, in the order of the fields.
+// size, a random reflection, and changes of colour and shape. The zero value changes nothing. Decisions are drawn
+// from the generator handed over, in the order of the fields.
 type Augment struct {
 	// Crop takes the place of resizing and cropping: a random part of the image is resized to the output size.
 	Crop bool
@@ -20,6 +20,11 @@ type Augment struct {
 	Ratio [2]float64
 	// Flip is the probability of mirroring left to right.
 	Flip float64
+	// Jitter and Rand change the resized image, nil not at all. With Rand, most recipes leave Jitter out.
+	Jitter *ColorJitter
+	Rand   *RandAugment
+	// Erase overwrites part of the normalised pixels, which is up to whoever normalises them: a [Loader] does.
+	Erase *RandomErasing
 }
 
 // Validate returns an error for ranges that cannot be.
@@ -33,6 +38,19 @@ func (a *Augment) Validate() error {
 	}
 	if !(a.Flip >= 0 && a.Flip <= 1) {
 		return fmt.Errorf("vision: augment: flip with probability %v", a.Flip)
+	}
+	if a.Jitter != nil {
+		if err := a.Jitter.Validate(); err != nil {
+			return err
+		}
+	}
+	if a.Rand != nil {
+		if err := a.Rand.Validate(); err != nil {
+			return err
+		}
+	}
+	if a.Erase != nil {
+		return a.Erase.Validate()
 	}
 	return nil
 }
@@ -77,7 +95,7 @@ func (a *Augment) Rect(r *Rand, w, h int) image.Rectangle {
 }
 
 // Apply returns the image prepared at random: cropped and resized to p's output size when a.Crop is set, by p
-// alone otherwise, and perhaps mirrored. It returns an error when p's output size depends on the image.
+// alone otherwise, perhaps mirrored, and changed by a.Jitter and a.Rand. It returns an error when p's output size depends on the image.
 func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
@@ -105,6 +123,12 @@ func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
 	}
 	if a.Flip > 0 && r.Float64() < a.Flip {
 		m = m.FlipHorizontal()
+	}
+	if a.Jitter != nil {
+		m = a.Jitter.Apply(r, m)
+	}
+	if a.Rand != nil {
+		m = a.Rand.Apply(r, m)
 	}
 	return m, nil
 }

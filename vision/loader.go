@@ -32,10 +32,12 @@ type Loader struct {
 	Data       Dataset
 	Preprocess Preprocess
 	Augment    *Augment // nil for none
+	Mix        *Mix     // of the images of a batch, nil for none
 
 	BatchSize int  // images a batch; 0 means 32
 	Shuffle   bool // a new order each epoch, otherwise that of Data
 	Seed      uint64
+	Repeats   int  // times an image appears, one after the other; 0 and 1 mean once. See [Loader.Order].
 	DropLast  bool // leave out a last batch that is not full
 
 	Goroutines int // that prepare images; 0 follows GOMAXPROCS
@@ -53,6 +55,7 @@ type Batch struct {
 	Pixels        []float32 // [len(Labels), 3, Height, Width]
 	Height, Width int
 	Labels        []int
+	Targets       []float32      // [len(Labels), classes] when the loader mixes, otherwise empty
 	Indices       []int          // positions of the images in the data set
 	Skipped       []*SampleError // images left out of this batch, and of empty ones before it
 }
@@ -91,8 +94,21 @@ func (l *Loader) Batches() int {
 	return (n + b - 1) / b
 }
 
-// Order returns the positions of the images in the order in which an epoch goes through them.
+// Order returns the positions of the images in the order in which an epoch goes through them. With repeated
+// augmentation (Hoffer et al., arXiv 1901.09335; Repeats of 3 in DeiT) each image appears Repeats times in a row, each
+// time augmented anew, and the epoch ends after as many images as the data set has: it meets a part of them.
 func (l *Loader) Order(epoch int) []int {
+	order := l.permutation(epoch)
+	if l.Repeats > 1 {
+		once := slices.Clone(order[:(len(order)+l.Repeats-1)/l.Repeats])
+		for i := range order {
+			order[i] = once[i/l.Repeats]
+		}
+	}
+	return order
+}
+
+func (l *Loader) permutation(epoch int) []int {
 	if l.Shuffle {
 		return NewRand(l.Seed, uint64(epoch)).Perm(l.Data.Len())
 	}
@@ -150,11 +166,33 @@ func (l *Loader) check(first int) error {
 	if _, _, ok := l.Preprocess.FixedSize(); !ok {
 		return fmt.Errorf("vision: loader: %w", errNoFixedSize)
 	}
+	if l.Repeats < 0 {
+		return fmt.Errorf("vision: loader: %d repeats", l.Repeats)
+	}
+	if l.Mix != nil {
+		if err := l.Mix.Validate(); err != nil {
+			return err
+		}
+		if len(l.Data.Classes()) == 0 {
+			return errors.New("vision: loader: mixing labels of a data set without classes")
+		}
+	}
 	if l.Augment != nil {
 		return l.Augment.Validate()
 	}
 	return nil
 }
+
+// sampleRand returns the generator of the random decisions about the image at a position of an epoch's order.
+func (r *loading) sampleRand(position, sample int) *Rand {
+	if repeat := position % max(r.l.Repeats, 1); repeat > 0 {
+		return NewRand(r.l.Seed, uint64(r.epoch), uint64(sample), uint64(repeat))
+	}
+	return NewRand(r.l.Seed, uint64(r.epoch), uint64(sample))
+}
+
+// mixStream tells the generator that mixes a batch from those of its images.
+const mixStream = 0x6d6978
 
 // loading is one epoch under way. Batches circulate: free → (planned, filled by the goroutines) → ready, in order
 // → the caller → free. There are Ahead+1 of them, one of which is the caller's.
@@ -285,10 +323,11 @@ func (r *loading) prepare(j loadingJob) {
 		}
 	}()
 	i := b.samples[j.slot]
+	random := r.sampleRand(b.Number*r.l.batchSize()+j.slot, i)
 	m, err := r.l.Data.Open(i)
 	if err == nil {
 		if a := r.l.Augment; a != nil {
-			m, err = a.Apply(NewRand(r.l.Seed, uint64(r.epoch), uint64(i)), m, &r.l.Preprocess)
+			m, err = a.Apply(random, m, &r.l.Preprocess)
 		} else {
 			m, err = r.l.Preprocess.Geometry(m, nil)
 		}
@@ -299,6 +338,9 @@ func (r *loading) prepare(j loadingJob) {
 	}
 	n := len(b.pixels) / len(b.samples)
 	r.norm.ToCHW(b.pixels[j.slot*n:(j.slot+1)*n], m)
+	if a := r.l.Augment; a != nil && a.Erase != nil {
+		a.Erase.Apply(random, b.pixels[j.slot*n:(j.slot+1)*n], r.width, r.height)
+	}
 }
 
 // consume hands finished batches to the caller, in order.
@@ -325,6 +367,9 @@ func (r *loading) consume(yield func(*Batch, error) bool) {
 		}
 		r.l.record(bad)
 		skipped = append(skipped, bad...)
+		if x := r.l.Mix; x != nil && len(b.Labels) > 0 {
+			x.Apply(NewRand(r.l.Seed, uint64(r.epoch), uint64(b.Number), mixStream), &b.Batch, len(r.l.Data.Classes()))
+		}
 		if len(b.Labels) > 0 {
 			b.Skipped, skipped = skipped, nil
 			yielded = true

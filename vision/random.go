@@ -1,6 +1,9 @@
 package vision
 
-import "math/rand/v2"
+import (
+	"math"
+	"math/rand/v2"
+)
 
 // Rand is a source of random decisions that is fully determined by the numbers it is keyed with. Its stream is
 // PCG-DXSM, whose output math/rand/v2 pins, and the methods below are this package's own, so that a run gives the
@@ -63,4 +66,50 @@ func (r *Rand) Perm(n int) []int {
 		p[j] = i
 	}
 	return p
+}
+
+// Sign returns v or -v, each equally likely.
+func (r *Rand) Sign(v float64) float64 {
+	if r.pcg.Uint64()>>63 == 1 {
+		return -v
+	}
+	return v
+}
+
+// Normal returns a normally distributed number of mean 0 and deviation 1, by Marsaglia's polar method.
+func (r *Rand) Normal() float64 {
+	for {
+		u, v := r.Uniform(-1, 1), r.Uniform(-1, 1)
+		if s := float64(u*u) + float64(v*v); s > 0 && s < 1 {
+			return u * math.Sqrt(-2*math.Log(s)/s)
+		}
+	}
+}
+
+// Beta returns a number in [0, 1] of the symmetric Beta distribution with both parameters alpha, above 0.
+func (r *Rand) Beta(alpha float64) float64 {
+	x, y := r.logGamma(alpha), r.logGamma(alpha)
+	return 1 / (1 + math.Exp(y-x))
+}
+
+// logGamma returns the logarithm of a number of the Gamma distribution with the given shape and scale 1 (Marsaglia
+// and Tsang, 2000); as a logarithm it does not underflow at small shapes.
+func (r *Rand) logGamma(shape float64) float64 {
+	if shape < 1 {
+		// A number of shape + 1 times a uniform one to the power of 1/shape.
+		return r.logGamma(shape+1) + math.Log(1-r.Float64())/shape
+	}
+	d := shape - 1./3
+	c := 1 / math.Sqrt(9*d)
+	for {
+		x := r.Normal()
+		v := 1 + float64(c*x)
+		if v <= 0 {
+			continue
+		}
+		v = v * v * v
+		if math.Log(1-r.Float64()) < 0.5*x*x+d-float64(d*v)+float64(d*math.Log(v)) {
+			return math.Log(d * v)
+		}
+	}
 }

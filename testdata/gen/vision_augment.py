@@ -1,0 +1,92 @@
+"""Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of pictures.
+
+Pillow 13.0.0, timm 1.0.31, torchvision 0.30.0. The pictures come from the integer formula in `picture`, which the Go
+tests repeat. Each case names an operation and its argument, and holds half of the SHA-256 of the resulting RGB bytes
+and the bytes themselves where they are few. Sharpness, shears and the like are those of timm's RandAugment
+(timm/data/auto_augment.py); hue is torchvision's adjust_hue.
+
+Run from the repository's root: python testdata/gen/vision_augment.py
+"""
+
+import base64
+import hashlib
+import json
+
+import numpy as np
+import PIL
+import timm
+import torchvision
+from PIL import Image
+from timm.data import auto_augment as aa
+from torchvision.transforms import functional as tv
+
+
+def picture(w, h):
+    """Blocks of hard black and white, of gradients, and of noise, as in vision_resize.py."""
+    y, x, c = np.meshgrid(np.arange(h), np.arange(w), np.arange(3), indexing="ij")
+    y, x, c = (a.astype(np.uint32) for a in (y, x, c))
+    noise = ((x * np.uint32(73856093)) ^ (y * np.uint32(19349663)) ^ (c * np.uint32(83492791))) >> np.uint32(11) & np.uint32(255)
+    kind = (x // np.uint32(7) + y // np.uint32(5)) % np.uint32(3)
+    hard = np.where(noise > 127, 255, 0)
+    smooth = (x * 5 + y * 3 + c * 40) % 256
+    return np.where(kind == 0, hard, np.where(kind == 1, smooth, noise)).astype(np.uint8)
+
+
+def dim(a):
+    """The same in a narrow range of levels, other levels a channel."""
+    return (a // 3 + np.array([10, 60, 120], np.uint8)).astype(np.uint8)
+
+
+PICTURES = {
+    "wide": picture(61, 37), "tall": picture(19, 44), "square": picture(32, 32), "dim": dim(picture(40, 25)),
+    "flat": np.full((5, 6, 3), 77, np.uint8), "dot": picture(1, 1), "line": picture(9, 2),
+}
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+FILL = (124, 116, 104)
+cases = []
+
+
+def case(op, f, *args, names=tuple(PICTURES)):
+    for name in names:
+        out = f(Image.fromarray(PICTURES[name]))
+        assert out.mode == "RGB"
+        raw = out.tobytes()
+        c = {"picture": name, "op": op, "args": list(args), "sha256": hashlib.sha256(raw).hexdigest()[:32]}
+        if len(raw) <= 90:
+            c["pixels"] = base64.b64encode(raw).decode()
+        cases.append(c)
+
+
+case("autocontrast", aa.auto_contrast)
+case("equalize", aa.equalize)
+case("invert", aa.invert)
+for bits in (1, 3, 4, 7):
+    case("posterize", lambda m: aa.posterize(m, bits), bits)
+for t in (0, 26, 128, 255, 256):
+    case("solarize", lambda m: aa.solarize(m, t), t)
+for add in (0, 55, 110):
+    case("solarizeadd", lambda m: aa.solarize_add(m, add), add)
+for factor in (0, 0.1, 0.37, 0.82, 1, 1.3, 1.9):
+    case("saturation", lambda m: aa.color(m, factor), factor)
+    case("contrast", lambda m: aa.contrast(m, factor), factor)
+    case("brightness", lambda m: aa.brightness(m, factor), factor)
+    case("sharpness", lambda m: aa.sharpness(m, factor), factor)
+for share in (-0.5, -0.21, 0, 0.004, 0.1, 0.33, 0.5):
+    case("hue", lambda m: tv.adjust_hue(m, share), share)
+for name, f in FILTERS.items():
+    kw = {"resample": f, "fillcolor": FILL}
+    for v in (-0.3, 0, 0.07, 0.26):
+        case("shearx", lambda m: aa.shear_x(m, v, **kw), v, name)
+        case("sheary", lambda m: aa.shear_y(m, v, **kw), v, name)
+    for v in (-0.45, -0.13, 0, 0.31):
+        case("translatex", lambda m: aa.translate_x_rel(m, v, **kw), v, name)
+        case("translatey", lambda m: aa.translate_y_rel(m, v, **kw), v, name)
+    for v in (-30, -11.7, 0, 4.25, 27, 90, 180, 270):
+        case("rotate", lambda m: aa.rotate(m, v, **kw), v, name)
+
+with open("vision/testdata/augment.json", "w") as f:
+    f.write('{"script": "testdata/gen/vision_augment.py",\n "versions": %s,\n "fill": %s,\n "cases": [\n' % (
+        json.dumps({"pillow": PIL.__version__, "timm": timm.__version__, "torchvision": torchvision.__version__}), json.dumps(FILL)))
+    f.write(",\n".join(json.dumps(c) for c in cases))
+    f.write("\n]}\n")
+print(len(cases), "cases")

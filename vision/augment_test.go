@@ -1,0 +1,358 @@
+package vision
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseRandAugment(t *testing.T) {
+	got, err := ParseRandAugment("rand-m9-mstd0.5-inc1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &RandAugment{Magnitude: 9, MagnitudeStd: 0.5, Increasing: true, Fill: [3]uint8{124, 116, 104}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	got, err = ParseRandAugment("rand-n3-mstd101-p0.2-m12-mmax30")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = &RandAugment{Magnitude: 12, MagnitudeStd: math.Inf(1), MagnitudeMax: 30, Layers: 3, Prob: 0.2, Fill: want.Fill}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []string{"", "augmix-m3", "rand-m11", "rand-m-1", "rand-mx", "rand-tweights", "rand-n0", "rand-n1.5", "rand-p2",
+		"rand-m9-", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
+		if a, err := ParseRandAugment(bad); err == nil {
+			t.Errorf("%q gave %+v", bad, a)
+		}
+	}
+}
+
+// Every operation is drawn about as often as any other, changes the image within its bounds, and leaves the operand
+// alone.
+func TestRandAugmentDraws(t *testing.T) {
+	a, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
+	m := picture(31, 23, 3)
+	before := m.Clone()
+	same := 0
+	const runs = 400
+	for i := range uint64(runs) {
+		x, y := a.Apply(NewRand(1, i), m), a.Apply(NewRand(1, i), m)
+		if !bytes.Equal(x.Pix, y.Pix) {
+			t.Fatal("one key gave two images")
+		}
+		if x.Width != m.Width || x.Height != m.Height || x.Channels != 3 {
+			t.Fatalf("%d×%d", x.Width, x.Height)
+		}
+		if bytes.Equal(x.Pix, m.Pix) {
+			same++
+		}
+	}
+	if !bytes.Equal(m.Pix, before.Pix) {
+		t.Error("the operand was changed")
+	}
+	// Two operations with probability 1/2 each leave a quarter alone, and a few do nothing.
+	if share := float64(same) / runs; share < 0.18 || share > 0.38 {
+		t.Errorf("%.2f of the images stayed as they were", share)
+	}
+	levels := 0.0
+	r := NewRand(3)
+	for range 4000 {
+		l := a.level(r)
+		if l < 0 || l > 1 {
+			t.Fatalf("level %v", l)
+		}
+		levels += l / 4000
+	}
+	if math.Abs(levels-0.9) > 0.005 {
+		t.Errorf("mean level %v", levels)
+	}
+	if got := a.Apply(NewRand(5), picture(9, 9, 1)); got.Channels != 3 {
+		t.Errorf("a grey image gave %d channels", got.Channels)
+	}
+}
+
+func TestColorJitterFactors(t *testing.T) {
+	m := picture(20, 20, 3)
+	if got := (&ColorJitter{}).Apply(NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
+		t.Error("no jitter changed the image")
+	}
+	j := ColorJitter{Brightness: 0.4}
+	for i := range uint64(50) {
+		got := j.Apply(NewRand(1, i), m)
+		for k, v := range got.Pix {
+			lo, hi := int(0.6*float64(m.Pix[k]))-1, int(1.4*float64(m.Pix[k]))+1
+			if int(v) < lo || int(v) > hi {
+				t.Fatalf("%d became %d", m.Pix[k], v)
+			}
+		}
+	}
+	all := ColorJitter{Brightness: 2, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
+	if err := all.Validate(); err != nil {
+		t.Error(err)
+	}
+	if bytes.Equal(all.Apply(NewRand(2), m).Pix, m.Pix) {
+		t.Error("jitter changed nothing")
+	}
+	for _, bad := range []ColorJitter{{Hue: 0.6}, {Hue: math.NaN()}, {Brightness: -1}, {Contrast: math.Inf(1)}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
+
+func TestRandomErasing(t *testing.T) {
+	const w, h, runs = 40, 30, 300
+	for _, mode := range []EraseMode{EraseZero, EraseColor, ErasePixels} {
+		e := RandomErasing{Prob: 0.5, Mode: mode}
+		erased := 0
+		for i := range uint64(runs) {
+			planes := make([]float32, 3*w*h)
+			for k := range planes {
+				planes[k] = 100
+			}
+			e.Apply(NewRand(7, i), planes, w, h)
+			n := 0
+			x0, x1, y0, y1 := w, -1, h, -1
+			for k := range w * h {
+				if planes[k] != 100 {
+					n++
+					x0, x1 = min(x0, k%w), max(x1, k%w)
+					y0, y1 = min(y0, k/w), max(y1, k/w)
+				}
+			}
+			if n == 0 {
+				continue
+			}
+			erased++
+			if n != (x1-x0+1)*(y1-y0+1) {
+				t.Fatalf("%d pixels in a box of %d×%d", n, x1-x0+1, y1-y0+1)
+			}
+			if share := float64(n) / (w * h); share < 0.01 || share > 0.37 {
+				t.Fatalf("%.3f of the area was erased", share)
+			}
+			first, second := planes[y0*w+x0], planes[y1*w+x1]
+			switch {
+			case mode == EraseZero && (first != 0 || second != 0),
+				mode == EraseColor && first != second,
+				mode == ErasePixels && n > 1 && first == second:
+				t.Fatalf("mode %d wrote %v and %v", mode, first, second)
+			}
+		}
+		if share := float64(erased) / runs; share < 0.4 || share > 0.6 {
+			t.Errorf("%.2f of the images were erased", share)
+		}
+	}
+	for _, bad := range []RandomErasing{{Prob: 2}, {Area: [2]float64{0.5, 0.2}}, {Aspect: [2]float64{1, math.Inf(1)}}, {Mode: 9}, {Count: -1}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
+
+// mixBatch is a batch of constant images, image i being i+1 everywhere.
+func mixBatch(n, w, h int) *Batch {
+	b := &Batch{Width: w, Height: h, Pixels: make([]float32, n*3*w*h)}
+	for i := range n {
+		b.Labels = append(b.Labels, i%3)
+		for k := range 3 * w * h {
+			b.Pixels[i*3*w*h+k] = float32(i + 1)
+		}
+	}
+	return b
+}
+
+// The targets say what the pixels hold: the share of an image's own class is the share of its own pixels.
+func TestMixTargetsFollowPixels(t *testing.T) {
+	const n, w, h, classes = 5, 16, 12, 3
+	for _, x := range []Mix{{Mixup: 0.8}, {Cutmix: 1}, {Mixup: 0.8, Cutmix: 1}} {
+		mixed := 0
+		for seed := range uint64(60) {
+			b := mixBatch(n, w, h)
+			x.Apply(NewRand(seed), b, classes)
+			for i := range n {
+				own, other := float64(i+1), float64(n-i)
+				sum := 0.0
+				for k := range w * h {
+					sum += float64(b.Pixels[i*3*w*h+k])
+				}
+				share := 1.0
+				if own != other {
+					share = (sum/(w*h) - other) / (own - other)
+				}
+				want := make([]float64, classes)
+				want[i%3] += share
+				want[(n-1-i)%3] += 1 - share
+				total := 0.0
+				for c, v := range want {
+					got := float64(b.Targets[i*classes+c])
+					total += got
+					if own != other && math.Abs(got-v) > 1e-5 {
+						t.Fatalf("%+v: target %v of image %d, want %v", x, got, i, v)
+					}
+				}
+				if math.Abs(total-1) > 1e-5 {
+					t.Fatalf("targets sum to %v", total)
+				}
+				if share < 0.999 {
+					mixed++
+				}
+			}
+		}
+		if mixed < 100 {
+			t.Errorf("%+v mixed %d images of 300", x, mixed)
+		}
+	}
+	b := mixBatch(2, 4, 4)
+	(&Mix{Smoothing: 0.1}).Apply(NewRand(1), b, 2)
+	if want := []float32{0.95, 0.05, 0.05, 0.95}; !near(b.Targets, want) || b.Pixels[0] != 1 {
+		t.Errorf("smoothing alone gave %v", b.Targets)
+	}
+	for _, bad := range []Mix{{Mixup: -1}, {Prob: 2}, {Smoothing: -0.1}, {Cutmix: math.NaN()}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v was accepted", bad)
+		}
+	}
+}
+
+func near(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-6 })
+}
+
+func TestRandDistributions(t *testing.T) {
+	r := NewRand(11)
+	const n = 40000
+	var m1, m2, m4 float64
+	for range n {
+		v := r.Normal()
+		m1, m2, m4 = m1+v/n, m2+v*v/n, m4+v*v*v*v/n
+	}
+	if math.Abs(m1) > 0.02 || math.Abs(m2-1) > 0.03 || math.Abs(m4-3) > 0.2 {
+		t.Errorf("normal: moments %v, %v, %v", m1, m2, m4)
+	}
+	for _, alpha := range []float64{0.05, 0.8, 1, 3} {
+		var mean, square float64
+		for range n {
+			v := r.Beta(alpha)
+			if !(v >= 0 && v <= 1) {
+				t.Fatalf("beta(%v) gave %v", alpha, v)
+			}
+			mean, square = mean+v/n, square+(v-0.5)*(v-0.5)/n
+		}
+		if want := 1 / (4 * (2*alpha + 1)); math.Abs(mean-0.5) > 0.01 || math.Abs(square-want) > 0.05*want {
+			t.Errorf("beta(%v): mean %v, variance %v, want 0.5 and %v", alpha, mean, square, want)
+		}
+	}
+}
+
+// An epoch with everything random in it does not depend on the goroutines, nor on where it is entered.
+func TestLoaderAugmentsReproducibly(t *testing.T) {
+	data := &Memory{ClassNames: []string{"a", "b", "c"}}
+	for i := range 11 {
+		data.Images = append(data.Images, picture(20+i, 17, 3))
+		data.Labels = append(data.Labels, i%3)
+	}
+	rand, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
+	epoch := func(goroutines, first int) (pixels, targets []float32, indices []int) {
+		l := &Loader{
+			Data: data, Preprocess: ImageNet(16), BatchSize: 4, Shuffle: true, Seed: 5, Repeats: 3, Goroutines: goroutines,
+			Augment: &Augment{Crop: true, Flip: 0.5, Jitter: &ColorJitter{Hue: 0.1}, Rand: rand, Erase: &RandomErasing{Prob: 0.5, Mode: ErasePixels}},
+			Mix:     &Mix{Mixup: 0.8, Cutmix: 1, Smoothing: 0.1},
+		}
+		for b, err := range l.EpochFrom(context.Background(), 2, first) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b.Targets) != 3*len(b.Labels) {
+				t.Fatalf("%d targets for %d images", len(b.Targets), len(b.Labels))
+			}
+			pixels, targets, indices = append(pixels, b.Pixels...), append(targets, b.Targets...), append(indices, b.Indices...)
+		}
+		return pixels, targets, indices
+	}
+	pixels, targets, indices := epoch(1, 0)
+	p3, t3, i3 := epoch(3, 0)
+	if !slices.Equal(pixels, p3) || !slices.Equal(targets, t3) || !slices.Equal(indices, i3) {
+		t.Error("three goroutines gave another epoch than one")
+	}
+	p1, t1, i1 := epoch(2, 1)
+	each := 3 * 16 * 16
+	if !slices.Equal(pixels[4*each:], p1) || !slices.Equal(targets[4*3:], t1) || !slices.Equal(indices[4:], i1) {
+		t.Error("entered at its second batch, the epoch is another")
+	}
+	if len(indices) != 11 || indices[0] != indices[1] || indices[1] != indices[2] || indices[2] == indices[3] {
+		t.Errorf("repeated order %v", indices)
+	}
+	if slices.Equal(pixels[:each], pixels[each:2*each]) {
+		t.Error("a repeated image was augmented alike")
+	}
+}
+
+func TestContactSheet(t *testing.T) {
+	data := &Memory{ClassNames: []string{"a"}, Images: []*Image{picture(20, 20, 3), picture(30, 20, 3), picture(20, 30, 3)}}
+	l := &Loader{Data: data, Preprocess: ImageNet(16), BatchSize: 2}
+	sheet, err := l.ContactSheet(context.Background(), 0, 2, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sheet.Width < 32 || sheet.Height < 32 || sheet.Width > 60 || sheet.Height > 60 {
+		t.Errorf("%d×%d pixels", sheet.Width, sheet.Height)
+	}
+	if _, err := (&Loader{Data: &Memory{}, Preprocess: ImageNet(16)}).ContactSheet(context.Background(), 0, 2, 2); err == nil {
+		t.Error("a sheet of nothing")
+	}
+	if _, err := l.ContactSheet(context.Background(), 0, 0, 2); err == nil {
+		t.Error("a sheet of no rows")
+	}
+}
+
+func TestOpenCSV(t *testing.T) {
+	open := func(table string, o CSVOptions) (*Folder, error) {
+		return OpenCSV(fstest.MapFS{"sets/train.csv": {Data: []byte(table)}}, "sets/train.csv", o)
+	}
+	d, err := open("\ufeffId,File_Name,Label\r\n1,a/x.png,10\r\n2,\"b,c.png\",9\r\n3,.\\d.png,10\r\n", CSVOptions{Path: "file_name"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"9", "10"}; !slices.Equal(d.Classes(), want) {
+		t.Errorf("classes %v", d.Classes())
+	}
+	if d.Len() != 3 || d.Name(0) != "sets/a/x.png" || d.Name(1) != "sets/b,c.png" || d.Name(2) != "sets/d.png" || d.Label(0) != 1 || d.Label(1) != 0 {
+		t.Errorf("%+v", d)
+	}
+	d, err = open("x;dog\ny;cat\n", CSVOptions{NoHeader: true, Comma: ';', Extension: ".jpg", Classes: []string{"dog", "cat", "cow"}})
+	if err != nil || d.Name(1) != "sets/y.jpg" || d.Label(1) != 1 || len(d.Classes()) != 3 {
+		t.Errorf("%+v, %v", d, err)
+	}
+	for name, c := range map[string]struct {
+		table string
+		o     CSVOptions
+	}{
+		"nothing":        {"", CSVOptions{}},
+		"header alone":   {"path,label\n", CSVOptions{}},
+		"no path column": {"a,label\nx,1\n", CSVOptions{}},
+		"no label":       {"path,label\nx,\ny,1\n", CSVOptions{}},
+		"short row":      {"path,label\nx\n", CSVOptions{}},
+		"above":          {"path,label\n../../x,1\ny,2\n", CSVOptions{}},
+		"absolute":       {"path,label\n/etc/x,1\ny,2\n", CSVOptions{}},
+		"empty path":     {"path,label\n,1\ny,2\n", CSVOptions{}},
+		"one class":      {"path,label\nx,1\ny,1\n", CSVOptions{}},
+		"unknown class":  {"path,label\nx,1\ny,2\n", CSVOptions{Classes: []string{"1", "3"}}},
+		"broken quotes":  {"path,label\n\"x,1\n", CSVOptions{}},
+	} {
+		if d, err := open(c.table, c.o); err == nil {
+			t.Errorf("%s: accepted as %+v", name, d)
+		}
+	}
+	if _, err := OpenCSV(fstest.MapFS{}, "none.csv", CSVOptions{}); err == nil {
+		t.Error("a missing table was accepted")
+	}
+}

@@ -1,0 +1,160 @@
+package vision
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CSVOptions says how a table of paths and labels is read. The zero value reads the usual ones.
+type CSVOptions struct {
+	// Path and Label name the columns. Left empty, they are the first column called path, file, filename,
+	// file_name, image, image_path, img or id, and the first called label, class, class_name, category or target,
+	// in any case of letters.
+	Path, Label string
+	// NoHeader says that the table begins at once, with the path in its first column and the label in its second.
+	NoHeader bool
+	Comma    rune // between columns; 0 means a comma
+	// Classes are the labels that may occur, in their order. Left empty, they are those that do occur, sorted: as
+	// numbers, where all are whole numbers, and as text otherwise.
+	Classes []string
+	// Extension is added to each path, for tables of names without one.
+	Extension string
+	// AllowOneClass accepts a single class, for training that needs no labels.
+	AllowOneClass bool
+	// Decode is handed to DecodeFile.
+	Decode DecodeOptions
+}
+
+var (
+	pathColumns  = []string{"path", "file", "filename", "file_name", "image", "image_path", "img", "id"}
+	labelColumns = []string{"label", "class", "class_name", "category", "target"}
+)
+
+// OpenCSV reads a table of images, one a row, in the order of the rows: their paths, relative to the folder of the
+// table, and their labels. A path may not leave the file system, nor may a label be empty.
+//
+// Errors name the line, and match [ErrNoImages] when there are no rows and [ErrOneClass] as for [OpenFolder].
+// The images are not opened: one that is missing or cannot be decoded shows when Open is called on it.
+func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
+	d := &Folder{fsys: fsys, where: "table " + name, options: FolderOptions{Decode: o.Decode}}
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
+	}
+	defer f.Close()
+	labels, err := d.readRows(f, path.Dir(name), o)
+	if err != nil {
+		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
+	}
+	if len(d.files) == 0 {
+		return nil, fmt.Errorf("vision: %s has no rows: %w", d.where, ErrNoImages)
+	}
+	d.classes = o.Classes
+	if len(d.classes) == 0 {
+		d.classes = distinct(labels)
+	}
+	number := make(map[string]int, len(d.classes))
+	for i, c := range d.classes {
+		number[c] = i
+	}
+	for i, l := range labels {
+		n, ok := number[l]
+		if !ok {
+			return nil, fmt.Errorf("vision: %s: %s has the label %q, which is not among the %d classes", d.where, d.files[i], l, len(d.classes))
+		}
+		d.labels = append(d.labels, n)
+	}
+	if len(d.classes) == 1 && !o.AllowOneClass {
+		return nil, fmt.Errorf("vision: %s holds the class %q alone, expected at least two: %w", d.where, d.classes[0], ErrOneClass)
+	}
+	return d, nil
+}
+
+// readRows fills d.files and returns the label of each.
+func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []string, err error) {
+	r := csv.NewReader(f)
+	r.FieldsPerRecord, r.ReuseRecord = -1, true
+	if o.Comma != 0 {
+		r.Comma = o.Comma
+	}
+	at, label := 0, 1
+	header := !o.NoHeader
+	for {
+		row, err := r.Read()
+		if err == io.EOF {
+			return labels, nil
+		}
+		if err != nil {
+			return nil, err // names the line
+		}
+		if header {
+			header = false
+			if at, err = column(row, "path", o.Path, pathColumns); err != nil {
+				return nil, err
+			}
+			if label, err = column(row, "label", o.Label, labelColumns); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		line, _ := r.FieldPos(0)
+		if len(row) <= max(at, label) {
+			return nil, fmt.Errorf("line %d has %d columns, expected at least %d", line, len(row), max(at, label)+1)
+		}
+		p := path.Join(dir, strings.ReplaceAll(row[at], `\`, "/")+o.Extension)
+		if row[at] == "" || path.IsAbs(row[at]) || !fs.ValidPath(p) {
+			return nil, fmt.Errorf("line %d: path %q, expected one below the table's folder", line, row[at])
+		}
+		if row[label] == "" {
+			return nil, fmt.Errorf("line %d: %s has no label", line, row[at])
+		}
+		d.files = append(d.files, p)
+		labels = append(labels, strings.Clone(row[label]))
+	}
+}
+
+// column finds a column by its name, or the first that has one of the usual names.
+func column(header []string, what, name string, usual []string) (int, error) {
+	if name != "" {
+		usual = []string{name}
+	}
+	for i, h := range header {
+		h = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))
+		if slices.ContainsFunc(usual, func(u string) bool { return strings.EqualFold(u, h) }) {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("no column for the %s among %q, expected %s", what, header, strings.Join(usual, ", "))
+}
+
+// distinct returns the different labels, sorted.
+func distinct(labels []string) []string {
+	all := slices.Clone(labels)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	number := func(s string) (int, error) {
+		n, err := strconv.Atoi(s)
+		if err == nil && strconv.Itoa(n) != s {
+			err = errors.New("another spelling")
+		}
+		return n, err
+	}
+	for _, l := range all {
+		if _, err := number(l); err != nil {
+			return all
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int {
+		x, _ := number(a)
+		y, _ := number(b)
+		return x - y
+	})
+	return all
+}

@@ -1,0 +1,96 @@
+package vision
+
+import (
+	"fmt"
+	"math"
+)
+
+// EraseMode says what [RandomErasing] puts in place of what it erases.
+type EraseMode uint8
+
+const (
+	// EraseZero is 0, the mean colour of normalised pixels.
+	EraseZero EraseMode = iota
+	// EraseColor is one normally distributed colour a rectangle.
+	EraseColor
+	// ErasePixels is normally distributed noise.
+	ErasePixels
+)
+
+// RandomErasing overwrites a random rectangle of an image that is normalised already (Zhong et al., arXiv 1708.04896),
+// by the algorithm of timm's RandomErasing: with probability Prob, up to ten times, an area uniform in Area and an
+// aspect log-uniform in Aspect, until a rectangle smaller than the image comes out, then a position for it.
+type RandomErasing struct {
+	Prob   float64
+	Area   [2]float64 // of the rectangle, relative to the image's; zero means 0.02 to 1/3
+	Aspect [2]float64 // height divided by width; zero means 0.3 to 1/0.3
+	Mode   EraseMode
+	Count  int // rectangles, which share the area; 0 means 1
+}
+
+// Validate returns an error for numbers that cannot be.
+func (e *RandomErasing) Validate() error {
+	area, aspect := e.ranges()
+	switch {
+	case !(e.Prob >= 0 && e.Prob <= 1):
+		return fmt.Errorf("vision: random erasing with probability %v", e.Prob)
+	case !(area[0] > 0 && area[0] <= area[1] && area[1] <= 1):
+		return fmt.Errorf("vision: random erasing: area from %v to %v, expected 0 < from ≤ to ≤ 1", area[0], area[1])
+	case !(aspect[0] > 0 && aspect[0] <= aspect[1] && aspect[1] < math.Inf(1)):
+		return fmt.Errorf("vision: random erasing: aspect from %v to %v, expected 0 < from ≤ to", aspect[0], aspect[1])
+	case e.Mode > ErasePixels:
+		return fmt.Errorf("vision: random erasing: unknown mode %d", e.Mode)
+	case e.Count < 0 || e.Count > 1000:
+		return fmt.Errorf("vision: random erasing: %d rectangles, expected up to 1000", e.Count)
+	}
+	return nil
+}
+
+func (e *RandomErasing) ranges() (area, aspect [2]float64) {
+	area, aspect = e.Area, e.Aspect
+	if area == [2]float64{} {
+		area = [2]float64{0.02, 1. / 3}
+	}
+	if aspect == [2]float64{} {
+		aspect = [2]float64{0.3, 1 / 0.3}
+	}
+	return area, aspect
+}
+
+// Apply erases part of an image given as planes [channels, height, width].
+func (e *RandomErasing) Apply(r *Rand, planes []float32, width, height int) {
+	if r.Float64() >= e.Prob {
+		return
+	}
+	area, aspect := e.ranges()
+	count := max(e.Count, 1)
+	for range count {
+		for range 10 {
+			size := r.Uniform(area[0], area[1]) * float64(width) * float64(height) / float64(count)
+			ratio := math.Exp(r.Uniform(math.Log(aspect[0]), math.Log(aspect[1])))
+			h, w := int(math.RoundToEven(math.Sqrt(size*ratio))), int(math.RoundToEven(math.Sqrt(size/ratio)))
+			if w < width && h < height {
+				e.fill(r, planes, width, height, r.IntN(width-w+1), r.IntN(height-h+1), w, h)
+				break
+			}
+		}
+	}
+}
+
+func (e *RandomErasing) fill(r *Rand, planes []float32, width, height, x, y, w, h int) {
+	for from := 0; from+width*height <= len(planes); from += width * height {
+		var v float32
+		if e.Mode == EraseColor {
+			v = float32(r.Normal())
+		}
+		for row := y; row < y+h; row++ {
+			line := planes[from+row*width+x:][:w]
+			for i := range line {
+				if e.Mode == ErasePixels {
+					v = float32(r.Normal())
+				}
+				line[i] = v
+			}
+		}
+	}
+}

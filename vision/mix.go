@@ -1,0 +1,122 @@
+package vision
+
+import (
+	"fmt"
+	"math"
+)
+
+// Mix joins the images of a batch in pairs, the first with the last and so on, and their labels with them: mixup
+// (Zhang et al., arXiv 1710.09412) blends two images, CutMix (Yun et al., arXiv 1905.04899) puts a rectangle of one
+// into the other. It does what timm's Mixup does in its mode "batch", where one number λ is drawn for a whole batch.
+type Mix struct {
+	// Mixup and Cutmix are the parameters α of the symmetric Beta distributions that λ is drawn from; 0 leaves that
+	// kind out. Masked autoencoders and DeiT are fine-tuned with 0.8 and 1.
+	Mixup, Cutmix float64
+	// Prob is the probability that a batch is mixed; 0 means 1.
+	Prob float64
+	// Switch is the probability of CutMix where both are on; 0 means 0.5.
+	Switch float64
+	// Smoothing is the share of a target that is spread over all classes.
+	Smoothing float32
+}
+
+// Validate returns an error for numbers that cannot be.
+func (x *Mix) Validate() error {
+	for _, alpha := range []float64{x.Mixup, x.Cutmix} {
+		if !(alpha >= 0 && alpha <= 1e3) {
+			return fmt.Errorf("vision: mix: α of %v, expected 0 to 1000", alpha)
+		}
+	}
+	for _, p := range []float64{x.Prob, x.Switch, float64(x.Smoothing)} {
+		if !(p >= 0 && p <= 1) {
+			return fmt.Errorf("vision: mix: share %v, expected 0 to 1", p)
+		}
+	}
+	return nil
+}
+
+// Apply mixes the images of b in place and sets b.Targets, [images, classes]: for image i with label y and its
+// partner's label z, λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the share of the image itself in its pixels.
+func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
+	lambda, cut := x.draw(r)
+	n := len(b.Labels)
+	each := 0
+	if n > 0 {
+		each = len(b.Pixels) / n
+	}
+	top, left, bottom, right := 0, 0, 0, 0
+	if cut {
+		top, left, bottom, right = cutRect(r, b.Height, b.Width, lambda)
+		lambda = 1 - float64((bottom-top)*(right-left))/float64(b.Height*b.Width)
+	}
+	for i := range n / 2 {
+		p, q := b.Pixels[i*each:(i+1)*each], b.Pixels[(n-1-i)*each:(n-i)*each]
+		switch {
+		case cut:
+			for at := top * b.Width; at < each; at += b.Width * b.Height {
+				for y := range bottom - top {
+					row := at + y*b.Width
+					for k := row + left; k < row+right; k++ {
+						p[k], q[k] = q[k], p[k]
+					}
+				}
+			}
+		case lambda < 1:
+			own, other := float32(lambda), float32(1-lambda)
+			for k, u := range p {
+				v := q[k]
+				p[k] = float32(u*own) + float32(v*other)
+				q[k] = float32(v*own) + float32(u*other)
+			}
+		}
+	}
+	b.Targets = resized(b.Targets, n*classes)
+	off := x.Smoothing / float32(classes)
+	on := 1 - x.Smoothing + off
+	label := func(i, class int) float32 {
+		if b.Labels[i] == class {
+			return on
+		}
+		return off
+	}
+	for i := range n {
+		for c := range classes {
+			b.Targets[i*classes+c] = float32(label(i, c)*float32(lambda)) + float32(label(n-1-i, c)*float32(1-lambda))
+		}
+	}
+}
+
+func resized(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}
+
+// draw returns λ, 1 for a batch that stays as it is, and whether a rectangle is cut.
+func (x *Mix) draw(r *Rand) (lambda float64, cut bool) {
+	prob, change := x.Prob, x.Switch
+	if prob == 0 {
+		prob = 1
+	}
+	if change == 0 {
+		change = 0.5
+	}
+	if x.Mixup == 0 && x.Cutmix == 0 || r.Float64() >= prob {
+		return 1, false
+	}
+	cut = x.Mixup == 0 || x.Cutmix > 0 && r.Float64() < change
+	if cut {
+		return r.Beta(x.Cutmix), true
+	}
+	return r.Beta(x.Mixup), false
+}
+
+// cutRect draws a rectangle with a share 1-λ of the area, cut off at the borders.
+func cutRect(r *Rand, h, w int, lambda float64) (top, left, bottom, right int) {
+	side := math.Sqrt(1 - lambda)
+	ch, cw := int(float64(h)*side), int(float64(w)*side)
+	y, x := r.IntN(h), r.IntN(w)
+	within := func(v, n int) int { return min(max(v, 0), n) }
+	return within(y-ch/2, h), within(x-cw/2, w), within(y+(ch+1)/2, h), within(x+(cw+1)/2, w)
+}
