@@ -172,7 +172,7 @@ func (s *stream) put(it item) error {
 			return err
 		}
 		if t := it.from; t != nil {
-			t.src.forget(t.begin+at*t.DType.Size(), t.begin+(at+n)*t.DType.Size())
+			t.leave(n, at)
 		}
 		if err := s.tell(len(b)); err != nil {
 			return err
