@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/fovea-ml/fovea/internal/modeltest"
 	"github.com/fovea-ml/fovea/models/vit"
 )
@@ -150,6 +151,34 @@ func TestFile(t *testing.T) {
 		t.Errorf("found %+v", r)
 	}
 	fails(t, "a.safetensors, b.safetensors", "-model", dir, "testdata/pictures/rgb.png")
+}
+
+// TestHub names a model on the hub: it is fetched once, and used from the cache after that.
+func TestHub(t *testing.T) {
+	h := hubtest.New()
+	defer h.Close()
+	files := map[string][]byte{}
+	for _, name := range []string{"config.json", "preprocessor_config.json", "model.safetensors"} {
+		data, err := os.ReadFile(filepath.Join("testdata/models/hf", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = data
+	}
+	h.Add("somebody/animals", files)
+	t.Setenv("HF_ENDPOINT", h.URL)
+	t.Setenv("HF_HOME", t.TempDir())
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
+		t.Setenv(name, "")
+	}
+	const picture = "testdata/pictures/rgb.png"
+	want := classified(t, "-model", "testdata/models/hf", "-json", picture)
+	if got := classified(t, "-model", "somebody/animals", "-json", picture); !slices.Equal(got[0].Logits, want[0].Logits) {
+		t.Errorf("found %v, expected %v", got[0].Logits, want[0].Logits)
+	}
+	fails(t, "somebody/plants", "-model", "somebody/plants", picture)
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	classified(t, "-model", "somebody/animals", "-json", picture)
 }
 
 // TestPeople reads what is printed without -json, on a terminal and elsewhere.
