@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"io/fs"
 	"log"
+	"math/rand/v2"
 	"os"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -63,4 +67,45 @@ func ExampleLoad() {
 	_, err := vit.Load(os.DirFS("../mae/testdata/tiny"), vit.LoadOptions{})
 	fmt.Println(err)
 	// Output: vit: config.json: model_type: expected "vit", found "vit_mae"
+}
+
+// A model that was trained or loaded here is saved for transformers, or for timm.
+func ExampleModel_Save() {
+	dir, err := os.MkdirTemp("", "vit")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	c := vit.Tiny16()
+	c.NumHiddenLayers, c.Pooling = 2, vit.MeanPooling
+	c.SetLabels([]string{"cat", "dog"})
+	model := vit.New(c, 2, rand.New(rand.NewPCG(1, 2)))
+	if err := model.Save(dir, vit.ForTimm(), vit.StoredAs(checkpoint.F16)); err != nil {
+		log.Fatal(err)
+	}
+	// In Python: timm.create_model("local-dir:" + dir, pretrained=True)
+	again, err := vit.Load(os.DirFS(dir), vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(again.Config.Pooling, again.Config.Labels())
+	// Output: mean [cat dog]
+}
+
+// One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model
+// has learned about positions, to fine-tune it on larger pictures.
+func ExampleLoad_original() {
+	folder := os.DirFS("testdata/timm_class")
+	weights := fstest.MapFS{}
+	data, err := fs.ReadFile(folder, "model.safetensors")
+	if err != nil {
+		log.Fatal(err)
+	}
+	weights["deit.safetensors"] = &fstest.MapFile{Data: data}
+	model, err := vit.Load(weights, vit.LoadOptions{ImageSize: 32})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Config.HiddenSize, model.Config.ImageSize, model.Encoder.Positions.Shape())
+	// Output: 64 32 [1 17 64]
 }
