@@ -1,5 +1,7 @@
 package jpeg
 
+import bits64 "math/bits"
+
 // A block is 64 coefficients in storage order.
 //
 // The inverse transform works on pairs of rows (then columns), so that one instruction multiplies and adds both:
@@ -128,9 +130,9 @@ func (b *bits) nextDC(blk *block, low uint) {
 	blk[0] |= int16(b.bit() << low)
 }
 
-// firstAC decodes a band of coefficients without their low bits. It returns how many blocks after this one hold
-// nothing in the band.
-func (b *bits) firstAC(blk *block, h *huffman, from, to, low uint) (empty int, ok bool) {
+// firstAC decodes a band of coefficients without their low bits, and marks in filled those that are not zero. It
+// returns how many blocks after this one hold nothing in the band.
+func (b *bits) firstAC(blk *block, filled *uint64, h *huffman, from, to, low uint) (empty int, ok bool) {
 	for k := from; k <= to; k++ {
 		run, size, v, ok := b.symbol(h)
 		if !ok {
@@ -151,13 +153,14 @@ func (b *bits) firstAC(blk *block, h *huffman, from, to, low uint) (empty int, o
 			return 0, false
 		}
 		blk[unzig[k&127]&63] = int16(v << low)
+		*filled |= 1 << k
 	}
 	return 0, true
 }
 
 // nextAC adds a bit to each coefficient of a band that is not zero, and brings in those that become ±1 in that
 // bit. empty is how many blocks, this one included, bring in none; it returns that number for the next block.
-func (b *bits) nextAC(blk *block, h *huffman, from, to, low uint, empty int) (int, bool) {
+func (b *bits) nextAC(blk *block, filled *uint64, h *huffman, from, to, low uint, empty int) (int, bool) {
 	k := from
 	if empty == 0 {
 		for ; k <= to; k++ {
@@ -169,7 +172,7 @@ func (b *bits) nextAC(blk *block, h *huffman, from, to, low uint, empty int) (in
 				empty = 1<<run + int(b.take(run))
 				break
 			}
-			k = b.skip(blk, k, to, low, int(run))
+			k = b.skip(blk, *filled, k, to, low, run)
 			if size == 0 {
 				continue
 			}
@@ -177,36 +180,34 @@ func (b *bits) nextAC(blk *block, h *huffman, from, to, low uint, empty int) (in
 				return 0, false
 			}
 			blk[unzig[k&127]&63] = int16(v << low)
+			*filled |= 1 << k
 		}
 	}
 	if empty > 0 {
-		b.skip(blk, k, to, low, 64)
+		b.skip(blk, *filled, k, to, low, 64)
 		empty--
 	}
 	return empty, true
 }
 
-// skip passes over zeros of them that are zero, to the next zero or past the band, and adds a bit to each
-// coefficient on the way that is not.
-func (b *bits) skip(blk *block, k, to, low uint, zeros int) uint {
-	one := int16(1) << low
-	for ; k <= to; k++ {
+// skip passes over so many zeros, to the next zero or past the band, and adds a bit to each coefficient on the way
+// that is not zero. A block costs as many steps as it has of these, not as it has places.
+func (b *bits) skip(blk *block, filled uint64, k, to, low, zeros uint) uint {
+	for k <= to {
+		gap := min(uint(bits64.TrailingZeros64(filled>>k)), to+1-k)
+		if zeros < gap {
+			return k + zeros
+		}
+		zeros -= gap
+		if k += gap; k > to {
+			break
+		}
 		p := &blk[unzig[k&127]&63]
-		if *p == 0 {
-			if zeros == 0 {
-				return k
-			}
-			zeros--
-			continue
-		}
-		if b.bit() == 0 || *p&one != 0 {
-			continue
-		}
-		if *p > 0 {
-			*p += one
-		} else {
-			*p -= one
-		}
+		k++
+		// Away from zero by the bit, unless a scan has set it already; without branches, as the bits are noise.
+		sign := *p >> 15
+		more := int16(b.bit()) &^ (*p >> low) << low
+		*p += more ^ sign - sign
 	}
 	return k
 }

@@ -28,14 +28,16 @@ type decoder struct {
 	rows    [][]uint8
 	planes  []uint8
 	coeffs  []block
+	filled  []uint64
 }
 
 // maxPasses is how many times a progressive file may pass over all its blocks, beyond what its length pays for.
 // Encoders write four to eight passes for a component.
 const maxPasses = 32
 
-// keepBlocks is the greatest number of coefficient blocks that a decoder at rest holds on to: 8 MiB.
-const keepBlocks = 1 << 16
+// keepBlocks is the greatest number of coefficient blocks that a decoder at rest holds on to: 64 MiB, what
+// a progressive photograph of 20 megapixels needs. The garbage collector takes decoders that stay at rest.
+const keepBlocks = 1 << 19
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
@@ -59,7 +61,7 @@ func (d *decoder) rest() {
 	}
 	clear(d.rows[:cap(d.rows)])
 	if cap(d.coeffs) > keepBlocks {
-		d.coeffs = nil
+		d.coeffs, d.filled = nil, nil
 	}
 	decoders.Put(d)
 }
@@ -83,38 +85,43 @@ func (d *decoder) decode() error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case isFrame(m):
-			err = d.setFrame(m, p)
-		case m == markDHT:
-			err = d.setHuffman(p)
-		case m == markDQT:
-			err = d.setQuant(p)
-		case m == markDRI:
-			if len(p) != 2 {
-				return damaged("restart interval of %d bytes", len(p))
-			}
-			d.interval = int(p[0])<<8 | int(p[1])
-		case m == markAPP0:
-			d.jfif = d.jfif || len(p) >= 14 && string(p[:5]) == "JFIF\x00"
-		case m == markAPP14:
-			if len(p) >= 12 && string(p[:5]) == "Adobe" {
-				d.adobe, d.transform = true, p[11]
-			}
-		case m == markDNL:
-			err = unsupported("height given after the pixels (DNL)")
-		case m == 0xcc:
-			err = unsupported("arithmetic coding")
-		case m == markSOS:
-			err = d.scan(p)
-			if err == nil && !d.buffered {
-				return nil // one scan of everything: its pixels are written
-			}
-		}
-		if err != nil {
+		if err := d.segment(m, p); err != nil {
 			return err
 		}
+		if m == markSOS && !d.buffered {
+			return nil // one scan of everything: its pixels are written
+		}
 	}
+}
+
+// segment takes what a segment says; that of a scan, with the coded data that follows.
+func (d *decoder) segment(m byte, p []byte) error {
+	switch {
+	case isFrame(m):
+		return d.setFrame(m, p)
+	case m == markDHT:
+		return d.setHuffman(p)
+	case m == markDQT:
+		return d.setQuant(p)
+	case m == markSOS:
+		return d.scan(p)
+	case m == markDNL:
+		return unsupported("height given after the pixels (DNL)")
+	case m == markDAC:
+		return unsupported("arithmetic coding")
+	case m == markDRI:
+		if len(p) != 2 {
+			return damaged("restart interval of %d bytes", len(p))
+		}
+		d.interval = int(p[0])<<8 | int(p[1])
+	case m == markAPP0:
+		d.jfif = d.jfif || len(p) >= 14 && string(p[:5]) == "JFIF\x00"
+	case m == markAPP14:
+		if len(p) >= 12 && string(p[:5]) == "Adobe" {
+			d.adobe, d.transform = true, p[11]
+		}
+	}
+	return nil
 }
 
 // setFrame takes the frame header and prepares planes and rows for it.
@@ -269,8 +276,13 @@ func (c *component) rebuild(row int) {
 		y := row*c.v + v
 		blocks := c.coeffs[y*c.stride:][:c.stride]
 		dst := c.plane[y%(2*c.v)*8*stride:]
+		filled := c.filled[y*c.stride:][:c.stride]
 		for x := range blocks {
-			inverse(dst[8*x:], stride, &blocks[x], &c.quant)
+			if filled[x] == 0 {
+				inverseFlat(dst[8*x:], stride, &blocks[x], &c.quant)
+			} else {
+				inverse(dst[8*x:], stride, &blocks[x], &c.quant)
+			}
 		}
 	}
 }

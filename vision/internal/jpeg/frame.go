@@ -14,7 +14,9 @@ type component struct {
 	latched bool      // quant is set: tables defined later no longer change it
 	up      upsampling
 	coeffs  []block // stride × rows, for files of several scans
-	seen    bool    // a sequential scan has coded it
+	// filled marks, a bit for each coefficient in the order of the file, which are not zero. The first is not marked.
+	filled []uint64
+	seen   bool // a sequential scan has coded it
 	// known is, in a progressive file, the lowest bit that is coded of each coefficient, -1 before the first scan.
 	known [64]int8
 

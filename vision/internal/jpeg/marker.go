@@ -6,6 +6,8 @@ const (
 	markSOF1  = 0xc1 // extended sequential
 	markSOF2  = 0xc2 // progressive
 	markDHT   = 0xc4
+	markJPG   = 0xc8
+	markDAC   = 0xcc
 	markSOF15 = 0xcf
 	markRST0  = 0xd0
 	markRST7  = 0xd7
@@ -57,7 +59,7 @@ func bare(m byte) bool { return m == markTEM || m >= markRST0 && m <= markSOI }
 
 // isFrame reports whether a marker begins a frame header of any kind.
 func isFrame(m byte) bool {
-	return m >= markSOF0 && m <= markSOF15 && m != markDHT && m != 0xc8 && m != 0xcc
+	return m >= markSOF0 && m <= markSOF15 && m != markDHT && m != markJPG && m != markDAC
 }
 
 var frameKinds = map[byte]string{

@@ -58,11 +58,13 @@ func (d *decoder) buffer() error {
 	}
 	d.coeffs = sized(d.coeffs, total)
 	clear(d.coeffs)
+	d.filled = sized(d.filled, total)
+	clear(d.filled)
 	at := 0
 	for i := range d.comps {
 		c := &d.comps[i]
 		n := c.stride * c.rows
-		c.coeffs = d.coeffs[at : at+n : at+n]
+		c.coeffs, c.filled = d.coeffs[at:at+n:at+n], d.filled[at:at+n:at+n]
 		at += n
 	}
 	d.buffered = true
@@ -260,13 +262,12 @@ func (d *decoder) keep(s *scanHeader) error {
 			}
 			ok := true
 			if c := s.onlyComponent; c != nil {
-				ok = d.keepBlock(s, c, &c.coeffs[row*c.stride+col], &empty)
+				ok = d.keepBlock(s, c, row*c.stride+col, &empty)
 			} else {
 				for _, c := range s.comps {
 					for y := range c.v {
-						blocks := c.coeffs[(row*c.v+y)*c.stride+col*c.h:][:c.h]
-						for x := range blocks {
-							ok = d.keepBlock(s, c, &blocks[x], &empty) && ok
+						for x := range c.h {
+							ok = d.keepBlock(s, c, (row*c.v+y)*c.stride+col*c.h+x, &empty) && ok
 						}
 					}
 				}
@@ -279,22 +280,27 @@ func (d *decoder) keep(s *scanHeader) error {
 	return nil
 }
 
-func (d *decoder) keepBlock(s *scanHeader, c *component, b *block, empty *int) (ok bool) {
+// keepBlock decodes a scan's part of block i of a component.
+func (d *decoder) keepBlock(s *scanHeader, c *component, i int, empty *int) (ok bool) {
+	b := &c.coeffs[i]
 	switch {
 	case !d.progressive:
-		_, ok = d.sequential(b, c)
+		var many bool
+		if many, ok = d.sequential(b, c); many {
+			c.filled[i] = ^uint64(0) // not worth the counting
+		}
 	case s.from == 0 && s.high == 0:
 		ok = d.firstDC(b, c, s.low)
 	case s.from == 0:
 		d.nextDC(b, s.low)
 		ok = true
 	case s.high != 0:
-		*empty, ok = d.nextAC(b, c.ac, s.from, s.to, s.low, *empty)
+		*empty, ok = d.nextAC(b, &c.filled[i], c.ac, s.from, s.to, s.low, *empty)
 	case *empty > 0:
 		*empty--
 		ok = true
 	default:
-		*empty, ok = d.firstAC(b, c.ac, s.from, s.to, s.low)
+		*empty, ok = d.firstAC(b, &c.filled[i], c.ac, s.from, s.to, s.low)
 	}
 	return ok
 }

@@ -1,0 +1,133 @@
+package jpeg
+
+import (
+	"bytes"
+	"errors"
+	"image"
+	"image/jpeg"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// stdGap bounds how far the standard library's pixels are from ours where both decode a file of one component, or of
+// three at full resolution: its inverse transform and its conversion round differently.
+const stdGap = 6
+
+// No input panics, every error is of a known kind, and where the standard library reads a file too, the sizes are
+// equal and, as long as no interpolation of chroma is in it, so are the pixels, nearly.
+func FuzzJPEG(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.jpg")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no files", err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := ReadHeader(data)
+		if err == nil && h.Width*h.Height > 1<<20 {
+			return
+		}
+		var pix []uint8
+		if err == nil {
+			pix = make([]uint8, 3*h.Width*h.Height)
+			err = Decode(pix, data)
+		}
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooMuchWork) {
+				t.Fatalf("error %v is of no kind", err)
+			}
+			return
+		}
+		again := make([]uint8, len(pix))
+		if !kept(t, again, data) {
+			return
+		}
+		if !bytes.Equal(again, pix) {
+			t.Fatal("with coefficients kept, the pixels are others")
+		}
+		m, err := jpeg.Decode(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		if b := m.Bounds(); b.Dx() != h.Width || b.Dy() != h.Height {
+			t.Fatalf("%d×%d pixels, image/jpeg reads %v", h.Width, h.Height, b)
+		}
+		switch m := m.(type) {
+		case *image.Gray:
+		case *image.YCbCr:
+			if m.SubsampleRatio != image.YCbCrSubsampleRatio444 {
+				return
+			}
+		default:
+			return
+		}
+		for i := 0; i < len(pix); i += 3 {
+			r, g, b, _ := m.At(i/3%h.Width, i/3/h.Width).RGBA()
+			for c, v := range [3]uint32{r, g, b} {
+				if d := int(v>>8) - int(pix[i+c]); d > stdGap || d < -stdGap {
+					t.Fatalf("pixel %d, channel %d: %d, image/jpeg reads %d", i/3, c, pix[i+c], v>>8)
+				}
+			}
+		}
+	})
+}
+
+// kept decodes by way of coefficients, whether the file has several scans or not. It reports whether they are such as
+// samples of 8 bits can lead to, so that nothing overflows.
+func kept(t *testing.T, pix []uint8, data []byte) bool {
+	d := new(decoder)
+	d.reader, d.pix = reader{data: data}, pix
+	if err := d.begin(); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m, err := d.next()
+		if m == markEOI || err != nil && d.begun {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bare(m) {
+			continue
+		}
+		p, err := d.payload(m)
+		if err == nil && m == markSOS && !d.buffered {
+			several := d.progressive || int(p[0]) < len(d.comps)
+			err = d.buffer()
+			if !several {
+				if err = d.segment(m, p); err == nil {
+					break // libjpeg looks at nothing after the only scan
+				}
+			}
+		}
+		if err == nil {
+			err = d.segment(m, p)
+		}
+		if err != nil {
+			t.Fatalf("with coefficients kept: %v", err)
+		}
+	}
+	if err := d.complete(); err != nil {
+		t.Fatalf("with coefficients kept: %v", err)
+	}
+	for i := range d.comps {
+		c := &d.comps[i]
+		for _, b := range c.coeffs {
+			sum := 0
+			for k, v := range b {
+				sum += max(int(v), -int(v)) * int(uint16(c.quant[k]))
+			}
+			if sum > 6000 {
+				return false
+			}
+		}
+	}
+	return true
+}
