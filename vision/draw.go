@@ -6,45 +6,9 @@ import (
 	"image"
 	"image/png"
 	"io"
-)
 
-// Grid lays images out on one sheet, row by row from the top left, in cells as large as the largest of them with
-// gap pixels of white between. Smaller images sit in the top left corner of their cell; grey is shown as RGB and
-// alpha is dropped. columns of 0 or less, or more than there are images, means all in one row. It returns an
-// error that matches [ErrSize] when there are no images or one of them is malformed.
-func Grid(images []*Image, columns, gap int) (*Image, error) {
-	if len(images) == 0 {
-		return nil, fmt.Errorf("vision: grid of no images: %w", ErrSize)
-	}
-	w, h := 0, 0
-	for i, m := range images {
-		if err := m.check(); err != nil {
-			return nil, fmt.Errorf("vision: grid: image %d: %w", i, err)
-		}
-		w, h = max(w, m.Width), max(h, m.Height)
-	}
-	if columns <= 0 || columns > len(images) {
-		columns = len(images)
-	}
-	gap = max(gap, 0)
-	rows := (len(images) + columns - 1) / columns
-	out := &Image{Width: columns*(w+gap) - gap, Height: rows*(h+gap) - gap, Channels: 3}
-	if err := out.checkShape(); err != nil {
-		return nil, fmt.Errorf("vision: grid: %w", err)
-	}
-	out = NewImage(out.Width, out.Height, 3)
-	for i := range out.Pix {
-		out.Pix[i] = 255
-	}
-	for i, m := range images {
-		m = m.RGB()
-		x, y := i%columns*(w+gap), i/columns*(h+gap)
-		for r := range m.Height {
-			copy(out.row(y + r)[3*x:], m.row(r))
-		}
-	}
-	return out, nil
-}
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+)
 
 // WritePNG writes the image as a PNG file.
 func WritePNG(w io.Writer, m *Image) error {
@@ -71,6 +35,15 @@ func WritePNG(w io.Writer, m *Image) error {
 		return fmt.Errorf("vision: writing a PNG of %d×%d pixels: %w", m.Width, m.Height, err)
 	}
 	return b.Flush()
+}
+
+// SavePNG writes the image to a PNG file, which appears whole or not at all: an old file of that name is replaced
+// once the new one is on the disk.
+func SavePNG(path string, m *Image) error {
+	if err := m.check(); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return WritePNG(w, m) })
 }
 
 // FromCHW returns the RGB image of three planes [3, height, width] of normalised values, undoing
