@@ -89,12 +89,15 @@ func (n *Normalizer) ToCHW(dst []float32, m *Image) {
 			r[i], g[i], b[i] = tr[v], tg[v], tb[v]
 		}
 	case 3:
+		for len(r) >= 4 && len(g) >= 4 && len(b) >= 4 && len(p) >= 12 {
+			r4, g4, b4, p4 := (*[4]float32)(r), (*[4]float32)(g), (*[4]float32)(b), (*[12]uint8)(p) // one bounds check for all
+			r4[0], r4[1], r4[2], r4[3] = tr[p4[0]], tr[p4[3]], tr[p4[6]], tr[p4[9]]
+			g4[0], g4[1], g4[2], g4[3] = tg[p4[1]], tg[p4[4]], tg[p4[7]], tg[p4[10]]
+			b4[0], b4[1], b4[2], b4[3] = tb[p4[2]], tb[p4[5]], tb[p4[8]], tb[p4[11]]
+			r, g, b, p = r[4:], g[4:], b[4:], p[12:]
+		}
 		for i := range r {
-			if len(p) < 3 {
-				break
-			}
-			r[i], g[i], b[i] = tr[p[0]], tg[p[1]], tb[p[2]]
-			p = p[3:]
+			r[i], g[i], b[i] = tr[p[3*i]], tg[p[3*i+1]], tb[p[3*i+2]]
 		}
 	default:
 		for i := range r {

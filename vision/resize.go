@@ -163,11 +163,33 @@ func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int
 func nearest(out *Image, v view, box SourceBox, width, height int, part image.Rectangle, tensor bool) {
 	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)[part.Min.X:part.Max.X]
 	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)[part.Min.Y:part.Max.Y]
+	for i := range xs {
+		xs[i] *= v.channels
+	}
 	for y, sy := range ys {
 		s := v.row(sy, 0, v.width)
 		d := out.row(y)
-		for x, sx := range xs {
-			copy(d[x*v.channels:(x+1)*v.channels], s[sx*v.channels:])
+		switch v.channels {
+		case 1:
+			for i, x := range xs {
+				d[i] = s[x]
+			}
+		case 3:
+			for _, x := range xs {
+				if len(d) < 3 {
+					break
+				}
+				*(*[3]uint8)(d) = [3]uint8(s[x:])
+				d = d[3:]
+			}
+		default:
+			for _, x := range xs {
+				if len(d) < 4 {
+					break
+				}
+				*(*[4]uint8)(d) = [4]uint8(s[x:])
+				d = d[4:]
+			}
 		}
 	}
 }
