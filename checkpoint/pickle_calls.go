@@ -42,8 +42,10 @@ func (m *pickleMachine) named() (any, error) {
 // oldModules maps modules that were renamed to their newer names.
 var oldModules = strings.NewReplacer("__builtin__", "builtins", "copy_reg", "copyreg", "numpy._core.", "numpy.core.")
 
-// maxName is the length of the longest name that is looked up.
-const maxName = 256
+const (
+	maxName      = 256 // the longest name that is looked up
+	maxNameShown = 100 // and as much of one as an error repeats
+)
 
 // resolve returns what stands for a name.
 func (m *pickleMachine) resolve(module, name string) any {
@@ -70,7 +72,7 @@ func (m *pickleMachine) resolve(module, name string) any {
 
 // unknown returns what stands for a name that is not known.
 func (m *pickleMachine) unknown(name string) *reference {
-	r := &reference{name: strings.ToValidUTF8(name, "?"), unknown: true}
+	r := &reference{name: strings.ToValidUTF8(name[:min(len(name), maxNameShown)], "?"), unknown: true}
 	if m.stray == nil {
 		m.stray = r
 	}
@@ -192,6 +194,8 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"builtins.bytearray":                 callOpaque("a bytearray"),
 	"builtins.complex":                   callOpaque("a complex number"),
 	"builtins.int":                       nil,
+	"builtins.long":                      nil, // as newer Pythons call int for older ones
+	"builtins.unicode":                   nil,
 	"builtins.float":                     nil,
 	"builtins.bool":                      nil,
 	"builtins.str":                       nil,

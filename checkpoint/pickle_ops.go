@@ -118,7 +118,7 @@ func (m *pickleMachine) text(op byte) error {
 		if op == 'S' {
 			s, ok = unquote(string(b))
 		} else {
-			s, ok = unescape(string(b), `uU`)
+			s, ok = unescape(latin1(b), `uU`)
 		}
 		if !ok {
 			return errors.New("a string is not written as Python writes it")
@@ -146,6 +146,15 @@ func (m *pickleMachine) text(op byte) error {
 		return fmt.Errorf("expected an integer that fits int64, found %q", s)
 	}
 	return m.pushSized(v, 8)
+}
+
+// latin1 returns the string whose code points are the bytes.
+func latin1(b []byte) string {
+	var s strings.Builder
+	for _, c := range b {
+		s.WriteRune(rune(c))
+	}
+	return s.String()
 }
 
 // unquote reads a string as Python 2 prints it.

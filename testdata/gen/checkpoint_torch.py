@@ -8,7 +8,7 @@
 Every element type, scalars, empty tensors, views with strides and offsets, shared storages; saved by torch.save
 as zip archives of several protocols and as legacy pickles, by torch.jit.save, deflated by another program, in
 shards, and wrapped as training scripts do. expected.safetensors has them dense, as safetensors writes them.
-Seed 1; versions as in requirements.txt.
+Seed 1; versions as in requirements.txt. Legacy files name storages by addresses, which change from run to run.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import pathlib
+import pickle
 import sys
 import warnings
 import zipfile
@@ -124,7 +125,7 @@ def save_all(out, seed):
     torch.save(sd, f"{out}/legacy4.pt", _use_new_zipfile_serialization=False, pickle_protocol=4)
     with zipfile.ZipFile(f"{out}/zip.pt") as a, zipfile.ZipFile(f"{out}/deflated.pt", "w", zipfile.ZIP_DEFLATED) as b:
         for info in a.infolist():
-            b.writestr(info.filename, a.read(info), compresslevel=9)
+            b.writestr(zipfile.ZipInfo(info.filename), a.read(info), zipfile.ZIP_DEFLATED, 9)
 
     script = {"held_" + k: v for k, v in tensors(seed, newer=False).items()}  # a module has methods named float and bool
     save_file(dense(script), f"{out}/expected_script.safetensors")
@@ -148,6 +149,10 @@ def save_all(out, seed):
     torch.save([sd["base"], {"b": sd["scalar"]}], f"{out}/list.pt")
     torch.save(sd["base"], f"{out}/single.pt")
 
+    for protocol in range(6):
+        with open(f"{out}/plain{protocol}.pkl", "wb") as f:
+            pickle.dump(plain(), f, protocol)
+
     x = torch.arange(6.0).reshape(2, 3)
     odd = {
         "quantised": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "sparse": x.to_sparse(), "csr": x.to_sparse_csr(),
@@ -155,6 +160,19 @@ def save_all(out, seed):
     }
     for name, value in odd.items():
         torch.save({"fine": x, name: value}, f"{out}/odd_{name}.pt")
+
+
+def plain():
+    """Plain values of every kind, for the pickle machine; TestPickle has them in words."""
+    namespace = argparse.Namespace(x=1)
+    shared = ["s"]
+    return {
+        "integers": [0, 255, 256, -1, 65536, -(2**31), 2**31, -(2**40), 2**62, -(2**63), 2**80],
+        "constants": (None, True, False), "float": 1.5, "infinity": float("-inf"), "texts": ["", "na\u00efve \\ \n'\"", "\U0001f41f"],
+        "bytes": b"\x00\xff", "set": {7}, "frozen": frozenset([8]), "ordered": collections.OrderedDict([("k", 1)]), "object": namespace,
+        "counter": collections.Counter("aa"), "default": collections.defaultdict(int, {"z": 0}), "path": pathlib.PurePosixPath("/a/b"),
+        "shared": [shared, shared], 3: (), "numpy": [np.float32(0.5), np.int8(-3), np.bool_(True), np.uint16(65535), np.float16(2)],
+    }
 
 
 def digest(sd):
