@@ -2,16 +2,10 @@ package hub
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"io/fs"
 	"net/http"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -24,11 +18,18 @@ const chunk = 256 << 10
 // errChanged is of a file whose hash is no longer the one that was described.
 var errChanged = errors.New("it changed on the hub")
 
-// download brings one blob into the cache.
+// download brings one blob into the cache. It begins again when the hub changes what it is about to send, and when
+// another process, which no lock held back, went on with what this one had; that happens once for each such process.
 func (g *getter) download(ctx context.Context, commit string, it *item) error {
-	for changes := 0; ; changes++ {
-		err := g.downloadOnce(ctx, commit, it)
-		if !errors.Is(err, errChanged) || it.listed.hash != "" || changes == 2 {
+	for changes, taken := 0, 0; ; {
+		err := g.downloadOnce(ctx, commit, it, taken == 0)
+		switch {
+		case errors.Is(err, errTaken) && taken < 50:
+			taken++
+			continue
+		case errors.Is(err, errChanged) && it.listed.hash == "" && changes < 3:
+			changes++
+		default:
 			return err
 		}
 		err = g.client.retry(ctx, func() (err error) {
@@ -42,9 +43,9 @@ func (g *getter) download(ctx context.Context, commit string, it *item) error {
 	}
 }
 
-// downloadOnce fetches a blob under its lock, going on where an earlier attempt, of any process, stopped. What has
-// arrived is read again, from the disk, before it gets the blob's name.
-func (g *getter) downloadOnce(ctx context.Context, commit string, it *item) error {
+// downloadOnce fetches a blob under its lock; with resume it goes on where an earlier attempt, of any process, stopped.
+// What has arrived is read again, from the disk, before it gets the blob's name.
+func (g *getter) downloadOnce(ctx context.Context, commit string, it *item, resume bool) error {
 	unlock, err := g.lock(ctx, it.etag)
 	if err != nil {
 		return err
@@ -54,7 +55,7 @@ func (g *getter) downloadOnce(ctx context.Context, commit string, it *item) erro
 		g.meter.at(it, it.size)
 		return nil
 	}
-	p, err := g.openPart(it)
+	p, err := g.openPart(it, resume)
 	if err != nil {
 		return diskError(err)
 	}
@@ -67,7 +68,7 @@ func (g *getter) downloadOnce(ctx context.Context, commit string, it *item) erro
 		}
 		if err == nil {
 			if err = p.verify(ctx, it.etag); err == nil {
-				return p.finish(g.store.blob(it.etag))
+				return g.finish(p, it.etag)
 			}
 			if damaged++; errors.Is(err, ErrCorrupt) && damaged == 1 { // what an earlier attempt has left, or a bad line
 				best = 0
@@ -168,131 +169,6 @@ func contentRange(s string) (start, total int64) {
 		return -1, -1
 	}
 	return start, total
-}
-
-// A part is the beginning of a blob, in a file beside its place. Nothing is ever cut from it and every byte is
-// written where it belongs, so that not even two processes on a file system without locks spoil each other's work:
-// to start over is to start another file.
-type part struct {
-	name  string
-	f     *os.File
-	n     int64 // bytes there
-	size  int64
-	write func(f *os.File, p []byte, at int64) (int, error)
-}
-
-func (g *getter) openPart(it *item) (*part, error) {
-	p := &part{name: g.partial(it.etag), size: it.size, write: g.settings.write}
-	info, err := os.Lstat(p.name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, p.create()
-	}
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() || info.Size() > it.size {
-		return p, p.restart()
-	}
-	p.n = info.Size()
-	p.f, err = os.OpenFile(p.name, os.O_RDWR, 0)
-	return p, err
-}
-
-func (p *part) create() (err error) {
-	p.n = 0
-	p.f, err = os.OpenFile(p.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
-	return err
-}
-
-func (p *part) close() {
-	if p.f != nil {
-		p.f.Close()
-		p.f = nil
-	}
-}
-
-// leave keeps what is there for the next attempt, if it is anything.
-func (p *part) leave() {
-	if p.f != nil && p.n == 0 {
-		p.discard()
-	}
-	p.close()
-}
-
-// discard removes what is there.
-func (p *part) discard() error {
-	p.close()
-	p.n = 0
-	return os.Remove(p.name)
-}
-
-func (p *part) restart() error {
-	if err := p.discard(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return p.create()
-}
-
-// startOver drops what is there because of an error after which another attempt may go better.
-func (p *part) startOver(why error) error {
-	if err := p.restart(); err != nil {
-		return diskError(err)
-	}
-	return &transient{err: why}
-}
-
-func (p *part) add(data []byte) error {
-	n, err := p.write(p.f, data, p.n)
-	if err == nil && n < len(data) {
-		err = io.ErrShortWrite
-	}
-	p.n += int64(n)
-	return err
-}
-
-// verify reads what is in the file and compares its hash.
-func (p *part) verify(ctx context.Context, etag string) error {
-	var h hash.Hash
-	if len(etag) == hex.EncodedLen(sha256.Size) {
-		h = sha256.New()
-	} else {
-		h = sha1.New()
-		fmt.Fprintf(h, "blob %d\x00", p.size)
-	}
-	buf := make([]byte, min(chunk, p.size+1))
-	r := io.NewSectionReader(p.f, 0, p.size+1)
-	var n int64
-	for ctx.Err() == nil {
-		k, err := r.Read(buf)
-		h.Write(buf[:k])
-		n += int64(k)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if got := hex.EncodeToString(h.Sum(nil)); n != p.size || got != etag {
-		return fmt.Errorf("%w: expected hash %s, found %s in %d bytes", ErrCorrupt, etag, got, n)
-	}
-	return nil
-}
-
-// finish gives the file the blob's name, once it has reached the disk.
-func (p *part) finish(name string) error {
-	err := p.f.Sync()
-	if err == nil {
-		p.close()
-		err = os.Rename(p.name, name)
-	}
-	if err != nil {
-		p.discard()
-	}
-	return diskError(err)
 }
 
 // diskError names a full disk as what it is.

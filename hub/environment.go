@@ -73,6 +73,7 @@ type tuning struct {
 	write   func(f *os.File, p []byte, at int64) (int, error)
 	symlink func(target, name string) error
 	link    func(file, name string) error
+	tryLock func(*os.File) (bool, error)
 }
 
 var usual = tuning{
@@ -83,6 +84,7 @@ var usual = tuning{
 	write:   (*os.File).WriteAt,
 	symlink: os.Symlink,
 	link:    os.Link,
+	tryLock: tryLock,
 }
 
 const defaultEndpoint = "https://huggingface.co"

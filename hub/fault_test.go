@@ -19,7 +19,10 @@ import (
 	"github.com/fovea-ml/fovea/internal/hubtest"
 )
 
-var weights = vit()["model.safetensors"]
+var (
+	weights       = vit()["model.safetensors"]
+	hashOfWeights = hubtest.Hash("model.safetensors", weights)
+)
 
 // An answer of a test to the n-th request for the weights at the host of large files; false lets the host answer.
 type fault func(n int, w http.ResponseWriter, r *http.Request) bool
@@ -46,7 +49,7 @@ func expectClean(t *testing.T, cache string, parts int) {
 	blobs, _ := os.ReadDir(filepath.Join(cache, "models--a--b", "blobs"))
 	found := 0
 	for _, b := range blobs {
-		if hash, part := strings.CutSuffix(b.Name(), ".incomplete"); part {
+		if hash, _, part := strings.Cut(b.Name(), "."); part && strings.HasSuffix(b.Name(), suffix) {
 			if len(hash) == 64 {
 				found++
 			}

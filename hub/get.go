@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -220,23 +219,21 @@ func (g *getter) fetch(ctx context.Context, l *listing, names []string) ([]*item
 
 // room counts what is to be fetched, and asks whether the disk can take it.
 func (g *getter) room(items []*item) error {
-	missing := map[string]int64{} // by hash: two names may have the same content
+	var need int64
+	counted := map[string]bool{} // two names may have the same content
 	for _, it := range items {
-		if holds(g.store.blob(it.etag), it.size) {
+		if counted[it.etag] || holds(g.store.blob(it.etag), it.size) {
 			continue
 		}
-		missing[it.etag] = it.size
-		if info, err := os.Stat(g.partial(it.etag)); err == nil {
-			missing[it.etag] -= min(info.Size(), it.size)
+		counted[it.etag] = true
+		need += it.size
+		if begun := g.parts(it.etag, it.size); len(begun) > 0 {
+			need -= begun[0].size
 		}
 		g.meter.add(it)
 	}
-	var need int64
-	for n := range maps.Values(missing) {
-		need += n
-	}
 	if free, err := g.free(g.root); err == nil && need > free {
-		return fmt.Errorf("%w: %d MB are to be fetched, and %s has %d MB free", ErrNoSpace, need>>20, g.cache, free>>20)
+		return fmt.Errorf("%w: %.1f MB are to be fetched, and %s has %.1f MB free", ErrNoSpace, float64(need)/1e6, g.cache, float64(free)/1e6)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *store) lock(ctx context.Context, etag string) (unlock func(), err error
 		if err != nil {
 			return nil, err
 		}
-		locked, err := tryLock(f)
+		locked, err := s.tryLock(f)
 		if locked || errors.Is(err, errNoLocks) {
 			return func() { f.Close() }, nil // the file stays: a lock on a removed file would exclude nobody
 		}

@@ -26,11 +26,8 @@ func newStore(s *settings, m model) *store {
 	return &store{s, filepath.Join(s.cache, folder), filepath.Join(s.cache, ".locks", folder)}
 }
 
-func (s *store) blob(etag string) string    { return filepath.Join(s.root, "blobs", etag) }
-func (s *store) partial(etag string) string { return s.blob(etag) + ".incomplete" }
-func (s *store) snapshot(commit string) string {
-	return filepath.Join(s.root, "snapshots", commit)
-}
+func (s *store) blob(etag string) string       { return filepath.Join(s.root, "blobs", etag) }
+func (s *store) snapshot(commit string) string { return filepath.Join(s.root, "snapshots", commit) }
 func (s *store) pointer(commit, name string) string {
 	return filepath.Join(s.snapshot(commit), filepath.FromSlash(name))
 }
