@@ -24,21 +24,20 @@ type ResizeTaps struct {
 // above 1.
 const resizeFraction = 32 - 8 - 2
 
-// NewResizeTaps lays out the weights of a resampling of lines of length samples (or pixels, or rows) to outputs. It
-// calls window(0) to window(outputs-1) in this order; each returns the first source position of an output and the
-// weights from there on, which may lie in a slice that the next call fills again. NewResizeTaps panics when a window
-// is empty or leaves [0, length).
-func NewResizeTaps(length, outputs int, window func(i int) (first int, weights []int32)) *ResizeTaps {
-	t := &ResizeTaps{length: length, first: make([]int32, outputs), start: make([]int32, outputs+1)}
-	for i := range outputs {
-		first, w := window(i)
-		if first < 0 || len(w) == 0 || first+len(w) > length {
-			panic(fmt.Sprintf("simd: NewResizeTaps: output %d takes %d samples from %d on, a line has %d", i, len(w), first, length))
-		}
-		t.first[i] = int32(first)
-		t.weights = append(t.weights, w...)
-		t.start[i+1] = int32(len(t.weights))
+// NewResizeTaps makes taps for lines of length samples (or pixels, or rows): output i takes the positions from
+// first[i] on with the weights from start[i] up to, not including, start[i+1]. It keeps the slices, which must not
+// change any more. It panics when a window is empty or leaves [0, length), or start does not go from 0 to the end of
+// weights, one more than there are outputs.
+func NewResizeTaps(length int, first, start, weights []int32) *ResizeTaps {
+	if len(start) != len(first)+1 || start[0] != 0 || int(start[len(first)]) != len(weights) {
+		panic(fmt.Sprintf("simd: NewResizeTaps: %d outputs, %d weights and %d starts that do not go from 0 to their end", len(first), len(weights), len(start)))
 	}
+	for i, f := range first {
+		if n := int(start[i+1]) - int(start[i]); f < 0 || n <= 0 || int(start[i+1]) > len(weights) || int(f)+n > length {
+			panic(fmt.Sprintf("simd: NewResizeTaps: output %d takes %d samples from %d on, a line has %d", i, n, f, length))
+		}
+	}
+	t := &ResizeTaps{length: length, first: first, start: start, weights: weights}
 	t.vector = newResizeVector(t, resizeKernelOf(level))
 	return t
 }

@@ -41,6 +41,16 @@ func resizeWindows(length, outputs, width int, seed uint64) resizeCase {
 	}
 }
 
+func (c resizeCase) taps() *ResizeTaps {
+	first, start, weights := make([]int32, c.outputs), make([]int32, c.outputs+1), []int32(nil)
+	for i := range c.outputs {
+		at, w := c.window(i)
+		weights = append(weights, w...)
+		first[i], start[i+1] = int32(at), int32(len(weights))
+	}
+	return NewResizeTaps(c.length, first, start, weights)
+}
+
 // at is the definition: output i of a line whose positions are step samples apart.
 func (c resizeCase) at(src []uint8, step, i int) uint8 {
 	first, w := c.window(i)
@@ -80,7 +90,7 @@ func TestResizeRows(t *testing.T) {
 	srcMemory, dstMemory := newGuarded(t, 1<<20), newGuarded(t, 1<<20)
 	onLevels(t, Levels(), func(t *testing.T) {
 		for _, c := range resizeCases {
-			taps := NewResizeTaps(c.length, c.outputs, c.window)
+			taps := c.taps()
 			if (taps.vector != nil) != (Current() != Generic && c.vectors()) {
 				t.Fatalf("%s: kernel runs: %v", c.name, taps.vector != nil)
 			}
@@ -119,7 +129,7 @@ func TestResizeColumns(t *testing.T) {
 	srcMemory, dstMemory := newGuarded(t, 1<<20), newGuarded(t, 1<<20)
 	onLevels(t, Levels(), func(t *testing.T) {
 		for _, c := range resizeCases {
-			taps := NewResizeTaps(c.length, c.outputs, c.window)
+			taps := c.taps()
 			for _, n := range []int{0, 1, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 200} {
 				if n > 64 && c.length*n > 1<<19 {
 					continue
@@ -160,7 +170,7 @@ func TestResizeLargeWeights(t *testing.T) {
 		src, dst := make([]uint8, 90), make([]uint8, 15)
 		fillSamples(src, 5)
 		onLevels(t, Levels(), func(t *testing.T) {
-			ResizeRows(dst, 15, src, 90, 1, 3, NewResizeTaps(c.length, c.outputs, c.window))
+			ResizeRows(dst, 15, src, 90, 1, 3, c.taps())
 			for x, got := range dst {
 				if want := c.at(src[x%3:], 3, x/3); got != want {
 					t.Fatalf("%d: sample %d is %d, want %d", big, x, got, want)
@@ -171,25 +181,29 @@ func TestResizeLargeWeights(t *testing.T) {
 }
 
 func TestResizePanics(t *testing.T) {
-	taps := NewResizeTaps(10, 4, func(i int) (int, []int32) { return i, []int32{1, 2} })
-	window := func(first, n int) func() {
-		return func() { NewResizeTaps(10, 1, func(int) (int, []int32) { return first, make([]int32, n) }) }
+	taps := NewResizeTaps(10, []int32{0, 1, 2, 3}, []int32{0, 2, 4, 6, 8}, make([]int32, 8))
+	window := func(first, n int32) func() {
+		return func() { NewResizeTaps(10, []int32{first}, []int32{0, n}, make([]int32, n)) }
 	}
 	s := make([]uint8, 100)
 	for want, f := range map[string]func(){
-		"0 samples from 3":     window(3, 0),
-		"3 samples from -1":    window(-1, 3),
-		"3 samples from 8":     window(8, 3),
-		"2 channels":           func() { ResizeRows(s, 50, s, 50, 1, 2, taps) },
-		"dst has 11 samples":   func() { ResizeRows(s[:11], 12, s, 50, 1, 3, taps) },
-		"src has 59 samples":   func() { ResizeRows(s, 12, s[:59], 30, 2, 3, taps) },
-		"dst has 2 rows of 12": func() { ResizeRows(s, 11, s, 30, 2, 3, taps) },
-		"outputs [1, 5) of 4":  func() { ResizeColumns(s, 3, s, 3, 3, taps, 1, 5) },
-		"src has 29 samples":   func() { ResizeColumns(s, 3, s[:29], 3, 3, taps, 0, 4) },
-		"dst has 5 samples":    func() { ResizeColumns(s[:5], 3, s, 3, 3, taps, 2, 4) },
-		"src has 10 rows of 3": func() { ResizeColumns(s, 3, s, 2, 3, taps, 0, 1) },
-		"src has -1 rows":      func() { ResizeRows(s, 12, s, 30, -1, 3, taps) },
-		"dst has 1 rows of -1": func() { ResizeColumns(s, 3, s, 3, -1, taps, 0, 1) },
+		"0 samples from 3":       window(3, 0),
+		"3 samples from -1":      window(-1, 3),
+		"3 samples from 8":       window(8, 3),
+		"2 weights and 2 starts": func() { NewResizeTaps(10, []int32{0}, []int32{0, 3}, make([]int32, 2)) },
+		"1 starts":               func() { NewResizeTaps(10, []int32{0}, []int32{0}, nil) },
+		"-1 samples from 2":      func() { NewResizeTaps(10, []int32{0, 2, 0}, []int32{0, 3, 2, 3}, make([]int32, 3)) },
+		"9 samples from 0":       func() { NewResizeTaps(10, []int32{0, 0}, []int32{0, 9, 3}, make([]int32, 3)) },
+		"2 channels":             func() { ResizeRows(s, 50, s, 50, 1, 2, taps) },
+		"dst has 11 samples":     func() { ResizeRows(s[:11], 12, s, 50, 1, 3, taps) },
+		"src has 59 samples":     func() { ResizeRows(s, 12, s[:59], 30, 2, 3, taps) },
+		"dst has 2 rows of 12":   func() { ResizeRows(s, 11, s, 30, 2, 3, taps) },
+		"outputs [1, 5) of 4":    func() { ResizeColumns(s, 3, s, 3, 3, taps, 1, 5) },
+		"src has 29 samples":     func() { ResizeColumns(s, 3, s[:29], 3, 3, taps, 0, 4) },
+		"dst has 5 samples":      func() { ResizeColumns(s[:5], 3, s, 3, 3, taps, 2, 4) },
+		"src has 10 rows of 3":   func() { ResizeColumns(s, 3, s, 2, 3, taps, 0, 1) },
+		"src has -1 rows":        func() { ResizeRows(s, 12, s, 30, -1, 3, taps) },
+		"dst has 1 rows of -1":   func() { ResizeColumns(s, 3, s, 3, -1, taps, 0, 1) },
 	} {
 		func() {
 			defer func() {
@@ -204,8 +218,8 @@ func TestResizePanics(t *testing.T) {
 
 // Halving a row with a box: each output is the mean of two pixels.
 func ExampleResizeRows() {
-	half := []int32{1 << 21, 1 << 21}
-	taps := NewResizeTaps(4, 2, func(i int) (int, []int32) { return 2 * i, half })
+	const half = 1 << 21
+	taps := NewResizeTaps(4, []int32{0, 2}, []int32{0, 2, 4}, []int32{half, half, half, half})
 	src := []uint8{10, 100, 0, 20, 200, 0, 7, 7, 7, 8, 8, 9} // four pixels: red, green, blue
 	dst := make([]uint8, 6)
 	ResizeRows(dst, 6, src, 12, 1, 3, taps)
@@ -226,7 +240,7 @@ func BenchmarkResize(b *testing.B) {
 				return resizeCase{"", length, outputs, func(i int) (int, []int32) { return i * width / 2, weights }}
 			}
 			rows, columns := even(w), even(4*h)
-			r, c := NewResizeTaps(rows.length, rows.outputs, rows.window), NewResizeTaps(columns.length, columns.outputs, columns.window)
+			r, c := rows.taps(), columns.taps()
 			b.Run(fmt.Sprintf("rows/taps=%d/%s", width, l), func(b *testing.B) {
 				for b.Loop() {
 					ResizeRows(dst, 3*rows.outputs, src, 3*w, h, 3, r)

@@ -159,8 +159,8 @@ func (a axis) window(w []float64, o int) (first int, weights []float64) {
 
 // taps are the windows and integer coefficients of consecutive outputs of an axis.
 type taps struct {
-	first   []int // by output: the window's first source sample
-	start   []int // by output, and one more: where its coefficients begin
+	first   []int32 // by output: the window's first source sample
+	start   []int32 // by output, and one more: where its coefficients begin
 	weights []int32
 }
 
@@ -169,7 +169,7 @@ type taps struct {
 func (a axis) taps(from, to int) *taps {
 	n := to - from
 	_, _, width := a.reach()
-	t := &taps{first: make([]int, n), start: make([]int, n+1), weights: make([]int32, 0, n*width)}
+	t := &taps{first: make([]int32, n), start: make([]int32, n+1), weights: make([]int32, 0, n*width)}
 	w := make([]float64, 0, width)
 	for i := range n {
 		var first int
@@ -196,27 +196,28 @@ func (a axis) taps(from, to int) *taps {
 			first = min(first, a.inSize-1)
 			t.weights = append(t.weights, 0)
 		}
-		t.first[i] = first
-		t.start[i+1] = len(t.weights)
+		t.first[i] = int32(first)
+		t.start[i+1] = int32(len(t.weights))
 	}
 	return t
 }
 
 // span returns the source positions [lo, hi) that any output reads.
 func (t *taps) span() (lo, hi int) {
-	lo = t.first[0]
-	for i, first := range t.first {
-		lo = min(lo, first)
-		hi = max(hi, first+t.start[i+1]-t.start[i])
+	first, last := t.first[0], int32(0)
+	for i, f := range t.first {
+		first = min(first, f)
+		last = max(last, f+t.start[i+1]-t.start[i])
 	}
-	return lo, hi
+	return int(first), int(last)
 }
 
-// within returns the taps for lines that hold the positions [lo, hi) alone.
+// within turns the taps into ones for lines that hold the positions [lo, hi) alone.
 func (t *taps) within(lo, hi int) *simd.ResizeTaps {
-	return simd.NewResizeTaps(hi-lo, len(t.first), func(i int) (int, []int32) {
-		return t.first[i] - lo, t.weights[t.start[i]:t.start[i+1]]
-	})
+	for i := range t.first {
+		t.first[i] -= int32(lo)
+	}
+	return simd.NewResizeTaps(hi-lo, t.first, t.start, t.weights)
 }
 
 // narrowBits is how many fractional bits PyTorch's resize of 8-bit tensors gives its 16-bit coefficients, of which
