@@ -93,11 +93,16 @@ type bBlock struct {
 	nextStride int
 }
 
-// layB says where panels p0 to p1 of a K block lie: packed ahead, in place, or packed into scratch.
+// layB says where panels p0 to p1 of a K block lie: packed ahead, widened or packed into scratch, or in
+// place.
 func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
 	nr := g.kern.nr
 	x := bBlock{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
 	switch {
+	case g.packed != nil && g.packed.half != nil:
+		s.b = grow(s.b, (p1-p0)*kc*nr)
+		x.data = s.b
+		g.packed.widenFrom(s.b, k0, kc, p0, p1)
 	case g.packed != nil:
 		x.data = g.packed.panelsFrom(k0, kc, p0)
 	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:

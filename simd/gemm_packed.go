@@ -10,6 +10,9 @@ type Packed struct {
 	kern *gemmKernel
 	kc   int // rows of a block; the last may have fewer
 	data []float32
+
+	format Format
+	half   []uint16 // instead of data, in a format of half precision
 }
 
 // Pack lays out the k×n matrix b for GemmPacked at the level in use.
@@ -40,7 +43,7 @@ func Pack(w *Workers, k, n int, b Matrix) *Packed {
 func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 
 // Bytes returns the memory the packed form holds.
-func (p *Packed) Bytes() int { return 4 * len(p.data) }
+func (p *Packed) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
 
 // panelsFrom returns the panels from pi on of the block that starts at row k0 and has kc rows.
 func (p *Packed) panelsFrom(k0, kc, pi int) []float32 {

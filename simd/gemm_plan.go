@@ -102,6 +102,9 @@ func (g *gemmRun) plan(threads, count int) {
 	g.depth = blockDepth(g.k, depth)
 	if g.packed != nil {
 		g.depth = g.packed.kc
+		if g.packed.half != nil && kern.rows && g.m <= 2*kern.mr {
+			g.depth = halfDepth(g.depth)
+		}
 	}
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
 	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
@@ -133,7 +136,8 @@ func (g *gemmRun) plan(threads, count int) {
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
 	if kern.rows && g.m <= 2*kern.mr {
-		if packs := g.packed == nil && (g.operands != nil || g.one.b.Trans); packs {
+		packs := g.packed == nil && (g.operands != nil || g.one.b.Trans)
+		if packs || g.packed != nil && g.packed.half != nil {
 			g.groupCols = 4 // in the first-level cache
 		} else {
 			g.groupCols = g.panels
