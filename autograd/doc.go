@@ -9,7 +9,14 @@
 //
 // A [Parameter] is a trained value. It belongs to a model and to no tape. Any number of goroutines read it
 // at once, each with its own tape; writing goes through [Parameter.Update], beside which nothing may read.
-// A parameter may live in a mapped file ([Parameter.Map]): it is copied before the first write.
+//
+// A parameter may read its values from memory that is not its own, such as a mapped file ([Parameter.Map]), and
+// hold them in half precision ([Parameter.MapHalf]). Inference packs each weight the first time it is used, in
+// the type it is stored in, and tells the owner of the memory to let its pages go: the values and the packed form
+// are not both kept. Half-precision values are widened, exactly, where an operation uses them: a group of panels
+// at a time within a matrix product, rows of an embedding, all of a bias. So their results have the bits of those
+// of the widened weights, on tapes of every kind. The first write copies what is mapped and turns half precision
+// into float32, for good.
 //
 // A [Buffer] belongs to a model too but has no gradient: the running statistics of a batch normalisation,
 // a mask. A [State] belongs to a caller and outlives tapes: the keys and values of a decoder, the window of

@@ -100,7 +100,8 @@ func (t *Tape) wants(in Operand) bool {
 	return !p.Frozen
 }
 
-// values returns the values of an operand, to be read only; nil for an absent one.
+// values returns the values of an operand, to be read only; nil for an absent one. Those of a half-precision
+// parameter are widened to memory of the tape, which lives until the backward step has run.
 func (f *frame) values(in Operand) []float32 {
 	if !given(in) {
 		return nil
@@ -109,11 +110,13 @@ func (f *frame) values(in Operand) []float32 {
 	if x != nil {
 		return x.data
 	}
-	if v := p.store.values; v != nil || p.Len() == 0 {
+	form := p.stored(f.name)
+	if v, ok := p.store.whole(p.Len()); ok {
 		return v
 	}
-	usePanic(f.name, "a parameter without values; make it with NewParameter")
-	return nil
+	v := f.save(p.Len())
+	f.each(len(v), 1, func(lo, hi int) { form.read(v[lo:hi], lo) })
+	return v
 }
 
 // packsAhead reports whether weights are used in packed form, which is kept until they change: in inference
@@ -124,8 +127,8 @@ func (f *frame) packsAhead() bool { return !f.opts.Gradients && !f.opts.Training
 // out makes a result with undefined values.
 func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 
-// save lends memory, with undefined contents, that lives until the backward step has run. It must be
-// called only when f.grad is set.
+// save lends memory, with undefined contents, that lives until the backward step has run, or until done
+// where there is none.
 func (f *frame) save(n int) []float32 {
 	s := f.arena.get(n)
 	f.saved = append(f.saved, s)

@@ -56,7 +56,16 @@ func (f *frame) gather(x Operand, index []int, n int, shape []int) *Tensor {
 	w := shape[len(shape)-1]
 	y := f.out(shape...)
 	at, mine := f.indices(index, n)
-	f.gatherRows(y.data, f.values(x), at, w)
+	if _, p := x.operand(); p != nil && p.DType() != Float32 { // a table of which few rows are widened
+		form := p.stored(f.name)
+		f.each(len(at), w+8, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				form.read(y.data[i*w:(i+1)*w], int(at[i])*w)
+			}
+		})
+	} else {
+		f.gatherRows(y.data, f.values(x), at, w)
+	}
 	if mine {
 		f.giveBack(floatsOf(at))
 	}

@@ -37,7 +37,11 @@ func LSTMCell(x, h, c, wih, whh, bih, bhh Operand) (hNext, cNext *Tensor) {
 	f.flops = 2 * n * wide * (in + size)
 	f.project(gates, 0, x, wih, bih, n, in, wide)
 	f.project(gates, 1, h, whh, bhh, n, size, wide)
-	xv, hv, cv, wx, wh := f.values(x), f.values(h), f.values(c), f.values(wih), f.values(whh)
+	xv, hv, cv := f.values(x), f.values(h), f.values(c)
+	var wx, wh []float32 // not asked for where panels do
+	if f.grad {
+		wx, wh = f.values(wih), f.values(whh)
+	}
 	f.each(n, 16*wide, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			row := gates[r*wide:][:wide]

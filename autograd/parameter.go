@@ -1,5 +1,7 @@
 package autograd
 
+import "runtime"
+
 // Operand is what operations take: a *[Tensor] or a *[Parameter].
 type Operand interface {
 	// Shape returns the dimensions; it must not be changed.
@@ -23,7 +25,7 @@ type Parameter struct {
 // NewParameter returns a parameter of zeros.
 func NewParameter(shape ...int) *Parameter {
 	p := &Parameter{shape: cloneShape(shape)}
-	p.store.values = make([]float32, elements("parameter", shape))
+	p.store.own(make([]float32, elements("parameter", shape)))
 	return p
 }
 
@@ -34,7 +36,7 @@ func ParameterOf(values []float32, shape ...int) *Parameter {
 		shapePanic("parameter", "expected as many values as the shape has elements", shape, []int{len(values)})
 	}
 	p := &Parameter{shape: cloneShape(shape)}
-	p.store.values = values
+	p.store.own(values)
 	return p
 }
 
@@ -50,28 +52,75 @@ func (p *Parameter) Shape() []int {
 func (p *Parameter) Len() int { return elements("len", p.shape) }
 
 // DType returns the type of the stored values.
-func (p *Parameter) DType() DType { return p.store.dtype }
+func (p *Parameter) DType() DType { return p.stored("dtype").dtype }
 
 // Version counts the writes. What is derived from a parameter's values is keyed by it.
 func (p *Parameter) Version() uint64 { return p.store.version.Load() }
 
-// Values returns the values in row-major order, to be read only: a parameter may live in a mapped file.
-func (p *Parameter) Values() []float32 { return p.store.values }
-
-// Update is the one way to write: f changes the values in place. A parameter that lives in a mapped file
-// is copied first. Nothing may read the parameter meanwhile.
-func (p *Parameter) Update(f func(values []float32)) { p.store.write(f) }
-
-// Map lets the parameter read its values from memory that is not its own, such as a mapped file or an
-// embedded string, without a copy. The memory must not change while the parameter uses it; the first
-// Update copies it.
-func (p *Parameter) Map(values []float32) {
-	if len(values) != elements("parameter map", p.shape) {
-		shapePanic("parameter map", "expected as many values as the shape has elements", p.shape, []int{len(values)})
+// Values returns the values in row-major order, to be read only: a parameter may live in a mapped file. Those of
+// a half-precision parameter are widened to a slice of their own, anew by every call.
+func (p *Parameter) Values() []float32 {
+	f := p.stored("values")
+	v, ok := p.store.whole(p.Len())
+	switch {
+	case !ok:
+		v = make([]float32, p.Len())
+		f.read(v, 0)
+	case f.hold != nil && f.floats == nil:
+		f.hold()
 	}
-	p.store.values = values
-	p.store.mapped = true
-	p.store.touch()
+	runtime.KeepAlive(p)
+	return v
+}
+
+// Update is the one way to write: f changes the values in place. A parameter that lives in memory that is
+// not its own is copied first, and one in half precision becomes float32 for good. Nothing may read the
+// parameter meanwhile.
+func (p *Parameter) Update(f func(values []float32)) {
+	p.stored("update")
+	p.store.write(p.Len(), f)
+}
+
+// stored returns how the values are stored.
+func (p *Parameter) stored(op string) *form {
+	f := p.store.form.Load()
+	if f == nil {
+		usePanic(op, "a parameter without values; make it with NewParameter")
+	}
+	return f
+}
+
+// Map lets the parameter read its values, without a copy, from memory that is not its own, such as a mapped
+// file or an embedded string: in one slice, or in several that follow each other. The memory must not change
+// while the parameter uses it; the first Update copies it. Map panics with a [ShapeError] when the parts do not
+// hold as many values as the shape has elements.
+//
+// Release and hold may be nil. Release is called when the values have been brought into another form, such as
+// the packed one of inference, and need not stay in memory; they may still be read again. Hold is called before
+// Values hands out a slice of the memory, which must then stay valid even when the parameter is gone. Up
+// to then it has to for as long as something refers to the two functions.
+func (p *Parameter) Map(parts [][]float32, release, hold func()) {
+	mapParts(p, parts, &form{floats: parts, release: release, hold: hold})
+}
+
+// MapHalf is [Parameter.Map] of values in half precision, Float16 or BFloat16. They stay so until the first
+// Update: inference packs them in their own type. It panics with a [UseError] when d is another type.
+func (p *Parameter) MapHalf(d DType, parts [][]uint16, release, hold func()) {
+	if d != Float16 && d != BFloat16 {
+		usePanic("parameter map", "expected float16 or bfloat16, found "+d.String())
+	}
+	mapParts(p, parts, &form{dtype: d, halves: parts, release: release, hold: hold})
+}
+
+func mapParts[E float32 | uint16](p *Parameter, parts [][]E, f *form) {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	if n != p.Len() {
+		shapePanic("parameter map", "expected as many values as the shape has elements", p.shape, []int{n})
+	}
+	p.store.mapTo(f)
 }
 
 func (p *Parameter) operand() (*Tensor, *Parameter) { return nil, p }

@@ -6,7 +6,7 @@ import "testing"
 func TestUpdateCopiesMapped(t *testing.T) {
 	file := []float32{1, 2, 3, 4}
 	p := NewParameter(2, 2)
-	p.Map(file)
+	p.Map([][]float32{file}, nil, nil)
 	if &p.Values()[0] != &file[0] {
 		t.Error("Map copies")
 	}
@@ -23,7 +23,7 @@ func TestUpdateCopiesMapped(t *testing.T) {
 	if &p.Values()[0] != own {
 		t.Error("the second update copies again")
 	}
-	expectShapePanic(t, "parameter map", func() { p.Map(file[:3]) })
+	expectShapePanic(t, "parameter map", func() { p.Map([][]float32{file[:3]}, nil, nil) })
 	expectShapePanic(t, "parameter", func() { ParameterOf(file, 3) })
 	if p.DType() != Float32 || p.DType().String() != "float32" {
 		t.Errorf("type %v", p.DType())
@@ -58,7 +58,7 @@ func TestPanelsFollowUpdates(t *testing.T) {
 	if second := Linear(x, p, nil).Floats(nil); second[0] == first[0] {
 		t.Error("the result does not follow the update")
 	}
-	p.Map(ramp(12))
+	p.Map([][]float32{ramp(12)}, nil, nil)
 	check("mapped")
 	p.Update(func([]float32) {})
 	for _, o := range []Options{{Gradients: true}, {Gradients: true, Recompute: true}, {Training: true}} {

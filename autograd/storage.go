@@ -1,54 +1,137 @@
 package autograd
 
 import (
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// DType is the type in which a Parameter's values are stored.
-type DType uint8
+// DType is the type in which a Parameter's values are stored. Layers never see it: half-precision values are
+// widened, exactly, where an operation uses them.
+type DType = simd.Format
 
-// Float32 is the only storage type so far. Layers never see the type: a narrower one is added here and
-// widened where an operation asks for values or panels. Weights of inference are asked for panels alone.
-const Float32 DType = 0
-
-func (d DType) String() string {
-	if d == Float32 {
-		return "float32"
-	}
-	return "unknown"
-}
+// The storage types.
+const (
+	Float32  = simd.FormatF32
+	Float16  = simd.FormatF16  // IEEE 754 binary16
+	BFloat16 = simd.FormatBF16 // the upper half of a float32
+)
 
 // storage is where the values of a Parameter live.
 type storage struct {
-	dtype   DType
-	values  []float32
-	mapped  bool // values belong to a mapped file or to the caller: copied before the first write
+	form    atomic.Pointer[form]
 	version atomic.Uint64
 
-	// Packed GEMM operands derived from values, for inference only. A reader finds them without a
-	// lock; the lock keeps two readers from packing the same weight twice.
-	packing sync.Mutex
-	packs   [2]atomic.Pointer[pack]
+	// The lock keeps two readers from doing the same work twice: joining parts, packing a weight. What
+	// they make is found without it.
+	lock sync.Mutex
+
+	// Packed GEMM operands derived from the values, for inference only.
+	packs [2]atomic.Pointer[pack]
 }
 
-// pack is a packed operand and what it was derived from.
-type pack struct {
-	version uint64
-	level   simd.Level
-	panels  *simd.Packed
+// form is one way in which a storage holds its values; it is replaced by another, never changed.
+type form struct {
+	dtype  DType
+	values []float32   // all of them, when they are float32 and in one piece
+	floats [][]float32 // or in several
+	halves [][]uint16  // or in half precision
+	starts []int       // of floats or halves: the index of each part's first value
+	mapped bool        // they belong to a mapped file or to the caller: copied before the first write
+
+	release, hold func() // as in Parameter.Map
 }
 
-// write gives f the values to change, copying a mapped storage first, then raises the version and
-// drops what was derived from the old values.
-func (s *storage) write(f func(values []float32)) {
-	if s.mapped {
-		s.values = append(make([]float32, 0, len(s.values)), s.values...)
-		s.mapped = false
+// own makes values the storage's own.
+func (s *storage) own(values []float32) { s.form.Store(&form{values: values}) }
+
+// mapTo makes the storage read the values of a new form.
+func (s *storage) mapTo(f *form) {
+	f.mapped = true
+	at := 0
+	start := func(n int) {
+		f.starts = append(f.starts, at)
+		at += n
 	}
-	f(s.values)
+	for _, p := range f.halves {
+		start(len(p))
+	}
+	if len(f.floats) == 1 {
+		f.values, f.floats = f.floats[0], nil
+	}
+	for _, p := range f.floats {
+		start(len(p))
+	}
+	s.form.Store(f)
+	s.touch()
+}
+
+// read writes the values from index at on to dst, widened.
+func (f *form) read(dst []float32, at int) {
+	if f.starts == nil {
+		copy(dst, f.values[at:])
+		return
+	}
+	i, _ := slices.BinarySearch(f.starts, at+1)
+	i-- // the last part that starts at or before
+	for len(dst) > 0 {
+		from, n := at-f.starts[i], 0
+		switch f.dtype {
+		case Float16:
+			n = min(len(dst), len(f.halves[i])-from)
+			simd.F16ToF32(dst[:n], f.halves[i][from:])
+		case BFloat16:
+			n = min(len(dst), len(f.halves[i])-from)
+			simd.BF16ToF32(dst[:n], f.halves[i][from:])
+		default:
+			n = copy(dst, f.floats[i][from:])
+		}
+		dst, at, i = dst[n:], at+n, i+1
+	}
+}
+
+// whole returns the n values when they are float32, joined first when they lie in parts; ok is false when
+// they are in half precision.
+func (s *storage) whole(n int) (values []float32, ok bool) {
+	f := s.form.Load()
+	if f.dtype != Float32 {
+		return nil, false
+	}
+	if f.floats == nil {
+		return f.values, true
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if f = s.form.Load(); f.floats != nil {
+		joined := make([]float32, n)
+		f.read(joined, 0)
+		f.drop()
+		s.own(joined)
+	}
+	return s.form.Load().values, true
+}
+
+// drop tells the owner of mapped values that they are not needed soon.
+func (f *form) drop() {
+	if f.release != nil {
+		f.release()
+	}
+	runtime.KeepAlive(f) // a mapping may end with the last reference to these functions
+}
+
+// write gives f the n values to change, as the storage's own, then raises the version and drops what was
+// derived from the old values.
+func (s *storage) write(n int, f func(values []float32)) {
+	if old := s.form.Load(); old.mapped || old.values == nil {
+		values := make([]float32, n)
+		old.read(values, 0)
+		old.drop()
+		s.own(values)
+	}
+	f(s.form.Load().values)
 	s.touch()
 }
 
@@ -59,8 +142,16 @@ func (s *storage) touch() {
 	}
 }
 
+// pack is a packed operand and what it was derived from.
+type pack struct {
+	version uint64
+	level   simd.Level
+	panels  *simd.Packed
+}
+
 // panels returns the values, seen as a row-major [rows, cols] matrix (or its transpose), packed as the
-// right-hand operand of a GEMM.
+// right-hand operand of a GEMM, in the type they are stored in. Mapped values are then given back: they and
+// their packed form do not both stay in memory.
 func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Packed {
 	slot := &s.packs[0]
 	k, n := rows, cols
@@ -78,13 +169,19 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 	if p := fresh(); p != nil {
 		return p
 	}
-	s.packing.Lock()
-	defer s.packing.Unlock()
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	if p := fresh(); p != nil {
 		return p
 	}
 	p := &pack{version: s.version.Load(), level: simd.Current()}
-	p.panels = simd.Pack(w, k, n, simd.Matrix{Data: s.values, Stride: cols, Trans: trans})
+	f := s.form.Load()
+	if f.starts == nil {
+		p.panels = simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans})
+	} else {
+		p.panels = simd.PackRows(w, k, n, trans, f.dtype, func(dst []float32, i, j int) { f.read(dst, i*cols+j) })
+	}
 	slot.Store(p)
+	f.drop()
 	return p.panels
 }

@@ -42,6 +42,14 @@
 // with what fits, in which case the same lists come back as a [Report]. [Save] is the reverse; what it
 // writes for the Hugging Face names, transformers loads.
 //
+// # Memory
+//
+// Load copies, and gives the pages of a mapped file back on the way. With [LoadOptions].Map parameters read the
+// file's memory instead, of joined projections too; inference packs a weight when it is first used, after which
+// its pages go back: about the file's size is in memory in the end, and hardly more on the way. The mapping goes
+// with the last parameter that reads it. With [LoadOptions].KeepHalf weights stay in half precision, mapped,
+// packed or copied, with the results of the widened ones. [Save] writes them in the type it is asked for.
+//
 // # Writing
 //
 // [Write] and [Save] replace a checkpoint whole: a reader, a crash or a full disk finds the old one or the

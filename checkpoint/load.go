@@ -5,6 +5,8 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // A Target is what [Load] fills: *autograd.Parameter and *autograd.Buffer are Targets.
@@ -15,18 +17,29 @@ type Target interface {
 	Update(f func(values []float32))
 }
 
-// A mapper is a Target that can read its values where they are, without a copy, until it is written.
-type mapper interface{ Map(values []float32) }
+// A mapper is a Target that can read its values where they are, without a copy, until it is written, and in
+// the type they have: *autograd.Parameter is one. Values come in one part or in several that follow each other;
+// release is called when they need not stay in memory for now, hold when a slice of them is to be given away.
+// The memory stays valid for as long as something refers to one of the two functions.
+type mapper interface {
+	Map(parts [][]float32, release, hold func())
+	MapHalf(format simd.Format, parts [][]uint16, release, hold func())
+}
 
 // LoadOptions change how [Load] works; the zero value is strict and copies.
 type LoadOptions struct {
 	// Lenient loads what fits and leaves the rest: a missing or misfit parameter keeps its values.
 	Lenient bool
 
-	// Map lets a parameter with a method Map(values []float32) read its values straight from the file's
-	// memory, mapped, embedded or read, where that holds them as they are wanted. A mapping then lasts
-	// until File.Close, or the end of the program; what was read, as long as a parameter uses it.
+	// Map lets a parameter that can, as *autograd.Parameter, read its values straight from the file's memory,
+	// mapped, embedded or read, where that holds them as they are wanted: of one type, aligned, not
+	// transposed. A mapping then lasts for as long as a parameter uses it, or until File.Close.
 	Map bool
+
+	// KeepHalf leaves the values of such a parameter in F16 or BF16 when that is the type of all its tensors.
+	// They take half the memory, and are widened where they are used, to the same results. Without it they
+	// are widened as they are loaded.
+	KeepHalf bool
 
 	// Fit, if not nil, is asked for a tensor that is alone under its name and has another shape than the
 	// parameter wants, such as a position embedding for another resolution. It returns the fitted values,
@@ -94,7 +107,7 @@ func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts Loa
 		return nil, &MismatchError{File: f.name, Report: l.report}
 	}
 	for _, m := range l.moves {
-		m.run(opts.Map)
+		m.run(opts)
 	}
 	l.report.Loaded = len(l.moves)
 	return &l.report, nil
@@ -244,18 +257,13 @@ func product(shape []int) int {
 }
 
 // run fills the parameter.
-func (m *move) run(mapping bool) {
+func (m *move) run(opts LoadOptions) {
 	if m.values != nil {
 		m.target.Update(func(dst []float32) { copy(dst, m.values) })
 		return
 	}
-	if mapping && len(m.parts) == 1 && !m.transposed {
-		if t, ok := m.target.(mapper); ok {
-			if v, ok := m.parts[0].View(); ok {
-				t.Map(v)
-				return
-			}
-		}
+	if t, ok := m.target.(mapper); ok && m.place(t, opts) {
+		return
 	}
 	m.target.Update(func(dst []float32) {
 		n := len(dst) / len(m.parts)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fovea-ml/fovea/autograd"
 )
 
 // TestFamilies loads the same layer under three families of names, and with prefixes there or not.
@@ -211,26 +213,6 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func TestMap(t *testing.T) {
-	f := mustOpen(t, "testdata/hub.safetensors")
-	names := layerNames
-	names.Ignore = []string{"*"}
-	m := model[*mappable]{
-		{"head.weight", &mappable{*newParam(2, 4)}},
-		{"blocks.0.attn.qkv.bias", &mappable{*newParam(12)}},
-	}
-	if _, err := Load(f, &names, m.all(), LoadOptions{Map: true}); err != nil {
-		t.Fatal(err)
-	}
-	if m[0].p.mapped != f.sources[0].mapped || m[1].p.mapped {
-		t.Errorf("mapped: head %v, joined %v", m[0].p.mapped, m[1].p.mapped)
-	}
-	if !slices.Equal(m[0].p.values, floatsOf(t, f, "classifier.weight")) {
-		t.Errorf("found %v", m[0].p.values)
-	}
-	m[0].p.Update(func(v []float32) { v[0] = 7 }) // copies: the mapping is read-only
-}
-
 // TestChunks copies a mapped tensor of several chunks, in two types.
 func TestChunks(t *testing.T) {
 	x := newParam(2*copyChunk + 5)
@@ -262,7 +244,7 @@ func TestSaveOverMapped(t *testing.T) {
 	if err := Save(path, nil, model[*param]{{"x", p}}.all(), WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	m := model[*mappable]{{"x", &mappable{*newParam(100_000)}}}
+	m := model[*autograd.Parameter]{{"x", autograd.NewParameter(100_000)}}
 	for range 3 {
 		if _, err := Load(mustOpen(t, path), nil, m.all(), LoadOptions{Map: true}); err != nil {
 			t.Fatal(err)
@@ -271,7 +253,7 @@ func TestSaveOverMapped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !slices.Equal(m[0].p.values, p.values) {
+	if !slices.Equal(m[0].p.Values(), p.values) {
 		t.Error("values changed on the way")
 	}
 }

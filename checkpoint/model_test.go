@@ -1,34 +1,20 @@
 package checkpoint
 
-import (
-	"iter"
-	"slices"
-)
+import "iter"
 
-// param is a parameter of the tests' models.
+// param is a parameter of the tests' models that takes copies only.
 type param struct {
 	shape  []int
 	values []float32
-	mapped bool
 }
 
 func newParam(shape ...int) *param {
 	return &param{shape: shape, values: make([]float32, product(shape))}
 }
 
-func (p *param) Shape() []int      { return p.shape }
-func (p *param) Values() []float32 { return p.values }
-func (p *param) Update(f func(v []float32)) {
-	if p.mapped {
-		p.values, p.mapped = slices.Clone(p.values), false
-	}
-	f(p.values)
-}
-
-// mappable is a param that reads a file in place.
-type mappable struct{ param }
-
-func (p *mappable) Map(v []float32) { p.values, p.mapped = v, true }
+func (p *param) Shape() []int               { return p.shape }
+func (p *param) Values() []float32          { return p.values }
+func (p *param) Update(f func(v []float32)) { f(p.values) }
 
 // model is an ordered set of parameters.
 type model[P any] []struct {

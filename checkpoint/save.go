@@ -47,8 +47,8 @@ func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
 }
 
 // transpose returns the matrix x [r, c] as [c, r].
-func transpose(x []float32, r, c int) []float32 {
-	t := make([]float32, len(x))
+func transpose[E float32 | uint16](x []E, r, c int) []E {
+	t := make([]E, len(x))
 	for i := range r {
 		for j := range c {
 			t[j*r+i] = x[i*c+j]

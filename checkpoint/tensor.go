@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime"
 	"unsafe"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // A Tensor is one entry of a [File]: dense, row-major. It is a small value that refers to the file's
@@ -57,19 +59,13 @@ func (t Tensor) bytesAt(first, n int) []byte {
 // or the machine is big-endian. A view keeps a mapped file
 // mapped until [File.Close], after which it must not be touched.
 func (t Tensor) View() (values []float32, ok bool) {
-	if t.DType != F32 || !littleEndian || t.src.strided != nil {
+	if t.DType != F32 || t.src.strided != nil {
 		return nil, false
 	}
-	b := t.bytes()
-	if len(b) == 0 {
-		return []float32{}, true
+	if values, ok = elementsOf[float32](t.bytes()); ok && len(values) > 0 {
+		t.src.pin()
 	}
-	p := unsafe.Pointer(unsafe.SliceData(b))
-	if uintptr(p)%unsafe.Alignof(float32(0)) != 0 {
-		return nil, false
-	}
-	t.src.pin()
-	return unsafe.Slice((*float32)(p), len(b)/4), true
+	return values, ok
 }
 
 // littleEndian says whether this machine stores numbers as the format does.
@@ -106,10 +102,18 @@ func (t Tensor) floatsAt(dst []float32, first int) {
 			dst[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:])))
 		}
 	case F16:
+		if h, ok := elementsOf[uint16](b); ok {
+			simd.F16ToF32(dst, h)
+			return
+		}
 		for i := range dst {
 			dst[i] = fromF16(binary.LittleEndian.Uint16(b[2*i:]))
 		}
 	case BF16:
+		if h, ok := elementsOf[uint16](b); ok {
+			simd.BF16ToF32(dst, h)
+			return
+		}
 		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
 		}

@@ -88,9 +88,10 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 	}
 	modelfolder.Rescale(&m.Preprocess, c.ImageSize, from)
 	_, err = checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{
-		Lenient: o.Lenient,
-		Map:     !o.Unmapped,
-		Fit:     tower.Fit(from/c.PatchSize, c.ImageSize/c.PatchSize, false),
+		Lenient:  o.Lenient,
+		Map:      true,
+		KeepHalf: !o.Widen,
+		Fit:      tower.Fit(from/c.PatchSize, c.ImageSize/c.PatchSize, false),
 	})
 	if err != nil {
 		return nil, err

@@ -25,6 +25,10 @@ type LoadOptions struct {
 	// Unmapped reads the weights into memory instead of mapping the file, which must not change while a
 	// model uses it.
 	Unmapped bool
+	// Widen turns half-precision weights into float32 as they are loaded. Without it they stay as they are, in
+	// half the memory, and give the same results: inference widens them as it goes, which takes it a few percent
+	// longer, and a parameter that is trained becomes float32 with its first update.
+	Widen bool
 }
 
 // Load reads a model from a folder, whichever release it is from:
@@ -96,9 +100,10 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 		return nil, err
 	}
 	_, err = checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{
-		Lenient: o.Lenient,
-		Map:     !o.Unmapped,
-		Fit:     tower.Fit(side, m.Config.side(), c.AntialiasPositions),
+		Lenient:  o.Lenient,
+		Map:      true,
+		KeepHalf: !o.Widen,
+		Fit:      tower.Fit(side, m.Config.side(), c.AntialiasPositions),
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,176 @@
+package vit
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// firstUse is what a process says that loads a model and uses it.
+type firstUse struct {
+	Peak   int64 // VmHWM in bytes
+	Logits []float32
+}
+
+// half is one half of a ViT-B/16, for small pictures: 43 million parameters, where the program's own memory is a
+// small part.
+func half() Config {
+	c := Base16()
+	c.NumHiddenLayers, c.ImageSize = 6, 64
+	return c
+}
+
+// TestMemory loads a model in processes of its own and bounds what they hold at most, the program included: a
+// mapped weight and its packed form are not both kept, and weights in half precision stay so. It also compares
+// logits, which are those of the widened weights to the bit.
+func TestMemory(t *testing.T) {
+	if dir := os.Getenv("FOVEA_TEST_MEMORY"); dir != "" {
+		use(dir)
+		return
+	}
+	if peakMemory() == 0 {
+		t.Skip("this system does not tell the peak of a process's memory (VmHWM in /proc/self/status)")
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		t.Skip("the race detector takes several times the memory")
+	}
+	m := New(half(), 10, nil)
+	i := 0
+	for _, p := range nn.Parameters(m) {
+		p.Update(func(v []float32) {
+			for j := range v {
+				v[j] = float32(i%255-127) / 4096 // what every type holds
+				i++
+			}
+		})
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, checkpoint.SafetensorsName)
+	var want []float32
+	for _, c := range []struct {
+		dtype checkpoint.DType
+		most  float64 // VmHWM in sizes of the file
+	}{{checkpoint.F32, 1.4}, {checkpoint.F16, 1.6}, {checkpoint.BF16, 1.6}} {
+		if err := checkpoint.Save(path, &names, nn.Parameters(m), checkpoint.WriteOptions{DType: c.dtype}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child := exec.Command(os.Args[0], "-test.run=^TestMemory$", "-test.v")
+		child.Env = append(os.Environ(), "FOVEA_TEST_MEMORY="+dir)
+		out, err := child.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		var got firstUse
+		_, line, _ := strings.Cut(string(out), "used ")
+		if err := json.NewDecoder(strings.NewReader(line)).Decode(&got); err != nil {
+			t.Fatalf("%v in %s", err, out)
+		}
+		ratio := float64(got.Peak) / float64(info.Size())
+		t.Logf("%s: %.1f MB at most for a file of %.1f MB: %.2f", c.dtype, float64(got.Peak)/1e6, float64(info.Size())/1e6, ratio)
+		if ratio > c.most {
+			t.Errorf("%s: the process held %.2f times the file at most, expected %.1f", c.dtype, ratio, c.most)
+		}
+		if want == nil {
+			want = got.Logits
+		}
+		if !slices.Equal(got.Logits, want) {
+			t.Errorf("%s: logits %v, of the same weights in F32 %v", c.dtype, got.Logits, want)
+		}
+	}
+}
+
+// use loads a model, runs it twice and says what it took.
+func use(dir string) {
+	m, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(2)})
+	var u firstUse
+	for range 2 {
+		u.Logits = m.Forward(tape.Input(pictures(m.Config, 1), 1, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
+		tape.Reset()
+	}
+	u.Peak = peakMemory()
+	line, err := json.Marshal(u)
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Printf("used %s\n", line)
+}
+
+// peakMemory returns VmHWM in bytes, 0 where the system does not tell.
+func peakMemory() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var kb int64
+			if _, err := fmt.Sscan(rest, &kb); err == nil {
+				return kb << 10
+			}
+		}
+	}
+	return 0
+}
+
+// TestHalfBits loads one file in half precision both ways: kept so, and widened.
+func TestHalfBits(t *testing.T) {
+	from, _ := load(t, "tiny")
+	dir := t.TempDir()
+	if err := from.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []checkpoint.DType{checkpoint.F16, checkpoint.BF16} {
+		path := filepath.Join(dir, checkpoint.SafetensorsName)
+		if err := checkpoint.Save(path, &names, nn.Parameters(from), checkpoint.WriteOptions{DType: d}); err != nil {
+			t.Fatal(err)
+		}
+		var want []float32
+		for _, o := range []LoadOptions{{Widen: true}, {}, {Unmapped: true}} {
+			m, err := Load(os.DirFS(dir), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if narrow := m.Head.Weight.DType() != autograd.Float32; narrow == o.Widen {
+				t.Errorf("%s %+v: the head is %v", d, o, m.Head.Weight.DType())
+			}
+			for threads := range 4 {
+				for _, n := range []int{1, 3} {
+					tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads + 1)})
+					x := pictures(m.Config, 3)
+					size := len(x) / 3
+					got := m.Forward(tape.Input(x[:n*size], n, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
+					if want == nil {
+						want = got // of one picture
+					}
+					if !slices.Equal(got[:len(want)], want) {
+						t.Errorf("%s %+v, %d threads, %d pictures: %v, expected %v", d, o, threads+1, n, got[:len(want)], want)
+					}
+				}
+			}
+		}
+	}
+}
