@@ -1,0 +1,149 @@
+// Command load measures how long a model takes from its file to its first answer, and how much memory. It works
+// in a folder as Hugging Face lays it out:
+//
+//	load make DIR [F32|F16|BF16]   writes a ViT-B/16 of random weights
+//	load run DIR [-widen] [-unmapped] [-threads N] [-batch N] [-forward N]
+//	                               loads it, classifies pictures of noise, and prints what it took as JSON
+//
+// bench/load.py calls it in fresh processes, beside PyTorch.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+func main() {
+	if err := command(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func command(args []string) error {
+	if len(args) < 2 {
+		return errors.New("expected make or run, and a folder")
+	}
+	verb, dir, args := args[0], args[1], args[2:]
+	switch verb {
+	case "make":
+		return write(dir, append(args, "F32")[0])
+	case "run":
+		return run(dir, args)
+	}
+	return fmt.Errorf("expected make or run, found %q", verb)
+}
+
+// write makes the folder. Saving gives float32, which is then written again in the type wanted.
+func write(dir, dtype string) error {
+	if err := vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir); err != nil {
+		return err
+	}
+	d := map[string]checkpoint.DType{"F32": checkpoint.F32, "F16": checkpoint.F16, "BF16": checkpoint.BF16}[dtype]
+	if d == checkpoint.F32 {
+		return nil
+	}
+	path := filepath.Join(dir, checkpoint.SafetensorsName)
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	var entries []checkpoint.Entry
+	for t := range f.Tensors() {
+		v := make([]float32, t.Len())
+		if err := t.Floats(v); err != nil {
+			return err
+		}
+		entries = append(entries, checkpoint.Entry{Name: t.Name, Shape: t.Shape, Floats: v})
+	}
+	return checkpoint.Write(path, entries, checkpoint.WriteOptions{DType: d})
+}
+
+// result is what run prints. Times are in milliseconds, sizes in bytes.
+type result struct {
+	File      int64     `json:"file"`
+	Load      float64   `json:"load"`
+	First     float64   `json:"first"`   // from the file to the first logits
+	Forward   float64   `json:"forward"` // the least of the later passes
+	Median    float64   `json:"median"`
+	Peak      int64     `json:"peak"` // VmHWM after the first logits, 0 where the system does not tell
+	PeakAfter int64     `json:"peak_after"`
+	Logits    []float32 `json:"logits"` // the first three
+}
+
+func run(dir string, args []string) error {
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	unmapped := flags.Bool("unmapped", false, "read the file instead of mapping it")
+	widen := flags.Bool("widen", false, "widen half-precision weights as they are loaded")
+	threads := flags.Int("threads", 2, "cores to use")
+	forward := flags.Int("forward", 0, "passes to time after the first")
+	batch := flags.Int("batch", 1, "pictures in a pass")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	info, err := os.Stat(filepath.Join(dir, checkpoint.SafetensorsName))
+	if err != nil {
+		return err
+	}
+	pixels := make([]float32, *batch*3*224*224)
+	for i := range pixels {
+		pixels[i] = float32(i*7919%1000)/500 - 1 // as in bench/load.py
+	}
+
+	start := time.Now()
+	m, err := vit.Load(os.DirFS(dir), vit.LoadOptions{Unmapped: *unmapped, Widen: *widen})
+	if err != nil {
+		return err
+	}
+	r := result{File: info.Size(), Load: since(start)}
+	tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(*threads)})
+	pass := func() []float32 {
+		defer tape.Reset()
+		return m.Forward(tape.Input(pixels, *batch, 3, 224, 224)).Floats(nil)
+	}
+	logits := pass()
+	r.First, r.Logits, r.Peak = since(start), logits[:3], peak()
+	var times []float64
+	for range *forward {
+		start := time.Now()
+		pass()
+		times = append(times, since(start))
+	}
+	if len(times) > 0 {
+		slices.Sort(times)
+		r.Forward, r.Median = times[0], times[len(times)/2]
+	}
+	r.PeakAfter = peak()
+	return json.NewEncoder(os.Stdout).Encode(r)
+}
+
+func since(start time.Time) float64 { return float64(time.Since(start).Microseconds()) / 1000 }
+
+// peak returns VmHWM in bytes, 0 where the system does not tell.
+func peak() int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			var kb int64
+			fmt.Sscan(rest, &kb)
+			return kb << 10
+		}
+	}
+	return 0
+}
