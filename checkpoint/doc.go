@@ -1,5 +1,6 @@
-// Package checkpoint reads and writes the weights of models: safetensors files, alone or in shards, and
-// the tables of names that tie what is in a file to the parameters of a model.
+// Package checkpoint reads the weights of models from files of safetensors and PyTorch, alone or in shards,
+// writes them as safetensors, and holds the tables of names that tie what is in a file to the parameters of
+// a model.
 //
 // # Reading
 //
@@ -21,12 +22,44 @@
 // A [Tensor] converts as it is read: [Tensor.Floats] widens F16 and BF16 and rounds F64, and
 // [Tensor.Ints] reads every integer type. [Tensor.View] returns an F32 tensor without a copy.
 //
-// Files come from strangers. A header may not be longer than the file or 100 MB, and is read without
+// # Formats
+//
+// A file is what its first bytes say, whatever it is called, and all give the same File and Tensors:
+//
+//   - safetensors, and the index of a sharded model with its shards, which may be files of either kind;
+//   - the zip archives of torch.save (.pth, .pt, .bin). Their tensors are used where they lie in the file, and
+//     those of one storage share it. An archive that was packed again by another program is inflated;
+//   - archives of TorchScript (torch.jit.save), such as the released files of CLIP: the tensors of the modules
+//     under the paths of their attributes, without the program;
+//   - legacy files, which torch.save wrote before version 1.6. Their data is aligned to nothing, so that most of
+//     it is copied as it is loaded.
+//
+// A tensor that PyTorch saved as a view of another, transposed, cut or expanded, comes out in row-major order: it
+// is gathered as it is read, and has no [Tensor.View]. Quantised, sparse and conjugated tensors, complex128 and
+// big-endian files are refused by name.
+//
+// What a training script saves holds more than weights. The names of tensors are the keys of dictionaries on the
+// way to them, joined by dots, from the place where the weights are: the value itself, or what lies under
+// state_dict, model, module and the like; [Root] chooses another, such as an averaged model. Numbers and texts
+// beside the weights, and those in an argparse.Namespace, are metadata: epoch, args.lr.
+//
+// # Files from strangers
+//
+// A header of safetensors may not be longer than the file or 100 MB, and is read without
 // recursion by a strict parser that knows no duplicate keys; shapes are multiplied with care; tensors must
 // tile the data, so that no two of them overlap and nothing is hidden between; an index may not name
-// a shard outside its folder. What opening costs is bounded by a small multiple of the header. A file that
-// fails is refused with a [FormatError] that names the file, the tensor, what was expected and what was
-// found.
+// a shard outside its folder. What opening costs is bounded by a small multiple of the header.
+//
+// The header of a PyTorch file is a pickle, a program that in Python may call any function. Here it runs on a
+// machine that knows how containers are built and has names for tensors and plain data alone; any other name is
+// an error that says it ("the pickle calls os.system"). Values may take 16 MB and 16 times the pickle's length,
+// and nothing is reserved on the word of a length; dictionaries that contain one another are walked no further
+// than the file's length pays for; entries of an archive may not overlap, nor inflate to more than 16 times the
+// file; a storage must have the bytes that its type and length say, and a tensor must lie within its storage.
+// Expanded tensors may be as large as their file, and take memory only as they are read.
+//
+// A file that fails is refused with a [FormatError] that names the file, the tensor, what was expected and what
+// was found.
 //
 // # Names
 //
@@ -58,5 +91,5 @@
 // with an index, divided and named as the Hugging Face libraries do. [Tensor.Entry] passes a tensor from one
 // file to another as it is.
 //
-// The format is described at https://huggingface.co/docs/safetensors.
+// The format of safetensors is described at https://huggingface.co/docs/safetensors.
 package checkpoint

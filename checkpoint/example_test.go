@@ -72,6 +72,46 @@ func Example() {
 	// 2 <nil> [1 2 3 4 5 6]
 }
 
+// A checkpoint of a training script, as torch.save writes it: {'model': …, 'model_ema': {'state_dict': …},
+// 'optimizer': …, 'epoch': 7, 'args': Namespace(…)}.
+func ExampleOpen_pytorch() {
+	f, err := checkpoint.Open("testdata/torch/training.pt")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for t := range f.Tensors() {
+		fmt.Println(t.Name, t.DType, t.Shape)
+	}
+	epoch, _ := f.Metadata("epoch")
+	name, _ := f.Metadata("args.model")
+	fmt.Println(epoch, name)
+
+	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("model_ema", "state_dict"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for name := range ema.Names() {
+		fmt.Println(name)
+		break
+	}
+	_, err = checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("ema"))
+	fmt.Println(err)
+
+	// Output:
+	// 0.bias F32 [3]
+	// 0.weight F32 [3 4]
+	// 1.bias F32 [3]
+	// 1.num_batches_tracked I64 []
+	// 1.running_mean F32 [3]
+	// 1.running_var F32 [3]
+	// 1.weight F32 [3]
+	// 7 vit_tiny
+	// module.0.bias
+	// checkpoint: testdata/torch/training.pt: expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer", "lr_scheduler", "epoch", "args", "scaler", "tags", "history", "rng", "array"
+}
+
 // Errors tell a broken file from one that is whole but of another model.
 func ExampleMismatchError() {
 	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))

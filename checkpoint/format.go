@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 )
 
 // of fills f from its only source, in the format that its first bytes show, whatever the file is called.
@@ -20,7 +21,10 @@ func (f *File) of(src *source, c openConfig) (*File, error) {
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		err = formatErrorf(src.name, "", "found a pointer of Git LFS, which stands for the file: fetch the file with git lfs pull")
 	default:
-		err = f.ofSafetensors(src, c) // which says what is wrong
+		// Whatever it is, it is not of PyTorch; the parser says why it is not the other either.
+		if err = f.ofSafetensors(src, c); err != nil {
+			err = formatErrorf(src.name, "", "%w; it does not start as a file of PyTorch either", errors.Unwrap(err))
+		}
 	}
 	f.sources = append(inflated, src)
 	if err != nil {

@@ -29,7 +29,8 @@ func (t Tensor) Len() int {
 	return (t.end - t.begin) / t.DType.Size()
 }
 
-// Bytes returns the stored little-endian bytes, to be read only. Like a view, they pin a mapped file.
+// Bytes returns the stored little-endian bytes, to be read only. Like a view, they pin a mapped file. Those of a
+// tensor of PyTorch with strides of its own are a copy, in row-major order.
 func (t Tensor) Bytes() []byte {
 	if t.src == nil {
 		return nil
@@ -56,8 +57,8 @@ func (t Tensor) bytesAt(first, n int) []byte {
 
 // View returns the elements of an F32 tensor without a copy, to be read only; ok is false when the type
 // is another, the data is not aligned to 4 bytes or not in one piece (a tensor of PyTorch with strides of its own),
-// or the machine is big-endian. A view keeps a mapped file
-// mapped until [File.Close], after which it must not be touched.
+// or the machine is big-endian. A view keeps a mapped file mapped until [File.Close], after which it must not be
+// touched.
 func (t Tensor) View() (values []float32, ok bool) {
 	if t.DType != F32 || t.src.strided != nil {
 		return nil, false
