@@ -27,6 +27,9 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 	if len(data) < prefixSize {
 		return nil, nil, formatErrorf(file, "", "expected at least %d bytes, found %d", prefixSize, len(data))
 	}
+	if !bytes.HasPrefix(data[prefixSize:], []byte("{")) {
+		return nil, nil, formatErrorf(file, "", "header does not start with %q: neither a safetensors nor a PyTorch file", "{")
+	}
 	n := binary.LittleEndian.Uint64(data)
 	if n > uint64(len(data)-prefixSize) {
 		return nil, nil, formatErrorf(file, "", "header of %d bytes goes past the end of the file of %d bytes", n, len(data))
@@ -35,9 +38,6 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 		return nil, nil, formatErrorf(file, "", "header of %d bytes is longer than the allowed %d", n, maxHeader)
 	}
 	header := data[prefixSize : prefixSize+int(n)]
-	if !bytes.HasPrefix(header, []byte("{")) {
-		return nil, nil, formatErrorf(file, "", "header does not start with %q: not a safetensors file", "{")
-	}
 	base := prefixSize + int(n)
 	s := scanner{b: header}
 	var tensors []Tensor

@@ -2,7 +2,7 @@
 
     python testdata/gen/checkpoint.py            # from the module's root
     python testdata/gen/checkpoint.py check F    # compares F with the tensors of written()
-    python testdata/gen/checkpoint.py same A B   # compares two checkpoints, each a file or an index, bit by bit
+    python testdata/gen/checkpoint.py same A B ...   # compares pairs of checkpoints, each a file or an index, bit by bit
     python testdata/gen/checkpoint.py split MAX:SIZE,SIZE ...   # how huggingface_hub divides tensors of so many bytes
 
 Every type with values at its edges, scalars, empty tensors, names that need escapes, a sharded index, and
@@ -145,13 +145,14 @@ def load(path):
     return t
 
 
-def same(a, b):
-    a, b = load(a), load(b)
-    assert a.keys() == b.keys(), a.keys() ^ b.keys()
-    for name, v in a.items():
-        w = b[name]
-        assert v.dtype == w.dtype and v.shape == w.shape, (name, v.dtype, w.dtype, v.shape, w.shape)
-        assert v.contiguous().reshape(-1).view(torch.uint8).equal(w.contiguous().reshape(-1).view(torch.uint8)), name
+def same(paths):
+    for a, b in zip(paths[::2], paths[1::2]):
+        a, b = load(a), load(b)
+        assert a.keys() == b.keys(), a.keys() ^ b.keys()
+        for name, v in a.items():
+            w = b[name]
+            assert v.dtype == w.dtype and v.shape == w.shape, (name, v.dtype, w.dtype, v.shape, w.shape)
+            assert v.contiguous().reshape(-1).view(torch.uint8).equal(w.contiguous().reshape(-1).view(torch.uint8)), name
     print("equal")
 
 
@@ -171,7 +172,7 @@ def main():
     if sys.argv[1:2] == ["check"]:
         return check(sys.argv[2])
     if sys.argv[1:2] == ["same"]:
-        return same(*sys.argv[2:])
+        return same(sys.argv[2:])
     if sys.argv[1:2] == ["split"]:
         return split(sys.argv[2:])
     os.makedirs(OUT, exist_ok=True)

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/fovea-ml/fovea/internal/smallfile"
+)
+
+// config is what is shown of the config.json in a model's folder.
+type config struct {
+	ModelType     string   `json:"model_type,omitempty"`
+	Architectures []string `json:"architectures,omitempty"`
+	Heads         int      `json:"num_attention_heads,omitempty"`
+}
+
+// readConfig reads it, and returns nil where there is none.
+func readConfig(dir string) (*config, error) {
+	data, err := smallfile.Read(os.DirFS(dir), "config.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var c config
+	if err == nil {
+		err = json.Unmarshal(data, &c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: config.json: %w", dir, err)
+	}
+	return &c, nil
+}

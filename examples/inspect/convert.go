@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/examples/internal/console"
+)
+
+// convert writes the tensors of f, in the type of -dtype if that is given, and returns what was written.
+func convert(ctx context.Context, c *console.Console, in *input, s settings) (*input, error) {
+	if err := differs(s.To, in.parts()); err != nil {
+		return nil, err
+	}
+	f := in.file
+	metadata := map[string]string{}
+	for key := range f.MetadataKeys() {
+		metadata[key], _ = f.Metadata(key)
+	}
+	var entries []checkpoint.Entry
+	total := int64(0)
+	for t := range f.Tensors() {
+		e := t.Entry()
+		if s.dtype != checkpoint.Invalid && t.DType.IsFloat() {
+			e.DType = s.dtype
+		}
+		entries = append(entries, e)
+		total += int64(t.Len() * e.DType.Size())
+	}
+	show := c.Phase("writing", console.Bytes, total)
+	defer show.End()
+	err := checkpoint.Write(s.To, entries, checkpoint.WriteOptions{
+		Metadata:  metadata,
+		ShardSize: s.shard,
+		Progress: func(done, _ int64) error {
+			show.At(done)
+			return context.Cause(ctx)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	out, err := checkpoint.Open(written(s.To))
+	if err != nil {
+		return nil, err
+	}
+	return &input{path: written(s.To), file: out}, nil
+}
+
+// written is the name to open a checkpoint by that was written under a name: its own or that of an index.
+func written(path string) string {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return path + ".index.json"
+	}
+	return path
+}
+
+// differs reports an output that is, or whose shards could be, a file of the input.
+func differs(to string, parts []file) error {
+	dir, base := filepath.Split(to)
+	if dir == "" {
+		dir = "."
+	}
+	folder, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("-to: %w", err)
+	}
+	shard := regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(base, ".safetensors")) + `-\d{5,}-of-\d{5,}\.safetensors$`)
+	for _, p := range parts {
+		home, err := os.Stat(filepath.Dir(p.Name))
+		if err != nil || !os.SameFile(folder, home) {
+			continue
+		}
+		if name := filepath.Base(p.Name); name == base || shard.MatchString(name) {
+			return fmt.Errorf("-to: %s would replace %s, which is read: choose another name", to, p.Name)
+		}
+	}
+	return nil
+}
+
+// parseSize reads a number of bytes, such as 5GB, 500MB, 2GiB or 1000000. 0 is no limit.
+func parseSize(text string) (int64, error) {
+	units := []struct {
+		name string
+		size float64
+	}{
+		{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1}, {"", 1},
+	}
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(text, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
+		if err != nil || !(n >= 0) || n*u.size > 1<<60 {
+			break
+		}
+		if n == 0 {
+			return math.MaxInt64, nil
+		}
+		return max(int64(n*u.size), 1), nil
+	}
+	return 0, errors.New("expected a size such as 5GB, 500MB or 0 for one file")
+}

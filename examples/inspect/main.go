@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/examples/internal/console"
+)
+
+func main() {
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// command runs the program and returns its exit status.
+func command(args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args, stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return console.Exit(context.Background(), stderr, "inspect", err)
+	}
+	ctx, stop := console.UntilSignal()
+	defer stop()
+	return console.Exit(ctx, stderr, "inspect", run(ctx, s, stdout, stderr))
+}
+
+// settings are what the flags say.
+type settings struct {
+	Path  string
+	All   bool
+	Stats bool
+	JSON  bool
+	Root  string
+	To    string
+
+	dtype checkpoint.DType
+	shard int64
+}
+
+// parse reads the flags.
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	f.BoolVar(&s.All, "all", false, "list every tensor, and metadata in full")
+	f.BoolVar(&s.Stats, "stats", false, "read the numbers: least, greatest, mean, and how many are not finite")
+	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
+	f.StringVar(&s.Root, "root", "", "look at a `part` of a PyTorch file, such as model_ema; a dot leads into it further")
+	f.StringVar(&s.To, "to", "", "write the tensors to `FILE`, whose name ends in .safetensors, and show what was written")
+	s.shard = checkpoint.DefaultShardSize
+	given := map[string]bool{}
+	f.Func("dtype", "with -to: store floating-point tensors as f16, bf16, f32 or f64 `type` (default: as they are)", func(value string) error {
+		types := map[string]checkpoint.DType{"f16": checkpoint.F16, "bf16": checkpoint.BF16, "f32": checkpoint.F32, "f64": checkpoint.F64}
+		s.dtype = types[strings.ToLower(value)]
+		if s.dtype == checkpoint.Invalid {
+			return errors.New("expected f16, bf16, f32 or f64")
+		}
+		return nil
+	})
+	f.Func("shard", "with -to: begin a new file after this `size`, such as 2GB; 0 writes one file (default 5GB)", func(value string) (err error) {
+		s.shard, err = parseSize(value)
+		return err
+	})
+	usage := func() {
+		fmt.Fprintln(stderr, "Shows what a checkpoint holds, and converts it to safetensors.")
+		fmt.Fprintln(stderr)
+		fmt.Fprintln(stderr, "  inspect [flags] PATH")
+		fmt.Fprintln(stderr)
+		fmt.Fprintln(stderr, "PATH is a file of safetensors or PyTorch, the index of a sharded one, or a folder as on Hugging Face.")
+		fmt.Fprintln(stderr)
+		f.SetOutput(stderr)
+		f.PrintDefaults()
+	}
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			usage()
+		}
+		return s, err
+	}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	switch {
+	case f.NArg() == 0:
+		return s, errors.New("expected the path of a checkpoint; -h explains")
+	case f.NArg() > 1:
+		return s, fmt.Errorf("expected one path after the flags, found %q as well", f.Arg(1))
+	case s.To == "" && (given["dtype"] || given["shard"]):
+		return s, errors.New("-dtype and -shard need -to")
+	case s.To != "" && filepath.Ext(s.To) != ".safetensors":
+		return s, fmt.Errorf("-to: expected a name that ends in .safetensors, found %q", s.To)
+	}
+	s.Path = f.Arg(0)
+	return s, nil
+}
+
+// run shows or converts a checkpoint.
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	human := stdout
+	if s.JSON {
+		human = stderr
+	}
+	c := console.New(human)
+	in, err := open(s)
+	if err != nil {
+		return err
+	}
+	defer in.file.Close()
+	if s.To != "" {
+		tied := in.file.Tied()
+		out, err := convert(ctx, c, in, s)
+		if err != nil {
+			return err
+		}
+		defer out.file.Close()
+		for _, group := range tied {
+			c.Line("the same data, each written whole: %s", shown(strings.Join(group, ", ")))
+		}
+		in = out
+	}
+	var numbers map[string]*stats
+	if s.Stats {
+		if numbers, err = readStats(ctx, c, in.file); err != nil {
+			return err
+		}
+	}
+	sum, err := summarise(in, numbers)
+	if err != nil {
+		return err
+	}
+	if s.JSON {
+		return console.PrintJSON(stdout, sum)
+	}
+	sum.print(c, s.All)
+	return nil
+}
+
+// An input is an open checkpoint.
+type input struct {
+	path string
+	dir  string // what the names of its files are relative to, "" for the working directory
+	file *checkpoint.File
+}
+
+// parts are its files.
+func (in *input) parts() []file {
+	list := []file{}
+	for _, p := range in.file.Parts() {
+		list = append(list, file{filepath.Join(in.dir, p.Name), string(p.Format), p.Size})
+	}
+	return list
+}
+
+// open opens a file, an index, or a folder: the weights as Hugging Face calls them, or else the only file that
+// could be some.
+func open(s settings) (*input, error) {
+	var opts []checkpoint.OpenOption
+	if s.Root != "" {
+		opts = append(opts, checkpoint.Root(strings.Split(s.Root, ".")...))
+	}
+	info, err := os.Stat(s.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		f, err := checkpoint.Open(s.Path, opts...)
+		return &input{path: s.Path, file: f}, err
+	}
+	f, err := checkpoint.OpenFolder(os.DirFS(s.Path), opts...)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return &input{path: s.Path, dir: s.Path, file: f}, err
+	}
+	found, listErr := candidates(s.Path)
+	switch {
+	case listErr != nil:
+		return nil, listErr
+	case len(found) == 0:
+		return nil, fmt.Errorf("%s: %w", s.Path, err)
+	case len(found) > 1:
+		return nil, fmt.Errorf("%s holds several checkpoints: name one of %s", s.Path, strings.Join(found, ", "))
+	}
+	path := filepath.Join(s.Path, found[0])
+	f, err = checkpoint.Open(path, opts...)
+	return &input{path: path, file: f}, err
+}
+
+// candidates are the files in a folder whose names are those of weights.
+func candidates(dir string) ([]string, error) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for _, e := range list {
+		switch ext := filepath.Ext(e.Name()); {
+		case e.IsDir():
+		case ext == ".safetensors", ext == ".pth", ext == ".pt", ext == ".bin", ext == ".ckpt", strings.HasSuffix(e.Name(), ".index.json"):
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}

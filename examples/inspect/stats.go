@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"math"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/examples/internal/console"
+)
+
+// stats are what the numbers of one or several tensors are like. Minimum, maximum and mean are those of the finite
+// ones, of which there may be none.
+type stats struct {
+	Min      console.Number `json:"min"`
+	Max      console.Number `json:"max"`
+	Mean     console.Number `json:"mean"`
+	NaN      int            `json:"nan"`
+	Infinite int            `json:"infinite"`
+
+	finite int
+	sum    float64
+}
+
+func newStats() *stats {
+	nan := console.Number(math.NaN())
+	return &stats{Min: nan, Max: nan, Mean: nan}
+}
+
+func (s *stats) add(v float64) {
+	switch {
+	case v != v:
+		s.NaN++
+		return
+	case math.IsInf(v, 0):
+		s.Infinite++
+		return
+	}
+	f := console.Number(v)
+	if !(s.Min <= f) {
+		s.Min = f
+	}
+	if !(s.Max >= f) {
+		s.Max = f
+	}
+	s.finite++
+	s.sum += v
+}
+
+// end works out the mean.
+func (s *stats) end() *stats {
+	if s.finite > 0 {
+		s.Mean = console.Number(s.sum / float64(s.finite))
+	}
+	return s
+}
+
+// merged are the stats of all the numbers together.
+func merged(list []*stats) *stats {
+	m := newStats()
+	for _, s := range list {
+		if s == nil {
+			return nil
+		}
+		if !(m.Min <= s.Min) && s.finite > 0 {
+			m.Min = s.Min
+		}
+		if !(m.Max >= s.Max) && s.finite > 0 {
+			m.Max = s.Max
+		}
+		m.NaN += s.NaN
+		m.Infinite += s.Infinite
+		m.finite += s.finite
+		m.sum += s.sum
+	}
+	return m.end()
+}
+
+// piece is how many elements are read at once.
+const piece = 1 << 18
+
+// readStats reads all tensors of a file. Those of types that are no numbers to Go, and those with integers beyond
+// int64, have none.
+func readStats(ctx context.Context, c *console.Console, f *checkpoint.File) (map[string]*stats, error) {
+	total := int64(0)
+	for t := range f.Tensors() {
+		total += int64(t.Len() * t.DType.Size())
+	}
+	show := c.Phase("reading", console.Bytes, total)
+	defer show.End()
+	all := map[string]*stats{}
+	done := int64(0)
+	floats, ints := make([]float32, piece), make([]int64, piece)
+	for t := range f.Tensors() {
+		if !t.DType.IsFloat() && !t.DType.IsInt() {
+			continue
+		}
+		s := newStats()
+		for at := 0; at < t.Len() && s != nil; at += piece {
+			if err := context.Cause(ctx); err != nil {
+				return nil, err
+			}
+			n := min(piece, t.Len()-at)
+			if t.DType.IsFloat() {
+				if err := t.FloatsAt(floats[:n], at); err != nil {
+					return nil, err
+				}
+				for _, v := range floats[:n] {
+					s.add(float64(v))
+				}
+			} else if t.IntsAt(ints[:n], at) == nil {
+				for _, v := range ints[:n] {
+					s.add(float64(v))
+				}
+			} else {
+				s = nil
+			}
+			done += int64(n * t.DType.Size())
+			show.At(done)
+		}
+		if s != nil {
+			all[t.Name] = s.end()
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,91 @@
+package main
+
+// A summary is what there is to say of a checkpoint, in the form of -json.
+type summary struct {
+	Path       string            `json:"path"`
+	Files      []file            `json:"files"`
+	Tensors    int               `json:"tensors"`
+	Parameters int64             `json:"parameters"` // floating-point numbers; of tied tensors, once
+	Bytes      int64             `json:"bytes"`      // of the tensors; of tied ones, once
+	Types      []typeCount       `json:"types"`      // from the one with most bytes on
+	Metadata   map[string]string `json:"metadata"`
+	Config     *config           `json:"config"` // of a folder
+	Family     *guess            `json:"family"`
+	Tied       [][]string        `json:"tied"` // names of the same data
+	List       []tensor          `json:"list"`
+}
+
+type file struct {
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	Size   int64  `json:"size"`
+}
+
+type typeCount struct {
+	Type    string `json:"type"`
+	Tensors int    `json:"tensors"`
+	Bytes   int64  `json:"bytes"`
+}
+
+type tensor struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Shape []int  `json:"shape"`
+	Bytes int64  `json:"bytes"`
+	Stats *stats `json:"stats,omitempty"`
+}
+
+// summarise gathers it; numbers may be nil.
+func summarise(in *input, numbers map[string]*stats) (*summary, error) {
+	f := in.file
+	s := &summary{Path: in.path, Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
+	for key := range f.MetadataKeys() {
+		s.Metadata[key], _ = f.Metadata(key)
+	}
+	if s.Tied == nil {
+		s.Tied = [][]string{}
+	}
+	again := map[string]bool{} // counted under another name
+	for _, group := range s.Tied {
+		for _, name := range group[1:] {
+			again[name] = true
+		}
+	}
+	shapes := map[string][]int{}
+	counts := map[string]*typeCount{}
+	for t := range f.Tensors() {
+		shapes[t.Name] = t.Shape
+		bytes := int64(t.Len() * t.DType.Size())
+		s.List = append(s.List, tensor{t.Name, t.DType.String(), append([]int{}, t.Shape...), bytes, numbers[t.Name]})
+		c := counts[t.DType.String()]
+		if c == nil {
+			c = &typeCount{Type: t.DType.String()}
+			counts[c.Type] = c
+		}
+		c.Tensors++
+		if again[t.Name] {
+			continue
+		}
+		c.Bytes += bytes
+		s.Bytes += bytes
+		if t.DType.IsFloat() {
+			s.Parameters += int64(t.Len())
+		}
+	}
+	for _, c := range counts {
+		s.Types = append(s.Types, *c)
+	}
+	sortTypes(s.Types)
+	s.Family = guessFamily(shapes)
+	if in.dir == "" {
+		return s, nil
+	}
+	var err error
+	if s.Config, err = readConfig(in.dir); err != nil {
+		return nil, err
+	}
+	if s.Config != nil && s.Family != nil && len(s.Family.Towers) == 1 && s.Config.Heads > 0 {
+		s.Family.Towers[0].Heads, s.Family.Towers[0].sure = s.Config.Heads, true
+	}
+	return s, nil
+}
