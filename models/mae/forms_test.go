@@ -1,17 +1,90 @@
 package mae
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/golden"
 	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/models/vit"
 )
 
 // TestOriginal loads a file under the original release's names, without a configuration.
 func TestOriginal(t *testing.T) { compareForm(t, filepath.Join("testdata", "mae_original")) }
+
+// TestSameNames saves a model under the names, and with the shapes and values, of the original release's file.
+func TestSameNames(t *testing.T) {
+	from := os.DirFS(filepath.Join("testdata", "mae_original"))
+	m, err := Load(from, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir, OriginalNames()); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(modeltest.Weights(t, from), modeltest.Weights(t, os.DirFS(dir))); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestHuggingFaceNames pins the names that are written of the decoder: those that all versions of transformers read.
+func TestHuggingFaceNames(t *testing.T) {
+	m, _ := load(t, "tiny")
+	dir := t.TempDir()
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]modeltest.Tensor{}
+	for name, values := range modeltest.Weights(t, os.DirFS("testdata/tiny")) { // newer names
+		want[strings.Replace(name, "decoder.decoder_encoder.layer.", "decoder.decoder_layers.", 1)] = values
+	}
+	if d := cmp.Diff(want, modeltest.Weights(t, os.DirFS(dir))); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestEncoderAlone loads a file that lacks the decoder only when that is asked for.
+func TestEncoderAlone(t *testing.T) {
+	var entries []checkpoint.Entry
+	for name, w := range modeltest.Weights(t, os.DirFS("testdata/mae_original")) {
+		if !strings.Contains(name, "decoder") && name != "mask_token" {
+			entries = append(entries, checkpoint.Entry{Name: name, Shape: w.Shape, Floats: w.Values})
+		}
+	}
+	var b bytes.Buffer
+	if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{"mae_pretrain.safetensors": {Data: b.Bytes()}}
+	if _, err := Load(fsys, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "mae_pretrain.safetensors") {
+		t.Errorf("strict: %v", err)
+	}
+	m, err := Load(fsys, LoadOptions{Lenient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := Load(os.DirFS("testdata/mae_original"), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(whole.Encoder.Blocks[0].MLP.FC1.Weight.Values(), m.Encoder.Blocks[0].MLP.FC1.Weight.Values()); d != "" {
+		t.Error("the encoder was not read")
+	}
+	// The same file is a Vision Transformer without a classifier.
+	v, err := vit.Load(fsys, vit.LoadOptions{})
+	if err != nil || v.Head != nil || v.Config.Pooling != "" {
+		t.Errorf("package vit: %v", err)
+	}
+}
 
 // TestLibrariesForms loads every form that transformers and the original release have.
 func TestLibrariesForms(t *testing.T) {

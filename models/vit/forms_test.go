@@ -15,6 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/golden"
 	"github.com/fovea-ml/fovea/internal/modeltest"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // kept are the forms that are in testdata; all are made anew where there is a Python with the libraries.
@@ -77,6 +78,40 @@ func compareForm(t *testing.T, dir string) {
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("saved for %s, the configuration is another: %s", name, d)
+		}
+		if opts == nil || o.ImageSize != 0 || m.Preprocess.Backend != vision.Timm || m.Config.NumChannels != 3 {
+			continue
+		}
+		// timm reads the preprocessing from its own configuration.
+		config, err := os.ReadFile(filepath.Join(saved, "config.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := vision.ParseTimm(config, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(m.Preprocess, theirs); d != "" {
+			t.Errorf("timm is told of another preprocessing: %s", d)
+		}
+	}
+}
+
+// TestSameNames saves models under the names, and with the shapes and values, of the files they come from: those that
+// the libraries wrote.
+func TestSameNames(t *testing.T) {
+	for name, opts := range map[string][]SaveOption{"tiny": nil, "odd": nil, "timm_class": {ForTimm()}, "timm_mean": {ForTimm()}, "timm_clip": {ForTimm()}} {
+		from := os.DirFS(filepath.Join("testdata", name))
+		m, err := Load(from, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := t.TempDir()
+		if err := m.Save(dir, opts...); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(modeltest.Weights(t, from), modeltest.Weights(t, os.DirFS(dir))); d != "" {
+			t.Errorf("%s: %s", name, d)
 		}
 	}
 }
