@@ -2,7 +2,6 @@ package vision
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -43,41 +42,26 @@ type DecodeOptions struct {
 // are refused before that. Of a registered format, the size that its DecodeConfig finds is held against
 // o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), JPEG within three levels, with these exceptions.
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
 // 16-bit grey keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
 // white. Refused with [ErrFormat] are run-length encoded BMP and BMP of 16 bits; TIFF in CMYK, of 2 or 4 bits, of
 // floating-point samples, or with JPEG inside.
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
-	limit := o.MaxBytes
-	if limit <= 0 {
-		limit = DefaultMaxBytes
-	}
-	var buf bytes.Buffer
-	if _, err := io.Copy(&buf, io.LimitReader(r, limit+1)); err != nil {
-		return nil, &DecodeError{Name: o.Name, Err: err}
-	}
-	if int64(buf.Len()) > limit {
-		return nil, &DecodeError{Name: o.Name, Kind: ErrTooLarge, Err: fmt.Errorf("more than %d bytes", limit)}
-	}
-	return DecodeBytes(buf.Bytes(), o)
+	return new(workspace).decode(r, 0, o)
 }
 
 // DecodeFile decodes the named file of fsys; see [Decode]. Symbolic links are followed where fsys follows them.
 func DecodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
-	o.Name = name
-	f, err := fsys.Open(name)
-	if err != nil {
-		return nil, &DecodeError{Name: name, Err: err}
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err == nil && st.IsDir() {
-		return nil, &DecodeError{Name: name, Err: errors.New("is a directory, expected an image file")}
-	}
-	return Decode(f, o)
+	return new(workspace).decodeFile(fsys, name, o)
 }
 
 // DecodeBytes is [Decode] for a file that is already in memory. It keeps no reference to data.
 func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
+	return new(workspace).decodeBytes(data, o)
+}
+
+// decodeBytes is DecodeBytes in the workspace.
+func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	c, problem := identify(data)
 	if c == nil {
 		c = registered(data)
@@ -111,9 +95,12 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 		return fail(ErrDamaged, err)
 	}
 	var m *Image
-	err = guard(func() (err error) { m, err = c.decode(data); return err })
+	err = guard(func() (err error) { m, err = c.decode(data, w.decoded); return err })
 	if err != nil {
 		return fail(kindOf(err), err)
+	}
+	if c == codecs.jpeg {
+		w.decoded = m
 	}
 	if m.Width != hdr.width || m.Height != hdr.height {
 		return fail(ErrDamaged, fmt.Errorf("header says %d×%d pixels, data %d×%d", hdr.width, hdr.height, m.Width, m.Height))

@@ -16,13 +16,13 @@ func jpegHeader(data []byte) (header, error) {
 	}, err
 }
 
-// decodeJPEG reads the pixels of a JPEG file.
-func decodeJPEG(data []byte) (*Image, error) {
+// decodeJPEG reads the pixels of a JPEG file, into the memory of an image where that is enough.
+func decodeJPEG(data []byte, into *Image) (*Image, error) {
 	h, err := jpeg.ReadHeader(data)
 	if err != nil {
 		return nil, err
 	}
-	m := NewImage(h.Width, h.Height, 3)
+	m := into.reshape(h.Width, h.Height, 3)
 	if err := jpeg.Decode(m.Pix, data); errors.Is(err, jpeg.ErrTooMuchWork) {
 		return nil, fmt.Errorf("%w: %w", err, ErrTooLarge)
 	} else if err != nil {

@@ -18,23 +18,28 @@ import (
 type codec struct {
 	name    string
 	header  func([]byte) (header, error)
-	decode  func([]byte) (*Image, error)
-	exif    func([]byte) []byte // the TIFF block of the EXIF data, nil when there is none
-	upright bool                // the orientation is applied in any case, as Pillow does
+	decode  func(data []byte, into *Image) (*Image, error) // in the memory of into, which may be nil, where it can
+	exif    func([]byte) []byte                            // the TIFF block of the EXIF data, nil when there is none
+	upright bool                                           // the orientation is applied in any case, as Pillow does
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
 	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG, exif: jpegEXIF},
 	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), exif: pngEXIF},
-	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF},
-	webp: &codec{name: "webp", header: webpHeader, decode: decodeWebP, exif: webpEXIF},
+	gif:  &codec{name: "gif", header: gifHeader, decode: fresh(decodeGIF)},
+	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), exif: webpEXIF},
 	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBy(bmp.Decode)},
-	tiff: &codec{name: "tiff", header: tiffHeader, decode: decodeTIFF, exif: func(b []byte) []byte { return b }, upright: true},
+	tiff: &codec{name: "tiff", header: tiffHeader, decode: fresh(decodeTIFF), exif: func(b []byte) []byte { return b }, upright: true},
+}
+
+// fresh adapts a decoder that sets its own memory aside.
+func fresh(decode func([]byte) (*Image, error)) func([]byte, *Image) (*Image, error) {
+	return func(data []byte, _ *Image) (*Image, error) { return decode(data) }
 }
 
 // decodeBy adapts a Decode function.
-func decodeBy(decode func(io.Reader) (image.Image, error)) func([]byte) (*Image, error) {
-	return func(data []byte) (*Image, error) {
+func decodeBy(decode func(io.Reader) (image.Image, error)) func([]byte, *Image) (*Image, error) {
+	return func(data []byte, _ *Image) (*Image, error) {
 		m, err := decode(bytes.NewReader(data))
 		if err != nil {
 			return nil, err

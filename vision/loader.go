@@ -46,6 +46,7 @@ type Loader struct {
 
 	mu      sync.Mutex
 	skipped map[int]*SampleError
+	spare   []*loadingBatch // of epochs that have ended, for those to come
 }
 
 // Batch is what a [Loader] yields. It and its slices are valid until the next iteration and are then filled anew:
@@ -241,7 +242,7 @@ func (l *Loader) start(ctx context.Context, epoch, first int) (*loading, error) 
 	r.free = make(chan *loadingBatch, ahead+1)
 	r.ready = make(chan *loadingBatch, ahead+1)
 	for range ahead + 1 {
-		r.free <- new(loadingBatch)
+		r.free <- l.spareBatch()
 	}
 	n := l.Goroutines
 	if n <= 0 {
@@ -255,10 +256,43 @@ func (l *Loader) start(ctx context.Context, epoch, first int) (*loading, error) 
 	return r, nil
 }
 
-// stop ends the goroutines and waits for them.
+// stop ends the goroutines, waits for them, and keeps the batches for the next epoch, but for one that the caller has.
 func (r *loading) stop() {
 	r.cancel()
 	r.wg.Wait()
+	for b := range r.ready { // closed
+		r.l.keepSpare(b, cap(r.ready))
+	}
+	for {
+		select {
+		case b := <-r.free:
+			r.l.keepSpare(b, cap(r.ready))
+		default:
+			return
+		}
+	}
+}
+
+// spareBatch returns a batch of an epoch that has ended, or a new one.
+func (l *Loader) spareBatch() *loadingBatch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.spare)
+	if n == 0 {
+		return new(loadingBatch)
+	}
+	b := l.spare[n-1]
+	l.spare = l.spare[:n-1]
+	return b
+}
+
+// keepSpare keeps a batch, unless there are as many already as an epoch takes.
+func (l *Loader) keepSpare(b *loadingBatch, most int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.spare) < most {
+		l.spare = append(l.spare, b)
+	}
 }
 
 // plan hands out the samples of one batch after the other, while there are free batches.
@@ -302,14 +336,16 @@ func (b *loadingBatch) reset(number int, samples []int, each int) {
 
 // work prepares samples until there are no more, or the epoch is cancelled.
 func (r *loading) work() {
+	w := new(workspace)
 	for j := range r.jobs {
 		if r.ctx.Err() == nil {
-			r.prepare(j)
+			r.prepare(j, w)
+			w.trim()
 		}
 	}
 }
 
-func (r *loading) prepare(j loadingJob) {
+func (r *loading) prepare(j loadingJob, w *workspace) {
 	b := j.b
 	defer func() {
 		if p := recover(); p != nil {
@@ -324,12 +360,12 @@ func (r *loading) prepare(j loadingJob) {
 	}()
 	i := b.samples[j.slot]
 	random := r.sampleRand(b.Number*r.l.batchSize()+j.slot, i)
-	m, err := r.l.Data.Open(i)
+	m, err := w.open(r.l.Data, i)
 	if err == nil {
 		if a := r.l.Augment; a != nil {
 			m, err = a.Apply(random, m, &r.l.Preprocess)
 		} else {
-			m, err = r.l.Preprocess.Geometry(m, nil)
+			m, err = w.geometry(&r.l.Preprocess, m)
 		}
 	}
 	if err != nil {

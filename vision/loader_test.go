@@ -1,9 +1,11 @@
 package vision
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io/fs"
 	"runtime"
 	"slices"
@@ -359,18 +361,65 @@ func TestLoaderPanic(t *testing.T) {
 	goroutines(t, before)
 }
 
-// After the first batches, an epoch allocates what decoding needs and not its pixels again.
+// Batches are filled again and again, in the next epoch too; one that a caller broke off with stays the caller's.
 func TestLoaderRecycles(t *testing.T) {
 	l := &Loader{Data: numbered(64), Preprocess: Half(12), BatchSize: 4, Ahead: 1}
 	seen := map[*float32]bool{}
-	for b, err := range l.Epoch(context.Background(), 0) {
-		if err != nil {
-			t.Fatal(err)
+	for epoch := range 3 {
+		for b, err := range l.Epoch(context.Background(), epoch) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[&b.Pixels[0]] = true
 		}
-		seen[&b.Pixels[0]] = true
 	}
 	if len(seen) > 2 {
-		t.Errorf("%d buffers for 16 batches, expected 2", len(seen))
+		t.Errorf("%d buffers for 48 batches, expected 2", len(seen))
+	}
+	var kept *Batch
+	for b := range l.Epoch(context.Background(), 0) {
+		kept = b
+		break
+	}
+	want := slices.Clone(kept.Pixels)
+	for range l.Epoch(context.Background(), 1) {
+	}
+	if !slices.Equal(kept.Pixels, want) {
+		t.Error("a batch that was kept after its epoch was written over")
+	}
+}
+
+// Photographs are decoded, resized and normalised in memory that is used again.
+func TestLoaderAllocatesLittle(t *testing.T) {
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, picture(640, 480, 3), nil); err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	for i := range 64 {
+		fsys[fmt.Sprintf("%d.jpg", i)] = &fstest.MapFile{Data: file.Bytes()}
+	}
+	d, err := OpenFolder(fsys, FolderOptions{Unlabelled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &Loader{Data: d, Preprocess: ImageNet(224), BatchSize: 8, Goroutines: 2}
+	epoch := func() uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for _, err := range l.Epoch(context.Background(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / 64
+	}
+	epoch()
+	if each := epoch(); each > 300<<10 {
+		t.Errorf("%d kB an image, whose pixels take 900 decoded and 600 as numbers", each>>10)
+	} else {
+		t.Logf("%d kB an image", each>>10)
 	}
 }
 
