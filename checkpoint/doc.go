@@ -68,7 +68,7 @@
 // A model's own paths follow its Go fields, which nobody's file should depend on. [Names] is the one table
 // between them, a row a layer, readable from left to right (what is written) and from right to left (all
 // that is read). It splits and joins projections, transposes, reshapes, skips optional prefixes, and lists
-// what to ignore.
+// what to ignore. Its columns are the releases, and [Names.Writing] chooses the one to write.
 //
 // [Load] first matches everything, and only then changes parameters. A model and a file that do not fit
 // give one [MismatchError] with all that is missing, unexpected or misfit; [LoadOptions] can ask to go on

@@ -19,6 +19,7 @@
 // the model makes of pictures: as they are, masked, and filled in. [Model.Encode] and [Model.Decode] are the two
 // halves of a pass, [Model.Predict] and [Model.Target] what the loss compares.
 //
-// The position tables are fixed sines and cosines and frozen; a classifier trains its copy. Load and [Model.Save]
-// treat folders as package vit does.
+// The position tables are fixed sines and cosines and frozen; a classifier trains its copy. Load reads
+// what transformers and the original release write, under whichever of their names, and [Model.Save] writes for the
+// one or, with [OriginalNames], for the other.
 package mae

@@ -54,6 +54,14 @@ func compareForm(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	compareGolden(t, g, m)
+	if o.ImageSize != 0 {
+		// The same pictures go through the model of the size that was saved: positions are resized as it runs.
+		own, err := Load(os.DirFS(dir), LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareGolden(t, g, own)
+	}
 	for name, opts := range map[string][]SaveOption{"Hugging Face": nil, "timm": {ForTimm()}} {
 		saved := t.TempDir()
 		if err := m.Save(saved, opts...); err != nil {
