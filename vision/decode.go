@@ -44,8 +44,7 @@ type DecodeOptions struct {
 //
 // Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
 // 16-bit grey keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
-// white. Refused with [ErrFormat] are run-length encoded BMP and BMP of 16 bits; TIFF in CMYK, of 2 or 4 bits, of
-// floating-point samples, or with JPEG inside.
+// white. TIFF in CMYK, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused with [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }

@@ -215,7 +215,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 // Every file, cut anywhere before its pixels are complete, is refused and not half decoded; nothing panics.
 func TestDecodeTruncated(t *testing.T) {
-	for _, name := range []string{"420.jpg", "420_progressive.jpg", "rgb.png", "palette.gif", "lossy.webp", "lossless.webp", "lossy_alpha.webp", "offset.webp", "rgb.bmp", "rgb.tif", "rgb_lzw.tif", "fax.tif"} {
+	for _, name := range []string{"420.jpg", "420_progressive.jpg", "rgb.png", "palette.gif", "lossy.webp", "lossless.webp", "lossy_alpha.webp", "offset.webp", "rgb.bmp", "rle8.bmp", "rle4.bmp", "555.bmp", "rgb.tif", "rgb_lzw.tif", "fax.tif"} {
 		data, err := os.ReadFile("testdata/decode/" + name)
 		if err != nil {
 			t.Fatal(err)

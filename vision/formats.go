@@ -10,7 +10,6 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 )
 
@@ -28,7 +27,7 @@ var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
 	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), exif: pngEXIF},
 	gif:  &codec{name: "gif", header: gifHeader, decode: fresh(decodeGIF)},
 	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), exif: webpEXIF},
-	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBy(bmp.Decode)},
+	bmp:  &codec{name: "bmp", header: bmpHeader, decode: fresh(decodeBMP)},
 	tiff: &codec{name: "tiff", header: tiffHeader, decode: fresh(decodeTIFF), exif: func(b []byte) []byte { return b }, upright: true},
 }
 
@@ -132,7 +131,7 @@ func kindOf(err error) error {
 	var p png.UnsupportedError
 	var t tiff.UnsupportedError
 	switch {
-	case errors.Is(err, ErrFormat), unsupportedJPEG(err), errors.As(err, &p), errors.As(err, &t), errors.Is(err, bmp.ErrUnsupported):
+	case errors.Is(err, ErrFormat), unsupportedJPEG(err), errors.As(err, &p), errors.As(err, &t):
 		return ErrFormat
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge

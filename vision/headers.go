@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"image/png"
 	"io"
-
-	"golang.org/x/image/bmp"
 )
 
 // What a file says of itself before its pixels are decoded: sizes, how many pixels its length allows, EXIF
@@ -83,15 +81,4 @@ func pngEXIF(data []byte) []byte {
 		p += 12 + int(n)
 	}
 	return nil
-}
-
-func bmpHeader(data []byte) (header, error) {
-	h, err := decodeConfig(bmp.DecodeConfig, data)
-	h.perByte = 8 // one bit a pixel, uncompressed
-	if len(data) >= 30 {
-		if bits := binary.LittleEndian.Uint16(data[28:]); bits > 1 {
-			h.perByte = 8 / float64(bits)
-		}
-	}
-	return h, err
 }

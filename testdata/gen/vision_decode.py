@@ -11,6 +11,7 @@ import base64
 import io
 import json
 import os
+import struct
 import zlib
 
 import numpy as np
@@ -204,6 +205,59 @@ exif[0x0112] = 6
 add("orient6_exif.tif", image=rgb(20, 13), exif=exif)
 add("pages.tif", image=rgb(33, 21), save_all=True, append_images=[rgb(33, 21).rotate(180)])
 
+
+
+def bmp(w, h, bits, compression, pixels, palette=b"", masks=b"", header=40):
+    """A BMP of a form that Pillow cannot write."""
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, w, h, 1, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", 40, w, h, 1, bits, compression, len(pixels), 0, 0, len(palette) // 4, 0)
+    start = 14 + len(info) + len(masks) + len(palette)
+    return b"BM" + struct.pack("<IHHI", start + len(pixels), 0, 0, start) + info + masks + palette + pixels
+
+
+def rows(samples):
+    """Rows padded to four bytes, the lowest first."""
+    return b"".join(r.tobytes() + b"\0" * (-len(r.tobytes()) % 4) for r in samples[::-1])
+
+
+def run_lengths(levels, four):
+    """Every other row as runs, the others value by value; runs of 4 bits alternate between two values."""
+    out = b""
+    for y, r in enumerate(levels[::-1]):
+        if y % 2:
+            body = bytes(r) if not four else bytes(int(a) << 4 | int(b) for a, b in zip(r[::2], list(r[1::2]) + [0] * (len(r) % 2)))
+            out += bytes([0, len(r)]) + body + b"\0" * (len(body) % 2)
+        elif four:
+            out += b"".join(bytes([min(2, len(r) - x), int(r[x]) << 4 | int(r[min(x + 1, len(r) - 1)])]) for x in range(0, len(r), 2))
+        else:
+            x = 0
+            while x < len(r):
+                n = 1
+                while x + n < len(r) and n < 255 and r[x + n] == r[x]:
+                    n += 1
+                out += bytes([n, int(r[x])])
+                x += n
+        out += b"\0\0"
+    return out[:-2] + b"\0\1"
+
+
+word = (scene(33, 21).astype(np.uint16) >> 3)
+five = word[:, :, 0] << 10 | word[:, :, 1] << 5 | word[:, :, 2]
+add("555.bmp", bmp(33, 21, 16, 0, rows(five)))
+six = word[:, :, 0] << 11 | scene(33, 21)[:, :, 1].astype(np.uint16) >> 2 << 5 | word[:, :, 2]
+add("565.bmp", bmp(33, 21, 16, 3, rows(six), masks=struct.pack("<III", 0xF800, 0x7E0, 0x1F)))
+bgrx = np.dstack([scene(33, 21)[:, :, ::-1], np.arange(33 * 21, dtype=np.uint8).reshape(21, 33)])
+add("32.bmp", bmp(33, 21, 32, 0, rows(bgrx)))
+add("masks.bmp", bmp(33, 21, 32, 3, rows(bgrx), masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)))
+add("top_down.bmp", bmp(33, -21, 24, 0, rows(scene(33, 21)[::-1, :, ::-1])))
+colours = bytes((i * 7 + c * 31) % 256 for i in range(256) for c in range(4))
+add("4.bmp", bmp(33, 21, 4, 0, rows(np.array([list(r) for r in packed_bits(grey >> 4, 4)], np.uint8)), colours[:64]))
+add("rle8.bmp", bmp(33, 21, 8, 1, run_lengths(grey, False), colours))
+add("rle4.bmp", bmp(33, 21, 4, 2, run_lengths(grey >> 4, True), colours[:64]))
+add("os2.bmp", bmp(33, 21, 8, 0, rows(grey), colours[:768], header=12))
+add("os2_24.bmp", bmp(33, 21, 24, 0, rows(scene(33, 21)[:, :, ::-1]), header=12))
 add("one_bit.bmp", image=rgb(33, 21).convert("1"))
 add("rgb.bmp", image=rgb(33, 21))
 add("rgba.bmp", image=rgba(33, 21))
