@@ -85,7 +85,7 @@ func (m *pickleMachine) unpickle() (any, error) {
 		if err == nil && op == '.' {
 			v, err := m.pop()
 			if err == nil && m.stray != nil {
-				err = fmt.Errorf("the pickle refers to %s, which is neither a tensor nor plain data", m.stray.name)
+				err = m.stray.refused("refers to")
 			}
 			return v, err
 		}

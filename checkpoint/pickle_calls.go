@@ -79,6 +79,12 @@ func (m *pickleMachine) unknown(name string) *reference {
 	return r
 }
 
+// refused is the error about a name that is not known, and what is done with it.
+func (r *reference) refused(does string) error {
+	return fmt.Errorf("the pickle %s %s, which is neither a tensor nor plain data: "+
+		"a file of weights, such as torch.save of a model's state_dict(), has no need of it", does, r.name)
+}
+
 // call makes a value of a class or function and its arguments.
 func (m *pickleMachine) call(op byte) error {
 	var f, args any
@@ -122,7 +128,7 @@ func (m *pickleMachine) call(op byte) error {
 		return fmt.Errorf("expected a function to call, found %s", kindOf(f))
 	}
 	if r.unknown {
-		return fmt.Errorf("the pickle calls %s, which is neither a tensor nor plain data", r.name)
+		return r.refused("calls")
 	}
 	a, ok := args.(*sequence)
 	if !ok {
@@ -173,7 +179,7 @@ func (m *pickleMachine) build() error {
 		return nil
 	case *reference:
 		if v.unknown {
-			return fmt.Errorf("the pickle sets the state of %s, which is neither a tensor nor plain data", v.name)
+			return v.refused("sets the state of")
 		}
 	}
 	return fmt.Errorf("expected an object to set the state of, found %s", kindOf(v))
@@ -320,7 +326,7 @@ func callReconstructor(m *pickleMachine, args []any) (any, error) {
 		if class, ok := args[0].(*reference); ok && class.call != nil {
 			return class.call(m, nil)
 		} else if ok {
-			return nil, fmt.Errorf("the pickle makes a %s, which is neither a tensor nor plain data", class.name)
+			return nil, class.refused("makes a")
 		}
 	}
 	return nil, errors.New("expected a class")

@@ -186,8 +186,8 @@ func (w *torchWalk) visit(name string, v any, depth int) error {
 			if !ok {
 				return formatErrorf(w.file, w.shown(name), "expected strings or integers as keys, found %s", kindOf(e.key))
 			}
-			if v.attributes && (key == "training" || strings.HasPrefix(key, "_")) {
-				continue // of TorchScript's modules, about themselves
+			if v.attributes && (key == "training" || strings.HasPrefix(key, "_")) && !w.holdsTensor(e.value, depth) {
+				continue // what modules of TorchScript note about themselves
 			}
 			if err := w.child(name, key, e.value, depth); err != nil {
 				return err
