@@ -7,16 +7,18 @@
 // premultiplied, alpha) exist so that drawings with transparency can be resized correctly. An Image is itself
 // an image.Image, so it can be handed to anything in the standard library.
 //
-// [Decode] and [DecodeFile] read JPEG, PNG, GIF (its first frame), WebP and BMP. The result is always RGB, by
-// the rules that the Python world is used to: a palette is looked up, grey is repeated, alpha is dropped and
-// not composited, CMYK is converted without a colour profile. Chroma of JPEG and WebP files is interpolated as
-// libjpeg-turbo and libwebp do it, where the standard library repeats samples; without that, a model sees
-// edges that differ by tens of levels from those it was trained on. JPEG pixels stay within three levels of
-// libjpeg-turbo (the inverse cosine transforms round differently), WebP, PNG, GIF and BMP agree byte for byte.
+// [Decode] and [DecodeFile] read JPEG, PNG, GIF, WebP (of both, the first frame of an animation), BMP and TIFF, and
+// whatever else the program has registered with the image package: a blank import of github.com/gen2brain/heic or
+// github.com/gen2brain/avif adds the pictures of phones. The result is always RGB, by the rules that the Python world
+// is used to: a palette is looked up, grey is repeated, alpha is dropped and not composited, CMYK is converted without
+// a colour profile, 16 bits become the upper 8. Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and
+// libwebp do it, where the standard library repeats samples; without that, a model sees edges that differ by tens of
+// levels from those it was trained on. All formats agree with Pillow byte for byte; see [Decode] for the exceptions.
+// The orientation that a camera notes in EXIF data is applied when asked for.
 //
 // Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a
 // [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrDamaged]; nothing panics, and
-// dimensions are checked against the length of the file before memory is set aside for them.
+// dimensions are checked against the caller's limit and the length of the file before memory is set aside for them.
 //
 // # Resizing
 //
@@ -26,15 +28,27 @@
 //
 // # From pixels to a model's input
 //
-// A [Preprocess] is the whole road from an image to float32 planes [3, h, w]: resize, crop, normalise. It reads
-// and writes the preprocessor_config.json beside a model's weights. [Augment] is the random half used in
-// training. Every random decision is drawn from a generator keyed by (seed, epoch, sample), so that it depends
-// neither on the number of goroutines nor on the order in which they run.
+// A [Preprocess] is the whole road from an image to float32 planes [3, h, w]: resize, crop, normalise.
+// [LoadPreprocess] reads it from the files beside a model's weights, those of transformers in every form they have
+// had and those of timm. Each of these libraries has its own arithmetic: transformers 5 resizes tensors by
+// torchvision, earlier versions images by Pillow, timm rounds the place of a crop to even. A [Backend] names the one to
+// follow, the files say which it is, and what comes out equals the library's to the last bit. A file that asks for a
+// step that is not known is refused, not read as if it did not.
+//
+// [Augment] is the random half of preparing images for training, [Mix] blends the images and labels of a batch. Every
+// random decision is drawn from a generator keyed by (seed, epoch, sample), so that it depends neither on the number of
+// goroutines nor on the order in which they run.
 //
 // # Data sets
 //
-// A [Dataset] is a numbered list of labelled images: [OpenFolder] (one sub-folder a class), [Memory], and
-// [OpenIDX] for files in the MNIST format. [Split] divides one. A [Loader] prepares its batches ahead of the
-// training step and yields them in an order that depends on the seed and the epoch alone; an epoch can be
-// entered at any batch, which is how an interrupted run continues with the batches it would have seen.
+// A [Dataset] is a numbered list of labelled images: [OpenFolder] (one sub-folder a class), [Memory], [OpenCSV] for
+// tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. A [Loader] prepares
+// its batches ahead of the training step and yields them in an order that depends on the seed and the epoch alone; an
+// epoch can be entered at any batch, which is how an interrupted run continues with the batches it would have seen.
+//
+// # Pictures for people
+//
+// What a model saw or found is best looked at. [Annotate] draws boxes with labels, scores and landmarks, [Overlay] lays
+// a map of numbers over a picture, [Grid] and [BeforeAfter] lay pictures out on a sheet, [Loader.ContactSheet] shows
+// what training sees, and [SavePNG] writes the result.
 package vision

@@ -10,7 +10,7 @@ import (
 )
 
 // Extensions are the file names that [OpenFolder] takes for images, in lower case.
-var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp"}
+var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 
 // FolderOptions says how a folder of images is read.
 type FolderOptions struct {
