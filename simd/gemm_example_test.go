@@ -32,3 +32,15 @@ func ExampleWorkers_For() {
 	fmt.Println(squares)
 	// Output: [0 1 4 9 16]
 }
+
+// A weight in bfloat16, packed as it is: products widen it as they go.
+func ExamplePackRows() {
+	weight := []uint16{0x3f80, 0x4000, 0x4040, 0xbf80, 0x0000, 0x3f00} // [2, 3]: 1 2 3, -1 0 0.5
+	packed := simd.PackRows(nil, 3, 2, true, simd.FormatBF16, func(dst []float32, i, j int) {
+		simd.BF16ToF32(dst, weight[3*i+j:])
+	})
+	y := make([]float32, 2)
+	simd.GemmPacked(nil, 1, simd.Matrix{Data: []float32{1, 10, 100}, Stride: 3}, packed, 0, y, 2, nil)
+	fmt.Println(y)
+	// Output: [321 49]
+}

@@ -2,6 +2,7 @@ package vit
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -75,6 +77,9 @@ func TestMemory(t *testing.T) {
 		child := exec.Command(os.Args[0], "-test.run=^TestMemory$", "-test.v")
 		child.Env = append(os.Environ(), "FOVEA_TEST_MEMORY="+dir)
 		out, err := child.CombinedOutput()
+		if errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("this system cannot start the test's own program, as under emulation")
+		}
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -134,43 +139,4 @@ func peakMemory() int64 {
 		}
 	}
 	return 0
-}
-
-// TestHalfBits loads one file in half precision both ways: kept so, and widened.
-func TestHalfBits(t *testing.T) {
-	from, _ := load(t, "tiny")
-	dir := t.TempDir()
-	if err := from.Save(dir); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range []checkpoint.DType{checkpoint.F16, checkpoint.BF16} {
-		path := filepath.Join(dir, checkpoint.SafetensorsName)
-		if err := checkpoint.Save(path, &names, nn.Parameters(from), checkpoint.WriteOptions{DType: d}); err != nil {
-			t.Fatal(err)
-		}
-		var want []float32
-		for _, o := range []LoadOptions{{Widen: true}, {}, {Unmapped: true}} {
-			m, err := Load(os.DirFS(dir), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if narrow := m.Head.Weight.DType() != autograd.Float32; narrow == o.Widen {
-				t.Errorf("%s %+v: the head is %v", d, o, m.Head.Weight.DType())
-			}
-			for threads := range 4 {
-				for _, n := range []int{1, 3} {
-					tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads + 1)})
-					x := pictures(m.Config, 3)
-					size := len(x) / 3
-					got := m.Forward(tape.Input(x[:n*size], n, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
-					if want == nil {
-						want = got // of one picture
-					}
-					if !slices.Equal(got[:len(want)], want) {
-						t.Errorf("%s %+v, %d threads, %d pictures: %v, expected %v", d, o, threads+1, n, got[:len(want)], want)
-					}
-				}
-			}
-		}
-	}
 }
