@@ -23,7 +23,7 @@ func decodeJPEG(data []byte, into *Image) (*Image, error) {
 		return nil, err
 	}
 	m := into.reshape(h.Width, h.Height, 3)
-	if err := jpeg.Decode(m.Pix, data); errors.Is(err, jpeg.ErrTooMuchWork) {
+	if err := jpeg.Decode(m.Pix, data, 8); errors.Is(err, jpeg.ErrTooMuchWork) {
 		return nil, fmt.Errorf("%w: %w", err, ErrTooLarge)
 	} else if err != nil {
 		return nil, err

@@ -1,13 +1,14 @@
 """Makes JPEG files of every kind that the format allows, and what Pillow decodes them to.
 
-    vision_jpeg.py                     writes vision/internal/jpeg/testdata/: 42 small files, and want.json with their
-                                       sizes and the SHA-256 of Pillow's Image.open(file).convert("RGB")
+    vision_jpeg.py                     writes vision/internal/jpeg/testdata/: 42 small files, and want.json with the
+                                       size and the SHA-256 of Pillow's Image.open(file).convert("RGB"), in full and
+                                       as far as its draft mode reduces them to 4, 2 and 1 eighths
     vision_jpeg.py random N SEED       writes N cases to standard output
     vision_jpeg.py photographs DIR N SEED
                                        the same, of crops of the photographs below DIR that Pillow encodes
 
 A case on standard output is a name, the file and the pixels, each after its length in four bytes (big-endian), with
-width and height, four bytes each, before the pixels. Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), numpy 2.4.6.
+the size in eighths at which they were decoded, width and height, four bytes each, before the pixels. Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), numpy 2.4.6.
 
 Pillow's encoder knows three ratios of chroma and one script of progressive scans. The encoder here writes random
 coefficients under random Huffman tables, sampling factors, scan scripts, restart intervals and markers: no pictures,
@@ -297,7 +298,7 @@ def random_file(rng):
             # What no samples of 8 bits lead to overflows 16 bits, in one way in libjpeg's vector code and in another in
             # its C.
             total = sum(abs(v) * q for v, q in zip(blk, quant[c.tq]))
-            c.blocks.append([int(v * 5000 / total) for v in blk] if total > 5000 else blk)
+            c.blocks.append([int(v * 4000 / total) for v in blk] if total > 4000 else blk)
     out = b"\xff\xd8"
     adobe = rng.choice([None, None, 0, 1, 2])
     jfif = adobe is None and rng.random() < 0.5
@@ -382,9 +383,14 @@ def photographs(folder, rng):
         yield f"{p.name} {mode} {w}x{h} {o}", b.getvalue()
 
 
-def pixels(data):
-    m = Image.open(io.BytesIO(data)).convert("RGB")
-    return m.width, m.height, m.tobytes()
+def pixels(data, eighths=8):
+    """Decodes at the reduced size, or at the next one that Pillow reduces to: it leaves no side without a pixel."""
+    m = Image.open(io.BytesIO(data))
+    if eighths < 8:
+        m.draft(None, (max(1, m.width * eighths // 8), max(1, m.height * eighths // 8)))
+        eighths = 8 // m.decoderconfig[0]
+    m = m.convert("RGB")
+    return eighths, m.width, m.height, m.tobytes()
 
 
 def main():
@@ -393,10 +399,10 @@ def main():
         source = photographs(sys.argv[2], rng) if sys.argv[1] == "photographs" else iter(lambda: random_file(rng), None)
         out = sys.stdout.buffer
         for _, (name, data) in zip(range(int(sys.argv[-2])), source):
-            w, h, pix = pixels(data)
+            eighths, w, h, pix = pixels(data, rng.choice([8, 8, 4, 2, 1]))
             for part in (name.encode(), data):
                 out.write(struct.pack(">I", len(part)) + part)
-            out.write(struct.pack(">III", w, h, len(pix)) + pix)
+            out.write(struct.pack(">IIII", eighths, w, h, len(pix)) + pix)
         return
     folder = ROOT / "vision/internal/jpeg/testdata"
     folder.mkdir(parents=True, exist_ok=True)
@@ -409,9 +415,11 @@ def main():
         if len(data) > 5000 or not left[key]:
             continue
         left[key] -= 1
-        w, h, pix = pixels(data)
         (folder / (name + ".jpg")).write_bytes(data)
-        want[name + ".jpg"] = {"width": w, "height": h, "sha256": hashlib.sha256(pix).hexdigest()}
+        want[name + ".jpg"] = {}
+        for n in (8, 4, 2, 1):
+            eighths, w, h, pix = pixels(data, n)
+            want[name + ".jpg"][eighths] = {"width": w, "height": h, "sha256": hashlib.sha256(pix).hexdigest()}
     (folder / "want.json").write_text(json.dumps(want, indent=1) + "\n")
 
 

@@ -32,7 +32,7 @@ func BenchmarkDecode(b *testing.B) {
 		pix := make([]uint8, 3*h.Width*h.Height)
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := Decode(pix, data); err != nil {
+			if err := Decode(pix, data, 8); err != nil {
 				b.Fatal(err)
 			}
 		}

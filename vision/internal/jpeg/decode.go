@@ -20,6 +20,7 @@ type decoder struct {
 	transform byte // of Adobe's marker
 
 	pix      []uint8 // the caller's
+	size     int     // the picture in it, in eighths of the coded one
 	space    space
 	buffered bool // the file has several scans: coefficients are kept
 	work     int  // blocks that scans may still pass over
@@ -42,12 +43,16 @@ const keepBlocks = 1 << 19
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
 // Decode decodes a file to RGB: pix takes 3 bytes a pixel, row after row, and its length must be that of the size
-// ReadHeader gives. When the error is not nil, pix holds anything.
-func Decode(pix []uint8, data []byte) error {
+// ReadHeader gives, reduced to eighths of it: 8 for all of it, or 4, 2 or 1 for less, which takes less time. When the
+// error is not nil, pix holds anything.
+func Decode(pix []uint8, data []byte, eighths int) error {
+	if eighths != 1 && eighths != 2 && eighths != 4 && eighths != 8 {
+		panic("jpeg: a picture can be reduced to 1, 2, 4 or 8 eighths")
+	}
 	d := decoders.Get().(*decoder)
 	defer d.rest()
 	d.reader = reader{data: data}
-	d.pix = pix
+	d.pix, d.size = pix, eighths
 	return d.decode()
 }
 
@@ -133,10 +138,12 @@ func (d *decoder) setFrame(m byte, p []byte) (err error) {
 		return err
 	}
 	d.framed = true
+	h := d.header()
+	d.reduce(d.size)
 	if len(d.pix) != 3*d.frame.width*d.frame.height {
 		return damaged("%d×%d pixels where the caller expects %d samples", d.frame.width, d.frame.height, len(d.pix))
 	}
-	if h := d.header(); h.Width*h.Height > 1<<16 && h.MinBytes > len(d.data) {
+	if h.Width*h.Height > 1<<16 && h.MinBytes > len(d.data) {
 		return damaged("%d bytes cannot hold %d×%d pixels", len(d.data), h.Width, h.Height)
 	}
 	total, wide := 0, 0
@@ -158,15 +165,15 @@ func (d *decoder) setFrame(m byte, p []byte) (err error) {
 }
 
 // planeSize is two rows of MCUs.
-func (c *component) planeSize() int { return 2 * c.v * 8 * c.stride * 8 }
+func (c *component) planeSize() int { return 2 * c.v * c.size * c.stride * c.size }
 
 // rowSize is a row of samples at full width.
-func (c *component) rowSize() int { return c.up.h * c.stride * 8 }
+func (c *component) rowSize() int { return c.up.h * c.stride * c.size }
 
 // row is row y of the component's samples, one of the last two rows of MCUs decoded.
 func (c *component) row(y int) []uint8 {
-	stride := c.stride * 8
-	return c.plane[y%(16*c.v)*stride:][:c.width]
+	stride := c.stride * c.size
+	return c.plane[y%(2*c.v*c.size)*stride:][:c.width]
 }
 
 // sized returns s with n elements of any value.
@@ -271,18 +278,14 @@ func (d *decoder) complete() error {
 
 // rebuild transforms the blocks of one row of MCUs.
 func (c *component) rebuild(row int) {
-	stride := 8 * c.stride
+	stride := c.size * c.stride
 	for v := range c.v {
 		y := row*c.v + v
 		blocks := c.coeffs[y*c.stride:][:c.stride]
-		dst := c.plane[y%(2*c.v)*8*stride:]
+		dst := c.plane[y%(2*c.v)*c.size*stride:]
 		filled := c.filled[y*c.stride:][:c.stride]
 		for x := range blocks {
-			if filled[x] == 0 {
-				inverseFlat(dst[8*x:], stride, &blocks[x], &c.quant)
-			} else {
-				inverse(dst[8*x:], stride, &blocks[x], &c.quant)
-			}
+			c.inverse(dst[c.size*x:], stride, &blocks[x], filled[x] != 0)
 		}
 	}
 }
@@ -296,7 +299,7 @@ func (d *decoder) emit(row int) {
 			wait = 1
 		}
 	}
-	from, to := row*8*d.vmax-wait, (row+1)*8*d.vmax-wait
+	from, to := row*d.eighths*d.vmax-wait, (row+1)*d.eighths*d.vmax-wait
 	if row == d.mcusY-1 {
 		to = d.frame.height
 	}

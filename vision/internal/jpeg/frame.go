@@ -6,6 +6,7 @@ type component struct {
 	h, v int // sampling factors
 	tq   byte
 
+	size             int // of a block in samples: 8, or less in a reduced picture
 	width, height    int // in samples
 	blocksX, blocksY int // blocks that hold samples; a scan of this component alone codes these
 	stride, rows     int // blocks when padded to whole MCUs; a scan of several components codes those
@@ -28,6 +29,7 @@ type component struct {
 // frame is what a frame header says, and what follows from it.
 type frame struct {
 	width, height int
+	eighths       int // of the coded size that width and height are
 	progressive   bool
 	hmax, vmax    int
 	mcusX, mcusY  int
@@ -88,15 +90,29 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 		if f.hmax%c.h != 0 || f.vmax%c.v != 0 {
 			return f, unsupported("sampling factors %d×%d beside %d×%d", c.h, c.v, f.hmax, f.vmax)
 		}
-		c.width, c.height = ceil(f.width*c.h, f.hmax), ceil(f.height*c.v, f.vmax)
-		c.blocksX, c.blocksY = ceil(c.width, 8), ceil(c.height, 8)
+		c.blocksX, c.blocksY = ceil(f.width*c.h, f.hmax*8), ceil(f.height*c.v, f.vmax*8)
 		c.stride, c.rows = f.mcusX*c.h, f.mcusY*c.v
-		c.up = chooseUpsampling(f.hmax/c.h, f.vmax/c.v, c.width)
 		for k := range c.known {
 			c.known[k] = -1
 		}
 	}
 	return f, nil
+}
+
+// reduce sets the size at which the picture is decoded. A component that is stored at a lower resolution than others
+// is reduced by less where that saves making up samples between its own, as in libjpeg.
+func (f *frame) reduce(eighths int) {
+	for i := range f.comps {
+		c := &f.comps[i]
+		c.size = eighths
+		for c.size < 8 && f.hmax*eighths%(c.h*c.size*2) == 0 && f.vmax*eighths%(c.v*c.size*2) == 0 {
+			c.size *= 2
+		}
+		c.width, c.height = ceil(f.width*c.h*c.size, f.hmax*8), ceil(f.height*c.v*c.size, f.vmax*8)
+		c.up = chooseUpsampling(f.hmax*eighths/(c.h*c.size), f.vmax*eighths/(c.v*c.size), c.width)
+		c.up.smooth = c.up.smooth && eighths > 1
+	}
+	f.width, f.height, f.eighths = ceil(f.width*eighths, 8), ceil(f.height*eighths, 8), eighths
 }
 
 // blocks is how many blocks of 64 coefficients every scan of the whole picture codes, at the least.
@@ -119,6 +135,11 @@ type Header struct {
 	// for its first coefficient and one for the end of the block, a progressive one the first, and a code has at
 	// least one bit.
 	MinBytes int
+}
+
+// Reduced is the size in eighths of the full one, rounded up.
+func (h Header) Reduced(eighths int) (width, height int) {
+	return ceil(h.Width*eighths, 8), ceil(h.Height*eighths, 8)
 }
 
 func (f *frame) header() Header {

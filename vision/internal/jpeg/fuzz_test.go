@@ -36,7 +36,7 @@ func FuzzJPEG(f *testing.F) {
 		var pix []uint8
 		if err == nil {
 			pix = make([]uint8, 3*h.Width*h.Height)
-			err = Decode(pix, data)
+			err = Decode(pix, data, 8)
 		}
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooMuchWork) {
@@ -82,7 +82,7 @@ func FuzzJPEG(f *testing.F) {
 // samples of 8 bits can lead to, so that nothing overflows.
 func kept(t *testing.T, pix []uint8, data []byte) bool {
 	d := new(decoder)
-	d.reader, d.pix = reader{data: data}, pix
+	d.reader, d.pix, d.size = reader{data: data}, pix, 8
 	if err := d.begin(); err != nil {
 		t.Fatal(err)
 	}

@@ -80,23 +80,50 @@ func inversePortable(dst []uint8, stride int, b *block, q *[64]int16) {
 		x := w[8*row : 8*row+8 : 8*row+8]
 		d := dst[row*stride:][:8:8]
 		y0, y1, y2, y3, y4, y5, y6, y7 := transform(x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7])
-		d[0], d[1], d[2], d[3] = sample(y0), sample(y1), sample(y2), sample(y3)
-		d[4], d[5], d[6], d[7] = sample(y4), sample(y5), sample(y6), sample(y7)
+		d[0], d[1], d[2], d[3] = sample(y0, 0), sample(y1, 0), sample(y2, 0), sample(y3, 0)
+		d[4], d[5], d[6], d[7] = sample(y4, 0), sample(y5, 0), sample(y6, 0), sample(y7, 0)
+	}
+}
+
+// inverse writes the samples of a block; many is whether it holds more than its first coefficient.
+func (c *component) inverse(dst []uint8, stride int, b *block, many bool) {
+	switch {
+	case !many || c.size == 1:
+		inverseFlat(dst, stride, b, &c.quant, c.size)
+	case c.size == 8:
+		inverse(dst, stride, b, &c.quant)
+	case c.size == 4:
+		inverse4(dst, stride, b, &c.quant)
+	default:
+		inverse2(dst, stride, b, &c.quant)
 	}
 }
 
 // inverseFlat is inverse for a block whose first coefficient is all there is: its samples are equal.
-func inverseFlat(dst []uint8, stride int, b *block, q *[64]int16) {
-	v := sample(int32(b[0]*q[0]) << (passBits + cosBits))
+func inverseFlat(dst []uint8, stride int, b *block, q *[64]int16, size int) {
+	v := sample(int32(b[0]*q[0])<<(passBits+cosBits), 0)
 	all := uint64(v) * 0x0101010101010101
-	for row := range 8 {
-		binary.LittleEndian.PutUint64(dst[row*stride:], all)
+	switch size {
+	case 8:
+		for row := range 8 {
+			binary.LittleEndian.PutUint64(dst[row*stride:], all)
+		}
+	case 4:
+		for row := range 4 {
+			binary.LittleEndian.PutUint32(dst[row*stride:], uint32(all))
+		}
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(all))
+		binary.LittleEndian.PutUint16(dst[stride:], uint16(all))
+	default:
+		dst[0] = v
 	}
 }
 
-// sample rounds a result of the second pass and moves its middle, zero, to 128.
-func sample(v int32) uint8 {
-	return clip8((v+1<<(shiftSecond-1))>>shiftSecond + 128)
+// sample rounds a result of the second pass, which has more fractional bits than that of 8×8, and moves its middle,
+// zero, to 128.
+func sample(v int32, more uint) uint8 {
+	return clip8((v+1<<(shiftSecond-1+more))>>(shiftSecond+more) + 128)
 }
 
 func sat16(v int32) int32 { return min(max(v, -1<<15), 1<<15-1) }

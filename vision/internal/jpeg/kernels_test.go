@@ -82,7 +82,7 @@ func TestInverseKernels(t *testing.T) {
 		}
 		if i%5 == 0 {
 			clear(got)
-			inverseFlat(got, stride, &b, &q)
+			inverseFlat(got, stride, &b, &q, 8)
 			if !bytes.Equal(got, want) {
 				t.Fatalf("flat block %d by %d: %v, want %v", b[0], q[0], got, want)
 			}

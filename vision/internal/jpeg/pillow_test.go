@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,13 +18,14 @@ import (
 var cases = flag.Int("cases", 200, "random files, and as many photographs, to compare with Pillow where FOVEA_PYTHON is set")
 
 // decode reads the header and decodes.
-func decode(data []byte) (h Header, pix []uint8, err error) {
-	h, err = ReadHeader(data)
+func decode(data []byte, eighths int) (w, h int, pix []uint8, err error) {
+	header, err := ReadHeader(data)
 	if err != nil {
-		return h, nil, err
+		return 0, 0, nil, err
 	}
-	pix = make([]uint8, 3*h.Width*h.Height)
-	return h, pix, Decode(pix, data)
+	w, h = header.Reduced(eighths)
+	pix = make([]uint8, 3*w*h)
+	return w, h, pix, Decode(pix, data, eighths)
 }
 
 // Files of all kinds have the pixels that Pillow gave them; see testdata/gen/vision_jpeg.py.
@@ -32,7 +34,7 @@ func TestFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var files map[string]struct {
+	var files map[string]map[int]struct { // by eighths
 		Width, Height int
 		SHA256        string
 	}
@@ -42,19 +44,24 @@ func TestFiles(t *testing.T) {
 	if len(files) < 40 {
 		t.Fatalf("%d files in want.json", len(files))
 	}
-	for name, want := range files {
+	for name, sizes := range files {
 		data, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		h, pix, err := decode(data)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
+		if _, ok := sizes[8]; !ok {
+			t.Fatalf("%s: no pixels in want.json", name)
 		}
-		sum := sha256.Sum256(pix)
-		if h.Width != want.Width || h.Height != want.Height || hex.EncodeToString(sum[:]) != want.SHA256 {
-			t.Errorf("%s: %d×%d pixels differ from Pillow's %d×%d", name, h.Width, h.Height, want.Width, want.Height)
+		for eighths, want := range sizes {
+			w, h, pix, err := decode(data, eighths)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			sum := sha256.Sum256(pix)
+			if w != want.Width || h != want.Height || hex.EncodeToString(sum[:]) != want.SHA256 {
+				t.Errorf("%s at %d/8: %d×%d pixels differ from Pillow's %d×%d", name, eighths, w, h, want.Width, want.Height)
+			}
 		}
 	}
 }
@@ -106,13 +113,14 @@ func comparePillow(t *testing.T, args ...string) {
 			break
 		}
 		name, data := string(part()), part()
-		w, h, want := int(number()), int(number()), part()
-		got, pix, err := decode(data)
+		eighths, w, h, want := int(number()), int(number()), int(number()), part()
+		name = fmt.Sprintf("%s at %d/8", name, eighths)
+		width, height, pix, err := decode(data, eighths)
 		switch {
 		case err != nil:
 			t.Errorf("%s: %v", name, err)
-		case got.Width != w || got.Height != h:
-			t.Errorf("%s: %d×%d pixels, want %d×%d", name, got.Width, got.Height, w, h)
+		case width != w || height != h:
+			t.Errorf("%s: %d×%d pixels, want %d×%d", name, width, height, w, h)
 		default:
 			most, count, first := 0, 0, 0
 			for i, v := range pix {

@@ -190,14 +190,15 @@ func (d *decoder) stream(s *scanHeader) error {
 	// The blocks of an MCU, in the order in which they come.
 	type unit struct {
 		c             *component
-		x, y          int // in blocks from the corner of the MCU
-		stride, plane int
+		x, at         int // samples from the left of the MCU, and what its row adds in the plane
+		stride, plane int // of rows of samples, and of rows of MCUs
 	}
 	var units []unit
 	for _, c := range s.comps {
+		stride := c.size * c.stride
 		for y := range c.v {
 			for x := range c.h {
-				units = append(units, unit{c, x, y, 8 * c.stride, 8 * c.v * 8 * c.stride})
+				units = append(units, unit{c, c.size * x, y * c.size * stride, stride, c.v * c.size * stride})
 			}
 		}
 	}
@@ -225,12 +226,10 @@ func (d *decoder) stream(s *scanHeader) error {
 				if !ok {
 					return damaged("no code, or more than a block, in row %d of the pixels", row)
 				}
-				dst := c.plane[row%2*u.plane+u.y*8*u.stride+8*(col*c.h+u.x):]
+				c.inverse(c.plane[row%2*u.plane+u.at+col*c.h*c.size+u.x:], u.stride, &blk, many)
 				if many {
-					inverse(dst, u.stride, &blk, &c.quant)
 					blk = block{}
 				} else {
-					inverseFlat(dst, u.stride, &blk, &c.quant)
 					blk[0] = 0
 				}
 			}
