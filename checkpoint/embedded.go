@@ -27,7 +27,9 @@ type Embedded map[string]string
 // ParseString is [Parse] of a string, such as an embedded file. The File and its tensors refer to the string's own
 // memory; nothing is copied.
 func ParseString(name, data string, opts ...OpenOption) (*File, error) {
-	return Parse(name, bytesOf(data), opts...)
+	f, src := &File{name: name}, &source{name: name, data: bytesOf(data)}
+	src.paged = inFile(src.data)
+	return f.of(src, configOf(opts))
 }
 
 // Open implements [fs.FS]. Names must be those of files in one folder, without a slash.

@@ -264,3 +264,63 @@ func TestEmbeddedInPieces(t *testing.T) {
 		t.Errorf("found %q", names)
 	}
 }
+
+//go:embed testdata/half.safetensors
+var embeddedBytes []byte // which a program may write to
+
+// TestInFile lets pages of embedded files be dropped, and of nothing that could not be read again.
+func TestInFile(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells")
+	}
+	if !inFile(bytesOf(embedded)) {
+		t.Error("an embedded string is not in the program's file")
+	}
+	if inFile(bytesOf(strings.Clone(embedded))) || inFile(embeddedBytes) || inFile(make([]byte, 1<<20)) || inFile(nil) {
+		t.Error("memory that can be written to is taken for a file's")
+	}
+	f, err := ParseString("half", embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := floatsOf(t, f, "x")
+	for begin := range 100 {
+		f.sources[0].forget(begin, len(embedded)-37*begin)
+	}
+	if !sameBits(floatsOf(t, f, "x"), want) || embedded != string(embeddedBytes) {
+		t.Error("other values after pages were dropped")
+	}
+	heap, err := ParseString("half", strings.Clone(embedded))
+	if err != nil {
+		t.Fatal(err)
+	}
+	heap.sources[0].forget(0, len(embedded))
+	if !sameBits(floatsOf(t, heap, "x"), want) {
+		t.Error("the heap was dropped")
+	}
+}
+
+// TestEmbeddedHalf keeps half-precision weights of an embedded file where they are, until they are written to.
+func TestEmbeddedHalf(t *testing.T) {
+	f, err := ParseString("half", embedded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"x.f16", "x.bf16"} {
+		x, _ := f.Tensor(name)
+		p := autograd.NewParameter(x.Shape...)
+		rest := &Names{Ignore: []string{"x", "x.*"}}
+		if _, err := Load(f, rest, maps.All(map[string]*autograd.Parameter{name: p}), LoadOptions{Map: true, KeepHalf: true}); err != nil {
+			t.Fatal(err)
+		}
+		if p.DType() == autograd.Float32 {
+			t.Errorf("%s was widened", name)
+		}
+		p.Update(func(v []float32) { v[0]++ })
+		want := floatsOf(t, f, name)
+		want[0]++
+		if !sameBits(p.Values(), want) {
+			t.Errorf("%s: other values after a write", name)
+		}
+	}
+}

@@ -23,8 +23,8 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 	}
 	var release, hold func()
 	inPlace := opts.Map && !m.transposed
-	if inPlace && m.mapped() {
-		// Nothing else keeps the mapping: it goes with the parameter.
+	if inPlace && m.paged() {
+		// Nothing else keeps a mapping: it goes with the parameter.
 		parts := slices.Clone(m.parts)
 		each := func(f func(Tensor)) {
 			for _, t := range parts {
@@ -57,9 +57,9 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 	return false
 }
 
-// mapped says whether any of the bytes are a mapping's.
-func (m *move) mapped() bool {
-	return slices.ContainsFunc(m.parts, func(t Tensor) bool { return t.src != nil && t.src.mapped })
+// paged says whether any of the bytes are in memory only while they are used: a mapping's, or the program's own file.
+func (m *move) paged() bool {
+	return slices.ContainsFunc(m.parts, func(t Tensor) bool { return t.src != nil && t.src.paged })
 }
 
 // pieces returns the elements of the move's parts, n each, where they are or, without inPlace, copied; ok is

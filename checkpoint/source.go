@@ -19,6 +19,7 @@ type source struct {
 	name   string
 	data   []byte
 	mapped bool
+	paged  bool // the system reads pages from a file, again whenever they are not in memory
 	closed atomic.Bool
 	undo   runtime.Cleanup
 
@@ -43,11 +44,12 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 	src := &source{name: shown}
 	if e, ok := f.(*embeddedFile); ok {
 		src.data = bytesOf(e.data)
+		src.paged = inFile(src.data)
 		return src, nil
 	}
 	if osFile, ok := f.(*os.File); ok && mapping && info.Size() > 0 {
 		if data, err := mapFile(osFile, info.Size()); err == nil {
-			src.data, src.mapped = data, true
+			src.data, src.mapped, src.paged = data, true, true
 			src.undo = runtime.AddCleanup(src, unmap, data)
 			return src, nil
 		}
@@ -131,14 +133,17 @@ func (s *source) pin() {
 	}
 }
 
-// forget tells the system that mapped pages wholly inside [begin, end) need not stay resident.
+// forget tells the system that pages wholly inside [begin, end) need not stay resident, where it can read them
+// again.
 func (s *source) forget(begin, end int) {
-	if s.mapped {
-		page := os.Getpagesize()
-		begin, end = (begin+page-1)/page*page, end/page*page
-		if begin < end {
-			dropPages(s.data[begin:end])
-		}
+	if !s.paged || begin == end || s.closed.Load() { // other memory may lie where a closed mapping was
+		return
+	}
+	page := os.Getpagesize()
+	first := int(uintptr(unsafe.Pointer(unsafe.SliceData(s.data))) % uintptr(page)) // of an embedded file, in its page
+	begin, end = (first+begin+page-1)/page*page-first, (first+end)/page*page-first
+	if begin < end {
+		dropPages(s.data[begin:end])
 	}
 }
 
