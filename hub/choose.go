@@ -16,6 +16,21 @@ type choice struct {
 	small   []string // configuration and tokenizer; with patterns, all but weights
 	indexes []string // of weights in several files
 	weights []string
+	asked   bool // by patterns
+}
+
+// maxSmall is the most bytes that a configuration or a tokenizer may have; the largest in use have 35 MB.
+const maxSmall = 256 << 20
+
+// limit returns the most bytes that a file may have: only weights have no limit of their own.
+func (c choice) limit(name string) int64 {
+	switch {
+	case slices.Contains(c.indexes, name):
+		return smallfile.Limit // it is read whole
+	case !c.asked && slices.Contains(c.small, name):
+		return maxSmall
+	}
+	return maxFile
 }
 
 // usualNames are read beside the weights, where a model has them.
@@ -110,7 +125,7 @@ func isWeights(name string) bool {
 
 // match picks the files that match a pattern.
 func match(names, patterns []string) (choice, error) {
-	var c choice
+	c := choice{asked: true}
 	used := make([]bool, len(patterns))
 	for _, n := range names {
 		chosen := false

@@ -33,7 +33,7 @@
 // file of a snapshot is a second name of the blob, or a copy. Nothing is ever removed from the cache; a blob that has
 // another size than the hub announces is fetched again.
 //
-// A file that is being fetched is blobs/HASH.incomplete. Only when its size is the announced one, its content has
+// A file that is being fetched is blobs/HASH.ID.incomplete. Only when its size is the announced one, its content has
 // been read back from the disk and has the announced hash (SHA-256 of large files, SHA-1 as Git takes it of small
 // ones), and all of it has reached the disk, does it get the blob's name. The snapshot comes after the blobs, its
 // weights last, and the ref last of all. So a full disk, a killed process or a lost connection leaves a cache in which
@@ -42,8 +42,8 @@
 //
 // Processes that want the same blob wait for each other by its lock, which is the one that Python takes, too: flock on
 // Unix, the first byte of the file on Windows. On a file system without locks a blob may be fetched twice, but no
-// process spoils the work of another: none cuts a file that may be another's, and each byte is written to where it
-// belongs. On systems without locks or without files (js/wasm) Get returns an error and Open opens local folders.
+// process spoils the work of another: the ID of an unfinished file is its owner's, none cuts a file that may be
+// another's, and each byte is written to where it belongs. On systems without locks or without files (js/wasm) Get returns an error and Open opens local folders.
 //
 // # The environment
 //
@@ -66,9 +66,9 @@
 // alone: large files come from other hosts, and a redirect that leads away from the hub, even back to it, is followed
 // without it. A redirect from https to http is refused. Errors name hosts, not addresses, which may be signed.
 //
-// What a hub says is not trusted: names of files must stay in their folder and be possible on every system; lists
-// and indexes have a limit, and so has the size of a file; what contradicts itself is refused. Nothing is
-// fetched when the disk has no room for all of it.
+// What a hub says is not trusted: names of files must stay in their folder and be possible on every system; lists,
+// indexes, configurations and tokenizers have a limit; what contradicts itself is refused. Nothing is fetched when
+// the disk has no room for all of it.
 //
 // # Errors
 //

@@ -514,6 +514,8 @@ func TestLies(t *testing.T) {
 		{"no size", list(`{"rfilename": "model.safetensors"}`), http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"-5"}}, "-5"},
 		{"other hash", list(`{"rfilename": "model.safetensors", "size": 10, "lfs": {"sha256": "` + strings.Repeat("c", 64) + `", "size": 10}}`),
 			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"10"}}, "lists hash"},
+		{"large configuration", `{"sha": "` + commit + `", "siblings": [{"rfilename": "config.json", "size": 300000000}, {"rfilename": "model.safetensors", "size": 300000000}]}`,
+			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"300000000"}}, "config.json: it has 300000000 bytes"},
 		{"too large for any disk", list(`{"rfilename": "model.safetensors", "size": 1099511627776}`),
 			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"1099511627776"}}, "not enough space"},
 	} {

@@ -147,7 +147,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 	if err != nil {
 		return err
 	}
-	indexes, err := g.fetch(ctx, l, c.indexes)
+	indexes, err := g.fetch(ctx, l, c.indexes, c.limit)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 			c.weights = append(c.weights, n)
 		}
 	}
-	rest, err := g.fetch(ctx, l, slices.Concat(c.small, c.weights))
+	rest, err := g.fetch(ctx, l, slices.Concat(c.small, c.weights), c.limit)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 }
 
 // fetch brings the blobs of those files into the cache that the snapshot lacks, and returns these.
-func (g *getter) fetch(ctx context.Context, l *listing, names []string) ([]*item, error) {
+func (g *getter) fetch(ctx context.Context, l *listing, names []string, limit func(name string) int64) ([]*item, error) {
 	var items []*item
 	for _, n := range names {
 		if f := l.files[n]; !holds(g.pointer(l.commit, n), f.size) {
@@ -198,13 +198,17 @@ func (g *getter) fetch(ctx context.Context, l *listing, names []string) ([]*item
 		return nil, err
 	}
 	describe := func(ctx context.Context, it *item) error {
-		if it.etag != "" && it.size >= 0 && holds(g.store.blob(it.etag), it.size) {
-			return nil
+		var err error
+		if it.etag == "" || it.size < 0 || !holds(g.store.blob(it.etag), it.size) {
+			err = g.client.retry(ctx, func() (err error) {
+				it.blob, err = g.client.describe(ctx, g.model, l.commit, it.name, it.listed)
+				return err
+			})
 		}
-		return about(g.model, it.name, g.client.retry(ctx, func() (err error) {
-			it.blob, err = g.client.describe(ctx, g.model, l.commit, it.name, it.listed)
-			return err
-		}))
+		if max := limit(it.name); err == nil && it.size > max {
+			err = fmt.Errorf("it has %d bytes; expected %d or fewer of such a file (hub.Files fetches what it names)", it.size, max)
+		}
+		return about(g.model, it.name, err)
 	}
 	if err := each(ctx, g.parallel, items, describe); err != nil {
 		return nil, err

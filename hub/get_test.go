@@ -540,3 +540,18 @@ func TestCancel(t *testing.T) {
 		t.Errorf("what had arrived was fetched again: %+v", r)
 	}
 }
+
+// BenchmarkGet fetches 64 MB from this machine: what arrives is written, read back, hashed and synced.
+func BenchmarkGet(b *testing.B) {
+	h := hubtest.New()
+	defer h.Close()
+	data := content(64<<20, 1)
+	h.Add("a/b", map[string][]byte{"model.safetensors": data})
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Get(b.Context(), "a/b", options(h, b.TempDir())...); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

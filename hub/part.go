@@ -49,8 +49,8 @@ func (s *store) parts(etag string, size int64) []leftover {
 	entries, _ := os.ReadDir(folder)
 	var found []leftover
 	for _, e := range entries {
-		id, ok := strings.CutPrefix(e.Name(), etag+".")
-		if id, ok = strings.CutSuffix(id, suffix); !ok || !isHash(id, idDigits) || !e.Type().IsRegular() {
+		id, ours := strings.CutPrefix(strings.TrimSuffix(e.Name(), suffix), etag+".")
+		if !ours || !isHash(id, idDigits) || !strings.HasSuffix(e.Name(), suffix) || !e.Type().IsRegular() {
 			continue
 		}
 		if info, err := e.Info(); err == nil && info.Size() <= size {

@@ -205,13 +205,17 @@ func (s *store) whole(commit string, patterns []string) error {
 	if err != nil {
 		return err
 	}
+	there := make(map[string]bool, len(names))
+	for _, n := range names {
+		there[n] = true
+	}
 	for _, index := range c.indexes {
 		parts, err := shards(os.DirFS(dir), index)
 		if err != nil {
 			return err
 		}
 		for _, n := range parts {
-			if !slices.Contains(names, path.Join(path.Dir(index), n)) {
+			if !there[path.Join(path.Dir(index), n)] {
 				return fmt.Errorf("%w: %s names %s", ErrNoFile, index, n)
 			}
 		}

@@ -37,10 +37,15 @@ type Hub struct {
 }
 
 type model struct {
-	refs    map[string]string            // branches and tags to commits
-	commits map[string]map[string][]byte // files of a commit
-	moved   string                       // to another name
-	gated   string                       // the token that opens it
+	refs    map[string]string          // branches and tags to commits
+	commits map[string]map[string]file // by commit
+	moved   string                     // to another name
+	gated   string                     // the token that opens it
+}
+
+type file struct {
+	data      []byte
+	hash, oid string // what it is known by; what Git calls it, or the small file that stands for it
 }
 
 // A Request is one that arrived.
@@ -78,21 +83,25 @@ func (h *Hub) Add(name string, files map[string][]byte) (commit string) {
 func (h *Hub) AddAs(name, revision string, files map[string][]byte) (commit string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	sum := sha1.New()
+	sum, kept := sha1.New(), map[string]file{}
 	for _, n := range slices.Sorted(maps.Keys(files)) {
-		fmt.Fprintf(sum, "%q %d ", n, len(files[n]))
-		sum.Write(files[n])
-		h.blobs[Hash(n, files[n])] = files[n]
+		f := file{data: files[n], hash: Hash(n, files[n])}
+		f.oid = f.hash
+		if IsLarge(n) {
+			f.oid = gitHash([]byte("pointer to " + f.hash))
+		}
+		fmt.Fprintf(sum, "%q %s ", n, f.hash)
+		h.blobs[f.hash], kept[n] = f.data, f
 	}
 	commit = hex.EncodeToString(sum.Sum(nil))
 	m := h.model(name)
-	m.refs[revision], m.commits[commit] = commit, files
+	m.refs[revision], m.commits[commit] = commit, kept
 	return commit
 }
 
 func (h *Hub) model(name string) *model {
 	if h.models[name] == nil {
-		h.models[name] = &model{refs: map[string]string{}, commits: map[string]map[string][]byte{}}
+		h.models[name] = &model{refs: map[string]string{}, commits: map[string]map[string]file{}}
 	}
 	return h.models[name]
 }
@@ -143,8 +152,10 @@ func Hash(name string, data []byte) string {
 }
 
 func gitHash(data []byte) string {
-	sum := sha1.Sum(append(fmt.Appendf(nil, "blob %d\x00", len(data)), data...))
-	return hex.EncodeToString(sum[:])
+	sum := sha1.New()
+	fmt.Fprintf(sum, "blob %d\x00", len(data))
+	sum.Write(data)
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func (h *Hub) log(cdn bool, next http.HandlerFunc) http.Handler {
@@ -234,24 +245,23 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 }
 
 // resolve sends a small file, or to where a large one is.
-func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, commit, name string, files map[string][]byte) {
+func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, commit, name string, files map[string]file) {
 	w.Header().Set("X-Repo-Commit", commit)
-	data, found := files[name]
+	f, found := files[name]
 	if !found {
 		refuse(w, http.StatusNotFound, "EntryNotFound", "Entry not found")
 		return
 	}
-	hash := Hash(name, data)
 	if IsLarge(name) {
-		w.Header().Set("X-Linked-Etag", strconv.Quote(hash))
-		w.Header().Set("X-Linked-Size", strconv.Itoa(len(data)))
+		w.Header().Set("X-Linked-Etag", strconv.Quote(f.hash))
+		w.Header().Set("X-Linked-Size", strconv.Itoa(len(f.data)))
 		w.Header().Set("ETag", `"of-the-page"`)
-		w.Header().Set("Location", h.CDN+"/blobs/"+hash+"?signature=secret")
+		w.Header().Set("Location", h.CDN+"/blobs/"+f.hash+"?signature=secret")
 		w.WriteHeader(http.StatusFound)
 		return
 	}
-	w.Header().Set("ETag", strconv.Quote(hash))
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	w.Header().Set("ETag", strconv.Quote(f.hash))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.data))
 }
 
 func sendJSON(w http.ResponseWriter, v any) {
@@ -261,15 +271,14 @@ func sendJSON(w http.ResponseWriter, v any) {
 
 type object = map[string]any
 
-func info(name, commit string, files map[string][]byte, blobs bool) object {
+func info(name, commit string, files map[string]file, blobs bool) object {
 	var siblings []object
 	for _, n := range slices.Sorted(maps.Keys(files)) {
-		s := object{"rfilename": n}
+		s, f := object{"rfilename": n}, files[n]
 		if blobs {
-			s["size"], s["blobId"] = len(files[n]), gitHash(files[n])
+			s["size"], s["blobId"] = len(f.data), f.oid
 			if IsLarge(n) {
-				s["blobId"] = gitHash([]byte("pointer of " + Hash(n, files[n])))
-				s["lfs"] = object{"sha256": Hash(n, files[n]), "size": len(files[n]), "pointerSize": 130}
+				s["lfs"] = object{"sha256": f.hash, "size": len(f.data), "pointerSize": 130}
 			}
 		}
 		siblings = append(siblings, s)
@@ -277,12 +286,13 @@ func info(name, commit string, files map[string][]byte, blobs bool) object {
 	return object{"id": name, "modelId": name, "sha": commit, "private": false, "tags": []string{}, "downloads": 0, "likes": 0, "siblings": siblings}
 }
 
-func tree(files map[string][]byte) []object {
+func tree(files map[string]file) []object {
 	var entries []object
 	for _, n := range slices.Sorted(maps.Keys(files)) {
-		e := object{"type": "file", "path": n, "size": len(files[n]), "oid": gitHash(files[n])}
+		f := files[n]
+		e := object{"type": "file", "path": n, "size": len(f.data), "oid": f.oid}
 		if IsLarge(n) {
-			e["lfs"] = object{"oid": Hash(n, files[n]), "size": len(files[n]), "pointerSize": 130}
+			e["lfs"] = object{"oid": f.hash, "size": len(f.data), "pointerSize": 130}
 		}
 		entries = append(entries, e)
 	}
