@@ -116,6 +116,9 @@ func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
 // openIndex opens a sharded checkpoint. The index decides: a tensor comes from the shard that the index
 // names, and what a shard holds beyond that is not part of the checkpoint.
 func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+	if info, err := fs.Stat(fsys, name); err == nil && info.Size() > maxHeader {
+		return nil, formatErrorf(shown, "", "index of %d bytes is longer than the allowed %d", info.Size(), maxHeader)
+	}
 	src, err := openSource(fsys, name, shown, false)
 	if err != nil {
 		return nil, err

@@ -3,13 +3,16 @@ package checkpoint
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func TestMalformed(t *testing.T) {
@@ -73,8 +76,11 @@ func TestMalformed(t *testing.T) {
 		{"deep entry", `{"a":{"x":` + strings.Repeat(`{"x":`, 100_000), 0, `key "x"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Parse("file.safetensors", safetensors(c.header, make([]byte, c.data)))
-			checkMalformed(t, err, c.want)
+			data := safetensors(c.header, make([]byte, c.data))
+			bounded(t, len(data), func() {
+				_, err := Parse("file.safetensors", data)
+				checkMalformed(t, err, c.want)
+			})
 		})
 	}
 }
@@ -237,8 +243,10 @@ func TestMalformedIndex(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fsys := fstest.MapFS{"m/" + IndexName: {Data: []byte(c.index)}, "m/good.safetensors": {Data: good}, "good.safetensors": {Data: good}}
-			_, err := OpenFS(fsys, "m/"+IndexName)
-			checkMalformed(t, err, c.want)
+			bounded(t, len(c.index), func() {
+				_, err := OpenFS(fsys, "m/"+IndexName)
+				checkMalformed(t, err, c.want)
+			})
 		})
 	}
 	fsys := fstest.MapFS{IndexName: {Data: []byte(`{"weight_map":{"x":"bad"}}`)}, "bad": {Data: good[:40]}}
@@ -291,4 +299,99 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"metadata":{"total_size":1.5e3,"deep":[{"a":null}]},"weight_map":{"head.weight":"good.safetensors"}}`))
 	f.Add([]byte(`{"metadata":[[[-1,true,"\""]]],"weight_map":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseIndex(data) })
+}
+
+// bounded asks that f, which reads a file of the given size, takes less than a second and a small multiple of the
+// size.
+func bounded(t *testing.T, size int, f func()) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	begun := time.Now()
+	f()
+	took := time.Since(begun)
+	runtime.ReadMemStats(&after)
+	if took > time.Second {
+		t.Errorf("took %v", took)
+	}
+	if total, limit := after.TotalAlloc-before.TotalAlloc, uint64(20*size+64<<10); total > limit {
+		t.Errorf("a file of %d bytes took %d", size, total)
+	}
+}
+
+// TestLargeMalformed reads megabytes of what could take much time or memory.
+func TestLargeMalformed(t *testing.T) {
+	many := func(n int, piece func(i int) string) string {
+		var b strings.Builder
+		for i := range n {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(piece(i))
+		}
+		return b.String()
+	}
+	const n = 1 << 21
+	for name, header := range map[string]string{
+		"brackets":       `{"a":` + strings.Repeat("[", n),
+		"braces":         `{"a":` + strings.Repeat(`{"dtype":`, n/8),
+		"metadata deep":  `{"__metadata__":{"a":` + strings.Repeat("[", n),
+		"a long shape":   `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1,", n) + `1],"data_offsets":[0,1]}}`,
+		"a long number":  `{"a":{"dtype":"U8","shape":[` + strings.Repeat("1", n) + `],"data_offsets":[0,1]}}`,
+		"a long name":    `{"` + strings.Repeat("a", n) + `":{"dtype":"F99"}}`,
+		"escapes":        `{"` + strings.Repeat(`\u0061`, n/6) + `":{"dtype":"F99"}}`,
+		"spaces":         `{` + strings.Repeat(" ", n),
+		"commas":         `{` + strings.Repeat(",", n),
+		"equal names":    `{` + many(n/50, func(int) string { return `"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}` }) + `}`,
+		"equal metadata": `{"__metadata__":{` + many(n/8, func(int) string { return `"a":"b"` }) + `}}`,
+		"overlaps":       `{` + many(n/60, func(i int) string { return fmt.Sprintf(`"%d":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}`, i) }) + `}`,
+		"many and no data": `{` + many(n/60, func(i int) string {
+			return fmt.Sprintf(`"%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}`, i, i, i+1)
+		}) + `}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := safetensors(header, make([]byte, 8))
+			bounded(t, len(data), func() {
+				_, err := Parse("x", data)
+				checkMalformed(t, err, "x")
+			})
+		})
+	}
+	for name, index := range map[string]string{
+		"brackets":     `{"metadata":` + strings.Repeat("[", n),
+		"many missing": `{"weight_map":{` + many(n/40, func(i int) string { return fmt.Sprintf(`"%d":"%d.safetensors"`, i, i) }) + `}}`,
+		"one missing":  `{"weight_map":{` + many(n/40, func(i int) string { return fmt.Sprintf(`"%d":"none.safetensors"`, i) }) + `}}`,
+		"not in it":    `{"weight_map":{` + many(n/40, func(i int) string { return fmt.Sprintf(`"%d":"empty.safetensors"`, i) }) + `}}`,
+	} {
+		t.Run("index, "+name, func(t *testing.T) {
+			fsys := fstest.MapFS{IndexName: {Data: []byte(index)}, "empty.safetensors": {Data: safetensors("{}", nil)}}
+			bounded(t, len(index), func() {
+				if _, err := OpenFS(fsys, IndexName); err == nil {
+					t.Error("expected an error")
+				}
+			})
+		})
+	}
+}
+
+// TestHoles opens files of a terabyte that take no room on the disk.
+func TestHoles(t *testing.T) {
+	for _, name := range []string{"model.safetensors", "model.safetensors.index.json", "model.pth"} {
+		path := filepath.Join(t.TempDir(), name)
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = f.Truncate(1 << 40)
+		f.Close()
+		if err != nil {
+			t.Skipf("needs a file system of files with holes: %v", err)
+		}
+		for _, opts := range [][]OpenOption{nil, {Unmapped()}} {
+			bounded(t, 0, func() {
+				_, err := Open(path, opts...)
+				checkMalformed(t, err, name)
+			})
+		}
+	}
 }

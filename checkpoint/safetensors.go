@@ -28,7 +28,7 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 		return nil, nil, formatErrorf(file, "", "expected at least %d bytes, found %d", prefixSize, len(data))
 	}
 	if !bytes.HasPrefix(data[prefixSize:], []byte("{")) {
-		return nil, nil, formatErrorf(file, "", "header does not start with %q: neither a safetensors nor a PyTorch file", "{")
+		return nil, nil, formatErrorf(file, "", "header does not start with %q: not a safetensors file", "{")
 	}
 	n := binary.LittleEndian.Uint64(data)
 	if n > uint64(len(data)-prefixSize) {

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -55,10 +56,22 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 		}
 		// What cannot be mapped is read.
 	}
+	if at, ok := f.(io.ReaderAt); ok && info.Size() > readStep {
+		// A file may be nothing but holes, and still of any size: one that cannot be a checkpoint is not read.
+		var head [prefixSize + 1]byte
+		if _, err := at.ReadAt(head[:], 0); err == nil && !plausible(head[:]) {
+			return nil, formatErrorf(shown, "", "neither a safetensors nor a PyTorch file, nor an index of one")
+		}
+	}
 	if src.data, err = readWhole(f, info.Size()); err != nil {
 		return nil, fmt.Errorf("checkpoint: %s: %w", shown, err)
 	}
 	return src, nil
+}
+
+// plausible says whether a file that starts so may be a checkpoint or an index.
+func plausible(head []byte) bool {
+	return isSafetensors(head) || bytes.HasPrefix(head, []byte("PK")) || head[0] == 0x80 || head[0] == '{' || head[0] == ' ' || head[0] == '\n'
 }
 
 // kind says what is not a file.

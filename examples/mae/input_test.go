@@ -87,7 +87,7 @@ func TestBadInput(t *testing.T) {
 		{"-data unreadable", "dogs/2.png"},
 		{"-data hollow -out hollow/results", "in the folder of -data"},
 		{"-init none", "none"},
-		{"-init empty", "config.json"},
+		{"-init empty", "model.safetensors"},
 		{"-init classifier", "vit_mae"},
 		{"-init cut", "model.safetensors"},
 		{"-init weightless", "weightless"},

@@ -184,7 +184,8 @@ type Contents struct {
 }
 
 // Save writes a model to a folder, which it makes when it is not there. Each file appears whole or not at all;
-// the weights come last, so that a folder whose weights are there is complete.
+// the weights come last, so that a folder whose weights are there is complete. They go into shards when there are more
+// than checkpoint.DefaultShardSize of them, and take the place of those that were there.
 func Save(dir string, c Contents) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -194,6 +195,9 @@ func Save(dir string, c Contents) error {
 	}
 	if err := writeJSON(filepath.Join(dir, vision.PreprocessorFile), c.Preprocess); err != nil {
 		return err
+	}
+	if c.Weights.ShardSize == 0 {
+		c.Weights.ShardSize = checkpoint.DefaultShardSize
 	}
 	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), c.Names, nn.Parameters(c.Model), c.Weights)
 }
