@@ -95,7 +95,7 @@ func TestResizeRows(t *testing.T) {
 				t.Fatalf("%s: kernel runs: %v", c.name, taps.vector != nil)
 			}
 			for _, channels := range []int{1, 3, 4} {
-				for _, rows := range []int{1, 2, 3, 4, 5, 6} {
+				for _, rows := range []int{1, 2, 5} { // a group of kernels is two or four
 					for gap := range 2 {
 						in, out := channels*c.length, channels*c.outputs
 						for _, atEnd := range []bool{true, false} {
@@ -130,7 +130,7 @@ func TestResizeColumns(t *testing.T) {
 	onLevels(t, Levels(), func(t *testing.T) {
 		for _, c := range resizeCases {
 			taps := c.taps()
-			for _, n := range []int{0, 1, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 200} {
+			for _, n := range []int{0, 1, 15, 16, 17, 31, 32, 33, 64, 65, 200} {
 				if n > 64 && c.length*n > 1<<19 {
 					continue
 				}

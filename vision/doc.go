@@ -24,7 +24,9 @@
 //
 // [Resizer] computes what Pillow's Image.resize computes, byte for byte, for all six filters, for grey, RGB and
 // RGBA, and for a source box with fractional edges. That matters more than it seems: a resize without
-// antialiasing, or with other coefficients, costs a classifier about one percent.
+// antialiasing, or with other coefficients, costs a classifier about one percent. The arithmetic is integer, so the
+// SIMD kernels of package simd give the same bytes on every machine: ten times as fast as Pillow on one core with
+// AVX-512, five times with AVX2, and about as fast in plain Go. Where a crop follows, only what it keeps is computed.
 //
 // # From pixels to a model's input
 //
@@ -45,6 +47,8 @@
 // tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. A [Loader] prepares
 // its batches ahead of the training step and yields them in an order that depends on the seed and the epoch alone; an
 // epoch can be entered at any batch, which is how an interrupted run continues with the batches it would have seen.
+// Memory is bounded by the batches prepared ahead and one photograph a goroutine, and is used again from one image to
+// the next.
 //
 // # Pictures for people
 //
