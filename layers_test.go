@@ -24,9 +24,11 @@ var layers = [][]string{
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
 	{"checkpoint"},
+	{"vision/internal"},
 	{"vision"},
 	{"nn"},
 	{"train"},
+	{"models/internal/tower"}, // the names of blocks that vit and mae share
 	{"models/vit"},
 	{"models/mae"},
 	{"hub"},
