@@ -25,6 +25,12 @@ type DecodeOptions struct {
 	// ApplyOrientation turns and mirrors the pixels as the file's EXIF orientation says. It is off by default,
 	// as in Pillow's Image.open; transformers' load_image applies it.
 	ApplyOrientation bool
+	// ReduceTo, where it is not 0, lets a JPEG file be decoded at a half, a quarter or an eighth of its size, rounded
+	// up: the smallest whose sides both have at least this many pixels. It takes a fraction of the time, and gives the
+	// pixels of Pillow's draft mode. What a resize to less makes of them is not what it makes of the whole picture,
+	// which models were trained on: the colours of a photograph full of detail differ by 4 levels on the mean where
+	// the resize halves the reduced picture, by 1 where it takes a quarter. Other formats are decoded whole.
+	ReduceTo int
 	// Name is the file's name for error messages. DecodeFile sets it.
 	Name string
 }
@@ -93,8 +99,12 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	if err := hdr.plausible(len(data)); err != nil {
 		return fail(ErrDamaged, err)
 	}
+	decode := c.decode
+	if c == codecs.jpeg {
+		decode = hdr.reduceJPEG(o.ReduceTo)
+	}
 	var m *Image
-	err = guard(func() (err error) { m, err = c.decode(data, w.decoded); return err })
+	err = guard(func() (err error) { m, err = decode(data, w.decoded); return err })
 	if err != nil {
 		return fail(kindOf(err), err)
 	}

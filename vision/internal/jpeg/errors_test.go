@@ -1,0 +1,111 @@
+package jpeg
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// part makes a segment.
+func part(m byte, p ...byte) []byte {
+	return append([]byte{0xff, m, byte((len(p) + 2) >> 8), byte(len(p) + 2)}, p...)
+}
+
+func TestRefused(t *testing.T) {
+	start := []byte{0xff, markSOI}
+	end := []byte{0xff, markEOI}
+	quant := part(markDQT, make([]byte, 65)...)
+	grey := func(m, bits, height byte) []byte { return part(m, bits, 0, height, 0, 8, 1, 1, 0x11, 0) }
+	scan := append(part(markSOS, 1, 1, 0, 0, 63, 0), 0, 0, 0)
+	frame := func(sampling ...byte) []byte {
+		p := []byte{8, 0, 8, 0, 8, byte(len(sampling))}
+		for i, s := range sampling {
+			p = append(p, byte(i), s, 0)
+		}
+		return part(markSOF0, p...)
+	}
+	for _, c := range []struct {
+		name string
+		data [][]byte
+		kind error
+		says string
+	}{
+		{"empty", nil, ErrDamaged, "start"},
+		{"start alone", [][]byte{start}, ErrDamaged, "ends before"},
+		{"no frame", [][]byte{start, end}, ErrDamaged, "frame"},
+		{"pixels before the frame", [][]byte{start, scan}, ErrDamaged, "frame"},
+		{"arithmetic", [][]byte{start, grey(0xc9, 8, 8)}, ErrUnsupported, "arithmetic"},
+		{"progressive arithmetic", [][]byte{start, grey(0xca, 8, 8)}, ErrUnsupported, "arithmetic"},
+		{"arithmetic conditions", [][]byte{start, grey(markSOF0, 8, 8), part(markDAC, 0, 0)}, ErrUnsupported, "arithmetic"},
+		{"lossless", [][]byte{start, grey(0xc3, 8, 8)}, ErrUnsupported, "lossless"},
+		{"hierarchical", [][]byte{start, grey(0xc5, 8, 8)}, ErrUnsupported, "hierarchical"},
+		{"12 bits", [][]byte{start, grey(markSOF1, 12, 8)}, ErrUnsupported, "12 bits"},
+		{"height after the pixels", [][]byte{start, grey(markSOF0, 8, 0)}, ErrUnsupported, "DNL"},
+		{"two components", [][]byte{start, frame(0x11, 0x11)}, ErrUnsupported, "2 components"},
+		{"fractional ratio", [][]byte{start, frame(0x31, 0x21, 0x11)}, ErrUnsupported, "2×1"},
+		{"sampling of zero", [][]byte{start, frame(0x11, 0x01, 0x11)}, ErrDamaged, "0×1"},
+		{"two frames", [][]byte{start, grey(markSOF0, 8, 8), grey(markSOF0, 8, 8)}, ErrDamaged, "two frame"},
+		{"no quantisation", [][]byte{start, grey(markSOF0, 8, 8), scan, end}, ErrDamaged, "quantisation"},
+		{"no pixels", [][]byte{start, quant, grey(markSOF0, 8, 8), end}, ErrDamaged, "no pixels"},
+		{"segment beyond the end", [][]byte{start, {0xff, markDQT, 1, 0}}, ErrDamaged, "segment"},
+		{"progressive band", [][]byte{start, quant, grey(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 5, 64, 0)}, ErrDamaged, "5 to 64"},
+		{"progressive without tables", [][]byte{start, quant, grey(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 0, 0, 0)}, ErrDamaged, "Huffman"},
+		{"component twice", [][]byte{start, quant, frame(0x11, 0x11, 0x11), part(markSOS, 2, 0, 0, 0, 0, 0, 63, 0)}, ErrDamaged, "twice"},
+		{"huge MCU", [][]byte{start, quant, frame(0x44, 0x44, 0x44), part(markSOS, 3, 0, 0, 1, 0, 2, 0, 0, 63, 0)}, ErrDamaged, "blocks in an MCU"},
+	} {
+		_, _, _, err := decode(bytes.Join(c.data, nil), 8)
+		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v, expected %v that says %q", c.name, err, c.kind, c.says)
+		}
+	}
+}
+
+// A frame of motion JPEG leaves out the tables that everybody knows.
+func TestUsualTables(t *testing.T) {
+	data := bytes.Join([][]byte{
+		{0xff, markSOI}, part(markDQT, append([]byte{0}, bytes.Repeat([]byte{16}, 64)...)...),
+		part(markSOF0, 8, 0, 8, 0, 8, 1, 1, 0x11, 0), part(markSOS, 1, 1, 0, 0, 63, 0),
+		// A difference of 6 bits, 1110, worth 32, 100000; the end of the block, 1010; ones.
+		{0b11101000, 0b00101011}, {0xff, markEOI},
+	}, nil)
+	_, _, pix, err := decode(data, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := bytes.Repeat([]byte{128 + 32*16/8}, 3*64); !bytes.Equal(pix, want) {
+		t.Errorf("pixels %v", pix[:6])
+	}
+}
+
+// Files cut short are refused wherever the cut leaves pixels out; files with bits turned over never panic.
+func TestDamaged(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.jpg")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	r := rand.New(rand.NewPCG(9, 10))
+	for _, name := range files {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := 0; n < len(data)-4; n += 1 + len(data)/97 {
+			if _, _, _, err := decode(data[:n], 8); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s cut to %d of %d bytes: error %v", name, n, len(data), err)
+			}
+		}
+		for range 200 {
+			b := bytes.Clone(data)
+			for range 1 + r.IntN(3) {
+				b[r.IntN(len(b))] ^= 1 << r.IntN(8)
+			}
+			if h, err := ReadHeader(b); err == nil && h.Width*h.Height < 1<<20 {
+				decode(b, 8)
+			}
+		}
+	}
+}
