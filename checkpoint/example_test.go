@@ -131,3 +131,72 @@ func ExampleMismatchError() {
 	// true [head.weight (as head.weight)]
 	// checkpoint: broken: header of 2 bytes goes past the end of the file of 9 bytes
 }
+
+// A string of go:embed is used where it is, in the program's own file. Here the string is made by hand.
+func ExampleParseString() {
+	weights := "\x50\x00\x00\x00\x00\x00\x00\x00" +
+		`{"scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}                      ` +
+		"\x00\x00\x80\x3f\x00\x00\x00\x40"
+	f, err := checkpoint.ParseString("embedded", weights)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	t, _ := f.Tensor("scale")
+	values := make([]float32, t.Len())
+	fmt.Println(t.Floats(values), values)
+	// Output: <nil> [1 2]
+}
+
+// A file is copied tensor by tensor: one is rounded to half precision, the other keeps its type. Where the tensors do
+// not fit into ShardSize bytes, they go into several files with an index, which Open takes as it takes one file.
+func ExampleWrite() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "model.safetensors")
+	err = checkpoint.Write(path, []checkpoint.Entry{
+		{Name: "positions", Shape: []int{3}, Ints: []int64{0, 1, 2}, DType: checkpoint.I32},
+		{Name: "weight", Shape: []int{2, 2}, Floats: []float32{1, 2, 3, 4}},
+	}, checkpoint.WriteOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	f, err := checkpoint.Open(path)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var entries []checkpoint.Entry
+	for t := range f.Tensors() {
+		e := t.Entry()
+		if t.DType.IsFloat() {
+			e.DType = checkpoint.F16
+		}
+		entries = append(entries, e)
+	}
+	half := filepath.Join(dir, "half.safetensors")
+	if err := checkpoint.Write(half, entries, checkpoint.WriteOptions{ShardSize: 16}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if f, err = checkpoint.Open(half + ".index.json"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, p := range f.Parts() {
+		fmt.Println(filepath.Base(p.Name), p.Format)
+	}
+	for t := range f.Tensors() {
+		fmt.Println(t.Name, t.DType, t.Shape)
+	}
+	// Output:
+	// half-00001-of-00002.safetensors safetensors
+	// half-00002-of-00002.safetensors safetensors
+	// positions I32 [3]
+	// weight F16 [2 2]
+}

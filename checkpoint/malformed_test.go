@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -147,6 +148,18 @@ func use(f *File) {
 		}
 		x.View()
 		x.Bytes()
+	}
+	f.Parts()
+	f.Tied()
+	for range f.MetadataKeys() {
+	}
+	var entries []Entry
+	for x := range f.Tensors() {
+		entries = append(entries, x.Entry())
+	}
+	// A name that safetensors cannot have is the one thing that keeps a tensor from being written.
+	if err := Encode(io.Discard, entries, WriteOptions{}); err != nil && !strings.Contains(err.Error(), ": name is ") {
+		panic(err)
 	}
 }
 
