@@ -181,6 +181,11 @@ func timmArchitecture(name string) (architecture, error) {
 	if !strings.HasPrefix(name, "vit_") && !strings.HasPrefix(name, "deit_") && !strings.HasPrefix(name, "deit3_") {
 		return a, fmt.Errorf("architecture: expected a plain Vision Transformer (vit_…, deit_… or deit3_…), found %q", name)
 	}
+	for _, k := range otherArithmetic {
+		if has(k.part) {
+			return a, fmt.Errorf("architecture: %q has %s, which is not supported", name, k.what)
+		}
+	}
 	if has("_clip_") {
 		a.eps = 1e-5
 	}
@@ -196,6 +201,15 @@ func timmArchitecture(name string) (architecture, error) {
 		a.heads = 16
 	}
 	return a, nil
+}
+
+// otherArithmetic are parts of names of timm's models that are no plain Vision Transformers although their weights may
+// have the same names and shapes.
+var otherArithmetic = []struct{ part, what string }{
+	{"_rope_", "rotary positions"},
+	{"_dinov3", "rotary positions"},
+	{"vit_pe_", "rotary positions"},
+	{"_rpn_", "norms after the residual branches"},
 }
 
 // timmActivations are timm's names of activations, and transformers'.

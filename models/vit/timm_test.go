@@ -192,6 +192,8 @@ func TestTimmConfig(t *testing.T) {
 	}
 	for config, want := range map[string]string{
 		`{"architecture": "swin_tiny"}`:                                                         "swin_tiny",
+		`{"architecture": "vit_small_patch16_rope_ape_224"}`:                                    "rotary positions",
+		`{"architecture": "vit_base_patch16_rpn_224"}`:                                          "norms after the residual branches",
 		`{"architecture": "vit_tiny_patch16_224", "global_pool": "map"}`:                        `"map"`,
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"act_layer": "tanhish"}}`:      "tanhish",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 7}}`:              "7",
