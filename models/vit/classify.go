@@ -44,7 +44,7 @@ func (m *Model) Classify(ctx context.Context, pictures ...image.Image) ([]Predic
 	arena := m.arenas.Get()
 	defer m.arenas.Put(arena)
 	tape := autograd.NewTape(autograd.Options{Workers: m.Workers, Arena: arena, Context: ctx})
-	labels := m.Config.Labels()
+	labels := m.Config.labels(m.Head.Weight.Shape()[0])
 	out := make([]Prediction, 0, len(pictures))
 	var pixels []float32
 	for some := range slices.Chunk(pictures, batch) {

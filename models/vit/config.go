@@ -128,13 +128,24 @@ func Large16() Config { return preset(1024, 24, 16, 16) }
 // Huge14 is ViT-H/14: 632 M parameters.
 func Huge14() Config { return preset(1280, 32, 16, 14) }
 
-// Labels returns the class names by index, or nil when the configuration has none. A class that ID2Label leaves
-// out is "".
+// Labels returns the class names by index, up to the last that ID2Label names, or nil when it names none. A class that
+// ID2Label leaves out is "". Numbers that no class can have, negative or beyond a million, are passed over.
 func (c Config) Labels() []string {
-	if len(c.ID2Label) == 0 {
+	last := -1
+	for number := range c.ID2Label {
+		if i, err := strconv.Atoi(number); err == nil && i <= largest {
+			last = max(last, i)
+		}
+	}
+	return c.labels(last + 1)
+}
+
+// labels returns the names of n classes, or nil when ID2Label names none at all.
+func (c Config) labels(n int) []string {
+	if len(c.ID2Label) == 0 || n == 0 {
 		return nil
 	}
-	labels := make([]string, len(c.ID2Label))
+	labels := make([]string, n)
 	for i := range labels {
 		labels[i] = c.ID2Label[strconv.Itoa(i)]
 	}

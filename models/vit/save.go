@@ -2,6 +2,7 @@ package vit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/modelfolder"
@@ -44,10 +45,15 @@ func (m *Model) Save(dir string, opts ...SaveOption) error {
 	n := 0
 	if m.Head != nil {
 		c.Architectures = []string{"ViTForImageClassification"}
-		if n = m.Head.Weight.Shape()[0]; len(c.ID2Label) != n {
-			labels := make([]string, n)
-			for i := range labels {
-				labels[i] = fmt.Sprintf("LABEL_%d", i)
+		n = m.Head.Weight.Shape()[0]
+		if labels := c.labels(n); len(c.ID2Label) != n || slices.Contains(labels, "") {
+			if labels == nil {
+				labels = make([]string, n)
+			}
+			for i, name := range labels {
+				if name == "" {
+					labels[i] = fmt.Sprintf("LABEL_%d", i)
+				}
 			}
 			c.SetLabels(labels)
 		}
