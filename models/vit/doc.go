@@ -32,8 +32,8 @@
 //
 // A file that the system can map is not copied: weights are read from it when they are first used, and then packed
 // for matrix products, after which the file's pages are given back. So a model takes about the size of its file,
-// in half precision too, which stays so ([LoadOptions].Widen). From file to first logits, ViT-B/16 takes about
-// twice the time of a later call: bench/load.py measures both, beside PyTorch.
+// in half precision too, which stays so ([LoadOptions].Widen). From file to first logits, ViT-B/16 takes two
+// to three times as long as a later call: bench/load.py measures both, beside PyTorch.
 //
 // # Building on it
 //
