@@ -6,6 +6,7 @@ resize   4000×3000 pixels to 224×224 with each filter, one thread each
 decode   JPEG files to RGB, one thread each
 folder   a folder of photographs from file to float32 tensors [32, 3, 224, 224], ours on two cores beside Pillow and
          numpy in one thread, in two threads (Pillow lets go of the interpreter's lock) and in two processes
+large    the same for photographs of 12 megapixels
 overlap  ours alone: the loader beside a stand-in for a training step that uses both cores too; what the two cost
          together against the sum of what they cost apart
 
@@ -232,7 +233,7 @@ def photographs(o, tmp):
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--pairs", type=int, default=15)
-    p.add_argument("--only", default="resize,decode,folder,overlap")
+    p.add_argument("--only", default="resize,decode,folder,large,overlap")
     p.add_argument("--images", type=int, default=120, help="of the photographs")
     p.add_argument("--photographs", default=os.path.join(shared, "bccd", "JPEGImages"))
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
@@ -257,13 +258,14 @@ def main():
         if "resize" in kinds:
             for f in FILTERS:
                 report(f"4000×3000 to 224, {f}, 1 thread", o, f"resize|{f}|4000|3000|224")
-        if {"decode", "folder", "overlap"} & set(kinds):
+        if {"decode", "folder", "large", "overlap"} & set(kinds):
             small, large = photographs(o, tmp)
         if "decode" in kinds:
             for name, folder in (("640×480", small), ("4000×3000", large)):
                 report(f"decode JPEG {name}, 1 thread", o, f"decode|{sorted(glob.glob(folder + '/*'))[0]}")
-        if "folder" in kinds:
-            for name, folder, mode in (("256, crop 224", small, "crop"), ("to 224", small, "stretch"), ("256, crop 224", large, "crop")):
+        for kind, name, folder, mode in (("folder", "256, crop 224", small, "crop"), ("folder", "to 224", small, "stretch"),
+                                         ("large", "256, crop 224", large, "crop")):
+            if kind in kinds:
                 n = len(os.listdir(folder))
                 size = "640×480" if folder == small else "4000×3000"
                 for how in ("serial", "threads", "processes"):
