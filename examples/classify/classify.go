@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/hub"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -20,7 +20,7 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 	dir := filepath.Dir(name)
 	if info, err := os.Stat(name); err == nil && !info.IsDir() {
 		o.File = filepath.Base(name)
-	} else if dir, err = fetch(ctx, name, out); err != nil {
+	} else if dir, err = fetch.Model(ctx, name, out); err != nil {
 		return nil, fmt.Errorf("-model: %w", err)
 	}
 	m, err := vit.Load(os.DirFS(dir), o)
@@ -34,25 +34,6 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 		return nil, fmt.Errorf("-model %s: the model takes pictures of %d channels, expected 3", name, m.Config.NumChannels)
 	}
 	return m, nil
-}
-
-// fetch returns the folder of a model, and shows how far it is when it has to be fetched.
-func fetch(ctx context.Context, name string, out *console.Console) (string, error) {
-	var progress *console.Progress
-	total := int64(-1)
-	end := func() {
-		if progress != nil {
-			progress.End()
-		}
-	}
-	defer end()
-	return hub.Open(ctx, name, hub.OnProgress(func(p hub.Progress) {
-		if p.Total != total { // at first, and when an index has told of more
-			end()
-			progress, total = out.Phase("fetching "+name, console.Bytes, p.Total), p.Total
-		}
-		progress.At(p.Done, p.File)
-	}))
 }
 
 // picture is a file and what the model makes of it, or why it cannot be read.

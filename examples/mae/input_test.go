@@ -44,7 +44,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := tinyRun(t.TempDir())
-	m, err := r.model()
+	m, err := r.model(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f := flag.NewFlagSet("mae", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
 	f.StringVar(&s.Data, "data", "", "learn from the pictures in `DIR`, one sub-folder a class, instead of the embedded Fashion-MNIST")
-	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in Hugging Face's layout; it decides the model's shape and the size of pictures")
+	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in Hugging Face's layout, or owner/name on the hub; it decides the model's shape and the size of pictures")
 	f.Func("epochs", "pre-train for `N` epochs; 0, with -init, fine-tunes the model as it is (default: about "+strconv.Itoa(clothes().PretrainSteps)+" steps)", func(value string) error {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {

@@ -59,7 +59,7 @@ func (s *settings) restore(given map[string]bool) error {
 		flag     string
 		was, now any
 	}{
-		{"data", w.Data, absolute(s.Data)}, {"init", w.Init, absolute(s.Init)}, {"epochs", w.Epochs, s.Epochs},
+		{"data", w.Data, absolute(s.Data)}, {"init", w.Init, located(s.Init)}, {"epochs", w.Epochs, s.Epochs},
 		{"labels", w.Labels, s.Labels}, {"mask", w.Mask, s.Mask}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
 	} {
 		if given[f.flag] && f.was != f.now {
@@ -91,7 +91,7 @@ func (r *run) begin(m *mae.Model) error {
 		return fmt.Errorf("-out: %w", err)
 	}
 	keep := stored{storedVersion, r.settings}
-	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), absolute(keep.Settings.Init)
+	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), located(keep.Settings.Init)
 	data, err := json.MarshalIndent(keep, "", "  ")
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
@@ -35,7 +36,7 @@ type outcome struct {
 
 // do runs the three phases and writes the models and pictures.
 func (r *run) do(ctx context.Context) (*outcome, error) {
-	model, err := r.model()
+	model, err := r.model(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +94,21 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 }
 
 // model returns the masked autoencoder to pre-train: that of -init, or a new one.
-func (r *run) model() (*mae.Model, error) {
+func (r *run) model(ctx context.Context) (*mae.Model, error) {
 	var m *mae.Model
-	if dir := r.settings.Init; dir != "" {
-		var err error
+	if name := r.settings.Init; name != "" {
+		dir, err := fetch.Model(ctx, name, r.console)
+		if err != nil {
+			return nil, fmt.Errorf("-init: %w", err)
+		}
 		if m, err = mae.Load(os.DirFS(dir), mae.LoadOptions{Unmapped: true}); err != nil {
-			return nil, fmt.Errorf("-init %s: %w", dir, err)
+			return nil, fmt.Errorf("-init %s: %w", name, err)
 		}
 		if c := m.Config; c.NumChannels != 3 {
-			return nil, fmt.Errorf("-init %s: the model takes pictures of %d channels, expected 3", dir, c.NumChannels)
+			return nil, fmt.Errorf("-init %s: the model takes pictures of %d channels, expected 3", name, c.NumChannels)
 		}
 		if w, h, ok := m.Preprocess.FixedSize(); !ok || w != m.Config.ImageSize || h != w {
-			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's %d×%[2]d pixels", dir, m.Config.ImageSize)
+			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's %d×%[2]d pixels", name, m.Config.ImageSize)
 		}
 		m.Decoder.Positions.Frozen, m.Encoder.Positions.Frozen = true, true
 	} else {

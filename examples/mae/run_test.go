@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 )
@@ -110,6 +111,37 @@ func TestInit(t *testing.T) {
 		if epochs == 0 && o.Finetune.accuracy() == 0 {
 			t.Error("nothing was learned")
 		}
+	}
+}
+
+// TestInitFromHub starts from a model that is fetched first, and knows it again when the run is continued.
+func TestInitFromHub(t *testing.T) {
+	first := tinyRun(t.TempDir())
+	if _, err := first.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	h := hubtest.New()
+	defer h.Close()
+	files := map[string][]byte{}
+	for _, name := range []string{"config.json", "preprocessor_config.json", "model.safetensors"} {
+		files[name] = read(t, first.path("pretrained"), name)
+	}
+	h.Add("somebody/mae-tiny", files)
+	t.Setenv("HF_ENDPOINT", h.URL)
+	t.Setenv("HF_HOME", t.TempDir())
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
+		t.Setenv(name, "")
+	}
+	r := tinyRun(t.TempDir())
+	r.settings.Init, r.settings.Epochs = "somebody/mae-tiny", 0
+	if _, err := r.do(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(read(t, r.path("pretrained"), "model.safetensors"), files["model.safetensors"]) {
+		t.Error("the weights are others than the hub's")
+	}
+	if r.settings.Init != "somebody/mae-tiny" || located(r.settings.Init) != r.settings.Init {
+		t.Errorf("-init is remembered as %q", located(r.settings.Init))
 	}
 }
 

@@ -59,6 +59,9 @@ func (s *settings) check() error {
 			continue
 		}
 		info, err := os.Stat(p.dir)
+		if err != nil && p.flag == "-init" {
+			continue // the name of a model on the hub, or else fetching it says what is wrong
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.flag, err)
 		}
@@ -93,6 +96,14 @@ func absolute(path string) string {
 		return abs
 	}
 	return path
+}
+
+// located makes the folder of -init independent of the working directory; the name of a model on the hub stays.
+func located(model string) string {
+	if _, err := os.Stat(model); err != nil {
+		return model
+	}
+	return absolute(model)
 }
 
 // recipe is everything about a run that is not a flag: the model and how it is trained.
