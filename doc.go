@@ -6,12 +6,16 @@
 //   - simd: kernels over float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on
 //     each, and the workers that run them in parallel.
 //   - autograd: Tensor, Parameter and Tape; differentiable operations, memory and randomness.
-//   - checkpoint: safetensors in and out, and the rules that translate tensor names.
-//   - vision: pictures in and out; resizing equal to Pillow's, augmentation, data sets and loaders.
+//   - checkpoint: weights in and out: safetensors and PyTorch files, in place where they lie, and the rules that
+//     translate tensor names.
+//   - vision: pictures in and out; decoding and resizing equal to Pillow's, the image processors of transformers and
+//     timm, augmentation, data sets and loaders, drawing.
 //   - nn: layers as plain structs, initialisers, named parameters.
 //   - train: optimisers, schedules, the training loop, exact resume.
 //   - models/vit: the Vision Transformer. models/mae: the masked autoencoder on top of it.
-//   - examples/mae: a program that pre-trains, fine-tunes and compares on your own images.
+//   - hub: fetches model folders into the cache shared with Python; the only package that touches the network.
+//   - examples/mae: a program that pre-trains, fine-tunes and compares on your own images. examples/classify: one that
+//     classifies pictures. examples/inspect: one that shows and converts checkpoints.
 //
 // A model belongs to no thread and no tape: load it once, use it from any number of goroutines.
 package fovea
