@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -29,7 +30,7 @@ func TestParseRandAugment(t *testing.T) {
 		t.Error(d)
 	}
 	for _, bad := range []string{"", "augmix-m3", "rand-m11", "rand-m-1", "rand-mx", "rand-tweights", "rand-n0", "rand-n1.5", "rand-p2",
-		"rand-m9-", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
+		"rand-m9-", "rand-p0", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
 		if a, err := ParseRandAugment(bad); err == nil {
 			t.Errorf("%q gave %+v", bad, a)
 		}
@@ -354,5 +355,68 @@ func TestOpenCSV(t *testing.T) {
 	}
 	if _, err := OpenCSV(fstest.MapFS{}, "none.csv", CSVOptions{}); err == nil {
 		t.Error("a missing table was accepted")
+	}
+}
+
+// TestPosterizeBeyondFullRange posterizes as timm does where mmax lets a magnitude exceed 10: to more bits than the four
+// of magnitude 10 without inc, to none with it.
+func TestPosterizeBeyondFullRange(t *testing.T) {
+	const posterizing = 4
+	m := picture(9, 2, 3)
+	for _, c := range []struct {
+		level      float64
+		increasing bool
+		bits       int
+	}{
+		{0, false, 0}, {0.6, false, 2}, {1, false, 4}, {1.25, false, 5}, {1.5, false, 6}, {2, false, 8}, {10, false, 8},
+		{0, true, 4}, {0.6, true, 2}, {1, true, 0}, {1.25, true, 0}, {10, true, 0},
+	} {
+		got := randOps[posterizing](&RandAugment{Increasing: c.increasing}, NewRand(1), m, c.level)
+		if want := posterize(m, c.bits); !bytes.Equal(got.Pix, want.Pix) {
+			t.Errorf("level %v, increasing %v: expected %d bits", c.level, c.increasing, c.bits)
+		}
+	}
+}
+
+// TestMixNothing mixes a batch without images, and refuses an α for which no λ can be drawn.
+func TestMixNothing(t *testing.T) {
+	b := Batch{Targets: []float32{1, 2}}
+	(&Mix{Cutmix: 1}).Apply(NewRand(1), &b, 2)
+	if len(b.Targets) != 0 {
+		t.Errorf("found the targets %v", b.Targets)
+	}
+	for _, alpha := range []float64{5e-324, 1e-9, -1, 1001, math.NaN()} {
+		if (&Mix{Mixup: alpha}).Validate() == nil || (&Mix{Cutmix: alpha}).Validate() == nil {
+			t.Errorf("α of %v is accepted", alpha)
+		}
+	}
+}
+
+// TestTablesOfSpreadsheets reads the mark that spreadsheets put before a table, with and without a header, and labels
+// that are the largest and smallest numbers.
+func TestTablesOfSpreadsheets(t *testing.T) {
+	for table, o := range map[string]CSVOptions{
+		"\ufeffpath,label\na.png,x\nb.png,y\n":         {},
+		"\ufeff\"path\",\"label\"\na.png,x\nb.png,y\n": {},
+		"\ufeffa.png,x\nb.png,y\n":                     {NoHeader: true},
+		"\ufeff\"a.png\";x\nb.png;y\n":                 {NoHeader: true, Comma: ';'},
+	} {
+		d, err := OpenCSV(fstest.MapFS{"t.csv": {Data: []byte(table)}}, "t.csv", o)
+		if err != nil {
+			t.Errorf("%q: %v", table, err)
+		} else if d.Name(0) != "a.png" || !slices.Equal(d.Classes(), []string{"x", "y"}) {
+			t.Errorf("%q: found %s and the classes %q", table, d.Name(0), d.Classes())
+		}
+	}
+	fsys := fstest.MapFS{"t.csv": {Data: []byte("path,label\na.png,1\nb.png,9223372036854775807\nc.png,-9223372036854775808\n")}}
+	d, err := OpenCSV(fsys, "t.csv", CSVOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"-9223372036854775808", "1", "9223372036854775807"}; !slices.Equal(d.Classes(), want) {
+		t.Errorf("expected the classes %q, found %q", want, d.Classes())
+	}
+	if _, err := OpenCSV(fsys, "t.csv", CSVOptions{Classes: []string{"1", "2", "1"}}); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a class given twice: %v", err)
 	}
 }

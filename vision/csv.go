@@ -1,6 +1,8 @@
 package vision
 
 import (
+	"bufio"
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -62,6 +64,9 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	}
 	number := make(map[string]int, len(d.classes))
 	for i, c := range d.classes {
+		if _, twice := number[c]; twice {
+			return nil, fmt.Errorf("vision: %s: the class %q is given twice", d.where, c)
+		}
 		number[c] = i
 	}
 	for i, l := range labels {
@@ -77,9 +82,16 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	return d, nil
 }
 
+// byteOrderMark is what spreadsheets put before a table.
+const byteOrderMark = "\ufeff"
+
 // readRows fills d.files and returns the label of each.
 func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []string, err error) {
-	r := csv.NewReader(f)
+	text := bufio.NewReader(f)
+	if mark, _ := text.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		text.Discard(len(byteOrderMark))
+	}
+	r := csv.NewReader(text)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	if o.Comma != 0 {
 		r.Comma = o.Comma
@@ -126,7 +138,7 @@ func column(header []string, what, name string, usual []string) (int, error) {
 		usual = []string{name}
 	}
 	for i, h := range header {
-		h = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(h, "\ufeff")))
+		h = strings.TrimSpace(h)
 		if slices.ContainsFunc(usual, func(u string) bool { return strings.EqualFold(u, h) }) {
 			return i, nil
 		}
@@ -154,7 +166,7 @@ func distinct(labels []string) []string {
 	slices.SortFunc(all, func(a, b string) int {
 		x, _ := number(a)
 		y, _ := number(b)
-		return x - y
+		return cmp.Compare(x, y)
 	})
 	return all
 }

@@ -89,10 +89,10 @@ func (l *Loader) batchSize() int {
 // Batches returns the number of batches an epoch has.
 func (l *Loader) Batches() int {
 	n, b := l.Data.Len(), l.batchSize()
-	if l.DropLast {
-		return n / b
+	if n%b > 0 && !l.DropLast {
+		return n/b + 1
 	}
-	return (n + b - 1) / b
+	return n / b
 }
 
 // Order returns the positions of the images in the order in which an epoch goes through them. With repeated
@@ -100,8 +100,8 @@ func (l *Loader) Batches() int {
 // time augmented anew, and the epoch ends after as many images as the data set has: it meets a part of them.
 func (l *Loader) Order(epoch int) []int {
 	order := l.permutation(epoch)
-	if l.Repeats > 1 {
-		once := slices.Clone(order[:(len(order)+l.Repeats-1)/l.Repeats])
+	if l.Repeats > 1 && len(order) > 0 {
+		once := slices.Clone(order[:(len(order)-1)/l.Repeats+1])
 		for i := range order {
 			order[i] = once[i/l.Repeats]
 		}
@@ -307,7 +307,7 @@ func (r *loading) plan() {
 		case <-r.ctx.Done():
 			return
 		}
-		b.reset(k, r.order[k*size:min((k+1)*size, len(r.order))], 3*r.width*r.height)
+		b.reset(k, r.order[k*size:][:min(size, len(r.order)-k*size)], 3*r.width*r.height)
 		r.ready <- b // has room for all
 		for slot := range b.samples {
 			select {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image/jpeg"
 	"io/fs"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -454,4 +455,28 @@ func BenchmarkLoader(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*64)/b.Elapsed().Seconds(), "images/s")
+}
+
+// TestLoaderOfOneBatch takes all images at once, however the caller says so, and repeats one as often as there is room.
+func TestLoaderOfOneBatch(t *testing.T) {
+	data := &Memory{Images: []*Image{NewImage(2, 2, 3), NewImage(2, 2, 3), NewImage(2, 2, 3)}, ClassNames: []string{"a"}}
+	for _, l := range []*Loader{
+		{BatchSize: 3}, {BatchSize: 4}, {BatchSize: math.MaxInt}, {BatchSize: math.MaxInt - 1, Repeats: math.MaxInt}, {BatchSize: 3, DropLast: true, Repeats: 4},
+	} {
+		l.Data, l.Preprocess = data, Preprocess{Mode: Stretch, Width: 2, Height: 2}
+		count := 0
+		for b, err := range l.Epoch(t.Context(), 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			count += len(b.Labels)
+		}
+		if count != 3 || l.Batches() != 1 {
+			t.Errorf("batches of %d, %d repeats: found %d images in %d batches", l.BatchSize, l.Repeats, count, l.Batches())
+		}
+	}
+	none := &Loader{Data: &Memory{}, Repeats: 2}
+	if order := none.Order(0); len(order) != 0 {
+		t.Errorf("found the order %v of no images", order)
+	}
 }

@@ -23,8 +23,8 @@ type Mix struct {
 // Validate returns an error for numbers that cannot be.
 func (x *Mix) Validate() error {
 	for _, alpha := range []float64{x.Mixup, x.Cutmix} {
-		if !(alpha >= 0 && alpha <= 1e3) {
-			return fmt.Errorf("vision: mix: α of %v, expected 0 to 1000", alpha)
+		if alpha != 0 && !(alpha >= 1e-6 && alpha <= 1e3) { // a smaller one has logarithms that are infinite
+			return fmt.Errorf("vision: mix: α of %v, expected 0, or 0.000001 to 1000", alpha)
 		}
 	}
 	for _, p := range []float64{x.Prob, x.Switch, float64(x.Smoothing)} {
@@ -36,14 +36,16 @@ func (x *Mix) Validate() error {
 }
 
 // Apply mixes the images of b in place and sets b.Targets, [images, classes]: for image i with label y and its
-// partner's label z, λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the share of the image itself in its pixels.
+// partner's label z, λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the share of the image itself in its pixels. A
+// batch without images stays as it is.
 func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
-	lambda, cut := x.draw(r)
 	n := len(b.Labels)
-	each := 0
-	if n > 0 {
-		each = len(b.Pixels) / n
+	if n == 0 {
+		b.Targets = b.Targets[:0]
+		return
 	}
+	lambda, cut := x.draw(r)
+	each := len(b.Pixels) / n
 	top, left, bottom, right := 0, 0, 0, 0
 	if cut {
 		top, left, bottom, right = cutRect(r, b.Height, b.Width, lambda)

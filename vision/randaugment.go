@@ -71,7 +71,9 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 			}
 			a.Layers = int(v)
 		case "p":
-			a.Prob = v
+			if a.Prob = v; v == 0 {
+				return fail("no operation is ever applied")
+			}
 		default:
 			return fail("section %q is not known", section)
 		}
@@ -154,7 +156,7 @@ func (a *RandAugment) filter(r *Rand) Filter {
 // enhance returns the factor of an enhancement: away from 1 in either direction, or from 0.1 to 1.9.
 func (a *RandAugment) enhance(r *Rand, level float64) float64 {
 	if a.Increasing {
-		return max(0.1, 1+r.Sign(level*0.9))
+		return max(0.1, 1+r.Sign(float64(level*0.9)))
 	}
 	return float64(level*1.8) + 0.1
 }
@@ -181,11 +183,11 @@ var randOps = [...]func(a *RandAugment, r *Rand, m *Image, level float64) *Image
 		return rotate(m, r.Sign(level*randDegrees), a.filter(r), a.Fill)
 	},
 	func(a *RandAugment, _ *Rand, m *Image, level float64) *Image {
-		bits := min(int(level*4), 4)
+		bits := int(level * 4)
 		if a.Increasing {
 			bits = 4 - bits
 		}
-		return posterize(m, bits)
+		return posterize(m, min(max(bits, 0), 8))
 	},
 	func(a *RandAugment, _ *Rand, m *Image, level float64) *Image {
 		threshold := min(256, int(level*256))
