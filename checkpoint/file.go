@@ -81,6 +81,15 @@ const (
 // model.safetensors.index.json with its shards, pytorch_model.bin, and pytorch_model.bin.index.json with its shards.
 // Without any of them the error is fs.ErrNotExist to errors.Is.
 func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
+	f, err := openFolder(fsys, opts)
+	if errors.Is(err, fs.ErrNotExist) {
+		// One file may have taken the place of shards, or they of it, behind the back of the search.
+		f, err = openFolder(fsys, opts)
+	}
+	return f, err
+}
+
+func openFolder(fsys fs.FS, opts []OpenOption) (*File, error) {
 	for _, name := range []string{SafetensorsName, IndexName, TorchName, TorchIndexName} {
 		f, err := OpenFS(fsys, name, opts...)
 		var path *fs.PathError
@@ -113,12 +122,35 @@ func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
 	return f.of(src, c)
 }
 
-// openIndex opens a sharded checkpoint. The index decides: a tensor comes from the shard that the index
-// names, and what a shard holds beyond that is not part of the checkpoint.
+// openIndex opens a sharded checkpoint. One that takes its place meanwhile may give other contents to the names of
+// its shards, or remove them; it replaces the index before it does either, and what was found is opened anew.
 func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
-	if info, err := fs.Stat(fsys, name); err == nil && info.Size() > maxHeader {
-		return nil, formatErrorf(shown, "", "index of %d bytes is longer than the allowed %d", info.Size(), maxHeader)
+	for range 8 {
+		before, beforeErr := fs.Stat(fsys, name)
+		if beforeErr == nil && before.Size() > maxHeader {
+			return nil, formatErrorf(shown, "", "index of %d bytes is longer than the allowed %d", before.Size(), maxHeader)
+		}
+		f, err := openShards(fsys, name, shown, c)
+		after, afterErr := fs.Stat(fsys, name)
+		if beforeErr != nil || afterErr != nil || sameFile(before, after) {
+			return f, err
+		}
+		if f != nil {
+			f.Close()
+		}
 	}
+	return nil, fmt.Errorf("checkpoint: %s: the index changes again and again while its shards are opened: open it when nothing is written there", shown)
+}
+
+// sameFile says whether a name stands for the same content at two times, as far as a file system tells.
+func sameFile(before, after fs.FileInfo) bool {
+	known := os.SameFile(before, before) // of the operating system
+	return before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) && (!known || os.SameFile(before, after))
+}
+
+// openShards opens the shards of an index. The index decides: a tensor comes from the shard that the index
+// names, and what a shard holds beyond that is not part of the checkpoint.
+func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 	src, err := openSource(fsys, name, shown, false)
 	if err != nil {
 		return nil, err

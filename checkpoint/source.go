@@ -42,6 +42,13 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	defer f.Close()
+	// It may have been replaced since by a file of another size: what counts is the one that is open.
+	if info, err = f.Stat(); err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a %s", shown, kind(info.Mode()))
+	}
 	src := &source{name: shown}
 	if e, ok := f.(*embeddedFile); ok {
 		src.data = bytesOf(e.data)
