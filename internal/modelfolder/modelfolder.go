@@ -7,6 +7,7 @@
 package modelfolder
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -38,19 +40,39 @@ func ReadConfig(fsys fs.FS, name, modelType string, c interface{ Validate() erro
 	kind := struct {
 		ModelType string `json:"model_type"`
 	}{modelType}
-	if err := json.Unmarshal(data, &kind); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if err := decode(name, data, &kind); err != nil {
+		return err
 	}
 	if kind.ModelType != modelType {
 		return fmt.Errorf("%s: model_type: expected %q, found %q", name, modelType, kind.ModelType)
 	}
-	if err := json.Unmarshal(data, c); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if err := decode(name, data, c); err != nil {
+		return err
 	}
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// decode reads JSON. The error says in words which field holds what it should not.
+func decode(name string, data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	var misfit *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &misfit):
+		return fmt.Errorf("%s: %w", name, err)
+	case misfit.Field == "":
+		return fmt.Errorf("%s: expected an object, found %s", name, misfit.Value)
+	}
+	want := map[reflect.Kind]string{
+		reflect.Int: "a whole number", reflect.Float32: "a number", reflect.Float64: "a number", reflect.Bool: "true or false",
+		reflect.String: "text", reflect.Slice: "a list", reflect.Map: "an object",
+	}[misfit.Type.Kind()]
+	field := misfit.Field[strings.LastIndexByte(misfit.Field, '.')+1:]
+	return fmt.Errorf("%s: %s: expected %s, found %s", name, field, cmp.Or(want, "something else"), misfit.Value)
 }
 
 // Claim is the least that the weights of a configuration can be, under whatever names.
@@ -152,8 +174,8 @@ func FormOf(fsys fs.FS) (Form, []byte, error) {
 		ModelType    string `json:"model_type"`
 		Architecture string `json:"architecture"`
 	}
-	if err := json.Unmarshal(data, &kind); err != nil {
-		return 0, nil, fmt.Errorf("%s: %w", ConfigName, err)
+	if err := decode(ConfigName, data, &kind); err != nil {
+		return 0, nil, err
 	}
 	if kind.Architecture != "" && (kind.ModelType == "" || kind.ModelType == "timm_wrapper") {
 		return Timm, data, nil
@@ -161,14 +183,27 @@ func FormOf(fsys fs.FS) (Form, []byte, error) {
 	return HuggingFace, data, nil
 }
 
-// ReadPreprocess reads preprocessor_config.json into p, and leaves p as it is where there is none.
-func ReadPreprocess(fsys fs.FS, p *vision.Preprocess) error {
+// largerSides is how many times as long the sides of prepared pictures may be as those of the model: time grows with
+// the fourth power. Published folders differ by less than 3.
+const largerSides = 4
+
+// ReadPreprocess reads preprocessor_config.json into p, and leaves p as it is where there is none. It returns an error
+// when that makes pictures which are much larger than size, the model's own.
+func ReadPreprocess(fsys fs.FS, p *vision.Preprocess, size int) error {
 	read, err := vision.LoadPreprocess(fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
+	}
+	width, height, _ := read.FixedSize() // the least, where it is not fixed
+	if read.Mode == vision.NoResize && read.CropWidth == 0 {
+		width, height = 0, 0
+	}
+	if most := largerSides * size; width > most || height > most {
+		return fmt.Errorf("pictures are prepared at %d×%d pixels, expected at most %d×%d for a model of %d×%d",
+			width, height, most, most, size, size)
 	}
 	*p = read
 	return nil

@@ -82,3 +82,58 @@ func TestRescale(t *testing.T) {
 		t.Errorf("found %+v", p)
 	}
 }
+
+// TestReadPreprocess refuses pictures so large that one would take a model hours.
+func TestReadPreprocess(t *testing.T) {
+	for config, ok := range map[string]bool{
+		`{"size": {"height": 64, "width": 64}}`:                                                      true,
+		`{"size": {"height": 65, "width": 8}}`:                                                       false,
+		`{"size": {"height": 4096, "width": 4096}}`:                                                  false,
+		`{"size": {"shortest_edge": 65}}`:                                                            false,
+		`{"size": {"shortest_edge": 512}, "do_center_crop": true, "crop_size": 16}`:                  true,
+		`{"size": {"shortest_edge": 512}, "do_center_crop": true, "crop_size": 500}`:                 false,
+		`{"do_resize": false, "size": {"height": 512, "width": 512}}`:                                true,
+		`{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 1024, "width": 1024}}`: false,
+	} {
+		before := vision.Half(16)
+		p := before
+		err := ReadPreprocess(fstest.MapFS{vision.PreprocessorFile: {Data: []byte(config)}}, &p, 16)
+		if (err == nil) != ok || err != nil && (p != before || !strings.Contains(err.Error(), "at most 64×64")) {
+			t.Errorf("%s: %v", config, err)
+		}
+	}
+}
+
+// sizes is a configuration of little.
+type sizes struct {
+	Nested
+	Labels map[string]string `json:"labels"`
+}
+
+// Nested has fields that appear beside those around it.
+type Nested struct {
+	Size  int     `json:"size"`
+	Share float32 `json:"share"`
+}
+
+func (sizes) Validate() error { return nil }
+
+// TestConfigErrors says in words what a field should be.
+func TestConfigErrors(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"size": [16, 16]}`:      "c.json: size: expected a whole number, found array",
+		`{"size": 1e30}`:          "c.json: size: expected a whole number, found number 1e30",
+		`{"share": "x"}`:          "c.json: share: expected a number, found string",
+		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number",
+		`{"labels": []}`:          "c.json: labels: expected an object, found array",
+		`{"model_type": 7}`:       "c.json: model_type: expected text, found number",
+		`[]`:                      "c.json: expected an object, found array",
+		`{"model_type": "other"}`: `c.json: model_type: expected "small", found "other"`,
+		`{"size": NaN}`:           "c.json: invalid character 'N' looking for beginning of value",
+	} {
+		err := ReadConfig(fstest.MapFS{"c.json": {Data: []byte(config)}}, "c.json", "small", new(sizes))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: expected %q, found %v", config, want, err)
+		}
+	}
+}

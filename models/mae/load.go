@@ -83,7 +83,7 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 	}
 	m := New(c, nil)
 	m.Preprocess = vision.ImageNet(from)
-	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess); err != nil {
+	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess, from); err != nil {
 		return nil, err
 	}
 	modelfolder.Rescale(&m.Preprocess, c.ImageSize, from)

@@ -127,7 +127,7 @@ func empty(fsys fs.FS, form modelfolder.Form, c Config, classes, size int) (*Mod
 	} else {
 		m.Preprocess = vision.Half(from)
 	}
-	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess); err != nil {
+	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess, from); err != nil {
 		return nil, err
 	}
 	modelfolder.Rescale(&m.Preprocess, c.ImageSize, from)
