@@ -98,6 +98,9 @@ func checkMalformed(t *testing.T, err error, want string) {
 	if !errors.As(err, &format) {
 		t.Fatalf("expected a FormatError, found %v", err)
 	}
+	if strings.Contains(err.Error(), "%!") {
+		t.Errorf("found a mistake of formatting in %q", err)
+	}
 	if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), format.File) || format.File == "" {
 		t.Errorf("expected the file's name and %q in %q", want, err)
 	}

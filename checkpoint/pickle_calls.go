@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -65,18 +66,28 @@ func (m *pickleMachine) resolve(module, name string) any {
 		return &reference{name: full, call: call}
 	}
 	if m.script && strings.HasPrefix(full, "__torch__.") {
-		return &reference{name: full, call: callObject}
+		return &reference{name: printable(full), call: callObject}
 	}
 	return m.unknown(full)
 }
 
 // unknown returns what stands for a name that is not known.
 func (m *pickleMachine) unknown(name string) *reference {
-	r := &reference{name: strings.ToValidUTF8(name[:min(len(name), maxNameShown)], "?"), unknown: true}
+	r := &reference{name: printable(name[:min(len(name), maxNameShown)]), unknown: true}
 	if m.stray == nil {
 		m.stray = r
 	}
 	return r
+}
+
+// printable returns a stranger's name fit for an error: without the codes that move a terminal's cursor.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, name)
 }
 
 // refused is the error about a name that is not known, and what is done with it.

@@ -102,6 +102,9 @@ type torchStorageSet struct {
 // named returns the storage that a pickle identifies as
 // ("storage", type, key, location, number of elements).
 func (s *torchStorageSet) named(id []any) (any, error) {
+	if len(id) > 0 && id[0] == any("module") {
+		return nil, errors.New("the pickle holds a module with its class and source: save its state_dict() instead")
+	}
 	if len(id) < 5 || id[0] != any("storage") {
 		return nil, errors.New(`the identity of a storage does not start with "storage", or is short`)
 	}

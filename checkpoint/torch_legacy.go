@@ -41,8 +41,10 @@ func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, 
 	if err != nil {
 		return fail("%w", err)
 	}
-	if version != any(int64(torchVersion)) {
-		return fail("expected version %d, found %v", torchVersion, version)
+	if n, ok := version.(int64); !ok {
+		return fail("expected version %d, found %s", torchVersion, kindOf(version))
+	} else if n != torchVersion {
+		return fail("expected version %d, found %d", torchVersion, n)
 	}
 	system, err := next()
 	if err != nil {

@@ -136,8 +136,11 @@ func (w *torchWalk) holdsTensor(v any, depth int) bool {
 	default:
 		return false
 	}
-	if known, ok := w.holds[v]; ok || depth > maxDepth {
+	if known, ok := w.holds[v]; ok {
 		return known
+	}
+	if depth > maxDepth {
+		return w.reachesTensor(v)
 	}
 	w.holds[v] = false // for one that holds itself
 	found := false
@@ -149,6 +152,47 @@ func (w *torchWalk) holdsTensor(v any, depth int) bool {
 	}
 	w.holds[v] = found
 	return found
+}
+
+// reachesTensor is holdsTensor without recursion, for what is nested too deeply to be visited: a tensor there has to
+// be missed aloud.
+func (w *torchWalk) reachesTensor(v any) bool {
+	seen := map[any]bool{v: true}
+	found := false
+	for next := []any{v}; len(next) > 0 && !found; {
+		v := next[len(next)-1]
+		next = next[:len(next)-1]
+		look := func(inner any) {
+			switch inner.(type) {
+			case *torchTensor:
+				found = true
+			case *dict, *sequence:
+				known, ok := w.holds[inner]
+				if found = found || known; !ok && !seen[inner] {
+					seen[inner] = true
+					next = append(next, inner)
+				}
+			}
+		}
+		switch v := v.(type) {
+		case *dict:
+			for _, e := range v.entries {
+				look(e.value)
+			}
+		case *sequence:
+			for _, item := range v.items {
+				look(item)
+			}
+		}
+	}
+	if found {
+		w.holds[v] = true
+		return true
+	}
+	for v := range seen {
+		w.holds[v] = false
+	}
+	return false
 }
 
 // spend counts what a name or text takes.

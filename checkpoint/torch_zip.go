@@ -37,8 +37,12 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 		return fail("zip archive: %w", err)
 	}
 	if e := a.entry("byteorder"); e != nil {
-		if order, err := a.read(e); err != nil || string(order) != "little" {
-			return fail("expected byteorder little, found %.16q, %w", order, err)
+		order, err := a.read(e)
+		if err != nil {
+			return fail("%w", err)
+		}
+		if string(order) != "little" {
+			return fail("expected byteorder little, found %.16q", order)
 		}
 	}
 	pkl, err := a.read(a.entry("data.pkl"))
@@ -60,6 +64,10 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 	tensors, metadata, err := torchTensors(src.name, value, root, len(src.data))
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if len(tensors) == 0 && a.entry("constants/0") != nil {
+		return fail("expected the tensors of modules, found constants alone, which have no names: a program of TorchScript that was " +
+			"frozen; save it before torch.jit.freeze")
 	}
 	for _, s := range storages.order {
 		if s.err != nil { // of a tensor that is not among the weights
@@ -160,8 +168,11 @@ func (a *torchArchive) read(e *zipEntry) ([]byte, error) {
 		return nil, fmt.Errorf("entry %q: %w", shown, err)
 	}
 	// The end of the entry is where its checksum is compared.
-	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-		return nil, fmt.Errorf("entry %q is not the %d bytes that it declares, %w", shown, size, err)
+	switch n, err := r.Read(make([]byte, 1)); {
+	case n != 0:
+		return nil, fmt.Errorf("entry %q is more than the %d bytes that it declares", shown, size)
+	case err != io.EOF:
+		return nil, fmt.Errorf("entry %q: %w", shown, err)
 	}
 	return data, nil
 }
