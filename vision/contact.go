@@ -11,10 +11,7 @@ func (l *Loader) ContactSheet(ctx context.Context, epoch, rows, columns int) (*I
 	if rows <= 0 || columns <= 0 {
 		return nil, fmt.Errorf("vision: contact sheet of %d×%d images: %w", rows, columns, ErrSize)
 	}
-	mean, std := l.Preprocess.Mean, l.Preprocess.Std
-	if std == [3]float32{} {
-		mean, std = HalfMean, HalfStd
-	}
+	norm := l.Preprocess.Normalizer()
 	var images []*Image
 	var last error
 	for b, err := range l.Epoch(ctx, epoch) {
@@ -25,7 +22,7 @@ func (l *Loader) ContactSheet(ctx context.Context, epoch, rows, columns int) (*I
 		each := 3 * b.Width * b.Height
 		for i := range b.Labels {
 			if len(images) < rows*columns {
-				images = append(images, FromCHW(b.Pixels[i*each:(i+1)*each], b.Width, b.Height, mean, std))
+				images = append(images, norm.FromCHW(b.Pixels[i*each:(i+1)*each], b.Width, b.Height))
 			}
 		}
 		if len(images) == rows*columns {

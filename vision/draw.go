@@ -45,28 +45,3 @@ func SavePNG(path string, m *Image) error {
 	}
 	return atomicfile.Write(path, func(w io.Writer) error { return WritePNG(w, m) })
 }
-
-// FromCHW returns the RGB image of three planes [3, height, width] of normalised values, undoing
-// (v/255 - mean)/std, rounding and limiting to 0..255: what a model's input, or a reconstruction of it, looks
-// like. NaN becomes 0. It panics when planes does not hold 3·height·width values.
-func FromCHW(planes []float32, width, height int, mean, std [3]float32) *Image {
-	out := NewImage(width, height, 3)
-	n := width * height
-	if len(planes) != 3*n {
-		panic(fmt.Sprintf("vision: FromCHW: %d values for an image of %d×%d pixels, expected %d", len(planes), width, height, 3*n))
-	}
-	for c := range 3 {
-		for i, v := range planes[c*n : (c+1)*n] {
-			f := float64((float64(float64(v)*float64(std[c]))+float64(mean[c]))*255) + 0.5
-			var p uint8
-			switch {
-			case f >= 255:
-				p = 255
-			case f > 0:
-				p = uint8(f)
-			}
-			out.Pix[3*i+c] = p
-		}
-	}
-	return out
-}

@@ -116,3 +116,25 @@ func (n *Normalizer) ToCHW(dst []float32, m *Image) {
 func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
 	NewNormalizer(mean, std, 0, RescaleFirst).ToCHW(dst, m)
 }
+
+// FromCHW returns the RGB image of three planes [3, height, width], each value as [Normalizer.Level] reads it: what a
+// model's input, or a reconstruction of it, looks like. It panics when planes does not hold 3·height·width values.
+func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
+	out := NewImage(width, height, 3)
+	size := width * height
+	if len(planes) != 3*size {
+		panic(fmt.Sprintf("vision: FromCHW: %d values for an image of %d×%d pixels, expected %d", len(planes), width, height, 3*size))
+	}
+	for c := range 3 {
+		for i, v := range planes[c*size : (c+1)*size] {
+			out.Pix[3*i+c] = n.Level(c, v)
+		}
+	}
+	return out
+}
+
+// FromCHW is the inverse of [ToCHW]: the RGB image of three normalised planes [3, height, width], rounded and limited
+// to 0..255. NaN becomes 0. It panics when planes does not hold 3·height·width values.
+func FromCHW(planes []float32, width, height int, mean, std [3]float32) *Image {
+	return NewNormalizer(mean, std, 0, RescaleFirst).FromCHW(planes, width, height)
+}
