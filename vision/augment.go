@@ -21,7 +21,7 @@ type Augment struct {
 	// Flip is the probability of mirroring left to right.
 	Flip float64
 	// Jitter and Rand change the resized image, nil not at all. With Rand, most recipes leave Jitter out.
-	Jitter *ColorJitter
+	Jitter *ColourJitter
 	Rand   *RandAugment
 	// Erase overwrites part of the normalised pixels, which is up to whoever normalises them: a [Loader] does.
 	Erase *RandomErasing

@@ -122,7 +122,7 @@ func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []strin
 		}
 		p := path.Join(dir, strings.ReplaceAll(row[at], `\`, "/")+o.Extension)
 		if row[at] == "" || path.IsAbs(row[at]) || !fs.ValidPath(p) {
-			return nil, fmt.Errorf("line %d: path %q, expected one below the table's folder", line, row[at])
+			return nil, fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", line, row[at])
 		}
 		if row[label] == "" {
 			return nil, fmt.Errorf("line %d: %s has no label", line, row[at])

@@ -11,8 +11,8 @@ type EraseMode uint8
 const (
 	// EraseZero is 0, the mean colour of normalised pixels.
 	EraseZero EraseMode = iota
-	// EraseColor is one normally distributed colour a rectangle.
-	EraseColor
+	// EraseColour is one normally distributed colour a rectangle.
+	EraseColour
 	// ErasePixels is normally distributed noise.
 	ErasePixels
 )
@@ -80,7 +80,7 @@ func (e *RandomErasing) Apply(r *Rand, planes []float32, width, height int) {
 func (e *RandomErasing) fill(r *Rand, planes []float32, width, height, x, y, w, h int) {
 	for from := 0; from+width*height <= len(planes); from += width * height {
 		var v float32
-		if e.Mode == EraseColor {
+		if e.Mode == EraseColour {
 			v = float32(r.Normal())
 		}
 		for row := y; row < y+h; row++ {

@@ -2,9 +2,9 @@ package vision
 
 import "fmt"
 
-// ColorJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
+// ColourJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
 // transform of that name does to Pillow images. The zero value changes nothing.
-type ColorJitter struct {
+type ColourJitter struct {
 	// Brightness, Contrast and Saturation say how far the factor lies from 1 at most; factors below 0 count as 0.
 	Brightness, Contrast, Saturation float64
 	// Hue is the largest turn, as a share of the circle, at most 0.5.
@@ -12,7 +12,7 @@ type ColorJitter struct {
 }
 
 // Validate returns an error for numbers that cannot be.
-func (j *ColorJitter) Validate() error {
+func (j *ColourJitter) Validate() error {
 	for _, v := range []float64{j.Brightness, j.Contrast, j.Saturation} {
 		if !(v >= 0 && v <= 1e6) {
 			return fmt.Errorf("vision: colour jitter by %v, expected 0 or more", v)
@@ -25,7 +25,7 @@ func (j *ColorJitter) Validate() error {
 }
 
 // Apply returns m in RGB and changed at random.
-func (j *ColorJitter) Apply(r *Rand, m *Image) *Image {
+func (j *ColourJitter) Apply(r *Rand, m *Image) *Image {
 	m = m.RGB()
 	order := r.Perm(4)
 	factor := func(by float64) float64 { return r.Uniform(max(0, 1-by), 1+by) }

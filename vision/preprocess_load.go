@@ -9,11 +9,13 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
-// Names of the files beside a model's weights that say how its images are prepared.
+// PreprocessorName is the name of the file beside a model's weights that says how its images are prepared.
+const PreprocessorName = "preprocessor_config.json"
+
+// Other files that say it.
 const (
-	PreprocessorFile = "preprocessor_config.json"
-	processorFile    = "processor_config.json" // transformers 5: the same, among the other inputs of a model
-	modelFile        = "config.json"           // timm: inside pretrained_cfg
+	processorName = "processor_config.json" // transformers 5: the same, among the other inputs of a model
+	modelName     = "config.json"           // timm: inside pretrained_cfg
 )
 
 // LoadPreprocess reads how the images of a model folder are prepared, from where transformers 5 looks for it: the
@@ -28,9 +30,9 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 		}
 		return p, nil
 	}
-	config, err := optional(fsys, modelFile)
+	config, err := optional(fsys, modelName)
 	if err != nil {
-		return wrap(modelFile, err)
+		return wrap(modelName, err)
 	}
 	var model struct {
 		Type string `json:"model_type"`
@@ -39,24 +41,24 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 		// What else is wrong with the file is for those who read the rest of it.
 		_ = json.Unmarshal(config, &model)
 	}
-	data, err := optional(fsys, processorFile)
+	data, err := optional(fsys, processorName)
 	if err != nil {
-		return wrap(processorFile, err)
+		return wrap(processorName, err)
 	}
 	if data != nil {
 		var nested struct {
 			Image json.RawMessage `json:"image_processor"`
 		}
 		if err := json.Unmarshal(data, &nested); err != nil {
-			return wrap(processorFile, err)
+			return wrap(processorName, err)
 		}
 		if nested.Image != nil && string(nested.Image) != "null" {
-			return wrap(processorFile, p.parse(nested.Image, model.Type))
+			return wrap(processorName, p.parse(nested.Image, model.Type))
 		}
 	}
-	data, missing := smallfile.Read(fsys, PreprocessorFile)
+	data, missing := smallfile.Read(fsys, PreprocessorName)
 	if missing == nil {
-		return wrap(PreprocessorFile, p.parse(data, model.Type))
+		return wrap(PreprocessorName, p.parse(data, model.Type))
 	}
 	if config == nil || !errors.Is(missing, fs.ErrNotExist) {
 		return Preprocess{}, fmt.Errorf("vision: %w", missing)
@@ -65,7 +67,7 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 	if err != nil {
 		return Preprocess{}, fmt.Errorf("vision: %w", missing)
 	}
-	return wrap(modelFile, p.parseTimm(cfg, false))
+	return wrap(modelName, p.parseTimm(cfg, false))
 }
 
 // optional returns nothing for a file that is not there.

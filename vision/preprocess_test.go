@@ -372,7 +372,7 @@ func FuzzPreprocess(f *testing.F) {
 		for _, read := range []func() (Preprocess, error){
 			func() (p Preprocess, err error) { return p, json.Unmarshal(data, &p) },
 			func() (Preprocess, error) { return ParseTimm(data, true) },
-			func() (Preprocess, error) { return LoadPreprocess(fstest.MapFS{processorFile: {Data: data}}) },
+			func() (Preprocess, error) { return LoadPreprocess(fstest.MapFS{processorName: {Data: data}}) },
 		} {
 			p, err := read()
 			if err != nil {

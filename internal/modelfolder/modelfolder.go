@@ -228,7 +228,7 @@ func Save(dir string, c Contents) error {
 	if err := writeJSON(filepath.Join(dir, ConfigName), c.Config); err != nil {
 		return err
 	}
-	if err := writeJSON(filepath.Join(dir, vision.PreprocessorFile), c.Preprocess); err != nil {
+	if err := writeJSON(filepath.Join(dir, vision.PreprocessorName), c.Preprocess); err != nil {
 		return err
 	}
 	if c.Weights.ShardSize == 0 {

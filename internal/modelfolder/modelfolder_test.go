@@ -97,7 +97,7 @@ func TestReadPreprocess(t *testing.T) {
 	} {
 		before := vision.Half(16)
 		p := before
-		err := ReadPreprocess(fstest.MapFS{vision.PreprocessorFile: {Data: []byte(config)}}, &p, 16)
+		err := ReadPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, &p, 16)
 		if (err == nil) != ok || err != nil && (p != before || !strings.Contains(err.Error(), "at most 64×64")) {
 			t.Errorf("%s: %v", config, err)
 		}
