@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/internal/golden"
 	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/fovea-ml/fovea/internal/modeltest"
@@ -197,7 +198,7 @@ func TestPeople(t *testing.T) {
 			t.Errorf("%v: found %q of %d characters", share, got, n)
 		}
 	}
-	if got := printable("a\x1b[31mb\n"); got != "a\uFFFD[31mb\uFFFD" {
+	if got := console.Printable("a\x1b[31mb\n"); got != "a\uFFFD[31mb\uFFFD" {
 		t.Errorf("found %q", got)
 	}
 }

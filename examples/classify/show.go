@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -51,9 +50,9 @@ func (s *printer) picture(p *picture) error {
 		b.WriteByte('\n')
 	}
 	s.more = true
-	fmt.Fprintf(&b, "%s\n", printable(p.name))
+	fmt.Fprintf(&b, "%s\n", console.Printable(p.name))
 	for _, c := range best(p, s.top) {
-		label := printable(c.Label)
+		label := console.Printable(c.Label)
 		if label == "" {
 			label = fmt.Sprintf("class %d", c.Index)
 		}
@@ -75,14 +74,4 @@ func bar(share float32) string {
 		whole += string([]rune("▏▎▍▌▋▊▉")[rest-1])
 	}
 	return whole + strings.Repeat(" ", width-(eighths+7)/8)
-}
-
-// printable replaces what a terminal would obey: names come from strangers.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

@@ -117,3 +117,11 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%v: found %s, expected %s", err, &b, want)
 	}
 }
+
+// TestOneLine keeps a file's name from steering the terminal.
+func TestOneLine(t *testing.T) {
+	err := errors.New("a\x1b[2Jb:\r\n  c\u202ed")
+	if got, want := OneLine(err), "a\uFFFD[2Jb:; c\uFFFDd"; got != want {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"unicode"
 	"syscall"
 )
 
@@ -66,11 +67,22 @@ func Exit(ctx context.Context, stderr io.Writer, program string, err error) int 
 	return StatusError
 }
 
-// OneLine is an error's text without line breaks.
+// OneLine is an error's text without line breaks and characters that would steer a terminal.
 func OneLine(err error) string {
 	parts := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, p := range parts {
 		parts[i] = strings.TrimSpace(p)
 	}
-	return strings.Join(parts, "; ")
+	return Printable(strings.Join(parts, "; "))
+}
+
+// Printable is text from a file or its name as a terminal may see it: characters that would steer the terminal are
+// replaced.
+func Printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
