@@ -8,8 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"unicode"
 	"syscall"
+	"unicode"
 )
 
 // Exit statuses. That of success is 0.
