@@ -103,20 +103,20 @@ func (k *kinds) of(n *node) {
 // after it.
 func (n *node) rows(before string, alike []*node, emit func(name string, tensors []int)) {
 	// Numbered children of one kind go together, at the place of the first.
-	done := make([]bool, len(n.children))
+	var groups [][]int
+	ofKind := map[int]int{} // the group of a kind
 	for i, c := range n.children {
-		if done[i] {
-			continue
-		}
-		same := []int{i}
 		if _, ok := number(c.key); ok {
-			for j := i + 1; j < len(n.children); j++ {
-				if _, ok := number(n.children[j].key); ok && n.children[j].kind == c.kind {
-					same = append(same, j)
-					done[j] = true
-				}
+			if at, ok := ofKind[c.kind]; ok {
+				groups[at] = append(groups[at], i)
+				continue
 			}
+			ofKind[c.kind] = len(groups)
 		}
+		groups = append(groups, []int{i})
+	}
+	for _, same := range groups {
+		c := n.children[same[0]]
 		keys := make([]string, len(same))
 		var below []*node
 		for k, j := range same {

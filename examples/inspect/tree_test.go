@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestFold(t *testing.T) {
@@ -58,5 +59,20 @@ func TestFold(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"a", "b", "b.9", "b.10"}) {
 		t.Errorf("in order: %q", names)
+	}
+}
+
+// TestFoldWide folds very many blocks of which no two are alike.
+func TestFoldWide(t *testing.T) {
+	list := make([]tensor, 100_000)
+	for i := range list {
+		list[i] = tensor{Name: fmt.Sprint(i), Type: "U8", Shape: []int{0, i}}
+	}
+	begun := time.Now()
+	if rows := fold(list); len(rows) != len(list) || rows[7].name != "7" {
+		t.Errorf("expected a row for each of %d tensors, found %d", len(list), len(rows))
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("took %v", took)
 	}
 }
