@@ -17,10 +17,14 @@ import (
 
 // convert writes the tensors of f, in the type of -dtype if that is given, and returns what was written.
 func convert(ctx context.Context, c *console.Console, in *input, s settings) (*input, error) {
-	if err := differs(s.To, in.parts()); err != nil {
+	f := in.file
+	names := []string{filepath.Join(in.dir, f.Name())} // of the index, where there is one
+	for _, p := range in.parts() {
+		names = append(names, p.Name)
+	}
+	if err := differs(s.To, names); err != nil {
 		return nil, err
 	}
-	f := in.file
 	metadata := map[string]string{}
 	for key := range f.MetadataKeys() {
 		metadata[key], _ = f.Metadata(key)
@@ -63,8 +67,9 @@ func written(path string) string {
 	return path
 }
 
-// differs reports an output that is, or whose shards could be, a file of the input.
-func differs(to string, parts []file) error {
+// differs reports an output that is a file of the input, or whose shards or index could be one: writing removes those
+// that another checkpoint of the name had.
+func differs(to string, names []string) error {
 	dir, base := filepath.Split(to)
 	if dir == "" {
 		dir = "."
@@ -73,14 +78,14 @@ func differs(to string, parts []file) error {
 	if err != nil {
 		return fmt.Errorf("-to: %w", err)
 	}
-	shard := regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(base, ".safetensors")) + `-\d{5,}-of-\d{5,}\.safetensors$`)
-	for _, p := range parts {
-		home, err := os.Stat(filepath.Dir(p.Name))
+	shard := regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(base, ".safetensors")) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?\.safetensors$`)
+	for _, in := range names {
+		home, err := os.Stat(filepath.Dir(in))
 		if err != nil || !os.SameFile(folder, home) {
 			continue
 		}
-		if name := filepath.Base(p.Name); name == base || shard.MatchString(name) {
-			return fmt.Errorf("-to: %s would replace %s, which is read: choose another name", to, p.Name)
+		if name := filepath.Base(in); name == base || name == base+".index.json" || shard.MatchString(name) {
+			return fmt.Errorf("-to: %s would replace %s, which is read: choose another name", to, in)
 		}
 	}
 	return nil

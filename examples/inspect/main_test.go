@@ -230,6 +230,8 @@ func TestBadInput(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"cut.safetensors": good[:len(good)-1], "text.pth": []byte("no checkpoint"), "nothing.pt": {}, "several/a.safetensors": good, "several/b.pth": good,
 		"none/readme.txt": {}, "mine/model.safetensors": good, "config/model.safetensors": good, "config/config.json": []byte("{"),
+		"odd/model.safetensors.index.json": []byte(`{"weight_map":{"head.weight":"part.safetensors"}}`), "odd/part.safetensors": good,
+		"marked/all.index.json": []byte(`{"weight_map":{"head.weight":"x-00001-of-00002.0123abcd.safetensors"}}`), "marked/x-00001-of-00002.0123abcd.safetensors": good,
 	} {
 		os.MkdirAll(filepath.Dir(at(name)), 0o777)
 		if err := os.WriteFile(at(name), data, 0o666); err != nil {
@@ -257,6 +259,9 @@ func TestBadInput(t *testing.T) {
 		{"-to @away/x.safetensors @mine", "away"},
 		{"-to @mine/model.safetensors @mine", "would replace"},
 		{"-to @mine/model.safetensors @mine/model.safetensors", "would replace"},
+		{"-to @odd/model.safetensors @odd", "would replace"},
+		{"-to @odd/model.safetensors @odd/model.safetensors.index.json", "would replace"},
+		{"-to @marked/x.safetensors @marked/all.index.json", "would replace"},
 		{"-to @x.safetensors -dtype f16 " + stored + "/types.safetensors", "is beyond the range of F16"},
 	} {
 		t.Run(c.args, func(t *testing.T) {
