@@ -110,11 +110,16 @@ func (e *Entry) as(floats DType) (DType, error) {
 
 // elements returns the product of the shape, checked, and against what is there to write.
 func (e *Entry) elements() (int, error) {
-	n := 1
+	if len(e.Shape) > maxRank {
+		return 0, fmt.Errorf("tensor %q: expected at most %d dimensions, found %d", e.Name, maxRank, len(e.Shape))
+	}
+	n, most := 1, 1
 	for _, d := range e.Shape {
-		if d < 0 || (d > 0 && n > math.MaxInt/8/d) {
+		// As for a reader, a size of zero elsewhere does not excuse an overflow.
+		if d < 0 || (d > 0 && most > math.MaxInt/8/d) {
 			return 0, fmt.Errorf("tensor %q: shape %v overflows", e.Name, e.Shape)
 		}
+		most *= max(d, 1)
 		n *= d
 	}
 	have := len(e.Floats)

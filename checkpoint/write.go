@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 )
@@ -114,6 +115,9 @@ func header(sorted []item, given map[string]string) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, prefixSize))
 	metadata := map[string]string{"format": "pt"}
 	for k, v := range given {
+		if !utf8.ValidString(k) || !utf8.ValidString(v) {
+			return nil, fmt.Errorf("metadata %q: %q is not valid UTF-8", k, v)
+		}
 		metadata[k] = v
 	}
 	b.WriteString(`{"` + metadataKey + `":`)

@@ -141,6 +141,9 @@ func TestEncodeErrors(t *testing.T) {
 		{"below I16", []Entry{{Name: "x", Shape: []int{1}, Ints: []int64{-32769}, DType: I16}}, WriteOptions{}, "beyond the range of I16"},
 		{"negative U64", []Entry{{Name: "x", Ints: []int64{-1}, DType: U64}}, WriteOptions{}, "beyond the range of U64"},
 		{"two is no truth", []Entry{{Name: "x", Ints: []int64{2}, DType: Bool}}, WriteOptions{}, "beyond the range of BOOL"},
+		{"rank", []Entry{{Name: "x", Shape: slices.Repeat([]int{1}, 65), Floats: []float32{1}}}, WriteOptions{}, "expected at most 64 dimensions, found 65"},
+		{"zero hides overflow", []Entry{{Name: "x", Shape: []int{0, 1 << 31, 1 << 31}}}, WriteOptions{}, "overflows"},
+		{"metadata", nil, WriteOptions{Metadata: map[string]string{"a\xff": "1", "a\xfe": "2"}}, "is not valid UTF-8"},
 		{"lazy length", []Entry{{Name: "x", Shape: []int{2}, lazy: func() []float32 { return nil }}}, WriteOptions{}, "found 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
