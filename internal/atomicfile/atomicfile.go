@@ -21,7 +21,8 @@ import (
 const bufferSize = 64 << 10
 
 // Write calls write with a buffered writer and makes what it wrote the content of path. When write fails
-// or panics, or a step of the way does, path is as it was and nothing is left beside it.
+// or panics, or a step of the way does, path is as it was and nothing is left beside it. What a killed process left
+// there goes with the next Write of the name.
 //
 // A new file has the usual permissions, a replaced one keeps its own; a symbolic link is itself replaced,
 // never what it points to.
@@ -37,6 +38,10 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err == nil && info.IsDir() {
 		return fmt.Errorf("%s: expected a file, found a folder", path)
 	}
+	if len(base) > 100 {
+		base = strings.ToValidUTF8(base[:100], "") // the temporary name must not be too long where the real one is not
+	}
+	removeLeftovers(dir, base)
 	f, err := create(dir, base)
 	if err != nil {
 		return err
@@ -63,7 +68,9 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if locks {
+		defer f.Close() // which ends the lock, after the file has its name; its content has reached the disk
+	} else if err := f.Close(); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), path); err != nil {
@@ -76,15 +83,20 @@ func Write(path string, write func(io.Writer) error) (err error) {
 // create opens a new file next to the one to be replaced, with the permissions that the process gives to
 // new files, which os.CreateTemp does not.
 func create(dir, base string) (*os.File, error) {
-	if len(base) > 100 {
-		base = strings.ToValidUTF8(base[:100], "") // the temporary name must not be too long where the real one is not
-	}
 	for range 100 {
 		name := filepath.Join(dir, fmt.Sprintf(".%s.%08x.tmp", base, rand.Uint32()))
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return f, err
+		if errors.Is(err, fs.ErrExist) {
+			continue
 		}
+		if err == nil && locks {
+			locked(f) // on file systems without locks nobody takes it for a leftover
+			if !named(f, name) {
+				f.Close() // somebody did, before the lock
+				continue
+			}
+		}
+		return f, err
 	}
 	return nil, fmt.Errorf("%s: no free temporary name", dir)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -120,6 +121,61 @@ func TestBadPlace(t *testing.T) {
 	if err := Write(long, content("x")); err != nil {
 		t.Errorf("a name of 240 bytes: %v", err)
 	}
+}
+
+// TestLeftovers expects that what nobody writes any more is removed, and what somebody writes is not.
+func TestLeftovers(t *testing.T) {
+	if !locks {
+		t.Skip("needs locks of files")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "weights")
+	for _, name := range []string{".weights.0123abcd.tmp", ".weights.deadbeef.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("half"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := Write(path, func(w io.Writer) error {
+		content("outer ")(w)
+		return Write(path, content("inner")) // the outer file is being written
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, path, "outer ")
+
+	for _, name := range []string{".other.0123abcd.tmp", ".weights.0123abcd.tmp.gz", ".weights.x.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Write(path, content("x")); err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := os.ReadDir(dir); len(list) != 4 {
+		t.Errorf("expected files of other names to stay, found %v", list)
+	}
+}
+
+// TestAtOnce writes one name from many goroutines: each succeeds, and one of them is found.
+func TestAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "weights")
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() {
+			for range 25 {
+				if err := Write(path, content(strings.Repeat(fmt.Sprint(i), 1000))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	got, err := os.ReadFile(path)
+	if err != nil || len(got) != 1000 {
+		t.Fatalf("found %d bytes, %v", len(got), err)
+	}
+	expect(t, path, strings.Repeat(string(got[:1]), 1000))
 }
 
 func ExampleWrite() {

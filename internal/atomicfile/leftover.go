@@ -1,0 +1,44 @@
+package atomicfile
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The
+// next one to write under the name does it: a temporary file is locked for as long as it is written, and the system
+// drops the locks of the dead.
+
+// removeLeftovers removes the temporary files of a name that nobody writes any more.
+func removeLeftovers(dir, base string) {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return
+	}
+	temporary := regexp.MustCompile(`^\.` + regexp.QuoteMeta(base) + `\.[0-9a-f]{8}\.tmp$`)
+	for _, e := range list {
+		if !temporary.MatchString(e.Name()) || !e.Type().IsRegular() {
+			continue
+		}
+		path := filepath.Join(dir, e.Name())
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+		if locked(f) && named(f, path) {
+			os.Remove(path)
+		}
+		f.Close()
+	}
+}
+
+// named says whether the path still stands for the open file.
+func named(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(path)
+	return err == nil && os.SameFile(a, b)
+}
