@@ -22,8 +22,9 @@ type DecodeOptions struct {
 	MaxPixels int
 	// MaxBytes refuses longer files; 0 means DefaultMaxBytes.
 	MaxBytes int64
-	// ApplyOrientation turns and mirrors the pixels as the file's EXIF orientation says. It is off by default,
-	// as in Pillow's Image.open; transformers' load_image applies it.
+	// ApplyOrientation turns and mirrors the pixels as the orientation in the file's EXIF data says, or that in its
+	// XMP data where EXIF has none. It is off by default, as in Pillow's Image.open; transformers' load_image applies
+	// it. (A TIFF file is turned in any case, as by both.)
 	ApplyOrientation bool
 	// ReduceTo, where it is not 0, lets a JPEG file be decoded at a half, a quarter or an eighth of its size, rounded
 	// up: the smallest whose sides both have at least this many pixels. It takes a fraction of the time, and gives the
@@ -50,7 +51,8 @@ type DecodeOptions struct {
 //
 // Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
 // 16-bit grey keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
-// white. TIFF in CMYK, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused with [ErrFormat].
+// white. TIFF in CMYK, of grey with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused
+// with [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }
@@ -114,8 +116,8 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	if m.Width != hdr.width || m.Height != hdr.height {
 		return fail(ErrDamaged, fmt.Errorf("header says %d×%d pixels, data %d×%d", hdr.width, hdr.height, m.Width, m.Height))
 	}
-	if c.exif != nil && (o.ApplyOrientation || c.upright) {
-		m = m.Orient(exifOrientation(c.exif(data)))
+	if c.metadata != nil && (o.ApplyOrientation || c.upright) {
+		m = m.Orient(c.metadata(data).orientation())
 	}
 	return m, nil
 }

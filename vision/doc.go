@@ -14,7 +14,7 @@
 // a colour profile, 16 bits become the upper 8. Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and
 // libwebp do it, where the standard library repeats samples; without that, a model sees edges that differ by tens of
 // levels from those it was trained on. All formats agree with Pillow byte for byte; see [Decode] for the exceptions.
-// The orientation that a camera notes in EXIF data is applied when asked for.
+// The orientation that a camera notes in EXIF data, or a program in XMP, is applied when asked for.
 //
 // Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a
 // [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrDamaged]; nothing panics, and

@@ -15,20 +15,20 @@ import (
 
 // codec is one file format.
 type codec struct {
-	name    string
-	header  func([]byte) (header, error)
-	decode  func(data []byte, into *Image) (*Image, error) // in the memory of into, which may be nil, where it can
-	exif    func([]byte) []byte                            // the TIFF block of the EXIF data, nil when there is none
-	upright bool                                           // the orientation is applied in any case, as Pillow does
+	name     string
+	header   func([]byte) (header, error)
+	decode   func(data []byte, into *Image) (*Image, error) // in the memory of into, which may be nil, where it can
+	metadata func([]byte) metadata                          // nil for a format without
+	upright  bool                                           // the orientation is applied in any case, as Pillow does
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
-	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG(8), exif: jpegEXIF},
-	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), exif: pngEXIF},
+	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG(8), metadata: jpegMetadata},
+	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), metadata: pngMetadata},
 	gif:  &codec{name: "gif", header: gifHeader, decode: fresh(decodeGIF)},
-	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), exif: webpEXIF},
+	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), metadata: webpMetadata},
 	bmp:  &codec{name: "bmp", header: bmpHeader, decode: fresh(decodeBMP)},
-	tiff: &codec{name: "tiff", header: tiffHeader, decode: fresh(decodeTIFF), exif: func(b []byte) []byte { return b }, upright: true},
+	tiff: &codec{name: "tiff", header: tiffHeader, decode: fresh(decodeTIFF), metadata: tiffMetadata, upright: true},
 }
 
 // fresh adapts a decoder that sets its own memory aside.

@@ -194,8 +194,8 @@ func FuzzOrientation(f *testing.F) {
 	}
 	f.Add([]byte("II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, exif := range []func([]byte) []byte{jpegEXIF, pngEXIF, webpEXIF, func(b []byte) []byte { return b }} {
-			if o := exifOrientation(exif(data)); o < 1 || o > 8 {
+		for _, read := range []func([]byte) metadata{jpegMetadata, pngMetadata, webpMetadata, tiffMetadata} {
+			if o := read(data).orientation(); o < 1 || o > 8 {
 				t.Fatalf("orientation %d", o)
 			}
 		}

@@ -2,32 +2,22 @@ package vision
 
 import "encoding/binary"
 
-// exifOrientation returns the orientation tag (0x0112) of the first directory of a TIFF block, 1 to 8; 1 when
-// it is absent or unreadable.
-func exifOrientation(tiff []byte) int {
-	if v, ok := tiffTag(tiff, 0x0112); ok && v >= 1 && v <= 8 {
-		return v
-	}
-	return 1
-}
-
-// tiffTag returns a tag of the first directory of a TIFF block that holds 16-bit numbers, the first of them.
-func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
+// tiffEntry returns the order of a TIFF block's bytes, and the 12 bytes of a tag in its first directory.
+func tiffEntry(tiff []byte, tag uint16) (o binary.ByteOrder, entry []byte) {
 	if len(tiff) < 8 {
-		return 0, false
+		return nil, nil
 	}
-	var o binary.ByteOrder
 	switch string(tiff[:4]) {
 	case "II*\x00":
 		o = binary.LittleEndian
 	case "MM\x00*":
 		o = binary.BigEndian
 	default:
-		return 0, false
+		return nil, nil
 	}
 	p := int64(o.Uint32(tiff[4:]))
 	if p+2 > int64(len(tiff)) {
-		return 0, false
+		return nil, nil
 	}
 	n := int64(o.Uint16(tiff[p:]))
 	for i := range n {
@@ -36,11 +26,39 @@ func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
 			break
 		}
 		if o.Uint16(tiff[e:]) == tag {
-			// Type 3 is a 16-bit number, stored in the first bytes of the value field.
-			return int(o.Uint16(tiff[e+8:])), o.Uint16(tiff[e+2:]) == 3
+			return o, tiff[e : e+12]
 		}
 	}
-	return 0, false
+	return nil, nil
+}
+
+// tiffTag returns a whole number of 16 or 32 bits in the first directory of a TIFF block, the first of them where
+// there are several and fit; ok is whether there is such a tag at all.
+func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
+	o, e := tiffEntry(tiff, tag)
+	if e == nil {
+		return 0, false
+	}
+	switch o.Uint16(e[2:]) {
+	case 3: // stored in the first bytes of the value field
+		return int(o.Uint16(e[8:])), true
+	case 4:
+		return int(o.Uint32(e[8:])), true
+	}
+	return 0, true
+}
+
+// tiffBytes returns the bytes of a tag, nil where there is none of bytes.
+func tiffBytes(tiff []byte, tag uint16) []byte {
+	o, e := tiffEntry(tiff, tag)
+	if e == nil {
+		return nil
+	}
+	kind, n, at := o.Uint16(e[2:]), int64(o.Uint32(e[4:])), int64(o.Uint32(e[8:]))
+	if kind != 1 && kind != 7 || n <= 4 || at+n > int64(len(tiff)) { // no more than 4 stand in the entry
+		return nil
+	}
+	return tiff[at : at+n]
 }
 
 // Orient returns the image as it is to be looked at, given the EXIF orientation with which it was stored: 1 as

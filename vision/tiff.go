@@ -11,6 +11,7 @@ import (
 const (
 	tiffCompression = 259
 	tiffPhotometric = 262
+	tiffXMP         = 700
 )
 
 // isFax reports whether the compression is that of fax machines, group 3 or 4.

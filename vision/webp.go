@@ -115,16 +115,6 @@ func webpHeader(data []byte) (header, error) {
 	return h, err
 }
 
-func webpEXIF(data []byte) (tiff []byte) {
-	webpChunks(data, func(id string, payload []byte) bool {
-		if id == "EXIF" {
-			tiff = bytes.TrimPrefix(payload, []byte("Exif\x00\x00"))
-		}
-		return tiff == nil
-	})
-	return tiff
-}
-
 // A lossy WebP frame holds brightness in 16..235 and colour at half resolution. image.YCbCr knows only the full
 // range of JPEG, so that converting what x/image decodes by the standard library's rules gives washed-out
 // pixels. This file restates libwebp's conversion: bilinear chroma and 14-bit fixed-point BT.601.

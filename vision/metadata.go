@@ -1,0 +1,188 @@
+package vision
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"encoding/hex"
+	"io"
+	"regexp"
+)
+
+// Where files say how they are to be held. A camera writes EXIF data, a block in the form of a TIFF file; a program
+// that edits photographs may write XMP instead, a page of XML; ImageMagick writes EXIF data as text into PNG files.
+// Everything here walks over untrusted bytes and only ever moves forward.
+
+// metadata is what a file holds of both, nil for what it lacks.
+type metadata struct{ exif, xmp []byte }
+
+// xmpOrientation is what Pillow looks for, as an attribute or as an element.
+var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
+
+// orientation returns 1 to 8, as Pillow's ImageOps.exif_transpose finds it: XMP counts where EXIF has no such tag.
+// It is 1 when both are absent or unreadable.
+func (m metadata) orientation() int {
+	v, ok := tiffTag(withoutExifPrefix(m.exif), 0x0112)
+	if !ok {
+		if found := xmpOrientation.FindSubmatch(m.xmp); found != nil {
+			v = int(found[1][0] - '0')
+		}
+	}
+	if v >= 1 && v <= 8 {
+		return v
+	}
+	return 1
+}
+
+const exifPrefix = "Exif\x00\x00"
+
+// withoutExifPrefix takes away what stands before EXIF data in JPEG files, which some programs write elsewhere too, or
+// twice.
+func withoutExifPrefix(b []byte) []byte {
+	for range 2 {
+		b = bytes.TrimPrefix(b, []byte(exifPrefix))
+	}
+	return b
+}
+
+// jpegSegments calls f with each marker and its payload until f returns false. Coded data is skipped.
+func jpegSegments(data []byte, f func(marker byte, payload []byte) bool) {
+	p := 2
+	for p+1 < len(data) {
+		if data[p] != 0xff || data[p+1] == 0 || data[p+1] == 0xff || data[p+1]&0xf8 == 0xd0 {
+			p++
+			continue
+		}
+		m := data[p+1]
+		p += 2
+		if m == 0xd9 {
+			return
+		}
+		if p+2 > len(data) {
+			return
+		}
+		n := int(binary.BigEndian.Uint16(data[p:]))
+		if n < 2 || p+n > len(data) {
+			return
+		}
+		if !f(m, data[p+2:p+n]) {
+			return
+		}
+		p += n
+	}
+}
+
+func jpegMetadata(data []byte) (found metadata) {
+	jpegSegments(data, func(m byte, p []byte) bool {
+		if m == 0xe1 {
+			if xmp, ok := bytes.CutPrefix(p, []byte("http://ns.adobe.com/xap/1.0/\x00")); ok {
+				found.xmp = xmp
+			}
+			if found.exif == nil && len(p) > len(exifPrefix) && bytes.HasPrefix(p, []byte(exifPrefix)) {
+				found.exif = p
+			}
+		}
+		return m != 0xda
+	})
+	return found
+}
+
+// pngMetadata looks at all chunks: EXIF data may come after the pixels.
+func pngMetadata(data []byte) (found metadata) {
+	var profile []byte
+	for p := 8; p+8 <= len(data); {
+		n := uint64(binary.BigEndian.Uint32(data[p:]))
+		if n > uint64(len(data)-p-8) {
+			break
+		}
+		kind, payload := string(data[p+4:p+8]), data[p+8:p+8+int(n)]
+		p += 12 + int(n)
+		switch kind {
+		case "IEND":
+			p = len(data)
+		case "eXIf":
+			found.exif = payload
+		case "tEXt", "zTXt", "iTXt":
+			keyword, text, ok := bytes.Cut(payload, []byte{0})
+			switch {
+			case !ok:
+			case string(keyword) == "Raw profile type exif":
+				profile = pngText(kind, text)
+			case string(keyword) == "XML:com.adobe.xmp":
+				found.xmp = pngText(kind, text)
+			}
+		}
+	}
+	if found.exif == nil {
+		found.exif = rawProfile(profile)
+	}
+	return found
+}
+
+// pngText returns what follows the keyword in a chunk of text, nil where it cannot be read.
+func pngText(kind string, b []byte) []byte {
+	packed := kind == "zTXt"
+	switch {
+	case kind == "tEXt":
+		return b
+	case len(b) < 2:
+		return nil
+	case packed:
+		b = b[1:] // the method, of which there is one
+	default:
+		packed = b[0] != 0
+		b = b[2:]
+		for range 2 { // the language and the keyword in it
+			_, after, ok := bytes.Cut(b, []byte{0})
+			if !ok {
+				return nil
+			}
+			b = after
+		}
+	}
+	if !packed {
+		return b
+	}
+	const most = 1 << 20 // as in Pillow; it may be packed a thousandfold
+	z, err := zlib.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil
+	}
+	b, err = io.ReadAll(io.LimitReader(z, most))
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// rawProfile decodes ImageMagick's form of binary data in text: an empty line, a name, a length, and then lines of
+// hexadecimal digits. It returns nil for what is none.
+func rawProfile(text []byte) []byte {
+	lines := bytes.SplitN(text, []byte("\n"), 4)
+	if len(lines) < 4 {
+		return nil
+	}
+	b, err := hex.DecodeString(string(bytes.Join(bytes.Fields(lines[3]), nil)))
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+func webpMetadata(data []byte) (found metadata) {
+	webpChunks(data, func(id string, payload []byte) bool {
+		switch id {
+		case "EXIF":
+			found.exif = payload
+		case "XMP ":
+			found.xmp = payload
+		}
+		return true
+	})
+	return found
+}
+
+// tiffMetadata returns the file itself, which is in the form of EXIF data, and the XMP in it.
+func tiffMetadata(data []byte) metadata {
+	return metadata{data, tiffBytes(data, tiffXMP)}
+}
