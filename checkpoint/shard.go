@@ -163,9 +163,11 @@ func renamed(dir string, first, names []string) bool {
 	return true
 }
 
-// removeShards removes the shards of other checkpoints of the same name from a folder.
+// removeShards removes the shards of other checkpoints of the same name from a folder, and what killed writes of
+// shards left there under temporary names.
 func removeShards(dir, stem string, keep []string) error {
-	shard := regexp.MustCompile(`^` + regexp.QuoteMeta(stem) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?` + regexp.QuoteMeta(safetensorsSuffix) + `$`)
+	name := regexp.QuoteMeta(stem) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?` + regexp.QuoteMeta(safetensorsSuffix)
+	shard := regexp.MustCompile(`^(` + name + `|\.` + name + `(\.[0-9a-f]{8})?\.tmp)$`)
 	needed := map[string]bool{}
 	for _, name := range keep {
 		needed[name] = true

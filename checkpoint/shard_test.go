@@ -138,6 +138,8 @@ func TestShards(t *testing.T) {
 	}
 	// A shard that no index knows, as a crash leaves it.
 	os.WriteFile(filepath.Join(dir, "model-00002-of-00003.1234abcd.safetensors"), nil, 0o666)
+	os.WriteFile(filepath.Join(dir, ".model-00002-of-00003.1234abcd.safetensors.tmp"), nil, 0o666)
+	os.WriteFile(filepath.Join(dir, ".model-00002-of-00003.1234abcd.safetensors.5678abcd.tmp"), nil, 0o666)
 	value := 0
 	for _, n := range []int{2, 2, 1, 3, 3, 3, 6, 2, 1, 1, 6} {
 		value++
