@@ -1,6 +1,7 @@
 // Inspect shows what a checkpoint holds, and converts checkpoints.
 //
 //	go run ./examples/inspect vit-base/                     # a folder as on Hugging Face
+//	go run ./examples/inspect google/vit-base-patch16-224   # a model on the hub, which is fetched
 //	go run ./examples/inspect model.safetensors             # a file, or the index of shards
 //	go run ./examples/inspect -root model_ema train.pth     # a part of a training checkpoint of PyTorch
 //	go run ./examples/inspect -all -stats model.safetensors # every tensor, and what its numbers are like

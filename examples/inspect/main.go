@@ -13,6 +13,7 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
 )
 
 func main() {
@@ -75,7 +76,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		fmt.Fprintln(stderr)
 		fmt.Fprintln(stderr, "  inspect [flags] PATH")
 		fmt.Fprintln(stderr)
-		fmt.Fprintln(stderr, "PATH is a file of safetensors or PyTorch, the index of a sharded one, or a folder as on Hugging Face.")
+		fmt.Fprintln(stderr, "PATH is a file of safetensors or PyTorch, the index of a sharded one, or a folder as on Hugging Face; or")
+		fmt.Fprintln(stderr, "owner/name, a model on the hub.")
 		fmt.Fprintln(stderr)
 		f.SetOutput(stderr)
 		f.PrintDefaults()
@@ -108,6 +110,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		human = stderr
 	}
 	c := console.New(human)
+	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !namesWeights(s.Path) {
+		if s.Path, err = fetch.Model(ctx, s.Path, c); err != nil {
+			return err
+		}
+	}
 	in, err := open(s)
 	if err != nil {
 		return err
@@ -191,6 +198,15 @@ func open(s settings) (*input, error) {
 	return &input{path: path, file: f}, err
 }
 
+// namesWeights says whether a file of this name could be a checkpoint.
+func namesWeights(name string) bool {
+	switch filepath.Ext(name) {
+	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt":
+		return true
+	}
+	return strings.HasSuffix(name, ".index.json")
+}
+
 // candidates are the files in a folder whose names are those of weights.
 func candidates(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)
@@ -199,9 +215,7 @@ func candidates(dir string) ([]string, error) {
 	}
 	var found []string
 	for _, e := range list {
-		switch ext := filepath.Ext(e.Name()); {
-		case e.IsDir():
-		case ext == ".safetensors", ext == ".pth", ext == ".pt", ext == ".bin", ext == ".ckpt", strings.HasSuffix(e.Name(), ".index.json"):
+		if !e.IsDir() && namesWeights(e.Name()) {
 			found = append(found, e.Name())
 		}
 	}

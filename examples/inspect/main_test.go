@@ -18,6 +18,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/fovea-ml/fovea/internal/modeltest"
 	"github.com/fovea-ml/fovea/models/vit"
 )
@@ -97,6 +98,35 @@ vit.encoder.layer.{0..2}.attention.attention.key.weight    [192 192]    F32   44
 		if !strings.Contains(types, line) {
 			t.Errorf("lacks %q:\n%s", line, types)
 		}
+	}
+}
+
+// TestHub shows a model that is fetched first.
+func TestHub(t *testing.T) {
+	h := hubtest.New()
+	defer h.Close()
+	files := map[string][]byte{"config.json": []byte("{}")}
+	list, err := os.ReadDir(filepath.Join(stored, "sharded"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		if files[e.Name()], err = os.ReadFile(filepath.Join(stored, "sharded", e.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Add("somebody/cut", files)
+	t.Setenv("HF_ENDPOINT", h.URL)
+	t.Setenv("HF_HOME", t.TempDir())
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
+		t.Setenv(name, "")
+	}
+	var s summary
+	if err := json.Unmarshal([]byte(inspect(t, "-json", "somebody/cut")), &s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Files) != 2 || s.Tensors != 12 {
+		t.Errorf("%+v", s)
 	}
 }
 
