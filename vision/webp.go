@@ -81,8 +81,13 @@ func webpFirstFrame(data []byte) (*webpFrame, error) {
 	return f, nil
 }
 
-// webpChunks calls f with each chunk of the file until f returns false.
+// webpChunks calls f with each chunk of the file until f returns false. What follows the length that the file gives of
+// itself does not belong to it.
 func webpChunks(data []byte, f func(id string, payload []byte) bool) {
+	if len(data) < 12 {
+		return
+	}
+	data = data[:min(uint64(len(data)), webpLength(data))]
 	for p := 12; p+8 <= len(data); {
 		n := uint64(binary.LittleEndian.Uint32(data[p+4:]))
 		if n > uint64(len(data)-p-8) || !f(string(data[p:p+4]), data[p+8:p+8+int(n)]) {
@@ -91,6 +96,9 @@ func webpChunks(data []byte, f func(id string, payload []byte) bool) {
 		p += 8 + int(n+n&1)
 	}
 }
+
+// webpLength is how long the file says it is.
+func webpLength(data []byte) uint64 { return 8 + uint64(binary.LittleEndian.Uint32(data[4:])) }
 
 // boundFlat is for formats that need next to no bytes for a flat picture, and so set no bound on what a byte stands
 // for: one that is large, and flatter than any picture, is taken for a bomb.
@@ -102,6 +110,10 @@ func (h *header) boundFlat() {
 
 func webpHeader(data []byte) (header, error) {
 	var h header
+	// The orientation comes after the pixels: a file whose end is missing may have lost it.
+	if n := webpLength(data); n > uint64(len(data)) {
+		return h, fmt.Errorf("%d of %d bytes: %w", len(data), n, io.ErrUnexpectedEOF)
+	}
 	f, err := webpFirstFrame(data)
 	switch {
 	case err != nil:
