@@ -1,0 +1,138 @@
+package vision_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing/fstest"
+
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// A table of paths and labels, beside the pictures it names.
+func ExampleOpenCSV() {
+	folder := fstest.MapFS{
+		"birds/train.csv": {Data: []byte("file,species\na.jpg,robin\nb.jpg,wren\nmore/c.jpg,robin\n")},
+	}
+	data, err := vision.OpenCSV(folder, "birds/train.csv", vision.CSVOptions{Label: "species"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(data.Classes())
+	for i := range data.Len() {
+		fmt.Println(data.Name(i), data.Label(i))
+	}
+	// Output:
+	// [robin wren]
+	// birds/a.jpg 0
+	// birds/b.jpg 1
+	// birds/more/c.jpg 0
+}
+
+// The preparation of a model's pictures is read from its folder.
+func ExampleLoadPreprocess() {
+	// os.DirFS("clip-vit-base-patch32") for a folder on disk
+	folder := fstest.MapFS{vision.PreprocessorName: {Data: []byte(`{
+		"image_processor_type": "CLIPImageProcessor",
+		"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}`)},
+	}
+	p, err := vision.LoadPreprocess(folder)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("shorter side to", p.Width, p.Filter, "then the centre", p.CropWidth, "×", p.CropHeight)
+	fmt.Println("mean", p.Mean)
+	// Output:
+	// shorter side to 224 bicubic then the centre 224 × 224
+	// mean [0.48145467 0.4578275 0.40821072]
+}
+
+// two is a data set of one photograph, once in colour and once in grey.
+func two() *vision.Memory {
+	m, err := vision.DecodeFile(os.DirFS("testdata/decode"), "420.jpg", vision.DecodeOptions{})
+	if err != nil {
+		panic(err)
+	}
+	return &vision.Memory{Images: []*vision.Image{m, m.Grey()}, Labels: []int{0, 1}, ClassNames: []string{"colour", "grey"}}
+}
+
+// The recipe with which masked autoencoders are fine-tuned: RandAugment, random erasing, mixup and CutMix. What
+// training sees of it is looked at on a contact sheet first.
+func ExampleLoader_ContactSheet() {
+	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	loader := &vision.Loader{
+		Data:       two(),
+		Preprocess: vision.ImageNet(64),
+		Augment:    &vision.Augment{Crop: true, Flip: 0.5, Rand: rand, Erase: &vision.RandomErasing{Prob: 0.25, Mode: vision.ErasePixels}},
+		Mix:        &vision.Mix{Mixup: 0.8, Cutmix: 1, Smoothing: 0.1},
+		BatchSize:  2,
+		Shuffle:    true,
+		Seed:       1,
+	}
+	sheet, err := loader.ContactSheet(context.Background(), 0, 1, 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// vision.SavePNG("batch.png", sheet) writes it to a file.
+	fmt.Println(sheet.Width, sheet.Height)
+	// Output: 132 64
+}
+
+// RandAugment alone, as timm's --aa option names it: the same generator gives the same picture.
+func ExampleRandAugment() {
+	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(rand.Magnitude, rand.MagnitudeStd, rand.Increasing)
+	m := two().Images[0]
+	const seed, epoch, sample = 1, 0, 2
+	once := rand.Apply(vision.NewRand(seed, epoch, sample), m)
+	again := rand.Apply(vision.NewRand(seed, epoch, sample), m)
+	fmt.Println(string(once.Pix) == string(again.Pix), string(once.Pix) == string(m.Pix))
+	// Output:
+	// 9 0.5 true
+	// true false
+}
+
+// Pictures are mixed in pairs, and the targets say how much of a picture belongs to which class.
+func ExampleMix() {
+	loader := &vision.Loader{Data: two(), Preprocess: vision.Half(32), Mix: &vision.Mix{Cutmix: 1}, Seed: 3}
+	for batch, err := range loader.Epoch(context.Background(), 0) {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		for i, label := range batch.Labels {
+			fmt.Printf("%d: %.2f\n", label, batch.Targets[2*i:2*i+2])
+		}
+	}
+	// Output:
+	// 0: [0.31 0.69]
+	// 1: [0.69 0.31]
+}
+
+// What a filter does to a picture, side by side.
+func ExampleBeforeAfter() {
+	m := two().Images[0]
+	small, err := vision.Resize(m, m.Width/4, m.Height/4, vision.Lanczos)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sheet, err := vision.BeforeAfter([][2]*vision.Image{{m, small}}, "original", "a quarter")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(sheet.Width > 2*m.Width, sheet.Height > m.Height)
+	// Output: true true
+}
