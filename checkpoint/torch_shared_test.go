@@ -6,13 +6,13 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 func open(t *testing.T, path string) *checkpoint.File {
@@ -22,18 +22,6 @@ func open(t *testing.T, path string) *checkpoint.File {
 		t.Fatal(err)
 	}
 	return f
-}
-
-// torch runs testdata/gen/checkpoint_torch.py.
-func torch(t *testing.T, args ...string) {
-	t.Helper()
-	p := os.Getenv("FOVEA_PYTHON")
-	if p == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with torch")
-	}
-	if out, err := exec.Command(p, append([]string{"../testdata/gen/checkpoint_torch.py"}, args...)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 }
 
 func sameFiles(t *testing.T, what string, got, want *checkpoint.File) {
@@ -84,7 +72,7 @@ func TestDetectors(t *testing.T) {
 // PyTorch saves with the safetensors file it comes from.
 func TestTorchShared(t *testing.T) {
 	shared, dir := golden.SharedData(t), t.TempDir()
-	torch(t, "shared", dir, shared)
+	oracle.Run(t, "torch", "checkpoint_torch.py", "shared", dir, shared)
 	files, err := filepath.Glob(filepath.Join(shared, "detectors", "*", "*.pt*"))
 	if err != nil || len(files) != 5 {
 		t.Fatalf("expected 5 files, found %q, %v", files, err)
@@ -94,7 +82,7 @@ func TestTorchShared(t *testing.T) {
 		sameFiles(t, base, open(t, file), open(t, filepath.Join(dir, base+".safetensors")))
 	}
 	mini := filepath.Join(shared, "minilm", checkpoint.SafetensorsName)
-	torch(t, "write", dir, mini)
+	oracle.Run(t, "torch", "checkpoint_torch.py", "write", dir, mini)
 	want := open(t, mini)
 	for _, name := range []string{"zip.pt", "legacy.pt"} {
 		f := open(t, filepath.Join(dir, name))

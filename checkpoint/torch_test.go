@@ -7,12 +7,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
+
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 const torchData = "testdata/torch"
@@ -90,22 +91,10 @@ func compareContainers(t *testing.T, dir string) {
 
 func TestTorch(t *testing.T) { compareContainers(t, torchData) }
 
-// torch runs testdata/gen/checkpoint_torch.py.
-func torch(t *testing.T, args ...string) {
-	t.Helper()
-	p := os.Getenv("FOVEA_PYTHON")
-	if p == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with torch")
-	}
-	if out, err := exec.Command(p, append([]string{"../testdata/gen/checkpoint_torch.py"}, args...)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-}
-
 // TestTorchFresh compares files that PyTorch writes now, of other numbers each day.
 func TestTorchFresh(t *testing.T) {
 	dir, seed := t.TempDir(), time.Now().YearDay()
-	torch(t, "fresh", dir, fmt.Sprint(seed))
+	oracle.Run(t, "torch", "checkpoint_torch.py", "fresh", dir, fmt.Sprint(seed))
 	t.Logf("seed %d", seed)
 	compareContainers(t, dir)
 }

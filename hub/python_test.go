@@ -8,25 +8,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 // python prepares a call of testdata/gen/check_hub.py. Without FOVEA_PYTHON, the path of a Python that has
 // huggingface_hub, the test is skipped.
 func python(t *testing.T, h *hubtest.Hub, cache string, offline bool, args ...string) *exec.Cmd {
 	t.Helper()
-	exe := os.Getenv("FOVEA_PYTHON")
-	if exe == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with huggingface_hub")
-	}
-	cmd := exec.Command(exe, append([]string{filepath.Join("..", "testdata", "gen", "check_hub.py")}, args...)...)
+	cmd := oracle.Command(t, "huggingface_hub", "check_hub.py", args...)
 	cmd.Env = environment(h, cache, "HF_HUB_DISABLE_TELEMETRY=1")
 	if offline {
 		cmd.Env = append(cmd.Env, "HF_HUB_OFFLINE=1", "HF_ENDPOINT=http://127.0.0.1:1")

@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/internal/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -19,11 +19,8 @@ import (
 // of the same files: within one level of 0..255 before normalising. It needs FOVEA_PYTHON, the path of a Python that
 // has them.
 func TestProcessorsAtFullSize(t *testing.T) {
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with transformers and timm")
-	}
 	dir := t.TempDir()
+	prepare := oracle.Command(t, "transformers and timm", "vision_preprocess.py", dir)
 	images := filepath.Join(dir, "images")
 	if err := os.Mkdir(images, 0o777); err != nil {
 		t.Fatal(err)
@@ -53,7 +50,7 @@ func TestProcessorsAtFullSize(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "processors.json"), data, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(python, "../testdata/gen/vision_preprocess.py", dir).CombinedOutput(); err != nil {
+	if out, err := prepare.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	workers := simd.NewWorkers(2)

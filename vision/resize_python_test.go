@@ -7,19 +7,16 @@ import (
 	"encoding/json"
 	"math"
 	"os"
-	"os/exec"
 	"testing"
 
+	"github.com/fovea-ml/fovea/internal/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
 
 // Sizes, channels, filters and boxes at random, and twelve megapixels to 224 with each filter, against the Pillow of
 // the Python that FOVEA_PYTHON names.
 func TestResizePython(t *testing.T) {
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with Pillow 13")
-	}
+	cmd := oracle.Command(t, "Pillow 13", "check_resize.py")
 	type resizeCase struct {
 		In       [2]int    `json:"in"`
 		Out      [2]int    `json:"out"`
@@ -55,7 +52,6 @@ func TestResizePython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "../testdata/gen/check_resize.py")
 	cmd.Stdin = bytes.NewReader(input)
 	cmd.Stderr = os.Stderr
 	answer, err := cmd.Output()

@@ -5,30 +5,23 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/oracle"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestTransformers loads what a run has saved in transformers and asks for the same outputs. FOVEA_PYTHON
-// names the interpreter.
+// TestTransformers loads what a run has saved in transformers and asks for the same outputs.
 func TestTransformers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Python")
 	}
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if err := exec.Command(python, "-c", "import torch, transformers, PIL").Run(); err != nil {
-		t.Skipf("needs Python with torch, transformers and pillow: %s: %v", python, err)
-	}
 	r := tinyRun(t.TempDir())
+	reference := oracle.Command(t, "torch, transformers and Pillow", "check_mae.py", r.settings.Out)
 	if _, err := r.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -40,9 +33,7 @@ func TestTransformers(t *testing.T) {
 	noise := model.Noise(1, 1, 1)
 	text, _ := json.Marshal(noise)
 	write(t, r.path("noise.json"), text)
-	command := exec.Command(python, filepath.Join("testdata", "compare.py"), r.settings.Out)
-	command.Env = append(os.Environ(), "HF_HUB_OFFLINE=1")
-	out, err := command.Output()
+	out, err := reference.Output()
 	if err != nil {
 		if e, ok := err.(*exec.ExitError); ok {
 			out = e.Stderr

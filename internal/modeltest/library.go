@@ -1,13 +1,11 @@
 package modeltest
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 // Saved is a model folder and what the model in it gives.
@@ -45,17 +43,5 @@ func Forms(t *testing.T, names ...string) string {
 // what testdata/gen/requirements.txt lists, the test is skipped.
 func Python(t *testing.T, script string, args ...string) []byte {
 	t.Helper()
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with torch, transformers and timm")
-	}
-	_, here, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(here), "..", "..", "testdata", "gen", script)
-	c := exec.Command(python, append([]string{path}, args...)...)
-	c.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1")
-	out, err := c.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return out
+	return oracle.Run(t, "torch, transformers and timm", script, args...)
 }

@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strconv"
 	"testing"
+
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 var cases = flag.Int("cases", 200, "random files, and as many photographs, to compare with Pillow where FOVEA_PYTHON is set")
@@ -80,11 +81,8 @@ func TestPhotographsEqualPillow(t *testing.T) {
 
 // comparePillow lets the script make files and decode them, and decodes them too.
 func comparePillow(t *testing.T, args ...string) {
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with Pillow")
-	}
-	cmd := exec.Command(python, append([]string{"../../../testdata/gen/vision_jpeg.py"}, args...)...)
+	t.Helper()
+	cmd := oracle.Command(t, "Pillow", "vision_jpeg.py", args...)
 	cmd.Stderr = os.Stderr
 	pipe, err := cmd.StdoutPipe()
 	if err != nil {

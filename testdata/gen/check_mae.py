@@ -1,7 +1,9 @@
-"""Computes with transformers what TestTransformers compares: FOLDER, written by the test, holds the model
-folders "classifier" and "pretrained", picture.png and noise.json. Prints {"pixels", "logits", "loss"} as JSON.
+"""Computes with transformers what TestTransformers of examples/mae compares: FOLDER, written by the test, holds the
+model folders "classifier" and "pretrained", picture.png and noise.json. Prints {"pixels", "logits", "loss"} as JSON.
 
-    python3 compare.py FOLDER
+    python check_mae.py FOLDER
+
+Versions: requirements.txt.
 """
 
 import json
