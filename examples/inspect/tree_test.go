@@ -72,7 +72,7 @@ func TestFoldWide(t *testing.T) {
 	if rows := fold(list); len(rows) != len(list) || rows[7].name != "7" {
 		t.Errorf("expected a row for each of %d tensors, found %d", len(list), len(rows))
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > 30*time.Second {
 		t.Errorf("took %v", took)
 	}
 }
