@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -13,11 +14,13 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/internal/hubtest"
 )
 
 // content makes n bytes that no other seed makes.
@@ -295,6 +298,49 @@ func TestPatterns(t *testing.T) {
 	}
 	if _, err := Get(t.Context(), "a/b", options(h, cache, Files("["))...); err == nil {
 		t.Error("a pattern that is none was accepted")
+	}
+}
+
+// TestParallel counts how many files come at once.
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	files := map[string][]byte{}
+	for i := range 6 {
+		files[fmt.Sprintf("part%d.bin", i)] = []byte(fmt.Sprint("weights", i))
+	}
+	h.Add("a/parts", files)
+	for n := 1; n <= 3; n++ {
+		var mu sync.Mutex
+		now, most := 0, 0
+		all := make(chan struct{}) // closed when n files are under way
+		full := sync.OnceFunc(func() { close(all) })
+		h.Intercept(func(w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasPrefix(r.URL.Path, "/blobs/") {
+				return false
+			}
+			mu.Lock()
+			now++
+			if most = max(most, now); most == n {
+				full()
+			}
+			mu.Unlock()
+			select {
+			case <-all:
+			case <-time.After(5 * time.Second):
+			}
+			time.Sleep(10 * time.Millisecond) // for one more, which should not come
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return false
+		})
+		if _, err := Get(t.Context(), "a/parts", options(h, t.TempDir(), Files("*.bin"), Parallel(n))...); err != nil {
+			t.Fatal(err)
+		}
+		if most != n {
+			t.Errorf("Parallel(%d): %d files at once", n, most)
+		}
 	}
 }
 

@@ -36,6 +36,32 @@ func TestSameNames(t *testing.T) {
 	}
 }
 
+// TestStoredAs saves in half precision, which stays so when it is loaded, and reads the configuration beside it.
+func TestStoredAs(t *testing.T) {
+	m, _ := load(t, "tiny")
+	dir := t.TempDir()
+	if err := m.Save(dir, StoredAs(checkpoint.BF16)); err != nil {
+		t.Fatal(err)
+	}
+	half, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := half.Decoder.Pred.Weight.DType(); got != autograd.BFloat16 {
+		t.Errorf("the weights are %v", got)
+	}
+	c, err := ReadConfig(os.DirFS(dir), "config.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(half.Config, c); d != "" {
+		t.Error(d)
+	}
+	if _, err := ReadConfig(os.DirFS(dir), "model.safetensors"); err == nil || !strings.Contains(err.Error(), "model.safetensors") {
+		t.Errorf("a configuration of weights: %v", err)
+	}
+}
+
 // TestHuggingFaceNames pins the names that are written of the decoder: those that all versions of transformers read.
 func TestHuggingFaceNames(t *testing.T) {
 	m, _ := load(t, "tiny")
