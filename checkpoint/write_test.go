@@ -6,12 +6,13 @@ import (
 	"errors"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fovea-ml/fovea/internal/oracle"
 )
 
 // entries is what written() of testdata/gen/checkpoint.py holds.
@@ -211,19 +212,10 @@ func TestNoSecondCopy(t *testing.T) {
 	}
 }
 
-// python runs testdata/gen/checkpoint.py and returns what it prints, without the last line break. FOVEA_PYTHON
-// names the interpreter.
+// python runs testdata/gen/checkpoint.py and returns what it prints, without the last line break.
 func python(t *testing.T, args ...string) string {
 	t.Helper()
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("needs FOVEA_PYTHON, a Python with torch, safetensors and huggingface_hub")
-	}
-	out, err := exec.Command(python, append([]string{filepath.Join("..", "testdata", "gen", "checkpoint.py")}, args...)...).CombinedOutput()
-	if err != nil {
-		t.Errorf("%s: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(oracle.Run(t, "torch, safetensors and huggingface_hub", "checkpoint.py", args...)))
 }
 
 // TestPythonReads asks safetensors' own reader for equality.

@@ -8,7 +8,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/internal/hubtest"
 	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/internal/oracle"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -185,13 +185,8 @@ func TestConvert(t *testing.T) {
 			}
 		}
 	}
-	python := os.Getenv("FOVEA_PYTHON")
-	if python == "" {
-		t.Skip("the rest needs FOVEA_PYTHON, a Python with safetensors")
-	}
-	said, err := exec.Command(python, append([]string{"../../testdata/gen/checkpoint.py", "same"}, pairs...)...).CombinedOutput()
-	if err != nil || strings.TrimSpace(string(said)) != "equal" {
-		t.Errorf("%v %s", err, said)
+	if said := oracle.Run(t, "safetensors", "checkpoint.py", append([]string{"same"}, pairs...)...); strings.TrimSpace(string(said)) != "equal" {
+		t.Errorf("%s", said)
 	}
 }
 
