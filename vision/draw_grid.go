@@ -15,7 +15,7 @@ var ink = [3]uint8{40, 40, 40}
 // than 96 pixels a side are then enlarged by a whole factor, so that the text has room.
 //
 // It returns an error that matches [ErrSize] when there are no images, one of them is malformed, or there are
-// captions but not as many as images.
+// captions but not as many as images, and [ErrTooLarge] for a sheet of more than [DefaultMaxPixels].
 func Grid(images []*Image, columns, gap int, captions ...string) (*Image, error) {
 	if len(images) == 0 {
 		return nil, fmt.Errorf("vision: grid of no images: %w", ErrSize)
@@ -66,7 +66,7 @@ func Grid(images []*Image, columns, gap int, captions ...string) (*Image, error)
 
 // BeforeAfter shows pairs of images side by side, one pair a row, with a heading above each side. An image that is
 // not as high as its partner is enlarged to be. It returns an error that matches [ErrSize] when there are no pairs or
-// an image is malformed.
+// an image is malformed, and [ErrTooLarge] for a sheet of more than [DefaultMaxPixels].
 func BeforeAfter(pairs [][2]*Image, before, after string) (*Image, error) {
 	if len(pairs) == 0 {
 		return nil, fmt.Errorf("vision: no pairs to show: %w", ErrSize)
@@ -91,6 +91,9 @@ func BeforeAfter(pairs [][2]*Image, before, after string) (*Image, error) {
 					f = Nearest // small pictures show their pixels
 				}
 				width := max(1, int((int64(m.Width)*int64(high)+int64(m.Height)/2)/int64(m.Height)))
+				if width > DefaultMaxPixels/high {
+					return nil, fmt.Errorf("vision: pair %d, side %d: enlarged to %d×%d pixels, the limit is %d: %w", i, side, width, high, DefaultMaxPixels, ErrTooLarge)
+				}
 				var err error
 				if m, err = Resize(m, width, high, f); err != nil {
 					return nil, fmt.Errorf("vision: pair %d, side %d: %w", i, side, err)
@@ -107,12 +110,10 @@ func BeforeAfter(pairs [][2]*Image, before, after string) (*Image, error) {
 	}
 	gap := max(4, letters.height()/2)
 	top := letters.height() + gap
-	size := Image{Width: w[0] + w[1] + 3*gap, Height: top + h + len(pairs)*gap, Channels: 3}
-	if err := size.checkShape(); err != nil {
+	out, err := blank(int64(w[0]+w[1]+3*gap), int64(top+h+len(pairs)*gap))
+	if err != nil {
 		return nil, fmt.Errorf("vision: before and after: %w", err)
 	}
-	out := NewImage(size.Width, size.Height, 3)
-	out.fill(out.Bounds(), white, 255)
 	x := [2]int{gap, w[0] + 2*gap}
 	for side, heading := range []string{before, after} {
 		text := letters.fit(heading, w[side])
@@ -134,11 +135,15 @@ func sheet(columns, rows, w, h, gap int) (*Image, error) {
 	if width > maxSide || height > maxSide {
 		return nil, fmt.Errorf("%d×%d cells of %d×%d pixels: %w", columns, rows, w, h, ErrTooLarge)
 	}
-	out := &Image{Width: int(width), Height: int(height), Channels: 3}
-	if err := out.checkShape(); err != nil {
-		return nil, err
+	return blank(width, height)
+}
+
+// blank returns a white image. One wide and one high picture are enough to ask for a sheet that no memory holds.
+func blank(width, height int64) (*Image, error) {
+	if width > DefaultMaxPixels/height {
+		return nil, fmt.Errorf("a sheet of %d×%d pixels, the limit is %d: %w", width, height, DefaultMaxPixels, ErrTooLarge)
 	}
-	out = NewImage(out.Width, out.Height, 3)
+	out := NewImage(int(width), int(height), 3)
 	out.fill(out.Bounds(), white, 255)
 	return out, nil
 }

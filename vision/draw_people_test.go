@@ -282,6 +282,21 @@ func TestBeforeAfter(t *testing.T) {
 	}
 }
 
+// A wide image and a high one, neither of them large, would make a sheet of gigabytes, or a picture that no memory
+// holds.
+func TestSheetsAreBounded(t *testing.T) {
+	wide, high := NewImage(60000, 1, 3), NewImage(1, 60000, 3)
+	if _, err := Grid([]*Image{wide, high}, 1, 0); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("grid: %v", err)
+	}
+	if _, err := BeforeAfter([][2]*Image{{wide, high}}, "before", "after"); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("before and after: %v", err)
+	}
+	if _, err := BeforeAfter([][2]*Image{{wide, wide}, {high, high}}, "before", "after"); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("two pairs: %v", err)
+	}
+}
+
 func TestSavePNG(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.png")
 	m := picture(13, 7, 3)
