@@ -73,6 +73,9 @@ func (s *store) openPart(it *item, resume bool) (*part, error) {
 			continue
 		}
 		f, err := os.OpenFile(p.name, os.O_RDWR, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // another process has taken it already
+		}
 		if err != nil {
 			return nil, err
 		}
