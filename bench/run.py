@@ -17,31 +17,9 @@ import subprocess
 import sys
 import time
 
-root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+from ours import Worker
 
 GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)]
-
-
-class Worker:
-    """Our side: the Go program bench/worker, told what to do line by line."""
-
-    def __init__(self, simd):
-        binary = os.path.join(root, "bench", "worker", "worker.test")
-        subprocess.run(["go", "build", "-o", binary, "./bench/worker"], cwd=root, check=True)
-        env = dict(os.environ, **({"FOVEA_SIMD": simd} if simd else {}))
-        self.p = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-
-    def ask(self, line):
-        self.p.stdin.write(line + "\n")
-        self.p.stdin.flush()
-        answer = self.p.stdout.readline().strip()
-        if not answer or answer.startswith("error"):
-            sys.exit(f"bench/worker: {line}: {answer or 'it ended'}")
-        return answer
-
-    def close(self):
-        self.p.stdin.close()
-        self.p.wait()
 
 
 def torch_case(case, threads):
@@ -94,7 +72,7 @@ def torch_step(model, loss):
 
 
 def measure(case, threads, pairs, simd, flat):
-    ours = Worker(simd)
+    ours = Worker("worker", simd)
     ours.ask(f"prepare {case} {threads}")
     peer = torch_case(case, threads)
     warm = 3
@@ -128,7 +106,7 @@ def measure(case, threads, pairs, simd, flat):
         row["memory"] = float(ours.ask("memory"))
         if flat and not case.startswith("vit"):
             ours.close()
-            ours = Worker(simd)
+            ours = Worker("worker", simd)
             model, *rest = case.removeprefix("train:").split(":")
             early, late = map(float, ours.ask(f"loop {model} {rest[-1]} {flat}").split())
             row["grown"], row["flat"] = late - early, flat
@@ -168,7 +146,7 @@ def main():
     import torch
     import transformers
 
-    w = Worker(o.simd)
+    w = Worker("worker", o.simd)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
     print(f"{cpu}; ours {w.ask('info')}; torch {torch.__version__}, timm {timm.__version__}, transformers {transformers.__version__}\n")
     w.close()
@@ -208,7 +186,7 @@ def main():
 
 def one(o):
     row = measure(o.case, o.threads, o.pairs, o.simd, o.flat)
-    row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     print(json.dumps(row))
 
 

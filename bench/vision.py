@@ -28,31 +28,11 @@ import sys
 import tempfile
 import time
 
-root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+from ours import Worker, root
+
 shared = os.path.join(root, "..", "shared", "data")
-binary = os.path.join(root, "bench", "vision", "vision.test")
 
 FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
-
-
-class Worker:
-    """Our side: the Go program bench/vision, told what to do line by line."""
-
-    def __init__(self, simd):
-        env = dict(os.environ, **({"FOVEA_SIMD": simd} if simd else {}))
-        self.p = subprocess.Popen([binary], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
-
-    def ask(self, line):
-        self.p.stdin.write(line + "\n")
-        self.p.stdin.flush()
-        answer = self.p.stdout.readline().strip()
-        if not answer or answer.startswith("error"):
-            sys.exit(f"bench/vision: {line}: {answer or 'it ended'}")
-        return answer
-
-    def close(self):
-        self.p.stdin.close()
-        self.p.wait()
 
 
 def tensor(path, mode, out):
@@ -82,7 +62,7 @@ def peak():
     """Peak resident memory of this process in MB. (getrusage would count that of the process it was forked from.)"""
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM:"):
-            return float(line.split()[1]) / 1000
+            return float(line.split()[1]) * 1024 / 1e6
     return 0.0
 
 
@@ -149,7 +129,7 @@ def peer(kind, args):
 def one(o):
     """Measures one case in this process and the worker's; prints it as JSON."""
     kind, *args = o.case.split("|")
-    ours = Worker(o.simd)
+    ours = Worker("vision", o.simd)
     if kind == "folder":
         ours.ask(f"folder {args[0]} {args[1]} 2")
     elif kind == "resize":
@@ -197,7 +177,7 @@ def report(name, o, case):
 
 
 def overlap(o, folder, n):
-    loading, steps, both = Worker(o.simd), Worker(o.simd), Worker(o.simd)
+    loading, steps, both = Worker("vision", o.simd), Worker("vision", o.simd), Worker("vision", o.simd)
     loading.ask(f"folder {folder} crop 2")
     steps.ask(f"steps {-(-n // 32)} 2")
     both.ask(f"train {folder} crop 2")
@@ -246,8 +226,7 @@ def main():
     import PIL
     from PIL import features
 
-    subprocess.run(["go", "build", "-o", binary, "./bench/vision"], cwd=root, check=True)
-    w = Worker(o.simd)
+    w = Worker("vision", o.simd)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
     print(f"{cpu}; ours {w.ask('info')}; Pillow {PIL.__version__} (libjpeg-turbo {features.version('libjpeg_turbo')}), numpy {numpy.__version__}\n")
     w.close()
@@ -258,6 +237,7 @@ def main():
         if "resize" in kinds:
             for f in FILTERS:
                 report(f"4000×3000 to 224, {f}, 1 thread", o, f"resize|{f}|4000|3000|224")
+        small = large = None
         if {"decode", "folder", "large", "overlap"} & set(kinds):
             small, large = photographs(o, tmp)
         if "decode" in kinds:

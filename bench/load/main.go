@@ -17,11 +17,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -47,29 +47,13 @@ func command(args []string) error {
 	return fmt.Errorf("expected make or run, found %q", verb)
 }
 
-// write makes the folder. Saving gives float32, which is then written again in the type wanted.
+// write makes the folder.
 func write(dir, dtype string) error {
-	if err := vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir); err != nil {
-		return err
+	d, ok := map[string]checkpoint.DType{"F32": checkpoint.F32, "F16": checkpoint.F16, "BF16": checkpoint.BF16}[dtype]
+	if !ok {
+		return fmt.Errorf("expected F32, F16 or BF16, found %q", dtype)
 	}
-	d := map[string]checkpoint.DType{"F32": checkpoint.F32, "F16": checkpoint.F16, "BF16": checkpoint.BF16}[dtype]
-	if d == checkpoint.F32 {
-		return nil
-	}
-	path := filepath.Join(dir, checkpoint.SafetensorsName)
-	f, err := checkpoint.Open(path)
-	if err != nil {
-		return err
-	}
-	var entries []checkpoint.Entry
-	for t := range f.Tensors() {
-		v := make([]float32, t.Len())
-		if err := t.Floats(v); err != nil {
-			return err
-		}
-		entries = append(entries, checkpoint.Entry{Name: t.Name, Shape: t.Shape, Floats: v})
-	}
-	return checkpoint.Write(path, entries, checkpoint.WriteOptions{DType: d})
+	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir, vit.StoredAs(d))
 }
 
 // result is what run prints. Times are in milliseconds, sizes in bytes.
@@ -115,7 +99,7 @@ func run(dir string, args []string) error {
 		return m.Forward(tape.Input(pixels, *batch, 3, 224, 224)).Floats(nil)
 	}
 	logits := pass()
-	r.First, r.Logits, r.Peak = since(start), logits[:3], peak()
+	r.First, r.Logits, r.Peak = since(start), logits[:3], peak.Memory()
 	var times []float64
 	for range *forward {
 		start := time.Now()
@@ -126,24 +110,8 @@ func run(dir string, args []string) error {
 		slices.Sort(times)
 		r.Forward, r.Median = times[0], times[len(times)/2]
 	}
-	r.PeakAfter = peak()
+	r.PeakAfter = peak.Memory()
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
 func since(start time.Time) float64 { return float64(time.Since(start).Microseconds()) / 1000 }
-
-// peak returns VmHWM in bytes, 0 where the system does not tell.
-func peak() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			var kb int64
-			fmt.Sscan(rest, &kb)
-			return kb << 10
-		}
-	}
-	return 0
-}

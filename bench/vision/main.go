@@ -26,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -65,7 +66,7 @@ func main() {
 		case "info":
 			fmt.Println(simd.Info())
 		case "memory":
-			fmt.Println(peakMemory())
+			fmt.Println(float64(peak.Memory()) / 1e6)
 		case "allocated":
 			fmt.Println(float64(allocated) / 1e3)
 		default:
@@ -169,19 +170,4 @@ func newStep(threads int) func() {
 			simd.Gemm(w, n, n, n, simd.Matrix{Data: a, Stride: n}, simd.Matrix{Data: b, Stride: n}, 0, c, n, nil)
 		}
 	}
-}
-
-// peakMemory returns VmHWM in MB, 0 where the system does not tell.
-func peakMemory() float64 {
-	data, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1000
-		}
-	}
-	return 0
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
@@ -149,12 +150,12 @@ func loop(words []string) (early, late float64, err error) {
 		},
 		OnStep: func(r train.Record) error {
 			if r.Step == 10 {
-				early = peakMemory()
+				early = float64(peak.Memory()) / 1e6
 			}
 			return nil
 		},
 	})
-	return early, peakMemory(), err
+	return early, float64(peak.Memory()) / 1e6, err
 }
 
 func pretraining(w *simd.Workers, batch int) func() {

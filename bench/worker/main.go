@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -79,24 +80,9 @@ func main() {
 		case "allocated":
 			fmt.Println(allocated)
 		case "memory":
-			fmt.Println(peakMemory())
+			fmt.Println(float64(peak.Memory()) / 1e6)
 		default:
 			fmt.Println("error unknown request", words[0])
 		}
 	}
-}
-
-// peakMemory returns VmHWM in MB, 0 where the system does not tell.
-func peakMemory() float64 {
-	data, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-			return kb / 1000
-		}
-	}
-	return 0
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -41,7 +42,7 @@ func TestMemory(t *testing.T) {
 		use(dir)
 		return
 	}
-	if peakMemory() == 0 {
+	if peak.Memory() == 0 {
 		t.Skip("this system does not tell the peak of a process's memory (VmHWM in /proc/self/status)")
 	}
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
@@ -115,28 +116,11 @@ func use(dir string) {
 		u.Logits = m.Forward(tape.Input(pictures(m.Config, 1), 1, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
 		tape.Reset()
 	}
-	u.Peak = peakMemory()
+	u.Peak = peak.Memory()
 	line, err := json.Marshal(u)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
 	fmt.Printf("used %s\n", line)
-}
-
-// peakMemory returns VmHWM in bytes, 0 where the system does not tell.
-func peakMemory() int64 {
-	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			var kb int64
-			if _, err := fmt.Sscan(rest, &kb); err == nil {
-				return kb << 10
-			}
-		}
-	}
-	return 0
 }

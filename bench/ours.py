@@ -1,0 +1,37 @@
+"""Our side of run.py and vision.py: a Go program below bench that is told what to do line by line."""
+
+import functools
+import os
+import subprocess
+import sys
+
+root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
+
+
+@functools.cache
+def build(program):
+    """Builds bench/PROGRAM, once, and returns where it is."""
+    binary = os.path.join(root, "bench", program, program + ".test")
+    subprocess.run(["go", "build", "-o", binary, "./bench/" + program], cwd=root, check=True)
+    return binary
+
+
+class Worker:
+    """A process of that program; simd forces a lower instruction set."""
+
+    def __init__(self, program, simd):
+        env = dict(os.environ, **({"FOVEA_SIMD": simd} if simd else {}))
+        self.program = program
+        self.p = subprocess.Popen([build(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+    def ask(self, line):
+        self.p.stdin.write(line + "\n")
+        self.p.stdin.flush()
+        answer = self.p.stdout.readline().strip()
+        if not answer or answer.startswith("error"):
+            sys.exit(f"bench/{self.program}: {line}: {answer or 'it ended'}")
+        return answer
+
+    def close(self):
+        self.p.stdin.close()
+        self.p.wait()
