@@ -506,6 +506,29 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
+// TestForeignPart begins anew where a part is left that may be renamed but not written to, as another user's is.
+func TestForeignPart(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("needs a user whom permissions hold back")
+	}
+	h, cache := newHub(t), t.TempDir()
+	h.Add("a/b", vit())
+	blobs := filepath.Join(cache, "models--a--b", "blobs")
+	if err := os.MkdirAll(blobs, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	name := hubtest.Hash("model.safetensors", vit()["model.safetensors"]) + "." + strings.Repeat("0", idDigits) + suffix
+	if err := os.WriteFile(filepath.Join(blobs, name), make([]byte, 1000), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
+}
+
 func TestOpen(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	h.Add("owner/name", vit())

@@ -61,7 +61,8 @@ func (s *store) parts(etag string, size int64) []leftover {
 	return found
 }
 
-// openPart goes on with what there is of a blob, if resume is set and there is something, or begins.
+// openPart goes on with what there is of a blob, if resume is set and there is something, or begins. What another user
+// of the cache left, in a file that this one may rename and not write to, gives way.
 func (s *store) openPart(it *item, resume bool) (*part, error) {
 	p := &part{
 		name:  fmt.Sprintf("%s.%0*x%s", s.blob(it.etag), idDigits, rand.Uint64(), suffix),
@@ -73,11 +74,8 @@ func (s *store) openPart(it *item, resume bool) (*part, error) {
 			continue
 		}
 		f, err := os.OpenFile(p.name, os.O_RDWR, 0)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // another process has taken it already
-		}
 		if err != nil {
-			return nil, err
+			return p, p.restart()
 		}
 		info, err := f.Stat()
 		if err != nil || info.Size() > it.size {
