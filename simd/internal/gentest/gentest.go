@@ -1,0 +1,75 @@
+// Package gentest tests the generators of package simd's assembly: that their files are current, and that what Go's
+// assembler does not know is encoded as LLVM encodes it.
+package gentest
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Dir is the folder of package simd, from a generator's.
+var Dir = filepath.Join("..", "..")
+
+// Current asks that the files in package simd are those given, by name.
+func Current(t *testing.T, files map[string][]byte) {
+	t.Helper()
+	for name, want := range files {
+		got, err := os.ReadFile(filepath.Join(Dir, name))
+		if err != nil {
+			t.Error(err)
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("%s differs from the generator's output: run go generate in simd", name)
+		}
+	}
+}
+
+var (
+	word     = regexp.MustCompile(`WORD \$0x([0-9a-f]{8}) // (.+)`)
+	encoding = regexp.MustCompile(`encoding: \[0x(..),0x(..),0x(..),0x(..)\]`)
+)
+
+// Words asks that each raw word of arm64 assembly is the instruction which the comment beside it names, and that there
+// are at least so many different ones. Without llvm-mc the test is skipped.
+func Words(t *testing.T, text []byte, least int) {
+	t.Helper()
+	mc, err := exec.LookPath("llvm-mc")
+	if err != nil {
+		t.Skip("llvm-mc is not installed")
+	}
+	codes := map[string]string{}
+	var order []string
+	for _, m := range word.FindAllStringSubmatch(string(text), -1) {
+		code, named := codes[m[2]]
+		if named && code != m[1] {
+			t.Fatalf("%s is written as %s and as %s", m[2], code, m[1])
+		}
+		if !named {
+			order = append(order, m[2])
+		}
+		codes[m[2]] = m[1]
+	}
+	if len(order) < least {
+		t.Fatalf("only %d instructions found", len(order))
+	}
+	cmd := exec.Command(mc, "-triple=aarch64", "-show-encoding")
+	cmd.Stdin = strings.NewReader(strings.Join(order, "\n"))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	encodings := encoding.FindAllStringSubmatch(string(out), -1)
+	if len(encodings) != len(order) {
+		t.Fatalf("llvm-mc encoded %d of %d instructions", len(encodings), len(order))
+	}
+	for i, m := range encodings {
+		if got := m[4] + m[3] + m[2] + m[1]; got != codes[order[i]] {
+			t.Errorf("%s: written as %s, LLVM has %s", order[i], codes[order[i]], got)
+		}
+	}
+	t.Logf("%d instructions", len(order))
+}
