@@ -24,9 +24,10 @@
 //
 // [Resizer] computes what Pillow's Image.resize computes, byte for byte, for all six filters, for grey, RGB and
 // RGBA, and for a source box with fractional edges. That matters more than it seems: a resize without
-// antialiasing, or with other coefficients, costs a classifier about one percent. The arithmetic is integer, so the
-// SIMD kernels of package simd give the same bytes on every machine: ten times as fast as Pillow on one core with
-// AVX-512, five times with AVX2, and about as fast in plain Go. Where a crop follows, only what it keeps is computed.
+// antialiasing, or with other coefficients, moves edges by tens of levels, and a model then sees what it was not
+// trained on. The arithmetic is integer, so the SIMD kernels of package simd give the same bytes on every machine: ten
+// times as fast as Pillow on one core with AVX-512, five times with AVX2, and about as fast in plain Go (bench/vision.py
+// measures it, by --simd each). Where a crop follows, only what it keeps is computed.
 //
 // # From pixels to a model's input
 //
