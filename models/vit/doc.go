@@ -7,8 +7,10 @@
 //
 // # Using a model
 //
-// [Load] reads a model folder and [Model.Classify] answers for pictures of any size. [Model.Features] gives what
-// the head sees, a vector a picture. Any number of goroutines may use one model at once: it is only read, each
+// [Load] reads a model folder and [Model.Classify] answers for pictures of any size. Decode photographs with
+// vision.DecodeFile or vision.Decode, which give the pixels of Pillow (the standard library's image.Decode gives
+// slightly others), and turn those that were taken sideways when ApplyOrientation says so. [Model.Features] gives
+// what the head sees, a vector a picture. Any number of goroutines may use one model at once: it is only read, each
 // call has its own tape, and the memory of tapes is lent from a short list and kept. Model.Workers says how many
 // cores a call takes.
 //
