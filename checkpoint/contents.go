@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"fmt"
 	"iter"
 	"maps"
@@ -16,16 +15,6 @@ type Part struct {
 	Format Format
 }
 
-// Format is a file format, as people call it.
-type Format string
-
-// The formats that can be read.
-const (
-	Safetensors Format = "safetensors"
-	Torch       Format = "PyTorch"        // the zip archives of torch.save and of TorchScript
-	TorchLegacy Format = "PyTorch legacy" // the pickles of torch.save before 1.6
-)
-
 // Parts returns the files that the checkpoint was opened from, without the index.
 func (f *File) Parts() []Part {
 	var parts []Part
@@ -38,17 +27,6 @@ func (f *File) Parts() []Part {
 		parts = append(parts, p)
 	}
 	return parts
-}
-
-// formatOf tells the format of a file that was opened by its first bytes.
-func formatOf(head []byte) Format {
-	switch {
-	case isSafetensors(head) || len(head) < 2:
-		return Safetensors
-	case bytes.HasPrefix(head, []byte("PK")):
-		return Torch
-	}
-	return TorchLegacy
 }
 
 // MetadataKeys yields the keys that [File.Metadata] knows, sorted.

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -78,7 +77,7 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 
 // plausible says whether a file that starts so may be a checkpoint or an index.
 func plausible(head []byte) bool {
-	return isSafetensors(head) || bytes.HasPrefix(head, []byte("PK")) || head[0] == 0x80 || head[0] == '{' || head[0] == ' ' || head[0] == '\n'
+	return formatOf(head) != "" || head[0] == '{' || head[0] == ' ' || head[0] == '\n'
 }
 
 // kind says what is not a file.
