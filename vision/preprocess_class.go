@@ -11,6 +11,7 @@ import (
 type processorClass struct {
 	Preprocess      // without the crop when crop is false, though the size of one asked for by do_center_crop is kept
 	crop       bool // crops without being asked
+	neverCrops bool // not even when asked
 	maxLong    bool // a bare size stands beside max_size, 1333 unless given
 	longAlone  bool // knows longest_edge without shortest_edge
 	pads       bool // pads to a fixed size without being asked
@@ -31,11 +32,11 @@ var processorClasses = func() map[string]processorClass {
 	}
 	vit := processorClass{Preprocess: square(224, Bilinear, HalfMean, HalfStd)}
 	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true}
-	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true}
+	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true, neverCrops: true}
 	detector.MaxLong = 1333
 	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd)}
 	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true}
-	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd)}
+	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), neverCrops: true}
 	rtdetr.NoNormalize = true
 	return map[string]processorClass{
 		"ViT":             vit,
@@ -48,7 +49,7 @@ var processorClasses = func() map[string]processorClass {
 		"Siglip":          siglip,
 		"OwlViT":          {Preprocess: cut(square(768, Bicubic, CLIPMean, CLIPStd), 768)},
 		"Pvt":             {Preprocess: square(224, Bicubic, ImageNetMean, ImageNetStd)},
-		"Segformer":       {Preprocess: square(512, Bilinear, ImageNetMean, ImageNetStd)},
+		"Segformer":       {Preprocess: square(512, Bilinear, ImageNetMean, ImageNetStd), neverCrops: true},
 		"MobileNetV1":     mobile,
 		"MobileNetV2":     mobile,
 		"Detr":            detector,

@@ -188,7 +188,7 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 		}
 		q.Filter = Filter(i)
 	}
-	if is(j.DoCenterCrop, class.crop) {
+	if is(j.DoCenterCrop, class.crop) && !class.neverCrops {
 		if s := j.CropSize; s != nil {
 			q.CropWidth, q.CropHeight = s.Width, s.Height
 			if s.bare != 0 {

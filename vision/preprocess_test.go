@@ -262,6 +262,17 @@ func TestPreprocessJSON(t *testing.T) {
 	}
 }
 
+// The classes for segmentation and detection resize and never crop, whatever the file says.
+func TestClassesThatNeverCrop(t *testing.T) {
+	for _, name := range []string{"Segformer", "Detr", "ConditionalDetr", "DeformableDetr", "GroundingDino", "RTDetr"} {
+		var p Preprocess
+		file := `{"image_processor_type": "` + name + `ImageProcessor", "do_center_crop": true, "crop_size": {"height": 7, "width": 9}}`
+		if err := json.Unmarshal([]byte(file), &p); err != nil || p.CropWidth != 0 || p.CropHeight != 0 {
+			t.Errorf("%s: cropped to %d×%d, %v", name, p.CropWidth, p.CropHeight, err)
+		}
+	}
+}
+
 func TestPixelsBatch(t *testing.T) {
 	p := Half(16)
 	images := []image.Image{picture(20, 30, 3), picture(40, 10, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
