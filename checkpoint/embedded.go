@@ -16,10 +16,17 @@ import (
 //	//go:embed vit/config.json
 //	var config string
 //
+//	//go:embed vit/preprocessor_config.json
+//	var preprocessor string
+//
 //	//go:embed vit/model.safetensors
 //	var weights string
 //
-//	model, err := vit.Load(checkpoint.Embedded{"config.json": config, "model.safetensors": weights}, vit.LoadOptions{})
+//	model, err := vit.Load(checkpoint.Embedded{
+//		"config.json":              config,
+//		"preprocessor_config.json": preprocessor,
+//		"model.safetensors":        weights,
+//	}, vit.LoadOptions{})
 //
 // An embed.FS works as well, but it hands out copies only: the weights then take their size in memory once more.
 type Embedded map[string]string
