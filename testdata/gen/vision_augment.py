@@ -1,6 +1,6 @@
 """Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of pictures.
 
-Pillow 13.0.0, timm 1.0.31, torchvision 0.30.0. The pictures come from the integer formula in `picture`, which the Go
+Pillow 13.0.0, timm 1.0.31, torchvision 0.29.2. The pictures come from the integer formula in `picture`, which the Go
 tests repeat. Each case names an operation and its argument, and holds half of the SHA-256 of the resulting RGB bytes
 and the bytes themselves where they are few. Sharpness, shears and the like are those of timm's RandAugment
 (timm/data/auto_augment.py); hue is torchvision's adjust_hue.
