@@ -44,7 +44,11 @@ func ReadConfig(fsys fs.FS, name, modelType string, c interface{ Validate() erro
 		return err
 	}
 	if kind.ModelType != modelType {
-		return fmt.Errorf("%s: model_type: expected %q, found %q", name, modelType, kind.ModelType)
+		advice := ""
+		if p := packages[kind.ModelType]; p != "" {
+			advice = ", which package " + p + " loads"
+		}
+		return fmt.Errorf("%s: model_type: expected %q, found %q%s", name, modelType, kind.ModelType, advice)
 	}
 	if err := decode(name, data, c); err != nil {
 		return err
@@ -54,6 +58,9 @@ func ReadConfig(fsys fs.FS, name, modelType string, c interface{ Validate() erro
 	}
 	return nil
 }
+
+// packages load the models of a type.
+var packages = map[string]string{"vit": "models/vit", "vit_mae": "models/mae"}
 
 // decode reads JSON. The error says in words which field holds what it should not.
 func decode(name string, data []byte, v any) error {
@@ -165,6 +172,9 @@ const (
 func FormOf(fsys fs.FS) (Form, []byte, error) {
 	data, err := smallfile.Read(fsys, ConfigName)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := fs.Stat(fsys, "."); err != nil {
+			return 0, nil, fmt.Errorf("no such folder: %w", err)
+		}
 		return Bare, nil, nil
 	}
 	if err != nil {

@@ -101,6 +101,9 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 
 // bareConfig is the configuration of weights that come without one.
 func bareConfig(find tower.Finder) (Config, error) {
+	if err := tower.WantConfig(find); err != nil {
+		return Config{}, err
+	}
 	s, err := tower.ReadSizes(find)
 	if err != nil {
 		return Config{}, err

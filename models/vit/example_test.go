@@ -66,7 +66,7 @@ func ExampleModel_Features() {
 func ExampleLoad() {
 	_, err := vit.Load(os.DirFS("../mae/testdata/tiny"), vit.LoadOptions{})
 	fmt.Println(err)
-	// Output: vit: config.json: model_type: expected "vit", found "vit_mae"
+	// Output: vit: config.json: model_type: expected "vit", found "vit_mae", which package models/mae loads
 }
 
 // A model that was trained or loaded here is saved for transformers, or for timm.

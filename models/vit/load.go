@@ -136,6 +136,9 @@ func empty(fsys fs.FS, form modelfolder.Form, c Config, classes, size int) (*Mod
 
 // bareConfig is the configuration of weights that come without one.
 func bareConfig(find tower.Finder) (Config, error) {
+	if err := tower.WantConfig(find); err != nil {
+		return Config{}, err
+	}
 	s, err := tower.ReadSizes(find)
 	if err != nil {
 		return Config{}, err

@@ -2,8 +2,11 @@ package vit
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -232,4 +235,20 @@ func FuzzConfig(f *testing.F) {
 			t.Errorf("a model whose configuration is not valid: %v", m.Config.Validate())
 		}
 	})
+}
+
+// TestWantsConfig refuses to guess what a file beside the weights says, and tells a folder that is not there.
+func TestWantsConfig(t *testing.T) {
+	from := os.DirFS("testdata/tiny")
+	data, err := fs.ReadFile(from, "model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Load(fstest.MapFS{"model.safetensors": {Data: data}}, LoadOptions{})
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "config.json") {
+		t.Errorf("weights of Hugging Face alone: %v", err)
+	}
+	if _, err := Load(os.DirFS("testdata/nowhere"), LoadOptions{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "no such folder") {
+		t.Errorf("no folder: %v", err)
+	}
 }

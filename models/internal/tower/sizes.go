@@ -2,6 +2,7 @@ package tower
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"strconv"
 	"strings"
@@ -87,6 +88,15 @@ func ReadStack(find Finder, path string) (Stack, error) {
 	_, s.QKVBias = find(path + ".0.Attention.QKV.Bias")
 	_, s.LayerScale = find(path + ".0.LayerScale1")
 	return s, nil
+}
+
+// WantConfig returns an error for weights under Hugging Face's names: these come with a config.json, and what it says
+// (the number of heads, the epsilon) is not to be guessed where it can be had.
+func WantConfig(find Finder) error {
+	if t, ok := find("Encoder.Patch.Weight"); ok && strings.Contains(t.Name, "embeddings.patch_embeddings.") {
+		return fmt.Errorf("the tensors have Hugging Face's names, which come with a config.json: put it beside the weights: %w", fs.ErrNotExist)
+	}
+	return nil
 }
 
 // Heads returns the number of attention heads of the published encoders of a width, which no weight tells: 64
