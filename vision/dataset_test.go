@@ -67,6 +67,7 @@ func TestOpenFolderErrors(t *testing.T) {
 		"loose only":  {fstest.MapFS{"a.png": p, "b.png": p}, ErrNoImages, "2 images"},
 		"empty class": {fstest.MapFS{"a/x.png": p, "b/readme": p}, ErrNoImages, "in b"},
 		"one class":   {fstest.MapFS{"a/x.png": p}, ErrOneClass, `"a"`},
+		"splits":      {fstest.MapFS{"train/a/x.png": p, "train/b/x.png": p, "val/a/y.png": p}, ErrNoImages, "train, val"},
 	} {
 		_, err := OpenFolder(c.fsys, FolderOptions{})
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
@@ -91,6 +92,14 @@ func TestOpenFolderErrors(t *testing.T) {
 	}
 	if _, err := d.Open(1); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "b/y.jpg") {
 		t.Errorf("unreadable file: %v", err)
+	}
+	// What a phone takes is not passed over in silence.
+	d, err = OpenFolder(fstest.MapFS{"a/x.png": p, "b/y.HEIC": {Data: []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00")}}, FolderOptions{})
+	if err != nil || d.Len() != 2 {
+		t.Fatalf("%v, %v", d, err)
+	}
+	if _, err := d.Open(1); !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "heic") {
+		t.Errorf("a HEIC file: %v", err)
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 )
 
 // Extensions are the file names that [OpenFolder] takes for images, in lower case.
-var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+//
+// Those of HEIC and AVIF are among them so that such photographs are not passed over in silence: decoding says what it
+// needs for them.
+var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 
 // FolderOptions says how a folder of images is read.
 type FolderOptions struct {
@@ -86,10 +89,19 @@ func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 		return nil, fmt.Errorf("vision: %s has %d images and no sub-folders, expected one sub-folder a class: %w", where, loose, ErrNoImages)
 	case len(d.classes) == 0:
 		return nil, fmt.Errorf("vision: %s has no sub-folders, expected one a class: %w", where, ErrNoImages)
+	case d.splits():
+		return nil, fmt.Errorf("vision: %s holds %s, which divide a data set and are no classes: expected one of these folders: %w",
+			where, strings.Join(d.classes, ", "), ErrNoImages)
 	case len(d.classes) == 1 && !o.AllowOneClass:
 		return nil, fmt.Errorf("vision: %s holds the class %q alone, expected at least two: %w", where, d.classes[0], ErrOneClass)
 	}
 	return d, nil
+}
+
+// splits says whether the classes are the parts into which data sets are usually divided.
+func (d *Folder) splits() bool {
+	parts := []string{"train", "training", "val", "valid", "validation", "test"}
+	return !slices.ContainsFunc(d.classes, func(c string) bool { return !slices.Contains(parts, strings.ToLower(c)) })
 }
 
 // add lists the images below dir as the next class.
