@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,6 +34,9 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 		return nil, fmt.Errorf("-model %s: the model has no classifier", name)
 	case m.Config.NumChannels != 3:
 		return nil, fmt.Errorf("-model %s: the model takes pictures of %d channels, expected 3", name, m.Config.NumChannels)
+	}
+	if _, err := vision.LoadPreprocess(os.DirFS(dir)); errors.Is(err, fs.ErrNotExist) {
+		out.Line("no preprocessor_config.json beside the weights: pictures are prepared with mean %v and deviation %v", m.Preprocess.Mean, m.Preprocess.Std)
 	}
 	return m, nil
 }

@@ -105,8 +105,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 			fmt.Fprintln(stderr)
 			f.SetOutput(stderr)
 			f.PrintDefaults()
+			return s, err
 		}
-		return s, err
+		return s, fmt.Errorf("%w; -h lists the flags", err)
 	}
 	s.Images = f.Args()
 	switch {

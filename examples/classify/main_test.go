@@ -147,7 +147,17 @@ func TestFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := classified(t, "-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/pictures/rgb.png")
+	var stdout, stderr bytes.Buffer
+	if status := command([]string{"-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/pictures/rgb.png"}, &stdout, &stderr); status != 0 {
+		t.Fatal(&stderr)
+	}
+	if !strings.Contains(stderr.String(), "no preprocessor_config.json") {
+		t.Errorf("what is assumed of the pictures is not said: %q", &stderr)
+	}
+	var r []parsed
+	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
 	if len(r) != 1 || len(r[0].Logits) != 5 || r[0].Top[0].Label != "" {
 		t.Errorf("found %+v", r)
 	}

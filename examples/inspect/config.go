@@ -14,6 +14,7 @@ import (
 type config struct {
 	ModelType     string   `json:"model_type,omitempty"`
 	Architectures []string `json:"architectures,omitempty"`
+	Architecture  string   `json:"architecture,omitempty"` // timm's
 	Heads         int      `json:"num_attention_heads,omitempty"`
 }
 

@@ -85,8 +85,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			usage()
+			return s, err
 		}
-		return s, err
+		return s, fmt.Errorf("%w; -h lists the flags", err)
 	}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {

@@ -49,7 +49,10 @@ func (s *summary) print(c *console.Console, all bool) {
 		c.Line("looks like %s", s.Family)
 	}
 	if s.Config != nil {
-		c.Line("config.json says %s", shown(strings.Join(append([]string{s.Config.ModelType}, s.Config.Architectures...), ", ")))
+		said := slices.DeleteFunc(append([]string{s.Config.ModelType, s.Config.Architecture}, s.Config.Architectures...), func(word string) bool { return word == "" })
+		if len(said) > 0 {
+			c.Line("config.json says %s", shown(strings.Join(said, ", ")))
+		}
 	}
 	if len(s.Metadata) > 0 {
 		c.Line("")

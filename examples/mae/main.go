@@ -81,8 +81,9 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			usage()
+			return s, err
 		}
-		return s, err
+		return s, fmt.Errorf("%w; -h lists the flags", err)
 	}
 	if f.NArg() > 0 {
 		return s, fmt.Errorf("expected flags only, found %q", f.Arg(0))

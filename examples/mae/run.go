@@ -6,12 +6,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // run is one run of the program.
@@ -153,12 +155,24 @@ func (r *run) describe(m *mae.Model) {
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
 }
 
+// commonest returns the class that most pictures belong to, and their share: what an accuracy is to be compared with.
+func commonest(d vision.Dataset) (class string, share float64) {
+	counts := make([]int, len(d.Classes()))
+	for i := range d.Len() {
+		counts[d.Label(i)]++
+	}
+	most := slices.Max(counts)
+	return d.Classes()[slices.Index(counts, most)], float64(most) / float64(max(1, d.Len()))
+}
+
 // conclude prints the result.
 func (r *run) conclude(o *outcome) {
 	n := r.pictures.test.Len()
 	r.console.Line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
 	r.console.Line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
 	r.console.Line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
+	class, share := commonest(r.pictures.test)
+	r.console.Line("  always answering %-12s %5.1f %%", console.Printable(class), 100*share)
 	if skipped := r.pictures.skipped; len(skipped) > 0 {
 		r.console.Line("left out %d pictures that cannot be read:", len(skipped))
 		for _, e := range skipped {
