@@ -294,7 +294,7 @@ func TestRetryAfter(t *testing.T) {
 	if _, err := Get(t.Context(), "a/b", options(h, t.TempDir())...); err != nil {
 		t.Fatal(err)
 	}
-	if waited := time.Since(begin); waited < time.Second || waited > 3*time.Second {
+	if waited := time.Since(begin); waited < time.Second || waited > 30*time.Second {
 		t.Errorf("waited %v, asked for 1s", waited)
 	}
 }
