@@ -3,8 +3,6 @@ package fovea_test
 import (
 	"context"
 	"fmt"
-	"image"
-	"image/color"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -16,27 +14,23 @@ import (
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // folder holds a very small random Vision Transformer as transformers saved it.
 const folder = "models/vit/testdata/tiny"
 
-// gradient is a picture to classify.
-func gradient() image.Image {
-	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
-	for y := range 40 {
-		for x := range 60 {
-			m.Set(x, y, color.RGBA{uint8(4 * x), uint8(6 * y), 90, 255})
-		}
-	}
-	return m
-}
+// photograph is a picture to classify, in the folder photographs.
+const photographs, photograph = "vision/testdata/decode", "420.jpg"
 
 // A model folder from Hugging Face classifies pictures of any size.
 func Example_classify() {
-	picture := gradient()
-
+	picture, err := vision.DecodeFile(os.DirFS(photographs), photograph, vision.DecodeOptions{ApplyOrientation: true})
+	if err != nil {
+		log.Fatal(err)
+	}
 	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
@@ -47,7 +41,7 @@ func Example_classify() {
 	}
 	best := predictions[0].Top[0]
 	fmt.Printf("%s %.1f %%\n", best.Label, 100*best.Probability)
-	// Output: LABEL_1 39.2 %
+	// Output: LABEL_1 63.2 %
 }
 
 // Training needs a tape, a table of gradients and an optimiser.
@@ -55,7 +49,8 @@ func Example_train() {
 	model := vit.New(config(), 2, rand.New(rand.NewPCG(1, 2)))
 	pixels, labels := batch()
 
-	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+	workers := simd.NewWorkers(0) // all cores
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: workers})
 	grads := autograd.NewGradients()
 	adamw := train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{})
 	var first, last float32
@@ -66,7 +61,7 @@ func Example_train() {
 			first = last
 		}
 		loss.Backward(grads)
-		adamw.Step(grads, 1e-3, 1, nil)
+		adamw.Step(grads, 1e-3, 1, workers) // learning rate, scale of the gradients
 		grads.Zero()
 		tape.Reset()
 	}
