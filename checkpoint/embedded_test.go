@@ -202,7 +202,7 @@ func TestReadWhole(t *testing.T) {
 			if c.want == "" && (err != nil || len(data) != c.has) || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%+v: found %d bytes, %v", fsys, len(data), err)
 			}
-			if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(4*c.has+2*readStep); took > limit {
+			if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(6*c.has+2*readStep); took > limit {
 				t.Errorf("%+v: took %d bytes", fsys, took)
 			}
 		}

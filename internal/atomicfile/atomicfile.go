@@ -90,9 +90,9 @@ func create(dir, base string) (*os.File, error) {
 			continue
 		}
 		if err == nil && locks {
-			locked(f) // on file systems without locks nobody takes it for a leftover
+			lock(f)
 			if !named(f, name) {
-				f.Close() // somebody did, before the lock
+				f.Close() // somebody took it for a leftover, before the lock
 				continue
 			}
 		}
