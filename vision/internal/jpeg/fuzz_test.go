@@ -3,19 +3,15 @@ package jpeg
 import (
 	"bytes"
 	"errors"
-	"image"
 	"image/jpeg"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-// stdGap bounds how far the standard library's pixels are from ours where both decode a file of one component, or of
-// three at full resolution: its inverse transform and its conversion round differently.
-const stdGap = 6
-
-// No input panics, every error is of a known kind, and where the standard library reads a file too, the sizes are
-// equal and, as long as no interpolation of chroma is in it, so are the pixels, nearly.
+// No input panics, every error is of a known kind, the ways through the decoder agree, and where the standard library
+// reads a file too, the sizes are equal. The pixels need not be: beyond the range of real photographs its inverse
+// transform clips elsewhere than libjpeg's, which is the one that TestPillow compares with.
 func FuzzJPEG(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.jpg")
 	if err != nil || len(files) == 0 {
@@ -63,23 +59,6 @@ func FuzzJPEG(f *testing.F) {
 		}
 		if b := m.Bounds(); b.Dx() != h.Width || b.Dy() != h.Height {
 			t.Fatalf("%d×%d pixels, image/jpeg reads %v", h.Width, h.Height, b)
-		}
-		switch m := m.(type) {
-		case *image.Gray:
-		case *image.YCbCr:
-			if m.SubsampleRatio != image.YCbCrSubsampleRatio444 {
-				return
-			}
-		default:
-			return
-		}
-		for i := 0; i < len(pix); i += 3 {
-			r, g, b, _ := m.At(i/3%h.Width, i/3/h.Width).RGBA()
-			for c, v := range [3]uint32{r, g, b} {
-				if d := int(v>>8) - int(pix[i+c]); d > stdGap || d < -stdGap {
-					t.Fatalf("pixel %d, channel %d: %d, image/jpeg reads %d", i/3, c, pix[i+c], v>>8)
-				}
-			}
 		}
 	})
 }
