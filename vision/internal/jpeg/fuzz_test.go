@@ -11,7 +11,7 @@ import (
 
 // No input panics, every error is of a known kind, the ways through the decoder agree, and where the standard library
 // reads a file too, the sizes are equal. The pixels need not be: beyond the range of real photographs its inverse
-// transform clips elsewhere than libjpeg's, which is the one that TestPillow compares with.
+// transform clips elsewhere than libjpeg's, which TestRandomFilesEqualPillow compares with.
 func FuzzJPEG(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.jpg")
 	if err != nil || len(files) == 0 {
