@@ -19,7 +19,8 @@ type Target interface {
 
 // A mapper is a Target that can read its values where they are, without a copy, until it is written, and in
 // the type they have: *autograd.Parameter is one. Values come in one part or in several that follow each other;
-// release is called when they need not stay in memory for now, hold when a slice of them is to be given away.
+// release is called when they need not stay in memory until they are read again, hold when a slice of them is to be
+// given away.
 // The memory stays valid for as long as something refers to one of the two functions.
 type mapper interface {
 	Map(parts [][]float32, release, hold func())

@@ -131,15 +131,10 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 			b := g.layB(s, o.b, p, q, k0, kc)
 			for r0 := i0; r0 < i1; r0 += g.blockRows {
 				r1 := min(r0+g.blockRows, i1)
-				if r1 == i1 && g.packed == nil && o.b.Trans {
-					next, at := q, k0
-					if next == p1 {
-						next, at = p0, k0+kc
-					}
-					if at < g.k {
-						b.next = uintptr(unsafe.Pointer(&o.b.Data[next*nr*o.b.Stride+at]))
-						b.nextStride = 4 * o.b.Stride
-					}
+				if r1 == i1 && q < p1 {
+					g.fetchNext(&b, o.b, q, k0)
+				} else if r1 == i1 {
+					g.fetchNext(&b, o.b, p0, k0+kc)
 				}
 				g.multiplyBlock(t, o, a.from(r0-i0), b, r0, r1, p, q)
 				if g.hasEp && k0+kc == g.k {

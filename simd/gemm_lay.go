@@ -1,5 +1,7 @@
 package simd
 
+import "unsafe"
+
 // An aBlock is where a task finds its rows of A. The tile that starts at row r starts r·row bytes in (for
 // packed tiles too: they are as wide as they are high, or all mr). acs 0 means a packed tile's own width.
 type aBlock struct {
@@ -119,6 +121,14 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
 		g.kern.pack(s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
 	}
 	return x
+}
+
+// fetchNext has the tiles of x fetch the rows of b that the group beginning at panel p and row k0 will be packed
+// from, where packing transposes: reads that no prefetcher follows from one group to the next.
+func (g *gemmRun) fetchNext(x *bBlock, b Matrix, p, k0 int) {
+	if g.packed == nil && b.Trans && k0 < g.k {
+		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
+	}
 }
 
 func (g *gemmRun) panelGroups() int { return (g.panels + g.groupCols - 1) / g.groupCols }

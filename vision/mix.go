@@ -3,6 +3,7 @@ package vision
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Mix joins the images of a batch in pairs, the first with the last and so on, and their labels with them: mixup
@@ -72,7 +73,7 @@ func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
 			}
 		}
 	}
-	b.Targets = resized(b.Targets, n*classes)
+	b.Targets = slices.Grow(b.Targets[:0], n*classes)[:n*classes]
 	off := x.Smoothing / float32(classes)
 	on := 1 - x.Smoothing + off
 	label := func(i, class int) float32 {
@@ -86,13 +87,6 @@ func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
 			b.Targets[i*classes+c] = float32(label(i, c)*float32(lambda)) + float32(label(n-1-i, c)*float32(1-lambda))
 		}
 	}
-}
-
-func resized(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return make([]float32, n)
-	}
-	return s[:n]
 }
 
 // draw returns λ, 1 for a batch that stays as it is, and whether a rectangle is cut.
