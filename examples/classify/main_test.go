@@ -177,11 +177,7 @@ func TestHub(t *testing.T) {
 		files[name] = data
 	}
 	h.Add("somebody/animals", files)
-	t.Setenv("HF_ENDPOINT", h.URL)
-	t.Setenv("HF_HOME", t.TempDir())
-	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
-		t.Setenv(name, "")
-	}
+	h.Use(t)
 	const picture = "testdata/pictures/rgb.png"
 	want := classified(t, "-model", "testdata/models/hf", "-json", picture)
 	if got := classified(t, "-model", "somebody/animals", "-json", picture); !slices.Equal(got[0].Logits, want[0].Logits) {

@@ -116,11 +116,7 @@ func TestHub(t *testing.T) {
 		}
 	}
 	h.Add("somebody/cut", files)
-	t.Setenv("HF_ENDPOINT", h.URL)
-	t.Setenv("HF_HOME", t.TempDir())
-	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
-		t.Setenv(name, "")
-	}
+	h.Use(t)
 	var s summary
 	if err := json.Unmarshal([]byte(inspect(t, "-json", "somebody/cut")), &s); err != nil {
 		t.Fatal(err)

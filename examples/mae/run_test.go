@@ -127,11 +127,7 @@ func TestInitFromHub(t *testing.T) {
 		files[name] = read(t, first.path("pretrained"), name)
 	}
 	h.Add("somebody/mae-tiny", files)
-	t.Setenv("HF_ENDPOINT", h.URL)
-	t.Setenv("HF_HOME", t.TempDir())
-	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
-		t.Setenv(name, "")
-	}
+	h.Use(t)
 	r := tinyRun(t.TempDir())
 	r.settings.Init, r.settings.Epochs = "somebody/mae-tiny", 0
 	if _, err := r.do(context.Background()); err != nil {

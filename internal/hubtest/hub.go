@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -55,6 +56,15 @@ type Request struct {
 	Path   string
 	Range  string
 	Token  string // the Authorization header
+}
+
+// Use makes h the hub of a test's process, with an empty cache and nothing else of the user's settings.
+func (h *Hub) Use(t testing.TB) {
+	t.Setenv("HF_ENDPOINT", h.URL)
+	t.Setenv("HF_HOME", t.TempDir())
+	for _, name := range []string{"HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_TOKEN", "HF_TOKEN_PATH"} {
+		t.Setenv(name, "")
+	}
 }
 
 // New starts a hub. Whoever starts it closes it.
