@@ -10,8 +10,8 @@
 //     translate tensor names.
 //   - vision: pictures in and out; decoding and resizing equal to Pillow's, the image processors of transformers and
 //     timm, augmentation, data sets and loaders, drawing.
-//   - nn: layers as plain structs, initialisers, named parameters.
-//   - train: optimisers, schedules, the training loop, exact resume.
+//   - nn: layers as plain structs, initializers, named parameters.
+//   - train: optimizers, schedules, the training loop, exact resume.
 //   - models/vit: the Vision Transformer. models/mae: the masked autoencoder on top of it.
 //   - hub: fetches model folders into the cache shared with Python; the only package that touches the network.
 //   - examples/mae: a program that pre-trains, fine-tunes and compares on your own images. examples/classify: one that

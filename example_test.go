@@ -44,7 +44,7 @@ func Example_classify() {
 	// Output: LABEL_1 63.2 %
 }
 
-// Training needs a tape, a table of gradients and an optimiser.
+// Training needs a tape, a table of gradients and an optimizer.
 func Example_train() {
 	model := vit.New(config(), 2, rand.New(rand.NewPCG(1, 2)))
 	pixels, labels := batch()

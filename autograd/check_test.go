@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
 )
 

@@ -18,13 +18,13 @@
 // of the widened weights, on tapes of every kind. The first write copies what is mapped and turns half precision
 // into float32, for good.
 //
-// A [Buffer] belongs to a model too but has no gradient: the running statistics of a batch normalisation,
+// A [Buffer] belongs to a model too but has no gradient: the running statistics of a batch normalization,
 // a mask. A [State] belongs to a caller and outlives tapes: the keys and values of a decoder, the window of
 // a stream.
 //
 // Operations are functions over an [Operand], which is a Tensor or a Parameter:
 //
-//	h := autograd.LinearAct(x, m.W1, m.B1, autograd.ActGELU) // [n, in] → [n, hidden]
+//	h := autograd.LinearAct(x, m.W1, m.B1, autograd.ActGelu) // [n, in] → [n, hidden]
 //	y := autograd.Add(x, autograd.Linear(h, m.W2, m.B2))
 //
 // The result is on the tape of the operands. Two different tapes are a mistake, and so is none at all: an
@@ -49,7 +49,7 @@
 //		grads.Zero()
 //		loss.Backward(grads)
 //		tape.Commit() // state updates, such as running statistics
-//		optimiser.Step(grads)
+//		optimizer.Step(grads)
 //		tape.Reset()
 //	}
 //

@@ -25,7 +25,7 @@ type entry struct {
 func NewGradients() *Gradients { return &Gradients{} }
 
 // Of returns the gradient with respect to p, in p's shape, or nil when none was computed since Zero. The
-// slice is the table's own: an optimiser may change it.
+// slice is the table's own: an optimizer may change it.
 func (g *Gradients) Of(p *Parameter) []float32 {
 	if i, ok := g.index[p]; ok && !g.entries[i].fresh {
 		return g.entries[i].data

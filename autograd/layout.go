@@ -1,10 +1,10 @@
 package autograd
 
-// maxRank bounds the dimensions that are left once neighbours that lie alike in memory are merged.
+// maxRank bounds the dimensions that are left once neighbors that lie alike in memory are merged.
 const maxRank = 8
 
 // A layout says how operands lie under a common shape: the shape with dimensions of one dropped and
-// neighbours merged where every operand allows it, and for each operand the elements from one index to
+// neighbors merged where every operand allows it, and for each operand the elements from one index to
 // the next, 0 where the operand is repeated. An operand without repetition over a whole shape so becomes
 // one dimension of stride 1.
 type layout struct {

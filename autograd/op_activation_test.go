@@ -27,7 +27,7 @@ func TestLinear(t *testing.T) {
 		return []*Tensor{Linear(c.Var("x"), c.Var("w"), nil)}
 	})
 	checkOp(t, activationGoldens, "lineargelu/", func(c *opCase) []*Tensor {
-		return []*Tensor{LinearAct(c.Var("x"), c.Param("w"), c.Param("b"), ActGELU)}
+		return []*Tensor{LinearAct(c.Var("x"), c.Param("w"), c.Param("b"), ActGelu)}
 	})
 	checkOp(t, activationGoldens, "linearadd/", func(c *opCase) []*Tensor {
 		return []*Tensor{LinearAdd(c.Var("x"), c.Param("w"), c.Var("b"), c.Var("r"))}

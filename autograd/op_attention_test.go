@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -87,7 +87,7 @@ func normal(seed uint64, n int) []float32 {
 	return x
 }
 
-// A sequence of a batch has the bits it has alone, whatever the number of threads and its neighbours.
+// A sequence of a batch has the bits it has alone, whatever the number of threads and its neighbors.
 func TestAttentionRowsAlone(t *testing.T) {
 	const b, n, h, d = 3, 131, 2, 16
 	x := normal(1, b*n*3*h*d)

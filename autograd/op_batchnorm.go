@@ -16,7 +16,7 @@ type BatchNormOptions struct {
 	Frozen bool
 }
 
-// BatchNorm normalises each channel of x [n, c] or [n, c, …] over everything else (Ioffe and Szegedy,
+// BatchNorm normalizes each channel of x [n, c] or [n, c, …] over everything else (Ioffe and Szegedy,
 // arXiv 1502.03167):
 //
 //	y = (x - mean) / √(variance + eps) · gamma + beta
@@ -194,7 +194,7 @@ func (k *batchNorm) invert() {
 	}
 }
 
-// scale returns what a channel's centred values are multiplied by.
+// scale returns what a channel's centerd values are multiplied by.
 func (k *batchNorm) scale(c int) float32 {
 	if k.gamma == nil {
 		return k.rstd[c]

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -60,7 +60,7 @@ func TestBatchNormRunning(t *testing.T) {
 }
 
 // TestBatchNormBits: statistics over many chunks and groups of channels do not depend on the threads, and
-// an image normalised by running statistics does not on its batch.
+// an image normalized by running statistics does not on its batch.
 func TestBatchNormBits(t *testing.T) {
 	for _, xs := range [][]int{{3, 5, 60, 71}, {40, 300}} {
 		x := normals(1, elements("test", xs))

@@ -3,7 +3,7 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // phases is a padded block of a plane, split by the remainders of its coordinates modulo the stride. In it
-// every tap of a window sees a run of neighbouring pixels for a run of neighbouring outputs: tap k of the
+// every tap of a window sees a run of neighboring pixels for a run of neighboring outputs: tap k of the
 // output in row r and column c of the block is element offsets[k] + r·width + c.
 type phases struct {
 	*convShape

@@ -6,7 +6,7 @@ import "github.com/fovea-ml/fovea/simd"
 // before they join the others: a chunk is a task, and the order of the sums does not depend on who ran it.
 const normRows = 64
 
-// LayerNorm normalises each row of the last dimension of x, [..., C] (Ba et al., arXiv 1607.06450):
+// LayerNorm normalizes each row of the last dimension of x, [..., C] (Ba et al., arXiv 1607.06450):
 // y = (x - mean)/√(var + eps)·gamma + beta with the variance of the population. gamma and beta are [C];
 // a nil one stands for ones or zeros. It saves the mean and the reciprocal deviation of each row.
 func LayerNorm(x, gamma, beta Operand, eps float32) *Tensor {

@@ -8,11 +8,11 @@ type Activation = simd.Activation
 // The activations of [LinearAct].
 const (
 	ActNone      = simd.ActNone
-	ActReLU      = simd.ActReLU
-	ActGELU      = simd.ActGELU
-	ActGELUTanh  = simd.ActGELUTanh
-	ActQuickGELU = simd.ActQuickGELU
-	ActSiLU      = simd.ActSiLU
+	ActRelu      = simd.ActRelu
+	ActGelu      = simd.ActGelu
+	ActGeluTanh  = simd.ActGeluTanh
+	ActQuickGelu = simd.ActQuickGelu
+	ActSilu      = simd.ActSilu
 	ActSigmoid   = simd.ActSigmoid
 	ActTanh      = simd.ActTanh
 )
@@ -110,15 +110,15 @@ func (t *Tape) columnSums(dst, x []float32, m, n int) {
 // activationGrad computes dx = dy·act'(x).
 func activationGrad(act Activation, dx, x, dy []float32) {
 	switch act {
-	case ActReLU:
+	case ActRelu:
 		simd.ReluGrad(dx, x, dy)
-	case ActGELU:
+	case ActGelu:
 		simd.GeluGrad(dx, x, dy)
-	case ActGELUTanh:
+	case ActGeluTanh:
 		simd.GeluTanhGrad(dx, x, dy)
-	case ActQuickGELU:
+	case ActQuickGelu:
 		simd.QuickGeluGrad(dx, x, dy)
-	case ActSiLU:
+	case ActSilu:
 		simd.SiluGrad(dx, x, dy)
 	case ActSigmoid:
 		simd.SigmoidGrad(dx, x, dy)

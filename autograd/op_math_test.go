@@ -3,7 +3,7 @@ package autograd
 import (
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 )
 
 func TestMath(t *testing.T) {

@@ -238,7 +238,7 @@ func (o ResizeOptions) axis(in, out int, factor float64) *taps {
 }
 
 // antialiased puts the taps of output i: the filter, widened by scale when the image shrinks, sampled at
-// the pixels it covers and normalised.
+// the pixels it covers and normalized.
 func (o ResizeOptions) antialiased(i, in int, scale float32, put func(int, float32)) {
 	support := float32(1)
 	if o.Mode == Bicubic {

@@ -72,7 +72,7 @@ func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 		})
 		return
 	}
-	// Two dimensions hold neighbours: one those of dst, the other those of src. They are transposed as a
+	// Two dimensions hold neighbors: one those of dst, the other those of src. They are transposed as a
 	// matrix, and the rest is walked.
 	down, along := -1, -1 // of src's matrix: down its columns dst is contiguous, along its rows src is
 	m := &layout{}
@@ -105,7 +105,7 @@ func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 	})
 }
 
-// A transpose reads eight rows at once and so writes eight neighbours, half a cache line. The other half
+// A transpose reads eight rows at once and so writes eight neighbors, half a cache line. The other half
 // follows after transposeColumns such writes, few enough for the line to be in the first-level cache
 // still, even where the stride of dst maps them to a few of its sets.
 const (

@@ -3,7 +3,7 @@ package autograd
 import (
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 )
 
 func TestSoftmax(t *testing.T) {
@@ -29,7 +29,7 @@ func TestL2NormalizeSmall(t *testing.T) {
 	tape := NewTape(Options{})
 	for _, v := range L2Normalize(tape.Full(0, 1, 3), 1e-12).Floats(nil) {
 		if v != 0 {
-			t.Errorf("zeros normalise to %v", v)
+			t.Errorf("zeros normalize to %v", v)
 		}
 	}
 }

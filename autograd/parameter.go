@@ -126,7 +126,7 @@ func mapParts[E float32 | uint16](p *Parameter, parts [][]E, f *form) {
 func (p *Parameter) operand() (*Tensor, *Parameter) { return nil, p }
 
 // Buffer is a value that belongs to a model but is not trained by gradients: the running statistics of
-// a batch normalisation, a mask. Training queues changes to it on the tape ([Tape.Commit]).
+// a batch normalization, a mask. Training queues changes to it on the tape ([Tape.Commit]).
 type Buffer struct {
 	shape  []int
 	values []float32

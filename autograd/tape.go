@@ -10,7 +10,7 @@ import (
 type Options struct {
 	// Gradients records what Backward needs. Without it and without Training, weights are packed ahead.
 	Gradients bool
-	// Training turns on the behaviour of training: dropout, drop path, batch statistics.
+	// Training turns on the behavior of training: dropout, drop path, batch statistics.
 	Training bool
 	// Recompute keeps only the input of each [Tape.Segment] and runs it again in Backward: gradient
 	// checkpointing, about a third more work for a fraction of the memory.
@@ -66,7 +66,7 @@ func NewTape(o Options) *Tape {
 // Workers returns the tape's parallelism.
 func (t *Tape) Workers() *simd.Workers { return t.workers }
 
-// Training reports whether the tape runs the behaviour of training.
+// Training reports whether the tape runs the behavior of training.
 func (t *Tape) Training() bool { return t.opts.Training }
 
 // Recording reports whether gradients are being recorded.

@@ -28,7 +28,7 @@ func expectUsePanic(t *testing.T, reason string, f func()) {
 	f()
 }
 
-// ramp returns n numbers between -1 and 1, no two neighbours alike.
+// ramp returns n numbers between -1 and 1, no two neighbors alike.
 func ramp(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -48,7 +48,7 @@ func newPerceptron(in, hidden, out int) *perceptron {
 }
 
 func (p *perceptron) forward(x *Tensor) *Tensor {
-	return Linear(LinearAct(x, p.w1, p.b1, ActGELU), p.w2, p.b2)
+	return Linear(LinearAct(x, p.w1, p.b1, ActGelu), p.w2, p.b2)
 }
 
 func TestUseAfterReset(t *testing.T) {

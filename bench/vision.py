@@ -36,7 +36,7 @@ FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 def tensor(path, mode, out):
-    """One photograph to a normalised tensor [3, 224, 224], with as few passes as numpy needs."""
+    """One photograph to a normalized tensor [3, 224, 224], with as few passes as numpy needs."""
     import numpy as np
     from PIL import Image
 

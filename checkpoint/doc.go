@@ -35,7 +35,7 @@
 //     it is copied as it is loaded.
 //
 // A tensor that PyTorch saved as a view of another, transposed, cut or expanded, comes out in row-major order: it
-// is gathered as it is read, and has no [Tensor.View]. Quantised, sparse and conjugated tensors, complex128 and
+// is gathered as it is read, and has no [Tensor.View]. Quantized, sparse and conjugated tensors, complex128 and
 // big-endian files are refused by name.
 //
 // What a training script saves holds more than weights. The names of tensors are the keys of dictionaries on the

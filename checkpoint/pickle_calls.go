@@ -245,7 +245,7 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"torch._utils._rebuild_parameter_with_state":   callInner,
 	"torch._tensor._rebuild_from_type":             callRebuildFromType,
 	"torch._tensor._rebuild_from_type_v2":          callRebuildFromType,
-	"torch._utils._rebuild_qtensor":                callOddTensor("a quantised tensor"),
+	"torch._utils._rebuild_qtensor":                callOddTensor("a quantized tensor"),
 	"torch._utils._rebuild_sparse_tensor":          callOddTensor("a sparse tensor"),
 	"torch._utils._rebuild_sparse_csr_tensor":      callOddTensor("a sparse tensor"),
 	"torch._utils._rebuild_nested_tensor":          callOddTensor("a nested tensor"),

@@ -222,7 +222,7 @@ func TestViewNeedsAlignment(t *testing.T) {
 	if v, ok := b.View(); ok && v[0] != 1 {
 		t.Errorf("view found %v", v)
 	}
-	// One of four neighbouring placements is aligned, the others are not.
+	// One of four neighboring placements is aligned, the others are not.
 	views := 0
 	for shift := range 4 {
 		moved := append(make([]byte, shift, shift+len(data)), data...)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 )
 
 // A published checkpoint: all-MiniLM-L6-v2, a BERT of 6 layers and width 384.

@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/golden"
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 func open(t *testing.T, path string) *checkpoint.File {

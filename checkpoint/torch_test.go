@@ -13,7 +13,7 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 const torchData = "testdata/torch"
@@ -216,7 +216,7 @@ func TestTorchRoots(t *testing.T) {
 // TestTorchOdd expects an error that names the tensor for those that are no plain arrays.
 func TestTorchOdd(t *testing.T) {
 	for name, want := range map[string]string{
-		"quantised":  "is a quantised tensor",
+		"quantized":  "is a quantized tensor",
 		"sparse":     "is a sparse tensor",
 		"csr":        "is a sparse tensor",
 		"conjugated": "conjugated",

@@ -8,7 +8,7 @@ import (
 )
 
 // What torch.save wrote may be a dictionary of tensors, or hold one under a key of its own, beside the state of
-// an optimiser and numbers of the training. The names of tensors are the keys on the way to them, joined by dots.
+// an optimizer and numbers of the training. The names of tensors are the keys on the way to them, joined by dots.
 
 // wrappers are the keys under which the weights of a model are found, the first of them that is there.
 var wrappers = []string{"state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params"}

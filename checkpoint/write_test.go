@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 // entries is what written() of testdata/gen/checkpoint.py holds.

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/fovea-ml/fovea/hub"
-	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
 // newHub starts a hub on this machine, in the place of the one at huggingface.co. Its model is there in several

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
 var (

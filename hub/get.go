@@ -22,7 +22,7 @@ import (
 // used; only a revision that the hub does not have is always an error.
 //
 // Errors are of the kinds of [ErrNoModel] and those below it, or come of the disk or the network. A call that fails
-// or is cancelled leaves no file under its name that is not whole; the next call goes on where it stopped.
+// or is canceled leaves no file under its name that is not whole; the next call goes on where it stopped.
 func Get(ctx context.Context, name string, options ...Option) (dir string, err error) {
 	m, err := parse(name)
 	if err != nil {

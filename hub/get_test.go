@@ -20,7 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
 // content makes n bytes that no other seed makes.

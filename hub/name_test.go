@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
 func TestParse(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
 // TestMain lets the test binary be a program that fetches a model, for tests with several processes.

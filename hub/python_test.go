@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fovea-ml/fovea/internal/hubtest"
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 // python prepares a call of testdata/gen/check_hub.py. Without FOVEA_PYTHON, the path of a Python that has

@@ -45,7 +45,7 @@ func NewSplitAttention(width, memory, heads int) *MultiHeadAttention {
 // plain self-attention.
 type AttentionInput struct {
 	// Memory, [m, keys, memory width], is attended to instead of the queries' own sequence. With m = n/k,
-	// each of its sequences serves k neighbours among those of the queries: the beams of one picture.
+	// each of its sequences serves k neighbors among those of the queries: the beams of one picture.
 	Memory *autograd.Tensor
 	// Cache holds the keys and values of the positions before, in rows of twice the width: those of this
 	// pass are appended and all are attended to. Beside Memory, an empty cache is filled with the memory's
@@ -119,7 +119,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		k, v = a.keys(in.Memory, in.Cache)
 	}
 	n, m := x.Dim(0), k.Of.Shape()[0]
-	if n != m && m > 0 && n%m == 0 { // the queries of neighbours one after the other
+	if n != m && m > 0 && n%m == 0 { // the queries of neighbors one after the other
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
 	return autograd.Columns{Of: queries}, k, v

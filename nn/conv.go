@@ -25,7 +25,7 @@ func (c *Conv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
 }
 
 // FPN is a feature pyramid network (Lin et al., arXiv 1612.03144): a 1×1 convolution brings each level to
-// the same channels, each coarser level is enlarged to the next finer one by nearest neighbour and added,
+// the same channels, each coarser level is enlarged to the next finer one by nearest neighbor and added,
 // and a 3×3 convolution smooths the sums.
 type FPN struct {
 	Inner []*Conv2d // 1×1, one a level, finest first

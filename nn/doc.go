@@ -6,8 +6,8 @@
 // yields every parameter with its path, such as "Blocks.3.Attention.QKV.Weight", in a stable order and each
 // pointer once, so tied weights appear under their first path.
 //
-// Constructors take sizes and return layers of zeros (ones for the gains of normalisations): a model that
-// is about to be loaded needs nothing else. A model that is about to be trained is initialised by the
+// Constructors take sizes and return layers of zeros (ones for the gains of normalizations): a model that
+// is about to be loaded needs nothing else. A model that is about to be trained is initialized by the
 // functions of this package, each from a generator that the caller gives ([TruncatedNormal],
 // [XavierUniform], [KaimingUniform]).
 //

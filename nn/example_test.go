@@ -22,7 +22,7 @@ func ExampleParameters() {
 
 	tape := autograd.NewTape(autograd.Options{})
 	x := tape.Input(make([]float32, 2*4), 2, 4)
-	fmt.Println(m.Head.Forward(m.Hidden.ForwardAct(x, autograd.ActGELU)).Shape())
+	fmt.Println(m.Head.Forward(m.Hidden.ForwardAct(x, autograd.ActGelu)).Shape())
 	// Output:
 	// Hidden.Weight [8 4]
 	// Hidden.Bias [8]

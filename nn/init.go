@@ -45,7 +45,7 @@ func XavierUniform(rng *rand.Rand, p *autograd.Parameter) {
 }
 
 // KaimingUniform fills p with uniform values in ±√(3/fanIn)·gain, where gain is √(2/(1+slope²)) (He et al.,
-// arXiv 1502.01852). slope is that of the leaky ReLU that follows: 0 for ReLU; PyTorch initialises its
+// arXiv 1502.01852). slope is that of the leaky ReLU that follows: 0 for ReLU; PyTorch initializes its
 // linear and convolution layers with √5, which is ±1/√fanIn.
 func KaimingUniform(rng *rand.Rand, p *autograd.Parameter, slope float64) {
 	in, _ := fans(p.Shape())

@@ -23,7 +23,7 @@ type tower struct {
 func TestParameters(t *testing.T) {
 	m := &tower{
 		Table:  NewEmbedding(4, 8),
-		Blocks: []*Block{NewBlock(8, 2, 16, autograd.ActGELU, 1e-6, false), nil},
+		Blocks: []*Block{NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, false), nil},
 		Norm:   NewBatchNorm(8, true),
 		Any:    NewLinear(8, 2, false),
 		hidden: NewLinear(8, 8, true),
@@ -61,7 +61,7 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func TestInitialisers(t *testing.T) {
+func TestInitializers(t *testing.T) {
 	const n = 200
 	moments := func(p *autograd.Parameter) (mean, std, largest float64) {
 		for _, v := range p.Values() {
@@ -265,7 +265,7 @@ func TestAttentionBias(t *testing.T) {
 }
 
 func TestBlock(t *testing.T) {
-	b := NewBlock(8, 2, 16, autograd.ActGELU, 1e-6, true)
+	b := NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, true)
 	random(b)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := input(tape, 2, 3, 8)

@@ -2,7 +2,7 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// LayerNorm normalises each row of the last dimension (Ba et al., arXiv 1607.06450); Eps is added to the variance.
+// LayerNorm normalizes each row of the last dimension (Ba et al., arXiv 1607.06450); Eps is added to the variance.
 type LayerNorm struct {
 	Weight *autograd.Parameter // [width], or nil
 	Bias   *autograd.Parameter // [width], or nil
@@ -19,7 +19,7 @@ func (l *LayerNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.LayerNorm(x, l.Weight, l.Bias, l.Eps)
 }
 
-// BatchNorm normalises each channel: by the statistics of the batch on a training tape, which then
+// BatchNorm normalizes each channel: by the statistics of the batch on a training tape, which then
 // queues an update of the running ones, and by the running ones otherwise (Ioffe and Szegedy, arXiv
 // 1502.03167).
 type BatchNorm struct {
@@ -52,7 +52,7 @@ func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 		autograd.BatchNormOptions{Momentum: b.Momentum, Eps: b.Eps})
 }
 
-// GroupNorm normalises groups of channels of each sample (Wu and He, arXiv 1803.08494). The number of channels is a
+// GroupNorm normalizes groups of channels of each sample (Wu and He, arXiv 1803.08494). The number of channels is a
 // multiple of Groups.
 type GroupNorm struct {
 	Weight *autograd.Parameter // [channels], or nil

@@ -25,7 +25,7 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 
 // Block is a transformer block: attention and an MLP, each in a residual branch.
 //
-// Normalising comes before each branch (as in ViT) or, with PostNorm, after each sum (as in BERT). LayerScale1
+// Normalizing comes before each branch (as in ViT) or, with PostNorm, after each sum (as in BERT). LayerScale1
 // and LayerScale2, where they are not nil, multiply the branches' channels (CaiT, arXiv 2103.17239). Dropout and
 // DropPath work on a training tape alone.
 type Block struct {

@@ -1,5 +1,5 @@
 // Package simd holds the arithmetic of the library as functions over slices of float32: matrix products,
-// element-wise functions and their gradients, reductions, softmax, layer norm, optimiser steps and half
+// element-wise functions and their gradients, reductions, softmax, layer norm, optimizer steps and half
 // precision; and the resampling of rows of 8-bit samples. It knows no tensors and no shapes beyond m, n, k
 // and strides; packages above it give the numbers their meaning. It is written in Go and Go's assembler,
 // without cgo.
@@ -30,7 +30,7 @@
 //   - Each function, exp or GELU say, is one fixed sequence of IEEE operations: additions, products,
 //     fused multiply-adds, divisions, square roots, comparisons and integer shifts, rounded to nearest
 //     even. There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.
-//     An element's value does not depend on its neighbours.
+//     An element's value does not depend on its neighbors.
 //   - A sum over n elements is kept in sixteen lanes, whatever the width of the registers: lane j adds
 //     elements j, j+16, j+32, … in ascending order, starting from +0, or multiplies and adds them in one
 //     rounding. At the end lane j is added to lane j+8, then j to j+4, j+2 and j+1. Lanes past the end of
@@ -43,8 +43,8 @@
 // The sequences are written three times, each time for another reader. internal/portable is plain Go.
 // internal/exact is the same text with a slow fused multiply-add that rounds once on any machine: it
 // defines the bits. internal/vecgen holds them as programs of vector operations and writes the assembly
-// of the vector kernels; internal/asmgen writes that of the matrix products. Resampling of 8-bit samples
-// ([ResizeRows], [ResizeColumns]) is integer arithmetic, exact in any order; internal/rowgen writes its kernels.
+// of the vector kernels; internal/gemmgen writes that of the matrix products. Resampling of 8-bit samples
+// ([ResizeRows], [ResizeColumns]) is integer arithmetic, exact in any order; internal/resizegen writes its kernels.
 //
 // # Slices
 //

@@ -15,15 +15,15 @@ type Matrix struct {
 // Activation names the function an Epilogue applies.
 type Activation uint8
 
-// The activations. ActGELU is x·Φ(x) by erf; ActGELUTanh is its tanh approximation (Hendrycks and Gimpel,
-// 2016); ActQuickGELU is x·σ(1.702·x), CLIP's; ActSiLU is x·σ(x).
+// The activations. ActGelu is x·Φ(x) by erf; ActGeluTanh is its tanh approximation (Hendrycks and Gimpel,
+// 2016); ActQuickGelu is x·σ(1.702·x), CLIP's; ActSilu is x·σ(x).
 const (
 	ActNone Activation = iota
-	ActReLU
-	ActGELU
-	ActGELUTanh
-	ActQuickGELU
-	ActSiLU
+	ActRelu
+	ActGelu
+	ActGeluTanh
+	ActQuickGelu
+	ActSilu
 	ActSigmoid
 	ActTanh
 )
@@ -52,7 +52,7 @@ type Epilogue struct {
 // elements from row to row; ep says what follows the product, nil nothing. With beta 0 C is only written.
 //
 // Each element of C is one chain of fused multiply-adds over k in ascending order, starting from +0, or
-// from beta·C rounded to float32. No instruction set, thread count, tile, packing or neighbouring row
+// from beta·C rounded to float32. No instruction set, thread count, tile, packing or neighboring row
 // changes its bits. (The Generic level on hardware without fused multiply-add rounds each product too.)
 // A product with k = 0 is zero.
 //

@@ -1,6 +1,6 @@
 package simd
 
-//go:generate go run ./internal/asmgen -out .
+//go:generate go run ./internal/gemmgen -out .
 
 import "unsafe"
 

@@ -55,7 +55,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 	a, at := Matrix{randomFloats(m*k, 1), k, false}, Matrix{randomFloats(m*k, 1), m, true}
 	b, bt := Matrix{randomFloats(n*k, 2), n, false}, Matrix{randomFloats(n*k, 2), k, true}
 	c := make([]float32, 4*m*n)
-	ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGELU}
+	ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGelu}
 	operands := func(i int) (x, y Matrix, z []float32, ldz int) { return a, bt, c[i*m*n:], n }
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
 		p := Pack(nil, k, n, b)

@@ -26,15 +26,15 @@ func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 // activate writes act(x) to dst, which may be x.
 func activate(act Activation, dst, x []float32) {
 	switch act {
-	case ActReLU:
+	case ActRelu:
 		Relu(dst, x)
-	case ActGELU:
+	case ActGelu:
 		Gelu(dst, x)
-	case ActGELUTanh:
+	case ActGeluTanh:
 		GeluTanh(dst, x)
-	case ActQuickGELU:
+	case ActQuickGelu:
 		QuickGelu(dst, x)
-	case ActSiLU:
+	case ActSilu:
 		Silu(dst, x)
 	case ActSigmoid:
 		Sigmoid(dst, x)

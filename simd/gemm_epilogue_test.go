@@ -77,6 +77,6 @@ func TestEpilogue(t *testing.T) {
 }
 
 var activations = [...]func(dst, x []float32){
-	ActNone: func(dst, x []float32) {}, ActReLU: Relu, ActGELU: Gelu, ActGELUTanh: GeluTanh,
-	ActQuickGELU: QuickGelu, ActSiLU: Silu, ActSigmoid: Sigmoid, ActTanh: Tanh,
+	ActNone: func(dst, x []float32) {}, ActRelu: Relu, ActGelu: Gelu, ActGeluTanh: GeluTanh,
+	ActQuickGelu: QuickGelu, ActSilu: Silu, ActSigmoid: Sigmoid, ActTanh: Tanh,
 }

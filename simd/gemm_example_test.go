@@ -19,7 +19,7 @@ func ExampleGemm() {
 	y := make([]float32, 2*2)
 	simd.Gemm(nil, 2, 2, 3,
 		simd.Matrix{Data: x, Stride: 3}, simd.Matrix{Data: weight, Stride: 3, Trans: true},
-		0, y, 2, &simd.Epilogue{Bias: []float32{.5, -1}, Act: simd.ActReLU})
+		0, y, 2, &simd.Epilogue{Bias: []float32{.5, -1}, Act: simd.ActRelu})
 	fmt.Println(y)
 	// Output: [4.5 3 0.5 0]
 }

@@ -43,7 +43,7 @@ func TestGemmStaysInside(t *testing.T) {
 					GemmPacked(nil, m, q.a, Pack(nil, q.k, n, q.b), q.beta, c, q.ldc, nil)
 					q.check(t, "GemmPacked", c)
 					copy(c, p.c)
-					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, &Epilogue{Bias: bias, Act: ActReLU, Residual: move(p.c), ResidualStride: q.ldc})
+					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, &Epilogue{Bias: bias, Act: ActRelu, Residual: move(p.c), ResidualStride: q.ldc})
 				}()
 			}
 		}

@@ -51,7 +51,7 @@ func TestPackRowsBits(t *testing.T) {
 			}
 			b.Data = randomFloats((n+k+3)*b.Stride, uint64(i+1))
 			ofFormat(format, b.Data)
-			ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGELU}
+			ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGelu}
 			want := make([]float32, m*n)
 			GemmPacked(nil, m, a, Pack(nil, k, n, b), 0, want, n, ep)
 			for _, w := range workers {

@@ -1,6 +1,6 @@
 package simd
 
-//go:generate go run ./internal/rowgen -out .
+//go:generate go run ./internal/resizegen -out .
 
 import "fmt"
 
@@ -161,7 +161,7 @@ func resizeSum4(d []uint8, w []int32, s []uint8) {
 	d[0], d[1], d[2], d[3] = resizeLimit(r), resizeLimit(g), resizeLimit(b), resizeLimit(a)
 }
 
-// resizeColumnGeneric computes output i of all columns, in plain Go: the reference. Four neighbouring samples are
+// resizeColumnGeneric computes output i of all columns, in plain Go: the reference. Four neighboring samples are
 // summed at a time, so that sums stay in registers.
 func resizeColumnGeneric(dst, src []uint8, stride, i int, t *ResizeTaps) {
 	const half = 1 << (resizeFraction - 1)

@@ -78,7 +78,7 @@ func nearest(x float64, value func(uint16) float64, inf uint16, overflow float64
 }
 
 // Rounding to 16 bits against a search for the nearest number, at both ends and in the middle between
-// all pairs of neighbours.
+// all pairs of neighbors.
 func TestHalfRounding(t *testing.T) {
 	bf := func(h uint16) float64 { return float64(math.Float32frombits(uint32(h) << 16)) }
 	for _, c := range []struct {

@@ -2,7 +2,7 @@ package simd
 
 import "math"
 
-// LayerNorm normalises one row of len(dst) elements and returns what the gradient needs
+// LayerNorm normalizes one row of len(dst) elements and returns what the gradient needs
 // (Ba, Kiros and Hinton, arXiv 1607.06450):
 //
 //	mean = Σ x / n

@@ -60,7 +60,7 @@ func TestMomentum(t *testing.T) {
 	})
 }
 
-// The optimisers' bits, tails and bounds.
+// The optimizers' bits, tails and bounds.
 func TestOptimizerBits(t *testing.T) {
 	var mem [4]*guarded
 	for i := range mem {

@@ -8,7 +8,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// The parameters of one block of a ViT-B, 7.1 million, in one optimiser step.
+// The parameters of one block of a ViT-B, 7.1 million, in one optimizer step.
 func BenchmarkStep(b *testing.B) {
 	var params []Param
 	for i, shape := range [][]int{{2304, 768}, {2304}, {768, 768}, {768}, {3072, 768}, {3072}, {768, 3072}, {768}, {768}, {768}} {
@@ -20,7 +20,7 @@ func BenchmarkStep(b *testing.B) {
 		given(grads, tape, p.Parameter, make([]float32, p.Len()))
 		n += p.Len()
 	}
-	all := optimisers(func() []Group { return Groups(named(params), GroupOptions{WeightDecay: 0.05}) })
+	all := optimizers(func() []Group { return Groups(named(params), GroupOptions{WeightDecay: 0.05}) })
 	for _, name := range []string{"sgd", "momentum", "nesterov", "adam", "adamw", "lars"} {
 		for _, threads := range []int{1, 2} {
 			w := simd.NewWorkers(threads)

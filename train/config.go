@@ -17,7 +17,7 @@ type Config struct {
 	Optimizer Optimizer
 	Schedule  Schedule
 
-	// Epochs is the length of the run and StepsPerEpoch the optimiser steps in an epoch.
+	// Epochs is the length of the run and StepsPerEpoch the optimizer steps in an epoch.
 	Epochs        int
 	StepsPerEpoch int
 
@@ -25,7 +25,7 @@ type Config struct {
 	Accumulate int
 
 	// Loss builds the loss of a batch, a Tensor of one element, on a tape that records gradients and has
-	// training behaviour. Exactly one of Loss and Gradients is given.
+	// training behavior. Exactly one of Loss and Gradients is given.
 	Loss func(ctx context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error)
 
 	// Gradients computes a loss and adds its gradients to g by itself: where they come from several
@@ -42,12 +42,12 @@ type Config struct {
 	// Seed keys all randomness of the run: that of the tape, and through [Batch] that of the data.
 	Seed uint64
 
-	// Tape holds options of the tape such as Workers, which the optimiser uses too, and Recompute. The
+	// Tape holds options of the tape such as Workers, which the optimizer uses too, and Recompute. The
 	// loop sets Gradients, Training, Context, Seed and Step itself.
 	Tape autograd.Options
 
 	// Params and Buffers, as (path, value), are the model's state that a resume file holds. Without
-	// Params it is the optimiser's: right when all others are frozen and come from another file.
+	// Params it is the optimizer's: right when all others are frozen and come from another file.
 	Params  iter.Seq2[string, *autograd.Parameter]
 	Buffers iter.Seq2[string, *autograd.Buffer]
 
@@ -90,7 +90,7 @@ type Config struct {
 // be the same run.
 type Batch struct {
 	Seed  uint64 // of the run
-	Step  int    // optimiser step, from 0
+	Step  int    // optimizer step, from 0
 	Epoch int    // from 0
 	Index int    // within the epoch, from 0 to StepsPerEpoch·Accumulate - 1
 	Key   uint64 // within the run, from 0; it is the tape's Step
@@ -121,7 +121,7 @@ func (c *Config) check() error {
 			saved[p] = true
 		}
 		for path, p := range c.Optimizer.Parameters() {
-			want(saved[p], "parameter %q of the optimiser is not among Params", path)
+			want(saved[p], "parameter %q of the optimizer is not among Params", path)
 		}
 	}
 	return errors.Join(errs...)

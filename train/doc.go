@@ -1,4 +1,4 @@
-// Package train changes models by their gradients: optimisers, learning-rate schedules, clipping, averages
+// Package train changes models by their gradients: optimizers, learning-rate schedules, clipping, averages
 // of weights, and a loop that ties them together and can be stopped and continued at any step.
 //
 // The parts stand alone. A program that wants its own loop writes what [Run] does, in a dozen lines:
@@ -19,10 +19,10 @@
 //		tape.Reset()
 //	}
 //
-// # Optimisers
+// # Optimizers
 //
 // From simple to complex: [SGD], [Adam], [AdamW], [LARS]. Each follows PyTorch's arithmetic, LARS that of
-// MAE's linear probe; the formula stands at the type. An optimiser is made from [Group] values, which say
+// MAE's linear probe; the formula stands at the type. An optimizer is made from [Group] values, which say
 // what parameters learn at what scale and weight decay; [Groups] makes the usual ones, layer-wise decay
 // included. It remembers its moments in float32 beside the parameters: AdamW takes two more values a
 // parameter, SGD without momentum none.
@@ -42,7 +42,7 @@
 //
 // # The loop
 //
-// [Run] needs an optimiser, a schedule, the length of the run, and a function that builds the loss of one
+// [Run] needs an optimizer, a schedule, the length of the run, and a function that builds the loss of one
 // batch on a tape. The function gets a [Batch]: which batch it is, and the seed of the run. When the data
 // depends on nothing else (see [Order] for a shuffled epoch), neither does the trained model.
 // [Config.Gradients] takes the place of the loss where one forward and one backward pass is not what a
@@ -60,7 +60,7 @@
 // while it saves leaves the save before, and perhaps an unfinished file with a name like
 // .run.safetensors.1a2b3c4d.tmp beside it, which may be deleted.
 //
-// The file also describes the run: the seed, the lengths, the settings of the optimiser for each
+// The file also describes the run: the seed, the lengths, the settings of the optimizer for each
 // parameter, samples of the schedule, and what [Config.Identity] adds. A run that differs gets a
 // [ResumeError] with all differences, a file with wrong bytes [ErrDamaged], and in both cases nothing is
 // changed. The file is in safetensors format, so that weights can be taken out of a run that was

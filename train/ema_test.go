@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 )
 
 func TestEMAAgreesWithTimm(t *testing.T) {

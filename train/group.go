@@ -6,7 +6,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// A Group is a set of parameters that an optimiser treats alike.
+// A Group is a set of parameters that an optimizer treats alike.
 type Group struct {
 	Params      []Param
 	LRScale     float64 // multiplies the learning rate; 0 means 1
@@ -22,7 +22,7 @@ type Param struct {
 // GroupOptions tell [Groups] how to divide a model.
 type GroupOptions struct {
 	// WeightDecay is that of parameters of two dimensions or more. Those of fewer, which are biases and
-	// the weights of normalisations, get none.
+	// the weights of normalizations, get none.
 	WeightDecay float64
 
 	// NoDecay, if not nil, names further parameters without weight decay: position embeddings and class
@@ -39,7 +39,7 @@ type GroupOptions struct {
 
 // Groups divides the parameters of a model, as nn.Parameters yields them, into groups of equal scale and
 // weight decay, in the order in which these are first met. Frozen parameters are left out, and so cost an
-// optimiser no memory: freeze before you group.
+// optimizer no memory: freeze before you group.
 func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Group {
 	type key struct{ scale, decay float64 }
 	var groups []Group

@@ -78,7 +78,7 @@ func collect[T any](values iter.Seq2[string, T]) iter.Seq2[string, T] {
 
 // state is how far a run has come: what a resume file holds beside tensors.
 type state struct {
-	Step       int      `json:"step"`        // optimiser steps done
+	Step       int      `json:"step"`        // optimizer steps done
 	EpochsDone int      `json:"epochs_done"` // epochs whose OnEpoch has returned
 	Sum        number   `json:"sum"`         // of this epoch's finite losses
 	Count      int      `json:"count"`       // how many those are

@@ -36,7 +36,7 @@ func TestRunDoesNotDependOnWorkers(t *testing.T) {
 }
 
 // A run is stopped at every step, in four ways, and continued by a new process in all but name: a new
-// model, optimiser and average.
+// model, optimizer and average.
 func TestResumedRunHasTheSameBits(t *testing.T) {
 	want, res := whole(t, 1)
 	stop := errors.New("stop")
@@ -380,7 +380,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"Resume needs a File":      func(c *Config) { c.Resume = true },
 		"expected a pointer":       func(c *Config) { c.Extra = map[string]int{} },
 		"found *int":               func(c *Config) { c.Extra = (*int)(nil) },
-		`"w1" of the optimiser is`: func(c *Config) { c.Params = named(nil) },
+		`"w1" of the optimizer is`: func(c *Config) { c.Params = named(nil) },
 	} {
 		c := m.config()
 		change(&c)

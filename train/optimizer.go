@@ -31,10 +31,10 @@ type Optimizer interface {
 }
 
 // chunk is the number of elements that one task of a step works on: 64 KiB of each of the up to four
-// streams, which stay in a second-level cache between the passes of those optimisers that need several.
+// streams, which stay in a second-level cache between the passes of those optimizers that need several.
 const chunk = 16 << 10
 
-// slots is what all optimisers are made of.
+// slots is what all optimizers are made of.
 type slots struct {
 	params []slot
 	counts []int64
@@ -104,9 +104,9 @@ func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 // Counts returns how many steps each parameter has had, in the order of Parameters. Resuming a run writes to it.
 func (s *slots) Counts() []int64 { return s.counts }
 
-// describe returns the settings of each parameter beside those of the optimiser.
+// describe returns the settings of each parameter beside those of the optimizer.
 func (s *slots) describe(optimizer string) map[string]string {
-	d := map[string]string{"optimiser": optimizer}
+	d := map[string]string{"optimizer": optimizer}
 	for i := range s.params {
 		p := &s.params[i]
 		d["settings of "+p.Path] = fmt.Sprintf("learning rate × %v, weight decay %v", p.scale, p.decay)

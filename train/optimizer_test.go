@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -30,10 +30,10 @@ func named(params []Param) iter.Seq2[string, *autograd.Parameter] {
 	}
 }
 
-// Twenty steps of each optimiser along given gradients, with one group a parameter, learning rates that
+// Twenty steps of each optimizer along given gradients, with one group a parameter, learning rates that
 // change, clipping, and a parameter that joins late.
-func TestOptimisersAgreeWithPyTorch(t *testing.T) {
-	g := golden.Load(t, "testdata/optimisers.safetensors")
+func TestOptimizersAgreeWithPyTorch(t *testing.T) {
+	g := golden.Load(t, "testdata/optimizers.safetensors")
 	for _, c := range []struct {
 		name  string
 		decay float64
@@ -91,8 +91,8 @@ func TestOptimisersAgreeWithPyTorch(t *testing.T) {
 	}
 }
 
-// optimisers returns one of each kind over the same groups.
-func optimisers(groups func() []Group) map[string]Optimizer {
+// optimizers returns one of each kind over the same groups.
+func optimizers(groups func() []Group) map[string]Optimizer {
 	return map[string]Optimizer{
 		"sgd":      NewSGD(groups(), SGDOptions{}),
 		"momentum": NewSGD(groups(), SGDOptions{Momentum: 0.9}),
@@ -104,7 +104,7 @@ func optimisers(groups func() []Group) map[string]Optimizer {
 }
 
 // A parameter of several chunks and an odd end takes the same bits with any number of workers.
-func TestOptimiserBitsDoNotDependOnWorkers(t *testing.T) {
+func TestOptimizerBitsDoNotDependOnWorkers(t *testing.T) {
 	const n = 5*chunk + 77
 	rng := rand.New(rand.NewPCG(1, 2))
 	random := func() []float32 {
@@ -122,7 +122,7 @@ func TestOptimiserBitsDoNotDependOnWorkers(t *testing.T) {
 	want := map[string][]float32{}
 	for _, threads := range []int{1, 2, 4} {
 		w := simd.NewWorkers(threads)
-		for name, opt := range optimisers(group) {
+		for name, opt := range optimizers(group) {
 			var p *autograd.Parameter
 			for _, p = range opt.Parameters() {
 			}
@@ -151,7 +151,7 @@ func TestOptimiserBitsDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
-func TestOptimiserRefusesAParameterTwice(t *testing.T) {
+func TestOptimizerRefusesAParameterTwice(t *testing.T) {
 	p := autograd.NewParameter(2)
 	defer func() {
 		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), `"again" is given twice`) {

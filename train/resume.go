@@ -21,16 +21,16 @@ import (
 //
 //	parameters/PATH    the model's parameters
 //	buffers/PATH       its buffers
-//	optimiser/KIND/PATH  what the optimiser remembers
+//	optimizer/KIND/PATH  what the optimizer remembers
 //	average/parameters/PATH, average/buffers/PATH  the EMA
-//	optimiser-counts   int64: the steps each parameter of the optimiser has had, in the order of paths
+//	optimizer-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
 //
 // and its metadata holds header as JSON and a checksum (CRC-32C) of that and of all tensors: a file cut
 // short shows by its length, one with changed bytes by its sum.
 const (
 	headerKey   = "fovea.train"
 	checksumKey = "fovea.train.crc32c"
-	countsName  = "optimiser-counts"
+	countsName  = "optimizer-counts"
 
 	resumeVersion = 1
 )
@@ -84,7 +84,7 @@ func (r *run) tensors() iter.Seq2[string, value] {
 			}
 		}
 		for name, b := range r.Optimizer.Memory() {
-			if !yield("optimiser/"+name, b) {
+			if !yield("optimizer/"+name, b) {
 				return
 			}
 		}
@@ -98,7 +98,7 @@ func (r *run) tensors() iter.Seq2[string, value] {
 	}
 }
 
-// byPath returns the optimiser's parameters, as indices, in the order of their paths.
+// byPath returns the optimizer's parameters, as indices, in the order of their paths.
 func (r *run) byPath() []int {
 	var paths []string
 	var order []int
@@ -132,7 +132,7 @@ func (r *run) setup() map[string]string {
 
 const scheduleSamples = 33
 
-// sampled is the schedule at places of the run: a function cannot be stored, but can be recognised.
+// sampled is the schedule at places of the run: a function cannot be stored, but can be recognized.
 func (r *run) sampled() []number {
 	s := make([]number, scheduleSamples)
 	for i := range s {
@@ -198,7 +198,7 @@ func notNil(v []float32) []float32 {
 	return v
 }
 
-// load reads the resume file into the model, the optimiser and the average: all of it or, with an error,
+// load reads the resume file into the model, the optimizer and the average: all of it or, with an error,
 // nothing.
 func (r *run) load() error {
 	f, err := checkpoint.Open(r.File)

@@ -50,7 +50,7 @@ func (c Curve) Steps(period, factor float64) Schedule {
 	})
 }
 
-// PerStep is for a schedule whose unit is the optimiser step, of which an epoch has stepsPerEpoch: it
+// PerStep is for a schedule whose unit is the optimizer step, of which an epoch has stepsPerEpoch: it
 // turns a position in epochs into one in steps.
 func PerStep(s Schedule, stepsPerEpoch int) Schedule {
 	return func(x float64) float64 { return s(math.Round(x * float64(stepsPerEpoch))) }

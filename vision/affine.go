@@ -9,8 +9,8 @@ import (
 //
 //	(a[0]·x + a[1]·y + a[2], a[3]·x + a[4]·y + a[5]),
 //
-// centres of pixels being at halves, interpolated between two (Bilinear) or four (Bicubic) pixels a direction, without
-// regard to scale; what lies outside m has the colour fill. It computes what Pillow's Image.transform computes for
+// centers of pixels being at halves, interpolated between two (Bilinear) or four (Bicubic) pixels a direction, without
+// regard to scale; what lies outside m has the color fill. It computes what Pillow's Image.transform computes for
 // Transform.AFFINE, byte for byte: in float64, results cut to whole numbers.
 func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
 	out := NewImage(m.Width, m.Height, 3)
@@ -37,7 +37,7 @@ func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
 	return out
 }
 
-// bilinearAt interpolates at (x, y), counted from the centre of the first pixel; beyond the border pixels repeat.
+// bilinearAt interpolates at (x, y), counted from the center of the first pixel; beyond the border pixels repeat.
 func (m *Image) bilinearAt(to []uint8, x, y float64) {
 	x0, y0 := math.Floor(x), math.Floor(y)
 	dx, dy := x-x0, y-y0
@@ -82,7 +82,7 @@ func cubic(a, b, c, d, t float64) float64 {
 	return b + float64(t*(p2+float64(t*(p3+float64(t*p4)))))
 }
 
-// rotate turns m about its centre, counter-clockwise, as Pillow's Image.rotate does.
+// rotate turns m about its center, counter-clockwise, as Pillow's Image.rotate does.
 func rotate(m *Image, degrees float64, f Filter, fill [3]uint8) *Image {
 	degrees = math.Mod(degrees, 360)
 	if degrees < 0 {

@@ -7,7 +7,7 @@ import (
 )
 
 // Augment is the random half of a training image's preparation: a random part of the image, resized to the model's
-// size, a random reflection, and changes of colour and shape. The zero value changes nothing. Decisions are drawn
+// size, a random reflection, and changes of color and shape. The zero value changes nothing. Decisions are drawn
 // from the generator handed over, in the order of the fields.
 type Augment struct {
 	// Crop takes the place of resizing and cropping: a random part of the image is resized to the output size.
@@ -21,9 +21,9 @@ type Augment struct {
 	// Flip is the probability of mirroring left to right.
 	Flip float64
 	// Jitter and Rand change the resized image, nil not at all. With Rand, most recipes leave Jitter out.
-	Jitter *ColourJitter
+	Jitter *ColorJitter
 	Rand   *RandAugment
-	// Erase overwrites part of the normalised pixels, which is up to whoever normalises them: a [Loader] does.
+	// Erase overwrites part of the normalized pixels, which is up to whoever normalizes them: a [Loader] does.
 	Erase *RandomErasing
 }
 

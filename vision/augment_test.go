@@ -77,16 +77,16 @@ func TestRandAugmentDraws(t *testing.T) {
 		t.Errorf("mean level %v", levels)
 	}
 	if got := a.Apply(NewRand(5), picture(9, 9, 1)); got.Channels != 3 {
-		t.Errorf("a grey image gave %d channels", got.Channels)
+		t.Errorf("a gray image gave %d channels", got.Channels)
 	}
 }
 
-func TestColourJitterFactors(t *testing.T) {
+func TestColorJitterFactors(t *testing.T) {
 	m := picture(20, 20, 3)
-	if got := (&ColourJitter{}).Apply(NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
+	if got := (&ColorJitter{}).Apply(NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
 		t.Error("no jitter changed the image")
 	}
-	j := ColourJitter{Brightness: 0.4}
+	j := ColorJitter{Brightness: 0.4}
 	for i := range uint64(50) {
 		got := j.Apply(NewRand(1, i), m)
 		for k, v := range got.Pix {
@@ -96,14 +96,14 @@ func TestColourJitterFactors(t *testing.T) {
 			}
 		}
 	}
-	all := ColourJitter{Brightness: 2, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
+	all := ColorJitter{Brightness: 2, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
 	if err := all.Validate(); err != nil {
 		t.Error(err)
 	}
 	if bytes.Equal(all.Apply(NewRand(2), m).Pix, m.Pix) {
 		t.Error("jitter changed nothing")
 	}
-	for _, bad := range []ColourJitter{{Hue: 0.6}, {Hue: math.NaN()}, {Brightness: -1}, {Contrast: math.Inf(1)}} {
+	for _, bad := range []ColorJitter{{Hue: 0.6}, {Hue: math.NaN()}, {Brightness: -1}, {Contrast: math.Inf(1)}} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v was accepted", bad)
 		}
@@ -112,7 +112,7 @@ func TestColourJitterFactors(t *testing.T) {
 
 func TestRandomErasing(t *testing.T) {
 	const w, h, runs = 40, 30, 300
-	for _, mode := range []EraseMode{EraseZero, EraseColour, ErasePixels} {
+	for _, mode := range []EraseMode{EraseZero, EraseColor, ErasePixels} {
 		e := RandomErasing{Prob: 0.5, Mode: mode}
 		erased := 0
 		for i := range uint64(runs) {
@@ -143,7 +143,7 @@ func TestRandomErasing(t *testing.T) {
 			first, second := planes[y0*w+x0], planes[y1*w+x1]
 			switch {
 			case mode == EraseZero && (first != 0 || second != 0),
-				mode == EraseColour && first != second,
+				mode == EraseColor && first != second,
 				mode == ErasePixels && n > 1 && first == second:
 				t.Fatalf("mode %d wrote %v and %v", mode, first, second)
 			}
@@ -265,7 +265,7 @@ func TestLoaderAugmentsReproducibly(t *testing.T) {
 	epoch := func(goroutines, first int) (pixels, targets []float32, indices []int) {
 		l := &Loader{
 			Data: data, Preprocess: ImageNet(16), BatchSize: 4, Shuffle: true, Seed: 5, Repeats: 3, Goroutines: goroutines,
-			Augment: &Augment{Crop: true, Flip: 0.5, Jitter: &ColourJitter{Hue: 0.1}, Rand: rand, Erase: &RandomErasing{Prob: 0.5, Mode: ErasePixels}},
+			Augment: &Augment{Crop: true, Flip: 0.5, Jitter: &ColorJitter{Hue: 0.1}, Rand: rand, Erase: &RandomErasing{Prob: 0.5, Mode: ErasePixels}},
 			Mix:     &Mix{Mixup: 0.8, Cutmix: 1, Smoothing: 0.1},
 		}
 		for b, err := range l.EpochFrom(context.Background(), 2, first) {

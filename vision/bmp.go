@@ -39,7 +39,7 @@ func parseBMP(data []byte) (bmpInfo, error) {
 	u16 := func(o int) int { return int(binary.LittleEndian.Uint16(data[o:])) }
 	u32 := func(o int) uint32 { return binary.LittleEndian.Uint32(data[o:]) }
 	start, size := u32(10), u32(14)
-	planes, colours := 1, uint32(0)
+	planes, colors := 1, uint32(0)
 	b.upsideDown = true
 	switch {
 	case size > 124 || uint64(14+size) > uint64(len(data)):
@@ -52,7 +52,7 @@ func parseBMP(data []byte) (bmpInfo, error) {
 			h, b.upsideDown = -h, false
 		}
 		b.width, b.height, planes, b.depth, b.entry = int(w), int(h), u16(26), u16(28), 4
-		b.compression, colours = u32(30), u32(46)
+		b.compression, colors = u32(30), u32(46)
 	default:
 		return b, fmt.Errorf("header of %d bytes: %w", size, ErrFormat)
 	}
@@ -94,11 +94,11 @@ func parseBMP(data []byte) (bmpInfo, error) {
 	}
 	if b.depth <= 8 {
 		n := 1 << b.depth
-		if colours > 0 && colours < uint32(n) {
-			n = int(colours)
+		if colors > 0 && colors < uint32(n) {
+			n = int(colors)
 		}
 		n *= b.entry
-		if size == 12 && start > uint32(at) { // OS/2 does not say how many colours there are
+		if size == 12 && start > uint32(at) { // OS/2 does not say how many colors there are
 			n = min(n, int(start)-at)
 		}
 		if at+n > len(data) {
@@ -180,7 +180,7 @@ func decodeBMP(data []byte) (*Image, error) {
 	return m, nil
 }
 
-// paint writes a colour of the palette; one that is not in it stays black.
+// paint writes a color of the palette; one that is not in it stays black.
 func (b *bmpInfo) paint(d []uint8, index int) {
 	if o := index * b.entry; o+3 <= len(b.palette) {
 		d[0], d[1], d[2] = b.palette[o+2], b.palette[o+1], b.palette[o]
@@ -188,7 +188,7 @@ func (b *bmpInfo) paint(d []uint8, index int) {
 }
 
 // runs decodes run lengths: pairs of a count and a value (two values that alternate, with 4 bits), and after a zero
-// the end of a row (0), the end of the image (1), a jump (2), or so many values one by one. What is skipped has colour 0.
+// the end of a row (0), the end of the image (1), a jump (2), or so many values one by one. What is skipped has color 0.
 func (b *bmpInfo) runs(row func(int) []uint8) error {
 	for y := range b.height {
 		for d := row(y); len(d) > 0; d = d[3:] {

@@ -8,7 +8,7 @@ import (
 
 // FromImage converts any image.Image to RGB; an [Image] is returned as it is when it has three channels.
 //
-// Alpha is dropped and colours are taken unpremultiplied, 16-bit samples keep their high byte, CMYK becomes
+// Alpha is dropped and colors are taken unpremultiplied, 16-bit samples keep their high byte, CMYK becomes
 // R = (255-K) - C·(255-K)/255. Subsampled YCbCr is taken to be what image/jpeg made and its chroma is
 // interpolated as libjpeg-turbo does; [Decode] knows the format of a file and treats WebP by WebP's own rules.
 // It returns an error that matches [ErrSize] when m is nil or has no pixels.
@@ -127,7 +127,7 @@ func convertRow(d []uint8, m image.Image, y int) {
 	}
 }
 
-// straight returns the red, green and blue of a colour without its alpha.
+// straight returns the red, green and blue of a color without its alpha.
 func straight(c color.Color) (r, g, b uint8) {
 	switch c := c.(type) {
 	case color.NRGBA:

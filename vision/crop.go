@@ -21,7 +21,7 @@ func (m *Image) Crop(r image.Rectangle) (*Image, error) {
 // window copies the rectangle r; what lies outside the image is black.
 func (m *Image) window(r image.Rectangle) *Image { return m.windowOn(r, [3]uint8{}) }
 
-// windowOn copies the rectangle r of a grey or RGB image onto a ground of one colour.
+// windowOn copies the rectangle r of a gray or RGB image onto a ground of one color.
 func (m *Image) windowOn(r image.Rectangle, ground [3]uint8) *Image {
 	out := NewImage(r.Dx(), r.Dy(), m.Channels)
 	if ground != [3]uint8{} && !r.In(m.Bounds()) {
@@ -37,40 +37,40 @@ func (m *Image) windowOn(r image.Rectangle, ground [3]uint8) *Image {
 	return out
 }
 
-// Centring says where the centre of an image is when a crop leaves an odd number of pixels.
-type Centring uint8
+// Centering says where the center of an image is when a crop leaves an odd number of pixels.
+type Centering uint8
 
 const (
-	// CentreFloor rounds the offset down: transformers' center_crop.
-	CentreFloor Centring = iota
-	// CentreEven rounds the offset half to even: torchvision's and timm's CenterCrop.
-	CentreEven
-	// CentreDown cuts the offset off, also where the image is padded: transformers on torchvision.
-	CentreDown
+	// CenterFloor rounds the offset down: transformers' center_crop.
+	CenterFloor Centering = iota
+	// CenterEven rounds the offset half to even: torchvision's and timm's CenterCrop.
+	CenterEven
+	// CenterDown cuts the offset off, also where the image is padded: transformers on torchvision.
+	CenterDown
 )
 
-// CentreCrop returns the middle width × height pixels. Where the image is smaller than that, the result is
+// CenterCrop returns the middle width × height pixels. Where the image is smaller than that, the result is
 // padded with black, split between both sides as the named library splits it. It returns an error that matches
 // [ErrSize] when a size is not positive.
-func (m *Image) CentreCrop(width, height int, c Centring) (*Image, error) {
+func (m *Image) CenterCrop(width, height int, c Centering) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
 	want := Image{Width: width, Height: height, Channels: m.Channels}
 	if err := want.checkShape(); err != nil {
-		return nil, fmt.Errorf("vision: centre crop: %w", err)
+		return nil, fmt.Errorf("vision: center crop: %w", err)
 	}
-	return m.window(centreRect(m.Width, m.Height, width, height, c)), nil
+	return m.window(centerRect(m.Width, m.Height, width, height, c)), nil
 }
 
-// centreRect returns the crop's rectangle in the image's coordinates, negative where it is to be padded.
-func centreRect(w, h, cw, ch int, c Centring) image.Rectangle {
+// centerRect returns the crop's rectangle in the image's coordinates, negative where it is to be padded.
+func centerRect(w, h, cw, ch int, c Centering) image.Rectangle {
 	offset := func(n, want int) int {
 		d := n - want
 		switch {
-		case c == CentreEven && d > 0:
+		case c == CenterEven && d > 0:
 			return int(math.RoundToEven(float64(d) / 2))
-		case c != CentreFloor:
+		case c != CenterFloor:
 			return d / 2 // padding puts its smaller half before the image
 		}
 		return d >> 1 // floor: padding puts its larger half before the image
@@ -91,7 +91,7 @@ func ShortestEdge(w, h, edge int) (width, height int) {
 // FlipHorizontal returns the image mirrored left to right.
 func (m *Image) FlipHorizontal() *Image { return m.Orient(2) }
 
-// Pad returns the image with a border of the given widths in the colour fill, of which an image with fewer
+// Pad returns the image with a border of the given widths in the color fill, of which an image with fewer
 // channels uses the first; alpha is 255. It returns an error that matches [ErrSize] when a width is negative.
 func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error) {
 	if err := m.check(); err != nil {
@@ -105,9 +105,9 @@ func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error)
 		return nil, fmt.Errorf("vision: pad: %w", err)
 	}
 	out = NewImage(out.Width, out.Height, out.Channels)
-	colour := [4]uint8{fill[0], fill[1], fill[2], 255}
+	color := [4]uint8{fill[0], fill[1], fill[2], 255}
 	for i := 0; i < len(out.Pix); i += out.Channels {
-		copy(out.Pix[i:i+out.Channels], colour[:])
+		copy(out.Pix[i:i+out.Channels], color[:])
 	}
 	for y := range m.Height {
 		copy(out.row(y + top)[left*m.Channels:], m.row(y))

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Dataset is a numbered list of labelled images. Its methods must be safe to call from several goroutines.
+// Dataset is a numbered list of labeled images. Its methods must be safe to call from several goroutines.
 type Dataset interface {
 	Len() int
 	Classes() []string          // names, by label

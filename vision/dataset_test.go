@@ -50,9 +50,9 @@ func TestOpenFolder(t *testing.T) {
 	if err != nil || !bytes.Equal(m.Pix, picture(8, 6, 3).Pix) {
 		t.Errorf("Open: %v", err)
 	}
-	u, err := OpenFolder(fsys, FolderOptions{Unlabelled: true})
+	u, err := OpenFolder(fsys, FolderOptions{Unlabeled: true})
 	if err != nil || u.Len() != 5 || len(u.Classes()) != 1 {
-		t.Errorf("unlabelled: %v", err)
+		t.Errorf("unlabeled: %v", err)
 	}
 }
 
@@ -290,7 +290,7 @@ func TestRandKeys(t *testing.T) {
 			seen[v] = name
 		}
 	}
-	// Neighbouring keys are unrelated: the mean of the first draws is ½.
+	// Neighboring keys are unrelated: the mean of the first draws is ½.
 	sum := 0.0
 	const n = 20000
 	for i := range uint64(n) {

@@ -29,7 +29,7 @@ type DecodeOptions struct {
 	// ReduceTo, where it is not 0, lets a JPEG file be decoded at a half, a quarter or an eighth of its size, rounded
 	// up: the smallest whose sides both have at least this many pixels. It takes a fraction of the time, and gives the
 	// pixels of Pillow's draft mode. What a resize to less makes of them is not what it makes of the whole picture,
-	// which models were trained on: the colours of a photograph full of detail differ by 4 levels on the mean where
+	// which models were trained on: the colors of a photograph full of detail differ by 4 levels on the mean where
 	// the resize halves the reduced picture, by 1 where it takes a quarter. Other formats are decoded whole.
 	ReduceTo int
 	// Name is the file's name for error messages. DecodeFile sets it.
@@ -50,8 +50,8 @@ type DecodeOptions struct {
 // o.MaxPixels before its Decode is called.
 //
 // Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
-// 16-bit grey keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
-// white. TIFF in CMYK, of grey with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused
+// 16-bit gray keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
+// white. TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused
 // with [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// jpegBomb is a grey progressive picture of 2000×2000 pixels in which scans of four bytes pass over all blocks.
+// jpegBomb is a gray progressive picture of 2000×2000 pixels in which scans of four bytes pass over all blocks.
 func jpegBomb(scans int) []byte {
 	const blocks = 250 * 250
 	segment := func(m byte, p ...byte) []byte {
@@ -36,7 +36,7 @@ func TestJPEGScans(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(m.Pix, bytes.Repeat([]byte{128}, len(m.Pix))) {
-		t.Error("not grey")
+		t.Error("not gray")
 	}
 	few := time.Since(start)
 	start = time.Now()

@@ -3,15 +3,15 @@
 // # Images
 //
 // An [Image] is a plain struct: 8-bit samples, interleaved, row after row without padding. Photographs have
-// three channels (red, green, blue); [Image.Grey] makes one channel, and four (with straight, not
+// three channels (red, green, blue); [Image.Gray] makes one channel, and four (with straight, not
 // premultiplied, alpha) exist so that drawings with transparency can be resized correctly. An Image is itself
 // an image.Image, so it can be handed to anything in the standard library.
 //
 // [Decode] and [DecodeFile] read JPEG, PNG, GIF, WebP (of both, the first frame of an animation), BMP and TIFF, and
 // whatever else the program has registered with the image package: a blank import of github.com/gen2brain/heic or
 // github.com/gen2brain/avif adds the pictures of phones. The result is always RGB, by the rules that the Python world
-// is used to: a palette is looked up, grey is repeated, alpha is dropped and not composited, CMYK is converted without
-// a colour profile, 16 bits become the upper 8. Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and
+// is used to: a palette is looked up, gray is repeated, alpha is dropped and not composited, CMYK is converted without
+// a color profile, 16 bits become the upper 8. Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and
 // libwebp do it, where the standard library repeats samples; without that, a model sees edges that differ by tens of
 // levels from those it was trained on. All formats agree with Pillow byte for byte; see [Decode] for the exceptions.
 // The orientation that a camera notes in EXIF data, or a program in XMP, is applied when asked for.
@@ -22,7 +22,7 @@
 //
 // # Resizing
 //
-// [Resizer] computes what Pillow's Image.resize computes, byte for byte, for all six filters, for grey, RGB and
+// [Resizer] computes what Pillow's Image.resize computes, byte for byte, for all six filters, for gray, RGB and
 // RGBA, and for a source box with fractional edges. That matters more than it seems: a resize without
 // antialiasing, or with other coefficients, moves edges by tens of levels, and a model then sees what it was not
 // trained on. The arithmetic is integer, so the SIMD kernels of package simd give the same bytes on every machine: ten
@@ -31,7 +31,7 @@
 //
 // # From pixels to a model's input
 //
-// A [Preprocess] is the whole road from an image to float32 planes [3, h, w]: resize, crop, normalise.
+// A [Preprocess] is the whole road from an image to float32 planes [3, h, w]: resize, crop, normalize.
 // [LoadPreprocess] reads it from the files beside a model's weights, those of transformers in every form they have
 // had and those of timm. Each of these libraries has its own arithmetic: transformers 5 resizes tensors by
 // torchvision, earlier versions images by Pillow, timm rounds the place of a crop to even. A [Backend] names the one to
@@ -44,7 +44,7 @@
 //
 // # Data sets
 //
-// A [Dataset] is a numbered list of labelled images: [OpenFolder] (one sub-folder a class), [Memory], [OpenCSV] for
+// A [Dataset] is a numbered list of labeled images: [OpenFolder] (one sub-folder a class), [Memory], [OpenCSV] for
 // tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. A [Loader] prepares
 // its batches ahead of the training step and yields them in an order that depends on the seed and the epoch alone; an
 // epoch can be entered at any batch, which is how an interrupted run continues with the batches it would have seen.

@@ -4,11 +4,11 @@ import "fmt"
 
 var white = [3]uint8{255, 255, 255}
 
-// ink is the colour of text beside pictures.
+// ink is the color of text beside pictures.
 var ink = [3]uint8{40, 40, 40}
 
 // Grid lays images out on one sheet, row by row from the top left, in cells as large as the largest of them with
-// gap pixels of white between. Smaller images sit in the top left corner of their cell; grey is shown as RGB and
+// gap pixels of white between. Smaller images sit in the top left corner of their cell; gray is shown as RGB and
 // alpha is dropped. columns of 0 or less, or more than there are images, means all in one row.
 //
 // captions, where there are any, are one an image ("" for none) and stand below it, cut to its cell; images of less

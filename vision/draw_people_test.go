@@ -12,21 +12,21 @@ import (
 	"testing"
 )
 
-// plain is an RGB image of one colour.
-func plain(w, h int, colour [3]uint8) *Image {
+// plain is an RGB image of one color.
+func plain(w, h int, color [3]uint8) *Image {
 	m := NewImage(w, h, 3)
-	m.fill(m.Bounds(), colour, 255)
+	m.fill(m.Bounds(), color, 255)
 	return m
 }
 
 func at(m *Image, x, y int) [3]uint8 { return [3]uint8(m.Pix[3*(y*m.Width+x):]) }
 
-// count returns how many pixels of a rectangle have the colour.
-func count(m *Image, r image.Rectangle, colour [3]uint8) int {
+// count returns how many pixels of a rectangle have the color.
+func count(m *Image, r image.Rectangle, color [3]uint8) int {
 	n := 0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
-			if at(m, x, y) == colour {
+			if at(m, x, y) == color {
 				n++
 			}
 		}
@@ -48,8 +48,8 @@ func dark(m *Image, r image.Rectangle) int {
 }
 
 func TestAnnotate(t *testing.T) {
-	grey := [3]uint8{128, 128, 128}
-	m := plain(320, 240, grey)
+	gray := [3]uint8{128, 128, 128}
+	m := plain(320, 240, gray)
 	before := m.Clone()
 	out, err := Annotate(m, []Annotation{
 		{Box: SourceBox{50, 60, 150, 160}, Label: "cat", Score: 0.97, Class: 3, Points: [][2]float32{{100, 110}}},
@@ -62,21 +62,21 @@ func TestAnnotate(t *testing.T) {
 	if !bytes.Equal(m.Pix, before.Pix) {
 		t.Error("the image itself was drawn on")
 	}
-	if got := at(out, 100, 110); got != ClassColour(3) {
+	if got := at(out, 100, 110); got != ClassColor(3) {
 		t.Errorf("landmark is %v", got)
 	}
-	if got := at(out, 100, 160); got != ClassColour(4) {
+	if got := at(out, 100, 160); got != ClassColor(4) {
 		t.Errorf("lower edge is %v, expected that of the last box", got)
 	}
-	if got := at(out, 125, 135); got != grey {
+	if got := at(out, 125, 135); got != gray {
 		t.Errorf("inside the box the image became %v", got)
 	}
-	if n := count(out, image.Rect(160, 0, 320, 240), grey); n != 160*240 {
+	if n := count(out, image.Rect(160, 0, 320, 240), gray); n != 160*240 {
 		t.Errorf("%d of %d pixels beside the box were drawn on", 160*240-n, 160*240)
 	}
 	// Above the box one label, and the other one below its edge, not over it.
 	for class, r := range map[int]image.Rectangle{3: image.Rect(45, 35, 160, 57), 4: image.Rect(53, 62, 160, 84)} {
-		ground, letters := count(out, r, ClassColour(class)), dark(out, r)
+		ground, letters := count(out, r, ClassColor(class)), dark(out, r)
 		if ground < 200 || letters < 15 {
 			t.Errorf("class %d: %d pixels of the label's ground and %d of its letters", class, ground, letters)
 		}
@@ -122,16 +122,16 @@ func TestAnnotateAnything(t *testing.T) {
 	}
 }
 
-func TestClassColours(t *testing.T) {
+func TestClassColors(t *testing.T) {
 	const classes = 80
 	seen := map[[3]uint8]int{}
 	for i := range classes {
-		c := ClassColour(i)
+		c := ClassColor(i)
 		if other, ok := seen[c]; ok {
-			t.Errorf("classes %d and %d have the colour %v", other, i, c)
+			t.Errorf("classes %d and %d have the color %v", other, i, c)
 		}
 		seen[c] = i
-		next := ClassColour(i + 1)
+		next := ClassColor(i + 1)
 		d := 0
 		for ch := range c {
 			d += max(int(c[ch]), int(next[ch])) - min(int(c[ch]), int(next[ch]))
@@ -157,11 +157,11 @@ func TestOverlay(t *testing.T) {
 			t.Errorf("corner %v is %v, want %v", corner, got, want)
 		}
 	}
-	// Between the centres of the first two cells, at x = 5 and 15, the numbers grow by a tenth a pixel.
+	// Between the centers of the first two cells, at x = 5 and 15, the numbers grow by a tenth a pixel.
 	if got, want := at(out, 9, 0), Viridis.At(math.Round(255*0.45/5)/255); got != want {
 		t.Errorf("between two cells: %v, want %v", got, want)
 	}
-	half, err := Overlay(m, []float32{7}, 1, 1, HeatOptions{Colours: Grey, Low: 0, High: 7})
+	half, err := Overlay(m, []float32{7}, 1, 1, HeatOptions{Colors: Gray, Low: 0, High: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestOverlay(t *testing.T) {
 		func() (*Image, error) { return Overlay(m, values, -3, -2, HeatOptions{}) },
 		func() (*Image, error) { return Overlay(nil, values, 3, 2, HeatOptions{}) },
 		func() (*Image, error) { return Overlay(m, values, 3, 2, HeatOptions{Opacity: 2}) },
-		func() (*Image, error) { return Overlay(m, values, 3, 2, HeatOptions{Colours: 9}) },
+		func() (*Image, error) { return Overlay(m, values, 3, 2, HeatOptions{Colors: 9}) },
 	} {
 		if _, err := bad(); err == nil {
 			t.Error("no error")
@@ -196,15 +196,15 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
-// The maps begin and end with their colours, and viridis grows brighter all the way.
-func TestColourMaps(t *testing.T) {
-	for c, anchors := range colourMaps {
+// The maps begin and end with their colors, and viridis grows brighter all the way.
+func TestColorMaps(t *testing.T) {
+	for c, anchors := range colorMaps {
 		for i, want := range anchors {
-			if got := ColourMap(c).At(float64(i) / float64(len(anchors)-1)); got != want {
-				t.Errorf("map %d, colour %d: %v, want %v", c, i, got, want)
+			if got := ColorMap(c).At(float64(i) / float64(len(anchors)-1)); got != want {
+				t.Errorf("map %d, color %d: %v, want %v", c, i, got, want)
 			}
 		}
-		if m := ColourMap(c); m.At(-1) != m.At(0) || m.At(math.NaN()) != m.At(0) || m.At(2) != m.At(1) || m.At(math.Inf(1)) != m.At(1) {
+		if m := ColorMap(c); m.At(-1) != m.At(0) || m.At(math.NaN()) != m.At(0) || m.At(2) != m.At(1) || m.At(math.Inf(1)) != m.At(1) {
 			t.Errorf("map %d: numbers outside 0..1", c)
 		}
 	}

@@ -71,21 +71,21 @@ func TestCropAndPad(t *testing.T) {
 	if _, err := m.Pad(-1, 0, 0, 0, [3]uint8{}); !errors.Is(err, ErrSize) {
 		t.Errorf("negative pad: %v", err)
 	}
-	if _, err := m.CentreCrop(0, 3, CentreFloor); !errors.Is(err, ErrSize) {
-		t.Errorf("empty centre crop: %v", err)
+	if _, err := m.CenterCrop(0, 3, CenterFloor); !errors.Is(err, ErrSize) {
+		t.Errorf("empty center crop: %v", err)
 	}
 }
 
-// Centre crops of sizes whose difference is odd, and of images that are too small; offsets from running
+// Center crops of sizes whose difference is odd, and of images that are too small; offsets from running
 // transformers' center_crop and torchvision's CenterCrop.
-func TestCentreRect(t *testing.T) {
+func TestCenterRect(t *testing.T) {
 	for _, c := range []struct{ n, want, floor, even int }{
 		{10, 4, 3, 3}, {11, 4, 3, 4}, {9, 4, 2, 2}, {13, 4, 4, 4}, {4, 4, 0, 0}, {3, 4, -1, 0}, {1, 4, -2, -1}, {2, 5, -2, -1},
 	} {
-		if got := centreRect(c.n, c.n, c.want, c.want, CentreFloor).Min; got != image.Pt(c.floor, c.floor) {
+		if got := centerRect(c.n, c.n, c.want, c.want, CenterFloor).Min; got != image.Pt(c.floor, c.floor) {
 			t.Errorf("%d of %d, floor: %v, want %d", c.want, c.n, got, c.floor)
 		}
-		if got := centreRect(c.n, c.n, c.want, c.want, CentreEven).Min; got != image.Pt(c.even, c.even) {
+		if got := centerRect(c.n, c.n, c.want, c.want, CenterEven).Min; got != image.Pt(c.even, c.even) {
 			t.Errorf("%d of %d, even: %v, want %d", c.want, c.n, got, c.even)
 		}
 	}
@@ -99,13 +99,13 @@ func TestShortestEdge(t *testing.T) {
 	}
 }
 
-func TestGrey(t *testing.T) {
+func TestGray(t *testing.T) {
 	m := &Image{Pix: []uint8{255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 20, 30}, Width: 4, Height: 1, Channels: 3}
-	if g := m.Grey(); !bytes.Equal(g.Pix, []uint8{76, 150, 29, 18}) { // Pillow's convert("L")
+	if g := m.Gray(); !bytes.Equal(g.Pix, []uint8{76, 150, 29, 18}) { // Pillow's convert("L")
 		t.Errorf("%v", g.Pix)
 	}
-	if g := picture(3, 3, 1); g.Grey() != g {
-		t.Error("grey of grey is a new image")
+	if g := picture(3, 3, 1); g.Gray() != g {
+		t.Error("gray of gray is a new image")
 	}
 }
 

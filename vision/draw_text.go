@@ -83,7 +83,7 @@ func (l *lettering) fit(s string, width int) string {
 }
 
 // draw writes one line on an RGB image, from x on the base line y. What is outside the image is left out.
-func (l *lettering) draw(m *Image, s string, x, y int, colour [3]uint8) {
+func (l *lettering) draw(m *Image, s string, x, y int, color [3]uint8) {
 	dot := fixed.P(x, y)
 	before := rune(-1)
 	for _, r := range s {
@@ -92,7 +92,7 @@ func (l *lettering) draw(m *Image, s string, x, y int, colour [3]uint8) {
 		}
 		at, mask, from, advance, ok := l.face.Glyph(dot, r)
 		if ok {
-			l.ink(m, at, mask, from, colour)
+			l.ink(m, at, mask, from, color)
 		}
 		dot.X += advance
 		before = r
@@ -100,34 +100,34 @@ func (l *lettering) draw(m *Image, s string, x, y int, colour [3]uint8) {
 }
 
 // ink blends a glyph's mask into the image.
-func (l *lettering) ink(m *Image, at image.Rectangle, mask image.Image, from image.Point, colour [3]uint8) {
+func (l *lettering) ink(m *Image, at image.Rectangle, mask image.Image, from image.Point, color [3]uint8) {
 	in := at.Intersect(m.Bounds())
 	for y := in.Min.Y; y < in.Max.Y; y++ {
 		for x := in.Min.X; x < in.Max.X; x++ {
 			_, _, _, a := mask.At(from.X+x-at.Min.X, from.Y+y-at.Min.Y).RGBA()
-			m.blend(x, y, colour, a>>8)
+			m.blend(x, y, color, a>>8)
 		}
 	}
 }
 
-// blend mixes a colour into a pixel of an RGB image, with a weight of 0 to 255. Outside it does nothing.
-func (m *Image) blend(x, y int, colour [3]uint8, weight uint32) {
+// blend mixes a color into a pixel of an RGB image, with a weight of 0 to 255. Outside it does nothing.
+func (m *Image) blend(x, y int, color [3]uint8, weight uint32) {
 	if weight == 0 || x < 0 || y < 0 || x >= m.Width || y >= m.Height {
 		return
 	}
 	p := m.Pix[3*(y*m.Width+x):][:3]
-	for i, c := range colour {
+	for i, c := range color {
 		p[i] = uint8((uint32(p[i])*(255-weight) + uint32(c)*weight + 127) / 255)
 	}
 }
 
 // fill paints a rectangle of an RGB image. What is outside the image is left out.
-func (m *Image) fill(r image.Rectangle, colour [3]uint8, weight uint32) {
+func (m *Image) fill(r image.Rectangle, color [3]uint8, weight uint32) {
 	r = r.Intersect(m.Bounds())
 	if weight < 255 {
 		for y := r.Min.Y; y < r.Max.Y; y++ {
 			for x := r.Min.X; x < r.Max.X; x++ {
-				m.blend(x, y, colour, weight)
+				m.blend(x, y, color, weight)
 			}
 		}
 		return
@@ -139,7 +139,7 @@ func (m *Image) fill(r image.Rectangle, colour [3]uint8, weight uint32) {
 			continue
 		}
 		for i := range d {
-			d[i] = colour[i%3]
+			d[i] = color[i%3]
 		}
 	}
 }

@@ -23,21 +23,21 @@ func adjustBrightness(m *Image, factor float64) *Image {
 	return blend(func(int) int { return 0 }, m, factor)
 }
 
-// adjustContrast blends with the mean grey.
+// adjustContrast blends with the mean gray.
 func adjustContrast(m *Image, factor float64) *Image {
-	grey := m.Grey()
+	gray := m.Gray()
 	sum := 0
-	for _, v := range grey.Pix {
+	for _, v := range gray.Pix {
 		sum += int(v)
 	}
-	mean := int(float64(sum)/float64(len(grey.Pix)) + 0.5)
+	mean := int(float64(sum)/float64(len(gray.Pix)) + 0.5)
 	return blend(func(int) int { return mean }, m, factor)
 }
 
-// adjustSaturation blends with the image in grey.
+// adjustSaturation blends with the image in gray.
 func adjustSaturation(m *Image, factor float64) *Image {
-	grey := m.Grey()
-	return blend(func(i int) int { return int(grey.Pix[i/m.Channels]) }, m, factor)
+	gray := m.Gray()
+	return blend(func(i int) int { return int(gray.Pix[i/m.Channels]) }, m, factor)
 }
 
 // adjustSharpness blends with the image after a small blur.
@@ -46,7 +46,7 @@ func adjustSharpness(m *Image, factor float64) *Image {
 	return blend(func(i int) int { return int(soft.Pix[i]) }, m, factor)
 }
 
-// smooth averages each pixel (weight 5) with its eight neighbours (weight 1 each). The border stays as it is, as
+// smooth averages each pixel (weight 5) with its eight neighbors (weight 1 each). The border stays as it is, as
 // does an image without an inside.
 func smooth(m *Image) *Image {
 	out := m.Clone()

@@ -9,15 +9,15 @@ import (
 type EraseMode uint8
 
 const (
-	// EraseZero is 0, the mean colour of normalised pixels.
+	// EraseZero is 0, the mean color of normalized pixels.
 	EraseZero EraseMode = iota
-	// EraseColour is one normally distributed colour a rectangle.
-	EraseColour
+	// EraseColor is one normally distributed color a rectangle.
+	EraseColor
 	// ErasePixels is normally distributed noise.
 	ErasePixels
 )
 
-// RandomErasing overwrites a random rectangle of an image that is normalised already (Zhong et al., arXiv 1708.04896),
+// RandomErasing overwrites a random rectangle of an image that is normalized already (Zhong et al., arXiv 1708.04896),
 // by the algorithm of timm's RandomErasing: with probability Prob, up to ten times, an area uniform in Area and an
 // aspect log-uniform in Aspect, until a rectangle smaller than the image comes out, then a position for it.
 type RandomErasing struct {
@@ -80,7 +80,7 @@ func (e *RandomErasing) Apply(r *Rand, planes []float32, width, height int) {
 func (e *RandomErasing) fill(r *Rand, planes []float32, width, height, x, y, w, h int) {
 	for from := 0; from+width*height <= len(planes); from += width * height {
 		var v float32
-		if e.Mode == EraseColour {
+		if e.Mode == EraseColor {
 			v = float32(r.Normal())
 		}
 		for row := y; row < y+h; row++ {

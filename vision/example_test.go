@@ -95,14 +95,14 @@ func ExampleAnnotate() {
 		return
 	}
 	// vision.SavePNG("found.png", out) writes it to a file.
-	fmt.Println(out.At(100, 60), vision.ClassColour(0))
+	fmt.Println(out.At(100, 60), vision.ClassColor(0))
 	// Output: {242 61 36 255} [242 61 36]
 }
 
 // The weights of a model's attention, 3×2 patches of it, laid over the picture.
 func ExampleOverlay() {
 	m := vision.NewImage(96, 64, 3)
-	out, err := vision.Overlay(m, []float32{0.1, 0.7, 0.1, 0, 0.1, 0}, 3, 2, vision.HeatOptions{Colours: vision.Turbo})
+	out, err := vision.Overlay(m, []float32{0.1, 0.7, 0.1, 0, 0.1, 0}, 3, 2, vision.HeatOptions{Colors: vision.Turbo})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -119,6 +119,6 @@ func ExampleParseTimm() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("shorter side to", p.Width, p.Filter, "then the centre", p.CropWidth, "×", p.CropHeight)
-	// Output: shorter side to 248 bicubic then the centre 224 × 224
+	fmt.Println("shorter side to", p.Width, p.Filter, "then the center", p.CropWidth, "×", p.CropHeight)
+	// Output: shorter side to 248 bicubic then the center 224 × 224
 }

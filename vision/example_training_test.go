@@ -42,20 +42,20 @@ func ExampleLoadPreprocess() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("shorter side to", p.Width, p.Filter, "then the centre", p.CropWidth, "×", p.CropHeight)
+	fmt.Println("shorter side to", p.Width, p.Filter, "then the center", p.CropWidth, "×", p.CropHeight)
 	fmt.Println("mean", p.Mean)
 	// Output:
-	// shorter side to 224 bicubic then the centre 224 × 224
+	// shorter side to 224 bicubic then the center 224 × 224
 	// mean [0.48145467 0.4578275 0.40821072]
 }
 
-// two is a data set of one photograph, once in colour and once in grey.
+// two is a data set of one photograph, once in color and once in gray.
 func two() *vision.Memory {
 	m, err := vision.DecodeFile(os.DirFS("testdata/decode"), "420.jpg", vision.DecodeOptions{})
 	if err != nil {
 		panic(err)
 	}
-	return &vision.Memory{Images: []*vision.Image{m, m.Grey()}, Labels: []int{0, 1}, ClassNames: []string{"colour", "grey"}}
+	return &vision.Memory{Images: []*vision.Image{m, m.Gray()}, Labels: []int{0, 1}, ClassNames: []string{"color", "gray"}}
 }
 
 // The recipe with which masked autoencoders are fine-tuned: RandAugment, random erasing, mixup and CutMix. What

@@ -134,7 +134,7 @@ func (a axis) reach() (scale, support float64, width int) {
 }
 
 // window computes the coefficients of output o, appended to w[:0], and the source sample they begin at. Formulas of
-// Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output o is centred on c = in0 + (o+½)s
+// Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output o is centerd on c = in0 + (o+½)s
 // and takes samples from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t) and divided by the sum
 // of weights.
 func (a axis) window(w []float64, o int) (first int, weights []float64) {

@@ -19,8 +19,8 @@ var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".ti
 type FolderOptions struct {
 	// AllowOneClass accepts a folder with a single class, for training that needs no labels.
 	AllowOneClass bool
-	// Unlabelled takes all images below the folder, however nested, as one class named ".".
-	Unlabelled bool
+	// Unlabeled takes all images below the folder, however nested, as one class named ".".
+	Unlabeled bool
 	// Decode is handed to DecodeFile.
 	Decode DecodeOptions
 }
@@ -58,7 +58,7 @@ func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", where, err)
 	}
-	if o.Unlabelled {
+	if o.Unlabeled {
 		if err := d.add("."); err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // toyFormat is a format that only this test's program knows: its name, a width and a height of 16 bits, and one
-// grey level for all pixels. A missing level is damage, level 13 a panic.
+// gray level for all pixels. A missing level is damage, level 13 a panic.
 const toyFormat = "fovea's toy\n"
 
 var toyDecoded int

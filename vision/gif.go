@@ -11,7 +11,7 @@ import (
 )
 
 // decodeGIF reads the first frame onto a canvas of the file's size. Around a smaller frame the canvas has the
-// transparent colour when there is one and colour 0 otherwise, as in Pillow.
+// transparent color when there is one and color 0 otherwise, as in Pillow.
 func decodeGIF(data []byte) (*Image, error) {
 	m, err := gif.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -26,7 +26,7 @@ func decodeGIF(data []byte) (*Image, error) {
 		return nil, err
 	}
 	out := NewImage(f.width, f.height, 3)
-	fill := f.colour(f.transparent)
+	fill := f.color(f.transparent)
 	for i := 0; i < len(out.Pix); i += 3 {
 		copy(out.Pix[i:i+3], fill[:])
 	}
@@ -35,7 +35,7 @@ func decodeGIF(data []byte) (*Image, error) {
 		s := p.Pix[p.PixOffset(b.Min.X, y):][:b.Dx()]
 		d := out.row(y)[3*b.Min.X:]
 		for i, v := range s {
-			c := f.colour(int(v))
+			c := f.color(int(v))
 			d[3*i], d[3*i+1], d[3*i+2] = c[0], c[1], c[2]
 		}
 	}
@@ -43,14 +43,14 @@ func decodeGIF(data []byte) (*Image, error) {
 }
 
 // gifFrame is the part of a GIF file's structure that the standard library's decoder does not hand out: it
-// erases the colour of the transparent entry, which dropping alpha must keep.
+// erases the color of the transparent entry, which dropping alpha must keep.
 type gifFrame struct {
 	width, height int
 	palette       []byte // RGB triples
 	transparent   int    // 0 when there is none
 }
 
-func (f *gifFrame) colour(i int) (c [3]uint8) {
+func (f *gifFrame) color(i int) (c [3]uint8) {
 	if 3*i+3 <= len(f.palette) {
 		copy(c[:], f.palette[3*i:])
 	}

@@ -15,7 +15,7 @@ import (
 var ErrIDX = errors.New("not a valid idx file")
 
 // ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
-// dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognised and
+// dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognized and
 // unpacked. Arrays of more than limit values are refused (0 means 1 GiB); memory grows with what is read, not with
 // what the header claims.
 //
@@ -72,7 +72,7 @@ func idxError(err error) error {
 	return fmt.Errorf("%w: %w", ErrIDX, err)
 }
 
-// IDX is a data set of grey images in idx files, held in memory as it is on disk.
+// IDX is a data set of gray images in idx files, held in memory as it is on disk.
 type IDX struct {
 	name          string
 	pixels        []uint8

@@ -8,7 +8,7 @@ import (
 
 // Image is an 8-bit image: sample c of the pixel in column x of row y is Pix[(y*Width+x)*Channels+c].
 //
-// Channels is 1 (grey), 3 (red, green, blue) or 4 (the same and straight alpha). What this package decodes has
+// Channels is 1 (gray), 3 (red, green, blue) or 4 (the same and straight alpha). What this package decodes has
 // 3. The fields may be read and written freely; a function given an image whose fields contradict each other
 // returns an error (or panics, where it has no error to return), and never reads outside Pix.
 type Image struct {
@@ -86,7 +86,7 @@ func (m *Image) Clone() *Image {
 	return &c
 }
 
-// RGB returns m with three channels: m itself when it has them, otherwise a new image in which grey is repeated
+// RGB returns m with three channels: m itself when it has them, otherwise a new image in which gray is repeated
 // or alpha is dropped (not composited, as Pillow's convert("RGB")).
 func (m *Image) RGB() *Image {
 	if m.Channels == 3 {
@@ -106,9 +106,9 @@ func (m *Image) RGB() *Image {
 	return out
 }
 
-// Grey returns m with one channel: (19595·R + 38470·G + 7471·B + 32768) / 65536, the ITU-R 601 luma in the
-// fixed-point form of Pillow's convert("L"). Alpha is ignored. A grey image is returned as it is.
-func (m *Image) Grey() *Image {
+// Gray returns m with one channel: (19595·R + 38470·G + 7471·B + 32768) / 65536, the ITU-R 601 luma in the
+// fixed-point form of Pillow's convert("L"). Alpha is ignored. A gray image is returned as it is.
+func (m *Image) Gray() *Image {
 	if m.Channels == 1 {
 		return m
 	}
@@ -131,7 +131,7 @@ func (m *Image) ColorModel() color.Model {
 // Bounds returns the rectangle from (0, 0) to (Width, Height).
 func (m *Image) Bounds() image.Rectangle { return image.Rect(0, 0, m.Width, m.Height) }
 
-// At returns the colour of a pixel; outside the bounds it is transparent black.
+// At returns the color of a pixel; outside the bounds it is transparent black.
 func (m *Image) At(x, y int) color.Color {
 	if x < 0 || y < 0 || x >= m.Width || y >= m.Height {
 		return color.NRGBA{}

@@ -2,9 +2,9 @@ package vision
 
 import "fmt"
 
-// ColourJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
+// ColorJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
 // transform of that name does to Pillow images. The zero value changes nothing.
-type ColourJitter struct {
+type ColorJitter struct {
 	// Brightness, Contrast and Saturation say how far the factor lies from 1 at most; factors below 0 count as 0.
 	Brightness, Contrast, Saturation float64
 	// Hue is the largest turn, as a share of the circle, at most 0.5.
@@ -12,20 +12,20 @@ type ColourJitter struct {
 }
 
 // Validate returns an error for numbers that cannot be.
-func (j *ColourJitter) Validate() error {
+func (j *ColorJitter) Validate() error {
 	for _, v := range []float64{j.Brightness, j.Contrast, j.Saturation} {
 		if !(v >= 0 && v <= 1e6) {
-			return fmt.Errorf("vision: colour jitter by %v, expected 0 or more", v)
+			return fmt.Errorf("vision: color jitter by %v, expected 0 or more", v)
 		}
 	}
 	if !(j.Hue >= 0 && j.Hue <= 0.5) {
-		return fmt.Errorf("vision: colour jitter: hue by %v, expected 0 to 0.5", j.Hue)
+		return fmt.Errorf("vision: color jitter: hue by %v, expected 0 to 0.5", j.Hue)
 	}
 	return nil
 }
 
 // Apply returns m in RGB and changed at random.
-func (j *ColourJitter) Apply(r *Rand, m *Image) *Image {
+func (j *ColorJitter) Apply(r *Rand, m *Image) *Image {
 	m = m.RGB()
 	order := r.Perm(4)
 	factor := func(by float64) float64 { return r.Uniform(max(0, 1-by), 1+by) }

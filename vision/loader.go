@@ -131,7 +131,7 @@ func (l *Loader) Skipped() []*SampleError {
 	return out
 }
 
-// Epoch yields the batches of an epoch. An error is the last thing it yields: ctx's when that is cancelled, a
+// Epoch yields the batches of an epoch. An error is the last thing it yields: ctx's when that is canceled, a
 // *SampleError for an image that cannot be read when OnError is StopOnError, or one that matches [ErrNoImages]
 // when every image was skipped. All goroutines have ended when the iteration has.
 func (l *Loader) Epoch(ctx context.Context, epoch int) iter.Seq2[*Batch, error] {
@@ -334,7 +334,7 @@ func (b *loadingBatch) reset(number int, samples []int, each int) {
 	b.panics = make(chan any, 1)
 }
 
-// work prepares samples until there are no more, or the epoch is cancelled.
+// work prepares samples until there are no more, or the epoch is canceled.
 func (r *loading) work() {
 	w := new(workspace)
 	for j := range r.jobs {

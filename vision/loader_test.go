@@ -304,7 +304,7 @@ func TestLoaderCancel(t *testing.T) {
 	}
 	goroutines(t, before)
 
-	// Cancelled while an image is being read: the loader ends as soon as that returns.
+	// Canceled while an image is being read: the loader ends as soon as that returns.
 	d := &slow{labels: make(labels, 100), gate: make(chan struct{})}
 	ctx, cancel = context.WithCancel(context.Background())
 	go func() {
@@ -390,7 +390,7 @@ func TestLoaderRecycles(t *testing.T) {
 	}
 }
 
-// Photographs are decoded, resized and normalised in memory that is used again.
+// Photographs are decoded, resized and normalized in memory that is used again.
 func TestLoaderAllocatesLittle(t *testing.T) {
 	var file bytes.Buffer
 	if err := jpeg.Encode(&file, picture(640, 480, 3), nil); err != nil {
@@ -401,7 +401,7 @@ func TestLoaderAllocatesLittle(t *testing.T) {
 	for i := range n {
 		fsys[fmt.Sprintf("%d.jpg", i)] = &fstest.MapFile{Data: file.Bytes()}
 	}
-	d, err := OpenFolder(fsys, FolderOptions{Unlabelled: true})
+	d, err := OpenFolder(fsys, FolderOptions{Unlabeled: true})
 	if err != nil {
 		t.Fatal(err)
 	}

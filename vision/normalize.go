@@ -31,7 +31,7 @@ type Normalizer struct {
 	table [3][256]float32
 }
 
-// NewNormalizer returns the normaliser for a mean and a standard deviation of samples scaled to 0..1. scale is
+// NewNormalizer returns the normalizer for a mean and a standard deviation of samples scaled to 0..1. scale is
 // the factor for RescaleFirst and Fused, 0 means 1/255; UnitFirst always divides by 255.
 func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalizer {
 	if scale == 0 {
@@ -71,7 +71,7 @@ func (n *Normalizer) Level(channel int, v float32) uint8 {
 	return 0
 }
 
-// ToCHW writes the image as three planes [3, height, width] to dst. Grey is repeated, alpha ignored. It panics
+// ToCHW writes the image as three planes [3, height, width] to dst. Gray is repeated, alpha ignored. It panics
 // when dst does not hold 3·height·width values.
 func (n *Normalizer) ToCHW(dst []float32, m *Image) {
 	size := m.Width * m.Height
@@ -110,7 +110,7 @@ func (n *Normalizer) ToCHW(dst []float32, m *Image) {
 	}
 }
 
-// ToCHW writes the image as three normalised planes [3, height, width] to dst, with the arithmetic RescaleFirst:
+// ToCHW writes the image as three normalized planes [3, height, width] to dst, with the arithmetic RescaleFirst:
 // each value is (float32(x/255) - mean) / std. It panics when dst does not hold 3·height·width values. For many
 // images, make one [Normalizer].
 func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
@@ -133,7 +133,7 @@ func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
 	return out
 }
 
-// FromCHW is the inverse of [ToCHW]: the RGB image of three normalised planes [3, height, width], rounded and limited
+// FromCHW is the inverse of [ToCHW]: the RGB image of three normalized planes [3, height, width], rounded and limited
 // to 0..255. NaN becomes 0. It panics when planes does not hold 3·height·width values.
 func FromCHW(planes []float32, width, height int, mean, std [3]float32) *Image {
 	return NewNormalizer(mean, std, 0, RescaleFirst).FromCHW(planes, width, height)

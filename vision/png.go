@@ -11,7 +11,7 @@ func pngHeader(data []byte) (header, error) {
 	if err != nil {
 		return h, err
 	}
-	// Deflate expands at most 1032 times. DecodeConfig has seen that the header is whole: bit depth and colour
+	// Deflate expands at most 1032 times. DecodeConfig has seen that the header is whole: bit depth and color
 	// type are its bytes 8 and 9.
 	if len(data) < 26 {
 		return h, io.ErrUnexpectedEOF

@@ -34,18 +34,18 @@ type Backend uint8
 
 const (
 	// Pillow is the path of transformers' classes that end in Pil, and of all its classes before version 5: Pillow
-	// resizes, [CentreFloor] crops, [RescaleFirst] normalises.
+	// resizes, [CenterFloor] crops, [RescaleFirst] normalizes.
 	Pillow Backend = iota
 	// Torchvision is the path of transformers 5 unless told otherwise, of "Fast" processors before: tensors of 8-bit
-	// samples are resized ([Resizer.Tensor]), [CentreDown] crops, [Fused] normalises.
+	// samples are resized ([Resizer.Tensor]), [CenterDown] crops, [Fused] normalizes.
 	Torchvision
 	// Timm is torchvision's transforms on Pillow's images, as timm and the papers' own repositories compose them:
-	// Pillow resizes, [CentreEven] crops, [UnitFirst] normalises.
+	// Pillow resizes, [CenterEven] crops, [UnitFirst] normalizes.
 	Timm
 	backendCount
 )
 
-// Preprocess is the way from an image to a model's input: resize, centre crop, scale, normalise. The zero value of
+// Preprocess is the way from an image to a model's input: resize, center crop, scale, normalize. The zero value of
 // a field means what its comment says. A Preprocess is read-only while in use and may be shared.
 type Preprocess struct {
 	Backend Backend // Pillow by default
@@ -55,7 +55,7 @@ type Preprocess struct {
 	MaxLong       int    // ShortSide: the longer side's limit, which wins over the shorter side's length; 0 means none
 	Filter        Filter // Bilinear by default
 
-	CropWidth, CropHeight int      // of the centre crop that follows; 0 means none
+	CropWidth, CropHeight int      // of the center crop that follows; 0 means none
 	Fill                  [3]uint8 // around an image smaller than the crop
 
 	NoRescale   bool       // samples stay 0..255
@@ -81,7 +81,7 @@ func Half(size int) Preprocess {
 }
 
 // ImageNet is the evaluation preprocessing of MAE and most classifiers: the shorter side to size·256/224 pixels,
-// bicubic, then the centre size × size, with ImageNet's mean and deviation.
+// bicubic, then the center size × size, with ImageNet's mean and deviation.
 func ImageNet(size int) Preprocess {
 	return Preprocess{
 		Backend: Timm,
@@ -195,8 +195,8 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	whole := image.Rect(0, 0, width, height)
 	crop := whole
 	if p.CropWidth > 0 {
-		centring := [...]Centring{Pillow: CentreFloor, Torchvision: CentreDown, Timm: CentreEven}[p.Backend]
-		crop = centreRect(width, height, p.CropWidth, p.CropHeight, centring)
+		centering := [...]Centering{Pillow: CenterFloor, Torchvision: CenterDown, Timm: CenterEven}[p.Backend]
+		crop = centerRect(width, height, p.CropWidth, p.CropHeight, centering)
 	}
 	if width != m.Width || height != m.Height {
 		if !p.preparable(width, height) {

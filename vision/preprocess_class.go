@@ -17,7 +17,7 @@ type processorClass struct {
 	pads       bool // pads to a fixed size without being asked
 }
 
-// processorClasses are the classes whose steps are resize, crop, rescale and normalise, with the defaults of
+// processorClasses are the classes whose steps are resize, crop, rescale and normalize, with the defaults of
 // transformers 5.23, by name without ImageProcessor.
 var processorClasses = func() map[string]processorClass {
 	square := func(size int, f Filter, mean, std [3]float32) Preprocess {

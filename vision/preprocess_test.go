@@ -216,7 +216,7 @@ func TestTorchvision(t *testing.T) {
 	checkOutputs(t, &p, g["imagenet"])
 	p = ImageNet(224)
 	p.Mode, p.Width, p.CropHeight, p.CropWidth = NoResize, 0, 41, 52
-	checkOutputs(t, &p, g["centre_even"])
+	checkOutputs(t, &p, g["center_even"])
 }
 
 func TestPreprocessJSON(t *testing.T) {

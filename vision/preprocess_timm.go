@@ -58,9 +58,9 @@ func pretrainedCfg(config []byte) (json.RawMessage, error) {
 
 // parseTimm reads a pretrained_cfg. With r = size/crop_pct cut to whole pixels a side:
 //
-//	center  the shorter side to r (where r is not square, the smallest size that covers it), then the centre
-//	squash  stretched to r, then the centre
-//	border  the largest size inside r, then the centre, with a border in the mean's colour
+//	center  the shorter side to r (where r is not square, the smallest size that covers it), then the center
+//	squash  stretched to r, then the center
+//	border  the largest size inside r, then the center, with a border in the mean's color
 func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
 	j := timmJSON{InputSize: []int{3, 224, 224}}
 	if err := json.Unmarshal(cfg, &j); err != nil {

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
 
 // TestProcessorsAtFullSize prepares PNG files of odd shapes, photographs among them where there are some, by every
 // processor of testdata/processors.json, and compares with what transformers, on both of its backends, and timm make
-// of the same files: within one level of 0..255 before normalising. It needs FOVEA_PYTHON, the path of a Python that
+// of the same files: within one level of 0..255 before normalizing. It needs FOVEA_PYTHON, the path of a Python that
 // has them.
 func TestProcessorsAtFullSize(t *testing.T) {
 	dir := t.TempDir()

@@ -32,7 +32,7 @@ type RandAugment struct {
 
 // ParseRandAugment reads timm's short form, such as "rand-m9-mstd0.5-inc1": after "rand", in any order, the
 // magnitude m, its deviation mstd (above 100: uniform), the largest magnitude mmax, the number of operations n, their
-// probability p, and inc1 for operations that grow with the magnitude. The ground is ImageNet's mean colour.
+// probability p, and inc1 for operations that grow with the magnitude. The ground is ImageNet's mean color.
 func ParseRandAugment(s string) (*RandAugment, error) {
 	fail := func(format string, args ...any) (*RandAugment, error) {
 		return nil, fmt.Errorf("vision: RandAugment %q: %s, expected a form like rand-m9-mstd0.5-inc1", s, fmt.Sprintf(format, args...))

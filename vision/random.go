@@ -25,7 +25,7 @@ func NewRand(seed uint64, keys ...uint64) *Rand {
 	return r
 }
 
-// mix is the finaliser of SplitMix64: every bit of x reaches every bit of the result.
+// mix is the finalizer of SplitMix64: every bit of x reaches every bit of the result.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

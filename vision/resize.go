@@ -37,8 +37,8 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 // Resize returns m resized to width × height pixels, with as many channels; a copy when the size is the same.
 // It returns an error that matches [ErrSize] when m or the size has no pixels.
 //
-// Four-channel images are resized with their colours multiplied by alpha and divided again, as Pillow does for
-// RGBA, so that the colour of transparent pixels does not bleed into visible ones.
+// Four-channel images are resized with their colors multiplied by alpha and divided again, as Pillow does for
+// RGBA, so that the color of transparent pixels does not bleed into visible ones.
 func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -159,7 +159,7 @@ func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int
 	return out, nil
 }
 
-// nearest picks for each output the source sample under its centre.
+// nearest picks for each output the source sample under its center.
 func nearest(out *Image, v view, box SourceBox, width, height int, part image.Rectangle, tensor bool) {
 	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)[part.Min.X:part.Max.X]
 	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)[part.Min.Y:part.Max.Y]

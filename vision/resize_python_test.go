@@ -9,7 +9,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
 

@@ -110,7 +110,7 @@ func (r Resizer) bands(n, cost int, f func(i0, i1 int)) {
 	r.Workers.For(k, func(i int) { f(i*n/k, (i+1)*n/k) })
 }
 
-// premultiply writes src with its colours multiplied by alpha, both RGBA.
+// premultiply writes src with its colors multiplied by alpha, both RGBA.
 func premultiply(dst, src []uint8) {
 	for i := 0; i+4 <= len(src); i += 4 {
 		a := uint32(src[i+3])
@@ -121,7 +121,7 @@ func premultiply(dst, src []uint8) {
 	}
 }
 
-// unpremultiply divides colours by alpha in place; where alpha is 0 they stay.
+// unpremultiply divides colors by alpha in place; where alpha is 0 they stay.
 func unpremultiply(p []uint8) {
 	for i := 0; i+4 <= len(p); i += 4 {
 		if a := uint32(p[i+3]); a != 0 && a != 255 {

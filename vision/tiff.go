@@ -44,7 +44,7 @@ func tiffHeader(data []byte) (header, error) {
 	if err != nil {
 		return h, err
 	}
-	bits := 1 // grey and palettes have at least one bit a pixel
+	bits := 1 // gray and palettes have at least one bit a pixel
 	switch c.ColorModel {
 	case color.Gray16Model:
 		bits = 16

@@ -127,7 +127,7 @@ func webpHeader(data []byte) (header, error) {
 	return h, err
 }
 
-// A lossy WebP frame holds brightness in 16..235 and colour at half resolution. image.YCbCr knows only the full
+// A lossy WebP frame holds brightness in 16..235 and color at half resolution. image.YCbCr knows only the full
 // range of JPEG, so that converting what x/image decodes by the standard library's rules gives washed-out
 // pixels. This file restates libwebp's conversion: bilinear chroma and 14-bit fixed-point BT.601.
 
@@ -164,7 +164,7 @@ func fromVP8(m *image.YCbCr) *Image {
 	return out
 }
 
-// upsampleVP8 doubles a row of chroma. With a the nearest sample, b its neighbour in the row, c the one in the
+// upsampleVP8 doubles a row of chroma. With a the nearest sample, b its neighbor in the row, c the one in the
 // other row and d the diagonal one, the value is (9a+3b+3c+d+8)/16, computed with libwebp's two roundings.
 func upsampleVP8(dst, near, far []uint8) {
 	n := len(near)

@@ -6,9 +6,9 @@ import (
 	"github.com/fovea-ml/fovea/vision/internal/jpeg"
 )
 
-// An image.YCbCr is what the standard library makes of a JPEG file: colour at half the resolution of brightness, whose
+// An image.YCbCr is what the standard library makes of a JPEG file: color at half the resolution of brightness, whose
 // samples it would repeat. Here they are interpolated as libjpeg-turbo, and so package jpeg, does it; at sharp
-// coloured edges the two differ by up to 45 levels.
+// colored edges the two differ by up to 45 levels.
 
 // fromYCbCr converts a full-range (JFIF) YCbCr image to RGB.
 func fromYCbCr(m *image.YCbCr) *Image {

@@ -1,6 +1,6 @@
 // Command maestudy measures what docs/masked-autoencoders.md says about masked autoencoders on the embedded
 // Fashion-MNIST: accuracy by the number of labels and by the share of patches hidden, the cost of a step with
-// the encoder on the visible patches and on all, and predicting normalised or raw pixels.
+// the encoder on the visible patches and on all, and predicting normalized or raw pixels.
 //
 //	go run ./bench/maestudy -out mae-study [-only labels,mask,pixels,time] [-seeds 3] [-epochs N]
 //
@@ -148,7 +148,7 @@ func (s *study) byMask(ctx context.Context) error {
 	return nil
 }
 
-// byPixels pre-trains to predict normalised and raw pixels.
+// byPixels pre-trains to predict normalized and raw pixels.
 func (s *study) byPixels(ctx context.Context) error {
 	fmt.Print("\n| predicts | loss in the last epoch | pre-trained | from scratch |\n|---|---|---|---|\n")
 	from, err := s.pretrained(ctx, 1)
@@ -159,10 +159,10 @@ func (s *study) byPixels(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, normalised := range []bool{true, false} {
-		name := map[bool]string{true: "normalised", false: "raw"}[normalised]
+	for _, normalized := range []bool{true, false} {
+		name := map[bool]string{true: "normalized", false: "raw"}[normalized]
 		c := was.Config
-		c.NormPixLoss = normalised
+		c.NormPixLoss = normalized
 		m := mae.New(c, generator(1))
 		m.Preprocess = was.Preprocess
 		dir := filepath.Join(s.out, "start-"+name)

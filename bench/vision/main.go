@@ -11,7 +11,7 @@
 //	memory                                    answers the process's peak resident memory in MB
 //	allocated                                 answers the kB a run took from the heap, on the mean of the last request
 //
-// MODE is crop (the shorter side to 256 bicubic, the centre 224×224, ImageNet's statistics) or stretch (to 224×224
+// MODE is crop (the shorter side to 256 bicubic, the center 224×224, ImageNet's statistics) or stretch (to 224×224
 // bilinear, statistics of one half).
 package main
 
@@ -128,7 +128,7 @@ func prepare(kind string, args []string) (func() error, error) {
 			return nil
 		}, nil
 	case (kind == "folder" || kind == "train") && len(args) == 3:
-		data, err := vision.OpenDir(args[0], vision.FolderOptions{Unlabelled: true})
+		data, err := vision.OpenDir(args[0], vision.FolderOptions{Unlabeled: true})
 		if err != nil {
 			return nil, err
 		}

@@ -11,9 +11,9 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/internal/golden"
-	"github.com/fovea-ml/fovea/internal/hubtest"
-	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -125,7 +125,7 @@ func TestShape(t *testing.T) {
 
 // TestThreads demands the same bytes whatever the number of cores, and whether pictures share a pass.
 func TestThreads(t *testing.T) {
-	names := slices.Repeat([]string{"testdata/pictures/rgb.png", "testdata/pictures/grey.png", "testdata/pictures/turned.png"}, 7)
+	names := slices.Repeat([]string{"testdata/pictures/rgb.png", "testdata/pictures/gray.png", "testdata/pictures/turned.png"}, 7)
 	all := classified(t, append([]string{"-model", "testdata/models/timm", "-json", "-threads", "2"}, names...)...)
 	for i, name := range names[:3] {
 		one := classified(t, "-model", "testdata/models/timm", "-json", "-threads", "1", name)

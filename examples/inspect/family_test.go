@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestFamilies recognises models by the names that their libraries give; testdata/gen/families.py made the list.
+// TestFamilies recognizes models by the names that their libraries give; testdata/gen/families.py made the list.
 func TestFamilies(t *testing.T) {
 	data, err := os.ReadFile("testdata/families.json")
 	if err != nil {

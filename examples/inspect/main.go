@@ -139,7 +139,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	sum, err := summarise(in, numbers)
+	sum, err := summarize(in, numbers)
 	if err != nil {
 		return err
 	}

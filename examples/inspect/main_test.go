@@ -17,9 +17,9 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/internal/hubtest"
-	"github.com/fovea-ml/fovea/internal/modeltest"
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/hubtest"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 

@@ -35,8 +35,8 @@ type tensor struct {
 	Stats *stats `json:"stats,omitempty"`
 }
 
-// summarise gathers it; numbers may be nil.
-func summarise(in *input, numbers map[string]*stats) (*summary, error) {
+// summarize gathers it; numbers may be nil.
+func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	f := in.file
 	s := &summary{Path: in.path, Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
 	for key := range f.MetadataKeys() {

@@ -13,7 +13,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 )
 
-// Colours that stay apart in print and for the colour-blind (Okabe and Ito).
+// Colors that stay apart in print and for the color-blind (Okabe and Ito).
 var (
 	blue   = color.RGBA{0, 114, 178, 255}
 	orange = color.RGBA{213, 94, 0, 255}

@@ -12,12 +12,12 @@ import (
 )
 
 // pictures is the data of a run. Pre-training sees train without its labels; the classifiers learn from
-// labelled, a part of train, and are judged on test, which nothing else sees.
+// labeled, a part of train, and are judged on test, which nothing else sees.
 type pictures struct {
-	train    vision.Dataset
-	labelled vision.Dataset
-	test     vision.Dataset
-	skipped  []*vision.SampleError
+	train   vision.Dataset
+	labeled vision.Dataset
+	test    vision.Dataset
+	skipped []*vision.SampleError
 }
 
 // loadPictures reads the data that the settings name.
@@ -32,7 +32,7 @@ func loadPictures(ctx context.Context, s *settings, r *recipe) (*pictures, error
 	} else if err := p.readFolder(ctx, s, r); err != nil {
 		return nil, err
 	}
-	p.labelled = perClass(p.train, s.Labels, s.Seed)
+	p.labeled = perClass(p.train, s.Labels, s.Seed)
 	return p, nil
 }
 
@@ -40,8 +40,8 @@ func loadPictures(ctx context.Context, s *settings, r *recipe) (*pictures, error
 func clothing(m fashion.Images) vision.Dataset {
 	d := &vision.Memory{ClassNames: fashion.Classes[:]}
 	for i := range m.Len() {
-		grey := m.Image(i)
-		d.Images = append(d.Images, &vision.Image{Pix: grey.Pix, Width: fashion.Size, Height: fashion.Size, Channels: 1})
+		gray := m.Image(i)
+		d.Images = append(d.Images, &vision.Image{Pix: gray.Pix, Width: fashion.Size, Height: fashion.Size, Channels: 1})
 		d.Labels = append(d.Labels, int(m.Labels[i]))
 	}
 	return d

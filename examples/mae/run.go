@@ -150,7 +150,7 @@ func (r *run) describe(m *mae.Model) {
 	}
 	c := m.Config
 	r.console.Line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
-		p.train.Len(), countLabels(p.labelled), len(p.train.Classes()), p.test.Len())
+		p.train.Len(), countLabels(p.labeled), len(p.train.Classes()), p.test.Len())
 	r.console.Line("model: %d×%[1]d pixels in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
 }
@@ -168,7 +168,7 @@ func commonest(d vision.Dataset) (class string, share float64) {
 // conclude prints the result.
 func (r *run) conclude(o *outcome) {
 	n := r.pictures.test.Len()
-	r.console.Line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labelled))
+	r.console.Line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labeled))
 	r.console.Line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
 	r.console.Line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
 	class, share := commonest(r.pictures.test)

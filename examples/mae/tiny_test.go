@@ -49,7 +49,7 @@ func tinyRun(out string) *run {
 		settings: settings{Out: out, Epochs: defaultEpochs, Labels: 4, Seed: 1, Threads: 2},
 		recipe:   tiny(),
 		console:  console.Plain(io.Discard),
-		pictures: &pictures{train: train, labelled: perClass(train, 4, 1), test: test},
+		pictures: &pictures{train: train, labeled: perClass(train, 4, 1), test: test},
 	}
 }
 

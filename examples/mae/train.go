@@ -73,16 +73,16 @@ func (l *learning) accuracy() float64 { return l.Tests[len(l.Tests)-1].Accuracy 
 // tests is how often a classifier is tested while it learns.
 const tests = 5
 
-// learn trains a classifier on the labelled pictures.
+// learn trains a classifier on the labeled pictures.
 func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phase) (*learning, error) {
-	batch := p.batch(r.pictures.labelled.Len())
+	batch := p.batch(r.pictures.labeled.Len())
 	data := &feed{loader: &vision.Loader{
-		Data: r.pictures.labelled, Preprocess: m.Preprocess, Augment: &p.Augment,
+		Data: r.pictures.labeled, Preprocess: m.Preprocess, Augment: &p.Augment,
 		BatchSize: batch, Shuffle: true, DropLast: true, Seed: r.seed(2), Goroutines: r.settings.Threads,
 	}}
 	defer data.close()
 	steps := data.loader.Batches()
-	epochs := p.epochs(r.pictures.labelled.Len(), r.recipe.LabelSteps)
+	epochs := p.epochs(r.pictures.labeled.Len(), r.recipe.LabelSteps)
 	c := r.config(file, p, epochs, steps)
 	c.Params = nn.Parameters(m)
 	c.Optimizer = train.NewAdamW(train.Groups(c.Params, train.GroupOptions{

@@ -20,7 +20,7 @@ type Config struct {
 	DecoderNumHiddenLayers   int     `json:"decoder_num_hidden_layers"`
 	DecoderIntermediateSize  int     `json:"decoder_intermediate_size"`
 	MaskRatio                float64 `json:"mask_ratio"`    // the share of the patches that is hidden
-	NormPixLoss              bool    `json:"norm_pix_loss"` // predict patches normalised by their own mean and variance
+	NormPixLoss              bool    `json:"norm_pix_loss"` // predict patches normalized by their own mean and variance
 }
 
 func preset(encoder vit.Config) Config {

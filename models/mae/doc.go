@@ -11,7 +11,7 @@
 // [New] makes a model, [Load] reads one. [Model.Loss] is the training loss of a batch under a [Masking], which is
 // drawn from noise that the caller keys with a seed and a step ([Model.Noise], [Model.Masking]): the same key hides
 // the same patches, so that a resumed run is the same run. With NormPixLoss the decoder predicts patches that are
-// normalised by their own mean and variance, which the paper found to teach the encoder more.
+// normalized by their own mean and variance, which the paper found to teach the encoder more.
 //
 // # Afterwards
 //

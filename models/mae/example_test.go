@@ -35,7 +35,7 @@ func picture() image.Image {
 }
 
 // One step of pre-training hides three quarters of each picture and computes the loss of rebuilding them; its
-// gradients are what an optimiser needs.
+// gradients are what an optimizer needs.
 func Example() {
 	model := load()
 	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, picture(), picture())
@@ -51,7 +51,7 @@ func Example() {
 	// Output: 12 of 16 patches are masked, the loss is 2.09
 }
 
-// What the encoder learned is handed over to a classifier, which is then trained on few labelled pictures.
+// What the encoder learned is handed over to a classifier, which is then trained on few labeled pictures.
 func ExampleModel_Classifier() {
 	classifier := load().Classifier([]string{"cat", "dog"}, mae.ClassifierOptions{Pooling: vit.MeanPooling, DropPath: 0.1},
 		rand.New(rand.NewPCG(1, 2)))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 )
 
 // TestLibrariesReadSaved saves a model for transformers and under the original names, and expects the same prediction

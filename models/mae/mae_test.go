@@ -16,8 +16,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/internal/golden"
-	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -118,11 +118,11 @@ func TestReconstruct(t *testing.T) {
 	if d := cmp.Diff(out, again); d != "" {
 		t.Error("the same seed gave another picture", d)
 	}
-	greys := 0
+	grays := 0
 	for i := 0; i < len(out[0].Masked.Pix); i += 3 {
 		p := out[0].Masked.Pix[i : i+3]
-		if p[0] == grey && p[1] == grey && p[2] == grey {
-			greys++
+		if p[0] == gray && p[1] == gray && p[2] == gray {
+			grays++
 			continue
 		}
 		if d := cmp.Diff(p, out[0].Original.Pix[i:i+3]); d != "" {
@@ -132,8 +132,8 @@ func TestReconstruct(t *testing.T) {
 			t.Fatal("a visible pixel is not in the reconstruction", d)
 		}
 	}
-	if want := 16 * 16 * 3 / 4; greys < want {
-		t.Errorf("%d pixels are masked, expected %d", greys, want)
+	if want := 16 * 16 * 3 / 4; grays < want {
+		t.Errorf("%d pixels are masked, expected %d", grays, want)
 	}
 	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{picture}, batch+1)...)
 	if err != nil {
@@ -148,7 +148,7 @@ func TestReconstruct(t *testing.T) {
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := m.Reconstruct(done, 3, picture); err == nil {
-		t.Error("a cancelled context gave no error")
+		t.Error("a canceled context gave no error")
 	}
 	if _, err := m.Reconstruct(context.Background(), 3, picture); err != nil {
 		t.Error("the model is not usable after a cancel:", err)
@@ -165,7 +165,7 @@ func TestReconstructOriginal(t *testing.T) {
 	for name, p := range map[string]vision.Preprocess{
 		"default deviation": {}, "half": vision.Half(16),
 		"ImageNet":       {Mean: vision.ImageNetMean, Std: vision.ImageNetStd, Backend: vision.Timm},
-		"not normalised": {Mean: vision.HalfMean, Std: vision.HalfStd, NoNormalize: true},
+		"not normalized": {Mean: vision.HalfMean, Std: vision.HalfStd, NoNormalize: true},
 		"not rescaled":   {Std: vision.HalfStd, NoRescale: true},
 		"other scale":    {Mean: vision.HalfMean, Std: vision.HalfStd, Scale: 1. / 127.5},
 	} {

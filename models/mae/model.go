@@ -50,7 +50,7 @@ func New(c Config, rng *rand.Rand) *Model {
 	m.Encoder.Positions.Frozen = true
 	m.Decoder.Positions.Frozen = true
 	if rng != nil {
-		m.initialise(rng)
+		m.initialize(rng)
 	}
 	return m
 }
@@ -73,10 +73,10 @@ func newDecoder(c Config) *Decoder {
 	return dec
 }
 
-// initialise follows initialize_weights in models_mae.py of facebookresearch/mae: Xavier uniform
+// initialize follows initialize_weights in models_mae.py of facebookresearch/mae: Xavier uniform
 // projections (the patch kernel and the fused qkv seen as one matrix each), normal tokens of standard
 // deviation 0.02, fixed sine-cosine positions.
-func (m *Model) initialise(rng *rand.Rand) {
+func (m *Model) initialize(rng *rand.Rand) {
 	e, d := m.Encoder, m.Decoder
 	side := m.Config.ImageSize / m.Config.PatchSize
 	setPositions(e.Positions, side)
@@ -120,7 +120,7 @@ func (m *Model) Masking(noise []float32, batch int) *Masking {
 
 // Loss returns the mean squared error of the reconstruction of the masked patches (MAE, section 3): pixels
 // is [n, channels, size, size], with the values that Preprocess gives them. With NormPixLoss the target is
-// each patch normalised by its own mean and variance. Only masked patches are predicted.
+// each patch normalized by its own mean and variance. Only masked patches are predicted.
 //
 // Loss, like the parts of it that follow, panics with an autograd.ShapeError when the pixels have another size than
 // the configured one or another number of pictures than the masking.

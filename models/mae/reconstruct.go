@@ -14,7 +14,7 @@ import (
 // Reconstruction shows what a model makes of one picture, at the model's size.
 type Reconstruction struct {
 	Original *vision.Image // as the model sees it
-	Masked   *vision.Image // masked patches are grey
+	Masked   *vision.Image // masked patches are gray
 	Filled   *vision.Image // visible patches as they are, masked ones as predicted
 }
 
@@ -22,7 +22,7 @@ type Reconstruction struct {
 const batch = 16
 
 // Reconstruct masks pictures, which may have any size, at the configured ratio and rebuilds them. seed draws the
-// masks, from the first picture to the last. Where the model predicts normalised patches, each is given back the
+// masks, from the first picture to the last. Where the model predicts normalized patches, each is given back the
 // mean and variance of the original one, as the paper's figures are made; the visible patches are copied from the
 // original.
 //
@@ -89,7 +89,7 @@ func (m *Model) show(patches, pred []float32, masking *Masking) []Reconstruction
 				case !masked[i]:
 					return of(patches, i)
 				case c.NormPixLoss:
-					return denormalise(of(pred, i), of(patches, i))
+					return denormalize(of(pred, i), of(patches, i))
 				}
 				return of(pred, i)
 			}),
@@ -98,8 +98,8 @@ func (m *Model) show(patches, pred []float32, masking *Masking) []Reconstruction
 	return out
 }
 
-// denormalise gives a predicted patch the mean and variance of the original one.
-func denormalise(pred, original []float32) []float32 {
+// denormalize gives a predicted patch the mean and variance of the original one.
+func denormalize(pred, original []float32) []float32 {
 	mean, square := 0.0, 0.0
 	for _, v := range original {
 		mean += float64(v)
@@ -116,10 +116,10 @@ func denormalise(pred, original []float32) []float32 {
 	return out
 }
 
-// grey is the level of a masked patch in pictures.
-const grey = 128
+// gray is the level of a masked patch in pictures.
+const gray = 128
 
-// paint makes a picture of patches, whose values are in the order row, column, channel; nil is grey.
+// paint makes a picture of patches, whose values are in the order row, column, channel; nil is gray.
 func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	c := m.Config
 	side := c.ImageSize / c.PatchSize
@@ -131,7 +131,7 @@ func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 			for x := range c.PatchSize {
 				at := ((i/side*c.PatchSize+y)*c.ImageSize + i%side*c.PatchSize + x) * 3
 				for ch := range 3 {
-					img.Pix[at+ch] = grey
+					img.Pix[at+ch] = gray
 					if values != nil {
 						img.Pix[at+ch] = norm.Level(ch, values[(y*c.PatchSize+x)*3+ch])
 					}

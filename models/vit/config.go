@@ -43,7 +43,7 @@ type Config struct {
 
 	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
 	// mean of the patch tokens, then a norm (MAE's fine-tuning, timm's avg), "norm_mean" the mean of the
-	// normalised patch tokens (timm's avg without fc_norm).
+	// normalized patch tokens (timm's avg without fc_norm).
 	Pooling string `json:"pooling,omitempty"`
 	// NoClassToken says that there are patch tokens only.
 	NoClassToken bool `json:"no_class_token,omitempty"`
@@ -179,15 +179,15 @@ func (c Config) positions() int {
 func (c Config) Activation() (autograd.Activation, error) {
 	switch c.HiddenAct {
 	case "gelu":
-		return autograd.ActGELU, nil
+		return autograd.ActGelu, nil
 	case "gelu_new", "gelu_pytorch_tanh":
-		return autograd.ActGELUTanh, nil
+		return autograd.ActGeluTanh, nil
 	case "quick_gelu":
-		return autograd.ActQuickGELU, nil
+		return autograd.ActQuickGelu, nil
 	case "relu":
-		return autograd.ActReLU, nil
+		return autograd.ActRelu, nil
 	case "silu", "swish":
-		return autograd.ActSiLU, nil
+		return autograd.ActSilu, nil
 	}
 	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu or swish, found %q`, c.HiddenAct)
 }

@@ -15,7 +15,7 @@ type Encoder struct {
 	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first where there is one
 	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
 	Blocks     []*nn.Block
-	Norm       *nn.LayerNorm // nil where mean pooling normalises afterwards
+	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	dropout    float32
 	side       int  // patches along each side of a picture of the configured size
 	antialias  bool // of resized positions
@@ -86,7 +86,7 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 }
 
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
-// first, where there is one, normalised where the encoder has a norm. Pictures of another size than the configured one
+// first, where there is one, normalized where the encoder has a norm. Pictures of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
 // Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
 // encoder's or a side is no multiple of the patch.

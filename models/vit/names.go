@@ -25,7 +25,7 @@ var foreign = []struct{ part, what string }{
 	{"dist_token", "a distillation token"},
 	{"distillation_token", "a distillation token"},
 	{"attn_pool.", "pooling by attention"},
-	{"attn.q_norm.", "normalised queries and keys"},
+	{"attn.q_norm.", "normalized queries and keys"},
 	{"relative_position", "relative positions"},
 	{"rel_pos", "relative positions"},
 	{"patch_embed.backbone.", "a convolutional stem"},

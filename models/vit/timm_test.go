@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/modeltest"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -141,7 +141,7 @@ func TestRefused(t *testing.T) {
 		"registers":     {weights(t, nil, tensor("reg_token", 1, 4, 64)), []string{"vit.safetensors", "reg_token", "register tokens"}},
 		"distilled":     {weights(t, nil, tensor("dist_token", 1, 1, 64)), []string{"distillation token"}},
 		"map":           {weights(t, nil, tensor("attn_pool.latent", 1, 1, 64)), []string{"pooling by attention"}},
-		"normalised":    {weights(t, nil, tensor("blocks.0.attn.q_norm.weight", 32)), []string{"normalised queries"}},
+		"normalized":    {weights(t, nil, tensor("blocks.0.attn.q_norm.weight", 32)), []string{"normalized queries"}},
 		"BEiT":          {weights(t, nil, tensor("blocks.0.attn.relative_position_bias_table", 9, 1)), []string{"relative positions"}},
 		"hybrid":        {weights(t, nil, tensor("patch_embed.backbone.conv.weight", 1)), []string{"convolutional stem"}},
 		"no blocks":     {weights(t, []string{"blocks.0.norm1.weight"}), []string{"blocks.0.norm1.weight"}},

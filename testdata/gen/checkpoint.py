@@ -1,4 +1,4 @@
-"""Writes checkpoint/testdata and internal/golden/testdata: safetensors files as Python writes them.
+"""Writes checkpoint/testdata and internal/test/golden/testdata: safetensors files as Python writes them.
 
     python testdata/gen/checkpoint.py            # from the module's root
     python testdata/gen/checkpoint.py check F    # compares F with the tensors of written()
@@ -176,7 +176,7 @@ def main():
     if sys.argv[1:2] == ["split"]:
         return split(sys.argv[2:])
     os.makedirs(OUT, exist_ok=True)
-    os.makedirs("internal/golden/testdata", exist_ok=True)
+    os.makedirs("internal/test/golden/testdata", exist_ok=True)
     save_file(types(), f"{OUT}/types.safetensors", metadata=META)
     save_file(half(), f"{OUT}/half.safetensors", metadata=META)
     layers = layer()
@@ -185,8 +185,8 @@ def main():
     shards(layers["hub"])
     save_file({"x": torch.arange(6, dtype=torch.float32).reshape(2, 3), "ids": torch.tensor([3, -1]), "mask": torch.tensor([True, False]),
                "half": torch.tensor([0.5, -2.0]).half()},
-              "internal/golden/testdata/small.safetensors", metadata=META)
-    save_file({"x": torch.zeros(1)}, "internal/golden/testdata/bare.safetensors")
+              "internal/test/golden/testdata/small.safetensors", metadata=META)
+    save_file({"x": torch.zeros(1)}, "internal/test/golden/testdata/bare.safetensors")
 
 
 main()

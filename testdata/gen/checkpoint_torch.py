@@ -155,7 +155,7 @@ def save_all(out, seed):
 
     x = torch.arange(6.0).reshape(2, 3)
     odd = {
-        "quantised": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "sparse": x.to_sparse(), "csr": x.to_sparse_csr(),
+        "quantized": torch.quantize_per_tensor(x, 0.1, 0, torch.qint8), "sparse": x.to_sparse(), "csr": x.to_sparse_csr(),
         "conjugated": x.to(torch.complex64).conj(), "complex128": x.to(torch.complex128), "array": x.numpy(), "meta": x.to("meta"),
     }
     for name, value in odd.items():

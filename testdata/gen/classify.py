@@ -23,7 +23,7 @@ from timm.models._hub import save_for_hf
 from transformers import AutoImageProcessor, ViTConfig, ViTForImageClassification, ViTImageProcessor
 from transformers.image_utils import load_image
 
-from model_folders import randomise
+from model_folders import randomize
 
 torch.set_num_threads(1)
 labels = ["cat", "dog", "owl", "hen", "fox", "bee", "eel"]
@@ -42,7 +42,7 @@ def pictures(folder):
 
     Image.fromarray(smooth(61, 43, 3)).save(os.path.join(folder, "rgb.png"))
     Image.fromarray(smooth(30, 77, 4)).save(os.path.join(folder, "rgba.png"))
-    Image.fromarray(smooth(19, 18, 1)[..., 0]).save(os.path.join(folder, "grey.png"))
+    Image.fromarray(smooth(19, 18, 1)[..., 0]).save(os.path.join(folder, "gray.png"))
     Image.fromarray(smooth(50, 40, 3)).quantize(17).save(os.path.join(folder, "palette.png"))
     Image.fromarray(smooth(7, 5, 3)).save(os.path.join(folder, "small.png"))
     turned = Image.fromarray(smooth(52, 33, 3))
@@ -56,7 +56,7 @@ def hf(folder, name, **processor):
     config = ViTConfig(hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64, image_size=size,
                        patch_size=8, id2label=dict(enumerate(labels)), label2id={l: i for i, l in enumerate(labels)})
     folder = os.path.join(folder, name)
-    randomise(ViTForImageClassification(config)).half().save_pretrained(folder)
+    randomize(ViTForImageClassification(config)).half().save_pretrained(folder)
     ViTImageProcessor(size={"height": size, "width": size}, **processor).save_pretrained(folder)
 
     model = ViTForImageClassification.from_pretrained(folder).float().eval()
@@ -65,7 +65,7 @@ def hf(folder, name, **processor):
 
 
 def in_timm(folder, name, arch, **config):
-    model = randomise(timm.create_model(arch, img_size=24, patch_size=8, embed_dim=32, depth=1, num_heads=2, mlp_ratio=2.,
+    model = randomize(timm.create_model(arch, img_size=24, patch_size=8, embed_dim=32, depth=1, num_heads=2, mlp_ratio=2.,
                                         num_classes=len(labels)))
     folder = os.path.join(folder, name)
     save_for_hf(model, folder, safe_serialization=True, model_config={"label_names": labels}, data_config=config)

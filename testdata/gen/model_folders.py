@@ -41,7 +41,7 @@ def array(x):
     return np.ascontiguousarray(x.detach().numpy().astype(np.float32))
 
 
-def randomise(model):
+def randomize(model):
     """Gives every parameter a random value that float16 holds exactly, so that files can be half as large."""
     with torch.no_grad():
         for p in model.parameters():
@@ -73,7 +73,7 @@ def small_vit(**more):
 
 @form
 def hf_class(folder):
-    model = randomise(ViTForImageClassification(small_vit(layer_norm_eps=1e-6)))
+    model = randomize(ViTForImageClassification(small_vit(layer_norm_eps=1e-6)))
     model.save_pretrained(folder)
     x = pixels()
     finish(folder, {"pixels": x, "logits": model(x).logits})
@@ -81,7 +81,7 @@ def hf_class(folder):
 
 @form
 def hf_shards(folder):
-    model = randomise(ViTForImageClassification(small_vit()))
+    model = randomize(ViTForImageClassification(small_vit()))
     model.save_pretrained(folder, max_shard_size="50KB")
     assert os.path.exists(os.path.join(folder, "model.safetensors.index.json"))
     x = pixels()
@@ -90,7 +90,7 @@ def hf_shards(folder):
 
 @form
 def hf_half(folder):
-    model = randomise(ViTForImageClassification(small_vit()))
+    model = randomize(ViTForImageClassification(small_vit()))
     x = pixels()
     logits = model(x).logits
     model.half().save_pretrained(folder)
@@ -99,7 +99,7 @@ def hf_half(folder):
 
 @form
 def hf_options(folder):
-    model = randomise(ViTForImageClassification(small_vit(qkv_bias=False, hidden_act="quick_gelu", num_channels=1)))
+    model = randomize(ViTForImageClassification(small_vit(qkv_bias=False, hidden_act="quick_gelu", num_channels=1)))
     model.save_pretrained(folder)
     x = pixels(channels=1)
     finish(folder, {"pixels": x, "logits": model(x).logits})
@@ -108,7 +108,7 @@ def hf_options(folder):
 @form
 def hf_memory(folder):
     """The names of transformers 5 in memory, as torch.save(model.state_dict()) keeps them."""
-    model = randomise(ViTForImageClassification(small_vit()))
+    model = randomize(ViTForImageClassification(small_vit()))
     model.config.save_pretrained(folder)
     save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(folder, "model.safetensors"))
     x = pixels()
@@ -118,7 +118,7 @@ def hf_memory(folder):
 @form
 def hf_base(folder):
     """Without a classifier, with the pooler that only this class has, and with names that lack the prefix."""
-    model = randomise(ViTModel(small_vit()))
+    model = randomize(ViTModel(small_vit()))
     model.save_pretrained(folder)
     x = pixels()
     finish(folder, {"pixels": x, "features": model(x).last_hidden_state[:, 0]})
@@ -127,7 +127,7 @@ def hf_base(folder):
 @form
 def hf_larger(folder):
     """Positions interpolated for pictures of another size than the model's."""
-    model = randomise(ViTForImageClassification(small_vit()))
+    model = randomize(ViTForImageClassification(small_vit()))
     model.save_pretrained(folder)
     x = pixels(40)
     finish(folder, {"pixels": x, "logits": model(x, interpolate_pos_encoding=True).logits}, size=40)
@@ -136,7 +136,7 @@ def hf_larger(folder):
 # --- timm ---
 
 def timm_model(arch="vit_tiny_patch16_224", **more):
-    return randomise(timm.create_model(arch, **(dict(
+    return randomize(timm.create_model(arch, **(dict(
         img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=2, mlp_ratio=1.5, num_classes=5) | more)))
 
 
@@ -216,7 +216,7 @@ def timm_smaller(folder):
 @form
 def timm_published(folder):
     """An architecture as it is: nothing but its name tells the number of heads."""
-    model = randomise(timm.create_model("vit_tiny_patch16_224", num_classes=3))
+    model = randomize(timm.create_model("vit_tiny_patch16_224", num_classes=3))
     save_for_hf(model, folder, safe_serialization=True)
     x = pixels(224, n=1)
     finish(folder, {"pixels": x, "logits": model(x)})
@@ -227,7 +227,7 @@ def timm_published(folder):
 @form
 def deit(folder):
     """One file with the state dictionary under "model", as released."""
-    model = randomise(VisionTransformer(img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_ratio=1.5, num_classes=5))
+    model = randomize(VisionTransformer(img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_ratio=1.5, num_classes=5))
     torch.save({"model": model.state_dict()}, os.path.join(folder, "deit_tiny_patch16_224-a1311bcf.pth"))
     x = pixels()
     finish(folder, {"pixels": x, "logits": model(x)})
@@ -273,7 +273,7 @@ class MaskedAutoencoder(torch.nn.Module):
 
 
 def autoencoder():
-    return randomise(MaskedAutoencoder(16, 4, 64, 1, 1, 32, 1, 1))
+    return randomize(MaskedAutoencoder(16, 4, 64, 1, 1, 32, 1, 1))
 
 
 def run_autoencoder(model, folder):
@@ -312,14 +312,14 @@ def mae_encoder(folder):
 @form
 def mae_finetuned(folder):
     """Fine-tuned: the mean of the patch tokens, then fc_norm."""
-    model = randomise(VisionTransformer(img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=1, num_classes=5, global_pool="avg"))
+    model = randomize(VisionTransformer(img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=1, num_classes=5, global_pool="avg"))
     torch.save({"model": model.state_dict(), "epoch": 99}, os.path.join(folder, "mae_finetuned_vit_base.pth"))
     x = pixels()
     finish(folder, {"pixels": x, "logits": model(x)})
 
 
 def hf_autoencoder():
-    return randomise(ViTMAEForPreTraining(ViTMAEConfig(
+    return randomize(ViTMAEForPreTraining(ViTMAEConfig(
         hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=96, image_size=16, patch_size=4,
         decoder_hidden_size=32, decoder_num_hidden_layers=2, decoder_num_attention_heads=2, decoder_intermediate_size=48,
         norm_pix_loss=True)))

@@ -28,7 +28,7 @@ def array(x):
     return np.ascontiguousarray(x.detach().numpy().astype(np.float32))
 
 
-def randomise(model):
+def randomize(model):
     """Gives every parameter a random value: fresh models have zero biases, which hide mistakes."""
     for name, p in model.named_parameters():
         if not p.requires_grad:
@@ -63,7 +63,7 @@ def vit(name, seed, **config):
     torch.manual_seed(seed)
     c = ViTConfig(num_labels=5, attn_implementation="eager", **config)
     model = ViTForImageClassification(c).eval()
-    randomise(model)
+    randomize(model)
     pixels = torch.randn(3, c.num_channels, c.image_size, c.image_size)
     labels = torch.tensor([4, 0, 2])
     logits = model(pixels).logits
@@ -94,7 +94,7 @@ def mae(name, seed, norm_pix):
                      decoder_num_attention_heads=3, decoder_intermediate_size=40, norm_pix_loss=norm_pix,
                      attn_implementation="eager")
     model = ViTMAEForPreTraining(c).eval()
-    randomise(model)
+    randomize(model)
     # transformers 5.23 leaves the positions of a fresh model at zero; released files hold these values.
     model.vit.embeddings.position_embeddings.data = sincos(c.hidden_size, 4)
     model.decoder.decoder_pos_embed.data = sincos(c.decoder_hidden_size, 4)

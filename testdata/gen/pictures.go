@@ -1,5 +1,5 @@
 // Command pictures writes a small folder of photographs-to-be, one sub-folder a class: noisy discs, stripes
-// and squares of random size, place and colour, in sizes that differ from file to file. .ci/run trains the
+// and squares of random size, place and color, in sizes that differ from file to file. .ci/run trains the
 // masked autoencoder on it.
 //
 //	go run ./testdata/gen/pictures.go -out DIR

@@ -1,8 +1,8 @@
-"""Writes train/testdata: trajectories of PyTorch's optimisers, schedules, clipping and timm's averages.
+"""Writes train/testdata: trajectories of PyTorch's optimizers, schedules, clipping and timm's averages.
 
     python testdata/gen/train.py                 # from the module's root
 
-Three small parameters take twenty steps along given gradients with every optimiser; LARS, which PyTorch
+Three small parameters take twenty steps along given gradients with every optimizer; LARS, which PyTorch
 lacks, is stated here from its formula. Seed 1; versions as in requirements.txt.
 """
 
@@ -52,7 +52,7 @@ def groups(params, decay):
     ]
 
 
-# name, optimiser, weight decay, learning rate at step i, maximal norm, steps in which b has no gradient
+# name, optimizer, weight decay, learning rate at step i, maximal norm, steps in which b has no gradient
 CASES = [
     ("sgd", lambda g: torch.optim.SGD(g, lr=1), 0.02, lambda i: 0.1, 0, 0),
     ("momentum", lambda g: torch.optim.SGD(g, lr=1, momentum=0.9), 0.02, lambda i: 0.1 / (i + 1), 0, 0),
@@ -65,7 +65,7 @@ CASES = [
 ]
 
 
-def optimisers():
+def optimizers():
     gen = torch.Generator().manual_seed(1)
     start = {k: torch.randn(s, generator=gen) for k, s in SHAPES.items()}
     grads = {k: torch.randn((STEPS, *s), generator=gen) for k, s in SHAPES.items()}
@@ -93,7 +93,7 @@ def optimisers():
         tensors[f"{name}/lr"] = torch.tensor(rates, dtype=torch.float64)
         if norms:
             tensors[f"{name}/norms"] = torch.stack(norms)
-    save_file(tensors, os.path.join(OUT, "optimisers.safetensors"), metadata=META)
+    save_file(tensors, os.path.join(OUT, "optimizers.safetensors"), metadata=META)
 
 
 def averages():
@@ -161,6 +161,6 @@ def schedules():
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
     torch.set_num_threads(1)
-    optimisers()
+    optimizers()
     averages()
     schedules()

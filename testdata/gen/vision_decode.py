@@ -25,7 +25,7 @@ for old in os.listdir(DIR):
 
 
 def scene(w, h):
-    """A gradient with hard coloured edges, where chroma upsampling shows."""
+    """A gradient with hard colored edges, where chroma upsampling shows."""
     y, x = np.mgrid[0:h, 0:w].astype(np.int64)
     a = np.stack([(x * 5) % 256, (y * 6) % 256, (255 - 2 * x - y) % 256], -1)
     a[(x - w // 2) ** 2 + (y - h // 2) ** 2 < (min(w, h) // 3) ** 2] = [230, 20, 40]
@@ -73,7 +73,7 @@ for sub in ("4:4:4", "4:2:2", "4:2:0"):
 for w, h in ((1, 1), (2, 3), (3, 2), (4, 5), (5, 1), (17, 16)):
     add(f"420_{w}x{h}.jpg", image=rgb(w, h), quality=95, subsampling="4:2:0")
     add(f"422_{w}x{h}.jpg", image=rgb(w, h), quality=95, subsampling="4:2:2")
-add("grey.jpg", image=rgb(33, 21).convert("L"), quality=90)
+add("gray.jpg", image=rgb(33, 21).convert("L"), quality=90)
 add("cmyk.jpg", image=rgb(33, 21).convert("CMYK"), quality=95)
 add("rgb.jpg", image=rgb(33, 21), quality=95, keep_rgb=True)
 add("restart.jpg", image=rgb(48, 48), quality=85, restart_marker_blocks=3)
@@ -88,8 +88,8 @@ add("orient6_exif.webp", image=rgb(20, 13), lossless=True, exif=exif)
 
 add("rgb.png", image=rgb(33, 21))
 add("rgba.png", image=rgba(33, 21))
-add("grey.png", image=rgb(33, 21).convert("L"))
-add("greyalpha.png", image=rgba(33, 21).convert("LA"))
+add("gray.png", image=rgb(33, 21).convert("L"))
+add("grayalpha.png", image=rgba(33, 21).convert("LA"))
 add("one_bit.png", image=rgb(33, 21).convert("1"))
 add("palette.png", image=rgb(33, 21).quantize(20))
 add("palette_alpha.png", image=rgb(33, 21).quantize(20), transparency=bytes(range(0, 200, 10)))
@@ -97,7 +97,7 @@ add("rgb_transparent.png", image=rgb(33, 21), transparency=(230, 20, 40))
 
 
 def png(bits, kind, w, h, rows, *extra):
-    """A PNG of a form that Pillow cannot write; kind is the colour type, rows the packed samples, extra more chunks."""
+    """A PNG of a form that Pillow cannot write; kind is the color type, rows the packed samples, extra more chunks."""
 
     def chunk(name, body):
         return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
@@ -128,16 +128,16 @@ wide = rgba(33, 21)
 wide = np.asarray(wide).astype(np.uint16) * 256 + np.asarray(wide)[::-1]
 add("rgb16.png", png16(2, wide[:, :, :3]))
 add("rgba16.png", png16(6, wide))
-# Pillow makes 16-bit grey white above 255 of 65535; here it keeps its high byte.
-add("grey16.png", png16(0, wide[:, :, :1]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
-add("greyalpha16.png", png16(4, wide[:, :, 2:]))
-grey = scene(33, 21)[:, :, 0]
+# Pillow makes 16-bit gray white above 255 of 65535; here it keeps its high byte.
+add("gray16.png", png16(0, wide[:, :, :1]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
+add("grayalpha16.png", png16(4, wide[:, :, 2:]))
+gray = scene(33, 21)[:, :, 0]
 for bits in (1, 2, 4):
-    add(f"grey{bits}.png", png(bits, 0, 33, 21, packed_bits(grey >> (8 - bits), bits)))
+    add(f"gray{bits}.png", png(bits, 0, 33, 21, packed_bits(gray >> (8 - bits), bits)))
 palette = bytes(range(20, 20 + 3 * 16))
-add("palette4.png", png(4, 3, 33, 21, packed_bits(grey >> 4, 4), (b"PLTE", palette)))
-add("palette2_alpha.png", png(2, 3, 33, 21, packed_bits(grey >> 6, 2), (b"PLTE", palette[:12]), (b"tRNS", b"\0\x80")))
-add("grey_transparent.png", png(8, 0, 33, 21, [r.tobytes() for r in grey], (b"tRNS", bytes([0, int(grey[3, 3])]))))
+add("palette4.png", png(4, 3, 33, 21, packed_bits(gray >> 4, 4), (b"PLTE", palette)))
+add("palette2_alpha.png", png(2, 3, 33, 21, packed_bits(gray >> 6, 2), (b"PLTE", palette[:12]), (b"tRNS", b"\0\x80")))
+add("gray_transparent.png", png(8, 0, 33, 21, [r.tobytes() for r in gray], (b"tRNS", bytes([0, int(gray[3, 3])]))))
 
 add("palette.gif", image=rgb(33, 21).quantize(20))
 add("transparent.gif", image=rgb(33, 21).quantize(20), transparency=3)
@@ -195,11 +195,11 @@ add("rgb.tif", image=rgb(33, 21))
 for compression in ("lzw", "deflate", "packbits"):
     add(f"rgb_{compression}.tif", image=rgb(33, 21), compression={"lzw": "tiff_lzw", "deflate": "tiff_adobe_deflate", "packbits": "packbits"}[compression])
 add("rgba.tif", image=rgba(33, 21))
-add("grey.tif", image=rgb(33, 21).convert("L"))
+add("gray.tif", image=rgb(33, 21).convert("L"))
 add("palette.tif", image=rgb(33, 21).quantize(20))
 add("fax.tif", image=rgb(33, 21).convert("1"), compression="group4")
 add("one_bit.tif", image=rgb(33, 21).convert("1"))
-add("grey16.tif", image=Image.fromarray(wide[:, :, 0]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
+add("gray16.tif", image=Image.fromarray(wide[:, :, 0]), read=lambda m: Image.fromarray((np.asarray(m) >> 8).astype(np.uint8)))
 exif = Image.Exif()
 exif[0x0112] = 6
 add("orient6_exif.tif", image=rgb(20, 13), exif=exif)
@@ -252,17 +252,17 @@ bgrx = np.dstack([scene(33, 21)[:, :, ::-1], np.arange(33 * 21, dtype=np.uint8).
 add("32.bmp", bmp(33, 21, 32, 0, rows(bgrx)))
 add("masks.bmp", bmp(33, 21, 32, 3, rows(bgrx), masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)))
 add("top_down.bmp", bmp(33, -21, 24, 0, rows(scene(33, 21)[::-1, :, ::-1])))
-colours = bytes((i * 7 + c * 31) % 256 for i in range(256) for c in range(4))
-add("4.bmp", bmp(33, 21, 4, 0, rows(np.array([list(r) for r in packed_bits(grey >> 4, 4)], np.uint8)), colours[:64]))
-add("rle8.bmp", bmp(33, 21, 8, 1, run_lengths(grey, False), colours))
-add("rle4.bmp", bmp(33, 21, 4, 2, run_lengths(grey >> 4, True), colours[:64]))
-add("os2.bmp", bmp(33, 21, 8, 0, rows(grey), colours[:768], header=12))
+colors = bytes((i * 7 + c * 31) % 256 for i in range(256) for c in range(4))
+add("4.bmp", bmp(33, 21, 4, 0, rows(np.array([list(r) for r in packed_bits(gray >> 4, 4)], np.uint8)), colors[:64]))
+add("rle8.bmp", bmp(33, 21, 8, 1, run_lengths(gray, False), colors))
+add("rle4.bmp", bmp(33, 21, 4, 2, run_lengths(gray >> 4, True), colors[:64]))
+add("os2.bmp", bmp(33, 21, 8, 0, rows(gray), colors[:768], header=12))
 add("os2_24.bmp", bmp(33, 21, 24, 0, rows(scene(33, 21)[:, :, ::-1]), header=12))
 add("one_bit.bmp", image=rgb(33, 21).convert("1"))
 add("rgb.bmp", image=rgb(33, 21))
 add("rgba.bmp", image=rgba(33, 21))
 add("palette.bmp", image=rgb(33, 21).quantize(20))
-add("grey.bmp", image=rgb(33, 21).convert("L"))
+add("gray.bmp", image=rgb(33, 21).convert("L"))
 
 out = {
     "script": "testdata/gen/vision_decode.py",

@@ -124,7 +124,7 @@ for name, files in processors.items():
 crops = {}
 for n, make in (
     ("imagenet", transforms.Compose([transforms.Resize(256, transforms.InterpolationMode.BICUBIC), transforms.CenterCrop(224), transforms.ToTensor(), transforms.Normalize(*stats["imagenet"])])),
-    ("centre_even", transforms.Compose([transforms.CenterCrop((41, 52)), transforms.ToTensor(), transforms.Normalize(*stats["imagenet"])])),
+    ("center_even", transforms.Compose([transforms.CenterCrop((41, 52)), transforms.ToTensor(), transforms.Normalize(*stats["imagenet"])])),
 ):
     crops[n] = outputs(make)
 

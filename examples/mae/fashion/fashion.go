@@ -1,5 +1,5 @@
 // Package fashion is a small data set to train on without a download: 8,000 training and 2,000 test images
-// of Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017, https://arxiv.org/abs/1708.07747), grey pictures of ten
+// of Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017, https://arxiv.org/abs/1708.07747), gray pictures of ten
 // kinds of clothing, 28×28 pixels, 800 and 200 of each kind. They are the first of each class in the
 // originals, in their order, which is mixed; no pixel is changed.
 //
@@ -29,7 +29,7 @@ var Classes = [...]string{
 	"Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 }
 
-// Images are labelled grey pictures.
+// Images are labeled gray pictures.
 type Images struct {
 	Pixels []uint8 // [n, Size, Size]: 0 is the background, 255 the brightest
 	Labels []uint8 // [n]: index into Classes

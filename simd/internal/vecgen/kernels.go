@@ -132,7 +132,7 @@ func reductions(add adder) {
 	})
 }
 
-// rows are the parts of softmax, layer norm and the optimisers.
+// rows are the parts of softmax, layer norm and the optimizers.
 func rows(add adder) {
 	acc := []string{"acc"}
 	shifted := []string{"scale", "top"}

@@ -184,13 +184,13 @@ func sized[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// setQuant reads quantisation tables (T.81, B.2.4.1).
+// setQuant reads quantization tables (T.81, B.2.4.1).
 func (d *decoder) setQuant(p []byte) error {
 	for len(p) > 0 {
 		wide, t := int(p[0]>>4), p[0]&15
 		n := 1 + 64<<min(wide, 1)
 		if wide > 1 || t > 3 || len(p) < n {
-			return damaged("quantisation table %d of %d bytes", p[0], len(p))
+			return damaged("quantization table %d of %d bytes", p[0], len(p))
 		}
 		for k := range 64 {
 			v := int(p[1+k])
@@ -231,11 +231,11 @@ func (d *decoder) setHuffman(p []byte) error {
 	return nil
 }
 
-// colours decides what the components stand for, as libjpeg does at the first scan.
-func (d *decoder) colours() space {
+// colors decides what the components stand for, as libjpeg does at the first scan.
+func (d *decoder) colors() space {
 	switch c := d.comps; {
 	case len(c) == 1:
-		return grey
+		return gray
 	case len(c) == 4 && d.adobe && d.transform != 0:
 		return ycck
 	case len(c) == 4:

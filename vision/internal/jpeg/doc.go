@@ -3,12 +3,12 @@
 // # What is read
 //
 // Huffman-coded files with samples of 8 bits: baseline, extended sequential and progressive, interleaved or one
-// scan a component, with or without restart markers, of one component (grey), three (YCbCr or RGB) or four (CMYK
+// scan a component, with or without restart markers, of one component (gray), three (YCbCr or RGB) or four (CMYK
 // or YCCK), at every ratio of sampling factors that is whole. [ReadHeader] and [Decode] refuse arithmetic coding,
 // 12-bit samples, lossless and hierarchical files, fractional ratios, and heights given after the pixels, each by
 // name, with [ErrUnsupported].
 //
-// libjpeg goes on with a warning when coded data is damaged, and paints grey what is missing. A model should not
+// libjpeg goes on with a warning when coded data is damaged, and paints gray what is missing. A model should not
 // see such a picture: here it is an error, [ErrDamaged]. So is a progressive file that ends before the lowest ten
 // coefficients of a component are complete, which libjpeg smooths over. What libjpeg only remarks on outside the
 // coded data (stray bytes between segments, a missing end marker after a single complete scan) is accepted.
@@ -31,7 +31,7 @@
 // the caller's slice. A progressive file needs all its coefficients first, two bytes each. Byte stuffing is taken
 // out ahead of decoding, a few thousand bytes at a time, so that the bit reader takes eight bytes without looking
 // at them; a look-up of ten bits gives run, length and value of most coefficients at once. Transform, chroma and
-// colour have AVX2 versions beside the portable ones, chosen as package simd chooses.
+// color have AVX2 versions beside the portable ones, chosen as package simd chooses.
 //
 // On one core of a Xeon (family 6, model 207), 12 megapixels at 4:2:0 take 38 ms where libjpeg-turbo 3.2 through Pillow
 // takes 96, the medians of 15 runs by turns; python bench/vision.py --only decode measures it again.

@@ -19,7 +19,7 @@ func TestRefused(t *testing.T) {
 	start := []byte{0xff, markSOI}
 	end := []byte{0xff, markEOI}
 	quant := part(markDQT, make([]byte, 65)...)
-	grey := func(m, bits, height byte) []byte { return part(m, bits, 0, height, 0, 8, 1, 1, 0x11, 0) }
+	gray := func(m, bits, height byte) []byte { return part(m, bits, 0, height, 0, 8, 1, 1, 0x11, 0) }
 	scan := append(part(markSOS, 1, 1, 0, 0, 63, 0), 0, 0, 0)
 	frame := func(sampling ...byte) []byte {
 		p := []byte{8, 0, 8, 0, 8, byte(len(sampling))}
@@ -38,22 +38,22 @@ func TestRefused(t *testing.T) {
 		{"start alone", [][]byte{start}, ErrDamaged, "ends before"},
 		{"no frame", [][]byte{start, end}, ErrDamaged, "frame"},
 		{"pixels before the frame", [][]byte{start, scan}, ErrDamaged, "frame"},
-		{"arithmetic", [][]byte{start, grey(0xc9, 8, 8)}, ErrUnsupported, "arithmetic"},
-		{"progressive arithmetic", [][]byte{start, grey(0xca, 8, 8)}, ErrUnsupported, "arithmetic"},
-		{"arithmetic conditions", [][]byte{start, grey(markSOF0, 8, 8), part(markDAC, 0, 0)}, ErrUnsupported, "arithmetic"},
-		{"lossless", [][]byte{start, grey(0xc3, 8, 8)}, ErrUnsupported, "lossless"},
-		{"hierarchical", [][]byte{start, grey(0xc5, 8, 8)}, ErrUnsupported, "hierarchical"},
-		{"12 bits", [][]byte{start, grey(markSOF1, 12, 8)}, ErrUnsupported, "12 bits"},
-		{"height after the pixels", [][]byte{start, grey(markSOF0, 8, 0)}, ErrUnsupported, "DNL"},
+		{"arithmetic", [][]byte{start, gray(0xc9, 8, 8)}, ErrUnsupported, "arithmetic"},
+		{"progressive arithmetic", [][]byte{start, gray(0xca, 8, 8)}, ErrUnsupported, "arithmetic"},
+		{"arithmetic conditions", [][]byte{start, gray(markSOF0, 8, 8), part(markDAC, 0, 0)}, ErrUnsupported, "arithmetic"},
+		{"lossless", [][]byte{start, gray(0xc3, 8, 8)}, ErrUnsupported, "lossless"},
+		{"hierarchical", [][]byte{start, gray(0xc5, 8, 8)}, ErrUnsupported, "hierarchical"},
+		{"12 bits", [][]byte{start, gray(markSOF1, 12, 8)}, ErrUnsupported, "12 bits"},
+		{"height after the pixels", [][]byte{start, gray(markSOF0, 8, 0)}, ErrUnsupported, "DNL"},
 		{"two components", [][]byte{start, frame(0x11, 0x11)}, ErrUnsupported, "2 components"},
 		{"fractional ratio", [][]byte{start, frame(0x31, 0x21, 0x11)}, ErrUnsupported, "2×1"},
 		{"sampling of zero", [][]byte{start, frame(0x11, 0x01, 0x11)}, ErrDamaged, "0×1"},
-		{"two frames", [][]byte{start, grey(markSOF0, 8, 8), grey(markSOF0, 8, 8)}, ErrDamaged, "two frame"},
-		{"no quantisation", [][]byte{start, grey(markSOF0, 8, 8), scan, end}, ErrDamaged, "quantisation"},
-		{"no pixels", [][]byte{start, quant, grey(markSOF0, 8, 8), end}, ErrDamaged, "no pixels"},
+		{"two frames", [][]byte{start, gray(markSOF0, 8, 8), gray(markSOF0, 8, 8)}, ErrDamaged, "two frame"},
+		{"no quantization", [][]byte{start, gray(markSOF0, 8, 8), scan, end}, ErrDamaged, "quantization"},
+		{"no pixels", [][]byte{start, quant, gray(markSOF0, 8, 8), end}, ErrDamaged, "no pixels"},
 		{"segment beyond the end", [][]byte{start, {0xff, markDQT, 1, 0}}, ErrDamaged, "segment"},
-		{"progressive band", [][]byte{start, quant, grey(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 5, 64, 0)}, ErrDamaged, "5 to 64"},
-		{"progressive without tables", [][]byte{start, quant, grey(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 0, 0, 0)}, ErrDamaged, "Huffman"},
+		{"progressive band", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 5, 64, 0)}, ErrDamaged, "5 to 64"},
+		{"progressive without tables", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 0, 0, 0)}, ErrDamaged, "Huffman"},
 		{"component twice", [][]byte{start, quant, frame(0x11, 0x11, 0x11), part(markSOS, 2, 0, 0, 0, 0, 0, 63, 0)}, ErrDamaged, "twice"},
 		{"huge MCU", [][]byte{start, quant, frame(0x44, 0x44, 0x44), part(markSOS, 3, 0, 0, 1, 0, 2, 0, 0, 63, 0)}, ErrDamaged, "blocks in an MCU"},
 	} {

@@ -1,6 +1,6 @@
 package jpeg
 
-// A component is one colour of a picture.
+// A component is one color of a picture.
 type component struct {
 	id   byte
 	h, v int // sampling factors
@@ -71,7 +71,7 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 			return f, damaged("sampling factors %d×%d", c.h, c.v)
 		}
 		if c.tq > 3 {
-			return f, damaged("quantisation table %d", c.tq)
+			return f, damaged("quantization table %d", c.tq)
 		}
 		for _, o := range f.comps[:i] {
 			if o.id == c.id {

@@ -50,7 +50,7 @@ func transform(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6
 	return e0 + o0, e1 + o1, e2 + o2, e3 + o3, e3 - o3, e2 - o2, e1 - o1, e0 - o0
 }
 
-// inversePortable multiplies the coefficients of a block by the quantisation table, transforms them, and writes
+// inversePortable multiplies the coefficients of a block by the quantization table, transforms them, and writes
 // 8×8 samples to dst, whose rows are stride apart. Products are kept to 16 bits, as libjpeg's vector code does.
 func inversePortable(dst []uint8, stride int, b *block, q *[64]int16) {
 	var w [64]int32

@@ -54,10 +54,10 @@ func ycbcrToRGB(dst, y, cb, cr []uint8) {
 		return
 	}
 	_, _, _ = dst[3*n-1], cb[n-1], cr[n-1]
-	ycbcrToRGBAVX2(&dst[0], &y[0], &cb[0], &cr[0], n/32, &colourConstants)
+	ycbcrToRGBAVX2(&dst[0], &y[0], &cb[0], &cr[0], n/32, &colorConstants)
 	if n%32 != 0 {
 		at := n - 32
-		ycbcrToRGBAVX2(&dst[3*at], &y[at], &cb[at], &cr[at], 1, &colourConstants)
+		ycbcrToRGBAVX2(&dst[3*at], &y[at], &cb[at], &cr[at], 1, &colorConstants)
 	}
 }
 
@@ -79,10 +79,10 @@ var inverseConstants = func() (t [12][16]int16) {
 	return t
 }()
 
-// colourConstants are the operands of ycbcrToRGBAVX2: 128; what green takes of Cb and Cr, the latter plus 1; half a
+// colorConstants are the operands of ycbcrToRGBAVX2: 128; what green takes of Cb and Cr, the latter plus 1; half a
 // unit of 16 fractional bits; what red takes of Cr beyond 1, and blue of Cb beyond 2; 1; and, for the first, second
 // and third 16 of 48 bytes, the places they take their reds, greens and blues from.
-var colourConstants = func() (t [15][32]uint8) {
+var colorConstants = func() (t [15][32]uint8) {
 	halves := func(i int, even, odd int) {
 		for at := 0; at < 32; at += 4 {
 			binary.LittleEndian.PutUint16(t[i][at:], uint16(even))
@@ -96,12 +96,12 @@ var colourConstants = func() (t [15][32]uint8) {
 	halves(4, 116130-2*65536, 116130-2*65536)
 	halves(5, 1, 1)
 	for at := range 48 {
-		for colour := range 3 {
+		for color := range 3 {
 			from := uint8(0x80) // nowhere: zero
-			if at%3 == colour {
+			if at%3 == color {
 				from = uint8(at / 3)
 			}
-			m := &t[6+at/16*3+colour]
+			m := &t[6+at/16*3+color]
 			m[at%16], m[16+at%16] = from, from
 		}
 	}

@@ -122,13 +122,13 @@ func TestUpsampleKernels(t *testing.T) {
 		}
 		// Beyond either end the last sample is repeated.
 		at := func(s []uint8, x int) int { return int(s[min(max(x, 0), n-1)]) }
-		neighbour := func(x int) int { return x/2 - 1 + x%2*2 }
+		neighbor := func(x int) int { return x/2 - 1 + x%2*2 }
 		check("UpsampleH2V1", func(dst []uint8) { UpsampleH2V1(dst, near) }, func(x int) uint8 {
-			return uint8((3*at(near, x/2) + at(near, neighbour(x)) + 1 + x%2) >> 2)
+			return uint8((3*at(near, x/2) + at(near, neighbor(x)) + 1 + x%2) >> 2)
 		})
 		check("UpsampleH2V2", func(dst []uint8) { UpsampleH2V2(dst, near, far) }, func(x int) uint8 {
 			sum := func(x int) int { return 3*at(near, x) + at(far, x) }
-			return uint8((3*sum(x/2) + sum(neighbour(x)) + 8 - x%2) >> 4)
+			return uint8((3*sum(x/2) + sum(neighbor(x)) + 8 - x%2) >> 4)
 		})
 		check("Repeat", func(dst []uint8) { Repeat(dst, near, 2) }, func(x int) uint8 { return near[x/2] })
 		for y := range 2 {
@@ -143,7 +143,7 @@ func TestUpsampleKernels(t *testing.T) {
 	}
 }
 
-// All 2²⁴ colours, against the formula in floating point and the portable version.
+// All 2²⁴ colors, against the formula in floating point and the portable version.
 func TestYCbCrToRGB(t *testing.T) {
 	y, cb, cr := make([]uint8, 256), make([]uint8, 256), make([]uint8, 256)
 	for i := range y {

@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 var cases = flag.Int("cases", 200, "random files, and as many photographs, to compare with Pillow where FOVEA_PYTHON is set")

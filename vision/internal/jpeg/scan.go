@@ -19,7 +19,7 @@ func (d *decoder) scan(p []byte) error {
 		return err
 	}
 	if !d.begun {
-		d.begun, d.space = true, d.colours()
+		d.begun, d.space = true, d.colors()
 	}
 	if !d.buffered && (d.progressive || len(s.comps) < len(d.comps)) {
 		if err := d.buffer(); err != nil {
@@ -31,7 +31,7 @@ func (d *decoder) scan(p []byte) error {
 			continue
 		}
 		if !d.hasQuant[c.tq] {
-			return damaged("quantisation table %d is missing", c.tq)
+			return damaged("quantization table %d is missing", c.tq)
 		}
 		c.quant, c.latched = d.quant[c.tq], true
 	}

@@ -1,7 +1,7 @@
 package jpeg
 
 // Chroma is mostly stored at half the resolution of brightness. libjpeg interpolates it linearly between the
-// centres of samples, with its own rounding; other ratios it repeats. The functions of this file make one full row
+// centers of samples, with its own rounding; other ratios it repeats. The functions of this file make one full row
 // out of one or two rows of samples, at least two samples wide and dst that many times as long.
 
 // An upsampling is how the samples of a component become as many as there are pixels.

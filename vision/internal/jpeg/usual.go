@@ -1,7 +1,7 @@
 package jpeg
 
-// usualTables are the Huffman tables that T.81 gives as examples in annex K.3, for brightness and for colour. Nearly
-// all encoders that do not optimise write them; frames of motion JPEG leave them out.
+// usualTables are the Huffman tables that T.81 gives as examples in annex K.3, for brightness and for color. Nearly
+// all encoders that do not optimize write them; frames of motion JPEG leave them out.
 var usualTables = [2]struct {
 	dcCounts, acCounts [16]uint8
 	dc, ac             []uint8

@@ -43,7 +43,7 @@ func ycbcrToRGBPortable(dst, y, cb, cr []uint8) {
 type space int
 
 const (
-	grey space = iota
+	gray space = iota
 	ycbcr
 	rgb
 	cmyk
@@ -53,7 +53,7 @@ const (
 // convert writes one row of RGB pixels; rows holds one full row of each component.
 func (s space) convert(dst []uint8, rows [][]uint8) {
 	switch s {
-	case grey:
+	case gray:
 		for i, v := range rows[0] {
 			d := dst[3*i : 3*i+3 : 3*i+3]
 			d[0], d[1], d[2] = v, v, v
@@ -84,7 +84,7 @@ func (s space) convert(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// withBlack is Pillow's uncalibrated conversion: a colour of inverted ink c under inverted black k, both 255 for
+// withBlack is Pillow's uncalibrated conversion: a color of inverted ink c under inverted black k, both 255 for
 // none, is what is left of k less the ink's share of it, with a rounded product of two bytes.
 func withBlack(c, k uint8) uint8 {
 	n := uint32(k)

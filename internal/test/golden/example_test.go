@@ -3,7 +3,7 @@ package golden_test
 import (
 	"fmt"
 
-	"github.com/fovea-ml/fovea/internal/golden"
+	"github.com/fovea-ml/fovea/internal/test/golden"
 )
 
 func ExampleNorm() {

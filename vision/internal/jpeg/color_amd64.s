@@ -13,7 +13,7 @@ GLOBL consts<>(SB), RODATA|NOPTR, $24
 
 // func upsampleH2V1AVX2(dst, src *uint8, groups int)
 //
-// 3·this + neighbour is one VPMADDUBSW of this and neighbour, side by side. The even outputs go into the lower bytes
+// 3·this + neighbor is one VPMADDUBSW of this and neighbor, side by side. The even outputs go into the lower bytes
 // of 16 bits, the odd ones into the upper.
 TEXT ·upsampleH2V1AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
@@ -117,7 +117,7 @@ loop:
 
 // HALF converts 16 pixels, one half of Y0 (brightness), Y1 (Cb) and Y2 (Cr), taken apart by unpack, to 16-bit red,
 // green and blue; Y3 is zero. A factor above 1 (or 2) is one (or two) times the input and the rest as a fraction,
-// which is (floor(2·x·fraction) + 1)/2, rounded down: libjpeg's rounding. R9 points to colourConstants.
+// which is (floor(2·x·fraction) + 1)/2, rounded down: libjpeg's rounding. R9 points to colorConstants.
 #define HALF(unpack, red, green, blue) \
 	unpack    Y3, Y1, Y4 \
 	unpack    Y3, Y2, Y5 \

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"github.com/fovea-ml/fovea/simd/internal/gentest"
+	"github.com/fovea-ml/fovea/internal/test/gentest"
 )
 
 func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files()) }

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/oracle"
+	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
 // Saved is a model folder and what the model in it gives.
