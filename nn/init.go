@@ -96,9 +96,9 @@ func elementCount(shape []int) int {
 	return n
 }
 
-// ones returns a parameter of ones.
-func ones(n int) *autograd.Parameter {
+// filled returns a parameter of n equal values.
+func filled(n int, value float32) *autograd.Parameter {
 	p := autograd.NewParameter(n)
-	Constant(p, 1)
+	Constant(p, value)
 	return p
 }

@@ -12,7 +12,7 @@ import (
 
 type tower struct {
 	Table  *Embedding
-	Blocks []*Block
+	Blocks Stack
 	Norm   *BatchNorm
 	Tied   *Linear
 	Any    any
@@ -23,7 +23,7 @@ type tower struct {
 func TestParameters(t *testing.T) {
 	m := &tower{
 		Table:  NewEmbedding(4, 8),
-		Blocks: []*Block{NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, false), nil},
+		Blocks: Stack{NewBlock(BlockConfig{Width: 8, Heads: 2, Hidden: 16}), nil},
 		Norm:   NewBatchNorm(8, true),
 		Any:    NewLinear(8, 2, false),
 		hidden: NewLinear(8, 8, true),
@@ -265,7 +265,7 @@ func TestAttentionBias(t *testing.T) {
 }
 
 func TestBlock(t *testing.T) {
-	b := NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, true)
+	b := NewBlock(BlockConfig{Width: 8, Heads: 2, Hidden: 16, Act: autograd.ActGelu, Eps: 1e-6, QKVBias: true})
 	random(b)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := input(tape, 2, 3, 8)
@@ -281,7 +281,7 @@ func TestBlock(t *testing.T) {
 	}
 	b.DropPath, b.Dropout = 0, 0
 
-	b.LayerScale1, b.LayerScale2 = ones(8), ones(8)
+	b.LayerScale1, b.LayerScale2 = filled(8, 1), filled(8, 1)
 	near(t, "layer scale of one", b.Forward(x, AttentionInput{}), plain)
 	Constant(b.LayerScale1, 0)
 	Constant(b.LayerScale2, 0)
@@ -290,6 +290,82 @@ func TestBlock(t *testing.T) {
 	b.LayerScale1, b.LayerScale2, b.PostNorm = nil, nil, true
 	attended = b.Norm1.Forward(autograd.Add(x, b.Attention.Forward(x, AttentionInput{})))
 	near(t, "post-norm", b.Forward(x, AttentionInput{}), b.Norm2.Forward(autograd.Add(attended, b.MLP.Forward(attended, nil))))
+}
+
+// TestBlockConfig checks that each field reaches the block, and the defaults.
+func TestBlockConfig(t *testing.T) {
+	b := NewBlock(BlockConfig{
+		Width: 6, Heads: 2, Hidden: 10, Act: autograd.ActRelu, Eps: 1e-3, QKVBias: true, PostNorm: true,
+		LayerScale: 0.5, Dropout: 0.1, AttentionDropout: 0.2, DropPath: 0.3,
+	})
+	rates := []float32{b.Norm1.Eps, b.Norm2.Eps, b.Dropout, b.Attention.Dropout, b.DropPath}
+	if d := cmp.Diff([]float32{1e-3, 1e-3, 0.1, 0.2, 0.3}, rates); d != "" {
+		t.Error(d)
+	}
+	for _, p := range []*autograd.Parameter{b.LayerScale1, b.LayerScale2} {
+		if d := cmp.Diff([]float32{0.5, 0.5, 0.5, 0.5, 0.5, 0.5}, p.Values()); d != "" {
+			t.Error(d)
+		}
+	}
+	if b.LayerScale1 == b.LayerScale2 {
+		t.Error("both branches share their factors")
+	}
+	if b.Attention.Heads != 2 || b.Attention.QKV.Bias == nil || b.MLP.Act != autograd.ActRelu || !b.PostNorm || b.MLP.FC1.Bias.Len() != 10 {
+		t.Error("a field of the configuration is lost")
+	}
+	b = NewBlock(BlockConfig{Width: 6})
+	if b.Attention.Heads != 1 || b.MLP.FC1.Bias.Len() != 24 || b.Attention.QKV.Bias != nil || b.LayerScale1 != nil {
+		t.Error("a default is wrong")
+	}
+}
+
+// TestStack compares a stack with its blocks run by hand, whatever the tape, and checks the rates of drop path.
+func TestStack(t *testing.T) {
+	s := NewStack(3, BlockConfig{Width: 8, Heads: 2, Hidden: 16, Act: autograd.ActGelu, Eps: 1e-6, DropPath: 0.5})
+	random(s)
+	if d := cmp.Diff([]float32{0, 0.25, 0.5}, []float32{s[0].DropPath, s[1].DropPath, s[2].DropPath}); d != "" {
+		t.Error(d)
+	}
+	if s := NewStack(1, BlockConfig{Width: 8, DropPath: 0.5}); s[0].DropPath != 0 {
+		t.Errorf("a single block drops its path with probability %v", s[0].DropPath)
+	}
+	for path := range Parameters(s) {
+		if path != "0.Norm1.Weight" {
+			t.Errorf("the first path is %q", path)
+		}
+		break
+	}
+	run := func(o autograd.Options, forward func(x *autograd.Tensor) *autograd.Tensor) (y []float32, g *autograd.Gradients) {
+		o.Debug, o.Training, o.Seed = true, true, 7
+		tape := autograd.NewTape(o)
+		out := forward(input(tape, 6, 3, 8))
+		y = out.Floats(nil)
+		g = autograd.NewGradients()
+		if o.Gradients {
+			autograd.MSE(out, tape.Full(0, 6, 3, 8)).Backward(g)
+		}
+		return y, g
+	}
+	in := AttentionInput{Causal: true}
+	byHand := func(x *autograd.Tensor) *autograd.Tensor {
+		for _, b := range s {
+			x = b.Forward(x, in)
+		}
+		return x
+	}
+	stack := func(x *autograd.Tensor) *autograd.Tensor { return s.Forward(x, in) }
+	want, wantGradients := run(autograd.Options{Gradients: true}, byHand)
+	for _, o := range []autograd.Options{{}, {Gradients: true}, {Gradients: true, Recompute: true}} {
+		got, gradients := run(o, stack)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%+v: %s", o, d)
+		}
+		for path, p := range Parameters(s) {
+			if d := cmp.Diff(wantGradients.Of(p), gradients.Of(p)); o.Gradients && d != "" {
+				t.Errorf("%+v: gradient of %s: %s", o, path, d)
+			}
+		}
+	}
 }
 
 // TestPatchEmbed compares the projection of patches with the convolution it stands for.

@@ -11,7 +11,7 @@ type LayerNorm struct {
 
 // NewLayerNorm returns a layer with gain 1 and bias 0.
 func NewLayerNorm(width int, eps float32) *LayerNorm {
-	return &LayerNorm{Weight: ones(width), Bias: autograd.NewParameter(width), Eps: eps}
+	return &LayerNorm{Weight: filled(width, 1), Bias: autograd.NewParameter(width), Eps: eps}
 }
 
 // Forward maps [..., width] to the same shape.
@@ -41,7 +41,7 @@ func NewBatchNorm(channels int, affine bool) *BatchNorm {
 		Eps:      1e-5,
 	}
 	if affine {
-		b.Weight, b.Bias = ones(channels), autograd.NewParameter(channels)
+		b.Weight, b.Bias = filled(channels, 1), autograd.NewParameter(channels)
 	}
 	return b
 }
@@ -63,7 +63,7 @@ type GroupNorm struct {
 
 // NewGroupNorm returns a layer with gain 1, bias 0 and PyTorch's epsilon 1e-5.
 func NewGroupNorm(groups, channels int) *GroupNorm {
-	return &GroupNorm{Weight: ones(channels), Bias: autograd.NewParameter(channels), Groups: groups, Eps: 1e-5}
+	return &GroupNorm{Weight: filled(channels, 1), Bias: autograd.NewParameter(channels), Groups: groups, Eps: 1e-5}
 }
 
 // Forward maps [n, channels, ...] to the same shape.

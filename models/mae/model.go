@@ -31,7 +31,7 @@ type Decoder struct {
 	Embed     *nn.Linear          // encoder width to decoder width
 	MaskToken *autograd.Parameter // [1, 1, width]
 	Positions *autograd.Parameter // [1, 1+patches, width], fixed
-	Blocks    []*nn.Block
+	Blocks    nn.Stack
 	Norm      *nn.LayerNorm
 	Pred      *nn.Linear // width to the values of a patch
 }
@@ -58,19 +58,23 @@ func New(c Config, rng *rand.Rand) *Model {
 func newDecoder(c Config) *Decoder {
 	d := c.decoder()
 	act, _ := d.Activation() // Validate has checked it
-	dec := &Decoder{
+	return &Decoder{
 		Embed:     nn.NewLinear(c.HiddenSize, d.HiddenSize, true),
 		MaskToken: autograd.NewParameter(1, 1, d.HiddenSize),
 		Positions: autograd.NewParameter(1, 1+c.Patches(), d.HiddenSize),
-		Norm:      nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
-		Pred:      nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
+		Blocks: nn.NewStack(d.NumHiddenLayers, nn.BlockConfig{
+			Width:            d.HiddenSize,
+			Heads:            d.NumAttentionHeads,
+			Hidden:           d.IntermediateSize,
+			Act:              act,
+			Eps:              d.LayerNormEps,
+			QKVBias:          d.QKVBias,
+			Dropout:          d.HiddenDropoutProb,
+			AttentionDropout: d.AttentionProbsDropoutProb,
+		}),
+		Norm: nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
+		Pred: nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
 	}
-	for range d.NumHiddenLayers {
-		b := nn.NewBlock(d.HiddenSize, d.NumAttentionHeads, d.IntermediateSize, act, d.LayerNormEps, d.QKVBias)
-		b.Dropout, b.Attention.Dropout = d.HiddenDropoutProb, d.AttentionProbsDropoutProb
-		dec.Blocks = append(dec.Blocks, b)
-	}
-	return dec
 }
 
 // initialize follows initialize_weights in models_mae.py of facebookresearch/mae: Xavier uniform
@@ -86,7 +90,7 @@ func (m *Model) initialize(rng *rand.Rand) {
 	kernel := autograd.NewParameter(m.Config.HiddenSize, e.Patch.Weight.Len()/m.Config.HiddenSize)
 	nn.XavierUniform(rng, kernel)
 	e.Patch.Weight.Update(func(w []float32) { copy(w, kernel.Values()) })
-	for _, blocks := range [][]*nn.Block{e.Blocks, d.Blocks} {
+	for _, blocks := range []nn.Stack{e.Blocks, d.Blocks} {
 		for _, b := range blocks {
 			for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
 				nn.XavierUniform(rng, l.Weight)
@@ -193,10 +197,7 @@ func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tens
 		full = autograd.Reshape(full, masking.Batch, 1+masking.Patches, width)
 		return autograd.Add(full, d.Positions)
 	}, latent)
-	for _, b := range d.Blocks {
-		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, nn.AttentionInput{}) }, x)
-	}
-	return d.Norm.Forward(x)
+	return d.Norm.Forward(d.Blocks.Forward(x, nn.AttentionInput{}))
 }
 
 // demand panics unless x has the given shape: rows are picked by number below, and those of another shape would be

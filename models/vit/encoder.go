@@ -14,7 +14,7 @@ type Encoder struct {
 	ClassToken *autograd.Parameter // [1, 1, width], or nil
 	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first where there is one
 	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
-	Blocks     []*nn.Block
+	Blocks     nn.Stack
 	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	dropout    float32
 	side       int  // patches along each side of a picture of the configured size
@@ -30,6 +30,18 @@ func NewEncoder(c Config) *Encoder {
 	e := &Encoder{
 		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
 		Positions: autograd.NewParameter(1, c.positions(), c.HiddenSize),
+		Blocks: nn.NewStack(c.NumHiddenLayers, nn.BlockConfig{
+			Width:            c.HiddenSize,
+			Heads:            c.NumAttentionHeads,
+			Hidden:           c.IntermediateSize,
+			Act:              act,
+			Eps:              c.LayerNormEps,
+			QKVBias:          c.QKVBias,
+			LayerScale:       c.LayerScaleInit,
+			Dropout:          c.HiddenDropoutProb,
+			AttentionDropout: c.AttentionProbsDropoutProb,
+			DropPath:         c.DropPathRate,
+		}),
 		dropout:   c.HiddenDropoutProb,
 		side:      c.side(),
 		antialias: c.AntialiasPositions,
@@ -41,33 +53,10 @@ func NewEncoder(c Config) *Encoder {
 		e.Patch.Bias = nil
 		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
-	for i := range c.NumHiddenLayers {
-		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
-		b.Dropout = c.HiddenDropoutProb
-		b.Attention.Dropout = c.AttentionProbsDropoutProb
-		if c.NumHiddenLayers > 1 {
-			b.DropPath = c.DropPathRate * float32(i) / float32(c.NumHiddenLayers-1)
-		}
-		if c.LayerScaleInit > 0 {
-			b.LayerScale1, b.LayerScale2 = filled(c.HiddenSize, c.LayerScaleInit), filled(c.HiddenSize, c.LayerScaleInit)
-		}
-		e.Blocks = append(e.Blocks, b)
-	}
 	if c.Pooling != MeanPooling {
 		e.Norm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	return e
-}
-
-// filled returns a parameter of n equal values.
-func filled(n int, v float32) *autograd.Parameter {
-	p := autograd.NewParameter(n)
-	p.Update(func(w []float32) {
-		for i := range w {
-			w[i] = v
-		}
-	})
-	return p
 }
 
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
@@ -111,12 +100,7 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
 // final norm. It panics with an autograd.ShapeError when the tokens have another width.
 func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
-	t := x.Tape()
-	for _, b := range e.Blocks {
-		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor {
-			return b.Forward(x, nn.AttentionInput{})
-		}, x)
-	}
+	x = e.Blocks.Forward(x, nn.AttentionInput{})
 	if e.Norm != nil {
 		x = e.Norm.Forward(x)
 	}
