@@ -9,7 +9,7 @@
 // [OpenFolder] in a folder laid out as on Hugging Face. A [File] never has to be closed: its mapping goes
 // with the last reference to it, and [File.Close] is for those who want it gone at once. While a file is
 // mapped it must not change; one that is cut short under a running program ends that program with a bus
-// error. Where that can happen, [Unmapped] reads files instead. A file that is replaced by rename, as
+// error. Where that can happen, [OpenOptions].Unmapped reads files instead. A file that is replaced by rename, as
 // this package does, is safe: the mapping keeps the old one.
 //
 // A model can live inside a program: [ParseString] reads a string that go:embed filled, and [Embedded] is a
@@ -40,7 +40,7 @@
 //
 // What a training script saves holds more than weights. The names of tensors are the keys of dictionaries on the
 // way to them, joined by dots, from the place where the weights are: the value itself, or what lies under
-// state_dict, model, module and the like; [Root] chooses another, such as an averaged model. Numbers and texts
+// state_dict, model, module and the like; [OpenOptions].Root chooses another, such as an averaged model. Numbers and texts
 // beside the weights, and those in an argparse.Namespace, are metadata: epoch, args.lr.
 //
 // # Files from strangers

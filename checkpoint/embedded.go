@@ -33,10 +33,10 @@ type Embedded map[string]string
 
 // ParseString is [Parse] of a string, such as an embedded file. The File and its tensors refer to the string's own
 // memory; nothing is copied.
-func ParseString(name, data string, opts ...OpenOption) (*File, error) {
+func ParseString(name, data string, opts OpenOptions) (*File, error) {
 	f, src := &File{name: name}, &source{name: name, data: bytesOf(data)}
 	src.paged = inFile(src.data)
-	return f.of(src, configOf(opts))
+	return f.of(src, opts)
 }
 
 // Open implements [fs.FS]. Names must be those of files in one folder, without a slash.

@@ -48,7 +48,7 @@ func Example() {
 		return
 	}
 
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -75,7 +75,7 @@ func Example() {
 // A checkpoint of a training script, as torch.save writes it: {'model': …, 'model_ema': {'state_dict': …},
 // 'optimizer': …, 'epoch': 7, 'args': Namespace(…)}.
 func ExampleOpen_pytorch() {
-	f, err := checkpoint.Open("testdata/torch/training.pt")
+	f, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -87,7 +87,7 @@ func ExampleOpen_pytorch() {
 	name, _ := f.Metadata("args.model")
 	fmt.Println(epoch, name)
 
-	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("model_ema", "state_dict"))
+	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"model_ema", "state_dict"}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -96,7 +96,7 @@ func ExampleOpen_pytorch() {
 		fmt.Println(name)
 		break
 	}
-	_, err = checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("ema"))
+	_, err = checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"ema"}})
 	fmt.Println(err)
 
 	// Output:
@@ -114,7 +114,7 @@ func ExampleOpen_pytorch() {
 
 // Errors tell a broken file from one that is whole but of another model.
 func ExampleMismatchError() {
-	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -124,7 +124,7 @@ func ExampleMismatchError() {
 	var mismatch *checkpoint.MismatchError
 	fmt.Println(errors.As(err, &mismatch), mismatch.Missing)
 
-	_, err = checkpoint.Parse("broken", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{"))
+	_, err = checkpoint.Parse("broken", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{"), checkpoint.OpenOptions{})
 	fmt.Println(err)
 
 	// Output:
@@ -137,7 +137,7 @@ func ExampleParseString() {
 	weights := "\x50\x00\x00\x00\x00\x00\x00\x00" +
 		`{"scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}                      ` +
 		"\x00\x00\x80\x3f\x00\x00\x00\x40"
-	f, err := checkpoint.ParseString("embedded", weights)
+	f, err := checkpoint.ParseString("embedded", weights, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -166,7 +166,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -184,7 +184,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	if f, err = checkpoint.Open(half + ".index.json"); err != nil {
+	if f, err = checkpoint.Open(half+".index.json", checkpoint.OpenOptions{}); err != nil {
 		fmt.Println(err)
 		return
 	}

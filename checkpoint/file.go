@@ -21,38 +21,26 @@ type File struct {
 	sources  []*source
 }
 
-// An OpenOption changes how Open, OpenFS, OpenFolder and Parse work.
-type OpenOption func(*openConfig)
+// OpenOptions change how [Open], [OpenFS], [OpenFolder], [Parse] and [ParseString] work. The zero value maps files and
+// finds the weights by itself.
+type OpenOptions struct {
+	// Unmapped reads files into memory instead of mapping them: for files that may change or shrink while they are
+	// in use, such as those on a network drive.
+	Unmapped bool
 
-type openConfig struct {
-	unmapped bool
-	root     []string
+	// Root is where in a PyTorch file the weights are: the keys that lead to them, such as "model_ema" in a file
+	// that holds an averaged model beside the trained one. With nil, they are the value of the file itself, or lie
+	// under the first key that is present of state_dict, model_state_dict, model_state, model, module, net, network,
+	// weights and params; and again inside that. A safetensors file has no root, and asking for one is an error.
+	Root []string
 }
-
-func configOf(opts []OpenOption) openConfig {
-	var c openConfig
-	for _, o := range opts {
-		o(&c)
-	}
-	return c
-}
-
-// Unmapped reads files into memory instead of mapping them: for files that may change or shrink while
-// they are in use, such as those on a network drive.
-func Unmapped() OpenOption { return func(c *openConfig) { c.unmapped = true } }
-
-// Root says where in a file of PyTorch the weights are: the keys on the way to them, such as Root("model_ema") in a
-// file that holds an averaged model beside the trained one. Without it they are those of the file itself, or under
-// the first of the usual keys that is there: state_dict, model_state_dict, model_state, model, module, net, network,
-// weights, params; and again within.
-func Root(keys ...string) OpenOption { return func(c *openConfig) { c.root = keys } }
 
 // Open opens a file of safetensors or PyTorch, whichever its content is, or the index (a name ending in ".json") of a
 // sharded one, whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
 // change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
-func Open(name string, opts ...OpenOption) (*File, error) {
+func Open(name string, opts OpenOptions) (*File, error) {
 	dir, base := filepath.Split(name)
 	if base == "" {
 		return nil, fmt.Errorf("checkpoint: %q: expected the name of a file", name)
@@ -65,7 +53,7 @@ func Open(name string, opts ...OpenOption) (*File, error) {
 
 // OpenFS is [Open] for a file in a file system; name follows the rules of [fs.ValidPath]. Files are mapped
 // when fsys hands out *os.File, as os.DirFS does, and read into memory otherwise.
-func OpenFS(fsys fs.FS, name string, opts ...OpenOption) (*File, error) {
+func OpenFS(fsys fs.FS, name string, opts OpenOptions) (*File, error) {
 	return open(fsys, name, name, opts)
 }
 
@@ -80,7 +68,7 @@ const (
 // OpenFolder opens the weights in a folder laid out as on Hugging Face: the first that is there of model.safetensors,
 // model.safetensors.index.json with its shards, pytorch_model.bin, and pytorch_model.bin.index.json with its shards.
 // Without any of them the error is fs.ErrNotExist to errors.Is.
-func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
+func OpenFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	f, err := openFolder(fsys, opts)
 	if errors.Is(err, fs.ErrNotExist) {
 		// One file may have taken the place of shards, or they of it, behind the back of the search.
@@ -89,9 +77,9 @@ func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
 	return f, err
 }
 
-func openFolder(fsys fs.FS, opts []OpenOption) (*File, error) {
+func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	for _, name := range []string{SafetensorsName, IndexName, TorchName, TorchIndexName} {
-		f, err := OpenFS(fsys, name, opts...)
+		f, err := OpenFS(fsys, name, opts)
 		var path *fs.PathError
 		if errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) && path.Path == name {
 			continue
@@ -104,33 +92,32 @@ func openFolder(fsys fs.FS, opts []OpenOption) (*File, error) {
 
 // Parse reads a file of safetensors or PyTorch from memory. The File and its tensors refer to data, which must
 // not change; name stands for it in errors.
-func Parse(name string, data []byte, opts ...OpenOption) (*File, error) {
+func Parse(name string, data []byte, opts OpenOptions) (*File, error) {
 	f := &File{name: name}
-	return f.of(&source{name: name, data: data}, configOf(opts))
+	return f.of(&source{name: name, data: data}, opts)
 }
 
-func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
-	c := configOf(opts)
+func open(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	if strings.HasSuffix(name, ".json") {
-		return openIndex(fsys, name, shown, c)
+		return openIndex(fsys, name, shown, opts)
 	}
-	src, err := openSource(fsys, name, shown, !c.unmapped)
+	src, err := openSource(fsys, name, shown, !opts.Unmapped)
 	if err != nil {
 		return nil, err
 	}
 	f := &File{name: shown}
-	return f.of(src, c)
+	return f.of(src, opts)
 }
 
 // openIndex opens a sharded checkpoint. One that takes its place meanwhile may give other contents to the names of
 // its shards, or remove them; it replaces the index before it does either, and what was found is opened anew.
-func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+func openIndex(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	for range 8 {
 		before, beforeErr := fs.Stat(fsys, name)
 		if beforeErr == nil && before.Size() > maxHeader {
 			return nil, formatErrorf(shown, "", "index of %d bytes is longer than the allowed %d", before.Size(), maxHeader)
 		}
-		f, err := openShards(fsys, name, shown, c)
+		f, err := openShards(fsys, name, shown, opts)
 		after, afterErr := fs.Stat(fsys, name)
 		if beforeErr != nil || afterErr != nil || sameFile(before, after) {
 			return f, err
@@ -150,7 +137,7 @@ func sameFile(before, after fs.FileInfo) bool {
 
 // openShards opens the shards of an index. The index decides: a tensor comes from the shard that the index
 // names, and what a shard holds beyond that is not part of the checkpoint.
-func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	src, err := openSource(fsys, name, shown, false)
 	if err != nil {
 		return nil, err
@@ -171,11 +158,11 @@ func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 		if !fs.ValidPath(shard) || !filepath.IsLocal(filepath.FromSlash(shard)) || strings.ContainsAny(shard, `\:`) {
 			return fail(formatErrorf(shown, shardOf[i].tensor, "expected a shard inside the folder, found %q", shard))
 		}
-		s, err := openSource(fsys, full, filepath.Join(filepath.Dir(shown), filepath.FromSlash(shard)), !c.unmapped)
+		s, err := openSource(fsys, full, filepath.Join(filepath.Dir(shown), filepath.FromSlash(shard)), !opts.Unmapped)
 		if err != nil {
 			return fail(fmt.Errorf("%w (a shard of %s)", err, shown))
 		}
-		part, err := (&File{name: s.name}).of(s, c)
+		part, err := (&File{name: s.name}).of(s, opts)
 		if err != nil {
 			return fail(err)
 		}

@@ -32,22 +32,22 @@ func formatOf(head []byte) Format {
 }
 
 // of fills f from its only source, in the format that its first bytes show, whatever the file is called.
-func (f *File) of(src *source, c openConfig) (*File, error) {
+func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 	var err error
 	var inflated []*source
 	data := src.data
 	switch format := formatOf(data); {
 	case format == Safetensors:
-		err = f.ofSafetensors(src, c)
+		err = f.ofSafetensors(src, opts)
 	case format == Torch:
-		f.tensors, f.metadata, inflated, err = parseTorchZip(src, c.root)
+		f.tensors, f.metadata, inflated, err = parseTorchZip(src, opts.Root)
 	case format == TorchLegacy:
-		f.tensors, f.metadata, err = parseTorchLegacy(src, c.root)
+		f.tensors, f.metadata, err = parseTorchLegacy(src, opts.Root)
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		err = formatErrorf(src.name, "", "found a pointer of Git LFS, which stands for the file: fetch the file with git lfs pull")
 	default:
 		// Whatever it is, it is not of PyTorch; the parser says why it is not the other either.
-		if err = f.ofSafetensors(src, c); err != nil {
+		if err = f.ofSafetensors(src, opts); err != nil {
 			err = formatErrorf(src.name, "", "%w; it does not start as a file of PyTorch either", errors.Unwrap(err))
 		}
 	}
@@ -59,9 +59,9 @@ func (f *File) of(src *source, c openConfig) (*File, error) {
 	return f, nil
 }
 
-func (f *File) ofSafetensors(src *source, c openConfig) (err error) {
-	if f.tensors, f.metadata, err = parseSafetensors(src); err == nil && len(c.root) > 0 {
-		err = formatErrorf(src.name, "", "expected a file of PyTorch to look for the root %q in, found safetensors, which has none", c.root)
+func (f *File) ofSafetensors(src *source, opts OpenOptions) (err error) {
+	if f.tensors, f.metadata, err = parseSafetensors(src); err == nil && len(opts.Root) > 0 {
+		err = formatErrorf(src.name, "", "expected a file of PyTorch to look for the root %q in, found safetensors, which has none", opts.Root)
 	}
 	return err
 }

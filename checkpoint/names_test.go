@@ -200,7 +200,7 @@ func parse(t *testing.T, entries ...Entry) *File {
 	if err := Encode(&b, entries, WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Parse("file", b.Bytes())
+	f, err := Parse("file", b.Bytes(), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,7 +189,7 @@ func TestBadTorch(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			data := archive(c.pickle, four)
 			quickly(t, len(data), func() {
-				f, err := Parse("bad.pt", data)
+				f, err := Parse("bad.pt", data, OpenOptions{})
 				checkMalformed(t, err, c.want)
 				if err == nil {
 					use(f)
@@ -273,7 +273,7 @@ func TestBadZip(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			quickly(t, len(c.data), func() {
-				_, err := Parse("bad.pt", c.data)
+				_, err := Parse("bad.pt", c.data, OpenOptions{})
 				checkMalformed(t, err, c.want)
 			})
 		})
@@ -313,7 +313,7 @@ func TestBadLegacy(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			quickly(t, len(c.data), func() {
-				f, err := Parse("bad.pt", []byte(c.data))
+				f, err := Parse("bad.pt", []byte(c.data), OpenOptions{})
 				checkMalformed(t, err, c.want)
 				if err == nil {
 					use(f)
@@ -323,7 +323,7 @@ func TestBadLegacy(t *testing.T) {
 	}
 	whole := magic + version + system + value + keys + data
 	for n := 2; n < len(whole); n++ {
-		_, err := Parse("bad.pt", []byte(whole[:n]))
+		_, err := Parse("bad.pt", []byte(whole[:n]), OpenOptions{})
 		checkMalformed(t, err, "bad.pt")
 		if n >= len(whole)-len(data) && !strings.Contains(err.Error(), `tensor "x"`) {
 			t.Errorf("cut at %d: expected the tensor's name in %v", n, err)
@@ -346,7 +346,7 @@ func TestCutTorch(t *testing.T) {
 			cuts = append(cuts, i, len(data)-1-i)
 		}
 		for _, n := range cuts {
-			_, err := Parse(name, data[:n])
+			_, err := Parse(name, data[:n], OpenOptions{})
 			checkMalformed(t, err, name)
 		}
 	}
@@ -369,7 +369,7 @@ func TestFlippedTorch(t *testing.T) {
 		for i := 0; i < len(data)*8; i += step * (1 + len(data)/1024) {
 			data[i/8] ^= 1 << (i % 8)
 			start := time.Now()
-			if f, err := Parse(name, data); err == nil {
+			if f, err := Parse(name, data, OpenOptions{}); err == nil {
 				use(f)
 			} else {
 				refused++
@@ -393,7 +393,7 @@ func TestOtherFormats(t *testing.T) {
 		{"<!DOCTYPE html><html>Sign in</html>", "it does not start as a file of PyTorch either"},
 		{"", "it does not start as a file of PyTorch either"},
 	} {
-		_, err := Parse("pytorch_model.bin", []byte(c.data))
+		_, err := Parse("pytorch_model.bin", []byte(c.data), OpenOptions{})
 		checkMalformed(t, err, c.want)
 	}
 }
@@ -409,7 +409,7 @@ func BenchmarkPickle(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if f, err := Parse("x", data); err != nil || f.Len() != 2000 {
+		if f, err := Parse("x", data, OpenOptions{}); err != nil || f.Len() != 2000 {
 			b.Fatal(err)
 		}
 	}
@@ -418,7 +418,7 @@ func BenchmarkPickle(b *testing.B) {
 // BenchmarkGather reads a transposed matrix of 4 MB.
 func BenchmarkGather(b *testing.B) {
 	data := archive(state(pickled("FloatStorage", "0", 1<<20, "0", "1024 1024", "1 1024")), map[string]string{"0": strings.Repeat("\x00\x00\x80?", 1<<20)})
-	f, err := Parse("x", data)
+	f, err := Parse("x", data, OpenOptions{})
 	if err != nil {
 		b.Fatal(err)
 	}

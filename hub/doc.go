@@ -1,7 +1,7 @@
 // Package hub fetches models from a hub that speaks Hugging Face's protocol, into the cache that Python's
 // huggingface_hub keeps. What one of the two has fetched, the other finds.
 //
-//	dir, err := hub.Get(ctx, "google/vit-base-patch16-224")
+//	dir, err := hub.Get(ctx, "google/vit-base-patch16-224", hub.GetOptions{})
 //	…
 //	model, err := vit.Load(os.DirFS(dir), vit.LoadOptions{})
 //
@@ -16,7 +16,7 @@
 // its configuration (config.json, generation_config.json), what prepares its input (preprocessor_config.json, the
 // files of its tokenizer), and one form of its weights: model.safetensors, else the shards of
 // model.safetensors.index.json, else pytorch_model.bin, else the shards of its index. Of an encoder of
-// sentence-transformers, it takes modules.json and the same from the modules' folders (1_Pooling, 2_Dense). [Files]
+// sentence-transformers, it takes modules.json and the same from the modules' folders (1_Pooling, 2_Dense). [GetOptions].Files
 // asks for other files instead, such as the .pth of a paper's authors.
 //
 // # The cache
@@ -47,7 +47,7 @@
 //
 // # The environment
 //
-// The variables are those of huggingface_hub, read at each call; an [Option] comes before them.
+// The variables are those of huggingface_hub, read at each call; [GetOptions] come before them.
 //
 //	HF_HOME                          where everything is: ~/.cache/huggingface, or below XDG_CACHE_HOME
 //	HF_HUB_CACHE                     where models are: HF_HOME/hub
@@ -60,7 +60,7 @@
 //
 // # The network
 //
-// Up to four files come at once ([Parallel]). A connection that fails is made again, with pauses that grow, until
+// Up to four files come at once ([GetOptions].Parallel). A connection that fails is made again, with pauses that grow, until
 // five attempts in a row have brought nothing new; a server that is busy (429, 503) is asked again when it says, if
 // that is within five minutes; one that says nothing for thirty seconds is given up. The token is shown to the hub
 // alone: large files come from other hosts, and a redirect that leads away from the hub, even back to it, is followed

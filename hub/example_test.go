@@ -41,9 +41,12 @@ func ExampleGet() {
 
 	ctx := context.Background()
 	var last hub.Progress
-	dir, err := hub.Get(ctx, "owner/vit-tiny",
-		hub.Endpoint(h.URL), hub.Token(""), hub.Cache(cache),
-		hub.OnProgress(func(p hub.Progress) { last = p }))
+	dir, err := hub.Get(ctx, "owner/vit-tiny", hub.GetOptions{
+		Endpoint:   h.URL,
+		Anonymous:  true,
+		Cache:      cache,
+		OnProgress: func(p hub.Progress) { last = p },
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -57,7 +60,7 @@ func ExampleGet() {
 	})
 
 	// From now on the hub is not needed.
-	again, err := hub.Get(ctx, "owner/vit-tiny", hub.Offline(), hub.Cache(cache))
+	again, err := hub.Get(ctx, "owner/vit-tiny", hub.GetOptions{Offline: true, Cache: cache})
 	fmt.Println(again == dir, err)
 	// Output:
 	// fetched 200034 of 200034 bytes
@@ -78,10 +81,10 @@ func ExampleOpen() {
 	}
 	defer os.RemoveAll(cache)
 	ctx := context.Background()
-	options := []hub.Option{hub.Endpoint(h.URL), hub.Token(""), hub.Cache(cache)}
+	options := hub.GetOptions{Endpoint: h.URL, Anonymous: true, Cache: cache}
 
 	for _, model := range []string{".", "owner/vit-tiny", "vit-tiny"} {
-		dir, err := hub.Open(ctx, model, options...)
+		dir, err := hub.Open(ctx, model, options)
 		if err != nil {
 			fmt.Println(err)
 			continue
@@ -89,7 +92,7 @@ func ExampleOpen() {
 		_, err = os.Stat(filepath.Join(dir, "config.json"))
 		fmt.Printf("%s has a config.json: %v\n", model, err == nil)
 	}
-	_, err = hub.Open(ctx, "owner/vit-huge", options...)
+	_, err = hub.Open(ctx, "owner/vit-huge", options)
 	fmt.Println(errors.Is(err, hub.ErrNoModel))
 	// Output:
 	// . has a config.json: false

@@ -111,14 +111,11 @@ func (c Claim) Plus(o Claim) Claim {
 // file that can be weights, which is how the papers' own releases come. Unmapped reads them into memory instead of
 // mapping the file.
 func Open(fsys fs.FS, name string, unmapped bool) (*checkpoint.File, error) {
-	var opts []checkpoint.OpenOption
-	if unmapped {
-		opts = append(opts, checkpoint.Unmapped())
-	}
+	opts := checkpoint.OpenOptions{Unmapped: unmapped}
 	if name != "" {
-		return checkpoint.OpenFS(fsys, name, opts...)
+		return checkpoint.OpenFS(fsys, name, opts)
 	}
-	f, usual := checkpoint.OpenFolder(fsys, opts...)
+	f, usual := checkpoint.OpenFolder(fsys, opts)
 	if !errors.Is(usual, fs.ErrNotExist) {
 		return f, usual
 	}
@@ -139,7 +136,7 @@ func Open(fsys fs.FS, name string, unmapped bool) (*checkpoint.File, error) {
 	case 0:
 		return nil, usual
 	case 1:
-		return checkpoint.OpenFS(fsys, found[0], opts...)
+		return checkpoint.OpenFS(fsys, found[0], opts)
 	}
 	return nil, fmt.Errorf("the folder has several files that may be the weights, say which: %s", strings.Join(found, ", "))
 }

@@ -30,7 +30,7 @@ func folder(t *testing.T, fields map[string]any, replaced ...checkpoint.Entry) f
 	if data, err = json.Marshal(config); err != nil {
 		t.Fatal(err)
 	}
-	f, err := checkpoint.Open("testdata/tiny/model.safetensors")
+	f, err := checkpoint.Open("testdata/tiny/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestLabelIDs(t *testing.T) {
 
 // TestPrefixedHead finds the classifier under the prefixes that the name table knows.
 func TestPrefixedHead(t *testing.T) {
-	f, err := checkpoint.Open("testdata/tiny/model.safetensors")
+	f, err := checkpoint.Open("testdata/tiny/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func TestArchitectures(t *testing.T) {
 // weights are those of a file under timm's names, with some left out and some put in.
 func weights(t *testing.T, without []string, with ...checkpoint.Entry) fstest.MapFS {
 	t.Helper()
-	f, err := checkpoint.Open("testdata/timm_class/model.safetensors")
+	f, err := checkpoint.Open("testdata/timm_class/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
