@@ -2,21 +2,6 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// Activation names the function a Linear applies to its result.
-type Activation = simd.Activation
-
-// The activations of [LinearAct].
-const (
-	ActNone      = simd.ActNone
-	ActRelu      = simd.ActRelu
-	ActGelu      = simd.ActGelu
-	ActGeluTanh  = simd.ActGeluTanh
-	ActQuickGelu = simd.ActQuickGelu
-	ActSilu      = simd.ActSilu
-	ActSigmoid   = simd.ActSigmoid
-	ActTanh      = simd.ActTanh
-)
-
 // Linear returns x·wᵀ + b: x is [..., in], w is [out, in] as PyTorch stores it, b is [out] or nil, the
 // result is [..., out]. A w of more dimensions is seen as [out, the product of the others], so that the
 // kernel of a patch convolution serves as it is.
@@ -40,6 +25,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	}
 	out, in := ws[0], xs[len(xs)-1]
 	m, _ := rows(xs)
+	checkActivation(name, act)
 	if given(b) && !equalShape(b.Shape(), []int{out}) {
 		shapePanic(name, "expected a bias [out]", ws, b.Shape())
 	}
@@ -77,7 +63,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		if act != ActNone {
 			dy = g.scratch(m * out)
 			defer g.recycle(dy)
-			g.each(len(dy), 8, func(lo, hi int) { activationGrad(act, dy[lo:hi], pre[lo:hi], g.dy[lo:hi]) })
+			g.each(len(dy), act.Cost(), func(lo, hi int) { act.Grad(dy[lo:hi], pre[lo:hi], g.dy[lo:hi]) })
 		}
 		if given(b) && g.wants(b) {
 			db := g.sum(b)
@@ -105,26 +91,4 @@ func (t *Tape) columnSums(dst, x []float32, m, n int) {
 			simd.ColumnSumsAdd(dst[j0:j1], x[j0:], m, j1-j0, n)
 		}
 	})
-}
-
-// activationGrad computes dx = dy·act'(x).
-func activationGrad(act Activation, dx, x, dy []float32) {
-	switch act {
-	case ActRelu:
-		simd.ReluGrad(dx, x, dy)
-	case ActGelu:
-		simd.GeluGrad(dx, x, dy)
-	case ActGeluTanh:
-		simd.GeluTanhGrad(dx, x, dy)
-	case ActQuickGelu:
-		simd.QuickGeluGrad(dx, x, dy)
-	case ActSilu:
-		simd.SiluGrad(dx, x, dy)
-	case ActSigmoid:
-		simd.SigmoidGrad(dx, x, dy)
-	case ActTanh:
-		simd.TanhGrad(dx, x, dy)
-	default:
-		copy(dx, dy)
-	}
 }

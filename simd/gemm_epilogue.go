@@ -16,30 +16,12 @@ func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 			x = ep.Pre[i*ep.PreStride+j0:][:j1-j0]
 			copy(x, c)
 		}
-		activate(ep.Act, c, x)
+		if ep.Act != ActNone { // c is x already
+			ep.Act.Apply(c, x)
+		}
 		if ep.Residual != nil {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
 		}
-	}
-}
-
-// activate writes act(x) to dst, which may be x.
-func activate(act Activation, dst, x []float32) {
-	switch act {
-	case ActRelu:
-		Relu(dst, x)
-	case ActGelu:
-		Gelu(dst, x)
-	case ActGeluTanh:
-		GeluTanh(dst, x)
-	case ActQuickGelu:
-		QuickGelu(dst, x)
-	case ActSilu:
-		Silu(dst, x)
-	case ActSigmoid:
-		Sigmoid(dst, x)
-	case ActTanh:
-		Tanh(dst, x)
 	}
 }
 

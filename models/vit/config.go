@@ -175,21 +175,13 @@ func (c Config) positions() int {
 	return 1 + c.Patches()
 }
 
-// Activation returns the engine's name of HiddenAct, or an error that lists the names it knows.
+// Activation returns the activation that HiddenAct names, or an error that lists the known names.
 func (c Config) Activation() (autograd.Activation, error) {
-	switch c.HiddenAct {
-	case "gelu":
-		return autograd.ActGelu, nil
-	case "gelu_new", "gelu_pytorch_tanh":
-		return autograd.ActGeluTanh, nil
-	case "quick_gelu":
-		return autograd.ActQuickGelu, nil
-	case "relu":
-		return autograd.ActRelu, nil
-	case "silu", "swish":
-		return autograd.ActSilu, nil
+	act, err := autograd.ActivationByName(c.HiddenAct)
+	if err != nil {
+		return 0, fmt.Errorf("hidden_act: %w", err)
 	}
-	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu or swish, found %q`, c.HiddenAct)
+	return act, nil
 }
 
 // largest bounds every size in a configuration, far beyond any model and far below an overflow.

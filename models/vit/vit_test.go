@@ -187,6 +187,7 @@ func TestBadFolder(t *testing.T) {
 		"many layers":   {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1000000`), weights, "describes a model"},
 		"huge":          {replace(`"hidden_size": 32`, `"hidden_size": 1000000`), weights, "describes a model"},
 		"layers":        {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1`), weights, "unexpected"},
+		"activation":    {replace(`"hidden_act": "gelu"`, `"hidden_act": "gelu_10"`), weights, `hidden_act: expected an activation (linear, relu, gelu,`},
 		"no weights":    {good, nil, "model.safetensors"},
 		"short weights": {good, weights[:len(weights)-5], "model.safetensors"},
 	} {
