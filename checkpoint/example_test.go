@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 )
@@ -70,6 +71,27 @@ func Example() {
 	// encoder.layer.0.attention.query.bias BF16 [2]
 	// encoder.layer.0.attention.value.bias BF16 [2]
 	// 2 <nil> [1 2 3 4 5 6]
+}
+
+// Two towers in one file share one table of a block, which lies below other paths and names in each.
+func ExampleNest() {
+	block := []checkpoint.Rule{
+		{"Norm1", "layer_norm1"},
+		{"Attention.QKV", "self_attn.{q,k,v}_proj"},
+	}
+	tower := checkpoint.Nest("Blocks.{}", []string{"encoder.layers.{}"}, block...)
+	names := checkpoint.Names{Rules: slices.Concat(
+		checkpoint.Nest("Text", []string{"text_model"}, tower...),
+		checkpoint.Nest("Vision", []string{"vision_model"}, tower...),
+	)}
+	for _, r := range names.Rules {
+		fmt.Println(r[0], "=", r[1])
+	}
+	// Output:
+	// Text.Blocks.{}.Norm1 = text_model.encoder.layers.{}.layer_norm1
+	// Text.Blocks.{}.Attention.QKV = text_model.encoder.layers.{}.self_attn.{q,k,v}_proj
+	// Vision.Blocks.{}.Norm1 = vision_model.encoder.layers.{}.layer_norm1
+	// Vision.Blocks.{}.Attention.QKV = vision_model.encoder.layers.{}.self_attn.{q,k,v}_proj
 }
 
 // A checkpoint of a training script, as torch.save writes it: {'model': …, 'model_ema': {'state_dict': …},

@@ -193,7 +193,9 @@ func (l *loader) plan(path string, target Target) error {
 	}
 	var tried []string
 	for _, pl := range places {
-		tried = append(tried, pl.String())
+		if s := pl.String(); !slices.Contains(tried, s) {
+			tried = append(tried, s)
+		}
 	}
 	l.report.Missing = append(l.report.Missing, fmt.Sprintf("%s (as %s)", path, strings.Join(tried, " or ")))
 	return nil

@@ -39,7 +39,9 @@ type Names struct {
 	Renames []Rename
 
 	// Ignore holds patterns of names in a file that the model has no use for. "*" stands for any run of
-	// characters, dots included. They are compared with the whole name, prefix included or not.
+	// characters, dots included. They are compared with the whole name, prefix included or not. Names that end
+	// in num_batches_tracked are ignored without a pattern: the counter has no use here, and PyTorch fills it in
+	// where a file lacks it.
 	Ignore []string
 
 	// Optional holds patterns of parameter paths that a file may lack; those keep their values.
@@ -49,9 +51,11 @@ type Names struct {
 // A Rule is a row of the table: the path of a parameter, the name that is written, and other names that
 // are read; "" among these is no name. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
 // norm.weight and norm.bias. What follows the rule's path is written in lower case, so that a field
-// Norm.Weight meets layernorm.weight under {"Norm", "layernorm"}.
+// Norm.Weight meets layernorm.weight under {"Norm", "layernorm"}. The running statistics of a batch normalization
+// have PyTorch's names: Norm.Mean meets layernorm.running_mean, and Norm.Variance layernorm.running_var.
 //
-// In the path, the segment {} stands for a number; in a name, each {} is replaced by the path's, in order.
+// In the path, the segment {} stands for a number; in a name, each {} is replaced by the path's, in order, and each
+// {+1} by that number plus one: {"Layers.{}.{}", "layer{+1}.{}"} calls Layers.0.2.Conv1 layer1.2.conv1.
 //
 // A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the
 // parts of the parameter along its first dimension. A part called 0 is not in the file; it is read as
@@ -157,7 +161,7 @@ func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
 		}
 		if !moreWanted {
 			if moreGot {
-				rest = "." + strings.ToLower(gotMore)
+				rest = "." + inFiles(gotMore)
 			}
 			return numbers, rest, true
 		}
@@ -166,6 +170,21 @@ func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
 		}
 		pattern, param = wantMore, gotMore
 	}
+}
+
+// inFiles returns the name in files of what follows a rule's path.
+func inFiles(rest string) string {
+	parent, field := "", rest
+	if dot := strings.LastIndexByte(rest, '.') + 1; dot > 0 {
+		parent, field = rest[:dot], rest[dot:]
+	}
+	switch field {
+	case "Mean":
+		field = "running_mean"
+	case "Variance":
+		field = "running_var"
+	}
+	return strings.ToLower(parent + field)
 }
 
 // parsePlace fills in a rule's name. Rules are part of a program: a mistake in one panics.
@@ -206,13 +225,17 @@ func parsePlace(name string, numbers []string, rest string) place {
 		inside := stem[open+1 : open+length]
 		stem = stem[open+length+1:]
 		switch {
+		case (inside == "" || inside == "+1") && len(numbers) == 0:
+			panic(bad("more {} than in the path"))
+		case inside == "+1":
+			n, _ := strconv.Atoi(numbers[0])
+			at.WriteString(strconv.Itoa(n + 1))
+			numbers = numbers[1:]
 		case inside != "" && list == nil:
 			list = strings.Split(inside, ",")
 			at = &after
 		case inside != "":
 			panic(bad("more than one list of parts"))
-		case len(numbers) == 0:
-			panic(bad("more {} than in the path"))
 		default:
 			at.WriteString(numbers[0])
 			numbers = numbers[1:]
@@ -258,9 +281,13 @@ func (n *Names) canonical(name string) string {
 	return name
 }
 
+// batches is the counter that PyTorch's batch normalization writes beside its statistics.
+const batches = "num_batches_tracked"
+
 // ignored says whether a name in a file is one the model has no use for.
 func (n *Names) ignored(name string) bool {
-	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.canonical(name))
+	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.canonical(name)) ||
+		name == batches || strings.HasSuffix(name, "."+batches)
 }
 
 func matchAny(patterns []string, name string) bool {

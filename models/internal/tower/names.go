@@ -46,13 +46,9 @@ var block = []checkpoint.Rule{
 // Blocks returns the rows for the stack of blocks under a path. The stems are the stack's own names, in the order
 // of the columns; where there are fewer than columns, the rows are as short.
 func Blocks(path string, stems ...string) []checkpoint.Rule {
-	var rules []checkpoint.Rule
-	for _, row := range block {
-		r := checkpoint.Rule{path + ".{}." + row[0]}
-		for i, stem := range stems {
-			r = append(r, stem+".{}."+row[1+i])
-		}
-		rules = append(rules, r)
+	each := make([]string, len(stems))
+	for i, stem := range stems {
+		each[i] = stem + ".{}"
 	}
-	return rules
+	return checkpoint.Nest(path+".{}", each, block...)
 }
