@@ -17,6 +17,12 @@ type Target interface {
 	Update(f func(values []float32))
 }
 
+// A Value is what a model keeps in files: *autograd.Parameter and *autograd.Buffer are Values.
+type Value interface {
+	Target
+	Source
+}
+
 // A mapper is a Target that can read its values where they are, without a copy, until it is written, and in
 // the type they have: *autograd.Parameter is one. Values come in one part or in several that follow each other;
 // release is called when they need not stay in memory until they are read again, hold when a slice of them is to be

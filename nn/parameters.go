@@ -34,21 +34,21 @@ func Count(model any) int {
 	return n
 }
 
-// walk yields every *T reached from model through exported fields, pointers, slices, arrays and
-// interfaces, each once.
-func walk[T any](model any, yield func(string, *T) bool) {
-	seen := map[*T]bool{}
+// walk yields every pointer of type T, or which implements it, that is reached from model through exported
+// fields, pointers, slices, arrays and interfaces, each once.
+func walk[T comparable](model any, yield func(string, T) bool) {
+	seen := map[T]bool{}
 	entered := map[uintptr]bool{}
-	want := reflect.TypeFor[*T]()
 	var visit func(path string, v reflect.Value) bool
 	visit = func(path string, v reflect.Value) bool {
-		if v.Type() == want {
-			p := v.Interface().(*T)
-			if p == nil || seen[p] {
-				return true
+		if v.Kind() == reflect.Pointer && !v.IsNil() {
+			if p, ok := v.Interface().(T); ok {
+				if seen[p] {
+					return true
+				}
+				seen[p] = true
+				return yield(path, p)
 			}
-			seen[p] = true
-			return yield(path, p)
 		}
 		switch v.Kind() {
 		case reflect.Interface:

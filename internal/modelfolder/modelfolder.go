@@ -241,7 +241,7 @@ func Save(dir string, c Contents) error {
 	if c.Weights.ShardSize == 0 {
 		c.Weights.ShardSize = checkpoint.DefaultShardSize
 	}
-	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), c.Names, nn.Parameters(c.Model), c.Weights)
+	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), c.Names, nn.Values(c.Model), c.Weights)
 }
 
 // writeJSON writes a value, indented, in place of the file of that name.

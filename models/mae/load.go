@@ -87,7 +87,7 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 		return nil, err
 	}
 	modelfolder.Rescale(&m.Preprocess, c.ImageSize, from)
-	_, err = checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{
+	_, err = checkpoint.Load(f, &names, nn.Values(m), checkpoint.LoadOptions{
 		Lenient:  o.Lenient,
 		Map:      true,
 		KeepHalf: !o.Widen,

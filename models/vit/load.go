@@ -99,7 +99,7 @@ func read(fsys fs.FS, o LoadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{
+	_, err = checkpoint.Load(f, &names, nn.Values(m), checkpoint.LoadOptions{
 		Lenient:  o.Lenient,
 		Map:      true,
 		KeepHalf: !o.Widen,
