@@ -23,10 +23,7 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	if len(labels) == 0 || rng == nil {
 		panic("mae: a classifier needs labels and a random number generator")
 	}
-	c := m.Config.Config
-	c.ModelType = "vit"
-	c.Pooling = o.Pooling
-	c.DropPathRate = o.DropPath
+	c := vit.Config{ModelType: "vit", EncoderConfig: m.Config.EncoderConfig, Pooling: o.Pooling, DropPathRate: o.DropPath}
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)
 	v.Preprocess = m.Preprocess

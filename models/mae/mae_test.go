@@ -18,6 +18,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -135,14 +136,14 @@ func TestReconstruct(t *testing.T) {
 	if want := 16 * 16 * 3 / 4; grays < want {
 		t.Errorf("%d pixels are masked, expected %d", grays, want)
 	}
-	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{picture}, batch+1)...)
+	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{picture}, run.Batch+1)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(out, many[:2]); len(many) != batch+1 || d != "" {
-		t.Errorf("%d of %d pictures, or others than alone: %s", len(many), batch+1, d)
+	if d := cmp.Diff(out, many[:2]); len(many) != run.Batch+1 || d != "" {
+		t.Errorf("%d of %d pictures, or others than alone: %s", len(many), run.Batch+1, d)
 	}
-	if cmp.Equal(many[0].Masked, many[batch].Masked) {
+	if cmp.Equal(many[0].Masked, many[run.Batch].Masked) {
 		t.Error("the second batch has the masks of the first")
 	}
 	done, cancel := context.WithCancel(context.Background())
@@ -226,7 +227,7 @@ func TestShapes(t *testing.T) {
 func TestSaveLoad(t *testing.T) {
 	m := small(4)
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	back, err := Load(os.DirFS(dir), LoadOptions{})
@@ -283,7 +284,7 @@ func TestBadFolder(t *testing.T) {
 func TestLoadEncoderAlone(t *testing.T) {
 	m := small(6)
 	dir := t.TempDir()
-	if err := m.Classifier([]string{"a"}, ClassifierOptions{}, rand.New(rand.NewPCG(1, 0))).Save(dir); err != nil {
+	if err := m.Classifier([]string{"a"}, ClassifierOptions{}, rand.New(rand.NewPCG(1, 0))).Save(dir, vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "config.json")

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -23,7 +24,7 @@ type Model struct {
 	// Workers runs Reconstruct in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	arenas autograd.Arenas
+	runner *run.Runner
 }
 
 // Decoder rebuilds the pixels of all patches from the tokens of the visible ones.
@@ -42,11 +43,10 @@ func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("mae: " + err.Error())
 	}
-	encoder := c.Config
-	encoder.Pooling = ""
-	m := &Model{Config: c, Encoder: vit.NewEncoder(encoder), Decoder: newDecoder(c), Workers: simd.NewWorkers(0)}
-	m.Preprocess = vision.ImageNet(c.ImageSize)
-	m.arenas.Keep = 4
+	m := &Model{
+		Config: c, Encoder: vit.NewEncoder(vit.Config{EncoderConfig: c.EncoderConfig}), Decoder: newDecoder(c),
+		Preprocess: vision.ImageNet(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New(),
+	}
 	m.Encoder.Positions.Frozen = true
 	m.Decoder.Positions.Frozen = true
 	if rng != nil {
@@ -57,23 +57,13 @@ func New(c Config, rng *rand.Rand) *Model {
 
 func newDecoder(c Config) *Decoder {
 	d := c.decoder()
-	act, _ := d.Activation() // Validate has checked it
 	return &Decoder{
 		Embed:     nn.NewLinear(c.HiddenSize, d.HiddenSize, true),
 		MaskToken: autograd.NewParameter(1, 1, d.HiddenSize),
 		Positions: autograd.NewParameter(1, 1+c.Patches(), d.HiddenSize),
-		Blocks: nn.NewStack(d.NumHiddenLayers, nn.BlockConfig{
-			Width:            d.HiddenSize,
-			Heads:            d.NumAttentionHeads,
-			Hidden:           d.IntermediateSize,
-			Act:              act,
-			Eps:              d.LayerNormEps,
-			QKVBias:          d.QKVBias,
-			Dropout:          d.HiddenDropoutProb,
-			AttentionDropout: d.AttentionProbsDropoutProb,
-		}),
-		Norm: nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
-		Pred: nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
+		Blocks:    nn.NewStack(d.NumHiddenLayers, d.Block()),
+		Norm:      nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
+		Pred:      nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -80,7 +81,7 @@ func ExampleModel_Save() {
 	c.NumHiddenLayers, c.Pooling = 2, vit.MeanPooling
 	c.SetLabels([]string{"cat", "dog"})
 	model := vit.New(c, 2, rand.New(rand.NewPCG(1, 2)))
-	if err := model.Save(dir, vit.ForTimm(), vit.StoredAs(checkpoint.F16)); err != nil {
+	if err := model.Save(dir, vit.SaveOptions{Layout: models.Timm, DType: checkpoint.F16}); err != nil {
 		log.Fatal(err)
 	}
 	// In Python: timm.create_model("local-dir:" + dir, pretrained=True)

@@ -17,7 +17,7 @@ import (
 func TestHalfBits(t *testing.T) {
 	from, _ := load(t, "tiny")
 	dir := t.TempDir()
-	if err := from.Save(dir); err != nil {
+	if err := from.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range []checkpoint.DType{checkpoint.F16, checkpoint.BF16} {
@@ -59,7 +59,7 @@ func TestTrainFromHalf(t *testing.T) {
 	pixels, shape := g.Tensor("pixels")
 	labels := g.Ints("labels")
 	dir := t.TempDir()
-	if err := from.Save(dir); err != nil {
+	if err := from.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, checkpoint.SafetensorsName)

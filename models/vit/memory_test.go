@@ -59,7 +59,7 @@ func TestMemory(t *testing.T) {
 		})
 	}
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, checkpoint.SafetensorsName)

@@ -1,11 +1,9 @@
 package vit
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,50 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/test/modeltest"
-	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
-
-// TestArchitectures asks timm what every name of a plain Vision Transformer stands for.
-func TestArchitectures(t *testing.T) {
-	var theirs map[string]struct {
-		Width, Heads int
-		Act          string
-		Eps          float64
-		Pool         string
-		ClassToken   bool `json:"class_token"`
-		Norm         bool
-	}
-	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
-		t.Fatal(err)
-	}
-	if len(theirs) < 50 {
-		t.Errorf("timm has %d plain Vision Transformers, expected 50 or more", len(theirs))
-	}
-	acts := map[string]string{"GELU": "gelu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_pytorch_tanh"}
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		want := theirs[name]
-		a, err := timmArchitecture(name)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		heads := a.heads
-		if heads == 0 {
-			if heads, err = tower.Heads(want.Width); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if heads != want.Heads || a.act != acts[want.Act] || math.Abs(float64(a.eps)-want.Eps) > 1e-12 {
-			t.Errorf("%s: expected %+v, found %d heads and %+v", name, want, heads, a)
-		}
-		if mean := a.mean || !want.ClassToken || !want.Norm; mean != (want.Pool == "avg") {
-			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
-		}
-	}
-	t.Logf("%d names", len(theirs))
-}
 
 // weights are those of a file under timm's names, with some left out and some put in.
 func weights(t *testing.T, without []string, with ...checkpoint.Entry) fstest.MapFS {

@@ -128,7 +128,7 @@ func TestSaveLoad(t *testing.T) {
 		c.SetLabels([]string{"cat", "dog"})
 		m := New(c, 2, rand.New(rand.NewPCG(5, 6)))
 		dir := t.TempDir()
-		if err := m.Save(dir); err != nil {
+		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		back, err := Load(os.DirFS(dir), LoadOptions{})
@@ -210,7 +210,7 @@ func TestBadClassifier(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()
 	m.Head = nn.NewLinear(1, 100_000, false)
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Load(os.DirFS(dir), LoadOptions{})
