@@ -11,15 +11,19 @@ type Activation = simd.Activation
 
 // The activations of [Activate] and [LinearAct]; simd documents each.
 const (
-	ActNone      = simd.ActNone
-	ActRelu      = simd.ActRelu
-	ActGelu      = simd.ActGelu
-	ActGeluTanh  = simd.ActGeluTanh
-	ActQuickGelu = simd.ActQuickGelu
-	ActSilu      = simd.ActSilu
-	ActSigmoid   = simd.ActSigmoid
-	ActTanh      = simd.ActTanh
-	ActLeakyRelu = simd.ActLeakyRelu
+	ActNone        = simd.ActNone
+	ActRelu        = simd.ActRelu
+	ActGelu        = simd.ActGelu
+	ActGeluTanh    = simd.ActGeluTanh
+	ActQuickGelu   = simd.ActQuickGelu
+	ActSilu        = simd.ActSilu
+	ActSigmoid     = simd.ActSigmoid
+	ActTanh        = simd.ActTanh
+	ActLeakyRelu   = simd.ActLeakyRelu
+	ActRelu6       = simd.ActRelu6
+	ActSquaredRelu = simd.ActSquaredRelu
+	ActHardSwish   = simd.ActHardSwish
+	ActMish        = simd.ActMish
 )
 
 // ActivationByName returns the activation with the given name in a Hugging Face config.json or in timm. The
@@ -62,6 +66,18 @@ func Sigmoid(x Operand) *Tensor { return Activate(x, ActSigmoid) }
 
 // Tanh returns the hyperbolic tangent.
 func Tanh(x Operand) *Tensor { return Activate(x, ActTanh) }
+
+// Relu6 returns min(max(x, 0), 6), the activation of MobileNet.
+func Relu6(x Operand) *Tensor { return Activate(x, ActRelu6) }
+
+// SquaredRelu returns max(x, 0)² (arXiv 2109.08668).
+func SquaredRelu(x Operand) *Tensor { return Activate(x, ActSquaredRelu) }
+
+// HardSwish returns x·min(max(x + 3, 0), 6)/6, the activation of MobileNetV3 (arXiv 1905.02244).
+func HardSwish(x Operand) *Tensor { return Activate(x, ActHardSwish) }
+
+// Mish returns x·tanh(log(1 + e^x)) (arXiv 1908.08681).
+func Mish(x Operand) *Tensor { return Activate(x, ActMish) }
 
 // LeakyRelu returns x where it is positive and slope·x elsewhere. ActLeakyRelu is this with a slope of 0.01.
 func LeakyRelu(x Operand, slope float32) *Tensor {

@@ -63,6 +63,7 @@ var activationOps = [...]func(Operand) *Tensor{
 	ActSigmoid:   Sigmoid,
 	ActTanh:      Tanh,
 	ActLeakyRelu: func(x Operand) *Tensor { return LeakyRelu(x, 0.01) },
+	ActRelu6:     Relu6, ActSquaredRelu: SquaredRelu, ActHardSwish: HardSwish, ActMish: Mish,
 }
 
 // LinearAct and Activate have the bits of the operation of their activation, forward and backward.

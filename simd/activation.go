@@ -13,15 +13,19 @@ type Activation uint8
 // The activations, in the order of [Activations]. σ is the logistic sigmoid, Φ the distribution function of
 // the standard normal.
 const (
-	ActNone      Activation = iota // x
-	ActRelu                        // max(x, 0)
-	ActGelu                        // x·Φ(x) by erf (Hendrycks and Gimpel, arXiv 1606.08415)
-	ActGeluTanh                    // the tanh approximation of ActGelu, section 2 of the same paper
-	ActQuickGelu                   // x·σ(1.702·x), the activation of OpenAI's CLIP
-	ActSilu                        // x·σ(x)
-	ActSigmoid                     // σ(x)
-	ActTanh                        // the hyperbolic tangent
-	ActLeakyRelu                   // x, multiplied by 0.01 where it is negative
+	ActNone        Activation = iota // x
+	ActRelu                          // max(x, 0)
+	ActGelu                          // x·Φ(x) by erf (Hendrycks and Gimpel, arXiv 1606.08415)
+	ActGeluTanh                      // the tanh approximation of ActGelu, section 2 of the same paper
+	ActQuickGelu                     // x·σ(1.702·x), the activation of OpenAI's CLIP
+	ActSilu                          // x·σ(x)
+	ActSigmoid                       // σ(x)
+	ActTanh                          // the hyperbolic tangent
+	ActLeakyRelu                     // x, multiplied by 0.01 where it is negative
+	ActRelu6                         // x held within 0 and 6
+	ActSquaredRelu                   // max(x, 0)²
+	ActHardSwish                     // x·min(max(x + 3, 0), 6)/6 (arXiv 1905.02244)
+	ActMish                          // x·tanh(log(1 + e^x)) (arXiv 1908.08681)
 
 	activationCount
 )
@@ -67,6 +71,22 @@ var activations = [activationCount]activation{
 		forward: func(dst, x []float32) { LeakyRelu(dst, x, leakySlope) },
 		grad:    func(dst, x, dy []float32) { LeakyReluGrad(dst, x, dy, leakySlope) },
 		cost:    1,
+	},
+	ActRelu6: {
+		names:   []string{"relu6"},
+		forward: Relu6, grad: Relu6Grad, cost: 1,
+	},
+	ActSquaredRelu: {
+		names:   []string{"relu2"},
+		forward: SquaredRelu, grad: SquaredReluGrad, cost: 1,
+	},
+	ActHardSwish: {
+		names:   []string{"hardswish", "hard_swish"},
+		forward: HardSwish, grad: HardSwishGrad, cost: 2,
+	},
+	ActMish: {
+		names:   []string{"mish"},
+		forward: Mish, grad: MishGrad, cost: 8,
 	},
 }
 

@@ -76,7 +76,7 @@ func TestActivationNames(t *testing.T) {
 			t.Errorf("%q is %v, want an error", name, act)
 			continue
 		}
-		want := fmt.Sprintf(", silu, swish, sigmoid, tanh, leaky_relu), found %q", name)
+		want := fmt.Sprintf(", silu, swish, sigmoid, tanh, leaky_relu, relu6, relu2, hardswish, hard_swish, mish), found %q", name)
 		if !strings.HasPrefix(err.Error(), "expected an activation (linear, relu, gelu, ") || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("%q: error %q", name, err)
 		}

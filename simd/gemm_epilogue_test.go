@@ -89,4 +89,6 @@ var activationKernels = [...]struct {
 		func(dst, x []float32) { LeakyRelu(dst, x, 0.01) },
 		func(dst, x, dy []float32) { LeakyReluGrad(dst, x, dy, 0.01) },
 	},
+	ActRelu6: {Relu6, Relu6Grad}, ActSquaredRelu: {SquaredRelu, SquaredReluGrad},
+	ActHardSwish: {HardSwish, HardSwishGrad}, ActMish: {Mish, MishGrad},
 }

@@ -70,6 +70,31 @@ func LeakyRelu(dst, x []float32, slope float32) {
 	vecLeakyRelu(dst, x, slope)
 }
 
+// Relu6 stores x[i] held within 0 and 6, and NaN for NaN (MobileNet). dst may be x.
+func Relu6(dst, x []float32) {
+	atLeast("Relu6", "x", len(x), len(dst))
+	vecRelu6(dst, x)
+}
+
+// SquaredRelu stores max(x[i], 0)² (So et al., arXiv 2109.08668). dst may be x.
+func SquaredRelu(dst, x []float32) {
+	atLeast("SquaredRelu", "x", len(x), len(dst))
+	vecSquaredRelu(dst, x)
+}
+
+// HardSwish stores x[i] times (x[i] + 3)/6, the latter held within 0 and 1 (MobileNetV3, arXiv 1905.02244,
+// section 5.2); its limit, zero, at -Inf. dst may be x.
+func HardSwish(dst, x []float32) {
+	atLeast("HardSwish", "x", len(x), len(dst))
+	vecHardSwish(dst, x)
+}
+
+// Mish stores x[i]·tanh(log(1 + e^x[i])) (Misra, arXiv 1908.08681); its limit, zero, at -Inf. dst may be x.
+func Mish(dst, x []float32) {
+	atLeast("Mish", "x", len(x), len(dst))
+	vecMish(dst, x)
+}
+
 // SigmoidGrad stores dy[i]·σ'(x[i]); x is what Sigmoid was given, as in every function below. dst may
 // be x or dy.
 func SigmoidGrad(dst, x, dy []float32) {
@@ -125,4 +150,33 @@ func LeakyReluGrad(dst, x, dy []float32, slope float32) {
 	atLeast("LeakyReluGrad", "x", len(x), len(dst))
 	atLeast("LeakyReluGrad", "dy", len(dy), len(dst))
 	vecLeakyReluGrad(dst, x, dy, slope)
+}
+
+// Relu6Grad stores dy[i] where 0 < x[i] < 6, and 0 elsewhere.
+func Relu6Grad(dst, x, dy []float32) {
+	atLeast("Relu6Grad", "x", len(x), len(dst))
+	atLeast("Relu6Grad", "dy", len(dy), len(dst))
+	vecRelu6Grad(dst, x, dy)
+}
+
+// SquaredReluGrad stores dy[i]·2·x[i] where x[i] > 0, and 0 elsewhere.
+func SquaredReluGrad(dst, x, dy []float32) {
+	atLeast("SquaredReluGrad", "x", len(x), len(dst))
+	atLeast("SquaredReluGrad", "dy", len(dy), len(dst))
+	vecSquaredReluGrad(dst, x, dy)
+}
+
+// HardSwishGrad stores dy[i]·(2·x[i] + 3)/6 where -3 < x[i] < 3, 0 below, and dy[i] above and where x[i] is
+// NaN, as PyTorch does.
+func HardSwishGrad(dst, x, dy []float32) {
+	atLeast("HardSwishGrad", "x", len(x), len(dst))
+	atLeast("HardSwishGrad", "dy", len(dy), len(dst))
+	vecHardSwishGrad(dst, x, dy)
+}
+
+// MishGrad stores dy[i]·(f + x[i]·f'), f = tanh(log(1 + e^x[i])), f' its derivative in x[i].
+func MishGrad(dst, x, dy []float32) {
+	atLeast("MishGrad", "x", len(x), len(dst))
+	atLeast("MishGrad", "dy", len(dy), len(dst))
+	vecMishGrad(dst, x, dy)
 }

@@ -46,6 +46,9 @@ const (
 	GeluC13 = 0x1.b6676cp-4 // 3·0.044715·√(2/π)
 
 	QuickGelu = 1.702
+
+	// Sixth is 1/6. Its product with 6 rounds to 1, so that hard-swish is exact above 3.
+	Sixth = 0x1.555556p-3
 )
 
 var (

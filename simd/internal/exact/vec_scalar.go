@@ -182,3 +182,53 @@ func tanhSlope(x float32) float32 {
 	t := tanh(x)
 	return FMA(-t, t, 1)
 }
+
+// hardSwish holds x above -3, where the ramp (x + 3)/6 is 0, so that -Inf does not meet that 0.
+func hardSwish(x float32) float32 {
+	x = maxSel(-3, x)
+	return mul(x, mul(minSel(6, x+3), coeff.Sixth))
+}
+
+// hardSwishSlope is (2·x + 3)/6 between the kinks. NaN gives 1, as in PyTorch.
+func hardSwishSlope(x float32) float32 {
+	switch {
+	case !(x < 3):
+		return 1
+	case x > -3:
+		return mul(x+x+3, coeff.Sixth)
+	}
+	return 0
+}
+
+// mishTerms returns e = exp(-|x|) and tanh(log(1 + e^x)) as the fraction num/den. With t = e^x it is
+// (t² + 2·t) / (t² + 2·t + 2), divided by t² above and below where x is positive. Nothing overflows or cancels.
+func mishTerms(x float32) (e, num, den float32) {
+	e = exp(math.Float32frombits(math.Float32bits(x) | 1<<31))
+	if x < 0 {
+		num = mul(e, e+2)
+		return e, num, num + 2
+	}
+	num = e + e + 1
+	return e, num, FMA(e+e, e, num)
+}
+
+// mish holds x above -104, where the fraction is 0, so that -Inf does not meet that 0.
+func mish(x float32) float32 {
+	x = maxSel(coeff.ExpMin, x)
+	_, num, den := mishTerms(x)
+	return mul(x, num/den)
+}
+
+// mishSlope is f + x·f', f the fraction num/den of mishTerms. With t = e^x, f' is 4·t·(1 + t) / (t² + 2·t + 2)²,
+// divided by t⁴ above and below where x is positive.
+func mishSlope(x float32) float32 {
+	x = minSel(-coeff.ExpMin, maxSel(coeff.ExpMin, x))
+	e, num, den := mishTerms(x)
+	m := e
+	if !(x < 0) {
+		m = mul(e, e)
+	}
+	q := 1 / den
+	m = mul(mul(mul(4*m, e+1), q), q)
+	return FMA(x, m, mul(num, q))
+}
