@@ -251,11 +251,15 @@ func (f *File) Tensors() iter.Seq[Tensor] { return slices.Values(f.tensors) }
 
 // Tensor returns the tensor with the given name.
 func (f *File) Tensor(name string) (t Tensor, ok bool) {
-	i, ok := slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
+	i, ok := f.index(name)
 	if !ok {
 		return Tensor{}, false
 	}
 	return f.tensors[i], true
+}
+
+func (f *File) index(name string) (i int, ok bool) {
+	return slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
 }
 
 // Close unmaps the files at once. It is never needed: a mapping goes when nothing refers to the File and

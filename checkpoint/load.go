@@ -93,13 +93,7 @@ func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts Loa
 	if names == nil {
 		names = &Names{}
 	}
-	l := loader{file: f, names: names, opts: opts, used: make([]bool, len(f.tensors)), byName: map[string]int{}}
-	for i, t := range f.tensors {
-		c := names.canonical(t.Name)
-		if _, taken := l.byName[c]; !taken {
-			l.byName[c] = i
-		}
-	}
+	l := loader{lookup: names.lookup(f), opts: opts, used: make([]bool, len(f.tensors))}
 	for path, p := range params {
 		if err := l.plan(path, p); err != nil {
 			return nil, err
@@ -121,11 +115,9 @@ func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts Loa
 }
 
 type loader struct {
-	file   *File
-	names  *Names
+	lookup
 	opts   LoadOptions
-	used   []bool         // by tensor
-	byName map[string]int // canonical name to tensor
+	used   []bool // by tensor
 	moves  []move
 	report Report
 }
@@ -136,15 +128,6 @@ type move struct {
 	parts      []Tensor // one with no source is a part of zeros
 	transposed bool
 	values     []float32 // already fitted, instead of parts
-}
-
-// find returns the index of the tensor with the name, exactly or in canonical form.
-func (l *loader) find(name string) (int, bool) {
-	if i, ok := slices.BinarySearchFunc(l.file.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) }); ok {
-		return i, true
-	}
-	i, ok := l.byName[l.names.canonical(name)]
-	return i, ok
 }
 
 // plan finds the tensors for one parameter and checks them.

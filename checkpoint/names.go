@@ -86,31 +86,49 @@ func (n *Names) Writing(column string) *Names {
 	return &w
 }
 
-// Finder returns a function that finds the tensor in which a file holds a parameter, under whichever of its names;
-// of one that is held in parts, the first. It is for reading a model's sizes off its weights.
+// Finder returns a function that finds the tensor of a parameter in a file, under whichever of its names. For a
+// parameter in several parts it is the first part. A loader uses it to read a model's sizes off its weights.
 func (n *Names) Finder(f *File) func(param string) (t Tensor, ok bool) {
-	byName := make(map[string]int, len(f.tensors))
-	for i, t := range f.tensors {
-		if c := n.canonical(t.Name); t.Name == c {
-			byName[c] = i // a name without a prefix is nobody else's
-		} else if _, taken := byName[c]; !taken {
-			byName[c] = i
-		}
-	}
+	known := n.lookup(f)
 	return func(param string) (Tensor, bool) {
 		for _, pl := range n.places(param) {
-			for _, name := range pl.parts {
-				if name == "" {
-					continue
-				}
-				if i, ok := byName[n.canonical(name)]; ok {
-					return f.tensors[i], true
-				}
-				break
+			first := slices.IndexFunc(pl.parts, func(name string) bool { return name != "" })
+			if first < 0 {
+				continue
+			}
+			if i, ok := known.find(pl.parts[first]); ok {
+				return f.tensors[i], true
 			}
 		}
 		return Tensor{}, false
 	}
+}
+
+// A lookup finds the tensors of a file by the names in a table.
+type lookup struct {
+	file   *File
+	names  *Names
+	byName map[string]int // canonical name to tensor
+}
+
+func (n *Names) lookup(f *File) lookup {
+	l := lookup{f, n, make(map[string]int, len(f.tensors))}
+	for i, t := range f.tensors {
+		c := n.canonical(t.Name)
+		if _, taken := l.byName[c]; !taken || t.Name == c {
+			l.byName[c] = i // a tensor without a prefix comes before those that have one
+		}
+	}
+	return l
+}
+
+// find returns the index of the tensor with the name, exactly or in canonical form.
+func (l lookup) find(name string) (int, bool) {
+	if i, ok := l.file.index(name); ok {
+		return i, true
+	}
+	i, ok := l.byName[l.names.canonical(name)]
+	return i, ok
 }
 
 // A Rename replaces the ending Old of a name in a file, whole or after a dot, by New.

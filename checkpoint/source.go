@@ -30,11 +30,8 @@ type source struct {
 func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 	// Before anything is opened: to open a pipe is to wait for whoever writes to it.
 	info, err := fs.Stat(fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a %s", shown, kind(info.Mode()))
+	if err = regular(shown, info, err); err != nil {
+		return nil, err
 	}
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -42,11 +39,9 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 	}
 	defer f.Close()
 	// It may have been replaced since by a file of another size: what counts is the one that is open.
-	if info, err = f.Stat(); err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("checkpoint: %s: expected a file, found a %s", shown, kind(info.Mode()))
+	info, err = f.Stat()
+	if err = regular(shown, info, err); err != nil {
+		return nil, err
 	}
 	src := &source{name: shown}
 	if e, ok := f.(*embeddedFile); ok {
@@ -80,7 +75,18 @@ func plausible(head []byte) bool {
 	return formatOf(head) != "" || head[0] == '{' || head[0] == ' ' || head[0] == '\n'
 }
 
-// kind says what is not a file.
+// regular returns an error unless a call of Stat found an ordinary file.
+func regular(shown string, info fs.FileInfo, err error) error {
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("checkpoint: %s: expected a file, found a %s", shown, kind(info.Mode()))
+	}
+	return nil
+}
+
+// kind names what is not an ordinary file.
 func kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
