@@ -25,7 +25,7 @@ type node struct {
 	back     func(*back)
 	saved    [][]float32
 	operands []Operand
-	version  uint64 // sum of the parameters' versions when they were read
+	version  uint64 // sum of the versions of the parameters whose values were read
 }
 
 // frame is one operation under way.
@@ -172,7 +172,7 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 func versions(ins []Operand) uint64 {
 	var sum uint64
 	for _, in := range ins {
-		if _, p := in.operand(); p != nil {
+		if p := lender(in); p != nil {
 			sum += p.Version()
 		}
 	}

@@ -108,9 +108,10 @@ func (t *Tape) recomputed(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
 // unrecorded notes an operand of an operation in the first run of a recomputed segment: whether a gradient
 // will flow to it, and which parameters must not change until then.
 func (t *Tape) unrecorded(in Operand) {
-	x, p := in.operand()
-	if p != nil {
+	if p := lender(in); p != nil {
 		t.read = append(t.read, p)
+	}
+	if x, p := in.operand(); p != nil {
 		t.wanted = t.wanted || !p.Frozen
 	} else {
 		t.wanted = t.wanted || x.needs

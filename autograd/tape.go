@@ -159,11 +159,25 @@ func (t *Tape) Full(value float32, shape ...int) *Tensor {
 }
 
 // Use starts an expression of parameters alone: a Tensor with p's values through which gradients flow
-// back to p.
+// back to p. It shares p's memory, which nothing writes to; values in half precision are widened to
+// memory of the tape. Once p is updated, using the Tensor panics with a [UseError], and so does a
+// Backward that reaches what was computed from it before.
 func (t *Tape) Use(p *Parameter) *Tensor {
-	f := beginOn(t, "use", p)
-	y := f.out(p.Shape()...)
-	copy(y.data, f.values(p))
+	const name = "use"
+	if p == nil {
+		usePanic(name, "nil parameter")
+	}
+	f := beginOn(t, name, p)
+	form := p.stored(name)
+	values, ok := p.store.whole(p.Len())
+	var y *Tensor
+	if ok {
+		y = t.Borrow(values, p.shape...)
+	} else {
+		y = f.out(p.shape...)
+		f.each(len(y.data), 1, func(lo, hi int) { form.read(y.data[lo:hi], lo) })
+	}
+	y.buf.use = &use{p, p.Version()}
 	return f.done(y, func(b *back) { b.pass(p) })
 }
 
