@@ -56,6 +56,25 @@ func ExampleTape_Segment() {
 	// Output: [3.375 3.375]
 }
 
+// A segment that returns two scales of its input. Only one of them reaches the loss.
+func ExampleTape_SegmentAll() {
+	p := autograd.ParameterOf([]float32{1, 2, 3, 4}, 4)
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Recompute: true})
+	scales := tape.SegmentAll(func(xs []*autograd.Tensor) []*autograd.Tensor {
+		fine := autograd.Square(xs[0])
+		coarse := autograd.Mean(autograd.Reshape(fine, 2, 2), false, 1)
+		return []*autograd.Tensor{fine, coarse}
+	}, tape.Use(p))
+	fmt.Println(scales[0].Floats(nil), scales[1].Floats(nil))
+
+	grads := autograd.NewGradients()
+	autograd.Sum(scales[1], false).Backward(grads)
+	fmt.Println(grads.Of(p))
+	// Output:
+	// [1 4 9 16] [2.5 12.5]
+	// [1 2 3 4]
+}
+
 // At the edge of a model, a shape that does not fit becomes an error.
 func ExampleTape_Try() {
 	tape := autograd.NewTape(autograd.Options{})

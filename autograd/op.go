@@ -33,7 +33,8 @@ type frame struct {
 	*Tape
 	name  string
 	ins   []Operand
-	grad  bool // the result needs a backward step
+	needs bool // a gradient flows through the result
+	grad  bool // so it does, and the operation is recorded, not the first run of a recomputed segment
 	saved [][]float32
 	start time.Time
 	flops int
@@ -77,20 +78,24 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 				usePanic(name, "a tensor kept inside a segment that Backward runs again has no gradient; return it from the segment")
 			}
 		}
-		f.grad = f.grad || t.wants(in)
-		if !t.record && t.opts.Recompute {
-			t.unrecorded(in)
+		f.needs = f.needs || t.needs(in)
+		if p := lender(in); p != nil && !t.record && t.opts.Recompute {
+			t.read = append(t.read, p)
 		}
 	}
+	f.grad = f.needs && t.record
 	if t.opts.Profile != nil {
 		f.start = time.Now()
 	}
 	return f
 }
 
-// wants reports whether a gradient with respect to in is to be computed.
-func (t *Tape) wants(in Operand) bool {
-	if !t.record || !given(in) {
+// wants reports whether a gradient with respect to in is to be computed by a recorded step.
+func (t *Tape) wants(in Operand) bool { return t.record && given(in) && t.needs(in) }
+
+// needs reports whether a gradient flows to in, perhaps only when a segment runs again.
+func (t *Tape) needs(in Operand) bool {
+	if !t.opts.Gradients {
 		return false
 	}
 	x, p := in.operand()
@@ -147,12 +152,11 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 	for _, s := range f.saved {
 		f.lentSize -= cap(s)
 	}
+	for _, y := range ys {
+		y.needs = f.needs && step != nil
+	}
 	if f.grad && step != nil {
 		n := &node{name: f.name, outs: ys, back: step, saved: f.saved, operands: f.ins, version: versions(f.ins)}
-		for _, y := range ys {
-			y.needs = true
-			y.maker = n
-		}
 		f.nodes = append(f.nodes, n)
 		f.recorded++
 	} else {

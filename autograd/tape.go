@@ -44,8 +44,7 @@ type Tape struct {
 	live     []*Tensor // every Tensor that may hold memory, in the order they were made
 	nodes    []*node
 	recorded uint64    // nodes so far, those that are gone included
-	wanted   bool      // in the first run of a recomputed segment: something in it wants a gradient
-	read     []Operand // in the same: the parameters it used
+	read     []Operand // in the first run of a recomputed segment: the parameters it used
 	draws    uint64    // random operations so far
 	commits  []func()
 	record   bool

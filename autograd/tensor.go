@@ -13,14 +13,13 @@ type Tensor struct {
 	shape    []int
 	buf      *buffer
 	data     []float32
-	maker    *node
 	grad     *buffer
 	needs    bool   // a gradient flows through it
 	want     bool   // its gradient is to be kept for the caller
 	kept     bool   // outlives its segment and Backward
 	segment  bool   // the result of a segment that nothing was recorded of: consumed by the next
 	recorded uint64 // the tape's count when the segment ended
-	severed  bool   // kept inside a segment that runs again in Backward
+	severed  bool   // kept inside a segment that runs again in Backward, where its gradient would be lost
 	spent    bool   // Backward has consumed how it was made
 }
 
@@ -79,10 +78,8 @@ func (x *Tensor) Keep() *Tensor {
 // It is called before x is used: operations before it do not count. It returns x.
 func (x *Tensor) WantGradient() *Tensor {
 	x.check("want gradient")
-	t := x.tape
 	x.want = true
-	x.needs = t.record
-	t.wanted = true
+	x.needs = x.tape.opts.Gradients
 	return x
 }
 
