@@ -111,16 +111,21 @@ func (f *frame) values(in Operand) []float32 {
 	if !given(in) {
 		return nil
 	}
+	return f.Tape.values(f.name, in, f.save)
+}
+
+// values returns the values of an operand; those in half precision are widened to memory that lend gives.
+func (t *Tape) values(name string, in Operand, lend func(n int) []float32) []float32 {
 	x, p := in.operand()
 	if x != nil {
 		return x.data
 	}
-	form := p.stored(f.name)
+	form := p.stored(name)
 	if v, ok := p.store.whole(p.Len()); ok {
 		return v
 	}
-	v := f.save(p.Len())
-	f.each(len(v), 1, func(lo, hi int) { form.read(v[lo:hi], lo) })
+	v := lend(p.Len())
+	t.each(len(v), 1, func(lo, hi int) { form.read(v[lo:hi], lo) })
 	return v
 }
 

@@ -167,14 +167,13 @@ func (t *Tape) Use(p *Parameter) *Tensor {
 		usePanic(name, "nil parameter")
 	}
 	f := beginOn(t, name, p)
-	form := p.stored(name)
-	values, ok := p.store.whole(p.Len())
 	var y *Tensor
-	if ok {
-		y = t.Borrow(values, p.shape...)
-	} else {
+	values := t.values(name, p, func(int) []float32 {
 		y = f.out(p.shape...)
-		f.each(len(y.data), 1, func(lo, hi int) { form.read(y.data[lo:hi], lo) })
+		return y.data
+	})
+	if y == nil {
+		y = t.Borrow(values, p.shape...)
 	}
 	y.buf.use = &use{p, p.Version()}
 	return f.done(y, func(b *back) { b.pass(p) })
