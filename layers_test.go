@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"checkpoint"},
 	{"vision/internal"},
 	{"vision"},
+	{"vision/draw"},
 	{"nn"},
 	{"train"},
 	{"models/internal/tower"}, // the names of blocks that vit and mae share

@@ -103,7 +103,7 @@ func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	m = m.RGB()

@@ -297,41 +297,6 @@ func TestLoaderAugmentsReproducibly(t *testing.T) {
 	}
 }
 
-func TestContactSheet(t *testing.T) {
-	data := &Memory{ClassNames: []string{"a"}, Images: []*Image{picture(20, 20, 3), picture(30, 20, 3), picture(20, 30, 3)}}
-	l := &Loader{Data: data, Preprocess: ImageNet(16), BatchSize: 2}
-	sheet, err := l.ContactSheet(context.Background(), 0, 2, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sheet.Width < 32 || sheet.Height < 32 || sheet.Width > 60 || sheet.Height > 60 {
-		t.Errorf("%d×%d pixels", sheet.Width, sheet.Height)
-	}
-	for _, p := range []Preprocess{ImageNet(16), Half(16), {Width: 16, Height: 16, NoNormalize: true}, {Width: 16, Height: 16, NoRescale: true}} {
-		image := NewImage(16, 16, 3)
-		for i := range image.Pix {
-			image.Pix[i] = []uint8{200, 90, 10}[i%3]
-		}
-		for _, p.Backend = range []Backend{Pillow, Torchvision, Timm} {
-			l := &Loader{Data: &Memory{ClassNames: []string{"a"}, Images: []*Image{image}}, Preprocess: p}
-			sheet, err := l.ContactSheet(context.Background(), 0, 1, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := (sheet.Height/2*sheet.Width + sheet.Width/2) * 3
-			if got := sheet.Pix[at : at+3]; !bytes.Equal(got, image.Pix[:3]) {
-				t.Errorf("%+v: a pixel of %v is shown as %v", p, image.Pix[:3], got)
-			}
-		}
-	}
-	if _, err := (&Loader{Data: &Memory{}, Preprocess: ImageNet(16)}).ContactSheet(context.Background(), 0, 2, 2); err == nil {
-		t.Error("a sheet of nothing")
-	}
-	if _, err := l.ContactSheet(context.Background(), 0, 0, 2); err == nil {
-		t.Error("a sheet of no rows")
-	}
-}
-
 func TestOpenCSV(t *testing.T) {
 	open := func(table string, o CSVOptions) (*Folder, error) {
 		return OpenCSV(fstest.MapFS{"sets/train.csv": {Data: []byte(table)}}, "sets/train.csv", o)

@@ -39,7 +39,7 @@ func (d *Memory) Validate() error {
 		return fmt.Errorf("vision: data set of %d images with %d names", len(d.Images), len(d.Names))
 	}
 	for i, m := range d.Images {
-		if err := m.check(); err != nil {
+		if err := m.Validate(); err != nil {
 			return fmt.Errorf("vision: data set: image %d: %w", i, err)
 		}
 	}

@@ -35,7 +35,7 @@ func (g *goldenPixels) image(t testing.TB) *Image {
 		t.Fatal(err)
 	}
 	m := &Image{Pix: pix, Width: g.Width, Height: g.Height, Channels: 3}
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -380,7 +380,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if err := m.check(); err != nil || m.Channels != 3 {
+		if err := m.Validate(); err != nil || m.Channels != 3 {
 			t.Fatalf("decoded to %d channels, %v", m.Channels, err)
 		}
 	})

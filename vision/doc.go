@@ -51,9 +51,8 @@
 // Memory is bounded by the batches prepared ahead and one photograph a goroutine, and is used again from one image to
 // the next.
 //
-// # Pictures for people
+// # Images for people
 //
-// What a model saw or found is best looked at. [Annotate] draws boxes with labels, scores and landmarks, [Overlay] lays
-// a map of numbers over a picture, [Grid] and [BeforeAfter] lay pictures out on a sheet, [Loader.ContactSheet] shows
-// what training sees, and [SavePNG] writes the result.
+// [WritePNG] and [SavePNG] write an image. Package vision/draw draws boxes, heat maps and sheets of images for people
+// to look at.
 package vision

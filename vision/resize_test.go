@@ -94,7 +94,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := got.check(); err != nil {
+				if err := got.Validate(); err != nil {
 					t.Fatal(err)
 				}
 				sum := sha256.Sum256(got.Pix)
