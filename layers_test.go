@@ -24,6 +24,7 @@ var layers = [][]string{
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
 	{"checkpoint"},
+	{"data"},
 	{"vision/internal"},
 	{"vision"},
 	{"vision/draw"},

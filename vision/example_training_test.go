@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing/fstest"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -68,8 +69,8 @@ func ExampleRandAugment() {
 	fmt.Println(rand.Magnitude, rand.MagnitudeStd, rand.Increasing)
 	m := two().Images[0]
 	const seed, epoch, sample = 1, 0, 2
-	once := rand.Apply(vision.NewRand(seed, epoch, sample), m)
-	again := rand.Apply(vision.NewRand(seed, epoch, sample), m)
+	once := rand.Apply(data.NewRand(seed, epoch, sample), m)
+	again := rand.Apply(data.NewRand(seed, epoch, sample), m)
 	fmt.Println(string(once.Pix) == string(again.Pix), string(once.Pix) == string(m.Pix))
 	// Output:
 	// 9 0.5 true

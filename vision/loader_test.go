@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -155,7 +156,7 @@ func TestLoaderStopsOnError(t *testing.T) {
 		batches += 1
 		_ = b
 	}
-	var s *SampleError
+	var s *data.ItemError
 	if !errors.As(got, &s) || s.Name != "a/8.png" || !errors.Is(got, ErrDamaged) || strings.Count(got.Error(), "a/8.png") != 1 {
 		t.Errorf("error %v, expected one that names a/8.png", got)
 	}
@@ -165,7 +166,7 @@ func TestLoaderStopsOnError(t *testing.T) {
 }
 
 func TestLoaderSkips(t *testing.T) {
-	l := &Loader{Data: brokenFolder(t), Preprocess: Half(8), BatchSize: 3, OnError: SkipErrors}
+	l := &Loader{Data: brokenFolder(t), Preprocess: Half(8), BatchSize: 3, OnError: data.SkipErrors}
 	var indices []int
 	var skipped []string
 	for range 2 {
@@ -210,7 +211,7 @@ func TestLoaderSkips(t *testing.T) {
 }
 
 func TestLoaderAllSkipped(t *testing.T) {
-	l := &Loader{Data: labels{0, 1, 2}, Preprocess: Half(8), BatchSize: 2, OnError: SkipErrors}
+	l := &Loader{Data: labels{0, 1, 2}, Preprocess: Half(8), BatchSize: 2, OnError: data.SkipErrors}
 	n := 0
 	for _, err := range l.Epoch(context.Background(), 0) {
 		n++

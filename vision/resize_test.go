@@ -12,6 +12,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -198,7 +199,7 @@ func BenchmarkResize(b *testing.B) {
 
 // Part of a result is what cropping the whole gives, though less of the source is read for it.
 func TestResizePart(t *testing.T) {
-	rng := NewRand(4)
+	rng := data.NewRand(4)
 	out := new(Image)
 	for n := range 300 {
 		m := picture(1+rng.IntN(90), 1+rng.IntN(90), []int{1, 3, 4}[rng.IntN(3)])
