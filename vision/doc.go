@@ -17,7 +17,7 @@
 // The orientation that a camera notes in EXIF data, or a program in XMP, is applied when asked for.
 //
 // Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a
-// [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrDamaged]; nothing panics, and
+// [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrCorrupt]; nothing panics, and
 // dimensions are checked against the caller's limit and the length of the file before memory is set aside for them.
 //
 // # Resizing

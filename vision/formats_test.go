@@ -73,10 +73,10 @@ func TestRegisteredFormat(t *testing.T) {
 	}{
 		"above the limit":        {toy(60000, 60000, 1), 0, ErrTooLarge, 0},
 		"above the caller's own": {toy(100, 100, 1), 9999, ErrTooLarge, 0},
-		"no pixels":              {toy(0, 100, 1), 0, ErrDamaged, 0},
-		"header cut":             {toy(3, 3)[:len(toyFormat)+2], 0, ErrDamaged, 0},
-		"data cut":               {toy(3, 3), 0, ErrDamaged, 1},
-		"panic":                  {toy(3, 3, 13), 0, ErrDamaged, 1},
+		"no pixels":              {toy(0, 100, 1), 0, ErrCorrupt, 0},
+		"header cut":             {toy(3, 3)[:len(toyFormat)+2], 0, ErrCorrupt, 0},
+		"data cut":               {toy(3, 3), 0, ErrCorrupt, 1},
+		"panic":                  {toy(3, 3, 13), 0, ErrCorrupt, 1},
 	} {
 		toyDecoded = 0
 		_, err := DecodeBytes(c.data, DecodeOptions{Name: "a.toy", MaxPixels: c.limit})
@@ -170,7 +170,7 @@ func TestHostileSizes(t *testing.T) {
 				t.Errorf("%s of %v: decoded to %d×%d", name, size, m.Width, m.Height)
 				continue
 			}
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "hostile") {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "hostile") {
 				t.Errorf("%s of %v: %v", name, size, err)
 			}
 			limit := uint64(1 << 20)

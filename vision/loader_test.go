@@ -157,7 +157,7 @@ func TestLoaderStopsOnError(t *testing.T) {
 		_ = b
 	}
 	var s *data.ItemError
-	if !errors.As(got, &s) || s.Name != "a/8.png" || !errors.Is(got, ErrDamaged) || strings.Count(got.Error(), "a/8.png") != 1 {
+	if !errors.As(got, &s) || s.Name != "a/8.png" || !errors.Is(got, ErrCorrupt) || strings.Count(got.Error(), "a/8.png") != 1 {
 		t.Errorf("error %v, expected one that names a/8.png", got)
 	}
 	if batches != 1 {

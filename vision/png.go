@@ -12,7 +12,7 @@ import (
 
 // pngHeader reads the size, and how many pixels the length of the file allows.
 func pngHeader(data []byte) (header, error) {
-	h, err := decodeConfig(png.DecodeConfig, data)
+	h, err := headerBy(png.DecodeConfig, data)
 	if err != nil {
 		return h, err
 	}
