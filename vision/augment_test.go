@@ -42,7 +42,7 @@ func TestParseRandAugment(t *testing.T) {
 // alone.
 func TestRandAugmentDraws(t *testing.T) {
 	a, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
-	m := picture(31, 23, 3)
+	m := testImage(31, 23, 3)
 	before := m.Clone()
 	same := 0
 	const runs = 400
@@ -77,13 +77,13 @@ func TestRandAugmentDraws(t *testing.T) {
 	if math.Abs(levels-0.9) > 0.005 {
 		t.Errorf("mean level %v", levels)
 	}
-	if got := a.Apply(data.NewRand(5), picture(9, 9, 1)); got.Channels != 3 {
+	if got := a.Apply(data.NewRand(5), testImage(9, 9, 1)); got.Channels != 3 {
 		t.Errorf("a gray image gave %d channels", got.Channels)
 	}
 }
 
 func TestColorJitterFactors(t *testing.T) {
-	m := picture(20, 20, 3)
+	m := testImage(20, 20, 3)
 	if got := (&ColorJitter{}).Apply(data.NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
 		t.Error("no jitter changed the image")
 	}
@@ -233,7 +233,7 @@ func near(a, b []float32) bool {
 func TestLoaderAugmentsReproducibly(t *testing.T) {
 	data := &Memory{ClassNames: []string{"a", "b", "c"}}
 	for i := range 11 {
-		data.Images = append(data.Images, picture(20+i, 17, 3))
+		data.Images = append(data.Images, testImage(20+i, 17, 3))
 		data.Labels = append(data.Labels, i%3)
 	}
 	rand, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
@@ -319,7 +319,7 @@ func TestOpenCSV(t *testing.T) {
 // of magnitude 10 without inc, to none with it.
 func TestPosterizeBeyondFullRange(t *testing.T) {
 	const posterizing = 4
-	m := picture(9, 2, 3)
+	m := testImage(9, 2, 3)
 	for _, c := range []struct {
 		level      float64
 		increasing bool

@@ -27,7 +27,7 @@ func pngFile(t testing.TB, m *Image) *fstest.MapFile {
 }
 
 func TestOpenFolder(t *testing.T) {
-	p := pngFile(t, picture(8, 6, 3))
+	p := pngFile(t, testImage(8, 6, 3))
 	fsys := fstest.MapFS{
 		"dogs/b.png": p, "dogs/a.PNG": p, "dogs/deep/er/c.png": p, "dogs/notes.txt": {Data: []byte("x")},
 		"cats/z.png": p, "cats/.hidden.png": p, "cats/.cache/x.png": p,
@@ -48,7 +48,7 @@ func TestOpenFolder(t *testing.T) {
 		t.Error(diff)
 	}
 	m, err := d.Open(2)
-	if err != nil || !bytes.Equal(m.Pix, picture(8, 6, 3).Pix) {
+	if err != nil || !bytes.Equal(m.Pix, testImage(8, 6, 3).Pix) {
 		t.Errorf("Open: %v", err)
 	}
 	u, err := OpenFolder(fsys, FolderOptions{Unlabeled: true})
@@ -58,7 +58,7 @@ func TestOpenFolder(t *testing.T) {
 }
 
 func TestOpenFolderErrors(t *testing.T) {
-	p := pngFile(t, picture(8, 6, 3))
+	p := pngFile(t, testImage(8, 6, 3))
 	for name, c := range map[string]struct {
 		fsys fs.FS
 		kind error
@@ -121,7 +121,7 @@ func zipped(b []byte) []byte {
 }
 
 func TestOpenIDX(t *testing.T) {
-	pix := picture(4, 3*5, 1).Pix
+	pix := testImage(4, 3*5, 1).Pix
 	fsys := fstest.MapFS{
 		"images":   {Data: zipped(idxFile(8, []int{5, 3, 4}, pix))},
 		"labels":   {Data: idxFile(8, []int{5}, []uint8{2, 0, 1, 1, 2})},
@@ -303,7 +303,7 @@ func TestAugmentRect(t *testing.T) {
 }
 
 func TestAugmentApply(t *testing.T) {
-	m := picture(30, 20, 3)
+	m := testImage(30, 20, 3)
 	p := Half(16)
 	always, never := Augment{Flip: 1}, Augment{}
 	a, err := always.Apply(data.NewRand(1), m, &p)

@@ -261,7 +261,7 @@ func TestGuard(t *testing.T) {
 
 // FromImage agrees with a plain reading of each pixel, for the image types of the standard library.
 func TestFromImage(t *testing.T) {
-	src := picture(13, 9, 4)
+	src := testImage(13, 9, 4)
 	rect := image.Rect(0, 0, 13, 9)
 	draw := func(m interface {
 		image.Image
@@ -387,7 +387,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	big := picture(1600, 1200, 3)
+	big := testImage(1600, 1200, 3)
 	smooth, err := Resize(big, 1600, 1200, Lanczos)
 	if err != nil {
 		b.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 func TestWritePNG(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := picture(13, 7, channels)
+		m := testImage(13, 7, channels)
 		var b bytes.Buffer
 		if err := WritePNG(&b, m); err != nil {
 			t.Fatal(err)
@@ -28,7 +28,7 @@ func TestWritePNG(t *testing.T) {
 
 func TestSavePNG(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.png")
-	m := picture(13, 7, 3)
+	m := testImage(13, 7, 3)
 	if err := SavePNG(path, m); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestSavePNG(t *testing.T) {
 }
 
 func TestCropAndPad(t *testing.T) {
-	m := picture(7, 5, 3)
+	m := testImage(7, 5, 3)
 	if _, err := m.Crop(image.Rect(0, 0, 8, 5)); !errors.Is(err, ErrSize) {
 		t.Errorf("crop outside: %v", err)
 	}
@@ -96,14 +96,14 @@ func TestGray(t *testing.T) {
 	if g := m.Gray(); !bytes.Equal(g.Pix, []uint8{76, 150, 29, 18}) { // Pillow's convert("L")
 		t.Errorf("%v", g.Pix)
 	}
-	if g := picture(3, 3, 1); g.Gray() != g {
+	if g := testImage(3, 3, 1); g.Gray() != g {
 		t.Error("gray of gray is a new image")
 	}
 }
 
 func TestImageIsAnImage(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := picture(5, 4, channels)
+		m := testImage(5, 4, channels)
 		var std image.Image = m
 		r, g, b, a := std.At(3, 2).RGBA()
 		got, err := FromImage(struct{ image.Image }{std}) // by At alone

@@ -66,7 +66,7 @@ func TestResizePython(t *testing.T) {
 	var m *Image
 	for i, c := range cases {
 		if m == nil || m.Width != c.In[0] || m.Height != c.In[1] || m.Channels != c.Channels {
-			m = picture(c.In[0], c.In[1], c.Channels)
+			m = testImage(c.In[0], c.In[1], c.Channels)
 		}
 		r := Resizer{Filter: filterNamed(t, c.Filter), Workers: simd.NewWorkers(1 + i%2)}
 		box := m.whole()
