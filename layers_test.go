@@ -27,8 +27,10 @@ var layers = [][]string{
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
 	{"checkpoint"},
+	{"data"},
 	{"vision/internal/jpeg"},
 	{"vision"},
+	{"vision/draw"},
 	{"nn"},
 	{"train"},
 	{"models"}, // the types that all models share
