@@ -8,9 +8,9 @@ import (
 )
 
 // Names returns a model's table of names: its own rows and those of the encoder. The first column has the names of
-// Hugging Face on disk, the second those of timm, which the original releases of DeiT, MAE and DINO share; second is
-// what the model calls it. Further columns are only read: the first of them holds the names that transformers 5 uses in
-// memory.
+// Hugging Face on disk. The second has the names of timm, which the original releases of DeiT, MAE and DINO share; its
+// layout is the argument second. Further columns are only read. The first of them has the names that transformers 5 uses
+// in memory.
 func Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
 	return checkpoint.Names{
 		Columns: []string{models.HuggingFace.String(), second.String()},
