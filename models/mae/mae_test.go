@@ -206,7 +206,7 @@ func TestShapes(t *testing.T) {
 		"more images":    {3, 16, 2, 16},
 		"larger images":  {2, 20, 2, 16},
 		"smaller images": {2, 12, 2, 16},
-		"other patches":    {2, 16, 2, 25},
+		"other patches":  {2, 16, 2, 25},
 	} {
 		masking := NewMasking(make([]float32, c.masked*c.patches), c.masked, c.patches, 0.75)
 		for _, f := range []func(x *autograd.Tensor){
