@@ -206,7 +206,7 @@ func TestTorchRoots(t *testing.T) {
 		{"training.pt", []string{"ema"}, `expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer"`},
 		{"training.pt", []string{"epoch", "x"}, "expected a dictionary with the key"},
 		{"training.pt", []string{"epoch"}, "found an integer"},
-		{"expected.safetensors", []string{"model"}, "found safetensors, which has none"},
+		{"expected.safetensors", []string{"model"}, "found safetensors, which has no roots"},
 	} {
 		_, err := Open(torchData+"/"+c.file, OpenOptions{Root: c.root})
 		checkMalformed(t, err, c.want)
