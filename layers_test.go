@@ -27,6 +27,7 @@ var layers = [][]string{
 	{"vision/internal"},
 	{"vision"},
 	{"nn"},
+	{"nn/lora"},
 	{"train"},
 	{"models/internal/tower"}, // the names of blocks that vit and mae share
 	{"models/vit"},

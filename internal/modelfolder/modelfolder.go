@@ -231,7 +231,12 @@ type Contents struct {
 // Save writes a model to a folder, which it makes when it is not there. Each file appears whole or not at all;
 // the weights come last, so that a folder whose weights are there is complete. They go into shards when there are more
 // than checkpoint.DefaultShardSize of them, and take the place of those that were there.
+//
+// Adapters are no part of a base model: a model whose layers have some that are not merged is refused.
 func Save(dir string, c Contents) error {
+	if layer := nn.Unmerged(c.Model); layer != "" {
+		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}

@@ -4,11 +4,18 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -135,5 +142,30 @@ func TestConfigErrors(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: expected %q, found %v", config, want, err)
 		}
+	}
+}
+
+// TestSaveAdapter expects a model with an adapter that is not merged to be refused before anything is written.
+func TestSaveAdapter(t *testing.T) {
+	m := struct{ Head *nn.Linear }{nn.NewLinear(4, 2, true)}
+	m.Head.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, 4), B: autograd.NewParameter(2, 1), Alpha: 1}}
+	dir := filepath.Join(t.TempDir(), "model")
+	c := Contents{Config: struct{}{}, Preprocess: vision.Half(8), Names: &checkpoint.Names{}, Model: m}
+	if err := Save(dir, c); err == nil || !strings.Contains(err.Error(), "Head has an adapter that is not merged") {
+		t.Errorf("an adapter beside the weight: %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("something was written")
+	}
+	m.Head.Merge()
+	if err := Save(dir, c); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(os.DirFS(dir), "", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"Head.Bias", "Head.Weight"}, slices.Collect(f.Names())); d != "" {
+		t.Error(d)
 	}
 }

@@ -2,17 +2,17 @@ package tower
 
 import "github.com/fovea-ml/fovea/checkpoint"
 
-// The columns of the tables that can be written. Further columns are only read: the first of them holds the names
-// that transformers 5 uses in memory.
+// The columns of the tables that can be written.
 const (
 	HuggingFace = "Hugging Face" // on disk
 	Timm        = "timm"         // and the original releases of DeiT, MAE and DINO
+	Memory      = "transformers" // the names that transformers 5 uses in memory, which are those of PEFT's adapters
 )
 
 // Names returns a model's table of names: its own rows and those of the encoder.
 func Names(rules ...checkpoint.Rule) checkpoint.Names {
 	return checkpoint.Names{
-		Columns: []string{HuggingFace, Timm},
+		Columns: []string{HuggingFace, Timm, Memory},
 		Rules: append(append(rules,
 			checkpoint.Rule{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
 			checkpoint.Rule{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
