@@ -32,6 +32,7 @@ var layers = [][]string{
 	{"vision"},
 	{"vision/draw"},
 	{"nn"},
+	{"nn/lora"},
 	{"train"},
 	{"models"}, // the types that all models share
 	{"models/internal/..."},

@@ -2,10 +2,16 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Linear is y = x·Weightᵀ + Bias.
+// Linear is y = x·Weightᵀ + Bias, plus what an adapter adds.
 type Linear struct {
 	Weight *autograd.Parameter // [out, in]
 	Bias   *autograd.Parameter // [out], or nil
+
+	// Adapter holds low-rank additions to rows of Weight, in ascending order and without overlap, or is nil. Package
+	// nn/lora attaches, merges, saves and loads them.
+	Adapter []*LowRank
+
+	merged *merged
 }
 
 // NewLinear returns a layer of zeros from in values to out.
@@ -19,17 +25,47 @@ func NewLinear(in, out int, bias bool) *Linear {
 
 // Forward maps [..., in] to [..., out].
 func (l *Linear) Forward(x *autograd.Tensor) *autograd.Tensor {
+	if len(l.Adapter) > 0 {
+		return autograd.LinearAdd(x, l.Weight, l.Bias, l.addition(x, nil))
+	}
 	return autograd.Linear(x, l.Weight, l.Bias)
 }
 
-// ForwardAct maps x, [..., in], to act(x·Weightᵀ + Bias), [..., out], in one pass.
+// ForwardAct maps x, [..., in], to act(x·Weightᵀ + Bias), [..., out]; without an adapter in one pass.
 func (l *Linear) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	if len(l.Adapter) > 0 {
+		return activate(l.Forward(x), act)
+	}
 	return autograd.LinearAct(x, l.Weight, l.Bias, act)
 }
 
 // ForwardAdd maps x, [..., in], to residual + x·Weightᵀ + Bias, in one pass; residual is [..., out].
 func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
+	if len(l.Adapter) > 0 {
+		residual = l.addition(x, residual)
+	}
 	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
+}
+
+// activate applies an activation on its own.
+func activate(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	switch act {
+	case autograd.ActRelu:
+		return autograd.Relu(x)
+	case autograd.ActGelu:
+		return autograd.Gelu(x)
+	case autograd.ActGeluTanh:
+		return autograd.GeluTanh(x)
+	case autograd.ActQuickGelu:
+		return autograd.QuickGelu(x)
+	case autograd.ActSilu:
+		return autograd.Silu(x)
+	case autograd.ActSigmoid:
+		return autograd.Sigmoid(x)
+	case autograd.ActTanh:
+		return autograd.Tanh(x)
+	}
+	return x
 }
 
 // Embedding is a table of rows looked up by index.

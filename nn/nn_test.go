@@ -439,15 +439,20 @@ func TestMisuse(t *testing.T) {
 			NewMultiHeadAttention(8, 2, true).Forward(tape.Full(0, 1, 2, 8), AttentionInput{Memory: tape.Full(0, 1, 3, 8)})
 		},
 	} {
-		func() {
-			defer func() {
-				switch r := recover().(type) {
-				case *autograd.ShapeError, *autograd.UseError:
-				default:
-					t.Errorf("%s: %v", name, r)
-				}
-			}()
-			f()
-		}()
+		misuse(t, name, f)
 	}
+}
+
+// misuse expects f to panic with a typed error.
+func misuse(t *testing.T, name string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		switch r := recover().(type) {
+		case *autograd.ShapeError, *autograd.UseError:
+		default:
+			t.Errorf("%s: %v", name, r)
+		}
+	}()
+	f()
 }

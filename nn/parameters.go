@@ -12,17 +12,33 @@ import (
 // indices of slices that lead to it, joined by dots. The order is that of the fields. A parameter that is
 // reached twice is yielded once, under its first path. Maps, functions and unexported fields are not entered; a
 // model without parameters, nil included, yields none.
+//
+// The parameters of adapters that are not merged are among them ("Head.Adapter.0.A"), for optimizers, averages and the
+// states of training. They are no part of the base model: see [Unmerged].
 func Parameters(model any) iter.Seq2[string, *autograd.Parameter] {
-	return func(yield func(string, *autograd.Parameter) bool) {
-		walk(model, yield)
-	}
+	return each[*autograd.Parameter](model)
 }
 
 // Buffers yields every buffer of a model with its path, as [Parameters] does.
 func Buffers(model any) iter.Seq2[string, *autograd.Buffer] {
-	return func(yield func(string, *autograd.Buffer) bool) {
-		walk(model, yield)
-	}
+	return each[*autograd.Buffer](model)
+}
+
+// Layers yields every *T of a model with its path, as [Parameters] does: T is Linear, for example, or another type of
+// struct. What is inside a T is not entered.
+func Layers[T any](model any) iter.Seq2[string, *T] { return each[*T](model) }
+
+// PathsOf returns every path under which a model holds a parameter: more than one where weights are tied. A layer that
+// is shared as a whole counts once.
+func PathsOf(model any, p *autograd.Parameter) []string {
+	var paths []string
+	walk(model, func(path string, q *autograd.Parameter) bool {
+		if q == p {
+			paths = append(paths, path)
+		}
+		return true
+	})
+	return paths
 }
 
 // Count returns the number of values in all parameters of a model.
@@ -34,19 +50,28 @@ func Count(model any) int {
 	return n
 }
 
-// walk yields every pointer of type T, or which implements it, that is reached from model through exported
-// fields, pointers, slices, arrays and interfaces, each once.
+// each yields every pointer of a model that is a T or implements it, with the first path that leads to it.
+func each[T comparable](model any) iter.Seq2[string, T] {
+	return func(yield func(string, T) bool) {
+		seen := map[T]bool{}
+		walk(model, func(path string, p T) bool {
+			if seen[p] {
+				return true
+			}
+			seen[p] = true
+			return yield(path, p)
+		})
+	}
+}
+
+// walk calls yield for every pointer that is a T or implements it and that is reached from model through exported
+// fields, pointers, slices, arrays and interfaces, until yield returns false. Other structs are entered once.
 func walk[T comparable](model any, yield func(string, T) bool) {
-	seen := map[T]bool{}
 	entered := map[uintptr]bool{}
 	var visit func(path string, v reflect.Value) bool
 	visit = func(path string, v reflect.Value) bool {
 		if v.Kind() == reflect.Pointer && !v.IsNil() {
 			if p, ok := v.Interface().(T); ok {
-				if seen[p] {
-					return true
-				}
-				seen[p] = true
 				return yield(path, p)
 			}
 		}

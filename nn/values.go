@@ -12,7 +12,5 @@ import (
 //
 //	report, err := checkpoint.Load(file, names, nn.Values(model), checkpoint.LoadOptions{})
 func Values(model any) iter.Seq2[string, checkpoint.Value] {
-	return func(yield func(string, checkpoint.Value) bool) {
-		walk(model, yield)
-	}
+	return each[checkpoint.Value](model)
 }

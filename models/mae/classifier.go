@@ -23,6 +23,9 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	if len(labels) == 0 || rng == nil {
 		panic("mae: a classifier needs labels and a random number generator")
 	}
+	if layer := nn.Unmerged(m); layer != "" {
+		panic("mae: " + layer + " has an adapter that is not merged, which a classifier would lose")
+	}
 	c := vit.Config{ModelType: "vit", EncoderConfig: m.Config.EncoderConfig, Pooling: o.Pooling, DropPathRate: o.DropPath}
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)

@@ -196,6 +196,16 @@ func TestClassifier(t *testing.T) {
 	if m.Encoder.Patch.Weight.Values()[0] != before {
 		t.Error("the classifier shares the encoder's memory")
 	}
+
+	fc := m.Encoder.Blocks[1].MLP.FC1
+	out, in := fc.Weight.Shape()[0], fc.Weight.Shape()[1]
+	fc.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, in), B: autograd.NewParameter(out, 1), Alpha: 1}}
+	defer func() {
+		if r, ok := recover().(string); !ok || !strings.Contains(r, "Encoder.Blocks.1.MLP.FC1 has an adapter that is not merged") {
+			t.Errorf("a model with an adapter: %v", r)
+		}
+	}()
+	m.Classifier([]string{"a"}, ClassifierOptions{}, rand.New(rand.NewPCG(1, 0)))
 }
 
 // TestShapes expects a ShapeError from pixels and maskings that do not go together.
