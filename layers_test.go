@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
+	{"autograd/gradcheck"},
 	{"checkpoint"},
 	{"vision/internal"},
 	{"vision"},
