@@ -89,7 +89,47 @@
 // edge of a model, turns the former (and the end of a context, [CanceledError]) into an error, lets every
 // other panic pass, and resets the tape in each case.
 //
-// # Writing an operation
+// # Writing an operation outside this package
+//
+// An [Op] is a pair of functions, forward and backward, and [Custom] runs it:
+//
+//	var cube = autograd.Op{
+//		Name: "cube",
+//		Forward: func(f *autograd.ForwardStep) {
+//			x, y := f.In(0), f.NewOut(f.Shape(0)...)
+//			for i, v := range x {
+//				y[i] = v * v * v
+//			}
+//		},
+//		Backward: func(b *autograd.BackwardStep) {
+//			x, dy := b.In(0), b.OutGrad(0)
+//			b.Add(0, func(dx []float32) {
+//				for i, v := range x {
+//					dx[i] = 3 * v * v * dy[i]
+//				}
+//			})
+//		},
+//	}
+//
+//	y := autograd.Custom(cube, x)
+//
+// The steps give the functions all they need:
+//
+//   - In returns the values of an operand, Tensor or Parameter, half precision widened. They are read only.
+//   - NewOut makes a result. Forward writes every element of it. Backward reads it with Out, and the gradient
+//     with respect to it with OutGrad.
+//   - Add computes a contribution to an operand's gradient. It calls its function only when that gradient is
+//     wanted, and adds what the function wrote to what other operations have added.
+//   - Save lends memory that Backward finds with Saved. Scratch lends memory until the function returns.
+//   - Each divides work over the tape's cores. Uniform draws random numbers, again the same in a second run.
+//
+// Such an operation works like those of this package: with parameters that are frozen, in segments that run
+// again, on any number of cores. What the engine cannot know, the author promises: results depend on the
+// operands and on Uniform alone, and not on the order in which Each calls its function. Package gradcheck
+// tests these promises and the gradients. With Options.Debug, a step that writes to what it should only read
+// panics.
+//
+// # Writing an operation inside this package
 //
 // An operation is one section of a file: forward, backward, what it saves. The comment in op.go shows the
 // frame. begin checks the operands and finds the tape; out makes the result; done records a closure that,

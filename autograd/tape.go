@@ -44,8 +44,7 @@ type Tape struct {
 	live     []*Tensor // every Tensor that may hold memory, in the order they were made
 	nodes    []*node
 	recorded uint64    // nodes so far, those that are gone included
-	wanted   bool      // in the first run of a recomputed segment: something in it wants a gradient
-	read     []Operand // in the same: the parameters it used
+	read     []Operand // in the first run of a recomputed segment: the parameters it used
 	draws    uint64    // random operations so far
 	commits  []func()
 	record   bool
@@ -159,11 +158,24 @@ func (t *Tape) Full(value float32, shape ...int) *Tensor {
 }
 
 // Use starts an expression of parameters alone: a Tensor with p's values through which gradients flow
-// back to p.
+// back to p. It shares p's memory, which nothing writes to; values in half precision are widened to
+// memory of the tape. Once p is updated, using the Tensor panics with a [UseError], and so does a
+// Backward that reaches what was computed from it before.
 func (t *Tape) Use(p *Parameter) *Tensor {
-	f := beginOn(t, "use", p)
-	y := f.out(p.Shape()...)
-	copy(y.data, f.values(p))
+	const name = "use"
+	if p == nil {
+		usePanic(name, "nil parameter")
+	}
+	f := beginOn(t, name, p)
+	var y *Tensor
+	values := t.values(name, p, func(int) []float32 {
+		y = f.out(p.shape...)
+		return y.data
+	})
+	if y == nil {
+		y = t.Borrow(values, p.shape...)
+	}
+	y.buf.use = &use{p, p.Version()}
 	return f.done(y, func(b *back) { b.pass(p) })
 }
 

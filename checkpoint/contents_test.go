@@ -26,7 +26,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("%s: found %v, expected %v", path, got, want)
 		}
 	}
-	f, err := Parse("none", safetensors(`{}`, nil))
+	f, err := Parse("none", safetensors(`{}`, nil), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestMetadataKeys(t *testing.T) {
 	if got := slices.Collect(f.MetadataKeys()); !slices.Equal(got, []string{"script", "seed", "versions"}) {
 		t.Errorf("found %q", got)
 	}
-	f, _ = Parse("none", safetensors(`{}`, nil))
+	f, _ = Parse("none", safetensors(`{}`, nil), OpenOptions{})
 	if got := slices.Collect(f.MetadataKeys()); len(got) != 0 {
 		t.Errorf("found %q", got)
 	}

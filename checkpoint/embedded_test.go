@@ -37,10 +37,12 @@ func within(values []float32, s string) bool {
 // TestEmbeddedInPlace reads an embedded file where it is, by each way there is, and then writes to parameters.
 func TestEmbeddedInPlace(t *testing.T) {
 	for name, open := range map[string]func() (*File, error){
-		"string": func() (*File, error) { return ParseString("half", embedded) },
-		"file":   func() (*File, error) { return OpenFS(Embedded{"half": embedded}, "half") },
-		"folder": func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}) },
-		"read":   func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}, Unmapped()) },
+		"string": func() (*File, error) { return ParseString("half", embedded, OpenOptions{}) },
+		"file":   func() (*File, error) { return OpenFS(Embedded{"half": embedded}, "half", OpenOptions{}) },
+		"folder": func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}, OpenOptions{}) },
+		"read": func() (*File, error) {
+			return OpenFolder(Embedded{SafetensorsName: embedded}, OpenOptions{Unmapped: true})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -85,7 +87,7 @@ func TestEmbeddedUnaligned(t *testing.T) {
 	inPlace := 0
 	for shift := range 4 {
 		moved := (strings.Repeat(" ", shift) + embedded)[shift:]
-		f, err := ParseString("half", moved)
+		f, err := ParseString("half", moved, OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +111,7 @@ func TestEmbeddedUnaligned(t *testing.T) {
 func TestEmbedFS(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	f, err := OpenFS(embeddedFS, "testdata/half.safetensors")
+	f, err := OpenFS(embeddedFS, "testdata/half.safetensors", OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +134,7 @@ func TestEmbedFS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := OpenFolder(sub); err != nil || f.Len() != mustOpen(t, "testdata/hub.safetensors").Len() {
+	if f, err := OpenFolder(sub, OpenOptions{}); err != nil || f.Len() != mustOpen(t, "testdata/hub.safetensors").Len() {
 		t.Errorf("shards: %v", err)
 	}
 }
@@ -224,10 +226,10 @@ func TestPipe(t *testing.T) {
 	}
 	ended := make(chan error, 4)
 	go func() {
-		_, err := OpenFolder(os.DirFS(dir))
+		_, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 		ended <- err
 		for _, name := range []string{SafetensorsName, "link.safetensors", "i.json"} {
-			_, err := Open(filepath.Join(dir, name), Unmapped())
+			_, err := Open(filepath.Join(dir, name), OpenOptions{Unmapped: true})
 			ended <- err
 		}
 	}()
@@ -279,7 +281,7 @@ func TestInFile(t *testing.T) {
 	if inFile(bytesOf(strings.Clone(embedded))) || inFile(embeddedBytes) || inFile(make([]byte, 1<<20)) || inFile(nil) {
 		t.Error("memory that can be written to is taken for a file's")
 	}
-	f, err := ParseString("half", embedded)
+	f, err := ParseString("half", embedded, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +292,7 @@ func TestInFile(t *testing.T) {
 	if !sameBits(floatsOf(t, f, "x"), want) || embedded != string(embeddedBytes) {
 		t.Error("other values after pages were dropped")
 	}
-	heap, err := ParseString("half", strings.Clone(embedded))
+	heap, err := ParseString("half", strings.Clone(embedded), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +304,7 @@ func TestInFile(t *testing.T) {
 
 // TestEmbeddedHalf keeps half-precision weights of an embedded file where they are, until they are written to.
 func TestEmbeddedHalf(t *testing.T) {
-	f, err := ParseString("half", embedded)
+	f, err := ParseString("half", embedded, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,7 @@ func TestConverted(t *testing.T) {
 		if err := Encode(&b, []Entry{e}, WriteOptions{}); err != nil {
 			return Tensor{}, err
 		}
-		g, err := Parse("x", b.Bytes())
+		g, err := Parse("x", b.Bytes(), OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

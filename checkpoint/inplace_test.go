@@ -57,11 +57,11 @@ func TestInPlace(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		memory, err := Parse("memory", data)
+		memory, err := Parse("memory", data, OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, f := range map[string]*File{"mapped": mustOpen(t, path), "memory": memory, "read": mustOpen(t, path, Unmapped())} {
+		for name, f := range map[string]*File{"mapped": mustOpen(t, path), "memory": memory, "read": openWith(t, path, OpenOptions{Unmapped: true})} {
 			for _, o := range []LoadOptions{{}, {Map: true}, {KeepHalf: true}, {Map: true, KeepHalf: true}} {
 				m := layerParameters()
 				if _, err := Load(f, &layerNames, m.all(), o); err != nil {

@@ -144,7 +144,7 @@ func FuzzTorchZip(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	file, err := Parse("nested.pt", data)
+	file, err := Parse("nested.pt", data, OpenOptions{})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func FuzzTorchZip(f *testing.F) {
 		}
 		data := zipped(method, [][2]string{{"a/data.pkl", pickle}}, map[string]string{"0": storage})
 		data[len(data)-1-int(at)%len(data)] ^= flip
-		if file, err := Parse("x", data); err == nil {
+		if file, err := Parse("x", data, OpenOptions{}); err == nil {
 			use(file)
 		}
 	})
@@ -192,7 +192,7 @@ func FuzzTorchLegacy(f *testing.F) {
 	_, rest, _ = strings.Cut(rest, ".")
 	f.Add(rest)
 	f.Fuzz(func(t *testing.T, rest string) {
-		if file, err := Parse("x", []byte(front+rest)); err == nil {
+		if file, err := Parse("x", []byte(front+rest), OpenOptions{}); err == nil {
 			use(file)
 		}
 	})

@@ -28,7 +28,7 @@ func (m *meddler) Stat(name string) (fs.FileInfo, error) {
 // opening: what is mapped must be the file that is open.
 func TestReplacedByOtherSize(t *testing.T) {
 	for _, tensors := range []int{1, 6} {
-		for _, opts := range [][]OpenOption{nil, {Unmapped()}} {
+		for _, opts := range []OpenOptions{{}, {Unmapped: true}} {
 			dir := t.TempDir()
 			path := filepath.Join(dir, SafetensorsName)
 			if err := Write(path, sixPack(1)[:3], WriteOptions{}); err != nil {
@@ -39,7 +39,7 @@ func TestReplacedByOtherSize(t *testing.T) {
 					t.Fatal(err)
 				}
 			}}
-			f, err := OpenFS(fsys, SafetensorsName, opts...)
+			f, err := OpenFS(fsys, SafetensorsName, opts)
 			if err != nil || f.Len() != tensors {
 				t.Errorf("expected the %d tensors that replaced others, found %v, %v", tensors, f, err)
 			}
@@ -62,7 +62,7 @@ func TestShardsReplaced(t *testing.T) {
 					t.Fatal(err)
 				}
 			}}
-			f, err := OpenFolder(fsys)
+			f, err := OpenFolder(fsys, OpenOptions{})
 			if err != nil {
 				t.Errorf("%d shards written at %s: %v", shards, at, err)
 				continue

@@ -70,7 +70,7 @@ func sixPack(v int) []Entry {
 
 // packValue opens the folder and returns the one value that all its tensors have.
 func packValue(dir string) (int, error) {
-	f, err := OpenFolder(os.DirFS(dir))
+	f, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -189,7 +189,7 @@ func TestShardsOntoThemselves(t *testing.T) {
 		if err := Write(path, sixPack(7), WriteOptions{ShardSize: shardSizes[n]}); err != nil {
 			t.Fatal(err)
 		}
-		f, err := OpenFolder(os.DirFS(dir))
+		f, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

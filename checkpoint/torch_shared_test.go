@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, path string) *checkpoint.File {
 	t.Helper()
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,7 +112,7 @@ func others(names []string) string {
 	if len(found) > 8 {
 		found = append(found[:8], "…")
 	}
-	return ", only " + strings.Join(found, ", ") + " (hub.Files fetches what it names)"
+	return ", only " + strings.Join(found, ", ") + " (GetOptions.Files asks for others)"
 }
 
 func isWeights(name string) bool {

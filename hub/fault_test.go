@@ -217,8 +217,8 @@ func TestFaults(t *testing.T) {
 			h, cache := newHub(t), t.TempDir()
 			h.Add("a/b", vit())
 			faulty(h, c.fault)
-			impatient := func(s *settings) { s.stall = 300 * time.Millisecond }
-			dir, err := Get(t.Context(), "a/b", options(h, cache, impatient)...)
+			impatient := func(s *setup) { s.stall = 300 * time.Millisecond }
+			dir, err := options(h, cache, impatient).get(t.Context(), "a/b")
 			if n := count(h.Requests(), "GET", "/blobs/"); n != c.gets {
 				t.Errorf("%d requests for the weights, expected %d", n, c.gets)
 			}
@@ -237,7 +237,7 @@ func TestFaults(t *testing.T) {
 			}
 			expectClean(t, cache, c.parts)
 			h.Intercept(nil)
-			if dir, err = Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+			if dir, err = options(h, cache).get(t.Context(), "a/b"); err != nil {
 				t.Fatal(err)
 			}
 			expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
@@ -291,7 +291,7 @@ func TestRetryAfter(t *testing.T) {
 		return true
 	})
 	begin := time.Now()
-	if _, err := Get(t.Context(), "a/b", options(h, t.TempDir())...); err != nil {
+	if _, err := options(h, t.TempDir()).get(t.Context(), "a/b"); err != nil {
 		t.Fatal(err)
 	}
 	if waited := time.Since(begin); waited < time.Second || waited > 30*time.Second {
@@ -332,7 +332,7 @@ func TestRefusals(t *testing.T) {
 		{"a/b", "", answer(418, strings.Repeat("long ", 1000)), nil, "status 418"},
 	} {
 		h.Intercept(c.intercept)
-		_, err := Get(t.Context(), c.name, options(h, t.TempDir(), Token(c.token))...)
+		_, err := options(h, t.TempDir(), token(c.token)).get(t.Context(), c.name)
 		if c.err == nil && c.text == "" {
 			if err != nil {
 				t.Errorf("%s with token %q: %v", c.name, c.token, err)
@@ -353,7 +353,7 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	h.Add("a/b", vit())
-	_, err := Get(t.Context(), "a/b", options(h, t.TempDir(), Token(" hf_secret\n"))...)
+	_, err := options(h, t.TempDir(), token(" hf_secret\n")).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +381,7 @@ func TestToken(t *testing.T) {
 		}
 		return true
 	})
-	if _, err := Get(t.Context(), "a/b", options(h, t.TempDir(), Token("hf_secret"))...); err != nil {
+	if _, err := options(h, t.TempDir(), token("hf_secret")).get(t.Context(), "a/b"); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range h.Requests() {
@@ -390,7 +390,7 @@ func TestToken(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"two words", "line\nbreak", "ümlaut"} {
-		if _, err := Get(t.Context(), "a/b", options(h, t.TempDir(), Token(bad))...); err == nil || strings.Contains(err.Error(), bad) {
+		if _, err := options(h, t.TempDir(), token(bad)).get(t.Context(), "a/b"); err == nil || strings.Contains(err.Error(), bad) {
 			t.Errorf("token %q: %v", bad, err)
 		}
 	}
@@ -404,7 +404,7 @@ func TestDowngrade(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	defer s.Close()
-	o, err := newSettings([]Option{Cache(t.TempDir()), Endpoint(s.URL), Token("hf_secret"), fast})
+	o, err := newSetup(in(t.TempDir()), from(s.URL), token("hf_secret"), fast).settings()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -448,7 +448,7 @@ func TestChanged(t *testing.T) {
 		}
 		return true
 	})
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -477,7 +477,7 @@ func TestSmallResume(t *testing.T) {
 		condition.Store(r.Header.Get("If-Range") + " " + r.Header.Get("Range"))
 		return false
 	})
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -532,8 +532,8 @@ func TestLies(t *testing.T) {
 				w.Header().Set("Content-Length", "10")
 				return true
 			})
-			small := func(s *settings) { s.free = func(string) (int64, error) { return 1 << 30, nil } }
-			_, err := Get(t.Context(), "a/b", options(h, cache, small)...)
+			small := func(s *setup) { s.free = func(string) (int64, error) { return 1 << 30, nil } }
+			_, err := options(h, cache, small).get(t.Context(), "a/b")
 			if err == nil || !strings.Contains(err.Error(), c.text) {
 				t.Errorf("expected an error with %q, found %v", c.text, err)
 			}
@@ -557,7 +557,7 @@ func TestHostileIndex(t *testing.T) {
 	} {
 		h, cache := newHub(t), t.TempDir()
 		h.Add("a/b", map[string][]byte{"model.safetensors.index.json": []byte(index), "README.md": []byte("x")})
-		if _, err := Get(t.Context(), "a/b", options(h, cache)...); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := options(h, cache).get(t.Context(), "a/b"); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%.60s: expected an error with %q, found %v", index, text, err)
 		}
 		expectClean(t, cache, 0)

@@ -23,16 +23,20 @@ import (
 //
 // Errors are of the kinds of [ErrNoModel] and those below it, or come of the disk or the network. A call that fails
 // or is canceled leaves no file under its name that is not whole; the next call goes on where it stopped.
-func Get(ctx context.Context, name string, options ...Option) (dir string, err error) {
+func Get(ctx context.Context, name string, opts GetOptions) (dir string, err error) {
+	return get(ctx, name, opts, usual)
+}
+
+func get(ctx context.Context, name string, opts GetOptions, t tuning) (dir string, err error) {
 	m, err := parse(name)
 	if err != nil {
 		return "", err
 	}
-	s, err := newSettings(options)
+	s, err := newSettings(opts, t)
 	if err != nil {
 		return "", err
 	}
-	g := &getter{model: m, store: newStore(s, m), client: newClient(s), meter: meter{report: s.progress}}
+	g := &getter{model: m, store: newStore(s, m), client: newClient(s), meter: meter{report: s.OnProgress}}
 	defer g.client.close()
 	dir, err = g.get(ctx)
 	return dir, about(m, "", err)
@@ -41,7 +45,7 @@ func Get(ctx context.Context, name string, options ...Option) (dir string, err e
 // Open returns the folder that a user means by model, as after -model on a command line: the folder itself when
 // there is one of that name, and otherwise what [Get] returns for the hub's model of that name. What looks like a
 // path, or is a single word, is never looked for on the hub; a word with a revision ("gpt2@main") is.
-func Open(ctx context.Context, model string, options ...Option) (dir string, err error) {
+func Open(ctx context.Context, model string, opts GetOptions) (dir string, err error) {
 	if model == "" {
 		return "", errors.New("hub: no model given: expected a folder, or owner/name of a model on the hub")
 	}
@@ -63,7 +67,7 @@ func Open(ctx context.Context, model string, options ...Option) (dir string, err
 	if _, err := parse(model); err != nil {
 		return "", fmt.Errorf("hub: there is no folder %s, and it is no name of a model on the hub: %w", model, errors.Unwrap(err))
 	}
-	if dir, err = Get(ctx, model, options...); err != nil {
+	if dir, err = Get(ctx, model, opts); err != nil {
 		return "", fmt.Errorf("there is no folder %s; %w", model, err)
 	}
 	return dir, nil
@@ -79,10 +83,10 @@ type getter struct {
 }
 
 func (g *getter) get(ctx context.Context) (string, error) {
-	if isHash(g.revision, 40) && g.known(g.revision, g.patterns) {
+	if isHash(g.revision, 40) && g.known(g.revision, g.Files) {
 		return g.snapshot(g.revision), nil
 	}
-	if g.offline {
+	if g.Offline {
 		return g.cached(ErrOffline)
 	}
 	l, err := g.listing(ctx)
@@ -105,7 +109,7 @@ func (g *getter) listing(ctx context.Context) (l *listing, err error) {
 		l, err = g.client.list(ctx, g.model)
 		return err
 	}
-	if commit := g.commit(g.revision); commit != "" && g.whole(commit, g.patterns) == nil {
+	if commit := g.commit(g.revision); commit != "" && g.whole(commit, g.Files) == nil {
 		return l, ask()
 	}
 	return l, g.client.retry(ctx, ask)
@@ -125,9 +129,9 @@ func (g *getter) fallBack(ctx context.Context, err error) (string, error) {
 func (g *getter) cached(why error) (string, error) {
 	commit := g.commit(g.revision)
 	if commit == "" {
-		return "", fmt.Errorf("%w: %s knows no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.cache)
+		return "", fmt.Errorf("%w: %s knows no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.Cache)
 	}
-	if err := g.whole(commit, g.patterns); err != nil {
+	if err := g.whole(commit, g.Files); err != nil {
 		return "", fmt.Errorf("%w: the snapshot in %s is not whole (%v); without HF_HUB_OFFLINE the rest can be fetched", why, g.snapshot(commit), err)
 	}
 	return g.snapshot(commit), nil
@@ -143,7 +147,7 @@ type item struct {
 // fetchAll fetches what the snapshot of a commit lacks. Blobs come first; only when all are there do they get their
 // names, weights last, so that whoever finds weights finds the rest.
 func (g *getter) fetchAll(ctx context.Context, l *listing) error {
-	c, err := choose(l.names(), g.patterns)
+	c, err := choose(l.names(), g.Files)
 	if err != nil {
 		return err
 	}
@@ -206,17 +210,17 @@ func (g *getter) fetch(ctx context.Context, l *listing, names []string, limit fu
 			})
 		}
 		if max := limit(it.name); err == nil && it.size > max {
-			err = fmt.Errorf("it has %d bytes; expected %d or fewer of such a file (hub.Files fetches what it names)", it.size, max)
+			err = fmt.Errorf("it has %d bytes; expected %d or fewer of such a file (GetOptions.Files asks for it)", it.size, max)
 		}
 		return about(g.model, it.name, err)
 	}
-	if err := each(ctx, g.parallel, items, describe); err != nil {
+	if err := each(ctx, g.Parallel, items, describe); err != nil {
 		return nil, err
 	}
 	if err := g.room(items); err != nil {
 		return nil, err
 	}
-	return items, each(ctx, g.parallel, items, func(ctx context.Context, it *item) error {
+	return items, each(ctx, g.Parallel, items, func(ctx context.Context, it *item) error {
 		return about(g.model, it.name, g.download(ctx, l.commit, it))
 	})
 }
@@ -237,7 +241,7 @@ func (g *getter) room(items []*item) error {
 		g.meter.add(it)
 	}
 	if free, err := g.free(g.root); err == nil && need > free {
-		return fmt.Errorf("%w: %.1f MB are to be fetched, and %s has %.1f MB free", ErrNoSpace, float64(need)/1e6, g.cache, float64(free)/1e6)
+		return fmt.Errorf("%w: %.1f MB are to be fetched, and %s has %.1f MB free", ErrNoSpace, float64(need)/1e6, g.Cache, float64(free)/1e6)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func vit() map[string][]byte {
 }
 
 // fast makes tests quick: waits of milliseconds. Each test has a cache and a hub of its own.
-func fast(s *settings) {
+func fast(s *setup) {
 	s.stall, s.pause, s.patient = 2*time.Second, time.Millisecond, 2*time.Second
 }
 
@@ -61,10 +61,42 @@ func newHub(t *testing.T) *hubtest.Hub {
 	return h
 }
 
-// options are those of a test: nothing of the user's environment counts.
-func options(h *hubtest.Hub, cache string, more ...Option) []Option {
-	return append([]Option{Cache(cache), Endpoint(h.URL), Token(""), fast}, more...)
+// A setup holds the arguments of get, and a change is made to it.
+type (
+	setup struct {
+		GetOptions
+		tuning
+	}
+	change func(*setup)
+)
+
+func newSetup(changes ...change) *setup {
+	s := &setup{tuning: usual}
+	for _, c := range changes {
+		c(s)
+	}
+	return s
 }
+
+func (s *setup) get(ctx context.Context, name string) (string, error) {
+	return get(ctx, name, s.GetOptions, s.tuning)
+}
+
+func (s *setup) settings() (*settings, error) { return newSettings(s.GetOptions, s.tuning) }
+
+// options are those of a test: nothing of the user's environment counts.
+func options(h *hubtest.Hub, cache string, more ...change) *setup {
+	return newSetup(append([]change{in(cache), from(h.URL), token(""), fast}, more...)...)
+}
+
+func in(cache string) change             { return func(s *setup) { s.Cache = cache } }
+func from(endpoint string) change        { return func(s *setup) { s.Endpoint = endpoint } }
+func token(token string) change          { return func(s *setup) { s.Token, s.Anonymous = token, token == "" } }
+func matching(patterns ...string) change { return func(s *setup) { s.Files = patterns } }
+func offline(s *setup)                   { s.Offline = true }
+func parallel(n int) change              { return func(s *setup) { s.Parallel = n } }
+
+func onProgress(f func(Progress)) change { return func(s *setup) { s.OnProgress = f } }
 
 // expectFiles asks that a snapshot holds these files and no others.
 func expectFiles(t *testing.T, dir string, want map[string][]byte) {
@@ -114,7 +146,7 @@ func TestGet(t *testing.T) {
 	commit := h.Add("google/vit", vit())
 	want := pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors")
 
-	dir, err := Get(t.Context(), "google/vit", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "google/vit")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,13 +185,13 @@ func TestGet(t *testing.T) {
 	}
 
 	// A second call only asks what main is now; one for the commit asks nothing.
-	if again, err := Get(t.Context(), "google/vit", options(h, cache)...); err != nil || again != dir {
+	if again, err := options(h, cache).get(t.Context(), "google/vit"); err != nil || again != dir {
 		t.Errorf("second call: %s, %v", again, err)
 	}
 	if r := h.Requests(); len(r) != 1 {
 		t.Errorf("second call made %d requests, expected 1: %+v", len(r), r)
 	}
-	if again, err := Get(t.Context(), "google/vit@"+commit, options(h, cache)...); err != nil || again != dir {
+	if again, err := options(h, cache).get(t.Context(), "google/vit@"+commit); err != nil || again != dir {
 		t.Errorf("call for the commit: %s, %v", again, err)
 	}
 	if r := h.Requests(); len(r) != 0 {
@@ -173,14 +205,14 @@ func TestNewCommit(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	files := vit()
 	h.Add("a/b", files)
-	old, err := Get(t.Context(), "a/b", options(h, cache)...)
+	old, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	files["config.json"] = []byte(`{"model_type": "vit", "new": true}`)
 	commit := h.Add("a/b", files)
 	h.Requests()
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil || filepath.Base(dir) != commit {
 		t.Fatalf("%s, %v; expected commit %s", dir, err, commit)
 	}
@@ -244,7 +276,7 @@ func TestShards(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", sharded())
 	var last Progress
-	dir, err := Get(t.Context(), "a/b", options(h, cache, OnProgress(func(p Progress) { last = p }))...)
+	dir, err := options(h, cache, onProgress(func(p Progress) { last = p })).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,15 +291,15 @@ func TestShards(t *testing.T) {
 	}
 
 	// A snapshot without a shard is not whole, whatever else it has.
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Offline())...); err != nil {
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); err != nil {
 		t.Errorf("offline: %v", err)
 	}
 	os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors"))
-	_, err = Get(t.Context(), "a/b", options(h, cache, Offline())...)
+	_, err = options(h, cache, offline).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "model-00002-of-00002") {
 		t.Errorf("offline without a shard: %v", err)
 	}
-	if _, err := Get(t.Context(), "a/b@"+filepath.Base(dir), options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b@"+filepath.Base(dir)); err != nil {
 		t.Error(err)
 	}
 	expectFiles(t, dir, want)
@@ -278,25 +310,25 @@ func TestPatterns(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	files := map[string][]byte{"mae_pretrain_vit_base.pth": content(1000, 1), "README.md": []byte("x"), "config.json": []byte("{}")}
 	commit := h.Add("a/b", files)
-	_, err := Get(t.Context(), "a/b", options(h, cache)...)
+	_, err := options(h, cache).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrNoFile) || !strings.Contains(err.Error(), "mae_pretrain_vit_base.pth") {
 		t.Errorf("a model without known weights: %v", err)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache, Files("*.pth"), Files("config.json"))...)
+	dir, err := options(h, cache, matching("*.pth", "config.json")).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	expectFiles(t, dir, pick(files, "mae_pretrain_vit_base.pth", "config.json"))
 	h.Requests()
-	for _, o := range [][]Option{{Files("config.json")}, {Offline(), Files("*.pth")}} {
-		if _, err := Get(t.Context(), "a/b@"+commit, options(h, cache, o...)...); err != nil {
+	for _, o := range [][]change{{matching("config.json")}, {offline, matching("*.pth")}} {
+		if _, err := options(h, cache, o...).get(t.Context(), "a/b@"+commit); err != nil {
 			t.Error(err)
 		}
 	}
 	if r := h.Requests(); len(r) != 0 {
 		t.Errorf("requests for what is there: %+v", r)
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Files("["))...); err == nil {
+	if _, err := options(h, cache, matching("[")).get(t.Context(), "a/b"); err == nil {
 		t.Error("a pattern that is none was accepted")
 	}
 }
@@ -335,7 +367,7 @@ func TestParallel(t *testing.T) {
 			mu.Unlock()
 			return false
 		})
-		if _, err := Get(t.Context(), "a/parts", options(h, t.TempDir(), Files("*.bin"), Parallel(n))...); err != nil {
+		if _, err := options(h, t.TempDir(), matching("*.bin"), parallel(n)).get(t.Context(), "a/parts"); err != nil {
 			t.Fatal(err)
 		}
 		if most != n {
@@ -349,25 +381,25 @@ func TestOffline(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	commit := h.Add("a/b", vit())
-	_, err := Get(t.Context(), "a/b", options(h, cache, Offline())...)
+	_, err := options(h, cache, offline).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
 		t.Errorf("an empty cache: %v", err)
 	}
 	if r := h.Requests(); len(r) != 0 {
 		t.Fatalf("offline made requests: %+v", r)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Requests()
 	for _, name := range []string{"a/b", "a/b@" + commit} {
-		if got, err := Get(t.Context(), name, options(h, cache, Offline())...); err != nil || got != dir {
+		if got, err := options(h, cache, offline).get(t.Context(), name); err != nil || got != dir {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"a/b@other", "a/b@" + strings.Repeat("0", 40), "a/c"} {
-		if _, err := Get(t.Context(), name, options(h, cache, Offline())...); !errors.Is(err, ErrOffline) {
+		if _, err := options(h, cache, offline).get(t.Context(), name); !errors.Is(err, ErrOffline) {
 			t.Errorf("%s: expected ErrOffline, found %v", name, err)
 		}
 	}
@@ -376,25 +408,25 @@ func TestOffline(t *testing.T) {
 	}
 	for _, status := range []int{401, 403, 429, 500, 503} {
 		h.Intercept(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(status); return true })
-		if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+		if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 			t.Errorf("status %d: %s, %v", status, got, err)
 		}
 	}
 	h.Intercept(nil)
-	if _, err := Get(t.Context(), "a/b@gone", options(h, cache)...); !errors.Is(err, ErrNoRevision) {
+	if _, err := options(h, cache).get(t.Context(), "a/b@gone"); !errors.Is(err, ErrNoRevision) {
 		t.Errorf("expected ErrNoRevision, found %v", err)
 	}
 	h.Close()
-	if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+	if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 		t.Errorf("without a hub: %s, %v", got, err)
 	}
-	if _, err := Get(t.Context(), "a/c", options(h, cache)...); err == nil || !strings.Contains(err.Error(), "gave up after 5 attempts") {
+	if _, err := options(h, cache).get(t.Context(), "a/c"); err == nil || !strings.Contains(err.Error(), "gave up after 5 attempts") {
 		t.Errorf("without a hub and without a copy: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Offline())...); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "not whole") {
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "not whole") {
 		t.Errorf("without weights: %v", err)
 	}
 }
@@ -406,7 +438,7 @@ func TestRevisions(t *testing.T) {
 	files := vit()
 	files["config.json"] = []byte("{}")
 	commit := h.AddAs("a/b", "refs/pr/1", files)
-	dir, err := Get(t.Context(), "a/b@refs/pr/1", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b@refs/pr/1")
 	if err != nil || filepath.Base(dir) != commit {
 		t.Fatalf("%s, %v", dir, err)
 	}
@@ -414,7 +446,7 @@ func TestRevisions(t *testing.T) {
 	if data, err := os.ReadFile(ref); err != nil || string(data) != commit {
 		t.Errorf("%s holds %q, %v", ref, data, err)
 	}
-	if dir, err = Get(t.Context(), "a/b@"+commit, options(h, t.TempDir())...); err != nil || filepath.Base(dir) != commit {
+	if dir, err = options(h, t.TempDir()).get(t.Context(), "a/b@"+commit); err != nil || filepath.Base(dir) != commit {
 		t.Errorf("by the commit: %s, %v", dir, err)
 	}
 }
@@ -426,7 +458,7 @@ func TestRenamed(t *testing.T) {
 	h.Add("new/name", vit())
 	h.Move("old/name", "new/name")
 	h.Gate("new/name", "hf_secret")
-	dir, err := Get(t.Context(), "old/name", options(h, cache, Token("hf_secret"))...)
+	dir, err := options(h, cache, token("hf_secret")).get(t.Context(), "old/name")
 	if err != nil || !strings.Contains(dir, "models--old--name") {
 		t.Fatalf("%s, %v", dir, err)
 	}
@@ -439,14 +471,14 @@ func TestWithoutLinks(t *testing.T) {
 	h := newHub(t)
 	h.Add("a/b", vit())
 	none := func(string, string) error { return errors.ErrUnsupported }
-	for name, o := range map[string]Option{
-		"HF_HUB_DISABLE_SYMLINKS": func(s *settings) { s.copies = true },
-		"no symbolic links":       func(s *settings) { s.symlink = none },
-		"no links at all":         func(s *settings) { s.symlink, s.link = none, none },
+	for name, o := range map[string]change{
+		"HF_HUB_DISABLE_SYMLINKS": func(s *setup) { s.copies = true },
+		"no symbolic links":       func(s *setup) { s.symlink = none },
+		"no links at all":         func(s *setup) { s.symlink, s.link = none, none },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache := t.TempDir()
-			dir, err := Get(t.Context(), "a/b", options(h, cache, o)...)
+			dir, err := options(h, cache, o).get(t.Context(), "a/b")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -455,7 +487,7 @@ func TestWithoutLinks(t *testing.T) {
 				t.Errorf("expected a plain file, found %v, %v", info.Mode(), err)
 			}
 			h.Requests()
-			if _, err := Get(t.Context(), "a/b", options(h, cache, o)...); err != nil || len(h.Requests()) != 1 {
+			if _, err := options(h, cache, o).get(t.Context(), "a/b"); err != nil || len(h.Requests()) != 1 {
 				t.Errorf("second call: %v, or files fetched again", err)
 			}
 		})
@@ -467,7 +499,7 @@ func TestRepair(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,7 +508,7 @@ func TestRepair(t *testing.T) {
 	}
 	os.Remove(filepath.Join(dir, "config.json"))
 	os.Symlink("../../blobs/nothing", filepath.Join(dir, "config.json"))
-	if dir, err = Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if dir, err = options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Fatal(err)
 	}
 	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
@@ -490,7 +522,7 @@ func TestReadOnly(t *testing.T) {
 	}
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,7 +533,7 @@ func TestReadOnly(t *testing.T) {
 		}
 		return err
 	})
-	if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+	if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 		t.Errorf("%s, %v", got, err)
 	}
 }
@@ -522,7 +554,7 @@ func TestForeignPart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(blobs, name), make([]byte, 1000), 0o444); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -533,8 +565,8 @@ func TestOpen(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	h.Add("owner/name", vit())
 	t.Chdir(t.TempDir())
-	o := options(h, cache)
-	dir, err := Open(t.Context(), "owner/name", o...)
+	o := options(h, cache).GetOptions
+	dir, err := Open(t.Context(), "owner/name", o)
 	if err != nil || !strings.HasPrefix(dir, cache) {
 		t.Errorf("a model on the hub: %s, %v", dir, err)
 	}
@@ -545,7 +577,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Requests()
-	if dir, err := Open(t.Context(), "owner/name", o...); err != nil || dir != "owner/name" {
+	if dir, err := Open(t.Context(), "owner/name", o); err != nil || dir != "owner/name" {
 		t.Errorf("a folder of that name: %s, %v", dir, err)
 	}
 	for model, want := range map[string]string{
@@ -562,14 +594,14 @@ func TestOpen(t *testing.T) {
 		"owner/na me":     "no name of a model",
 		"owner/name@a..b": "no name of a model",
 	} {
-		if dir, err := Open(t.Context(), model, o...); err == nil || !strings.Contains(err.Error(), want) {
+		if dir, err := Open(t.Context(), model, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v; expected an error with %q", model, dir, err, want)
 		}
 	}
 	if r := h.Requests(); len(r) != 0 {
 		t.Errorf("what is no name of a model was asked for: %+v", r)
 	}
-	if _, err := Open(t.Context(), "owner/none", o...); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
+	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
 		t.Errorf("neither: %v", err)
 	}
 }
@@ -589,12 +621,12 @@ func TestCancel(t *testing.T) {
 		}
 		return false
 	})
-	arrived := OnProgress(func(p Progress) {
+	arrived := onProgress(func(p Progress) {
 		if p.File == "model.safetensors" && p.Bytes == 1000 {
 			cancel()
 		}
 	})
-	if _, err := Get(ctx, "a/b", options(h, cache, arrived)...); !errors.Is(err, context.Canceled) {
+	if _, err := options(h, cache, arrived).get(ctx, "a/b"); !errors.Is(err, context.Canceled) {
 		t.Errorf("expected context.Canceled, found %v", err)
 	}
 	if holds(filepath.Join(cache, "models--a--b", "refs", "main"), -1) {
@@ -602,7 +634,7 @@ func TestCancel(t *testing.T) {
 	}
 	h.Intercept(nil)
 	h.Requests()
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
 	if r := h.Requests(); !slices.ContainsFunc(r, func(r hubtest.Request) bool { return r.CDN && strings.HasPrefix(r.Range, "bytes=") }) {
@@ -619,7 +651,7 @@ func BenchmarkGet(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Get(b.Context(), "a/b", options(h, b.TempDir())...); err != nil {
+		if _, err := options(h, b.TempDir()).get(b.Context(), "a/b"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -32,7 +32,7 @@ func newClient(s *settings) *client {
 	transport := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    s.parallel,
+		MaxIdleConnsPerHost:    s.Parallel,
 		MaxResponseHeaderBytes: 1 << 20,
 		DisableCompression:     true, // sizes and ranges are those of the file
 	}
@@ -75,8 +75,8 @@ func (c *client) send(ctx context.Context, method string, at *url.URL, header ht
 		a.away = a.away || !sameOrigin(at, c.base)
 		if a.away {
 			req.Header.Del("If-Range") // it names what the hub calls this file
-		} else if *c.token != "" {
-			req.Header.Set("Authorization", "Bearer "+*c.token)
+		} else if c.Token != "" {
+			req.Header.Set("Authorization", "Bearer "+c.Token)
 		}
 		resp, err := c.roundTrip(ctx, req)
 		if err != nil {
@@ -215,7 +215,7 @@ func (c *client) statusError(a *answer) error {
 	case "EntryNotFound":
 		return fmt.Errorf("%w (%s)", ErrNoFile, detail)
 	case "GatedRepo":
-		if *c.token == "" {
+		if c.Token == "" {
 			return fmt.Errorf("%w (%s): ask on the model's page, then set HF_TOKEN to a token of your account", ErrGated, detail)
 		}
 		return fmt.Errorf("%w (%s): ask on the model's page with the account of this token", ErrGated, detail)
@@ -225,7 +225,7 @@ func (c *client) statusError(a *answer) error {
 	}
 	switch a.StatusCode {
 	case http.StatusUnauthorized:
-		if *c.token == "" {
+		if c.Token == "" {
 			return c.noModel(detail)
 		}
 		return fmt.Errorf("%w (%s): HF_TOKEN, or the token a login has stored, is wrong or has ended", ErrToken, detail)
@@ -241,7 +241,7 @@ func (c *client) statusError(a *answer) error {
 }
 
 func (c *client) noModel(detail string) error {
-	if *c.token == "" {
+	if c.Token == "" {
 		return fmt.Errorf("%w (%s): check the name; if it is private, set HF_TOKEN", ErrNoModel, detail)
 	}
 	return fmt.Errorf("%w (%s): check the name, and that the token may read it", ErrNoModel, detail)

@@ -23,7 +23,7 @@ type store struct {
 
 func newStore(s *settings, m model) *store {
 	folder := "models--" + strings.ReplaceAll(m.repo, "/", "--")
-	return &store{s, filepath.Join(s.cache, folder), filepath.Join(s.cache, ".locks", folder)}
+	return &store{s, filepath.Join(s.Cache, folder), filepath.Join(s.Cache, ".locks", folder)}
 }
 
 func (s *store) blob(etag string) string       { return filepath.Join(s.root, "blobs", etag) }
@@ -44,7 +44,7 @@ func (s *store) prepare() error {
 	if err := os.MkdirAll(filepath.Join(s.root, "blobs"), 0o777); err != nil {
 		return err
 	}
-	tag := filepath.Join(s.cache, "CACHEDIR.TAG")
+	tag := filepath.Join(s.Cache, "CACHEDIR.TAG")
 	if f, err := os.OpenFile(tag, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
 		io.WriteString(f, "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is a cache: it can be fetched again.\n")
 		f.Close()

@@ -34,7 +34,7 @@ func (l *Linear) Forward(x *autograd.Tensor) *autograd.Tensor {
 // ForwardAct maps x, [..., in], to act(x·Weightᵀ + Bias), [..., out]; without an adapter in one pass.
 func (l *Linear) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
 	if len(l.Adapter) > 0 {
-		return activate(l.Forward(x), act)
+		return autograd.Activate(l.Forward(x), act)
 	}
 	return autograd.LinearAct(x, l.Weight, l.Bias, act)
 }
@@ -45,27 +45,6 @@ func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 		residual = l.addition(x, residual)
 	}
 	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
-}
-
-// activate applies an activation on its own.
-func activate(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
-	switch act {
-	case autograd.ActRelu:
-		return autograd.Relu(x)
-	case autograd.ActGelu:
-		return autograd.Gelu(x)
-	case autograd.ActGeluTanh:
-		return autograd.GeluTanh(x)
-	case autograd.ActQuickGelu:
-		return autograd.QuickGelu(x)
-	case autograd.ActSilu:
-		return autograd.Silu(x)
-	case autograd.ActSigmoid:
-		return autograd.Sigmoid(x)
-	case autograd.ActTanh:
-		return autograd.Tanh(x)
-	}
-	return x
 }
 
 // Embedding is a table of rows looked up by index.

@@ -27,23 +27,14 @@ func Buffers(model any) iter.Seq2[string, *autograd.Buffer] {
 // Layers yields every *T of a model with its path, as [Parameters] does: T is Linear, for example, or another type of
 // struct. What is inside a T is not entered.
 func Layers[T any](model any) iter.Seq2[string, *T] {
-	return func(yield func(string, *T) bool) {
-		seen := map[*T]bool{}
-		walk(model, func(path string, p *T) bool {
-			if seen[p] {
-				return true
-			}
-			seen[p] = true
-			return yield(path, p)
-		})
-	}
+	return func(yield func(string, *T) bool) { walk(model, yield) }
 }
 
 // PathsOf returns every path under which a model holds a parameter: more than one where weights are tied. A layer that
 // is shared as a whole counts once.
 func PathsOf(model any, p *autograd.Parameter) []string {
 	var paths []string
-	walk(model, func(path string, q *autograd.Parameter) bool {
+	reach(model, func(path string, q *autograd.Parameter) bool {
 		if q == p {
 			paths = append(paths, path)
 		}
@@ -61,16 +52,28 @@ func Count(model any) int {
 	return n
 }
 
-// walk calls yield for every *T reached from model through exported fields, pointers, slices, arrays and interfaces,
-// until that returns false. Other structs are entered once.
-func walk[T any](model any, yield func(string, *T) bool) {
+// walk is reach for the first time that each pointer is reached.
+func walk[T comparable](model any, yield func(string, T) bool) {
+	seen := map[T]bool{}
+	reach(model, func(path string, p T) bool {
+		if seen[p] {
+			return true
+		}
+		seen[p] = true
+		return yield(path, p)
+	})
+}
+
+// reach calls yield for every pointer of type T, or which implements it, that is reached from model through exported
+// fields, pointers, slices, arrays and interfaces, until that returns false. Other structs are entered once.
+func reach[T any](model any, yield func(string, T) bool) {
 	entered := map[uintptr]bool{}
-	want := reflect.TypeFor[*T]()
 	var visit func(path string, v reflect.Value) bool
 	visit = func(path string, v reflect.Value) bool {
-		if v.Type() == want {
-			p := v.Interface().(*T)
-			return p == nil || yield(path, p)
+		if v.Kind() == reflect.Pointer && !v.IsNil() {
+			if p, ok := v.Interface().(T); ok {
+				return yield(path, p)
+			}
 		}
 		switch v.Kind() {
 		case reflect.Interface:

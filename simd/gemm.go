@@ -12,22 +12,6 @@ type Matrix struct {
 	Trans  bool
 }
 
-// Activation names the function an Epilogue applies.
-type Activation uint8
-
-// The activations. ActGelu is x·Φ(x) by erf; ActGeluTanh is its tanh approximation (Hendrycks and Gimpel,
-// 2016); ActQuickGelu is x·σ(1.702·x), CLIP's; ActSilu is x·σ(x).
-const (
-	ActNone Activation = iota
-	ActRelu
-	ActGelu
-	ActGeluTanh
-	ActQuickGelu
-	ActSilu
-	ActSigmoid
-	ActTanh
-)
-
 // An Epilogue is what happens to a product while it is still in cache. Each step rounds to float32:
 //
 //	x = A·B + beta·C
@@ -156,7 +140,7 @@ func checkEpilogue(op string, ep *Epilogue, m, n int) {
 	if ep.Residual != nil {
 		checkStored(op, "Residual", len(ep.Residual), ep.ResidualStride, m, n)
 	}
-	if ep.Act > ActTanh {
+	if !ep.Act.Valid() {
 		panic(fmt.Sprintf("simd: %s: unknown activation %d", op, ep.Act))
 	}
 }

@@ -201,7 +201,7 @@ func notNil(v []float32) []float32 {
 // load reads the resume file into the model, the optimizer and the average: all of it or, with an error,
 // nothing.
 func (r *run) load() error {
-	f, err := checkpoint.Open(r.File)
+	f, err := checkpoint.Open(r.File, checkpoint.OpenOptions{})
 	if err != nil {
 		if bad := (*checkpoint.FormatError)(nil); errors.As(err, &bad) {
 			return fmt.Errorf("train: resume: %w: %w", ErrDamaged, err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"math"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // Augment is the random half of a training image's preparation: a random part of the image, resized to the model's
@@ -69,7 +71,7 @@ func (a *Augment) ranges() (scale, ratio [2]float64) {
 // Rect draws the part of a w × h image to keep, by the algorithm of torchvision's RandomResizedCrop: up to ten
 // times, an area uniform in Scale and a ratio log-uniform in Ratio, until the rectangle fits, then a position for
 // it; failing that, the largest central part whose ratio is allowed.
-func (a *Augment) Rect(r *Rand, w, h int) image.Rectangle {
+func (a *Augment) Rect(r *data.Rand, w, h int) image.Rectangle {
 	scale, ratio := a.ranges()
 	area := float64(w) * float64(h)
 	lo, hi := math.Log(ratio[0]), math.Log(ratio[1])
@@ -96,14 +98,14 @@ func (a *Augment) Rect(r *Rand, w, h int) image.Rectangle {
 
 // Apply returns the image prepared at random: cropped and resized to p's output size when a.Crop is set, by p
 // alone otherwise, perhaps mirrored, and changed by a.Jitter and a.Rand. It returns an error when p's output size depends on the image.
-func (a *Augment) Apply(r *Rand, m *Image, p *Preprocess) (*Image, error) {
+func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	m = m.RGB()

@@ -23,7 +23,7 @@ func FromImage(m image.Image) (converted *Image, err error) {
 		return nil, fmt.Errorf("vision: no image (nil): %w", ErrSize)
 	}
 	if v, ok := m.(*Image); ok {
-		if err := v.check(); err != nil {
+		if err := v.Validate(); err != nil {
 			return nil, err
 		}
 		return v.RGB(), nil

@@ -9,7 +9,7 @@ import (
 // Crop returns a copy of the pixels inside r. It returns an error that matches [ErrSize] when r is empty or
 // leaves the image.
 func (m *Image) Crop(r image.Rectangle) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	if r.Empty() || !r.In(m.Bounds()) {
@@ -53,7 +53,7 @@ const (
 // padded with black, split between both sides as the named library splits it. It returns an error that matches
 // [ErrSize] when a size is not positive.
 func (m *Image) CenterCrop(width, height int, c Centering) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	want := Image{Width: width, Height: height, Channels: m.Channels}
@@ -94,7 +94,7 @@ func (m *Image) FlipHorizontal() *Image { return m.Orient(2) }
 // Pad returns the image with a border of the given widths in the color fill, of which an image with fewer
 // channels uses the first; alpha is 255. It returns an error that matches [ErrSize] when a width is negative.
 func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	out := &Image{Width: m.Width + left + right, Height: m.Height + top + bottom, Channels: m.Channels}

@@ -3,6 +3,8 @@ package vision
 import (
 	"errors"
 	"fmt"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // Dataset is a numbered list of labeled images. Its methods must be safe to call from several goroutines.
@@ -39,7 +41,7 @@ func (d *Memory) Validate() error {
 		return fmt.Errorf("vision: data set of %d images with %d names", len(d.Images), len(d.Names))
 	}
 	for i, m := range d.Images {
-		if err := m.check(); err != nil {
+		if err := m.Validate(); err != nil {
 			return fmt.Errorf("vision: data set: image %d: %w", i, err)
 		}
 	}
@@ -122,7 +124,7 @@ func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err er
 		} else if len(m) == 1 {
 			n = 0
 		}
-		for _, k := range NewRand(seed, uint64(class)).Perm(len(m))[:n] {
+		for _, k := range data.NewRand(seed, uint64(class)).Perm(len(m))[:n] {
 			apart[m[k]] = true
 		}
 	}

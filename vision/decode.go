@@ -1,9 +1,8 @@
 package vision
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"image"
 	"io"
 	"io/fs"
 )
@@ -67,55 +66,79 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	return new(workspace).decodeBytes(data, o)
 }
 
+// The path of a file through this package: decodeFile opens it, decode reads its bytes, decodeBytes finds the codec,
+// checks the header, decodes the pixels, and turns them upright.
+
+// decodeFile is DecodeFile in the workspace.
+func (w *workspace) decodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
+	o.Name = name
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, &DecodeError{Name: name, Err: err}
+	}
+	defer f.Close()
+	size := int64(0)
+	if st, err := f.Stat(); err == nil {
+		if st.IsDir() {
+			return nil, &DecodeError{Name: name, Err: errors.New("is a directory, expected an image file")}
+		}
+		size = st.Size()
+	}
+	return w.decode(f, size, o)
+}
+
+// decode is Decode in the workspace; size is the expected length of the file, 0 if unknown.
+func (w *workspace) decode(r io.Reader, size int64, o DecodeOptions) (*Image, error) {
+	limit := o.MaxBytes
+	if limit <= 0 {
+		limit = DefaultMaxBytes
+	}
+	data, err := readAll(w.file, io.LimitReader(r, limit+1), min(size, limit))
+	w.file = data
+	if err != nil {
+		return nil, &DecodeError{Name: o.Name, Err: err}
+	}
+	if int64(len(data)) > limit {
+		return nil, &DecodeError{Name: o.Name, Kind: ErrTooLarge, Err: fmt.Errorf("more than %d bytes", limit)}
+	}
+	return w.decodeBytes(data, o)
+}
+
 // decodeBytes is DecodeBytes in the workspace.
 func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
-	c, problem := identify(data)
-	if c == nil {
-		c = registered(data)
+	c, err := codecOf(data)
+	if err != nil {
+		return nil, &DecodeError{Name: o.Name, Kind: ErrFormat, Err: err}
 	}
 	fail := func(kind, err error) (*Image, error) {
-		e := &DecodeError{Name: o.Name, Kind: kind, Err: err}
-		if c != nil {
-			e.Format = c.name
-		}
-		return nil, e
+		return nil, &DecodeError{Name: o.Name, Format: c.name, Kind: kind, Err: err}
 	}
-	if c == nil {
-		return fail(ErrFormat, problem)
-	}
-	var hdr header
-	err := guard(func() (err error) { hdr, err = c.header(data); return err })
-	if err != nil {
+
+	var h header
+	if err := guard(func() (err error) { h, err = c.header(data); return err }); err != nil {
 		return fail(kindOf(err), err)
 	}
-	if hdr.width <= 0 || hdr.height <= 0 {
-		return fail(ErrDamaged, fmt.Errorf("%d×%d pixels", hdr.width, hdr.height))
+	if kind, err := h.check(len(data), o.MaxPixels); err != nil {
+		return fail(kind, err)
 	}
-	limit := o.MaxPixels
-	if limit <= 0 {
-		limit = DefaultMaxPixels
-	}
-	if hdr.width > limit/hdr.height { // a product could overflow
-		return fail(ErrTooLarge, fmt.Errorf("%d×%d pixels, the limit is %d", hdr.width, hdr.height, limit))
-	}
-	if err := hdr.plausible(len(data)); err != nil {
-		return fail(ErrDamaged, err)
-	}
+
 	decode := c.decode
 	if c == codecs.jpeg {
-		decode = hdr.reduceJPEG(o.ReduceTo)
+		eighths := h.reduceJPEG(o.ReduceTo)
+		decode = func(data []byte) (*Image, error) { return decodeJPEG(data, eighths, w.decoded) }
 	}
 	var m *Image
-	err = guard(func() (err error) { m, err = decode(data, w.decoded); return err })
+	err = guard(func() (err error) { m, err = decode(data); return err })
 	if err != nil {
 		return fail(kindOf(err), err)
+	}
+	if m.Width != h.width || m.Height != h.height {
+		return fail(ErrCorrupt, fmt.Errorf("header says %d×%d pixels, data %d×%d", h.width, h.height, m.Width, m.Height))
 	}
 	if c == codecs.jpeg {
 		w.decoded = m
 	}
-	if m.Width != hdr.width || m.Height != hdr.height {
-		return fail(ErrDamaged, fmt.Errorf("header says %d×%d pixels, data %d×%d", hdr.width, hdr.height, m.Width, m.Height))
-	}
+
 	if c.metadata != nil && (o.ApplyOrientation || c.upright) {
 		m = m.Orient(c.metadata(data).orientation())
 	}
@@ -125,21 +148,29 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 // header is what is known of a file before its pixels are decoded.
 type header struct {
 	width, height int
-	// perByte is how many pixels one byte of the file can stand for at the most; 0 when there is no bound.
+	// perByte is how many pixels one byte of the file can stand for at most; 0 when there is no bound.
 	perByte float64
 }
 
-// plausible refuses a file too short for the pixels it claims, before memory is set aside for them. Small images
-// pass in any case: a few hundred bytes of tables are no measure.
-func (h header) plausible(n int) error {
-	pixels := float64(h.width) * float64(h.height)
-	if h.perByte > 0 && pixels > 1<<16 && pixels > h.perByte*float64(n) {
-		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", n, h.width, h.height)
+// check refuses a size that is empty or above the limit, and a file too short for its pixels, before memory is set
+// aside for them. Small images pass in any case: in a few hundred bytes, tables outweigh pixels.
+func (h header) check(fileBytes, limit int) (kind, err error) {
+	if limit <= 0 {
+		limit = DefaultMaxPixels
 	}
-	return nil
+	pixels := float64(h.width) * float64(h.height)
+	switch {
+	case h.width <= 0 || h.height <= 0:
+		return ErrCorrupt, fmt.Errorf("%d×%d pixels", h.width, h.height)
+	case h.width > limit/h.height: // a product could overflow
+		return ErrTooLarge, fmt.Errorf("%d×%d pixels, the limit is %d", h.width, h.height, limit)
+	case h.perByte > 0 && pixels > 1<<16 && pixels > h.perByte*float64(fileBytes):
+		return ErrCorrupt, fmt.Errorf("%d bytes cannot hold %d×%d pixels", fileBytes, h.width, h.height)
+	}
+	return nil, nil
 }
 
-// guard turns a panic inside a decoder into an error: a damaged file must not take the program down.
+// guard turns a panic inside a decoder into an error: a corrupted file must not take the program down.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -149,8 +180,25 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// decodeConfig adapts a DecodeConfig function.
-func decodeConfig(f func(io.Reader) (image.Config, error), data []byte) (header, error) {
-	c, err := f(bytes.NewReader(data))
-	return header{width: c.Width, height: c.Height}, err
+// readAll reads r to the end into buf[:0], which grows as data arrives: a size that a file system only claims buys
+// a mebibyte and no more.
+func readAll(buf []byte, r io.Reader, size int64) ([]byte, error) {
+	buf = buf[:0]
+	if n := max(min(size, 1<<20)+1, 1<<15); int64(cap(buf)) < n {
+		buf = make([]byte, 0, n)
+	}
+	for {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case err == io.EOF:
+			return buf, nil
+		case err != nil:
+			return buf, err
+		case len(buf) == cap(buf):
+			grown := make([]byte, len(buf), max(2*int64(cap(buf)), min(size+1, 8*int64(cap(buf)))))
+			copy(grown, buf)
+			buf = grown
+		}
+	}
 }

@@ -17,7 +17,7 @@
 // The orientation that a camera notes in EXIF data, or a program in XMP, is applied when asked for.
 //
 // Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a
-// [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrDamaged]; nothing panics, and
+// [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrCorrupt]; nothing panics, and
 // dimensions are checked against the caller's limit and the length of the file before memory is set aside for them.
 //
 // # Resizing
@@ -51,9 +51,8 @@
 // Memory is bounded by the batches prepared ahead and one photograph a goroutine, and is used again from one image to
 // the next.
 //
-// # Pictures for people
+// # Images for people
 //
-// What a model saw or found is best looked at. [Annotate] draws boxes with labels, scores and landmarks, [Overlay] lays
-// a map of numbers over a picture, [Grid] and [BeforeAfter] lay pictures out on a sheet, [Loader.ContactSheet] shows
-// what training sees, and [SavePNG] writes the result.
+// [WritePNG] and [SavePNG] write an image. Package vision/draw draws boxes, heat maps and sheets of images for people
+// to look at.
 package vision

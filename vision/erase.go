@@ -3,6 +3,8 @@ package vision
 import (
 	"fmt"
 	"math"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // EraseMode says what [RandomErasing] puts in place of what it erases.
@@ -58,7 +60,7 @@ func (e *RandomErasing) ranges() (area, aspect [2]float64) {
 }
 
 // Apply erases part of an image given as planes [channels, height, width].
-func (e *RandomErasing) Apply(r *Rand, planes []float32, width, height int) {
+func (e *RandomErasing) Apply(r *data.Rand, planes []float32, width, height int) {
 	if r.Float64() >= e.Prob {
 		return
 	}
@@ -77,7 +79,7 @@ func (e *RandomErasing) Apply(r *Rand, planes []float32, width, height int) {
 	}
 }
 
-func (e *RandomErasing) fill(r *Rand, planes []float32, width, height, x, y, w, h int) {
+func (e *RandomErasing) fill(r *data.Rand, planes []float32, width, height, x, y, w, h int) {
 	for from := 0; from+width*height <= len(planes); from += width * height {
 		var v float32
 		if e.Mode == EraseColor {

@@ -10,20 +10,20 @@ var (
 	// ErrFormat: the data is in no format that this package reads, or uses a feature of a format that it does
 	// not read.
 	ErrFormat = errors.New("unknown or unsupported image format")
-	// ErrDamaged: the data ends early or contradicts itself.
-	ErrDamaged = errors.New("damaged or truncated image")
+	// ErrCorrupt: the data ends early or contradicts itself.
+	ErrCorrupt = errors.New("corrupted or truncated image")
 	// ErrTooLarge: more pixels or bytes than the limit in force.
 	ErrTooLarge = errors.New("image too large")
 	// ErrSize: an image, a requested size or a source box with no pixels or outside the image.
 	ErrSize = errors.New("invalid image size")
 )
 
-// DecodeError reports an image that could not be read. errors.Is finds its kind ([ErrFormat], [ErrDamaged],
+// DecodeError reports an image that could not be read. errors.Is finds its kind ([ErrFormat], [ErrCorrupt],
 // [ErrTooLarge], or an error of the reader or file system) and errors.As this type.
 type DecodeError struct {
 	Name   string // the file, "" when unknown
 	Format string // "jpeg", "png", "gif", "webp", "bmp", "tiff", a registered format's name, or "" where none is known
-	Kind   error  // ErrFormat, ErrDamaged, ErrTooLarge, or nil when reading itself failed
+	Kind   error  // ErrFormat, ErrCorrupt, ErrTooLarge, or nil when reading itself failed
 	Err    error  // what was found, in detail
 }
 

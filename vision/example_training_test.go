@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing/fstest"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -58,33 +59,6 @@ func two() *vision.Memory {
 	return &vision.Memory{Images: []*vision.Image{m, m.Gray()}, Labels: []int{0, 1}, ClassNames: []string{"color", "gray"}}
 }
 
-// The recipe with which masked autoencoders are fine-tuned: RandAugment, random erasing, mixup and CutMix. What
-// training sees of it is looked at on a contact sheet first.
-func ExampleLoader_ContactSheet() {
-	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	loader := &vision.Loader{
-		Data:       two(),
-		Preprocess: vision.ImageNet(64),
-		Augment:    &vision.Augment{Crop: true, Flip: 0.5, Rand: rand, Erase: &vision.RandomErasing{Prob: 0.25, Mode: vision.ErasePixels}},
-		Mix:        &vision.Mix{Mixup: 0.8, Cutmix: 1, Smoothing: 0.1},
-		BatchSize:  2,
-		Shuffle:    true,
-		Seed:       1,
-	}
-	sheet, err := loader.ContactSheet(context.Background(), 0, 1, 2)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	// vision.SavePNG("batch.png", sheet) writes it to a file.
-	fmt.Println(sheet.Width, sheet.Height)
-	// Output: 132 64
-}
-
 // RandAugment alone, as timm's --aa option names it: the same generator gives the same picture.
 func ExampleRandAugment() {
 	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
@@ -95,8 +69,8 @@ func ExampleRandAugment() {
 	fmt.Println(rand.Magnitude, rand.MagnitudeStd, rand.Increasing)
 	m := two().Images[0]
 	const seed, epoch, sample = 1, 0, 2
-	once := rand.Apply(vision.NewRand(seed, epoch, sample), m)
-	again := rand.Apply(vision.NewRand(seed, epoch, sample), m)
+	once := rand.Apply(data.NewRand(seed, epoch, sample), m)
+	again := rand.Apply(data.NewRand(seed, epoch, sample), m)
 	fmt.Println(string(once.Pix) == string(again.Pix), string(once.Pix) == string(m.Pix))
 	// Output:
 	// 9 0.5 true
@@ -118,21 +92,4 @@ func ExampleMix() {
 	// Output:
 	// 0: [0.31 0.69]
 	// 1: [0.69 0.31]
-}
-
-// What a filter does to a picture, side by side.
-func ExampleBeforeAfter() {
-	m := two().Images[0]
-	small, err := vision.Resize(m, m.Width/4, m.Height/4, vision.Lanczos)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	sheet, err := vision.BeforeAfter([][2]*vision.Image{{m, small}}, "original", "a quarter")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(sheet.Width > 2*m.Width, sheet.Height > m.Height)
-	// Output: true true
 }

@@ -58,8 +58,9 @@ func (m *Image) checkShape() error {
 	return nil
 }
 
-// check reports whether the fields agree with each other.
-func (m *Image) check() error {
+// Validate returns an error that matches [ErrSize] or [ErrTooLarge] when m is nil, has no pixels, or has fields that
+// contradict each other.
+func (m *Image) Validate() error {
 	if m == nil {
 		return fmt.Errorf("vision: no image (nil): %w", ErrSize)
 	}

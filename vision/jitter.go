@@ -1,6 +1,10 @@
 package vision
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/data"
+)
 
 // ColorJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
 // transform of that name does to Pillow images. The zero value changes nothing.
@@ -25,7 +29,7 @@ func (j *ColorJitter) Validate() error {
 }
 
 // Apply returns m in RGB and changed at random.
-func (j *ColorJitter) Apply(r *Rand, m *Image) *Image {
+func (j *ColorJitter) Apply(r *data.Rand, m *Image) *Image {
 	m = m.RGB()
 	order := r.Perm(4)
 	factor := func(by float64) float64 { return r.Uniform(max(0, 1-by), 1+by) }

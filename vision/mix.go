@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // Mix joins the images of a batch in pairs, the first with the last and so on, and their labels with them: mixup
@@ -39,7 +41,7 @@ func (x *Mix) Validate() error {
 // Apply mixes the images of b in place and sets b.Targets, [images, classes]: for image i with label y and its
 // partner's label z, λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the share of the image itself in its pixels. A
 // batch without images stays as it is.
-func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
+func (x *Mix) Apply(r *data.Rand, b *Batch, classes int) {
 	n := len(b.Labels)
 	if n == 0 {
 		b.Targets = b.Targets[:0]
@@ -90,7 +92,7 @@ func (x *Mix) Apply(r *Rand, b *Batch, classes int) {
 }
 
 // draw returns λ, 1 for a batch that stays as it is, and whether a rectangle is cut.
-func (x *Mix) draw(r *Rand) (lambda float64, cut bool) {
+func (x *Mix) draw(r *data.Rand) (lambda float64, cut bool) {
 	prob, change := x.Prob, x.Switch
 	if prob == 0 {
 		prob = 1
@@ -109,7 +111,7 @@ func (x *Mix) draw(r *Rand) (lambda float64, cut bool) {
 }
 
 // cutRect draws a rectangle with a share 1-λ of the area, cut off at the borders.
-func cutRect(r *Rand, h, w int, lambda float64) (top, left, bottom, right int) {
+func cutRect(r *data.Rand, h, w int, lambda float64) (top, left, bottom, right int) {
 	side := math.Sqrt(1 - lambda)
 	ch, cw := int(float64(h)*side), int(float64(w)*side)
 	y, x := r.IntN(h), r.IntN(w)

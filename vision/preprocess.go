@@ -187,7 +187,7 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	m = m.RGB()

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // RandAugment changes an image by a few operations drawn at random (Cubuk et al., arXiv 1909.13719), as timm's
@@ -114,7 +116,7 @@ func (a *RandAugment) most() float64 {
 }
 
 // Apply returns m in RGB and changed at random.
-func (a *RandAugment) Apply(r *Rand, m *Image) *Image {
+func (a *RandAugment) Apply(r *data.Rand, m *Image) *Image {
 	m = m.RGB()
 	layers, prob := a.Layers, a.Prob
 	if layers == 0 {
@@ -134,7 +136,7 @@ func (a *RandAugment) Apply(r *Rand, m *Image) *Image {
 }
 
 // level draws the magnitude of an operation, in units of its full range.
-func (a *RandAugment) level(r *Rand) float64 {
+func (a *RandAugment) level(r *data.Rand) float64 {
 	v := a.Magnitude
 	switch {
 	case math.IsInf(a.MagnitudeStd, 1):
@@ -146,7 +148,7 @@ func (a *RandAugment) level(r *Rand) float64 {
 }
 
 // filter draws how pixels are interpolated.
-func (a *RandAugment) filter(r *Rand) Filter {
+func (a *RandAugment) filter(r *data.Rand) Filter {
 	if len(a.Filters) == 0 {
 		return [...]Filter{Bilinear, Bicubic}[r.IntN(2)]
 	}
@@ -154,7 +156,7 @@ func (a *RandAugment) filter(r *Rand) Filter {
 }
 
 // enhance returns the factor of an enhancement: away from 1 in either direction, or from 0.1 to 1.9.
-func (a *RandAugment) enhance(r *Rand, level float64) float64 {
+func (a *RandAugment) enhance(r *data.Rand, level float64) float64 {
 	if a.Increasing {
 		return max(0.1, 1+r.Sign(float64(level*0.9)))
 	}
@@ -162,7 +164,7 @@ func (a *RandAugment) enhance(r *Rand, level float64) float64 {
 }
 
 // warp moves the pixels of m by an affine map.
-func (a *RandAugment) warp(r *Rand, m *Image, to [6]float64) *Image {
+func (a *RandAugment) warp(r *data.Rand, m *Image, to [6]float64) *Image {
 	return affine(m, to, a.filter(r), a.Fill)
 }
 
@@ -175,52 +177,52 @@ const (
 )
 
 // randOps are the operations of timm's RandAugment, given the level drawn.
-var randOps = [...]func(a *RandAugment, r *Rand, m *Image, level float64) *Image{
-	func(_ *RandAugment, _ *Rand, m *Image, _ float64) *Image { return autoContrast(m) },
-	func(_ *RandAugment, _ *Rand, m *Image, _ float64) *Image { return equalize(m) },
-	func(_ *RandAugment, _ *Rand, m *Image, _ float64) *Image { return invert(m) },
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+var randOps = [...]func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image{
+	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return autoContrast(m) },
+	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return equalize(m) },
+	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return invert(m) },
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return rotate(m, r.Sign(level*randDegrees), a.filter(r), a.Fill)
 	},
-	func(a *RandAugment, _ *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
 		bits := int(level * 4)
 		if a.Increasing {
 			bits = 4 - bits
 		}
 		return posterize(m, min(max(bits, 0), 8))
 	},
-	func(a *RandAugment, _ *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
 		threshold := min(256, int(level*256))
 		if a.Increasing {
 			threshold = 256 - threshold
 		}
 		return solarize(m, threshold)
 	},
-	func(_ *RandAugment, _ *Rand, m *Image, level float64) *Image {
+	func(_ *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
 		return solarizeAdd(m, min(128, int(level*randAdd)), 128)
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return adjustSaturation(m, a.enhance(r, level))
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return adjustContrast(m, a.enhance(r, level))
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return adjustBrightness(m, a.enhance(r, level))
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return adjustSharpness(m, a.enhance(r, level))
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return a.warp(r, m, [6]float64{1, r.Sign(level * randShear), 0, 0, 1, 0})
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return a.warp(r, m, [6]float64{1, 0, 0, r.Sign(level * randShear), 1, 0})
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return a.warp(r, m, [6]float64{1, 0, r.Sign(level*randTranslate) * float64(m.Width), 0, 1, 0})
 	},
-	func(a *RandAugment, r *Rand, m *Image, level float64) *Image {
+	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
 		return a.warp(r, m, [6]float64{1, 0, 0, 0, 1, r.Sign(level*randTranslate) * float64(m.Height)})
 	},
 }

@@ -40,7 +40,7 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 // Four-channel images are resized with their colors multiplied by alpha and divided again, as Pillow does for
 // RGBA, so that the color of transparent pixels does not bleed into visible ones.
 func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	return r.resize(nil, m, m.whole(), width, height, image.Rect(0, 0, width, height))
@@ -50,7 +50,7 @@ func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
 // but within the kernel's reach still count, which sets it apart from cropping first. It returns an error that
 // matches [ErrSize] when the box is empty or leaves the image.
 func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	// Written so that NaN fails too.
@@ -65,7 +65,7 @@ func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, 
 // ResizeRect crops m to rect and resizes the crop, without copying it first: pixels outside rect do not count.
 // It returns an error that matches [ErrSize] when rect is empty or leaves the image.
 func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (*Image, error) {
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	if rect.Empty() || !rect.In(m.Bounds()) {

@@ -121,7 +121,7 @@ func webpHeader(data []byte) (header, error) {
 	case f != nil:
 		h.width, h.height = f.width, f.height
 	default:
-		h, err = decodeConfig(webp.DecodeConfig, data)
+		h, err = headerBy(webp.DecodeConfig, data)
 	}
 	h.boundFlat()
 	return h, err

@@ -258,7 +258,7 @@ func TestFails(t *testing.T) {
 	c := vit.Tiny16()
 	c.NumHiddenLayers, c.ImageSize = 1, 32
 	headless := t.TempDir()
-	if err := vit.New(c, 0, nil).Save(headless); err != nil {
+	if err := vit.New(c, 0, nil).Save(headless, vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	fails(t, "no classifier", "-model", headless, picture)

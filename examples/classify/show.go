@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/models"
 )
 
 // result is what -json prints of a picture.
@@ -30,7 +30,7 @@ func resultOf(p *picture, top int) result {
 	return r
 }
 
-func best(p *picture, top int) []vit.Class { return p.Top[:min(top, len(p.Top))] }
+func best(p *picture, top int) []models.Class { return p.Top[:min(top, len(p.Top))] }
 
 // printer shows pictures to people.
 type printer struct {

@@ -52,7 +52,7 @@ func convert(ctx context.Context, c *console.Console, in *input, s settings) (*i
 	if err != nil {
 		return nil, err
 	}
-	out, err := checkpoint.Open(written(s.To))
+	out, err := checkpoint.Open(written(s.To), checkpoint.OpenOptions{})
 	if err != nil {
 		return nil, err
 	}

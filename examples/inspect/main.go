@@ -169,19 +169,19 @@ func (in *input) parts() []file {
 // open opens a file, an index, or a folder: the weights as Hugging Face calls them, or else the only file that
 // could be some.
 func open(s settings) (*input, error) {
-	var opts []checkpoint.OpenOption
+	var opts checkpoint.OpenOptions
 	if s.Root != "" {
-		opts = append(opts, checkpoint.Root(strings.Split(s.Root, ".")...))
+		opts.Root = strings.Split(s.Root, ".")
 	}
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		f, err := checkpoint.Open(s.Path, opts...)
+		f, err := checkpoint.Open(s.Path, opts)
 		return &input{path: s.Path, file: f}, err
 	}
-	f, err := checkpoint.OpenFolder(os.DirFS(s.Path), opts...)
+	f, err := checkpoint.OpenFolder(os.DirFS(s.Path), opts)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &input{path: s.Path, dir: s.Path, file: f}, err
 	}
@@ -195,7 +195,7 @@ func open(s settings) (*input, error) {
 		return nil, fmt.Errorf("%s holds several checkpoints: name one of %s", s.Path, strings.Join(found, ", "))
 	}
 	path := filepath.Join(s.Path, found[0])
-	f, err = checkpoint.Open(path, opts...)
+	f, err = checkpoint.Open(path, opts)
 	return &input{path: path, file: f}, err
 }
 

@@ -42,7 +42,7 @@ func small(t *testing.T) modeltest.Saved {
 	c.ImageSize, c.PatchSize, c.NumHiddenLayers = 32, 8, 3
 	m := vit.New(c, 7, rand.New(rand.NewPCG(1, 2)))
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	pixels := make([]float32, 3*32*32)

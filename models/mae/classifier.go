@@ -27,10 +27,7 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	if layer := nn.Unmerged(m); layer != "" {
 		panic("mae: " + layer + " has an adapter that is not merged, which a classifier would lose")
 	}
-	c := m.Config.Config
-	c.ModelType = "vit"
-	c.Pooling = o.Pooling
-	c.DropPathRate = o.DropPath
+	c := vit.Config{ModelType: "vit", EncoderConfig: m.Config.EncoderConfig, Pooling: o.Pooling, DropPathRate: o.DropPath}
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)
 	v.Preprocess = m.Preprocess

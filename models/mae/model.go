@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -18,12 +19,12 @@ type Model struct {
 	Encoder *vit.Encoder
 	Decoder *Decoder
 
-	// Preprocess turns a picture into the pixels the model is trained on.
+	// Preprocess turns an image into the pixels the model is trained on.
 	Preprocess vision.Preprocess
 	// Workers runs Reconstruct in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	arenas autograd.Arenas
+	runner *run.Runner
 }
 
 // Decoder rebuilds the pixels of all patches from the tokens of the visible ones.
@@ -42,11 +43,10 @@ func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("mae: " + err.Error())
 	}
-	encoder := c.Config
-	encoder.Pooling = ""
-	m := &Model{Config: c, Encoder: vit.NewEncoder(encoder), Decoder: newDecoder(c), Workers: simd.NewWorkers(0)}
-	m.Preprocess = vision.ImageNet(c.ImageSize)
-	m.arenas.Keep = 4
+	m := &Model{
+		Config: c, Encoder: vit.NewEncoder(vit.Config{EncoderConfig: c.EncoderConfig}), Decoder: newDecoder(c),
+		Preprocess: vision.ImageNet(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New(),
+	}
 	m.Encoder.Positions.Frozen = true
 	m.Decoder.Positions.Frozen = true
 	if rng != nil {
@@ -57,23 +57,13 @@ func New(c Config, rng *rand.Rand) *Model {
 
 func newDecoder(c Config) *Decoder {
 	d := c.decoder()
-	act, _ := d.Activation() // Validate has checked it
 	return &Decoder{
 		Embed:     nn.NewLinear(c.HiddenSize, d.HiddenSize, true),
 		MaskToken: autograd.NewParameter(1, 1, d.HiddenSize),
 		Positions: autograd.NewParameter(1, 1+c.Patches(), d.HiddenSize),
-		Blocks: nn.NewStack(d.NumHiddenLayers, nn.BlockConfig{
-			Width:            d.HiddenSize,
-			Heads:            d.NumAttentionHeads,
-			Hidden:           d.IntermediateSize,
-			Act:              act,
-			Eps:              d.LayerNormEps,
-			QKVBias:          d.QKVBias,
-			Dropout:          d.HiddenDropoutProb,
-			AttentionDropout: d.AttentionProbsDropoutProb,
-		}),
-		Norm: nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
-		Pred: nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
+		Blocks:    nn.NewStack(d.NumHiddenLayers, d.Block()),
+		Norm:      nn.NewLayerNorm(d.HiddenSize, d.LayerNormEps),
+		Pred:      nn.NewLinear(d.HiddenSize, c.PatchSize*c.PatchSize*c.NumChannels, true),
 	}
 }
 
@@ -127,7 +117,7 @@ func (m *Model) Masking(noise []float32, batch int) *Masking {
 // each patch normalized by its own mean and variance. Only masked patches are predicted.
 //
 // Loss, like the parts of it that follow, panics with an autograd.ShapeError when the pixels have another size than
-// the configured one or another number of pictures than the masking.
+// the configured one or another number of images than the masking.
 func (m *Model) Loss(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
 	target := m.Target(pixels)
 	masked := masking.rows(masking.Masked, masking.Patches, 0)
@@ -144,7 +134,7 @@ func (m *Model) Predict(pixels *autograd.Tensor, masking *Masking) *autograd.Ten
 	return autograd.Slice(pred, 1, 1, 1+masking.Patches)
 }
 
-// Target returns what the decoder is to predict from pixels, [n, channels, size, size], in the shape and order of
+// Target returns the values that the decoder is to predict, from pixels, [n, channels, size, size], in the shape and order of
 // [Model.Predict].
 func (m *Model) Target(pixels *autograd.Tensor) *autograd.Tensor {
 	c := m.Config
@@ -184,7 +174,7 @@ func (m *Model) Encode(pixels *autograd.Tensor, masking *Masking) *autograd.Tens
 }
 
 // Decode maps the encoder's tokens, [n, 1+visible, width], to one token for the class and each patch, visible or
-// masked, in the order of the picture: [n, 1+patches, decoder width].
+// masked, in the order of the image: [n, 1+patches, decoder width].
 func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tensor {
 	demand("mae decode", "tokens", latent, masking.Batch, 1+masking.visible(), m.Config.HiddenSize)
 	t := latent.Tape()
@@ -200,8 +190,8 @@ func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tens
 	return d.Norm.Forward(d.Blocks.Forward(x, nn.AttentionInput{}))
 }
 
-// demand panics unless x has the given shape: rows are picked by number below, and those of another shape would be
-// other patches.
+// demand panics unless x has the given shape: rows are picked by number, and in another shape they would be other
+// patches.
 func demand(op, what string, x *autograd.Tensor, shape ...int) {
 	if !slices.Equal(x.Shape(), shape) {
 		panic(&autograd.ShapeError{Op: op, Shapes: [][]int{x.Shape(), shape}, Reason: "expected " + what + " of the second shape"})

@@ -17,7 +17,7 @@ type Encoder struct {
 	Blocks     nn.Stack
 	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	dropout    float32
-	side       int  // patches along each side of a picture of the configured size
+	side       int  // patches along each side of an image of the configured size
 	antialias  bool // of resized positions
 }
 
@@ -26,24 +26,14 @@ func NewEncoder(c Config) *Encoder {
 	if err := c.Validate(); err != nil {
 		panic("vit: " + err.Error())
 	}
-	act, _ := c.Activation() // Validate has checked it
+	block := c.Block()
+	block.DropPath, block.LayerScale = c.DropPathRate, c.LayerScaleInit
 	e := &Encoder{
 		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
 		Positions: autograd.NewParameter(1, c.positions(), c.HiddenSize),
-		Blocks: nn.NewStack(c.NumHiddenLayers, nn.BlockConfig{
-			Width:            c.HiddenSize,
-			Heads:            c.NumAttentionHeads,
-			Hidden:           c.IntermediateSize,
-			Act:              act,
-			Eps:              c.LayerNormEps,
-			QKVBias:          c.QKVBias,
-			LayerScale:       c.LayerScaleInit,
-			Dropout:          c.HiddenDropoutProb,
-			AttentionDropout: c.AttentionProbsDropoutProb,
-			DropPath:         c.DropPathRate,
-		}),
+		Blocks:    nn.NewStack(c.NumHiddenLayers, block),
 		dropout:   c.HiddenDropoutProb,
-		side:      c.side(),
+		side:      c.Side(),
 		antialias: c.AntialiasPositions,
 	}
 	if !c.NoClassToken {
@@ -75,7 +65,7 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 }
 
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
-// first, where there is one, normalized where the encoder has a norm. Pictures of another size than the configured one
+// first, where there is one, normalized where the encoder has a norm. Images of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
 // Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
 // encoder's or a side is no multiple of the patch.

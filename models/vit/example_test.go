@@ -13,11 +13,12 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
-// picture is a gradient of 60×40 pixels.
-func picture() image.Image {
+// img is a gradient of 60×40 pixels.
+func img() image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
 	for y := range 40 {
 		for x := range 60 {
@@ -34,7 +35,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	predictions, err := model.Classify(context.Background(), picture())
+	predictions, err := model.Classify(context.Background(), img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,13 +47,13 @@ func Example() {
 	// LABEL_0 34.5 %
 }
 
-// What the head sees is an embedding of a picture, for search or for a classifier of one's own.
+// What the head sees is an embedding of an image, for search or for a classifier of one's own.
 func ExampleModel_Features() {
 	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, picture())
+	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -80,7 +81,7 @@ func ExampleModel_Save() {
 	c.NumHiddenLayers, c.Pooling = 2, vit.MeanPooling
 	c.SetLabels([]string{"cat", "dog"})
 	model := vit.New(c, 2, rand.New(rand.NewPCG(1, 2)))
-	if err := model.Save(dir, vit.ForTimm(), vit.StoredAs(checkpoint.F16)); err != nil {
+	if err := model.Save(dir, vit.SaveOptions{Layout: models.Timm, DType: checkpoint.F16}); err != nil {
 		log.Fatal(err)
 	}
 	// In Python: timm.create_model("local-dir:" + dir, pretrained=True)
@@ -93,7 +94,7 @@ func ExampleModel_Save() {
 }
 
 // One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model
-// has learned about positions, to fine-tune it on larger pictures.
+// has learned about positions, to fine-tune it on larger images.
 func ExampleLoad_original() {
 	folder := os.DirFS("testdata/timm_class")
 	weights := fstest.MapFS{}

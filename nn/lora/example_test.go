@@ -44,7 +44,7 @@ func Example() {
 	if err := lora.Save(dir, m, names); err != nil {
 		log.Fatal(err)
 	}
-	f, err := checkpoint.Open(filepath.Join(dir, lora.SafetensorsName))
+	f, err := checkpoint.Open(filepath.Join(dir, lora.SafetensorsName), checkpoint.OpenOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

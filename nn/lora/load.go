@@ -29,10 +29,10 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 	if err != nil {
 		return fmt.Errorf("lora: %s: %w", ConfigName, err)
 	}
-	f, err := checkpoint.OpenFS(fsys, SafetensorsName)
+	f, err := checkpoint.OpenFS(fsys, SafetensorsName, checkpoint.OpenOptions{})
 	if errors.Is(err, fs.ErrNotExist) {
 		var other error
-		if f, other = checkpoint.OpenFS(fsys, TorchName); !errors.Is(other, fs.ErrNotExist) {
+		if f, other = checkpoint.OpenFS(fsys, TorchName, checkpoint.OpenOptions{}); !errors.Is(other, fs.ErrNotExist) {
 			err = other
 		}
 	}
@@ -57,13 +57,16 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 		layers[x.layer] = append(layers[x.layer], x.adapter)
 	}
 	var trained []*autograd.Parameter
-	for path, p := range nn.Parameters(model) {
-		if slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
-			s.add(path, p)
+	for path, v := range nn.Values(model) {
+		if !slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
+			continue
+		}
+		s.add(path, v)
+		if p, ok := v.(*autograd.Parameter); ok {
 			trained = append(trained, p)
 		}
 	}
-	if _, err := checkpoint.Load(f, &s.names, s.parameters(), checkpoint.LoadOptions{}); err != nil {
+	if _, err := checkpoint.Load(f, &s.names, s.all(), checkpoint.LoadOptions{}); err != nil {
 		return fmt.Errorf("lora: %w", err)
 	}
 	freeze(model, trained)

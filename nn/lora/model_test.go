@@ -53,7 +53,7 @@ func newModel(t testing.TB) *model {
 		Norm:       nn.NewLayerNorm(width, 1e-12),
 		Head:       nn.NewLinear(width, 5, true),
 	}
-	f, err := checkpoint.OpenFolder(os.DirFS("testdata/base"))
+	f, err := checkpoint.OpenFolder(os.DirFS("testdata/base"), checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

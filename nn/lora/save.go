@@ -81,7 +81,7 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 		})
 	}
 	if err == nil {
-		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.parameters(), checkpoint.WriteOptions{})
+		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.all(), checkpoint.WriteOptions{})
 	}
 	if err != nil {
 		return fmt.Errorf("lora: save: %w", err)
@@ -134,7 +134,7 @@ func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) erro
 			return slices.ContainsFunc(c.Saved, func(m string) bool { return strings.HasPrefix(tensor, m+".") })
 		})
 	}
-	adapters := map[any]bool{}
+	adapters := map[checkpoint.Value]bool{}
 	for _, l := range nn.Layers[nn.Linear](model) {
 		for _, a := range l.Adapter {
 			adapters[a.A], adapters[a.B] = true, true
@@ -157,14 +157,9 @@ func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) erro
 			}
 		}
 	}
-	for path, p := range nn.Parameters(model) {
-		if !adapters[p] && within(path) {
-			s.add(path, p)
-		}
-	}
-	for path := range nn.Buffers(model) {
-		if within(path) {
-			return fmt.Errorf("%s belongs to a module that is trained; running statistics cannot be saved beside adapters", path)
+	for path, v := range nn.Values(model) {
+		if !adapters[v] && within(path) {
+			s.add(path, v)
 		}
 	}
 	for _, target := range c.Targets {

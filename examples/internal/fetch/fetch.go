@@ -19,11 +19,11 @@ func Model(ctx context.Context, name string, out *console.Console) (dir string, 
 		}
 	}
 	defer func() { end() }()
-	return hub.Open(ctx, name, hub.OnProgress(func(p hub.Progress) {
+	return hub.Open(ctx, name, hub.GetOptions{OnProgress: func(p hub.Progress) {
 		if p.Total != total { // at first, and when an index has told of more
 			end()
 			progress, total = out.Phase("fetching "+name, console.Bytes, p.Total), p.Total
 		}
 		progress.At(p.Done, p.File)
-	}))
+	}})
 }

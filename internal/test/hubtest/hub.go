@@ -25,7 +25,7 @@ import (
 // A Hub serves models until it is closed. Large files (.safetensors, .bin, .pt and .pth) are known by their SHA-256
 // and come from a host of their own; the others are known by the SHA-1 that Git gives them.
 type Hub struct {
-	URL string // for hub.Endpoint or HF_ENDPOINT
+	URL string // for hub.GetOptions.Endpoint or HF_ENDPOINT
 	CDN string // of the host for large files
 
 	hub, cdn *httptest.Server

@@ -47,7 +47,7 @@ func (b *bits) more() error {
 		b.fill()
 	}
 	if b.pos*8-int(b.n) > b.end*8 {
-		return damaged("the coded data of the pixels ends early")
+		return corrupt("the coded data of the pixels ends early")
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (b *bits) fill() {
 // marker is to be looked for.
 func (b *bits) finish() (at int, err error) {
 	if b.pos*8-int(b.n) > b.end*8 {
-		return 0, damaged("the coded data of the pixels ends early")
+		return 0, corrupt("the coded data of the pixels ends early")
 	}
 	return b.at, nil
 }

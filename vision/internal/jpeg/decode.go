@@ -116,7 +116,7 @@ func (d *decoder) segment(m byte, p []byte) error {
 		return unsupported("arithmetic coding")
 	case m == markDRI:
 		if len(p) != 2 {
-			return damaged("restart interval of %d bytes", len(p))
+			return corrupt("restart interval of %d bytes", len(p))
 		}
 		d.interval = int(p[0])<<8 | int(p[1])
 	case m == markAPP0:
@@ -132,7 +132,7 @@ func (d *decoder) segment(m byte, p []byte) error {
 // setFrame takes the frame header and prepares planes and rows for it.
 func (d *decoder) setFrame(m byte, p []byte) (err error) {
 	if d.framed {
-		return damaged("two frame headers")
+		return corrupt("two frame headers")
 	}
 	if d.frame, err = parseFrame(m, p); err != nil {
 		return err
@@ -141,10 +141,10 @@ func (d *decoder) setFrame(m byte, p []byte) (err error) {
 	h := d.header()
 	d.reduce(d.size)
 	if len(d.pix) != 3*d.frame.width*d.frame.height {
-		return damaged("%d×%d pixels where the caller expects %d samples", d.frame.width, d.frame.height, len(d.pix))
+		return corrupt("%d×%d pixels where the caller expects %d samples", d.frame.width, d.frame.height, len(d.pix))
 	}
 	if h.Width*h.Height > 1<<16 && h.MinBytes > len(d.data) {
-		return damaged("%d bytes cannot hold %d×%d pixels", len(d.data), h.Width, h.Height)
+		return corrupt("%d bytes cannot hold %d×%d pixels", len(d.data), h.Width, h.Height)
 	}
 	total, wide := 0, 0
 	for i := range d.comps {
@@ -190,7 +190,7 @@ func (d *decoder) setQuant(p []byte) error {
 		wide, t := int(p[0]>>4), p[0]&15
 		n := 1 + 64<<min(wide, 1)
 		if wide > 1 || t > 3 || len(p) < n {
-			return damaged("quantization table %d of %d bytes", p[0], len(p))
+			return corrupt("quantization table %d of %d bytes", p[0], len(p))
 		}
 		for k := range 64 {
 			v := int(p[1+k])
@@ -209,7 +209,7 @@ func (d *decoder) setQuant(p []byte) error {
 func (d *decoder) setHuffman(p []byte) error {
 	for len(p) > 0 {
 		if len(p) < 17 || p[0]>>4 > 1 || p[0]&15 > 3 {
-			return damaged("Huffman table %#x of %d bytes", p[0], len(p))
+			return corrupt("Huffman table %#x of %d bytes", p[0], len(p))
 		}
 		tables := &d.dc
 		if p[0]>>4 == 1 {
@@ -221,7 +221,7 @@ func (d *decoder) setHuffman(p []byte) error {
 			n += int(c)
 		}
 		if n > 256 || len(p) < 17+n {
-			return damaged("a Huffman table of %d codes in %d bytes", n, len(p))
+			return corrupt("a Huffman table of %d codes in %d bytes", n, len(p))
 		}
 		if err := tables[p[0]&15].build(&counts, p[17:17+n]); err != nil {
 			return err
@@ -253,17 +253,17 @@ func (d *decoder) colors() space {
 // complete makes the pixels of a file whose scans have all been read.
 func (d *decoder) complete() error {
 	if !d.buffered {
-		return damaged("no pixels before the end marker")
+		return corrupt("no pixels before the end marker")
 	}
 	for i := range d.comps {
 		c := &d.comps[i]
 		if !d.progressive && !c.seen {
-			return damaged("the scan of component %d is missing", c.id)
+			return corrupt("the scan of component %d is missing", c.id)
 		}
 		// What libjpeg looks at when it decides whether to smooth over missing detail.
 		for k := 0; d.progressive && k < 10; k++ {
 			if c.known[k] != 0 {
-				return damaged("the scans end before coefficient %d of component %d is complete", k, c.id)
+				return corrupt("the scans end before coefficient %d of component %d is complete", k, c.id)
 			}
 		}
 	}

@@ -8,8 +8,8 @@
 // 12-bit samples, lossless and hierarchical files, fractional ratios, and heights given after the pixels, each by
 // name, with [ErrUnsupported].
 //
-// libjpeg goes on with a warning when coded data is damaged, and paints gray what is missing. A model should not
-// see such a picture: here it is an error, [ErrDamaged]. So is a progressive file that ends before the lowest ten
+// libjpeg goes on with a warning when coded data is corrupted, and paints gray what is missing. A model should not
+// see such a picture: here it is an error, [ErrCorrupt]. So is a progressive file that ends before the lowest ten
 // coefficients of a component are complete, which libjpeg smooths over. What libjpeg only remarks on outside the
 // coded data (stray bytes between segments, a missing end marker after a single complete scan) is accepted.
 //

@@ -42,7 +42,7 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 		return f, unsupported("%s", kind)
 	}
 	if len(p) < 6 {
-		return f, damaged("frame header of %d bytes", len(p))
+		return f, corrupt("frame header of %d bytes", len(p))
 	}
 	if p[0] != 8 {
 		return f, unsupported("%d bits a sample", p[0])
@@ -53,11 +53,11 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 	n := int(p[5])
 	switch {
 	case f.width == 0:
-		return f, damaged("%d×%d pixels", f.width, f.height)
+		return f, corrupt("%d×%d pixels", f.width, f.height)
 	case f.height == 0:
 		return f, unsupported("height given after the pixels (DNL)")
 	case len(p) != 6+3*n:
-		return f, damaged("frame header of %d bytes for %d components", len(p), n)
+		return f, corrupt("frame header of %d bytes for %d components", len(p), n)
 	case n != 1 && n != 3 && n != 4:
 		return f, unsupported("%d components", n)
 	}
@@ -68,14 +68,14 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 		q := p[6+3*i:]
 		*c = component{id: q[0], h: int(q[1] >> 4), v: int(q[1] & 15), tq: q[2]}
 		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 {
-			return f, damaged("sampling factors %d×%d", c.h, c.v)
+			return f, corrupt("sampling factors %d×%d", c.h, c.v)
 		}
 		if c.tq > 3 {
-			return f, damaged("quantization table %d", c.tq)
+			return f, corrupt("quantization table %d", c.tq)
 		}
 		for _, o := range f.comps[:i] {
 			if o.id == c.id {
-				return f, damaged("two components with number %d", c.id)
+				return f, corrupt("two components with number %d", c.id)
 			}
 		}
 		if n == 1 { // a ratio to nothing: the blocks of a single component are not interleaved
@@ -165,7 +165,7 @@ func ReadHeader(data []byte) (Header, error) {
 			continue
 		}
 		if m == markEOI || m == markSOS {
-			return Header{}, damaged("no frame header before the pixels")
+			return Header{}, corrupt("no frame header before the pixels")
 		}
 		p, err := r.payload(m)
 		if err != nil {
@@ -181,7 +181,7 @@ func ReadHeader(data []byte) (Header, error) {
 // begin checks the start marker and moves behind it.
 func (r *reader) begin() error {
 	if len(r.data) < 2 || r.data[0] != 0xff || r.data[1] != markSOI {
-		return damaged("no start marker")
+		return corrupt("no start marker")
 	}
 	r.at = 2
 	return nil

@@ -47,7 +47,7 @@ func (h *huffman) build(counts *[16]uint8, vals []uint8) error {
 		}
 		// A code of ones alone is reserved, so the codes of a length leave one free.
 		if code >= 1<<l && counts[l-1] > 0 {
-			return damaged("a Huffman table with too many codes of %d bits", l)
+			return corrupt("a Huffman table with too many codes of %d bits", l)
 		}
 		h.limit[l] = code << (16 - l)
 		code <<= 1

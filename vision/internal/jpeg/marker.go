@@ -37,17 +37,17 @@ func (r *reader) next() (byte, error) {
 		}
 	}
 	r.at = len(r.data)
-	return 0, damaged("the file ends before its end marker")
+	return 0, corrupt("the file ends before its end marker")
 }
 
 // payload returns what a segment holds behind its length, and moves behind the segment.
 func (r *reader) payload(m byte) ([]byte, error) {
 	if r.at+2 > len(r.data) {
-		return nil, damaged("the file ends at marker %#x", m)
+		return nil, corrupt("the file ends at marker %#x", m)
 	}
 	n := int(r.data[r.at])<<8 | int(r.data[r.at+1])
 	if n < 2 || n > len(r.data)-r.at {
-		return nil, damaged("segment %#x of %d bytes where the file has %d", m, n, len(r.data)-r.at)
+		return nil, corrupt("segment %#x of %d bytes where the file has %d", m, n, len(r.data)-r.at)
 	}
 	p := r.data[r.at+2 : r.at+n]
 	r.at += n

@@ -1,4 +1,4 @@
-package vision
+package draw
 
 import (
 	"bytes"
@@ -6,23 +6,37 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/fovea-ml/fovea/vision"
 )
 
-// plain is an RGB image of one color.
-func plain(w, h int, color [3]uint8) *Image {
-	m := NewImage(w, h, 3)
-	m.fill(m.Bounds(), color, 255)
+// noise is an image whose samples differ.
+func noise(w, h, channels int) *vision.Image {
+	m := vision.NewImage(w, h, channels)
+	r := rand.New(rand.NewPCG(uint64(w), uint64(h)))
+	for i := range m.Pix {
+		m.Pix[i] = uint8(r.Uint32())
+	}
 	return m
 }
 
-func at(m *Image, x, y int) [3]uint8 { return [3]uint8(m.Pix[3*(y*m.Width+x):]) }
+// plain is an RGB image of one color.
+func plain(w, h int, color [3]uint8) *vision.Image {
+	m := vision.NewImage(w, h, 3)
+	canvas{m}.fill(m.Bounds(), color, 255)
+	return m
+}
+
+func box(x0, y0, x1, y1 float32) vision.SourceBox {
+	return vision.SourceBox{X0: x0, Y0: y0, X1: x1, Y1: y1}
+}
+
+func at(m *vision.Image, x, y int) [3]uint8 { return [3]uint8(m.Pix[3*(y*m.Width+x):]) }
 
 // count returns how many pixels of a rectangle have the color.
-func count(m *Image, r image.Rectangle, color [3]uint8) int {
+func count(m *vision.Image, r image.Rectangle, color [3]uint8) int {
 	n := 0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
@@ -35,7 +49,7 @@ func count(m *Image, r image.Rectangle, color [3]uint8) int {
 }
 
 // dark returns how many pixels of a rectangle are nearly black.
-func dark(m *Image, r image.Rectangle) int {
+func dark(m *vision.Image, r image.Rectangle) int {
 	n := 0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
@@ -52,9 +66,9 @@ func TestAnnotate(t *testing.T) {
 	m := plain(320, 240, gray)
 	before := m.Clone()
 	out, err := Annotate(m, []Annotation{
-		{Box: SourceBox{50, 60, 150, 160}, Label: "cat", Score: 0.97, Class: 3, Points: [][2]float32{{100, 110}}},
-		{Box: SourceBox{50, 60, 150, 160}, Label: "dog", Class: 4},
-		{Box: SourceBox{-40, -40, 30, 30}, Label: "corner", Class: 5},
+		{Box: box(50, 60, 150, 160), Label: "cat", Score: 0.97, Class: 3, Points: [][2]float32{{100, 110}}},
+		{Box: box(50, 60, 150, 160), Label: "dog", Class: 4},
+		{Box: box(-40, -40, 30, 30), Label: "corner", Class: 5},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,16 +98,16 @@ func TestAnnotate(t *testing.T) {
 	if n := dark(out, image.Rect(0, 0, 45, 20)); n < 15 {
 		t.Errorf("the label of a box that begins outside the image has %d pixels of letters", n)
 	}
-	if out, err := Annotate(picture(9, 7, 1), nil); err != nil || out.Channels != 3 {
+	if out, err := Annotate(noise(9, 7, 1), nil); err != nil || out.Channels != 3 {
 		t.Errorf("nothing found: %v", err)
 	}
 	nan := float32(math.NaN())
-	for _, bad := range []Annotation{{Box: SourceBox{nan, 0, 1, 1}}, {Box: SourceBox{0, 0, float32(math.Inf(1)), 1}}, {Points: [][2]float32{{1, nan}}}} {
-		if _, err := Annotate(m, []Annotation{{}, bad}); !errors.Is(err, ErrSize) || !strings.Contains(err.Error(), "annotation 1") {
+	for _, bad := range []Annotation{{Box: box(nan, 0, 1, 1)}, {Box: box(0, 0, float32(math.Inf(1)), 1)}, {Points: [][2]float32{{1, nan}}}} {
+		if _, err := Annotate(m, []Annotation{{}, bad}); !errors.Is(err, vision.ErrSize) || !strings.Contains(err.Error(), "annotation 1") {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
-	if _, err := Annotate(&Image{}, nil); !errors.Is(err, ErrSize) {
+	if _, err := Annotate(&vision.Image{}, nil); !errors.Is(err, vision.ErrSize) {
 		t.Errorf("empty image: %v", err)
 	}
 }
@@ -103,12 +117,12 @@ func TestAnnotateAnything(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	labels := []string{"", "x", "a label that is wider than any of these images " + strings.Repeat("m", 5000), "two\nlines\x00", "\xff\xfe", "日本語 🙂", strings.Repeat("\u0301", 40)}
 	for range 300 {
-		m := picture(1+r.IntN(90), 1+r.IntN(70), 3)
+		m := noise(1+r.IntN(90), 1+r.IntN(70), 3)
 		var found []Annotation
 		for range r.IntN(6) {
 			v := func() float32 { return float32((r.Float64() - 0.5) * math.Pow(10, r.Float64()*30)) }
 			found = append(found, Annotation{
-				Box: SourceBox{v(), v(), v(), v()}, Label: labels[r.IntN(len(labels))], Score: float32(r.NormFloat64()),
+				Box: box(v(), v(), v(), v()), Label: labels[r.IntN(len(labels))], Score: float32(r.NormFloat64()),
 				Class: int(r.Int32()) - 1<<30, Points: [][2]float32{{v(), v()}},
 			})
 		}
@@ -116,7 +130,7 @@ func TestAnnotateAnything(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out.Width != m.Width || out.Height != m.Height || out.check() != nil {
+		if out.Width != m.Width || out.Height != m.Height || out.Validate() != nil {
 			t.Fatalf("%d×%d became %d×%d", m.Width, m.Height, out.Width, out.Height)
 		}
 	}
@@ -145,10 +159,10 @@ func TestClassColors(t *testing.T) {
 	}
 }
 
-func TestOverlay(t *testing.T) {
+func TestHeatmap(t *testing.T) {
 	m := plain(30, 15, [3]uint8{100, 100, 100})
 	values := []float32{0, 1, 2, 3, 4, 5} // 3×2 cells, 10 × 7.5 pixels each
-	out, err := Overlay(m, values, 3, 2, HeatOptions{Opacity: 1})
+	out, err := Heatmap(m, values, 3, 2, HeatmapOptions{Opacity: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +175,7 @@ func TestOverlay(t *testing.T) {
 	if got, want := at(out, 9, 0), Viridis.At(math.Round(255*0.45/5)/255); got != want {
 		t.Errorf("between two cells: %v, want %v", got, want)
 	}
-	half, err := Overlay(m, []float32{7}, 1, 1, HeatOptions{Colors: Gray, Low: 0, High: 7})
+	half, err := Heatmap(m, []float32{7}, 1, 1, HeatmapOptions{Colors: Gray, Low: 0, High: 7})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,26 +183,26 @@ func TestOverlay(t *testing.T) {
 		t.Errorf("half of white over 100 is %v", got)
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	hole, err := Overlay(m, []float32{0, 1, nan, inf, 1, 0}, 6, 1, HeatOptions{})
+	hole, err := Heatmap(m, []float32{0, 1, nan, inf, 1, 0}, 6, 1, HeatmapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if at(hole, 15, 7) != at(m, 15, 7) || at(hole, 2, 7) == at(m, 2, 7) {
 		t.Error("the image shows where the numbers are finite, or does not where they are not")
 	}
-	if flat, err := Overlay(m, []float32{3, 3}, 2, 1, HeatOptions{Opacity: 1}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
+	if flat, err := Heatmap(m, []float32{3, 3}, 2, 1, HeatmapOptions{Opacity: 1}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
 		t.Errorf("equal numbers: %v", err)
 	}
-	if _, err := Overlay(m, []float32{nan, inf}, 2, 1, HeatOptions{}); err != nil {
+	if _, err := Heatmap(m, []float32{nan, inf}, 2, 1, HeatmapOptions{}); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []func() (*Image, error){
-		func() (*Image, error) { return Overlay(m, values, 3, 3, HeatOptions{}) },
-		func() (*Image, error) { return Overlay(m, values, 0, 0, HeatOptions{}) },
-		func() (*Image, error) { return Overlay(m, values, -3, -2, HeatOptions{}) },
-		func() (*Image, error) { return Overlay(nil, values, 3, 2, HeatOptions{}) },
-		func() (*Image, error) { return Overlay(m, values, 3, 2, HeatOptions{Opacity: 2}) },
-		func() (*Image, error) { return Overlay(m, values, 3, 2, HeatOptions{Colors: 9}) },
+	for _, bad := range []func() (*vision.Image, error){
+		func() (*vision.Image, error) { return Heatmap(m, values, 3, 3, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 0, 0, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, -3, -2, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(nil, values, 3, 2, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 3, 2, HeatmapOptions{Opacity: 2}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 3, 2, HeatmapOptions{Colors: 9}) },
 	} {
 		if _, err := bad(); err == nil {
 			t.Error("no error")
@@ -219,8 +233,39 @@ func TestColorMaps(t *testing.T) {
 	}
 }
 
+func TestGrid(t *testing.T) {
+	a, b, c := noise(3, 2, 3), noise(2, 4, 1), noise(1, 1, 4)
+	g, err := Grid([]*vision.Image{a, b, c}, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g.Width != 7 || g.Height != 9 || g.Channels != 3 {
+		t.Fatalf("%d×%d", g.Width, g.Height)
+	}
+	for _, p := range []struct {
+		m    *vision.Image
+		x, y int
+	}{{a, 0, 0}, {b, 4, 0}, {c, 0, 5}} {
+		part, err := g.Crop(image.Rect(p.x, p.y, p.x+p.m.Width, p.y+p.m.Height))
+		if err != nil || !bytes.Equal(part.Pix, p.m.RGB().Pix) {
+			t.Errorf("the image at (%d, %d) differs", p.x, p.y)
+		}
+	}
+	if p := (canvas{g}).row(2)[:9]; !bytes.Equal(p, bytes.Repeat([]byte{255}, 9)) {
+		t.Errorf("below the first image: %v, expected white", p)
+	}
+	if g, err := Grid([]*vision.Image{a, b, c}, 0, -3); err != nil || g.Width != 9 || g.Height != 4 {
+		t.Errorf("one row: %v", err)
+	}
+	for _, bad := range [][]*vision.Image{nil, {nil}, {a, {Width: 2, Height: 2, Channels: 3}}} {
+		if _, err := Grid(bad, 1, 0); !errors.Is(err, vision.ErrSize) {
+			t.Errorf("%d images: %v", len(bad), err)
+		}
+	}
+}
+
 func TestGridCaptions(t *testing.T) {
-	images := []*Image{picture(120, 100, 3), picture(100, 90, 1), picture(120, 100, 4)}
+	images := []*vision.Image{noise(120, 100, 3), noise(100, 90, 1), noise(120, 100, 4)}
 	g, err := Grid(images, 2, 10, "first", "", "the third, with far more text than there is room for below so small a picture")
 	if err != nil {
 		t.Fatal(err)
@@ -244,24 +289,26 @@ func TestGridCaptions(t *testing.T) {
 	if n := paper(image.Rect(120, 0, 130, g.Height)); n != 0 {
 		t.Errorf("%d pixels of a caption are in the gap", n)
 	}
-	if _, err := Grid(images, 2, 1, "one"); !errors.Is(err, ErrSize) {
+	if _, err := Grid(images, 2, 1, "one"); !errors.Is(err, vision.ErrSize) {
 		t.Errorf("one caption for three images: %v", err)
 	}
-	small, err := Grid([]*Image{picture(28, 20, 3)}, 1, 0, "boot")
-	if err != nil || small.Width != 112 || at(small, 3, 3) != at(picture(28, 20, 3), 0, 0) || at(small, 4, 3) != at(picture(28, 20, 3), 1, 0) {
+	small, err := Grid([]*vision.Image{noise(28, 20, 3)}, 1, 0, "boot")
+	if err != nil || small.Width != 112 || at(small, 3, 3) != at(noise(28, 20, 3), 0, 0) || at(small, 4, 3) != at(noise(28, 20, 3), 1, 0) {
 		t.Errorf("a small image: %v", err)
 	}
-	if _, err := Grid([]*Image{picture(1, 1, 3)}, 1, math.MaxInt/2); err != nil {
+	if _, err := Grid([]*vision.Image{noise(1, 1, 3)}, 1, math.MaxInt/2); err != nil {
 		t.Errorf("a gap that nothing has: %v", err)
 	}
-	if _, err := Grid([]*Image{picture(1, 1, 3), picture(1, 1, 3)}, 2, math.MaxInt32); err == nil {
-		t.Error("a huge gap: no error")
+	for _, gap := range []int{math.MaxInt32, math.MaxInt} {
+		if _, err := Grid([]*vision.Image{noise(1, 1, 3), noise(1, 1, 3), noise(1, 1, 3)}, 3, gap); !errors.Is(err, vision.ErrTooLarge) {
+			t.Errorf("a gap of %d: %v", gap, err)
+		}
 	}
 }
 
 func TestBeforeAfter(t *testing.T) {
 	red, blue := plain(100, 60, [3]uint8{255, 0, 0}), plain(50, 30, [3]uint8{0, 0, 255})
-	out, err := BeforeAfter([][2]*Image{{red, blue}, {blue, red}}, "before", "after")
+	out, err := BeforeAfter([][2]*vision.Image{{red, blue}, {blue, red}}, "before", "after")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,8 +322,8 @@ func TestBeforeAfter(t *testing.T) {
 	if n := count(out, image.Rect(0, 0, out.Width, 16), white); n == 16*out.Width {
 		t.Error("no headings")
 	}
-	for _, bad := range [][][2]*Image{nil, {{red, nil}}, {{red, blue}, {{}, red}}} {
-		if _, err := BeforeAfter(bad, "", ""); !errors.Is(err, ErrSize) {
+	for _, bad := range [][][2]*vision.Image{nil, {{red, nil}}, {{red, blue}, {{}, red}}} {
+		if _, err := BeforeAfter(bad, "", ""); !errors.Is(err, vision.ErrSize) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
@@ -285,35 +332,49 @@ func TestBeforeAfter(t *testing.T) {
 // A wide image and a high one, neither of them large, would make a sheet of gigabytes, or a picture that no memory
 // holds.
 func TestSheetsAreBounded(t *testing.T) {
-	wide, high := NewImage(60000, 1, 3), NewImage(1, 60000, 3)
-	if _, err := Grid([]*Image{wide, high}, 1, 0); !errors.Is(err, ErrTooLarge) {
+	wide, high := vision.NewImage(60000, 1, 3), vision.NewImage(1, 60000, 3)
+	if _, err := Grid([]*vision.Image{wide, high}, 1, 0); !errors.Is(err, vision.ErrTooLarge) {
 		t.Errorf("grid: %v", err)
 	}
-	if _, err := BeforeAfter([][2]*Image{{wide, high}}, "before", "after"); !errors.Is(err, ErrTooLarge) {
+	if _, err := BeforeAfter([][2]*vision.Image{{wide, high}}, "before", "after"); !errors.Is(err, vision.ErrTooLarge) {
 		t.Errorf("before and after: %v", err)
 	}
-	if _, err := BeforeAfter([][2]*Image{{wide, wide}, {high, high}}, "before", "after"); !errors.Is(err, ErrTooLarge) {
+	if _, err := BeforeAfter([][2]*vision.Image{{wide, wide}, {high, high}}, "before", "after"); !errors.Is(err, vision.ErrTooLarge) {
 		t.Errorf("two pairs: %v", err)
 	}
 }
 
-func TestSavePNG(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.png")
-	m := picture(13, 7, 3)
-	if err := SavePNG(path, m); err != nil {
+func TestContactSheet(t *testing.T) {
+	data := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(30, 20, 3), noise(20, 30, 3)}}
+	l := &vision.Loader{Data: data, Preprocess: vision.ImageNet(16), BatchSize: 2}
+	sheet, err := ContactSheet(t.Context(), l, 0, 2, 2)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := SavePNG(path, &Image{}); !errors.Is(err, ErrSize) {
-		t.Errorf("empty image: %v", err)
+	if sheet.Width < 32 || sheet.Height < 32 || sheet.Width > 60 || sheet.Height > 60 {
+		t.Errorf("%d×%d pixels", sheet.Width, sheet.Height)
 	}
-	back, err := DecodeFile(os.DirFS(filepath.Dir(path)), "a.png", DecodeOptions{})
-	if err != nil || !bytes.Equal(back.Pix, m.Pix) {
-		t.Errorf("did not come back, or a failed save took the file: %v", err)
+	for _, p := range []vision.Preprocess{vision.ImageNet(16), vision.Half(16), {Width: 16, Height: 16, NoNormalize: true}, {Width: 16, Height: 16, NoRescale: true}} {
+		image := vision.NewImage(16, 16, 3)
+		for i := range image.Pix {
+			image.Pix[i] = []uint8{200, 90, 10}[i%3]
+		}
+		for _, p.Backend = range []vision.Backend{vision.Pillow, vision.Torchvision, vision.Timm} {
+			l := &vision.Loader{Data: &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{image}}, Preprocess: p}
+			sheet, err := ContactSheet(t.Context(), l, 0, 1, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := (sheet.Height/2*sheet.Width + sheet.Width/2) * 3
+			if got := sheet.Pix[at : at+3]; !bytes.Equal(got, image.Pix[:3]) {
+				t.Errorf("%+v: a pixel of %v is shown as %v", p, image.Pix[:3], got)
+			}
+		}
 	}
-	if err := SavePNG(filepath.Join(path, "b.png"), m); err == nil {
-		t.Error("a file as folder: no error")
+	if _, err := ContactSheet(t.Context(), &vision.Loader{Data: &vision.Memory{}, Preprocess: vision.ImageNet(16)}, 0, 2, 2); err == nil {
+		t.Error("a sheet of nothing")
 	}
-	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
-		t.Errorf("%d files left, %v", len(entries), err)
+	if _, err := ContactSheet(t.Context(), l, 0, 0, 2); err == nil {
+		t.Error("a sheet of no rows")
 	}
 }

@@ -4,43 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"image"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
-func TestGrid(t *testing.T) {
-	a, b, c := picture(3, 2, 3), picture(2, 4, 1), picture(1, 1, 4)
-	g, err := Grid([]*Image{a, b, c}, 2, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g.Width != 7 || g.Height != 9 || g.Channels != 3 {
-		t.Fatalf("%d×%d", g.Width, g.Height)
-	}
-	for _, p := range []struct {
-		m    *Image
-		x, y int
-	}{{a, 0, 0}, {b, 4, 0}, {c, 0, 5}} {
-		part, err := g.Crop(image.Rect(p.x, p.y, p.x+p.m.Width, p.y+p.m.Height))
-		if err != nil || !bytes.Equal(part.Pix, p.m.RGB().Pix) {
-			t.Errorf("the image at (%d, %d) differs", p.x, p.y)
-		}
-	}
-	if p := g.row(2)[:9]; !bytes.Equal(p, bytes.Repeat([]byte{255}, 9)) {
-		t.Errorf("below the first image: %v, expected white", p)
-	}
-	if g, err := Grid([]*Image{a, b, c}, 0, -3); err != nil || g.Width != 9 || g.Height != 4 {
-		t.Errorf("one row: %v", err)
-	}
-	for _, bad := range [][]*Image{nil, {nil}, {a, {Width: 2, Height: 2, Channels: 3}}} {
-		if _, err := Grid(bad, 1, 0); !errors.Is(err, ErrSize) {
-			t.Errorf("%d images: %v", len(bad), err)
-		}
-	}
-}
-
 func TestWritePNG(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := picture(13, 7, channels)
+		m := testImage(13, 7, channels)
 		var b bytes.Buffer
 		if err := WritePNG(&b, m); err != nil {
 			t.Fatal(err)
@@ -55,8 +26,29 @@ func TestWritePNG(t *testing.T) {
 	}
 }
 
+func TestSavePNG(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.png")
+	m := testImage(13, 7, 3)
+	if err := SavePNG(path, m); err != nil {
+		t.Fatal(err)
+	}
+	if err := SavePNG(path, &Image{}); !errors.Is(err, ErrSize) {
+		t.Errorf("empty image: %v", err)
+	}
+	back, err := DecodeFile(os.DirFS(filepath.Dir(path)), "a.png", DecodeOptions{})
+	if err != nil || !bytes.Equal(back.Pix, m.Pix) {
+		t.Errorf("did not come back, or a failed save took the file: %v", err)
+	}
+	if err := SavePNG(filepath.Join(path, "b.png"), m); err == nil {
+		t.Error("a file as folder: no error")
+	}
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
+		t.Errorf("%d files left, %v", len(entries), err)
+	}
+}
+
 func TestCropAndPad(t *testing.T) {
-	m := picture(7, 5, 3)
+	m := testImage(7, 5, 3)
 	if _, err := m.Crop(image.Rect(0, 0, 8, 5)); !errors.Is(err, ErrSize) {
 		t.Errorf("crop outside: %v", err)
 	}
@@ -104,14 +96,14 @@ func TestGray(t *testing.T) {
 	if g := m.Gray(); !bytes.Equal(g.Pix, []uint8{76, 150, 29, 18}) { // Pillow's convert("L")
 		t.Errorf("%v", g.Pix)
 	}
-	if g := picture(3, 3, 1); g.Gray() != g {
+	if g := testImage(3, 3, 1); g.Gray() != g {
 		t.Error("gray of gray is a new image")
 	}
 }
 
 func TestImageIsAnImage(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := picture(5, 4, channels)
+		m := testImage(5, 4, channels)
 		var std image.Image = m
 		r, g, b, a := std.At(3, 2).RGBA()
 		got, err := FromImage(struct{ image.Image }{std}) // by At alone

@@ -1,4 +1,4 @@
-package vision
+package data
 
 import (
 	"math"
@@ -45,7 +45,7 @@ func (r *Rand) Uniform(a, b float64) float64 { return a + float64((b-a)*r.Float6
 // IntN returns a number in [0, n), each equally likely. It panics when n is not positive.
 func (r *Rand) IntN(n int) int {
 	if n <= 0 {
-		panic("vision: Rand.IntN: n is not positive")
+		panic("data: Rand.IntN: n is not positive")
 	}
 	// Values in the incomplete last round are drawn again.
 	m := uint64(n)
