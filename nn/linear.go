@@ -2,7 +2,7 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Linear is y = x·Weightᵀ + Bias, plus what an adapter adds.
+// Linear is y = x·Weightᵀ + Bias, plus the part of an adapter if there is one.
 type Linear struct {
 	Weight *autograd.Parameter // [out, in]
 	Bias   *autograd.Parameter // [out], or nil
@@ -57,8 +57,8 @@ func NewEmbedding(rows, width int) *Embedding {
 	return &Embedding{Weight: autograd.NewParameter(rows, width)}
 }
 
-// Forward returns the rows of ids, which have the given shape: [shape..., width]. An id outside 0 to rows-1 panics
-// with an autograd.ShapeError that says which.
+// Forward returns the rows of ids, [shape..., width], where shape is that of the ids. It panics with an
+// autograd.ShapeError that names the first id outside 0 to rows-1.
 func (e *Embedding) Forward(t *autograd.Tape, ids []int, shape ...int) *autograd.Tensor {
 	return t.Embedding(e.Weight, ids, shape...)
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// Parameters yields every parameter of a model with its path: the names of the exported fields and the
-// indices of slices that lead to it, joined by dots. The order is that of the fields. A parameter that is
-// reached twice is yielded once, under its first path. Maps, functions and unexported fields are not entered; a
-// model without parameters, nil included, yields none.
+// Parameters yields every parameter of a model with its path. A path joins, by dots, the names of exported fields and
+// the indices of slices that lead to the parameter. The order is that of the fields. A parameter that is reached twice is
+// yielded once, under its first path. Maps, functions and unexported fields are not entered. A model without parameters,
+// nil included, yields none.
 //
 // The parameters of adapters that are not merged are among them ("Head.Adapter.0.A"), for optimizers, averages and the
 // states of training. They are no part of the base model: see [Unmerged].
@@ -52,7 +52,7 @@ func Count(model any) int {
 	return n
 }
 
-// walk is reach for the first time that each pointer is reached.
+// walk is reach that yields each pointer once, under its first path.
 func walk[T comparable](model any, yield func(string, T) bool) {
 	seen := map[T]bool{}
 	reach(model, func(path string, p T) bool {
@@ -64,8 +64,8 @@ func walk[T comparable](model any, yield func(string, T) bool) {
 	})
 }
 
-// reach calls yield for every pointer of type T, or which implements it, that is reached from model through exported
-// fields, pointers, slices, arrays and interfaces, until that returns false. Other structs are entered once.
+// reach calls yield for every pointer in a model whose type is T or implements T, until yield returns false. It follows
+// exported fields, pointers, slices, arrays and interfaces. Other structs are entered once.
 func reach[T any](model any, yield func(string, T) bool) {
 	entered := map[uintptr]bool{}
 	var visit func(path string, v reflect.Value) bool

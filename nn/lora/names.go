@@ -31,8 +31,8 @@ type module struct {
 	names      []string // one for each form in which a file may hold the weight; "" where a form has other parts
 }
 
-// name returns the module's name in a form. Layers that are called the same in several forms have fewer names than
-// others: their first name stands for those that are missing.
+// name returns the module's name in a form. A layer with the same name in several forms may have fewer names than other
+// layers; its first name then stands for the missing ones.
 func (m *module) name(form int) string {
 	if form < len(m.names) {
 		return m.names[form]
@@ -97,7 +97,7 @@ func (s *stored) addAdapter(m *module, name string, a *nn.LowRank) {
 	s.add("B"+rows, a.B)
 }
 
-// all yields what was added.
+// all yields the values in the order in which they were added.
 func (s *stored) all() iter.Seq2[string, checkpoint.Value] {
 	return func(yield func(string, checkpoint.Value) bool) {
 		for i, path := range s.paths {
