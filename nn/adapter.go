@@ -39,7 +39,7 @@ func (a *LowRank) hidden(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.Scale(autograd.Linear(autograd.Dropout(x, a.Dropout), a.A, nil), float32(a.Scale()))
 }
 
-// merged is what a layer keeps of its state before Merge.
+// merged is the state of a layer before Merge.
 type merged struct {
 	adapter []*LowRank
 	weight  []float32
@@ -50,12 +50,12 @@ type merged struct {
 //
 //	Weight[From+i, j] ← Weight[From+i, j] + s·Σₖ B[i, k]·A[k, j]
 //
-// computed in float64 and rounded once to float32. Adapter is nil from then on, so that the layer's parameters are
-// those of the base model. The layer keeps the original values for [Linear.Unmerge]: a copy of the weight. A weight in
-// half precision becomes float32.
+// computed in float64 and rounded once to float32. Adapter is nil from then on, so that [Parameters] yields the
+// parameters of the base model. The layer keeps a copy of the original weight for [Linear.Unmerge]. A weight in half
+// precision becomes float32.
 //
-// A layer without an adapter stays as it is. Merge panics with an autograd.UseError when the layer is merged and has
-// got another adapter since. Nothing may read the layer meanwhile.
+// A layer without an adapter stays as it is. A layer that is merged and has another adapter panics with an
+// autograd.UseError. Nothing may read the layer meanwhile.
 func (l *Linear) Merge() {
 	if len(l.Adapter) == 0 {
 		return
@@ -90,8 +90,8 @@ func (l *Linear) Merge() {
 	l.Adapter = nil
 }
 
-// Unmerge undoes [Linear.Merge]: it restores the bits of the weight and gives the adapter back. The error says that the
-// layer is not merged, or that its weight or adapter was changed since.
+// Unmerge undoes [Linear.Merge]: it restores the bits of the weight and the adapter beside it. It is an error when the
+// layer is not merged, when its weight was written since, or when it has another adapter.
 func (l *Linear) Unmerge() error {
 	switch {
 	case l.merged == nil:
@@ -110,7 +110,7 @@ func (l *Linear) Unmerge() error {
 func (l *Linear) Merged() bool { return l.merged != nil }
 
 // Unmerged returns the path of the first layer of a model whose outputs depend on an adapter beside its weight, or ""
-// when there is none. What reads weights directly, to save, copy or fold them, asks it first and refuses such a model.
+// when there is none. Code that saves, copies or folds weights asks it first and refuses such a model.
 func Unmerged(model any) string {
 	for path, l := range Layers[Linear](model) {
 		if len(l.Adapter) > 0 {
@@ -135,7 +135,7 @@ func (l *Linear) checkAdapter() {
 	}
 }
 
-// addition returns what the adapter adds to the output for x, [..., out], plus a residual that is not nil.
+// addition returns the adapter's part of the output for x, [..., out], plus the residual if there is one.
 func (l *Linear) addition(x, residual *autograd.Tensor) *autograd.Tensor {
 	l.checkAdapter()
 	out := l.Weight.Shape()[0]

@@ -49,7 +49,7 @@ func TestAdapter(t *testing.T) {
 		compare := func() {
 			near(t, name+": forward", l.Forward(x), plain.Forward(x))
 			near(t, name+": add", l.ForwardAdd(x, residual), plain.ForwardAdd(x, residual))
-			for act := autograd.ActNone; act <= autograd.ActTanh; act++ {
+			for act := autograd.ActNone; act <= autograd.ActMish; act++ {
 				near(t, name+": act", l.ForwardAct(x, act), plain.ForwardAct(x, act))
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// FoldBatchNorm makes the convolution compute what it and a following batch normalization compute in inference, as
+// FoldBatchNorm folds a following batch normalization into the convolution, for inference, as
 // torch.nn.utils.fusion.fuse_conv_bn_eval does:
 //
 //	Weight ← Weight·Norm.Weight/√(Variance+Eps)

@@ -33,7 +33,7 @@ func parameter(g *golden.File, name string) *autograd.Parameter {
 
 // TestFrozenBatchNorm compares with torchvision's on a training tape, and expects the statistics to stay.
 func TestFrozenBatchNorm(t *testing.T) {
-	g := golden.Load(t, "testdata/fold.safetensors")
+	g := golden.Load(t, "testdata/batch_norm.safetensors")
 	b := batchNorm(g, "frozen")
 	b.Freeze()
 	before := append([]float32(nil), b.Mean.Values()...)
@@ -61,7 +61,7 @@ func TestFrozenBatchNorm(t *testing.T) {
 
 // TestFoldBatchNorm compares folded layers with the two layers and with torch.nn.utils.fusion.
 func TestFoldBatchNorm(t *testing.T) {
-	g := golden.Load(t, "testdata/fold.safetensors")
+	g := golden.Load(t, "testdata/batch_norm.safetensors")
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	fed := func(name string) *autograd.Tensor {
 		values, shape := g.Tensor(name + "/x")

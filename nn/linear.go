@@ -2,7 +2,7 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Linear is y = x·Weightᵀ + Bias, plus what an adapter adds.
+// Linear is y = x·Weightᵀ + Bias, plus the part of an adapter if there is one.
 type Linear struct {
 	Weight *autograd.Parameter // [out, in]
 	Bias   *autograd.Parameter // [out], or nil
@@ -34,7 +34,7 @@ func (l *Linear) Forward(x *autograd.Tensor) *autograd.Tensor {
 // ForwardAct maps x, [..., in], to act(x·Weightᵀ + Bias), [..., out]; without an adapter in one pass.
 func (l *Linear) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
 	if len(l.Adapter) > 0 {
-		return activate(l.Forward(x), act)
+		return autograd.Activate(l.Forward(x), act)
 	}
 	return autograd.LinearAct(x, l.Weight, l.Bias, act)
 }
@@ -47,27 +47,6 @@ func (l *Linear) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 	return autograd.LinearAdd(x, l.Weight, l.Bias, residual)
 }
 
-// activate applies an activation on its own.
-func activate(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
-	switch act {
-	case autograd.ActRelu:
-		return autograd.Relu(x)
-	case autograd.ActGelu:
-		return autograd.Gelu(x)
-	case autograd.ActGeluTanh:
-		return autograd.GeluTanh(x)
-	case autograd.ActQuickGelu:
-		return autograd.QuickGelu(x)
-	case autograd.ActSilu:
-		return autograd.Silu(x)
-	case autograd.ActSigmoid:
-		return autograd.Sigmoid(x)
-	case autograd.ActTanh:
-		return autograd.Tanh(x)
-	}
-	return x
-}
-
 // Embedding is a table of rows looked up by index.
 type Embedding struct {
 	Weight *autograd.Parameter // [rows, width]
@@ -78,8 +57,8 @@ func NewEmbedding(rows, width int) *Embedding {
 	return &Embedding{Weight: autograd.NewParameter(rows, width)}
 }
 
-// Forward returns the rows of ids, which have the given shape: [shape..., width]. An id outside 0 to rows-1 panics
-// with an autograd.ShapeError that says which.
+// Forward returns the rows of ids, [shape..., width], where shape is that of the ids. It panics with an
+// autograd.ShapeError that names the first id outside 0 to rows-1.
 func (e *Embedding) Forward(t *autograd.Tape, ids []int, shape ...int) *autograd.Tensor {
 	return t.Embedding(e.Weight, ids, shape...)
 }

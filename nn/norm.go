@@ -2,11 +2,11 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// LayerNorm normalizes each row of the last dimension (Ba et al., arXiv 1607.06450); Eps is added to the variance.
+// LayerNorm normalizes each row of the last dimension (Ba et al., arXiv 1607.06450).
 type LayerNorm struct {
 	Weight *autograd.Parameter // [width], or nil
 	Bias   *autograd.Parameter // [width], or nil
-	Eps    float32
+	Eps    float32             // added to the variance
 }
 
 // NewLayerNorm returns a layer with gain 1 and bias 0.
@@ -31,8 +31,8 @@ type BatchNorm struct {
 	Frozen   bool                // uses the running statistics on training tapes too, and leaves them as they are
 }
 
-// NewBatchNorm returns a layer with gain 1, bias 0, running mean 0 and variance 1, PyTorch's momentum 0.1
-// and epsilon 1e-5. Without affine it has neither gain nor bias.
+// NewBatchNorm returns a layer with gain 1, bias 0, running mean 0, running variance 1, and PyTorch's momentum 0.1 and
+// epsilon 1e-5. Without affine it has neither gain nor bias.
 func NewBatchNorm(channels int, affine bool) *BatchNorm {
 	b := &BatchNorm{
 		Mean:     autograd.NewBuffer(0, channels),

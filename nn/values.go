@@ -6,11 +6,12 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// Values yields what a model keeps in files: its parameters and its buffers, in the order of the fields, each with its
-// path as [Parameters] says. It is for checkpoint.Load and checkpoint.Save, which with Parameters alone would leave
-// the running statistics of a batch normalization at their initial values, or out of the file:
+// Values yields the parameters and buffers of a model, in the order of the fields, each with its path as [Parameters]
+// says. Files hold both: Parameters alone would leave out the running statistics of batch normalizations:
 //
 //	report, err := checkpoint.Load(file, names, nn.Values(model), checkpoint.LoadOptions{})
 func Values(model any) iter.Seq2[string, checkpoint.Value] {
-	return each[checkpoint.Value](model)
+	return func(yield func(string, checkpoint.Value) bool) {
+		walk(model, yield)
+	}
 }

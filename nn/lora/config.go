@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// config is what adapter_config.json says about the adapters of a file. Modules are named as in the model that PEFT
-// adapted.
+// config is the content of adapter_config.json. Modules have the names of the model that PEFT adapted.
 type config struct {
 	rank       int
 	alpha      float64
@@ -27,7 +26,7 @@ type config struct {
 	excluded   *regexp.Regexp
 	layers     []int // numbers of the layers to adapt; nil for all
 	layerNames []*regexp.Regexp
-	saved      []string // modules whose own parameters are in the file
+	saved      []string // modules with parameters of their own in the file
 }
 
 // An override is a row of rank_pattern or alpha_pattern.
@@ -36,7 +35,7 @@ type override struct {
 	value  float64
 }
 
-// harmless are the fields of adapter_config.json that do not change what an adapter computes.
+// harmless are fields of adapter_config.json without an effect on the outputs of an adapter.
 var harmless = []string{
 	"auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
 	"fan_in_fan_out",    // how the base weight is stored; A and B do not depend on it
@@ -46,12 +45,12 @@ var harmless = []string{
 	"runtime_config",    // where Python keeps the weights
 }
 
-// drawn are the values of init_lora_weights that leave the base weights as they are, and so do not matter later.
+// drawn are the values of init_lora_weights that leave the base weights unchanged. They do not matter after training.
 var drawn = []string{"true", "false", `"gaussian"`, `"eva"`, `"orthogonal"`}
 
 // parseConfig reads adapter_config.json, as PEFT 0.21 writes it (peft/tuners/lora/config.py). Every field is used, known
-// to be harmless, or refused by name. One that is not known is accepted where its value says that a feature is off:
-// null, false, or an empty text, list or object.
+// to be harmless, or refused by name. An unknown field is accepted if its value says that a feature is off: null, false,
+// or an empty text, list or object.
 func parseConfig(data []byte) (*config, error) {
 	f := fields{}
 	if err := json.Unmarshal(data, &f.raw); err != nil {
@@ -129,7 +128,7 @@ func (c *config) adapts(module string) bool {
 	return false
 }
 
-// saves reports whether a module or tensor is, or is part of, one whose own parameters are in the file.
+// saves reports whether a module or tensor belongs to one of the modules in modules_to_save.
 func (c *config) saves(name string) bool {
 	return slices.ContainsFunc(c.saved, func(module string) bool {
 		return strings.Contains("."+name+".", "."+module+".")
@@ -157,7 +156,7 @@ func endsIn(module string, names []string) bool {
 	})
 }
 
-// fields are those of a JSON object that have not been read yet, and the first mistake in those that have.
+// fields holds the fields of a JSON object that have not been read yet, and the first mistake found so far.
 type fields struct {
 	raw map[string]json.RawMessage
 	err error
@@ -176,7 +175,7 @@ func (f *fields) take(name string) json.RawMessage {
 	return v
 }
 
-// read takes a field of a type, which want describes. Where it is absent its value is otherwise; null is a mistake but
+// read takes a field of a type, which want describes. An absent field has the value otherwise. Null is a mistake, except
 // for a list.
 func read[T any](f *fields, name string, otherwise T, want string) T {
 	v := f.take(name)
@@ -222,8 +221,7 @@ func (f *fields) modules(name string) ([]string, *regexp.Regexp) {
 	return nil, f.compile(name, `^(?:`+names[0]+`)$`)
 }
 
-// overrides takes a field that holds a number for each expression. Of several that match, the first one counts, so that
-// their order is kept.
+// overrides takes a field that holds a number for each expression, in the order of the file: the first match counts.
 func (f *fields) overrides(name string) []override {
 	v := f.take(name)
 	if v == nil || off(v) {
@@ -262,7 +260,7 @@ func (f *fields) compile(name, expression string) *regexp.Regexp {
 	return r
 }
 
-// refuseRest reports the first field that was not taken and may change what an adapter computes.
+// refuseRest reports the first field that was not taken and may change the outputs of an adapter.
 func (f *fields) refuseRest() {
 	var rest []string
 	for name, v := range f.raw {

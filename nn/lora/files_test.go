@@ -407,3 +407,36 @@ func TestFused(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestTrainedBuffers saves and loads a module with running statistics that is trained beside an adapter.
+func TestTrainedBuffers(t *testing.T) {
+	type net struct {
+		Norm *nn.BatchNorm
+		Head *nn.Linear
+	}
+	newNet := func() *net { return &net{nn.NewBatchNorm(3, true), nn.NewLinear(3, 2, true)} }
+	table := &checkpoint.Names{Rules: []checkpoint.Rule{{"Norm", "stem.bn"}, {"Head", "classifier"}}}
+	m := newNet()
+	if err := lora.Attach(m, lora.Options{Layers: []string{"Head"}, Rank: 1, Train: []string{"Norm.Bias"}}, rng()); err != nil {
+		t.Fatal(err)
+	}
+	m.Norm.Bias.Update(func(v []float32) { v[0] = 3 })
+	m.Norm.Variance.Update(func(v []float32) { v[1] = 4 })
+	dir := t.TempDir()
+	if err := lora.Save(dir, m, table); err != nil {
+		t.Fatal(err)
+	}
+	back := newNet()
+	if err := lora.Load(os.DirFS(dir), back, table); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]float32{3, 0, 0}, back.Norm.Bias.Values()); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]float32{1, 4, 1}, back.Norm.Variance.Values()); d != "" {
+		t.Error(d)
+	}
+	if back.Head.Weight.Frozen == back.Norm.Weight.Frozen {
+		t.Error("the trained module is frozen")
+	}
+}

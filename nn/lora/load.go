@@ -13,13 +13,13 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// Load attaches the adapters in a folder that PEFT's save_pretrained or [Save] wrote, and loads the modules that it
-// holds beside them (modules_to_save). Names is the model's table of names: a module may have any of the names that
-// the table reads. All parameters of the model are frozen but the adapters' and those of such modules.
+// Load attaches the adapters in a folder that PEFT's save_pretrained or [Save] wrote. It also loads the modules that the
+// folder holds beside them (modules_to_save). Names is the model's table of names; modules may have any name that the
+// table reads. Only the adapters and these modules are trainable afterwards; all other parameters are frozen.
 //
-// It is an error when the model has an adapter already, the configuration asks for something that is unsupported, or
-// the weights are not exactly the ones that it describes. The error names the file and the field or tensor, and the
-// model is as it was.
+// It is an error when the model has an adapter already, when the configuration asks for something unsupported, or when
+// the weights are not exactly the ones that it describes. The error names the file and the field or tensor, and the model
+// is unchanged.
 func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 	data, err := smallfile.Read(fsys, ConfigName)
 	if err != nil {
@@ -57,13 +57,16 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 		layers[x.layer] = append(layers[x.layer], x.adapter)
 	}
 	var trained []*autograd.Parameter
-	for path, p := range nn.Parameters(model) {
-		if slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
-			s.add(path, p)
+	for path, v := range nn.Values(model) {
+		if !slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
+			continue
+		}
+		s.add(path, v)
+		if p, ok := v.(*autograd.Parameter); ok {
 			trained = append(trained, p)
 		}
 	}
-	if _, err := checkpoint.Load(f, &s.names, s.parameters(), checkpoint.LoadOptions{}); err != nil {
+	if _, err := checkpoint.Load(f, &s.names, s.all(), checkpoint.LoadOptions{}); err != nil {
 		return fmt.Errorf("lora: %w", err)
 	}
 	freeze(model, trained)

@@ -29,11 +29,11 @@ type Options struct {
 	Train []string
 }
 
-// Attach adds adapters to layers of a model and freezes all its other parameters but those that o.Train names. A is
-// drawn as PEFT and PyTorch do, uniform in ±1/√in, and B is zero, so that the outputs stay as they are.
+// Attach adds adapters to layers of a model. It freezes all other parameters, except those that o.Train names. A is drawn
+// as in PEFT, uniform in ±1/√in. B is zero, so that the outputs do not change yet.
 //
 // It is an error when a pattern matches nothing, an option is out of range, rng is nil, or a layer has an adapter
-// already, merged or not. The model is then as it was.
+// already, merged or not. The model is then unchanged.
 func Attach(model any, o Options, rng *rand.Rand) error {
 	if o.Alpha == 0 {
 		o.Alpha = 8
@@ -144,22 +144,22 @@ func choose(all []site, patterns []string) ([]site, error) {
 	return chosen, nil
 }
 
-// freeze freezes all parameters of a model but some.
-func freeze(model any, but []*autograd.Parameter) {
+// freeze freezes all parameters of a model, except some.
+func freeze(model any, except []*autograd.Parameter) {
 	for _, p := range nn.Parameters(model) {
 		p.Frozen = true
 	}
-	for _, p := range but {
+	for _, p := range except {
 		p.Frozen = false
 	}
 }
 
-// Merge merges every adapter of a model into the weight beside it, as [nn.Linear.Merge] says: the model has the same
-// outputs, runs as fast as without adapters, and is saved as a base model is. Each merged layer keeps a copy of its
-// original weight for [Unmerge].
+// Merge merges every adapter of a model into the weight beside it, as [nn.Linear.Merge] says. The model then has the same
+// outputs up to rounding, runs as fast as without adapters, and is saved like a base model. Each merged layer keeps a
+// copy of its original weight for [Unmerge].
 //
-// It is an error when the model has no adapter, or when a weight belongs to another layer too, which merging would
-// change with it. The model is then as it was.
+// It is an error when the model has no adapter, or when an adapted weight is tied to another layer, which merging would
+// change too. The model is then unchanged.
 func Merge(model any) error {
 	var layers []*nn.Linear
 	for name, l := range nn.Layers[nn.Linear](model) {
@@ -183,8 +183,8 @@ func Merge(model any) error {
 	return nil
 }
 
-// Unmerge undoes [Merge] in every merged layer: weights have the bits from before, and adapters act beside them again.
-// The error names the layers that could not be restored, as [nn.Linear.Unmerge] says, or says that none is merged.
+// Unmerge undoes [Merge] in every merged layer: it restores the bits of the weights, and the adapters beside them. It is
+// an error when no layer is merged. A layer that [nn.Linear.Unmerge] refuses stays merged, and the error names it.
 func Unmerge(model any) error {
 	found := false
 	var failed error

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/nn"
 )
@@ -32,8 +31,8 @@ type module struct {
 	names      []string // one for each form in which a file may hold the weight; "" where a form has other parts
 }
 
-// name returns the module's name in a form. Layers that are called the same in several forms have fewer names than
-// others: their first name stands for those that are missing.
+// name returns the module's name in a form. A layer with the same name in several forms may have fewer names than other
+// layers; its first name then stands for the missing ones.
 func (m *module) name(form int) string {
 	if form < len(m.names) {
 		return m.names[form]
@@ -65,11 +64,11 @@ func modulesOf(model any, names *checkpoint.Names) []*module {
 	return all
 }
 
-// stored are parameters that lie in an adapter's file, in order, and the table of their names there.
+// stored are the values that lie in an adapter's file, in order, and the table of their names there.
 type stored struct {
-	paths []string
-	all   []*autograd.Parameter
-	names checkpoint.Names
+	paths  []string
+	values []checkpoint.Value
+	names  checkpoint.Names
 }
 
 // newStored returns an empty list for a model of the given names.
@@ -84,9 +83,9 @@ func newStored(names *checkpoint.Names) *stored {
 	return s
 }
 
-// add adds a parameter of the base model.
-func (s *stored) add(path string, p *autograd.Parameter) {
-	s.paths, s.all = append(s.paths, path), append(s.all, p)
+// add adds a value of the base model.
+func (s *stored) add(path string, v checkpoint.Value) {
+	s.paths, s.values = append(s.paths, path), append(s.values, v)
 }
 
 // addAdapter adds the adapter of a module of the given name.
@@ -98,11 +97,11 @@ func (s *stored) addAdapter(m *module, name string, a *nn.LowRank) {
 	s.add("B"+rows, a.B)
 }
 
-// parameters yields what was added.
-func (s *stored) parameters() iter.Seq2[string, *autograd.Parameter] {
-	return func(yield func(string, *autograd.Parameter) bool) {
+// all yields the values in the order in which they were added.
+func (s *stored) all() iter.Seq2[string, checkpoint.Value] {
+	return func(yield func(string, checkpoint.Value) bool) {
 		for i, path := range s.paths {
-			if !yield(path, s.all[i]) {
+			if !yield(path, s.values[i]) {
 				return
 			}
 		}

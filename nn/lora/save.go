@@ -35,12 +35,17 @@ type written struct {
 
 // Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder, which
 // it makes when it is not there: adapter_config.json and adapter_model.safetensors, as PEFT's save_pretrained does.
-// Modules have the names that the table writes. PEFT loads the folder where these are the names of the modules in
-// memory; those of transformers 5 are other names than the ones on disk.
+// Modules have the names that the table writes. PEFT loads the folder if its model has modules of these names in memory.
+// In transformers 5 they may differ from the names on disk.
 //
-// It is an error when the model has no adapter or a merged one, when the table has no name for an adapted layer or cuts
-// it into other parts, or when the adapters differ in something that the configuration holds once: dropout and
-// stabilization. Each file appears whole or not at all, the weights last.
+// It is an error when
+//
+//   - the model has no adapter, or a merged one;
+//   - the table has no name for an adapted layer, or cuts it into other parts;
+//   - adapters differ in dropout or stabilization, which the configuration holds once;
+//   - a module with an adapter has trained parameters of its own.
+//
+// Each file appears whole or not at all, the weights last.
 func Save(dir string, model any, names *checkpoint.Names) error {
 	c := written{
 		PEFTType: "LORA", Bias: "none", InferenceMode: true, InitWeights: true,
@@ -81,7 +86,7 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 		})
 	}
 	if err == nil {
-		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.parameters(), checkpoint.WriteOptions{})
+		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.all(), checkpoint.WriteOptions{})
 	}
 	if err != nil {
 		return fmt.Errorf("lora: save: %w", err)
@@ -89,7 +94,7 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 	return nil
 }
 
-// moduleOf returns the module whose adapter a is, with the name that is written.
+// moduleOf returns the module that a adapts, with the name that is written.
 func moduleOf(path string, l *nn.Linear, a *nn.LowRank, names *checkpoint.Names) (*module, error) {
 	tensors := names.Tensors(path + ".Weight")[0]
 	m := &module{path: path, layer: l, from: a.From, rows: a.B.Shape()[0]}
@@ -127,14 +132,14 @@ func (c *written) add(name string, a *nn.LowRank) error {
 	return nil
 }
 
-// addTrained adds the modules that hold parameters of the base model which are not frozen, with all that is in them.
+// addTrained adds each module with a parameter of the base model that is not frozen, and all values in the module.
 func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) error {
 	within := func(path string) bool { // one of the modules
 		return slices.ContainsFunc(names.Tensors(path)[0], func(tensor string) bool {
 			return slices.ContainsFunc(c.Saved, func(m string) bool { return strings.HasPrefix(tensor, m+".") })
 		})
 	}
-	adapters := map[any]bool{}
+	adapters := map[checkpoint.Value]bool{}
 	for _, l := range nn.Layers[nn.Linear](model) {
 		for _, a := range l.Adapter {
 			adapters[a.A], adapters[a.B] = true, true
@@ -157,14 +162,9 @@ func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) erro
 			}
 		}
 	}
-	for path, p := range nn.Parameters(model) {
-		if !adapters[p] && within(path) {
-			s.add(path, p)
-		}
-	}
-	for path := range nn.Buffers(model) {
-		if within(path) {
-			return fmt.Errorf("%s belongs to a module that is trained; running statistics cannot be saved beside adapters", path)
+	for path, v := range nn.Values(model) {
+		if !adapters[v] && within(path) {
+			s.add(path, v)
 		}
 	}
 	for _, target := range c.Targets {

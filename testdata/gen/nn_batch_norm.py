@@ -1,6 +1,6 @@
-"""Writes nn/testdata/fold.safetensors: frozen batch normalization, and layers that one is folded into.
+"""Writes nn/testdata/batch_norm.safetensors: frozen batch normalization, and layers that one is folded into.
 
-    python testdata/gen/nn_norm.py               # from the module's root
+    python testdata/gen/nn_batch_norm.py               # from the module's root
 
     frozen/...   torchvision's FrozenBatchNorm2d: input, parameters, output, an upstream gradient and that of the input
     conv/...     torch.nn.utils.fusion.fuse_conv_bn_eval, with and without a bias, of a grouped convolution
@@ -58,8 +58,8 @@ fused = fuse_linear_bn_eval(linear, norm)
 put("linear", x=x, y=norm(linear(x)), weight=linear.weight, bias=linear.bias, fused_weight=fused.weight, fused_bias=fused.bias, **held)
 
 os.makedirs("nn/testdata", exist_ok=True)
-save_file(tensors, "nn/testdata/fold.safetensors", metadata={
-    "script": "nn_norm.py",
+save_file(tensors, "nn/testdata/batch_norm.safetensors", metadata={
+    "script": "nn_batch_norm.py",
     "versions": f"torch {torch.__version__.split('+')[0]}, torchvision {torchvision.__version__.split('+')[0]}",
     "seed": "1",
 })
