@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
+	{"autograd/gradcheck"},
 	{"checkpoint"},
 	{"data"},
 	{"vision/internal/jpeg"},

@@ -34,7 +34,7 @@ type mapper interface {
 
 // LoadOptions change how [Load] works. The zero value is strict and copies.
 type LoadOptions struct {
-	// Lenient loads what fits and leaves the rest: a missing or misfit parameter keeps its values.
+	// Lenient loads the tensors that fit. A parameter without a fitting tensor keeps its values.
 	Lenient bool
 
 	// Map lets an *autograd.Parameter read its values straight from the file's memory, whether mapped, embedded or

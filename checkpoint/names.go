@@ -87,8 +87,8 @@ func (n *Names) Writing(column string) *Names {
 	return &w
 }
 
-// Finder returns a function that finds the tensor of a parameter in a file, under whichever of its names. For a
-// parameter in several parts it is the first part. A loader uses it to read a model's sizes off its weights.
+// Finder returns a function that finds the tensor of a parameter in a file under any of its names. For a parameter in
+// several parts it finds the first part. Use it to read a model's sizes off its weights.
 func (n *Names) Finder(f *File) func(param string) (t Tensor, ok bool) {
 	known := n.lookup(f)
 	return func(param string) (Tensor, bool) {
@@ -117,7 +117,7 @@ func (n *Names) lookup(f *File) lookup {
 	for i, t := range f.tensors {
 		c := n.canonical(t.Name)
 		if _, taken := l.byName[c]; !taken || t.Name == c {
-			l.byName[c] = i // a tensor without a prefix comes before those that have one
+			l.byName[c] = i // a name without a prefix takes precedence
 		}
 	}
 	return l

@@ -86,7 +86,7 @@ func regular(shown string, info fs.FileInfo, err error) error {
 	return nil
 }
 
-// kind names what is not an ordinary file.
+// kind names the kind of a file that is not an ordinary one.
 func kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():

@@ -55,14 +55,14 @@ func numbers(list string) string {
 // state is a dictionary of one tensor x.
 func state(tensor string) string { return "(dS'x'\n" + tensor + "s." }
 
-// quickly runs f and asks that it comes to an end soon, and takes a small multiple of the file in memory.
+// quickly expects that f ends soon, and takes memory of a small multiple of the file.
 func quickly(t *testing.T, size int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	total := spent(t, f)
 	runtime.ReadMemStats(&after)
-	// pickleRoom, twice for slices that grow, and three times for what is thrown away on the way.
+	// pickleRoom, twice for slices that grow, and three times for temporary values.
 	limit := uint64(6*pickleRoom + 6*pickleRoomRate*size)
 	if total > limit {
 		t.Errorf("a file of %d bytes took %d bytes of memory", size, total)
@@ -72,7 +72,7 @@ func quickly(t *testing.T, size int, f func()) {
 	}
 }
 
-// TestBadTorch opens archives that lie. A case without an expected error must open.
+// TestBadTorch opens malformed archives. A case without an expected error must open.
 func TestBadTorch(t *testing.T) {
 	four := map[string]string{"0": strings.Repeat("\x00\x00\x80?", 4)}
 	float := func(offset, shape, strides string) string {
@@ -324,7 +324,7 @@ func TestBadLegacy(t *testing.T) {
 	}
 }
 
-// TestCutTorch cuts each kind of file at every sixteenth, near its start and before its end.
+// TestCutTorch cuts each kind of file at every sixteenth of its length, near its start and before its end.
 func TestCutTorch(t *testing.T) {
 	for _, name := range []string{"zip.pt", "legacy.pt", "script.pt", "deflated.pt", "training.pt", "training_legacy.pt"} {
 		data, err := os.ReadFile(torchData + "/" + name)
@@ -379,7 +379,7 @@ func TestFlippedTorch(t *testing.T) {
 	}
 }
 
-// TestOtherFormats expects an error that says what was found instead.
+// TestOtherFormats expects an error that names the format of the file.
 func TestOtherFormats(t *testing.T) {
 	for _, c := range []struct{ data, want string }{
 		{"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"},

@@ -15,7 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
-// entries is what written() of testdata/gen/checkpoint.py holds.
+// entries returns the tensors of written() in testdata/gen/checkpoint.py.
 func entries() []Entry {
 	weight := make([]float32, 12)
 	for i := range weight {
@@ -90,7 +90,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestRounding compares with what PyTorch rounds the same numbers to.
+// TestRounding compares with PyTorch's rounding of the same numbers.
 func TestRounding(t *testing.T) {
 	f := mustOpen(t, "testdata/half.safetensors")
 	x := floatsOf(t, f, "x")
@@ -196,7 +196,7 @@ func TestInterruptedSave(t *testing.T) {
 	}
 }
 
-// TestNoSecondCopy writes a large tensor and asks for little memory.
+// TestNoSecondCopy writes a large tensor and expects few allocations.
 func TestNoSecondCopy(t *testing.T) {
 	big := make([]float32, 4<<20)
 	for _, d := range []DType{F32, BF16} {
@@ -212,13 +212,13 @@ func TestNoSecondCopy(t *testing.T) {
 	}
 }
 
-// python runs testdata/gen/checkpoint.py and returns what it prints, without the last line break.
+// python runs testdata/gen/checkpoint.py and returns its output without the last line break.
 func python(t *testing.T, args ...string) string {
 	t.Helper()
 	return strings.TrimSpace(string(oracle.Run(t, "torch, safetensors and huggingface_hub", "checkpoint.py", args...)))
 }
 
-// TestPythonReads asks safetensors' own reader for equality.
+// TestPythonReads compares with safetensors' own reader.
 func TestPythonReads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "written.safetensors")
 	if err := Write(path, entries(), WriteOptions{Metadata: map[string]string{"who": "fovea"}}); err != nil {

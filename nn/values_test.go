@@ -93,7 +93,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestNormGolden loads a net with its running statistics and computes what PyTorch does, copied or mapped.
+// TestNormGolden loads a net with its running statistics, copied or mapped, and compares its outputs with PyTorch's.
 func TestNormGolden(t *testing.T) {
 	g := golden.Load(t, "testdata/norm_outputs.safetensors")
 	x, shape := g.Tensor("x")

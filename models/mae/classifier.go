@@ -18,8 +18,7 @@ type ClassifierOptions struct {
 // Classifier returns a Vision Transformer that begins with a copy of m's encoder and has a new head for the
 // given classes (MAE, appendix A.1; main_finetune.py of facebookresearch/mae). The positions are trained from
 // here on. The head begins almost at zero, so that the encoder's features are not torn at the start. It shares no
-// memory with m. It panics when there are no labels, no rng, the options are none of a valid vit.Config, or m has an
-// adapter that is not merged.
+// memory with m. It panics when there are no labels, no rng, or the options are none of a valid vit.Config.
 func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand) *vit.Model {
 	if len(labels) == 0 || rng == nil {
 		panic("mae: a classifier needs labels and a random number generator")

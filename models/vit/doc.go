@@ -26,6 +26,9 @@
 // numbers parameters for layer-wise decay. Dropout and drop path follow the configuration and the switches of the
 // tape.
 //
+// Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
+// [AdapterNames].
+//
 // # Folders
 //
 // [Load] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release.

@@ -15,6 +15,8 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/nn/lora"
 )
 
 // img is a gradient of 60×40 pixels.
@@ -109,4 +111,34 @@ func ExampleLoad_original() {
 	}
 	fmt.Println(model.Config.HiddenSize, model.Config.ImageSize, model.Encoder.Positions.Shape())
 	// Output: 64 32 [1 17 64]
+}
+
+// A large model is fine-tuned through low-rank adapters. They are saved alone, as PEFT saves them, and loaded into a
+// model with the same base weights.
+func ExampleAdapterNames() {
+	base := func() *vit.Model {
+		c := vit.Tiny16()
+		c.NumHiddenLayers = 2
+		return vit.New(c, 2, rand.New(rand.NewPCG(1, 2)))
+	}
+	model := base()
+	err := lora.Attach(model, lora.Options{Layers: []string{"Encoder.Blocks.*.Attention.QKV.Query"}, Rank: 4, Alpha: 8}, rand.New(rand.NewPCG(3, 4)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Train the model here: only the adapters change.
+	dir, err := os.MkdirTemp("", "adapter")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := lora.Save(dir, model, vit.AdapterNames()); err != nil {
+		log.Fatal(err)
+	}
+	again := base()
+	if err := lora.Load(os.DirFS(dir), again, vit.AdapterNames()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(nn.Count(again)-nn.Count(base()), "parameters in the adapters")
+	// Output: 3072 parameters in the adapters
 }

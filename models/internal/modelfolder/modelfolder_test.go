@@ -303,28 +303,27 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestSaveAdapter expects a model with an adapter that is not merged to be refused before anything is written.
+// TestSaveAdapter refuses a model with an adapter that is not merged, before anything is written.
 func TestSaveAdapter(t *testing.T) {
-	m := struct{ Head *nn.Linear }{nn.NewLinear(4, 2, true)}
-	m.Head.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, 4), B: autograd.NewParameter(2, 1), Alpha: 1}}
+	m := newTwo()
+	m.Layer.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, 2), B: autograd.NewParameter(3, 1), Alpha: 1}}
 	dir := filepath.Join(t.TempDir(), "model")
-	family := Family{Package: "test", Names: &checkpoint.Names{Columns: []string{models.HuggingFace.String()}}}
-	c := Contents{Config: struct{}{}, Model: m}
-	if err := family.Save(dir, c, models.SaveOptions{}); err == nil || !strings.Contains(err.Error(), "Head has an adapter that is not merged") {
+	save := func() error { return small.Save(dir, Contents{Config: struct{}{}, Model: m}, models.SaveOptions{}) }
+	if err := save(); err == nil || !strings.Contains(err.Error(), "Layer has an adapter that is not merged") {
 		t.Errorf("an adapter beside the weight: %v", err)
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("something was written")
 	}
-	m.Head.Merge()
-	if err := family.Save(dir, c, models.SaveOptions{}); err != nil {
+	m.Layer.Merge()
+	if err := save(); err != nil {
 		t.Fatal(err)
 	}
 	f, err := checkpoint.OpenFolder(os.DirFS(dir), checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"Head.Bias", "Head.Weight"}, slices.Collect(f.Names())); d != "" {
+	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
 		t.Error(d)
 	}
 }

@@ -42,8 +42,8 @@ func (y Family) Save(dir string, c Contents, o models.SaveOptions) error {
 }
 
 func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
-	if columns := y.Names.Columns; !slices.Contains(columns, o.Layout.String()) {
-		return fmt.Errorf("layout: expected one of %q, found %q", columns, o.Layout)
+	if layouts := y.layouts(); !slices.Contains(layouts, o.Layout.String()) {
+		return fmt.Errorf("layout: expected one of %q, found %q", layouts, o.Layout)
 	}
 	if layer := nn.Unmerged(c.Model); layer != "" {
 		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
@@ -66,6 +66,17 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	}
 	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
 		checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
+}
+
+// layouts returns the layouts that can be written: those that a column of names is called like.
+func (y Family) layouts() []string {
+	var out []string
+	for l := range models.Original + 1 {
+		if slices.Contains(y.Names.Columns, l.String()) {
+			out = append(out, l.String())
+		}
+	}
+	return out
 }
 
 // writeJSON writes a value, indented, in place of the file of that name.

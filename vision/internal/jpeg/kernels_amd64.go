@@ -6,7 +6,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// vector is whether the AVX2 kernels run: on every level of package simd but the generic one.
+// vector reports whether the AVX2 kernels run: on every level of package simd but the generic one.
 var vector = simd.Current() != simd.Generic
 
 func inverse(dst []uint8, stride int, b *block, q *[64]int16) {

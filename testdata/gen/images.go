@@ -1,8 +1,9 @@
-// Command pictures writes a small folder of photographs-to-be, one sub-folder a class: noisy discs, stripes
-// and squares of random size, place and color, in sizes that differ from file to file. .ci/run trains the
-// masked autoencoder on it.
+// Command images writes a small data set of images, one sub-folder for each class: noisy discs, stripes and squares.
 //
-//	go run ./testdata/gen/pictures.go -out DIR
+//	go run ./testdata/gen/images.go -out DIR
+//
+// Their size, place and color are random, and so are the sizes of the images. .ci/run trains the masked autoencoder on
+// this data set.
 package main
 
 import (
@@ -20,10 +21,10 @@ import (
 
 func main() {
 	out := flag.String("out", "", "folder to write")
-	each := flag.Int("each", 24, "pictures a class")
+	each := flag.Int("each", 24, "images of each class")
 	flag.Parse()
 	if *out == "" {
-		log.Fatal("pictures: -out is missing")
+		log.Fatal("images: -out is missing")
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {
@@ -46,7 +47,7 @@ func main() {
 	}
 }
 
-// draw paints one picture.
+// draw draws one image.
 func draw(rng *rand.Rand, inside func(x, y float64) bool) image.Image {
 	w, h := 30+rng.IntN(60), 30+rng.IntN(60)
 	cx, cy := float64(w)*(0.4+0.2*rng.Float64()), float64(h)*(0.4+0.2*rng.Float64())
@@ -72,7 +73,7 @@ func draw(rng *rand.Rand, inside func(x, y float64) bool) image.Image {
 	return img
 }
 
-// write saves every second picture as JPEG, the others as PNG.
+// write saves every second image as JPEG, the others as PNG.
 func write(path string, img image.Image, i int) error {
 	ext := ".png"
 	if i%2 == 1 {
