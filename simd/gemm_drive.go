@@ -1,5 +1,7 @@
 package simd
 
+//go:generate go run ./internal/gemmgen -out .
+
 import "unsafe"
 
 // A gemmKernel is what an instruction set brings to Gemm: the size of its register tile and the routines
@@ -19,8 +21,8 @@ type gemmKernel struct {
 	multiply func(t *gemmTile)
 	// ahead is how many rows of what comes next multiply prefetches from while it does a tile.
 	ahead int
-	// wide is how many panels a tile of the given height covers when t.panels asks for several.
-	wide func(rows int) int
+	// panels, by height of a tile, is the number of panels that it can cover at once; nil stands for one.
+	panels []int
 
 	// few, which may be nil, adds few rows' products to C without packing anything.
 	few func(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int)
@@ -30,6 +32,10 @@ type gemmKernel struct {
 	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
 	// packStrip, which may be nil, fills several full panels from untransposed rows, stride bytes apart.
 	packStrip func(dst, src *float32, stride, kc, panels int)
+
+	// peak runs rounds of independent multiply-adds on registers, each of peakFlops operations.
+	peak      func(rounds int)
+	peakFlops int
 }
 
 // A gemmTile is one call of a kernel. The assembly reads it by offset.
@@ -155,8 +161,8 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
-	if rows.tiles == 1 && kern.wide != nil && a.acs == 4 {
-		wide = kern.wide(r1 - r0)
+	if rows.tiles == 1 && kern.panels != nil && a.acs == 4 {
+		wide = kern.panels[r1-r0]
 	}
 	t.brs, t.bps = b.brs, b.bps
 	for p := p0; p < p1; p += t.panels {

@@ -11,6 +11,8 @@ var gemmGeneric = gemmKernel{
 	multiply:  multiplyGeneric,
 	few:       fewGeneric,
 	packPanel: packPanelGeneric,
+	peak:      peakGeneric,
+	peakFlops: 16,
 }
 
 func multiplyGeneric(t *gemmTile) {
