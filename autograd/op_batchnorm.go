@@ -188,7 +188,7 @@ func (k *batchNorm) invert() {
 	}
 }
 
-// scale returns what a channel's centerd values are multiplied by.
+// scale returns what a channel's centered values are multiplied by.
 func (k *batchNorm) scale(c int) float32 {
 	if k.gamma == nil {
 		return k.rstd[c]

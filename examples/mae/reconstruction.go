@@ -55,7 +55,7 @@ func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 	draw.Draw(canvas, canvas.Bounds(), image.White, image.Point{}, draw.Src)
 	for c := range columns {
 		for i, title := range []string{"original", "masked", "reconstructed"} {
-			centerd(canvas, title, gap+c*(block+between)+i*(side+gap)+side/2, heading-7)
+			centered(canvas, title, gap+c*(block+between)+i*(side+gap)+side/2, heading-7)
 		}
 	}
 	for k, one := range rebuilt {
@@ -73,8 +73,8 @@ func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 	return out
 }
 
-// centerd writes text around x, on the base line y.
-func centerd(dst draw.Image, text string, x, y int) {
+// centered writes text around x, on the base line y.
+func centered(dst draw.Image, text string, x, y int) {
 	d := font.Drawer{Dst: dst, Src: image.NewUniform(color.Gray{60}), Face: basicfont.Face7x13}
 	d.Dot = fixed.P(x, y)
 	d.Dot.X -= d.MeasureString(text) / 2
