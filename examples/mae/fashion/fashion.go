@@ -3,7 +3,7 @@
 // kinds of clothing, 28×28 pixels, 800 and 200 of each kind. They are the first of each class in the
 // originals, in their order, which is mixed; no pixel is changed.
 //
-// The images are in the program itself, 4.4 MB of it. They are Zalando SE's, under the MIT licence in the
+// The images are in the program itself, 4.4 MB of it. They are Zalando SE's, under the MIT license in the
 // file LICENSE. The four files in the folder data were made by testdata/gen/fashion.go and have the names
 // and the format of the originals (idx, compressed with gzip), so that the whole data set, or another in
 // this format such as MNIST, reads the same way.
