@@ -8,8 +8,9 @@
 //   - autograd: Tensor, Parameter and Tape; differentiable operations, memory and randomness.
 //   - checkpoint: weights in and out: safetensors and PyTorch files, in place where they lie, and the rules that
 //     translate tensor names.
+//   - data: lists of items cut into batches, prepared ahead; random numbers keyed by seed, epoch and item.
 //   - vision: pictures in and out; decoding and resizing equal to Pillow's, the image processors of transformers and
-//     timm, augmentation, data sets and loaders, drawing.
+//     timm, augmentation, data sets and loaders. vision/draw: boxes, heat maps and sheets of images for people.
 //   - nn: layers as plain structs, initializers, named parameters.
 //   - train: optimizers, schedules, the training loop, exact resume.
 //   - models/vit: the Vision Transformer. models/mae: the masked autoencoder on top of it.

@@ -72,7 +72,7 @@ func Example_train() {
 // A masked autoencoder learns from pictures without labels and hands its encoder over to a classifier.
 func Example_pretrain() {
 	c := mae.Base()
-	c.Config = config()
+	c.EncoderConfig = config().EncoderConfig
 	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 16, 1, 2, 32
 	pixels, _ := batch()
 

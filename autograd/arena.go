@@ -104,5 +104,12 @@ func (l *Arenas) Put(a *Arena) {
 type buffer struct {
 	data     []float32
 	refs     int
-	borrowed bool // the caller's memory: never written, never recycled
+	borrowed bool // the caller's or a parameter's memory: never written, never recycled
+	use      *use // what Tape.Use took the values from
+}
+
+// use is a parameter in the state in which Tape.Use found it.
+type use struct {
+	param   *Parameter
+	version uint64
 }

@@ -107,8 +107,6 @@ func (t *Tape) unwind(g *Gradients, first int) {
 			b.node, b.dy = n, nil
 			if g := n.outs[0].grad; g != nil {
 				b.dy = g.data
-			} else {
-				b.dy = b.dyOf(0)
 			}
 			if p := t.opts.Profile; p != nil {
 				start := time.Now()
@@ -142,7 +140,7 @@ type back struct {
 	*Tape
 	grads *Gradients
 	node  *node
-	dy    []float32 // the gradient of the (first) result
+	dy    []float32 // the gradient of the first result, nil when none reached it
 }
 
 // dyOf returns the gradient of result i, zeros when none reached it.

@@ -3,6 +3,7 @@ package autograd_test
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -56,6 +57,25 @@ func ExampleTape_Segment() {
 	// Output: [3.375 3.375]
 }
 
+// A segment that returns two scales of its input. Only one of them reaches the loss.
+func ExampleTape_SegmentAll() {
+	p := autograd.ParameterOf([]float32{1, 2, 3, 4}, 4)
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Recompute: true})
+	scales := tape.SegmentAll(func(xs []*autograd.Tensor) []*autograd.Tensor {
+		fine := autograd.Square(xs[0])
+		coarse := autograd.Mean(autograd.Reshape(fine, 2, 2), false, 1)
+		return []*autograd.Tensor{fine, coarse}
+	}, tape.Use(p))
+	fmt.Println(scales[0].Floats(nil), scales[1].Floats(nil))
+
+	grads := autograd.NewGradients()
+	autograd.Sum(scales[1], false).Backward(grads)
+	fmt.Println(grads.Of(p))
+	// Output:
+	// [1 4 9 16] [2.5 12.5]
+	// [1 2 3 4]
+}
+
 // At the edge of a model, a shape that does not fit becomes an error.
 func ExampleTape_Try() {
 	tape := autograd.NewTape(autograd.Options{})
@@ -66,6 +86,48 @@ func ExampleTape_Try() {
 	var shape *autograd.ShapeError
 	fmt.Println(errors.As(err, &shape), shape.Op, shape.Shapes)
 	// Output: true matmul [[2 3] [2 3]]
+}
+
+// LogCosh returns log(cosh x) elementwise, a loss that is smooth at zero. It is written as a package outside
+// autograd would write it.
+func LogCosh(x autograd.Operand) *autograd.Tensor { return autograd.Custom(logCosh, x) }
+
+var logCosh = autograd.Op{
+	Name: "log cosh",
+	Forward: func(f *autograd.ForwardStep) {
+		x, y := f.In(0), f.NewOut(f.Shape(0)...)
+		f.Each(len(y), 16, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				a := math.Abs(float64(x[i]))
+				y[i] = float32(a + math.Log1p(math.Exp(-2*a)) - math.Ln2)
+			}
+		})
+	},
+	Backward: func(b *autograd.BackwardStep) {
+		x, dy := b.In(0), b.OutGrad(0)
+		b.Add(0, func(dx []float32) {
+			b.Each(len(dx), 16, func(lo, hi int) {
+				for i := lo; i < hi; i++ {
+					dx[i] = dy[i] * float32(math.Tanh(float64(x[i])))
+				}
+			})
+		})
+	},
+}
+
+// An operation of one's own, used like those of the package.
+func ExampleCustom() {
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	x := tape.Input([]float32{-1, 0, 2}, 3).WantGradient()
+	y := LogCosh(x)
+	fmt.Printf("%.4f\n", y.Floats(nil))
+
+	grads := autograd.NewGradients()
+	autograd.Sum(y, false).Backward(grads)
+	fmt.Printf("%.4f\n", grads.OfTensor(x))
+	// Output:
+	// [0.4338 0.0000 1.3250]
+	// [-0.7616 0.0000 0.9640]
 }
 
 // The gradients of several results, weighted, with respect to an input.

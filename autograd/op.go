@@ -25,7 +25,7 @@ type node struct {
 	back     func(*back)
 	saved    [][]float32
 	operands []Operand
-	version  uint64 // sum of the parameters' versions when they were read
+	version  uint64 // sum of the versions of the parameters whose values were read
 }
 
 // frame is one operation under way.
@@ -33,7 +33,8 @@ type frame struct {
 	*Tape
 	name  string
 	ins   []Operand
-	grad  bool // the result needs a backward step
+	needs bool // a gradient flows through the result
+	grad  bool // so it does, and the operation is recorded, not the first run of a recomputed segment
 	saved [][]float32
 	start time.Time
 	flops int
@@ -77,20 +78,24 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 				usePanic(name, "a tensor kept inside a segment that Backward runs again has no gradient; return it from the segment")
 			}
 		}
-		f.grad = f.grad || t.wants(in)
-		if !t.record && t.opts.Recompute {
-			t.unrecorded(in)
+		f.needs = f.needs || t.needs(in)
+		if p := lender(in); p != nil && !t.record && t.opts.Recompute {
+			t.read = append(t.read, p)
 		}
 	}
+	f.grad = f.needs && t.record
 	if t.opts.Profile != nil {
 		f.start = time.Now()
 	}
 	return f
 }
 
-// wants reports whether a gradient with respect to in is to be computed.
-func (t *Tape) wants(in Operand) bool {
-	if !t.record || !given(in) {
+// wants reports whether a gradient with respect to in is to be computed by a recorded step.
+func (t *Tape) wants(in Operand) bool { return t.record && given(in) && t.needs(in) }
+
+// needs reports whether a gradient flows to in, perhaps only when a segment runs again.
+func (t *Tape) needs(in Operand) bool {
+	if !t.opts.Gradients {
 		return false
 	}
 	x, p := in.operand()
@@ -106,16 +111,21 @@ func (f *frame) values(in Operand) []float32 {
 	if !given(in) {
 		return nil
 	}
+	return f.Tape.values(f.name, in, f.save)
+}
+
+// values returns the values of an operand; those in half precision are widened to memory that lend gives.
+func (t *Tape) values(name string, in Operand, lend func(n int) []float32) []float32 {
 	x, p := in.operand()
 	if x != nil {
 		return x.data
 	}
-	form := p.stored(f.name)
+	form := p.stored(name)
 	if v, ok := p.store.whole(p.Len()); ok {
 		return v
 	}
-	v := f.save(p.Len())
-	f.each(len(v), 1, func(lo, hi int) { form.read(v[lo:hi], lo) })
+	v := lend(p.Len())
+	t.each(len(v), 1, func(lo, hi int) { form.read(v[lo:hi], lo) })
 	return v
 }
 
@@ -131,6 +141,9 @@ func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 // where there is none.
 func (f *frame) save(n int) []float32 {
 	s := f.arena.get(n)
+	if f.opts.Debug {
+		poison(s)
+	}
 	f.saved = append(f.saved, s)
 	f.lentSize += cap(s)
 	return s
@@ -147,12 +160,11 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 	for _, s := range f.saved {
 		f.lentSize -= cap(s)
 	}
+	for _, y := range ys {
+		y.needs = f.needs && step != nil
+	}
 	if f.grad && step != nil {
 		n := &node{name: f.name, outs: ys, back: step, saved: f.saved, operands: f.ins, version: versions(f.ins)}
-		for _, y := range ys {
-			y.needs = true
-			y.maker = n
-		}
 		f.nodes = append(f.nodes, n)
 		f.recorded++
 	} else {
@@ -172,7 +184,7 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 func versions(ins []Operand) uint64 {
 	var sum uint64
 	for _, in := range ins {
-		if _, p := in.operand(); p != nil {
+		if p := lender(in); p != nil {
 			sum += p.Version()
 		}
 	}

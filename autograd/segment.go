@@ -1,5 +1,7 @@
 package autograd
 
+import "slices"
+
 // Segment runs f on x and bounds the life of what f makes.
 //
 // Where no gradient is recorded, all that f made goes back to the arena except its result; and x goes too
@@ -14,7 +16,18 @@ package autograd
 // its result alone: others that f made and kept can be read, but to compute with them where f is to run
 // again panics with a [UseError]. The tape's context is checked before f runs.
 func (t *Tape) Segment(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
-	if x != nil {
+	return t.SegmentAll(func(xs []*Tensor) []*Tensor { return []*Tensor{f(xs[0])} }, x)[0]
+}
+
+// SegmentAll is [Tape.Segment] for a function of any number of Tensors, some of which may be nil, that
+// returns one or more, such as the feature maps of a pyramid. Each of xs is freed as Segment frees x,
+// unless f returns it. Gradients flow through every result; those that lead to no output of Backward add
+// nothing.
+func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tensor {
+	for _, x := range xs {
+		if x == nil {
+			continue
+		}
 		x.check("segment")
 		if x.tape != t {
 			usePanic("segment", "tensor of another tape")
@@ -22,43 +35,59 @@ func (t *Tape) Segment(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
 	}
 	t.checkContext()
 	if t.record && t.opts.Recompute {
-		return t.recomputed(f, x)
+		return t.recomputed(f, slices.Clone(xs))
 	}
 	mark, recorded := len(t.live), t.recorded
-	last := t.last(x)
-	y := t.result(f(x))
-	if t.recorded == recorded && t.sweep(mark, y) && last {
-		x.free()
+	last := t.last(xs)
+	ys := t.results(f(xs))
+	if t.recorded == recorded {
+		t.sweep(mark, ys)
+		freeUnless(ys, last)
 	}
-	return y
+	return ys
 }
 
-// result checks what a segment returned.
-func (t *Tape) result(y *Tensor) *Tensor {
-	if y == nil {
+// results checks what a segment returned.
+func (t *Tape) results(ys []*Tensor) []*Tensor {
+	if len(ys) == 0 || slices.Contains(ys, nil) {
 		usePanic("segment", "the function returned no tensor")
 	}
-	y.check("segment")
-	if y.tape != t {
-		usePanic("segment", "the function returned a tensor of another tape")
+	for _, y := range ys {
+		y.check("segment")
+		if y.tape != t {
+			usePanic("segment", "the function returned a tensor of another tape")
+		}
 	}
-	return y
+	return ys
 }
 
-// last reports whether a segment is the last to use x: it is the result of another one, nobody keeps it,
-// and nothing was recorded since that may hold its values for Backward.
-func (t *Tape) last(x *Tensor) bool {
-	return x != nil && x.segment && !x.kept && x.recorded == t.recorded
+// last returns the Tensors that a segment is the last to use: they are results of another one, nobody keeps
+// them, and nothing was recorded since that may hold their values for Backward.
+func (t *Tape) last(xs []*Tensor) (last []*Tensor) {
+	for _, x := range xs {
+		if x != nil && x.segment && !x.kept && x.recorded == t.recorded {
+			last = append(last, x)
+		}
+	}
+	return last
 }
 
-// sweep frees what a segment made but its result, which it marks, and what is kept. It reports whether the
-// segment made the result.
-func (t *Tape) sweep(mark int, y *Tensor) (made bool) {
+// freeUnless frees Tensors that a segment was the last to use and did not return.
+func freeUnless(returned, last []*Tensor) {
+	for _, x := range last {
+		if !slices.Contains(returned, x) {
+			x.free()
+		}
+	}
+}
+
+// sweep frees what a segment made, apart from what is kept and its results, which it marks.
+func (t *Tape) sweep(mark int, ys []*Tensor) {
 	keep := t.live[:mark]
 	for _, z := range t.live[mark:] {
 		switch {
-		case z == y:
-			made = true
+		case slices.Contains(ys, z):
+			z.segment, z.recorded = true, t.recorded
 			keep = append(keep, z)
 		case z.kept:
 			keep = append(keep, z)
@@ -68,71 +97,69 @@ func (t *Tape) sweep(mark int, y *Tensor) (made bool) {
 	}
 	clear(t.live[len(keep):])
 	t.live = keep
-	if made {
-		y.segment, y.recorded = true, t.recorded
-	}
-	return made
 }
 
 // recomputed runs f without recording it, and records that Backward is to run it again.
-func (t *Tape) recomputed(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
-	last := t.last(x)
+func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tensor {
+	last := t.last(xs)
 	draws, mark := t.draws, len(t.live)
 	t.recorded++ // what was made before is not for the segments inside to free: f runs again
-	t.record, t.wanted, t.read = false, false, t.read[:0]
-	y := t.result(f(x))
+	t.record, t.read = false, t.read[:0]
+	ys := t.results(f(slices.Clone(xs)))
 	t.record = true
-	made := t.sweep(mark, y)
-	switch {
-	case !made:
-		return y
-	case !t.wanted: // nothing in it is trainable
-		if last {
-			x.free()
+	t.sweep(mark, ys)
+
+	made := t.live[mark:]
+	n := &node{name: "segment"}
+	var at []int // where in ys the node's results are
+	for i, y := range ys {
+		if y.needs && slices.Contains(made, y) && !slices.Contains(n.outs, y) {
+			n.outs, at = append(n.outs, y), append(at, i)
 		}
-		return y
 	}
-	for _, z := range t.live[mark:] {
-		z.severed = z != y
+	for _, z := range made {
+		if z.needs && !slices.Contains(n.outs, z) {
+			z.needs, z.severed = false, true
+		}
 	}
-	y.segment = false
-	y.needs = true
-	n := &node{name: "segment", outs: []*Tensor{y}, operands: append([]Operand(nil), t.read...), version: versions(t.read)}
-	n.back = func(b *back) { b.rerunSegment(f, x, y, draws) }
-	y.maker = n
+	if len(n.outs) == 0 { // nothing trainable leads to a result
+		freeUnless(ys, last)
+		return ys
+	}
+	for _, z := range made {
+		z.segment = false
+	}
+	n.operands, n.version = slices.Clone(t.read), versions(t.read)
+	n.back = func(b *back) { b.rerunSegment(f, xs, len(ys), at, draws) }
 	t.nodes = append(t.nodes, n)
 	t.recorded++
-	return y
+	return ys
 }
 
-// unrecorded notes an operand of an operation in the first run of a recomputed segment: whether a gradient
-// will flow to it, and which parameters must not change until then.
-func (t *Tape) unrecorded(in Operand) {
-	x, p := in.operand()
-	if p != nil {
-		t.read = append(t.read, p)
-		t.wanted = t.wanted || !p.Frozen
-	} else {
-		t.wanted = t.wanted || x.needs
-	}
-}
-
-// rerunSegment records f(x) afresh and runs its backward steps with the gradient of y.
-func (b *back) rerunSegment(f func(*Tensor) *Tensor, x, y *Tensor, draws uint64) {
+// rerunSegment records f(xs) afresh and runs its backward steps with the gradients of the node's results,
+// which are the results of f that at names.
+func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results int, at []int, draws uint64) {
 	t := b.Tape
+	ys := b.node.outs
 	mark, nodes := len(t.live), len(t.nodes)
 	after, outer := t.draws, t.rerun
 	t.draws, t.rerun = draws, true
-	z := t.result(f(x))
+	zs := t.results(f(slices.Clone(xs)))
 	t.draws, t.rerun = after, outer
-	if !equalShape(z.shape, y.shape) {
-		usePanic("segment", "the second run gave a result of another shape; the function must be pure")
+	if len(zs) != results {
+		usePanic("segment", "the second run gave more or fewer results; the function must be pure")
 	}
-	if z.needs && z.grad == nil {
-		z.grad = y.grad
-		z.grad.refs++
+	for i, y := range ys {
+		z := zs[at[i]]
+		if !equalShape(z.shape, y.shape) || !z.needs || !slices.Contains(t.live[mark:], z) {
+			usePanic("segment", "the second run gave another result; the function must be pure")
+		}
+		if y.grad != nil {
+			z.grad = y.grad
+			z.grad.refs++
+		}
 	}
-	t.unwind(b.grads, nodes) // drops what does not reach z
+	t.unwind(b.grads, nodes) // drops what does not reach a result
 	for _, w := range t.live[mark:] {
 		if w.grad != nil {
 			t.release(w.grad)

@@ -21,11 +21,18 @@ func (p *randomProgram) segment(f func(*Tensor) *Tensor, x *Tensor) *Tensor {
 	return f(x)
 }
 
+func (p *randomProgram) segmentAll(f func([]*Tensor) []*Tensor, xs ...*Tensor) []*Tensor {
+	if p.segments {
+		return p.SegmentAll(f, xs...)
+	}
+	return f(xs)
+}
+
 // part runs the operations that key draws on x; shared is what they may use beside it.
 func (p *randomProgram) part(x *Tensor, key uint64, depth int, shared []*Tensor) *Tensor {
 	r := rand.New(rand.NewPCG(p.seed, key))
 	for range 1 + r.IntN(4) {
-		kind, param, inner := r.IntN(8), p.params[r.IntN(len(p.params))], r.Uint64()
+		kind, param, inner := r.IntN(10), p.params[r.IntN(len(p.params))], r.Uint64()
 		f := func(x *Tensor) *Tensor { return p.part(x, inner, depth-1, shared) }
 		switch {
 		case kind == 0:
@@ -40,6 +47,15 @@ func (p *randomProgram) part(x *Tensor, key uint64, depth int, shared []*Tensor)
 			x = Add(x, shared[inner%uint64(len(shared))])
 		case kind == 5 && depth > 0:
 			x = Add(x.Keep(), p.segment(f, x))
+		case kind == 8 && depth > 0: // one of two results is used, or both
+			ys := p.segmentAll(func(xs []*Tensor) []*Tensor { return []*Tensor{f(xs[0]), Mul(xs[0], param)} }, x.Keep())
+			x = ys[inner%2]
+			if inner%3 == 0 {
+				x = Add(x, ys[(inner+1)%2])
+			}
+		case kind == 9 && depth > 0: // a pair goes from segment to segment
+			ys := p.segmentAll(func(xs []*Tensor) []*Tensor { return []*Tensor{Scale(xs[0], 0.5), f(xs[0])} }, x)
+			x = p.segmentAll(func(xs []*Tensor) []*Tensor { return []*Tensor{Add(xs[0], xs[1])} }, ys...)[0]
 		case depth > 0:
 			x = p.segment(f, x)
 		}

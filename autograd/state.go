@@ -1,5 +1,7 @@
 package autograd
 
+import "runtime"
+
 // State is a sequence of rows that outlives a tape: the keys and values of a text decoder, the features
 // of a stream. It belongs to the caller, who appends rows of Tensors to it and looks at them from any
 // later tape. A State of capacity rows that is full drops its oldest rows first, so it also is the window
@@ -43,6 +45,7 @@ func (s *State) Append(x *Tensor) {
 		copy(seq, seq[(s.length-stay)*s.width:s.length*s.width])
 		copy(seq[stay*s.width:], x.data[(b*n+n-take)*s.width:(b+1)*n*s.width])
 	}
+	runtime.KeepAlive(x)
 	s.length = stay + take
 }
 

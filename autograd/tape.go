@@ -27,7 +27,8 @@ type Options struct {
 	// same numbers.
 	Seed, Step uint64
 
-	// Debug fills memory that goes back to the arena with NaN, so that a use after release shows.
+	// Debug fills memory that goes back to the arena with NaN, so that a use after release shows. It checks
+	// that an [Op] writes to nothing that it should only read, and divides work over threads in another order.
 	Debug bool
 	// Profile, when not nil, counts time and work by operation.
 	Profile *Profile
@@ -44,8 +45,7 @@ type Tape struct {
 	live     []*Tensor // every Tensor that may hold memory, in the order they were made
 	nodes    []*node
 	recorded uint64    // nodes so far, those that are gone included
-	wanted   bool      // in the first run of a recomputed segment: something in it wants a gradient
-	read     []Operand // in the same: the parameters it used
+	read     []Operand // in the first run of a recomputed segment: the parameters it used
 	draws    uint64    // random operations so far
 	commits  []func()
 	record   bool
@@ -159,11 +159,24 @@ func (t *Tape) Full(value float32, shape ...int) *Tensor {
 }
 
 // Use starts an expression of parameters alone: a Tensor with p's values through which gradients flow
-// back to p.
+// back to p. It shares p's memory, which nothing writes to; values in half precision are widened to
+// memory of the tape. Once p is updated, using the Tensor panics with a [UseError], and so does a
+// Backward that reaches what was computed from it before.
 func (t *Tape) Use(p *Parameter) *Tensor {
-	f := beginOn(t, "use", p)
-	y := f.out(p.Shape()...)
-	copy(y.data, f.values(p))
+	const name = "use"
+	if p == nil {
+		usePanic(name, "nil parameter")
+	}
+	f := beginOn(t, name, p)
+	var y *Tensor
+	values := t.values(name, p, func(int) []float32 {
+		y = f.out(p.shape...)
+		return y.data
+	})
+	if y == nil {
+		y = t.Borrow(values, p.shape...)
+	}
+	y.buf.use = &use{p, p.Version()}
 	return f.done(y, func(b *back) { b.pass(p) })
 }
 
@@ -226,7 +239,8 @@ func (t *Tape) recycle(s []float32) {
 const grain = 16 << 10
 
 // each runs f over [0, n) in ranges, in parallel when there is enough to do; cost is the price of one
-// index in units of one cheap element operation. The ranges depend on n and cost alone.
+// index in units of one cheap element operation. The ranges depend on n and cost alone. With Debug and threads,
+// the last comes first, so that results which depend on the order show.
 func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 	if n == 0 {
 		return
@@ -240,5 +254,10 @@ func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 		f(0, n)
 		return
 	}
-	t.workers.For(tasks, func(i int) { f(i*step, min(n, (i+1)*step)) })
+	t.workers.For(tasks, func(i int) {
+		if t.opts.Debug {
+			i = tasks - 1 - i
+		}
+		f(i*step, min(n, (i+1)*step))
+	})
 }

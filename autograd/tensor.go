@@ -1,6 +1,9 @@
 package autograd
 
-import "math"
+import (
+	"math"
+	"runtime"
+)
 
 // Tensor is a dense, row-major, contiguous float32 array of immutable shape that belongs to one Tape.
 // Its memory is the tape's: a Tensor used after its tape was reset panics with a [UseError].
@@ -10,14 +13,13 @@ type Tensor struct {
 	shape    []int
 	buf      *buffer
 	data     []float32
-	maker    *node
 	grad     *buffer
 	needs    bool   // a gradient flows through it
 	want     bool   // its gradient is to be kept for the caller
 	kept     bool   // outlives its segment and Backward
 	segment  bool   // the result of a segment that nothing was recorded of: consumed by the next
 	recorded uint64 // the tape's count when the segment ended
-	severed  bool   // kept inside a segment that runs again in Backward
+	severed  bool   // kept inside a segment that runs again in Backward, where its gradient would be lost
 	spent    bool   // Backward has consumed how it was made
 }
 
@@ -49,6 +51,7 @@ func (x *Tensor) Floats(dst []float32) []float32 {
 		shapePanic("floats", "expected as many places as the tensor has elements", x.shape, []int{len(dst)})
 	}
 	copy(dst, x.data)
+	runtime.KeepAlive(x) // borrowed values may be in a mapping that ends with the parameter
 	return dst
 }
 
@@ -58,7 +61,9 @@ func (x *Tensor) Float() float32 {
 	if len(x.data) != 1 {
 		shapePanic("float", "expected one element", x.shape)
 	}
-	return x.data[0]
+	v := x.data[0]
+	runtime.KeepAlive(x)
+	return v
 }
 
 // Keep lets the Tensor outlive the segment that made it, the segment it is passed to, and Backward; it
@@ -73,10 +78,8 @@ func (x *Tensor) Keep() *Tensor {
 // It is called before x is used: operations before it do not count. It returns x.
 func (x *Tensor) WantGradient() *Tensor {
 	x.check("want gradient")
-	t := x.tape
 	x.want = true
-	x.needs = t.record
-	t.wanted = true
+	x.needs = x.tape.opts.Gradients
 	return x
 }
 
@@ -91,7 +94,18 @@ func (x *Tensor) check(op string) {
 		usePanic(op, "tensor used after its tape was reset")
 	case x.buf == nil:
 		usePanic(op, "tensor used after the segment or backward pass that consumed it; call Keep on it before")
+	case x.buf.use != nil && x.buf.use.version != x.buf.use.param.Version():
+		usePanic(op, "the parameter was changed since Tape.Use made a tensor of it")
 	}
+}
+
+// lender returns the parameter whose values an operand has: the operand, or what Tape.Use took them from.
+func lender(in Operand) *Parameter {
+	x, p := in.operand()
+	if x != nil && x.buf != nil && x.buf.use != nil {
+		return x.buf.use.param
+	}
+	return p
 }
 
 // free gives up the Tensor's memory.

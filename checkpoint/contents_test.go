@@ -26,7 +26,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("%s: found %v, expected %v", path, got, want)
 		}
 	}
-	f, err := Parse("none", safetensors(`{}`, nil))
+	f, err := Parse("none", safetensors(`{}`, nil), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestMetadataKeys(t *testing.T) {
 	if got := slices.Collect(f.MetadataKeys()); !slices.Equal(got, []string{"script", "seed", "versions"}) {
 		t.Errorf("found %q", got)
 	}
-	f, _ = Parse("none", safetensors(`{}`, nil))
+	f, _ = Parse("none", safetensors(`{}`, nil), OpenOptions{})
 	if got := slices.Collect(f.MetadataKeys()); len(got) != 0 {
 		t.Errorf("found %q", got)
 	}
@@ -63,7 +63,7 @@ func TestRanges(t *testing.T) {
 	for _, path := range []string{"testdata/types.safetensors", "testdata/torch/zip.pt"} {
 		for x := range mustOpen(t, path).Tensors() {
 			n := x.Len()
-			if n > 40 || x.DType == U64 { // some of those are beyond int64
+			if n > 40 || x.DType == U64 { // some U64 values are beyond int64
 				continue
 			}
 			floats, ints := make([]float32, n), make([]int64, n)
@@ -93,8 +93,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestWrittenFromTorch writes a PyTorch file's tensors, whatever their strides, as safetensors: bytes are those that
-// Python writes.
+// TestWrittenFromTorch writes a PyTorch file's tensors, of any strides, as safetensors: the bytes equal Python's.
 func TestWrittenFromTorch(t *testing.T) {
 	want := mustOpen(t, "testdata/torch/expected.safetensors")
 	for _, path := range []string{"testdata/torch/zip.pt", "testdata/torch/legacy.pt", "testdata/torch/deflated.pt"} {

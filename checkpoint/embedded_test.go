@@ -28,19 +28,21 @@ var embedded string
 //go:embed testdata/half.safetensors testdata/sharded
 var embeddedFS embed.FS
 
-// within says whether values lie in the memory of s.
+// within reports whether values lie in the memory of s.
 func within(values []float32, s string) bool {
 	p, begin := uintptr(unsafe.Pointer(unsafe.SliceData(values))), uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	return p >= begin && p+4*uintptr(len(values)) <= begin+uintptr(len(s))
 }
 
-// TestEmbeddedInPlace reads an embedded file where it is, by each way there is, and then writes to parameters.
+// TestEmbeddedInPlace reads an embedded file in place, in each way, and then writes to parameters.
 func TestEmbeddedInPlace(t *testing.T) {
 	for name, open := range map[string]func() (*File, error){
-		"string": func() (*File, error) { return ParseString("half", embedded) },
-		"file":   func() (*File, error) { return OpenFS(Embedded{"half": embedded}, "half") },
-		"folder": func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}) },
-		"read":   func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}, Unmapped()) },
+		"string": func() (*File, error) { return ParseString("half", embedded, OpenOptions{}) },
+		"file":   func() (*File, error) { return OpenFS(Embedded{"half": embedded}, "half", OpenOptions{}) },
+		"folder": func() (*File, error) { return OpenFolder(Embedded{SafetensorsName: embedded}, OpenOptions{}) },
+		"read": func() (*File, error) {
+			return OpenFolder(Embedded{SafetensorsName: embedded}, OpenOptions{Unmapped: true})
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -85,7 +87,7 @@ func TestEmbeddedUnaligned(t *testing.T) {
 	inPlace := 0
 	for shift := range 4 {
 		moved := (strings.Repeat(" ", shift) + embedded)[shift:]
-		f, err := ParseString("half", moved)
+		f, err := ParseString("half", moved, OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,11 +107,11 @@ func TestEmbeddedUnaligned(t *testing.T) {
 	}
 }
 
-// TestEmbedFS reads from an embed.FS, which hands out copies: one is made, of the file's size, and used in place.
+// TestEmbedFS reads from an embed.FS, which hands out copies: one copy of the file is made and used in place.
 func TestEmbedFS(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	f, err := OpenFS(embeddedFS, "testdata/half.safetensors")
+	f, err := OpenFS(embeddedFS, "testdata/half.safetensors", OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +134,7 @@ func TestEmbedFS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := OpenFolder(sub); err != nil || f.Len() != mustOpen(t, "testdata/hub.safetensors").Len() {
+	if f, err := OpenFolder(sub, OpenOptions{}); err != nil || f.Len() != mustOpen(t, "testdata/hub.safetensors").Len() {
 		t.Errorf("shards: %v", err)
 	}
 }
@@ -152,7 +154,7 @@ func TestEmbeddedFolder(t *testing.T) {
 	}
 }
 
-// liar is a file system of one file that is not as long as it says.
+// liar is a file system of one file that announces a false size.
 type liar struct {
 	says int64
 	has  int
@@ -209,7 +211,7 @@ func TestReadWhole(t *testing.T) {
 	}
 }
 
-// TestPipe expects an error, at once, for a pipe that nobody writes to.
+// TestPipe expects an immediate error for a pipe without a writer.
 func TestPipe(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, SafetensorsName)
@@ -224,10 +226,10 @@ func TestPipe(t *testing.T) {
 	}
 	ended := make(chan error, 4)
 	go func() {
-		_, err := OpenFolder(os.DirFS(dir))
+		_, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 		ended <- err
 		for _, name := range []string{SafetensorsName, "link.safetensors", "i.json"} {
-			_, err := Open(filepath.Join(dir, name), Unmapped())
+			_, err := Open(filepath.Join(dir, name), OpenOptions{Unmapped: true})
 			ended <- err
 		}
 	}()
@@ -268,7 +270,7 @@ func TestEmbeddedInPieces(t *testing.T) {
 //go:embed testdata/half.safetensors
 var embeddedBytes []byte // which a program may write to
 
-// TestInFile lets pages of embedded files be dropped, and of nothing that could not be read again.
+// TestInFile expects that pages of embedded files may be dropped, and no memory that could not be read again.
 func TestInFile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells")
@@ -279,7 +281,7 @@ func TestInFile(t *testing.T) {
 	if inFile(bytesOf(strings.Clone(embedded))) || inFile(embeddedBytes) || inFile(make([]byte, 1<<20)) || inFile(nil) {
 		t.Error("memory that can be written to is taken for a file's")
 	}
-	f, err := ParseString("half", embedded)
+	f, err := ParseString("half", embedded, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +292,7 @@ func TestInFile(t *testing.T) {
 	if !sameBits(floatsOf(t, f, "x"), want) || embedded != string(embeddedBytes) {
 		t.Error("other values after pages were dropped")
 	}
-	heap, err := ParseString("half", strings.Clone(embedded))
+	heap, err := ParseString("half", strings.Clone(embedded), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,9 +302,9 @@ func TestInFile(t *testing.T) {
 	}
 }
 
-// TestEmbeddedHalf keeps half-precision weights of an embedded file where they are, until they are written to.
+// TestEmbeddedHalf keeps half-precision weights of an embedded file in place until they are written to.
 func TestEmbeddedHalf(t *testing.T) {
-	f, err := ParseString("half", embedded)
+	f, err := ParseString("half", embedded, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // TestOwnTypes writes a file of every type anew: each tensor keeps its type, its shape and its bytes, whatever
-// the type that other floats are asked for in.
+// WriteOptions.DType is.
 func TestOwnTypes(t *testing.T) {
 	const original = "testdata/types.safetensors"
 	f := mustOpen(t, original)
@@ -89,7 +89,7 @@ func TestConverted(t *testing.T) {
 		if err := Encode(&b, []Entry{e}, WriteOptions{}); err != nil {
 			return Tensor{}, err
 		}
-		g, err := Parse("x", b.Bytes())
+		g, err := Parse("x", b.Bytes(), OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

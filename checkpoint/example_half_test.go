@@ -28,7 +28,7 @@ func ExampleLoad_half() {
 	}
 
 	head := autograd.NewParameter(2, 3)
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -7,11 +7,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// weight is as much of a parameter as this package asks for; *autograd.Parameter has the same methods.
+// weight has the methods of *autograd.Parameter that this package needs.
 type weight struct {
 	shape  []int
 	values []float32
@@ -48,7 +49,7 @@ func Example() {
 		return
 	}
 
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -72,10 +73,31 @@ func Example() {
 	// 2 <nil> [1 2 3 4 5 6]
 }
 
+// Two towers in one file share one table of a block, which lies below other paths and names in each.
+func ExampleNest() {
+	block := []checkpoint.Rule{
+		{"Norm1", "layer_norm1"},
+		{"Attention.QKV", "self_attn.{q,k,v}_proj"},
+	}
+	tower := checkpoint.Nest("Blocks.{}", []string{"encoder.layers.{}"}, block...)
+	names := checkpoint.Names{Rules: slices.Concat(
+		checkpoint.Nest("Text", []string{"text_model"}, tower...),
+		checkpoint.Nest("Vision", []string{"vision_model"}, tower...),
+	)}
+	for _, r := range names.Rules {
+		fmt.Println(r[0], "=", r[1])
+	}
+	// Output:
+	// Text.Blocks.{}.Norm1 = text_model.encoder.layers.{}.layer_norm1
+	// Text.Blocks.{}.Attention.QKV = text_model.encoder.layers.{}.self_attn.{q,k,v}_proj
+	// Vision.Blocks.{}.Norm1 = vision_model.encoder.layers.{}.layer_norm1
+	// Vision.Blocks.{}.Attention.QKV = vision_model.encoder.layers.{}.self_attn.{q,k,v}_proj
+}
+
 // A checkpoint of a training script, as torch.save writes it: {'model': …, 'model_ema': {'state_dict': …},
 // 'optimizer': …, 'epoch': 7, 'args': Namespace(…)}.
 func ExampleOpen_pytorch() {
-	f, err := checkpoint.Open("testdata/torch/training.pt")
+	f, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -87,7 +109,7 @@ func ExampleOpen_pytorch() {
 	name, _ := f.Metadata("args.model")
 	fmt.Println(epoch, name)
 
-	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("model_ema", "state_dict"))
+	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"model_ema", "state_dict"}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -96,7 +118,7 @@ func ExampleOpen_pytorch() {
 		fmt.Println(name)
 		break
 	}
-	_, err = checkpoint.Open("testdata/torch/training.pt", checkpoint.Root("ema"))
+	_, err = checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"ema"}})
 	fmt.Println(err)
 
 	// Output:
@@ -112,9 +134,9 @@ func ExampleOpen_pytorch() {
 	// checkpoint: testdata/torch/training.pt: expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer", "lr_scheduler", "epoch", "args", "scaler", "tags", "history", "rng", "array"
 }
 
-// Errors tell a broken file from one that is whole but of another model.
+// Errors tell a broken file from a whole file of another model.
 func ExampleMismatchError() {
-	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -124,7 +146,7 @@ func ExampleMismatchError() {
 	var mismatch *checkpoint.MismatchError
 	fmt.Println(errors.As(err, &mismatch), mismatch.Missing)
 
-	_, err = checkpoint.Parse("broken", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{"))
+	_, err = checkpoint.Parse("broken", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{"), checkpoint.OpenOptions{})
 	fmt.Println(err)
 
 	// Output:
@@ -132,12 +154,12 @@ func ExampleMismatchError() {
 	// checkpoint: broken: header of 2 bytes goes past the end of the file of 9 bytes
 }
 
-// A string of go:embed is used where it is, in the program's own file. Here the string is made by hand.
+// A string of go:embed is used in place, in the program's own file. Here the string is made by hand.
 func ExampleParseString() {
 	weights := "\x50\x00\x00\x00\x00\x00\x00\x00" +
 		`{"scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}                      ` +
 		"\x00\x00\x80\x3f\x00\x00\x00\x40"
-	f, err := checkpoint.ParseString("embedded", weights)
+	f, err := checkpoint.ParseString("embedded", weights, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -148,8 +170,8 @@ func ExampleParseString() {
 	// Output: <nil> [1 2]
 }
 
-// A file is copied tensor by tensor: one is rounded to half precision, the other keeps its type. Where the tensors do
-// not fit into ShardSize bytes, they go into several files with an index, which Open takes as it takes one file.
+// A file is copied tensor by tensor: one is rounded to half precision, the other keeps its type. The tensors do not fit
+// into ShardSize bytes, so they go into several files with an index, which Open reads like one file.
 func ExampleWrite() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -166,7 +188,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	f, err := checkpoint.Open(path)
+	f, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -184,7 +206,7 @@ func ExampleWrite() {
 		fmt.Println(err)
 		return
 	}
-	if f, err = checkpoint.Open(half + ".index.json"); err != nil {
+	if f, err = checkpoint.Open(half+".index.json", checkpoint.OpenOptions{}); err != nil {
 		fmt.Println(err)
 		return
 	}

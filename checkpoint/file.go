@@ -13,7 +13,7 @@ import (
 )
 
 // A File is an open checkpoint: a set of named tensors, in one file or in the shards of an index. It is
-// immutable, so any number of goroutines may read it.
+// immutable, so that any number of goroutines may read it.
 type File struct {
 	name     string
 	tensors  []Tensor // sorted by name
@@ -21,38 +21,26 @@ type File struct {
 	sources  []*source
 }
 
-// An OpenOption changes how Open, OpenFS, OpenFolder and Parse work.
-type OpenOption func(*openConfig)
+// OpenOptions change how [Open], [OpenFS], [OpenFolder], [Parse] and [ParseString] work. The zero value maps files and
+// finds the weights by itself.
+type OpenOptions struct {
+	// Unmapped reads files into memory instead of mapping them: for files that may change or shrink while they are
+	// in use, such as those on a network drive.
+	Unmapped bool
 
-type openConfig struct {
-	unmapped bool
-	root     []string
+	// Root is where in a PyTorch file the weights are: the keys that lead to them, such as "model_ema" in a file
+	// that holds an averaged model beside the trained one. With nil, they are the value of the file itself, or lie
+	// under the first key that is present of state_dict, model_state_dict, model_state, model, module, net, network,
+	// weights and params; and again inside that. A safetensors file has no root, and asking for one is an error.
+	Root []string
 }
 
-func configOf(opts []OpenOption) openConfig {
-	var c openConfig
-	for _, o := range opts {
-		o(&c)
-	}
-	return c
-}
-
-// Unmapped reads files into memory instead of mapping them: for files that may change or shrink while
-// they are in use, such as those on a network drive.
-func Unmapped() OpenOption { return func(c *openConfig) { c.unmapped = true } }
-
-// Root says where in a file of PyTorch the weights are: the keys on the way to them, such as Root("model_ema") in a
-// file that holds an averaged model beside the trained one. Without it they are those of the file itself, or under
-// the first of the usual keys that is there: state_dict, model_state_dict, model_state, model, module, net, network,
-// weights, params; and again within.
-func Root(keys ...string) OpenOption { return func(c *openConfig) { c.root = keys } }
-
-// Open opens a file of safetensors or PyTorch, whichever its content is, or the index (a name ending in ".json") of a
-// sharded one, whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
-// change until the last use of the File, its tensors and their views.
+// Open opens a safetensors or PyTorch file, as its content says, or the index of a sharded one (a name ending in
+// ".json"), whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory. They
+// must not change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
-func Open(name string, opts ...OpenOption) (*File, error) {
+func Open(name string, opts OpenOptions) (*File, error) {
 	dir, base := filepath.Split(name)
 	if base == "" {
 		return nil, fmt.Errorf("checkpoint: %q: expected the name of a file", name)
@@ -65,7 +53,7 @@ func Open(name string, opts ...OpenOption) (*File, error) {
 
 // OpenFS is [Open] for a file in a file system; name follows the rules of [fs.ValidPath]. Files are mapped
 // when fsys hands out *os.File, as os.DirFS does, and read into memory otherwise.
-func OpenFS(fsys fs.FS, name string, opts ...OpenOption) (*File, error) {
+func OpenFS(fsys fs.FS, name string, opts OpenOptions) (*File, error) {
 	return open(fsys, name, name, opts)
 }
 
@@ -77,21 +65,21 @@ const (
 	TorchIndexName  = "pytorch_model.bin.index.json"
 )
 
-// OpenFolder opens the weights in a folder laid out as on Hugging Face: the first that is there of model.safetensors,
-// model.safetensors.index.json with its shards, pytorch_model.bin, and pytorch_model.bin.index.json with its shards.
-// Without any of them the error is fs.ErrNotExist to errors.Is.
-func OpenFolder(fsys fs.FS, opts ...OpenOption) (*File, error) {
+// OpenFolder opens the weights in a folder laid out as on Hugging Face. They are the first that exists of
+// model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin, and
+// pytorch_model.bin.index.json with its shards. If none exists, errors.Is finds fs.ErrNotExist in the error.
+func OpenFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	f, err := openFolder(fsys, opts)
 	if errors.Is(err, fs.ErrNotExist) {
-		// One file may have taken the place of shards, or they of it, behind the back of the search.
+		// Another process may have replaced one file by shards, or shards by one file, during the search.
 		f, err = openFolder(fsys, opts)
 	}
 	return f, err
 }
 
-func openFolder(fsys fs.FS, opts []OpenOption) (*File, error) {
+func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	for _, name := range []string{SafetensorsName, IndexName, TorchName, TorchIndexName} {
-		f, err := OpenFS(fsys, name, opts...)
+		f, err := OpenFS(fsys, name, opts)
 		var path *fs.PathError
 		if errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) && path.Path == name {
 			continue
@@ -102,35 +90,34 @@ func openFolder(fsys fs.FS, opts []OpenOption) (*File, error) {
 		SafetensorsName, IndexName, TorchName, TorchIndexName, fs.ErrNotExist)
 }
 
-// Parse reads a file of safetensors or PyTorch from memory. The File and its tensors refer to data, which must
-// not change; name stands for it in errors.
-func Parse(name string, data []byte, opts ...OpenOption) (*File, error) {
+// Parse reads a safetensors or PyTorch file from memory. The File and its tensors refer to data, which must not
+// change. Errors call it name.
+func Parse(name string, data []byte, opts OpenOptions) (*File, error) {
 	f := &File{name: name}
-	return f.of(&source{name: name, data: data}, configOf(opts))
+	return f.of(&source{name: name, data: data}, opts)
 }
 
-func open(fsys fs.FS, name, shown string, opts []OpenOption) (*File, error) {
-	c := configOf(opts)
+func open(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	if strings.HasSuffix(name, ".json") {
-		return openIndex(fsys, name, shown, c)
+		return openIndex(fsys, name, shown, opts)
 	}
-	src, err := openSource(fsys, name, shown, !c.unmapped)
+	src, err := openSource(fsys, name, shown, !opts.Unmapped)
 	if err != nil {
 		return nil, err
 	}
 	f := &File{name: shown}
-	return f.of(src, c)
+	return f.of(src, opts)
 }
 
-// openIndex opens a sharded checkpoint. One that takes its place meanwhile may give other contents to the names of
-// its shards, or remove them; it replaces the index before it does either, and what was found is opened anew.
-func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+// openIndex opens a sharded checkpoint. Another checkpoint may replace it meanwhile, and give its shards other contents
+// or remove them. Writers replace the index before they do either, so a changed index means: open the shards again.
+func openIndex(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	for range 8 {
 		before, beforeErr := fs.Stat(fsys, name)
 		if beforeErr == nil && before.Size() > maxHeader {
 			return nil, formatErrorf(shown, "", "index of %d bytes is longer than the allowed %d", before.Size(), maxHeader)
 		}
-		f, err := openShards(fsys, name, shown, c)
+		f, err := openShards(fsys, name, shown, opts)
 		after, afterErr := fs.Stat(fsys, name)
 		if beforeErr != nil || afterErr != nil || sameFile(before, after) {
 			return f, err
@@ -139,18 +126,18 @@ func openIndex(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 			f.Close()
 		}
 	}
-	return nil, fmt.Errorf("checkpoint: %s: the index changes again and again while its shards are opened: open it when nothing is written there", shown)
+	return nil, fmt.Errorf("checkpoint: %s: the index keeps changing while its shards are opened: open it when no program writes there", shown)
 }
 
-// sameFile says whether a name stands for the same content at two times, as far as a file system tells.
+// sameFile reports whether a name stood for the same content at two times, as far as the file system tells.
 func sameFile(before, after fs.FileInfo) bool {
 	known := os.SameFile(before, before) // of the operating system
 	return before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) && (!known || os.SameFile(before, after))
 }
 
-// openShards opens the shards of an index. The index decides: a tensor comes from the shard that the index
-// names, and what a shard holds beyond that is not part of the checkpoint.
-func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
+// openShards opens the shards of an index. A tensor comes from the shard that the index names. Other tensors in a shard
+// are not part of the checkpoint.
+func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	src, err := openSource(fsys, name, shown, false)
 	if err != nil {
 		return nil, err
@@ -167,15 +154,15 @@ func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 	for i := 0; i < len(shardOf); {
 		shard := shardOf[i].shard
 		full := path.Join(path.Dir(name), shard)
-		// The index is a stranger's: it may not lead out of its folder.
+		// The index is not trusted: it may not lead out of its folder.
 		if !fs.ValidPath(shard) || !filepath.IsLocal(filepath.FromSlash(shard)) || strings.ContainsAny(shard, `\:`) {
 			return fail(formatErrorf(shown, shardOf[i].tensor, "expected a shard inside the folder, found %q", shard))
 		}
-		s, err := openSource(fsys, full, filepath.Join(filepath.Dir(shown), filepath.FromSlash(shard)), !c.unmapped)
+		s, err := openSource(fsys, full, filepath.Join(filepath.Dir(shown), filepath.FromSlash(shard)), !opts.Unmapped)
 		if err != nil {
 			return fail(fmt.Errorf("%w (a shard of %s)", err, shown))
 		}
-		part, err := (&File{name: s.name}).of(s, c)
+		part, err := (&File{name: s.name}).of(s, opts)
 		if err != nil {
 			return fail(err)
 		}
@@ -199,7 +186,7 @@ func openShards(fsys fs.FS, name, shown string, c openConfig) (*File, error) {
 
 type placement struct{ shard, tensor string }
 
-// parseIndex returns where each tensor lies, sorted by shard.
+// parseIndex returns the shard of each tensor, sorted by shard.
 func parseIndex(data []byte) ([]placement, error) {
 	if len(data) > maxHeader {
 		return nil, fmt.Errorf("index of %d bytes is longer than the allowed %d", len(data), maxHeader)
@@ -264,16 +251,20 @@ func (f *File) Tensors() iter.Seq[Tensor] { return slices.Values(f.tensors) }
 
 // Tensor returns the tensor with the given name.
 func (f *File) Tensor(name string) (t Tensor, ok bool) {
-	i, ok := slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
+	i, ok := f.index(name)
 	if !ok {
 		return Tensor{}, false
 	}
 	return f.tensors[i], true
 }
 
-// Close unmaps the files at once. It is never needed: a mapping goes when nothing refers to the File and
-// its tensors, unless views of it were handed out. After Close the tensors panic when read, and a view
-// must not be touched.
+func (f *File) index(name string) (i int, ok bool) {
+	return slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
+}
+
+// Close unmaps the files at once. It is not needed: a mapping ends when nothing refers to the File and its tensors any
+// more, unless views of it were handed out. After Close, tensors panic when they are read, and views must not be
+// touched.
 func (f *File) Close() error {
 	var errs []error
 	for _, s := range f.sources {

@@ -60,7 +60,7 @@ func encoded(t *testing.T, entries []Entry, opts WriteOptions) *File {
 	if err := Encode(&b, entries, opts); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Parse("memory.safetensors", b.Bytes())
+	f, err := Parse("memory.safetensors", b.Bytes(), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

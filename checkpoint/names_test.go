@@ -19,6 +19,9 @@ func TestPlaces(t *testing.T) {
 		{"cls", "cls_token [1,1,*]"},
 		{"table", "shared"},
 		{"blocks.{}.table", "l.{}.table", "shared"},
+		{"Layers.{}.{}", "layer{+1}.{}", "stages.{}.blocks.{+1}"},
+		{"bn", "norm"},
+		{"average.Mean", "average"},
 	}}
 	for _, c := range []struct{ param, want string }{
 		{"blocks.3.norm.weight", "layer.3.ln.weight | h.3.ln_1.weight"},
@@ -30,6 +33,13 @@ func TestPlaces(t *testing.T) {
 		{"proj", "proj T"},
 		{"cls", "cls_token [1 1 -1]"},
 		{"blocks.0.table", "l.0.table | shared"},
+		{"Layers.0.1.Conv1.Weight", "layer1.1.conv1.weight | stages.0.blocks.2.conv1.weight"},
+		{"Layers.9.99.Norm.Mean", "layer10.99.norm.running_mean | stages.9.blocks.100.norm.running_mean"},
+		{"bn.Mean", "norm.running_mean"},
+		{"bn.Variance", "norm.running_var"},
+		{"bn.mean", "norm.mean"},
+		{"bn.Mean.Weight", "norm.mean.weight"},
+		{"average.Mean", "average"},
 		// No rule: the parameter's own path.
 		{"blocks.x.norm.weight", "blocks.x.norm.weight"},
 		{"blocks.-1.norm", "blocks.-1.norm"},
@@ -62,6 +72,7 @@ func TestBadRules(t *testing.T) {
 	}{
 		{Rule{"x"}, "at least one name"},
 		{Rule{"x", "y.{}"}, "more {} than in the path"},
+		{Rule{"x", "y.{+1}"}, "more {} than in the path"},
 		{Rule{"x", "{a,b}.{c,d}"}, "more than one list"},
 		{Rule{"x", "{a,b"}, "not closed"},
 		{Rule{"x", "{0,0}"}, "a part that is not 0"},
@@ -200,7 +211,7 @@ func parse(t *testing.T, entries ...Entry) *File {
 	if err := Encode(&b, entries, WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Parse("file", b.Bytes())
+	f, err := Parse("file", b.Bytes(), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,9 +15,14 @@ import (
 	"testing/fstest"
 )
 
-func mustOpen(t *testing.T, path string, opts ...OpenOption) *File {
+func mustOpen(t *testing.T, path string) *File {
 	t.Helper()
-	f, err := Open(path, opts...)
+	return openWith(t, path, OpenOptions{})
+}
+
+func openWith(t *testing.T, path string, opts OpenOptions) *File {
+	t.Helper()
+	f, err := Open(path, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,20 +154,20 @@ func TestWaysToOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err := Parse("memory", data)
+	parsed, err := Parse("memory", data, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := floatsOf(t, parsed, "blocks.0.attn.qkv.weight")
 	files := map[string]*File{
 		"open":     mustOpen(t, "testdata/timm.safetensors"),
-		"unmapped": mustOpen(t, "testdata/timm.safetensors", Unmapped()),
+		"unmapped": openWith(t, "testdata/timm.safetensors", OpenOptions{Unmapped: true}),
 	}
 	for name, fsys := range map[string]fs.FS{
 		"os.DirFS": os.DirFS("testdata"),
 		"map":      fstest.MapFS{"timm.safetensors": {Data: data}},
 	} {
-		if files[name], err = OpenFS(fsys, "timm.safetensors"); err != nil {
+		if files[name], err = OpenFS(fsys, "timm.safetensors", OpenOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -214,7 +219,7 @@ func TestMappingLives(t *testing.T) {
 func TestViewNeedsAlignment(t *testing.T) {
 	data := safetensors(`{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}`,
 		[]byte{7, 0, 0, 0x80, 0x3f})
-	f, err := Parse("x", data)
+	f, err := Parse("x", data, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +231,7 @@ func TestViewNeedsAlignment(t *testing.T) {
 	views := 0
 	for shift := range 4 {
 		moved := append(make([]byte, shift, shift+len(data)), data...)
-		f, err := Parse("x", moved[shift:])
+		f, err := Parse("x", moved[shift:], OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,7 +251,7 @@ func TestViewNeedsAlignment(t *testing.T) {
 func TestSharded(t *testing.T) {
 	whole := mustOpen(t, "testdata/hub.safetensors")
 	byPath := mustOpen(t, "testdata/sharded/model.safetensors.index.json")
-	byFolder, err := OpenFolder(os.DirFS("testdata/sharded"))
+	byFolder, err := OpenFolder(os.DirFS("testdata/sharded"), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,19 +270,19 @@ func TestSharded(t *testing.T) {
 
 func TestOpenFolder(t *testing.T) {
 	data, _ := os.ReadFile("testdata/timm.safetensors")
-	if f, err := OpenFolder(fstest.MapFS{SafetensorsName: {Data: data}}); err != nil || f.Len() != 6 {
+	if f, err := OpenFolder(fstest.MapFS{SafetensorsName: {Data: data}}, OpenOptions{}); err != nil || f.Len() != 6 {
 		t.Errorf("found %v", err)
 	}
-	_, err := OpenFolder(fstest.MapFS{"config.json": {}})
+	_, err := OpenFolder(fstest.MapFS{"config.json": {}}, OpenOptions{})
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "neither") {
 		t.Errorf("found %v", err)
 	}
-	_, err = OpenFolder(fstest.MapFS{IndexName: {Data: []byte(`{"weight_map":{"x":"gone.safetensors"}}`)}})
+	_, err = OpenFolder(fstest.MapFS{IndexName: {Data: []byte(`{"weight_map":{"x":"gone.safetensors"}}`)}}, OpenOptions{})
 	if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "neither") || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("found %v", err)
 	}
 	for _, name := range []string{"testdata/none.safetensors", "testdata", "testdata/", ""} {
-		if _, err := Open(name); err == nil {
+		if _, err := Open(name, OpenOptions{}); err == nil {
 			t.Errorf("%q: expected an error", name)
 		}
 	}
@@ -294,7 +299,7 @@ func TestSymbolicLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..", "..", "blobs", "abc"), filepath.Join(snapshot, SafetensorsName)); err != nil {
 		t.Skipf("needs symbolic links: %v", err)
 	}
-	if _, err := OpenFolder(os.DirFS(snapshot)); err != nil {
+	if _, err := OpenFolder(os.DirFS(snapshot), OpenOptions{}); err != nil {
 		t.Error(err)
 	}
 }
@@ -309,7 +314,7 @@ func TestLinkToDevice(t *testing.T) {
 	if err := os.Symlink(device, filepath.Join(dir, SafetensorsName)); err != nil {
 		t.Skipf("needs symbolic links: %v", err)
 	}
-	if _, err := OpenFolder(os.DirFS(dir)); err == nil || !strings.Contains(err.Error(), "found a device") {
+	if _, err := OpenFolder(os.DirFS(dir), OpenOptions{}); err == nil || !strings.Contains(err.Error(), "found a device") {
 		t.Errorf("expected an error, found %v", err)
 	}
 }

@@ -70,7 +70,7 @@ func sixPack(v int) []Entry {
 
 // packValue opens the folder and returns the one value that all its tensors have.
 func packValue(dir string) (int, error) {
-	f, err := OpenFolder(os.DirFS(dir))
+	f, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 	if err != nil {
 		return 0, err
 	}
@@ -96,7 +96,7 @@ func packValue(dir string) (int, error) {
 	return value, nil
 }
 
-// folderNames returns what is in a folder.
+// folderNames returns the names in a folder.
 func folderNames(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -189,7 +189,7 @@ func TestShardsOntoThemselves(t *testing.T) {
 		if err := Write(path, sixPack(7), WriteOptions{ShardSize: shardSizes[n]}); err != nil {
 			t.Fatal(err)
 		}
-		f, err := OpenFolder(os.DirFS(dir))
+		f, err := OpenFolder(os.DirFS(dir), OpenOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -246,8 +246,8 @@ func TestShardsStopped(t *testing.T) {
 	}
 }
 
-// TestShardsKilled kills a program that saves without pause: its folder holds the last checkpoint that was
-// finished, or the one after it.
+// TestShardsKilled kills a program that saves without pause: its folder holds the last finished checkpoint or the one
+// after it.
 func TestShardsKilled(t *testing.T) {
 	const key = "CHECKPOINT_TEST_SAVE"
 	if dir := os.Getenv(key); dir != "" {

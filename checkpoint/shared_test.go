@@ -15,9 +15,9 @@ import (
 )
 
 // A published checkpoint: all-MiniLM-L6-v2, a BERT of 6 layers and width 384.
-func miniLM(t testing.TB, opts ...checkpoint.OpenOption) *checkpoint.File {
+func miniLM(t testing.TB, opts checkpoint.OpenOptions) *checkpoint.File {
 	t.Helper()
-	f, err := checkpoint.OpenFolder(os.DirFS(golden.SharedData(t, "minilm")), opts...)
+	f, err := checkpoint.OpenFolder(os.DirFS(golden.SharedData(t, "minilm")), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func fresh(f *checkpoint.File) map[string]*weight {
 }
 
 func TestPublished(t *testing.T) {
-	f := miniLM(t)
+	f := miniLM(t, checkpoint.OpenOptions{})
 	x, ok := f.Tensor("embeddings.word_embeddings.weight")
 	if !ok || !slices.Equal(x.Shape, []int{30522, 384}) {
 		t.Fatalf("found %v %v %s", ok, x.Shape, x.DType)
@@ -58,7 +58,7 @@ func TestPublished(t *testing.T) {
 	if err := checkpoint.Save(path, names, maps.All(m), checkpoint.WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	g, err := checkpoint.Open(path)
+	g, err := checkpoint.Open(path, checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +72,9 @@ func TestPublished(t *testing.T) {
 
 // BenchmarkLoad fills a model of 90 MB from a file that the system has in memory.
 func BenchmarkLoad(b *testing.B) {
-	for name, opts := range map[string][]checkpoint.OpenOption{"mapped": nil, "read": {checkpoint.Unmapped()}} {
+	for name, opts := range map[string]checkpoint.OpenOptions{"mapped": {}, "read": {Unmapped: true}} {
 		b.Run(name, func(b *testing.B) {
-			m := fresh(miniLM(b))
+			m := fresh(miniLM(b, checkpoint.OpenOptions{}))
 			size := 0
 			for _, w := range m {
 				size += 4 * len(w.values)
@@ -83,7 +83,7 @@ func BenchmarkLoad(b *testing.B) {
 			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := checkpoint.Load(miniLM(b, opts...), names, maps.All(m), checkpoint.LoadOptions{}); err != nil {
+				if _, err := checkpoint.Load(miniLM(b, opts), names, maps.All(m), checkpoint.LoadOptions{}); err != nil {
 					b.Fatal(err)
 				}
 				runtime.GC()

@@ -64,7 +64,7 @@ func bare(f *File, prefix string) *File {
 	return g
 }
 
-// compareContainers reads all that testdata/gen/checkpoint_torch.py wrote to dir.
+// compareContainers reads all files that testdata/gen/checkpoint_torch.py wrote to dir.
 func compareContainers(t *testing.T, dir string) {
 	want := mustOpen(t, dir+"/expected.safetensors")
 	if want.Len() < 30 {
@@ -72,9 +72,9 @@ func compareContainers(t *testing.T, dir string) {
 	}
 	for _, name := range []string{"zip.pt", "zip5.pt", "legacy.pt", "legacy4.pt", "deflated.pt", "sharded/" + TorchIndexName} {
 		sameTensors(t, name, mustOpen(t, dir+"/"+name), want)
-		sameTensors(t, name+", unmapped", mustOpen(t, dir+"/"+name, Unmapped()), want)
+		sameTensors(t, name+", unmapped", openWith(t, dir+"/"+name, OpenOptions{Unmapped: true}), want)
 	}
-	folder, err := OpenFolder(os.DirFS(dir + "/sharded"))
+	folder, err := OpenFolder(os.DirFS(dir+"/sharded"), OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +84,14 @@ func compareContainers(t *testing.T, dir string) {
 	training := mustOpen(t, dir+"/expected_training.safetensors")
 	for _, name := range []string{"training.pt", "training_legacy.pt"} {
 		sameTensors(t, name, mustOpen(t, dir+"/"+name), bare(training, "model."))
-		sameTensors(t, name, mustOpen(t, dir+"/"+name, Root("model_ema", "state_dict")), bare(training, "model_ema."))
-		sameTensors(t, name, bare(mustOpen(t, dir+"/"+name, Root("model_ema")), "state_dict."), bare(training, "model_ema."))
+		sameTensors(t, name, openWith(t, dir+"/"+name, OpenOptions{Root: []string{"model_ema", "state_dict"}}), bare(training, "model_ema."))
+		sameTensors(t, name, bare(openWith(t, dir+"/"+name, OpenOptions{Root: []string{"model_ema"}}), "state_dict."), bare(training, "model_ema."))
 	}
 }
 
 func TestTorch(t *testing.T) { compareContainers(t, torchData) }
 
-// TestTorchFresh compares files that PyTorch writes now, of other numbers each day.
+// TestTorchFresh compares files that PyTorch writes now, with other numbers each day.
 func TestTorchFresh(t *testing.T) {
 	dir, seed := t.TempDir(), time.Now().YearDay()
 	oracle.Run(t, "torch", "checkpoint_torch.py", "fresh", dir, fmt.Sprint(seed))
@@ -99,13 +99,13 @@ func TestTorchFresh(t *testing.T) {
 	compareContainers(t, dir)
 }
 
-// TestTorchInPlace expects views of the file where the data lies as it is wanted, and none elsewhere.
+// TestTorchInPlace expects views of the file exactly where the data is dense and aligned.
 func TestTorchInPlace(t *testing.T) {
 	data, err := os.ReadFile(torchData + "/zip.pt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := Parse("zip.pt", data)
+	f, err := Parse("zip.pt", data, OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestTorchRoots(t *testing.T) {
 		{"list.pt", nil, "0", nil},
 		{"single.pt", nil, "tensor", nil},
 	} {
-		f := mustOpen(t, torchData+"/"+c.file, Root(c.root...))
+		f := openWith(t, torchData+"/"+c.file, OpenOptions{Root: c.root})
 		if got := floatsOf(t, f, c.tensor); !slices.Equal(got, base) {
 			t.Errorf("%s: %s: found %v", c.file, c.tensor, got)
 		}
@@ -206,14 +206,14 @@ func TestTorchRoots(t *testing.T) {
 		{"training.pt", []string{"ema"}, `expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer"`},
 		{"training.pt", []string{"epoch", "x"}, "expected a dictionary with the key"},
 		{"training.pt", []string{"epoch"}, "found an integer"},
-		{"expected.safetensors", []string{"model"}, "found safetensors, which has none"},
+		{"expected.safetensors", []string{"model"}, "found safetensors, which has no roots"},
 	} {
-		_, err := Open(torchData+"/"+c.file, Root(c.root...))
+		_, err := Open(torchData+"/"+c.file, OpenOptions{Root: c.root})
 		checkMalformed(t, err, c.want)
 	}
 }
 
-// TestTorchOdd expects an error that names the tensor for those that are no plain arrays.
+// TestTorchOdd expects an error that names the tensor for each kind of unsupported tensor.
 func TestTorchOdd(t *testing.T) {
 	for name, want := range map[string]string{
 		"quantized":  "is a quantized tensor",
@@ -224,7 +224,7 @@ func TestTorchOdd(t *testing.T) {
 		"array":      "found a numpy array",
 		"meta":       "is a tensor without data",
 	} {
-		_, err := Open(torchData + "/odd_" + name + ".pt")
+		_, err := Open(torchData+"/odd_"+name+".pt", OpenOptions{})
 		checkMalformed(t, err, want)
 		var format *FormatError
 		if errors.As(err, &format) && format.Tensor != name {
@@ -252,17 +252,17 @@ func TestTorchFolder(t *testing.T) {
 		{fstest.MapFS{SafetensorsName: {Data: zip}}, 36}, // either way
 		{fstest.MapFS{TorchIndexName: {Data: []byte(`{"weight_map":{"base":"a/b.bin"}}`)}, "a/b.bin": {Data: zip}}, 1},
 	} {
-		f, err := OpenFolder(c.fsys)
+		f, err := OpenFolder(c.fsys, OpenOptions{})
 		if err != nil || f.Len() != c.len {
 			t.Errorf("%v: expected %d tensors, found %v, %v", slices.Collect(maps.Keys(c.fsys)), c.len, f, err)
 		}
 	}
 	for _, shard := range []string{"../b.bin", "/b.bin", `a\..\b.bin`, "a/../../b.bin"} {
 		fsys := fstest.MapFS{"m/" + TorchIndexName: {Data: []byte(fmt.Sprintf(`{"weight_map":{"base":%q}}`, shard))}, "b.bin": {Data: zip}}
-		_, err := OpenFS(fsys, "m/"+TorchIndexName)
+		_, err := OpenFS(fsys, "m/"+TorchIndexName, OpenOptions{})
 		checkMalformed(t, err, "inside the folder")
 	}
-	_, err = OpenFolder(fstest.MapFS{"x": {}})
+	_, err = OpenFolder(fstest.MapFS{"x": {}}, OpenOptions{})
 	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), TorchName) {
 		t.Errorf("found %v", err)
 	}

@@ -13,25 +13,18 @@ import (
 	"time"
 )
 
-// settings are the options of one call with the environment filled in.
+// settings are the options of one call, with the environment and the defaults filled in.
 type settings struct {
-	patterns []string
-	progress func(Progress)
-	cache    string
-	endpoint string
-	token    *string
-	offline  bool
-	copies   bool // no symbolic links
-	parallel int
-
-	base *url.URL // endpoint, parsed
+	GetOptions
+	base *url.URL // Endpoint, parsed
 	tuning
 }
 
-// tuning is what only tests change.
+// tuning holds what only tests change.
 type tuning struct {
-	stall   time.Duration // how long a connection may be silent
-	pause   time.Duration // the first wait after a failure; it doubles
+	copies  bool          // no symbolic links; the environment can ask for it, too
+	stall   time.Duration // the longest silence of a connection
+	pause   time.Duration // the first wait after a failure; later ones double
 	patient time.Duration // the longest wait that a server may ask for
 	free    func(dir string) (int64, error)
 	write   func(f *os.File, p []byte, at int64) (int, error)
@@ -53,30 +46,35 @@ var usual = tuning{
 
 const defaultEndpoint = "https://huggingface.co"
 
-func newSettings(options []Option) (*settings, error) {
-	s := &settings{parallel: 4, tuning: usual}
-	for _, o := range options {
-		o(s)
+func newSettings(opts GetOptions, t tuning) (*settings, error) {
+	s := &settings{GetOptions: opts, tuning: t}
+	if s.Parallel == 0 {
+		s.Parallel = 4
 	}
-	s.parallel = min(max(s.parallel, 1), 64)
-	s.offline = s.offline || isTrue(first("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+	if s.Parallel < 1 || s.Parallel > 64 {
+		return nil, fmt.Errorf("hub: GetOptions.Parallel: expected 1 to 64 files at once, or 0 for the default, found %d", s.Parallel)
+	}
+	if s.Anonymous && s.Token != "" {
+		return nil, errors.New("hub: GetOptions: expected a Token or Anonymous, found both")
+	}
+	s.Offline = s.Offline || isTrue(first("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
 	s.copies = s.copies || isTrue(os.Getenv("HF_HUB_DISABLE_SYMLINKS"))
-	for _, p := range s.patterns {
+	for _, p := range s.Files {
 		if _, err := path.Match(p, ""); err != nil {
 			return nil, fmt.Errorf("hub: pattern %q: %w", p, err)
 		}
 	}
 	home, err := cacheHome()
-	if s.cache == "" {
-		s.cache = expand(first("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"))
-		if s.cache == "" {
+	if s.Cache == "" {
+		s.Cache = expand(first("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"))
+		if s.Cache == "" {
 			if err != nil {
 				return nil, fmt.Errorf("hub: no folder for the cache (set HF_HOME): %w", err)
 			}
-			s.cache = filepath.Join(home, "hub")
+			s.Cache = filepath.Join(home, "hub")
 		}
 	}
-	if s.cache, err = filepath.Abs(s.cache); err != nil {
+	if s.Cache, err = filepath.Abs(s.Cache); err != nil {
 		return nil, fmt.Errorf("hub: cache: %w", err)
 	}
 	if err := s.setEndpoint(); err != nil {
@@ -86,43 +84,38 @@ func newSettings(options []Option) (*settings, error) {
 }
 
 func (s *settings) setEndpoint() error {
-	if s.endpoint == "" {
-		s.endpoint = first("HF_ENDPOINT")
+	if s.Endpoint == "" {
+		s.Endpoint = first("HF_ENDPOINT")
 	}
-	if s.endpoint == "" {
-		s.endpoint = defaultEndpoint
+	if s.Endpoint == "" {
+		s.Endpoint = defaultEndpoint
 	}
-	u, err := url.Parse(strings.TrimRight(s.endpoint, "/"))
+	u, err := url.Parse(strings.TrimRight(s.Endpoint, "/"))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("hub: HF_ENDPOINT: expected an address such as " + defaultEndpoint) // it is not repeated: it may hold a password
+		return errors.New("hub: HF_ENDPOINT: expected an address such as " + defaultEndpoint) // without the address, which may hold a password
 	}
 	s.base = u
 	return nil
 }
 
 func (s *settings) setToken(home string) error {
-	if s.token == nil {
-		token := ""
-		if !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
-			token = first("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-			if token == "" {
-				var err error
-				if token, err = storedToken(home); err != nil {
-					return err
-				}
+	if s.Token == "" && !s.Anonymous && !isTrue(os.Getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+		s.Token = first("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+		if s.Token == "" {
+			var err error
+			if s.Token, err = storedToken(home); err != nil {
+				return err
 			}
 		}
-		s.token = &token
 	}
-	clean := strings.TrimSpace(*s.token)
-	if strings.ContainsFunc(clean, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return errors.New("hub: the token (HF_TOKEN) holds a character that no token has")
+	s.Token = strings.TrimSpace(s.Token)
+	if strings.ContainsFunc(s.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return errors.New("hub: the token (HF_TOKEN) contains a character that tokens cannot have")
 	}
-	s.token = &clean
 	return nil
 }
 
-// storedToken reads the token that a login has left.
+// storedToken reads the token that a login stored.
 func storedToken(home string) (string, error) {
 	name := expand(first("HF_TOKEN_PATH"))
 	if name == "" {
@@ -146,7 +139,7 @@ func storedToken(home string) (string, error) {
 	return string(data), nil
 }
 
-// cacheHome is the folder of HF_HOME, or the one that stands for it: the same on every system.
+// cacheHome returns the folder of HF_HOME or its default, which is the same on every system.
 func cacheHome() (string, error) {
 	if dir := expand(first("HF_HOME")); dir != "" {
 		return dir, nil
@@ -161,7 +154,7 @@ func cacheHome() (string, error) {
 	return filepath.Join(user, ".cache", "huggingface"), nil
 }
 
-// expand replaces a leading ~ and variables, as Python does for these folders. A variable that is not set stays.
+// expand replaces a leading ~ and variables, as Python does for these folders. It keeps variables that are not set.
 func expand(dir string) string {
 	if dir == "~" || strings.HasPrefix(dir, "~/") || strings.HasPrefix(dir, `~\`) {
 		if user, err := os.UserHomeDir(); err == nil {
@@ -176,7 +169,7 @@ func expand(dir string) string {
 	})
 }
 
-// first returns the first of the variables that is set to something.
+// first returns the value of the first variable that is not empty.
 func first(names ...string) string {
 	for _, n := range names {
 		if v := strings.TrimSpace(os.Getenv(n)); v != "" {

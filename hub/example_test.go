@@ -12,10 +12,10 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
-// newHub starts a hub on this machine, in the place of the one at huggingface.co. Its model is there in several
-// forms.
-func newHub() *hubtest.Hub {
-	h := hubtest.New()
+// newHub starts a hub on this machine, in the place of huggingface.co, and returns it with an empty cache. Its one
+// model comes in several forms.
+func newHub() (h *hubtest.Hub, cache string, end func()) {
+	h = hubtest.New()
 	h.Add("owner/vit-tiny", map[string][]byte{
 		"README.md":                []byte("# A small model"),
 		"config.json":              []byte(`{"model_type": "vit"}`),
@@ -24,26 +24,30 @@ func newHub() *hubtest.Hub {
 		"pytorch_model.bin":        make([]byte, 200_000),
 		"tf_model.h5":              make([]byte, 200_000),
 	})
-	return h
-}
-
-// A program has the folder of a model fetched, once, and opens it as any other folder. Usually the name of the model
-// is all that Get needs; here it is also told where the hub and the cache are.
-func ExampleGet() {
-	h := newHub()
-	defer h.Close()
 	cache, err := os.MkdirTemp("", "")
 	if err != nil {
-		fmt.Println(err)
-		return
+		panic(err)
 	}
-	defer os.RemoveAll(cache)
+	return h, cache, func() {
+		h.Close()
+		os.RemoveAll(cache)
+	}
+}
+
+// A program fetches the folder of a model once, and opens it like any other folder. Usually Get needs only the name of
+// the model; here the options also name the hub and the cache.
+func ExampleGet() {
+	h, cache, end := newHub()
+	defer end()
 
 	ctx := context.Background()
 	var last hub.Progress
-	dir, err := hub.Get(ctx, "owner/vit-tiny",
-		hub.Endpoint(h.URL), hub.Token(""), hub.Cache(cache),
-		hub.OnProgress(func(p hub.Progress) { last = p }))
+	dir, err := hub.Get(ctx, "owner/vit-tiny", hub.GetOptions{
+		Endpoint:   h.URL,
+		Anonymous:  true,
+		Cache:      cache,
+		OnProgress: func(p hub.Progress) { last = p },
+	})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -57,7 +61,7 @@ func ExampleGet() {
 	})
 
 	// From now on the hub is not needed.
-	again, err := hub.Get(ctx, "owner/vit-tiny", hub.Offline(), hub.Cache(cache))
+	again, err := hub.Get(ctx, "owner/vit-tiny", hub.GetOptions{Offline: true, Cache: cache})
 	fmt.Println(again == dir, err)
 	// Output:
 	// fetched 200034 of 200034 bytes
@@ -67,21 +71,15 @@ func ExampleGet() {
 	// true <nil>
 }
 
-// What a user gives after -model is a folder or the name of a model on the hub.
+// A user gives a folder or the name of a model on the hub.
 func ExampleOpen() {
-	h := newHub()
-	defer h.Close()
-	cache, err := os.MkdirTemp("", "")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(cache)
+	h, cache, end := newHub()
+	defer end()
 	ctx := context.Background()
-	options := []hub.Option{hub.Endpoint(h.URL), hub.Token(""), hub.Cache(cache)}
+	options := hub.GetOptions{Endpoint: h.URL, Anonymous: true, Cache: cache}
 
 	for _, model := range []string{".", "owner/vit-tiny", "vit-tiny"} {
-		dir, err := hub.Open(ctx, model, options...)
+		dir, err := hub.Open(ctx, model, options)
 		if err != nil {
 			fmt.Println(err)
 			continue
@@ -89,7 +87,7 @@ func ExampleOpen() {
 		_, err = os.Stat(filepath.Join(dir, "config.json"))
 		fmt.Printf("%s has a config.json: %v\n", model, err == nil)
 	}
-	_, err = hub.Open(ctx, "owner/vit-huge", options...)
+	_, err := hub.Open(ctx, "owner/vit-huge", options)
 	fmt.Println(errors.Is(err, hub.ErrNoModel))
 	// Output:
 	// . has a config.json: false

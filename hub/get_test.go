@@ -23,7 +23,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
-// content makes n bytes that no other seed makes.
+// content makes n bytes that differ for each seed.
 func content(n int, seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 0))
 	b := make([]byte, n)
@@ -33,7 +33,7 @@ func content(n int, seed uint64) []byte {
 	return b
 }
 
-// vit is a model as many are on the hub: the same weights in several forms, and much besides.
+// vit is a typical model of the hub: the same weights in several forms, and other files.
 func vit() map[string][]byte {
 	return map[string][]byte{
 		".gitattributes":           []byte("*.safetensors filter=lfs\n"),
@@ -49,8 +49,8 @@ func vit() map[string][]byte {
 	}
 }
 
-// fast makes tests quick: waits of milliseconds. Each test has a cache and a hub of its own.
-func fast(s *settings) {
+// fast shortens waits to milliseconds.
+func fast(s *setup) {
 	s.stall, s.pause, s.patient = 2*time.Second, time.Millisecond, 2*time.Second
 }
 
@@ -61,12 +61,44 @@ func newHub(t *testing.T) *hubtest.Hub {
 	return h
 }
 
-// options are those of a test: nothing of the user's environment counts.
-func options(h *hubtest.Hub, cache string, more ...Option) []Option {
-	return append([]Option{Cache(cache), Endpoint(h.URL), Token(""), fast}, more...)
+// A setup holds the arguments of get. A change modifies it.
+type (
+	setup struct {
+		GetOptions
+		tuning
+	}
+	change func(*setup)
+)
+
+func newSetup(changes ...change) *setup {
+	s := &setup{tuning: usual}
+	for _, c := range changes {
+		c(s)
+	}
+	return s
 }
 
-// expectFiles asks that a snapshot holds these files and no others.
+func (s *setup) get(ctx context.Context, name string) (string, error) {
+	return get(ctx, name, s.GetOptions, s.tuning)
+}
+
+func (s *setup) settings() (*settings, error) { return newSettings(s.GetOptions, s.tuning) }
+
+// options returns the setup of a test: its own hub and cache, and nothing of the user's environment.
+func options(h *hubtest.Hub, cache string, more ...change) *setup {
+	return newSetup(append([]change{in(cache), from(h.URL), token(""), fast}, more...)...)
+}
+
+func in(cache string) change             { return func(s *setup) { s.Cache = cache } }
+func from(endpoint string) change        { return func(s *setup) { s.Endpoint = endpoint } }
+func token(token string) change          { return func(s *setup) { s.Token, s.Anonymous = token, token == "" } }
+func matching(patterns ...string) change { return func(s *setup) { s.Files = patterns } }
+func offline(s *setup)                   { s.Offline = true }
+func parallel(n int) change              { return func(s *setup) { s.Parallel = n } }
+
+func onProgress(f func(Progress)) change { return func(s *setup) { s.OnProgress = f } }
+
+// expectFiles expects that a snapshot holds exactly these files.
 func expectFiles(t *testing.T, dir string, want map[string][]byte) {
 	t.Helper()
 	var names []string
@@ -98,7 +130,7 @@ func pick(files map[string][]byte, names ...string) map[string][]byte {
 	return some
 }
 
-// count tells how many requests are of that method, with that in their path.
+// count counts the requests of a method whose path contains part.
 func count(requests []hubtest.Request, method, part string) (n int) {
 	for _, r := range requests {
 		if r.Method == method && strings.Contains(r.Path, part) {
@@ -114,7 +146,7 @@ func TestGet(t *testing.T) {
 	commit := h.Add("google/vit", vit())
 	want := pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors")
 
-	dir, err := Get(t.Context(), "google/vit", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "google/vit")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,14 +184,14 @@ func TestGet(t *testing.T) {
 		}
 	}
 
-	// A second call only asks what main is now; one for the commit asks nothing.
-	if again, err := Get(t.Context(), "google/vit", options(h, cache)...); err != nil || again != dir {
+	// A second call only asks for the commit of main. A call for the commit asks nothing.
+	if again, err := options(h, cache).get(t.Context(), "google/vit"); err != nil || again != dir {
 		t.Errorf("second call: %s, %v", again, err)
 	}
 	if r := h.Requests(); len(r) != 1 {
 		t.Errorf("second call made %d requests, expected 1: %+v", len(r), r)
 	}
-	if again, err := Get(t.Context(), "google/vit@"+commit, options(h, cache)...); err != nil || again != dir {
+	if again, err := options(h, cache).get(t.Context(), "google/vit@"+commit); err != nil || again != dir {
 		t.Errorf("call for the commit: %s, %v", again, err)
 	}
 	if r := h.Requests(); len(r) != 0 {
@@ -167,20 +199,20 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestNewCommit fetches, after a push, what changed.
+// TestNewCommit fetches the changed files after a push.
 func TestNewCommit(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	files := vit()
 	h.Add("a/b", files)
-	old, err := Get(t.Context(), "a/b", options(h, cache)...)
+	old, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	files["config.json"] = []byte(`{"model_type": "vit", "new": true}`)
 	commit := h.Add("a/b", files)
 	h.Requests()
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil || filepath.Base(dir) != commit {
 		t.Fatalf("%s, %v; expected commit %s", dir, err, commit)
 	}
@@ -205,8 +237,8 @@ func TestChoose(t *testing.T) {
 		{"modules below", "modules.json 0_Transformer/config.json 0_Transformer/vocab.txt 0_Transformer/pytorch_model.bin", "",
 			"modules.json 0_Transformer/config.json 0_Transformer/vocab.txt | | 0_Transformer/pytorch_model.bin", ""},
 		{"not sentence-transformers", "model.safetensors 1_x/config.json", "", "| | model.safetensors", ""},
-		{"none", "config.json tf_model.h5 README.md", "", "", `only "tf_model.h5"`},
-		{"empty", "", "", "", "no weights"},
+		{"none", "config.json tf_model.h5 README.md", "", "", `but "tf_model.h5"`},
+		{"empty", "", "", "", "expected weights"},
 		{"patterns", "config.json mae.pth other.pth a/b.pth", "*.pth config.json", "config.json | | mae.pth other.pth", ""},
 		{"pattern without a match", "config.json", "*.pth", "", `nothing matches "*.pth"`},
 		{"bad name", "../x.pth", "../*.pth", "", "stays inside"},
@@ -244,7 +276,7 @@ func TestShards(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", sharded())
 	var last Progress
-	dir, err := Get(t.Context(), "a/b", options(h, cache, OnProgress(func(p Progress) { last = p }))...)
+	dir, err := options(h, cache, onProgress(func(p Progress) { last = p })).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,16 +290,16 @@ func TestShards(t *testing.T) {
 		t.Error("expected one request a content")
 	}
 
-	// A snapshot without a shard is not whole, whatever else it has.
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Offline())...); err != nil {
+	// A snapshot without one of its shards is incomplete.
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); err != nil {
 		t.Errorf("offline: %v", err)
 	}
 	os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors"))
-	_, err = Get(t.Context(), "a/b", options(h, cache, Offline())...)
+	_, err = options(h, cache, offline).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "model-00002-of-00002") {
 		t.Errorf("offline without a shard: %v", err)
 	}
-	if _, err := Get(t.Context(), "a/b@"+filepath.Base(dir), options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b@"+filepath.Base(dir)); err != nil {
 		t.Error(err)
 	}
 	expectFiles(t, dir, want)
@@ -278,30 +310,30 @@ func TestPatterns(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	files := map[string][]byte{"mae_pretrain_vit_base.pth": content(1000, 1), "README.md": []byte("x"), "config.json": []byte("{}")}
 	commit := h.Add("a/b", files)
-	_, err := Get(t.Context(), "a/b", options(h, cache)...)
+	_, err := options(h, cache).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrNoFile) || !strings.Contains(err.Error(), "mae_pretrain_vit_base.pth") {
 		t.Errorf("a model without known weights: %v", err)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache, Files("*.pth"), Files("config.json"))...)
+	dir, err := options(h, cache, matching("*.pth", "config.json")).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	expectFiles(t, dir, pick(files, "mae_pretrain_vit_base.pth", "config.json"))
 	h.Requests()
-	for _, o := range [][]Option{{Files("config.json")}, {Offline(), Files("*.pth")}} {
-		if _, err := Get(t.Context(), "a/b@"+commit, options(h, cache, o...)...); err != nil {
+	for _, o := range [][]change{{matching("config.json")}, {offline, matching("*.pth")}} {
+		if _, err := options(h, cache, o...).get(t.Context(), "a/b@"+commit); err != nil {
 			t.Error(err)
 		}
 	}
 	if r := h.Requests(); len(r) != 0 {
 		t.Errorf("requests for what is there: %+v", r)
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Files("["))...); err == nil {
+	if _, err := options(h, cache, matching("[")).get(t.Context(), "a/b"); err == nil {
 		t.Error("a pattern that is none was accepted")
 	}
 }
 
-// TestParallel counts how many files come at once.
+// TestParallel counts the files that are fetched at once.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
@@ -335,7 +367,7 @@ func TestParallel(t *testing.T) {
 			mu.Unlock()
 			return false
 		})
-		if _, err := Get(t.Context(), "a/parts", options(h, t.TempDir(), Files("*.bin"), Parallel(n))...); err != nil {
+		if _, err := options(h, t.TempDir(), matching("*.bin"), parallel(n)).get(t.Context(), "a/parts"); err != nil {
 			t.Fatal(err)
 		}
 		if most != n {
@@ -344,30 +376,30 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// TestOffline uses the cache when told to, when the hub is away, and when it refuses.
+// TestOffline uses the cache when asked to, when the hub is unreachable, and when it refuses.
 func TestOffline(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	commit := h.Add("a/b", vit())
-	_, err := Get(t.Context(), "a/b", options(h, cache, Offline())...)
+	_, err := options(h, cache, offline).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
 		t.Errorf("an empty cache: %v", err)
 	}
 	if r := h.Requests(); len(r) != 0 {
 		t.Fatalf("offline made requests: %+v", r)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.Requests()
 	for _, name := range []string{"a/b", "a/b@" + commit} {
-		if got, err := Get(t.Context(), name, options(h, cache, Offline())...); err != nil || got != dir {
+		if got, err := options(h, cache, offline).get(t.Context(), name); err != nil || got != dir {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"a/b@other", "a/b@" + strings.Repeat("0", 40), "a/c"} {
-		if _, err := Get(t.Context(), name, options(h, cache, Offline())...); !errors.Is(err, ErrOffline) {
+		if _, err := options(h, cache, offline).get(t.Context(), name); !errors.Is(err, ErrOffline) {
 			t.Errorf("%s: expected ErrOffline, found %v", name, err)
 		}
 	}
@@ -376,25 +408,25 @@ func TestOffline(t *testing.T) {
 	}
 	for _, status := range []int{401, 403, 429, 500, 503} {
 		h.Intercept(func(w http.ResponseWriter, r *http.Request) bool { w.WriteHeader(status); return true })
-		if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+		if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 			t.Errorf("status %d: %s, %v", status, got, err)
 		}
 	}
 	h.Intercept(nil)
-	if _, err := Get(t.Context(), "a/b@gone", options(h, cache)...); !errors.Is(err, ErrNoRevision) {
+	if _, err := options(h, cache).get(t.Context(), "a/b@gone"); !errors.Is(err, ErrNoRevision) {
 		t.Errorf("expected ErrNoRevision, found %v", err)
 	}
 	h.Close()
-	if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+	if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 		t.Errorf("without a hub: %s, %v", got, err)
 	}
-	if _, err := Get(t.Context(), "a/c", options(h, cache)...); err == nil || !strings.Contains(err.Error(), "gave up after 5 attempts") {
+	if _, err := options(h, cache).get(t.Context(), "a/c"); err == nil || !strings.Contains(err.Error(), "gave up after 5 attempts") {
 		t.Errorf("without a hub and without a copy: %v", err)
 	}
 	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Offline())...); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "not whole") {
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "incomplete") {
 		t.Errorf("without weights: %v", err)
 	}
 }
@@ -406,7 +438,7 @@ func TestRevisions(t *testing.T) {
 	files := vit()
 	files["config.json"] = []byte("{}")
 	commit := h.AddAs("a/b", "refs/pr/1", files)
-	dir, err := Get(t.Context(), "a/b@refs/pr/1", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b@refs/pr/1")
 	if err != nil || filepath.Base(dir) != commit {
 		t.Fatalf("%s, %v", dir, err)
 	}
@@ -414,39 +446,39 @@ func TestRevisions(t *testing.T) {
 	if data, err := os.ReadFile(ref); err != nil || string(data) != commit {
 		t.Errorf("%s holds %q, %v", ref, data, err)
 	}
-	if dir, err = Get(t.Context(), "a/b@"+commit, options(h, t.TempDir())...); err != nil || filepath.Base(dir) != commit {
+	if dir, err = options(h, t.TempDir()).get(t.Context(), "a/b@"+commit); err != nil || filepath.Base(dir) != commit {
 		t.Errorf("by the commit: %s, %v", dir, err)
 	}
 }
 
-// TestRenamed follows the redirects of a model that has another name now; the cache keeps the old one, as Python's.
+// TestRenamed follows the redirects of a renamed model. The cache keeps the old name, as Python's does.
 func TestRenamed(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("new/name", vit())
 	h.Move("old/name", "new/name")
 	h.Gate("new/name", "hf_secret")
-	dir, err := Get(t.Context(), "old/name", options(h, cache, Token("hf_secret"))...)
+	dir, err := options(h, cache, token("hf_secret")).get(t.Context(), "old/name")
 	if err != nil || !strings.Contains(dir, "models--old--name") {
 		t.Fatalf("%s, %v", dir, err)
 	}
 	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
 }
 
-// TestWithoutLinks makes the snapshot of other names of the blobs, or of copies, where there are no symbolic links.
+// TestWithoutLinks makes the snapshot of hard links or copies where there are no symbolic links.
 func TestWithoutLinks(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	h.Add("a/b", vit())
 	none := func(string, string) error { return errors.ErrUnsupported }
-	for name, o := range map[string]Option{
-		"HF_HUB_DISABLE_SYMLINKS": func(s *settings) { s.copies = true },
-		"no symbolic links":       func(s *settings) { s.symlink = none },
-		"no links at all":         func(s *settings) { s.symlink, s.link = none, none },
+	for name, o := range map[string]change{
+		"HF_HUB_DISABLE_SYMLINKS": func(s *setup) { s.copies = true },
+		"no symbolic links":       func(s *setup) { s.symlink = none },
+		"no links at all":         func(s *setup) { s.symlink, s.link = none, none },
 	} {
 		t.Run(name, func(t *testing.T) {
 			cache := t.TempDir()
-			dir, err := Get(t.Context(), "a/b", options(h, cache, o)...)
+			dir, err := options(h, cache, o).get(t.Context(), "a/b")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -455,19 +487,19 @@ func TestWithoutLinks(t *testing.T) {
 				t.Errorf("expected a plain file, found %v, %v", info.Mode(), err)
 			}
 			h.Requests()
-			if _, err := Get(t.Context(), "a/b", options(h, cache, o)...); err != nil || len(h.Requests()) != 1 {
+			if _, err := options(h, cache, o).get(t.Context(), "a/b"); err != nil || len(h.Requests()) != 1 {
 				t.Errorf("second call: %v, or files fetched again", err)
 			}
 		})
 	}
 }
 
-// TestRepair fetches again what was cut short behind the cache's back.
+// TestRepair fetches a blob again that was cut short.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,7 +508,7 @@ func TestRepair(t *testing.T) {
 	}
 	os.Remove(filepath.Join(dir, "config.json"))
 	os.Symlink("../../blobs/nothing", filepath.Join(dir, "config.json"))
-	if dir, err = Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if dir, err = options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Fatal(err)
 	}
 	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
@@ -490,7 +522,7 @@ func TestReadOnly(t *testing.T) {
 	}
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -501,12 +533,12 @@ func TestReadOnly(t *testing.T) {
 		}
 		return err
 	})
-	if got, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil || got != dir {
+	if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 		t.Errorf("%s, %v", got, err)
 	}
 }
 
-// TestForeignPart begins anew where a part is left that may be renamed but not written to, as another user's is.
+// TestForeignPart begins anew where another user left a part that may be renamed but not written to.
 func TestForeignPart(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
@@ -522,7 +554,7 @@ func TestForeignPart(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(blobs, name), make([]byte, 1000), 0o444); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -533,8 +565,8 @@ func TestOpen(t *testing.T) {
 	h, cache := newHub(t), t.TempDir()
 	h.Add("owner/name", vit())
 	t.Chdir(t.TempDir())
-	o := options(h, cache)
-	dir, err := Open(t.Context(), "owner/name", o...)
+	o := options(h, cache).GetOptions
+	dir, err := Open(t.Context(), "owner/name", o)
 	if err != nil || !strings.HasPrefix(dir, cache) {
 		t.Errorf("a model on the hub: %s, %v", dir, err)
 	}
@@ -545,7 +577,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Requests()
-	if dir, err := Open(t.Context(), "owner/name", o...); err != nil || dir != "owner/name" {
+	if dir, err := Open(t.Context(), "owner/name", o); err != nil || dir != "owner/name" {
 		t.Errorf("a folder of that name: %s, %v", dir, err)
 	}
 	for model, want := range map[string]string{
@@ -558,18 +590,18 @@ func TestOpen(t *testing.T) {
 		`models\vit`:      "there is no folder",
 		"owner/name-2/":   "there is no folder",
 		"gpt2":            "gpt2@main",
-		"a/b/c":           "no name of a model",
-		"owner/na me":     "no name of a model",
-		"owner/name@a..b": "no name of a model",
+		"a/b/c":           "not a valid name of a model",
+		"owner/na me":     "not a valid name of a model",
+		"owner/name@a..b": "not a valid name of a model",
 	} {
-		if dir, err := Open(t.Context(), model, o...); err == nil || !strings.Contains(err.Error(), want) {
+		if dir, err := Open(t.Context(), model, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v; expected an error with %q", model, dir, err, want)
 		}
 	}
 	if r := h.Requests(); len(r) != 0 {
-		t.Errorf("what is no name of a model was asked for: %+v", r)
+		t.Errorf("the hub was asked for an invalid name of a model: %+v", r)
 	}
-	if _, err := Open(t.Context(), "owner/none", o...); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
+	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
 		t.Errorf("neither: %v", err)
 	}
 }
@@ -589,12 +621,12 @@ func TestCancel(t *testing.T) {
 		}
 		return false
 	})
-	arrived := OnProgress(func(p Progress) {
+	arrived := onProgress(func(p Progress) {
 		if p.File == "model.safetensors" && p.Bytes == 1000 {
 			cancel()
 		}
 	})
-	if _, err := Get(ctx, "a/b", options(h, cache, arrived)...); !errors.Is(err, context.Canceled) {
+	if _, err := options(h, cache, arrived).get(ctx, "a/b"); !errors.Is(err, context.Canceled) {
 		t.Errorf("expected context.Canceled, found %v", err)
 	}
 	if holds(filepath.Join(cache, "models--a--b", "refs", "main"), -1) {
@@ -602,7 +634,7 @@ func TestCancel(t *testing.T) {
 	}
 	h.Intercept(nil)
 	h.Requests()
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
 	if r := h.Requests(); !slices.ContainsFunc(r, func(r hubtest.Request) bool { return r.CDN && strings.HasPrefix(r.Range, "bytes=") }) {
@@ -610,7 +642,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// BenchmarkGet fetches 64 MB from this machine: what arrives is written, read back, hashed and synced.
+// BenchmarkGet fetches 64 MB from this machine, which are written, read back, hashed and synced.
 func BenchmarkGet(b *testing.B) {
 	h := hubtest.New()
 	defer h.Close()
@@ -619,7 +651,7 @@ func BenchmarkGet(b *testing.B) {
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Get(b.Context(), "a/b", options(h, b.TempDir())...); err != nil {
+		if _, err := options(h, b.TempDir()).get(b.Context(), "a/b"); err != nil {
 			b.Fatal(err)
 		}
 	}

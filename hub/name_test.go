@@ -61,9 +61,9 @@ func TestEnvironment(t *testing.T) {
 	t.Setenv("USERPROFILE", home)
 	t.Setenv("WHERE", "place")
 	at := func(parts ...string) string { return filepath.Join(append([]string{home}, parts...)...) }
-	get := func(o ...Option) *settings {
+	get := func(o ...change) *settings {
 		t.Helper()
-		s, err := newSettings(o)
+		s, err := newSetup(o...).settings()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,61 +77,70 @@ func TestEnvironment(t *testing.T) {
 	}
 
 	s := get()
-	expect("cache", s.cache, at(".cache", "huggingface", "hub"))
+	expect("cache", s.Cache, at(".cache", "huggingface", "hub"))
 	expect("endpoint", s.base.String(), "https://huggingface.co")
-	expect("token", *s.token, "")
-	if s.offline || s.copies || s.parallel != 4 {
+	expect("token", s.Token, "")
+	if s.Offline || s.copies || s.Parallel != 4 {
 		t.Errorf("%+v", s)
 	}
 	t.Setenv("XDG_CACHE_HOME", at("xdg"))
-	expect("cache", get().cache, at("xdg", "huggingface", "hub"))
+	expect("cache", get().Cache, at("xdg", "huggingface", "hub"))
 	t.Setenv("HF_HOME", "~/$WHERE")
-	expect("cache", get().cache, at("place", "hub"))
+	expect("cache", get().Cache, at("place", "hub"))
 
 	os.MkdirAll(at("place"), 0o777)
 	os.WriteFile(at("place", "token"), []byte("hf_stored\n"), 0o600)
-	expect("token", *get().token, "hf_stored")
+	expect("token", get().Token, "hf_stored")
 	t.Setenv("HF_TOKEN_PATH", at("none"))
-	expect("token", *get().token, "")
+	expect("token", get().Token, "")
 	t.Setenv("HUGGING_FACE_HUB_TOKEN", "hf_old")
-	expect("token", *get().token, "hf_old")
+	expect("token", get().Token, "hf_old")
 	t.Setenv("HF_TOKEN", " hf_new\r\n")
-	expect("token", *get().token, "hf_new")
-	expect("token", *get(Token("")).token, "")
+	expect("token", get().Token, "hf_new")
+	expect("token", get(token("")).Token, "")
 	t.Setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
-	expect("token", *get().token, "")
-	expect("token", *get(Token("hf_own")).token, "hf_own")
+	expect("token", get().Token, "")
+	expect("token", get(token("hf_own")).Token, "hf_own")
 
 	t.Setenv("HUGGINGFACE_HUB_CACHE", at("old"))
-	expect("cache", get().cache, at("old"))
+	expect("cache", get().Cache, at("old"))
 	t.Setenv("HF_HUB_CACHE", at("new"))
-	expect("cache", get().cache, at("new"))
-	expect("cache", get(Cache(at("own"))).cache, at("own"))
+	expect("cache", get().Cache, at("new"))
+	expect("cache", get(in(at("own"))).Cache, at("own"))
 
 	t.Setenv("HF_ENDPOINT", "http://localhost:8080/hub/")
 	s = get()
 	expect("address", newClient(s).fileAddress(model{"a/b", "main"}, "c0", "x y/z#?.json").String(), "http://localhost:8080/hub/a/b/resolve/c0/x%20y/z%23%3F.json")
 	expect("address", newClient(s).address("api", "refs/pr/1").String(), "http://localhost:8080/hub/api/refs%2Fpr%2F1")
 	for _, bad := range []string{"huggingface.co", "ftp://x", "https://", "https://user:secret@x", "https://x?y", ":", "file:///etc"} {
-		if _, err := newSettings([]Option{Endpoint(bad)}); err == nil || strings.Contains(err.Error(), "secret") {
+		if _, err := newSettings(GetOptions{Endpoint: bad}, usual); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("endpoint %q: %v", bad, err)
+		}
+	}
+	for want, bad := range map[string]GetOptions{
+		"both":     {Token: "hf_own", Anonymous: true},
+		"found -1": {Parallel: -1},
+		"found 65": {Parallel: 65},
+	} {
+		if _, err := newSettings(bad, usual); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: expected an error with %q, found %v", bad, want, err)
 		}
 	}
 	for value, want := range map[string]bool{"1": true, "yes": true, "True": true, "ON": true, "0": false, "": false, "no": false, "2": false} {
 		t.Setenv("HF_HUB_OFFLINE", value)
-		if get().offline != want {
+		if get().Offline != want {
 			t.Errorf("HF_HUB_OFFLINE=%s: offline is %v", value, !want)
 		}
 	}
 	t.Setenv("HF_HUB_OFFLINE", "")
 	t.Setenv("TRANSFORMERS_OFFLINE", "1")
 	t.Setenv("HF_HUB_DISABLE_SYMLINKS", "1")
-	if s := get(); !s.offline || !s.copies {
+	if s := get(); !s.Offline || !s.copies {
 		t.Error("TRANSFORMERS_OFFLINE or HF_HUB_DISABLE_SYMLINKS does not count")
 	}
 }
 
-// TestGetByEnvironment calls Get as most programs do: with a name and nothing else.
+// TestGetByEnvironment calls Get as most programs do, without options.
 func TestGetByEnvironment(t *testing.T) {
 	h := newHub(t)
 	commit := h.Add("a/b", vit())
@@ -143,18 +152,17 @@ func TestGetByEnvironment(t *testing.T) {
 	t.Setenv("HF_HUB_OFFLINE", "")
 	h.Gate("a/b", "hf_secret")
 	want := filepath.Join(home, "hub", "models--a--b", "snapshots", commit)
-	if dir, err := Get(t.Context(), "a/b"); err != nil || dir != want {
+	if dir, err := Get(t.Context(), "a/b", GetOptions{}); err != nil || dir != want {
 		t.Fatalf("%s, %v; expected %s", dir, err, want)
 	}
 	t.Setenv("HF_HUB_OFFLINE", "1")
 	h.Close()
-	if dir, err := Get(t.Context(), "a/b"); err != nil || dir != want {
+	if dir, err := Get(t.Context(), "a/b", GetOptions{}); err != nil || dir != want {
 		t.Errorf("offline: %s, %v", dir, err)
 	}
 }
 
-// FuzzListing asks that whatever a hub lists, and whatever an index names, only names that stay in their folder
-// are chosen.
+// FuzzListing expects that only names inside their folder are chosen, whatever a hub lists or an index names.
 func FuzzListing(f *testing.F) {
 	for _, s := range []string{
 		`{"sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "siblings": [{"rfilename": "config.json", "size": 3, "blobId": "x"}, {"rfilename": "model.safetensors", "lfs": {"sha256": "x", "size": 5}}]}`,
@@ -198,7 +206,7 @@ func FuzzListing(f *testing.F) {
 	})
 }
 
-// TestHubtest holds the server of the tests to the facts that it stands for.
+// TestHubtest checks the hashes of the test server against known ones.
 func TestHubtest(t *testing.T) {
 	if got, want := hubtest.Hash("empty", nil), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"; got != want {
 		t.Errorf("Git calls an empty file %s, not %s", want, got)

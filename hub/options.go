@@ -1,37 +1,40 @@
 package hub
 
-// An Option overrides the environment, or a default, for one call.
-type Option func(*settings)
+// GetOptions change how [Get] and [Open] work. A zero field means the value of the environment, or the documented
+// default where no variable exists.
+type GetOptions struct {
+	// Files replaces the choice of files: Get fetches the files whose names match one of these patterns of
+	// path.Match ('*' does not cross a '/'). Each pattern must match a file of the model.
+	Files []string
 
-// Files replaces the choice of files: those are fetched whose name matches one of the patterns, as path.Match
-// understands them ('*' does not cross a '/'). Each pattern must match a file of the model.
-func Files(patterns ...string) Option {
-	return func(s *settings) { s.patterns = append(s.patterns, patterns...) }
+	// OnProgress, if not nil, is called as bytes arrive: never concurrently, and often, so that it decides itself
+	// how often to draw.
+	OnProgress func(Progress)
+
+	// Cache is the folder that models are kept in; "" is the folder that the environment names.
+	Cache string
+
+	// Endpoint is the address of the hub, such as "https://hub.example.org"; "" is HF_ENDPOINT.
+	Endpoint string
+
+	// Token is shown to the hub; "" is the token of the environment or of a login. Anonymous shows none at all. Both
+	// together are an error.
+	Token     string
+	Anonymous bool
+
+	// Offline uses the files in the cache and sends no request, as HF_HUB_OFFLINE does. False is the environment's
+	// choice.
+	Offline bool
+
+	// Parallel is the number of files fetched at once, from 1 to 64; 0 is 4.
+	Parallel int
 }
 
-// OnProgress has f called as bytes arrive: never twice at once, and often, so that f decides how often it draws.
-func OnProgress(f func(Progress)) Option { return func(s *settings) { s.progress = f } }
-
-// Cache has models kept in dir instead of the folder that the environment names.
-func Cache(dir string) Option { return func(s *settings) { s.cache = dir } }
-
-// Endpoint asks the hub at an address such as "https://hub.example.org" instead of HF_ENDPOINT.
-func Endpoint(address string) Option { return func(s *settings) { s.endpoint = address } }
-
-// Token shows a token to the hub instead of that of the environment; "" shows none.
-func Token(token string) Option { return func(s *settings) { s.token = &token } }
-
-// Offline uses what is in the cache and asks nobody, as HF_HUB_OFFLINE does.
-func Offline() Option { return func(s *settings) { s.offline = true } }
-
-// Parallel fetches up to n files at once; the default is 4.
-func Parallel(n int) Option { return func(s *settings) { s.parallel = n } }
-
-// Progress is how far a call of [Get] is.
+// Progress says how far a call of [Get] has come.
 type Progress struct {
 	File  string // the file that bytes arrived for
-	Bytes int64  // of this file, so far; those of an earlier, broken download are counted
+	Bytes int64  // of this file, so far; bytes of an earlier, interrupted download are counted
 	Size  int64  // of this file
-	Done  int64  // of all files that have to be fetched, in bytes, so far
-	Total int64  // of all files that have to be fetched, in bytes; it grows once if an index has to be read first
+	Done  int64  // of all files to be fetched, in bytes, so far
+	Total int64  // of all files to be fetched, in bytes; it grows once if an index has to be read first
 }

@@ -27,7 +27,7 @@ func TestPipes(t *testing.T) {
 	}
 	done := make(chan error, 1)
 	go func() {
-		dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+		dir, err := options(h, cache).get(t.Context(), "a/b")
 		if err == nil {
 			expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
 		}

@@ -27,11 +27,11 @@ func TestMain(m *testing.M) {
 }
 
 func fetchAndSay(name string) int {
-	dir, err := Get(context.Background(), name, fast, OnProgress(func(p Progress) {
+	dir, err := newSetup(fast, onProgress(func(p Progress) {
 		if p.File == "model.safetensors" && p.Bytes > 0 {
 			fmt.Println(p.Bytes)
 		}
-	}))
+	})).get(context.Background(), name)
 	if err != nil {
 		fmt.Println("error:", err)
 		return 1
@@ -40,7 +40,7 @@ func fetchAndSay(name string) int {
 	return 0
 }
 
-// environment is what a process needs to fetch from a test's hub into a test's cache.
+// environment returns the variables for a process that fetches from a test's hub into a test's cache.
 func environment(h *hubtest.Hub, cache string, more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HF_") || strings.HasPrefix(v, "HUGGING") })
 	return append(env, append([]string{"HF_ENDPOINT=" + h.URL, "HF_HUB_CACHE=" + cache, "HF_HOME=" + cache + "-home"}, more...)...)
@@ -133,12 +133,12 @@ func TestKilled(t *testing.T) {
 		t.Fatalf("killed after %d bytes", arrived)
 	}
 	expectClean(t, cache, 1)
-	if _, err := Get(t.Context(), "a/b", options(h, cache, Offline())...); !errors.Is(err, ErrOffline) {
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) {
 		t.Errorf("after the kill the cache has a model: %v", err)
 	}
 	h.Intercept(nil)
 	h.Requests()
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestOneProcess(t *testing.T) {
 	const calls = 8
 	for range calls {
 		go func() {
-			_, err := Get(t.Context(), "a/b", options(h, cache)...)
+			_, err := options(h, cache).get(t.Context(), "a/b")
 			errs <- err
 		}()
 	}
@@ -178,7 +178,7 @@ func TestOneProcess(t *testing.T) {
 	}
 }
 
-// TestWithoutLocks has many calls write the same files at once, as on a file system where locks hold nobody back.
+// TestWithoutLocks has many calls write the same files at once, as on a file system without locks.
 func TestWithoutLocks(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -196,10 +196,10 @@ func TestWithoutLocks(t *testing.T) {
 	})
 	errs := make(chan error)
 	const calls = 8
-	unlocked := func(s *settings) { s.tryLock = func(*os.File) (bool, error) { return false, errNoLocks } }
+	unlocked := func(s *setup) { s.tryLock = func(*os.File) (bool, error) { return false, errNoLocks } }
 	for range calls {
 		go func() {
-			_, err := Get(t.Context(), "a/b", options(h, cache, unlocked)...)
+			_, err := options(h, cache, unlocked).get(t.Context(), "a/b")
 			errs <- err
 		}()
 	}
@@ -208,7 +208,7 @@ func TestWithoutLocks(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestWaiting(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	s, err := newSettings(options(h, cache))
+	s, err := options(h, cache).settings()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,11 +231,11 @@ func TestWaiting(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	if _, err := Get(ctx, "a/b", options(h, cache)...); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := options(h, cache).get(ctx, "a/b"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("expected the context's end, found %v", err)
 	}
 	unlock()
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
 }

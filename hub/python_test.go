@@ -31,7 +31,7 @@ func python(t *testing.T, h *hubtest.Hub, cache string, offline bool, args ...st
 	return cmd
 }
 
-// say runs a call and reads the JSON value that it prints.
+// say runs a call and reads its JSON output.
 func say(t *testing.T, cmd *exec.Cmd, into any) {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -62,24 +62,24 @@ func sums(files map[string][]byte) map[string]string {
 
 var wanted = []string{"config.json", "preprocessor_config.json", "model.safetensors"}
 
-// polite is vit without the name that leaves its folder, which Python refuses to see.
+// polite is vit without the name that leaves its folder, which Python refuses.
 func polite() map[string][]byte {
 	files := vit()
 	delete(files, "../../escape")
 	return files
 }
 
-// TestPythonFinds has Python, offline, use what was fetched here.
+// TestPythonFinds has Python, offline, use files that this package fetched.
 func TestPythonFinds(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	commit := h.Add("a/b", polite())
 	h.AddAs("a/b", "refs/pr/1", polite())
-	for name, o := range map[string]Option{"links": fast, "no links": func(s *settings) { s.copies = true }} {
+	for name, o := range map[string]change{"links": fast, "no links": func(s *setup) { s.copies = true }} {
 		t.Run(name, func(t *testing.T) {
 			cache := filepath.Join(cache, name)
 			for _, revision := range []string{"", "@refs/pr/1", "@" + commit} {
-				dir, err := Get(t.Context(), "a/b"+revision, options(h, cache, o)...)
+				dir, err := options(h, cache, o).get(t.Context(), "a/b"+revision)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -103,7 +103,7 @@ func TestPythonFinds(t *testing.T) {
 	}
 }
 
-// TestPythonFetches uses, offline, what Python has fetched, adds what Python left out, and the reverse.
+// TestPythonFetches uses, offline, files that Python fetched, adds the files that Python left out, and the reverse.
 func TestPythonFetches(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -112,11 +112,11 @@ func TestPythonFetches(t *testing.T) {
 	say(t, python(t, h, cache, false, "get", "a/b", "*.json", "model.safetensors"), &got)
 	h.Requests()
 	for _, name := range []string{"a/b", "a/b@" + commit} {
-		if dir, err := Get(t.Context(), name, options(h, cache, Offline())...); err != nil || dir != got.Dir {
+		if dir, err := options(h, cache, offline).get(t.Context(), name); err != nil || dir != got.Dir {
 			t.Errorf("%s: %s, %v; Python's is %s", name, dir, err, got.Dir)
 		}
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
 	if r := h.Requests(); len(r) != 1 {
@@ -125,11 +125,11 @@ func TestPythonFetches(t *testing.T) {
 
 	other := t.TempDir()
 	say(t, python(t, h, other, false, "get", "a/b", "config.json"), &got)
-	if _, err := Get(t.Context(), "a/b", options(h, other, Offline())...); !errors.Is(err, ErrOffline) {
+	if _, err := options(h, other, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) {
 		t.Errorf("a snapshot without weights: %v", err)
 	}
 	h.Requests()
-	dir, err := Get(t.Context(), "a/b", options(h, other)...)
+	dir, err := options(h, other).get(t.Context(), "a/b")
 	if err != nil || dir != got.Dir {
 		t.Fatalf("%s, %v; Python's is %s", dir, err, got.Dir)
 	}
@@ -159,7 +159,7 @@ func TestPythonAtOnce(t *testing.T) {
 		for t.Context().Err() == nil && count(h.Requests(), "GET", "/blobs/") == 0 { // Python has begun
 			time.Sleep(5 * time.Millisecond)
 		}
-		dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+		dir, err := options(h, cache).get(t.Context(), "a/b")
 		dirs <- dir
 		errs <- err
 	}()
@@ -178,7 +178,7 @@ func TestPythonLocks(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", polite())
-	s, err := newSettings(options(h, cache))
+	s, err := options(h, cache).settings()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,11 +220,11 @@ func TestPythonLocks(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	if _, err := Get(ctx, "a/b", options(h, cache)...); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := options(h, cache).get(ctx, "a/b"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Python holds the lock: expected to wait until the context ends, found %v", err)
 	}
 	in.Write([]byte("\n"))
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); err != nil {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
 }

@@ -16,21 +16,21 @@ func TestTmpfs(t *testing.T) {
 	defer unix.Unmount(cache, unix.MNT_DETACH)
 	h := newHub(t)
 	h.Add("a/b", vit())
-	if _, err := Get(t.Context(), "a/b", options(h, cache)...); !errors.Is(err, ErrNoSpace) {
+	if _, err := options(h, cache).get(t.Context(), "a/b"); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("before: expected ErrNoSpace, found %v", err)
 	}
 	if count(h.Requests(), "GET", "/blobs/") > 0 {
 		t.Error("begun without room")
 	}
-	blind := func(s *settings) { s.free = func(string) (int64, error) { return 1 << 40, nil } }
-	if _, err := Get(t.Context(), "a/b", options(h, cache, blind)...); !errors.Is(err, ErrNoSpace) || !errors.Is(err, unix.ENOSPC) {
+	blind := func(s *setup) { s.free = func(string) (int64, error) { return 1 << 40, nil } }
+	if _, err := options(h, cache, blind).get(t.Context(), "a/b"); !errors.Is(err, ErrNoSpace) || !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("on the way: expected ErrNoSpace, found %v", err)
 	}
 	expectClean(t, cache, 0)
 	if err := unix.Mount("tmpfs", cache, "tmpfs", unix.MS_REMOUNT, "size=4m"); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+	dir, err := options(h, cache).get(t.Context(), "a/b")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestFullDisk lets the disk be full after some bytes of the weights.
+// TestFullDisk makes the disk full after some bytes of the weights.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for name, full := range map[string]func(f *os.File, p []byte, at int64) (int, error){
@@ -23,7 +23,7 @@ func TestFullDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, cache := newHub(t), t.TempDir()
 			h.Add("a/b", vit())
-			breaks := func(s *settings) {
+			breaks := func(s *setup) {
 				s.write = func(f *os.File, p []byte, at int64) (int, error) {
 					if at+int64(len(p)) > 100_000 {
 						return full(f, p, at)
@@ -31,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 					return f.WriteAt(p, at)
 				}
 			}
-			_, err := Get(t.Context(), "a/b", options(h, cache, breaks)...)
+			_, err := options(h, cache, breaks).get(t.Context(), "a/b")
 			short := name == "less is written"
 			if err == nil || !short && !errors.Is(err, ErrNoSpace) {
 				t.Fatalf("expected ErrNoSpace, found %v", err)
@@ -41,7 +41,7 @@ func TestFullDisk(t *testing.T) {
 				parts = 1
 			}
 			expectClean(t, cache, parts)
-			dir, err := Get(t.Context(), "a/b", options(h, cache)...)
+			dir, err := options(h, cache).get(t.Context(), "a/b")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,15 +50,15 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestNoRoom refuses to begin what the disk cannot hold, and counts what is there already.
+// TestNoRoom refuses a download that the disk cannot hold, and counts partial downloads as present.
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
 	h.Add("a/b", vit())
-	room := func(free int64) Option {
-		return func(s *settings) { s.free = func(string) (int64, error) { return free, nil } }
+	room := func(free int64) change {
+		return func(s *setup) { s.free = func(string) (int64, error) { return free, nil } }
 	}
-	_, err := Get(t.Context(), "a/b", options(h, cache, room(300_010))...)
+	_, err := options(h, cache, room(300_010)).get(t.Context(), "a/b")
 	if !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), cache) {
 		t.Errorf("expected ErrNoSpace that names the cache, found %v", err)
 	}
@@ -72,11 +72,11 @@ func TestNoRoom(t *testing.T) {
 	if err := os.WriteFile(part, weights[:200_000], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Get(t.Context(), "a/b", options(h, cache, room(100_100))...); err != nil {
+	if _, err := options(h, cache, room(100_100)).get(t.Context(), "a/b"); err != nil {
 		t.Error(err)
 	}
-	unknown := func(s *settings) { s.free = func(string) (int64, error) { return 0, errors.ErrUnsupported } }
-	if _, err := Get(t.Context(), "a/b", options(h, t.TempDir(), unknown)...); err != nil {
+	unknown := func(s *setup) { s.free = func(string) (int64, error) { return 0, errors.ErrUnsupported } }
+	if _, err := options(h, t.TempDir(), unknown).get(t.Context(), "a/b"); err != nil {
 		t.Errorf("where free space is not known: %v", err)
 	}
 	if free, err := freeSpace(t.TempDir()); !errors.Is(err, errors.ErrUnsupported) && (err != nil || free <= 0) {

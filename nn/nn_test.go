@@ -12,7 +12,7 @@ import (
 
 type tower struct {
 	Table  *Embedding
-	Blocks []*Block
+	Blocks Stack
 	Norm   *BatchNorm
 	Tied   *Linear
 	Any    any
@@ -23,7 +23,7 @@ type tower struct {
 func TestParameters(t *testing.T) {
 	m := &tower{
 		Table:  NewEmbedding(4, 8),
-		Blocks: []*Block{NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, false), nil},
+		Blocks: Stack{NewBlock(BlockConfig{Width: 8, Heads: 2, Hidden: 16}), nil},
 		Norm:   NewBatchNorm(8, true),
 		Any:    NewLinear(8, 2, false),
 		hidden: NewLinear(8, 8, true),
@@ -211,23 +211,23 @@ func TestAttentionCache(t *testing.T) {
 	}
 }
 
-// Beams attend to one picture that they share, whose keys and values are computed once.
+// TestAttentionMemory lets beams share one image, with keys and values that are computed once.
 func TestAttentionMemory(t *testing.T) {
-	const pictures, beams, length, keys = 2, 3, 2, 4
+	const images, beams, length, keys = 2, 3, 2, 4
 	a := NewSplitAttention(12, 7, 3)
 	random(a)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
-	memory := input(tape, pictures, keys, 7)
+	memory := input(tape, images, keys, 7)
 	mask := []bool{true, false, true, true, true, true, true, false}
 	var each []autograd.Operand // the memory, repeated for each beam
 	var eachMask []bool
-	for i := range pictures * beams {
+	for i := range images * beams {
 		each = append(each, autograd.Slice(memory, 0, i/beams, i/beams+1))
 		eachMask = append(eachMask, mask[i/beams*keys:][:keys]...)
 	}
-	cache := autograd.NewState(pictures, 9, 24)
+	cache := autograd.NewState(images, 9, 24)
 	for range 3 {
-		x := input(tape, pictures*beams, length, 12)
+		x := input(tape, images*beams, length, 12)
 		want := a.Forward(x, AttentionInput{Memory: autograd.Concat(0, each...), KeyMask: eachMask, Residual: x})
 		got := a.Forward(x, AttentionInput{Memory: memory, KeyMask: mask, Residual: x})
 		near(t, "a shared memory", got, want)
@@ -242,8 +242,8 @@ func TestAttentionMemory(t *testing.T) {
 			t.Error("expected a UseError for a cache on a tape with gradients")
 		}
 	}()
-	x := autograd.NewTape(autograd.Options{Gradients: true}).Full(1, pictures, length, 12)
-	a.Forward(x, AttentionInput{Cache: autograd.NewState(pictures, 9, 24)})
+	x := autograd.NewTape(autograd.Options{Gradients: true}).Full(1, images, length, 12)
+	a.Forward(x, AttentionInput{Cache: autograd.NewState(images, 9, 24)})
 }
 
 func TestAttentionBias(t *testing.T) {
@@ -265,7 +265,7 @@ func TestAttentionBias(t *testing.T) {
 }
 
 func TestBlock(t *testing.T) {
-	b := NewBlock(8, 2, 16, autograd.ActGelu, 1e-6, true)
+	b := NewBlock(BlockConfig{Width: 8, Heads: 2, Hidden: 16, Act: autograd.ActGelu, Eps: 1e-6, QKVBias: true})
 	random(b)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := input(tape, 2, 3, 8)
@@ -281,7 +281,7 @@ func TestBlock(t *testing.T) {
 	}
 	b.DropPath, b.Dropout = 0, 0
 
-	b.LayerScale1, b.LayerScale2 = ones(8), ones(8)
+	b.LayerScale1, b.LayerScale2 = filled(8, 1), filled(8, 1)
 	near(t, "layer scale of one", b.Forward(x, AttentionInput{}), plain)
 	Constant(b.LayerScale1, 0)
 	Constant(b.LayerScale2, 0)
@@ -290,6 +290,82 @@ func TestBlock(t *testing.T) {
 	b.LayerScale1, b.LayerScale2, b.PostNorm = nil, nil, true
 	attended = b.Norm1.Forward(autograd.Add(x, b.Attention.Forward(x, AttentionInput{})))
 	near(t, "post-norm", b.Forward(x, AttentionInput{}), b.Norm2.Forward(autograd.Add(attended, b.MLP.Forward(attended, nil))))
+}
+
+// TestBlockConfig checks that each field reaches the block, and the defaults.
+func TestBlockConfig(t *testing.T) {
+	b := NewBlock(BlockConfig{
+		Width: 6, Heads: 2, Hidden: 10, Act: autograd.ActRelu, Eps: 1e-3, QKVBias: true, PostNorm: true,
+		LayerScale: 0.5, Dropout: 0.1, AttentionDropout: 0.2, DropPath: 0.3,
+	})
+	rates := []float32{b.Norm1.Eps, b.Norm2.Eps, b.Dropout, b.Attention.Dropout, b.DropPath}
+	if d := cmp.Diff([]float32{1e-3, 1e-3, 0.1, 0.2, 0.3}, rates); d != "" {
+		t.Error(d)
+	}
+	for _, p := range []*autograd.Parameter{b.LayerScale1, b.LayerScale2} {
+		if d := cmp.Diff([]float32{0.5, 0.5, 0.5, 0.5, 0.5, 0.5}, p.Values()); d != "" {
+			t.Error(d)
+		}
+	}
+	if b.LayerScale1 == b.LayerScale2 {
+		t.Error("both branches share their factors")
+	}
+	if b.Attention.Heads != 2 || b.Attention.QKV.Bias == nil || b.MLP.Act != autograd.ActRelu || !b.PostNorm || b.MLP.FC1.Bias.Len() != 10 {
+		t.Error("a field of the configuration is lost")
+	}
+	b = NewBlock(BlockConfig{Width: 6})
+	if b.Attention.Heads != 1 || b.MLP.FC1.Bias.Len() != 24 || b.Attention.QKV.Bias != nil || b.LayerScale1 != nil {
+		t.Error("a default is wrong")
+	}
+}
+
+// TestStack compares a stack with its blocks run by hand, whatever the tape, and checks the rates of drop path.
+func TestStack(t *testing.T) {
+	s := NewStack(3, BlockConfig{Width: 8, Heads: 2, Hidden: 16, Act: autograd.ActGelu, Eps: 1e-6, DropPath: 0.5})
+	random(s)
+	if d := cmp.Diff([]float32{0, 0.25, 0.5}, []float32{s[0].DropPath, s[1].DropPath, s[2].DropPath}); d != "" {
+		t.Error(d)
+	}
+	if s := NewStack(1, BlockConfig{Width: 8, DropPath: 0.5}); s[0].DropPath != 0 {
+		t.Errorf("a single block drops its path with probability %v", s[0].DropPath)
+	}
+	for path := range Parameters(s) {
+		if path != "0.Norm1.Weight" {
+			t.Errorf("the first path is %q", path)
+		}
+		break
+	}
+	run := func(o autograd.Options, forward func(x *autograd.Tensor) *autograd.Tensor) (y []float32, g *autograd.Gradients) {
+		o.Debug, o.Training, o.Seed = true, true, 7
+		tape := autograd.NewTape(o)
+		out := forward(input(tape, 6, 3, 8))
+		y = out.Floats(nil)
+		g = autograd.NewGradients()
+		if o.Gradients {
+			autograd.MSE(out, tape.Full(0, 6, 3, 8)).Backward(g)
+		}
+		return y, g
+	}
+	in := AttentionInput{Causal: true}
+	byHand := func(x *autograd.Tensor) *autograd.Tensor {
+		for _, b := range s {
+			x = b.Forward(x, in)
+		}
+		return x
+	}
+	stack := func(x *autograd.Tensor) *autograd.Tensor { return s.Forward(x, in) }
+	want, wantGradients := run(autograd.Options{Gradients: true}, byHand)
+	for _, o := range []autograd.Options{{}, {Gradients: true}, {Gradients: true, Recompute: true}} {
+		got, gradients := run(o, stack)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%+v: %s", o, d)
+		}
+		for path, p := range Parameters(s) {
+			if d := cmp.Diff(wantGradients.Of(p), gradients.Of(p)); o.Gradients && d != "" {
+				t.Errorf("%+v: gradient of %s: %s", o, path, d)
+			}
+		}
+	}
 }
 
 // TestPatchEmbed compares the projection of patches with the convolution it stands for.
@@ -363,15 +439,20 @@ func TestMisuse(t *testing.T) {
 			NewMultiHeadAttention(8, 2, true).Forward(tape.Full(0, 1, 2, 8), AttentionInput{Memory: tape.Full(0, 1, 3, 8)})
 		},
 	} {
-		func() {
-			defer func() {
-				switch r := recover().(type) {
-				case *autograd.ShapeError, *autograd.UseError:
-				default:
-					t.Errorf("%s: %v", name, r)
-				}
-			}()
-			f()
-		}()
+		misuse(t, name, f)
 	}
+}
+
+// misuse expects f to panic with a typed error.
+func misuse(t *testing.T, name string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		switch r := recover().(type) {
+		case *autograd.ShapeError, *autograd.UseError:
+		default:
+			t.Errorf("%s: %v", name, r)
+		}
+	}()
+	f()
 }

@@ -14,7 +14,7 @@ func NewMLP(width, hidden int, act autograd.Activation) *MLP {
 	return &MLP{FC1: NewLinear(width, hidden, true), FC2: NewLinear(hidden, width, true), Act: act}
 }
 
-// Forward maps [..., width] to the same shape. A residual that is not nil is added in the same pass.
+// Forward maps [..., width] to the same shape. A residual is added in the same pass; it may be nil.
 func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 	h := m.FC1.ForwardAct(x, m.Act)
 	if residual != nil {
@@ -23,11 +23,7 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 	return m.FC2.Forward(h)
 }
 
-// Block is a transformer block: attention and an MLP, each in a residual branch.
-//
-// Normalizing comes before each branch (as in ViT) or, with PostNorm, after each sum (as in BERT). LayerScale1
-// and LayerScale2, where they are not nil, multiply the branches' channels (CaiT, arXiv 2103.17239). Dropout and
-// DropPath work on a training tape alone.
+// Block is a transformer block: attention and an MLP, each in a residual branch. [BlockConfig] explains the fields.
 type Block struct {
 	Norm1       *LayerNorm
 	Attention   *MultiHeadAttention
@@ -35,24 +31,58 @@ type Block struct {
 	Norm2       *LayerNorm
 	MLP         *MLP
 	LayerScale2 *autograd.Parameter // [width], or nil
-	Dropout     float32             // the probability of dropping an element of a branch's result
-	DropPath    float32             // the probability of dropping a sample's branch
+	Dropout     float32
+	DropPath    float32
 	PostNorm    bool
 }
 
-// NewBlock returns a pre-norm block with fused projections: zeros, and gains of one. width is a multiple of heads,
-// hidden is the width inside the MLP, eps that of the norms.
-func NewBlock(width, heads, hidden int, act autograd.Activation, eps float32, qkvBias bool) *Block {
-	return &Block{
-		Norm1:     NewLayerNorm(width, eps),
-		Attention: NewMultiHeadAttention(width, heads, qkvBias),
-		Norm2:     NewLayerNorm(width, eps),
-		MLP:       NewMLP(width, hidden, act),
-	}
+// BlockConfig describes a [Block]. Only Width has no default.
+type BlockConfig struct {
+	Width  int                 // of the tokens, a multiple of Heads
+	Heads  int                 // of the attention; 0 means 1
+	Hidden int                 // the width inside the MLP; 0 means 4·Width
+	Act    autograd.Activation // inside the MLP; the default is none
+	Eps    float32             // added to the variance by the norms; by default nothing is added
+
+	// QKVBias gives the projection to queries, keys and values a bias. The other linear layers always have one.
+	QKVBias bool
+	// PostNorm normalizes after each sum, as in BERT, instead of before each branch, as in ViT.
+	PostNorm bool
+	// LayerScale is the initial value of the learned factors that multiply each branch's channels (CaiT, arXiv
+	// 2103.17239); with 0 the block has no such factors.
+	LayerScale float32
+
+	// The probabilities of dropping something on a training tape.
+	Dropout          float32 // an element of a branch's result
+	AttentionDropout float32 // an attention weight
+	DropPath         float32 // a sample's branch (stochastic depth, Huang et al., arXiv 1603.09382)
 }
 
-// Forward maps x, [n, length, width], to the same shape. in.Residual is the block's own business and must
-// be nil.
+// NewBlock returns a block of zeros, and gains of one, with fused projections.
+func NewBlock(c BlockConfig) *Block {
+	if c.Heads == 0 {
+		c.Heads = 1
+	}
+	if c.Hidden == 0 {
+		c.Hidden = 4 * c.Width
+	}
+	b := &Block{
+		Norm1:     NewLayerNorm(c.Width, c.Eps),
+		Attention: NewMultiHeadAttention(c.Width, c.Heads, c.QKVBias),
+		Norm2:     NewLayerNorm(c.Width, c.Eps),
+		MLP:       NewMLP(c.Width, c.Hidden, c.Act),
+		Dropout:   c.Dropout,
+		DropPath:  c.DropPath,
+		PostNorm:  c.PostNorm,
+	}
+	b.Attention.Dropout = c.AttentionDropout
+	if c.LayerScale != 0 {
+		b.LayerScale1, b.LayerScale2 = filled(c.Width, c.LayerScale), filled(c.Width, c.LayerScale)
+	}
+	return b
+}
+
+// Forward maps x, [n, length, width], to the same shape. The block sets in.Residual itself; it must be nil.
 func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
 		in := in
@@ -67,7 +97,7 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	return b.branch(b.MLP.Forward, b.Norm2.Forward(x), x, b.LayerScale2)
 }
 
-// branch returns residual + dropPath(scale·f(x)), leaving the sum to f when nothing comes between.
+// branch returns residual + dropPath(scale·f(x)). Where nothing comes between, f adds the residual itself.
 func (b *Block) branch(f func(x, residual *autograd.Tensor) *autograd.Tensor, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	training := x.Tape().Training()
 	drop := b.DropPath > 0 && training
@@ -84,7 +114,37 @@ func (b *Block) branch(f func(x, residual *autograd.Tensor) *autograd.Tensor, x,
 	return autograd.Add(residual, y)
 }
 
-// PatchEmbed cuts pictures into square patches and projects each: a convolution whose stride is its kernel.
+// Stack is blocks that run one after the other.
+type Stack []*Block
+
+// NewStack returns n blocks of zeros, and gains of one. c describes the last block; the others differ in drop path
+// alone. Its probability rises linearly from 0 in the first block to c.DropPath in the last, as in timm. A single block
+// has no drop path.
+func NewStack(n int, c BlockConfig) Stack {
+	s := make(Stack, n)
+	last := c.DropPath
+	for i := range s {
+		c.DropPath = 0
+		if n > 1 {
+			c.DropPath = last * float32(i) / float32(n-1)
+		}
+		s[i] = NewBlock(c)
+	}
+	return s
+}
+
+// Forward maps x, [n, length, width], to the same shape. Each block is a segment of the tape ([autograd.Tape.Segment])
+// and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
+// attention weights of the last block.
+func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	t := x.Tape()
+	for _, b := range s {
+		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
+	}
+	return x
+}
+
+// PatchEmbed cuts images into square patches and projects each: a convolution whose stride is its kernel.
 type PatchEmbed struct {
 	Weight *autograd.Parameter // [width, channels, patch, patch]
 	Bias   *autograd.Parameter // [width]

@@ -32,22 +32,6 @@ func (x Matrix) at(i, j int) []float32 {
 	return x.Data[i*x.Stride+j:]
 }
 
-// Activation names the function an Epilogue applies.
-type Activation uint8
-
-// The activations. ActGelu is x·Φ(x) by erf; ActGeluTanh is its tanh approximation (Hendrycks and Gimpel,
-// 2016); ActQuickGelu is x·σ(1.702·x), CLIP's; ActSilu is x·σ(x).
-const (
-	ActNone Activation = iota
-	ActRelu
-	ActGelu
-	ActGeluTanh
-	ActQuickGelu
-	ActSilu
-	ActSigmoid
-	ActTanh
-)
-
 // An Epilogue lists the steps that follow a product while it is still in cache. Each rounds to float32:
 //
 //	x = A·B + beta·C
@@ -177,7 +161,7 @@ func checkEpilogue(op string, ep *Epilogue, m, n int) {
 	if ep.Residual != nil {
 		checkStored(op, "Residual", len(ep.Residual), ep.ResidualStride, m, n)
 	}
-	if ep.Act > ActTanh {
+	if !ep.Act.Valid() {
 		panic(fmt.Sprintf("simd: %s: unknown activation %d", op, ep.Act))
 	}
 }

@@ -14,21 +14,21 @@ func TestEpilogue(t *testing.T) {
 			a, b := Matrix{randomFloats(m*k, 1), max(k, 1), false}, Matrix{randomFloats(k*n, 2), n, false}
 			bias, rowBias, residual := randomFloats(n, 3), randomFloats(m, 4), randomFloats(m*resStride, 5)
 			p := Pack(nil, k, n, b)
-			for choice := range 128 {
+			for choice := range 16 * int(activationCount) {
 				if testing.Short() && choice%7 != 0 {
 					continue
 				}
-				ep := Epilogue{Act: Activation(choice % 8)}
-				if choice&8 != 0 {
+				ep := Epilogue{Act: Activation(choice / 16)}
+				if choice&1 != 0 {
 					ep.Bias = bias
 				}
-				if choice&16 != 0 {
+				if choice&2 != 0 {
 					ep.RowBias = rowBias
 				}
-				if choice&32 != 0 {
+				if choice&4 != 0 {
 					ep.Pre, ep.PreStride = make([]float32, m*preStride), preStride
 				}
-				if choice&64 != 0 {
+				if choice&8 != 0 {
 					ep.Residual, ep.ResidualStride = residual, resStride
 				}
 				beta := float32(choice % 3)
@@ -45,7 +45,7 @@ func TestEpilogue(t *testing.T) {
 						AddScalar(row, row, rowBias[i])
 					}
 					copy(pre[i*preStride:], row)
-					activations[ep.Act](row, row)
+					activationKernels[ep.Act].forward(row, row)
 					if ep.Residual != nil {
 						Add(row, row, residual[i*resStride:][:n])
 					}
@@ -76,7 +76,19 @@ func TestEpilogue(t *testing.T) {
 	})
 }
 
-var activations = [...]func(dst, x []float32){
-	ActNone: func(dst, x []float32) {}, ActRelu: Relu, ActGelu: Gelu, ActGeluTanh: GeluTanh,
-	ActQuickGelu: QuickGelu, ActSilu: Silu, ActSigmoid: Sigmoid, ActTanh: Tanh,
+// activationKernels pairs each activation with its kernels, without the table of activations.
+var activationKernels = [...]struct {
+	forward func(dst, x []float32)
+	grad    func(dst, x, dy []float32)
+}{
+	ActNone: {func(dst, x []float32) { copy(dst, x) }, func(dst, _, dy []float32) { copy(dst, dy) }},
+	ActRelu: {Relu, ReluGrad}, ActGelu: {Gelu, GeluGrad}, ActGeluTanh: {GeluTanh, GeluTanhGrad},
+	ActQuickGelu: {QuickGelu, QuickGeluGrad}, ActSilu: {Silu, SiluGrad}, ActSigmoid: {Sigmoid, SigmoidGrad},
+	ActTanh: {Tanh, TanhGrad},
+	ActLeakyRelu: {
+		func(dst, x []float32) { LeakyRelu(dst, x, 0.01) },
+		func(dst, x, dy []float32) { LeakyReluGrad(dst, x, dy, 0.01) },
+	},
+	ActRelu6: {Relu6, Relu6Grad}, ActSquaredRelu: {SquaredRelu, SquaredReluGrad},
+	ActHardSwish: {HardSwish, HardSwishGrad}, ActMish: {Mish, MishGrad},
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/simd/internal/exact"
 )
 
-// An elementwise is one kernel without reductions: got through the package, want by the exact reference.
-// dst holds numbers before the call where the kernel adds to it. a, b and c are as long as dst.
+// An elementwise is one kernel without reductions: got calls the package, want the exact reference. A kernel
+// that adds to dst finds numbers there. a, b and c are as long as dst.
 type elementwise struct {
 	name      string
 	operands  int
@@ -78,6 +78,10 @@ var elementwises = []elementwise{
 	{"LeakyRelu", 1,
 		func(dst, a, _, _ []float32) { LeakyRelu(dst, a, argT) },
 		func(dst, a, _, _ []float32) { exact.LeakyRelu(dst, a, argT) }},
+	unary("Relu6", Relu6, exact.Relu6),
+	unary("SquaredRelu", SquaredRelu, exact.SquaredRelu),
+	unary("HardSwish", HardSwish, exact.HardSwish),
+	unary("Mish", Mish, exact.Mish),
 	binary("SigmoidGrad", SigmoidGrad, exact.SigmoidGrad),
 	binary("TanhGrad", TanhGrad, exact.TanhGrad),
 	binary("SiluGrad", SiluGrad, exact.SiluGrad),
@@ -85,6 +89,10 @@ var elementwises = []elementwise{
 	binary("GeluTanhGrad", GeluTanhGrad, exact.GeluTanhGrad),
 	binary("QuickGeluGrad", QuickGeluGrad, exact.QuickGeluGrad),
 	binary("ReluGrad", ReluGrad, exact.ReluGrad),
+	binary("Relu6Grad", Relu6Grad, exact.Relu6Grad),
+	binary("SquaredReluGrad", SquaredReluGrad, exact.SquaredReluGrad),
+	binary("HardSwishGrad", HardSwishGrad, exact.HardSwishGrad),
+	binary("MishGrad", MishGrad, exact.MishGrad),
 	{"LeakyReluGrad", 2,
 		func(dst, a, b, _ []float32) { LeakyReluGrad(dst, a, b, argT) },
 		func(dst, a, b, _ []float32) { exact.LeakyReluGrad(dst, a, b, argT) }},
@@ -203,7 +211,7 @@ var specials = []uint32{
 	0x42d00000, 0xc2d00000, 0x42b20000, // 104, 89
 }
 
-// fill puts ordinary numbers, any bit patterns and special values into x, different for each seed.
+// fill puts ordinary numbers, random bit patterns and special values into x, different for each seed.
 func fill(x []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for i := range x {

@@ -679,6 +679,106 @@ func vecQuickGelu(dst, x []float32) {
 	}
 }
 
+func vecRelu6(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			relu6AVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			relu6AVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			relu6AVX512(&dst[0], &x[0], k)
+		case AVX2:
+			relu6AVX2(&dst[0], &x[0], k)
+		default:
+			portable.Relu6(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecSquaredRelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			squaredReluAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			squaredReluAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			squaredReluAVX512(&dst[0], &x[0], k)
+		case AVX2:
+			squaredReluAVX2(&dst[0], &x[0], k)
+		default:
+			portable.SquaredRelu(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecHardSwish(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			hardSwishAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			hardSwishAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			hardSwishAVX512(&dst[0], &x[0], k)
+		case AVX2:
+			hardSwishAVX2(&dst[0], &x[0], k)
+		default:
+			portable.HardSwish(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecMish(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			mishAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			mishAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			mishAVX512(&dst[0], &x[0], k)
+		case AVX2:
+			mishAVX2(&dst[0], &x[0], k)
+		default:
+			portable.Mish(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
 func vecLeakyRelu(dst, x []float32, slope float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -829,6 +929,56 @@ func vecGeluTanhGrad(dst, x, dy []float32) {
 	}
 }
 
+func vecHardSwishGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			hardSwishGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			hardSwishGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			hardSwishGradAVX512(&dst[0], &x[0], &dy[0], k)
+		case AVX2:
+			hardSwishGradAVX2(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.HardSwishGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecMishGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			mishGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			mishGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			mishGradAVX512(&dst[0], &x[0], &dy[0], k)
+		case AVX2:
+			mishGradAVX2(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.MishGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
 func vecQuickGeluGrad(dst, x, dy []float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -874,6 +1024,56 @@ func vecReluGrad(dst, x, dy []float32) {
 			reluGradAVX2(&dst[0], &x[0], &dy[0], k)
 		default:
 			portable.ReluGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecRelu6Grad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			relu6GradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			relu6GradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			relu6GradAVX512(&dst[0], &x[0], &dy[0], k)
+		case AVX2:
+			relu6GradAVX2(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.Relu6Grad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecSquaredReluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			squaredReluGradAVX512(&dst[0], &x[0], &dy[0], n)
+			return
+		case AVX2:
+			squaredReluGradAVX2(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			squaredReluGradAVX512(&dst[0], &x[0], &dy[0], k)
+		case AVX2:
+			squaredReluGradAVX2(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.SquaredReluGrad(dst[:k], x[:k], dy[:k])
 		}
 		dst, x, dy = dst[k:], x[k:], dy[k:]
 	}

@@ -544,6 +544,86 @@ func vecQuickGelu(dst, x []float32) {
 	}
 }
 
+func vecRelu6(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			relu6NEON(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			relu6NEON(&dst[0], &x[0], k)
+		default:
+			portable.Relu6(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecSquaredRelu(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			squaredReluNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			squaredReluNEON(&dst[0], &x[0], k)
+		default:
+			portable.SquaredRelu(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecHardSwish(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			hardSwishNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			hardSwishNEON(&dst[0], &x[0], k)
+		default:
+			portable.HardSwish(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecMish(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			mishNEON(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			mishNEON(&dst[0], &x[0], k)
+		default:
+			portable.Mish(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
 func vecLeakyRelu(dst, x []float32, slope float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -664,6 +744,46 @@ func vecGeluTanhGrad(dst, x, dy []float32) {
 	}
 }
 
+func vecHardSwishGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			hardSwishGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			hardSwishGradNEON(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.HardSwishGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecMishGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			mishGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			mishGradNEON(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.MishGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
 func vecQuickGeluGrad(dst, x, dy []float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -699,6 +819,46 @@ func vecReluGrad(dst, x, dy []float32) {
 			reluGradNEON(&dst[0], &x[0], &dy[0], k)
 		default:
 			portable.ReluGrad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecRelu6Grad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			relu6GradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			relu6GradNEON(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.Relu6Grad(dst[:k], x[:k], dy[:k])
+		}
+		dst, x, dy = dst[k:], x[k:], dy[k:]
+	}
+}
+
+func vecSquaredReluGrad(dst, x, dy []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			squaredReluGradNEON(&dst[0], &x[0], &dy[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			squaredReluGradNEON(&dst[0], &x[0], &dy[0], k)
+		default:
+			portable.SquaredReluGrad(dst[:k], x[:k], dy[:k])
 		}
 		dst, x, dy = dst[k:], x[k:], dy[k:]
 	}

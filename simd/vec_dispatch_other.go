@@ -114,6 +114,22 @@ func vecQuickGelu(dst, x []float32) {
 	portable.QuickGelu(dst, x)
 }
 
+func vecRelu6(dst, x []float32) {
+	portable.Relu6(dst, x)
+}
+
+func vecSquaredRelu(dst, x []float32) {
+	portable.SquaredRelu(dst, x)
+}
+
+func vecHardSwish(dst, x []float32) {
+	portable.HardSwish(dst, x)
+}
+
+func vecMish(dst, x []float32) {
+	portable.Mish(dst, x)
+}
+
 func vecLeakyRelu(dst, x []float32, slope float32) {
 	portable.LeakyRelu(dst, x, slope)
 }
@@ -138,12 +154,28 @@ func vecGeluTanhGrad(dst, x, dy []float32) {
 	portable.GeluTanhGrad(dst, x, dy)
 }
 
+func vecHardSwishGrad(dst, x, dy []float32) {
+	portable.HardSwishGrad(dst, x, dy)
+}
+
+func vecMishGrad(dst, x, dy []float32) {
+	portable.MishGrad(dst, x, dy)
+}
+
 func vecQuickGeluGrad(dst, x, dy []float32) {
 	portable.QuickGeluGrad(dst, x, dy)
 }
 
 func vecReluGrad(dst, x, dy []float32) {
 	portable.ReluGrad(dst, x, dy)
+}
+
+func vecRelu6Grad(dst, x, dy []float32) {
+	portable.Relu6Grad(dst, x, dy)
+}
+
+func vecSquaredReluGrad(dst, x, dy []float32) {
+	portable.SquaredReluGrad(dst, x, dy)
 }
 
 func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {

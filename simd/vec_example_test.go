@@ -52,3 +52,21 @@ func ExampleWorkers() {
 	fmt.Println(x[0])
 	// Output: 0.01
 }
+
+// A configuration names an activation; the same value serves the forward and the backward pass.
+func ExampleActivationByName() {
+	act, err := simd.ActivationByName("hard_swish") // timm's spelling
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	x, dy := []float32{-4, -1, 1, 4}, []float32{1, 1, 1, 1}
+	y, dx := make([]float32, 4), make([]float32, 4)
+	act.Apply(y, x)
+	act.Grad(dx, x, dy)
+	fmt.Println(act, act == simd.ActHardSwish)
+	fmt.Printf("%.4f %.4f\n", y, dx)
+	// Output:
+	// hardswish true
+	// [-0.0000 -0.3333 0.6667 4.0000] [0.0000 0.1667 0.8333 1.0000]
+}

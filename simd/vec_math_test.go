@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A function is a transcendental kernel with the error it promises, the larger of ulps units in the last
-// place of the result and abs: where operations are fused, and on the portable level of hardware that
-// cannot.
+// A function is a transcendental kernel with the error it promises: the larger of ulps units in the last
+// place of the result and abs. portable and absPortable are the promise of the portable level on hardware
+// without fused multiply-add.
 type function struct {
 	name             string
 	f                func(dst, x []float32)
@@ -33,7 +33,36 @@ func tanhForm(x float64) (value, slope float64) {
 	return x / 2 * (1 + th), (1+th)/2 + x/2*(1-th*th)*c*(1+3*0.044715*x*x)
 }
 
-// limit is f with its limits at ±Inf, where the formula is 0·Inf, and far out, where it is nearly so.
+// mishForm is mish and its slope, by log1p and expm1.
+func mishForm(x float64) (value, slope float64) {
+	if x > 200 {
+		return x, 1
+	}
+	if x < -200 {
+		return 0, 0
+	}
+	th := math.Tanh(math.Log1p(math.Exp(x)))
+	return x * th, th + x*(1-th*th)*sigma(x)
+}
+
+func hardSwishForm(x float64) float64 {
+	if x <= -3 {
+		return 0
+	}
+	return x * min((x+3)/6, 1)
+}
+
+func hardSwishSlopeForm(x float64) float64 {
+	switch {
+	case x <= -3:
+		return 0
+	case x < 3:
+		return (2*x + 3) / 6
+	}
+	return 1 // NaN as well, as in PyTorch
+}
+
+// limit is f with its limits for large |x|, where the formula is 0·Inf or nearly so.
 func limit(f func(float64) float64, below, above func(x float64) float64) func(float64) float64 {
 	return func(x float64) float64 {
 		switch {
@@ -68,6 +97,10 @@ var functions = []function{
 	{"Gelu", Gelu, limit(func(x float64) float64 { return x * cdf(x) }, zero, same), 3, 4, 4e-7, 5e-7},
 	{"GeluTanh", GeluTanh, func(x float64) float64 { v, _ := tanhForm(x); return v }, 3, 4, 8e-7, 1.2e-6},
 	{"QuickGelu", QuickGelu, limit(func(x float64) float64 { return x * sigma(1.702*x) }, zero, same), 5, 6, 2e-8, 2e-8},
+	{"HardSwish", HardSwish, hardSwishForm, 3, 3, 0, 0},
+	{"Mish", Mish, func(x float64) float64 { v, _ := mishForm(x); return v }, 6, 7, 1e-43, 1e-43},
+	{"HardSwishGrad", slopeOf(HardSwishGrad), hardSwishSlopeForm, 2, 2, 0, 0},
+	{"MishGrad", slopeOf(MishGrad), func(x float64) float64 { _, v := mishForm(x); return v }, 4, 5, 3e-7, 3e-7},
 	{"SigmoidGrad", slopeOf(SigmoidGrad), func(x float64) float64 { s := sigma(-math.Abs(x)); return s * (1 - s) }, 5, 6, 0, 0},
 	{"TanhGrad", slopeOf(TanhGrad), func(x float64) float64 { c := math.Cosh(min(math.Abs(x), 700)); return 1 / (c * c) }, 2, 3, 6e-7, 8e-7},
 	{"SiluGrad", slopeOf(SiluGrad), limit(func(x float64) float64 { s := sigma(x); return s * (1 + x*sigma(-x)) }, zero, one), 4, 5, 3e-7, 3e-7},
@@ -87,7 +120,7 @@ func ulpError(got float32, want float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	// Halfway past the largest float32 and beyond, infinity is right.
+	// Numbers from half a unit past the largest float32 on round to infinity.
 	const overflow = 0x1.ffffffp127
 	if math.Abs(want) >= overflow || math.IsInf(float64(got), 0) {
 		if math.IsInf(float64(got), 0) && math.Abs(want) >= 0x1.fffffep127 && (got > 0) == (want > 0) {
@@ -102,9 +135,9 @@ func ulpError(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
 }
 
-// worst returns the largest excess over the promised errors and where, over the bit patterns from, from +
-// step, …, to the last; also the largest error in units in the last place where the absolute error alone
-// is not within abs.
+// worst tries the bit patterns from, from + step, …, to the last. Over the arguments whose absolute error
+// exceeds abs, it returns the largest error in units in the last place, the largest absolute error, and the
+// argument of each.
 func worst(c function, from, step uint64, abs float64) (ulps, absErr float64, atUlps, atAbs float32) {
 	const block = 4096
 	x, y := make([]float32, 0, block), make([]float32, block)
@@ -144,10 +177,10 @@ func (c function) promise() (ulps, abs float64) {
 	return c.portable, c.absPortable
 }
 
-// A sample of all bit patterns, the same number from each exponent. The levels give the same bits
-// (TestElementwiseBits), so the best one stands for all that fuse.
+// A sample of all bit patterns, the same number from each exponent. The levels with fused multiply-adds give
+// the same bits (TestElementwiseBits), so the best one is tested for all of them.
 func TestFunctionErrors(t *testing.T) {
-	step := uint64(16411) // a prime: all mantissas come
+	step := uint64(16411) // a prime, so mantissas of every kind occur
 	if testing.Short() {
 		step *= 8
 	}
@@ -165,7 +198,7 @@ func TestFunctionErrors(t *testing.T) {
 	})
 }
 
-// FOVEA_SWEEP=Exp,Log (or all) tries all 2³² numbers, a minute or more each.
+// FOVEA_SWEEP=Exp,Log (or all) tries all 2³² arguments of each function, a minute or more for each.
 func TestFunctionSweep(t *testing.T) {
 	want := os.Getenv("FOVEA_SWEEP")
 	if want == "" {
@@ -206,6 +239,19 @@ func TestFunctionLimits(t *testing.T) {
 			{"GeluTanh", GeluTanh, inf, inf}, {"GeluTanh", GeluTanh, -inf, 0}, {"GeluTanh", GeluTanh, 20, 20}, {"GeluTanh", GeluTanh, nan, nan},
 			{"QuickGelu", QuickGelu, inf, inf}, {"QuickGelu", QuickGelu, -inf, negZero}, {"QuickGelu", QuickGelu, nan, nan},
 			{"Relu", Relu, -inf, 0}, {"Relu", Relu, nan, nan}, {"Relu", Relu, -3, 0},
+			{"Relu6", Relu6, -inf, 0}, {"Relu6", Relu6, 5.5, 5.5}, {"Relu6", Relu6, inf, 6}, {"Relu6", Relu6, nan, nan},
+			{"SquaredRelu", SquaredRelu, -inf, 0}, {"SquaredRelu", SquaredRelu, -2, 0}, {"SquaredRelu", SquaredRelu, 3, 9},
+			{"SquaredRelu", SquaredRelu, inf, inf}, {"SquaredRelu", SquaredRelu, nan, nan},
+			{"HardSwish", HardSwish, inf, inf}, {"HardSwish", HardSwish, -inf, negZero}, {"HardSwish", HardSwish, 3, 3},
+			{"HardSwish", HardSwish, 3e38, 3e38}, {"HardSwish", HardSwish, -3, negZero}, {"HardSwish", HardSwish, nan, nan},
+			{"Mish", Mish, inf, inf}, {"Mish", Mish, -inf, negZero}, {"Mish", Mish, 3e38, 3e38}, {"Mish", Mish, -3e38, negZero},
+			{"Mish", Mish, 44, 44}, {"Mish", Mish, 90, 90}, {"Mish", Mish, nan, nan},
+			{"Relu6Grad", slopeOf(Relu6Grad), 0, 0}, {"Relu6Grad", slopeOf(Relu6Grad), 1, 1}, {"Relu6Grad", slopeOf(Relu6Grad), 6, 0},
+			{"SquaredReluGrad", slopeOf(SquaredReluGrad), inf, inf}, {"SquaredReluGrad", slopeOf(SquaredReluGrad), -inf, 0},
+			{"HardSwishGrad", slopeOf(HardSwishGrad), inf, 1}, {"HardSwishGrad", slopeOf(HardSwishGrad), -inf, 0},
+			{"HardSwishGrad", slopeOf(HardSwishGrad), 3, 1}, {"HardSwishGrad", slopeOf(HardSwishGrad), -3, 0},
+			{"MishGrad", slopeOf(MishGrad), inf, 1}, {"MishGrad", slopeOf(MishGrad), -inf, 0},
+			{"MishGrad", slopeOf(MishGrad), 3e38, 1}, {"MishGrad", slopeOf(MishGrad), 50, 1}, {"MishGrad", slopeOf(MishGrad), nan, nan},
 			{"SiluGrad", slopeOf(SiluGrad), inf, 1}, {"SiluGrad", slopeOf(SiluGrad), -inf, 0},
 			{"GeluGrad", slopeOf(GeluGrad), inf, 1}, {"GeluGrad", slopeOf(GeluGrad), -inf, 0},
 			{"GeluTanhGrad", slopeOf(GeluTanhGrad), inf, 1}, {"GeluTanhGrad", slopeOf(GeluTanhGrad), -inf, 0},

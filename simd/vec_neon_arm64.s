@@ -3465,6 +3465,536 @@ out0:
 done:
 	RET
 
+// func relu6NEON(dst, x *float32, n int)
+TEXT ·relu6NEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc14d20 // ldr q0, [x9, #1328]
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	WORD $0x3dc00824 // ldr q4, [x1, #32]
+	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x6ea2e426 // fcmgt v6.4s, v1.4s, v2.4s
+	WORD $0x6e621c26 // bsl v6.16b, v1.16b, v2.16b
+	WORD $0x6ea3e422 // fcmgt v2.4s, v1.4s, v3.4s
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6ea4e423 // fcmgt v3.4s, v1.4s, v4.4s
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6ea5e424 // fcmgt v4.4s, v1.4s, v5.4s
+	WORD $0x6e651c24 // bsl v4.16b, v1.16b, v5.16b
+	WORD $0x6ea0e4c5 // fcmgt v5.4s, v6.4s, v0.4s
+	WORD $0x6e661c05 // bsl v5.16b, v0.16b, v6.16b
+	WORD $0x6ea0e446 // fcmgt v6.4s, v2.4s, v0.4s
+	WORD $0x6e621c06 // bsl v6.16b, v0.16b, v2.16b
+	WORD $0x6ea0e462 // fcmgt v2.4s, v3.4s, v0.4s
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6ea0e483 // fcmgt v3.4s, v4.4s, v0.4s
+	WORD $0x6e641c03 // bsl v3.16b, v0.16b, v4.16b
+	WORD $0x3d800005 // str q5, [x0, #0]
+	WORD $0x3d800406 // str q6, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x6ea3e422 // fcmgt v2.4s, v1.4s, v3.4s
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	WORD $0x3d800003 // str q3, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00163 // ldr q3, [x11, #0]
+	WORD $0x6ea3e422 // fcmgt v2.4s, v1.4s, v3.4s
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6ea0e443 // fcmgt v3.4s, v2.4s, v0.4s
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800163 // str q3, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func squaredReluNEON(dst, x *float32, n int)
+TEXT ·squaredReluNEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x6ea1e405 // fcmgt v5.4s, v0.4s, v1.4s
+	WORD $0x6e611c05 // bsl v5.16b, v0.16b, v1.16b
+	WORD $0x6ea2e401 // fcmgt v1.4s, v0.4s, v2.4s
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6ea4e403 // fcmgt v3.4s, v0.4s, v4.4s
+	WORD $0x6e641c03 // bsl v3.16b, v0.16b, v4.16b
+	WORD $0x6e25dca5 // fmul v5.4s, v5.4s, v5.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	WORD $0x3d800005 // str q5, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x3d800002 // str q2, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00162 // ldr q2, [x11, #0]
+	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	WORD $0x6e23dc63 // fmul v3.4s, v3.4s, v3.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800163 // str q3, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func hardSwishNEON(dst, x *float32, n int)
+TEXT ·hardSwishNEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc15120 // ldr q0, [x9, #1344]
+	WORD $0x3dc14d21 // ldr q1, [x9, #1328]
+	WORD $0x3dc15522 // ldr q2, [x9, #1360]
+	WORD $0x3dc15923 // ldr q3, [x9, #1376]
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x3dc00425 // ldr q5, [x1, #16]
+	WORD $0x3dc00826 // ldr q6, [x1, #32]
+	WORD $0x3dc00c27 // ldr q7, [x1, #48]
+	WORD $0x6ea4e408 // fcmgt v8.4s, v0.4s, v4.4s
+	WORD $0x6e641c08 // bsl v8.16b, v0.16b, v4.16b
+	WORD $0x6ea5e404 // fcmgt v4.4s, v0.4s, v5.4s
+	WORD $0x6e651c04 // bsl v4.16b, v0.16b, v5.16b
+	WORD $0x6ea6e405 // fcmgt v5.4s, v0.4s, v6.4s
+	WORD $0x6e661c05 // bsl v5.16b, v0.16b, v6.16b
+	WORD $0x6ea7e406 // fcmgt v6.4s, v0.4s, v7.4s
+	WORD $0x6e671c06 // bsl v6.16b, v0.16b, v7.16b
+	WORD $0x4e22d507 // fadd v7.4s, v8.4s, v2.4s
+	WORD $0x4e22d489 // fadd v9.4s, v4.4s, v2.4s
+	WORD $0x4e22d4aa // fadd v10.4s, v5.4s, v2.4s
+	WORD $0x4e22d4cb // fadd v11.4s, v6.4s, v2.4s
+	WORD $0x6ea1e4ec // fcmgt v12.4s, v7.4s, v1.4s
+	WORD $0x6e671c2c // bsl v12.16b, v1.16b, v7.16b
+	WORD $0x6ea1e527 // fcmgt v7.4s, v9.4s, v1.4s
+	WORD $0x6e691c27 // bsl v7.16b, v1.16b, v9.16b
+	WORD $0x6ea1e549 // fcmgt v9.4s, v10.4s, v1.4s
+	WORD $0x6e6a1c29 // bsl v9.16b, v1.16b, v10.16b
+	WORD $0x6ea1e56a // fcmgt v10.4s, v11.4s, v1.4s
+	WORD $0x6e6b1c2a // bsl v10.16b, v1.16b, v11.16b
+	WORD $0x6e23dd8c // fmul v12.4s, v12.4s, v3.4s
+	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
+	WORD $0x6e23dd29 // fmul v9.4s, v9.4s, v3.4s
+	WORD $0x6e23dd4a // fmul v10.4s, v10.4s, v3.4s
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x6e27dc84 // fmul v4.4s, v4.4s, v7.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x3d800008 // str q8, [x0, #0]
+	WORD $0x3d800404 // str q4, [x0, #16]
+	WORD $0x3d800805 // str q5, [x0, #32]
+	WORD $0x3d800c06 // str q6, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x6ea6e405 // fcmgt v5.4s, v0.4s, v6.4s
+	WORD $0x6e661c05 // bsl v5.16b, v0.16b, v6.16b
+	WORD $0x4e22d4a6 // fadd v6.4s, v5.4s, v2.4s
+	WORD $0x6ea1e4c4 // fcmgt v4.4s, v6.4s, v1.4s
+	WORD $0x6e661c24 // bsl v4.16b, v1.16b, v6.16b
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x6e24dca5 // fmul v5.4s, v5.4s, v4.4s
+	WORD $0x3d800005 // str q5, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00165 // ldr q5, [x11, #0]
+	WORD $0x6ea5e404 // fcmgt v4.4s, v0.4s, v5.4s
+	WORD $0x6e651c04 // bsl v4.16b, v0.16b, v5.16b
+	WORD $0x4e22d485 // fadd v5.4s, v4.4s, v2.4s
+	WORD $0x6ea1e4a6 // fcmgt v6.4s, v5.4s, v1.4s
+	WORD $0x6e651c26 // bsl v6.16b, v1.16b, v5.16b
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x6e26dc84 // fmul v4.4s, v4.4s, v6.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800164 // str q4, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func mishNEON(dst, x *float32, n int)
+TEXT ·mishNEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc00d20 // ldr q0, [x9, #48]
+	WORD $0x3dc00521 // ldr q1, [x9, #16]
+	WORD $0x3dc01122 // ldr q2, [x9, #64]
+	WORD $0x3dc01523 // ldr q3, [x9, #80]
+	WORD $0x3dc01924 // ldr q4, [x9, #96]
+	WORD $0x3dc01d25 // ldr q5, [x9, #112]
+	WORD $0x3dc02126 // ldr q6, [x9, #128]
+	WORD $0x3dc02527 // ldr q7, [x9, #144]
+	WORD $0x3dc02928 // ldr q8, [x9, #160]
+	WORD $0x3dc02d29 // ldr q9, [x9, #176]
+	WORD $0x3dc0312a // ldr q10, [x9, #192]
+	WORD $0x3dc0352b // ldr q11, [x9, #208]
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x3dc15d2d // ldr q13, [x9, #1392]
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
+	SUBS $8, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc0002f // ldr q15, [x1, #0]
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x6eafe411 // fcmgt v17.4s, v0.4s, v15.4s
+	WORD $0x6e6f1c11 // bsl v17.16b, v0.16b, v15.16b
+	WORD $0x6eb0e40f // fcmgt v15.4s, v0.4s, v16.4s
+	WORD $0x6e701c0f // bsl v15.16b, v0.16b, v16.16b
+	WORD $0x4ea11e30 // orr v16.16b, v17.16b, v1.16b
+	WORD $0x4ea11df2 // orr v18.16b, v15.16b, v1.16b
+	WORD $0x6ea2e613 // fcmgt v19.4s, v16.4s, v2.4s
+	WORD $0x6e701c53 // bsl v19.16b, v2.16b, v16.16b
+	WORD $0x6ea2e650 // fcmgt v16.4s, v18.4s, v2.4s
+	WORD $0x6e721c50 // bsl v16.16b, v2.16b, v18.16b
+	WORD $0x6eb3e412 // fcmgt v18.4s, v0.4s, v19.4s
+	WORD $0x6e731c12 // bsl v18.16b, v0.16b, v19.16b
+	WORD $0x6eb0e413 // fcmgt v19.4s, v0.4s, v16.4s
+	WORD $0x6e701c13 // bsl v19.16b, v0.16b, v16.16b
+	WORD $0x4ea41c90 // mov v16.16b, v4.16b
+	WORD $0x4e23ce50 // fmla v16.4s, v18.4s, v3.4s
+	WORD $0x4ea41c94 // mov v20.16b, v4.16b
+	WORD $0x4e23ce74 // fmla v20.4s, v19.4s, v3.4s
+	WORD $0x4ea4d615 // fsub v21.4s, v16.4s, v4.4s
+	WORD $0x4ea4d696 // fsub v22.4s, v20.4s, v4.4s
+	WORD $0x4ea5ceb2 // fmls v18.4s, v21.4s, v5.4s
+	WORD $0x4ea5ced3 // fmls v19.4s, v22.4s, v5.4s
+	WORD $0x4ea6ceb2 // fmls v18.4s, v21.4s, v6.4s
+	WORD $0x4ea6ced3 // fmls v19.4s, v22.4s, v6.4s
+	WORD $0x4ea81d16 // mov v22.16b, v8.16b
+	WORD $0x4e32ccf6 // fmla v22.4s, v7.4s, v18.4s
+	WORD $0x4ea81d15 // mov v21.16b, v8.16b
+	WORD $0x4e33ccf5 // fmla v21.4s, v7.4s, v19.4s
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4e32ced7 // fmla v23.4s, v22.4s, v18.4s
+	WORD $0x4ea91d36 // mov v22.16b, v9.16b
+	WORD $0x4e33ceb6 // fmla v22.4s, v21.4s, v19.4s
+	WORD $0x4eaa1d55 // mov v21.16b, v10.16b
+	WORD $0x4e32cef5 // fmla v21.4s, v23.4s, v18.4s
+	WORD $0x4eaa1d57 // mov v23.16b, v10.16b
+	WORD $0x4e33ced7 // fmla v23.4s, v22.4s, v19.4s
+	WORD $0x4eab1d76 // mov v22.16b, v11.16b
+	WORD $0x4e32ceb6 // fmla v22.4s, v21.4s, v18.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e33cef5 // fmla v21.4s, v23.4s, v19.4s
+	WORD $0x4eac1d97 // mov v23.16b, v12.16b
+	WORD $0x4e32ced7 // fmla v23.4s, v22.4s, v18.4s
+	WORD $0x4eac1d96 // mov v22.16b, v12.16b
+	WORD $0x4e33ceb6 // fmla v22.4s, v21.4s, v19.4s
+	WORD $0x4eac1d95 // mov v21.16b, v12.16b
+	WORD $0x4e32cef5 // fmla v21.4s, v23.4s, v18.4s
+	WORD $0x4eac1d92 // mov v18.16b, v12.16b
+	WORD $0x4e33ced2 // fmla v18.4s, v22.4s, v19.4s
+	WORD $0x4f3f0613 // sshr v19.4s, v16.4s, #1
+	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
+	WORD $0x4f375677 // shl v23.4s, v19.4s, #23
+	WORD $0x4f3756d8 // shl v24.4s, v22.4s, #23
+	WORD $0x6e37deb5 // fmul v21.4s, v21.4s, v23.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x6eb38610 // sub v16.4s, v16.4s, v19.4s
+	WORD $0x6eb68694 // sub v20.4s, v20.4s, v22.4s
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
+	WORD $0x6e30deb5 // fmul v21.4s, v21.4s, v16.4s
+	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
+	WORD $0x4e35d6b4 // fadd v20.4s, v21.4s, v21.4s
+	WORD $0x4e32d650 // fadd v16.4s, v18.4s, v18.4s
+	WORD $0x4e2dd6b6 // fadd v22.4s, v21.4s, v13.4s
+	WORD $0x4e2dd653 // fadd v19.4s, v18.4s, v13.4s
+	WORD $0x6e36deb6 // fmul v22.4s, v21.4s, v22.4s
+	WORD $0x6e33de53 // fmul v19.4s, v18.4s, v19.4s
+	WORD $0x4e2cd698 // fadd v24.4s, v20.4s, v12.4s
+	WORD $0x4e2cd617 // fadd v23.4s, v16.4s, v12.4s
+	WORD $0x6eb1e5d9 // fcmgt v25.4s, v14.4s, v17.4s
+	WORD $0x6e781ed9 // bsl v25.16b, v22.16b, v24.16b
+	WORD $0x6eafe5da // fcmgt v26.4s, v14.4s, v15.4s
+	WORD $0x6e771e7a // bsl v26.16b, v19.16b, v23.16b
+	WORD $0x4e2dd6d6 // fadd v22.4s, v22.4s, v13.4s
+	WORD $0x4e2dd673 // fadd v19.4s, v19.4s, v13.4s
+	WORD $0x4e35ce98 // fmla v24.4s, v20.4s, v21.4s
+	WORD $0x4e32ce17 // fmla v23.4s, v16.4s, v18.4s
+	WORD $0x6eb1e5d2 // fcmgt v18.4s, v14.4s, v17.4s
+	WORD $0x6e781ed2 // bsl v18.16b, v22.16b, v24.16b
+	WORD $0x6eafe5d8 // fcmgt v24.4s, v14.4s, v15.4s
+	WORD $0x6e771e78 // bsl v24.16b, v19.16b, v23.16b
+	WORD $0x6e32ff39 // fdiv v25.4s, v25.4s, v18.4s
+	WORD $0x6e38ff5a // fdiv v26.4s, v26.4s, v24.4s
+	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
+	WORD $0x6e3addef // fmul v15.4s, v15.4s, v26.4s
+	WORD $0x3d800011 // str q17, [x0, #0]
+	WORD $0x3d80040f // str q15, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUBS $8, R8, R8
+	BGE loop
+
+single:
+	ADD $8, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0002f // ldr q15, [x1, #0]
+	WORD $0x6eafe411 // fcmgt v17.4s, v0.4s, v15.4s
+	WORD $0x6e6f1c11 // bsl v17.16b, v0.16b, v15.16b
+	WORD $0x4ea11e2f // orr v15.16b, v17.16b, v1.16b
+	WORD $0x6ea2e5fa // fcmgt v26.4s, v15.4s, v2.4s
+	WORD $0x6e6f1c5a // bsl v26.16b, v2.16b, v15.16b
+	WORD $0x6ebae40f // fcmgt v15.4s, v0.4s, v26.4s
+	WORD $0x6e7a1c0f // bsl v15.16b, v0.16b, v26.16b
+	WORD $0x4ea41c9a // mov v26.16b, v4.16b
+	WORD $0x4e23cdfa // fmla v26.4s, v15.4s, v3.4s
+	WORD $0x4ea4d759 // fsub v25.4s, v26.4s, v4.4s
+	WORD $0x4ea5cf2f // fmls v15.4s, v25.4s, v5.4s
+	WORD $0x4ea6cf2f // fmls v15.4s, v25.4s, v6.4s
+	WORD $0x4ea81d19 // mov v25.16b, v8.16b
+	WORD $0x4e2fccf9 // fmla v25.4s, v7.4s, v15.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e2fcf38 // fmla v24.4s, v25.4s, v15.4s
+	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
+	WORD $0x4e2fcf19 // fmla v25.4s, v24.4s, v15.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e2fcf38 // fmla v24.4s, v25.4s, v15.4s
+	WORD $0x4eac1d99 // mov v25.16b, v12.16b
+	WORD $0x4e2fcf19 // fmla v25.4s, v24.4s, v15.4s
+	WORD $0x4eac1d98 // mov v24.16b, v12.16b
+	WORD $0x4e2fcf38 // fmla v24.4s, v25.4s, v15.4s
+	WORD $0x4f3f074f // sshr v15.4s, v26.4s, #1
+	WORD $0x4f3755f9 // shl v25.4s, v15.4s, #23
+	WORD $0x6e39df18 // fmul v24.4s, v24.4s, v25.4s
+	WORD $0x6eaf875a // sub v26.4s, v26.4s, v15.4s
+	WORD $0x4f37575a // shl v26.4s, v26.4s, #23
+	WORD $0x6e3adf18 // fmul v24.4s, v24.4s, v26.4s
+	WORD $0x4e38d71a // fadd v26.4s, v24.4s, v24.4s
+	WORD $0x4e2dd70f // fadd v15.4s, v24.4s, v13.4s
+	WORD $0x6e2fdf0f // fmul v15.4s, v24.4s, v15.4s
+	WORD $0x4e2cd759 // fadd v25.4s, v26.4s, v12.4s
+	WORD $0x6eb1e5d2 // fcmgt v18.4s, v14.4s, v17.4s
+	WORD $0x6e791df2 // bsl v18.16b, v15.16b, v25.16b
+	WORD $0x4e2dd5ef // fadd v15.4s, v15.4s, v13.4s
+	WORD $0x4e38cf59 // fmla v25.4s, v26.4s, v24.4s
+	WORD $0x6eb1e5d8 // fcmgt v24.4s, v14.4s, v17.4s
+	WORD $0x6e791df8 // bsl v24.16b, v15.16b, v25.16b
+	WORD $0x6e38fe52 // fdiv v18.4s, v18.4s, v24.4s
+	WORD $0x6e32de31 // fmul v17.4s, v17.4s, v18.4s
+	WORD $0x3d800011 // str q17, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00171 // ldr q17, [x11, #0]
+	WORD $0x6eb1e412 // fcmgt v18.4s, v0.4s, v17.4s
+	WORD $0x6e711c12 // bsl v18.16b, v0.16b, v17.16b
+	WORD $0x4ea11e51 // orr v17.16b, v18.16b, v1.16b
+	WORD $0x6ea2e638 // fcmgt v24.4s, v17.4s, v2.4s
+	WORD $0x6e711c58 // bsl v24.16b, v2.16b, v17.16b
+	WORD $0x6eb8e411 // fcmgt v17.4s, v0.4s, v24.4s
+	WORD $0x6e781c11 // bsl v17.16b, v0.16b, v24.16b
+	WORD $0x4ea41c98 // mov v24.16b, v4.16b
+	WORD $0x4e23ce38 // fmla v24.4s, v17.4s, v3.4s
+	WORD $0x4ea4d719 // fsub v25.4s, v24.4s, v4.4s
+	WORD $0x4ea5cf31 // fmls v17.4s, v25.4s, v5.4s
+	WORD $0x4ea6cf31 // fmls v17.4s, v25.4s, v6.4s
+	WORD $0x4ea81d19 // mov v25.16b, v8.16b
+	WORD $0x4e31ccf9 // fmla v25.4s, v7.4s, v17.4s
+	WORD $0x4ea91d2f // mov v15.16b, v9.16b
+	WORD $0x4e31cf2f // fmla v15.4s, v25.4s, v17.4s
+	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
+	WORD $0x4e31cdf9 // fmla v25.4s, v15.4s, v17.4s
+	WORD $0x4eab1d6f // mov v15.16b, v11.16b
+	WORD $0x4e31cf2f // fmla v15.4s, v25.4s, v17.4s
+	WORD $0x4eac1d99 // mov v25.16b, v12.16b
+	WORD $0x4e31cdf9 // fmla v25.4s, v15.4s, v17.4s
+	WORD $0x4eac1d8f // mov v15.16b, v12.16b
+	WORD $0x4e31cf2f // fmla v15.4s, v25.4s, v17.4s
+	WORD $0x4f3f0711 // sshr v17.4s, v24.4s, #1
+	WORD $0x4f375639 // shl v25.4s, v17.4s, #23
+	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
+	WORD $0x6eb18718 // sub v24.4s, v24.4s, v17.4s
+	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
+	WORD $0x6e38ddef // fmul v15.4s, v15.4s, v24.4s
+	WORD $0x4e2fd5f8 // fadd v24.4s, v15.4s, v15.4s
+	WORD $0x4e2dd5f1 // fadd v17.4s, v15.4s, v13.4s
+	WORD $0x6e31ddf1 // fmul v17.4s, v15.4s, v17.4s
+	WORD $0x4e2cd719 // fadd v25.4s, v24.4s, v12.4s
+	WORD $0x6eb2e5da // fcmgt v26.4s, v14.4s, v18.4s
+	WORD $0x6e791e3a // bsl v26.16b, v17.16b, v25.16b
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e2fcf19 // fmla v25.4s, v24.4s, v15.4s
+	WORD $0x6eb2e5cf // fcmgt v15.4s, v14.4s, v18.4s
+	WORD $0x6e791e2f // bsl v15.16b, v17.16b, v25.16b
+	WORD $0x6e2fff5a // fdiv v26.4s, v26.4s, v15.4s
+	WORD $0x6e3ade52 // fmul v18.4s, v18.4s, v26.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800172 // str q18, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
 // func leakyReluNEON(dst, x *float32, n int, slope float32)
 TEXT ·leakyReluNEON(SB), NOSPLIT, $144-28
 	MOVD dst+0(FP), R0
@@ -3982,7 +4512,7 @@ TEXT ·siluGradNEON(SB), NOSPLIT, $208-32
 	MOVD dy+16(FP), R2
 	MOVD n+24(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc14d20 // ldr q0, [x9, #1328]
+	WORD $0x3dc16120 // ldr q0, [x9, #1408]
 	WORD $0x3dc00d21 // ldr q1, [x9, #48]
 	WORD $0x3dc00522 // ldr q2, [x9, #16]
 	WORD $0x3dc01123 // ldr q3, [x9, #64]
@@ -4251,8 +4781,8 @@ TEXT ·geluGradNEON(SB), NOSPLIT, $208-32
 	MOVD dy+16(FP), R2
 	MOVD n+24(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc15120 // ldr q0, [x9, #1344]
-	WORD $0x3dc15521 // ldr q1, [x9, #1360]
+	WORD $0x3dc16520 // ldr q0, [x9, #1424]
+	WORD $0x3dc16921 // ldr q1, [x9, #1440]
 	WORD $0x3dc13922 // ldr q2, [x9, #1248]
 	WORD $0x3dc00d23 // ldr q3, [x9, #48]
 	WORD $0x3dc01124 // ldr q4, [x9, #64]
@@ -4266,7 +4796,7 @@ TEXT ·geluGradNEON(SB), NOSPLIT, $208-32
 	WORD $0x3dc0312c // ldr q12, [x9, #192]
 	WORD $0x3dc0352d // ldr q13, [x9, #208]
 	WORD $0x3dc0092e // ldr q14, [x9, #32]
-	WORD $0x3dc1592f // ldr q15, [x9, #1376]
+	WORD $0x3dc16d2f // ldr q15, [x9, #1456]
 	WORD $0x3dc0f130 // ldr q16, [x9, #960]
 	WORD $0x3dc0f531 // ldr q17, [x9, #976]
 	WORD $0x3dc0a532 // ldr q18, [x9, #656]
@@ -4658,8 +5188,8 @@ TEXT ·geluTanhGradNEON(SB), NOSPLIT, $208-32
 	MOVD dy+16(FP), R2
 	MOVD n+24(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc15120 // ldr q0, [x9, #1344]
-	WORD $0x3dc15521 // ldr q1, [x9, #1360]
+	WORD $0x3dc16520 // ldr q0, [x9, #1424]
+	WORD $0x3dc16921 // ldr q1, [x9, #1440]
 	WORD $0x3dc13d22 // ldr q2, [x9, #1264]
 	WORD $0x3dc14123 // ldr q3, [x9, #1280]
 	WORD $0x3dc08124 // ldr q4, [x9, #512]
@@ -4674,7 +5204,7 @@ TEXT ·geluTanhGradNEON(SB), NOSPLIT, $208-32
 	WORD $0x3dc0a12d // ldr q13, [x9, #640]
 	WORD $0x3dc0a52e // ldr q14, [x9, #656]
 	WORD $0x3dc0712f // ldr q15, [x9, #448]
-	WORD $0x3dc15d30 // ldr q16, [x9, #1392]
+	WORD $0x3dc17130 // ldr q16, [x9, #1472]
 	SUBS $8, R8, R8
 	BLT single
 
@@ -4918,6 +5448,432 @@ out0:
 done:
 	RET
 
+// func hardSwishGradNEON(dst, x, dy *float32, n int)
+TEXT ·hardSwishGradNEON(SB), NOSPLIT, $208-32
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD dy+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc15520 // ldr q0, [x9, #1360]
+	WORD $0x3dc15921 // ldr q1, [x9, #1376]
+	WORD $0x3dc15122 // ldr q2, [x9, #1344]
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x3dc00924 // ldr q4, [x9, #32]
+	SUBS $8, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00025 // ldr q5, [x1, #0]
+	WORD $0x3dc00426 // ldr q6, [x1, #16]
+	WORD $0x4e25d4a7 // fadd v7.4s, v5.4s, v5.4s
+	WORD $0x4e26d4c8 // fadd v8.4s, v6.4s, v6.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
+	WORD $0x6ea2e4a9 // fcmgt v9.4s, v5.4s, v2.4s
+	WORD $0x6e631ce9 // bsl v9.16b, v7.16b, v3.16b
+	WORD $0x6ea2e4c7 // fcmgt v7.4s, v6.4s, v2.4s
+	WORD $0x6e631d07 // bsl v7.16b, v8.16b, v3.16b
+	WORD $0x6ea5e408 // fcmgt v8.4s, v0.4s, v5.4s
+	WORD $0x6e641d28 // bsl v8.16b, v9.16b, v4.16b
+	WORD $0x6ea6e409 // fcmgt v9.4s, v0.4s, v6.4s
+	WORD $0x6e641ce9 // bsl v9.16b, v7.16b, v4.16b
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x6e28dce7 // fmul v7.4s, v7.4s, v8.4s
+	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
+	WORD $0x3d800007 // str q7, [x0, #0]
+	WORD $0x3d800406 // str q6, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	SUBS $8, R8, R8
+	BGE loop
+
+single:
+	ADD $8, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x4e26d4c7 // fadd v7.4s, v6.4s, v6.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x6ea2e4c9 // fcmgt v9.4s, v6.4s, v2.4s
+	WORD $0x6e631ce9 // bsl v9.16b, v7.16b, v3.16b
+	WORD $0x6ea6e407 // fcmgt v7.4s, v0.4s, v6.4s
+	WORD $0x6e641d27 // bsl v7.16b, v9.16b, v4.16b
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x3d800009 // str q9, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	WORD $0x4e29d527 // fadd v7.4s, v9.4s, v9.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
+	WORD $0x6ea2e526 // fcmgt v6.4s, v9.4s, v2.4s
+	WORD $0x6e631ce6 // bsl v6.16b, v7.16b, v3.16b
+	WORD $0x6ea9e407 // fcmgt v7.4s, v0.4s, v9.4s
+	WORD $0x6e641cc7 // bsl v7.16b, v6.16b, v4.16b
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d800166 // str q6, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func mishGradNEON(dst, x, dy *float32, n int)
+TEXT ·mishGradNEON(SB), NOSPLIT, $208-32
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD dy+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc16120 // ldr q0, [x9, #1408]
+	WORD $0x3dc00d21 // ldr q1, [x9, #48]
+	WORD $0x3dc00522 // ldr q2, [x9, #16]
+	WORD $0x3dc01123 // ldr q3, [x9, #64]
+	WORD $0x3dc01524 // ldr q4, [x9, #80]
+	WORD $0x3dc01925 // ldr q5, [x9, #96]
+	WORD $0x3dc01d26 // ldr q6, [x9, #112]
+	WORD $0x3dc02127 // ldr q7, [x9, #128]
+	WORD $0x3dc02528 // ldr q8, [x9, #144]
+	WORD $0x3dc02929 // ldr q9, [x9, #160]
+	WORD $0x3dc02d2a // ldr q10, [x9, #176]
+	WORD $0x3dc0312b // ldr q11, [x9, #192]
+	WORD $0x3dc0352c // ldr q12, [x9, #208]
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x3dc15d2e // ldr q14, [x9, #1392]
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
+	WORD $0x3dc17530 // ldr q16, [x9, #1488]
+	SUBS $8, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00031 // ldr q17, [x1, #0]
+	WORD $0x3dc00432 // ldr q18, [x1, #16]
+	WORD $0x6eb1e433 // fcmgt v19.4s, v1.4s, v17.4s
+	WORD $0x6e711c33 // bsl v19.16b, v1.16b, v17.16b
+	WORD $0x6eb2e431 // fcmgt v17.4s, v1.4s, v18.4s
+	WORD $0x6e721c31 // bsl v17.16b, v1.16b, v18.16b
+	WORD $0x6ea0e672 // fcmgt v18.4s, v19.4s, v0.4s
+	WORD $0x6e731c12 // bsl v18.16b, v0.16b, v19.16b
+	WORD $0x6ea0e633 // fcmgt v19.4s, v17.4s, v0.4s
+	WORD $0x6e711c13 // bsl v19.16b, v0.16b, v17.16b
+	WORD $0x4ea21e51 // orr v17.16b, v18.16b, v2.16b
+	WORD $0x4ea21e74 // orr v20.16b, v19.16b, v2.16b
+	WORD $0x6ea3e635 // fcmgt v21.4s, v17.4s, v3.4s
+	WORD $0x6e711c75 // bsl v21.16b, v3.16b, v17.16b
+	WORD $0x6ea3e691 // fcmgt v17.4s, v20.4s, v3.4s
+	WORD $0x6e741c71 // bsl v17.16b, v3.16b, v20.16b
+	WORD $0x6eb5e434 // fcmgt v20.4s, v1.4s, v21.4s
+	WORD $0x6e751c34 // bsl v20.16b, v1.16b, v21.16b
+	WORD $0x6eb1e435 // fcmgt v21.4s, v1.4s, v17.4s
+	WORD $0x6e711c35 // bsl v21.16b, v1.16b, v17.16b
+	WORD $0x4ea51cb1 // mov v17.16b, v5.16b
+	WORD $0x4e24ce91 // fmla v17.4s, v20.4s, v4.4s
+	WORD $0x4ea51cb6 // mov v22.16b, v5.16b
+	WORD $0x4e24ceb6 // fmla v22.4s, v21.4s, v4.4s
+	WORD $0x4ea5d637 // fsub v23.4s, v17.4s, v5.4s
+	WORD $0x4ea5d6d8 // fsub v24.4s, v22.4s, v5.4s
+	WORD $0x4ea6cef4 // fmls v20.4s, v23.4s, v6.4s
+	WORD $0x4ea6cf15 // fmls v21.4s, v24.4s, v6.4s
+	WORD $0x4ea7cef4 // fmls v20.4s, v23.4s, v7.4s
+	WORD $0x4ea7cf15 // fmls v21.4s, v24.4s, v7.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e34cd18 // fmla v24.4s, v8.4s, v20.4s
+	WORD $0x4ea91d37 // mov v23.16b, v9.16b
+	WORD $0x4e35cd17 // fmla v23.4s, v8.4s, v21.4s
+	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
+	WORD $0x4e34cf19 // fmla v25.4s, v24.4s, v20.4s
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e35cef8 // fmla v24.4s, v23.4s, v21.4s
+	WORD $0x4eab1d77 // mov v23.16b, v11.16b
+	WORD $0x4e34cf37 // fmla v23.4s, v25.4s, v20.4s
+	WORD $0x4eab1d79 // mov v25.16b, v11.16b
+	WORD $0x4e35cf19 // fmla v25.4s, v24.4s, v21.4s
+	WORD $0x4eac1d98 // mov v24.16b, v12.16b
+	WORD $0x4e34cef8 // fmla v24.4s, v23.4s, v20.4s
+	WORD $0x4eac1d97 // mov v23.16b, v12.16b
+	WORD $0x4e35cf37 // fmla v23.4s, v25.4s, v21.4s
+	WORD $0x4ead1db9 // mov v25.16b, v13.16b
+	WORD $0x4e34cf19 // fmla v25.4s, v24.4s, v20.4s
+	WORD $0x4ead1db8 // mov v24.16b, v13.16b
+	WORD $0x4e35cef8 // fmla v24.4s, v23.4s, v21.4s
+	WORD $0x4ead1db7 // mov v23.16b, v13.16b
+	WORD $0x4e34cf37 // fmla v23.4s, v25.4s, v20.4s
+	WORD $0x4ead1db4 // mov v20.16b, v13.16b
+	WORD $0x4e35cf14 // fmla v20.4s, v24.4s, v21.4s
+	WORD $0x4f3f0635 // sshr v21.4s, v17.4s, #1
+	WORD $0x4f3f06d8 // sshr v24.4s, v22.4s, #1
+	WORD $0x4f3756b9 // shl v25.4s, v21.4s, #23
+	WORD $0x4f37571a // shl v26.4s, v24.4s, #23
+	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
+	WORD $0x6e3ade94 // fmul v20.4s, v20.4s, v26.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x6eb886d6 // sub v22.4s, v22.4s, v24.4s
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f3756d6 // shl v22.4s, v22.4s, #23
+	WORD $0x6e31def7 // fmul v23.4s, v23.4s, v17.4s
+	WORD $0x6e36de94 // fmul v20.4s, v20.4s, v22.4s
+	WORD $0x4e37d6f6 // fadd v22.4s, v23.4s, v23.4s
+	WORD $0x4e34d691 // fadd v17.4s, v20.4s, v20.4s
+	WORD $0x4e2ed6f8 // fadd v24.4s, v23.4s, v14.4s
+	WORD $0x4e2ed695 // fadd v21.4s, v20.4s, v14.4s
+	WORD $0x6e38def8 // fmul v24.4s, v23.4s, v24.4s
+	WORD $0x6e35de95 // fmul v21.4s, v20.4s, v21.4s
+	WORD $0x4e2dd6da // fadd v26.4s, v22.4s, v13.4s
+	WORD $0x4e2dd639 // fadd v25.4s, v17.4s, v13.4s
+	WORD $0x6eb2e5fb // fcmgt v27.4s, v15.4s, v18.4s
+	WORD $0x6e7a1f1b // bsl v27.16b, v24.16b, v26.16b
+	WORD $0x6eb3e5fc // fcmgt v28.4s, v15.4s, v19.4s
+	WORD $0x6e791ebc // bsl v28.16b, v21.16b, v25.16b
+	WORD $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
+	WORD $0x4e2ed6b5 // fadd v21.4s, v21.4s, v14.4s
+	WORD $0x4e37ceda // fmla v26.4s, v22.4s, v23.4s
+	WORD $0x4e34ce39 // fmla v25.4s, v17.4s, v20.4s
+	WORD $0x6eb2e5f1 // fcmgt v17.4s, v15.4s, v18.4s
+	WORD $0x6e7a1f11 // bsl v17.16b, v24.16b, v26.16b
+	WORD $0x6eb3e5fa // fcmgt v26.4s, v15.4s, v19.4s
+	WORD $0x6e791eba // bsl v26.16b, v21.16b, v25.16b
+	WORD $0x6e37def9 // fmul v25.4s, v23.4s, v23.4s
+	WORD $0x6e34de95 // fmul v21.4s, v20.4s, v20.4s
+	WORD $0x6eb2e5f8 // fcmgt v24.4s, v15.4s, v18.4s
+	WORD $0x6e791ef8 // bsl v24.16b, v23.16b, v25.16b
+	WORD $0x6eb3e5f9 // fcmgt v25.4s, v15.4s, v19.4s
+	WORD $0x6e751e99 // bsl v25.16b, v20.16b, v21.16b
+	WORD $0x6e31fdb1 // fdiv v17.4s, v13.4s, v17.4s
+	WORD $0x6e3afdba // fdiv v26.4s, v13.4s, v26.4s
+	WORD $0x6e38de18 // fmul v24.4s, v16.4s, v24.4s
+	WORD $0x6e39de19 // fmul v25.4s, v16.4s, v25.4s
+	WORD $0x4e2dd6f7 // fadd v23.4s, v23.4s, v13.4s
+	WORD $0x4e2dd694 // fadd v20.4s, v20.4s, v13.4s
+	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
+	WORD $0x6e34df39 // fmul v25.4s, v25.4s, v20.4s
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
+	WORD $0x6e31df7b // fmul v27.4s, v27.4s, v17.4s
+	WORD $0x6e3adf9c // fmul v28.4s, v28.4s, v26.4s
+	WORD $0x4e38ce5b // fmla v27.4s, v18.4s, v24.4s
+	WORD $0x4e39ce7c // fmla v28.4s, v19.4s, v25.4s
+	WORD $0x3dc00059 // ldr q25, [x2, #0]
+	WORD $0x3dc00453 // ldr q19, [x2, #16]
+	WORD $0x6e3bdf39 // fmul v25.4s, v25.4s, v27.4s
+	WORD $0x6e3cde73 // fmul v19.4s, v19.4s, v28.4s
+	WORD $0x3d800019 // str q25, [x0, #0]
+	WORD $0x3d800413 // str q19, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	ADD $32, R2, R2
+	SUBS $8, R8, R8
+	BGE loop
+
+single:
+	ADD $8, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00033 // ldr q19, [x1, #0]
+	WORD $0x6eb3e439 // fcmgt v25.4s, v1.4s, v19.4s
+	WORD $0x6e731c39 // bsl v25.16b, v1.16b, v19.16b
+	WORD $0x6ea0e733 // fcmgt v19.4s, v25.4s, v0.4s
+	WORD $0x6e791c13 // bsl v19.16b, v0.16b, v25.16b
+	WORD $0x4ea21e79 // orr v25.16b, v19.16b, v2.16b
+	WORD $0x6ea3e73c // fcmgt v28.4s, v25.4s, v3.4s
+	WORD $0x6e791c7c // bsl v28.16b, v3.16b, v25.16b
+	WORD $0x6ebce439 // fcmgt v25.4s, v1.4s, v28.4s
+	WORD $0x6e7c1c39 // bsl v25.16b, v1.16b, v28.16b
+	WORD $0x4ea51cbc // mov v28.16b, v5.16b
+	WORD $0x4e24cf3c // fmla v28.4s, v25.4s, v4.4s
+	WORD $0x4ea5d79b // fsub v27.4s, v28.4s, v5.4s
+	WORD $0x4ea6cf79 // fmls v25.4s, v27.4s, v6.4s
+	WORD $0x4ea7cf79 // fmls v25.4s, v27.4s, v7.4s
+	WORD $0x4ea91d3b // mov v27.16b, v9.16b
+	WORD $0x4e39cd1b // fmla v27.4s, v8.4s, v25.4s
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e39cf78 // fmla v24.4s, v27.4s, v25.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e39cf1b // fmla v27.4s, v24.4s, v25.4s
+	WORD $0x4eac1d98 // mov v24.16b, v12.16b
+	WORD $0x4e39cf78 // fmla v24.4s, v27.4s, v25.4s
+	WORD $0x4ead1dbb // mov v27.16b, v13.16b
+	WORD $0x4e39cf1b // fmla v27.4s, v24.4s, v25.4s
+	WORD $0x4ead1db8 // mov v24.16b, v13.16b
+	WORD $0x4e39cf78 // fmla v24.4s, v27.4s, v25.4s
+	WORD $0x4f3f0799 // sshr v25.4s, v28.4s, #1
+	WORD $0x4f37573b // shl v27.4s, v25.4s, #23
+	WORD $0x6e3bdf18 // fmul v24.4s, v24.4s, v27.4s
+	WORD $0x6eb9879c // sub v28.4s, v28.4s, v25.4s
+	WORD $0x4f37579c // shl v28.4s, v28.4s, #23
+	WORD $0x6e3cdf18 // fmul v24.4s, v24.4s, v28.4s
+	WORD $0x4e38d71c // fadd v28.4s, v24.4s, v24.4s
+	WORD $0x4e2ed719 // fadd v25.4s, v24.4s, v14.4s
+	WORD $0x6e39df19 // fmul v25.4s, v24.4s, v25.4s
+	WORD $0x4e2dd79b // fadd v27.4s, v28.4s, v13.4s
+	WORD $0x6eb3e5f2 // fcmgt v18.4s, v15.4s, v19.4s
+	WORD $0x6e7b1f32 // bsl v18.16b, v25.16b, v27.16b
+	WORD $0x4e2ed739 // fadd v25.4s, v25.4s, v14.4s
+	WORD $0x4e38cf9b // fmla v27.4s, v28.4s, v24.4s
+	WORD $0x6eb3e5fc // fcmgt v28.4s, v15.4s, v19.4s
+	WORD $0x6e7b1f3c // bsl v28.16b, v25.16b, v27.16b
+	WORD $0x6e38df1b // fmul v27.4s, v24.4s, v24.4s
+	WORD $0x6eb3e5f9 // fcmgt v25.4s, v15.4s, v19.4s
+	WORD $0x6e7b1f19 // bsl v25.16b, v24.16b, v27.16b
+	WORD $0x6e3cfdbc // fdiv v28.4s, v13.4s, v28.4s
+	WORD $0x6e39de19 // fmul v25.4s, v16.4s, v25.4s
+	WORD $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	WORD $0x6e38df39 // fmul v25.4s, v25.4s, v24.4s
+	WORD $0x6e3cdf39 // fmul v25.4s, v25.4s, v28.4s
+	WORD $0x6e3cdf39 // fmul v25.4s, v25.4s, v28.4s
+	WORD $0x6e3cde52 // fmul v18.4s, v18.4s, v28.4s
+	WORD $0x4e39ce72 // fmla v18.4s, v19.4s, v25.4s
+	WORD $0x3dc00059 // ldr q25, [x2, #0]
+	WORD $0x6e32df39 // fmul v25.4s, v25.4s, v18.4s
+	WORD $0x3d800019 // str q25, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00179 // ldr q25, [x11, #0]
+	WORD $0x6eb9e432 // fcmgt v18.4s, v1.4s, v25.4s
+	WORD $0x6e791c32 // bsl v18.16b, v1.16b, v25.16b
+	WORD $0x6ea0e659 // fcmgt v25.4s, v18.4s, v0.4s
+	WORD $0x6e721c19 // bsl v25.16b, v0.16b, v18.16b
+	WORD $0x4ea21f32 // orr v18.16b, v25.16b, v2.16b
+	WORD $0x6ea3e653 // fcmgt v19.4s, v18.4s, v3.4s
+	WORD $0x6e721c73 // bsl v19.16b, v3.16b, v18.16b
+	WORD $0x6eb3e432 // fcmgt v18.4s, v1.4s, v19.4s
+	WORD $0x6e731c32 // bsl v18.16b, v1.16b, v19.16b
+	WORD $0x4ea51cb3 // mov v19.16b, v5.16b
+	WORD $0x4e24ce53 // fmla v19.4s, v18.4s, v4.4s
+	WORD $0x4ea5d67c // fsub v28.4s, v19.4s, v5.4s
+	WORD $0x4ea6cf92 // fmls v18.4s, v28.4s, v6.4s
+	WORD $0x4ea7cf92 // fmls v18.4s, v28.4s, v7.4s
+	WORD $0x4ea91d3c // mov v28.16b, v9.16b
+	WORD $0x4e32cd1c // fmla v28.4s, v8.4s, v18.4s
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e32cf98 // fmla v24.4s, v28.4s, v18.4s
+	WORD $0x4eab1d7c // mov v28.16b, v11.16b
+	WORD $0x4e32cf1c // fmla v28.4s, v24.4s, v18.4s
+	WORD $0x4eac1d98 // mov v24.16b, v12.16b
+	WORD $0x4e32cf98 // fmla v24.4s, v28.4s, v18.4s
+	WORD $0x4ead1dbc // mov v28.16b, v13.16b
+	WORD $0x4e32cf1c // fmla v28.4s, v24.4s, v18.4s
+	WORD $0x4ead1db8 // mov v24.16b, v13.16b
+	WORD $0x4e32cf98 // fmla v24.4s, v28.4s, v18.4s
+	WORD $0x4f3f0672 // sshr v18.4s, v19.4s, #1
+	WORD $0x4f37565c // shl v28.4s, v18.4s, #23
+	WORD $0x6e3cdf18 // fmul v24.4s, v24.4s, v28.4s
+	WORD $0x6eb28673 // sub v19.4s, v19.4s, v18.4s
+	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
+	WORD $0x6e33df18 // fmul v24.4s, v24.4s, v19.4s
+	WORD $0x4e38d713 // fadd v19.4s, v24.4s, v24.4s
+	WORD $0x4e2ed712 // fadd v18.4s, v24.4s, v14.4s
+	WORD $0x6e32df12 // fmul v18.4s, v24.4s, v18.4s
+	WORD $0x4e2dd67c // fadd v28.4s, v19.4s, v13.4s
+	WORD $0x6eb9e5fb // fcmgt v27.4s, v15.4s, v25.4s
+	WORD $0x6e7c1e5b // bsl v27.16b, v18.16b, v28.16b
+	WORD $0x4e2ed652 // fadd v18.4s, v18.4s, v14.4s
+	WORD $0x4e38ce7c // fmla v28.4s, v19.4s, v24.4s
+	WORD $0x6eb9e5f3 // fcmgt v19.4s, v15.4s, v25.4s
+	WORD $0x6e7c1e53 // bsl v19.16b, v18.16b, v28.16b
+	WORD $0x6e38df1c // fmul v28.4s, v24.4s, v24.4s
+	WORD $0x6eb9e5f2 // fcmgt v18.4s, v15.4s, v25.4s
+	WORD $0x6e7c1f12 // bsl v18.16b, v24.16b, v28.16b
+	WORD $0x6e33fdb3 // fdiv v19.4s, v13.4s, v19.4s
+	WORD $0x6e32de12 // fmul v18.4s, v16.4s, v18.4s
+	WORD $0x4e2dd718 // fadd v24.4s, v24.4s, v13.4s
+	WORD $0x6e38de52 // fmul v18.4s, v18.4s, v24.4s
+	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
+	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
+	WORD $0x6e33df7b // fmul v27.4s, v27.4s, v19.4s
+	WORD $0x4e32cf3b // fmla v27.4s, v25.4s, v18.4s
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00172 // ldr q18, [x11, #0]
+	WORD $0x6e3bde52 // fmul v18.4s, v18.4s, v27.4s
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d800172 // str q18, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
 // func quickGeluGradNEON(dst, x, dy *float32, n int)
 TEXT ·quickGeluGradNEON(SB), NOSPLIT, $208-32
 	MOVD dst+0(FP), R0
@@ -4926,7 +5882,7 @@ TEXT ·quickGeluGradNEON(SB), NOSPLIT, $208-32
 	MOVD n+24(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x3dc14920 // ldr q0, [x9, #1312]
-	WORD $0x3dc14d21 // ldr q1, [x9, #1328]
+	WORD $0x3dc16121 // ldr q1, [x9, #1408]
 	WORD $0x3dc00d22 // ldr q2, [x9, #48]
 	WORD $0x3dc00523 // ldr q3, [x9, #16]
 	WORD $0x3dc01124 // ldr q4, [x9, #64]
@@ -5272,6 +6228,225 @@ in2:
 	WORD $0x3dc00165 // ldr q5, [x11, #0]
 	MOVD $scratch2-80(SP), R11
 	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	WORD $0x6ea0e4a7 // fcmgt v7.4s, v5.4s, v0.4s
+	WORD $0x6e601cc7 // bsl v7.16b, v6.16b, v0.16b
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d800167 // str q7, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func relu6GradNEON(dst, x, dy *float32, n int)
+TEXT ·relu6GradNEON(SB), NOSPLIT, $208-32
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD dy+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3dc14d21 // ldr q1, [x9, #1328]
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	WORD $0x3dc00824 // ldr q4, [x1, #32]
+	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00447 // ldr q7, [x2, #16]
+	WORD $0x3dc00848 // ldr q8, [x2, #32]
+	WORD $0x3dc00c49 // ldr q9, [x2, #48]
+	WORD $0x6ea2e42a // fcmgt v10.4s, v1.4s, v2.4s
+	WORD $0x6e601cca // bsl v10.16b, v6.16b, v0.16b
+	WORD $0x6ea3e426 // fcmgt v6.4s, v1.4s, v3.4s
+	WORD $0x6e601ce6 // bsl v6.16b, v7.16b, v0.16b
+	WORD $0x6ea4e427 // fcmgt v7.4s, v1.4s, v4.4s
+	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
+	WORD $0x6ea5e428 // fcmgt v8.4s, v1.4s, v5.4s
+	WORD $0x6e601d28 // bsl v8.16b, v9.16b, v0.16b
+	WORD $0x6ea0e449 // fcmgt v9.4s, v2.4s, v0.4s
+	WORD $0x6e601d49 // bsl v9.16b, v10.16b, v0.16b
+	WORD $0x6ea0e46a // fcmgt v10.4s, v3.4s, v0.4s
+	WORD $0x6e601cca // bsl v10.16b, v6.16b, v0.16b
+	WORD $0x6ea0e486 // fcmgt v6.4s, v4.4s, v0.4s
+	WORD $0x6e601ce6 // bsl v6.16b, v7.16b, v0.16b
+	WORD $0x6ea0e4a7 // fcmgt v7.4s, v5.4s, v0.4s
+	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
+	WORD $0x3d800009 // str q9, [x0, #0]
+	WORD $0x3d80040a // str q10, [x0, #16]
+	WORD $0x3d800806 // str q6, [x0, #32]
+	WORD $0x3d800c07 // str q7, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x6ea7e42a // fcmgt v10.4s, v1.4s, v7.4s
+	WORD $0x6e601cca // bsl v10.16b, v6.16b, v0.16b
+	WORD $0x6ea0e4e6 // fcmgt v6.4s, v7.4s, v0.4s
+	WORD $0x6e601d46 // bsl v6.16b, v10.16b, v0.16b
+	WORD $0x3d800006 // str q6, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc0016a // ldr q10, [x11, #0]
+	WORD $0x6ea6e427 // fcmgt v7.4s, v1.4s, v6.4s
+	WORD $0x6e601d47 // bsl v7.16b, v10.16b, v0.16b
+	WORD $0x6ea0e4ca // fcmgt v10.4s, v6.4s, v0.4s
+	WORD $0x6e601cea // bsl v10.16b, v7.16b, v0.16b
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d80016a // str q10, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func squaredReluGradNEON(dst, x, dy *float32, n int)
+TEXT ·squaredReluGradNEON(SB), NOSPLIT, $208-32
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD dy+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
+	WORD $0x3dc00c48 // ldr q8, [x2, #48]
+	WORD $0x4e21d429 // fadd v9.4s, v1.4s, v1.4s
+	WORD $0x4e22d44a // fadd v10.4s, v2.4s, v2.4s
+	WORD $0x4e23d46b // fadd v11.4s, v3.4s, v3.4s
+	WORD $0x4e24d48c // fadd v12.4s, v4.4s, v4.4s
+	WORD $0x6e29dca5 // fmul v5.4s, v5.4s, v9.4s
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
+	WORD $0x6e2bdce7 // fmul v7.4s, v7.4s, v11.4s
+	WORD $0x6e2cdd08 // fmul v8.4s, v8.4s, v12.4s
+	WORD $0x6ea0e42c // fcmgt v12.4s, v1.4s, v0.4s
+	WORD $0x6e601cac // bsl v12.16b, v5.16b, v0.16b
+	WORD $0x6ea0e445 // fcmgt v5.4s, v2.4s, v0.4s
+	WORD $0x6e601cc5 // bsl v5.16b, v6.16b, v0.16b
+	WORD $0x6ea0e466 // fcmgt v6.4s, v3.4s, v0.4s
+	WORD $0x6e601ce6 // bsl v6.16b, v7.16b, v0.16b
+	WORD $0x6ea0e487 // fcmgt v7.4s, v4.4s, v0.4s
+	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
+	WORD $0x3d80000c // str q12, [x0, #0]
+	WORD $0x3d800405 // str q5, [x0, #16]
+	WORD $0x3d800806 // str q6, [x0, #32]
+	WORD $0x3d800c07 // str q7, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00027 // ldr q7, [x1, #0]
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x4e27d4e5 // fadd v5.4s, v7.4s, v7.4s
+	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
+	WORD $0x6ea0e4e5 // fcmgt v5.4s, v7.4s, v0.4s
+	WORD $0x6e601cc5 // bsl v5.16b, v6.16b, v0.16b
+	WORD $0x3d800005 // str q5, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00165 // ldr q5, [x11, #0]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	WORD $0x4e25d4a7 // fadd v7.4s, v5.4s, v5.4s
+	WORD $0x6e27dcc6 // fmul v6.4s, v6.4s, v7.4s
 	WORD $0x6ea0e4a7 // fcmgt v7.4s, v5.4s, v0.4s
 	WORD $0x6e601cc7 // bsl v7.16b, v6.16b, v0.16b
 	MOVD $scratch0-208(SP), R11
@@ -10898,9 +12073,9 @@ TEXT ·f32ToBF16NEON(SB), NOSPLIT, $0-24
 	MOVD src+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc16130 // ldr q16, [x9, #1408]
-	WORD $0x3dc16531 // ldr q17, [x9, #1424]
-	WORD $0x3dc16932 // ldr q18, [x9, #1440]
+	WORD $0x3dc17930 // ldr q16, [x9, #1504]
+	WORD $0x3dc17d31 // ldr q17, [x9, #1520]
+	WORD $0x3dc18132 // ldr q18, [x9, #1536]
 
 loop:
 	WORD $0x3dc00020 // ldr q0, [x1, #0]
@@ -11279,39 +12454,63 @@ DATA vecConstNEON<>+1312(SB)/4, $0x3fd9db23
 DATA vecConstNEON<>+1316(SB)/4, $0x3fd9db23
 DATA vecConstNEON<>+1320(SB)/4, $0x3fd9db23
 DATA vecConstNEON<>+1324(SB)/4, $0x3fd9db23
-DATA vecConstNEON<>+1328(SB)/4, $0x42d00000
-DATA vecConstNEON<>+1332(SB)/4, $0x42d00000
-DATA vecConstNEON<>+1336(SB)/4, $0x42d00000
-DATA vecConstNEON<>+1340(SB)/4, $0x42d00000
-DATA vecConstNEON<>+1344(SB)/4, $0x41800000
-DATA vecConstNEON<>+1348(SB)/4, $0x41800000
-DATA vecConstNEON<>+1352(SB)/4, $0x41800000
-DATA vecConstNEON<>+1356(SB)/4, $0x41800000
-DATA vecConstNEON<>+1360(SB)/4, $0xc1800000
-DATA vecConstNEON<>+1364(SB)/4, $0xc1800000
-DATA vecConstNEON<>+1368(SB)/4, $0xc1800000
-DATA vecConstNEON<>+1372(SB)/4, $0xc1800000
-DATA vecConstNEON<>+1376(SB)/4, $0x3ecc422a
-DATA vecConstNEON<>+1380(SB)/4, $0x3ecc422a
-DATA vecConstNEON<>+1384(SB)/4, $0x3ecc422a
-DATA vecConstNEON<>+1388(SB)/4, $0x3ecc422a
-DATA vecConstNEON<>+1392(SB)/4, $0x3ddb33b6
-DATA vecConstNEON<>+1396(SB)/4, $0x3ddb33b6
-DATA vecConstNEON<>+1400(SB)/4, $0x3ddb33b6
-DATA vecConstNEON<>+1404(SB)/4, $0x3ddb33b6
-DATA vecConstNEON<>+1408(SB)/4, $0x00000001
-DATA vecConstNEON<>+1412(SB)/4, $0x00000001
-DATA vecConstNEON<>+1416(SB)/4, $0x00000001
-DATA vecConstNEON<>+1420(SB)/4, $0x00000001
-DATA vecConstNEON<>+1424(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1428(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1432(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1436(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1440(SB)/4, $0x00400000
-DATA vecConstNEON<>+1444(SB)/4, $0x00400000
-DATA vecConstNEON<>+1448(SB)/4, $0x00400000
-DATA vecConstNEON<>+1452(SB)/4, $0x00400000
-GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1456
+DATA vecConstNEON<>+1328(SB)/4, $0x40c00000
+DATA vecConstNEON<>+1332(SB)/4, $0x40c00000
+DATA vecConstNEON<>+1336(SB)/4, $0x40c00000
+DATA vecConstNEON<>+1340(SB)/4, $0x40c00000
+DATA vecConstNEON<>+1344(SB)/4, $0xc0400000
+DATA vecConstNEON<>+1348(SB)/4, $0xc0400000
+DATA vecConstNEON<>+1352(SB)/4, $0xc0400000
+DATA vecConstNEON<>+1356(SB)/4, $0xc0400000
+DATA vecConstNEON<>+1360(SB)/4, $0x40400000
+DATA vecConstNEON<>+1364(SB)/4, $0x40400000
+DATA vecConstNEON<>+1368(SB)/4, $0x40400000
+DATA vecConstNEON<>+1372(SB)/4, $0x40400000
+DATA vecConstNEON<>+1376(SB)/4, $0x3e2aaaab
+DATA vecConstNEON<>+1380(SB)/4, $0x3e2aaaab
+DATA vecConstNEON<>+1384(SB)/4, $0x3e2aaaab
+DATA vecConstNEON<>+1388(SB)/4, $0x3e2aaaab
+DATA vecConstNEON<>+1392(SB)/4, $0x40000000
+DATA vecConstNEON<>+1396(SB)/4, $0x40000000
+DATA vecConstNEON<>+1400(SB)/4, $0x40000000
+DATA vecConstNEON<>+1404(SB)/4, $0x40000000
+DATA vecConstNEON<>+1408(SB)/4, $0x42d00000
+DATA vecConstNEON<>+1412(SB)/4, $0x42d00000
+DATA vecConstNEON<>+1416(SB)/4, $0x42d00000
+DATA vecConstNEON<>+1420(SB)/4, $0x42d00000
+DATA vecConstNEON<>+1424(SB)/4, $0x41800000
+DATA vecConstNEON<>+1428(SB)/4, $0x41800000
+DATA vecConstNEON<>+1432(SB)/4, $0x41800000
+DATA vecConstNEON<>+1436(SB)/4, $0x41800000
+DATA vecConstNEON<>+1440(SB)/4, $0xc1800000
+DATA vecConstNEON<>+1444(SB)/4, $0xc1800000
+DATA vecConstNEON<>+1448(SB)/4, $0xc1800000
+DATA vecConstNEON<>+1452(SB)/4, $0xc1800000
+DATA vecConstNEON<>+1456(SB)/4, $0x3ecc422a
+DATA vecConstNEON<>+1460(SB)/4, $0x3ecc422a
+DATA vecConstNEON<>+1464(SB)/4, $0x3ecc422a
+DATA vecConstNEON<>+1468(SB)/4, $0x3ecc422a
+DATA vecConstNEON<>+1472(SB)/4, $0x3ddb33b6
+DATA vecConstNEON<>+1476(SB)/4, $0x3ddb33b6
+DATA vecConstNEON<>+1480(SB)/4, $0x3ddb33b6
+DATA vecConstNEON<>+1484(SB)/4, $0x3ddb33b6
+DATA vecConstNEON<>+1488(SB)/4, $0x40800000
+DATA vecConstNEON<>+1492(SB)/4, $0x40800000
+DATA vecConstNEON<>+1496(SB)/4, $0x40800000
+DATA vecConstNEON<>+1500(SB)/4, $0x40800000
+DATA vecConstNEON<>+1504(SB)/4, $0x00000001
+DATA vecConstNEON<>+1508(SB)/4, $0x00000001
+DATA vecConstNEON<>+1512(SB)/4, $0x00000001
+DATA vecConstNEON<>+1516(SB)/4, $0x00000001
+DATA vecConstNEON<>+1520(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1524(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1528(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1532(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1536(SB)/4, $0x00400000
+DATA vecConstNEON<>+1540(SB)/4, $0x00400000
+DATA vecConstNEON<>+1544(SB)/4, $0x00400000
+DATA vecConstNEON<>+1548(SB)/4, $0x00400000
+GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1552
 
 DATA vecMaskNEON<>+0(SB)/4, $0xffffffff
 DATA vecMaskNEON<>+4(SB)/4, $0xffffffff

@@ -84,6 +84,18 @@ func geluTanhAVX512(dst, x *float32, n int)
 func quickGeluAVX512(dst, x *float32, n int)
 
 //go:noescape
+func relu6AVX512(dst, x *float32, n int)
+
+//go:noescape
+func squaredReluAVX512(dst, x *float32, n int)
+
+//go:noescape
+func hardSwishAVX512(dst, x *float32, n int)
+
+//go:noescape
+func mishAVX512(dst, x *float32, n int)
+
+//go:noescape
 func leakyReluAVX512(dst, x *float32, n int, slope float32)
 
 //go:noescape
@@ -102,10 +114,22 @@ func geluGradAVX512(dst, x, dy *float32, n int)
 func geluTanhGradAVX512(dst, x, dy *float32, n int)
 
 //go:noescape
+func hardSwishGradAVX512(dst, x, dy *float32, n int)
+
+//go:noescape
+func mishGradAVX512(dst, x, dy *float32, n int)
+
+//go:noescape
 func quickGeluGradAVX512(dst, x, dy *float32, n int)
 
 //go:noescape
 func reluGradAVX512(dst, x, dy *float32, n int)
+
+//go:noescape
+func relu6GradAVX512(dst, x, dy *float32, n int)
+
+//go:noescape
+func squaredReluGradAVX512(dst, x, dy *float32, n int)
 
 //go:noescape
 func leakyReluGradAVX512(dst, x, dy *float32, n int, slope float32)
@@ -300,6 +324,18 @@ func geluTanhAVX2(dst, x *float32, n int)
 func quickGeluAVX2(dst, x *float32, n int)
 
 //go:noescape
+func relu6AVX2(dst, x *float32, n int)
+
+//go:noescape
+func squaredReluAVX2(dst, x *float32, n int)
+
+//go:noescape
+func hardSwishAVX2(dst, x *float32, n int)
+
+//go:noescape
+func mishAVX2(dst, x *float32, n int)
+
+//go:noescape
 func leakyReluAVX2(dst, x *float32, n int, slope float32)
 
 //go:noescape
@@ -318,10 +354,22 @@ func geluGradAVX2(dst, x, dy *float32, n int)
 func geluTanhGradAVX2(dst, x, dy *float32, n int)
 
 //go:noescape
+func hardSwishGradAVX2(dst, x, dy *float32, n int)
+
+//go:noescape
+func mishGradAVX2(dst, x, dy *float32, n int)
+
+//go:noescape
 func quickGeluGradAVX2(dst, x, dy *float32, n int)
 
 //go:noescape
 func reluGradAVX2(dst, x, dy *float32, n int)
+
+//go:noescape
+func relu6GradAVX2(dst, x, dy *float32, n int)
+
+//go:noescape
+func squaredReluGradAVX2(dst, x, dy *float32, n int)
 
 //go:noescape
 func leakyReluGradAVX2(dst, x, dy *float32, n int, slope float32)

@@ -84,6 +84,18 @@ func geluTanhNEON(dst, x *float32, n int)
 func quickGeluNEON(dst, x *float32, n int)
 
 //go:noescape
+func relu6NEON(dst, x *float32, n int)
+
+//go:noescape
+func squaredReluNEON(dst, x *float32, n int)
+
+//go:noescape
+func hardSwishNEON(dst, x *float32, n int)
+
+//go:noescape
+func mishNEON(dst, x *float32, n int)
+
+//go:noescape
 func leakyReluNEON(dst, x *float32, n int, slope float32)
 
 //go:noescape
@@ -102,10 +114,22 @@ func geluGradNEON(dst, x, dy *float32, n int)
 func geluTanhGradNEON(dst, x, dy *float32, n int)
 
 //go:noescape
+func hardSwishGradNEON(dst, x, dy *float32, n int)
+
+//go:noescape
+func mishGradNEON(dst, x, dy *float32, n int)
+
+//go:noescape
 func quickGeluGradNEON(dst, x, dy *float32, n int)
 
 //go:noescape
 func reluGradNEON(dst, x, dy *float32, n int)
+
+//go:noescape
+func relu6GradNEON(dst, x, dy *float32, n int)
+
+//go:noescape
+func squaredReluGradNEON(dst, x, dy *float32, n int)
 
 //go:noescape
 func leakyReluGradNEON(dst, x, dy *float32, n int, slope float32)

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// augmentPictures are the pictures of testdata/gen/vision_augment.py.
-func augmentPictures() map[string]*Image {
-	dim := picture(40, 25, 3)
+// augmentImages are the images of testdata/gen/vision_augment.py.
+func augmentImages() map[string]*Image {
+	dim := testImage(40, 25, 3)
 	for i, v := range dim.Pix {
 		dim.Pix[i] = v/3 + [3]uint8{10, 60, 120}[i%3]
 	}
@@ -20,8 +20,8 @@ func augmentPictures() map[string]*Image {
 		flat.Pix[i] = 77
 	}
 	return map[string]*Image{
-		"wide": picture(61, 37, 3), "tall": picture(19, 44, 3), "square": picture(32, 32, 3), "dim": dim,
-		"flat": flat, "dot": picture(1, 1, 3), "line": picture(9, 2, 3),
+		"wide": testImage(61, 37, 3), "tall": testImage(19, 44, 3), "square": testImage(32, 32, 3), "dim": dim,
+		"flat": flat, "dot": testImage(1, 1, 3), "line": testImage(9, 2, 3),
 	}
 }
 
@@ -33,9 +33,10 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 	var g struct {
 		Fill  [3]uint8
 		Cases []struct {
-			Picture, Op, SHA256 string
-			Args                []any
-			Pixels              []byte
+			Image      string `json:"picture"`
+			Op, SHA256 string
+			Args       []any
+			Pixels     []byte
 		}
 	}
 	if err := json.Unmarshal(data, &g); err != nil {
@@ -44,9 +45,9 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 	if len(g.Cases) < 500 {
 		t.Fatalf("%d cases", len(g.Cases))
 	}
-	pictures := augmentPictures()
+	images := augmentImages()
 	for _, c := range g.Cases {
-		m := pictures[c.Picture]
+		m := images[c.Image]
 		before := m.Clone()
 		var x float64
 		if len(c.Args) > 0 {
@@ -75,7 +76,7 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 			"rotate":       func() *Image { return rotate(m, x, f, g.Fill) },
 		}[c.Op]()
 		if sum := sha256.Sum256(out.Pix); hex.EncodeToString(sum[:16]) != c.SHA256 {
-			t.Errorf("%s%v of %s differs from Pillow's", c.Op, c.Args, c.Picture)
+			t.Errorf("%s%v of %s differs from Pillow's", c.Op, c.Args, c.Image)
 			if c.Pixels != nil {
 				t.Errorf("  got  %v\n  want %v", out.Pix, c.Pixels)
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -41,12 +42,12 @@ func TestParseRandAugment(t *testing.T) {
 // alone.
 func TestRandAugmentDraws(t *testing.T) {
 	a, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
-	m := picture(31, 23, 3)
+	m := testImage(31, 23, 3)
 	before := m.Clone()
 	same := 0
 	const runs = 400
 	for i := range uint64(runs) {
-		x, y := a.Apply(NewRand(1, i), m), a.Apply(NewRand(1, i), m)
+		x, y := a.Apply(data.NewRand(1, i), m), a.Apply(data.NewRand(1, i), m)
 		if !bytes.Equal(x.Pix, y.Pix) {
 			t.Fatal("one key gave two images")
 		}
@@ -65,7 +66,7 @@ func TestRandAugmentDraws(t *testing.T) {
 		t.Errorf("%.2f of the images stayed as they were", share)
 	}
 	levels := 0.0
-	r := NewRand(3)
+	r := data.NewRand(3)
 	for range 4000 {
 		l := a.level(r)
 		if l < 0 || l > 1 {
@@ -76,19 +77,19 @@ func TestRandAugmentDraws(t *testing.T) {
 	if math.Abs(levels-0.9) > 0.005 {
 		t.Errorf("mean level %v", levels)
 	}
-	if got := a.Apply(NewRand(5), picture(9, 9, 1)); got.Channels != 3 {
+	if got := a.Apply(data.NewRand(5), testImage(9, 9, 1)); got.Channels != 3 {
 		t.Errorf("a gray image gave %d channels", got.Channels)
 	}
 }
 
 func TestColorJitterFactors(t *testing.T) {
-	m := picture(20, 20, 3)
-	if got := (&ColorJitter{}).Apply(NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
+	m := testImage(20, 20, 3)
+	if got := (&ColorJitter{}).Apply(data.NewRand(1), m); !bytes.Equal(got.Pix, m.Pix) {
 		t.Error("no jitter changed the image")
 	}
 	j := ColorJitter{Brightness: 0.4}
 	for i := range uint64(50) {
-		got := j.Apply(NewRand(1, i), m)
+		got := j.Apply(data.NewRand(1, i), m)
 		for k, v := range got.Pix {
 			lo, hi := int(0.6*float64(m.Pix[k]))-1, int(1.4*float64(m.Pix[k]))+1
 			if int(v) < lo || int(v) > hi {
@@ -100,7 +101,7 @@ func TestColorJitterFactors(t *testing.T) {
 	if err := all.Validate(); err != nil {
 		t.Error(err)
 	}
-	if bytes.Equal(all.Apply(NewRand(2), m).Pix, m.Pix) {
+	if bytes.Equal(all.Apply(data.NewRand(2), m).Pix, m.Pix) {
 		t.Error("jitter changed nothing")
 	}
 	for _, bad := range []ColorJitter{{Hue: 0.6}, {Hue: math.NaN()}, {Brightness: -1}, {Contrast: math.Inf(1)}} {
@@ -120,7 +121,7 @@ func TestRandomErasing(t *testing.T) {
 			for k := range planes {
 				planes[k] = 100
 			}
-			e.Apply(NewRand(7, i), planes, w, h)
+			e.Apply(data.NewRand(7, i), planes, w, h)
 			n := 0
 			x0, x1, y0, y1 := w, -1, h, -1
 			for k := range w * h {
@@ -171,14 +172,14 @@ func mixBatch(n, w, h int) *Batch {
 	return b
 }
 
-// The targets say what the pixels hold: the share of an image's own class is the share of its own pixels.
+// The targets follow the pixels: the share of an image's own class is the share of its own pixels.
 func TestMixTargetsFollowPixels(t *testing.T) {
 	const n, w, h, classes = 5, 16, 12, 3
 	for _, x := range []Mix{{Mixup: 0.8}, {Cutmix: 1}, {Mixup: 0.8, Cutmix: 1}} {
 		mixed := 0
 		for seed := range uint64(60) {
 			b := mixBatch(n, w, h)
-			x.Apply(NewRand(seed), b, classes)
+			x.Apply(data.NewRand(seed), b, classes)
 			for i := range n {
 				own, other := float64(i+1), float64(n-i)
 				sum := 0.0
@@ -213,7 +214,7 @@ func TestMixTargetsFollowPixels(t *testing.T) {
 		}
 	}
 	b := mixBatch(2, 4, 4)
-	(&Mix{Smoothing: 0.1}).Apply(NewRand(1), b, 2)
+	(&Mix{Smoothing: 0.1}).Apply(data.NewRand(1), b, 2)
 	if want := []float32{0.95, 0.05, 0.05, 0.95}; !near(b.Targets, want) || b.Pixels[0] != 1 {
 		t.Errorf("smoothing alone gave %v", b.Targets)
 	}
@@ -228,37 +229,11 @@ func near(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Abs(float64(x-y)) < 1e-6 })
 }
 
-func TestRandDistributions(t *testing.T) {
-	r := NewRand(11)
-	const n = 40000
-	var m1, m2, m4 float64
-	for range n {
-		v := r.Normal()
-		m1, m2, m4 = m1+v/n, m2+v*v/n, m4+v*v*v*v/n
-	}
-	if math.Abs(m1) > 0.02 || math.Abs(m2-1) > 0.03 || math.Abs(m4-3) > 0.2 {
-		t.Errorf("normal: moments %v, %v, %v", m1, m2, m4)
-	}
-	for _, alpha := range []float64{0.05, 0.8, 1, 3} {
-		var mean, square float64
-		for range n {
-			v := r.Beta(alpha)
-			if !(v >= 0 && v <= 1) {
-				t.Fatalf("beta(%v) gave %v", alpha, v)
-			}
-			mean, square = mean+v/n, square+(v-0.5)*(v-0.5)/n
-		}
-		if want := 1 / (4 * (2*alpha + 1)); math.Abs(mean-0.5) > 0.01 || math.Abs(square-want) > 0.05*want {
-			t.Errorf("beta(%v): mean %v, variance %v, want 0.5 and %v", alpha, mean, square, want)
-		}
-	}
-}
-
 // An epoch with everything random in it does not depend on the goroutines, nor on where it is entered.
 func TestLoaderAugmentsReproducibly(t *testing.T) {
 	data := &Memory{ClassNames: []string{"a", "b", "c"}}
 	for i := range 11 {
-		data.Images = append(data.Images, picture(20+i, 17, 3))
+		data.Images = append(data.Images, testImage(20+i, 17, 3))
 		data.Labels = append(data.Labels, i%3)
 	}
 	rand, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
@@ -294,41 +269,6 @@ func TestLoaderAugmentsReproducibly(t *testing.T) {
 	}
 	if slices.Equal(pixels[:each], pixels[each:2*each]) {
 		t.Error("a repeated image was augmented alike")
-	}
-}
-
-func TestContactSheet(t *testing.T) {
-	data := &Memory{ClassNames: []string{"a"}, Images: []*Image{picture(20, 20, 3), picture(30, 20, 3), picture(20, 30, 3)}}
-	l := &Loader{Data: data, Preprocess: ImageNet(16), BatchSize: 2}
-	sheet, err := l.ContactSheet(context.Background(), 0, 2, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sheet.Width < 32 || sheet.Height < 32 || sheet.Width > 60 || sheet.Height > 60 {
-		t.Errorf("%d×%d pixels", sheet.Width, sheet.Height)
-	}
-	for _, p := range []Preprocess{ImageNet(16), Half(16), {Width: 16, Height: 16, NoNormalize: true}, {Width: 16, Height: 16, NoRescale: true}} {
-		image := NewImage(16, 16, 3)
-		for i := range image.Pix {
-			image.Pix[i] = []uint8{200, 90, 10}[i%3]
-		}
-		for _, p.Backend = range []Backend{Pillow, Torchvision, Timm} {
-			l := &Loader{Data: &Memory{ClassNames: []string{"a"}, Images: []*Image{image}}, Preprocess: p}
-			sheet, err := l.ContactSheet(context.Background(), 0, 1, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			at := (sheet.Height/2*sheet.Width + sheet.Width/2) * 3
-			if got := sheet.Pix[at : at+3]; !bytes.Equal(got, image.Pix[:3]) {
-				t.Errorf("%+v: a pixel of %v is shown as %v", p, image.Pix[:3], got)
-			}
-		}
-	}
-	if _, err := (&Loader{Data: &Memory{}, Preprocess: ImageNet(16)}).ContactSheet(context.Background(), 0, 2, 2); err == nil {
-		t.Error("a sheet of nothing")
-	}
-	if _, err := l.ContactSheet(context.Background(), 0, 0, 2); err == nil {
-		t.Error("a sheet of no rows")
 	}
 }
 
@@ -379,7 +319,7 @@ func TestOpenCSV(t *testing.T) {
 // of magnitude 10 without inc, to none with it.
 func TestPosterizeBeyondFullRange(t *testing.T) {
 	const posterizing = 4
-	m := picture(9, 2, 3)
+	m := testImage(9, 2, 3)
 	for _, c := range []struct {
 		level      float64
 		increasing bool
@@ -388,7 +328,7 @@ func TestPosterizeBeyondFullRange(t *testing.T) {
 		{0, false, 0}, {0.6, false, 2}, {1, false, 4}, {1.25, false, 5}, {1.5, false, 6}, {2, false, 8}, {10, false, 8},
 		{0, true, 4}, {0.6, true, 2}, {1, true, 0}, {1.25, true, 0}, {10, true, 0},
 	} {
-		got := randOps[posterizing](&RandAugment{Increasing: c.increasing}, NewRand(1), m, c.level)
+		got := randOps[posterizing](&RandAugment{Increasing: c.increasing}, data.NewRand(1), m, c.level)
 		if want := posterize(m, c.bits); !bytes.Equal(got.Pix, want.Pix) {
 			t.Errorf("level %v, increasing %v: expected %d bits", c.level, c.increasing, c.bits)
 		}
@@ -398,7 +338,7 @@ func TestPosterizeBeyondFullRange(t *testing.T) {
 // TestMixNothing mixes a batch without images, and refuses an α for which no λ can be drawn.
 func TestMixNothing(t *testing.T) {
 	b := Batch{Targets: []float32{1, 2}}
-	(&Mix{Cutmix: 1}).Apply(NewRand(1), &b, 2)
+	(&Mix{Cutmix: 1}).Apply(data.NewRand(1), &b, 2)
 	if len(b.Targets) != 0 {
 		t.Errorf("found the targets %v", b.Targets)
 	}

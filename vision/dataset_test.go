@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -26,7 +27,7 @@ func pngFile(t testing.TB, m *Image) *fstest.MapFile {
 }
 
 func TestOpenFolder(t *testing.T) {
-	p := pngFile(t, picture(8, 6, 3))
+	p := pngFile(t, testImage(8, 6, 3))
 	fsys := fstest.MapFS{
 		"dogs/b.png": p, "dogs/a.PNG": p, "dogs/deep/er/c.png": p, "dogs/notes.txt": {Data: []byte("x")},
 		"cats/z.png": p, "cats/.hidden.png": p, "cats/.cache/x.png": p,
@@ -47,7 +48,7 @@ func TestOpenFolder(t *testing.T) {
 		t.Error(diff)
 	}
 	m, err := d.Open(2)
-	if err != nil || !bytes.Equal(m.Pix, picture(8, 6, 3).Pix) {
+	if err != nil || !bytes.Equal(m.Pix, testImage(8, 6, 3).Pix) {
 		t.Errorf("Open: %v", err)
 	}
 	u, err := OpenFolder(fsys, FolderOptions{Unlabeled: true})
@@ -57,7 +58,7 @@ func TestOpenFolder(t *testing.T) {
 }
 
 func TestOpenFolderErrors(t *testing.T) {
-	p := pngFile(t, picture(8, 6, 3))
+	p := pngFile(t, testImage(8, 6, 3))
 	for name, c := range map[string]struct {
 		fsys fs.FS
 		kind error
@@ -120,7 +121,7 @@ func zipped(b []byte) []byte {
 }
 
 func TestOpenIDX(t *testing.T) {
-	pix := picture(4, 3*5, 1).Pix
+	pix := testImage(4, 3*5, 1).Pix
 	fsys := fstest.MapFS{
 		"images":   {Data: zipped(idxFile(8, []int{5, 3, 4}, pix))},
 		"labels":   {Data: idxFile(8, []int{5}, []uint8{2, 0, 1, 1, 2})},
@@ -265,71 +266,9 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// Streams must never change: runs are resumed and repeated by them.
-func TestRandPinned(t *testing.T) {
-	r := NewRand(1, 2, 3)
-	got := []uint64{r.Uint64(), r.Uint64(), r.Uint64()}
-	want := []uint64{0x6b2d61d05c1a93b4, 0x241af451ca0a3be2, 0xb01c1acc81b06a8a}
-	if !slices.Equal(got, want) {
-		t.Errorf("stream %#x, want %#x", got, want)
-	}
-	if p := NewRand(5, 0).Perm(10); !slices.Equal(p, []int{3, 7, 9, 8, 4, 2, 6, 5, 0, 1}) {
-		t.Errorf("permutation %v", p)
-	}
-}
-
-func TestRandKeys(t *testing.T) {
-	seen := map[uint64]string{}
-	for _, keys := range [][]uint64{{}, {0}, {1}, {0, 0}, {0, 1}, {1, 0}, {1, 1}, {2, 0}, {0, 2}} {
-		for seed := range uint64(3) {
-			v := NewRand(seed, keys...).Uint64()
-			name := fmt.Sprint(seed, keys)
-			if other, ok := seen[v]; ok {
-				t.Errorf("keys %s and %s give the same stream", name, other)
-			}
-			seen[v] = name
-		}
-	}
-	// Neighboring keys are unrelated: the mean of the first draws is ½.
-	sum := 0.0
-	const n = 20000
-	for i := range uint64(n) {
-		sum += NewRand(3, 0, i).Float64()
-	}
-	if mean := sum / n; math.Abs(mean-0.5) > 4/math.Sqrt(12*n) {
-		t.Errorf("mean of first draws %.4f", mean)
-	}
-}
-
-func TestRandMethods(t *testing.T) {
-	r := NewRand(9)
-	var count [7]int
-	for range 70000 {
-		count[r.IntN(7)]++
-	}
-	for v, c := range count {
-		if math.Abs(float64(c)-10000) > 5*math.Sqrt(10000) {
-			t.Errorf("%d drawn %d times of 70000", v, c)
-		}
-	}
-	p := r.Perm(1000)
-	slices.Sort(p)
-	for i, v := range p {
-		if i != v {
-			t.Fatal("not a permutation")
-		}
-	}
-	defer func() {
-		if recover() == nil {
-			t.Error("IntN(0) did not panic")
-		}
-	}()
-	r.IntN(0)
-}
-
 func TestAugmentRect(t *testing.T) {
 	a := Augment{}
-	r := NewRand(4)
+	r := data.NewRand(4)
 	areas := 0.0
 	const n = 4000
 	for range n {
@@ -351,7 +290,7 @@ func TestAugmentRect(t *testing.T) {
 	// No rectangle of these ratios fits: the central part with the nearest ratio is taken.
 	for _, c := range []struct{ w, h, x, y, cw, ch int }{{1000, 10, 493, 0, 13, 10}, {10, 1000, 0, 493, 10, 13}, {1, 1, 0, 0, 1, 1}} {
 		whole := Augment{Scale: [2]float64{1, 1}}
-		b := whole.Rect(NewRand(1), c.w, c.h)
+		b := whole.Rect(data.NewRand(1), c.w, c.h)
 		if b.Min.X != c.x || b.Min.Y != c.y || b.Dx() != c.cw || b.Dy() != c.ch {
 			t.Errorf("%d×%d: %v", c.w, c.h, b)
 		}
@@ -364,14 +303,14 @@ func TestAugmentRect(t *testing.T) {
 }
 
 func TestAugmentApply(t *testing.T) {
-	m := picture(30, 20, 3)
+	m := testImage(30, 20, 3)
 	p := Half(16)
 	always, never := Augment{Flip: 1}, Augment{}
-	a, err := always.Apply(NewRand(1), m, &p)
+	a, err := always.Apply(data.NewRand(1), m, &p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := never.Apply(NewRand(1), m, &p)
+	b, err := never.Apply(data.NewRand(1), m, &p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -379,16 +318,16 @@ func TestAugmentApply(t *testing.T) {
 		t.Error("mirroring")
 	}
 	crop := Augment{Crop: true}
-	c, err := crop.Apply(NewRand(1), m, &p)
+	c, err := crop.Apply(data.NewRand(1), m, &p)
 	if err != nil || c.Width != 16 || c.Height != 16 || bytes.Equal(c.Pix, b.Pix) {
 		t.Errorf("crop: %v", err)
 	}
-	d, _ := crop.Apply(NewRand(1), m, &p)
+	d, _ := crop.Apply(data.NewRand(1), m, &p)
 	if !bytes.Equal(c.Pix, d.Pix) {
 		t.Error("the same key gave two crops")
 	}
 	loose := Preprocess{Mode: ShortSide, Width: 5}
-	if _, err := crop.Apply(NewRand(1), m, &loose); !errors.Is(err, ErrSize) {
+	if _, err := crop.Apply(data.NewRand(1), m, &loose); !errors.Is(err, ErrSize) {
 		t.Errorf("size that depends on the image: %v", err)
 	}
 }

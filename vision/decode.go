@@ -1,36 +1,37 @@
 package vision
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"image"
 	"io"
 	"io/fs"
 )
 
 const (
-	// DefaultMaxPixels is the number of pixels above which Pillow speaks of a decompression bomb: what fills
-	// 512 MiB as RGB.
+	// DefaultMaxPixels is the number of pixels above which Pillow raises an error about a decompression bomb: 512 MiB
+	// as RGB.
 	DefaultMaxPixels = 178_956_970
-	// DefaultMaxBytes bounds how much of a reader is read.
+	// DefaultMaxBytes bounds the number of bytes read.
 	DefaultMaxBytes = 512 << 20
 )
 
 // DecodeOptions says how a file is decoded. The zero value reads ordinary photographs.
 type DecodeOptions struct {
-	// MaxPixels refuses larger images before memory is set aside for them; 0 means DefaultMaxPixels.
+	// MaxPixels rejects larger images before memory is set aside for them; 0 means DefaultMaxPixels.
 	MaxPixels int
-	// MaxBytes refuses longer files; 0 means DefaultMaxBytes.
+	// MaxBytes rejects longer files; 0 means DefaultMaxBytes.
 	MaxBytes int64
-	// ApplyOrientation turns and mirrors the pixels as the orientation in the file's EXIF data says, or that in its
-	// XMP data where EXIF has none. It is off by default, as in Pillow's Image.open; transformers' load_image applies
-	// it. (A TIFF file is turned in any case, as by both.)
+	// ApplyOrientation turns and mirrors the pixels by the orientation in the file's EXIF data, or in its XMP data
+	// where EXIF has none. It is off by default, as in Pillow's Image.open; transformers' load_image applies it. (TIFF
+	// files are always turned, by both libraries and here.)
 	ApplyOrientation bool
-	// ReduceTo, where it is not 0, lets a JPEG file be decoded at a half, a quarter or an eighth of its size, rounded
-	// up: the smallest whose sides both have at least this many pixels. It takes a fraction of the time, and gives the
-	// pixels of Pillow's draft mode. What a resize to less makes of them is not what it makes of the whole picture,
-	// which models were trained on: the colors of a photograph full of detail differ by 4 levels on the mean where
-	// the resize halves the reduced picture, by 1 where it takes a quarter. Other formats are decoded whole.
+	// ReduceTo, where it is not 0, decodes a JPEG file at a half, a quarter or an eighth of its size, rounded up. It
+	// takes the smallest size whose sides both have at least ReduceTo pixels. This costs a fraction of the time, and
+	// gives the pixels of Pillow's draft mode.
+	//
+	// Resizing the reduced image gives different pixels from resizing the whole one, on which models were trained. In a
+	// photograph full of detail, colors differ by 4 levels on average where the resize halves the reduced image, and by
+	// 1 where it takes a quarter. Other formats are decoded whole.
 	ReduceTo int
 	// Name is the file's name for error messages. DecodeFile sets it.
 	Name string
@@ -44,15 +45,16 @@ type DecodeOptions struct {
 //
 // register HEIC and AVIF. (These two run the C libraries' code inside Go, without cgo.)
 //
-// The file is read to the end, at most o.MaxBytes of it. Errors are of type *DecodeError. Memory stays below
-// the length of the file plus about 20 bytes a pixel, and files whose length cannot hold the pixels they claim
-// are refused before that. Of a registered format, the size that its DecodeConfig finds is held against
-// o.MaxPixels before its Decode is called.
+// The file is read to the end, up to o.MaxBytes. Errors are of type *DecodeError. Memory stays below the length of the
+// file plus about 20 bytes per pixel. A file that is too short for the pixels it claims is rejected before that. For a
+// registered format, the size that its DecodeConfig finds is compared with o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
-// 16-bit gray keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
-// white. TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused
-// with [ErrFormat].
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), with two exceptions:
+//
+//   - 16-bit gray keeps its high byte. Pillow, and so transformers' load_image, turns everything above 255 of 65535
+//     white.
+//   - TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is rejected with
+//     [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }
@@ -67,79 +69,111 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	return new(workspace).decodeBytes(data, o)
 }
 
+// The path of a file through this package: decodeFile opens it, decode reads its bytes, decodeBytes finds the codec,
+// checks the header, decodes the pixels, and turns them upright.
+
+// decodeFile is DecodeFile in the workspace.
+func (w *workspace) decodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
+	o.Name = name
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, &DecodeError{Name: name, Err: err}
+	}
+	defer f.Close()
+	size := int64(0)
+	if st, err := f.Stat(); err == nil {
+		if st.IsDir() {
+			return nil, &DecodeError{Name: name, Err: errors.New("is a directory, expected an image file")}
+		}
+		size = st.Size()
+	}
+	return w.decode(f, size, o)
+}
+
+// decode is Decode in the workspace; size is the expected length of the file, 0 if unknown.
+func (w *workspace) decode(r io.Reader, size int64, o DecodeOptions) (*Image, error) {
+	limit := o.MaxBytes
+	if limit <= 0 {
+		limit = DefaultMaxBytes
+	}
+	data, err := readAll(w.file, io.LimitReader(r, limit+1), min(size, limit))
+	w.file = data
+	if err != nil {
+		return nil, &DecodeError{Name: o.Name, Err: err}
+	}
+	if int64(len(data)) > limit {
+		return nil, &DecodeError{Name: o.Name, Kind: ErrTooLarge, Err: fmt.Errorf("more than %d bytes", limit)}
+	}
+	return w.decodeBytes(data, o)
+}
+
 // decodeBytes is DecodeBytes in the workspace.
 func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
-	c, problem := identify(data)
-	if c == nil {
-		c = registered(data)
+	c, err := codecOf(data)
+	if err != nil {
+		return nil, &DecodeError{Name: o.Name, Kind: ErrFormat, Err: err}
 	}
 	fail := func(kind, err error) (*Image, error) {
-		e := &DecodeError{Name: o.Name, Kind: kind, Err: err}
-		if c != nil {
-			e.Format = c.name
-		}
-		return nil, e
+		return nil, &DecodeError{Name: o.Name, Format: c.name, Kind: kind, Err: err}
 	}
-	if c == nil {
-		return fail(ErrFormat, problem)
-	}
-	var hdr header
-	err := guard(func() (err error) { hdr, err = c.header(data); return err })
-	if err != nil {
+
+	var h header
+	if err := guard(func() (err error) { h, err = c.header(data); return err }); err != nil {
 		return fail(kindOf(err), err)
 	}
-	if hdr.width <= 0 || hdr.height <= 0 {
-		return fail(ErrDamaged, fmt.Errorf("%d×%d pixels", hdr.width, hdr.height))
+	if kind, err := h.check(len(data), o.MaxPixels); err != nil {
+		return fail(kind, err)
 	}
-	limit := o.MaxPixels
-	if limit <= 0 {
-		limit = DefaultMaxPixels
-	}
-	if hdr.width > limit/hdr.height { // a product could overflow
-		return fail(ErrTooLarge, fmt.Errorf("%d×%d pixels, the limit is %d", hdr.width, hdr.height, limit))
-	}
-	if err := hdr.plausible(len(data)); err != nil {
-		return fail(ErrDamaged, err)
-	}
+
 	decode := c.decode
 	if c == codecs.jpeg {
-		decode = hdr.reduceJPEG(o.ReduceTo)
+		eighths := h.reduceJPEG(o.ReduceTo)
+		decode = func(data []byte) (*Image, error) { return decodeJPEG(data, eighths, w.decoded) }
 	}
 	var m *Image
-	err = guard(func() (err error) { m, err = decode(data, w.decoded); return err })
+	err = guard(func() (err error) { m, err = decode(data); return err })
 	if err != nil {
 		return fail(kindOf(err), err)
+	}
+	if m.Width != h.width || m.Height != h.height {
+		return fail(ErrCorrupt, fmt.Errorf("header says %d×%d pixels, data %d×%d", h.width, h.height, m.Width, m.Height))
 	}
 	if c == codecs.jpeg {
 		w.decoded = m
 	}
-	if m.Width != hdr.width || m.Height != hdr.height {
-		return fail(ErrDamaged, fmt.Errorf("header says %d×%d pixels, data %d×%d", hdr.width, hdr.height, m.Width, m.Height))
-	}
+
 	if c.metadata != nil && (o.ApplyOrientation || c.upright) {
 		m = m.Orient(c.metadata(data).orientation())
 	}
 	return m, nil
 }
 
-// header is what is known of a file before its pixels are decoded.
+// header is the part of a file that is read before its pixels are decoded.
 type header struct {
 	width, height int
-	// perByte is how many pixels one byte of the file can stand for at the most; 0 when there is no bound.
+	// perByte is the largest number of pixels that one byte of the file can encode; 0 when there is no bound.
 	perByte float64
 }
 
-// plausible refuses a file too short for the pixels it claims, before memory is set aside for them. Small images
-// pass in any case: a few hundred bytes of tables are no measure.
-func (h header) plausible(n int) error {
-	pixels := float64(h.width) * float64(h.height)
-	if h.perByte > 0 && pixels > 1<<16 && pixels > h.perByte*float64(n) {
-		return fmt.Errorf("%d bytes cannot hold %d×%d pixels", n, h.width, h.height)
+// check rejects a size that is empty or above the limit, and a file too short for its pixels, before memory is set
+// aside for them. Small images always pass: in a few hundred bytes, tables outweigh pixels.
+func (h header) check(fileBytes, limit int) (kind, err error) {
+	if limit <= 0 {
+		limit = DefaultMaxPixels
 	}
-	return nil
+	pixels := float64(h.width) * float64(h.height)
+	switch {
+	case h.width <= 0 || h.height <= 0:
+		return ErrCorrupt, fmt.Errorf("%d×%d pixels", h.width, h.height)
+	case h.width > limit/h.height: // a product could overflow
+		return ErrTooLarge, fmt.Errorf("%d×%d pixels, the limit is %d", h.width, h.height, limit)
+	case h.perByte > 0 && pixels > 1<<16 && pixels > h.perByte*float64(fileBytes):
+		return ErrCorrupt, fmt.Errorf("%d bytes cannot hold %d×%d pixels", fileBytes, h.width, h.height)
+	}
+	return nil, nil
 }
 
-// guard turns a panic inside a decoder into an error: a damaged file must not take the program down.
+// guard turns a panic inside a decoder into an error: a corrupted file must not take the program down.
 func guard(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -149,8 +183,25 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// decodeConfig adapts a DecodeConfig function.
-func decodeConfig(f func(io.Reader) (image.Config, error), data []byte) (header, error) {
-	c, err := f(bytes.NewReader(data))
-	return header{width: c.Width, height: c.Height}, err
+// readAll reads r to the end into buf[:0], which grows as data arrives. The size that a file system claims sets aside a
+// mebibyte at most.
+func readAll(buf []byte, r io.Reader, size int64) ([]byte, error) {
+	buf = buf[:0]
+	if n := max(min(size, 1<<20)+1, 1<<15); int64(cap(buf)) < n {
+		buf = make([]byte, 0, n)
+	}
+	for {
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		switch {
+		case err == io.EOF:
+			return buf, nil
+		case err != nil:
+			return buf, err
+		case len(buf) == cap(buf):
+			grown := make([]byte, len(buf), max(2*int64(cap(buf)), min(size+1, 8*int64(cap(buf)))))
+			copy(grown, buf)
+			buf = grown
+		}
+	}
 }

@@ -35,7 +35,7 @@ func (g *goldenPixels) image(t testing.TB) *Image {
 		t.Fatal(err)
 	}
 	m := &Image{Pix: pix, Width: g.Width, Height: g.Height, Channels: 3}
-	if err := m.check(); err != nil {
+	if err := m.Validate(); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -177,22 +177,22 @@ func TestDecodeRefuses(t *testing.T) {
 		{"avif by a compatible brand", []byte("\x00\x00\x00\x18ftypmif1\x00\x00\x00\x00miafavif"), DecodeOptions{}, ErrFormat, "gen2brain/avif"},
 		{"mp4", []byte("\x00\x00\x00\x18ftypisom\x00\x00\x00\x00"), DecodeOptions{}, ErrFormat, "video"},
 		{"ftyp cut", []byte("\x00\x00\x00\x18ftyp"), DecodeOptions{}, ErrFormat, "video"},
-		{"tiff", []byte("II*\x00abcdefgh"), DecodeOptions{}, ErrDamaged, "tiff"},
+		{"tiff", []byte("II*\x00abcdefgh"), DecodeOptions{}, ErrCorrupt, "tiff"},
 		{"bigtiff", []byte("II+\x00abcdefgh"), DecodeOptions{}, ErrFormat, "BigTIFF"},
 		{"html", []byte("<!DOCTYPE html><html>"), DecodeOptions{}, ErrFormat, "HTML"},
 		{"lfs", []byte("version https://git-lfs.github.com/spec/v1\n"), DecodeOptions{}, ErrFormat, "Git LFS"},
-		{"animated webp without frames", animated, DecodeOptions{}, ErrDamaged, "first frame"},
-		{"png header only", file("rgb.png")[:20], DecodeOptions{}, ErrDamaged, "png"},
-		{"png zero width", pngSize(0, 5), DecodeOptions{}, ErrDamaged, "png"},
+		{"animated webp without frames", animated, DecodeOptions{}, ErrCorrupt, "first frame"},
+		{"png header only", file("rgb.png")[:20], DecodeOptions{}, ErrCorrupt, "png"},
+		{"png zero width", pngSize(0, 5), DecodeOptions{}, ErrCorrupt, "png"},
 		{"png huge", pngSize(1<<30, 1<<30), DecodeOptions{}, nil, "png"},
 		{"png above the limit", pngSize(20000, 20000), DecodeOptions{}, ErrTooLarge, "20000×20000"},
-		{"png hollow", pngSize(10000, 10000), DecodeOptions{}, ErrDamaged, "cannot hold"},
+		{"png hollow", pngSize(10000, 10000), DecodeOptions{}, ErrCorrupt, "cannot hold"},
 		{"jpeg zero height", jpegSize(48, 0), DecodeOptions{}, ErrFormat, "DNL"},
 		{"jpeg above the limit", jpegSize(65535, 65535), DecodeOptions{}, ErrTooLarge, "65535×65535"},
-		{"jpeg hollow", jpegSize(10000, 10000), DecodeOptions{}, ErrDamaged, "cannot hold"},
+		{"jpeg hollow", jpegSize(10000, 10000), DecodeOptions{}, ErrCorrupt, "cannot hold"},
 		{"jpeg scan bomb", jpegBomb(1000), DecodeOptions{}, ErrTooLarge, "scans"},
-		{"gif hollow", gifSize, DecodeOptions{}, ErrDamaged, "cannot hold"},
-		{"bmp hollow", bmpSize, DecodeOptions{}, ErrDamaged, "cannot hold"},
+		{"gif hollow", gifSize, DecodeOptions{}, ErrCorrupt, "cannot hold"},
+		{"bmp hollow", bmpSize, DecodeOptions{}, ErrCorrupt, "cannot hold"},
 		{"own pixel limit", file("rgb.png"), DecodeOptions{MaxPixels: 100}, ErrTooLarge, "the limit is 100"},
 		{"own byte limit", file("rgb.png"), DecodeOptions{MaxBytes: 100}, ErrTooLarge, "more than 100 bytes"},
 	} {
@@ -221,14 +221,14 @@ func TestDecodeTruncated(t *testing.T) {
 			t.Fatal(err)
 		}
 		end := len(data) * 9 / 10
-		if path.Ext(name) == ".webp" { // which ends with what it says of the picture
+		if path.Ext(name) == ".webp" { // its header ends with the size of the image
 			end = len(data)
 		}
 		for n := 0; n < end; n += 1 + len(data)/200 {
 			if _, err := DecodeBytes(data[:n], DecodeOptions{Name: name}); err == nil {
 				t.Errorf("%s cut to %d of %d bytes: no error", name, n, len(data))
-			} else if n > 40 && !errors.Is(err, ErrDamaged) {
-				t.Errorf("%s cut to %d of %d bytes: %v, expected ErrDamaged", name, n, len(data), err)
+			} else if n > 40 && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s cut to %d of %d bytes: %v, expected ErrCorrupt", name, n, len(data), err)
 			}
 		}
 	}
@@ -254,14 +254,14 @@ func TestDecodeReaderErrors(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	err := guard(func() error { var b []byte; _ = b[len(os.Args)+3]; return nil })
-	if err == nil || kindOf(err) != ErrDamaged {
+	if err == nil || kindOf(err) != ErrCorrupt {
 		t.Errorf("a decoder's panic became %v", err)
 	}
 }
 
 // FromImage agrees with a plain reading of each pixel, for the image types of the standard library.
 func TestFromImage(t *testing.T) {
-	src := picture(13, 9, 4)
+	src := testImage(13, 9, 4)
 	rect := image.Rect(0, 0, 13, 9)
 	draw := func(m interface {
 		image.Image
@@ -380,14 +380,14 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if err := m.check(); err != nil || m.Channels != 3 {
+		if err := m.Validate(); err != nil || m.Channels != 3 {
 			t.Fatalf("decoded to %d channels, %v", m.Channels, err)
 		}
 	})
 }
 
 func BenchmarkDecode(b *testing.B) {
-	big := picture(1600, 1200, 3)
+	big := testImage(1600, 1200, 3)
 	smooth, err := Resize(big, 1600, 1200, Lanczos)
 	if err != nil {
 		b.Fatal(err)

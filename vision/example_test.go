@@ -27,7 +27,7 @@ func Example() {
 	// Output: 48×32 becomes [1, 3, 224, 224]: 150528 values
 }
 
-// A resize has the bytes that Pillow gives.
+// A resize gives the bytes of Pillow.
 func ExampleResize() {
 	m := vision.NewImage(4, 1, 1)
 	copy(m.Pix, []uint8{0, 100, 200, 50})
@@ -46,7 +46,7 @@ func ExampleResize() {
 	// bicubic [68 127]
 }
 
-// What a file is, when it is not an image that can be read, and what would read it.
+// The error of an unsupported file names its format, and the package that reads it.
 func ExampleDecodeError() {
 	_, err := vision.DecodeBytes([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), vision.DecodeOptions{Name: "IMG_0001.HEIC"})
 	fmt.Println(err)
@@ -83,35 +83,7 @@ func ExampleLoader() {
 	// [3 6] [0 1] 96
 }
 
-// What a detector found, drawn on the picture.
-func ExampleAnnotate() {
-	m := vision.NewImage(320, 240, 3)
-	out, err := vision.Annotate(m, []vision.Annotation{
-		{Box: vision.SourceBox{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
-		{Box: vision.SourceBox{X0: 220, Y0: 90, X1: 300, Y1: 200}, Label: "cup", Score: 0.61, Class: 1},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	// vision.SavePNG("found.png", out) writes it to a file.
-	fmt.Println(out.At(100, 60), vision.ClassColor(0))
-	// Output: {242 61 36 255} [242 61 36]
-}
-
-// The weights of a model's attention, 3×2 patches of it, laid over the picture.
-func ExampleOverlay() {
-	m := vision.NewImage(96, 64, 3)
-	out, err := vision.Overlay(m, []float32{0.1, 0.7, 0.1, 0, 0.1, 0}, 3, 2, vision.HeatOptions{Colors: vision.Turbo})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(out.Width, out.Height)
-	// Output: 96 64
-}
-
-// How a checkpoint of timm wants its pictures.
+// The configuration of a timm checkpoint says how images are prepared.
 func ExampleParseTimm() {
 	p, err := vision.ParseTimm([]byte(`{"architecture": "vit_base_patch16_224", "pretrained_cfg": {
 		"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}`), false)

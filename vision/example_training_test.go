@@ -6,10 +6,11 @@ import (
 	"os"
 	"testing/fstest"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// A table of paths and labels, beside the pictures it names.
+// A table of paths and labels lies beside its images.
 func ExampleOpenCSV() {
 	folder := fstest.MapFS{
 		"birds/train.csv": {Data: []byte("file,species\na.jpg,robin\nb.jpg,wren\nmore/c.jpg,robin\n")},
@@ -30,7 +31,7 @@ func ExampleOpenCSV() {
 	// birds/more/c.jpg 0
 }
 
-// The preparation of a model's pictures is read from its folder.
+// A model's folder says how images are prepared.
 func ExampleLoadPreprocess() {
 	// os.DirFS("clip-vit-base-patch32") for a folder on disk
 	folder := fstest.MapFS{vision.PreprocessorName: {Data: []byte(`{
@@ -58,34 +59,7 @@ func two() *vision.Memory {
 	return &vision.Memory{Images: []*vision.Image{m, m.Gray()}, Labels: []int{0, 1}, ClassNames: []string{"color", "gray"}}
 }
 
-// The recipe with which masked autoencoders are fine-tuned: RandAugment, random erasing, mixup and CutMix. What
-// training sees of it is looked at on a contact sheet first.
-func ExampleLoader_ContactSheet() {
-	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	loader := &vision.Loader{
-		Data:       two(),
-		Preprocess: vision.ImageNet(64),
-		Augment:    &vision.Augment{Crop: true, Flip: 0.5, Rand: rand, Erase: &vision.RandomErasing{Prob: 0.25, Mode: vision.ErasePixels}},
-		Mix:        &vision.Mix{Mixup: 0.8, Cutmix: 1, Smoothing: 0.1},
-		BatchSize:  2,
-		Shuffle:    true,
-		Seed:       1,
-	}
-	sheet, err := loader.ContactSheet(context.Background(), 0, 1, 2)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	// vision.SavePNG("batch.png", sheet) writes it to a file.
-	fmt.Println(sheet.Width, sheet.Height)
-	// Output: 132 64
-}
-
-// RandAugment alone, as timm's --aa option names it: the same generator gives the same picture.
+// RandAugment is named as in timm's --aa option. The same generator gives the same image.
 func ExampleRandAugment() {
 	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
 	if err != nil {
@@ -95,15 +69,15 @@ func ExampleRandAugment() {
 	fmt.Println(rand.Magnitude, rand.MagnitudeStd, rand.Increasing)
 	m := two().Images[0]
 	const seed, epoch, sample = 1, 0, 2
-	once := rand.Apply(vision.NewRand(seed, epoch, sample), m)
-	again := rand.Apply(vision.NewRand(seed, epoch, sample), m)
+	once := rand.Apply(data.NewRand(seed, epoch, sample), m)
+	again := rand.Apply(data.NewRand(seed, epoch, sample), m)
 	fmt.Println(string(once.Pix) == string(again.Pix), string(once.Pix) == string(m.Pix))
 	// Output:
 	// 9 0.5 true
 	// true false
 }
 
-// Pictures are mixed in pairs, and the targets say how much of a picture belongs to which class.
+// Images are mixed in pairs, and the targets give the share of each class.
 func ExampleMix() {
 	loader := &vision.Loader{Data: two(), Preprocess: vision.Half(32), Mix: &vision.Mix{Cutmix: 1}, Seed: 3}
 	for batch, err := range loader.Epoch(context.Background(), 0) {
@@ -118,21 +92,4 @@ func ExampleMix() {
 	// Output:
 	// 0: [0.31 0.69]
 	// 1: [0.69 0.31]
-}
-
-// What a filter does to a picture, side by side.
-func ExampleBeforeAfter() {
-	m := two().Images[0]
-	small, err := vision.Resize(m, m.Width/4, m.Height/4, vision.Lanczos)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	sheet, err := vision.BeforeAfter([][2]*vision.Image{{m, small}}, "original", "a quarter")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(sheet.Width > 2*m.Width, sheet.Height > m.Height)
-	// Output: true true
 }

@@ -17,28 +17,23 @@ import (
 type codec struct {
 	name     string
 	header   func([]byte) (header, error)
-	decode   func(data []byte, into *Image) (*Image, error) // in the memory of into, which may be nil, where it can
-	metadata func([]byte) metadata                          // nil for a format without
-	upright  bool                                           // the orientation is applied in any case, as Pillow does
+	decode   func([]byte) (*Image, error) // nil for JPEG: decodeJPEG has more parameters
+	metadata func([]byte) metadata        // nil for a format without
+	upright  bool                         // the orientation is always applied, as in Pillow
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
-	jpeg: &codec{name: "jpeg", header: jpegHeader, decode: decodeJPEG(8), metadata: jpegMetadata},
+	jpeg: &codec{name: "jpeg", header: jpegHeader, metadata: jpegMetadata},
 	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), metadata: pngMetadata},
-	gif:  &codec{name: "gif", header: gifHeader, decode: fresh(decodeGIF)},
-	webp: &codec{name: "webp", header: webpHeader, decode: fresh(decodeWebP), metadata: webpMetadata},
-	bmp:  &codec{name: "bmp", header: bmpHeader, decode: fresh(decodeBMP)},
-	tiff: &codec{name: "tiff", header: tiffHeader, decode: fresh(decodeTIFF), metadata: tiffMetadata, upright: true},
-}
-
-// fresh adapts a decoder that sets its own memory aside.
-func fresh(decode func([]byte) (*Image, error)) func([]byte, *Image) (*Image, error) {
-	return func(data []byte, _ *Image) (*Image, error) { return decode(data) }
+	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF},
+	webp: &codec{name: "webp", header: webpHeader, decode: decodeWebP, metadata: webpMetadata},
+	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBMP},
+	tiff: &codec{name: "tiff", header: tiffHeader, decode: decodeTIFF, metadata: tiffMetadata, upright: true},
 }
 
 // decodeBy adapts a Decode function.
-func decodeBy(decode func(io.Reader) (image.Image, error)) func([]byte, *Image) (*Image, error) {
-	return func(data []byte, _ *Image) (*Image, error) {
+func decodeBy(decode func(io.Reader) (image.Image, error)) func([]byte) (*Image, error) {
+	return func(data []byte) (*Image, error) {
 		m, err := decode(bytes.NewReader(data))
 		if err != nil {
 			return nil, err
@@ -47,29 +42,25 @@ func decodeBy(decode func(io.Reader) (image.Image, error)) func([]byte, *Image) 
 	}
 }
 
-// registered returns a codec for a format that the program itself has registered with the image package, nil when
-// no such format takes the data for its own.
-func registered(data []byte) *codec {
-	c := &codec{name: "registered format", decode: decodeBy(func(r io.Reader) (image.Image, error) {
-		m, _, err := image.Decode(r)
-		return m, err
-	})}
-	var config image.Config
-	err := guard(func() (err error) {
-		var name string
-		if config, name, err = image.DecodeConfig(bytes.NewReader(data)); name != "" {
-			c.name = name
-		}
-		return err
-	})
-	if errors.Is(err, image.ErrFormat) {
-		return nil
-	}
-	c.header = func([]byte) (header, error) { return header{width: config.Width, height: config.Height}, err }
-	return c
+// headerBy calls a DecodeConfig function.
+func headerBy(decodeConfig func(io.Reader) (image.Config, error), data []byte) (header, error) {
+	c, err := decodeConfig(bytes.NewReader(data))
+	return header{width: c.Width, height: c.Height}, err
 }
 
-// identify returns the codec for data, or what the data seems to be instead.
+// codecOf returns the codec for data. Where there is none, the error says what the data seems to be.
+func codecOf(data []byte) (*codec, error) {
+	c, err := identify(data)
+	if c == nil {
+		c = registered(data)
+	}
+	if c == nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// identify returns the codec of this package for data, or an error that says what the data seems to be.
 func identify(data []byte) (*codec, error) {
 	at := func(o int, s string) bool { return len(data) >= o+len(s) && string(data[o:o+len(s)]) == s }
 	switch {
@@ -107,7 +98,28 @@ func identify(data []byte) (*codec, error) {
 	return nil, fmt.Errorf("file begins with %q, %s", data[:min(len(data), 8)], want)
 }
 
-// ftypName says what an ISO media file is, by the brands that its first box lists, and what would read it.
+// registered returns a codec for a format that the program has registered with the image package, or nil.
+func registered(data []byte) *codec {
+	c := &codec{name: "registered format", decode: decodeBy(func(r io.Reader) (image.Image, error) {
+		m, _, err := image.Decode(r)
+		return m, err
+	})}
+	var config image.Config
+	err := guard(func() (err error) {
+		var name string
+		if config, name, err = image.DecodeConfig(bytes.NewReader(data)); name != "" {
+			c.name = name
+		}
+		return err
+	})
+	if errors.Is(err, image.ErrFormat) {
+		return nil
+	}
+	c.header = func([]byte) (header, error) { return header{width: config.Width, height: config.Height}, err }
+	return c
+}
+
+// ftypName names the kind of an ISO media file, by the brands in its first box, and the package that would read it.
 func ftypName(data []byte) string {
 	n := min(uint64(binary.BigEndian.Uint32(data)), uint64(len(data)), 256)
 	brands := string(data[8:max(n, 8)])
@@ -126,7 +138,7 @@ func ftypName(data []byte) string {
 	return name + `, read by programs that import _ "github.com/gen2brain/heic"`
 }
 
-// kindOf sorts a decoder's error into unsupported features and damage.
+// kindOf returns the kind of a decoder's error: unsupported features, too large, or corrupted.
 func kindOf(err error) error {
 	var p png.UnsupportedError
 	var t tiff.UnsupportedError
@@ -136,5 +148,5 @@ func kindOf(err error) error {
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge
 	}
-	return ErrDamaged
+	return ErrCorrupt
 }

@@ -73,10 +73,10 @@ func TestRegisteredFormat(t *testing.T) {
 	}{
 		"above the limit":        {toy(60000, 60000, 1), 0, ErrTooLarge, 0},
 		"above the caller's own": {toy(100, 100, 1), 9999, ErrTooLarge, 0},
-		"no pixels":              {toy(0, 100, 1), 0, ErrDamaged, 0},
-		"header cut":             {toy(3, 3)[:len(toyFormat)+2], 0, ErrDamaged, 0},
-		"data cut":               {toy(3, 3), 0, ErrDamaged, 1},
-		"panic":                  {toy(3, 3, 13), 0, ErrDamaged, 1},
+		"no pixels":              {toy(0, 100, 1), 0, ErrCorrupt, 0},
+		"header cut":             {toy(3, 3)[:len(toyFormat)+2], 0, ErrCorrupt, 0},
+		"data cut":               {toy(3, 3), 0, ErrCorrupt, 1},
+		"panic":                  {toy(3, 3, 13), 0, ErrCorrupt, 1},
 	} {
 		toyDecoded = 0
 		_, err := DecodeBytes(c.data, DecodeOptions{Name: "a.toy", MaxPixels: c.limit})
@@ -90,8 +90,8 @@ func TestRegisteredFormat(t *testing.T) {
 	}
 }
 
-// TestHostileSizes expects files that claim no pixels, or 100,000 a side, or as many as the format can say, or more
-// than their bytes can hold, to be refused at the cost of next to no memory.
+// TestHostileSizes expects false sizes to be rejected at the cost of next to no memory: no pixels, 100,000 per side, the
+// most that the format can express, or more than the bytes can hold.
 func TestHostileSizes(t *testing.T) {
 	file := func(name string) []byte {
 		data, err := os.ReadFile("testdata/decode/" + name)
@@ -101,6 +101,15 @@ func TestHostileSizes(t *testing.T) {
 		return data
 	}
 	little, big := binary.LittleEndian, binary.BigEndian
+	jpegFrame := func(name string, marker byte) func(w, h uint32) []byte {
+		return func(w, h uint32) []byte {
+			b := file(name)
+			i := bytes.Index(b, []byte{0xff, marker})
+			big.PutUint16(b[i+5:], uint16(min(h, 65535)))
+			big.PutUint16(b[i+7:], uint16(min(w, 65535)))
+			return b
+		}
+	}
 	formats := map[string]func(w, h uint32) []byte{
 		"png": func(w, h uint32) []byte {
 			b := file("rgb.png")
@@ -109,20 +118,8 @@ func TestHostileSizes(t *testing.T) {
 			big.PutUint32(b[29:], crc32.ChecksumIEEE(b[12:29]))
 			return b
 		},
-		"jpeg": func(w, h uint32) []byte {
-			b := file("420.jpg")
-			i := bytes.Index(b, []byte{0xff, 0xc0})
-			big.PutUint16(b[i+5:], uint16(min(h, 65535)))
-			big.PutUint16(b[i+7:], uint16(min(w, 65535)))
-			return b
-		},
-		"progressive jpeg": func(w, h uint32) []byte {
-			b := file("420_progressive.jpg")
-			i := bytes.Index(b, []byte{0xff, 0xc2})
-			big.PutUint16(b[i+5:], uint16(min(h, 65535)))
-			big.PutUint16(b[i+7:], uint16(min(w, 65535)))
-			return b
-		},
+		"jpeg":             jpegFrame("420.jpg", 0xc0),
+		"progressive jpeg": jpegFrame("420_progressive.jpg", 0xc2),
 		"gif": func(w, h uint32) []byte {
 			b := file("palette.gif")
 			little.PutUint16(b[6:], uint16(min(w, 65535)))
@@ -170,7 +167,7 @@ func TestHostileSizes(t *testing.T) {
 				t.Errorf("%s of %v: decoded to %d×%d", name, size, m.Width, m.Height)
 				continue
 			}
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "hostile") {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrFormat) || !strings.Contains(err.Error(), "hostile") {
 				t.Errorf("%s of %v: %v", name, size, err)
 			}
 			limit := uint64(1 << 20)

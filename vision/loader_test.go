@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -23,7 +24,7 @@ import (
 func numbered(n int) *Memory {
 	d := &Memory{ClassNames: []string{"even", "odd"}}
 	for i := range n {
-		m := picture(20+i%5, 16+i%3, 3)
+		m := testImage(20+i%5, 16+i%3, 3)
 		m.Pix[0] = uint8(i)
 		d.Images = append(d.Images, m)
 		d.Labels = append(d.Labels, i%2)
@@ -132,7 +133,7 @@ func TestLoaderReproducible(t *testing.T) {
 func brokenFolder(t *testing.T) *Folder {
 	fsys := fstest.MapFS{}
 	for i := range 9 {
-		fsys[fmt.Sprintf("%c/%d.png", 'a'+i%2, i)] = pngFile(t, picture(9, 9, 3))
+		fsys[fmt.Sprintf("%c/%d.png", 'a'+i%2, i)] = pngFile(t, testImage(9, 9, 3))
 	}
 	fsys["b/3.png"] = &fstest.MapFile{Data: []byte("broken")}
 	fsys["a/8.png"] = &fstest.MapFile{Data: fsys["a/8.png"].Data[:60]}
@@ -155,8 +156,8 @@ func TestLoaderStopsOnError(t *testing.T) {
 		batches += 1
 		_ = b
 	}
-	var s *SampleError
-	if !errors.As(got, &s) || s.Name != "a/8.png" || !errors.Is(got, ErrDamaged) || strings.Count(got.Error(), "a/8.png") != 1 {
+	var s *data.ItemError
+	if !errors.As(got, &s) || s.Name != "a/8.png" || !errors.Is(got, ErrCorrupt) || strings.Count(got.Error(), "a/8.png") != 1 {
 		t.Errorf("error %v, expected one that names a/8.png", got)
 	}
 	if batches != 1 {
@@ -165,7 +166,7 @@ func TestLoaderStopsOnError(t *testing.T) {
 }
 
 func TestLoaderSkips(t *testing.T) {
-	l := &Loader{Data: brokenFolder(t), Preprocess: Half(8), BatchSize: 3, OnError: SkipErrors}
+	l := &Loader{Data: brokenFolder(t), Preprocess: Half(8), BatchSize: 3, OnError: data.SkipErrors}
 	var indices []int
 	var skipped []string
 	for range 2 {
@@ -210,7 +211,7 @@ func TestLoaderSkips(t *testing.T) {
 }
 
 func TestLoaderAllSkipped(t *testing.T) {
-	l := &Loader{Data: labels{0, 1, 2}, Preprocess: Half(8), BatchSize: 2, OnError: SkipErrors}
+	l := &Loader{Data: labels{0, 1, 2}, Preprocess: Half(8), BatchSize: 2, OnError: data.SkipErrors}
 	n := 0
 	for _, err := range l.Epoch(context.Background(), 0) {
 		n++
@@ -268,7 +269,7 @@ func (d *slow) Open(int) (*Image, error) {
 	if d.gate != nil {
 		<-d.gate
 	}
-	return picture(9, 9, 3), nil
+	return testImage(9, 9, 3), nil
 }
 
 // goroutines waits for the number of goroutines to come down to want.
@@ -393,7 +394,7 @@ func TestLoaderRecycles(t *testing.T) {
 // Photographs are decoded, resized and normalized in memory that is used again.
 func TestLoaderAllocatesLittle(t *testing.T) {
 	var file bytes.Buffer
-	if err := jpeg.Encode(&file, picture(640, 480, 3), nil); err != nil {
+	if err := jpeg.Encode(&file, testImage(640, 480, 3), nil); err != nil {
 		t.Fatal(err)
 	}
 	fsys := fstest.MapFS{}
@@ -426,7 +427,7 @@ func TestLoaderAllocatesLittle(t *testing.T) {
 }
 
 func TestLoaderFileRemoved(t *testing.T) {
-	fsys := fstest.MapFS{"a/1.png": pngFile(t, picture(9, 9, 3)), "b/1.png": pngFile(t, picture(9, 9, 3))}
+	fsys := fstest.MapFS{"a/1.png": pngFile(t, testImage(9, 9, 3)), "b/1.png": pngFile(t, testImage(9, 9, 3))}
 	d, err := OpenFolder(fsys, FolderOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -443,7 +444,7 @@ func TestLoaderFileRemoved(t *testing.T) {
 func BenchmarkLoader(b *testing.B) {
 	d := &Memory{ClassNames: []string{"a"}}
 	for range 64 {
-		d.Images = append(d.Images, picture(500, 375, 3))
+		d.Images = append(d.Images, testImage(500, 375, 3))
 	}
 	l := &Loader{Data: d, Preprocess: ImageNet(224), Augment: &Augment{Crop: true, Flip: 0.5}, Shuffle: true}
 	b.ReportAllocs()

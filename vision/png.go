@@ -1,13 +1,18 @@
 package vision
 
 import (
+	"bufio"
+	"fmt"
+	"image"
 	"image/png"
 	"io"
+
+	"github.com/fovea-ml/fovea/internal/atomicfile"
 )
 
 // pngHeader reads the size, and how many pixels the length of the file allows.
 func pngHeader(data []byte) (header, error) {
-	h, err := decodeConfig(png.DecodeConfig, data)
+	h, err := headerBy(png.DecodeConfig, data)
 	if err != nil {
 		return h, err
 	}
@@ -27,4 +32,40 @@ func pngHeader(data []byte) (header, error) {
 	}
 	h.perByte = 1032 * 8 / float64(max(bits, 1))
 	return h, nil
+}
+
+// WritePNG writes the image as a PNG file.
+func WritePNG(w io.Writer, m *Image) error {
+	if err := m.Validate(); err != nil {
+		return err
+	}
+	var src image.Image
+	switch m.Channels {
+	case 1:
+		src = &image.Gray{Pix: m.Pix, Stride: m.Width, Rect: m.Bounds()}
+	case 4:
+		src = &image.NRGBA{Pix: m.Pix, Stride: 4 * m.Width, Rect: m.Bounds()}
+	default:
+		// RGBA in which every pixel is opaque is written as plain RGB.
+		p := image.NewRGBA(m.Bounds())
+		for i := range m.Width * m.Height {
+			copy(p.Pix[4*i:4*i+3], m.Pix[3*i:3*i+3])
+			p.Pix[4*i+3] = 255
+		}
+		src = p
+	}
+	b := bufio.NewWriter(w)
+	if err := png.Encode(b, src); err != nil {
+		return fmt.Errorf("vision: writing a PNG of %d×%d pixels: %w", m.Width, m.Height, err)
+	}
+	return b.Flush()
+}
+
+// SavePNG writes the image to a PNG file, which appears whole or not at all: an old file of that name is replaced
+// once the new one is on the disk.
+func SavePNG(path string, m *Image) error {
+	if err := m.Validate(); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, func(w io.Writer) error { return WritePNG(w, m) })
 }

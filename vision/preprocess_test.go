@@ -94,7 +94,7 @@ func TestArithmetics(t *testing.T) {
 
 func TestToCHWChannels(t *testing.T) {
 	for _, channels := range []int{1, 4} {
-		m := picture(9, 5, channels)
+		m := testImage(9, 5, channels)
 		got, want := make([]float32, 135), make([]float32, 135)
 		ToCHW(got, m, ImageNetMean, ImageNetStd)
 		ToCHW(want, m.RGB(), ImageNetMean, ImageNetStd)
@@ -105,7 +105,7 @@ func TestToCHWChannels(t *testing.T) {
 }
 
 func TestFromCHWInverts(t *testing.T) {
-	m := picture(20, 10, 3)
+	m := testImage(20, 10, 3)
 	v := make([]float32, 600)
 	ToCHW(v, m, ImageNetMean, ImageNetStd)
 	if !bytes.Equal(FromCHW(v, 20, 10, ImageNetMean, ImageNetStd).Pix, m.Pix) {
@@ -127,7 +127,7 @@ func checkOutputs(t *testing.T, p *Preprocess, want map[string]goldenOutput) {
 				w, h = atoi(size[:i]), atoi(size[i+1:])
 			}
 		}
-		dst, width, height, err := p.Pixels(nil, simd.NewWorkers(2), picture(w, h, 3))
+		dst, width, height, err := p.Pixels(nil, simd.NewWorkers(2), testImage(w, h, 3))
 		if err != nil {
 			t.Errorf("%s: %v", size, err)
 			continue
@@ -174,8 +174,8 @@ func processors(t testing.TB) map[string]fstest.MapFS {
 	return folders
 }
 
-// What a model's files describe must give the libraries' outputs, bit for bit, after reading them and after writing
-// and reading what was read.
+// The settings in a model's files must give the libraries' outputs, bit for bit. So must the same settings after they
+// are written and read again.
 func TestProcessors(t *testing.T) {
 	golden := preprocessGolden(t).Processors
 	folders := processors(t)
@@ -275,7 +275,7 @@ func TestClassesThatNeverCrop(t *testing.T) {
 
 func TestPixelsBatch(t *testing.T) {
 	p := Half(16)
-	images := []image.Image{picture(20, 30, 3), picture(40, 10, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
+	images := []image.Image{testImage(20, 30, 3), testImage(40, 10, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
 	dst := make([]float32, 0, 3*3*16*16)
 	got, w, h, err := p.Pixels(dst, simd.NewWorkers(2), images...)
 	if err != nil {
@@ -297,27 +297,27 @@ func TestPixelsBatch(t *testing.T) {
 		t.Errorf("no images: %v, %v", got, err)
 	}
 	short := Preprocess{Mode: ShortSide, Width: 10}
-	if _, _, _, err := short.Pixels(nil, nil, picture(20, 30, 3), picture(20, 20, 3)); !errors.Is(err, ErrSize) {
+	if _, _, _, err := short.Pixels(nil, nil, testImage(20, 30, 3), testImage(20, 20, 3)); !errors.Is(err, ErrSize) {
 		t.Errorf("two sizes in one batch: %v", err)
 	}
-	if _, _, _, err := p.Pixels(nil, nil, picture(3, 3, 3), nil); !errors.Is(err, ErrSize) {
+	if _, _, _, err := p.Pixels(nil, nil, testImage(3, 3, 3), nil); !errors.Is(err, ErrSize) {
 		t.Errorf("nil image: %v", err)
 	}
-	if _, _, _, err := (&Preprocess{}).Pixels(nil, nil, picture(3, 3, 3)); !errors.Is(err, ErrSize) {
+	if _, _, _, err := (&Preprocess{}).Pixels(nil, nil, testImage(3, 3, 3)); !errors.Is(err, ErrSize) {
 		t.Errorf("zero Preprocess: %v", err)
 	}
 }
 
-// TestPreprocessTooLarge expects an error, not the memory, for sizes that only a hostile file or picture asks for.
+// TestPreprocessTooLarge expects an error, and no large allocation, for sizes from a hostile file or image.
 func TestPreprocessTooLarge(t *testing.T) {
 	narrow := ImageNet(224)
 	for name, c := range map[string]struct {
 		p *Preprocess
 		m *Image
 	}{
-		"stretch":        {&Preprocess{Width: 1 << 20, Height: 1 << 20}, picture(3, 3, 3)},
-		"crop":           {&Preprocess{Mode: NoResize, CropWidth: 1 << 20, CropHeight: 1 << 20}, picture(3, 3, 3)},
-		"one pixel high": {&narrow, picture(300_000, 1, 3)},
+		"stretch":        {&Preprocess{Width: 1 << 20, Height: 1 << 20}, testImage(3, 3, 3)},
+		"crop":           {&Preprocess{Mode: NoResize, CropWidth: 1 << 20, CropHeight: 1 << 20}, testImage(3, 3, 3)},
+		"one pixel high": {&narrow, testImage(300_000, 1, 3)},
 	} {
 		if _, _, _, err := c.p.Pixels(nil, nil, c.m); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v, expected ErrTooLarge", name, err)
@@ -372,7 +372,7 @@ func TestPreprocessRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzPreprocess reads hostile settings and prepares a picture by them: an error or finite pixels, within the limit.
+// FuzzPreprocess reads hostile settings and prepares an image with them: an error or finite pixels, within the limit.
 func FuzzPreprocess(f *testing.F) {
 	for _, fsys := range processors(f) {
 		for _, file := range fsys {
@@ -390,7 +390,7 @@ func FuzzPreprocess(f *testing.F) {
 				continue
 			}
 			p.MaxPixels = 1 << 16
-			pixels, width, height, err := p.Pixels(nil, nil, picture(9, 7, 3))
+			pixels, width, height, err := p.Pixels(nil, nil, testImage(9, 7, 3))
 			if err != nil {
 				continue
 			}

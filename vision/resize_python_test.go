@@ -9,6 +9,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -28,7 +29,7 @@ func TestResizePython(t *testing.T) {
 	for f := range filterCount {
 		cases = append(cases, resizeCase{In: [2]int{4000, 3000}, Out: [2]int{224, 224}, Channels: 3, Filter: f.String()})
 	}
-	rng := NewRand(13)
+	rng := data.NewRand(13)
 	side := func() int { return int(math.Exp(rng.Uniform(0, math.Log(700)))) } // small ones as often as large ones
 	for len(cases) < 1500 {
 		c := resizeCase{In: [2]int{side(), side()}, Channels: []int{1, 3, 3, 4}[rng.IntN(4)]}
@@ -65,7 +66,7 @@ func TestResizePython(t *testing.T) {
 	var m *Image
 	for i, c := range cases {
 		if m == nil || m.Width != c.In[0] || m.Height != c.In[1] || m.Channels != c.Channels {
-			m = picture(c.In[0], c.In[1], c.Channels)
+			m = testImage(c.In[0], c.In[1], c.Channels)
 		}
 		r := Resizer{Filter: filterNamed(t, c.Filter), Workers: simd.NewWorkers(1 + i%2)}
 		box := m.whole()

@@ -12,12 +12,13 @@ import (
 	"os"
 	"testing"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// picture is the test image of testdata/gen/vision_resize.py: blocks of hard black and white, of gradients, and
+// testImage is the test image of testdata/gen/vision_resize.py: blocks of hard black and white, of gradients, and
 // of noise.
-func picture(w, h, channels int) *Image {
+func testImage(w, h, channels int) *Image {
 	m := NewImage(w, h, channels)
 	i := 0
 	for y := range uint32(h) {
@@ -81,7 +82,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 	for _, c := range golden.Cases {
 		name := fmt.Sprintf("%v→%v/%d/%s/%v", c.In, c.Out, c.Channels, c.Filter, c.Box)
 		t.Run(name, func(t *testing.T) {
-			m := picture(c.In[0], c.In[1], c.Channels)
+			m := testImage(c.In[0], c.In[1], c.Channels)
 			for _, workers := range []*simd.Workers{nil, simd.NewWorkers(3)} {
 				r := Resizer{Filter: filterNamed(t, c.Filter), Workers: workers, RowsFirst: rowsFirst}
 				var got *Image
@@ -94,7 +95,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := got.check(); err != nil {
+				if err := got.Validate(); err != nil {
 					t.Fatal(err)
 				}
 				sum := sha256.Sum256(got.Pix)
@@ -102,7 +103,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 					t.Errorf("pixels differ from Pillow's; got %v, want %v", got.Pix[:min(len(got.Pix), 48)], c.Pixels)
 				}
 			}
-			if !bytes.Equal(m.Pix, picture(c.In[0], c.In[1], c.Channels).Pix) {
+			if !bytes.Equal(m.Pix, testImage(c.In[0], c.In[1], c.Channels).Pix) {
 				t.Error("the source was changed")
 			}
 		})
@@ -112,7 +113,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 // ResizeRect must equal cropping first, which is how torchvision crops and resizes.
 func TestResizeRect(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := picture(60, 45, channels)
+		m := testImage(60, 45, channels)
 		for _, r := range []image.Rectangle{m.Bounds(), image.Rect(3, 4, 50, 40), image.Rect(59, 44, 60, 45), image.Rect(0, 0, 20, 45)} {
 			for f := range filterCount {
 				c, err := m.Crop(r)
@@ -136,7 +137,7 @@ func TestResizeRect(t *testing.T) {
 }
 
 func TestResizeRefuses(t *testing.T) {
-	m := picture(10, 8, 3)
+	m := testImage(10, 8, 3)
 	nan := float32(math.NaN())
 	r := Resizer{}
 	errs := map[string]func() error{
@@ -170,7 +171,7 @@ func TestResizeRefuses(t *testing.T) {
 }
 
 func BenchmarkResize(b *testing.B) {
-	m := picture(4000, 3000, 3)
+	m := testImage(4000, 3000, 3)
 	for _, f := range []Filter{Bilinear, Bicubic, Lanczos} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("4000x3000→224/%v/threads=%d", f, threads), func(b *testing.B) {
@@ -185,7 +186,7 @@ func BenchmarkResize(b *testing.B) {
 			})
 		}
 	}
-	small := picture(640, 480, 3)
+	small := testImage(640, 480, 3)
 	b.Run("640x480→224/bicubic/threads=1", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -196,12 +197,12 @@ func BenchmarkResize(b *testing.B) {
 	})
 }
 
-// Part of a result is what cropping the whole gives, though less of the source is read for it.
+// Part of a result equals a crop of the whole result, although less of the source is read for it.
 func TestResizePart(t *testing.T) {
-	rng := NewRand(4)
+	rng := data.NewRand(4)
 	out := new(Image)
 	for n := range 300 {
-		m := picture(1+rng.IntN(90), 1+rng.IntN(90), []int{1, 3, 4}[rng.IntN(3)])
+		m := testImage(1+rng.IntN(90), 1+rng.IntN(90), []int{1, 3, 4}[rng.IntN(3)])
 		w, h := 1+rng.IntN(70), 1+rng.IntN(70)
 		x, y := rng.IntN(w), rng.IntN(h)
 		part := image.Rect(x, y, x+1+rng.IntN(w-x), y+1+rng.IntN(h-y))
@@ -233,7 +234,7 @@ func TestResizeLong(t *testing.T) {
 		t.Skip("6 million pixels")
 	}
 	const n, period = 1_200_000, 1000
-	tile := picture(3*period, 1, 3).Pix
+	tile := testImage(3*period, 1, 3).Pix
 	m := &Image{Pix: bytes.Repeat(tile, n/period), Width: 3 * n, Height: 1, Channels: 3}
 	if _, _, width := newAxis(m.Width, 0, float32(m.Width), n, Bilinear, false).reach(); n <= mostTaps/width {
 		t.Fatalf("windows of %d: not long enough", width)

@@ -41,15 +41,20 @@ func TestPhotographs(t *testing.T) {
 	if err := json.Unmarshal(data, &g); err != nil {
 		t.Fatal(err)
 	}
+	decode := func(t *testing.T, name string) *Image {
+		t.Helper()
+		m, err := DecodeFile(fsys, name, DecodeOptions{})
+		if errors.Is(err, fs.ErrNotExist) {
+			t.Skipf("%s is not in ../shared/data", name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
 	for name, c := range g.JPEG {
 		t.Run(path.Base(name), func(t *testing.T) {
-			m, err := DecodeFile(fsys, name, DecodeOptions{})
-			if errors.Is(err, fs.ErrNotExist) {
-				t.Skipf("%s is not in ../shared/data", name)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := decode(t, name)
 			if m.Width != c.Size[0] || m.Height != c.Size[1] {
 				t.Fatalf("%d×%d pixels, want %v", m.Width, m.Height, c.Size)
 			}
@@ -75,13 +80,7 @@ func TestPhotographs(t *testing.T) {
 	}
 	for name, c := range g.PNG {
 		t.Run(path.Base(name), func(t *testing.T) {
-			m, err := DecodeFile(fsys, name, DecodeOptions{})
-			if errors.Is(err, fs.ErrNotExist) {
-				t.Skipf("%s is not in ../shared/data", name)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := decode(t, name)
 			check := func(what string, m *Image) {
 				sum := sha256.Sum256(m.Pix)
 				if hex.EncodeToString(sum[:16]) != c[what] {

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -108,14 +109,14 @@ func model(folder, names string) error {
 	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
 		return nil
 	}
-	var opts []vit.SaveOption
+	var o vit.SaveOptions
 	if names != "hub" {
-		opts = append(opts, vit.ForTimm())
+		o.Layout = models.Timm
 	}
 	if names == "half" {
-		opts = append(opts, vit.StoredAs(checkpoint.F16))
+		o.DType = checkpoint.F16
 	}
-	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(folder, opts...)
+	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(folder, o)
 }
 
 // The files that give the program its model.

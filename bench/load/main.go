@@ -53,7 +53,7 @@ func write(dir, dtype string) error {
 	if !ok {
 		return fmt.Errorf("expected F32, F16 or BF16, found %q", dtype)
 	}
-	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir, vit.StoredAs(d))
+	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir, vit.SaveOptions{DType: d})
 }
 
 // result is what run prints. Times are in milliseconds, sizes in bytes.

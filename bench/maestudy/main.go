@@ -166,7 +166,7 @@ func (s *study) byPixels(ctx context.Context) error {
 		m := mae.New(c, generator(1))
 		m.Preprocess = was.Preprocess
 		dir := filepath.Join(s.out, "start-"+name)
-		if err := m.Save(dir); err != nil {
+		if err := m.Save(dir, mae.SaveOptions{}); err != nil {
 			return err
 		}
 		if err := s.row(ctx, name+" pixels", "pixels-"+name, "-init", dir); err != nil {

@@ -26,6 +26,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -104,7 +105,7 @@ func prepare(kind string, args []string) (func() error, error) {
 			}
 		}
 		m := vision.NewImage(number(1), number(2), 3)
-		r := vision.NewRand(1)
+		r := data.NewRand(1)
 		for i := range m.Pix {
 			m.Pix[i] = uint8(r.Uint64())
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// load reads the model that -model names: a file of weights, a folder, or a model on the hub, which is fetched.
+// load loads the model that -model names: a file of weights, a folder, or a model on the hub.
 func load(ctx context.Context, name string, out *console.Console) (*vit.Model, error) {
 	var o vit.LoadOptions
 	dir := filepath.Dir(name)
@@ -33,45 +33,45 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 	case m.Head == nil:
 		return nil, fmt.Errorf("-model %s: the model has no classifier", name)
 	case m.Config.NumChannels != 3:
-		return nil, fmt.Errorf("-model %s: the model takes pictures of %d channels, expected 3", name, m.Config.NumChannels)
+		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, expected 3", name, m.Config.NumChannels)
 	}
 	if _, err := vision.LoadPreprocess(os.DirFS(dir)); errors.Is(err, fs.ErrNotExist) {
-		out.Line("no preprocessor_config.json beside the weights: pictures are prepared with mean %v and deviation %v", m.Preprocess.Mean, m.Preprocess.Std)
+		out.Line("no preprocessor_config.json beside the weights: assuming mean %v and standard deviation %v", m.Preprocess.Mean, m.Preprocess.Std)
 	}
 	return m, nil
 }
 
-// picture is a file and what the model makes of it, or why it cannot be read.
-type picture struct {
+// result is the prediction for an image file, or the error that the file caused.
+type result struct {
 	name string
 	vit.Prediction
 	err error
 }
 
-// atOnce is how many pictures are read and classified together: what the model takes in one pass.
-const atOnce = 16
+// batchSize is the number of images that the model classifies in one pass.
+const batchSize = 16
 
-// each classifies pictures and calls f with every one, in their order.
-func each(ctx context.Context, m *vit.Model, names []string, f func(*picture) error) error {
-	batch := atOnce
+// classifyFiles classifies image files and calls f with each result, in the order of names.
+func classifyFiles(ctx context.Context, m *vit.Model, names []string, f func(*result) error) error {
+	size := batchSize
 	if _, _, fixed := m.Preprocess.FixedSize(); !fixed {
-		batch = 1 // one pass takes pictures of one size
+		size = 1 // all images of a pass have the same size
 	}
-	for some := range slices.Chunk(names, batch) {
+	for chunk := range slices.Chunk(names, size) {
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
-		found := make([]picture, len(some))
-		images := make([]*vision.Image, len(some))
-		m.Workers.For(len(some), func(i int) {
-			found[i].name = some[i]
-			images[i], found[i].err = read(some[i])
+		results := make([]result, len(chunk))
+		images := make([]*vision.Image, len(chunk))
+		m.Workers.For(len(chunk), func(i int) {
+			results[i].name = chunk[i]
+			images[i], results[i].err = read(chunk[i])
 		})
-		if err := classify(ctx, m, images, found); err != nil {
+		if err := classify(ctx, m, images, results); err != nil {
 			return err
 		}
-		for i := range found {
-			if err := f(&found[i]); err != nil {
+		for i := range results {
+			if err := f(&results[i]); err != nil {
 				return err
 			}
 		}
@@ -79,38 +79,38 @@ func each(ctx context.Context, m *vit.Model, names []string, f func(*picture) er
 	return nil
 }
 
-// classify fills in the predictions of the pictures that could be read, in one pass. When the model refuses one, such
-// as a picture ten thousand times as long as it is high, the others go through alone.
-func classify(ctx context.Context, m *vit.Model, images []*vision.Image, found []picture) error {
-	var good []int
+// classify fills in the predictions of the readable images, in one pass. If the model rejects one of them, each image
+// is classified alone. A model rejects, for example, an image that is ten thousand times as wide as it is high.
+func classify(ctx context.Context, m *vit.Model, images []*vision.Image, results []result) error {
+	var readable []int
 	var batch []image.Image
 	for i, img := range images {
-		if found[i].err == nil {
-			good, batch = append(good, i), append(batch, img)
+		if results[i].err == nil {
+			readable, batch = append(readable, i), append(batch, img)
 		}
 	}
 	predictions, err := m.Classify(ctx, batch...)
 	if err == nil {
-		for k, i := range good {
-			found[i].Prediction = predictions[k]
+		for k, i := range readable {
+			results[i].Prediction = predictions[k]
 		}
 		return nil
 	}
-	for k, i := range good {
+	for k, i := range readable {
 		one, err := m.Classify(ctx, batch[k])
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		case err != nil:
-			found[i].err = fmt.Errorf("%s: %w", found[i].name, err)
+			results[i].err = fmt.Errorf("%s: %w", results[i].name, err)
 		default:
-			found[i].Prediction = one[0]
+			results[i].Prediction = one[0]
 		}
 	}
 	return nil
 }
 
-// read decodes a picture, upright.
+// read decodes an image file and applies its EXIF orientation.
 func read(name string) (*vision.Image, error) {
 	f, err := os.Open(name)
 	if err != nil {

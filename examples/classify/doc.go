@@ -1,15 +1,19 @@
-// Classify says what pictures show.
+// Classify prints the most probable classes of images.
 //
-//	go run ./examples/classify -model vit-base-patch16-224 photo.jpg holiday/*.jpg
+//	go run ./examples/classify -model google/vit-base-patch16-224 photo.jpg holiday/*.jpg
 //
-// The model is a Vision Transformer in a folder of Hugging Face's or timm's, a single file of weights as the papers
-// release them, or the name of such a model on the hub, which is fetched first. Pictures are prepared as the model's own
-// library prepares them, and turned as their EXIF data says.
+// The model is a Vision Transformer. -model takes:
 //
-// For each picture the most probable classes are printed, with bars on a terminal; -json prints one JSON value instead:
+//   - a folder in the layout of Hugging Face or timm
+//   - a single file of weights, as the papers' authors release them
+//   - the name of a model on the hub, which is downloaded first
+//
+// Images are prepared exactly as the model's own library prepares them, with their EXIF orientation applied.
+//
+// Without -json, the program prints text, with bars on a terminal. -json prints one JSON value:
 //
 //	[{"image":"photo.jpg","logits":[…],"top":[{"label":"tabby","index":281,"p":0.93}]}]
 //
-// A picture that cannot be read is named on the standard error stream and left out. The exit status is 0 when all were
+// An image that cannot be read is named on standard error and skipped. The exit status is 0 if all images were
 // classified, 1 otherwise, and 130 after Ctrl-C.
 package main

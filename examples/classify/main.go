@@ -18,7 +18,12 @@ func main() {
 	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// settings are what the flags say.
+// command runs the program and returns its exit status.
+func command(args []string, stdout, stderr io.Writer) int {
+	return console.Run("classify", args, stdout, stderr, parse, run)
+}
+
+// settings are the values of the flags.
 type settings struct {
 	Model   string
 	Top     int
@@ -27,24 +32,31 @@ type settings struct {
 	Images  []string
 }
 
-// mostThreads bounds what is started for each core.
-const mostThreads = 4096
-
-// command runs the program and returns its exit status.
-func command(args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return console.Exit(context.Background(), stderr, "classify", err)
+// parse reads the flags.
+func parse(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("classify", flag.ContinueOnError)
+	f.StringVar(&s.Model, "model", "", "Vision Transformer: a `folder` in the layout of Hugging Face or timm, a file of weights, or owner/name on the hub")
+	f.IntVar(&s.Top, "top", 5, "show the `N` most probable classes")
+	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
+	if err := console.ParseFlags(f, args, stderr, "Classifies images: classify -model MODEL [flags] IMAGE..."); err != nil {
+		return s, err
 	}
-	ctx, stop := console.UntilSignal()
-	defer stop()
-	return console.Exit(ctx, stderr, "classify", run(ctx, s, stdout, stderr))
+	s.Images = f.Args()
+	switch {
+	case s.Model == "":
+		return s, errors.New("-model: expected a folder with a Vision Transformer; -h lists the flags")
+	case s.Top < 1:
+		return s, fmt.Errorf("-top: expected at least 1, found %d", s.Top)
+	case len(s.Images) == 0:
+		return s, errors.New("expected image files after the flags, found none")
+	}
+	return s, console.CheckThreads(s.Threads)
 }
 
-// run classifies all pictures. The error is the first that concerns them all, or says how many could not be read.
+// run classifies all images. It returns the first error that stops the run, or an error that counts the unreadable
+// images.
 func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
 	m, err := load(ctx, s.Model, out)
@@ -52,20 +64,20 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
-	show := &printer{to: stdout, top: s.Top, bars: onTerminal(stdout)}
-	results := []result{}
+	text := &printer{to: stdout, top: s.Top, bars: onTerminal(stdout)}
+	results := []jsonResult{}
 	broken := 0
 	progress := out.Phase("classifying", console.Files, int64(len(s.Images)))
-	err = each(ctx, m, s.Images, func(p *picture) error {
+	err = classifyFiles(ctx, m, s.Images, func(r *result) error {
 		switch {
-		case p.err != nil:
+		case r.err != nil:
 			broken++
-			fmt.Fprintf(stderr, "classify: %s\n", console.OneLine(p.err))
+			fmt.Fprintf(stderr, "classify: %s\n", console.OneLine(r.err))
 		case s.JSON:
-			results = append(results, resultOf(p, s.Top))
+			results = append(results, toJSON(r, s.Top))
 			progress.At(int64(len(results) + broken))
-		default: // what is printed shows how far it is
-			return show.picture(p)
+		default: // the printed results show the progress
+			return text.print(r)
 		}
 		return nil
 	})
@@ -79,46 +91,13 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		}
 	}
 	if broken > 0 {
-		return fmt.Errorf("%d of %d pictures could not be read", broken, len(s.Images))
+		return fmt.Errorf("%d of %d images could not be read", broken, len(s.Images))
 	}
 	return nil
 }
 
-// onTerminal says whether w is one, where bars are welcome.
+// onTerminal reports whether w is a terminal.
 func onTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// parse reads the flags.
-func parse(args []string, stderr io.Writer) (settings, error) {
-	var s settings
-	f := flag.NewFlagSet("classify", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.StringVar(&s.Model, "model", "", "the Vision Transformer in `DIR`, in Hugging Face's or timm's layout; a file of weights; or owner/name on the hub")
-	f.IntVar(&s.Top, "top", 5, "show the `N` most probable classes")
-	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
-	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(stderr, "Says what pictures show: classify -model DIR [flags] PICTURE...")
-			fmt.Fprintln(stderr)
-			f.SetOutput(stderr)
-			f.PrintDefaults()
-			return s, err
-		}
-		return s, fmt.Errorf("%w; -h lists the flags", err)
-	}
-	s.Images = f.Args()
-	switch {
-	case s.Model == "":
-		return s, errors.New("-model: expected a folder with a Vision Transformer; -h lists the flags")
-	case s.Top < 1:
-		return s, fmt.Errorf("-top: expected at least 1, found %d", s.Top)
-	case s.Threads < 0 || s.Threads > mostThreads:
-		return s, fmt.Errorf("-threads: expected 0 to %d, found %d", mostThreads, s.Threads)
-	case len(s.Images) == 0:
-		return s, errors.New("expected the names of pictures after the flags, found none")
-	}
-	return s, nil
 }

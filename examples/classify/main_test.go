@@ -17,11 +17,11 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
-// TestReference runs the program over models and pictures that are kept and compares its logits with those of
-// transformers and timm, from the file on.
+// TestReference classifies the stored images with the stored models. It compares the logits with those that
+// transformers and timm computed from the same files.
 func TestReference(t *testing.T) { compare(t, "testdata") }
 
-// TestLibraries makes the models and pictures anew.
+// TestLibraries does the same with models and images that the Python libraries make during the test.
 func TestLibraries(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "classify.py", dir, golden.SharedData(t, "images"))
@@ -38,9 +38,9 @@ func compare(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	for model, logits := range want {
-		for _, from := range []string{"pictures", "shared"} {
+		for _, from := range []string{"images", "shared"} {
 			t.Run(model+"/"+from, func(t *testing.T) {
-				at := filepath.Join(dir, "pictures")
+				at := filepath.Join(dir, "images")
 				if from == "shared" {
 					at = golden.SharedData(t, "images")
 				}
@@ -54,7 +54,7 @@ func compare(t *testing.T, dir string) {
 				}
 				results := classified(t, args...)
 				if len(results) != len(names) {
-					t.Fatalf("%d results of %d pictures", len(results), len(names))
+					t.Fatalf("%d results for %d images", len(results), len(names))
 				}
 				for i, r := range results {
 					if r.Image != args[3+i] {
@@ -80,7 +80,7 @@ func compare(t *testing.T, dir string) {
 	}
 }
 
-// parsed is a result as others read it.
+// parsed is a result as other programs read it.
 type parsed struct {
 	Image  string
 	Logits []float32
@@ -107,10 +107,10 @@ func classified(t *testing.T, args ...string) []parsed {
 	return results
 }
 
-// TestShape pins the JSON that others script against.
+// TestShape checks the JSON keys that scripts rely on.
 func TestShape(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	command([]string{"-model", "testdata/models/hf", "-top", "1", "-json", "testdata/pictures/rgb.png"}, &stdout, &stderr)
+	command([]string{"-model", "testdata/models/hf", "-top", "1", "-json", "testdata/images/rgb.png"}, &stdout, &stderr)
 	var results []map[string]json.RawMessage
 	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil {
 		t.Fatal(err, &stderr)
@@ -123,14 +123,14 @@ func TestShape(t *testing.T) {
 	}
 }
 
-// TestThreads demands the same bytes whatever the number of cores, and whether pictures share a pass.
+// TestThreads checks that the logits depend neither on the number of cores nor on the other images of a pass.
 func TestThreads(t *testing.T) {
-	names := slices.Repeat([]string{"testdata/pictures/rgb.png", "testdata/pictures/gray.png", "testdata/pictures/turned.png"}, 7)
+	names := slices.Repeat([]string{"testdata/images/rgb.png", "testdata/images/gray.png", "testdata/images/turned.png"}, 7)
 	all := classified(t, append([]string{"-model", "testdata/models/timm", "-json", "-threads", "2"}, names...)...)
 	for i, name := range names[:3] {
 		one := classified(t, "-model", "testdata/models/timm", "-json", "-threads", "1", name)
 		if !slices.Equal(all[i].Logits, one[0].Logits) || !slices.Equal(all[18+i].Logits, one[0].Logits) {
-			t.Errorf("%s: the logits depend on the pictures beside it", name)
+			t.Errorf("%s: the logits depend on the other images of the pass", name)
 		}
 	}
 }
@@ -148,11 +148,11 @@ func TestFile(t *testing.T) {
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/pictures/rgb.png"}, &stdout, &stderr); status != 0 {
+	if status := command([]string{"-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/images/rgb.png"}, &stdout, &stderr); status != 0 {
 		t.Fatal(&stderr)
 	}
 	if !strings.Contains(stderr.String(), "no preprocessor_config.json") {
-		t.Errorf("what is assumed of the pictures is not said: %q", &stderr)
+		t.Errorf("the assumed mean and deviation are not printed: %q", &stderr)
 	}
 	var r []parsed
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
@@ -161,10 +161,10 @@ func TestFile(t *testing.T) {
 	if len(r) != 1 || len(r[0].Logits) != 5 || r[0].Top[0].Label != "" {
 		t.Errorf("found %+v", r)
 	}
-	fails(t, "a.safetensors, b.safetensors", "-model", dir, "testdata/pictures/rgb.png")
+	fails(t, "a.safetensors, b.safetensors", "-model", dir, "testdata/images/rgb.png")
 }
 
-// TestHub names a model on the hub: it is fetched once, and used from the cache after that.
+// TestHub classifies with a model on the hub: downloaded at first, later from the cache.
 func TestHub(t *testing.T) {
 	h := hubtest.New()
 	defer h.Close()
@@ -178,24 +178,24 @@ func TestHub(t *testing.T) {
 	}
 	h.Add("somebody/animals", files)
 	h.Use(t)
-	const picture = "testdata/pictures/rgb.png"
-	want := classified(t, "-model", "testdata/models/hf", "-json", picture)
-	if got := classified(t, "-model", "somebody/animals", "-json", picture); !slices.Equal(got[0].Logits, want[0].Logits) {
+	const file = "testdata/images/rgb.png"
+	want := classified(t, "-model", "testdata/models/hf", "-json", file)
+	if got := classified(t, "-model", "somebody/animals", "-json", file); !slices.Equal(got[0].Logits, want[0].Logits) {
 		t.Errorf("found %v, expected %v", got[0].Logits, want[0].Logits)
 	}
-	fails(t, "somebody/plants", "-model", "somebody/plants", picture)
+	fails(t, "somebody/plants", "-model", "somebody/plants", file)
 	t.Setenv("HF_HUB_OFFLINE", "1")
-	classified(t, "-model", "somebody/animals", "-json", picture)
+	classified(t, "-model", "somebody/animals", "-json", file)
 }
 
-// TestPeople reads what is printed without -json, on a terminal and elsewhere.
-func TestPeople(t *testing.T) {
+// TestText checks the output without -json, and the bars of a terminal.
+func TestText(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-model", "testdata/models/hf", "-top", "2", "testdata/pictures/rgb.png", "testdata/pictures/small.png"}, &stdout, &stderr); status != 0 {
+	if status := command([]string{"-model", "testdata/models/hf", "-top", "2", "testdata/images/rgb.png", "testdata/images/small.png"}, &stdout, &stderr); status != 0 {
 		t.Fatal(&stderr)
 	}
 	lines := strings.Split(stdout.String(), "\n")
-	if len(lines) != 8 || lines[0] != "testdata/pictures/rgb.png" || !strings.HasSuffix(lines[1], " %  bee") || lines[3] != "" || lines[4] != "testdata/pictures/small.png" {
+	if len(lines) != 8 || lines[0] != "testdata/images/rgb.png" || !strings.HasSuffix(lines[1], " %  bee") || lines[3] != "" || lines[4] != "testdata/images/small.png" {
 		t.Errorf("found %q", lines)
 	}
 	for share, want := range map[float32]string{0: "", 1: strings.Repeat("█", width), 0.5: strings.Repeat("█", width/2), 1. / 96: "▎"} {
@@ -209,7 +209,7 @@ func TestPeople(t *testing.T) {
 	}
 }
 
-// TestBroken leaves out pictures that cannot be read, names them, and says so by its status.
+// TestBroken checks that unreadable files are named and skipped, and that the exit status is 1.
 func TestBroken(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, data string) string {
@@ -219,24 +219,24 @@ func TestBroken(t *testing.T) {
 		}
 		return path
 	}
-	whole, err := os.ReadFile("testdata/pictures/rgb.png")
+	whole, err := os.ReadFile("testdata/images/rgb.png")
 	if err != nil {
 		t.Fatal(err)
 	}
 	cut := write("cut.png", string(whole[:len(whole)/2]))
-	text := write("text.jpg", "not a picture")
+	text := write("text.jpg", "not an image")
 	missing := filepath.Join(dir, "missing.png")
 	var stdout, stderr bytes.Buffer
-	status := command([]string{"-model", "testdata/models/hf", "-json", cut, "testdata/pictures/rgb.png", text, missing, dir}, &stdout, &stderr)
+	status := command([]string{"-model", "testdata/models/hf", "-json", cut, "testdata/images/rgb.png", text, missing, dir}, &stdout, &stderr)
 	if status != 1 {
 		t.Errorf("status %d, expected 1", status)
 	}
 	var results []parsed
-	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || len(results) != 1 || results[0].Image != "testdata/pictures/rgb.png" {
+	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || len(results) != 1 || results[0].Image != "testdata/images/rgb.png" {
 		t.Errorf("%v: %s", err, &stdout)
 	}
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-	if len(lines) != 5 || lines[4] != "classify: 4 of 5 pictures could not be read" {
+	if len(lines) != 5 || lines[4] != "classify: 4 of 5 images could not be read" {
 		t.Fatalf("found %q", lines)
 	}
 	for i, name := range []string{cut, text, missing, dir} {
@@ -246,23 +246,23 @@ func TestBroken(t *testing.T) {
 	}
 }
 
-// TestFails expects one line and status 1.
+// TestFails expects one error line and status 1.
 func TestFails(t *testing.T) {
-	const picture = "testdata/pictures/rgb.png"
-	fails(t, "-model", picture)
-	fails(t, "no-such-folder", "-model", "no-such-folder", picture)
-	fails(t, "expected the names of pictures", "-model", "testdata/models/hf")
-	fails(t, "-top", "-model", "testdata/models/hf", "-top", "0", picture)
-	fails(t, "-threads", "-model", "testdata/models/hf", "-threads", "-1", picture)
-	fails(t, "vit_mae", "-model", "../../models/mae/testdata/tiny", picture)
+	const file = "testdata/images/rgb.png"
+	fails(t, "-model", file)
+	fails(t, "no-such-folder", "-model", "no-such-folder", file)
+	fails(t, "expected image files", "-model", "testdata/models/hf")
+	fails(t, "-top", "-model", "testdata/models/hf", "-top", "0", file)
+	fails(t, "-threads", "-model", "testdata/models/hf", "-threads", "-1", file)
+	fails(t, "vit_mae", "-model", "../../models/mae/testdata/tiny", file)
 	c := vit.Tiny16()
 	c.NumHiddenLayers, c.ImageSize = 1, 32
 	headless := t.TempDir()
-	if err := vit.New(c, 0, nil).Save(headless); err != nil {
+	if err := vit.New(c, 0, nil).Save(headless, vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, "no classifier", "-model", headless, picture)
-	fails(t, "channels", "-model", "../../models/vit/testdata/odd", picture)
+	fails(t, "no classifier", "-model", headless, file)
+	fails(t, "channels", "-model", "../../models/vit/testdata/odd", file)
 	fails(t, "nonsense", "-nonsense")
 }
 

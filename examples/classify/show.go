@@ -6,11 +6,11 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/models"
 )
 
-// result is what -json prints of a picture.
-type result struct {
+// jsonResult is the JSON form of a result.
+type jsonResult struct {
 	Image  string           `json:"image"`
 	Logits []console.Number `json:"logits"`
 	Top    []class          `json:"top"`
@@ -22,36 +22,37 @@ type class struct {
 	P     console.Number `json:"p"`
 }
 
-func resultOf(p *picture, top int) result {
-	r := result{Image: p.name, Logits: console.Numbers(p.Logits), Top: []class{}}
-	for _, c := range best(p, top) {
-		r.Top = append(r.Top, class{Label: c.Label, Index: c.Index, P: console.Number(c.Probability)})
+func toJSON(r *result, top int) jsonResult {
+	j := jsonResult{Image: r.name, Logits: console.Numbers(r.Logits), Top: []class{}}
+	for _, c := range best(r, top) {
+		j.Top = append(j.Top, class{Label: c.Label, Index: c.Index, P: console.Number(c.Probability)})
 	}
-	return r
+	return j
 }
 
-func best(p *picture, top int) []vit.Class { return p.Top[:min(top, len(p.Top))] }
+// best returns the most probable classes, at most top of them.
+func best(r *result, top int) []models.Class { return r.Top[:min(top, len(r.Top))] }
 
-// printer shows pictures to people.
+// printer prints results as text.
 type printer struct {
 	to   io.Writer
 	top  int
 	bars bool
-	more bool // a picture was shown before
+	more bool // a result was printed before
 }
 
-// width is that of a bar of 100 %, in characters.
+// width is the length of a full bar (100 %), in characters.
 const width = 24
 
-// picture prints the picture's name and its most probable classes.
-func (s *printer) picture(p *picture) error {
+// print prints the file's name and its most probable classes.
+func (s *printer) print(r *result) error {
 	var b strings.Builder
 	if s.more {
 		b.WriteByte('\n')
 	}
 	s.more = true
-	fmt.Fprintf(&b, "%s\n", console.Printable(p.name))
-	for _, c := range best(p, s.top) {
+	fmt.Fprintf(&b, "%s\n", console.Printable(r.name))
+	for _, c := range best(r, s.top) {
 		label := console.Printable(c.Label)
 		if label == "" {
 			label = fmt.Sprintf("class %d", c.Index)
@@ -66,7 +67,7 @@ func (s *printer) picture(p *picture) error {
 	return err
 }
 
-// bar draws a share as a bar of eighths of a character, padded to the full width.
+// bar draws a share as a bar with a resolution of an eighth of a character, padded to the full width.
 func bar(share float32) string {
 	eighths := max(0, min(int(share*width*8+0.5), width*8))
 	whole := strings.Repeat("█", eighths/8)

@@ -10,7 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
-// config is what is shown of the config.json in a model's folder.
+// config holds the fields of a model folder's config.json that are shown.
 type config struct {
 	ModelType     string   `json:"model_type,omitempty"`
 	Architectures []string `json:"architectures,omitempty"`
@@ -18,7 +18,7 @@ type config struct {
 	Heads         int      `json:"num_attention_heads,omitempty"`
 }
 
-// readConfig reads it, and returns nil where there is none.
+// readConfig reads config.json. Without one it returns nil.
 func readConfig(dir string) (*config, error) {
 	data, err := smallfile.Read(os.DirFS(dir), "config.json")
 	if errors.Is(err, fs.ErrNotExist) {

@@ -15,14 +15,15 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
-// convert writes the tensors of f, in the type of -dtype if that is given, and returns what was written.
+// convert writes the tensors of in to the file of -to, in the type of -dtype if given. It returns the written
+// checkpoint.
 func convert(ctx context.Context, c *console.Console, in *input, s settings) (*input, error) {
 	f := in.file
-	names := []string{filepath.Join(in.dir, f.Name())} // of the index, where there is one
+	names := []string{filepath.Join(in.dir, f.Name())} // the file or the index
 	for _, p := range in.parts() {
 		names = append(names, p.Name)
 	}
-	if err := differs(s.To, names); err != nil {
+	if err := checkOutput(s.To, names); err != nil {
 		return nil, err
 	}
 	metadata := map[string]string{}
@@ -52,14 +53,14 @@ func convert(ctx context.Context, c *console.Console, in *input, s settings) (*i
 	if err != nil {
 		return nil, err
 	}
-	out, err := checkpoint.Open(written(s.To))
+	out, err := checkpoint.Open(written(s.To), checkpoint.OpenOptions{})
 	if err != nil {
 		return nil, err
 	}
 	return &input{path: written(s.To), file: out}, nil
 }
 
-// written is the name to open a checkpoint by that was written under a name: its own or that of an index.
+// written returns the name of a written checkpoint: path, or its index if the checkpoint has several files.
 func written(path string) string {
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return path + ".index.json"
@@ -67,9 +68,9 @@ func written(path string) string {
 	return path
 }
 
-// differs reports an output that is a file of the input, or whose shards or index could be one: writing removes those
-// that another checkpoint of the name had.
-func differs(to string, names []string) error {
+// checkOutput returns an error if writing to the file to could replace one of the input files in names. Writing also
+// removes the shards and the index of an older checkpoint with the same name.
+func checkOutput(to string, names []string) error {
 	dir, base := filepath.Split(to)
 	if dir == "" {
 		dir = "."
@@ -85,13 +86,13 @@ func differs(to string, names []string) error {
 			continue
 		}
 		if name := filepath.Base(in); name == base || name == base+".index.json" || shard.MatchString(name) {
-			return fmt.Errorf("-to: %s would replace %s, which is read: choose another name", to, in)
+			return fmt.Errorf("-to: %s would replace the input file %s: choose another name", to, in)
 		}
 	}
 	return nil
 }
 
-// parseSize reads a number of bytes, such as 5GB, 500MB, 2GiB or 1000000. 0 is no limit.
+// parseSize parses a number of bytes, such as 5GB, 500MB, 2GiB or 1000000. 0 means no limit.
 func parseSize(text string) (int64, error) {
 	units := []struct {
 		name string

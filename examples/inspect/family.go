@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// families are told apart by names that only they have. The first row all of whose
-// names end some tensor's name is the family: rows that contain others come before them.
+// families is searched from the top. A family matches if each of its names is the end of some tensor's name. A family
+// whose names include another family's comes before it.
 var families = []family{
 	{"MAE with decoder (original)", []string{"decoder_blocks.0.attn.qkv.weight", "mask_token"},
 		[]tower{{"encoder", "blocks", "norm1.weight", "patch_embed.proj.weight", ""}, {"decoder", "decoder_blocks", "norm1.weight", "", ""}}},
@@ -72,23 +72,23 @@ var families = []family{
 	{"resume file of Fovea's training loop", []string{"optimizer-counts"}, nil},
 }
 
-// A family is a row of the table.
+// A family is a family of models with the same tensor names.
 type family struct {
 	name   string
-	has    []string
-	towers []tower // those that are there are described
+	has    []string // endings of tensor names
+	towers []tower  // a checkpoint may lack some of them
 }
 
 // A tower is a stack of blocks.
 type tower struct {
-	name   string // "" when it is the only one
-	blocks string // what comes before a block's number
-	norm   string // a block's tensor with the tower's width
-	patch  string // a tensor whose last dimension is the side of a patch, "" without
-	not    string // a part of names that are another tower's
+	name   string // "" if it is the only one
+	blocks string // the tensor name up to a block's number
+	norm   string // a tensor of a block; its last dimension is the tower's width
+	patch  string // a tensor whose last dimension is the side of a patch; "" without patches
+	not    string // names that contain this belong to another tower
 }
 
-// A guess is what the names of a checkpoint say about its model.
+// A guess is the model's structure as its tensor names suggest.
 type guess struct {
 	Name    string       `json:"name"`
 	Towers  []towerGuess `json:"towers"`
@@ -99,19 +99,20 @@ type towerGuess struct {
 	Name   string `json:"name,omitempty"`
 	Blocks int    `json:"blocks"`
 	Width  int    `json:"width"`
-	Heads  int    `json:"heads,omitempty"` // from config.json or a table of positions, or else width/64, as most have
+	Heads  int    `json:"heads,omitempty"` // from config.json, the relative position bias, or else width/64
 	Patch  int    `json:"patch,omitempty"`
 
-	sure bool // of the heads
+	sure bool // Heads is known, not width/64
 }
 
-// classifiers are the names of classifiers' weights, [classes, width].
+// classifiers are the names of a classifier's weights, [classes, width].
 var classifiers = []string{"classifier.weight", "head.weight", "head.fc.weight", "fc.weight", "cls_classifier.weight", "classifier.1.weight"}
 
-// guessFamily finds the family of a checkpoint with these tensors, nil for none.
+// guessFamily returns the family of a checkpoint, given its tensors' shapes by name. It returns nil for an unknown
+// family.
 func guessFamily(shapes map[string][]int) *guess {
 	names := slices.Sorted(maps.Keys(shapes))
-	// find returns a name that ends in the given one, at a dot.
+	// find returns a tensor's name that is end, or that ends in a dot and end, and that does not contain without.
 	find := func(end, without string) (string, bool) {
 		if _, ok := shapes[end]; ok {
 			return end, true
@@ -123,9 +124,9 @@ func guessFamily(shapes map[string][]int) *guess {
 		}
 		return "", false
 	}
-	there := func(end string) bool { _, ok := find(end, ""); return ok }
+	missing := func(end string) bool { _, ok := find(end, ""); return !ok }
 	for _, f := range families {
-		if slices.ContainsFunc(f.has, func(n string) bool { return !there(n) }) {
+		if slices.ContainsFunc(f.has, missing) {
 			continue
 		}
 		g := &guess{Name: f.name, Towers: []towerGuess{}}
@@ -151,7 +152,7 @@ func guessFamily(shapes map[string][]int) *guess {
 		}
 		for _, c := range classifiers {
 			if len(g.Towers) > 1 {
-				break // what is called a head there is another thing
+				break // "head" has another meaning there
 			}
 			if n, ok := find(c, ""); ok && len(shapes[n]) == 2 {
 				g.Classes = shapes[n][0]
@@ -163,7 +164,7 @@ func guessFamily(shapes map[string][]int) *guess {
 	return nil
 }
 
-// countBlocks counts the different numbers of a tower's blocks.
+// countBlocks returns the number of a tower's blocks.
 func countBlocks(names []string, t tower) int {
 	numbers := map[int]bool{}
 	for _, n := range names {
@@ -189,7 +190,7 @@ func last(shape []int) int {
 	return shape[len(shape)-1]
 }
 
-// String says it to people: "ViT (timm, original): 12 blocks of width 768, …".
+// String returns the guess as text, such as "ViT (timm, original): 12 blocks of width 768, …".
 func (g *guess) String() string {
 	var parts []string
 	for _, t := range g.Towers {
@@ -200,7 +201,7 @@ func (g *guess) String() string {
 		if t.Heads > 0 {
 			s += fmt.Sprintf(", %d heads", t.Heads)
 			if !t.sure {
-				s += " if of 64 each"
+				s += " (assuming a width of 64)"
 			}
 		}
 		if t.Patch > 0 {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestFamilies recognizes models by the names that their libraries give; testdata/gen/families.py made the list.
+// TestFamilies recognizes the models in families.json, which testdata/gen/families.py wrote.
 func TestFamilies(t *testing.T) {
 	data, err := os.ReadFile("testdata/families.json")
 	if err != nil {
@@ -31,7 +31,7 @@ func TestFamilies(t *testing.T) {
 		"MAE with decoder (Hugging Face)": "encoder of 2 blocks of width 32, patches of 16×16; decoder of 1 blocks of width 32",
 		"BEiT (timm, original)":           "2 blocks of width 32, 2 heads, patches of 16×16; 5 classes",
 		"BEiT (Hugging Face)":             "2 blocks of width 32, 2 heads, patches of 16×16; 5 classes",
-		"CLIP (OpenAI, open_clip)":        "vision of 2 blocks of width 128, 2 heads if of 64 each, patches of 16×16; text of 1 blocks of width 64, 1 heads if of 64 each",
+		"CLIP (OpenAI, open_clip)":        "vision of 2 blocks of width 128, 2 heads (assuming a width of 64), patches of 16×16; text of 1 blocks of width 64, 1 heads (assuming a width of 64)",
 		"CLIP (Hugging Face)":             "vision of 2 blocks of width 32, patches of 16×16; text of 2 blocks of width 32",
 		"SigLIP (Hugging Face)":           "vision of 2 blocks of width 32, patches of 16×16; text of 2 blocks of width 32",
 		"BLIP (Hugging Face)":             "vision of 2 blocks of width 32, patches of 16×16; text of 2 blocks of width 32",
@@ -47,7 +47,7 @@ func TestFamilies(t *testing.T) {
 		if rest[want] != "" {
 			want += ": " + rest[want]
 		}
-		// As they are, in a wrapper's folder, and with one more tensor.
+		// The names alone and below a wrapper's prefix, with one more tensor.
 		for _, prefix := range []string{"", "module.", "model."} {
 			named := map[string][]int{prefix + "something.else": {3}}
 			for n, s := range shapes {
@@ -55,7 +55,7 @@ func TestFamilies(t *testing.T) {
 			}
 			g := guessFamily(named)
 			if g == nil || g.String() != want {
-				t.Errorf("%q before the names: found %v, expected %s", prefix, g, want)
+				t.Errorf("prefix %q: found %v, expected %s", prefix, g, want)
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func TestFamilies(t *testing.T) {
 			t.Errorf("%v: found %s", shapes, g)
 		}
 	}
-	// Names that lie about shapes.
+	// A family's names with unexpected shapes.
 	odd := map[string][]int{}
 	for n := range all["BEiT (Hugging Face)"] {
 		odd[n] = nil

@@ -22,19 +22,10 @@ func main() {
 
 // command runs the program and returns its exit status.
 func command(args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return console.Exit(context.Background(), stderr, "inspect", err)
-	}
-	ctx, stop := console.UntilSignal()
-	defer stop()
-	return console.Exit(ctx, stderr, "inspect", run(ctx, s, stdout, stderr))
+	return console.Run("inspect", args, stdout, stderr, parse, run)
 }
 
-// settings are what the flags say.
+// settings are the values of the flags.
 type settings struct {
 	Path  string
 	All   bool
@@ -47,19 +38,24 @@ type settings struct {
 	shard int64
 }
 
+const about = `Shows the contents of a checkpoint, and converts it to safetensors.
+
+  inspect [flags] PATH
+
+PATH is a safetensors or PyTorch file, the index of a sharded checkpoint, a folder in the layout of Hugging Face,
+or owner/name, a model on the hub.`
+
 // parse reads the flags.
 func parse(args []string, stderr io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.BoolVar(&s.All, "all", false, "list every tensor, and metadata in full")
-	f.BoolVar(&s.Stats, "stats", false, "read the numbers: least, greatest, mean, and how many are not finite")
+	f.BoolVar(&s.All, "all", false, "list every tensor and all metadata")
+	f.BoolVar(&s.Stats, "stats", false, "read the values and print their minimum, maximum and mean, and the number of NaN and infinities")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
-	f.StringVar(&s.Root, "root", "", "look at a `part` of a PyTorch file, such as model_ema; a dot leads into it further")
-	f.StringVar(&s.To, "to", "", "write the tensors to `FILE`, whose name ends in .safetensors, and show what was written")
+	f.StringVar(&s.Root, "root", "", "read this `part` of a PyTorch file, such as model_ema; dots separate nested keys")
+	f.StringVar(&s.To, "to", "", "write the tensors to `FILE`, whose name ends in .safetensors, and show the new checkpoint")
 	s.shard = checkpoint.DefaultShardSize
-	given := map[string]bool{}
-	f.Func("dtype", "with -to: store floating-point tensors as f16, bf16, f32 or f64 `type` (default: as they are)", func(value string) error {
+	f.Func("dtype", "with -to: store floating-point tensors in this `type`: f16, bf16, f32 or f64 (default: unchanged)", func(value string) error {
 		types := map[string]checkpoint.DType{"f16": checkpoint.F16, "bf16": checkpoint.BF16, "f32": checkpoint.F32, "f64": checkpoint.F64}
 		s.dtype = types[strings.ToLower(value)]
 		if s.dtype == checkpoint.Invalid {
@@ -67,34 +63,20 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		}
 		return nil
 	})
-	f.Func("shard", "with -to: begin a new file after this `size`, such as 2GB; 0 writes one file (default 5GB)", func(value string) (err error) {
+	f.Func("shard", "with -to: start a new file after this `size`, such as 2GB; 0 writes one file (default 5GB)", func(value string) (err error) {
 		s.shard, err = parseSize(value)
 		return err
 	})
-	usage := func() {
-		fmt.Fprintln(stderr, "Shows what a checkpoint holds, and converts it to safetensors.")
-		fmt.Fprintln(stderr)
-		fmt.Fprintln(stderr, "  inspect [flags] PATH")
-		fmt.Fprintln(stderr)
-		fmt.Fprintln(stderr, "PATH is a file of safetensors or PyTorch, the index of a sharded one, or a folder as on Hugging Face; or")
-		fmt.Fprintln(stderr, "owner/name, a model on the hub.")
-		fmt.Fprintln(stderr)
-		f.SetOutput(stderr)
-		f.PrintDefaults()
+	if err := console.ParseFlags(f, args, stderr, about); err != nil {
+		return s, err
 	}
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			usage()
-			return s, err
-		}
-		return s, fmt.Errorf("%w; -h lists the flags", err)
-	}
+	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {
 	case f.NArg() == 0:
 		return s, errors.New("expected the path of a checkpoint; -h explains")
 	case f.NArg() > 1:
-		return s, fmt.Errorf("expected one path after the flags, found %q as well", f.Arg(1))
+		return s, fmt.Errorf("expected one path after the flags, found also %q", f.Arg(1))
 	case s.To == "" && (given["dtype"] || given["shard"]):
 		return s, errors.New("-dtype and -shard need -to")
 	case s.To != "" && filepath.Ext(s.To) != ".safetensors":
@@ -106,11 +88,11 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 
 // run shows or converts a checkpoint.
 func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
-	human := stdout
+	text := stdout
 	if s.JSON {
-		human = stderr
+		text = stderr
 	}
-	c := console.New(human)
+	c := console.New(text)
 	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !namesWeights(s.Path) {
 		if s.Path, err = fetch.Model(ctx, s.Path, c); err != nil {
 			return err
@@ -129,7 +111,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		}
 		defer out.file.Close()
 		for _, group := range tied {
-			c.Line("the same data, each written whole: %s", shown(strings.Join(group, ", ")))
+			c.Line("shared data, written once for each name: %s", quoted(strings.Join(group, ", ")))
 		}
 		in = out
 	}
@@ -153,11 +135,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 // An input is an open checkpoint.
 type input struct {
 	path string
-	dir  string // what the names of its files are relative to, "" for the working directory
+	dir  string // the file names are relative to this folder; "" is the working directory
 	file *checkpoint.File
 }
 
-// parts are its files.
+// parts returns the checkpoint's files.
 func (in *input) parts() []file {
 	list := []file{}
 	for _, p := range in.file.Parts() {
@@ -166,22 +148,22 @@ func (in *input) parts() []file {
 	return list
 }
 
-// open opens a file, an index, or a folder: the weights as Hugging Face calls them, or else the only file that
-// could be some.
+// open opens a file, an index, or a folder. In a folder it opens the weights with one of Hugging Face's names, or else
+// the only file whose name fits.
 func open(s settings) (*input, error) {
-	var opts []checkpoint.OpenOption
+	var opts checkpoint.OpenOptions
 	if s.Root != "" {
-		opts = append(opts, checkpoint.Root(strings.Split(s.Root, ".")...))
+		opts.Root = strings.Split(s.Root, ".")
 	}
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.IsDir() {
-		f, err := checkpoint.Open(s.Path, opts...)
+		f, err := checkpoint.Open(s.Path, opts)
 		return &input{path: s.Path, file: f}, err
 	}
-	f, err := checkpoint.OpenFolder(os.DirFS(s.Path), opts...)
+	f, err := checkpoint.OpenFolder(os.DirFS(s.Path), opts)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &input{path: s.Path, dir: s.Path, file: f}, err
 	}
@@ -192,14 +174,14 @@ func open(s settings) (*input, error) {
 	case len(found) == 0:
 		return nil, fmt.Errorf("%s: %w", s.Path, err)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%s holds several checkpoints: name one of %s", s.Path, strings.Join(found, ", "))
+		return nil, fmt.Errorf("%s holds several checkpoints: choose one of %s", s.Path, strings.Join(found, ", "))
 	}
 	path := filepath.Join(s.Path, found[0])
-	f, err = checkpoint.Open(path, opts...)
+	f, err = checkpoint.Open(path, opts)
 	return &input{path: path, file: f}, err
 }
 
-// namesWeights says whether a file of this name could be a checkpoint.
+// namesWeights reports whether the name fits a checkpoint.
 func namesWeights(name string) bool {
 	switch filepath.Ext(name) {
 	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt":
@@ -208,7 +190,7 @@ func namesWeights(name string) bool {
 	return strings.HasSuffix(name, ".index.json")
 }
 
-// candidates are the files in a folder whose names are those of weights.
+// candidates returns the files in a folder whose names fit a checkpoint.
 func candidates(dir string) ([]string, error) {
 	list, err := os.ReadDir(dir)
 	if err != nil {

@@ -25,7 +25,7 @@ import (
 
 const stored = "../../checkpoint/testdata"
 
-// inspect runs the program, asks for success, and returns its standard output.
+// inspect runs the program, expects success, and returns its standard output.
 func inspect(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -35,14 +35,14 @@ func inspect(t *testing.T, args ...string) string {
 	return stdout.String()
 }
 
-// small is a model in a folder, its names those of Hugging Face, with its outputs.
+// small saves a small model in the layout of Hugging Face and returns its folder and outputs.
 func small(t *testing.T) modeltest.Saved {
 	t.Helper()
 	c := vit.Tiny16()
 	c.ImageSize, c.PatchSize, c.NumHiddenLayers = 32, 8, 3
 	m := vit.New(c, 7, rand.New(rand.NewPCG(1, 2)))
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	pixels := make([]float32, 3*32*32)
@@ -63,7 +63,7 @@ func TestPrint(t *testing.T) {
 	want := dir + `: safetensors, 5.5 MB
 1,376,839 parameters in 56 tensors: F32, 5.5 MB
 looks like ViT (Hugging Face): 3 blocks of width 192, 3 heads, patches of 8×8; 7 classes
-config.json says vit, ViTForImageClassification
+config.json: vit, ViTForImageClassification
 
 metadata
   format  pt
@@ -78,7 +78,7 @@ vit.encoder.layer.{0..2}.attention.attention.key.bias      [192]        F32     
 vit.encoder.layer.{0..2}.attention.attention.key.weight    [192 192]    F32   442.4 kB
 `
 	if !strings.HasPrefix(got, want) {
-		t.Errorf("found\n%s\nexpected at its beginning\n%s", got, want)
+		t.Errorf("found\n%s\nexpected a text that starts with\n%s", got, want)
 	}
 	if lines := strings.Count(got, "\n"); lines != 8+24 {
 		t.Errorf("%d lines", lines)
@@ -96,12 +96,12 @@ vit.encoder.layer.{0..2}.attention.attention.key.weight    [192 192]    F32   44
 		`"näme \"with\" \\ and\n"  [1]      F32        4 bytes  1 to 1, mean 1` + "\n",
 	} {
 		if !strings.Contains(types, line) {
-			t.Errorf("lacks %q:\n%s", line, types)
+			t.Errorf("expected %q in\n%s", line, types)
 		}
 	}
 }
 
-// TestHub shows a model that is fetched first.
+// TestHub shows a model that is on the hub.
 func TestHub(t *testing.T) {
 	h := hubtest.New()
 	defer h.Close()
@@ -153,11 +153,11 @@ func TestJSONOutput(t *testing.T) {
 	}
 	parse(stored + "/hub.safetensors")
 	if s.Family != nil {
-		t.Errorf("no family has such names: %+v", s.Family)
+		t.Errorf("expected no family, found %+v", s.Family)
 	}
 }
 
-// TestConvert converts files of every format and type, and asks safetensors' own reader for equality.
+// TestConvert converts files of every format and type. The Python package safetensors compares the results.
 func TestConvert(t *testing.T) {
 	var pairs []string
 	for _, c := range []struct{ in, want string }{
@@ -170,7 +170,7 @@ func TestConvert(t *testing.T) {
 		for _, shard := range []string{"0", "200B"} {
 			out := filepath.Join(t.TempDir(), "out.safetensors")
 			text := inspect(t, "-to", out, "-shard", shard, filepath.Join(stored, c.in))
-			if !strings.HasPrefix(text, out) && !strings.HasPrefix(text, "the same data, each written whole: base, base_again\n"+out) {
+			if !strings.HasPrefix(text, out) && !strings.HasPrefix(text, "shared data, written once for each name: base, base_again\n"+out) {
 				t.Errorf("%s: %s", c.in, text)
 			}
 			if _, err := os.Stat(out); (err == nil) != (shard == "0") {
@@ -181,12 +181,12 @@ func TestConvert(t *testing.T) {
 			}
 		}
 	}
-	if said := oracle.Run(t, "safetensors", "checkpoint.py", append([]string{"same"}, pairs...)...); strings.TrimSpace(string(said)) != "equal" {
-		t.Errorf("%s", said)
+	if answer := oracle.Run(t, "safetensors", "checkpoint.py", append([]string{"same"}, pairs...)...); strings.TrimSpace(string(answer)) != "equal" {
+		t.Errorf("%s", answer)
 	}
 }
 
-// TestConvertedModel shards and halves a model that transformers then loads to the same outputs.
+// TestConvertedModel shards a model, which transformers then loads and runs with the same outputs.
 func TestConvertedModel(t *testing.T) {
 	m := small(t)
 	out := t.TempDir()
@@ -214,7 +214,7 @@ func TestConvertedModel(t *testing.T) {
 	modeltest.Library(t, "vit", modeltest.Saved{Folder: out, Outputs: m.Outputs})
 }
 
-// TestInterrupted ends a conversion: nothing is left of it, and an old file is whole.
+// TestInterrupted interrupts a conversion. It must leave no new file and keep the old one.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(console.ErrInterrupted)
@@ -240,7 +240,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestBadInput asks for exit status 1 and one line that says what is wrong.
+// TestBadInput expects exit status 1 and one line that names the mistake.
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -249,7 +249,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, data := range map[string][]byte{
-		"cut.safetensors": good[:len(good)-1], "text.pth": []byte("no checkpoint"), "nothing.pt": {}, "several/a.safetensors": good, "several/b.pth": good,
+		"cut.safetensors": good[:len(good)-1], "text.pth": []byte("not a checkpoint"), "nothing.pt": {}, "several/a.safetensors": good, "several/b.pth": good,
 		"none/readme.txt": {}, "mine/model.safetensors": good, "config/model.safetensors": good, "config/config.json": []byte("{"),
 		"odd/model.safetensors.index.json": []byte(`{"weight_map":{"head.weight":"part.safetensors"}}`), "odd/part.safetensors": good,
 		"marked/all.index.json": []byte(`{"weight_map":{"head.weight":"x-00001-of-00002.0123abcd.safetensors"}}`), "marked/x-00001-of-00002.0123abcd.safetensors": good,
@@ -261,13 +261,13 @@ func TestBadInput(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"", "expected the path"},
-		{"a b", `"b" as well`},
+		{"a b", `found also "b"`},
 		{"-nonsense", "nonsense"},
 		{"@missing.safetensors", "missing.safetensors"},
 		{"@cut.safetensors", "cut.safetensors"},
 		{"@text.pth", "text.pth"},
 		{"@nothing.pt", "nothing.pt"},
-		{"@several", "name one of a.safetensors, b.pth"},
+		{"@several", "choose one of a.safetensors, b.pth"},
 		{"@none", "@none"},
 		{"@config", "config.json"},
 		{"-root ema @mine", "ema"},
@@ -293,7 +293,7 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("exit status %d, output %q, error %q", status, &stdout, text)
 			}
 			if want := strings.ReplaceAll(c.want, "@", dir+string(filepath.Separator)); !strings.Contains(text, want) {
-				t.Errorf("%q lacks %q", text, want)
+				t.Errorf("found %q, expected %q in it", text, want)
 			}
 			t.Log(strings.TrimSpace(strings.ReplaceAll(text, dir, "DIR")))
 			if _, err := os.Stat(at("x.safetensors")); err == nil {
@@ -303,7 +303,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestTerminal shows names that would move a terminal's cursor as text.
+// TestTerminal checks that tensor names cannot control the terminal.
 func TestTerminal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "odd.safetensors")
 	entries := []checkpoint.Entry{{Name: "\x1b[2J.0", Floats: []float32{1}}, {Name: "\x1b[2J.1", Floats: []float32{1}}, {Name: "\u202egnp", Floats: []float32{1}}}

@@ -18,10 +18,10 @@ func sortTypes(types []typeCount) {
 	})
 }
 
-// longest is how much of a value of the metadata is shown.
+// longest is the number of characters shown of a metadata value.
 const longest = 100
 
-// print writes a summary for people.
+// print prints the summary as text.
 func (s *summary) print(c *console.Console, all bool) {
 	size := int64(0)
 	for _, f := range s.Files {
@@ -29,11 +29,11 @@ func (s *summary) print(c *console.Console, all bool) {
 	}
 	switch len(s.Files) {
 	case 0:
-		c.Line("%s: an index of no files", shown(s.Path))
+		c.Line("%s: an index of no files", quoted(s.Path))
 	case 1:
-		c.Line("%s: %s, %s", shown(s.Path), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %s, %s", quoted(s.Path), s.Files[0].Format, console.Size(size))
 	default:
-		c.Line("%s: %d files of %s, %s in all", shown(s.Path), len(s.Files), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %d files of %s, %s in all", quoted(s.Path), len(s.Files), s.Files[0].Format, console.Size(size))
 	}
 	var types []string
 	for _, t := range s.Types {
@@ -49,9 +49,9 @@ func (s *summary) print(c *console.Console, all bool) {
 		c.Line("looks like %s", s.Family)
 	}
 	if s.Config != nil {
-		said := slices.DeleteFunc(append([]string{s.Config.ModelType, s.Config.Architecture}, s.Config.Architectures...), func(word string) bool { return word == "" })
-		if len(said) > 0 {
-			c.Line("config.json says %s", shown(strings.Join(said, ", ")))
+		names := slices.DeleteFunc(append([]string{s.Config.ModelType, s.Config.Architecture}, s.Config.Architectures...), func(name string) bool { return name == "" })
+		if len(names) > 0 {
+			c.Line("config.json: %s", quoted(strings.Join(names, ", ")))
 		}
 	}
 	if len(s.Metadata) > 0 {
@@ -63,7 +63,7 @@ func (s *summary) print(c *console.Console, all bool) {
 		c.Line("")
 		c.Line("files")
 		for _, f := range s.Files {
-			c.Line("  %s  %s", shown(f.Name), console.Size(f.Size))
+			c.Line("  %s  %s", quoted(f.Name), console.Size(f.Size))
 		}
 	}
 	if len(s.List) > 0 {
@@ -79,14 +79,14 @@ func (s *summary) print(c *console.Console, all bool) {
 		for _, group := range s.Tied {
 			names := make([]string, len(group))
 			for i, n := range group {
-				names[i] = shown(n)
+				names[i] = quoted(n)
 			}
-			c.Line("the same data: %s", strings.Join(names, ", "))
+			c.Line("shared data: %s", strings.Join(names, ", "))
 		}
 	}
 }
 
-// mostMetadata is how many keys are shown; a training checkpoint may have hundreds.
+// mostMetadata is the number of metadata keys shown. A training checkpoint may have hundreds.
 const mostMetadata = 20
 
 func (s *summary) printMetadata(c *console.Console, all bool) {
@@ -94,23 +94,23 @@ func (s *summary) printMetadata(c *console.Console, all bool) {
 	width := 0
 	for i, k := range keys {
 		if i < mostMetadata || all {
-			width = max(width, len([]rune(shown(k))))
+			width = max(width, len([]rune(quoted(k))))
 		}
 	}
 	for i, k := range keys {
 		if i == mostMetadata && !all {
-			c.Line("  and %d more, which -all shows", len(keys)-i)
+			c.Line("  and %d more (use -all)", len(keys)-i)
 			return
 		}
-		v := shown(s.Metadata[k])
+		v := quoted(s.Metadata[k])
 		if r := []rune(v); len(r) > longest && !all {
 			v = fmt.Sprintf("%s… (%d bytes)", string(r[:longest]), len(s.Metadata[k]))
 		}
-		c.Line("  %-*s  %s", min(width, 40), shown(k), v)
+		c.Line("  %-*s  %s", min(width, 40), quoted(k), v)
 	}
 }
 
-// printRows writes a table: name, shape, type, size, and what the numbers are like.
+// printRows prints a table: name, shape, type, size, and statistics of the values.
 func (s *summary) printRows(c *console.Console, rows []row) {
 	var name, shape, kind, size int
 	cells := make([][4]string, len(rows))
@@ -119,7 +119,7 @@ func (s *summary) printRows(c *console.Console, rows []row) {
 		for _, t := range r.tensors {
 			bytes += s.List[t].Bytes
 		}
-		cells[i] = [4]string{shown(r.name), fmt.Sprint(r.first.Shape), r.first.Type, console.Size(bytes)}
+		cells[i] = [4]string{quoted(r.name), fmt.Sprint(r.first.Shape), r.first.Type, console.Size(bytes)}
 		name, shape = max(name, len([]rune(cells[i][0]))), max(shape, len(cells[i][1]))
 		kind, size = max(kind, len(cells[i][2])), max(size, len(cells[i][3]))
 	}
@@ -137,7 +137,7 @@ func (s *summary) printRows(c *console.Console, rows []row) {
 	}
 }
 
-// String says what the numbers are like: "-0.12 to 0.13, mean 0.0002, 3 NaN".
+// String returns the statistics as text, such as "-0.12 to 0.13, mean 0.0002, 3 NaN".
 func (s *stats) String() string {
 	var parts []string
 	if s.finite > 0 {
@@ -152,9 +152,9 @@ func (s *stats) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// shown is a stranger's text fit for a terminal: quoted when it holds what is not printable, such as the codes
-// that move a cursor.
-func shown(s string) string {
+// quoted quotes text from a file if it holds characters that are not printable, such as the codes that move a
+// terminal's cursor.
+func quoted(s string) string {
 	for _, r := range s {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return strconv.Quote(s)
@@ -163,7 +163,7 @@ func shown(s string) string {
 	return s
 }
 
-// count is a number of things: "1,234 tensors".
+// count formats a number of things, such as "1,234 tensors".
 func count(n int64, thing string) string {
 	digits := strconv.FormatInt(n, 10)
 	for at := len(digits) - 3; at > 0; at -= 3 {

@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
-// stats are what the numbers of one or several tensors are like. Minimum, maximum and mean are those of the finite
-// ones, of which there may be none.
+// stats are statistics of the values of one or several tensors. Minimum, maximum and mean are NaN without a finite
+// value.
 type stats struct {
 	Min      console.Number `json:"min"`
 	Max      console.Number `json:"max"`
@@ -46,7 +46,7 @@ func (s *stats) add(v float64) {
 	s.sum += v
 }
 
-// end works out the mean.
+// end computes the mean.
 func (s *stats) end() *stats {
 	if s.finite > 0 {
 		s.Mean = console.Number(s.sum / float64(s.finite))
@@ -54,7 +54,7 @@ func (s *stats) end() *stats {
 	return s
 }
 
-// merged are the stats of all the numbers together.
+// merged returns the statistics of all values together, or nil if the statistics of a tensor are missing.
 func merged(list []*stats) *stats {
 	m := newStats()
 	for _, s := range list {
@@ -75,11 +75,11 @@ func merged(list []*stats) *stats {
 	return m.end()
 }
 
-// piece is how many elements are read at once.
+// piece is the number of elements read at once.
 const piece = 1 << 18
 
-// readStats reads all tensors of a file. Those of types that are no numbers to Go, and those with integers beyond
-// int64, have none.
+// readStats reads all tensors of a file and returns their statistics by name. Complex tensors, and tensors with an
+// integer beyond int64, have no statistics.
 func readStats(ctx context.Context, c *console.Console, f *checkpoint.File) (map[string]*stats, error) {
 	total := int64(0)
 	for t := range f.Tensors() {

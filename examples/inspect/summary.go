@@ -1,17 +1,17 @@
 package main
 
-// A summary is what there is to say of a checkpoint, in the form of -json.
+// A summary describes a checkpoint. It is the value that -json prints.
 type summary struct {
 	Path       string            `json:"path"`
 	Files      []file            `json:"files"`
 	Tensors    int               `json:"tensors"`
-	Parameters int64             `json:"parameters"` // floating-point numbers; of tied tensors, once
-	Bytes      int64             `json:"bytes"`      // of the tensors; of tied ones, once
-	Types      []typeCount       `json:"types"`      // from the one with most bytes on
+	Parameters int64             `json:"parameters"` // floating-point values; tied tensors count once
+	Bytes      int64             `json:"bytes"`      // of the values; tied tensors count once
+	Types      []typeCount       `json:"types"`      // sorted by bytes, largest first
 	Metadata   map[string]string `json:"metadata"`
-	Config     *config           `json:"config"` // of a folder
+	Config     *config           `json:"config"` // null without a model folder
 	Family     *guess            `json:"family"`
-	Tied       [][]string        `json:"tied"` // names of the same data
+	Tied       [][]string        `json:"tied"` // groups of names that share data
 	List       []tensor          `json:"list"`
 }
 
@@ -35,7 +35,7 @@ type tensor struct {
 	Stats *stats `json:"stats,omitempty"`
 }
 
-// summarize gathers it; numbers may be nil.
+// summarize describes a checkpoint; numbers may be nil.
 func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	f := in.file
 	s := &summary{Path: in.path, Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
@@ -45,10 +45,10 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	if s.Tied == nil {
 		s.Tied = [][]string{}
 	}
-	again := map[string]bool{} // counted under another name
+	counted := map[string]bool{} // counted under another name
 	for _, group := range s.Tied {
 		for _, name := range group[1:] {
-			again[name] = true
+			counted[name] = true
 		}
 	}
 	shapes := map[string][]int{}
@@ -63,7 +63,7 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 			counts[c.Type] = c
 		}
 		c.Tensors++
-		if again[t.Name] {
+		if counted[t.Name] {
 			continue
 		}
 		c.Bytes += bytes

@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// A row is what is shown of tensors that are alike but for the numbers of their blocks.
+// A row shows one tensor, or the same tensor of several equal blocks.
 type row struct {
 	name    string // with the numbers in braces: blocks.{0..11}.attn.qkv.weight
 	first   tensor
 	tensors []int // indices
 }
 
-// fold makes one row of tensors that differ in nothing but the number of a block, where all of the block is
-// alike: names below it, shapes and types.
+// fold makes one row of the tensors that differ only in the number of their block. The blocks must be equal: the same
+// names, shapes and types.
 func fold(list []tensor) []row {
 	root := &node{tensor: -1}
 	for i, t := range list {
@@ -31,7 +31,7 @@ func fold(list []tensor) []row {
 	return rows
 }
 
-// unfolded makes a row of each tensor.
+// unfolded makes one row of each tensor.
 func unfolded(list []tensor) []row {
 	rows := make([]row, len(list))
 	order := make([]int, len(list))
@@ -45,16 +45,16 @@ func unfolded(list []tensor) []row {
 	return rows
 }
 
-// A node is a part of names between dots.
+// A node is a part of a name, between dots, in the tree of all names.
 type node struct {
 	key      string
-	tensor   int // index of the tensor whose name ends here, -1 without
-	kind     int // equal for nodes below which everything is alike
+	tensor   int // index of the tensor whose name ends here, or -1
+	kind     int // nodes of one kind have equal subtrees
 	children []*node
 	byKey    map[string]*node
 }
 
-// maxParts bounds how deep a name is taken apart; the rest of it is one part.
+// maxParts is the maximum number of parts of a name. The last part holds the rest.
 const maxParts = 32
 
 func (n *node) add(name string, tensor int) {
@@ -73,13 +73,13 @@ func (n *node) add(name string, tensor int) {
 	n.tensor = tensor
 }
 
-// kinds numbers the kinds of nodes.
+// kinds gives each kind of node a number.
 type kinds struct {
 	list []tensor
 	ids  map[string]int
 }
 
-// of sorts what is below n and finds its kind.
+// of sorts the subtree of n and sets its kind.
 func (k *kinds) of(n *node) {
 	slices.SortFunc(n.children, func(a, b *node) int { return compareParts(a.key, b.key) })
 	var b strings.Builder
@@ -99,12 +99,12 @@ func (k *kinds) of(n *node) {
 	n.kind = id
 }
 
-// rows calls emit for each row below nodes that are alike; before is what their names have in common, with the dot
-// after it.
-func (n *node) rows(before string, alike []*node, emit func(name string, tensors []int)) {
-	// Numbered children of one kind go together, at the place of the first.
+// rows calls emit for each row below n. equal are all nodes that the row combines: they have the kind of n. prefix is
+// their combined name, with a dot at its end.
+func (n *node) rows(prefix string, equal []*node, emit func(name string, tensors []int)) {
+	// Numbered children of one kind form a group, at the position of its first child.
 	var groups [][]int
-	ofKind := map[int]int{} // the group of a kind
+	ofKind := map[int]int{} // index of the group of a kind
 	for i, c := range n.children {
 		if _, ok := number(c.key); ok {
 			if at, ok := ofKind[c.kind]; ok {
@@ -122,12 +122,12 @@ func (n *node) rows(before string, alike []*node, emit func(name string, tensors
 		for k, j := range same {
 			keys[k] = n.children[j].key
 		}
-		for _, a := range alike { // the children of nodes of one kind are in one order
+		for _, e := range equal { // nodes of one kind have the same children in the same order
 			for _, j := range same {
-				below = append(below, a.children[j])
+				below = append(below, e.children[j])
 			}
 		}
-		name := before + braces(keys)
+		name := prefix + braces(keys)
 		if c.tensor >= 0 {
 			at := make([]int, len(below))
 			for k, b := range below {
@@ -139,7 +139,7 @@ func (n *node) rows(before string, alike []*node, emit func(name string, tensors
 	}
 }
 
-// braces writes the numbers of blocks: "3", "{0..11}", "{0,2,5..7}".
+// braces formats the numbers of blocks: "3", "{0..11}", "{0,2,5..7}".
 func braces(keys []string) string {
 	if len(keys) == 1 {
 		return keys[0]
@@ -164,7 +164,7 @@ func braces(keys []string) string {
 	return "{" + strings.Join(parts, ",") + "}"
 }
 
-// number returns the number that a part of a name is, if it is one.
+// number parses a part of a name as a block's number.
 func number(part string) (int, bool) {
 	if part == "" || len(part) > 6 || part[0] == '0' && part != "0" {
 		return 0, false
@@ -178,7 +178,7 @@ func number(part string) (int, bool) {
 	return n, err == nil
 }
 
-// compareParts orders numbers by value and before words.
+// compareParts orders numbers by value, and numbers before words.
 func compareParts(a, b string) int {
 	x, isX := number(a)
 	y, isY := number(b)
@@ -193,7 +193,7 @@ func compareParts(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// compareNames orders names by their parts.
+// compareNames compares names part by part.
 func compareNames(a, b string) int {
 	return slices.CompareFunc(strings.SplitN(a, ".", maxParts), strings.SplitN(b, ".", maxParts), compareParts)
 }

@@ -18,13 +18,13 @@ func TestFold(t *testing.T) {
 		{"b.0.w b.2.w b.3.w b.4.w b.7.w", "b.{0,2..4,7}.w"},
 		{"b.10.w b.9.w b.8.w", "b.{8..10}.w"},
 		{"b.0.w b.0.v b.1.w b.1.v c", "b.{0..1}.v b.{0..1}.w c"},
-		{"b.0.w b.0.v b.1.w", "b.0.v b.0.w b.1.w"},      // not alike: another has a v
+		{"b.0.w b.0.v b.1.w", "b.0.v b.0.w b.1.w"},      // not equal: one has a v
 		{"b.0.w:5 b.1.w:5 b.2.w:6", "b.{0..1}.w b.2.w"}, // another shape
-		{"b.0.w:5 b.1.w:6 b.2.w:5", "b.{0,2}.w b.1.w"},  // at the place of the first
+		{"b.0.w:5 b.1.w:6 b.2.w:5", "b.{0,2}.w b.1.w"},  // at the position of the first
 		{"s.0.b.0.w s.0.b.1.w s.1.b.0.w s.1.b.1.w", "s.{0..1}.b.{0..1}.w"},
 		{"s.0.b.0.w s.0.b.1.w s.1.b.0.w", "s.0.b.{0..1}.w s.1.b.0.w"},
 		{"b b.0 b.1", "b b.{0..1}"},
-		{"b.00.w b.01.w", "b.00.w b.01.w"}, // no numbers of blocks
+		{"b.00.w b.01.w", "b.00.w b.01.w"}, // not block numbers
 		{"b.0 b.1234567", "b.0 b.1234567"},
 		{"layer1.0.w layer2.0.w", "layer1.0.w layer2.0.w"},
 		{". ..", ". .."},
@@ -58,11 +58,11 @@ func TestFold(t *testing.T) {
 		names = append(names, r.name)
 	}
 	if !slices.Equal(names, []string{"a", "b", "b.9", "b.10"}) {
-		t.Errorf("in order: %q", names)
+		t.Errorf("order: %q", names)
 	}
 }
 
-// TestFoldWide folds very many blocks of which no two are alike.
+// TestFoldWide folds very many different blocks.
 func TestFoldWide(t *testing.T) {
 	list := make([]tensor, 100_000)
 	for i := range list {

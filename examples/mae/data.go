@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/examples/mae/fashion"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -17,7 +18,7 @@ type pictures struct {
 	train   vision.Dataset
 	labeled vision.Dataset
 	test    vision.Dataset
-	skipped []*vision.SampleError
+	skipped []*data.ItemError
 }
 
 // loadPictures reads the data that the settings name.
@@ -81,7 +82,7 @@ func perClass(d vision.Dataset, n int, seed uint64) *vision.Subset {
 	}
 	out := &vision.Subset{Of: d}
 	for class, m := range members {
-		for _, k := range vision.NewRand(seed, choosing, uint64(class)).Perm(len(m))[:min(n, len(m))] {
+		for _, k := range data.NewRand(seed, choosing, uint64(class)).Perm(len(m))[:min(n, len(m))] {
 			out.Indices = append(out.Indices, m[k])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -21,7 +22,7 @@ const keepBytes = 1 << 30
 // The shorter side of a picture is reduced to side pixels where it is longer, and the result is kept: it is
 // still twice what the model sees, and a photograph of 12 megapixels takes a hundred times longer to decode
 // than to crop.
-func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool) (vision.Dataset, []*vision.SampleError, error) {
+func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool) (vision.Dataset, []*data.ItemError, error) {
 	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
 	images := make([]*vision.Image, d.Len())
 	errs := make([]error, d.Len())
@@ -61,13 +62,13 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 	}
 
 	var good []int
-	var bad []*vision.SampleError
+	var bad []*data.ItemError
 	for i, err := range errs {
 		if err == nil {
 			good = append(good, i)
 			continue
 		}
-		bad = append(bad, &vision.SampleError{Index: i, Name: d.Name(i), Err: err})
+		bad = append(bad, &data.ItemError{Index: i, Name: d.Name(i), Err: err})
 	}
 	if len(bad) > 0 && !skip {
 		err := fmt.Errorf("%w (-skip-broken leaves such files out)", bad[0])

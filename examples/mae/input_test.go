@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -38,9 +39,9 @@ func TestBadInput(t *testing.T) {
 	}
 	fine := folder(t, 3, "cats", "dogs")
 
-	classifier := vit.New(tiny().Model.Config, 2, nil)
+	classifier := vit.New(vit.Config{EncoderConfig: tiny().Model.EncoderConfig}, 2, nil)
 	classifier.Config.ModelType = "vit"
-	if err := classifier.Save(at("classifier")); err != nil {
+	if err := classifier.Save(at("classifier"), vit.SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	r := tinyRun(t.TempDir())
@@ -49,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"cut", "weightless", "garbled"} {
-		if err := m.Save(at(name)); err != nil {
+		if err := m.Save(at(name), mae.SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +79,7 @@ func TestBadInput(t *testing.T) {
 		{"-data file", "file is not a folder"},
 		{"-data empty", "no sub-folders"},
 		{"-data one", `"cats" alone`},
-		{"-data loose", "one sub-folder a class"},
+		{"-data loose", "one sub-folder per class"},
 		{"-data hollow", "dogs"},
 		{"-data lonely", `"cats" has 1 readable`},
 		{"-data truncated", "dogs/bad.png"},

@@ -64,7 +64,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		}
 		r.console.Line("pre-training: loss %.4f in the first epoch, %.4f in the last", out.PretrainLoss[0], out.PretrainLoss[len(out.PretrainLoss)-1])
 	}
-	if err := model.Save(r.path("pretrained")); err != nil {
+	if err := model.Save(r.path("pretrained"), mae.SaveOptions{}); err != nil {
 		return nil, err
 	}
 	if err := r.drawReconstructions(ctx, model); err != nil {
@@ -75,7 +75,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if out.Finetune, err = r.learn(ctx, "fine-tuning", "finetune", finetuned, r.recipe.Finetune); err != nil {
 		return nil, err
 	}
-	if err := finetuned.Save(r.path("classifier")); err != nil {
+	if err := finetuned.Save(r.path("classifier"), vit.SaveOptions{}); err != nil {
 		return nil, err
 	}
 
@@ -85,7 +85,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if out.Scratch, err = r.learn(ctx, "from scratch", "scratch", scratch, r.recipe.Scratch); err != nil {
 		return nil, err
 	}
-	if err := scratch.Save(r.path("scratch")); err != nil {
+	if err := scratch.Save(r.path("scratch"), vit.SaveOptions{}); err != nil {
 		return nil, err
 	}
 	if err := r.drawCurves(out); err != nil {
@@ -115,7 +115,7 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 		m.Decoder.Positions.Frozen, m.Encoder.Positions.Frozen = true, true
 	} else {
 		m = mae.New(r.recipe.Model, r.random(0))
-		m.Preprocess = preprocess(r.recipe.Model.Config)
+		m.Preprocess = preprocess(r.recipe.Model.EncoderConfig)
 	}
 	if r.settings.Mask > 0 {
 		m.Config.MaskRatio = r.settings.Mask

@@ -185,7 +185,7 @@ func recipeFor(s settings) recipe {
 }
 
 // preprocess brings pictures to the model's size without cutting anything off; small pictures are enlarged.
-func preprocess(c vit.Config) vision.Preprocess {
+func preprocess(c vit.EncoderConfig) vision.Preprocess {
 	return vision.Half(c.ImageSize)
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// multiplyAdds counts those of one picture's forward pass in training: the encoder sees the visible patches
+// multiplyAdds counts those of one image's forward pass in training: the encoder sees the visible patches
 // only, the last projection the masked ones.
 func multiplyAdds(c Config) float64 {
-	blocks := func(c vit.Config, n float64) float64 {
+	blocks := func(c vit.EncoderConfig, n float64) float64 {
 		d, h := float64(c.HiddenSize), float64(c.IntermediateSize)
 		return float64(c.NumHiddenLayers) * (n*(4*d*d+2*d*h) + 2*n*n*d)
 	}
@@ -24,14 +24,14 @@ func multiplyAdds(c Config) float64 {
 	visible := float64(int(patches * (1 - c.MaskRatio)))
 	pixels := float64(c.PatchSize * c.PatchSize * c.NumChannels)
 	d := c.decoder()
-	return visible*pixels*float64(c.HiddenSize) + blocks(c.Config, visible+1) +
+	return visible*pixels*float64(c.HiddenSize) + blocks(c.EncoderConfig, visible+1) +
 		(visible+1)*float64(c.HiddenSize*d.HiddenSize) + blocks(d, patches+1) +
 		(patches-visible)*float64(d.HiddenSize)*pixels
 }
 
 func BenchmarkPretrain(b *testing.B) {
 	tiny := Base()
-	tiny.Config.HiddenSize, tiny.Config.NumAttentionHeads, tiny.Config.IntermediateSize = 192, 3, 768
+	tiny.HiddenSize, tiny.NumAttentionHeads, tiny.IntermediateSize = 192, 3, 768
 	tiny.DecoderHiddenSize, tiny.DecoderNumHiddenLayers, tiny.DecoderNumAttentionHeads, tiny.DecoderIntermediateSize = 128, 4, 4, 512
 	for _, c := range []struct {
 		name   string

@@ -1,11 +1,10 @@
 package mae
 
 import (
-	"errors"
-	"fmt"
 	"io/fs"
 
-	"github.com/fovea-ml/fovea/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/config"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -13,7 +12,9 @@ import (
 // lists the encoder's beside the decoder's. A Config is made by a preset or by [ReadConfig] and then changed: its
 // zero value is not valid.
 type Config struct {
-	vit.Config // of the encoder; the decoder shares all but its sizes
+	ModelType         string   `json:"model_type"`
+	Architectures     []string `json:"architectures,omitempty"`
+	vit.EncoderConfig          // the decoder shares all but its sizes
 
 	DecoderNumAttentionHeads int     `json:"decoder_num_attention_heads"`
 	DecoderHiddenSize        int     `json:"decoder_hidden_size"`
@@ -24,10 +25,10 @@ type Config struct {
 }
 
 func preset(encoder vit.Config) Config {
-	encoder.ModelType = "vit_mae"
 	encoder.LayerNormEps = 1e-6
 	return Config{
-		Config:                   encoder,
+		ModelType:                "vit_mae",
+		EncoderConfig:            encoder.EncoderConfig,
 		DecoderNumAttentionHeads: 16,
 		DecoderHiddenSize:        512,
 		DecoderNumHiddenLayers:   8,
@@ -48,68 +49,43 @@ func Huge() Config { return preset(vit.Huge14()) }
 
 // Validate returns an error that names the first field whose value no masked autoencoder can have.
 func (c Config) Validate() error {
-	if err := c.Config.Validate(); err != nil {
+	if err := c.EncoderConfig.Validate(); err != nil {
 		return err
 	}
-	if c.NoClassToken || c.PreNorm || c.LayerScaleInit != 0 {
-		return errors.New("no_class_token, pre_norm and layer_scale_init_value are not for masked autoencoders")
+	var v config.Checks
+	v.Size("decoder_hidden_size", c.DecoderHiddenSize)
+	v.Size("decoder_num_hidden_layers", c.DecoderNumHiddenLayers)
+	v.Size("decoder_num_attention_heads", c.DecoderNumAttentionHeads)
+	v.Size("decoder_intermediate_size", c.DecoderIntermediateSize)
+	v.Divisor("decoder_num_attention_heads", c.DecoderNumAttentionHeads, "decoder_hidden_size", c.DecoderHiddenSize)
+	v.Multiple("hidden_size", c.HiddenSize, 4, "sine-cosine positions")
+	v.Multiple("decoder_hidden_size", c.DecoderHiddenSize, 4, "sine-cosine positions")
+	v.Probability("mask_ratio", float32(c.MaskRatio))
+	if int(float64(c.Patches())*(1-c.MaskRatio)) == 0 {
+		v.Fail("mask_ratio", "%v leaves none of %d patches visible", c.MaskRatio, c.Patches())
 	}
-	d := c.decoder()
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"decoder_hidden_size", d.HiddenSize}, {"decoder_num_hidden_layers", d.NumHiddenLayers},
-		{"decoder_num_attention_heads", d.NumAttentionHeads}, {"decoder_intermediate_size", d.IntermediateSize},
-	} {
-		if f.value < 1 || f.value > 1<<20 {
-			return fmt.Errorf("%s: expected 1 to %d, found %d", f.name, 1<<20, f.value)
-		}
-	}
-	if d.HiddenSize%d.NumAttentionHeads != 0 {
-		return fmt.Errorf("decoder_num_attention_heads: expected a divisor of decoder_hidden_size %d, found %d", d.HiddenSize, d.NumAttentionHeads)
-	}
-	for _, w := range []struct {
-		name  string
-		value int
-	}{{"hidden_size", c.HiddenSize}, {"decoder_hidden_size", d.HiddenSize}} {
-		if w.value%4 != 0 {
-			return fmt.Errorf("%s: expected a multiple of 4 for sine-cosine positions, found %d", w.name, w.value)
-		}
-	}
-	if !(c.MaskRatio >= 0 && c.MaskRatio < 1) {
-		return fmt.Errorf("mask_ratio: expected 0 to below 1, found %v", c.MaskRatio)
-	}
-	if keep := int(float64(c.Patches()) * (1 - c.MaskRatio)); keep == 0 {
-		return fmt.Errorf("mask_ratio: %v leaves none of %d patches visible", c.MaskRatio, c.Patches())
-	}
-	return nil
+	return v.Err()
 }
 
 // decoder returns the decoder as the configuration of an encoder of its size.
-func (c Config) decoder() vit.Config {
-	d := c.Config
+func (c Config) decoder() vit.EncoderConfig {
+	d := c.EncoderConfig
 	d.HiddenSize = c.DecoderHiddenSize
 	d.NumHiddenLayers = c.DecoderNumHiddenLayers
 	d.NumAttentionHeads = c.DecoderNumAttentionHeads
 	d.IntermediateSize = c.DecoderIntermediateSize
-	d.DropPathRate = 0
 	return d
 }
 
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
 // file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	c, err := readConfig(fsys, name)
-	if err != nil {
-		return Config{}, fmt.Errorf("mae: %w", err)
-	}
-	return c, nil
+	return modelfolder.ReadConfig(fsys, name, family, defaults())
 }
 
-func readConfig(fsys fs.FS, name string) (Config, error) {
+// defaults are those of transformers, for fields that a config.json leaves out.
+func defaults() Config {
 	c := Base()
 	c.LayerNormEps, c.NormPixLoss = 1e-12, false
-	err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c)
-	return c, err
+	return c
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
@@ -28,7 +29,7 @@ func TestSameNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := m.Save(dir, OriginalNames()); err != nil {
+	if err := m.Save(dir, SaveOptions{Layout: models.Original}); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(modeltest.Weights(t, from), modeltest.Weights(t, os.DirFS(dir))); d != "" {
@@ -40,7 +41,7 @@ func TestSameNames(t *testing.T) {
 func TestStoredAs(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()
-	if err := m.Save(dir, StoredAs(checkpoint.BF16)); err != nil {
+	if err := m.Save(dir, SaveOptions{DType: checkpoint.BF16}); err != nil {
 		t.Fatal(err)
 	}
 	half, err := Load(os.DirFS(dir), LoadOptions{})
@@ -66,7 +67,7 @@ func TestStoredAs(t *testing.T) {
 func TestHuggingFaceNames(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]modeltest.Tensor{}
@@ -130,9 +131,9 @@ func compareForm(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	compareGolden(t, g, m)
-	for name, opts := range map[string][]SaveOption{"Hugging Face": nil, "original": {OriginalNames()}} {
+	for name, saving := range map[string]SaveOptions{"Hugging Face": {}, "original": {Layout: models.Original}} {
 		saved := t.TempDir()
-		if err := m.Save(saved, opts...); err != nil {
+		if err := m.Save(saved, saving); err != nil {
 			t.Fatal(err)
 		}
 		again, err := Load(os.DirFS(saved), LoadOptions{})

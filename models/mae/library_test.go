@@ -7,17 +7,18 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
 )
 
 // TestLibrariesReadSaved saves a model for transformers and under the original names, and expects the same prediction
 // and loss of both.
 func TestLibrariesReadSaved(t *testing.T) {
-	for kind, opts := range map[string][]SaveOption{"mae": nil, "original": {OriginalNames()}} {
+	for kind, saving := range map[string]SaveOptions{"mae": {}, "original": {Layout: models.Original}} {
 		t.Run(kind, func(t *testing.T) {
 			m := small(8)
 			m.Config.NormPixLoss = kind == "mae"
 			dir := t.TempDir()
-			if err := m.Save(dir, opts...); err != nil {
+			if err := m.Save(dir, saving); err != nil {
 				t.Fatal(err)
 			}
 			rng := rand.New(rand.NewPCG(1, 2))

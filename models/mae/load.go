@@ -5,17 +5,17 @@ import (
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/models/vit"
-	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // names ties the model's parameters to the names in files. transformers 5 writes the decoder's blocks under
 // decoder_encoder.layer and reads both places; the older one, which all its versions read, is written.
 var names = func() checkpoint.Names {
-	n := tower.Names(
+	n := tower.Names(models.Original,
 		checkpoint.Rule{"Decoder.Embed", "decoder.decoder_embed", "decoder_embed"},
 		checkpoint.Rule{"Decoder.MaskToken", "decoder.mask_token", "mask_token"},
 		checkpoint.Rule{"Decoder.Positions", "decoder.decoder_pos_embed", "decoder_pos_embed"},
@@ -27,84 +27,66 @@ var names = func() checkpoint.Names {
 	return n
 }()
 
-// LoadOptions change how Load works; the zero value is strict.
-type LoadOptions = vit.LoadOptions
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
+// beside transformers 5.
+func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
-// Load reads a model from a folder, whichever release it is from: as Hugging Face lays it out, with config.json
-// (model_type vit_mae), preprocessor_config.json where it is there, and the weights; or the original release's file
-// alone (mae_visualize_*.pth and the like), whose tensors tell the sizes, with 64 values a head in the encoder and 32
-// in the decoder. Such a file does not tell NormPixLoss, which stays false: set it in Config. A file that holds the
-// encoder alone (mae_pretrain_*.pth), from which [Model.Classifier] can be made, loads with Lenient; package vit
-// reads it as well.
+// family says how masked autoencoders lie in folders.
+var family = modelfolder.Family{Package: "mae", ModelType: "vit_mae", Names: &names, Images: true}
+
+// LoadOptions change how [Load] works; models.LoadOptions describes the fields. The zero value is strict.
+type LoadOptions = models.LoadOptions
+
+// SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
+type SaveOptions = models.SaveOptions
+
+// Load reads a model from a folder of one of these kinds:
 //
-// Nothing in the folder is trusted. The error names the file and what is wrong with it, and matches
+//   - Hugging Face: config.json (model_type vit_mae), preprocessor_config.json where it is there, and the weights.
+//   - The original release's file alone (mae_visualize_*.pth and the like), whose tensors tell the sizes, with 64
+//     values a head in the encoder and 32 in the decoder. Such a file does not tell NormPixLoss, which stays false:
+//     set it in Config.
+//
+// A file that holds the encoder alone (mae_pretrain_*.pth) loads with Lenient, and [Model.Classifier] can be made of
+// it. Package vit reads it as well.
+//
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
 // fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
 // *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
-func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
-	m, err := read(fsys, o)
-	if err != nil {
-		return nil, fmt.Errorf("mae: %w", err)
-	}
-	return m, nil
-}
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
-func read(fsys fs.FS, o LoadOptions) (*Model, error) {
-	form, _, err := modelfolder.FormOf(fsys)
+func read(f *modelfolder.Folder) (*Model, error) {
+	c := defaults()
+	var err error
+	if f.Form == modelfolder.HuggingFace {
+		err = f.Configure(&c)
+	} else {
+		c, err = sizes(f)
+		err = f.Checked(c, err)
+	}
 	if err != nil {
 		return nil, err
 	}
-	var c Config
-	if form == modelfolder.HuggingFace {
-		if c, err = readConfig(fsys, modelfolder.ConfigName); err != nil {
-			return nil, err
-		}
-	}
-	f, err := modelfolder.Open(fsys, o.File, o.Unmapped)
-	if err != nil {
+	if err := c.claim(f.Options.Lenient).Check(f.Weights); err != nil {
 		return nil, err
 	}
-	if form != modelfolder.HuggingFace {
-		if c, err = bareConfig(names.Finder(f)); err == nil {
-			err = c.Validate()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name(), err)
-		}
-	}
-	if err := c.claim(o.Lenient).Check(f); err != nil {
+	size, side := c.ImageSize, c.Side()
+	if err := f.Resize(&c.ImageSize, &c); err != nil {
 		return nil, err
-	}
-	from := c.ImageSize
-	if o.ImageSize != 0 {
-		c.ImageSize = o.ImageSize
-		if err := c.Validate(); err != nil {
-			return nil, fmt.Errorf("pictures of %d pixels: %w", o.ImageSize, err)
-		}
 	}
 	m := New(c, nil)
-	m.Preprocess = vision.ImageNet(from)
-	if err := modelfolder.ReadPreprocess(fsys, &m.Preprocess, from); err != nil {
+	if m.Preprocess, err = f.Preprocess(vision.ImageNet(size), size); err != nil {
 		return nil, err
 	}
-	modelfolder.Rescale(&m.Preprocess, c.ImageSize, from)
-	_, err = checkpoint.Load(f, &names, nn.Parameters(m), checkpoint.LoadOptions{
-		Lenient:  o.Lenient,
-		Map:      true,
-		KeepHalf: !o.Widen,
-		Fit:      tower.Fit(from/c.PatchSize, c.ImageSize/c.PatchSize, false),
-	})
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(side, c.Side(), false))
 }
 
-// bareConfig is the configuration of weights that come without one.
-func bareConfig(find tower.Finder) (Config, error) {
-	if err := tower.WantConfig(find); err != nil {
+// sizes is the configuration of weights that come without one.
+func sizes(f *modelfolder.Folder) (Config, error) {
+	if err := tower.WantConfig(f.Find); err != nil {
 		return Config{}, err
 	}
-	s, err := tower.ReadSizes(find)
+	s, err := tower.ReadSizes(f.Find)
 	if err != nil {
 		return Config{}, err
 	}
@@ -115,10 +97,10 @@ func bareConfig(find tower.Finder) (Config, error) {
 	if c.NumAttentionHeads, err = tower.Heads(s.Width); err != nil {
 		return Config{}, err
 	}
-	if _, ok := find("Decoder.Embed.Weight"); !ok {
+	if _, ok := f.Find("Decoder.Embed.Weight"); !ok {
 		return c, nil // the encoder alone
 	}
-	d, err := tower.ReadStack(find, "Decoder.Blocks")
+	d, err := tower.ReadStack(f.Find, "Decoder.Blocks")
 	if err != nil {
 		return Config{}, err
 	}
@@ -133,49 +115,26 @@ func bareConfig(find tower.Finder) (Config, error) {
 // claim returns the least that the weights of this configuration are. With lenient they may lack the decoder, if
 // it is no larger than the published one.
 func (c Config) claim(lenient bool) modelfolder.Claim {
-	tower := func(c vit.Config) modelfolder.Claim {
-		blocks := modelfolder.Blocks(c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize)
-		return blocks.Plus(modelfolder.Patches(c.HiddenSize, c.NumChannels, c.PatchSize, c.ImageSize))
+	tower := func(c vit.EncoderConfig) modelfolder.Claim {
+		return modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Side())
 	}
-	encoder, decoder := tower(c.Config), tower(c.decoder())
+	encoder, decoder := tower(c.EncoderConfig), tower(c.decoder())
 	if lenient && decoder.Values <= tower(Base().decoder()).Values && c.DecoderNumHiddenLayers <= Base().DecoderNumHiddenLayers {
 		return encoder
 	}
 	return encoder.Plus(decoder)
 }
 
-// A SaveOption changes how Save writes.
-type SaveOption func(*saving)
-
-type saving struct {
-	column string
-	dtype  checkpoint.DType
-}
-
-// OriginalNames writes the weights under the names of facebookresearch/mae, whose models load them as the state
-// dictionary of model.safetensors; config.json stays Hugging Face's.
-func OriginalNames() SaveOption { return func(s *saving) { s.column = tower.Timm } }
-
-// StoredAs writes the weights as checkpoint.F16 or checkpoint.BF16 instead of F32.
-func StoredAs(d checkpoint.DType) SaveOption { return func(s *saving) { s.dtype = d } }
-
 // Save writes the model to a folder, which it makes when it is not there: config.json,
 // preprocessor_config.json and model.safetensors, as transformers' ViTMAEForPreTraining reads them. Each
-// file appears whole or not at all. A model that was loaded from the same folder may be saved there. The error is
-// the file system's, or Preprocess's when that is not valid.
-func (m *Model) Save(dir string, opts ...SaveOption) error {
-	s := saving{column: tower.HuggingFace}
-	for _, o := range opts {
-		o(&s)
-	}
+// file appears whole or not at all. A model that was loaded from the same folder may be saved there.
+//
+// Layout models.Original writes the weights under the names of facebookresearch/mae, whose models load them as the state
+// dictionary of model.safetensors; config.json stays Hugging Face's.
+//
+// The error is the file system's, or Preprocess's when that is not valid.
+func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
-	c.ModelType, c.Architectures = "vit_mae", []string{"ViTMAEForPreTraining"}
-	err := modelfolder.Save(dir, modelfolder.Contents{
-		Config: c, Preprocess: m.Preprocess, Names: names.Writing(s.column), Model: m,
-		Weights: checkpoint.WriteOptions{DType: s.dtype},
-	})
-	if err != nil {
-		return fmt.Errorf("mae: %w", err)
-	}
-	return nil
+	c.ModelType, c.Architectures = family.ModelType, []string{"ViTMAEForPreTraining"}
+	return family.Save(dir, modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}, o)
 }

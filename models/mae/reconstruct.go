@@ -5,67 +5,45 @@ import (
 	"fmt"
 	"image"
 	"math"
-	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Reconstruction shows what a model makes of one picture, at the model's size.
+// Reconstruction shows how a model fills in the masked patches of one image, at the model's size.
 type Reconstruction struct {
 	Original *vision.Image // as the model sees it
 	Masked   *vision.Image // masked patches are gray
 	Filled   *vision.Image // visible patches as they are, masked ones as predicted
 }
 
-// batch is how many pictures Reconstruct runs at once: enough to fill the cores, few enough to stay small.
-const batch = 16
-
-// Reconstruct masks pictures, which may have any size, at the configured ratio and rebuilds them. seed draws the
-// masks, from the first picture to the last. Where the model predicts normalized patches, each is given back the
-// mean and variance of the original one, as the paper's figures are made; the visible patches are copied from the
-// original.
+// Reconstruct masks images, which may have any size, at the configured ratio and rebuilds them. seed draws the
+// masks, from the first image to the last. Visible patches are copied from the original. Where the model predicts
+// normalized patches, each gets the mean and variance of the original one, as in the paper's figures.
 //
 // ctx ends it between blocks and batches with an error that matches the context's; the model stays usable. It is
-// safe for concurrent use. It returns an error for a model of other than 3 channels, for a picture without pixels,
+// safe for concurrent use. It returns an error for a model of other than 3 channels, for an image without pixels,
 // which it names by its position, and for a Preprocess whose output has not the model's size.
-func (m *Model) Reconstruct(ctx context.Context, seed uint64, pictures ...image.Image) ([]Reconstruction, error) {
-	if m.Config.NumChannels != 3 {
-		return nil, fmt.Errorf("mae: pictures have 3 channels, the model takes %d", m.Config.NumChannels)
-	}
-	arena := m.arenas.Get()
-	defer m.arenas.Put(arena)
-	tape := autograd.NewTape(autograd.Options{Workers: m.Workers, Arena: arena, Context: ctx})
-	noise := m.Noise(seed, 0, len(pictures))
-	out := make([]Reconstruction, 0, len(pictures))
-	var pixels []float32
-	for some := range slices.Chunk(pictures, batch) {
-		n, size := len(some), m.Config.ImageSize
-		var width, height int
-		var err error
-		pixels, width, height, err = m.Preprocess.Pixels(pixels, m.Workers, some...)
-		if err != nil {
-			return nil, fmt.Errorf("mae: from picture %d: %w", len(out), err)
-		}
-		if width != size || height != size {
-			return nil, fmt.Errorf("mae: preprocessing gives %d×%d pixels, the model takes %d×%d", width, height, size, size)
-		}
-		masking := m.Masking(noise[:n*m.Config.Patches()], n)
-		noise = noise[n*m.Config.Patches():]
-		err = tape.Try(func() error {
-			x := tape.Input(pixels, n, 3, size, size)
-			patches := autograd.PatchifyLast(x, m.Config.PatchSize).Floats(nil)
-			out = append(out, m.show(patches, m.Predict(x, masking).Floats(nil), masking)...)
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("mae: %w", err)
-		}
+func (m *Model) Reconstruct(ctx context.Context, seed uint64, images ...image.Image) ([]Reconstruction, error) {
+	patches := m.Config.Patches()
+	noise := m.Noise(seed, 0, len(images))
+	out := make([]Reconstruction, 0, len(images))
+	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Size: m.Config.ImageSize}
+	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, first int) error {
+		n := pixels.Dim(0)
+		masking := m.Masking(noise[first*patches:(first+n)*patches], n)
+		original := autograd.PatchifyLast(pixels, m.Config.PatchSize).Floats(nil)
+		out = append(out, m.show(original, m.Predict(pixels, masking).Floats(nil), masking)...)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mae: %w", err)
 	}
 	return out, nil
 }
 
-// show makes pictures of the patches of a batch, the original and the predicted ones.
+// show turns the patches of a batch, the original and the predicted ones, into images.
 func (m *Model) show(patches, pred []float32, masking *Masking) []Reconstruction {
 	c := m.Config
 	values := c.PatchSize * c.PatchSize * c.NumChannels
@@ -116,10 +94,11 @@ func denormalize(pred, original []float32) []float32 {
 	return out
 }
 
-// gray is the level of a masked patch in pictures.
+// gray is the level of a masked patch in images.
 const gray = 128
 
-// paint makes a picture of patches, whose values are in the order row, column, channel; nil is gray.
+// paint assembles an image from its patches, whose values are in the order row, column, channel. A patch that is nil is
+// gray.
 func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	c := m.Config
 	side := c.ImageSize / c.PatchSize

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
 )
 
 // folder is the tiny model with some fields of its configuration and some tensors replaced.
@@ -30,7 +31,7 @@ func folder(t *testing.T, fields map[string]any, replaced ...checkpoint.Entry) f
 	if data, err = json.Marshal(config); err != nil {
 		t.Fatal(err)
 	}
-	f, err := checkpoint.Open("testdata/tiny/model.safetensors")
+	f, err := checkpoint.Open("testdata/tiny/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestLabelIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(LabelIDs{"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}, m.Config.Label2ID); d != "" {
+		if d := cmp.Diff(models.LabelIDs{"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}, m.Config.Label2ID); d != "" {
 			t.Error(d)
 		}
 		if d := cmp.Diff([]string{"a", "b", "c", "d", "e"}, m.Config.Labels()); d != "" {
@@ -101,7 +102,7 @@ func TestLabelIDs(t *testing.T) {
 
 // TestPrefixedHead finds the classifier under the prefixes that the name table knows.
 func TestPrefixedHead(t *testing.T) {
-	f, err := checkpoint.Open("testdata/tiny/model.safetensors")
+	f, err := checkpoint.Open("testdata/tiny/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,45 +1,27 @@
 package vit
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io/fs"
-	"math"
-	"strconv"
-	"strings"
 
-	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/config"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/nn"
 )
 
-// Config describes a Vision Transformer in the fields of a Hugging Face config.json; each has the name it has
-// there. Sizes of pictures and patches are in pixels, and both are square. A Config is made by a preset or by
-// [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a Vision Transformer in the fields of a Hugging Face config.json; each has the name it has there. A
+// Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType                 string            `json:"model_type"`
-	Architectures             []string          `json:"architectures,omitempty"`
-	ImageSize                 int               `json:"image_size"`
-	PatchSize                 int               `json:"patch_size"`
-	NumChannels               int               `json:"num_channels"`
-	HiddenSize                int               `json:"hidden_size"`
-	NumHiddenLayers           int               `json:"num_hidden_layers"`
-	NumAttentionHeads         int               `json:"num_attention_heads"`
-	IntermediateSize          int               `json:"intermediate_size"`
-	HiddenAct                 string            `json:"hidden_act"`
-	HiddenDropoutProb         float32           `json:"hidden_dropout_prob"`
-	AttentionProbsDropoutProb float32           `json:"attention_probs_dropout_prob"`
-	InitializerRange          float64           `json:"initializer_range"`
-	LayerNormEps              float32           `json:"layer_norm_eps"`
-	QKVBias                   bool              `json:"qkv_bias"`
-	ID2Label                  map[string]string `json:"id2label,omitempty"`
-	Label2ID                  LabelIDs          `json:"label2id,omitempty"`
+	ModelType     string   `json:"model_type"`
+	Architectures []string `json:"architectures,omitempty"`
+	EncoderConfig
+	models.Classes
 
 	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
 	// falls linearly to 0 in the first (timm's drop_path_rate).
 	DropPathRate float32 `json:"drop_path_rate,omitempty"`
 
-	// The fields that follow are Fovea's own, for what timm's Vision Transformer has beside transformers'.
+	// The fields that follow are Fovea's own: timm's Vision Transformer has these options and transformers' has not.
 
 	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
 	// mean of the patch tokens, then a norm (MAE's fine-tuning, timm's avg), "norm_mean" the mean of the
@@ -47,36 +29,32 @@ type Config struct {
 	Pooling string `json:"pooling,omitempty"`
 	// NoClassToken says that there are patch tokens only.
 	NoClassToken bool `json:"no_class_token,omitempty"`
-	// PreNorm puts a norm before the first block, and takes the bias off the patches' projection (CLIP).
+	// PreNorm puts a norm before the first block and removes the bias of the patch projection (CLIP).
 	PreNorm bool `json:"pre_norm,omitempty"`
-	// LayerScaleInit, when it is not 0, is where the learned factors of the residual branches' channels begin
+	// LayerScaleInit, when it is not 0, is the initial value of the learned factors of the residual branches' channels
 	// (CaiT, DeiT III, DINOv2).
 	LayerScaleInit float32 `json:"layer_scale_init_value,omitempty"`
-	// AntialiasPositions says that position embeddings are resized for pictures of another size as timm does.
-	// Without it they are resized as transformers does, and MAE's original release.
+	// AntialiasPositions resizes position embeddings for images of another size as timm does. Without it they are
+	// resized as transformers does, and MAE's original release.
 	AntialiasPositions bool `json:"antialias_positions,omitempty"`
 }
 
-// LabelIDs maps class names to their numbers.
-type LabelIDs map[string]int
-
-// UnmarshalJSON reads numbers, bare or in quotes: transformers' own fine-tuning script writes the latter. The
-// error names the class whose value is neither.
-func (l *LabelIDs) UnmarshalJSON(data []byte) error {
-	var texts map[string]json.RawMessage
-	if err := json.Unmarshal(data, &texts); err != nil {
-		return err
-	}
-	ids := make(LabelIDs, len(texts))
-	for name, text := range texts {
-		id, err := strconv.Atoi(strings.Trim(string(text), `"`))
-		if err != nil {
-			return fmt.Errorf("label2id: %q: expected a number, found %s", name, text)
-		}
-		ids[name] = id
-	}
-	*l = ids
-	return nil
+// EncoderConfig describes the encoder in the fields that ViT and MAE share. Images and patches are square; their sizes
+// are in pixels.
+type EncoderConfig struct {
+	ImageSize                 int     `json:"image_size"`
+	PatchSize                 int     `json:"patch_size"`
+	NumChannels               int     `json:"num_channels"`
+	HiddenSize                int     `json:"hidden_size"`
+	NumHiddenLayers           int     `json:"num_hidden_layers"`
+	NumAttentionHeads         int     `json:"num_attention_heads"`
+	IntermediateSize          int     `json:"intermediate_size"`
+	HiddenAct                 string  `json:"hidden_act"` // a name of simd.ActivationByName
+	HiddenDropoutProb         float32 `json:"hidden_dropout_prob"`
+	AttentionProbsDropoutProb float32 `json:"attention_probs_dropout_prob"`
+	InitializerRange          float64 `json:"initializer_range"`
+	LayerNormEps              float32 `json:"layer_norm_eps"`
+	QKVBias                   bool    `json:"qkv_bias"`
 }
 
 // The values of Config.Pooling that average the patch tokens: before a norm, and after the final norm.
@@ -85,29 +63,15 @@ const (
 	NormMeanPooling = "norm_mean"
 )
 
-// defaults are transformers' own, for fields that a config.json leaves out.
-func defaults() Config {
-	return Config{
-		ModelType:         "vit",
-		ImageSize:         224,
-		PatchSize:         16,
-		NumChannels:       3,
-		HiddenSize:        768,
-		NumHiddenLayers:   12,
-		NumAttentionHeads: 12,
-		IntermediateSize:  3072,
-		HiddenAct:         "gelu",
-		InitializerRange:  0.02,
-		LayerNormEps:      1e-12,
-		QKVBias:           true,
-	}
-}
+// defaults are those of transformers, for fields that a config.json leaves out.
+func defaults() Config { return preset(768, 12, 12, 16) }
 
 func preset(width, layers, heads, patch int) Config {
-	c := defaults()
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.PatchSize = width, layers, heads, patch
-	c.IntermediateSize = 4 * width
-	return c
+	return Config{ModelType: "vit", EncoderConfig: EncoderConfig{
+		ImageSize: 224, PatchSize: patch, NumChannels: 3,
+		HiddenSize: width, NumHiddenLayers: layers, NumAttentionHeads: heads, IntermediateSize: 4 * width,
+		HiddenAct: "gelu", InitializerRange: 0.02, LayerNormEps: 1e-12, QKVBias: true,
+	}}
 }
 
 // Tiny16 is ViT-Ti/16 of DeiT (arXiv 2012.12877): 5.7 M parameters with 1000 classes.
@@ -128,135 +92,58 @@ func Large16() Config { return preset(1024, 24, 16, 16) }
 // Huge14 is ViT-H/14: 632 M parameters.
 func Huge14() Config { return preset(1280, 32, 16, 14) }
 
-// Labels returns the class names by index, up to the last that ID2Label names, or nil when it names none. A class that
-// ID2Label leaves out is "". Numbers that no class can have, negative or beyond a million, are passed over.
-func (c Config) Labels() []string {
-	last := -1
-	for number := range c.ID2Label {
-		if i, err := strconv.Atoi(number); err == nil && i <= largest {
-			last = max(last, i)
-		}
-	}
-	return c.labels(last + 1)
-}
+// Side returns the number of patches along each side of an image of the configured size.
+func (c EncoderConfig) Side() int { return c.ImageSize / c.PatchSize }
 
-// labels returns the names of n classes, or nil when ID2Label names none at all.
-func (c Config) labels(n int) []string {
-	if len(c.ID2Label) == 0 || n == 0 {
-		return nil
-	}
-	labels := make([]string, n)
-	for i := range labels {
-		labels[i] = c.ID2Label[strconv.Itoa(i)]
-	}
-	return labels
-}
+// Patches returns the number of patches of an image of the configured size. The configuration must be valid.
+func (c EncoderConfig) Patches() int { return c.Side() * c.Side() }
 
-// SetLabels names the classes: labels[i] is that of class i. The configuration keeps maps of its own.
-func (c *Config) SetLabels(labels []string) {
-	c.ID2Label, c.Label2ID = map[string]string{}, LabelIDs{}
-	for i, l := range labels {
-		c.ID2Label[strconv.Itoa(i)] = l
-		c.Label2ID[l] = i
+// Block returns the description of the encoder's blocks. The configuration must be valid.
+func (c EncoderConfig) Block() nn.BlockConfig {
+	return nn.BlockConfig{
+		Width: c.HiddenSize, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
+		Act: new(config.Checks).Activation("hidden_act", c.HiddenAct), Eps: c.LayerNormEps, QKVBias: c.QKVBias,
+		Dropout: c.HiddenDropoutProb, AttentionDropout: c.AttentionProbsDropoutProb,
 	}
 }
 
-// Patches returns the number of patches of a picture of the configured size. The configuration must be valid.
-func (c Config) Patches() int { return c.side() * c.side() }
-
-// side returns the number of patches along each side of a picture of the configured size.
-func (c Config) side() int { return c.ImageSize / c.PatchSize }
-
-// positions returns the number of rows of the position table: one a patch, and one for the class token.
-func (c Config) positions() int {
-	if c.NoClassToken {
-		return c.Patches()
-	}
-	return 1 + c.Patches()
+// Validate returns an error that names the first field whose value no encoder can have.
+func (c EncoderConfig) Validate() error {
+	var v config.Checks
+	v.Size("image_size", c.ImageSize)
+	v.Size("patch_size", c.PatchSize)
+	v.Size("num_channels", c.NumChannels)
+	v.Size("hidden_size", c.HiddenSize)
+	v.Size("num_hidden_layers", c.NumHiddenLayers)
+	v.Size("num_attention_heads", c.NumAttentionHeads)
+	v.Size("intermediate_size", c.IntermediateSize)
+	v.Divisor("num_attention_heads", c.NumAttentionHeads, "hidden_size", c.HiddenSize)
+	v.Divisor("patch_size", c.PatchSize, "image_size", c.ImageSize)
+	v.NotNegative("layer_norm_eps", c.LayerNormEps)
+	v.Deviation("initializer_range", c.InitializerRange)
+	v.Probability("hidden_dropout_prob", c.HiddenDropoutProb)
+	v.Probability("attention_probs_dropout_prob", c.AttentionProbsDropoutProb)
+	v.Activation("hidden_act", c.HiddenAct)
+	return v.Err()
 }
-
-// Activation returns the engine's name of HiddenAct, or an error that lists the names it knows.
-func (c Config) Activation() (autograd.Activation, error) {
-	switch c.HiddenAct {
-	case "gelu":
-		return autograd.ActGelu, nil
-	case "gelu_new", "gelu_pytorch_tanh":
-		return autograd.ActGeluTanh, nil
-	case "quick_gelu":
-		return autograd.ActQuickGelu, nil
-	case "relu":
-		return autograd.ActRelu, nil
-	case "silu", "swish":
-		return autograd.ActSilu, nil
-	}
-	return 0, fmt.Errorf(`hidden_act: expected gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu or swish, found %q`, c.HiddenAct)
-}
-
-// largest bounds every size in a configuration, far beyond any model and far below an overflow.
-const largest = 1 << 20
 
 // Validate returns an error that names the first field whose value no Vision Transformer can have.
 func (c Config) Validate() error {
-	for _, f := range []struct {
-		name  string
-		value int
-	}{
-		{"image_size", c.ImageSize}, {"patch_size", c.PatchSize}, {"num_channels", c.NumChannels},
-		{"hidden_size", c.HiddenSize}, {"num_hidden_layers", c.NumHiddenLayers},
-		{"num_attention_heads", c.NumAttentionHeads}, {"intermediate_size", c.IntermediateSize},
-	} {
-		if f.value < 1 || f.value > largest {
-			return fmt.Errorf("%s: expected 1 to %d, found %d", f.name, largest, f.value)
-		}
+	if err := c.EncoderConfig.Validate(); err != nil {
+		return err
 	}
-	if c.HiddenSize%c.NumAttentionHeads != 0 {
-		return fmt.Errorf("num_attention_heads: expected a divisor of hidden_size %d, found %d", c.HiddenSize, c.NumAttentionHeads)
+	var v config.Checks
+	v.Probability("drop_path_rate", c.DropPathRate)
+	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling)
+	if c.NoClassToken && c.Pooling == "" {
+		v.Fail("pooling", "expected %q or %q with no_class_token, found nothing", MeanPooling, NormMeanPooling)
 	}
-	if c.ImageSize%c.PatchSize != 0 {
-		return fmt.Errorf("patch_size: expected a divisor of image_size %d, found %d", c.ImageSize, c.PatchSize)
-	}
-	if !(c.LayerNormEps >= 0) || math.IsInf(float64(c.LayerNormEps), 0) {
-		return fmt.Errorf("layer_norm_eps: expected a finite number that is not negative, found %v", c.LayerNormEps)
-	}
-	// Initial weights are drawn again until they are within ±2, which a larger deviation would keep at for long.
-	if !(c.InitializerRange >= 0 && c.InitializerRange <= 1) {
-		return fmt.Errorf("initializer_range: expected 0 to 1, found %v", c.InitializerRange)
-	}
-	for _, p := range []struct {
-		name  string
-		value float32
-	}{
-		{"hidden_dropout_prob", c.HiddenDropoutProb}, {"attention_probs_dropout_prob", c.AttentionProbsDropoutProb},
-		{"drop_path_rate", c.DropPathRate},
-	} {
-		if !(p.value >= 0 && p.value < 1) {
-			return fmt.Errorf("%s: expected a probability below 1, found %v", p.name, p.value)
-		}
-	}
-	switch {
-	case c.Pooling != "" && c.Pooling != MeanPooling && c.Pooling != NormMeanPooling:
-		return fmt.Errorf(`pooling: expected "mean", "norm_mean" or nothing, found %q`, c.Pooling)
-	case c.Pooling == "" && c.NoClassToken:
-		return errors.New(`pooling: expected "mean" or "norm_mean" with no_class_token, found nothing`)
-	case !(c.LayerScaleInit >= 0) || math.IsInf(float64(c.LayerScaleInit), 0):
-		return fmt.Errorf("layer_scale_init_value: expected a finite number that is not negative, found %v", c.LayerScaleInit)
-	}
-	_, err := c.Activation()
-	return err
+	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
+	return v.Err()
 }
 
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
 // file and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	c, err := readConfig(fsys, name)
-	if err != nil {
-		return Config{}, fmt.Errorf("vit: %w", err)
-	}
-	return c, nil
-}
-
-func readConfig(fsys fs.FS, name string) (Config, error) {
-	c := defaults()
-	err := modelfolder.ReadConfig(fsys, name, c.ModelType, &c)
-	return c, err
+	return modelfolder.ReadConfig(fsys, name, family, defaults())
 }

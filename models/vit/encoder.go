@@ -14,10 +14,10 @@ type Encoder struct {
 	ClassToken *autograd.Parameter // [1, 1, width], or nil
 	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first where there is one
 	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
-	Blocks     []*nn.Block
+	Blocks     nn.Stack
 	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	dropout    float32
-	side       int  // patches along each side of a picture of the configured size
+	side       int  // patches along each side of an image of the configured size
 	antialias  bool // of resized positions
 }
 
@@ -26,48 +26,29 @@ func NewEncoder(c Config) *Encoder {
 	if err := c.Validate(); err != nil {
 		panic("vit: " + err.Error())
 	}
-	act, _ := c.Activation() // Validate has checked it
+	block := c.Block()
+	block.DropPath, block.LayerScale = c.DropPathRate, c.LayerScaleInit
 	e := &Encoder{
 		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
-		Positions: autograd.NewParameter(1, c.positions(), c.HiddenSize),
+		Blocks:    nn.NewStack(c.NumHiddenLayers, block),
 		dropout:   c.HiddenDropoutProb,
-		side:      c.side(),
+		side:      c.Side(),
 		antialias: c.AntialiasPositions,
 	}
+	positions := c.Patches()
 	if !c.NoClassToken {
 		e.ClassToken = autograd.NewParameter(1, 1, c.HiddenSize)
+		positions++
 	}
+	e.Positions = autograd.NewParameter(1, positions, c.HiddenSize)
 	if c.PreNorm {
 		e.Patch.Bias = nil
 		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
-	}
-	for i := range c.NumHiddenLayers {
-		b := nn.NewBlock(c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, act, c.LayerNormEps, c.QKVBias)
-		b.Dropout = c.HiddenDropoutProb
-		b.Attention.Dropout = c.AttentionProbsDropoutProb
-		if c.NumHiddenLayers > 1 {
-			b.DropPath = c.DropPathRate * float32(i) / float32(c.NumHiddenLayers-1)
-		}
-		if c.LayerScaleInit > 0 {
-			b.LayerScale1, b.LayerScale2 = filled(c.HiddenSize, c.LayerScaleInit), filled(c.HiddenSize, c.LayerScaleInit)
-		}
-		e.Blocks = append(e.Blocks, b)
 	}
 	if c.Pooling != MeanPooling {
 		e.Norm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	return e
-}
-
-// filled returns a parameter of n equal values.
-func filled(n int, v float32) *autograd.Parameter {
-	p := autograd.NewParameter(n)
-	p.Update(func(w []float32) {
-		for i := range w {
-			w[i] = v
-		}
-	})
-	return p
 }
 
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
@@ -78,15 +59,13 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 			nn.TruncatedNormal(rng, p, std, -2, 2)
 		}
 	}
-	for _, b := range e.Blocks {
-		for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
-			nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
-		}
+	for _, l := range nn.Layers[nn.Linear](e.Blocks) {
+		nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
 	}
 }
 
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
-// first, where there is one, normalized where the encoder has a norm. Pictures of another size than the configured one
+// first, where there is one, normalized where the encoder has a norm. Images of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
 // Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
 // encoder's or a side is no multiple of the patch.
@@ -111,12 +90,7 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
 // final norm. It panics with an autograd.ShapeError when the tokens have another width.
 func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
-	t := x.Tape()
-	for _, b := range e.Blocks {
-		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor {
-			return b.Forward(x, nn.AttentionInput{})
-		}, x)
-	}
+	x = e.Blocks.Forward(x, nn.AttentionInput{})
 	if e.Norm != nil {
 		x = e.Norm.Forward(x)
 	}

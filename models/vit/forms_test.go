@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -55,16 +56,16 @@ func compareForm(t *testing.T, dir string) {
 	}
 	compareGolden(t, g, m)
 	if o.ImageSize != 0 {
-		// The same pictures go through the model of the size that was saved: positions are resized as it runs.
+		// The same images go through the model of the size that was saved: positions are resized as it runs.
 		own, err := Load(os.DirFS(dir), LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		compareGolden(t, g, own)
 	}
-	for name, opts := range map[string][]SaveOption{"Hugging Face": nil, "timm": {ForTimm()}} {
+	for name, saving := range map[string]SaveOptions{"Hugging Face": {}, "timm": {Layout: models.Timm}} {
 		saved := t.TempDir()
-		if err := m.Save(saved, opts...); err != nil {
+		if err := m.Save(saved, saving); err != nil {
 			t.Fatal(err)
 		}
 		again, err := Load(os.DirFS(saved), LoadOptions{})
@@ -80,14 +81,14 @@ func compareForm(t *testing.T, dir string) {
 			want.ID2Label, want.Label2ID = got.ID2Label, got.Label2ID
 		}
 		want.Architectures, got.Architectures = nil, nil
-		if opts != nil { // what timm does not keep
+		if saving.Layout == models.Timm { // what timm does not keep
 			want.AntialiasPositions = true
 			want.LayerNormEps = max(want.LayerNormEps, 1e-6)
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("saved for %s, the configuration is another: %s", name, d)
 		}
-		if opts == nil || o.ImageSize != 0 || m.Preprocess.Backend != vision.Timm || m.Config.NumChannels != 3 {
+		if saving.Layout != models.Timm || o.ImageSize != 0 || m.Preprocess.Backend != vision.Timm || m.Config.NumChannels != 3 {
 			continue
 		}
 		// timm reads the preprocessing from its own configuration.
@@ -108,14 +109,14 @@ func compareForm(t *testing.T, dir string) {
 // TestSameNames saves models under the names, and with the shapes and values, of the files they come from: those that
 // the libraries wrote.
 func TestSameNames(t *testing.T) {
-	for name, opts := range map[string][]SaveOption{"tiny": nil, "odd": nil, "timm_class": {ForTimm()}, "timm_mean": {ForTimm()}, "timm_clip": {ForTimm()}} {
+	for name, saving := range map[string]SaveOptions{"tiny": {}, "odd": {}, "timm_class": {Layout: models.Timm}, "timm_mean": {Layout: models.Timm}, "timm_clip": {Layout: models.Timm}} {
 		from := os.DirFS(filepath.Join("testdata", name))
 		m, err := Load(from, LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		dir := t.TempDir()
-		if err := m.Save(dir, opts...); err != nil {
+		if err := m.Save(dir, saving); err != nil {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(modeltest.Weights(t, from), modeltest.Weights(t, os.DirFS(dir))); d != "" {
@@ -161,7 +162,7 @@ func TestTimmReadsSaved(t *testing.T) {
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize, c.LayerNormEps = 16, 8, 2, 64, 96, 1e-6
 		c.NumAttentionHeads = 2
 		change(&c)
-		saved = append(saved, save(t, c, ForTimm()))
+		saved = append(saved, save(t, c, SaveOptions{Layout: models.Timm}))
 	}
 	modeltest.Library(t, "timm", saved...)
 }
@@ -170,7 +171,7 @@ func TestTimmReadsSaved(t *testing.T) {
 func TestTimmEpsilon(t *testing.T) {
 	c := Tiny16()
 	c.NumHiddenLayers, c.LayerNormEps = 1, 0.5
-	if err := New(c, 0, nil).Save(t.TempDir(), ForTimm()); err == nil || !strings.Contains(err.Error(), "layer_norm_eps") {
+	if err := New(c, 0, nil).Save(t.TempDir(), SaveOptions{Layout: models.Timm}); err == nil || !strings.Contains(err.Error(), "layer_norm_eps") {
 		t.Errorf("expected an error about the epsilon, found %v", err)
 	}
 }
@@ -181,12 +182,12 @@ func TestTransformersReadsSaved(t *testing.T) {
 	c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.LayerNormEps = 32, 8, 3, 1e-6
 	odd := c
 	odd.NumChannels, odd.QKVBias, odd.HiddenAct, odd.LayerNormEps = 1, false, "quick_gelu", 1e-12
-	modeltest.Library(t, "vit", save(t, c), save(t, odd))
+	modeltest.Library(t, "vit", save(t, c, SaveOptions{}), save(t, odd, SaveOptions{}))
 }
 
 // save writes a model with random weights, biases and gains included, to a folder and returns its logits for random
 // pixels.
-func save(t *testing.T, c Config, opts ...SaveOption) modeltest.Saved {
+func save(t *testing.T, c Config, o SaveOptions) modeltest.Saved {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
 	m := New(c, 7, rng)
@@ -198,7 +199,7 @@ func save(t *testing.T, c Config, opts ...SaveOption) modeltest.Saved {
 		})
 	}
 	dir := t.TempDir()
-	if err := m.Save(dir, opts...); err != nil {
+	if err := m.Save(dir, o); err != nil {
 		t.Fatal(err)
 	}
 	shape := []int{2, c.NumChannels, c.ImageSize, c.ImageSize}

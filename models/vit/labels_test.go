@@ -10,24 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestLabels names classes by numbers with gaps, and by numbers that no class has.
-func TestLabels(t *testing.T) {
-	for _, c := range []struct {
-		ids  map[string]string
-		want []string
-	}{
-		{nil, nil},
-		{map[string]string{"0": "cat", "1": "dog"}, []string{"cat", "dog"}},
-		{map[string]string{"0": "cat", "3": "dog"}, []string{"cat", "", "", "dog"}},
-		{map[string]string{"1": "cat", "-7": "x", "y": "z", "999999999999": "far", "99999999999999999999": "further"}, []string{"", "cat"}},
-		{map[string]string{"-1": "x"}, nil},
-	} {
-		if d := cmp.Diff(c.want, Config{ID2Label: c.ids}.Labels()); d != "" {
-			t.Errorf("%v: %s", c.ids, d)
-		}
-	}
-}
-
 // TestLabelGaps keeps the names of a configuration that leaves some out, when it classifies and when it saves.
 func TestLabelGaps(t *testing.T) {
 	fsys := weights(t, nil)
@@ -47,7 +29,7 @@ func TestLabelGaps(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	saved, err := ReadConfig(os.DirFS(dir), "config.json")

@@ -2,16 +2,16 @@ package vit
 
 import (
 	"math/rand/v2"
-	"strconv"
-	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Model is a Vision Transformer that classifies pictures. It may be used by any number of goroutines at
+// Model is a Vision Transformer that classifies images. It may be used by any number of goroutines at
 // once, as long as none changes its parameters.
 type Model struct {
 	Config   Config
@@ -19,20 +19,21 @@ type Model struct {
 	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil but with MeanPooling
 	Head     *nn.Linear    // [classes, width]; nil in a model that only encodes
 
-	// Preprocess turns a picture into the pixels the model was trained on.
+	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
 	// Workers runs Classify in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	arenas autograd.Arenas
+	runner *run.Runner
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. With
 // classes 0 it has no head. Preprocess is that of the first ViTs, [vision.Half]. It panics when the configuration
 // is not valid.
 func New(c Config, classes int, rng *rand.Rand) *Model {
-	m := &Model{Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0)}
-	m.arenas.Keep = 4
+	m := &Model{
+		Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New(),
+	}
 	if c.Pooling == MeanPooling {
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
@@ -48,7 +49,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	return m
 }
 
-// Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Pictures may have another size than
+// Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Images may have another size than
 // the configured one, as [Encoder.Forward] says, which also lists the panics. A model without a head panics with
 // an autograd.UseError.
 func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
@@ -58,7 +59,7 @@ func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return m.Head.Forward(m.Features(pixels))
 }
 
-// Features maps pixels, [n, channels, height, width], to one vector a picture, [n, width]: what the head sees. It
+// Features maps pixels, [n, channels, height, width], to one vector an image, [n, width], which the head classifies. It
 // panics as [Encoder.Forward] does.
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
@@ -80,16 +81,6 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 // the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them. path is one that
 // nn.Parameters yields; it is what train.GroupOptions.Layer asks for.
 func (m *Model) Layer(path string) int {
-	if rest, ok := strings.CutPrefix(path, "Encoder.Blocks."); ok {
-		number, _, _ := strings.Cut(rest, ".")
-		if i, err := strconv.Atoi(number); err == nil {
-			return i + 1
-		}
-	}
-	for _, early := range []string{"Encoder.Patch.", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm."} {
-		if strings.HasPrefix(path, early) {
-			return 0
-		}
-	}
-	return len(m.Encoder.Blocks) + 1
+	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
+		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm")
 }

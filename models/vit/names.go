@@ -1,16 +1,15 @@
 package vit
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
 // names ties the model's parameters to the names in files.
 var names = func() checkpoint.Names {
-	n := tower.Names(
+	n := tower.Names(models.Timm,
 		checkpoint.Rule{"Head", "classifier", "head"},
 		checkpoint.Rule{"PoolNorm", "fc_norm"},
 	)
@@ -18,30 +17,25 @@ var names = func() checkpoint.Names {
 	return n
 }()
 
-// foreign are parts of names that tell of relatives of the Vision Transformer whose arithmetic is another.
-var foreign = []struct{ part, what string }{
-	{"reg_token", "register tokens"},
-	{"register_tokens", "register tokens"},
-	{"dist_token", "a distillation token"},
-	{"distillation_token", "a distillation token"},
-	{"attn_pool.", "pooling by attention"},
-	{"attn.q_norm.", "normalized queries and keys"},
-	{"relative_position", "relative positions"},
-	{"rel_pos", "relative positions"},
-	{"patch_embed.backbone.", "a convolutional stem"},
-	{"attns.", "parallel blocks"},
-	{"mlp.w12.", "gated feed-forward layers"},
-	{"mlp.fc1_g.", "gated feed-forward layers"},
-}
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
+// beside transformers 5.
+func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
-// refuseForeign returns an error that says what in a file is not a plain Vision Transformer's.
-func refuseForeign(f *checkpoint.File) error {
-	for name := range f.Names() {
-		for _, k := range foreign {
-			if strings.Contains(name, k.part) {
-				return fmt.Errorf("%s: %q: a Vision Transformer with %s is not supported", f.Name(), name, k.what)
-			}
-		}
-	}
-	return nil
+// family says how Vision Transformers lie in folders, and which variants are not supported.
+var family = modelfolder.Family{
+	Package: "vit", ModelType: "vit", Names: &names, Images: true,
+	Unsupported: []modelfolder.Trace{
+		{Part: "reg_token", What: "register tokens"},
+		{Part: "register_tokens", What: "register tokens"},
+		{Part: "dist_token", What: "a distillation token"},
+		{Part: "distillation_token", What: "a distillation token"},
+		{Part: "attn_pool.", What: "pooling by attention"},
+		{Part: "attn.q_norm.", What: "normalized queries and keys"},
+		{Part: "relative_position", What: "relative positions"},
+		{Part: "rel_pos", What: "relative positions"},
+		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
+		{Part: "attns.", What: "parallel blocks"},
+		{Part: "mlp.w12.", What: "gated feed-forward layers"},
+		{Part: "mlp.fc1_g.", What: "gated feed-forward layers"},
+	},
 }

@@ -1,11 +1,9 @@
 package vit
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
@@ -15,55 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
-	"github.com/fovea-ml/fovea/internal/test/modeltest"
-	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
-
-// TestArchitectures asks timm what every name of a plain Vision Transformer stands for.
-func TestArchitectures(t *testing.T) {
-	var theirs map[string]struct {
-		Width, Heads int
-		Act          string
-		Eps          float64
-		Pool         string
-		ClassToken   bool `json:"class_token"`
-		Norm         bool
-	}
-	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
-		t.Fatal(err)
-	}
-	if len(theirs) < 50 {
-		t.Errorf("timm has %d plain Vision Transformers, expected 50 or more", len(theirs))
-	}
-	acts := map[string]string{"GELU": "gelu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_pytorch_tanh"}
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		want := theirs[name]
-		a, err := timmArchitecture(name)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		heads := a.heads
-		if heads == 0 {
-			if heads, err = tower.Heads(want.Width); err != nil {
-				t.Errorf("%s: %v", name, err)
-			}
-		}
-		if heads != want.Heads || a.act != acts[want.Act] || math.Abs(float64(a.eps)-want.Eps) > 1e-12 {
-			t.Errorf("%s: expected %+v, found %d heads and %+v", name, want, heads, a)
-		}
-		if mean := a.mean || !want.ClassToken || !want.Norm; mean != (want.Pool == "avg") {
-			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
-		}
-	}
-	t.Logf("%d names", len(theirs))
-}
 
 // weights are those of a file under timm's names, with some left out and some put in.
 func weights(t *testing.T, without []string, with ...checkpoint.Entry) fstest.MapFS {
 	t.Helper()
-	f, err := checkpoint.Open("testdata/timm_class/model.safetensors")
+	f, err := checkpoint.Open("testdata/timm_class/model.safetensors", checkpoint.OpenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +73,7 @@ func TestBare(t *testing.T) {
 	}
 }
 
-// TestImageSize loads a model for pictures of another size.
+// TestImageSize loads a model for images of another size.
 func TestImageSize(t *testing.T) {
 	m, err := Load(weights(t, nil), LoadOptions{ImageSize: 48})
 	if err != nil {
@@ -125,7 +81,7 @@ func TestImageSize(t *testing.T) {
 	}
 	p := m.Preprocess
 	if m.Config.ImageSize != 48 || m.Encoder.Positions.Shape()[1] != 37 || p.CropWidth != 48 || p.CropHeight != 48 || p.Width != 54 {
-		t.Errorf("found pictures of %d pixels, positions %v, preprocessing %+v", m.Config.ImageSize, m.Encoder.Positions.Shape(), p)
+		t.Errorf("found images of %d pixels, positions %v, preprocessing %+v", m.Config.ImageSize, m.Encoder.Positions.Shape(), p)
 	}
 	if _, err := Load(weights(t, nil), LoadOptions{ImageSize: 17}); err == nil || !strings.Contains(err.Error(), "17") {
 		t.Errorf("found %v, expected an error about the size", err)

@@ -53,7 +53,7 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// TestOtherSize runs a picture twice as wide as configured, with interpolated positions.
+// TestOtherSize runs an image twice as wide as configured, with interpolated positions.
 func TestOtherSize(t *testing.T) {
 	for _, name := range []string{"tiny", "odd"} {
 		m, g := load(t, name)
@@ -87,7 +87,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestBatchPosition demands of a picture the same bits wherever it sits in a batch, on any number of threads.
+// TestBatchPosition demands of an image the same bits wherever it sits in a batch, on any number of threads.
 func TestBatchPosition(t *testing.T) {
 	c := Tiny16()
 	c.ImageSize, c.NumHiddenLayers = 64, 2
@@ -113,7 +113,7 @@ func TestBatchPosition(t *testing.T) {
 	for b := range 5 {
 		for i, v := range run(simd.NewWorkers(2), pixels[b*size:(b+1)*size]) {
 			if w := whole[b*10+i]; math.Float32bits(v) != math.Float32bits(w) {
-				t.Fatalf("picture %d alone: logit %d is %v, expected %v", b, i, v, w)
+				t.Fatalf("image %d alone: logit %d is %v, expected %v", b, i, v, w)
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func TestSaveLoad(t *testing.T) {
 		c.SetLabels([]string{"cat", "dog"})
 		m := New(c, 2, rand.New(rand.NewPCG(5, 6)))
 		dir := t.TempDir()
-		if err := m.Save(dir); err != nil {
+		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		back, err := Load(os.DirFS(dir), LoadOptions{})
@@ -187,6 +187,7 @@ func TestBadFolder(t *testing.T) {
 		"many layers":   {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1000000`), weights, "describes a model"},
 		"huge":          {replace(`"hidden_size": 32`, `"hidden_size": 1000000`), weights, "describes a model"},
 		"layers":        {replace(`"num_hidden_layers": 2`, `"num_hidden_layers": 1`), weights, "unexpected"},
+		"activation":    {replace(`"hidden_act": "gelu"`, `"hidden_act": "gelu_10"`), weights, `hidden_act: expected an activation (linear, relu, gelu,`},
 		"no weights":    {good, nil, "model.safetensors"},
 		"short weights": {good, weights[:len(weights)-5], "model.safetensors"},
 	} {
@@ -209,7 +210,7 @@ func TestBadClassifier(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()
 	m.Head = nn.NewLinear(1, 100_000, false)
-	if err := m.Save(dir); err != nil {
+	if err := m.Save(dir, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Load(os.DirFS(dir), LoadOptions{})

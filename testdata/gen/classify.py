@@ -1,14 +1,16 @@
-"""What transformers and timm make of pictures: the reference of examples/classify.
+"""The reference of examples/classify: logits of transformers and timm.
 
-    python classify.py OUT [SHARED]     writes OUT: models, pictures and want.json
-    python classify.py                  writes those that the tests keep, with SHARED = ../shared/data/images
+    python classify.py OUT [SHARED]     writes models, images and want.json to OUT
+    python classify.py                  writes examples/classify/testdata, with SHARED = ../shared/data/images
 
-models/ holds small random classifiers, each with the configuration of its preprocessing; pictures/ PNG files of odd
-sizes and modes, one to be turned; want.json the logits, {model: {picture: [...]}}. Pictures of the folder SHARED are
-named "shared/NAME" there and are not copied.
+    models/     small random classifiers, each with the configuration of its preprocessing
+    images/     PNG files of odd sizes and modes, one with an EXIF orientation
+    want.json   the logits: {model: {image: [...]}}
 
-Every model is loaded anew from its folder, with the processor or transform that its library makes for it, and pictures
-by transformers.image_utils.load_image, which turns them as their EXIF data says. Versions: requirements.txt. Seed: 1.
+Images in the folder SHARED are named "shared/NAME" in want.json. They are not copied.
+
+Each model is loaded from its folder, with the processor or transform of its library. Images are loaded with
+transformers.image_utils.load_image, which applies the EXIF orientation. Versions: requirements.txt. Seed: 1.
 """
 
 import json
@@ -29,8 +31,8 @@ torch.set_num_threads(1)
 labels = ["cat", "dog", "owl", "hen", "fox", "bee", "eel"]
 
 
-def pictures(folder):
-    """Smooth pictures with some noise, in every mode of PNG that a model may meet."""
+def images(folder):
+    """Writes smooth images with some noise, one in each common mode of PNG."""
     os.makedirs(folder, exist_ok=True)
     rng = np.random.default_rng(1)
 
@@ -84,8 +86,8 @@ def main(out, shared):
         "timm": in_timm(folder, "timm", "vit_base_patch16_224"),
         "timm_squash": in_timm(folder, "timm_squash", "vit_base_patch16_224", crop_mode="squash", interpolation="bilinear"),
     }
-    pictures(os.path.join(out, "pictures"))
-    files = {f"pictures/{f}": os.path.join(out, "pictures", f) for f in sorted(os.listdir(os.path.join(out, "pictures")))}
+    images(os.path.join(out, "images"))
+    files = {f"images/{f}": os.path.join(out, "images", f) for f in sorted(os.listdir(os.path.join(out, "images")))}
     if shared and os.path.isdir(shared):
         files |= {f"shared/{f}": os.path.join(shared, f) for f in sorted(os.listdir(shared)) if f.endswith(".png")}
     want = {}

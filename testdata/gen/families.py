@@ -1,9 +1,10 @@
-"""Writes examples/inspect/testdata/families.json: the names and shapes in the checkpoints of small models.
+"""Writes examples/inspect/testdata/families.json: the tensor names and shapes of small models.
 
-    python testdata/gen/families.py               # from the module's root
+    python testdata/gen/families.py               # run it in the module's root
 
-Each family that examples/inspect knows by its names has a model of two blocks or so, of width 32 (64 where the
-reference fixes the width of a head), made by the library that the names come from. Shapes alone: no seed.
+There is one small model for each family that examples/inspect recognizes, made by the library that defines the names.
+Most have two blocks of width 32; the width is 64 where the reference fixes the width of a head. The file holds no
+values, so the seed does not matter.
 """
 
 import json
@@ -25,7 +26,7 @@ def shapes(state):
 
 
 def disk(model):
-    """The names under which transformers saves a model."""
+    """The tensors of a model with the names that transformers writes to disk."""
     with tempfile.TemporaryDirectory() as d:
         model.save_pretrained(d)
         with safe_open(os.path.join(d, "model.safetensors"), "pt") as f:
@@ -38,7 +39,7 @@ def vit(name, **options):
 
 
 def meta_mae():
-    """The names of facebookresearch/mae's models_mae.py: timm's blocks, and a decoder of the same."""
+    """The names in models_mae.py of facebookresearch/mae: timm's blocks, in the encoder and the decoder."""
     t = vit("vit_base_patch16_224")
     encoder = {n: s for n, s in t.items() if not n.startswith("head")}
     decoder = {"decoder_" + n: s for n, s in t.items() if n.startswith("blocks.1.") or n.startswith("norm.")}
@@ -49,7 +50,7 @@ def meta_mae():
 
 
 def openai_clip():
-    """The names of openai/CLIP's model.py, which open_clip keeps: 1 text block, 2 blocks of vision, width 64."""
+    """The names in model.py of openai/CLIP, which open_clip keeps: 1 text block of width 64, 2 vision blocks of 128."""
     t = {"positional_embedding": [77, 64], "text_projection": [64, 32], "logit_scale": [], "token_embedding.weight": [99, 64],
          "ln_final.weight": [64], "ln_final.bias": [64], "visual.class_embedding": [128], "visual.positional_embedding": [5, 128],
          "visual.proj": [128, 32], "visual.conv1.weight": [128, 3, 16, 16], "visual.ln_pre.weight": [128], "visual.ln_pre.bias": [128],
@@ -64,13 +65,13 @@ def openai_clip():
 
 
 def original_blip(hub):
-    """The names of salesforce/BLIP: timm's vision tower, the text model as on the hub."""
+    """The names of salesforce/BLIP: timm's vision tower, and Hugging Face's text model."""
     t = {"visual_encoder." + n: s for n, s in vit("vit_base_patch16_224").items() if not n.startswith("head")}
     return t | {n: s for n, s in hub.items() if n.startswith("text_decoder.")}
 
 
 def unilm_beit():
-    """The names of microsoft/unilm's BEiT: timm's, with one table of positions in each block."""
+    """The names of BEiT in microsoft/unilm: timm's, with a relative position bias in each block."""
     return vit("beit_base_patch16_224")
 
 

@@ -1,6 +1,6 @@
-"""Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of pictures.
+"""Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of images.
 
-Pillow 13.0.0, timm 1.0.31, torchvision 0.29.2. The pictures come from the integer formula in `picture`, which the Go
+Pillow 13.0.0, timm 1.0.31, torchvision 0.29.2. The images come from the integer formula in `test_image`, which the Go
 tests repeat. Each case names an operation and its argument, and holds half of the SHA-256 of the resulting RGB bytes
 and the bytes themselves where they are few. Sharpness, shears and the like are those of timm's RandAugment
 (timm/data/auto_augment.py); hue is torchvision's adjust_hue.
@@ -21,7 +21,7 @@ from timm.data import auto_augment as aa
 from torchvision.transforms import functional as tv
 
 
-def picture(w, h):
+def test_image(w, h):
     """Blocks of hard black and white, of gradients, and of noise, as in vision_resize.py."""
     y, x, c = np.meshgrid(np.arange(h), np.arange(w), np.arange(3), indexing="ij")
     y, x, c = (a.astype(np.uint32) for a in (y, x, c))
@@ -38,8 +38,8 @@ def dim(a):
 
 
 PICTURES = {
-    "wide": picture(61, 37), "tall": picture(19, 44), "square": picture(32, 32), "dim": dim(picture(40, 25)),
-    "flat": np.full((5, 6, 3), 77, np.uint8), "dot": picture(1, 1), "line": picture(9, 2),
+    "wide": test_image(61, 37), "tall": test_image(19, 44), "square": test_image(32, 32), "dim": dim(test_image(40, 25)),
+    "flat": np.full((5, 6, 3), 77, np.uint8), "dot": test_image(1, 1), "line": test_image(9, 2),
 }
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 FILL = (124, 116, 104)

@@ -11,7 +11,7 @@ A case on standard output is a name, the file and the pixels, each after its len
 the size in eighths at which they were decoded, width and height, four bytes each, before the pixels. Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), numpy 2.4.6.
 
 Pillow's encoder knows three ratios of chroma and one script of progressive scans. The encoder here writes random
-coefficients under random Huffman tables, sampling factors, scan scripts, restart intervals and markers: no pictures,
+coefficients under random Huffman tables, sampling factors, scan scripts, restart intervals and markers: no images,
 but files that every decoder has to agree on.
 """
 

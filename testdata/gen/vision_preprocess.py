@@ -1,7 +1,7 @@
-"""Writes vision/testdata/preprocess.json: what image processors make of pictures.
+"""Writes vision/testdata/preprocess.json: what image processors make of images.
 
 The processors are those of vision/testdata/processors.json: the files beside the weights of the model families, and
-some that use every other form. transformers' run on both of its backends, timm's on Pillow. Pictures are those of
+some that use every other form. transformers' run on both of its backends, timm's on Pillow. Images are those of
 vision_resize.py. Float outputs are held as half of the SHA-256 of their little-endian float32 bytes: pixels and
 arithmetic are to agree to the last bit. Made with transformers 5.23.0, timm 1.0.31, torchvision 0.29.2, torch
 2.15.0, Pillow 13.0.0 and numpy 2.4.6, on a processor with AVX2.
@@ -69,7 +69,7 @@ if len(sys.argv) > 1:
     sys.exit()
 
 
-def picture(w, h):
+def test_image(w, h):
     y, x, c = np.meshgrid(np.arange(h), np.arange(w), np.arange(3), indexing="ij")
     y, x, c = (a.astype(np.uint32) for a in (y, x, c))
     noise = ((x * np.uint32(73856093)) ^ (y * np.uint32(19349663)) ^ (c * np.uint32(83492791))) >> np.uint32(11) & np.uint32(255)
@@ -110,7 +110,7 @@ SIZES = [(97, 61), (61, 97), (224, 224), (300, 225), (33, 500), (40, 23), (255, 
 def outputs(run):
     out = {}
     for w, h in SIZES:
-        a = np.asarray(run(Image.fromarray(picture(w, h))))
+        a = np.asarray(run(Image.fromarray(test_image(w, h))))
         out[f"{w}x{h}"] = {"size": [a.shape[-1], a.shape[-2]], "sha256": digest(a)}
     return out
 

@@ -1,7 +1,7 @@
 """Writes vision/testdata/resize.json and resize_pillow12.json: digests of what Pillow's Image.resize returns.
 
 The first is made with Pillow 13.0.0, the second with Pillow 12.0.0, which filters rows before columns at every
-size; the version installed decides which one is written. numpy 2.4.6. The pictures come from the integer formula in `picture`, which the Go
+size; the version installed decides which one is written. numpy 2.4.6. The images come from the integer formula in `test_image`, which the Go
 test repeats, so that no pixels need to be stored: each case holds half of the SHA-256 of the resized bytes, and
 the small ones the bytes themselves in base64 to show where a difference lies.
 
@@ -27,7 +27,7 @@ FILTERS = {
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
-def picture(w, h, channels):
+def test_image(w, h, channels):
     """Blocks of hard black and white, of gradients, and of noise."""
     y, x, c = np.meshgrid(np.arange(h), np.arange(w), np.arange(channels), indexing="ij")
     y, x, c = (a.astype(np.uint32) for a in (y, x, c))
@@ -39,7 +39,7 @@ def picture(w, h, channels):
 
 
 def image(w, h, channels):
-    a = picture(w, h, channels)
+    a = test_image(w, h, channels)
     return Image.fromarray(a[:, :, 0] if channels == 1 else a)
 
 

@@ -1,9 +1,20 @@
-// Package console is how the example programs speak to people and to other programs: lines, progress, the one
-// line that says what went wrong, the exit status, Ctrl-C, and JSON.
+// Package console is the command line of the example programs:
 //
-// A program of one file needs three things of it: [UntilSignal] for a context that ends at Ctrl-C, [Exit] for
-// how the program ended, and a [Console] for lines and progress in between. With -json, its lines go to the
-// standard error stream and [PrintJSON] writes the one value to standard output.
+//	func main() {
+//		os.Exit(console.Run("prog", os.Args[1:], os.Stdout, os.Stderr, parse, run))
+//	}
+//
+//	func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+//		c := console.New(stderr)
+//		progress := c.Phase("reading", console.Files, int64(len(s.Files)))
+//		defer progress.End()
+//		...
+//		return console.PrintJSON(stdout, results)
+//	}
+//
+// [Run] and [ParseFlags] handle flags, Ctrl-C, the error message and the exit status. A [Console] prints lines and
+// shows progress. With -json, a program prints these to standard error, and [PrintJSON] writes one value to standard
+// output.
 package console
 
 import (
@@ -14,15 +25,13 @@ import (
 	"golang.org/x/term"
 )
 
-// A Console shows lines, and how far a phase has come: as a bar on a terminal and as a line now and then
-// elsewhere.
+// A Console prints lines and shows the progress of a phase: as a bar on a terminal, elsewhere as occasional lines.
 type Console struct {
 	out io.Writer // lines
-	bar io.Writer // bars; nil when there is no terminal to draw them on
+	bar io.Writer // bars; nil without a terminal
 }
 
-// New returns a Console that writes lines to out and draws bars on the standard error stream when that is a
-// terminal.
+// New returns a Console that prints lines to out. It draws bars on standard error if that is a terminal.
 func New(out io.Writer) *Console {
 	c := &Console{out: out}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
@@ -34,7 +43,7 @@ func New(out io.Writer) *Console {
 // Plain returns a Console that never draws a bar.
 func Plain(out io.Writer) *Console { return &Console{out: out} }
 
-// Line writes a line.
+// Line prints a line.
 func (c *Console) Line(format string, args ...any) {
 	fmt.Fprintf(c.out, format+"\n", args...)
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"testing"
@@ -12,7 +14,7 @@ import (
 	"time"
 )
 
-// TestLines counts the lines of a phase of a minute, and of one that ends soon.
+// TestLines counts the lines of a phase that takes a minute and of a short phase.
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -52,7 +54,7 @@ func TestLines(t *testing.T) {
 	})
 }
 
-// TestBar draws when patience is over, and takes away what was drawn.
+// TestBar checks that the bar appears only after some time.
 func TestBar(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out, bar bytes.Buffer
@@ -83,10 +85,44 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// TestRun checks the exit status and the error line after each way a program can end.
+func TestRun(t *testing.T) {
+	for _, c := range []struct {
+		args   []string
+		status int
+		text   string
+	}{
+		{[]string{"-n", "1"}, 0, ""},
+		{[]string{"-n", "2"}, 1, "prog: two is too many\n"},
+		{[]string{"-threads", "5000"}, 1, "prog: -threads: expected 0 to 4096, found 5000\n"},
+		{[]string{"-x"}, 1, "prog: flag provided but not defined: -x; -h lists the flags\n"},
+		{[]string{"-h"}, 0, "About prog.\n\n  -n int\n    \ta number\n  -threads int\n    \tcores\n"},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := Run("prog", c.args, &stdout, &stderr, func(args []string, stderr io.Writer) (n int, err error) {
+			f := flag.NewFlagSet("prog", flag.ContinueOnError)
+			f.IntVar(&n, "n", 0, "a number")
+			threads := f.Int("threads", 0, "cores")
+			if err := ParseFlags(f, args, stderr, "About prog."); err != nil {
+				return 0, err
+			}
+			return n, CheckThreads(*threads)
+		}, func(ctx context.Context, n int, stdout, stderr io.Writer) error {
+			if n > 1 {
+				return errors.New("two is too many")
+			}
+			return ctx.Err()
+		})
+		if status != c.status || stderr.String() != c.text || stdout.Len() > 0 {
+			t.Errorf("%q: found %d %q, expected %d %q", c.args, status, &stderr, c.status, c.text)
+		}
+	}
+}
+
 func TestExit(t *testing.T) {
-	told, cancel := context.WithCancelCause(context.Background())
+	interrupted, cancel := context.WithCancelCause(context.Background())
 	cancel(ErrInterrupted)
-	other, stop := context.WithCancel(context.Background())
+	canceled, stop := context.WithCancel(context.Background())
 	stop()
 	for _, c := range []struct {
 		ctx    context.Context
@@ -95,12 +131,12 @@ func TestExit(t *testing.T) {
 		text   string
 	}{
 		{context.Background(), nil, 0, ""},
-		{told, nil, 0, ""},
+		{interrupted, nil, 0, ""},
 		{context.Background(), errors.New("two\n\tlines\r\n"), 1, "prog: two; lines\n"},
-		{told, fmt.Errorf("reading: %w", context.Canceled), 130, "prog: reading: context canceled\n"},
-		{told, fmt.Errorf("reading: %w", context.Cause(told)), 130, "prog: reading: interrupted\n"},
-		{told, errors.New("disk full"), 1, "prog: disk full\n"},
-		{other, context.Canceled, 1, "prog: context canceled\n"},
+		{interrupted, fmt.Errorf("reading: %w", context.Canceled), 130, "prog: reading: context canceled\n"},
+		{interrupted, fmt.Errorf("reading: %w", context.Cause(interrupted)), 130, "prog: reading: interrupted\n"},
+		{interrupted, errors.New("disk full"), 1, "prog: disk full\n"},
+		{canceled, context.Canceled, 1, "prog: context canceled\n"},
 	} {
 		var stderr bytes.Buffer
 		if status := Exit(c.ctx, &stderr, "prog", c.err); status != c.status || stderr.String() != c.text {
@@ -118,7 +154,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestOneLine keeps a file's name from steering the terminal.
+// TestOneLine checks that a file's name cannot control the terminal.
 func TestOneLine(t *testing.T) {
 	err := errors.New("a\x1b[2Jb:\r\n  c\u202ed")
 	if got, want := OneLine(err), "a\uFFFD[2Jb:; c\uFFFDd"; got != want {

@@ -12,17 +12,17 @@ import (
 	"unicode"
 )
 
-// Exit statuses. That of success is 0.
+// Exit statuses. Success is 0.
 const (
 	StatusError       = 1
-	StatusInterrupted = 130 // what a shell reports of a program ended by Ctrl-C
+	StatusInterrupted = 130 // the status that shells report after Ctrl-C
 )
 
-// ErrInterrupted is the end of a program that is told to stop.
+// ErrInterrupted is the cause of a context that ended at Ctrl-C or SIGTERM.
 var ErrInterrupted = errors.New("interrupted")
 
-// UntilSignal returns a context that ends, with ErrInterrupted as its cause, at Ctrl-C or when the program is
-// told to end. The second time, the program ends at once. The returned function lets go of the signals.
+// UntilSignal returns a context that ends at Ctrl-C or SIGTERM, with ErrInterrupted as its cause. A second signal
+// ends the program at once. The returned function releases the signals.
 func UntilSignal() (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
@@ -48,14 +48,14 @@ func UntilSignal() (context.Context, func()) {
 	}
 }
 
-// Interrupted says whether err comes of ctx having been told to stop. Some code reports the end of the context
-// and not its cause; that counts.
+// Interrupted reports whether err comes from an interrupt of ctx. Some code returns the context's error instead of its
+// cause; that counts too.
 func Interrupted(ctx context.Context, err error) bool {
 	return errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), ErrInterrupted)
 }
 
-// Exit returns the exit status of a program that ended with err, after writing it to stderr as one line that
-// begins with the program's name.
+// Exit returns the exit status for err, which may be nil. It first prints err to stderr as one line that starts with
+// the program's name.
 func Exit(ctx context.Context, stderr io.Writer, program string, err error) int {
 	if err == nil {
 		return 0
@@ -67,7 +67,7 @@ func Exit(ctx context.Context, stderr io.Writer, program string, err error) int 
 	return StatusError
 }
 
-// OneLine is an error's text without line breaks and characters that would steer a terminal.
+// OneLine returns an error's text without line breaks and terminal control characters.
 func OneLine(err error) string {
 	parts := strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' })
 	for i, p := range parts {
@@ -76,8 +76,7 @@ func OneLine(err error) string {
 	return Printable(strings.Join(parts, "; "))
 }
 
-// Printable is text from a file or its name as a terminal may see it: characters that would steer the terminal are
-// replaced.
+// Printable replaces control characters, so that text from a file cannot control the terminal.
 func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

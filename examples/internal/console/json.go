@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Number is a float32 in JSON: in full, or null when it is not finite.
+// Number is a float32 that JSON holds in full precision, or as null if it is not finite.
 type Number float32
 
 // MarshalJSON implements json.Marshaler.
@@ -19,7 +19,7 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, f, 'g', -1, 32), nil
 }
 
-// Numbers returns values as Numbers: [] and never null.
+// Numbers converts values to Numbers. In JSON, no values are [] and never null.
 func Numbers(values []float32) []Number {
 	n := make([]Number, len(values))
 	for i, v := range values {
@@ -28,7 +28,7 @@ func Numbers(values []float32) []Number {
 	return n
 }
 
-// PrintJSON writes one value on one line, without escapes that only HTML needs.
+// PrintJSON writes one value as one line of JSON, without HTML escapes.
 func PrintJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

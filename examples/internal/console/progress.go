@@ -8,43 +8,43 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// patience is how long a phase may take without showing how far it is, and the least time between lines.
+// patience is the time before a phase shows progress, and the minimum time between two lines.
 const patience = 2 * time.Second
 
-// lines is about how many lines a phase prints where there is no terminal.
+// lines is the approximate number of lines that a phase prints without a terminal.
 const lines = 8
 
-// A Unit is what a phase counts.
+// A Unit is the unit that a phase counts in.
 type Unit string
 
-// What phases count. Bytes are shown as kB, MB or GB.
+// Units. Bytes are shown as kB, MB or GB.
 const (
 	Steps Unit = "step"
 	Files Unit = "file"
 	Bytes Unit = "bytes"
 )
 
-// Phase begins to show a phase that counts up to total; a total of 0 or less is unknown. Nothing is shown of a
-// phase that ends within two seconds.
+// Phase starts a phase that counts up to total; 0 or less means that the total is unknown. A phase that ends within two
+// seconds shows nothing.
 func (c *Console) Phase(name string, unit Unit, total int64) *Progress {
 	return &Progress{console: c, name: name, unit: unit, total: total, begun: time.Now(), last: time.Now()}
 }
 
-// Progress shows how far a phase is. It belongs to one goroutine.
+// Progress shows the progress of a phase. Only one goroutine may use it.
 type Progress struct {
 	console *Console
 	name    string
 	unit    Unit
 	total   int64
-	base    int64 // what was done before, in an interrupted run
+	base    int64 // done before this run, in a resumed run
 	counted bool  // base is known
 	begun   time.Time
-	last    time.Time // when a line was shown
-	shown   int64     // how far it was then
+	last    time.Time // of the last line
+	shown   int64     // done at the last line
 	drawn   *progressbar.ProgressBar
 }
 
-// At shows that the phase has come to done. A bar shows the first of the notes, a line all of them.
+// At shows that done units are finished. A bar shows the first note, a line shows all notes.
 func (p *Progress) At(done int64, notes ...string) {
 	if !p.counted {
 		p.counted = true
@@ -64,7 +64,7 @@ func (p *Progress) At(done int64, notes ...string) {
 	p.console.Line("%s", p.line(done, notes))
 }
 
-// line says how far the phase is, such as "pre-training: step 5 of 8, loss 0.21, 3s left".
+// line returns the progress as text, such as "pre-training: step 5 of 8, loss 0.21, 3s left".
 func (p *Progress) line(done int64, notes []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", p.name)
@@ -113,14 +113,14 @@ func (p *Progress) draw(done int64, notes []string) {
 	p.drawn.Set64(done)
 }
 
-// End takes the bar away.
+// End removes the bar.
 func (p *Progress) End() {
 	if p.drawn != nil {
 		p.drawn.Clear()
 	}
 }
 
-// Size is a number of bytes for people, in powers of 1000: "346.3 MB".
+// Size formats a number of bytes in powers of 1000, such as "346.3 MB".
 func Size(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {

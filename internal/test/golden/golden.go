@@ -39,7 +39,7 @@ type File struct {
 // Load opens the golden at path, relative to the folder of the test's package.
 func Load(t testing.TB, path string) *File {
 	t.Helper()
-	f, err := checkpoint.Open(filepath.FromSlash(path), checkpoint.Unmapped())
+	f, err := checkpoint.Open(filepath.FromSlash(path), checkpoint.OpenOptions{Unmapped: true})
 	if err != nil {
 		t.Fatalf("golden: %v", err)
 	}

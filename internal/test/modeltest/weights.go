@@ -4,7 +4,7 @@ import (
 	"io/fs"
 	"testing"
 
-	"github.com/fovea-ml/fovea/internal/modelfolder"
+	"github.com/fovea-ml/fovea/checkpoint"
 )
 
 // A Tensor is one of a file of weights.
@@ -13,10 +13,14 @@ type Tensor struct {
 	Values []float32
 }
 
-// Weights returns what the file of weights in a folder holds, by name.
+// Weights returns the tensors of a folder, by name: those under a usual name, or of its only safetensors file.
 func Weights(t *testing.T, fsys fs.FS) map[string]Tensor {
 	t.Helper()
-	f, err := modelfolder.Open(fsys, "", true)
+	o := checkpoint.OpenOptions{Unmapped: true}
+	f, err := checkpoint.OpenFolder(fsys, o)
+	if found, _ := fs.Glob(fsys, "*.safetensors"); err != nil && len(found) == 1 {
+		f, err = checkpoint.OpenFS(fsys, found[0], o)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,27 +1,30 @@
 package tower
 
-import "github.com/fovea-ml/fovea/checkpoint"
+import (
+	"slices"
 
-// The columns of the tables that can be written. Further columns are only read: the first of them holds the names
-// that transformers 5 uses in memory.
-const (
-	HuggingFace = "Hugging Face" // on disk
-	Timm        = "timm"         // and the original releases of DeiT, MAE and DINO
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
 )
 
-// Names returns a model's table of names: its own rows and those of the encoder.
-func Names(rules ...checkpoint.Rule) checkpoint.Names {
+// InMemory is the column of the names that transformers 5 uses in memory. PEFT's adapters have them.
+const InMemory = "transformers"
+
+// Names returns a model's table of names: its own rows and those of the encoder. The first column has the names of
+// Hugging Face on disk. The second has the names of timm, which the original releases of DeiT, MAE and DINO share; its
+// layout is the argument second. The third is [InMemory]. Further columns are only read.
+func Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
 	return checkpoint.Names{
-		Columns: []string{HuggingFace, Timm},
-		Rules: append(append(rules,
-			checkpoint.Rule{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
-			checkpoint.Rule{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
-			checkpoint.Rule{"Encoder.Positions", "vit.embeddings.position_embeddings", "pos_embed"},
-			checkpoint.Rule{"Encoder.PreNorm", "vit.pre_layernorm", "norm_pre"},
-			checkpoint.Rule{"Encoder.Norm", "vit.layernorm", "norm", "fc_norm"},
-		), Blocks("Encoder.Blocks", "vit.encoder.layer", "blocks", "vit.layers")...),
-		// What a file may put before every name: the base model of transformers, and what is around the model
-		// where it was trained, wrapped or compiled.
+		Columns: []string{models.HuggingFace.String(), second.String(), InMemory},
+		Rules: slices.Concat(rules, []checkpoint.Rule{
+			{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
+			{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
+			{"Encoder.Positions", "vit.embeddings.position_embeddings", "pos_embed"},
+			{"Encoder.PreNorm", "vit.pre_layernorm", "norm_pre"},
+			{"Encoder.Norm", "vit.layernorm", "norm", "fc_norm"},
+		}, Blocks("Encoder.Blocks", "vit.encoder.layer", "blocks", "vit.layers")),
+		// A file may put these before every name: the base model of transformers, and whatever held the model where it
+		// was trained, wrapped or compiled.
 		Prefixes: []string{"vit.", "module.", "model.", "timm_model.", "_orig_mod."},
 		Renames: []checkpoint.Rename{
 			{Old: "gamma_1", New: "ls1.gamma"}, // the original release of DeiT III
@@ -46,13 +49,9 @@ var block = []checkpoint.Rule{
 // Blocks returns the rows for the stack of blocks under a path. The stems are the stack's own names, in the order
 // of the columns; where there are fewer than columns, the rows are as short.
 func Blocks(path string, stems ...string) []checkpoint.Rule {
-	var rules []checkpoint.Rule
-	for _, row := range block {
-		r := checkpoint.Rule{path + ".{}." + row[0]}
-		for i, stem := range stems {
-			r = append(r, stem+".{}."+row[1+i])
-		}
-		rules = append(rules, r)
+	each := make([]string, len(stems))
+	for i, stem := range stems {
+		each[i] = stem + ".{}"
 	}
-	return rules
+	return checkpoint.Nest(path+".{}", each, block...)
 }

@@ -25,23 +25,20 @@ func Resize(table *autograd.Tensor, side, rows, columns int, antialias bool) *au
 	return autograd.Concat(1, autograd.Slice(table, 1, 0, prefix), grid)
 }
 
-// Fit returns what checkpoint.LoadOptions.Fit needs to read the position tables of a model whose weights are for a
-// grid of from × from patches and which is to have one of to × to. A table without a row for the class token
-// (timm's no_embed_class) gets one of zeros, which is the same. A patch projection that was stored as a matrix gets
-// its shape. Other tensors are left alone.
-func Fit(from, to int, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+// FitPatches gives a patch projection that was stored as a matrix its shape, [width, channels, patch, patch].
+func FitPatches(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+	if !strings.HasSuffix(param, "Patch.Weight") || len(want) != 4 || !slices.Equal(t.Shape, []int{want[0], want[1] * want[2] * want[3]}) {
+		return nil, nil
+	}
+	return values(t)
+}
+
+// FitPositions returns a hook for position tables that are stored for a grid of from × from patches and wanted for one
+// of to × to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
+// effect.
+func FitPositions(from, to int, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
-		values := func() ([]float32, error) {
-			v := make([]float32, t.Len())
-			return v, t.Floats(v)
-		}
-		switch {
-		case strings.HasSuffix(param, "Patch.Weight"):
-			if len(want) == 4 && slices.Equal(t.Shape, []int{want[0], want[1] * want[2] * want[3]}) {
-				return values()
-			}
-			return nil, nil
-		case !strings.HasSuffix(param, "Positions") || len(want) != 3 || len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[2] != want[2]:
+		if !strings.HasSuffix(param, "Positions") || len(want) != 3 || len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[2] != want[2] {
 			return nil, nil
 		}
 		prefix, width := want[1]-to*to, want[2]
@@ -49,7 +46,7 @@ func Fit(from, to int, antialias bool) func(param string, t checkpoint.Tensor, w
 		if have != prefix && have != 0 {
 			return nil, nil
 		}
-		table, err := values()
+		table, err := values(t)
 		if err != nil {
 			return nil, err
 		}
@@ -62,4 +59,9 @@ func Fit(from, to int, antialias bool) func(param string, t checkpoint.Tensor, w
 		tape := autograd.NewTape(autograd.Options{})
 		return Resize(tape.Input(table, 1, prefix+from*from, width), from, to, to, antialias).Floats(nil), nil
 	}
+}
+
+func values(t checkpoint.Tensor) ([]float32, error) {
+	v := make([]float32, t.Len())
+	return v, t.Floats(v)
 }

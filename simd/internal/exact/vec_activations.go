@@ -72,6 +72,31 @@ func LeakyRelu(dst, x []float32, slope float32) {
 	}
 }
 
+func Relu6(dst, x []float32) {
+	for i := range dst {
+		dst[i] = minSel(6, maxSel(0, x[i]))
+	}
+}
+
+func SquaredRelu(dst, x []float32) {
+	for i := range dst {
+		v := maxSel(0, x[i])
+		dst[i] = v * v
+	}
+}
+
+func HardSwish(dst, x []float32) {
+	for i := range dst {
+		dst[i] = hardSwish(x[i])
+	}
+}
+
+func Mish(dst, x []float32) {
+	for i := range dst {
+		dst[i] = mish(x[i])
+	}
+}
+
 func SigmoidGrad(dst, x, dy []float32) {
 	for i := range dst {
 		dst[i] = dy[i] * sigmoidSlope(x[i])
@@ -125,5 +150,37 @@ func LeakyReluGrad(dst, x, dy []float32, slope float32) {
 			g *= slope
 		}
 		dst[i] = g
+	}
+}
+
+func Relu6Grad(dst, x, dy []float32) {
+	for i := range dst {
+		g := dy[i]
+		if !(x[i] > 0 && x[i] < 6) {
+			g = 0
+		}
+		dst[i] = g
+	}
+}
+
+func SquaredReluGrad(dst, x, dy []float32) {
+	for i := range dst {
+		g := dy[i] * (x[i] + x[i])
+		if !(x[i] > 0) {
+			g = 0
+		}
+		dst[i] = g
+	}
+}
+
+func HardSwishGrad(dst, x, dy []float32) {
+	for i := range dst {
+		dst[i] = dy[i] * hardSwishSlope(x[i])
+	}
+}
+
+func MishGrad(dst, x, dy []float32) {
+	for i := range dst {
+		dst[i] = dy[i] * mishSlope(x[i])
 	}
 }

@@ -52,8 +52,8 @@ func horner(c []float32, t float32) float32 {
 	return p
 }
 
-// exp reduces x to n·log 2 + r. The factor 2^n is applied as two factors of about half the exponent, the
-// first of which is exact, so that a denormal result is rounded once and overflow gives infinity.
+// exp reduces x to n·log 2 + r. The factor 2^n is applied as two factors of about half the exponent. The
+// first product is exact, so a denormal result is rounded once and overflow gives infinity.
 func exp(x float32) float32 {
 	x = maxSel(coeff.ExpMin, minSel(coeff.ExpMax, x))
 	t := fma(x, coeff.Log2E, coeff.RoundMagic)
@@ -106,7 +106,8 @@ func erf(x float32) float32 {
 	return maxSel(-1, minSel(1, y))
 }
 
-// phi is Φ(x), the distribution function of the standard normal, to an absolute error: ½ + ½·erf(x/√2).
+// phi is Φ(x) = ½ + ½·erf(x/√2), the distribution function of the standard normal. Only its absolute error is
+// small.
 func phi(x float32) float32 {
 	s := minSel(coeff.PhiSquareMax, mul(x, x))
 	y := mul(x, horner(coeff.Phi, fma(s, coeff.PhiScale, -1)))
@@ -133,7 +134,7 @@ func sigmoidSlope(x float32) float32 {
 	return mul(mul(e, q), q)
 }
 
-// silu holds x above -104, where σ is 0, so that -Inf does not meet that 0.
+// silu clamps x to -104 and above. σ is 0 there, so -Inf does not multiply that 0.
 func silu(x float32) float32 {
 	x = maxSel(coeff.ExpMin, x)
 	return mul(x, sigmoid(x))
@@ -179,4 +180,54 @@ func geluTanhSlope(x float32) float32 {
 func tanhSlope(x float32) float32 {
 	t := tanh(x)
 	return fma(-t, t, 1)
+}
+
+// hardSwish clamps x to -3 and above. The factor (x + 3)/6 is 0 there, so -Inf does not multiply that 0.
+func hardSwish(x float32) float32 {
+	x = maxSel(-3, x)
+	return mul(x, mul(minSel(6, x+3), coeff.Sixth))
+}
+
+// hardSwishSlope is (2·x + 3)/6 between the kinks. NaN gives 1, as in PyTorch.
+func hardSwishSlope(x float32) float32 {
+	switch {
+	case !(x < 3):
+		return 1
+	case x > -3:
+		return mul(x+x+3, coeff.Sixth)
+	}
+	return 0
+}
+
+// mishTerms returns e = exp(-|x|) and tanh(log(1 + e^x)) as the fraction num/den. With t = e^x it is
+// (t² + 2·t) / (t² + 2·t + 2), divided by t² above and below where x is positive. Nothing overflows or cancels.
+func mishTerms(x float32) (e, num, den float32) {
+	e = exp(math.Float32frombits(math.Float32bits(x) | 1<<31))
+	if x < 0 {
+		num = mul(e, e+2)
+		return e, num, num + 2
+	}
+	num = e + e + 1
+	return e, num, fma(e+e, e, num)
+}
+
+// mish clamps x to -104 and above. The fraction is 0 there, so -Inf does not multiply that 0.
+func mish(x float32) float32 {
+	x = maxSel(coeff.ExpMin, x)
+	_, num, den := mishTerms(x)
+	return mul(x, num/den)
+}
+
+// mishSlope is f + x·f', f the fraction num/den of mishTerms. With t = e^x, f' is 4·t·(1 + t) / (t² + 2·t + 2)²,
+// divided by t⁴ above and below where x is positive.
+func mishSlope(x float32) float32 {
+	x = minSel(-coeff.ExpMin, maxSel(coeff.ExpMin, x))
+	e, num, den := mishTerms(x)
+	m := e
+	if !(x < 0) {
+		m = mul(e, e)
+	}
+	q := 1 / den
+	m = mul(mul(mul(4*m, e+1), q), q)
+	return fma(x, m, mul(num, q))
 }

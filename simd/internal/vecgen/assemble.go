@@ -29,7 +29,7 @@ type machine interface {
 // generator names this program in the files it writes.
 const generator = "internal/vecgen"
 
-// errRegisters says that a kernel does not fit the registers as it was tried.
+// errRegisters reports that a kernel does not fit the registers with the unrolling and constants tried.
 var errRegisters = errors.New("out of registers")
 
 // assemble returns the assembly file of all kernels for one machine.
@@ -49,8 +49,8 @@ func assemble(ks []*kernel, m machine) []byte {
 }
 
 // assembleKernel keeps as many constants and scalars in registers as fit, the most used first, and
-// unrolls less if none fits. A whole kernel starts from empty lanes and returns what they fold to; the
-// others read and write the lanes.
+// unrolls less if none fits. A whole kernel starts from empty lanes and returns the folded number; the others
+// read and write the lanes.
 func assembleKernel(k *kernel, m machine, t *constTable, whole bool) []byte {
 	fixed := k.fixedByUse()
 	for unroll := k.unroll; unroll > 0; unroll /= 2 {
@@ -254,8 +254,8 @@ func (f *function) scalarArg(i uint32) string {
 	return fmt.Sprintf("%s+%d(FP)", f.scalars[i], f.frame().scalars[i])
 }
 
-// body prints the operations for the given number of copies, which take turns: an operation of each,
-// then the next. A copy that reads an accumulator waits for the copy before it to have written it.
+// body prints the operations for the given number of copies. The copies take turns, one operation each. A
+// copy that reads an accumulator waits until the copy before it has written it.
 func (f *function) body(copies int, tail bool) {
 	f.tail = tail
 	f.live = map[copyOf]int{}
@@ -352,7 +352,7 @@ func (f *function) isAcc(r int) bool {
 	return false
 }
 
-// register returns where a value is, or -1 for a constant or scalar that has no register.
+// register returns the register of a value, or -1 for a constant or scalar that has none.
 func (f *function) register(c int, v value) int {
 	switch o := f.ops[v]; o.code {
 	case opConst, opScalar:
@@ -389,8 +389,8 @@ func (f *function) forced(v copyOf) int {
 	return -1
 }
 
-// result gives value v a register: an accumulator's if it becomes one, one of a dying argument, or a
-// fresh one. A dying argument's register then belongs to the result.
+// result gives value v a register: that of the accumulator it becomes, that of a dying argument, or a fresh
+// one. A dying argument's register then belongs to the result.
 func (f *function) result(v copyOf, args []value) int {
 	r := f.forced(v)
 	if r < 0 {
@@ -415,7 +415,7 @@ func (f *function) fresh(v copyOf) int {
 	return r
 }
 
-// take removes a dying value and returns the register it leaves.
+// take removes a dying value and returns its register.
 func (f *function) take(u copyOf) int {
 	r := f.live[u]
 	delete(f.live, u)

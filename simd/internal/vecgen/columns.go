@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// The kernel of ColumnSumsAdd keeps blocks of columns in registers while the rows go by, eight registers
-// wide first, then fewer, then the tail.
+// The kernel of ColumnSumsAdd keeps a block of columns in registers and adds all rows to it: first blocks of
+// eight registers, then narrower ones, then the tail.
 const columnParams = "(dst, x *float32, rows, n, stride int)"
 
 func (m *x86) columns(p printer) {

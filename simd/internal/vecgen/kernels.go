@@ -74,6 +74,10 @@ func kernels() []*kernel {
 	unary("Gelu", 2, gelu)
 	unary("GeluTanh", 2, geluTanh)
 	unary("QuickGelu", 2, quickGelu)
+	unary("Relu6", 4, func(k *kernel, x value) value { return k.min(k.f(6), k.max(k.f(0), x)) })
+	unary("SquaredRelu", 4, func(k *kernel, x value) value { v := k.max(k.f(0), x); return k.mul(v, v) })
+	unary("HardSwish", 4, hardSwish)
+	unary("Mish", 2, mish)
 	add(kernel{name: "LeakyRelu", arrays: []array{dst, x}, scalars: []string{"slope"}, unroll: 4}, func(k *kernel) {
 		v := k.load("x")
 		k.store("dst", k.sel(less, v, k.f(0), k.mul(v, k.scalar("slope")), v))
@@ -90,10 +94,20 @@ func kernels() []*kernel {
 	slope("Silu", siluSlope)
 	slope("Gelu", geluSlope)
 	slope("GeluTanh", geluTanhSlope)
+	slope("HardSwish", hardSwishSlope)
+	slope("Mish", mishSlope)
 	slope("QuickGelu", func(k *kernel, x value) value { return siluSlope(k, k.mul(k.f(coeff.QuickGelu), x)) })
 	add(kernel{name: "ReluGrad", arrays: []array{dst, x, in("dy")}, unroll: 4}, func(k *kernel) {
 		zero := k.f(0)
 		k.store("dst", k.sel(less, zero, k.load("x"), k.load("dy"), zero))
+	})
+	add(kernel{name: "Relu6Grad", arrays: []array{dst, x, in("dy")}, unroll: 4}, func(k *kernel) {
+		zero, v := k.f(0), k.load("x")
+		k.store("dst", k.sel(less, zero, v, k.sel(less, v, k.f(6), k.load("dy"), zero), zero))
+	})
+	add(kernel{name: "SquaredReluGrad", arrays: []array{dst, x, in("dy")}, unroll: 4}, func(k *kernel) {
+		zero, v := k.f(0), k.load("x")
+		k.store("dst", k.sel(less, zero, v, k.mul(k.load("dy"), k.add(v, v)), zero))
 	})
 	add(kernel{name: "LeakyReluGrad", arrays: []array{dst, x, in("dy")}, scalars: []string{"slope"}, unroll: 4}, func(k *kernel) {
 		g := k.load("dy")
@@ -344,4 +358,40 @@ func geluTanhSlope(k *kernel, x value) value {
 	v := k.mul(k.mul(half, x), k.fnma(t, t, k.f(1)))
 	w := k.fma(s, k.f(coeff.GeluC13), k.f(coeff.GeluC0))
 	return k.fma(v, w, k.fma(half, t, half))
+}
+
+func hardSwish(k *kernel, x value) value {
+	x = k.max(k.f(-3), x)
+	return k.mul(x, k.mul(k.min(k.f(6), k.add(x, k.f(3))), k.f(coeff.Sixth)))
+}
+
+func hardSwishSlope(k *kernel, x value) value {
+	three := k.f(3)
+	s := k.mul(k.add(k.add(x, x), three), k.f(coeff.Sixth))
+	return k.sel(less, x, three, k.sel(less, k.f(-3), x, s, k.f(0)), k.f(1))
+}
+
+func mishTerms(k *kernel, x value) (e, num, den value) {
+	e = negExp(k, x)
+	two, zero := k.f(2), k.f(0)
+	twice := k.add(e, e)
+	below, above := k.mul(e, k.add(e, two)), k.add(twice, k.f(1))
+	num = k.sel(less, x, zero, below, above)
+	den = k.sel(less, x, zero, k.add(below, two), k.fma(twice, e, above))
+	return e, num, den
+}
+
+func mish(k *kernel, x value) value {
+	x = k.max(k.f(coeff.ExpMin), x)
+	_, num, den := mishTerms(k, x)
+	return k.mul(x, k.div(num, den))
+}
+
+func mishSlope(k *kernel, x value) value {
+	x = k.min(k.f(-coeff.ExpMin), k.max(k.f(coeff.ExpMin), x))
+	e, num, den := mishTerms(k, x)
+	m := k.sel(less, x, k.f(0), e, k.mul(e, e))
+	q := k.div(k.f(1), den)
+	m = k.mul(k.mul(k.mul(k.mul(k.f(4), m), k.add(e, k.f(1))), q), q)
+	return k.fma(x, m, k.mul(num, q))
 }

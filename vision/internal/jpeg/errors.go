@@ -9,8 +9,8 @@ import (
 var (
 	// ErrUnsupported: the file uses a feature of the format that is not read.
 	ErrUnsupported = errors.New("unsupported JPEG feature")
-	// ErrDamaged: the file ends early or contradicts itself.
-	ErrDamaged = errors.New("damaged JPEG data")
+	// ErrCorrupt: the file ends early or contradicts itself.
+	ErrCorrupt = errors.New("corrupted JPEG data")
 	// ErrTooMuchWork: a progressive file passes over its pixels more often than any encoder has reason to.
 	ErrTooMuchWork = errors.New("too many JPEG scans")
 )
@@ -19,6 +19,6 @@ func unsupported(format string, args ...any) error {
 	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), ErrUnsupported)
 }
 
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), ErrDamaged)
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), ErrCorrupt)
 }

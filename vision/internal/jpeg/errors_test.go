@@ -34,10 +34,10 @@ func TestRefused(t *testing.T) {
 		kind error
 		says string
 	}{
-		{"empty", nil, ErrDamaged, "start"},
-		{"start alone", [][]byte{start}, ErrDamaged, "ends before"},
-		{"no frame", [][]byte{start, end}, ErrDamaged, "frame"},
-		{"pixels before the frame", [][]byte{start, scan}, ErrDamaged, "frame"},
+		{"empty", nil, ErrCorrupt, "start"},
+		{"start alone", [][]byte{start}, ErrCorrupt, "ends before"},
+		{"no frame", [][]byte{start, end}, ErrCorrupt, "frame"},
+		{"pixels before the frame", [][]byte{start, scan}, ErrCorrupt, "frame"},
 		{"arithmetic", [][]byte{start, gray(0xc9, 8, 8)}, ErrUnsupported, "arithmetic"},
 		{"progressive arithmetic", [][]byte{start, gray(0xca, 8, 8)}, ErrUnsupported, "arithmetic"},
 		{"arithmetic conditions", [][]byte{start, gray(markSOF0, 8, 8), part(markDAC, 0, 0)}, ErrUnsupported, "arithmetic"},
@@ -47,15 +47,15 @@ func TestRefused(t *testing.T) {
 		{"height after the pixels", [][]byte{start, gray(markSOF0, 8, 0)}, ErrUnsupported, "DNL"},
 		{"two components", [][]byte{start, frame(0x11, 0x11)}, ErrUnsupported, "2 components"},
 		{"fractional ratio", [][]byte{start, frame(0x31, 0x21, 0x11)}, ErrUnsupported, "2×1"},
-		{"sampling of zero", [][]byte{start, frame(0x11, 0x01, 0x11)}, ErrDamaged, "0×1"},
-		{"two frames", [][]byte{start, gray(markSOF0, 8, 8), gray(markSOF0, 8, 8)}, ErrDamaged, "two frame"},
-		{"no quantization", [][]byte{start, gray(markSOF0, 8, 8), scan, end}, ErrDamaged, "quantization"},
-		{"no pixels", [][]byte{start, quant, gray(markSOF0, 8, 8), end}, ErrDamaged, "no pixels"},
-		{"segment beyond the end", [][]byte{start, {0xff, markDQT, 1, 0}}, ErrDamaged, "segment"},
-		{"progressive band", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 5, 64, 0)}, ErrDamaged, "5 to 64"},
-		{"progressive without tables", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 0, 0, 0)}, ErrDamaged, "Huffman"},
-		{"component twice", [][]byte{start, quant, frame(0x11, 0x11, 0x11), part(markSOS, 2, 0, 0, 0, 0, 0, 63, 0)}, ErrDamaged, "twice"},
-		{"huge MCU", [][]byte{start, quant, frame(0x44, 0x44, 0x44), part(markSOS, 3, 0, 0, 1, 0, 2, 0, 0, 63, 0)}, ErrDamaged, "blocks in an MCU"},
+		{"sampling of zero", [][]byte{start, frame(0x11, 0x01, 0x11)}, ErrCorrupt, "0×1"},
+		{"two frames", [][]byte{start, gray(markSOF0, 8, 8), gray(markSOF0, 8, 8)}, ErrCorrupt, "two frame"},
+		{"no quantization", [][]byte{start, gray(markSOF0, 8, 8), scan, end}, ErrCorrupt, "quantization"},
+		{"no pixels", [][]byte{start, quant, gray(markSOF0, 8, 8), end}, ErrCorrupt, "no pixels"},
+		{"segment beyond the end", [][]byte{start, {0xff, markDQT, 1, 0}}, ErrCorrupt, "segment"},
+		{"progressive band", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 5, 64, 0)}, ErrCorrupt, "5 to 64"},
+		{"progressive without tables", [][]byte{start, quant, gray(markSOF2, 8, 8), part(markSOS, 1, 1, 0, 0, 0, 0)}, ErrCorrupt, "Huffman"},
+		{"component twice", [][]byte{start, quant, frame(0x11, 0x11, 0x11), part(markSOS, 2, 0, 0, 0, 0, 0, 63, 0)}, ErrCorrupt, "twice"},
+		{"huge MCU", [][]byte{start, quant, frame(0x44, 0x44, 0x44), part(markSOS, 3, 0, 0, 1, 0, 2, 0, 0, 63, 0)}, ErrCorrupt, "blocks in an MCU"},
 	} {
 		_, _, _, err := decode(bytes.Join(c.data, nil), 8)
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.says) {
@@ -64,7 +64,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A frame of motion JPEG leaves out the tables that everybody knows.
+// A frame of motion JPEG leaves out the usual tables.
 func TestUsualTables(t *testing.T) {
 	data := bytes.Join([][]byte{
 		{0xff, markSOI}, part(markDQT, append([]byte{0}, bytes.Repeat([]byte{16}, 64)...)...),
@@ -82,7 +82,7 @@ func TestUsualTables(t *testing.T) {
 }
 
 // Files cut short are refused wherever the cut leaves pixels out; files with bits turned over never panic.
-func TestDamaged(t *testing.T) {
+func TestCorrupt(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.jpg")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no files", err)
@@ -94,7 +94,7 @@ func TestDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := 0; n < len(data)-4; n += 1 + len(data)/97 {
-			if _, _, _, err := decode(data[:n], 8); !errors.Is(err, ErrDamaged) {
+			if _, _, _, err := decode(data[:n], 8); !errors.Is(err, ErrCorrupt) {
 				t.Errorf("%s cut to %d of %d bytes: error %v", name, n, len(data), err)
 			}
 		}

@@ -35,7 +35,7 @@ func FuzzJPEG(f *testing.F) {
 			err = Decode(pix, data, 8)
 		}
 		if err != nil {
-			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooMuchWork) {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooMuchWork) {
 				t.Fatalf("error %v is of no kind", err)
 			}
 			return

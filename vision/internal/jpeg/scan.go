@@ -6,7 +6,7 @@ import "slices"
 type scanHeader struct {
 	comps         []*component
 	from, to      uint // the band
-	high, low     uint // the last bit that was known, and the one that is afterwards
+	high, low     uint // the lowest bit known before the scan, and after it
 	mcusX, mcusY  int
 	blocksPerMCU  int
 	onlyComponent *component // of a scan whose blocks are not interleaved
@@ -31,7 +31,7 @@ func (d *decoder) scan(p []byte) error {
 			continue
 		}
 		if !d.hasQuant[c.tq] {
-			return damaged("quantization table %d is missing", c.tq)
+			return corrupt("quantization table %d is missing", c.tq)
 		}
 		c.quant, c.latched = d.quant[c.tq], true
 	}
@@ -74,10 +74,10 @@ func (d *decoder) buffer() error {
 
 func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 	if !d.framed {
-		return s, damaged("pixels before the frame header")
+		return s, corrupt("pixels before the frame header")
 	}
 	if len(p) < 1 || int(p[0]) < 1 || int(p[0]) > len(d.comps) || len(p) != 4+2*int(p[0]) {
-		return s, damaged("scan header of %d bytes", len(p))
+		return s, corrupt("scan header of %d bytes", len(p))
 	}
 	n := int(p[0])
 	band := p[1+2*n:]
@@ -85,23 +85,23 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 	if d.progressive {
 		if s.from > s.to || s.to > 63 || s.from == 0 && s.to != 0 || s.from > 0 && n > 1 || s.low > 13 ||
 			s.high != 0 && s.high != s.low+1 {
-			return s, damaged("progressive scan of coefficients %d to %d, bits %d to %d", s.from, s.to, s.high, s.low)
+			return s, corrupt("progressive scan of coefficients %d to %d, bits %d to %d", s.from, s.to, s.high, s.low)
 		}
 	} else {
-		s.from, s.to, s.high, s.low = 0, 63, 0, 0 // whatever it says, as in libjpeg
+		s.from, s.to, s.high, s.low = 0, 63, 0, 0 // whatever the header says, as in libjpeg
 	}
 	for i := range n {
 		id, t := p[1+2*i], p[2+2*i]
 		j := slices.IndexFunc(d.comps, func(c component) bool { return c.id == id })
 		if j < 0 {
-			return s, damaged("scan of component %d, which the frame header lacks", id)
+			return s, corrupt("scan of component %d, which the frame header lacks", id)
 		}
 		c := &d.comps[j]
 		if slices.Contains(s.comps, c) {
-			return s, damaged("component %d twice in a scan", id)
+			return s, corrupt("component %d twice in a scan", id)
 		}
 		if t>>4 > 3 || t&15 > 3 {
-			return s, damaged("Huffman tables %#x", t)
+			return s, corrupt("Huffman tables %#x", t)
 		}
 		if err := d.tables(c, &s, int(t>>4), int(t&15)); err != nil {
 			return s, err
@@ -116,11 +116,11 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 		s.mcusX, s.mcusY = c.blocksX, c.blocksY
 	}
 	if s.blocksPerMCU > 10 {
-		return s, damaged("%d blocks in an MCU", s.blocksPerMCU)
+		return s, corrupt("%d blocks in an MCU", s.blocksPerMCU)
 	}
 	for _, c := range s.comps {
 		if !d.progressive && c.seen {
-			return s, damaged("a second scan of component %d", c.id)
+			return s, corrupt("a second scan of component %d", c.id)
 		}
 		c.seen = true
 		for k := s.from; d.progressive && k <= s.to; k++ {
@@ -130,10 +130,10 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 	return s, nil
 }
 
-// tables gives a component the Huffman tables that the scan needs of it.
+// tables gives a component the Huffman tables that the scan needs.
 func (d *decoder) tables(c *component, s *scanHeader, dc, ac int) error {
 	c.dc, c.ac = &d.dc[dc], &d.ac[ac]
-	if !d.progressive { // frames of a film leave out the usual tables
+	if !d.progressive { // frames of motion JPEG leave out the usual tables
 		if dc < 2 && !c.dc.ready {
 			c.dc.build(&usualTables[dc].dcCounts, usualTables[dc].dc)
 		}
@@ -142,10 +142,10 @@ func (d *decoder) tables(c *component, s *scanHeader, dc, ac int) error {
 		}
 	}
 	if s.from == 0 && s.high == 0 && (!c.dc.ready || !c.dc.isDC) {
-		return damaged("Huffman table %d is missing or not of first coefficients", dc)
+		return corrupt("Huffman table %d is missing or not of first coefficients", dc)
 	}
 	if s.to > 0 && !c.ac.ready {
-		return damaged("Huffman table %d is missing", ac)
+		return corrupt("Huffman table %d is missing", ac)
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func (d *decoder) restart(s *scanHeader, r *restarts) (err error) {
 		return err
 	}
 	if m != r.next {
-		return damaged("marker %#x where restart marker %#x was expected", m, r.next)
+		return corrupt("marker %#x where restart marker %#x was expected", m, r.next)
 	}
 	*r = restarts{d.interval, markRST0 + (m-markRST0+1)%8}
 	d.start(d.data, d.reader.at)
@@ -190,7 +190,7 @@ func (d *decoder) stream(s *scanHeader) error {
 	// The blocks of an MCU, in the order in which they come.
 	type unit struct {
 		c             *component
-		x, at         int // samples from the left of the MCU, and what its row adds in the plane
+		x, at         int // samples from the left of the MCU, and from its top row in the plane
 		stride, plane int // of rows of samples, and of rows of MCUs
 	}
 	var units []unit
@@ -224,7 +224,7 @@ func (d *decoder) stream(s *scanHeader) error {
 				c := u.c
 				many, ok := d.sequential(&blk, c)
 				if !ok {
-					return damaged("no code, or more than a block, in row %d of the pixels", row)
+					return corrupt("no code, or more than a block, in row %d of the pixels", row)
 				}
 				c.inverse(c.plane[row%2*u.plane+u.at+col*c.h*c.size+u.x:], u.stride, &blk, many)
 				if many {
@@ -242,7 +242,7 @@ func (d *decoder) stream(s *scanHeader) error {
 // keep decodes one of several scans into the coefficients.
 func (d *decoder) keep(s *scanHeader) error {
 	r := d.startScan(s)
-	empty := 0 // blocks to come that a progressive scan of a band leaves alone
+	empty := 0 // blocks ahead that a progressive scan of a band does not code
 	for row := range s.mcusY {
 		for col := 0; col < s.mcusX; col++ {
 			if d.interval > 0 {
@@ -272,7 +272,7 @@ func (d *decoder) keep(s *scanHeader) error {
 				}
 			}
 			if !ok {
-				return damaged("no code, or more than a block, in row %d of a scan", row)
+				return corrupt("no code, or more than a block, in row %d of a scan", row)
 			}
 		}
 	}
@@ -286,7 +286,7 @@ func (d *decoder) keepBlock(s *scanHeader, c *component, i int, empty *int) (ok 
 	case !d.progressive:
 		var many bool
 		if many, ok = d.sequential(b, c); many {
-			c.filled[i] = ^uint64(0) // not worth the counting
+			c.filled[i] = ^uint64(0) // counting costs more than it saves
 		}
 	case s.from == 0 && s.high == 0:
 		ok = d.firstDC(b, c, s.low)

@@ -1,0 +1,237 @@
+// Package modelfolder reads and writes the folders in which models are kept: config.json, the weights, and, where a
+// model has them, preprocessor and tokenizer files.
+//
+//	var family = modelfolder.Family{Package: "vit", ModelType: "vit", Names: &names}
+//
+//	func Load(fsys fs.FS, o models.LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+//
+//	func read(f *modelfolder.Folder) (*Model, error) {
+//		c := defaults()
+//		if err := f.Configure(&c); err != nil {
+//			return nil, err
+//		}
+//		if err := claim(c).Check(f.Weights); err != nil {
+//			return nil, err
+//		}
+//		m := New(c, nil)
+//		return m, f.Fill(m)
+//	}
+//
+// A [Folder] is a model folder that is open. What all models do with it is here; a model package adds its configuration,
+// its table of names and its architecture.
+//
+// A folder comes from a stranger. Its configuration decides how much memory a model takes before any weight is read. So
+// [Claim.Check] first compares the configuration with the weights.
+package modelfolder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// ConfigName is the file that holds a model's configuration.
+const ConfigName = "config.json"
+
+// Family says how the models of a package lie in folders.
+type Family struct {
+	Package   string            // the name before every error
+	ModelType string            // in config.json
+	Names     *checkpoint.Names // of the tensors
+	// Unsupported are parts of tensor names of models that look alike and compute something else. They are refused
+	// unless loading is lenient.
+	Unsupported []Trace
+	// Images says that the model takes images, so that LoadOptions.ImageSize applies.
+	Images bool
+}
+
+// Trace is a part of a tensor's name that tells of something a family does not compute.
+type Trace struct{ Part, What string }
+
+// A Form is how a folder describes its model.
+type Form int
+
+// The forms: config.json as transformers writes it, as timm writes it, or none.
+const (
+	HuggingFace Form = iota
+	Timm
+	Bare
+)
+
+// Folder is a model folder that is open.
+type Folder struct {
+	FS      fs.FS
+	Form    Form
+	Config  []byte // config.json; nil in a Bare folder
+	Weights *checkpoint.File
+	Options models.LoadOptions
+
+	family Family
+	find   func(param string) (checkpoint.Tensor, bool)
+}
+
+// Load opens a folder and lets read make a model of it. The error begins with the name of the package.
+func Load[M any](fsys fs.FS, family Family, o models.LoadOptions, read func(*Folder) (M, error)) (M, error) {
+	var none M
+	f, err := open(fsys, family, o)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", family.Package, err)
+	}
+	m, err := read(f)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", family.Package, err)
+	}
+	return m, nil
+}
+
+func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
+	if o.ImageSize != 0 && !family.Images {
+		return nil, errors.New("the model takes no images, so ImageSize cannot be set")
+	}
+	f := &Folder{FS: fsys, Options: o, family: family}
+	var err error
+	if f.Form, f.Config, err = formOf(fsys); err != nil {
+		return nil, err
+	}
+	if f.Form == HuggingFace { // the wrong type is more telling than missing weights
+		if err := checkModelType(ConfigName, f.Config, family.ModelType); err != nil {
+			return nil, err
+		}
+	}
+	if f.Weights, err = openWeights(fsys, o); err != nil {
+		return nil, err
+	}
+	f.find = family.Names.Finder(f.Weights)
+	if o.Lenient {
+		return f, nil
+	}
+	return f, f.refuseUnsupported()
+}
+
+// formOf returns the form of a folder and the contents of its config.json.
+func formOf(fsys fs.FS) (Form, []byte, error) {
+	data, err := smallfile.Read(fsys, ConfigName)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := fs.Stat(fsys, "."); err != nil {
+			return 0, nil, fmt.Errorf("no such folder: %w", err)
+		}
+		return Bare, nil, nil
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	var kind struct {
+		ModelType    string `json:"model_type"`
+		Architecture string `json:"architecture"`
+	}
+	if err := decode(ConfigName, data, &kind); err != nil {
+		return 0, nil, err
+	}
+	if kind.Architecture != "" && (kind.ModelType == "" || kind.ModelType == "timm_wrapper") {
+		return Timm, data, nil
+	}
+	return HuggingFace, data, nil
+}
+
+// openWeights opens the named file or, without a name, the one under a usual name, or the only file that can hold
+// weights: the releases of papers come so.
+func openWeights(fsys fs.FS, o models.LoadOptions) (*checkpoint.File, error) {
+	opts := checkpoint.OpenOptions{Unmapped: o.Unmapped}
+	if o.File != "" {
+		return checkpoint.OpenFS(fsys, o.File, opts)
+	}
+	f, usual := checkpoint.OpenFolder(fsys, opts)
+	if !errors.Is(usual, fs.ErrNotExist) {
+		return f, usual
+	}
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, usual
+	}
+	var found []string
+	for _, e := range entries {
+		switch ext := path.Ext(e.Name()); {
+		case strings.HasSuffix(e.Name(), ".index.json"):
+			return nil, usual // a shard is missing
+		case ext == ".safetensors" || ext == ".pth" || ext == ".pt" || ext == ".bin":
+			found = append(found, e.Name())
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, usual
+	case 1:
+		return checkpoint.OpenFS(fsys, found[0], opts)
+	}
+	return nil, fmt.Errorf("the folder has several files that may be the weights, say which: %s", strings.Join(found, ", "))
+}
+
+// refuseUnsupported returns an error that says what in the weights the family does not compute.
+func (f *Folder) refuseUnsupported() error {
+	for name := range f.Weights.Names() {
+		for _, k := range f.family.Unsupported {
+			if strings.Contains(name, k.Part) {
+				return fmt.Errorf("%s: %q: a model with %s is not supported", f.Weights.Name(), name, k.What)
+			}
+		}
+	}
+	return nil
+}
+
+// Find finds the tensor in which the weights hold a parameter, under whichever of its names.
+func (f *Folder) Find(param string) (checkpoint.Tensor, bool) { return f.find(param) }
+
+// Rows returns the number of rows of a matrix of the given width, 0 when the weights hold none. Rows of another width
+// are refused: a small file could hold very many of them.
+func (f *Folder) Rows(param string, width int) (int, error) {
+	t, ok := f.find(param)
+	if !ok {
+		return 0, nil
+	}
+	if len(t.Shape) != 2 || t.Shape[1] != width {
+		return 0, fmt.Errorf("%s: %s: expected the shape [classes %d], found %v", f.Weights.Name(), t.Name, width, t.Shape)
+	}
+	return t.Shape[0], nil
+}
+
+// Checked checks a configuration that was read off the weights, unless that ended with the error err. Its error names
+// their file.
+func (f *Folder) Checked(c Configuration, err error) error {
+	if err == nil {
+		err = c.Validate()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Weights.Name(), err)
+	}
+	return nil
+}
+
+// A Hook may give a parameter the values of a tensor of another shape, such as a position table for another grid. It
+// returns nil for a tensor that is not its business. See checkpoint.LoadOptions.Fit.
+type Hook func(param string, t checkpoint.Tensor, want []int) ([]float32, error)
+
+// Fill loads the weights into a model's parameters and buffers. Each tensor of another shape than its parameter's goes
+// to the hooks, in order, until one returns values.
+func (f *Folder) Fill(model any, hooks ...Hook) error {
+	_, err := checkpoint.Load(f.Weights, f.family.Names, nn.Values(model), checkpoint.LoadOptions{
+		Lenient:  f.Options.Lenient,
+		Map:      true,
+		KeepHalf: !f.Options.Widen,
+		Fit: func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+			for _, h := range hooks {
+				if values, err := h(param, t, want); values != nil || err != nil {
+					return values, err
+				}
+			}
+			return nil, nil
+		},
+	})
+	return err
+}

@@ -1,0 +1,329 @@
+package modelfolder
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+func weights(t *testing.T, name string) *fstest.MapFile {
+	t.Helper()
+	var b bytes.Buffer
+	if err := checkpoint.Encode(&b, []checkpoint.Entry{{Name: name, Shape: []int{2}, Floats: []float32{1, 2}}}, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return &fstest.MapFile{Data: b.Bytes()}
+}
+
+// TestOpenWeights chooses the file of weights of a folder.
+func TestOpenWeights(t *testing.T) {
+	usual, release, other := weights(t, "usual"), weights(t, "release"), weights(t, "other")
+	for _, c := range []struct {
+		fsys fstest.MapFS
+		name string
+		want string // the tensor that the file holds, or what the error says
+	}{
+		{fstest.MapFS{"model.safetensors": usual, "release.safetensors": release}, "", "usual"},
+		{fstest.MapFS{"release.safetensors": release, "notes.txt": usual}, "", "release"},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors"},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other"},
+		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors"},
+		{fstest.MapFS{"notes.txt": usual}, "", "model.safetensors"},
+		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors"},
+	} {
+		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
+		if err != nil {
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("expected %q, found %v", c.want, err)
+			}
+			continue
+		}
+		if _, ok := f.Tensor(c.want); !ok {
+			t.Errorf("expected the file with %q, found %s", c.want, f.Name())
+		}
+	}
+	if _, err := openWeights(fstest.MapFS{}, models.LoadOptions{}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// TestFormOf tells which library wrote a folder.
+func TestFormOf(t *testing.T) {
+	for config, want := range map[string]Form{
+		`{"model_type": "vit"}`:     HuggingFace,
+		`{}`:                        HuggingFace,
+		`{"architecture": "vit_x"}`: Timm,
+		`{"architecture": "x", "model_type": "timm_wrapper"}`: Timm,
+		`{"architecture": "x", "model_type": "bert"}`:         HuggingFace,
+	} {
+		if form, data, err := formOf(fstest.MapFS{ConfigName: {Data: []byte(config)}}); err != nil || form != want || string(data) != config {
+			t.Errorf("%s: found %v, %v", config, form, err)
+		}
+	}
+	if form, _, err := formOf(fstest.MapFS{}); err != nil || form != Bare {
+		t.Errorf("an empty folder: %v, %v", form, err)
+	}
+	if _, _, err := formOf(fstest.MapFS{ConfigName: {Data: []byte(`[`)}}); err == nil || !strings.Contains(err.Error(), ConfigName) {
+		t.Errorf("broken: %v", err)
+	}
+}
+
+// TestRescale keeps the proportions of a preprocessing.
+func TestRescale(t *testing.T) {
+	p := vision.ImageNet(224)
+	rescale(&p, 384, 224)
+	if p.CropWidth != 384 || p.CropHeight != 384 || p.Width != 439 {
+		t.Errorf("found %+v", p)
+	}
+}
+
+// TestReadPreprocess refuses images so large that one would take a model hours.
+func TestReadPreprocess(t *testing.T) {
+	for config, ok := range map[string]bool{
+		`{"size": {"height": 64, "width": 64}}`:                                                      true,
+		`{"size": {"height": 65, "width": 8}}`:                                                       false,
+		`{"size": {"height": 4096, "width": 4096}}`:                                                  false,
+		`{"size": {"shortest_edge": 65}}`:                                                            false,
+		`{"size": {"shortest_edge": 512}, "do_center_crop": true, "crop_size": 16}`:                  true,
+		`{"size": {"shortest_edge": 512}, "do_center_crop": true, "crop_size": 500}`:                 false,
+		`{"do_resize": false, "size": {"height": 512, "width": 512}}`:                                true,
+		`{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 1024, "width": 1024}}`: false,
+	} {
+		p, err := readPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, vision.Half(16), 16)
+		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "at most 64×64") {
+			t.Errorf("%s: %v", config, err)
+		}
+		if ok && p == vision.Half(16) {
+			t.Errorf("%s: the file was not read", config)
+		}
+	}
+	if p, err := readPreprocess(fstest.MapFS{}, vision.Half(16), 16); err != nil || p != vision.Half(16) {
+		t.Errorf("no file: found %+v, %v", p, err)
+	}
+}
+
+// sizes is a configuration of little.
+type sizes struct {
+	Nested
+	Labels map[string]string `json:"labels"`
+}
+
+// Nested has fields that appear beside those around it.
+type Nested struct {
+	Size  int     `json:"size"`
+	Share float32 `json:"share"`
+}
+
+func (sizes) Validate() error { return nil }
+
+// TestConfigErrors says in words what a field should be.
+func TestConfigErrors(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"size": [16, 16]}`:      "c.json: size: expected a whole number, found array",
+		`{"size": 1e30}`:          "c.json: size: expected a whole number, found number 1e30",
+		`{"share": "x"}`:          "c.json: share: expected a number, found string",
+		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number",
+		`{"labels": []}`:          "c.json: labels: expected an object, found array",
+		`{"model_type": 7}`:       "c.json: model_type: expected text, found number",
+		`[]`:                      "c.json: expected an object, found array",
+		`{"model_type": "other"}`: `c.json: model_type: expected "small", found "other"`,
+		`{"size": NaN}`:           "c.json: invalid character 'N' looking for beginning of value",
+	} {
+		_, err := ReadConfig(fstest.MapFS{"c.json": {Data: []byte(config)}}, "c.json", Family{Package: "p", ModelType: "small"}, sizes{})
+		if err == nil || err.Error() != "p: "+want {
+			t.Errorf("%s: expected %q, found %v", config, want, err)
+		}
+	}
+}
+
+// TestOtherPackage says which package loads a model of another type.
+func TestOtherPackage(t *testing.T) {
+	err := checkModelType(ConfigName, []byte(`{"model_type": "vit_mae"}`), "vit")
+	if err == nil || !strings.Contains(err.Error(), "which package models/mae loads") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// two is a model of a linear layer and a batch normalization.
+type two struct {
+	Layer *nn.Linear
+	Norm  *nn.BatchNorm
+}
+
+func newTwo() *two { return &two{Layer: nn.NewLinear(2, 3, true), Norm: nn.NewBatchNorm(3, true)} }
+
+// small is the family of models with the configuration sizes.
+var small = Family{
+	Package: "small", ModelType: "small", Images: true,
+	Names:       &checkpoint.Names{Columns: []string{"Hugging Face"}, Rules: []checkpoint.Rule{{"Layer", "fc"}, {"Norm", "bn"}}},
+	Unsupported: []Trace{{"register", "register tokens"}},
+}
+
+// save writes a model with its values counted up, and returns the folder.
+func save(t *testing.T, m *two, parts ...Part) string {
+	t.Helper()
+	n := float32(0)
+	for _, v := range nn.Values(m) {
+		v.Update(func(values []float32) {
+			for i := range values {
+				n++
+				values[i] = n
+			}
+		})
+	}
+	dir := t.TempDir()
+	half := vision.Half(16)
+	c := Contents{Config: map[string]any{"model_type": "small", "size": 7, "part": map[string]int{"size": 9}}, Preprocess: &half, Parts: parts, Model: m}
+	if err := small.Save(dir, c, models.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestRoundTrip saves a folder and reads everything in it back: configuration, nested configuration, preprocessing,
+// parts, parameters and buffers.
+func TestRoundTrip(t *testing.T) {
+	from := newTwo()
+	dir := save(t, from, Part{"vocab.txt", []byte("a\nb")})
+	to, err := Load(os.DirFS(dir), small, models.LoadOptions{ImageSize: 32}, func(f *Folder) (*two, error) {
+		var c, part sizes
+		if err := f.Configure(&c); err != nil || c.Size != 7 {
+			t.Errorf("the configuration is %+v, %v", c, err)
+		}
+		if err := f.Section("part", &part); err != nil || part.Size != 9 {
+			t.Errorf("the nested configuration is %+v, %v", part, err)
+		}
+		part.Size = 5
+		if err := f.Section("absent", &part); err != nil || part.Size != 5 {
+			t.Errorf("an absent part of the configuration is %+v, %v", part, err)
+		}
+		if p, err := f.Preprocess(vision.ImageNet(16), 16); err != nil || p.Width != 32 {
+			t.Errorf("the preprocessing is %+v, %v", p, err)
+		}
+		if data, err := fs.ReadFile(f.FS, "vocab.txt"); err != nil || string(data) != "a\nb" {
+			t.Errorf("the part is %q, %v", data, err)
+		}
+		if rows, err := f.Rows("Layer.Weight", 2); rows != 3 || err != nil {
+			t.Errorf("found %d rows, %v", rows, err)
+		}
+		m := newTwo()
+		return m, f.Fill(m)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]float32{}
+	for path, v := range nn.Values(from) {
+		v.Update(func(values []float32) { want[path] = values })
+	}
+	for path, v := range nn.Values(to) {
+		v.Update(func(values []float32) {
+			if d := cmp.Diff(want[path], values); d != "" {
+				t.Errorf("%s: %s", path, d)
+			}
+		})
+	}
+	if len(want) != 6 {
+		t.Errorf("compared %d values, expected 6", len(want))
+	}
+}
+
+// TestFill asks one hook after the other for tensors of another shape.
+func TestFill(t *testing.T) {
+	dir := save(t, newTwo())
+	var asked []string
+	no := func(param string, _ checkpoint.Tensor, _ []int) ([]float32, error) {
+		asked = append(asked, param)
+		return nil, nil
+	}
+	yes := func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+		v := make([]float32, t.Len())
+		return v[:want[0]*want[1]], t.Floats(v)
+	}
+	m, err := Load(os.DirFS(dir), small, models.LoadOptions{}, func(f *Folder) (*two, error) {
+		m := newTwo()
+		m.Layer.Weight = autograd.NewParameter(2, 2)
+		m.Layer.Bias = autograd.NewParameter(3)
+		return m, f.Fill(m, no, yes)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]float32{1, 2, 3, 4}, m.Layer.Weight.Values()); d != "" || !slices.Equal(asked, []string{"Layer.Weight"}) {
+		t.Errorf("asked for %v: %s", asked, d)
+	}
+}
+
+// TestRefused names what a family does not take.
+func TestRefused(t *testing.T) {
+	read := func(f *Folder) (*two, error) {
+		_, err := f.Rows("Layer.Weight", 4)
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := checkpoint.Encode(&b, []checkpoint.Entry{{Name: "register.x", Shape: []int{1}, Floats: []float32{1}}}, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	text := small
+	text.Images = false
+	for want, load := range map[string]func() error{
+		"small: model.safetensors: fc.weight: expected the shape [classes 4], found [3 2]": func() error {
+			_, err := Load(os.DirFS(save(t, newTwo())), small, models.LoadOptions{}, read)
+			return err
+		},
+		"a model with register tokens is not supported": func() error {
+			_, err := Load(fstest.MapFS{"model.safetensors": {Data: b.Bytes()}}, small, models.LoadOptions{}, read)
+			return err
+		},
+		"takes no images": func() error {
+			_, err := Load(fstest.MapFS{}, text, models.LoadOptions{ImageSize: 4}, read)
+			return err
+		},
+		`layout: expected one of ["Hugging Face"], found "timm"`: func() error {
+			return small.Save(t.TempDir(), Contents{Model: newTwo()}, models.SaveOptions{Layout: models.Timm})
+		},
+	} {
+		if err := load(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected %q, found %v", want, err)
+		}
+	}
+}
+
+// TestSaveAdapter refuses a model with an adapter that is not merged, before anything is written.
+func TestSaveAdapter(t *testing.T) {
+	m := newTwo()
+	m.Layer.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, 2), B: autograd.NewParameter(3, 1), Alpha: 1}}
+	dir := filepath.Join(t.TempDir(), "model")
+	save := func() error { return small.Save(dir, Contents{Config: struct{}{}, Model: m}, models.SaveOptions{}) }
+	if err := save(); err == nil || !strings.Contains(err.Error(), "Layer has an adapter that is not merged") {
+		t.Errorf("an adapter beside the weight: %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("something was written")
+	}
+	m.Layer.Merge()
+	if err := save(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoint.OpenFolder(os.DirFS(dir), checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
+		t.Error(d)
+	}
+}

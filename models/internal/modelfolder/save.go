@@ -1,0 +1,96 @@
+package modelfolder
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Contents are written to a folder.
+type Contents struct {
+	Config     any                // config.json
+	Preprocess *vision.Preprocess // preprocessor_config.json; nil for a model without images
+	Parts      []Part             // tokenizer files and the like
+	Model      any
+}
+
+// Part is a file that is written as it is.
+type Part struct {
+	Name string
+	Data []byte
+}
+
+// Save writes a model to a folder, which it makes when it is not there, under the names of the column that is called like
+// the layout. Each file appears whole or not at all. The
+// weights come last, so that a folder with weights is complete. They go into shards when there are more than
+// checkpoint.DefaultShardSize of them, and replace those that were there. A model with an adapter that is not merged is
+// refused, for adapters are no part of it. The error begins with the name of the package.
+func (y Family) Save(dir string, c Contents, o models.SaveOptions) error {
+	if err := y.save(dir, c, o); err != nil {
+		return fmt.Errorf("%s: %w", y.Package, err)
+	}
+	return nil
+}
+
+func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
+	if layouts := y.layouts(); !slices.Contains(layouts, o.Layout.String()) {
+		return fmt.Errorf("layout: expected one of %q, found %q", layouts, o.Layout)
+	}
+	if layer := nn.Unmerged(c.Model); layer != "" {
+		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := writeJSON(filepath.Join(dir, ConfigName), c.Config); err != nil {
+		return err
+	}
+	if c.Preprocess != nil {
+		if err := writeJSON(filepath.Join(dir, vision.PreprocessorName), c.Preprocess); err != nil {
+			return err
+		}
+	}
+	for _, p := range c.Parts {
+		if err := writeFile(filepath.Join(dir, p.Name), p.Data); err != nil {
+			return err
+		}
+	}
+	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
+		checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
+}
+
+// layouts returns the layouts that can be written: those that a column of names is called like.
+func (y Family) layouts() []string {
+	var out []string
+	for l := range models.Original + 1 {
+		if slices.Contains(y.Names.Columns, l.String()) {
+			out = append(out, l.String())
+		}
+	}
+	return out
+}
+
+// writeJSON writes a value, indented, in place of the file of that name.
+func writeJSON(path string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return writeFile(path, append(data, '\n'))
+}
+
+func writeFile(path string, data []byte) error {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}

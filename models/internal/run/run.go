@@ -1,0 +1,93 @@
+// Package run takes a trained model over many inputs, a batch at a time.
+//
+//	err := run.Images(ctx, m.runner, m.Workers, images, run.ImageInput{Preprocess: &m.Preprocess, Channels: 3},
+//		func(pixels *autograd.Tensor, first int) error {
+//			logits := m.Forward(pixels).Floats(nil)
+//			…
+//		})
+//
+// What every task of every model needs stands here once: the tape, its memory, batches, the context, and the errors
+// that name an input by its position. [Over] serves inputs of any type; [Images] prepares images first.
+package run
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Batch is how many inputs run at once: enough to fill the cores, few enough to stay small.
+const Batch = 16
+
+// Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once.
+type Runner struct{ arenas autograd.Arenas }
+
+// New returns a Runner that keeps the memory of up to four calls for the next ones.
+func New() *Runner { return &Runner{arenas: autograd.Arenas{Keep: 4}} }
+
+// Over calls pass with the inputs in order, up to [Batch] at a time, and the position of the first of them. All calls
+// share one tape without gradients, which is reset after each: values leave it by copying.
+//
+// ctx ends it between segments and batches. The error is the context's, an *autograd.ShapeError that pass panicked
+// with, or the one that pass returned. Other panics continue; the tape's memory is given back in every case.
+func Over[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []T, pass func(t *autograd.Tape, some []T, first int) error) error {
+	arena := r.arenas.Get()
+	defer r.arenas.Put(arena)
+	tape := autograd.NewTape(autograd.Options{Workers: w, Arena: arena, Context: ctx})
+	first := 0
+	for some := range slices.Chunk(inputs, Batch) {
+		if err := tape.Try(func() error { return pass(tape, some, first) }); err != nil {
+			return err
+		}
+		first += len(some)
+	}
+	return nil
+}
+
+// ImageInput says which pixels a model takes.
+type ImageInput struct {
+	Preprocess *vision.Preprocess
+	Channels   int
+	// Size, when it is not 0, is the only height and width that the model takes.
+	Size int
+	// Patch, when it is not 0, divides every height and width that the model takes.
+	Patch int
+}
+
+// check returns an error for pixels of a size that the model does not take.
+func (in *ImageInput) check(height, width int) error {
+	switch {
+	case in.Size != 0 && (width != in.Size || height != in.Size):
+		return fmt.Errorf("preprocessing gives %d×%d pixels, the model takes %d×%d", width, height, in.Size, in.Size)
+	case in.Patch != 0 && (width%in.Patch != 0 || height%in.Patch != 0 || width < in.Patch || height < in.Patch):
+		return fmt.Errorf("preprocessing gives %d×%d pixels, expected multiples of the patch size %d", width, height, in.Patch)
+	}
+	return nil
+}
+
+// Images prepares images of any size and calls pass with the pixels of a batch, [n, 3, height, width], as [Over] does.
+//
+// It returns an error for a model of other than 3 channels, for an image without pixels, and for a Preprocess whose
+// output the model does not take.
+func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
+	if in.Channels != 3 {
+		return fmt.Errorf("images have 3 channels, the model takes %d", in.Channels)
+	}
+	var pixels []float32 // of one batch after the other
+	return Over(ctx, r, w, images, func(t *autograd.Tape, some []image.Image, first int) error {
+		var width, height int
+		var err error
+		if pixels, width, height, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
+			return fmt.Errorf("from image %d: %w", first, err)
+		}
+		if err := in.check(height, width); err != nil {
+			return err
+		}
+		return pass(t.Input(pixels, len(some), 3, height, width), first)
+	})
+}

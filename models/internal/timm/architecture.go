@@ -1,0 +1,144 @@
+package timm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Architecture is told by the name of a model and not by its weights.
+type Architecture struct {
+	Heads int // 0 where the width tells
+	Act   string
+	Eps   float32
+	Mean  bool // pools by the mean of the patches
+}
+
+// ArchitectureOf reads the name of a Vision Transformer.
+func ArchitectureOf(name string) (Architecture, error) {
+	has := func(part string) bool { return strings.Contains(name, part) }
+	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
+	if !strings.HasPrefix(name, "vit_") && !strings.HasPrefix(name, "deit_") && !strings.HasPrefix(name, "deit3_") {
+		return a, fmt.Errorf("architecture: expected a plain Vision Transformer (vit_…, deit_… or deit3_…), found %q", name)
+	}
+	for _, k := range unsupported {
+		if has(k.part) {
+			return a, fmt.Errorf("architecture: %q has %s, which is not supported", name, k.what)
+		}
+	}
+	if has("_clip_") {
+		a.Eps = 1e-5
+	}
+	switch {
+	case has("_quickgelu_"):
+		a.Act = "quick_gelu"
+	case slices.ContainsFunc([]string{"vit_base_patch32_siglip", "vit_giantopt_patch16_siglip", "vit_so400m_patch16_siglip",
+		"vit_large_patch16_siglip_512", "vit_large_patch16_siglip_gap_512"}, has):
+		a.Act = "gelu_pytorch_tanh"
+	}
+	if has("_giantopt_") || name == "vit_base_patch16_gap_224" {
+		a.Heads = 16
+	}
+	return a, nil
+}
+
+// unsupported are parts of names of timm's models that are no plain Vision Transformers although their weights may
+// have the same names and shapes.
+var unsupported = []struct{ part, what string }{
+	{"_rope_", "rotary positions"},
+	{"_dinov3", "rotary positions"},
+	{"vit_pe_", "rotary positions"},
+	{"_rpn_", "norms after the residual branches"},
+}
+
+// plain are the Vision Transformers that timm knows by name, for images of 224 pixels.
+var plain = []knownSize{
+	{"vit_base_patch16_224", 768, 12, 12, 16}, // the one from which the others differ
+	{"vit_tiny_patch16_224", 192, 12, 3, 16},
+	{"vit_small_patch16_224", 384, 12, 6, 16},
+	{"vit_base_patch32_224", 768, 12, 12, 32},
+	{"vit_large_patch16_224", 1024, 24, 16, 16},
+	{"vit_huge_patch14_224", 1280, 32, 16, 14},
+}
+
+type knownSize struct {
+	name                        string
+	width, layers, heads, patch int
+}
+
+// Model describes a Vision Transformer as timm sees it.
+type Model struct {
+	ImageSize, PatchSize, Channels int
+	Width, Depth, Heads, Hidden    int
+	QKVBias, ClassToken, PreNorm   bool
+	LayerScale                     float32 // 0 for none
+	Eps                            float32
+	Act                            string // Hugging Face's name
+	Mean                           bool   // the mean of the patch tokens is classified, instead of the class token
+	FCNorm                         bool   // of the mean; the tokens are not normalized before
+	Classes                        models.Classes
+	Outputs                        int // of the classifier
+}
+
+// Describe returns the config.json from which timm makes the model, which prepares images by p. Of norms, timm has the
+// epsilons 1e-6, used also for a smaller one, and 1e-5; another is an error.
+func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
+	at := slices.IndexFunc(plain, func(s knownSize) bool {
+		return s.width == m.Width && s.layers == m.Depth && s.heads == m.Heads && s.patch == m.PatchSize
+	})
+	name := plain[max(0, at)].name
+	no, yes := false, true
+	args := &Args{ImageSize: m.ImageSize}
+	switch {
+	case m.Eps <= 1e-6:
+		if m.PreNorm {
+			args.PreNorm = &yes
+		}
+	case m.Eps == 1e-5: // CLIP's towers
+		name, at = "vit_base_patch16_clip_224", -1
+		if !m.PreNorm {
+			args.PreNorm = &no
+		}
+	default:
+		return nil, fmt.Errorf("layer_norm_eps: timm has 1e-6 and 1e-5, found %v", m.Eps)
+	}
+	if at < 0 {
+		args.PatchSize, args.Width, args.Depth, args.Heads = m.PatchSize, m.Width, m.Depth, m.Heads
+	}
+	if m.Channels != 3 {
+		args.Channels = m.Channels
+	}
+	if m.Hidden != 4*m.Width {
+		args.Ratio = ratio(m.Width, m.Hidden)
+	}
+	if !m.QKVBias {
+		args.QKVBias = &no
+	}
+	if !m.ClassToken {
+		args.ClassToken = &no
+	}
+	if m.LayerScale > 0 {
+		args.LayerScale = &m.LayerScale
+	}
+	pool := "token"
+	if m.Mean {
+		pool = "avg"
+		args.GlobalPool = &pool
+		if !m.FCNorm {
+			args.FCNorm = &no
+		}
+	}
+	if m.Act != "gelu" {
+		var err error
+		if args.Act, err = ActLayer(m.Act); err != nil {
+			return nil, err
+		}
+	}
+	return &Config{
+		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: m.Classes.ID2Label,
+		ModelArgs: args, Pretrained: prepared(p, m.Channels, m.ImageSize, m.Outputs),
+	}, nil
+}

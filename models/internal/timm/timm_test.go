@@ -1,0 +1,118 @@
+package timm
+
+import (
+	"encoding/json"
+	"maps"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models/internal/tower"
+)
+
+// TestArchitectures asks timm what every name of a plain Vision Transformer stands for.
+func TestArchitectures(t *testing.T) {
+	var theirs map[string]struct {
+		Width, Heads int
+		Act          string
+		Eps          float64
+		Pool         string
+		ClassToken   bool `json:"class_token"`
+		Norm         bool
+	}
+	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	if len(theirs) < 50 {
+		t.Errorf("timm has %d plain Vision Transformers, expected 50 or more", len(theirs))
+	}
+	acts := map[string]string{"GELU": "gelu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_pytorch_tanh"}
+	for _, name := range slices.Sorted(maps.Keys(theirs)) {
+		want := theirs[name]
+		a, err := ArchitectureOf(name)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		heads := a.Heads
+		if heads == 0 {
+			if heads, err = tower.Heads(want.Width); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if heads != want.Heads || a.Act != acts[want.Act] || math.Abs(float64(a.Eps)-want.Eps) > 1e-12 {
+			t.Errorf("%s: expected %+v, found %d heads and %+v", name, want, heads, a)
+		}
+		if mean := a.Mean || !want.ClassToken || !want.Norm; mean != (want.Pool == "avg") {
+			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
+		}
+	}
+	t.Logf("%d names", len(theirs))
+}
+
+// TestCropPct writes shares of which timm makes the size that images are resized to.
+func TestCropPct(t *testing.T) {
+	for _, c := range []struct {
+		size, resized int
+		want          float64
+	}{{224, 248, 0.9}, {224, 256, 0.875}, {384, 384, 1}, {224, 249, 0.898}} {
+		if got := cropPct(c.size, c.resized); math.Abs(got-c.want) > 2e-3 || int(float64(c.size)/got) != c.resized {
+			t.Errorf("%d of %d: found %v, which resizes to %d", c.size, c.resized, got, int(float64(c.size)/got))
+		}
+	}
+	for resized := 20; resized < 1500; resized += 7 {
+		if share := cropPct(224, resized); int(224/share) != resized {
+			t.Errorf("%d: the share %v resizes to %d", resized, share, int(224/share))
+		}
+	}
+}
+
+// TestRatio gives mlp_ratios of which timm, cutting to a whole number, makes the hidden width.
+func TestRatio(t *testing.T) {
+	for width := 1; width < 70; width++ {
+		for hidden := 1; hidden < 300; hidden += 3 {
+			if r := ratio(width, hidden); int(float64(width)*r) != hidden {
+				t.Fatalf("width %d, hidden width %d: the ratio %v gives %d", width, hidden, r, int(float64(width)*r))
+			}
+		}
+	}
+}
+
+// TestActivations translates every name of timm's to Hugging Face's and back to a name of the same activation.
+func TestActivations(t *testing.T) {
+	for _, a := range activations {
+		act, err := HiddenAct(a[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := ActLayer(act)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := HiddenAct(back); err != nil || again != act {
+			t.Errorf("%s is %s, which is %s, which is %s: %v", a[0], act, back, again, err)
+		}
+	}
+	if _, err := HiddenAct("gelu_new"); err == nil {
+		t.Error("a name that timm does not have was accepted")
+	}
+}
+
+// TestLabels reads names of classes from each of the three places.
+func TestLabels(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"label_names": ["a"], "labels": ["b"], "pretrained_cfg": {"label_names": ["c"]}}`: "a",
+		`{"labels": {"0": "b"}, "pretrained_cfg": {"label_names": ["c"]}}`:                  "b",
+		`{"pretrained_cfg": {"label_names": ["c"]}, "model_args": null}`:                    "c",
+		`{}`: "",
+	} {
+		c, err := Read([]byte(config))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if classes, err := c.Classes(); err != nil || classes.ID2Label["0"] != want || c.ModelArgs == nil {
+			t.Errorf("%s: found %v, %v", config, classes, err)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+// Package models holds the types that all model packages share: how a model is loaded and saved, and the names of its
+// classes.
+//
+//	model, err := vit.Load(os.DirFS(folder), models.LoadOptions{ImageSize: 384})
+//	…
+//	err = model.Save(folder, models.SaveOptions{DType: checkpoint.BF16})
+//
+// Each model has a package of its own below this one. It reads folders as Hugging Face lays them out and, where they
+// exist, the files of timm and of the paper's own release. The package's documentation says which. [PackageFor] tells
+// the package from the model_type of a config.json.
+//
+// A model package calls these types by names of its own, such as vit.LoadOptions, so that its users need one import.
+//
+// A folder comes from a stranger. Before memory is reserved for a model, the sizes in its configuration are compared
+// with the weights. A broken folder is an error that names the file and the field or tensor, what was expected there
+// and what was found.
+package models
+
+import "github.com/fovea-ml/fovea/checkpoint"
+
+// packages are the packages that load each model_type.
+var packages = map[string]string{"vit": "models/vit", "vit_mae": "models/mae"}
+
+// PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as
+// "models/vit", or "" for a type that no package loads.
+func PackageFor(modelType string) string { return packages[modelType] }
+
+// LoadOptions change how a model is loaded. The zero value is strict.
+type LoadOptions struct {
+	// File is the name of the weights in the folder. "" means model.safetensors and the other usual names, or
+	// else the only file of the folder that can hold weights.
+	File string
+	// ImageSize, when it is not 0, is the side in pixels of the images that the model is to take, a multiple of its
+	// patch size. Position embeddings for another size are resized, and the preprocessing in proportion. A model
+	// without images refuses it.
+	ImageSize int
+	// Lenient loads the tensors that fit and leaves the other parameters at zero.
+	Lenient bool
+	// Unmapped reads the weights into memory. Without it the file is mapped, and must not change while a model uses
+	// it.
+	Unmapped bool
+	// Widen turns half-precision weights into float32 as they are loaded. Without it they stay as they are: they take
+	// half the memory and give the same results. Inference then widens them as it goes, which takes a few percent
+	// longer. A parameter that is trained becomes float32 with its first update.
+	Widen bool
+}
+
+// Layout is the library for which a folder is written. It decides the names of the tensors, and the contents of
+// config.json where libraries differ in them.
+type Layout uint8
+
+// The layouts. A model package says which it can write; Save refuses the others.
+const (
+	HuggingFace Layout = iota // transformers
+	Timm                      // timm
+	Original                  // the code that the paper's authors published
+)
+
+// String returns the name of the library.
+func (l Layout) String() string {
+	switch l {
+	case HuggingFace:
+		return "Hugging Face"
+	case Timm:
+		return "timm"
+	case Original:
+		return "original"
+	}
+	return "unknown"
+}
+
+// SaveOptions change how a model is saved. The zero value writes float32 weights for transformers.
+type SaveOptions struct {
+	Layout Layout           // the library that is to read the folder
+	DType  checkpoint.DType // of the weights: F32, F16 or BF16; the zero value means F32
+}

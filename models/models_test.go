@@ -1,0 +1,71 @@
+package models
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestLabels names classes by numbers with gaps, and by numbers that no class has.
+func TestLabels(t *testing.T) {
+	for _, c := range []struct {
+		ids  map[string]string
+		want []string
+	}{
+		{nil, nil},
+		{map[string]string{"0": "cat", "1": "dog"}, []string{"cat", "dog"}},
+		{map[string]string{"0": "cat", "3": "dog"}, []string{"cat", "", "", "dog"}},
+		{map[string]string{"1": "cat", "-7": "x", "y": "z", "999999999999": "far", "99999999999999999999": "further"}, []string{"", "cat"}},
+		{map[string]string{"-1": "x"}, nil},
+	} {
+		if d := cmp.Diff(c.want, Classes{ID2Label: c.ids}.Labels()); d != "" {
+			t.Errorf("%v: %s", c.ids, d)
+		}
+	}
+}
+
+// TestNameAll names the classes that have no name, and drops names of classes that do not exist.
+func TestNameAll(t *testing.T) {
+	for _, c := range []struct {
+		ids  map[string]string
+		n    int
+		want []string
+	}{
+		{nil, 2, []string{"LABEL_0", "LABEL_1"}},
+		{map[string]string{"0": "cat", "1": "dog"}, 2, []string{"cat", "dog"}},
+		{map[string]string{"1": "dog", "9": "far"}, 2, []string{"LABEL_0", "dog"}},
+		{map[string]string{"0": "cat", "1": "dog"}, 1, []string{"cat"}},
+	} {
+		all := Classes{ID2Label: c.ids}
+		all.NameAll(c.n)
+		if d := cmp.Diff(c.want, all.Labels()); d != "" {
+			t.Errorf("%v: %s", c.ids, d)
+		}
+		for i, name := range c.want {
+			if c.ids[string(rune('0'+i))] != name && all.Label2ID[name] != i {
+				t.Errorf("%v: %q has the number %d", c.ids, name, all.Label2ID[name])
+			}
+		}
+	}
+}
+
+// TestPackages checks that the package of every model is in the list, and that each package in the list exists.
+func TestPackages(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != "internal" && e.Name() != "testdata" {
+			want = append(want, "models/"+e.Name())
+		}
+	}
+	found := slices.Compact(slices.Sorted(maps.Values(packages)))
+	if d := cmp.Diff(want, found); d != "" {
+		t.Errorf("packages in models.go: %s", d)
+	}
+}
