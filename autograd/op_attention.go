@@ -78,10 +78,10 @@ func Attention(q, k, v Columns, o AttentionOptions) *Tensor {
 
 	// The blocks change no bit of the result, so that they may follow the number of workers.
 	rows := a.block
-	for rows > 32 && a.batch*a.heads*blocks(a.tq, rows) < 3*f.workers.Limit() {
+	for rows > 32 && a.batch*a.heads*ceilDiv(a.tq, rows) < 3*f.workers.Limit() {
 		rows = (rows + 1) / 2
 	}
-	each := blocks(a.tq, rows)
+	each := ceilDiv(a.tq, rows)
 	tasks := a.batch * a.heads * each
 	slots := f.slots(tasks, rows*a.cost())
 	size := a.scratchSize(rows, 1, 1)
@@ -192,13 +192,11 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	if a.causal {
 		a.block = min(a.block, 64) // later blocks see more keys; earlier ones are spared the work
 	}
-	if n := blocks(a.tq, a.block); n > 0 {
+	if n := ceilDiv(a.tq, a.block); n > 0 {
 		a.block = (a.tq + n - 1) / n
 	}
 	return a
 }
-
-func blocks(n, size int) int { return (n + size - 1) / size }
 
 // cost is the price of one query of one head, in units of one cheap element operation.
 func (a *attention) cost() int { return (a.tk + 1) * (a.d/4 + 4) }

@@ -124,7 +124,7 @@ func (a *attention) backwardHead(s attentionScratch, dy []float32, b, h int, dq,
 	scores, dscores := s.blocks[0], s.blocks[1]
 
 	// From the last block to the first: of causal blocks, the last one sees all keys.
-	for i0 := (blocks(a.tq, a.block) - 1) * a.block; i0 >= 0; i0 -= a.block {
+	for i0 := (ceilDiv(a.tq, a.block) - 1) * a.block; i0 >= 0; i0 -= a.block {
 		rows := min(a.block, a.tq-i0)
 		n := a.limit(span, i0+rows-1)
 		if n == 0 {

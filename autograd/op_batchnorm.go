@@ -100,7 +100,7 @@ const channelGroup = 64
 
 // columns runs f over groups of channels for x [n, c], with scratch of one element a channel.
 func (k *batchNorm) columns(t *Tape, f func(lo, hi int, d []float32)) {
-	groups := parts(k.c, channelGroup)
+	groups := ceilDiv(k.c, channelGroup)
 	slots := t.slots(groups, 2*channelGroup*k.n)
 	scratch := t.scratch(slots * channelGroup)
 	t.eachSlot(slots, groups, func(slot, i int) {
