@@ -79,8 +79,10 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 			}
 		}
 		f.needs = f.needs || t.needs(in)
-		if p := lender(in); p != nil && !t.record && t.opts.Recompute {
-			t.read = append(t.read, p)
+		if !t.record && t.opts.Recompute {
+			if p := lender(in); p != nil {
+				t.read = append(t.read, p)
+			}
 		}
 	}
 	f.grad = f.needs && t.record
