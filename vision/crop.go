@@ -18,7 +18,7 @@ func (m *Image) Crop(r image.Rectangle) (*Image, error) {
 	return m.window(r), nil
 }
 
-// window copies the rectangle r; what lies outside the image is black.
+// window copies the rectangle r. Pixels outside the image are black.
 func (m *Image) window(r image.Rectangle) *Image { return m.windowOn(r, [3]uint8{}) }
 
 // windowOn copies the rectangle r of a gray or RGB image onto a background of one color.

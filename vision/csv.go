@@ -30,7 +30,7 @@ type CSVOptions struct {
 	Extension string
 	// AllowOneClass accepts a single class, for training that needs no labels.
 	AllowOneClass bool
-	// Decode is handed to DecodeFile.
+	// Decode is passed to DecodeFile.
 	Decode DecodeOptions
 }
 

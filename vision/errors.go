@@ -23,7 +23,7 @@ type DecodeError struct {
 	Name   string // the file, "" when unknown
 	Format string // "jpeg", "png", "gif", "webp", "bmp", "tiff", a registered format's name, or "" where none is known
 	Kind   error  // ErrFormat, ErrCorrupt, ErrTooLarge, or nil when reading itself failed
-	Err    error  // what was found, in detail
+	Err    error  // the detail
 }
 
 func (e *DecodeError) Error() string {

@@ -42,8 +42,8 @@ func decodeGIF(data []byte) (*Image, error) {
 	return out, nil
 }
 
-// gifFrame is what the standard library's decoder does not return. It erases the color of the transparent entry, which
-// dropping alpha must keep.
+// gifFrame holds data that the standard library's decoder does not return. That decoder erases the color of the
+// transparent entry, which must stay when alpha is dropped.
 type gifFrame struct {
 	width, height int
 	palette       []byte // RGB triples

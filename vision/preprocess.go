@@ -8,7 +8,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// ResizeMode says what a [Preprocess] resizes an image to.
+// ResizeMode says to which size a [Preprocess] resizes an image.
 type ResizeMode uint8
 
 const (

@@ -174,8 +174,8 @@ func processors(t testing.TB) map[string]fstest.MapFS {
 	return folders
 }
 
-// What a model's files describe must give the libraries' outputs, bit for bit, after reading them and after writing
-// and reading what was read.
+// The settings in a model's files must give the libraries' outputs, bit for bit. So must the same settings after they
+// are written and read again.
 func TestProcessors(t *testing.T) {
 	golden := preprocessGolden(t).Processors
 	folders := processors(t)

@@ -72,27 +72,20 @@ func newDecoder(c Config) *Decoder {
 // deviation 0.02, fixed sine-cosine positions.
 func (m *Model) initialize(rng *rand.Rand) {
 	e, d := m.Encoder, m.Decoder
-	side := m.Config.ImageSize / m.Config.PatchSize
-	setPositions(e.Positions, side)
-	setPositions(d.Positions, side)
+	side := m.Config.Side()
+	for _, p := range []*autograd.Parameter{e.Positions, d.Positions} {
+		p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
+	}
 	nn.Normal(rng, e.ClassToken, 0.02)
 	nn.Normal(rng, d.MaskToken, 0.02)
 	kernel := autograd.NewParameter(m.Config.HiddenSize, e.Patch.Weight.Len()/m.Config.HiddenSize)
 	nn.XavierUniform(rng, kernel)
 	e.Patch.Weight.Update(func(w []float32) { copy(w, kernel.Values()) })
-	for _, blocks := range []nn.Stack{e.Blocks, d.Blocks} {
-		for _, b := range blocks {
-			for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
-				nn.XavierUniform(rng, l.Weight)
-			}
-		}
+	for _, l := range nn.Layers[nn.Linear]([]nn.Stack{e.Blocks, d.Blocks}) {
+		nn.XavierUniform(rng, l.Weight)
 	}
 	nn.XavierUniform(rng, d.Embed.Weight)
 	nn.XavierUniform(rng, d.Pred.Weight)
-}
-
-func setPositions(p *autograd.Parameter, side int) {
-	p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
 }
 
 // Noise draws the noise that masks one step of training, [batch, patches], uniform in [0, 1); the same seed and step

@@ -8,7 +8,8 @@
 //
 // An image is cut into square patches, and each is projected to a token. A class token is put before them, and
 // learned positions are added. Pre-norm transformer blocks follow. One linear layer maps the class token after the last
-// norm, or the mean of the patch tokens ([MeanPooling]), to the logits of the classes.
+// norm, or the mean of the patch tokens ([MeanPooling]), to the logits of the classes. [Encoder] is the tower without
+// pooling and head, on which other models are built.
 //
 // # Using a model
 //
@@ -43,8 +44,4 @@
 // A file that the system can map is not copied. Weights are read from it when they are first used and packed for matrix
 // products; then the file's pages are released. So a model takes about the size of its file. Half precision is kept
 // ([LoadOptions].Widen changes that).
-//
-// # Building on it
-//
-// [Encoder] is the tower without pooling and head. Other models are built on it.
 package vit

@@ -130,7 +130,7 @@ func (b *bits) nextDC(blk *block, low uint) {
 	blk[0] |= int16(b.bit() << low)
 }
 
-// firstAC decodes a band of coefficients without their low bits, and marks in filled those that are not zero. It
+// firstAC decodes a band of coefficients without their low bits, and marks in filled the ones that are not zero. It
 // returns how many blocks after this one hold nothing in the band.
 func (b *bits) firstAC(blk *block, filled *uint64, h *huffman, from, to, low uint) (empty int, ok bool) {
 	for k := from; k <= to; k++ {
@@ -158,8 +158,9 @@ func (b *bits) firstAC(blk *block, filled *uint64, h *huffman, from, to, low uin
 	return 0, true
 }
 
-// nextAC adds a bit to each coefficient of a band that is not zero, and brings in those that become ±1 in that
-// bit. empty is how many blocks, this one included, bring in none; it returns that number for the next block.
+// nextAC adds a bit to each coefficient of a band that is not zero, and sets the coefficients that become ±1 in that
+// bit. empty is the number of blocks, from this one on, in which no coefficient becomes ±1. nextAC returns that number
+// for the next block.
 func (b *bits) nextAC(blk *block, filled *uint64, h *huffman, from, to, low uint, empty int) (int, bool) {
 	k := from
 	if empty == 0 {

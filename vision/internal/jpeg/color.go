@@ -1,6 +1,6 @@
 package jpeg
 
-// chromaTables hold the products of the conversion: what Cr adds to red, Cb to blue, and both to green, the last
+// chromaTables hold the products of the conversion: the share of Cr in red, of Cb in blue, and of both in green, the last
 // two with 16 fractional bits and the half that rounds them in the second; and the limits of 0 and 255 for sums
 // from -512 to 511, indexed by their last ten bits.
 var chromaTables = func() (t struct {

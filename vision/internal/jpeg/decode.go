@@ -260,7 +260,7 @@ func (d *decoder) complete() error {
 		if !d.progressive && !c.seen {
 			return corrupt("the scan of component %d is missing", c.id)
 		}
-		// What libjpeg looks at when it decides whether to smooth over missing detail.
+		// libjpeg looks at these coefficients to decide whether to smooth over missing detail.
 		for k := 0; d.progressive && k < 10; k++ {
 			if c.known[k] != 0 {
 				return corrupt("the scans end before coefficient %d of component %d is complete", k, c.id)

@@ -150,7 +150,7 @@ func (f *frame) header() Header {
 	return Header{f.width, f.height, len(f.comps), f.progressive, bits / 8}
 }
 
-// ReadHeader returns what the frame header of a file says. It reads no further.
+// ReadHeader reads a file up to its frame header, and returns the size in it.
 func ReadHeader(data []byte) (Header, error) {
 	r := reader{data: data}
 	if err := r.begin(); err != nil {

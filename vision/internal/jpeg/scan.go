@@ -190,7 +190,7 @@ func (d *decoder) stream(s *scanHeader) error {
 	// The blocks of an MCU, in the order in which they come.
 	type unit struct {
 		c             *component
-		x, at         int // samples from the left of the MCU, and what its row adds in the plane
+		x, at         int // samples from the left of the MCU, and from its top row in the plane
 		stride, plane int // of rows of samples, and of rows of MCUs
 	}
 	var units []unit
