@@ -3,6 +3,7 @@ package fovea_test
 import (
 	"go/ast"
 	"go/doc"
+	"go/doc/comment"
 	"go/parser"
 	"go/token"
 	"os"
@@ -113,4 +114,52 @@ func undocumented(p *doc.Package) []string {
 		}
 	}
 	return names
+}
+
+// maxWords is the length beyond which a sentence is long, and maxLong the share of such sentences in package comments.
+const (
+	maxWords = 30
+	maxLong  = 0.07
+)
+
+// TestSentences bounds the share of long sentences in all package comments together. Headings and code do not count; list
+// items count like sentences.
+func TestSentences(t *testing.T) {
+	long, all := 0, 0
+	for pkg := range readImports(t) {
+		for _, s := range sentences(readDoc(t, pkg).Doc) {
+			all++
+			if len(strings.Fields(s)) > maxWords {
+				long++
+				t.Logf("%s: %s", pkg, s)
+			}
+		}
+	}
+	if share := float64(long) / float64(all); share > maxLong {
+		t.Errorf("%d of %d sentences in package comments have more than %d words, %.1f %%; expected at most %.0f %%: split them",
+			long, all, maxWords, 100*share, 100*maxLong)
+	}
+}
+
+// sentences splits a comment at full stops, list items and paragraphs.
+func sentences(text string) []string {
+	var p comment.Parser
+	var out []string
+	var add func(blocks []comment.Block)
+	add = func(blocks []comment.Block) {
+		for _, b := range blocks {
+			switch b := b.(type) {
+			case *comment.Paragraph:
+				words := strings.Fields(string(new(comment.Printer).Text(&comment.Doc{Content: []comment.Block{b}})))
+				text := strings.Join(words, " ")
+				out = append(out, strings.Split(text, ". ")...)
+			case *comment.List:
+				for _, item := range b.Items {
+					add(item.Content)
+				}
+			}
+		}
+	}
+	add(p.Parse(text).Content)
+	return out
 }

@@ -26,12 +26,14 @@ var layers = [][]string{
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
+	{"autograd/gradcheck"},
 	{"checkpoint"},
 	{"data"},
 	{"vision/internal/jpeg"},
 	{"vision"},
 	{"vision/draw"},
 	{"nn"},
+	{"nn/lora"},
 	{"train"},
 	{"models"}, // the types that all models share
 	{"models/internal/..."},

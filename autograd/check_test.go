@@ -2,8 +2,8 @@ package autograd
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,30 +16,37 @@ import (
 // opCase gives a case of a golden file (see testdata/gen/opcases.py) to the function that builds the
 // operation under test.
 type opCase struct {
-	t       testing.TB
-	g       *golden.File
-	name    string
-	Tape    *Tape
-	vars    map[string]*Tensor
-	params  map[string]*Parameter
-	shift   map[string][]float32 // added to an input, for finite differences
-	segment bool
+	t      testing.TB
+	g      *golden.File
+	name   string
+	Tape   *Tape
+	vars   map[string]*Tensor
+	params map[string]*Parameter
+	used   map[string]*Parameter // where the inputs come from when they are not the golden file's
 }
 
 // Var returns an input as a Tensor whose gradient is checked.
 func (c *opCase) Var(name string) *Tensor {
-	if x := c.vars[name]; x != nil { // made outside the segment
+	if x := c.vars[name]; x != nil {
 		return x
 	}
-	v, shape := c.input(name)
-	x := c.Tape.Input(v, shape...).WantGradient()
+	var x *Tensor
+	if p := c.used[name]; p != nil {
+		x = c.Tape.Use(p)
+	} else {
+		v, shape := c.input(name)
+		x = c.Tape.Input(v, shape...).WantGradient()
+	}
 	c.vars[name] = x
 	return x
 }
 
 // Param returns an input as a Parameter whose gradient is checked.
 func (c *opCase) Param(name string) *Parameter {
-	if p := c.params[name]; p != nil { // a segment runs twice on the same parameter
+	if p := c.params[name]; p != nil {
+		return p
+	}
+	if p := c.used[name]; p != nil {
 		return p
 	}
 	v, shape := c.input(name)
@@ -55,11 +62,7 @@ func (c *opCase) Ints(name string) []int {
 
 func (c *opCase) input(name string) ([]float32, []int) {
 	v, shape := c.g.Tensor(c.name + "/in/" + name)
-	v = slices.Clone(v)
-	for i, s := range c.shift[name] {
-		v[i] += s
-	}
-	return v, shape
+	return slices.Clone(v), shape
 }
 
 // caseNames lists the cases of a golden file whose names begin with prefix.
@@ -74,9 +77,13 @@ func caseNames(g *golden.File, prefix string) []string {
 	return slices.Compact(names)
 }
 
+// CheckGradients is gradcheck.Check with seeds, for functions of a tape. Package gradcheck imports this one, so that
+// the test of the name in package autograd_test sets it.
+var CheckGradients func(f func(t *Tape) []*Tensor, params []*Parameter, seeds [][]float32) error
+
 // checkOp runs every case named prefix* of a golden file through build and compares results and gradients
-// with PyTorch's, gradients with finite differences, and the bits of all with those of a run on two
-// threads, of one inside a recomputed segment, and of other machines.
+// with PyTorch's, and the bits with those of other machines. The rest is gradcheck's: finite differences, and
+// the bits on threads, without gradients and in a segment that runs again.
 func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor) {
 	t.Helper()
 	g := golden.Load(t, filepath.Join("testdata", file))
@@ -87,10 +94,10 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			c := opCase{t: t, g: g, name: name}
-			base := c.run(build, Options{Gradients: true, Debug: true})
+			base := c.run(build, nil)
 			checkPinned(t, t.Name(), base)
 			var all float64
-			for _, n := range base.inputs() {
+			for n := range base.grads {
 				want, _ := g.Tensor(name + "/grad/" + n)
 				all += squares(want)
 			}
@@ -102,29 +109,31 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 				}
 				golden.Output(t, fmt.Sprintf("result %d", i), y, want)
 			}
-			for _, n := range base.inputs() {
+			for _, n := range slices.Sorted(maps.Keys(base.grads)) {
 				want, _ := g.Tensor(name + "/grad/" + n)
 				golden.Gradient(t, "gradient of "+n, base.grads[n], want, all)
-				c.checkDifferences(build, base, n)
+			}
+			more := c.run(build, base.grads)
+			for n := range c.vars {
+				twice := make([]float32, len(base.grads[n]))
+				simd.Scale(twice, base.grads[n], 2)
+				golden.Within(t, "gradient added to that of another use of "+n, more.grads[n], twice, 1e-5)
 			}
 
-			plain := c.run(build, Options{})
-			threads := c.run(build, Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(2)})
-			again := c
-			again.segment = true
-			segment := again.run(build, Options{Gradients: true, Debug: true, Recompute: true})
-			for i := range base.outs {
-				sameBits(t, "result without gradients", plain.outs[i], base.outs[i])
-				sameBits(t, "result on two threads", threads.outs[i], base.outs[i])
-				if i == 0 {
-					sameBits(t, "result of a segment", segment.outs[i], base.outs[i])
-				}
+			// The inputs are parameters now, those that were Tensors by way of Use.
+			var params []*Parameter
+			c.used = map[string]*Parameter{}
+			for _, n := range slices.Sorted(maps.Keys(base.grads)) {
+				v, shape := c.input(n)
+				c.used[n] = ParameterOf(v, shape...)
+				params = append(params, c.used[n])
 			}
-			for _, n := range base.inputs() {
-				sameBits(t, "gradient on two threads of "+n, threads.grads[n], base.grads[n])
-				if len(base.outs) == 1 {
-					sameBits(t, "recomputed gradient of "+n, segment.grads[n], base.grads[n])
-				}
+			err := CheckGradients(func(tape *Tape) []*Tensor {
+				c.begin(tape)
+				return build(&c)
+			}, params, base.seeds)
+			if err != nil {
+				t.Errorf("inputs %v: %v", slices.Sorted(maps.Keys(base.grads)), err)
 			}
 		})
 	}
@@ -133,68 +142,47 @@ func checkOp(t *testing.T, file, prefix string, build func(c *opCase) []*Tensor)
 type opRun struct {
 	outs   [][]float32
 	shapes [][]int
+	seeds  [][]float32
 	grads  map[string][]float32
-	loss   float64
-	scale  float64 // of the terms of the loss
 }
 
-func (r *opRun) inputs() []string {
-	var names []string
-	for n := range r.grads {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+// begin starts a pass of build on a tape.
+func (c *opCase) begin(tape *Tape) {
+	c.Tape, c.vars, c.params = tape, map[string]*Tensor{}, map[string]*Parameter{}
 }
 
-// run builds the operation once on a tape of its own, and runs it backward when the tape records.
-func (c opCase) run(build func(*opCase) []*Tensor, o Options) *opRun {
+// run builds the operation once on a tape of its own, and runs it backward; other are gradients that the Tensors
+// among the inputs get from elsewhere.
+func (c *opCase) run(build func(*opCase) []*Tensor, other map[string][]float32) *opRun {
 	c.t.Helper()
-	c.Tape = NewTape(o)
-	c.vars, c.params = map[string]*Tensor{}, map[string]*Parameter{}
-	var ys []*Tensor
-	if c.segment {
-		// Inputs are made before the segment, which a first run on another tape lists.
-		list := c
-		list.Tape, list.vars, list.params = NewTape(Options{}), map[string]*Tensor{}, map[string]*Parameter{}
-		build(&list)
-		for n := range list.vars {
-			c.Var(n)
-		}
-		one := c.Tape.Full(1, 1)
-		y := c.Tape.Segment(func(*Tensor) *Tensor { return build(&c)[0] }, one)
-		ys = []*Tensor{y}
-	} else {
-		ys = build(&c)
-	}
+	c.begin(NewTape(Options{Gradients: true, Debug: true}))
+	ys := build(c)
 	r := &opRun{grads: map[string][]float32{}}
-	var seeds [][]float32
 	for i, y := range ys {
 		seed, _ := c.g.Tensor(fmt.Sprintf("%s/seed/%d", c.name, i))
-		v := y.Floats(nil)
-		if len(seed) != len(v) {
+		if len(seed) != y.Len() {
 			c.t.Fatalf("result %d: shape %v, expected %d elements", i, y.Shape(), len(seed))
 		}
-		for j, s := range seed {
-			r.loss += float64(s) * float64(v[j])
-			r.scale += math.Abs(float64(s) * float64(v[j]))
-		}
-		seeds = append(seeds, seed)
-		r.outs = append(r.outs, v)
+		r.seeds = append(r.seeds, seed)
+		r.outs = append(r.outs, y.Floats(nil))
 		r.shapes = append(r.shapes, cloneShape(y.Shape()))
 	}
-	if o.Gradients {
-		g := NewGradients()
-		Backward(g, ys, seeds)
-		for n, x := range c.vars {
-			if r.grads[n] = g.OfTensor(x); r.grads[n] == nil {
-				r.grads[n] = make([]float32, elements("test", x.shape))
-			}
+	seeds := r.seeds
+	for n, x := range c.vars {
+		if other != nil {
+			ys, seeds = append(ys, x), append(seeds, other[n])
 		}
-		for n, p := range c.params {
-			if r.grads[n] = g.Of(p); r.grads[n] == nil {
-				r.grads[n] = make([]float32, p.Len())
-			}
+	}
+	g := NewGradients()
+	Backward(g, ys, seeds)
+	for n, x := range c.vars {
+		if r.grads[n] = g.OfTensor(x); r.grads[n] == nil {
+			r.grads[n] = make([]float32, elements("test", x.shape))
+		}
+	}
+	for n, p := range c.params {
+		if r.grads[n] = g.Of(p); r.grads[n] == nil {
+			r.grads[n] = make([]float32, p.Len())
 		}
 	}
 	if n := c.Tape.Lent(); n != 0 {
@@ -202,43 +190,6 @@ func (c opCase) run(build func(*opCase) []*Tensor, o Options) *opRun {
 	}
 	c.Tape.Reset()
 	return r
-}
-
-const (
-	differenceStep      = 4e-3
-	differenceTolerance = 0.02
-)
-
-// checkDifferences compares the gradient with respect to one input with a central difference along a
-// random direction.
-func (c opCase) checkDifferences(build func(*opCase) []*Tensor, base *opRun, input string) {
-	c.t.Helper()
-	grad := base.grads[input]
-	if len(grad) == 0 {
-		return
-	}
-	rng := rand.New(rand.NewPCG(7, uint64(len(grad))))
-	dir := make([]float32, len(grad))
-	want := 0.0
-	for i := range dir {
-		dir[i] = float32(rng.NormFloat64())
-		want += float64(dir[i]) * float64(grad[i])
-	}
-	at := func(h float32) *opRun {
-		d := make([]float32, len(dir))
-		for i := range d {
-			d[i] = h * dir[i]
-		}
-		s := c
-		s.shift = map[string][]float32{input: d}
-		return s.run(build, Options{Debug: true})
-	}
-	hi, lo := at(differenceStep), at(-differenceStep)
-	got := (hi.loss - lo.loss) / (2 * differenceStep)
-	tol := differenceTolerance*math.Sqrt(squares(grad)) + 3e-7*(hi.scale+lo.scale)/(2*differenceStep)
-	if d := math.Abs(got - want); !(d <= tol) {
-		c.t.Errorf("gradient of %s: finite difference %g, gradient %g, off by %g > %g", input, got, want, d, tol)
-	}
 }
 
 func squares(x []float32) float64 {

@@ -1,22 +1,26 @@
-// Package autograd computes with tensors and differentiates what it computed: the engine under Fovea's
+// Package autograd computes with tensors and differentiates the result. It is the engine under Fovea's
 // layers and models.
+//
+//	w := autograd.NewParameter(1, 2) // a linear model of two inputs
+//	tape := autograd.NewTape(autograd.Options{Gradients: true})
+//	grads := autograd.NewGradients()
+//
+//	x := tape.Input([]float32{1, 2, 3, 4}, 2, 2) // two samples
+//	y := autograd.Linear(x, w, nil)              // [2, 1]
+//	loss := autograd.Mean(autograd.Square(autograd.AddScalar(y, -1)), false)
+//
+//	loss.Backward(grads)
+//	fmt.Println(loss.Float(), grads.Of(w)) // 1 [-4 -6]
+//	tape.Reset()
 //
 // # Tensors, parameters, buffers
 //
-// A [Tensor] is an array of float32 numbers: dense, row-major, contiguous, of a shape that never changes. A
-// Tensor always belongs to one [Tape], which recorded how it was made and owns its memory. It cannot
-// outlive its tape's pass: values leave by copying, with [Tensor.Floats].
+// A [Tensor] is an array of float32 numbers: dense, row-major, contiguous. Its shape never changes. A Tensor
+// always belongs to one [Tape], which recorded how it was made and owns its memory. It cannot outlive its
+// tape's pass: values leave by copying, with [Tensor.Floats].
 //
 // A [Parameter] is a trained value. It belongs to a model and to no tape. Any number of goroutines read it
-// at once, each with its own tape; writing goes through [Parameter.Update], beside which nothing may read.
-//
-// A parameter may read its values from memory that is not its own, such as a mapped file ([Parameter.Map]), and
-// hold them in half precision ([Parameter.MapHalf]). Inference packs each weight the first time it is used, in
-// the type it is stored in, and tells the owner of the memory to let its pages go: the values and the packed form
-// are not both kept. Half-precision values are widened, exactly, where an operation uses them: a group of panels
-// at a time within a matrix product, rows of an embedding, all of a bias. So their results have the bits of those
-// of the widened weights, on tapes of every kind. The first write copies what is mapped and turns half precision
-// into float32, for good.
+// at once, each with its own tape. Writing goes through [Parameter.Update], and nothing may read meanwhile.
 //
 // A [Buffer] belongs to a model too but has no gradient: the running statistics of a batch normalization,
 // a mask. A [State] belongs to a caller and outlives tapes: the keys and values of a decoder, the window of
@@ -27,20 +31,33 @@
 //	h := autograd.LinearAct(x, m.W1, m.B1, autograd.ActGelu) // [n, in] → [n, hidden]
 //	y := autograd.Add(x, autograd.Linear(h, m.W2, m.B2))
 //
-// The result is on the tape of the operands. Two different tapes are a mistake, and so is none at all: an
-// expression of parameters alone starts with [Tape.Use]. Numbers enter by the tape: [Tape.Input] copies
-// them, [Tape.Borrow] does not, [Tape.Embedding] looks token ids up. There is no global state and no
-// default tape, so a layer is a function of x alone.
+// The result is on the tape of the operands. Operands of two tapes are a mistake, and so are parameters
+// alone: an expression of parameters starts with [Tape.Use], which lends their values to a tape without a
+// copy. Numbers enter by the tape: [Tape.Input] copies them, [Tape.Borrow] does not, [Tape.Embedding] looks
+// token ids up. There is no global state and no default tape, so a layer is a function of x alone.
+//
+// # Mapped and half-precision parameters
+//
+// A parameter may read its values from memory that is not its own, such as a mapped file ([Parameter.Map]).
+// It may hold them in half precision ([Parameter.MapHalf]). The first write copies what is mapped and turns
+// half precision into float32, for good.
+//
+// Inference packs each weight the first time it is used, in the type it is stored in. It then tells the owner
+// of the memory to let the pages go, so that the values and the packed form are not both kept.
+//
+// Half-precision values are widened, exactly, where an operation uses them: a group of panels at a time
+// within a matrix product, rows of an embedding, all of a bias. So their results have the bits of those
+// of the widened weights, on tapes of every kind.
 //
 // # Passes
 //
 // Two switches of a tape are independent. Options.Gradients records what [Backward] needs;
 // Options.Training turns on dropout and batch statistics. The zero [Options] are inference on one core.
 //
-// Gradients are added into a table that the caller owns, [Gradients]. Accumulation over several passes is
-// not calling Zero; data parallelism is a table each and Merge; clipping is Norm and Scale. The model is
-// only read during forward and backward. A parameter that is Frozen, and all that leads only to such, costs
-// nothing in Backward. There are no gradients of gradients.
+// Gradients are added into a table that the caller owns, [Gradients]. To accumulate over several passes, do
+// not call Zero between them. Data parallelism is a table for each goroutine, and Merge. Clipping is All and
+// Scale. The model is only read during forward and backward. A parameter that is Frozen, and all that leads
+// only to such parameters, costs nothing in Backward. There are no gradients of gradients.
 //
 //	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: w})
 //	for step, batch := range batches {
@@ -53,28 +70,38 @@
 //		tape.Reset()
 //	}
 //
-// A tape is used by one goroutine at a time. Options.Workers spreads each operation over cores; results do
+// A tape is used by one goroutine at a time. Options.Workers spreads each operation over cores. Results do
 // not depend on it, to the bit, because work is divided by shape and every sum has one order.
 //
 // # Memory
 //
 // A tape takes memory from its [Arena], in size classes that are kept for reuse: a loop that has warmed up
-// allocates nothing large. [Tape.Reset] ends a pass and gives everything back; a Tensor used after that
-// panics with a [UseError], because its memory is somebody else's by then. Models that serve many
+// allocates nothing large. [Tape.Reset] ends a pass and gives everything back. A Tensor that is used after that
+// panics with a [UseError], because its memory may hold another Tensor by then. Models that serve many
 // goroutines lend arenas from [Arenas].
 //
-// [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted; there are
-// no other views.
+// [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted. A Tensor of
+// [Tape.Use] shares the parameter's. There are no other views, and no operation writes to its operands.
 //
-// [Tape.Segment] bounds the life of what a part of a model makes. In inference, and in the frozen part of a
-// model of which another part is trained, a chain of segments runs in the memory of two blocks. In
-// training, Options.Recompute keeps only the input of each segment and runs it again in Backward, which
-// trades a third more work for most of the memory. A function given to Segment must be pure, for it may
-// run twice: it changes nothing outside but through [Tape.Queue]. Backward, and a segment that gets the
-// result of another, consume: [Tensor.Keep] holds what is to be read later.
+// A parameter must not be updated between forward and backward. Operations count the versions of the
+// parameters whose values they read, also through Use, and Backward panics with a UseError when one changed.
 //
-// With Options.Debug, memory that is given back is filled with NaN, so that a use after release shows in
-// the results, and [Tape.Lent] finds scratch memory that an operation forgot.
+// # Segments
+//
+// [Tape.Segment] bounds the life of what a part of a model makes. [Tape.SegmentAll] does so for a part with
+// several inputs or results, such as the levels of a feature pyramid.
+//
+//	for _, block := range m.Blocks {
+//		x = tape.Segment(block.Forward, x)
+//	}
+//
+// In inference, a chain of segments runs in the memory of two blocks. So does the frozen part of a model of
+// which another part is trained. In training, Options.Recompute keeps only the inputs of each segment and
+// runs it again in Backward. That trades a third more work for most of the memory.
+//
+// A function given to Segment must be pure, for it may run twice: it changes nothing outside but through
+// [Tape.Queue]. Backward consumes what it went through, and a segment consumes the results of others that it
+// gets. [Tensor.Keep] holds what is to be read later.
 //
 // # Randomness
 //
@@ -86,8 +113,11 @@
 //
 // Shapes that do not fit are programming errors: operations panic with a [ShapeError], which names the
 // operation and the shapes. Tensors used where they cannot be panic with a [UseError]. [Tape.Try], at the
-// edge of a model, turns the former (and the end of a context, [CanceledError]) into an error, lets every
+// edge of a model, turns a ShapeError and the end of a context ([CanceledError]) into an error. It lets every
 // other panic pass, and resets the tape in each case.
+//
+// With Options.Debug, memory that is given back is filled with NaN, so that a use after release shows in
+// the results, and [Tape.Lent] finds scratch memory that an operation forgot.
 //
 // # Writing an operation outside this package
 //
@@ -115,16 +145,17 @@
 //
 // The steps give the functions all they need:
 //
-//   - In returns the values of an operand, Tensor or Parameter, half precision widened. They are read only.
-//   - NewOut makes a result. Forward writes every element of it. Backward reads it with Out, and the gradient
-//     with respect to it with OutGrad.
+//   - In returns the values of an operand, Tensor or Parameter, to be read only. Half precision is widened.
+//   - NewOut makes a result, and Forward writes every element of it. Backward reads the result with Out and
+//     its gradient with OutGrad.
 //   - Add computes a contribution to an operand's gradient. It calls its function only when that gradient is
 //     wanted, and adds what the function wrote to what other operations have added.
 //   - Save lends memory that Backward finds with Saved. Scratch lends memory until the function returns.
 //   - Each divides work over the tape's cores. Uniform draws random numbers, again the same in a second run.
+//   - Require refuses operands of the wrong shapes with a ShapeError.
 //
-// Such an operation works like those of this package: with parameters that are frozen, in segments that run
-// again, on any number of cores. What the engine cannot know, the author promises: results depend on the
+// Such an operation works like the operations of this package: with frozen parameters, in segments that run
+// again, on any number of cores. The author promises what the engine cannot know: results depend on the
 // operands and on Uniform alone, and not on the order in which Each calls its function. Package gradcheck
 // tests these promises and the gradients. With Options.Debug, a step that writes to what it should only read
 // panics.
@@ -132,15 +163,20 @@
 // # Writing an operation inside this package
 //
 // An operation is one section of a file: forward, backward, what it saves. The comment in op.go shows the
-// frame. begin checks the operands and finds the tape; out makes the result; done records a closure that,
-// given the result's gradient b.dy, adds to the gradients of the operands that want one: with add, which
-// hands memory out to be filled, with pass, where the gradient goes on unchanged, or with into, for a
-// kernel that can itself add to what is there. The values of operands and results stay until their
-// backward steps have run, so most closures hold just those slices; save lends memory for more, scratch
-// within one step. Work is divided with each, by ranges or rows, and whatever is summed across rows is
-// summed in an order that the shape alone decides.
+// frame, which has three calls:
 //
-// Its test is one call of checkOp with a golden file that a short Python script makes: values and gradients
-// are compared with PyTorch's, gradients with finite differences, and the bits with those of two threads,
-// of a tape without gradients, and of a recomputed segment.
+//   - begin checks the operands and finds the tape.
+//   - out makes the result.
+//   - done records a closure that is given the result's gradient b.dy and adds to the gradients of the operands
+//     that want one.
+//
+// The closure has three ways to add. With add it fills memory that is handed out. With pass the gradient goes
+// on unchanged. With into a kernel adds to what is there itself.
+//
+// The values of operands and results stay until their backward steps have run, so most closures hold just
+// those slices. Save lends memory for more, scratch within one step. Work is divided with each, by ranges or
+// rows. What is summed across rows is summed in an order that the shape alone decides.
+//
+// The test of an operation is one call of checkOp with a golden file that a short Python script makes. Values
+// and gradients are compared with PyTorch's, and package gradcheck checks the rest.
 package autograd

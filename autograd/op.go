@@ -141,6 +141,9 @@ func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 // where there is none.
 func (f *frame) save(n int) []float32 {
 	s := f.arena.get(n)
+	if f.opts.Debug {
+		poison(s)
+	}
 	f.saved = append(f.saved, s)
 	f.lentSize += cap(s)
 	return s

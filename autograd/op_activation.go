@@ -30,7 +30,8 @@ const (
 // error lists the known names.
 func ActivationByName(name string) (Activation, error) { return simd.ActivationByName(name) }
 
-// Activate applies act to each element. It returns a Tensor as it is when act is ActNone.
+// Activate applies act to each element. With ActNone it returns a Tensor unchanged. It panics with a
+// [UseError] if act is unknown.
 func Activate(x Operand, act Activation) *Tensor {
 	checkActivation("activate", act)
 	if t, ok := x.(*Tensor); ok && act == ActNone {
@@ -86,8 +87,8 @@ func LeakyRelu(x Operand, slope float32) *Tensor {
 		func(dx, x, dy []float32) { simd.LeakyReluGrad(dx, x, dy, slope) })
 }
 
-// elementwise is an operation of one operand that computes each element from one element; grad computes
-// dx from the operand and dy.
+// elementwise is an operation of one operand that computes each element from one element. grad computes dx
+// from the operand and dy; cost is the time for an element, in additions.
 func elementwise(name string, x Operand, cost int, apply func(y, x []float32), grad func(dx, x, dy []float32)) *Tensor {
 	f := begin(name, x)
 	xv := f.values(x)

@@ -52,13 +52,7 @@ func BatchNorm(x, gamma, beta Operand, mean, variance *Buffer, o BatchNormOption
 	}
 
 	y := f.out(xs...)
-	var stats []float32
-	if f.grad {
-		stats = f.save(2 * k.c)
-	} else {
-		stats = f.scratch(2 * k.c)
-		defer f.recycle(stats)
-	}
+	stats := f.save(2 * k.c)
 	k.mean, k.rstd = stats[:k.c], stats[k.c:]
 	switch {
 	case !k.batch:

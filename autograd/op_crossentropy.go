@@ -178,13 +178,7 @@ func crossEntropy(f *frame, logits, soft Operand, c classTargets, red Reduction,
 	ls := logits.Shape()
 	m, n := rows(ls)
 	x := f.values(logits)
-	var stats []float32
-	if f.grad {
-		stats = f.save(2 * m)
-	} else {
-		stats = f.scratch(2 * m)
-		defer f.recycle(stats)
-	}
+	stats := f.save(2 * m)
 	tops, sums := stats[:m], stats[m:] // each row's largest logit, and log Σ exp(x - top)
 	f.each(m, 6*n, func(lo, hi int) {
 		for i := lo; i < hi; i++ {

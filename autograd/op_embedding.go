@@ -41,12 +41,9 @@ func ScatterRows(x Operand, index []int, n int) *Tensor {
 		shapePanic(f.name, "expected an index a row", x.Shape(), []int{len(index)})
 	}
 	y := f.out(n, w)
-	at, mine := f.indices(index, n)
+	at := f.indices(index, n)
 	f.each(n, w, func(lo, hi int) { clear(y.data[lo*w : hi*w]) })
 	f.scatterAdd(y.data, f.values(x), at, w)
-	if mine {
-		f.giveBack(floatsOf(at))
-	}
 	return f.done(y, func(b *back) {
 		b.add(x, func(dx []float32) { b.gatherRows(dx, b.dy, at, w) })
 	})
@@ -55,7 +52,7 @@ func ScatterRows(x Operand, index []int, n int) *Tensor {
 func (f *frame) gather(x Operand, index []int, n int, shape []int) *Tensor {
 	w := shape[len(shape)-1]
 	y := f.out(shape...)
-	at, mine := f.indices(index, n)
+	at := f.indices(index, n)
 	if _, p := x.operand(); p != nil && p.DType() != Float32 { // a table of which few rows are widened
 		form := p.stored(f.name)
 		f.each(len(at), w+8, func(lo, hi int) {
@@ -65,9 +62,6 @@ func (f *frame) gather(x Operand, index []int, n int, shape []int) *Tensor {
 		})
 	} else {
 		f.gatherRows(y.data, f.values(x), at, w)
-	}
-	if mine {
-		f.giveBack(floatsOf(at))
 	}
 	return f.done(y, func(b *back) {
 		if !b.wants(x) {
@@ -81,9 +75,8 @@ func (f *frame) gather(x Operand, index []int, n int, shape []int) *Tensor {
 	})
 }
 
-// indices checks row numbers below n and copies them to the tape's memory, where the backward step finds
-// them. Without one they are the caller's to give back.
-func (f *frame) indices(index []int, n int) (at []int32, mine bool) {
+// indices checks row numbers below n and copies them to memory that the backward step still finds.
+func (f *frame) indices(index []int, n int) []int32 {
 	if n > math.MaxInt32 {
 		shapePanic(f.name, "too many rows", []int{n})
 	}
@@ -92,22 +85,11 @@ func (f *frame) indices(index []int, n int) (at []int32, mine bool) {
 			shapePanic(f.name, fmt.Sprintf("index %d at position %d is outside 0 to %d", r, i, n-1), []int{n}, []int{len(index)})
 		}
 	}
-	var s []float32
-	if f.grad {
-		s = f.save(len(index))
-	} else {
-		s = f.arena.get(len(index))
-	}
-	at = unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(s))), cap(s))[:len(index)]
+	at := unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(f.save(len(index))))), len(index))
 	for i, r := range index {
 		at[i] = int32(r)
 	}
-	return at, !f.grad
-}
-
-// floatsOf returns the arena's memory that holds row numbers.
-func floatsOf(at []int32) []float32 {
-	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(at))), cap(at))
+	return at
 }
 
 // gatherRows copies the rows of src that at names.

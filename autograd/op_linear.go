@@ -3,16 +3,17 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // Linear returns x·wᵀ + b: x is [..., in], w is [out, in] as PyTorch stores it, b is [out] or nil, the
-// result is [..., out]. A w of more dimensions is seen as [out, the product of the others], so that the
-// kernel of a patch convolution serves as it is.
+// result is [..., out]. A w with more dimensions is read as [out, product of the others], so the kernel of a
+// patch convolution needs no reshaping.
 func Linear(x, w, b Operand) *Tensor { return linear("linear", x, w, b, ActNone, nil) }
 
-// LinearAct returns act(x·wᵀ + b) in one pass over the result.
+// LinearAct returns act(x·wᵀ + b) in one pass over the result: the bits of [Activate] after [Linear]. It
+// panics with a [UseError] if act is unknown.
 func LinearAct(x, w, b Operand, act Activation) *Tensor {
 	return linear("linear+act", x, w, b, act, nil)
 }
 
-// LinearAdd returns residual + x·wᵀ + b in one pass over the result, whose shape residual has.
+// LinearAdd returns residual + x·wᵀ + b in one pass over the result. residual has the shape of the result.
 func LinearAdd(x, w, b, residual Operand) *Tensor {
 	return linear("linear+add", x, w, b, ActNone, residual)
 }
@@ -47,7 +48,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	}
 	xv := f.values(x)
 	a := simd.Matrix{Data: xv, Stride: in}
-	var wv []float32 // not asked for where panels do
+	var wv []float32 // stays nil when the packed panels are enough
 	if p, ok := w.(*Parameter); ok && f.packsAhead() {
 		simd.GemmPacked(f.workers, m, a, p.store.panels(f.workers, out, in, true), 0, y.data, out, ep)
 	} else {
@@ -82,8 +83,8 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	})
 }
 
-// columnSums adds the sums of the columns of x, [m, n], to dst. A column is summed from the first row to
-// the last whatever the number of threads.
+// columnSums adds the sums of the columns of x, [m, n], to dst. Each column is summed from the first row to
+// the last, for any number of threads.
 func (t *Tape) columnSums(dst, x []float32, m, n int) {
 	t.each((n+63)/64, 64*max(1, m), func(lo, hi int) {
 		j0, j1 := lo*64, min(n, hi*64)

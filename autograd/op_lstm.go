@@ -28,12 +28,7 @@ func LSTMCell(x, h, c, wih, whh, bih, bhh Operand) (hNext, cNext *Tensor) {
 		}
 	}
 	hNext, cNext = f.out(n, size), f.out(n, size)
-	var gates, squashed []float32
-	if f.grad {
-		gates, squashed = f.save(n*wide), f.save(n*size)
-	} else {
-		gates, squashed = f.scratch(n*wide), f.scratch(n*size)
-	}
+	gates, squashed := f.save(n*wide), f.save(n*size)
 	f.flops = 2 * n * wide * (in + size)
 	f.project(gates, 0, x, wih, bih, n, in, wide)
 	f.project(gates, 1, h, whh, bhh, n, size, wide)
@@ -55,10 +50,6 @@ func LSTMCell(x, h, c, wih, whh, bih, bhh Operand) (hNext, cNext *Tensor) {
 			simd.Mul(hNext.data[r*size:][:size], row[3*size:], t)
 		}
 	})
-	if !f.grad {
-		f.recycle(squashed)
-		f.recycle(gates)
-	}
 	f.doneAll([]*Tensor{hNext, cNext}, func(b *back) {
 		dh, dc := b.dyOf(0), b.dyOf(1)
 		pre := b.scratch(n * wide) // gradient of the gates before their functions

@@ -106,42 +106,51 @@ func imageShape(name string, x Operand) []int {
 	return xs
 }
 
-// maxPool saves nothing: the backward step looks for each result in its window.
-func maxPool(name string, x Operand, ys, xs []span) *Tensor {
+// pooling is a pooling operation under way: images [planes, h, w] become [planes, len(ys), len(xs)].
+type pooling struct {
+	x            []float32
+	planes, h, w int
+	cost         int // of a plane
+}
+
+// pool opens an operation whose result is computed from a window of each plane at a time. Join adds a row of the
+// image to those of the window above it; windows computes a row of the result from the joined row.
+func pool(name string, x Operand, ys, xs []span, join rowFunc, windows func(dst, row []float32, v span)) (*frame, *Tensor, pooling) {
 	f := begin(name, x)
 	s := x.Shape()
-	planes, h, w, oh, ow := s[0]*s[1], s[2], s[3], len(ys), len(xs)
-	xv := f.values(x)
-	y := f.out(s[0], s[1], oh, ow)
-	rowsSeen := spanTotal(ys)
-	cost := rowsSeen*w/4 + oh*spanTotal(xs)
-	slots := f.slots(planes, cost)
-	scratch := f.scratch(slots * w)
-	f.eachSlot(slots, planes, func(slot, i int) {
-		tall := scratch[slot*w:][:w]
-		src := xv[i*h*w:][:h*w]
+	p := pooling{x: f.values(x), planes: s[0] * s[1], h: s[2], w: s[3]}
+	p.cost = spanTotal(ys)*p.w/4 + len(ys)*spanTotal(xs)
+	y := f.out(s[0], s[1], len(ys), len(xs))
+	slots := f.slots(p.planes, p.cost)
+	scratch := f.scratch(slots * p.w)
+	f.eachSlot(slots, p.planes, func(slot, i int) {
+		tall := scratch[slot*p.w:][:p.w]
+		src := p.x[i*p.h*p.w:][:p.h*p.w]
 		for r, v := range ys {
-			// The largest of each column, then of each window.
-			row := src[v.lo*w:][:w]
-			if v.hi-v.lo > 1 {
-				simd.Max(tall, src[(v.lo+1)*w:][:w], row)
-				for q := v.lo + 2; q < v.hi; q++ {
-					simd.Max(tall, src[q*w:][:w], tall)
-				}
+			row := src[v.lo*p.w:][:p.w]
+			for q := v.lo + 1; q < v.hi; q++ {
+				join(tall, src[q*p.w:][:p.w], row)
 				row = tall
 			}
-			maxWindows(y.data[(i*oh+r)*ow:][:ow], row, xs)
+			windows(y.data[(i*len(ys)+r)*len(xs):][:len(xs)], row, v)
 		}
 	})
 	f.recycle(scratch)
+	return f, y, p
+}
+
+// maxPool saves nothing: the backward step looks for each result in its window.
+func maxPool(name string, x Operand, ys, xs []span) *Tensor {
+	f, y, p := pool(name, x, ys, xs, simd.Max, func(dst, row []float32, _ span) { maxWindows(dst, row, xs) })
+	h, w, oh, ow := p.h, p.w, len(ys), len(xs)
 	return f.done(y, func(b *back) {
 		if !b.wants(x) {
 			return
 		}
 		dx := b.sum(x)
-		b.each(planes, 2*rowsSeen*spanTotal(xs), func(from, to int) {
+		b.each(p.planes, 2*spanTotal(ys)*spanTotal(xs), func(from, to int) {
 			for i := from; i < to; i++ {
-				src, dst := xv[i*h*w:][:h*w], dx[i*h*w:][:h*w]
+				src, dst := p.x[i*h*w:][:h*w], dx[i*h*w:][:h*w]
 				for r, v := range ys {
 					at := (i*oh + r) * ow
 					best, dy := y.data[at:][:ow], b.dy[at:][:ow]
@@ -187,45 +196,24 @@ func spanTotal(s []span) int {
 
 // avgPool sums the rows of a window first, then its columns, each in ascending order.
 func avgPool(name string, x Operand, ys, xs []span) *Tensor {
-	f := begin(name, x)
-	s := x.Shape()
-	planes, h, w, oh, ow := s[0]*s[1], s[2], s[3], len(ys), len(xs)
-	xv := f.values(x)
-	y := f.out(s[0], s[1], oh, ow)
-	cost := spanTotal(ys)*w/4 + oh*spanTotal(xs)
-	slots := f.slots(planes, cost)
-	scratch := f.scratch(slots * w)
-	f.eachSlot(slots, planes, func(slot, i int) {
-		tall := scratch[slot*w:][:w]
-		src := xv[i*h*w:][:h*w]
-		for r, v := range ys {
-			row := src[v.lo*w:][:w]
-			if v.hi-v.lo > 1 {
-				simd.Add(tall, row, src[(v.lo+1)*w:][:w])
-				for q := v.lo + 2; q < v.hi; q++ {
-					simd.Add(tall, tall, src[q*w:][:w])
-				}
-				row = tall
+	f, y, p := pool(name, x, ys, xs, simd.Add, func(dst, row []float32, v span) {
+		for c, u := range xs {
+			sum := float32(0)
+			for _, p := range row[u.lo:u.hi] {
+				sum += p
 			}
-			dst := y.data[(i*oh+r)*ow:][:ow]
-			for c, u := range xs {
-				sum := float32(0)
-				for _, p := range row[u.lo:u.hi] {
-					sum += p
-				}
-				dst[c] = sum / windowSize(v, u)
-			}
+			dst[c] = sum / windowSize(v, u)
 		}
 	})
-	f.recycle(scratch)
+	h, w, oh, ow := p.h, p.w, len(ys), len(xs)
 	return f.done(y, func(b *back) {
 		if !b.wants(x) {
 			return
 		}
 		dx := b.sum(x)
-		slots := b.slots(planes, cost)
+		slots := b.slots(p.planes, p.cost)
 		scratch := b.scratch(slots * w)
-		b.eachSlot(slots, planes, func(slot, i int) {
+		b.eachSlot(slots, p.planes, func(slot, i int) {
 			wide := scratch[slot*w:][:w]
 			dst := dx[i*h*w:][:h*w]
 			for r, v := range ys {

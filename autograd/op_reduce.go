@@ -36,13 +36,7 @@ func Var(x Operand, correction int, keep bool, dims ...int) *Tensor {
 	f, y, l, n := beginReduce("var", x, keep, dims)
 	xv := f.values(x)
 	free := float32(max(0, n-correction))
-	var mean []float32
-	if f.grad {
-		mean = f.save(len(y.data))
-	} else {
-		mean = f.scratch(len(y.data))
-		defer f.recycle(mean)
-	}
+	mean := f.save(len(y.data))
 	f.sumTo(mean, xv, nil, l, 0)
 	divide(mean, mean, float32(n))
 	d := f.scratch(len(xv))

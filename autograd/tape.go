@@ -27,7 +27,8 @@ type Options struct {
 	// same numbers.
 	Seed, Step uint64
 
-	// Debug fills memory that goes back to the arena with NaN, so that a use after release shows.
+	// Debug fills memory that goes back to the arena with NaN, so that a use after release shows. It checks
+	// that an [Op] writes to nothing that it should only read, and divides work over threads in another order.
 	Debug bool
 	// Profile, when not nil, counts time and work by operation.
 	Profile *Profile
@@ -238,7 +239,8 @@ func (t *Tape) recycle(s []float32) {
 const grain = 16 << 10
 
 // each runs f over [0, n) in ranges, in parallel when there is enough to do; cost is the price of one
-// index in units of one cheap element operation. The ranges depend on n and cost alone.
+// index in units of one cheap element operation. The ranges depend on n and cost alone. With Debug and threads,
+// the last comes first, so that results which depend on the order show.
 func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 	if n == 0 {
 		return
@@ -252,5 +254,10 @@ func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 		f(0, n)
 		return
 	}
-	t.workers.For(tasks, func(i int) { f(i*step, min(n, (i+1)*step)) })
+	t.workers.For(tasks, func(i int) {
+		if t.opts.Debug {
+			i = tasks - 1 - i
+		}
+		f(i*step, min(n, (i+1)*step))
+	})
 }

@@ -21,7 +21,7 @@ func (f *File) Parts() []Part {
 	for _, s := range f.sources {
 		p := Part{Name: s.name, Size: int64(len(s.data)), Format: formatOf(s.slice(0, min(len(s.data), prefixSize+1)))}
 		if n := len(parts); n > 0 && parts[n-1].Name == p.Name {
-			parts[n-1] = p // what was inflated comes before the archive that held it
+			parts[n-1] = p // inflated data comes before its archive
 			continue
 		}
 		parts = append(parts, p)
@@ -34,8 +34,8 @@ func (f *File) MetadataKeys() iter.Seq[string] {
 	return slices.Values(slices.Sorted(maps.Keys(f.metadata)))
 }
 
-// Tied returns the names of tensors that are the same data in the file, as the tied weights of a PyTorch file are,
-// in groups of two or more. A safetensors file has none.
+// Tied returns groups of two or more names of tensors that are the same data in the file, such as the tied weights of a
+// PyTorch file. A safetensors file has none.
 func (f *File) Tied() [][]string {
 	type place struct {
 		src        *source
@@ -63,8 +63,8 @@ func (f *File) Tied() [][]string {
 	return tied
 }
 
-// FloatsAt is [Tensor.Floats] for len(dst) elements from the index first on: for tensors too large to be read at
-// once. It gives the pages of a mapped file back.
+// FloatsAt is [Tensor.Floats] for len(dst) elements from the index first on. It serves tensors too large to be read at
+// once, and gives the pages of a mapped file back.
 func (t Tensor) FloatsAt(dst []float32, first int) error {
 	if !t.DType.IsFloat() {
 		return fmt.Errorf("checkpoint: tensor %q: expected F64, F32, F16 or BF16, found %s", t.Name, t.DType)

@@ -63,7 +63,7 @@ func TestRanges(t *testing.T) {
 	for _, path := range []string{"testdata/types.safetensors", "testdata/torch/zip.pt"} {
 		for x := range mustOpen(t, path).Tensors() {
 			n := x.Len()
-			if n > 40 || x.DType == U64 { // some of those are beyond int64
+			if n > 40 || x.DType == U64 { // some U64 values are beyond int64
 				continue
 			}
 			floats, ints := make([]float32, n), make([]int64, n)
@@ -93,8 +93,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// TestWrittenFromTorch writes a PyTorch file's tensors, whatever their strides, as safetensors: bytes are those that
-// Python writes.
+// TestWrittenFromTorch writes a PyTorch file's tensors, of any strides, as safetensors: the bytes equal Python's.
 func TestWrittenFromTorch(t *testing.T) {
 	want := mustOpen(t, "testdata/torch/expected.safetensors")
 	for _, path := range []string{"testdata/torch/zip.pt", "testdata/torch/legacy.pt", "testdata/torch/deflated.pt"} {

@@ -5,7 +5,7 @@ import "fmt"
 // DType is the element type of a stored tensor.
 type DType uint8
 
-// The element types of the safetensors format whose elements fill whole bytes.
+// The element types of the safetensors format, except those smaller than a byte.
 const (
 	Invalid DType = iota
 	Bool          // one byte, 0 or 1
@@ -27,7 +27,7 @@ const (
 	C64 // two F32: real, imaginary
 )
 
-// dtypes holds, by DType, the name in a safetensors header and the bytes an element takes.
+// dtypes holds, by DType, the name in a safetensors header and the size of an element in bytes.
 var dtypes = [...]struct {
 	name string
 	size int
@@ -52,7 +52,7 @@ var dtypes = [...]struct {
 	C64:     {"C64", 8},
 }
 
-// String returns the name that a safetensors header uses, such as "BF16".
+// String returns the name in a safetensors header, such as "BF16".
 func (d DType) String() string {
 	if int(d) < len(dtypes) {
 		return dtypes[d].name
@@ -60,7 +60,7 @@ func (d DType) String() string {
 	return fmt.Sprintf("DType(%d)", uint8(d))
 }
 
-// Size returns the bytes one element takes, 0 for an unknown type.
+// Size returns the size of an element in bytes, 0 for an unknown type.
 func (d DType) Size() int {
 	if int(d) < len(dtypes) {
 		return dtypes[d].size
@@ -68,10 +68,10 @@ func (d DType) Size() int {
 	return 0
 }
 
-// IsFloat says whether [Tensor.Floats] converts this type.
+// IsFloat reports whether [Tensor.Floats] converts this type.
 func (d DType) IsFloat() bool { return d == F64 || d == F32 || d == F16 || d == BF16 }
 
-// IsInt says whether [Tensor.Ints] converts this type.
+// IsInt reports whether [Tensor.Ints] converts this type.
 func (d DType) IsInt() bool {
 	switch d {
 	case Bool, U8, I8, U16, I16, U32, I32, U64, I64:

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Embedded is a folder whose files are strings, as go:embed fills them, by name. Weights opened from it are used
-// where they are: in the program's own file, of which the system keeps in memory what is used.
+// Embedded is a folder of files by name, each a string that go:embed filled. Weights opened from it are used where they
+// lie in the program's own file. The system keeps the parts in memory that are used.
 //
 //	//go:embed vit/config.json
 //	var config string
@@ -28,10 +28,10 @@ import (
 //		"model.safetensors":        weights,
 //	}, vit.LoadOptions{})
 //
-// An embed.FS works as well, but it hands out copies only: the weights then take their size in memory once more.
+// An embed.FS works as well, but hands out copies: the weights then take their size in memory once more.
 type Embedded map[string]string
 
-// ParseString is [Parse] of a string, such as an embedded file. The File and its tensors refer to the string's own
+// ParseString is [Parse] for a string, such as an embedded file. The File and its tensors refer to the string's own
 // memory; nothing is copied.
 func ParseString(name, data string, opts OpenOptions) (*File, error) {
 	f, src := &File{name: name}, &source{name: name, data: bytesOf(data)}
@@ -39,7 +39,7 @@ func ParseString(name, data string, opts OpenOptions) (*File, error) {
 	return f.of(src, opts)
 }
 
-// Open implements [fs.FS]. Names must be those of files in one folder, without a slash.
+// Open implements [fs.FS]. The files lie in one folder: a name has no slash.
 func (e Embedded) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
@@ -80,7 +80,7 @@ func (f *embeddedFile) Close() error               { return nil }
 // embeddedFolder is the open folder itself.
 type embeddedFolder struct {
 	files Embedded
-	after string // what has been listed
+	after string // the last name listed
 }
 
 func (d *embeddedFolder) Stat() (fs.FileInfo, error) { return embeddedInfo{name: ".", size: -1}, nil }
@@ -108,7 +108,7 @@ func (d *embeddedFolder) ReadDir(n int) ([]fs.DirEntry, error) {
 	return list, nil
 }
 
-// embeddedInfo describes a file, or with a negative size the folder.
+// embeddedInfo describes a file, or the folder when the size is negative.
 type embeddedInfo struct {
 	name string
 	size int64

@@ -28,13 +28,13 @@ var embedded string
 //go:embed testdata/half.safetensors testdata/sharded
 var embeddedFS embed.FS
 
-// within says whether values lie in the memory of s.
+// within reports whether values lie in the memory of s.
 func within(values []float32, s string) bool {
 	p, begin := uintptr(unsafe.Pointer(unsafe.SliceData(values))), uintptr(unsafe.Pointer(unsafe.StringData(s)))
 	return p >= begin && p+4*uintptr(len(values)) <= begin+uintptr(len(s))
 }
 
-// TestEmbeddedInPlace reads an embedded file where it is, by each way there is, and then writes to parameters.
+// TestEmbeddedInPlace reads an embedded file in place, in each way, and then writes to parameters.
 func TestEmbeddedInPlace(t *testing.T) {
 	for name, open := range map[string]func() (*File, error){
 		"string": func() (*File, error) { return ParseString("half", embedded, OpenOptions{}) },
@@ -107,7 +107,7 @@ func TestEmbeddedUnaligned(t *testing.T) {
 	}
 }
 
-// TestEmbedFS reads from an embed.FS, which hands out copies: one is made, of the file's size, and used in place.
+// TestEmbedFS reads from an embed.FS, which hands out copies: one copy of the file is made and used in place.
 func TestEmbedFS(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -154,7 +154,7 @@ func TestEmbeddedFolder(t *testing.T) {
 	}
 }
 
-// liar is a file system of one file that is not as long as it says.
+// liar is a file system of one file that announces a false size.
 type liar struct {
 	says int64
 	has  int
@@ -211,7 +211,7 @@ func TestReadWhole(t *testing.T) {
 	}
 }
 
-// TestPipe expects an error, at once, for a pipe that nobody writes to.
+// TestPipe expects an immediate error for a pipe without a writer.
 func TestPipe(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, SafetensorsName)
@@ -270,7 +270,7 @@ func TestEmbeddedInPieces(t *testing.T) {
 //go:embed testdata/half.safetensors
 var embeddedBytes []byte // which a program may write to
 
-// TestInFile lets pages of embedded files be dropped, and of nothing that could not be read again.
+// TestInFile expects that pages of embedded files may be dropped, and no memory that could not be read again.
 func TestInFile(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells")
@@ -302,7 +302,7 @@ func TestInFile(t *testing.T) {
 	}
 }
 
-// TestEmbeddedHalf keeps half-precision weights of an embedded file where they are, until they are written to.
+// TestEmbeddedHalf keeps half-precision weights of an embedded file in place until they are written to.
 func TestEmbeddedHalf(t *testing.T) {
 	f, err := ParseString("half", embedded, OpenOptions{})
 	if err != nil {

@@ -9,32 +9,31 @@ import (
 	"unsafe"
 )
 
-// An Entry is one tensor to be written: Floats or, when those are nil, Ints, in row-major order; or a tensor
-// of another file, as [Tensor.Entry] returns it.
+// An Entry is one tensor to be written. It holds Floats or, when those are nil, Ints, in row-major order. Or it is a
+// tensor of another file, as [Tensor.Entry] returns it.
 type Entry struct {
 	Name   string
 	Shape  []int // empty for a scalar
 	Floats []float32
 	Ints   []int64
 
-	// DType is the type to store in: a floating-point one for Floats, by default that of the WriteOptions;
-	// an integer one or BOOL for Ints, by default I64. A number that the type cannot hold is an error; of
-	// what a floating-point type has no room for, the last bits are rounded.
+	// DType is the type in the file: a floating-point type for Floats, by default that of the WriteOptions; an integer
+	// type or BOOL for Ints, by default I64. Floats are rounded to the type. A number beyond its range is an error.
 	DType DType
 
-	lazy func() []float32 // instead of Floats: called when its turn comes
+	lazy func() []float32 // instead of Floats: called when the entry is written
 	from *Tensor          // instead of Floats and Ints
 }
 
-// Entry returns the tensor as something to be written, under its name and in its type: the same bytes, whatever
-// the [WriteOptions] say. Another DType set in what is returned converts: a floating-point type to a
-// floating-point type, F64 by way of F32, and an integer type to an integer type. The file must be open until
-// the tensor is written; its data is streamed, and a mapped file's pages are given back on the way.
+// Entry returns the tensor as an entry to be written, under its name and in its type: the same bytes, whatever the
+// [WriteOptions] say. Setting another DType in the entry converts: between floating-point types, F64 by way of F32, or
+// between integer types. The file must be open until the tensor is written. Its data is streamed, and the pages of a
+// mapped file are given back on the way.
 func (t Tensor) Entry() Entry {
 	return Entry{Name: t.Name, Shape: t.Shape, DType: t.DType, from: &t}
 }
 
-// An item is an entry that was found fit to be written.
+// An item is an entry that was checked.
 type item struct {
 	*Entry
 	as DType
@@ -58,7 +57,7 @@ func items(entries []Entry, opts WriteOptions) ([]item, error) {
 	for i := range entries {
 		e := &entries[i]
 		if seen[e.Name] {
-			return nil, fmt.Errorf("tensor %q: name is given twice or is reserved", e.Name)
+			return nil, fmt.Errorf("tensor %q: the name is given twice or is reserved", e.Name)
 		}
 		seen[e.Name] = true
 		if !utf8.ValidString(e.Name) {
@@ -74,13 +73,13 @@ func items(entries []Entry, opts WriteOptions) ([]item, error) {
 		}
 		list[i] = item{e, as, n}
 		if total += list[i].size(); total < 0 {
-			return nil, fmt.Errorf("tensor %q: file overflows", e.Name)
+			return nil, fmt.Errorf("tensor %q: the size of the file overflows", e.Name)
 		}
 	}
 	return list, nil
 }
 
-// isInts says whether the entry holds Ints.
+// isInts reports whether the entry holds Ints.
 func (e *Entry) isInts() bool { return e.lazy == nil && e.Floats == nil && e.Ints != nil }
 
 // as returns the type in which the entry is stored.
@@ -108,14 +107,14 @@ func (e *Entry) as(floats DType) (DType, error) {
 	return Invalid, fmt.Errorf("tensor %q: expected F64, F32, F16 or BF16 for floats, found %s", e.Name, e.DType)
 }
 
-// elements returns the product of the shape, checked, and against what is there to write.
+// elements returns the product of the shape, after checking it against the number of values.
 func (e *Entry) elements() (int, error) {
 	if len(e.Shape) > maxRank {
 		return 0, fmt.Errorf("tensor %q: expected at most %d dimensions, found %d", e.Name, maxRank, len(e.Shape))
 	}
 	n, most := 1, 1
 	for _, d := range e.Shape {
-		// As for a reader, a size of zero elsewhere does not excuse an overflow.
+		// As for a reader, an overflow is an error even when another size is zero.
 		if d < 0 || (d > 0 && most > math.MaxInt/8/d) {
 			return 0, fmt.Errorf("tensor %q: shape %v overflows", e.Name, e.Shape)
 		}
@@ -137,7 +136,7 @@ func (e *Entry) elements() (int, error) {
 	return n, nil
 }
 
-// piece is how many elements are written before progress is told and the pages they came from are given back.
+// piece is the number of elements written before progress is reported and their pages are given back.
 const piece = 1 << 18
 
 // A stream writes the data of items one after another.
@@ -146,11 +145,11 @@ type stream struct {
 	done, total int64
 	progress    func(done, total int64) error
 	buf         []byte    // the bytes of at most a piece
-	floats      []float32 // values of at most a piece, on their way from one type to another
+	floats      []float32 // values of at most a piece, between two types
 	ints        []int64
 }
 
-// tell counts what was written, and returns the caller's wish to stop.
+// tell counts n bytes as written and reports progress. An error from the caller ends the writing.
 func (s *stream) tell(n int) error {
 	s.done += int64(n)
 	if s.progress == nil {
@@ -227,7 +226,7 @@ func beyond[V float32 | float64 | int64](v V, index int, d DType) error {
 	return fmt.Errorf("value %v at index %d is beyond the range of %s", v, index, d)
 }
 
-// encodeFloats returns values in the type d; the first has the given index in its tensor.
+// encodeFloats returns values as bytes of type d. The first value has the index first in its tensor, for errors.
 func (s *stream) encodeFloats(values []float32, first int, d DType) ([]byte, error) {
 	if d == F32 && littleEndian && len(values) > 0 {
 		return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(values))), 4*len(values)), nil
@@ -257,7 +256,7 @@ func (s *stream) encodeFloats(values []float32, first int, d DType) ([]byte, err
 	return b, nil
 }
 
-// encodeInts is encodeFloats for integers and truth values.
+// encodeInts is encodeFloats for integers and booleans.
 func (s *stream) encodeInts(values []int64, first int, d DType) ([]byte, error) {
 	le := binary.LittleEndian
 	b := sized(&s.buf, len(values)*d.Size())
@@ -280,7 +279,7 @@ func (s *stream) encodeInts(values []int64, first int, d DType) ([]byte, error) 
 	return b, nil
 }
 
-// intRange returns the least and the greatest int64 that an integer type holds.
+// intRange returns the smallest and the largest int64 that an integer type holds.
 func intRange(d DType) (least, most int64) {
 	switch d {
 	case Bool:

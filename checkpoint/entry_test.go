@@ -11,7 +11,7 @@ import (
 )
 
 // TestOwnTypes writes a file of every type anew: each tensor keeps its type, its shape and its bytes, whatever
-// the type that other floats are asked for in.
+// WriteOptions.DType is.
 func TestOwnTypes(t *testing.T) {
 	const original = "testdata/types.safetensors"
 	f := mustOpen(t, original)

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// A FormatError reports a file that is not what its format promises: cut short, contradictory, or not of
-// this format at all. errors.As tells it from an operating system's error and from a [MismatchError].
+// A FormatError reports a file that breaks the rules of its format: cut short, contradictory, or of another format
+// altogether. errors.As tells it from an error of the operating system and from a [MismatchError].
 type FormatError struct {
 	File   string // as given to Open
-	Tensor string // empty when the fault is the file's own
+	Tensor string // "" when the fault is not in one tensor
 	Err    error  // what was expected and what was found
 }
 
@@ -26,8 +26,8 @@ func formatErrorf(file, tensor, format string, args ...any) error {
 	return &FormatError{File: file, Tensor: tensor, Err: fmt.Errorf(format, args...)}
 }
 
-// A MismatchError reports a file whose tensors are not those of the model. It holds every difference
-// that [Load] found, not only the first; none of the model's parameters was changed.
+// A MismatchError reports a file whose tensors do not match the model. It lists every difference that [Load] found. No
+// parameter of the model was changed.
 type MismatchError struct {
 	File string
 	Report

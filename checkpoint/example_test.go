@@ -12,7 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// weight is as much of a parameter as this package asks for; *autograd.Parameter has the same methods.
+// weight has the methods of *autograd.Parameter that this package needs.
 type weight struct {
 	shape  []int
 	values []float32
@@ -134,7 +134,7 @@ func ExampleOpen_pytorch() {
 	// checkpoint: testdata/torch/training.pt: expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer", "lr_scheduler", "epoch", "args", "scaler", "tags", "history", "rng", "array"
 }
 
-// Errors tell a broken file from one that is whole but of another model.
+// Errors tell a broken file from a whole file of another model.
 func ExampleMismatchError() {
 	f, err := checkpoint.Parse("tiny", []byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"), checkpoint.OpenOptions{})
 	if err != nil {
@@ -154,7 +154,7 @@ func ExampleMismatchError() {
 	// checkpoint: broken: header of 2 bytes goes past the end of the file of 9 bytes
 }
 
-// A string of go:embed is used where it is, in the program's own file. Here the string is made by hand.
+// A string of go:embed is used in place, in the program's own file. Here the string is made by hand.
 func ExampleParseString() {
 	weights := "\x50\x00\x00\x00\x00\x00\x00\x00" +
 		`{"scale":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}                      ` +
@@ -170,8 +170,8 @@ func ExampleParseString() {
 	// Output: <nil> [1 2]
 }
 
-// A file is copied tensor by tensor: one is rounded to half precision, the other keeps its type. Where the tensors do
-// not fit into ShardSize bytes, they go into several files with an index, which Open takes as it takes one file.
+// A file is copied tensor by tensor: one is rounded to half precision, the other keeps its type. The tensors do not fit
+// into ShardSize bytes, so they go into several files with an index, which Open reads like one file.
 func ExampleWrite() {
 	dir, err := os.MkdirTemp("", "")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // A File is an open checkpoint: a set of named tensors, in one file or in the shards of an index. It is
-// immutable, so any number of goroutines may read it.
+// immutable, so that any number of goroutines may read it.
 type File struct {
 	name     string
 	tensors  []Tensor // sorted by name
@@ -35,9 +35,9 @@ type OpenOptions struct {
 	Root []string
 }
 
-// Open opens a file of safetensors or PyTorch, whichever its content is, or the index (a name ending in ".json") of a
-// sharded one, whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory, and must not
-// change until the last use of the File, its tensors and their views.
+// Open opens a safetensors or PyTorch file, as its content says, or the index of a sharded one (a name ending in
+// ".json"), whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory. They
+// must not change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
 func Open(name string, opts OpenOptions) (*File, error) {
@@ -65,13 +65,13 @@ const (
 	TorchIndexName  = "pytorch_model.bin.index.json"
 )
 
-// OpenFolder opens the weights in a folder laid out as on Hugging Face: the first that is there of model.safetensors,
-// model.safetensors.index.json with its shards, pytorch_model.bin, and pytorch_model.bin.index.json with its shards.
-// Without any of them the error is fs.ErrNotExist to errors.Is.
+// OpenFolder opens the weights in a folder laid out as on Hugging Face. They are the first that exists of
+// model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin, and
+// pytorch_model.bin.index.json with its shards. If none exists, errors.Is finds fs.ErrNotExist in the error.
 func OpenFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	f, err := openFolder(fsys, opts)
 	if errors.Is(err, fs.ErrNotExist) {
-		// One file may have taken the place of shards, or they of it, behind the back of the search.
+		// Another process may have replaced one file by shards, or shards by one file, during the search.
 		f, err = openFolder(fsys, opts)
 	}
 	return f, err
@@ -90,8 +90,8 @@ func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 		SafetensorsName, IndexName, TorchName, TorchIndexName, fs.ErrNotExist)
 }
 
-// Parse reads a file of safetensors or PyTorch from memory. The File and its tensors refer to data, which must
-// not change; name stands for it in errors.
+// Parse reads a safetensors or PyTorch file from memory. The File and its tensors refer to data, which must not
+// change. Errors call it name.
 func Parse(name string, data []byte, opts OpenOptions) (*File, error) {
 	f := &File{name: name}
 	return f.of(&source{name: name, data: data}, opts)
@@ -109,8 +109,8 @@ func open(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	return f.of(src, opts)
 }
 
-// openIndex opens a sharded checkpoint. One that takes its place meanwhile may give other contents to the names of
-// its shards, or remove them; it replaces the index before it does either, and what was found is opened anew.
+// openIndex opens a sharded checkpoint. Another checkpoint may replace it meanwhile, and give its shards other contents
+// or remove them. Writers replace the index before they do either, so a changed index means: open the shards again.
 func openIndex(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	for range 8 {
 		before, beforeErr := fs.Stat(fsys, name)
@@ -126,17 +126,17 @@ func openIndex(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) 
 			f.Close()
 		}
 	}
-	return nil, fmt.Errorf("checkpoint: %s: the index changes again and again while its shards are opened: open it when nothing is written there", shown)
+	return nil, fmt.Errorf("checkpoint: %s: the index keeps changing while its shards are opened: open it when no program writes there", shown)
 }
 
-// sameFile says whether a name stands for the same content at two times, as far as a file system tells.
+// sameFile reports whether a name stood for the same content at two times, as far as the file system tells.
 func sameFile(before, after fs.FileInfo) bool {
 	known := os.SameFile(before, before) // of the operating system
 	return before.Size() == after.Size() && before.ModTime().Equal(after.ModTime()) && (!known || os.SameFile(before, after))
 }
 
-// openShards opens the shards of an index. The index decides: a tensor comes from the shard that the index
-// names, and what a shard holds beyond that is not part of the checkpoint.
+// openShards opens the shards of an index. A tensor comes from the shard that the index names. Other tensors in a shard
+// are not part of the checkpoint.
 func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error) {
 	src, err := openSource(fsys, name, shown, false)
 	if err != nil {
@@ -154,7 +154,7 @@ func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error)
 	for i := 0; i < len(shardOf); {
 		shard := shardOf[i].shard
 		full := path.Join(path.Dir(name), shard)
-		// The index is a stranger's: it may not lead out of its folder.
+		// The index is not trusted: it may not lead out of its folder.
 		if !fs.ValidPath(shard) || !filepath.IsLocal(filepath.FromSlash(shard)) || strings.ContainsAny(shard, `\:`) {
 			return fail(formatErrorf(shown, shardOf[i].tensor, "expected a shard inside the folder, found %q", shard))
 		}
@@ -186,7 +186,7 @@ func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error)
 
 type placement struct{ shard, tensor string }
 
-// parseIndex returns where each tensor lies, sorted by shard.
+// parseIndex returns the shard of each tensor, sorted by shard.
 func parseIndex(data []byte) ([]placement, error) {
 	if len(data) > maxHeader {
 		return nil, fmt.Errorf("index of %d bytes is longer than the allowed %d", len(data), maxHeader)
@@ -262,9 +262,9 @@ func (f *File) index(name string) (i int, ok bool) {
 	return slices.BinarySearchFunc(f.tensors, name, func(t Tensor, name string) int { return strings.Compare(t.Name, name) })
 }
 
-// Close unmaps the files at once. It is never needed: a mapping goes when nothing refers to the File and
-// its tensors, unless views of it were handed out. After Close the tensors panic when read, and a view
-// must not be touched.
+// Close unmaps the files at once. It is not needed: a mapping ends when nothing refers to the File and its tensors any
+// more, unless views of it were handed out. After Close, tensors panic when they are read, and views must not be
+// touched.
 func (f *File) Close() error {
 	var errs []error
 	for _, s := range f.sources {

@@ -6,7 +6,7 @@ import (
 	"errors"
 )
 
-// Format is a file format, as people call it.
+// Format is the common name of a file format.
 type Format string
 
 // The formats that can be read.
@@ -16,9 +16,9 @@ const (
 	TorchLegacy Format = "PyTorch legacy" // the pickles of torch.save before 1.6
 )
 
-// formatOf tells the format of a file by its first bytes; "" is none of them. No file of PyTorch starts as one of
-// safetensors does: at the ninth byte a zip archive has the number of a method of compression, and the length in front
-// of a header is below 2³².
+// formatOf tells the format of a file by its first bytes; "" is an unknown one. No PyTorch file starts like a
+// safetensors file: the ninth byte of a zip archive is the number of a compression method, never '{', and the length in
+// front of a header is below 2³².
 func formatOf(head []byte) Format {
 	switch {
 	case len(head) > prefixSize && head[prefixSize] == '{' && binary.LittleEndian.Uint64(head) <= maxHeader:
@@ -31,7 +31,7 @@ func formatOf(head []byte) Format {
 	return ""
 }
 
-// of fills f from its only source, in the format that its first bytes show, whatever the file is called.
+// of fills f from its only source. The first bytes decide the format, not the name.
 func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 	var err error
 	var inflated []*source
@@ -44,11 +44,11 @@ func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 	case format == TorchLegacy:
 		f.tensors, f.metadata, err = parseTorchLegacy(src, opts.Root)
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
-		err = formatErrorf(src.name, "", "found a pointer of Git LFS, which stands for the file: fetch the file with git lfs pull")
+		err = formatErrorf(src.name, "", "found a Git LFS pointer instead of the file: fetch the file with git lfs pull")
 	default:
-		// Whatever it is, it is not of PyTorch; the parser says why it is not the other either.
+		// It is not a PyTorch file. The safetensors parser says why it is not one of its own either.
 		if err = f.ofSafetensors(src, opts); err != nil {
-			err = formatErrorf(src.name, "", "%w; it does not start as a file of PyTorch either", errors.Unwrap(err))
+			err = formatErrorf(src.name, "", "%w; it does not start like a PyTorch file either", errors.Unwrap(err))
 		}
 	}
 	f.sources = append(inflated, src)
@@ -61,7 +61,7 @@ func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 
 func (f *File) ofSafetensors(src *source, opts OpenOptions) (err error) {
 	if f.tensors, f.metadata, err = parseSafetensors(src); err == nil && len(opts.Root) > 0 {
-		err = formatErrorf(src.name, "", "expected a file of PyTorch to look for the root %q in, found safetensors, which has none", opts.Root)
+		err = formatErrorf(src.name, "", "expected a PyTorch file to look for the root %q in, found safetensors, which has no roots", opts.Root)
 	}
 	return err
 }

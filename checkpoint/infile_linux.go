@@ -8,10 +8,9 @@ import (
 	"unsafe"
 )
 
-// inFile says whether memory is a part of a file that the system maps and that nobody can write to there, as
-// an embedded file is a part of the program's: its pages may be dropped, and are read again when they are used. What
-// is on the heap is not, and must not be dropped. The kernel's list of mappings tells; where there is none, the answer
-// is no.
+// inFile reports whether memory belongs to a read-only mapping of a file, as an embedded file belongs to the mapping of
+// the program. Its pages may be dropped: the system reads them again when they are used. Memory of the heap must not be
+// dropped. The kernel's list of mappings decides; without that list the answer is no.
 func inFile(data []byte) bool {
 	if len(data) < os.Getpagesize() {
 		return false

@@ -2,5 +2,5 @@
 
 package checkpoint
 
-// inFile says whether memory may be dropped because the system can read it again. Only Linux tells.
+// inFile reports whether memory may be dropped because the system can read it again. Only Linux tells.
 func inFile([]byte) bool { return false }

@@ -7,8 +7,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// place lets the parameter read its values where they are, or copies those in half precision that are to stay
-// so; it reports false when they have to be copied as float32.
+// place lets the parameter read its values where they lie, or copies values that stay in half precision. It reports false
+// when they have to be copied as float32.
 func (m *move) place(target mapper, opts LoadOptions) bool {
 	var d DType
 	var n int
@@ -24,7 +24,7 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 	var release, hold func()
 	inPlace := opts.Map && !m.transposed
 	if inPlace && m.paged() {
-		// Nothing else keeps a mapping: it goes with the parameter.
+		// Only the parameter keeps the mapping: both end together.
 		parts := slices.Clone(m.parts)
 		each := func(f func(Tensor)) {
 			for _, t := range parts {
@@ -57,13 +57,13 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 	return false
 }
 
-// paged says whether any of the bytes are in memory only while they are used: a mapping's, or the program's own file.
+// paged reports whether the system can drop pages of the bytes: they belong to a mapping or to the program's own file.
 func (m *move) paged() bool {
 	return slices.ContainsFunc(m.parts, func(t Tensor) bool { return t.src != nil && t.src.paged })
 }
 
-// pieces returns the elements of the move's parts, n each, where they are or, without inPlace, copied; ok is
-// false when they do not lie as this machine reads them. A part without a source is zeros.
+// pieces returns the elements of the move's parts, n each: where they lie, or copied without inPlace. ok is false when
+// they do not lie as this machine reads them. A part without a source is zeros.
 func pieces[E float32 | uint16](m *move, n int, inPlace bool) (_ [][]E, ok bool) {
 	all := make([][]E, len(m.parts))
 	for i, t := range m.parts {
@@ -87,8 +87,8 @@ func pieces[E float32 | uint16](m *move, n int, inPlace bool) (_ [][]E, ok bool)
 	return all, true
 }
 
-// elementsOf returns the numbers that bytes of a file hold, where they are; ok is false when they are not
-// aligned, or the machine is big-endian.
+// elementsOf returns the numbers in bytes of a file without a copy. ok is false when they are not aligned, or the machine
+// is big-endian.
 func elementsOf[E float32 | uint16](b []byte) (_ []E, ok bool) {
 	if !littleEndian {
 		return nil, false

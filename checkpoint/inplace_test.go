@@ -14,7 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// inside says whether the values lie in the file's memory.
+// inside reports whether the values lie in the file's memory.
 func inside(f *File, v []float32) bool {
 	at := uintptr(unsafe.Pointer(unsafe.SliceData(v)))
 	for _, s := range f.sources {
@@ -37,8 +37,8 @@ func layerParameters() model[*autograd.Parameter] {
 	return m
 }
 
-// TestInPlace loads one layer in every type, from every place and in every manner: parameters hold the same
-// values, in the type and in the memory that was asked for.
+// TestInPlace loads one layer in every type, from every kind of memory and with every option. Parameters hold the same
+// values, in the type and the memory that the options ask for.
 func TestInPlace(t *testing.T) {
 	dir := t.TempDir()
 	for _, d := range []DType{F32, F16, BF16} {
@@ -47,7 +47,7 @@ func TestInPlace(t *testing.T) {
 		for i := range first {
 			v := first[i].p.values
 			for j := range v {
-				v[j] = float32(i) + float32(j)/8 - 2 // what a bfloat16 holds
+				v[j] = float32(i) + float32(j)/8 - 2 // exact in bfloat16
 			}
 		}
 		if err := Save(path, &layerNames, first.all(), WriteOptions{DType: d}); err != nil {
@@ -106,7 +106,7 @@ func TestInPlace(t *testing.T) {
 	}
 }
 
-// Half-precision values stay so through all layouts of a rule, and where types are mixed they are widened.
+// Half-precision values keep their type in all layouts of a rule. Mixed types are widened.
 func TestHalfLayouts(t *testing.T) {
 	if !littleEndian {
 		t.Skip("values are read in place where the machine stores them as the file does")
@@ -153,13 +153,13 @@ func TestHalfLayouts(t *testing.T) {
 	}
 }
 
-// mappings counts those of a file in the process; ok is false where the system does not tell.
+// mappings counts the mappings of a file in the process. ok is false where the system does not tell.
 func mappings(path string) (n int, ok bool) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	return strings.Count(string(maps), path), err == nil
 }
 
-// A mapping goes with the last parameter that reads it, and stays when values of it were handed out.
+// A mapping ends with the last parameter that reads it, and stays if its values were handed out.
 func TestMappingGoesWithTheModel(t *testing.T) {
 	if _, ok := mappings("x"); !ok {
 		t.Skip("this system does not tell what is mapped")

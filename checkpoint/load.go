@@ -9,60 +9,59 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// A Target is what [Load] fills: *autograd.Parameter and *autograd.Buffer are Targets.
+// A Target can be filled by [Load]: *autograd.Parameter and *autograd.Buffer are Targets.
 type Target interface {
 	// Shape returns the dimensions.
 	Shape() []int
-	// Update calls f with the values, in row-major order, to be changed in place.
+	// Update calls f with the values in row-major order, for f to change in place.
 	Update(f func(values []float32))
 }
 
-// A Value is what a model keeps in files: *autograd.Parameter and *autograd.Buffer are Values.
+// A Value is one entry of a model's state in files: *autograd.Parameter and *autograd.Buffer are Values.
 type Value interface {
 	Target
 	Source
 }
 
-// A mapper is a Target that can read its values where they are, without a copy, until it is written, and in
-// the type they have: *autograd.Parameter is one. Values come in one part or in several that follow each other;
-// release is called when they need not stay in memory until they are read again, hold when a slice of them is to be
-// given away.
-// The memory stays valid for as long as something refers to one of the two functions.
+// A mapper is a Target that can read its values where they lie, without a copy and in their own type, until it is
+// written: *autograd.Parameter is one. Values come in one part, or in several that follow each other. The mapper calls
+// release when they need not stay in memory until the next read, and hold when it gives a slice of them away. The
+// memory stays valid for as long as something refers to one of the two functions.
 type mapper interface {
 	Map(parts [][]float32, release, hold func())
 	MapHalf(format simd.Format, parts [][]uint16, release, hold func())
 }
 
-// LoadOptions change how [Load] works; the zero value is strict and copies.
+// LoadOptions change how [Load] works. The zero value is strict and copies.
 type LoadOptions struct {
-	// Lenient loads what fits and leaves the rest: a missing or misfit parameter keeps its values.
+	// Lenient loads the tensors that fit. A parameter without a fitting tensor keeps its values.
 	Lenient bool
 
-	// Map lets a parameter that can, as *autograd.Parameter, read its values straight from the file's memory,
-	// mapped, embedded or read, where that holds them as they are wanted: of one type, aligned, not
-	// transposed. A mapping then lasts for as long as a parameter uses it, or until File.Close.
+	// Map lets an *autograd.Parameter read its values straight from the file's memory, whether mapped, embedded or
+	// read. They must lie there as the parameter wants them: of one type, aligned, not transposed. Others are copied.
+	// A mapping then lasts for as long as a parameter uses it, or until File.Close.
 	Map bool
 
-	// KeepHalf leaves the values of such a parameter in F16 or BF16 when that is the type of all its tensors.
-	// They take half the memory, and are widened where they are used, to the same results. Without it they
-	// are widened as they are loaded.
+	// KeepHalf leaves the values of an *autograd.Parameter in F16 or BF16 when all its tensors have that type. They
+	// take half the memory and are widened where they are used, with the same results. Without it they are widened
+	// as they are loaded.
 	KeepHalf bool
 
-	// Fit, if not nil, is asked for a tensor that is alone under its name and has another shape than the
-	// parameter wants, such as a position embedding for another resolution. It returns the fitted values,
-	// or nil when it cannot help.
+	// Fit, if not nil, is called for a tensor whose shape differs from its parameter's, such as a position embedding
+	// for another resolution. The parameter must have that one tensor. Fit returns the fitted values, or nil when it
+	// cannot help.
 	Fit func(param string, t Tensor, want []int) ([]float32, error)
 }
 
-// A Report says how a file's tensors met a model's parameters.
+// A Report says how the tensors of a file matched the parameters of a model.
 type Report struct {
-	Loaded     int      // parameters filled
-	Missing    []string // parameters without a tensor, with the names looked for
+	Loaded     int      // parameters and buffers filled
+	Missing    []string // those without a tensor, each with all names that were tried
 	Unexpected []string // tensors that no parameter asked for and no pattern ignores
-	Misfits    []Misfit // tensors of another shape or type than their parameter wants
+	Misfits    []Misfit // tensors of another shape or type than their parameter's
 }
 
-// A Misfit is a tensor of another shape or type than its parameter wants.
+// A Misfit is a tensor whose shape or type does not fit its parameter.
 type Misfit struct {
 	Param string // path of the parameter
 	Name  string // name in the file
@@ -78,17 +77,19 @@ func (m Misfit) String() string {
 	return fmt.Sprintf("%s: expected shape %v, found %v in %q", m.Param, m.Want, m.Got, m.Name)
 }
 
-// OK says that every parameter was filled and every tensor used.
+// OK reports whether every parameter was filled and every tensor used.
 func (r *Report) OK() bool {
 	return len(r.Missing) == 0 && len(r.Unexpected) == 0 && len(r.Misfits) == 0
 }
 
-// Load fills the parameters of a model, given as (path, parameter), from a file, under the names of the
-// table. First everything is matched; when something does not, Load changes nothing and returns a
-// [*MismatchError] that lists it all, unless opts.Lenient.
+// Load fills the parameters and buffers of a model, given as (path, value), from a file. The table ties their paths to
+// the names in the file; nil stands for an empty table.
 //
-// Tensors may be F64, F32, F16 or BF16. The pages of a mapped file are given back as they are copied, so
-// that a load takes little more memory than the parameters.
+// Load matches everything before it changes anything. If something does not match, it changes nothing and returns a
+// [*MismatchError] with all differences, unless opts.Lenient.
+//
+// Tensors may be F64, F32, F16 or BF16. The pages of a mapped file are given back as they are copied, so that a load
+// takes little more memory than the parameters.
 func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts LoadOptions) (*Report, error) {
 	if names == nil {
 		names = &Names{}
@@ -122,12 +123,12 @@ type loader struct {
 	report Report
 }
 
-// A move is the planned filling of one parameter.
+// A move is the plan for filling one parameter.
 type move struct {
 	target     Target
-	parts      []Tensor // one with no source is a part of zeros
+	parts      []Tensor // a part without a source is zeros
 	transposed bool
-	values     []float32 // already fitted, instead of parts
+	values     []float32 // fitted values, instead of parts
 }
 
 // plan finds the tensors for one parameter and checks them.
@@ -190,7 +191,7 @@ func (l *loader) plan(path string, target Target) error {
 	return nil
 }
 
-// String lists the names of a place.
+// String joins the names of a place.
 func (pl place) String() string {
 	var named []string
 	for _, p := range pl.parts {
@@ -201,8 +202,8 @@ func (pl place) String() string {
 	return strings.Join(named, " + ")
 }
 
-// partShape returns the shape that each tensor of the place has in a file, for a parameter of the given
-// shape. A shape that cannot be cut into the place's parts is a mistake in the table, and panics.
+// partShape returns the shape that each tensor of the place has in a file, for a parameter of the given shape. It
+// panics when the shape cannot be cut into the place's parts: that is a mistake in the table.
 func (pl place) partShape(shape []int) []int {
 	s := slices.Clone(shape)
 	if n := len(pl.parts); n > 1 {
@@ -274,11 +275,11 @@ func (m *move) run(opts LoadOptions) {
 	})
 }
 
-// copyChunk is how many elements are copied before their pages are given back: 4 MB of F32, so that even
-// an embedding table adds little to the peak of memory.
+// copyChunk is the number of elements copied before their pages are given back: 4 MB of F32, so that even an embedding
+// table adds little to the peak of memory.
 const copyChunk = 1 << 20
 
-// copyTo writes all the elements to dst, giving mapped pages back on the way.
+// copyTo writes all elements to dst and gives mapped pages back on the way.
 func (t Tensor) copyTo(dst []float32) {
 	size := t.DType.Size()
 	for at := 0; at < len(dst); at += copyChunk {
@@ -288,7 +289,7 @@ func (t Tensor) copyTo(dst []float32) {
 	}
 }
 
-// transposeTo writes the matrix [r, c] to dst as [c, r], a row of the file at a time.
+// transposeTo writes the matrix [r, c] to dst as [c, r], one row of the file at a time.
 func (t Tensor) transposeTo(dst []float32) {
 	r, c := t.Shape[0], t.Shape[1]
 	row := make([]float32, c)

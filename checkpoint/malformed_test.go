@@ -38,9 +38,9 @@ func TestMalformed(t *testing.T) {
 		{"metadata twice", `{"__metadata__":{},"__metadata__":{}}`, 0, "given twice"},
 		{"metadata key twice", `{"__metadata__":{"k":"1","k":"2"}}`, 0, `metadata "k" is given twice`},
 		{"metadata number", `{"__metadata__":{"k":1}}`, 0, `metadata "k"`},
-		{"unknown type", `{"a":{"dtype":"F31","shape":[2],"data_offsets":[0,2]}}`, 2, `tensor "a": type "F31" is not known`},
-		{"invalid type", `{"a":{"dtype":"invalid","shape":[2],"data_offsets":[0,0]}}`, 0, `not known`},
-		{"lower case type", `{"a":{"dtype":"u8","shape":[2],"data_offsets":[0,2]}}`, 2, `not known`},
+		{"unknown type", `{"a":{"dtype":"F31","shape":[2],"data_offsets":[0,2]}}`, 2, `tensor "a": unknown type "F31"`},
+		{"invalid type", `{"a":{"dtype":"invalid","shape":[2],"data_offsets":[0,0]}}`, 0, `unknown type`},
+		{"lower case type", `{"a":{"dtype":"u8","shape":[2],"data_offsets":[0,2]}}`, 2, `unknown type`},
 		{"type twice", `{"a":{"dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2]}}`, 2, `key "dtype" is unknown or given twice`},
 		{"shape twice", `{"a":{"dtype":"U8","shape":[],"shape":[2],"data_offsets":[0,2]}}`, 2, `key "shape" is unknown or given twice`},
 		{"unknown key", `{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2],"stride":[1]}}`, 2, `key "stride"`},
@@ -120,7 +120,7 @@ func TestHeaderLength(t *testing.T) {
 	checkMalformed(t, err, "does not start with")
 }
 
-// TestCut cuts a file at every sixteenth, and at every byte near its start.
+// TestCut cuts a file at every sixteenth of its length, and at every byte near its start.
 func TestCut(t *testing.T) {
 	data, err := os.ReadFile("testdata/types.safetensors")
 	if err != nil {
@@ -206,7 +206,7 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// TestMemory opens a file of nothing but descriptions and asks for a small multiple of its size.
+// TestMemory opens a file that is all header, and expects memory of a small multiple of its size.
 func TestMemory(t *testing.T) {
 	var b strings.Builder
 	for i := range 20_000 {
@@ -317,8 +317,7 @@ func FuzzIndex(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { _, _ = parseIndex(data) })
 }
 
-// bounded asks that f, which reads a file of the given size, ends soon and takes a small multiple of the
-// size.
+// bounded expects that f, which reads a file of the given size, ends soon and allocates a small multiple of the size.
 func bounded(t *testing.T, size int, f func()) {
 	t.Helper()
 	if total, limit := spent(t, f), uint64(20*size+64<<10); total > limit {
@@ -326,10 +325,10 @@ func bounded(t *testing.T, size int, f func()) {
 	}
 }
 
-// tooLong is far more than refusing a file takes, which is milliseconds, on a machine however busy.
+// tooLong is far longer than refusing a file takes on a busy machine: milliseconds.
 const tooLong = 10 * time.Second
 
-// spent asks that f ends soon, and returns the bytes that it allocated.
+// spent expects that f ends soon, and returns the bytes that it allocated.
 func spent(t *testing.T, f func()) uint64 {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -344,7 +343,7 @@ func spent(t *testing.T, f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestLargeMalformed reads megabytes of what could take much time or memory.
+// TestLargeMalformed reads megabytes that could take much time or memory.
 func TestLargeMalformed(t *testing.T) {
 	many := func(n int, piece func(i int) string) string {
 		var b strings.Builder

@@ -18,5 +18,5 @@ func mapFile(f *os.File, size int64) ([]byte, error) {
 
 func unmapErr(data []byte) error { return unix.Munmap(data) }
 
-// dropPages lets go of clean pages of a read-only mapping; a later read faults them in again.
+// dropPages drops clean pages of a read-only mapping. A later read loads them again.
 func dropPages(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }

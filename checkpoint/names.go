@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Names is the table that ties a model's parameter paths to the names in files, read from left to right
-// when saving and from right to left when loading:
+// Names is the table that ties a model's parameter paths to the names in files. It is read from left to right when
+// saving and from right to left when loading:
 //
 //	var names = checkpoint.Names{
 //		Columns: []string{"huggingface", "timm"},
@@ -22,53 +22,54 @@ import (
 //		Ignore:   []string{"*.position_ids", "vit.pooler.*"},
 //	}
 //
-// All names of a row are read, whatever their column, and the first is written; [Names.Writing] returns the table
-// with another column written. A parameter that no rule knows has its own path for a name.
+// All names of a row are read, in every column, and the first is written. [Names.Writing] returns a table that writes
+// another column. A parameter without a rule goes by its own path.
 type Names struct {
-	// Columns names the columns of Rules after the first, one a family of names. It may be nil where the
-	// same names are always written, and rows may be longer: what is beyond is only read.
+	// Columns names the columns of Rules after the first; each is a family of names. It may be nil where the same
+	// names are always written. Rows may be longer: the names beyond are only read.
 	Columns []string
 
-	// Rules, the first that fits a parameter first.
+	// Rules ties paths to names. Where several fit a parameter, all their names are read, and the first is written.
 	Rules []Rule
 
-	// Prefixes that a name may have or lack, in the file as in the rules: "vit.", "module.".
+	// Prefixes are optional beginnings of names, in files and in rules: "vit.", "module.".
 	Prefixes []string
 
-	// Renames of endings, for names of older releases.
+	// Renames replaces endings of names, for older releases.
 	Renames []Rename
 
-	// Ignore holds patterns of names in a file that the model has no use for. "*" stands for any run of
-	// characters, dots included. They are compared with the whole name, prefix included or not. Names that end
+	// Ignore holds patterns of names in a file that the model does not use. "*" stands for any run of characters,
+	// dots included. Patterns are compared with the whole name, with and without its prefix. Names that end
 	// in num_batches_tracked are ignored without a pattern: the counter has no use here, and PyTorch fills it in
 	// where a file lacks it.
 	Ignore []string
 
-	// Optional holds patterns of parameter paths that a file may lack; those keep their values.
+	// Optional holds patterns of parameter paths that a file may lack. Such parameters keep their values.
 	Optional []string
 }
 
-// A Rule is a row of the table: the path of a parameter, the name that is written, and other names that
-// are read; "" among these is no name. Path and names are whole, or end at a dot of the real ones: {"norm", "layernorm"} covers
-// norm.weight and norm.bias. What follows the rule's path is written in lower case, so that a field
-// Norm.Weight meets layernorm.weight under {"Norm", "layernorm"}. The running statistics of a batch normalization
-// have PyTorch's names: Norm.Mean meets layernorm.running_mean, and Norm.Variance layernorm.running_var.
+// A Rule is a row of the table: the path of a parameter, the name that is written, and other names that are read. The
+// name "" is no name.
 //
-// In the path, the segment {} stands for a number; in a name, each {} is replaced by the path's, in order, and each
-// {+1} by that number plus one: {"Layers.{}.{}", "layer{+1}.{}"} calls Layers.0.2.Conv1 layer1.2.conv1.
+// Path and names may be whole, or end at a dot of the real ones: {"norm", "layernorm"} covers norm.weight and norm.bias.
+// The rest of the path is written in lower case: under {"Norm", "layernorm"}, the field Norm.Weight is
+// layernorm.weight. The running statistics of a batch normalization have PyTorch's names: Norm.Mean is
+// layernorm.running_mean, and Norm.Variance is layernorm.running_var.
 //
-// A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the
-// parts of the parameter along its first dimension. A part called 0 is not in the file; it is read as
-// zeros, and what a parameter holds there is not written.
+// In the path, the segment {} stands for a number. In a name, each {} is replaced by the path's numbers in order, and
+// {+1} by such a number plus one: under {"Layers.{}.{}", "layer{+1}.{}"}, Layers.0.2.Conv1 is layer1.2.conv1.
 //
-// A name may be followed by a space and T, when the file holds the transpose of a matrix, or by the shape
-// in the file, when that is another with the same elements in the same order: "cls_token [1,1,*]", where *
-// stands for what is left.
+// A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the parts of
+// the parameter along its first dimension. A part called 0 is not in the file. It is read as zeros, and the
+// parameter's values there are not written.
+//
+// A name may be followed by a space and T: the file holds the transpose of the matrix. Or a space and a shape follow:
+// the file holds the same elements in the same order under that shape, as in "cls_token [1,1,*]". The size * is
+// computed from the others.
 type Rule []string
 
-// Writing returns the table with the names of a column as those that are written. A row that has none there is
-// still written under its first. The result has no columns to choose from any more. It panics when the table has no
-// such column.
+// Writing returns a table that writes the names of a column. A row without a name there is still written under its
+// first. The result has no columns to choose from. Writing panics when the table has no such column.
 func (n *Names) Writing(column string) *Names {
 	at := slices.Index(n.Columns, column) + 1
 	if at == 0 {
@@ -86,8 +87,8 @@ func (n *Names) Writing(column string) *Names {
 	return &w
 }
 
-// Finder returns a function that finds the tensor of a parameter in a file, under whichever of its names. For a
-// parameter in several parts it is the first part. A loader uses it to read a model's sizes off its weights.
+// Finder returns a function that finds the tensor of a parameter in a file under any of its names. For a parameter in
+// several parts it finds the first part. Use it to read a model's sizes off its weights.
 func (n *Names) Finder(f *File) func(param string) (t Tensor, ok bool) {
 	known := n.lookup(f)
 	return func(param string) (Tensor, bool) {
@@ -116,7 +117,7 @@ func (n *Names) lookup(f *File) lookup {
 	for i, t := range f.tensors {
 		c := n.canonical(t.Name)
 		if _, taken := l.byName[c]; !taken || t.Name == c {
-			l.byName[c] = i // a tensor without a prefix comes before those that have one
+			l.byName[c] = i // a name without a prefix takes precedence
 		}
 	}
 	return l
@@ -131,17 +132,17 @@ func (l lookup) find(name string) (int, bool) {
 	return i, ok
 }
 
-// A Rename replaces the ending Old of a name in a file, whole or after a dot, by New.
+// A Rename replaces the ending Old of a name in a file by New. Old is the whole name or follows a dot.
 type Rename struct{ Old, New string }
 
-// place is one way in which a file may hold a parameter: its tensors, in the order of the parts.
+// A place is one way in which a file may hold a parameter: its tensors, in the order of the parts.
 type place struct {
 	parts      []string // an empty name is a part of zeros
 	transposed bool
-	shape      []int // of the whole in the file, -1 for what is left; nil for the parameter's
+	shape      []int // in the file, -1 for the size *; nil for the parameter's own
 }
 
-// places returns all the ways in which a file may hold the parameter, the written one first.
+// places returns all ways in which a file may hold the parameter, the written one first.
 func (n *Names) places(param string) []place {
 	var all []place
 	for _, r := range n.Rules {
@@ -164,7 +165,8 @@ func (n *Names) places(param string) []place {
 	return all
 }
 
-// matchPath compares a path with a rule's: it returns what each {} stands for and what follows.
+// matchPath compares a path with a rule's. It returns the number for each {}, and the rest of the path as it is written
+// in files.
 func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
 	for {
 		want, wantMore, moreWanted := strings.Cut(pattern, ".")
@@ -190,7 +192,7 @@ func matchPath(pattern, param string) (numbers []string, rest string, ok bool) {
 	}
 }
 
-// inFiles returns the name in files of what follows a rule's path.
+// inFiles returns the name that files have for the rest of a path after a rule's.
 func inFiles(rest string) string {
 	parent, field := "", rest
 	if dot := strings.LastIndexByte(rest, '.') + 1; dot > 0 {
@@ -205,7 +207,8 @@ func inFiles(rest string) string {
 	return strings.ToLower(parent + field)
 }
 
-// parsePlace fills in a rule's name. Rules are part of a program: a mistake in one panics.
+// parsePlace fills numbers and rest into a rule's name. It panics when the name is malformed: rules are part of a
+// program.
 func parsePlace(name string, numbers []string, rest string) place {
 	bad := func(why string) string { return fmt.Sprintf("checkpoint: rule name %q: %s", name, why) }
 	var p place
@@ -281,7 +284,7 @@ func parsePlace(name string, numbers []string, rest string) place {
 	return p
 }
 
-// canonical strips the prefixes and applies the renames: names are compared in this form.
+// canonical strips the prefixes and applies the renames. Names are compared in this form.
 func (n *Names) canonical(name string) string {
 	for again := true; again; {
 		again = false
@@ -302,7 +305,7 @@ func (n *Names) canonical(name string) string {
 // batches is the counter that PyTorch's batch normalization writes beside its statistics.
 const batches = "num_batches_tracked"
 
-// ignored says whether a name in a file is one the model has no use for.
+// ignored reports whether the model does not use a name in a file.
 func (n *Names) ignored(name string) bool {
 	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.canonical(name)) ||
 		name == batches || strings.HasSuffix(name, "."+batches)
@@ -312,8 +315,8 @@ func matchAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matchGlob(p, name) })
 }
 
-// matchGlob compares name with a pattern in which * stands for any run of characters. It goes back only to
-// the last *, which is enough, so it takes at most len(pattern)·len(name) steps.
+// matchGlob compares name with a pattern in which * stands for any run of characters. Going back to the last * is
+// enough, so that it takes at most len(pattern)·len(name) steps.
 func matchGlob(pattern, name string) bool {
 	p, i := 0, 0
 	star, mark := -1, 0

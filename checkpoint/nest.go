@@ -5,17 +5,19 @@ import (
 	"strings"
 )
 
-// Nest returns the rules of a part of a model where that part lies below a path: with the path before each rule's
-// path, and stems[i] before the rule's name in column i+1, joined by dots.
+// Nest returns rules with the path put before each rule's path, and stems[i] before the rule's name in column i+1, joined
+// by dots.
 //
 //	var block = []checkpoint.Rule{{"MLP.FC1", "mlp.fc1", "ffn.up"}, {"MLP.FC2", "mlp.fc2", "ffn.down"}}
 //	rules := checkpoint.Nest("Text.Blocks.{}", []string{"text_model.encoder.layers.{}", "blocks.{}"}, block...)
 //
-// So one table of a block serves every stack of such blocks, two towers in one file too, and nested rules can be
-// nested again. An empty path or stem puts nothing in front. A rule whose path is "" is about the part itself, and
-// its name "." is the stem; the name "" stays no name. Rows longer than the stems are shortened to them.
+// One table of a block thus serves every stack of such blocks, and two towers in one file. Nested rules can be nested
+// again.
 //
-// It panics when the path or a stem ends in a dot.
+// An empty path or stem puts nothing in front. A rule with the path "" is for the parent itself, and so is the name ".":
+// it stands for the stem. The name "" stays no name. A row with more names than stems is shortened.
+//
+// Nest panics when the path or a stem ends in a dot.
 func Nest(path string, stems []string, rules ...Rule) []Rule {
 	for _, s := range append([]string{path}, stems...) {
 		if strings.HasSuffix(s, ".") {
@@ -38,7 +40,7 @@ func Nest(path string, stems []string, rules ...Rule) []Rule {
 	return nested
 }
 
-// below puts a stem before a path or name. A name may be the stem itself, ".", followed by a form such as " T".
+// below puts a stem before a path or name. The name "." is the stem itself, and a form such as " T" may follow it.
 func below(stem, name string) string {
 	form, own := strings.CutPrefix(name, ".")
 	switch {

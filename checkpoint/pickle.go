@@ -7,16 +7,16 @@ import (
 	"math"
 )
 
-// A pickle is a program for a small stack machine, and in Python it may call any function there is. This machine
-// runs no function: it knows how containers are put together, and of the names that a program may refer to it
-// knows those of tensors and plain data (see pickle_calls.go). Any other name is an error that says it.
+// A pickleMachine runs a pickle: a program for a small stack machine, which in Python may call any function. This machine
+// runs no function. It knows how containers are built, and the names of tensors and plain data (pickle_calls.go). Any
+// other name is an error that quotes it.
 //
-// Values are nil, bool, int64, float64, string, []byte, long, and pointers to the types below. Containers are
-// shared by reference as in Python, so a short pickle can describe a graph with endlessly many paths, or one
-// that holds itself: whoever walks a value must bound the walk.
+// Values are nil, bool, int64, float64, string, []byte, long, and pointers to the types below. Containers are shared
+// by reference, as in Python. So a short pickle can describe a graph with endlessly many paths, or a container that
+// holds itself: code that walks a value must bound the walk.
 //
-// The opcodes are those of protocols 0 to 5: https://github.com/python/cpython/blob/main/Lib/pickletools.py
-// lists them.
+// The opcodes are those of protocols 0 to 5, listed in
+// https://github.com/python/cpython/blob/main/Lib/pickletools.py.
 type pickleMachine struct {
 	b     []byte
 	pos   int
@@ -24,11 +24,11 @@ type pickleMachine struct {
 	marks []int // the stack's length at each open mark
 	memo  []any
 
-	spent  int // bytes, about, that the values take
-	script bool
-	stray  *reference // the first name that is not known
+	spent  int        // bytes that the values take, approximately
+	script bool       // the file is an archive of TorchScript
+	stray  *reference // the first unknown name
 
-	// storage turns the identity of an outside object, which PyTorch uses for data, into a value.
+	// storage turns the identity of an object outside the pickle into a value. PyTorch keeps data there.
 	storage func(id []any) (any, error)
 }
 
@@ -36,34 +36,33 @@ type (
 	// A sequence is a list, a tuple or a set.
 	sequence struct{ items []any }
 
-	// A dict keeps its entries in the order in which they came. One with attributes is an object, whose state
-	// becomes its entries.
+	// A dict keeps its entries in their order. A dict with attributes is an object whose state becomes its entries.
 	dict struct {
 		entries    []dictEntry
 		attributes bool
 	}
 	dictEntry struct{ key, value any }
 
-	// A reference is the name of a function or class; call is nil when it may only be mentioned.
+	// A reference is the name of a function or class. Its call is nil when the pickle must not call it.
 	reference struct {
 		name    string
 		call    func(m *pickleMachine, args []any) (any, error)
 		unknown bool
 	}
 
-	// A long is an integer beyond int64, as its little-endian bytes.
+	// A long is an integer beyond int64, in little-endian bytes.
 	long []byte
 
-	// An opaque is a value that is known to be harmless and of no use here; what says what it is.
+	// An opaque is a harmless value that is not used here. Errors call it what.
 	opaque struct{ what string }
 )
 
 const (
-	// maxPickle is as much of a file as may be a pickle: all but the data.
+	// maxPickle is the longest pickle: a file without its data.
 	maxPickle = maxHeader
 
-	// Memory that values may take: a fixed part, which is ample for the pickles of real models, and a multiple
-	// of the bytes read so far, so that a file of any size costs a small multiple of it.
+	// Memory that values may take: a fixed part, ample for the pickles of real models, and a multiple of the bytes
+	// read so far. A file of any size thus costs a small multiple of its size.
 	pickleRoom     = 16 << 20
 	pickleRoomRate = 16
 )
@@ -71,10 +70,10 @@ const (
 var (
 	errPickleShort  = errors.New("the pickle is cut short")
 	errPickleMemory = errors.New("the pickle asks for more memory than its length allows")
-	errPickleStack  = errors.New("the pickle takes more from its stack than is there")
+	errPickleStack  = errors.New("the pickle takes more values from its stack than it holds")
 )
 
-// unpickle runs the machine to the end of its program and returns what is left.
+// unpickle runs the program to its end and returns the value on top of the stack.
 func (m *pickleMachine) unpickle() (any, error) {
 	if len(m.b) > maxPickle {
 		m.b = m.b[:maxPickle]
@@ -223,11 +222,11 @@ func (m *pickleMachine) step(op byte) error {
 		}
 		return err
 	}
-	// Left are the extension registry and out-of-band buffers, which need what a file does not have.
-	return fmt.Errorf("opcode %#02x is not known", op)
+	// The others are for the extension registry and out-of-band buffers, which need more than a file.
+	return fmt.Errorf("unknown opcode %#02x", op)
 }
 
-// emptyTuple is one value for all: nothing appends to a tuple that came from ')', see extend.
+// emptyTuple serves every ')': extend appends to no tuple that came from there.
 var emptyTuple = &sequence{}
 
 // byte returns the next byte of the program.
@@ -239,7 +238,7 @@ func (m *pickleMachine) byte() (byte, error) {
 	return m.b[m.pos-1], nil
 }
 
-// take returns the next n bytes of the program, where they are.
+// take returns the next n bytes of the program without a copy.
 func (m *pickleMachine) take(n int) ([]byte, error) {
 	if n < 0 || n > len(m.b)-m.pos {
 		return nil, errPickleShort
@@ -255,7 +254,7 @@ func (m *pickleMachine) push(v any) error {
 	return nil
 }
 
-// afford says whether the values still fit into the memory that they may take.
+// afford returns an error when the values take more memory than they may.
 func (m *pickleMachine) afford() error {
 	if m.spent > pickleRoom+pickleRoomRate*m.pos {
 		return errPickleMemory
@@ -263,7 +262,7 @@ func (m *pickleMachine) afford() error {
 	return nil
 }
 
-// pushSized pushes a value that takes memory beyond its place on the stack.
+// pushSized pushes a value that takes size bytes beyond its place on the stack.
 func (m *pickleMachine) pushSized(v any, size int) error {
 	m.spent += size
 	return m.push(v)
@@ -276,7 +275,7 @@ func (m *pickleMachine) pushOr(v any, err error) error {
 	return m.push(v)
 }
 
-// floor is the length that the stack must keep: what lies below an open mark belongs to it.
+// floor is the length that the stack must keep: the values below an open mark.
 func (m *pickleMachine) floor() int {
 	if n := len(m.marks); n > 0 {
 		return m.marks[n-1]
@@ -299,7 +298,7 @@ func (m *pickleMachine) pop() (any, error) {
 	return v, err
 }
 
-// popN returns the last n values, which are only valid until the next push.
+// popN removes and returns the last n values. They are valid until the next push.
 func (m *pickleMachine) popN(n int) ([]any, error) {
 	at := len(m.stack) - n
 	if at < m.floor() {
@@ -310,7 +309,7 @@ func (m *pickleMachine) popN(n int) ([]any, error) {
 	return items, nil
 }
 
-// toMark returns the values above the last mark and removes both; the values are only valid until the next push.
+// toMark removes the last mark and the values above it, and returns these. They are valid until the next push.
 func (m *pickleMachine) toMark() ([]any, error) {
 	if len(m.marks) == 0 {
 		return nil, errPickleStack
@@ -322,7 +321,7 @@ func (m *pickleMachine) toMark() ([]any, error) {
 	return items, nil
 }
 
-// shrink cuts the stack; what is cut off no longer counts.
+// shrink cuts the stack. Values that are cut off no longer count.
 func (m *pickleMachine) shrink(n int) {
 	m.spent -= 16 * (len(m.stack) - n)
 	m.stack = m.stack[:n]

@@ -45,13 +45,13 @@ var oldModules = strings.NewReplacer("__builtin__", "builtins", "copy_reg", "cop
 
 const (
 	maxName      = 256 // the longest name that is looked up
-	maxNameShown = 100 // and as much of one as an error repeats
+	maxNameShown = 100 // the longest name in an error
 )
 
-// resolve returns what stands for a name.
+// resolve returns the value for a name.
 func (m *pickleMachine) resolve(module, name string) any {
 	m.spent += 80
-	if len(module)+len(name) > maxName { // what follows would copy it, again and again
+	if len(module)+len(name) > maxName { // the steps below would copy it again and again
 		module, name = module[:min(len(module), maxName)], name[:min(len(name), maxName)]
 		return m.unknown(module + "." + name)
 	}
@@ -71,7 +71,7 @@ func (m *pickleMachine) resolve(module, name string) any {
 	return m.unknown(full)
 }
 
-// unknown returns what stands for a name that is not known.
+// unknown returns the value for an unknown name.
 func (m *pickleMachine) unknown(name string) *reference {
 	r := &reference{name: printable(name[:min(len(name), maxNameShown)]), unknown: true}
 	if m.stray == nil {
@@ -80,7 +80,7 @@ func (m *pickleMachine) unknown(name string) *reference {
 	return r
 }
 
-// printable returns a stranger's name fit for an error: without the codes that move a terminal's cursor.
+// printable returns an untrusted name without the codes that move a terminal's cursor.
 func printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
@@ -90,13 +90,13 @@ func printable(name string) string {
 	}, name)
 }
 
-// refused is the error about a name that is not known, and what is done with it.
+// refused returns the error about an unknown name; does says how the pickle uses it.
 func (r *reference) refused(does string) error {
 	return fmt.Errorf("the pickle %s %s, which is neither a tensor nor plain data: "+
-		"a file of weights, such as torch.save of a model's state_dict(), has no need of it", does, r.name)
+		"a file of weights, such as torch.save of a model's state_dict(), does not need it", does, r.name)
 }
 
-// call makes a value of a class or function and its arguments.
+// call makes a value from a class or function and its arguments.
 func (m *pickleMachine) call(op byte) error {
 	var f, args any
 	switch op {
@@ -146,7 +146,7 @@ func (m *pickleMachine) call(op byte) error {
 		return fmt.Errorf("call of %s: expected a tuple of arguments, found %s", r.name, kindOf(args))
 	}
 	if r.call == nil {
-		return fmt.Errorf("the pickle calls %s, which it may only mention", r.name)
+		return fmt.Errorf("the pickle calls %s, which it may only name", r.name)
 	}
 	v, err := r.call(m, a.items)
 	if err != nil {
@@ -155,7 +155,7 @@ func (m *pickleMachine) call(op byte) error {
 	return m.push(v)
 }
 
-// build gives the object below the top of the stack its state.
+// build sets the state of the object below the top of the stack.
 func (m *pickleMachine) build() error {
 	state, err := m.pop()
 	if err != nil {
@@ -168,7 +168,7 @@ func (m *pickleMachine) build() error {
 	switch v := v.(type) {
 	case *dict:
 		if !v.attributes {
-			return nil // what torch hangs on a state_dict: versions of its modules
+			return nil // PyTorch attaches the versions of its modules to a state_dict
 		}
 		s, ok := state.(*dict)
 		if !ok {
@@ -196,8 +196,8 @@ func (m *pickleMachine) build() error {
 	return fmt.Errorf("expected an object to set the state of, found %s", kindOf(v))
 }
 
-// pickleCalls is all that a pickle may refer to, besides the types of storages and elements. A nil function may
-// be mentioned and not called.
+// pickleCalls are all names that a pickle may refer to, besides the types of storages and elements. The pickle must not
+// call a nil function.
 var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"collections.OrderedDict":            callDict,
 	"collections.defaultdict":            callDefaultDict,
@@ -211,7 +211,7 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"builtins.bytearray":                 callOpaque("a bytearray"),
 	"builtins.complex":                   callOpaque("a complex number"),
 	"builtins.int":                       nil,
-	"builtins.long":                      nil, // as newer Pythons call int for older ones
+	"builtins.long":                      nil, // the name of int in files for Python 2
 	"builtins.unicode":                   nil,
 	"builtins.float":                     nil,
 	"builtins.bool":                      nil,
@@ -264,7 +264,7 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"torch.jit._pickle.restore_type_tag": callInner,
 }
 
-// callDict is a dictionary, perhaps of another or of a list of pairs.
+// callDict makes a dictionary: empty, from another, or from a list of pairs.
 func callDict(m *pickleMachine, args []any) (any, error) {
 	d := m.newDict(false)
 	if len(args) == 0 {
@@ -294,7 +294,7 @@ func callDefaultDict(m *pickleMachine, args []any) (any, error) { return m.newDi
 
 func callObject(m *pickleMachine, args []any) (any, error) { return m.newDict(true), nil }
 
-// callSequence is a list, tuple or set of the items of another.
+// callSequence makes a list, tuple or set from the items of another.
 func callSequence(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 0 {
 		return m.sequence(nil), nil
@@ -306,7 +306,7 @@ func callSequence(m *pickleMachine, args []any) (any, error) {
 	return s, nil
 }
 
-// callInner stands for its first argument, whatever the others say about it.
+// callInner returns its first argument. The others only describe it.
 func callInner(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 0 {
 		return nil, errors.New("expected an argument")
@@ -321,7 +321,7 @@ func callOpaque(what string) func(*pickleMachine, []any) (any, error) {
 	}
 }
 
-// callString is a string of another class.
+// callString makes a string from a string of another class.
 func callString(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 1 {
 		if s, ok := args[0].(string); ok {
@@ -331,7 +331,7 @@ func callString(m *pickleMachine, args []any) (any, error) {
 	return nil, errors.New("expected a string")
 }
 
-// callReconstructor makes an object of protocol 0 and 1: the first argument is its class.
+// callReconstructor makes an object of protocol 0 and 1. The first argument is its class.
 func callReconstructor(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 3 {
 		if class, ok := args[0].(*reference); ok && class.call != nil {
@@ -343,7 +343,7 @@ func callReconstructor(m *pickleMachine, args []any) (any, error) {
 	return nil, errors.New("expected a class")
 }
 
-// callEncode is how protocol 2 writes bytes: as the string of the same code points.
+// callEncode makes bytes, which protocol 2 writes as the string of the same code points.
 func callEncode(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 2 && (args[1] == any("latin1") || args[1] == any("latin-1")) {
 		if s, ok := args[0].(string); ok {
@@ -361,7 +361,7 @@ func callEncode(m *pickleMachine, args []any) (any, error) {
 	return nil, errors.New("expected a string and latin1")
 }
 
-// callPath joins the parts of a path, which is only to be shown.
+// callPath joins the parts of a path, which is metadata only.
 func callPath(m *pickleMachine, args []any) (any, error) {
 	parts := make([]string, len(args))
 	size := 16
@@ -380,10 +380,10 @@ func callPath(m *pickleMachine, args []any) (any, error) {
 	return strings.TrimPrefix(strings.Join(parts, "/"), "/"), nil
 }
 
-// maxPathShown bounds what a path joins: its parts may be named again and again.
+// maxPathShown bounds the length of a path, because a pickle may name its parts again and again.
 const maxPathShown = 1 << 16
 
-// callDevice is the name of a device, such as cuda:0.
+// callDevice makes the name of a device, such as cuda:0.
 func callDevice(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 0 || len(args) > 2 {
 		return nil, fmt.Errorf("expected one or two arguments, found %d", len(args))
@@ -411,7 +411,7 @@ func callNumpyType(m *pickleMachine, args []any) (any, error) {
 	return nil, errors.New("expected the code of a type")
 }
 
-// callNumpyScalar is a number of numpy's as one of Python's.
+// callNumpyScalar makes a plain number from one of numpy's.
 func callNumpyScalar(m *pickleMachine, args []any) (any, error) {
 	if len(args) != 2 {
 		return nil, fmt.Errorf("expected a type and bytes, found %d arguments", len(args))

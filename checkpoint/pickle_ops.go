@@ -36,7 +36,7 @@ func (m *pickleMachine) fixedInt(op byte) error {
 	return m.pushSized(v, 8)
 }
 
-// long pushes an integer of any length: as int64 where it fits, and else as the bytes it is.
+// long pushes an integer of any length: as int64 where it fits, else as its bytes.
 func (m *pickleMachine) long(op byte) error {
 	var n int
 	if op == 0x8a {
@@ -69,7 +69,7 @@ func (m *pickleMachine) long(op byte) error {
 	return m.pushSized(v, 8)
 }
 
-// counted returns the bytes of a string that has its length in front.
+// counted returns the bytes of a string with its length in front.
 func (m *pickleMachine) counted(op byte) ([]byte, error) {
 	width := 4
 	switch op {
@@ -92,7 +92,7 @@ func (m *pickleMachine) counted(op byte) ([]byte, error) {
 	return m.take(int(n))
 }
 
-// maxDigits is the length of a number written as text: any int64 or float64 that Python writes is shorter.
+// maxDigits bounds the length of a number written as text. Every int64 or float64 that Python writes is shorter.
 const maxDigits = 64
 
 // line returns the bytes up to the next newline, without it.
@@ -121,11 +121,11 @@ func (m *pickleMachine) text(op byte) error {
 			s, ok = unescape(latin1(b), `uU`)
 		}
 		if !ok {
-			return errors.New("a string is not written as Python writes it")
+			return errors.New("a string has another syntax than Python's")
 		}
 		return m.pushSized(s, 16+len(s))
 	case 'P':
-		return errors.New("the identity of a storage is a line of text, which PyTorch does not write")
+		return errors.New("the identity of a storage is a line of text, a form that PyTorch does not write")
 	}
 	if len(b) > maxDigits {
 		return fmt.Errorf("number of %d digits is too long", len(b))
@@ -165,7 +165,7 @@ func unquote(s string) (string, bool) {
 	return unescape(s[1:len(s)-1], `\'"abfnrtvx`)
 }
 
-// unescape replaces the escapes whose letter is among known.
+// unescape replaces the escapes whose letters are in known.
 func unescape(s, known string) (string, bool) {
 	if !strings.Contains(s, `\`) {
 		return s, true
@@ -274,7 +274,7 @@ func (m *pickleMachine) setItems(d *dict, items []any) error {
 	return nil
 }
 
-// get returns the value of the last entry with the key, which is the one that counts.
+// get returns the value of the last entry with the key, which overrides earlier ones.
 func (d *dict) get(key string) (any, bool) {
 	for i := len(d.entries) - 1; i >= 0; i-- {
 		if k, ok := d.entries[i].key.(string); ok && k == key {
@@ -321,7 +321,7 @@ func (m *pickleMachine) put(op byte) error {
 	if err != nil {
 		return err
 	}
-	// Entries are numbered in the order in which values came, so there are no more than bytes so far.
+	// Python numbers the entries in order, so that there are no more than bytes so far.
 	if at > m.pos {
 		return fmt.Errorf("memo entry %d is out of order", at)
 	}
@@ -333,7 +333,7 @@ func (m *pickleMachine) put(op byte) error {
 	return nil
 }
 
-// get pushes what was remembered.
+// get pushes a remembered value.
 func (m *pickleMachine) get(op byte) error {
 	at, err := m.index(op)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestPickle(t *testing.T) {
 	}
 }
 
-// TestPickleText reads strings as Python 2 wrote them, and text that nothing writes.
+// TestPickleText reads strings as Python 2 wrote them, and malformed text.
 func TestPickleText(t *testing.T) {
 	for _, c := range []struct{ program, want string }{
 		{`S'it\'s \\ \x41\n'` + "\n.", `it's \ A` + "\n"},
@@ -105,7 +105,7 @@ func TestPickleText(t *testing.T) {
 	}
 }
 
-// FuzzPickle runs any program, and walks what it leaves.
+// FuzzPickle runs any program and walks its result.
 func FuzzPickle(f *testing.F) {
 	for protocol := range 6 {
 		data, err := os.ReadFile(fmt.Sprintf("%s/plain%d.pkl", torchData, protocol))
@@ -137,8 +137,8 @@ func FuzzPickle(f *testing.F) {
 	})
 }
 
-// FuzzTorchZip makes archives of a pickle and a storage, so that the lengths and checksums are right, and changes
-// a byte of what is around them.
+// FuzzTorchZip makes archives of a pickle and a storage with right lengths and checksums, and changes a byte around
+// them.
 func FuzzTorchZip(f *testing.F) {
 	data, err := os.ReadFile(torchData + "/nested.pt")
 	if err != nil {
@@ -180,7 +180,7 @@ func bytesOfEntry(f *testing.F, z *torchArchive, name string) []byte {
 	return b
 }
 
-// FuzzTorchLegacy makes legacy files: what follows the numbers in front is fuzzed.
+// FuzzTorchLegacy makes legacy files: the bytes after the magic number and the version are fuzzed.
 func FuzzTorchLegacy(f *testing.F) {
 	const front = "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.(dS'little_endian'\nI01\ns."
 	f.Add(state(pickled("FloatStorage", "0", 2, "0", "2", "1")) + "(lS'0'\na." + "\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80?\x00\x00\x00@")

@@ -24,8 +24,8 @@ func (m *meddler) Stat(name string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// TestReplacedByOtherSize replaces a file by a smaller and by a larger one between the look at its size and its
-// opening: what is mapped must be the file that is open.
+// TestReplacedByOtherSize replaces a file by a smaller and a larger one between Stat and Open: the open file must be
+// mapped in its own size.
 func TestReplacedByOtherSize(t *testing.T) {
 	for _, tensors := range []int{1, 6} {
 		for _, opts := range []OpenOptions{{}, {Unmapped: true}} {
@@ -47,8 +47,8 @@ func TestReplacedByOtherSize(t *testing.T) {
 	}
 }
 
-// TestShardsReplaced replaces a sharded checkpoint while it is opened: what is found is the old or the new one, also
-// when the new one's shards have the names of the old.
+// TestShardsReplaced replaces a sharded checkpoint while it is opened: Open returns the old or the new one, even if their
+// shards have the same names.
 func TestShardsReplaced(t *testing.T) {
 	for _, shards := range []int{2, 3, 1} {
 		for _, at := range append(shardNames(3), SafetensorsName) {

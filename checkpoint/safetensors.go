@@ -9,11 +9,10 @@ import (
 	"strings"
 )
 
-// The safetensors format: eight bytes hold the little-endian length n of a JSON header, n bytes hold the
-// header, the rest is the data. The header maps each tensor's name to {"dtype", "shape",
-// "data_offsets": [begin, end)}, offsets counted from the start of the data; the key __metadata__ maps
-// strings to strings. The tensors tile the data: no hole, no overlap, nothing left over.
-// https://huggingface.co/docs/safetensors
+// The safetensors format: eight bytes hold the little-endian length n of a JSON header, n bytes hold the header, and
+// the rest is the data. The header maps each tensor's name to {"dtype", "shape", "data_offsets": [begin, end)}, with
+// offsets from the start of the data. The key __metadata__ maps strings to strings. The tensors tile the data: no hole,
+// no overlap, nothing left over. https://huggingface.co/docs/safetensors
 const (
 	prefixSize  = 8
 	maxHeader   = 100_000_000 // the limit of the reference implementation
@@ -104,7 +103,7 @@ func parseEntry(s *scanner, name string, src *source, base int) (Tensor, error) 
 				return err
 			}
 			if t.DType = dtypeNamed(d); t.DType == Invalid {
-				return fmt.Errorf("type %q is not known", d)
+				return fmt.Errorf("unknown type %q", d)
 			}
 		case key == "shape" && shape == nil:
 			shape, err = s.sizes(maxRank)
@@ -133,7 +132,7 @@ func parseEntry(s *scanner, name string, src *source, base int) (Tensor, error) 
 			empty = true
 			continue
 		}
-		// A size of zero elsewhere does not excuse an overflow: callers multiply in their own order.
+		// An overflow is an error even when another size is zero: callers multiply in their own order.
 		if count > math.MaxInt/d {
 			return bad("shape %v overflows", shape)
 		}
@@ -153,7 +152,7 @@ func parseEntry(s *scanner, name string, src *source, base int) (Tensor, error) 
 	return t, nil
 }
 
-// checkTiling asks that the tensors fill [base, end) without hole or overlap. It sorts them by place.
+// checkTiling returns an error unless the tensors fill [base, end) without hole or overlap. It sorts them by place.
 func checkTiling(file string, tensors []Tensor, base, end int) error {
 	slices.SortStableFunc(tensors, func(a, b Tensor) int {
 		if a.begin != b.begin {

@@ -5,22 +5,22 @@ import (
 	"slices"
 )
 
-// A Source is what [Save] writes: *autograd.Parameter and *autograd.Buffer are Sources.
+// A Source can be written by [Save]: *autograd.Parameter and *autograd.Buffer are Sources.
 type Source interface {
 	// Shape returns the dimensions.
 	Shape() []int
-	// Values returns the values in row-major order, to be read only.
+	// Values returns the values in row-major order. They must not be changed.
 	Values() []float32
 }
 
-// Save writes the parameters of a model, given as (path, parameter), to a safetensors file, each under the
-// first name that the table has for it: the reverse of [Load]. The file replaces one of the same name only
-// when it is complete, even when the parameters are mapped from that very file.
+// Save writes the parameters and buffers of a model, given as (path, value), to a safetensors file: the reverse of
+// [Load]. Each goes under the first name that the table has for it. The file replaces one of the same name only when it
+// is complete, even if the parameters are mapped from that very file.
 func Save[S Source](path string, names *Names, params iter.Seq2[string, S], opts WriteOptions) error {
 	return Write(path, Entries(names, params), opts)
 }
 
-// Entries returns what [Save] writes. A parameter's values are read when they are written.
+// Entries returns the entries that [Save] writes. The values of a parameter are read when they are written.
 func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
 	if names == nil {
 		names = &Names{}

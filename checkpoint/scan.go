@@ -8,10 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner reads the JSON that checkpoints carry, strictly and without recursion: text is valid UTF-8,
-// numbers are plain non-negative integers where a size is expected, and nothing is allocated beyond the
-// values asked for. The standard decoder takes the last of two equal keys without a word; a file whose
-// two readers may see two different tensors is refused here instead.
+// A scanner reads the JSON in checkpoints, strictly and without recursion. Text must be valid UTF-8, and sizes must be
+// plain non-negative integers. Nothing is allocated beyond the values asked for.
+//
+// The standard decoder silently takes the last of two equal keys. Two readers of such a file could see two different
+// tensors, so it is refused here.
 type scanner struct {
 	b   []byte
 	pos int
@@ -52,7 +53,7 @@ func (s *scanner) found() string {
 	return strconv.QuoteRune(rune(s.b[s.pos]))
 }
 
-// end reports anything but white space after the value.
+// end returns an error when anything but white space follows the value.
 func (s *scanner) end() error {
 	if s.peek(); s.pos < len(s.b) {
 		return s.errorf("expected the end, found %s", s.found())
@@ -84,7 +85,7 @@ func (s *scanner) literal() (lit []byte, escaped bool, err error) {
 	return nil, false, s.errorf("string does not end")
 }
 
-// str returns the next string. It is a copy: it does not hold on to the scanned bytes.
+// str returns the next string as a copy, which does not refer to the scanned bytes.
 func (s *scanner) str() (string, error) {
 	lit, escaped, err := s.literal()
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *scanner) size() (int64, error) {
 	return v, nil
 }
 
-// object calls field after each key of the next object; field must consume the value.
+// object calls field after each key of the next object. field must consume the value.
 func (s *scanner) object(field func(key string) error) error {
 	if err := s.expect('{'); err != nil {
 		return err
@@ -223,8 +224,8 @@ func (s *scanner) skip() error {
 			break
 		}
 	}
-	// The loop above only balances brackets; whether the value is JSON is the standard library's question,
-	// and the bounded depth keeps its recursion short.
+	// The loop above only balances brackets. The standard library checks that the value is JSON; the bounded depth
+	// keeps its recursion short.
 	if !json.Valid(s.b[start:s.pos]) {
 		s.pos = start
 		return s.errorf("value is not valid JSON")

@@ -17,11 +17,11 @@ import (
 
 const (
 	safetensorsSuffix = ".safetensors"
-	indexSuffix       = ".index.json" // after the name that a single file would have
+	indexSuffix       = ".index.json" // after the name of a single file
 )
 
-// divide fills shards in order, a next one when the tensor at hand does not fit. A tensor that is larger than a
-// shard may be has one to itself, and does not end the one being filled. This is how huggingface_hub divides.
+// divide fills shards in order and begins a new one when a tensor does not fit. A tensor larger than the limit gets a
+// shard to itself, without ending the current one. huggingface_hub divides in the same way.
 func divide(list []item, limit int64) [][]item {
 	var shards [][]item
 	var current []item
@@ -45,19 +45,19 @@ func divide(list []item, limit int64) [][]item {
 	return shards
 }
 
-// writeShards writes a checkpoint in as many files as it takes, and removes those of the one it replaces.
+// writeShards writes a checkpoint in as many files as it takes, and removes the files of the one it replaces.
 //
-// There is one step that switches from the old checkpoint to the new, a rename or a removal. Before it no file
-// of the old one is touched; after it only files that the new one does not need.
+// One step, a rename or a removal, switches from the old checkpoint to the new one. Before it, no file of the old one is
+// touched. After it, only files that the new one does not need.
 func (s *stream) writeShards(path string, list []item, opts WriteOptions) (err error) {
 	dir, base := filepath.Split(path)
 	stem, ok := strings.CutSuffix(base, safetensorsSuffix)
 	if !ok {
-		return fmt.Errorf("shards need a name that ends in %q", safetensorsSuffix)
+		return fmt.Errorf("expected a name that ends in %q for shards", safetensorsSuffix)
 	}
 	shards := divide(list, opts.ShardSize)
 	if len(shards) == 1 {
-		// The single file comes before an index for every reader: its rename is the switch.
+		// Every reader prefers the single file to an index: its rename is the switch.
 		if err := s.writeFile(path, list, opts.Metadata); err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (s *stream) writeShards(path string, list []item, opts WriteOptions) (err e
 	}
 	first := names
 	if anyExists(dir, names) {
-		// As many shards as the old checkpoint has: others' names for the time being.
+		// The old checkpoint has as many shards: the new ones get temporary names.
 		mark := fmt.Sprintf(".%08x%s", rand.Uint32(), safetensorsSuffix)
 		first = make([]string, len(names))
 		for i, name := range names {
@@ -97,7 +97,7 @@ func (s *stream) writeShards(path string, list []item, opts WriteOptions) (err e
 	if err := writeIndex(path+indexSuffix, first, shards); err != nil {
 		return err
 	}
-	written = 0 // they are the checkpoint now
+	written = 0 // from now on they are the checkpoint
 	if err := remove(path); err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *stream) writeShards(path string, list []item, opts WriteOptions) (err e
 	return removeShards(dir, stem, first)
 }
 
-// writeIndex says which shard each tensor is in.
+// writeIndex writes the index: the shard of each tensor.
 func writeIndex(path string, names []string, shards [][]item) error {
 	var index struct {
 		Metadata struct {
@@ -163,8 +163,8 @@ func renamed(dir string, first, names []string) bool {
 	return true
 }
 
-// removeShards removes the shards of other checkpoints of the same name from a folder, and what killed writes of
-// shards left there under temporary names.
+// removeShards removes the shards of other checkpoints of the same name from a folder, and the temporary files of
+// killed processes that wrote shards.
 func removeShards(dir, stem string, keep []string) error {
 	name := regexp.QuoteMeta(stem) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?` + regexp.QuoteMeta(safetensorsSuffix)
 	shard := regexp.MustCompile(`^(` + name + `|\.` + name + `(\.[0-9a-f]{8})?\.tmp)$`)
@@ -189,7 +189,7 @@ func removeShards(dir, stem string, keep []string) error {
 	return nil
 }
 
-// remove removes a file that may be there.
+// remove removes a file if it exists.
 func remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

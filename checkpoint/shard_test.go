@@ -96,7 +96,7 @@ func packValue(dir string) (int, error) {
 	return value, nil
 }
 
-// folderNames returns what is in a folder.
+// folderNames returns the names in a folder.
 func folderNames(t *testing.T, dir string) []string {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -246,8 +246,8 @@ func TestShardsStopped(t *testing.T) {
 	}
 }
 
-// TestShardsKilled kills a program that saves without pause: its folder holds the last checkpoint that was
-// finished, or the one after it.
+// TestShardsKilled kills a program that saves without pause: its folder holds the last finished checkpoint or the one
+// after it.
 func TestShardsKilled(t *testing.T) {
 	const key = "CHECKPOINT_TEST_SAVE"
 	if dir := os.Getenv(key); dir != "" {

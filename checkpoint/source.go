@@ -11,24 +11,24 @@ import (
 	"unsafe"
 )
 
-// A source is the bytes of one file: mapped, embedded, or on the heap. Tensors hold on to it, so a mapping
-// lives as long as the last tensor that was taken from it; a view handed out pins it until close, because the
-// collector does not see that a []float32 points into it. Nothing in this package writes to the bytes: those of
-// an embedded file are where a write would end the program.
+// A source holds the bytes of one file: mapped, embedded, or on the heap. Tensors refer to it, so that a mapping lives as
+// long as the last tensor taken from it. A view pins it until close, because the collector does not see that a
+// []float32 points into it. Nothing in this package writes to the bytes: in an embedded file, a write would end the
+// program.
 type source struct {
 	name   string
 	data   []byte
 	mapped bool
-	paged  bool // the system reads pages from a file, again whenever they are not in memory
+	paged  bool // the system can read its pages again from a file
 	closed atomic.Bool
 	undo   runtime.Cleanup
 
 	strided *strided // gathers bytes from another source, when data is nil
 }
 
-// openSource maps or reads the file name of fsys, which is called shown in errors.
+// openSource maps or reads the file name of fsys. Errors call it shown.
 func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
-	// Before anything is opened: to open a pipe is to wait for whoever writes to it.
+	// Stat comes before Open, because opening a pipe waits for a writer.
 	info, err := fs.Stat(fsys, name)
 	if err = regular(shown, info, err); err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	defer f.Close()
-	// It may have been replaced since by a file of another size: what counts is the one that is open.
+	// Another file may have taken the name since: the size of the open file counts.
 	info, err = f.Stat()
 	if err = regular(shown, info, err); err != nil {
 		return nil, err
@@ -55,10 +55,10 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 			src.undo = runtime.AddCleanup(src, unmap, data)
 			return src, nil
 		}
-		// What cannot be mapped is read.
+		// A file that cannot be mapped is read.
 	}
 	if at, ok := f.(io.ReaderAt); ok && info.Size() > readStep {
-		// A file may be nothing but holes, and still of any size: one that cannot be a checkpoint is not read.
+		// A sparse file can have any size at no cost: a file that cannot be a checkpoint is not read.
 		var head [prefixSize + 1]byte
 		if _, err := at.ReadAt(head[:], 0); err == nil && !plausible(head[:]) {
 			return nil, formatErrorf(shown, "", "neither a safetensors nor a PyTorch file, nor an index of one")
@@ -70,7 +70,7 @@ func openSource(fsys fs.FS, name, shown string, mapping bool) (*source, error) {
 	return src, nil
 }
 
-// plausible says whether a file that starts so may be a checkpoint or an index.
+// plausible reports whether a file with this beginning may be a checkpoint or an index.
 func plausible(head []byte) bool {
 	return formatOf(head) != "" || head[0] == '{' || head[0] == ' ' || head[0] == '\n'
 }
@@ -86,7 +86,7 @@ func regular(shown string, info fs.FileInfo, err error) error {
 	return nil
 }
 
-// kind names what is not an ordinary file.
+// kind names the kind of a file that is not an ordinary one.
 func kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
@@ -101,12 +101,12 @@ func kind(m fs.FileMode) string {
 	return "file of an unusual kind"
 }
 
-// readStep is what is reserved before a byte has arrived, whatever size a file system announces.
+// readStep is the number of bytes reserved before any has arrived, whatever size a file system announces.
 const readStep = 1 << 20
 
-// readWhole reads a file of the announced size, no more and no less. A file that can be read anywhere, such as
-// one of an operating system or of an embed.FS, proves its size by its last byte, and then gets its room at
-// once; room for others grows as they are read.
+// readWhole reads a file of the announced size, no more and no less. A file with random access, such as one of the
+// operating system or of an embed.FS, proves its size by its last byte and gets its room at once. Room for other files
+// grows as they are read.
 func readWhole(f fs.File, size int64) ([]byte, error) {
 	room := min(size, readStep)
 	if at, ok := f.(io.ReaderAt); ok && size > room && size < 1<<46 {
@@ -137,7 +137,7 @@ func readWhole(f fs.File, size int64) ([]byte, error) {
 	return data, nil
 }
 
-// bytesOf returns the bytes of a string where they are, never to be written.
+// bytesOf returns the bytes of a string without a copy. They must never be written.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // slice returns the bytes [begin, end). It panics after close: the pages may be gone.
@@ -151,15 +151,14 @@ func (s *source) slice(begin, end int) []byte {
 	return s.data[begin:end:end]
 }
 
-// pin keeps the mapping until close, even when nothing that the collector sees refers to it.
+// pin keeps the mapping until close, even when the collector sees no reference to it.
 func (s *source) pin() {
 	if s.mapped {
 		s.undo.Stop()
 	}
 }
 
-// forget tells the system that pages wholly inside [begin, end) need not stay resident, where it can read them
-// again.
+// forget tells the system that pages wholly inside [begin, end) need not stay resident, if it can read them again.
 func (s *source) forget(begin, end int) {
 	if !s.paged || begin == end || s.closed.Load() { // other memory may lie where a closed mapping was
 		return

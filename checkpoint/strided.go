@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A strided is the elements of a tensor that do not lie one after the other in its file: a transposed matrix, a
-// column of one, an expanded row. They are gathered as they are read, as much as is asked for at a time.
+// A strided describes a tensor whose elements do not follow each other in the file: a transposed matrix, a column of a
+// matrix, an expanded row. Reading gathers the elements, only as many as are asked for.
 type strided struct {
 	base           *source
 	begin          int // of the first element
@@ -14,14 +14,14 @@ type strided struct {
 	shape, strides []int
 }
 
-// gather returns the bytes [begin, end) of the tensor in row-major order; both are at elements' bounds.
+// gather returns the bytes [begin, end) of the tensor in row-major order. Both are multiples of an element's size.
 func (v *strided) gather(begin, end int) []byte {
-	defer runtime.KeepAlive(v.base) // else its mapping may go while bytes are copied
+	defer runtime.KeepAlive(v.base) // or its mapping could end while bytes are copied
 	dst := make([]byte, 0, end-begin)
 	if end == begin {
 		return dst
 	}
-	// The last index runs in the inner loop, the others count up as on an odometer.
+	// The last index runs in the inner loop. The others count up as on an odometer.
 	rank := len(v.shape)
 	at := slices.Clone(v.shape)
 	first := begin / v.size

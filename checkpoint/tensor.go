@@ -10,12 +10,12 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// A Tensor is one entry of a [File]: dense, row-major. It is a small value that refers to the file's
-// bytes; reading it converts as it copies.
+// A Tensor is one entry of a [File]: dense, row-major. It is a small value that refers to the file's bytes. Reading it
+// copies and converts.
 type Tensor struct {
 	Name  string
 	DType DType
-	Shape []int // empty for a scalar; not to be changed
+	Shape []int // empty for a scalar; must not be changed
 
 	src        *source
 	begin, end int
@@ -29,8 +29,8 @@ func (t Tensor) Len() int {
 	return (t.end - t.begin) / t.DType.Size()
 }
 
-// Bytes returns the stored little-endian bytes, to be read only. Like a view, they pin a mapped file. Those of a
-// tensor of PyTorch with strides of its own are a copy, in row-major order.
+// Bytes returns the stored little-endian bytes, which must not be changed. Like a view, they pin a mapped file. For a
+// PyTorch tensor with strides of its own they are a copy in row-major order.
 func (t Tensor) Bytes() []byte {
 	if t.src == nil {
 		return nil
@@ -55,10 +55,13 @@ func (t Tensor) bytesAt(first, n int) []byte {
 	return t.src.slice(t.begin+first*size, t.begin+(first+n)*size)
 }
 
-// View returns the elements of an F32 tensor without a copy, to be read only; ok is false when the type
-// is another, the data is not aligned to 4 bytes or not in one piece (a tensor of PyTorch with strides of its own),
-// or the machine is big-endian. A view keeps a mapped file mapped until [File.Close], after which it must not be
-// touched.
+// View returns the elements of an F32 tensor without a copy. They must not be changed. ok is false when
+//
+//   - the type is another;
+//   - the data is not aligned to 4 bytes, or not in one piece (a PyTorch tensor with strides of its own);
+//   - the machine is big-endian.
+//
+// A view keeps a mapped file mapped until [File.Close]. After that it must not be touched.
 func (t Tensor) View() (values []float32, ok bool) {
 	if t.DType != F32 || t.src.strided != nil {
 		return nil, false
@@ -69,7 +72,7 @@ func (t Tensor) View() (values []float32, ok bool) {
 	return values, ok
 }
 
-// littleEndian says whether this machine stores numbers as the format does.
+// littleEndian reports whether this machine stores numbers in the byte order of the format.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // Floats writes the elements of an F64, F32, F16 or BF16 tensor to dst, which must have room for exactly
@@ -85,9 +88,9 @@ func (t Tensor) Floats(dst []float32) error {
 	return nil
 }
 
-// floatsAt writes the elements from the index first on; the type is one of the four.
+// floatsAt writes the elements from the index first on. The type is one that IsFloat.
 func (t Tensor) floatsAt(dst []float32, first int) {
-	defer runtime.KeepAlive(t.src) // else the mapping may go while its bytes are copied
+	defer runtime.KeepAlive(t.src) // or the mapping could end while its bytes are copied
 	b := t.bytesAt(first, len(dst))
 	switch t.DType {
 	case F32:
@@ -136,7 +139,7 @@ func (t Tensor) Ints(dst []int64) error {
 	return nil
 }
 
-// intsAt writes the elements from the index first on; the type is an integer one or BOOL.
+// intsAt writes the elements from the index first on. The type is one that IsInt.
 func (t Tensor) intsAt(dst []int64, first int) error {
 	defer runtime.KeepAlive(t.src)
 	b, le := t.bytesAt(first, len(dst)), binary.LittleEndian

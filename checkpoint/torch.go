@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// What PyTorch pickles of a tensor is how it lies in a storage: where it starts, its shape and its strides, in
-// elements. The storage itself, a run of bytes that tensors may share, lies outside the pickle, which names it by
-// a key. torch/_utils.py and torch/serialization.py of PyTorch are the description.
+// PyTorch pickles a tensor as its place in a storage: where it starts, its shape and its strides, in elements. The
+// storage is a run of bytes that tensors may share. It lies outside the pickle, which names it by a key. Reference:
+// torch/_utils.py and torch/serialization.py of PyTorch.
 
-// A torchType is an element type; its bytes are known even where this package cannot read it.
+// A torchType is an element type. Its size is known even where this package cannot read it.
 type torchType struct {
 	name  string
 	dtype DType
 	size  int
 }
 
-// torchTypes are the types with the names of their storages, which newer types do not have: theirs are of bytes.
+// torchTypes are the types with the names of their storages. Newer types have none: their storages are of bytes.
 var torchTypes = [...]struct {
 	torchType
 	storage string
@@ -51,7 +51,7 @@ var torchTypes = [...]struct {
 	{torchType{"complex32", Invalid, 4}, ""},
 }
 
-// torchTypeNamed returns the element type that a pickle knows as torch.name, or nil.
+// torchTypeNamed returns the element type that a pickle calls torch.name, or nil.
 func torchTypeNamed(name string) *torchType {
 	for i := range torchTypes {
 		if torchTypes[i].name == name {
@@ -61,12 +61,12 @@ func torchTypeNamed(name string) *torchType {
 	return nil
 }
 
-// torchStorageType is the class of a storage, as a pickle mentions it.
+// torchStorageType is the class of a storage in a pickle.
 type torchStorageType struct{ *torchType }
 
 var torchUntyped = torchStorageType{&torchType{"untyped", Invalid, 1}}
 
-// torchStorageNamed returns the class of a storage, with a nil type when the name is another's.
+// torchStorageNamed returns the class of a storage, with a nil type when the name is not one of a storage.
 func torchStorageNamed(module, name string) torchStorageType {
 	if module == "torch.storage" && (name == "UntypedStorage" || name == "_UntypedStorage") {
 		return torchUntyped
@@ -85,15 +85,15 @@ func torchStorageNamed(module, name string) torchStorageType {
 type torchStorage struct {
 	key   string
 	typ   torchStorageType
-	count int64 // elements, as the pickle says
+	count int64 // elements, according to the pickle
 
 	src        *source
 	begin, end int
-	err        error        // why the data is not there
-	fetch      func() error // gets the data when it is first wanted; nil when it is there
+	err        error        // why the data is missing
+	fetch      func() error // gets the data on first use; nil when it is present
 }
 
-// torchStorages by key, with what the pickle says about each.
+// A torchStorageSet holds the storages that a pickle names, by key and in order.
 type torchStorageSet struct {
 	byKey map[string]*torchStorage
 	order []*torchStorage
@@ -138,17 +138,17 @@ func (s *torchStorageSet) named(id []any) (any, error) {
 // bytes returns the length of the data.
 func (s *torchStorage) bytes() int64 { return s.count * int64(s.typ.size) }
 
-// A torchTensor is a tensor as the pickle has it. Whether it is one that can be read is asked when it is wanted.
+// A torchTensor is a tensor as the pickle describes it. It is checked when it is used.
 type torchTensor struct {
 	storage        *torchStorage
 	typ            *torchType
 	offset         int64
 	shape, strides *sequence
-	odd            string // why it cannot be read
+	odd            string // the kind, if it is one that cannot be read
 }
 
-// callRebuildTensor takes storage, offset, shape, strides and, of no matter here, requires_grad and hooks; the
-// seventh argument may say that the numbers are to be conjugated or negated.
+// callRebuildTensor takes storage, offset, shape and strides. requires_grad and hooks follow and are ignored. The seventh
+// argument may say that the numbers are conjugated or negated as they are read.
 func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 	if len(args) < 4 {
 		return nil, fmt.Errorf("expected storage, offset, shape and strides, found %d arguments", len(args))
@@ -175,7 +175,7 @@ func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 	return t, nil
 }
 
-// callRebuildTensor3 has the element type as its seventh argument: the storage is of bytes.
+// callRebuildTensor3 takes the element type as its seventh argument, because the storage is of bytes.
 func callRebuildTensor3(m *pickleMachine, args []any) (any, error) {
 	if len(args) < 7 {
 		return nil, fmt.Errorf("expected seven arguments, found %d", len(args))
@@ -192,8 +192,8 @@ func callRebuildTensor3(m *pickleMachine, args []any) (any, error) {
 	return v, err
 }
 
-// callRebuildFromType calls its first argument with the third: the second is the class of the result. Only the
-// functions that make tensors are called, so that calls cannot nest.
+// callRebuildFromType calls its first argument with the third; the second is the class of the result. It only calls
+// functions that make tensors, so that calls cannot nest.
 func callRebuildFromType(m *pickleMachine, args []any) (any, error) {
 	if len(args) < 3 {
 		return nil, fmt.Errorf("expected a function, a class and arguments, found %d", len(args))
@@ -218,10 +218,10 @@ func callOddTensor(what string) func(*pickleMachine, []any) (any, error) {
 	}
 }
 
-// expandRoom is how large a tensor may be whose elements share memory, in a file smaller than that.
+// expandRoom is the size up to which a tensor whose elements share memory may exceed its file.
 const expandRoom = 1 << 20
 
-// tensor returns the tensor in place, after all that the pickle says about it was checked.
+// tensor checks everything that the pickle says about the tensor, and returns it in place.
 func (t *torchTensor) tensor(name string) (Tensor, error) {
 	if t.odd != "" {
 		return Tensor{}, fmt.Errorf("is %s, which cannot be read: save it as an ordinary, dense one", t.odd)
@@ -264,7 +264,7 @@ func (t *torchTensor) tensor(name string) (Tensor, error) {
 		}
 		count *= d
 	}
-	// The last element is the farthest, because no stride is negative.
+	// No stride is negative, so that the last element lies farthest.
 	room := (s.end - s.begin) / size
 	if t.offset < 0 || t.offset > int64(room) {
 		return Tensor{}, fmt.Errorf("expected to start within the %d elements of storage %q, found offset %d", room, s.key, t.offset)
@@ -291,7 +291,7 @@ func (t *torchTensor) tensor(name string) (Tensor, error) {
 	if dense {
 		return Tensor{Name: name, DType: t.typ.dtype, Shape: shape, src: s.src, begin: begin, end: begin + count*size}, nil
 	}
-	// Elements may share memory, so that a few bytes hold a large tensor, but not one beyond the file's own size.
+	// Elements may share memory: a few bytes can hold a large tensor, but none larger than the file.
 	if allowed := max(len(s.src.data), expandRoom); count > room && count*size > allowed {
 		return Tensor{}, fmt.Errorf("shape %v takes %d bytes out of the %d of storage %q: more than the file has",
 			shape, count*size, room*size, s.key)
@@ -300,7 +300,7 @@ func (t *torchTensor) tensor(name string) (Tensor, error) {
 	return Tensor{Name: name, DType: t.typ.dtype, Shape: shape, src: src, end: count * size}, nil
 }
 
-// sizes returns the numbers of a shape or of strides.
+// sizes returns a shape or strides as integers.
 func (t *torchTensor) sizes(s *sequence) ([]int, error) {
 	if len(s.items) > maxRank {
 		return nil, fmt.Errorf("more than %d dimensions", maxRank)

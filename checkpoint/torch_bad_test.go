@@ -55,14 +55,14 @@ func numbers(list string) string {
 // state is a dictionary of one tensor x.
 func state(tensor string) string { return "(dS'x'\n" + tensor + "s." }
 
-// quickly runs f and asks that it comes to an end soon, and takes a small multiple of the file in memory.
+// quickly expects that f ends soon, and takes memory of a small multiple of the file.
 func quickly(t *testing.T, size int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	total := spent(t, f)
 	runtime.ReadMemStats(&after)
-	// pickleRoom, twice for slices that grow, and three times for what is thrown away on the way.
+	// pickleRoom, twice for slices that grow, and three times for temporary values.
 	limit := uint64(6*pickleRoom + 6*pickleRoomRate*size)
 	if total > limit {
 		t.Errorf("a file of %d bytes took %d bytes of memory", size, total)
@@ -72,7 +72,7 @@ func quickly(t *testing.T, size int, f func()) {
 	}
 }
 
-// TestBadTorch opens archives that lie. A case without an expected error must open.
+// TestBadTorch opens malformed archives. A case without an expected error must open.
 func TestBadTorch(t *testing.T) {
 	four := map[string]string{"0": strings.Repeat("\x00\x00\x80?", 4)}
 	float := func(offset, shape, strides string) string {
@@ -129,18 +129,18 @@ func TestBadTorch(t *testing.T) {
 		{"calls a default factory", "ccollections\ndefaultdict\n(cos\nsystem\ntR.", "refers to os.system"},
 		{"sets the state of a class", "cos\nsystem\n(db.", "the pickle sets the state of os.system"},
 		{"mentions", "(dS'x'\ncos\nsystem\ns.", "the pickle refers to os.system"},
-		{"calls what may be mentioned", "ctorch\nTensor\n(tR.", "may only mention"},
+		{"calls what may be mentioned", "ctorch\nTensor\n(tR.", "may only name"},
 		{"calls a string", "S'x'\n(tR.", "expected a function to call, found a string"},
 		{"objects of TorchScript", "c__torch__\nM\n)\x81.", "the pickle calls __torch__.M"},
-		{"extension", "\x80\x02\x82\x01.", "opcode 0x82 is not known"},
-		{"buffer", "\x80\x05\x97.", "opcode 0x97 is not known"},
+		{"extension", "\x80\x02\x82\x01.", "unknown opcode 0x82"},
+		{"buffer", "\x80\x05\x97.", "unknown opcode 0x97"},
 
 		{"empty", "", "cut short"},
 		{"no end", "(d", "cut short"},
 		{"more after the end", "(d.(d.", "the pickle ends after 3 of its 6 bytes"},
-		{"nothing left", ".", "takes more from its stack"},
-		{"no mark", "d.", "takes more from its stack"},
-		{"below the mark", "N(0a.", "takes more from its stack"},
+		{"nothing left", ".", "takes more values from its stack"},
+		{"no mark", "d.", "takes more values from its stack"},
+		{"below the mark", "N(0a.", "takes more values from its stack"},
 		{"value without key", "(S'x'\nd.", "has no value"},
 		{"append to a tuple", ")Na.", "expected a list to append to"},
 		{"append to a dictionary", "(dNa.", "expected a list to append to, found a dictionary"},
@@ -165,7 +165,7 @@ func TestBadTorch(t *testing.T) {
 		{"deep lists of a large list", "(" + strings.Repeat("]", 30_000) + "lq\x010" + strings.Repeat("]", 66) + "(" + strings.Repeat("]h\x01a", 30_000) + "e" + strings.Repeat("a", 65) + ".", ""},
 		{"deep lists, fewer", deep("]", "a", 10_000)[:19_999] + ".", ""},
 		{"deep tuples", ")" + strings.Repeat("\x85", 1_000_000) + ".", "more memory than its length allows"},
-		{"deep marks", strings.Repeat("(", 2_000_000) + ".", "takes more from its stack"},
+		{"deep marks", strings.Repeat("(", 2_000_000) + ".", "takes more values from its stack"},
 		{"deep dictionaries", strings.Repeat("}S'x'\n", 1000) + pickled("FloatStorage", "0", 4, "0", "4", "1") + strings.Repeat("s", 1000) + ".", "nested more than 64 deep"},
 		{"many lists", strings.Repeat("]", 2_000_000) + ".", "more memory than its length allows"},
 		{"many dictionaries", strings.Repeat("}", 2_000_000) + ".", "more memory than its length allows"},
@@ -249,7 +249,7 @@ func TestBadZip(t *testing.T) {
 		{"an entry twice", zipped(zip.Store, [][2]string{pkl, {"a/data/0", data}}, one), `entry "a/data/0" is given twice`},
 		{"big-endian", zipped(zip.Store, [][2]string{pkl, {"a/byteorder", "big"}}, one), `expected byteorder little, found "big"`},
 		{"more than declared", patch(deflated, "a/data.pkl", 24, 4, 0, 0, 0), `entry "a/data.pkl": zip: not a valid`},
-		{"frozen", zipped(zip.Store, [][2]string{{"a/data.pkl", "}."}, {"a/constants.pkl", "}."}, {"a/constants/0", data}}, nil), "was frozen"},
+		{"frozen", zipped(zip.Store, [][2]string{{"a/data.pkl", "}."}, {"a/constants.pkl", "}."}, {"a/constants/0", data}}, nil), "a frozen TorchScript program"},
 		{"bomb", bomb, "inflates to 16777216 bytes: more than 16 times the file in all"},
 		{"bomb of a pickle", quine, "more than 16 times the file in all"},
 		{"impossible size", patch(deflated, "a/data/0", 24, 0, 0, 0, 0x40), "expected 16 bytes, found 1073741824"},
@@ -284,8 +284,8 @@ func TestBadLegacy(t *testing.T) {
 	data := "\x02\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x80?\x00\x00\x00@"
 	for _, c := range []struct{ name, data, want string }{
 		{"fine", magic + version + system + value + keys + data, ""},
-		{"other magic", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x18." + version + system + value + keys + data, "not a file of PyTorch"},
-		{"a plain pickle", "\x80\x02}.", "not a file of PyTorch"},
+		{"other magic", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x18." + version + system + value + keys + data, "not a PyTorch file"},
+		{"a plain pickle", "\x80\x02}.", "not a PyTorch file"},
 		{"no version", magic + "(lI1\na." + system + value + keys + data, "expected version 1001, found a list or tuple"},
 		{"a whole module", magic + version + system + "((S'module'\nS'Net'\nS'net.py'\nS'class Net: pass'\ntQ." + keys + data, "save its state_dict() instead"},
 		{"a name that moves the cursor", magic + version + system + "\x80\x04\x8c\x02os\x8c\x06\x1b[2J\n\r\x93." + keys + data, "refers to os.?[2J??, which"},
@@ -296,7 +296,7 @@ func TestBadLegacy(t *testing.T) {
 		{"calls first", "\x80\x02cos\nsystem\n(S'echo'\ntR.", "the pickle calls os.system"},
 		{"no keys", magic + version + system + value + "(l." + data, `tensor "x": its storage is not in the file`},
 		{"other keys", magic + version + system + value + "(lS'1'\na." + data, `tensor "x": its storage is not in the file`},
-		{"keys twice", magic + version + system + value + "(lS'0'\naS'0'\na." + data + data, "given twice"},
+		{"keys twice", magic + version + system + value + "(lS'0'\naS'0'\na." + data + data, "listed twice"},
 		{"keys of another kind", magic + version + system + value + "(lI0\na." + data, "its storage is not in the file"},
 		{"no list", magic + version + system + value + "(d." + data, "its storage is not in the file"},
 		{"other count", magic + version + system + value + keys + "\x03" + data[1:], `tensor "x": expected 2 elements at offset`},
@@ -324,7 +324,7 @@ func TestBadLegacy(t *testing.T) {
 	}
 }
 
-// TestCutTorch cuts each kind of file at every sixteenth, near its start and before its end.
+// TestCutTorch cuts each kind of file at every sixteenth of its length, near its start and before its end.
 func TestCutTorch(t *testing.T) {
 	for _, name := range []string{"zip.pt", "legacy.pt", "script.pt", "deflated.pt", "training.pt", "training_legacy.pt"} {
 		data, err := os.ReadFile(torchData + "/" + name)
@@ -379,12 +379,12 @@ func TestFlippedTorch(t *testing.T) {
 	}
 }
 
-// TestOtherFormats expects an error that says what was found instead.
+// TestOtherFormats expects an error that names the format of the file.
 func TestOtherFormats(t *testing.T) {
 	for _, c := range []struct{ data, want string }{
-		{"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "pointer of Git LFS"},
-		{"<!DOCTYPE html><html>Sign in</html>", "it does not start as a file of PyTorch either"},
-		{"", "it does not start as a file of PyTorch either"},
+		{"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "Git LFS pointer"},
+		{"<!DOCTYPE html><html>Sign in</html>", "it does not start like a PyTorch file either"},
+		{"", "it does not start like a PyTorch file either"},
 	} {
 		_, err := Parse("pytorch_model.bin", []byte(c.data), OpenOptions{})
 		checkMalformed(t, err, c.want)

@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// Before version 1.6, torch.save wrote pickles one after the other: a magic number, a version, how the machine
-// stores numbers, the value itself, and the list of the keys of its storages. Their data follows in the order of
-// the list, each with its number of elements in 8 bytes in front, aligned to nothing.
+// Before version 1.6, torch.save wrote pickles one after the other: a magic number, a version, the machine's format of
+// numbers, the value itself, and the list of the keys of its storages. The data of the storages follows in the order
+// of the list, not aligned, each with its number of elements in 8 bytes in front.
 const torchVersion = 1001
 
-// torchMagic is the integer 0x1950a86a20f9469cfc6c that stands first.
+// torchMagic is the integer 0x1950a86a20f9469cfc6c, the first in the file.
 var torchMagic = long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
 
 // parseTorchLegacy returns the tensors in a file of pickles.
@@ -35,7 +35,7 @@ func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, 
 		return fail("%w", err)
 	}
 	if n, ok := magic.(long); !ok || !bytes.Equal(n, torchMagic) {
-		return fail("expected the number that torch.save writes first, found %s: not a file of PyTorch", kindOf(magic))
+		return fail("expected the number that torch.save writes first, found %s: not a PyTorch file", kindOf(magic))
 	}
 	version, err := next()
 	if err != nil {
@@ -76,7 +76,7 @@ func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, 
 	return tensors, metadata, nil
 }
 
-// placeLegacy finds the data of all storages from the offset at on, in the order of keys.
+// placeLegacy finds the data of all storages, which starts at the offset at and has the order of keys.
 func (s *torchStorageSet) placeLegacy(src *source, at int, keys any) error {
 	list, ok := keys.(*sequence)
 	if !ok {
@@ -90,7 +90,7 @@ func (s *torchStorageSet) placeLegacy(src *source, at int, keys any) error {
 		}
 		st := s.byKey[k]
 		if st == nil || st.src != nil {
-			return fmt.Errorf("storage %.64q is given twice, or belongs to no tensor", k)
+			return fmt.Errorf("storage %.64q is listed twice, or belongs to no tensor", k)
 		}
 		if len(src.data)-at < 8 {
 			st.err = fmt.Errorf("expected its storage at offset %d, found the end of the file", at)

@@ -37,7 +37,7 @@ func sameFiles(t *testing.T, what string, got, want *checkpoint.File) {
 	}
 }
 
-// TestDetectors compares published files with the hash of what PyTorch reads in them.
+// TestDetectors compares the contents of published files with a hash of the contents that PyTorch reads.
 func TestDetectors(t *testing.T) {
 	shared := golden.SharedData(t)
 	list, err := os.Open("testdata/torch/detectors.txt")
@@ -68,8 +68,8 @@ func TestDetectors(t *testing.T) {
 	}
 }
 
-// TestTorchShared compares published files with what PyTorch reads in them now, and a published model that
-// PyTorch saves with the safetensors file it comes from.
+// TestTorchShared compares published files with the contents that PyTorch reads, and a published model that PyTorch
+// saves with its original safetensors file.
 func TestTorchShared(t *testing.T) {
 	shared, dir := golden.SharedData(t), t.TempDir()
 	oracle.Run(t, "torch", "checkpoint_torch.py", "shared", dir, shared)

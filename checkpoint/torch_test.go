@@ -64,7 +64,7 @@ func bare(f *File, prefix string) *File {
 	return g
 }
 
-// compareContainers reads all that testdata/gen/checkpoint_torch.py wrote to dir.
+// compareContainers reads all files that testdata/gen/checkpoint_torch.py wrote to dir.
 func compareContainers(t *testing.T, dir string) {
 	want := mustOpen(t, dir+"/expected.safetensors")
 	if want.Len() < 30 {
@@ -91,7 +91,7 @@ func compareContainers(t *testing.T, dir string) {
 
 func TestTorch(t *testing.T) { compareContainers(t, torchData) }
 
-// TestTorchFresh compares files that PyTorch writes now, of other numbers each day.
+// TestTorchFresh compares files that PyTorch writes now, with other numbers each day.
 func TestTorchFresh(t *testing.T) {
 	dir, seed := t.TempDir(), time.Now().YearDay()
 	oracle.Run(t, "torch", "checkpoint_torch.py", "fresh", dir, fmt.Sprint(seed))
@@ -99,7 +99,7 @@ func TestTorchFresh(t *testing.T) {
 	compareContainers(t, dir)
 }
 
-// TestTorchInPlace expects views of the file where the data lies as it is wanted, and none elsewhere.
+// TestTorchInPlace expects views of the file exactly where the data is dense and aligned.
 func TestTorchInPlace(t *testing.T) {
 	data, err := os.ReadFile(torchData + "/zip.pt")
 	if err != nil {
@@ -206,14 +206,14 @@ func TestTorchRoots(t *testing.T) {
 		{"training.pt", []string{"ema"}, `expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer"`},
 		{"training.pt", []string{"epoch", "x"}, "expected a dictionary with the key"},
 		{"training.pt", []string{"epoch"}, "found an integer"},
-		{"expected.safetensors", []string{"model"}, "found safetensors, which has none"},
+		{"expected.safetensors", []string{"model"}, "found safetensors, which has no roots"},
 	} {
 		_, err := Open(torchData+"/"+c.file, OpenOptions{Root: c.root})
 		checkMalformed(t, err, c.want)
 	}
 }
 
-// TestTorchOdd expects an error that names the tensor for those that are no plain arrays.
+// TestTorchOdd expects an error that names the tensor for each kind of unsupported tensor.
 func TestTorchOdd(t *testing.T) {
 	for name, want := range map[string]string{
 		"quantized":  "is a quantized tensor",

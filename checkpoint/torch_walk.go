@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// What torch.save wrote may be a dictionary of tensors, or hold one under a key of its own, beside the state of
-// an optimizer and numbers of the training. The names of tensors are the keys on the way to them, joined by dots.
+// A file of torch.save may be a dictionary of tensors, or hold one under some key, beside the state of an optimizer
+// and numbers of the training. The name of a tensor consists of the keys that lead to it, joined by dots.
 
-// wrappers are the keys under which the weights of a model are found, the first of them that is there.
+// wrappers are the keys under which files keep the weights of a model. The first that is present counts.
 var wrappers = []string{"state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "weights", "params"}
 
 // torchWalk turns a value of a pickle into tensors and metadata.
@@ -19,12 +19,12 @@ type torchWalk struct {
 	tensors  []Tensor
 	metadata map[string]string
 	holds    map[any]bool // by container: whether a tensor is in it
-	left     int          // bytes that names and texts may still take
+	left     int          // bytes left for names and texts
 }
 
-// torchTensors returns what the value holds, under root or where the weights are found.
+// torchTensors returns the tensors and the metadata in the value, under root or where the weights are found.
 func torchTensors(file string, value any, root []string, size int) ([]Tensor, map[string]string, error) {
-	// Names cannot be much longer together than their file, unless it is made to be walked without end.
+	// All names together cannot be much longer than their file, unless it is made to be walked without end.
 	w := &torchWalk{file: file, metadata: map[string]string{}, holds: map[any]bool{}, left: 1<<20 + 8*size}
 	inner, path, err := w.root(value, root)
 	if err != nil {
@@ -35,7 +35,7 @@ func torchTensors(file string, value any, root []string, size int) ([]Tensor, ma
 	default:
 		return nil, nil, formatErrorf(file, "", "expected a dictionary of tensors, found %s", kindOf(inner))
 	}
-	// First what lies beside the weights on the way to them, so that what is nearer to them stays.
+	// Metadata beside the weights comes from the outside in, so that the values nearest to the weights stay.
 	beside := value
 	for _, key := range path {
 		d, ok := beside.(*dict)
@@ -115,7 +115,7 @@ func (d *dict) keys() string {
 	return strings.Join(keys, ", ")
 }
 
-// keyText returns a key as a part of a name.
+// keyText returns a key in the form it has in a name.
 func keyText(key any) (string, bool) {
 	switch k := key.(type) {
 	case string:
@@ -126,7 +126,7 @@ func keyText(key any) (string, bool) {
 	return "", false
 }
 
-// holdsTensor says whether a tensor is in v. Containers are asked once each, however often they are met.
+// holdsTensor reports whether a tensor is in v. It visits each container once, however often it is reached.
 func (w *torchWalk) holdsTensor(v any, depth int) bool {
 	if _, ok := v.(*torchTensor); ok {
 		return true
@@ -142,7 +142,7 @@ func (w *torchWalk) holdsTensor(v any, depth int) bool {
 	if depth > maxDepth {
 		return w.reachesTensor(v)
 	}
-	w.holds[v] = false // for one that holds itself
+	w.holds[v] = false // for a container that holds itself
 	found := false
 	switch v := v.(type) {
 	case *dict:
@@ -154,8 +154,8 @@ func (w *torchWalk) holdsTensor(v any, depth int) bool {
 	return found
 }
 
-// reachesTensor is holdsTensor without recursion, for what is nested too deeply to be visited: a tensor there has to
-// be missed aloud.
+// reachesTensor is holdsTensor without recursion, for containers nested too deeply to be visited: a tensor there must
+// lead to an error and not be left out silently.
 func (w *torchWalk) reachesTensor(v any) bool {
 	seen := map[any]bool{v: true}
 	found := false
@@ -195,7 +195,7 @@ func (w *torchWalk) reachesTensor(v any) bool {
 	return false
 }
 
-// spend counts what a name or text takes.
+// spend counts the memory of a name or text.
 func (w *torchWalk) spend(n int) error {
 	if w.left -= n + 32; w.left < 0 {
 		return formatErrorf(w.file, "", "names take more memory than the file's length allows")
@@ -203,7 +203,7 @@ func (w *torchWalk) spend(n int) error {
 	return nil
 }
 
-// visit collects the tensors in v, and as metadata the plain values, under name.
+// visit collects, under name, the tensors in v, and the plain values as metadata.
 func (w *torchWalk) visit(name string, v any, depth int) error {
 	if depth > maxDepth {
 		return formatErrorf(w.file, w.shown(name), "nested more than %d deep", maxDepth)
@@ -231,7 +231,7 @@ func (w *torchWalk) visit(name string, v any, depth int) error {
 				return formatErrorf(w.file, w.shown(name), "expected strings or integers as keys, found %s", kindOf(e.key))
 			}
 			if v.attributes && (key == "training" || strings.HasPrefix(key, "_")) && !w.holdsTensor(e.value, depth) {
-				continue // what modules of TorchScript note about themselves
+				continue // internal attributes of TorchScript modules
 			}
 			if err := w.child(name, key, e.value, depth); err != nil {
 				return err
@@ -266,13 +266,13 @@ func (w *torchWalk) child(name, key string, v any, depth int) error {
 	return w.visit(key, v, depth+1)
 }
 
-// shown is a name as far as an error repeats it.
+// shown is a name, shortened for an error.
 func (w *torchWalk) shown(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), maxName)], "?")
 }
 
-// describe adds a plain value to the metadata, and those in a dictionary or object under names joined by dots.
-// Lists, and what is no text or number, are left out.
+// describe adds a plain value to the metadata, and the values in a dictionary or object under names joined by dots. It
+// leaves out lists, and everything else that is neither text nor number.
 func (w *torchWalk) describe(name string, v any, depth int) error {
 	var text string
 	switch v := v.(type) {
@@ -314,7 +314,7 @@ func (w *torchWalk) describe(name string, v any, depth int) error {
 	return nil
 }
 
-// shapeItems returns the sizes of a tensor as the pickle has them.
+// shapeItems returns the sizes of a tensor as the pickle gives them.
 func (t *torchTensor) shapeItems() []any {
 	if t.shape == nil {
 		return nil

@@ -11,23 +11,24 @@ import (
 	"strings"
 )
 
-// torch.save writes a zip archive with one folder: in it data.pkl, the pickle; data/KEY, the storages, which are
-// stored as they are, so that they can be used in place; byteorder; and what does not matter here. An archive of
-// TorchScript (torch.jit.save) has the same, and the program of the model beside it, in code/ and constants.pkl:
-// its pickle holds objects of classes __torch__.…, of which only the tensors are looked at.
+// torch.save writes a zip archive with one folder. It holds the pickle data.pkl, the storages data/KEY, byteorder, and
+// entries that are not used here. Storages are not compressed, so that they can be used in place.
+//
+// An archive of TorchScript (torch.jit.save) has the same entries, and the program of the model in code/ and
+// constants.pkl. Its pickle holds objects of classes __torch__.…, of which only the tensors are read.
 const (
 	zipMagic = "PK\x03\x04"
 
-	// An archive that was packed again may be compressed. Weights hardly shrink; what would grow beyond this
-	// many times the file, and a little for small ones, is refused.
+	// An archive that another program wrote may be compressed. Weights hardly shrink, so an archive that inflates to
+	// more than this many times the file, and some room for small ones, is refused.
 	inflateRate = 16
 	inflateRoom = 1 << 20
 
-	// deflateMost is a little more than the growth that the deflate format is capable of.
+	// deflateMost is a little more than the highest ratio of the deflate format.
 	deflateMost = 1100
 )
 
-// parseTorchZip returns the tensors in an archive of PyTorch, and the sources that hold what was inflated.
+// parseTorchZip returns the tensors in a PyTorch archive, and the sources that hold inflated data.
 func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*source, error) {
 	fail := func(format string, args ...any) ([]Tensor, map[string]string, []*source, error) {
 		return nil, nil, nil, formatErrorf(src.name, "", format, args...)
@@ -66,24 +67,24 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 		return nil, nil, nil, err
 	}
 	if len(tensors) == 0 && a.entry("constants/0") != nil {
-		return fail("expected the tensors of modules, found constants alone, which have no names: a program of TorchScript that was " +
-			"frozen; save it before torch.jit.freeze")
+		return fail("expected the tensors of modules, found only constants, which have no names, as in a frozen TorchScript program: " +
+			"save it before torch.jit.freeze")
 	}
 	for _, s := range storages.order {
-		if s.err != nil { // of a tensor that is not among the weights
+		if s.err != nil { // its tensor is not among the weights
 			return fail("storage %q: %w", s.key, s.err)
 		}
 	}
 	return tensors, metadata, a.sources, nil
 }
 
-// A torchArchive is a zip archive whose entries are known not to overlap.
+// A torchArchive is a zip archive whose entries do not overlap.
 type torchArchive struct {
 	src      *source
 	folder   string // with a slash at its end
 	entries  map[string]*zipEntry
 	inflated uint64
-	sources  []*source // of what was inflated
+	sources  []*source // of inflated data
 }
 
 type zipEntry struct {
@@ -91,7 +92,7 @@ type zipEntry struct {
 	begin, end int // of the stored or compressed bytes in the file
 }
 
-// openTorchArchive reads the directory of the archive.
+// openTorchArchive reads the directory of an archive and checks it.
 func openTorchArchive(src *source) (*torchArchive, error) {
 	z, err := zip.NewReader(bytes.NewReader(src.data), int64(len(src.data)))
 	if err != nil {
@@ -122,7 +123,7 @@ func openTorchArchive(src *source) (*torchArchive, error) {
 		}
 	}
 	if a.folder == "" {
-		return nil, fmt.Errorf("expected a folder with data.pkl among its %d entries: not a file of PyTorch", len(list))
+		return nil, fmt.Errorf("expected a folder with data.pkl among its %d entries: not a PyTorch file", len(list))
 	}
 	slices.SortFunc(list, func(a, b *zipEntry) int { return cmp.Or(a.begin-b.begin, a.end-b.end) })
 	for i := 1; i < len(list); i++ {
@@ -136,7 +137,7 @@ func openTorchArchive(src *source) (*torchArchive, error) {
 // entry returns the entry of the folder with the name, or nil.
 func (a *torchArchive) entry(name string) *zipEntry { return a.entries[a.folder+name] }
 
-// read returns the bytes of an entry: where they are, or inflated.
+// read returns the bytes of an entry: in place, or inflated.
 func (a *torchArchive) read(e *zipEntry) ([]byte, error) {
 	const encrypted = 1
 	shown := e.Name[:min(len(e.Name), maxName)]
@@ -167,10 +168,10 @@ func (a *torchArchive) read(e *zipEntry) ([]byte, error) {
 	if _, err := io.ReadFull(r, data); err != nil {
 		return nil, fmt.Errorf("entry %q: %w", shown, err)
 	}
-	// The end of the entry is where its checksum is compared.
+	// Reading to the end of the entry compares its checksum.
 	switch n, err := r.Read(make([]byte, 1)); {
 	case n != 0:
-		return nil, fmt.Errorf("entry %q is more than the %d bytes that it declares", shown, size)
+		return nil, fmt.Errorf("entry %q is longer than the %d bytes that it declares", shown, size)
 	case err != io.EOF:
 		return nil, fmt.Errorf("entry %q: %w", shown, err)
 	}
@@ -188,7 +189,7 @@ func (a *torchArchive) place(s *torchStorage) {
 	case e.Method == zip.Store:
 		_, s.err = a.read(e)
 		s.src, s.begin, s.end = a.src, e.begin, e.end
-	default: // when it is wanted
+	default: // inflated on first use
 		s.err = nil
 		s.fetch = func() error {
 			data, err := a.read(e)

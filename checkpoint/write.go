@@ -16,38 +16,39 @@ import (
 
 // WriteOptions change how a checkpoint is written.
 type WriteOptions struct {
-	// DType is the type in which floats are stored: F32 (also the zero value), F16 or BF16. Rounding is
-	// to nearest, ties to even; a finite number that would become infinite is an error. An [Entry] with a
-	// type of its own keeps it.
+	// DType is the type of floats in the file: F32 (also for the zero value), F16 or BF16. Rounding is to nearest,
+	// ties to even. A finite number that would become infinite is an error. An [Entry] with its own type keeps it.
 	DType DType
 
-	// Metadata is the file's own metadata. Without it, or without the key, "format" is "pt", which
-	// transformers asks for.
+	// Metadata is the metadata of the file. Unless it has the key "format", that is "pt", which transformers
+	// requires.
 	Metadata map[string]string
 
-	// ShardSize, if positive, is about how many bytes of tensors a file may hold. What is more goes into
-	// several files beside an index; see [Write].
+	// ShardSize, if positive, is the approximate limit of a file in bytes of tensors. More tensors go into several
+	// files with an index; see [Write].
 	ShardSize int64
 
-	// Progress, if not nil, is told now and then how many bytes of tensors are written, of how many. An
-	// error that it returns ends the writing, with nothing changed.
+	// Progress, if not nil, is called now and then with the bytes of tensors written and their total. If it returns
+	// an error, writing ends and nothing is changed.
 	Progress func(done, total int64) error
 }
 
-// DefaultShardSize is the ShardSize that the Hugging Face libraries save with.
+// DefaultShardSize is the ShardSize of the Hugging Face libraries, in bytes.
 const DefaultShardSize = 5_000_000_000
 
-// Write writes a checkpoint that takes the place of one of the same name whole or not at all. Tensors are
-// streamed; no second copy of them is made.
+// Write writes a checkpoint. It replaces one of the same name whole or not at all. Tensors are streamed; no second copy
+// of them is made.
 //
-// A single file goes under a temporary name in the same folder, is synced, and is renamed to path.
+// A single file is written under a temporary name in the same folder, synced, and renamed to path.
 //
-// With a ShardSize that the tensors exceed, "model.safetensors" stands for the files
-// "model-00001-of-00003.safetensors" and so on, filled in the order of the entries, and an index
-// "model.safetensors.index.json", which Open and OpenFolder take, as transformers does. A tensor
-// larger than the size has a file to itself. A crash or an error at any point leaves a checkpoint in the folder,
-// the old one or the new: shards get names that the old index does not use, the index is replaced when they are
-// complete, and what belonged to the old one is removed last. path must end in ".safetensors".
+// If the tensors exceed ShardSize, path must end in ".safetensors". "model.safetensors" then stands for the files
+// "model-00001-of-00003.safetensors" and so on, filled in the order of the entries, and for the index
+// "model.safetensors.index.json". Open, OpenFolder and transformers read that index. A tensor larger than ShardSize has
+// a file to itself.
+//
+// A crash or an error at any point leaves a whole checkpoint in the folder, the old one or the new one. Shards get
+// names that the old index does not use, the index is replaced when they are complete, and the old shards are removed
+// last.
 func Write(path string, entries []Entry, opts WriteOptions) error {
 	list, err := items(entries, opts)
 	if err == nil {
@@ -64,14 +65,13 @@ func Write(path string, entries []Entry, opts WriteOptions) error {
 	return nil
 }
 
-// writeFile puts one file into the place of path.
+// writeFile replaces path by one file.
 func (s *stream) writeFile(path string, list []item, metadata map[string]string) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return s.encode(w, list, metadata) })
 }
 
-// Encode writes a safetensors file to w. Data of wider types comes first, so that every tensor is aligned
-// to its element, then the order is that of the names: equal tensors make equal bytes. There is one file,
-// whatever the ShardSize.
+// Encode writes one safetensors file to w, whatever the ShardSize. Tensors of wider types come first, so that every
+// tensor is aligned to its element type; within a type, they are sorted by name. Equal tensors make equal bytes.
 func Encode(w io.Writer, entries []Entry, opts WriteOptions) error {
 	list, err := items(entries, opts)
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *stream) encode(w io.Writer, list []item, metadata map[string]string) er
 	return nil
 }
 
-// header returns the length and the JSON, padded so that the data starts at a multiple of eight.
+// header returns the length and the JSON, padded to a multiple of eight bytes.
 func header(sorted []item, given map[string]string) ([]byte, error) {
 	b := bytes.NewBuffer(make([]byte, prefixSize))
 	metadata := map[string]string{"format": "pt"}

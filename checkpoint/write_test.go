@@ -15,7 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
-// entries is what written() of testdata/gen/checkpoint.py holds.
+// entries returns the tensors of written() in testdata/gen/checkpoint.py.
 func entries() []Entry {
 	weight := make([]float32, 12)
 	for i := range weight {
@@ -90,7 +90,7 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestRounding compares with what PyTorch rounds the same numbers to.
+// TestRounding compares with PyTorch's rounding of the same numbers.
 func TestRounding(t *testing.T) {
 	f := mustOpen(t, "testdata/half.safetensors")
 	x := floatsOf(t, f, "x")
@@ -124,7 +124,7 @@ func TestEncodeErrors(t *testing.T) {
 		want    string
 	}{
 		{"type", nil, WriteOptions{DType: I8}, "expected F32, F16 or BF16, found I8"},
-		{"twice", []Entry{{Name: "x", Floats: []float32{1}}, {Name: "x", Floats: []float32{1}}}, WriteOptions{}, `"x": name is given twice`},
+		{"twice", []Entry{{Name: "x", Floats: []float32{1}}, {Name: "x", Floats: []float32{1}}}, WriteOptions{}, `"x": the name is given twice`},
 		{"reserved", []Entry{{Name: "__metadata__", Floats: []float32{1}}}, WriteOptions{}, "reserved"},
 		{"length", []Entry{{Name: "x", Shape: []int{2}, Floats: []float32{1}}}, WriteOptions{}, "expected 2 values for shape [2], found 1"},
 		{"ints length", []Entry{{Name: "x", Shape: []int{2}, Ints: []int64{1}}}, WriteOptions{}, "found 1"},
@@ -133,7 +133,7 @@ func TestEncodeErrors(t *testing.T) {
 		{"overflow", []Entry{{Name: "x", Shape: []int{1 << 31, 1 << 31}, Floats: []float32{1}}}, WriteOptions{}, "overflows"},
 		{"beyond F16", []Entry{{Name: "x", Shape: []int{2}, Floats: []float32{65519, 65520}}}, WriteOptions{DType: F16}, "value 65520 at index 1 is beyond the range of F16"},
 		{"beyond BF16", []Entry{{Name: "x", Shape: []int{1}, Floats: []float32{math.MaxFloat32}}}, WriteOptions{DType: BF16}, "beyond the range of BF16"},
-		{"bytes overflow", []Entry{{Name: "w", Shape: []int{1 << 59}, lazy: none}, {Name: "x", Shape: []int{1 << 59}, lazy: none}, {Name: "y", Shape: []int{1 << 59}, lazy: none}, {Name: "z", Shape: []int{1 << 59}, lazy: none}}, WriteOptions{}, `"z": file overflows`},
+		{"bytes overflow", []Entry{{Name: "w", Shape: []int{1 << 59}, lazy: none}, {Name: "x", Shape: []int{1 << 59}, lazy: none}, {Name: "y", Shape: []int{1 << 59}, lazy: none}, {Name: "z", Shape: []int{1 << 59}, lazy: none}}, WriteOptions{}, `"z": the size of the file overflows`},
 		{"name", []Entry{{Name: "a\xff", Floats: []float32{1}}}, WriteOptions{}, "not valid UTF-8"},
 		{"floats as ints", []Entry{{Name: "x", Floats: []float32{1}, DType: I32}}, WriteOptions{}, "expected F64, F32, F16 or BF16 for floats, found I32"},
 		{"ints as floats", []Entry{{Name: "x", Ints: []int64{1}, DType: F32}}, WriteOptions{}, "expected an integer type for integers, found F32"},
@@ -196,7 +196,7 @@ func TestInterruptedSave(t *testing.T) {
 	}
 }
 
-// TestNoSecondCopy writes a large tensor and asks for little memory.
+// TestNoSecondCopy writes a large tensor and expects few allocations.
 func TestNoSecondCopy(t *testing.T) {
 	big := make([]float32, 4<<20)
 	for _, d := range []DType{F32, BF16} {
@@ -212,13 +212,13 @@ func TestNoSecondCopy(t *testing.T) {
 	}
 }
 
-// python runs testdata/gen/checkpoint.py and returns what it prints, without the last line break.
+// python runs testdata/gen/checkpoint.py and returns its output without the last line break.
 func python(t *testing.T, args ...string) string {
 	t.Helper()
 	return strings.TrimSpace(string(oracle.Run(t, "torch, safetensors and huggingface_hub", "checkpoint.py", args...)))
 }
 
-// TestPythonReads asks safetensors' own reader for equality.
+// TestPythonReads compares with safetensors' own reader.
 func TestPythonReads(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "written.safetensors")
 	if err := Write(path, entries(), WriteOptions{Metadata: map[string]string{"who": "fovea"}}); err != nil {

@@ -32,8 +32,8 @@
 //
 // Whatever is random comes from a [Rand] keyed by numbers, never from a shared stream. The order of an epoch is keyed
 // by (seed, epoch), an item by (seed, epoch, item). So the batches depend neither on the number of goroutines nor on
-// their timing. An epoch can also be entered at any batch with [Loader.EpochFrom]: a run that was interrupted
-// continues with the batches it would have seen, and skips the cost of those before.
+// their timing. [Loader.EpochFrom] enters an epoch at any batch. So an interrupted run continues with the batches it
+// would have seen, without preparing those before.
 //
 // # Errors, panics and memory
 //

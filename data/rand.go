@@ -5,14 +5,13 @@ import (
 	"math/rand/v2"
 )
 
-// Rand is a source of random decisions that is fully determined by the numbers it is keyed with. Its stream is
-// PCG-DXSM, whose output math/rand/v2 pins, and the methods below are this package's own, so that a run gives the
-// same batches under later versions of Go.
+// Rand is a source of random numbers that its keys determine fully. Its stream is PCG-DXSM, which math/rand/v2 keeps
+// unchanged. The methods are this package's own, so that a run gives the same batches under later versions of Go.
 type Rand struct {
 	pcg rand.PCG
 }
 
-// NewRand returns the generator keyed by seed and any further numbers, such as an epoch and a sample's index.
+// NewRand returns the generator keyed by seed and any further numbers, such as an epoch and the number of an item.
 // Different keys give unrelated streams.
 func NewRand(seed uint64, keys ...uint64) *Rand {
 	a, b := mix(seed), mix(^seed)
@@ -25,7 +24,7 @@ func NewRand(seed uint64, keys ...uint64) *Rand {
 	return r
 }
 
-// mix is the finalizer of SplitMix64: every bit of x reaches every bit of the result.
+// mix is the finalizer of SplitMix64: every bit of x changes every bit of the result.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -92,8 +91,8 @@ func (r *Rand) Beta(alpha float64) float64 {
 	return 1 / (1 + math.Exp(y-x))
 }
 
-// logGamma returns the logarithm of a number of the Gamma distribution with the given shape and scale 1 (Marsaglia
-// and Tsang, 2000); as a logarithm it does not underflow at small shapes.
+// logGamma returns the logarithm of a number of the Gamma distribution with the given shape and scale 1 (Marsaglia and
+// Tsang, 2000). The logarithm does not underflow at small shapes.
 func (r *Rand) logGamma(shape float64) float64 {
 	if shape < 1 {
 		// A number of shape + 1 times a uniform one to the power of 1/shape.

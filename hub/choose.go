@@ -11,18 +11,18 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
-// A choice is which files of a model are fetched.
+// A choice lists the files of a model to be fetched.
 type choice struct {
 	small   []string // configuration and tokenizer; with patterns, all but weights
 	indexes []string // of weights in several files
 	weights []string
-	asked   bool // by patterns
+	asked   bool // the caller named the files by patterns
 }
 
-// maxSmall is the most bytes that a configuration or a tokenizer may have; the largest in use have 35 MB.
+// maxSmall is the largest size of a configuration or a tokenizer in bytes. The largest in use have 35 MB.
 const maxSmall = 256 << 20
 
-// limit returns the most bytes that a file may have: only weights have no limit of their own.
+// limit returns the largest size of a file in bytes. Weights have only the general limit.
 func (c choice) limit(name string) int64 {
 	switch {
 	case slices.Contains(c.indexes, name):
@@ -33,7 +33,7 @@ func (c choice) limit(name string) int64 {
 	return maxFile
 }
 
-// usualNames are read beside the weights, where a model has them.
+// usualNames are fetched beside the weights, where a model has them.
 var usualNames = []string{
 	"config.json", "generation_config.json",
 	"preprocessor_config.json", "processor_config.json",
@@ -43,17 +43,17 @@ var usualNames = []string{
 	"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json",
 }
 
-// weightNames hold a model's weights, the best first: only one of them is fetched.
+// weightNames hold a model's weights, the preferred one first. Only one of them is fetched.
 var weightNames = []string{
 	"model.safetensors", "model.safetensors.index.json",
 	"pytorch_model.bin", "pytorch_model.bin.index.json",
 }
 
-// pooling is the one file below the top that the encoders of sentence-transformers usually have.
+// pooling is the one file in a subfolder that encoders of sentence-transformers usually have.
 const pooling = "1_Pooling/config.json"
 
-// choose picks the files of a model out of those that are there: its configuration, its tokenizer, and one form of
-// its weights, at the top and in the module folders of sentence-transformers ("1_Pooling", "2_Dense").
+// choose picks files of a model by name: its configuration, its tokenizer, and one form of its weights, at the top and in
+// the module folders of sentence-transformers ("1_Pooling", "2_Dense").
 func choose(names, patterns []string) (choice, error) {
 	if len(patterns) > 0 {
 		return match(names, patterns)
@@ -91,13 +91,13 @@ func choose(names, patterns []string) (choice, error) {
 		}
 	}
 	if len(c.weights)+len(c.indexes) == 0 {
-		return c, fmt.Errorf("%w: it has no weights as %s, or in the shards of an index%s", ErrNoFile,
+		return c, fmt.Errorf("%w: expected weights in %s, or in the shards of an index, found none%s", ErrNoFile,
 			"model.safetensors or pytorch_model.bin", others(names))
 	}
 	return c, c.check()
 }
 
-// others names the weights in other forms that are there instead.
+// others names the weights in other forms that the model has.
 func others(names []string) string {
 	var found []string
 	for _, n := range names {
@@ -112,7 +112,7 @@ func others(names []string) string {
 	if len(found) > 8 {
 		found = append(found[:8], "…")
 	}
-	return ", only " + strings.Join(found, ", ") + " (GetOptions.Files asks for others)"
+	return ", but " + strings.Join(found, ", ") + " (GetOptions.Files fetches other files)"
 }
 
 func isWeights(name string) bool {
@@ -123,7 +123,7 @@ func isWeights(name string) bool {
 	return false
 }
 
-// match picks the files that match a pattern.
+// match picks the files that match the patterns.
 func match(names, patterns []string) (choice, error) {
 	c := choice{asked: true}
 	used := make([]bool, len(patterns))
@@ -149,7 +149,7 @@ func match(names, patterns []string) (choice, error) {
 	return c, c.check()
 }
 
-// check asks that every name that was chosen can be the name of a file below a folder.
+// check returns an error when a chosen name cannot be a file in the model's folder.
 func (c choice) check() error {
 	for _, n := range slices.Concat(c.small, c.indexes, c.weights) {
 		if err := checkPath(n); err != nil {
@@ -159,7 +159,7 @@ func (c choice) check() error {
 	return nil
 }
 
-// shards returns the names of the files that an index says the weights are in, below the index's own folder.
+// shards returns the names of an index's shards, relative to the index's own folder.
 func shards(fsys fs.FS, index string) ([]string, error) {
 	data, err := smallfile.Read(fsys, index)
 	if err != nil {
@@ -182,12 +182,12 @@ func shards(fsys fs.FS, index string) ([]string, error) {
 			return nil, fmt.Errorf("%s: %.200q: %w", index, n, err)
 		}
 		if !isWeights(n) {
-			return nil, fmt.Errorf("%s: %.200q is not the name of a file of weights", index, n)
+			return nil, fmt.Errorf("%s: expected names of weight files, found %.200q", index, n)
 		}
 		names = append(names, n)
 	}
 	if len(names) == 0 || len(names) > 10_000 {
-		return nil, fmt.Errorf("%s: names %d files of weights", index, len(names))
+		return nil, fmt.Errorf("%s: expected 1 to 10000 weight files, found %d", index, len(names))
 	}
 	slices.Sort(names)
 	return names, nil

@@ -1,78 +1,92 @@
-// Package hub fetches models from a hub that speaks Hugging Face's protocol, into the cache that Python's
-// huggingface_hub keeps. What one of the two has fetched, the other finds.
+// Package hub fetches models from a hub that speaks Hugging Face's protocol. It shares the cache of Python's
+// huggingface_hub: each of the two finds the models that the other has fetched.
 //
 //	dir, err := hub.Get(ctx, "google/vit-base-patch16-224", hub.GetOptions{})
 //	…
 //	model, err := vit.Load(os.DirFS(dir), vit.LoadOptions{})
 //
-// [Get] returns the folder of a model and fetches what of it is missing. [Open] is for what a user types: a local
-// folder, or else the name of a model on the hub. Nothing else in this library touches the network, and this package
-// does so only when one of these two is called. It asks for files and sends nothing but their names, a token if
-// there is one, and "fovea" as the name of the program. It counts nothing and tells nobody.
+// [Get] returns the folder of a model and fetches the files that are missing. [Open] is for names that a user types: a
+// local folder, or else the name of a model on the hub.
+//
+// Nothing else in this library touches the network, and this package does so only in these two functions. A request
+// carries the names of files, a token if there is one, and "fovea" as the name of the program. There is no telemetry.
 //
 // # What is fetched
 //
-// A model on the hub is often there several times: for PyTorch, TensorFlow and Flax, whole and in shards. Get takes
-// its configuration (config.json, generation_config.json), what prepares its input (preprocessor_config.json, the
-// files of its tokenizer), and one form of its weights: model.safetensors, else the shards of
-// model.safetensors.index.json, else pytorch_model.bin, else the shards of its index. Of an encoder of
-// sentence-transformers, it takes modules.json and the same from the modules' folders (1_Pooling, 2_Dense). [GetOptions].Files
-// asks for other files instead, such as the .pth of a paper's authors.
+// A model on the hub often comes in several forms: for PyTorch, TensorFlow and Flax, whole and in shards. Get takes:
+//
+//   - the configuration (config.json, generation_config.json);
+//   - the files that prepare the input (preprocessor_config.json, the files of the tokenizer);
+//   - the weights in one form, the first that exists of model.safetensors, the shards of
+//     model.safetensors.index.json, pytorch_model.bin, and the shards of pytorch_model.bin.index.json;
+//   - for an encoder of sentence-transformers, modules.json and the same files from the folders of its modules
+//     (1_Pooling, 2_Dense).
+//
+// [GetOptions].Files asks for other files instead, such as the .pth file of a paper's authors.
 //
 // # The cache
 //
-// The cache is laid out as huggingface_hub does:
+// The cache has the layout of huggingface_hub:
 //
-//	hub/models--google--vit/refs/main                      which commit that branch was when last asked for
+//	hub/models--google--vit/refs/main                      the commit of that branch when the hub was last asked
 //	hub/models--google--vit/blobs/3d1a…                    a file, under its hash
 //	hub/models--google--vit/snapshots/COMMIT/config.json   a relative symbolic link to a blob
 //	hub/models--google--vit/.no_exist/COMMIT/vocab.txt     an empty file: this commit has no vocab.txt
 //	hub/.locks/models--google--vit/3d1a….lock              held while that blob is fetched
 //
-// Where there are no symbolic links (on Windows without the right to make them, or with HF_HUB_DISABLE_SYMLINKS), a
-// file of a snapshot is a second name of the blob, or a copy. Nothing is ever removed from the cache; a blob that has
-// another size than the hub announces is fetched again.
+// Symbolic links can be missing: on Windows without the right to make them, or with HF_HUB_DISABLE_SYMLINKS. A file
+// of a snapshot is then a second name of the blob, or a copy. Nothing is ever removed from the cache. A blob whose
+// size differs from the size on the hub is fetched again.
 //
-// A file that is being fetched is blobs/HASH.ID.incomplete. Only when its size is the announced one, its content has
-// been read back from the disk and has the announced hash (SHA-256 of large files, SHA-1 as Git takes it of small
-// ones), and all of it has reached the disk, does it get the blob's name. The snapshot comes after the blobs, its
-// weights last, and the ref last of all. So a full disk, a killed process or a lost connection leaves a cache in which
-// everything that has a name is whole; a ref still leads to the old snapshot; and the next call goes on where this one
-// stopped. Files without a hash are refused.
+// A download goes to blobs/HASH.ID.incomplete. It gets the blob's name only when
 //
-// Processes that want the same blob wait for each other by its lock, which is the one that Python takes, too: flock on
-// Unix, the first byte of the file on Windows. On a file system without locks a blob may be fetched twice, but no
-// process spoils the work of another: the ID of an unfinished file is its owner's, none cuts a file that may be
-// another's, and each byte is written to where it belongs. On systems without locks or without files (js/wasm) Get returns an error and Open opens local folders.
+//   - its size is the announced one;
+//   - its content, read back from the disk, has the announced hash: SHA-256 for large files, Git's SHA-1 for small
+//     ones;
+//   - all of it has reached the disk.
+//
+// The snapshot follows the blobs, its weights last, and the ref comes last of all. So a full disk, a killed process or
+// a lost connection leaves a cache in which every named file is whole, and a ref still leads to the old snapshot. The
+// next call continues where this one stopped. Files without a hash are refused.
+//
+// Processes that want the same blob wait for each other by its lock. Python takes the same lock: flock on Unix, the
+// first byte of the file on Windows. Without file locks, a blob may be fetched twice, but no process spoils the
+// work of another: each writes to an unfinished file with its own ID, cuts no file of another, and writes every byte
+// to its place. On systems without locks or without files (js/wasm), Get returns an error and Open opens local
+// folders.
 //
 // # The environment
 //
-// The variables are those of huggingface_hub, read at each call; [GetOptions] come before them.
+// The variables are those of huggingface_hub, read at each call. [GetOptions] take precedence.
 //
-//	HF_HOME                          where everything is: ~/.cache/huggingface, or below XDG_CACHE_HOME
-//	HF_HUB_CACHE                     where models are: HF_HOME/hub
+//	HF_HOME                          the folder of everything: ~/.cache/huggingface, or below XDG_CACHE_HOME
+//	HF_HUB_CACHE                     the folder of models: HF_HOME/hub
 //	HF_ENDPOINT                      the hub: https://huggingface.co
-//	HF_TOKEN                         a token, else what a login has left in HF_TOKEN_PATH: HF_HOME/token
-//	HF_HUB_DISABLE_IMPLICIT_TOKEN    no token
+//	HF_TOKEN                         a token, else the one that a login left in HF_TOKEN_PATH: HF_HOME/token
+//	HF_HUB_DISABLE_IMPLICIT_TOKEN    no token from the environment
 //	HF_HUB_OFFLINE                   only the cache is used (TRANSFORMERS_OFFLINE likewise)
 //	HF_HUB_DISABLE_SYMLINKS          snapshots hold files
 //	HTTPS_PROXY, NO_PROXY            as everywhere in Go
 //
 // # The network
 //
-// Up to four files come at once ([GetOptions].Parallel). A connection that fails is made again, with pauses that grow, until
-// five attempts in a row have brought nothing new; a server that is busy (429, 503) is asked again when it says, if
-// that is within five minutes; one that says nothing for thirty seconds is given up. The token is shown to the hub
-// alone: large files come from other hosts, and a redirect that leads away from the hub, even back to it, is followed
-// without it. A redirect from https to http is refused. Errors name hosts, not addresses, which may be signed.
+// Up to four files are fetched at once ([GetOptions].Parallel). Failures are handled so:
 //
-// What a hub says is not trusted: names of files must stay in their folder and be possible on every system; lists,
-// indexes, configurations and tokenizers have a limit; what contradicts itself is refused. Nothing is fetched when
+//   - A connection that fails is made again, with growing pauses, until five attempts in a row bring no new byte.
+//   - A busy server (429, 503) is asked again at the time it names, if that is within five minutes.
+//   - A connection that is silent for thirty seconds is given up.
+//
+// Only the hub sees the token. Large files come from other hosts: a redirect that leaves the hub is followed without
+// the token, even if it leads back. A redirect from https to http is refused. Errors name hosts and not addresses,
+// because an address may be signed.
+//
+// Answers of a hub are not trusted. The name of a file must stay in its folder and be possible on every system.
+// Lists, indexes, configurations and tokenizers have a size limit. Contradictions are refused. Nothing is fetched when
 // the disk has no room for all of it.
 //
 // # Errors
 //
 // [errors.Is] tells [ErrNoModel], [ErrNoRevision], [ErrNoFile], [ErrGated], [ErrToken], [ErrOffline], [ErrCorrupt]
-// and [ErrNoSpace] from each other and from errors of the network and the disk; an [*Error] names the model and the
+// and [ErrNoSpace] from each other and from errors of the network and the disk. An [*Error] names the model and the
 // file.
 package hub

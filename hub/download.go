@@ -12,14 +12,14 @@ import (
 	"syscall"
 )
 
-// chunk is how much is read at most before it is written and reported.
+// chunk is the most bytes that are read before they are written and reported.
 const chunk = 256 << 10
 
-// errChanged is of a file whose hash is no longer the one that was described.
-var errChanged = errors.New("it changed on the hub")
+// errChanged says that the hash of a file is no longer the described one.
+var errChanged = errors.New("the file changed on the hub")
 
-// download brings one blob into the cache. It begins again when the hub changes what it is about to send, and when
-// another process, which no lock held back, went on with what this one had; that happens once for each such process.
+// download fetches one blob into the cache. It begins again in two cases: the hub changes the content, or another
+// process, on a system without locks, took over the partial download. The second happens once for each such process.
 func (g *getter) download(ctx context.Context, commit string, it *item) error {
 	for changes, taken := 0, 0; ; {
 		err := g.downloadOnce(ctx, commit, it, taken == 0)
@@ -43,8 +43,8 @@ func (g *getter) download(ctx context.Context, commit string, it *item) error {
 	}
 }
 
-// downloadOnce fetches a blob under its lock; with resume it goes on where an earlier attempt, of any process, stopped.
-// What has arrived is read again, from the disk, before it gets the blob's name.
+// downloadOnce fetches a blob under its lock. With resume it continues where an earlier attempt, of any process, stopped.
+// It reads the content back from the disk before the file gets the blob's name.
 func (g *getter) downloadOnce(ctx context.Context, commit string, it *item, resume bool) error {
 	unlock, err := g.lock(ctx, it.etag)
 	if err != nil {
@@ -70,7 +70,7 @@ func (g *getter) downloadOnce(ctx context.Context, commit string, it *item, resu
 			if err = p.verify(ctx, it.etag); err == nil {
 				return g.finish(p, it.etag)
 			}
-			if damaged++; errors.Is(err, ErrCorrupt) && damaged == 1 { // what an earlier attempt has left, or a bad line
+			if damaged++; errors.Is(err, ErrCorrupt) && damaged == 1 { // bytes of an earlier attempt, or a bad connection
 				best = 0
 				if err = p.restart(); err != nil {
 					return diskError(err)
@@ -91,7 +91,7 @@ func (g *getter) downloadOnce(ctx context.Context, commit string, it *item, resu
 	}
 }
 
-// receive asks for the bytes that a part lacks and adds them to it, until it is full or the connection ends.
+// receive asks for the bytes that a part lacks and adds them, until the part is complete or the connection ends.
 func (g *getter) receive(ctx context.Context, commit string, it *item, p *part) error {
 	header := http.Header{}
 	if p.n > 0 {
@@ -106,12 +106,12 @@ func (g *getter) receive(ctx context.Context, commit string, it *item, p *part) 
 	}
 	defer a.Body.Close()
 	if tag := normalETag(a.about); a.StatusCode/100 == 2 && len(tag) == len(it.etag) && tag != it.etag {
-		return fmt.Errorf("%w while it was fetched: its hash was %s and is %s", errChanged, it.etag, tag)
+		return fmt.Errorf("%w during the download: its hash was %s and is %s", errChanged, it.etag, tag)
 	}
 	switch a.StatusCode {
 	case http.StatusPartialContent:
 		if start, total := contentRange(a.Header.Get("Content-Range")); start != p.n || total >= 0 && total != it.size {
-			return p.startOver(fmt.Errorf("asked for the bytes from %d of %d, the server sends %.60q", p.n, it.size, a.Header.Get("Content-Range")))
+			return p.startOver(fmt.Errorf("expected the bytes from %d of %d, the server sends %.60q", p.n, it.size, a.Header.Get("Content-Range")))
 		}
 	case http.StatusOK:
 		if p.n > 0 { // a server without ranges
@@ -125,7 +125,7 @@ func (g *getter) receive(ctx context.Context, commit string, it *item, p *part) 
 		return g.client.statusError(a)
 	}
 	if code := a.Header.Get("Content-Encoding"); code != "" && code != "identity" {
-		return fmt.Errorf("%w: the server packs it as %.20q, which was not asked for", ErrCorrupt, code)
+		return fmt.Errorf("%w: expected the file itself, the server sends it with the encoding %.20q", ErrCorrupt, code)
 	}
 	if n := a.ContentLength; n >= 0 && p.n+n != it.size {
 		return fmt.Errorf("%w: expected %d bytes, the server has %d", ErrCorrupt, it.size, p.n+n)
@@ -153,7 +153,7 @@ func (g *getter) receive(ctx context.Context, commit string, it *item, p *part) 
 	}
 }
 
-// contentRange reads the first byte and the size of the whole out of "bytes 5-9/10"; the size is -1 for "*".
+// contentRange returns the first byte and the total size in "bytes 5-9/10". The size is -1 for "*".
 func contentRange(s string) (start, total int64) {
 	s, found := strings.CutPrefix(s, "bytes ")
 	span, size, slash := strings.Cut(s, "/")
@@ -171,7 +171,7 @@ func contentRange(s string) (start, total int64) {
 	return start, total
 }
 
-// diskError names a full disk as what it is.
+// diskError wraps the error of a full disk in ErrNoSpace.
 func diskError(err error) error {
 	full := errors.Is(err, syscall.ENOSPC)
 	if runtime.GOOS == "windows" { // ERROR_HANDLE_DISK_FULL and ERROR_DISK_FULL

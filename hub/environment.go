@@ -23,8 +23,8 @@ type settings struct {
 // tuning holds what only tests change.
 type tuning struct {
 	copies  bool          // no symbolic links; the environment can ask for it, too
-	stall   time.Duration // how long a connection may be silent
-	pause   time.Duration // the first wait after a failure; it doubles
+	stall   time.Duration // the longest silence of a connection
+	pause   time.Duration // the first wait after a failure; later ones double
 	patient time.Duration // the longest wait that a server may ask for
 	free    func(dir string) (int64, error)
 	write   func(f *os.File, p []byte, at int64) (int, error)
@@ -92,7 +92,7 @@ func (s *settings) setEndpoint() error {
 	}
 	u, err := url.Parse(strings.TrimRight(s.Endpoint, "/"))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("hub: HF_ENDPOINT: expected an address such as " + defaultEndpoint) // it is not repeated: it may hold a password
+		return errors.New("hub: HF_ENDPOINT: expected an address such as " + defaultEndpoint) // without the address, which may hold a password
 	}
 	s.base = u
 	return nil
@@ -110,12 +110,12 @@ func (s *settings) setToken(home string) error {
 	}
 	s.Token = strings.TrimSpace(s.Token)
 	if strings.ContainsFunc(s.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return errors.New("hub: the token (HF_TOKEN) holds a character that no token has")
+		return errors.New("hub: the token (HF_TOKEN) contains a character that tokens cannot have")
 	}
 	return nil
 }
 
-// storedToken reads the token that a login has left.
+// storedToken reads the token that a login stored.
 func storedToken(home string) (string, error) {
 	name := expand(first("HF_TOKEN_PATH"))
 	if name == "" {
@@ -139,7 +139,7 @@ func storedToken(home string) (string, error) {
 	return string(data), nil
 }
 
-// cacheHome is the folder of HF_HOME, or the one that stands for it: the same on every system.
+// cacheHome returns the folder of HF_HOME or its default, which is the same on every system.
 func cacheHome() (string, error) {
 	if dir := expand(first("HF_HOME")); dir != "" {
 		return dir, nil
@@ -154,7 +154,7 @@ func cacheHome() (string, error) {
 	return filepath.Join(user, ".cache", "huggingface"), nil
 }
 
-// expand replaces a leading ~ and variables, as Python does for these folders. A variable that is not set stays.
+// expand replaces a leading ~ and variables, as Python does for these folders. It keeps variables that are not set.
 func expand(dir string) string {
 	if dir == "~" || strings.HasPrefix(dir, "~/") || strings.HasPrefix(dir, `~\`) {
 		if user, err := os.UserHomeDir(); err == nil {
@@ -169,7 +169,7 @@ func expand(dir string) string {
 	})
 }
 
-// first returns the first of the variables that is set to something.
+// first returns the value of the first variable that is not empty.
 func first(names ...string) string {
 	for _, n := range names {
 		if v := strings.TrimSpace(os.Getenv(n)); v != "" {

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// Kinds of error, for errors.Is. What went wrong in particular, and what to do, is in the text of the error.
+// Kinds of error, for errors.Is. The text of an error says what happened and what to do.
 var (
-	ErrNoModel    = errors.New("no such model")                              // or one that is private, which the hub does not tell apart
-	ErrNoRevision = errors.New("no such revision")                           // of a model that exists
-	ErrNoFile     = errors.New("no such file")                               // of a model and revision that exist; also: no weights in a known format
-	ErrGated      = errors.New("access has to be asked for")                 // a model whose owner lets in who asked
-	ErrToken      = errors.New("the token was refused")                      // one that is wrong, has ended or lacks a right
-	ErrOffline    = errors.New("not in the cache, and the hub is not asked") // HF_HUB_OFFLINE or [Offline]
-	ErrCorrupt    = errors.New("damaged on the way")                         // bytes that do not have the size or the hash announced
-	ErrNoSpace    = errors.New("not enough space")                           // seen before a download or in it
+	ErrNoModel    = errors.New("no such model")                  // or a private one: the hub does not say which
+	ErrNoRevision = errors.New("no such revision")               // of an existing model
+	ErrNoFile     = errors.New("no such file")                   // of an existing model and revision, or no weights in a known format
+	ErrGated      = errors.New("access must be requested")       // from the owner of the model
+	ErrToken      = errors.New("the token was refused")          // because it is wrong, has expired or lacks a right
+	ErrOffline    = errors.New("not in the cache while offline") // HF_HUB_OFFLINE or GetOptions.Offline
+	ErrCorrupt    = errors.New("corrupted in transit")           // another size or hash than announced
+	ErrNoSpace    = errors.New("not enough space")               // found before or during a download
 )
 
-// An Error says which model, and which of its files, a failure is about.
+// An Error names the model and the file of a failure.
 type Error struct {
 	Model string // "owner/name" or "owner/name@revision"
-	File  string // "" when it is not about one file
+	File  string // "" when the failure is not about one file
 	Err   error
 }
 
@@ -33,7 +33,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// about names the model and the file in an error that does not yet.
+// about wraps an error in an Error with the model and the file, unless it has one.
 func about(m model, file string, err error) error {
 	if known := (*Error)(nil); err == nil || errors.As(err, &known) {
 		return err

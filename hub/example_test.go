@@ -34,8 +34,8 @@ func newHub() (h *hubtest.Hub, cache string, end func()) {
 	}
 }
 
-// A program has the folder of a model fetched, once, and opens it as any other folder. Usually the name of the model
-// is all that Get needs; here it is also told where the hub and the cache are.
+// A program fetches the folder of a model once, and opens it like any other folder. Usually Get needs only the name of
+// the model; here the options also name the hub and the cache.
 func ExampleGet() {
 	h, cache, end := newHub()
 	defer end()
@@ -71,7 +71,7 @@ func ExampleGet() {
 	// true <nil>
 }
 
-// What a user gives after -model is a folder or the name of a model on the hub.
+// A user gives a folder or the name of a model on the hub.
 func ExampleOpen() {
 	h, cache, end := newHub()
 	defer end()

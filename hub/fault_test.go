@@ -34,7 +34,7 @@ func faulty(h *hubtest.Hub, f fault) {
 	})
 }
 
-// drop sends some bytes of what is promised and ends the connection.
+// drop sends some of the announced bytes and ends the connection.
 func drop(w http.ResponseWriter, data []byte, n int) bool {
 	w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 	w.Write(data[:n])
@@ -42,8 +42,8 @@ func drop(w http.ResponseWriter, data []byte, n int) bool {
 	panic(http.ErrAbortHandler)
 }
 
-// expectClean asks that a call that failed left nothing that stands for what it is not: no blob but whole ones, no
-// snapshot and no ref. Of the weights there may be as many parts for the next call.
+// expectClean expects that a failed call left only whole blobs, no snapshot and no ref. It may have left so many partial
+// downloads of the weights for the next call.
 func expectClean(t *testing.T, cache string, parts int) {
 	t.Helper()
 	blobs, _ := os.ReadDir(filepath.Join(cache, "models--a--b", "blobs"))
@@ -176,7 +176,7 @@ func TestFaults(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return true
 		}},
-		{name: "busy for hours", gets: 1, text: "come back in 2h0m0s", fault: func(n int, w http.ResponseWriter, r *http.Request) bool {
+		{name: "busy for hours", gets: 1, text: "wait for 2h0m0s", fault: func(n int, w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Retry-After", "7200")
 			w.WriteHeader(http.StatusTooManyRequests)
 			return true
@@ -200,7 +200,7 @@ func TestFaults(t *testing.T) {
 			http.Redirect(w, r, r.URL.String(), http.StatusFound)
 			return true
 		}},
-		{name: "redirects to a file", gets: 1, text: "no address", fault: func(n int, w http.ResponseWriter, r *http.Request) bool {
+		{name: "redirects to a file", gets: 1, text: "invalid address", fault: func(n int, w http.ResponseWriter, r *http.Request) bool {
 			w.Header().Set("Location", "file:///etc/passwd")
 			w.WriteHeader(http.StatusFound)
 			return true
@@ -245,7 +245,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// dropRange answers with n of the bytes that are asked for.
+// dropRange answers with n of the requested bytes.
 func dropRange(w http.ResponseWriter, r *http.Request, n int) bool {
 	start, _ := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(r.Header.Get("Range"), "bytes="), "-"))
 	w.Header().Set("Content-Length", strconv.Itoa(len(weights)-start))
@@ -258,7 +258,7 @@ func dropRange(w http.ResponseWriter, r *http.Request, n int) bool {
 	panic(http.ErrAbortHandler)
 }
 
-// TestRetryAfter waits as long as the server says, in each of the ways to say it.
+// TestRetryAfter waits as long as the server asks, in each syntax for it.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2024, 5, 1, 12, 0, 0, 0, time.UTC)
@@ -299,7 +299,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestRefusals tells the hub's reasons apart, and says what to do.
+// TestRefusals expects an error of its own, with advice, for each reason of the hub.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
@@ -319,13 +319,13 @@ func TestRefusals(t *testing.T) {
 		err         error
 		text        string
 	}{
-		{"a/none", "", nil, ErrNoModel, "if it is private, set HF_TOKEN"},
+		{"a/none", "", nil, ErrNoModel, "if the model is private, set HF_TOKEN"},
 		{"a/none", "hf_good", nil, ErrNoModel, "that the token may read it"},
 		{"a/b@none", "", nil, ErrNoRevision, "after the @"},
 		{"a/gated", "", nil, ErrGated, "set HF_TOKEN"},
 		{"a/gated", "hf_bad", nil, ErrGated, "with the account of this token"},
 		{"a/gated", "hf_good", nil, nil, ""},
-		{"a/b", "hf_bad", answer(401, "Invalid credentials in Authorization header"), ErrToken, "wrong or has ended"},
+		{"a/b", "hf_bad", answer(401, "Invalid credentials in Authorization header"), ErrToken, "wrong or has expired"},
 		{"a/b", "", answer(401, ""), ErrNoModel, "HF_TOKEN"},
 		{"a/b", "hf_bad", answer(403, "no right"), ErrToken, `"no right"`},
 		{"a/b", "", answer(404, ""), ErrNoModel, "status 404"},
@@ -348,7 +348,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestToken asks that the token goes to the hub and to nobody else, not even when others lead back to the hub.
+// TestToken expects that only the hub sees the token, even when other hosts lead back to the hub.
 func TestToken(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
@@ -397,7 +397,7 @@ func TestToken(t *testing.T) {
 	h.Requests()
 }
 
-// TestDowngrade refuses to be sent from an encrypted connection to a plain one.
+// TestDowngrade refuses a redirect from an encrypted connection to a plain one.
 func TestDowngrade(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.RedirectHandler("http://example.org/", http.StatusFound))
@@ -419,7 +419,7 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
-// TestChanged fetches what the hub has now when it changes the content of a name between two attempts.
+// TestChanged fetches the current content when the hub changes a file between two attempts.
 func TestChanged(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -459,7 +459,7 @@ func TestChanged(t *testing.T) {
 	}
 }
 
-// TestSmallResume goes on with a small file, which comes from the hub itself, only while its ETag is the same.
+// TestSmallResume continues a small file, which comes from the hub itself, only while its ETag is the same.
 func TestSmallResume(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -500,14 +500,14 @@ func TestLies(t *testing.T) {
 	}{
 		{"no list", "<html>", nil, "list of files"},
 		{"no commit", `{"sha": "main", "siblings": []}`, nil, "sha: expected a commit"},
-		{"negative size", list(`{"rfilename": "model.safetensors", "size": -1}`), nil, "-1 bytes"},
+		{"negative size", list(`{"rfilename": "model.safetensors", "size": -1}`), nil, "bytes, found -1"},
 		{"huge size", list(`{"rfilename": "model.safetensors", "size": 9000000000000000000}`), nil, "bytes"},
 		{"deep", strings.Repeat("[", 100_000), nil, "list of files"},
 		{"endless", strings.Repeat(" ", maxListing+10), nil, "more than"},
-		{"no files", list(""), nil, "no weights"},
-		{"names that leave", `{"sha": "` + commit + `", "siblings": [{"rfilename": "../model.safetensors"}, {"rfilename": "/model.safetensors"}]}`, nil, "no weights"},
+		{"no files", list(""), nil, "expected weights"},
+		{"names that leave", `{"sha": "` + commit + `", "siblings": [{"rfilename": "../model.safetensors"}, {"rfilename": "/model.safetensors"}]}`, nil, "expected weights"},
 		{"no hub", list(file), http.Header{"Etag": {hash}}, "no X-Repo-Commit"},
-		{"other commit", list(file), http.Header{"X-Repo-Commit": {strings.Repeat("c", 40)}}, "asked for commit"},
+		{"other commit", list(file), http.Header{"X-Repo-Commit": {strings.Repeat("c", 40)}}, "expected commit"},
 		{"no hash", list(file), http.Header{"X-Repo-Commit": {commit}, "Etag": {`"5f-3"`}}, "no hash"},
 		{"hash that leaves", list(file), http.Header{"X-Repo-Commit": {commit}, "Etag": {`"../../../../x"`}}, "no hash"},
 		{"other size", list(file), http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"11"}}, "lists 10 bytes and serves 11"},
@@ -515,7 +515,7 @@ func TestLies(t *testing.T) {
 		{"other hash", list(`{"rfilename": "model.safetensors", "size": 10, "lfs": {"sha256": "` + strings.Repeat("c", 64) + `", "size": 10}}`),
 			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"10"}}, "lists hash"},
 		{"large configuration", `{"sha": "` + commit + `", "siblings": [{"rfilename": "config.json", "size": 300000000}, {"rfilename": "model.safetensors", "size": 300000000}]}`,
-			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"300000000"}}, "config.json: it has 300000000 bytes"},
+			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"300000000"}}, "such a file, found 300000000"},
 		{"too large for any disk", list(`{"rfilename": "model.safetensors", "size": 1099511627776}`),
 			http.Header{"X-Repo-Commit": {commit}, "X-Linked-Etag": {hash}, "X-Linked-Size": {"1099511627776"}}, "not enough space"},
 	} {
@@ -542,16 +542,16 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// TestHostileIndex refuses shards outside the folder, and those that are no weights.
+// TestHostileIndex refuses shards outside the folder, and shards that are not weights.
 func TestHostileIndex(t *testing.T) {
 	t.Parallel()
 	for index, text := range map[string]string{
 		`{"weight_map": {"a": "../../../x.safetensors"}}`:   "stays inside",
 		`{"weight_map": {"a": "/etc/passwd"}}`:              "stays inside",
 		`{"weight_map": {"a": "C:\\x.safetensors"}}`:        "character",
-		`{"weight_map": {"a": "README.md"}}`:                "not the name of a file of weights",
+		`{"weight_map": {"a": "README.md"}}`:                "expected names of weight files",
 		`{"weight_map": {"a": "missing.safetensors"}}`:      "does not have",
-		`{"weight_map": {}}`:                                "0 files",
+		`{"weight_map": {}}`:                                "weight files, found 0",
 		`{"weight_map": "` + strings.Repeat("x", 1e5) + `"`: "model.safetensors.index.json",
 		`[]`: "model.safetensors.index.json",
 	} {

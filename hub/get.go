@@ -13,16 +13,16 @@ import (
 	"sync"
 )
 
-// Get returns the folder of a model that is kept on a hub, named "owner/name" or "owner/name@revision", for
-// os.DirFS; what of it is not yet in the cache is fetched first. A revision is a branch, a tag or a commit; without
-// one it is the branch main. The folder belongs to the cache: nothing in it may be changed.
+// Get returns the folder of a model on a hub, for os.DirFS. It first fetches the files that are not in the cache. name
+// is "owner/name" or "owner/name@revision". A revision is a branch, a tag or a commit; the default is the branch main.
+// The folder belongs to the cache: nothing in it may be changed.
 //
-// The hub is asked what the revision is now, unless that is a commit (which does not change) and all of it is in
-// the cache. When the hub cannot be reached, or refuses, a snapshot of the revision that is whole in the cache is
-// used; only a revision that the hub does not have is always an error.
+// Get asks the hub for the revision's current commit, except for a commit that is complete in the cache. If the hub
+// cannot be reached or refuses, Get uses a snapshot of the revision that is complete in the cache. A revision that the
+// hub does not have is always an error.
 //
-// Errors are of the kinds of [ErrNoModel] and those below it, or come of the disk or the network. A call that fails
-// or is canceled leaves no file under its name that is not whole; the next call goes on where it stopped.
+// Errors are of the kinds of [ErrNoModel] and the following, or come from the disk or the network. A call that fails or
+// is canceled leaves no incomplete file under its name. The next call continues where it stopped.
 func Get(ctx context.Context, name string, opts GetOptions) (dir string, err error) {
 	return get(ctx, name, opts, usual)
 }
@@ -42,9 +42,9 @@ func get(ctx context.Context, name string, opts GetOptions, t tuning) (dir strin
 	return dir, about(m, "", err)
 }
 
-// Open returns the folder that a user means by model, as after -model on a command line: the folder itself when
-// there is one of that name, and otherwise what [Get] returns for the hub's model of that name. What looks like a
-// path, or is a single word, is never looked for on the hub; a word with a revision ("gpt2@main") is.
+// Open returns the folder that a user means by model, as after -model on a command line: the folder of that name if it
+// exists, and otherwise the result of [Get] for that name. Open never asks the hub for a path or a single word, but for
+// a word with a revision ("gpt2@main") it does.
 func Open(ctx context.Context, model string, opts GetOptions) (dir string, err error) {
 	if model == "" {
 		return "", errors.New("hub: no model given: expected a folder, or owner/name of a model on the hub")
@@ -65,7 +65,7 @@ func Open(ctx context.Context, model string, opts GetOptions) (dir string, err e
 		return "", fmt.Errorf("hub: there is no folder %s: %s (%[1]s@main is the hub's model of that name)", model, advice)
 	}
 	if _, err := parse(model); err != nil {
-		return "", fmt.Errorf("hub: there is no folder %s, and it is no name of a model on the hub: %w", model, errors.Unwrap(err))
+		return "", fmt.Errorf("hub: there is no folder %s, and it is not a valid name of a model on the hub: %w", model, errors.Unwrap(err))
 	}
 	if dir, err = Get(ctx, model, opts); err != nil {
 		return "", fmt.Errorf("there is no folder %s; %w", model, err)
@@ -98,12 +98,12 @@ func (g *getter) get(ctx context.Context) (string, error) {
 	}
 	g.rememberAbsent(l)
 	if err := g.remember(g.revision, l.commit); err != nil && g.wrote {
-		return "", err // a cache that was whole before may be one that cannot be written to
+		return "", err // without new files, a read-only cache is fine
 	}
 	return g.snapshot(l.commit), nil
 }
 
-// listing asks for the files of the revision. With a whole snapshot at hand one failure is enough.
+// listing asks for the files of the revision. It does not retry when the cache holds a complete snapshot.
 func (g *getter) listing(ctx context.Context) (l *listing, err error) {
 	ask := func() (err error) {
 		l, err = g.client.list(ctx, g.model)
@@ -115,7 +115,7 @@ func (g *getter) listing(ctx context.Context) (l *listing, err error) {
 	return l, g.client.retry(ctx, ask)
 }
 
-// fallBack returns the snapshot in the cache where the hub gave none, unless the reason stands against it.
+// fallBack returns the snapshot in the cache when the hub failed with err, unless err rules that out.
 func (g *getter) fallBack(ctx context.Context, err error) (string, error) {
 	if ctx.Err() == nil && !errors.Is(err, ErrNoRevision) {
 		if dir, none := g.cached(err); none == nil {
@@ -125,14 +125,15 @@ func (g *getter) fallBack(ctx context.Context, err error) (string, error) {
 	return "", err
 }
 
-// cached returns the snapshot of the revision in the cache, or an error that wraps why it is looked for there.
+// cached returns the snapshot of the revision in the cache, or an error that wraps why, the reason for not asking the
+// hub.
 func (g *getter) cached(why error) (string, error) {
 	commit := g.commit(g.revision)
 	if commit == "" {
-		return "", fmt.Errorf("%w: %s knows no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.Cache)
+		return "", fmt.Errorf("%w: %s has no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.Cache)
 	}
 	if err := g.whole(commit, g.Files); err != nil {
-		return "", fmt.Errorf("%w: the snapshot in %s is not whole (%v); without HF_HUB_OFFLINE the rest can be fetched", why, g.snapshot(commit), err)
+		return "", fmt.Errorf("%w: the snapshot in %s is incomplete (%v); without HF_HUB_OFFLINE the rest can be fetched", why, g.snapshot(commit), err)
 	}
 	return g.snapshot(commit), nil
 }
@@ -144,8 +145,8 @@ type item struct {
 	blob
 }
 
-// fetchAll fetches what the snapshot of a commit lacks. Blobs come first; only when all are there do they get their
-// names, weights last, so that whoever finds weights finds the rest.
+// fetchAll fetches the files that the snapshot of a commit lacks. It fetches all blobs before it gives them names,
+// weights last, so that a snapshot with weights has the rest.
 func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 	c, err := choose(l.names(), g.Files)
 	if err != nil {
@@ -159,7 +160,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 		dir, name := g.snapshot(l.commit), index
 		for _, it := range indexes {
 			if it.name == index {
-				dir, name = filepath.Join(g.root, "blobs"), it.etag // it has no name yet
+				dir, name = filepath.Join(g.root, "blobs"), it.etag // the index has no name yet
 			}
 		}
 		parts, err := shards(os.DirFS(dir), name)
@@ -169,7 +170,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 		for _, n := range parts {
 			n = path.Join(path.Dir(index), n)
 			if _, found := l.files[n]; !found {
-				return about(g.model, index, fmt.Errorf("%w: it names %q, which the model does not have", ErrNoFile, n))
+				return about(g.model, index, fmt.Errorf("%w: the index names %q, which the model does not have", ErrNoFile, n))
 			}
 			c.weights = append(c.weights, n)
 		}
@@ -186,7 +187,7 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 	return nil
 }
 
-// fetch brings the blobs of those files into the cache that the snapshot lacks, and returns these.
+// fetch fetches the blobs of the files that the snapshot lacks, and returns these files.
 func (g *getter) fetch(ctx context.Context, l *listing, names []string, limit func(name string) int64) ([]*item, error) {
 	var items []*item
 	for _, n := range names {
@@ -210,7 +211,7 @@ func (g *getter) fetch(ctx context.Context, l *listing, names []string, limit fu
 			})
 		}
 		if max := limit(it.name); err == nil && it.size > max {
-			err = fmt.Errorf("it has %d bytes; expected %d or fewer of such a file (GetOptions.Files asks for it)", it.size, max)
+			err = fmt.Errorf("expected at most %d bytes for such a file, found %d (GetOptions.Files fetches it anyway)", max, it.size)
 		}
 		return about(g.model, it.name, err)
 	}
@@ -225,7 +226,7 @@ func (g *getter) fetch(ctx context.Context, l *listing, names []string, limit fu
 	})
 }
 
-// room counts what is to be fetched, and asks whether the disk can take it.
+// room adds up the bytes to be fetched, and returns an error when the disk has no room for them.
 func (g *getter) room(items []*item) error {
 	var need int64
 	counted := map[string]bool{} // two names may have the same content
@@ -241,12 +242,12 @@ func (g *getter) room(items []*item) error {
 		g.meter.add(it)
 	}
 	if free, err := g.free(g.root); err == nil && need > free {
-		return fmt.Errorf("%w: %.1f MB are to be fetched, and %s has %.1f MB free", ErrNoSpace, float64(need)/1e6, g.Cache, float64(free)/1e6)
+		return fmt.Errorf("%w: expected %.1f MB for the download, %s has %.1f MB free", ErrNoSpace, float64(need)/1e6, g.Cache, float64(free)/1e6)
 	}
 	return nil
 }
 
-// each calls f for every item, n at once. The first error stops the others.
+// each calls f for every item, n at a time. The first error stops the others.
 func each(ctx context.Context, n int, items []*item, f func(context.Context, *item) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -271,7 +272,7 @@ func each(ctx context.Context, n int, items []*item, f func(context.Context, *it
 	return context.Cause(ctx)
 }
 
-// A meter adds up what has arrived, and reports it.
+// A meter adds up the bytes that have arrived, and reports them.
 type meter struct {
 	sync.Mutex
 	report      func(Progress)
@@ -291,7 +292,7 @@ func (m *meter) add(it *item) {
 	}
 }
 
-// at says that n bytes of a file are there, which may be fewer than before.
+// at records that n bytes of a file are present, which may be fewer than before.
 func (m *meter) at(it *item, n int64) {
 	m.Lock()
 	defer m.Unlock()

@@ -23,7 +23,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
-// content makes n bytes that no other seed makes.
+// content makes n bytes that differ for each seed.
 func content(n int, seed uint64) []byte {
 	r := rand.New(rand.NewPCG(seed, 0))
 	b := make([]byte, n)
@@ -33,7 +33,7 @@ func content(n int, seed uint64) []byte {
 	return b
 }
 
-// vit is a model as many are on the hub: the same weights in several forms, and much besides.
+// vit is a typical model of the hub: the same weights in several forms, and other files.
 func vit() map[string][]byte {
 	return map[string][]byte{
 		".gitattributes":           []byte("*.safetensors filter=lfs\n"),
@@ -49,7 +49,7 @@ func vit() map[string][]byte {
 	}
 }
 
-// fast makes tests quick: waits of milliseconds. Each test has a cache and a hub of its own.
+// fast shortens waits to milliseconds.
 func fast(s *setup) {
 	s.stall, s.pause, s.patient = 2*time.Second, time.Millisecond, 2*time.Second
 }
@@ -61,7 +61,7 @@ func newHub(t *testing.T) *hubtest.Hub {
 	return h
 }
 
-// A setup holds the arguments of get, and a change is made to it.
+// A setup holds the arguments of get. A change modifies it.
 type (
 	setup struct {
 		GetOptions
@@ -84,7 +84,7 @@ func (s *setup) get(ctx context.Context, name string) (string, error) {
 
 func (s *setup) settings() (*settings, error) { return newSettings(s.GetOptions, s.tuning) }
 
-// options are those of a test: nothing of the user's environment counts.
+// options returns the setup of a test: its own hub and cache, and nothing of the user's environment.
 func options(h *hubtest.Hub, cache string, more ...change) *setup {
 	return newSetup(append([]change{in(cache), from(h.URL), token(""), fast}, more...)...)
 }
@@ -98,7 +98,7 @@ func parallel(n int) change              { return func(s *setup) { s.Parallel = 
 
 func onProgress(f func(Progress)) change { return func(s *setup) { s.OnProgress = f } }
 
-// expectFiles asks that a snapshot holds these files and no others.
+// expectFiles expects that a snapshot holds exactly these files.
 func expectFiles(t *testing.T, dir string, want map[string][]byte) {
 	t.Helper()
 	var names []string
@@ -130,7 +130,7 @@ func pick(files map[string][]byte, names ...string) map[string][]byte {
 	return some
 }
 
-// count tells how many requests are of that method, with that in their path.
+// count counts the requests of a method whose path contains part.
 func count(requests []hubtest.Request, method, part string) (n int) {
 	for _, r := range requests {
 		if r.Method == method && strings.Contains(r.Path, part) {
@@ -184,7 +184,7 @@ func TestGet(t *testing.T) {
 		}
 	}
 
-	// A second call only asks what main is now; one for the commit asks nothing.
+	// A second call only asks for the commit of main. A call for the commit asks nothing.
 	if again, err := options(h, cache).get(t.Context(), "google/vit"); err != nil || again != dir {
 		t.Errorf("second call: %s, %v", again, err)
 	}
@@ -199,7 +199,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// TestNewCommit fetches, after a push, what changed.
+// TestNewCommit fetches the changed files after a push.
 func TestNewCommit(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -237,8 +237,8 @@ func TestChoose(t *testing.T) {
 		{"modules below", "modules.json 0_Transformer/config.json 0_Transformer/vocab.txt 0_Transformer/pytorch_model.bin", "",
 			"modules.json 0_Transformer/config.json 0_Transformer/vocab.txt | | 0_Transformer/pytorch_model.bin", ""},
 		{"not sentence-transformers", "model.safetensors 1_x/config.json", "", "| | model.safetensors", ""},
-		{"none", "config.json tf_model.h5 README.md", "", "", `only "tf_model.h5"`},
-		{"empty", "", "", "", "no weights"},
+		{"none", "config.json tf_model.h5 README.md", "", "", `but "tf_model.h5"`},
+		{"empty", "", "", "", "expected weights"},
 		{"patterns", "config.json mae.pth other.pth a/b.pth", "*.pth config.json", "config.json | | mae.pth other.pth", ""},
 		{"pattern without a match", "config.json", "*.pth", "", `nothing matches "*.pth"`},
 		{"bad name", "../x.pth", "../*.pth", "", "stays inside"},
@@ -290,7 +290,7 @@ func TestShards(t *testing.T) {
 		t.Error("expected one request a content")
 	}
 
-	// A snapshot without a shard is not whole, whatever else it has.
+	// A snapshot without one of its shards is incomplete.
 	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); err != nil {
 		t.Errorf("offline: %v", err)
 	}
@@ -333,7 +333,7 @@ func TestPatterns(t *testing.T) {
 	}
 }
 
-// TestParallel counts how many files come at once.
+// TestParallel counts the files that are fetched at once.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
@@ -376,7 +376,7 @@ func TestParallel(t *testing.T) {
 	}
 }
 
-// TestOffline uses the cache when told to, when the hub is away, and when it refuses.
+// TestOffline uses the cache when asked to, when the hub is unreachable, and when it refuses.
 func TestOffline(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -426,7 +426,7 @@ func TestOffline(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "model.safetensors")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "not whole") {
+	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "incomplete") {
 		t.Errorf("without weights: %v", err)
 	}
 }
@@ -451,7 +451,7 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// TestRenamed follows the redirects of a model that has another name now; the cache keeps the old one, as Python's.
+// TestRenamed follows the redirects of a renamed model. The cache keeps the old name, as Python's does.
 func TestRenamed(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -465,7 +465,7 @@ func TestRenamed(t *testing.T) {
 	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
 }
 
-// TestWithoutLinks makes the snapshot of other names of the blobs, or of copies, where there are no symbolic links.
+// TestWithoutLinks makes the snapshot of hard links or copies where there are no symbolic links.
 func TestWithoutLinks(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
@@ -494,7 +494,7 @@ func TestWithoutLinks(t *testing.T) {
 	}
 }
 
-// TestRepair fetches again what was cut short behind the cache's back.
+// TestRepair fetches a blob again that was cut short.
 func TestRepair(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -538,7 +538,7 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestForeignPart begins anew where a part is left that may be renamed but not written to, as another user's is.
+// TestForeignPart begins anew where another user left a part that may be renamed but not written to.
 func TestForeignPart(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
@@ -590,16 +590,16 @@ func TestOpen(t *testing.T) {
 		`models\vit`:      "there is no folder",
 		"owner/name-2/":   "there is no folder",
 		"gpt2":            "gpt2@main",
-		"a/b/c":           "no name of a model",
-		"owner/na me":     "no name of a model",
-		"owner/name@a..b": "no name of a model",
+		"a/b/c":           "not a valid name of a model",
+		"owner/na me":     "not a valid name of a model",
+		"owner/name@a..b": "not a valid name of a model",
 	} {
 		if dir, err := Open(t.Context(), model, o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v; expected an error with %q", model, dir, err, want)
 		}
 	}
 	if r := h.Requests(); len(r) != 0 {
-		t.Errorf("what is no name of a model was asked for: %+v", r)
+		t.Errorf("the hub was asked for an invalid name of a model: %+v", r)
 	}
 	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
 		t.Errorf("neither: %v", err)
@@ -642,7 +642,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// BenchmarkGet fetches 64 MB from this machine: what arrives is written, read back, hashed and synced.
+// BenchmarkGet fetches 64 MB from this machine, which are written, read back, hashed and synced.
 func BenchmarkGet(b *testing.B) {
 	h := hubtest.New()
 	defer h.Close()

@@ -12,20 +12,20 @@ import (
 )
 
 const (
-	maxListing = 32 << 20 // bytes of the hub's answer about a model; one of a thousand files takes 300 KB
+	maxListing = 32 << 20 // bytes of the hub's answer about a model; a thousand files take 300 KB
 	maxFile    = 1 << 40  // bytes of one file
 )
 
-// A file is one of a model, as the hub lists it.
+// A file is an entry of the hub's list of a model's files.
 type file struct {
-	size int64  // in bytes; -1 where it is not said
-	hash string // SHA-256 of a large file, Git's SHA-1 of a small one; "" where it is not said
+	size int64  // in bytes; -1 if unknown
+	hash string // SHA-256 of a large file, Git's SHA-1 of a small one; "" if unknown
 }
 
 // A listing is a model at one commit.
 type listing struct {
 	commit string
-	files  map[string]file // names are as the hub says: not checked
+	files  map[string]file // by name; names are not checked
 }
 
 func (l *listing) names() []string {
@@ -36,7 +36,7 @@ func (l *listing) names() []string {
 	return names
 }
 
-// list asks the hub which commit a revision is, and for the files in it.
+// list asks the hub for the commit of a revision and the files in it.
 func (c *client) list(ctx context.Context, m model) (*listing, error) {
 	words := append([]string{"api", "models"}, strings.Split(m.repo, "/")...)
 	at := c.address(append(words, "revision", m.revision)...)
@@ -54,14 +54,14 @@ func (c *client) list(ctx context.Context, m model) (*listing, error) {
 		return nil, err
 	}
 	if len(data) > maxListing {
-		return nil, fmt.Errorf("the hub lists its files in more than %d bytes", maxListing)
+		return nil, fmt.Errorf("expected a list of files of at most %d bytes, the hub sends more than that", maxListing)
 	}
 	l, err := readListing(data)
 	if err != nil {
 		return nil, fmt.Errorf("the hub's list of files: %w", err)
 	}
 	if isHash(m.revision, 40) && l.commit != m.revision {
-		return nil, fmt.Errorf("the hub's list of files is that of commit %s", l.commit)
+		return nil, fmt.Errorf("expected the hub's list of files of this commit, found that of commit %s", l.commit)
 	}
 	return l, nil
 }
@@ -101,7 +101,7 @@ func readListing(data []byte) (*listing, error) {
 		}
 		if size != nil {
 			if *size < 0 || *size > maxFile {
-				return nil, fmt.Errorf("%.200q: a size of %d bytes", s.Rfilename, *size)
+				return nil, fmt.Errorf("%.200q: expected 0 to %d bytes, found %d", s.Rfilename, int64(maxFile), *size)
 			}
 			f.size = *size
 		}
@@ -110,11 +110,11 @@ func readListing(data []byte) (*listing, error) {
 	return l, nil
 }
 
-// A blob is the content of a file, as the hub describes it just before it is fetched.
+// A blob is the content of a file, as the hub describes it just before the download.
 type blob struct {
-	etag      string // hash of the content: SHA-256, or SHA-1 as Git takes it
+	etag      string // hash of the content: SHA-256, or Git's SHA-1
 	size      int64
-	validator string // the ETag as the hub writes it, for If-Range; "" where the content is at another host
+	validator string // the hub's ETag, for If-Range; "" where the content is at another host
 }
 
 // fileAddress returns the address of a file of a commit.
@@ -123,7 +123,7 @@ func (c *client) fileAddress(m model, commit, name string) *url.URL {
 	return c.address(append(words, strings.Split(name, "/")...)...)
 }
 
-// describe asks the hub for the hash and the size of a file, and compares them with what was listed.
+// describe asks the hub for the hash and the size of a file, and compares them with the list of files.
 func (c *client) describe(ctx context.Context, m model, commit, name string, listed file) (blob, error) {
 	a, err := c.send(ctx, http.MethodHead, c.fileAddress(m, commit, name), nil, true)
 	if err != nil {
@@ -137,9 +137,9 @@ func (c *client) describe(ctx context.Context, m model, commit, name string, lis
 	switch at := a.Header.Get("X-Repo-Commit"); at {
 	case commit:
 	case "":
-		return blob{}, fmt.Errorf("%s does not answer as a hub does (no X-Repo-Commit): check HF_ENDPOINT and the proxy", c.base.Host)
+		return blob{}, fmt.Errorf("%s does not answer like a hub (no X-Repo-Commit): check HF_ENDPOINT and the proxy", c.base.Host)
 	default:
-		return blob{}, fmt.Errorf("asked for commit %s, the hub answers with %.60q", commit, at)
+		return blob{}, fmt.Errorf("expected commit %s, the hub answers with %.60q", commit, at)
 	}
 	b := blob{etag: normalETag(a.Header), size: listed.size}
 	if listed.hash != "" && (len(b.etag) == len(listed.hash) && b.etag != listed.hash) {
@@ -149,7 +149,7 @@ func (c *client) describe(ctx context.Context, m model, commit, name string, lis
 		b.etag = listed.hash
 	}
 	if b.etag == "" {
-		return blob{}, fmt.Errorf("%s gives no hash of it, so that what arrives could not be checked", c.base.Host)
+		return blob{}, fmt.Errorf("%s gives no hash, so that the download could not be checked", c.base.Host)
 	}
 	size := a.Header.Get("X-Linked-Size")
 	if size == "" && !redirect && !a.away {
@@ -161,7 +161,7 @@ func (c *client) describe(ctx context.Context, m model, commit, name string, lis
 	if size != "" {
 		n, err := strconv.ParseInt(size, 10, 64)
 		if err != nil || n < 0 || n > maxFile {
-			return blob{}, fmt.Errorf("the hub says it has %.40q bytes", size)
+			return blob{}, fmt.Errorf("expected the size of the file, the hub says %.40q bytes", size)
 		}
 		if listed.size >= 0 && n != listed.size {
 			return blob{}, fmt.Errorf("%w: the hub lists %d bytes and serves %d", ErrCorrupt, listed.size, n)
@@ -169,13 +169,13 @@ func (c *client) describe(ctx context.Context, m model, commit, name string, lis
 		b.size = n
 	}
 	if b.size < 0 {
-		return blob{}, fmt.Errorf("%s does not say how large it is", c.base.Host)
+		return blob{}, fmt.Errorf("%s does not give the size of the file", c.base.Host)
 	}
 	return b, nil
 }
 
-// normalETag returns the hash that the hub's headers hold, or "" where there is none. What a large file is called
-// comes before what the page that leads to it is called.
+// normalETag returns the hash in the hub's headers, or "". The tag of a large file comes before the tag of the page that
+// redirects to it.
 func normalETag(h http.Header) string {
 	tag := h.Get("X-Linked-Etag")
 	if tag == "" {

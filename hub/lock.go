@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// errNoLocks is of a file system without locks. The cache stays whole there too: what it holds is written beside,
-// checked and renamed. Only a download may be made twice.
+// errNoLocks says that a file system has no locks. The cache stays whole there too, because every file is written beside
+// its place, checked and renamed. Only a download may happen twice.
 var errNoLocks = errors.New("the file system has no locks")
 
 // lock waits until no other process, in Go or in Python, fetches the blob of that hash for this model.

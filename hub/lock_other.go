@@ -10,7 +10,7 @@ import (
 )
 
 func openLock(string) (*os.File, error) {
-	return nil, fmt.Errorf("the cache needs file locks, which %s/%s does not have: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+	return nil, fmt.Errorf("the cache needs file locks, which are unsupported on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
 func tryLock(*os.File) (bool, error) { return false, errNoLocks }

@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// A model is a repository at a revision, as a user names it: "owner/name" or "owner/name@revision".
+// A model is a repository at a revision. Users write "owner/name" or "owner/name@revision".
 type model struct {
 	repo     string // "owner/name", or "name" for the few without an owner
-	revision string // a branch, a tag or a commit; "main" where none is given
+	revision string // a branch, a tag or a commit; "main" by default
 }
 
-// parse splits the name of a model and checks its parts, which become names of folders and parts of addresses.
+// parse splits the name of a model and checks its parts, because they become names of folders and parts of addresses.
 func parse(name string) (model, error) {
 	repo, revision, found := strings.Cut(name, "@")
 	if !found {
@@ -36,8 +36,8 @@ func (m model) String() string {
 	return m.repo + "@" + m.revision
 }
 
-// checkRepo asks for what the hub itself allows: one or two words of letters, digits, '-', '_' and '.'. "--" is what
-// separates the words in the name of a cache folder.
+// checkRepo accepts the names that the hub itself allows: one or two words of letters, digits, '-', '_' and '.'. "--" is
+// refused, because it separates the words in the name of a cache folder.
 func checkRepo(repo string) error {
 	words := strings.Split(repo, "/")
 	if len(words) > 2 {
@@ -46,13 +46,13 @@ func checkRepo(repo string) error {
 	for _, w := range words {
 		switch {
 		case w == "" || len(w) > 96:
-			return fmt.Errorf("expected owner/name, each of 1 to 96 letters, found %d", len(w))
+			return fmt.Errorf("expected owner/name, each of 1 to 96 characters, found %d", len(w))
 		case strings.IndexFunc(w, func(r rune) bool { return !isWord(r) && r != '-' && r != '.' }) >= 0:
 			return fmt.Errorf("%q: expected letters, digits, '-', '_' and '.' only", w)
 		case !isWord(rune(w[0])) || !isWord(rune(w[len(w)-1])):
-			return fmt.Errorf("%q begins or ends with a '-' or a '.'", w)
+			return fmt.Errorf("%q: expected no '-' or '.' at either end", w)
 		case strings.Contains(w, "--") || strings.Contains(w, ".."):
-			return fmt.Errorf("%q has \"--\" or \"..\" in it", w)
+			return fmt.Errorf("%q: expected no \"--\" or \"..\" in it", w)
 		case isDevice(w):
 			return fmt.Errorf("%q is the name of a device on Windows", w)
 		}
@@ -67,14 +67,14 @@ func isWord(r rune) bool {
 	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// checkRevision asks for what Git allows in a branch or a tag and every file system in a path, because a revision
-// is also the name of a file in the cache.
+// checkRevision accepts the names that Git allows for a branch or a tag and every file system for a path, because a
+// revision is also the name of a file in the cache.
 func checkRevision(revision string) error {
 	if strings.ContainsAny(revision, " ~^[") || strings.Contains(revision, "@{") || strings.Contains(revision, "..") {
-		return fmt.Errorf("it has something that a branch or tag cannot have")
+		return fmt.Errorf("it contains characters that a branch or tag cannot have")
 	}
 	if len(revision) > 200 {
-		return fmt.Errorf("it has %d bytes; expected 200 or fewer", len(revision))
+		return fmt.Errorf("expected at most 200 bytes, found %d", len(revision))
 	}
 	for part := range strings.SplitSeq(revision, "/") {
 		if strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
@@ -84,8 +84,8 @@ func checkRevision(revision string) error {
 	return checkPath(revision)
 }
 
-// checkPath asks that a slash-separated name from elsewhere is one that stays in its folder and that every file
-// system can hold, whichever this one is: a cache may move.
+// checkPath accepts untrusted, slash-separated names that stay in their folder and that every file system can hold,
+// because a cache may move to another system.
 func checkPath(name string) error {
 	if !fs.ValidPath(name) || name == "." {
 		return fmt.Errorf("expected a path that stays inside its folder")
@@ -96,7 +96,7 @@ func checkPath(name string) error {
 	for part := range strings.SplitSeq(name, "/") {
 		switch {
 		case len(part) > 200:
-			return fmt.Errorf("%q… has %d bytes; expected 200 or fewer", part[:20], len(part))
+			return fmt.Errorf("%q…: expected at most 200 bytes, found %d", part[:20], len(part))
 		case strings.ContainsAny(part, `<>:"|?*\`) || strings.ContainsFunc(part, unicode.IsControl) || !utf8.ValidString(part):
 			return fmt.Errorf("%q has a character that not every file system allows", part)
 		case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
@@ -108,7 +108,7 @@ func checkPath(name string) error {
 	return nil
 }
 
-// isDevice says whether Windows takes a file name for a device, whatever follows its first dot.
+// isDevice reports whether Windows takes a file name for a device, whatever follows its first dot.
 func isDevice(name string) bool {
 	base, _, _ := strings.Cut(name, ".")
 	base = strings.ToUpper(strings.TrimRight(base, " "))
@@ -124,7 +124,7 @@ func isDevice(name string) bool {
 	return false
 }
 
-// isHash says whether s is n lower-case hexadecimal digits: 40 of a commit or a Git blob, 64 of a SHA-256.
+// isHash reports whether s is n lower-case hexadecimal digits: 40 for a commit or a Git blob, 64 for SHA-256.
 func isHash(s string, n int) bool {
 	if len(s) != n {
 		return false

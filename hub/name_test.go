@@ -140,7 +140,7 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
-// TestGetByEnvironment calls Get as most programs do: with a name and nothing else.
+// TestGetByEnvironment calls Get as most programs do, without options.
 func TestGetByEnvironment(t *testing.T) {
 	h := newHub(t)
 	commit := h.Add("a/b", vit())
@@ -162,8 +162,7 @@ func TestGetByEnvironment(t *testing.T) {
 	}
 }
 
-// FuzzListing asks that whatever a hub lists, and whatever an index names, only names that stay in their folder
-// are chosen.
+// FuzzListing expects that only names inside their folder are chosen, whatever a hub lists or an index names.
 func FuzzListing(f *testing.F) {
 	for _, s := range []string{
 		`{"sha": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "siblings": [{"rfilename": "config.json", "size": 3, "blobId": "x"}, {"rfilename": "model.safetensors", "lfs": {"sha256": "x", "size": 5}}]}`,
@@ -207,7 +206,7 @@ func FuzzListing(f *testing.F) {
 	})
 }
 
-// TestHubtest holds the server of the tests to the facts that it stands for.
+// TestHubtest checks the hashes of the test server against known ones.
 func TestHubtest(t *testing.T) {
 	if got, want := hubtest.Hash("empty", nil), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"; got != want {
 		t.Errorf("Git calls an empty file %s, not %s", want, got)

@@ -17,33 +17,34 @@ import (
 	"strings"
 )
 
-// A part is the beginning of a blob, in a file beside its place: blobs/HASH.ID.incomplete. The id is its owner's
-// alone; who goes on with what another left takes it by renaming. Nothing is ever cut from a part and every byte is
-// written to where it belongs. So where locks hold nobody back, two processes may come to write one file, which does
-// not spoil it, and the first to finish gives the blob its name; the other finds its own name gone.
+// A part is a partial download of a blob, in a file beside the blob's place: blobs/HASH.ID.incomplete. The ID belongs to
+// one owner. A process that continues the part of another takes it by renaming.
+//
+// No process cuts a part, and each writes every byte to its place. So where there are no locks, two processes may write
+// one file without spoiling it. The first to finish gives the blob its name; the other finds its own name gone.
 type part struct {
 	name  string
 	f     *os.File
-	n     int64 // bytes there
+	n     int64 // bytes written
 	size  int64
 	write func(f *os.File, p []byte, at int64) (int, error)
 }
 
-// errTaken is of a part that another process went on with.
-var errTaken = errors.New("another process has taken what was fetched")
+// errTaken says that another process continued the part.
+var errTaken = errors.New("another process has taken the partial download")
 
 const (
-	idDigits = 16 // of a part; those of Python, which it does not go on with, have 8
+	idDigits = 16 // of a part; Python's have 8 and are not continued here
 	suffix   = ".incomplete"
 )
 
-// A leftover is a part that somebody left.
+// A leftover is a part that another process or call left.
 type leftover struct {
 	name string
 	size int64
 }
 
-// parts returns what there is of a blob of that size, the most first.
+// parts returns the partial downloads of a blob of that size, longest first.
 func (s *store) parts(etag string, size int64) []leftover {
 	folder := filepath.Dir(s.blob(etag))
 	entries, _ := os.ReadDir(folder)
@@ -61,8 +62,8 @@ func (s *store) parts(etag string, size int64) []leftover {
 	return found
 }
 
-// openPart goes on with what there is of a blob, if resume is set and there is something, or begins. What another user
-// of the cache left, in a file that this one may rename and not write to, gives way.
+// openPart continues the longest partial download of a blob, if resume is set and one exists, or begins a new one. If
+// this user may rename the file of another user but not write to it, the file is discarded.
 func (s *store) openPart(it *item, resume bool) (*part, error) {
 	p := &part{
 		name:  fmt.Sprintf("%s.%0*x%s", s.blob(it.etag), idDigits, rand.Uint64(), suffix),
@@ -101,7 +102,7 @@ func (p *part) close() {
 	}
 }
 
-// leave keeps what is there for the next attempt, if it is anything.
+// leave closes the part and keeps it for the next attempt, unless it is empty.
 func (p *part) leave() {
 	if p.f != nil && p.n == 0 {
 		p.discard()
@@ -109,7 +110,7 @@ func (p *part) leave() {
 	p.close()
 }
 
-// discard removes what is there.
+// discard removes the file of the part.
 func (p *part) discard() error {
 	p.close()
 	p.n = 0
@@ -123,7 +124,7 @@ func (p *part) restart() error {
 	return p.create()
 }
 
-// startOver drops what is there because of an error after which another attempt may go better.
+// startOver discards the bytes so far because of an error that may not come again.
 func (p *part) startOver(why error) error {
 	if err := p.restart(); err != nil {
 		return diskError(err)
@@ -140,7 +141,7 @@ func (p *part) add(data []byte) error {
 	return err
 }
 
-// verify reads what is in the file and compares its hash.
+// verify reads the file and compares its hash.
 func (p *part) verify(ctx context.Context, etag string) error {
 	var h hash.Hash
 	if len(etag) == hex.EncodedLen(sha256.Size) {
@@ -172,7 +173,7 @@ func (p *part) verify(ctx context.Context, etag string) error {
 	return nil
 }
 
-// finish gives the part the blob's name, once it has reached the disk, and removes what else there was of the blob.
+// finish gives the part the blob's name, once it has reached the disk, and removes other partial downloads of the blob.
 func (s *store) finish(p *part, etag string) error {
 	err := p.f.Sync()
 	if err == nil {

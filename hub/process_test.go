@@ -40,7 +40,7 @@ func fetchAndSay(name string) int {
 	return 0
 }
 
-// environment is what a process needs to fetch from a test's hub into a test's cache.
+// environment returns the variables for a process that fetches from a test's hub into a test's cache.
 func environment(h *hubtest.Hub, cache string, more ...string) []string {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HF_") || strings.HasPrefix(v, "HUGGING") })
 	return append(env, append([]string{"HF_ENDPOINT=" + h.URL, "HF_HUB_CACHE=" + cache, "HF_HOME=" + cache + "-home"}, more...)...)
@@ -178,7 +178,7 @@ func TestOneProcess(t *testing.T) {
 	}
 }
 
-// TestWithoutLocks has many calls write the same files at once, as on a file system where locks hold nobody back.
+// TestWithoutLocks has many calls write the same files at once, as on a file system without locks.
 func TestWithoutLocks(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()

@@ -31,7 +31,7 @@ func python(t *testing.T, h *hubtest.Hub, cache string, offline bool, args ...st
 	return cmd
 }
 
-// say runs a call and reads the JSON value that it prints.
+// say runs a call and reads its JSON output.
 func say(t *testing.T, cmd *exec.Cmd, into any) {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -62,14 +62,14 @@ func sums(files map[string][]byte) map[string]string {
 
 var wanted = []string{"config.json", "preprocessor_config.json", "model.safetensors"}
 
-// polite is vit without the name that leaves its folder, which Python refuses to see.
+// polite is vit without the name that leaves its folder, which Python refuses.
 func polite() map[string][]byte {
 	files := vit()
 	delete(files, "../../escape")
 	return files
 }
 
-// TestPythonFinds has Python, offline, use what was fetched here.
+// TestPythonFinds has Python, offline, use files that this package fetched.
 func TestPythonFinds(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()
@@ -103,7 +103,7 @@ func TestPythonFinds(t *testing.T) {
 	}
 }
 
-// TestPythonFetches uses, offline, what Python has fetched, adds what Python left out, and the reverse.
+// TestPythonFetches uses, offline, files that Python fetched, adds the files that Python left out, and the reverse.
 func TestPythonFetches(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()

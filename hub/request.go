@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	attempts     = 5  // in a row without a new byte, before giving up
+	attempts     = 5  // in a row without a new byte
 	maxRedirects = 10 // of one request
 )
 
@@ -44,7 +44,7 @@ func newClient(s *settings) *client {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// address returns that of a path of the hub, whose words are escaped one by one.
+// address returns the address of a path of the hub. Each word is escaped.
 func (c *client) address(words ...string) *url.URL {
 	escaped := make([]string, len(words))
 	for i, w := range words {
@@ -53,15 +53,15 @@ func (c *client) address(words ...string) *url.URL {
 	return c.base.JoinPath(escaped...)
 }
 
-// An answer is a response and what was said about the file on the way to it.
+// An answer is a response, with headers about the file from the redirects that led to it.
 type answer struct {
 	*http.Response
-	about http.Header // of the last response that names a commit, as a hub's do
-	away  bool        // the response comes from another host than the hub's
+	about http.Header // of the last response that names a commit: the hub's
+	away  bool        // a redirect led away from the hub
 }
 
-// send makes one request and follows redirects. The token is shown to the hub alone, and not again once a
-// redirect has led away from it. With stop, a redirect to another host that describes the file is itself the answer.
+// send makes one request and follows redirects. Only the hub sees the token, and not again after a redirect has led
+// away from it. With stop, a redirect to another host that describes the file is itself the answer.
 func (c *client) send(ctx context.Context, method string, at *url.URL, header http.Header, stop bool) (*answer, error) {
 	a := &answer{}
 	for range maxRedirects + 1 {
@@ -74,7 +74,7 @@ func (c *client) send(ctx context.Context, method string, at *url.URL, header ht
 		req.Header.Set("Accept-Encoding", "identity")
 		a.away = a.away || !sameOrigin(at, c.base)
 		if a.away {
-			req.Header.Del("If-Range") // it names what the hub calls this file
+			req.Header.Del("If-Range") // the tag is the hub's
 		} else if c.Token != "" {
 			req.Header.Set("Authorization", "Bearer "+c.Token)
 		}
@@ -101,7 +101,7 @@ func (c *client) send(ctx context.Context, method string, at *url.URL, header ht
 		}
 		resp.Body.Close()
 		if err != nil || next.Host == "" || next.Scheme != "https" && next.Scheme != "http" {
-			return nil, fmt.Errorf("%s redirects to something that is no address", at.Host)
+			return nil, fmt.Errorf("%s redirects to an invalid address", at.Host)
 		}
 		if at.Scheme == "https" && next.Scheme != "https" {
 			return nil, fmt.Errorf("%s redirects to %s without encryption", at.Host, next.Host)
@@ -111,7 +111,7 @@ func (c *client) send(ctx context.Context, method string, at *url.URL, header ht
 	return nil, fmt.Errorf("%s redirects more than %d times", at.Host, maxRedirects)
 }
 
-// sameOrigin says whether two addresses are of one server: scheme, host and port.
+// sameOrigin reports whether two addresses have the same scheme, host and port.
 func sameOrigin(a, b *url.URL) bool {
 	port := func(u *url.URL) string {
 		if p := u.Port(); p != "" {
@@ -124,7 +124,7 @@ func sameOrigin(a, b *url.URL) bool {
 
 var errStalled = errors.New("the connection is silent")
 
-// roundTrip does one request, and ends it when nothing arrives for as long as settings.stall.
+// roundTrip makes one request, and ends it when nothing arrives for the time settings.stall.
 func (c *client) roundTrip(parent context.Context, req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	watch := time.AfterFunc(c.stall, func() { cancel(errStalled) })
@@ -139,7 +139,7 @@ func (c *client) roundTrip(parent context.Context, req *http.Request) (*http.Res
 	return resp, nil
 }
 
-// watched is a body that is given up when it falls silent.
+// watched is a body whose request ends when it falls silent.
 type watched struct {
 	io.ReadCloser
 	ctx    context.Context
@@ -167,14 +167,14 @@ func (w *watched) Close() error {
 // A transient error is worth another attempt.
 type transient struct {
 	err   error
-	after time.Duration // the least to wait, where the server says so
+	after time.Duration // the shortest wait, if the server names one
 }
 
 func (t *transient) Error() string { return t.err.Error() }
 func (t *transient) Unwrap() error { return t.err }
 
-// netError tells what comes of a bad connection from what another attempt would not change, and leaves out the
-// address: it may carry a signature.
+// netError makes errors of a bad connection transient, and leaves others, which another attempt would not change. It
+// drops the address, which may carry a signature.
 func netError(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause == errStalled {
 		return &transient{err: errStalled}
@@ -192,7 +192,7 @@ func netError(ctx context.Context, err error) error {
 	return &transient{err: err}
 }
 
-// statusError says what a status other than success means, and what to do about it.
+// statusError explains a status other than success, and says what to do.
 func (c *client) statusError(a *answer) error {
 	said := a.Header.Get("X-Error-Message")
 	if len(said) > 200 {
@@ -216,11 +216,11 @@ func (c *client) statusError(a *answer) error {
 		return fmt.Errorf("%w (%s)", ErrNoFile, detail)
 	case "GatedRepo":
 		if c.Token == "" {
-			return fmt.Errorf("%w (%s): ask on the model's page, then set HF_TOKEN to a token of your account", ErrGated, detail)
+			return fmt.Errorf("%w (%s): do so on the model's page, then set HF_TOKEN to a token of your account", ErrGated, detail)
 		}
-		return fmt.Errorf("%w (%s): ask on the model's page with the account of this token", ErrGated, detail)
+		return fmt.Errorf("%w (%s): do so on the model's page with the account of this token", ErrGated, detail)
 	}
-	if a.away { // a link that has expired: the hub gives a new one
+	if a.away { // the link has expired: the hub gives a new one
 		return &transient{err: errors.New(detail)}
 	}
 	switch a.StatusCode {
@@ -228,9 +228,9 @@ func (c *client) statusError(a *answer) error {
 		if c.Token == "" {
 			return c.noModel(detail)
 		}
-		return fmt.Errorf("%w (%s): HF_TOKEN, or the token a login has stored, is wrong or has ended", ErrToken, detail)
+		return fmt.Errorf("%w (%s): HF_TOKEN, or the token that a login stored, is wrong or has expired", ErrToken, detail)
 	case http.StatusForbidden:
-		return fmt.Errorf("%w (%s): it does not give the right to read this model", ErrToken, detail)
+		return fmt.Errorf("%w (%s): it may not read this model", ErrToken, detail)
 	case http.StatusNotFound:
 		if strings.Contains(a.Request.URL.Path, "/resolve/") {
 			return fmt.Errorf("%w (%s)", ErrNoFile, detail)
@@ -242,14 +242,14 @@ func (c *client) statusError(a *answer) error {
 
 func (c *client) noModel(detail string) error {
 	if c.Token == "" {
-		return fmt.Errorf("%w (%s): check the name; if it is private, set HF_TOKEN", ErrNoModel, detail)
+		return fmt.Errorf("%w (%s): check the name; if the model is private, set HF_TOKEN", ErrNoModel, detail)
 	}
 	return fmt.Errorf("%w (%s): check the name, and that the token may read it", ErrNoModel, detail)
 }
 
 var rateLimit = regexp.MustCompile(`;\s*r=(\d{1,9})\s*;\s*t=(\d{1,9})`)
 
-// retryAfter reads how long a server asks to wait: a number of seconds, a date, or what is left of a rate limit.
+// retryAfter returns the wait that a server asks for: a number of seconds, a date, or the rest of a rate limit's period.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	if m := rateLimit.FindStringSubmatch(h.Get("RateLimit")); m != nil && strings.Trim(m[1], "0") == "" {
 		n, _ := strconv.Atoi(m[2])
@@ -265,7 +265,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// retry calls f until it succeeds, fails for good, or has failed too often.
+// retry calls f until it succeeds, fails permanently, or has failed too often.
 func (c *client) retry(ctx context.Context, f func() error) error {
 	for failures := 1; ; failures++ {
 		err := f()
@@ -278,8 +278,8 @@ func (c *client) retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// again waits and returns nil when an attempt that failed with err should be made again, and otherwise returns the
-// error to give up with.
+// again waits and returns nil if an attempt that failed with err should be repeated. Otherwise it returns the final
+// error.
 func (c *client) again(ctx context.Context, failures int, err error) error {
 	var t *transient
 	if !errors.As(err, &t) {
@@ -291,7 +291,7 @@ func (c *client) again(ctx context.Context, failures int, err error) error {
 	wait := min(c.pause<<(failures-1), 16*c.pause)
 	wait += time.Duration(rand.Float64() * 0.25 * float64(wait))
 	if t.after > c.patient {
-		return fmt.Errorf("the server asks to come back in %v: %w", t.after.Round(time.Second), t.err)
+		return fmt.Errorf("the server asks to wait for %v: %w", t.after.Round(time.Second), t.err)
 	}
 	timer := time.NewTimer(max(wait, t.after))
 	defer timer.Stop()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestFullDisk lets the disk be full after some bytes of the weights.
+// TestFullDisk makes the disk full after some bytes of the weights.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	for name, full := range map[string]func(f *os.File, p []byte, at int64) (int, error){
@@ -50,7 +50,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestNoRoom refuses to begin what the disk cannot hold, and counts what is there already.
+// TestNoRoom refuses a download that the disk cannot hold, and counts partial downloads as present.
 func TestNoRoom(t *testing.T) {
 	t.Parallel()
 	h, cache := newHub(t), t.TempDir()

@@ -32,14 +32,14 @@ func (s *store) pointer(commit, name string) string {
 	return filepath.Join(s.snapshot(commit), filepath.FromSlash(name))
 }
 
-// holds says whether there is a file with that many bytes at a path, perhaps behind a symbolic link; any number will
-// do if size is negative.
+// holds reports whether a path leads to a file of that size, perhaps through a symbolic link. A negative size stands for
+// any.
 func holds(path string, size int64) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && (size < 0 || info.Size() == size)
 }
 
-// prepare makes the folders of a model. The cache is marked as one for programs that make backups.
+// prepare makes the folders of a model. It marks the cache for backup programs, which may skip it.
 func (s *store) prepare() error {
 	if err := os.MkdirAll(filepath.Join(s.root, "blobs"), 0o777); err != nil {
 		return err
@@ -52,8 +52,8 @@ func (s *store) prepare() error {
 	return nil
 }
 
-// place gives a blob its name in the snapshot of a commit: by a relative symbolic link, else by a second name of the
-// same file, else by a copy.
+// place gives a blob its name in the snapshot of a commit: by a relative symbolic link, else by a hard link, else by a
+// copy.
 func (s *store) place(commit, name, etag string) error {
 	at, target := s.pointer(commit, name), s.blob(etag)
 	if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
@@ -88,7 +88,7 @@ func (s *store) place(commit, name, etag string) error {
 	})
 }
 
-// samePlace says whether two names lead to one file.
+// samePlace reports whether two names lead to one file.
 func samePlace(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
@@ -98,13 +98,13 @@ func samePlace(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// commit returns the commit that a revision was when it was last asked for, or "".
+// commit returns the last known commit of a revision, or "".
 func (s *store) commit(revision string) string {
 	if isHash(revision, 40) {
 		return revision
 	}
 	at := filepath.Join(s.root, "refs", filepath.FromSlash(revision))
-	if !holds(at, -1) { // to open a pipe is to wait for whoever writes to it
+	if !holds(at, -1) { // opening a pipe would wait for a writer
 		return ""
 	}
 	f, err := os.Open(at)
@@ -119,7 +119,7 @@ func (s *store) commit(revision string) string {
 	return ""
 }
 
-// remember writes down which commit a revision is.
+// remember writes the commit of a revision to the cache.
 func (s *store) remember(revision, commit string) error {
 	if revision == commit || s.commit(revision) == commit {
 		return nil
@@ -134,13 +134,13 @@ func (s *store) remember(revision, commit string) error {
 	})
 }
 
-// absent returns the file whose presence says that a commit does not have a file of that name.
+// absent returns the path of the marker for a file that a commit does not have.
 func (s *store) absent(commit, name string) string {
 	return filepath.Join(s.root, ".no_exist", commit, filepath.FromSlash(name))
 }
 
-// rememberAbsent writes down which of the files that are usually read a commit does not have. It saves requests,
-// Python's too, and nothing depends on it.
+// rememberAbsent marks the usual files that a commit does not have. This saves requests, Python's too. Nothing depends
+// on it.
 func (s *store) rememberAbsent(l *listing) {
 	for _, n := range slices.Concat(usualNames, weightNames, []string{pooling}) {
 		if _, found := l.files[n]; found {
@@ -161,8 +161,8 @@ func (s *store) rememberAbsent(l *listing) {
 	}
 }
 
-// known says whether the cache alone shows that all that is to be fetched of a commit is there: each usual file is,
-// or is known not to exist.
+// known reports whether the cache alone shows that it holds every file to be fetched of a commit: each usual file is
+// present, or is marked as absent.
 func (s *store) known(commit string, patterns []string) bool {
 	if len(patterns) > 0 {
 		for _, p := range patterns {
@@ -188,8 +188,8 @@ func (s *store) known(commit string, patterns []string) bool {
 	return false
 }
 
-// whole returns nil when the snapshot of a commit holds a model: weights in one form, with every shard. An
-// interrupted call of Get leaves no such snapshot, because weights are placed last.
+// whole returns nil when the snapshot of a commit holds a model: weights in one form, with every shard. An interrupted
+// call of Get leaves no such snapshot, because it places weights last.
 func (s *store) whole(commit string, patterns []string) error {
 	dir := s.snapshot(commit)
 	var names []string

@@ -1,6 +1,9 @@
 package models
 
 import (
+	"maps"
+	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,5 +49,23 @@ func TestNameAll(t *testing.T) {
 				t.Errorf("%v: %q has the number %d", c.ids, name, all.Label2ID[name])
 			}
 		}
+	}
+}
+
+// TestPackages checks that the package of every model is in the list, and that each package in the list exists.
+func TestPackages(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, e := range entries {
+		if e.IsDir() && e.Name() != "internal" && e.Name() != "testdata" {
+			want = append(want, "models/"+e.Name())
+		}
+	}
+	found := slices.Compact(slices.Sorted(maps.Values(packages)))
+	if d := cmp.Diff(want, found); d != "" {
+		t.Errorf("packages in models.go: %s", d)
 	}
 }

@@ -2,25 +2,24 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// MultiHeadAttention is the attention of Vaswani et al. (arXiv 1706.03762, section 3.2). Its projections
-// are either one fused QKV or three layers Query, Key and Value, which may differ in having a bias and are
-// what attention to another sequence needs. Width is a multiple of Heads.
+// MultiHeadAttention is the attention of Vaswani et al. (arXiv 1706.03762, section 3.2). It projects with one fused QKV,
+// or with three layers Query, Key and Value. Only three layers can attend to another sequence, and each of them may
+// have a bias or none. Width is a multiple of Heads.
 type MultiHeadAttention struct {
-	QKV   *Linear // [3·width, width], rows of queries, keys, values; or nil
-	Query *Linear // [width, width]; this and the next two are nil beside QKV
+	QKV   *Linear // [3·width, width]: rows of queries, keys, values; nil beside the next three
+	Query *Linear // [width, width]
 	Key   *Linear // [width, memory width]
 	Value *Linear // [width, memory width]
-	Proj  *Linear // [width, width], of the heads' results
+	Proj  *Linear // [width, width], applied to the results of all heads
 	Heads int
 	// Dropout is the probability of dropping an attention weight on a training tape.
 	Dropout float32
-	// Bias, when not nil, returns what is added to the scores of a pass over queries and keys of the given
-	// lengths, [1 or n, 1 or heads, queries, keys]: relative position biases.
+	// Bias, if not nil, returns values that are added to the scores, such as relative position biases: [1 or n, 1 or
+	// heads, queries, keys] for the given numbers of queries and keys.
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
 }
 
-// NewMultiHeadAttention returns self-attention of zeros with a fused projection, which has a bias if qkvBias is
-// set.
+// NewMultiHeadAttention returns self-attention of zeros with a fused projection. With qkvBias that has a bias.
 func NewMultiHeadAttention(width, heads int, qkvBias bool) *MultiHeadAttention {
 	return &MultiHeadAttention{
 		QKV:   NewLinear(width, 3*width, qkvBias),
@@ -29,8 +28,8 @@ func NewMultiHeadAttention(width, heads int, qkvBias bool) *MultiHeadAttention {
 	}
 }
 
-// NewSplitAttention returns attention of zeros with three projections, from queries of width to keys and
-// values of memory width.
+// NewSplitAttention returns attention of zeros with three projections. Queries have the given width; the sequence that
+// keys and values are projected from has the width memory.
 func NewSplitAttention(width, memory, heads int) *MultiHeadAttention {
 	return &MultiHeadAttention{
 		Query: NewLinear(width, width, true),
@@ -41,30 +40,28 @@ func NewSplitAttention(width, memory, heads int) *MultiHeadAttention {
 	}
 }
 
-// AttentionInput is what a pass through attention can be given besides its queries. The zero value is
-// plain self-attention.
+// AttentionInput holds the inputs of attention besides the queries. The zero value is plain self-attention.
 type AttentionInput struct {
-	// Memory, [m, keys, memory width], is attended to instead of the queries' own sequence. With m = n/k,
-	// each of its sequences serves k neighbors among those of the queries: the beams of one picture.
+	// Memory, [m, keys, memory width], is attended to instead of the queries' own sequence. With m = n/k, each of its
+	// sequences serves k neighboring sequences of queries, such as the beams of one image.
 	Memory *autograd.Tensor
-	// Cache holds the keys and values of the positions before, in rows of twice the width: those of this
-	// pass are appended and all are attended to. Beside Memory, an empty cache is filled with the memory's
-	// keys and values, and one that is not takes their place. Gradients do not flow through it: with them
-	// Forward panics with an autograd.UseError.
+	// Cache holds the keys and values of earlier positions, in rows of twice the width. This pass appends its own and
+	// attends to all. Beside Memory, an empty cache is filled with the keys and values of the memory, and later passes
+	// use it in their place. On a tape that records gradients Forward panics with an autograd.UseError.
 	Cache *autograd.State
-	// Causal lets a position attend to itself and those before.
+	// Causal lets a position attend to itself and to earlier positions only.
 	Causal bool
-	// KeyMask, n·keys values (m·keys of a Memory), is false where a key is not attended to (padding).
+	// KeyMask has n·keys values, m·keys beside a Memory. False hides a key, such as padding.
 	KeyMask []bool
-	// Residual, of the result's shape, is added to the result in the same pass.
+	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
-	// Maps, when not nil, receives the attention weights, [n, heads, queries, keys], or [m, heads, k·queries,
-	// keys] of a Memory.
+	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
+	// a Memory.
 	Maps *[]float32
 }
 
-// Forward maps queries, [n, length, width], to the same shape. It panics with an autograd.UseError when in has a
-// Memory and the projection is fused.
+// Forward maps queries, [n, length, width], to the same shape. With a Memory and a fused projection it panics with an
+// autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	q, k, v := a.project(x, in)
 	o := autograd.AttentionOptions{
@@ -125,7 +122,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 	return autograd.Columns{Of: queries}, k, v
 }
 
-// keys projects keys and values, and puts them into a cache that is not nil.
+// keys projects keys and values, and appends them to the cache if there is one.
 func (a *MultiHeadAttention) keys(x *autograd.Tensor, cache *autograd.State) (k, v autograd.Columns) {
 	k = autograd.Columns{Of: a.Key.Forward(x)}
 	v = autograd.Columns{Of: a.Value.Forward(x)}

@@ -9,7 +9,7 @@ type Conv2d struct {
 	autograd.Conv2dOptions
 }
 
-// NewConv2d returns a layer of zeros with a square kernel. in and out are numbers of channels, multiples of
+// NewConv2d returns a layer of zeros with a square kernel. The numbers of channels, in and out, are multiples of
 // o.Groups.
 func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d {
 	c := &Conv2d{Weight: autograd.NewParameter(out, in/max(1, o.Groups), kernel, kernel), Conv2dOptions: o}
@@ -19,14 +19,14 @@ func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d
 	return c
 }
 
-// Forward maps [n, in, h, w] to [n, out, h', w']; autograd.Conv2d says how large h' and w' are.
+// Forward maps [n, in, h, w] to [n, out, h', w']. autograd.Conv2d gives h' and w'.
 func (c *Conv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.Conv2d(x, c.Weight, c.Bias, c.Conv2dOptions)
 }
 
-// FPN is a feature pyramid network (Lin et al., arXiv 1612.03144): a 1×1 convolution brings each level to
-// the same channels, each coarser level is enlarged to the next finer one by nearest neighbor and added,
-// and a 3×3 convolution smooths the sums.
+// FPN is a feature pyramid network (Lin et al., arXiv 1612.03144). A 1×1 convolution brings each level to the same
+// number of channels. From the coarsest level on, each is enlarged by nearest neighbor and added to the next finer one. A
+// 3×3 convolution smooths each sum.
 type FPN struct {
 	Inner []*Conv2d // 1×1, one a level, finest first
 	Layer []*Conv2d // 3×3, one a level
@@ -42,8 +42,8 @@ func NewFPN(in []int, out int) *FPN {
 	return f
 }
 
-// Forward maps the backbone's levels [n, in, h, w], finest first, to as many levels [n, out, h, w]. It
-// panics with an autograd.ShapeError when their number is not the pyramid's.
+// Forward maps the levels of a backbone, [n, in, h, w], finest first, to as many levels [n, out, h, w]. It panics with
+// an autograd.ShapeError when the pyramid has another number of levels.
 func (f *FPN) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
 	if len(levels) != len(f.Inner) {
 		panic(&autograd.ShapeError{Op: "fpn", Shapes: [][]int{{len(levels)}, {len(f.Inner)}}, Reason: "expected as many levels"})

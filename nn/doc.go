@@ -1,22 +1,50 @@
-// Package nn holds the layers that models are built of.
+// Package nn holds the layers that models are built of:
 //
-// A layer is a plain struct. Its exported fields are its parameters and sub-layers, in the order in which
-// data meets them; a nil field is a part the layer does not have. Its Forward takes Tensors and returns
-// them on the same tape. Nothing registers itself and nothing is global: [Parameters] walks the fields and
-// yields every parameter with its path, such as "Blocks.3.Attention.QKV.Weight", in a stable order and each
-// pointer once, so tied weights appear under their first path.
+//	type classifier struct {
+//		Patch  *nn.PatchEmbed
+//		Blocks nn.Stack
+//		Head   *nn.Linear
+//	}
 //
-// Constructors take sizes and return layers of zeros (ones for the gains of normalizations): a model that
-// is about to be loaded needs nothing else. A model that is about to be trained is initialized by the
-// functions of this package, each from a generator that the caller gives ([TruncatedNormal],
-// [XavierUniform], [KaimingUniform]).
+//	m := &classifier{
+//		Patch:  nn.NewPatchEmbed(3, 16, 192),
+//		Blocks: nn.NewStack(12, nn.BlockConfig{Width: 192, Heads: 3, Act: autograd.ActGelu, Eps: 1e-6, QKVBias: true}),
+//		Head:   nn.NewLinear(192, 10, true),
+//	}
+//	tokens := m.Blocks.Forward(m.Patch.Forward(pixels), nn.AttentionInput{}) // [n, patches, 192]
+//	logits := m.Head.Forward(autograd.Mean(tokens, false, 1))                // [n, 10]
 //
-// A shape in a comment names the dimensions from the first to the last; n is the number of samples and "..." any
-// number of dimensions. What does not fit is a programming error: constructors panic on sizes that no parameter
-// can have, and Forward on operands of other shapes, both with the *autograd.ShapeError of the operation that
-// found it. autograd.Tape.Try turns it into an error at the edge of a model.
+// A layer is a plain struct. Its exported fields are its parameters and sub-layers, in the order in which data meets
+// them. A nil field is a part that the layer does not have. Forward takes Tensors and returns them on the same tape.
 //
-// Layers do not know whether they are being trained: dropout, drop path and batch statistics follow the
-// switches of the tape (autograd.Options). What has neither parameters nor sub-layers is no layer but a function
-// of package autograd, dropout and activations among them.
+// # Parameters
+//
+// Nothing registers itself and nothing is global. [Parameters] walks the exported fields of a model and yields every
+// parameter with its path, such as "Blocks.3.Attention.QKV.Weight". The order is stable. Each pointer comes once, so
+// tied weights appear under their first path. [Buffers], [Values] and [Layers] walk in the same way.
+//
+// Constructors take sizes and return layers of zeros; the gains of normalizations are one. A model that is loaded needs
+// nothing else. A model that is trained from scratch is initialized by [TruncatedNormal], [XavierUniform],
+// [KaimingUniform] and the like, each from a generator that the caller gives.
+//
+// # Shapes
+//
+// A shape in a comment names the dimensions from the first to the last. In it, n is the number of samples and "..." any
+// number of dimensions.
+//
+// Sizes that do not fit are programming errors. Constructors panic on sizes that no parameter can have, and Forward on
+// operands of other shapes. Both panic with the *autograd.ShapeError of the operation that found the mistake.
+// autograd.Tape.Try turns it into an error at the edge of a model.
+//
+// # Training
+//
+// Layers follow the switches of the tape (autograd.Options): dropout, drop path and batch statistics act on a training
+// tape only. Functions without parameters and sub-layers, such as dropout and activations, are no layers but operations
+// of package autograd.
+//
+// # Weights as data
+//
+// A [Linear] may have an adapter, a trained addition of low rank beside its weight; package nn/lora attaches it. Code
+// that reads weights directly asks [Unmerged] first. [Conv2d.FoldBatchNorm] and [Linear.FoldBatchNorm] make inference
+// faster by folding a batch normalization into the layer before it.
 package nn

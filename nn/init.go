@@ -8,10 +8,11 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// TruncatedNormal fills p with normal values of mean 0 and standard deviation std, drawing again what
-// falls outside [low, high], as torch.nn.init.trunc_normal_ distributes them. The bounds are values, not
-// multiples of std: PyTorch's defaults are -2 and 2. Time grows as the share of what falls outside, so it panics
-// with an autograd.UseError when low to high does not hold 0 or is narrower than a hundredth of std.
+// TruncatedNormal fills p with normal values of mean 0 and standard deviation std, cut to [low, high]. The distribution is
+// that of torch.nn.init.trunc_normal_. The bounds are values, not multiples of std: PyTorch's defaults are -2 and 2.
+//
+// A value outside the bounds is drawn again. So it panics with an autograd.UseError when most would be: when the bounds
+// do not hold 0 or are narrower than a hundredth of std.
 func TruncatedNormal(rng *rand.Rand, p *autograd.Parameter, std, low, high float64) {
 	if !(low <= 0 && high >= 0 && high-low >= std/100) {
 		panic(&autograd.UseError{Op: "truncated normal", Reason: fmt.Sprintf("bounds %v and %v are too narrow for a deviation of %v", low, high, std)})
@@ -36,24 +37,24 @@ func Normal(rng *rand.Rand, p *autograd.Parameter, std float64) {
 	})
 }
 
-// XavierUniform fills p with uniform values in ±√(6/(fanIn+fanOut)) (Glorot and Bengio, AISTATS 2010). A
-// parameter of more than two dimensions is a convolution kernel [out, in, ...], whose fans count its field. One of
-// fewer than two counts all its values as both.
+// XavierUniform fills p with uniform values in ±√(6/(fanIn+fanOut)) (Glorot and Bengio, AISTATS 2010). A parameter of
+// more than two dimensions is a convolution kernel [out, in, ...]: both fans are multiplied by the size of its field. A
+// parameter of fewer than two dimensions has as many values as each fan.
 func XavierUniform(rng *rand.Rand, p *autograd.Parameter) {
 	in, out := fans(p.Shape())
 	uniform(rng, p, math.Sqrt(6/float64(in+out)))
 }
 
 // KaimingUniform fills p with uniform values in ±√(3/fanIn)·gain, where gain is √(2/(1+slope²)) (He et al.,
-// arXiv 1502.01852). slope is that of the leaky ReLU that follows: 0 for ReLU; PyTorch initializes its
-// linear and convolution layers with √5, which is ±1/√fanIn.
+// arXiv 1502.01852). The slope is that of the leaky ReLU that follows, 0 for ReLU. PyTorch initializes its linear and
+// convolution layers with √5, which gives ±1/√fanIn.
 func KaimingUniform(rng *rand.Rand, p *autograd.Parameter, slope float64) {
 	in, _ := fans(p.Shape())
 	uniform(rng, p, math.Sqrt(2/(1+slope*slope))*math.Sqrt(3/float64(in)))
 }
 
-// KaimingNormal fills p with normal values of standard deviation √(2/fan) for a ReLU that follows
-// (arXiv 1502.01852); fan is that of the outputs when fanOut is set, of the inputs otherwise.
+// KaimingNormal fills p with normal values of standard deviation √(2/fan) for a ReLU that follows (arXiv 1502.01852).
+// The fan is the number of outputs with fanOut, of inputs without.
 func KaimingNormal(rng *rand.Rand, p *autograd.Parameter, fanOut bool) {
 	in, out := fans(p.Shape())
 	if fanOut {

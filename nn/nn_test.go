@@ -211,23 +211,23 @@ func TestAttentionCache(t *testing.T) {
 	}
 }
 
-// Beams attend to one picture that they share, whose keys and values are computed once.
+// TestAttentionMemory lets beams share one image, with keys and values that are computed once.
 func TestAttentionMemory(t *testing.T) {
-	const pictures, beams, length, keys = 2, 3, 2, 4
+	const images, beams, length, keys = 2, 3, 2, 4
 	a := NewSplitAttention(12, 7, 3)
 	random(a)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
-	memory := input(tape, pictures, keys, 7)
+	memory := input(tape, images, keys, 7)
 	mask := []bool{true, false, true, true, true, true, true, false}
 	var each []autograd.Operand // the memory, repeated for each beam
 	var eachMask []bool
-	for i := range pictures * beams {
+	for i := range images * beams {
 		each = append(each, autograd.Slice(memory, 0, i/beams, i/beams+1))
 		eachMask = append(eachMask, mask[i/beams*keys:][:keys]...)
 	}
-	cache := autograd.NewState(pictures, 9, 24)
+	cache := autograd.NewState(images, 9, 24)
 	for range 3 {
-		x := input(tape, pictures*beams, length, 12)
+		x := input(tape, images*beams, length, 12)
 		want := a.Forward(x, AttentionInput{Memory: autograd.Concat(0, each...), KeyMask: eachMask, Residual: x})
 		got := a.Forward(x, AttentionInput{Memory: memory, KeyMask: mask, Residual: x})
 		near(t, "a shared memory", got, want)
@@ -242,8 +242,8 @@ func TestAttentionMemory(t *testing.T) {
 			t.Error("expected a UseError for a cache on a tape with gradients")
 		}
 	}()
-	x := autograd.NewTape(autograd.Options{Gradients: true}).Full(1, pictures, length, 12)
-	a.Forward(x, AttentionInput{Cache: autograd.NewState(pictures, 9, 24)})
+	x := autograd.NewTape(autograd.Options{Gradients: true}).Full(1, images, length, 12)
+	a.Forward(x, AttentionInput{Cache: autograd.NewState(images, 9, 24)})
 }
 
 func TestAttentionBias(t *testing.T) {
@@ -439,15 +439,20 @@ func TestMisuse(t *testing.T) {
 			NewMultiHeadAttention(8, 2, true).Forward(tape.Full(0, 1, 2, 8), AttentionInput{Memory: tape.Full(0, 1, 3, 8)})
 		},
 	} {
-		func() {
-			defer func() {
-				switch r := recover().(type) {
-				case *autograd.ShapeError, *autograd.UseError:
-				default:
-					t.Errorf("%s: %v", name, r)
-				}
-			}()
-			f()
-		}()
+		misuse(t, name, f)
 	}
+}
+
+// misuse expects f to panic with a typed error.
+func misuse(t *testing.T, name string, f func()) {
+	t.Helper()
+	defer func() {
+		t.Helper()
+		switch r := recover().(type) {
+		case *autograd.ShapeError, *autograd.UseError:
+		default:
+			t.Errorf("%s: %v", name, r)
+		}
+	}()
+	f()
 }

@@ -2,11 +2,11 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// LayerNorm normalizes each row of the last dimension (Ba et al., arXiv 1607.06450); Eps is added to the variance.
+// LayerNorm normalizes each row of the last dimension (Ba et al., arXiv 1607.06450).
 type LayerNorm struct {
 	Weight *autograd.Parameter // [width], or nil
 	Bias   *autograd.Parameter // [width], or nil
-	Eps    float32
+	Eps    float32             // added to the variance
 }
 
 // NewLayerNorm returns a layer with gain 1 and bias 0.
@@ -19,26 +19,26 @@ func (l *LayerNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.LayerNorm(x, l.Weight, l.Bias, l.Eps)
 }
 
-// BatchNorm normalizes each channel: by the statistics of the batch on a training tape, which then
-// queues an update of the running ones, and by the running ones otherwise (Ioffe and Szegedy, arXiv
-// 1502.03167).
+// BatchNorm normalizes each channel (Ioffe and Szegedy, arXiv 1502.03167). On a training tape it uses the statistics of
+// the batch and queues an update of the running ones; elsewhere, and where it is frozen, it uses the running ones.
 type BatchNorm struct {
 	Weight   *autograd.Parameter // [channels], or nil
 	Bias     *autograd.Parameter // [channels], or nil
 	Mean     *autograd.Buffer    // [channels]
 	Variance *autograd.Buffer    // [channels]
-	Momentum float32
-	Eps      float32
+	Momentum float32             // of the running statistics; 0 means 0.1
+	Eps      float32             // added to the variance; 0 means 1e-5
+	Frozen   bool                // uses the running statistics on training tapes too, and leaves them as they are
 }
 
-// NewBatchNorm returns a layer with gain 1, bias 0, running mean 0 and variance 1, PyTorch's momentum 0.1
-// and epsilon 1e-5. Without affine it has neither gain nor bias.
+// NewBatchNorm returns a layer with gain 1, bias 0, running mean 0, running variance 1, and PyTorch's momentum 0.1 and
+// epsilon 1e-5. Without affine it has neither gain nor bias.
 func NewBatchNorm(channels int, affine bool) *BatchNorm {
 	b := &BatchNorm{
 		Mean:     autograd.NewBuffer(0, channels),
 		Variance: autograd.NewBuffer(1, channels),
 		Momentum: 0.1,
-		Eps:      1e-5,
+		Eps:      defaultEps,
 	}
 	if affine {
 		b.Weight, b.Bias = filled(channels, 1), autograd.NewParameter(channels)
@@ -46,10 +46,25 @@ func NewBatchNorm(channels int, affine bool) *BatchNorm {
 	return b
 }
 
+// defaultEps is PyTorch's epsilon of batch and group normalization.
+const defaultEps = 1e-5
+
+// Freeze makes the layer a fixed scale and shift of each channel, torchvision's FrozenBatchNorm2d: it sets Frozen and
+// freezes the parameters. The epsilon there is 1e-5, as here. Some older backbones were made with 0, for which a tiny
+// Eps such as 1e-30 stands.
+func (b *BatchNorm) Freeze() {
+	b.Frozen = true
+	for _, p := range []*autograd.Parameter{b.Weight, b.Bias} {
+		if p != nil {
+			p.Frozen = true
+		}
+	}
+}
+
 // Forward maps [n, channels] or [n, channels, h, w] to the same shape.
 func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.BatchNorm(x, b.Weight, b.Bias, b.Mean, b.Variance,
-		autograd.BatchNormOptions{Momentum: b.Momentum, Eps: b.Eps})
+		autograd.BatchNormOptions{Momentum: b.Momentum, Eps: b.Eps, Frozen: b.Frozen})
 }
 
 // GroupNorm normalizes groups of channels of each sample (Wu and He, arXiv 1803.08494). The number of channels is a
@@ -63,7 +78,7 @@ type GroupNorm struct {
 
 // NewGroupNorm returns a layer with gain 1, bias 0 and PyTorch's epsilon 1e-5.
 func NewGroupNorm(groups, channels int) *GroupNorm {
-	return &GroupNorm{Weight: filled(channels, 1), Bias: autograd.NewParameter(channels), Groups: groups, Eps: 1e-5}
+	return &GroupNorm{Weight: filled(channels, 1), Bias: autograd.NewParameter(channels), Groups: groups, Eps: defaultEps}
 }
 
 // Forward maps [n, channels, ...] to the same shape.

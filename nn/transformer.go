@@ -14,7 +14,7 @@ func NewMLP(width, hidden int, act autograd.Activation) *MLP {
 	return &MLP{FC1: NewLinear(width, hidden, true), FC2: NewLinear(hidden, width, true), Act: act}
 }
 
-// Forward maps [..., width] to the same shape. A residual that is not nil is added in the same pass.
+// Forward maps [..., width] to the same shape. A residual is added in the same pass; it may be nil.
 func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 	h := m.FC1.ForwardAct(x, m.Act)
 	if residual != nil {
@@ -23,8 +23,7 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 	return m.FC2.Forward(h)
 }
 
-// Block is a transformer block: attention and an MLP, each in a residual branch. [BlockConfig] says what the fields
-// after the layers mean.
+// Block is a transformer block: attention and an MLP, each in a residual branch. [BlockConfig] explains the fields.
 type Block struct {
 	Norm1       *LayerNorm
 	Attention   *MultiHeadAttention
@@ -83,8 +82,7 @@ func NewBlock(c BlockConfig) *Block {
 	return b
 }
 
-// Forward maps x, [n, length, width], to the same shape. in.Residual is the block's own business and must
-// be nil.
+// Forward maps x, [n, length, width], to the same shape. The block sets in.Residual itself; it must be nil.
 func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
 		in := in
@@ -99,7 +97,7 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	return b.branch(b.MLP.Forward, b.Norm2.Forward(x), x, b.LayerScale2)
 }
 
-// branch returns residual + dropPath(scale·f(x)), leaving the sum to f when nothing comes between.
+// branch returns residual + dropPath(scale·f(x)). Where nothing comes between, f adds the residual itself.
 func (b *Block) branch(f func(x, residual *autograd.Tensor) *autograd.Tensor, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	training := x.Tape().Training()
 	drop := b.DropPath > 0 && training
@@ -119,9 +117,9 @@ func (b *Block) branch(f func(x, residual *autograd.Tensor) *autograd.Tensor, x,
 // Stack is blocks that run one after the other.
 type Stack []*Block
 
-// NewStack returns n blocks of zeros, and gains of one. c describes the last; the others differ in their drop path,
-// whose probability rises linearly from 0 in the first block to c.DropPath in the last, as timm does it. A single
-// block has none.
+// NewStack returns n blocks of zeros, and gains of one. c describes the last block; the others differ in drop path
+// alone. Its probability rises linearly from 0 in the first block to c.DropPath in the last, as in timm. A single block
+// has no drop path.
 func NewStack(n int, c BlockConfig) Stack {
 	s := make(Stack, n)
 	last := c.DropPath
@@ -135,9 +133,9 @@ func NewStack(n int, c BlockConfig) Stack {
 	return s
 }
 
-// Forward maps x, [n, length, width], to the same shape. Each block is a segment of the tape
-// ([autograd.Tape.Segment]) and is given in, whose Residual must be nil. Its Cache must be nil too, for every block
-// needs one of its own; Maps receives the weights of the last block.
+// Forward maps x, [n, length, width], to the same shape. Each block is a segment of the tape ([autograd.Tape.Segment])
+// and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
+// attention weights of the last block.
 func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	t := x.Tape()
 	for _, b := range s {

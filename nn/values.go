@@ -2,17 +2,41 @@ package nn
 
 import (
 	"iter"
+	"slices"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// Values yields what a model keeps in files: its parameters and its buffers, in the order of the fields, each with its
-// path as [Parameters] says. It is for checkpoint.Load and checkpoint.Save, which with Parameters alone would leave
-// the running statistics of a batch normalization at their initial values, or out of the file:
+// Values yields the parameters and buffers of a model, in the order of the fields, each with its path as [Parameters]
+// says. Files hold both: Parameters alone would leave out the running statistics of batch normalizations:
 //
 //	report, err := checkpoint.Load(file, names, nn.Values(model), checkpoint.LoadOptions{})
 func Values(model any) iter.Seq2[string, checkpoint.Value] {
 	return func(yield func(string, checkpoint.Value) bool) {
 		walk(model, yield)
 	}
+}
+
+// Copy gives a model the values of another one, wherever both have a parameter or buffer of the same path and shape, and
+// returns how many they are. The models share no memory afterwards. It panics with an autograd.UseError when either model
+// has an adapter that is not merged.
+func Copy(to, from any) int {
+	for _, model := range []any{to, from} {
+		if layer := Unmerged(model); layer != "" {
+			panic(&autograd.UseError{Op: "copy", Reason: layer + " has an adapter that is not merged"})
+		}
+	}
+	source := map[string]checkpoint.Value{}
+	for path, v := range Values(from) {
+		source[path] = v
+	}
+	n := 0
+	for path, v := range Values(to) {
+		if s := source[path]; s != nil && slices.Equal(s.Shape(), v.Shape()) {
+			v.Update(func(values []float32) { copy(values, s.Values()) })
+			n++
+		}
+	}
+	return n
 }

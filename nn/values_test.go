@@ -2,6 +2,7 @@ package nn
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
@@ -93,7 +94,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestNormGolden loads a net with its running statistics and computes what PyTorch does, copied or mapped.
+// TestNormGolden loads a net with its running statistics, copied or mapped, and compares its outputs with PyTorch's.
 func TestNormGolden(t *testing.T) {
 	g := golden.Load(t, "testdata/norm_outputs.safetensors")
 	x, shape := g.Tensor("x")
@@ -163,4 +164,48 @@ func TestNormInPython(t *testing.T) {
 	if strings.TrimSpace(string(said)) != "equal" {
 		t.Errorf("found %s", said)
 	}
+}
+
+// TestCopy copies parameters and buffers of equal path and shape, and nothing else.
+func TestCopy(t *testing.T) {
+	type model struct {
+		First *Linear
+		Norm  *BatchNorm
+		Last  *Linear
+	}
+	from := &model{First: NewLinear(2, 3, true), Norm: NewBatchNorm(3, true), Last: NewLinear(3, 5, true)}
+	to := &model{First: NewLinear(2, 3, false), Norm: NewBatchNorm(3, true), Last: NewLinear(3, 4, true)}
+	n := float32(0)
+	for _, v := range Values(from) {
+		v.Update(func(values []float32) {
+			for i := range values {
+				n++
+				values[i] = n
+			}
+		})
+	}
+	if copied := Copy(to, from); copied != 5 { // not the bias that one lacks, nor the layer of another size
+		t.Errorf("copied %d values, expected 5", copied)
+	}
+	for _, c := range []struct{ got, want []float32 }{
+		{to.First.Weight.Values(), from.First.Weight.Values()},
+		{to.Norm.Variance.Values(), from.Norm.Variance.Values()},
+		{to.Last.Weight.Values(), make([]float32, 12)},
+	} {
+		if d := cmp.Diff(c.want, c.got); d != "" {
+			t.Error(d)
+		}
+	}
+	Constant(from.First.Weight, 7)
+	if to.First.Weight.Values()[0] == 7 {
+		t.Error("the models share memory")
+	}
+	from.First.Adapter = []*LowRank{{A: autograd.NewParameter(1, 2), B: autograd.NewParameter(3, 1), Alpha: 1}}
+	defer func() {
+		var use *autograd.UseError
+		if err, _ := recover().(error); !errors.As(err, &use) {
+			t.Errorf("an adapter: %v", err)
+		}
+	}()
+	Copy(to, from)
 }

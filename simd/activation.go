@@ -22,7 +22,7 @@ const (
 	ActSigmoid                       // σ(x)
 	ActTanh                          // the hyperbolic tangent
 	ActLeakyRelu                     // x, multiplied by 0.01 where it is negative
-	ActRelu6                         // x held within 0 and 6
+	ActRelu6                         // x clamped to 0..6
 	ActSquaredRelu                   // max(x, 0)²
 	ActHardSwish                     // x·min(max(x + 3, 0), 6)/6 (arXiv 1905.02244)
 	ActMish                          // x·tanh(log(1 + e^x)) (arXiv 1908.08681)
@@ -30,8 +30,8 @@ const (
 	activationCount
 )
 
-// activations is the only list of activations: whatever depends on one reads it here. An entry that lacks a
-// part, and a name that occurs twice, panic when the program starts.
+// activations is the only list of activations; all code that depends on the activation reads it. An entry
+// that lacks a part, or a name that occurs twice, panics when the program starts.
 var activations = [activationCount]activation{
 	ActNone: {
 		names:   []string{"linear"},
@@ -90,7 +90,7 @@ var activations = [activationCount]activation{
 	},
 }
 
-// leakySlope is the default of PyTorch's LeakyReLU, which the name leaky_relu stands for.
+// leakySlope is the default slope of PyTorch's LeakyReLU, the function of the name leaky_relu.
 const leakySlope = 0.01
 
 // activationNames finds an activation by any of its names.
@@ -101,7 +101,7 @@ type activation struct {
 	names   []string // those of transformers' ACT2FN, the canonical one first, then timm's where they differ
 	forward func(dst, x []float32)
 	grad    func(dst, x, dy []float32)
-	cost    int // the time of either function, in additions
+	cost    int // time of either kernel for an element, in additions
 }
 
 // indexActivations maps every name to its entry. It panics unless all entries are complete and all names
@@ -155,7 +155,7 @@ func (a Activation) String() string {
 	return activations[a].names[0]
 }
 
-// Names returns every name that [ActivationByName] takes for a, the canonical one first.
+// Names returns every name that [ActivationByName] accepts for a, the canonical one first.
 func (a Activation) Names() []string { return slices.Clone(a.entry().names) }
 
 // Apply stores a(x[i]) in dst. It panics if x is shorter than dst. dst may be x.
@@ -165,8 +165,8 @@ func (a Activation) Apply(dst, x []float32) { a.entry().forward(dst, x) }
 // may be x or dy.
 func (a Activation) Grad(dx, x, dy []float32) { a.entry().grad(dx, x, dy) }
 
-// Cost returns about how long Apply and Grad take for an element, in additions: a measure for cutting work
-// into parts.
+// Cost returns the approximate time of Apply or Grad for one element, in additions. Callers use it to cut
+// work into parts.
 func (a Activation) Cost() int { return a.entry().cost }
 
 func (a Activation) entry() *activation {

@@ -1,11 +1,10 @@
 package simd
 
-// finish applies the epilogue to a block of finished sums, row by row, while it is in cache.
+// finish applies the epilogue to a block of finished sums, row by row, while the block is in cache.
 func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	ep := &g.ep
 	for i := i0; i < i1; i++ {
 		c := o.c[i*o.ldc+j0:][:j1-j0]
-		x := c
 		if ep.Bias != nil {
 			Add(c, c, ep.Bias[j0:j1])
 		}
@@ -13,11 +12,10 @@ func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 			AddScalar(c, c, ep.RowBias[i])
 		}
 		if ep.Pre != nil {
-			x = ep.Pre[i*ep.PreStride+j0:][:j1-j0]
-			copy(x, c)
+			copy(ep.Pre[i*ep.PreStride+j0:][:j1-j0], c)
 		}
-		if ep.Act != ActNone { // c is x already
-			ep.Act.Apply(c, x)
+		if ep.Act != ActNone {
+			ep.Act.Apply(c, c)
 		}
 		if ep.Residual != nil {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
@@ -25,7 +23,7 @@ func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	}
 }
 
-// scaleBlock multiplies a block of C by beta, or clears it without reading when beta is 0.
+// scaleBlock multiplies a block of C by beta. When beta is 0 it clears the block without reading it.
 func scaleBlock(c []float32, ldc int, beta float32, i0, i1, j0, j1 int) {
 	for i := i0; i < i1; i++ {
 		row := c[i*ldc+j0:][:j1-j0]

@@ -1,14 +1,13 @@
 package simd
 
-// Exp stores e^x[i], within about 1 ULP, denormal results included; -Inf gives 0 and results above the
-// largest float32 are +Inf. dst may be x. Every function in this file panics if an operand is shorter
-// than dst.
+// Exp stores e^x[i], within about 1 ULP, denormal results included. -Inf gives 0; results above the largest
+// float32 are +Inf. dst may be x. Every function in this file panics if an operand is shorter than dst.
 func Exp(dst, x []float32) {
 	atLeast("Exp", "x", len(x), len(dst))
 	vecExp(dst, x)
 }
 
-// Log stores the natural logarithm of x[i]: -Inf for ±0, NaN below zero. dst may be x.
+// Log stores the natural logarithm of x[i]: -Inf for ±0, NaN for negative numbers. dst may be x.
 func Log(dst, x []float32) {
 	atLeast("Log", "x", len(x), len(dst))
 	vecLog(dst, x)
@@ -32,15 +31,14 @@ func Sigmoid(dst, x []float32) {
 	vecSigmoid(dst, x)
 }
 
-// Silu stores x[i]·σ(x[i]), σ the logistic sigmoid; its limit, zero, at -Inf. dst may be x.
+// Silu stores x[i]·σ(x[i]), σ the logistic sigmoid. At -Inf it is 0, its limit. dst may be x.
 func Silu(dst, x []float32) {
 	atLeast("Silu", "x", len(x), len(dst))
 	vecSilu(dst, x)
 }
 
 // Gelu stores x[i]·Φ(x[i]) = x/2·(1 + erf(x/√2)), Φ the distribution function of the standard normal
-// (Hendrycks and Gimpel, arXiv 1606.08415). Below -3 its error is small in absolute terms only. dst may
-// be x.
+// (Hendrycks and Gimpel, arXiv 1606.08415). Below -3 only its absolute error is small. dst may be x.
 func Gelu(dst, x []float32) {
 	atLeast("Gelu", "x", len(x), len(dst))
 	vecGelu(dst, x)
@@ -52,7 +50,7 @@ func GeluTanh(dst, x []float32) {
 	vecGeluTanh(dst, x)
 }
 
-// QuickGelu stores x[i]·σ(1.702·x[i]), the form that CLIP uses. dst may be x.
+// QuickGelu stores x[i]·σ(1.702·x[i]), OpenAI CLIP's approximation of Gelu. dst may be x.
 func QuickGelu(dst, x []float32) {
 	atLeast("QuickGelu", "x", len(x), len(dst))
 	vecQuickGelu(dst, x)
@@ -70,7 +68,7 @@ func LeakyRelu(dst, x []float32, slope float32) {
 	vecLeakyRelu(dst, x, slope)
 }
 
-// Relu6 stores x[i] held within 0 and 6, and NaN for NaN (MobileNet). dst may be x.
+// Relu6 stores x[i] clamped to 0..6; NaN stays NaN. dst may be x.
 func Relu6(dst, x []float32) {
 	atLeast("Relu6", "x", len(x), len(dst))
 	vecRelu6(dst, x)
@@ -82,21 +80,21 @@ func SquaredRelu(dst, x []float32) {
 	vecSquaredRelu(dst, x)
 }
 
-// HardSwish stores x[i] times (x[i] + 3)/6, the latter held within 0 and 1 (MobileNetV3, arXiv 1905.02244,
-// section 5.2); its limit, zero, at -Inf. dst may be x.
+// HardSwish stores x[i] times (x[i] + 3)/6, a factor that is clamped to 0..1 (MobileNetV3, arXiv 1905.02244,
+// section 5.2). At -Inf it is 0, its limit. dst may be x.
 func HardSwish(dst, x []float32) {
 	atLeast("HardSwish", "x", len(x), len(dst))
 	vecHardSwish(dst, x)
 }
 
-// Mish stores x[i]·tanh(log(1 + e^x[i])) (Misra, arXiv 1908.08681); its limit, zero, at -Inf. dst may be x.
+// Mish stores x[i]·tanh(log(1 + e^x[i])) (Misra, arXiv 1908.08681). At -Inf it is 0, its limit. dst may be x.
 func Mish(dst, x []float32) {
 	atLeast("Mish", "x", len(x), len(dst))
 	vecMish(dst, x)
 }
 
-// SigmoidGrad stores dy[i]·σ'(x[i]); x is what Sigmoid was given, as in every function below. dst may
-// be x or dy.
+// SigmoidGrad stores dy[i]·σ'(x[i]), where x is the input of Sigmoid. In this and every function below, x is
+// the input of the activation, and dst may be x or dy.
 func SigmoidGrad(dst, x, dy []float32) {
 	atLeast("SigmoidGrad", "x", len(x), len(dst))
 	atLeast("SigmoidGrad", "dy", len(dy), len(dst))
@@ -124,7 +122,7 @@ func GeluGrad(dst, x, dy []float32) {
 	vecGeluGrad(dst, x, dy)
 }
 
-// GeluTanhGrad stores dy[i] times the derivative of the tanh form.
+// GeluTanhGrad stores dy[i] times the derivative of GeluTanh.
 func GeluTanhGrad(dst, x, dy []float32) {
 	atLeast("GeluTanhGrad", "x", len(x), len(dst))
 	atLeast("GeluTanhGrad", "dy", len(dy), len(dst))

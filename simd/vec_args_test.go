@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What is too short panics before anything is written, with the function and the operand named.
+// A short operand panics before anything is written; the text names the function and the operand.
 func TestShortOperands(t *testing.T) {
 	long, short := make([]float32, 8), make([]float32, 7)
 	halves := make([]uint16, 7)

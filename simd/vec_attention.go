@@ -1,11 +1,11 @@
 package simd
 
-// SumExp returns Σ exp(scale·(x[i] - max)), what ExpSum returns, and stores nothing.
+// SumExp returns Σ exp(scale·(x[i] - max)), the result of ExpSum, and stores nothing.
 func SumExp(x []float32, scale, max float32) float32 {
 	return wholeExpSumOnly(x, scale, max)
 }
 
-// SoftmaxGradDot is SoftmaxGrad where Σ y·dy is known: dx = scale·y·(dy - dot). An attention knows it from
+// SoftmaxGradDot is SoftmaxGrad with dot = Σ y·dy given: dx = scale·y·(dy - dot). Attention computes dot from
 // its output, which is shorter than a row of scores. dx may be y or dy.
 func SoftmaxGradDot(dx, y, dy []float32, scale, dot float32) {
 	atLeast("SoftmaxGradDot", "y", len(y), len(dx))

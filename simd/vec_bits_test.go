@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/simd/internal/exact"
 )
 
-// An elementwise is one kernel without reductions: got through the package, want by the exact reference.
-// dst holds numbers before the call where the kernel adds to it. a, b and c are as long as dst.
+// An elementwise is one kernel without reductions: got calls the package, want the exact reference. A kernel
+// that adds to dst finds numbers there. a, b and c are as long as dst.
 type elementwise struct {
 	name      string
 	operands  int
@@ -211,7 +211,7 @@ var specials = []uint32{
 	0x42d00000, 0xc2d00000, 0x42b20000, // 104, 89
 }
 
-// fill puts ordinary numbers, any bit patterns and special values into x, different for each seed.
+// fill puts ordinary numbers, random bit patterns and special values into x, different for each seed.
 func fill(x []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	for i := range x {

@@ -2,7 +2,8 @@ package simd
 
 import "fmt"
 
-// atLeast panics unless a slice of length got has the n elements that name's first slice asks for.
+// atLeast panics if got, the length of an operand of function name, is less than n, the length of its first
+// slice.
 func atLeast(name, operand string, got, n int) {
 	if got < n {
 		panicShort(name, operand, got, n)
@@ -42,8 +43,8 @@ func Div(dst, a, b []float32) {
 	vecDiv(dst, a, b)
 }
 
-// Max stores the larger of a[i] and b[i]: a[i] if a[i] > b[i], else b[i] (which decides between zeros
-// of different sign), and NaN if either is NaN. dst may be a or b.
+// Max stores the larger of a[i] and b[i]: a[i] if a[i] > b[i], else b[i], and NaN if either is NaN. Of zeros
+// with different signs it takes b[i]. dst may be a or b.
 func Max(dst, a, b []float32) {
 	atLeast("Max", "a", len(a), len(dst))
 	atLeast("Max", "b", len(b), len(dst))
@@ -90,19 +91,19 @@ func ScaleAdd(dst, x []float32, s float32, y []float32) {
 	vecScaleAdd(dst, x, y, s)
 }
 
-// Sqrt stores the square root of x[i], correctly rounded; NaN below zero. dst may be x.
+// Sqrt stores the square root of x[i], correctly rounded, and NaN for negative numbers. dst may be x.
 func Sqrt(dst, x []float32) {
 	atLeast("Sqrt", "x", len(x), len(dst))
 	vecSqrt(dst, x)
 }
 
-// Abs stores |x[i]|: the sign bit is cleared, of a NaN too. dst may be x.
+// Abs stores |x[i]|: it clears the sign bit, also of a NaN. dst may be x.
 func Abs(dst, x []float32) {
 	atLeast("Abs", "x", len(x), len(dst))
 	vecAbs(dst, x)
 }
 
-// Neg stores -x[i]: the sign bit is flipped, of a NaN too. dst may be x.
+// Neg stores -x[i]: it flips the sign bit, also of a NaN. dst may be x.
 func Neg(dst, x []float32) {
 	atLeast("Neg", "x", len(x), len(dst))
 	vecNeg(dst, x)
@@ -114,7 +115,7 @@ func Reciprocal(dst, x []float32) {
 	vecReciprocal(dst, x)
 }
 
-// Clamp stores x[i] limited to lo..hi; NaN stays NaN. dst may be x.
+// Clamp stores x[i] clamped to lo..hi; NaN stays NaN. dst may be x.
 func Clamp(dst, x []float32, lo, hi float32) {
 	atLeast("Clamp", "x", len(x), len(dst))
 	vecClamp(dst, x, lo, hi)

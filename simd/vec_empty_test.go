@@ -2,7 +2,7 @@ package simd
 
 import "testing"
 
-// Rows of no elements may be any distance apart: the slices hold nothing.
+// Rows without elements may have any stride: the slices hold nothing.
 func TestEmptyRows(t *testing.T) {
 	SoftmaxRows(nil, nil, 3, 0, 4, 4, 1)
 	mean, rstd := make([]float32, 3), make([]float32, 3)
@@ -11,7 +11,7 @@ func TestEmptyRows(t *testing.T) {
 	ColumnSumsAdd(nil, nil, 3, 0, 4)
 }
 
-// As many cores as an int can say are no more than there is work for.
+// A limit of more cores than there are products is harmless, however large.
 func TestGemmBatchWithManyCores(t *testing.T) {
 	const count = 64
 	a, b, c := []float32{2}, []float32{3}, make([]float32, count)

@@ -7,8 +7,9 @@ func F16ToF32(dst []float32, src []uint16) {
 	vecF16ToF32(dst, src)
 }
 
-// F32ToF16 rounds to half precision, to nearest with ties to even: from 65520 on to infinity, below
-// 2^-14 to its denormals. NaN stays NaN.
+// F32ToF16 rounds to half precision, to nearest with ties to even. Magnitudes of 65520 or more become
+// infinity, those below 2^-14 denormal numbers or zero. NaN stays NaN. F32ToF16 panics if src is shorter
+// than dst, as do the functions below.
 func F32ToF16(dst []uint16, src []float32) {
 	atLeast("F32ToF16", "src", len(src), len(dst))
 	vecF32ToF16(dst, src)
@@ -20,7 +21,7 @@ func BF16ToF32(dst []float32, src []uint16) {
 	vecBF16ToF32(dst, src)
 }
 
-// F32ToBF16 rounds to bfloat16, to nearest with ties to even. NaN stays NaN, made quiet.
+// F32ToBF16 rounds to bfloat16, to nearest with ties to even. NaN becomes a quiet NaN.
 func F32ToBF16(dst []uint16, src []float32) {
 	atLeast("F32ToBF16", "src", len(src), len(dst))
 	vecF32ToBF16(dst, src)

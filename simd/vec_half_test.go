@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// halfValue is the number that a half precision pattern stands for (IEEE 754, 5 bits of exponent).
+// halfValue is the number that a half precision pattern encodes (IEEE 754, 5 bits of exponent).
 func halfValue(h uint16) float64 {
 	s, e, m := 1.0, int(h>>10&31), float64(h&1023)
 	if h>>15 != 0 {
@@ -53,8 +53,8 @@ func TestHalfExhaustive(t *testing.T) {
 	})
 }
 
-// nearest returns the pattern closest to x among those of non-negative finite numbers, ties to the even
-// one, where overflow is the first number past the largest.
+// nearest returns the pattern of a non-negative finite number closest to x, ties to the even pattern.
+// overflow is the first number past the largest.
 func nearest(x float64, value func(uint16) float64, inf uint16, overflow float64) uint16 {
 	lo, hi := uint16(0), inf
 	at := func(h uint16) float64 {
@@ -77,7 +77,7 @@ func nearest(x float64, value func(uint16) float64, inf uint16, overflow float64
 	return hi
 }
 
-// Rounding to 16 bits against a search for the nearest number, at both ends and in the middle between
+// Rounding to 16 bits agrees with a search for the nearest number, at each number and in the middle between
 // all pairs of neighbors.
 func TestHalfRounding(t *testing.T) {
 	bf := func(h uint16) float64 { return float64(math.Float32frombits(uint32(h) << 16)) }

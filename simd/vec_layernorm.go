@@ -2,15 +2,15 @@ package simd
 
 import "math"
 
-// LayerNorm normalizes one row of len(dst) elements and returns what the gradient needs
-// (Ba, Kiros and Hinton, arXiv 1607.06450):
+// LayerNorm normalizes one row of len(dst) elements (Ba, Kiros and Hinton, arXiv 1607.06450). It returns
+// mean and rstd, which LayerNormGrad takes:
 //
 //	mean = Σ x / n
 //	rstd = 1 / √(Σ (x - mean)² / n + eps)
 //	dst  = (x - mean)·rstd·gamma + beta
 //
 // gamma and beta hold at least len(dst) elements; a nil gamma stands for ones, a nil beta for zeros.
-// dst may be x.
+// LayerNorm panics if an operand is shorter than dst. dst may be x.
 func LayerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
 	n := len(dst)
 	atLeast("LayerNorm", "x", len(x), n)
@@ -54,8 +54,8 @@ func checkAffine(name string, gamma, beta []float32, n int) {
 	}
 }
 
-// LayerNormRows is LayerNorm of each of rows rows of n elements, dstStride and xStride apart. The means
-// and reciprocal deviations go to mean and rstd, one a row, unless these are nil.
+// LayerNormRows applies LayerNorm to each of rows rows of n elements. The rows of dst start dstStride
+// elements apart, those of x xStride. mean and rstd receive one number a row, unless they are nil.
 func LayerNormRows(dst, x, gamma, beta []float32, eps float32, rows, n, dstStride, xStride int, mean, rstd []float32) {
 	checkMatrix("LayerNormRows", "dst", len(dst), rows, n, dstStride)
 	checkMatrix("LayerNormRows", "x", len(x), rows, n, xStride)
@@ -67,7 +67,7 @@ func LayerNormRows(dst, x, gamma, beta []float32, eps float32, rows, n, dstStrid
 		atLeast("LayerNormRows", "rstd", len(rstd), rows)
 	}
 	if n == 0 {
-		dstStride, xStride = 0, 0 // empty rows may lie beyond the end
+		dstStride, xStride = 0, 0 // empty rows may start beyond the end of the slices
 	}
 	for r := range rows {
 		m, s := layerNorm(dst[r*dstStride:][:n], x[r*xStride:][:n], gamma, beta, eps)
@@ -80,8 +80,8 @@ func LayerNormRows(dst, x, gamma, beta []float32, eps float32, rows, n, dstStrid
 	}
 }
 
-// LayerNormGrad is the gradient of LayerNorm for one row of len(x) elements, from the gradient dy of
-// its output and the mean and rstd that LayerNorm returned. With x̂ = (x - mean)·rstd and g = dy·gamma:
+// LayerNormGrad computes the gradient of LayerNorm for one row of len(x) elements. It takes the gradient dy
+// of the output, and the mean and rstd that LayerNorm returned. With x̂ = (x - mean)·rstd and g = dy·gamma:
 //
 //	dx      = rstd·(g - Σ g / n - x̂·Σ g·x̂ / n)
 //	dgamma += dy·x̂
@@ -132,8 +132,8 @@ func layerNormGrad(dx, dy, x, gamma []float32, mean, rstd float32, dgamma, dbeta
 	}
 }
 
-// LayerNormGradRows is LayerNormGrad of each of rows rows of n elements in ascending order; dx, dy and x
-// have one stride. mean and rstd hold one number a row. dx, dgamma and dbeta are skipped where nil.
+// LayerNormGradRows applies LayerNormGrad to each of rows rows of n elements, in ascending order. dx, dy and
+// x share one stride. mean and rstd hold one number a row. dx, dgamma and dbeta are skipped where nil.
 func LayerNormGradRows(dx, dy, x, gamma []float32, rows, n, stride int, mean, rstd, dgamma, dbeta []float32) {
 	checkMatrix("LayerNormGradRows", "x", len(x), rows, n, stride)
 	checkMatrix("LayerNormGradRows", "dy", len(dy), rows, n, stride)

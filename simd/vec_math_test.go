@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// A function is a transcendental kernel with the error it promises, the larger of ulps units in the last
-// place of the result and abs: where operations are fused, and on the portable level of hardware that
-// cannot.
+// A function is a transcendental kernel with the error it promises: the larger of ulps units in the last
+// place of the result and abs. portable and absPortable are the promise of the portable level on hardware
+// without fused multiply-add.
 type function struct {
 	name             string
 	f                func(dst, x []float32)
@@ -62,7 +62,7 @@ func hardSwishSlopeForm(x float64) float64 {
 	return 1 // NaN as well, as in PyTorch
 }
 
-// limit is f with its limits at ±Inf, where the formula is 0·Inf, and far out, where it is nearly so.
+// limit is f with its limits for large |x|, where the formula is 0·Inf or nearly so.
 func limit(f func(float64) float64, below, above func(x float64) float64) func(float64) float64 {
 	return func(x float64) float64 {
 		switch {
@@ -120,7 +120,7 @@ func ulpError(got float32, want float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	// Halfway past the largest float32 and beyond, infinity is right.
+	// Numbers from half a unit past the largest float32 on round to infinity.
 	const overflow = 0x1.ffffffp127
 	if math.Abs(want) >= overflow || math.IsInf(float64(got), 0) {
 		if math.IsInf(float64(got), 0) && math.Abs(want) >= 0x1.fffffep127 && (got > 0) == (want > 0) {
@@ -135,9 +135,9 @@ func ulpError(got float32, want float64) float64 {
 	return math.Abs(float64(got)-want) / math.Ldexp(1, max(e-24, -149))
 }
 
-// worst returns the largest excess over the promised errors and where, over the bit patterns from, from +
-// step, …, to the last; also the largest error in units in the last place where the absolute error alone
-// is not within abs.
+// worst tries the bit patterns from, from + step, …, to the last. Over the arguments whose absolute error
+// exceeds abs, it returns the largest error in units in the last place, the largest absolute error, and the
+// argument of each.
 func worst(c function, from, step uint64, abs float64) (ulps, absErr float64, atUlps, atAbs float32) {
 	const block = 4096
 	x, y := make([]float32, 0, block), make([]float32, block)
@@ -177,10 +177,10 @@ func (c function) promise() (ulps, abs float64) {
 	return c.portable, c.absPortable
 }
 
-// A sample of all bit patterns, the same number from each exponent. The levels give the same bits
-// (TestElementwiseBits), so the best one stands for all that fuse.
+// A sample of all bit patterns, the same number from each exponent. The levels with fused multiply-adds give
+// the same bits (TestElementwiseBits), so the best one is tested for all of them.
 func TestFunctionErrors(t *testing.T) {
-	step := uint64(16411) // a prime: all mantissas come
+	step := uint64(16411) // a prime, so mantissas of every kind occur
 	if testing.Short() {
 		step *= 8
 	}
@@ -198,7 +198,7 @@ func TestFunctionErrors(t *testing.T) {
 	})
 }
 
-// FOVEA_SWEEP=Exp,Log (or all) tries all 2³² numbers, a minute or more each.
+// FOVEA_SWEEP=Exp,Log (or all) tries all 2³² arguments of each function, a minute or more for each.
 func TestFunctionSweep(t *testing.T) {
 	want := os.Getenv("FOVEA_SWEEP")
 	if want == "" {

@@ -2,9 +2,9 @@ package simd
 
 import "math"
 
-// AdamWStep holds the numbers of one AdamW step (Loshchilov and Hutter, arXiv 1711.05101), in the form
-// in which PyTorch states it. They are float64 because 1 - Beta2 is small: taken from a float32 Beta2 it
-// would be off by some 5e-5.
+// AdamWStep holds the numbers of one AdamW step (Loshchilov and Hutter, arXiv 1711.05101), in PyTorch's
+// form. They are float64 because 1 - Beta2 is small: computed from a float32 Beta2, it would be wrong by some
+// 5e-5.
 type AdamWStep struct {
 	LR           float64 // learning rate of this step
 	Beta1, Beta2 float64 // decay of the two moments
@@ -14,7 +14,7 @@ type AdamWStep struct {
 	// BiasCorrection1 and BiasCorrection2 are 1 - Beta1^t and 1 - Beta2^t at step t = 1, 2, …
 	BiasCorrection1, BiasCorrection2 float64
 
-	// GradScale multiplies every gradient first: the factor of gradient clipping, or of an average.
+	// GradScale multiplies every gradient first. It carries the factor of gradient clipping or averaging.
 	GradScale float64
 }
 
@@ -25,8 +25,9 @@ type AdamWStep struct {
 //	v  = Beta2·v + (1 - Beta2)·g'²
 //	p  = p·(1 - LR·WeightDecay) - LR/BiasCorrection1 · m / (√v / √BiasCorrection2 + Eps)
 //
-// The roots and the quotient of m are correctly rounded. The scalar factors, 1/√BiasCorrection2 among
-// them, are computed once in float64 and rounded. g is not changed. AdamW panics if g, m or v is shorter than p; none may overlap another.
+// The roots and the quotient of m are correctly rounded. The scalar factors, such as 1/√BiasCorrection2, are
+// computed once in float64 and rounded. g is not changed. AdamW panics if g, m or v is shorter than p; none
+// may overlap another.
 func AdamW(p, g, m, v []float32, o AdamWStep) {
 	n := len(p)
 	atLeast("AdamW", "g", len(g), n)
@@ -49,9 +50,12 @@ type MomentumStep struct {
 	GradScale   float64 // multiplies every gradient first
 }
 
-// Momentum does one step over parameters p, gradients g and momenta m, as PyTorch's SGD without
-// dampening: m = Momentum·m + (GradScale·g + WeightDecay·p), p = p - LR·m. Momentum panics if g or m is
-// shorter than p; none may overlap another.
+// Momentum does one step over parameters p, gradients g and momenta m, as PyTorch's SGD without dampening:
+//
+//	m = Momentum·m + (GradScale·g + WeightDecay·p)
+//	p = p - LR·m
+//
+// Momentum panics if g or m is shorter than p; none may overlap another.
 func Momentum(p, g, m []float32, o MomentumStep) {
 	n := len(p)
 	atLeast("Momentum", "g", len(g), n)

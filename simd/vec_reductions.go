@@ -5,7 +5,7 @@ import "math"
 // lanes is the number of partial results of every reduction, whatever the instruction set.
 const lanes = 16
 
-// Sum returns the sum of x over sixteen lanes (see the package comment); 0 for an empty x.
+// Sum returns the sum of x over sixteen lanes (see the package comment). An empty x gives 0.
 func Sum(x []float32) float32 {
 	return wholeSum(x)
 }
@@ -26,15 +26,16 @@ func MaxValue(x []float32) float32 {
 	return wholeMaxValue(x)
 }
 
-// MaxNumber is MaxValue but passes over NaN: -Inf if there is nothing else. It is the faster of the two,
-// and all that a softmax needs, whose exponentials find the NaN again.
+// MaxNumber is MaxValue but ignores NaN: it returns -Inf when there is no other element. It is faster than
+// MaxValue. A softmax needs no more, because its exponentials carry the NaN on.
 func MaxNumber(x []float32) float32 {
 	return wholeMaxNumber(x)
 }
 
-// ColumnSumsAdd adds the rows of a matrix to dst: dst[j] += x[r·stride+j] for j < n and each row r in
-// ascending order, one addition after the other. It is the gradient of a bias. dst must not overlap x.
-// It panics if dst is shorter than n, x shorter than (rows-1)·stride+n, or stride less than n.
+// ColumnSumsAdd adds the rows of a matrix to dst: dst[j] += x[r·stride+j] for j < n and each row r, in
+// ascending order, one addition at a time. It computes the gradient of a bias. dst must not overlap x.
+// ColumnSumsAdd panics if dst is shorter than n, if x is shorter than (rows-1)·stride+n, or if stride is less
+// than n.
 func ColumnSumsAdd(dst, x []float32, rows, n, stride int) {
 	checkMatrix("ColumnSumsAdd", "x", len(x), rows, n, stride)
 	atLeast("ColumnSumsAdd", "dst", len(dst), n)
@@ -44,8 +45,8 @@ func ColumnSumsAdd(dst, x []float32, rows, n, stride int) {
 	vecColumnSumsAdd(dst[:n], x, rows, stride)
 }
 
-// LogSumExp returns log Σ exp(scale·x[i]), computed about the largest element: -Inf when x is empty or
-// all -Inf, NaN if any element is NaN. scale must be positive.
+// LogSumExp returns log Σ exp(scale·x[i]). It subtracts the largest element first, so nothing overflows. The
+// result is -Inf when x is empty or all -Inf, and NaN if any element is NaN. scale must be positive.
 func LogSumExp(x []float32, scale float32) float32 {
 	max := MaxValue(x)
 	if math.IsInf(float64(max), 0) {

@@ -8,7 +8,7 @@ import (
 	"github.com/fovea-ml/fovea/simd/internal/exact"
 )
 
-// The exact reference of the row functions: the documented steps, with exact lanes.
+// The exact reference of the row functions follows the documented steps with exact lanes.
 
 func exactMax(x []float32) float32 {
 	acc := exact.NegInf()
@@ -99,7 +99,7 @@ func TestRowBits(t *testing.T) {
 	})
 }
 
-// close64 compares with float64 to within tol of the reference's largest element.
+// close64 compares with float64; the tolerance is tol times the reference's largest element.
 func close64(t *testing.T, what string, got []float32, want []float64, tol float64) {
 	t.Helper()
 	top := 1e-30
@@ -113,7 +113,7 @@ func close64(t *testing.T, what string, got []float32, want []float64, tol float
 	}
 }
 
-// The row functions at every level, the portable one too, against float64.
+// The row functions agree with float64 at every level, the portable one included.
 func TestRowsAgainstFloat64(t *testing.T) {
 	onLevels(t, Levels(), func(t *testing.T) {
 		for _, n := range []int{1, 7, 64, 197, 768} {
@@ -207,7 +207,7 @@ func TestRowsAgainstFloat64(t *testing.T) {
 	})
 }
 
-// The functions over rows are the functions over a row, and leave what lies between the rows alone.
+// The functions over rows give the bits of the functions over one row, and leave the gaps between rows alone.
 func TestRowsAreRows(t *testing.T) {
 	onLevels(t, Levels(), func(t *testing.T) {
 		const rows, n, xs, ds = 5, 37, 41, 39
@@ -238,7 +238,7 @@ func TestRowsAreRows(t *testing.T) {
 	})
 }
 
-// A nil gamma is ones and a nil beta zeros; nil gradients are skipped.
+// A nil gamma means ones and a nil beta zeros; nil gradients are skipped.
 func TestLayerNormNil(t *testing.T) {
 	onLevels(t, Levels(), func(t *testing.T) {
 		const n = 37

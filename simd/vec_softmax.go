@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Softmax stores exp(scale·x[i]) / Σ exp(scale·x[j]) for the row x of len(dst) elements, computed about
-// the row's largest element: max, exponentials and their sum, multiplication by 1/sum. A row that is
-// all -Inf (fully masked) gives zeros; NaN anywhere gives NaN everywhere. scale must be positive. dst
-// may be x.
+// Softmax stores exp(scale·x[i]) / Σ exp(scale·x[j]) for the row x of len(dst) elements. It finds the largest
+// element, subtracts it, computes the exponentials and their sum, and multiplies by 1/sum. A row that is all
+// -Inf (fully masked) gives zeros; NaN anywhere gives NaN everywhere. scale must be positive. Softmax panics
+// if x is shorter than dst. dst may be x.
 func Softmax(dst, x []float32, scale float32) {
 	n := len(dst)
 	atLeast("Softmax", "x", len(x), n)
@@ -21,14 +21,15 @@ func Softmax(dst, x []float32, scale float32) {
 	vecScale(dst, dst, 1/wholeExpSum(dst, x, scale, top))
 }
 
-// ExpSum stores exp(scale·(x[i] - max)) and returns the sum of what it stored. It is one step of an
-// attention's softmax, whose division is folded into the output. dst may be x.
+// ExpSum stores exp(scale·(x[i] - max)) and returns the sum of the stored values. It is the step of softmax
+// that attention needs, which divides its output by the sum instead. dst may be x.
 func ExpSum(dst, x []float32, scale, max float32) float32 {
 	atLeast("ExpSum", "x", len(x), len(dst))
 	return wholeExpSum(dst, x, scale, max)
 }
 
-// SoftmaxRows is Softmax of each of rows rows of n elements, dstStride and xStride apart.
+// SoftmaxRows applies Softmax to each of rows rows of n elements. The rows of dst start dstStride elements
+// apart, those of x xStride.
 func SoftmaxRows(dst, x []float32, rows, n, dstStride, xStride int, scale float32) {
 	checkMatrix("SoftmaxRows", "dst", len(dst), rows, n, dstStride)
 	checkMatrix("SoftmaxRows", "x", len(x), rows, n, xStride)
@@ -40,8 +41,8 @@ func SoftmaxRows(dst, x []float32, rows, n, dstStride, xStride int, scale float3
 	}
 }
 
-// SoftmaxGrad stores the gradient of Softmax with respect to its input, from its output y and the
-// gradient dy of that output: dx = scale·y·(dy - Σ y·dy). dx may be y or dy.
+// SoftmaxGrad stores the gradient of Softmax with respect to its input: dx = scale·y·(dy - Σ y·dy). y is the
+// output of Softmax and dy the gradient of that output. dx may be y or dy.
 func SoftmaxGrad(dx, y, dy []float32, scale float32) {
 	n := len(dx)
 	atLeast("SoftmaxGrad", "y", len(y), n)
@@ -49,8 +50,8 @@ func SoftmaxGrad(dx, y, dy []float32, scale float32) {
 	vecSoftmaxGrad(dx, y, dy, scale, Dot(y[:n], dy))
 }
 
-// LogSoftmax stores scale·x[i] - log Σ exp(scale·x[j]) for the row x of len(dst) elements. Elements that
-// are -Inf stay -Inf; a row that is all -Inf gives NaN, as its probabilities do not exist. dst may be x.
+// LogSoftmax stores scale·x[i] - log Σ exp(scale·x[j]) for the row x of len(dst) elements. Elements that are
+// -Inf stay -Inf. A row that is all -Inf gives NaN, because it has no probabilities. dst may be x.
 func LogSoftmax(dst, x []float32, scale float32) {
 	n := len(dst)
 	atLeast("LogSoftmax", "x", len(x), n)
@@ -59,8 +60,8 @@ func LogSoftmax(dst, x []float32, scale float32) {
 	vecLogSoftmax(dst, x, scale, top, log(wholeExpSumOnly(x, scale, top)))
 }
 
-// LogSoftmaxGrad stores the gradient of LogSoftmax from its output y and the gradient dy of that output:
-// dx = scale·(dy - exp(y)·Σ dy). dx may be y or dy.
+// LogSoftmaxGrad stores the gradient of LogSoftmax with respect to its input: dx = scale·(dy - exp(y)·Σ dy).
+// y is the output of LogSoftmax and dy the gradient of that output. dx may be y or dy.
 func LogSoftmaxGrad(dx, y, dy []float32, scale float32) {
 	n := len(dx)
 	atLeast("LogSoftmaxGrad", "y", len(y), n)
@@ -76,7 +77,7 @@ func checkMatrix(name, operand string, got, rows, n, stride int) {
 	if rows == 0 || n == 0 {
 		return
 	}
-	// Written so that no product can overflow.
+	// A division, because the product may overflow.
 	if got < n || (rows-1) > (got-n)/stride {
 		panic(fmt.Sprintf("simd: %s: %s has %d elements, too few for %d rows of %d at stride %d", name, operand, got, rows, n, stride))
 	}

@@ -11,14 +11,14 @@ import (
 type AdamOptions struct {
 	Beta1 float64 // decay of the mean of gradients; 0 means 0.9
 	Beta2 float64 // decay of the mean of squared gradients; 0 means 0.999
-	Eps   float64 // added to the root of the latter; 0 means 1e-8
+	Eps   float64 // added to the root of the mean of squares; 0 means 1e-8
 }
 
 func (o AdamOptions) orDefaults() AdamOptions {
 	return AdamOptions{orElse(o.Beta1, 0.9), orElse(o.Beta2, 0.999), orElse(o.Eps, 1e-8)}
 }
 
-// step returns the numbers of a parameter's step number t, from 1.
+// step returns the settings of a parameter's step number t, counted from 1.
 func (o AdamOptions) step(lr float64, t int64) simd.AdamWStep {
 	return simd.AdamWStep{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps,
 		BiasCorrection1: 1 - power(o.Beta1, t), BiasCorrection2: 1 - power(o.Beta2, t), GradScale: 1}
@@ -28,9 +28,9 @@ func (o AdamOptions) String() string {
 	return fmt.Sprintf("beta1 %v, beta2 %v, eps %v", o.Beta1, o.Beta2, o.Eps)
 }
 
-// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), as PyTorch states
-// it: see [simd.AdamW] for the formula. A parameter's bias correction counts the steps it had a gradient
-// in. One pass over memory does a step, gradient scale included.
+// AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), as in PyTorch: [simd.AdamW] has
+// the formula. The bias correction of a parameter counts the steps in which it had a gradient. A step is one pass over
+// memory, gradient scale included.
 type AdamW struct {
 	slots
 	o AdamOptions
@@ -54,9 +54,8 @@ func (a *AdamW) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.W
 	})
 }
 
-// Adam is the method of Kingma and Ba (arXiv 1412.6980) with weight decay λ as part of the gradient,
-// g ← g + λ·p, as in PyTorch. For decoupled decay, which is what transformers are trained with, see
-// [AdamW].
+// Adam is the method of Kingma and Ba (arXiv 1412.6980) with weight decay λ as part of the gradient, g ← g + λ·p, as in
+// PyTorch. Transformers are trained with decoupled decay: see [AdamW].
 type Adam struct {
 	slots
 	o AdamOptions

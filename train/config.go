@@ -11,26 +11,25 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// Config describes a run. What a comment does not call optional is required.
+// Config describes a run. Optimizer, Schedule, Epochs, StepsPerEpoch, and one of Loss and Gradients are required.
 type Config struct {
 	// Optimizer changes the parameters; Schedule gives its learning rate.
 	Optimizer Optimizer
 	Schedule  Schedule
 
-	// Epochs is the length of the run and StepsPerEpoch the optimizer steps in an epoch.
+	// Epochs is the length of the run, and StepsPerEpoch the number of optimizer steps in an epoch.
 	Epochs        int
 	StepsPerEpoch int
 
-	// Accumulate is the number of batches whose mean gradient makes one step; 0 means 1.
+	// Accumulate is the number of batches in a step, which uses the mean of their gradients; 0 means 1.
 	Accumulate int
 
-	// Loss builds the loss of a batch, a Tensor of one element, on a tape that records gradients and has
-	// training behavior. Exactly one of Loss and Gradients is given.
+	// Loss builds the loss of a batch, a Tensor of one element, on a training tape that records gradients.
 	Loss func(ctx context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error)
 
-	// Gradients computes a loss and adds its gradients to g by itself: where they come from several
-	// passes, as in training with cached embeddings. It may reset the tape and make others; it calls
-	// [autograd.Tape.Commit] for the passes whose state updates count.
+	// Gradients computes a loss and adds its gradients to g itself, for gradients that need several passes, such as
+	// training with cached embeddings. It may reset the tape and make others. It calls [autograd.Tape.Commit] for the
+	// passes that update running statistics.
 	Gradients func(ctx context.Context, t *autograd.Tape, b Batch, g *autograd.Gradients) (loss float64, err error)
 
 	// ClipNorm, if positive, limits the norm of the mean gradient ([ClipScale]).
@@ -39,55 +38,54 @@ type Config struct {
 	// EMA, if not nil, is updated after every step.
 	EMA *EMA
 
-	// Seed keys all randomness of the run: that of the tape, and through [Batch] that of the data.
+	// Seed is the seed of all randomness in the run: of the tape and, through [Batch], of the data.
 	Seed uint64
 
-	// Tape holds options of the tape such as Workers, which the optimizer uses too, and Recompute. The
-	// loop sets Gradients, Training, Context, Seed and Step itself.
+	// Tape holds options of the tape, such as Recompute and Workers; the optimizer uses Workers too. The loop sets
+	// Gradients, Training, Context, Seed and Step itself.
 	Tape autograd.Options
 
-	// Params and Buffers, as (path, value), are the model's state that a resume file holds. Without
-	// Params it is the optimizer's: right when all others are frozen and come from another file.
+	// Params and Buffers, as (path, value), are the parameters and buffers in a resume file. Without Params these are the
+	// optimizer's parameters, which is enough when all others are frozen and come from another file.
 	Params  iter.Seq2[string, *autograd.Parameter]
 	Buffers iter.Seq2[string, *autograd.Buffer]
 
-	// File, if not empty, is the resume file: written every SaveEvery steps, or at the end of each epoch
-	// when that is 0; when the run ends; and when it is stopped.
+	// File, if not empty, is the resume file. It is written every SaveEvery steps, or at the end of each epoch when
+	// SaveEvery is 0; when the run ends; and when it is stopped.
 	File      string
 	SaveEvery int
 
 	// Resume continues the run in File, which must exist.
 	Resume bool
 
-	// Identity, optional, describes what else a resumed run must have in common with the one that was
-	// stopped: the model's configuration, the data set.
+	// Identity, if not nil, holds further settings that a resumed run must share with the stopped one, such as the model's
+	// configuration and the data set.
 	Identity map[string]string
 
-	// Extra, if not nil, is a pointer to what the caller wants kept in the resume file, as JSON: a history,
-	// the best result so far. Resuming fills it.
+	// Extra, if not nil, points to a value of the caller that the resume file keeps as JSON, such as a history or the best
+	// result so far. Resuming fills it.
 	Extra any
 
-	// BatchSize is the number of images in a batch, for the speed in records; optional.
+	// BatchSize, if not 0, is the number of images in a batch. Records then hold the speed.
 	BatchSize int
 
-	// Log, if not nil, gets each record as a line of JSON. Steps that are done again after a crash are
-	// logged again: the last line of a step counts.
+	// Log, if not nil, gets each record as a line of JSON. Steps that are repeated after a crash are logged again: the last
+	// line of a step counts.
 	Log io.Writer
 
-	// OnStep, if not nil, is called after every step; OnEpoch after the last step of each epoch, from 0,
-	// with the mean loss. An error stops the run. An OnEpoch that was stopped is called again by the resumed
-	// run. It may leave the EMA swapped.
+	// OnStep, if not nil, is called after every step, and OnEpoch after the last step of each epoch, counted from 0, with
+	// the mean loss. An error stops the run. A resumed run calls OnEpoch again if it was stopped in it. OnEpoch may leave
+	// the EMA swapped.
 	OnStep  func(Record) error
 	OnEpoch func(ctx context.Context, epoch int, loss float64) error
 
-	// OnNonFinite decides what happens when a loss or gradient is not finite. When it returns nil, the
-	// step is skipped: no parameter changes. Without it, or with an error, the run stops, with all
-	// parameters as they were and without writing File.
+	// OnNonFinite, if not nil, is called when a loss or gradient is not finite. When it returns nil, the step is skipped: no
+	// parameter changes. Otherwise, and without it, the run stops; parameters are unchanged and File is not written.
 	OnNonFinite func(Record) error
 }
 
-// A Batch says which batch the loop asks for. It is all that data may depend on, if a resumed run is to
-// be the same run.
+// A Batch identifies the batch that the loop asks for. Data that depends on nothing else makes resumed runs the same as
+// others.
 type Batch struct {
 	Seed  uint64 // of the run
 	Step  int    // optimizer step, from 0
@@ -96,7 +94,7 @@ type Batch struct {
 	Key   uint64 // within the run, from 0; it is the tape's Step
 }
 
-// check reports what is wrong with a Config.
+// check reports all mistakes in a Config.
 func (c *Config) check() error {
 	var errs []error
 	want := func(ok bool, format string, args ...any) {
@@ -127,9 +125,9 @@ func (c *Config) check() error {
 	return errors.Join(errs...)
 }
 
-// Result is what a run leaves besides the trained model.
+// Result is the result of a run besides the trained model.
 type Result struct {
-	Steps  int       // done, over the whole run
+	Steps  int       // done, those before resuming included
 	Losses []float64 // mean loss of each epoch that ended
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -13,19 +14,19 @@ import (
 type EMAOptions struct {
 	Decay float64 // the share of the old average in the new one; 0 means 0.9999
 
-	// Warmup lets the decay of update n, from 1, grow as 1 - (1 + s/WarmupGamma)^-WarmupPower with
-	// s = n - After - 1, within MinDecay and Decay. WarmupGamma 0 means 1, WarmupPower 0 means 2/3.
+	// Warmup lets the decay grow as 1 - (1 + s/WarmupGamma)^-WarmupPower, between MinDecay and Decay. In update n,
+	// counted from 1, s is n - After - 1. WarmupGamma 0 means 1, WarmupPower 0 means 2/3.
 	Warmup      bool
 	WarmupGamma float64
 	WarmupPower float64
 	MinDecay    float64
 
-	// After is the number of updates that only copy. With Warmup or After, the next update copies too.
+	// After is the number of first updates that only copy. With Warmup or After, the next update copies too.
 	After int
 }
 
-// EMA is an exponential moving average of a model's parameters and buffers, with the meaning of timm's
-// ModelEmaV2 and, with Warmup or After, of ModelEmaV3 told its step:
+// EMA is an exponential moving average of a model's parameters and buffers. It computes what timm's ModelEmaV2 does or,
+// with Warmup or After, ModelEmaV3 with its step given:
 //
 //	average ← average + (1 - decay)·(value - average)
 //
@@ -39,21 +40,13 @@ type EMA struct {
 
 type averaged struct {
 	path   string
-	value  value
+	value  checkpoint.Value
 	kept   *autograd.Buffer
 	values []float32 // of kept
 }
 
-// A value is a Parameter or a Buffer.
-type value interface {
-	Shape() []int
-	Values() []float32
-	Update(f func(values []float32))
-}
-
-// NewEMA returns an average that starts at the values of the parameters and buffers, which are given as
-// (path, value); either may be nil. Paths of buffers are their own: they may be equal to those of
-// parameters.
+// NewEMA returns an average that starts at the values of the parameters and buffers, given as (path, value). Either may
+// be nil. A buffer may have the path of a parameter.
 func NewEMA(params iter.Seq2[string, *autograd.Parameter], buffers iter.Seq2[string, *autograd.Buffer], o EMAOptions) *EMA {
 	o.Decay = orElse(o.Decay, 0.9999)
 	o.WarmupGamma = orElse(o.WarmupGamma, 1)
@@ -72,7 +65,7 @@ func NewEMA(params iter.Seq2[string, *autograd.Parameter], buffers iter.Seq2[str
 	return e
 }
 
-func (e *EMA) add(path string, v value) {
+func (e *EMA) add(path string, v checkpoint.Value) {
 	a := averaged{path: path, value: v, kept: autograd.NewBuffer(0, v.Shape()...)}
 	a.kept.Update(func(kept []float32) {
 		copy(kept, v.Values())
@@ -81,7 +74,7 @@ func (e *EMA) add(path string, v value) {
 	e.entries = append(e.entries, a)
 }
 
-// Decay returns the decay of update number n, from 1.
+// Decay returns the decay of update number n, counted from 1.
 func (e *EMA) Decay(n int64) float64 {
 	if !e.o.Warmup && e.o.After == 0 {
 		return e.o.Decay
@@ -97,7 +90,7 @@ func (e *EMA) Decay(n int64) float64 {
 	return max(min(d, e.o.Decay), e.o.MinDecay)
 }
 
-// Update moves the average towards the present values. It panics while the two are swapped.
+// Update moves the average towards the present values. It panics while model and average are swapped.
 func (e *EMA) Update(w *simd.Workers) {
 	if e.swapped {
 		panic("train: EMA.Update: the model holds the average; swap back first")
@@ -111,8 +104,8 @@ func (e *EMA) Update(w *simd.Workers) {
 	}
 }
 
-// lerp moves a towards b by weight, from the end that is nearer, as PyTorch does. The product is rounded
-// by itself, so that every processor finds the same bits.
+// lerp moves a towards b by weight, computed from the nearer end, as in PyTorch. The product is rounded before it is
+// added, so that every processor finds the same bits.
 func lerp(a, b []float32, weight, rest float32) {
 	if weight < 0.5 {
 		for i, y := range b {
@@ -125,7 +118,7 @@ func lerp(a, b []float32, weight, rest float32) {
 	}
 }
 
-// Swap exchanges the values of the model and the average. Two calls change nothing.
+// Swap exchanges the values of the model and the average. A second call undoes the first.
 func (e *EMA) Swap() {
 	for i := range e.entries {
 		a := &e.entries[i]
@@ -138,7 +131,7 @@ func (e *EMA) Swap() {
 	e.swapped = !e.swapped
 }
 
-// Swapped says whether the model holds the average now.
+// Swapped reports whether the model holds the average now.
 func (e *EMA) Swapped() bool { return e.swapped }
 
 // Memory yields the average under "parameters/" or "buffers/" and the path.

@@ -6,7 +6,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// A Group is a set of parameters that an optimizer treats alike.
+// A Group is a set of parameters with the same settings.
 type Group struct {
 	Params      []Param
 	LRScale     float64 // multiplies the learning rate; 0 means 1
@@ -19,27 +19,26 @@ type Param struct {
 	*autograd.Parameter
 }
 
-// GroupOptions tell [Groups] how to divide a model.
+// GroupOptions are the settings of [Groups].
 type GroupOptions struct {
-	// WeightDecay is that of parameters of two dimensions or more. Those of fewer, which are biases and
-	// the weights of normalizations, get none.
+	// WeightDecay applies to parameters of two dimensions or more. Biases and the weights of normalizations have fewer, and
+	// get none.
 	WeightDecay float64
 
-	// NoDecay, if not nil, names further parameters without weight decay: position embeddings and class
-	// tokens, usually.
+	// NoDecay, if not nil, selects further parameters without weight decay: usually position embeddings and class tokens.
 	NoDecay func(path string) bool
 
-	// LayerDecay, if not 0, gives a parameter of layer i the learning rate scale LayerDecay^(Layers+1-i),
-	// as BEiT and MAE fine-tune. Layer tells i from the path: by custom 0 for the embeddings, i+1 for block
-	// i of Layers blocks, Layers+1 for the head, whose scale is 1.
+	// LayerDecay, if not 0, gives a parameter of layer i the learning-rate scale LayerDecay^(Layers+1-i), as BEiT and MAE do
+	// for fine-tuning. Layer returns the layer of a path: usually 0 for the embeddings, i+1 for block i of Layers blocks,
+	// and Layers+1 for the head, which has scale 1.
 	LayerDecay float64
 	Layers     int
 	Layer      func(path string) int
 }
 
-// Groups divides the parameters of a model, as nn.Parameters yields them, into groups of equal scale and
-// weight decay, in the order in which these are first met. Frozen parameters are left out, and so cost an
-// optimizer no memory: freeze before you group.
+// Groups divides the parameters of a model, as nn.Parameters yields them, into groups of equal scale and weight decay. The
+// groups are in the order of their first parameters. Frozen parameters are left out, so that they cost an optimizer no
+// memory: freeze parameters first.
 func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Group {
 	type key struct{ scale, decay float64 }
 	var groups []Group

@@ -14,8 +14,8 @@ type LARSOptions struct {
 	Trust    float64 // the trust coefficient η; 0 means 0.001
 }
 
-// LARS scales the step of each layer by the ratio of its norms (You, Gitman and Ginsburg, arXiv
-// 1708.03888), in the form in which MAE trains its linear probe. With gradient g and weight decay λ:
+// LARS scales the step of each parameter by the ratio of its norms (You, Gitman and Ginsburg, arXiv 1708.03888), as MAE
+// does for its linear probe (util/lars.py of facebookresearch/mae). With gradient g and weight decay λ:
 //
 //	g ← g + λ·p
 //	g ← g · η·‖p‖/‖g‖, where both norms are positive

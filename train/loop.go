@@ -11,11 +11,12 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// Run trains until the epochs are over, an error, or the end of the context; in the latter two cases it
-// saves first. A context that ends gives an error that wraps its cause; the step under way is dropped.
+// Run trains until the epochs are over, an error occurs, or the context ends. In all three cases it saves before it
+// returns, except after a [NonFiniteError]. When the context ends, it drops the step under way, and the error wraps the
+// context's cause.
 //
-// The state after a step depends on the Config alone: not on the number of workers, and not on how often
-// the run was stopped and resumed.
+// The state after a step depends on the Config alone: not on the number of workers, and not on how often the run was
+// stopped and resumed.
 func Run(ctx context.Context, c Config) (Result, error) {
 	if err := c.check(); err != nil {
 		return Result{}, err
@@ -40,7 +41,7 @@ type run struct {
 	tape    *autograd.Tape
 	grads   *autograd.Gradients
 	norm    norm
-	buffers [][]float32 // the model's, as they were before the step
+	buffers [][]float32 // the model's buffers before the step
 	line    []byte
 	garbage garbage
 }
@@ -57,7 +58,7 @@ func newRun(c Config) *run {
 	return &run{Config: c, grads: autograd.NewGradients()}
 }
 
-// collect walks a model once and yields what was found from then on.
+// collect walks a model once, and yields the same values each time.
 func collect[T any](values iter.Seq2[string, T]) iter.Seq2[string, T] {
 	type named struct {
 		path  string
@@ -76,12 +77,12 @@ func collect[T any](values iter.Seq2[string, T]) iter.Seq2[string, T] {
 	}
 }
 
-// state is how far a run has come: what a resume file holds beside tensors.
+// state is the progress of a run, which a resume file holds beside tensors.
 type state struct {
 	Step       int      `json:"step"`        // optimizer steps done
 	EpochsDone int      `json:"epochs_done"` // epochs whose OnEpoch has returned
 	Sum        number   `json:"sum"`         // of this epoch's finite losses
-	Count      int      `json:"count"`       // how many those are
+	Count      int      `json:"count"`       // of this epoch's finite losses
 	Losses     []number `json:"losses"`      // means of the epochs done
 	Updates    int64    `json:"updates"`     // of the average
 }
@@ -97,7 +98,7 @@ func (r *run) losses() []float64 {
 	return l
 }
 
-// train does what is left of the run.
+// train does the rest of the run.
 func (r *run) train(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
@@ -126,7 +127,7 @@ func (r *run) train(ctx context.Context) error {
 	}
 }
 
-// stopped saves, unless numbers went wrong, and says where the run was stopped.
+// stopped saves, unless a number is not finite, and adds the position of the run to the error.
 func (r *run) stopped(err error) error {
 	if bad := (*NonFiniteError)(nil); errors.As(err, &bad) {
 		return err
@@ -135,7 +136,7 @@ func (r *run) stopped(err error) error {
 	return errors.Join(err, r.save())
 }
 
-// endEpoch closes an epoch whose steps are done.
+// endEpoch ends an epoch after its last step.
 func (r *run) endEpoch(ctx context.Context) error {
 	mean := float64(r.Sum) / float64(r.Count)
 	if r.OnEpoch != nil {
@@ -185,8 +186,8 @@ func (r *run) next(ctx context.Context) error {
 	return nil
 }
 
-// update computes the mean gradient of the step's batches and changes the parameters. When it does not
-// come to that, the model's buffers are as they were, too.
+// update computes the mean gradient of the step's batches and changes the parameters. If it cannot change them, it
+// restores the model's buffers too.
 func (r *run) update(ctx context.Context, rec *Record) error {
 	r.keepBuffers()
 	done := false
@@ -258,8 +259,8 @@ func (r *run) nonFinite(rec *Record) error {
 	return nil
 }
 
-// keepBuffers remembers the model's buffers: a step that is dropped after some of its batches must not
-// leave their statistics behind.
+// keepBuffers copies the model's buffers: a step that is dropped after some of its batches must not leave their
+// statistics behind.
 func (r *run) keepBuffers() {
 	if r.Buffers == nil {
 		return

@@ -11,9 +11,8 @@ import (
 // normBlock is the number of squares that are summed in float32 before they join a float64 sum.
 const normBlock = 4096
 
-// GradNorm returns the Euclidean norm of the parameters' gradients together. The order of the parameters is
-// the order of summation, whatever the order in which the table met them, so that a resumed run finds the
-// same bits.
+// GradNorm returns the Euclidean norm of all gradients of the parameters together. They are summed in the order of the
+// parameters, not in the order of the table, so that a resumed run finds the same bits.
 func GradNorm(g *autograd.Gradients, params iter.Seq2[string, *autograd.Parameter], w *simd.Workers) float64 {
 	var n norm
 	return n.of(g, params, w)
@@ -28,7 +27,7 @@ func ClipScale(norm, maxNorm float64) float64 {
 	return min(1, maxNorm/(norm+1e-6))
 }
 
-// norm sums squares and keeps its scratch space.
+// norm sums squares. It keeps its scratch space from one sum to the next.
 type norm struct{ partial []float64 }
 
 func (n *norm) of(g *autograd.Gradients, params iter.Seq2[string, *autograd.Parameter], w *simd.Workers) float64 {
@@ -39,7 +38,7 @@ func (n *norm) of(g *autograd.Gradients, params iter.Seq2[string, *autograd.Para
 	return math.Sqrt(total)
 }
 
-// squares returns Σ x², from blocks of fixed place.
+// squares returns Σ x², summed in blocks that do not depend on the workers.
 func (n *norm) squares(x []float32, w *simd.Workers) float64 {
 	blocks := (len(x) + normBlock - 1) / normBlock
 	if cap(n.partial) < blocks {

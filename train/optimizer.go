@@ -8,40 +8,40 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// An Optimizer changes parameters by their gradients. Those of this package are made from groups and keep
-// what they remember of a parameter in Buffers of its shape.
+// An Optimizer changes parameters by their gradients. The optimizers of this package are made from groups. They keep
+// their memory of a parameter in Buffers of its shape.
 type Optimizer interface {
-	// Step does one step at learning rate lr over every parameter that has a gradient. Gradients are
-	// multiplied by gradScale first: the factor of clipping, or 1/n for a sum of n batches. Step spends the
-	// gradients: their values are undefined afterwards. Results do not depend on the number of workers.
+	// Step does one step at learning rate lr for every parameter that has a gradient. It first multiplies the gradients by
+	// gradScale: the factor of clipping, or 1/n for a sum of n batches. Their values are undefined afterwards. Results do
+	// not depend on the number of workers.
 	Step(g *autograd.Gradients, lr, gradScale float64, w *simd.Workers)
 
 	// Parameters yields the parameters in the order of the groups.
 	Parameters() iter.Seq2[string, *autograd.Parameter]
 
-	// Memory yields what is remembered, named by its kind and the parameter's path: "m/blocks.0.weight".
+	// Memory yields the buffers, each under its kind and the parameter's path: "m/blocks.0.weight".
 	Memory() iter.Seq2[string, *autograd.Buffer]
 
-	// Counts returns how many steps each parameter has had, in the order of Parameters. Resuming a run
-	// writes to the slice.
+	// Counts returns the number of steps of each parameter, in the order of Parameters. Resuming a run writes to the
+	// slice.
 	Counts() []int64
 
-	// Describe returns the settings by name, for a resumed run to compare.
+	// Describe returns the settings by name. A resumed run compares them.
 	Describe() map[string]string
 }
 
-// chunk is the number of elements that one task of a step works on: 64 KiB of each of the up to four
-// streams, which stay in a second-level cache between the passes of those optimizers that need several.
+// chunk is the number of elements in one task of a step: 64 KiB of each of up to four streams. They stay in a
+// second-level cache between the passes of optimizers that need several.
 const chunk = 16 << 10
 
-// slots is what all optimizers are made of.
+// slots holds the parameters of an optimizer and its memory of them.
 type slots struct {
 	params []slot
 	counts []int64
 	kinds  []string // names of the buffers kept of each parameter
 }
 
-// slot is one parameter with its settings and what is remembered of it.
+// slot is one parameter with its settings and buffers.
 type slot struct {
 	Param
 	scale, decay float64
@@ -49,7 +49,7 @@ type slot struct {
 	values       [][]float32 // of memory
 }
 
-// newSlots panics when a parameter or a path comes twice: it would be stepped twice.
+// newSlots panics when a parameter or a path comes twice: each step would change it twice.
 func newSlots(optimizer string, groups []Group, kinds ...string) slots {
 	s := slots{kinds: kinds}
 	paths, seen := map[string]bool{}, map[*autograd.Parameter]bool{}
@@ -88,7 +88,7 @@ func (s *slots) Parameters() iter.Seq2[string, *autograd.Parameter] {
 	}
 }
 
-// Memory yields what is remembered of each parameter, under its kind and the path of the parameter.
+// Memory yields the buffers of each parameter, under their kind and the path of the parameter.
 func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 	return func(yield func(string, *autograd.Buffer) bool) {
 		for i := range s.params {
@@ -101,10 +101,10 @@ func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 	}
 }
 
-// Counts returns how many steps each parameter has had, in the order of Parameters. Resuming a run writes to it.
+// Counts returns the number of steps of each parameter, in the order of Parameters. Resuming a run writes to it.
 func (s *slots) Counts() []int64 { return s.counts }
 
-// describe returns the settings of each parameter beside those of the optimizer.
+// describe returns the settings of the optimizer and of each parameter.
 func (s *slots) describe(optimizer string) map[string]string {
 	d := map[string]string{"optimizer": optimizer}
 	for i := range s.params {
@@ -114,7 +114,7 @@ func (s *slots) describe(optimizer string) map[string]string {
 	return d
 }
 
-// each calls f for every parameter that has a gradient, to change its values, and counts the step.
+// each calls f for every parameter with a gradient, for f to change the values, and counts the step.
 func (s *slots) each(g *autograd.Gradients, f func(t *slot, count int64, p, grad []float32)) {
 	for i := range s.params {
 		t := &s.params[i]

@@ -2,8 +2,8 @@ package train
 
 import "math/rand/v2"
 
-// Order writes the numbers 0 to len(dst)-1 to dst in the order in which an epoch visits them, and returns
-// it. The same seed and epoch give the same order, in every run and on every machine.
+// Order fills dst with the numbers 0 to len(dst)-1 in the shuffled order of an epoch, and returns it. The same seed and
+// epoch give the same order, in every run and on every machine.
 func Order(dst []int, seed uint64, epoch int) []int {
 	for i := range dst {
 		dst[i] = i

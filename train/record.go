@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// A Record is what there is to say about one step.
+// A Record describes one step.
 type Record struct {
 	Step     int     // steps done, this one included
 	Steps    int     // steps of the whole run
@@ -14,16 +14,15 @@ type Record struct {
 	LR       float64 // before the scales of groups
 	GradNorm float64 // of the mean gradient, before clipping
 
-	// ImagesPerSecond is the speed of this step, what made the batch included; 0 when [Config.BatchSize]
-	// is not given.
+	// ImagesPerSecond is the speed of this step, making the batch included. It is 0 without [Config.BatchSize].
 	ImagesPerSecond float64
 }
 
-// Finite says whether both the loss and the norm of the gradient are finite.
+// Finite reports whether both the loss and the norm of the gradient are finite.
 func (r *Record) Finite() bool { return finite(r.Loss) && finite(r.GradNorm) }
 
-// AppendJSON appends the record as one JSON object without a line break. Numbers are printed in full;
-// those that are not finite are null.
+// AppendJSON appends the record as one JSON object without a line break. Numbers are printed in full. NaN and infinities
+// are null.
 func (r *Record) AppendJSON(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `{"step":`...), int64(r.Step), 10)
 	b = appendNumber(append(b, `,"epoch":`...), r.Epoch)

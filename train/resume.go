@@ -21,12 +21,12 @@ import (
 //
 //	parameters/PATH    the model's parameters
 //	buffers/PATH       its buffers
-//	optimizer/KIND/PATH  what the optimizer remembers
+//	optimizer/KIND/PATH  the buffers of the optimizer
 //	average/parameters/PATH, average/buffers/PATH  the EMA
 //	optimizer-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
 //
-// and its metadata holds header as JSON and a checksum (CRC-32C) of that and of all tensors: a file cut
-// short shows by its length, one with changed bytes by its sum.
+// Its metadata holds header as JSON, and a checksum (CRC-32C) of the header and all tensors. A truncated file is found
+// by its length, a file with changed bytes by its checksum.
 const (
 	headerKey   = "fovea.train"
 	checksumKey = "fovea.train.crc32c"
@@ -40,20 +40,20 @@ type header struct {
 	Version  int               `json:"version"`
 	State    state             `json:"state"`
 	Setup    map[string]string `json:"setup"`
-	Schedule []number          `json:"schedule"` // at scheduleSamples places of the run
+	Schedule []number          `json:"schedule"` // at scheduleSamples steps of the run
 	Extra    json.RawMessage   `json:"extra,omitempty"`
 }
 
-// ErrDamaged reports a resume file that is cut short, changed, or none at all.
-var ErrDamaged = errors.New("not a resume file, or damaged")
+// ErrDamaged reports a file that is corrupted, truncated, or no resume file.
+var ErrDamaged = errors.New("not a resume file, or corrupted")
 
 // A ResumeError reports a resume file of another run. Nothing was changed.
 type ResumeError struct {
 	File        string
-	Differences []string // each names what differs, what the file holds, and what the run wants
+	Differences []string // each names a setting or tensor, its value in the file and its value in this run
 }
 
-// Error lists the differences, the first maxListed of them.
+// Error lists the first maxListed differences.
 func (e *ResumeError) Error() string {
 	const maxListed = 20
 	var b strings.Builder
@@ -68,9 +68,9 @@ func (e *ResumeError) Error() string {
 	return b.String()
 }
 
-// tensors yields all that the file holds as float32.
-func (r *run) tensors() iter.Seq2[string, value] {
-	return func(yield func(string, value) bool) {
+// tensors yields all float32 tensors of the file.
+func (r *run) tensors() iter.Seq2[string, checkpoint.Value] {
+	return func(yield func(string, checkpoint.Value) bool) {
 		for path, p := range r.Params {
 			if !yield("parameters/"+path, p) {
 				return
@@ -132,7 +132,7 @@ func (r *run) setup() map[string]string {
 
 const scheduleSamples = 33
 
-// sampled is the schedule at places of the run: a function cannot be stored, but can be recognized.
+// sampled returns learning rates at steps of the run: a function cannot be stored, but its values can be compared.
 func (r *run) sampled() []number {
 	s := make([]number, scheduleSamples)
 	for i := range s {
@@ -142,7 +142,7 @@ func (r *run) sampled() []number {
 	return s
 }
 
-// save writes the resume file, if there is one to write.
+// save writes the resume file, if the run has one.
 func (r *run) save() error {
 	if r.File == "" {
 		return nil
@@ -198,8 +198,7 @@ func notNil(v []float32) []float32 {
 	return v
 }
 
-// load reads the resume file into the model, the optimizer and the average: all of it or, with an error,
-// nothing.
+// load reads the resume file into the model, the optimizer and the average. With an error it changes nothing.
 func (r *run) load() error {
 	f, err := checkpoint.Open(r.File, checkpoint.OpenOptions{})
 	if err != nil {
@@ -243,10 +242,10 @@ func (r *run) load() error {
 	s := &h.State
 	if s.Step < 0 || s.Step > r.steps() || s.EpochsDone < 0 || s.EpochsDone > s.Step/r.StepsPerEpoch || s.EpochsDone < (s.Step-1)/r.StepsPerEpoch ||
 		len(s.Losses) != s.EpochsDone || s.Updates < 0 || slices.ContainsFunc(counts, func(n int64) bool { return n < 0 || n > int64(s.Step) }) {
-		return damaged("a position that cannot be: step %d, %d epochs done", s.Step, s.EpochsDone)
+		return damaged("impossible position: step %d, %d epochs done", s.Step, s.EpochsDone)
 	}
 	if r.Extra != nil && h.Extra != nil {
-		// Into another value first: one that does not fit would leave Extra half filled.
+		// Into another value first: a mistake in the JSON would leave Extra half filled.
 		for _, to := range []any{reflect.New(reflect.TypeOf(r.Extra).Elem()).Interface(), r.Extra} {
 			if err := json.Unmarshal(h.Extra, to); err != nil {
 				return fmt.Errorf("train: resume: %s: Extra: %w", r.File, err)
@@ -271,7 +270,7 @@ func (r *run) load() error {
 	return nil
 }
 
-// compareSetup lists what the file's run was told otherwise.
+// compareSetup lists the settings that differ between the file and this run.
 func (r *run) compareSetup(h *header) (differences []string) {
 	here := r.setup()
 	keys := maps.Clone(here)
@@ -290,7 +289,7 @@ func (r *run) compareSetup(h *header) (differences []string) {
 	}
 	now := r.sampled()
 	if len(differences) > 0 || len(h.Schedule) != len(now) {
-		return differences // runs of different length sample different places
+		return differences // runs of different length sample different steps
 	}
 	for i, was := range h.Schedule {
 		is := now[i]
@@ -303,7 +302,7 @@ func (r *run) compareSetup(h *header) (differences []string) {
 	return differences
 }
 
-// compareTensors lists the tensors that are missing, unknown, or of another shape.
+// compareTensors lists the tensors that are missing, unexpected, or of another type or shape.
 func (r *run) compareTensors(f *checkpoint.File) (differences []string) {
 	want := map[string]bool{countsName: true}
 	for name, v := range r.tensors() {
@@ -324,8 +323,8 @@ func (r *run) compareTensors(f *checkpoint.File) (differences []string) {
 	return differences
 }
 
-// sum is the checksum of a resume file: of its header, then of each tensor's name and little-endian
-// bytes in the order of names.
+// sum is the checksum of a resume file: of its header, then of each tensor's name and little-endian bytes, in the order
+// of names.
 type sum struct {
 	hash.Hash32
 	buf []byte
@@ -344,7 +343,7 @@ func (s *sum) tensor(t checkpoint.Tensor) {
 	s.Write(t.Bytes())
 }
 
-// entry adds what tensor will read of an entry once it is written.
+// entry adds the bytes that tensor adds when the entry is read back.
 func (s *sum) entry(e *checkpoint.Entry) {
 	s.Write([]byte(e.Name))
 	for _, x := range e.Ints {

@@ -14,8 +14,7 @@ type SGDOptions struct {
 	Nesterov bool
 }
 
-// SGD is stochastic gradient descent as PyTorch states it, without dampening. With gradient g, weight
-// decay λ and momentum μ:
+// SGD is stochastic gradient descent as in PyTorch, without dampening. With gradient g, weight decay λ and momentum μ:
 //
 //	g ← g + λ·p
 //	m ← μ·m + g

@@ -9,9 +9,9 @@ import (
 //
 //	(a[0]·x + a[1]·y + a[2], a[3]·x + a[4]·y + a[5]),
 //
-// centers of pixels being at halves, interpolated between two (Bilinear) or four (Bicubic) pixels a direction, without
-// regard to scale; what lies outside m has the color fill. It computes what Pillow's Image.transform computes for
-// Transform.AFFINE, byte for byte: in float64, results cut to whole numbers.
+// with the centers of pixels at halves. It interpolates between two (Bilinear) or four (Bicubic) pixels per direction,
+// whatever the scale. Outside m the color is fill. The bytes are those of Pillow's Image.transform with
+// Transform.AFFINE: computed in float64, and cut to whole numbers.
 func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
 	out := NewImage(m.Width, m.Height, 3)
 	width, height := float64(m.Width), float64(m.Height)
@@ -50,8 +50,8 @@ func (m *Image) bilinearAt(to []uint8, x, y float64) {
 	}
 }
 
-// bicubicAt is bilinearAt with four points a direction and the kernel of a = -1, which Pillow's transforms have (its
-// resize has -1/2).
+// bicubicAt is bilinearAt with four points per direction and the kernel of a = -1, as in Pillow's transforms. (Pillow's
+// resize has -1/2.)
 func (m *Image) bicubicAt(to []uint8, x, y float64) {
 	x0, y0 := math.Floor(x), math.Floor(y)
 	dx, dy := x-x0, y-y0
@@ -74,7 +74,7 @@ func clamp(i, n int) int { return min(max(i, 0), n-1) }
 
 func lerp(a, b, t float64) float64 { return a + float64((b-a)*t) }
 
-// cubic is the polynomial through b at t = 0 and c at t = 1 with the slopes c - a and d - b there.
+// cubic evaluates the polynomial through b at t = 0 and c at t = 1 that has the slopes c - a and d - b there.
 func cubic(a, b, c, d, t float64) float64 {
 	p2 := -a + c
 	p3 := float64(2*(a-b)) + c - d

@@ -9,27 +9,27 @@ import (
 )
 
 // Augment is the random half of a training image's preparation: a random part of the image, resized to the model's
-// size, a random reflection, and changes of color and shape. The zero value changes nothing. Decisions are drawn
-// from the generator handed over, in the order of the fields.
+// size, a random reflection, and changes of color and shape. The zero value changes nothing. Random decisions are drawn
+// in the order of the fields.
 type Augment struct {
-	// Crop takes the place of resizing and cropping: a random part of the image is resized to the output size.
+	// Crop resizes a random part of the image to the output size, instead of resizing and cropping.
 	Crop bool
-	// Scale is the range of the part's area, relative to the image's. Zero means 0.08 to 1, as for supervised
-	// training; masked autoencoders use 0.2 to 1.
+	// Scale is the range of the part's area, as a share of the image's. Zero means 0.08 to 1, as for supervised
+	// training. Masked autoencoders use 0.2 to 1.
 	Scale [2]float64
-	// Ratio is the range of the part's width divided by its height, drawn uniformly in its logarithm. Zero means
-	// 3/4 to 4/3.
+	// Ratio is the range of the part's width divided by its height. Its logarithm is drawn uniformly. Zero means 3/4
+	// to 4/3.
 	Ratio [2]float64
 	// Flip is the probability of mirroring left to right.
 	Flip float64
-	// Jitter and Rand change the resized image, nil not at all. With Rand, most recipes leave Jitter out.
+	// Jitter and Rand change the resized image; nil means no change. With Rand, most recipes leave Jitter out.
 	Jitter *ColorJitter
 	Rand   *RandAugment
-	// Erase overwrites part of the normalized pixels, which is up to whoever normalizes them: a [Loader] does.
+	// Erase overwrites part of the normalized pixels. Apply does not use it: a [Loader] does, after it normalizes.
 	Erase *RandomErasing
 }
 
-// Validate returns an error for ranges that cannot be.
+// Validate returns an error for invalid ranges and probabilities.
 func (a *Augment) Validate() error {
 	s, r := a.ranges()
 	if !(s[0] > 0 && s[0] <= s[1] && s[1] <= 1) {
@@ -39,7 +39,7 @@ func (a *Augment) Validate() error {
 		return fmt.Errorf("vision: augment: ratio from %v to %v, expected 0 < from ≤ to", r[0], r[1])
 	}
 	if !(a.Flip >= 0 && a.Flip <= 1) {
-		return fmt.Errorf("vision: augment: flip with probability %v", a.Flip)
+		return fmt.Errorf("vision: augment: flip with probability %v, expected 0 to 1", a.Flip)
 	}
 	if a.Jitter != nil {
 		if err := a.Jitter.Validate(); err != nil {
@@ -68,9 +68,9 @@ func (a *Augment) ranges() (scale, ratio [2]float64) {
 	return scale, ratio
 }
 
-// Rect draws the part of a w × h image to keep, by the algorithm of torchvision's RandomResizedCrop: up to ten
-// times, an area uniform in Scale and a ratio log-uniform in Ratio, until the rectangle fits, then a position for
-// it; failing that, the largest central part whose ratio is allowed.
+// Rect draws the part of a w × h image to keep, by the algorithm of torchvision's RandomResizedCrop. It draws an area
+// uniform in Scale and a ratio log-uniform in Ratio, up to ten times, until the rectangle fits, and then a position. If
+// none fits, it returns the largest central part whose ratio is allowed.
 func (a *Augment) Rect(r *data.Rand, w, h int) image.Rectangle {
 	scale, ratio := a.ranges()
 	area := float64(w) * float64(h)
@@ -96,8 +96,9 @@ func (a *Augment) Rect(r *data.Rand, w, h int) image.Rectangle {
 	return at((w-cw)/2, (h-ch)/2, cw, ch)
 }
 
-// Apply returns the image prepared at random: cropped and resized to p's output size when a.Crop is set, by p
-// alone otherwise, perhaps mirrored, and changed by a.Jitter and a.Rand. It returns an error when p's output size depends on the image.
+// Apply returns the image as RGB, prepared at random. When a.Crop is set, a random part is resized to p's output size;
+// otherwise p prepares the image. Then it may be mirrored, and a.Jitter and a.Rand change it. Apply returns an error
+// when a.Crop is set and p's output size depends on the image.
 func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

@@ -172,7 +172,7 @@ func mixBatch(n, w, h int) *Batch {
 	return b
 }
 
-// The targets say what the pixels hold: the share of an image's own class is the share of its own pixels.
+// The targets follow the pixels: the share of an image's own class is the share of its own pixels.
 func TestMixTargetsFollowPixels(t *testing.T) {
 	const n, w, h, classes = 5, 16, 12, 3
 	for _, x := range []Mix{{Mixup: 0.8}, {Cutmix: 1}, {Mixup: 0.8, Cutmix: 1}} {

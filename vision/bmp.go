@@ -7,8 +7,8 @@ import (
 	"math/bits"
 )
 
-// BMP files come in more forms than x/image reads: 16 bits a pixel, run lengths, and the header of OS/2 still turn up
-// in scanned archives and industrial cameras.
+// BMP files come in more forms than x/image reads. 16 bits per pixel, run lengths, and the header of OS/2 still occur in
+// scanned archives and industrial cameras.
 
 // Compressions of a BMP file.
 const (
@@ -23,11 +23,11 @@ const (
 type bmpInfo struct {
 	width, height int
 	upsideDown    bool // the first row of the file is the lowest, as usual
-	depth         int  // bits a pixel
+	depth         int  // bits per pixel
 	compression   uint32
 	masks         [3]uint32 // of red, green and blue
-	palette       []byte    // blue, green, red, and with 4 bytes an entry an unused one
-	entry         int       // bytes of an entry of the palette
+	palette       []byte    // blue, green, red, and an unused byte where entry is 4
+	entry         int       // bytes per color of the palette
 	pixels        []byte    // to the end of the file
 }
 
@@ -90,7 +90,7 @@ func parseBMP(data []byte) (bmpInfo, error) {
 		ok = b.compression == bmpPlain
 	}
 	if !ok {
-		return b, fmt.Errorf("%d bits a pixel with compression %d: %w", b.depth, b.compression, ErrFormat)
+		return b, fmt.Errorf("%d bits per pixel with compression %d: %w", b.depth, b.compression, ErrFormat)
 	}
 	if b.depth <= 8 {
 		n := 1 << b.depth
@@ -180,15 +180,16 @@ func decodeBMP(data []byte) (*Image, error) {
 	return m, nil
 }
 
-// paint writes a color of the palette; one that is not in it stays black.
+// paint writes a color of the palette. An index outside the palette leaves the pixel black.
 func (b *bmpInfo) paint(d []uint8, index int) {
 	if o := index * b.entry; o+3 <= len(b.palette) {
 		d[0], d[1], d[2] = b.palette[o+2], b.palette[o+1], b.palette[o]
 	}
 }
 
-// runs decodes run lengths: pairs of a count and a value (two values that alternate, with 4 bits), and after a zero
-// the end of a row (0), the end of the image (1), a jump (2), or so many values one by one. What is skipped has color 0.
+// runs decodes run lengths. A run is a count and a value (with 4 bits, two values that alternate). A count of zero
+// begins an escape: the end of a row (0), the end of the image (1), a jump (2), or that many single values. Skipped
+// pixels have color 0.
 func (b *bmpInfo) runs(row func(int) []uint8) error {
 	for y := range b.height {
 		for d := row(y); len(d) > 0; d = d[3:] {
@@ -246,7 +247,7 @@ func (b *bmpInfo) runs(row func(int) []uint8) error {
 			}
 			s = s[size:]
 		}
-		if y > b.height || x > b.width+2*255 { // nothing that follows can be seen
+		if y > b.height || x > b.width+2*255 { // the rest would be invisible
 			return fmt.Errorf("runs leave the image of %d×%d pixels", b.width, b.height)
 		}
 	}
@@ -260,7 +261,7 @@ func (b *bmpInfo) runs(row func(int) []uint8) error {
 type bmpChannel struct {
 	mask  uint32
 	shift int
-	most  uint64 // its greatest value, 0 for a channel without bits
+	most  uint64 // its maximum, 0 for a channel without bits
 }
 
 func newBMPChannel(mask uint32) bmpChannel {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestContradictions expects an error, never a panic, for images that are not what they say.
+// TestContradictions expects an error, never a panic, for images whose fields contradict each other.
 func TestContradictions(t *testing.T) {
 	short := image.NewRGBA(image.Rect(0, 0, 8, 8))
 	short.Pix = short.Pix[:40:40]

@@ -8,15 +8,15 @@ import (
 
 // FromImage converts any image.Image to RGB; an [Image] is returned as it is when it has three channels.
 //
-// Alpha is dropped and colors are taken unpremultiplied, 16-bit samples keep their high byte, CMYK becomes
-// R = (255-K) - C·(255-K)/255. Subsampled YCbCr is taken to be what image/jpeg made and its chroma is
-// interpolated as libjpeg-turbo does; [Decode] knows the format of a file and treats WebP by WebP's own rules.
-// It returns an error that matches [ErrSize] when m is nil or has no pixels.
+// Alpha is dropped, after colors are divided by it where they are premultiplied. 16-bit samples keep their high byte.
+// CMYK becomes R = (255-K) - C·(255-K)/255. Subsampled YCbCr is assumed to come from image/jpeg: its chroma is
+// interpolated as libjpeg-turbo does. ([Decode] knows the format of a file and treats WebP by WebP's own rules.)
+// FromImage returns an error that matches [ErrSize] when m is nil or has no pixels.
 func FromImage(m image.Image) (converted *Image, err error) {
 	// A nil pointer in the interface, or planes shorter than the bounds promise, panic inside m's own methods.
 	defer func() {
 		if r := recover(); r != nil {
-			converted, err = nil, fmt.Errorf("vision: a %T that contradicts itself (%v): %w", m, r, ErrSize)
+			converted, err = nil, fmt.Errorf("vision: a %T with inconsistent fields (%v): %w", m, r, ErrSize)
 		}
 	}()
 	if m == nil {

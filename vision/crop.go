@@ -18,15 +18,15 @@ func (m *Image) Crop(r image.Rectangle) (*Image, error) {
 	return m.window(r), nil
 }
 
-// window copies the rectangle r; what lies outside the image is black.
+// window copies the rectangle r. Pixels outside the image are black.
 func (m *Image) window(r image.Rectangle) *Image { return m.windowOn(r, [3]uint8{}) }
 
-// windowOn copies the rectangle r of a gray or RGB image onto a ground of one color.
-func (m *Image) windowOn(r image.Rectangle, ground [3]uint8) *Image {
+// windowOn copies the rectangle r of a gray or RGB image onto a background of one color.
+func (m *Image) windowOn(r image.Rectangle, background [3]uint8) *Image {
 	out := NewImage(r.Dx(), r.Dy(), m.Channels)
-	if ground != [3]uint8{} && !r.In(m.Bounds()) {
+	if background != [3]uint8{} && !r.In(m.Bounds()) {
 		for i := range out.Pix {
-			out.Pix[i] = ground[i%m.Channels%3]
+			out.Pix[i] = background[i%m.Channels%3]
 		}
 	}
 	in := r.Intersect(m.Bounds())
@@ -37,7 +37,7 @@ func (m *Image) windowOn(r image.Rectangle, ground [3]uint8) *Image {
 	return out
 }
 
-// Centering says where the center of an image is when a crop leaves an odd number of pixels.
+// Centering says how a center crop rounds its offset when an odd number of pixels is left over.
 type Centering uint8
 
 const (
@@ -49,9 +49,8 @@ const (
 	CenterDown
 )
 
-// CenterCrop returns the middle width × height pixels. Where the image is smaller than that, the result is
-// padded with black, split between both sides as the named library splits it. It returns an error that matches
-// [ErrSize] when a size is not positive.
+// CenterCrop returns the middle width × height pixels. A smaller image is padded with black on both sides, split as the
+// library behind c splits it. CenterCrop returns an error that matches [ErrSize] when a size is not positive.
 func (m *Image) CenterCrop(width, height int, c Centering) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -91,15 +90,15 @@ func ShortestEdge(w, h, edge int) (width, height int) {
 // FlipHorizontal returns the image mirrored left to right.
 func (m *Image) FlipHorizontal() *Image { return m.Orient(2) }
 
-// Pad returns the image with a border of the given widths in the color fill, of which an image with fewer
-// channels uses the first; alpha is 255. It returns an error that matches [ErrSize] when a width is negative.
+// Pad returns the image with a border of the given widths in the color fill. A gray image uses the first value of fill;
+// alpha is 255. Pad returns an error that matches [ErrSize] when a width is negative.
 func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	out := &Image{Width: m.Width + left + right, Height: m.Height + top + bottom, Channels: m.Channels}
 	if min(left, top, right, bottom) < 0 || max(left, top, right, bottom) > maxSide {
-		return nil, fmt.Errorf("vision: pad by %d, %d, %d, %d: %w", left, top, right, bottom, ErrSize)
+		return nil, fmt.Errorf("vision: pad by %d, %d, %d, %d pixels: %w", left, top, right, bottom, ErrSize)
 	}
 	if err := out.checkShape(); err != nil {
 		return nil, fmt.Errorf("vision: pad: %w", err)

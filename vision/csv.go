@@ -14,23 +14,23 @@ import (
 	"strings"
 )
 
-// CSVOptions says how a table of paths and labels is read. The zero value reads the usual ones.
+// CSVOptions says how a table of paths and labels is read. The zero value reads a table with a header and usual names.
 type CSVOptions struct {
-	// Path and Label name the columns. Left empty, they are the first column called path, file, filename,
-	// file_name, image, image_path, img or id, and the first called label, class, class_name, category or target,
-	// in any case of letters.
+	// Path and Label name the columns, in any case of letters. An empty Path means the first column called path, file,
+	// filename, file_name, image, image_path, img or id. An empty Label means the first column called label, class,
+	// class_name, category or target.
 	Path, Label string
-	// NoHeader says that the table begins at once, with the path in its first column and the label in its second.
+	// NoHeader says that the table has no header: its first column is the path, its second the label.
 	NoHeader bool
 	Comma    rune // between columns; 0 means a comma
-	// Classes are the labels that may occur, in their order. Left empty, they are those that do occur, sorted: as
-	// numbers, where all are whole numbers, and as text otherwise.
+	// Classes are the labels that may occur, in the order of their numbers. Empty means the labels that occur, sorted as
+	// numbers if all are whole numbers, and as text otherwise.
 	Classes []string
 	// Extension is added to each path, for tables of names without one.
 	Extension string
 	// AllowOneClass accepts a single class, for training that needs no labels.
 	AllowOneClass bool
-	// Decode is handed to DecodeFile.
+	// Decode is passed to DecodeFile.
 	Decode DecodeOptions
 }
 
@@ -39,11 +39,11 @@ var (
 	labelColumns = []string{"label", "class", "class_name", "category", "target"}
 )
 
-// OpenCSV reads a table of images, one a row, in the order of the rows: their paths, relative to the folder of the
-// table, and their labels. A path may not leave the file system, nor may a label be empty.
+// OpenCSV reads a table of images. Each row has the path of an image, relative to the folder of the table, and its
+// label. A path must stay inside fsys, and a label must not be empty. The images keep the order of the rows.
 //
-// Errors name the line, and match [ErrNoImages] when there are no rows and [ErrOneClass] as for [OpenFolder].
-// The images are not opened: one that is missing or cannot be decoded shows when Open is called on it.
+// Errors name the line. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
+// images are not opened: a missing or corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	d := &Folder{fsys: fsys, where: "table " + name, options: FolderOptions{Decode: o.Decode}}
 	f, err := fsys.Open(name)
@@ -82,7 +82,7 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	return d, nil
 }
 
-// byteOrderMark is what spreadsheets put before a table.
+// byteOrderMark begins the tables that spreadsheets write.
 const byteOrderMark = "\ufeff"
 
 // readRows fills d.files and returns the label of each.

@@ -13,26 +13,26 @@ type Dataset interface {
 	Classes() []string          // names, by label
 	Label(i int) int            // 0 ≤ label < len(Classes())
 	Name(i int) string          // of the file or entry, for messages
-	Open(i int) (*Image, error) // decoded anew or shared: callers must not write to it
+	Open(i int) (*Image, error) // may be shared: callers must not write to it
 }
 
 // Kinds of unusable data set, for errors.Is.
 var (
-	// ErrNoImages: a folder without any image file.
+	// ErrNoImages: there are no images, or none that can be read.
 	ErrNoImages = errors.New("no images")
-	// ErrOneClass: everything carries the same label, so that there is nothing to tell apart.
+	// ErrOneClass: all images have the same label, so that a classifier has nothing to learn.
 	ErrOneClass = errors.New("only one class")
 )
 
 // Memory is a data set of images that are held in memory.
 type Memory struct {
 	Images     []*Image
-	Labels     []int    // one an image; nil means that all are of class 0
+	Labels     []int    // one per image; nil means that all are of class 0
 	ClassNames []string // by label
-	Names      []string // one an image; nil means their numbers
+	Names      []string // one per image; nil means their numbers
 }
 
-// Validate returns an error when the lists do not fit together.
+// Validate returns an error when the lists have different lengths, an image is malformed, or a label is out of range.
 func (d *Memory) Validate() error {
 	if len(d.Labels) != len(d.Images) && d.Labels != nil {
 		return fmt.Errorf("vision: data set of %d images with %d labels", len(d.Images), len(d.Labels))

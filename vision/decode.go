@@ -8,28 +8,30 @@ import (
 )
 
 const (
-	// DefaultMaxPixels is the number of pixels above which Pillow speaks of a decompression bomb: what fills
-	// 512 MiB as RGB.
+	// DefaultMaxPixels is the number of pixels above which Pillow raises an error about a decompression bomb: 512 MiB
+	// as RGB.
 	DefaultMaxPixels = 178_956_970
-	// DefaultMaxBytes bounds how much of a reader is read.
+	// DefaultMaxBytes bounds the number of bytes read.
 	DefaultMaxBytes = 512 << 20
 )
 
 // DecodeOptions says how a file is decoded. The zero value reads ordinary photographs.
 type DecodeOptions struct {
-	// MaxPixels refuses larger images before memory is set aside for them; 0 means DefaultMaxPixels.
+	// MaxPixels rejects larger images before memory is set aside for them; 0 means DefaultMaxPixels.
 	MaxPixels int
-	// MaxBytes refuses longer files; 0 means DefaultMaxBytes.
+	// MaxBytes rejects longer files; 0 means DefaultMaxBytes.
 	MaxBytes int64
-	// ApplyOrientation turns and mirrors the pixels as the orientation in the file's EXIF data says, or that in its
-	// XMP data where EXIF has none. It is off by default, as in Pillow's Image.open; transformers' load_image applies
-	// it. (A TIFF file is turned in any case, as by both.)
+	// ApplyOrientation turns and mirrors the pixels by the orientation in the file's EXIF data, or in its XMP data
+	// where EXIF has none. It is off by default, as in Pillow's Image.open; transformers' load_image applies it. (TIFF
+	// files are always turned, by both libraries and here.)
 	ApplyOrientation bool
-	// ReduceTo, where it is not 0, lets a JPEG file be decoded at a half, a quarter or an eighth of its size, rounded
-	// up: the smallest whose sides both have at least this many pixels. It takes a fraction of the time, and gives the
-	// pixels of Pillow's draft mode. What a resize to less makes of them is not what it makes of the whole picture,
-	// which models were trained on: the colors of a photograph full of detail differ by 4 levels on the mean where
-	// the resize halves the reduced picture, by 1 where it takes a quarter. Other formats are decoded whole.
+	// ReduceTo, where it is not 0, decodes a JPEG file at a half, a quarter or an eighth of its size, rounded up. It
+	// takes the smallest size whose sides both have at least ReduceTo pixels. This costs a fraction of the time, and
+	// gives the pixels of Pillow's draft mode.
+	//
+	// Resizing the reduced image gives different pixels from resizing the whole one, on which models were trained. In a
+	// photograph full of detail, colors differ by 4 levels on average where the resize halves the reduced image, and by
+	// 1 where it takes a quarter. Other formats are decoded whole.
 	ReduceTo int
 	// Name is the file's name for error messages. DecodeFile sets it.
 	Name string
@@ -43,15 +45,16 @@ type DecodeOptions struct {
 //
 // register HEIC and AVIF. (These two run the C libraries' code inside Go, without cgo.)
 //
-// The file is read to the end, at most o.MaxBytes of it. Errors are of type *DecodeError. Memory stays below
-// the length of the file plus about 20 bytes a pixel, and files whose length cannot hold the pixels they claim
-// are refused before that. Of a registered format, the size that its DecodeConfig finds is held against
-// o.MaxPixels before its Decode is called.
+// The file is read to the end, up to o.MaxBytes. Errors are of type *DecodeError. Memory stays below the length of the
+// file plus about 20 bytes per pixel. A file that is too short for the pixels it claims is rejected before that. For a
+// registered format, the size that its DecodeConfig finds is compared with o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions.
-// 16-bit gray keeps its high byte; Pillow, and so transformers' load_image, turns everything above 255 of 65535
-// white. TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is refused
-// with [ErrFormat].
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), with two exceptions:
+//
+//   - 16-bit gray keeps its high byte. Pillow, and so transformers' load_image, turns everything above 255 of 65535
+//     white.
+//   - TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is rejected with
+//     [ErrFormat].
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }
@@ -145,15 +148,15 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	return m, nil
 }
 
-// header is what is known of a file before its pixels are decoded.
+// header is the part of a file that is read before its pixels are decoded.
 type header struct {
 	width, height int
-	// perByte is how many pixels one byte of the file can stand for at most; 0 when there is no bound.
+	// perByte is the largest number of pixels that one byte of the file can encode; 0 when there is no bound.
 	perByte float64
 }
 
-// check refuses a size that is empty or above the limit, and a file too short for its pixels, before memory is set
-// aside for them. Small images pass in any case: in a few hundred bytes, tables outweigh pixels.
+// check rejects a size that is empty or above the limit, and a file too short for its pixels, before memory is set
+// aside for them. Small images always pass: in a few hundred bytes, tables outweigh pixels.
 func (h header) check(fileBytes, limit int) (kind, err error) {
 	if limit <= 0 {
 		limit = DefaultMaxPixels
@@ -180,8 +183,8 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// readAll reads r to the end into buf[:0], which grows as data arrives: a size that a file system only claims buys
-// a mebibyte and no more.
+// readAll reads r to the end into buf[:0], which grows as data arrives. The size that a file system claims sets aside a
+// mebibyte at most.
 func readAll(buf []byte, r io.Reader, size int64) ([]byte, error) {
 	buf = buf[:0]
 	if n := max(min(size, 1<<20)+1, 1<<15); int64(cap(buf)) < n {

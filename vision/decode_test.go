@@ -221,7 +221,7 @@ func TestDecodeTruncated(t *testing.T) {
 			t.Fatal(err)
 		}
 		end := len(data) * 9 / 10
-		if path.Ext(name) == ".webp" { // which ends with what it says of the picture
+		if path.Ext(name) == ".webp" { // its header ends with the size of the image
 			end = len(data)
 		}
 		for n := 0; n < end; n += 1 + len(data)/200 {

@@ -1,55 +1,71 @@
-// Package vision turns files into pixels and pixels into the numbers a model reads.
+// Package vision turns image files into pixels, and pixels into the numbers a model reads:
+//
+//	image, err := vision.DecodeFile(os.DirFS("photos"), "cat.jpg", vision.DecodeOptions{ApplyOrientation: true})
+//	if err != nil {
+//		return err
+//	}
+//	preprocess := vision.ImageNet(224)
+//	pixels, width, height, err := preprocess.Pixels(nil, nil, image) // [1, 3, height, width]
 //
 // # Images
 //
-// An [Image] is a plain struct: 8-bit samples, interleaved, row after row without padding. Photographs have
-// three channels (red, green, blue); [Image.Gray] makes one channel, and four (with straight, not
-// premultiplied, alpha) exist so that drawings with transparency can be resized correctly. An Image is itself
-// an image.Image, so it can be handed to anything in the standard library.
+// An [Image] is a plain struct: 8-bit samples, interleaved, row after row without padding. Photographs have three
+// channels (red, green, blue). [Image.Gray] makes one channel. Four channels, with straight alpha, exist so that
+// drawings with transparency can be resized correctly. An Image is itself an image.Image, so that the whole standard
+// library takes it.
 //
-// [Decode] and [DecodeFile] read JPEG, PNG, GIF, WebP (of both, the first frame of an animation), BMP and TIFF, and
-// whatever else the program has registered with the image package: a blank import of github.com/gen2brain/heic or
-// github.com/gen2brain/avif adds the pictures of phones. The result is always RGB, by the rules that the Python world
-// is used to: a palette is looked up, gray is repeated, alpha is dropped and not composited, CMYK is converted without
-// a color profile, 16 bits become the upper 8. Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and
-// libwebp do it, where the standard library repeats samples; without that, a model sees edges that differ by tens of
-// levels from those it was trained on. All formats agree with Pillow byte for byte; see [Decode] for the exceptions.
-// The orientation that a camera notes in EXIF data, or a program in XMP, is applied when asked for.
+// [Decode] and [DecodeFile] read JPEG, PNG, GIF, WebP, BMP and TIFF, and of an animation the first frame. They also
+// read every format that the program has registered with the image package. A blank import of
+// github.com/gen2brain/heic or github.com/gen2brain/avif adds the photographs of phones.
 //
-// Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a
-// [DecodeError] that names the file and matches [ErrFormat], [ErrTooLarge] or [ErrCorrupt]; nothing panics, and
-// dimensions are checked against the caller's limit and the length of the file before memory is set aside for them.
+// The result is always RGB, by the rules of Pillow's convert("RGB"):
+//
+//   - Colors of a palette are looked up, and gray is repeated.
+//   - Alpha is dropped, not composited.
+//   - CMYK is converted without a color profile.
+//   - 16 bits become the upper 8.
+//
+// Chroma of JPEG and WebP files is interpolated as libjpeg-turbo and libwebp do it. The standard library repeats
+// samples instead, which moves edges by tens of levels from the training images of a model. All formats agree with
+// Pillow byte for byte; [Decode] lists the exceptions. The orientation that a camera notes in EXIF data, or a program
+// in XMP, is applied on request.
+//
+// Files are untrusted. A file that is not an image, claims too many pixels, or ends early gives a [DecodeError]. It
+// names the file and matches [ErrFormat], [ErrTooLarge] or [ErrCorrupt]. Nothing panics. Dimensions are checked
+// against the caller's limit and the length of the file before memory is set aside for them.
 //
 // # Resizing
 //
-// [Resizer] computes what Pillow's Image.resize computes, byte for byte, for all six filters, for gray, RGB and
-// RGBA, and for a source box with fractional edges. That matters more than it seems: a resize without
-// antialiasing, or with other coefficients, moves edges by tens of levels, and a model then sees what it was not
-// trained on. The arithmetic is integer, so the SIMD kernels of package simd give the same bytes on every machine: ten
-// times as fast as Pillow on one core with AVX-512, five times with AVX2, and about as fast in plain Go (bench/vision.py
-// measures it, by --simd each). Where a crop follows, only what it keeps is computed.
+// [Resizer] computes the same bytes as Pillow's Image.resize: for all six filters, for gray, RGB and RGBA, and for a
+// source box with fractional edges. A resize without antialiasing, or with other coefficients, moves edges by tens of
+// levels, and a model then sees what it was not trained on. The arithmetic is integer, so the SIMD kernels of package
+// simd give the same bytes on every machine. On one core they are ten times as fast as Pillow with AVX-512, five times
+// with AVX2, and about as fast in plain Go. (bench/vision.py measures it, by --simd each.) Where a crop follows, only
+// the cropped pixels are computed.
 //
 // # From pixels to a model's input
 //
-// A [Preprocess] is the whole road from an image to float32 planes [3, h, w]: resize, crop, normalize.
-// [LoadPreprocess] reads it from the files beside a model's weights, those of transformers in every form they have
-// had and those of timm. Each of these libraries has its own arithmetic: transformers 5 resizes tensors by
-// torchvision, earlier versions images by Pillow, timm rounds the place of a crop to even. A [Backend] names the one to
-// follow, the files say which it is, and what comes out equals the library's to the last bit. A file that asks for a
-// step that is not known is refused, not read as if it did not.
+// A [Preprocess] makes float32 planes [3, h, w] of an image: resize, crop, normalize. [LoadPreprocess] reads it from
+// the files beside a model's weights, in every form that transformers has written and in timm's form.
 //
-// [Augment] is the random half of preparing images for training, [Mix] blends the images and labels of a batch. Every
-// random decision is drawn from a generator keyed by (seed, epoch, sample), so that it depends neither on the number of
-// goroutines nor on the order in which they run.
+// Each of these libraries has its own arithmetic. transformers 5 resizes tensors with torchvision, earlier versions
+// resize images with Pillow, and timm rounds the position of a crop to even. The files say which one applies, and a
+// [Backend] names it. The result equals the library's to the last bit. A file that asks for an unknown step is
+// rejected, and the error names the step.
+//
+// [Augment] is the random half of preparing images for training, and [Mix] blends the images and labels of a batch.
+// Every random decision comes from a generator keyed by (seed, epoch, sample). So it depends neither on the number of
+// goroutines nor on their order.
 //
 // # Data sets
 //
-// A [Dataset] is a numbered list of labeled images: [OpenFolder] (one sub-folder a class), [Memory], [OpenCSV] for
-// tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. A [Loader] prepares
-// its batches ahead of the training step and yields them in an order that depends on the seed and the epoch alone; an
-// epoch can be entered at any batch, which is how an interrupted run continues with the batches it would have seen.
-// Memory is bounded by the batches prepared ahead and one photograph a goroutine, and is used again from one image to
-// the next.
+// A [Dataset] is a numbered list of labeled images: [OpenFolder] (one sub-folder per class), [Memory], [OpenCSV] for
+// tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one.
+//
+// A [Loader] prepares batches of a data set ahead of the training step, with the mechanics of package data. Their
+// order depends on the seed and the epoch alone. An epoch can be entered at any batch, so that an interrupted run
+// continues with the batches it would have seen. Memory is bounded by the batches prepared ahead and one photograph
+// per goroutine, and is used again from one image to the next.
 //
 // # Images for people
 //

@@ -2,9 +2,8 @@ package vision
 
 import "math"
 
-// The enhancements move an RGB image away from, or towards, a degenerate version of itself: factor 0 gives that
-// version, 1 the image, and more than 1 goes beyond. They compute what Pillow's ImageEnhance computes, byte for
-// byte.
+// The enhancements move an RGB image away from, or towards, a degenerate version of itself. Factor 0 gives that version,
+// 1 the image, and more than 1 goes beyond. They give the bytes of Pillow's ImageEnhance.
 
 // blend returns from + factor·(to - from), in float32 and cut to whole numbers, in to's shape.
 func blend(from func(i int) int, to *Image, factor float64) *Image {

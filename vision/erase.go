@@ -7,35 +7,35 @@ import (
 	"github.com/fovea-ml/fovea/data"
 )
 
-// EraseMode says what [RandomErasing] puts in place of what it erases.
+// EraseMode says what [RandomErasing] writes into a rectangle.
 type EraseMode uint8
 
 const (
 	// EraseZero is 0, the mean color of normalized pixels.
 	EraseZero EraseMode = iota
-	// EraseColor is one normally distributed color a rectangle.
+	// EraseColor is one normally distributed color per rectangle.
 	EraseColor
 	// ErasePixels is normally distributed noise.
 	ErasePixels
 )
 
-// RandomErasing overwrites a random rectangle of an image that is normalized already (Zhong et al., arXiv 1708.04896),
-// by the algorithm of timm's RandomErasing: with probability Prob, up to ten times, an area uniform in Area and an
-// aspect log-uniform in Aspect, until a rectangle smaller than the image comes out, then a position for it.
+// RandomErasing overwrites a random rectangle of a normalized image (Zhong et al., arXiv 1708.04896), by the algorithm
+// of timm's RandomErasing. With probability Prob it draws an area uniform in Area and an aspect log-uniform in Aspect,
+// up to ten times, until the rectangle is smaller than the image, and then a position.
 type RandomErasing struct {
 	Prob   float64
-	Area   [2]float64 // of the rectangle, relative to the image's; zero means 0.02 to 1/3
+	Area   [2]float64 // of the rectangle, as a share of the image's; zero means 0.02 to 1/3
 	Aspect [2]float64 // height divided by width; zero means 0.3 to 1/0.3
 	Mode   EraseMode
 	Count  int // rectangles, which share the area; 0 means 1
 }
 
-// Validate returns an error for numbers that cannot be.
+// Validate returns an error for invalid probabilities, ranges, modes and counts.
 func (e *RandomErasing) Validate() error {
 	area, aspect := e.ranges()
 	switch {
 	case !(e.Prob >= 0 && e.Prob <= 1):
-		return fmt.Errorf("vision: random erasing with probability %v", e.Prob)
+		return fmt.Errorf("vision: random erasing with probability %v, expected 0 to 1", e.Prob)
 	case !(area[0] > 0 && area[0] <= area[1] && area[1] <= 1):
 		return fmt.Errorf("vision: random erasing: area from %v to %v, expected 0 < from ≤ to ≤ 1", area[0], area[1])
 	case !(aspect[0] > 0 && aspect[0] <= aspect[1] && aspect[1] < math.Inf(1)):
@@ -59,7 +59,7 @@ func (e *RandomErasing) ranges() (area, aspect [2]float64) {
 	return area, aspect
 }
 
-// Apply erases part of an image given as planes [channels, height, width].
+// Apply erases part of an image whose planes are [channels, height, width].
 func (e *RandomErasing) Apply(r *data.Rand, planes []float32, width, height int) {
 	if r.Float64() >= e.Prob {
 		return

@@ -7,14 +7,13 @@ import (
 
 // Kinds of failure, for errors.Is.
 var (
-	// ErrFormat: the data is in no format that this package reads, or uses a feature of a format that it does
-	// not read.
+	// ErrFormat: the format, or a feature of it, is unknown or unsupported.
 	ErrFormat = errors.New("unknown or unsupported image format")
 	// ErrCorrupt: the data ends early or contradicts itself.
 	ErrCorrupt = errors.New("corrupted or truncated image")
 	// ErrTooLarge: more pixels or bytes than the limit in force.
 	ErrTooLarge = errors.New("image too large")
-	// ErrSize: an image, a requested size or a source box with no pixels or outside the image.
+	// ErrSize: an image, a requested size or a source box has no pixels, contradicts itself, or leaves the image.
 	ErrSize = errors.New("invalid image size")
 )
 
@@ -24,7 +23,7 @@ type DecodeError struct {
 	Name   string // the file, "" when unknown
 	Format string // "jpeg", "png", "gif", "webp", "bmp", "tiff", a registered format's name, or "" where none is known
 	Kind   error  // ErrFormat, ErrCorrupt, ErrTooLarge, or nil when reading itself failed
-	Err    error  // what was found, in detail
+	Err    error  // the detail
 }
 
 func (e *DecodeError) Error() string {

@@ -27,7 +27,7 @@ func Example() {
 	// Output: 48×32 becomes [1, 3, 224, 224]: 150528 values
 }
 
-// A resize has the bytes that Pillow gives.
+// A resize gives the bytes of Pillow.
 func ExampleResize() {
 	m := vision.NewImage(4, 1, 1)
 	copy(m.Pix, []uint8{0, 100, 200, 50})
@@ -46,7 +46,7 @@ func ExampleResize() {
 	// bicubic [68 127]
 }
 
-// What a file is, when it is not an image that can be read, and what would read it.
+// The error of an unsupported file names its format, and the package that reads it.
 func ExampleDecodeError() {
 	_, err := vision.DecodeBytes([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), vision.DecodeOptions{Name: "IMG_0001.HEIC"})
 	fmt.Println(err)
@@ -83,7 +83,7 @@ func ExampleLoader() {
 	// [3 6] [0 1] 96
 }
 
-// How a checkpoint of timm wants its pictures.
+// The configuration of a timm checkpoint says how images are prepared.
 func ExampleParseTimm() {
 	p, err := vision.ParseTimm([]byte(`{"architecture": "vit_base_patch16_224", "pretrained_cfg": {
 		"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": "bicubic", "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}}`), false)

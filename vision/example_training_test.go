@@ -10,7 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// A table of paths and labels, beside the pictures it names.
+// A table of paths and labels lies beside its images.
 func ExampleOpenCSV() {
 	folder := fstest.MapFS{
 		"birds/train.csv": {Data: []byte("file,species\na.jpg,robin\nb.jpg,wren\nmore/c.jpg,robin\n")},
@@ -31,7 +31,7 @@ func ExampleOpenCSV() {
 	// birds/more/c.jpg 0
 }
 
-// The preparation of a model's pictures is read from its folder.
+// A model's folder says how images are prepared.
 func ExampleLoadPreprocess() {
 	// os.DirFS("clip-vit-base-patch32") for a folder on disk
 	folder := fstest.MapFS{vision.PreprocessorName: {Data: []byte(`{
@@ -59,7 +59,7 @@ func two() *vision.Memory {
 	return &vision.Memory{Images: []*vision.Image{m, m.Gray()}, Labels: []int{0, 1}, ClassNames: []string{"color", "gray"}}
 }
 
-// RandAugment alone, as timm's --aa option names it: the same generator gives the same picture.
+// RandAugment is named as in timm's --aa option. The same generator gives the same image.
 func ExampleRandAugment() {
 	rand, err := vision.ParseRandAugment("rand-m9-mstd0.5-inc1")
 	if err != nil {
@@ -77,7 +77,7 @@ func ExampleRandAugment() {
 	// true false
 }
 
-// Pictures are mixed in pairs, and the targets say how much of a picture belongs to which class.
+// Images are mixed in pairs, and the targets give the share of each class.
 func ExampleMix() {
 	loader := &vision.Loader{Data: two(), Preprocess: vision.Half(32), Mix: &vision.Mix{Cutmix: 1}, Seed: 3}
 	for batch, err := range loader.Epoch(context.Background(), 0) {

@@ -10,13 +10,13 @@ import (
 // Filter is the kernel with which an image is resampled.
 type Filter uint8
 
-// The filters of Pillow. When an image shrinks, all but Nearest widen with the scale, so that every source
-// pixel counts (antialiasing). The zero value is Bilinear, what a Vision Transformer's preprocessing uses.
+// The filters of Pillow. When an image shrinks, all but Nearest widen with the scale, so that every source pixel counts
+// (antialiasing). The zero value is Bilinear, as in the preprocessing of Vision Transformers.
 const (
 	Bilinear Filter = iota // a triangle over 2 pixels
 	Bicubic                // Keys' cubic with a = -1/2, over 4 pixels
 	Lanczos                // sinc windowed by a wider sinc, over 6 pixels
-	Box                    // the mean of the pixels covered
+	Box                    // the mean of the covered pixels
 	Hamming                // sinc in a Hamming window, over 2 pixels
 	Nearest                // the nearest pixel, no mixing
 	filterCount
@@ -47,9 +47,8 @@ func (f Filter) support() float64 {
 	return 1
 }
 
-// weight is the kernel at distance x. The explicit float64 conversions, here and in newTaps, forbid fusing a
-// product with a sum, as the compiler does on arm64, even across statements: the coefficients, and so the pixels,
-// are the same everywhere.
+// weight is the kernel at distance x. On arm64 the compiler fuses products with sums, even across statements. The
+// explicit float64 conversions, here and in taps, forbid that, so that coefficients and pixels are the same everywhere.
 func (f Filter) weight(x float64) float64 {
 	switch f {
 	case Box:
@@ -126,17 +125,17 @@ func newAxis(inSize int, in0, in1 float32, outSize int, f Filter, narrow bool) a
 	return a
 }
 
-// reach returns the scale, in source samples an output, and how many samples a window has at most.
+// reach returns the scale in source samples per output, and the largest number of samples in a window.
 func (a axis) reach() (scale, support float64, width int) {
 	scale = float64(a.in1-a.in0) / float64(a.outSize)
 	support = float64(a.filter.support() * max(scale, 1))
 	return scale, support, min(int(math.Ceil(support))*2+1, a.inSize)
 }
 
-// window computes the coefficients of output o, appended to w[:0], and the source sample they begin at. Formulas of
-// Pillow's Resample.c: with scale s = (in1-in0)/outSize and t = max(s, 1), output o is centerd on c = in0 + (o+½)s
-// and takes samples from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t) and divided by the sum
-// of weights.
+// window computes the coefficients of output o, appended to w[:0], and the source sample they begin at. The formulas are
+// those of Pillow's Resample.c. With scale s = (in1-in0)/outSize and t = max(s, 1), output o has its center at
+// c = in0 + (o+½)s. It takes the samples i from ⌊c - support·t + ½⌋ to ⌊c + support·t + ½⌋, weighted f((i-c+½)/t)
+// and divided by the sum of weights.
 func (a axis) window(w []float64, o int) (first int, weights []float64) {
 	scale, support, _ := a.reach()
 	ss := 1 / max(scale, 1)
@@ -164,8 +163,8 @@ type taps struct {
 	weights []int32
 }
 
-// taps computes the coefficients of outputs from up to to-1, rounded half away from zero to the axis's bits and
-// given with 22. Zeros at the ends of a window are left out.
+// taps computes the coefficients of the outputs from, ..., to-1. They are rounded half away from zero to the axis's
+// bits, and given with 22 bits. Zeros at the ends of a window are left out.
 func (a axis) taps(from, to int) *taps {
 	n := to - from
 	_, _, width := a.reach()
@@ -192,7 +191,7 @@ func (a axis) taps(from, to int) *taps {
 			end--
 		}
 		t.weights = t.weights[:end]
-		if end == base { // nothing counts, but a window may not be empty
+		if end == base { // all coefficients are zero, but a window may not be empty
 			first = min(first, a.inSize-1)
 			t.weights = append(t.weights, 0)
 		}
@@ -212,7 +211,7 @@ func (t *taps) span() (lo, hi int) {
 	return int(first), int(last)
 }
 
-// within turns the taps into ones for lines that hold the positions [lo, hi) alone.
+// within returns the taps for lines that hold only the positions [lo, hi).
 func (t *taps) within(lo, hi int) *simd.ResizeTaps {
 	for i := range t.first {
 		t.first[i] -= int32(lo)
@@ -220,9 +219,9 @@ func (t *taps) within(lo, hi int) *simd.ResizeTaps {
 	return simd.NewResizeTaps(hi-lo, t.first, t.start, t.weights)
 }
 
-// narrowBits is how many fractional bits PyTorch's resize of 8-bit tensors gives its 16-bit coefficients, of which
-// the largest is most: as many as fit, 22 at the most. A sum of such coefficients, rounded at their bits, is what
-// the same coefficients shifted up to 22 bits and rounded there give, so that one kernel serves both.
+// narrowBits is the number of fractional bits that PyTorch's resize of 8-bit tensors gives its 16-bit coefficients: as
+// many as fit the largest coefficient, most, and at most 22. Shifting the coefficients up to 22 bits does not change
+// the rounded sums, so that one kernel serves both.
 func narrowBits(most float64) int {
 	bits := 0
 	for bits < precision && int(0.5+float64(most*float64(int(2)<<bits))) < 1<<15 {

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Extensions are the file names that [OpenFolder] takes for images, in lower case.
+// Extensions are the extensions, in lower case, of the files that [OpenFolder] takes for images.
 //
-// Those of HEIC and AVIF are among them so that such photographs are not passed over in silence: decoding says what it
-// needs for them.
+// HEIC and AVIF are among them, so that such photographs are not skipped silently: the error of decoding names the
+// package that reads them.
 var Extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 
 // FolderOptions says how a folder of images is read.
@@ -21,7 +21,7 @@ type FolderOptions struct {
 	AllowOneClass bool
 	// Unlabeled takes all images below the folder, however nested, as one class named ".".
 	Unlabeled bool
-	// Decode is handed to DecodeFile.
+	// Decode is passed to DecodeFile.
 	Decode DecodeOptions
 }
 
@@ -29,20 +29,20 @@ type FolderOptions struct {
 // members. Classes and files are sorted by name, so that labels do not depend on the file system.
 type Folder struct {
 	fsys    fs.FS
-	where   string // for messages
+	where   string // for errors
 	options FolderOptions
 	classes []string
 	files   []string
 	labels  []int
 }
 
-// OpenFolder lists the images of a data set; os.DirFS turns a directory into fsys. Hidden files and folders (names
-// that begin with a dot) are passed over, as are files with other extensions and images outside any class folder.
-// A class folder without images is an error, since labels would be shifted silently if it were dropped.
+// OpenFolder lists the images of a data set; os.DirFS turns a directory into fsys. It skips hidden files and folders
+// (names that begin with a dot), files with other extensions, and images outside any class folder. A class folder
+// without images is an error, because dropping it would shift the labels silently.
 //
-// Errors match fs.ErrNotExist when there is no such folder, [ErrNoImages] when it, or a class, has no images, and
-// [ErrOneClass] when there is only one class and o.AllowOneClass is not set. Files are not opened: one that cannot
-// be decoded shows when Open is called on it.
+// Errors match fs.ErrNotExist when there is no such folder, and [ErrNoImages] when it, or a class, has no images. They
+// match [ErrOneClass] when there is only one class and o.AllowOneClass is not set. Files are not opened: a corrupted
+// file gives an error from Open.
 func OpenFolder(fsys fs.FS, o FolderOptions) (*Folder, error) {
 	return openFolder(fsys, "data folder", o)
 }
@@ -86,11 +86,11 @@ func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 	}
 	switch {
 	case len(d.classes) == 0 && loose > 0:
-		return nil, fmt.Errorf("vision: %s has %d images and no sub-folders, expected one sub-folder a class: %w", where, loose, ErrNoImages)
+		return nil, fmt.Errorf("vision: %s has %d images and no sub-folders, expected one sub-folder per class: %w", where, loose, ErrNoImages)
 	case len(d.classes) == 0:
-		return nil, fmt.Errorf("vision: %s has no sub-folders, expected one a class: %w", where, ErrNoImages)
+		return nil, fmt.Errorf("vision: %s has no sub-folders, expected one per class: %w", where, ErrNoImages)
 	case d.splits():
-		return nil, fmt.Errorf("vision: %s holds %s, which divide a data set and are no classes: expected one of these folders: %w",
+		return nil, fmt.Errorf("vision: %s holds the parts of a data set (%s), not classes: expected one of these folders: %w",
 			where, strings.Join(d.classes, ", "), ErrNoImages)
 	case len(d.classes) == 1 && !o.AllowOneClass:
 		return nil, fmt.Errorf("vision: %s holds the class %q alone, expected at least two: %w", where, d.classes[0], ErrOneClass)
@@ -98,7 +98,7 @@ func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 	return d, nil
 }
 
-// splits says whether the classes are the parts into which data sets are usually divided.
+// splits reports whether the classes are the usual parts of a data set, such as train and test.
 func (d *Folder) splits() bool {
 	parts := []string{"train", "training", "val", "valid", "validation", "test"}
 	return !slices.ContainsFunc(d.classes, func(c string) bool { return !slices.Contains(parts, strings.ToLower(c)) })

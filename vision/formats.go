@@ -19,7 +19,7 @@ type codec struct {
 	header   func([]byte) (header, error)
 	decode   func([]byte) (*Image, error) // nil for JPEG: decodeJPEG has more parameters
 	metadata func([]byte) metadata        // nil for a format without
-	upright  bool                         // the orientation is applied in any case, as Pillow does
+	upright  bool                         // the orientation is always applied, as in Pillow
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
@@ -48,7 +48,7 @@ func headerBy(decodeConfig func(io.Reader) (image.Config, error), data []byte) (
 	return header{width: c.Width, height: c.Height}, err
 }
 
-// codecOf returns the codec for data. Where there is none, the error says what the data seems to be instead.
+// codecOf returns the codec for data. Where there is none, the error says what the data seems to be.
 func codecOf(data []byte) (*codec, error) {
 	c, err := identify(data)
 	if c == nil {
@@ -60,7 +60,7 @@ func codecOf(data []byte) (*codec, error) {
 	return c, nil
 }
 
-// identify returns the codec for data, or what the data seems to be instead.
+// identify returns the codec of this package for data, or an error that says what the data seems to be.
 func identify(data []byte) (*codec, error) {
 	at := func(o int, s string) bool { return len(data) >= o+len(s) && string(data[o:o+len(s)]) == s }
 	switch {
@@ -98,8 +98,7 @@ func identify(data []byte) (*codec, error) {
 	return nil, fmt.Errorf("file begins with %q, %s", data[:min(len(data), 8)], want)
 }
 
-// registered returns a codec for a format that the program itself has registered with the image package, nil when
-// no such format takes the data for its own.
+// registered returns a codec for a format that the program has registered with the image package, or nil.
 func registered(data []byte) *codec {
 	c := &codec{name: "registered format", decode: decodeBy(func(r io.Reader) (image.Image, error) {
 		m, _, err := image.Decode(r)
@@ -120,7 +119,7 @@ func registered(data []byte) *codec {
 	return c
 }
 
-// ftypName says what an ISO media file is, by the brands that its first box lists, and what would read it.
+// ftypName names the kind of an ISO media file, by the brands in its first box, and the package that would read it.
 func ftypName(data []byte) string {
 	n := min(uint64(binary.BigEndian.Uint32(data)), uint64(len(data)), 256)
 	brands := string(data[8:max(n, 8)])
@@ -139,7 +138,7 @@ func ftypName(data []byte) string {
 	return name + `, read by programs that import _ "github.com/gen2brain/heic"`
 }
 
-// kindOf sorts a decoder's error into unsupported features and damage.
+// kindOf returns the kind of a decoder's error: unsupported features, too large, or corrupted.
 func kindOf(err error) error {
 	var p png.UnsupportedError
 	var t tiff.UnsupportedError

@@ -90,8 +90,8 @@ func TestRegisteredFormat(t *testing.T) {
 	}
 }
 
-// TestHostileSizes expects files that claim no pixels, or 100,000 a side, or as many as the format can say, or more
-// than their bytes can hold, to be refused at the cost of next to no memory.
+// TestHostileSizes expects false sizes to be rejected at the cost of next to no memory: no pixels, 100,000 per side, the
+// most that the format can express, or more than the bytes can hold.
 func TestHostileSizes(t *testing.T) {
 	file := func(name string) []byte {
 		data, err := os.ReadFile("testdata/decode/" + name)

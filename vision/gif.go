@@ -10,8 +10,8 @@ import (
 	"io"
 )
 
-// decodeGIF reads the first frame onto a canvas of the file's size. Around a smaller frame the canvas has the
-// transparent color when there is one and color 0 otherwise, as in Pillow.
+// decodeGIF draws the first frame on a canvas of the file's size. Around a smaller frame the canvas has the transparent
+// color, or color 0 if there is none, as in Pillow.
 func decodeGIF(data []byte) (*Image, error) {
 	m, err := gif.Decode(bytes.NewReader(data))
 	if err != nil {
@@ -42,8 +42,8 @@ func decodeGIF(data []byte) (*Image, error) {
 	return out, nil
 }
 
-// gifFrame is the part of a GIF file's structure that the standard library's decoder does not hand out: it
-// erases the color of the transparent entry, which dropping alpha must keep.
+// gifFrame holds data that the standard library's decoder does not return. That decoder erases the color of the
+// transparent entry, which must stay when alpha is dropped.
 type gifFrame struct {
 	width, height int
 	palette       []byte // RGB triples

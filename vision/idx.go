@@ -11,13 +11,13 @@ import (
 	"io/fs"
 )
 
-// ErrIDX: a file that is not in the idx format, is cut short, or has other dimensions than expected.
+// ErrIDX: a file is not in the idx format, is truncated, or has unexpected dimensions.
 var ErrIDX = errors.New("not a valid idx file")
 
 // ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
 // dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognized and
-// unpacked. Arrays of more than limit values are refused (0 means 1 GiB); memory grows with what is read, not with
-// what the header claims.
+// unpacked. An array of more than limit values is rejected (0 means 1 GiB). Memory grows with the bytes read, so a false
+// header costs nothing.
 //
 // Errors match [ErrIDX] or [ErrTooLarge], or are the reader's.
 func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
@@ -46,7 +46,7 @@ func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
 			return nil, nil, idxError(err)
 		}
 		n := int64(binary.BigEndian.Uint32(d[:]))
-		// Written so that the product cannot overflow, and refused by itself so that an int holds it.
+		// The division avoids a product that could overflow; the first test keeps n inside a 32-bit int.
 		if n > 1<<31-1 || n > 0 && total > limit/n {
 			return nil, nil, fmt.Errorf("%w: idx file of more than %d values", ErrTooLarge, limit)
 		}
@@ -64,7 +64,7 @@ func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
 	return dims, buf.Bytes(), nil
 }
 
-// idxError marks damage, and leaves errors of the reader beneath as they are.
+// idxError wraps an error of the reader.
 func idxError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: ends early", ErrIDX)
@@ -81,9 +81,9 @@ type IDX struct {
 	width, height int
 }
 
-// OpenIDX reads a pair of idx files, such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz, packed or
-// not. classes names the labels; nil numbers them up to the highest one found. Errors name the file and match
-// [ErrIDX], [ErrTooLarge] or fs.ErrNotExist.
+// OpenIDX reads a pair of idx files, such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz, compressed or
+// not. classes names the labels; nil numbers them up to the highest label. Errors name the file and match [ErrIDX],
+// [ErrTooLarge] or fs.ErrNotExist.
 func OpenIDX(fsys fs.FS, images, labels string, classes []string) (*IDX, error) {
 	read := func(name string, want int) ([]int, []uint8, error) {
 		f, err := fsys.Open(name)

@@ -8,9 +8,9 @@ import (
 
 // Image is an 8-bit image: sample c of the pixel in column x of row y is Pix[(y*Width+x)*Channels+c].
 //
-// Channels is 1 (gray), 3 (red, green, blue) or 4 (the same and straight alpha). What this package decodes has
-// 3. The fields may be read and written freely; a function given an image whose fields contradict each other
-// returns an error (or panics, where it has no error to return), and never reads outside Pix.
+// Channels is 1 (gray), 3 (red, green, blue) or 4 (red, green, blue and straight alpha). Decoded images have 3. The
+// fields may be read and written freely. For fields that contradict each other, functions return an error, or panic if
+// they have none to return. They never read outside Pix.
 type Image struct {
 	Pix           []uint8
 	Width, Height int
@@ -42,7 +42,7 @@ func (m *Image) reshape(width, height, channels int) *Image {
 	return m
 }
 
-// maxSide keeps width·height·channels inside an int64 with room to spare, and inside an int32 side.
+// maxSide keeps width·height·channels far inside an int64, and each side inside an int32.
 const maxSide = 1 << 28
 
 func (m *Image) checkShape() error {
@@ -87,8 +87,8 @@ func (m *Image) Clone() *Image {
 	return &c
 }
 
-// RGB returns m with three channels: m itself when it has them, otherwise a new image in which gray is repeated
-// or alpha is dropped (not composited, as Pillow's convert("RGB")).
+// RGB returns m with three channels. An RGB image is returned as it is. Otherwise gray is repeated, or alpha is dropped
+// without compositing, as by Pillow's convert("RGB").
 func (m *Image) RGB() *Image {
 	if m.Channels == 3 {
 		return m

@@ -9,13 +9,13 @@ import (
 // ColorJitter changes brightness, contrast, saturation and hue at random, in random order, as torchvision's
 // transform of that name does to Pillow images. The zero value changes nothing.
 type ColorJitter struct {
-	// Brightness, Contrast and Saturation say how far the factor lies from 1 at most; factors below 0 count as 0.
+	// Brightness, Contrast and Saturation are the largest distance of the factor from 1. Factors below 0 count as 0.
 	Brightness, Contrast, Saturation float64
-	// Hue is the largest turn, as a share of the circle, at most 0.5.
+	// Hue is the largest turn, as a share of the circle, from 0 to 0.5.
 	Hue float64
 }
 
-// Validate returns an error for numbers that cannot be.
+// Validate returns an error for negative numbers and for a hue above 0.5.
 func (j *ColorJitter) Validate() error {
 	for _, v := range []float64{j.Brightness, j.Contrast, j.Saturation} {
 		if !(v >= 0 && v <= 1e6) {

@@ -7,7 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/vision/internal/jpeg"
 )
 
-// jpegHeader reads the size, and how many pixels a byte can stand for: a block has at least one or two bits.
+// jpegHeader reads the size and the length that the file must have: a block costs at least one or two bits.
 func jpegHeader(data []byte) (header, error) {
 	h, err := jpeg.ReadHeader(data)
 	return header{
@@ -16,8 +16,8 @@ func jpegHeader(data []byte) (header, error) {
 	}, err
 }
 
-// reduceJPEG makes the header that of the smallest reduction of the image whose sides both have at least so many
-// pixels, and returns its size in eighths. 0 means the whole image.
+// reduceJPEG finds the smallest reduction of the image whose sides both have at least to pixels. It sets the size of the
+// header to it, and returns it in eighths: 8, the whole image, when to is 0.
 func (h *header) reduceJPEG(to int) (eighths int) {
 	full := jpeg.Header{Width: h.width, Height: h.height}
 	for eighths := 1; to > 0 && eighths < 8; eighths *= 2 {
@@ -29,7 +29,7 @@ func (h *header) reduceJPEG(to int) (eighths int) {
 	return 8
 }
 
-// decodeJPEG decodes a JPEG file at so many eighths of its size, into the memory of an image where that is enough.
+// decodeJPEG decodes a JPEG file at 1, 2, 4 or 8 eighths of its size. It uses the memory of into where that is enough;
 // into may be nil.
 func decodeJPEG(data []byte, eighths int, into *Image) (*Image, error) {
 	h, err := jpeg.ReadHeader(data)

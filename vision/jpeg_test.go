@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// jpegBomb is a gray progressive picture of 2000×2000 pixels in which scans of four bytes pass over all blocks.
+// jpegBomb is a gray progressive image of 2000×2000 pixels. Its scans of four bytes pass over all blocks.
 func jpegBomb(scans int) []byte {
 	const blocks = 250 * 250
 	segment := func(m byte, p ...byte) []byte {
@@ -44,11 +44,11 @@ func TestJPEGScans(t *testing.T) {
 		t.Error("no error")
 	}
 	if many := time.Since(start); many > 20*few+10*time.Second {
-		t.Errorf("refused after %v where a picture takes %v", many, few)
+		t.Errorf("rejected after %v, an image takes %v", many, few)
 	}
 }
 
-// A reduced picture has the sides asked for, and looks like the whole one resized.
+// A reduced image has the requested sides, and looks like the resized whole image.
 func TestReduceTo(t *testing.T) {
 	fsys := sharedData(t)
 	const name = "images/china.jpg" // 640×427

@@ -110,7 +110,7 @@ func (l *Loader) check() error {
 	return nil
 }
 
-// items returns the loader that cuts batches, without what prepares them.
+// items returns the loader that cuts batches, without the functions that prepare them.
 func (l *Loader) items() *data.Loader[Batch] {
 	return &data.Loader[Batch]{
 		Len: l.Data.Len(), Name: l.Data.Name,

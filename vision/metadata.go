@@ -9,18 +9,18 @@ import (
 	"regexp"
 )
 
-// Where files say how they are to be held. A camera writes EXIF data, a block in the form of a TIFF file; a program
-// that edits photographs may write XMP instead, a page of XML; ImageMagick writes EXIF data as text into PNG files.
-// Everything here walks over untrusted bytes and only ever moves forward.
+// This file finds the orientation of a photograph. A camera writes it in EXIF data, a block in the form of a TIFF file. A
+// program that edits photographs may write XMP instead, a page of XML. ImageMagick writes EXIF data as text into PNG
+// files. The bytes are untrusted, so every loop moves forward.
 
-// metadata is what a file holds of both, nil for what it lacks.
+// metadata is the EXIF and XMP data of a file; nil where there is none.
 type metadata struct{ exif, xmp []byte }
 
-// xmpOrientation is what Pillow looks for, as an attribute or as an element.
+// xmpOrientation matches the orientation as an attribute or as an element, as Pillow does.
 var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
 
-// orientation returns 1 to 8, as Pillow's ImageOps.exif_transpose finds it: XMP counts where EXIF has no such tag.
-// It is 1 when both are absent or unreadable.
+// orientation returns 1 to 8, as Pillow's ImageOps.exif_transpose finds it: XMP counts where EXIF has no such tag. It
+// returns 1 when both are absent or unreadable.
 func (m metadata) orientation() int {
 	v, ok := tiffTag(withoutExifPrefix(m.exif), 0x0112)
 	if !ok {
@@ -36,8 +36,7 @@ func (m metadata) orientation() int {
 
 const exifPrefix = "Exif\x00\x00"
 
-// withoutExifPrefix takes away what stands before EXIF data in JPEG files, which some programs write elsewhere too, or
-// twice.
+// withoutExifPrefix removes the prefix of EXIF data in JPEG files. Some programs write it in other files too, or twice.
 func withoutExifPrefix(b []byte) []byte {
 	for range 2 {
 		b = bytes.TrimPrefix(b, []byte(exifPrefix))
@@ -119,7 +118,7 @@ func pngMetadata(data []byte) (found metadata) {
 	return found
 }
 
-// pngText returns what follows the keyword in a chunk of text, nil where it cannot be read.
+// pngText returns the text after the keyword of a chunk, nil where it cannot be read.
 func pngText(kind string, b []byte) []byte {
 	packed := kind == "zTXt"
 	switch {
@@ -155,8 +154,8 @@ func pngText(kind string, b []byte) []byte {
 	return b
 }
 
-// rawProfile decodes ImageMagick's form of binary data in text: an empty line, a name, a length, and then lines of
-// hexadecimal digits. It returns nil for what is none.
+// rawProfile decodes ImageMagick's form of binary data in text: an empty line, a name, a length, and lines of
+// hexadecimal digits. It returns nil for any other text.
 func rawProfile(text []byte) []byte {
 	lines := bytes.SplitN(text, []byte("\n"), 4)
 	if len(lines) < 4 {
@@ -182,7 +181,7 @@ func webpMetadata(data []byte) (found metadata) {
 	return found
 }
 
-// tiffMetadata returns the file itself, which is in the form of EXIF data, and the XMP in it.
+// tiffMetadata returns the file itself, which has the form of EXIF data, and the XMP data in it.
 func tiffMetadata(data []byte) metadata {
 	return metadata{data, tiffBytes(data, tiffXMP)}
 }

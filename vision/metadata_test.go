@@ -122,7 +122,7 @@ func TestOrientationSources(t *testing.T) {
 	}
 }
 
-// What packs a thousandfold, or is no text, costs little and turns nothing.
+// Text that expands a thousandfold, or is corrupted, costs little and turns nothing.
 func TestOrientationHostile(t *testing.T) {
 	base, err := os.ReadFile("testdata/decode/rgb.png")
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/fovea-ml/fovea/data"
 )
 
-// Mix joins the images of a batch in pairs, the first with the last and so on, and their labels with them: mixup
-// (Zhang et al., arXiv 1710.09412) blends two images, CutMix (Yun et al., arXiv 1905.04899) puts a rectangle of one
-// into the other. It does what timm's Mixup does in its mode "batch", where one number λ is drawn for a whole batch.
+// Mix mixes the images of a batch in pairs, the first with the last and so on, and their labels with them. Mixup (Zhang
+// et al., arXiv 1710.09412) blends two images. CutMix (Yun et al., arXiv 1905.04899) exchanges a rectangle between
+// them. Mix follows timm's Mixup in its mode "batch", which draws one number λ for a whole batch.
 type Mix struct {
-	// Mixup and Cutmix are the parameters α of the symmetric Beta distributions that λ is drawn from; 0 leaves that
-	// kind out. Masked autoencoders and DeiT are fine-tuned with 0.8 and 1.
+	// Mixup and Cutmix are the parameters α of the symmetric Beta distributions of λ; 0 leaves that kind out. Masked
+	// autoencoders and DeiT are fine-tuned with 0.8 and 1.
 	Mixup, Cutmix float64
 	// Prob is the probability that a batch is mixed; 0 means 1.
 	Prob float64
@@ -23,10 +23,10 @@ type Mix struct {
 	Smoothing float32
 }
 
-// Validate returns an error for numbers that cannot be.
+// Validate returns an error for parameters and shares out of range.
 func (x *Mix) Validate() error {
 	for _, alpha := range []float64{x.Mixup, x.Cutmix} {
-		if alpha != 0 && !(alpha >= 1e-6 && alpha <= 1e3) { // a smaller one has logarithms that are infinite
+		if alpha != 0 && !(alpha >= 1e-6 && alpha <= 1e3) { // below that, logarithms are infinite
 			return fmt.Errorf("vision: mix: α of %v, expected 0, or 0.000001 to 1000", alpha)
 		}
 	}
@@ -38,9 +38,9 @@ func (x *Mix) Validate() error {
 	return nil
 }
 
-// Apply mixes the images of b in place and sets b.Targets, [images, classes]: for image i with label y and its
-// partner's label z, λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the share of the image itself in its pixels. A
-// batch without images stays as it is.
+// Apply mixes the images of b in place and sets b.Targets, [images, classes]. For an image with label y and a partner
+// with label z, they are λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the image's own share of its pixels. A batch
+// without images stays as it is.
 func (x *Mix) Apply(r *data.Rand, b *Batch, classes int) {
 	n := len(b.Labels)
 	if n == 0 {
@@ -91,7 +91,7 @@ func (x *Mix) Apply(r *data.Rand, b *Batch, classes int) {
 	}
 }
 
-// draw returns λ, 1 for a batch that stays as it is, and whether a rectangle is cut.
+// draw returns λ, which is 1 for a batch that is not mixed, and whether a rectangle is cut.
 func (x *Mix) draw(r *data.Rand) (lambda float64, cut bool) {
 	prob, change := x.Prob, x.Switch
 	if prob == 0 {

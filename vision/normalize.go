@@ -2,20 +2,20 @@ package vision
 
 import "fmt"
 
-// Arithmetic is the order of the float32 operations that turn a sample x of 0..255 into a model's input. The
-// orders differ in the last bit; each reproduces one library exactly.
+// Arithmetic is the order of the float32 operations that turn a sample x of 0..255 into a model's input. The results
+// differ in the last bit; each order reproduces one library exactly.
 type Arithmetic uint8
 
 const (
-	// RescaleFirst is the Pillow path of transformers: float32(x·scale in float64), less mean, divided by std.
+	// RescaleFirst is the Pillow path of transformers: (float32(x·scale in float64) - mean) / std.
 	RescaleFirst Arithmetic = iota
 	// Fused is the torchvision path of transformers: (x - mean·(1/scale)) / (std·(1/scale)), in float32.
 	Fused
-	// UnitFirst is torchvision's ToTensor and Normalize, and so timm's: x/255, less mean, divided by std.
+	// UnitFirst is torchvision's ToTensor and Normalize, which timm uses: (x/255 - mean) / std.
 	UnitFirst
 )
 
-// Means and standard deviations that published models were trained with, in red, green, blue order.
+// Means and standard deviations of published models, in the order red, green, blue.
 var (
 	ImageNetMean = [3]float32{0.485, 0.456, 0.406}
 	ImageNetStd  = [3]float32{0.229, 0.224, 0.225}
@@ -25,14 +25,14 @@ var (
 	CLIPStd      = [3]float32{0.26862954, 0.26130258, 0.27577711}
 )
 
-// Normalizer maps samples to float32 by one table of 256 values a channel: whatever the arithmetic, its result
-// is exact and costs one look-up. It may be used by many goroutines at once.
+// Normalizer maps samples to float32 by one table of 256 values per channel. So every arithmetic is exact and costs one
+// look-up. Many goroutines may use a Normalizer at once.
 type Normalizer struct {
 	table [3][256]float32
 }
 
-// NewNormalizer returns the normalizer for a mean and a standard deviation of samples scaled to 0..1. scale is
-// the factor for RescaleFirst and Fused, 0 means 1/255; UnitFirst always divides by 255.
+// NewNormalizer returns the normalizer for a mean and a standard deviation of samples scaled to 0..1. scale is the
+// factor of RescaleFirst and Fused, and 0 means 1/255. UnitFirst always divides by 255.
 func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalizer {
 	if scale == 0 {
 		scale = 1. / 255
@@ -57,7 +57,7 @@ func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalize
 	return n
 }
 
-// Level returns the sample of 0..255 whose value in a channel is nearest to v: the inverse, limited. NaN gives 0.
+// Level returns the sample of 0..255 whose value in a channel is nearest to v. NaN gives 0.
 func (n *Normalizer) Level(channel int, v float32) uint8 {
 	t := &n.table[channel]
 	low, high := float64(t[0]), float64(t[255]) // a line between them, whatever the arithmetic
@@ -117,8 +117,8 @@ func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
 	NewNormalizer(mean, std, 0, RescaleFirst).ToCHW(dst, m)
 }
 
-// FromCHW returns the RGB image of three planes [3, height, width], each value as [Normalizer.Level] reads it: what a
-// model's input, or a reconstruction of it, looks like. It panics when planes does not hold 3·height·width values.
+// FromCHW returns the RGB image of three planes [3, height, width], such as a model's input or a reconstruction of it.
+// [Normalizer.Level] turns each value into a sample. FromCHW panics when planes does not hold 3·height·width values.
 func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
 	out := NewImage(width, height, 3)
 	size := width * height
@@ -133,8 +133,8 @@ func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
 	return out
 }
 
-// FromCHW is the inverse of [ToCHW]: the RGB image of three normalized planes [3, height, width], rounded and limited
-// to 0..255. NaN becomes 0. It panics when planes does not hold 3·height·width values.
+// FromCHW is the inverse of [ToCHW]. It returns the RGB image of three normalized planes [3, height, width], with
+// samples rounded and limited to 0..255. NaN becomes 0. It panics when planes does not hold 3·height·width values.
 func FromCHW(planes []float32, width, height int, mean, std [3]float32) *Image {
 	return NewNormalizer(mean, std, 0, RescaleFirst).FromCHW(planes, width, height)
 }

@@ -8,36 +8,36 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// ResizeMode says what a [Preprocess] resizes an image to.
+// ResizeMode says to which size a [Preprocess] resizes an image.
 type ResizeMode uint8
 
 const (
-	// Stretch resizes to Width × Height whatever the image's proportions.
+	// Stretch resizes to Width × Height and ignores the image's proportions.
 	Stretch ResizeMode = iota
-	// ShortSide resizes so that the shorter side is Width pixels long and keeps the proportions, unless the longer
-	// side would pass MaxLong; Height is not used.
+	// ShortSide keeps the proportions and makes the shorter side Width pixels long, or less where the longer side
+	// would exceed MaxLong. Height is not used.
 	ShortSide
-	// LongSide resizes so that the longer side is Width pixels long and keeps the proportions; Height is not used.
+	// LongSide keeps the proportions and makes the longer side Width pixels long. Height is not used.
 	LongSide
-	// Fit resizes to the largest size of the same proportions that Width × Height holds.
+	// Fit keeps the proportions and resizes to the largest size inside Width × Height.
 	Fit
-	// Cover resizes to the smallest size of the same proportions that holds Width × Height.
+	// Cover keeps the proportions and resizes to the smallest size that covers Width × Height.
 	Cover
-	// NoResize leaves the size alone.
+	// NoResize keeps the size.
 	NoResize
 )
 
-// Backend is the library whose pixels a [Preprocess] reproduces, down to the last level of a sample and the last bit
-// of a value. Between one and the next, resized samples differ by a level here and there, and a crop by one pixel
-// where an odd number is left over.
+// Backend is the library whose pixels a [Preprocess] reproduces, to the last level of a sample and the last bit of a
+// value. Between backends, some resized samples differ by a level, and a crop by one pixel where an odd number of
+// pixels is left over.
 type Backend uint8
 
 const (
 	// Pillow is the path of transformers' classes that end in Pil, and of all its classes before version 5: Pillow
 	// resizes, [CenterFloor] crops, [RescaleFirst] normalizes.
 	Pillow Backend = iota
-	// Torchvision is the path of transformers 5 unless told otherwise, of "Fast" processors before: tensors of 8-bit
-	// samples are resized ([Resizer.Tensor]), [CenterDown] crops, [Fused] normalizes.
+	// Torchvision is the default path of transformers 5, and of "Fast" processors before: tensors of 8-bit samples are
+	// resized ([Resizer.Tensor]), [CenterDown] crops, [Fused] normalizes.
 	Torchvision
 	// Timm is torchvision's transforms on Pillow's images, as timm and the papers' own repositories compose them:
 	// Pillow resizes, [CenterEven] crops, [UnitFirst] normalizes.
@@ -45,14 +45,14 @@ const (
 	backendCount
 )
 
-// Preprocess is the way from an image to a model's input: resize, center crop, scale, normalize. The zero value of
-// a field means what its comment says. A Preprocess is read-only while in use and may be shared.
+// Preprocess makes a model's input of an image: resize, center crop, scale, normalize. A Preprocess that is not written
+// to may be used by many goroutines at once.
 type Preprocess struct {
 	Backend Backend // Pillow by default
 
 	Mode          ResizeMode
 	Width, Height int    // of the resize
-	MaxLong       int    // ShortSide: the longer side's limit, which wins over the shorter side's length; 0 means none
+	MaxLong       int    // ShortSide: the limit of the longer side, which takes precedence over Width; 0 means none
 	Filter        Filter // Bilinear by default
 
 	CropWidth, CropHeight int      // of the center crop that follows; 0 means none
@@ -60,28 +60,27 @@ type Preprocess struct {
 
 	NoRescale   bool       // samples stay 0..255
 	Scale       float64    // factor of the rescaling; 0 means 1/255
-	NoNormalize bool       // mean and deviation are not used
-	Mean, Std   [3]float32 // all zero Std means a mean and deviation of one half
+	NoNormalize bool       // Mean and Std are not used
+	Mean, Std   [3]float32 // a Std of zeros means ½ for both
 
-	// RowsFirst asks for the resizing order of Pillow before version 13; see [Resizer].
+	// RowsFirst selects the resizing order of Pillow before version 13; see [Resizer].
 	RowsFirst bool
-	// MaxPixels refuses to resize or pad to more pixels than this; 0 means DefaultMaxPrepared. Sizes come from a
-	// file beside the weights, and the shorter side of a picture that is one pixel high makes the longer one as long
-	// as it likes.
+	// MaxPixels limits the pixels after a resize or a padding; 0 means DefaultMaxPrepared. Sizes come from a file
+	// beside the weights. And an image that is one pixel high becomes enormous when its shorter side grows.
 	MaxPixels int
 }
 
-// DefaultMaxPrepared is the most pixels that a [Preprocess] resizes or pads an image to unless told otherwise: a
-// square of 4096, 48 MiB of samples.
+// DefaultMaxPrepared is the default limit of a [Preprocess] for the pixels of a resized or padded image: a square of
+// 4096, 48 MiB of samples.
 const DefaultMaxPrepared = 1 << 24
 
-// Half is the preprocessing of Vision Transformers: stretched to size × size bilinearly, mean and deviation ½.
+// Half is the preprocessing of Vision Transformers: stretch to size × size bilinearly, mean and deviation ½.
 func Half(size int) Preprocess {
 	return Preprocess{Width: size, Height: size, Mean: HalfMean, Std: HalfStd}
 }
 
-// ImageNet is the evaluation preprocessing of MAE and most classifiers: the shorter side to size·256/224 pixels,
-// bicubic, then the center size × size, with ImageNet's mean and deviation.
+// ImageNet is the evaluation preprocessing of MAE and most classifiers. It resizes the shorter side to size·256/224
+// pixels (bicubic), crops the center size × size, and normalizes with ImageNet's mean and deviation.
 func ImageNet(size int) Preprocess {
 	return Preprocess{
 		Backend: Timm,
@@ -91,7 +90,7 @@ func ImageNet(size int) Preprocess {
 	}
 }
 
-// OutputSize returns the size that an image of w × h pixels is brought to.
+// OutputSize returns the size of the output for an image of w × h pixels.
 func (p *Preprocess) OutputSize(w, h int) (width, height int) {
 	if p.CropWidth > 0 && p.CropHeight > 0 {
 		return p.CropWidth, p.CropHeight
@@ -107,8 +106,8 @@ func (p *Preprocess) FixedSize() (width, height int, ok bool) {
 	return p.Width, p.Height, p.Mode == Stretch
 }
 
-// Validate returns an error for sizes that cannot be, and one that matches ErrTooLarge for more pixels than
-// MaxPixels.
+// Validate returns an error for unknown settings. For invalid sizes the error matches [ErrSize], and for more pixels
+// than MaxPixels [ErrTooLarge].
 func (p *Preprocess) Validate() error {
 	both := p.Mode == Stretch || p.Mode == Fit || p.Mode == Cover
 	switch {
@@ -175,14 +174,14 @@ func (p *Preprocess) Normalizer() *Normalizer {
 	return NewNormalizer(mean, std, scale, a)
 }
 
-// Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. An image so long
-// and narrow that it would be resized to more pixels than MaxPixels gives an error that matches ErrTooLarge.
+// Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. A resize to more pixels
+// than MaxPixels, as of a very long and narrow image, gives an error that matches [ErrTooLarge].
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	return p.geometry(nil, m, w)
 }
 
-// geometry is Geometry with the result in the memory of out where that is enough, or m itself. What a crop leaves out
-// is not computed.
+// geometry is Geometry. It returns m itself, or uses the memory of out where that is enough. It computes only the pixels
+// inside the crop.
 func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -216,10 +215,11 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	return m, nil
 }
 
-// Pixels prepares a batch of images of any sizes: it returns [n, 3, height, width], appended to dst[:0] when that
-// has room, with the height and width of the output. All images must come out the same size; otherwise, and for an
-// image without pixels, the error names the image by its position. w shares out the work, image by image; nil is
-// serial.
+// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], in the memory of dst where that is
+// enough, and the width and height. w shares out the work, image by image; nil is serial.
+//
+// All outputs must have the same size. Otherwise, and for an image without pixels, the error names the image by its
+// position and matches [ErrSize].
 func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Image) (pixels []float32, width, height int, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, 0, 0, err
@@ -249,7 +249,7 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 		}
 		width, height = ready[0].Width, ready[0].Height
 		if ready[i].Width != width || ready[i].Height != height {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %d×%d pixels after resizing, image 0 has %d×%d: one batch has one size: %w",
+			return nil, 0, 0, fmt.Errorf("vision: image %d: %d×%d pixels after resizing, expected %d×%d as of image 0: %w",
 				i, ready[i].Width, ready[i].Height, width, height, ErrSize)
 		}
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// processorClass is one of transformers' classes of image processors: what it does unless its file says otherwise.
+// processorClass holds the defaults of one of transformers' classes of image processors.
 type processorClass struct {
-	Preprocess      // without the crop when crop is false, though the size of one asked for by do_center_crop is kept
-	crop       bool // crops without being asked
-	neverCrops bool // not even when asked
-	maxLong    bool // a bare size stands beside max_size, 1333 unless given
-	longAlone  bool // knows longest_edge without shortest_edge
-	pads       bool // pads to a fixed size without being asked
+	Preprocess      // its crop is the default size, used when crop or do_center_crop is set
+	crop       bool // crops by default
+	neverCrops bool // ignores do_center_crop
+	maxLong    bool // a bare size stands beside max_size, which is 1333 by default
+	longAlone  bool // accepts longest_edge without shortest_edge
+	pads       bool // pads to a fixed size by default
 }
 
 // processorClasses are the classes whose steps are resize, crop, rescale and normalize, with the defaults of
@@ -62,7 +62,7 @@ var processorClasses = func() map[string]processorClass {
 	}
 }()
 
-// modelClasses are the classes that transformers takes for files that name none, by the model_type of config.json.
+// modelClasses are the classes that transformers chooses for files without a class, by the model_type of config.json.
 var modelClasses = map[string]string{
 	"vit": "ViT", "vit_mae": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "ijepa": "ViT",
 	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit",
@@ -70,8 +70,8 @@ var modelClasses = map[string]string{
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
 }
 
-// classOf finds the class and the backend that a file asks for. A file without a class, beside a model whose type is
-// not known either, is taken for a Vision Transformer's, the oldest of them.
+// classOf returns the class and the backend of a file. If neither the class nor the model's type is known, it is the
+// class of the Vision Transformer, the oldest one.
 func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, error) {
 	name := j.Type
 	if name == "" {
@@ -87,7 +87,7 @@ func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, erro
 	class, ok := processorClasses[base]
 	if !ok {
 		known := slices.Sorted(maps.Keys(processorClasses))
-		return class, 0, fmt.Errorf("image_processor_type %q is not known, expected that of %s", name, strings.Join(known, ", "))
+		return class, 0, fmt.Errorf("image_processor_type %q is unsupported, expected that of %s", name, strings.Join(known, ", "))
 	}
 	i := slices.Index(backendNames, j.Backend)
 	if i < 0 {

@@ -26,22 +26,22 @@ type preprocessJSON struct {
 	DoPad        *bool        `json:"do_pad,omitempty"`
 	PadSize      *sizeJSON    `json:"pad_size,omitempty"`
 
-	// Fovea's own, for what transformers always does one way; absent where that is the way. Its processors keep
-	// fields they do not know and pay no attention to them.
+	// Fovea's own fields, for settings that transformers does not have. The default is absent. The processors of
+	// transformers keep unknown fields and ignore them.
 	Backend   string `json:"pixel_backend,omitempty"`
 	SizeRule  string `json:"size_rule,omitempty"`
 	Fill      []int  `json:"crop_fill,omitempty"`
 	RowsFirst bool   `json:"resize_rows_first,omitempty"`
 }
 
-// The names of settings in the file, by value; the default is not written.
+// The names of settings in the file, by value. The default is not written.
 var (
 	backendNames  = []string{Pillow: "pil", Torchvision: "", Timm: "timm"}
 	sizeRuleNames = []string{Stretch: "", Fit: "fit", Cover: "cover"}
 )
 
-// sizeJSON is a size: {"height": h, "width": w}, {"shortest_edge": s}, the same with "longest_edge" or that alone,
-// {"max_height": h, "max_width": w}, or in older files a bare number or a pair of height and width.
+// sizeJSON is a size: {"height": h, "width": w}, {"max_height": h, "max_width": w}, or one or both of "shortest_edge" and
+// "longest_edge". In older files it is a bare number, or a pair of height and width.
 type sizeJSON struct {
 	Height       int `json:"height,omitempty"`
 	Width        int `json:"width,omitempty"`
@@ -66,7 +66,7 @@ func (s *sizeJSON) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*plain)(s))
 }
 
-// channelsJSON is a value a channel, or one for all.
+// channelsJSON is one value per channel, or one for all.
 type channelsJSON []float64
 
 func (c *channelsJSON) UnmarshalJSON(data []byte) error {
@@ -80,23 +80,24 @@ func (c *channelsJSON) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*[]float64)(c))
 }
 
-// refusedSettings change pixels in ways that a Preprocess does not describe: a file that sets one is refused, not
-// read as if it did not.
-var refusedSettings = []string{
+// unsupportedSettings change pixels in ways that a Preprocess does not describe. A file that sets one is rejected.
+var unsupportedSettings = []string{
 	"crop_pct", "use_square_size", "size_divisor", "size_divisibility", "do_flip_channel_order", "rescale_offset",
 	"do_align_long_axis", "do_thumbnail", "keep_aspect_ratio", "ensure_multiple_of", "do_image_splitting",
 	"do_crop_margin", "do_color_quantize", "patch_size", "min_pixels", "max_pixels",
 }
 
-// UnmarshalJSON reads the contents of a preprocessor_config.json, of whatever version of transformers, and gives
-// the pixels that version 5 makes of it: on torchvision, unless the class named ends in Pil. Fields that are absent
-// have the defaults of the class. A batch of one is what is meant, so that padding to the largest image of a batch
-// (do_pad) does nothing; padding to a fixed size is refused, and so are classes and settings that are not known.
+// UnmarshalJSON reads the contents of a preprocessor_config.json of any version of transformers. The pixels are those of
+// transformers 5: on torchvision, unless the name of the class ends in Pil. Absent fields have the defaults of the
+// class.
+//
+// Padding to the largest image of a batch (do_pad) does nothing, as for a batch of one. Padding to a fixed size is
+// rejected, and so are unsupported classes and settings.
 func (p *Preprocess) UnmarshalJSON(data []byte) error {
 	return p.parse(data, "")
 }
 
-// parse reads a file that may leave its class to be guessed from a model's type.
+// parse reads a file. If the file names no class, the model's type gives it.
 func (p *Preprocess) parse(data []byte, modelType string) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
@@ -109,9 +110,9 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	for _, name := range refusedSettings {
+	for _, name := range unsupportedSettings {
 		if v, ok := all[name]; ok && string(v) != "null" && string(v) != "false" {
-			return fmt.Errorf("%s is not supported: prepare the pixels yourself or remove the field", name)
+			return fmt.Errorf("%s is unsupported: prepare the pixels yourself or remove the field", name)
 		}
 	}
 	class, backend, err := classOf(&j, modelType)
@@ -134,7 +135,7 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	return nil
 }
 
-// is returns the switch's value, or what it is when absent.
+// is returns the value of a switch, or its default where it is absent.
 func is(b *bool, absent bool) bool {
 	if b == nil {
 		return absent
@@ -168,7 +169,7 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 			return fmt.Errorf("size %+v: expected height and width, shortest_edge, longest_edge, or max_height and max_width", *s)
 		}
 		if q.Mode == LongSide && !class.longAlone {
-			return fmt.Errorf("size: longest_edge alone is not supported by this class of processor, expected shortest_edge beside it")
+			return fmt.Errorf("size: longest_edge alone is unsupported for this class of processor, expected shortest_edge beside it")
 		}
 	}
 	if j.SizeRule != "" {
@@ -202,7 +203,7 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 		q.CropWidth, q.CropHeight = 0, 0
 	}
 	if is(j.DoPad, class.pads) && (j.PadSize != nil || class.pads) {
-		return fmt.Errorf("do_pad: padding to a fixed size is not supported: prepare the pixels yourself or set it to false")
+		return fmt.Errorf("do_pad: padding to a fixed size is unsupported: prepare the pixels yourself or set it to false")
 	}
 	if len(j.Fill) != 0 && len(j.Fill) != 3 {
 		return fmt.Errorf("crop_fill has %d values, expected 3", len(j.Fill))
@@ -234,7 +235,7 @@ func (j *preprocessJSON) values(q *Preprocess) error {
 	return setChannels(&q.Std, "image_std", j.Std)
 }
 
-// setChannels narrows a file's values to float32; none leave dst as it is.
+// setChannels narrows a file's values to float32. nil leaves dst as it is.
 func setChannels(dst *[3]float32, name string, from []float64) error {
 	if from == nil {
 		return nil
@@ -248,8 +249,8 @@ func setChannels(dst *[3]float32, name string, from []float64) error {
 	return nil
 }
 
-// check is Validate for what came out of a file: it also expects numbers that are finite and a deviation that is
-// positive, as a float32.
+// check is Validate for a Preprocess read from a file. It also expects finite numbers and a deviation that is positive
+// as a float32.
 func (p *Preprocess) check() error {
 	for _, v := range p.Std {
 		if !(v > 0) && p.Std != [3]float32{} || p.Std == [3]float32{} {
@@ -269,10 +270,10 @@ func (p *Preprocess) check() error {
 	return nil
 }
 
-// MarshalJSON writes p as transformers' image processors read it: as a ViTImageProcessor where that can hold it, as
-// a CLIPImageProcessor where there is a crop or a shorter side, as a SamImageProcessor (unpadded) where there is a
-// longer side. Settings that transformers does not have (a Backend other than Torchvision, Cover, timm's Fit, Fill
-// and RowsFirst) are written beside, so that reading gives the same Preprocess back.
+// MarshalJSON writes p as transformers' image processors read it: as a CLIPImageProcessor where there is a crop or a
+// shorter side, as a SamImageProcessor (unpadded) where there is a longer side, otherwise as a ViTImageProcessor.
+// Settings that transformers does not have (a Backend other than Torchvision, Cover, timm's Fit, Fill and RowsFirst) go
+// into fields of their own, so that reading gives the same Preprocess back.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -323,7 +324,7 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// decimals returns the shortest decimal numbers that stand for the given float32s: 0.485, not 0.48500001430511475.
+// decimals returns the shortest decimal numbers that round to the given float32s: 0.485, not 0.48500001430511475.
 func decimals(v [3]float32) []float64 {
 	out := make([]float64, 3)
 	for i, f := range v {
@@ -335,8 +336,8 @@ func decimals(v [3]float32) []float64 {
 	return out
 }
 
-// typeName brings the names that a processor's class has had to one: without FeatureExtractor, ImageProcessor,
-// Fast and Pil.
+// typeName strips FeatureExtractor, ImageProcessor, Fast and Pil from the name of a class, and reports whether there was
+// a Pil.
 func typeName(name string) (base string, pil bool) {
 	name, pil = strings.CutSuffix(name, "Pil")
 	name = strings.TrimSuffix(name, "Fast")

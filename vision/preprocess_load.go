@@ -9,19 +9,19 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
-// PreprocessorName is the name of the file beside a model's weights that says how its images are prepared.
+// PreprocessorName is the file beside a model's weights that says how images are prepared.
 const PreprocessorName = "preprocessor_config.json"
 
-// Other files that say it.
+// Other files that say how images are prepared.
 const (
 	processorName = "processor_config.json" // transformers 5: the same, among the other inputs of a model
 	modelName     = "config.json"           // timm: inside pretrained_cfg
 )
 
-// LoadPreprocess reads how the images of a model folder are prepared, from where transformers 5 looks for it: the
-// image_processor inside processor_config.json, preprocessor_config.json, or timm's pretrained_cfg inside
-// config.json. Where there is none of them, the error matches fs.ErrNotExist. See [Preprocess.UnmarshalJSON] for
-// what is understood, and [ParseTimm].
+// LoadPreprocess reads from a model folder how images are prepared. It looks where transformers 5 looks: for the
+// image_processor inside processor_config.json, for preprocessor_config.json, and for timm's pretrained_cfg inside
+// config.json. Where there is none of them, the error matches fs.ErrNotExist. [Preprocess.UnmarshalJSON] and
+// [ParseTimm] describe the supported settings.
 func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 	var p Preprocess
 	wrap := func(name string, err error) (Preprocess, error) {
@@ -38,7 +38,7 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 		Type string `json:"model_type"`
 	}
 	if config != nil {
-		// What else is wrong with the file is for those who read the rest of it.
+		// Only the type matters here. A model package reads the rest, and reports errors in it.
 		_ = json.Unmarshal(config, &model)
 	}
 	data, err := optional(fsys, processorName)
@@ -70,7 +70,7 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 	return wrap(modelName, p.parseTimm(cfg, false))
 }
 
-// optional returns nothing for a file that is not there.
+// optional returns nil for a missing file.
 func optional(fsys fs.FS, name string) ([]byte, error) {
 	data, err := smallfile.Read(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {

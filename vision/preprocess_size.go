@@ -2,12 +2,12 @@ package vision
 
 import "math"
 
-// The size that an image is resized to. Each library rounds in its own way, and some compute in floating point what
-// integers would give exactly: a side that comes out at 223.99999 is cut to 223. The formulas below keep the
-// libraries' order of operations. Conversions of products forbid fusing them with what follows, as on arm64.
+// The size that an image is resized to. Each library rounds in its own way, and some compute in floating point instead
+// of integers: a side of 223.99999 is cut to 223. The formulas below keep the libraries' order of operations. The
+// conversions of products keep compilers from fusing them with sums, as on arm64.
 
-// resized returns the size to which p resizes an image of w × h pixels; sizes too large for an int become so large
-// that every limit refuses them.
+// resized returns the size to which p resizes an image of w × h pixels. A size too large for an int becomes one that
+// exceeds every limit.
 func (p *Preprocess) resized(w, h int) (width, height int) {
 	switch p.Mode {
 	case Stretch:
@@ -39,8 +39,8 @@ func keepRatio(w, h int, ratio float64) (width, height int) {
 	return side(math.RoundToEven(float64(w) / ratio)), side(math.RoundToEven(float64(h) / ratio))
 }
 
-// shortWithin is the rule of transformers' detectors for shortest_edge and longest_edge: the shorter side becomes
-// short pixels long, or as many as keep the longer one within long.
+// shortWithin is the rule of transformers' detectors for shortest_edge and longest_edge. The shorter side becomes short
+// pixels long, or less where the longer one would exceed long.
 func shortWithin(w, h, short, long int) (width, height int) {
 	least, most := float64(min(w, h)), float64(max(w, h))
 	raw := float64(short)
@@ -57,5 +57,5 @@ func shortWithin(w, h, short, long int) (width, height int) {
 	return side(float64(raw*float64(w)) / float64(h)), short
 }
 
-// side cuts a length to whole pixels. One that no limit allows stays so without overflowing.
+// side cuts a length to whole pixels. A length above maxSide becomes maxSide + 1, which does not overflow.
 func side(v float64) int { return int(min(v, maxSide+1)) }

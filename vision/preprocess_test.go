@@ -174,8 +174,8 @@ func processors(t testing.TB) map[string]fstest.MapFS {
 	return folders
 }
 
-// What a model's files describe must give the libraries' outputs, bit for bit, after reading them and after writing
-// and reading what was read.
+// The settings in a model's files must give the libraries' outputs, bit for bit. So must the same settings after they
+// are written and read again.
 func TestProcessors(t *testing.T) {
 	golden := preprocessGolden(t).Processors
 	folders := processors(t)
@@ -308,7 +308,7 @@ func TestPixelsBatch(t *testing.T) {
 	}
 }
 
-// TestPreprocessTooLarge expects an error, not the memory, for sizes that only a hostile file or picture asks for.
+// TestPreprocessTooLarge expects an error, and no large allocation, for sizes from a hostile file or image.
 func TestPreprocessTooLarge(t *testing.T) {
 	narrow := ImageNet(224)
 	for name, c := range map[string]struct {
@@ -372,7 +372,7 @@ func TestPreprocessRoundTrip(t *testing.T) {
 	}
 }
 
-// FuzzPreprocess reads hostile settings and prepares a picture by them: an error or finite pixels, within the limit.
+// FuzzPreprocess reads hostile settings and prepares an image with them: an error or finite pixels, within the limit.
 func FuzzPreprocess(f *testing.F) {
 	for _, fsys := range processors(f) {
 		for _, file := range fsys {

@@ -22,9 +22,9 @@ type timmJSON struct {
 
 var errNoPretrained = errors.New("no pretrained_cfg: not a model folder of timm")
 
-// ParseTimm reads the config.json of a timm model, which holds a pretrained_cfg, and returns the preparation that
-// timm's create_transform makes of it for evaluation. Some models were trained at one size and are tested at a
-// larger one: testSize asks for the latter where there is one (timm's use_test_size).
+// ParseTimm reads the config.json of a timm model, which holds a pretrained_cfg. It returns the preparation for
+// evaluation, as timm's create_transform makes it. Some models were trained at one size and are tested at a larger one.
+// testSize selects the larger one where there is one (timm's use_test_size).
 func ParseTimm(config []byte, testSize bool) (Preprocess, error) {
 	var p Preprocess
 	cfg, err := pretrainedCfg(config)
@@ -37,7 +37,7 @@ func ParseTimm(config []byte, testSize bool) (Preprocess, error) {
 	return p, nil
 }
 
-// pretrainedCfg finds the pretrained_cfg in a config.json. The oldest files have its fields in the place of it.
+// pretrainedCfg finds the pretrained_cfg in a config.json. The oldest files have its fields at the top level.
 func pretrainedCfg(config []byte) (json.RawMessage, error) {
 	var c struct {
 		Pretrained   json.RawMessage `json:"pretrained_cfg"`
@@ -56,11 +56,12 @@ func pretrainedCfg(config []byte) (json.RawMessage, error) {
 	return nil, errNoPretrained
 }
 
-// parseTimm reads a pretrained_cfg. With r = size/crop_pct cut to whole pixels a side:
+// parseTimm reads a pretrained_cfg. r is size/crop_pct, each side cut to whole pixels. The crop_mode says how to resize
+// before the center crop:
 //
-//	center  the shorter side to r (where r is not square, the smallest size that covers it), then the center
-//	squash  stretched to r, then the center
-//	border  the largest size inside r, then the center, with a border in the mean's color
+//	center  the shorter side to r, or if r is not square, the smallest size that covers r
+//	squash  stretch to r
+//	border  the largest size inside r, with a border in the mean's color
 func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
 	j := timmJSON{InputSize: []int{3, 224, 224}}
 	if err := json.Unmarshal(cfg, &j); err != nil {

@@ -9,32 +9,38 @@ import (
 	"github.com/fovea-ml/fovea/data"
 )
 
-// RandAugment changes an image by a few operations drawn at random (Cubuk et al., arXiv 1909.13719), as timm's
-// RandAugment does: each of Layers times it draws one of fifteen operations and, with probability Prob, applies it
-// with the given magnitude. Operations and the arguments that follow from a magnitude are timm's, and compute what
-// Pillow computes; the random numbers are this package's own.
+// RandAugment changes an image by a few random operations (Cubuk et al., arXiv 1909.13719), as timm's RandAugment does.
+// Layers times it draws one of fifteen operations, and applies it with probability Prob and the given magnitude. The
+// operations, and their arguments for a magnitude, are timm's, with Pillow's bytes. Only the random numbers differ.
 //
-// The zero value of a field stands for timm's default. [ParseRandAugment] reads timm's short form.
+// The zero value of a field means timm's default. [ParseRandAugment] reads timm's short form.
 type RandAugment struct {
-	// Magnitude is how much an operation changes, from 0 to MagnitudeMax. Without Increasing, a larger magnitude
-	// makes some operations weaker.
+	// Magnitude is the strength of an operation, from 0 to MagnitudeMax. Without Increasing, a larger magnitude makes
+	// some operations weaker.
 	Magnitude float64
-	// MagnitudeStd is the standard deviation of a normal distribution about Magnitude, which each operation draws
-	// from; an infinite one draws uniformly between 0 and Magnitude.
+	// MagnitudeStd is the standard deviation of a normal distribution around Magnitude, from which each operation draws.
+	// If it is infinite, each draws uniformly between 0 and Magnitude.
 	MagnitudeStd float64
 	MagnitudeMax float64 // 0 means 10, the magnitude at which operations have their full range
-	Layers       int     // operations an image; 0 means 2
+	Layers       int     // operations per image; 0 means 2
 	Prob         float64 // of each; 0 means 0.5
 	Increasing   bool    // let every operation grow with the magnitude
 	Fill         [3]uint8
-	// Filters are drawn from where an operation moves pixels; Bilinear and Bicubic alone can be used. None means
+	// Filters are the filters among which an operation that moves pixels draws: Bilinear, Bicubic, or both. Empty means
 	// both.
 	Filters []Filter
 }
 
-// ParseRandAugment reads timm's short form, such as "rand-m9-mstd0.5-inc1": after "rand", in any order, the
-// magnitude m, its deviation mstd (above 100: uniform), the largest magnitude mmax, the number of operations n, their
-// probability p, and inc1 for operations that grow with the magnitude. The ground is ImageNet's mean color.
+// ParseRandAugment reads timm's short form, such as "rand-m9-mstd0.5-inc1". After "rand" come, in any order:
+//
+//	m     the magnitude
+//	mstd  its deviation; above 100, the magnitude is uniform
+//	mmax  the largest magnitude
+//	n     the number of operations
+//	p     the probability of each
+//	inc1  operations grow with the magnitude
+//
+// Fill is ImageNet's mean color.
 func ParseRandAugment(s string) (*RandAugment, error) {
 	fail := func(format string, args ...any) (*RandAugment, error) {
 		return nil, fmt.Errorf("vision: RandAugment %q: %s, expected a form like rand-m9-mstd0.5-inc1", s, fmt.Sprintf(format, args...))
@@ -77,7 +83,7 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 				return fail("no operation is ever applied")
 			}
 		default:
-			return fail("section %q is not known", section)
+			return fail("section %q is unknown", section)
 		}
 	}
 	if err := a.Validate(); err != nil {
@@ -86,19 +92,19 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 	return a, nil
 }
 
-// Validate returns an error for numbers that cannot be.
+// Validate returns an error for numbers out of range and for other filters.
 func (a *RandAugment) Validate() error {
 	switch {
 	case !(a.Magnitude >= 0 && a.Magnitude <= a.most()):
 		return fmt.Errorf("vision: RandAugment: magnitude %v, expected 0 to %v", a.Magnitude, a.most())
 	case !(a.MagnitudeStd >= 0):
-		return fmt.Errorf("vision: RandAugment: deviation %v", a.MagnitudeStd)
+		return fmt.Errorf("vision: RandAugment: deviation %v, expected 0 or more", a.MagnitudeStd)
 	case !(a.MagnitudeMax >= 0 && a.MagnitudeMax <= 100):
 		return fmt.Errorf("vision: RandAugment: largest magnitude %v, expected up to 100", a.MagnitudeMax)
 	case a.Layers < 0 || a.Layers > 100:
 		return fmt.Errorf("vision: RandAugment: %d operations, expected up to 100", a.Layers)
 	case !(a.Prob >= 0 && a.Prob <= 1):
-		return fmt.Errorf("vision: RandAugment: probability %v", a.Prob)
+		return fmt.Errorf("vision: RandAugment: probability %v, expected 0 to 1", a.Prob)
 	}
 	for _, f := range a.Filters {
 		if f != Bilinear && f != Bicubic {
@@ -147,7 +153,7 @@ func (a *RandAugment) level(r *data.Rand) float64 {
 	return min(max(v, 0), a.most()) / 10
 }
 
-// filter draws how pixels are interpolated.
+// filter draws the filter of an operation that moves pixels.
 func (a *RandAugment) filter(r *data.Rand) Filter {
 	if len(a.Filters) == 0 {
 		return [...]Filter{Bilinear, Bicubic}[r.IntN(2)]
@@ -168,7 +174,7 @@ func (a *RandAugment) warp(r *data.Rand, m *Image, to [6]float64) *Image {
 	return affine(m, to, a.filter(r), a.Fill)
 }
 
-// The furthest an operation goes.
+// The full range of operations.
 const (
 	randDegrees   = 30
 	randShear     = 0.3
@@ -176,7 +182,7 @@ const (
 	randAdd       = 110
 )
 
-// randOps are the operations of timm's RandAugment, given the level drawn.
+// randOps are the operations of timm's RandAugment.
 var randOps = [...]func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image{
 	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return autoContrast(m) },
 	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return equalize(m) },

@@ -10,17 +10,17 @@ import (
 // SourceBox is a rectangle of an image in pixels: [X0, X1) × [Y0, Y1), with fractional edges where wanted.
 type SourceBox struct{ X0, Y0, X1, Y1 float32 }
 
-// Resizer resizes images to the bytes that Pillow's Image.resize gives. The zero value is bilinear and serial.
-// A Resizer may be used by many goroutines at once.
+// Resizer resizes images to the bytes of Pillow's Image.resize. The zero value is bilinear and serial. Many goroutines
+// may use a Resizer at once.
 type Resizer struct {
 	Filter  Filter
-	Workers *simd.Workers // rows are shared out among these; nil works on the caller alone
-	// RowsFirst filters along the rows before the columns at every size, as Pillow did before version 13.
-	// Version 13 begins with the columns when that throws away more (see columnsFirst), and since the result of
-	// the first pass is rounded, some pixels then differ by a level or two.
+	Workers *simd.Workers // share the rows; nil works on the caller's goroutine
+	// RowsFirst filters along the rows before the columns at every size, as Pillow did before version 13. Version 13
+	// begins with the columns when that shrinks the image more. The result of the first pass is rounded, so some pixels
+	// then differ by a level or two.
 	RowsFirst bool
-	// Tensor computes what torchvision's resize gives for 8-bit tensors on a CPU, with antialiasing: rows first,
-	// and coefficients of 16 bits. Some pixels differ from Pillow's by a level.
+	// Tensor gives the result of torchvision's resize of 8-bit tensors on a CPU, with antialiasing: rows first, and
+	// coefficients of 16 bits. Some pixels differ from Pillow's by a level.
 	Tensor bool
 }
 
@@ -34,11 +34,11 @@ func Resize(m *Image, width, height int, f Filter) (*Image, error) {
 	return Resizer{Filter: f}.Resize(m, width, height)
 }
 
-// Resize returns m resized to width × height pixels, with as many channels; a copy when the size is the same.
-// It returns an error that matches [ErrSize] when m or the size has no pixels.
+// Resize returns m resized to width × height pixels, with the same channels. It returns a copy when the size is the
+// same, and an error that matches [ErrSize] when m or the size has no pixels.
 //
-// Four-channel images are resized with their colors multiplied by alpha and divided again, as Pillow does for
-// RGBA, so that the color of transparent pixels does not bleed into visible ones.
+// In four-channel images, colors are multiplied by alpha before the resize and divided by it after, as Pillow does for
+// RGBA. So the color of transparent pixels does not bleed into visible ones.
 func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -46,9 +46,9 @@ func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
 	return r.resize(nil, m, m.whole(), width, height, image.Rect(0, 0, width, height))
 }
 
-// ResizeBox resizes the part of m inside box, Pillow's Image.resize(size, filter, box): pixels outside the box
-// but within the kernel's reach still count, which sets it apart from cropping first. It returns an error that
-// matches [ErrSize] when the box is empty or leaves the image.
+// ResizeBox resizes the part of m inside box, as Pillow's Image.resize(size, filter, box) does. Unlike after a crop,
+// pixels outside the box but within the kernel's reach still count. It returns an error that matches [ErrSize] when the
+// box is empty or leaves the image.
 func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, 
 	return r.resize(nil, m, box, width, height, image.Rect(0, 0, width, height))
 }
 
-// ResizeRect crops m to rect and resizes the crop, without copying it first: pixels outside rect do not count.
-// It returns an error that matches [ErrSize] when rect is empty or leaves the image.
+// ResizeRect crops m to rect and resizes the crop, without copying it first. Pixels outside rect do not count. It
+// returns an error that matches [ErrSize] when rect is empty or leaves the image.
 func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
@@ -71,27 +71,22 @@ func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (
 	if rect.Empty() || !rect.In(m.Bounds()) {
 		return nil, fmt.Errorf("vision: resize: %v is not inside an image of %d×%d pixels: %w", rect, m.Width, m.Height, ErrSize)
 	}
-	return r.resizeRect(nil, m, rect, width, height)
-}
-
-// resizeRect is ResizeRect into an image to be used again.
-func (r Resizer) resizeRect(out, m *Image, rect image.Rectangle, width, height int) (*Image, error) {
 	part := image.Rect(0, 0, width, height)
 	if rect == m.Bounds() {
-		return r.resize(out, m, m.whole(), width, height, part)
+		return r.resize(nil, m, m.whole(), width, height, part)
 	}
 	if m.Channels == 4 {
 		c, err := m.Crop(rect)
 		if err != nil {
 			return nil, err
 		}
-		return r.resize(out, c, c.whole(), width, height, part)
+		return r.resize(nil, c, c.whole(), width, height, part)
 	}
 	v := view{
 		pix:    m.Pix[(rect.Min.Y*m.Width+rect.Min.X)*m.Channels:],
 		stride: m.Width * m.Channels, width: rect.Dx(), height: rect.Dy(), channels: m.Channels,
 	}
-	return r.resizeView(out, v, SourceBox{0, 0, float32(v.width), float32(v.height)}, width, height, part)
+	return r.resizeView(nil, v, SourceBox{0, 0, float32(v.width), float32(v.height)}, width, height, part)
 }
 
 // resize returns the given part of m's box resized to width × height: pixels of m that only the rest depends on are
@@ -194,8 +189,8 @@ func nearest(out *Image, v view, box SourceBox, width, height int, part image.Re
 	}
 }
 
-// nearestAt returns the source of each of n outputs. Pillow sums the positions up step by step, which at some sizes
-// rounds otherwise than a product; PyTorch (mode nearest-exact) multiplies in single precision.
+// nearestAt returns the source of each of n outputs. Pillow adds up the positions step by step, which at some sizes
+// rounds differently from a product. PyTorch (mode nearest-exact) multiplies in single precision.
 func nearestAt(in0, in1 float32, n, inSize int, tensor bool) []int {
 	sources := make([]int, n)
 	step := float64(in1-in0) / float64(n)

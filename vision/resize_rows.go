@@ -10,8 +10,8 @@ import (
 // scratch holds intermediate rows between resizes.
 var scratch = sync.Pool{New: func() any { return new([]uint8) }}
 
-// mostTaps bounds the coefficients that are held at a time, so that an image millions of pixels long and one high
-// takes no more memory for them than for itself.
+// mostTaps bounds the coefficients in memory. So an image that is millions of pixels long and one high takes no more
+// memory for coefficients than for itself.
 const mostTaps = 1 << 22
 
 // resample filters rows and columns, rounding to 8 bits in between, and writes the given part of the result to dst.
@@ -41,7 +41,7 @@ func (r Resizer) resample(dst, v view, x, y axis, part image.Rectangle) {
 	dst.width, dst.height = part.Dx(), part.Dy()
 	horizontal := x.outSize != v.width || x.in0 != 0 || x.in1 != float32(x.outSize)
 	vertical := y.outSize != v.height || y.in0 != 0 || y.in1 != float32(y.outSize)
-	// The source pixels that count, and the taps on them.
+	// The source pixels that contribute, and the taps on them.
 	x0, x1, y0, y1 := part.Min.X, part.Max.X, part.Min.Y, part.Max.Y
 	var tx, ty *simd.ResizeTaps
 	if horizontal {
@@ -98,8 +98,8 @@ func (r Resizer) columns(dst, src view, t *simd.ResizeTaps) {
 	})
 }
 
-// bands calls f on consecutive ranges that cover [0, n), by the workers when there is enough to do: about cost
-// products an index.
+// bands calls f on consecutive ranges that cover [0, n), on the workers when there is enough work. An index costs about
+// cost products.
 func (r Resizer) bands(n, cost int, f func(i0, i1 int)) {
 	const least = 1 << 18
 	k := min(n, 4*r.Workers.Limit(), n*cost/least+1)

@@ -197,7 +197,7 @@ func BenchmarkResize(b *testing.B) {
 	})
 }
 
-// Part of a result is what cropping the whole gives, though less of the source is read for it.
+// Part of a result equals a crop of the whole result, although less of the source is read for it.
 func TestResizePart(t *testing.T) {
 	rng := data.NewRand(4)
 	out := new(Image)

@@ -2,6 +2,7 @@ package vision
 
 import (
 	"bytes"
+	"encoding/binary"
 	"image/color"
 
 	"golang.org/x/image/tiff"
@@ -27,8 +28,8 @@ func decodeTIFF(data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A fax codes runs of ink and of paper, and whether paper is 0 or 1 is for the photometric interpretation to say.
-	// x/image takes paper for 1 where that says that black is 0, so that such pages come out as negatives.
+	// A fax codes runs of ink and of paper. The photometric interpretation says whether paper is 0 or 1. Where it says
+	// that black is 0, x/image returns negatives.
 	compression, _ := tiffTag(data, tiffCompression)
 	if photometric, _ := tiffTag(data, tiffPhotometric); isFax(compression) && photometric == 1 {
 		for i, v := range m.Pix {
@@ -56,11 +57,11 @@ func tiffHeader(data []byte) (header, error) {
 	compression, _ := tiffTag(data, tiffCompression)
 	expands := 1.0
 	switch compression {
-	case 5: // LZW: a code of at most 12 bits stands for at most 4096 bytes
+	case 5: // LZW: a code of at most 12 bits encodes at most 4096 bytes
 		expands = 4096 * 8 / 12.
 	case 8, 32946: // Deflate
 		expands = 1032
-	case 32773: // PackBits: two bytes stand for at most 128
+	case 32773: // PackBits: two bytes encode at most 128
 		expands = 64
 	}
 	h.perByte = expands * 8 / float64(bits)
@@ -69,4 +70,63 @@ func tiffHeader(data []byte) (header, error) {
 		h.boundFlat()
 	}
 	return h, nil
+}
+
+// tiffEntry returns the order of a TIFF block's bytes, and the 12 bytes of a tag in its first directory.
+func tiffEntry(tiff []byte, tag uint16) (o binary.ByteOrder, entry []byte) {
+	if len(tiff) < 8 {
+		return nil, nil
+	}
+	switch string(tiff[:4]) {
+	case "II*\x00":
+		o = binary.LittleEndian
+	case "MM\x00*":
+		o = binary.BigEndian
+	default:
+		return nil, nil
+	}
+	p := int64(o.Uint32(tiff[4:]))
+	if p+2 > int64(len(tiff)) {
+		return nil, nil
+	}
+	n := int64(o.Uint16(tiff[p:]))
+	for i := range n {
+		e := p + 2 + 12*i
+		if e+12 > int64(len(tiff)) {
+			break
+		}
+		if o.Uint16(tiff[e:]) == tag {
+			return o, tiff[e : e+12]
+		}
+	}
+	return nil, nil
+}
+
+// tiffTag returns a whole number of 16 or 32 bits in the first directory of a TIFF block: the first one where the entry
+// holds several. ok reports whether there is such a tag.
+func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
+	o, e := tiffEntry(tiff, tag)
+	if e == nil {
+		return 0, false
+	}
+	switch o.Uint16(e[2:]) {
+	case 3: // stored in the first bytes of the value field
+		return int(o.Uint16(e[8:])), true
+	case 4:
+		return int(o.Uint32(e[8:])), true
+	}
+	return 0, true
+}
+
+// tiffBytes returns the value of a tag of bytes, nil where there is none.
+func tiffBytes(tiff []byte, tag uint16) []byte {
+	o, e := tiffEntry(tiff, tag)
+	if e == nil {
+		return nil
+	}
+	kind, n, at := o.Uint16(e[2:]), int64(o.Uint32(e[4:])), int64(o.Uint32(e[8:]))
+	if kind != 1 && kind != 7 || n <= 4 || at+n > int64(len(tiff)) { // up to 4 bytes stand in the entry itself
+		return nil
+	}
+	return tiff[at : at+n]
 }

@@ -1,9 +1,9 @@
 package vision
 
-// The tone operations replace each sample of an RGB image by one that a table holds for its channel. They compute
-// what Pillow's ImageOps of the same names compute, byte for byte.
+// The tone operations look each sample of an RGB image up in a table of its channel. They give the bytes of Pillow's
+// ImageOps of the same names.
 
-// toneTable holds what becomes of a sample.
+// toneTable holds the new value of each sample.
 type toneTable [256]uint8
 
 // mapped returns m with every sample looked up in its channel's table. m has as many channels as there are tables.
@@ -36,7 +36,7 @@ func tableOf(f func(v int) int) *toneTable {
 	return t
 }
 
-// histograms counts, a channel, how often each sample occurs.
+// histograms counts how often each sample occurs, by channel.
 func (m *Image) histograms() [][256]int {
 	h := make([][256]int, m.Channels)
 	for i := 0; i < len(m.Pix); i += m.Channels {
@@ -109,7 +109,7 @@ func posterize(m *Image, bits int) *Image {
 	return m.mappedAlike(func(v int) int { return v & mask })
 }
 
-// solarize inverts the samples from a threshold on.
+// solarize inverts the samples at or above a threshold.
 func solarize(m *Image, threshold int) *Image {
 	return m.mappedAlike(func(v int) int {
 		if v < threshold {

@@ -42,7 +42,7 @@ type webpFrame struct {
 	file          []byte          // the frame as a WebP file of its own
 }
 
-// webpFirstFrame returns the first frame of an animated file, nil for a file that is none.
+// webpFirstFrame returns the first frame of an animation, nil for a still image.
 func webpFirstFrame(data []byte) (*webpFrame, error) {
 	// Bit 1 of the extended header's flags: animation.
 	if len(data) < 30 || string(data[12:16]) != "VP8X" || data[20]&2 == 0 {
@@ -81,8 +81,8 @@ func webpFirstFrame(data []byte) (*webpFrame, error) {
 	return f, nil
 }
 
-// webpChunks calls f with each chunk of the file until f returns false. What follows the length that the file gives of
-// itself does not belong to it.
+// webpChunks calls f with each chunk of the file until f returns false. Bytes beyond the length in the header are
+// ignored.
 func webpChunks(data []byte, f func(id string, payload []byte) bool) {
 	if len(data) < 12 {
 		return
@@ -97,11 +97,11 @@ func webpChunks(data []byte, f func(id string, payload []byte) bool) {
 	}
 }
 
-// webpLength is how long the file says it is.
+// webpLength is the length in the header.
 func webpLength(data []byte) uint64 { return 8 + uint64(binary.LittleEndian.Uint32(data[4:])) }
 
-// boundFlat is for formats that need next to no bytes for a flat picture, and so set no bound on what a byte stands
-// for: one that is large, and flatter than any picture, is taken for a bomb.
+// boundFlat bounds perByte for formats that need next to no bytes for an image of one color. A large image that is
+// flatter than any photograph or drawing is rejected as a decompression bomb.
 func (h *header) boundFlat() {
 	if int64(h.width)*int64(h.height) > 1<<22 {
 		h.perByte = 4096
@@ -110,7 +110,7 @@ func (h *header) boundFlat() {
 
 func webpHeader(data []byte) (header, error) {
 	var h header
-	// The orientation comes after the pixels: a file whose end is missing may have lost it.
+	// The orientation comes after the pixels: a truncated file may have lost it.
 	if n := webpLength(data); n > uint64(len(data)) {
 		return h, fmt.Errorf("%d of %d bytes: %w", len(data), n, io.ErrUnexpectedEOF)
 	}
@@ -127,11 +127,11 @@ func webpHeader(data []byte) (header, error) {
 	return h, err
 }
 
-// A lossy WebP frame holds brightness in 16..235 and color at half resolution. image.YCbCr knows only the full
-// range of JPEG, so that converting what x/image decodes by the standard library's rules gives washed-out
-// pixels. This file restates libwebp's conversion: bilinear chroma and 14-bit fixed-point BT.601.
+// A lossy WebP frame holds brightness in 16..235 and color at half resolution. image.YCbCr has the full range of JPEG, so
+// the standard library's conversion gives washed-out pixels. The functions below do libwebp's conversion: bilinear
+// chroma and 14-bit fixed-point BT.601.
 
-// fromWebP converts what x/image/webp decoded. Alpha is dropped.
+// fromWebP converts an image that x/image/webp decoded. Alpha is dropped.
 func fromWebP(m image.Image) *Image {
 	switch m := m.(type) {
 	case *image.YCbCr:

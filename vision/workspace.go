@@ -1,18 +1,18 @@
 package vision
 
-// workspace is the memory in which one goroutine reads and prepares images, one after the other: what it handed out
-// is written over by the next. The zero value is ready; one that is used once hands out memory of its own.
+// workspace is the memory in which one goroutine reads and prepares images, one after the other. Each image overwrites
+// the one before. The zero value is ready; a workspace that is used once returns fresh memory.
 type workspace struct {
 	file    []byte
 	decoded *Image
 	resized *Image
 }
 
-// keepBytes is how much memory of one kind a workspace keeps from one image to the next: photographs of 21
-// megapixels. A single panorama in a folder should not stay for the rest of the run.
+// keepBytes limits each kind of memory that a workspace keeps from one image to the next: photographs of 21 megapixels.
+// A single panorama in a folder should not stay for the rest of the run.
 const keepBytes = 64 << 20
 
-// trim lets go of what is too much to keep.
+// trim frees memory above keepBytes.
 func (w *workspace) trim() {
 	if cap(w.file) > keepBytes {
 		w.file = nil
@@ -24,7 +24,7 @@ func (w *workspace) trim() {
 	}
 }
 
-// open opens image i of a data set, in the workspace where it is one of this package's that decodes.
+// open opens image i of a data set. It decodes the files of this package's data sets in the workspace.
 func (w *workspace) open(d Dataset, i int) (*Image, error) {
 	switch d := d.(type) {
 	case *Subset:

@@ -6,9 +6,9 @@ import (
 	"github.com/fovea-ml/fovea/vision/internal/jpeg"
 )
 
-// An image.YCbCr is what the standard library makes of a JPEG file: color at half the resolution of brightness, whose
-// samples it would repeat. Here they are interpolated as libjpeg-turbo, and so package jpeg, does it; at sharp
-// colored edges the two differ by up to 45 levels.
+// The standard library decodes a JPEG file to an image.YCbCr, mostly with color at half the resolution of brightness, and
+// repeats the samples of color. Here they are interpolated as in libjpeg-turbo and package jpeg. At sharp colored edges
+// the two differ by up to 45 levels.
 
 // fromYCbCr converts a full-range (JFIF) YCbCr image to RGB.
 func fromYCbCr(m *image.YCbCr) *Image {

@@ -79,7 +79,7 @@ func TestBadInput(t *testing.T) {
 		{"-data file", "file is not a folder"},
 		{"-data empty", "no sub-folders"},
 		{"-data one", `"cats" alone`},
-		{"-data loose", "one sub-folder a class"},
+		{"-data loose", "one sub-folder per class"},
 		{"-data hollow", "dogs"},
 		{"-data lonely", `"cats" has 1 readable`},
 		{"-data truncated", "dogs/bad.png"},

@@ -1,6 +1,9 @@
-// Package atomicfile replaces files whole. A reader, a crash or a full disk sees the old file or the new
-// one, never a part: the new content goes to a temporary file in the same folder, reaches the disk, and
-// only then takes the name.
+// Package atomicfile replaces files whole:
+//
+//	err := atomicfile.Write("state.json", func(w io.Writer) error { return json.NewEncoder(w).Encode(state) })
+//
+// A reader, a crash or a full disk finds the old file or the new one, never a part. The new content goes to a temporary
+// file in the same folder, reaches the disk, and only then takes the name.
 package atomicfile
 
 import (
@@ -17,15 +20,15 @@ import (
 	"syscall"
 )
 
-// bufferSize spares the system small writes; larger ones go straight through.
+// bufferSize spares the system small writes. Larger ones bypass the buffer.
 const bufferSize = 64 << 10
 
-// Write calls write with a buffered writer and makes what it wrote the content of path. When write fails
-// or panics, or a step of the way does, path is as it was and nothing is left beside it. What a killed process left
-// there goes with the next Write of the name.
+// Write calls write with a buffered writer and makes the written bytes the content of path. If write panics or any step
+// fails, path is unchanged and no other file is left. The next Write to the name removes a file that a killed process
+// left.
 //
-// A new file has the usual permissions, a replaced one keeps its own; a symbolic link is itself replaced,
-// never what it points to.
+// A new file has the usual permissions, and a replaced one keeps its own. A symbolic link is itself replaced, never its
+// target.
 func Write(path string, write func(io.Writer) error) (err error) {
 	dir, base := filepath.Split(path)
 	if base == "" {
@@ -39,7 +42,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 		return fmt.Errorf("%s: expected a file, found a folder", path)
 	}
 	if len(base) > 100 {
-		base = strings.ToValidUTF8(base[:100], "") // the temporary name must not be too long where the real one is not
+		base = strings.ToValidUTF8(base[:100], "") // so that the temporary name is not too long
 	}
 	removeLeftovers(dir, base)
 	f, err := create(dir, base)
@@ -69,7 +72,7 @@ func Write(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	if locks {
-		defer f.Close() // which ends the lock, after the file has its name; its content has reached the disk
+		defer f.Close() // ends the lock, once the file has its name; its content has reached the disk
 	} else if err := f.Close(); err != nil {
 		return err
 	}
@@ -80,8 +83,8 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return syncFolder(dir)
 }
 
-// create opens a new file next to the one to be replaced, with the permissions that the process gives to
-// new files, which os.CreateTemp does not.
+// create opens a new file next to the one to be replaced. Unlike os.CreateTemp, it uses the permissions that the process
+// gives to new files.
 func create(dir, base string) (*os.File, error) {
 	for range 100 {
 		name := filepath.Join(dir, fmt.Sprintf(".%s.%08x.tmp", base, rand.Uint32()))
@@ -92,7 +95,7 @@ func create(dir, base string) (*os.File, error) {
 		if err == nil && locks {
 			lock(f)
 			if !named(f, name) {
-				f.Close() // somebody took it for a leftover, before the lock
+				f.Close() // another process removed it as a leftover, before the lock
 				continue
 			}
 		}
@@ -101,7 +104,7 @@ func create(dir, base string) (*os.File, error) {
 	return nil, fmt.Errorf("%s: no free temporary name", dir)
 }
 
-// syncFolder makes the rename itself durable, where folders can be synced.
+// syncFolder makes the rename durable, where folders can be synced.
 func syncFolder(dir string) error {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
 		return nil

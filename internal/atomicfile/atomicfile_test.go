@@ -123,7 +123,7 @@ func TestBadPlace(t *testing.T) {
 	}
 }
 
-// TestLeftovers expects that what nobody writes any more is removed, and what somebody writes is not.
+// TestLeftovers expects that temporary files of killed processes are removed, and files in use are not.
 func TestLeftovers(t *testing.T) {
 	if !locks {
 		t.Skip("needs locks of files")

@@ -6,11 +6,11 @@ import (
 	"regexp"
 )
 
-// A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The
-// next one to write under the name does it: a temporary file is locked for as long as it is written, and the system
-// drops the locks of the dead.
+// A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The next
+// process that writes to the name removes it. It can tell: a temporary file is locked while it is written, and the
+// system drops the locks of a killed process.
 
-// removeLeftovers removes the temporary files of a name that nobody writes any more.
+// removeLeftovers removes the temporary files of a name that no process writes any more.
 func removeLeftovers(dir, base string) {
 	list, err := os.ReadDir(dir)
 	if err != nil {
@@ -33,7 +33,7 @@ func removeLeftovers(dir, base string) {
 	}
 }
 
-// named says whether the path still stands for the open file.
+// named reports whether the path still names the open file.
 func named(f *os.File, path string) bool {
 	a, err := f.Stat()
 	if err != nil {

@@ -1,4 +1,8 @@
-// Package peak tells the most memory that this process has held, for tests and measurements that bound it.
+// Package peak measures the peak memory of this process, for tests and measurements:
+//
+//	before := peak.Memory()
+//	load()
+//	fmt.Println("bytes added to the peak:", peak.Memory()-before)
 package peak
 
 import (
@@ -7,8 +11,7 @@ import (
 	"strings"
 )
 
-// Memory returns the highest that resident memory was, in bytes: VmHWM of /proc/self/status. It is 0 where the system
-// does not tell.
+// Memory returns the peak of resident memory in bytes: VmHWM of /proc/self/status. It is 0 on systems without it.
 func Memory() int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -1,5 +1,9 @@
-// Package smallfile reads the configuration files of model folders. A folder comes from a stranger, and a name in
-// it may be a link to anything: a device that never ends, a pipe that nobody writes to, or a file that fills the memory.
+// Package smallfile reads the configuration files of model folders:
+//
+//	data, err := smallfile.Read(os.DirFS(dir), "config.json")
+//
+// A folder is not trusted: a name in it may link to a device without an end, a pipe without a writer, or a file that
+// fills the memory.
 package smallfile
 
 import (
@@ -8,13 +12,13 @@ import (
 	"io/fs"
 )
 
-// Limit is the size in bytes above which a file is refused: several hundred times the largest configuration in
-// use, which names 21841 classes.
+// Limit is the largest size of a file in bytes: several hundred times the largest configuration in use, which names 21841
+// classes.
 const Limit = 64 << 20
 
-// Read returns the contents of a file, as fs.ReadFile does, or an error when there are more than Limit bytes.
+// Read returns the contents of a file, as fs.ReadFile does. A file of more than Limit bytes is an error.
 func Read(fsys fs.FS, name string) ([]byte, error) {
-	// Before anything is opened: to open a pipe is to wait for whoever writes to it.
+	// Stat comes before Open, because opening a pipe waits for a writer.
 	if info, err := fs.Stat(fsys, name); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
@@ -30,7 +34,7 @@ func Read(fsys fs.FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	if len(data) > Limit {
-		return nil, fmt.Errorf("%s: more than %d bytes", name, Limit)
+		return nil, fmt.Errorf("%s: expected at most %d bytes, found more", name, Limit)
 	}
 	return data, nil
 }

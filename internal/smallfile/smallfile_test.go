@@ -23,7 +23,7 @@ func TestRead(t *testing.T) {
 	if data, err := Read(fsys, "full"); err != nil || len(data) != Limit {
 		t.Errorf("read %d bytes, %v", len(data), err)
 	}
-	if _, err := Read(fsys, "more"); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, err := Read(fsys, "more"); err == nil || !strings.Contains(err.Error(), "found more") {
 		t.Errorf("expected an error, found %v", err)
 	}
 	if _, err := Read(fsys, "none"); !errors.Is(err, fs.ErrNotExist) {

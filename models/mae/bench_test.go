@@ -13,7 +13,7 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// multiplyAdds counts those of one picture's forward pass in training: the encoder sees the visible patches
+// multiplyAdds counts those of one image's forward pass in training: the encoder sees the visible patches
 // only, the last projection the masked ones.
 func multiplyAdds(c Config) float64 {
 	blocks := func(c vit.EncoderConfig, n float64) float64 {

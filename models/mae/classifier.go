@@ -18,7 +18,8 @@ type ClassifierOptions struct {
 // Classifier returns a Vision Transformer that begins with a copy of m's encoder and has a new head for the
 // given classes (MAE, appendix A.1; main_finetune.py of facebookresearch/mae). The positions are trained from
 // here on. The head begins almost at zero, so that the encoder's features are not torn at the start. It shares no
-// memory with m. It panics when there are no labels, no rng, or the options are none of a valid vit.Config.
+// memory with m. It panics when there are no labels, no rng, the options are none of a valid vit.Config, or m has an
+// adapter that is not merged.
 func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand) *vit.Model {
 	if len(labels) == 0 || rng == nil {
 		panic("mae: a classifier needs labels and a random number generator")
@@ -27,15 +28,7 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)
 	v.Preprocess = m.Preprocess
-	from := map[string][]float32{}
-	for path, p := range nn.Parameters(m) {
-		from[path] = p.Values()
-	}
-	for path, p := range nn.Parameters(v) {
-		if values := from[path]; values != nil {
-			p.Update(func(w []float32) { copy(w, values) })
-		}
-	}
+	nn.Copy(v, m)
 	nn.TruncatedNormal(rng, v.Head.Weight, 2e-5, -2, 2)
 	return v
 }

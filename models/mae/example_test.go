@@ -23,8 +23,8 @@ func load() *mae.Model {
 	return model
 }
 
-// picture is a gradient of 60×40 pixels.
-func picture() image.Image {
+// img is a gradient of 60×40 pixels.
+func img() image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
 	for y := range 40 {
 		for x := range 60 {
@@ -34,11 +34,11 @@ func picture() image.Image {
 	return m
 }
 
-// One step of pre-training hides three quarters of each picture and computes the loss of rebuilding them; its
+// One step of pre-training hides three quarters of each image and computes the loss of rebuilding them; its
 // gradients are what an optimizer needs.
 func Example() {
 	model := load()
-	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, picture(), picture())
+	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img(), img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,11 +51,11 @@ func Example() {
 	// Output: 12 of 16 patches are masked, the loss is 2.09
 }
 
-// What the encoder learned is handed over to a classifier, which is then trained on few labeled pictures.
+// What the encoder learned is handed over to a classifier, which is then trained on few labeled images.
 func ExampleModel_Classifier() {
 	classifier := load().Classifier([]string{"cat", "dog"}, mae.ClassifierOptions{Pooling: vit.MeanPooling, DropPath: 0.1},
 		rand.New(rand.NewPCG(1, 2)))
-	predictions, err := classifier.Classify(context.Background(), picture())
+	predictions, err := classifier.Classify(context.Background(), img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,9 +66,9 @@ func ExampleModel_Classifier() {
 	// 0.50 0.50
 }
 
-// Reconstruct shows what a model makes of pictures.
+// Reconstruct shows what a model makes of images.
 func ExampleModel_Reconstruct() {
-	shown, err := load().Reconstruct(context.Background(), 7, picture())
+	shown, err := load().Reconstruct(context.Background(), 7, img())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -27,6 +27,10 @@ var names = func() checkpoint.Names {
 	return n
 }()
 
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
+// beside transformers 5.
+func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
+
 // family says how masked autoencoders lie in folders.
 var family = modelfolder.Family{Package: "mae", ModelType: "vit_mae", Names: &names, Images: true}
 

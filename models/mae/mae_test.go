@@ -104,20 +104,20 @@ func small(seed uint64) *Model {
 func TestReconstruct(t *testing.T) {
 	m := small(1)
 	m.Preprocess = vision.Half(16)
-	picture := image.NewRGBA(image.Rect(0, 0, 40, 31))
-	for i := range picture.Pix {
-		picture.Pix[i] = uint8(i * 7)
+	img := image.NewRGBA(image.Rect(0, 0, 40, 31))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * 7)
 	}
-	out, err := m.Reconstruct(context.Background(), 3, picture, picture)
+	out, err := m.Reconstruct(context.Background(), 3, img, img)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := m.Reconstruct(context.Background(), 3, picture, picture)
+	again, err := m.Reconstruct(context.Background(), 3, img, img)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(out, again); d != "" {
-		t.Error("the same seed gave another picture", d)
+		t.Error("the same seed gave another image", d)
 	}
 	grays := 0
 	for i := 0; i < len(out[0].Masked.Pix); i += 3 {
@@ -136,32 +136,32 @@ func TestReconstruct(t *testing.T) {
 	if want := 16 * 16 * 3 / 4; grays < want {
 		t.Errorf("%d pixels are masked, expected %d", grays, want)
 	}
-	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{picture}, run.Batch+1)...)
+	many, err := m.Reconstruct(context.Background(), 3, slices.Repeat([]image.Image{img}, run.Batch+1)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(out, many[:2]); len(many) != run.Batch+1 || d != "" {
-		t.Errorf("%d of %d pictures, or others than alone: %s", len(many), run.Batch+1, d)
+		t.Errorf("%d of %d images, or others than alone: %s", len(many), run.Batch+1, d)
 	}
 	if cmp.Equal(many[0].Masked, many[run.Batch].Masked) {
 		t.Error("the second batch has the masks of the first")
 	}
 	done, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := m.Reconstruct(done, 3, picture); err == nil {
+	if _, err := m.Reconstruct(done, 3, img); err == nil {
 		t.Error("a canceled context gave no error")
 	}
-	if _, err := m.Reconstruct(context.Background(), 3, picture); err != nil {
+	if _, err := m.Reconstruct(context.Background(), 3, img); err != nil {
 		t.Error("the model is not usable after a cancel:", err)
 	}
 }
 
-// TestReconstructOriginal demands the picture itself back, whatever arithmetic prepares it.
+// TestReconstructOriginal demands the image itself back, whatever arithmetic prepares it.
 func TestReconstructOriginal(t *testing.T) {
 	m := small(1)
-	picture := vision.NewImage(16, 16, 3)
-	for i := range picture.Pix {
-		picture.Pix[i] = uint8(i * 7)
+	img := vision.NewImage(16, 16, 3)
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i * 7)
 	}
 	for name, p := range map[string]vision.Preprocess{
 		"default deviation": {}, "half": vision.Half(16),
@@ -172,11 +172,11 @@ func TestReconstructOriginal(t *testing.T) {
 	} {
 		p.Width, p.Height = 16, 16
 		m.Preprocess = p
-		out, err := m.Reconstruct(context.Background(), 3, picture)
+		out, err := m.Reconstruct(context.Background(), 3, img)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(picture.Pix, out[0].Original.Pix); d != "" {
+		if d := cmp.Diff(img.Pix, out[0].Original.Pix); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
@@ -196,17 +196,27 @@ func TestClassifier(t *testing.T) {
 	if m.Encoder.Patch.Weight.Values()[0] != before {
 		t.Error("the classifier shares the encoder's memory")
 	}
+
+	fc := m.Encoder.Blocks[1].MLP.FC1
+	out, in := fc.Weight.Shape()[0], fc.Weight.Shape()[1]
+	fc.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, in), B: autograd.NewParameter(out, 1), Alpha: 1}}
+	defer func() {
+		if r, ok := recover().(error); !ok || !strings.Contains(r.Error(), "Encoder.Blocks.1.MLP.FC1 has an adapter that is not merged") {
+			t.Errorf("a model with an adapter: %v", r)
+		}
+	}()
+	m.Classifier([]string{"a"}, ClassifierOptions{}, rand.New(rand.NewPCG(1, 0)))
 }
 
 // TestShapes expects a ShapeError from pixels and maskings that do not go together.
 func TestShapes(t *testing.T) {
 	m := small(5)
-	for name, c := range map[string]struct{ pictures, size, masked, patches int }{
-		"fewer pictures":   {1, 16, 2, 16},
-		"more pictures":    {3, 16, 2, 16},
-		"larger pictures":  {2, 20, 2, 16},
-		"smaller pictures": {2, 12, 2, 16},
-		"other patches":    {2, 16, 2, 25},
+	for name, c := range map[string]struct{ images, size, masked, patches int }{
+		"fewer images":   {1, 16, 2, 16},
+		"more images":    {3, 16, 2, 16},
+		"larger images":  {2, 20, 2, 16},
+		"smaller images": {2, 12, 2, 16},
+		"other patches":  {2, 16, 2, 25},
 	} {
 		masking := NewMasking(make([]float32, c.masked*c.patches), c.masked, c.patches, 0.75)
 		for _, f := range []func(x *autograd.Tensor){
@@ -214,7 +224,7 @@ func TestShapes(t *testing.T) {
 			func(x *autograd.Tensor) { m.Predict(x, masking) },
 		} {
 			tape := autograd.NewTape(autograd.Options{})
-			err := tape.Try(func() error { f(tape.Full(0, c.pictures, 3, c.size, c.size)); return nil })
+			err := tape.Try(func() error { f(tape.Full(0, c.images, 3, c.size, c.size)); return nil })
 			var shape *autograd.ShapeError
 			if !errors.As(err, &shape) {
 				t.Errorf("%s: %v, expected a ShapeError", name, err)

@@ -6,15 +6,15 @@ import (
 	"slices"
 )
 
-// Masking says which patches of each picture of a batch the encoder sees. Patches are numbered in
-// row-major order within a picture.
+// Masking divides the patches of each image of a batch into visible and masked ones. Patches are numbered in
+// row-major order within an image.
 type Masking struct {
 	Batch, Patches int
-	Visible        [][]int // a picture's visible patches, in the order of their noise
-	Masked         [][]int // a picture's masked patches, likewise
+	Visible        [][]int // an image's visible patches, in the order of their noise
+	Masked         [][]int // an image's masked patches, likewise
 }
 
-// NewMasking keeps the int(patches·(1-ratio)) patches of least noise of each picture (MAE, section 3;
+// NewMasking keeps the int(patches·(1-ratio)) patches of least noise of each image (MAE, section 3;
 // random_masking in models_mae.py of facebookresearch/mae). noise has batch·patches values. Patches of
 // equal noise are taken in their order. It panics when the noise has another length or ratio is not in
 // [0, 1).
@@ -52,7 +52,7 @@ func (m *Masking) Mask() []float32 {
 	return mask
 }
 
-// visible returns the number of visible patches a picture.
+// visible returns the number of visible patches of an image.
 func (m *Masking) visible() int {
 	if m.Batch == 0 {
 		return 0
@@ -60,8 +60,8 @@ func (m *Masking) visible() int {
 	return len(m.Visible[0])
 }
 
-// rows numbers the chosen patches of all pictures as rows of a [batch·stride, …] matrix whose pictures'
-// first patch is at offset.
+// rows returns the rows of the chosen patches of all images in a matrix [batch·stride, …]. The first patch of each image
+// is offset rows after the image's first row.
 func (m *Masking) rows(chosen [][]int, stride, offset int) []int {
 	var rows []int
 	for b, own := range chosen {
@@ -72,8 +72,8 @@ func (m *Masking) rows(chosen [][]int, stride, offset int) []int {
 	return rows
 }
 
-// unshuffle says which row each place of the decoder's sequences takes: the class token's and the visible
-// patches' rows of the encoder's [batch·(1+visible), …], and, for masked patches, the row after them all.
+// unshuffle returns, for each place of the decoder's sequences, the row of the encoder's [batch·(1+visible), …] that
+// goes there. All masked patches take the row after the last.
 func (m *Masking) unshuffle() []int {
 	seen := 1 + m.visible()
 	rows := make([]int, m.Batch*(1+m.Patches))

@@ -19,7 +19,7 @@ type Model struct {
 	Encoder *vit.Encoder
 	Decoder *Decoder
 
-	// Preprocess turns a picture into the pixels the model is trained on.
+	// Preprocess turns an image into the pixels the model is trained on.
 	Preprocess vision.Preprocess
 	// Workers runs Reconstruct in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
@@ -72,27 +72,20 @@ func newDecoder(c Config) *Decoder {
 // deviation 0.02, fixed sine-cosine positions.
 func (m *Model) initialize(rng *rand.Rand) {
 	e, d := m.Encoder, m.Decoder
-	side := m.Config.ImageSize / m.Config.PatchSize
-	setPositions(e.Positions, side)
-	setPositions(d.Positions, side)
+	side := m.Config.Side()
+	for _, p := range []*autograd.Parameter{e.Positions, d.Positions} {
+		p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
+	}
 	nn.Normal(rng, e.ClassToken, 0.02)
 	nn.Normal(rng, d.MaskToken, 0.02)
 	kernel := autograd.NewParameter(m.Config.HiddenSize, e.Patch.Weight.Len()/m.Config.HiddenSize)
 	nn.XavierUniform(rng, kernel)
 	e.Patch.Weight.Update(func(w []float32) { copy(w, kernel.Values()) })
-	for _, blocks := range []nn.Stack{e.Blocks, d.Blocks} {
-		for _, b := range blocks {
-			for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
-				nn.XavierUniform(rng, l.Weight)
-			}
-		}
+	for _, l := range nn.Layers[nn.Linear]([]nn.Stack{e.Blocks, d.Blocks}) {
+		nn.XavierUniform(rng, l.Weight)
 	}
 	nn.XavierUniform(rng, d.Embed.Weight)
 	nn.XavierUniform(rng, d.Pred.Weight)
-}
-
-func setPositions(p *autograd.Parameter, side int) {
-	p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
 }
 
 // Noise draws the noise that masks one step of training, [batch, patches], uniform in [0, 1); the same seed and step
@@ -117,7 +110,7 @@ func (m *Model) Masking(noise []float32, batch int) *Masking {
 // each patch normalized by its own mean and variance. Only masked patches are predicted.
 //
 // Loss, like the parts of it that follow, panics with an autograd.ShapeError when the pixels have another size than
-// the configured one or another number of pictures than the masking.
+// the configured one or another number of images than the masking.
 func (m *Model) Loss(pixels *autograd.Tensor, masking *Masking) *autograd.Tensor {
 	target := m.Target(pixels)
 	masked := masking.rows(masking.Masked, masking.Patches, 0)
@@ -134,7 +127,7 @@ func (m *Model) Predict(pixels *autograd.Tensor, masking *Masking) *autograd.Ten
 	return autograd.Slice(pred, 1, 1, 1+masking.Patches)
 }
 
-// Target returns what the decoder is to predict from pixels, [n, channels, size, size], in the shape and order of
+// Target returns the values that the decoder is to predict, from pixels, [n, channels, size, size], in the shape and order of
 // [Model.Predict].
 func (m *Model) Target(pixels *autograd.Tensor) *autograd.Tensor {
 	c := m.Config
@@ -174,7 +167,7 @@ func (m *Model) Encode(pixels *autograd.Tensor, masking *Masking) *autograd.Tens
 }
 
 // Decode maps the encoder's tokens, [n, 1+visible, width], to one token for the class and each patch, visible or
-// masked, in the order of the picture: [n, 1+patches, decoder width].
+// masked, in the order of the image: [n, 1+patches, decoder width].
 func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tensor {
 	demand("mae decode", "tokens", latent, masking.Batch, 1+masking.visible(), m.Config.HiddenSize)
 	t := latent.Tape()
@@ -190,8 +183,8 @@ func (m *Model) Decode(latent *autograd.Tensor, masking *Masking) *autograd.Tens
 	return d.Norm.Forward(d.Blocks.Forward(x, nn.AttentionInput{}))
 }
 
-// demand panics unless x has the given shape: rows are picked by number below, and those of another shape would be
-// other patches.
+// demand panics unless x has the given shape: rows are picked by number, and in another shape they would be other
+// patches.
 func demand(op, what string, x *autograd.Tensor, shape ...int) {
 	if !slices.Equal(x.Shape(), shape) {
 		panic(&autograd.ShapeError{Op: op, Shapes: [][]int{x.Shape(), shape}, Reason: "expected " + what + " of the second shape"})

@@ -11,20 +11,19 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Reconstruction shows what a model makes of one picture, at the model's size.
+// Reconstruction shows how a model fills in the masked patches of one image, at the model's size.
 type Reconstruction struct {
 	Original *vision.Image // as the model sees it
 	Masked   *vision.Image // masked patches are gray
 	Filled   *vision.Image // visible patches as they are, masked ones as predicted
 }
 
-// Reconstruct masks pictures, which may have any size, at the configured ratio and rebuilds them. seed draws the
-// masks, from the first picture to the last. Where the model predicts normalized patches, each is given back the
-// mean and variance of the original one, as the paper's figures are made; the visible patches are copied from the
-// original.
+// Reconstruct masks images, which may have any size, at the configured ratio and rebuilds them. seed draws the
+// masks, from the first image to the last. Visible patches are copied from the original. Where the model predicts
+// normalized patches, each gets the mean and variance of the original one, as in the paper's figures.
 //
 // ctx ends it between blocks and batches with an error that matches the context's; the model stays usable. It is
-// safe for concurrent use. It returns an error for a model of other than 3 channels, for a picture without pixels,
+// safe for concurrent use. It returns an error for a model of other than 3 channels, for an image without pixels,
 // which it names by its position, and for a Preprocess whose output has not the model's size.
 func (m *Model) Reconstruct(ctx context.Context, seed uint64, images ...image.Image) ([]Reconstruction, error) {
 	patches := m.Config.Patches()
@@ -44,7 +43,7 @@ func (m *Model) Reconstruct(ctx context.Context, seed uint64, images ...image.Im
 	return out, nil
 }
 
-// show makes pictures of the patches of a batch, the original and the predicted ones.
+// show turns the patches of a batch, the original and the predicted ones, into images.
 func (m *Model) show(patches, pred []float32, masking *Masking) []Reconstruction {
 	c := m.Config
 	values := c.PatchSize * c.PatchSize * c.NumChannels
@@ -95,10 +94,11 @@ func denormalize(pred, original []float32) []float32 {
 	return out
 }
 
-// gray is the level of a masked patch in pictures.
+// gray is the level of a masked patch in images.
 const gray = 128
 
-// paint makes a picture of patches, whose values are in the order row, column, channel; nil is gray.
+// paint assembles an image from its patches, whose values are in the order row, column, channel. A patch that is nil is
+// gray.
 func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	c := m.Config
 	side := c.ImageSize / c.PatchSize

@@ -12,7 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// multiplyAdds counts those of one picture's forward pass, attention included.
+// multiplyAdds counts those of one image's forward pass, attention included.
 func multiplyAdds(c Config) float64 {
 	d, h, n := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.Patches()+1)
 	block := n*(4*d*d+2*d*h) + 2*n*n*d
@@ -28,7 +28,7 @@ func reportRate(b *testing.B, flop float64, threads int) {
 
 const benchmarkThreads = 2
 
-func pictures(c Config, n int) []float32 {
+func images(c Config, n int) []float32 {
 	rng := rand.New(rand.NewPCG(7, 7))
 	x := make([]float32, n*3*c.ImageSize*c.ImageSize)
 	for i := range x {
@@ -45,7 +45,7 @@ func BenchmarkForward(b *testing.B) {
 	}{{"Ti16", Tiny16(), 1}, {"Ti16", Tiny16(), 8}, {"B16", Base16(), 1}, {"B16", Base16(), 8}} {
 		b.Run(fmt.Sprintf("%s/batch=%d/%v", c.name, c.batch, simd.Current()), func(b *testing.B) {
 			m := New(c.config, 1000, rand.New(rand.NewPCG(1, 1)))
-			x := pictures(c.config, c.batch)
+			x := images(c.config, c.batch)
 			tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(benchmarkThreads)})
 			run := func() {
 				m.Forward(tape.Input(x, c.batch, 3, c.config.ImageSize, c.config.ImageSize))
@@ -69,7 +69,7 @@ func BenchmarkTrain(b *testing.B) {
 		b.Run(fmt.Sprintf("%s/batch=8/%v", c.name, simd.Current()), func(b *testing.B) {
 			const batch = 8
 			m := New(c.config, 1000, rand.New(rand.NewPCG(1, 1)))
-			x := pictures(c.config, batch)
+			x := images(c.config, batch)
 			labels := make([]int, batch)
 			w := simd.NewWorkers(benchmarkThreads)
 			profile := &autograd.Profile{}

@@ -107,14 +107,6 @@ func (c EncoderConfig) Block() nn.BlockConfig {
 	}
 }
 
-// positions returns the number of rows of the position table: one for each patch, and one for the class token.
-func (c Config) positions() int {
-	if c.NoClassToken {
-		return c.Patches()
-	}
-	return 1 + c.Patches()
-}
-
 // Validate returns an error that names the first field whose value no encoder can have.
 func (c EncoderConfig) Validate() error {
 	var v config.Checks

@@ -1,43 +1,47 @@
 // Package vit is the Vision Transformer of Dosovitskiy et al., "An image is worth 16x16 words" (arXiv
 // 2010.11929), as transformers' ViTForImageClassification computes it.
 //
-// A picture is cut into square patches; each is projected to a token; a class token is put before them and
-// learned positions are added; pre-norm transformer blocks follow. The class token after the last norm, or
-// the mean of the patch tokens ([MeanPooling]), goes through one linear layer to the classes' logits.
+//	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
+//	…
+//	predictions, err := model.Classify(ctx, photograph)
+//	fmt.Println(predictions[0].Top[0].Label)
+//
+// An image is cut into square patches, and each is projected to a token. A class token is put before them, and
+// learned positions are added. Pre-norm transformer blocks follow. One linear layer maps the class token after the last
+// norm, or the mean of the patch tokens ([MeanPooling]), to the logits of the classes. [Encoder] is the tower without
+// pooling and head, on which other models are built.
 //
 // # Using a model
 //
-// [Load] reads a model folder and [Model.Classify] answers for pictures of any size. Decode photographs with
-// vision.DecodeFile or vision.Decode, which give the pixels of Pillow (the standard library's image.Decode gives
-// slightly others), and turn those that were taken sideways when ApplyOrientation says so. [Model.Features] gives
-// what the head sees, a vector a picture. Any number of goroutines may use one model at once: it is only read, each
-// call has its own tape, and the memory of tapes is lent from a short list and kept. Model.Workers says how many
-// cores a call takes.
+// [Load] reads a model folder, and [Model.Classify] takes images of any size. [Model.Features] gives the vector that the
+// head classifies. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
+// pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
+//
+// Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
+// reused. Model.Workers sets how many cores a call takes.
 //
 // # Training
 //
 // [New] draws initial weights from a generator that the caller gives. To train, make a tape that records
-// gradients and call [Model.Forward] on it, as the example of package train does for any model; [Model.Layer]
+// gradients and call [Model.Forward] on it, as the example of package train does for any model. [Model.Layer]
 // numbers parameters for layer-wise decay. Dropout and drop path follow the configuration and the switches of the
 // tape.
 //
+// Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
+// [AdapterNames].
+//
 // # Folders
 //
-// [Load] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release, under whichever
-// of their names; Model.Save writes for transformers or, with [ForTimm], for timm. What a folder claims is compared
-// with what its weights hold before memory is set aside for a model.
+// [Load] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release.
+// [Model.Save] writes for transformers or for timm. A configuration is compared with the weights before memory is
+// reserved for a model.
 //
-// timm's Vision Transformers have variants that transformers' has not: pooling by the mean, no class token, layer
+// timm's Vision Transformers have options that transformers' lack: pooling by the mean, no class token, layer
 // scale, a norm before the blocks, positions resized by another filter. They are the last fields of [Config].
 //
 // # Memory
 //
-// A file that the system can map is not copied: weights are read from it when they are first used, and then packed
-// for matrix products, after which the file's pages are given back. So a model takes about the size of its file,
-// in half precision too, which stays so ([LoadOptions].Widen). From file to first logits, ViT-B/16 takes two
-// to three times as long as a later call: bench/load.py measures both, beside PyTorch.
-//
-// # Building on it
-//
-// [Encoder] is the tower without pooling and head, on which other models are built.
+// A file that the system can map is not copied. Weights are read from it when they are first used and packed for matrix
+// products; then the file's pages are released. So a model takes about the size of its file. Half precision is kept
+// ([LoadOptions].Widen changes that).
 package vit

@@ -30,15 +30,17 @@ func NewEncoder(c Config) *Encoder {
 	block.DropPath, block.LayerScale = c.DropPathRate, c.LayerScaleInit
 	e := &Encoder{
 		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
-		Positions: autograd.NewParameter(1, c.positions(), c.HiddenSize),
 		Blocks:    nn.NewStack(c.NumHiddenLayers, block),
 		dropout:   c.HiddenDropoutProb,
 		side:      c.Side(),
 		antialias: c.AntialiasPositions,
 	}
+	positions := c.Patches()
 	if !c.NoClassToken {
 		e.ClassToken = autograd.NewParameter(1, 1, c.HiddenSize)
+		positions++
 	}
+	e.Positions = autograd.NewParameter(1, positions, c.HiddenSize)
 	if c.PreNorm {
 		e.Patch.Bias = nil
 		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
@@ -57,10 +59,8 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 			nn.TruncatedNormal(rng, p, std, -2, 2)
 		}
 	}
-	for _, b := range e.Blocks {
-		for _, l := range []*nn.Linear{b.Attention.QKV, b.Attention.Proj, b.MLP.FC1, b.MLP.FC2} {
-			nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
-		}
+	for _, l := range nn.Layers[nn.Linear](e.Blocks) {
+		nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
 	}
 }
 

@@ -15,10 +15,12 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/nn/lora"
 )
 
-// picture is a gradient of 60×40 pixels.
-func picture() image.Image {
+// img is a gradient of 60×40 pixels.
+func img() image.Image {
 	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
 	for y := range 40 {
 		for x := range 60 {
@@ -35,7 +37,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	predictions, err := model.Classify(context.Background(), picture())
+	predictions, err := model.Classify(context.Background(), img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -47,13 +49,13 @@ func Example() {
 	// LABEL_0 34.5 %
 }
 
-// What the head sees is an embedding of a picture, for search or for a classifier of one's own.
+// What the head sees is an embedding of an image, for search or for a classifier of one's own.
 func ExampleModel_Features() {
 	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, picture())
+	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func ExampleModel_Save() {
 }
 
 // One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model
-// has learned about positions, to fine-tune it on larger pictures.
+// has learned about positions, to fine-tune it on larger images.
 func ExampleLoad_original() {
 	folder := os.DirFS("testdata/timm_class")
 	weights := fstest.MapFS{}
@@ -109,4 +111,34 @@ func ExampleLoad_original() {
 	}
 	fmt.Println(model.Config.HiddenSize, model.Config.ImageSize, model.Encoder.Positions.Shape())
 	// Output: 64 32 [1 17 64]
+}
+
+// A large model is fine-tuned through low-rank adapters. They are saved alone, as PEFT saves them, and loaded into a
+// model with the same base weights.
+func ExampleAdapterNames() {
+	base := func() *vit.Model {
+		c := vit.Tiny16()
+		c.NumHiddenLayers = 2
+		return vit.New(c, 2, rand.New(rand.NewPCG(1, 2)))
+	}
+	model := base()
+	err := lora.Attach(model, lora.Options{Layers: []string{"Encoder.Blocks.*.Attention.QKV.Query"}, Rank: 4, Alpha: 8}, rand.New(rand.NewPCG(3, 4)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Train the model here: only the adapters change.
+	dir, err := os.MkdirTemp("", "adapter")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := lora.Save(dir, model, vit.AdapterNames()); err != nil {
+		log.Fatal(err)
+	}
+	again := base()
+	if err := lora.Load(os.DirFS(dir), again, vit.AdapterNames()); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(nn.Count(again)-nn.Count(base()), "parameters in the adapters")
+	// Output: 3072 parameters in the adapters
 }

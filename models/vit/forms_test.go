@@ -56,7 +56,7 @@ func compareForm(t *testing.T, dir string) {
 	}
 	compareGolden(t, g, m)
 	if o.ImageSize != 0 {
-		// The same pictures go through the model of the size that was saved: positions are resized as it runs.
+		// The same images go through the model of the size that was saved: positions are resized as it runs.
 		own, err := Load(os.DirFS(dir), LoadOptions{})
 		if err != nil {
 			t.Fatal(err)

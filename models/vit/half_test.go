@@ -37,14 +37,14 @@ func TestHalfBits(t *testing.T) {
 			for threads := range 4 {
 				for _, n := range []int{1, 3} {
 					tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads + 1)})
-					x := pictures(m.Config, 3)
+					x := images(m.Config, 3)
 					size := len(x) / 3
 					got := m.Forward(tape.Input(x[:n*size], n, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
 					if want == nil {
-						want = got // of one picture
+						want = got // of one image
 					}
 					if !slices.Equal(got[:len(want)], want) {
-						t.Errorf("%s %+v, %d threads, %d pictures: %v, expected %v", d, o, threads+1, n, got[:len(want)], want)
+						t.Errorf("%s %+v, %d threads, %d images: %v, expected %v", d, o, threads+1, n, got[:len(want)], want)
 					}
 				}
 			}

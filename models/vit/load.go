@@ -20,8 +20,8 @@ type SaveOptions = models.SaveOptions
 //
 //   - Hugging Face: config.json (model_type vit), preprocessor_config.json where it is there, and the weights.
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights.
-//   - The original release of DeiT or MAE, or a file of timm's: the weights alone. The sizes are those of the
-//     tensors, with 64 values a head; the norms' epsilon is timm's, 1e-6, and Preprocess is [vision.ImageNet].
+//   - The original release of DeiT or MAE, or a file of timm's: the weights alone. The shapes of the tensors
+//     give the sizes, with 64 values a head; the norms' epsilon is timm's, 1e-6, and Preprocess is [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. ViT variants that are not supported are refused, such as
 // those with register or distillation tokens.

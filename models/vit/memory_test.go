@@ -26,7 +26,7 @@ type firstUse struct {
 	Logits []float32
 }
 
-// half is one half of a ViT-B/16, for small pictures: 43 million parameters, where the program's own memory is a
+// half is one half of a ViT-B/16, for small images: 43 million parameters, where the program's own memory is a
 // small part.
 func half() Config {
 	c := Base16()
@@ -113,7 +113,7 @@ func use(dir string) {
 	tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(2)})
 	var u firstUse
 	for range 2 {
-		u.Logits = m.Forward(tape.Input(pictures(m.Config, 1), 1, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
+		u.Logits = m.Forward(tape.Input(images(m.Config, 1), 1, 3, m.Config.ImageSize, m.Config.ImageSize)).Floats(nil)
 		tape.Reset()
 	}
 	u.Peak = peak.Memory()

@@ -17,6 +17,10 @@ var names = func() checkpoint.Names {
 	return n
 }()
 
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
+// beside transformers 5.
+func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
+
 // family says how Vision Transformers lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
 	Package: "vit", ModelType: "vit", Names: &names, Images: true,

@@ -73,7 +73,7 @@ func TestBare(t *testing.T) {
 	}
 }
 
-// TestImageSize loads a model for pictures of another size.
+// TestImageSize loads a model for images of another size.
 func TestImageSize(t *testing.T) {
 	m, err := Load(weights(t, nil), LoadOptions{ImageSize: 48})
 	if err != nil {
@@ -81,7 +81,7 @@ func TestImageSize(t *testing.T) {
 	}
 	p := m.Preprocess
 	if m.Config.ImageSize != 48 || m.Encoder.Positions.Shape()[1] != 37 || p.CropWidth != 48 || p.CropHeight != 48 || p.Width != 54 {
-		t.Errorf("found pictures of %d pixels, positions %v, preprocessing %+v", m.Config.ImageSize, m.Encoder.Positions.Shape(), p)
+		t.Errorf("found images of %d pixels, positions %v, preprocessing %+v", m.Config.ImageSize, m.Encoder.Positions.Shape(), p)
 	}
 	if _, err := Load(weights(t, nil), LoadOptions{ImageSize: 17}); err == nil || !strings.Contains(err.Error(), "17") {
 		t.Errorf("found %v, expected an error about the size", err)

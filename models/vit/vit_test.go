@@ -53,7 +53,7 @@ func TestParity(t *testing.T) {
 	}
 }
 
-// TestOtherSize runs a picture twice as wide as configured, with interpolated positions.
+// TestOtherSize runs an image twice as wide as configured, with interpolated positions.
 func TestOtherSize(t *testing.T) {
 	for _, name := range []string{"tiny", "odd"} {
 		m, g := load(t, name)
@@ -87,7 +87,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestBatchPosition demands of a picture the same bits wherever it sits in a batch, on any number of threads.
+// TestBatchPosition demands of an image the same bits wherever it sits in a batch, on any number of threads.
 func TestBatchPosition(t *testing.T) {
 	c := Tiny16()
 	c.ImageSize, c.NumHiddenLayers = 64, 2
@@ -113,7 +113,7 @@ func TestBatchPosition(t *testing.T) {
 	for b := range 5 {
 		for i, v := range run(simd.NewWorkers(2), pixels[b*size:(b+1)*size]) {
 			if w := whole[b*10+i]; math.Float32bits(v) != math.Float32bits(w) {
-				t.Fatalf("picture %d alone: logit %d is %v, expected %v", b, i, v, w)
+				t.Fatalf("image %d alone: logit %d is %v, expected %v", b, i, v, w)
 			}
 		}
 	}

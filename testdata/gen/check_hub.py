@@ -1,11 +1,11 @@
-"""Lets huggingface_hub use the cache that package hub uses; the tests of hub run it.
+"""Runs huggingface_hub on the cache of package hub, for the tests of hub.
 
     check_hub.py get NAME [PATTERN...]    fetch, or find when HF_HUB_OFFLINE is set, a model
-    check_hub.py scan                     what the cache holds, as "hf cache" sees it
+    check_hub.py scan                     list the cache, as "hf cache" does
     check_hub.py lock FILE                hold a lock until a line comes in
     check_hub.py try FILE                 ask whether a lock is free
 
-Each prints one JSON value on a line. HF_ENDPOINT and HF_HUB_CACHE say where. Runs with huggingface_hub 2.4.0.
+Each prints one JSON value on a line. HF_ENDPOINT and HF_HUB_CACHE name the hub and the cache. Runs with huggingface_hub 2.4.0.
 """
 
 import hashlib

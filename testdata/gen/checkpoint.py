@@ -2,8 +2,8 @@
 
     python testdata/gen/checkpoint.py            # from the module's root
     python testdata/gen/checkpoint.py check F    # compares F with the tensors of written()
-    python testdata/gen/checkpoint.py same A B ...   # compares pairs of checkpoints, each a file or an index, bit by bit
-    python testdata/gen/checkpoint.py split MAX:SIZE,SIZE ...   # how huggingface_hub divides tensors of so many bytes
+    python testdata/gen/checkpoint.py same A B ...   # compares pairs of checkpoints, files or indexes, bit by bit
+    python testdata/gen/checkpoint.py split MAX:SIZE,SIZE ...   # divides tensors of these sizes as huggingface_hub does
 
 Every type with values at its edges, scalars, empty tensors, names that need escapes, a sharded index, and
 a small ViT layer under three families of names. Seed 1; versions as in requirements.txt.

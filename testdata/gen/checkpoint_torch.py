@@ -2,7 +2,7 @@
 
     python testdata/gen/checkpoint_torch.py                    # from the module's root
     python testdata/gen/checkpoint_torch.py fresh DIR SEED     # the same into DIR, from another seed
-    python testdata/gen/checkpoint_torch.py shared DIR DATA    # what torch reads in published files
+    python testdata/gen/checkpoint_torch.py shared DIR DATA    # the contents of published files, as torch reads them
     python testdata/gen/checkpoint_torch.py write DIR FILE     # FILE, safetensors, as PyTorch saves it
 
 Every element type, scalars, empty tensors, views with strides and offsets, shared storages; saved by torch.save

@@ -20,7 +20,7 @@ type Annotation struct {
 
 // Annotate returns the image as RGB with boxes, labels, scores and landmarks drawn on it. Lines and letters grow with
 // the image. A label stands on a background of its box's color, inside the image, and clear of other labels where
-// there is room. The border of the image cuts off what lies outside. Annotate returns an error that matches
+// there is room. The border of the image cuts off everything outside. Annotate returns an error that matches
 // [vision.ErrSize] for a malformed image and for coordinates that are not finite.
 func Annotate(m *vision.Image, found []Annotation) (*vision.Image, error) {
 	if err := m.Validate(); err != nil {

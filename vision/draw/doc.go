@@ -20,7 +20,7 @@
 // Text is set in the typeface Go Regular, which is part of the program and has Latin, Greek and Cyrillic letters. Its
 // size follows the size of the image.
 //
-// What is drawn may come from a model or a user. Boxes and text may lie outside the image, which cuts them off. A
-// malformed image, a coordinate that is not finite or a sheet above [vision.DefaultMaxPixels] gives an error that
+// Boxes, numbers and text may come from a model or a user. The border of the image cuts off boxes and text outside it.
+// A malformed image, a coordinate that is not finite or a sheet above [vision.DefaultMaxPixels] gives an error that
 // matches [vision.ErrSize] or [vision.ErrTooLarge].
 package draw

@@ -266,7 +266,7 @@ func TestGrid(t *testing.T) {
 
 func TestGridCaptions(t *testing.T) {
 	images := []*vision.Image{noise(120, 100, 3), noise(100, 90, 1), noise(120, 100, 4)}
-	g, err := Grid(images, 2, 10, "first", "", "the third, with far more text than there is room for below so small a picture")
+	g, err := Grid(images, 2, 10, "first", "", "the third, with far more text than there is room for below so small an image")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -329,7 +329,7 @@ func TestBeforeAfter(t *testing.T) {
 	}
 }
 
-// A wide image and a high one, neither of them large, would make a sheet of gigabytes, or a picture that no memory
+// A wide image and a high one, neither of them large, would make a sheet of gigabytes, or an image that no memory
 // holds.
 func TestSheetsAreBounded(t *testing.T) {
 	wide, high := vision.NewImage(60000, 1, 3), vision.NewImage(1, 60000, 3)

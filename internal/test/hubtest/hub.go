@@ -1,5 +1,12 @@
-// Package hubtest is a hub for tests: a server on this machine that speaks as much of the Hugging Face protocol as
-// package hub and Python's huggingface_hub ask for, and a second one to which it sends them for large files.
+// Package hubtest is a hub for tests:
+//
+//	h := hubtest.New()
+//	defer h.Close()
+//	h.Add("owner/name", map[string][]byte{"config.json": []byte("{}")})
+//	dir, err := hub.Get(ctx, "owner/name", hub.GetOptions{Endpoint: h.URL, Cache: t.TempDir()})
+//
+// A server on this machine speaks the part of the Hugging Face protocol that package hub and Python's huggingface_hub
+// use. It redirects requests for large files to a second server.
 package hubtest
 
 import (
@@ -22,11 +29,11 @@ import (
 	"time"
 )
 
-// A Hub serves models until it is closed. Large files (.safetensors, .bin, .pt and .pth) are known by their SHA-256
-// and come from a host of their own; the others are known by the SHA-1 that Git gives them.
+// A Hub serves models until it is closed. Large files (.safetensors, .bin, .pt and .pth) have their SHA-256 as hash and
+// come from a host of their own. The others have Git's SHA-1.
 type Hub struct {
 	URL string // for hub.GetOptions.Endpoint or HF_ENDPOINT
-	CDN string // of the host for large files
+	CDN string // the address of the host for large files
 
 	hub, cdn *httptest.Server
 
@@ -38,27 +45,27 @@ type Hub struct {
 }
 
 type model struct {
-	refs    map[string]string          // branches and tags to commits
+	refs    map[string]string          // commits by branch or tag
 	commits map[string]map[string]file // by commit
-	moved   string                     // to another name
-	gated   string                     // the token that opens it
+	moved   string                     // the new name, if any
+	gated   string                     // the token that access needs, if any
 }
 
 type file struct {
 	data      []byte
-	hash, oid string // what it is known by; what Git calls it, or the small file that stands for it
+	hash, oid string // hash of the content; Git's hash of the file, or of the pointer to a large one
 }
 
-// A Request is one that arrived.
+// A Request is a request that arrived.
 type Request struct {
-	CDN    bool // it came to the host for large files
+	CDN    bool // it came to the host of large files
 	Method string
 	Path   string
 	Range  string
 	Token  string // the Authorization header
 }
 
-// Use makes h the hub of a test's process, with an empty cache and nothing else of the user's settings.
+// Use makes h the hub of a test's process, with an empty cache and without the user's settings.
 func (h *Hub) Use(t testing.TB) {
 	t.Setenv("HF_ENDPOINT", h.URL)
 	t.Setenv("HF_HOME", t.TempDir())
@@ -67,7 +74,7 @@ func (h *Hub) Use(t testing.TB) {
 	}
 }
 
-// New starts a hub. Whoever starts it closes it.
+// New starts a hub. The caller closes it.
 func New() *Hub {
 	h := &Hub{models: map[string]*model{}, blobs: map[string][]byte{}}
 	h.hub = httptest.NewServer(h.log(false, h.serveHub))
@@ -76,7 +83,7 @@ func New() *Hub {
 	return h
 }
 
-// Close ends the servers and what they still send.
+// Close ends the servers and their open connections.
 func (h *Hub) Close() {
 	for _, s := range []*httptest.Server{h.hub, h.cdn} {
 		s.CloseClientConnections()
@@ -116,29 +123,29 @@ func (h *Hub) model(name string) *model {
 	return h.models[name]
 }
 
-// Move answers requests for a model by a redirect to one of another name, as after it was renamed.
+// Move redirects requests for a model to another name, as after a rename.
 func (h *Hub) Move(from, to string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.model(from).moved = to
 }
 
-// Gate opens a model only to those who show the token.
+// Gate serves a model only to requests with the token.
 func (h *Hub) Gate(name, token string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.model(name).gated = token
 }
 
-// Intercept lets f answer instead of the hub where it returns true. The host of large files asks it too, with paths
-// that begin with /blobs/.
+// Intercept calls f for each request; where f returns true, it has answered instead of the hub. The host of large files
+// calls it too, with paths that begin with /blobs/.
 func (h *Hub) Intercept(f func(http.ResponseWriter, *http.Request) bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.intercept = f
 }
 
-// Requests returns what arrived since it was last called.
+// Requests returns the requests that arrived since the last call.
 func (h *Hub) Requests() []Request {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -147,12 +154,12 @@ func (h *Hub) Requests() []Request {
 	return r
 }
 
-// IsLarge says whether a file is kept apart.
+// IsLarge reports whether a file of that name comes from the host of large files.
 func IsLarge(name string) bool {
 	return slices.Contains([]string{".safetensors", ".bin", ".pt", ".pth"}, path.Ext(name))
 }
 
-// Hash returns what a file is known by.
+// Hash returns the hash that the hub announces for a file.
 func Hash(name string, data []byte) string {
 	if IsLarge(name) {
 		sum := sha256.Sum256(data)
@@ -192,7 +199,7 @@ func (h *Hub) serveCDN(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
 }
 
-// refuse answers with an error as the hub does.
+// refuse answers with an error in the hub's format.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	w.Header().Set("X-Error-Code", code)
 	w.Header().Set("X-Error-Message", message)
@@ -254,7 +261,7 @@ func (h *Hub) serveHub(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// resolve sends a small file, or to where a large one is.
+// resolve sends a small file, or redirects to a large one.
 func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, commit, name string, files map[string]file) {
 	w.Header().Set("X-Repo-Commit", commit)
 	f, found := files[name]

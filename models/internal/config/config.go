@@ -11,7 +11,6 @@ package config
 import (
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -89,7 +88,7 @@ func (v *Checks) OneOf(name, value string, texts ...string) {
 func (v *Checks) Activation(name, value string) autograd.Activation {
 	act, err := autograd.ActivationByName(value)
 	if err != nil {
-		v.Fail(name, "%s", strings.TrimPrefix(err.Error(), "simd: "))
+		v.Fail(name, "%v", err)
 	}
 	return act
 }

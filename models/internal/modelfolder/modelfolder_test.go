@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -299,5 +300,30 @@ func TestRefused(t *testing.T) {
 		if err := load(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("expected %q, found %v", want, err)
 		}
+	}
+}
+
+// TestSaveAdapter refuses a model with an adapter that is not merged, before anything is written.
+func TestSaveAdapter(t *testing.T) {
+	m := newTwo()
+	m.Layer.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, 2), B: autograd.NewParameter(3, 1), Alpha: 1}}
+	dir := filepath.Join(t.TempDir(), "model")
+	save := func() error { return small.Save(dir, Contents{Config: struct{}{}, Model: m}, models.SaveOptions{}) }
+	if err := save(); err == nil || !strings.Contains(err.Error(), "Layer has an adapter that is not merged") {
+		t.Errorf("an adapter beside the weight: %v", err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("something was written")
+	}
+	m.Layer.Merge()
+	if err := save(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoint.OpenFolder(os.DirFS(dir), checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
+		t.Error(d)
 	}
 }

@@ -32,7 +32,8 @@ type Part struct {
 // Save writes a model to a folder, which it makes when it is not there, under the names of the column that is called like
 // the layout. Each file appears whole or not at all. The
 // weights come last, so that a folder with weights is complete. They go into shards when there are more than
-// checkpoint.DefaultShardSize of them, and replace those that were there. The error begins with the name of the package.
+// checkpoint.DefaultShardSize of them, and replace those that were there. A model with an adapter that is not merged is
+// refused, for adapters are no part of it. The error begins with the name of the package.
 func (y Family) Save(dir string, c Contents, o models.SaveOptions) error {
 	if err := y.save(dir, c, o); err != nil {
 		return fmt.Errorf("%s: %w", y.Package, err)
@@ -41,8 +42,11 @@ func (y Family) Save(dir string, c Contents, o models.SaveOptions) error {
 }
 
 func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
-	if columns := y.Names.Columns; !slices.Contains(columns, o.Layout.String()) {
-		return fmt.Errorf("layout: expected one of %q, found %q", columns, o.Layout)
+	if layouts := y.layouts(); !slices.Contains(layouts, o.Layout.String()) {
+		return fmt.Errorf("layout: expected one of %q, found %q", layouts, o.Layout)
+	}
+	if layer := nn.Unmerged(c.Model); layer != "" {
+		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
@@ -62,6 +66,17 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	}
 	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
 		checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
+}
+
+// layouts returns the layouts that can be written: those that a column of names is called like.
+func (y Family) layouts() []string {
+	var out []string
+	for l := range models.Original + 1 {
+		if slices.Contains(y.Names.Columns, l.String()) {
+			out = append(out, l.String())
+		}
+	}
+	return out
 }
 
 // writeJSON writes a value, indented, in place of the file of that name.

@@ -1,6 +1,9 @@
-// Package tower holds what the models around a Vision Transformer's encoder share beside the encoder itself: the
-// rows of their tables of names, the sizes that are read off weights where no configuration gives them, and the
-// resizing of position tables.
+// Package tower is shared by the models that are built around a Vision Transformer's encoder:
 //
-// The parameter paths are those of package vit's Encoder in a field Encoder, and of nn.Block.
+//	names := tower.Names(models.Timm, checkpoint.Rule{"Head", "classifier", "head"})
+//	sizes, err := tower.ReadSizes(folder.Find)
+//	err = folder.Fill(model, tower.FitPatches, tower.FitPositions(14, 24, true))
+//
+// It holds the encoder's rows of a table of names, the sizes that the shapes of weights tell where there is no
+// configuration, and the resizing of position tables. A model has a vit.Encoder in a field Encoder.
 package tower

@@ -7,13 +7,15 @@ import (
 	"github.com/fovea-ml/fovea/models"
 )
 
+// InMemory is the column of the names that transformers 5 uses in memory. PEFT's adapters have them.
+const InMemory = "transformers"
+
 // Names returns a model's table of names: its own rows and those of the encoder. The first column has the names of
-// Hugging Face on disk, the second those of timm, which the original releases of DeiT, MAE and DINO share; second is
-// what the model calls it. Further columns are only read: the first of them holds the names that transformers 5 uses in
-// memory.
+// Hugging Face on disk. The second has the names of timm, which the original releases of DeiT, MAE and DINO share; its
+// layout is the argument second. The third is [InMemory]. Further columns are only read.
 func Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
 	return checkpoint.Names{
-		Columns: []string{models.HuggingFace.String(), second.String()},
+		Columns: []string{models.HuggingFace.String(), second.String(), InMemory},
 		Rules: slices.Concat(rules, []checkpoint.Rule{
 			{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
 			{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},

@@ -10,7 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// Sizes are what the shapes of an encoder's weights say about it.
+// Sizes are the sizes of an encoder, as the shapes of its weights tell them.
 type Sizes struct {
 	Stack
 	Channels, Patch int
@@ -20,7 +20,7 @@ type Sizes struct {
 	Norm            bool // after the last block, and not only before the head
 }
 
-// Stack is what the shapes of a stack of blocks say about it.
+// Stack holds the sizes of a stack of blocks.
 type Stack struct {
 	Width, Layers, Hidden int
 	QKVBias               bool
@@ -90,8 +90,8 @@ func ReadStack(find Finder, path string) (Stack, error) {
 	return s, nil
 }
 
-// WantConfig returns an error for weights under Hugging Face's names: these come with a config.json, and what it says
-// (the number of heads, the epsilon) is not to be guessed where it can be had.
+// WantConfig returns an error for weights under Hugging Face's names. They come with a config.json, which states the
+// number of heads and the epsilon; these are not guessed where they can be read.
 func WantConfig(find Finder) error {
 	if t, ok := find("Encoder.Patch.Weight"); ok && strings.Contains(t.Name, "embeddings.patch_embeddings.") {
 		return fmt.Errorf("the tensors have Hugging Face's names, which come with a config.json: put it beside the weights: %w", fs.ErrNotExist)

@@ -1,9 +1,9 @@
-// Package coeff holds the constants of the transcendental kernels, for the portable code and for the
-// generator alike, so that there is one place where they are written.
+// Package coeff holds the constants of the transcendental kernels. The portable code and the generator both
+// read them here.
 //
-// The polynomials are minimax fits in the relative error of the function (Remez exchange in 40 digits,
-// coefficients then rounded to float32), lowest power first. The error beside each is that of the fit
-// in exact arithmetic; 2^-24 is half a unit in the last place of float32.
+// The polynomials are minimax fits in the relative error of the function, lowest power first. They come from
+// Remez exchange in 40 digits; the coefficients were then rounded to float32. The error stated for each is
+// the error of the fit in exact arithmetic. 2^-24 is half a unit in the last place of float32.
 package coeff
 
 const (
@@ -19,23 +19,23 @@ const (
 	ExpMax = 89
 	ExpMin = -104
 
-	// RoundMagic is 1.5·2^23 + 254. Added to x, it leaves round(x) + 254 in the low bits of the sum: twice
-	// the bias of the exponent, so that either half of it is the biased exponent of a factor.
+	// RoundMagic is 1.5·2^23 + 254. Added to x, it leaves round(x) + 254 in the low bits of the sum. 254 is
+	// twice the bias of the exponent, so each half of the number is the biased exponent of a factor.
 	RoundMagic = 0x1.8p23 + 254
 
-	// LogSplit is the bit pattern of √½ in float32: mantissas are taken from √½ to √2.
+	// LogSplit is the bit pattern of √½ in float32. Mantissas range from √½ to √2.
 	LogSplit = 0x3f3504f3
 
-	// ErfSquareMax is the square from which erf is 1 in float32; beyond it the square is held and the
-	// product with x exceeds 1, which a minimum then cuts. ErfScale maps squares to -1..1.
+	// ErfSquareMax is the x² from which erf(x) is 1 in float32. Larger squares are clamped to it; the product
+	// with x then exceeds 1 and is clamped to 1. ErfScale maps squares to -1..1.
 	ErfSquareMax = 15.4
 	ErfScale     = 0x1.09f95ap-3 // 2 / 15.4
 
-	// The same for Φ(x) - ½ = ½·erf(x/√2).
+	// PhiSquareMax and PhiScale do the same for Φ(x) - ½ = ½·erf(x/√2).
 	PhiSquareMax = 30.8
 	PhiScale     = 0x1.09f95ap-4 // 2 / 30.8
 
-	// TanhSquareMax does for tanh what ErfSquareMax does for erf.
+	// TanhSquareMax does the same for tanh.
 	TanhSquareMax = 83
 
 	InvSqrt2Pi = 0x1.988454p-2 // 1/√(2π)
@@ -75,7 +75,7 @@ var (
 		0x1.642e72p-11, -0x1.04b9a2p-11, 0x1.8c631ap-11, -0x1.3f599p-12,
 	}
 
-	// TanhP / TanhQ is tanh(x)/x in x² ≤ 83, error 3e-8. Both start from 1, so that tanh(x) is x near 0.
+	// TanhP / TanhQ is tanh(x)/x in x² ≤ 83, error 3e-8. Both start with 1, so tanh(x) is x near 0.
 	TanhP = []float32{1, 0x1.11f4cp-3, 0x1.c97ecap-9, 0x1.584320p-16, 0x1.c65564p-27}
 	TanhQ = []float32{1, 0x1.de4facp-2, 0x1.a7a686p-6, 0x1.579ddcp-12, 0x1.9eb178p-21}
 )

@@ -2,7 +2,7 @@
 
 package exact
 
-// AdamW does one step; the arguments are the products that AdamWStep's documentation names.
+// AdamW does one step of simd.AdamW; the scalar arguments are its factors, rounded to float32.
 func AdamW(p, m, v, g []float32, gradScale, beta1, oneMinusBeta1, beta2, oneMinusBeta2, decay, scaleV, eps, minusStep float32) {
 	for i := range p {
 		gi := mul(g[i], gradScale)

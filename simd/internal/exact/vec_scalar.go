@@ -54,8 +54,8 @@ func horner(c []float32, t float32) float32 {
 	return p
 }
 
-// exp reduces x to n·log 2 + r. The factor 2^n is applied as two factors of about half the exponent, the
-// first of which is exact, so that a denormal result is rounded once and overflow gives infinity.
+// exp reduces x to n·log 2 + r. The factor 2^n is applied as two factors of about half the exponent. The
+// first product is exact, so a denormal result is rounded once and overflow gives infinity.
 func exp(x float32) float32 {
 	x = maxSel(coeff.ExpMin, minSel(coeff.ExpMax, x))
 	t := FMA(x, coeff.Log2E, coeff.RoundMagic)
@@ -108,7 +108,8 @@ func erf(x float32) float32 {
 	return maxSel(-1, minSel(1, y))
 }
 
-// phi is Φ(x), the distribution function of the standard normal, to an absolute error: ½ + ½·erf(x/√2).
+// phi is Φ(x) = ½ + ½·erf(x/√2), the distribution function of the standard normal. Only its absolute error is
+// small.
 func phi(x float32) float32 {
 	s := minSel(coeff.PhiSquareMax, mul(x, x))
 	y := mul(x, horner(coeff.Phi, FMA(s, coeff.PhiScale, -1)))
@@ -135,7 +136,7 @@ func sigmoidSlope(x float32) float32 {
 	return mul(mul(e, q), q)
 }
 
-// silu holds x above -104, where σ is 0, so that -Inf does not meet that 0.
+// silu clamps x to -104 and above. σ is 0 there, so -Inf does not multiply that 0.
 func silu(x float32) float32 {
 	x = maxSel(coeff.ExpMin, x)
 	return mul(x, sigmoid(x))
@@ -183,7 +184,7 @@ func tanhSlope(x float32) float32 {
 	return FMA(-t, t, 1)
 }
 
-// hardSwish holds x above -3, where the ramp (x + 3)/6 is 0, so that -Inf does not meet that 0.
+// hardSwish clamps x to -3 and above. The factor (x + 3)/6 is 0 there, so -Inf does not multiply that 0.
 func hardSwish(x float32) float32 {
 	x = maxSel(-3, x)
 	return mul(x, mul(minSel(6, x+3), coeff.Sixth))
@@ -212,7 +213,7 @@ func mishTerms(x float32) (e, num, den float32) {
 	return e, num, FMA(e+e, e, num)
 }
 
-// mish holds x above -104, where the fraction is 0, so that -Inf does not meet that 0.
+// mish clamps x to -104 and above. The fraction is 0 there, so -Inf does not multiply that 0.
 func mish(x float32) float32 {
 	x = maxSel(coeff.ExpMin, x)
 	_, num, den := mishTerms(x)

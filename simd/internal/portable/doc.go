@@ -1,17 +1,20 @@
 // Package portable holds the plain Go version of every vector kernel of package simd.
 //
-// A kernel here is the readable statement of what the assembly computes: the same operations in the
-// same order, lane by lane. Three helpers carry the arithmetic contract. fma(a, b, c) is one fused
-// operation, rounded once on hardware that has it. mul(a, b) is a product rounded on its own: without
-// the conversion the compiler may fuse it with an addition that follows. maxSel and minSel return their
-// second operand when the operands are equal or when either is NaN, as the x86 instructions do.
+// A kernel here is the readable form of the assembly: the same operations in the same order, lane by lane.
+// Three kinds of functions carry the arithmetic contract:
 //
-// Package exact is this package with fma replaced by an emulation that always rounds once; vecgen
-// writes it. The bits of exact are the bits that every instruction set has to produce.
+//   - fma(a, b, c) is one fused operation, rounded once on hardware that has it.
+//   - mul(a, b) is a product rounded on its own. Without its conversion the compiler may fuse the product
+//     with an addition that follows.
+//   - maxSel and minSel return their second operand when the operands are equal or when either is NaN, as
+//     the x86 instructions do.
 //
-// A reduction keeps sixteen partial results in a *[16]float32: lane j takes elements j, j+16, j+32, …
-// of the call, in ascending order, and the caller folds the lanes when the last call is done. Calls
-// other than the last have to cover a multiple of sixteen elements.
+// Package exact is this package with fma replaced by an emulation that always rounds once; vecgen writes it.
+// Every instruction set must produce the bits of exact.
 //
-// Slices have been checked by the caller: all are as long as the first.
+// A reduction keeps sixteen partial results in a *[16]float32. Lane j takes elements j, j+16, j+32, … of the
+// call, in ascending order; the caller folds the lanes after the last call. Every call but the last must
+// cover a multiple of sixteen elements.
+//
+// The caller has checked the slices: all are at least as long as the first.
 package portable

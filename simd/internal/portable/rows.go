@@ -29,7 +29,7 @@ func FoldMaxNaN(a *[16]float32) float32 {
 	return maxNaN(maxNaN(c0, c2), maxNaN(c1, c3))
 }
 
-// NegInf fills the lanes from which a maximum starts.
+// NegInf returns the lanes from which a maximum starts.
 func NegInf() (acc [16]float32) {
 	for j := range acc {
 		acc[j] = float32(math.Inf(-1))
@@ -69,7 +69,7 @@ func MaxValue(acc *[16]float32, x []float32) {
 	}
 }
 
-// MaxNumber is MaxValue, but passes over NaN.
+// MaxNumber is MaxValue, but ignores NaN.
 func MaxNumber(acc *[16]float32, x []float32) {
 	for i, v := range x {
 		acc[i&15] = maxSel(v, acc[i&15])

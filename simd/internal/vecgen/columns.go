@@ -18,8 +18,8 @@ func (p printer) text(name, params string, size int) {
 	fmt.Fprintf(p, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, size)
 }
 
-// The kernel of ColumnSumsAdd keeps blocks of columns in registers while the rows go by, eight registers
-// wide first, then fewer, then the tail.
+// The kernel of ColumnSumsAdd keeps a block of columns in registers and adds all rows to it: first blocks of
+// eight registers, then narrower ones, then the tail.
 const columnParams = "(dst, x *float32, rows, n, stride int)"
 
 func (m *x86) columns(b *bytes.Buffer) {

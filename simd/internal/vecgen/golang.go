@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// signature is that of the assembly function; see assembleKernel for whole.
+// signature returns the signature of the assembly function; assembleKernel explains whole.
 func signature(k *kernel, whole bool) string {
 	var b strings.Builder
 	b.WriteString("(")
@@ -50,8 +50,8 @@ func stubs(ks []*kernel, levels ...string) []byte {
 	return formatted(b.Bytes())
 }
 
-// dispatch defines one function a kernel, which calls the version of the level in use. Assembly cannot
-// be preempted, so long slices go in pieces.
+// dispatch defines one function for each kernel, which calls the version of the level in use. Assembly
+// cannot be preempted, so long slices are processed in pieces.
 func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 	var b bytes.Buffer
 	b.WriteString(header + constraint + "package simd\n\nimport \"github.com/fovea-ml/fovea/simd/internal/portable\"\n")
@@ -104,8 +104,8 @@ func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 	return formatted(b.Bytes())
 }
 
-// wholeDispatch defines the function that reduces a whole row: in one call where the row is short enough,
-// else over lanes in memory.
+// wholeDispatch defines the function that reduces a whole row: in one call if the row is short enough,
+// otherwise over lanes in memory.
 func wholeDispatch(b *bytes.Buffer, k *kernel, levels []string) {
 	var names, ptrs, accs []string
 	for _, a := range k.arrays {
@@ -141,7 +141,7 @@ func wholeDispatch(b *bytes.Buffer, k *kernel, levels []string) {
 	fmt.Fprintf(b, "vec%s(%s, %s%s)\nreturn %s\n}\n", k.name, strings.Join(accs, ", "), strings.Join(names, ", "), scalars, strings.Join(results, ", "))
 }
 
-// columnDispatch cuts a matrix into pieces of few enough columns and rows.
+// columnDispatch cuts a matrix into pieces that one call may process.
 func columnDispatch(b *bytes.Buffer, levels []string) {
 	b.WriteString("\nfunc vecColumnSumsAdd(dst, x []float32, rows, stride int) {\n")
 	if len(levels) > 0 {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// A conversion is one of the four functions between float32 and 16-bit numbers. The assembly takes a
-// multiple of sixteen elements; the rest is converted in Go, to the same bits.
+// A conversion is one of the four functions between float32 and 16-bit numbers. The assembly converts a
+// multiple of sixteen elements; Go converts the rest, to the same bits.
 type conversion struct{ name, dst, src string }
 
 var conversions = []conversion{

@@ -4,8 +4,8 @@
 //	go run ./internal/vecgen -out .
 //
 // A kernel is written once, in kernels.go, as a sequence of operations on vectors of float32 (program.go).
-// The sequence is then printed for AVX-512, AVX2 and NEON, so that the three cannot drift apart: the same
-// operations, in an order that depends only on the data flow, with the same constants.
+// The generator prints the sequence for AVX-512, AVX2 and NEON, so the three cannot drift apart. They have
+// the same operations, in an order that depends only on the data flow, and the same constants.
 package main
 
 import (

@@ -6,11 +6,11 @@ import (
 )
 
 // neon prints Advanced SIMD. Go's assembler knows few of its floating-point instructions, so every vector
-// operation is a WORD, with the instruction in LLVM's notation beside it; a test has llvm-mc assemble the
-// comments and compares.
+// operation is a WORD with the instruction in LLVM's notation as a comment. A test assembles the comments with
+// llvm-mc and compares.
 //
-// R0 to R7 hold the slices, R8 what is left to do, R9 the constants, R10 to R14 serve the tail, which
-// goes through a scratch area on the stack: 64 bytes an array.
+// R0 to R7 hold the slices, R8 the number of elements left, R9 the constants. R10 to R14 serve the tail, which
+// uses a scratch area on the stack: 64 bytes for each array.
 type neon struct{}
 
 func newNEON() machine { return &neon{} }
@@ -30,7 +30,7 @@ func (m *neon) fetch(f *function, v value, r int) {
 	o := f.ops[v]
 	switch {
 	case o.code == opScalar:
-		// The general registers serve so that no second vector register is needed.
+		// General registers hold the value, so no second vector register is needed.
 		f.p("MOVWU %s, R10", f.scalarArg(o.imm))
 		f.w(0x4e040c00|10<<5|r, "dup v%d.4s, w10", r)
 	case o.imm == 0:
@@ -137,8 +137,8 @@ func (m *neon) function(f *function) {
 	f.p("RET")
 }
 
-// foldLanes leaves the sixteen lanes' sum or maximum in the lowest element of the first register. The
-// constants are no longer needed.
+// foldLanes leaves the sum or maximum of the sixteen lanes in the lowest element of the first register. It
+// overwrites the constants.
 func (m *neon) foldLanes(f *function, part []int) {
 	var spare []int
 	for r := 31; len(spare) < 2; r-- {
@@ -176,7 +176,7 @@ func (m *neon) scratch(arr, frame int) string {
 	return fmt.Sprintf("scratch%d-%d(SP)", arr, frame-64*arr)
 }
 
-// advance moves the slices on and counts down, which sets the flags.
+// advance moves the slices on and counts down; the count sets the flags.
 func (m *neon) advance(f *function, n int) {
 	for i := range f.arrays {
 		f.p("ADD $%d, R%d, R%d", 4*n, m.pointer(f, i), m.pointer(f, i))
@@ -318,7 +318,7 @@ func (m *neon) fma(f *function, v copyOf, o operation) {
 	}
 }
 
-// cRegister is register, or d for a value whose register has just been taken.
+// cRegister returns register's result, or d for a value whose register has just been taken.
 func (f *function) cRegister(slot int, v value, d int) int {
 	switch f.ops[v].code {
 	case opConst, opScalar, opAcc:

@@ -35,7 +35,7 @@ const (
 	opSel                  // a cmp b ? c : d
 )
 
-// A comparison is what opSel asks.
+// A comparison is the condition of opSel.
 type comparison int
 
 const (
@@ -44,7 +44,7 @@ const (
 	isNaN                   // a is NaN; b is a
 )
 
-// A folding is how lanes become one number.
+// A folding tells how lanes become one number.
 type folding int
 
 const (

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// x86 prints AVX2 (width 8) and AVX-512 (width 16). Elements are addressed as base + index, the index in
-// DX, what is left to do in CX. AVX-512 reads constants and scalars from memory by broadcast; for AVX2
-// constants are stored as often as a register is wide. K1, or one vector register for each eight
-// elements, masks the tail.
+// x86 prints AVX2 (width 8) and AVX-512 (width 16). Elements are addressed as base + index, with the index in
+// DX and the number of elements left in CX. AVX-512 reads constants and scalars from memory by broadcast; for
+// AVX2 each constant is stored eight times. The mask of the tail is in K1 (AVX-512), or in one vector register
+// for each eight elements (AVX2).
 type x86 struct{ w int }
 
 func newX86(w int) machine { return &x86{w} }
@@ -58,7 +58,7 @@ func (m *x86) constant(f *function, bits uint32) string {
 	return fmt.Sprintf("vecConst%s<>+%d(SB)", m.suffix(), m.constSize()*f.consts.index(bits))
 }
 
-// constSize is the distance of constants in memory.
+// constSize is the size of a constant in memory.
 func (m *x86) constSize() int {
 	if m.wide() {
 		return 4
@@ -147,8 +147,8 @@ func (m *x86) function(f *function) {
 	f.p("RET")
 }
 
-// foldLanes leaves the sixteen lanes' sum or maximum in the lowest element of the first register. The
-// registers are below X16, which the moves below need; the constants are no longer needed.
+// foldLanes leaves the sum or maximum of the sixteen lanes in the lowest element of the first register. The
+// registers are below X16, as the moves below need. It overwrites the constants.
 func (m *x86) foldLanes(f *function, part []int) {
 	a := part[0]
 	t := 15
@@ -162,7 +162,7 @@ func (m *x86) foldLanes(f *function, part []int) {
 		case foldMax:
 			f.p("VMAXPS %s%d, %s%d, %s%d", kind, b, kind, a, kind, a)
 		case foldMaxNaN:
-			// a where it is NaN, and MAXPS gives b where that is.
+			// Takes a where a is NaN. VMAXPS has already given b where b is NaN.
 			u := t - 1
 			for f.isAcc(u) {
 				u--
@@ -226,13 +226,13 @@ func (m *x86) merge(f *function, acc, r, slot int) {
 	f.p("VBLENDVPS %s, %s, %s, %s", m.reg(f.masks[slot]), m.reg(r), m.reg(acc), m.reg(acc))
 }
 
-// An operand is a register or, with broadcast telling how, memory.
+// An operand is a register or memory; suffix tells how memory is broadcast.
 type operand struct {
 	text   string
 	suffix string // of the mnemonic
 }
 
-// source returns a value as the operand that may be memory.
+// source returns a value as an operand; it may be in memory.
 func (m *x86) source(f *function, c int, v value) operand {
 	if f.inMemory(c, v) {
 		o := f.ops[v]
@@ -285,7 +285,7 @@ func (m *x86) arithmetic(f *function, v copyOf, o operation) {
 	}
 }
 
-// fma picks the form that overwrites an argument nobody needs any more.
+// fma picks the form that overwrites an argument that is no longer needed.
 func (m *x86) fma(f *function, v copyOf, o operation) {
 	s := v.slot
 	a, b, c := o.args[0], o.args[1], o.args[2]

@@ -6,31 +6,30 @@ import (
 )
 
 const (
-	// mcuBytes bounds what one MCU can take: ten blocks of 64 coefficients, each at most a code of 16 bits and 15
+	// mcuBytes bounds the bytes of one MCU: ten blocks of 64 coefficients, each with at most a code of 16 bits and 15
 	// bits of value.
 	mcuBytes = 10 * 64 * 31 / 8
 	// windowBytes of coded data are held without stuffing; a fraction of the first-level cache.
 	windowBytes = 12 << 10
-	// loadBytes may be read past the end of what is held.
+	// loadBytes may be read beyond the end of the window's data.
 	loadBytes = 16
 )
 
 // bits reads the coded data of one restart interval.
 //
-// The data is copied into a window in which ff stands for ff 00, so that whoever decodes takes eight bytes at a
-// time without a look at them. The window always holds a whole MCU, or the rest of the interval followed by enough
-// zeros for one: before an MCU the reader compares pos with mark and calls more where it is greater; inside an MCU
-// nothing is checked.
+// The data is copied into a window, with ff in place of ff 00, so that the decoder takes eight bytes at a time without
+// looking at them. The window always holds a whole MCU, or the rest of the interval and enough zeros for one. Before an
+// MCU, the decoder compares pos with mark, and calls more where pos is greater. Inside an MCU it checks nothing.
 type bits struct {
-	acc  uint64 // the next bits, from the top; what is below the n-th is right or zero
-	n    uint   // how many of them count
+	acc  uint64 // the next bits, from the top; bits below the n-th are correct or zero
+	n    uint   // valid bits in acc
 	pos  int    // the byte of window that comes after those in acc
 	mark int    // the greatest pos at which an MCU may begin without a call of more
 	end  int    // bytes in window
 	last bool   // the window holds the end of the interval
 
 	src []byte // the file
-	at  int    // what comes after the window; at the marker when last is set
+	at  int    // of the data after the window; at the marker when last is set
 
 	window [windowBytes + mcuBytes + loadBytes]byte
 }
@@ -52,7 +51,7 @@ func (b *bits) more() error {
 	return nil
 }
 
-// fill moves what is left to the front of the window and tops it up.
+// fill moves the remaining data to the front of the window and tops it up.
 func (b *bits) fill() {
 	w := copy(b.window[:], b.window[b.pos:max(b.end, b.pos)])
 	b.pos = 0
@@ -90,8 +89,8 @@ func (b *bits) fill() {
 	b.mark = w - mcuBytes - loadBytes
 }
 
-// finish ends an interval: what it consumed must have been there. It returns the place in the file where the next
-// marker is to be looked for.
+// finish ends an interval, and returns the place in the file where the next marker is expected. It returns an error when
+// the interval ended before the bits that were consumed.
 func (b *bits) finish() (at int, err error) {
 	if b.pos*8-int(b.n) > b.end*8 {
 		return 0, corrupt("the coded data of the pixels ends early")

@@ -25,8 +25,8 @@ func stored(row, col int) int {
 	return 16*(place[row]%4) + 2*place[col] + place[row]/4
 }
 
-// unzig gives the index in a block of the k-th coefficient of the file, which runs along the diagonals (T.81,
-// figure A.6). Beyond the 64th it is any index: a block that gets so far is refused after the fact.
+// unzig gives the index in a block of the k-th coefficient of the file, which runs along the diagonals (T.81, figure
+// A.6). Beyond the 64th it is any index: a block that gets so far is rejected afterwards.
 var unzig = func() (u [128]uint8) {
 	k := 0
 	for d := range 15 {
@@ -44,8 +44,8 @@ var unzig = func() (u [128]uint8) {
 	return u
 }()
 
-// sequential decodes one block, which must be zero; c.pred is the last block's first coefficient. It reports
-// whether anything follows the first coefficient, and ok false when the bits are no codes.
+// sequential decodes one block, which must be zero. c.pred is the first coefficient of the block before. many reports
+// whether the block has other coefficients than the first; ok is false when the bits are not codes.
 //
 // A refill gives 56 bits: at most three look-ups of ten bits, or two and one long code with its value.
 func (b *bits) sequential(blk *block, c *component) (many, ok bool) {
@@ -130,7 +130,7 @@ func (b *bits) nextDC(blk *block, low uint) {
 	blk[0] |= int16(b.bit() << low)
 }
 
-// firstAC decodes a band of coefficients without their low bits, and marks in filled those that are not zero. It
+// firstAC decodes a band of coefficients without their low bits, and marks in filled the ones that are not zero. It
 // returns how many blocks after this one hold nothing in the band.
 func (b *bits) firstAC(blk *block, filled *uint64, h *huffman, from, to, low uint) (empty int, ok bool) {
 	for k := from; k <= to; k++ {
@@ -158,8 +158,9 @@ func (b *bits) firstAC(blk *block, filled *uint64, h *huffman, from, to, low uin
 	return 0, true
 }
 
-// nextAC adds a bit to each coefficient of a band that is not zero, and brings in those that become ±1 in that
-// bit. empty is how many blocks, this one included, bring in none; it returns that number for the next block.
+// nextAC adds a bit to each coefficient of a band that is not zero, and sets the coefficients that become ±1 in that
+// bit. empty is the number of blocks, from this one on, in which no coefficient becomes ±1. nextAC returns that number
+// for the next block.
 func (b *bits) nextAC(blk *block, filled *uint64, h *huffman, from, to, low uint, empty int) (int, bool) {
 	k := from
 	if empty == 0 {

@@ -1,6 +1,6 @@
 package jpeg
 
-// chromaTables hold the products of the conversion: what Cr adds to red, Cb to blue, and both to green, the last
+// chromaTables hold the products of the conversion: the share of Cr in red, of Cb in blue, and of both in green, the last
 // two with 16 fractional bits and the half that rounds them in the second; and the limits of 0 and 255 for sums
 // from -512 to 511, indexed by their last ten bits.
 var chromaTables = func() (t struct {
@@ -39,7 +39,7 @@ func ycbcrToRGBPortable(dst, y, cb, cr []uint8) {
 	}
 }
 
-// A space is what the components of a file stand for.
+// A space is the color space of the components of a file.
 type space int
 
 const (
@@ -67,7 +67,7 @@ func (s space) convert(dst []uint8, rows [][]uint8) {
 			d[0], d[1], d[2] = v, g[i], b[i]
 		}
 	case cmyk:
-		// Adobe's programs, which write these files, store all four inverted; Pillow takes it for granted.
+		// Adobe's programs, which write these files, store all four inverted. Pillow assumes it.
 		n := len(rows[0])
 		c, m, y, k := rows[0], rows[1][:n], rows[2][:n], rows[3][:n]
 		for i := range n {
@@ -84,8 +84,8 @@ func (s space) convert(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// withBlack is Pillow's uncalibrated conversion: a color of inverted ink c under inverted black k, both 255 for
-// none, is what is left of k less the ink's share of it, with a rounded product of two bytes.
+// withBlack is Pillow's uncalibrated conversion of inverted ink c under inverted black k, where 255 means none: k less
+// the ink's share of it, with a rounded product of two bytes.
 func withBlack(c, k uint8) uint8 {
 	n := uint32(k)
 	t := uint32(^c)*n + 128

@@ -7,8 +7,8 @@ type decoder struct {
 	reader
 	bits
 	frame
-	framed bool // the frame header is read
-	begun  bool // the first scan too
+	framed bool // the frame header was read
+	begun  bool // the first scan has begun
 
 	quant    [4][64]int16 // in storage order
 	hasQuant [4]bool
@@ -20,7 +20,7 @@ type decoder struct {
 	transform byte // of Adobe's marker
 
 	pix      []uint8 // the caller's
-	size     int     // the picture in it, in eighths of the coded one
+	size     int     // of the image in pix, in eighths of the coded one
 	space    space
 	buffered bool // the file has several scans: coefficients are kept
 	work     int  // blocks that scans may still pass over
@@ -32,22 +32,22 @@ type decoder struct {
 	filled  []uint64
 }
 
-// maxPasses is how many times a progressive file may pass over all its blocks, beyond what its length pays for.
+// maxPasses limits the passes of a progressive file over all its blocks, beyond those that its length pays for.
 // Encoders write four to eight passes for a component.
 const maxPasses = 32
 
-// keepBlocks is the greatest number of coefficient blocks that a decoder at rest holds on to: 64 MiB, what
-// a progressive photograph of 20 megapixels needs. The garbage collector takes decoders that stay at rest.
+// keepBlocks is the largest number of coefficient blocks that an idle decoder keeps: 64 MiB, enough for a progressive
+// photograph of 20 megapixels. The garbage collector frees decoders that stay idle.
 const keepBlocks = 1 << 19
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// Decode decodes a file to RGB: pix takes 3 bytes a pixel, row after row, and its length must be that of the size
-// ReadHeader gives, reduced to eighths of it: 8 for all of it, or 4, 2 or 1 for less, which takes less time. When the
-// error is not nil, pix holds anything.
+// Decode decodes a file to RGB, at 8, 4, 2 or 1 eighths of its size; 8 is the whole image, and less takes less time. pix
+// takes 3 bytes per pixel, row after row, and must have the length of the size that [Header.Reduced] gives. It panics
+// for other eighths. When Decode returns an error, the content of pix is undefined.
 func Decode(pix []uint8, data []byte, eighths int) error {
 	if eighths != 1 && eighths != 2 && eighths != 4 && eighths != 8 {
-		panic("jpeg: a picture can be reduced to 1, 2, 4 or 8 eighths")
+		panic("jpeg: an image can be reduced to 1, 2, 4 or 8 eighths")
 	}
 	d := decoders.Get().(*decoder)
 	defer d.rest()
@@ -56,7 +56,7 @@ func Decode(pix []uint8, data []byte, eighths int) error {
 	return d.decode()
 }
 
-// rest puts the decoder back, with what is worth keeping.
+// rest puts the decoder back, with the memory that is worth keeping.
 func (d *decoder) rest() {
 	d.reader, d.bits.src, d.frame, d.pix = reader{}, nil, frame{}, nil
 	d.framed, d.begun, d.hasQuant, d.interval = false, false, [4]bool{}, 0
@@ -94,12 +94,12 @@ func (d *decoder) decode() error {
 			return err
 		}
 		if m == markSOS && !d.buffered {
-			return nil // one scan of everything: its pixels are written
+			return nil // one scan holds everything, and its pixels are written
 		}
 	}
 }
 
-// segment takes what a segment says; that of a scan, with the coded data that follows.
+// segment reads a segment. For a scan it also reads the coded data that follows.
 func (d *decoder) segment(m byte, p []byte) error {
 	switch {
 	case isFrame(m):
@@ -129,7 +129,7 @@ func (d *decoder) segment(m byte, p []byte) error {
 	return nil
 }
 
-// setFrame takes the frame header and prepares planes and rows for it.
+// setFrame reads the frame header and prepares planes and rows for it.
 func (d *decoder) setFrame(m byte, p []byte) (err error) {
 	if d.framed {
 		return corrupt("two frame headers")
@@ -231,7 +231,7 @@ func (d *decoder) setHuffman(p []byte) error {
 	return nil
 }
 
-// colors decides what the components stand for, as libjpeg does at the first scan.
+// colors decides the color space of the components, as libjpeg does at the first scan.
 func (d *decoder) colors() space {
 	switch c := d.comps; {
 	case len(c) == 1:
@@ -260,7 +260,7 @@ func (d *decoder) complete() error {
 		if !d.progressive && !c.seen {
 			return corrupt("the scan of component %d is missing", c.id)
 		}
-		// What libjpeg looks at when it decides whether to smooth over missing detail.
+		// libjpeg looks at these coefficients to decide whether to smooth over missing detail.
 		for k := 0; d.progressive && k < 10; k++ {
 			if c.known[k] != 0 {
 				return corrupt("the scans end before coefficient %d of component %d is complete", k, c.id)
@@ -290,8 +290,8 @@ func (c *component) rebuild(row int) {
 	}
 }
 
-// emit writes the pixels that can be made once a row of MCUs is decoded. Interpolation from row to row needs the
-// chroma of the next one: the last row of pixels waits for it.
+// emit writes the pixels that are complete once a row of MCUs is decoded. Interpolation between rows needs the chroma of
+// the next row of MCUs, so the last row of pixels waits for it.
 func (d *decoder) emit(row int) {
 	wait := 0
 	for i := range d.comps {
@@ -321,7 +321,8 @@ func (d *decoder) emit(row int) {
 	}
 }
 
-// full makes the component's samples for row y of pixels in dst; near is the row of samples that covers it.
+// full returns the component's samples for row y of pixels. near is the row of samples that covers y. The result is near
+// itself, or dst where samples are interpolated or repeated.
 func (u upsampling) full(dst, near []uint8, c *component, y int) []uint8 {
 	if !u.smooth {
 		if u.h == 1 {

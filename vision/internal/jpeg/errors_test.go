@@ -64,7 +64,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// A frame of motion JPEG leaves out the tables that everybody knows.
+// A frame of motion JPEG leaves out the usual tables.
 func TestUsualTables(t *testing.T) {
 	data := bytes.Join([][]byte{
 		{0xff, markSOI}, part(markDQT, append([]byte{0}, bytes.Repeat([]byte{16}, 64)...)...),

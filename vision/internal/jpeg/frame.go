@@ -1,24 +1,25 @@
 package jpeg
 
-// A component is one color of a picture.
+// A component is one color of an image.
 type component struct {
 	id   byte
 	h, v int // sampling factors
 	tq   byte
 
-	size             int // of a block in samples: 8, or less in a reduced picture
+	size             int // of a block in samples: 8, or less in a reduced image
 	width, height    int // in samples
-	blocksX, blocksY int // blocks that hold samples; a scan of this component alone codes these
-	stride, rows     int // blocks when padded to whole MCUs; a scan of several components codes those
+	blocksX, blocksY int // blocks that hold samples, which a scan of this component alone codes
+	stride, rows     int // blocks when padded to whole MCUs, which a scan of several components codes
 
 	quant   [64]int16 // in storage order
 	latched bool      // quant is set: tables defined later no longer change it
 	up      upsampling
 	coeffs  []block // stride × rows, for files of several scans
-	// filled marks, a bit for each coefficient in the order of the file, which are not zero. The first is not marked.
+	// filled has a bit for each coefficient of a block, in the order of the file, that is not zero. The first coefficient
+	// is not marked.
 	filled []uint64
 	seen   bool // a sequential scan has coded it
-	// known is, in a progressive file, the lowest bit that is coded of each coefficient, -1 before the first scan.
+	// known is the lowest bit of each coefficient that a progressive file has coded so far, -1 before the first scan.
 	known [64]int8
 
 	plane  []uint8 // the samples of two rows of MCUs, alternating
@@ -26,7 +27,7 @@ type component struct {
 	dc, ac *huffman
 }
 
-// frame is what a frame header says, and what follows from it.
+// frame holds a frame header and the sizes that follow from it.
 type frame struct {
 	width, height int
 	eighths       int // of the coded size that width and height are
@@ -99,8 +100,8 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 	return f, nil
 }
 
-// reduce sets the size at which the picture is decoded. A component that is stored at a lower resolution than others
-// is reduced by less where that saves making up samples between its own, as in libjpeg.
+// reduce sets the size at which the image is decoded. A component that is stored at a lower resolution than others is
+// reduced by less where that saves interpolating its samples, as in libjpeg.
 func (f *frame) reduce(eighths int) {
 	for i := range f.comps {
 		c := &f.comps[i]
@@ -115,7 +116,7 @@ func (f *frame) reduce(eighths int) {
 	f.width, f.height, f.eighths = ceil(f.width*eighths, 8), ceil(f.height*eighths, 8), eighths
 }
 
-// blocks is how many blocks of 64 coefficients every scan of the whole picture codes, at the least.
+// blocks is the least number of blocks of 64 coefficients that a scan of the whole image codes.
 func (f *frame) blocks() int {
 	n := 0
 	for i := range f.comps {
@@ -126,18 +127,17 @@ func (f *frame) blocks() int {
 
 func ceil(a, b int) int { return (a + b - 1) / b }
 
-// A Header says what a file claims to hold.
+// A Header is the size that a file claims to have.
 type Header struct {
 	Width, Height int
 	Components    int
 	Progressive   bool
-	// MinBytes is the length below which the file cannot be complete: a sequential block costs at least a code
-	// for its first coefficient and one for the end of the block, a progressive one the first, and a code has at
-	// least one bit.
+	// MinBytes is the length below which the file cannot be complete. A code has at least one bit. A sequential block
+	// costs a code for its first coefficient and one for the end of the block, a progressive block only the first.
 	MinBytes int
 }
 
-// Reduced is the size in eighths of the full one, rounded up.
+// Reduced returns the size at the given eighths of the full one, rounded up.
 func (h Header) Reduced(eighths int) (width, height int) {
 	return ceil(h.Width*eighths, 8), ceil(h.Height*eighths, 8)
 }
@@ -150,7 +150,7 @@ func (f *frame) header() Header {
 	return Header{f.width, f.height, len(f.comps), f.progressive, bits / 8}
 }
 
-// ReadHeader returns what the frame header of a file says. It reads no further.
+// ReadHeader reads a file up to its frame header, and returns the size in it.
 func ReadHeader(data []byte) (Header, error) {
 	r := reader{data: data}
 	if err := r.begin(); err != nil {

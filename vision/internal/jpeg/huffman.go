@@ -1,10 +1,10 @@
 package jpeg
 
-// lookBits is how many bits of the stream are looked up at once. Ten hold code and value of most coefficients of a
-// photograph, and keep the four tables of a picture within 16 KiB.
+// lookBits is the number of bits that are looked up at once. Ten hold code and value of most coefficients of a
+// photograph, and keep the four tables of an image within 16 KiB.
 const lookBits = 10
 
-// A huffman is a table of codes, in the form in which they are decoded.
+// A huffman is a table of codes, ready for decoding.
 //
 // A symbol is a run of zeros (its upper four bits) and the number of bits of a value that follows (the lower four).
 // look, indexed by the next bits of the stream, holds
@@ -16,8 +16,8 @@ const lookBits = 10
 // so that an entry of at least 1<<16 is complete.
 type huffman struct {
 	look  [1 << lookBits]uint32
-	limit [18]uint32 // the first 16 bits that are beyond all codes of up to this length
-	base  [17]int32  // what to add to a code of this length to get its place in vals
+	limit [18]uint32 // by length: the first 16 bits beyond all codes of up to this length
+	base  [17]int32  // by length: code + base is the place in vals
 	vals  [256]uint8
 	isDC  bool // all symbols are sizes: no runs
 	ready bool
@@ -78,8 +78,8 @@ func (h *huffman) enter(code uint32, l uint, symbol uint8) {
 	}
 }
 
-// long finds the code at the top of acc, which look does not hold: its symbol and its length, 17 when the bits are
-// no code.
+// long finds the code at the top of acc that look does not hold. It returns its symbol and its length, 17 when the bits
+// are not a code.
 func (h *huffman) long(acc uint64) (symbol uint8, l uint) {
 	top := uint32(acc >> 48)
 	l = lookBits + 1
@@ -92,8 +92,8 @@ func (h *huffman) long(acc uint64) (symbol uint8, l uint) {
 	return h.vals[uint8(h.base[l]+int32(top>>(16-l)))], l
 }
 
-// extend gives the value that size bits stand for: the upper half of their range is positive, the lower half
-// negative (T.81, F.2.2.1).
+// extend returns the value of size bits. The upper half of their range is positive, the lower half negative (T.81,
+// F.2.2.1).
 func extend(v uint32, size uint) int32 {
 	if v < 1<<(size-1) {
 		return int32(v) - 1<<size + 1
@@ -101,8 +101,8 @@ func extend(v uint32, size uint) int32 {
 	return int32(v)
 }
 
-// symbol takes a code, and the value that follows it: run, size and value of a symbol. Twice in a row needs no more
-// than what a refill gives. It returns ok false when the bits are no code.
+// symbol takes a code and the value that follows it, and returns run, size and value. One refill is enough for two
+// calls. ok is false when the bits are not a code.
 func (b *bits) symbol(h *huffman) (run, size uint, v int32, ok bool) {
 	if b.n < 32 {
 		b.acc, b.n, b.pos = refill(b.window[:], b.acc, b.n, b.pos)

@@ -28,8 +28,8 @@ const (
 	c3_072 = 25172
 )
 
-// The odd half of the flow graph is linear, so that its products can be collected by input: what inputs 7, 5, 3
-// and 1 contribute to each of its four sums.
+// The odd half of the flow graph is linear, so its products can be collected by input: the shares of inputs 7, 5, 3 and
+// 1 in each of its four sums.
 const (
 	k7a, k5a, k3a, k1a = c0_298 - c0_899 - c1_961 + c1_175, c1_175, c1_175 - c1_961, c1_175 - c0_899
 	k7b, k5b, k3b, k1b = c1_175, c2_053 - c2_562 - c0_390 + c1_175, c1_175 - c2_562, c1_175 - c0_390
@@ -85,7 +85,7 @@ func inversePortable(dst []uint8, stride int, b *block, q *[64]int16) {
 	}
 }
 
-// inverse writes the samples of a block; many is whether it holds more than its first coefficient.
+// inverse writes the samples of a block. many says whether the block holds more than its first coefficient.
 func (c *component) inverse(dst []uint8, stride int, b *block, many bool) {
 	switch {
 	case !many || c.size == 1:
@@ -99,7 +99,7 @@ func (c *component) inverse(dst []uint8, stride int, b *block, many bool) {
 	}
 }
 
-// inverseFlat is inverse for a block whose first coefficient is all there is: its samples are equal.
+// inverseFlat is inverse for a block that has only its first coefficient, so that all samples are equal.
 func inverseFlat(dst []uint8, stride int, b *block, q *[64]int16, size int) {
 	v := sample(int32(b[0]*q[0])<<(passBits+cosBits), 0)
 	all := uint64(v) * 0x0101010101010101

@@ -6,7 +6,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// vector is whether the AVX2 kernels run: on every level of package simd but the generic one.
+// vector reports whether the AVX2 kernels run: on every level of package simd but the generic one.
 var vector = simd.Current() != simd.Generic
 
 func inverse(dst []uint8, stride int, b *block, q *[64]int16) {
@@ -61,7 +61,7 @@ func ycbcrToRGB(dst, y, cb, cr []uint8) {
 	}
 }
 
-// inverseConstants are what inverseAVX2 multiplies pairs of inputs by: for each product, the factors of the first
+// inverseConstants are the factors of pairs of inputs in inverseAVX2: for each product, the factors of the first
 // and the second of a pair, eight times over.
 var inverseConstants = func() (t [12][16]int16) {
 	for i, p := range [12][2]int16{
@@ -79,9 +79,9 @@ var inverseConstants = func() (t [12][16]int16) {
 	return t
 }()
 
-// colorConstants are the operands of ycbcrToRGBAVX2: 128; what green takes of Cb and Cr, the latter plus 1; half a
-// unit of 16 fractional bits; what red takes of Cr beyond 1, and blue of Cb beyond 2; 1; and, for the first, second
-// and third 16 of 48 bytes, the places they take their reds, greens and blues from.
+// colorConstants are the operands of ycbcrToRGBAVX2: 128; the factors of Cb and Cr for green, the latter plus 1; half a
+// unit of 16 fractional bits; the factor of Cr for red less 1, and of Cb for blue less 2; 1; and, for the first, second
+// and third 16 of 48 bytes, the places of their reds, greens and blues.
 var colorConstants = func() (t [15][32]uint8) {
 	halves := func(i int, even, odd int) {
 		for at := 0; at < 32; at += 4 {

@@ -1,6 +1,6 @@
 package jpeg
 
-// The second bytes of the markers that mean something here (T.81, table B.1).
+// The second bytes of the markers that this package knows (T.81, table B.1).
 const (
 	markSOF0  = 0xc0 // baseline
 	markSOF1  = 0xc1 // extended sequential
@@ -28,7 +28,7 @@ type reader struct {
 	at   int
 }
 
-// next returns the next marker and moves behind it. Bytes that belong to no segment are skipped, as libjpeg does.
+// next returns the next marker and moves behind it. It skips bytes that belong to no segment, as libjpeg does.
 func (r *reader) next() (byte, error) {
 	for ; r.at+1 < len(r.data); r.at++ {
 		if m := r.data[r.at+1]; r.data[r.at] == 0xff && m != 0 && m != 0xff {
@@ -40,7 +40,7 @@ func (r *reader) next() (byte, error) {
 	return 0, corrupt("the file ends before its end marker")
 }
 
-// payload returns what a segment holds behind its length, and moves behind the segment.
+// payload returns the content of a segment after its length, and moves behind the segment.
 func (r *reader) payload(m byte) ([]byte, error) {
 	if r.at+2 > len(r.data) {
 		return nil, corrupt("the file ends at marker %#x", m)

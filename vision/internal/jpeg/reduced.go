@@ -1,11 +1,10 @@
 package jpeg
 
-// The transforms of a picture at a half, a quarter or an eighth of its size: libjpeg's, and so those of Pillow's draft
-// mode. Blocks of 4×4 or 2×2 samples come from the lower coefficients of a block and from what the higher ones add to
-// them, with fewer operations; rows and columns that add nothing are not looked at: 4, and 2 and 6 too for 2×2. At an
-// eighth the first coefficient is the sample.
+// The transforms of an image at a half, a quarter or an eighth of its size are libjpeg's, and so those of Pillow's draft
+// mode. They make 4×4 or 2×2 samples of a block with fewer operations. Coefficients in row or column 4 contribute
+// nothing and are skipped; for 2×2, so are those in 2 and 6. At an eighth, the first coefficient is the sample.
 
-// Round(2^13 · x) for the numbers of the two flow graphs, and those of them that the full transform lacks.
+// Round(2^13 · x) for the numbers x of the two flow graphs that the full transform lacks.
 const (
 	r0_211 = 1730
 	r0_509 = 4176

@@ -6,7 +6,7 @@ import "slices"
 type scanHeader struct {
 	comps         []*component
 	from, to      uint // the band
-	high, low     uint // the last bit that was known, and the one that is afterwards
+	high, low     uint // the lowest bit known before the scan, and after it
 	mcusX, mcusY  int
 	blocksPerMCU  int
 	onlyComponent *component // of a scan whose blocks are not interleaved
@@ -88,7 +88,7 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 			return s, corrupt("progressive scan of coefficients %d to %d, bits %d to %d", s.from, s.to, s.high, s.low)
 		}
 	} else {
-		s.from, s.to, s.high, s.low = 0, 63, 0, 0 // whatever it says, as in libjpeg
+		s.from, s.to, s.high, s.low = 0, 63, 0, 0 // whatever the header says, as in libjpeg
 	}
 	for i := range n {
 		id, t := p[1+2*i], p[2+2*i]
@@ -130,10 +130,10 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 	return s, nil
 }
 
-// tables gives a component the Huffman tables that the scan needs of it.
+// tables gives a component the Huffman tables that the scan needs.
 func (d *decoder) tables(c *component, s *scanHeader, dc, ac int) error {
 	c.dc, c.ac = &d.dc[dc], &d.ac[ac]
-	if !d.progressive { // frames of a film leave out the usual tables
+	if !d.progressive { // frames of motion JPEG leave out the usual tables
 		if dc < 2 && !c.dc.ready {
 			c.dc.build(&usualTables[dc].dcCounts, usualTables[dc].dc)
 		}
@@ -190,7 +190,7 @@ func (d *decoder) stream(s *scanHeader) error {
 	// The blocks of an MCU, in the order in which they come.
 	type unit struct {
 		c             *component
-		x, at         int // samples from the left of the MCU, and what its row adds in the plane
+		x, at         int // samples from the left of the MCU, and from its top row in the plane
 		stride, plane int // of rows of samples, and of rows of MCUs
 	}
 	var units []unit
@@ -242,7 +242,7 @@ func (d *decoder) stream(s *scanHeader) error {
 // keep decodes one of several scans into the coefficients.
 func (d *decoder) keep(s *scanHeader) error {
 	r := d.startScan(s)
-	empty := 0 // blocks to come that a progressive scan of a band leaves alone
+	empty := 0 // blocks ahead that a progressive scan of a band does not code
 	for row := range s.mcusY {
 		for col := 0; col < s.mcusX; col++ {
 			if d.interval > 0 {
@@ -286,7 +286,7 @@ func (d *decoder) keepBlock(s *scanHeader, c *component, i int, empty *int) (ok 
 	case !d.progressive:
 		var many bool
 		if many, ok = d.sequential(b, c); many {
-			c.filled[i] = ^uint64(0) // not worth the counting
+			c.filled[i] = ^uint64(0) // counting costs more than it saves
 		}
 	case s.from == 0 && s.high == 0:
 		ok = d.firstDC(b, c, s.low)

@@ -1,22 +1,22 @@
 package jpeg
 
-// Chroma is mostly stored at half the resolution of brightness. libjpeg interpolates it linearly between the
-// centers of samples, with its own rounding; other ratios it repeats. The functions of this file make one full row
-// out of one or two rows of samples, at least two samples wide and dst that many times as long.
+// Chroma is mostly stored at half the resolution of brightness. libjpeg interpolates it linearly between the centers of
+// samples, with its own rounding. At other ratios it repeats samples. The functions of this file make one full row of
+// one or two rows of at least two samples.
 
-// An upsampling is how the samples of a component become as many as there are pixels.
+// An upsampling says how a component gets one sample per pixel.
 type upsampling struct {
-	h, v   int  // how many pixels a sample stands for
+	h, v   int  // pixels per sample
 	smooth bool // interpolated rather than repeated
 }
 
-// chooseUpsampling decides as libjpeg does: factors of two are interpolated, except across less than three samples.
+// chooseUpsampling decides as libjpeg does: factors of two are interpolated, except across fewer than three samples.
 func chooseUpsampling(h, v, width int) upsampling {
 	smooth := h == 2 && v <= 2 && width > 2 || h == 1 && v == 2
 	return upsampling{h, v, smooth}
 }
 
-// context is whether a row of pixels takes samples from the row above or below the one that covers it.
+// context reports whether a row of pixels takes samples from the row above or below the one that covers it.
 func (u upsampling) context() bool { return u.smooth && u.v == 2 }
 
 // UpsampleH2V1 doubles a row of at least two samples: each output is 3/4 of the nearer sample and 1/4 of the

@@ -1,0 +1,175 @@
+package lora
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// Load attaches the adapters in a folder that PEFT's save_pretrained or [Save] wrote. It also loads the modules that the
+// folder holds beside them (modules_to_save). Names is the model's table of names; modules may have any name that the
+// table reads. Only the adapters and these modules are trainable afterwards; all other parameters are frozen.
+//
+// It is an error when the model has an adapter already, when the configuration asks for something unsupported, or when
+// the weights are not exactly the ones that it describes. The error names the file and the field or tensor, and the model
+// is unchanged.
+func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
+	data, err := smallfile.Read(fsys, ConfigName)
+	if err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return fmt.Errorf("lora: %s: %w", ConfigName, err)
+	}
+	f, err := checkpoint.OpenFS(fsys, SafetensorsName, checkpoint.OpenOptions{})
+	if errors.Is(err, fs.ErrNotExist) {
+		var other error
+		if f, other = checkpoint.OpenFS(fsys, TorchName, checkpoint.OpenOptions{}); !errors.Is(other, fs.ErrNotExist) {
+			err = other
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	defer f.Close()
+	for path, l := range nn.Layers[nn.Linear](model) {
+		if len(l.Adapter) > 0 || l.Merged() {
+			return fmt.Errorf("lora: %s: the layer has an adapter already", path)
+		}
+	}
+
+	found, err := c.find(f, modulesOf(model, names), names)
+	if err != nil {
+		return fmt.Errorf("lora: %s: %w", f.Name(), err)
+	}
+	s := newStored(names)
+	layers := map[*nn.Linear][]*nn.LowRank{}
+	for _, x := range found {
+		s.addAdapter(x.module, x.name, x.adapter)
+		layers[x.layer] = append(layers[x.layer], x.adapter)
+	}
+	var trained []*autograd.Parameter
+	for path, v := range nn.Values(model) {
+		if !slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
+			continue
+		}
+		s.add(path, v)
+		if p, ok := v.(*autograd.Parameter); ok {
+			trained = append(trained, p)
+		}
+	}
+	if _, err := checkpoint.Load(f, &s.names, s.all(), checkpoint.LoadOptions{}); err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	freeze(model, trained)
+	for l, adapter := range layers {
+		l.Adapter = adapter
+	}
+	return nil
+}
+
+// adapter is one that a file holds. Name is the module's in the file, without the prefix.
+type adapter struct {
+	*module
+	name    string
+	adapter *nn.LowRank
+}
+
+// find returns the adapters of modules that a file holds, without values, in the order of layers and rows. They must
+// be the ones that the configuration describes.
+func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.Names) ([]adapter, error) {
+	byName := map[string]*module{} // by each name in canonical form
+	for _, m := range modules {
+		for _, name := range m.names {
+			if name = names.Canonical(name); name != "" && byName[name] == nil {
+				byName[name] = m
+			}
+		}
+	}
+	held := map[*module]adapter{}
+	forms := map[int]bool{} // of the names in the file
+	for tensor := range f.Names() {
+		name, ok := strings.CutSuffix(tensor, suffixA)
+		if !ok {
+			continue
+		}
+		name = strings.TrimPrefix(name, prefix)
+		m := byName[names.Canonical(name)]
+		switch {
+		case m == nil:
+			return nil, fmt.Errorf("%s: the model has no linear layer of this name", tensor)
+		case !c.adapts(name):
+			return nil, fmt.Errorf("%s: %s does not name this module", tensor, ConfigName)
+		}
+		if other, ok := held[m]; ok {
+			return nil, fmt.Errorf("%s: %s adapts the same rows of %s", tensor, other.name, m.path)
+		}
+		a, err := c.adapterOf(f, m, name)
+		if err != nil {
+			return nil, err
+		}
+		for form, n := range m.names {
+			if names.Canonical(n) == names.Canonical(name) {
+				forms[form] = true
+			}
+		}
+		held[m] = adapter{m, name, a}
+	}
+	if len(held) == 0 {
+		return nil, fmt.Errorf("expected tensors with names that end in %s, found none", suffixA)
+	}
+	var found []adapter
+	for _, m := range modules {
+		if x, ok := held[m]; ok {
+			if n := len(found); n > 0 && found[n-1].layer == m.layer && found[n-1].from+found[n-1].rows > m.from {
+				return nil, fmt.Errorf("%s and %s adapt the same rows of %s", found[n-1].name, x.name, m.path)
+			}
+			found = append(found, x)
+			continue
+		}
+		for form := range forms {
+			if name := m.name(form); name != "" && (c.adapts(name) || c.adapts(names.Canonical(name))) {
+				return nil, fmt.Errorf("expected an adapter of %s, which %s names, found none", name, ConfigName)
+			}
+		}
+	}
+	return found, nil
+}
+
+// adapterOf returns an adapter of a module, without values. The file must hold it in the configuration's sizes before
+// memory is taken for them.
+func (c *config) adapterOf(f *checkpoint.File, m *module, name string) (*nn.LowRank, error) {
+	rank, in := c.rankOf(name), m.layer.Weight.Shape()[1]
+	if rank < 1 {
+		return nil, fmt.Errorf("%s: the rank of %s: expected at least 1, found %d", ConfigName, name, rank)
+	}
+	for _, want := range []struct {
+		suffix string
+		shape  []int
+	}{{suffixA, []int{rank, in}}, {suffixB, []int{m.rows, rank}}} {
+		tensor := prefix + name + want.suffix
+		t, ok := f.Tensor(tensor)
+		if !ok {
+			return nil, fmt.Errorf("expected a tensor %s, found none", tensor)
+		}
+		if !slices.Equal(t.Shape, want.shape) {
+			return nil, fmt.Errorf("%s: expected shape %v, found %v", tensor, want.shape, t.Shape)
+		}
+	}
+	return &nn.LowRank{
+		A:          autograd.NewParameter(rank, in),
+		B:          autograd.NewParameter(m.rows, rank),
+		From:       m.from,
+		Alpha:      c.alphaOf(name),
+		Stabilized: c.stabilized,
+		Dropout:    c.dropout,
+	}, nil
+}

@@ -1,0 +1,176 @@
+package lora
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// written is adapter_config.json. PEFT has defaults for the fields that are not here.
+type written struct {
+	PEFTType      string             `json:"peft_type"`
+	Rank          int                `json:"r"`
+	Alpha         float64            `json:"lora_alpha"`
+	Dropout       float32            `json:"lora_dropout"`
+	Stabilized    bool               `json:"use_rslora"`
+	Targets       []string           `json:"target_modules"`
+	Saved         []string           `json:"modules_to_save"`
+	Ranks         map[string]int     `json:"rank_pattern"`
+	Alphas        map[string]float64 `json:"alpha_pattern"`
+	Bias          string             `json:"bias"`
+	FanInFanOut   bool               `json:"fan_in_fan_out"`
+	InferenceMode bool               `json:"inference_mode"`
+	InitWeights   bool               `json:"init_lora_weights"`
+}
+
+// Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder, which
+// it makes when it is not there: adapter_config.json and adapter_model.safetensors, as PEFT's save_pretrained does.
+// Modules have the names that the table writes. PEFT loads the folder if its model has modules of these names in memory.
+// In transformers 5 they may differ from the names on disk.
+//
+// It is an error when
+//
+//   - the model has no adapter, or a merged one;
+//   - the table has no name for an adapted layer, or cuts it into other parts;
+//   - adapters differ in dropout or stabilization, which the configuration holds once;
+//   - a module with an adapter has trained parameters of its own.
+//
+// Each file appears whole or not at all, the weights last.
+func Save(dir string, model any, names *checkpoint.Names) error {
+	c := written{
+		PEFTType: "LORA", Bias: "none", InferenceMode: true, InitWeights: true,
+		Ranks: map[string]int{}, Alphas: map[string]float64{},
+	}
+	s := newStored(names)
+	for path, l := range nn.Layers[nn.Linear](model) {
+		if l.Merged() {
+			return fmt.Errorf("lora: save: the adapter of %s is merged; unmerge it first", path)
+		}
+		for _, a := range l.Adapter {
+			m, err := moduleOf(path, l, a, names)
+			if err != nil {
+				return fmt.Errorf("lora: save: %w", err)
+			}
+			name := m.names[0]
+			if err := c.add(name, a); err != nil {
+				return fmt.Errorf("lora: save: %s: %w", path, err)
+			}
+			s.addAdapter(m, name, a)
+		}
+	}
+	if len(c.Targets) == 0 {
+		return errors.New("lora: save: the model has no adapter")
+	}
+	if err := c.addTrained(s, model, names); err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	data, err := json.MarshalIndent(c, "", "  ")
+	if err == nil {
+		err = atomicfile.Write(filepath.Join(dir, ConfigName), func(w io.Writer) error {
+			_, err := w.Write(append(data, '\n'))
+			return err
+		})
+	}
+	if err == nil {
+		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.all(), checkpoint.WriteOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	return nil
+}
+
+// moduleOf returns the module that a adapts, with the name that is written.
+func moduleOf(path string, l *nn.Linear, a *nn.LowRank, names *checkpoint.Names) (*module, error) {
+	tensors := names.Tensors(path + ".Weight")[0]
+	m := &module{path: path, layer: l, from: a.From, rows: a.B.Shape()[0]}
+	each := l.Weight.Shape()[0] / len(tensors)
+	if m.rows != each || m.from%each != 0 {
+		return nil, fmt.Errorf("%s: the adapter covers rows %d to %d, and the table of names has parts of %d rows", path, m.from, m.from+m.rows, each)
+	}
+	name, ok := strings.CutSuffix(tensors[m.from/each], ".weight")
+	if !ok {
+		return nil, fmt.Errorf("%s: the table of names has no module for this layer", path)
+	}
+	m.names = []string{name}
+	return m, nil
+}
+
+// add describes the adapter of a module. The first one decides the defaults.
+func (c *written) add(name string, a *nn.LowRank) error {
+	rank := a.A.Shape()[0]
+	if c.Targets == nil {
+		c.Rank, c.Alpha, c.Dropout, c.Stabilized = rank, a.Alpha, a.Dropout, a.Stabilized
+	}
+	switch {
+	case a.Dropout != c.Dropout:
+		return fmt.Errorf("expected a dropout of %v as in the first adapter, found %v", c.Dropout, a.Dropout)
+	case a.Stabilized != c.Stabilized:
+		return errors.New("expected all adapters to be stabilized, or none")
+	}
+	c.Targets = append(c.Targets, name)
+	if rank != c.Rank {
+		c.Ranks[regexp.QuoteMeta(name)] = rank
+	}
+	if a.Alpha != c.Alpha {
+		c.Alphas[regexp.QuoteMeta(name)] = a.Alpha
+	}
+	return nil
+}
+
+// addTrained adds each module with a parameter of the base model that is not frozen, and all values in the module.
+func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) error {
+	within := func(path string) bool { // one of the modules
+		return slices.ContainsFunc(names.Tensors(path)[0], func(tensor string) bool {
+			return slices.ContainsFunc(c.Saved, func(m string) bool { return strings.HasPrefix(tensor, m+".") })
+		})
+	}
+	adapters := map[checkpoint.Value]bool{}
+	for _, l := range nn.Layers[nn.Linear](model) {
+		for _, a := range l.Adapter {
+			adapters[a.A], adapters[a.B] = true, true
+		}
+	}
+	for path, p := range nn.Parameters(model) {
+		if p.Frozen || adapters[p] {
+			continue
+		}
+		for _, tensor := range names.Tensors(path)[0] {
+			dot := strings.LastIndexByte(tensor, '.')
+			switch {
+			case tensor == "": // a part that no file holds
+				continue
+			case dot < 0 || tensor == path:
+				return fmt.Errorf("%s is trained, and the table of names has no module for it", path)
+			}
+			if m := tensor[:dot]; !slices.Contains(c.Saved, m) {
+				c.Saved = append(c.Saved, m)
+			}
+		}
+	}
+	for path, v := range nn.Values(model) {
+		if !adapters[v] && within(path) {
+			s.add(path, v)
+		}
+	}
+	for _, target := range c.Targets {
+		if i := slices.IndexFunc(c.Saved, func(m string) bool { return strings.HasPrefix(target+".", m+".") }); i >= 0 {
+			return fmt.Errorf("%s: a module with an adapter has trained parameters of its own in %s", target, c.Saved[i])
+		}
+	}
+	return nil
+}
