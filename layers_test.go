@@ -40,7 +40,7 @@ var layers = [][]string{
 	{"models/vit"},
 	{"models/mae"},
 	{"hub"},
-	{"examples/internal/console"},
+	{"examples/internal/console", "bench/internal/serve"},
 	{"examples/internal/fetch", "examples/mae/fashion"},
 	{"examples/...", "bench/..."},
 }
