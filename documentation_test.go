@@ -23,7 +23,7 @@ func TestDocumentation(t *testing.T) {
 		t.Run(pkg, func(t *testing.T) {
 			p := readDoc(t, pkg)
 			if n := len(strings.Fields(p.Doc)); n < 80 {
-				t.Errorf("the package comment has %d words, expected an essay", n)
+				t.Errorf("the package comment has %d words, expected an essay of at least 80", n)
 			}
 			examples := p.Examples
 			for _, f := range p.Funcs {

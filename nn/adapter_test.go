@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // part returns a random low-rank addition to rows of a weight.
@@ -49,7 +50,7 @@ func TestAdapter(t *testing.T) {
 		compare := func() {
 			near(t, name+": forward", l.Forward(x), plain.Forward(x))
 			near(t, name+": add", l.ForwardAdd(x, residual), plain.ForwardAdd(x, residual))
-			for act := autograd.ActNone; act <= autograd.ActMish; act++ {
+			for _, act := range simd.Activations() {
 				near(t, name+": act", l.ForwardAct(x, act), plain.ForwardAct(x, act))
 			}
 		}

@@ -153,3 +153,14 @@ func compareGolden(t *testing.T, g *golden.File, m *Model) {
 	golden.Output(t, "prediction", m.Predict(x, masking).Floats(nil), g.Floats("prediction"))
 	golden.Output(t, "loss", m.Loss(x, masking).Floats(nil), g.Floats("loss"))
 }
+
+// TestNames finds a rule for every parameter, and a parameter for every rule but those of ViT's variants.
+func TestNames(t *testing.T) {
+	variant := vit.Tiny16()
+	variant.NumHiddenLayers, variant.PreNorm, variant.LayerScaleInit = 1, true, 0.1
+	m := small(8)
+	for _, b := range m.Decoder.Blocks {
+		b.LayerScale1, b.LayerScale2 = autograd.NewParameter(1), autograd.NewParameter(1)
+	}
+	modeltest.Names(t, &names, m, vit.New(variant, 0, nil))
+}

@@ -213,3 +213,12 @@ func save(t *testing.T, c Config, o SaveOptions) modeltest.Saved {
 		{Name: "logits", Shape: logits.Shape(), Floats: logits.Floats(nil)},
 	}}
 }
+
+// TestNames finds a rule for every parameter, and a parameter for every rule, in models that together have every part.
+func TestNames(t *testing.T) {
+	c := Tiny16()
+	c.NumHiddenLayers, c.PreNorm, c.LayerScaleInit = 1, true, 0.1
+	pooled := c
+	pooled.Pooling = MeanPooling
+	modeltest.Names(t, &names, New(c, 2, nil), New(pooled, 2, nil))
+}

@@ -1,6 +1,7 @@
 package modelfolder
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -16,7 +17,7 @@ type Claim struct {
 // ClaimBlocks returns the claim of a stack of transformer blocks: the gain and bias of two norms, and the weights of
 // the projections, with queries, keys and values in one tensor.
 func ClaimBlocks(layers int, b nn.BlockConfig) Claim {
-	d, h := float64(b.Width), float64(b.Hidden)
+	d, h := float64(b.Width), float64(cmp.Or(b.Hidden, 4*b.Width))
 	return Claim{Values: float64(layers) * (4*d*d + 2*d*h), Tensors: 8 * layers}
 }
 

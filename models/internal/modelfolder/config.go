@@ -19,8 +19,14 @@ type Configuration interface {
 	Validate() error
 }
 
-// Configure fills the configuration from the folder's config.json, as transformers writes it, and checks it.
-func (f *Folder) Configure(c Configuration) error { return configure(ConfigName, f.Config, c) }
+// Configure fills the configuration from the folder's config.json, as transformers writes it, and checks it. A folder
+// without one, or with timm's, is an error that matches fs.ErrNotExist.
+func (f *Folder) Configure(c Configuration) error {
+	if f.Form != HuggingFace {
+		return fmt.Errorf("%s with the model_type %q is needed beside the weights: %w", ConfigName, f.family.ModelType, fs.ErrNotExist)
+	}
+	return configure(ConfigName, f.Config, c)
+}
 
 // Section fills a part of a configuration from a nested object of config.json, such as text_config, and checks it. A
 // file without the object leaves the defaults.

@@ -29,11 +29,12 @@ type Part struct {
 	Data []byte
 }
 
-// Save writes a model to a folder, which it makes when it is not there, under the names of the column that is called like
-// the layout. Each file appears whole or not at all. The
-// weights come last, so that a folder with weights is complete. They go into shards when there are more than
-// checkpoint.DefaultShardSize of them, and replace those that were there. A model with an adapter that is not merged is
-// refused, for adapters are no part of it. The error begins with the name of the package.
+// Save writes a model to a folder, which it makes when it is not there. The names are those of the column that is called
+// like the layout. Each file appears whole or not at all. The weights come last, so a folder with weights is complete.
+// They go into shards when there are more than checkpoint.DefaultShardSize bytes of them, and replace older ones.
+//
+// A layout without a column is refused, and so is a model with an adapter that is not merged. The error begins with the
+// name of the package.
 func (y Family) Save(dir string, c Contents, o models.SaveOptions) error {
 	if err := y.save(dir, c, o); err != nil {
 		return fmt.Errorf("%s: %w", y.Package, err)

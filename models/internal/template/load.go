@@ -1,0 +1,70 @@
+package template
+
+import (
+	"io/fs"
+	"slices"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+)
+
+// names ties the paths of parameters and buffers to the names in files. All columns are read. A column that is called like
+// a models.Layout can also be written. What follows a rule's path is in lower case: Embed.Weight is embeddings.weight.
+// The statistics Norm.Mean and Norm.Variance are norm.running_mean and norm.running_var.
+var names = checkpoint.Names{
+	Columns: []string{models.HuggingFace.String(), models.Original.String()},
+	Rules: slices.Concat([]checkpoint.Rule{
+		{"Embed", "template.embeddings", "embed"},
+		{"Norm", "template.norm", "norm"},
+		{"Head", "classifier", "head"},
+	}, checkpoint.Nest("Blocks.{}", []string{"template.encoder.layer.{}", "blocks.{}"},
+		checkpoint.Rule{"Norm1", "layernorm_before", "norm1"},
+		checkpoint.Rule{"Attention.QKV", "attention.{query,key,value}", "attn.qkv"}, // three tensors in the first column
+		checkpoint.Rule{"Attention.Proj", "attention.output.dense", "attn.proj"},
+		checkpoint.Rule{"Norm2", "layernorm_after", "norm2"},
+		checkpoint.Rule{"MLP.FC1", "intermediate.dense", "mlp.fc1"},
+		checkpoint.Rule{"MLP.FC2", "output.dense", "mlp.fc2"},
+	)),
+	Prefixes: []string{"template.", "module."}, // a file may put these before every name, or leave them out
+}
+
+// family says how the models lie in folders.
+var family = modelfolder.Family{Package: "template", ModelType: "template", Names: &names}
+
+// LoadOptions change how [Load] works; models.LoadOptions describes the fields. The zero value is strict.
+type LoadOptions = models.LoadOptions
+
+// SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
+type SaveOptions = models.SaveOptions
+
+// Load reads a model from a folder: config.json and the weights, under the names of either layout. Nothing in the folder
+// is trusted. The error names the file, what was expected and what was found.
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+
+func read(f *modelfolder.Folder) (*Model, error) {
+	c := Tiny() // the reference's defaults, for fields that config.json leaves out
+	if err := f.Configure(&c); err != nil {
+		return nil, err
+	}
+	// Before memory is reserved: the weights hold at least the values and tensors of such a model. Biases may be left out.
+	claim := modelfolder.ClaimBlocks(c.NumHiddenLayers, c.block())
+	claim = claim.Plus(modelfolder.Claim{Values: float64(c.NumFeatures) * float64(c.HiddenSize), Tensors: 2})
+	if err := claim.Check(f.Weights); err != nil {
+		return nil, err
+	}
+	classes, err := f.Rows("Head.Weight", c.HiddenSize)
+	if err != nil {
+		return nil, err
+	}
+	m := New(c, classes, nil)
+	return m, f.Fill(m)
+}
+
+// Save writes config.json and model.safetensors to a folder, for models.HuggingFace or models.Original. Classes without a
+// name are called LABEL_0 and so on. Each file appears whole or not at all.
+func (m *Model) Save(dir string, o SaveOptions) error {
+	c := m.Config
+	c.NameAll(m.Head.Weight.Shape()[0])
+	return family.Save(dir, modelfolder.Contents{Config: c, Model: m}, o)
+}
