@@ -21,8 +21,8 @@ const module = "github.com/fovea-ml/fovea"
 // entry of their own.
 var layers = [][]string{
 	{"internal/atomicfile", "internal/peak", "internal/smallfile"},
-	{"simd/internal/coeff", "simd/internal/gemmgen", "simd/internal/resizegen"},
-	{"simd/internal/exact", "simd/internal/portable", "simd/internal/vecgen"},
+	{"simd/internal/asm", "simd/internal/coeff"},
+	{"simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},

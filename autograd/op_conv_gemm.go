@@ -2,11 +2,11 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// A convolution is a product of the weight [co, taps] with a matrix [taps, positions] that holds, for each
-// position, the pixels under its window. That matrix is kh·kw times the image, so only a tile of it
-// exists at a time, in scratch that stays in a core's second-level cache: about colDepth taps, the depth
-// of a block of Gemm, by colWidth positions, 768 KiB. A chain that a tile interrupts goes on from the
-// stored sum, so tiles change no bit.
+// A convolution is a product of the weight [co, taps] with a matrix [taps, positions], which holds the pixels
+// under the window of each position. That matrix is kh·kw times as large as the image. So only a tile of it
+// exists at a time, in scratch that stays in a core's second-level cache: about colDepth taps, the depth of a
+// block of Gemm, by colWidth positions, 768 KiB. A chain that a tile interrupts goes on from the stored sum, so
+// tiles change no bit.
 const (
 	colDepth = 384
 	colWidth = 512
@@ -58,11 +58,11 @@ func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w, bias []flo
 	problems, threads := g.n*g.groups, t.workers.Limit()
 	width := colWidth
 	c := g.tiles(colDepth, width)
-	for width > 128 && c.rows > 1 && problems*parts(g.oh, c.rows) < 2*threads {
+	for width > 128 && c.rows > 1 && problems*ceilDiv(g.oh, c.rows) < 2*threads {
 		width /= 2
 		c = g.tiles(colDepth, width)
 	}
-	blocks := parts(g.oh, c.rows)
+	blocks := ceilDiv(g.oh, c.rows)
 	inner := t.workers
 	if problems*blocks >= 2*threads {
 		inner = nil
@@ -147,7 +147,7 @@ func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []floa
 	// Dividing the channels costs nothing; dividing the filters gathers the same pixels again.
 	depth, filters := colDepth, g.co
 	c := g.tiles(depth, colWidth)
-	tasks := func() int { return g.groups * parts(g.ci, c.channels) * parts(g.co, filters) }
+	tasks := func() int { return g.groups * ceilDiv(g.ci, c.channels) * ceilDiv(g.co, filters) }
 	if want := 2 * t.workers.Limit(); want > 2 {
 		for tasks() < want && depth > 64 && c.channels > 1 {
 			depth /= 2
@@ -158,7 +158,7 @@ func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []floa
 		}
 	}
 	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw
-	across, down := parts(g.ci, c.channels), parts(g.co, filters)
+	across, down := ceilDiv(g.ci, c.channels), ceilDiv(g.co, filters)
 	slots := t.slots(tasks(), g.n*positions*c.channels*window*filters)
 	scratch := t.scratch(slots * c.scratch)
 	t.eachSlot(slots, tasks(), func(slot, task int) {
@@ -207,11 +207,11 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 	problems := g.n * g.groups
 	depth := colDepth
 	c := g.tiles(depth, colWidth)
-	for depth > 64 && c.channels > 1 && problems*parts(g.ci, c.channels) < 2*t.workers.Limit() {
+	for depth > 64 && c.channels > 1 && problems*ceilDiv(g.ci, c.channels) < 2*t.workers.Limit() {
 		depth /= 2
 		c = g.tiles(depth, colWidth) // as many rows
 	}
-	blocks := parts(g.ci, c.channels)
+	blocks := ceilDiv(g.ci, c.channels)
 	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw
 	slots := t.slots(problems*blocks, g.co*positions*c.channels*window)
 	scratch := t.scratch(slots * c.scratch)
@@ -241,5 +241,5 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 	t.recycle(scratch)
 }
 
-// parts returns how many blocks of size cover n.
-func parts(n, size int) int { return (n + size - 1) / size }
+// ceilDiv returns how many blocks of size cover n.
+func ceilDiv(n, size int) int { return (n + size - 1) / size }

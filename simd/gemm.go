@@ -1,18 +1,38 @@
 package simd
 
+// A matrix product, from top to bottom:
+//
+//	gemm.go           the functions and what they check
+//	gemm_plan.go      a product is divided into tasks
+//	gemm_lay.go       a task lays blocks of A and B out for the kernels, or finds them laid out
+//	gemm_drive.go     a task runs the kernels block by block
+//	gemm_kernel.go    a kernel computes tiles of C; the one in Go, and the table that others fill
+//	gemm_epilogue.go  finished rows of C get their bias, activation and residual
+//
+// Beside this path, gemm_packed.go lays a weight out ahead of time. gemm_amd64.go and gemm_arm64.go hold the
+// kernels in assembly. Sizes of tiles stand in internal/gemmgen/tiles.go, which writes that assembly.
+
 import "fmt"
 
 // A Matrix is a view of row-major numbers in a slice. Its logical element (i, j) is Data[i*Stride+j], or
-// Data[j*Stride+i] when Trans is set: a linear layer's weight of shape [out, in] is Matrix{w, in, true}
-// where a product wants [in, out]. Rows may be longer than what is used of them, so that a column range
-// of a wider matrix is a Matrix too.
+// Data[j*Stride+i] when Trans is set. A linear layer's weight of shape [out, in] is Matrix{w, in, true} where
+// a product takes [in, out]. The stride may exceed the row length: a column range of a wider matrix is a
+// Matrix too.
 type Matrix struct {
 	Data   []float32
 	Stride int // elements from one stored row to the next
 	Trans  bool
 }
 
-// An Epilogue is what happens to a product while it is still in cache. Each step rounds to float32:
+// at returns the data from logical element (i, j) on.
+func (x Matrix) at(i, j int) []float32 {
+	if x.Trans {
+		i, j = j, i
+	}
+	return x.Data[i*x.Stride+j:]
+}
+
+// An Epilogue lists the steps that follow a product while it is still in cache. Each rounds to float32:
 //
 //	x = A·B + beta·C
 //	x = x + Bias[j]            if Bias is not nil
@@ -23,22 +43,22 @@ type Matrix struct {
 //
 // Residual and Pre must not overlap C or each other.
 type Epilogue struct {
-	Bias           []float32 // n values, one a column
-	RowBias        []float32 // m values, one a row: the output channels of a convolution
-	Pre            []float32 // receives the value before Act, for the backward pass
+	Bias           []float32 // n values, one for each column
+	RowBias        []float32 // m values, one for each row: the output channels of a convolution
+	Pre            []float32 // receives the values before Act, for the backward pass
 	PreStride      int
 	Act            Activation
 	Residual       []float32 // added after Act
 	ResidualStride int
 }
 
-// Gemm computes C = act(A·B + beta·C + bias) + residual, where A is m×k, B is k×n and C is m×n with ldc
-// elements from row to row; ep says what follows the product, nil nothing. With beta 0 C is only written.
+// Gemm computes C = act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements
+// from row to row. ep lists the steps after the product; nil means none. With beta 0, C is only written.
 //
-// Each element of C is one chain of fused multiply-adds over k in ascending order, starting from +0, or
-// from beta·C rounded to float32. No instruction set, thread count, tile, packing or neighboring row
-// changes its bits. (The Generic level on hardware without fused multiply-add rounds each product too.)
-// A product with k = 0 is zero.
+// Each element of C is one chain of fused multiply-adds over k in ascending order. It starts from +0, or from
+// beta·C rounded to float32. Instruction set, thread count, tile, packing and neighboring rows do not change
+// its bits. (The Generic level on hardware without fused multiply-add rounds each product too.) A product
+// with k = 0 is zero.
 //
 // C must not overlap A or B. Gemm panics when a slice is too short for its sizes.
 func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
@@ -58,7 +78,8 @@ func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc i
 	g.run(w, 1)
 }
 
-// GemmPacked is Gemm with a B that Pack laid out ahead of time; n and k are b's.
+// GemmPacked is [Gemm] with a B that [Pack] or [PackRows] laid out ahead of time; n and k are b's. It panics
+// like Gemm.
 func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float32, ldc int, ep *Epilogue) {
 	checkSizes("GemmPacked", m, b.n, b.k)
 	checkView("GemmPacked", "A", a, m, b.k)
@@ -76,11 +97,11 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 	g.run(w, 1)
 }
 
-// GemmBatch computes count products of one size, C = A·B + beta·C, each as Gemm would. operands returns
-// the views of problem i; it may be called more than once for one i and from several goroutines at once,
-// and the C of one problem must not overlap any other problem's operands.
+// GemmBatch computes count products of one size, C = A·B + beta·C, each as [Gemm] would. operands returns the
+// views of problem i. It may be called more than once for one i, and from several goroutines at once. The C
+// of a problem must not overlap the operands of another. GemmBatch panics like Gemm.
 //
-// Problems run in parallel over w; when there are fewer problems than workers each is divided too.
+// Problems run in parallel over w. Where there are fewer problems than workers, each is divided too.
 func GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int) (a, b Matrix, c []float32, ldc int)) {
 	checkSizes("GemmBatch", m, n, k)
 	if count < 0 {

@@ -2,7 +2,6 @@
 
 #include "textflag.h"
 
-
 // func gemm512r1(t *gemmTile)
 // Tiles of 1×32, A row-major.
 TEXT ·gemm512r1(SB), NOSPLIT, $0-8

@@ -2,79 +2,6 @@ package simd
 
 import "unsafe"
 
-// A gemmKernel is what an instruction set brings to Gemm: the size of its register tile and the routines
-// that fill and multiply panels. Everything above them is shared.
-type gemmKernel struct {
-	level  Level
-	mr, nr int // rows and columns of C that one tile holds in registers
-	kc     int // most rows of B in one block
-	mc     int // most rows of A that a group of panels passes by
-
-	// rows: tiles of any height up to mr exist and read A with any row stride, so that A needs no
-	// copy when it is row-major, and row counts are balanced over two adjacent heights. Otherwise a
-	// tile of A is always packed k-major, mr wide.
-	rows bool
-
-	// multiply runs t.tiles tiles, one above the other, against one B panel.
-	multiply func(t *gemmTile)
-	// ahead is how many rows of what comes next multiply prefetches from while it does a tile.
-	ahead int
-	// wide is how many panels a tile of the given height covers when t.panels asks for several.
-	wide func(rows int) int
-
-	// few, which may be nil, adds few rows' products to C without packing anything.
-	few func(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int)
-
-	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
-	// rest zero.
-	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
-	// packStrip, which may be nil, fills several full panels from untransposed rows, stride bytes apart.
-	packStrip func(dst, src *float32, stride, kc, panels int)
-}
-
-// A gemmTile is one call of a kernel. The assembly reads it by offset.
-type gemmTile struct {
-	a      unsafe.Pointer // first element of the first tile's A
-	b      unsafe.Pointer // first element of the panel
-	c      unsafe.Pointer // first element of the first tile's C
-	k      int            // length of the chains
-	ars    int            // bytes from one row of A to the next
-	acs    int            // bytes from one k of A to the next
-	atile  int            // bytes from one tile's A to the next tile's
-	brs    int            // bytes from one k of B to the next
-	ldc    int            // bytes from one row of C to the next
-	tiles  int            // tiles to do, at least 1
-	rows   int            // their height, 1 to mr
-	cols   int            // columns of C to write: 1 to nr, or panels·nr
-	panels int            // panels side by side
-	bps    int            // bytes from one panel to the next
-	accum  int            // 1: the chains start from C; 0: from +0
-	ahead  uintptr        // address to prefetch from meanwhile, 4·k bytes of some rows a tile; need not be valid
-	astep  int            // bytes from one of those rows to the next
-	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
-	_      uintptr        // the kernel's own: it steps past the last row, where no pointer may point
-}
-
-// pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
-func (kern *gemmKernel) pack(dst []float32, b Matrix, k0, j0, kc, cols int) {
-	nr := kern.nr
-	if full := cols / nr; full > 1 && !b.Trans && kern.packStrip != nil {
-		kern.packStrip(&dst[0], &b.at(k0, j0)[0], 4*b.Stride, kc, full)
-		dst, j0, cols = dst[full*kc*nr:], j0+full*nr, cols-full*nr
-	}
-	for ; cols > 0; cols -= nr {
-		kern.packPanel(dst[:kc*nr], b.at(k0, j0), b.Stride, b.Trans, kc, min(nr, cols), nr)
-		dst, j0 = dst[kc*nr:], j0+nr
-	}
-}
-
-// gemmOperands are the views of one problem.
-type gemmOperands struct {
-	a, b Matrix
-	c    []float32
-	ldc  int
-}
-
 // do runs task i.
 func (g *gemmRun) do(i int) {
 	s := gemmScratches.get()
@@ -145,18 +72,18 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	}
 }
 
-// callTiles bounds how many tiles one call of a kernel does: assembly cannot be pre-empted, and a garbage
-// collection waits for it, so that a call should end within some tens of microseconds.
+// callTiles bounds the tiles of one call of a kernel. Assembly cannot be preempted and a garbage collection
+// waits for it, so a call should end within some tens of microseconds.
 const callTiles = 16
 
-// multiplyBlock multiplies rows r0 to r1 by panels p0 to p1, one panel (or, for few rows, several side by
-// side) after the other: the panel stays in the nearest cache while the tiles of A pass by.
+// multiplyBlock multiplies rows r0 to r1 by panels p0 to p1, one panel after the other; for few rows, several
+// side by side. A panel stays in the nearest cache while the tiles of A pass by.
 func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock, r0, r1, p0, p1 int) {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
-	if rows.tiles == 1 && kern.wide != nil && a.acs == 4 {
-		wide = kern.wide(r1 - r0)
+	if rows.tiles == 1 && kern.panels != nil && a.acs == 4 {
+		wide = kern.panels[r1-r0]
 	}
 	t.brs, t.bps = b.brs, b.bps
 	for p := p0; p < p1; p += t.panels {
@@ -200,4 +127,43 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 			from = to
 		}
 	}
+}
+
+// A gemmScratch holds what one task needs beside its operands.
+type gemmScratch struct {
+	tile     gemmTile
+	operands gemmOperands
+	a, b     []float32
+}
+
+var gemmScratches = freeList[gemmScratch]{
+	most: 64,
+	make: func() *gemmScratch { return new(gemmScratch) },
+	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
+}
+
+// sharedScratches hold what the tasks of one call share, one for each concurrent call.
+var sharedScratches = freeList[gemmScratch]{
+	most: 4,
+	make: func() *gemmScratch { return new(gemmScratch) },
+	wipe: func(*gemmScratch) {},
+}
+
+// grow returns s at its capacity, or a new slice where that is below n.
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return alignedFloats(n)
+	}
+	return s[:cap(s)]
+}
+
+// alignedFloats returns n zeros that start at a cache line, so that no panel row straddles two.
+func alignedFloats(n int) []float32 {
+	const line = 64
+	s := make([]float32, n+line/4-1)
+	skip := 0
+	if r := uintptr(unsafe.Pointer(&s[0])) % line; r != 0 {
+		skip = int(line-r) / 4
+	}
+	return s[skip : skip+n : skip+n]
 }

@@ -2,25 +2,25 @@ package simd
 
 import "unsafe"
 
-// An aBlock is where a task finds its rows of A. The tile that starts at row r starts r·row bytes in (for
-// packed tiles too: they are as wide as they are high, or all mr). acs 0 means a packed tile's own width.
+// An aBlock locates a task's rows of A in one K block. The tile that starts at row r begins r·row bytes in. That
+// holds for packed tiles too: all are as wide as they are high, or all mr wide.
 type aBlock struct {
 	data     []float32
-	ars, acs int
+	ars, acs int // bytes from one row and from one k to the next; acs 0 stands for a packed tile's width
 	row      int
 }
 
-// from is the block without its first rows.
+// from returns the block without its first rows.
 func (a aBlock) from(row int) aBlock {
 	a.data = a.data[row*a.row/4:]
 	return a
 }
 
-// copiesA reports whether the kernels cannot read a where it is. Row-major rows are read in place even where
-// they lie a multiple of 4 KB apart: a copy at another stride cost 3 to 4 % and saved less.
+// copiesA reports whether the kernels need a copy of a. Rows in memory order are read in place even where they lie
+// a multiple of 4 KB apart: a copy at another stride cost 3 to 4 % and saved less.
 func (g *gemmRun) copiesA(a Matrix) bool { return !g.kern.rows || a.Trans }
 
-// layA says where a block of A lies for the tiles of a task: in place, or in a copy.
+// layA locates a block of A for the tiles of a task: in place, in a copy that tasks share, or in its own copy.
 func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aBlock {
 	if !g.copiesA(a) {
 		return aBlock{data: a.at(i0, k0), ars: 4 * a.Stride, acs: 4, row: 4 * a.Stride}
@@ -36,7 +36,7 @@ func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aBlock {
 	return aBlock{data: data, ars: 4, acs: 0, row: 4 * kc}
 }
 
-// copyA lays a block of A out at dst as tiles packed k-major.
+// copyA copies a block of A to dst as tiles packed k-major.
 func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 	src := a.at(i0, k0)
 	mr := g.kern.mr
@@ -58,12 +58,12 @@ func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 	}
 }
 
-// areaSize is the room for a task's rows of one K block.
+// areaSize is the number of elements that the copy of a task's rows of one K block takes.
 func (g *gemmRun) areaSize() int { return roundUp(g.taskRows, g.kern.mr) * g.depth }
 
-func (g *gemmRun) kBlocks() int { return (g.k + g.depth - 1) / g.depth }
+func (g *gemmRun) kBlocks() int { return ceilDiv(g.k, g.depth) }
 
-// sharedMost bounds a copy that tasks share: 32 MB.
+// sharedMost bounds a copy that tasks share, in elements: 32 MB.
 const sharedMost = 8 << 20
 
 func (g *gemmRun) sharedSize() int { return g.rowTasks * g.kBlocks() * g.areaSize() }
@@ -79,24 +79,22 @@ func (g *gemmRun) layShared(i int) {
 	g.copyA(g.sharedArea(i0, k0), g.one.a, i0, min(i0+g.taskRows, g.m), k0, min(g.depth, g.k-k0))
 }
 
-// A bBlock is where a task finds a group of panels of B.
+// A bBlock locates a group of panels of B.
 type bBlock struct {
 	data []float32
 	brs  int // bytes from one k to the next
 	bps  int // bytes from one panel to the next
 
-	// A B in place may end in a panel that is not full. The panels before whole are; edge is a copy of the
-	// one that is not.
+	// The panels before whole are full. In a B in place one that is not may follow; edge is a copy of it.
 	whole int
 	edge  []float32
 
-	// The rows that the next group will be packed from, if that is near; 0 is none.
+	// Where the rows are that the next group will be packed from; 0 stands for no prefetching.
 	next       uintptr
 	nextStride int
 }
 
-// layB says where panels p0 to p1 of a K block lie: packed ahead, widened or packed into scratch, or in
-// place.
+// layB locates panels p0 to p1 of a K block: packed ahead of time, widened or packed into scratch, or in place.
 func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
 	nr := g.kern.nr
 	x := bBlock{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
@@ -123,17 +121,17 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
 	return x
 }
 
-// fetchNext has the tiles of x fetch the rows of b that the group beginning at panel p and row k0 will be packed
-// from, where packing transposes: reads that no prefetcher follows from one group to the next.
+// fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.
+// It does so where packing transposes: the hardware does not foresee those reads from one group to the next.
 func (g *gemmRun) fetchNext(x *bBlock, b Matrix, p, k0 int) {
 	if g.packed == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}
 }
 
-func (g *gemmRun) panelGroups() int { return (g.panels + g.groupCols - 1) / g.groupCols }
+func (g *gemmRun) panelGroups() int { return ceilDiv(g.panels, g.groupCols) }
 
-// packShared packs a group of panels of one K block of B, for the tasks that follow.
+// packShared packs group i of the panels of B, for the tasks that follow.
 func (g *gemmRun) packShared(i int) {
 	nr := g.kern.nr
 	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*g.groupCols
@@ -142,28 +140,50 @@ func (g *gemmRun) packShared(i int) {
 	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
 }
 
-// A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.
-type rowTiling struct {
-	tiles    int
-	low      int // height of the later tiles
-	high     int // tiles that are one row higher, the first ones
-	rows     int
-	balanced bool
-}
-
-func tilesOf(rows, mr int, balanced bool) rowTiling {
-	n := (rows + mr - 1) / mr
-	if balanced {
-		return rowTiling{tiles: n, low: rows / n, high: rows % n, rows: rows, balanced: true}
+// pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
+func (kern *gemmKernel) pack(dst []float32, b Matrix, k0, j0, kc, cols int) {
+	nr := kern.nr
+	if full := cols / nr; full > 1 && !b.Trans && kern.packStrip != nil {
+		kern.packStrip(&dst[0], &b.at(k0, j0)[0], 4*b.Stride, kc, full)
+		dst, j0, cols = dst[full*kc*nr:], j0+full*nr, cols-full*nr
 	}
-	return rowTiling{tiles: n, low: mr, rows: rows}
-}
-
-func (t rowTiling) height(i int) int {
-	if i < t.high {
-		return t.low + 1
+	for ; cols > 0; cols -= nr {
+		kern.packPanel(dst[:kc*nr], b.at(k0, j0), b.Stride, b.Trans, kc, min(nr, cols), nr)
+		dst, j0 = dst[kc*nr:], j0+nr
 	}
-	return min(t.low, t.rows-t.start(i))
 }
 
-func (t rowTiling) start(i int) int { return i*t.low + min(i, t.high) }
+// packPanelGeneric copies a panel of kc rows and cols columns into dst, in rows of width elements of which the
+// last are zero. src begins at the panel's first element. The rows of a transposed source are the columns of
+// the panel.
+func packPanelGeneric(dst, src []float32, stride int, trans bool, kc, cols, width int) {
+	if trans {
+		for j := range cols {
+			col := src[j*stride:][:kc]
+			for i, v := range col {
+				dst[i*width+j] = v
+			}
+		}
+	} else {
+		for i := range kc {
+			copy(dst[i*width:][:cols], src[i*stride:][:cols])
+		}
+	}
+	if cols < width {
+		for i := range kc {
+			clear(dst[i*width+cols : (i+1)*width])
+		}
+	}
+}
+
+// packColumns fills the part of a panel that transposes of whole blocks leave: in rows k0 to k1, the columns
+// from index from to cols and the zeros after them.
+func packColumns(dst, src []float32, stride, k0, k1, from, cols, width int) {
+	for i := k0; i < k1; i++ {
+		row := dst[i*width : (i+1)*width]
+		for j := from; j < cols; j++ {
+			row[j] = src[j*stride+i]
+		}
+		clear(row[cols:])
+	}
+}

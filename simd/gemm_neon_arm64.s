@@ -2,7 +2,6 @@
 
 #include "textflag.h"
 
-
 // func gemmNEON1(t *gemmTile)
 // One tile of 1×12, A k-major and 8 wide.
 TEXT ·gemmNEON1(SB), NOSPLIT, $0-8

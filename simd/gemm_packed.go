@@ -1,10 +1,11 @@
 package simd
 
-import "unsafe"
+import "fmt"
 
-// Packed is a B operand laid out for one instruction set: blocks of up to kc rows, each a sequence of
-// panels as wide as a register tile, each panel row after row, its last columns padded with zeros. It is
-// immutable and may be shared by goroutines.
+// Packed is a B operand laid out for one instruction set. It is immutable and may be shared by goroutines.
+//
+// The rows of B come in blocks of up to kc. A block is a sequence of panels as wide as a register tile. A panel
+// is stored row after row, its last columns padded with zeros.
 type Packed struct {
 	k, n int
 	kern *gemmKernel
@@ -15,99 +16,166 @@ type Packed struct {
 	half   []uint16 // instead of data, in a format of half precision
 }
 
-// Pack lays out the k×n matrix b for GemmPacked at the level in use.
+// Format is the type in which a [Packed] keeps its numbers.
+type Format uint8
+
+// The formats. Half precision takes half the memory. Each product widens it, exactly, a group of panels at a
+// time.
+const (
+	FormatF32  Format = iota
+	FormatF16         // IEEE 754 binary16
+	FormatBF16        // bfloat16, the upper half of a float32
+)
+
+// String returns the name of the type: "float32", "float16" or "bfloat16".
+func (f Format) String() string {
+	switch f {
+	case FormatF32:
+		return "float32"
+	case FormatF16:
+		return "float16"
+	case FormatBF16:
+		return "bfloat16"
+	}
+	return fmt.Sprintf("Format(%d)", uint8(f))
+}
+
+// Pack lays out the k×n matrix b for [GemmPacked] at the level in use.
 func Pack(w *Workers, k, n int, b Matrix) *Packed {
 	checkSizes("Pack", 0, n, k)
 	checkView("Pack", "B", b, k, n)
-	kern := gemmKernels[level]
-	p := &Packed{k: k, n: n, kern: kern, kc: blockDepth(k, kern.kc)}
-	if k == 0 || n == 0 {
-		return p
+	p := newPacked(k, n, FormatF32)
+	p.fill(w, func(_ *gemmScratch, dst []float32, k0, j0, kc, cols int) {
+		p.kern.packPanel(dst, b.at(k0, j0), b.Stride, b.Trans, kc, cols, p.kern.nr)
+	})
+	return p
+}
+
+// PackRows is [Pack] of a k×n matrix that does not lie in memory as one slice of float32: it is in half
+// precision, or in several pieces. rows writes len(dst) elements of stored row i, from column j on, to dst.
+// When trans is set a stored row is a column of the matrix. Several goroutines call rows at once.
+//
+// With FormatF16 or FormatBF16 the packed form keeps that type and rounds other numbers to it. Numbers that
+// come from that type lose nothing: their products have the same bits as with FormatF32.
+func PackRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []float32, i, j int)) *Packed {
+	checkSizes("PackRows", 0, n, k)
+	if format > FormatBF16 {
+		panic(fmt.Sprintf("simd: PackRows: unknown format %v", format))
 	}
-	nr := kern.nr
-	panels := (n + nr - 1) / nr
-	p.data = alignedFloats(k * panels * nr)
-	fill := func(pi int) {
-		cols := min(nr, n-pi*nr)
-		for k0 := 0; k0 < k; k0 += p.kc {
-			kc := min(p.kc, k-k0)
-			dst := p.data[k0*panels*nr+pi*kc*nr:][:kc*nr]
-			kern.packPanel(dst, b.at(k0, pi*nr), b.Stride, b.Trans, kc, cols, nr)
-		}
-	}
-	w.For(panels, fill)
+	p := newPacked(k, n, format)
+	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
+		p.kern.packRows(s, dst, k0, j0, kc, cols, trans, rows)
+	})
 	return p
 }
 
 // Dims returns the sizes of the matrix that was packed.
 func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 
-// Bytes returns the memory the packed form holds.
+// Bytes returns the size of the packed form in memory.
 func (p *Packed) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
+
+// newPacked returns an empty packed form for the level in use.
+func newPacked(k, n int, format Format) *Packed {
+	kern := gemmKernels[level]
+	p := &Packed{k: k, n: n, kern: kern, kc: blockDepth(k, kern.kc), format: format}
+	switch size := k * p.panels() * kern.nr; {
+	case size == 0:
+	case format == FormatF32:
+		p.data = alignedFloats(size)
+	default:
+		p.half = make([]uint16, size)
+	}
+	return p
+}
+
+// panels returns the number of panels of a block.
+func (p *Packed) panels() int { return ceilDiv(p.n, p.kern.nr) }
+
+// fill has panel write every panel of every block: kc rows from row k0 on, cols columns from column j0 on.
+func (p *Packed) fill(w *Workers, panel func(s *gemmScratch, dst []float32, k0, j0, kc, cols int)) {
+	nr, panels := p.kern.nr, p.panels()
+	w.For(panels, func(pi int) {
+		s := gemmScratches.get()
+		defer gemmScratches.put(s)
+		j0 := pi * nr
+		cols := min(nr, p.n-j0)
+		for k0 := 0; k0 < p.k; k0 += p.kc {
+			kc := min(p.kc, p.k-k0)
+			at, size := k0*panels*nr+pi*kc*nr, kc*nr
+			if p.format == FormatF32 {
+				panel(s, p.data[at:][:size], k0, j0, kc, cols)
+				continue
+			}
+			s.b = grow(s.b, size)
+			panel(s, s.b[:size], k0, j0, kc, cols)
+			p.format.narrow(p.half[at:][:size], s.b[:size])
+		}
+	})
+}
 
 // panelsFrom returns the panels from pi on of the block that starts at row k0 and has kc rows.
 func (p *Packed) panelsFrom(k0, kc, pi int) []float32 {
-	nr := p.kern.nr
-	panels := (p.n + nr - 1) / nr
-	return p.data[k0*panels*nr+pi*kc*nr:]
+	return p.data[(k0*p.panels()+pi*kc)*p.kern.nr:]
 }
 
-// at returns the data from logical element (i, j) on.
-func (x Matrix) at(i, j int) []float32 {
-	if x.Trans {
-		i, j = j, i
-	}
-	return x.Data[i*x.Stride+j:]
-}
-
-// blockDepth divides k into equal blocks of at most most rows.
-func blockDepth(k, most int) int {
-	blocks := max(1, (k+most-1)/most)
-	return max(1, (k+blocks-1)/blocks)
-}
-
-// alignedFloats returns n zeros that start at a cache line, so that no panel row straddles two.
-func alignedFloats(n int) []float32 {
-	const line = 64
-	s := make([]float32, n+line/4-1)
-	skip := 0
-	if r := uintptr(unsafe.Pointer(&s[0])) % line; r != 0 {
-		skip = int(line-r) / 4
-	}
-	return s[skip : skip+n : skip+n]
-}
-
-// packPanelGeneric copies a panel of kc rows and cols columns into dst, row after row, width elements a
-// row, the rest zero. src begins at the panel's first element; a transposed source has its rows where
-// the panel has columns.
-func packPanelGeneric(dst, src []float32, stride int, trans bool, kc, cols, width int) {
-	if trans {
-		for j := range cols {
-			col := src[j*stride:][:kc]
-			for i, v := range col {
-				dst[i*width+j] = v
-			}
+// packRows gathers the rows of one panel in scratch and packs them to dst.
+func (kern *gemmKernel) packRows(s *gemmScratch, dst []float32, k0, j0, kc, cols int, trans bool, rows func(dst []float32, i, j int)) {
+	if !trans {
+		s.a = grow(s.a, kc*cols)
+		for i := range kc {
+			rows(s.a[i*cols:][:cols], k0+i, j0)
 		}
+		kern.packPanel(dst, s.a, cols, false, kc, cols, kern.nr)
+		return
+	}
+	stride := roundUp(kc, 16) + 16 // else rows a power of two apart would share a cache set
+	s.a = grow(s.a, cols*stride)
+	for j := range cols {
+		rows(s.a[j*stride:][:kc], j0+j, k0)
+	}
+	kern.packPanel(dst, s.a, stride, true, kc, cols, kern.nr)
+}
+
+// narrow rounds to a half-precision format.
+func (f Format) narrow(dst []uint16, src []float32) {
+	if f == FormatF16 {
+		vecF32ToF16(dst, src)
 	} else {
-		for i := range kc {
-			copy(dst[i*width:][:cols], src[i*stride:][:cols])
-		}
-	}
-	if cols < width {
-		for i := range kc {
-			clear(dst[i*width+cols : (i+1)*width])
-		}
+		vecF32ToBF16(dst, src)
 	}
 }
 
-// packColumns does what blocks of transposes leave: rows k0 to k1 of the panel, columns from to
-// cols, and the zeros after them.
-func packColumns(dst, src []float32, stride, k0, k1, from, cols, width int) {
-	for i := k0; i < k1; i++ {
-		row := dst[i*width : (i+1)*width]
-		for j := from; j < cols; j++ {
-			row[j] = src[j*stride+i]
-		}
-		clear(row[cols:])
+// widenFrom widens kc rows from row k0 on of panels p0 to p1; the rows lie in one block.
+func (p *Packed) widenFrom(dst []float32, k0, kc, p0, p1 int) {
+	nr := p.kern.nr
+	start := k0 / p.kc * p.kc // of the block
+	depth := min(p.kc, p.k-start)
+	src := p.half[(start*p.panels()+p0*depth+k0-start)*nr:]
+	if kc == depth { // whole panels follow each other
+		p.format.widen(dst[:(p1-p0)*kc*nr], src)
+		return
 	}
+	for i := range p1 - p0 {
+		p.format.widen(dst[i*kc*nr:][:kc*nr], src[i*depth*nr:])
+	}
+}
+
+func (f Format) widen(dst []float32, src []uint16) {
+	if f == FormatF16 {
+		vecF16ToF32(dst, src)
+	} else {
+		vecBF16ToF32(dst, src)
+	}
+}
+
+// halfDepth is the number of rows of a half-precision block, of kc rows, that are widened at a time for few rows
+// of A. It divides kc and is small: a few panels are still in the first-level cache when they are used.
+func halfDepth(kc int) int {
+	for d := min(kc, 64); d >= 16; d-- {
+		if kc%d == 0 {
+			return d
+		}
+	}
+	return kc
 }

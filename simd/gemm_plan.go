@@ -1,6 +1,9 @@
 package simd
 
 // A gemmRun is one call of Gemm, GemmPacked or GemmBatch: its operands, and how C is divided into tasks.
+//
+// A task covers some rows and panels of one C, or several whole problems. It works block by block along K. In
+// a block, a group of panels of B stays in cache while the task's rows of A pass by.
 type gemmRun struct {
 	kern     *gemmKernel
 	m, n, k  int
@@ -11,10 +14,10 @@ type gemmRun struct {
 	ep       Epilogue
 	hasEp    bool
 
-	panels   int // of B
+	panels   int // of B, as wide as a tile
 	depth    int // rows of a K block
-	taskRows int // rows of C a task covers
-	taskCols int // panels a task covers
+	taskRows int // rows of C that a task covers
+	taskCols int // panels that a task covers
 	rowTasks int
 	colTasks int
 
@@ -32,6 +35,23 @@ type gemmRun struct {
 	packTask func(int) // g.packShared
 }
 
+var gemmRuns = freeList[gemmRun]{
+	most: 64,
+	make: func() *gemmRun {
+		g := new(gemmRun)
+		g.task, g.layTask, g.packTask = g.do, g.layShared, g.packShared
+		return g
+	},
+	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask} },
+}
+
+// gemmOperands are the views of one problem.
+type gemmOperands struct {
+	a, b Matrix
+	c    []float32
+	ldc  int
+}
+
 func (g *gemmRun) setEpilogue(ep *Epilogue) {
 	if g.hasEp = ep != nil; g.hasEp {
 		g.ep = *ep
@@ -47,7 +67,7 @@ func (g *gemmRun) run(w *Workers, count int) {
 		defer sharedScratches.put(shared)
 		g.share(w, shared)
 	}
-	problems := (g.count + g.group - 1) / g.group
+	problems := ceilDiv(g.count, g.group)
 	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
 		g.task(0)
 	} else {
@@ -74,25 +94,24 @@ func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 	}
 }
 
-// serialCost is about how long, in nanoseconds, a piece of work must be before a second core pays, and
-// taskCost what one task should take at least.
+// From serialCost nanoseconds of work on, a second core pays; a task should take taskCost at least.
 const (
 	serialCost = 15000
 	taskCost   = 8000
 )
 
-// taskRowsMost bounds the rows of a task, and with them its copy of A. More rows repay packing B again.
+// taskRowsMost bounds the rows of a task, and with them its copy of A. Beyond it, packing B again pays.
 const taskRowsMost = 1024
 
-// groupWidth is the columns of a group of panels: enough that an epilogue's rows are worth a call, few
-// enough that the group fits a quarter of the second-level cache.
+// groupWidth is the number of columns in a group of panels: enough that a row of it is worth a call of the
+// epilogue, few enough that the group fits a quarter of the second-level cache.
 const groupWidth = 256
 
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
 	g.count, g.group = count, 1
-	g.panels = (g.n + kern.nr - 1) / kern.nr
+	g.panels = ceilDiv(g.n, kern.nr)
 	depth := kern.kc
 	if kern.rows && g.m <= 2*kern.mr {
 		// Few rows use each number of B a few times only: short blocks are still in the first-level
@@ -109,11 +128,10 @@ func (g *gemmRun) plan(threads, count int) {
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
 	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
 	cost := max(flops/150, 4*float64(g.n)*float64(g.k)/12) + float64(g.m)*float64(g.n)/4
-	blocks := (g.m + kern.mc - 1) / kern.mc
-	g.blockRows = roundUp((g.m+blocks-1)/blocks, kern.mr)
+	g.blockRows = roundUp(ceilDiv(g.m, ceilDiv(g.m, kern.mc)), kern.mr)
 	g.taskRows = g.m
-	if n := (g.m + taskRowsMost - 1) / taskRowsMost; n > 1 {
-		g.taskRows = roundUp((g.m+n-1)/n, kern.mr)
+	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
+		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
 	// A strip of C stays in the second-level cache from one K block to the next; wider strips repeat a
 	// copy of A less often.
@@ -121,8 +139,7 @@ func (g *gemmRun) plan(threads, count int) {
 	if g.operands == nil && g.copiesA(g.one.a) {
 		stripCols = 1024
 	}
-	strips := max(1, (g.panels*kern.nr+stripCols-1)/stripCols)
-	g.taskCols = (g.panels + strips - 1) / strips
+	g.taskCols = ceilDiv(g.panels, max(1, ceilDiv(g.panels*kern.nr, stripCols)))
 
 	if total := cost * float64(count); threads > 1 && total > serialCost {
 		want := min(4*threads, int(total/taskCost))
@@ -143,8 +160,7 @@ func (g *gemmRun) plan(threads, count int) {
 			g.groupCols = g.panels
 		}
 	}
-	g.rowTasks = (g.m + g.taskRows - 1) / g.taskRows
-	g.colTasks = (g.panels + g.taskCols - 1) / g.taskCols
+	g.rowTasks, g.colTasks = ceilDiv(g.m, g.taskRows), ceilDiv(g.panels, g.taskCols)
 	if count > 1 && g.rowTasks*g.colTasks == 1 {
 		g.group = max(1, int(taskCost/cost))
 		if threads > 1 {
@@ -153,8 +169,41 @@ func (g *gemmRun) plan(threads, count int) {
 	}
 }
 
+// tasksEach is the number of tasks of one problem.
 func (g *gemmRun) tasksEach() int {
-	return ((g.m + g.taskRows - 1) / g.taskRows) * ((g.panels + g.taskCols - 1) / g.taskCols)
+	return ceilDiv(g.m, g.taskRows) * ceilDiv(g.panels, g.taskCols)
 }
 
-func roundUp(x, to int) int { return (x + to - 1) / to * to }
+// blockDepth divides k into equal blocks of at most most rows.
+func blockDepth(k, most int) int {
+	return max(1, ceilDiv(k, max(1, ceilDiv(k, most))))
+}
+
+func ceilDiv(n, size int) int { return (n + size - 1) / size }
+
+func roundUp(n, size int) int { return ceilDiv(n, size) * size }
+
+// A rowTiling divides rows into tiles: balanced over two adjacent heights, or full tiles and a rest.
+type rowTiling struct {
+	tiles int
+	low   int // height of the later tiles
+	high  int // tiles that are one row higher, the first ones
+	rows  int
+}
+
+func tilesOf(rows, mr int, balanced bool) rowTiling {
+	n := ceilDiv(rows, mr)
+	if balanced {
+		return rowTiling{tiles: n, low: rows / n, high: rows % n, rows: rows}
+	}
+	return rowTiling{tiles: n, low: mr, rows: rows}
+}
+
+func (t rowTiling) height(i int) int {
+	if i < t.high {
+		return t.low + 1
+	}
+	return min(t.low, t.rows-t.start(i))
+}
+
+func (t rowTiling) start(i int) int { return i*t.low + min(i, t.high) }

@@ -2,71 +2,178 @@
 
 package simd
 
+// The tiles of AVX2: up to 6×16 elements of C, in registers of 8.
+const (
+	rows256      = 6   // of the highest tile
+	cols256      = 16  // of a tile and of a panel
+	lanes256     = 8   // floats in a register
+	ahead256     = 1   // rows of what comes next that a tile prefetches from
+	peak256Flops = 192 // of a round of peak256
+)
+
 // tilesByRow256, by height, reads A row-major.
 var tilesByRow256 = [...]func(*gemmTile){
-	nil,
-	gemm256r1,
-	gemm256r2,
-	gemm256r3,
-	gemm256r4,
-	gemm256r5,
-	gemm256r6,
+	1: gemm256r1,
+	2: gemm256r2,
+	3: gemm256r3,
+	4: gemm256r4,
+	5: gemm256r5,
+	6: gemm256r6,
+}
+
+// tilesByK256, by height, reads A k-major.
+var tilesByK256 = [...]func(*gemmTile){
+	1: gemm256k1,
+	2: gemm256k2,
+	3: gemm256k3,
+	4: gemm256k4,
+	5: gemm256k5,
+	6: gemm256k6,
+}
+
+// tilesWide256, by height, covers several panels of B.
+var tilesWide256 = [...]func(*gemmTile){
+	1: gemm256w1,
+	2: gemm256w2,
+	3: gemm256w3,
+}
+
+// panels256, by height, is how many panels a tile can cover side by side.
+var panels256 = [...]int{
+	1: 4,
+	2: 2,
+	3: 2,
+	4: 1,
+	5: 1,
+	6: 1,
+}
+
+// The tiles of AVX-512: up to 14×32 elements of C, in registers of 16.
+const (
+	rows512      = 14  // of the highest tile
+	cols512      = 32  // of a tile and of a panel
+	lanes512     = 16  // floats in a register
+	ahead512     = 3   // rows of what comes next that a tile prefetches from
+	peak512Flops = 512 // of a round of peak512
+)
+
+// tilesByRow512, by height, reads A row-major.
+var tilesByRow512 = [...]func(*gemmTile){
+	1:  gemm512r1,
+	2:  gemm512r2,
+	3:  gemm512r3,
+	4:  gemm512r4,
+	5:  gemm512r5,
+	6:  gemm512r6,
+	7:  gemm512r7,
+	8:  gemm512r8,
+	9:  gemm512r9,
+	10: gemm512r10,
+	11: gemm512r11,
+	12: gemm512r12,
+	13: gemm512r13,
+	14: gemm512r14,
+}
+
+// tilesByK512, by height, reads A k-major.
+var tilesByK512 = [...]func(*gemmTile){
+	1:  gemm512k1,
+	2:  gemm512k2,
+	3:  gemm512k3,
+	4:  gemm512k4,
+	5:  gemm512k5,
+	6:  gemm512k6,
+	7:  gemm512k7,
+	8:  gemm512k8,
+	9:  gemm512k9,
+	10: gemm512k10,
+	11: gemm512k11,
+	12: gemm512k12,
+	13: gemm512k13,
+	14: gemm512k14,
+}
+
+// tilesHalf512, by height, uses the first lanes512 columns of a panel.
+var tilesHalf512 = [...]func(*gemmTile){
+	1:  gemm512h1,
+	2:  gemm512h2,
+	3:  gemm512h3,
+	4:  gemm512h4,
+	5:  gemm512h5,
+	6:  gemm512h6,
+	7:  gemm512h7,
+	8:  gemm512h8,
+	9:  gemm512h9,
+	10: gemm512h10,
+	11: gemm512h11,
+	12: gemm512h12,
+	13: gemm512h13,
+	14: gemm512h14,
+}
+
+// tilesWide512, by height, covers several panels of B.
+var tilesWide512 = [...]func(*gemmTile){
+	1: gemm512w1,
+	2: gemm512w2,
+	3: gemm512w3,
+	4: gemm512w4,
+	5: gemm512w5,
+	6: gemm512w6,
+}
+
+// panels512, by height, is how many panels a tile can cover side by side.
+var panels512 = [...]int{
+	1:  4,
+	2:  4,
+	3:  4,
+	4:  2,
+	5:  2,
+	6:  2,
+	7:  1,
+	8:  1,
+	9:  1,
+	10: 1,
+	11: 1,
+	12: 1,
+	13: 1,
+	14: 1,
 }
 
 //go:noescape
 func gemm256r1(t *gemmTile)
 
 //go:noescape
-func gemm256r2(t *gemmTile)
-
-//go:noescape
-func gemm256r3(t *gemmTile)
-
-//go:noescape
-func gemm256r4(t *gemmTile)
-
-//go:noescape
-func gemm256r5(t *gemmTile)
-
-//go:noescape
-func gemm256r6(t *gemmTile)
-
-// tilesByK256, by height, reads A k-major.
-var tilesByK256 = [...]func(*gemmTile){
-	nil,
-	gemm256k1,
-	gemm256k2,
-	gemm256k3,
-	gemm256k4,
-	gemm256k5,
-	gemm256k6,
-}
-
-//go:noescape
 func gemm256k1(t *gemmTile)
+
+//go:noescape
+func gemm256r2(t *gemmTile)
 
 //go:noescape
 func gemm256k2(t *gemmTile)
 
 //go:noescape
+func gemm256r3(t *gemmTile)
+
+//go:noescape
 func gemm256k3(t *gemmTile)
+
+//go:noescape
+func gemm256r4(t *gemmTile)
 
 //go:noescape
 func gemm256k4(t *gemmTile)
 
 //go:noescape
+func gemm256r5(t *gemmTile)
+
+//go:noescape
 func gemm256k5(t *gemmTile)
 
 //go:noescape
-func gemm256k6(t *gemmTile)
+func gemm256r6(t *gemmTile)
 
-// tilesWide256, by height, covers several panels of B.
-var tilesWide256 = [...]func(*gemmTile){
-	nil,
-	gemm256w1,
-	gemm256w2,
-	gemm256w3,
-}
+//go:noescape
+func gemm256k6(t *gemmTile)
 
 //go:noescape
 func gemm256w1(t *gemmTile)
@@ -77,199 +184,143 @@ func gemm256w2(t *gemmTile)
 //go:noescape
 func gemm256w3(t *gemmTile)
 
-// tilesByRow512, by height, reads A row-major.
-var tilesByRow512 = [...]func(*gemmTile){
-	nil,
-	gemm512r1,
-	gemm512r2,
-	gemm512r3,
-	gemm512r4,
-	gemm512r5,
-	gemm512r6,
-	gemm512r7,
-	gemm512r8,
-	gemm512r9,
-	gemm512r10,
-	gemm512r11,
-	gemm512r12,
-	gemm512r13,
-	gemm512r14,
-}
+//go:noescape
+func peak256(n int)
+
+//go:noescape
+func packStrip256(dst, src *float32, stride, kc, panels int)
+
+//go:noescape
+func packNarrow256(dst, src *float32, stride, kc, cols int, mask *[8]int32)
+
+//go:noescape
+func packTrans256(dst, src *float32, stride, blocks int)
 
 //go:noescape
 func gemm512r1(t *gemmTile)
 
 //go:noescape
-func gemm512r2(t *gemmTile)
-
-//go:noescape
-func gemm512r3(t *gemmTile)
-
-//go:noescape
-func gemm512r4(t *gemmTile)
-
-//go:noescape
-func gemm512r5(t *gemmTile)
-
-//go:noescape
-func gemm512r6(t *gemmTile)
-
-//go:noescape
-func gemm512r7(t *gemmTile)
-
-//go:noescape
-func gemm512r8(t *gemmTile)
-
-//go:noescape
-func gemm512r9(t *gemmTile)
-
-//go:noescape
-func gemm512r10(t *gemmTile)
-
-//go:noescape
-func gemm512r11(t *gemmTile)
-
-//go:noescape
-func gemm512r12(t *gemmTile)
-
-//go:noescape
-func gemm512r13(t *gemmTile)
-
-//go:noescape
-func gemm512r14(t *gemmTile)
-
-// tilesByK512, by height, reads A k-major.
-var tilesByK512 = [...]func(*gemmTile){
-	nil,
-	gemm512k1,
-	gemm512k2,
-	gemm512k3,
-	gemm512k4,
-	gemm512k5,
-	gemm512k6,
-	gemm512k7,
-	gemm512k8,
-	gemm512k9,
-	gemm512k10,
-	gemm512k11,
-	gemm512k12,
-	gemm512k13,
-	gemm512k14,
-}
-
-//go:noescape
 func gemm512k1(t *gemmTile)
-
-//go:noescape
-func gemm512k2(t *gemmTile)
-
-//go:noescape
-func gemm512k3(t *gemmTile)
-
-//go:noescape
-func gemm512k4(t *gemmTile)
-
-//go:noescape
-func gemm512k5(t *gemmTile)
-
-//go:noescape
-func gemm512k6(t *gemmTile)
-
-//go:noescape
-func gemm512k7(t *gemmTile)
-
-//go:noescape
-func gemm512k8(t *gemmTile)
-
-//go:noescape
-func gemm512k9(t *gemmTile)
-
-//go:noescape
-func gemm512k10(t *gemmTile)
-
-//go:noescape
-func gemm512k11(t *gemmTile)
-
-//go:noescape
-func gemm512k12(t *gemmTile)
-
-//go:noescape
-func gemm512k13(t *gemmTile)
-
-//go:noescape
-func gemm512k14(t *gemmTile)
-
-// tilesHalf512, by height, uses the left half of a panel.
-var tilesHalf512 = [...]func(*gemmTile){
-	nil,
-	gemm512h1,
-	gemm512h2,
-	gemm512h3,
-	gemm512h4,
-	gemm512h5,
-	gemm512h6,
-	gemm512h7,
-	gemm512h8,
-	gemm512h9,
-	gemm512h10,
-	gemm512h11,
-	gemm512h12,
-	gemm512h13,
-	gemm512h14,
-}
 
 //go:noescape
 func gemm512h1(t *gemmTile)
 
 //go:noescape
+func gemm512r2(t *gemmTile)
+
+//go:noescape
+func gemm512k2(t *gemmTile)
+
+//go:noescape
 func gemm512h2(t *gemmTile)
+
+//go:noescape
+func gemm512r3(t *gemmTile)
+
+//go:noescape
+func gemm512k3(t *gemmTile)
 
 //go:noescape
 func gemm512h3(t *gemmTile)
 
 //go:noescape
+func gemm512r4(t *gemmTile)
+
+//go:noescape
+func gemm512k4(t *gemmTile)
+
+//go:noescape
 func gemm512h4(t *gemmTile)
+
+//go:noescape
+func gemm512r5(t *gemmTile)
+
+//go:noescape
+func gemm512k5(t *gemmTile)
 
 //go:noescape
 func gemm512h5(t *gemmTile)
 
 //go:noescape
+func gemm512r6(t *gemmTile)
+
+//go:noescape
+func gemm512k6(t *gemmTile)
+
+//go:noescape
 func gemm512h6(t *gemmTile)
+
+//go:noescape
+func gemm512r7(t *gemmTile)
+
+//go:noescape
+func gemm512k7(t *gemmTile)
 
 //go:noescape
 func gemm512h7(t *gemmTile)
 
 //go:noescape
+func gemm512r8(t *gemmTile)
+
+//go:noescape
+func gemm512k8(t *gemmTile)
+
+//go:noescape
 func gemm512h8(t *gemmTile)
+
+//go:noescape
+func gemm512r9(t *gemmTile)
+
+//go:noescape
+func gemm512k9(t *gemmTile)
 
 //go:noescape
 func gemm512h9(t *gemmTile)
 
 //go:noescape
+func gemm512r10(t *gemmTile)
+
+//go:noescape
+func gemm512k10(t *gemmTile)
+
+//go:noescape
 func gemm512h10(t *gemmTile)
+
+//go:noescape
+func gemm512r11(t *gemmTile)
+
+//go:noescape
+func gemm512k11(t *gemmTile)
 
 //go:noescape
 func gemm512h11(t *gemmTile)
 
 //go:noescape
+func gemm512r12(t *gemmTile)
+
+//go:noescape
+func gemm512k12(t *gemmTile)
+
+//go:noescape
 func gemm512h12(t *gemmTile)
+
+//go:noescape
+func gemm512r13(t *gemmTile)
+
+//go:noescape
+func gemm512k13(t *gemmTile)
 
 //go:noescape
 func gemm512h13(t *gemmTile)
 
 //go:noescape
-func gemm512h14(t *gemmTile)
+func gemm512r14(t *gemmTile)
 
-// tilesWide512, by height, covers several panels of B.
-var tilesWide512 = [...]func(*gemmTile){
-	nil,
-	gemm512w1,
-	gemm512w2,
-	gemm512w3,
-	gemm512w4,
-	gemm512w5,
-	gemm512w6,
-}
+//go:noescape
+func gemm512k14(t *gemmTile)
+
+//go:noescape
+func gemm512h14(t *gemmTile)
 
 //go:noescape
 func gemm512w1(t *gemmTile)
@@ -288,3 +339,15 @@ func gemm512w5(t *gemmTile)
 
 //go:noescape
 func gemm512w6(t *gemmTile)
+
+//go:noescape
+func peak512(n int)
+
+//go:noescape
+func packRows512(dst, src *float32, stride, kc, cols, width int)
+
+//go:noescape
+func packStrip512(dst, src *float32, stride, kc, panels int)
+
+//go:noescape
+func packTrans512(dst, src *float32, stride, kc, rows int)

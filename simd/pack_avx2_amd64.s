@@ -2,7 +2,6 @@
 
 #include "textflag.h"
 
-
 // func packStrip256(dst, src *float32, stride, kc, panels int)
 // Copies kc rows of 16·panels elements, stride bytes apart, to panels of 16, one after the other.
 TEXT ·packStrip256(SB), NOSPLIT, $0-40

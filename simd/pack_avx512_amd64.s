@@ -2,7 +2,6 @@
 
 #include "textflag.h"
 
-
 // func packRows512(dst, src *float32, stride, kc, cols, width int)
 // Copies kc rows of cols elements, stride bytes apart, to rows of width elements (cols ≤ width ≤ 32), the
 // rest zero.

@@ -120,7 +120,6 @@ func (j *job) finish() (panicked bool, value any) {
 		<-j.idle
 	}
 	panicked, value = j.panicked, j.value
-	j.f, j.w, j.panicked, j.value = nil, nil, false, nil
 	jobs.put(j)
 	return panicked, value
 }
@@ -151,31 +150,10 @@ func (j *job) help() {
 	done = true
 }
 
-// jobList is a bounded free list, so that a steady state allocates nothing.
-type jobList struct {
-	mu   sync.Mutex
-	free []*job
-}
-
-var jobs jobList
-
-func (l *jobList) get() *job {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if n := len(l.free); n > 0 {
-		j := l.free[n-1]
-		l.free = l.free[:n-1]
-		return j
-	}
-	return &job{idle: make(chan struct{}, 1)}
-}
-
-func (l *jobList) put(j *job) {
-	l.mu.Lock()
-	if len(l.free) < 64 {
-		l.free = append(l.free, j)
-	}
-	l.mu.Unlock()
+var jobs = freeList[job]{
+	most: 64,
+	make: func() *job { return &job{idle: make(chan struct{}, 1)} },
+	wipe: func(j *job) { j.f, j.w, j.panicked, j.value = nil, nil, false, nil },
 }
 
 // spinFor is how long an idle helper watches for work before it parks. Waking a parked goroutine takes

@@ -71,6 +71,6 @@
 //
 // The file also describes the run: the seed, the lengths, the settings of the optimizer for each parameter, samples of
 // the schedule, and [Config.Identity]. A different run gets a [ResumeError] with all differences, and a corrupted file
-// gives [ErrDamaged]. In both cases nothing is changed. The format is safetensors, so that weights can be taken out of an
+// gives [ErrCorrupt]. In both cases nothing is changed. The format is safetensors, so that weights can be taken out of an
 // abandoned run. Its version is 1.
 package train

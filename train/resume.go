@@ -44,8 +44,8 @@ type header struct {
 	Extra    json.RawMessage   `json:"extra,omitempty"`
 }
 
-// ErrDamaged reports a file that is corrupted, truncated, or no resume file.
-var ErrDamaged = errors.New("not a resume file, or corrupted")
+// ErrCorrupt reports a file that is corrupted, truncated, or no resume file.
+var ErrCorrupt = errors.New("not a resume file, or corrupted")
 
 // A ResumeError reports a resume file of another run. Nothing was changed.
 type ResumeError struct {
@@ -203,13 +203,13 @@ func (r *run) load() error {
 	f, err := checkpoint.Open(r.File, checkpoint.OpenOptions{})
 	if err != nil {
 		if bad := (*checkpoint.FormatError)(nil); errors.As(err, &bad) {
-			return fmt.Errorf("train: resume: %w: %w", ErrDamaged, err)
+			return fmt.Errorf("train: resume: %w: %w", ErrCorrupt, err)
 		}
 		return fmt.Errorf("train: resume: %w", err)
 	}
 	defer f.Close()
 	damaged := func(format string, args ...any) error {
-		return fmt.Errorf("train: resume: %s: %w: %w", r.File, ErrDamaged, fmt.Errorf(format, args...))
+		return fmt.Errorf("train: resume: %s: %w: %w", r.File, ErrCorrupt, fmt.Errorf(format, args...))
 	}
 	head, ok := f.Metadata(headerKey)
 	if !ok {

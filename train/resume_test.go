@@ -168,8 +168,8 @@ func TestResumeRefusesDamage(t *testing.T) {
 			t.Errorf("%s at %d was not noticed", what, at)
 			return
 		}
-		if !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s at %d: expected ErrDamaged, found %v", what, at, err)
+		if !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s at %d: expected ErrCorrupt, found %v", what, at, err)
 		}
 		if w.Values()[0] != 0 || c.Optimizer.Counts()[0] != 0 {
 			t.Errorf("%s at %d: the run was changed", what, at)
@@ -197,8 +197,8 @@ func TestResumeRefusesDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, _ := line(3, other)
-	if _, err := resumed(c); !errors.Is(err, ErrDamaged) {
-		t.Errorf("a file of weights: expected ErrDamaged, found %v", err)
+	if _, err := resumed(c); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a file of weights: expected ErrCorrupt, found %v", err)
 	}
 
 	if err := os.WriteFile(file, data, 0o644); err != nil {
@@ -234,8 +234,8 @@ func TestResumeChecksPositions(t *testing.T) {
 			t.Fatal(err)
 		}
 		again, _ := line(3, r.File)
-		if err := newRun(again).load(); !errors.Is(err, ErrDamaged) {
-			t.Errorf("%s: expected ErrDamaged, found %v", name, err)
+		if err := newRun(again).load(); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: expected ErrCorrupt, found %v", name, err)
 		}
 	}
 }

@@ -17,14 +17,17 @@ import (
 	"testing"
 )
 
-// Dir is the folder of package simd, relative to the folder of a generator.
-var Dir = filepath.Join("..", "..")
-
-// Current checks that the named files in package simd have the given contents.
-func Current(t *testing.T, files map[string][]byte) {
+// Current checks that the files of a generator are current. files returns their text by path, given the folder of package
+// simd, from which the paths begin.
+func Current(t *testing.T, files func(dir string) (map[string][]byte, error)) {
 	t.Helper()
-	for name, want := range files {
-		got, err := os.ReadFile(filepath.Join(Dir, name))
+	dir := filepath.Join("..", "..") // from a generator's folder
+	texts, err := files(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range texts {
+		got, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
 		} else if !bytes.Equal(got, want) {

@@ -6,6 +6,6 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/gentest"
 )
 
-func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files()) }
+func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files) }
 
 func TestWords(t *testing.T) { gentest.Words(t, neon(), 50) }

@@ -1,30 +1,13 @@
 package main
 
-import (
-	"bytes"
-	"fmt"
-)
-
-// A printer is a buffer that takes instructions.
-type printer struct{ *bytes.Buffer }
-
-func (p printer) p(format string, args ...any) { fmt.Fprintf(p, "\t"+format+"\n", args...) }
-func (p printer) label(name string)            { fmt.Fprintf(p, "\n%s:\n", name) }
-func (p printer) w(code int, format string, args ...any) {
-	p.p("WORD $0x%08x // %s", uint32(code), fmt.Sprintf(format, args...))
-}
-
-func (p printer) text(name, params string, size int) {
-	fmt.Fprintf(p, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, size)
-}
+import "fmt"
 
 // The kernel of ColumnSumsAdd keeps a block of columns in registers and adds all rows to it: first blocks of
 // eight registers, then narrower ones, then the tail.
 const columnParams = "(dst, x *float32, rows, n, stride int)"
 
-func (m *x86) columns(b *bytes.Buffer) {
-	p := printer{b}
-	p.text("columnSumsAdd"+m.suffix(), columnParams, 40)
+func (m *x86) columns(p printer) {
+	p.Func("columnSumsAdd"+m.suffix(), columnParams, 0, 40)
 	p.p("MOVQ dst+0(FP), DI")
 	p.p("MOVQ x+8(FP), SI")
 	p.p("MOVQ rows+16(FP), R8")
@@ -89,9 +72,8 @@ func (m *x86) columns(b *bytes.Buffer) {
 	p.p("RET")
 }
 
-func (m *neon) columns(b *bytes.Buffer) {
-	p := printer{b}
-	p.text("columnSumsAddNEON", columnParams, 40)
+func (m *neon) columns(p printer) {
+	p.Func("columnSumsAddNEON", columnParams, 0, 40)
 	p.p("MOVD dst+0(FP), R0")
 	p.p("MOVD x+8(FP), R1")
 	p.p("MOVD rows+16(FP), R2")
@@ -104,13 +86,13 @@ func (m *neon) columns(b *bytes.Buffer) {
 		p.p("BLT after%d", regs)
 		p.label(fmt.Sprintf("block%d", regs))
 		for r := range regs {
-			p.w(0x3dc00000|r<<10|0<<5|r, "ldr q%d, [x0, #%d]", r, 16*r)
+			p.ldr(r, 0, 16*r)
 		}
 		p.p("MOVD R1, R5")
 		p.p("MOVD R2, R6")
 		p.label(fmt.Sprintf("row%d", regs))
 		for r := range regs {
-			p.w(0x3dc00000|r<<10|5<<5|(8+r), "ldr q%d, [x5, #%d]", 8+r, 16*r)
+			p.ldr(8+r, 5, 16*r)
 		}
 		for r := range regs {
 			p.w(0x4e20d400|(8+r)<<16|r<<5|r, "fadd v%d.4s, v%d.4s, v%d.4s", r, r, 8+r)
@@ -119,7 +101,7 @@ func (m *neon) columns(b *bytes.Buffer) {
 		p.p("SUBS $1, R6, R6")
 		p.p("BNE row%d", regs)
 		for r := range regs {
-			p.w(0x3d800000|r<<10|0<<5|r, "str q%d, [x0, #%d]", r, 16*r)
+			p.str(r, 0, 16*r)
 		}
 		p.p("ADD $%d, R0, R0", 4*step)
 		p.p("ADD $%d, R1, R1", 4*step)

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
 )
 
 // portableFiles are the files of package portable that package exact repeats.
@@ -19,7 +21,7 @@ func exactFiles(dir string, m map[string][]byte) error {
 			return err
 		}
 		s := fmaCall.ReplaceAllString(string(b), "FMA(")
-		s = header + "package exact" + s[len("package portable"):]
+		s = asm.Header(generator) + "package exact" + s[len("package portable"):]
 		m[filepath.Join("internal", "exact", "vec_"+name)] = []byte(s)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"go/format"
 	"strings"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
 )
 
 // signature returns the signature of the assembly function; assembleKernel explains whole.
@@ -34,7 +36,7 @@ func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 // stubs declares the assembly functions.
 func stubs(ks []*kernel, levels ...string) []byte {
 	var b bytes.Buffer
-	b.WriteString(header + "package simd\n")
+	b.WriteString(asm.Header(generator) + "package simd\n")
 	for _, l := range levels {
 		for _, k := range ks {
 			fmt.Fprintf(&b, "\n//go:noescape\nfunc %s%s%s\n", lower(k.name), l, signature(k, false))
@@ -54,7 +56,7 @@ func stubs(ks []*kernel, levels ...string) []byte {
 // cannot be preempted, so long slices are processed in pieces.
 func dispatch(ks []*kernel, constraint string, levels ...string) []byte {
 	var b bytes.Buffer
-	b.WriteString(header + constraint + "package simd\n\nimport \"github.com/fovea-ml/fovea/simd/internal/portable\"\n")
+	b.WriteString(asm.Header(generator) + constraint + "package simd\n\nimport \"github.com/fovea-ml/fovea/simd/internal/portable\"\n")
 	for _, k := range ks {
 		var names, ptrs, cut, rest []string
 		for _, a := range k.arrays {

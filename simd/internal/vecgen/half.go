@@ -1,9 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // A conversion is one of the four functions between float32 and 16-bit numbers. The assembly converts a
 // multiple of sixteen elements; Go converts the rest, to the same bits.
@@ -21,11 +18,10 @@ func (c conversion) params() string {
 }
 
 // half prints the conversions.
-func (m *x86) half(b *bytes.Buffer, t *constTable) {
+func (m *x86) half(p printer, t *constTable) {
 	const lsb, bias, quiet = 1, 0x7fff, 0x400000
 	for _, c := range conversions {
-		p := printer{b}
-		p.text(lower(c.name)+m.suffix(), c.params(), 24)
+		p.Func(lower(c.name)+m.suffix(), c.params(), 0, 24)
 		p.p("MOVQ dst+0(FP), DI")
 		p.p("MOVQ src+8(FP), SI")
 		p.p("MOVQ n+16(FP), CX")
@@ -100,21 +96,20 @@ func (m *x86) half(b *bytes.Buffer, t *constTable) {
 	}
 }
 
-func (m *neon) half(b *bytes.Buffer, t *constTable) {
+func (m *neon) half(p printer, t *constTable) {
 	for _, c := range conversions {
-		p := printer{b}
-		p.text(lower(c.name)+"NEON", c.params(), 24)
+		p.Func(lower(c.name)+"NEON", c.params(), 0, 24)
 		p.p("MOVD dst+0(FP), R0")
 		p.p("MOVD src+8(FP), R1")
 		p.p("MOVD n+16(FP), R2")
 		if c.name == "F32ToBF16" {
 			p.p("MOVD $vecConstNEON<>(SB), R9")
 			for i, bits := range []uint32{1, 0x7fff, 0x400000} {
-				p.w(0x3dc00000|t.index(bits)<<10|9<<5|(16+i), "ldr q%d, [x9, #%d]", 16+i, 16*t.index(bits))
+				p.ldr(16+i, 9, 16*t.index(bits))
 			}
 		}
-		load := func(r, at int) { p.w(0x3dc00000|at/16<<10|1<<5|r, "ldr q%d, [x1, #%d]", r, at) }
-		store := func(r, at int) { p.w(0x3d800000|at/16<<10|0<<5|r, "str q%d, [x0, #%d]", r, at) }
+		load := func(r, at int) { p.ldr(r, 1, at) }
+		store := func(r, at int) { p.str(r, 0, at) }
 		p.label("loop")
 		for i := range 2 {
 			switch c.name {

@@ -8,28 +8,9 @@
 // the same operations, in an order that depends only on the data flow, and the same constants.
 package main
 
-import (
-	"flag"
-	"log"
-	"os"
-	"path/filepath"
-)
+import "github.com/fovea-ml/fovea/simd/internal/asm"
 
-func main() {
-	out := flag.String("out", ".", "folder of package simd")
-	flag.Parse()
-	log.SetFlags(0)
-	log.SetPrefix("vecgen: ")
-	files, err := files(*out)
-	if err != nil {
-		log.Fatal(err)
-	}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(*out, name), text, 0o644); err != nil {
-			log.Fatal(err)
-		}
-	}
-}
+func main() { asm.Main("vecgen", files) }
 
 // files returns the text of every generated file, by its path from the folder of package simd.
 func files(dir string) (map[string][]byte, error) {

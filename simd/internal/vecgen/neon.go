@@ -1,8 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
 )
 
 // neon prints Advanced SIMD. Go's assembler knows few of its floating-point instructions, so every vector
@@ -19,11 +20,6 @@ func (m *neon) suffix() string { return "NEON" }
 func (m *neon) width() int     { return 4 }
 func (m *neon) registers() int { return 32 }
 
-// w prints one instruction by its encoding.
-func (f *function) w(code int, format string, args ...any) {
-	f.p("WORD $0x%08x // %s", uint32(code), fmt.Sprintf(format, args...))
-}
-
 func (m *neon) pointer(f *function, arr int) int { return len(f.frame().accs) + arr }
 
 func (m *neon) fetch(f *function, v value, r int) {
@@ -34,25 +30,16 @@ func (m *neon) fetch(f *function, v value, r int) {
 		f.p("MOVWU %s, R10", f.scalarArg(o.imm))
 		f.w(0x4e040c00|10<<5|r, "dup v%d.4s, w10", r)
 	case o.imm == 0:
-		f.w(0x6e201c00|r<<16|r<<5|r, "eor v%d.16b, v%d.16b, v%d.16b", r, r, r)
+		f.Word(asm.Zero(r))
 	default:
 		f.ldr(r, 9, 16*f.consts.index(o.imm))
 	}
 }
 
-// ldr and str move a vector register; the offset is a multiple of 16.
-func (f *function) ldr(r, base, offset int) {
-	f.w(0x3dc00000|offset/16<<10|base<<5|r, "ldr q%d, [x%d, #%d]", r, base, offset)
-}
-
-func (f *function) str(r, base, offset int) {
-	f.w(0x3d800000|offset/16<<10|base<<5|r, "str q%d, [x%d, #%d]", r, base, offset)
-}
-
 func (m *neon) function(f *function) {
 	a := f.frame()
 	frame := 64*len(f.arrays) + 16
-	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $%d-%d\n", f.name(), signature(f.kernel, f.whole), f.name(), frame, a.size)
+	f.Func(f.name(), signature(f.kernel, f.whole), frame, a.size)
 	for i, at := range a.accs {
 		f.p("MOVD %s+%d(FP), R%d", f.kernel.accs[i], at, i)
 	}
@@ -67,7 +54,7 @@ func (m *neon) function(f *function) {
 			case !f.whole:
 				f.ldr(r, i, 16*g)
 			case f.fold == foldSum:
-				f.w(0x6e201c00|r<<16|r<<5|r, "eor v%d.16b, v%d.16b, v%d.16b", r, r, r)
+				f.Word(asm.Zero(r))
 			default:
 				f.ldr(r, 9, 16*f.consts.index(negInf))
 			}
@@ -330,20 +317,7 @@ func (f *function) cRegister(slot int, v value, d int) int {
 	return d
 }
 
-func (m *neon) table(b *bytes.Buffer, consts []uint32) {
-	fmt.Fprintf(b, "\n")
-	for i, u := range consts {
-		for j := range 4 {
-			fmt.Fprintf(b, "DATA vecConstNEON<>+%d(SB)/4, $0x%08x\n", 16*i+4*j, u)
-		}
-	}
-	fmt.Fprintf(b, "GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $%d\n\n", 16*len(consts))
-	for j := range 32 {
-		u := uint32(0)
-		if j < 16 {
-			u = 1<<32 - 1
-		}
-		fmt.Fprintf(b, "DATA vecMaskNEON<>+%d(SB)/4, $0x%08x\n", 4*j, u)
-	}
-	fmt.Fprintf(b, "GLOBL vecMaskNEON<>(SB), RODATA|NOPTR, $128\n")
+func (m *neon) table(p printer, consts []uint32) {
+	p.constants("vecConstNEON", 4, consts)
+	p.mask("vecMaskNEON")
 }

@@ -6,12 +6,6 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/gentest"
 )
 
-func TestFilesAreCurrent(t *testing.T) {
-	want, err := files(gentest.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gentest.Current(t, want)
-}
+func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files) }
 
 func TestWords(t *testing.T) { gentest.Words(t, assemble(kernels(), newNEON()), 100) }

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"bytes"
-	"fmt"
-)
+import "fmt"
 
 // x86 prints AVX2 (width 8) and AVX-512 (width 16). Elements are addressed as base + index, with the index in
 // DX and the number of elements left in CX. AVX-512 reads constants and scalars from memory by broadcast; for
@@ -68,7 +65,7 @@ func (m *x86) constSize() int {
 
 func (m *x86) function(f *function) {
 	a := f.frame()
-	fmt.Fprintf(&f.text, "\n// func %s%s\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", f.name(), signature(f.kernel, f.whole), f.name(), a.size)
+	f.Func(f.name(), signature(f.kernel, f.whole), 0, a.size)
 	for i, at := range a.accs {
 		f.p("MOVQ %s+%d(FP), %s", f.kernel.accs[i], at, x86Pointers[i])
 	}
@@ -372,30 +369,11 @@ func (m *x86) sel(f *function, v copyOf, o operation) {
 	f.p("VBLENDVPS %s, %s, %s, %s", k, t.text, e, m.reg(f.result(v, o.args)))
 }
 
-func (m *x86) table(b *bytes.Buffer, consts []uint32) {
-	name := "vecConst" + m.suffix() + "<>"
-	fmt.Fprintf(b, "\n")
-	repeat := 1
-	if !m.wide() {
-		repeat = 8
-	}
-	for i, u := range consts {
-		for j := range repeat {
-			fmt.Fprintf(b, "DATA %s+%d(SB)/4, $0x%08x\n", name, 4*(i*repeat+j), u)
-		}
-	}
-	fmt.Fprintf(b, "GLOBL %s(SB), RODATA|NOPTR, $%d\n", name, 4*repeat*len(consts))
+func (m *x86) table(p printer, consts []uint32) {
 	if m.wide() {
+		p.constants("vecConstAVX512", 1, consts)
 		return
 	}
-	// Sixteen ones, then sixteen zeros: the mask of n elements starts 16 - n before the middle.
-	fmt.Fprintf(b, "\n")
-	for j := range 32 {
-		u := uint32(0)
-		if j < 16 {
-			u = 1<<32 - 1
-		}
-		fmt.Fprintf(b, "DATA vecMaskAVX2<>+%d(SB)/4, $0x%08x\n", 4*j, u)
-	}
-	fmt.Fprintf(b, "GLOBL vecMaskAVX2<>(SB), RODATA|NOPTR, $128\n")
+	p.constants("vecConstAVX2", 8, consts)
+	p.mask("vecMaskAVX2")
 }

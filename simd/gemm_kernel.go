@@ -1,0 +1,183 @@
+package simd
+
+//go:generate go run ./internal/gemmgen -out .
+
+import "unsafe"
+
+// A gemmKernel holds the part of a product that differs between instruction sets: the size of the register
+// tile, and the routines that fill and multiply panels. The portable one follows below; the others are in
+// gemm_amd64.go and gemm_arm64.go, their assembly in files that internal/gemmgen writes.
+type gemmKernel struct {
+	level  Level
+	mr, nr int // rows and columns of C that one tile holds in registers
+	kc     int // most rows of B in one block
+	mc     int // most rows of A that a group of panels passes by
+
+	// rows says that tiles of every height up to mr exist and read A with any row stride. Then a row-major
+	// A needs no copy, and row counts are balanced over two adjacent heights. Otherwise a tile of A is
+	// always packed k-major, mr wide.
+	rows bool
+
+	// multiply runs t.tiles tiles, one above the other, against one B panel.
+	multiply func(t *gemmTile)
+	// ahead is the number of rows of the next operand that multiply prefetches from during a tile.
+	ahead int
+	// panels, by height of a tile, is the number of panels that it can cover at once; nil stands for one.
+	panels []int
+
+	// few, which may be nil, adds the products of a few rows to C without packing anything.
+	few func(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int)
+
+	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
+	// rest zero.
+	packPanel func(dst, src []float32, stride int, trans bool, kc, cols, width int)
+	// packStrip, which may be nil, fills several full panels from untransposed rows, stride bytes apart.
+	packStrip func(dst, src *float32, stride, kc, panels int)
+
+	// peak runs rounds of independent multiply-adds on registers, each of peakFlops operations.
+	peak      func(rounds int)
+	peakFlops int
+}
+
+// A gemmTile is one call of a kernel. The assembly reads it by offset.
+type gemmTile struct {
+	a      unsafe.Pointer // first element of the first tile's A
+	b      unsafe.Pointer // first element of the panel
+	c      unsafe.Pointer // first element of the first tile's C
+	k      int            // length of the chains
+	ars    int            // bytes from one row of A to the next
+	acs    int            // bytes from one k of A to the next
+	atile  int            // bytes from one tile's A to the next tile's
+	brs    int            // bytes from one k of B to the next
+	ldc    int            // bytes from one row of C to the next
+	tiles  int            // tiles to do, at least 1
+	rows   int            // their height, 1 to mr
+	cols   int            // columns of C to write: 1 to nr, or panels·nr
+	panels int            // panels side by side
+	bps    int            // bytes from one panel to the next
+	accum  int            // 1: the chains start from C; 0: from +0
+	ahead  uintptr        // address to prefetch from meanwhile, 4·k bytes of some rows a tile; need not be valid
+	astep  int            // bytes from one of those rows to the next
+	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
+	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
+}
+
+// The portable tile is 4×4, computed two rows at a time: eight chains cover the latency of a scalar
+// multiply and add and leave registers for the operands.
+const genericTile = 4
+
+var gemmGeneric = gemmKernel{
+	level: Generic, mr: genericTile, nr: genericTile, kc: 256, mc: 128,
+	multiply:  multiplyGeneric,
+	few:       fewGeneric,
+	packPanel: packPanelGeneric,
+	peak:      peakGeneric,
+	peakFlops: 16,
+}
+
+func multiplyGeneric(t *gemmTile) {
+	for i := range t.tiles {
+		a := unsafe.Add(t.a, i*t.atile)
+		for r := 0; r < t.rows; r += 2 {
+			var sum [2][genericTile]float32
+			c := unsafe.Add(t.c, (i*t.rows+r)*t.ldc)
+			live := min(2, t.rows-r)
+			if t.accum != 0 {
+				for q := range live {
+					copy(sum[q][:], unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols))
+				}
+			}
+			tile2x4(&sum, unsafe.Add(a, 4*r), t.b, t.k)
+			for q := range live {
+				copy(unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols), sum[q][:])
+			}
+		}
+	}
+}
+
+// tile2x4 adds to sum the product of two rows of a packed tile of A and a panel of B, k long.
+func tile2x4(sum *[2][genericTile]float32, a, b unsafe.Pointer, k int) {
+	c00, c01, c02, c03 := sum[0][0], sum[0][1], sum[0][2], sum[0][3]
+	c10, c11, c12, c13 := sum[1][0], sum[1][1], sum[1][2], sum[1][3]
+	for q := 0; q < k; q++ {
+		x := (*[2]float32)(unsafe.Add(a, q*4*genericTile))
+		y := (*[genericTile]float32)(unsafe.Add(b, q*4*genericTile))
+		a0, a1 := x[0], x[1]
+		b0, b1, b2, b3 := y[0], y[1], y[2], y[3]
+		c00 += a0 * b0
+		c10 += a1 * b0
+		c01 += a0 * b1
+		c11 += a1 * b1
+		c02 += a0 * b2
+		c12 += a1 * b2
+		c03 += a0 * b3
+		c13 += a1 * b3
+	}
+	sum[0] = [genericTile]float32{c00, c01, c02, c03}
+	sum[1] = [genericTile]float32{c10, c11, c12, c13}
+}
+
+// fewGeneric adds products to rows i0 to i1 of C, four elements of a chain or four chains at a time.
+func fewGeneric(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int) {
+	for i := i0; i < i1; i++ {
+		c := o.c[i*o.ldc+j0:][:j1-j0]
+		a := o.a.at(i, 0)
+		if o.a.Trans {
+			s.a = grow(s.a, k)
+			for q := range k {
+				s.a[q] = a[q*o.a.Stride]
+			}
+			a = s.a
+		}
+		a = a[:k]
+		if o.b.Trans {
+			dots(c, a, o.b.at(0, j0), o.b.Stride)
+		} else {
+			combine(c, a, o.b.at(0, j0), o.b.Stride)
+		}
+	}
+}
+
+// dots adds to c[j] the dot product of a and row j of b.
+func dots(c, a, b []float32, stride int) {
+	j := 0
+	for ; j+4 <= len(c); j += 4 {
+		b0, b1, b2, b3 := b[j*stride:][:len(a)], b[(j+1)*stride:][:len(a)], b[(j+2)*stride:][:len(a)], b[(j+3)*stride:][:len(a)]
+		c0, c1, c2, c3 := c[j], c[j+1], c[j+2], c[j+3]
+		for q, v := range a {
+			c0 += v * b0[q]
+			c1 += v * b1[q]
+			c2 += v * b2[q]
+			c3 += v * b3[q]
+		}
+		c[j], c[j+1], c[j+2], c[j+3] = c0, c1, c2, c3
+	}
+	for ; j < len(c); j++ {
+		sum := c[j]
+		for q, v := range b[j*stride:][:len(a)] {
+			sum += a[q] * v
+		}
+		c[j] = sum
+	}
+}
+
+// combine adds to c the rows of b, each times its element of a.
+func combine(c, a, b []float32, stride int) {
+	q := 0
+	for ; q+4 <= len(a); q += 4 {
+		b0, b1, b2, b3 := b[q*stride:][:len(c)], b[(q+1)*stride:][:len(c)], b[(q+2)*stride:][:len(c)], b[(q+3)*stride:][:len(c)]
+		a0, a1, a2, a3 := a[q], a[q+1], a[q+2], a[q+3]
+		for j, v := range c {
+			v += a0 * b0[j]
+			v += a1 * b1[j]
+			v += a2 * b2[j]
+			v += a3 * b3[j]
+			c[j] = v
+		}
+	}
+	for ; q < len(a); q++ {
+		for j, v := range b[q*stride:][:len(c)] {
+			c[j] += a[q] * v
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// tilesAVX2 writes the AVX2 kernels. A tile of 6×16 keeps 12 accumulators, two vectors of B and two
+// broadcast elements of A: all 16 registers. A step of k is 2 loads, 6 broadcasts and 12 fused
+// multiply-adds: 6 cycles on two ports, 4 for the loads.
+func tilesAVX2() *asm.Text {
+	a := asm.New(generator)
+	s := &avx2
+	// Ones, then zeros: the lane masks of n columns begin 16 - n lanes in.
+	a.Table("edge256", 8, slices.Concat(slices.Repeat([]string{"-1"}, s.cols()/2), slices.Repeat([]string{"0"}, s.cols()/2))...)
+	for h := 1; h <= s.rows; h++ {
+		tile256(a, h, true)
+		tile256(a, h, false)
+	}
+	for i, panels := range s.wide {
+		s.wideTile(a, i+1, panels, 16, "Y", "VXORPS")
+	}
+	s.peak(a, "Y", "VXORPS")
+	return a
+}
+
+// tile256 writes the kernel of height h. With byRow A is row-major (its k are 4 bytes apart), else
+// k-major (its rows are 4 bytes apart).
+func tile256(a *asm.Text, h int, byRow bool) {
+	s := &avx2
+	name, order := fmt.Sprintf("gemm256k%d", h), "k-major"
+	if byRow {
+		name, order = fmt.Sprintf("gemm256r%d", h), "row-major"
+	}
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s.", h, s.cols(), order))
+	a.Op("MOVQ t+0(FP), DI")
+	a.Op("MOVQ %d(DI), DX", tileC)
+	a.Op("MOVQ %d(DI), R11", tileBRS)
+	a.Op("LEAQ (R11)(R11*2), R8")
+	a.Op("MOVQ %d(DI), R15", tileAhead)
+	openTiles(a, byRow)
+	openTile(a, h, byRow)
+	for i := range 2 * h {
+		a.Op("VXORPS Y%d, Y%d, Y%d", i, i, i)
+	}
+	a.Comment("The tile of C will be written; fetch it while the sums form.")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })
+	a.Op("JMP begin")
+	// masks loads the lane masks of the columns that exist.
+	masks := func() {
+		a.Op("MOVQ $%d, R12", s.cols())
+		a.Op("SUBQ %d(DI), R12", tileCols)
+		a.Op("LEAQ edge256<>(SB), CX")
+		a.Op("VMOVUPS (CX)(R12*4), Y12")
+		a.Op("VMOVUPS 32(CX)(R12*4), Y13")
+	}
+	a.Label("load")
+	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
+	a.Op("JNE loadedge")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(i int) {
+		a.Op("VMOVUPS (CX), Y%d", 2*i)
+		a.Op("VMOVUPS 32(CX), Y%d", 2*i+1)
+	})
+	a.Op("JMP begin")
+	a.Label("loadedge")
+	masks()
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(i int) {
+		a.Op("VMASKMOVPS (CX), Y12, Y%d", 2*i)
+		a.Op("VMASKMOVPS 32(CX), Y13, Y%d", 2*i+1)
+	})
+	a.Label("begin")
+	s.loopK(a, func(u int) {
+		a.Op("VMOVUPS %s, Y12", panelRow(u))
+		a.Op("VMOVUPS 32%s, Y13", panelRow(u))
+		for i := range h {
+			at := rowAddress(i, 4*u)
+			if !byRow {
+				at = fmt.Sprintf("%d(AX)", 4*i)
+			}
+			r := 14 + i%2
+			a.Op("VBROADCASTSS %s, Y%d", at, r)
+			a.Op("VFMADD231PS Y12, Y%d, Y%d", r, 2*i)
+			a.Op("VFMADD231PS Y13, Y%d, Y%d", r, 2*i+1)
+		}
+		if !byRow {
+			a.Op("ADDQ R9, AX")
+		}
+	}, func(n int) {
+		if byRow {
+			advanceRows(a, h, n)
+		}
+	})
+	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
+	a.Op("JNE storeedge")
+	for i := range h {
+		a.Op("VMOVUPS Y%d, (DX)", 2*i)
+		a.Op("VMOVUPS Y%d, 32(DX)", 2*i+1)
+		a.Op("ADDQ %d(DI), DX", tileLDC)
+	}
+	a.Op("JMP next")
+	a.Label("storeedge")
+	masks()
+	for i := range h {
+		a.Op("VMASKMOVPS Y%d, Y12, (DX)", 2*i)
+		a.Op("VMASKMOVPS Y%d, Y13, 32(DX)", 2*i+1)
+		a.Op("ADDQ %d(DI), DX", tileLDC)
+	}
+	a.Label("next")
+	nextTile(a)
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// tilesAVX512 writes the AVX-512 kernels. A tile of 14×32 keeps 28 accumulators, two vectors of B and two
+// broadcast elements of A: all 32 registers. A step of k is 2 loads, 14 broadcasts and 28 fused
+// multiply-adds, which take 14 cycles on two ports; the loads take 8.
+func tilesAVX512() *asm.Text {
+	a := asm.New(generator)
+	s := &avx512
+	for h := 1; h <= s.rows; h++ {
+		tile512(a, h, "r", s.vectors)
+		tile512(a, h, "k", s.vectors)
+		tile512(a, h, "h", 1)
+	}
+	for i, panels := range s.wide {
+		s.wideTile(a, i+1, panels, 32, "Z", "VPXORD")
+	}
+	s.peak(a, "Z", "VPXORD")
+	return a
+}
+
+// tile512 writes the kernel of height h and a width of vectors times 16. The form is k for a k-major A (its
+// rows are 4 bytes apart), or r or h for a row-major one (its k are 4 bytes apart).
+func tile512(a *asm.Text, h int, form string, vectors int) {
+	s := &avx512
+	byRow, order := form != "k", "row-major"
+	if !byRow {
+		order = "k-major"
+	}
+	a.Func(fmt.Sprintf("gemm512%s%d", form, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s.", h, s.lanes*vectors, order))
+	a.Op("MOVQ t+0(FP), DI")
+	a.Op("MOVQ %d(DI), CX", tileCols)
+	columnMasks(a, "K1", "K2")
+	a.Op("MOVQ %d(DI), DX", tileC)
+	a.Op("MOVQ %d(DI), R11", tileBRS)
+	a.Op("MOVQ %d(DI), R15", tileAhead)
+	a.Op("MOVQ %d(DI), SI", tileAheadStride)
+	a.Op("LEAQ (R11)(R11*2), R8")
+	openTiles(a, byRow)
+	openTile(a, h, byRow)
+	for i := range h {
+		for v := range vectors {
+			a.Op("VPXORD Z%d, Z%d, Z%d", 2*i+v, 2*i+v, 2*i+v)
+		}
+	}
+	a.Comment("The tile of C will be written; fetch it while the sums form.")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(int) {
+		for v := range vectors {
+			a.Op("PREFETCHT0 %d(CX)", 64*v)
+		}
+	})
+	a.Op("JMP begin")
+	a.Label("load")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(i int) {
+		for v := range vectors {
+			a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 2*i+v)
+		}
+	})
+	a.Label("begin")
+	s.loopK(a, func(u int) {
+		a.Op("VMOVUPS %s, Z28", panelRow(u))
+		if vectors == 2 {
+			a.Op("VMOVUPS 64%s, Z29", panelRow(u))
+		}
+		for i := range h {
+			at := rowAddress(i, 4*u)
+			if !byRow {
+				at = fmt.Sprintf("%d(AX)", 4*i)
+			}
+			r := 30 + i%2
+			a.Op("VBROADCASTSS %s, Z%d", at, r)
+			for v := range vectors {
+				a.Op("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, 2*i+v)
+			}
+		}
+		if !byRow {
+			a.Op("ADDQ R9, AX")
+		}
+	}, func(n int) {
+		if byRow {
+			advanceRows(a, h, n)
+		}
+	})
+	for i := range h {
+		for v := range vectors {
+			a.Op("VMOVUPS Z%d, K%d, %d(DX)", 2*i+v, 1+v, 64*v)
+		}
+		a.Op("ADDQ %d(DI), DX", tileLDC)
+	}
+	nextTile(a)
+}
+
+// columnMasks sets two masks to the first CX of 32 lanes, 16 lanes each.
+func columnMasks(a *asm.Text, low, high string) {
+	a.Op("MOVQ $1, AX")
+	a.Op("SHLQ CX, AX")
+	a.Op("DECQ AX")
+	a.Op("KMOVW AX, %s", low)
+	a.Op("SHRQ $16, AX")
+	a.Op("KMOVW AX, %s", high)
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// tilesNEON writes the arm64 kernels. A tile of 8×12 keeps 24 accumulators, three vectors of B and two of
+// A, which multiply by element: 29 of 32 registers. A step of k is 5 loads and 24 fused multiply-adds. A
+// is packed k-major, always 8 wide; the lower tiles use its first elements.
+//
+// Go's assembler has no multiply by element, so those are words, each with the instruction it stands for
+// beside it; a test asks an assembler whether they agree.
+func tilesNEON() *asm.Text {
+	a := asm.New(generator)
+	for _, h := range neon.heights {
+		tileNEON(a, h)
+	}
+	packTransNEON(a)
+	peakNEON(a)
+	return a
+}
+
+// fmla is V<d> += V<n>·V<m>[lane], in four lanes.
+func fmla(d, n, m, lane int) asm.Instruction {
+	return asm.Encode(0x4f801000|lane&1<<21|m<<16|lane>>1<<11|n<<5|d, "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, n, m, lane)
+}
+
+func tileNEON(a *asm.Text, h int) {
+	a.Func(fmt.Sprintf("gemmNEON%d", h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, A k-major and %d wide.", h, neon.cols(), neon.rows))
+	a.Op("MOVD t+0(FP), R0")
+	a.Op("MOVD %d(R0), R1", tileA)
+	a.Op("MOVD %d(R0), R2", tileB)
+	a.Op("MOVD %d(R0), R3", tileC)
+	a.Op("MOVD %d(R0), R4", tileK)
+	a.Op("MOVD %d(R0), R5", tileLDC)
+	a.Op("MOVD %d(R0), R6", tileAccum)
+	a.Op("MOVD R3, R7")
+	a.Op("CBNZ R6, load")
+	for i := range 3 * h {
+		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
+	}
+	a.Op("B begin")
+	a.Label("load")
+	for i := range h {
+		a.Op("VLD1 (R7), [V%d.S4, V%d.S4, V%d.S4]", 3*i, 3*i+1, 3*i+2)
+		a.Op("ADD R5, R7")
+	}
+	a.Label("begin")
+	step := func() {
+		a.Op("VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]")
+		a.Op("VLD1.P 32(R1), [V27.S4, V28.S4]")
+		for i := range h {
+			for v := range 3 {
+				a.Word(fmla(3*i+v, 24+v, 27+i/4, i%4))
+			}
+		}
+	}
+	a.Op("SUBS $4, R4")
+	a.Op("BLT rest")
+	a.Label("four")
+	for range 4 {
+		step()
+	}
+	a.Op("SUBS $4, R4")
+	a.Op("BGE four")
+	a.Label("rest")
+	a.Op("ADDS $4, R4")
+	a.Op("BEQ store")
+	a.Label("one")
+	step()
+	a.Op("SUBS $1, R4")
+	a.Op("BNE one")
+	a.Label("store")
+	for i := range h {
+		a.Op("VST1 [V%d.S4, V%d.S4, V%d.S4], (R3)", 3*i, 3*i+1, 3*i+2)
+		a.Op("ADD R5, R3")
+	}
+	a.Op("RET")
+}
+
+// packTransNEON transposes four rows into four lanes.
+func packTransNEON(a *asm.Text) {
+	a.Func("packTransNEON", "(dst, src *float32, stride, blocks, width int)", 0, 40,
+		"Transposes blocks of 4×4: lane j of output row i is element i of source row j, for i < 4·blocks and",
+		"j < 4. Source rows are stride bytes apart, output rows width bytes.")
+	a.Op("MOVD dst+0(FP), R0")
+	a.Op("MOVD src+8(FP), R1")
+	a.Op("MOVD stride+16(FP), R2")
+	a.Op("MOVD blocks+24(FP), R3")
+	a.Op("MOVD width+32(FP), R4")
+	a.Op("ADD R2, R1, R5")
+	a.Op("ADD R2, R5, R6")
+	a.Op("ADD R2, R6, R7")
+	a.Label("block")
+	for i, r := range []string{"R1", "R5", "R6", "R7"} {
+		a.Op("VLD1.P 16(%s), [V%d.S4]", r, i)
+	}
+	a.Op("VZIP1 V2.S4, V0.S4, V4.S4")
+	a.Op("VZIP1 V3.S4, V1.S4, V5.S4")
+	a.Op("VZIP2 V2.S4, V0.S4, V6.S4")
+	a.Op("VZIP2 V3.S4, V1.S4, V7.S4")
+	a.Op("VZIP1 V5.S4, V4.S4, V16.S4")
+	a.Op("VZIP2 V5.S4, V4.S4, V17.S4")
+	a.Op("VZIP1 V7.S4, V6.S4, V18.S4")
+	a.Op("VZIP2 V7.S4, V6.S4, V19.S4")
+	for i := range 4 {
+		a.Op("VST1 [V%d.S4], (R0)", 16+i)
+		a.Op("ADD R4, R0")
+	}
+	a.Op("SUBS $1, R3")
+	a.Op("BNE block")
+	a.Op("RET")
+}
+
+// peakNEON writes the loop that FMAPeak times: independent chains, nothing but multiply-adds.
+func peakNEON(a *asm.Text) {
+	a.Func("peakNEON", "(n int)", 0, 8, fmt.Sprintf("n rounds of %d fused multiply-adds of %d lanes.", neon.chains, neon.lanes))
+	a.Op("MOVD n+0(FP), R0")
+	for i := range neon.chains + 2 {
+		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
+	}
+	a.Label("loop")
+	for i := range neon.chains {
+		a.Op("VFMLA V24.S4, V25.S4, V%d.S4", i)
+	}
+	a.Op("SUBS $1, R0")
+	a.Op("BNE loop")
+	a.Op("RET")
+}

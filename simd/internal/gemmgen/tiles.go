@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"go/format"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// A tileSet holds the sizes of the register tiles of one instruction set. They are written here only.
+type tileSet struct {
+	name    string // of the instruction set
+	suffix  string // of its functions and constants
+	lanes   int    // floats in a register
+	vectors int    // registers that hold a row of a tile
+	rows    int    // of the highest tile
+	heights []int  // of the tiles that exist; empty stands for all up to rows
+	half    bool   // there are tiles of half a panel's columns, for an edge of C
+	wide    []int  // by height, from 1 on: panels that a wide tile covers
+	ahead   int    // rows of what comes next that a tile prefetches from
+	chains  int    // multiply-adds in a round of the loop that FMAPeak times
+}
+
+// cols is the number of columns of a tile, and of a panel of B.
+func (s *tileSet) cols() int { return s.lanes * s.vectors }
+
+var (
+	// 12 of 16 registers accumulate, 2 hold a row of B and 2 elements of A.
+	avx2 = tileSet{
+		name: "AVX2", suffix: "256", lanes: 8, vectors: 2, rows: 6,
+		wide: []int{4, 2, 2}, ahead: 1, chains: 12,
+	}
+	// 28 of 32 registers accumulate, 2 hold a row of B and 2 elements of A.
+	avx512 = tileSet{
+		name: "AVX-512", suffix: "512", lanes: 16, vectors: 2, rows: 14, half: true,
+		wide: []int{4, 4, 4, 2, 2, 2}, ahead: 3, chains: 16,
+	}
+	// 24 of 32 registers accumulate, 3 hold a row of B and 2 a column of A.
+	neon = tileSet{
+		name: "NEON", suffix: "NEON", lanes: 4, vectors: 3, rows: 8, heights: []int{1, 2, 4, 8}, chains: 24,
+	}
+)
+
+// goAMD64 declares what the texts define, with the sizes of the tiles and tables of them by height.
+func goAMD64(texts ...*asm.Text) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(asm.Header(generator) + "package simd\n")
+	for _, s := range []*tileSet{&avx2, &avx512} {
+		s.constants(&b)
+		table := func(form, letter, doc string, high int) {
+			fmt.Fprintf(&b, "\n// %s%s, by height, %s.\nvar %[1]s%[2]s = [...]func(*gemmTile){\n", form, s.suffix, doc)
+			for h := 1; h <= high; h++ {
+				fmt.Fprintf(&b, "%d: gemm%s%s%[1]d,\n", h, s.suffix, letter)
+			}
+			b.WriteString("}\n")
+		}
+		table("tilesByRow", "r", "reads A row-major", s.rows)
+		table("tilesByK", "k", "reads A k-major", s.rows)
+		if s.half {
+			table("tilesHalf", "h", fmt.Sprintf("uses the first lanes%s columns of a panel", s.suffix), s.rows)
+		}
+		table("tilesWide", "w", "covers several panels of B", len(s.wide))
+		fmt.Fprintf(&b, "\n// panels%s, by height, is how many panels a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
+		for h := 1; h <= s.rows; h++ {
+			n := 1
+			if h <= len(s.wide) {
+				n = s.wide[h-1]
+			}
+			fmt.Fprintf(&b, "%d: %d,\n", h, n)
+		}
+		b.WriteString("}\n")
+	}
+	for _, t := range texts {
+		b.WriteString(t.Stubs())
+	}
+	return format.Source(b.Bytes())
+}
+
+// goARM64 does for arm64 what goAMD64 does, with a function in place of tables.
+func goARM64(text *asm.Text) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(asm.Header(generator) + "package simd\n")
+	s := &neon
+	s.constants(&b)
+	fmt.Fprintf(&b, "\n// height%s, by rows, is the height of the lowest tile that has them.\nvar height%[1]s = [...]int{\n", s.suffix)
+	rows := 1
+	for _, h := range s.heights {
+		for ; rows <= h; rows++ {
+			fmt.Fprintf(&b, "%d: %d,\n", rows, h)
+		}
+	}
+	fmt.Fprintf(&b, "}\n\n// tile%s runs the lowest tile that has t's rows.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[1]s[t.rows] {\n", s.suffix)
+	for _, h := range s.heights {
+		fmt.Fprintf(&b, "case %d:\ngemm%s%[1]d(t)\n", h, s.suffix)
+	}
+	b.WriteString("}\n}\n" + text.Stubs())
+	return format.Source(b.Bytes())
+}
+
+// constants writes the sizes as constants of Go.
+func (s *tileSet) constants(b *bytes.Buffer) {
+	fmt.Fprintf(b, "\n// The tiles of %s: up to %d×%d elements of C, in registers of %d.\nconst (\n", s.name, s.rows, s.cols(), s.lanes)
+	fmt.Fprintf(b, "rows%s = %d // of the highest tile\n", s.suffix, s.rows)
+	fmt.Fprintf(b, "cols%s = %d // of a tile and of a panel\n", s.suffix, s.cols())
+	fmt.Fprintf(b, "lanes%s = %d // floats in a register\n", s.suffix, s.lanes)
+	if s.ahead > 0 {
+		fmt.Fprintf(b, "ahead%s = %d // rows of what comes next that a tile prefetches from\n", s.suffix, s.ahead)
+	}
+	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n)\n", s.suffix, 2*s.chains*s.lanes)
+}

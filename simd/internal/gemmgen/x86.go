@@ -1,0 +1,227 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// The parts that the tiles of AVX2 and AVX-512 share. Their registers:
+//
+//	DI  the gemmTile                      R11  bytes from one k of B to the next
+//	AX  A: rows 0 to 4; BX and R12 more   R13  B; R8 is three times R11
+//	R9  bytes from one row of A to the    DX   C, a tile
+//	    next, or from one k; R10 thrice   R15  what to prefetch from; SI its stride
+//	CX  what is left of k
+
+// rowAddress is row i of A when rows are R9 bytes apart, R10 being three times that: the first five rows
+// from AX, the next from BX, the last from R12.
+func rowAddress(i, disp int) string {
+	base := [...]string{"AX", "BX", "R12"}[i/5]
+	d := ""
+	if disp != 0 {
+		d = fmt.Sprint(disp)
+	}
+	return d + "(" + base + ")" + [...]string{"", "(R9*1)", "(R9*2)", "(R10*1)", "(R9*4)"}[i%5]
+}
+
+// rowBases sets the registers besides AX from which rowAddress reaches h rows.
+func rowBases(a *asm.Text, h int) {
+	if h > 5 {
+		a.Op("LEAQ (AX)(R9*4), BX")
+		a.Op("ADDQ R9, BX")
+	}
+	if h > 10 {
+		a.Op("LEAQ (BX)(R9*4), R12")
+		a.Op("ADDQ R9, R12")
+	}
+}
+
+// advanceRows moves the registers of rowAddress on by n bytes.
+func advanceRows(a *asm.Text, h, n int) {
+	for i, base := range []string{"AX", "BX", "R12"} {
+		if h > 5*i {
+			a.Op("ADDQ $%d, %s", n, base)
+		}
+	}
+}
+
+// openTiles sets the registers for the strides of A, and where the first tile of A is.
+func openTiles(a *asm.Text, byRow bool) {
+	if byRow {
+		a.Op("MOVQ %d(DI), R9", tileARS)
+		a.Op("LEAQ (R9)(R9*2), R10")
+	} else {
+		a.Op("MOVQ %d(DI), R9", tileACS)
+	}
+	a.Op("MOVQ %d(DI), AX", tileA)
+	a.Op("MOVQ AX, %d(DI)", tileAt)
+}
+
+// openTile begins a tile of height h.
+func openTile(a *asm.Text, h int, byRow bool) {
+	a.Label("tile")
+	a.Op("MOVQ %d(DI), AX", tileAt)
+	if byRow {
+		rowBases(a, h)
+	}
+	a.Op("MOVQ %d(DI), R13", tileB)
+	a.Op("CMPQ %d(DI), $0", tileAccum)
+	a.Op("JNE load")
+}
+
+// nextTile goes on to the tile below, if there is one, or returns.
+func nextTile(a *asm.Text) {
+	a.Op("MOVQ %d(DI), AX", tileATile)
+	a.Op("ADDQ AX, %d(DI)", tileAt)
+	a.Op("ADDQ %d(DI), R15", tileAheadTile)
+	a.Op("DECQ %d(DI)", tileTiles)
+	a.Op("JNE tile")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// eachRow goes down the h rows of a tile of C, the rows being at register at.
+func eachRow(a *asm.Text, at string, h int, row func(i int)) {
+	for i := range h {
+		row(i)
+		if i < h-1 {
+			a.Op("ADDQ %d(DI), %s", tileLDC, at)
+		}
+	}
+}
+
+// panelRow is where row u of the next four of B is.
+func panelRow(u int) string {
+	return [...]string{"(R13)", "(R13)(R11*1)", "(R13)(R11*2)", "(R13)(R8*1)"}[u]
+}
+
+// panelAt is where panel p of a wide tile is, when R8 is the distance of panels and R15 three times that.
+func panelAt(p int) string {
+	return [...]string{"(R13)", "(R13)(R8*1)", "(R13)(R8*2)", "(R13)(R15*1)"}[p]
+}
+
+// loopK goes along k: four steps at a time, in which it prefetches, then one. step adds the products of
+// row u of B; advance moves A on by n bytes.
+func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
+	a.Op("MOVQ %d(DI), CX", tileK)
+	a.Op("SUBQ $4, CX")
+	a.Op("JLT rest")
+	a.Op("PCALIGN $32")
+	a.Label("four")
+	for u := range 4 {
+		if u < s.ahead {
+			a.Op("PREFETCHT1 %s", [...]string{"(R15)", "(R15)(SI*1)", "(R15)(SI*2)"}[u])
+		}
+		step(u)
+	}
+	advance(16)
+	a.Op("LEAQ (R13)(R11*4), R13")
+	a.Op("ADDQ $16, R15")
+	a.Op("SUBQ $4, CX")
+	a.Op("JGE four")
+	a.Label("rest")
+	a.Op("ADDQ $4, CX")
+	a.Op("JLE store")
+	a.Label("one")
+	step(0)
+	advance(4)
+	a.Op("ADDQ R11, R13")
+	a.Op("DECQ CX")
+	a.Op("JNE one")
+	a.Label("store")
+}
+
+// openWide sets the registers of a wide tile.
+func (s *tileSet) openWide(a *asm.Text, h, panels int) {
+	name := fmt.Sprintf("gemm%sw%d", s.suffix, h)
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d over %d panels, A row-major.", h, s.cols()*panels, panels))
+	a.Op("MOVQ t+0(FP), DI")
+	a.Op("MOVQ %d(DI), AX", tileA)
+	a.Op("MOVQ %d(DI), R13", tileB)
+	a.Op("MOVQ %d(DI), DX", tileC)
+	a.Op("MOVQ %d(DI), R11", tileBRS)
+	a.Op("MOVQ %d(DI), R8", tileBPS)
+	a.Op("LEAQ (R8)(R8*2), R15")
+	a.Op("MOVQ %d(DI), R9", tileARS)
+	a.Op("LEAQ (R9)(R9*2), R10")
+	rowBases(a, h)
+	a.Op("CMPQ %d(DI), $0", tileAccum)
+	a.Op("JNE load")
+}
+
+// wideTile writes a kernel of few rows over several panels, for products that are bound by reading B: a
+// row-major A, full panels, one tile. reg names a vector register, zero an instruction that clears one.
+func (s *tileSet) wideTile(a *asm.Text, h, panels, registers int, reg, zero string) {
+	s.openWide(a, h, panels)
+	size := 4 * s.lanes
+	across := s.vectors * panels
+	acc := func(i, v int) string { return fmt.Sprint(reg, i*across+v) }
+	for i := range h * across {
+		a.Op("%s %s%d, %[2]s%[3]d, %[2]s%[3]d", zero, reg, i)
+	}
+	a.Op("JMP begin")
+	a.Label("load")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(i int) {
+		for v := range across {
+			a.Op("VMOVUPS %d(CX), %s", size*v, acc(i, v))
+		}
+	})
+	a.Label("begin")
+	a.Op("MOVQ %d(DI), CX", tileK)
+	if s == &avx512 { // AVX2's do not take k = 0
+		a.Op("TESTQ CX, CX")
+		a.Op("JEQ store")
+	}
+	a.Op("PCALIGN $32")
+	a.Label("one")
+	elems := h * across
+	free := registers - elems - h
+	for i := range h {
+		a.Op("VBROADCASTSS %s, %s%d", rowAddress(i, 0), reg, elems+i)
+	}
+	for v := range across {
+		at := panelAt(v / s.vectors)
+		if v%s.vectors > 0 {
+			at = fmt.Sprint(size*(v%s.vectors)) + at
+		}
+		b := elems + h + v%free
+		a.Op("VMOVUPS %s, %s%d", at, reg, b)
+		for i := range h {
+			a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[4]s", reg, b, elems+i, acc(i, v))
+		}
+	}
+	a.Op("ADDQ R11, R13")
+	advanceRows(a, h, 4)
+	a.Op("DECQ CX")
+	a.Op("JNE one")
+	if s == &avx512 {
+		a.Label("store")
+	}
+	eachRow(a, "DX", h, func(i int) {
+		for v := range across {
+			a.Op("VMOVUPS %s, %d(DX)", acc(i, v), size*v)
+		}
+	})
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// peak writes the loop that FMAPeak times: independent chains, nothing but multiply-adds.
+func (s *tileSet) peak(a *asm.Text, reg, zero string) {
+	a.Func("peak"+s.suffix, "(n int)", 0, 8, fmt.Sprintf("n rounds of %d fused multiply-adds of %d lanes.", s.chains, s.lanes))
+	a.Op("MOVQ n+0(FP), CX")
+	for i := range s.chains + 2 {
+		a.Op("%s %s%d, %[2]s%[3]d, %[2]s%[3]d", zero, reg, i)
+	}
+	a.Op("PCALIGN $32")
+	a.Label("loop")
+	for i := range s.chains {
+		a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[1]s%[4]d", reg, s.chains, s.chains+1, i)
+	}
+	a.Op("DECQ CX")
+	a.Op("JNE loop")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
