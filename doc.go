@@ -1,22 +1,33 @@
-// Package fovea is the map of the library; it holds no code. Fovea gives a Go program eyes and reading
-// glasses without cgo: a differentiable tensor engine, hand-written SIMD kernels, and models that see.
+// Package fovea is the map of the library; it has no code itself. To classify a photograph, for example, use models/vit
+// and vision:
 //
-// From the bottom up, each package importing only those below it:
+//	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
+//	image, err := vision.DecodeFile(os.DirFS("."), "photo.jpg", vision.DecodeOptions{ApplyOrientation: true})
+//	predictions, err := model.Classify(ctx, image)
 //
-//   - simd: kernels over float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on
-//     each, and the workers that run them in parallel.
-//   - autograd: Tensor, Parameter and Tape; differentiable operations, memory and randomness.
-//   - checkpoint: weights in and out: safetensors and PyTorch files, in place where they lie, and the rules that
-//     translate tensor names.
-//   - data: lists of items cut into batches, prepared ahead; random numbers keyed by seed, epoch and item.
-//   - vision: pictures in and out; decoding and resizing equal to Pillow's, the image processors of transformers and
-//     timm, augmentation, data sets and loaders. vision/draw: boxes, heat maps and sheets of images for people.
-//   - nn: layers as plain structs, initializers, named parameters.
+// Fovea is a differentiable tensor engine with hand-written SIMD kernels, and vision models on top of it, without cgo.
+// The packages, from the bottom up; each one imports only packages above it in this list:
+//
+//   - simd: kernels on float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on each. Also the
+//     workers that run them in parallel.
+//   - autograd: Tensor, Parameter and Tape; differentiable operations, memory and random numbers.
+//     autograd/gradcheck compares the gradients of a function with finite differences.
+//   - checkpoint: reads and writes weights: safetensors and PyTorch files, mapped or embedded. Also rules that translate
+//     tensor names.
+//   - data: cuts lists of items into batches and prepares them ahead; random numbers from seed, epoch and item.
+//   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
+//     augmentation, data sets and loaders. vision/draw draws boxes, heat maps and sheets of images.
+//   - nn: layers as plain structs, initializers, named parameters. nn/lora fine-tunes with low-rank adapters.
 //   - train: optimizers, schedules, the training loop, exact resume.
-//   - models/vit: the Vision Transformer. models/mae: the masked autoencoder on top of it.
-//   - hub: fetches model folders into the cache shared with Python; the only package that touches the network.
-//   - examples/mae: a program that pre-trains, fine-tunes and compares on your own images. examples/classify: one that
-//     classifies pictures. examples/inspect: one that shows and converts checkpoints.
+//   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
+//     Transformer, models/mae the masked autoencoder.
+//   - hub: downloads model folders into the cache shared with Python. It is the only package that uses the network.
 //
-// A model belongs to no thread and no tape: load it once, use it from any number of goroutines.
+// The programs:
+//
+//   - examples/mae pre-trains, fine-tunes and compares, on your own images.
+//   - examples/classify classifies images.
+//   - examples/inspect shows and converts checkpoints.
+//
+// A model belongs to no goroutine and no tape. Load it once, and use it in any number of goroutines.
 package fovea
