@@ -1,5 +1,10 @@
-// Package gentest tests the generators of package simd's assembly: that their files are current, and that what Go's
-// assembler does not know is encoded as LLVM encodes it.
+// Package gentest tests the generators of package simd's assembly:
+//
+//	func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files) }
+//	func TestWords(t *testing.T)           { gentest.Words(t, text, 50) }
+//
+// The first compares the generated files with the generator. The second compares the arm64 instructions that are
+// written as words with LLVM's encoding.
 package gentest
 
 import (
@@ -12,8 +17,8 @@ import (
 	"testing"
 )
 
-// Current asks that the files of a generator are what it writes now. files returns their text by path, given the
-// folder of package simd, from which the paths begin.
+// Current fails where a generated file differs from the generator's output. files returns the texts by path from the
+// folder of package simd, which is its argument.
 func Current(t *testing.T, files func(dir string) (map[string][]byte, error)) {
 	t.Helper()
 	dir := filepath.Join("..", "..") // from a generator's folder
@@ -36,8 +41,8 @@ var (
 	encoding = regexp.MustCompile(`encoding: \[0x(..),0x(..),0x(..),0x(..)\]`)
 )
 
-// Words asks that each raw word of arm64 assembly is the instruction which the comment beside it names, and that there
-// are at least so many different ones. Without llvm-mc the test is skipped.
+// Words fails where a word of arm64 assembly differs from the instruction that the comment beside it names, or where
+// there are fewer than least different ones. Without llvm-mc the test is skipped.
 func Words(t *testing.T, text []byte, least int) {
 	t.Helper()
 	mc, err := exec.LookPath("llvm-mc")
