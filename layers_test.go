@@ -22,8 +22,7 @@ const module = "github.com/fovea-ml/fovea"
 var layers = [][]string{
 	{"internal/atomicfile", "internal/peak", "internal/smallfile"},
 	{"simd/internal/asm", "simd/internal/coeff"},
-	{"simd/internal/exact", "simd/internal/portable"},
-	{"simd/internal/gemmgen", "simd/internal/resizegen", "simd/internal/vecgen"},
+	{"simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
@@ -41,7 +40,7 @@ var layers = [][]string{
 	{"models/vit"},
 	{"models/mae"},
 	{"hub"},
-	{"examples/internal/console"},
+	{"examples/internal/console", "bench/internal/serve"},
 	{"examples/internal/fetch", "examples/mae/fashion"},
 	{"examples/...", "bench/..."},
 }

@@ -5,12 +5,12 @@ import (
 	"sync"
 )
 
-// Arena keeps the memory of tapes for reuse. Buffers are pointer-free slices on the Go heap in size
-// classes at most an eighth apart; once a loop has warmed up, every request is met from the free lists
-// and nothing is allocated. An arena serves one tape at a time; [Arenas] lends them to many.
+// Arena keeps the memory of tapes for reuse. Buffers are pointer-free slices on the Go heap, in size classes at
+// most an eighth apart. Once a loop has warmed up, the free lists meet every request and nothing is allocated.
+// An arena serves one tape at a time; [Arenas] lends them to many.
 type Arena struct {
 	free  [8 * 64][][]float32 // by size class
-	bytes int                 // all that was ever taken from the heap and not given back
+	bytes int                 // taken from the heap and not given back
 }
 
 // NewArena returns an empty arena.
@@ -29,11 +29,11 @@ func (a *Arena) Trim() {
 	}
 }
 
-// smallest is the least size of a buffer: below it, classes would only multiply.
+// smallest is the least size of a buffer. Smaller classes would be many and save little.
 const smallest = 256
 
-// sizeClass returns the class of n elements and the elements a buffer of that class has: n rounded up to
-// the next eighth between two powers of two.
+// sizeClass returns the class of n elements and the size of its buffers: n rounded up to the next eighth between
+// two powers of two.
 func sizeClass(n int) (class, size int) {
 	if n < smallest {
 		n = smallest
@@ -46,9 +46,9 @@ func sizeClass(n int) (class, size int) {
 	return shift*8 + top - 8, top << shift
 }
 
-// searchClasses is how many classes above the wanted one are searched before memory is taken from the
-// heap: up to twice the size is better lent than left idle. Passes of changing lengths then hold about
-// twice the memory of the longest one, and those of one length no more than with fewer classes.
+// searchClasses is how many larger classes are searched before memory is taken from the heap: it is better to
+// lend a buffer of up to twice the size than to leave it idle. Passes of changing lengths then hold about twice
+// the memory of the longest one. Passes of one length hold no more than with fewer classes.
 const searchClasses = 8
 
 func (a *Arena) get(n int) []float32 {
@@ -72,7 +72,7 @@ func (a *Arena) put(b []float32) {
 // Arenas is a bounded free list of arenas, for models that serve many goroutines. The zero value is
 // ready and keeps none; Keep bounds how many idle arenas are kept.
 type Arenas struct {
-	// Keep is the number of idle arenas kept; those beyond it are left to the garbage collector.
+	// Keep is the number of idle arenas kept. More are left to the garbage collector.
 	Keep int
 
 	mu   sync.Mutex

@@ -16,17 +16,17 @@ func (x *Tensor) Backward(g *Gradients) {
 	Backward(g, []*Tensor{x}, [][]float32{{1}})
 }
 
-// Backward computes the gradients of Σ seed·output and adds them into g; a seed has as many values as its
-// output has elements. All outputs are on one tape; those that lead to nothing trainable add nothing. It
-// consumes the recording: afterwards only outputs, inputs and Tensors with Keep can still be read, and
-// what is computed from them has gradients back to them but not through them: a Backward that gets there
+// Backward computes the gradients of Σ seed·output and adds them into g. A seed has as many values as its output
+// has elements. All outputs are on one tape; an output that leads to nothing trainable adds nothing. Backward
+// consumes the recording: afterwards only outputs, inputs and Tensors with Keep can still be read. Computing
+// with them goes on, but gradients do not flow through them a second time: a later Backward that gets there
 // panics with a [UseError].
 func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 	if len(outputs) == 0 {
 		return
 	}
 	if len(seeds) != len(outputs) {
-		shapePanic("backward", "expected one seed an output", []int{len(outputs)}, []int{len(seeds)})
+		shapePanic("backward", "expected one seed for each output", []int{len(outputs)}, []int{len(seeds)})
 	}
 	if g == nil {
 		usePanic("backward", "nil gradients; make a table with NewGradients")
@@ -37,7 +37,7 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 	case !t.opts.Gradients:
 		usePanic("backward", "the tape records no gradients (Options.Gradients)")
 	case !t.record:
-		usePanic("backward", "inside a segment that is to run again")
+		usePanic("backward", "called inside a segment that runs again")
 	}
 	for i, y := range outputs {
 		y.check("backward")
@@ -47,7 +47,7 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 		case y.spent:
 			usePanic("backward", spentReason)
 		case y.severed:
-			usePanic("backward", "an output kept inside a segment that is to run again has no gradient")
+			usePanic("backward", "an output that was kept inside a segment that runs again has no gradient")
 		}
 		if len(seeds[i]) != len(y.data) {
 			shapePanic("backward", "expected a seed as large as its output", y.shape, []int{len(seeds[i])})
@@ -89,7 +89,7 @@ func Backward(g *Gradients, outputs []*Tensor, seeds [][]float32) {
 	}
 }
 
-const spentReason = "an earlier Backward has consumed what led here; give all outputs to one"
+const spentReason = "an earlier Backward has consumed the operations that led here; give all outputs to one Backward"
 
 // unwind runs the backward steps of the nodes from the last down to first and drops them.
 func (t *Tape) unwind(g *Gradients, first int) {
@@ -153,9 +153,9 @@ func (b *back) dyOf(i int) []float32 {
 	return y.grad.data
 }
 
-// into returns the gradient of x to be computed: with beta 0 its contents are undefined and all of it is
-// to be written; with beta 1 the contribution is to be added. It must be called only for wanted operands,
-// once an operand.
+// into returns the memory of the gradient with respect to in. With beta 0 its contents are undefined and the
+// caller writes all of it; with beta 1 the caller adds to it. It is called only for wanted operands, once for
+// each.
 func (b *back) into(in Operand) (dst []float32, beta float32) {
 	x, p := in.operand()
 	if x == nil {
@@ -177,7 +177,7 @@ func (b *back) into(in Operand) (dst []float32, beta float32) {
 	return x.grad.data, 1
 }
 
-// sum returns the gradient of x to be added to, zeroed when nothing was there.
+// sum returns the gradient with respect to in for the caller to add to: zeros when nothing was there.
 func (b *back) sum(in Operand) []float32 {
 	dst, beta := b.into(in)
 	if beta == 0 {
@@ -186,8 +186,8 @@ func (b *back) sum(in Operand) []float32 {
 	return dst
 }
 
-// add lets f compute a contribution to the gradient of x, all of it, and adds it. Nothing happens for an
-// operand that wants none.
+// add lets f compute a contribution to the gradient with respect to in and adds it; f writes every element.
+// Nothing happens for an operand that wants no gradient.
 func (b *back) add(in Operand, f func(dx []float32)) {
 	if !b.wants(in) {
 		return
@@ -203,7 +203,7 @@ func (b *back) add(in Operand, f func(dx []float32)) {
 	b.recycle(tmp)
 }
 
-// pass adds the result's gradient, unchanged, to that of x, which has as many elements.
+// pass adds the result's gradient, unchanged, to that of an operand with as many elements.
 func (b *back) pass(in Operand) {
 	if !b.wants(in) {
 		return

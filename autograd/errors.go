@@ -33,9 +33,9 @@ func (e *ShapeError) Error() string {
 	return b.String()
 }
 
-// UseError is the panic value of a call that is wrong whatever the shapes: a Tensor used after its tape was
-// reset, after a [Tape.Segment] or [Backward] consumed it, or together with a Tensor of another tape; an
-// operand that is missing; a layer asked for what it has no part for.
+// UseError is the panic value of a call that is wrong whatever the shapes. Examples are a Tensor used after its
+// tape was reset, after a [Tape.Segment] or [Backward] consumed it, or with a Tensor of another tape; a missing
+// operand; a parameter updated between forward and backward; a layer without the part that a call needs.
 type UseError struct {
 	Op     string
 	Reason string
@@ -51,9 +51,9 @@ func (e *CanceledError) Error() string { return "autograd: " + e.Cause.Error() }
 
 func (e *CanceledError) Unwrap() error { return e.Cause }
 
-// Try runs f, unless the tape's context has ended, and returns its error. A [ShapeError] or a
-// [CanceledError] that f panics with is returned as an error; every other panic continues. In every case, a panic included, the tape is reset
-// afterwards: values leave it inside f, by copying.
+// Try runs f, unless the tape's context has ended, and returns its error. A [ShapeError] or a [CanceledError]
+// that f panics with is returned as an error; every other panic continues. The tape is reset afterwards in every
+// case, a panic included: values leave it inside f, by copying.
 func (t *Tape) Try(f func() error) (err error) {
 	defer t.Reset()
 	defer func() {

@@ -6,9 +6,9 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Gradients is a table of gradients owned by the caller. Backward adds into it, so accumulation over
-// several passes needs nothing more than not calling Zero. One Backward uses a table at a time; passes
-// that run at once have a table each, joined by Merge in a fixed order. The zero value is empty and ready.
+// Gradients is a table of gradients owned by the caller. Backward adds into it: to accumulate over several
+// passes, do not call Zero between them. One Backward uses a table at a time. Passes that run at once have a
+// table each, which Merge joins in a fixed order. The zero value is empty and ready.
 type Gradients struct {
 	index   map[*Parameter]int
 	entries []entry

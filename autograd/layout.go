@@ -1,12 +1,12 @@
 package autograd
 
-// maxRank bounds the dimensions that are left once neighbors that lie alike in memory are merged.
+// maxRank bounds the dimensions that are left after neighboring dimensions have been merged.
 const maxRank = 8
 
-// A layout says how operands lie under a common shape: the shape with dimensions of one dropped and
-// neighbors merged where every operand allows it, and for each operand the elements from one index to
-// the next, 0 where the operand is repeated. An operand without repetition over a whole shape so becomes
-// one dimension of stride 1.
+// A layout describes operands under a common shape. Dimensions of one are dropped, and neighboring dimensions
+// are merged where every operand allows it. The stride of an operand is the number of elements from one index to
+// the next, 0 where the operand is repeated. An operand that is never repeated so becomes one dimension of
+// stride 1.
 type layout struct {
 	n      int // dimensions
 	size   [maxRank]int
@@ -55,8 +55,8 @@ func newLayout(op string, shape []int, strides ...[]int) *layout {
 	return l
 }
 
-// stridesOf returns the strides of a row-major array of the given shape seen under a shape of rank
-// dimensions: its own are the last, and dimensions of one are repeated.
+// stridesOf returns the strides of a row-major array of the given shape under a shape of rank dimensions. Its
+// own dimensions are the last ones; dimensions of one are repeated.
 func stridesOf(shape []int, rank int) []int {
 	s := make([]int, rank)
 	step := 1

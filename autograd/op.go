@@ -2,8 +2,8 @@ package autograd
 
 import "time"
 
-// An operation is written in one place: the forward computation, then the backward one as a closure over
-// what it needs. The frame below does what all have in common.
+// An operation is written in one place: the forward computation, then the backward computation as a closure. The
+// frame below does the work that all operations share.
 //
 //	func Relu(x Operand) *Tensor {
 //		f := begin("relu", x)
@@ -18,7 +18,7 @@ import "time"
 // A Tensor's values stay until every operation that used it has run its backward step, so a closure may
 // hold the slices of its operands and of its own result.
 
-// node is what is recorded of one operation.
+// node is the record of one operation.
 type node struct {
 	name     string
 	outs     []*Tensor
@@ -79,8 +79,10 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 			}
 		}
 		f.needs = f.needs || t.needs(in)
-		if p := lender(in); p != nil && !t.record && t.opts.Recompute {
-			t.read = append(t.read, p)
+		if !t.record && t.opts.Recompute {
+			if p := lender(in); p != nil {
+				t.read = append(t.read, p)
+			}
 		}
 	}
 	f.grad = f.needs && t.record
@@ -129,16 +131,16 @@ func (t *Tape) values(name string, in Operand, lend func(n int) []float32) []flo
 	return v
 }
 
-// packsAhead reports whether weights are used in packed form, which is kept until they change: in inference
-// alone. A tape that trains would pack every weight anew at each step, so it packs as it goes, in the passes
-// without gradients too.
+// packsAhead reports whether weights are used in packed form, which is kept until they change. This is so in
+// inference alone. A tape that trains would pack every weight again at each step, so it packs as it goes, also
+// in passes without gradients.
 func (f *frame) packsAhead() bool { return !f.opts.Gradients && !f.opts.Training }
 
 // out makes a result with undefined values.
 func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }
 
-// save lends memory, with undefined contents, that lives until the backward step has run, or until done
-// where there is none.
+// save lends memory with undefined contents that lives until the backward step has run. When there is no
+// backward step, it lives until done.
 func (f *frame) save(n int) []float32 {
 	s := f.arena.get(n)
 	if f.opts.Debug {

@@ -153,7 +153,8 @@ func (t *Tape) combine(op rowFunc, dst, a []float32, ka int, b []float32, kb int
 	})
 }
 
-// combineRow computes one row; an operand of stride 0, at most one, is a number that is laid out in dst first.
+// combineRow computes one row. At most one operand has stride 0: it is a number, which is first copied all over
+// dst.
 func combineRow(op rowFunc, dst, a []float32, sa int, b []float32, sb int) {
 	switch {
 	case sa != 0 && sb != 0:
@@ -176,7 +177,8 @@ func (b *back) passTo(in Operand, k int, l *layout) {
 	b.add(in, func(d []float32) { b.sumTo(d, b.dy, nil, l, k) })
 }
 
-// mulTo computes d = the sum of dy·v over what operand k repeats; v lies as operand kv under l.
+// mulTo computes d, the sum of dy·v over the dimensions in which operand k is repeated. v lies as operand kv
+// under l.
 func (b *back) mulTo(d []float32, k int, v []float32, kv int, l *layout) {
 	switch n := len(b.dy); {
 	case len(d) == n:

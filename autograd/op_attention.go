@@ -6,8 +6,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Columns names columns of every row of a [B, T, C] operand: those from From on, as many as the attention
-// has heads times their width. It lets queries, keys and values be read where one projection left them:
+// Columns names columns of every row of a [B, T, C] operand. They begin at From, and there are Heads·HeadDim of
+// them. So queries, keys and values are read where one projection left them:
 //
 //	qkv := autograd.Linear(x, w, b) // [B, T, 3·D]
 //	y := autograd.Attention(autograd.Columns{qkv, 0}, autograd.Columns{qkv, D}, autograd.Columns{qkv, 2 * D}, o)
@@ -20,21 +20,20 @@ type Columns struct {
 type AttentionOptions struct {
 	// Heads is the number of heads; 0 means 1.
 	Heads int
-	// HeadDim is the width of a head; 0 means the width of the queries' operand, divided by how many of
-	// queries, keys and values are columns of it, divided by Heads.
+	// HeadDim is the width of a head. 0 means the width of the queries' operand, divided by Heads and by how
+	// many of queries, keys and values are columns of that operand.
 	HeadDim int
 	// Scale multiplies the scores; 0 means 1/√HeadDim. It must not be negative.
 	Scale float32
-	// Causal lets a query see the keys up to its own place, the last query being as late as the last key:
+	// Causal lets a query see the keys up to its own place. The last query is at the place of the last key:
 	// query i sees key j when j ≤ i + Tk - Tq. So a query that follows a cache of keys sees all of it.
 	Causal bool
 	// Bias, when given, is added to the scaled scores: [B, H, Tq, Tk], where any of B, H and Tq may be 1
 	// and leading dimensions may be left out. Relative-position tables and additive masks go here; its
 	// gradient is computed.
 	Bias Operand
-	// KeyMask, when not nil, has B·Tk elements; a key whose element is false is treated as if it were not
-	// there: the result has the bits it has without the key, whatever the key holds. It must not change
-	// until backward has run.
+	// KeyMask, when not nil, has B·Tk elements. A key whose element is false is left out: the result has the
+	// bits that it has without the key, whatever the key holds. The mask must not change until backward has run.
 	KeyMask []bool
 	// Dropout is the probability with which, on a training tape, an attention weight is dropped.
 	Dropout float32
@@ -48,8 +47,8 @@ type AttentionOptions struct {
 // [B, Tk, Heads·HeadDim], head after head in the columns; the result is [B, Tq, Heads·HeadDim]. A query
 // with no key to attend to, because all are masked, gets zeros.
 //
-// The scores exist only a block of queries of one head at a time. Backward computes them again, from the
-// maximum and the sum that each row of scores leaves behind.
+// The scores exist only for a block of queries of one head at a time. Backward computes them again from the
+// maximum and the sum of each row of scores, which are saved.
 func Attention(q, k, v Columns, o AttentionOptions) *Tensor {
 	f := begin("attention", q.Of, k.Of, v.Of, o.Bias)
 	a := newAttention(q, k, v, &o)
@@ -96,7 +95,7 @@ func Attention(q, k, v Columns, o AttentionOptions) *Tensor {
 	return f.done(y, a.backward)
 }
 
-// attention is what the forward and the backward step share.
+// attention holds the sizes and values that the forward and the backward step share.
 type attention struct {
 	batch, heads, tq, tk, d int
 
@@ -133,7 +132,7 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	const name = "attention"
 	for _, c := range []Columns{q, k, v} {
 		if !given(c.Of) {
-			shapePanic(name, "queries, keys and values are all needed")
+			shapePanic(name, "expected queries, keys and values")
 		}
 		if len(c.Of.Shape()) != 3 {
 			shapePanic(name, "expected [B, T, C]", c.Of.Shape())
@@ -198,7 +197,7 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	return a
 }
 
-// cost is the price of one query of one head, in units of one cheap element operation.
+// cost is the price of one query of one head, in units of one cheap operation on an element.
 func (a *attention) cost() int { return (a.tk + 1) * (a.d/4 + 4) }
 
 // attentionScratch is the memory of one task.

@@ -56,7 +56,7 @@ func (a *attention) backward(g *back) {
 	g.recycle(buf)
 }
 
-// clearGradients gives zeros to what an attention without elements was computed from.
+// clearGradients sets the gradients of an attention without elements to zeros.
 func (a *attention) clearGradients(g *back) {
 	var done []Operand
 	for _, o := range []Operand{a.q.of, a.k.of, a.v.of, a.bias.of} {
@@ -67,8 +67,8 @@ func (a *attention) clearGradients(g *back) {
 	}
 }
 
-// gradients returns where the gradients with respect to queries, keys and values go; data is nil for what
-// is not wanted.
+// gradients returns the memory of the gradients with respect to queries, keys and values; data is nil where none
+// is wanted.
 func (a *attention) gradients(g *back) (dq, dk, dv gradient) {
 	out := [3]gradient{}
 	cs := [3]columns{a.q, a.k, a.v}

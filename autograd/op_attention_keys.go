@@ -6,8 +6,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// keySpan lists the keys of one sequence that are not masked: n keys, side by side from first on, or
-// those of index. The scores of a block have a column for each of them and none for the others.
+// keySpan lists the n keys of one sequence that are not masked: side by side from first on, or at the places in
+// index. The scores of a block have a column for each of these keys and none for the others.
 type keySpan struct {
 	first, n int
 	index    []int32
@@ -116,8 +116,8 @@ func (a *attention) broadcast(o Operand) broadcastBias {
 // at returns where the bias of a row of scores begins.
 func (p *broadcastBias) at(b, h, i int) int { return b*p.batch + h*p.head + i*p.query }
 
-// addBias makes a row of products a row of scores, and returns by what the scores are still to be
-// multiplied: scaling is left to the softmax when there is no bias. tmp has room for a row.
+// addBias makes a row of products a row of scores. It returns the factor by which the scores must still be
+// multiplied: without a bias, the softmax does the scaling. tmp has room for a row.
 func (a *attention) addBias(row, tmp []float32, s keySpan, b, h, i int) float32 {
 	if a.bias.of == nil {
 		return a.scale

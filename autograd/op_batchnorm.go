@@ -21,11 +21,11 @@ type BatchNormOptions struct {
 //
 //	y = (x - mean) / √(variance + eps) · gamma + beta
 //
-// gamma and beta are [c]; either may be nil. On a training tape mean and variance (divided by the number
-// of values) are those of the batch, and an update of the running statistics is queued ([Tape.Commit]):
-// running = (1 - momentum)·running + momentum·batch, the variance divided by one less, as PyTorch does.
-// Otherwise they are the running statistics mean and variance, [c]. With nil Buffers the batch's are
-// always used. Training panics with a [ShapeError] when a channel has a single value.
+// gamma and beta are [c]; either may be nil. On a training tape, mean and variance are those of the batch, the
+// variance divided by the number of values. An update of the running statistics is queued ([Tape.Commit]):
+// running = (1 - momentum)·running + momentum·batch, where the variance is divided by one less, as in PyTorch.
+// Otherwise mean and variance are the running statistics, [c]. With nil Buffers the batch's are always used.
+// Training panics with a [ShapeError] when a channel has a single value.
 func BatchNorm(x, gamma, beta Operand, mean, variance *Buffer, o BatchNormOptions) *Tensor {
 	const name = "batch norm"
 	f := begin(name, x, gamma, beta)
@@ -48,7 +48,7 @@ func BatchNorm(x, gamma, beta Operand, mean, variance *Buffer, o BatchNormOption
 		}
 	}
 	if k.batch && k.n*k.inner == 1 {
-		shapePanic(name, "expected more than one value a channel to take statistics of", xs)
+		shapePanic(name, "expected more than one value in each channel for the statistics of a batch", xs)
 	}
 
 	y := f.out(xs...)
@@ -92,7 +92,7 @@ type batchNorm struct {
 	mean, rstd  []float32 // rstd holds the variance until invert
 }
 
-// normChunk is the piece of a plane that is worked on in one go, in the first-level cache.
+// normChunk is the piece of a plane that is processed at once, in the first-level cache.
 const normChunk = 2048
 
 // channelGroup is how many channels a task covers where a row holds one element of each.
@@ -188,7 +188,7 @@ func (k *batchNorm) invert() {
 	}
 }
 
-// scale returns what a channel's centerd values are multiplied by.
+// scale returns the factor of a channel's centered values.
 func (k *batchNorm) scale(c int) float32 {
 	if k.gamma == nil {
 		return k.rstd[c]

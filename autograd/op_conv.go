@@ -92,7 +92,7 @@ type convShape struct {
 	dy, dx    int // dilation
 }
 
-// newConvShape fills in what a weight of shape [groups·co, ci, kh, kw] and the options say.
+// newConvShape fills in the sizes given by a weight of shape [groups·co, ci, kh, kw] and by the options.
 func newConvShape(name string, ws []int, stride, padding, dilation [2]int, groups int) *convShape {
 	one := func(v int) int {
 		if v == 0 {
@@ -126,12 +126,12 @@ func (g *convShape) flops() int {
 	return 2 * g.n * g.groups * g.co * g.taps() * g.positions()
 }
 
-// pointwise reports that a convolution is a product of the weight with the images as they lie in memory.
+// pointwise reports whether a convolution is a product of the weight with the images as they lie in memory.
 func (g *convShape) pointwise() bool {
 	return g.kh == 1 && g.kw == 1 && g.sy == 1 && g.sx == 1 && g.py == 0 && g.px == 0
 }
 
-// depthwise reports that each channel has filters of its own, for which a product would have a single row.
+// depthwise reports whether each channel has filters of its own. A product would then have a single row.
 func (g *convShape) depthwise() bool { return g.ci == 1 && g.groups > 1 }
 
 // before returns the channels of group k of image i in x.

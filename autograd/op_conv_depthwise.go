@@ -2,13 +2,13 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// A depthwise convolution has one input channel a group, so a product with its weight would have as few
-// rows as a group has filters. Here a plane is split into phases, in which a tap's contribution to all
-// outputs is one Axpy over a run of memory: lanes over positions, taps in ascending order, as Gemm would
-// add them. Rows of a phase are wider than rows of the result; what falls in the gap is not used.
+// A depthwise convolution has one input channel a group, so a product with its weight would have as few rows as
+// a group has filters. Here a plane is split into phases. In a phase, a tap's contribution to all outputs is one
+// Axpy over a run of memory: lanes over positions, taps in ascending order, as Gemm would add them. Rows of a
+// phase are wider than rows of the result; the columns in the gap are not used.
 
-// depthwisePlan adds to the phases of whole planes the case of planes that need no padding and no
-// splitting.
+// depthwisePlan holds the phases of whole planes. asIs means that a plane is its own phase: it needs no padding
+// and no splitting.
 type depthwisePlan struct {
 	*phases
 	asIs bool
@@ -43,8 +43,7 @@ func (p *depthwisePlan) widen(dst, y []float32) {
 	}
 }
 
-// depthwiseBlock is about how many sums are under way at once: they stay in the first-level cache for all
-// taps.
+// depthwiseBlock is about the number of sums under way at once. They stay in the first-level cache for all taps.
 const depthwiseBlock = 2048
 
 func (g *convShape) depthwiseForward(t *Tape, y []float32, beta float32, x, w, bias []float32) {

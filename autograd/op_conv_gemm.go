@@ -2,11 +2,11 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// A convolution is a product of the weight [co, taps] with a matrix [taps, positions] that holds, for each
-// position, the pixels under its window. That matrix is kh·kw times the image, so only a tile of it
-// exists at a time, in scratch that stays in a core's second-level cache: about colDepth taps, the depth
-// of a block of Gemm, by colWidth positions, 768 KiB. A chain that a tile interrupts goes on from the
-// stored sum, so tiles change no bit.
+// A convolution is a product of the weight [co, taps] with a matrix [taps, positions], which holds the pixels
+// under the window of each position. That matrix is kh·kw times as large as the image. So only a tile of it
+// exists at a time, in scratch that stays in a core's second-level cache: about colDepth taps, the depth of a
+// block of Gemm, by colWidth positions, 768 KiB. A chain that a tile interrupts goes on from the stored sum, so
+// tiles change no bit.
 const (
 	colDepth = 384
 	colWidth = 512

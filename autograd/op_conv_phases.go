@@ -132,7 +132,7 @@ func (p *phases) gather(col, src []float32, rows int) {
 	}
 }
 
-// scatter adds what gather would have read: the transpose of gather.
+// scatter is the transpose of gather: it adds the columns to the pixels that gather reads.
 func (p *phases) scatter(dst, col []float32, rows int) {
 	w, ow, at := p.width, p.ow, 0
 	for ; len(dst) >= p.size; dst = dst[p.size:] {

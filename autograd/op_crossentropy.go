@@ -6,12 +6,11 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Reduction says what a loss does with the losses of its rows.
+// Reduction says how a loss joins the losses of its rows.
 type Reduction uint8
 
-// The reductions. LossMean divides the sum by the number of rows that count, or by the sum of their
-// weights; LossEach returns a loss for each row, or for each element where elements have losses of their
-// own.
+// The reductions. LossMean divides the sum by the number of rows that count, or by the sum of their weights.
+// LossEach returns a loss for each row, or for each element where elements have losses of their own.
 const (
 	LossMean Reduction = iota
 	LossSum
@@ -35,11 +34,10 @@ type CrossEntropyOptions struct {
 	Reduction Reduction
 }
 
-// CrossEntropy returns the mean over rows of -log softmax(logits)[target], as PyTorch defines it with
-// smoothing and weights: logits are [..., C], targets one class for each row. Rows whose target is the
-// ignored one count for nothing; when all are, the mean is 0 and so are the gradients (PyTorch: NaN).
-// targets and weights must not change until backward has run. A target that is no class panics with a
-// [ShapeError].
+// CrossEntropy returns the mean over rows of -log softmax(logits)[target], with smoothing and weights as PyTorch
+// defines them. logits are [..., C], targets one class for each row. Rows with the ignored target do not count;
+// when all rows are ignored, the mean and the gradients are 0 (PyTorch: NaN). targets and weights must not
+// change until backward has run. A target that is not a class panics with a [ShapeError].
 //
 // It saves the maximum and the sum of exponentials of each row.
 func CrossEntropy(logits Operand, targets []int, o CrossEntropyOptions) *Tensor {
@@ -50,10 +48,10 @@ func CrossEntropy(logits Operand, targets []int, o CrossEntropyOptions) *Tensor 
 	}
 	m, n := rows(ls)
 	if len(targets) != m {
-		shapePanic(name, "expected one target a row", ls, []int{len(targets)})
+		shapePanic(name, "expected one target for each row", ls, []int{len(targets)})
 	}
 	if o.Weight != nil && len(o.Weight) != n {
-		shapePanic(name, "expected one weight a class", ls, []int{len(o.Weight)})
+		shapePanic(name, "expected one weight for each class", ls, []int{len(o.Weight)})
 	}
 	ignore := IgnoreClass
 	if o.Ignore != nil {

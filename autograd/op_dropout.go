@@ -5,10 +5,10 @@ import "github.com/fovea-ml/fovea/simd"
 // dropCost is the price of a random factor. It divides grain into whole blocks of random numbers.
 const dropCost = 8
 
-// Dropout sets each element to zero with probability p and multiplies the others by 1/(1-p), on a training
-// tape (Srivastava et al., JMLR 15, 2014); elsewhere, or with p = 0, it returns x. What is dropped follows
-// from the tape's seed and step and from the number of the operation; backward draws it again instead of
-// keeping it.
+// Dropout sets each element to zero with probability p and multiplies the others by 1/(1-p), on a training tape
+// (Srivastava et al., JMLR 15, 2014). Elsewhere, or with p = 0, it returns x. The tape's seed and step and the
+// number of the operation decide which elements are dropped. Backward draws them again instead of keeping a
+// mask.
 func Dropout(x *Tensor, p float32) *Tensor {
 	checkProbability("dropout", p)
 	x.check("dropout")
@@ -30,9 +30,9 @@ func Dropout(x *Tensor, p float32) *Tensor {
 	})
 }
 
-// DropPath sets each sample, an index of the first dimension, to zero with probability p and multiplies
-// the others by 1/(1-p), on a training tape; elsewhere, or with p = 0, it returns x. On the branch of a
-// residual block it is stochastic depth (Huang et al., arXiv 1603.09382).
+// DropPath sets each sample, an index of the first dimension, to zero with probability p and multiplies the
+// others by 1/(1-p), on a training tape. Elsewhere, or with p = 0, it returns x. On the branch of a residual
+// block it is stochastic depth (Huang et al., arXiv 1603.09382).
 func DropPath(x *Tensor, p float32) *Tensor {
 	checkProbability("drop path", p)
 	x.check("drop path")
@@ -68,7 +68,7 @@ func dropPath(name string, residual, x *Tensor, p float32) *Tensor {
 	if drops {
 		random = f.stream()
 	}
-	// factor returns what sample i is multiplied by.
+	// factor returns the factor of sample i.
 	factor := func(i int) float32 {
 		if !drops {
 			return 1

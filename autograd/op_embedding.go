@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Embedding looks rows of a table [rows, D] up: the result is [shape..., D], where shape has as many
-// elements as there are ids. An id outside 0 … rows-1 panics with a [ShapeError] that says which.
+// Embedding looks rows of a table [rows, D] up: the result is [shape..., D], where shape has as many elements as
+// there are ids. An id outside 0 … rows-1 panics with a [ShapeError] that names it.
 //
 // The gradients of an id that occurs more than once are added in the order of the ids.
 func (t *Tape) Embedding(table *Parameter, ids []int, shape ...int) *Tensor {
@@ -38,7 +38,7 @@ func ScatterRows(x Operand, index []int, n int) *Tensor {
 	f := begin("scatter rows", x)
 	r, w := rows(x.Shape())
 	if r != len(index) {
-		shapePanic(f.name, "expected an index a row", x.Shape(), []int{len(index)})
+		shapePanic(f.name, "expected one index for each row", x.Shape(), []int{len(index)})
 	}
 	y := f.out(n, w)
 	at := f.indices(index, n)
@@ -92,7 +92,7 @@ func (f *frame) indices(index []int, n int) []int32 {
 	return at
 }
 
-// gatherRows copies the rows of src that at names.
+// gatherRows copies the rows of src with the numbers in at.
 func (t *Tape) gatherRows(dst, src []float32, at []int32, w int) {
 	t.each(len(at), w+8, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
@@ -102,8 +102,8 @@ func (t *Tape) gatherRows(dst, src []float32, at []int32, w int) {
 	})
 }
 
-// scatterColumns is how many columns one task of a scatter adds. Tasks divide the columns, not the rows,
-// so that rows with the same number are added in their order by whoever has the column.
+// scatterColumns is how many columns one task of a scatter adds. Tasks divide the columns, not the rows: one
+// task then adds all rows with the same number, in their order.
 const scatterColumns = 128
 
 // scatterAdd adds row i of src to row at[i] of dst.

@@ -2,8 +2,9 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// normRows is the number of rows whose contributions to dgamma and dbeta are summed one after the other
-// before they join the others: a chunk is a task, and the order of the sums does not depend on who ran it.
+// normRows is the number of rows in a chunk, whose contributions to dgamma and dbeta are summed one after the
+// other before they join those of other chunks. A chunk is a task, so the order of the sums does not depend on
+// the threads.
 const normRows = 64
 
 // LayerNorm normalizes each row of the last dimension of x, [..., C] (Ba et al., arXiv 1607.06450):

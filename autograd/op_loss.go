@@ -2,8 +2,8 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// Losses return a Tensor of one element, of shape [], by which Backward starts. Sums run in one fixed
-// order, so that a loss does not depend on the number of threads.
+// Losses return a Tensor of one element, of shape [], at which Backward starts. Sums run in one fixed order, so
+// that a loss does not depend on the number of threads.
 
 // MSE returns the mean of (x - y)² over all elements; 0 when there are none. x and y have one shape.
 func MSE(x, y Operand) *Tensor {
@@ -40,7 +40,7 @@ func SmoothL1(x, y Operand, beta float32) *Tensor {
 		return L1(x, y)
 	}
 	if !(beta > 0) {
-		usePanic("smooth l1", "expected a beta that is not negative")
+		usePanic("smooth l1", "expected a beta of at least 0")
 	}
 	return pairLoss("smooth l1", x, y, pairRule{
 		// With m = min(d, beta), both branches are m·(d - m/2)/beta.
@@ -57,8 +57,8 @@ func SmoothL1(x, y Operand, beta float32) *Tensor {
 	})
 }
 
-// pairRule is a loss of differences: value returns the sum over the differences d, which it may change,
-// with as much scratch; slope turns differences into derivatives.
+// pairRule is a loss of differences. value returns the sum over the differences d, which it may change, and gets
+// scratch of the same length. slope turns differences into derivatives.
 type pairRule struct {
 	value func(d, scratch []float32) float32
 	slope func(d []float32)
@@ -95,8 +95,8 @@ func pairGradient(b *back, dx, x, y []float32, g float32, rule pairRule) {
 	})
 }
 
-// meanOf returns the mean over n elements whose sums over chunks of at most lossChunk part returns, with
-// scratch for that many chunks.
+// meanOf returns the mean over n elements. part returns the sum over those from lo to hi, at most lossChunk;
+// s has room for scratch times as many.
 func (f *frame) meanOf(n, cost, scratch int, part func(s []float32, lo, hi int) float32) float32 {
 	if n == 0 {
 		return 0

@@ -54,7 +54,7 @@ func (o PoolOptions) spans(name string, dim, n int, xs []int) []span {
 // adaptiveSpans divides a dimension of size n into m windows, ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉.
 func adaptiveSpans(name string, n, m int, xs []int) []span {
 	if m < 0 || n == 0 {
-		shapePanic(name, "expected a non-empty image and a size of at least 0", xs, []int{m})
+		shapePanic(name, "expected an image that is not empty and a size of at least 0", xs, []int{m})
 	}
 	w := make([]span, m)
 	for i := range w {
@@ -235,5 +235,5 @@ func avgPool(name string, x Operand, ys, xs []span) *Tensor {
 	})
 }
 
-// windowSize is what an average is divided by.
+// windowSize is the divisor of an average.
 func windowSize(v, u span) float32 { return float32(v.count * u.count) }

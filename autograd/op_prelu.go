@@ -42,7 +42,7 @@ func PRelu(x, w Operand) *Tensor {
 // channelRows sees a Tensor as rows of inner elements that belong to channels 0, 1, …, c-1, 0, 1, …
 type channelRows struct{ rows, c, inner int }
 
-// channelsOf divides x by its channels, of which ws says the number; [1] means one channel for all.
+// channelsOf divides x by its channels, whose number is in ws; [1] means one channel for all.
 func channelsOf(xs, ws []int) (g channelRows, ok bool) {
 	if len(ws) != 1 || ws[0] < 1 {
 		return g, false

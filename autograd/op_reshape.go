@@ -1,7 +1,7 @@
 package autograd
 
-// Reshape returns x under another shape of as many elements; one dimension may be -1 and is then what
-// is left. The memory is shared, never copied.
+// Reshape returns x under another shape of as many elements. One dimension may be -1 and is then computed from
+// the others. The memory is shared, never copied.
 func Reshape(x *Tensor, shape ...int) *Tensor {
 	f := begin("reshape", x)
 	shape = cloneShape(shape)
@@ -11,7 +11,7 @@ func Reshape(x *Tensor, shape ...int) *Tensor {
 		case d == -1 && free < 0:
 			free = i
 		case d < 0:
-			shapePanic("reshape", "at most one dimension is -1, and none else negative", x.shape, shape)
+			shapePanic("reshape", "expected at most one dimension of -1 and no other negative one", x.shape, shape)
 		default:
 			known *= d
 		}

@@ -189,8 +189,8 @@ func (t *taps) across(dst, row []float32) {
 	}
 }
 
-// axis computes the taps that take a dimension of size in to size out. Coordinates are float32, as in
-// PyTorch, because a rounding decides which pixel is nearest.
+// axis computes the taps that take a dimension from size in to size out. Coordinates are float32, as in PyTorch,
+// because rounding decides which pixel is nearest.
 func (o ResizeOptions) axis(in, out int, factor float64) *taps {
 	t := &taps{in: in, first: make([]int, 1, out+1)}
 	put := func(index int, weight float32) {

@@ -53,8 +53,8 @@ func permute(name string, x Operand, dims []int) *Tensor {
 	})
 }
 
-// move copies every element from its place as operand from under l to its place as operand to. One of the
-// two lies there in row-major order; neither is repeated.
+// move copies every element from its place in operand from of the layout to its place in operand to. One of the
+// two lies in row-major order; neither is repeated.
 func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 	if len(dst) == 0 {
 		return
@@ -72,8 +72,8 @@ func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 		})
 		return
 	}
-	// Two dimensions hold neighbors: one those of dst, the other those of src. They are transposed as a
-	// matrix, and the rest is walked.
+	// In one dimension neighbors of dst are side by side, in another neighbors of src. These two are transposed
+	// as a matrix, in a loop over the other dimensions.
 	down, along := -1, -1 // of src's matrix: down its columns dst is contiguous, along its rows src is
 	m := &layout{}
 	for d := range l.n {
@@ -105,9 +105,9 @@ func (t *Tape) move(dst, src []float32, l *layout, to, from int) {
 	})
 }
 
-// A transpose reads eight rows at once and so writes eight neighbors, half a cache line. The other half
-// follows after transposeColumns such writes, few enough for the line to be in the first-level cache
-// still, even where the stride of dst maps them to a few of its sets.
+// A transpose reads eight rows at once and so writes eight neighbors, half a cache line. The other half follows
+// after transposeColumns such writes. These are few enough for the line to be still in the first-level cache,
+// even where the stride of dst maps them to a few of its sets.
 const (
 	transposeRows    = 64 // of src, in one task
 	transposeColumns = 32
@@ -168,7 +168,7 @@ func copyShort(dst, src []float32) {
 	}
 }
 
-// Concat joins Tensors and Parameters along a dimension, in which alone their shapes may differ.
+// Concat joins Tensors and Parameters along a dimension. Their shapes differ at most in that dimension.
 func Concat(dim int, xs ...Operand) *Tensor {
 	if len(xs) == 0 {
 		shapePanic("concat", "expected at least one operand")
@@ -184,7 +184,7 @@ func Concat(dim int, xs ...Operand) *Tensor {
 			ok = ok && (i == d || s[i] == shape[i])
 		}
 		if !ok {
-			shapePanic("concat", "expected shapes that differ in the joined dimension alone", xs[0].Shape(), s)
+			shapePanic("concat", "expected shapes that differ only in the joined dimension", xs[0].Shape(), s)
 		}
 		shape[d] += s[d]
 	}

@@ -14,8 +14,8 @@ func LogSoftmax(x Operand) *Tensor {
 	return softmax("log softmax", x, simd.LogSoftmax, simd.LogSoftmaxGrad)
 }
 
-// LogSumExp returns log Σ exp(x) over the last dimension, which goes: [..., n] → [...]. It is computed
-// about the largest element, and is -Inf over no elements.
+// LogSumExp returns log Σ exp(x) over the last dimension, which is dropped: [..., n] → [...]. The largest
+// element is subtracted before exp. Over no elements it is -Inf.
 func LogSumExp(x Operand) *Tensor {
 	f := begin("log sum exp", x)
 	xs, xv := x.Shape(), f.values(x)

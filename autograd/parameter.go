@@ -2,7 +2,7 @@ package autograd
 
 import "runtime"
 
-// Operand is what operations take: a *[Tensor] or a *[Parameter].
+// Operand is an operand of an operation: a *[Tensor] or a *[Parameter].
 type Operand interface {
 	// Shape returns the dimensions; it must not be changed.
 	Shape() []int
@@ -10,9 +10,8 @@ type Operand interface {
 	operand() (*Tensor, *Parameter)
 }
 
-// Parameter is a trained value. It belongs to a model and to no tape: reading it is free for any number
-// of goroutines, each with its own tape, and writing goes through [Parameter.Update], which nothing may
-// run beside.
+// Parameter is a trained value. It belongs to a model and to no tape. Any number of goroutines may read it, each
+// with its own tape. Writing goes through [Parameter.Update], and nothing may read meanwhile.
 type Parameter struct {
 	// Frozen keeps gradients from being computed, as requires_grad=False does in PyTorch. It is set
 	// before a forward pass, never during one.
@@ -54,11 +53,11 @@ func (p *Parameter) Len() int { return elements("len", p.shape) }
 // DType returns the type of the stored values.
 func (p *Parameter) DType() DType { return p.stored("dtype").dtype }
 
-// Version counts the writes. What is derived from a parameter's values is keyed by it.
+// Version counts the writes. Forms derived from the values, such as packed ones, are keyed by it.
 func (p *Parameter) Version() uint64 { return p.store.version.Load() }
 
-// Values returns the values in row-major order, to be read only: a parameter may live in a mapped file. Those of
-// a half-precision parameter are widened to a slice of their own, anew by every call.
+// Values returns the values in row-major order, to be read only: a parameter may live in a mapped file.
+// Half-precision values are widened to a new slice by every call.
 func (p *Parameter) Values() []float32 {
 	f := p.stored("values")
 	v, ok := p.store.whole(p.Len())
@@ -73,9 +72,9 @@ func (p *Parameter) Values() []float32 {
 	return v
 }
 
-// Update is the one way to write: f changes the values in place. A parameter that lives in memory that is
-// not its own is copied first, and one in half precision becomes float32 for good. Nothing may read the
-// parameter meanwhile.
+// Update is the one way to write: f changes the values in place. Mapped values are copied first, and values in
+// half precision become float32 for good. Nothing may read the parameter meanwhile. A Backward that needs the
+// values from before the update panics with a [UseError].
 func (p *Parameter) Update(f func(values []float32)) {
 	p.stored("update")
 	p.store.write(p.Len(), f)
@@ -90,15 +89,15 @@ func (p *Parameter) stored(op string) *form {
 	return f
 }
 
-// Map lets the parameter read its values, without a copy, from memory that is not its own, such as a mapped
-// file or an embedded string: in one slice, or in several that follow each other. The memory must not change
+// Map lets the parameter read its values, without a copy, from memory that is not its own, such as a mapped file
+// or an embedded string. They lie in one slice, or in several that follow each other. The memory must not change
 // while the parameter uses it; the first Update copies it. Map panics with a [ShapeError] when the parts do not
 // hold as many values as the shape has elements.
 //
-// Release and hold may be nil. Release is called when the values have been brought into another form, such as
-// the packed one of inference, and need not stay in memory; they may still be read again. Hold is called before
-// Values hands out a slice of the memory, which must then stay valid even when the parameter is gone. Up
-// to then it has to for as long as something refers to the two functions.
+// Release and hold may be nil. Release is called when the values have been copied or packed, as inference does,
+// and need not stay in memory; they may still be read again. Hold is called before Values returns a slice of the
+// memory, which must then stay valid even when the parameter is gone. Before that, the memory must stay valid as
+// long as something refers to the two functions.
 func (p *Parameter) Map(parts [][]float32, release, hold func()) {
 	mapParts(p, parts, &form{floats: parts, release: release, hold: hold})
 }

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// Profile counts time and work by operation, over any number of passes of the tapes it is given to, one
-// at a time.
+// Profile counts time and work by operation, over any number of passes. Several tapes may use it, one at a time.
 type Profile struct {
 	entries map[string]*profileEntry
 }
@@ -37,7 +36,7 @@ func (p *Profile) add(name string, d time.Duration, bytes, flops int) {
 	e.flops += flops
 }
 
-// Reset forgets what was counted.
+// Reset sets all counts to zero.
 func (p *Profile) Reset() { clear(p.entries) }
 
 // String prints a table, the slowest operation first: its share of the time, the time, the number of

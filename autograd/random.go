@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// stream is a source of random numbers addressed by position, keyed by (seed, step, operation): any part
-// of it can be drawn again, by any thread, in any order. The generator is Philox 4×32-10 (Salmon et al.,
-// "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// stream is a source of random numbers addressed by position and keyed by (seed, step, operation). Any thread
+// can draw any part of it again, in any order. The generator is Philox 4×32-10 (Salmon et al., "Parallel random
+// numbers: as easy as 1, 2, 3", SC 2011).
 type stream struct {
 	key  [2]uint32
 	high [2]uint32
@@ -82,7 +82,7 @@ func (s stream) keepMask(mask []float32, from int, p float32) {
 	}
 }
 
-// keeper turns words into factors without a branch, which would be guessed wrong as often as chance says.
+// keeper turns words into factors without a branch, which would often be mispredicted.
 type keeper struct {
 	least int32  // the least 24-bit fraction that is kept
 	scale uint32 // the bits of the factor

@@ -2,27 +2,26 @@ package autograd
 
 import "slices"
 
-// Segment runs f on x and bounds the life of what f makes.
+// Segment runs f on x and bounds the life of the Tensors that f makes.
 //
-// Where no gradient is recorded, all that f made goes back to the arena except its result; and x goes too
-// when it is itself the result of a segment and nobody called Keep on it, so that a chain of blocks runs
-// in the memory of two. This is so without gradients, and on a tape that records them for a segment that
-// leads to nothing trainable, such as a block of a frozen encoder. Elsewhere nothing is freed, unless the
-// tape's Options ask for Recompute: then only x is kept, and f runs a second time in Backward.
+// Where no gradient is recorded, all that f made goes back to the arena except its result. So does x, when it is
+// itself the result of a segment, nobody called Keep on it, and f did not return it. A chain of blocks then runs
+// in the memory of two. This is so without gradients. It is also so on a tape that records them, for a segment
+// without a trainable part, such as a block of a frozen encoder. Elsewhere nothing is freed, unless the tape's
+// Options ask for Recompute: then only x is kept, and f runs a second time in Backward.
 //
-// f must be pure: it changes nothing outside (state updates go through [Tape.Queue]), and a second run
-// draws the same random numbers. It may use Tensors made before the segment and return one of them; x may
-// be nil when f starts from numbers of its own, such as token ids. Gradients flow out of a segment through
-// its result alone: others that f made and kept can be read, but to compute with them where f is to run
-// again panics with a [UseError]. The tape's context is checked before f runs.
+// f must be pure: it changes nothing outside (state updates go through [Tape.Queue]), and a second run draws the
+// same random numbers. It may use Tensors made before the segment and return one of them. x may be nil when f
+// starts from numbers of its own, such as token ids. Gradients flow out of a segment through its result alone.
+// Other Tensors that f made and kept can be read, but computing with one panics with a [UseError] when its
+// gradient would be lost because f runs again. The tape's context is checked before f runs.
 func (t *Tape) Segment(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
 	return t.SegmentAll(func(xs []*Tensor) []*Tensor { return []*Tensor{f(xs[0])} }, x)[0]
 }
 
-// SegmentAll is [Tape.Segment] for a function of any number of Tensors, some of which may be nil, that
-// returns one or more, such as the feature maps of a pyramid. Each of xs is freed as Segment frees x,
-// unless f returns it. Gradients flow through every result; those that lead to no output of Backward add
-// nothing.
+// SegmentAll is [Tape.Segment] for several Tensors, some of which may be nil, and one result or more, such as
+// the feature maps of a pyramid. Each of xs is freed as Segment frees x. Gradients flow through every result. A
+// result that leads to no output of Backward adds nothing.
 func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tensor {
 	for _, x := range xs {
 		if x == nil {
@@ -47,7 +46,7 @@ func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tens
 	return ys
 }
 
-// results checks what a segment returned.
+// results checks the results of a segment.
 func (t *Tape) results(ys []*Tensor) []*Tensor {
 	if len(ys) == 0 || slices.Contains(ys, nil) {
 		usePanic("segment", "the function returned no tensor")
@@ -61,8 +60,8 @@ func (t *Tape) results(ys []*Tensor) []*Tensor {
 	return ys
 }
 
-// last returns the Tensors that a segment is the last to use: they are results of another one, nobody keeps
-// them, and nothing was recorded since that may hold their values for Backward.
+// last returns the Tensors that a segment is the last to use. They are results of another segment, nobody keeps
+// them, and no operation was recorded since that may need their values in Backward.
 func (t *Tape) last(xs []*Tensor) (last []*Tensor) {
 	for _, x := range xs {
 		if x != nil && x.segment && !x.kept && x.recorded == t.recorded {
@@ -81,7 +80,7 @@ func freeUnless(returned, last []*Tensor) {
 	}
 }
 
-// sweep frees what a segment made, apart from what is kept and its results, which it marks.
+// sweep frees the Tensors that a segment made, except kept ones and its results, which it marks.
 func (t *Tape) sweep(mark int, ys []*Tensor) {
 	keep := t.live[:mark]
 	for _, z := range t.live[mark:] {
@@ -103,7 +102,7 @@ func (t *Tape) sweep(mark int, ys []*Tensor) {
 func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tensor {
 	last := t.last(xs)
 	draws, mark := t.draws, len(t.live)
-	t.recorded++ // what was made before is not for the segments inside to free: f runs again
+	t.recorded++ // segments inside must not free what was made before: f runs again
 	t.record, t.read = false, t.read[:0]
 	ys := t.results(f(slices.Clone(xs)))
 	t.record = true
@@ -111,7 +110,7 @@ func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tenso
 
 	made := t.live[mark:]
 	n := &node{name: "segment"}
-	var at []int // where in ys the node's results are
+	var at []int // the places of the node's results in ys
 	for i, y := range ys {
 		if y.needs && slices.Contains(made, y) && !slices.Contains(n.outs, y) {
 			n.outs, at = append(n.outs, y), append(at, i)
@@ -136,8 +135,8 @@ func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tenso
 	return ys
 }
 
-// rerunSegment records f(xs) afresh and runs its backward steps with the gradients of the node's results,
-// which are the results of f that at names.
+// rerunSegment records f(xs) again and runs its backward steps with the gradients of the node's results. The
+// node's results are results of f; at holds their places among them.
 func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results int, at []int, draws uint64) {
 	t := b.Tape
 	ys := b.node.outs

@@ -2,8 +2,7 @@ package autograd
 
 import "math"
 
-// maxElements is more than any memory holds, and few enough that make has no complaint of its own: an
-// address has 48 bits.
+// maxElements is more than any memory holds, and few enough for make not to panic: an address has 48 bits.
 const maxElements = min(math.MaxInt/8, 1<<44)
 
 // elements returns the product of a shape's dimensions. A negative dimension, or a product beyond what

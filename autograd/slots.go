@@ -2,14 +2,14 @@ package autograd
 
 import "sync/atomic"
 
-// slots returns how many of n tasks may run at once, each of them with scratch memory of its own that is
-// lent before they start; cost is the price of one task as in each.
+// slots returns how many of n tasks may run at once. Each gets scratch memory of its own, which is lent before
+// they start. cost is the price of one task, as in each.
 func (t *Tape) slots(n, cost int) int {
 	return max(1, min(t.workers.Limit(), n, 1+n*cost/grain))
 }
 
-// eachSlot runs f for the tasks 0 to n-1. No two tasks that run at once have the same slot, a number
-// below slots. Which slot a task gets is left to chance: results must not depend on it.
+// eachSlot runs f for the tasks 0 to n-1. Two tasks that run at once have different slots, numbers below slots.
+// Which slot a task gets is left to chance: results must not depend on it.
 func (t *Tape) eachSlot(slots, n int, f func(slot, i int)) {
 	if slots <= 1 || n <= 1 {
 		for i := range n {

@@ -2,14 +2,13 @@ package autograd
 
 import "runtime"
 
-// State is a sequence of rows that outlives a tape: the keys and values of a text decoder, the features
-// of a stream. It belongs to the caller, who appends rows of Tensors to it and looks at them from any
-// later tape. A State of capacity rows that is full drops its oldest rows first, so it also is the window
-// of a streaming model.
+// State is a sequence of rows that outlives a tape: the keys and values of a text decoder, the features of a
+// stream. It belongs to the caller, who appends rows of Tensors to it and reads them from any later tape. A full
+// State drops its oldest rows first, so it is also the window of a streaming model.
 //
-// A State holds batch sequences of equal length, each of rows of width values. One goroutine uses it at a
-// time. A pass that was canceled, or that panicked, may have appended to some of a model's states and not
-// to others: they are then to be cleared.
+// A State holds batch sequences of equal length, each of rows of width values. One goroutine uses it at a time.
+// A pass that was canceled, or that panicked, may have appended to some of a model's states and not to others:
+// the caller then clears them all.
 type State struct {
 	batch, capacity, width int
 	length                 int
@@ -29,8 +28,8 @@ func (s *State) Len() int { return s.length }
 // Clear forgets all rows.
 func (s *State) Clear() { s.length = 0 }
 
-// Append copies the rows of x, [batch, rows, width], to the end. What does not fit pushes out the oldest
-// rows.
+// Append copies the rows of x, [batch, rows, width], to the end. When they do not fit, the oldest rows are
+// dropped.
 func (s *State) Append(x *Tensor) {
 	x.check("state append")
 	sh := x.shape
@@ -49,9 +48,8 @@ func (s *State) Append(x *Tensor) {
 	s.length = stay + take
 }
 
-// Reorder lets sequence i continue from what sequence from[i] held, as beam search does. There are as many
-// sequences afterwards as from has elements: one prompt can become many beams, and those that have ended
-// can be left out.
+// Reorder replaces sequence i by sequence from[i], as beam search does. Afterwards there are as many sequences
+// as from has elements: one prompt can become many beams, and finished beams can be left out.
 func (s *State) Reorder(from []int) {
 	for _, j := range from {
 		if j < 0 || j >= s.batch {
@@ -71,7 +69,7 @@ func (s *State) Reorder(from []int) {
 }
 
 // Tensor returns the rows held, [batch, length, width], on a tape. Gradients do not flow into a state. The
-// Tensor may share the state's memory, so that it is to be used before the state changes again.
+// Tensor may share the state's memory: use it before the state changes again.
 func (s *State) Tensor(t *Tape) *Tensor {
 	if s.batch == 1 || s.length == s.capacity {
 		return t.Borrow(s.values[:s.batch*s.length*s.width], s.batch, s.length, s.width)

@@ -25,8 +25,7 @@ type storage struct {
 	form    atomic.Pointer[form]
 	version atomic.Uint64
 
-	// The lock keeps two readers from doing the same work twice: joining parts, packing a weight. What
-	// they make is found without it.
+	// The lock keeps two readers from joining parts or packing a weight twice. The results are found without it.
 	lock sync.Mutex
 
 	// Packed GEMM operands derived from the values, for inference only.
@@ -122,8 +121,8 @@ func (f *form) drop() {
 	runtime.KeepAlive(f) // a mapping may end with the last reference to these functions
 }
 
-// write gives f the n values to change, as the storage's own, then raises the version and drops what was
-// derived from the old values.
+// write makes the n values the storage's own, lets f change them, raises the version, and drops what was derived
+// from the old values.
 func (s *storage) write(n int, f func(values []float32)) {
 	if old := s.form.Load(); old.mapped || old.values == nil {
 		values := make([]float32, n)
@@ -142,16 +141,16 @@ func (s *storage) touch() {
 	}
 }
 
-// pack is a packed operand and what it was derived from.
+// pack is a packed operand and the version and instruction set that it was made for.
 type pack struct {
 	version uint64
 	level   simd.Level
 	panels  *simd.Packed
 }
 
-// panels returns the values, seen as a row-major [rows, cols] matrix (or its transpose), packed as the
-// right-hand operand of a GEMM, in the type they are stored in. Mapped values are then given back: they and
-// their packed form do not both stay in memory.
+// panels returns the values packed as the right-hand operand of a GEMM, in the type they are stored in. They are
+// seen as a row-major [rows, cols] matrix, or its transpose. Mapped values are then given back: they and their
+// packed form do not both stay in memory.
 func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Packed {
 	slot := &s.packs[0]
 	k, n := rows, cols

@@ -12,8 +12,8 @@ type Options struct {
 	Gradients bool
 	// Training turns on the behavior of training: dropout, drop path, batch statistics.
 	Training bool
-	// Recompute keeps only the input of each [Tape.Segment] and runs it again in Backward: gradient
-	// checkpointing, about a third more work for a fraction of the memory.
+	// Recompute keeps only the inputs of each [Tape.Segment] and runs it again in Backward. This is gradient
+	// checkpointing: about a third more work for a fraction of the memory.
 	Recompute bool
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
@@ -104,14 +104,14 @@ func (t *Tape) Reset() {
 	t.gen++
 }
 
-// Lent returns how many scratch buffers operations hold: zero between operations, or there is a leak.
+// Lent returns how many scratch buffers operations hold. Between operations it is zero, unless one leaked.
 func (t *Tape) Lent() int { return t.lent }
 
 // MemoryBytes returns the size of the tape's arena.
 func (t *Tape) MemoryBytes() int { return t.arena.Bytes() }
 
-// Queue registers a state update, such as that of running statistics, to be run by Commit. A pass that is
-// run again by recomputation queues nothing.
+// Queue registers a state update, such as that of running statistics, for Commit to run. The second run of a
+// segment queues nothing.
 func (t *Tape) Queue(update func()) {
 	if !t.rerun {
 		t.commits = append(t.commits, update)
@@ -139,8 +139,8 @@ func (t *Tape) Input(values []float32, shape ...int) *Tensor {
 	return x
 }
 
-// Borrow makes a Tensor of memory that stays the caller's and must not change until the tape is reset:
-// caches of keys and values, ring buffers, embedded constants.
+// Borrow makes a Tensor of the caller's memory, without a copy. The memory must not change until the tape is
+// reset. It suits caches of keys and values, ring buffers, embedded constants.
 func (t *Tape) Borrow(values []float32, shape ...int) *Tensor {
 	if elements("borrow", shape) != len(values) {
 		shapePanic("borrow", "expected as many values as the shape has elements", shape, []int{len(values)})
@@ -238,9 +238,9 @@ func (t *Tape) recycle(s []float32) {
 // grain is the number of cheap element operations worth a task of its own.
 const grain = 16 << 10
 
-// each runs f over [0, n) in ranges, in parallel when there is enough to do; cost is the price of one
-// index in units of one cheap element operation. The ranges depend on n and cost alone. With Debug and threads,
-// the last comes first, so that results which depend on the order show.
+// each runs f over [0, n) in ranges, in parallel when there is enough to do. cost is the price of one index, in
+// units of one cheap operation on an element. The ranges depend on n and cost alone. With Debug and threads the
+// last range comes first, so that results that depend on the order show.
 func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 	if n == 0 {
 		return

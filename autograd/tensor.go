@@ -48,7 +48,7 @@ func (x *Tensor) Floats(dst []float32) []float32 {
 		dst = make([]float32, len(x.data))
 	}
 	if len(dst) != len(x.data) {
-		shapePanic("floats", "expected as many places as the tensor has elements", x.shape, []int{len(dst)})
+		shapePanic("floats", "expected a slice as long as the tensor", x.shape, []int{len(dst)})
 	}
 	copy(dst, x.data)
 	runtime.KeepAlive(x) // borrowed values may be in a mapping that ends with the parameter

@@ -1,15 +1,16 @@
-"""Times a ViT-B/16 from its file to its first logits, beside PyTorch, each run in a fresh process.
+"""Times a ViT-B/16 from its file to its first logits, in Fovea and PyTorch. Each run is a new process.
 
     python bench/load.py [--runs 7] [--threads 2] [--types F32,F16,BF16] [--keep DIR]
 
-Needs torch, transformers and safetensors (testdata/gen/requirements.txt) and Go. The file, of random weights, is
-made first and read once before, so that the system has it in memory. Prints a Markdown table: the time from the
-call that loads to the first logits (imports and the start of the process excluded; the last column has them all),
-minimum and median; VmHWM of the process, and its share of the file. Python's is also given without what its
-imports take. Runs take turns.
+It needs torch, transformers and safetensors (testdata/gen/requirements.txt) and Go. It writes a file of random weights
+and reads it once, so that the file is in the page cache. Fovea and PyTorch run in turn. It prints a Markdown table with:
 
-Ours computes in float32 whatever the file's type. PyTorch does so with dtype=float32, which widens as it loads;
-with dtype="auto" it computes in the file's type, so its logits differ.
+- the time from the call that loads to the first logits, without imports and the start of the process: minimum, median
+- the peak memory of the process (VmHWM), and its ratio to the file size; for Python also without its imports
+- the time of the whole process
+
+Fovea computes in float32 for every type of file. PyTorch does the same with dtype=float32, which converts the weights.
+With dtype="auto" it computes in the file's type, so its logits differ.
 """
 
 import argparse
@@ -26,15 +27,15 @@ root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 
 def peak():
-    """VmHWM in bytes."""
+    """Returns the peak resident memory (VmHWM) in bytes."""
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM"):
             return int(line.split()[1]) << 10
 
 
 def peer(how, folder, threads):
-    """Loads and runs once; how is pretrained (from_pretrained), or safetensors (load_file into a model without
-    weights of its own), and a dtype."""
+    """Loads and runs the model once in PyTorch. how is WAY:DTYPE. WAY is pretrained (from_pretrained), or safetensors
+    (load_file into a model on the meta device)."""
     import numpy
     import torch
     import transformers
@@ -49,7 +50,7 @@ def peer(how, folder, threads):
     way, dtype = how.split(":")
     dtype = dtype if dtype == "auto" else getattr(torch, dtype)
     config = transformers.ViTConfig.from_pretrained(folder)
-    architecture = transformers.ViTForImageClassification  # imported here, and not while time is taken
+    architecture = transformers.ViTForImageClassification  # import it before the time starts
     before = peak()
     start = time.perf_counter()
     if way == "pretrained":
@@ -69,7 +70,7 @@ def peer(how, folder, threads):
 
 
 def renamed(weights, wanted):
-    """The names on disk as those of the model in memory, which newer transformers names otherwise."""
+    """Renames weights on disk to the names of the model in memory, which differ in newer transformers."""
     if set(weights) == set(wanted):
         return weights
     out = {}
@@ -89,8 +90,8 @@ def main():
     p.add_argument("--runs", type=int, default=7)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--types", default="F32,F16")
-    p.add_argument("--keep", help="a folder for the files, to be used again")
-    p.add_argument("--peer", help="one run of PyTorch in this process, answered as JSON")
+    p.add_argument("--keep", help="keep the files in this folder and use them again")
+    p.add_argument("--peer", help="run PyTorch once in this process and print JSON")
     p.add_argument("--folder")
     o = p.parse_args()
     if o.peer:
@@ -118,7 +119,7 @@ def main():
 
 
 def table(kind, folder, size, binary, o):
-    """Runs every way in turn and prints a row each."""
+    """Runs all ways in turn and prints a row for each."""
     python = [sys.executable, os.path.abspath(__file__), "--threads", str(o.threads), "--folder", folder, "--peer"]
     ours = [binary, "run", folder, "-threads", str(o.threads)]
     ways = {"Fovea": ours, "Fovea, file read, not mapped": ours + ["-unmapped"]}

@@ -1,10 +1,12 @@
-"""Times Fovea beside PyTorch, in turn, in one process pair, on the same inputs and threads.
+"""Times Fovea and PyTorch in turn, on the same inputs and threads.
 
     python bench/run.py [--threads 2] [--pairs 15] [--only gemm,vit,train,mae] [--simd avx2]
 
-Needs torch, timm and transformers (testdata/gen/requirements.txt) and Go. Prints a Markdown table: minimum
-and median of each side, the ratio of the medians (below 1 we are faster) with the spread of the ratios of
-pairs, and, for matrix products, the share of the peak of a register-only FMA loop measured between the runs.
+It needs torch, timm and transformers (testdata/gen/requirements.txt) and Go. It prints a Markdown table with:
+
+- minimum and median of each side
+- the ratio of the medians (below 1, Fovea is faster), with the spread of the ratios of pairs
+- for matrix products: the share of the peak, that is, of a loop of fused multiply-adds on registers in the same run
 """
 
 import argparse
@@ -23,7 +25,7 @@ GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)
 
 
 def torch_case(case, threads):
-    """The peer's side: a function that runs the case once."""
+    """Returns a function that runs a case once in PyTorch."""
     import torch
 
     torch.set_num_threads(threads)
@@ -80,7 +82,7 @@ def measure(case, threads, pairs, simd, flat):
     for i in range(warm):
         t = float(ours.ask("run 1"))
         peer()
-    if t < 20:  # short work is repeated within a pair
+    if t < 20:  # repeat a short case within a pair
         calls = max(3, min(50, int(40 / max(t, 0.05))))
     a, b, peaks = [], [], []
     gemm = case.startswith("gemm")
@@ -136,8 +138,8 @@ def main():
     p.add_argument("--pairs", type=int, default=15)
     p.add_argument("--only", default="gemm,vit,train,mae")
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
-    p.add_argument("--flat", type=int, default=0, help="train for that many steps and tell how the peak memory grew")
-    p.add_argument("--case", help="one case, in this process (used for memory), answered as JSON")
+    p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
+    p.add_argument("--case", help="run one case in this process and print JSON (for its own peak memory)")
     o = p.parse_args()
     if o.case:
         one(o)
@@ -168,7 +170,7 @@ def main():
             cases += [(kind, o.threads)]
     scaling = {}
     for case, threads in cases:
-        # Each case has a process of its own, so that the peak memory of one is not another's.
+        # Each case runs in a new process, so that its peak memory is its own.
         out = subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--threads", str(threads),
                               "--pairs", str(o.pairs), "--simd", o.simd, "--flat", str(o.flat)],
                              check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -1,19 +1,20 @@
-"""Times Fovea's image work beside Pillow's, in turn, in one process pair, on the same images.
+"""Times Fovea's image processing and Pillow's in turn, on the same images.
 
     python bench/vision.py [--pairs 15] [--only resize,decode,folder] [--images 120] [--photographs DIR] [--simd avx2]
 
 resize   4000×3000 pixels to 224×224 with each filter, one thread each
 decode   JPEG files to RGB, one thread each
-folder   a folder of photographs from file to float32 tensors [32, 3, 224, 224], ours on two cores beside Pillow and
-         numpy in one thread, in two threads (Pillow lets go of the interpreter's lock) and in two processes
+folder   a folder of photographs to float32 tensors [32, 3, 224, 224]: Fovea on two cores; Pillow and numpy in one
+         thread, in two threads (Pillow releases the interpreter's lock) and in two processes
 large    the same for photographs of 12 megapixels
-overlap  ours alone: the loader beside a stand-in for a training step that uses both cores too; what the two cost
-         together against the sum of what they cost apart
+overlap  Fovea only: the loader and a simulated training step, which both use two cores; the time of both together
+         and the sum of their separate times
 
-Needs Pillow and numpy (testdata/gen/requirements.txt) and Go. The photographs are the JPEG files of --photographs
-(by default ../shared/data/bccd/JPEGImages, 640×480) and 4000×3000 pixels made from ../shared/data/images. Prints
-Markdown tables: minimum and median of each side in milliseconds, the ratio of the medians with the spread of the
-ratios of pairs, and peak resident memory of each process.
+It needs Pillow and numpy (testdata/gen/requirements.txt) and Go. The photographs are the JPEG files in --photographs
+(by default ../shared/data/bccd/JPEGImages, 640×480), and images of 4000×3000 pixels made from ../shared/data/images.
+
+It prints Markdown tables: minimum and median of each side in milliseconds, the ratio of the medians with the spread of
+the ratios of pairs, and the peak resident memory of each process.
 """
 
 import argparse
@@ -36,7 +37,7 @@ FILTERS = ["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 
 
 def tensor(path, mode, out):
-    """One photograph to a normalized tensor [3, 224, 224], with as few passes as numpy needs."""
+    """Converts a photograph to a normalized tensor [3, 224, 224], with as few numpy passes as possible."""
     import numpy as np
     from PIL import Image
 
@@ -59,7 +60,7 @@ def tensor(path, mode, out):
 
 
 def peak():
-    """Peak resident memory of this process in MB. (getrusage would count that of the process it was forked from.)"""
+    """Returns the peak resident memory of this process in MB. (getrusage would include the parent process before fork.)"""
     for line in open("/proc/self/status"):
         if line.startswith("VmHWM:"):
             return float(line.split()[1]) * 1024 / 1e6
@@ -67,7 +68,7 @@ def peak():
 
 
 def share(task):
-    """What one of two processes does: every second photograph, into memory that both see."""
+    """Converts every second photograph in one of two processes, into shared memory."""
     import numpy as np
     from multiprocessing import shared_memory
 
@@ -82,7 +83,7 @@ def share(task):
 
 
 def peer(kind, args):
-    """Pillow's side: a function that runs the case once."""
+    """Returns a function that runs a case once in Pillow."""
     import numpy as np
     from PIL import Image
 
@@ -127,20 +128,20 @@ def peer(kind, args):
 
 
 def one(o):
-    """Measures one case in this process and the worker's; prints it as JSON."""
+    """Measures one case in this process and in the worker, and prints JSON."""
     kind, *args = o.case.split("|")
     ours = Worker("vision", o.simd)
     if kind == "folder":
-        ours.ask(f"folder {args[0]} {args[1]} 2")
+        ours.ask(f"prepare folder {args[0]} {args[1]} 2")
     elif kind == "resize":
-        ours.ask(f"resize {' '.join(args)} 1")
+        ours.ask(f"prepare resize {' '.join(args)} 1")
     else:
-        ours.ask(f"decode {args[0]}")
+        ours.ask(f"prepare decode {args[0]}")
     f = peer(kind, args)
     for _ in range(2):
         t = float(ours.ask("run 1"))
         f()
-    if t < 100:  # half a second each, so that both have memory to use again
+    if t < 100:  # half a second each, so that both sides have memory to reuse
         ours.ask(f"run {int(500 / max(t, 0.05))}")
         start = time.perf_counter()
         while time.perf_counter() - start < 0.5:
@@ -165,7 +166,7 @@ def one(o):
 
 
 def report(name, o, case):
-    # Each case has a process of its own, so that the peak memory of one is not another's.
+    # Each case runs in a new process, so that its peak memory is its own.
     out = subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--pairs", str(o.pairs), "--simd", o.simd],
                          check=True, stdout=subprocess.PIPE, text=True).stdout
     r = json.loads(out.strip().splitlines()[-1])
@@ -173,14 +174,14 @@ def report(name, o, case):
     ratios = sorted(y / x for x, y in zip(a, b))
     print(f"| {name} | {min(a):.2f} / {statistics.median(a):.2f} | {min(b):.2f} / {statistics.median(b):.2f} | "
           f"{statistics.median(b) / statistics.median(a):.2f} ({ratios[len(ratios) // 10]:.2f}..{ratios[-1 - len(ratios) // 10]:.2f}) | "
-          f"{r['memory']:.0f} / {r['peer_memory']:.0f} MB; {r['allocated']:.0f} kB a run |", flush=True)
+          f"{r['memory']:.0f} / {r['peer_memory']:.0f} MB; {r['allocated'] / 1e3:.0f} kB a run |", flush=True)
 
 
 def overlap(o, folder, n):
     loading, steps, both = Worker("vision", o.simd), Worker("vision", o.simd), Worker("vision", o.simd)
-    loading.ask(f"folder {folder} crop 2")
-    steps.ask(f"steps {-(-n // 32)} 2")
-    both.ask(f"train {folder} crop 2")
+    loading.ask(f"prepare folder {folder} crop 2")
+    steps.ask(f"prepare steps {-(-n // 32)} 2")
+    both.ask(f"prepare train {folder} crop 2")
     workers = loading, steps, both
     times = [[float(w.ask("run 1")) for w in workers] for _ in range(o.pairs + 2)][2:]
     a, b, c = (statistics.median(t) for t in zip(*times))
@@ -191,7 +192,7 @@ def overlap(o, folder, n):
 
 
 def photographs(o, tmp):
-    """Folders of files: some of the photographs as they are, and 12 megapixels as a telephone makes them."""
+    """Makes two folders: some of the photographs, and images of 12 megapixels like those of a phone."""
     import numpy as np
     from PIL import Image
 
@@ -204,7 +205,7 @@ def photographs(o, tmp):
     for i, name in enumerate(["china.jpg", "flower.jpg", "rocket.jpg"] * 2):
         m = Image.open(os.path.join(shared, "images", name)).convert("RGB").resize((4000, 3000), Image.Resampling.LANCZOS)
         a = np.asarray(m, np.float32)
-        for y in range(0, 3000, 500):  # a sensor's noise
+        for y in range(0, 3000, 500):  # the noise of a sensor
             a[y:y + 500] += rng.normal(0, 3, a[y:y + 500].shape).astype(np.float32)
         Image.fromarray(a.clip(0, 255).astype(np.uint8)).save(os.path.join(large, f"{i}.jpg"), quality=90, subsampling="4:2:0")
     return small, large
@@ -214,10 +215,10 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--pairs", type=int, default=15)
     p.add_argument("--only", default="resize,decode,folder,large,overlap")
-    p.add_argument("--images", type=int, default=120, help="of the photographs")
+    p.add_argument("--images", type=int, default=120, help="number of photographs")
     p.add_argument("--photographs", default=os.path.join(shared, "bccd", "JPEGImages"))
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
-    p.add_argument("--case", help="one case, in this process (used for memory), answered as JSON")
+    p.add_argument("--case", help="run one case in this process and print JSON (for its own peak memory)")
     o = p.parse_args()
     if o.case:
         one(o)

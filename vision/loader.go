@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/fovea-ml/fovea/data"
 )
@@ -30,8 +29,7 @@ type Loader struct {
 	Ahead      int // batches prepared before they are asked for, which bounds memory; 0 means 2
 	OnError    data.ErrorPolicy
 
-	state      data.State[Batch]
-	workspaces sync.Pool // of *workspace
+	state data.State[Batch]
 }
 
 // Batch is a batch of a [Loader]. It and its slices are valid until the next iteration and are then filled again: copy
@@ -125,6 +123,7 @@ func (l *Loader) images() *data.Loader[Batch] {
 	width, height, _ := l.Preprocess.FixedSize()
 	each := 3 * width * height
 	norm := l.Preprocess.Normalizer()
+	var spare workspaces
 	images := l.items()
 	images.Reset = func(b *Batch, n int) {
 		if cap(b.Pixels) < n*each {
@@ -133,12 +132,8 @@ func (l *Loader) images() *data.Loader[Batch] {
 		b.Pixels, b.Width, b.Height = b.Pixels[:n*each], width, height
 	}
 	images.Prepare = func(b *Batch, slot, i int, r *data.Rand) error {
-		w, ok := l.workspaces.Get().(*workspace)
-		if !ok {
-			w = new(workspace)
-		}
-		defer l.workspaces.Put(w)
-		defer w.trim()
+		w := spare.take()
+		defer spare.put(w)
 		m, err := w.open(l.Data, i)
 		if err != nil {
 			return err

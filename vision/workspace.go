@@ -1,5 +1,7 @@
 package vision
 
+import "sync"
+
 // workspace is the memory in which one goroutine reads and prepares images, one after the other. Each image overwrites
 // the one before. The zero value is ready; a workspace that is used once returns fresh memory.
 type workspace struct {
@@ -22,6 +24,34 @@ func (w *workspace) trim() {
 			*m = nil
 		}
 	}
+}
+
+// workspaces are the idle workspaces of an epoch. Each goroutine takes one for one image. (A sync.Pool would drop some of
+// them at random.)
+type workspaces struct {
+	mu   sync.Mutex
+	idle []*workspace
+}
+
+// take returns an idle workspace, or a new one.
+func (s *workspaces) take() *workspace {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle)
+	if n == 0 {
+		return new(workspace)
+	}
+	w := s.idle[n-1]
+	s.idle = s.idle[:n-1]
+	return w
+}
+
+// put trims a workspace and makes it idle.
+func (s *workspaces) put(w *workspace) {
+	w.trim()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, w)
 }
 
 // open opens image i of a data set. It decodes the files of this package's data sets in the workspace.

@@ -16,23 +16,28 @@
 //
 // # What is checked
 //
-// One run, serial and recorded, is the measure of all others. Its gradients are compared with central
-// differences. The function is weighted to one number, summed in float64, and the parameters move along two
-// directions: a random one, and that of the signs of the gradient, which no factor escapes. Then the other
-// runs must have the same bits: on two threads and more, without gradients, and in a segment that runs
-// again. Gradients must be added to those that a table holds, a frozen parameter must get none, and an update
-// between forward and backward must panic.
+// One run, serial and recorded, is the measure of all others.
+//
+//   - Its gradients agree with central differences. The results are weighted and summed to one number in float64.
+//     The parameters move along two directions: a random one, and that of the gradient's signs, in which no
+//     wrong factor hides.
+//   - Other runs have the same bits: a second one, one without gradients, on two threads and more, in a
+//     segment that runs again.
+//   - Gradients are added to those that a table holds. A frozen parameter gets none.
+//   - An update between forward and backward panics.
 //
 // All tapes are in Debug mode. Values that nobody wrote are NaN there, an [autograd.Op] that writes to what
-// it should only read panics, and work runs in another order when there are threads.
+// it should only read panics, and threads work in another order.
 //
 // # Where to check
 //
 // A difference needs values that are further from a kink, such as 0 of a ReLU, than the parameters move:
 // about three times Options.Step. When the differences to the left and to the right disagree, the error says
-// so. Values of a size near one, and results of a moderate number of terms, leave the differences precise
-// to a few thousandths. Ops with a threshold of their own want a case on each side of it, and whatever
-// divides work wants a case that is large enough to be divided: 16,384 cheap elements are one range.
+// so.
+//
+// Values of a size near one, and results of a moderate number of terms, keep the differences precise to a few
+// thousandths. An operation with a threshold needs a case on each side of it. An operation that divides its
+// work needs a case that is large enough to be divided: 16,384 cheap elements are one range.
 //
 // Check changes the parameters and puts the values back. Nothing else may use them meanwhile. Parameters in
 // half precision are checked as they are; afterwards they hold the same values in float32.

@@ -1,12 +1,17 @@
-// Command embed measures programs that carry a ViT-B/16 in their own file: how long they take to start, and what
-// memory they take before and after the first use of the model.
+// Command embed measures programs that embed a ViT-B/16: the time to start, and the memory before and after the first
+// use of the model.
 //
 //	go run ./bench/embed [-dir DIR] [-runs 5]
 //
-// It writes a model of random weights in Hugging Face's names and in timm's, which is how the library holds it, and
-// these in half precision too, builds bench/embed/program with each as a string and as an embed.FS of go:embed, and runs them by turns, beside the
-// same program reading the same model from a mapped file. What is built stays in DIR for the next time, and
-// has been read before it is measured. It prints a Markdown table: medians, MB of 10⁶ bytes.
+// It writes models with random weights: with timm's tensor names, with Hugging Face's, and with timm's in half
+// precision. For each model it builds bench/embed/program in three variants:
+//
+//   - with the model as an embedded string
+//   - with the model as an embed.FS
+//   - without it; the program then maps the model's file
+//
+// The variants run in turn, with their files in the page cache. DIR keeps the programs for the next time. The output is
+// a Markdown table of medians, in MB of 10⁶ bytes.
 package main
 
 import (
@@ -31,9 +36,9 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", "", "keep models and programs in `DIR`; without it they are made anew and removed")
+	dir := flag.String("dir", "", "keep models and programs in `DIR` (default: a temporary folder)")
 	runs := flag.Int("runs", 5, "runs of each program")
-	build := flag.Bool("build", false, "make what is to be measured, and do not measure")
+	build := flag.Bool("build", false, "build the programs, but do not measure")
 	flag.Parse()
 	if err := run(*dir, *runs, *build); err != nil {
 		fmt.Fprintln(os.Stderr, "embed:", err)
@@ -41,15 +46,15 @@ func main() {
 	}
 }
 
-// A variant is a program to be measured.
+// A variant is a program to measure.
 type variant struct {
-	names   string // of the tensors, and their type: a folder
-	how     string // the model gets into the program
+	names   string // tensor names and type, and name of the model's folder: timm, hub or half
+	how     string // how the program holds the model: string, embed.FS or file
 	path    string // of the program
 	results [][]stage
 }
 
-// stage is what the program prints.
+// stage is a line that the program prints.
 type stage struct {
 	Name   string
 	Clock  int64
@@ -63,7 +68,7 @@ const pkg = "bench/embed/program"
 
 func run(dir string, runs int, build bool) error {
 	if _, err := os.Stat(pkg); err != nil {
-		return fmt.Errorf("expected to be run from the module's root: %w", err)
+		return fmt.Errorf("run this program in the module's root: %w", err)
 	}
 	if dir == "" {
 		var err error
@@ -104,7 +109,7 @@ func run(dir string, runs int, build bool) error {
 	return nil
 }
 
-// model writes a folder with a model, where there is none.
+// model writes a model folder, unless it exists.
 func model(folder, names string) error {
 	if _, err := os.Stat(filepath.Join(folder, "model.safetensors")); err == nil {
 		return nil
@@ -119,7 +124,7 @@ func model(folder, names string) error {
 	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(folder, o)
 }
 
-// The files that give the program its model.
+// sources are the source files that add a model to the program.
 var sources = map[string]string{
 	"string": `package main
 
@@ -148,8 +153,8 @@ func init() { model = files }
 `,
 }
 
-// build makes the program, where there is none. The model's files are laid over the package's folder, which stays
-// as it is.
+// build builds the program, unless it exists. An overlay adds the model's files to the package; its folder does not
+// change.
 func (v *variant) build(folder string) error {
 	if _, err := os.Stat(v.path); err == nil {
 		return nil
@@ -186,9 +191,9 @@ func (v *variant) build(folder string) error {
 	return nil
 }
 
-// run runs the program once. Its first stage gets the time that it took to start.
+// run runs the program once. Clock counts from the start of the process.
 func (v *variant) run(folder string) error {
-	read := v.path // into the system's memory
+	read := v.path // the file to read into the page cache
 	args := []string{}
 	if v.how == "file" {
 		read = filepath.Join(folder, "model.safetensors")
@@ -232,7 +237,7 @@ func report(variants []*variant) {
 	fmt.Printf("%s, %s, 2 threads\n\n", runtime.Version(), simd.Info())
 	fmt.Println("| model | tensors named as | program, MB | start, ms | loaded, ms | first logits, ms | RSS at start, MB | RSS loaded | RSS after first logits | of which not of files | peak |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
-	want := map[string]float32{} // by names: the folders differ in the epsilon of their norms
+	want := map[string]float32{} // for each kind of names: the models differ in the epsilon of their norms
 	for _, v := range variants {
 		if _, ok := want[v.names]; !ok {
 			want[v.names] = v.results[0][2].Logits
@@ -261,7 +266,7 @@ func report(variants []*variant) {
 		fmt.Println("| " + strings.Join(cells, " | ") + " |")
 		for _, s := range v.results {
 			if s[2].Logits != want[v.names] || s[3].Logits != want[v.names] {
-				fmt.Printf("%s: other logits than those of the first program with this model\n", v.path)
+				fmt.Printf("%s: the logits differ from those of the first program with this model\n", v.path)
 			}
 		}
 	}

@@ -1,5 +1,8 @@
-// Package gonum measures Fovea's matrix product beside gonum's, in turn, in one process. Built with the tag
-// noasm, gonum is portable Go; with FOVEA_SIMD=generic Fovea is too:
+// Package gonum compares Fovea's matrix product with gonum's, in turn, in one process.
 //
+//	go test -bench . ./bench/gonum
 //	FOVEA_SIMD=generic go test -tags noasm -bench . ./bench/gonum
+//
+// The second command compares portable Go: the tag noasm turns off gonum's assembly, FOVEA_SIMD=generic turns off
+// Fovea's.
 package gonum

@@ -22,8 +22,8 @@ func random(n int) []float32 {
 	return x
 }
 
-// BenchmarkGemm reports the median rate of each and the median of the ratios of pairs, below 1 when Fovea is
-// faster. Both use all cores.
+// BenchmarkGemm reports the median rate of each side, and the median of the ratios of pairs. Below 1, Fovea is faster.
+// Both sides use all cores.
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range [][3]int{{256, 256, 256}, {1024, 1024, 1024}, {197, 768, 768}, {197, 768, 3072}} {
 		m, k, n := s[0], s[1], s[2]

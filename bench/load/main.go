@@ -1,11 +1,10 @@
-// Command load measures how long a model takes from its file to its first answer, and how much memory. It works
-// in a folder as Hugging Face lays it out:
+// Command load measures the time and memory from a model's file to its first logits.
 //
-//	load make DIR [F32|F16|BF16]   writes a ViT-B/16 of random weights
+//	load make DIR [F32|F16|BF16]   writes a ViT-B/16 with random weights to DIR, in the layout of Hugging Face
 //	load run DIR [-widen] [-unmapped] [-threads N] [-batch N] [-forward N]
-//	                               loads it, classifies pictures of noise, and prints what it took as JSON
+//	                               loads it, classifies images of noise, and prints times and memory as JSON
 //
-// bench/load.py calls it in fresh processes, beside PyTorch.
+// bench/load.py starts it, in turn with PyTorch.
 package main
 
 import (
@@ -47,7 +46,7 @@ func command(args []string) error {
 	return fmt.Errorf("expected make or run, found %q", verb)
 }
 
-// write makes the folder.
+// write writes the model folder.
 func write(dir, dtype string) error {
 	d, ok := map[string]checkpoint.DType{"F32": checkpoint.F32, "F16": checkpoint.F16, "BF16": checkpoint.BF16}[dtype]
 	if !ok {
@@ -56,14 +55,14 @@ func write(dir, dtype string) error {
 	return vit.New(vit.Base16(), 1000, rand.New(rand.NewPCG(1, 1))).Save(dir, vit.SaveOptions{DType: d})
 }
 
-// result is what run prints. Times are in milliseconds, sizes in bytes.
+// result is the output of run. Times are in milliseconds, sizes in bytes.
 type result struct {
 	File      int64     `json:"file"`
 	Load      float64   `json:"load"`
 	First     float64   `json:"first"`   // from the file to the first logits
-	Forward   float64   `json:"forward"` // the least of the later passes
+	Forward   float64   `json:"forward"` // the shortest of the later passes
 	Median    float64   `json:"median"`
-	Peak      int64     `json:"peak"` // VmHWM after the first logits, 0 where the system does not tell
+	Peak      int64     `json:"peak"` // VmHWM after the first logits, 0 without /proc
 	PeakAfter int64     `json:"peak_after"`
 	Logits    []float32 `json:"logits"` // the first three
 }
@@ -72,9 +71,9 @@ func run(dir string, args []string) error {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	unmapped := flags.Bool("unmapped", false, "read the file instead of mapping it")
 	widen := flags.Bool("widen", false, "widen half-precision weights as they are loaded")
-	threads := flags.Int("threads", 2, "cores to use")
+	threads := flags.Int("threads", 2, "threads")
 	forward := flags.Int("forward", 0, "passes to time after the first")
-	batch := flags.Int("batch", 1, "pictures in a pass")
+	batch := flags.Int("batch", 1, "images in a pass")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -1,11 +1,16 @@
-// Command maestudy measures what docs/masked-autoencoders.md says about masked autoencoders on the embedded
-// Fashion-MNIST: accuracy by the number of labels and by the share of patches hidden, the cost of a step with
-// the encoder on the visible patches and on all, and predicting normalized or raw pixels.
+// Command maestudy measures the figures in docs/masked-autoencoders.md, on the embedded Fashion-MNIST.
 //
 //	go run ./bench/maestudy -out mae-study [-only labels,mask,pixels,time] [-seeds 3] [-epochs N]
 //
-// It runs examples/mae as a user does, once for each row, and prints Markdown tables. All of it takes about
-// half an hour on two cores.
+// The parts of the study are:
+//
+//   - labels: accuracy for different numbers of labels
+//   - mask: accuracy for different shares of hidden patches
+//   - pixels: accuracy when normalized and when raw pixels are predicted
+//   - time: time of a step with the encoder on the visible patches and on all patches
+//
+// It runs examples/mae once for each row and prints Markdown tables. The whole study takes about half an hour on two
+// cores.
 package main
 
 import (
@@ -31,8 +36,8 @@ func main() {
 	s := study{}
 	only := flag.String("only", "labels,mask,pixels,time", "`parts` of the study")
 	flag.StringVar(&s.out, "out", "mae-study", "`folder` for the runs")
-	flag.IntVar(&s.seeds, "seeds", 3, "seeds of each measurement, from 1")
-	flag.IntVar(&s.epochs, "epochs", -1, "epochs of pre-training instead of the example's")
+	flag.IntVar(&s.seeds, "seeds", 3, "number of seeds for each measurement")
+	flag.IntVar(&s.epochs, "epochs", -1, "epochs of pre-training (default: the example's)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -62,14 +67,15 @@ type study struct {
 	program       string
 }
 
-// result is what the example prints.
+// result is the JSON output of examples/mae.
 type result struct {
 	PretrainLoss []float64 `json:"pretrain_loss"`
 	Finetune     float64   `json:"finetune_accuracy"`
 	Scratch      float64   `json:"scratch_accuracy"`
 }
 
-// run runs the example with its results in a folder of the given name, once: a finished run's result is kept.
+// run runs examples/mae with its results in the named folder. It keeps the JSON output there; a second call with the
+// same name returns it.
 func (s *study) run(ctx context.Context, name string, args ...string) (r result, err error) {
 	out := filepath.Join(s.out, name)
 	kept := filepath.Join(out, "result.json")
@@ -101,7 +107,7 @@ func (s *study) run(ctx context.Context, name string, args ...string) (r result,
 	return r, json.Unmarshal(data, &r)
 }
 
-// pretrained returns the folder of the model that a seed's standard run pre-trains.
+// pretrained returns the folder of the model that the standard run with a seed pre-trains.
 func (s *study) pretrained(ctx context.Context, seed int) (string, error) {
 	name := fmt.Sprint("base-", seed)
 	_, err := s.run(ctx, name, s.args(seed)...)
@@ -116,7 +122,7 @@ func (s *study) args(seed int, more ...string) []string {
 	return args
 }
 
-// byLabels fine-tunes the same pre-trained models on more and more labels.
+// byLabels fine-tunes the same pre-trained models on different numbers of labels.
 func (s *study) byLabels(ctx context.Context) error {
 	fmt.Print("\n| labels a class | pre-trained | from scratch | difference |\n|---|---|---|---|\n")
 	for _, n := range []int{1, 2, 5, 10, 20, 50, 100} {
@@ -137,7 +143,7 @@ func (s *study) byLabels(ctx context.Context) error {
 	return nil
 }
 
-// byMask pre-trains with more and more patches hidden.
+// byMask pre-trains with different shares of hidden patches.
 func (s *study) byMask(ctx context.Context) error {
 	fmt.Print("\n| hidden | loss in the last epoch | pre-trained | from scratch |\n|---|---|---|---|\n")
 	for _, share := range []string{"0.25", "0.5", "0.75", "0.9"} {
@@ -155,16 +161,16 @@ func (s *study) byPixels(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	was, err := mae.Load(os.DirFS(from), mae.LoadOptions{})
+	base, err := mae.Load(os.DirFS(from), mae.LoadOptions{})
 	if err != nil {
 		return err
 	}
 	for _, normalized := range []bool{true, false} {
 		name := map[bool]string{true: "normalized", false: "raw"}[normalized]
-		c := was.Config
+		c := base.Config
 		c.NormPixLoss = normalized
 		m := mae.New(c, generator(1))
-		m.Preprocess = was.Preprocess
+		m.Preprocess = base.Preprocess
 		dir := filepath.Join(s.out, "start-"+name)
 		if err := m.Save(dir, mae.SaveOptions{}); err != nil {
 			return err
@@ -176,7 +182,7 @@ func (s *study) byPixels(ctx context.Context) error {
 	return nil
 }
 
-// row runs one setting for all seeds and prints what it gives.
+// row runs one setting with all seeds and prints a row of the table.
 func (s *study) row(ctx context.Context, title, name string, args ...string) error {
 	var fine, scratch, losses []float64
 	for seed := 1; seed <= s.seeds; seed++ {
@@ -199,7 +205,7 @@ func mean(v []float64) float64 {
 	return sum / float64(len(v))
 }
 
-// spread is a mean with the least and greatest value.
+// spread formats a mean, with the minimum and maximum if there are several values.
 func spread(v []float64) string {
 	if len(v) == 1 {
 		return fmt.Sprintf("%.1f %%", v[0])

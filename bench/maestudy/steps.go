@@ -13,8 +13,8 @@ import (
 
 func generator(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 
-// steps times forward and backward with the encoder on the visible patches, as MAE has it, and on all patches,
-// as masked models before it did; the decoder and the loss are the same. The two take turns.
+// steps times forward and backward, in turn, with the encoder on the visible patches (as in MAE) and on all patches (as
+// in earlier masked models). The decoder and the loss are the same.
 func steps(ctx context.Context) error {
 	fmt.Printf("\n%s, 2 threads, 75 %% hidden\n", simd.Info())
 	fmt.Print("\n| model | batch | pairs | visible only, s | all patches, s | ratio of medians (of pairs) |\n|---|---|---|---|---|---|\n")
@@ -67,7 +67,7 @@ func steps(ctx context.Context) error {
 	return nil
 }
 
-// loss is that of the masked patches, from an encoder that sees what seen shows it.
+// loss returns the loss on the patches that hidden masks, from an encoder on the patches that seen does not mask.
 func loss(m *mae.Model, pixels *autograd.Tensor, seen, hidden *mae.Masking) *autograd.Tensor {
 	x := m.Decode(m.Encode(pixels, seen), seen)
 	var tokens, patches []int

@@ -1,97 +1,44 @@
-// Command vision runs one measured piece of work on images at a time on request, so that bench/vision.py can time it
-// in turn with the same work in Pillow. It reads lines from standard input:
+// Command vision runs the cases of bench/vision.py, which times the same cases in Pillow.
 //
-//	resize FILTER WIDTH HEIGHT SIZE THREADS   prepares to resize WIDTH×HEIGHT pixels to SIZE×SIZE; answers "ok" or "error …"
-//	decode FILE                               prepares to decode one file
-//	folder DIR MODE THREADS                   prepares to turn all images below DIR into batches of 32 tensors
-//	steps N THREADS                           prepares N stand-ins for a training step, 10 products of 512³ each
-//	train DIR MODE THREADS                    prepares folder with such a step on each batch
-//	run N                                     runs it N times and answers the least time in milliseconds
-//	info                                      answers what runs: architecture and instruction set
-//	memory                                    answers the process's peak resident memory in MB
-//	allocated                                 answers the kB a run took from the heap, on the mean of the last request
+//	printf 'prepare resize bilinear 4000 3000 224 1\nrun 10\n' | go run ./bench/vision
 //
-// MODE is crop (the shorter side to 256 bicubic, the center 224×224, ImageNet's statistics) or stretch (to 224×224
-// bilinear, statistics of one half).
+// Package serve describes the requests. The cases of "prepare" are:
+//
+//	resize FILTER WIDTH HEIGHT SIZE THREADS   resizes an image of WIDTH×HEIGHT to SIZE×SIZE
+//	decode FILE                               decodes a file
+//	folder DIR MODE THREADS                   converts all images in DIR to batches of 32 tensors
+//	steps N THREADS                           runs N simulated training steps, each 10 matrix products of 512³
+//	train DIR MODE THREADS                    converts a folder, with a simulated training step on each batch
+//
+// MODE is one of:
+//
+//   - crop: resizes the shorter side to 256 (bicubic), crops the center to 224×224, normalizes with ImageNet's
+//     statistics
+//   - stretch: resizes to 224×224 (bilinear), normalizes with mean and standard deviation 0.5
 package main
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"strconv"
-	"strings"
-	"time"
 
+	"github.com/fovea-ml/fovea/bench/internal/serve"
 	"github.com/fovea-ml/fovea/data"
-	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-func main() {
-	in := bufio.NewScanner(os.Stdin)
-	var run func() error
-	var allocated uint64
-	for in.Scan() {
-		words := strings.Fields(in.Text())
-		if len(words) == 0 {
-			continue
-		}
-		switch words[0] {
-		case "resize", "decode", "folder", "steps", "train":
-			f, err := prepare(words[0], words[1:])
-			run = f
-			if err != nil {
-				fmt.Println("error", err)
-				continue
-			}
-			runtime.GC()
-			fmt.Println("ok")
-		case "run":
-			if run == nil || len(words) != 2 {
-				fmt.Println("error nothing is prepared")
-				continue
-			}
-			times, _ := strconv.Atoi(words[1])
-			least, bytes, err := measure(run, max(1, times))
-			if err != nil {
-				fmt.Println("error", err)
-				continue
-			}
-			allocated = bytes
-			fmt.Println(float64(least.Nanoseconds()) / 1e6)
-		case "info":
-			fmt.Println(simd.Info())
-		case "memory":
-			fmt.Println(float64(peak.Memory()) / 1e6)
-		case "allocated":
-			fmt.Println(float64(allocated) / 1e3)
-		default:
-			fmt.Println("error unknown request", words[0])
-		}
-	}
-}
+func main() { serve.Requests(os.Stdin, os.Stdout, prepare, nil) }
 
-func measure(run func() error, times int) (least time.Duration, allocated uint64, err error) {
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	least = math.MaxInt64
-	for range times {
-		start := time.Now()
-		if err := run(); err != nil {
-			return 0, 0, err
-		}
-		least = min(least, time.Since(start))
+// prepare prepares a case and returns the function that runs it once.
+func prepare(words []string) (func() error, error) {
+	if len(words) == 0 {
+		return nil, errors.New("expected a case")
 	}
-	runtime.ReadMemStats(&after)
-	return least, (after.TotalAlloc - before.TotalAlloc) / uint64(times), nil
-}
-
-func prepare(kind string, args []string) (func() error, error) {
+	kind, args := words[0], words[1:]
 	number := func(i int) int {
 		n, _ := strconv.Atoi(args[i])
 		return n
@@ -153,15 +100,15 @@ func prepare(kind string, args []string) (func() error, error) {
 				step()
 			}
 			if images != data.Len() {
-				return fmt.Errorf("%d of %d images", images, data.Len())
+				return fmt.Errorf("expected %d images, found %d", data.Len(), images)
 			}
 			return nil
 		}, nil
 	}
-	return nil, fmt.Errorf("%s with %d words", kind, len(args))
+	return nil, fmt.Errorf("unknown case %s with %d arguments", kind, len(args))
 }
 
-// newStep returns a stand-in for a training step on a number of cores.
+// newStep returns a function that simulates a training step on the given number of threads.
 func newStep(threads int) func() {
 	const n = 512
 	w := simd.NewWorkers(threads)

@@ -16,8 +16,16 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// prepare sets up the case named by the words of a request and returns what runs it once.
-func prepare(words []string) (func(), error) {
+// prepare prepares a case, given its name and the number of threads. It returns the function that runs the case once.
+func prepare(words []string) (func() error, error) {
+	run, err := newCase(words)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { run(); return nil }, nil
+}
+
+func newCase(words []string) (func(), error) {
 	if len(words) != 2 {
 		return nil, fmt.Errorf("expected a case and a number of threads")
 	}
@@ -111,8 +119,8 @@ func training(w *simd.Workers, c vit.Config, batch int) func() {
 	})
 }
 
-// loop trains a model, named as in prepare or "mae", with the training loop of package train and returns the
-// peak memory after ten steps and at the end.
+// loop trains a model (tiny, small, base or mae) with the training loop of package train. It returns the peak memory in
+// MB after ten steps and at the end.
 func loop(words []string) (early, late float64, err error) {
 	if len(words) != 3 {
 		return 0, 0, fmt.Errorf("expected a model, a batch size and a number of steps")
@@ -169,7 +177,7 @@ func pretraining(w *simd.Workers, batch int) func() {
 	})
 }
 
-// step returns a training step with AdamW on a batch that is always the same.
+// step returns a function that trains one step with AdamW. The batch is always the same.
 func step(w *simd.Workers, model any, loss func(t *autograd.Tape) *autograd.Tensor) func() {
 	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
 	opt := train.NewAdamW(groups, train.AdamOptions{})

@@ -13,14 +13,14 @@ import (
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 )
 
-// Colors that stay apart in print and for the color-blind (Okabe and Ito).
+// Colors that are distinct in print and for color-blind readers (Okabe and Ito).
 var (
 	blue   = color.RGBA{0, 114, 178, 255}
 	orange = color.RGBA{213, 94, 0, 255}
 	green  = color.RGBA{0, 158, 115, 255}
 )
 
-// drawCurves writes the losses and accuracies of a run side by side.
+// drawCurves writes curves.png: the losses and accuracies of a run, side by side.
 func (r *run) drawCurves(o *outcome) error {
 	var panels []*plot.Plot
 	if len(o.PretrainLoss) > 0 {
@@ -31,7 +31,7 @@ func (r *run) drawCurves(o *outcome) error {
 	loss := panel("Training on labels", "step", "training loss")
 	addLine(loss, "pre-trained", blue, numbered(o.Finetune.Losses, o.Finetune.StepsPerEpoch), false)
 	addLine(loss, "from scratch", orange, numbered(o.Scratch.Losses, o.Scratch.StepsPerEpoch), false)
-	share := panel("Test pictures", "step", "accuracy, %")
+	share := panel("Test images", "step", "accuracy, %")
 	addLine(share, "pre-trained", blue, tested(o.Finetune), true)
 	addLine(share, "from scratch", orange, tested(o.Scratch), true)
 	share.Legend.Top = false
@@ -63,17 +63,17 @@ func panel(title, x, y string) *plot.Plot {
 	return p
 }
 
-// addLine draws a curve, with dots where each point is a measurement of its own.
+// addLine adds a curve to a panel, with a dot at each point if dots is set.
 func addLine(p *plot.Plot, name string, c color.Color, xys plotter.XYs, dots bool) {
 	l, err := plotter.NewLine(xys)
 	if err != nil {
-		return // no points, or none that are finite: the panel stays empty
+		return // no finite points: the panel stays empty
 	}
 	l.Color, l.Width = c, vg.Points(1.6)
 	p.Add(l)
 	thumbs := []plot.Thumbnailer{l}
 	if dots {
-		s, _ := plotter.NewScatter(xys) // takes what NewLine takes
+		s, _ := plotter.NewScatter(xys) // NewLine has accepted these points
 		s.Color, s.Radius, s.Shape = c, vg.Points(2.5), draw.CircleGlyph{}
 		p.Add(s)
 		thumbs = append(thumbs, s)
@@ -83,7 +83,7 @@ func addLine(p *plot.Plot, name string, c color.Color, xys plotter.XYs, dots boo
 	}
 }
 
-// numbered places a value at the end of each epoch, in units of steps.
+// numbered places the value of each epoch at the epoch's last step.
 func numbered(values []float64, steps int) plotter.XYs {
 	xys := make(plotter.XYs, len(values))
 	for i, v := range values {

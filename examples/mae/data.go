@@ -12,33 +12,33 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// pictures is the data of a run. Pre-training sees train without its labels; the classifiers learn from
-// labeled, a part of train, and are judged on test, which nothing else sees.
-type pictures struct {
+// images is the data of a run. Pre-training uses train without its labels. The classifiers train on labeled, a part of
+// train. Only the accuracy is computed on test.
+type images struct {
 	train   vision.Dataset
 	labeled vision.Dataset
 	test    vision.Dataset
 	skipped []*data.ItemError
 }
 
-// loadPictures reads the data that the settings name.
-func loadPictures(ctx context.Context, s *settings, r *recipe) (*pictures, error) {
-	p := &pictures{}
+// loadImages loads the data of -data, or Fashion-MNIST.
+func loadImages(ctx context.Context, s *settings, r *recipe) (*images, error) {
+	m := &images{}
 	if s.Data == "" {
 		train, test, err := fashion.Load()
 		if err != nil {
 			return nil, err
 		}
-		p.train, p.test = clothing(train), clothing(test)
-	} else if err := p.readFolder(ctx, s, r); err != nil {
+		m.train, m.test = fashionDataset(train), fashionDataset(test)
+	} else if err := m.readFolder(ctx, s, r); err != nil {
 		return nil, err
 	}
-	p.labeled = perClass(p.train, s.Labels, s.Seed)
-	return p, nil
+	m.labeled = perClass(m.train, s.Labels, s.Seed)
+	return m, nil
 }
 
-// clothing presents Fashion-MNIST as a data set, without copying its pixels.
-func clothing(m fashion.Images) vision.Dataset {
+// fashionDataset returns Fashion-MNIST as a data set. It does not copy the pixels.
+func fashionDataset(m fashion.Images) vision.Dataset {
 	d := &vision.Memory{ClassNames: fashion.Classes[:]}
 	for i := range m.Len() {
 		gray := m.Image(i)
@@ -48,8 +48,8 @@ func clothing(m fashion.Images) vision.Dataset {
 	return d
 }
 
-// readFolder reads a folder with one sub-folder a class and sets a share of every class apart for testing.
-func (p *pictures) readFolder(ctx context.Context, s *settings, r *recipe) error {
+// readFolder reads a folder with one sub-folder for each class. It reserves a share of each class for testing.
+func (m *images) readFolder(ctx context.Context, s *settings, r *recipe) error {
 	folder, err := vision.OpenDir(s.Data, vision.FolderOptions{})
 	if err != nil {
 		return err
@@ -58,24 +58,24 @@ func (p *pictures) readFolder(ctx context.Context, s *settings, r *recipe) error
 	if err != nil {
 		return err
 	}
-	p.skipped = skipped
+	m.skipped = skipped
 	count := make([]int, len(all.Classes()))
 	for i := range all.Len() {
 		count[all.Label(i)]++
 	}
 	for label, n := range count {
 		if n < 2 {
-			return fmt.Errorf("data folder %s: class %q has %d readable pictures, expected at least 2: one to learn from and one to test with",
+			return fmt.Errorf("data folder %s: class %q has %d readable images, expected at least 2: one for training and one for testing",
 				s.Data, all.Classes()[label], n)
 		}
 	}
-	p.train, p.test, err = vision.Split(all, r.TestShare, s.Seed)
+	m.train, m.test, err = vision.Split(all, r.TestShare, s.Seed)
 	return err
 }
 
-// perClass chooses n pictures of each class at random, or all where there are fewer.
+// perClass chooses n random images of each class. From a smaller class it takes all.
 func perClass(d vision.Dataset, n int, seed uint64) *vision.Subset {
-	const choosing = 0x1abe1 // keeps these draws apart from others of the same seed
+	const choosing = 0x1abe1 // makes these random numbers differ from others with the same seed
 	members := make([][]int, len(d.Classes()))
 	for i := range d.Len() {
 		members[d.Label(i)] = append(members[d.Label(i)], i)
@@ -90,16 +90,16 @@ func perClass(d vision.Dataset, n int, seed uint64) *vision.Subset {
 	return out
 }
 
-// fingerprint tells data sets apart by their names, labels and pixels where these are in memory.
+// fingerprint identifies a data set by the names and labels of its images. It does not read pixels.
 func fingerprint(d vision.Dataset) string {
 	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	for i := range d.Len() {
 		fmt.Fprintf(h, "%d %s\n", d.Label(i), d.Name(i))
 	}
-	return fmt.Sprintf("%d pictures in %d classes, %08x", d.Len(), len(d.Classes()), h.Sum32())
+	return fmt.Sprintf("%d images in %d classes, %08x", d.Len(), len(d.Classes()), h.Sum32())
 }
 
-// countLabels says how many labels a class has, as text: the same for all, or a range.
+// countLabels returns the number of labels in each class as text: one number, or a range.
 func countLabels(d vision.Dataset) string {
 	count := make([]int, len(d.Classes()))
 	for i := range d.Len() {

@@ -1,28 +1,37 @@
-// Mae pre-trains a masked autoencoder on pictures without labels and shows what that is worth.
-//
-// It fine-tunes a classifier from the pre-trained encoder on the labels of a few pictures, trains the same
-// network from scratch on the same labels for the same number of steps, and prints how many test pictures each
-// of them names rightly. Without flags it needs nothing: a part of Fashion-MNIST is in the program.
+// Mae pre-trains a masked autoencoder on images without labels, and measures the gain.
 //
 //	go run ./examples/mae
-//	go run ./examples/mae -data photographs        # one sub-folder a class, pictures of any size
+//	go run ./examples/mae -data photographs        # one sub-folder for each class, images of any size
 //	go run ./examples/mae -init vit-mae-base -data photographs -epochs 5
+//
+// The program has three phases:
+//
+//   - It pre-trains the masked autoencoder on all training images, without their labels.
+//   - It fine-tunes a classifier from the pre-trained encoder, on the labels of a few images.
+//   - It trains the same network from scratch, on the same labels for the same number of steps.
+//
+// It then prints the accuracy of both classifiers on test images. Without flags it uses a part of Fashion-MNIST, which
+// is embedded in the program.
 //
 // It writes to the folder of -out:
 //
-//	reconstruction.png  test pictures: original, masked, reconstructed
+//	reconstruction.png  test images: original, masked, reconstructed
 //	curves.png          losses and accuracies
-//	pretrained          the masked autoencoder, as transformers' ViTMAEForPreTraining loads it
+//	pretrained          the masked autoencoder, in the format of transformers' ViTMAEForPreTraining
 //	classifier          the fine-tuned classifier, for [vit.Load] and transformers
-//	scratch             the classifier that was trained from scratch
-//	resume              what an unfinished run needs to be continued; removed at its end
+//	scratch             the classifier trained from scratch
+//	resume              the state of an unfinished run; removed at the end
 //
-// Ctrl-C stops a run so that -resume continues it, to the same bits as if it had not been stopped; a second
-// one ends it at once. The exit status is 0 for a finished run, 1 after an error, and 130 for a run that was
-// stopped.
+// Ctrl-C interrupts a run, and -resume continues it. The resumed run ends with the same bits as a run without the
+// interrupt. A second Ctrl-C ends the program at once. The exit status is 0 for a finished run, 1 after an error, and 130
+// after an interrupt.
 //
-// The files follow the program's course: settings.go, data.go and examine.go say what to do and with what,
-// run.go goes through the phases, train.go holds them, and reconstruction.go and curves.go draw the results.
+// The source files, in the order of the program's course:
+//
+//   - settings.go, data.go and examine.go: flags, recipes and data
+//   - run.go: the three phases of a run
+//   - train.go: the training of one phase
+//   - reconstruction.go and curves.go: charts of the results
 //
 // [vit.Load]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/vit#Load
 package main

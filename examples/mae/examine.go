@@ -11,22 +11,20 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// keepBytes bounds the memory in which pictures are kept between epochs. Beyond it they are decoded anew each
-// time they are needed.
+// keepBytes bounds the memory for decoded images. A larger data set is decoded again in each epoch.
 const keepBytes = 1 << 30
 
-// examine decodes every picture once before training starts, so that a broken file shows in the first seconds
-// and not after the first epoch. With skip the broken ones are left out; otherwise the first of them is the
-// error.
+// examine decodes every image once before training starts. A broken file is thus found in the first seconds, not after
+// the first epoch. With skip, broken files are left out; otherwise the first one is the error.
 //
-// The shorter side of a picture is reduced to side pixels where it is longer, and the result is kept: it is
-// still twice what the model sees, and a photograph of 12 megapixels takes a hundred times longer to decode
-// than to crop.
+// The decoded images are kept in memory, because decoding a photograph of 12 megapixels takes a hundred times as long as
+// cropping it. A larger image is first reduced so that its shorter side has side pixels. The caller passes twice the
+// model's image size, so that crops stay sharp.
 func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool) (vision.Dataset, []*data.ItemError, error) {
 	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
 	images := make([]*vision.Image, d.Len())
 	errs := make([]error, d.Len())
-	var kept atomic.Int64 // bytes: pictures that are long and narrow take more than expected
+	var kept atomic.Int64 // bytes; long and narrow images take more than the estimate above
 	decode := func(i int) {
 		m, err := d.Open(i)
 		if err == nil && keep {
@@ -71,9 +69,9 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 		bad = append(bad, &data.ItemError{Index: i, Name: d.Name(i), Err: err})
 	}
 	if len(bad) > 0 && !skip {
-		err := fmt.Errorf("%w (-skip-broken leaves such files out)", bad[0])
+		err := fmt.Errorf("%w (use -skip-broken to skip such files)", bad[0])
 		if len(bad) > 1 {
-			err = fmt.Errorf("%w (and %d more; -skip-broken leaves such files out)", bad[0], len(bad)-1)
+			err = fmt.Errorf("%w (and %d more; use -skip-broken to skip such files)", bad[0], len(bad)-1)
 		}
 		return nil, nil, err
 	}
@@ -89,7 +87,7 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 	return m, bad, nil
 }
 
-// reduce shrinks a picture until its shorter side has the given number of pixels.
+// reduce resizes an image so that its shorter side has the given number of pixels. Smaller images stay as they are.
 func reduce(m *vision.Image, side int) (*vision.Image, error) {
 	if min(m.Width, m.Height) <= side {
 		return m, nil

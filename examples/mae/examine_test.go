@@ -7,25 +7,25 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestExamineKeepsWithinBounds counts pictures by what they take: narrow ones that are not made smaller may be
-// a thousand times larger than a square one of the model's size.
+// TestExamineKeepsWithinBounds checks that the memory bound counts bytes, not images. A narrow image is not reduced and
+// may be a thousand times larger than a square one.
 func TestExamineKeepsWithinBounds(t *testing.T) {
 	narrow := vision.NewImage(4, 65536, 3)
 	d := &vision.Memory{ClassNames: []string{"narrow"}}
 	examined := func(n int) vision.Dataset {
-		for d.Len() < n { // all the same one, so that the test itself needs little
+		for d.Len() < n { // always the same image, so that the test itself needs little memory
 			d.Images, d.Labels = append(d.Images, narrow), append(d.Labels, 0)
 		}
 		got, _, err := examine(context.Background(), d, 32, 2, false)
 		if err != nil || got.Len() != n {
-			t.Fatalf("%v, %v of %d pictures", err, got, n)
+			t.Fatalf("%v, %v of %d images", err, got, n)
 		}
 		return got
 	}
 	if _, ok := examined(1000).(*vision.Memory); !ok {
-		t.Error("800 MB of pictures are not kept")
+		t.Error("800 MB of images are not kept")
 	}
 	if _, ok := examined(1500).(*vision.Memory); ok {
-		t.Error("1.2 GB of pictures are kept")
+		t.Error("1.2 GB of images are kept")
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// feed gives a training loop the batches it asks for by number. A [vision.Loader] prepares them in the
-// background in the order of an epoch; a run that is resumed enters the epoch where it was left.
+// feed gives a training loop its batches by number. A [vision.Loader] prepares them in the background, in the order of
+// the epoch. A resumed run enters an epoch in the middle.
 type feed struct {
 	loader       *vision.Loader
-	epoch, index int // of the batch that next will yield
+	epoch, index int // of the batch that next returns
 	next         func() (*vision.Batch, error, bool)
 	stop         func()
 }
 
-// batch returns the batch b, valid until the next call.
+// batch returns batch b. It is valid until the next call.
 func (f *feed) batch(ctx context.Context, b train.Batch) (*vision.Batch, error) {
 	if f.next == nil || f.epoch != b.Epoch || f.index != b.Index {
 		f.close()
@@ -37,7 +37,7 @@ func (f *feed) batch(ctx context.Context, b train.Batch) (*vision.Batch, error) 
 	return got, nil
 }
 
-// close ends the goroutines that prepare batches.
+// close stops the goroutines that prepare batches.
 func (f *feed) close() {
 	if f.stop != nil {
 		f.stop()

@@ -11,11 +11,11 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
-// TestBadInput asks for exit status 1 and one line that says what is wrong.
+// TestBadInput expects exit status 1 and one line that names the mistake.
 func TestBadInput(t *testing.T) {
 	dir := t.TempDir()
 	at := func(elem ...string) string { return filepath.Join(append([]string{dir}, elem...)...) }
-	good := picture(t, 30, 30, 90)
+	good := pngFile(t, 30, 30, 90)
 
 	write(t, at("file"), []byte("x"))
 	os.Mkdir(at("empty"), 0o777)
@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 	os.Mkdir(at("hollow", "dogs"), 0o777)
 	write(t, at("lonely", "cats", "1.png"), good)
 	write(t, at("lonely", "dogs", "1.png"), good)
-	for name, data := range map[string][]byte{"truncated": good[:len(good)/2], "text": []byte("not a picture"), "nothing": {}} {
+	for name, data := range map[string][]byte{"truncated": good[:len(good)/2], "text": []byte("not an image"), "nothing": {}} {
 		for _, class := range []string{"cats", "dogs"} {
 			write(t, at(name, class, "1.png"), good)
 			write(t, at(name, class, "2.png"), good)
@@ -62,7 +62,7 @@ func TestBadInput(t *testing.T) {
 
 	for _, c := range []struct{ args, want string }{
 		{"-nonsense", "nonsense"},
-		{"pictures", `found "pictures"`},
+		{"images", `found "images"`},
 		{"-epochs -1", "-epochs"},
 		{"-epochs many", "-epochs"},
 		{"-epochs 0", "-init"},
@@ -121,7 +121,7 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("expected one line, found %q", text)
 			}
 			if !strings.Contains(text, c.want) {
-				t.Errorf("%q lacks %q", text, c.want)
+				t.Errorf("found %q, expected %q in it", text, c.want)
 			}
 			t.Log(strings.TrimSpace(strings.ReplaceAll(text, dir, "DIR")))
 			if stdout.Len() > 0 {
@@ -131,7 +131,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestHelp asks for every flag in the text of -h.
+// TestHelp checks that -h explains every flag.
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 {

@@ -2,7 +2,7 @@ package main
 
 import "github.com/fovea-ml/fovea/examples/internal/console"
 
-// result is what -json prints.
+// result is the value that -json prints.
 type result struct {
 	PretrainLoss     []console.Number `json:"pretrain_loss"`
 	FinetuneAccuracy console.Number   `json:"finetune_accuracy"`
@@ -10,7 +10,7 @@ type result struct {
 	Out              string           `json:"out"`
 }
 
-// resultOf is an outcome in the form that -json prints.
+// resultOf converts an outcome for -json.
 func resultOf(o *outcome, out string) result {
 	r := result{
 		PretrainLoss:     []console.Number{},

@@ -18,26 +18,19 @@ func main() {
 
 // command runs the program and returns its exit status.
 func command(args []string, stdout, stderr io.Writer) int {
-	s, err := parse(args, stderr)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return 0
-	case err != nil:
-		return console.Exit(context.Background(), stderr, "mae", err)
-	}
-	ctx, stop := console.UntilSignal()
-	defer stop()
-	return execute(ctx, &run{settings: s, recipe: recipeFor(s)}, stdout, stderr)
+	return console.Run("mae", args, stdout, stderr, parse, func(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+		return execute(ctx, &run{settings: s, recipe: recipeFor(s)}, stdout, stderr)
+	})
 }
 
-// execute does a run and reports how it ended.
-func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
+// execute does a run and prints its results. After an interrupt, the error contains the command to continue.
+func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
 	s := r.settings
-	human := stdout
+	text := stdout
 	if s.JSON {
-		human = stderr
+		text = stderr
 	}
-	r.console = console.New(human)
+	r.console = console.New(text)
 	o, err := r.do(ctx)
 	if err != nil && r.begun && console.Interrupted(ctx, err) {
 		err = fmt.Errorf("%w; continue with -resume -out %s", err, s.Out)
@@ -45,45 +38,36 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) int {
 	if err == nil && s.JSON {
 		err = console.PrintJSON(stdout, resultOf(o, s.Out))
 	}
-	return console.Exit(ctx, stderr, "mae", err)
+	return err
 }
+
+const about = `Pre-trains a masked autoencoder on images without labels. Then fine-tunes it on a few labels, and trains the
+same network from scratch on the same labels for comparison.`
 
 // parse reads the flags.
 func parse(args []string, stderr io.Writer) (settings, error) {
 	s := settings{Epochs: defaultEpochs}
 	f := flag.NewFlagSet("mae", flag.ContinueOnError)
-	f.SetOutput(io.Discard)
-	f.StringVar(&s.Data, "data", "", "learn from the pictures in `DIR`, one sub-folder a class, instead of the embedded Fashion-MNIST")
-	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in Hugging Face's layout, or owner/name on the hub; it decides the model's shape and the size of pictures")
-	f.Func("epochs", "pre-train for `N` epochs; 0, with -init, fine-tunes the model as it is (default: about "+strconv.Itoa(clothes().PretrainSteps)+" steps)", func(value string) error {
+	f.StringVar(&s.Data, "data", "", "train on the images in `DIR`, with one sub-folder for each class, instead of the embedded Fashion-MNIST")
+	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in the layout of Hugging Face, or from owner/name on the hub; it determines the architecture and the image size")
+	f.Func("epochs", "pre-train for `N` epochs; 0 fine-tunes the model of -init without pre-training (default: about "+strconv.Itoa(fashionRecipe().PretrainSteps)+" steps)", func(value string) error {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
-			return errors.New("expected a whole number of 0 or more")
+			return errors.New("expected an integer of 0 or more")
 		}
 		s.Epochs = n
 		return nil
 	})
-	f.IntVar(&s.Labels, "labels", 10, "use the labels of `N` pictures a class")
+	f.IntVar(&s.Labels, "labels", 10, "use the labels of `N` images of each class")
 	f.Float64Var(&s.Mask, "mask", 0, "hide this `share` of the patches in pre-training (default: the model's, 0.75)")
 	f.StringVar(&s.Out, "out", "mae-out", "write results to `DIR`")
-	f.BoolVar(&s.Resume, "resume", false, "continue the unfinished run in the folder of -out; other flags are remembered")
-	f.Uint64Var(&s.Seed, "seed", 1, "key of everything random: the same seed gives the same run")
+	f.BoolVar(&s.Resume, "resume", false, "continue the unfinished run in the folder of -out, with its flags")
+	f.Uint64Var(&s.Seed, "seed", 1, "seed of all random numbers; the same seed gives the same run")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
-	f.BoolVar(&s.SkipBroken, "skip-broken", false, "leave out pictures that cannot be read, and name them")
+	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
-	usage := func() {
-		fmt.Fprintln(stderr, "Pre-trains a masked autoencoder on pictures without labels, then fine-tunes it on few labels and trains")
-		fmt.Fprintln(stderr, "the same network from scratch on these, for comparison.")
-		fmt.Fprintln(stderr)
-		f.SetOutput(stderr)
-		f.PrintDefaults()
-	}
-	if err := f.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			usage()
-			return s, err
-		}
-		return s, fmt.Errorf("%w; -h lists the flags", err)
+	if err := console.ParseFlags(f, args, stderr, about); err != nil {
+		return s, err
 	}
 	if f.NArg() > 0 {
 		return s, fmt.Errorf("expected flags only, found %q", f.Arg(0))

@@ -18,18 +18,18 @@ import (
 
 const (
 	shownRows    = 4   // of reconstructions
-	shownColumns = 2   // of three pictures each
-	tileSide     = 112 // pixels, at least: the headings need as much
+	shownColumns = 2   // of three images each
+	tileSide     = 112 // minimum in pixels, so that the headings fit
 )
 
-// drawReconstructions writes a sheet of test pictures: as they are, as the encoder sees them, and as the
-// decoder rebuilds them.
+// drawReconstructions writes reconstruction.png, a sheet of test images. It shows each image three times: the original,
+// the visible patches, and the reconstruction.
 func (r *run) drawReconstructions(ctx context.Context, m *mae.Model) error {
-	test := r.pictures.test
+	test := r.images.test
 	n := min(shownRows*shownColumns, test.Len())
 	var originals []image.Image
 	for i := range n {
-		// Evenly spread, so that a data set sorted by class shows all of them.
+		// Evenly spread, so that a data set sorted by class shows all classes.
 		p, err := test.Open(i * test.Len() / n)
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func (r *run) drawReconstructions(ctx context.Context, m *mae.Model) error {
 	return writePNG(r.path("reconstruction.png"), sheet(rebuilt, m.Config.ImageSize))
 }
 
-// sheet lays reconstructions out in rows, with a heading above each column.
+// sheet arranges reconstructions in rows, with a heading above each column.
 func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 	const gap, between, heading = 6, 24, 22
 	zoom := max(1, (tileSide+size-1)/size)
@@ -55,7 +55,7 @@ func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 	draw.Draw(canvas, canvas.Bounds(), image.White, image.Point{}, draw.Src)
 	for c := range columns {
 		for i, title := range []string{"original", "masked", "reconstructed"} {
-			centerd(canvas, title, gap+c*(block+between)+i*(side+gap)+side/2, heading-7)
+			drawCentered(canvas, title, gap+c*(block+between)+i*(side+gap)+side/2, heading-7)
 		}
 	}
 	for k, one := range rebuilt {
@@ -69,12 +69,12 @@ func sheet(rebuilt []mae.Reconstruction, size int) *vision.Image {
 			}
 		}
 	}
-	out, _ := vision.FromImage(canvas) // fails for an image without pixels only
+	out, _ := vision.FromImage(canvas) // fails only for an empty image
 	return out
 }
 
-// centerd writes text around x, on the base line y.
-func centerd(dst draw.Image, text string, x, y int) {
+// drawCentered draws text centered at x, on the base line y.
+func drawCentered(dst draw.Image, text string, x, y int) {
 	d := font.Drawer{Dst: dst, Src: image.NewUniform(color.Gray{60}), Face: basicfont.Face7x13}
 	d.Dot = fixed.P(x, y)
 	d.Dot.X -= d.MeasureString(text) / 2

@@ -16,10 +16,9 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// An unfinished run keeps the folder "resume" in its output folder: run.json, which holds the settings, and
-// for each phase that was begun the file of [train.Run], which holds all that the phase had reached. A resumed
-// run goes through all phases again; those that were finished return at once with what they had found. The
-// folder is removed when the run is finished.
+// An unfinished run has a folder "resume" in its output folder. It holds run.json with the settings, and a file of
+// [train.Run] with the state of each phase that has started. A resumed run repeats all phases; a finished phase returns
+// its result at once. The end of the run removes the folder.
 
 func (r *run) resumeFolder() string { return r.path("resume") }
 
@@ -27,7 +26,7 @@ func (r *run) resumeFile(phase string) string {
 	return filepath.Join(r.resumeFolder(), phase+".safetensors")
 }
 
-// settingsFile is where the settings of the unfinished run in an output folder are kept.
+// settingsFile returns the file with the settings of the unfinished run in an output folder.
 func settingsFile(out string) string { return filepath.Join(out, "resume", "run.json") }
 
 // stored is the content of run.json.
@@ -38,8 +37,8 @@ type stored struct {
 
 const storedVersion = 1
 
-// restore completes the settings of a resumed run by those of the run it continues. A setting that was given,
-// by the name of its flag, must be the same.
+// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
+// value as in the unfinished run.
 func (s *settings) restore(given map[string]bool) error {
 	data, err := os.ReadFile(settingsFile(s.Out))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -71,18 +70,18 @@ func (s *settings) restore(given map[string]bool) error {
 	return nil
 }
 
-// begin makes the output folder ready: for a new run, what is left of an earlier one is removed.
+// begin prepares the output folder. For a new run, it removes an earlier unfinished run.
 func (r *run) begin(m *mae.Model) error {
 	r.identity = map[string]string{
-		"data":    fingerprint(r.pictures.train),
-		"test":    fingerprint(r.pictures.test),
+		"data":    fingerprint(r.images.train),
+		"test":    fingerprint(r.images.test),
 		"weights": sum(m),
 	}
 	if r.settings.Resume {
 		return nil
 	}
 	if _, err := os.Stat(settingsFile(r.settings.Out)); err == nil {
-		r.console.Line("starting anew: the unfinished run in %s is replaced", r.settings.Out)
+		r.console.Line("starting a new run: the unfinished run in %s is removed", r.settings.Out)
 	}
 	if err := os.RemoveAll(r.resumeFolder()); err != nil {
 		return fmt.Errorf("-out: %w", err)
@@ -102,7 +101,7 @@ func (r *run) begin(m *mae.Model) error {
 	})
 }
 
-// sum is a checksum of a model's weights.
+// sum returns a checksum of a model's weights.
 func sum(m *mae.Model) string {
 	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
 	for _, p := range nn.Parameters(m) {

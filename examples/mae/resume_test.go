@@ -17,7 +17,8 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
-// TestResume stops runs at several steps of each phase and asks for the bits of a run that was not stopped.
+// TestResume interrupts runs at several steps of each phase. The resumed run must give the same bits as a run that was
+// not interrupted.
 func TestResume(t *testing.T) {
 	whole := tinyRun(t.TempDir())
 	var steps []string
@@ -65,19 +66,19 @@ func TestResume(t *testing.T) {
 			}
 			for _, name := range []string{"pretrained", "classifier", "scratch"} {
 				if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
-					t.Errorf("%s differs from that of a run which was not stopped", name)
+					t.Errorf("%s differs from a run that was not interrupted", name)
 				}
 			}
 			for _, name := range []string{"curves.png", "reconstruction.png"} {
 				if !bytes.Equal(read(t, out, name), read(t, whole.path(name))) {
-					t.Errorf("%s differs from that of a run which was not stopped", name)
+					t.Errorf("%s differs from a run that was not interrupted", name)
 				}
 			}
 		})
 	}
 }
 
-// TestCrash ends runs without a chance to save, and asks the same of what is resumed from the last time they did.
+// TestCrash ends runs before they can save. The run that resumes from the last saved state must give the same bits.
 func TestCrash(t *testing.T) {
 	whole := tinyRun(t.TempDir())
 	if _, err := whole.do(context.Background()); err != nil {
@@ -108,12 +109,12 @@ func TestCrash(t *testing.T) {
 	}
 	for _, name := range []string{"pretrained", "classifier", "scratch"} {
 		if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
-			t.Errorf("%s differs from that of a run which did not crash", name)
+			t.Errorf("%s differs from a run that did not crash", name)
 		}
 	}
 }
 
-// TestOtherRun asks a resumed run to be the run that was stopped.
+// TestOtherRun resumes a run with other settings or data, which must fail.
 func TestOtherRun(t *testing.T) {
 	out := t.TempDir()
 	stopped := tinyRun(out)
@@ -140,27 +141,27 @@ func TestOtherRun(t *testing.T) {
 		}
 	}
 
-	// Pictures that changed in the meantime.
+	// Changed data.
 	other := tinyRun(out)
 	other.settings.Resume = true
-	other.pictures.train = dots(40)
+	other.images.train = dots(40)
 	if _, err := other.do(context.Background()); err == nil || !strings.Contains(console.OneLine(err), "identity: data") {
 		t.Errorf("other data: %v", err)
 	}
-	// A resume file that was damaged.
+	// A corrupted resume file.
 	write(t, stopped.resumeFile("pretrain"), []byte("not a resume file"))
 	again := tinyRun(out)
 	again.settings.Resume = true
 	if _, err := again.do(context.Background()); err == nil || !strings.Contains(console.OneLine(err), "pretrain.safetensors") {
-		t.Errorf("damaged file: %v", err)
+		t.Errorf("corrupted file: %v", err)
 	}
-	// Starting anew needs nothing of it.
+	// A new run ignores the corrupted file.
 	if _, err := tinyRun(out).do(context.Background()); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestMain lets the test be the program, with tiny models: see TestSignals.
+// TestMain turns the test binary into the program with tiny models, for TestSignals.
 func TestMain(m *testing.M) {
 	out := os.Getenv("MAE_TEST_OUT")
 	if out == "" {
@@ -177,12 +178,12 @@ func TestMain(m *testing.M) {
 			}
 		}
 	}
-	status := execute(ctx, r, os.Stdout, os.Stderr)
+	status := exitStatus(ctx, r, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
 
-// TestSignals sends a real program the signal of Ctrl-C, once and twice.
+// TestSignals sends the program the signal of Ctrl-C, once and twice.
 func TestSignals(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "js" {
 		t.Skip("sends an interrupt to another process")
@@ -229,7 +230,7 @@ func TestSignals(t *testing.T) {
 
 	text := interrupted(1, "MAE_TEST_AT=fine-tuning 5")
 	if strings.Count(text, "\n") != 1 || !strings.Contains(text, "-resume -out "+out) {
-		t.Errorf("expected one line that says how to continue, found %q", text)
+		t.Errorf("expected one line with the command to continue, found %q", text)
 	}
 	c, stderr := start("MAE_TEST_RESUME=1")
 	if err := c.Run(); err != nil {
@@ -240,12 +241,12 @@ func TestSignals(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, out, "scratch", "model.safetensors"), read(t, whole.path("scratch"), "model.safetensors")) {
-		t.Error("the resumed run has other weights than one that was not stopped")
+		t.Error("the weights of the resumed run differ from a run that was not interrupted")
 	}
 
-	// A program that does not come to its end: the second signal is the end.
+	// A program that hangs after the first signal ends at the second.
 	if text := interrupted(2, "MAE_TEST_AT=pre-training 2", "MAE_TEST_HANG=1"); text != "" {
-		t.Errorf("stopped at once, it still said %q", text)
+		t.Errorf("expected no output after the second signal, found %q", text)
 	}
 	if _, err := os.Stat(filepath.Join(out, "resume", "run.json")); err != nil {
 		t.Error(err)

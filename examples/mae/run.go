@@ -21,35 +21,35 @@ type run struct {
 	settings settings
 	recipe   recipe
 	console  *console.Console
-	pictures *pictures
+	images   *images
 	epochs   int               // of pre-training
-	identity map[string]string // what a resumed run must have in common with this one
-	begun    bool              // the output folder holds what -resume needs
+	identity map[string]string // a resumed run must have the same identity
+	begun    bool              // the run can be resumed
 
-	// afterStep, if not nil, is told of every training step.
+	// afterStep, if not nil, is called after every training step.
 	afterStep func(phase string, step int)
 }
 
-// outcome is what a run finds.
+// outcome holds the losses and accuracies of a run.
 type outcome struct {
 	PretrainLoss      []float64 // mean of each epoch
 	Finetune, Scratch *learning
 }
 
-// do runs the three phases and writes the models and pictures.
+// do runs the three phases and writes the models and charts.
 func (r *run) do(ctx context.Context) (*outcome, error) {
 	model, err := r.model(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if r.pictures == nil {
-		if r.pictures, err = loadPictures(ctx, &r.settings, &r.recipe); err != nil {
+	if r.images == nil {
+		if r.images, err = loadImages(ctx, &r.settings, &r.recipe); err != nil {
 			return nil, err
 		}
 	}
 	r.epochs = r.settings.Epochs
 	if r.epochs == defaultEpochs {
-		r.epochs = r.recipe.Pretrain.epochs(r.pictures.train.Len(), r.recipe.PretrainSteps)
+		r.epochs = r.recipe.Pretrain.epochs(r.images.train.Len(), r.recipe.PretrainSteps)
 	}
 	r.describe(model)
 	if err := r.begin(model); err != nil {
@@ -79,7 +79,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 
-	// The same network, as it would begin without pre-training.
+	// The same network with random weights.
 	scratch := r.classifier(mae.New(model.Config, r.random(3)), r.recipe.Scratch)
 	scratch.Preprocess = model.Preprocess
 	if out.Scratch, err = r.learn(ctx, "from scratch", "scratch", scratch, r.recipe.Scratch); err != nil {
@@ -107,10 +107,10 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 			return nil, fmt.Errorf("-init %s: %w", name, err)
 		}
 		if c := m.Config; c.NumChannels != 3 {
-			return nil, fmt.Errorf("-init %s: the model takes pictures of %d channels, expected 3", name, c.NumChannels)
+			return nil, fmt.Errorf("-init %s: the model takes images with %d channels, expected 3", name, c.NumChannels)
 		}
 		if w, h, ok := m.Preprocess.FixedSize(); !ok || w != m.Config.ImageSize || h != w {
-			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's %d×%[2]d pixels", name, m.Config.ImageSize)
+			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's image size, %d×%[2]d", name, m.Config.ImageSize)
 		}
 		m.Decoder.Positions.Frozen, m.Encoder.Positions.Frozen = true, true
 	} else {
@@ -128,35 +128,36 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 	return m, nil
 }
 
-// classifier returns a classifier that begins with the encoder of m.
+// classifier returns a classifier with the encoder of m and a new head.
 func (r *run) classifier(m *mae.Model, p phase) *vit.Model {
-	c := m.Classifier(r.pictures.train.Classes(), mae.ClassifierOptions{Pooling: r.recipe.Pooling, DropPath: p.DropPath}, r.random(4))
+	c := m.Classifier(r.images.train.Classes(), mae.ClassifierOptions{Pooling: r.recipe.Pooling, DropPath: p.DropPath}, r.random(4))
 	c.Workers = simd.NewWorkers(r.settings.Threads)
 	return c
 }
 
-// random and seed key what is drawn at random by the run's seed and by what it is for.
+// random and seed derive random numbers from the run's seed and the purpose of the numbers.
 func (r *run) random(purpose uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(r.settings.Seed, purpose))
 }
 
 func (r *run) seed(purpose uint64) uint64 { return r.random(purpose).Uint64() }
 
-// describe says what is about to happen.
+// describe prints the data and the model of the run.
 func (r *run) describe(m *mae.Model) {
-	p := r.pictures
-	if n := len(p.skipped); n > 0 {
-		r.console.Line("%d pictures cannot be read and are left out", n)
+	d := r.images
+	if n := len(d.skipped); n > 0 {
+		r.console.Line("skipping %d unreadable images", n)
 	}
 	c := m.Config
-	r.console.Line("%d pictures to learn from without labels, %s labels in each of %d classes, %d pictures to test with",
-		p.train.Len(), countLabels(p.labeled), len(p.train.Classes()), p.test.Len())
-	r.console.Line("model: %d×%[1]d pixels in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
+	r.console.Line("%d training images, %s labels in each of %d classes, %d test images",
+		d.train.Len(), countLabels(d.labeled), len(d.train.Classes()), d.test.Len())
+	r.console.Line("model: images of %d×%[1]d in patches of %d×%[2]d, encoder of %d blocks of width %d, seed %d; %s",
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, r.settings.Seed, simd.Info())
 }
 
-// commonest returns the class that most pictures belong to, and their share: what an accuracy is to be compared with.
-func commonest(d vision.Dataset) (class string, share float64) {
+// largestClass returns the class with most images, and its share. A classifier that always answers with this class has
+// this accuracy.
+func largestClass(d vision.Dataset) (class string, share float64) {
 	counts := make([]int, len(d.Classes()))
 	for i := range d.Len() {
 		counts[d.Label(i)]++
@@ -167,14 +168,14 @@ func commonest(d vision.Dataset) (class string, share float64) {
 
 // conclude prints the result.
 func (r *run) conclude(o *outcome) {
-	n := r.pictures.test.Len()
-	r.console.Line("accuracy on %d test pictures, after %s labels a class:", n, countLabels(r.pictures.labeled))
+	n := r.images.test.Len()
+	r.console.Line("accuracy on %d test images, with %s labels in each class:", n, countLabels(r.images.labeled))
 	r.console.Line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
 	r.console.Line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
-	class, share := commonest(r.pictures.test)
+	class, share := largestClass(r.images.test)
 	r.console.Line("  always answering %-12s %5.1f %%", console.Printable(class), 100*share)
-	if skipped := r.pictures.skipped; len(skipped) > 0 {
-		r.console.Line("left out %d pictures that cannot be read:", len(skipped))
+	if skipped := r.images.skipped; len(skipped) > 0 {
+		r.console.Line("skipped %d unreadable images:", len(skipped))
 		for _, e := range skipped {
 			r.console.Line("  %s", console.OneLine(e))
 		}
@@ -182,5 +183,5 @@ func (r *run) conclude(o *outcome) {
 	r.console.Line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
 }
 
-// path is where a file or folder of the results lies.
+// path returns the path of a file or folder of the results.
 func (r *run) path(name string) string { return filepath.Join(r.settings.Out, name) }

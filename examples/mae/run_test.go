@@ -23,13 +23,13 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 )
 
-// TestRun runs all phases and looks at everything they leave.
+// TestRun runs all phases and checks all results.
 func TestRun(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "a", "b")
 	r := tinyRun(out)
 	r.settings.JSON = true
 	var stdout, stderr bytes.Buffer
-	if status := execute(context.Background(), r, &stdout, &stderr); status != 0 {
+	if status := exitStatus(context.Background(), r, &stdout, &stderr); status != 0 {
 		t.Fatalf("status %d: %s", status, &stderr)
 	}
 
@@ -75,9 +75,9 @@ func TestRun(t *testing.T) {
 		}
 		p, err := m.Classify(context.Background(), dots(1).Images[0])
 		if err != nil || p[0].Top[0].Label == "" {
-			t.Errorf("%s names a picture %+v: %v", name, p, err)
+			t.Errorf("%s classifies an image as %+v: %v", name, p, err)
 		}
-		share, err := accuracy(context.Background(), m, r.pictures.test, 1)
+		share, err := accuracy(context.Background(), m, r.images.test, 1)
 		if want := got[map[string]string{"classifier": "finetune_accuracy", "scratch": "scratch_accuracy"}[name]]; err != nil || float32(share) != float32(want.(float64)) {
 			t.Errorf("the saved %s has the accuracy %v (%v), the report says %v", name, share, err, want)
 		}
@@ -87,7 +87,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestInit fine-tunes a saved model without pre-training it further, and with.
+// TestInit starts from a saved model, without and with further pre-training.
 func TestInit(t *testing.T) {
 	first := tinyRun(t.TempDir())
 	if _, err := first.do(context.Background()); err != nil {
@@ -114,7 +114,7 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestInitFromHub starts from a model that is fetched first, and knows it again when the run is continued.
+// TestInitFromHub starts from a model on the hub. The settings must store the model's name.
 func TestInitFromHub(t *testing.T) {
 	first := tinyRun(t.TempDir())
 	if _, err := first.do(context.Background()); err != nil {
@@ -134,40 +134,40 @@ func TestInitFromHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(read(t, r.path("pretrained"), "model.safetensors"), files["model.safetensors"]) {
-		t.Error("the weights are others than the hub's")
+		t.Error("the weights differ from the hub's")
 	}
 	if r.settings.Init != "somebody/mae-tiny" || located(r.settings.Init) != r.settings.Init {
-		t.Errorf("-init is remembered as %q", located(r.settings.Init))
+		t.Errorf("-init is stored as %q", located(r.settings.Init))
 	}
 }
 
-// TestFolder learns from files of several sizes, one of a single pixel, one broken.
+// TestFolder trains on files of several sizes, one with a single pixel and one broken.
 func TestFolder(t *testing.T) {
 	data := folder(t, 6, "dark", "light")
-	write(t, filepath.Join(data, "dark", "pixel.png"), picture(t, 1, 1, 0))
-	write(t, filepath.Join(data, "light", "wide.png"), picture(t, 300, 3, 200))
-	write(t, filepath.Join(data, "light", "broken.png"), picture(t, 30, 30, 200)[:90])
+	write(t, filepath.Join(data, "dark", "pixel.png"), pngFile(t, 1, 1, 0))
+	write(t, filepath.Join(data, "light", "wide.png"), pngFile(t, 300, 3, 200))
+	write(t, filepath.Join(data, "light", "broken.png"), pngFile(t, 30, 30, 200)[:90])
 	r := tinyRun(t.TempDir())
-	r.pictures, r.settings.Data = nil, data
+	r.images, r.settings.Data = nil, data
 	var text bytes.Buffer
 	r.console = console.Plain(&text)
 	_, err := r.do(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "broken.png") {
 		t.Fatalf("error %v, expected one that names broken.png", err)
 	}
-	r.pictures, r.settings.SkipBroken = nil, true
+	r.images, r.settings.SkipBroken = nil, true
 	if _, err := r.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if n := r.pictures.train.Len() + r.pictures.test.Len(); n != 14 {
-		t.Errorf("%d pictures in all, expected 14", n)
+	if n := r.images.train.Len() + r.images.test.Len(); n != 14 {
+		t.Errorf("%d images in all, expected 14", n)
 	}
-	if s := text.String(); !strings.Contains(s, "left out 1 pictures") || strings.Count(s, "broken.png") != 1 {
-		t.Errorf("what was left out is not named once:\n%s", s)
+	if s := text.String(); !strings.Contains(s, "skipped 1 unreadable images") || strings.Count(s, "broken.png") != 1 {
+		t.Errorf("expected that the skipped file is named once:\n%s", s)
 	}
 }
 
-// TestThreads asks for the same bits whatever the number of cores.
+// TestThreads checks that the weights do not depend on the number of cores.
 func TestThreads(t *testing.T) {
 	var first []byte
 	for _, threads := range []int{1, 2, 5} {
@@ -181,12 +181,12 @@ func TestThreads(t *testing.T) {
 			first = got
 		}
 		if !bytes.Equal(got, first) {
-			t.Errorf("%d threads give other weights than 1", threads)
+			t.Errorf("the weights of %d threads differ from those of 1", threads)
 		}
 	}
 }
 
-// TestGoroutines asks that a run, finished or stopped, leaves no goroutine behind.
+// TestGoroutines checks that no goroutine remains after a finished or an interrupted run.
 func TestGoroutines(t *testing.T) {
 	if _, err := tinyRun(t.TempDir()).do(context.Background()); err != nil {
 		t.Fatal(err)
@@ -215,13 +215,13 @@ func TestGoroutines(t *testing.T) {
 	t.Errorf("%d goroutines before, %d after", before, after)
 }
 
-// TestJSON asks for float32 in full and for null where a number is not finite.
+// TestJSON checks that the JSON has numbers in full float32 precision, and null for numbers that are not finite.
 func TestJSON(t *testing.T) {
 	third := 1.0 / 3
 	o := &outcome{
 		PretrainLoss: []float64{third, math.NaN(), math.Inf(-1), 1e-9},
-		Finetune:     &learning{Tests: []test{{1, 0}, {2, 0.875}}},
-		Scratch:      &learning{Tests: []test{{2, third}}},
+		Finetune:     &learning{Tests: []measurement{{1, 0}, {2, 0.875}}},
+		Scratch:      &learning{Tests: []measurement{{2, third}}},
 	}
 	got, err := json.Marshal(resultOf(o, `a "b"`))
 	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"out":"a \"b\""}`
@@ -234,7 +234,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestNothingElse asks that a run writes what its description says and nothing more.
+// TestNothingElse checks that a run writes only the documented files.
 func TestNothingElse(t *testing.T) {
 	r := tinyRun(t.TempDir())
 	if _, err := r.do(context.Background()); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -17,7 +18,7 @@ import (
 
 // tiny is a recipe that a test runs in a fraction of a second.
 func tiny() recipe {
-	r := clothes()
+	r := fashionRecipe()
 	r.Model = small(16, 4)
 	r.Model.HiddenSize, r.Model.NumHiddenLayers, r.Model.IntermediateSize = 32, 2, 64
 	r.Model.DecoderHiddenSize, r.Model.DecoderNumAttentionHeads, r.Model.DecoderIntermediateSize = 16, 1, 32
@@ -26,7 +27,7 @@ func tiny() recipe {
 	return r
 }
 
-// dots are pictures in two classes: a bright square in the upper or the lower half.
+// dots returns images in two classes: a bright square in the upper or the lower half.
 func dots(n int) *vision.Memory {
 	d := &vision.Memory{ClassNames: []string{"lower", "upper"}}
 	for i := range n {
@@ -41,7 +42,12 @@ func dots(n int) *vision.Memory {
 	return d
 }
 
-// tinyRun is a run on dots.
+// exitStatus executes a run and returns the program's exit status.
+func exitStatus(ctx context.Context, r *run, stdout, stderr io.Writer) int {
+	return console.Exit(ctx, stderr, "mae", execute(ctx, r, stdout, stderr))
+}
+
+// tinyRun returns a run on dots.
 func tinyRun(out string) *run {
 	d := dots(48)
 	train, test, _ := vision.Split(d, 0.25, 1)
@@ -49,7 +55,7 @@ func tinyRun(out string) *run {
 		settings: settings{Out: out, Epochs: defaultEpochs, Labels: 4, Seed: 1, Threads: 2},
 		recipe:   tiny(),
 		console:  console.Plain(io.Discard),
-		pictures: &pictures{train: train, labeled: perClass(train, 4, 1), test: test},
+		images:   &images{train: train, labeled: perClass(train, 4, 1), test: test},
 	}
 }
 
@@ -58,14 +64,14 @@ func folder(t testing.TB, n int, classes ...string) string {
 	dir := t.TempDir()
 	for c, name := range classes {
 		for i := range n {
-			write(t, filepath.Join(dir, name, fmt.Sprintf("%d.png", i)), picture(t, 24+i, 20, uint8(40+80*c)))
+			write(t, filepath.Join(dir, name, fmt.Sprintf("%d.png", i)), pngFile(t, 24+i, 20, uint8(40+80*c)))
 		}
 	}
 	return dir
 }
 
-// picture is a PNG file of one level with a gradient on it.
-func picture(t testing.TB, w, h int, level uint8) []byte {
+// pngFile returns a PNG file with a gradient. level is its red value.
+func pngFile(t testing.TB, w, h int, level uint8) []byte {
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {

@@ -17,12 +17,12 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// pretrain teaches a masked autoencoder to rebuild pictures and returns the mean loss of each epoch.
+// pretrain trains a masked autoencoder to reconstruct images. It returns the mean loss of each epoch.
 func (r *run) pretrain(ctx context.Context, m *mae.Model) ([]float64, error) {
 	p := r.recipe.Pretrain
-	batch := p.batch(r.pictures.train.Len())
+	batch := p.batch(r.images.train.Len())
 	data := &feed{loader: &vision.Loader{
-		Data: r.pictures.train, Preprocess: m.Preprocess, Augment: &p.Augment,
+		Data: r.images.train, Preprocess: m.Preprocess, Augment: &p.Augment,
 		BatchSize: batch, Shuffle: true, DropLast: true, Seed: r.seed(1), Goroutines: r.settings.Threads,
 	}}
 	defer data.close()
@@ -44,7 +44,8 @@ func (r *run) pretrain(ctx context.Context, m *mae.Model) ([]float64, error) {
 	return result.Losses, err
 }
 
-// isToken names the parameters of two dimensions and more that are no weights, and so are not decayed.
+// isToken reports whether a parameter is a token or a table of positions. These have several dimensions, as weights do,
+// but get no weight decay.
 func isToken(path string) bool {
 	switch path {
 	case "Encoder.ClassToken", "Encoder.Positions", "Decoder.MaskToken":
@@ -53,36 +54,36 @@ func isToken(path string) bool {
 	return false
 }
 
-// learning is what training a classifier leaves for the report: the mean loss of each epoch, and the accuracy
-// on the test pictures after some of them, the last one included.
+// learning is the history of training a classifier: the mean loss of each epoch, and the test accuracy after some
+// epochs, always including the last.
 type learning struct {
 	StepsPerEpoch int
 	Losses        []float64
-	Tests         []test
+	Tests         []measurement
 }
 
-// test is the share of test pictures named rightly after a number of steps.
-type test struct {
+// measurement is the test accuracy after a number of steps.
+type measurement struct {
 	Step     int
 	Accuracy float64
 }
 
-// accuracy is that of the trained classifier.
+// accuracy returns the test accuracy of the trained classifier.
 func (l *learning) accuracy() float64 { return l.Tests[len(l.Tests)-1].Accuracy }
 
-// tests is how often a classifier is tested while it learns.
+// tests is the number of accuracy measurements during the training of a classifier.
 const tests = 5
 
-// learn trains a classifier on the labeled pictures.
+// learn trains a classifier on the labeled images.
 func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phase) (*learning, error) {
-	batch := p.batch(r.pictures.labeled.Len())
+	batch := p.batch(r.images.labeled.Len())
 	data := &feed{loader: &vision.Loader{
-		Data: r.pictures.labeled, Preprocess: m.Preprocess, Augment: &p.Augment,
+		Data: r.images.labeled, Preprocess: m.Preprocess, Augment: &p.Augment,
 		BatchSize: batch, Shuffle: true, DropLast: true, Seed: r.seed(2), Goroutines: r.settings.Threads,
 	}}
 	defer data.close()
 	steps := data.loader.Batches()
-	epochs := p.epochs(r.pictures.labeled.Len(), r.recipe.LabelSteps)
+	epochs := p.epochs(r.images.labeled.Len(), r.recipe.LabelSteps)
 	c := r.config(file, p, epochs, steps)
 	c.Params = nn.Parameters(m)
 	c.Optimizer = train.NewAdamW(train.Groups(c.Params, train.GroupOptions{
@@ -101,13 +102,13 @@ func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phas
 	history := &learning{StepsPerEpoch: steps}
 	c.Extra = &history.Tests
 	c.OnEpoch = func(ctx context.Context, epoch int, _ float64) error {
-		// The last of the epochs that belong to one of the tests is followed by it.
+		// The epochs are divided into parts of equal length. The last epoch of each part is followed by a test.
 		if (epoch+1)*tests/epochs == epoch*tests/epochs {
 			return nil
 		}
-		share, err := accuracy(ctx, m, r.pictures.test, r.settings.Threads)
+		share, err := accuracy(ctx, m, r.images.test, r.settings.Threads)
 		if err == nil {
-			history.Tests = append(history.Tests, test{(epoch + 1) * steps, share})
+			history.Tests = append(history.Tests, measurement{(epoch + 1) * steps, share})
 		}
 		return err
 	}
@@ -116,7 +117,7 @@ func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phas
 	return history, err
 }
 
-// config is what all phases of a run have in common.
+// config returns the part of the training configuration that all phases share.
 func (r *run) config(file string, p phase, epochs, steps int) train.Config {
 	length := float64(epochs)
 	return train.Config{
@@ -132,7 +133,7 @@ func (r *run) config(file string, p phase, epochs, steps int) train.Config {
 	}
 }
 
-// train runs one phase, or what is left of it, and shows how far it is.
+// train runs a phase, or the rest of an interrupted phase, and shows its progress.
 func (r *run) train(ctx context.Context, name string, c train.Config) (train.Result, error) {
 	if r.settings.Resume {
 		_, err := os.Stat(c.File)
@@ -146,7 +147,7 @@ func (r *run) train(ctx context.Context, name string, c train.Config) (train.Res
 	show := r.console.Phase(name, console.Steps, int64(c.Epochs*c.StepsPerEpoch))
 	defer show.End()
 	c.OnStep = func(rec train.Record) error {
-		show.At(int64(rec.Step), fmt.Sprintf("loss %.4f", rec.Loss), fmt.Sprintf("%.0f pictures a second", rec.ImagesPerSecond))
+		show.At(int64(rec.Step), fmt.Sprintf("loss %.4f", rec.Loss), fmt.Sprintf("%.0f images/s", rec.ImagesPerSecond))
 		if r.afterStep != nil {
 			r.afterStep(name, rec.Step)
 		}
@@ -159,7 +160,7 @@ func (r *run) train(ctx context.Context, name string, c train.Config) (train.Res
 	return result, nil
 }
 
-// accuracy is the share of pictures that a classifier names rightly.
+// accuracy returns the share of images that a classifier labels correctly.
 func accuracy(ctx context.Context, m *vit.Model, d vision.Dataset, threads int) (float64, error) {
 	loader := &vision.Loader{Data: d, Preprocess: m.Preprocess, BatchSize: 100, Goroutines: threads}
 	tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads), Context: ctx})
@@ -187,7 +188,7 @@ func accuracy(ctx context.Context, m *vit.Model, d vision.Dataset, threads int) 
 	return float64(right) / float64(d.Len()), nil
 }
 
-// best is the index of the largest value, the first of equals.
+// best returns the index of the largest value, the first if there are several.
 func best(values []float32) int {
 	b := 0
 	for i, v := range values {

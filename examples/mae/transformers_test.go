@@ -15,7 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestTransformers loads what a run has saved in transformers and asks for the same outputs.
+// TestTransformers loads the saved models with transformers and compares the outputs.
 func TestTransformers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Python")
@@ -25,7 +25,7 @@ func TestTransformers(t *testing.T) {
 	if _, err := r.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	write(t, r.path("picture.png"), picture(t, 37, 29, 120))
+	write(t, r.path("image.png"), pngFile(t, 37, 29, 120))
 	model, err := mae.Load(os.DirFS(r.path("pretrained")), mae.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestTransformers(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	img, err := vision.DecodeFile(os.DirFS(r.settings.Out), "picture.png", vision.DecodeOptions{})
+	img, err := vision.DecodeFile(os.DirFS(r.settings.Out), "image.png", vision.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

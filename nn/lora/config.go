@@ -158,9 +158,17 @@ func endsIn(module string, names []string) bool {
 
 // fields holds the fields of a JSON object that have not been read yet, and the first mistake found so far.
 type fields struct {
-	raw map[string]json.RawMessage
-	err error
+	raw         map[string]json.RawMessage
+	expressions int // the size of all expressions together, in characters
+	err         error
 }
+
+// expressionLimit bounds the memory of compiled expressions, about a hundred bytes a character. Expressions in use have
+// a thousandth of it.
+const expressionLimit = 1 << 20
+
+// repeated is the largest number of copies that package regexp makes of a character in an expression like x{1000}.
+const repeated = 1000
 
 func (f *fields) fail(format string, args ...any) {
 	if f.err == nil {
@@ -253,6 +261,14 @@ func (f *fields) overrides(name string) []override {
 }
 
 func (f *fields) compile(name, expression string) *regexp.Regexp {
+	size := len(expression)
+	if strings.Contains(expression, "{") {
+		size *= repeated
+	}
+	if f.expressions += size; f.expressions > expressionLimit {
+		f.fail("%s: expressions are too long", name)
+		return nil
+	}
 	r, err := regexp.Compile(expression)
 	if err != nil {
 		f.fail("%s: unsupported expression: %w", name, err)

@@ -247,6 +247,9 @@ func TestConfig(t *testing.T) {
 		{"rank_pattern", `{"v_proj": 2.5}`, "rank_pattern: expected whole numbers, found 2.5"},
 		{"rank_pattern", `{"v_proj": "2"}`, "rank_pattern: expected an object that holds a number for each module"},
 		{"alpha_pattern", `[1]`, "alpha_pattern: expected an object"},
+		{"alpha_pattern", `{"` + strings.Repeat("(q|v)_proj|", 100_000) + `x": 4}`, "alpha_pattern: expressions are too long"},
+		{"target_modules", `"` + strings.Repeat("x{1000}", 200) + `"`, "target_modules: expressions are too long"},
+		{"target_modules", `"vit.{1,90}(q|v)_proj"`, ""},
 	} {
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal(good, &fields); err != nil {
@@ -439,4 +442,27 @@ func TestTrainedBuffers(t *testing.T) {
 	if back.Head.Weight.Frozen == back.Norm.Weight.Frozen {
 		t.Error("the trained module is frozen")
 	}
+}
+
+// FuzzLoad loads good weights with any configuration: an error leaves the model without adapters.
+func FuzzLoad(f *testing.F) {
+	weights, err := os.ReadFile("testdata/attention/adapter_model.safetensors")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, folder := range []string{"attention", "layers", "old"} {
+		config, err := os.ReadFile("testdata/" + folder + "/adapter_config.json")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(config)
+	}
+	f.Add([]byte(`{"peft_type": "LORA", "target_modules": ".*", "rank_pattern": {"x": 2}, "layers_to_transform": [0], "layers_pattern": "("}`))
+	f.Fuzz(func(t *testing.T, config []byte) {
+		m := newModel(t)
+		err := lora.Load(fstest.MapFS{lora.ConfigName: {Data: config}, lora.SafetensorsName: {Data: weights}}, m, &names)
+		if (err == nil) != (nn.Unmerged(m) != "") {
+			t.Errorf("adapted layer %q, error %v", nn.Unmerged(m), err)
+		}
+	})
 }

@@ -1,9 +1,9 @@
-"""Computes with transformers what TestTransformers of examples/mae compares: FOLDER, written by the test, holds the
-model folders "classifier" and "pretrained", picture.png and noise.json. Prints {"pixels", "logits", "loss"} as JSON.
+"""Computes the reference outputs of TestTransformers in examples/mae with transformers.
 
     python check_mae.py FOLDER
 
-Versions: requirements.txt.
+The test writes FOLDER, with the model folders "classifier" and "pretrained", image.png and noise.json. The script
+prints {"pixels", "logits", "loss"} as JSON. Versions: requirements.txt.
 """
 
 import json
@@ -15,9 +15,9 @@ from PIL import Image
 from transformers import ViTForImageClassification, ViTImageProcessor, ViTMAEForPreTraining
 
 folder = pathlib.Path(sys.argv[1])
-picture = Image.open(folder / "picture.png").convert("RGB")
+image = Image.open(folder / "image.png").convert("RGB")
 with torch.inference_mode():
-    pixels = ViTImageProcessor.from_pretrained(folder / "classifier")(picture, return_tensors="pt")["pixel_values"]
+    pixels = ViTImageProcessor.from_pretrained(folder / "classifier")(image, return_tensors="pt")["pixel_values"]
     model, info = ViTForImageClassification.from_pretrained(folder / "classifier", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"], info
     logits = model.eval()(pixels).logits

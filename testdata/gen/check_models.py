@@ -1,12 +1,13 @@
-"""Loads model folders that Fovea saved into the library they are for and compares its outputs.
+"""Loads model folders that Fovea saved with a Python library and compares the outputs.
 
     python check_models.py vit|mae|timm|original (FOLDER OUTPUTS)...
 
-vit and mae are classes of transformers; timm is its create_model, and original the modules of facebookresearch/mae's
-names, for a model of 16 pixels, patches of 4, and a width of 24.
+    vit, mae    transformers
+    timm        timm.create_model
+    original    modules with the names of facebookresearch/mae, for images of 16, patches of 4 and a width of 24
 
-OUTPUTS is a safetensors file with what Fovea computed: pixels, logits and, for a masked autoencoder, noise and loss.
-Exits with 1 and says by how much when they differ by more than 1e-4 of the larger of 1 and their root mean square.
+OUTPUTS is a safetensors file with Fovea's pixels and logits; for a masked autoencoder also noise and loss. The script
+exits with 1 and prints the difference if an output differs by more than 1e-4 · max(1, rms of the library's output).
 """
 
 import sys

@@ -1,9 +1,10 @@
-// Command fashion writes the data set embedded in examples/mae/fashion: of the four files of Fashion-MNIST
-// (Debian: package dataset-fashion-mnist) the first images of each class, 800 for training and 200 for
-// testing, in the order of the originals and in their format. Nothing is random: the same input makes the
-// same files.
+// Command fashion writes the data set that examples/mae/fashion embeds.
 //
 //	go run testdata/gen/fashion.go -from DIR -to examples/mae/fashion/data
+//
+// DIR holds the four files of Fashion-MNIST (Debian: package dataset-fashion-mnist). The output has the first images of
+// each class, 800 for training and 200 for testing, in the original order and format. The same input gives the same
+// files.
 package main
 
 import (
@@ -33,7 +34,7 @@ func main() {
 	for _, split := range []struct {
 		name  string
 		total int
-		each  int // images kept of each class
+		each  int // images of each class
 	}{{"train", 60000, 800}, {"t10k", 10000, 200}} {
 		if err := subset(*from, *to, split.name, split.total, split.each); err != nil {
 			log.Fatal("fashion: ", err)

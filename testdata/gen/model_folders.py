@@ -1,14 +1,18 @@
-"""Small random Vision Transformers in the forms in which people have them, each with what its library computes.
+"""Writes small random Vision Transformers in all common file formats ("forms"), with the outputs of their library.
 
-    python model_folders.py OUT [NAME...]      writes OUT/NAME for all or the named forms
-    python model_folders.py -golden            writes those that the tests keep
+    python model_folders.py OUT [NAME...]      writes OUT/NAME for all forms, or for the named ones
+    python model_folders.py -golden            writes the forms in the repository, for models/vit and models/mae
 
-A folder holds the weights and configuration as the library itself writes them; beside it NAME.golden.safetensors holds
-pixels and logits (or features, where there is no classifier; or noise, prediction and loss of a masked autoencoder), and in its
-metadata what to do: "size" is the image size to load at, where that is not the model's own.
+The library itself writes weights and configuration to the folder. NAME.golden.safetensors beside it holds:
 
-Names beginning with hf_ come from transformers, timm_ from timm; deit and mae from modules of the same structure and
-names as facebookresearch/deit's and facebookresearch/mae's, whose tower is timm's. The seed is the form's number.
+- pixels and logits
+- or pixels and features, for a model without a classifier
+- or pixels, noise, prediction and loss, for a masked autoencoder
+
+"size" in its metadata is the image size to load the model with, if that differs from the model's own.
+
+hf_ forms come from transformers, timm_ forms from timm. deit and mae_ forms come from modules with the structure and
+names of facebookresearch/deit and facebookresearch/mae; their encoder is timm's. The seed is the form's number.
 """
 
 import os
@@ -42,7 +46,7 @@ def array(x):
 
 
 def randomize(model):
-    """Gives every parameter a random value that float16 holds exactly, so that files can be half as large."""
+    """Gives every parameter a random value that float16 represents exactly, so that the files can be half as large."""
     with torch.no_grad():
         for p in model.parameters():
             p.copy_((p + torch.randn_like(p) * (0.1 if p.ndim > 1 else 0.2)).half().float())
@@ -107,7 +111,7 @@ def hf_options(folder):
 
 @form
 def hf_memory(folder):
-    """The names of transformers 5 in memory, as torch.save(model.state_dict()) keeps them."""
+    """The names of transformers 5 in memory, as in torch.save(model.state_dict())."""
     model = randomize(ViTForImageClassification(small_vit()))
     model.config.save_pretrained(folder)
     save_tensors({k: v.contiguous() for k, v in model.state_dict().items()}, os.path.join(folder, "model.safetensors"))
@@ -117,7 +121,7 @@ def hf_memory(folder):
 
 @form
 def hf_base(folder):
-    """Without a classifier, with the pooler that only this class has, and with names that lack the prefix."""
+    """Without a classifier, with the pooler of ViTModel, and with names without the prefix "vit."."""
     model = randomize(ViTModel(small_vit()))
     model.save_pretrained(folder)
     x = pixels()
@@ -126,7 +130,7 @@ def hf_base(folder):
 
 @form
 def hf_larger(folder):
-    """Positions interpolated for pictures of another size than the model's."""
+    """Positions interpolated for images larger than the model's image size."""
     model = randomize(ViTForImageClassification(small_vit()))
     model.save_pretrained(folder)
     x = pixels(40)
@@ -177,7 +181,7 @@ def timm_token_fc_norm(folder):
 
 @form
 def timm_gap(folder):
-    """A name that says how it pools: without a class token, and with 16 heads for a width that usually has 12."""
+    """An architecture whose name determines the pooling: no class token. It has 16 heads instead of the usual 12."""
     finish_timm(folder, timm_model("vit_base_patch16_gap_224", num_heads=16))
 
 
@@ -189,7 +193,7 @@ def timm_deit3(folder):
 
 @form
 def timm_clip(folder):
-    """A norm before the blocks, an epsilon of 1e-5, quick GELU, and no bias of the patches."""
+    """A norm before the blocks, an epsilon of 1e-5, quick GELU, and no bias in the patch embedding."""
     finish_timm(folder, timm_model("vit_base_patch16_clip_quickgelu_224"))
 
 
@@ -215,7 +219,7 @@ def timm_smaller(folder):
 
 @form
 def timm_published(folder):
-    """An architecture as it is: nothing but its name tells the number of heads."""
+    """A published architecture: only its name determines the number of heads."""
     model = randomize(timm.create_model("vit_tiny_patch16_224", num_classes=3))
     save_for_hf(model, folder, safe_serialization=True)
     x = pixels(224, n=1)
@@ -226,7 +230,7 @@ def timm_published(folder):
 
 @form
 def deit(folder):
-    """One file with the state dictionary under "model", as released."""
+    """One file with the state dictionary under the key "model", as released."""
     model = randomize(VisionTransformer(img_size=16, patch_size=8, embed_dim=64, depth=1, num_heads=1, mlp_ratio=1.5, num_classes=5))
     torch.save({"model": model.state_dict()}, os.path.join(folder, "deit_tiny_patch16_224-a1311bcf.pth"))
     x = pixels()
@@ -234,7 +238,7 @@ def deit(folder):
 
 
 class MaskedAutoencoder(torch.nn.Module):
-    """A masked autoencoder whose modules have the names of facebookresearch/mae's."""
+    """A masked autoencoder whose modules have the names of facebookresearch/mae."""
 
     def __init__(self, size, patch, width, depth, heads, decoder_width, decoder_depth, decoder_heads):
         super().__init__()
@@ -284,7 +288,7 @@ def run_autoencoder(model, folder):
 
 @form
 def mae_original(folder):
-    """With its decoder, in one file; safetensors here, so that the test needs no pickle."""
+    """With the decoder, in one file. It is safetensors, so that the test needs no pickle."""
     model = autoencoder()
     save_tensors(halve(model.state_dict()), os.path.join(folder, "mae_visualize.safetensors"))
     run_autoencoder(model, folder)

@@ -1,7 +1,9 @@
-"""Small random ViT and ViTMAE models of transformers, with outputs and gradients.
+"""Writes small random ViT and ViTMAE models of transformers, with outputs and gradients.
 
-Writes, for each model, a folder as save_pretrained makes it and a golden.safetensors with pixels, outputs,
-losses and the gradient of every parameter under its name on disk:
+    python models_vit.py
+
+For each model, save_pretrained writes the folder. golden.safetensors in it holds pixels, outputs, losses and the
+gradient of each parameter, with the parameter's name on disk:
 
     models/vit/testdata/{tiny,odd}/     ViTForImageClassification
     models/mae/testdata/{tiny,raw}/     ViTMAEForPreTraining, with and without norm_pix_loss
@@ -29,7 +31,7 @@ def array(x):
 
 
 def randomize(model):
-    """Gives every parameter a random value: fresh models have zero biases, which hide mistakes."""
+    """Gives every parameter a random value. New models have zero biases, which would hide mistakes."""
     for name, p in model.named_parameters():
         if not p.requires_grad:
             continue
@@ -38,7 +40,7 @@ def randomize(model):
 
 
 def disk_gradients(model, folder):
-    """Gradients under the names that save_pretrained gives the parameters."""
+    """Returns the gradients, with the names that save_pretrained gives the parameters."""
     for p in model.parameters():
         p.data, p.grad = (p.grad if p.grad is not None else torch.zeros_like(p)).clone(), None
     model.save_pretrained(folder)
@@ -79,8 +81,8 @@ def vit(name, seed, **config):
 
 
 def sincos(dim, side):
-    """MAE's fixed positions in float64: a zero row for the class, then one row a patch in row-major order,
-    the first half of which encodes the column and the second the row, as sines then cosines."""
+    """Returns MAE's fixed positions, computed in float64: a zero row for the class token, then a row for each patch in
+    row-major order. The first half of a row encodes the column, the second half the row, each as sines then cosines."""
     omega = 1.0 / 10000 ** (np.arange(dim // 4) / (dim // 4))
     y, x = np.divmod(np.arange(side * side), side)
     halves = [np.concatenate([np.sin(np.outer(p, omega)), np.cos(np.outer(p, omega))], axis=1) for p in (x, y)]
@@ -95,7 +97,7 @@ def mae(name, seed, norm_pix):
                      attn_implementation="eager")
     model = ViTMAEForPreTraining(c).eval()
     randomize(model)
-    # transformers 5.23 leaves the positions of a fresh model at zero; released files hold these values.
+    # transformers 5.23 leaves the positions of a new model at zero. Released files hold these values.
     model.vit.embeddings.position_embeddings.data = sincos(c.hidden_size, 4)
     model.decoder.decoder_pos_embed.data = sincos(c.decoder_hidden_size, 4)
     pixels = torch.randn(3, 3, 24, 24)

@@ -1,6 +1,9 @@
-// Command program classifies one picture with a model that lives in its own file, and prints before and after what
-// it takes of the system's memory. Built by itself it has no model: bench/embed adds one, of some hundred
-// megabytes, and reads what it prints.
+// Command program classifies an image with an embedded model and prints its memory use at several stages.
+//
+//	go run ./bench/embed/program DIR
+//
+// Without bench/embed, the program has no embedded model and loads the model in DIR. bench/embed adds a model of several
+// hundred megabytes, builds the program, and reads its output.
 package main
 
 import (
@@ -19,18 +22,17 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// model is the folder of the embedded model. A file that bench/embed adds to this package sets it.
+// model is the folder of the embedded model. bench/embed adds a file to this package that sets it.
 var model fs.FS
 
-// A stage is what is printed at a point of the program, as a line of JSON. Sizes are in bytes; they are 0 where the
-// system has no /proc.
+// A stage is printed as a line of JSON. Sizes are in bytes; they are 0 on systems without /proc.
 type stage struct {
 	Name   string  `json:"name"`
 	Clock  int64   `json:"clock"`  // nanoseconds since 1970
-	RSS    int64   `json:"rss"`    // resident memory: VmRSS
-	Peak   int64   `json:"peak"`   // the most that it was: VmHWM
-	Own    int64   `json:"own"`    // the part of it that is not pages of files: RssAnon
-	Logits float32 `json:"logits"` // their sum, of the last pass
+	RSS    int64   `json:"rss"`    // resident memory (VmRSS)
+	Peak   int64   `json:"peak"`   // peak resident memory (VmHWM)
+	Own    int64   `json:"own"`    // resident memory without pages of files (RssAnon)
+	Logits float32 `json:"logits"` // the sum of the logits of the last pass
 }
 
 func main() {
@@ -41,13 +43,13 @@ func main() {
 	}
 }
 
-// run loads the model, from a folder when one is given, and classifies.
+// run loads the embedded model, or the model in the folder given as an argument, and classifies.
 func run() error {
 	if len(os.Args) > 1 {
 		model = os.DirFS(os.Args[1])
 	}
 	if model == nil {
-		return errors.New("built without a model: run ./bench/embed")
+		return errors.New("no embedded model: run ./bench/embed, or name a model folder")
 	}
 	m, err := vit.Load(model, vit.LoadOptions{})
 	if err != nil {

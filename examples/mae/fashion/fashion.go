@@ -1,12 +1,19 @@
-// Package fashion is a small data set to train on without a download: 8,000 training and 2,000 test images
-// of Fashion-MNIST (Xiao, Rasul, Vollgraf, 2017, https://arxiv.org/abs/1708.07747), gray pictures of ten
-// kinds of clothing, 28×28 pixels, 800 and 200 of each kind. They are the first of each class in the
-// originals, in their order, which is mixed; no pixel is changed.
+// Package fashion embeds a part of Fashion-MNIST, so that programs can train without a download:
 //
-// The images are in the program itself, 4.4 MB of it. They are Zalando SE's, under the MIT licence in the
-// file LICENSE. The four files in the folder data were made by testdata/gen/fashion.go and have the names
-// and the format of the originals (idx, compressed with gzip), so that the whole data set, or another in
-// this format such as MNIST, reads the same way.
+//	train, test, err := fashion.Load()
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Println(train.Len(), fashion.Classes[train.Labels[0]]) // 8000 Ankle boot
+//
+// The data set (Xiao, Rasul, Vollgraf, 2017, https://arxiv.org/abs/1708.07747) has gray images of clothing in ten
+// classes, 28×28 pixels each. This part has 8,000 training and 2,000 test images, 800 and 200 of each class. They are the
+// first images of each class, unchanged and in the original order.
+//
+// The images add 4.4 MB to a program. Zalando SE published them under the MIT license in the file LICENSE.
+// testdata/gen/fashion.go wrote the four files in the folder data. They have the names and the format of the original
+// files (idx, compressed with gzip). [LoadFS] can therefore read the whole data set too, and others in this format, such
+// as MNIST.
 package fashion
 
 import (
@@ -29,16 +36,16 @@ var Classes = [...]string{
 	"Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 }
 
-// Images are labeled gray pictures.
+// Images holds gray images and their labels.
 type Images struct {
-	Pixels []uint8 // [n, Size, Size]: 0 is the background, 255 the brightest
-	Labels []uint8 // [n]: index into Classes
+	Pixels []uint8 // [n, Size, Size]: 0 is the background, 255 is white
+	Labels []uint8 // [n]: indices into Classes
 }
 
 // Len returns the number of images.
 func (m Images) Len() int { return len(m.Labels) }
 
-// Image returns image i as the standard library has it. It shares its pixels with m.
+// Image returns image i. It shares its pixels with m.
 func (m Images) Image(i int) *image.Gray {
 	const n = Size * Size
 	return &image.Gray{Pix: m.Pixels[i*n : (i+1)*n : (i+1)*n], Stride: Size, Rect: image.Rect(0, 0, Size, Size)}
@@ -47,20 +54,20 @@ func (m Images) Image(i int) *image.Gray {
 //go:embed data
 var embedded embed.FS
 
-// Files returns the four embedded files, under their names in the original data set.
+// Files returns the four embedded files, with their names in the original data set.
 func Files() fs.FS {
 	sub, err := fs.Sub(embedded, "data")
 	if err != nil {
-		panic(err) // the name is a constant and valid
+		panic(err) // cannot happen: the name is valid
 	}
 	return sub
 }
 
-// Load unpacks the embedded images: 8,000 for training and 2,000 for testing. Every call returns new memory,
-// 7.9 MB, and takes about 50 ms.
+// Load decompresses the embedded images: 8,000 for training and 2,000 for testing. Each call allocates 7.9 MB and takes
+// about 50 ms.
 func Load() (train, test Images, err error) { return LoadFS(Files()) }
 
-// LoadFS reads a data set of 28×28 images from the four files of the originals' names in fsys.
+// LoadFS reads a data set of 28×28 images from the four files in fsys, which have the original names.
 func LoadFS(fsys fs.FS) (train, test Images, err error) {
 	if train, err = load(fsys, "train"); err != nil {
 		return Images{}, Images{}, fmt.Errorf("fashion: %w", err)
@@ -87,16 +94,16 @@ func load(fsys fs.FS, split string) (Images, error) {
 		return m, err
 	}
 	if images != n {
-		return m, fmt.Errorf("%s: expected %d images, as there are labels, found %d", name, n, images)
+		return m, fmt.Errorf("%s: expected %d images, the number of labels, found %d", name, n, images)
 	}
 	return Images{Pixels: pixels, Labels: labels}, nil
 }
 
-// maxElements bounds what a compressed file may grow to: a little more than the whole of Fashion-MNIST.
+// maxElements bounds the decompressed size of a file. It is a little more than all of Fashion-MNIST.
 const maxElements = 64 << 20
 
-// readIDX reads a gzip-compressed idx file of unsigned bytes: two zeros, the type 8, the rank, the sizes as
-// big-endian 32-bit numbers, the data. The sizes after the first must be those given.
+// readIDX reads a gzip-compressed idx file of unsigned bytes and returns the first dimension as n. The other dimensions
+// must equal sizes. The format is: two zeros, the type 8, the rank, the dimensions as big-endian 32-bit numbers, the data.
 func readIDX(fsys fs.FS, name string, sizes ...uint32) (data []uint8, n int, err error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -126,7 +133,7 @@ func readIDX(fsys fs.FS, name string, sizes ...uint32) (data []uint8, n int, err
 	if count*each > maxElements {
 		return nil, 0, fmt.Errorf("%s: expected at most %d elements, found %d", name, maxElements, count*each)
 	}
-	// One byte more than promised shows a file that is too long.
+	// Reading one more byte detects a file that is too long.
 	data, err = io.ReadAll(io.LimitReader(z, int64(count*each)+1))
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", name, err)

@@ -49,7 +49,7 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	if g := train.Image(3); g.GrayAt(13, 14).Y != train.Pixels[3*Size*Size+14*Size+13] || g.Bounds().Dx() != Size || g.Bounds().Dy() != Size {
-		t.Error("Image is not the picture at its index")
+		t.Error("Image returns the wrong image")
 	}
 }
 
@@ -68,10 +68,10 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// TestSubset compares with the whole data set: the first of each class, in order, unchanged.
+// TestSubset checks against the whole data set that the images are the first of each class, in order and unchanged.
 func TestSubset(t *testing.T) {
 	if testing.Short() {
-		t.Skip("unpacks 55 MB")
+		t.Skip("decompresses 55 MB")
 	}
 	train, test, err := Load()
 	if err != nil {
@@ -97,7 +97,7 @@ func TestSubset(t *testing.T) {
 				continue
 			}
 			if c.part.Labels[next] != label || !bytes.Equal(c.part.Image(next).Pix, c.all.Image(i).Pix) {
-				t.Fatalf("%s: image %d is not image %d of the whole", c.name, next, i)
+				t.Fatalf("%s: image %d is not image %d of the whole data set", c.name, next, i)
 			}
 			next++
 		}
@@ -161,10 +161,10 @@ func ExampleLoad() {
 		return
 	}
 	fmt.Println(train.Len(), test.Len(), Classes[train.Labels[0]])
-	picture := train.Image(0)
+	boot := train.Image(0)
 	for y := 6; y < Size-4; y += 2 {
 		for x := range Size {
-			if picture.GrayAt(x, y).Y > 60 {
+			if boot.GrayAt(x, y).Y > 60 {
 				fmt.Print("#")
 			} else {
 				fmt.Print(".")

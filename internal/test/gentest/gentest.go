@@ -17,8 +17,8 @@ import (
 	"testing"
 )
 
-// Current fails where a generated file differs from the generator's output. files returns the texts by path from the
-// folder of package simd, which is its argument.
+// Current checks that the files of a generator are current. files returns their text by path, given the folder of package
+// simd, from which the paths begin.
 func Current(t *testing.T, files func(dir string) (map[string][]byte, error)) {
 	t.Helper()
 	dir := filepath.Join("..", "..") // from a generator's folder
@@ -41,8 +41,8 @@ var (
 	encoding = regexp.MustCompile(`encoding: \[0x(..),0x(..),0x(..),0x(..)\]`)
 )
 
-// Words fails where a word of arm64 assembly differs from the instruction that the comment beside it names, or where
-// there are fewer than least different ones. Without llvm-mc the test is skipped.
+// Words checks that each raw word of arm64 assembly encodes the instruction in its comment, and that there are at least
+// least different instructions. Without llvm-mc the test is skipped.
 func Words(t *testing.T, text []byte, least int) {
 	t.Helper()
 	mc, err := exec.LookPath("llvm-mc")
@@ -54,7 +54,7 @@ func Words(t *testing.T, text []byte, least int) {
 	for _, m := range word.FindAllStringSubmatch(string(text), -1) {
 		code, named := codes[m[2]]
 		if named && code != m[1] {
-			t.Fatalf("%s is written as %s and as %s", m[2], code, m[1])
+			t.Fatalf("%s is encoded as %s and as %s", m[2], code, m[1])
 		}
 		if !named {
 			order = append(order, m[2])
@@ -62,7 +62,7 @@ func Words(t *testing.T, text []byte, least int) {
 		codes[m[2]] = m[1]
 	}
 	if len(order) < least {
-		t.Fatalf("only %d instructions found", len(order))
+		t.Fatalf("expected at least %d instructions, found %d", least, len(order))
 	}
 	cmd := exec.Command(mc, "-triple=aarch64", "-show-encoding")
 	cmd.Stdin = strings.NewReader(strings.Join(order, "\n"))
@@ -76,7 +76,7 @@ func Words(t *testing.T, text []byte, least int) {
 	}
 	for i, m := range encodings {
 		if got := m[4] + m[3] + m[2] + m[1]; got != codes[order[i]] {
-			t.Errorf("%s: written as %s, LLVM has %s", order[i], codes[order[i]], got)
+			t.Errorf("%s: expected LLVM's encoding %s, found %s", order[i], got, codes[order[i]])
 		}
 	}
 	t.Logf("%d instructions", len(order))

@@ -1,19 +1,19 @@
-// Package golden is how tests compare with a reference: it reads files of expected tensors and holds the
-// library's tolerances, so that "equal to PyTorch" means the same in every package.
-//
-// A golden is a safetensors file of float32 and integer tensors, made by a script of testdata/gen that is
-// kept beside it. Its metadata names the script, the versions and the seed; a file without them is
-// refused, because nobody could make it again:
-//
-//	save_file(tensors, "linear.safetensors", metadata={
-//	    "script": "nn.py", "versions": "torch 2.15.0", "seed": "1"})
-//
-// A test reads it by name and compares with the rule for what it compares:
+// Package golden compares results with a reference:
 //
 //	g := golden.Load(t, "testdata/linear.safetensors")
 //	x, shape := g.Tensor("x")
 //	golden.Output(t, "y", y, g.Floats("y"))
 //	golden.Gradient(t, "dw", dw, g.Floats("dw"), golden.Norm(g.Floats("dw"), g.Floats("db")))
+//
+// It reads files of expected tensors, and it defines the tolerances of the library. So "equal to PyTorch" means the same
+// in every package.
+//
+// A golden is a safetensors file of float32 and integer tensors that a script in testdata/gen wrote. Its metadata names
+// the script, the versions of the libraries and the seed. A file without them is rejected, because nobody could reproduce
+// it:
+//
+//	save_file(tensors, "linear.safetensors", metadata={
+//	    "script": "nn.py", "versions": "torch 2.15.0", "seed": "1"})
 package golden
 
 import (
@@ -26,10 +26,10 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// metadata names what a golden must say about its making.
+// metadata lists the keys that a golden must have.
 var metadata = [...]string{"script", "versions", "seed"}
 
-// A File is an open golden. Its methods end the test when a tensor is not there or of another type.
+// A File is an open golden. Its methods end the test if a tensor is missing or has the wrong type.
 type File struct {
 	t    testing.TB
 	path string
@@ -60,13 +60,13 @@ func (g *File) Names() []string {
 	return names
 }
 
-// Has says whether the golden holds the tensor.
+// Has reports whether the golden contains the tensor.
 func (g *File) Has(name string) bool {
 	_, ok := g.file.Tensor(name)
 	return ok
 }
 
-// Metadata returns what the golden's maker wrote under key, such as a hyper-parameter.
+// Metadata returns a value that the script stored, such as a hyperparameter.
 func (g *File) Metadata(key string) string {
 	g.t.Helper()
 	v, ok := g.file.Metadata(key)
@@ -115,7 +115,7 @@ func (g *File) Ints(name string) []int {
 	return values
 }
 
-// Checkpoint returns the file itself, to load a model's parameters from.
+// Checkpoint returns the open file, to load a model's parameters from it.
 func (g *File) Checkpoint() *checkpoint.File { return g.file }
 
 func (g *File) tensor(name string) checkpoint.Tensor {
@@ -127,8 +127,8 @@ func (g *File) tensor(name string) checkpoint.Tensor {
 	return t
 }
 
-// SharedData returns the path of a file or folder of ../shared/data, seen from the module's root; without
-// it the test is skipped.
+// SharedData returns the path of a file or folder in ../shared/data, beside the module's root. Without it the test is
+// skipped.
 func SharedData(t testing.TB, elem ...string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -147,19 +147,19 @@ func SharedData(t testing.TB, elem ...string) string {
 	}
 	path := filepath.Join(append([]string{dir, "..", "shared", "data"}, elem...)...)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("needs %s, which is not on this machine", filepath.ToSlash(filepath.Join(append([]string{"..", "shared", "data"}, elem...)...)))
+		t.Skipf("needs %s, which this machine does not have", filepath.ToSlash(filepath.Join(append([]string{"..", "shared", "data"}, elem...)...)))
 	}
 	return path
 }
 
-// Output compares an output with the reference's: |got - want| ≤ 1e-4 · max(1, rms(want)), element by
-// element. NaN must meet NaN, an infinity the same infinity.
+// Output compares an output with the reference, element by element: |got - want| ≤ 1e-4 · max(1, rms(want)). NaN equals
+// NaN, and an infinity equals the same infinity.
 func Output(t testing.TB, name string, got, want []float32) {
 	t.Helper()
 	Within(t, name, got, want, 1e-4)
 }
 
-// Within is Output with another tolerance than 1e-4, for the test that has a reason to state.
+// Within is Output with another tolerance than 1e-4. The test should state the reason.
 func Within(t testing.TB, name string, got, want []float32, tolerance float64) {
 	t.Helper()
 	if err := compareOutput(got, want, tolerance); err != nil {
@@ -200,7 +200,7 @@ func compareOutput(got, want []float32, tolerance float64) error {
 		beyond, len(want), limit, at, want[at], got[at])
 }
 
-// distance is |a - b|, 0 for the same infinity or NaN twice, infinite when only one is finite.
+// distance returns |a - b|. It is 0 for two equal infinities or two NaN, and infinite if only one value is finite.
 func distance(a, b float32) float64 {
 	if a == b || (a != a && b != b) {
 		return 0
@@ -212,9 +212,9 @@ func distance(a, b float32) float64 {
 	return d
 }
 
-// Gradient compares one tensor's gradient with the reference's: ‖got - want‖ ≤ 1e-3 ‖want‖ + 1e-6 ‖all‖,
-// where all is the norm of all the gradients together ([Norm]): a gradient that is zero in theory may
-// carry the others' rounding.
+// Gradient compares the gradient of one tensor with the reference: ‖got - want‖ ≤ 1e-3 ‖want‖ + 1e-6 ‖all‖. ‖all‖ is
+// the norm of all gradients together (see [Norm]): the rounding of the other gradients may appear in a gradient that is
+// zero in theory.
 func Gradient(t testing.TB, name string, got, want []float32, allGradsNorm float64) {
 	t.Helper()
 	if err := compareGradient(got, want, allGradsNorm); err != nil {
@@ -242,7 +242,7 @@ func compareGradient(got, want []float32, allGradsNorm float64) error {
 	return nil
 }
 
-// Norm returns the Euclidean norm of all the values together, leaving out NaN and infinities.
+// Norm returns the Euclidean norm of all values together, without NaN and infinities.
 func Norm(tensors ...[]float32) float64 {
 	sum := 0.0
 	for _, x := range tensors {

@@ -39,7 +39,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// recorder is a testing.TB that notes how the test ended instead of ending this one.
+// recorder is a testing.TB that records a failure instead of failing this test.
 type recorder struct {
 	testing.TB
 	said string
@@ -59,7 +59,7 @@ func (r *recorder) Skipf(format string, args ...any) {
 }
 func (r *recorder) Skip(args ...any) { r.Skipf("%s", fmt.Sprint(args...)) }
 
-// said returns what f reported through its testing.TB.
+// said returns the message that f reported through its testing.TB.
 func said(t *testing.T, f func(testing.TB)) string {
 	r := &recorder{TB: t}
 	done := make(chan struct{})

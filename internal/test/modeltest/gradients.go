@@ -1,4 +1,10 @@
-// Package modeltest holds what the tests of all models share.
+// Package modeltest holds the checks that the tests of all models share:
+//
+//	modeltest.Gradients(t, g, names, model, grads)           // compare gradients with a golden
+//	modeltest.Library(t, "vit", modeltest.Saved{Folder: dir, Outputs: outputs}) // load a saved model in Python
+//	dir := modeltest.Forms(t, "timm_class", "hf_shards")     // models in other file formats
+//
+// See testdata/gen for the Python scripts.
 package modeltest
 
 import (
@@ -12,11 +18,11 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// prefix is what the names of gradients begin with in a golden; the rest is the parameter's name on disk.
+// prefix starts the names of gradients in a golden. The rest is the parameter's name on disk.
 const prefix = "grad/"
 
-// Gradients compares the gradient of every parameter of a model with a golden's tensors "grad/NAME", which
-// are found by the model's own name table. A frozen parameter must have none.
+// Gradients compares the gradient of every parameter of a model with the golden's tensors "grad/NAME". The model's table
+// of names maps NAME to the parameter. A frozen parameter must not have a gradient.
 func Gradients(t testing.TB, g *golden.File, names *checkpoint.Names, model any, grads *autograd.Gradients) {
 	t.Helper()
 	reference := map[string]*autograd.Parameter{}
@@ -51,7 +57,7 @@ func Gradients(t testing.TB, g *golden.File, names *checkpoint.Names, model any,
 		got := grads.Of(p)
 		switch {
 		case p.Frozen && got != nil:
-			t.Errorf("%s is frozen and has a gradient", path)
+			t.Errorf("%s is frozen but has a gradient", path)
 		case !p.Frozen && got == nil:
 			t.Errorf("%s has no gradient", path)
 		case !p.Frozen:

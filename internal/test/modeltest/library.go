@@ -8,14 +8,14 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
 
-// Saved is a model folder and what the model in it gives.
+// Saved is a saved model and its outputs.
 type Saved struct {
 	Folder  string
 	Outputs []checkpoint.Entry
 }
 
-// Library lets a Python library load model folders that were saved and compare its outputs on the same inputs with
-// those given; kind is that of testdata/gen/check_models.py. Without FOVEA_PYTHON the test is skipped.
+// Library loads saved models with a Python library and compares its outputs with ours, on the same inputs. kind selects
+// the library: see testdata/gen/check_models.py. Without FOVEA_PYTHON the test is skipped.
 func Library(t *testing.T, kind string, saved ...Saved) {
 	t.Helper()
 	args := []string{kind}
@@ -30,8 +30,8 @@ func Library(t *testing.T, kind string, saved ...Saved) {
 	t.Logf("%s", Python(t, "check_models.py", args...))
 }
 
-// Forms returns a folder with the named forms of models that testdata/gen/model_folders.py makes, each with its golden.
-// Without FOVEA_PYTHON the test is skipped.
+// Forms runs testdata/gen/model_folders.py and returns the folder with the named models and their goldens. Without
+// FOVEA_PYTHON the test is skipped.
 func Forms(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -39,8 +39,8 @@ func Forms(t *testing.T, names ...string) string {
 	return dir
 }
 
-// Python runs a script of testdata/gen and returns what it prints. Without FOVEA_PYTHON, the path of a Python that has
-// what testdata/gen/requirements.txt lists, the test is skipped.
+// Python runs a script of testdata/gen and returns its output. FOVEA_PYTHON is the path of a Python with the packages in
+// testdata/gen/requirements.txt. Without it the test is skipped.
 func Python(t *testing.T, script string, args ...string) []byte {
 	t.Helper()
 	return oracle.Run(t, "torch, transformers and timm", script, args...)

@@ -7,13 +7,14 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// A Tensor is one of a file of weights.
+// A Tensor is a tensor in a file of weights.
 type Tensor struct {
 	Shape  []int
 	Values []float32
 }
 
-// Weights returns the tensors of a folder, by name: those under a usual name, or of its only safetensors file.
+// Weights returns the tensors in a model folder by name. It reads the weights with a standard name, or else the only
+// safetensors file.
 func Weights(t *testing.T, fsys fs.FS) map[string]Tensor {
 	t.Helper()
 	o := checkpoint.OpenOptions{Unmapped: true}

@@ -1,5 +1,8 @@
-// Package oracle runs the scripts of testdata/gen that let the Python libraries say what is right, for tests that
-// compare with them as they are and not with what a golden has kept.
+// Package oracle runs the Python scripts in testdata/gen, for tests that compare with a Python library directly:
+//
+//	out := oracle.Run(t, "torch and timm", "check_models.py", "timm", folder, outputs)
+//
+// A golden holds the outputs of an earlier run of a library; these tests run the library itself.
 package oracle
 
 import (
@@ -10,8 +13,8 @@ import (
 	"testing"
 )
 
-// Command prepares a call of a script of testdata/gen in the Python that the environment variable FOVEA_PYTHON names.
-// Without it the test is skipped, with a line that says which libraries the script needs. Nothing is asked of a hub.
+// Command returns a command that runs a script in testdata/gen with FOVEA_PYTHON, the path of a Python. Without
+// FOVEA_PYTHON the test is skipped; the message contains needs, the libraries of the script. The script runs offline.
 func Command(t testing.TB, needs, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	python := os.Getenv("FOVEA_PYTHON")
@@ -23,7 +26,7 @@ func Command(t testing.TB, needs, script string, args ...string) *exec.Cmd {
 	return c
 }
 
-// Run runs such a call and returns what it prints on standard output. The test ends when it fails.
+// Run runs the script and returns its standard output. If the script fails, the test ends.
 func Run(t testing.TB, needs, script string, args ...string) []byte {
 	t.Helper()
 	out, err := Command(t, needs, script, args...).Output()
@@ -36,7 +39,7 @@ func Run(t testing.TB, needs, script string, args ...string) []byte {
 	return out
 }
 
-// root returns the folder of the module, which the tests' own folder is in.
+// root returns the folder of the module.
 func root(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()

@@ -1,11 +1,12 @@
-// Command bccdcrops cuts the blood cells of BCCD (https://github.com/Shenggan/BCCD_Dataset, MIT) out of their
-// photographs, by the data set's boxes, into one folder a class: RBC, WBC and Platelets, 4,888 pictures of many
-// sizes. Nothing is random: the same input makes the same pictures.
+// Command bccdcrops crops the blood cells in the photographs of BCCD (https://github.com/Shenggan/BCCD_Dataset, MIT).
 //
 //	go run ./testdata/gen/bccdcrops -from ../shared/data/bccd -to crops
 //	go run ./examples/mae -data crops
 //
-// Boxes are cut to the photograph; the few without area are left out and counted.
+// The data set has a box for each cell. The program writes one folder for each class (RBC, WBC and Platelets), 4,888
+// images of many sizes in all. The same input gives the same images.
+//
+// A box is clipped to its photograph. Boxes without area are skipped and counted.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// annotation is what matters of a file in PASCAL VOC's format. Boxes are inclusive and count from 1.
+// annotation holds the fields of a PASCAL VOC file that are used here. Boxes are inclusive and start at 1.
 type annotation struct {
 	Objects []struct {
 		Name string `xml:"name"`
@@ -42,7 +43,7 @@ func main() {
 	to := flag.String("to", "", "`folder` to write to")
 	flag.Parse()
 	if *from == "" || *to == "" {
-		log.Fatal("bccdcrops: needs -from and -to")
+		log.Fatal("bccdcrops: expected -from and -to")
 	}
 	if err := cut(*from, *to); err != nil {
 		log.Fatal("bccdcrops: ", err)
