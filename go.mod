@@ -3,6 +3,7 @@ module github.com/fovea-ml/fovea
 go 1.26.0
 
 require (
+	github.com/chewxy/math32 v1.11.1
 	github.com/google/go-cmp v0.7.0
 	github.com/schollz/progressbar/v3 v3.19.1
 	golang.org/x/image v0.47.0

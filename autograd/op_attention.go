@@ -3,6 +3,7 @@ package autograd
 import (
 	"math"
 
+	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -242,7 +243,7 @@ func (a *attention) carve(buf []float32, rows, blocks, sides int) attentionScrat
 	return s
 }
 
-var negInf = float32(math.Inf(-1))
+var negInf = math32.Inf(-1)
 
 // forward computes the rows i0 to i1 of one head of one sequence.
 func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {

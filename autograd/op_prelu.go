@@ -1,10 +1,6 @@
 package autograd
 
-import (
-	"math"
-
-	"github.com/fovea-ml/fovea/simd"
-)
+import "github.com/fovea-ml/fovea/simd"
 
 // PRelu returns x where it is positive and slope·x elsewhere (He et al., arXiv 1502.01852). The slopes w
 // are [1], or one for each channel of x [n, c, …].
@@ -80,7 +76,7 @@ func (g channelRows) slopeGrad(b *back, dw, x []float32) {
 		sums[i] = 0
 		for j := 0; j < g.inner; j += chunk {
 			n := min(chunk, g.inner-j)
-			simd.Clamp(low[:n], x[i*g.inner+j:], float32(math.Inf(-1)), 0)
+			simd.Clamp(low[:n], x[i*g.inner+j:], negInf, 0)
 			sums[i] += simd.Dot(low[:n], b.dy[i*g.inner+j:])
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"math"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/chewxy/math32"
 )
 
 // An Entry is one tensor to be written. It holds Floats or, when those are nil, Ints, in row-major order. Or it is a
@@ -195,7 +197,7 @@ func (s *stream) piece(it item, floats []float32, at, n int) ([]byte, error) {
 		floats = sized(&s.floats, n)
 		t.floatsAt(floats, at)
 		for i, v := range floats {
-			if t.DType == F64 && math.IsInf(float64(v), 0) {
+			if t.DType == F64 && math32.IsInf(v, 0) {
 				if wide := t.float64At(at + i); !math.IsInf(wide, 0) {
 					return nil, beyond(wide, at+i, it.as)
 				}

@@ -6,7 +6,7 @@ import "sync"
 type freeList[T any] struct {
 	most int
 	make func() *T
-	wipe func(*T) // drops what a value refers to
+	wipe func(*T) // removes a value's references
 
 	mu   sync.Mutex
 	free []*T

@@ -18,7 +18,7 @@ func randomFloats(n int, seed uint64) []float32 {
 }
 
 // BenchmarkGemm times products at every level of the machine, beside the rate of a loop of fused
-// multiply-adds that ran just before: its %peak is what a change to a kernel is judged by.
+// multiply-adds that ran just before: its %peak judges a change to a kernel.
 //
 //	m, k, n     the sizes
 //	packed      B packed ahead of time

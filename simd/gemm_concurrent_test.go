@@ -76,7 +76,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 	})
 }
 
-// allocations counts what 20 calls of f allocate. (testing.AllocsPerRun would hold them to one processor.)
+// allocations counts the allocations of 20 calls of f. (testing.AllocsPerRun would hold them to one processor.)
 // The runtime allocates now and then on its own, so that the least of a few rounds counts.
 func allocations(f func()) uint64 {
 	least := uint64(1 << 62)

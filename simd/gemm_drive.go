@@ -129,7 +129,7 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 	}
 }
 
-// A gemmScratch holds what one task needs beside its operands.
+// A gemmScratch holds the memory of one task beside its operands.
 type gemmScratch struct {
 	tile     gemmTile
 	operands gemmOperands
@@ -142,7 +142,7 @@ var gemmScratches = freeList[gemmScratch]{
 	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
 }
 
-// sharedScratches hold what the tasks of one call share, one for each concurrent call.
+// sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.
 var sharedScratches = freeList[gemmScratch]{
 	most: 4,
 	make: func() *gemmScratch { return new(gemmScratch) },

@@ -52,7 +52,7 @@ func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 			if g.kern.rows {
 				width = h
 			}
-			// A tile of A, k-major, is what a panel of its transpose would be.
+			// A k-major tile of A equals a panel of its transpose.
 			g.kern.packPanel(dst[r*kc:][:kc*width], src[from:], a.Stride, !a.Trans, kc, h, width)
 		}
 	}

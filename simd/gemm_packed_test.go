@@ -13,7 +13,7 @@ func rowsOf(x Matrix) func(dst []float32, i, j int) {
 	return func(dst []float32, i, j int) { copy(dst, x.Data[i*x.Stride+j:]) }
 }
 
-// ofFormat rounds numbers to those that a format holds.
+// ofFormat rounds numbers to a format.
 func ofFormat(f Format, x []float32) {
 	h := make([]uint16, len(x))
 	switch f {
@@ -26,7 +26,7 @@ func ofFormat(f Format, x []float32) {
 	}
 }
 
-// What is packed from rows, in whatever format, gives the products of the numbers it came from, bit for bit.
+// A matrix packed from rows, in any format, gives the products of its numbers bit for bit.
 func TestPackRowsBits(t *testing.T) {
 	count := 200
 	if testing.Short() {

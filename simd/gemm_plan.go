@@ -75,7 +75,7 @@ func (g *gemmRun) run(w *Workers, count int) {
 	}
 }
 
-// share copies what several tasks would otherwise each copy for themselves.
+// share makes once the copies that several tasks would otherwise each make.
 func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 	if g.colTasks > 1 && g.copiesA(g.one.a) {
 		if size := g.sharedSize(); size <= sharedMost {
@@ -174,7 +174,7 @@ func (g *gemmRun) tasksEach() int {
 	return ceilDiv(g.m, g.taskRows) * ceilDiv(g.panels, g.taskCols)
 }
 
-// blockDepth divides k into equal blocks of at most most rows.
+// blockDepth returns the depth of equal blocks that cover k, at most most.
 func blockDepth(k, most int) int {
 	return max(1, ceilDiv(k, max(1, ceilDiv(k, most))))
 }

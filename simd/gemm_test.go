@@ -20,7 +20,7 @@ type problem struct {
 	c       []float32 // before
 	ldc     int
 	want    []float32
-	slack   []float64 // what the order of rounding may change: k·eps·Σ|a·b|, an element
+	slack   []float64 // by element: the most that the order of rounding may change, k·eps·Σ|a·b|
 }
 
 func (p *problem) String() string {
@@ -357,7 +357,7 @@ func TestGemmEmpty(t *testing.T) {
 		if c[0] != 7 {
 			t.Error("an empty product wrote to C")
 		}
-		// k = 0: what is left is beta·C and the epilogue.
+		// k = 0 leaves beta·C and the epilogue.
 		Gemm(nil, 1, 1, 0, Matrix{}, Matrix{}, 2, c, 1, &Epilogue{Bias: []float32{3}})
 		if c[0] != 17 {
 			t.Errorf("2·7 + 3 = %g", c[0])

@@ -7,7 +7,7 @@ const (
 	rows256      = 6   // of the highest tile
 	cols256      = 16  // of a tile and of a panel
 	lanes256     = 8   // floats in a register
-	ahead256     = 1   // rows of what comes next that a tile prefetches from
+	ahead256     = 1   // rows of the next operand that a tile prefetches from
 	peak256Flops = 192 // of a round of peak256
 )
 
@@ -38,7 +38,7 @@ var tilesWide256 = [...]func(*gemmTile){
 	3: gemm256w3,
 }
 
-// panels256, by height, is how many panels a tile can cover side by side.
+// panels256, by height, is the number of panels that a tile can cover side by side.
 var panels256 = [...]int{
 	1: 4,
 	2: 2,
@@ -53,7 +53,7 @@ const (
 	rows512      = 14  // of the highest tile
 	cols512      = 32  // of a tile and of a panel
 	lanes512     = 16  // floats in a register
-	ahead512     = 3   // rows of what comes next that a tile prefetches from
+	ahead512     = 3   // rows of the next operand that a tile prefetches from
 	peak512Flops = 512 // of a round of peak512
 )
 
@@ -121,7 +121,7 @@ var tilesWide512 = [...]func(*gemmTile){
 	6: gemm512w6,
 }
 
-// panels512, by height, is how many panels a tile can cover side by side.
+// panels512, by height, is the number of panels that a tile can cover side by side.
 var panels512 = [...]int{
 	1:  4,
 	2:  4,

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// generatedHeader is the line by which Go's tools know a generated file.
+// generatedHeader is the line that marks a generated file for Go's tools.
 var generatedHeader = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
 
-// The files that .gitattributes marks as generated are those whose header says so.
+// .gitattributes marks exactly the files whose header says that they are generated.
 func TestGeneratedFilesAreMarked(t *testing.T) {
 	root := ".."
 	attributes, err := os.ReadFile(filepath.Join(root, ".gitattributes"))

@@ -40,8 +40,8 @@ func Levels() []Level { return supportedLevels() }
 // Current returns the instruction set in use.
 func Current() Level { return level }
 
-// Info describes what runs, in one line: the architecture, the instruction set and, where FOVEA_SIMD
-// asked for something this machine cannot do, that it was not followed.
+// Info returns the architecture and the instruction set in use in one line. The line mentions a FOVEA_SIMD
+// that this machine does not support.
 func Info() string {
 	s := runtime.GOARCH + " " + level.String()
 	if levelNote != "" {
@@ -50,9 +50,8 @@ func Info() string {
 	return s
 }
 
-// chooseLevel returns the best supported level, or the one that want names. A name that is unknown or
-// not supported here leaves the best level and says so in note: an environment variable must never
-// make a program crash.
+// chooseLevel returns the level that want names, or else the best supported one. An unknown or unsupported
+// name gives the best level and a note: an environment variable must never make a program crash.
 func chooseLevel(want string, supported []Level) (l Level, note string) {
 	best := supported[len(supported)-1]
 	want = strings.ToLower(strings.TrimSpace(want))

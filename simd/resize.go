@@ -8,9 +8,9 @@ import "fmt"
 //
 //	limit((2²¹ + Σₖ wᵢₖ·src[firstᵢ+k]) >> 22)
 //
-// where the weights w are numbers with 22 fractional bits, limit keeps 0..255 and the sum is an int32 that wraps
-// around. That is the arithmetic of Pillow's resize. As it is exact, every instruction set gives the same bytes in
-// whatever order it adds. A ResizeTaps is read-only and may be used by many goroutines at once.
+// The weights w have 22 fractional bits, limit keeps 0..255, and the sum is an int32 that wraps around. That is the
+// arithmetic of Pillow's resize. It is exact, so every instruction set gives the same bytes, in any order of
+// additions. A ResizeTaps is read-only and may be used by many goroutines at once.
 type ResizeTaps struct {
 	length  int
 	first   []int32 // by output: where its window begins
@@ -24,10 +24,11 @@ type ResizeTaps struct {
 // above 1.
 const resizeFraction = 32 - 8 - 2
 
-// NewResizeTaps makes taps for lines of length samples (or pixels, or rows): output i takes the positions from
-// first[i] on with the weights from start[i] up to, not including, start[i+1]. It keeps the slices, which must not
-// change any more. It panics when a window is empty or leaves [0, length), or start does not go from 0 to the end of
-// weights, one more than there are outputs.
+// NewResizeTaps makes taps for lines of length samples (or pixels, or rows). Output i takes the positions from
+// first[i] on with the weights from start[i] up to, not including, start[i+1]. start has one element more than there
+// are outputs. NewResizeTaps keeps the slices, which must not change any more.
+//
+// It panics when a window is empty or leaves [0, length), or when start does not go from 0 to the end of weights.
 func NewResizeTaps(length int, first, start, weights []int32) *ResizeTaps {
 	if len(start) != len(first)+1 || start[0] != 0 || int(start[len(first)]) != len(weights) {
 		panic(fmt.Sprintf("simd: NewResizeTaps: %d outputs, %d weights and %d starts that do not go from 0 to their end", len(first), len(weights), len(start)))
@@ -51,10 +52,10 @@ func (t *ResizeTaps) Length() int { return t.length }
 // Products returns the number of products that one line of one channel takes.
 func (t *ResizeTaps) Products() int { return len(t.weights) }
 
-// ResizeRows resamples along rows of interleaved samples: row y of src begins at src[y·srcStride] and has
-// t.Length() pixels of 1, 3 or 4 channels, row y of dst begins at dst[y·dstStride] and gets t.Outputs() pixels. dst
-// and src must not overlap. It panics when a slice is too short, a stride is shorter than a row, or channels is
-// another number.
+// ResizeRows resamples along rows of interleaved samples. Row y of src begins at src[y·srcStride] and has t.Length()
+// pixels of 1, 3 or 4 channels. Row y of dst begins at dst[y·dstStride] and gets t.Outputs() pixels. dst and src must
+// not overlap. ResizeRows panics when a slice is too short, a stride is shorter than a row, or channels is another
+// number.
 func ResizeRows(dst []uint8, dstStride int, src []uint8, srcStride, rows, channels int, t *ResizeTaps) {
 	if channels != 1 && channels != 3 && channels != 4 {
 		panic(fmt.Sprintf("simd: ResizeRows: %d channels, expected 1, 3 or 4", channels))
@@ -73,10 +74,10 @@ func ResizeRows(dst []uint8, dstStride int, src []uint8, srcStride, rows, channe
 	}
 }
 
-// ResizeColumns resamples along columns: outputs from up to to-1 of t, each a row of n samples, go to consecutive
-// rows of dst, the first of which begins at dst[0]. src holds t.Length() rows of n samples. Strides are the distances
-// between the beginnings of rows. dst and src must not overlap. It panics when a slice is too short, a stride is
-// shorter than a row, or [from, to) leaves the outputs.
+// ResizeColumns resamples along columns. src holds t.Length() rows of n samples. Outputs from to to-1 of t, each a row
+// of n samples, go to consecutive rows of dst, the first at dst[0]. Strides are the distances between the beginnings
+// of rows. dst and src must not overlap. ResizeColumns panics when a slice is too short, a stride is shorter than a
+// row, or [from, to) leaves the outputs.
 func ResizeColumns(dst []uint8, dstStride int, src []uint8, srcStride, n int, t *ResizeTaps, from, to int) {
 	if from < 0 || from > to || to > t.Outputs() {
 		panic(fmt.Sprintf("simd: ResizeColumns: outputs [%d, %d) of %d", from, to, t.Outputs()))

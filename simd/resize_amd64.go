@@ -2,8 +2,8 @@ package simd
 
 import "golang.org/x/sys/cpu"
 
-// resizeKernelOf returns the kernel of a level. That of AVX-512 multiplies bytes (VNNI); where a machine lacks those
-// instructions it runs AVX2's.
+// resizeKernelOf returns the kernel of a level. The kernel of AVX-512 multiplies bytes (VNNI); a machine without those
+// instructions runs AVX2's.
 func resizeKernelOf(l Level) *resizeKernel {
 	switch {
 	case l == AVX512 && cpu.X86.HasAVX512VNNI:
@@ -14,16 +14,16 @@ func resizeKernelOf(l Level) *resizeKernel {
 	return nil
 }
 
-// AVX2 works on two rows at a time, one in each half of a register, a lane a channel. Samples are widened to words
-// and multiplied in pairs by the low and by the high words of the weights.
+// AVX2 works on two rows at a time, one in each half of a register. Each channel has a lane. Samples are widened to
+// words and multiplied in pairs, by the low and by the high words of the weights.
 var resizeAVX2 = resizeKernel{
 	words: 4, pack: splitWords,
 	group: 2, rows: [5]func(*resizeRowsArgs){3: resizeRows3AVX2, 4: resizeRows4AVX2},
 	block: 32, columns: resizeColumnsAVX2,
 }
 
-// AVX-512 works on four rows at a time. Four samples of a channel share a lane and are multiplied as they are by the
-// bytes of the weights, first, second and third.
+// AVX-512 works on four rows at a time. Four samples of a channel share a lane. They are multiplied as bytes by the
+// first, second and third bytes of the weights.
 var resizeAVX512 = resizeKernel{
 	words: 3, pack: splitBytes,
 	group: 4, rows: [5]func(*resizeRowsArgs){3: resizeRows3AVX512, 4: resizeRows4AVX512},
@@ -48,7 +48,7 @@ func resizeRows4AVX512(a *resizeRowsArgs)
 //go:noescape
 func resizeColumnsAVX512(a *resizeColumnsArgs)
 
-// splitWords writes weights as pairs of 16-bit words, low parts and what is above them: w = low + high·2¹⁶.
+// splitWords writes weights as pairs of 16-bit words, low parts and high parts: w = low + high·2¹⁶.
 func splitWords(dst []uint32, w *[4]int32) {
 	var low, high [4]uint32
 	for k, c := range w {

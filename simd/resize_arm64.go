@@ -7,8 +7,8 @@ func resizeKernelOf(l Level) *resizeKernel {
 	return nil
 }
 
-// NEON works on two rows at a time, which share the weights. A table look-up spreads the channels of a pixel to the
-// lanes of a register, widened, and one multiplication by a weight follows.
+// NEON works on two rows at a time, which share the weights. A table look-up widens the channels of a pixel to
+// the lanes of a register; one multiplication by a weight follows.
 var resizeNEON = resizeKernel{
 	words: 4, pack: wholeWords,
 	group: 2, rows: [5]func(*resizeRowsArgs){3: resizeRows3NEON, 4: resizeRows4NEON},

@@ -2,7 +2,7 @@ package simd
 
 import "unsafe"
 
-// resizeVector is a ResizeTaps as vector kernels read it: windows of steps times four positions, all of one length,
+// resizeVector is a ResizeTaps in the form that vector kernels read. All windows have steps times four positions,
 // filled up with weights of zero. Windows near the end of a line begin earlier instead of leaving it.
 type resizeVector struct {
 	kernel *resizeKernel
@@ -11,7 +11,7 @@ type resizeVector struct {
 	packed []uint32 // by output, by step: kernel.words words
 }
 
-// A resizeKernel is what an instruction set offers.
+// A resizeKernel holds the routines of an instruction set and the sizes that they work with.
 type resizeKernel struct {
 	words int // of packed weights for four positions
 	pack  func(dst []uint32, w *[4]int32)
@@ -42,11 +42,11 @@ type resizeColumnsArgs struct {
 	blocks int            // 40
 }
 
-// resizeLargest bounds the weights that kernels take: three signed bytes, or a signed word and what is above it.
+// resizeLargest bounds the weights that kernels take: three signed bytes, or a signed word and the bits above it.
 const resizeLargest = 127 << 16
 
-// newResizeVector returns nil when there is no kernel, when lines are shorter than a padded window, or when a weight
-// is too large.
+// newResizeVector returns nil where there is no kernel, a line is shorter than a padded window, or a weight is too
+// large.
 func newResizeVector(t *ResizeTaps, k *resizeKernel) *resizeVector {
 	if k == nil || t.Outputs() == 0 {
 		return nil

@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// Workers says how many cores a computation may use. It is a value that callers pass down: nil is
-// serial, and one *Workers may be shared by any number of goroutines. The goroutines behind it are one
-// process-wide set, started when first needed and parked when idle, so a Workers costs nothing to make
-// and needs no Close.
+// Workers bounds the cores that a computation may use. It is a value that callers pass down: nil is serial,
+// and any number of goroutines may share one *Workers. The goroutines behind it are one set for the process,
+// started when first needed and parked when idle. So a Workers costs nothing to make and needs no Close.
 type Workers struct {
 	limit   int          // with the caller; 0 follows GOMAXPROCS
 	helping atomic.Int32 // helpers at work for this value now, over all its calls
 }
 
 // NewWorkers returns a value that lets a computation use up to limit cores, the caller's own included.
-// A limit of 0 or less follows GOMAXPROCS; one above 65536 is that.
+// A limit of 0 or less follows GOMAXPROCS; a limit above 65536 counts as 65536.
 func NewWorkers(limit int) *Workers {
 	const most = 1 << 16 // so that products with it cannot overflow
 	return &Workers{limit: min(max(limit, 0), most)}
@@ -36,11 +35,11 @@ func (w *Workers) Limit() int {
 
 // For calls f(0) to f(n-1), each once, in no particular order, and returns when all have returned.
 //
-// Indices are claimed one at a time from a counter. The caller works too and waits only for helpers that
-// are in the middle of an index, never for one that has not begun; so a call inside f cannot deadlock,
-// and all calls together never run on more than the caller and GOMAXPROCS-1 helpers. Helpers of one
-// Workers number at most its limit minus one, nested calls included. When f panics, the indices not yet
-// claimed are dropped and the first panic value is raised again on the caller.
+// Indices are claimed one at a time from a counter. The caller works too. It waits only for helpers in the
+// middle of an index, never for a helper that has not begun, so a call inside f cannot deadlock. All calls
+// together run on the caller and at most GOMAXPROCS-1 helpers. One Workers has at most its limit minus one
+// helpers, nested calls included. When f panics, the indices not yet claimed are dropped, and the first panic
+// value is raised again on the caller.
 func (w *Workers) For(n int, f func(i int)) {
 	if n <= 0 {
 		return
@@ -124,7 +123,7 @@ func (j *job) finish() (panicked bool, value any) {
 	return panicked, value
 }
 
-// help is what a helper does with a job it has joined.
+// help does a helper's share of a job that it has joined.
 func (j *job) help() {
 	done := false
 	defer func() {
@@ -156,9 +155,9 @@ var jobs = freeList[job]{
 	wipe: func(j *job) { j.f, j.w, j.panicked, j.value = nil, nil, false, nil },
 }
 
-// spinFor is how long an idle helper watches for work before it parks. Waking a parked goroutine takes
-// about 5 µs, so that spinning through the gap between two operations of a model pays, and beyond a few
-// tens of microseconds it only burns the core.
+// spinFor is the time for which an idle helper watches for work before it parks. Waking a parked goroutine
+// takes about 5 µs, so spinning through the gap between two operations of a model pays. Beyond a few tens of
+// microseconds it only burns the core.
 const spinFor = 30 * time.Microsecond
 
 // helperPool is the process-wide set of helpers and the jobs open to them.
@@ -272,7 +271,7 @@ func (p *helperPool) helper() {
 		if p.spin(seen) {
 			continue
 		}
-		// A publication counts on those that spin, so that the last look comes before parking or leaving.
+		// A publication does not wake spinning helpers, so each looks once more before it parks or leaves.
 		p.mu.Lock()
 		if j = p.join(); j == nil {
 			if p.started > runtime.GOMAXPROCS(0)-1 { // GOMAXPROCS was lowered

@@ -3,9 +3,10 @@ package vision
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
+
+	"github.com/chewxy/math32"
 )
 
 // preprocessJSON is the form of preprocessor_config.json. Pointers tell an absent field from a false or zero one.
@@ -262,7 +263,7 @@ func (p *Preprocess) check() error {
 	}
 	for c, table := range p.Normalizer().table {
 		for _, v := range table {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			if math32.IsNaN(v) || math32.IsInf(v, 0) {
 				return fmt.Errorf("mean %v, standard deviation %v and rescale_factor give values that are not finite in channel %d", p.Mean, p.Std, c)
 			}
 		}

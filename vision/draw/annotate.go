@@ -3,9 +3,9 @@ package draw
 import (
 	"fmt"
 	"image"
-	"math"
 	"strconv"
 
+	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -66,7 +66,7 @@ func (a *Annotation) finite() bool {
 		values = append(values, p[:]...)
 	}
 	for _, v := range values {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+		if math32.IsNaN(v) || math32.IsInf(v, 0) {
 			return false
 		}
 	}

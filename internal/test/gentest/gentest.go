@@ -1,10 +1,10 @@
 // Package gentest tests the generators of package simd's assembly:
 //
-//	gentest.Current(t, map[string][]byte{"gemm_arm64.s": text})
-//	gentest.Words(t, text, 20)
+//	func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files) }
+//	func TestWords(t *testing.T)           { gentest.Words(t, text, 50) }
 //
-// The files in package simd must equal the output of the generators. Instructions that Go's assembler does not know are
-// written as raw words; they must equal LLVM's encoding.
+// The first compares the generated files with the generator. The second compares the arm64 instructions that are
+// written as words with LLVM's encoding.
 package gentest
 
 import (

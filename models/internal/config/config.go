@@ -10,8 +10,8 @@ package config
 
 import (
 	"fmt"
-	"math"
 
+	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
 )
 
@@ -61,7 +61,7 @@ func (v *Checks) Probability(name string, value float32) {
 
 // NotNegative wants a finite number of at least 0.
 func (v *Checks) NotNegative(name string, value float32) {
-	if !(value >= 0) || math.IsInf(float64(value), 0) {
+	if !(value >= 0) || math32.IsInf(value, 0) {
 		v.Fail(name, "expected a finite number that is not negative, found %v", value)
 	}
 }

@@ -3,8 +3,8 @@ package asm
 import "fmt"
 
 // An Instruction of arm64 is an encoding and the same in LLVM's notation. Go's assembler knows few of the
-// instructions of Advanced SIMD. The others are written as words with the notation beside them, and the
-// tests of a generator ask an assembler whether the two agree.
+// instructions of Advanced SIMD. The others are written as words with the notation beside them. A generator's
+// test has an assembler compare the two.
 type Instruction struct {
 	code uint32
 	text string
@@ -18,12 +18,12 @@ func Encode(code int, format string, args ...any) Instruction {
 // Word writes an instruction by its encoding.
 func (t *Text) Word(i Instruction) { t.Op("WORD $0x%08x // %s", i.code, i.text) }
 
-// LoadQ loads vector register r from general register base and an offset, a multiple of 16.
+// LoadQ loads vector register r from an offset from general register base, a multiple of 16.
 func LoadQ(r, base, offset int) Instruction {
 	return Encode(0x3dc00000|offset/16<<10|base<<5|r, "ldr q%d, [x%d, #%d]", r, base, offset)
 }
 
-// StoreQ stores what LoadQ loads.
+// StoreQ stores vector register r at an offset from general register base, a multiple of 16.
 func StoreQ(r, base, offset int) Instruction {
 	return Encode(0x3d800000|offset/16<<10|base<<5|r, "str q%d, [x%d, #%d]", r, base, offset)
 }

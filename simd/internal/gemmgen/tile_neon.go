@@ -10,8 +10,8 @@ import (
 // A, which multiply by element: 29 of 32 registers. A step of k is 5 loads and 24 fused multiply-adds. A
 // is packed k-major, always 8 wide; the lower tiles use its first elements.
 //
-// Go's assembler has no multiply by element, so those are words, each with the instruction it stands for
-// beside it; a test asks an assembler whether they agree.
+// Go's assembler has no multiply by element. Those instructions are words with their notation beside them; a
+// test has an assembler compare the two.
 func tilesNEON() *asm.Text {
 	a := asm.New(generator)
 	for _, h := range neon.heights {

@@ -18,7 +18,7 @@ type tileSet struct {
 	heights []int  // of the tiles that exist; empty stands for all up to rows
 	half    bool   // there are tiles of half a panel's columns, for an edge of C
 	wide    []int  // by height, from 1 on: panels that a wide tile covers
-	ahead   int    // rows of what comes next that a tile prefetches from
+	ahead   int    // rows of the next operand that a tile prefetches from
 	chains  int    // multiply-adds in a round of the loop that FMAPeak times
 }
 
@@ -42,7 +42,8 @@ var (
 	}
 )
 
-// goAMD64 declares what the texts define, with the sizes of the tiles and tables of them by height.
+// goAMD64 returns the Go file of amd64: the sizes of the tiles, tables of them by height, and declarations of the
+// functions in the texts.
 func goAMD64(texts ...*asm.Text) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(asm.Header(generator) + "package simd\n")
@@ -61,7 +62,7 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 			table("tilesHalf", "h", fmt.Sprintf("uses the first lanes%s columns of a panel", s.suffix), s.rows)
 		}
 		table("tilesWide", "w", "covers several panels of B", len(s.wide))
-		fmt.Fprintf(&b, "\n// panels%s, by height, is how many panels a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
+		fmt.Fprintf(&b, "\n// panels%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
 		for h := 1; h <= s.rows; h++ {
 			n := 1
 			if h <= len(s.wide) {
@@ -77,7 +78,7 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 	return format.Source(b.Bytes())
 }
 
-// goARM64 does for arm64 what goAMD64 does, with a function in place of tables.
+// goARM64 returns the Go file of arm64, with a function in place of tables.
 func goARM64(text *asm.Text) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(asm.Header(generator) + "package simd\n")
@@ -105,7 +106,7 @@ func (s *tileSet) constants(b *bytes.Buffer) {
 	fmt.Fprintf(b, "cols%s = %d // of a tile and of a panel\n", s.suffix, s.cols())
 	fmt.Fprintf(b, "lanes%s = %d // floats in a register\n", s.suffix, s.lanes)
 	if s.ahead > 0 {
-		fmt.Fprintf(b, "ahead%s = %d // rows of what comes next that a tile prefetches from\n", s.suffix, s.ahead)
+		fmt.Fprintf(b, "ahead%s = %d // rows of the next operand that a tile prefetches from\n", s.suffix, s.ahead)
 	}
 	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n)\n", s.suffix, 2*s.chains*s.lanes)
 }

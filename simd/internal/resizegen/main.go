@@ -2,8 +2,8 @@
 //
 //	go run ./internal/resizegen -out .
 //
-// A kernel for three and one for four channels differ in the bytes of a step and in a shuffle; a function in Go says
-// the rest once. Sums are 32 bits wide and exact, so that any order of additions gives the same bytes.
+// The kernels for three and four channels differ in the bytes of a step and in a shuffle; a function in Go says the
+// rest once. Sums are 32 bits wide and exact, so any order of additions gives the same bytes.
 package main
 
 import (
@@ -49,8 +49,8 @@ func table(a *asm.Text, name string, b []byte) {
 	a.Table(name, 8, entries...)
 }
 
-// spread returns the shuffle of one 16-byte register that brings sample taps[i] of every channel, each in size bytes
-// of which all but the first are zero, to the channel's lane of four bytes. Lanes without a channel are zero.
+// spread returns a shuffle of one 16-byte register. It brings sample taps[i] of each channel to the channel's lane of
+// four bytes. There the sample takes size bytes, of which all but the first are zero. Lanes without a channel are zero.
 func spread(channels, size int, taps ...int) []byte {
 	var b []byte
 	for lane := range 4 {

@@ -7,7 +7,7 @@ import (
 )
 
 // neon writes the kernels of arm64. Go's assembler knows few integer instructions of Advanced SIMD, so the arithmetic
-// is words with the instruction in LLVM's notation beside them; a test asks an assembler whether they agree.
+// is words with LLVM's notation beside them; a test has an assembler compare the two.
 //
 // A step of a row kernel takes four pixels of two rows: 3 loads, 8 look-ups that widen the channels of a pixel to
 // lanes and 8 multiplications by a weight. A step of the column kernel takes 16 samples of four rows.

@@ -121,8 +121,9 @@ func offset(a *asm.Text, channels int, at, d string) {
 	a.Op("ADDQ $4, %s", at)
 }
 
-func columns256(a *asm.Text) {
-	a.Func("resizeColumnsAVX2", "(a *resizeColumnsArgs)", 0, 8, "One row of outputs from rows of samples, 32 at a time.")
+// openColumns opens a column kernel that takes block samples at a time, and loads its arguments.
+func openColumns(a *asm.Text, name string, block int) {
+	a.Func(name, "(a *resizeColumnsArgs)", 0, 8, fmt.Sprintf("One row of outputs from rows of samples, %d at a time.", block))
 	a.Op("MOVQ a+0(FP), AX")
 	a.Op("MOVQ %d(AX), SI", columnsSrc)
 	a.Op("MOVQ %d(AX), DI", columnsDst)
@@ -131,6 +132,10 @@ func columns256(a *asm.Text) {
 	a.Op("MOVQ %d(AX), R10", columnsSteps)
 	a.Op("MOVQ %d(AX), R11", columnsBlocks)
 	a.Op("LEAQ (R8)(R8*2), R12")
+}
+
+func columns256(a *asm.Text) {
+	openColumns(a, "resizeColumnsAVX2", 32)
 	a.Op("VPXOR Y7, Y7, Y7")
 	a.Label("block")
 	a.Op("MOVQ SI, R13")
@@ -178,8 +183,8 @@ func columns256(a *asm.Text) {
 }
 
 // avx512 writes the kernels of AVX-512 with VNNI. A step of a row kernel takes four pixels of four rows: 4 loads
-// into the quarters of a register, 1 shuffle and 3 instructions that multiply four bytes of each lane by weights from memory and add
-// them up. A step of the column kernel takes 64 samples of four rows.
+// into the quarters of a register, 1 shuffle, and 3 instructions that multiply four bytes of each lane by weights
+// from memory and add them up. A step of the column kernel takes 64 samples of four rows.
 func avx512() []byte {
 	a := asm.New(generator)
 	for _, channels := range []int{3, 4} {
@@ -269,15 +274,7 @@ func avx512() []byte {
 }
 
 func columns512(a *asm.Text) {
-	a.Func("resizeColumnsAVX512", "(a *resizeColumnsArgs)", 0, 8, "One row of outputs from rows of samples, 64 at a time.")
-	a.Op("MOVQ a+0(FP), AX")
-	a.Op("MOVQ %d(AX), SI", columnsSrc)
-	a.Op("MOVQ %d(AX), DI", columnsDst)
-	a.Op("MOVQ %d(AX), R8", columnsStride)
-	a.Op("MOVQ %d(AX), R9", columnsPacked)
-	a.Op("MOVQ %d(AX), R10", columnsSteps)
-	a.Op("MOVQ %d(AX), R11", columnsBlocks)
-	a.Op("LEAQ (R8)(R8*2), R12")
+	openColumns(a, "resizeColumnsAVX512", 64)
 	a.Op("VPBROADCASTD resizeHalfAVX512<>(SB), Z14")
 	a.Op("VPXORD Z15, Z15, Z15")
 	a.Label("block")
