@@ -35,7 +35,7 @@ func img() image.Image {
 }
 
 // One step of pre-training hides three quarters of each image and computes the loss of rebuilding them; its
-// gradients are what an optimizer needs.
+// gradients go to an optimizer.
 func Example() {
 	model := load()
 	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img(), img())

@@ -63,7 +63,7 @@ func TestStoredAs(t *testing.T) {
 	}
 }
 
-// TestHuggingFaceNames pins the names that are written of the decoder: those that all versions of transformers read.
+// TestHuggingFaceNames pins the names of the decoder in files: all versions of transformers read them.
 func TestHuggingFaceNames(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()

@@ -106,8 +106,7 @@ func compareForm(t *testing.T, dir string) {
 	}
 }
 
-// TestSameNames saves models under the names, and with the shapes and values, of the files they come from: those that
-// the libraries wrote.
+// TestSameNames saves models that the libraries wrote, and expects the same names, shapes and values.
 func TestSameNames(t *testing.T) {
 	for name, saving := range map[string]SaveOptions{"tiny": {}, "odd": {}, "timm_class": {Layout: models.Timm}, "timm_mean": {Layout: models.Timm}, "timm_clip": {Layout: models.Timm}} {
 		from := os.DirFS(filepath.Join("testdata", name))

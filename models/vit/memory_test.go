@@ -20,7 +20,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// firstUse is what a process says that loads a model and uses it.
+// firstUse is the answer of a process that loads a model and uses it.
 type firstUse struct {
 	Peak   int64 // VmHWM in bytes
 	Logits []float32
@@ -103,7 +103,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// use loads a model, runs it twice and says what it took.
+// use loads a model, runs it twice and prints its peak of memory and the logits.
 func use(dir string) {
 	m, err := Load(os.DirFS(dir), LoadOptions{})
 	if err != nil {

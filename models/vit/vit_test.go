@@ -219,7 +219,7 @@ func TestBadClassifier(t *testing.T) {
 	}
 }
 
-// TestForwardWithoutHead expects a panic that says what is missing.
+// TestForwardWithoutHead expects a panic that names the missing head.
 func TestForwardWithoutHead(t *testing.T) {
 	m, _ := load(t, "tiny")
 	m.Head = nil

@@ -13,7 +13,7 @@ import (
 	"github.com/fovea-ml/fovea/models"
 )
 
-// Configuration is what config.json is read into. It holds the defaults before.
+// Configuration is the target of config.json. It holds the defaults before it is read.
 type Configuration interface {
 	// Validate returns an error that names the first field whose value no model can have.
 	Validate() error

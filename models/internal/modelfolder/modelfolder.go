@@ -52,7 +52,7 @@ type Family struct {
 	Images bool
 }
 
-// Trace is a part of a tensor's name that tells of something a family does not compute.
+// Trace is a part of a tensor's name, and the unsupported feature that it reveals.
 type Trace struct{ Part, What string }
 
 // A Form is how a folder describes its model.
@@ -173,7 +173,7 @@ func openWeights(fsys fs.FS, o models.LoadOptions) (*checkpoint.File, error) {
 	return nil, fmt.Errorf("the folder has several files that may be the weights, say which: %s", strings.Join(found, ", "))
 }
 
-// refuseUnsupported returns an error that says what in the weights the family does not compute.
+// refuseUnsupported returns an error that names the first tensor of an unsupported variant.
 func (f *Folder) refuseUnsupported() error {
 	for name := range f.Weights.Names() {
 		for _, k := range f.family.Unsupported {

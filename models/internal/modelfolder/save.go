@@ -69,7 +69,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 		checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
 }
 
-// layouts returns the layouts that can be written: those that a column of names is called like.
+// layouts returns the layouts that can be written: a column of names is called like each.
 func (y Family) layouts() []string {
 	var out []string
 	for l := range models.Original + 1 {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Args are arguments of the constructor of timm's VisionTransformer. Those that are missing here leave traces in the
-// weights.
+// Args are arguments of the constructor of timm's VisionTransformer. Arguments that are missing here leave traces
+// in the weights.
 type Args struct {
 	ImageSize        int      `json:"img_size,omitempty"`
 	PatchSize        int      `json:"patch_size,omitempty"`
