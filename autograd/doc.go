@@ -66,7 +66,7 @@
 //		grads.Zero()
 //		loss.Backward(grads)
 //		tape.Commit() // state updates, such as running statistics
-//		optimizer.Step(grads)
+//		adamw.Step(grads, rate, 1, w) // package train
 //		tape.Reset()
 //	}
 //
