@@ -30,7 +30,7 @@ type DecodeError struct {
 func (e *DecodeError) Error() string {
 	s := "vision: "
 	if e.Name != "" {
-		s += e.Name + ": "
+		s += printable(e.Name) + ": "
 	}
 	if e.Format != "" {
 		s += e.Format + ": "

@@ -191,3 +191,17 @@ func ExampleWrite() {
 	fmt.Printf("%v: %s\n", err, kept)
 	// Output: interrupted: step 1
 }
+
+// Unix allows names that are not UTF-8.
+func TestWriteNameNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bad\xff")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Skip("the file system wants UTF-8")
+	}
+	if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "new" {
+		t.Errorf("%q, %v", b, err)
+	}
+}

@@ -4,11 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The next
 // process that writes to the name removes it. It can tell: a temporary file is locked while it is written, and the
 // system drops the locks of a killed process.
+
+// temporary matches the end of a temporary file's name, after a dot and the name of the file.
+var temporary = regexp.MustCompile(`^\.[0-9a-f]{8}\.tmp$`)
 
 // removeLeftovers removes the temporary files of a name that no process writes any more.
 func removeLeftovers(dir, base string) {
@@ -16,9 +20,9 @@ func removeLeftovers(dir, base string) {
 	if err != nil {
 		return
 	}
-	temporary := regexp.MustCompile(`^\.` + regexp.QuoteMeta(base) + `\.[0-9a-f]{8}\.tmp$`)
 	for _, e := range list {
-		if !temporary.MatchString(e.Name()) || !e.Type().IsRegular() {
+		end, ok := strings.CutPrefix(e.Name(), "."+base) // not part of the expression: a name need not be UTF-8
+		if !ok || !temporary.MatchString(end) || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
