@@ -192,16 +192,15 @@ func ExampleWrite() {
 	// Output: interrupted: step 1
 }
 
-// Unix allows names that are not UTF-8.
-func TestWriteNameNotUTF8(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "bad\xff")
+// TestNameNotUTF8 writes to a name that is not UTF-8, twice.
+func TestNameNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a\xff(")
 	if err := os.WriteFile(path, nil, 0o666); err != nil {
-		t.Skip("the file system wants UTF-8")
+		t.Skip(err) // the system has no such names
 	}
-	if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := os.ReadFile(path); err != nil || string(b) != "new" {
-		t.Errorf("%q, %v", b, err)
+	for range 2 {
+		if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // process that writes to the name removes it. It can tell: a temporary file is locked while it is written, and the
 // system drops the locks of a killed process.
 
-// temporary matches the end of a temporary file's name, after a dot and the name of the file.
+// temporary matches what follows the base in a temporary name.
 var temporary = regexp.MustCompile(`^\.[0-9a-f]{8}\.tmp$`)
 
 // removeLeftovers removes the temporary files of a name that no process writes any more.
@@ -21,8 +21,9 @@ func removeLeftovers(dir, base string) {
 		return
 	}
 	for _, e := range list {
-		end, ok := strings.CutPrefix(e.Name(), "."+base) // not part of the expression: a name need not be UTF-8
-		if !ok || !temporary.MatchString(end) || !e.Type().IsRegular() {
+		// base is no part of the expression: a name need not be UTF-8.
+		ending, ours := strings.CutPrefix(e.Name(), "."+base)
+		if !ours || !temporary.MatchString(ending) || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
