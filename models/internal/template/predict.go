@@ -36,7 +36,7 @@ func (m *Model) Predict(ctx context.Context, inputs ...[][]float32) ([]models.Pr
 			flat := slices.Concat(slices.Concat(some[:n]...)...)
 			logits := m.Forward(t.Input(flat, n, length, m.Config.NumFeatures)).Floats(nil) // values leave the tape by copying
 			for row := range slices.Chunk(logits, classes) {
-				out = append(out, models.Predict(slices.Clip(row), labels))
+				out = append(out, models.Predict(slices.Clip(row), labels, m.Config.Problem))
 			}
 			some = some[n:]
 		}
