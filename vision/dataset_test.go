@@ -82,7 +82,7 @@ func TestOpenFolderErrors(t *testing.T) {
 	if _, err := OpenDir("testdata/resize.json", FolderOptions{}); err == nil || !strings.Contains(err.Error(), "resize.json") {
 		t.Errorf("a file as folder: %v", err)
 	}
-	if d, err := OpenDir("testdata", FolderOptions{AllowOneClass: true}); err != nil || !slices.Equal(d.Classes(), []string{"cases", "decode"}) {
+	if d, err := OpenDir("testdata", FolderOptions{AllowOneClass: true}); err != nil || !slices.Contains(d.Classes(), "decode") {
 		t.Errorf("directory: %v", err)
 	}
 	if d, err := OpenFolder(fstest.MapFS{"a/x.png": p}, FolderOptions{AllowOneClass: true}); err != nil || d.Len() != 1 {

@@ -132,13 +132,13 @@ func formOf(fsys fs.FS) (Form, []byte, error) {
 		return 0, nil, err
 	}
 	var kind struct {
-		ModelType    string `json:"model_type"`
-		Architecture string `json:"architecture"`
+		ModelType    *string `json:"model_type"`
+		Architecture *string `json:"architecture"`
 	}
 	if err := decode(ConfigName, data, &kind); err != nil {
 		return 0, nil, err
 	}
-	if kind.Architecture != "" && (kind.ModelType == "" || kind.ModelType == "timm_wrapper") {
+	if kind.Architecture != nil && *kind.Architecture != "" && (kind.ModelType == nil || *kind.ModelType == "" || *kind.ModelType == "timm_wrapper") {
 		return Timm, data, nil
 	}
 	return HuggingFace, data, nil

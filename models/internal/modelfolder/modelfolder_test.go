@@ -85,11 +85,13 @@ func TestFormOf(t *testing.T) {
 // TestRescale keeps the proportions of a preprocessing.
 func TestRescale(t *testing.T) {
 	p := vision.ImageNet(224)
-	rescale(&p, 384, 224)
+	rescale(&p, 384, Images{Height: 224, Width: 224, Channels: 3})
 	if p.CropWidth != 384 || p.CropHeight != 384 || p.Width != 439 {
 		t.Errorf("found %+v", p)
 	}
 }
+
+var square = Images{Height: 16, Width: 16, Channels: 3}
 
 // TestReadPreprocess refuses images so large that one would take a model hours.
 func TestReadPreprocess(t *testing.T) {
@@ -103,7 +105,7 @@ func TestReadPreprocess(t *testing.T) {
 		`{"do_resize": false, "size": {"height": 512, "width": 512}}`:                                true,
 		`{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 1024, "width": 1024}}`: false,
 	} {
-		p, err := readPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, vision.Half(16), 16)
+		p, err := readPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, vision.Half(16), square)
 		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "at most 64×64") {
 			t.Errorf("%s: %v", config, err)
 		}
@@ -111,7 +113,7 @@ func TestReadPreprocess(t *testing.T) {
 			t.Errorf("%s: the file was not read", config)
 		}
 	}
-	if p, err := readPreprocess(fstest.MapFS{}, vision.Half(16), 16); err != nil || p != vision.Half(16) {
+	if p, err := readPreprocess(fstest.MapFS{}, vision.Half(16), square); err != nil || p != vision.Half(16) {
 		t.Errorf("no file: found %+v, %v", p, err)
 	}
 }
@@ -136,12 +138,18 @@ func TestConfigErrors(t *testing.T) {
 		`{"size": [16, 16]}`:      "c.json: size: expected a whole number, found array",
 		`{"size": 1e30}`:          "c.json: size: expected a whole number, found number 1e30",
 		`{"share": "x"}`:          "c.json: share: expected a number, found string",
-		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number",
+		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number 3",
 		`{"labels": []}`:          "c.json: labels: expected an object, found array",
-		`{"model_type": 7}`:       "c.json: model_type: expected text, found number",
+		`{"model_type": 7}`:       "c.json: model_type: expected text, found number 7",
 		`[]`:                      "c.json: expected an object, found array",
 		`{"model_type": "other"}`: `c.json: model_type: expected "small", found "other"`,
-		`{"size": NaN}`:           "c.json: invalid character 'N' looking for beginning of value",
+		`{"size": null}`:          "c.json: size: expected a whole number, found null",
+		`{"size": 16.0}`:          "c.json: size: expected a whole number, found number 16.0",
+		`{"size": "16"}`:          "c.json: size: expected a whole number, found string",
+		`{"size": true}`:          "c.json: size: expected a whole number, found bool",
+		`{"share": null}`:         "c.json: share: expected a number, found null",
+		`{"share": 1} {}`:         "c.json: invalid JSON: expected the end of the file at byte 13, found '{'",
+		`{"size": NaN}`:           "c.json: size: expected a whole number, found number NaN",
 	} {
 		_, err := ReadConfig(fstest.MapFS{"c.json": {Data: []byte(config)}}, "c.json", Family{Package: "p", ModelType: "small"}, sizes{})
 		if err == nil || err.Error() != "p: "+want {
@@ -214,7 +222,7 @@ func TestRoundTrip(t *testing.T) {
 		if size := 16; f.Resize(&size, &c) != nil || size != 32 {
 			t.Errorf("resized to %d", size)
 		}
-		if p, err := f.Preprocess(vision.ImageNet(16), 16); err != nil || p.Width != 32 {
+		if p, err := f.Preprocess(vision.ImageNet(16), square); err != nil || p.Width != 32 {
 			t.Errorf("the preprocessing is %+v, %v", p, err)
 		}
 		if data, err := fs.ReadFile(f.FS, "vocab.txt"); err != nil || string(data) != "a\nb" {

@@ -71,13 +71,13 @@ func (in *ImageInput) check(height, width int) error {
 	return nil
 }
 
-// Images prepares images of any size and calls pass with the pixels of a batch, [n, 3, height, width], as [Over] does.
+// Images prepares images of any size and calls pass with the pixels of a batch, [n, channels, height, width], as [Over] does.
 //
-// It returns an error for a model of other than 3 channels, for an image without pixels, and for a Preprocess whose
+// It returns an error for a model of other channels than the Preprocess gives, for an image without pixels, and for a Preprocess whose
 // output the model does not take.
 func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
-	if in.Channels != 3 {
-		return fmt.Errorf("images have 3 channels, the model takes %d", in.Channels)
+	if have := in.Preprocess.Channels(); in.Channels != have {
+		return fmt.Errorf("images are prepared with %d channels, the model takes %d", have, in.Channels)
 	}
 	var pixels []float32 // of one batch after the other
 	return Over(ctx, r, w, images, func(t *autograd.Tape, some []image.Image, first int) error {
@@ -92,6 +92,6 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 		if err := in.check(height, width); err != nil {
 			return err
 		}
-		return pass(t.Input(pixels, len(some), 3, height, width), first)
+		return pass(t.Input(pixels, len(some), in.Channels, height, width), first)
 	})
 }

@@ -86,7 +86,7 @@ func TestImages(t *testing.T) {
 		in     ImageInput
 		images []image.Image
 	}{
-		"images have 3 channels, the model takes 1":                               {ImageInput{Preprocess: &half, Channels: 1}, images},
+		"images are prepared with 3 channels, the model takes 1":                  {ImageInput{Preprocess: &half, Channels: 1}, images},
 		"vision: image 1: image of 0×0 pixels":                                    {images3, []image.Image{images[0], image.NewGray(image.Rectangle{})}},
 		"preprocessing gives 8×8 pixels, the model takes 16×16":                   {ImageInput{Preprocess: &half, Channels: 3, Size: 16}, images},
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 3":  {ImageInput{Preprocess: &half, Channels: 3, Patch: 3}, images},
