@@ -70,7 +70,7 @@
 // such a call would make stays a value without use. If a tensor of the weights depends on one, an error names the tensor
 // and the function ("expected a tensor, found a value of os.system"). The limits:
 //
-//   - Opening takes at most 64 MB and four times the file, and a time in proportion to the file. What the tensors and
+//   - Opening takes at most 64 MB and four times the file, inflated data apart, and a time in proportion. What the tensors and
 //     values of a pickle take is counted before it is reserved: 24 MB and the length of the file.
 //   - Dictionaries that contain one another are walked only as far as the same count allows.
 //   - Entries of an archive may not overlap, nor inflate to more than 16 times the file.
