@@ -79,13 +79,14 @@ type call struct {
 
 // step is one of the two steps under way.
 type step struct {
-	tape    *Tape
-	call    *call
-	name    string
-	widened func(n int) []float32 // lends memory for the values of half-precision parameters
-	scratch [][]float32
-	lent    []loan // in Debug mode
-	ended   bool
+	tape     *Tape
+	call     *call
+	name     string
+	widened  func(n int) []float32 // lends memory for the values of half-precision parameters
+	scratch  [][]float32
+	lent     []loan // in Debug mode
+	dividing bool   // Each is running
+	ended    bool
 }
 
 // loan is a slice that was handed out to be read only.
@@ -213,7 +214,12 @@ func (s *step) Scratch(n int) []float32 {
 // Each runs f over [0, n) in ranges, in parallel where there is enough to do; cost is the price of one index
 // in units of one cheap operation on a number. The ranges depend on n and cost alone. No two calls of f may
 // write to the same element, and a sum across ranges would depend on their order: results must not.
-func (s *step) Each(n, cost int, f func(lo, hi int)) { s.tape.each(n, cost, f) }
+func (s *step) Each(n, cost int, f func(lo, hi int)) {
+	s.use()
+	s.dividing = true
+	defer func() { s.dividing = false }()
+	s.tape.each(n, cost, f)
+}
 
 // Workers returns the tape's parallelism, for kernels such as [simd.Gemm].
 func (s *step) Workers() *simd.Workers { return s.tape.workers }
@@ -225,10 +231,13 @@ func (s *step) operand(i int) Operand {
 	return s.call.operands[i]
 }
 
-// use panics when the step is over.
+// use panics when the step is over, and inside a function given to Each, where several goroutines would use it.
 func (s *step) use() {
-	if s.ended {
+	switch {
+	case s.ended:
 		usePanic(s.name, "a step was used after its function returned")
+	case s.dividing:
+		usePanic(s.name, "a step was used inside a function given to Each; call its methods before")
 	}
 }
 

@@ -289,3 +289,23 @@ func TestCustomMistakes(t *testing.T) {
 		t.Errorf("an operation without a name: %v", use)
 	}
 }
+
+// A step that is used inside a function given to Each panics on any number of threads: its methods are not for several
+// goroutines.
+func TestStepInsideEach(t *testing.T) {
+	op := autograd.Op{Name: "inside", Forward: func(f *autograd.ForwardStep) {
+		y := f.NewOut(f.Shape(0)...)
+		f.Each(len(y), 1, func(lo, hi int) { copy(y[lo:hi], f.Scratch(hi-lo)) })
+	}}
+	for threads := 1; threads <= 2; threads++ {
+		func() {
+			defer func() {
+				var use *autograd.UseError
+				if err, _ := recover().(error); !errors.As(err, &use) || !strings.Contains(use.Reason, "Each") {
+					t.Errorf("%d threads: %v", threads, err)
+				}
+			}()
+			autograd.Custom(op, autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads)}).Full(1, 3, 1<<15))
+		}()
+	}
+}

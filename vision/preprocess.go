@@ -245,12 +245,12 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	w.For(len(images), prepare)
 	for i, err := range errs {
 		if err != nil {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %w", i, err)
+			return nil, 0, 0, &BatchError{i, err}
 		}
 		width, height = ready[0].Width, ready[0].Height
 		if ready[i].Width != width || ready[i].Height != height {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %d×%d pixels after resizing, expected %d×%d as of image 0: %w",
-				i, ready[i].Width, ready[i].Height, width, height, ErrSize)
+			return nil, 0, 0, &BatchError{i, fmt.Errorf("%d×%d pixels after resizing, expected %d×%d as of the first of the batch: %w",
+				ready[i].Width, ready[i].Height, width, height, ErrSize)}
 		}
 	}
 	n := 3 * width * height

@@ -137,7 +137,7 @@ func TestJSONOutput(t *testing.T) {
 		}
 	}
 	parse(stored + "/sharded")
-	if len(s.Files) != 2 || s.Files[1].Name != filepath.Join(stored, "sharded", "model-00002-of-00002.safetensors") || s.Tensors != 12 || s.Parameters != 96 || s.Bytes != 424 || s.Metadata["format"] != "pt" {
+	if len(s.Files) != 2 || string(s.Files[1].Name) != filepath.Join(stored, "sharded", "model-00002-of-00002.safetensors") || s.Tensors != 12 || s.Parameters != 96 || s.Bytes != 424 || s.Metadata["format"] != "pt" {
 		t.Errorf("sharded: %+v", s)
 	}
 	if d := cmp.Diff([]typeCount{{"F32", 11, 384}, {"I64", 1, 40}}, s.Types); d != "" {
@@ -332,11 +332,11 @@ func TestParseSize(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 {
-		t.Errorf("exit status %d", status)
+	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("exit status %d, standard error %q", status, &stderr)
 	}
 	for _, name := range []string{"all", "stats", "json", "root", "to", "dtype", "shard"} {
-		if !strings.Contains(stderr.String(), "  -"+name) {
+		if !strings.Contains(stdout.String(), "  -"+name) {
 			t.Errorf("-h does not explain -%s", name)
 		}
 	}

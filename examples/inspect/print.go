@@ -29,11 +29,11 @@ func (s *summary) print(c *console.Console, all bool) {
 	}
 	switch len(s.Files) {
 	case 0:
-		c.Line("%s: an index of no files", quoted(s.Path))
+		c.Line("%s: an index of no files", quoted(string(s.Path)))
 	case 1:
-		c.Line("%s: %s, %s", quoted(s.Path), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %s, %s", quoted(string(s.Path)), s.Files[0].Format, console.Size(size))
 	default:
-		c.Line("%s: %d files of %s, %s in all", quoted(s.Path), len(s.Files), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %d files of %s, %s in all", quoted(string(s.Path)), len(s.Files), s.Files[0].Format, console.Size(size))
 	}
 	var types []string
 	for _, t := range s.Types {
@@ -63,7 +63,7 @@ func (s *summary) print(c *console.Console, all bool) {
 		c.Line("")
 		c.Line("files")
 		for _, f := range s.Files {
-			c.Line("  %s  %s", quoted(f.Name), console.Size(f.Size))
+			c.Line("  %s  %s", quoted(string(f.Name)), console.Size(f.Size))
 		}
 	}
 	if len(s.List) > 0 {

@@ -1,8 +1,10 @@
 package main
 
+import "github.com/fovea-ml/fovea/examples/internal/console"
+
 // A summary describes a checkpoint. It is the value that -json prints.
 type summary struct {
-	Path       string            `json:"path"`
+	Path       console.Name      `json:"path"`
 	Files      []file            `json:"files"`
 	Tensors    int               `json:"tensors"`
 	Parameters int64             `json:"parameters"` // floating-point values; tied tensors count once
@@ -16,9 +18,9 @@ type summary struct {
 }
 
 type file struct {
-	Name   string `json:"name"`
-	Format string `json:"format"`
-	Size   int64  `json:"size"`
+	Name   console.Name `json:"name"`
+	Format string       `json:"format"`
+	Size   int64        `json:"size"`
 }
 
 type typeCount struct {
@@ -38,7 +40,7 @@ type tensor struct {
 // summarize describes a checkpoint; numbers may be nil.
 func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	f := in.file
-	s := &summary{Path: in.path, Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
+	s := &summary{Path: console.Name(in.path), Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
 	for key := range f.MetadataKeys() {
 		s.Metadata[key], _ = f.Metadata(key)
 	}

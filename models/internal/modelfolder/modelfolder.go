@@ -73,8 +73,9 @@ type Folder struct {
 	Weights *checkpoint.File
 	Options models.LoadOptions
 
-	family Family
-	find   func(param string) (checkpoint.Tensor, bool)
+	family  Family
+	resized bool // Resize was called
+	find    func(param string) (checkpoint.Tensor, bool)
 }
 
 // Load opens a folder and lets read make a model of it. The error begins with the name of the package.
@@ -85,6 +86,9 @@ func Load[M any](fsys fs.FS, family Family, o models.LoadOptions, read func(*Fol
 		return none, fmt.Errorf("%s: %w", family.Package, err)
 	}
 	m, err := read(f)
+	if err == nil && o.ImageSize != 0 && !f.resized {
+		err = errors.New("the model takes images of one size, so ImageSize cannot be set")
+	}
 	if err != nil {
 		return none, fmt.Errorf("%s: %w", family.Package, err)
 	}

@@ -211,6 +211,9 @@ func TestRoundTrip(t *testing.T) {
 		if err := f.Section("absent", &part); err != nil || part.Size != 5 {
 			t.Errorf("an absent part of the configuration is %+v, %v", part, err)
 		}
+		if size := 16; f.Resize(&size, &c) != nil || size != 32 {
+			t.Errorf("resized to %d", size)
+		}
 		if p, err := f.Preprocess(vision.ImageNet(16), 16); err != nil || p.Width != 32 {
 			t.Errorf("the preprocessing is %+v, %v", p, err)
 		}
@@ -287,6 +290,10 @@ func TestRefused(t *testing.T) {
 		},
 		"a model with register tokens is not supported": func() error {
 			_, err := Load(fstest.MapFS{"model.safetensors": {Data: b.Bytes()}}, small, models.LoadOptions{}, read)
+			return err
+		},
+		"takes images of one size": func() error {
+			_, err := Load(os.DirFS(save(t, newTwo())), small, models.LoadOptions{ImageSize: 4}, func(f *Folder) (*two, error) { return newTwo(), nil })
 			return err
 		},
 		"takes no images": func() error {
