@@ -93,6 +93,34 @@ func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 		SafetensorsName, IndexName, TorchName, TorchIndexName, fs.ErrNotExist)
 }
 
+// WeightFiles returns the names of the files in a folder that may hold weights, sorted: regular files, or links to such,
+// with an ending that PyTorch, timm or Lightning gives to checkpoints. It leaves out the other files of transformers'
+// trainer, such as optimizer.pt.
+func WeightFiles(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	var found []string
+	for _, e := range entries {
+		name := strings.ToLower(e.Name())
+		holds := slices.ContainsFunc(weightEndings, func(end string) bool { return strings.HasSuffix(name, end) })
+		beside := slices.ContainsFunc(trainerFiles, func(start string) bool { return strings.HasPrefix(name, start) })
+		if !holds || beside {
+			continue
+		}
+		if info, err := fs.Stat(fsys, e.Name()); err == nil && info.Mode().IsRegular() {
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}
+
+var (
+	weightEndings = []string{".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar", ".pt.tar"}
+	trainerFiles  = []string{"optimizer.", "scheduler.", "scaler.", "training_args.", "rng_state"}
+)
+
 // Parse reads a safetensors or PyTorch file from memory. The File and its tensors refer to data, which must not
 // change. Errors call it name.
 func Parse(name string, data []byte, opts OpenOptions) (*File, error) {

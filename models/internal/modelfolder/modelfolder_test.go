@@ -42,7 +42,10 @@ func TestOpenWeights(t *testing.T) {
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors"},
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other"},
 		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors"},
-		{fstest.MapFS{"notes.txt": usual}, "", "model.safetensors"},
+		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file"},
+		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release"},
+		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release"},
+		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar"},
 		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors"},
 	} {
 		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
