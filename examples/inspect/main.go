@@ -171,7 +171,7 @@ func open(s settings) (*input, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &input{path: s.Path, dir: s.Path, file: f}, err
 	}
-	found, listErr := candidates(s.Path)
+	found, listErr := checkpoint.WeightFiles(os.DirFS(s.Path))
 	switch {
 	case listErr != nil:
 		return nil, listErr
@@ -188,23 +188,8 @@ func open(s settings) (*input, error) {
 // namesWeights reports whether the name fits a checkpoint.
 func namesWeights(name string) bool {
 	switch filepath.Ext(name) {
-	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt":
+	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar":
 		return true
 	}
 	return strings.HasSuffix(name, ".index.json")
-}
-
-// candidates returns the files in a folder whose names fit a checkpoint.
-func candidates(dir string) ([]string, error) {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, e := range list {
-		if !e.IsDir() && namesWeights(e.Name()) {
-			found = append(found, e.Name())
-		}
-	}
-	return found, nil
 }

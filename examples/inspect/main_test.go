@@ -341,3 +341,27 @@ func TestHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestRoots says which of several sets of weights is shown, and which there are.
+func TestRoots(t *testing.T) {
+	file := stored + "/torch/training.pt"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{file}, "the weights under model_ema.state_dict\n-root chooses others: model\n"},
+		{[]string{"-root", "model", file}, "the weights under model\n-root chooses others: model_ema.state_dict\n"},
+		{[]string{stored + "/torch/nested.pt"}, "the weights under state_dict\n"},
+	} {
+		if got := inspect(t, c.args...); !strings.Contains(got, c.want) {
+			t.Errorf("%q: expected %q, found\n%s", c.args, c.want, got)
+		}
+	}
+	var sum summary
+	if err := json.Unmarshal([]byte(inspect(t, "-json", file)), &sum); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"model"}, {"model_ema", "state_dict"}}, sum.Roots); diff != "" || strings.Join(sum.Root, ".") != "model_ema.state_dict" {
+		t.Errorf("found the root %q, %s", sum.Root, diff)
+	}
+}

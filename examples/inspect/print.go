@@ -45,6 +45,18 @@ func (s *summary) print(c *console.Console, all bool) {
 	}
 	c.Line("%s in %s: %s", count(int64(s.Parameters), "parameter"), count(int64(s.Tensors), "tensor"),
 		strings.Join(append(types, console.Size(s.Bytes)+map[bool]string{true: " in all"}[len(types) > 1]), ", "))
+	if len(s.Root) > 0 {
+		c.Line("the weights under %s", quoted(strings.Join(s.Root, ".")))
+	}
+	if len(s.Roots) > 1 {
+		var others []string
+		for _, r := range s.Roots {
+			if !slices.Equal(r, s.Root) {
+				others = append(others, quoted(strings.Join(r, ".")))
+			}
+		}
+		c.Line("-root chooses others: %s", strings.Join(others, ", "))
+	}
 	if s.Family != nil {
 		c.Line("looks like %s", s.Family)
 	}

@@ -11,6 +11,8 @@ type summary struct {
 	Bytes      int64             `json:"bytes"`      // of the values; tied tensors count once
 	Types      []typeCount       `json:"types"`      // sorted by bytes, largest first
 	Metadata   map[string]string `json:"metadata"`
+	Root       []string          `json:"root"`   // the keys of a PyTorch file that lead to the tensors
+	Roots      [][]string        `json:"roots"`  // all that the file has
 	Config     *config           `json:"config"` // null without a model folder
 	Family     *guess            `json:"family"`
 	Tied       [][]string        `json:"tied"` // groups of names that share data
@@ -44,6 +46,7 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	for key := range f.MetadataKeys() {
 		s.Metadata[key], _ = f.Metadata(key)
 	}
+	s.Root, s.Roots = append([]string{}, f.Root()...), append([][]string{}, f.Roots()...)
 	if s.Tied == nil {
 		s.Tied = [][]string{}
 	}

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,7 +44,10 @@ func TestOpenWeights(t *testing.T) {
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors"},
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other"},
 		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors"},
-		{fstest.MapFS{"notes.txt": usual}, "", "model.safetensors"},
+		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file"},
+		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release"},
+		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release"},
+		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar"},
 		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors"},
 	} {
 		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
@@ -340,5 +345,44 @@ func TestSaveAdapter(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPipes opens folders whose files are pipes without a writer, or links to devices, and expects an error at once.
+func TestPipes(t *testing.T) {
+	family := Family{Package: "x", ModelType: "x", Names: &checkpoint.Names{}}
+	for _, name := range []string{ConfigName, checkpoint.SafetensorsName, checkpoint.IndexName, checkpoint.TorchName, "model_best.pth.tar"} {
+		for _, device := range []string{"", "/dev/zero", "/dev/tty"} {
+			dir := t.TempDir()
+			path := filepath.Join(dir, name)
+			if device == "" {
+				if err := exec.Command("mkfifo", path).Run(); err != nil {
+					t.Skip("no pipes here: ", err)
+				}
+			} else if err := os.Symlink(device, path); err != nil {
+				t.Skip(err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := open(os.DirFS(dir), family, models.LoadOptions{})
+				if err == nil {
+					err = errors.New("opened")
+				} else if name != "model_best.pth.tar" || errors.Is(err, fs.ErrNotExist) { // which is passed over
+					err = nil
+				}
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, device, err)
+				}
+			case <-time.After(10 * time.Second):
+				if w, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+					w.Close()
+				}
+				t.Fatalf("%s: waits", name)
+			}
+		}
 	}
 }
