@@ -206,7 +206,7 @@ func TestConfig(t *testing.T) {
 		{"r", `1000000000000`, "expected shape [1000000000000 12], found [2 12]"},
 		{"r", ``, "expected shape [8 12], found [2 12]"}, // PEFT's default
 		{"lora_alpha", `"4"`, "lora_alpha: expected a number"},
-		{"lora_dropout", `1.5`, "lora_dropout: expected a probability below 1, found 1.5"},
+		{"lora_dropout", `1.5`, "lora_dropout: expected at least 0 and below 1, found 1.5"},
 		{"use_rslora", `1`, "use_rslora: expected true or false, found 1"},
 		{"bias", `"all"`, `bias: expected "none", found "all"`},
 		{"use_dora", `true`, "use_dora: unsupported: true"},
@@ -350,7 +350,7 @@ func TestWeights(t *testing.T) {
 		if err := lora.Load(memory(t, config, entries), m, &names); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("expected an error with %q, found %v", want, err)
 		}
-		if nn.Unmerged(m) != "" {
+		if adapted(m) {
 			t.Errorf("%s: the model was changed", want)
 		}
 	}
@@ -461,8 +461,8 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config []byte) {
 		m := newModel(t)
 		err := lora.Load(fstest.MapFS{lora.ConfigName: {Data: config}, lora.SafetensorsName: {Data: weights}}, m, &names)
-		if (err == nil) != (nn.Unmerged(m) != "") {
-			t.Errorf("adapted layer %q, error %v", nn.Unmerged(m), err)
+		if (err == nil) != adapted(m) {
+			t.Errorf("adapted: %v, error %v", adapted(m), err)
 		}
 	})
 }

@@ -46,7 +46,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	if layouts := y.layouts(); !slices.Contains(layouts, o.Layout.String()) {
 		return fmt.Errorf("layout: expected one of %q, found %q", layouts, o.Layout)
 	}
-	if layer := nn.Unmerged(c.Model); layer != "" {
+	if layer, found := nn.Unmerged(c.Model); found {
 		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
