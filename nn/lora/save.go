@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -83,10 +82,7 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
-		err = atomicfile.Write(filepath.Join(dir, ConfigName), func(w io.Writer) error {
-			_, err := w.Write(append(data, '\n'))
-			return err
-		})
+		err = atomicfile.WriteFile(filepath.Join(dir, ConfigName), append(data, '\n'))
 	}
 	if err == nil {
 		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.all(), checkpoint.WriteOptions{})

@@ -3,7 +3,6 @@ package modelfolder
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +60,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 		}
 	}
 	for _, p := range c.Parts {
-		if err := writeFile(filepath.Join(dir, p.Name), p.Data); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(dir, p.Name), p.Data); err != nil {
 			return err
 		}
 	}
@@ -86,12 +85,5 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return writeFile(path, append(data, '\n'))
-}
-
-func writeFile(path string, data []byte) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteFile(path, append(data, '\n'))
 }
