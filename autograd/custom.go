@@ -69,7 +69,7 @@ func CustomAll(op Op, operands ...Operand) []*Tensor {
 	return c.outs
 }
 
-// call is what the two steps of one operation share.
+// call is the state that both steps of an operation share.
 type call struct {
 	operands []Operand
 	values   [][]float32 // of the operands that were asked for
@@ -127,8 +127,8 @@ func (f *ForwardStep) Uniform(dst []float32) {
 	f.tape.each(len(dst), 4, func(lo, hi int) { s.uniform(dst[lo:hi], lo) })
 }
 
-// Require panics with a [ShapeError], which names the operation and the operands' shapes, unless ok.
-// Expected says what the operands should be, as in "expected x [n, in] and w [out, in]".
+// Require panics with a [ShapeError], which names the operation and the operands' shapes, unless ok. The
+// text expected describes valid operands, as in "expected x [n, in] and w [out, in]".
 func (f *ForwardStep) Require(ok bool, expected string) {
 	if ok {
 		return
@@ -170,7 +170,7 @@ func (b *BackwardStep) Saved(i int) []float32 {
 }
 
 // Add lets f compute a contribution to the gradient with respect to operand i and adds it to what is there.
-// Dx starts as zeros, in the operand's shape. Nothing happens when the operand wants no gradient.
+// The slice dx starts as zeros, in the operand's shape. Nothing happens when the operand wants no gradient.
 func (b *BackwardStep) Add(i int, f func(dx []float32)) {
 	b.use()
 	b.back.add(b.operand(i), func(dx []float32) {

@@ -230,6 +230,28 @@ func TestCustomWants(t *testing.T) {
 	}
 }
 
+// Both steps give kernels the parallelism of their tape: none where the tape is serial.
+func TestCustomWorkers(t *testing.T) {
+	for _, want := range []*simd.Workers{nil, simd.NewWorkers(2)} {
+		var got []*simd.Workers
+		op := product
+		op.Forward = func(f *autograd.ForwardStep) {
+			got = append(got, f.Workers())
+			product.Forward(f)
+		}
+		op.Backward = func(b *autograd.BackwardStep) {
+			got = append(got, b.Workers())
+			product.Backward(b)
+		}
+		tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true, Workers: want})
+		p := autograd.ParameterOf([]float32{2, 3}, 2)
+		autograd.Sum(autograd.Custom(op, tape.Full(1, 2), p), false).Backward(autograd.NewGradients())
+		if !slices.Equal(got, []*simd.Workers{want, want}) {
+			t.Errorf("the steps have %v, expected twice %v", got, want)
+		}
+	}
+}
+
 // Each mistake panics with a typed error that names the operation.
 func TestCustomMistakes(t *testing.T) {
 	out := func(f *autograd.ForwardStep) { simd.Fill(f.NewOut(f.Shape(0)...), 1) }

@@ -70,7 +70,7 @@
 //
 // # The network
 //
-// Up to four files are fetched at once ([GetOptions].Parallel). Failures are handled so:
+// Up to four files are fetched at once ([GetOptions].Parallel). Failures are handled as follows:
 //
 //   - A connection that fails is made again, with growing pauses, until five attempts in a row bring no new byte.
 //   - A busy server (429, 503) is asked again at the time it names, if that is within five minutes.

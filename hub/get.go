@@ -68,7 +68,7 @@ func Open(ctx context.Context, model string, opts GetOptions) (dir string, err e
 		return "", fmt.Errorf("hub: there is no folder %s, and it is not a valid name of a model on the hub: %w", model, errors.Unwrap(err))
 	}
 	if dir, err = Get(ctx, model, opts); err != nil {
-		return "", fmt.Errorf("there is no folder %s; %w", model, err)
+		return "", fmt.Errorf("hub: there is no folder %s: %w", model, err)
 	}
 	return dir, nil
 }

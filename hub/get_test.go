@@ -601,7 +601,7 @@ func TestOpen(t *testing.T) {
 	if r := h.Requests(); len(r) != 0 {
 		t.Errorf("the hub was asked for an invalid name of a model: %+v", r)
 	}
-	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
+	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.HasPrefix(err.Error(), "hub: there is no folder owner/none: ") {
 		t.Errorf("neither: %v", err)
 	}
 }

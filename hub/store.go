@@ -128,10 +128,7 @@ func (s *store) remember(revision, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
 		return err
 	}
-	return atomicfile.Write(at, func(w io.Writer) error {
-		_, err := io.WriteString(w, commit)
-		return err
-	})
+	return atomicfile.WriteFile(at, []byte(commit))
 }
 
 // absent returns the path of the marker for a file that a commit does not have.

@@ -39,6 +39,10 @@ func TestWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, path, s)
+		if err := WriteFile(path, []byte(s+"again")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, path, s+"again")
 	}
 }
 

@@ -35,25 +35,26 @@ func weights(t *testing.T, name string) *fstest.MapFile {
 func TestOpenWeights(t *testing.T) {
 	usual, release, other := weights(t, "usual"), weights(t, "release"), weights(t, "other")
 	for _, c := range []struct {
-		fsys fstest.MapFS
-		name string
-		want string // the tensor that the file holds, or what the error says
+		fsys  fstest.MapFS
+		name  string
+		want  string // the tensor that the file holds, or text of the error
+		fails bool
 	}{
-		{fstest.MapFS{"model.safetensors": usual, "release.safetensors": release}, "", "usual"},
-		{fstest.MapFS{"release.safetensors": release, "notes.txt": usual}, "", "release"},
-		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors"},
-		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other"},
-		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors"},
-		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file"},
-		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release"},
-		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release"},
-		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar"},
-		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors"},
+		{fstest.MapFS{"model.safetensors": usual, "release.safetensors": release}, "", "usual", false},
+		{fstest.MapFS{"release.safetensors": release, "notes.txt": usual}, "", "release", false},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors", true},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other", false},
+		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors", true},
+		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file", true},
+		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release", false},
+		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release", false},
+		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar", true},
+		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors", true},
 	} {
 		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
-		if err != nil {
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("expected %q, found %v", c.want, err)
+		if c.fails || err != nil {
+			if !c.fails || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q, fails %v: found the error %v", c.want, c.fails, err)
 			}
 			continue
 		}
