@@ -56,6 +56,11 @@ type DecodeOptions struct {
 //     Zstandard, LZMA or WebP inside is rejected with [ErrFormat], which names the feature.
 //   - TIFF without compression, of 16-bit samples in separate planes, has the pixels that it has with compression. Pillow
 //     takes every byte for a sample.
+//   - PNG whose chunks of pixels do not match their checksums is rejected with [ErrCorrupt]. Pillow does not compare them.
+//
+// Where Pillow forgives what does not concern pixels, so does Decode: a missing end, bytes between blocks, a GIF frame
+// that leaves the screen, a palette too many. Where Pillow rejects a file about which nothing is unclear, Decode may read
+// it.
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }

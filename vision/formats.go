@@ -22,7 +22,7 @@ type codec struct {
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
 	jpeg: &codec{name: "jpeg", header: jpegHeader, metadata: jpegMetadata},
-	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), metadata: pngMetadata},
+	png:  &codec{name: "png", header: pngHeader, decode: decodePNG, metadata: pngMetadata},
 	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF},
 	webp: &codec{name: "webp", header: webpHeader, decode: decodeWebP, metadata: webpMetadata},
 	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBMP},

@@ -27,6 +27,9 @@ GIVEN = """
 count0_exif.jpg count3off_exif.jpg float_exif.jpg rational_exif.jpg sshort_exif.jpg
 assoc_alpha_valid.tif fill2_b1.tif fill2_b8.tif rgb8_le_c1_p1_r11_pl2.tif rgb8_le_c8_p1_r4_pl2.tif rgbx8_le_c1_p1_r11_pl1.tif
 tile_rgb8_pl2_c8.tif
+adler_missing.png idat_extra_data.png iend_crc.png no_iend.png pal_gray.png plte_twice.png alph_noflag.webp
+cut1.bmp off0.bmp pal_cut_offset.bmp
+frame_larger.gif frame_overhang.gif idx_out_of_range.gif junk_between.gif nopal.gif too_many_px.gif
 """.split()
 want, images, refused = {}, {}, []
 made = zipfile.ZipFile(DIR + "made.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9)
@@ -331,6 +334,191 @@ for compression in ("group3", "group4"):
         f = io.BytesIO()
         Image.fromarray(color[:, :, 0] > 128).save(f, "tiff", compression=compression, tiffinfo={262: mode})
         add(f"{compression}_{photometric}.tif", f.getvalue())
+
+
+# GIF, PNG, BMP and WebP with faults that do not concern their pixels, and some that do.
+def gif_blocks(codes):
+    return b"".join(bytes([len(codes[i : i + 200])]) + codes[i : i + 200] for i in range(0, len(codes), 200)) + b"\0"
+
+
+def gif_codes(levels, bits):
+    """Codes without any compression: a clear code before the table can grow."""
+    out, n, clear, since = 0, 0, 1 << bits, 1 << bits
+
+    def put(code):
+        nonlocal out, n
+        out, n = out | code << n, n + bits + 1
+
+    for v in levels:
+        if since >= clear - 2:
+            put(clear)
+            since = 0
+        put(int(v))
+        since += 1
+    put(clear + 1)
+    return out.to_bytes((n + 7) // 8, "little")
+
+
+def gif(name, w, h, screen=None, at=(0, 0), bits=4, palette=True, local=None, interlace=False, before=b"", levels=None, after=b";", cut=0):
+    if levels is None:
+        levels = (scene(w, h)[:, :, 0] >> (8 - bits)).reshape(-1)
+    head = b"GIF89a" + struct.pack("<HH", *(screen or (w, h)))
+    colors = bytes((i * 53 + 9) % 256 for i in range(3 << bits))
+    head += bytes([0x80 | bits - 1, 0, 0]) + colors if palette else b"\x70\0\0"
+    flags = (0x40 if interlace else 0) | (0x80 | bits - 1 if local is not None else 0)
+    image = b"," + struct.pack("<HHHHB", *at, w, h, flags) + (local or b"") + bytes([bits])
+    data = head + before + image + gif_blocks(gif_codes(levels, bits)) + after
+    add(name + ".gif", data[: len(data) - cut])
+
+
+ramp = bytes(i // 3 for i in range(3 << 4))
+control = lambda index: b"!\xf9\4\1\0\0" + bytes([index]) + b"\0"
+for h in (1, 2, 3, 4, 5, 8, 9, 17):
+    gif(f"interlaced_{h}", 7, h, interlace=True)
+gif("interlaced_offset", 9, 7, screen=(20, 15), at=(5, 6), interlace=True, before=control(3))
+gif("screen_0", 9, 7, screen=(0, 0))
+gif("screen_small", 9, 7, screen=(3, 12), at=(2, 1), before=control(5))
+gif("local_gray", 9, 7, local=ramp)
+gif("local_gray_around", 9, 7, local=ramp, screen=(20, 15), at=(5, 6), before=control(200))
+gif("no_palette_around", 9, 7, palette=False, screen=(20, 15), at=(5, 6), before=control(200))
+gif("palette_short", 9, 7, bits=4, palette=False, local=None, levels=[i % 16 for i in range(63)])
+gif("no_trailer", 9, 7, after=b"")
+gif("no_terminator", 9, 7, after=b"", cut=1)
+gif("junk_before", 9, 7, before=b"\0\0junk\xff!\xfe\3abc\0" + control(2))
+gif("two_controls", 9, 7, screen=(12, 12), before=control(2) + control(7))
+gif("ends_early", 9, 7, levels=[1] * 50)
+gif("too_many", 9, 7, levels=[i % 16 for i in range(200)])
+gif("cut", 9, 7, cut=20)
+gif("empty_frame", 0, 7, levels=[], screen=(5, 5))
+
+
+def png_chunk(kind, body, crc=None):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body) if crc is None else crc)
+
+
+def png(name, samples, bits=8, kind=2, before=(), after=(png_chunk(b"IEND", b""),), data=None, interlace=0, crc=None, change=lambda z: z, head=(0, 0)):
+    h, w = samples.shape[:2]
+    rows = lambda a: b"".join(b"\0" + r.astype(">u2" if bits == 16 else "u1").tobytes() for r in a) if a.size else b""
+    raw = rows(samples)
+    if interlace:
+        raw = b"".join(rows(samples[y::dy, x::dx]) for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)))
+    z = change(zlib.compress(raw))
+    out = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, bits, kind, head[0], head[1], interlace))
+    half = len(z) // 2
+    out += b"".join(before) + png_chunk(b"IDAT", z[:half]) + png_chunk(b"IDAT", b"") + png_chunk(b"IDAT", z[half:], crc) + b"".join(after)
+    add(name + ".png", out)
+
+
+text = lambda n: png_chunk(b"tEXt", b"Comment\0" + b"x" * n)
+for e, kind, bits, samples in (("rgb", 2, 8, color), ("rgba", 6, 8, with_alpha), ("rgb16", 2, 16, deep), ("indexed", 3, 8, gray >> 4)):
+    plte = [png_chunk(b"PLTE", bytes((i * 53 + 9) % 256 for i in range(48)))] if kind == 3 else []
+    o = dict(bits=bits, kind=kind)
+    for interlace in (0, 1, 3):
+        png(f"{e}_no_end_{interlace}", samples, after=(), before=plte, interlace=interlace, **o)
+        png(f"{e}_no_adler_{interlace}", samples, change=lambda z: z[:-4], before=plte, interlace=interlace, **o)
+    png(f"{e}_more", samples, change=lambda z: zlib.compress(zlib.decompress(z) + b"more" * 9), before=plte, **o)
+    png(f"{e}_after", samples, change=lambda z: z + b"after" * 9, before=plte, **o)
+    png(f"{e}_twice", samples, before=[png_chunk(b"PLTE", b"\1\2\3" * 16)] + plte, **o)
+    png(f"{e}_method", samples, before=plte, head=(7, 0), **o)
+    png(f"{e}_filter", samples, before=plte, head=(0, 7), **o)
+    png(f"{e}_rows_missing", samples, change=lambda z: zlib.compress(zlib.decompress(z)[:-30]), before=plte, **o)
+    png(f"{e}_adler_wrong", samples, change=lambda z: z[:-1] + bytes([z[-1] ^ 1]), before=plte, **o)
+    png(f"{e}_idat_crc", samples, crc=1, before=plte, **o)
+png("text_crc", color, before=[png_chunk(b"tEXt", b"a\0b", 1)])
+png("text_crc_after", color, after=[png_chunk(b"tEXt", b"a\0b", 1), png_chunk(b"IEND", b"")])
+png("text_cut_after", color, after=[text(50)[:30]])
+png("junk_after", color, after=[b"\0\0\0\4\1\2\3\4"])
+png("iend_wrong", color, after=[png_chunk(b"IEND", b"", 5)])
+png("tail_of_end", color, after=[png_chunk(b"IEND", b"")[:9]])
+png("inflate_broken", color, change=lambda z: z[:60] + b"\xff" * 20 + z[80:])
+
+
+def bmp(name, bits, pixels, palette=b"", compression=0, colors=0, header=40, start=None, planes=1, masks=b"", size=(W, H), cut=0):
+    if header == 12:
+        info = struct.pack("<IHHHH", 12, *size, planes, bits)
+    else:
+        info = struct.pack("<IiiHHIIiiII", header, *size, planes, bits, compression, len(pixels), 0, 0, colors, 0).ljust(header, b"\0")
+        if masks and header > 40:
+            info = info[:40] + masks.ljust(header - 40, b"\0")
+            masks = b""
+    real = 14 + len(info) + len(masks) + len(palette)
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, real if start is None else start) + info + masks + palette + pixels
+    add(name + ".bmp", data[: len(data) - cut])
+
+
+def padded(a):
+    rows = [r.tobytes() for r in a[::-1]]
+    return b"".join(r + b"\0" * (-len(r) % 4) for r in rows)
+
+
+level = np.ascontiguousarray(gray[:, :, 0])
+four = lambda n: bytes((i * 31 + 7) % 256 for i in range(4 * n))
+grays = bytes(i // 4 for i in range(4 * 256))
+bmp("bmp24_planes0", 24, padded(color[:, :, ::-1]), planes=0)
+bmp("bmp24_start0", 24, padded(color[:, :, ::-1]), start=0)
+bmp("bmp24_cut1", 24, padded(color[:, :, ::-1]), cut=1)
+bmp("bmp24_cut2", 24, padded(color[:, :, ::-1]), cut=2)
+bmp("bmp24_masks", 24, padded(color[:, :, ::-1]), compression=3, masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF))
+bmp("bmp8_colors10", 8, padded(level % 16), four(10), colors=10)
+bmp("bmp8_grays", 8, padded(level), grays)
+bmp("bmp8_grays100", 8, padded(level), grays[:400], colors=100)
+bmp("bmp8_colors300", 8, padded(level), four(300), colors=300)
+bmp("bmp8_start0", 8, padded(level), four(256), start=0)
+bmp("bmp8_start_at_palette", 8, padded(level), four(256), start=54)
+bmp("bmp8_start_at_palette10", 8, padded(level % 10), four(10), start=54, colors=10)
+bmp("bmp8_start_in_palette", 8, padded(level), four(256), start=54 + 100)
+bmp("bmp4_colors16_cut", 4, padded(level[:, :11]), four(16), start=54 + 20)
+bmp("bmp4_colors100", 4, padded(level[:, :11]), four(100), colors=100)
+bmp("bmp8_os2_start_at_palette", 8, padded(level), four(192), header=12, start=26)
+rgbx = np.dstack([color[:, :, ::-1], alpha])
+for header in (40, 52, 56, 108, 124):
+    bmp(f"bmp32_masks0_{header}", 32, padded(rgbx), compression=3, masks=b"\0" * 16 if header > 52 else b"\0" * 12, header=header)
+    bmp(f"bmp32_masks_{header}", 32, padded(rgbx), compression=3, masks=struct.pack("<III", 0xFF0000, 0xFF00, 0xFF), header=header)
+runs = lambda *pairs: b"".join(bytes(p) for p in pairs)
+o = dict(palette=four(256), compression=1, size=(5, 4))
+bmp("rle8_long_runs", 8, runs((9, 1), (0, 0), (5, 2), (7, 9), (0, 0), (5, 3), (0, 0), (200, 4)), **o)
+bmp("rle8_single_over", 8, runs((0, 7), (1, 2, 3, 4, 5, 6, 7, 0), (0, 0), (5, 2), (0, 0), (5, 3)), **o)
+bmp("rle8_jump", 8, runs((2, 1), (0, 2), (2, 1), (3, 4), (0, 0), (5, 3), (0, 0)), **o)
+bmp("rle8_jump_out", 8, runs((2, 1), (0, 2), (200, 100)), **o)
+bmp("rle8_end", 8, runs((5, 1), (0, 0), (5, 2), (0, 0), (5, 3), (0, 0), (5, 4), (0, 1)), **o)
+bmp("rle8_cut", 8, runs((5, 1), (0, 0), (5, 2)), **o)
+bmp("rle8_odd_start", 8, runs((0, 5), (1, 2, 3, 4, 5, 0), (0, 0), (5, 2), (0, 0), (5, 3), (0, 0), (5, 4)), start=54 + 1024, **o)
+o = dict(palette=four(16) + b"!", compression=2, size=(5, 4))
+bmp("rle4_odd_start", 4, runs((0, 5), (0x12, 0x34, 0x50), (0, 0), (5, 0x23), (0, 0), (5, 3), (0, 0), (5, 4)), colors=16, **o)
+
+
+def riff(name, *chunks, length=None):
+    body = b"WEBP" + b"".join(chunks)
+    add(name + ".webp", b"RIFF" + struct.pack("<I", len(body) if length is None else length) + body)
+
+
+def parts(**options):
+    f = io.BytesIO()
+    Image.fromarray(with_alpha if options.pop("alpha", True) else color).save(f, "webp", exact=True, **options)
+    b, found = f.getvalue()[12:], {}
+    while b:
+        n = 8 + int.from_bytes(b[4:8], "little")
+        n += n % 2
+        found[b[:4]], b = b[:n], b[n:]
+    return found
+
+
+lossy, lossless, plain = parts(quality=80), parts(lossless=True), parts(quality=80, alpha=False)
+vp8x = lambda flags, w=W, h=H: b"VP8X\x0a\0\0\0" + bytes([flags, 0, 0, 0]) + (w - 1).to_bytes(3, "little") + (h - 1).to_bytes(3, "little")
+unknown = b"ABCD\3\0\0\0xyz\0"
+riff("webp_flag_missing", vp8x(0), lossy[b"ALPH"], lossy[b"VP8 "])
+riff("webp_flag_only", vp8x(0x10), plain[b"VP8 "])
+riff("webp_lossless_extended", vp8x(0), lossless[b"VP8L"])
+riff("webp_lossless_flag", vp8x(0x10), lossless[b"VP8L"])
+riff("webp_lossless_alph", vp8x(0x10), lossy[b"ALPH"], lossless[b"VP8L"])
+riff("webp_unknown", vp8x(0x10), unknown, lossy[b"ALPH"], unknown, lossy[b"VP8 "], unknown)
+riff("webp_two_alph", vp8x(0x10), lossy[b"ALPH"], lossy[b"ALPH"], lossy[b"VP8 "])
+riff("webp_two_images", vp8x(0), plain[b"VP8 "], lossless[b"VP8L"])
+riff("webp_canvas", vp8x(0, W + 1, H), plain[b"VP8 "])
+riff("webp_canvas_lossless", vp8x(0, W + 1, H), lossless[b"VP8L"])
+riff("webp_after", plain[b"VP8 "], unknown)
+riff("webp_no_pixels", vp8x(0), unknown * 4)
+riff("webp_alph_alone", lossy[b"ALPH"], lossy[b"VP8 "])
 
 made.close()
 out = {
