@@ -30,6 +30,7 @@ tile_rgb8_pl2_c8.tif
 adler_missing.png idat_extra_data.png iend_crc.png no_iend.png pal_gray.png plte_twice.png alph_noflag.webp
 cut1.bmp off0.bmp pal_cut_offset.bmp
 frame_larger.gif frame_overhang.gif idx_out_of_range.gif junk_between.gif nopal.gif too_many_px.gif
+prog_drop9.jpg prog_first9.jpg sof9_arith.jpg
 """.split()
 want, images, refused = {}, {}, []
 made = zipfile.ZipFile(DIR + "made.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9)
