@@ -55,7 +55,7 @@ var refusedCases = map[string]string{
 	"ycbcr.tif":         "YCbCr",
 	"lab.tif":           "CIE Lab",
 
-	"sof9_arith.jpg":    "arithmetic",
+	"sof9_arith.jpg": "arithmetic",
 
 	// Corrupted, by their own checksums. Pillow does not look at these.
 	"rgb_idat_crc.png":     "checksum",

@@ -6,7 +6,7 @@ type component struct {
 	h, v int // sampling factors
 	tq   byte
 
-	mcuRows          int // rows of blocks in what libjpeg counts as a row of MCUs: v as the file has it
+	mcuRows int // rows of blocks in what libjpeg counts as a row of MCUs: v as the file has it
 
 	size             int // of a block in samples: 8, or less in a reduced image
 	width, height    int // in samples
