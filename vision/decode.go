@@ -48,12 +48,19 @@ type DecodeOptions struct {
 // file plus about 20 bytes per pixel. A file that is too short for the pixels it claims is rejected before that. For a
 // registered format, the size that its DecodeConfig finds is compared with o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), with two exceptions:
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions:
 //
 //   - 16-bit gray keeps its high byte. Pillow, and so transformers' load_image, turns everything above 255 of 65535
 //     white.
-//   - TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is rejected with
-//     [ErrFormat].
+//   - TIFF of YCbCr, CIE Lab, floating-point samples, samples of 12 or 32 bits, 16-bit gray where 0 is white, or with JPEG,
+//     Zstandard, LZMA or WebP inside is rejected with [ErrFormat], which names the feature.
+//   - TIFF without compression, of 16-bit samples in separate planes, has the pixels that it has with compression. Pillow
+//     takes every byte for a sample.
+//   - PNG whose chunks of pixels do not match their checksums is rejected with [ErrCorrupt]. Pillow does not compare them.
+//
+// Where Pillow forgives what does not concern pixels, so does Decode: a missing end, bytes between blocks, a GIF frame
+// that leaves the screen, a palette too many. Where Pillow rejects a file about which nothing is unclear, Decode may read
+// it.
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }

@@ -33,6 +33,7 @@ var ifdTypeSize = [...]int64{
 type ifd struct {
 	order   binary.ByteOrder
 	entries map[uint16]ifdEntry
+	cut     bool // entries are missing
 }
 
 type ifdEntry struct {
@@ -59,6 +60,7 @@ func parseIFD(block []byte) (d ifd, ok bool) {
 	size := int64(len(block))
 	p := int64(d.order.Uint32(block[4:]))
 	if p+2 > size {
+		d.cut = true
 		return d, true
 	}
 	n := int64(d.order.Uint16(block[p:]))
@@ -81,6 +83,7 @@ func parseIFD(block []byte) (d ifd, ok bool) {
 		}
 		d.entries[tag] = ifdEntry{kind, block[at : at+length : at+length]}
 	}
+	d.cut = n > 0
 	return d, true
 }
 

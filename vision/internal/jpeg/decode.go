@@ -260,16 +260,18 @@ func (d *decoder) complete() error {
 		if !d.progressive && !c.seen {
 			return corrupt("the scan of component %d is missing", c.id)
 		}
-		// libjpeg looks at these coefficients to decide whether to smooth over missing detail.
-		for k := 0; d.progressive && k < 10; k++ {
-			if c.known[k] != 0 {
-				return corrupt("the scans end before coefficient %d of component %d is complete", k, c.id)
-			}
+		if d.progressive && c.known[0] < 0 {
+			return corrupt("the first scan of component %d is missing", c.id)
 		}
 	}
+	smooths := d.smooths()
 	for row := range d.mcusY {
 		for i := range d.comps {
-			d.comps[i].rebuild(row)
+			if smooths {
+				d.comps[i].rebuildSmooth(row)
+			} else {
+				d.comps[i].rebuild(row)
+			}
 		}
 		d.emit(row)
 	}
