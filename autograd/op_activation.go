@@ -26,7 +26,7 @@ const (
 	ActMish        = simd.ActMish
 )
 
-// ActivationByName returns the activation with the given name in a Hugging Face config.json or in timm. The
+// ActivationByName returns the activation with the given name in a Hugging Face config.json. The
 // error lists the known names.
 func ActivationByName(name string) (Activation, error) { return simd.ActivationByName(name) }
 
