@@ -1,6 +1,6 @@
 //go:build !(linux || darwin || freebsd || netbsd || openbsd || dragonfly || windows)
 
-package hub
+package filelock
 
 import (
 	"errors"
@@ -9,8 +9,10 @@ import (
 	"runtime"
 )
 
-func openLock(string) (*os.File, error) {
-	return nil, fmt.Errorf("the cache needs file locks, which are unsupported on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+// Open returns an error: this system has no locks.
+func Open(string) (*os.File, error) {
+	return nil, fmt.Errorf("file locks are unsupported on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
 
-func tryLock(*os.File) (bool, error) { return false, errNoLocks }
+// Try returns ErrNoLocks.
+func Try(*os.File) (bool, error) { return false, ErrNoLocks }
