@@ -17,17 +17,24 @@ type attentionRun struct {
 	mask            []bool
 	dropout         float32
 	workers         int
+	twice           bool // gradients of a second attention are added
 }
 
 func (r attentionRun) run() (y, dq, dkv []float32) {
 	tape := NewTape(Options{Gradients: true, Training: true, Seed: 5, Workers: simd.NewWorkers(r.workers)})
 	width := r.h * r.d
 	q, kv := tape.Input(r.q, r.b, r.tq, width).WantGradient(), tape.Input(r.kv, r.b, r.tk, 2*width).WantGradient()
-	out := Attention(Columns{q, 0}, Columns{kv, 0}, Columns{kv, width},
-		AttentionOptions{Heads: r.h, Causal: true, KeyMask: r.mask, Dropout: r.dropout})
-	y = out.Floats(nil)
+	attend := func() *Tensor {
+		return Attention(Columns{q, 0}, Columns{kv, 0}, Columns{kv, width},
+			AttentionOptions{Heads: r.h, Causal: true, KeyMask: r.mask, Dropout: r.dropout})
+	}
+	outs, seeds := []*Tensor{attend()}, [][]float32{r.dy}
+	if r.twice {
+		outs, seeds = append(outs, attend()), append(seeds, r.dy)
+	}
+	y = outs[0].Floats(nil)
 	g := NewGradients()
-	Backward(g, []*Tensor{out}, [][]float32{r.dy})
+	Backward(g, outs, seeds)
 	return y, g.OfTensor(q), g.OfTensor(kv)
 }
 
@@ -50,14 +57,18 @@ func TestAttentionCausalNonFinite(t *testing.T) {
 	for _, size := range []struct{ b, tq, tk, at int }{
 		{1, 50, 50, 49}, {3, 50, 50, 20}, {1, 150, 150, 149}, {2, 150, 150, 70}, {1, 40, 60, 50}, {2, 60, 40, 30},
 	} {
-		for _, kind := range []string{"", "end masked", "holes", "dropout"} {
+		for _, kind := range []string{"", "end masked", "holes", "dropout", "twice"} {
 			for name, bad := range map[string]float32{"NaN": float32(math.NaN()), "Inf": inf, "-Inf": -inf} {
 				for _, part := range []string{"key", "value"} {
 					r := attentionRun{b: size.b, tq: size.tq, tk: size.tk, h: h, d: d,
 						q: normal(1, size.b*size.tq*width), kv: normal(2, size.b*size.tk*2*width), dy: normal(3, size.b*size.tq*width)}
-					if kind == "dropout" {
+					switch kind {
+					case "":
+					case "dropout":
 						r.dropout = 0.3
-					} else if kind != "" {
+					case "twice":
+						r.twice = true
+					default:
 						r.mask = make([]bool, size.b*size.tk)
 						for i := range r.mask {
 							at := i % size.tk
@@ -112,10 +123,11 @@ func TestAttentionCausalNonFinite(t *testing.T) {
 
 // A query with NaN, or with a gradient that is NaN, changes no gradient of a key that it does not see.
 func TestAttentionCausalNonFiniteQuery(t *testing.T) {
-	const b, n, h, d, at = 2, 90, 2, 8, 20
+	const b, n, h, d = 2, 90, 2, 8
 	const width = h * d
-	for _, part := range []string{"query", "gradient"} {
-		r := attentionRun{b: b, tq: n, tk: n, h: h, d: d, q: normal(1, b*n*width), kv: normal(2, b*n*2*width), dy: normal(3, b*n*width)}
+	for i, part := range []string{"query", "gradient", "query", "gradient", "query", "gradient"} {
+		at := []int{20, 20, 70, 70, 70, 70}[i] // in the first or in the last block of queries
+		r := attentionRun{b: b, tq: n, tk: n, h: h, d: d, q: normal(1, b*n*width), kv: normal(2, b*n*2*width), dy: normal(3, b*n*width), twice: i >= 4}
 		_, _, want := r.run()
 		x := r.q
 		if part == "gradient" {
