@@ -70,8 +70,8 @@ func fit(model *vit.Model, pixels []float32, labels []int) (losses []float32) {
 		logits := model.Forward(tape.Input(pixels, len(labels), 3, 16, 16))
 		loss := autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 		losses = append(losses, loss.Float())
+		tape.Commit() // running statistics, where a model has them
 		loss.Backward(grads)
-		tape.Commit()                       // running statistics, where a model has them
 		adamw.Step(grads, 1e-3, 1, workers) // learning rate, scale of the gradients
 		grads.Zero()
 		tape.Reset()

@@ -27,7 +27,8 @@ type AttentionOptions struct {
 	// Scale multiplies the scores; 0 means 1/√HeadDim. It must not be negative.
 	Scale float32
 	// Causal lets a query see the keys up to its own place. The last query is at the place of the last key:
-	// query i sees key j when j ≤ i + Tk - Tq. So a query that follows a cache of keys sees all of it.
+	// query i sees key j when j ≤ i + Tk - Tq. So a query that follows a cache of keys sees all of it. A query
+	// has the bits that it has without the later keys, whatever these hold.
 	Causal bool
 	// Bias, when given, is added to the scaled scores: [B, H, Tq, Tk], where any of B, H and Tq may be 1
 	// and leading dimensions may be left out. Relative-position tables and additive masks go here; its
@@ -282,8 +283,7 @@ func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {
 		}
 	}
 	out := a.out[(b*a.tq+i0)*ld+h*a.d:]
-	simd.Gemm(nil, rows, a.d, n, simd.Matrix{Data: scores, Stride: a.lds},
-		a.view(a.v, s.gathered[1], span, b, h), 0, out, ld, nil)
+	a.timesKeys(scores, a.view(a.v, s.gathered[1], span, b, h), span, i0, rows, n, 0, out, ld)
 	for r := range rows {
 		y := out[r*ld:][:a.d]
 		simd.Scale(y, y, s.inv[r])

@@ -5,12 +5,50 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
-// Classes are the names of a classifier's classes, in the fields of a Hugging Face config.json.
+// Classes are the names of a classifier's classes and their relation, in the fields of a Hugging Face config.json.
 type Classes struct {
-	ID2Label map[string]string `json:"id2label,omitempty"`
-	Label2ID LabelIDs          `json:"label2id,omitempty"`
+	ID2Label LabelNames `json:"id2label,omitempty"`
+	Label2ID LabelIDs   `json:"label2id,omitempty"`
+	// Problem says how the classes relate, and so how [Predict] makes probabilities of logits.
+	Problem Problem `json:"problem_type,omitempty"`
+}
+
+// LabelNames maps the numbers of classes, in decimal digits, to their names.
+type LabelNames map[string]string
+
+// UnmarshalJSON reads an object or null. Its keys are whole numbers in any of the forms that Python's int takes, such as
+// "+01". The error names the key that is none.
+func (l *LabelNames) UnmarshalJSON(data []byte) error {
+	*l = nil
+	if strictjson.Null(data) {
+		return nil
+	}
+	names := LabelNames{}
+	var first error
+	err := strictjson.Object(data, func(key string, value []byte) {
+		id, err := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(key), "_", ""))
+		var name string
+		if err != nil {
+			err = fmt.Errorf("expected a number for every name, found %q", key)
+		} else {
+			err = strictjson.Decode(value, &name)
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		names[strconv.Itoa(id)] = name
+	})
+	if err == nil {
+		err = first
+	}
+	if err == nil {
+		*l = names
+	}
+	return err
 }
 
 // LabelIDs maps class names to their numbers.
@@ -20,14 +58,15 @@ type LabelIDs map[string]int
 // error names the class whose value is neither.
 func (l *LabelIDs) UnmarshalJSON(data []byte) error {
 	var texts map[string]json.RawMessage
-	if err := json.Unmarshal(data, &texts); err != nil {
+	if err := strictjson.Decode(data, &texts); err != nil || texts == nil {
+		*l = nil
 		return err
 	}
 	ids := make(LabelIDs, len(texts))
 	for name, text := range texts {
 		id, err := strconv.Atoi(strings.Trim(string(text), `"`))
 		if err != nil {
-			return fmt.Errorf("label2id: %q: expected a number, found %s", name, text)
+			return fmt.Errorf("%q: expected a number, found %s", name, text)
 		}
 		ids[name] = id
 	}
@@ -64,7 +103,7 @@ func (c Classes) LabelsOf(n int) []string {
 
 // SetLabels names the classes: labels[i] is the name of class i. It replaces the maps and leaves the old ones alone.
 func (c *Classes) SetLabels(labels []string) {
-	c.ID2Label, c.Label2ID = map[string]string{}, LabelIDs{}
+	c.ID2Label, c.Label2ID = LabelNames{}, LabelIDs{}
 	for i, l := range labels {
 		c.ID2Label[strconv.Itoa(i)] = l
 		c.Label2ID[l] = i

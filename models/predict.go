@@ -4,27 +4,70 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/simd"
 )
 
+// Problem is the problem_type of a config.json: how the classes of a classifier relate.
+type Problem string
+
+// The problems. The zero value means SingleLabel for several classes, and MultiLabel for one.
+const (
+	SingleLabel Problem = "single_label_classification" // an input belongs to one class
+	MultiLabel  Problem = "multi_label_classification"  // an input belongs to any number of classes
+	Regression  Problem = "regression"                  // the logits are the values that were asked for
+)
+
+// UnmarshalJSON reads a text or null, which is the zero value.
+func (p *Problem) UnmarshalJSON(data []byte) error {
+	*p = ""
+	if strictjson.Null(data) {
+		return nil
+	}
+	return strictjson.Decode(data, (*string)(p))
+}
+
+// Of returns the problem of a classifier with n classes: SingleLabel or MultiLabel for the zero value.
+func (p Problem) Of(n int) Problem {
+	switch {
+	case p != "":
+		return p
+	case n == 1:
+		return MultiLabel
+	}
+	return SingleLabel
+}
+
 // Prediction is a classifier's answer for one input.
 type Prediction struct {
-	Logits []float32 // one a class
-	Top    []Class   // all classes, the most probable first; of equals, the lower index
+	Logits  []float32 // one a class
+	Top     []Class   // all classes, the most probable first; of equals, the lower index
+	Problem Problem   // never the zero value
 }
 
 // Class is one class of a Prediction.
 type Class struct {
-	Index       int
-	Label       string  // "" when the configuration names none
-	Probability float32 // from 0 to 1: the softmax of the logits
+	Index int
+	Label string // "" when the configuration names none
+	// Probability is from 0 to 1. For SingleLabel it is the softmax of the logits, so those of all classes add up to 1.
+	// For MultiLabel each is the sigmoid of its own logit. For Regression it is the logit itself, a value and no
+	// probability.
+	Probability float32
 }
 
-// Predict ranks the classes by their logits, which the Prediction keeps. Classes beyond the labels have no name.
-func Predict(logits []float32, labels []string) Prediction {
-	p := Prediction{Logits: logits, Top: make([]Class, len(logits))}
+// Predict ranks the classes by their logits, which the Prediction keeps. Classes beyond the labels have no name. The
+// scores are those of transformers' image-classification pipeline (ImageClassificationPipeline.postprocess).
+func Predict(logits []float32, labels []string, problem Problem) Prediction {
+	p := Prediction{Logits: logits, Top: make([]Class, len(logits)), Problem: problem.Of(len(logits))}
 	probabilities := make([]float32, len(logits))
-	simd.Softmax(probabilities, logits, 1)
+	switch p.Problem {
+	case Regression:
+		copy(probabilities, logits)
+	case MultiLabel:
+		simd.Sigmoid(probabilities, logits)
+	default:
+		simd.Softmax(probabilities, logits, 1)
+	}
 	for i, q := range probabilities {
 		p.Top[i] = Class{Index: i, Probability: q}
 		if i < len(labels) {

@@ -1,7 +1,6 @@
 package vision
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -59,7 +58,9 @@ func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }
 
-// DecodeFile decodes the named file of fsys; see [Decode]. Symbolic links are followed where fsys follows them.
+// DecodeFile decodes the named file of fsys; see [Decode]. Symbolic links are followed where fsys follows them. A name that
+// is no regular file gives an error that matches [ErrNotRegular], without waiting for a writer as opening a named pipe
+// would.
 func DecodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
 	return new(workspace).decodeFile(fsys, name, o)
 }
@@ -75,19 +76,12 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 // decodeFile is DecodeFile in the workspace.
 func (w *workspace) decodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
 	o.Name = name
-	f, err := fsys.Open(name)
+	f, st, err := openRegular(fsys, name)
 	if err != nil {
 		return nil, &DecodeError{Name: name, Err: err}
 	}
 	defer f.Close()
-	size := int64(0)
-	if st, err := f.Stat(); err == nil {
-		if st.IsDir() {
-			return nil, &DecodeError{Name: name, Err: errors.New("is a directory, expected an image file")}
-		}
-		size = st.Size()
-	}
-	return w.decode(f, size, o)
+	return w.decode(f, st.Size(), o)
 }
 
 // decode is Decode in the workspace; size is the expected length of the file, 0 if unknown.

@@ -46,19 +46,27 @@ type goldenFile struct {
 	Transposed *goldenPixels
 }
 
+type goldenFiles struct {
+	Files   map[string]goldenFile
+	Refused []string // by Pillow
+}
+
 func decodeGolden(t testing.TB) map[string]goldenFile {
-	data, err := os.ReadFile("testdata/decode/want.json")
+	return goldenOf(t, "testdata/decode").Files
+}
+
+func goldenOf(t testing.TB, dir string) (g goldenFiles) {
+	data, err := os.ReadFile(dir + "/want.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var g struct{ Files map[string]goldenFile }
 	if err := json.Unmarshal(data, &g); err != nil {
 		t.Fatal(err)
 	}
 	if len(g.Files) < 50 {
 		t.Fatalf("%d files in want.json", len(g.Files))
 	}
-	return g.Files
+	return g
 }
 
 // worst returns the largest difference between samples, and the mean.
@@ -81,8 +89,27 @@ func worst(t testing.TB, got, want *Image) (int, float64) {
 const jpegTolerance = 0
 
 func TestDecodeEqualsPillow(t *testing.T) {
-	fsys := os.DirFS("testdata/decode")
-	for name, g := range decodeGolden(t) {
+	for _, dir := range []string{"testdata/decode", "testdata/cases"} {
+		t.Run(path.Base(dir), func(t *testing.T) { testDecodeEqualsPillow(t, dir) })
+	}
+}
+
+// Files that Pillow refuses are refused here, unless unrefused says why not.
+func TestDecodeRefusesWithPillow(t *testing.T) {
+	for _, name := range goldenOf(t, "testdata/cases").Refused {
+		m, err := DecodeFile(os.DirFS("testdata/cases"), name, DecodeOptions{})
+		if _, read := unrefused[name]; read != (err == nil) {
+			t.Errorf("%s: %v, %v, where Pillow refuses the file", name, m != nil, err)
+		}
+	}
+}
+
+// unrefused are the files that Pillow refuses and this package reads, with the reason.
+var unrefused = map[string]string{}
+
+func testDecodeEqualsPillow(t *testing.T, dir string) {
+	fsys := os.DirFS(dir)
+	for name, g := range goldenOf(t, dir).Files {
 		t.Run(name, func(t *testing.T) {
 			tolerance := 0
 			if path.Ext(name) == ".jpg" {

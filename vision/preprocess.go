@@ -63,6 +63,9 @@ type Preprocess struct {
 	NoNormalize bool       // Mean and Std are not used
 	Mean, Std   [3]float32 // a Std of zeros means ½ for both
 
+	// Gray makes images gray first, as Pillow's convert("L") does. Pixels are then one channel, with one mean and one
+	// deviation: the three of Mean and of Std must be equal.
+	Gray bool
 	// RowsFirst selects the resizing order of Pillow before version 13; see [Resizer].
 	RowsFirst bool
 	// MaxPixels limits the pixels after a resize or a padding; 0 means DefaultMaxPrepared. Sizes come from a file
@@ -121,6 +124,8 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrSize)
 	case p.MaxLong < 0 || p.MaxLong > maxSide:
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
+	case p.Gray && !p.NoNormalize && (p.Mean != uniform(p.Mean[0]) || p.Std != uniform(p.Std[0])):
+		return fmt.Errorf("vision: preprocess: expected one mean and one deviation for gray images, found %v and %v", p.Mean, p.Std)
 	case p.CropWidth < 0 || p.CropHeight < 0 || (p.CropWidth == 0) != (p.CropHeight == 0):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrSize)
 	case p.Mode == Stretch && !p.preparable(p.Width, p.Height):
@@ -129,6 +134,17 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrTooLarge)
 	}
 	return nil
+}
+
+// uniform is one value for every channel.
+func uniform(v float32) [3]float32 { return [3]float32{v, v, v} }
+
+// Channels returns the number of channels of the pixels: 1 or 3.
+func (p *Preprocess) Channels() int {
+	if p.Gray {
+		return 1
+	}
+	return 3
 }
 
 // preparable compares with the limit without computing a product that could overflow.
@@ -174,7 +190,7 @@ func (p *Preprocess) Normalizer() *Normalizer {
 	return NewNormalizer(mean, std, scale, a)
 }
 
-// Geometry returns the image resized and cropped, as RGB. w shares out the work; nil is serial. A resize to more pixels
+// Geometry returns the image resized and cropped, as RGB, also with Gray. w shares out the work; nil is serial. A resize to more pixels
 // than MaxPixels, as of a very long and narrow image, gives an error that matches [ErrTooLarge].
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	return p.geometry(nil, m, w)
@@ -188,6 +204,9 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
+	}
+	if p.Gray {
+		m = m.Gray()
 	}
 	m = m.RGB()
 	width, height := p.resized(m.Width, m.Height)
@@ -215,8 +234,9 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	return m, nil
 }
 
-// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], in the memory of dst where that
-// is enough, and the width and height. The workers w share out the work, image by image; nil is serial.
+// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with
+// Gray, in the memory of dst where that is enough, and the width and height. The workers w share out the work, image by
+// image; nil is serial.
 //
 // All outputs must have the same size. Otherwise, and for an image without pixels, the error names the image by its
 // position and matches [ErrSize].
@@ -245,19 +265,28 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	w.For(len(images), prepare)
 	for i, err := range errs {
 		if err != nil {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %w", i, err)
+			return nil, 0, 0, &BatchError{i, err}
 		}
 		width, height = ready[0].Width, ready[0].Height
 		if ready[i].Width != width || ready[i].Height != height {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %d×%d pixels after resizing, expected %d×%d as of image 0: %w",
-				i, ready[i].Width, ready[i].Height, width, height, ErrSize)
+			return nil, 0, 0, &BatchError{i, fmt.Errorf("%d×%d pixels after resizing, expected %d×%d as of the first of the batch: %w",
+				ready[i].Width, ready[i].Height, width, height, ErrSize)}
 		}
 	}
-	n := 3 * width * height
+	n := p.Channels() * width * height
 	if cap(dst) < n*len(images) {
 		dst = make([]float32, n*len(images))
 	}
 	dst = dst[:n*len(images)]
-	w.For(len(images), func(i int) { norm.ToCHW(dst[i*n:(i+1)*n], ready[i]) })
+	w.For(len(images), func(i int) {
+		own := dst[i*n : (i+1)*n]
+		if !p.Gray {
+			norm.ToCHW(own, ready[i])
+			return
+		}
+		for at := range own {
+			own[at] = norm.table[0][ready[i].Pix[3*at]] // the three samples are equal
+		}
+	})
 	return dst, width, height, nil
 }

@@ -12,7 +12,9 @@ type processorClass struct {
 	Preprocess      // its crop is the default size, used when crop or do_center_crop is set
 	crop       bool // crops by default
 	neverCrops bool // ignores do_center_crop
-	maxLong    bool // a bare size stands beside max_size, which is 1333 by default
+	short      bool // a bare size is the shorter side (default_to_square is false)
+	maxLong    bool // a bare size stands beside max_size, which is 1333 by default, whatever default_to_square
+	bothEdges  bool // takes shortest_edge and longest_edge together alone
 	longAlone  bool // accepts longest_edge without shortest_edge
 	pads       bool // pads to a fixed size by default
 }
@@ -31,12 +33,12 @@ var processorClasses = func() map[string]processorClass {
 		return p
 	}
 	vit := processorClass{Preprocess: square(224, Bilinear, HalfMean, HalfStd)}
-	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true}
-	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true, neverCrops: true}
+	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true, short: true}
+	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true, short: true, bothEdges: true, neverCrops: true}
 	detector.MaxLong = 1333
-	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd)}
-	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true}
-	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), neverCrops: true}
+	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd), short: true}
+	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true, short: true}
+	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), short: true, bothEdges: true, neverCrops: true}
 	rtdetr.NoNormalize = true
 	return map[string]processorClass{
 		"ViT":             vit,

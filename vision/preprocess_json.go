@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/chewxy/math32"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
 // preprocessJSON is the form of preprocessor_config.json. Pointers tell an absent field from a false or zero one.
@@ -15,7 +17,8 @@ type preprocessJSON struct {
 	OldType      string       `json:"feature_extractor_type,omitempty"`
 	DoResize     *bool        `json:"do_resize,omitempty"`
 	Size         *sizeJSON    `json:"size,omitempty"`
-	MaxSize      *int         `json:"max_size,omitempty"` // of the oldest detectors: longest_edge
+	Square       *bool        `json:"default_to_square,omitempty"` // a bare size is both sides, not the shorter one
+	MaxSize      *int         `json:"max_size,omitempty"`          // of the oldest detectors: longest_edge
 	Resample     *int         `json:"resample,omitempty"`
 	DoCenterCrop *bool        `json:"do_center_crop,omitempty"`
 	CropSize     *sizeJSON    `json:"crop_size,omitempty"`
@@ -33,6 +36,7 @@ type preprocessJSON struct {
 	SizeRule  string `json:"size_rule,omitempty"`
 	Fill      []int  `json:"crop_fill,omitempty"`
 	RowsFirst bool   `json:"resize_rows_first,omitempty"`
+	Channels  *int   `json:"pixel_channels,omitempty"` // 1 or 3
 }
 
 // The names of settings in the file, by value. The default is not written.
@@ -53,44 +57,54 @@ type sizeJSON struct {
 	bare         int
 }
 
+// sizeKeys are the keys that a size has together.
+var sizeKeys = [][]string{
+	{"height", "width"}, {"shortest_edge"}, {"longest_edge"}, {"longest_edge", "shortest_edge"}, {"max_height", "max_width"},
+}
+
 func (s *sizeJSON) UnmarshalJSON(data []byte) error {
 	*s = sizeJSON{}
-	if json.Unmarshal(data, &s.bare) == nil {
+	if strictjson.Decode(data, &s.bare) == nil {
 		return nil
 	}
 	var pair []int
-	if json.Unmarshal(data, &pair) == nil && len(pair) == 2 {
+	if strictjson.Decode(data, &pair) == nil && len(pair) == 2 {
 		s.Height, s.Width = pair[0], pair[1]
 		return nil
 	}
+	var keys []string
+	if err := strictjson.Object(data, func(key string, _ []byte) {
+		if len(keys) < 9 && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}); err != nil {
+		return err
+	}
+	slices.Sort(keys)
+	if !slices.ContainsFunc(sizeKeys, func(k []string) bool { return slices.Equal(k, keys) }) {
+		return fmt.Errorf("expected height and width, shortest_edge, longest_edge, both edges, or max_height and max_width, found %q", keys)
+	}
 	type plain sizeJSON
-	return json.Unmarshal(data, (*plain)(s))
+	return strictjson.Decode(data, (*plain)(s))
 }
 
 // channelsJSON is one value per channel, or one for all.
 type channelsJSON []float64
 
 func (c *channelsJSON) UnmarshalJSON(data []byte) error {
-	var one *float64
-	if json.Unmarshal(data, &one) == nil {
-		if one != nil {
-			*c = channelsJSON{*one, *one, *one}
-		}
+	var one float64
+	if strictjson.Decode(data, &one) == nil {
+		*c = channelsJSON{one}
 		return nil
 	}
-	return json.Unmarshal(data, (*[]float64)(c))
-}
-
-// unsupportedSettings change pixels in ways that a Preprocess does not describe. A file that sets one is rejected.
-var unsupportedSettings = []string{
-	"crop_pct", "use_square_size", "size_divisor", "size_divisibility", "do_flip_channel_order", "rescale_offset",
-	"do_align_long_axis", "do_thumbnail", "keep_aspect_ratio", "ensure_multiple_of", "do_image_splitting",
-	"do_crop_margin", "do_color_quantize", "patch_size", "min_pixels", "max_pixels",
+	return strictjson.Decode(data, (*[]float64)(c))
 }
 
 // UnmarshalJSON reads the contents of a preprocessor_config.json of any version of transformers. The pixels are those of
 // transformers 5: on torchvision, unless the name of the class ends in Pil. Absent fields have the defaults of the
 // class.
+//
+// A switch that is null is off, as in transformers. Another setting that is null is an error where it is used.
 //
 // Padding to the largest image of a batch (do_pad) does nothing, as for a batch of one. Padding to a fixed size is
 // rejected, and so are unsupported classes and settings.
@@ -100,20 +114,36 @@ func (p *Preprocess) UnmarshalJSON(data []byte) error {
 
 // parse reads a file. If the file names no class, the model's type gives it.
 func (p *Preprocess) parse(data []byte, modelType string) error {
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
+	var wrapper struct { // transformers' wrapper around timm
+		Pretrained json.RawMessage `json:"pretrained_cfg"`
+	}
+	if err := strictjson.Decode(data, &wrapper); err != nil {
 		return err
 	}
-	if cfg, ok := all["pretrained_cfg"]; ok { // transformers' wrapper around timm
-		return p.parseTimm(cfg, false)
+	if wrapper.Pretrained != nil {
+		return p.parseTimm(timmConfig{pretrained: wrapper.Pretrained}, false)
 	}
 	var j preprocessJSON
-	if err := json.Unmarshal(data, &j); err != nil {
+	if err := processorFields.Check(data); err != nil {
 		return err
 	}
-	for _, name := range unsupportedSettings {
-		if v, ok := all[name]; ok && string(v) != "null" && string(v) != "false" {
-			return fmt.Errorf("%s is unsupported: prepare the pixels yourself or remove the field", name)
+	if err := strictjson.Decode(data, &j); err != nil {
+		return err
+	}
+	null := map[string]bool{} // of the fields that are used
+	if err := strictjson.Object(data, func(key string, value []byte) {
+		if slices.Contains(nullable, key) {
+			null[key] = strictjson.Null(value)
+		}
+	}); err != nil {
+		return err
+	}
+	for name, b := range map[string]**bool{
+		"do_resize": &j.DoResize, "default_to_square": &j.Square, "do_center_crop": &j.DoCenterCrop, "do_rescale": &j.DoRescale,
+		"do_normalize": &j.DoNormalize, "do_pad": &j.DoPad,
+	} {
+		if null[name] {
+			*b = new(bool)
 		}
 	}
 	class, backend, err := classOf(&j, modelType)
@@ -122,6 +152,19 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	}
 	q := class.Preprocess
 	q.Backend = backend
+	for _, need := range []struct {
+		by    bool
+		names []string
+	}{
+		{is(j.DoResize, true), []string{"size", "resample"}}, {is(j.DoCenterCrop, class.crop) && !class.neverCrops, []string{"crop_size"}},
+		{is(j.DoRescale, true), []string{"rescale_factor"}}, {is(j.DoNormalize, !q.NoNormalize), []string{"image_mean", "image_std"}},
+	} {
+		for _, name := range need.names {
+			if need.by && null[name] {
+				return fmt.Errorf("%s: expected a value, found null", name)
+			}
+		}
+	}
 	if err := j.geometry(&q, class); err != nil {
 		return err
 	}
@@ -129,11 +172,23 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 		return err
 	}
 	q.RowsFirst = j.RowsFirst
+	if j.Channels != nil {
+		if *j.Channels != 1 && *j.Channels != 3 {
+			return fmt.Errorf("pixel_channels: expected 1 or 3, found %d", *j.Channels)
+		}
+		q.Gray = *j.Channels == 1
+	}
 	if err := q.check(); err != nil {
 		return err
 	}
 	*p = q
 	return nil
+}
+
+// nullable are the fields that transformers tells apart when they are null and when they are absent.
+var nullable = []string{
+	"do_resize", "size", "default_to_square", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize",
+	"image_mean", "image_std", "do_pad",
 }
 
 // is returns the value of a switch, or its default where it is absent.
@@ -153,7 +208,7 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 			long = *j.MaxSize
 		}
 		switch {
-		case s.bare != 0 && class.Mode == ShortSide:
+		case s.bare != 0 && (class.maxLong || !is(j.Square, !class.short)):
 			q.Mode, q.Width, q.MaxLong = ShortSide, s.bare, long
 			if class.maxLong && long == 0 {
 				q.MaxLong = class.MaxLong
@@ -168,6 +223,12 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 			q.Mode, q.Width, q.Height = Fit, s.MaxWidth, s.MaxHeight
 		case s.Height == 0 || s.Width == 0:
 			return fmt.Errorf("size %+v: expected height and width, shortest_edge, longest_edge, or max_height and max_width", *s)
+		}
+		if q.Mode == ShortSide && class.bothEdges && q.MaxLong == 0 {
+			return fmt.Errorf("size: shortest_edge alone is unsupported for this class of processor, expected longest_edge beside it")
+		}
+		if q.Mode == Stretch && class.longAlone {
+			return fmt.Errorf("size: expected longest_edge for this class of processor")
 		}
 		if q.Mode == LongSide && !class.longAlone {
 			return fmt.Errorf("size: longest_edge alone is unsupported for this class of processor, expected shortest_edge beside it")
@@ -241,11 +302,11 @@ func setChannels(dst *[3]float32, name string, from []float64) error {
 	if from == nil {
 		return nil
 	}
-	if len(from) != 3 {
-		return fmt.Errorf("%s has %d values, expected 3", name, len(from))
+	if len(from) != 1 && len(from) != 3 {
+		return fmt.Errorf("%s has %d values, expected 1 or 3", name, len(from))
 	}
-	for i, v := range from {
-		dst[i] = float32(v)
+	for i := range dst {
+		dst[i] = float32(from[i%len(from)])
 	}
 	return nil
 }
@@ -296,6 +357,10 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		DoRescale: yes(!p.NoRescale), Rescale: &scale,
 		DoNormalize: yes(!p.NoNormalize), Mean: decimals(mean), Std: decimals(std),
 		Backend: backendNames[p.Backend], RowsFirst: p.RowsFirst,
+	}
+	if p.Gray { // one channel, and Validate has checked that there is one value
+		j.Channels, j.Mean, j.Std = new(int), j.Mean[:1], j.Std[:1]
+		*j.Channels = 1
 	}
 	crop := p.CropWidth > 0
 	switch p.Mode {

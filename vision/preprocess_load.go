@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
 // PreprocessorName is the file beside a model's weights that says how images are prepared.
@@ -39,7 +40,7 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 	}
 	if config != nil {
 		// Only the type matters here. A model package reads the rest, and reports errors in it.
-		_ = json.Unmarshal(config, &model)
+		_ = strictjson.Decode(config, &model)
 	}
 	data, err := optional(fsys, processorName)
 	if err != nil {
@@ -49,10 +50,10 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 		var nested struct {
 			Image json.RawMessage `json:"image_processor"`
 		}
-		if err := json.Unmarshal(data, &nested); err != nil {
+		if err := strictjson.Decode(data, &nested); err != nil {
 			return wrap(processorName, err)
 		}
-		if nested.Image != nil && string(nested.Image) != "null" {
+		if nested.Image != nil && !strictjson.Null(nested.Image) {
 			return wrap(processorName, p.parse(nested.Image, model.Type))
 		}
 	}
@@ -63,7 +64,7 @@ func LoadPreprocess(fsys fs.FS) (Preprocess, error) {
 	if config == nil || !errors.Is(missing, fs.ErrNotExist) {
 		return Preprocess{}, fmt.Errorf("vision: %w", missing)
 	}
-	cfg, err := pretrainedCfg(config)
+	cfg, err := readTimm(config)
 	if err != nil {
 		return Preprocess{}, fmt.Errorf("vision: %w", missing)
 	}

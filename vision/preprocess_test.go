@@ -244,12 +244,12 @@ func TestPreprocessJSON(t *testing.T) {
 
 	for _, bad := range []string{
 		`[]`, `{"size": "big"}`, `{"size": {}}`, `{"size": {"height": -3, "width": 3}}`, `{"size": {"shortest_edge": -1}}`,
-		`{"size": {"height": 1e3000}}`, `{"size": {"longest_edge": 5}}`, `{"resample": 9}`, `{"image_mean": [1]}`,
+		`{"size": {"height": 1e3000}}`, `{"size": {"longest_edge": 5}}`, `{"resample": 9}`, `{"image_mean": [1, 2]}`,
 		`{"image_std": [0.5, 0, 0.5]}`, `{"do_center_crop": true, "crop_size": {"height": 0}}`, `{"rescale_factor": 0}`,
 		`{"size": {"height": 9000000000, "width": 3}}`, `{"size": {"max_height": 3}}`, `{"crop_size": 3, "do_center_crop": true, "image_mean": "half"}`,
 		`{"image_processor_type": "DonutImageProcessor"}`, `{"image_processor_type": "Image"}`, `{"size_divisor": 32}`,
 		`{"crop_pct": 0.9}`, `{"do_pad": true, "pad_size": {"height": 3, "width": 3}}`, `{"image_processor_type": "SamImageProcessor"}`,
-		`{"do_center_crop": true}`, `{"pretrained_cfg": {"input_size": [1, 28, 28]}}`, `{"pretrained_cfg": {"crop_pct": -1}}`,
+		`{"do_center_crop": true}`, `{"pretrained_cfg": {"input_size": [2, 28, 28]}}`, `{"pretrained_cfg": {"crop_pct": -1}}`,
 		`{"pretrained_cfg": {"interpolation": "random"}}`, `{"pretrained_cfg": {"crop_mode": "left"}}`, `{"pretrained_cfg": {"std": [1, 1, 0]}}`,
 		`{"pretrained_cfg": {"input_size": [3, 1000000000, 1000000000]}}`, `{"pretrained_cfg": {"crop_pct": 1e-300}}`,
 	} {

@@ -1,17 +1,21 @@
 package vision
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
 // timmJSON is the part of timm's pretrained_cfg that says how images are prepared.
 type timmJSON struct {
 	InputSize     []int        `json:"input_size"` // channels, height, width
 	TestInputSize []int        `json:"test_input_size"`
+	FixedSize     bool         `json:"fixed_input_size"`
 	Interpolation string       `json:"interpolation"`
 	CropPct       float64      `json:"crop_pct"`
 	TestCropPct   float64      `json:"test_crop_pct"`
@@ -27,7 +31,7 @@ var errNoPretrained = errors.New("no pretrained_cfg: not a model folder of timm"
 // testSize selects the larger one where there is one (timm's use_test_size).
 func ParseTimm(config []byte, testSize bool) (Preprocess, error) {
 	var p Preprocess
-	cfg, err := pretrainedCfg(config)
+	cfg, err := readTimm(config)
 	if err == nil {
 		err = p.parseTimm(cfg, testSize)
 	}
@@ -37,23 +41,43 @@ func ParseTimm(config []byte, testSize bool) (Preprocess, error) {
 	return p, nil
 }
 
-// pretrainedCfg finds the pretrained_cfg in a config.json. The oldest files have its fields at the top level.
-func pretrainedCfg(config []byte) (json.RawMessage, error) {
+// timmConfig is the part of a config.json of timm's that says how images are prepared.
+type timmConfig struct {
+	pretrained []byte // the pretrained_cfg
+	size       *sizeJSON
+	channels   *int
+}
+
+// readTimm finds the pretrained_cfg in a config.json, and the model_args that have precedence over it. The oldest files
+// have its fields at the top level.
+func readTimm(config []byte) (timmConfig, error) {
 	var c struct {
 		Pretrained   json.RawMessage `json:"pretrained_cfg"`
-		Architecture string          `json:"architecture"`
+		Architecture *string         `json:"architecture"`
 		InputSize    json.RawMessage `json:"input_size"`
+		Args         *struct {
+			Size     *sizeJSON `json:"img_size"`
+			Channels *int      `json:"in_chans"`
+			Dynamic  *bool     `json:"dynamic_img_size"`
+		} `json:"model_args"`
 	}
-	if err := json.Unmarshal(config, &c); err != nil {
-		return nil, err
+	if err := strictjson.Decode(config, &c); err != nil {
+		return timmConfig{}, err
 	}
-	switch {
-	case c.Pretrained != nil:
-		return c.Pretrained, nil
-	case c.Architecture != "" && c.InputSize != nil:
-		return config, nil
+	out := timmConfig{pretrained: c.Pretrained}
+	if c.Pretrained == nil {
+		if c.Architecture == nil || *c.Architecture == "" || c.InputSize == nil {
+			return out, errNoPretrained
+		}
+		out.pretrained = config
 	}
-	return nil, errNoPretrained
+	if a := c.Args; a != nil {
+		out.channels = a.Channels
+		if a.Dynamic == nil || !*a.Dynamic {
+			out.size = a.Size
+		}
+	}
+	return out, nil
 }
 
 // parseTimm reads a pretrained_cfg. r is size/crop_pct, each side cut to whole pixels. The crop_mode says how to resize
@@ -62,14 +86,24 @@ func pretrainedCfg(config []byte) (json.RawMessage, error) {
 //	center  the shorter side to r, or if r is not square, the smallest size that covers r
 //	squash  stretch to r
 //	border  the largest size inside r, with a border in the mean's color
-func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
-	j := timmJSON{InputSize: []int{3, 224, 224}}
-	if err := json.Unmarshal(cfg, &j); err != nil {
+func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
+	var j timmJSON
+	if err := strictjson.Decode(c.pretrained, &j); err != nil {
 		return err
 	}
-	size, part := j.InputSize, j.CropPct
+	size, part := slices.Clone(j.InputSize), j.CropPct
+	if size == nil {
+		size = []int{3, 224, 224}
+	}
+	// Arguments of the model describe the weights and take precedence (timm's _parse_model_cfg).
+	if s := c.size; s != nil && j.FixedSize && len(size) == 3 {
+		size[1], size[2] = cmp.Or(s.bare, s.Height), cmp.Or(s.bare, s.Width)
+	}
 	if testSize && j.TestInputSize != nil {
-		size = j.TestInputSize
+		size = slices.Clone(j.TestInputSize)
+	}
+	if c.channels != nil && len(size) == 3 {
+		size[0] = *c.channels
 	}
 	if testSize && j.TestCropPct != 0 {
 		part = j.TestCropPct
@@ -77,8 +111,8 @@ func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
 	if part == 0 {
 		part = 0.875
 	}
-	if len(size) != 3 || size[0] != 3 || min(size[1], size[2]) <= 0 || max(size[1], size[2]) > maxSide {
-		return fmt.Errorf("input_size %v: expected 3 channels, a height and a width", size)
+	if len(size) != 3 || size[0] != 1 && size[0] != 3 || min(size[1], size[2]) <= 0 || max(size[1], size[2]) > maxSide {
+		return fmt.Errorf("input_size %v: expected 1 or 3 channels, a height and a width", size)
 	}
 	if !(part > 0 && part <= 16) {
 		return fmt.Errorf("crop_pct %v: expected a fraction above 0", part)
@@ -111,8 +145,10 @@ func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
 	case "border":
 		q.Mode = Fit
 		mean := [3]float64{float64(q.Mean[0]), float64(q.Mean[1]), float64(q.Mean[2])}
-		if j.Mean != nil {
-			mean = [3]float64(j.Mean)
+		for i := range mean {
+			if j.Mean != nil {
+				mean[i] = j.Mean[i%len(j.Mean)]
+			}
 		}
 		for i, v := range mean {
 			q.Fill[i] = uint8(min(max(math.RoundToEven(255*v), 0), 255))
@@ -123,6 +159,8 @@ func (p *Preprocess) parseTimm(cfg []byte, testSize bool) error {
 	if err := q.check(); err != nil {
 		return err
 	}
+	// After the check: a model of one channel can be used although timm's transform, with three means, cannot.
+	q.Gray = size[0] == 1
 	*p = q
 	return nil
 }

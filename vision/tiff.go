@@ -2,7 +2,6 @@ package vision
 
 import (
 	"bytes"
-	"encoding/binary"
 	"image/color"
 
 	"golang.org/x/image/tiff"
@@ -72,61 +71,9 @@ func tiffHeader(data []byte) (header, error) {
 	return h, nil
 }
 
-// tiffEntry returns the order of a TIFF block's bytes, and the 12 bytes of a tag in its first directory.
-func tiffEntry(tiff []byte, tag uint16) (o binary.ByteOrder, entry []byte) {
-	if len(tiff) < 8 {
-		return nil, nil
-	}
-	switch string(tiff[:4]) {
-	case "II*\x00":
-		o = binary.LittleEndian
-	case "MM\x00*":
-		o = binary.BigEndian
-	default:
-		return nil, nil
-	}
-	p := int64(o.Uint32(tiff[4:]))
-	if p+2 > int64(len(tiff)) {
-		return nil, nil
-	}
-	n := int64(o.Uint16(tiff[p:]))
-	for i := range n {
-		e := p + 2 + 12*i
-		if e+12 > int64(len(tiff)) {
-			break
-		}
-		if o.Uint16(tiff[e:]) == tag {
-			return o, tiff[e : e+12]
-		}
-	}
-	return nil, nil
-}
-
-// tiffTag returns a whole number of 16 or 32 bits in the first directory of a TIFF block: the first one where the entry
-// holds several. ok reports whether there is such a tag.
+// tiffTag returns the first whole number of a tag in the first directory. ok reports whether there is such a tag.
 func tiffTag(tiff []byte, tag uint16) (value int, ok bool) {
-	o, e := tiffEntry(tiff, tag)
-	if e == nil {
-		return 0, false
-	}
-	switch o.Uint16(e[2:]) {
-	case 3: // stored in the first bytes of the value field
-		return int(o.Uint16(e[8:])), true
-	case 4:
-		return int(o.Uint32(e[8:])), true
-	}
-	return 0, true
-}
-
-// tiffBytes returns the value of a tag of bytes, nil where there is none.
-func tiffBytes(tiff []byte, tag uint16) []byte {
-	o, e := tiffEntry(tiff, tag)
-	if e == nil {
-		return nil
-	}
-	kind, n, at := o.Uint16(e[2:]), int64(o.Uint32(e[4:])), int64(o.Uint32(e[8:]))
-	if kind != 1 && kind != 7 || n <= 4 || at+n > int64(len(tiff)) { // up to 4 bytes stand in the entry itself
-		return nil
-	}
-	return tiff[at : at+n]
+	d, _ := parseIFD(tiff)
+	v, ok := d.number(tag)
+	return int(v), ok
 }

@@ -195,3 +195,16 @@ func ExampleWrite() {
 	fmt.Printf("%v: %s\n", err, kept)
 	// Output: interrupted: step 1
 }
+
+// TestNameNotUTF8 writes to a name that is not UTF-8, twice.
+func TestNameNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a\xff(")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Skip(err) // the system has no such names
+	}
+	for range 2 {
+		if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }); err != nil {
+			t.Error(err)
+		}
+	}
+}

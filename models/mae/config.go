@@ -3,6 +3,7 @@ package mae
 import (
 	"io/fs"
 
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -53,6 +54,9 @@ func (c Config) Validate() error {
 		return err
 	}
 	var v config.Checks
+	if height, width := c.Size(); height != width {
+		v.Fail("image_size", "expected square images, found %d×%d", height, width)
+	}
 	v.Size("decoder_hidden_size", c.DecoderHiddenSize)
 	v.Size("decoder_num_hidden_layers", c.DecoderNumHiddenLayers)
 	v.Size("decoder_num_attention_heads", c.DecoderNumAttentionHeads)
@@ -65,6 +69,23 @@ func (c Config) Validate() error {
 		v.Fail("mask_ratio", "%v leaves none of %d patches visible", c.MaskRatio, c.Patches())
 	}
 	return v.Err()
+}
+
+// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are. The error names the field.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	type plain Config
+	size := config.Size{Height: c.ImageSize, Width: c.ImageSize}
+	p := struct {
+		config.Sides // before the fields of the same names
+		*plain
+	}{config.Sides{Image: size, Patch: config.Size{Height: c.PatchSize, Width: c.PatchSize}}, (*plain)(c)}
+	if err := configFields.Check(data); err != nil {
+		return err
+	}
+	if err := strictjson.Decode(data, &p); err != nil {
+		return err
+	}
+	return p.Sides.Apply(c.SetSize, &c.PatchSize)
 }
 
 // decoder returns the decoder as the configuration of an encoder of its size.

@@ -70,15 +70,21 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim(f.Options.Lenient).Check(f.Weights); err != nil {
 		return nil, err
 	}
-	size, side := c.ImageSize, c.Side()
+	size, stored := c.ImageSize, grid(c)
 	if err := f.Resize(&c.ImageSize, &c); err != nil {
 		return nil, err
 	}
 	m := New(c, nil)
-	if m.Preprocess, err = f.Preprocess(vision.ImageNet(size), size); err != nil {
+	if m.Preprocess, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
-	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(side, c.Side(), false))
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, grid(c), false))
+}
+
+// grid returns the grid of patches of a configuration.
+func grid(c Config) tower.Grid {
+	rows, columns := c.Grid()
+	return tower.Grid{Rows: rows, Columns: columns}
 }
 
 // sizes is the configuration of weights that come without one.
@@ -86,13 +92,13 @@ func sizes(f *modelfolder.Folder) (Config, error) {
 	if err := tower.WantConfig(f.Find); err != nil {
 		return Config{}, err
 	}
-	s, err := tower.ReadSizes(f.Find)
+	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
 		return Config{}, err
 	}
 	c := Base()
 	c.NormPixLoss = false
-	c.NumChannels, c.PatchSize, c.ImageSize = s.Channels, s.Patch, s.Patch*s.Side
+	c.NumChannels, c.PatchSize, c.ImageSize = s.Channels, s.Patch, s.Patch*s.Grid.Rows // the grid is square
 	c.HiddenSize, c.NumHiddenLayers, c.IntermediateSize, c.QKVBias = s.Width, s.Layers, s.Hidden, s.QKVBias
 	if c.NumAttentionHeads, err = tower.Heads(s.Width); err != nil {
 		return Config{}, err
@@ -116,7 +122,7 @@ func sizes(f *modelfolder.Folder) (Config, error) {
 // it is no larger than the published one.
 func (c Config) claim(lenient bool) modelfolder.Claim {
 	tower := func(c vit.EncoderConfig) modelfolder.Claim {
-		return modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Side())
+		return modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches())
 	}
 	encoder, decoder := tower(c.EncoderConfig), tower(c.decoder())
 	if lenient && decoder.Values <= tower(Base().decoder()).Values && c.DecoderNumHiddenLayers <= Base().DecoderNumHiddenLayers {

@@ -72,7 +72,7 @@ func newDecoder(c Config) *Decoder {
 // deviation 0.02, fixed sine-cosine positions.
 func (m *Model) initialize(rng *rand.Rand) {
 	e, d := m.Encoder, m.Decoder
-	side := m.Config.Side()
+	side, _ := m.Config.Grid() // the grid is square
 	for _, p := range []*autograd.Parameter{e.Positions, d.Positions} {
 		p.Update(func(w []float32) { copy(w, nn.SinCos2D(p.Shape()[2], side, side, true)) })
 	}

@@ -101,7 +101,7 @@ const gray = 128
 // gray.
 func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 	c := m.Config
-	side := c.ImageSize / c.PatchSize
+	_, side := c.Grid()
 	img := vision.NewImage(c.ImageSize, c.ImageSize, 3)
 	norm := m.Preprocess.Normalizer()
 	for i := range c.Patches() {

@@ -19,7 +19,8 @@ type Prediction = models.Prediction
 // blocks and batches with an error that matches the context's; the model stays usable. It is safe for concurrent
 // use.
 //
-// It returns an error for a model without a classifier or of other than 3 channels, for an image without pixels,
+// A model of one channel gets gray images. It returns an error for a model without a classifier or of other than 1 or 3
+// channels, for an image without pixels,
 // which it names by its position, and for a Preprocess whose output is no multiple of the patch size.
 func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	if m.Head == nil {
@@ -31,7 +32,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Predicti
 	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, _ int) error {
 		logits := m.Forward(pixels)
 		for row := range slices.Chunk(logits.Floats(nil), logits.Dim(1)) {
-			out = append(out, models.Predict(slices.Clip(row), labels))
+			out = append(out, models.Predict(slices.Clip(row), labels, m.Config.Problem))
 		}
 		return nil
 	})

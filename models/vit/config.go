@@ -1,11 +1,15 @@
 package vit
 
 import (
+	"cmp"
+	"encoding/json"
 	"io/fs"
 
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
 )
 
@@ -39,10 +43,10 @@ type Config struct {
 	AntialiasPositions bool `json:"antialias_positions,omitempty"`
 }
 
-// EncoderConfig describes the encoder in the fields that ViT and MAE share. Images and patches are square; their sizes
-// are in pixels.
+// EncoderConfig describes the encoder in the fields that ViT and MAE share. Patches are square; sizes are in pixels.
 type EncoderConfig struct {
-	ImageSize                 int     `json:"image_size"`
+	ImageSize                 int     `json:"image_size"` // of square images; with ImageWidth the height
+	ImageWidth                int     `json:"-"`          // 0 for square images; in JSON, image_size is then [height, width]
 	PatchSize                 int     `json:"patch_size"`
 	NumChannels               int     `json:"num_channels"`
 	HiddenSize                int     `json:"hidden_size"`
@@ -92,11 +96,41 @@ func Large16() Config { return preset(1024, 24, 16, 16) }
 // Huge14 is ViT-H/14: 632 M parameters.
 func Huge14() Config { return preset(1280, 32, 16, 14) }
 
-// Side returns the number of patches along each side of an image of the configured size.
-func (c EncoderConfig) Side() int { return c.ImageSize / c.PatchSize }
+// Size returns the height and width of images of the configured size.
+func (c EncoderConfig) Size() (height, width int) {
+	return c.ImageSize, cmp.Or(c.ImageWidth, c.ImageSize)
+}
+
+// SetSize sets the height and width of images.
+func (c *EncoderConfig) SetSize(height, width int) {
+	c.ImageSize, c.ImageWidth = height, width
+	if width == height {
+		c.ImageWidth = 0
+	}
+}
+
+// Grid returns the rows and columns of patches of an image of the configured size. The configuration must be valid.
+func (c EncoderConfig) Grid() (rows, columns int) {
+	height, width := c.Size()
+	return height / c.PatchSize, width / c.PatchSize
+}
 
 // Patches returns the number of patches of an image of the configured size. The configuration must be valid.
-func (c EncoderConfig) Patches() int { return c.Side() * c.Side() }
+func (c EncoderConfig) Patches() int {
+	rows, columns := c.Grid()
+	return rows * columns
+}
+
+// sides returns the sizes as config.json holds them.
+func (c EncoderConfig) sides() config.Sides {
+	height, width := c.Size()
+	return config.Sides{Image: config.Size{Height: height, Width: width}, Patch: config.Size{Height: c.PatchSize, Width: c.PatchSize}}
+}
+
+func (c EncoderConfig) grid() tower.Grid {
+	rows, columns := c.Grid()
+	return tower.Grid{Rows: rows, Columns: columns}
+}
 
 // Block returns the description of the encoder's blocks. The configuration must be valid.
 func (c EncoderConfig) Block() nn.BlockConfig {
@@ -110,7 +144,9 @@ func (c EncoderConfig) Block() nn.BlockConfig {
 // Validate returns an error that names the first field whose value no encoder can have.
 func (c EncoderConfig) Validate() error {
 	var v config.Checks
-	v.Size("image_size", c.ImageSize)
+	height, width := c.Size()
+	v.Size("image_size", height)
+	v.Size("image_size", width)
 	v.Size("patch_size", c.PatchSize)
 	v.Size("num_channels", c.NumChannels)
 	v.Size("hidden_size", c.HiddenSize)
@@ -118,7 +154,8 @@ func (c EncoderConfig) Validate() error {
 	v.Size("num_attention_heads", c.NumAttentionHeads)
 	v.Size("intermediate_size", c.IntermediateSize)
 	v.Divisor("num_attention_heads", c.NumAttentionHeads, "hidden_size", c.HiddenSize)
-	v.Divisor("patch_size", c.PatchSize, "image_size", c.ImageSize)
+	v.Divisor("patch_size", c.PatchSize, "image_size", height)
+	v.Divisor("patch_size", c.PatchSize, "image_size", width)
 	v.NotNegative("layer_norm_eps", c.LayerNormEps)
 	v.Deviation("initializer_range", c.InitializerRange)
 	v.Probability("hidden_dropout_prob", c.HiddenDropoutProb)
@@ -139,7 +176,34 @@ func (c Config) Validate() error {
 		v.Fail("pooling", "expected %q or %q with no_class_token, found nothing", MeanPooling, NormMeanPooling)
 	}
 	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
+	v.OneOf("problem_type", string(c.Problem), "", string(models.SingleLabel), string(models.MultiLabel), string(models.Regression))
 	return v.Err()
+}
+
+// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are. image_size is a number, or a list of height
+// and width. The error names the field.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	type plain Config
+	p := struct {
+		config.Sides // before the fields of the same names
+		*plain
+	}{c.sides(), (*plain)(c)}
+	if err := configFields.Check(data); err != nil {
+		return err
+	}
+	if err := strictjson.Decode(data, &p); err != nil {
+		return err
+	}
+	return p.Sides.Apply(c.SetSize, &c.PatchSize)
+}
+
+// MarshalJSON writes a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	type plain Config
+	return json.Marshal(struct {
+		config.Sides
+		plain
+	}{c.sides(), plain(c)})
 }
 
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the

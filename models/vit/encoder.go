@@ -17,8 +17,8 @@ type Encoder struct {
 	Blocks     nn.Stack
 	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	dropout    float32
-	side       int  // patches along each side of an image of the configured size
-	antialias  bool // of resized positions
+	grid       tower.Grid // of an image of the configured size
+	antialias  bool       // of resized positions
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -32,7 +32,7 @@ func NewEncoder(c Config) *Encoder {
 		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
 		Blocks:    nn.NewStack(c.NumHiddenLayers, block),
 		dropout:   c.HiddenDropoutProb,
-		side:      c.Side(),
+		grid:      c.grid(),
 		antialias: c.AntialiasPositions,
 	}
 	positions := c.Patches()
@@ -99,8 +99,9 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
 
 // positions returns the position embeddings of a grid of patches.
 func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {
-	if rows == e.side && columns == e.side {
+	to := tower.Grid{Rows: rows, Columns: columns}
+	if to == e.grid {
 		return e.Positions
 	}
-	return tower.Resize(t.Use(e.Positions), e.side, rows, columns, e.antialias)
+	return tower.Resize(t.Use(e.Positions), e.grid, to, e.antialias)
 }

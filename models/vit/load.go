@@ -32,44 +32,60 @@ type SaveOptions = models.SaveOptions
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
-	c, err := configure(f)
+	c, stored, err := configure(f)
 	if err != nil {
 		return nil, err
 	}
-	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Side()).Check(f.Weights); err != nil {
+	if c.Problem == models.SingleLabel && len(c.ID2Label) == 1 {
+		return nil, fmt.Errorf("%s: problem_type: expected more than one class for %q, found one", modelfolder.ConfigName, c.Problem)
+	}
+	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches()).Check(f.Weights); err != nil {
 		return nil, err
 	}
 	classes, err := f.Rows("Head.Weight", c.HiddenSize)
 	if err != nil {
 		return nil, err
 	}
-	size, side := c.ImageSize, c.Side()
+	height, width := c.Size()
+	if f.Options.ImageSize != 0 {
+		c.ImageWidth = 0
+	}
 	if err := f.Resize(&c.ImageSize, &c); err != nil {
 		return nil, err
 	}
 	m := New(c, classes, nil)
-	fallback := vision.Half(size)
+	fallback := vision.Half(height)
+	fallback.Width = width
 	if f.Form != modelfolder.HuggingFace {
-		fallback = vision.ImageNet(size)
+		fallback = vision.ImageNet(min(height, width))
+		fallback.CropHeight, fallback.CropWidth = height, width
 	}
-	if m.Preprocess, err = f.Preprocess(fallback, size); err != nil {
+	if m.Preprocess, err = f.Preprocess(fallback, modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
-	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(side, c.Side(), c.AntialiasPositions))
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.AntialiasPositions))
 }
 
-// configure returns the configuration of a folder, checked.
-func configure(f *modelfolder.Folder) (c Config, err error) {
+// configure returns the configuration of a folder, checked, and the grid of the positions in the weights.
+func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 	switch f.Form {
 	case modelfolder.HuggingFace:
 		c = defaults()
-		return c, f.Configure(&c)
+		if err := f.Configure(&c); err != nil {
+			return c, stored, err
+		}
+		if n := f.NumLabels(); n >= 0 && n != len(c.ID2Label) {
+			c.ID2Label, c.Label2ID = nil, nil
+		}
+		return c, c.grid(), nil
 	case modelfolder.Timm:
-		c, err = timmConfig(f)
+		c, stored, err = timmConfig(f)
 	case modelfolder.Bare:
-		c, err = bareConfig(f)
+		if c, err = bareConfig(f); err == nil {
+			stored = c.grid()
+		}
 	}
-	return c, f.Checked(c, err)
+	return c, stored, f.Checked(c, err)
 }
 
 // bareConfig is the configuration of weights that come without one.
@@ -77,7 +93,7 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if err := tower.WantConfig(f.Find); err != nil {
 		return Config{}, err
 	}
-	s, err := tower.ReadSizes(f.Find)
+	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
 		return Config{}, err
 	}
@@ -100,7 +116,8 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 func sized(s tower.Sizes) Config {
 	c := defaults()
 	c.LayerNormEps = 1e-6
-	c.NumChannels, c.PatchSize, c.ImageSize = s.Channels, s.Patch, s.Patch*s.Side
+	c.NumChannels, c.PatchSize = s.Channels, s.Patch
+	c.SetSize(s.Patch*s.Grid.Rows, s.Patch*s.Grid.Columns)
 	c.HiddenSize, c.NumHiddenLayers, c.IntermediateSize = s.Width, s.Layers, s.Hidden
 	c.QKVBias, c.NoClassToken, c.PreNorm = s.QKVBias, !s.ClassToken, s.PreNorm
 	if s.LayerScale {

@@ -31,9 +31,9 @@ type Model struct {
 // classes 0 it has no head. Preprocess is that of the first ViTs, [vision.Half]. It panics when the configuration
 // is not valid.
 func New(c Config, classes int, rng *rand.Rand) *Model {
-	m := &Model{
-		Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New(),
-	}
+	m := &Model{Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New()}
+	m.Preprocess.Height, m.Preprocess.Width = c.Size()
+	m.Preprocess.Gray = c.NumChannels == 1
 	if c.Pooling == MeanPooling {
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}

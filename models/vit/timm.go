@@ -4,24 +4,38 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/timm"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
-// timmConfig returns the configuration of a folder of timm's. Sizes are those of the weights.
-func timmConfig(f *modelfolder.Folder) (Config, error) {
+// timmConfig returns the configuration of a folder of timm's, and the grid of the positions in the weights. The image size
+// is the stated one, as in timm, which resizes positions for another size. Other sizes are those of the weights.
+func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	t, err := timm.Read(f.Config)
 	if err != nil {
-		return Config{}, err
+		return Config{}, tower.Grid{}, err
 	}
+	image := t.ModelArgs.ImageSize
+	s, err := tower.ReadSizes(f.Find, func(patch int) tower.Grid {
+		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
+	})
+	if err != nil {
+		return Config{}, tower.Grid{}, err
+	}
+	c, err := timmOptions(t, s)
+	if err == nil && image != (config.Size{}) {
+		c.SetSize(image.Height, image.Width)
+	}
+	return c, s.Grid, err
+}
+
+// timmOptions returns the configuration of a model of timm's with the sizes of its weights.
+func timmOptions(t *timm.Config, s tower.Sizes) (Config, error) {
 	a, err := timm.ArchitectureOf(t.Architecture)
 	if err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
-	}
-	s, err := tower.ReadSizes(f.Find)
-	if err != nil {
-		return Config{}, err
 	}
 	c := sized(s)
 	c.AntialiasPositions = true
@@ -49,14 +63,17 @@ func timmConfig(f *modelfolder.Folder) (Config, error) {
 			c.Pooling = NormMeanPooling
 		}
 	}
-	c.Classes, err = t.Classes()
-	return c, err
+	c.Classes = t.Classes()
+	if err := t.ModelArgs.Agree(c.forTimm(0)); err != nil {
+		return Config{}, fmt.Errorf("config.json: model_args: %w", err)
+	}
+	return c, nil
 }
 
 // forTimm describes a model with the given number of classes to timm.
 func (c Config) forTimm(classes int) timm.Model {
 	return timm.Model{
-		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Channels: c.NumChannels,
+		ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
 		Eps: c.LayerNormEps, Act: c.HiddenAct, Mean: c.Pooling != "", FCNorm: c.Pooling == MeanPooling,

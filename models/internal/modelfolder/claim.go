@@ -22,11 +22,11 @@ func ClaimBlocks(layers int, b nn.BlockConfig) Claim {
 }
 
 // ClaimEncoder returns the claim of an encoder of images: blocks, a projection from the pixels of a patch, and positions
-// for side × side patches. The tensors of the latter two are not counted.
-func ClaimEncoder(layers int, b nn.BlockConfig, channels, patch, side int) Claim {
-	d, p, s := float64(b.Width), float64(patch), float64(side)
+// for that many patches. The tensors of the latter two are not counted.
+func ClaimEncoder(layers int, b nn.BlockConfig, channels, patch, patches int) Claim {
+	d, p := float64(b.Width), float64(patch)
 	c := ClaimBlocks(layers, b)
-	c.Values += d*float64(channels)*p*p + d*s*s
+	c.Values += d*float64(channels)*p*p + d*float64(patches)
 	return c
 }
 

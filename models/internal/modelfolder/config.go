@@ -1,15 +1,12 @@
 package modelfolder
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
-	"reflect"
-	"strings"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 )
 
@@ -31,15 +28,28 @@ func (f *Folder) Configure(c Configuration) error {
 // Section fills a part of a configuration from a nested object of config.json, such as text_config, and checks it. A
 // file without the object leaves the defaults.
 func (f *Folder) Section(name string, c Configuration) error {
-	var sections map[string]json.RawMessage
-	if err := decode(ConfigName, f.Config, &sections); err != nil {
-		return err
-	}
-	data, ok := sections[name]
-	if !ok {
-		data = []byte("{}")
+	data := []byte("{}")
+	err := strictjson.Object(f.Config, func(key string, value []byte) {
+		if key == name && !strictjson.Null(value) {
+			data = value
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", ConfigName, err)
 	}
 	return configure(ConfigName+": "+name, data, c)
+}
+
+// NumLabels returns the field num_labels of config.json, or -1 where there is none. transformers renames all classes where
+// id2label names another number of them.
+func (f *Folder) NumLabels() int {
+	c := struct {
+		Labels *int `json:"num_labels"`
+	}{}
+	if err := strictjson.Decode(f.Config, &c); err != nil || c.Labels == nil {
+		return -1
+	}
+	return *c.Labels
 }
 
 // ReadConfig reads a configuration, which holds the defaults before, from the named file. Its model_type, where it has
@@ -92,20 +102,14 @@ func checkModelType(name string, data []byte, modelType string) error {
 
 // decode reads JSON. The error says in words which field holds a value of the wrong type.
 func decode(name string, data []byte, v any) error {
-	err := json.Unmarshal(data, v)
-	var misfit *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &misfit):
-		return fmt.Errorf("%s: %w", name, err)
-	case misfit.Field == "":
-		return fmt.Errorf("%s: expected an object, found %s", name, misfit.Value)
+	var err error
+	if u, ok := v.(json.Unmarshaler); ok {
+		err = u.UnmarshalJSON(data)
+	} else {
+		err = strictjson.Decode(data, v)
 	}
-	want := map[reflect.Kind]string{
-		reflect.Int: "a whole number", reflect.Float32: "a number", reflect.Float64: "a number", reflect.Bool: "true or false",
-		reflect.String: "text", reflect.Slice: "a list", reflect.Map: "an object",
-	}[misfit.Type.Kind()]
-	field := misfit.Field[strings.LastIndexByte(misfit.Field, '.')+1:]
-	return fmt.Errorf("%s: %s: expected %s, found %s", name, field, cmp.Or(want, "another type"), misfit.Value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }

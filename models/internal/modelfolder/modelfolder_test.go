@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,7 +45,10 @@ func TestOpenWeights(t *testing.T) {
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors", true},
 		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other", false},
 		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors", true},
-		{fstest.MapFS{"notes.txt": usual}, "", "model.safetensors", true},
+		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file", true},
+		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release", false},
+		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release", false},
+		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar", true},
 		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors", true},
 	} {
 		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
@@ -86,11 +91,13 @@ func TestFormOf(t *testing.T) {
 // TestRescale keeps the proportions of a preprocessing.
 func TestRescale(t *testing.T) {
 	p := vision.ImageNet(224)
-	rescale(&p, 384, 224)
+	rescale(&p, 384, Images{Height: 224, Width: 224, Channels: 3})
 	if p.CropWidth != 384 || p.CropHeight != 384 || p.Width != 439 {
 		t.Errorf("found %+v", p)
 	}
 }
+
+var square = Images{Height: 16, Width: 16, Channels: 3}
 
 // TestReadPreprocess refuses images so large that one would take a model hours.
 func TestReadPreprocess(t *testing.T) {
@@ -104,7 +111,7 @@ func TestReadPreprocess(t *testing.T) {
 		`{"do_resize": false, "size": {"height": 512, "width": 512}}`:                                true,
 		`{"do_resize": false, "do_center_crop": true, "crop_size": {"height": 1024, "width": 1024}}`: false,
 	} {
-		p, err := readPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, vision.Half(16), 16)
+		p, err := readPreprocess(fstest.MapFS{vision.PreprocessorName: {Data: []byte(config)}}, vision.Half(16), square)
 		if (err == nil) != ok || err != nil && !strings.Contains(err.Error(), "at most 64×64") {
 			t.Errorf("%s: %v", config, err)
 		}
@@ -112,7 +119,7 @@ func TestReadPreprocess(t *testing.T) {
 			t.Errorf("%s: the file was not read", config)
 		}
 	}
-	if p, err := readPreprocess(fstest.MapFS{}, vision.Half(16), 16); err != nil || p != vision.Half(16) {
+	if p, err := readPreprocess(fstest.MapFS{}, vision.Half(16), square); err != nil || p != vision.Half(16) {
 		t.Errorf("no file: found %+v, %v", p, err)
 	}
 }
@@ -137,12 +144,18 @@ func TestConfigErrors(t *testing.T) {
 		`{"size": [16, 16]}`:      "c.json: size: expected a whole number, found array",
 		`{"size": 1e30}`:          "c.json: size: expected a whole number, found number 1e30",
 		`{"share": "x"}`:          "c.json: share: expected a number, found string",
-		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number",
+		`{"labels": {"0": 3}}`:    "c.json: labels: expected text, found number 3",
 		`{"labels": []}`:          "c.json: labels: expected an object, found array",
-		`{"model_type": 7}`:       "c.json: model_type: expected text, found number",
+		`{"model_type": 7}`:       "c.json: model_type: expected text, found number 7",
 		`[]`:                      "c.json: expected an object, found array",
 		`{"model_type": "other"}`: `c.json: model_type: expected "small", found "other"`,
-		`{"size": NaN}`:           "c.json: invalid character 'N' looking for beginning of value",
+		`{"size": null}`:          "c.json: size: expected a whole number, found null",
+		`{"size": 16.0}`:          "c.json: size: expected a whole number, found number 16.0",
+		`{"size": "16"}`:          "c.json: size: expected a whole number, found string",
+		`{"size": true}`:          "c.json: size: expected a whole number, found bool",
+		`{"share": null}`:         "c.json: share: expected a number, found null",
+		`{"share": 1} {}`:         "c.json: invalid JSON: expected the end of the file at byte 13, found '{'",
+		`{"size": NaN}`:           "c.json: size: expected a whole number, found number NaN",
 	} {
 		_, err := ReadConfig(fstest.MapFS{"c.json": {Data: []byte(config)}}, "c.json", Family{Package: "p", ModelType: "small"}, sizes{})
 		if err == nil || err.Error() != "p: "+want {
@@ -215,7 +228,7 @@ func TestRoundTrip(t *testing.T) {
 		if size := 16; f.Resize(&size, &c) != nil || size != 32 {
 			t.Errorf("resized to %d", size)
 		}
-		if p, err := f.Preprocess(vision.ImageNet(16), 16); err != nil || p.Width != 32 {
+		if p, err := f.Preprocess(vision.ImageNet(16), square); err != nil || p.Width != 32 {
 			t.Errorf("the preprocessing is %+v, %v", p, err)
 		}
 		if data, err := fs.ReadFile(f.FS, "vocab.txt"); err != nil || string(data) != "a\nb" {
@@ -333,5 +346,44 @@ func TestSaveAdapter(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPipes opens folders whose files are pipes without a writer, or links to devices, and expects an error at once.
+func TestPipes(t *testing.T) {
+	family := Family{Package: "x", ModelType: "x", Names: &checkpoint.Names{}}
+	for _, name := range []string{ConfigName, checkpoint.SafetensorsName, checkpoint.IndexName, checkpoint.TorchName, "model_best.pth.tar"} {
+		for _, device := range []string{"", "/dev/zero", "/dev/tty"} {
+			dir := t.TempDir()
+			path := filepath.Join(dir, name)
+			if device == "" {
+				if err := exec.Command("mkfifo", path).Run(); err != nil {
+					t.Skip("no pipes here: ", err)
+				}
+			} else if err := os.Symlink(device, path); err != nil {
+				t.Skip(err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := open(os.DirFS(dir), family, models.LoadOptions{})
+				if err == nil {
+					err = errors.New("opened")
+				} else if name != "model_best.pth.tar" || errors.Is(err, fs.ErrNotExist) { // which is passed over
+					err = nil
+				}
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, device, err)
+				}
+			case <-time.After(10 * time.Second):
+				if w, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+					w.Close()
+				}
+				t.Fatalf("%s: waits", name)
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package modelfolder
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,18 +27,31 @@ func (f *Folder) Resize(size *int, c Configuration) error {
 	return nil
 }
 
-// Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none. size is
-// that of the configuration, for which both prepare images; for LoadOptions.ImageSize all sizes change in proportion.
-func (f *Folder) Preprocess(fallback vision.Preprocess, size int) (vision.Preprocess, error) {
-	p, err := readPreprocess(f.FS, fallback, size)
-	if err == nil {
-		rescale(&p, cmp.Or(f.Options.ImageSize, size), size)
-	}
-	return p, err
+// Images says which images a configuration is for.
+type Images struct {
+	Height, Width int
+	Channels      int
 }
 
-// readPreprocess reads preprocessor_config.json. It refuses one that makes images which are much larger than size.
-func readPreprocess(fsys fs.FS, fallback vision.Preprocess, size int) (vision.Preprocess, error) {
+// Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none. Both
+// prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change in proportion. A
+// model of one channel gets gray images. No image is prepared for a model of other than one or three channels.
+func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
+	p := fallback
+	if images.Channels == 1 || images.Channels == 3 {
+		var err error
+		if p, err = readPreprocess(f.FS, fallback, images); err != nil {
+			return p, err
+		}
+		p.Gray = images.Channels == 1
+	}
+	rescale(&p, f.Options.ImageSize, images)
+	return p, nil
+}
+
+// readPreprocess reads preprocessor_config.json. It refuses one that makes images which are much larger than those of
+// the configuration.
+func readPreprocess(fsys fs.FS, fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
 	p, err := vision.LoadPreprocess(fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -51,16 +63,25 @@ func readPreprocess(fsys fs.FS, fallback vision.Preprocess, size int) (vision.Pr
 	if p.Mode == vision.NoResize && p.CropWidth == 0 {
 		width, height = 0, 0
 	}
-	if most := maxLarger * size; width > most || height > most {
+	if most := maxLarger * max(images.Width, images.Height); width > most || height > most {
 		return vision.Preprocess{}, fmt.Errorf("images are prepared at %d×%d pixels, expected at most %d×%d for a model of %d×%d",
-			width, height, most, most, size, size)
+			width, height, most, most, images.Width, images.Height)
 	}
 	return p, nil
 }
 
-// rescale changes the sizes of a preprocessing for images of the given size, in proportion.
-func rescale(p *vision.Preprocess, size, from int) {
-	for _, side := range []*int{&p.Width, &p.Height, &p.CropWidth, &p.CropHeight} {
-		*side = int(math.Round(float64(*side) * float64(size) / float64(from)))
+// rescale changes the sizes of a preprocessing for square images of the given size, in proportion. 0 leaves them.
+func rescale(p *vision.Preprocess, size int, from Images) {
+	if size == 0 {
+		return
 	}
+	scale := func(side *int, from int) { *side = int(math.Round(float64(*side) * float64(size) / float64(from))) }
+	width := from.Width
+	if p.Mode == vision.ShortSide {
+		width = min(from.Width, from.Height)
+	}
+	scale(&p.Width, width)
+	scale(&p.Height, from.Height)
+	scale(&p.CropWidth, from.Width)
+	scale(&p.CropHeight, from.Height)
 }

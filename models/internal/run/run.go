@@ -12,6 +12,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -70,24 +71,27 @@ func (in *ImageInput) check(height, width int) error {
 	return nil
 }
 
-// Images prepares images of any size and calls pass with the pixels of a batch, [n, 3, height, width], as [Over] does.
+// Images prepares images of any size and calls pass with the pixels of a batch, [n, channels, height, width], as [Over] does.
 //
-// It returns an error for a model of other than 3 channels, for an image without pixels, and for a Preprocess whose
+// It returns an error for a model of other channels than the Preprocess gives, for an image without pixels, and for a Preprocess whose
 // output the model does not take.
 func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
-	if in.Channels != 3 {
-		return fmt.Errorf("images have 3 channels, the model takes %d", in.Channels)
+	if have := in.Preprocess.Channels(); in.Channels != have {
+		return fmt.Errorf("images are prepared with %d channels, the model takes %d", have, in.Channels)
 	}
 	var pixels []float32 // of one batch after the other
 	return Over(ctx, r, w, images, func(t *autograd.Tape, some []image.Image, first int) error {
 		var width, height int
 		var err error
 		if pixels, width, height, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
-			return fmt.Errorf("from image %d: %w", first, err)
+			if one := (*vision.BatchError)(nil); errors.As(err, &one) {
+				err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
+			}
+			return err
 		}
 		if err := in.check(height, width); err != nil {
 			return err
 		}
-		return pass(t.Input(pixels, len(some), 3, height, width), first)
+		return pass(t.Input(pixels, len(some), in.Channels, height, width), first)
 	})
 }

@@ -29,7 +29,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]models.P
 	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, _ int) error {
 		logits := m.Forward(pixels).Floats(nil) // values leave the tape by copying
 		for row := range slices.Chunk(logits, classes) {
-			out = append(out, models.Predict(slices.Clip(row), labels))
+			out = append(out, models.Predict(slices.Clip(row), labels, m.Config.Problem))
 		}
 		return nil
 	})

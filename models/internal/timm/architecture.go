@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -71,16 +72,17 @@ type knownSize struct {
 
 // Model describes a Vision Transformer as timm sees it.
 type Model struct {
-	ImageSize, PatchSize, Channels int
-	Width, Depth, Heads, Hidden    int
-	QKVBias, ClassToken, PreNorm   bool
-	LayerScale                     float32 // 0 for none
-	Eps                            float32
-	Act                            string // Hugging Face's name
-	Mean                           bool   // the mean of the patch tokens is classified, instead of the class token
-	FCNorm                         bool   // of the mean; the tokens are not normalized before
-	Classes                        models.Classes
-	Outputs                        int // of the classifier
+	ImageSize                    config.Size
+	PatchSize, Channels          int
+	Width, Depth, Heads, Hidden  int
+	QKVBias, ClassToken, PreNorm bool
+	LayerScale                   float32 // 0 for none
+	Eps                          float32
+	Act                          string // Hugging Face's name
+	Mean                         bool   // the mean of the patch tokens is classified, instead of the class token
+	FCNorm                       bool   // of the mean; the tokens are not normalized before
+	Classes                      models.Classes
+	Outputs                      int // of the classifier
 }
 
 // Describe returns the config.json from which timm makes the model, which prepares images by p. Of norms, timm has the
@@ -106,7 +108,8 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 		return nil, fmt.Errorf("layer_norm_eps: timm has 1e-6 and 1e-5, found %v", m.Eps)
 	}
 	if at < 0 {
-		args.PatchSize, args.Width, args.Depth, args.Heads = m.PatchSize, m.Width, m.Depth, m.Heads
+		args.PatchSize = config.Size{Height: m.PatchSize, Width: m.PatchSize}
+		args.Width, args.Depth, args.Heads = m.Width, m.Depth, m.Heads
 	}
 	if m.Channels != 3 {
 		args.Channels = m.Channels
@@ -138,7 +141,7 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 		}
 	}
 	return &Config{
-		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: m.Classes.ID2Label,
+		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: m.Classes.ID2Label, Problem: m.Classes.Problem,
 		ModelArgs: args, Pretrained: prepared(p, m.Channels, m.ImageSize, m.Outputs),
 	}, nil
 }

@@ -1,56 +1,103 @@
 package timm
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/models/internal/config"
 )
 
-// Args are arguments of the constructor of timm's VisionTransformer. Arguments that are missing here leave traces
-// in the weights.
+// Args are arguments of the constructor of timm's VisionTransformer; argFields lists the others.
 type Args struct {
-	ImageSize        int      `json:"img_size,omitempty"`
-	PatchSize        int      `json:"patch_size,omitempty"`
-	Channels         int      `json:"in_chans,omitempty"`
-	Width            int      `json:"embed_dim,omitempty"`
-	Depth            int      `json:"depth,omitempty"`
-	Heads            int      `json:"num_heads,omitempty"`
-	Ratio            float64  `json:"mlp_ratio,omitempty"`
-	QKVBias          *bool    `json:"qkv_bias,omitempty"`
-	ClassToken       *bool    `json:"class_token,omitempty"`
-	PreNorm          *bool    `json:"pre_norm,omitempty"`
-	FCNorm           *bool    `json:"fc_norm,omitempty"`
-	GlobalPool       *string  `json:"global_pool,omitempty"`
-	LayerScale       *float32 `json:"init_values,omitempty"`
-	Act              string   `json:"act_layer,omitempty"`
-	PoolClassAsWell  bool     `json:"pool_include_prefix,omitempty"`
-	DynamicImageSize bool     `json:"dynamic_img_size,omitempty"`
+	ImageSize        config.Size `json:"img_size,omitzero"`
+	PatchSize        config.Size `json:"patch_size,omitzero"`
+	Channels         int         `json:"in_chans,omitempty"`
+	Width            int         `json:"embed_dim,omitempty"`
+	Depth            int         `json:"depth,omitempty"`
+	Heads            int         `json:"num_heads,omitempty"`
+	Ratio            float64     `json:"mlp_ratio,omitempty"`
+	QKVBias          *bool       `json:"qkv_bias,omitempty"`
+	ClassToken       *bool       `json:"class_token,omitempty"`
+	PreNorm          *bool       `json:"pre_norm,omitempty"`
+	FCNorm           *bool       `json:"fc_norm,omitempty"`
+	GlobalPool       *string     `json:"global_pool,omitempty"`
+	LayerScale       *float32    `json:"init_values,omitempty"`
+	Act              string      `json:"act_layer,omitempty"`
+	DynamicImageSize bool        `json:"dynamic_img_size,omitempty"`
 }
 
-// UnmarshalJSON leaves out img_size and patch_size, which may be a number or two: the weights tell them.
-func (a *Args) UnmarshalJSON(data []byte) error {
-	type plain Args
-	p := struct {
-		*plain
-		ImageSize any `json:"img_size"`
-		PatchSize any `json:"patch_size"`
-	}{plain: (*plain)(a)}
-	return json.Unmarshal(data, &p)
+// nullable are the arguments for which timm takes None.
+var nullable = []string{"init_values", "fc_norm", "embed_norm_layer", "device", "dtype"}
+
+// read reads model_args. An argument that timm's VisionTransformer does not have is an error there as well.
+func (a *Args) read(data []byte) error {
+	if err := argFields.Check(data); err != nil {
+		return err
+	}
+	var unknown, null string
+	err := strictjson.Object(data, func(key string, value []byte) {
+		if len(argFields.Missing([]string{key})) > 0 {
+			unknown = key
+		}
+		if strictjson.Null(value) && !slices.Contains(nullable, key) {
+			null = key
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case unknown != "":
+		return fmt.Errorf("%s: timm's VisionTransformer has no such argument", unknown)
+	case null != "":
+		return fmt.Errorf("%s: expected a value, found null", null)
+	}
+	return strictjson.Decode(data, a)
+}
+
+// Agree returns an error that names the first argument that the weights contradict. timm refuses such a folder, or
+// changes the weights.
+func (a *Args) Agree(m Model) error {
+	var v config.Checks
+	same := func(name string, stated, found int) {
+		if stated != 0 && stated != found {
+			v.Fail(name, "expected %d as in the weights, found %d", found, stated)
+		}
+	}
+	told := func(name string, stated *bool, found bool) {
+		if stated != nil && *stated != found {
+			v.Fail(name, "expected %v as in the weights, found %v", found, *stated)
+		}
+	}
+	same("patch_size", a.PatchSize.Height, m.PatchSize)
+	same("patch_size", a.PatchSize.Width, m.PatchSize)
+	same("in_chans", a.Channels, m.Channels)
+	same("embed_dim", a.Width, m.Width)
+	same("depth", a.Depth, m.Depth)
+	if a.Ratio != 0 {
+		same("mlp_ratio times the width", int(float64(m.Width)*a.Ratio), m.Hidden)
+	}
+	told("qkv_bias", a.QKVBias, m.QKVBias)
+	told("class_token", a.ClassToken, m.ClassToken)
+	told("pre_norm", a.PreNorm, m.PreNorm)
+	return v.Err()
 }
 
 // Pool returns how the sequence becomes one vector, "avg" or "token", or "" where the file leaves that to the
 // architecture.
 func (c *Config) Pool() (string, error) {
-	if c.ModelArgs.PoolClassAsWell {
-		return "", fmt.Errorf("config.json: pool_include_prefix is not supported")
+	if c.ModelArgs.GlobalPool == nil {
+		return "", nil
 	}
-	pool := c.GlobalPool
-	if c.ModelArgs.GlobalPool != nil {
-		pool = *c.ModelArgs.GlobalPool
-	}
-	if pool != "" && pool != "avg" && pool != "token" {
-		return "", fmt.Errorf("config.json: global_pool %q is not supported, expected token or avg", pool)
+	pool := *c.ModelArgs.GlobalPool
+	if pool != "avg" && pool != "token" {
+		return "", fmt.Errorf("config.json: model_args: %w", unsupportedPool(pool))
 	}
 	return pool, nil
+}
+
+func unsupportedPool(pool string) error {
+	return fmt.Errorf("global_pool: expected token or avg, found %q, which is not supported", pool)
 }
 
 // ratio returns the mlp_ratio for which timm, which cuts width·ratio to a whole number, has the given hidden width.

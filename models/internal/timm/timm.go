@@ -15,19 +15,22 @@ import (
 	"strconv"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // Config is a config.json that timm wrote or is to read.
 type Config struct {
-	Architecture string     `json:"architecture"`
-	NumClasses   int        `json:"num_classes"`
-	NumFeatures  int        `json:"num_features"`
-	GlobalPool   string     `json:"global_pool,omitempty"`
-	LabelNames   Labels     `json:"label_names,omitempty"`
-	ModelArgs    *Args      `json:"model_args"`
-	Pretrained   Pretrained `json:"pretrained_cfg"`
+	Architecture string            `json:"architecture"`
+	NumClasses   int               `json:"num_classes"`
+	NumFeatures  int               `json:"num_features"`
+	GlobalPool   string            `json:"global_pool,omitempty"` // timm writes it and does not read it
+	LabelNames   models.LabelNames `json:"label_names,omitempty"`
+	Problem      models.Problem    `json:"problem_type,omitempty"` // transformers' wrapper around timm
+	ModelArgs    *Args             `json:"model_args"`
+	Pretrained   Pretrained        `json:"pretrained_cfg"`
 }
 
 // Pretrained is the part of a pretrained_cfg that is written: which images the weights want.
@@ -47,58 +50,94 @@ type Pretrained struct {
 // Read reads the config.json of a folder of timm's. LabelNames are those of whichever of three places has them. The
 // error names the file and the field.
 func Read(data []byte) (*Config, error) {
-	c := struct {
-		Architecture string `json:"architecture"`
-		GlobalPool   string `json:"global_pool"`
-		LabelNames   Labels `json:"label_names"`
-		Labels       Labels `json:"labels"`
-		ModelArgs    *Args  `json:"model_args"`
-		Pretrained   struct {
-			LabelNames Labels `json:"label_names"`
-		} `json:"pretrained_cfg"`
-	}{ModelArgs: &Args{}}
-	if err := json.Unmarshal(data, &c); err != nil {
+	c, err := read(data)
+	if err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	if c.ModelArgs == nil { // null
-		c.ModelArgs = &Args{}
+	return c, nil
+}
+
+func read(data []byte) (*Config, error) {
+	c := struct {
+		Architecture string          `json:"architecture"`
+		LabelNames   Labels          `json:"label_names"`
+		Labels       Labels          `json:"labels"`
+		Problem      models.Problem  `json:"problem_type"`
+		GlobalPool   *string         `json:"global_pool"`
+		ModelArgs    json.RawMessage `json:"model_args"`
+		Pretrained   json.RawMessage `json:"pretrained_cfg"`
+	}{}
+	if err := strictjson.Decode(data, &c); err != nil {
+		return nil, err
 	}
-	out := &Config{Architecture: c.Architecture, GlobalPool: c.GlobalPool, ModelArgs: c.ModelArgs}
-	for _, labels := range []Labels{c.Pretrained.LabelNames, c.Labels, c.LabelNames} { // the last has precedence
+	out := &Config{Architecture: c.Architecture, Problem: c.Problem, ModelArgs: &Args{}}
+	if p := c.GlobalPool; p != nil && *p != "avg" && *p != "token" {
+		return nil, unsupportedPool(*p)
+	}
+	if c.ModelArgs != nil && !strictjson.Null(c.ModelArgs) {
+		if err := out.ModelArgs.read(c.ModelArgs); err != nil {
+			return nil, fmt.Errorf("model_args: %w", err)
+		}
+	}
+	p := struct {
+		InputSize  []int  `json:"input_size"` // channels, height, width
+		FixedSize  *bool  `json:"fixed_input_size"`
+		LabelNames Labels `json:"label_names"`
+	}{}
+	where, cfg := "pretrained_cfg: ", []byte(c.Pretrained)
+	if cfg == nil { // the oldest files have its fields at the top level
+		where, cfg = "", data
+	}
+	if !strictjson.Null(cfg) {
+		err := pretrainedFields.Check(cfg)
+		if err == nil {
+			err = strictjson.Decode(cfg, &p)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s%w", where, err)
+		}
+	}
+	if out.ModelArgs.ImageSize == (config.Size{}) && p.FixedSize != nil && *p.FixedSize && !out.ModelArgs.DynamicImageSize && p.InputSize != nil {
+		if len(p.InputSize) != 3 {
+			return nil, fmt.Errorf("%sinput_size: expected channels, height and width, found %d numbers", where, len(p.InputSize))
+		}
+		out.ModelArgs.ImageSize = config.Size{Height: p.InputSize[1], Width: p.InputSize[2]}
+	}
+	for _, labels := range []Labels{p.LabelNames, c.Labels, c.LabelNames} { // the last has precedence
 		if len(labels) > 0 {
-			out.LabelNames = labels
+			out.LabelNames = models.LabelNames(labels)
 		}
 	}
 	return out, nil
 }
 
-// Classes returns the names of the classes. The error names the entry whose key is not a number.
-func (c *Config) Classes() (models.Classes, error) {
+// Classes returns the names of the classes.
+func (c *Config) Classes() models.Classes {
+	out := models.Classes{Problem: c.Problem}
 	if len(c.LabelNames) == 0 {
-		return models.Classes{}, nil
+		return out
 	}
-	ids := models.LabelIDs{}
+	out.ID2Label, out.Label2ID = c.LabelNames, models.LabelIDs{}
 	for number, name := range c.LabelNames {
-		i, err := strconv.Atoi(number)
-		if err != nil {
-			return models.Classes{}, fmt.Errorf("config.json: label_names: expected numbers, found %q", number)
-		}
-		ids[name] = i
+		out.Label2ID[name], _ = strconv.Atoi(number) // Labels holds numbers alone
 	}
-	return models.Classes{ID2Label: c.LabelNames, Label2ID: ids}, nil
+	return out
 }
 
 // Labels are the names of classes by number.
-type Labels map[string]string
+type Labels models.LabelNames
 
-// UnmarshalJSON reads a list of names, or an object with numbers for keys.
+// UnmarshalJSON reads a list of names, an object with numbers for keys, or null.
 func (l *Labels) UnmarshalJSON(data []byte) error {
 	var list []string
-	if json.Unmarshal(data, &list) != nil {
-		return json.Unmarshal(data, (*map[string]string)(l))
+	if strictjson.Decode(data, &list) != nil {
+		return (*models.LabelNames)(l).UnmarshalJSON(data)
 	}
-	*l = Labels{}
+	*l = nil
 	for i, name := range list {
+		if *l == nil {
+			*l = Labels{}
+		}
 		(*l)[strconv.Itoa(i)] = name
 	}
 	return nil
@@ -145,20 +184,28 @@ func cropPct(size, resized int) float64 {
 	return float64(size) / (float64(resized) + 0.5)
 }
 
-// prepared describes the preprocessing of images of size × size pixels with the given number of channels.
-func prepared(p *vision.Preprocess, channels, size, classes int) Pretrained {
+// prepared describes the preprocessing of images of a size with the given number of channels.
+func prepared(p *vision.Preprocess, channels int, size config.Size, classes int) Pretrained {
 	w := Pretrained{
-		NumClasses: classes, FirstConv: "patch_embed.proj", Classifier: "head", InputSize: [3]int{channels, size, size}, FixedSize: true,
+		NumClasses: classes, FirstConv: "patch_embed.proj", Classifier: "head", InputSize: [3]int{channels, size.Height, size.Width}, FixedSize: true,
 		Interpolation: p.Filter.String(), CropMode: "center", CropPct: 1, Mean: p.Mean[:], Std: p.Std[:],
 	}
 	if p.Std == [3]float32{} {
 		w.Mean, w.Std = vision.HalfMean[:], vision.HalfStd[:]
 	}
+	if channels < 3 {
+		w.Mean, w.Std = w.Mean[:channels], w.Std[:channels]
+	}
 	if p.Mode == vision.Stretch {
 		w.CropMode = "squash"
 	}
-	if p.Mode != vision.NoResize && p.Width > 0 && p.Width != size {
-		w.CropPct = cropPct(size, p.Width)
+	// In the mode ShortSide, Width is that of the shorter side.
+	side := size.Width
+	if p.Mode == vision.ShortSide {
+		side = min(size.Height, size.Width)
+	}
+	if p.Mode != vision.NoResize && p.Width > 0 && p.Width != side {
+		w.CropPct = cropPct(side, p.Width)
 	}
 	return w
 }

@@ -8,17 +8,25 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// Resize returns a position table for a grid of rows × columns patches, [1, prefix+rows·columns, width], from one
-// for side × side, [1, prefix+side·side, width]. The rows of the prefix, the class token's, stay as they are. The
+// Grid is how many patches an image is cut into.
+type Grid struct{ Rows, Columns int }
+
+// Patches returns the number of patches.
+func (g Grid) Patches() int { return g.Rows * g.Columns }
+
+// Square reports whether there are as many rows as columns.
+func (g Grid) Square() bool { return g.Rows == g.Columns }
+
+// Resize returns a position table for the grid to, [1, prefix+patches, width], from one for another grid. The rows of the prefix, the class token's, stay as they are. The
 // grid is interpolated by a bicubic filter: with a = -3/4 as transformers and the original release of MAE do it, or,
 // with antialias, with a = -1/2 and widened where the grid shrinks, as timm does.
-func Resize(table *autograd.Tensor, side, rows, columns int, antialias bool) *autograd.Tensor {
+func Resize(table *autograd.Tensor, from, to Grid, antialias bool) *autograd.Tensor {
 	total, width := table.Dim(1), table.Dim(2)
-	prefix := total - side*side
-	grid := autograd.Reshape(autograd.Slice(table, 1, prefix, total), 1, side, side, width)
-	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), rows, columns,
+	prefix := total - from.Patches()
+	grid := autograd.Reshape(autograd.Slice(table, 1, prefix, total), 1, from.Rows, from.Columns, width)
+	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), to.Rows, to.Columns,
 		autograd.ResizeOptions{Mode: autograd.Bicubic, Antialias: antialias})
-	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, rows*columns, width)
+	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, to.Patches(), width)
 	if prefix == 0 {
 		return grid
 	}
@@ -33,16 +41,15 @@ func FitPatches(param string, t checkpoint.Tensor, want []int) ([]float32, error
 	return values(t)
 }
 
-// FitPositions returns a hook for position tables that are stored for a grid of from × from patches and wanted for one
-// of to × to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
+// FitPositions returns a hook for position tables that are stored for the grid from and wanted for the grid to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
 // effect.
-func FitPositions(from, to int, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+func FitPositions(from, to Grid, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasSuffix(param, "Positions") || len(want) != 3 || len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[2] != want[2] {
 			return nil, nil
 		}
-		prefix, width := want[1]-to*to, want[2]
-		have := t.Shape[1] - from*from
+		prefix, width := want[1]-to.Patches(), want[2]
+		have := t.Shape[1] - from.Patches()
 		if have != prefix && have != 0 {
 			return nil, nil
 		}
@@ -57,7 +64,7 @@ func FitPositions(from, to int, antialias bool) func(param string, t checkpoint.
 			return table, nil
 		}
 		tape := autograd.NewTape(autograd.Options{})
-		return Resize(tape.Input(table, 1, prefix+from*from, width), from, to, to, antialias).Floats(nil), nil
+		return Resize(tape.Input(table, 1, prefix+from.Patches(), width), from, to, antialias).Floats(nil), nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,7 +15,7 @@ import (
 type Sizes struct {
 	Stack
 	Channels, Patch int
-	Side            int // patches along each side of the grid that the positions are for
+	Grid            Grid // that the positions are for
 	ClassToken      bool
 	PreNorm         bool
 	Norm            bool // after the last block, and not only before the head
@@ -30,9 +31,10 @@ type Stack struct {
 // A Finder finds a parameter's tensor, as checkpoint.Names.Finder does.
 type Finder = func(param string) (checkpoint.Tensor, bool)
 
-// ReadSizes reads an encoder's sizes off its weights. The error names the tensor that is missing or that no encoder
-// can have.
-func ReadSizes(find Finder) (Sizes, error) {
+// ReadSizes reads an encoder's sizes off its weights. Their number of positions does not tell the grid: it is the one that
+// a configuration states where that has as many patches, and otherwise square. The error names the tensor that is
+// missing or that no encoder can have.
+func ReadSizes(find Finder, stated func(patch int) Grid) (Sizes, error) {
 	var s Sizes
 	kernel, ok := find("Encoder.Patch.Weight")
 	switch {
@@ -58,14 +60,24 @@ func ReadSizes(find Finder) (Sizes, error) {
 		return s, fmt.Errorf("holds no position embeddings, pos_embed or embeddings.position_embeddings")
 	}
 	if len(table.Shape) == 3 {
-		for _, patches := range []int{table.Shape[1] - 1, table.Shape[1]} { // with a class token's row, or without
+		var own Grid
+		if stated != nil {
+			own = stated(s.Patch)
+		}
+		counts := []int{table.Shape[1] - 1, table.Shape[1]} // with a class token's row, or without
+		if own.Patches() > 0 && slices.Contains(counts, own.Patches()) {
+			s.Grid = own
+			return s, nil
+		}
+		for _, patches := range counts {
 			if side := int(math.Round(math.Sqrt(float64(max(0, patches))))); side > 0 && side*side == patches {
-				s.Side = side
+				s.Grid = Grid{side, side}
 				return s, nil
 			}
 		}
 	}
-	return s, fmt.Errorf("%s: expected positions of a square grid, [1 1+patches %d], found the shape %v", table.Name, s.Width, table.Shape)
+	return s, fmt.Errorf("%s: expected positions of a square grid, [1 1+patches %d], found the shape %v: the number of patches tells no other grid, so give a config.json that states the image size",
+		table.Name, s.Width, table.Shape)
 }
 
 // ReadStack reads the sizes of the blocks under a path.

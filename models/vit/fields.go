@@ -1,0 +1,34 @@
+package vit
+
+import (
+	"slices"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+)
+
+// configFields are the fields of transformers' ViTConfig (5.23), and Fovea's own.
+var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
+	{Name: "hidden_size"},
+	{Name: "num_hidden_layers"},
+	{Name: "num_attention_heads"},
+	{Name: "intermediate_size"},
+	{Name: "hidden_act"},
+	{Name: "hidden_dropout_prob"},
+	{Name: "attention_probs_dropout_prob"},
+	{Name: "initializer_range"},
+	{Name: "layer_norm_eps"},
+	{Name: "image_size"},
+	{Name: "patch_size", Reason: "square patches"},
+	{Name: "num_channels"},
+	{Name: "qkv_bias"},
+	{Name: "encoder_stride", Use: strictjson.Harmless, Reason: "only ViTForMaskedImageModeling uses it"},
+	{Name: "pooler_output_size", Use: strictjson.Harmless, Reason: "only ViTModel's pooler uses it, which classifiers do not have"},
+	{Name: "pooler_act", Use: strictjson.Harmless, Reason: "only ViTModel's pooler uses it, which classifiers do not have"},
+	{Name: "drop_path_rate", Reason: "Fovea's own; ViTConfig has no such field"},
+	{Name: "pooling", Reason: "Fovea's own"},
+	{Name: "no_class_token", Reason: "Fovea's own"},
+	{Name: "pre_norm", Reason: "Fovea's own"},
+	{Name: "layer_scale_init_value", Reason: "Fovea's own"},
+	{Name: "antialias_positions", Reason: "Fovea's own"},
+})
