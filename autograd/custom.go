@@ -211,9 +211,9 @@ func (s *step) Scratch(n int) []float32 {
 	return slices.Clip(v)
 }
 
-// Each runs f over [0, n) in ranges, in parallel where there is enough to do; cost is the price of one index
-// in units of one cheap operation on a number. The ranges depend on n and cost alone. No two calls of f may
-// write to the same element, and a sum across ranges would depend on their order: results must not.
+// Each runs f over [0, n) in ranges, in parallel where there is enough to do. cost is the price of one index in
+// units of one cheap operation on a number. The ranges depend on n and cost alone. No two calls of f may write
+// to the same element, and a sum across ranges would depend on their order: results must not.
 func (s *step) Each(n, cost int, f func(lo, hi int)) {
 	s.use()
 	s.dividing = true

@@ -27,8 +27,8 @@ var product = autograd.Op{
 	},
 }
 
-// An operation written outside the package has the bits of its twin inside, whatever its operands are: with
-// and without gradients, recomputed, on threads, of parameters that are frozen or in half precision.
+// An operation written outside the package has the bits of its twin inside. The cases are with and without gradients,
+// recomputed, on threads, and of parameters that are frozen or in half precision.
 func TestCustomBits(t *testing.T) {
 	const n = 40000
 	values := make([]float32, n)

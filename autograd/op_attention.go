@@ -21,8 +21,8 @@ type Columns struct {
 type AttentionOptions struct {
 	// Heads is the number of heads; 0 means 1.
 	Heads int
-	// HeadDim is the width of a head. 0 means the width of the queries' operand, divided by Heads and by how
-	// many of queries, keys and values are columns of that operand.
+	// HeadDim is the width of a head. 0 means the width of the queries' operand, divided by Heads and by the
+	// number of parts among queries, keys and values that it holds.
 	HeadDim int
 	// Scale multiplies the scores; 0 means 1/√HeadDim. It must not be negative.
 	Scale float32
@@ -126,8 +126,8 @@ type columns struct {
 	stride int
 }
 
-// attentionBlock is the number of scores in a block: 256 KB, so that a block and the keys and values it
-// meets stay in a second-level cache of half a megabyte.
+// attentionBlock is the number of scores in a block: 256 KB. So a block and the keys and values it meets stay
+// in a second-level cache of half a megabyte.
 const attentionBlock = 64 << 10
 
 func newAttention(q, k, v Columns, o *AttentionOptions) *attention {

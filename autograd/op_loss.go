@@ -36,8 +36,8 @@ func L1(x, y Operand) *Tensor {
 	})
 }
 
-// SmoothL1 returns the mean over all elements of d²/(2·beta) where d = |x - y| is below beta, and of
-// d - beta/2 elsewhere (Girshick, arXiv 1504.08083, section 2.3, with beta 1); beta 0 is L1.
+// SmoothL1 returns the mean over all elements of d²/(2·beta) where d = |x - y| is below beta, and of d - beta/2
+// elsewhere. Girshick (arXiv 1504.08083, section 2.3) uses beta 1. With beta 0 it is L1.
 func SmoothL1(x, y Operand, beta float32) *Tensor {
 	if beta == 0 {
 		return L1(x, y)

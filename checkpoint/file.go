@@ -30,17 +30,17 @@ type OpenOptions struct {
 	// in use, such as those on a network drive.
 	Unmapped bool
 
-	// Root is where in a PyTorch file the weights are: the keys that lead to them, such as "model_ema" in a file
-	// that holds an averaged model beside the trained one. With nil, they are the value of the file itself, or lie
-	// under the first key that is present of state_dict_ema, model_ema, state_dict, model_state_dict, model_state,
-	// model, module, net, network, weights and params; and again inside that. Averaged weights come first, as in timm.
+	// Root holds the keys that lead to the weights in a PyTorch file. An example is "model" in a file that holds a model
+	// beside its averaged one. With nil, the weights are the value of the file itself, or lie under the first of these
+	// keys that is present: state_dict_ema, model_ema, state_dict, model_state_dict, model_state, model, module, net,
+	// network, weights and params. The same is tried again inside that. Averaged weights come first, as in timm.
 	// [File.Root] says what was taken. A safetensors file has no root, and asking for one is an error.
 	Root []string
 }
 
-// Open opens a safetensors or PyTorch file, as its content says, or the index of a sharded one (a name ending in
-// ".json"), whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory. They
-// must not change until the last use of the File, its tensors and their views.
+// Open opens a safetensors or PyTorch file, as its content says. It also opens the index of a sharded one (a name
+// ending in ".json"); the shards lie in the same folder or below it. On Unix systems the files are mapped into memory.
+// They must not change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
 func Open(name string, opts OpenOptions) (*File, error) {

@@ -17,7 +17,7 @@ const (
 )
 
 // formatOf tells the format of a file by its first bytes; "" is an unknown one. No PyTorch file starts like a
-// safetensors file: the ninth byte of a zip archive is the number of a compression method, never '{', and the length in
+// safetensors file. The ninth byte of a zip archive is the number of a compression method, never '{'. The length in
 // front of a header is below 2³².
 func formatOf(head []byte) Format {
 	switch {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// Before version 1.6, torch.save wrote pickles one after the other: a magic number, a version, the machine's format of
-// numbers, the value itself, and the list of the keys of its storages. The data of the storages follows in the order
-// of the list, not aligned, each with its number of elements in 8 bytes in front.
+// Before version 1.6, torch.save wrote five pickles one after the other. They are a magic number, a version, the
+// machine's format of numbers, the value itself, and the list of the keys of its storages. The data of the storages
+// follows in the order of the list, not aligned, each with its number of elements in 8 bytes in front.
 const torchVersion = 1001
 
 // torchMagic is the integer 0x1950a86a20f9469cfc6c, the first in the file.

@@ -42,9 +42,9 @@ func get(ctx context.Context, name string, opts GetOptions, t tuning) (dir strin
 	return dir, about(m, "", err)
 }
 
-// Open returns the folder that a user means by model, as after -model on a command line: the folder of that name if it
-// exists, and otherwise the result of [Get] for that name. Open never asks the hub for a path or a single word, but for
-// a word with a revision ("gpt2@main") it does.
+// Open returns the folder that a user means by model, as after -model on a command line. It is the folder of that name
+// if it exists, and otherwise the result of [Get] for that name. Open never asks the hub for a path or a single word,
+// but for a word with a revision ("gpt2@main") it does.
 func Open(ctx context.Context, model string, opts GetOptions) (dir string, err error) {
 	if model == "" {
 		return "", errors.New("hub: no model given: expected a folder, or owner/name of a model on the hub")

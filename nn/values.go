@@ -1,7 +1,7 @@
 package nn
 
 import (
-	"fmt"
+	"cmp"
 	"iter"
 	"slices"
 
@@ -27,7 +27,7 @@ func Values(model any) iter.Seq2[string, checkpoint.Value] {
 func Copy(to, from any) int {
 	for _, model := range []any{to, from} {
 		if layer, found := Unmerged(model); found {
-			panic(&autograd.UseError{Op: "copy", Reason: fmt.Sprintf("layer %q has an adapter that is not merged", layer)})
+			panic(&autograd.UseError{Op: "copy", Reason: cmp.Or(layer, "the model") + " has an adapter that is not merged"})
 		}
 	}
 	source := map[string]checkpoint.Value{}

@@ -90,8 +90,8 @@ func TestRegisteredFormat(t *testing.T) {
 	}
 }
 
-// TestHostileSizes expects false sizes to be rejected at the cost of next to no memory: no pixels, 100,000 per side, the
-// most that the format can express, or more than the bytes can hold.
+// TestHostileSizes expects false sizes to be rejected at the cost of next to no memory. The sizes are no pixels,
+// 100,000 per side, the most that the format can express, and more than the bytes can hold.
 func TestHostileSizes(t *testing.T) {
 	file := func(name string) []byte {
 		data, err := os.ReadFile("testdata/decode/" + name)

@@ -68,7 +68,7 @@ func WritePNG(w io.Writer, m *Image) error {
 	return b.Flush()
 }
 
-// SavePNG writes the image to a PNG file, which appears whole or not at all: an old file of that name is replaced
+// SavePNG writes the image to a PNG file, which appears whole or not at all. An old file of that name is replaced
 // once the new one is on the disk.
 func SavePNG(path string, m *Image) error {
 	if err := m.Validate(); err != nil {

@@ -234,8 +234,9 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	return m, nil
 }
 
-// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with Gray, in the memory of dst where that is
-// enough, and the width and height. w shares out the work, image by image; nil is serial.
+// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with
+// Gray, in the memory of dst where that is enough, and the width and height. The workers w share out the work, image by
+// image; nil is serial.
 //
 // All outputs must have the same size. Otherwise, and for an image without pixels, the error names the image by its
 // position and matches [ErrSize].

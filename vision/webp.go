@@ -203,8 +203,8 @@ func fromVP8(m *image.YCbCr) *Image {
 	return out
 }
 
-// upsampleVP8 doubles a row of chroma. With a the nearest sample, b its neighbor in the row, c the one in the
-// other row and d the diagonal one, the value is (9a+3b+3c+d+8)/16, computed with libwebp's two roundings.
+// upsampleVP8 doubles a row of chroma. The value is (9a+3b+3c+d+8)/16, computed with libwebp's two roundings: a is the
+// nearest sample, b its neighbor in the row, c the one in the other row and d the diagonal one.
 func upsampleVP8(dst, near, far []uint8) {
 	n := len(near)
 	edge := func(i int) uint8 { return uint8((3*uint32(near[i]) + uint32(far[i]) + 2) >> 2) }

@@ -32,10 +32,10 @@ type written struct {
 	InitWeights   bool               `json:"init_lora_weights"`
 }
 
-// Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder, which
-// it makes when it is not there: adapter_config.json and adapter_model.safetensors, as PEFT's save_pretrained does.
-// Modules have the names that the table writes. PEFT loads the folder if its model has modules of these names in memory.
-// In transformers 5 they may differ from the names on disk.
+// Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder. It
+// makes the folder when it is not there. The files are adapter_config.json and adapter_model.safetensors, as PEFT's
+// save_pretrained writes them. Modules have the names that the table writes. PEFT loads the folder if its model has
+// modules of these names in memory. In transformers 5 they may differ from the names on disk.
 //
 // It is an error when
 //

@@ -42,9 +42,9 @@ const keepBlocks = 1 << 19
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// Decode decodes a file to RGB, at 8, 4, 2 or 1 eighths of its size; 8 is the whole image, and less takes less time. pix
-// takes 3 bytes per pixel, row after row, and must have the length of the size that [Header.Reduced] gives. It panics
-// for other eighths. When Decode returns an error, the content of pix is undefined.
+// Decode decodes a file to RGB, at 8, 4, 2 or 1 eighths of its size. 8 is the whole image, and less takes less time.
+// The slice pix takes 3 bytes per pixel, row after row. It must have the length of the size that [Header.Reduced]
+// gives. Decode panics for other eighths. When Decode returns an error, the content of pix is undefined.
 func Decode(pix []uint8, data []byte, eighths int) error {
 	if eighths != 1 && eighths != 2 && eighths != 4 && eighths != 8 {
 		panic("jpeg: an image can be reduced to 1, 2, 4 or 8 eighths")
