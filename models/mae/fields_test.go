@@ -1,11 +1,16 @@
 package mae
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/fovea-ml/fovea/vision"
 
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 )
@@ -47,5 +52,37 @@ func TestConfigRules(t *testing.T) {
 		if fields[c.name] = old; !had {
 			delete(fields, c.name)
 		}
+	}
+}
+
+// TestGray masks a gray image with a model of one channel, before and after saving.
+func TestGray(t *testing.T) {
+	c := Base()
+	c.ImageSize, c.PatchSize, c.NumChannels, c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 16, 4, 1, 16, 1, 2, 32
+	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 16, 1, 2, 32
+	m := New(c, rand.New(rand.NewPCG(1, 2)))
+	img := vision.NewImage(16, 16, 1)
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i)
+	}
+	if _, err := m.Reconstruct(context.Background(), 1, img); err == nil || !strings.Contains(err.Error(), "3 channels") {
+		t.Errorf("three means: %v", err)
+	}
+	m.Preprocess = vision.Half(16)
+	m.Preprocess.Gray = true
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := m.Reconstruct(context.Background(), 1, img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(r[0].Original.Gray().Pix, img.Pix) || !bytes.Equal(r[0].Filled.Gray().RGB().Pix, r[0].Filled.Pix) {
+		t.Error("the original or the reconstruction is another")
 	}
 }
