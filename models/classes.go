@@ -1,7 +1,6 @@
 package models
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -57,21 +56,26 @@ type LabelIDs map[string]int
 // UnmarshalJSON reads numbers, bare or in quotes: transformers' own fine-tuning script writes the latter. The
 // error names the class whose value is neither.
 func (l *LabelIDs) UnmarshalJSON(data []byte) error {
-	var texts map[string]json.RawMessage
-	if err := strictjson.Decode(data, &texts); err != nil || texts == nil {
-		*l = nil
-		return err
+	*l = nil
+	if strictjson.Null(data) {
+		return nil
 	}
-	ids := make(LabelIDs, len(texts))
-	for name, text := range texts {
-		id, err := strconv.Atoi(strings.Trim(string(text), `"`))
-		if err != nil {
-			return fmt.Errorf("%q: expected a number, found %s", name, text)
+	ids := LabelIDs{}
+	var first error
+	err := strictjson.Object(data, func(name string, value []byte) {
+		id, err := strconv.Atoi(strings.Trim(string(value), `"`))
+		if err != nil && first == nil {
+			first = fmt.Errorf("%q: expected a number, found %s", name, value)
 		}
 		ids[name] = id
+	})
+	if err == nil {
+		err = first
 	}
-	*l = ids
-	return nil
+	if err == nil {
+		*l = ids
+	}
+	return err
 }
 
 // maxLabels bounds the number of a class, so that a false configuration cannot cause a large allocation.

@@ -394,7 +394,7 @@ func FuzzPreprocess(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			if len(pixels) != 3*width*height || width*height > 1<<16 {
+			if len(pixels) != p.Channels()*width*height || width*height > 1<<16 {
 				t.Fatalf("%d values, %d×%d", len(pixels), width, height)
 			}
 			for _, v := range pixels {

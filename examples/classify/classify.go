@@ -32,8 +32,8 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 	switch {
 	case m.Head == nil:
 		return nil, fmt.Errorf("-model %s: the model has no classifier", name)
-	case m.Config.NumChannels != 3:
-		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, expected 3", name, m.Config.NumChannels)
+	case m.Config.NumChannels != m.Preprocess.Channels():
+		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, expected 1 or 3", name, m.Config.NumChannels)
 	}
 	if _, err := vision.LoadPreprocess(os.DirFS(dir)); errors.Is(err, fs.ErrNotExist) {
 		out.Line("no preprocessor_config.json beside the weights: assuming mean %v and standard deviation %v", m.Preprocess.Mean, m.Preprocess.Std)

@@ -14,6 +14,10 @@
 //
 //	[{"image":"photo.jpg","logits":[…],"top":[{"label":"tabby","index":281,"p":0.93}]}]
 //
+// p is the probability of a class. For a model whose classes do not exclude each other (problem_type
+// multi_label_classification, or a single class) it is that of the class by itself. For problem_type regression, it is
+// the value that the model gives.
+//
 // An image that cannot be read is named on standard error and skipped. The exit status is 0 if all images were
 // classified, 1 otherwise, and 130 after Ctrl-C.
 package main

@@ -211,6 +211,34 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestProblems prints the scores of models whose classes do not exclude each other, and the values of a regression.
+func TestProblems(t *testing.T) {
+	const cases = "../../models/vit/testdata/cases/"
+	regression := t.TempDir()
+	if err := os.CopyFS(regression, os.DirFS(cases+"onelogit")); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(cases + "onelogit/config.json")
+	if err == nil {
+		config = bytes.Replace(config, []byte(`"qkv_bias"`), []byte(`"problem_type": "regression", "qkv_bias"`), 1)
+		err = os.WriteFile(filepath.Join(regression, "config.json"), config, 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for model, want := range map[string]string{
+		cases + "multi":       " (each class by itself)\n   87.7 %  LABEL_0\n   67.6 %  LABEL_3\n",
+		cases + "onelogit":    "p.png\n   76.4 %  LABEL_0\n",
+		cases + "one_channel": "class 2\n",
+		regression:            " (values, not probabilities)\n     1.173  LABEL_0\n",
+	} {
+		var stdout, stderr bytes.Buffer
+		if status := command([]string{"-model", model, "-top", "2", cases + "p.png"}, &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), want) {
+			t.Errorf("%s: found %q %q", model, &stdout, &stderr)
+		}
+	}
+}
+
 // TestBroken checks that unreadable files are named and skipped, and that the exit status is 1.
 func TestBroken(t *testing.T) {
 	dir := t.TempDir()
@@ -264,7 +292,12 @@ func TestFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	fails(t, "no classifier", "-model", headless, file)
-	fails(t, "channels", "-model", "../../models/vit/testdata/odd", file)
+	c.NumChannels = 4
+	wide := t.TempDir()
+	if err := vit.New(c, 2, nil).Save(wide, vit.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, "channels", "-model", wide, file)
 	fails(t, "nonsense", "-nonsense")
 }
 

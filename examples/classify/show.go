@@ -51,11 +51,15 @@ func (s *printer) print(r *result) error {
 		b.WriteByte('\n')
 	}
 	s.more = true
-	fmt.Fprintf(&b, "%s\n", console.Printable(r.name))
+	fmt.Fprintf(&b, "%s%s\n", console.Printable(r.name), note(r))
 	for _, c := range best(r, s.top) {
 		label := console.Printable(c.Label)
 		if label == "" {
 			label = fmt.Sprintf("class %d", c.Index)
+		}
+		if r.Problem == models.Regression {
+			fmt.Fprintf(&b, "  %8.4g  %s\n", c.Probability, label)
+			continue
 		}
 		fmt.Fprintf(&b, "  %5.1f %%  ", 100*c.Probability)
 		if s.bars {
@@ -65,6 +69,17 @@ func (s *printer) print(r *result) error {
 	}
 	_, err := io.WriteString(s.to, b.String())
 	return err
+}
+
+// note says what the numbers are where they are not the probabilities of classes that exclude each other.
+func note(r *result) string {
+	switch {
+	case r.Problem == models.Regression:
+		return " (values, not probabilities)"
+	case r.Problem == models.MultiLabel && len(r.Top) > 1:
+		return " (each class by itself)"
+	}
+	return ""
 }
 
 // bar draws a share as a bar with a resolution of an eighth of a character, padded to the full width.

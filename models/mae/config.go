@@ -79,9 +79,6 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		config.Sides // before the fields of the same names
 		*plain
 	}{config.Sides{Image: size, Patch: config.Size{Height: c.PatchSize, Width: c.PatchSize}}, (*plain)(c)}
-	if err := configFields.Check(data); err != nil {
-		return err
-	}
 	if err := strictjson.Decode(data, &p); err != nil {
 		return err
 	}

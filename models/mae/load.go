@@ -32,7 +32,7 @@ var names = func() checkpoint.Names {
 func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
 // family says how masked autoencoders lie in folders.
-var family = modelfolder.Family{Package: "mae", ModelType: "vit_mae", Names: &names, Images: true}
+var family = modelfolder.Family{Package: "mae", ModelType: "vit_mae", Names: &names, Fields: configFields, Images: true}
 
 // LoadOptions change how [Load] works; models.LoadOptions describes the fields. The zero value is strict.
 type LoadOptions = models.LoadOptions

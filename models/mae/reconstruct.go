@@ -23,8 +23,8 @@ type Reconstruction struct {
 // normalized patches, each gets the mean and variance of the original one, as in the paper's figures.
 //
 // ctx ends it between blocks and batches with an error that matches the context's; the model stays usable. It is
-// safe for concurrent use. It returns an error for a model of other than 3 channels, for an image without pixels,
-// which it names by its position, and for a Preprocess whose output has not the model's size.
+// safe for concurrent use. A model of one channel gets gray images. It returns an error for a Preprocess whose output has
+// not the model's channels and size, and for an image without pixels, which it names by its position.
 func (m *Model) Reconstruct(ctx context.Context, seed uint64, images ...image.Image) ([]Reconstruction, error) {
 	patches := m.Config.Patches()
 	noise := m.Noise(seed, 0, len(images))
@@ -112,7 +112,7 @@ func (m *Model) paint(patch func(i int) []float32) *vision.Image {
 				for ch := range 3 {
 					img.Pix[at+ch] = gray
 					if values != nil {
-						img.Pix[at+ch] = norm.Level(ch, values[(y*c.PatchSize+x)*3+ch])
+						img.Pix[at+ch] = norm.Level(ch, values[(y*c.PatchSize+x)*c.NumChannels+ch%c.NumChannels])
 					}
 				}
 			}

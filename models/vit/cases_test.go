@@ -80,6 +80,31 @@ func TestStatedSize(t *testing.T) {
 	}
 }
 
+// TestStatedToOther loads a model of images that are not square for square ones, and expects the logits that it gives for them
+// as it is. Both resize positions from the grid that the configuration states.
+func TestStatedToOther(t *testing.T) {
+	m, _ := classifyCase(t, "rect_32x48")
+	fsys, err := fs.Sub(cases, "rect_32x48")
+	if err != nil {
+		t.Fatal(err)
+	}
+	square, err := Load(fsys, LoadOptions{ImageSize: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, w := square.Config.Size(); h != 64 || w != 64 || square.Preprocess.CropWidth != 64 || square.Preprocess.CropHeight != 64 {
+		t.Errorf("found %d×%d, %+v", h, w, square.Preprocess)
+	}
+	pixels := make([]float32, 3*64*64)
+	for i := range pixels {
+		pixels[i] = float32(i%97) / 97
+	}
+	forward := func(m *Model) []float32 {
+		return m.Forward(autograd.NewTape(autograd.Options{}).Input(pixels, 1, 3, 64, 64)).Floats(nil)
+	}
+	golden.Output(t, "logits", forward(square), forward(m))
+}
+
 // TestOneChannel gives timm's logits for pixels of one channel.
 func TestOneChannel(t *testing.T) {
 	m, _ := classifyCase(t, "one_channel")

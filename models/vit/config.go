@@ -188,9 +188,6 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		config.Sides // before the fields of the same names
 		*plain
 	}{c.sides(), (*plain)(c)}
-	if err := configFields.Check(data); err != nil {
-		return err
-	}
 	if err := strictjson.Decode(data, &p); err != nil {
 		return err
 	}

@@ -156,6 +156,8 @@ func TestTimmReadsSaved(t *testing.T) {
 		func(c *Config) { c.HiddenAct = "relu" },
 		func(c *Config) { c.NumAttentionHeads = 8 },
 		func(c *Config) { *c = Tiny16(); c.ImageSize = 64 },
+		func(c *Config) { c.ImageWidth = 40 },
+		func(c *Config) { c.ImageSize, c.ImageWidth, c.NoClassToken, c.Pooling = 32, 8, true, NormMeanPooling },
 	} {
 		c := Tiny16()
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize, c.LayerNormEps = 16, 8, 2, 64, 96, 1e-6
@@ -181,7 +183,9 @@ func TestTransformersReadsSaved(t *testing.T) {
 	c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.LayerNormEps = 32, 8, 3, 1e-6
 	odd := c
 	odd.NumChannels, odd.QKVBias, odd.HiddenAct, odd.LayerNormEps = 1, false, "quick_gelu", 1e-12
-	modeltest.Library(t, "vit", save(t, c, SaveOptions{}), save(t, odd, SaveOptions{}))
+	wide := c
+	wide.ImageWidth = 48
+	modeltest.Library(t, "vit", save(t, c, SaveOptions{}), save(t, odd, SaveOptions{}), save(t, wide, SaveOptions{}))
 }
 
 // save writes a model with random weights, biases and gains included, to a folder and returns its logits for random
@@ -201,8 +205,9 @@ func save(t *testing.T, c Config, o SaveOptions) modeltest.Saved {
 	if err := m.Save(dir, o); err != nil {
 		t.Fatal(err)
 	}
-	shape := []int{2, c.NumChannels, c.ImageSize, c.ImageSize}
-	pixels := make([]float32, 2*c.NumChannels*c.ImageSize*c.ImageSize)
+	height, width := c.Size()
+	shape := []int{2, c.NumChannels, height, width}
+	pixels := make([]float32, 2*c.NumChannels*height*width)
 	for i := range pixels {
 		pixels[i] = float32(rng.NormFloat64())
 	}

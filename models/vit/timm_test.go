@@ -175,6 +175,8 @@ func FuzzConfig(f *testing.F) {
 		`{"model_type": "vit", "image_size": 16, "patch_size": 8, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 96}`,
 		`{"architecture": "vit_tiny_patch16_224", "global_pool": "avg", "label_names": ["a"], "model_args": {"num_heads": 2, "act_layer": "relu"}, "pretrained_cfg": {"input_size": [3, 16, 16]}}`,
 		`{"architecture": "deit3_x_clip_", "model_args": {"img_size": [16, 16], "init_values": 1e-5, "global_pool": "token"}, "pretrained_cfg": {}}`,
+		`{"architecture": "vit_tiny_patch16_224", "model_args": {"img_size": [8, 32], "qk_norm": false}, "pretrained_cfg": {"fixed_input_size": true, "input_size": [1, 8, 32], "mean": [0.5], "std": [0.5]}}`,
+		`{"model_type": "vit", "image_size": [16, 16], "patch_size": [8, 8], "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 96, "problem_type": "regression", "num_labels": 3}`,
 		`{}`,
 	} {
 		f.Add([]byte(seed))

@@ -3,6 +3,7 @@
     python fields.py transformers ViTConfig|ViTMAEConfig      fields of a configuration, and those it writes
     python fields.py transformers processors ViT CLIP ...     settings of image processors
     python fields.py timm VisionTransformer|PretrainedCfg     arguments of a model, fields of pretrained_cfg
+    python fields.py timm config.json                         fields of the file beside the weights
 """
 
 import dataclasses
@@ -14,7 +15,16 @@ library, name = sys.argv[1:3]
 if library == "timm":
     from timm.models import PretrainedCfg
     from timm.models.vision_transformer import VisionTransformer
-    if name == "PretrainedCfg":
+    if name == "config.json":
+        import tempfile
+        import timm
+        from timm.models import save_for_hf
+        model = timm.create_model("vit_tiny_patch16_224", depth=1)
+        with tempfile.TemporaryDirectory() as folder:
+            save_for_hf(model, folder, model_config={"label_names": ["a"], "label_descriptions": {"a": "b"}})
+            with open(folder + "/config.json") as f:
+                found = set(json.load(f))
+    elif name == "PretrainedCfg":
         found = {f.name for f in dataclasses.fields(PretrainedCfg)}
     else:
         found = set(inspect.signature(VisionTransformer.__init__).parameters) - {"self"}

@@ -22,7 +22,7 @@ func (f *Folder) Configure(c Configuration) error {
 	if f.Form != HuggingFace {
 		return fmt.Errorf("%s with the model_type %q is needed beside the weights: %w", ConfigName, f.family.ModelType, fs.ErrNotExist)
 	}
-	return configure(ConfigName, f.Config, c)
+	return configure(ConfigName, f.Config, f.family.Fields, c)
 }
 
 // Section fills a part of a configuration from a nested object of config.json, such as text_config, and checks it. A
@@ -37,7 +37,7 @@ func (f *Folder) Section(name string, c Configuration) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", ConfigName, err)
 	}
-	return configure(ConfigName+": "+name, data, c)
+	return configure(ConfigName+": "+name, data, nil, c)
 }
 
 // NumLabels returns the field num_labels of config.json, or -1 where there is none. transformers renames all classes where
@@ -64,7 +64,7 @@ func ReadConfig[C any, P interface {
 		err = checkModelType(name, data, family.ModelType)
 	}
 	if err == nil {
-		err = configure(name, data, P(&c))
+		err = configure(name, data, family.Fields, P(&c))
 	}
 	if err != nil {
 		return *new(C), fmt.Errorf("%s: %w", family.Package, err)
@@ -72,7 +72,10 @@ func ReadConfig[C any, P interface {
 	return c, nil
 }
 
-func configure(name string, data []byte, c Configuration) error {
+func configure(name string, data []byte, fields strictjson.Fields, c Configuration) error {
+	if err := fields.Check(data); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
 	if err := decode(name, data, c); err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
 )
@@ -47,6 +48,8 @@ type Family struct {
 	// Unsupported are parts of tensor names of models that look alike and compute something else. They are refused
 	// unless loading is lenient.
 	Unsupported []Trace
+	// Fields are the fields of config.json that the library which writes it knows. Those that are refused are.
+	Fields strictjson.Fields
 	// Images says that the model takes images, so that LoadOptions.ImageSize applies.
 	Images bool
 }

@@ -35,7 +35,8 @@ type Images struct {
 
 // Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none. Both
 // prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change in proportion. A
-// model of one channel gets gray images. No image is prepared for a model of other than one or three channels.
+// model of one channel gets gray images, unless there is a mean for each of three channels. No image is prepared for a
+// model of other than one or three channels.
 func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
 	p := fallback
 	if images.Channels == 1 || images.Channels == 3 {
@@ -43,7 +44,9 @@ func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (vision.P
 		if p, err = readPreprocess(f.FS, fallback, images); err != nil {
 			return p, err
 		}
-		p.Gray = images.Channels == 1
+		if p.Gray = images.Channels == 1; p.Validate() != nil {
+			p.Gray = false // a mean for each of three channels
+		}
 	}
 	rescale(&p, f.Options.ImageSize, images)
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/vision"
@@ -30,8 +31,24 @@ var names = checkpoint.Names{
 	Prefixes: []string{"template.", "module."}, // a file may put these before every name, or leave them out
 }
 
+// configFields are the fields of the reference's configuration: each is used, harmless, or refused with a value that would
+// change the answer. A test asks the reference for its fields: modeltest.Fields.
+var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
+	{Name: "image_size"},
+	{Name: "patch_size"},
+	{Name: "num_channels"},
+	{Name: "hidden_size"},
+	{Name: "num_hidden_layers"},
+	{Name: "num_attention_heads"},
+	{Name: "intermediate_size"},
+	{Name: "hidden_act"},
+	{Name: "layer_norm_eps"},
+	{Name: "dropout", Use: strictjson.Harmless, Reason: "only training uses it"},
+	{Name: "causal", Use: strictjson.Refused, Reason: "attention to earlier patches alone is not supported", Same: []string{"false"}},
+})
+
 // family says how the models lie in folders.
-var family = modelfolder.Family{Package: "template", ModelType: "template", Names: &names, Images: true}
+var family = modelfolder.Family{Package: "template", ModelType: "template", Names: &names, Fields: configFields, Images: true}
 
 // LoadOptions change how [Load] works; models.LoadOptions describes the fields. The zero value is strict.
 type LoadOptions = models.LoadOptions

@@ -91,13 +91,9 @@ func (c *Config) Pool() (string, error) {
 	}
 	pool := *c.ModelArgs.GlobalPool
 	if pool != "avg" && pool != "token" {
-		return "", fmt.Errorf("config.json: model_args: %w", unsupportedPool(pool))
+		return "", fmt.Errorf("config.json: model_args: global_pool: expected token or avg, found %q, which is not supported", pool)
 	}
 	return pool, nil
-}
-
-func unsupportedPool(pool string) error {
-	return fmt.Errorf("global_pool: expected token or avg, found %q, which is not supported", pool)
 }
 
 // ratio returns the mlp_ratio for which timm, which cuts width·ratio to a whole number, has the given hidden width.

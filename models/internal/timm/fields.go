@@ -7,6 +7,24 @@ const (
 	told     = "the weights tell it, and must agree"
 )
 
+// configFields are the fields of a config.json of timm's (save_config_for_hf, timm 1.0.31), and of transformers' wrapper
+// around timm.
+var configFields = strictjson.Fields{
+	{Name: "architecture"},
+	{Name: "num_classes", Use: strictjson.Harmless, Reason: "the weights tell it"},
+	{Name: "num_features", Use: strictjson.Harmless, Reason: "the weights tell it"},
+	{Name: "global_pool", Use: strictjson.Refused, Reason: "other poolings than token and avg are not supported",
+		// timm does not read it: model_args or the architecture decide between the two.
+		Same: []string{`"token"`, `"avg"`, `""`, "null"}},
+	{Name: "model_args"},
+	{Name: "pretrained_cfg"},
+	{Name: "label_names"},
+	{Name: "labels"},
+	{Name: "label_descriptions", Use: strictjson.Harmless, Reason: "text for people"},
+	{Name: "model_type"},
+	{Name: "problem_type"},
+}
+
 // argFields are the arguments of timm's VisionTransformer (timm 1.0.31).
 var argFields = strictjson.Fields{
 	{Name: "img_size", Reason: "the grid of patches"},

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -58,12 +59,14 @@ func Read(data []byte) (*Config, error) {
 }
 
 func read(data []byte) (*Config, error) {
+	if err := configFields.Check(data); err != nil {
+		return nil, err
+	}
 	c := struct {
 		Architecture string          `json:"architecture"`
 		LabelNames   Labels          `json:"label_names"`
 		Labels       Labels          `json:"labels"`
 		Problem      models.Problem  `json:"problem_type"`
-		GlobalPool   *string         `json:"global_pool"`
 		ModelArgs    json.RawMessage `json:"model_args"`
 		Pretrained   json.RawMessage `json:"pretrained_cfg"`
 	}{}
@@ -71,9 +74,6 @@ func read(data []byte) (*Config, error) {
 		return nil, err
 	}
 	out := &Config{Architecture: c.Architecture, Problem: c.Problem, ModelArgs: &Args{}}
-	if p := c.GlobalPool; p != nil && *p != "avg" && *p != "token" {
-		return nil, unsupportedPool(*p)
-	}
 	if c.ModelArgs != nil && !strictjson.Null(c.ModelArgs) {
 		if err := out.ModelArgs.read(c.ModelArgs); err != nil {
 			return nil, fmt.Errorf("model_args: %w", err)
@@ -129,9 +129,12 @@ type Labels models.LabelNames
 
 // UnmarshalJSON reads a list of names, an object with numbers for keys, or null.
 func (l *Labels) UnmarshalJSON(data []byte) error {
-	var list []string
-	if strictjson.Decode(data, &list) != nil {
+	if !strings.HasPrefix(string(data), "[") {
 		return (*models.LabelNames)(l).UnmarshalJSON(data)
+	}
+	var list []string
+	if err := strictjson.Decode(data, &list); err != nil {
+		return err
 	}
 	*l = nil
 	for i, name := range list {
