@@ -55,8 +55,6 @@ var refusedCases = map[string]string{
 	"ycbcr.tif":         "YCbCr",
 	"lab.tif":           "CIE Lab",
 
-	"sof9_arith.jpg": "arithmetic",
-
 	// Corrupted, by their own checksums. Pillow does not look at these.
 	"rgb_idat_crc.png":     "checksum",
 	"rgba_idat_crc.png":    "checksum",
@@ -90,7 +88,7 @@ var otherCases = map[string]string{
 // not fit together; the others are corrupted, unless a field has a value that nobody knows.
 func kindOfCase(name string) error {
 	_, rest := withoutOrder(name)
-	if rest == "gray_no_extra.tif" || rest == "bits_few.tif" || !strings.HasSuffix(name, ".tif") && !strings.HasSuffix(name, "_filter.png") && !strings.HasSuffix(name, "_arith.jpg") {
+	if rest == "gray_no_extra.tif" || rest == "bits_few.tif" || !strings.HasSuffix(name, ".tif") && !strings.HasSuffix(name, "_filter.png") {
 		return ErrCorrupt
 	}
 	return ErrFormat
