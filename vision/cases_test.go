@@ -39,11 +39,20 @@ func openCases(t testing.TB) (c caseFiles) {
 	return c
 }
 
-func (c *caseFiles) decode(name string, o DecodeOptions) (*Image, error) {
-	if _, err := fs.Stat(c.given, name); err == nil {
-		return DecodeFile(c.given, name, o)
+func (c *caseFiles) read(name string) ([]byte, error) {
+	if data, err := fs.ReadFile(c.given, name); err == nil {
+		return data, nil
 	}
-	return DecodeFile(c.made, name, o)
+	return fs.ReadFile(c.made, name)
+}
+
+func (c *caseFiles) decode(name string, o DecodeOptions) (*Image, error) {
+	data, err := c.read(name)
+	if err != nil {
+		return nil, err
+	}
+	o.Name = name
+	return DecodeBytes(data, o)
 }
 
 // refusedCases are files that Pillow reads and this package does not, with a part of the error. Decode lists them.
