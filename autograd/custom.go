@@ -66,7 +66,7 @@ func CustomAll(op Op, operands ...Operand) []*Tensor {
 		op.Backward(backward)
 		backward.end("Backward")
 	})
-	return c.outs
+	return slices.Clone(c.outs) // the caller may write to it
 }
 
 // call is the state that both steps of an operation share.

@@ -331,3 +331,54 @@ func TestStepInsideEach(t *testing.T) {
 		}()
 	}
 }
+
+// TestResultsAreTheCallers lets a caller write to the lists that CustomAll and SegmentAll return and take: gradients are
+// those of the results.
+func TestResultsAreTheCallers(t *testing.T) {
+	halves := autograd.Op{
+		Name: "halves",
+		Forward: func(f *autograd.ForwardStep) {
+			for k := range 2 {
+				y := f.NewOut(f.Shape(0)...)
+				for i, v := range f.In(0) {
+					y[i] = v * float32(k+1)
+				}
+			}
+		},
+		Backward: func(b *autograd.BackwardStep) {
+			first, second := b.OutGrad(0), b.OutGrad(1)
+			b.Add(0, func(dx []float32) {
+				for i := range dx {
+					dx[i] = first[i] + 2*second[i]
+				}
+			})
+		},
+	}
+	for _, o := range []autograd.Options{{Gradients: true}, {Gradients: true, Recompute: true}} {
+		for name, results := range map[string]func(t *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor{
+			"custom": func(_ *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor { return autograd.CustomAll(halves, x) },
+			"segment": func(t *autograd.Tape, x *autograd.Tensor) []*autograd.Tensor {
+				inputs := []*autograd.Tensor{x}
+				ys := t.SegmentAll(func(xs []*autograd.Tensor) []*autograd.Tensor {
+					x := xs[0]
+					xs[0] = nil
+					return autograd.CustomAll(halves, x)
+				}, inputs...)
+				if inputs[0] != x {
+					panic("the segment wrote to its caller's list")
+				}
+				return ys
+			},
+		} {
+			p := autograd.ParameterOf([]float32{1, 2, 3}, 3)
+			tape := autograd.NewTape(o)
+			ys := results(tape, tape.Use(p))
+			ys[0] = autograd.Square(ys[0])
+			g := autograd.NewGradients()
+			autograd.Sum(autograd.Add(ys[0], ys[1]), false).Backward(g)
+			if got, want := g.Of(p), []float32{4, 6, 8}; !slices.Equal(got, want) { // 2x + 2
+				t.Errorf("%s, %+v: found the gradient %v, expected %v", name, o, got, want)
+			}
+		}
+	}
+}

@@ -34,11 +34,11 @@ func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tens
 	}
 	t.checkContext()
 	if t.record && t.opts.Recompute {
-		return t.recomputed(f, slices.Clone(xs))
+		return slices.Clone(t.recomputed(f, slices.Clone(xs))) // callers may write to both lists
 	}
 	mark, recorded := len(t.live), t.recorded
 	last := t.last(xs)
-	ys := t.results(f(xs))
+	ys := t.results(f(slices.Clone(xs)))
 	if t.recorded == recorded {
 		t.sweep(mark, ys)
 		freeUnless(ys, last)

@@ -260,6 +260,8 @@ func parsePlace(name string, numbers []string, rest string) place {
 			n, _ := strconv.Atoi(numbers[0])
 			at.WriteString(strconv.Itoa(n + 1))
 			numbers = numbers[1:]
+		case strings.HasPrefix(inside, "+"):
+			panic(bad("the only number that {} can count from is 1: {+1}"))
 		case inside != "" && list == nil:
 			list = strings.Split(inside, ",")
 			at = &after

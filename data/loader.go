@@ -143,6 +143,8 @@ func (l *Loader[B]) check(first int) error {
 		return fmt.Errorf("data: loader of %d items", l.Len)
 	case l.BatchSize < 0:
 		return fmt.Errorf("data: loader: batches of %d", l.BatchSize)
+	case l.OnError > SkipErrors:
+		return fmt.Errorf("data: loader: unknown error policy %d", l.OnError)
 	case l.Repeats < 0:
 		return fmt.Errorf("data: loader: %d repeats", l.Repeats)
 	case first < 0 || first > l.Batches():

@@ -106,7 +106,7 @@ func (s *slots) Counts() []int64 { return s.counts }
 
 // describe returns the settings of the optimizer and of each parameter.
 func (s *slots) describe(optimizer string) map[string]string {
-	d := map[string]string{"optimizer": optimizer}
+	d := map[string]string{buffersName: optimizer}
 	for i := range s.params {
 		p := &s.params[i]
 		d["settings of "+p.Path] = fmt.Sprintf("learning rate × %v, weight decay %v", p.scale, p.decay)

@@ -21,7 +21,7 @@ import (
 //
 //	parameters/PATH    the model's parameters
 //	buffers/PATH       its buffers
-//	optimizer/KIND/PATH  the buffers of the optimizer
+//	optimiser/KIND/PATH  the buffers of the optimizer
 //	average/parameters/PATH, average/buffers/PATH  the EMA
 //	optimizer-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
 //
@@ -30,7 +30,8 @@ import (
 const (
 	headerKey   = "fovea.train"
 	checksumKey = "fovea.train.crc32c"
-	countsName  = "optimizer-counts"
+	countsName  = buffersName + "-counts"
+	buffersName = "optimiser" // as the first version of the format spells it
 
 	resumeVersion = 1
 )
@@ -84,7 +85,7 @@ func (r *run) tensors() iter.Seq2[string, checkpoint.Value] {
 			}
 		}
 		for name, b := range r.Optimizer.Memory() {
-			if !yield("optimizer/"+name, b) {
+			if !yield(buffersName+"/"+name, b) {
 				return
 			}
 		}

@@ -86,7 +86,7 @@ func TestResumeListsDifferences(t *testing.T) {
 			"seed: 1 in the file, 2 in this run", "steps an epoch: 100000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
 		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: learning rate 0.00"}},
 		{"optimizer", func(c *Config) { c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{}), SGDOptions{}) }, []string{
-			"optimizer: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimizer/m/w: not in this run", "optimizer/v/w: not in this run"}},
+			"optimiser: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/w: not in this run", "optimiser/v/w: not in this run"}},
 		{"group", func(c *Config) {
 			g := Groups(c.Optimizer.Parameters(), GroupOptions{})
 			g[0].LRScale = 0.5

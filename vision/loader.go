@@ -155,7 +155,7 @@ func (l *Loader) images() *data.Loader[Batch] {
 	}
 	images.Finish = func(b *data.Batch[Batch], slots []int, r *data.Rand) {
 		v := &b.Value
-		v.Labels = v.Labels[:0]
+		v.Labels, v.Targets = v.Labels[:0], v.Targets[:0]
 		for to, slot := range slots {
 			if to < slot { // a skipped image left a gap
 				copy(v.Pixels[to*each:][:each], v.Pixels[slot*each:])

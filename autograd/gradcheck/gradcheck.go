@@ -69,6 +69,9 @@ func Check(f func(t *autograd.Tape) []*autograd.Tensor, params []*autograd.Param
 			c.values = append(c.values, slices.Clone(p.Values()))
 		}
 	}
+	if len(c.params) == 0 {
+		return &Error{Runs, errors.New("there is no parameter to check: all are frozen, or none was given")}
+	}
 	var err error
 	if c.base, err = c.run(c.recorded(), c.whole); err != nil {
 		return &Error{Runs, err}

@@ -147,7 +147,7 @@ func TestFolder(t *testing.T) {
 	data := folder(t, 6, "dark", "light")
 	write(t, filepath.Join(data, "dark", "pixel.png"), pngFile(t, 1, 1, 0))
 	write(t, filepath.Join(data, "light", "wide.png"), pngFile(t, 300, 3, 200))
-	write(t, filepath.Join(data, "light", "broken.png"), pngFile(t, 30, 30, 200)[:90])
+	write(t, filepath.Join(data, "light", "broken.png"), pngFile(t, 30, 30, 200)[:60])
 	r := tinyRun(t.TempDir())
 	r.images, r.settings.Data = nil, data
 	var text bytes.Buffer

@@ -64,7 +64,9 @@ func (c Config) Validate() error {
 	v.Divisor("decoder_num_attention_heads", c.DecoderNumAttentionHeads, "decoder_hidden_size", c.DecoderHiddenSize)
 	v.Multiple("hidden_size", c.HiddenSize, 4, "sine-cosine positions")
 	v.Multiple("decoder_hidden_size", c.DecoderHiddenSize, 4, "sine-cosine positions")
-	v.Probability("mask_ratio", float32(c.MaskRatio))
+	if !(c.MaskRatio >= 0 && c.MaskRatio < 1) {
+		v.Fail("mask_ratio", "expected at least 0 and below 1, found %v", c.MaskRatio)
+	}
 	if int(float64(c.Patches())*(1-c.MaskRatio)) == 0 {
 		v.Fail("mask_ratio", "%v leaves none of %d patches visible", c.MaskRatio, c.Patches())
 	}

@@ -55,7 +55,7 @@ func (v *Checks) Multiple(name string, value, n int, reason string) {
 // Probability wants at least 0 and less than 1.
 func (v *Checks) Probability(name string, value float32) {
 	if !(value >= 0 && value < 1) {
-		v.Fail(name, "expected a probability below 1, found %v", value)
+		v.Fail(name, "expected at least 0 and below 1, found %v", value)
 	}
 }
 

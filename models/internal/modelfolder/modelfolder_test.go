@@ -387,3 +387,27 @@ func TestPipes(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedReplacement keeps a folder whose model cannot be replaced as it was.
+func TestFailedReplacement(t *testing.T) {
+	dir := save(t, newTwo())
+	before, err := os.ReadFile(filepath.Join(dir, ConfigName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newTwo()
+	nn.Constant(m.Layer.Weight, 1e6) // more than half precision holds
+	c := Contents{Config: map[string]int{"size": 8}, Model: m}
+	if err := small.Save(dir, c, models.SaveOptions{DType: checkpoint.F16}); err == nil {
+		t.Fatal("a value beyond half precision was saved")
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, ConfigName)); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the configuration became %s, %v", after, err)
+	}
+	if err := small.Save(dir, c, models.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, ConfigName)); err != nil || bytes.Equal(before, after) {
+		t.Errorf("the configuration is still %s, %v", after, err)
+	}
+}

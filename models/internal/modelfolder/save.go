@@ -29,7 +29,8 @@ type Part struct {
 }
 
 // Save writes a model to a folder, which it makes when it is not there. The names are those of the column that is called
-// like the layout. Each file appears whole or not at all. The weights come last, so a folder with weights is complete.
+// like the layout. Each file appears whole or not at all. In a new folder the
+// weights come last, so a folder with weights is complete. Where a model is replaced they come first.
 // They go into shards when there are more than checkpoint.DefaultShardSize bytes of them, and replace older ones.
 //
 // A layout without a column is refused, and so is a model with an adapter that is not merged. The error begins with the
@@ -51,6 +52,26 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	weights := func() error {
+		return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
+			checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
+	}
+	// Where a model is replaced, weights that cannot be written must leave its configuration alone.
+	_, err := os.Stat(filepath.Join(dir, ConfigName))
+	steps := []func() error{func() error { return describe(dir, c) }, weights}
+	if replaced := err == nil; replaced {
+		slices.Reverse(steps)
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describe writes the files of a model beside its weights.
+func describe(dir string, c Contents) error {
 	if err := writeJSON(filepath.Join(dir, ConfigName), c.Config); err != nil {
 		return err
 	}
@@ -64,8 +85,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 			return err
 		}
 	}
-	return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
-		checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
+	return nil
 }
 
 // layouts returns the layouts that can be written: a column of names is called like each.
