@@ -2,11 +2,12 @@
 // and vision:
 //
 //	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
-//	image, err := vision.DecodeFile(os.DirFS("."), "photo.jpg", vision.DecodeOptions{ApplyOrientation: true})
+//	image, err := vision.Decode(photograph, vision.DecodeOptions{ApplyOrientation: true})
 //	predictions, err := model.Classify(ctx, image)
+//	fmt.Println(predictions[0].Top[0].Label)
 //
 // Fovea is a differentiable tensor engine with hand-written SIMD kernels, and vision models on top of it, without cgo.
-// The packages, from the bottom up; each one imports only packages above it in this list:
+// The packages, from the lowest layer to the highest. A package imports only packages that come before it in this list:
 //
 //   - simd: kernels on float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on each. Also the
 //     workers that run them in parallel.

@@ -39,7 +39,12 @@ func classify(folder, photograph string) ([]vit.Prediction, error) {
 	if err != nil {
 		return nil, err
 	}
-	image, err := vision.DecodeFile(os.DirFS("."), photograph, vision.DecodeOptions{ApplyOrientation: true})
+	file, err := os.Open(photograph)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	image, err := vision.Decode(file, vision.DecodeOptions{ApplyOrientation: true})
 	if err != nil {
 		return nil, err
 	}
@@ -60,10 +65,12 @@ func fit(model *vit.Model, pixels []float32, labels []int) (losses []float32) {
 	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: workers})
 	grads := autograd.NewGradients()
 	adamw := train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{})
-	for range 60 {
+	for step := range 60 {
+		tape.Step(uint64(step)) // keys dropout and other random numbers
 		logits := model.Forward(tape.Input(pixels, len(labels), 3, 16, 16))
 		loss := autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 		losses = append(losses, loss.Float())
+		tape.Commit() // running statistics, where a model has them
 		loss.Backward(grads)
 		adamw.Step(grads, 1e-3, 1, workers) // learning rate, scale of the gradients
 		grads.Zero()

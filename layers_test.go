@@ -16,11 +16,11 @@ import (
 
 const module = "github.com/fovea-ml/fovea"
 
-// layers are the packages from the bottom up; one imports only those on the lines below its own. This list is the one
-// place where a new package is entered. A name that ends in "/..." stands for the packages in a folder that have no
+// layers are the packages from the bottom up; one imports only those on the lines below its own. A new package is entered
+// here. A name that ends in "/..." stands for the packages in a folder that have no
 // entry of their own.
 var layers = [][]string{
-	{"internal/atomicfile", "internal/peak", "internal/smallfile", "internal/strictjson"},
+	{"internal/atomicfile", "internal/filelock", "internal/peak", "internal/smallfile", "internal/strictjson"},
 	{"simd/internal/asm", "simd/internal/coeff"},
 	{"simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
 	{"simd"},
@@ -53,8 +53,13 @@ var programs = []string{"examples", "bench"}
 // online are the packages that may touch the network: hub, and the server that its tests ask.
 var online = []string{"hub", "internal/test/hubtest"}
 
-// outside is what the library itself imports, apart from the standard library.
-var outside = []string{"golang.org/x/sys", "golang.org/x/text", "golang.org/x/image", "github.com/chewxy/math32"}
+// outside are the modules that the library itself imports, beside the standard library.
+var outside = []string{
+	"golang.org/x/sys",         // features of processors, memory mapping, file locks
+	"golang.org/x/text",        // Unicode tables
+	"golang.org/x/image",       // TIFF, WebP and BMP
+	"github.com/chewxy/math32", // functions of package math for float32
+}
 
 // TestLayers reads the imports of every Go file, whatever system or architecture it is for, tests apart.
 func TestLayers(t *testing.T) {

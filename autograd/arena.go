@@ -46,7 +46,7 @@ func sizeClass(n int) (class, size int) {
 	return shift*8 + top - 8, top << shift
 }
 
-// searchClasses is how many larger classes are searched before memory is taken from the heap: it is better to
+// searchClasses is how many larger classes are searched before memory is taken from the heap. It is better to
 // lend a buffer of up to twice the size than to leave it idle. Passes of changing lengths then hold about twice
 // the memory of the longest one. Passes of one length hold no more than with fewer classes.
 const searchClasses = 8

@@ -16,8 +16,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// The digest of every case's results and gradients is pinned in testdata/bits.json, so that every machine
-// that runs the tests, whatever its instruction set, is compared with every other to the bit. After an
+// The digest of every case's results and gradients is pinned in testdata/bits.json. So all machines that
+// run the tests are compared with each other to the bit, whatever their instruction sets. After an
 // intended change of the arithmetic, FOVEA_UPDATE=1 go test ./autograd writes them anew.
 var pinned struct {
 	sync.Mutex

@@ -69,7 +69,7 @@ func CustomAll(op Op, operands ...Operand) []*Tensor {
 	return c.outs
 }
 
-// call is what the two steps of one operation share.
+// call is the state that both steps of an operation share.
 type call struct {
 	operands []Operand
 	values   [][]float32 // of the operands that were asked for
@@ -79,13 +79,14 @@ type call struct {
 
 // step is one of the two steps under way.
 type step struct {
-	tape    *Tape
-	call    *call
-	name    string
-	widened func(n int) []float32 // lends memory for the values of half-precision parameters
-	scratch [][]float32
-	lent    []loan // in Debug mode
-	ended   bool
+	tape     *Tape
+	call     *call
+	name     string
+	widened  func(n int) []float32 // lends memory for the values of half-precision parameters
+	scratch  [][]float32
+	lent     []loan // in Debug mode
+	dividing bool   // Each is running
+	ended    bool
 }
 
 // loan is a slice that was handed out to be read only.
@@ -126,8 +127,8 @@ func (f *ForwardStep) Uniform(dst []float32) {
 	f.tape.each(len(dst), 4, func(lo, hi int) { s.uniform(dst[lo:hi], lo) })
 }
 
-// Require panics with a [ShapeError], which names the operation and the operands' shapes, unless ok.
-// Expected says what the operands should be, as in "expected x [n, in] and w [out, in]".
+// Require panics with a [ShapeError], which names the operation and the operands' shapes, unless ok. The
+// text expected describes valid operands, as in "expected x [n, in] and w [out, in]".
 func (f *ForwardStep) Require(ok bool, expected string) {
 	if ok {
 		return
@@ -169,7 +170,7 @@ func (b *BackwardStep) Saved(i int) []float32 {
 }
 
 // Add lets f compute a contribution to the gradient with respect to operand i and adds it to what is there.
-// Dx starts as zeros, in the operand's shape. Nothing happens when the operand wants no gradient.
+// The slice dx starts as zeros, in the operand's shape. Nothing happens when the operand wants no gradient.
 func (b *BackwardStep) Add(i int, f func(dx []float32)) {
 	b.use()
 	b.back.add(b.operand(i), func(dx []float32) {
@@ -210,10 +211,15 @@ func (s *step) Scratch(n int) []float32 {
 	return slices.Clip(v)
 }
 
-// Each runs f over [0, n) in ranges, in parallel where there is enough to do; cost is the price of one index
-// in units of one cheap operation on a number. The ranges depend on n and cost alone. No two calls of f may
-// write to the same element, and a sum across ranges would depend on their order: results must not.
-func (s *step) Each(n, cost int, f func(lo, hi int)) { s.tape.each(n, cost, f) }
+// Each runs f over [0, n) in ranges, in parallel where there is enough to do. cost is the price of one index in
+// units of one cheap operation on a number. The ranges depend on n and cost alone. No two calls of f may write
+// to the same element, and a sum across ranges would depend on their order: results must not.
+func (s *step) Each(n, cost int, f func(lo, hi int)) {
+	s.use()
+	s.dividing = true
+	defer func() { s.dividing = false }()
+	s.tape.each(n, cost, f)
+}
 
 // Workers returns the tape's parallelism, for kernels such as [simd.Gemm].
 func (s *step) Workers() *simd.Workers { return s.tape.workers }
@@ -225,10 +231,13 @@ func (s *step) operand(i int) Operand {
 	return s.call.operands[i]
 }
 
-// use panics when the step is over.
+// use panics when the step is over, and inside a function given to Each, where several goroutines would use it.
 func (s *step) use() {
-	if s.ended {
+	switch {
+	case s.ended:
 		usePanic(s.name, "a step was used after its function returned")
+	case s.dividing:
+		usePanic(s.name, "a step was used inside a function given to Each; call its methods before")
 	}
 }
 

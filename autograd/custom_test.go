@@ -27,8 +27,8 @@ var product = autograd.Op{
 	},
 }
 
-// An operation written outside the package has the bits of its twin inside, whatever its operands are: with
-// and without gradients, recomputed, on threads, of parameters that are frozen or in half precision.
+// An operation written outside the package has the bits of its twin inside. The cases are with and without gradients,
+// recomputed, on threads, and of parameters that are frozen or in half precision.
 func TestCustomBits(t *testing.T) {
 	const n = 40000
 	values := make([]float32, n)
@@ -230,6 +230,28 @@ func TestCustomWants(t *testing.T) {
 	}
 }
 
+// Both steps give kernels the parallelism of their tape: none where the tape is serial.
+func TestCustomWorkers(t *testing.T) {
+	for _, want := range []*simd.Workers{nil, simd.NewWorkers(2)} {
+		var got []*simd.Workers
+		op := product
+		op.Forward = func(f *autograd.ForwardStep) {
+			got = append(got, f.Workers())
+			product.Forward(f)
+		}
+		op.Backward = func(b *autograd.BackwardStep) {
+			got = append(got, b.Workers())
+			product.Backward(b)
+		}
+		tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true, Workers: want})
+		p := autograd.ParameterOf([]float32{2, 3}, 2)
+		autograd.Sum(autograd.Custom(op, tape.Full(1, 2), p), false).Backward(autograd.NewGradients())
+		if !slices.Equal(got, []*simd.Workers{want, want}) {
+			t.Errorf("the steps have %v, expected twice %v", got, want)
+		}
+	}
+}
+
 // Each mistake panics with a typed error that names the operation.
 func TestCustomMistakes(t *testing.T) {
 	out := func(f *autograd.ForwardStep) { simd.Fill(f.NewOut(f.Shape(0)...), 1) }
@@ -287,5 +309,25 @@ func TestCustomMistakes(t *testing.T) {
 	}()
 	if use == nil || !strings.Contains(use.Reason, "without a name") {
 		t.Errorf("an operation without a name: %v", use)
+	}
+}
+
+// A step that is used inside a function given to Each panics on any number of threads: its methods are not for several
+// goroutines.
+func TestStepInsideEach(t *testing.T) {
+	op := autograd.Op{Name: "inside", Forward: func(f *autograd.ForwardStep) {
+		y := f.NewOut(f.Shape(0)...)
+		f.Each(len(y), 1, func(lo, hi int) { copy(y[lo:hi], f.Scratch(hi-lo)) })
+	}}
+	for threads := 1; threads <= 2; threads++ {
+		func() {
+			defer func() {
+				var use *autograd.UseError
+				if err, _ := recover().(error); !errors.As(err, &use) || !strings.Contains(use.Reason, "Each") {
+					t.Errorf("%d threads: %v", threads, err)
+				}
+			}()
+			autograd.Custom(op, autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(threads)}).Full(1, 3, 1<<15))
+		}()
 	}
 }

@@ -63,10 +63,10 @@
 //	for step, batch := range batches {
 //		tape.Step(uint64(step))
 //		loss := model.Loss(tape, batch)
-//		grads.Zero()
-//		loss.Backward(grads)
 //		tape.Commit() // state updates, such as running statistics
-//		optimizer.Step(grads)
+//		loss.Backward(grads)
+//		adamw.Step(grads, rate, 1, w) // package train
+//		grads.Zero()
 //		tape.Reset()
 //	}
 //

@@ -33,9 +33,10 @@ func (e *ShapeError) Error() string {
 	return b.String()
 }
 
-// UseError is the panic value of a call that is wrong whatever the shapes. Examples are a Tensor used after its
-// tape was reset, after a [Tape.Segment] or [Backward] consumed it, or with a Tensor of another tape; a missing
-// operand; a parameter updated between forward and backward; a layer without the part that a call needs.
+// UseError is the panic value of a call that is wrong whatever the shapes. Examples are a missing operand, a
+// parameter updated between forward and backward, and a layer without the part that a call needs. Others are a
+// Tensor used after its tape was reset, after a [Tape.Segment] or [Backward] consumed it, or with a Tensor of
+// another tape.
 type UseError struct {
 	Op     string
 	Reason string

@@ -26,7 +26,7 @@ const (
 	ActMish        = simd.ActMish
 )
 
-// ActivationByName returns the activation with the given name in a Hugging Face config.json or in timm. The
+// ActivationByName returns the activation with the given name in a Hugging Face config.json. The
 // error lists the known names.
 func ActivationByName(name string) (Activation, error) { return simd.ActivationByName(name) }
 
@@ -88,7 +88,7 @@ func LeakyRelu(x Operand, slope float32) *Tensor {
 }
 
 // elementwise is an operation of one operand that computes each element from one element. grad computes dx
-// from the operand and dy; cost is the time for an element, in additions.
+// from the operand and dy. cost is the time for an element, in additions.
 func elementwise(name string, x Operand, cost int, apply func(y, x []float32), grad func(dx, x, dy []float32)) *Tensor {
 	f := begin(name, x)
 	xv := f.values(x)

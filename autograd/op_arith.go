@@ -131,8 +131,8 @@ func beginBroadcast(name string, x, y Operand) (*frame, *Tensor, *layout) {
 // rowFunc is an elementwise kernel of two rows; dst may be either of them.
 type rowFunc func(dst, a, b []float32)
 
-// combine computes dst = op(a, b) over the shape of l, under which a and b lie as the operands ka and kb.
-// dst, of the whole shape, overlaps neither where it is repeated.
+// combine computes dst = op(a, b) over the shape of l. Under it, a and b lie as the operands ka and kb. dst has
+// the whole shape, and overlaps neither where it is repeated.
 func (t *Tape) combine(op rowFunc, dst, a []float32, ka int, b []float32, kb int, l *layout) {
 	if len(dst) == 0 {
 		return

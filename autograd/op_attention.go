@@ -21,13 +21,14 @@ type Columns struct {
 type AttentionOptions struct {
 	// Heads is the number of heads; 0 means 1.
 	Heads int
-	// HeadDim is the width of a head. 0 means the width of the queries' operand, divided by Heads and by how
-	// many of queries, keys and values are columns of that operand.
+	// HeadDim is the width of a head. 0 means the width of the queries' operand, divided by Heads and by the
+	// number of parts among queries, keys and values that it holds.
 	HeadDim int
 	// Scale multiplies the scores; 0 means 1/√HeadDim. It must not be negative.
 	Scale float32
 	// Causal lets a query see the keys up to its own place. The last query is at the place of the last key:
-	// query i sees key j when j ≤ i + Tk - Tq. So a query that follows a cache of keys sees all of it.
+	// query i sees key j when j ≤ i + Tk - Tq. So a query that follows a cache of keys sees all of it. A query
+	// has the bits that it has without the later keys, whatever these hold.
 	Causal bool
 	// Bias, when given, is added to the scaled scores: [B, H, Tq, Tk], where any of B, H and Tq may be 1
 	// and leading dimensions may be left out. Relative-position tables and additive masks go here; its
@@ -125,8 +126,8 @@ type columns struct {
 	stride int
 }
 
-// attentionBlock is the number of scores in a block: 256 KB, so that a block and the keys and values it
-// meets stay in a second-level cache of half a megabyte.
+// attentionBlock is the number of scores in a block: 256 KB. So a block and the keys and values it meets stay
+// in a second-level cache of half a megabyte.
 const attentionBlock = 64 << 10
 
 func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
@@ -282,8 +283,7 @@ func (a *attention) forward(s attentionScratch, b, h, i0, i1 int) {
 		}
 	}
 	out := a.out[(b*a.tq+i0)*ld+h*a.d:]
-	simd.Gemm(nil, rows, a.d, n, simd.Matrix{Data: scores, Stride: a.lds},
-		a.view(a.v, s.gathered[1], span, b, h), 0, out, ld, nil)
+	a.timesKeys(scores, a.view(a.v, s.gathered[1], span, b, h), span, i0, rows, n, 0, out, ld)
 	for r := range rows {
 		y := out[r*ld:][:a.d]
 		simd.Scale(y, y, s.inv[r])

@@ -160,8 +160,7 @@ func (a *attention) backwardHead(s attentionScratch, dy []float32, b, h int, dq,
 		}
 		gm := simd.Matrix{Data: g, Stride: a.d}
 		if sumV.data != nil {
-			simd.Gemm(nil, n, a.d, rows, simd.Matrix{Data: kept, Stride: a.lds, Trans: true}, gm,
-				sumV.beta, sumV.data, sumV.stride, nil)
+			a.timesQueries(kept, gm, span, i0, rows, n, sumV.beta, sumV.data, sumV.stride)
 			sumV.beta = 1
 		}
 		if dq.data == nil && dk.data == nil && dbias == nil {
@@ -184,14 +183,12 @@ func (a *attention) backwardHead(s attentionScratch, dy []float32, b, h int, dq,
 			a.addBiasGradient(dbias, d[:seen], span, b, h, i0+r)
 			simd.Scale(d[:seen], d, a.scale)
 		}
-		dm := simd.Matrix{Data: dscores, Stride: a.lds}
 		if dq.data != nil {
-			simd.Gemm(nil, rows, a.d, n, dm, keys, dq.beta,
-				dq.data[(b*a.tq+i0)*a.q.stride+a.q.from+h*a.d:], a.q.stride, nil)
+			a.timesKeys(dscores, keys, span, i0, rows, n, dq.beta,
+				dq.data[(b*a.tq+i0)*a.q.stride+a.q.from+h*a.d:], a.q.stride)
 		}
 		if sumK.data != nil {
-			dm.Trans = true
-			simd.Gemm(nil, n, a.d, rows, dm, a.queries(b, h, i0), sumK.beta, sumK.data, sumK.stride, nil)
+			a.timesQueries(dscores, a.queries(b, h, i0), span, i0, rows, n, sumK.beta, sumK.data, sumK.stride)
 			sumK.beta = 1
 		}
 	}

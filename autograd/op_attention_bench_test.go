@@ -7,8 +7,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// BenchmarkAttention times the attention of one block of a ViT over 197 patches, or of CLIP's text tower,
-// on two cores: a forward step without gradients, and a forward and a backward one.
+// BenchmarkAttention times the attention of one block on two cores, of a ViT over 197 patches and of
+// CLIP's text tower. It times a forward step without gradients, and a forward and a backward one.
 func BenchmarkAttention(b *testing.B) {
 	for _, m := range []struct {
 		name           string

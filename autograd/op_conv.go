@@ -11,8 +11,8 @@ type Conv2dOptions struct {
 	Groups   int    // input and output channels are divided into as many independent convolutions
 }
 
-// Conv2d correlates images with filters, as PyTorch's conv2d: x is [n, in, h, w], w is [out, in/groups,
-// kh, kw], b is [out] or nil, and the result is [n, out, oh, ow] with
+// Conv2d correlates images with filters, as PyTorch's conv2d. x is [n, in, h, w], w is [out, in/groups, kh,
+// kw], b is [out] or nil, and the result is [n, out, oh, ow] with
 //
 //	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
 //

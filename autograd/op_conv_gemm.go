@@ -4,9 +4,9 @@ import "github.com/fovea-ml/fovea/simd"
 
 // A convolution is a product of the weight [co, taps] with a matrix [taps, positions], which holds the pixels
 // under the window of each position. That matrix is kh·kw times as large as the image. So only a tile of it
-// exists at a time, in scratch that stays in a core's second-level cache: about colDepth taps, the depth of a
-// block of Gemm, by colWidth positions, 768 KiB. A chain that a tile interrupts goes on from the stored sum, so
-// tiles change no bit.
+// exists at a time, in scratch that stays in a core's second-level cache. It has about colDepth taps, the depth
+// of a block of Gemm, by colWidth positions: 768 KiB. A chain that a tile interrupts goes on from the stored
+// sum, so tiles change no bit.
 const (
 	colDepth = 384
 	colWidth = 512
@@ -182,9 +182,9 @@ func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []floa
 	t.recycle(scratch)
 }
 
-// inputGrad computes dx = convᵀ(dy, w) + beta·dx. A task owns some channels of one image; a pixel receives
-// its contributions by blocks of rows of outputs, whose size the shapes alone decide, and within a block
-// tap by tap.
+// inputGrad computes dx = convᵀ(dy, w) + beta·dx. A task owns some channels of one image. A pixel receives its
+// contributions by blocks of rows of outputs, and within a block tap by tap. The shapes alone decide the size
+// of a block.
 func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
 	switch {
 	case len(dx) == 0:

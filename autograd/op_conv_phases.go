@@ -3,7 +3,7 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // phases is a padded block of a plane, split by the remainders of its coordinates modulo the stride. In it
-// every tap of a window sees a run of neighboring pixels for a run of neighboring outputs: tap k of the
+// every tap of a window sees a run of neighboring pixels for a run of neighboring outputs. Tap k of the
 // output in row r and column c of the block is element offsets[k] + r·width + c.
 type phases struct {
 	*convShape
@@ -47,8 +47,8 @@ func (g *convShape) phases(rows int) *phases {
 	return p
 }
 
-// eachRow calls f for every row of every phase of the block of outputs that starts at row r0: width
-// elements at at, of which those from a to b are the pixels from, from+sx, … and the others padding.
+// eachRow calls f for every row of every phase of the block of outputs that starts at row r0. A row has
+// width elements at at. Those from a to b are the pixels from, from+sx, …; the others are padding.
 func (p *phases) eachRow(r0 int, f func(at, a, b, from int)) {
 	at := 0
 	for _, y := range p.ys {

@@ -98,7 +98,7 @@ var tiledConvs = []struct {
 }
 
 // TestConv2dTiles compares large convolutions with the definition, and their bits and those of their
-// gradients on one, two and five threads; a row of a batch has the bits it has alone.
+// gradients on one, two and five threads. A row of a batch has the bits it has alone.
 func TestConv2dTiles(t *testing.T) {
 	for _, c := range tiledConvs {
 		t.Run(fmt.Sprint(c.x, c.w), func(t *testing.T) {

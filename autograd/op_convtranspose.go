@@ -13,8 +13,8 @@ type ConvTranspose2dOptions struct {
 }
 
 // ConvTranspose2d is the transpose of [Conv2d], as PyTorch's conv_transpose2d: each input pixel adds its
-// multiple of the filters to the result. x is [n, in, h, w], w is [in, out/groups, kh, kw], b is [out] or
-// nil, and the result is [n, out, oh, ow] with
+// multiple of the filters to the result. The shapes are x [n, in, h, w], w [in, out/groups, kh, kw] and b
+// [out] or nil. The result is [n, out, oh, ow] with
 //
 //	oh = (h-1)·stride - 2·padding + dilation·(kh-1) + outputPadding + 1
 func ConvTranspose2d(x, w, b Operand, o ConvTranspose2dOptions) *Tensor {

@@ -35,8 +35,8 @@ type CrossEntropyOptions struct {
 }
 
 // CrossEntropy returns the mean over rows of -log softmax(logits)[target], with smoothing and weights as PyTorch
-// defines them. logits are [..., C], targets one class for each row. Rows with the ignored target do not count;
-// when all rows are ignored, the mean and the gradients are 0 (PyTorch: NaN). targets and weights must not
+// defines them. logits are [..., C], targets one class for each row. Rows with the ignored target do not count.
+// When all rows are ignored, the mean and the gradients are 0 (PyTorch: NaN). targets and weights must not
 // change until backward has run. A target that is not a class panics with a [ShapeError].
 //
 // It saves the maximum and the sum of exponentials of each row.
@@ -77,9 +77,9 @@ func CrossEntropy(logits Operand, targets []int, o CrossEntropyOptions) *Tensor 
 	return crossEntropy(begin(name, logits), logits, nil, c, o.Reduction, total)
 }
 
-// SoftCrossEntropy returns the mean over rows of -Σ t·log softmax(logits) with targets t of the logits'
-// shape [..., C], such as mixed labels or a teacher's probabilities; smoothing replaces t by
-// (1-smoothing)·t + smoothing/C. A mean of no rows is 0.
+// SoftCrossEntropy returns the mean over rows of -Σ t·log softmax(logits) with targets t of the logits' shape
+// [..., C], such as mixed labels or a teacher's probabilities. Smoothing replaces t by (1-smoothing)·t +
+// smoothing/C. A mean of no rows is 0.
 func SoftCrossEntropy(logits, targets Operand, smoothing float32) *Tensor {
 	const name = "soft cross entropy"
 	f := begin(name, logits, targets)

@@ -31,9 +31,9 @@ func GatherRows(x Operand, index []int) *Tensor {
 	return f.gather(x, index, n, []int{len(index), w})
 }
 
-// ScatterRows returns n rows of zeros to which the rows of x, seen as [R, D] over its last dimension, are
-// added: row i to row index[i] of the result, [n, D]. It is the transpose of [GatherRows]. An index
-// outside 0 … n-1 panics with a [ShapeError].
+// ScatterRows adds the rows of x, seen as [R, D] over its last dimension, to n rows of zeros: row i to row
+// index[i] of the result, [n, D]. It is the transpose of [GatherRows]. An index outside 0 … n-1 panics with a
+// [ShapeError].
 func ScatterRows(x Operand, index []int, n int) *Tensor {
 	f := begin("scatter rows", x)
 	r, w := rows(x.Shape())

@@ -3,8 +3,8 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // GroupNorm divides the channels of x [n, c, …] into groups and normalizes each group of each image over
-// all its values (Wu and He, arXiv 1803.08494); then y = x̂·gamma + beta by channel. gamma and beta are
-// [c]; either may be nil. An eps of 0 means 1e-5.
+// all its values (Wu and He, arXiv 1803.08494). Then y = x̂·gamma + beta by channel. The parameters
+// gamma and beta are [c]; either may be nil. An eps of 0 means 1e-5.
 func GroupNorm(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor {
 	const name = "group norm"
 	f := begin(name, x, gamma, beta)

@@ -8,8 +8,8 @@ import "github.com/fovea-ml/fovea/simd"
 const normRows = 64
 
 // LayerNorm normalizes each row of the last dimension of x, [..., C] (Ba et al., arXiv 1607.06450):
-// y = (x - mean)/√(var + eps)·gamma + beta with the variance of the population. gamma and beta are [C];
-// a nil one stands for ones or zeros. It saves the mean and the reciprocal deviation of each row.
+// y = (x - mean)/√(var + eps)·gamma + beta with the variance of the population. The parameters gamma and beta
+// are [C]; a nil one stands for ones or zeros. It saves the mean and the reciprocal deviation of each row.
 func LayerNorm(x, gamma, beta Operand, eps float32) *Tensor {
 	const name = "layer norm"
 	f := begin(name, x, gamma, beta)

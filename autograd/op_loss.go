@@ -13,7 +13,8 @@ func MSE(x, y Operand) *Tensor {
 	})
 }
 
-// L1 returns the mean of |x - y| over all elements; 0 when there are none. The slope where x = y is 0.
+// L1 returns the mean of |x - y| over all elements; 0 when there are none. The slope is 0 where x = y, and where x - y
+// is NaN, as in PyTorch.
 func L1(x, y Operand) *Tensor {
 	return pairLoss("l1", x, y, pairRule{
 		value: func(d, _ []float32) float32 {
@@ -27,14 +28,16 @@ func L1(x, y Operand) *Tensor {
 					d[i] = 1
 				case v < 0:
 					d[i] = -1
+				default: // 0, or NaN
+					d[i] = 0
 				}
 			}
 		},
 	})
 }
 
-// SmoothL1 returns the mean over all elements of d²/(2·beta) where d = |x - y| is below beta, and of
-// d - beta/2 elsewhere (Girshick, arXiv 1504.08083, section 2.3, with beta 1); beta 0 is L1.
+// SmoothL1 returns the mean over all elements of d²/(2·beta) where d = |x - y| is below beta, and of d - beta/2
+// elsewhere. Girshick (arXiv 1504.08083, section 2.3) uses beta 1. With beta 0 it is L1.
 func SmoothL1(x, y Operand, beta float32) *Tensor {
 	if beta == 0 {
 		return L1(x, y)
@@ -142,7 +145,9 @@ type BCEOptions struct {
 //
 //	-(w·t·log σ(x) + (1 - t)·log(1 - σ(x)))
 //
-// where w is 1 or that of BCEOptions.PosWeight. It is stable for x of any size; 0 when there are no elements.
+// where w is 1 or that of BCEOptions.PosWeight. It is stable for finite x of any size; 0 when there are no elements.
+// For infinite x it is what PyTorch computes: NaN where the target is σ(x), because of 0·Inf, and NaN at -Inf. The
+// gradient of x is finite there.
 func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 	const name = "bce with logits"
 	posWeight := o.PosWeight

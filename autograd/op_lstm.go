@@ -3,7 +3,7 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // LSTMCell is one step of a long short-term memory (Hochreiter and Schmidhuber, 1997), as PyTorch's
-// LSTMCell: x is [N, in], h and c are [N, H], wih is [4H, in], whh is [4H, H], the biases are [4H] or nil.
+// LSTMCell. The shapes are x [N, in], h and c [N, H], wih [4H, in], whh [4H, H], and biases [4H] or nil.
 // With the gates i, f, g and o side by side in the rows of x·wihᵀ + bih + h·whhᵀ + bhh,
 //
 //	c' = σ(f)·c + σ(i)·tanh(g)

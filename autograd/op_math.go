@@ -77,8 +77,8 @@ func Abs(x Operand) *Tensor {
 	})
 }
 
-// Clamp returns x limited to lo..hi. The gradient passes where lo < x < hi, as in PyTorch 2.15 (earlier
-// versions let it pass at the bounds too): a value that sits on a bound gets none.
+// Clamp returns x limited to lo..hi. The gradient passes where lo < x < hi, as in PyTorch 2.15: a value
+// that sits on a bound gets none. Earlier versions let it pass at the bounds too.
 func Clamp(x Operand, lo, hi float32) *Tensor {
 	return elementwise("clamp", x, 1,
 		func(y, x []float32) { simd.Clamp(y, x, lo, hi) },

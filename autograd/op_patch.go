@@ -1,13 +1,13 @@
 package autograd
 
-// Patchify cuts images [n, c, h, w] into patches of p by p pixels: [n, (h/p)·(w/p), c·p·p], patches in
-// row-major order and the values of one in the order (channel, row, column), as the weight of a
+// Patchify cuts images [n, c, h, w] into patches of p by p pixels: [n, (h/p)·(w/p), c·p·p]. Patches are
+// in row-major order. The values of one are in the order (channel, row, column), as the weight of a
 // convolution with stride p flattens. A Linear over them is the patch embedding of a vision transformer.
 // h and w must be multiples of p.
 func Patchify(x Operand, p int) *Tensor { return patches("patchify", x, p, false) }
 
-// PatchifyLast is [Patchify] with the values of a patch in the order (row, column, channel): the target
-// of a masked autoencoder (He et al., arXiv 2111.06377; patchify in its reference code).
+// PatchifyLast is [Patchify] with the values of a patch in the order (row, column, channel). It is the
+// target of a masked autoencoder (He et al., arXiv 2111.06377; patchify in its reference code).
 func PatchifyLast(x Operand, p int) *Tensor { return patches("patchify last", x, p, true) }
 
 // Unpatchify is the inverse of [PatchifyLast]: patches [n, (h/p)·(w/p), p·p·c] to images [n, c, h, w].

@@ -7,8 +7,8 @@ type PoolOptions struct {
 	Kernel  [2]int // size of the window
 	Stride  [2]int // its step; 0 means the window's size
 	Padding [2]int // added on either side, at most half of the window
-	// Ceil rounds the result's size up instead of down, so that the last window may hang over the far
-	// side; a window that would begin beyond the image and its near padding is left out.
+	// Ceil rounds the result's size up instead of down, so that the last window may hang over the far side. A
+	// window that would begin beyond the image and its near padding is left out.
 	Ceil bool
 	// ExcludePadding divides an average by the number of pixels in the window; without it, as in PyTorch,
 	// padding counts too. MaxPool2d ignores it.

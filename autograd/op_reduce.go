@@ -30,8 +30,8 @@ func Mean(x Operand, keep bool, dims ...int) *Tensor {
 }
 
 // Var returns the variance of x over the given dimensions, as [Sum] takes them: Σ (x - mean)² / (n -
-// correction), biased with correction 0 and Bessel's unbiased estimate with 1. It is NaN where that
-// divides by nothing.
+// correction). It is biased with correction 0, and Bessel's unbiased estimate with 1. It is NaN where
+// that divides by nothing.
 func Var(x Operand, correction int, keep bool, dims ...int) *Tensor {
 	f, y, l, n := beginReduce("var", x, keep, dims)
 	xv := f.values(x)
@@ -129,7 +129,7 @@ func (t *Tape) repeat(dst, x []float32, l *layout, k int) {
 }
 
 // sumTo stores in dst the sums of a, or of a·b when b is not nil, over the dimensions of l that operand k
-// repeats. a and b are of the whole shape; dst, which holds operand k, overlaps neither.
+// repeats. Both a and b have the whole shape. dst holds operand k and overlaps neither.
 //
 // It is a chain of reductions [outer, n, inner] → [outer, inner], the innermost repeated dimension first.
 // Their order, and so the bits of the result, depends on the shape alone.

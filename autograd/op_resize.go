@@ -56,8 +56,8 @@ func Resize2d(x Operand, h, w int, o ResizeOptions) *Tensor {
 	})
 }
 
-// resizePlanes resizes planes one by one: rows first when there are fewer of them than in the result, else
-// columns first, so that the pass over single elements is the shorter one.
+// resizePlanes resizes planes one by one. Rows come first when there are fewer of them than in the result, else
+// columns. So the pass over single elements is the shorter one.
 func resizePlanes(t *Tape, dst, src []float32, planes int, ys, cs *taps) {
 	ih, iw, h, w := ys.in, cs.in, ys.out(), cs.out()
 	rowsFirst := ih <= h

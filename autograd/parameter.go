@@ -94,8 +94,8 @@ func (p *Parameter) stored(op string) *form {
 // while the parameter uses it; the first Update copies it. Map panics with a [ShapeError] when the parts do not
 // hold as many values as the shape has elements.
 //
-// Release and hold may be nil. Release is called when the values have been copied or packed, as inference does,
-// and need not stay in memory; they may still be read again. Hold is called before Values returns a slice of the
+// Both functions may be nil. Map calls release when the values have been copied or packed, as inference does,
+// and need not stay in memory; they may still be read again. It calls hold before Values returns a slice of the
 // memory, which must then stay valid even when the parameter is gone. Before that, the memory must stay valid as
 // long as something refers to the two functions.
 func (p *Parameter) Map(parts [][]float32, release, hold func()) {

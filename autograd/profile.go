@@ -39,8 +39,8 @@ func (p *Profile) add(name string, d time.Duration, bytes, flops int) {
 // Reset sets all counts to zero.
 func (p *Profile) Reset() { clear(p.entries) }
 
-// String prints a table, the slowest operation first: its share of the time, the time, the number of
-// calls, the bytes of its results, and its rate where the operation counts floating-point operations.
+// String prints a table, the slowest operation first. Its columns are the share of the time, the time, the
+// number of calls, the bytes of the results, and the rate where the operation counts floating-point operations.
 func (p *Profile) String() string {
 	es := make([]*profileEntry, 0, len(p.entries))
 	var total time.Duration

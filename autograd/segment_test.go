@@ -228,8 +228,8 @@ func TestRecomputeSideBranch(t *testing.T) {
 	}
 }
 
-// A segment of a tape that records gradients is freed like one of inference when it leads to nothing
-// trainable, and is not run again; what is trained around it has the same gradients.
+// A segment that leads to nothing trainable is freed like one of inference, though the tape records
+// gradients, and is not run again. Parameters around it have the same gradients.
 func TestFrozenSegments(t *testing.T) {
 	const n = 64
 	frozen := ParameterOf(ramp(n*n), n, n)

@@ -238,9 +238,9 @@ func (t *Tape) recycle(s []float32) {
 // grain is the number of cheap element operations worth a task of its own.
 const grain = 16 << 10
 
-// each runs f over [0, n) in ranges, in parallel when there is enough to do. cost is the price of one index, in
-// units of one cheap operation on an element. The ranges depend on n and cost alone. With Debug and threads the
-// last range comes first, so that results that depend on the order show.
+// each runs f over [0, n) in ranges, in parallel when there is enough to do. The cost is the price of one
+// index, in units of one cheap operation on an element. The ranges depend on n and cost alone. With Debug and
+// threads the last range comes first, so that results that depend on the order show.
 func (t *Tape) each(n, cost int, f func(lo, hi int)) {
 	if n == 0 {
 		return

@@ -49,8 +49,11 @@
 //
 // The file of a training script holds more than weights. A tensor's name is made of the dictionary keys that lead to
 // it, joined by dots. Names start where the weights are: at the value itself, or under state_dict, model, module and
-// similar keys. [OpenOptions].Root chooses another place, such as an averaged model. Numbers and texts beside the
-// weights become metadata, and so do those in an argparse.Namespace: epoch, args.lr.
+// similar keys. Averaged weights come before those that were trained, as timm does it. [File.Root] says which were
+// taken, [File.Roots] which others there are, and [OpenOptions].Root chooses. Numbers and texts beside the weights become
+// metadata, and so do those in an argparse.Namespace: epoch, args.lr.
+//
+// Other values beside the weights, such as dates, configurations and numpy arrays, are left out.
 //
 // # Untrusted files
 //
@@ -63,11 +66,13 @@
 //   - An index may not name a shard outside its folder.
 //
 // The header of a PyTorch file is a pickle: a program that in Python may call any function. Here it runs on a machine
-// that knows only how containers are built, and the names of tensors and plain data. Any other name is an error that
-// quotes it ("the pickle calls os.system"). The limits:
+// that knows only how containers are built, and the names of tensors and plain data. It calls no other function: what
+// such a call would make stays a value without use. If a tensor of the weights depends on one, an error names the tensor
+// and the function ("expected a tensor, found a value of os.system"). The limits:
 //
-//   - Values may take 16 MB and 16 times the pickle's length. A length in the file alone reserves no memory.
-//   - Dictionaries that contain one another are walked only as far as the file's length allows.
+//   - Opening takes at most 64 MB and four times the file, inflated data apart, and a time in proportion. What the tensors and
+//     values of a pickle take is counted before it is reserved: 24 MB and the length of the file.
+//   - Dictionaries that contain one another are walked only as far as the same count allows.
 //   - Entries of an archive may not overlap, nor inflate to more than 16 times the file.
 //   - A storage must have as many bytes as its type and length say, and a tensor must lie within its storage.
 //   - An expanded tensor may be as large as its file, and takes memory only as it is read.

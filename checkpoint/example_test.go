@@ -108,13 +108,14 @@ func ExampleOpen_pytorch() {
 	epoch, _ := f.Metadata("epoch")
 	name, _ := f.Metadata("args.model")
 	fmt.Println(epoch, name)
+	fmt.Println(f.Root(), "of", f.Roots())
 
-	ema, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"model_ema", "state_dict"}})
+	trained, err := checkpoint.Open("testdata/torch/training.pt", checkpoint.OpenOptions{Root: []string{"model"}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for name := range ema.Names() {
+	for name := range trained.Names() {
 		fmt.Println(name)
 		break
 	}
@@ -122,15 +123,16 @@ func ExampleOpen_pytorch() {
 	fmt.Println(err)
 
 	// Output:
-	// 0.bias F32 [3]
-	// 0.weight F32 [3 4]
-	// 1.bias F32 [3]
-	// 1.num_batches_tracked I64 []
-	// 1.running_mean F32 [3]
-	// 1.running_var F32 [3]
-	// 1.weight F32 [3]
+	// module.0.bias F32 [3]
+	// module.0.weight F32 [3 4]
+	// module.1.bias F32 [3]
+	// module.1.num_batches_tracked I64 []
+	// module.1.running_mean F32 [3]
+	// module.1.running_var F32 [3]
+	// module.1.weight F32 [3]
 	// 7 vit_tiny
-	// module.0.bias
+	// [model_ema state_dict] of [[model] [model_ema state_dict]]
+	// 0.bias
 	// checkpoint: testdata/torch/training.pt: expected the key "ema" of the wanted root, found "model", "model_ema", "optimizer", "lr_scheduler", "epoch", "args", "scaler", "tags", "history", "rng", "array"
 }
 

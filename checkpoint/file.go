@@ -18,6 +18,8 @@ type File struct {
 	name     string
 	tensors  []Tensor // sorted by name
 	metadata map[string]string
+	root     []string
+	roots    [][]string
 	sources  []*source
 }
 
@@ -28,16 +30,17 @@ type OpenOptions struct {
 	// in use, such as those on a network drive.
 	Unmapped bool
 
-	// Root is where in a PyTorch file the weights are: the keys that lead to them, such as "model_ema" in a file
-	// that holds an averaged model beside the trained one. With nil, they are the value of the file itself, or lie
-	// under the first key that is present of state_dict, model_state_dict, model_state, model, module, net, network,
-	// weights and params; and again inside that. A safetensors file has no root, and asking for one is an error.
+	// Root holds the keys that lead to the weights in a PyTorch file. An example is "model" in a file that holds a model
+	// beside its averaged one. With nil, the weights are the value of the file itself, or lie under the first of these
+	// keys that is present: state_dict_ema, model_ema, state_dict, model_state_dict, model_state, model, module, net,
+	// network, weights and params. The same is tried again inside that. Averaged weights come first, as in timm.
+	// [File.Root] says what was taken. A safetensors file has no root, and asking for one is an error.
 	Root []string
 }
 
-// Open opens a safetensors or PyTorch file, as its content says, or the index of a sharded one (a name ending in
-// ".json"), whose shards lie in the same folder or below it. On Unix systems the files are mapped into memory. They
-// must not change until the last use of the File, its tensors and their views.
+// Open opens a safetensors or PyTorch file, as its content says. It also opens the index of a sharded one (a name
+// ending in ".json"); the shards lie in the same folder or below it. On Unix systems the files are mapped into memory.
+// They must not change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
 func Open(name string, opts OpenOptions) (*File, error) {
@@ -89,6 +92,34 @@ func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 	return nil, fmt.Errorf("checkpoint: the folder has neither %s nor %s, and no %s or %s: %w",
 		SafetensorsName, IndexName, TorchName, TorchIndexName, fs.ErrNotExist)
 }
+
+// WeightFiles returns the names of the files in a folder that may hold weights, sorted: regular files, or links to such,
+// with an ending that PyTorch, timm or Lightning gives to checkpoints. It leaves out the other files of transformers'
+// trainer, such as optimizer.pt.
+func WeightFiles(fsys fs.FS) ([]string, error) {
+	entries, err := fs.ReadDir(fsys, ".")
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	var found []string
+	for _, e := range entries {
+		name := strings.ToLower(e.Name())
+		holds := slices.ContainsFunc(weightEndings, func(end string) bool { return strings.HasSuffix(name, end) })
+		beside := slices.ContainsFunc(trainerFiles, func(start string) bool { return strings.HasPrefix(name, start) })
+		if !holds || beside {
+			continue
+		}
+		if info, err := fs.Stat(fsys, e.Name()); err == nil && info.Mode().IsRegular() {
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}
+
+var (
+	weightEndings = []string{".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar", ".pt.tar"}
+	trainerFiles  = []string{"optimizer.", "scheduler.", "scaler.", "training_args.", "rng_state"}
+)
 
 // Parse reads a safetensors or PyTorch file from memory. The File and its tensors refer to data, which must not
 // change. Errors call it name.
@@ -168,7 +199,7 @@ func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error)
 		}
 		f.sources = append(f.sources, part.sources...)
 		if f.metadata == nil {
-			f.metadata = part.metadata
+			f.metadata, f.root, f.roots = part.metadata, part.root, part.roots
 		}
 		for ; i < len(shardOf) && shardOf[i].shard == shard; i++ {
 			t, ok := part.Tensor(shardOf[i].tensor)
@@ -233,6 +264,20 @@ func (f *File) Len() int { return len(f.tensors) }
 func (f *File) Metadata(key string) (value string, ok bool) {
 	value, ok = f.metadata[key]
 	return value, ok
+}
+
+// Root returns the keys that lead to the weights in a PyTorch file: those of [OpenOptions].Root, or those that were
+// found. It is nil when the value of the file is itself the weights, and for a safetensors file.
+func (f *File) Root() []string { return slices.Clone(f.root) }
+
+// Roots returns the roots that [OpenOptions].Root may name, [File.Root] included: the sets of weights in a PyTorch file,
+// such as those that were trained and their average, in the order of the file. It is nil when Root is.
+func (f *File) Roots() [][]string {
+	roots := slices.Clone(f.roots)
+	for i, r := range roots {
+		roots[i] = slices.Clone(r)
+	}
+	return roots
 }
 
 // Names yields the tensors' names, sorted.

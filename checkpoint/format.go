@@ -17,7 +17,7 @@ const (
 )
 
 // formatOf tells the format of a file by its first bytes; "" is an unknown one. No PyTorch file starts like a
-// safetensors file: the ninth byte of a zip archive is the number of a compression method, never '{', and the length in
+// safetensors file. The ninth byte of a zip archive is the number of a compression method, never '{'. The length in
 // front of a header is below 2³².
 func formatOf(head []byte) Format {
 	switch {
@@ -34,15 +34,16 @@ func formatOf(head []byte) Format {
 // of fills f from its only source. The first bytes decide the format, not the name.
 func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 	var err error
+	var c *torchContents
 	var inflated []*source
 	data := src.data
 	switch format := formatOf(data); {
 	case format == Safetensors:
 		err = f.ofSafetensors(src, opts)
 	case format == Torch:
-		f.tensors, f.metadata, inflated, err = parseTorchZip(src, opts.Root)
+		c, inflated, err = parseTorchZip(src, opts.Root)
 	case format == TorchLegacy:
-		f.tensors, f.metadata, err = parseTorchLegacy(src, opts.Root)
+		c, err = parseTorchLegacy(src, opts.Root)
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		err = formatErrorf(src.name, "", "found a Git LFS pointer instead of the file: fetch the file with git lfs pull")
 	default:
@@ -50,6 +51,9 @@ func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 		if err = f.ofSafetensors(src, opts); err != nil {
 			err = formatErrorf(src.name, "", "%w; it does not start like a PyTorch file either", errors.Unwrap(err))
 		}
+	}
+	if c != nil {
+		f.tensors, f.metadata, f.root, f.roots = c.tensors, c.metadata, c.root, c.roots
 	}
 	f.sources = append(inflated, src)
 	if err != nil {

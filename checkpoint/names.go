@@ -59,6 +59,8 @@ type Names struct {
 // In the path, the segment {} stands for a number. In a name, each {} is replaced by the path's numbers in order, and
 // {+1} by such a number plus one: under {"Layers.{}.{}", "layer{+1}.{}"}, Layers.0.2.Conv1 is layer1.2.conv1.
 //
+// The name "." stands for the top of the file: under {"Head", "."}, Head.Weight is weight.
+//
 // A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the parts of
 // the parameter along its first dimension. A part called 0 is not in the file. It is read as zeros, and the
 // parameter's values there are not written.
@@ -115,7 +117,7 @@ type lookup struct {
 func (n *Names) lookup(f *File) lookup {
 	l := lookup{f, n, make(map[string]int, len(f.tensors))}
 	for i, t := range f.tensors {
-		c := n.canonical(t.Name)
+		c := n.Canonical(t.Name)
 		if _, taken := l.byName[c]; !taken || t.Name == c {
 			l.byName[c] = i // a name without a prefix takes precedence
 		}
@@ -128,7 +130,7 @@ func (l lookup) find(name string) (int, bool) {
 	if i, ok := l.file.index(name); ok {
 		return i, true
 	}
-	i, ok := l.byName[l.names.canonical(name)]
+	i, ok := l.byName[l.names.Canonical(name)]
 	return i, ok
 }
 
@@ -213,6 +215,12 @@ func parsePlace(name string, numbers []string, rest string) place {
 	bad := func(why string) string { return fmt.Sprintf("checkpoint: rule name %q: %s", name, why) }
 	var p place
 	stem, form, _ := strings.Cut(name, " ")
+	if stem == "." {
+		if rest == "" {
+			panic(bad("expected the path of a parent, not of a parameter"))
+		}
+		stem, rest = "", rest[1:]
+	}
 	switch {
 	case form == "T":
 		p.transposed = true
@@ -284,8 +292,9 @@ func parsePlace(name string, numbers []string, rest string) place {
 	return p
 }
 
-// canonical strips the prefixes and applies the renames. Names are compared in this form.
-func (n *Names) canonical(name string) string {
+// Canonical returns the form in which the names in a file and those of the table are compared: without the table's
+// prefixes, and renamed.
+func (n *Names) Canonical(name string) string {
 	for again := true; again; {
 		again = false
 		for _, p := range n.Prefixes {
@@ -307,7 +316,7 @@ const batches = "num_batches_tracked"
 
 // ignored reports whether the model does not use a name in a file.
 func (n *Names) ignored(name string) bool {
-	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.canonical(name)) ||
+	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.Canonical(name)) ||
 		name == batches || strings.HasSuffix(name, "."+batches)
 }
 

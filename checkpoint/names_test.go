@@ -131,7 +131,7 @@ func TestCanonical(t *testing.T) {
 		"vit.myLayerNorm.gamma":   "myLayerNorm.gamma",
 		"a.LayerNorm.gamma.extra": "a.LayerNorm.gamma.extra",
 	} {
-		if got := n.canonical(name); got != want {
+		if got := n.Canonical(name); got != want {
 			t.Errorf("%q: expected %q, found %q", name, want, got)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 // again.
 //
 // An empty path or stem puts nothing in front. A rule with the path "" is for the parent itself, and so is the name ".":
-// it stands for the stem. The name "" stays no name. A row with more names than stems is shortened.
+// it stands for the stem. Below an empty stem it stays ".", the top of the file. The name "" stays no name. A row with
+// more names than stems is shortened.
 //
 // Nest panics when the path or a stem ends in a dot.
 func Nest(path string, stems []string, rules ...Rule) []Rule {

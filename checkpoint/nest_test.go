@@ -68,6 +68,23 @@ func TestNest(t *testing.T) {
 	}
 }
 
+// TestNestAtTop ties a nested parent to the top of a file.
+func TestNestAtTop(t *testing.T) {
+	n := Names{Rules: Nest("A", []string{"", "a"}, Rule{"", ".", ". T"})}
+	if d := cmp.Diff([][]string{{"norm.weight"}, {"a.norm.weight"}}, n.Tensors("A.Norm.Weight")); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([][]string{{"weight"}, {"a.weight"}}, n.Tensors("A.Weight")); d != "" {
+		t.Error(d)
+	}
+	defer func() {
+		if r := fmt.Sprint(recover()); !strings.Contains(r, "expected the path of a parent") {
+			t.Errorf("a parameter at the top without a name: found %s", r)
+		}
+	}()
+	n.Tensors("A")
+}
+
 // TestTwoTowers saves and loads a file in which two towers have the same table of blocks.
 func TestTwoTowers(t *testing.T) {
 	tower := Nest("Blocks.{}", []string{"encoder.layers.{}"}, Rule{"Norm", "layer_norm"}, Rule{"QKV", "self_attn.{q,k,v}_proj"})

@@ -8,8 +8,8 @@ import (
 )
 
 // A pickleMachine runs a pickle: a program for a small stack machine, which in Python may call any function. This machine
-// runs no function. It knows how containers are built, and the names of tensors and plain data (pickle_calls.go). Any
-// other name is an error that quotes it.
+// runs no function. It knows how containers are built, and the names of tensors and plain data (pickle_calls.go). The
+// value that any other function or class would make is an opaque: it says where it comes from and does nothing.
 //
 // Values are nil, bool, int64, float64, string, []byte, long, and pointers to the types below. Containers are shared
 // by reference, as in Python. So a short pickle can describe a graph with endlessly many paths, or a container that
@@ -21,12 +21,12 @@ type pickleMachine struct {
 	b     []byte
 	pos   int
 	stack []any
-	marks []int // the stack's length at each open mark
+	marks []int32 // the stack's length at each open mark
 	memo  []any
 
-	spent  int        // bytes that the values take, approximately
-	script bool       // the file is an archive of TorchScript
-	stray  *reference // the first unknown name
+	allowed *allowance
+	script  bool                     // the file is an archive of TorchScript
+	names   map[[2]string]*reference // by module and name
 
 	// storage turns the identity of an object outside the pickle into a value. PyTorch keeps data there.
 	storage func(id []any) (any, error)
@@ -34,43 +34,45 @@ type pickleMachine struct {
 
 type (
 	// A sequence is a list, a tuple or a set.
-	sequence struct{ items []any }
+	sequence struct {
+		items []any
+		holds held
+	}
 
 	// A dict keeps its entries in their order. A dict with attributes is an object whose state becomes its entries.
 	dict struct {
 		entries    []dictEntry
 		attributes bool
+		holds      held
 	}
 	dictEntry struct{ key, value any }
 
 	// A reference is the name of a function or class. Its call is nil when the pickle must not call it.
 	reference struct {
-		name    string
-		call    func(m *pickleMachine, args []any) (any, error)
-		unknown bool
+		name string
+		call func(m *pickleMachine, args []any) (any, error)
 	}
 
 	// A long is an integer beyond int64, in little-endian bytes.
 	long []byte
 
-	// An opaque is a harmless value that is not used here. Errors call it what.
-	opaque struct{ what string }
+	// An opaque stands for a value that is not used here, because only Python knows how to make it. Errors call it what.
+	opaque struct {
+		what  string
+		parts []any // what it is made of, as far as tensors may be in it
+		array bool  // it holds numbers of a numpy array
+		holds held
+	}
 )
 
 const (
 	// maxPickle is the longest pickle: a file without its data.
 	maxPickle = maxHeader
-
-	// Memory that values may take: a fixed part, ample for the pickles of real models, and a multiple of the bytes
-	// read so far. A file of any size thus costs a small multiple of its size.
-	pickleRoom     = 16 << 20
-	pickleRoomRate = 16
 )
 
 var (
-	errPickleShort  = errors.New("the pickle is cut short")
-	errPickleMemory = errors.New("the pickle asks for more memory than its length allows")
-	errPickleStack  = errors.New("the pickle takes more values from its stack than it holds")
+	errPickleShort = errors.New("the pickle is cut short")
+	errPickleStack = errors.New("the pickle takes more values from its stack than it holds")
 )
 
 // unpickle runs the program to its end and returns the value on top of the stack.
@@ -82,17 +84,10 @@ func (m *pickleMachine) unpickle() (any, error) {
 		at := m.pos
 		op, err := m.byte()
 		if err == nil && op == '.' {
-			v, err := m.pop()
-			if err == nil && m.stray != nil {
-				err = m.stray.refused("refers to")
-			}
-			return v, err
+			return m.pop()
 		}
 		if err == nil {
 			err = m.step(op)
-		}
-		if err == nil {
-			err = m.afford()
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w (at byte %d of the pickle)", err, at)
@@ -104,11 +99,9 @@ func (m *pickleMachine) unpickle() (any, error) {
 func (m *pickleMachine) step(op byte) error {
 	switch op {
 	case '(': // MARK
-		m.marks = append(m.marks, len(m.stack))
-		m.spent += 8
-		return nil
+		return m.mark()
 	case '0': // POP
-		if n := len(m.marks); n > 0 && m.marks[n-1] == len(m.stack) {
+		if n := len(m.marks); n > 0 && int(m.marks[n-1]) == len(m.stack) {
 			m.marks = m.marks[:n-1]
 			return nil
 		}
@@ -142,7 +135,7 @@ func (m *pickleMachine) step(op byte) error {
 		if err != nil {
 			return err
 		}
-		return m.pushSized(string(b), 16+len(b))
+		return m.pushString(b)
 	case 'B', 'C', 0x8e, 0x96: // BINBYTES, SHORT_BINBYTES, BINBYTES8, BYTEARRAY8
 		b, err := m.counted(op)
 		if err != nil {
@@ -156,15 +149,15 @@ func (m *pickleMachine) step(op byte) error {
 		return m.push(emptyTuple)
 	case 't': // TUPLE
 		items, err := m.toMark()
-		return m.pushOr(m.sequence(items), err)
+		return m.pushSequence(items, err)
 	case 0x85, 0x86, 0x87: // TUPLE1, TUPLE2, TUPLE3
 		items, err := m.popN(int(op - 0x84))
-		return m.pushOr(m.sequence(items), err)
+		return m.pushSequence(items, err)
 	case ']', 0x8f: // EMPTY_LIST, EMPTY_SET
-		return m.push(m.sequence(nil))
+		return m.pushSequence(nil, nil)
 	case 'l', 0x91: // LIST, FROZENSET
 		items, err := m.toMark()
-		return m.pushOr(m.sequence(items), err)
+		return m.pushSequence(items, err)
 	case 'a': // APPEND
 		items, err := m.popN(1)
 		return m.extend(items, err)
@@ -172,17 +165,18 @@ func (m *pickleMachine) step(op byte) error {
 		items, err := m.toMark()
 		return m.extend(items, err)
 	case '}': // EMPTY_DICT
-		return m.push(m.newDict(false))
+		d, err := m.newDict(false)
+		return m.pushOr(d, err)
 	case 'd': // DICT
 		items, err := m.toMark()
 		if err != nil {
 			return err
 		}
-		d := m.newDict(false)
-		if err := m.setItems(d, items); err != nil {
-			return err
+		d, err := m.newDict(false)
+		if err == nil {
+			err = m.setItems(d, items)
 		}
-		return m.push(d)
+		return m.pushOr(d, err)
 	case 's', 'u': // SETITEM, SETITEMS
 		return m.set(op)
 
@@ -249,23 +243,40 @@ func (m *pickleMachine) take(n int) ([]byte, error) {
 
 // push puts a value on the stack.
 func (m *pickleMachine) push(v any) error {
-	m.spent += 16
+	var err error
+	if len(m.stack) == cap(m.stack) {
+		if m.stack, err = grown(m.allowed, m.stack, 1); err != nil {
+			return err
+		}
+	}
 	m.stack = append(m.stack, v)
 	return nil
 }
 
-// afford returns an error when the values take more memory than they may.
-func (m *pickleMachine) afford() error {
-	if m.spent > pickleRoom+pickleRoomRate*m.pos {
-		return errPickleMemory
+// mark opens a mark.
+func (m *pickleMachine) mark() error {
+	var err error
+	if m.marks, err = grown(m.allowed, m.marks, 1); err != nil {
+		return err
 	}
+	m.marks = append(m.marks, int32(len(m.stack)))
 	return nil
 }
 
 // pushSized pushes a value that takes size bytes beyond its place on the stack.
 func (m *pickleMachine) pushSized(v any, size int) error {
-	m.spent += size
+	if err := m.allowed.spend(size); err != nil {
+		return err
+	}
 	return m.push(v)
+}
+
+// pushString pushes a copy of bytes as a string.
+func (m *pickleMachine) pushString(b []byte) error {
+	if err := m.allowed.spend(24 + len(b)); err != nil {
+		return err
+	}
+	return m.push(string(b))
 }
 
 func (m *pickleMachine) pushOr(v any, err error) error {
@@ -278,7 +289,7 @@ func (m *pickleMachine) pushOr(v any, err error) error {
 // floor is the length that the stack must keep: the values below an open mark.
 func (m *pickleMachine) floor() int {
 	if n := len(m.marks); n > 0 {
-		return m.marks[n-1]
+		return int(m.marks[n-1])
 	}
 	return 0
 }
@@ -317,12 +328,8 @@ func (m *pickleMachine) toMark() ([]any, error) {
 	items := m.stack[m.floor():]
 	m.shrink(m.floor())
 	m.marks = m.marks[:len(m.marks)-1]
-	m.spent -= 8
 	return items, nil
 }
 
-// shrink cuts the stack. Values that are cut off no longer count.
-func (m *pickleMachine) shrink(n int) {
-	m.spent -= 16 * (len(m.stack) - n)
-	m.stack = m.stack[:n]
-}
+// shrink cuts the stack.
+func (m *pickleMachine) shrink(n int) { m.stack = m.stack[:n] }

@@ -24,7 +24,8 @@ func (m *pickleMachine) global(op byte) error {
 	if !ok || !ok2 {
 		return fmt.Errorf("expected the name of a function or class, found %s and %s", kindOf(items[0]), kindOf(items[1]))
 	}
-	return m.push(m.resolve(module, name))
+	r, err := m.resolve(module, name)
+	return m.pushOr(r, err)
 }
 
 // named reads a module and a name, each on a line.
@@ -37,7 +38,7 @@ func (m *pickleMachine) named() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.resolve(string(module), string(name)), nil
+	return m.resolve(string(module[:min(len(module), maxName)]), string(name[:min(len(name), maxName)]))
 }
 
 // oldModules maps modules that were renamed to their newer names.
@@ -49,35 +50,34 @@ const (
 )
 
 // resolve returns the value for a name.
-func (m *pickleMachine) resolve(module, name string) any {
-	m.spent += 80
-	if len(module)+len(name) > maxName { // the steps below would copy it again and again
-		module, name = module[:min(len(module), maxName)], name[:min(len(name), maxName)]
-		return m.unknown(module + "." + name)
-	}
+func (m *pickleMachine) resolve(module, name string) (any, error) {
+	module, name = module[:min(len(module), maxName)], name[:min(len(name), maxName)]
 	if t := torchStorageNamed(module, name); t.torchType != nil {
-		return t
+		return t, m.allowed.spend(8)
 	}
 	if t := torchTypeNamed(name); module == "torch" && t != nil {
-		return t
+		return t, nil
+	}
+	if r, ok := m.names[[2]string{module, name}]; ok {
+		return r, m.allowed.spend(8) // for the steps
 	}
 	full := oldModules.Replace(module + "." + name)
-	if call, ok := pickleCalls[full]; ok {
-		return &reference{name: full, call: call}
+	if err := m.allowed.spend(200 + 2*len(full)); err != nil {
+		return nil, err
 	}
-	if m.script && strings.HasPrefix(full, "__torch__.") {
-		return &reference{name: printable(full), call: callObject}
+	call, known := pickleCalls[full]
+	r := &reference{name: full, call: call}
+	if !known {
+		r.name = printable(full[:min(len(full), maxNameShown)])
+		if m.script && strings.HasPrefix(full, "__torch__.") {
+			r.call = callObject
+		}
 	}
-	return m.unknown(full)
-}
-
-// unknown returns the value for an unknown name.
-func (m *pickleMachine) unknown(name string) *reference {
-	r := &reference{name: printable(name[:min(len(name), maxNameShown)]), unknown: true}
-	if m.stray == nil {
-		m.stray = r
+	if m.names == nil {
+		m.names = map[[2]string]*reference{}
 	}
-	return r
+	m.names[[2]string{module, name}] = r
+	return r, nil
 }
 
 // printable returns an untrusted name without the codes that move a terminal's cursor.
@@ -90,15 +90,9 @@ func printable(name string) string {
 	}, name)
 }
 
-// refused returns the error about an unknown name; does says how the pickle uses it.
-func (r *reference) refused(does string) error {
-	return fmt.Errorf("the pickle %s %s, which is neither a tensor nor plain data: "+
-		"a file of weights, such as torch.save of a model's state_dict(), does not need it", does, r.name)
-}
-
 // call makes a value from a class or function and its arguments.
 func (m *pickleMachine) call(op byte) error {
-	var f, args any
+	var f, args, keywords any
 	switch op {
 	case 'R', 0x81: // function, tuple
 		items, err := m.popN(2)
@@ -113,7 +107,7 @@ func (m *pickleMachine) call(op byte) error {
 		}
 		f, args = items[0], items[1]
 		if k, ok := items[2].(*dict); !ok || len(k.entries) > 0 {
-			return fmt.Errorf("call of %s has keywords", kindOf(f))
+			keywords = items[2]
 		}
 	case 'o': // mark, function, arguments
 		items, err := m.toMark()
@@ -123,36 +117,96 @@ func (m *pickleMachine) call(op byte) error {
 		if len(items) == 0 {
 			return errPickleStack
 		}
-		f, args = items[0], m.sequence(items[1:])
+		f = items[0]
+		if args, err = m.sequence(items[1:]); err != nil {
+			return err
+		}
 	case 'i': // mark, arguments; the name follows
 		items, err := m.toMark()
 		if err != nil {
 			return err
 		}
-		args = m.sequence(items)
+		if args, err = m.sequence(items); err != nil {
+			return err
+		}
 		if f, err = m.named(); err != nil {
 			return err
 		}
 	}
-	r, ok := f.(*reference)
-	if !ok {
-		return fmt.Errorf("expected a function to call, found %s", kindOf(f))
-	}
-	if r.unknown {
-		return r.refused("calls")
-	}
 	a, ok := args.(*sequence)
 	if !ok {
-		return fmt.Errorf("call of %s: expected a tuple of arguments, found %s", r.name, kindOf(args))
+		return fmt.Errorf("call of %s: expected a tuple of arguments, found %s", kindOf(f), kindOf(args))
 	}
-	if r.call == nil {
-		return fmt.Errorf("the pickle calls %s, which it may only name", r.name)
+	switch f := f.(type) {
+	case *opaque: // a class that a function made
+		v, err := m.opaque(f.what, append([]any{f, keywords}, a.items...))
+		return m.pushOr(v, err)
+	case *reference:
+		v, err := m.made(f, a.items, keywords)
+		if err != nil && err != errAllowance {
+			err = fmt.Errorf("call of %s: %w", f.name, err)
+		}
+		return m.pushOr(v, err)
 	}
-	v, err := r.call(m, a.items)
+	return fmt.Errorf("expected a function to call, found %s", kindOf(f))
+}
+
+// made returns the value that a call makes. keywords is nil without keyword arguments.
+func (m *pickleMachine) made(f *reference, args []any, keywords any) (any, error) {
+	if f.call != nil && keywords == nil {
+		return f.call(m, args)
+	}
+	if makesTensor(f.name) {
+		return callOddTensor("a tensor made by "+f.name)(m, args)
+	}
+	o, err := m.opaque("a value of "+f.name, args)
 	if err != nil {
-		return fmt.Errorf("call of %s: %w", r.name, err)
+		return nil, err
 	}
-	return m.push(v)
+	o.array = o.array || strings.HasPrefix(f.name, "numpy.") && strings.Contains(f.name, "reconstruct")
+	return o, m.absorb(o, keywords)
+}
+
+// makesTensor reports whether PyTorch makes tensors by a function or class that is unknown here. Some of them take
+// their data from plain bytes.
+func makesTensor(name string) bool {
+	return strings.HasPrefix(name, "torch") &&
+		(strings.Contains(name, "_rebuild") || strings.Contains(name, "Tensor") || strings.Contains(name, "_load_from"))
+}
+
+// opaque returns a value that stands for one made of the parts.
+func (m *pickleMachine) opaque(what string, parts []any) (*opaque, error) {
+	if err := m.allowed.spend(64 + len(what)); err != nil {
+		return nil, err
+	}
+	o := &opaque{what: what}
+	return o, m.absorb(o, parts...)
+}
+
+// absorb keeps those of the parts of an opaque value in which there may be tensors.
+func (m *pickleMachine) absorb(o *opaque, parts ...any) error {
+	for _, p := range parts {
+		switch p := p.(type) {
+		case *sequence:
+			if len(p.items) == 0 && p == emptyTuple {
+				continue
+			}
+		case *opaque:
+			o.array = o.array || p.array
+			if len(p.parts) == 0 {
+				continue
+			}
+		case *dict, *torchTensor, *torchStorage:
+		default:
+			continue
+		}
+		var err error
+		if o.parts, err = grown(m.allowed, o.parts, 1); err != nil {
+			return err
+		}
+		o.parts = append(o.parts, p)
+	}
+	return nil
 }
 
 // build sets the state of the object below the top of the stack.
@@ -170,14 +224,14 @@ func (m *pickleMachine) build() error {
 		if !v.attributes {
 			return nil // PyTorch attaches the versions of its modules to a state_dict
 		}
-		s, ok := state.(*dict)
-		if !ok {
-			v.entries = append(v.entries, dictEntry{"state", state})
-			m.spent += 32
-			return nil
+		more := []dictEntry{{"state", state}}
+		if s, ok := state.(*dict); ok {
+			more = s.entries
 		}
-		m.spent += 32 * len(s.entries)
-		v.entries = append(v.entries, s.entries...)
+		if v.entries, err = grown(m.allowed, v.entries, len(more)); err != nil {
+			return err
+		}
+		v.entries = append(v.entries, more...)
 		return nil
 	case *numpyType:
 		s, ok := state.(*sequence)
@@ -186,18 +240,16 @@ func (m *pickleMachine) build() error {
 		}
 		v.bigEndian = s.items[1] == any(">")
 		return nil
-	case *opaque, *torchTensor:
+	case *opaque:
+		return m.absorb(v, state)
+	case *torchTensor, *reference:
 		return nil
-	case *reference:
-		if v.unknown {
-			return v.refused("sets the state of")
-		}
 	}
 	return fmt.Errorf("expected an object to set the state of, found %s", kindOf(v))
 }
 
-// pickleCalls are all names that a pickle may refer to, besides the types of storages and elements. The pickle must not
-// call a nil function.
+// pickleCalls are the names whose calls have a meaning here, besides the types of storages and elements. The call of any
+// other name makes an opaque value.
 var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"collections.OrderedDict":            callDict,
 	"collections.defaultdict":            callDefaultDict,
@@ -210,13 +262,6 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"builtins.bytes":                     callOpaque("bytes"),
 	"builtins.bytearray":                 callOpaque("a bytearray"),
 	"builtins.complex":                   callOpaque("a complex number"),
-	"builtins.int":                       nil,
-	"builtins.long":                      nil, // the name of int in files for Python 2
-	"builtins.unicode":                   nil,
-	"builtins.float":                     nil,
-	"builtins.bool":                      nil,
-	"builtins.str":                       nil,
-	"builtins.object":                    nil,
 	"argparse.Namespace":                 callObject,
 	"types.SimpleNamespace":              callObject,
 	"copyreg._reconstructor":             callReconstructor,
@@ -225,17 +270,19 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"pathlib.PosixPath":                  callPath,
 	"pathlib.PurePosixPath":              callPath,
 	"pathlib.WindowsPath":                callPath,
+	"pathlib._local.PosixPath":           callPath,
+	"pathlib._local.PurePosixPath":       callPath,
+	"pathlib._local.WindowsPath":         callPath,
+	"pathlib._local.PureWindowsPath":     callPath,
 	"pathlib.PureWindowsPath":            callPath,
 	"numpy.dtype":                        callNumpyType,
-	"numpy.ndarray":                      nil,
 	"numpy.core.multiarray.scalar":       callNumpyScalar,
-	"numpy.core.numeric._frombuffer":     callOpaque("a numpy array"),
-	"numpy.core.multiarray._reconstruct": callOpaque("a numpy array"),
+	"numpy.core.numeric._frombuffer":     callArray,
+	"numpy.core.multiarray._reconstruct": callArray,
 
 	"torch.Size":                                   callSequence,
 	"torch.device":                                 callDevice,
 	"torch.torch_version.TorchVersion":             callString,
-	"torch.Tensor":                                 nil,
 	"torch.nn.parameter.Parameter":                 callInner,
 	"torch.nn.parameter.Buffer":                    callInner,
 	"torch._utils._rebuild_tensor":                 callRebuildTensor,
@@ -251,11 +298,6 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 	"torch._utils._rebuild_nested_tensor":          callOddTensor("a nested tensor"),
 	"torch._utils._rebuild_meta_tensor_no_storage": callOddTensor("a tensor without data"),
 	"torch.serialization._get_layout":              callString,
-	"torch.per_tensor_affine":                      nil,
-	"torch.per_channel_affine":                     nil,
-	"torch.per_tensor_symmetric":                   nil,
-	"torch.per_channel_symmetric":                  nil,
-	"torch.per_channel_affine_float_qparams":       nil,
 
 	"torch.jit._pickle.build_intlist":    callSequence,
 	"torch.jit._pickle.build_doublelist": callSequence,
@@ -266,13 +308,15 @@ var pickleCalls = map[string]func(m *pickleMachine, args []any) (any, error){
 
 // callDict makes a dictionary: empty, from another, or from a list of pairs.
 func callDict(m *pickleMachine, args []any) (any, error) {
-	d := m.newDict(false)
-	if len(args) == 0 {
-		return d, nil
+	d, err := m.newDict(false)
+	if len(args) == 0 || err != nil {
+		return d, err
 	}
 	switch from := args[0].(type) {
 	case *dict:
-		m.spent += 32 * len(from.entries)
+		if d.entries, err = grown(m.allowed, d.entries, len(from.entries)); err != nil {
+			return nil, err
+		}
 		d.entries = append(d.entries, from.entries...)
 	case *sequence:
 		for _, pair := range from.items {
@@ -287,17 +331,17 @@ func callDict(m *pickleMachine, args []any) (any, error) {
 	default:
 		return nil, fmt.Errorf("expected a dictionary or pairs, found %s", kindOf(from))
 	}
-	return d, m.afford()
+	return d, nil
 }
 
-func callDefaultDict(m *pickleMachine, args []any) (any, error) { return m.newDict(false), nil }
+func callDefaultDict(m *pickleMachine, args []any) (any, error) { return m.newDict(false) }
 
-func callObject(m *pickleMachine, args []any) (any, error) { return m.newDict(true), nil }
+func callObject(m *pickleMachine, args []any) (any, error) { return m.newDict(true) }
 
 // callSequence makes a list, tuple or set from the items of another.
 func callSequence(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 0 {
-		return m.sequence(nil), nil
+		return m.sequence(nil)
 	}
 	s, ok := args[0].(*sequence)
 	if !ok || len(args) > 1 {
@@ -316,9 +360,17 @@ func callInner(m *pickleMachine, args []any) (any, error) {
 
 func callOpaque(what string) func(*pickleMachine, []any) (any, error) {
 	return func(m *pickleMachine, _ []any) (any, error) {
-		m.spent += 16
-		return &opaque{what}, nil
+		return m.opaque(what, nil)
 	}
+}
+
+// callArray makes a numpy array, whose numbers follow as its state.
+func callArray(m *pickleMachine, _ []any) (any, error) {
+	o, err := m.opaque("a numpy array", nil)
+	if err == nil {
+		o.array = true
+	}
+	return o, err
 }
 
 // callString makes a string from a string of another class.
@@ -334,10 +386,14 @@ func callString(m *pickleMachine, args []any) (any, error) {
 // callReconstructor makes an object of protocol 0 and 1. The first argument is its class.
 func callReconstructor(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 3 {
-		if class, ok := args[0].(*reference); ok && class.call != nil {
-			return class.call(m, nil)
-		} else if ok {
-			return nil, class.refused("makes a")
+		switch class := args[0].(type) {
+		case *reference:
+			if class.call != nil {
+				return class.call(m, nil)
+			}
+			return m.made(class, args[1:], nil)
+		case *opaque:
+			return m.opaque(class.what, args)
 		}
 	}
 	return nil, errors.New("expected a class")
@@ -347,8 +403,11 @@ func callReconstructor(m *pickleMachine, args []any) (any, error) {
 func callEncode(m *pickleMachine, args []any) (any, error) {
 	if len(args) == 2 && (args[1] == any("latin1") || args[1] == any("latin-1")) {
 		if s, ok := args[0].(string); ok {
-			b := make([]byte, 0, utf8.RuneCountInString(s))
-			m.spent += 24 + cap(b)
+			n := utf8.RuneCountInString(s)
+			if err := m.allowed.spend(24 + n); err != nil {
+				return nil, err
+			}
+			b := make([]byte, 0, n)
 			for _, r := range s {
 				if r > 0xff {
 					return nil, fmt.Errorf("character %U is not a byte", r)
@@ -376,7 +435,9 @@ func callPath(m *pickleMachine, args []any) (any, error) {
 			return nil, errors.New("the path is too long")
 		}
 	}
-	m.spent += size
+	if err := m.allowed.spend(size); err != nil {
+		return nil, err
+	}
 	return strings.TrimPrefix(strings.Join(parts, "/"), "/"), nil
 }
 
@@ -404,8 +465,7 @@ type numpyType struct {
 func callNumpyType(m *pickleMachine, args []any) (any, error) {
 	if len(args) > 0 {
 		if code, ok := args[0].(string); ok {
-			m.spent += 32
-			return &numpyType{code: code}, nil
+			return &numpyType{code: code}, m.allowed.spend(32)
 		}
 	}
 	return nil, errors.New("expected the code of a type")
@@ -417,14 +477,13 @@ func callNumpyScalar(m *pickleMachine, args []any) (any, error) {
 		return nil, fmt.Errorf("expected a type and bytes, found %d arguments", len(args))
 	}
 	t, ok := args[0].(*numpyType)
-	if !ok {
-		return nil, fmt.Errorf("expected a numpy type, found %s", kindOf(args[0]))
+	b, ok2 := args[1].([]byte)
+	if !ok || !ok2 || len(b) > 8 {
+		return m.opaque("a numpy scalar", args)
 	}
-	b, ok := args[1].([]byte)
-	if !ok || len(b) > 8 {
-		return &opaque{"a numpy scalar"}, nil
+	if err := m.allowed.spend(8); err != nil {
+		return nil, err
 	}
-	m.spent += 8
 	var bits uint64
 	for i := range b {
 		at := i
@@ -455,5 +514,5 @@ func callNumpyScalar(m *pickleMachine, args []any) (any, error) {
 			}
 		}
 	}
-	return &opaque{"a numpy scalar"}, nil
+	return m.opaque("a numpy scalar", nil)
 }

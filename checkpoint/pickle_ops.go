@@ -113,6 +113,11 @@ func (m *pickleMachine) text(op byte) error {
 	}
 	switch op {
 	case 'S', 'V':
+		// The steps below copy a line up to five times before the string has its length.
+		if err := m.allowed.spend(5 * len(b)); err != nil {
+			return err
+		}
+		m.allowed.left += 5 * len(b)
 		var s string
 		var ok bool
 		if op == 'S' {
@@ -123,7 +128,7 @@ func (m *pickleMachine) text(op byte) error {
 		if !ok {
 			return errors.New("a string has another syntax than Python's")
 		}
-		return m.pushSized(s, 16+len(s))
+		return m.pushSized(s, 24+len(s))
 	case 'P':
 		return errors.New("the identity of a storage is a line of text, a form that PyTorch does not write")
 	}
@@ -211,14 +216,26 @@ func unescape(s, known string) (string, bool) {
 }
 
 // sequence returns a new container of a copy of items.
-func (m *pickleMachine) sequence(items []any) *sequence {
-	m.spent += 32 + 16*len(items)
-	return &sequence{items: append([]any(nil), items...)}
+func (m *pickleMachine) sequence(items []any) (*sequence, error) {
+	if err := m.allowed.spend(32 + 16*len(items)); err != nil {
+		return nil, err
+	}
+	return &sequence{items: append([]any(nil), items...)}, nil
 }
 
-func (m *pickleMachine) newDict(attributes bool) *dict {
-	m.spent += 40
-	return &dict{attributes: attributes}
+func (m *pickleMachine) pushSequence(items []any, err error) error {
+	if err != nil {
+		return err
+	}
+	s, err := m.sequence(items)
+	return m.pushOr(s, err)
+}
+
+func (m *pickleMachine) newDict(attributes bool) (*dict, error) {
+	if err := m.allowed.spend(32); err != nil {
+		return nil, err
+	}
+	return &dict{attributes: attributes}, nil
 }
 
 // extend appends items to the list on top of the stack.
@@ -230,11 +247,16 @@ func (m *pickleMachine) extend(items []any, err error) error {
 	if err != nil {
 		return err
 	}
+	if o, ok := v.(*opaque); ok {
+		return m.absorb(o, items...)
+	}
 	s, ok := v.(*sequence)
 	if !ok || s == emptyTuple {
 		return fmt.Errorf("expected a list to append to, found %s", kindOf(v))
 	}
-	m.spent += 16 * len(items)
+	if s.items, err = grown(m.allowed, s.items, len(items)); err != nil {
+		return err
+	}
 	s.items = append(s.items, items...)
 	return nil
 }
@@ -255,11 +277,13 @@ func (m *pickleMachine) set(op byte) error {
 	if err != nil {
 		return err
 	}
-	d, ok := v.(*dict)
-	if !ok {
-		return fmt.Errorf("expected a dictionary to set items of, found %s", kindOf(v))
+	switch v := v.(type) {
+	case *dict:
+		return m.setItems(v, items)
+	case *opaque:
+		return m.absorb(v, items...)
 	}
-	return m.setItems(d, items)
+	return fmt.Errorf("expected a dictionary to set items of, found %s", kindOf(v))
 }
 
 // setItems adds entries, given as key, value, key, value.
@@ -267,7 +291,10 @@ func (m *pickleMachine) setItems(d *dict, items []any) error {
 	if len(items)%2 != 0 {
 		return errors.New("a key of a dictionary has no value")
 	}
-	m.spent += 16 * len(items)
+	var err error
+	if d.entries, err = grown(m.allowed, d.entries, len(items)/2); err != nil {
+		return err
+	}
 	for i := 0; i < len(items); i += 2 {
 		d.entries = append(d.entries, dictEntry{items[i], items[i+1]})
 	}
@@ -326,8 +353,10 @@ func (m *pickleMachine) put(op byte) error {
 		return fmt.Errorf("memo entry %d is out of order", at)
 	}
 	if n := at + 1 - len(m.memo); n > 0 {
-		m.spent += 16 * n
-		m.memo = append(m.memo, make([]any, n)...)
+		if m.memo, err = grown(m.allowed, m.memo, n); err != nil {
+			return err
+		}
+		m.memo = m.memo[:at+1]
 	}
 	m.memo[at] = v
 	return nil

@@ -58,7 +58,7 @@ func TestPickle(t *testing.T) {
 			data = append(append(append([]byte(nil), data[:i]...), "-5"...), data[i+25:]...)
 			long = "-5"
 		}
-		m := &pickleMachine{b: data}
+		m := &pickleMachine{b: data, allowed: allowanceFor(len(data))}
 		v, err := m.unpickle()
 		if err != nil {
 			t.Errorf("protocol %d: %v", protocol, err)
@@ -94,7 +94,7 @@ func TestPickleText(t *testing.T) {
 		{"g-1\n.", ""},
 		{"S'no end'", ""},
 	} {
-		v, err := (&pickleMachine{b: []byte(c.program)}).unpickle()
+		v, err := (&pickleMachine{b: []byte(c.program), allowed: allowanceFor(0)}).unpickle()
 		if c.want == "" {
 			if err == nil {
 				t.Errorf("%q: expected an error, found %q", c.program, v)
@@ -119,8 +119,9 @@ func FuzzPickle(f *testing.F) {
 		"(S'storage'\nctorch.storage\nUntypedStorage\nS'0'\nS'cpu'\nI16\ntQI0\n(I8\nt(I1\ntI00\n(dctorch\nuint16\nt(dtR."))
 	f.Add([]byte("(dS'model'\n(dS'x'\nctorch.nn.parameter\nParameter\n(" + pickled("HalfStorage", "1", 8, "0", "2", "3") + "I01\ntRssS'epoch'\nI3\ns."))
 	f.Fuzz(func(t *testing.T, program []byte) {
-		var storages torchStorageSet
-		m := &pickleMachine{b: program, storage: storages.named, script: len(program)%2 == 0}
+		allowed := allowanceFor(len(program))
+		storages := torchStorageSet{allowed: allowed}
+		m := &pickleMachine{b: program, allowed: allowed, storage: storages.named, script: len(program)%2 == 0}
 		v, err := m.unpickle()
 		if err != nil {
 			return
@@ -131,8 +132,8 @@ func FuzzPickle(f *testing.F) {
 				s.src, s.end, s.err = src, 16, nil
 			}
 		}
-		if tensors, metadata, err := torchTensors("x", v, nil, len(program)); err == nil {
-			use(&File{name: "x", tensors: tensors, metadata: metadata})
+		if c, err := torchTensors("x", v, nil, allowed); err == nil {
+			use(&File{name: "x", tensors: c.tensors, metadata: c.metadata})
 		}
 	})
 }

@@ -41,10 +41,15 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 	s := scanner{b: header}
 	var tensors []Tensor
 	var metadata map[string]string
+	described := false
 	err := s.object(func(key string) error {
 		if key == metadataKey {
-			if metadata != nil {
+			if described {
 				return formatErrorf(file, "", "key %q is given twice", metadataKey)
+			}
+			described = true
+			if s.null() { // as the reference implementation reads it
+				return nil
 			}
 			var err error
 			metadata, err = parseMetadata(&s)

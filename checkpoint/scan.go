@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -101,7 +102,39 @@ func (s *scanner) str() (string, error) {
 	if err := json.Unmarshal(lit, &v); err != nil {
 		return "", s.errorf("string: %w", err)
 	}
+	// The standard decoder replaces half of a surrogate pair without an error, so that two names could become one.
+	if halfSurrogate(lit) {
+		return "", s.errorf("string holds half of a surrogate pair")
+	}
 	return v, nil
+}
+
+// halfSurrogate reports whether the escapes of a valid literal hold a surrogate without its partner.
+func halfSurrogate(lit []byte) bool {
+	high := false
+	for i := 0; i < len(lit); i++ {
+		var unit uint64
+		if lit[i] == '\\' {
+			if i++; lit[i] == 'u' {
+				unit, _ = strconv.ParseUint(string(lit[i+1:i+5]), 16, 16)
+				i += 4
+			}
+		}
+		if low := unit >= 0xdc00 && unit < 0xe000; low != high {
+			return true
+		}
+		high = unit >= 0xd800 && unit < 0xdc00
+	}
+	return high
+}
+
+// null passes over a null, and reports whether there was one.
+func (s *scanner) null() bool {
+	if s.peek(); !bytes.HasPrefix(s.b[s.pos:], []byte("null")) {
+		return false
+	}
+	s.pos += len("null")
+	return true
 }
 
 var errNotSize = errors.New("not a non-negative integer that fits 63 bits")

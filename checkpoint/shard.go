@@ -163,11 +163,15 @@ func renamed(dir string, first, names []string) bool {
 	return true
 }
 
+// shardEnding matches what follows the stem in the name of a shard, temporaryShardEnding in that of its temporary file.
+var (
+	shardEnding          = regexp.MustCompile(`^-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?\.safetensors$`)
+	temporaryShardEnding = regexp.MustCompile(`^-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?\.safetensors(\.[0-9a-f]{8})?\.tmp$`)
+)
+
 // removeShards removes the shards of other checkpoints of the same name from a folder, and the temporary files of
 // killed processes that wrote shards.
 func removeShards(dir, stem string, keep []string) error {
-	name := regexp.QuoteMeta(stem) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?` + regexp.QuoteMeta(safetensorsSuffix)
-	shard := regexp.MustCompile(`^(` + name + `|\.` + name + `(\.[0-9a-f]{8})?\.tmp)$`)
 	needed := map[string]bool{}
 	for _, name := range keep {
 		needed[name] = true
@@ -180,7 +184,11 @@ func removeShards(dir, stem string, keep []string) error {
 		return err
 	}
 	for _, e := range list {
-		if shard.MatchString(e.Name()) && !needed[e.Name()] && !e.IsDir() {
+		// stem is no part of the expressions: a name need not be UTF-8.
+		ending, named := strings.CutPrefix(e.Name(), stem)
+		rest, hidden := strings.CutPrefix(e.Name(), "."+stem)
+		shard := named && shardEnding.MatchString(ending) || hidden && temporaryShardEnding.MatchString(rest)
+		if shard && !needed[e.Name()] && !e.IsDir() {
 			if err := remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}

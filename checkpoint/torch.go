@@ -95,15 +95,18 @@ type torchStorage struct {
 
 // A torchStorageSet holds the storages that a pickle names, by key and in order.
 type torchStorageSet struct {
-	byKey map[string]*torchStorage
-	order []*torchStorage
+	allowed *allowance
+	byKey   map[string]*torchStorage
+	order   []*torchStorage
 }
+
+var errNoStorage = errors.New("its storage is not in the file")
 
 // named returns the storage that a pickle identifies as
 // ("storage", type, key, location, number of elements).
 func (s *torchStorageSet) named(id []any) (any, error) {
-	if len(id) > 0 && id[0] == any("module") {
-		return nil, errors.New("the pickle holds a module with its class and source: save its state_dict() instead")
+	if len(id) > 1 && id[0] == any("module") {
+		return id[1], nil // the class of a module, with its source
 	}
 	if len(id) < 5 || id[0] != any("storage") {
 		return nil, errors.New(`the identity of a storage does not start with "storage", or is short`)
@@ -129,7 +132,10 @@ func (s *torchStorageSet) named(id []any) (any, error) {
 	if s.byKey == nil {
 		s.byKey = map[string]*torchStorage{}
 	}
-	st := &torchStorage{key: key, typ: typ, count: count, err: errors.New("its storage is not in the file")}
+	if err := s.allowed.spend(240); err != nil {
+		return nil, err
+	}
+	st := &torchStorage{key: key, typ: typ, count: count, err: errNoStorage}
 	s.byKey[key] = st
 	s.order = append(s.order, st)
 	return st, nil
@@ -164,6 +170,9 @@ func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 	t := &torchTensor{storage: storage, typ: storage.typ.torchType, offset: offset, shape: shape, strides: strides}
 	if len(args) > 6 {
 		if flags, ok := args[6].(*dict); ok {
+			if err := m.allowed.spend(2 * len(flags.entries)); err != nil { // the steps of two searches
+				return nil, err
+			}
 			for _, flag := range []string{"conj", "neg"} {
 				if v, _ := flags.get(flag); v == any(true) {
 					t.odd = "a tensor that is conjugated or negated as it is read"
@@ -171,8 +180,7 @@ func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 			}
 		}
 	}
-	m.spent += 96
-	return t, nil
+	return t, m.allowed.spend(96)
 }
 
 // callRebuildTensor3 takes the element type as its seventh argument, because the storage is of bytes.
@@ -193,7 +201,7 @@ func callRebuildTensor3(m *pickleMachine, args []any) (any, error) {
 }
 
 // callRebuildFromType calls its first argument with the third; the second is the class of the result. It only calls
-// functions that make tensors, so that calls cannot nest.
+// functions that make tensors, so that calls cannot nest. The result of any other is a tensor that cannot be read.
 func callRebuildFromType(m *pickleMachine, args []any) (any, error) {
 	if len(args) < 3 {
 		return nil, fmt.Errorf("expected a function, a class and arguments, found %d", len(args))
@@ -201,20 +209,19 @@ func callRebuildFromType(m *pickleMachine, args []any) (any, error) {
 	f, ok := args[0].(*reference)
 	inner, ok2 := args[2].(*sequence)
 	if !ok || !ok2 {
-		return nil, fmt.Errorf("expected a function and arguments, found %s and %s", kindOf(args[0]), kindOf(args[2]))
+		return callOddTensor("a tensor made by "+kindOf(args[0]))(m, nil)
 	}
 	switch f.name {
 	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor_v3":
 		return f.call(m, inner.items)
 	}
-	return nil, fmt.Errorf("the pickle calls %s, which does not make a tensor", f.name)
+	return callOddTensor("a tensor made by "+f.name)(m, nil)
 }
 
 // callOddTensor makes a tensor of a kind that cannot be read.
 func callOddTensor(what string) func(*pickleMachine, []any) (any, error) {
 	return func(m *pickleMachine, _ []any) (any, error) {
-		m.spent += 96
-		return &torchTensor{odd: what}, nil
+		return &torchTensor{odd: what}, m.allowed.spend(96 + len(what))
 	}
 }
 

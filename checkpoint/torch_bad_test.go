@@ -62,9 +62,8 @@ func quickly(t *testing.T, size int, f func()) {
 	runtime.ReadMemStats(&before)
 	total := spent(t, f)
 	runtime.ReadMemStats(&after)
-	// pickleRoom, twice for slices that grow, and three times for temporary values.
-	limit := uint64(6*pickleRoom + 6*pickleRoomRate*size)
-	if total > limit {
+	limit := uint64(64<<20 + 4*size)
+	if total > 2*limit { // with values that the collector frees on the way
 		t.Errorf("a file of %d bytes took %d bytes of memory", size, total)
 	}
 	if held := after.HeapSys - min(after.HeapSys, before.HeapSys); held > limit {
@@ -115,23 +114,23 @@ func TestBadTorch(t *testing.T) {
 		{"the same name twice", "(dS'x'\n" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "sS'x'\n" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", `tensor "x": name is given twice`},
 		{"unknown storage", state(pickled("EvilStorage", "0", 4, "0", "4", "1")), "found torch.EvilStorage"},
 
-		{"calls", "cos\nsystem\n" + call + ".", "the pickle calls os.system"},
-		{"calls posix", "cposix\nsystem\n" + call + ".", "the pickle calls posix.system"},
-		{"calls eval", "c__builtin__\neval\n" + call + ".", "the pickle calls builtins.eval"},
-		{"calls getattr", "cbuiltins\ngetattr\n(ctorch\nTensor\nS'x'\ntR.", "the pickle calls builtins.getattr"},
-		{"calls by protocol 4", "\x80\x04\x8c\x02os\x8c\x06system\x93" + call + ".", "the pickle calls os.system"},
-		{"calls by INST", "(S'echo'\nios\nsystem\n.", "the pickle calls os.system"},
-		{"calls by OBJ", "(cos\nsystem\nS'echo'\no.", "the pickle calls os.system"},
-		{"calls by NEWOBJ", "\x80\x02cos\nsystem\n(S'echo'\nt\x81.", "the pickle calls os.system"},
-		{"calls by NEWOBJ_EX", "\x80\x04cos\nsystem\n(S'echo'\nt}\x92.", "the pickle calls os.system"},
-		{"calls in a tensor", "ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nctorch\nTensor\n(S'echo'\nt}tR.", "the pickle calls os.system, which does not make a tensor"},
-		{"calls a constructor", "ccopy_reg\n_reconstructor\n(cos\nPathLike\nc__builtin__\nobject\nNtR.", "the pickle makes a os.PathLike"},
-		{"calls a default factory", "ccollections\ndefaultdict\n(cos\nsystem\ntR.", "refers to os.system"},
-		{"sets the state of a class", "cos\nsystem\n(db.", "the pickle sets the state of os.system"},
-		{"mentions", "(dS'x'\ncos\nsystem\ns.", "the pickle refers to os.system"},
-		{"calls what may be mentioned", "ctorch\nTensor\n(tR.", "may only name"},
+		{"calls", "cos\nsystem\n" + call + ".", "found a value of os.system"},
+		{"calls posix", "cposix\nsystem\n" + call + ".", "found a value of posix.system"},
+		{"calls eval", "c__builtin__\neval\n" + call + ".", "found a value of builtins.eval"},
+		{"calls getattr", "cbuiltins\ngetattr\n(ctorch\nTensor\nS'x'\ntR.", "found a value of builtins.getattr"},
+		{"calls by protocol 4", "\x80\x04\x8c\x02os\x8c\x06system\x93" + call + ".", "found a value of os.system"},
+		{"calls by INST", "(S'echo'\nios\nsystem\n.", "found a value of os.system"},
+		{"calls by OBJ", "(cos\nsystem\nS'echo'\no.", "found a value of os.system"},
+		{"calls by NEWOBJ", "\x80\x02cos\nsystem\n(S'echo'\nt\x81.", "found a value of os.system"},
+		{"calls by NEWOBJ_EX", "\x80\x04cos\nsystem\n(S'echo'\nt}\x92.", "found a value of os.system"},
+		{"calls in a tensor", "ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nctorch\nTensor\n(S'echo'\nt}tR.", `tensor "tensor": is a tensor made by os.system, which cannot be read`},
+		{"calls a constructor", "ccopy_reg\n_reconstructor\n(cos\nPathLike\nc__builtin__\nobject\nNtR.", "found a value of os.PathLike"},
+		{"calls a default factory", "ccollections\ndefaultdict\n(cos\nsystem\ntR.", ""},
+		{"sets the state of a class", "cos\nsystem\n(db.", "found os.system"},
+		{"mentions", "(dS'x'\ncos\nsystem\ns.", ""},
+		{"calls what may be mentioned", "ctorch\nTensor\n(tR.", "is a tensor made by torch.Tensor, which cannot be read"},
 		{"calls a string", "S'x'\n(tR.", "expected a function to call, found a string"},
-		{"objects of TorchScript", "c__torch__\nM\n)\x81.", "the pickle calls __torch__.M"},
+		{"objects of TorchScript", "c__torch__\nM\n)\x81.", "found a value of __torch__.M"},
 		{"extension", "\x80\x02\x82\x01.", "unknown opcode 0x82"},
 		{"buffer", "\x80\x05\x97.", "unknown opcode 0x97"},
 
@@ -160,24 +159,24 @@ func TestBadTorch(t *testing.T) {
 		{"keys of another kind", "(d(t" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", "expected strings or integers as keys"},
 		{"name of bad text", "(dU\x01\xff" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", "not valid UTF-8"},
 
-		{"deep lists", deep("]", "a", 1_000_000)[:1_999_999] + ".", "more memory than its length allows"},
+		{"deep lists", deep("]", "a", 1_000_000)[:1_999_999] + ".", "asks for more memory"},
 		{"a tensor in deep lists", "(dS'x'\n" + strings.Repeat("]", 70) + pickled("FloatStorage", "0", 4, "0", "4", "1") + strings.Repeat("a", 70) + "sS'y'\n" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", "nested more than 64 deep"},
 		{"deep lists of a large list", "(" + strings.Repeat("]", 30_000) + "lq\x010" + strings.Repeat("]", 66) + "(" + strings.Repeat("]h\x01a", 30_000) + "e" + strings.Repeat("a", 65) + ".", ""},
 		{"deep lists, fewer", deep("]", "a", 10_000)[:19_999] + ".", ""},
-		{"deep tuples", ")" + strings.Repeat("\x85", 1_000_000) + ".", "more memory than its length allows"},
+		{"deep tuples", ")" + strings.Repeat("\x85", 1_000_000) + ".", "asks for more memory"},
 		{"deep marks", strings.Repeat("(", 2_000_000) + ".", "takes more values from its stack"},
 		{"deep dictionaries", strings.Repeat("}S'x'\n", 1000) + pickled("FloatStorage", "0", 4, "0", "4", "1") + strings.Repeat("s", 1000) + ".", "nested more than 64 deep"},
-		{"many lists", strings.Repeat("]", 2_000_000) + ".", "more memory than its length allows"},
-		{"many dictionaries", strings.Repeat("}", 2_000_000) + ".", "more memory than its length allows"},
+		{"many lists", strings.Repeat("]", 2_000_000) + ".", "asks for more memory"},
+		{"many dictionaries", strings.Repeat("}", 2_000_000) + ".", "asks for more memory"},
 		{"holds itself", "}q\x00S'model'\nh\x00sS'x'\n" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", "nested more than 64 deep"},
 		{"holds itself, of no name", "}q\x00S'y'\nh\x00sS'x'\n" + pickled("FloatStorage", "0", 4, "0", "4", "1") + "s.", "nested more than 64 deep"},
 		{"list that holds itself", "]q\x00h\x00a.", ""},
-		{"two to the 60 paths", doubled(60, pickled("FloatStorage", "0", 4, "0", "4", "1")), "names take more memory"},
-		{"two to the 60 empty paths", doubled(60, "(d"), "names take more memory"},
+		{"two to the 60 paths", doubled(60, pickled("FloatStorage", "0", 4, "0", "4", "1")), "asks for more memory"},
+		{"two to the 60 empty paths", doubled(60, "(d"), "asks for more memory"},
 		{"two to the 60 tuples", ")" + strings.Repeat("2\x86", 60) + ".", ""},
-		{"copies of a dictionary", "(" + strings.Repeat("NN", 20_000) + "dq\x000" + strings.Repeat("ccollections\nCounter\n(h\x00tR", 1000) + ".", "more memory than its length allows"},
-		{"long names of many", longNames(1<<20, 2000), "names take more memory"},
-		{"long globals", "X\x00\x00\x10\x00" + strings.Repeat("os.system.", 1<<20/10+1)[:1<<20] + "q\x00" + strings.Repeat("h\x00h\x00\x930", 100_000) + ".", "refers to os.system.os"},
+		{"copies of a dictionary", "(" + strings.Repeat("NN", 20_000) + "dq\x000" + strings.Repeat("ccollections\nCounter\n(h\x00tR", 1000) + ".", "asks for more memory"},
+		{"long names of many", longNames(1<<20, 2000), "asks for more memory"},
+		{"long globals", "X\x00\x00\x10\x00" + strings.Repeat("os.system.", 1<<20/10+1)[:1<<20] + "q\x00" + strings.Repeat("h\x00h\x00\x930", 100_000) + ".", "found a string"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			data := archive(c.pickle, four)
@@ -253,7 +252,7 @@ func TestBadZip(t *testing.T) {
 		{"bomb", bomb, "inflates to 16777216 bytes: more than 16 times the file in all"},
 		{"bomb of a pickle", quine, "more than 16 times the file in all"},
 		{"impossible size", patch(deflated, "a/data/0", 24, 0, 0, 0, 0x40), "expected 16 bytes, found 1073741824"},
-		{"impossible size of the pickle", patch(deflated, "a/data.pkl", 24, 0, 0, 0, 0x40), "more than its"},
+		{"impossible size of the pickle", patch(deflated, "a/data.pkl", 24, 0, 0, 0, 0x40), "inflates to 1073741824 bytes: more than the file's length allows"},
 		{"wrong checksum", patch(deflated, "a/data/0", 16, 1, 2, 3, 4), "checksum"},
 		{"overlap", patch(plain, "a/data/0", 42, 0, 0, 0, 0), "overlaps"},
 		{"offset beyond", patch(plain, "a/data/0", 42, 0xff, 0xff, 0xff, 0x7f), `entry "a/data/0"`},
@@ -287,13 +286,13 @@ func TestBadLegacy(t *testing.T) {
 		{"other magic", "\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x18." + version + system + value + keys + data, "not a PyTorch file"},
 		{"a plain pickle", "\x80\x02}.", "not a PyTorch file"},
 		{"no version", magic + "(lI1\na." + system + value + keys + data, "expected version 1001, found a list or tuple"},
-		{"a whole module", magic + version + system + "((S'module'\nS'Net'\nS'net.py'\nS'class Net: pass'\ntQ." + keys + data, "save its state_dict() instead"},
-		{"a name that moves the cursor", magic + version + system + "\x80\x04\x8c\x02os\x8c\x06\x1b[2J\n\r\x93." + keys + data, "refers to os.?[2J??, which"},
+		{"a whole module", magic + version + system + "((S'module'\nc__main__\nNet\nS'net.py'\nS'class Net: pass'\ntQ)R." + keys + data, "found a value of __main__.Net, which only Python can make: save the state_dict()"},
+		{"a name that moves the cursor", magic + version + system + "\x80\x04\x8c\x02os\x8c\x06\x1b[2J\n\r\x93." + keys + data, "found os.?[2J??"},
 		{"other version", magic + "\x80\x02M\xe8\x03." + system + value + keys + data, "expected version 1001, found 1000"},
 		{"big-endian", magic + version + "(dS'little_endian'\nI00\ns." + value + keys + data, "expected little-endian"},
 		{"no system", magic + version + "N." + value + keys + data, "describes the system, found None"},
-		{"calls", magic + version + system + "cos\nsystem\n(S'echo'\ntR." + keys + data, "the pickle calls os.system"},
-		{"calls first", "\x80\x02cos\nsystem\n(S'echo'\ntR.", "the pickle calls os.system"},
+		{"calls", magic + version + system + "cos\nsystem\n(S'echo'\ntR." + keys + data, "found a value of os.system"},
+		{"calls first", "\x80\x02cos\nsystem\n(S'echo'\ntR.", "found a value of os.system"},
 		{"no keys", magic + version + system + value + "(l." + data, `tensor "x": its storage is not in the file`},
 		{"other keys", magic + version + system + value + "(lS'1'\na." + data, `tensor "x": its storage is not in the file`},
 		{"keys twice", magic + version + system + value + "(lS'0'\naS'0'\na." + data + data, "listed twice"},

@@ -6,23 +6,24 @@ import (
 	"fmt"
 )
 
-// Before version 1.6, torch.save wrote pickles one after the other: a magic number, a version, the machine's format of
-// numbers, the value itself, and the list of the keys of its storages. The data of the storages follows in the order
-// of the list, not aligned, each with its number of elements in 8 bytes in front.
+// Before version 1.6, torch.save wrote five pickles one after the other. They are a magic number, a version, the
+// machine's format of numbers, the value itself, and the list of the keys of its storages. The data of the storages
+// follows in the order of the list, not aligned, each with its number of elements in 8 bytes in front.
 const torchVersion = 1001
 
 // torchMagic is the integer 0x1950a86a20f9469cfc6c, the first in the file.
 var torchMagic = long("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
 
-// parseTorchLegacy returns the tensors in a file of pickles.
-func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, error) {
-	fail := func(format string, args ...any) ([]Tensor, map[string]string, error) {
-		return nil, nil, formatErrorf(src.name, "", format, args...)
+// parseTorchLegacy returns the weights in a file of pickles.
+func parseTorchLegacy(src *source, root []string) (*torchContents, error) {
+	fail := func(format string, args ...any) (*torchContents, error) {
+		return nil, formatErrorf(src.name, "", format, args...)
 	}
-	var storages torchStorageSet
+	allowed := allowanceFor(len(src.data))
+	storages := torchStorageSet{allowed: allowed}
 	at := 0
 	next := func() (any, error) {
-		m := &pickleMachine{b: src.data[at:], storage: storages.named}
+		m := &pickleMachine{b: src.data[at:], allowed: allowed, storage: storages.named}
 		v, err := m.unpickle()
 		if err != nil {
 			err = fmt.Errorf("pickle at offset %d: %w", at, err)
@@ -66,14 +67,14 @@ func parseTorchLegacy(src *source, root []string) ([]Tensor, map[string]string, 
 		return fail("%w", err)
 	}
 	placeErr := storages.placeLegacy(src, at, keys)
-	tensors, metadata, err := torchTensors(src.name, value, root, len(src.data))
+	c, err := torchTensors(src.name, value, root, allowed)
 	if err != nil {
-		return nil, nil, err // which names the tensor
+		return nil, err // which names the tensor
 	}
 	if placeErr != nil {
 		return fail("%w", placeErr)
 	}
-	return tensors, metadata, nil
+	return c, nil
 }
 
 // placeLegacy finds the data of all storages, which starts at the offset at and has the order of keys.

@@ -83,7 +83,8 @@ func compareContainers(t *testing.T, dir string) {
 
 	training := mustOpen(t, dir+"/expected_training.safetensors")
 	for _, name := range []string{"training.pt", "training_legacy.pt"} {
-		sameTensors(t, name, mustOpen(t, dir+"/"+name), bare(training, "model."))
+		sameTensors(t, name, mustOpen(t, dir+"/"+name), bare(training, "model_ema."))
+		sameTensors(t, name, openWith(t, dir+"/"+name, OpenOptions{Root: []string{"model"}}), bare(training, "model."))
 		sameTensors(t, name, openWith(t, dir+"/"+name, OpenOptions{Root: []string{"model_ema", "state_dict"}}), bare(training, "model_ema."))
 		sameTensors(t, name, bare(openWith(t, dir+"/"+name, OpenOptions{Root: []string{"model_ema"}}), "state_dict."), bare(training, "model_ema."))
 	}

@@ -28,14 +28,20 @@ const (
 	deflateMost = 1100
 )
 
-// parseTorchZip returns the tensors in a PyTorch archive, and the sources that hold inflated data.
-func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*source, error) {
-	fail := func(format string, args ...any) ([]Tensor, map[string]string, []*source, error) {
-		return nil, nil, nil, formatErrorf(src.name, "", format, args...)
+// parseTorchZip returns the weights in a PyTorch archive, and the sources that hold inflated data.
+func parseTorchZip(src *source, root []string) (*torchContents, []*source, error) {
+	fail := func(format string, args ...any) (*torchContents, []*source, error) {
+		return nil, nil, formatErrorf(src.name, "", format, args...)
 	}
+	allowed := allowanceFor(len(src.data))
 	a, err := openTorchArchive(src)
 	if err != nil {
 		return fail("zip archive: %w", err)
+	}
+	for _, name := range []string{"byteorder", "data.pkl"} {
+		if e := a.entry(name); e != nil && e.Method != zip.Store && allowed.spend(int(min(e.UncompressedSize64, math.MaxInt32))) != nil {
+			return fail("entry %q inflates to %d bytes: more than the file's length allows", a.folder+name, e.UncompressedSize64)
+		}
 	}
 	if e := a.entry("byteorder"); e != nil {
 		order, err := a.read(e)
@@ -50,8 +56,8 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 	if err != nil {
 		return fail("%w", err)
 	}
-	var storages torchStorageSet
-	m := &pickleMachine{b: pkl, storage: storages.named, script: a.entry("constants.pkl") != nil}
+	storages := torchStorageSet{allowed: allowed}
+	m := &pickleMachine{b: pkl, allowed: allowed, storage: storages.named, script: a.entry("constants.pkl") != nil}
 	value, err := m.unpickle()
 	if err == nil && m.pos != len(pkl) {
 		err = fmt.Errorf("the pickle ends after %d of its %d bytes", m.pos, len(pkl))
@@ -62,11 +68,11 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 	for _, s := range storages.order {
 		a.place(s)
 	}
-	tensors, metadata, err := torchTensors(src.name, value, root, len(src.data))
+	c, err := torchTensors(src.name, value, root, allowed)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	if len(tensors) == 0 && a.entry("constants/0") != nil {
+	if len(c.tensors) == 0 && a.entry("constants/0") != nil {
 		return fail("expected the tensors of modules, found only constants, which have no names, as in a frozen TorchScript program: " +
 			"save it before torch.jit.freeze")
 	}
@@ -75,7 +81,7 @@ func parseTorchZip(src *source, root []string) ([]Tensor, map[string]string, []*
 			return fail("storage %q: %w", s.key, s.err)
 		}
 	}
-	return tensors, metadata, a.sources, nil
+	return c, a.sources, nil
 }
 
 // A torchArchive is a zip archive whose entries do not overlap.

@@ -12,7 +12,3 @@ func (n *Names) Tensors(param string) [][]string {
 	}
 	return all
 }
-
-// Canonical returns the form in which the names in a file and those of the table are compared: without the table's
-// prefixes, and renamed.
-func (n *Names) Canonical(name string) string { return n.canonical(name) }

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,10 +152,7 @@ func (l *Loader[B]) check(first int) error {
 }
 
 func (l *Loader[B]) batchSize() int {
-	if l.BatchSize == 0 {
-		return 32
-	}
-	return l.BatchSize
+	return cmp.Or(l.BatchSize, 32)
 }
 
 func (l *Loader[B]) state() *State[B] {

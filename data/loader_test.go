@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/internal/test/goroutines"
 )
 
 // sentences is a batch of token sequences of different lengths.
@@ -58,7 +60,7 @@ func sequences(n int) *Loader[sentences] {
 	}
 }
 
-// seen is what stays of a batch after its iteration.
+// seen is a copy of a batch, kept after its iteration.
 type seen struct {
 	Number         int
 	Items          []int
@@ -264,18 +266,6 @@ func TestItemErrorNamesOnce(t *testing.T) {
 	}
 }
 
-// goroutines waits for the number of goroutines to come down to want.
-func goroutines(t *testing.T, want int) {
-	t.Helper()
-	for range 200 {
-		if runtime.NumGoroutine() <= want {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), want)
-}
-
 func TestLoaderCancel(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -292,11 +282,11 @@ func TestLoaderCancel(t *testing.T) {
 	if !errors.Is(last, context.Canceled) || n > 10 {
 		t.Errorf("%d batches, then %v", n, last)
 	}
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 	for range sequences(200).Epoch(t.Context(), 0) {
 		break
 	}
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 }
 
 // A panic in any callback reaches the goroutine that iterates, and ends the others.
@@ -319,7 +309,7 @@ func TestLoaderPanics(t *testing.T) {
 				t.Errorf("%s: a batch", name)
 			}
 		}()
-		goroutines(t, before)
+		goroutines.Expect(t, before)
 	}
 }
 

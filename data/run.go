@@ -135,7 +135,7 @@ func (b *pending[B]) try(f func()) (ok bool) {
 	return true
 }
 
-// work prepares items until there are no more. Those of a canceled epoch it passes over.
+// work prepares items until there are no more. It skips items of a canceled epoch.
 func (r *run[B]) work() {
 	for j := range r.jobs {
 		if r.ctx.Err() == nil {

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// State is what a [Loader] keeps from one epoch to the next: batches to fill again, and the items that were skipped.
+// State carries over from one epoch of a [Loader] to the next: batches to fill again, and the items that were skipped.
 // The zero value is empty. Any number of goroutines may use a State at once. It must not be copied.
 type State[B any] struct {
 	mu      sync.Mutex

@@ -32,11 +32,12 @@
 //	hub/models--google--vit/blobs/3d1a…                    a file, under its hash
 //	hub/models--google--vit/snapshots/COMMIT/config.json   a relative symbolic link to a blob
 //	hub/models--google--vit/.no_exist/COMMIT/vocab.txt     an empty file: this commit has no vocab.txt
+//	hub/models--google--vit/.sizes/COMMIT                  sizes of files as the hub gave them; not in Python's cache
 //	hub/.locks/models--google--vit/3d1a….lock              held while that blob is fetched
 //
 // Symbolic links can be missing: on Windows without the right to make them, or with HF_HUB_DISABLE_SYMLINKS. A file
 // of a snapshot is then a second name of the blob, or a copy. Nothing is ever removed from the cache. A blob whose
-// size differs from the size on the hub is fetched again.
+// size differs from the size on the hub is fetched again, or is an error while offline.
 //
 // A download goes to blobs/HASH.ID.incomplete. It gets the blob's name only when
 //
@@ -70,7 +71,7 @@
 //
 // # The network
 //
-// Up to four files are fetched at once ([GetOptions].Parallel). Failures are handled so:
+// Up to four files are fetched at once ([GetOptions].Parallel). Failures are handled as follows:
 //
 //   - A connection that fails is made again, with growing pauses, until five attempts in a row bring no new byte.
 //   - A busy server (429, 503) is asked again at the time it names, if that is within five minutes.

@@ -124,6 +124,9 @@ func (g *getter) receive(ctx context.Context, commit string, it *item, p *part) 
 	default:
 		return g.client.statusError(a)
 	}
+	if a.about.Get("X-Repo-Commit") == "" && a.page(nil) { // not the hub, and not where it redirects to
+		return a.errPage("the file")
+	}
 	if code := a.Header.Get("Content-Encoding"); code != "" && code != "identity" {
 		return fmt.Errorf("%w: expected the file itself, the server sends it with the encoding %.20q", ErrCorrupt, code)
 	}

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/fovea-ml/fovea/internal/filelock"
 )
 
 // settings are the options of one call, with the environment and the defaults filled in.
@@ -41,7 +43,7 @@ var usual = tuning{
 	write:   (*os.File).WriteAt,
 	symlink: os.Symlink,
 	link:    os.Link,
-	tryLock: tryLock,
+	tryLock: filelock.Try,
 }
 
 const defaultEndpoint = "https://huggingface.co"

@@ -328,6 +328,7 @@ func TestRefusals(t *testing.T) {
 		{"a/b", "hf_bad", answer(401, "Invalid credentials in Authorization header"), ErrToken, "wrong or has expired"},
 		{"a/b", "", answer(401, ""), ErrNoModel, "HF_TOKEN"},
 		{"a/b", "hf_bad", answer(403, "no right"), ErrToken, `"no right"`},
+		{"a/b", "", answer(403, "Request blocked"), nil, `"Request blocked": the hub, or a proxy on the way to it, refuses this request`},
 		{"a/b", "", answer(404, ""), ErrNoModel, "status 404"},
 		{"a/b", "", answer(418, strings.Repeat("long ", 1000)), nil, "status 418"},
 	} {
@@ -341,6 +342,9 @@ func TestRefusals(t *testing.T) {
 		}
 		if err == nil || c.err != nil && !errors.Is(err, c.err) || !strings.Contains(err.Error(), c.text) || !strings.HasPrefix(err.Error(), "hub: "+c.name+": ") {
 			t.Errorf("%s with token %q: expected %v with %q, found %v", c.name, c.token, c.err, c.text, err)
+		}
+		if c.token == "" && errors.Is(err, ErrToken) {
+			t.Errorf("without a token: %v", err)
 		}
 		if err != nil && (len(err.Error()) > 600 || c.token != "" && strings.Contains(err.Error(), c.token)) {
 			t.Errorf("the error is too long or holds the token: %v", err)

@@ -17,7 +17,7 @@ import (
 // is "owner/name" or "owner/name@revision". A revision is a branch, a tag or a commit; the default is the branch main.
 // The folder belongs to the cache: nothing in it may be changed.
 //
-// Get asks the hub for the revision's current commit, except for a commit that is complete in the cache. If the hub
+// Get asks the hub for the revision's current commit, except for a commit that Get has fetched before. If the hub
 // cannot be reached or refuses, Get uses a snapshot of the revision that is complete in the cache. A revision that the
 // hub does not have is always an error.
 //
@@ -42,9 +42,9 @@ func get(ctx context.Context, name string, opts GetOptions, t tuning) (dir strin
 	return dir, about(m, "", err)
 }
 
-// Open returns the folder that a user means by model, as after -model on a command line: the folder of that name if it
-// exists, and otherwise the result of [Get] for that name. Open never asks the hub for a path or a single word, but for
-// a word with a revision ("gpt2@main") it does.
+// Open returns the folder that a user means by model, as after -model on a command line. It is the folder of that name
+// if it exists, and otherwise the result of [Get] for that name. Open never asks the hub for a path or a single word,
+// but for a word with a revision ("gpt2@main") it does.
 func Open(ctx context.Context, model string, opts GetOptions) (dir string, err error) {
 	if model == "" {
 		return "", errors.New("hub: no model given: expected a folder, or owner/name of a model on the hub")
@@ -68,7 +68,7 @@ func Open(ctx context.Context, model string, opts GetOptions) (dir string, err e
 		return "", fmt.Errorf("hub: there is no folder %s, and it is not a valid name of a model on the hub: %w", model, errors.Unwrap(err))
 	}
 	if dir, err = Get(ctx, model, opts); err != nil {
-		return "", fmt.Errorf("there is no folder %s; %w", model, err)
+		return "", fmt.Errorf("hub: there is no folder %s: %w", model, err)
 	}
 	return dir, nil
 }
@@ -132,7 +132,11 @@ func (g *getter) cached(why error) (string, error) {
 	if commit == "" {
 		return "", fmt.Errorf("%w: %s has no such model and revision; without HF_HUB_OFFLINE it can be fetched", why, g.Cache)
 	}
-	if err := g.whole(commit, g.Files); err != nil {
+	err := g.whole(commit, g.Files)
+	if err == nil && len(g.Files) == 0 {
+		err = g.unfinished(commit)
+	}
+	if err != nil {
 		return "", fmt.Errorf("%w: the snapshot in %s is incomplete (%v); without HF_HUB_OFFLINE the rest can be fetched", why, g.snapshot(commit), err)
 	}
 	return g.snapshot(commit), nil
@@ -179,11 +183,19 @@ func (g *getter) fetchAll(ctx context.Context, l *listing) error {
 	if err != nil {
 		return err
 	}
+	sizes := map[string]int64{}
+	for _, n := range slices.Concat(c.indexes, c.small, c.weights) {
+		if size := l.files[n].size; size >= 0 {
+			sizes[n] = size
+		}
+	}
 	for _, it := range append(indexes, rest...) {
 		if err := g.place(l.commit, it.name, it.etag); err != nil {
 			return about(g.model, it.name, diskError(err))
 		}
+		sizes[it.name] = it.size
 	}
+	g.rememberSizes(l.commit, sizes)
 	return nil
 }
 

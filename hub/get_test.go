@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -601,7 +602,7 @@ func TestOpen(t *testing.T) {
 	if r := h.Requests(); len(r) != 0 {
 		t.Errorf("the hub was asked for an invalid name of a model: %+v", r)
 	}
-	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "there is no folder owner/none") {
+	if _, err := Open(t.Context(), "owner/none", o); !errors.Is(err, ErrNoModel) || !strings.HasPrefix(err.Error(), "hub: there is no folder owner/none: ") {
 		t.Errorf("neither: %v", err)
 	}
 }
@@ -653,6 +654,140 @@ func BenchmarkGet(b *testing.B) {
 	for b.Loop() {
 		if _, err := options(h, b.TempDir()).get(b.Context(), "a/b"); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestWeightsAlone expects that offline a snapshot without a configuration is no model, unless the cache shows that
+// the model has none.
+func TestWeightsAlone(t *testing.T) {
+	t.Parallel()
+	h, cache := newHub(t), t.TempDir()
+	commit := h.Add("a/b", vit())
+	if _, err := options(h, cache, matching("model.safetensors")).get(t.Context(), "a/b"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a/b", "a/b@" + commit} {
+		_, err := options(h, cache, offline).get(t.Context(), name)
+		if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), cache) || !strings.Contains(err.Error(), "config.json") || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := options(h, cache, offline, matching("model.safetensors")).get(t.Context(), name); err != nil {
+			t.Errorf("%s, weights asked for: %v", name, err)
+		}
+	}
+	h.Add("a/bare", pick(vit(), "model.safetensors"))
+	if _, err := options(h, cache).get(t.Context(), "a/bare"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := options(h, cache, offline).get(t.Context(), "a/bare"); err != nil {
+		t.Errorf("a model without a configuration: %v", err)
+	}
+}
+
+// TestTruncated cuts files of a commit. They are fetched again when that commit is asked for, and are an error offline.
+func TestTruncated(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]map[string][]byte{"a/b": vit(), "a/sharded": sharded()} {
+		for _, cut := range slices.Sorted(maps.Keys(files)) {
+			for _, old := range []bool{false, true} { // a cache that knows no sizes: Python's
+				h, cache := newHub(t), t.TempDir()
+				commit := h.Add(name, files)
+				dir, err := options(h, cache).get(t.Context(), name+"@"+commit)
+				if err != nil {
+					t.Fatal(err)
+				}
+				info, err := os.Stat(filepath.Join(dir, cut))
+				if err != nil || info.Size() == 0 {
+					continue // not fetched
+				}
+				if err := os.Truncate(filepath.Join(dir, cut), info.Size()-1); err != nil {
+					t.Fatal(err)
+				}
+				sizes := filepath.Join(filepath.Dir(filepath.Dir(dir)), ".sizes")
+				if old {
+					os.RemoveAll(sizes)
+				} else if _, err := options(h, cache, offline).get(t.Context(), name+"@"+commit); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), " bytes, found ") {
+					t.Errorf("%s of %s, offline: %v", cut, name, err)
+				}
+				if _, err := options(h, cache).get(t.Context(), name+"@"+commit); err != nil {
+					t.Errorf("%s of %s: %v", cut, name, err)
+				}
+				if data, err := os.ReadFile(filepath.Join(dir, cut)); !bytes.Equal(data, files[cut]) {
+					t.Errorf("%s of %s has %d bytes (%v), expected %d", cut, name, len(data), err, len(files[cut]))
+				}
+				h.Requests()
+				if _, err := options(h, cache).get(t.Context(), name+"@"+commit); err != nil || len(h.Requests()) > 0 {
+					t.Errorf("%s: the whole commit is asked for again (%v)", name, err)
+				}
+			}
+		}
+	}
+}
+
+// TestHostileSizes reads sizes that Get did not write.
+func TestHostileSizes(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "[]", `{"model.safetensors": -1}`, `{"config.json": 1e99}`, `{"config.json": "x"}`, strings.Repeat("[", 1<<20)} {
+		h, cache := newHub(t), t.TempDir()
+		commit := h.Add("a/b", vit())
+		dir, err := options(h, cache).get(t.Context(), "a/b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(cache, "models--a--b", ".sizes", commit), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := options(h, cache).get(t.Context(), "a/b@"+commit); err != nil || got != dir {
+			t.Errorf("%.20q: %s, %v", text, got, err)
+		}
+	}
+}
+
+// TestWebPage expects an error that names the likely cause when a proxy or a login answers instead of the hub.
+func TestWebPage(t *testing.T) {
+	t.Parallel()
+	page := func(w http.ResponseWriter) bool {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<!DOCTYPE html><title>Sign in</title>")
+		return true
+	}
+	for name, f := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
+		"list": func(w http.ResponseWriter, r *http.Request) bool {
+			return strings.HasPrefix(r.URL.Path, "/api/") && page(w)
+		},
+		"list without a type": func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasPrefix(r.URL.Path, "/api/") {
+				w.Header().Set("Content-Type", "application/json")
+				io.WriteString(w, "\n <html>")
+				return true
+			}
+			return false
+		},
+		"description": func(w http.ResponseWriter, r *http.Request) bool {
+			return r.Method == http.MethodHead && page(w)
+		},
+		"file": func(w http.ResponseWriter, r *http.Request) bool {
+			return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/resolve/") && page(w)
+		},
+		"login": func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/login" {
+				return page(w)
+			}
+			http.Redirect(w, r, "/login", http.StatusFound)
+			return true
+		},
+	} {
+		h, cache := newHub(t), t.TempDir()
+		h.Add("a/b", vit())
+		h.Intercept(f)
+		_, err := options(h, cache).get(t.Context(), "a/b")
+		if err == nil || !strings.Contains(err.Error(), "found a web page of 127.0.0.1") || !strings.Contains(err.Error(), "proxy") || strings.Contains(err.Error(), "'<'") {
+			t.Errorf("%s: %v", name, err)
+		}
+		h.Intercept(nil)
+		if _, err := options(h, cache).get(t.Context(), "a/b"); err != nil {
+			t.Errorf("%s: afterwards %v", name, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,7 +57,13 @@ func (c *client) list(ctx context.Context, m model) (*listing, error) {
 	if len(data) > maxListing {
 		return nil, fmt.Errorf("expected a list of files of at most %d bytes, the hub sends more than that", maxListing)
 	}
+	if a.page(data) {
+		return nil, a.errPage("the hub's list of files")
+	}
 	l, err := readListing(data)
+	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {
+		return nil, fmt.Errorf("%s answers with no list of files (%w): check HF_ENDPOINT and the proxy", a.Request.URL.Host, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the hub's list of files: %w", err)
 	}
@@ -137,6 +144,9 @@ func (c *client) describe(ctx context.Context, m model, commit, name string, lis
 	switch at := a.Header.Get("X-Repo-Commit"); at {
 	case commit:
 	case "":
+		if a.page(nil) {
+			return blob{}, a.errPage("the hub's description of the file")
+		}
 		return blob{}, fmt.Errorf("%s does not answer like a hub (no X-Repo-Commit): check HF_ENDPOINT and the proxy", c.base.Host)
 	default:
 		return blob{}, fmt.Errorf("expected commit %s, the hub answers with %.60q", commit, at)

@@ -6,13 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/fovea-ml/fovea/internal/filelock"
 )
 
-// errNoLocks says that a file system has no locks. The cache stays whole there too, because every file is written beside
-// its place, checked and renamed. Only a download may happen twice.
-var errNoLocks = errors.New("the file system has no locks")
-
-// lock waits until no other process, in Go or in Python, fetches the blob of that hash for this model.
+// lock waits until no other process, in Go or in Python, fetches the blob of that hash for this model. A file system may
+// have no locks. The cache stays whole there too, because every file is written beside its place, checked and renamed.
+// Only a download may happen twice.
 func (s *store) lock(ctx context.Context, etag string) (unlock func(), err error) {
 	name := filepath.Join(s.locks, etag+".lock")
 	if err := os.MkdirAll(s.locks, 0o777); err != nil {
@@ -20,12 +20,12 @@ func (s *store) lock(ctx context.Context, etag string) (unlock func(), err error
 	}
 	wait := 10 * time.Millisecond
 	for {
-		f, err := openLock(name)
+		f, err := filelock.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		locked, err := s.tryLock(f)
-		if locked || errors.Is(err, errNoLocks) {
+		if locked || errors.Is(err, filelock.ErrNoLocks) {
 			return func() { f.Close() }, nil // the file stays: a lock on a removed file would exclude nobody
 		}
 		f.Close()

@@ -67,8 +67,8 @@ func isWord(r rune) bool {
 	return r == '_' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 }
 
-// checkRevision accepts the names that Git allows for a branch or a tag and every file system for a path, because a
-// revision is also the name of a file in the cache.
+// checkRevision accepts the names that Git allows for a branch or a tag and every file system for a path. Both count,
+// because a revision is also the name of a file in the cache.
 func checkRevision(revision string) error {
 	if strings.ContainsAny(revision, " ~^[") || strings.Contains(revision, "@{") || strings.Contains(revision, "..") {
 		return fmt.Errorf("it contains characters that a branch or tag cannot have")

@@ -20,7 +20,7 @@ import (
 // A part is a partial download of a blob, in a file beside the blob's place: blobs/HASH.ID.incomplete. The ID belongs to
 // one owner. A process that continues the part of another takes it by renaming.
 //
-// No process cuts a part, and each writes every byte to its place. So where there are no locks, two processes may write
+// No process truncates a partial download, and each writes every byte to its place. So where there are no locks, two processes may write
 // one file without spoiling it. The first to finish gives the blob its name; the other finds its own name gone.
 type part struct {
 	name  string

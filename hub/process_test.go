@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fovea-ml/fovea/internal/filelock"
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
 
@@ -196,7 +197,7 @@ func TestWithoutLocks(t *testing.T) {
 	})
 	errs := make(chan error)
 	const calls = 8
-	unlocked := func(s *setup) { s.tryLock = func(*os.File) (bool, error) { return false, errNoLocks } }
+	unlocked := func(s *setup) { s.tryLock = func(*os.File) (bool, error) { return false, filelock.ErrNoLocks } }
 	for range calls {
 		go func() {
 			_, err := options(h, cache, unlocked).get(t.Context(), "a/b")

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -109,6 +110,17 @@ func (c *client) send(ctx context.Context, method string, at *url.URL, header ht
 		at = next
 	}
 	return nil, fmt.Errorf("%s redirects more than %d times", at.Host, maxRedirects)
+}
+
+// page reports whether an answer that should be data is a web page. begin is the begin of its body.
+func (a *answer) page(begin []byte) bool {
+	kind, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "text/html") || bytes.HasPrefix(bytes.TrimSpace(begin), []byte("<"))
+}
+
+// errPage says where a web page may come from, in place of what was expected.
+func (a *answer) errPage(expected string) error {
+	return fmt.Errorf("expected %s, found a web page of %s: a proxy or a login page may answer for the hub; log in there, or check HF_ENDPOINT and the proxy", expected, a.Request.URL.Host)
 }
 
 // sameOrigin reports whether two addresses have the same scheme, host and port.
@@ -230,6 +242,9 @@ func (c *client) statusError(a *answer) error {
 		}
 		return fmt.Errorf("%w (%s): HF_TOKEN, or the token that a login stored, is wrong or has expired", ErrToken, detail)
 	case http.StatusForbidden:
+		if c.Token == "" { // so it is not about a token
+			return fmt.Errorf("%s: the hub, or a proxy on the way to it, refuses this request; if the model needs an account, set HF_TOKEN", detail)
+		}
 		return fmt.Errorf("%w (%s): it may not read this model", ErrToken, detail)
 	case http.StatusNotFound:
 		if strings.Contains(a.Request.URL.Path, "/resolve/") {

@@ -128,10 +128,7 @@ func (s *store) remember(revision, commit string) error {
 	if err := os.MkdirAll(filepath.Dir(at), 0o777); err != nil {
 		return err
 	}
-	return atomicfile.Write(at, func(w io.Writer) error {
-		_, err := io.WriteString(w, commit)
-		return err
-	})
+	return atomicfile.WriteFile(at, []byte(commit))
 }
 
 // absent returns the path of the marker for a file that a commit does not have.
@@ -162,23 +159,28 @@ func (s *store) rememberAbsent(l *listing) {
 }
 
 // known reports whether the cache alone shows that it holds every file to be fetched of a commit: each usual file is
-// present, or is marked as absent.
+// present in its size, or is marked as absent.
 func (s *store) known(commit string, patterns []string) bool {
+	sizes := s.sizes(commit)
+	present := func(name string) bool {
+		size, known := sizes[name]
+		return known && holds(s.pointer(commit, name), size)
+	}
 	if len(patterns) > 0 {
 		for _, p := range patterns {
-			if strings.ContainsAny(p, `*?[\`) || checkPath(p) != nil || !holds(s.pointer(commit, p), -1) {
+			if strings.ContainsAny(p, `*?[\`) || checkPath(p) != nil || !present(p) {
 				return false
 			}
 		}
 		return true
 	}
 	for _, n := range append([]string{pooling}, usualNames...) {
-		if !holds(s.pointer(commit, n), -1) && !holds(s.absent(commit, n), -1) {
+		if !present(n) && !holds(s.absent(commit, n), -1) {
 			return false
 		}
 	}
 	for _, n := range weightNames {
-		if holds(s.pointer(commit, n), -1) {
+		if present(n) {
 			return s.whole(commit, patterns) == nil
 		}
 		if !holds(s.absent(commit, n), -1) {
@@ -188,8 +190,8 @@ func (s *store) known(commit string, patterns []string) bool {
 	return false
 }
 
-// whole returns nil when the snapshot of a commit holds a model: weights in one form, with every shard. An interrupted
-// call of Get leaves no such snapshot, because it places weights last.
+// whole returns nil when the snapshot of a commit holds a model: weights in one form, with every shard, and no file of
+// another size than the hub gave. An interrupted call of Get leaves no such snapshot, because it places weights last.
 func (s *store) whole(commit string, patterns []string) error {
 	dir := s.snapshot(commit)
 	var names []string
@@ -212,6 +214,12 @@ func (s *store) whole(commit string, patterns []string) error {
 	if err != nil {
 		return err
 	}
+	sizes := s.sizes(commit)
+	for _, n := range slices.Concat(c.small, c.indexes, c.weights) {
+		if err := s.checkSize(commit, n, sizes); err != nil {
+			return err
+		}
+	}
 	there := make(map[string]bool, len(names))
 	for _, n := range names {
 		there[n] = true
@@ -222,8 +230,12 @@ func (s *store) whole(commit string, patterns []string) error {
 			return err
 		}
 		for _, n := range parts {
-			if !there[path.Join(path.Dir(index), n)] {
+			n = path.Join(path.Dir(index), n)
+			if !there[n] {
 				return fmt.Errorf("%w: %s names %s", ErrNoFile, index, n)
+			}
+			if err := s.checkSize(commit, n, sizes); err != nil {
+				return err
 			}
 		}
 	}

@@ -30,6 +30,9 @@ type LoadOptions struct {
 	// File is the name of the weights in the folder. "" means model.safetensors and the other usual names, or
 	// else the only file of the folder that can hold weights.
 	File string
+	// Root is where in a PyTorch file the weights are, such as "state_dict" in a file of timm's training program that
+	// also holds their average. nil means averaged weights, where there are some; see checkpoint.OpenOptions.
+	Root []string
 	// ImageSize, when it is not 0, is the side in pixels of the images that the model is to take, a multiple of its
 	// patch size. Position embeddings for another size are resized, and the preprocessing in proportion. A model
 	// without images refuses it.

@@ -3,6 +3,7 @@ package nn
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -99,7 +100,7 @@ func (l *Linear) Unmerge() error {
 	case l.Weight.Version() != l.merged.version:
 		return fmt.Errorf("nn: unmerge: the weight was changed after merging")
 	case len(l.Adapter) > 0:
-		return fmt.Errorf("nn: unmerge: the layer has got another adapter after merging")
+		return fmt.Errorf("nn: unmerge: the layer has another adapter, added after merging")
 	}
 	l.Weight.Update(func(w []float32) { copy(w, l.merged.weight) })
 	l.Adapter, l.merged = l.merged.adapter, nil
@@ -109,15 +110,17 @@ func (l *Linear) Unmerge() error {
 // Merged reports whether the weight contains an adapter that [Linear.Unmerge] can take out.
 func (l *Linear) Merged() bool { return l.merged != nil }
 
-// Unmerged returns the path of the first layer of a model whose outputs depend on an adapter beside its weight, or ""
-// when there is none. Code that saves, copies or folds weights asks it first and refuses such a model.
-func Unmerged(model any) string {
-	for path, l := range Layers[Linear](model) {
-		if len(l.Adapter) > 0 {
-			return path
+// Unmerged returns the path of the first layer of a model whose outputs depend on an adapter beside its weight, and
+// whether there is one. The path of a model that is itself a layer is "". Code that saves, copies or folds weights asks it
+// first and refuses such a model.
+func Unmerged(model any) (path string, found bool) {
+	for path := range Layers[LowRank](model) { // also in layers that a model given by value holds by value
+		if at := strings.LastIndex(path, "Adapter."); at >= 0 {
+			path = strings.TrimSuffix(path[:at], ".")
 		}
+		return path, true
 	}
-	return ""
+	return "", false
 }
 
 // checkAdapter panics unless the parts of the adapter fit the weight, in ascending order and without overlap.

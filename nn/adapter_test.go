@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -122,8 +123,8 @@ func TestUnmerged(t *testing.T) {
 	l := m.Blocks[1].MLP.FC2
 	check := func(want string) {
 		t.Helper()
-		if got := Unmerged(m); got != want {
-			t.Errorf("unmerged: %q, expected %q", got, want)
+		if got, found := Unmerged(m); got != want || found != (want != "") {
+			t.Errorf("unmerged: %q, %v, expected %q", got, found, want)
 		}
 	}
 	check("")
@@ -137,6 +138,64 @@ func TestUnmerged(t *testing.T) {
 	check("")
 	if Count(m) != plain {
 		t.Error("a merged adapter is among the parameters")
+	}
+}
+
+// TestUnmergedPlaces finds an adapter wherever a model holds its layer, and Copy refuses the model.
+func TestUnmergedPlaces(t *testing.T) {
+	type owner struct{ Head Linear }
+	type apart struct{ Adapter LowRank }
+	l := NewLinear(3, 4, true)
+	l.Adapter = []*LowRank{part(3, 0, 4, 2)}
+	for _, c := range []struct {
+		model any
+		want  string
+	}{
+		{l, ""},
+		{*l, ""},
+		{&owner{*l}, "Head"},
+		{owner{*l}, "Head"},
+		{[]Linear{*NewLinear(2, 2, false), *l}, "1"},
+		{&struct{ MyAdapter []owner }{[]owner{{*l}}}, "MyAdapter.0.Head"},
+		{&apart{*l.Adapter[0]}, "Adapter"},
+	} {
+		if got, found := Unmerged(c.model); !found || got != c.want {
+			t.Errorf("%T: found %q, %v, expected %q", c.model, got, found, c.want)
+		}
+		misuse(t, fmt.Sprintf("a copy to %T", c.model), func() { Copy(c.model, NewLinear(3, 4, true)) })
+		misuse(t, fmt.Sprintf("a copy from %T", c.model), func() { Copy(NewLinear(3, 4, true), c.model) })
+	}
+	if path, found := Unmerged(NewLinear(3, 4, true)); found {
+		t.Errorf("no adapter: found %q", path)
+	}
+}
+
+// TestLayersByValue finds layers that are held by value, each once, and no less of their surroundings.
+func TestLayersByValue(t *testing.T) {
+	type head struct {
+		First Linear // has the address of the struct
+		More  []Linear
+		Norm  *LayerNorm
+	}
+	type model struct {
+		Alias *Linear
+		Head  *head
+	}
+	h := &head{First: *NewLinear(2, 2, false), More: []Linear{*NewLinear(2, 2, false)}, Norm: NewLayerNorm(2, 0)}
+	m := &model{&h.First, h}
+	found := map[string]*Linear{}
+	for path, l := range Layers[Linear](m) {
+		found[path] = l
+	}
+	if len(found) != 2 || found["Alias"] != &h.First || found["Head.More.0"] != &h.More[0] {
+		t.Errorf("found %v", found)
+	}
+	var paths []string
+	for path := range Parameters(m) {
+		paths = append(paths, path)
+	}
+	if d := cmp.Diff([]string{"Alias.Weight", "Head.More.0.Weight", "Head.Norm.Weight", "Head.Norm.Bias"}, paths); d != "" {
+		t.Error(d)
 	}
 }
 

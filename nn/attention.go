@@ -14,8 +14,8 @@ type MultiHeadAttention struct {
 	Heads int
 	// Dropout is the probability of dropping an attention weight on a training tape.
 	Dropout float32
-	// Bias, if not nil, returns values that are added to the scores, such as relative position biases: [1 or n, 1 or
-	// heads, queries, keys] for the given numbers of queries and keys.
+	// Bias, if not nil, returns values that are added to the scores, such as relative position biases. For the given
+	// numbers of queries and keys, their shape is [1 or n, 1 or heads, queries, keys].
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
 }
 

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -40,10 +41,7 @@ func fold(weight *autograd.Parameter, bias **autograd.Parameter, norm *BatchNorm
 		*bias = autograd.NewParameter(channels)
 		(*bias).Frozen = weight.Frozen
 	}
-	eps := norm.Eps
-	if eps == 0 {
-		eps = defaultEps
-	}
+	eps := cmp.Or(norm.Eps, defaultEps)
 	scale := make([]float64, channels)
 	for i, v := range norm.Variance.Values() {
 		scale[i] = 1 / math.Sqrt(float64(v)+float64(eps))

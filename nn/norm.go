@@ -6,7 +6,7 @@ import "github.com/fovea-ml/fovea/autograd"
 type LayerNorm struct {
 	Weight *autograd.Parameter // [width], or nil
 	Bias   *autograd.Parameter // [width], or nil
-	Eps    float32             // added to the variance
+	Eps    float32             // added to the variance; 0 adds nothing
 }
 
 // NewLayerNorm returns a layer with gain 1 and bias 0.
@@ -50,8 +50,8 @@ func NewBatchNorm(channels int, affine bool) *BatchNorm {
 const defaultEps = 1e-5
 
 // Freeze makes the layer a fixed scale and shift of each channel, torchvision's FrozenBatchNorm2d: it sets Frozen and
-// freezes the parameters. The epsilon there is 1e-5, as here. Some older backbones were made with 0, for which a tiny
-// Eps such as 1e-30 stands.
+// freezes the parameters. The epsilon there is 1e-5, as here. Some older backbones use an epsilon of 0; set a tiny Eps
+// such as 1e-30 for them, because 0 means 1e-5.
 func (b *BatchNorm) Freeze() {
 	b.Frozen = true
 	for _, p := range []*autograd.Parameter{b.Weight, b.Bias} {
@@ -73,7 +73,7 @@ type GroupNorm struct {
 	Weight *autograd.Parameter // [channels], or nil
 	Bias   *autograd.Parameter // [channels], or nil
 	Groups int
-	Eps    float32
+	Eps    float32 // added to the variance; 0 means 1e-5
 }
 
 // NewGroupNorm returns a layer with gain 1, bias 0 and PyTorch's epsilon 1e-5.

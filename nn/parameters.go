@@ -25,7 +25,7 @@ func Buffers(model any) iter.Seq2[string, *autograd.Buffer] {
 }
 
 // Layers yields every *T of a model with its path, as [Parameters] does: T is Linear, for example, or another type of
-// struct. What is inside a T is not entered.
+// struct. A T that a field or slice holds by value is yielded too, if the model is given as a pointer. A T is not entered.
 func Layers[T any](model any) iter.Seq2[string, *T] {
 	return func(yield func(string, *T) bool) { walk(model, yield) }
 }
@@ -64,26 +64,31 @@ func walk[T comparable](model any, yield func(string, T) bool) {
 	})
 }
 
-// reach calls yield for every pointer in a model whose type is T or implements T, until yield returns false. It follows
-// exported fields, pointers, slices, arrays and interfaces. Other structs are entered once.
+// reach calls yield for every pointer in a model whose type is T or implements T, and for the addresses of structs held
+// by value, until yield returns false. It follows exported fields, pointers, slices, arrays and interfaces. Other structs
+// are entered once.
 func reach[T any](model any, yield func(string, T) bool) {
-	entered := map[uintptr]bool{}
+	type place struct { // a struct and its first field have the same address
+		at uintptr
+		of reflect.Type
+	}
+	entered := map[place]bool{}
 	var visit func(path string, v reflect.Value) bool
 	visit = func(path string, v reflect.Value) bool {
-		if v.Kind() == reflect.Pointer && !v.IsNil() {
-			if p, ok := v.Interface().(T); ok {
-				return yield(path, p)
+		p := v
+		if v.Kind() == reflect.Struct && v.CanAddr() {
+			p = v.Addr()
+		}
+		if p.Kind() == reflect.Pointer && !p.IsNil() {
+			if t, ok := p.Interface().(T); ok {
+				return yield(path, t)
 			}
 		}
 		switch v.Kind() {
 		case reflect.Interface:
 			return v.IsNil() || visit(path, v.Elem())
 		case reflect.Pointer:
-			if v.IsNil() || v.Elem().Kind() != reflect.Struct || entered[v.Pointer()] {
-				return true
-			}
-			entered[v.Pointer()] = true
-			return visit(path, v.Elem())
+			return v.IsNil() || v.Elem().Kind() != reflect.Struct || visit(path, v.Elem())
 		case reflect.Slice, reflect.Array:
 			for i := range v.Len() {
 				if !visit(join(path, strconv.Itoa(i)), v.Index(i)) {
@@ -91,6 +96,13 @@ func reach[T any](model any, yield func(string, T) bool) {
 				}
 			}
 		case reflect.Struct:
+			if v.CanAddr() {
+				here := place{v.UnsafeAddr(), v.Type()}
+				if entered[here] {
+					return true
+				}
+				entered[here] = true
+			}
 			for i := range v.NumField() {
 				if f := v.Type().Field(i); f.IsExported() && holds(f.Type) {
 					if !visit(join(path, f.Name), v.Field(i)) {
@@ -106,7 +118,7 @@ func reach[T any](model any, yield func(string, T) bool) {
 	}
 }
 
-// holds reports whether a field of type t can lead to a parameter.
+// holds reports whether a field of type t can lead to a T.
 func holds(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Struct:

@@ -1,6 +1,10 @@
 package nn
 
-import "github.com/fovea-ml/fovea/autograd"
+import (
+	"cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
 
 // MLP is the feed-forward part of a transformer block: FC2(act(FC1(x))).
 type MLP struct {
@@ -42,7 +46,7 @@ type BlockConfig struct {
 	Heads  int                 // of the attention; 0 means 1
 	Hidden int                 // the width inside the MLP; 0 means 4·Width
 	Act    autograd.Activation // inside the MLP; the default is none
-	Eps    float32             // added to the variance by the norms; by default nothing is added
+	Eps    float32             // added to the variance by the layer norms; 0 adds nothing
 
 	// QKVBias gives the projection to queries, keys and values a bias. The other linear layers always have one.
 	QKVBias bool
@@ -60,12 +64,8 @@ type BlockConfig struct {
 
 // NewBlock returns a block of zeros, and gains of one, with fused projections.
 func NewBlock(c BlockConfig) *Block {
-	if c.Heads == 0 {
-		c.Heads = 1
-	}
-	if c.Hidden == 0 {
-		c.Hidden = 4 * c.Width
-	}
+	c.Heads = cmp.Or(c.Heads, 1)
+	c.Hidden = cmp.Or(c.Hidden, 4*c.Width)
 	b := &Block{
 		Norm1:     NewLayerNorm(c.Width, c.Eps),
 		Attention: NewMultiHeadAttention(c.Width, c.Heads, c.QKVBias),

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 
@@ -20,13 +21,13 @@ func Values(model any) iter.Seq2[string, checkpoint.Value] {
 	}
 }
 
-// Copy gives a model the values of another one, wherever both have a parameter or buffer of the same path and shape, and
-// returns how many they are. The models share no memory afterwards. It panics with an autograd.UseError when either model
-// has an adapter that is not merged.
+// Copy copies the values of from to to where both have a parameter or buffer of the same path and shape, and returns the
+// number copied. The models share no memory afterwards. It panics with an autograd.UseError when either model has an
+// adapter that is not merged.
 func Copy(to, from any) int {
 	for _, model := range []any{to, from} {
-		if layer := Unmerged(model); layer != "" {
-			panic(&autograd.UseError{Op: "copy", Reason: layer + " has an adapter that is not merged"})
+		if layer, found := Unmerged(model); found {
+			panic(&autograd.UseError{Op: "copy", Reason: cmp.Or(layer, "the model") + " has an adapter that is not merged"})
 		}
 	}
 	source := map[string]checkpoint.Value{}

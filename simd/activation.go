@@ -46,8 +46,7 @@ var activations = [activationCount]activation{
 		forward: Gelu, grad: GeluGrad, cost: 8,
 	},
 	ActGeluTanh: {
-		names: []string{"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh",
-			"gelu_tanh"},
+		names: []string{"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"},
 		forward: GeluTanh, grad: GeluTanhGrad, cost: 8,
 	},
 	ActQuickGelu: {
@@ -81,7 +80,7 @@ var activations = [activationCount]activation{
 		forward: SquaredRelu, grad: SquaredReluGrad, cost: 1,
 	},
 	ActHardSwish: {
-		names:   []string{"hardswish", "hard_swish"},
+		names:   []string{"hardswish"},
 		forward: HardSwish, grad: HardSwishGrad, cost: 2,
 	},
 	ActMish: {
@@ -98,7 +97,7 @@ var activationNames = indexActivations(activations[:])
 
 // An activation is an entry of the table of activations.
 type activation struct {
-	names   []string // those of transformers' ACT2FN, the canonical one first, then timm's where they differ
+	names   []string // those of transformers' ACT2FN, the canonical one first
 	forward func(dst, x []float32)
 	grad    func(dst, x, dy []float32)
 	cost    int // time of either kernel for an element, in additions
@@ -123,7 +122,7 @@ func indexActivations(table []activation) map[string]Activation {
 }
 
 // ActivationByName returns the activation with the given name in a Hugging Face config.json (hidden_act, a
-// key of transformers' ACT2FN) or in timm. The error lists the known names.
+// key of transformers' ACT2FN). The error lists the known names.
 func ActivationByName(name string) (Activation, error) {
 	if a, ok := activationNames[name]; ok {
 		return a, nil

@@ -11,7 +11,7 @@ import (
 // Every activation of the table has the bits of its own kernels, forward and backward, at every level.
 func TestActivationKernels(t *testing.T) {
 	if len(activationKernels) != len(activations) {
-		t.Fatalf("%d activations, this test knows %d", len(activations), len(activationKernels))
+		t.Fatalf("%d activations, expected a row for each in activationKernels (gemm_epilogue_test.go), found %d", len(activations), len(activationKernels))
 	}
 	x, dy := make([]float32, 131), make([]float32, 131)
 	fill(x, 1)

@@ -69,8 +69,8 @@ var narrowMasks = func() (m [lanes256 + 1][lanes256]int32) {
 }()
 
 // In an AVX-512 tile of 14×32, 28 of 32 registers accumulate: a step of k is 28 multiply-adds for 16 loads.
-// In a block 512 deep a tile of A is 28 KB and a panel of B 64 KB; both stream from the second-level cache,
-// at 4 and 9 bytes a cycle, where 252 rows of A take 516 KB. Measured on a Xeon with 2 MiB there, one core,
+// In a block 512 deep a tile of A is 28 KB and a panel of B 64 KB. Both stream from the second-level cache,
+// at 4 and 9 bytes a cycle. 252 rows of A take 516 KB there. Measured on a Xeon with 2 MiB there, one core,
 // packed weights: 94 to 96 % of the multiply-add loop for ViT-B's layers, 91 % at 1024³. Blocks 384 and 256
 // deep lose 1 and 2 points.
 var gemmAVX512 = gemmKernel{

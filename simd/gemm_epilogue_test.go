@@ -7,6 +7,9 @@ import (
 
 // An epilogue has the bits of its steps, done one after the other on the whole of C.
 func TestEpilogue(t *testing.T) {
+	if len(activationKernels) != int(activationCount) {
+		t.Fatalf("%d activations, expected a row for each in activationKernels below, found %d", activationCount, len(activationKernels))
+	}
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
 		for _, s := range [][3]int{{1, 5, 7}, {17, 40, 9}, {3, 600, 11}, {30, 2*kern.nr + 1, 0}, {15, 33, kern.kc + 3}, {200, 130, 70}} {
 			m, n, k := s[0], s[1], s[2]

@@ -16,8 +16,8 @@ func (a aBlock) from(row int) aBlock {
 	return a
 }
 
-// copiesA reports whether the kernels need a copy of a. Rows in memory order are read in place even where they lie
-// a multiple of 4 KB apart: a copy at another stride cost 3 to 4 % and saved less.
+// copiesA reports whether the kernels need a copy of a. Rows in memory order are read in place, even where they
+// lie a multiple of 4 KB apart. A copy at another stride cost 3 to 4 % and saved less.
 func (g *gemmRun) copiesA(a Matrix) bool { return !g.kern.rows || a.Trans }
 
 // layA locates a block of A for the tiles of a task: in place, in a copy that tasks share, or in its own copy.

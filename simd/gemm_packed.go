@@ -52,8 +52,8 @@ func Pack(w *Workers, k, n int, b Matrix) *Packed {
 }
 
 // PackRows is [Pack] of a k×n matrix that does not lie in memory as one slice of float32: it is in half
-// precision, or in several pieces. rows writes len(dst) elements of stored row i, from column j on, to dst.
-// When trans is set a stored row is a column of the matrix. Several goroutines call rows at once.
+// precision, or in several pieces. The function rows writes len(dst) elements of stored row i, from column j on,
+// to dst. When trans is set a stored row is a column of the matrix. Several goroutines call rows at once.
 //
 // With FormatF16 or FormatBF16 the packed form keeps that type and rounds other numbers to it. Numbers that
 // come from that type lose nothing: their products have the same bits as with FormatF32.

@@ -103,8 +103,8 @@ const (
 // taskRowsMost bounds the rows of a task, and with them its copy of A. Beyond it, packing B again pays.
 const taskRowsMost = 1024
 
-// groupWidth is the number of columns in a group of panels: enough that a row of it is worth a call of the
-// epilogue, few enough that the group fits a quarter of the second-level cache.
+// groupWidth is the number of columns in a group of panels. It is large enough that a row of it is worth a
+// call of the epilogue. It is small enough that the group fits a quarter of the second-level cache.
 const groupWidth = 256
 
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
@@ -114,8 +114,8 @@ func (g *gemmRun) plan(threads, count int) {
 	g.panels = ceilDiv(g.n, kern.nr)
 	depth := kern.kc
 	if kern.rows && g.m <= 2*kern.mr {
-		// Few rows use each number of B a few times only: short blocks are still in the first-level
-		// cache when they are used, and let the hardware follow the rows of B.
+		// Few rows use each number of B a few times only. Short blocks are still in the first-level cache when they
+		// are used, and let the hardware follow the rows of B.
 		depth = min(depth, 64)
 	}
 	g.depth = blockDepth(g.k, depth)

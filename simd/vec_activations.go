@@ -13,7 +13,7 @@ func Log(dst, x []float32) {
 	vecLog(dst, x)
 }
 
-// Tanh stores the hyperbolic tangent of x[i]. dst may be x.
+// Tanh stores the hyperbolic tangent of x[i], within 5.3 ULP. dst may be x.
 func Tanh(dst, x []float32) {
 	atLeast("Tanh", "x", len(x), len(dst))
 	vecTanh(dst, x)

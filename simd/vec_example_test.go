@@ -55,7 +55,7 @@ func ExampleWorkers() {
 
 // A configuration names an activation; the same value serves the forward and the backward pass.
 func ExampleActivationByName() {
-	act, err := simd.ActivationByName("hard_swish") // timm's spelling
+	act, err := simd.ActivationByName("hardswish")
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -67,8 +67,8 @@ func inOrder[T any](order []string, m map[string]T) iter.Seq2[string, T] {
 	}
 }
 
-// With a decay near one, a weight and its complement that do not add up to one in float32 would pull the
-// average away from a model that has come to rest.
+// A weight and its complement may not add up to one in float32. With a decay near one, this would pull
+// the average away from a model that has come to rest.
 func TestEMAStaysAtRest(t *testing.T) {
 	p := autograd.ParameterOf([]float32{3}, 1)
 	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: 0.99996})

@@ -296,7 +296,7 @@ func FuzzResumeHeader(f *testing.F) {
 // killedEnv tells the test binary to be the process that is killed.
 const killedEnv = "FOVEA_TRAIN_TEST_SAVE_TO"
 
-// A process that saves after every step is killed at any moment, again and again; the file always loads,
+// A process that saves after every step is killed at any moment, again and again. The file always loads,
 // and the run never goes back behind a save that was reported.
 func TestKilledRunKeepsItsFile(t *testing.T) {
 	const size = 100_000 // 1.6 MB a save: most kills hit one

@@ -2,8 +2,8 @@ package train
 
 import "math"
 
-// A Schedule returns the learning rate at position x of a run, in epochs: before step s, counted from 0, x is s/n where n
-// is the number of steps in an epoch. A schedule is a pure function, so that a resumed run needs only its position.
+// A Schedule returns the learning rate at position x of a run, in epochs. Before step s, counted from 0, x is s/n where
+// n is the number of steps in an epoch. A schedule is a pure function, so that a resumed run needs only its position.
 type Schedule func(x float64) float64
 
 // Curve holds the numbers that the usual schedules share. Positions and lengths are in epochs or, with [PerStep], in

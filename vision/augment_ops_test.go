@@ -33,10 +33,9 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 	var g struct {
 		Fill  [3]uint8
 		Cases []struct {
-			Image      string `json:"picture"`
-			Op, SHA256 string
-			Args       []any
-			Pixels     []byte
+			Image, Op, SHA256 string
+			Args              []any
+			Pixels            []byte
 		}
 	}
 	if err := json.Unmarshal(data, &g); err != nil {

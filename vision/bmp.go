@@ -28,7 +28,9 @@ type bmpInfo struct {
 	masks         [3]uint32 // of red, green and blue
 	palette       []byte    // blue, green, red, and an unused byte where entry is 4
 	entry         int       // bytes per color of the palette
-	pixels        []byte    // to the end of the file
+	ramp          bool      // color i of the palette is gray of level i
+	start         int       // of the pixels
+	pixels        []byte    // from there to the end of the file
 }
 
 func parseBMP(data []byte) (bmpInfo, error) {
@@ -39,30 +41,32 @@ func parseBMP(data []byte) (bmpInfo, error) {
 	u16 := func(o int) int { return int(binary.LittleEndian.Uint16(data[o:])) }
 	u32 := func(o int) uint32 { return binary.LittleEndian.Uint32(data[o:]) }
 	start, size := u32(10), u32(14)
-	planes, colors := 1, uint32(0)
+	colors := uint32(0)
 	b.upsideDown = true
 	switch {
-	case size > 124 || uint64(14+size) > uint64(len(data)):
+	case size > 124:
+		return b, fmt.Errorf("header of %d bytes: %w", size, ErrFormat)
+	case uint64(14+size) > uint64(len(data)):
 		return b, fmt.Errorf("header of %d bytes in a file of %d", size, len(data))
 	case size == 12:
-		b.width, b.height, planes, b.depth, b.entry = u16(18), u16(20), u16(22), u16(24), 3
+		b.width, b.height, b.depth, b.entry = u16(18), u16(20), u16(24), 3
 	case size >= 40:
 		w, h := int32(u32(18)), int32(u32(22))
 		if h < 0 && h != -h {
 			h, b.upsideDown = -h, false
 		}
-		b.width, b.height, planes, b.depth, b.entry = int(w), int(h), u16(26), u16(28), 4
+		b.width, b.height, b.depth, b.entry = int(w), int(h), u16(28), 4
 		b.compression, colors = u32(30), u32(46)
 	default:
 		return b, fmt.Errorf("header of %d bytes: %w", size, ErrFormat)
 	}
-	if b.width <= 0 || b.height <= 0 || planes != 1 {
-		return b, fmt.Errorf("%d×%d pixels in %d planes", b.width, b.height, planes)
+	if b.width <= 0 || b.height <= 0 {
+		return b, fmt.Errorf("%d×%d pixels", b.width, b.height)
 	}
 	at := 14 + int(size)
 	switch b.compression {
 	case bmpPlain:
-		b.masks = [3]uint32{0xff0000, 0xff00, 0xff}
+		b.masks = bmpUsual
 		if b.depth == 16 {
 			b.masks = [3]uint32{0x7c00, 0x3e0, 0x1f}
 		}
@@ -79,6 +83,9 @@ func parseBMP(data []byte) (bmpInfo, error) {
 		for i := range b.masks {
 			b.masks[i] = u32(54 + 4*i)
 		}
+		if b.masks == [3]uint32{} && b.depth == 32 {
+			b.masks = bmpUsual
+		}
 	}
 	ok := false
 	switch b.depth {
@@ -87,32 +94,47 @@ func parseBMP(data []byte) (bmpInfo, error) {
 	case 16, 32:
 		ok = b.compression == bmpPlain || b.compression == bmpMasks || b.compression == bmpAlpha
 	case 24:
-		ok = b.compression == bmpPlain
+		ok = b.compression == bmpPlain || b.compression == bmpMasks && b.masks == bmpUsual
 	}
 	if !ok {
 		return b, fmt.Errorf("%d bits per pixel with compression %d: %w", b.depth, b.compression, ErrFormat)
 	}
 	if b.depth <= 8 {
 		n := 1 << b.depth
-		if colors > 0 && colors < uint32(n) {
+		if colors > 0 {
+			if colors > 256 {
+				return b, fmt.Errorf("a palette of %d colors", colors)
+			}
 			n = int(colors)
 		}
 		n *= b.entry
-		if size == 12 && start > uint32(at) { // OS/2 does not say how many colors there are
+		switch {
+		case size == 12 && start > uint32(at): // OS/2 does not say how many colors there are
 			n = min(n, int(start)-at)
+		case start == uint32(at): // written by programs that forget the palette
+			start += uint32(n)
 		}
-		if at+n > len(data) {
-			return b, io.ErrUnexpectedEOF
+		// A palette may reach into the pixels, or to the end of the file: those colors are not used.
+		b.palette = data[at:min(at+n, len(data))]
+		b.ramp = b.depth == 8 && len(b.palette) == n
+		for i := range len(b.palette) / b.entry {
+			c := b.palette[i*b.entry:]
+			b.ramp = b.ramp && int(c[0]) == i && int(c[1]) == i && int(c[2]) == i
 		}
-		b.palette = data[at : at+n]
-		at += n
+		at = min(at+n, len(data))
 	}
-	if uint64(start) < uint64(at) || uint64(start) > uint64(len(data)) {
-		return b, fmt.Errorf("pixels at byte %d of a file of %d, after %d of headers", start, len(data), at)
+	if start == 0 {
+		start = uint32(at)
 	}
-	b.pixels = data[start:]
+	if uint64(start) > uint64(len(data)) {
+		return b, fmt.Errorf("pixels at byte %d of a file of %d", start, len(data))
+	}
+	b.start, b.pixels = int(start), data[start:]
 	return b, nil
 }
+
+// bmpUsual are the masks of 8-bit blue, green and red, in this order in the file.
+var bmpUsual = [3]uint32{0xff0000, 0xff00, 0xff}
 
 func bmpHeader(data []byte) (header, error) {
 	b, err := parseBMP(data)
@@ -142,8 +164,10 @@ func decodeBMP(data []byte) (*Image, error) {
 	if b.compression == bmpRLE8 || b.compression == bmpRLE4 {
 		return m, b.runs(row)
 	}
-	stride := (int64(b.width)*int64(b.depth) + 31) / 32 * 4
-	if stride*int64(b.height) > int64(len(b.pixels)) {
+	// Rows are padded to four bytes. The padding of the last one may be missing.
+	used := (int64(b.width)*int64(b.depth) + 7) / 8
+	stride := (used + 3) / 4 * 4
+	if stride*int64(b.height-1)+used > int64(len(b.pixels)) {
 		return nil, io.ErrUnexpectedEOF
 	}
 	var channels [3]bmpChannel
@@ -151,7 +175,7 @@ func decodeBMP(data []byte) (*Image, error) {
 		channels[i] = newBMPChannel(mask)
 	}
 	for y := range b.height {
-		s, d := b.pixels[int64(y)*stride:][:stride], row(y)
+		s, d := b.pixels[int64(y)*stride:][:used], row(y)
 		switch b.depth {
 		case 24:
 			for x := range b.width {
@@ -180,16 +204,19 @@ func decodeBMP(data []byte) (*Image, error) {
 	return m, nil
 }
 
-// paint writes a color of the palette. An index outside the palette leaves the pixel black.
+// paint writes a color of the palette. An index outside the palette leaves the pixel black, or, where the palette is
+// gray of level i for color i, continues it, as in Pillow.
 func (b *bmpInfo) paint(d []uint8, index int) {
-	if o := index * b.entry; o+3 <= len(b.palette) {
+	if b.ramp {
+		d[0], d[1], d[2] = uint8(index), uint8(index), uint8(index)
+	} else if o := index * b.entry; o+3 <= len(b.palette) {
 		d[0], d[1], d[2] = b.palette[o+2], b.palette[o+1], b.palette[o]
 	}
 }
 
 // runs decodes run lengths. A run is a count and a value (with 4 bits, two values that alternate). A count of zero
 // begins an escape: the end of a row (0), the end of the image (1), a jump (2), or that many single values. Skipped
-// pixels have color 0.
+// pixels have color 0. As in Pillow, a run ends with its row, and single values go on in the next one.
 func (b *bmpInfo) runs(row func(int) []uint8) error {
 	for y := range b.height {
 		for d := row(y); len(d) > 0; d = d[3:] {
@@ -197,12 +224,10 @@ func (b *bmpInfo) runs(row func(int) []uint8) error {
 		}
 	}
 	four := b.compression == bmpRLE4
-	x, y := 0, 0
+	n, all, x := 0, b.width*b.height, 0 // pixels so far, of all, and of the row as far as its runs are concerned
 	put := func(index int) {
-		if x < b.width && y < b.height {
-			b.paint(row(y)[3*x:], index)
-		}
-		x++
+		b.paint(row(n / b.width)[n%b.width*3:], index)
+		n++
 	}
 	nibble := func(v byte, i int) int {
 		if !four {
@@ -211,47 +236,50 @@ func (b *bmpInfo) runs(row func(int) []uint8) error {
 		return int(v >> (4 - 4*(i%2)) & 15)
 	}
 	s := b.pixels
-	for len(s) >= 2 {
-		n, v := int(s[0]), s[1]
+	for n < all && len(s) >= 2 {
+		count, v := int(s[0]), s[1]
 		s = s[2:]
 		switch {
-		case n > 0:
-			for i := range n {
+		case count > 0:
+			count = min(count, max(b.width-x, 0), all-n)
+			for i := range count {
 				put(nibble(v, i))
 			}
+			x += count
 		case v == 0:
-			x, y = 0, y+1
+			n, x = (n+b.width-1)/b.width*b.width, 0
 		case v == 1:
 			return nil
 		case v == 2:
 			if len(s) < 2 {
 				return io.ErrUnexpectedEOF
 			}
-			x, y = x+int(s[0]), y+int(s[1])
+			n = min(n+int(s[0])+int(s[1])*b.width, all)
+			x = n % b.width
 			s = s[2:]
 		default:
-			size := int(v)
+			count = min(int(v), all-n)
+			size := count
 			if four {
 				size = (size + 1) / 2
 			}
-			size += size % 2
 			if size > len(s) {
 				return io.ErrUnexpectedEOF
 			}
-			for i := range int(v) {
+			for i := range count {
 				if four {
 					put(nibble(s[i/2], i))
 				} else {
 					put(int(s[i]))
 				}
 			}
-			s = s[size:]
-		}
-		if y > b.height || x > b.width+2*255 { // the rest would be invisible
-			return fmt.Errorf("runs leave the image of %d×%d pixels", b.width, b.height)
+			x += int(v)
+			// The next pair begins at an even byte of the file.
+			at := b.start + len(b.pixels) - len(s) + size
+			s = s[min(size+at%2, len(s)):]
 		}
 	}
-	if y < b.height-1 || y == b.height-1 && x < b.width {
+	if n < all {
 		return io.ErrUnexpectedEOF
 	}
 	return nil

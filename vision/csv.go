@@ -45,8 +45,8 @@ var (
 // Errors name the line. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
 // images are not opened: a missing or corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
-	d := &Folder{fsys: fsys, where: "table " + name, options: FolderOptions{Decode: o.Decode}}
-	f, err := fsys.Open(name)
+	d := &Folder{fsys: fsys, where: "table " + printable(name), options: FolderOptions{Decode: o.Decode}}
+	f, _, err := openRegular(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
 	}
@@ -72,7 +72,7 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	for i, l := range labels {
 		n, ok := number[l]
 		if !ok {
-			return nil, fmt.Errorf("vision: %s: %s has the label %q, which is not among the %d classes", d.where, d.files[i], l, len(d.classes))
+			return nil, fmt.Errorf("vision: %s: %s has the label %q, which is not among the %d classes", d.where, printable(d.files[i]), l, len(d.classes))
 		}
 		d.labels = append(d.labels, n)
 	}
@@ -125,7 +125,7 @@ func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []strin
 			return nil, fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", line, row[at])
 		}
 		if row[label] == "" {
-			return nil, fmt.Errorf("line %d: %s has no label", line, row[at])
+			return nil, fmt.Errorf("line %d: %s has no label", line, printable(row[at]))
 		}
 		d.files = append(d.files, p)
 		labels = append(labels, strings.Clone(row[label]))

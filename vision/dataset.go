@@ -99,9 +99,9 @@ func (d *Subset) Name(i int) string { return d.Of.Name(d.Indices[i]) }
 // Open returns image i of the subset.
 func (d *Subset) Open(i int) (*Image, error) { return d.Of.Open(d.Indices[i]) }
 
-// Split divides a data set at random into two, class by class: of the n images of a class, ⌊n·share + ½⌋ go into
-// second, at least one when share is above 0 and there are two or more, and at least one stays in first. Both keep
-// the order of d. The division depends on seed, on each class's size and on nothing else.
+// Split divides a data set at random into two, class by class. Of the n images of a class, ⌊n·share + ½⌋ go into
+// second: at least one when share is above 0 and there are two or more. At least one stays in first. Both keep the
+// order of d. The division depends on seed, on each class's size and on nothing else.
 //
 // It returns an error when share is not in [0, 1).
 func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err error) {

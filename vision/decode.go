@@ -1,7 +1,6 @@
 package vision
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -49,17 +48,26 @@ type DecodeOptions struct {
 // file plus about 20 bytes per pixel. A file that is too short for the pixels it claims is rejected before that. For a
 // registered format, the size that its DecodeConfig finds is compared with o.MaxPixels before its Decode is called.
 //
-// Pixels are those of Pillow's Image.open(file).convert("RGB"), with two exceptions:
+// Pixels are those of Pillow's Image.open(file).convert("RGB"), with these exceptions:
 //
 //   - 16-bit gray keeps its high byte. Pillow, and so transformers' load_image, turns everything above 255 of 65535
 //     white.
-//   - TIFF in CMYK, of gray with alpha, of 2 or 4 bits, of floating-point samples, or with JPEG inside is rejected with
-//     [ErrFormat].
+//   - TIFF of YCbCr, CIE Lab, floating-point samples, samples of 12 or 32 bits, 16-bit gray where 0 is white, or with JPEG,
+//     Zstandard, LZMA or WebP inside is rejected with [ErrFormat], which names the feature.
+//   - TIFF without compression, of 16-bit samples in separate planes, has the pixels that it has with compression. Pillow
+//     takes every byte for a sample.
+//   - PNG whose chunks of pixels do not match their checksums is rejected with [ErrCorrupt]. Pillow does not compare them.
+//
+// Where Pillow forgives what does not concern pixels, so does Decode: a missing end, bytes between blocks, a GIF frame
+// that leaves the screen, a palette too many. Where Pillow rejects a file about which nothing is unclear, Decode may read
+// it.
 func Decode(r io.Reader, o DecodeOptions) (*Image, error) {
 	return new(workspace).decode(r, 0, o)
 }
 
-// DecodeFile decodes the named file of fsys; see [Decode]. Symbolic links are followed where fsys follows them.
+// DecodeFile decodes the named file of fsys; see [Decode]. Symbolic links are followed where fsys follows them. A name that
+// is no regular file gives an error that matches [ErrNotRegular], without waiting for a writer as opening a named pipe
+// would.
 func DecodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
 	return new(workspace).decodeFile(fsys, name, o)
 }
@@ -75,19 +83,12 @@ func DecodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 // decodeFile is DecodeFile in the workspace.
 func (w *workspace) decodeFile(fsys fs.FS, name string, o DecodeOptions) (*Image, error) {
 	o.Name = name
-	f, err := fsys.Open(name)
+	f, st, err := openRegular(fsys, name)
 	if err != nil {
 		return nil, &DecodeError{Name: name, Err: err}
 	}
 	defer f.Close()
-	size := int64(0)
-	if st, err := f.Stat(); err == nil {
-		if st.IsDir() {
-			return nil, &DecodeError{Name: name, Err: errors.New("is a directory, expected an image file")}
-		}
-		size = st.Size()
-	}
-	return w.decode(f, size, o)
+	return w.decode(f, st.Size(), o)
 }
 
 // decode is Decode in the workspace; size is the expected length of the file, 0 if unknown.

@@ -21,7 +21,7 @@ const (
 
 // RandomErasing overwrites a random rectangle of a normalized image (Zhong et al., arXiv 1708.04896), by the algorithm
 // of timm's RandomErasing. With probability Prob it draws an area uniform in Area and an aspect log-uniform in Aspect,
-// up to ten times, until the rectangle is smaller than the image, and then a position.
+// up to ten times, until the rectangle is smaller than the image. Then it draws a position.
 type RandomErasing struct {
 	Prob   float64
 	Area   [2]float64 // of the rectangle, as a share of the image's; zero means 0.02 to 1/3

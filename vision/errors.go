@@ -3,6 +3,7 @@ package vision
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kinds of failure, for errors.Is.
@@ -29,7 +30,7 @@ type DecodeError struct {
 func (e *DecodeError) Error() string {
 	s := "vision: "
 	if e.Name != "" {
-		s += e.Name + ": "
+		s += printable(e.Name) + ": "
 	}
 	if e.Format != "" {
 		s += e.Format + ": "
@@ -54,3 +55,16 @@ func (e *DecodeError) Unwrap() []error {
 	}
 	return errs
 }
+
+// BatchError reports an image of a batch that could not be prepared.
+type BatchError struct {
+	Index int // its position in the batch
+	Err   error
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("vision: image %d: %s", e.Index, strings.TrimPrefix(e.Err.Error(), "vision: "))
+}
+
+// Unwrap returns the cause.
+func (e *BatchError) Unwrap() error { return e.Err }

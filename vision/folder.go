@@ -3,7 +3,6 @@ package vision
 import (
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -37,8 +36,14 @@ type Folder struct {
 }
 
 // OpenFolder lists the images of a data set; os.DirFS turns a directory into fsys. It skips hidden files and folders
-// (names that begin with a dot), files with other extensions, and images outside any class folder. A class folder
-// without images is an error, because dropping it would shift the labels silently.
+// (names that begin with a dot), files with other extensions, images outside any class folder, and what is not a regular
+// file: named pipes, sockets and devices. A class folder without images is an error, because dropping it would shift the
+// labels silently.
+//
+// Links to files and folders are followed, as in torchvision's ImageFolder. A folder or file that is reached again within
+// its class is listed once, under the first of its names, so a link to a folder above it adds nothing. One that is
+// reached from two classes is an error, because it would have two labels, and copies of an image could be used for
+// training and testing alike. A link that leads nowhere counts as a file.
 //
 // Errors match fs.ErrNotExist when there is no such folder, and [ErrNoImages] when it, or a class, has no images. They
 // match [ErrOneClass] when there is only one class and o.AllowOneClass is not set. Files are not opened: a corrupted
@@ -47,22 +52,24 @@ func OpenFolder(fsys fs.FS, o FolderOptions) (*Folder, error) {
 	return openFolder(fsys, "data folder", o)
 }
 
-// OpenDir is [OpenFolder] for a directory of the operating system, which its errors name.
+// OpenDir is [OpenFolder] for a directory of the operating system, which its errors name. File names need not be UTF-8,
+// as they must for os.DirFS.
 func OpenDir(dir string, o FolderOptions) (*Folder, error) {
-	return openFolder(os.DirFS(dir), "data folder "+dir, o)
+	return openFolder(directory(dir), "data folder "+printable(dir), o)
 }
 
 func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 	d := &Folder{fsys: fsys, where: where, options: o}
 	entries, err := fs.ReadDir(fsys, ".")
 	if err != nil {
-		return nil, fmt.Errorf("vision: %s: %w", where, err)
+		return nil, fmt.Errorf("vision: %s: %w", where, nameless(err))
 	}
+	walk := newFolderWalk(fsys)
 	if o.Unlabeled {
-		if err := d.add("."); err != nil {
+		if err := d.add(walk, "."); err != nil {
 			return nil, err
 		}
-		return d, nil
+		return d, walk.once(d)
 	}
 	loose := 0
 	for _, e := range entries { // ReadDir sorts by name
@@ -70,19 +77,22 @@ func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
 		if strings.HasPrefix(name, ".") {
 			continue
 		}
-		info, err := fs.Stat(fsys, name) // follows links to folders
+		mode, _, err := walk.kind(name, e)
 		if err != nil {
 			return nil, fmt.Errorf("vision: %s: %w", where, err)
 		}
-		if !info.IsDir() {
-			if isImageName(name) {
+		if !mode.IsDir() {
+			if mode.IsRegular() && isImageName(name) {
 				loose++
 			}
 			continue
 		}
-		if err := d.add(name); err != nil {
+		if err := d.add(walk, name); err != nil {
 			return nil, err
 		}
+	}
+	if err := walk.once(d); err != nil {
+		return nil, err
 	}
 	switch {
 	case len(d.classes) == 0 && loose > 0:
@@ -105,29 +115,17 @@ func (d *Folder) splits() bool {
 }
 
 // add lists the images below dir as the next class.
-func (d *Folder) add(dir string) error {
+func (d *Folder) add(walk *folderWalk, dir string) error {
 	before := len(d.files)
-	err := fs.WalkDir(d.fsys, dir, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if p != dir && strings.HasPrefix(e.Name(), ".") {
-			if e.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		}
-		if !e.IsDir() && isImageName(p) {
-			d.files = append(d.files, p)
-			d.labels = append(d.labels, len(d.classes))
-		}
-		return nil
+	err := walk.images(dir, len(d.classes), func(file string) {
+		d.files = append(d.files, file)
+		d.labels = append(d.labels, len(d.classes))
 	})
 	if err != nil {
 		return fmt.Errorf("vision: %s: %w", d.where, err)
 	}
 	if len(d.files) == before {
-		return fmt.Errorf("vision: %s: no files named %s in %s: %w", d.where, strings.Join(Extensions, ", "), dir, ErrNoImages)
+		return fmt.Errorf("vision: %s: no files named %s in %s: %w", d.where, strings.Join(Extensions, ", "), printable(dir), ErrNoImages)
 	}
 	d.classes = append(d.classes, dir)
 	return nil

@@ -9,8 +9,6 @@ import (
 	"image/png"
 	"io"
 	"strings"
-
-	"golang.org/x/image/tiff"
 )
 
 // codec is one file format.
@@ -24,7 +22,7 @@ type codec struct {
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
 	jpeg: &codec{name: "jpeg", header: jpegHeader, metadata: jpegMetadata},
-	png:  &codec{name: "png", header: pngHeader, decode: decodeBy(png.Decode), metadata: pngMetadata},
+	png:  &codec{name: "png", header: pngHeader, decode: decodePNG, metadata: pngMetadata},
 	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF},
 	webp: &codec{name: "webp", header: webpHeader, decode: decodeWebP, metadata: webpMetadata},
 	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBMP},
@@ -76,7 +74,7 @@ func identify(data []byte) (*codec, error) {
 		return codecs.webp, nil
 	case at(0, "BM"):
 		return codecs.bmp, nil
-	case at(0, "II*\x00"), at(0, "MM\x00*"):
+	case at(0, "II*\x00"), at(0, "MM\x00*"), at(0, "II\x00*"), at(0, "MM*\x00"):
 		return codecs.tiff, nil
 	case at(4, "ftyp"):
 		return nil, errors.New("found " + ftypName(data))
@@ -141,9 +139,8 @@ func ftypName(data []byte) string {
 // kindOf returns the kind of a decoder's error: unsupported features, too large, or corrupted.
 func kindOf(err error) error {
 	var p png.UnsupportedError
-	var t tiff.UnsupportedError
 	switch {
-	case errors.Is(err, ErrFormat), unsupportedJPEG(err), errors.As(err, &p), errors.As(err, &t):
+	case errors.Is(err, ErrFormat), unsupportedJPEG(err), errors.As(err, &p):
 		return ErrFormat
 	case errors.Is(err, ErrTooLarge):
 		return ErrTooLarge

@@ -16,8 +16,9 @@ var ErrIDX = errors.New("not a valid idx file")
 
 // ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
 // dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognized and
-// unpacked. An array of more than limit values is rejected (0 means 1 GiB). Memory grows with the bytes read, so a false
-// header costs nothing.
+// unpacked. r is read to its end, so that the checksum of a compressed file is compared; bytes after the values are an
+// error. An array of more than limit values is rejected (0 means 1 GiB). Memory grows with the bytes read, so a false header
+// costs nothing.
 //
 // Errors match [ErrIDX] or [ErrTooLarge], or are the reader's.
 func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
@@ -54,11 +55,15 @@ func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
 		dims = append(dims, int(n))
 	}
 	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(b, total))
+	// The byte after the values is asked for too: at the end of the file gzip compares its checksum.
+	n, err := io.Copy(&buf, io.LimitReader(b, total+1))
 	if err != nil {
 		return nil, nil, idxError(err)
 	}
-	if n != total {
+	if n > total {
+		return nil, nil, fmt.Errorf("%w: dimensions %v say %d values, found more", ErrIDX, dims, total)
+	}
+	if n < total {
 		return nil, nil, fmt.Errorf("%w: dimensions %v say %d values, found %d", ErrIDX, dims, total, n)
 	}
 	return dims, buf.Bytes(), nil
@@ -86,14 +91,14 @@ type IDX struct {
 // [ErrTooLarge] or fs.ErrNotExist.
 func OpenIDX(fsys fs.FS, images, labels string, classes []string) (*IDX, error) {
 	read := func(name string, want int) ([]int, []uint8, error) {
-		f, err := fsys.Open(name)
+		f, _, err := openRegular(fsys, name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("vision: %w", err)
+			return nil, nil, fmt.Errorf("vision: %s: %w", printable(name), err)
 		}
 		defer f.Close()
 		dims, values, err := ReadIDX(f, 0)
 		if err != nil {
-			return nil, nil, fmt.Errorf("vision: %s: %w", name, err)
+			return nil, nil, fmt.Errorf("vision: %s: %w", printable(name), err)
 		}
 		if len(dims) != want {
 			return nil, nil, fmt.Errorf("vision: %s: %w: %d dimensions, expected %d", name, ErrIDX, len(dims), want)

@@ -53,9 +53,9 @@ func (l *Loader) Order(epoch int) []int { return l.items().Order(epoch) }
 // Skipped returns every image that was skipped so far, sorted by position, each once.
 func (l *Loader) Skipped() []*data.ItemError { return l.state.Skipped() }
 
-// Epoch yields the batches of an epoch. An error is the last thing it yields: ctx's when that is canceled, a
-// *[data.ItemError] for an image that cannot be read when OnError is StopOnError, or one that matches [ErrNoImages]
-// when every image was skipped. All goroutines have ended when the iteration has.
+// Epoch yields the batches of an epoch. An error is the last thing it yields. It is ctx's when that is canceled, or a
+// *[data.ItemError] for an image that cannot be read when OnError is StopOnError. It matches [ErrNoImages] when every
+// image was skipped. All goroutines have ended when the iteration has.
 func (l *Loader) Epoch(ctx context.Context, epoch int) iter.Seq2[*Batch, error] {
 	return l.EpochFrom(ctx, epoch, 0)
 }

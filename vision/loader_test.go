@@ -16,8 +16,10 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/internal/test/goroutines"
 )
 
 // numbered is a data set in memory whose images differ, with two classes.
@@ -272,18 +274,6 @@ func (d *slow) Open(int) (*Image, error) {
 	return testImage(9, 9, 3), nil
 }
 
-// goroutines waits for the number of goroutines to come down to want.
-func goroutines(t *testing.T, want int) {
-	t.Helper()
-	for range 200 {
-		if runtime.NumGoroutine() <= want {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), want)
-}
-
 func TestLoaderCancel(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -303,7 +293,7 @@ func TestLoaderCancel(t *testing.T) {
 	if !errors.Is(last, context.Canceled) || n > 10 {
 		t.Errorf("%d batches, then %v", n, last)
 	}
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 
 	// Canceled while an image is being read: the loader ends as soon as that returns.
 	d := &slow{labels: make(labels, 100), gate: make(chan struct{})}
@@ -322,12 +312,12 @@ func TestLoaderCancel(t *testing.T) {
 	if !errors.Is(last, context.Canceled) {
 		t.Errorf("got %v", last)
 	}
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 
 	for range l.Epoch(context.Background(), 0) {
 		break
 	}
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 }
 
 func TestLoaderIsBounded(t *testing.T) {
@@ -360,7 +350,7 @@ func TestLoaderPanic(t *testing.T) {
 			t.Error("a batch")
 		}
 	}()
-	goroutines(t, before)
+	goroutines.Expect(t, before)
 }
 
 // Batches are filled again and again, in the next epoch too; one that a caller broke off with stays the caller's.

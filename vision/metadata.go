@@ -19,17 +19,18 @@ type metadata struct{ exif, xmp []byte }
 // xmpOrientation matches the orientation as an attribute or as an element, as Pillow does.
 var xmpOrientation = regexp.MustCompile(`tiff:Orientation(?:="|>)([0-9])`)
 
-// orientation returns 1 to 8, as Pillow's ImageOps.exif_transpose finds it: XMP counts where EXIF has no such tag. It
-// returns 1 when both are absent or unreadable.
+// orientation returns 1 to 8, as Pillow's ImageOps.exif_transpose finds it: a number of any type, the first where there
+// are several. XMP counts where EXIF has no such tag. It returns 1 when both are absent or unreadable.
 func (m metadata) orientation() int {
-	v, ok := tiffTag(withoutExifPrefix(m.exif), 0x0112)
+	d, _ := parseIFD(withoutExifPrefix(m.exif))
+	v, ok := d.number(exifOrientation)
 	if !ok {
 		if found := xmpOrientation.FindSubmatch(m.xmp); found != nil {
-			v = int(found[1][0] - '0')
+			v = float64(found[1][0] - '0')
 		}
 	}
-	if v >= 1 && v <= 8 {
-		return v
+	if v >= 1 && v <= 8 && v == float64(int(v)) {
+		return int(v)
 	}
 	return 1
 }
@@ -183,5 +184,6 @@ func webpMetadata(data []byte) (found metadata) {
 
 // tiffMetadata returns the file itself, which has the form of EXIF data, and the XMP data in it.
 func tiffMetadata(data []byte) metadata {
-	return metadata{data, tiffBytes(data, tiffXMP)}
+	d, _ := parseIFD(data)
+	return metadata{data, d.bytes(tiffXMP)}
 }

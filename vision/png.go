@@ -2,6 +2,7 @@ package vision
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"image"
 	"image/png"
@@ -12,26 +13,32 @@ import (
 
 // pngHeader reads the size, and how many pixels the length of the file allows.
 func pngHeader(data []byte) (header, error) {
-	h, err := headerBy(png.DecodeConfig, data)
+	var h header
+	info, err := parsePNG(data)
 	if err != nil {
 		return h, err
 	}
-	// Deflate expands at most 1032 times. DecodeConfig has seen that the header is whole: bit depth and color
-	// type are its bytes 8 and 9.
-	if len(data) < 26 {
-		return h, io.ErrUnexpectedEOF
-	}
-	bits := int(data[24])
-	switch data[25] {
-	case 2:
-		bits *= 3
-	case 4:
-		bits *= 2
-	case 6:
-		bits *= 4
-	}
-	h.perByte = 1032 * 8 / float64(max(bits, 1))
+	h.width, h.height = info.width, info.height
+	// Deflate expands at most 1032 times.
+	h.perByte = 1032 * 8 / float64(info.depth)
 	return h, nil
+}
+
+// decodePNG decodes with image/png, and where that fails for a reason that does not concern the pixels, the file without
+// what it stumbled over.
+func decodePNG(data []byte) (*Image, error) {
+	m, err := png.Decode(bytes.NewReader(data))
+	if err == nil {
+		return FromImage(m)
+	}
+	repaired, reason := repairPNG(data)
+	if reason != nil {
+		return nil, fmt.Errorf("%w (%w)", reason, err)
+	}
+	if m, err = png.Decode(bytes.NewReader(repaired)); err != nil {
+		return nil, err
+	}
+	return FromImage(m)
 }
 
 // WritePNG writes the image as a PNG file.
@@ -61,7 +68,7 @@ func WritePNG(w io.Writer, m *Image) error {
 	return b.Flush()
 }
 
-// SavePNG writes the image to a PNG file, which appears whole or not at all: an old file of that name is replaced
+// SavePNG writes the image to a PNG file, which appears whole or not at all. An old file of that name is replaced
 // once the new one is on the disk.
 func SavePNG(path string, m *Image) error {
 	if err := m.Validate(); err != nil {

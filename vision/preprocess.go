@@ -234,8 +234,9 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	return m, nil
 }
 
-// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with Gray, in the memory of dst where that is
-// enough, and the width and height. w shares out the work, image by image; nil is serial.
+// Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with
+// Gray, in the memory of dst where that is enough, and the width and height. The workers w share out the work, image by
+// image; nil is serial.
 //
 // All outputs must have the same size. Otherwise, and for an image without pixels, the error names the image by its
 // position and matches [ErrSize].
@@ -264,12 +265,12 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	w.For(len(images), prepare)
 	for i, err := range errs {
 		if err != nil {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %w", i, err)
+			return nil, 0, 0, &BatchError{i, err}
 		}
 		width, height = ready[0].Width, ready[0].Height
 		if ready[i].Width != width || ready[i].Height != height {
-			return nil, 0, 0, fmt.Errorf("vision: image %d: %d×%d pixels after resizing, expected %d×%d as of image 0: %w",
-				i, ready[i].Width, ready[i].Height, width, height, ErrSize)
+			return nil, 0, 0, &BatchError{i, fmt.Errorf("%d×%d pixels after resizing, expected %d×%d as of the first of the batch: %w",
+				ready[i].Width, ready[i].Height, width, height, ErrSize)}
 		}
 	}
 	n := p.Channels() * width * height

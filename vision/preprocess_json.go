@@ -332,10 +332,10 @@ func (p *Preprocess) check() error {
 	return nil
 }
 
-// MarshalJSON writes p as transformers' image processors read it: as a CLIPImageProcessor where there is a crop or a
-// shorter side, as a SamImageProcessor (unpadded) where there is a longer side, otherwise as a ViTImageProcessor.
-// Settings that transformers does not have (a Backend other than Torchvision, Cover, timm's Fit, Fill and RowsFirst) go
-// into fields of their own, so that reading gives the same Preprocess back.
+// MarshalJSON writes p as transformers' image processors read it. With a crop or a shorter side it is a
+// CLIPImageProcessor, with a longer side a SamImageProcessor (unpadded), otherwise a ViTImageProcessor. Settings that
+// transformers does not have go into fields of their own, so that reading gives the same Preprocess back. These
+// settings are a Backend other than Torchvision, Cover, and timm's Fit, Fill and RowsFirst.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err

@@ -14,10 +14,9 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// TestProcessorsAtFullSize prepares PNG files of odd shapes, photographs among them where there are some, by every
-// processor of testdata/processors.json, and compares with what transformers, on both of its backends, and timm make
-// of the same files: within one level of 0..255 before normalizing. It needs FOVEA_PYTHON, the path of a Python that
-// has them.
+// TestProcessorsAtFullSize prepares PNG files of odd shapes by every processor of testdata/processors.json; some are
+// photographs, where there are any. It compares the results with those of transformers, on both of its backends, and
+// of timm: within one level of 0..255 before normalizing. It needs FOVEA_PYTHON, the path of a Python that has them.
 func TestProcessorsAtFullSize(t *testing.T) {
 	dir := t.TempDir()
 	prepare := oracle.Command(t, "transformers and timm", "vision_preprocess.py", dir)

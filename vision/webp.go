@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 
 	"golang.org/x/image/webp"
 )
@@ -29,56 +30,94 @@ func decodeWebP(data []byte) (*Image, error) {
 	}
 	m := fromWebP(decoded)
 	if m.Width != f.at.Dx() || m.Height != f.at.Dy() {
-		return nil, fmt.Errorf("the first frame says %d×%d pixels, its data %d×%d", f.at.Dx(), f.at.Dy(), m.Width, m.Height)
+		return nil, fmt.Errorf("the frame says %d×%d pixels, its data %d×%d", f.at.Dx(), f.at.Dy(), m.Width, m.Height)
 	}
 	// Around a smaller frame the canvas is transparent black.
 	return m.window(image.Rect(0, 0, f.width, f.height).Sub(f.at.Min)), nil
 }
 
-// webpFrame is the first frame of an animation.
+// webpFrame is the image of a file in the extended form, or the first frame of an animation.
 type webpFrame struct {
 	width, height int             // of the canvas
 	at            image.Rectangle // of the frame in it
 	file          []byte          // the frame as a WebP file of its own
 }
 
-// webpFirstFrame returns the first frame of an animation, nil for a still image.
+// webpFirstFrame returns the image of a file in the extended form, nil for a file in the simple one. Only the chunks
+// that hold pixels are looked at, so that flags may be wrong and others may stand in between.
 func webpFirstFrame(data []byte) (*webpFrame, error) {
-	// Bit 1 of the extended header's flags: animation.
-	if len(data) < 30 || string(data[12:16]) != "VP8X" || data[20]&2 == 0 {
+	if len(data) < 30 || string(data[12:16]) != "VP8X" {
 		return nil, nil
 	}
 	u24 := func(b []byte) int { return int(b[0]) | int(b[1])<<8 | int(b[2])<<16 }
 	f := &webpFrame{width: u24(data[24:]) + 1, height: u24(data[27:]) + 1}
-	var frame []byte
-	webpChunks(data, func(id string, payload []byte) bool {
-		if id == "ANMF" {
-			frame = payload
+	f.at = image.Rect(0, 0, f.width, f.height)
+	chunks := data[12:]
+	if data[20]&2 != 0 { // animation
+		var frame []byte
+		webpChunks(data, func(id string, payload []byte) bool {
+			if id == "ANMF" {
+				frame = payload
+			}
+			return frame == nil
+		})
+		if len(frame) < 16+8 {
+			return f, fmt.Errorf("before the first frame: %w", io.ErrUnexpectedEOF)
 		}
-		return frame == nil
+		x, y, w, h := 2*u24(frame), 2*u24(frame[3:]), u24(frame[6:])+1, u24(frame[9:])+1
+		if f.at = image.Rect(x, y, x+w, y+h); !f.at.In(image.Rect(0, 0, f.width, f.height)) {
+			return f, fmt.Errorf("the first frame %v leaves the canvas of %d×%d pixels", f.at, f.width, f.height)
+		}
+		chunks = frame[16:]
+	} else if n := webpLength(data); n < uint64(len(data)) {
+		chunks = data[12:max(n, 12)]
+	}
+	var alpha, pixels []byte // whole chunks
+	walkChunks(chunks, func(id string, whole []byte) bool {
+		switch id {
+		case "ALPH":
+			if alpha == nil {
+				alpha = whole
+			}
+		case "VP8 ":
+			pixels = append(slices.Clone(alpha), whole...)
+		case "VP8L": // holds its own alpha
+			alpha, pixels = nil, whole
+		}
+		return pixels == nil
 	})
-	if len(frame) < 16+8 {
-		return f, fmt.Errorf("before the first frame: %w", io.ErrUnexpectedEOF)
+	if pixels == nil {
+		return f, fmt.Errorf("before the pixels: %w", io.ErrUnexpectedEOF)
 	}
-	x, y, w, h := 2*u24(frame), 2*u24(frame[3:]), u24(frame[6:])+1, u24(frame[9:])+1
-	f.at = image.Rect(x, y, x+w, y+h)
-	if !f.at.In(image.Rect(0, 0, f.width, f.height)) {
-		return f, fmt.Errorf("the first frame %v leaves the canvas of %d×%d pixels", f.at, f.width, f.height)
-	}
-	chunks := frame[16:]
 	var b bytes.Buffer
 	b.WriteString("RIFF")
-	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(4+18+len(chunks))))
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(4+18+len(pixels))))
 	b.WriteString("WEBPVP8X\x0a\x00\x00\x00")
 	flags := byte(0)
-	if string(chunks[:4]) == "ALPH" {
+	if alpha != nil {
 		flags = 0x10
 	}
 	b.Write([]byte{flags, 0, 0, 0})
-	b.Write(frame[6:12]) // the size, in the form that the header has it
-	b.Write(chunks)
+	w, h := f.at.Dx()-1, f.at.Dy()-1
+	b.Write([]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(h), byte(h >> 8), byte(h >> 16)})
+	b.Write(pixels)
 	f.file = b.Bytes()
 	return f, nil
+}
+
+// walkChunks calls f with each chunk, with its header and padding, until f returns false.
+func walkChunks(b []byte, f func(id string, whole []byte) bool) {
+	for len(b) >= 8 {
+		n := 8 + uint64(binary.LittleEndian.Uint32(b[4:]))
+		if n > uint64(len(b)) {
+			return
+		}
+		n = min(n+n&1, uint64(len(b)))
+		if !f(string(b[:4]), b[:n:n]) {
+			return
+		}
+		b = b[n:]
+	}
 }
 
 // webpChunks calls f with each chunk of the file until f returns false. Bytes beyond the length in the header are
@@ -164,8 +203,8 @@ func fromVP8(m *image.YCbCr) *Image {
 	return out
 }
 
-// upsampleVP8 doubles a row of chroma. With a the nearest sample, b its neighbor in the row, c the one in the
-// other row and d the diagonal one, the value is (9a+3b+3c+d+8)/16, computed with libwebp's two roundings.
+// upsampleVP8 doubles a row of chroma. The value is (9a+3b+3c+d+8)/16, computed with libwebp's two roundings: a is the
+// nearest sample, b its neighbor in the row, c the one in the other row and d the diagonal one.
 func upsampleVP8(dst, near, far []uint8) {
 	n := len(near)
 	edge := func(i int) uint8 { return uint8((3*uint32(near[i]) + uint32(far[i]) + 2) >> 2) }

@@ -72,7 +72,7 @@ func (c *check) difference(i int, grad, dir []float32) error {
 	left, right := (at[1]-at[0])/h, (at[2]-at[1])/h
 	hint := ""
 	if math.Abs(left-right) > 0.2*max(math.Abs(left), math.Abs(right)) {
-		hint = fmt.Sprintf(" (the difference to the left is %.6g, to the right %.6g: the values may be too near a kink)", left, right)
+		hint = fmt.Sprintf(" (the difference to the left is %.6g, to the right %.6g: the values may be too near a kink, or Options.Step too large for functions that curve as much)", left, right)
 	}
 	return fmt.Errorf("the gradient gives a derivative of %.6g, a central difference %.6g, more than %.2g apart%s", want, got, limit, hint)
 }

@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -46,20 +47,22 @@ const (
 
 // Error is one broken promise.
 type Error struct {
-	Kind   Kind
-	Reason string
+	Kind Kind
+	Err  error // such as an [*autograd.ShapeError] where f panicked with one
 }
 
-func (e *Error) Error() string { return "gradcheck: " + string(e.Kind) + ": " + e.Reason }
+func (e *Error) Error() string { return "gradcheck: " + string(e.Kind) + ": " + e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
 
 // Check tests f, which computes one Tensor or several from the parameters that are not frozen. It returns nil
 // when all promises hold, and otherwise the joined errors, each an [*Error]. Panics of f other than the typed
 // ones of package autograd continue.
 func Check(f func(t *autograd.Tape) []*autograd.Tensor, params []*autograd.Parameter, o Options) error {
 	c := &check{f: f, o: o}
-	c.o.Step = orDefault(o.Step, 4e-3)
-	c.o.Tolerance = orDefault(o.Tolerance, 0.02)
-	c.o.Threads = orDefault(o.Threads, 4)
+	c.o.Step = cmp.Or(o.Step, 4e-3)
+	c.o.Tolerance = cmp.Or(o.Tolerance, 0.02)
+	c.o.Threads = cmp.Or(o.Threads, 4)
 	for _, p := range params {
 		if !p.Frozen {
 			c.params = append(c.params, p)
@@ -68,7 +71,7 @@ func Check(f func(t *autograd.Tape) []*autograd.Tensor, params []*autograd.Param
 	}
 	var err error
 	if c.base, err = c.run(c.recorded(), c.whole); err != nil {
-		return &Error{Runs, err.Error()}
+		return &Error{Runs, err}
 	}
 	var all []error
 	for _, kind := range []struct {
@@ -86,17 +89,10 @@ func Check(f func(t *autograd.Tape) []*autograd.Tensor, params []*autograd.Param
 		{Stale, c.stale},
 	} {
 		if err := kind.check(); err != nil {
-			all = append(all, &Error{kind.kind, err.Error()})
+			all = append(all, &Error{kind.kind, err})
 		}
 	}
 	return errors.Join(all...)
-}
-
-func orDefault[T int | float64](v, otherwise T) T {
-	if v == 0 {
-		return otherwise
-	}
-	return v
 }
 
 // check is one call of Check.
@@ -146,7 +142,7 @@ func normals(n int, stream uint64) []float32 {
 	return v
 }
 
-// pass is what one forward pass and its backward pass gave.
+// pass holds the results of one forward and backward pass.
 type pass struct {
 	shapes [][]int
 	outs   [][]float32

@@ -226,3 +226,16 @@ func TestBrokenPromises(t *testing.T) {
 		})
 	}
 }
+
+// A typed panic of the function is found in the error.
+func TestErrorUnwrap(t *testing.T) {
+	x, y := autograd.NewParameter(2), autograd.NewParameter(3)
+	err := gradcheck.Check(func(t *autograd.Tape) []*autograd.Tensor {
+		return []*autograd.Tensor{autograd.Add(t.Use(x), t.Use(y))}
+	}, []*autograd.Parameter{x, y}, gradcheck.Options{})
+	var broken *gradcheck.Error
+	var shape *autograd.ShapeError
+	if !errors.As(err, &broken) || broken.Kind != gradcheck.Runs || !errors.As(err, &shape) || shape.Op != "add" {
+		t.Errorf("found %v", err)
+	}
+}

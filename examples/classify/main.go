@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/term"
-
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -33,14 +31,14 @@ type settings struct {
 }
 
 // parse reads the flags.
-func parse(args []string, stderr io.Writer) (settings, error) {
+func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("classify", flag.ContinueOnError)
 	f.StringVar(&s.Model, "model", "", "Vision Transformer: a `folder` in the layout of Hugging Face or timm, a file of weights, or owner/name on the hub")
 	f.IntVar(&s.Top, "top", 5, "show the `N` most probable classes")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
-	if err := console.ParseFlags(f, args, stderr, "Classifies images: classify -model MODEL [flags] IMAGE..."); err != nil {
+	if err := console.ParseFlags(f, args, stdout, "Classifies images: classify -model MODEL [flags] IMAGE..."); err != nil {
 		return s, err
 	}
 	s.Images = f.Args()
@@ -64,7 +62,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
-	text := &printer{to: stdout, top: s.Top, bars: onTerminal(stdout)}
+	text := &printer{to: stdout, top: s.Top, bars: console.OnTerminal(stdout)}
 	results := []jsonResult{}
 	broken := 0
 	progress := out.Phase("classifying", console.Files, int64(len(s.Images)))
@@ -94,10 +92,4 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%d of %d images could not be read", broken, len(s.Images))
 	}
 	return nil
-}
-
-// onTerminal reports whether w is a terminal.
-func onTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -11,7 +11,7 @@ import (
 
 // jsonResult is the JSON form of a result.
 type jsonResult struct {
-	Image  string           `json:"image"`
+	Image  console.Name     `json:"image"`
 	Logits []console.Number `json:"logits"`
 	Top    []class          `json:"top"`
 }
@@ -23,7 +23,7 @@ type class struct {
 }
 
 func toJSON(r *result, top int) jsonResult {
-	j := jsonResult{Image: r.name, Logits: console.Numbers(r.Logits), Top: []class{}}
+	j := jsonResult{Image: console.Name(r.name), Logits: console.Numbers(r.Logits), Top: []class{}}
 	for _, c := range best(r, top) {
 		j.Top = append(j.Top, class{Label: c.Label, Index: c.Index, P: console.Number(c.Probability)})
 	}

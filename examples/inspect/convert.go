@@ -21,7 +21,7 @@ func convert(ctx context.Context, c *console.Console, in *input, s settings) (*i
 	f := in.file
 	names := []string{filepath.Join(in.dir, f.Name())} // the file or the index
 	for _, p := range in.parts() {
-		names = append(names, p.Name)
+		names = append(names, string(p.Name))
 	}
 	if err := checkOutput(s.To, names); err != nil {
 		return nil, err
@@ -68,6 +68,9 @@ func written(path string) string {
 	return path
 }
 
+// shardEnding matches what follows the stem in the name of a shard.
+var shardEnding = regexp.MustCompile(`^-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?\.safetensors$`)
+
 // checkOutput returns an error if writing to the file to could replace one of the input files in names. Writing also
 // removes the shards and the index of an older checkpoint with the same name.
 func checkOutput(to string, names []string) error {
@@ -79,13 +82,14 @@ func checkOutput(to string, names []string) error {
 	if err != nil {
 		return fmt.Errorf("-to: %w", err)
 	}
-	shard := regexp.MustCompile(`^` + regexp.QuoteMeta(strings.TrimSuffix(base, ".safetensors")) + `-\d{5,}-of-\d{5,}(\.[0-9a-f]{8})?\.safetensors$`)
 	for _, in := range names {
 		home, err := os.Stat(filepath.Dir(in))
 		if err != nil || !os.SameFile(folder, home) {
 			continue
 		}
-		if name := filepath.Base(in); name == base || name == base+".index.json" || shard.MatchString(name) {
+		name := filepath.Base(in)
+		ending, ours := strings.CutPrefix(name, strings.TrimSuffix(base, ".safetensors"))
+		if name == base || name == base+".index.json" || ours && shardEnding.MatchString(ending) {
 			return fmt.Errorf("-to: %s would replace the input file %s: choose another name", to, in)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/examples/internal/console"
@@ -46,7 +47,7 @@ PATH is a safetensors or PyTorch file, the index of a sharded checkpoint, a fold
 or owner/name, a model on the hub.`
 
 // parse reads the flags.
-func parse(args []string, stderr io.Writer) (settings, error) {
+func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("inspect", flag.ContinueOnError)
 	f.BoolVar(&s.All, "all", false, "list every tensor and all metadata")
@@ -67,7 +68,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		s.shard, err = parseSize(value)
 		return err
 	})
-	if err := console.ParseFlags(f, args, stderr, about); err != nil {
+	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
 	given := map[string]bool{}
@@ -81,6 +82,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, errors.New("-dtype and -shard need -to")
 	case s.To != "" && filepath.Ext(s.To) != ".safetensors":
 		return s, fmt.Errorf("-to: expected a name that ends in .safetensors, found %q", s.To)
+	case !utf8.ValidString(filepath.Base(s.To)):
+		return s, fmt.Errorf("-to: expected a name in UTF-8, found %q", s.To)
 	}
 	s.Path = f.Arg(0)
 	return s, nil
@@ -93,7 +96,8 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		text = stderr
 	}
 	c := console.New(text)
-	if _, err := os.Stat(s.Path); errors.Is(err, fs.ErrNotExist) && !namesWeights(s.Path) {
+	// A name on the hub is no path here. Where a file is named like the owner, the error is another one than ErrNotExist.
+	if _, err := os.Stat(s.Path); err != nil && !errors.Is(err, fs.ErrPermission) && !namesWeights(s.Path) {
 		if s.Path, err = fetch.Model(ctx, s.Path, c); err != nil {
 			return err
 		}
@@ -143,7 +147,7 @@ type input struct {
 func (in *input) parts() []file {
 	list := []file{}
 	for _, p := range in.file.Parts() {
-		list = append(list, file{filepath.Join(in.dir, p.Name), string(p.Format), p.Size})
+		list = append(list, file{console.Name(filepath.Join(in.dir, p.Name)), string(p.Format), p.Size})
 	}
 	return list
 }
@@ -167,7 +171,7 @@ func open(s settings) (*input, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return &input{path: s.Path, dir: s.Path, file: f}, err
 	}
-	found, listErr := candidates(s.Path)
+	found, listErr := checkpoint.WeightFiles(os.DirFS(s.Path))
 	switch {
 	case listErr != nil:
 		return nil, listErr
@@ -184,23 +188,8 @@ func open(s settings) (*input, error) {
 // namesWeights reports whether the name fits a checkpoint.
 func namesWeights(name string) bool {
 	switch filepath.Ext(name) {
-	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt":
+	case ".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar":
 		return true
 	}
 	return strings.HasSuffix(name, ".index.json")
-}
-
-// candidates returns the files in a folder whose names fit a checkpoint.
-func candidates(dir string) ([]string, error) {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for _, e := range list {
-		if !e.IsDir() && namesWeights(e.Name()) {
-			found = append(found, e.Name())
-		}
-	}
-	return found, nil
 }

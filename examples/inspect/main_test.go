@@ -137,7 +137,7 @@ func TestJSONOutput(t *testing.T) {
 		}
 	}
 	parse(stored + "/sharded")
-	if len(s.Files) != 2 || s.Files[1].Name != filepath.Join(stored, "sharded", "model-00002-of-00002.safetensors") || s.Tensors != 12 || s.Parameters != 96 || s.Bytes != 424 || s.Metadata["format"] != "pt" {
+	if len(s.Files) != 2 || string(s.Files[1].Name) != filepath.Join(stored, "sharded", "model-00002-of-00002.safetensors") || s.Tensors != 12 || s.Parameters != 96 || s.Bytes != 424 || s.Metadata["format"] != "pt" {
 		t.Errorf("sharded: %+v", s)
 	}
 	if d := cmp.Diff([]typeCount{{"F32", 11, 384}, {"I64", 1, 40}}, s.Types); d != "" {
@@ -332,12 +332,36 @@ func TestParseSize(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 {
-		t.Errorf("exit status %d", status)
+	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("exit status %d, standard error %q", status, &stderr)
 	}
 	for _, name := range []string{"all", "stats", "json", "root", "to", "dtype", "shard"} {
-		if !strings.Contains(stderr.String(), "  -"+name) {
+		if !strings.Contains(stdout.String(), "  -"+name) {
 			t.Errorf("-h does not explain -%s", name)
 		}
+	}
+}
+
+// TestRoots says which of several sets of weights is shown, and which there are.
+func TestRoots(t *testing.T) {
+	file := stored + "/torch/training.pt"
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{file}, "the weights under model_ema.state_dict\n-root chooses others: model\n"},
+		{[]string{"-root", "model", file}, "the weights under model\n-root chooses others: model_ema.state_dict\n"},
+		{[]string{stored + "/torch/nested.pt"}, "the weights under state_dict\n"},
+	} {
+		if got := inspect(t, c.args...); !strings.Contains(got, c.want) {
+			t.Errorf("%q: expected %q, found\n%s", c.args, c.want, got)
+		}
+	}
+	var sum summary
+	if err := json.Unmarshal([]byte(inspect(t, "-json", file)), &sum); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([][]string{{"model"}, {"model_ema", "state_dict"}}, sum.Roots); diff != "" || strings.Join(sum.Root, ".") != "model_ema.state_dict" {
+		t.Errorf("found the root %q, %s", sum.Root, diff)
 	}
 }

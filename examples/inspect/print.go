@@ -29,11 +29,11 @@ func (s *summary) print(c *console.Console, all bool) {
 	}
 	switch len(s.Files) {
 	case 0:
-		c.Line("%s: an index of no files", quoted(s.Path))
+		c.Line("%s: an index of no files", quoted(string(s.Path)))
 	case 1:
-		c.Line("%s: %s, %s", quoted(s.Path), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %s, %s", quoted(string(s.Path)), s.Files[0].Format, console.Size(size))
 	default:
-		c.Line("%s: %d files of %s, %s in all", quoted(s.Path), len(s.Files), s.Files[0].Format, console.Size(size))
+		c.Line("%s: %d files of %s, %s in all", quoted(string(s.Path)), len(s.Files), s.Files[0].Format, console.Size(size))
 	}
 	var types []string
 	for _, t := range s.Types {
@@ -45,6 +45,18 @@ func (s *summary) print(c *console.Console, all bool) {
 	}
 	c.Line("%s in %s: %s", count(int64(s.Parameters), "parameter"), count(int64(s.Tensors), "tensor"),
 		strings.Join(append(types, console.Size(s.Bytes)+map[bool]string{true: " in all"}[len(types) > 1]), ", "))
+	if len(s.Root) > 0 {
+		c.Line("the weights under %s", quoted(strings.Join(s.Root, ".")))
+	}
+	if len(s.Roots) > 1 {
+		var others []string
+		for _, r := range s.Roots {
+			if !slices.Equal(r, s.Root) {
+				others = append(others, quoted(strings.Join(r, ".")))
+			}
+		}
+		c.Line("-root chooses others: %s", strings.Join(others, ", "))
+	}
 	if s.Family != nil {
 		c.Line("looks like %s", s.Family)
 	}
@@ -63,7 +75,7 @@ func (s *summary) print(c *console.Console, all bool) {
 		c.Line("")
 		c.Line("files")
 		for _, f := range s.Files {
-			c.Line("  %s  %s", quoted(f.Name), console.Size(f.Size))
+			c.Line("  %s  %s", quoted(string(f.Name)), console.Size(f.Size))
 		}
 	}
 	if len(s.List) > 0 {

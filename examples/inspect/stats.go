@@ -11,18 +11,22 @@ import (
 // stats are statistics of the values of one or several tensors. Minimum, maximum and mean are NaN without a finite
 // value.
 type stats struct {
-	Min      console.Number `json:"min"`
-	Max      console.Number `json:"max"`
-	Mean     console.Number `json:"mean"`
+	Min      console.Double `json:"min"`
+	Max      console.Double `json:"max"`
+	Mean     console.Double `json:"mean"`
 	NaN      int            `json:"nan"`
 	Infinite int            `json:"infinite"`
 
 	finite int
 	sum    float64
+	part   float64 // the sum times tiny, which cannot overflow
 }
 
+// tiny is a power of two. Even 2^64 values of the size of the largest float64 have a finite sum when each is multiplied by it.
+const tiny = 0x1p-64
+
 func newStats() *stats {
-	nan := console.Number(math.NaN())
+	nan := console.Double(math.NaN())
 	return &stats{Min: nan, Max: nan, Mean: nan}
 }
 
@@ -35,7 +39,7 @@ func (s *stats) add(v float64) {
 		s.Infinite++
 		return
 	}
-	f := console.Number(v)
+	f := console.Double(v)
 	if !(s.Min <= f) {
 		s.Min = f
 	}
@@ -44,13 +48,22 @@ func (s *stats) add(v float64) {
 	}
 	s.finite++
 	s.sum += v
+	s.part += v * tiny
 }
 
-// end computes the mean.
+// end computes the mean. It has the precision of float32, as the values of most files have.
 func (s *stats) end() *stats {
-	if s.finite > 0 {
-		s.Mean = console.Number(s.sum / float64(s.finite))
+	if s.finite == 0 {
+		return s
 	}
+	mean := s.sum / float64(s.finite)
+	if math.IsInf(s.sum, 0) {
+		mean = s.part / float64(s.finite) / tiny
+	}
+	if rounded := float64(float32(mean)); !math.IsInf(rounded, 0) && (rounded != 0 || mean == 0) {
+		mean = rounded
+	}
+	s.Mean = console.Double(mean)
 	return s
 }
 
@@ -71,6 +84,7 @@ func merged(list []*stats) *stats {
 		m.Infinite += s.Infinite
 		m.finite += s.finite
 		m.sum += s.sum
+		m.part += s.part
 	}
 	return m.end()
 }
@@ -89,7 +103,7 @@ func readStats(ctx context.Context, c *console.Console, f *checkpoint.File) (map
 	defer show.End()
 	all := map[string]*stats{}
 	done := int64(0)
-	floats, ints := make([]float32, piece), make([]int64, piece)
+	floats, ints := make([]float64, piece), make([]int64, piece)
 	for t := range f.Tensors() {
 		if !t.DType.IsFloat() && !t.DType.IsInt() {
 			continue
@@ -101,11 +115,11 @@ func readStats(ctx context.Context, c *console.Console, f *checkpoint.File) (map
 			}
 			n := min(piece, t.Len()-at)
 			if t.DType.IsFloat() {
-				if err := t.FloatsAt(floats[:n], at); err != nil {
+				if err := t.Float64sAt(floats[:n], at); err != nil {
 					return nil, err
 				}
 				for _, v := range floats[:n] {
-					s.add(float64(v))
+					s.add(v)
 				}
 			} else if t.IntsAt(ints[:n], at) == nil {
 				for _, v := range ints[:n] {

@@ -1,14 +1,18 @@
 package main
 
+import "github.com/fovea-ml/fovea/examples/internal/console"
+
 // A summary describes a checkpoint. It is the value that -json prints.
 type summary struct {
-	Path       string            `json:"path"`
+	Path       console.Name      `json:"path"`
 	Files      []file            `json:"files"`
 	Tensors    int               `json:"tensors"`
 	Parameters int64             `json:"parameters"` // floating-point values; tied tensors count once
 	Bytes      int64             `json:"bytes"`      // of the values; tied tensors count once
 	Types      []typeCount       `json:"types"`      // sorted by bytes, largest first
 	Metadata   map[string]string `json:"metadata"`
+	Root       []string          `json:"root"`   // the keys of a PyTorch file that lead to the tensors
+	Roots      [][]string        `json:"roots"`  // all that the file has
 	Config     *config           `json:"config"` // null without a model folder
 	Family     *guess            `json:"family"`
 	Tied       [][]string        `json:"tied"` // groups of names that share data
@@ -16,9 +20,9 @@ type summary struct {
 }
 
 type file struct {
-	Name   string `json:"name"`
-	Format string `json:"format"`
-	Size   int64  `json:"size"`
+	Name   console.Name `json:"name"`
+	Format string       `json:"format"`
+	Size   int64        `json:"size"`
 }
 
 type typeCount struct {
@@ -38,10 +42,11 @@ type tensor struct {
 // summarize describes a checkpoint; numbers may be nil.
 func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 	f := in.file
-	s := &summary{Path: in.path, Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
+	s := &summary{Path: console.Name(in.path), Files: in.parts(), Tensors: f.Len(), Metadata: map[string]string{}, Tied: f.Tied(), List: []tensor{}, Types: []typeCount{}}
 	for key := range f.MetadataKeys() {
 		s.Metadata[key], _ = f.Metadata(key)
 	}
+	s.Root, s.Roots = append([]string{}, f.Root()...), append([][]string{}, f.Roots()...)
 	if s.Tied == nil {
 		s.Tied = [][]string{}
 	}

@@ -20,7 +20,10 @@
 //	pretrained          the masked autoencoder, in the format of transformers' ViTMAEForPreTraining
 //	classifier          the fine-tuned classifier, for [vit.Load] and transformers
 //	scratch             the classifier trained from scratch
+//	run.json            the settings of the run
 //	resume              the state of an unfinished run; removed at the end
+//
+// It replaces the results of earlier runs there, and nothing that no run wrote. One run at a time writes to a folder.
 //
 // Ctrl-C interrupts a run, and -resume continues it. The resumed run ends with the same bits as a run without the
 // interrupt. A second Ctrl-C ends the program at once. The exit status is 0 for a finished run, 1 after an error, and 130

@@ -24,6 +24,7 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
 	images := make([]*vision.Image, d.Len())
 	errs := make([]error, d.Len())
+	sums := make([]uint32, d.Len())
 	var kept atomic.Int64 // bytes; long and narrow images take more than the estimate above
 	decode := func(i int) {
 		m, err := d.Open(i)
@@ -32,6 +33,9 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 			if err == nil && kept.Add(int64(len(m.Pix))) <= keepBytes {
 				images[i] = m
 			}
+		}
+		if err == nil {
+			sums[i] = sumPixels(m)
 		}
 		errs[i] = err
 	}
@@ -76,7 +80,7 @@ func examine(ctx context.Context, d vision.Dataset, side, threads int, skip bool
 		return nil, nil, err
 	}
 	if !keep || kept.Load() > keepBytes {
-		return &vision.Subset{Of: d, Indices: good}, bad, nil
+		return &vision.Subset{Of: &summed{d, sums}, Indices: good}, bad, nil
 	}
 	m := &vision.Memory{ClassNames: d.Classes()}
 	for _, i := range good {

@@ -134,11 +134,11 @@ func TestBadInput(t *testing.T) {
 // TestHelp checks that -h explains every flag.
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 {
-		t.Errorf("exit status %d", status)
+	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
+		t.Errorf("exit status %d, standard error %q", status, &stderr)
 	}
 	for _, name := range []string{"data", "init", "epochs", "labels", "mask", "out", "resume", "seed", "json", "skip-broken", "threads"} {
-		if !strings.Contains(stderr.String(), "  -"+name) {
+		if !strings.Contains(stdout.String(), "  -"+name) {
 			t.Errorf("-h does not explain -%s", name)
 		}
 	}

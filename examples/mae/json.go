@@ -7,7 +7,7 @@ type result struct {
 	PretrainLoss     []console.Number `json:"pretrain_loss"`
 	FinetuneAccuracy console.Number   `json:"finetune_accuracy"`
 	ScratchAccuracy  console.Number   `json:"scratch_accuracy"`
-	Out              string           `json:"out"`
+	Out              console.Name     `json:"out"`
 }
 
 // resultOf converts an outcome for -json.
@@ -16,7 +16,7 @@ func resultOf(o *outcome, out string) result {
 		PretrainLoss:     []console.Number{},
 		FinetuneAccuracy: console.Number(o.Finetune.accuracy()),
 		ScratchAccuracy:  console.Number(o.Scratch.accuracy()),
-		Out:              out,
+		Out:              console.Name(out),
 	}
 	for _, l := range o.PretrainLoss {
 		r.PretrainLoss = append(r.PretrainLoss, console.Number(l))

@@ -45,7 +45,7 @@ const about = `Pre-trains a masked autoencoder on images without labels. Then fi
 same network from scratch on the same labels for comparison.`
 
 // parse reads the flags.
-func parse(args []string, stderr io.Writer) (settings, error) {
+func parse(args []string, stdout io.Writer) (settings, error) {
 	s := settings{Epochs: defaultEpochs}
 	f := flag.NewFlagSet("mae", flag.ContinueOnError)
 	f.StringVar(&s.Data, "data", "", "train on the images in `DIR`, with one sub-folder for each class, instead of the embedded Fashion-MNIST")
@@ -66,7 +66,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
-	if err := console.ParseFlags(f, args, stderr, about); err != nil {
+	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}
 	if f.NArg() > 0 {

@@ -18,7 +18,7 @@ import (
 
 // An unfinished run has a folder "resume" in its output folder. It holds run.json with the settings, and a file of
 // [train.Run] with the state of each phase that has started. A resumed run repeats all phases; a finished phase returns
-// its result at once. The end of the run removes the folder.
+// its result at once. The end of the run removes the folder, but for run.json, which moves to the output folder.
 
 func (r *run) resumeFolder() string { return r.path("resume") }
 
@@ -36,6 +36,9 @@ type stored struct {
 }
 
 const storedVersion = 1
+
+// phases are the names of the state files, without their ending.
+var phases = []string{"pretrain", "finetune", "scratch"}
 
 // restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
 // value as in the unfinished run.
@@ -70,20 +73,29 @@ func (s *settings) restore(given map[string]bool) error {
 	return nil
 }
 
-// begin prepares the output folder. For a new run, it removes an earlier unfinished run.
+// begin prepares the output folder, which this run has locked. For a new run, it removes an earlier unfinished run.
 func (r *run) begin(m *mae.Model) error {
-	r.identity = map[string]string{
-		"data":    fingerprint(r.images.train),
-		"test":    fingerprint(r.images.test),
-		"weights": sum(m),
+	r.identity = map[string]string{"weights": sum(m)}
+	var err error
+	if r.identity["data"], err = fingerprint(r.images.train); err != nil {
+		return err
 	}
-	if r.settings.Resume {
+	if r.identity["test"], err = fingerprint(r.images.test); err != nil {
+		return err
+	}
+	if err := checkOwned(r.settings.Out); err != nil {
+		return err
+	}
+	_, err = os.Stat(settingsFile(r.settings.Out))
+	switch {
+	case r.settings.Resume && err != nil: // another process has just ended it
+		return fmt.Errorf("-resume: %s holds no unfinished run", r.settings.Out)
+	case r.settings.Resume:
 		return nil
-	}
-	if _, err := os.Stat(settingsFile(r.settings.Out)); err == nil {
+	case err == nil:
 		r.console.Line("starting a new run: the unfinished run in %s is removed", r.settings.Out)
 	}
-	if err := os.RemoveAll(r.resumeFolder()); err != nil {
+	if err := r.removeState(); err != nil {
 		return fmt.Errorf("-out: %w", err)
 	}
 	if err := os.MkdirAll(r.resumeFolder(), 0o777); err != nil {
@@ -99,6 +111,37 @@ func (r *run) begin(m *mae.Model) error {
 		_, err := w.Write(append(data, '\n'))
 		return err
 	})
+}
+
+// end removes the state of a finished run. Its settings stay beside the results.
+func (r *run) end() error {
+	if err := r.removeState(); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if err := os.Rename(settingsFile(r.settings.Out), r.path("run.json")); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	if err := os.Remove(r.resumeFolder()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.console.Line("%s stays, because it holds files that the run did not write", r.resumeFolder())
+	}
+	return nil
+}
+
+// removeState removes the state of the phases. It touches no other file.
+func (r *run) removeState() error {
+	list, err := os.ReadDir(r.resumeFolder())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range list {
+		if e.Name() == "run.json" || !isState(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(r.resumeFolder(), e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // sum returns a checksum of a model's weights.

@@ -52,6 +52,11 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		r.epochs = r.recipe.Pretrain.epochs(r.images.train.Len(), r.recipe.PretrainSteps)
 	}
 	r.describe(model)
+	unlock, err := lockOutput(r.settings.Out)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := r.begin(model); err != nil {
 		return nil, err
 	}
@@ -91,8 +96,11 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.drawCurves(out); err != nil {
 		return nil, err
 	}
+	if err := r.end(); err != nil {
+		return nil, err
+	}
 	r.conclude(out)
-	return out, os.RemoveAll(r.resumeFolder())
+	return out, nil
 }
 
 // model returns the masked autoencoder to pre-train: that of -init, or a new one.

@@ -74,16 +74,58 @@ func (s *settings) check() error {
 	if s.Data != "" && inside(s.Data, s.Out) {
 		return fmt.Errorf("-out: %s is in the folder of -data, %s, where it would count as a class", s.Out, s.Data)
 	}
+	if s.Data != "" {
+		for _, class := range linked(s.Data) {
+			if inside(class, s.Out) || inside(s.Out, class) {
+				return fmt.Errorf("-out: %s and the folder that %s links to hold each other, so that results would count as images", s.Out, class)
+			}
+		}
+	}
 	if info, err := os.Stat(s.Out); err == nil && !info.IsDir() {
 		return fmt.Errorf("-out: %s is not a folder", s.Out)
 	}
 	return nil
 }
 
-// inside reports whether path is dir or is in dir.
+// inside reports whether path is dir or is in dir, perhaps through links. The end of path need not exist.
 func inside(dir, path string) bool {
 	rel, err := filepath.Rel(absolute(dir), absolute(path))
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return true
+	}
+	folder, err := os.Stat(dir)
+	if err != nil {
+		return false
+	}
+	// Without its links, every folder above path is its parent. Whether two names lead to one folder, the system says.
+	for at := absolute(path); ; at = filepath.Dir(at) {
+		real, err := filepath.EvalSymlinks(at)
+		if err != nil && at != filepath.Dir(at) {
+			continue // it does not exist yet
+		}
+		for {
+			if info, err := os.Stat(real); err == nil && os.SameFile(info, folder) {
+				return true
+			}
+			if real == filepath.Dir(real) {
+				return false
+			}
+			real = filepath.Dir(real)
+		}
+	}
+}
+
+// linked returns the folders that links in a folder lead to.
+func linked(dir string) (targets []string) {
+	list, _ := os.ReadDir(dir)
+	for _, e := range list {
+		if at := filepath.Join(dir, e.Name()); e.Type()&os.ModeSymlink != 0 {
+			if info, err := os.Stat(at); err == nil && info.IsDir() {
+				targets = append(targets, at)
+			}
+		}
+	}
+	return targets
 }
 
 // absolute makes a path absolute; "" stays "".

@@ -83,6 +83,14 @@ func Write(path string, write func(io.Writer) error) (err error) {
 	return syncFolder(dir)
 }
 
+// WriteFile is [Write] of data that is at hand.
+func WriteFile(path string, data []byte) error {
+	return Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
 // create opens a new file next to the one to be replaced. Unlike os.CreateTemp, it uses the permissions that the process
 // gives to new files.
 func create(dir, base string) (*os.File, error) {

@@ -39,6 +39,10 @@ func TestWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect(t, path, s)
+		if err := WriteFile(path, []byte(s+"again")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, path, s+"again")
 	}
 }
 
@@ -190,4 +194,17 @@ func ExampleWrite() {
 	kept, _ := os.ReadFile(path)
 	fmt.Printf("%v: %s\n", err, kept)
 	// Output: interrupted: step 1
+}
+
+// TestNameNotUTF8 writes to a name that is not UTF-8, twice.
+func TestNameNotUTF8(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a\xff(")
+	if err := os.WriteFile(path, nil, 0o666); err != nil {
+		t.Skip(err) // the system has no such names
+	}
+	for range 2 {
+		if err := Write(path, func(w io.Writer) error { _, err := io.WriteString(w, "text"); return err }); err != nil {
+			t.Error(err)
+		}
+	}
 }

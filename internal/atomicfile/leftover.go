@@ -4,11 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 )
 
 // A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The next
 // process that writes to the name removes it. It can tell: a temporary file is locked while it is written, and the
 // system drops the locks of a killed process.
+
+// temporary matches what follows the base in a temporary name.
+var temporary = regexp.MustCompile(`^\.[0-9a-f]{8}\.tmp$`)
 
 // removeLeftovers removes the temporary files of a name that no process writes any more.
 func removeLeftovers(dir, base string) {
@@ -16,9 +20,10 @@ func removeLeftovers(dir, base string) {
 	if err != nil {
 		return
 	}
-	temporary := regexp.MustCompile(`^\.` + regexp.QuoteMeta(base) + `\.[0-9a-f]{8}\.tmp$`)
 	for _, e := range list {
-		if !temporary.MatchString(e.Name()) || !e.Type().IsRegular() {
+		// base is no part of the expression: a name need not be UTF-8.
+		ending, ours := strings.CutPrefix(e.Name(), "."+base)
+		if !ours || !temporary.MatchString(ending) || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())

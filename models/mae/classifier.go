@@ -18,8 +18,8 @@ type ClassifierOptions struct {
 // Classifier returns a Vision Transformer that begins with a copy of m's encoder and has a new head for the
 // given classes (MAE, appendix A.1; main_finetune.py of facebookresearch/mae). The positions are trained from
 // here on. The head begins almost at zero, so that the encoder's features are not torn at the start. It shares no
-// memory with m. It panics when there are no labels, no rng, the options are none of a valid vit.Config, or m has an
-// adapter that is not merged.
+// memory with m. It panics when there are no labels, no rng, the options give no valid vit.Config, or the
+// encoder has an adapter that is not merged.
 func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand) *vit.Model {
 	if len(labels) == 0 || rng == nil {
 		panic("mae: a classifier needs labels and a random number generator")
@@ -28,7 +28,7 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)
 	v.Preprocess = m.Preprocess
-	nn.Copy(v, m)
+	nn.Copy(v.Encoder, m.Encoder) // of one type, so that every path of the first is one of the second
 	nn.TruncatedNormal(rng, v.Head.Weight, 2e-5, -2, 2)
 	return v
 }

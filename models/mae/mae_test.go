@@ -201,7 +201,7 @@ func TestClassifier(t *testing.T) {
 	out, in := fc.Weight.Shape()[0], fc.Weight.Shape()[1]
 	fc.Adapter = []*nn.LowRank{{A: autograd.NewParameter(1, in), B: autograd.NewParameter(out, 1), Alpha: 1}}
 	defer func() {
-		if r, ok := recover().(error); !ok || !strings.Contains(r.Error(), "Encoder.Blocks.1.MLP.FC1 has an adapter that is not merged") {
+		if r, ok := recover().(error); !ok || !strings.Contains(r.Error(), "Blocks.1.MLP.FC1 has an adapter that is not merged") {
 			t.Errorf("a model with an adapter: %v", r)
 		}
 	}()

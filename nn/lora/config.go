@@ -78,7 +78,7 @@ func parseConfig(data []byte) (*config, error) {
 		alphas:     f.overrides("alpha_pattern"),
 	}
 	if !(c.dropout >= 0 && c.dropout < 1) {
-		f.fail("lora_dropout: expected a probability below 1, found %v", c.dropout)
+		f.fail("lora_dropout: expected at least 0 and below 1, found %v", c.dropout)
 	}
 	c.targets, c.pattern = f.modules("target_modules")
 	c.exclude, c.excluded = f.modules("exclude_modules")

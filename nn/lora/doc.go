@@ -25,8 +25,9 @@
 //
 // # Base model and adapter
 //
-// A base model is saved without adapters. What saves, copies or folds its weights refuses a model with adapters that
-// act beside them; [nn.Unmerged] names the first. So either save the adapters alone, with [Save], or merge them.
+// A base model is saved without adapters. A model's Save method, nn.Copy and FoldBatchNorm refuse a model with adapters
+// that are not merged. checkpoint.Save does not: ask [nn.Unmerged] first, which names the first such layer. So either save
+// the adapters alone, with [Save], or merge them.
 //
 // [Merge] adds s·B·A to the weights, in float64 and rounded once. Outputs then differ from the unmerged ones by
 // rounding. A merged model is a base model: its parameters are those of one, and it is saved as one. [Unmerge] restores

@@ -3,9 +3,11 @@ package lora_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -104,6 +106,54 @@ func saved(t *testing.T, table *checkpoint.Names) (m *model, dir string) {
 		t.Fatal(err)
 	}
 	return m, dir
+}
+
+// TestTables saves under unusual tables of names.
+func TestTables(t *testing.T) {
+	type inner struct{ Adapted, Trained *nn.Linear }
+	newInner := func() *struct{ Body inner } {
+		return &struct{ Body inner }{inner{nn.NewLinear(3, 4, true), nn.NewLinear(4, 2, false)}}
+	}
+	m, dir := newInner(), t.TempDir()
+	if err := lora.Attach(m, lora.Options{Layers: []string{"Body.Adapted"}, Rank: 1, Train: []string{"Body.Trained.*"}}, rng()); err != nil {
+		t.Fatal(err)
+	}
+	m.Body.Trained.Weight.Update(func(w []float32) { w[0] = 7 })
+
+	// The body is at the top of the file, and one row has no name in the first column.
+	table := &checkpoint.Names{Rules: []checkpoint.Rule{{"Body.Trained", "", "head"}, {"Body", ".", "body"}}}
+	if err := lora.Save(dir, m, table); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoint.OpenFS(os.DirFS(dir), lora.SafetensorsName, checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want := []string{"base_model.model.adapted.lora_A.weight", "base_model.model.adapted.lora_B.weight", "base_model.model.head.weight"}
+	if d := cmp.Diff(want, slices.Sorted(f.Names())); d != "" {
+		t.Error(d)
+	}
+	back := newInner()
+	if err := lora.Load(os.DirFS(dir), back, table); err != nil {
+		t.Fatal(err)
+	}
+	if back.Body.Trained.Weight.Values()[0] != 7 {
+		t.Error("the trained layer was not loaded")
+	}
+
+	if err := lora.Save(t.TempDir(), m, nil); err == nil || !strings.Contains(err.Error(), "Body.Adapted: the table of names has no module for this layer") {
+		t.Errorf("save without a table: %v", err)
+	}
+	if err := lora.Load(os.DirFS(dir), newInner(), nil); err == nil || !strings.Contains(err.Error(), "base_model.model.adapted.lora_A.weight: the model has no linear layer of this name") {
+		t.Errorf("load without a table: %v", err)
+	}
+	defer func() {
+		if r := fmt.Sprint(recover()); r != `checkpoint: rule ["Body"]: expected a path and at least one name` {
+			t.Errorf("a rule of one name: found %s", r)
+		}
+	}()
+	lora.Save(t.TempDir(), m, &checkpoint.Names{Rules: []checkpoint.Rule{{"Body"}}})
 }
 
 // TestSave expects what was saved to load to the same bits.
@@ -206,7 +256,7 @@ func TestConfig(t *testing.T) {
 		{"r", `1000000000000`, "expected shape [1000000000000 12], found [2 12]"},
 		{"r", ``, "expected shape [8 12], found [2 12]"}, // PEFT's default
 		{"lora_alpha", `"4"`, "lora_alpha: expected a number"},
-		{"lora_dropout", `1.5`, "lora_dropout: expected a probability below 1, found 1.5"},
+		{"lora_dropout", `1.5`, "lora_dropout: expected at least 0 and below 1, found 1.5"},
 		{"use_rslora", `1`, "use_rslora: expected true or false, found 1"},
 		{"bias", `"all"`, `bias: expected "none", found "all"`},
 		{"use_dora", `true`, "use_dora: unsupported: true"},
@@ -241,9 +291,10 @@ func TestConfig(t *testing.T) {
 		{"modules_to_save", `null`, "base_model.model.classifier.bias"},
 		{"modules_to_save", `["classifier", "score"]`, ""},
 		{"modules_to_save", `["classifier", "layernorm"]`, "Norm.Weight"},
-		{"rank_pattern", `{"v_proj": 3}`, "v_proj.lora_A.weight: expected shape [3 12], found [2 12]"},
+		{"rank_pattern", `{"v_proj": 3}`, "lora: adapter_model.safetensors: base_model.model.vit.layers.0.attention.v_proj.lora_A.weight: expected shape [3 12], found [2 12]"},
 		{"rank_pattern", `{"layers.0.attention.v_proj": 2, ".*": 2}`, ""},
 		{"rank_pattern", `{".*": 2, "v_proj": 3}`, ""}, // the first that matches counts
+		{"rank_pattern", `{"v_proj": 0}`, "lora: adapter_config.json: the rank of vit.layers.0.attention.v_proj: expected at least 1, found 0"},
 		{"rank_pattern", `{"v_proj": 2.5}`, "rank_pattern: expected whole numbers, found 2.5"},
 		{"rank_pattern", `{"v_proj": "2"}`, "rank_pattern: expected an object that holds a number for each module"},
 		{"alpha_pattern", `[1]`, "alpha_pattern: expected an object"},
@@ -350,7 +401,7 @@ func TestWeights(t *testing.T) {
 		if err := lora.Load(memory(t, config, entries), m, &names); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("expected an error with %q, found %v", want, err)
 		}
-		if nn.Unmerged(m) != "" {
+		if adapted(m) {
 			t.Errorf("%s: the model was changed", want)
 		}
 	}
@@ -461,8 +512,8 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, config []byte) {
 		m := newModel(t)
 		err := lora.Load(fstest.MapFS{lora.ConfigName: {Data: config}, lora.SafetensorsName: {Data: weights}}, m, &names)
-		if (err == nil) != (nn.Unmerged(m) != "") {
-			t.Errorf("adapted layer %q, error %v", nn.Unmerged(m), err)
+		if (err == nil) != adapted(m) {
+			t.Errorf("adapted: %v, error %v", adapted(m), err)
 		}
 	})
 }

@@ -21,6 +21,9 @@ import (
 // the weights are not exactly the ones that it describes. The error names the file and the field or tensor, and the model
 // is unchanged.
 func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
+	if names == nil {
+		names = &checkpoint.Names{}
+	}
 	data, err := smallfile.Read(fsys, ConfigName)
 	if err != nil {
 		return fmt.Errorf("lora: %w", err)
@@ -48,13 +51,13 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 
 	found, err := c.find(f, modulesOf(model, names), names)
 	if err != nil {
-		return fmt.Errorf("lora: %s: %w", f.Name(), err)
+		return fmt.Errorf("lora: %w", err)
 	}
 	s := newStored(names)
 	layers := map[*nn.Linear][]*nn.LowRank{}
 	for _, x := range found {
-		s.addAdapter(x.module, x.name, x.adapter)
-		layers[x.layer] = append(layers[x.layer], x.adapter)
+		s.addAdapter(x.module, x.name, x.lowRank)
+		layers[x.layer] = append(layers[x.layer], x.lowRank)
 	}
 	var trained []*autograd.Parameter
 	for path, v := range nn.Values(model) {
@@ -76,16 +79,19 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 	return nil
 }
 
-// adapter is one that a file holds. Name is the module's in the file, without the prefix.
+// adapter is an adapter in a file. name is its module's name without prefix.
 type adapter struct {
 	*module
 	name    string
-	adapter *nn.LowRank
+	lowRank *nn.LowRank
 }
 
 // find returns the adapters of modules that a file holds, without values, in the order of layers and rows. They must
-// be the ones that the configuration describes.
+// be the ones that the configuration describes. An error names the file.
 func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.Names) ([]adapter, error) {
+	fail := func(format string, args ...any) ([]adapter, error) {
+		return nil, fmt.Errorf("%s: %w", f.Name(), fmt.Errorf(format, args...))
+	}
 	byName := map[string]*module{} // by each name in canonical form
 	for _, m := range modules {
 		for _, name := range m.names {
@@ -105,16 +111,20 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 		m := byName[names.Canonical(name)]
 		switch {
 		case m == nil:
-			return nil, fmt.Errorf("%s: the model has no linear layer of this name", tensor)
+			return fail("%s: the model has no linear layer of this name", tensor)
 		case !c.adapts(name):
-			return nil, fmt.Errorf("%s: %s does not name this module", tensor, ConfigName)
+			return fail("%s: %s does not name this module", tensor, ConfigName)
 		}
 		if other, ok := held[m]; ok {
-			return nil, fmt.Errorf("%s: %s adapts the same rows of %s", tensor, other.name, m.path)
+			return fail("%s: %s adapts the same rows of %s", tensor, other.name, m.path)
 		}
-		a, err := c.adapterOf(f, m, name)
+		rank := c.rankOf(name)
+		if rank < 1 {
+			return nil, fmt.Errorf("%s: the rank of %s: expected at least 1, found %d", ConfigName, name, rank)
+		}
+		a, err := c.adapterOf(f, m, name, rank)
 		if err != nil {
-			return nil, err
+			return fail("%w", err)
 		}
 		for form, n := range m.names {
 			if names.Canonical(n) == names.Canonical(name) {
@@ -124,20 +134,20 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 		held[m] = adapter{m, name, a}
 	}
 	if len(held) == 0 {
-		return nil, fmt.Errorf("expected tensors with names that end in %s, found none", suffixA)
+		return fail("expected tensors with names that end in %s, found none", suffixA)
 	}
 	var found []adapter
 	for _, m := range modules {
 		if x, ok := held[m]; ok {
 			if n := len(found); n > 0 && found[n-1].layer == m.layer && found[n-1].from+found[n-1].rows > m.from {
-				return nil, fmt.Errorf("%s and %s adapt the same rows of %s", found[n-1].name, x.name, m.path)
+				return fail("%s and %s adapt the same rows of %s", found[n-1].name, x.name, m.path)
 			}
 			found = append(found, x)
 			continue
 		}
 		for form := range forms {
 			if name := m.name(form); name != "" && (c.adapts(name) || c.adapts(names.Canonical(name))) {
-				return nil, fmt.Errorf("expected an adapter of %s, which %s names, found none", name, ConfigName)
+				return fail("expected an adapter of %s, which %s names, found none", name, ConfigName)
 			}
 		}
 	}
@@ -146,11 +156,8 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 
 // adapterOf returns an adapter of a module, without values. The file must hold it in the configuration's sizes before
 // memory is taken for them.
-func (c *config) adapterOf(f *checkpoint.File, m *module, name string) (*nn.LowRank, error) {
-	rank, in := c.rankOf(name), m.layer.Weight.Shape()[1]
-	if rank < 1 {
-		return nil, fmt.Errorf("%s: the rank of %s: expected at least 1, found %d", ConfigName, name, rank)
-	}
+func (c *config) adapterOf(f *checkpoint.File, m *module, name string, rank int) (*nn.LowRank, error) {
+	in := m.layer.Weight.Shape()[1]
 	for _, want := range []struct {
 		suffix string
 		shape  []int

@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -35,16 +36,14 @@ type Options struct {
 // It is an error when a pattern matches nothing, an option is out of range, rng is nil, or a layer has an adapter
 // already, merged or not. The model is then unchanged.
 func Attach(model any, o Options, rng *rand.Rand) error {
-	if o.Alpha == 0 {
-		o.Alpha = 8
-	}
+	o.Alpha = cmp.Or(o.Alpha, 8)
 	switch {
 	case o.Rank < 1:
 		return fmt.Errorf("lora: rank: expected at least 1, found %d", o.Rank)
 	case math.IsNaN(o.Alpha) || math.IsInf(o.Alpha, 0):
 		return fmt.Errorf("lora: alpha: expected a finite number, found %v", o.Alpha)
 	case !(o.Dropout >= 0 && o.Dropout < 1):
-		return fmt.Errorf("lora: dropout: expected a probability below 1, found %v", o.Dropout)
+		return fmt.Errorf("lora: dropout: expected at least 0 and below 1, found %v", o.Dropout)
 	case rng == nil:
 		return errors.New("lora: a random number generator is needed to draw the adapters")
 	}
@@ -167,7 +166,7 @@ func Merge(model any) error {
 			continue
 		}
 		if l.Merged() {
-			return fmt.Errorf("lora: merge: %s has got another adapter after merging", name)
+			return fmt.Errorf("lora: merge: %s has another adapter, added after merging", name)
 		}
 		if paths := nn.PathsOf(model, l.Weight); len(paths) > 1 {
 			return fmt.Errorf("lora: merge: %s is also %s, which merging would change with it", paths[0], paths[1])

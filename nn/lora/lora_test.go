@@ -16,6 +16,12 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
+// adapted reports whether a model has an adapter that is not merged.
+func adapted(m *model) bool {
+	_, found := nn.Unmerged(m)
+	return found
+}
+
 func rng() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 // everywhere adapts layers of each kind: parts of a fused projection, with and without activation or residual.
@@ -77,8 +83,8 @@ func TestAttach(t *testing.T) {
 	if slices.ContainsFunc(a[0].B.Values(), func(v float32) bool { return v != 0 }) {
 		t.Error("B is not zero")
 	}
-	if nn.Unmerged(m) != "Blocks.0.Attention.QKV" {
-		t.Errorf("the first adapted layer is %q", nn.Unmerged(m))
+	if layer, _ := nn.Unmerged(m); layer != "Blocks.0.Attention.QKV" {
+		t.Errorf("the first adapted layer is %q", layer)
 	}
 }
 
@@ -89,7 +95,8 @@ func TestAttachMistakes(t *testing.T) {
 		"rank: expected at least 1, found 0":                  func(o *lora.Options) { o.Rank = 0 },
 		"rank: expected at least 1, found -2":                 func(o *lora.Options) { o.Rank = -2 },
 		"alpha: expected a finite number, found NaN":          func(o *lora.Options) { o.Alpha = math.NaN() },
-		"dropout: expected a probability below 1, found 1":    func(o *lora.Options) { o.Dropout = 1 },
+		"dropout: expected at least 0 and below 1, found 1":   func(o *lora.Options) { o.Dropout = 1 },
+		"dropout: expected at least 0 and below 1, found -1":  func(o *lora.Options) { o.Dropout = -1 },
 		"no layers are named":                                 func(o *lora.Options) { o.Layers = nil },
 		`"Blocks.*.FC3" matches no linear layer of the model`: func(o *lora.Options) { o.Layers = []string{"Head", "Blocks.*.FC3"} },
 		`"Norm" matches no linear layer`:                      func(o *lora.Options) { o.Layers = []string{"Norm"} },
@@ -147,7 +154,7 @@ func TestMerge(t *testing.T) {
 			t.Errorf("%s: changed by merging: %v", path, changed)
 		}
 	}
-	if len(merged) != len(base) || nn.Unmerged(m) != "" || !m.Head.Merged() {
+	if len(merged) != len(base) || adapted(m) || !m.Head.Merged() {
 		t.Error("a merged model has other parameters than the base model")
 	}
 	if err := lora.Merge(m); err == nil {

@@ -3,6 +3,7 @@ package lora
 import (
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -16,9 +17,10 @@ const (
 	TorchName       = "adapter_model.bin" // read where the other is missing
 )
 
-// What PEFT puts before and behind the names of modules.
+// PEFT's prefix and suffixes of module names.
 const (
-	prefix  = "base_model.model."
+	parent  = "base_model.model"
+	prefix  = parent + "."
 	suffixA = ".lora_A.weight"
 	suffixB = ".lora_B.weight"
 )
@@ -71,14 +73,14 @@ type stored struct {
 	names  checkpoint.Names
 }
 
-// newStored returns an empty list for a model of the given names.
+// newStored returns an empty list for a model of the given names, each of which gets PEFT's prefix.
 func newStored(names *checkpoint.Names) *stored {
 	s := &stored{names: *names}
 	s.names.Columns, s.names.Optional = nil, nil
 	s.names.Prefixes = append([]string{prefix}, names.Prefixes...)
 	s.names.Rules = make([]checkpoint.Rule, len(names.Rules))
 	for i, r := range names.Rules {
-		s.names.Rules[i] = append(checkpoint.Rule{r[0], prefix + r[1]}, r[2:]...)
+		s.names.Rules[i] = checkpoint.Nest("", slices.Repeat([]string{parent}, max(len(r)-1, 0)), r)[0]
 	}
 	return s
 }

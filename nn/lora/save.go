@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,15 +32,15 @@ type written struct {
 	InitWeights   bool               `json:"init_lora_weights"`
 }
 
-// Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder, which
-// it makes when it is not there: adapter_config.json and adapter_model.safetensors, as PEFT's save_pretrained does.
-// Modules have the names that the table writes. PEFT loads the folder if its model has modules of these names in memory.
-// In transformers 5 they may differ from the names on disk.
+// Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder. It
+// makes the folder when it is not there. The files are adapter_config.json and adapter_model.safetensors, as PEFT's
+// save_pretrained writes them. Modules have the names that the table writes. PEFT loads the folder if its model has
+// modules of these names in memory. In transformers 5 they may differ from the names on disk.
 //
 // It is an error when
 //
 //   - the model has no adapter, or a merged one;
-//   - the table has no name for an adapted layer, or cuts it into other parts;
+//   - the table has no name for an adapted layer, or cuts it into other parts (a nil table has no names);
 //   - adapters differ in dropout or stabilization, which the configuration holds once;
 //   - a module with an adapter has trained parameters of its own.
 //
@@ -50,6 +49,9 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 	c := written{
 		PEFTType: "LORA", Bias: "none", InferenceMode: true, InitWeights: true,
 		Ranks: map[string]int{}, Alphas: map[string]float64{},
+	}
+	if names == nil {
+		names = &checkpoint.Names{}
 	}
 	s := newStored(names)
 	for path, l := range nn.Layers[nn.Linear](model) {
@@ -80,10 +82,7 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
-		err = atomicfile.Write(filepath.Join(dir, ConfigName), func(w io.Writer) error {
-			_, err := w.Write(append(data, '\n'))
-			return err
-		})
+		err = atomicfile.WriteFile(filepath.Join(dir, ConfigName), append(data, '\n'))
 	}
 	if err == nil {
 		err = checkpoint.Save(filepath.Join(dir, SafetensorsName), &s.names, s.all(), checkpoint.WriteOptions{})

@@ -19,8 +19,8 @@ for tag, x in inputs.items():
 
 for name in [
     "linear", "relu", "gelu", "gelu_python", "gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate",
-    "gelu_python_tanh", "gelu_tanh", "quick_gelu", "silu", "swish", "sigmoid", "tanh", "leaky_relu",
-    "relu6", "relu2", "hardswish", "hard_swish", "mish",
+    "gelu_python_tanh", "quick_gelu", "silu", "swish", "sigmoid", "tanh", "leaky_relu",
+    "relu6", "relu2", "hardswish", "mish",
 ]:
     f = ACT2FN[name] if name in ACT2FN else get_act_layer(name)()
     for tag, x in inputs.items():

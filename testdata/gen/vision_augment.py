@@ -37,7 +37,7 @@ def dim(a):
     return (a // 3 + np.array([10, 60, 120], np.uint8)).astype(np.uint8)
 
 
-PICTURES = {
+IMAGES = {
     "wide": test_image(61, 37), "tall": test_image(19, 44), "square": test_image(32, 32), "dim": dim(test_image(40, 25)),
     "flat": np.full((5, 6, 3), 77, np.uint8), "dot": test_image(1, 1), "line": test_image(9, 2),
 }
@@ -46,12 +46,12 @@ FILL = (124, 116, 104)
 cases = []
 
 
-def case(op, f, *args, names=tuple(PICTURES)):
+def case(op, f, *args, names=tuple(IMAGES)):
     for name in names:
-        out = f(Image.fromarray(PICTURES[name]))
+        out = f(Image.fromarray(IMAGES[name]))
         assert out.mode == "RGB"
         raw = out.tobytes()
-        c = {"picture": name, "op": op, "args": list(args), "sha256": hashlib.sha256(raw).hexdigest()[:32]}
+        c = {"image": name, "op": op, "args": list(args), "sha256": hashlib.sha256(raw).hexdigest()[:32]}
         if len(raw) <= 90:
             c["pixels"] = base64.b64encode(raw).decode()
         cases.append(c)

@@ -1,14 +1,19 @@
 """Makes JPEG files of every kind that the format allows, and what Pillow decodes them to.
 
-    vision_jpeg.py                     writes vision/internal/jpeg/testdata/: 42 small files, and want.json with the
+    vision_jpeg.py                     writes vision/internal/jpeg/testdata/: 90 small files, and want.json with the
                                        size and the SHA-256 of Pillow's Image.open(file).convert("RGB"), in full and
                                        as far as its draft mode reduces them to 4, 2 and 1 eighths
     vision_jpeg.py random N SEED       writes N cases to standard output
+    vision_jpeg.py cut N SEED          the same, of progressive files that end after some of their scans
+    vision_jpeg.py arithmetic N SEED   the same, of files with arithmetic coding
     vision_jpeg.py photographs DIR N SEED
                                        the same, of crops of the photographs below DIR that Pillow encodes
 
 A case on standard output is a name, the file and the pixels, each after its length in four bytes (big-endian), with
 the size in eighths at which they were decoded, width and height, four bytes each, before the pixels. Made with Pillow 13.0.0 (libjpeg-turbo 3.2.0), numpy 2.4.6.
+
+Arithmetic coding comes from jpegtran of libjpeg-turbo-progs (Debian 12's 2.1.5): neither Pillow nor the encoder here
+writes it.
 
 Pillow's encoder knows three ratios of chroma and one script of progressive scans. The encoder here writes random
 coefficients under random Huffman tables, sampling factors, scan scripts, restart intervals and markers: no images,
@@ -21,6 +26,7 @@ import json
 import pathlib
 import random
 import struct
+import subprocess
 import sys
 
 from PIL import Image
@@ -258,8 +264,8 @@ def script(rng, comps, progressive):
     return scans
 
 
-def random_file(rng):
-    """Returns a name that says what it is, and the file."""
+def random_file(rng, most=4000):
+    """Returns a name that says what it is, and the file. most bounds the coefficients of a block, after quantization."""
     n = rng.choice([1, 3, 3, 3, 3, 4])
     w, h = rng.randint(1, 70), rng.randint(1, 70)
     progressive = rng.random() < 0.5
@@ -298,7 +304,7 @@ def random_file(rng):
             # What no samples of 8 bits lead to overflows 16 bits, in one way in libjpeg's vector code and in another in
             # its C.
             total = sum(abs(v) * q for v, q in zip(blk, quant[c.tq]))
-            c.blocks.append([int(v * 4000 / total) for v in blk] if total > 4000 else blk)
+            c.blocks.append([int(v * most / total) for v in blk] if total > most else blk)
     out = b"\xff\xd8"
     adobe = rng.choice([None, None, 0, 1, 2])
     jfif = adobe is None and rng.random() < 0.5
@@ -354,6 +360,32 @@ def random_file(rng):
     return name, out
 
 
+def cut(rng):
+    """A progressive file that ends after some of its scans, at least the first one of each component."""
+    while True:
+        name, data = random_file(rng, 1500)  # smoothing may double a value
+        scans = [i for i in range(len(data) - 1) if data[i] == 0xFF and data[i + 1] == 0xDA]
+        means = sum(data[i + 4] for i in scans if data[i + 5 + 2 * data[i + 4]] == 0 and data[i + 7 + 2 * data[i + 4]] < 16)
+        first = 1 if means and data[scans[0] + 4] == means else means
+        if "progressive" not in name or len(scans) <= first:
+            continue
+        at = data.rfind(b"\xff\xc4", 0, rng.choice(scans[first:]))  # a scan's tables stand before it
+        return "cut_" + name, data[:at] + b"\xff\xd9"
+
+
+def arithmetic(rng):
+    while True:
+        name, data = random_file(rng) if rng.random() < 0.8 else cut(rng)
+        options = ["-arithmetic", "-copy", "all"]
+        if rng.random() < 0.5:
+            options += ["-progressive"]
+        if rng.random() < 0.4:
+            options += ["-restart", rng.choice(["1", "3B", "7B"])]
+        done = subprocess.run(["jpegtran", *options], input=data, capture_output=True)
+        if done.returncode == 0:
+            return "arithmetic_" + name, done.stdout
+
+
 def photographs(folder, rng):
     """Yields crops of photographs as Pillow encodes them, for ever."""
     files = sorted(p for p in pathlib.Path(folder).rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
@@ -396,7 +428,11 @@ def pixels(data, eighths=8):
 def main():
     if len(sys.argv) > 1:
         rng = random.Random(int(sys.argv[-1]))
-        source = photographs(sys.argv[2], rng) if sys.argv[1] == "photographs" else iter(lambda: random_file(rng), None)
+        if sys.argv[1] == "photographs":
+            source = photographs(sys.argv[2], rng)
+        else:
+            make = {"random": random_file, "cut": cut, "arithmetic": arithmetic}[sys.argv[1]]
+            source = iter(lambda: make(rng), None)
         out = sys.stdout.buffer
         for _, (name, data) in zip(range(int(sys.argv[-2])), source):
             eighths, w, h, pix = pixels(data, rng.choice([8, 8, 4, 2, 1]))
@@ -408,6 +444,14 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(1)
     want = {}
+
+    def keep(name, data):
+        (folder / (name + ".jpg")).write_bytes(data)
+        want[name + ".jpg"] = {}
+        for n in (8, 4, 2, 1):
+            eighths, w, h, pix = pixels(data, n)
+            want[name + ".jpg"][eighths] = {"width": w, "height": h, "sha256": hashlib.sha256(pix).hexdigest()}
+
     left = {(n, kind): 7 for n in "134" for kind in ("progressive", "sequential")}
     while any(left.values()):
         name, data = random_file(rng)
@@ -415,11 +459,15 @@ def main():
         if len(data) > 5000 or not left[key]:
             continue
         left[key] -= 1
-        (folder / (name + ".jpg")).write_bytes(data)
-        want[name + ".jpg"] = {}
-        for n in (8, 4, 2, 1):
-            eighths, w, h, pix = pixels(data, n)
-            want[name + ".jpg"][eighths] = {"width": w, "height": h, "sha256": hashlib.sha256(pix).hexdigest()}
+        keep(name, data)
+    rng = random.Random(2)
+    for make in (cut, arithmetic):
+        n = 24
+        while n:
+            name, data = make(rng)
+            if len(data) <= 4000 and name + ".jpg" not in want:
+                keep(name, data)
+                n -= 1
     (folder / "want.json").write_text(json.dumps(want, indent=1) + "\n")
 
 

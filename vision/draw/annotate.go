@@ -11,12 +11,15 @@ import (
 
 // Annotation is something found in an image.
 type Annotation struct {
-	Box    vision.SourceBox // in pixels
-	Label  string           // "" for none
-	Score  float32          // written behind the label as 0.97; 0 for none
-	Class  int              // chooses the color
-	Points [][2]float32     // landmarks, x and y in pixels
+	Box    Box          // around it
+	Label  string       // "" for none
+	Score  float32      // written behind the label as 0.97; 0 for none
+	Class  int          // chooses the color
+	Points [][2]float32 // landmarks, x and y in pixels
 }
+
+// Box is a rectangle in pixels, from its left and upper edges to its right and lower ones.
+type Box struct{ X0, Y0, X1, Y1 float32 }
 
 // Annotate returns the image as RGB with boxes, labels, scores and landmarks drawn on it. Lines and letters grow with
 // the image. A label stands on a background of its box's color, inside the image, and clear of other labels where

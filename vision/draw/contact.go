@@ -7,8 +7,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// ContactSheet draws the first images of an epoch in a grid, augmented and mixed as training sees them. If the epoch
-// ends with an error before its first image, ContactSheet returns that error.
+// ContactSheet draws the first images of an epoch in a grid, augmented and mixed as training sees them. An epoch with
+// fewer images fills a part of the grid. If the epoch fails before the grid is full, ContactSheet returns that error.
 func ContactSheet(ctx context.Context, l *vision.Loader, epoch, rows, columns int) (*vision.Image, error) {
 	if rows <= 0 || columns <= 0 {
 		return nil, fmt.Errorf("draw: contact sheet of %d×%d images: %w", rows, columns, vision.ErrSize)
@@ -17,10 +17,7 @@ func ContactSheet(ctx context.Context, l *vision.Loader, epoch, rows, columns in
 	var images []*vision.Image
 	for b, err := range l.Epoch(ctx, epoch) {
 		if err != nil {
-			if len(images) == 0 {
-				return nil, err
-			}
-			break
+			return nil, err
 		}
 		each := 3 * b.Width * b.Height
 		for i := range b.Labels {
@@ -32,5 +29,5 @@ func ContactSheet(ctx context.Context, l *vision.Loader, epoch, rows, columns in
 			break
 		}
 	}
-	return Grid(images, columns, 4)
+	return Grid(images, GridOptions{Columns: columns, Gap: 4})
 }

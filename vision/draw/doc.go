@@ -1,7 +1,7 @@
 // Package draw shows people what a model saw and found:
 //
 //	out, err := draw.Annotate(photo, []draw.Annotation{
-//		{Box: vision.SourceBox{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
+//		{Box: draw.Box{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
 //	})
 //	if err != nil {
 //		return err

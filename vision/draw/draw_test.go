@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -29,9 +30,7 @@ func plain(w, h int, color [3]uint8) *vision.Image {
 	return m
 }
 
-func box(x0, y0, x1, y1 float32) vision.SourceBox {
-	return vision.SourceBox{X0: x0, Y0: y0, X1: x1, Y1: y1}
-}
+func box(x0, y0, x1, y1 float32) Box { return Box{X0: x0, Y0: y0, X1: x1, Y1: y1} }
 
 func at(m *vision.Image, x, y int) [3]uint8 { return [3]uint8(m.Pix[3*(y*m.Width+x):]) }
 
@@ -235,7 +234,7 @@ func TestColorMaps(t *testing.T) {
 
 func TestGrid(t *testing.T) {
 	a, b, c := noise(3, 2, 3), noise(2, 4, 1), noise(1, 1, 4)
-	g, err := Grid([]*vision.Image{a, b, c}, 2, 1)
+	g, err := Grid([]*vision.Image{a, b, c}, GridOptions{Columns: 2, Gap: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,11 +253,11 @@ func TestGrid(t *testing.T) {
 	if p := (canvas{g}).row(2)[:9]; !bytes.Equal(p, bytes.Repeat([]byte{255}, 9)) {
 		t.Errorf("below the first image: %v, expected white", p)
 	}
-	if g, err := Grid([]*vision.Image{a, b, c}, 0, -3); err != nil || g.Width != 9 || g.Height != 4 {
+	if g, err := Grid([]*vision.Image{a, b, c}, GridOptions{Gap: -3}); err != nil || g.Width != 9 || g.Height != 4 {
 		t.Errorf("one row: %v", err)
 	}
 	for _, bad := range [][]*vision.Image{nil, {nil}, {a, {Width: 2, Height: 2, Channels: 3}}} {
-		if _, err := Grid(bad, 1, 0); !errors.Is(err, vision.ErrSize) {
+		if _, err := Grid(bad, GridOptions{Columns: 1}); !errors.Is(err, vision.ErrSize) {
 			t.Errorf("%d images: %v", len(bad), err)
 		}
 	}
@@ -266,7 +265,7 @@ func TestGrid(t *testing.T) {
 
 func TestGridCaptions(t *testing.T) {
 	images := []*vision.Image{noise(120, 100, 3), noise(100, 90, 1), noise(120, 100, 4)}
-	g, err := Grid(images, 2, 10, "first", "", "the third, with far more text than there is room for below so small an image")
+	g, err := Grid(images, GridOptions{Columns: 2, Gap: 10, Captions: []string{"first", "", "the third, with far more text than there is room for below so small an image"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,18 +288,18 @@ func TestGridCaptions(t *testing.T) {
 	if n := paper(image.Rect(120, 0, 130, g.Height)); n != 0 {
 		t.Errorf("%d pixels of a caption are in the gap", n)
 	}
-	if _, err := Grid(images, 2, 1, "one"); !errors.Is(err, vision.ErrSize) {
+	if _, err := Grid(images, GridOptions{Columns: 2, Gap: 1, Captions: []string{"one"}}); !errors.Is(err, vision.ErrSize) {
 		t.Errorf("one caption for three images: %v", err)
 	}
-	small, err := Grid([]*vision.Image{noise(28, 20, 3)}, 1, 0, "boot")
+	small, err := Grid([]*vision.Image{noise(28, 20, 3)}, GridOptions{Columns: 1, Captions: []string{"boot"}})
 	if err != nil || small.Width != 112 || at(small, 3, 3) != at(noise(28, 20, 3), 0, 0) || at(small, 4, 3) != at(noise(28, 20, 3), 1, 0) {
 		t.Errorf("a small image: %v", err)
 	}
-	if _, err := Grid([]*vision.Image{noise(1, 1, 3)}, 1, math.MaxInt/2); err != nil {
+	if _, err := Grid([]*vision.Image{noise(1, 1, 3)}, GridOptions{Columns: 1, Gap: math.MaxInt / 2}); err != nil {
 		t.Errorf("a gap that nothing has: %v", err)
 	}
 	for _, gap := range []int{math.MaxInt32, math.MaxInt} {
-		if _, err := Grid([]*vision.Image{noise(1, 1, 3), noise(1, 1, 3), noise(1, 1, 3)}, 3, gap); !errors.Is(err, vision.ErrTooLarge) {
+		if _, err := Grid([]*vision.Image{noise(1, 1, 3), noise(1, 1, 3), noise(1, 1, 3)}, GridOptions{Columns: 3, Gap: gap}); !errors.Is(err, vision.ErrTooLarge) {
 			t.Errorf("a gap of %d: %v", gap, err)
 		}
 	}
@@ -333,7 +332,7 @@ func TestBeforeAfter(t *testing.T) {
 // holds.
 func TestSheetsAreBounded(t *testing.T) {
 	wide, high := vision.NewImage(60000, 1, 3), vision.NewImage(1, 60000, 3)
-	if _, err := Grid([]*vision.Image{wide, high}, 1, 0); !errors.Is(err, vision.ErrTooLarge) {
+	if _, err := Grid([]*vision.Image{wide, high}, GridOptions{Columns: 1}); !errors.Is(err, vision.ErrTooLarge) {
 		t.Errorf("grid: %v", err)
 	}
 	if _, err := BeforeAfter([][2]*vision.Image{{wide, high}}, "before", "after"); !errors.Is(err, vision.ErrTooLarge) {
@@ -345,8 +344,8 @@ func TestSheetsAreBounded(t *testing.T) {
 }
 
 func TestContactSheet(t *testing.T) {
-	data := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(30, 20, 3), noise(20, 30, 3)}}
-	l := &vision.Loader{Data: data, Preprocess: vision.ImageNet(16), BatchSize: 2}
+	three := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(30, 20, 3), noise(20, 30, 3)}}
+	l := &vision.Loader{Data: three, Preprocess: vision.ImageNet(16), BatchSize: 2}
 	sheet, err := ContactSheet(t.Context(), l, 0, 2, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -373,6 +372,13 @@ func TestContactSheet(t *testing.T) {
 	}
 	if _, err := ContactSheet(t.Context(), &vision.Loader{Data: &vision.Memory{}, Preprocess: vision.ImageNet(16)}, 0, 2, 2); err == nil {
 		t.Error("a sheet of nothing")
+	}
+	broken := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(20, 20, 3), {}}}
+	for _, batch := range []int{1, 2, 3} {
+		var bad *data.ItemError
+		if _, err := ContactSheet(t.Context(), &vision.Loader{Data: broken, Preprocess: vision.ImageNet(16), BatchSize: batch}, 0, 2, 2); !errors.As(err, &bad) || bad.Index != 2 {
+			t.Errorf("batches of %d: the third image is malformed, found %v", batch, err)
+		}
 	}
 	if _, err := ContactSheet(t.Context(), l, 0, 0, 2); err == nil {
 		t.Error("a sheet of no rows")

@@ -13,8 +13,8 @@ import (
 func ExampleAnnotate() {
 	m := vision.NewImage(320, 240, 3)
 	out, err := draw.Annotate(m, []draw.Annotation{
-		{Box: vision.SourceBox{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
-		{Box: vision.SourceBox{X0: 220, Y0: 90, X1: 300, Y1: 200}, Label: "cup", Score: 0.61, Class: 1},
+		{Box: draw.Box{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
+		{Box: draw.Box{X0: 220, Y0: 90, X1: 300, Y1: 200}, Label: "cup", Score: 0.61, Class: 1},
 	})
 	if err != nil {
 		fmt.Println(err)

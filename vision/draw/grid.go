@@ -9,22 +9,28 @@ import (
 // roomForText is the side in pixels to which small images are enlarged when text stands beside them.
 const roomForText = 96
 
-// Grid lays images out on one sheet, row by row from the top left. Cells are as large as the largest image, with gap
-// pixels of white between them, and smaller images sit in the top left corner of their cell. Gray is shown as RGB and
-// alpha is dropped. columns of 0 or less, or more than there are images, means all in one row.
-//
-// captions, where there are any, are one per image ("" for none). A caption stands below its image and is cut to the
-// width of the cell. Images of less than 96 pixels a side are then enlarged by a whole factor.
+// GridOptions describe the sheet of [Grid].
+type GridOptions struct {
+	Columns int // 0 or less, or more than there are images, means all in one row
+	Gap     int // white pixels between cells
+
+	// Captions are one per image ("" for none), or empty. A caption stands below its image and is cut to the width of
+	// the cell. Images of less than 96 pixels a side are then enlarged by a whole factor.
+	Captions []string
+}
+
+// Grid lays images out on one sheet, row by row from the top left. Cells are as large as the largest image, and smaller
+// images sit in the top left corner of their cell. Gray is shown as RGB and alpha is dropped.
 //
 // Grid returns an error that matches [vision.ErrSize] when there are no images, one of them is malformed, or the
 // number of captions differs from the number of images. For a sheet of more than [vision.DefaultMaxPixels] the error
 // matches [vision.ErrTooLarge].
-func Grid(images []*vision.Image, columns, gap int, captions ...string) (*vision.Image, error) {
+func Grid(images []*vision.Image, o GridOptions) (*vision.Image, error) {
 	if len(images) == 0 {
 		return nil, fmt.Errorf("draw: grid of no images: %w", vision.ErrSize)
 	}
-	if len(captions) != 0 && len(captions) != len(images) {
-		return nil, fmt.Errorf("draw: grid: %d captions for %d images: %w", len(captions), len(images), vision.ErrSize)
+	if len(o.Captions) != 0 && len(o.Captions) != len(images) {
+		return nil, fmt.Errorf("draw: grid: %d captions for %d images: %w", len(o.Captions), len(images), vision.ErrSize)
 	}
 	w, h := 0, 0
 	for i, m := range images {
@@ -35,7 +41,7 @@ func Grid(images []*vision.Image, columns, gap int, captions ...string) (*vision
 	}
 	zoom, below := 1, 0
 	var letters *lettering
-	if len(captions) > 0 {
+	if len(o.Captions) > 0 {
 		zoom = (roomForText + max(w, h) - 1) / max(w, h)
 		w, h = w*zoom, h*zoom
 		var err error
@@ -44,10 +50,11 @@ func Grid(images []*vision.Image, columns, gap int, captions ...string) (*vision
 		}
 		below = letters.height() + letters.height()/4
 	}
+	columns := o.Columns
 	if columns <= 0 || columns > len(images) {
 		columns = len(images)
 	}
-	gap = min(max(gap, 0), vision.DefaultMaxPixels) // the sums below stay small, and two such cells are too large anyway
+	gap := min(max(o.Gap, 0), vision.DefaultMaxPixels) // the sums below stay small, and two such cells are too large anyway
 	rows := (len(images) + columns - 1) / columns
 	out, err := blank(int64(columns)*int64(w+gap)-int64(gap), int64(rows)*int64(h+below+gap)-int64(gap))
 	if err != nil {
@@ -63,7 +70,7 @@ func Grid(images []*vision.Image, columns, gap int, captions ...string) (*vision
 		}
 		out.paste(canvas{m}, x, y)
 		if letters != nil {
-			text := letters.fit(captions[i], w)
+			text := letters.fit(o.Captions[i], w)
 			letters.draw(out, text, x+max(0, m.Width-letters.width(text))/2, y+m.Height+letters.height()/8+letters.ascent, ink)
 		}
 	}

@@ -27,15 +27,23 @@ import (
 
 // A Console prints lines and shows the progress of a phase: as a bar on a terminal, elsewhere as occasional lines.
 type Console struct {
-	out io.Writer // lines
-	bar io.Writer // bars; nil without a terminal
+	out   io.Writer  // lines
+	bar   io.Writer  // bars; nil without a terminal
+	width func() int // of the terminal in columns; 0 or nil: unknown
 }
 
 // New returns a Console that prints lines to out. It draws bars on standard error if that is a terminal.
 func New(out io.Writer) *Console {
 	c := &Console{out: out}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
 		c.bar = os.Stderr
+		c.width = func() int {
+			width, _, err := term.GetSize(fd)
+			if err != nil {
+				return 0
+			}
+			return width
+		}
 	}
 	return c
 }

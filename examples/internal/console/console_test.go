@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,22 +89,22 @@ func TestSize(t *testing.T) {
 // TestRun checks the exit status and the error line after each way a program can end.
 func TestRun(t *testing.T) {
 	for _, c := range []struct {
-		args   []string
-		status int
-		text   string
+		args      []string
+		status    int
+		text, out string
 	}{
-		{[]string{"-n", "1"}, 0, ""},
-		{[]string{"-n", "2"}, 1, "prog: two is too many\n"},
-		{[]string{"-threads", "5000"}, 1, "prog: -threads: expected 0 to 4096, found 5000\n"},
-		{[]string{"-x"}, 1, "prog: flag provided but not defined: -x; -h lists the flags\n"},
-		{[]string{"-h"}, 0, "About prog.\n\n  -n int\n    \ta number\n  -threads int\n    \tcores\n"},
+		{[]string{"-n", "1"}, 0, "", ""},
+		{[]string{"-n", "2"}, 1, "prog: two is too many\n", ""},
+		{[]string{"-threads", "5000"}, 1, "prog: -threads: expected 0 to 4096, found 5000\n", ""},
+		{[]string{"-x"}, 1, "prog: flag provided but not defined: -x; -h lists the flags\n", ""},
+		{[]string{"-h"}, 0, "", "About prog.\n\n  -n int\n    \ta number\n  -threads int\n    \tcores\n"},
 	} {
 		var stdout, stderr bytes.Buffer
-		status := Run("prog", c.args, &stdout, &stderr, func(args []string, stderr io.Writer) (n int, err error) {
+		status := Run("prog", c.args, &stdout, &stderr, func(args []string, stdout io.Writer) (n int, err error) {
 			f := flag.NewFlagSet("prog", flag.ContinueOnError)
 			f.IntVar(&n, "n", 0, "a number")
 			threads := f.Int("threads", 0, "cores")
-			if err := ParseFlags(f, args, stderr, "About prog."); err != nil {
+			if err := ParseFlags(f, args, stdout, "About prog."); err != nil {
 				return 0, err
 			}
 			return n, CheckThreads(*threads)
@@ -113,8 +114,8 @@ func TestRun(t *testing.T) {
 			}
 			return ctx.Err()
 		})
-		if status != c.status || stderr.String() != c.text || stdout.Len() > 0 {
-			t.Errorf("%q: found %d %q, expected %d %q", c.args, status, &stderr, c.status, c.text)
+		if status != c.status || stderr.String() != c.text || stdout.String() != c.out {
+			t.Errorf("%q: found %d %q %q, expected %d %q %q", c.args, status, &stderr, &stdout, c.status, c.text, c.out)
 		}
 	}
 }
@@ -133,7 +134,8 @@ func TestExit(t *testing.T) {
 		{context.Background(), nil, 0, ""},
 		{interrupted, nil, 0, ""},
 		{context.Background(), errors.New("two\n\tlines\r\n"), 1, "prog: two; lines\n"},
-		{interrupted, fmt.Errorf("reading: %w", context.Canceled), 130, "prog: reading: context canceled\n"},
+		{interrupted, fmt.Errorf("reading: %w", context.Canceled), 130, "prog: reading: interrupted\n"},
+		{interrupted, context.Canceled, 130, "prog: interrupted\n"},
 		{interrupted, fmt.Errorf("reading: %w", context.Cause(interrupted)), 130, "prog: reading: interrupted\n"},
 		{interrupted, errors.New("disk full"), 1, "prog: disk full\n"},
 		{canceled, context.Canceled, 1, "prog: context canceled\n"},
@@ -151,6 +153,81 @@ func TestJSON(t *testing.T) {
 	err := PrintJSON(&b, map[string]any{"a<b": Numbers([]float32{1.0 / 3, nan, float32(math.Inf(1)), 1e-9, 16777216}), "none": Numbers(nil)})
 	if want := `{"a<b":[0.33333334,null,null,1e-09,1.6777216e+07],"none":[]}` + "\n"; err != nil || b.String() != want {
 		t.Errorf("%v: found %s, expected %s", err, &b, want)
+	}
+	for _, c := range []struct {
+		v    any
+		want string
+	}{
+		{Double(1e300), `1e+300`}, {Double(float32(0.1)), `0.1`}, {Double(0.1), `0.1`}, {Double(1.0 / 3), `0.3333333333333333`},
+		{Double(math.Inf(1)), `null`}, {Double(math.NaN()), `null`},
+		{"ä €😀 <\u009b\u202e\x7f\n>\U000e0001", `"ä €😀 <\u009b\u202e\u007f\n>\udb40\udc01"`},
+		{map[string]int{"\u202e": 1}, `{"\u202e":1}`},
+		// Python 3.13: json.dumps(os.fsdecode(b"...")), but for the printable characters that are not ASCII.
+		{Name("a\xff\xc3\"\\ä\xed\xa0\x80\u009b\x00<"), `"a\udcff\udcc3\"\\ä\udced\udca0\udc80\u009b\u0000<"`},
+		{Name("\ufffd"), "\"\ufffd\""},
+	} {
+		b.Reset()
+		if err := PrintJSON(&b, c.v); err != nil || b.String() != c.want+"\n" {
+			t.Errorf("%v: found %s, expected %s", err, &b, c.want)
+		}
+	}
+	if err := PrintJSON(full{}, 1); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full disk: %v", err)
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestFullOutput expects status 1 when standard output cannot be written.
+func TestFullOutput(t *testing.T) {
+	for _, arg := range []string{"-h", "lines", "fails"} {
+		var stderr bytes.Buffer
+		status := Run("prog", []string{arg}, full{}, &stderr, func(args []string, stdout io.Writer) (string, error) {
+			return arg, ParseFlags(flag.NewFlagSet("prog", flag.ContinueOnError), args, stdout, "About prog.")
+		}, func(_ context.Context, arg string, stdout, _ io.Writer) error {
+			New(stdout).Line("a line")
+			if arg == "fails" {
+				return errors.New("another error")
+			}
+			return nil
+		})
+		want := "prog: standard output: no space left on device\n"
+		if arg == "fails" {
+			want = "prog: another error\n"
+		}
+		if status != 1 || stderr.String() != want {
+			t.Errorf("%s: found %d %q, expected 1 %q", arg, status, &stderr, want)
+		}
+	}
+}
+
+// TestNarrow draws a bar on a narrow terminal, whose lines must not wrap.
+func TestNarrow(t *testing.T) {
+	for _, width := range []int{1, 20, 51, 200} {
+		synctest.Test(t, func(t *testing.T) {
+			var bar bytes.Buffer
+			c := &Console{out: io.Discard, bar: &bar, width: func() int { return width }}
+			p := c.Phase("fetching 模型/vit", Bytes, 1e9)
+			for i := range 20 {
+				time.Sleep(time.Second)
+				p.At(int64(i)*4e7, "pytorch_model-00001-of-00002.bin")
+			}
+			p.End()
+			longest := 0
+			for _, line := range strings.FieldsFunc(bar.String(), func(r rune) bool { return r == '\r' || r == '\n' }) {
+				n := 0
+				for _, r := range line {
+					n += columns(r)
+				}
+				longest = max(longest, n)
+			}
+			if longest >= width || width > 20 && longest < 50 {
+				t.Errorf("%d columns: a line has %d", width, longest)
+			}
+		})
 	}
 }
 

@@ -55,16 +55,17 @@ func Interrupted(ctx context.Context, err error) bool {
 }
 
 // Exit returns the exit status for err, which may be nil. It first prints err to stderr as one line that starts with
-// the program's name.
+// the program's name. After an interrupt the line says "interrupted", also where err has the context's own text.
 func Exit(ctx context.Context, stderr io.Writer, program string, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", program, OneLine(err))
+	text, status := OneLine(err), StatusError
 	if Interrupted(ctx, err) {
-		return StatusInterrupted
+		text, status = strings.ReplaceAll(text, context.Canceled.Error(), ErrInterrupted.Error()), StatusInterrupted
 	}
-	return StatusError
+	fmt.Fprintf(stderr, "%s: %s\n", program, text)
+	return status
 }
 
 // OneLine returns an error's text without line breaks and terminal control characters.

@@ -102,7 +102,7 @@ func (p *Progress) draw(done int64, notes []string) {
 			count = progressbar.OptionShowBytes(true)
 		}
 		p.drawn = progressbar.NewOptions64(total, count,
-			progressbar.OptionSetWriter(p.console.bar), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetWriter(&cutter{to: p.console.bar, width: p.console.width}), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(100*time.Millisecond),
 			progressbar.OptionSetPredictTime(true), progressbar.OptionClearOnFinish())
 	}
 	text := p.name

@@ -9,7 +9,7 @@ import (
 )
 
 // Names checks a table of names against models that together have every part a rule is about: each parameter and buffer
-// has a rule, and each rule is about one. So a misspelled path fails here, and not in the file of a user.
+// has a rule, and each rule matches at least one. So a misspelled path fails here, and not in the file of a user.
 func Names(t *testing.T, names *checkpoint.Names, models ...any) {
 	t.Helper()
 	used := make([]bool, len(names.Rules))

@@ -28,7 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -76,8 +75,9 @@ type Folder struct {
 	Weights *checkpoint.File
 	Options models.LoadOptions
 
-	family Family
-	find   func(param string) (checkpoint.Tensor, bool)
+	family  Family
+	resized bool // Resize was called
+	find    func(param string) (checkpoint.Tensor, bool)
 }
 
 // Load opens a folder and lets read make a model of it. The error begins with the name of the package.
@@ -88,6 +88,9 @@ func Load[M any](fsys fs.FS, family Family, o models.LoadOptions, read func(*Fol
 		return none, fmt.Errorf("%s: %w", family.Package, err)
 	}
 	m, err := read(f)
+	if err == nil && o.ImageSize != 0 && !f.resized {
+		err = errors.New("the model takes images of one size, so ImageSize cannot be set")
+	}
 	if err != nil {
 		return none, fmt.Errorf("%s: %w", family.Package, err)
 	}
@@ -144,9 +147,9 @@ func formOf(fsys fs.FS) (Form, []byte, error) {
 }
 
 // openWeights opens the named file or, without a name, the one under a usual name, or the only file that can hold
-// weights: the releases of papers come so.
+// weights: the releases of papers and the runs of training programs come so.
 func openWeights(fsys fs.FS, o models.LoadOptions) (*checkpoint.File, error) {
-	opts := checkpoint.OpenOptions{Unmapped: o.Unmapped}
+	opts := checkpoint.OpenOptions{Unmapped: o.Unmapped, Root: o.Root}
 	if o.File != "" {
 		return checkpoint.OpenFS(fsys, o.File, opts)
 	}
@@ -154,26 +157,19 @@ func openWeights(fsys fs.FS, o models.LoadOptions) (*checkpoint.File, error) {
 	if !errors.Is(usual, fs.ErrNotExist) {
 		return f, usual
 	}
-	entries, err := fs.ReadDir(fsys, ".")
-	if err != nil {
+	if indexes, _ := fs.Glob(fsys, "*.index.json"); len(indexes) > 0 {
+		return nil, usual // a shard is missing
+	}
+	found, err := checkpoint.WeightFiles(fsys)
+	switch {
+	case err != nil:
 		return nil, usual
+	case len(found) == 0:
+		return nil, fmt.Errorf("%w; LoadOptions.File names another file", usual)
+	case len(found) > 1:
+		return nil, fmt.Errorf("the folder has several files that may be the weights: choose one by LoadOptions.File: %s", strings.Join(found, ", "))
 	}
-	var found []string
-	for _, e := range entries {
-		switch ext := path.Ext(e.Name()); {
-		case strings.HasSuffix(e.Name(), ".index.json"):
-			return nil, usual // a shard is missing
-		case ext == ".safetensors" || ext == ".pth" || ext == ".pt" || ext == ".bin":
-			found = append(found, e.Name())
-		}
-	}
-	switch len(found) {
-	case 0:
-		return nil, usual
-	case 1:
-		return checkpoint.OpenFS(fsys, found[0], opts)
-	}
-	return nil, fmt.Errorf("the folder has several files that may be the weights, say which: %s", strings.Join(found, ", "))
+	return checkpoint.OpenFS(fsys, found[0], opts)
 }
 
 // refuseUnsupported returns an error that names the first tensor of an unsupported variant.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,22 +35,26 @@ func weights(t *testing.T, name string) *fstest.MapFile {
 func TestOpenWeights(t *testing.T) {
 	usual, release, other := weights(t, "usual"), weights(t, "release"), weights(t, "other")
 	for _, c := range []struct {
-		fsys fstest.MapFS
-		name string
-		want string // the tensor that the file holds, or what the error says
+		fsys  fstest.MapFS
+		name  string
+		want  string // the tensor that the file holds, or text of the error
+		fails bool
 	}{
-		{fstest.MapFS{"model.safetensors": usual, "release.safetensors": release}, "", "usual"},
-		{fstest.MapFS{"release.safetensors": release, "notes.txt": usual}, "", "release"},
-		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors"},
-		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other"},
-		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors"},
-		{fstest.MapFS{"notes.txt": usual}, "", "model.safetensors"},
-		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors"},
+		{fstest.MapFS{"model.safetensors": usual, "release.safetensors": release}, "", "usual", false},
+		{fstest.MapFS{"release.safetensors": release, "notes.txt": usual}, "", "release", false},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "", "other.safetensors, release.safetensors", true},
+		{fstest.MapFS{"release.safetensors": release, "other.safetensors": other}, "other.safetensors", "other", false},
+		{fstest.MapFS{"model.safetensors": usual}, "gone.safetensors", "gone.safetensors", true},
+		{fstest.MapFS{"notes.txt": usual}, "", "LoadOptions.File names another file", true},
+		{fstest.MapFS{"model_best.pth.tar": release, "args.yaml": usual, "training_args.bin": other, "optimizer.pt": other}, "", "release", false},
+		{fstest.MapFS{"epoch=3-step=10.ckpt": release, "pipe.pth": {Mode: fs.ModeNamedPipe}, "device.pth": {Mode: fs.ModeDevice}, "f.pt": {Mode: fs.ModeDir}}, "", "release", false},
+		{fstest.MapFS{"model_best.pth.tar": release, "last.pth.tar": other}, "", "choose one by LoadOptions.File: last.pth.tar, model_best.pth.tar", true},
+		{fstest.MapFS{"model.safetensors.index.json": {Data: []byte(`{"weight_map": {"a": "b.safetensors"}}`)}, "release.safetensors": release}, "", "b.safetensors", true},
 	} {
 		f, err := openWeights(c.fsys, models.LoadOptions{File: c.name})
-		if err != nil {
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("expected %q, found %v", c.want, err)
+		if c.fails || err != nil {
+			if !c.fails || err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%q, fails %v: found the error %v", c.want, c.fails, err)
 			}
 			continue
 		}
@@ -219,6 +225,9 @@ func TestRoundTrip(t *testing.T) {
 		if err := f.Section("absent", &part); err != nil || part.Size != 5 {
 			t.Errorf("an absent part of the configuration is %+v, %v", part, err)
 		}
+		if size := 16; f.Resize(&size, &c) != nil || size != 32 {
+			t.Errorf("resized to %d", size)
+		}
 		if p, err := f.Preprocess(vision.ImageNet(16), square); err != nil || p.Width != 32 {
 			t.Errorf("the preprocessing is %+v, %v", p, err)
 		}
@@ -297,6 +306,10 @@ func TestRefused(t *testing.T) {
 			_, err := Load(fstest.MapFS{"model.safetensors": {Data: b.Bytes()}}, small, models.LoadOptions{}, read)
 			return err
 		},
+		"takes images of one size": func() error {
+			_, err := Load(os.DirFS(save(t, newTwo())), small, models.LoadOptions{ImageSize: 4}, func(f *Folder) (*two, error) { return newTwo(), nil })
+			return err
+		},
 		"takes no images": func() error {
 			_, err := Load(fstest.MapFS{}, text, models.LoadOptions{ImageSize: 4}, read)
 			return err
@@ -333,5 +346,44 @@ func TestSaveAdapter(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"bn.bias", "bn.running_mean", "bn.running_var", "bn.weight", "fc.bias", "fc.weight"}, slices.Collect(f.Names())); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPipes opens folders whose files are pipes without a writer, or links to devices, and expects an error at once.
+func TestPipes(t *testing.T) {
+	family := Family{Package: "x", ModelType: "x", Names: &checkpoint.Names{}}
+	for _, name := range []string{ConfigName, checkpoint.SafetensorsName, checkpoint.IndexName, checkpoint.TorchName, "model_best.pth.tar"} {
+		for _, device := range []string{"", "/dev/zero", "/dev/tty"} {
+			dir := t.TempDir()
+			path := filepath.Join(dir, name)
+			if device == "" {
+				if err := exec.Command("mkfifo", path).Run(); err != nil {
+					t.Skip("no pipes here: ", err)
+				}
+			} else if err := os.Symlink(device, path); err != nil {
+				t.Skip(err)
+			}
+			ended := make(chan error, 1)
+			go func() {
+				_, err := open(os.DirFS(dir), family, models.LoadOptions{})
+				if err == nil {
+					err = errors.New("opened")
+				} else if name != "model_best.pth.tar" || errors.Is(err, fs.ErrNotExist) { // which is passed over
+					err = nil
+				}
+				ended <- err
+			}()
+			select {
+			case err := <-ended:
+				if err != nil {
+					t.Errorf("%s, %s: %v", name, device, err)
+				}
+			case <-time.After(10 * time.Second):
+				if w, err := os.OpenFile(path, os.O_RDWR, 0); err == nil {
+					w.Close()
+				}
+				t.Fatalf("%s: waits", name)
+			}
+		}
 	}
 }

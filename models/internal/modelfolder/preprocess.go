@@ -16,6 +16,7 @@ const maxLarger = 4
 // Resize sets the size of the images that the model takes, a field of its configuration, to LoadOptions.ImageSize, where
 // the caller asked for that, and checks the configuration again. c points to the configuration that holds size.
 func (f *Folder) Resize(size *int, c Configuration) error {
+	f.resized = true
 	if f.Options.ImageSize == 0 {
 		return nil
 	}

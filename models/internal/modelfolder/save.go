@@ -3,7 +3,6 @@ package modelfolder
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -46,7 +45,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 	if layouts := y.layouts(); !slices.Contains(layouts, o.Layout.String()) {
 		return fmt.Errorf("layout: expected one of %q, found %q", layouts, o.Layout)
 	}
-	if layer := nn.Unmerged(c.Model); layer != "" {
+	if layer, found := nn.Unmerged(c.Model); found {
 		return fmt.Errorf("%s has an adapter that is not merged: merge it, or save the adapters alone with package nn/lora", layer)
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
@@ -61,7 +60,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 		}
 	}
 	for _, p := range c.Parts {
-		if err := writeFile(filepath.Join(dir, p.Name), p.Data); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(dir, p.Name), p.Data); err != nil {
 			return err
 		}
 	}
@@ -86,12 +85,5 @@ func writeJSON(path string, v any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	return writeFile(path, append(data, '\n'))
-}
-
-func writeFile(path string, data []byte) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
+	return atomicfile.WriteFile(path, append(data, '\n'))
 }

@@ -12,6 +12,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -83,7 +84,10 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 		var width, height int
 		var err error
 		if pixels, width, height, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
-			return fmt.Errorf("from image %d: %w", first, err)
+			if one := (*vision.BatchError)(nil); errors.As(err, &one) {
+				err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
+			}
+			return err
 		}
 		if err := in.check(height, width); err != nil {
 			return err

@@ -87,10 +87,11 @@ func TestImages(t *testing.T) {
 		images []image.Image
 	}{
 		"images are prepared with 3 channels, the model takes 1":                  {ImageInput{Preprocess: &half, Channels: 1}, images},
-		"from image 0: vision: image 1":                                           {images3, []image.Image{images[0], image.NewGray(image.Rectangle{})}},
+		"vision: image 1: image of 0×0 pixels":                                    {images3, []image.Image{images[0], image.NewGray(image.Rectangle{})}},
 		"preprocessing gives 8×8 pixels, the model takes 16×16":                   {ImageInput{Preprocess: &half, Channels: 3, Size: 16}, images},
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 3":  {ImageInput{Preprocess: &half, Channels: 3, Patch: 3}, images},
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 16": {ImageInput{Preprocess: &half, Channels: 3, Patch: 16}, images},
+		"vision: image 20: image of 0×0 pixels":                                   {images3, append(slices.Repeat(images[:1], 20), image.NewGray(image.Rectangle{}))},
 	} {
 		err := Images(context.Background(), New(), nil, c.images, c.in, func(*autograd.Tensor, int) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), want) {

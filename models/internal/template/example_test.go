@@ -3,6 +3,8 @@ package template
 import (
 	"context"
 	"fmt"
+	"image"
+	"image/color"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -25,7 +27,9 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	predictions, err := model.Predict(context.Background(), [][]float32{{1, 0, 0, 0}, {0, 1, 0, 0}})
+	img := image.NewGray(image.Rect(0, 0, 20, 20))
+	img.SetGray(4, 7, color.Gray{200})
+	predictions, err := model.Classify(context.Background(), img)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -33,6 +37,6 @@ func Example() {
 		fmt.Printf("%s %.0f %%\n", class.Label, 100*class.Probability)
 	}
 	// Output:
-	// dog 81 %
-	// cat 19 %
+	// cat 97 %
+	// dog 3 %
 }

@@ -3,6 +3,7 @@ package template
 import (
 	"context"
 	"errors"
+	"image"
 	"io/fs"
 	"maps"
 	"math"
@@ -81,7 +82,7 @@ func TestSavedNames(t *testing.T) {
 	c.NumHiddenLayers = 1
 	for layout, want := range map[models.Layout][]string{
 		models.HuggingFace: {
-			"classifier.bias", "classifier.weight", "template.embeddings.bias", "template.embeddings.weight",
+			"classifier.bias", "classifier.weight", "template.embeddings.projection.bias", "template.embeddings.projection.weight",
 			"template.encoder.layer.0.attention.key.bias", "template.encoder.layer.0.attention.key.weight",
 			"template.encoder.layer.0.attention.output.dense.bias", "template.encoder.layer.0.attention.output.dense.weight",
 			"template.encoder.layer.0.attention.query.bias", "template.encoder.layer.0.attention.query.weight",
@@ -96,7 +97,8 @@ func TestSavedNames(t *testing.T) {
 			"blocks.0.attn.proj.bias", "blocks.0.attn.proj.weight", "blocks.0.attn.qkv.bias", "blocks.0.attn.qkv.weight",
 			"blocks.0.mlp.fc1.bias", "blocks.0.mlp.fc1.weight", "blocks.0.mlp.fc2.bias", "blocks.0.mlp.fc2.weight",
 			"blocks.0.norm1.bias", "blocks.0.norm1.weight", "blocks.0.norm2.bias", "blocks.0.norm2.weight",
-			"embed.bias", "embed.weight", "head.bias", "head.weight", "norm.bias", "norm.running_mean", "norm.running_var", "norm.weight",
+			"head.bias", "head.weight", "norm.bias", "norm.running_mean", "norm.running_var", "norm.weight",
+			"patch_embed.proj.bias", "patch_embed.proj.weight",
 		},
 	} {
 		dir := t.TempDir()
@@ -122,13 +124,14 @@ func TestRefused(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"model_type": "template", "hidden_size": 1048576}`:       "describes a model",
 		`{"model_type": "template", "num_hidden_layers": 1048576}`: "describes a model",
-		`{"model_type": "template", "num_features": 1048576}`:      "describes a model",
+		`{"model_type": "template", "num_channels": 1048576}`:      "describes a model",
 		`{"model_type": "template", "hidden_size": 0}`:             "config.json: hidden_size",
 		`{"model_type": "template", "hidden_act": "gelu_10"}`:      "config.json: hidden_act",
 		`{"model_type": "template", "hidden_size": "wide"}`:        "config.json: hidden_size",
 		`{"model_type": "vit"}`:                                    "config.json: model_type",
 		`{"architecture": "template"}`:                             `config.json with the model_type "template"`,
 		`{"hidden_size": 8}`:                                       "expected the shape [classes 8]",
+		`{"layer_norm_eps": -1}`:                                   "config.json: layer_norm_eps",
 	} {
 		fsys := fstest.MapFS{"config.json": {Data: []byte(config)}, checkpoint.SafetensorsName: {Data: weights}}
 		if _, err := Load(fsys, LoadOptions{}); err == nil || !strings.HasPrefix(err.Error(), "template: ") || !strings.Contains(err.Error(), want) {
@@ -138,25 +141,46 @@ func TestRefused(t *testing.T) {
 	if _, err := Load(fstest.MapFS{checkpoint.SafetensorsName: {Data: weights}}, LoadOptions{}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "config.json") {
 		t.Errorf("no configuration: %v", err)
 	}
+	if _, err := Load(os.DirFS(dir), LoadOptions{ImageSize: 17}); err == nil || !strings.Contains(err.Error(), "17") {
+		t.Errorf("images of 17 pixels: %v", err)
+	}
+}
+
+// TestOptions loads a model for larger images, and one without a classifier.
+func TestOptions(t *testing.T) {
+	dir := t.TempDir()
+	if err := New(Tiny(), 0, nil).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Load(os.DirFS(dir), LoadOptions{ImageSize: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Config.ImageSize != 32 || m.Preprocess.CropWidth != 32 || m.Head != nil {
+		t.Errorf("found images of %d pixels, prepared at %d, and the head %v", m.Config.ImageSize, m.Preprocess.CropWidth, m.Head)
+	}
+	if _, err := m.Classify(context.Background()); err == nil || !strings.Contains(err.Error(), "no classifier") {
+		t.Errorf("no classifier: %v", err)
+	}
 }
 
 // TestGradients compares gradients with finite differences, also through the statistics of a batch.
 func TestGradients(t *testing.T) {
 	c := Tiny()
-	c.HiddenSize, c.NumHiddenLayers = 6, 1
+	c.ImageSize, c.PatchSize, c.NumChannels, c.HiddenSize, c.IntermediateSize, c.NumHiddenLayers = 4, 2, 1, 6, 8, 1
 	m := random(c, 2)
 	var params []*autograd.Parameter
 	for _, p := range nn.Parameters(m) {
 		params = append(params, p)
 	}
 	rng := rand.New(rand.NewPCG(5, 6))
-	x := make([]float32, 5*3*c.NumFeatures)
+	x := make([]float32, 5*4*4)
 	for i := range x {
 		x[i] = float32(rng.NormFloat64())
 	}
 	for _, training := range []bool{false, true} {
 		err := gradcheck.Check(func(t *autograd.Tape) []*autograd.Tensor {
-			return []*autograd.Tensor{m.Forward(t.Input(x, 5, 3, c.NumFeatures))}
+			return []*autograd.Tensor{m.Forward(t.Input(x, 5, 1, 4, 4))}
 		}, params, gradcheck.Options{Training: training})
 		if err != nil {
 			t.Errorf("training %t: %v", training, err)
@@ -164,42 +188,55 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// TestPredict gives each input the same bits whatever else is predicted, and on any number of threads.
-func TestPredict(t *testing.T) {
+// TestClassify gives each image the same bits whatever else is classified, and on any number of threads.
+func TestClassify(t *testing.T) {
 	m := random(Tiny(), 2)
 	rng := rand.New(rand.NewPCG(3, 4))
-	var inputs [][][]float32
-	for i := range 37 { // more than two batches
-		sequence := make([][]float32, []int{1, 2, 3, 3}[i%4])
-		for j := range sequence {
-			for range m.Config.NumFeatures {
-				sequence[j] = append(sequence[j], float32(rng.NormFloat64()))
-			}
+	var images []image.Image
+	for i := range 20 { // more than one batch
+		img := image.NewRGBA(image.Rect(0, 0, 10+i, 30-i))
+		for j := range img.Pix {
+			img.Pix[j] = uint8(rng.IntN(256)) | 1
 		}
-		inputs = append(inputs, sequence)
+		images = append(images, img)
 	}
-	all, err := m.Predict(context.Background(), inputs...)
+	all, err := m.Classify(context.Background(), images...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.Workers = nil
-	for i, x := range inputs {
-		one, err := m.Predict(context.Background(), x)
+	for i, img := range images {
+		one, err := m.Classify(context.Background(), img)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if d := cmp.Diff(one[0], all[i]); d != "" {
-			t.Errorf("input %d: %s", i, d)
-		}
-	}
-	for want, bad := range map[string][][]float32{"input 1: expected one vector": {}, "input 1: expected vectors of 4": {{1, 2}}} {
-		if _, err := m.Predict(context.Background(), inputs[0], bad); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("expected %q, found %v", want, err)
+			t.Errorf("image %d: %s", i, d)
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := m.Predict(ctx, inputs...); !errors.Is(err, context.Canceled) {
+	if _, err := m.Classify(ctx, images...); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that has ended: %v", err)
 	}
+}
+
+// FuzzConfig loads small weights beside any config.json: the answer is a valid model or an error.
+func FuzzConfig(f *testing.F) {
+	f.Add([]byte(`{"model_type": "template", "image_size": 32, "num_attention_heads": 4, "id2label": {"0": "a"}}`))
+	f.Add([]byte(`{"architecture": "template"}`))
+	dir := f.TempDir()
+	if err := New(Tiny(), 2, nil).Save(dir, SaveOptions{}); err != nil {
+		f.Fatal(err)
+	}
+	weights, err := os.ReadFile(filepath.Join(dir, checkpoint.SafetensorsName))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, config []byte) {
+		fsys := fstest.MapFS{"config.json": {Data: config}, checkpoint.SafetensorsName: {Data: weights}}
+		if m, err := Load(fsys, LoadOptions{}); err == nil && m.Config.Validate() != nil {
+			t.Errorf("a model whose configuration is not valid: %v", m.Config.Validate())
+		}
+	})
 }

@@ -149,7 +149,7 @@ func (l *Labels) UnmarshalJSON(data []byte) error {
 // activations are timm's names of activations, the preferred first, and Hugging Face's.
 var activations = [][2]string{
 	{"gelu", "gelu"}, {"gelu_tanh", "gelu_pytorch_tanh"}, {"quick_gelu", "quick_gelu"}, {"relu", "relu"}, {"silu", "silu"}, {"swish", "silu"},
-	{"relu6", "relu6"}, {"leaky_relu", "leaky_relu"}, {"sigmoid", "sigmoid"}, {"tanh", "tanh"}, {"mish", "mish"}, {"hard_swish", "hardswish"},
+	{"relu6", "relu6"}, {"leaky_relu", "leaky_relu"}, {"sigmoid", "sigmoid"}, {"tanh", "tanh"}, {"mish", "mish"}, {"hard_swish", "hardswish"}, {"hardswish", "hardswish"}, {"identity", "linear"},
 }
 
 // HiddenAct returns Hugging Face's name of an activation of timm's (act_layer).

@@ -21,7 +21,7 @@ func Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
 			{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
 			{"Encoder.Positions", "vit.embeddings.position_embeddings", "pos_embed"},
 			{"Encoder.PreNorm", "vit.pre_layernorm", "norm_pre"},
-			{"Encoder.Norm", "vit.layernorm", "norm", "fc_norm"},
+			{"Encoder.Norm", "vit.layernorm", "norm", "vit.layernorm", "fc_norm"},
 		}, Blocks("Encoder.Blocks", "vit.encoder.layer", "blocks", "vit.layers")),
 		// A file may put these before every name: the base model of transformers, and whatever held the model where it
 		// was trained, wrapped or compiled.

@@ -14,8 +14,8 @@ import (
 //	    next, or from one k; R10 thrice   R15  what to prefetch from; SI its stride
 //	CX  what is left of k
 
-// rowAddress is row i of A when rows are R9 bytes apart, R10 being three times that: the first five rows
-// from AX, the next from BX, the last from R12.
+// rowAddress is row i of A when rows are R9 bytes apart; R10 is three times that. The first five rows
+// count from AX, the next from BX, the last from R12.
 func rowAddress(i, disp int) string {
 	base := [...]string{"AX", "BX", "R12"}[i/5]
 	d := ""

@@ -182,9 +182,9 @@ func columns256(a *asm.Text) {
 	a.Op("RET")
 }
 
-// avx512 writes the kernels of AVX-512 with VNNI. A step of a row kernel takes four pixels of four rows: 4 loads
-// into the quarters of a register, 1 shuffle, and 3 instructions that multiply four bytes of each lane by weights
-// from memory and add them up. A step of the column kernel takes 64 samples of four rows.
+// avx512 writes the kernels of AVX-512 with VNNI. A step of a row kernel takes four pixels of four rows. It has 4
+// loads into the quarters of a register, 1 shuffle, and 3 instructions that multiply four bytes of each lane by
+// weights from memory and add them up. A step of the column kernel takes 64 samples of four rows.
 func avx512() []byte {
 	a := asm.New(generator)
 	for _, channels := range []int{3, 4} {

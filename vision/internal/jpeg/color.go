@@ -1,8 +1,8 @@
 package jpeg
 
-// chromaTables hold the products of the conversion: the share of Cr in red, of Cb in blue, and of both in green, the last
-// two with 16 fractional bits and the half that rounds them in the second; and the limits of 0 and 255 for sums
-// from -512 to 511, indexed by their last ten bits.
+// chromaTables hold the products of the conversion: the share of Cr in red, of Cb in blue, and of both in green. The
+// last two have 16 fractional bits, and the second of them the half that rounds. The tables also hold the limits of 0
+// and 255 for sums from -512 to 511, indexed by their last ten bits.
 var chromaTables = func() (t struct {
 	crR, cbB, crG, cbG [256]int32
 	clip               [1024]uint8
@@ -84,8 +84,8 @@ func (s space) convert(dst []uint8, rows [][]uint8) {
 	}
 }
 
-// withBlack is Pillow's uncalibrated conversion of inverted ink c under inverted black k, where 255 means none: k less
-// the ink's share of it, with a rounded product of two bytes.
+// withBlack is Pillow's uncalibrated conversion of inverted ink c under inverted black k, where 255 means none. The
+// result is k less the ink's share of it, with a rounded product of two bytes.
 func withBlack(c, k uint8) uint8 {
 	n := uint32(k)
 	t := uint32(^c)*n + 128

@@ -42,9 +42,9 @@ const keepBlocks = 1 << 19
 
 var decoders = sync.Pool{New: func() any { return new(decoder) }}
 
-// Decode decodes a file to RGB, at 8, 4, 2 or 1 eighths of its size; 8 is the whole image, and less takes less time. pix
-// takes 3 bytes per pixel, row after row, and must have the length of the size that [Header.Reduced] gives. It panics
-// for other eighths. When Decode returns an error, the content of pix is undefined.
+// Decode decodes a file to RGB, at 8, 4, 2 or 1 eighths of its size. 8 is the whole image, and less takes less time.
+// The slice pix takes 3 bytes per pixel, row after row. It must have the length of the size that [Header.Reduced]
+// gives. Decode panics for other eighths. When Decode returns an error, the content of pix is undefined.
 func Decode(pix []uint8, data []byte, eighths int) error {
 	if eighths != 1 && eighths != 2 && eighths != 4 && eighths != 8 {
 		panic("jpeg: an image can be reduced to 1, 2, 4 or 8 eighths")
@@ -260,16 +260,18 @@ func (d *decoder) complete() error {
 		if !d.progressive && !c.seen {
 			return corrupt("the scan of component %d is missing", c.id)
 		}
-		// libjpeg looks at these coefficients to decide whether to smooth over missing detail.
-		for k := 0; d.progressive && k < 10; k++ {
-			if c.known[k] != 0 {
-				return corrupt("the scans end before coefficient %d of component %d is complete", k, c.id)
-			}
+		if d.progressive && c.known[0] < 0 {
+			return corrupt("the first scan of component %d is missing", c.id)
 		}
 	}
+	smooths := d.smooths()
 	for row := range d.mcusY {
 		for i := range d.comps {
-			d.comps[i].rebuild(row)
+			if smooths {
+				d.comps[i].rebuildSmooth(row)
+			} else {
+				d.comps[i].rebuild(row)
+			}
 		}
 		d.emit(row)
 	}

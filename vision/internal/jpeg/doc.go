@@ -20,10 +20,11 @@
 // coding, 12-bit samples, lossless and hierarchical files, fractional ratios, and heights given after the pixels.
 //
 // When coded data is corrupted, libjpeg warns, goes on, and paints the missing part gray. A model should not see such
-// an image: here it is an error, [ErrCorrupt]. The same holds for a progressive file that ends before the lowest ten
-// coefficients of a component are complete, which libjpeg smooths over. Faults outside the coded data that libjpeg
-// only remarks on are accepted, such as stray bytes between segments, or a missing end marker after a single complete
-// scan.
+// an image: here it is an error, [ErrCorrupt]. Faults outside the coded data that libjpeg only remarks on are accepted,
+// such as stray bytes between segments, or a missing end marker after a single complete scan.
+//
+// A progressive file may end before its coefficients are complete. Where one of the lowest ten is not, libjpeg estimates
+// them from the blocks around, and so does this package.
 //
 // # Why the pixels are equal
 //

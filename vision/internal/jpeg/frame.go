@@ -6,6 +6,8 @@ type component struct {
 	h, v int // sampling factors
 	tq   byte
 
+	mcuRows int // rows of blocks in what libjpeg counts as a row of MCUs: v as the file has it
+
 	size             int // of a block in samples: 8, or less in a reduced image
 	width, height    int // in samples
 	blocksX, blocksY int // blocks that hold samples, which a scan of this component alone codes
@@ -79,6 +81,7 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 				return f, corrupt("two components with number %d", c.id)
 			}
 		}
+		c.mcuRows = c.v
 		if n == 1 { // a ratio to nothing: the blocks of a single component are not interleaved
 			c.h, c.v = 1, 1
 		}

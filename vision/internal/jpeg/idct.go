@@ -2,8 +2,8 @@ package jpeg
 
 import "encoding/binary"
 
-// The inverse cosine transform of Loeffler, Ligtenberg and Moschytz in fixed point, with the constants and the
-// rounding of libjpeg's accurate integer method: cosines have 13 fractional bits, the values between the passes 2.
+// The inverse cosine transform of Loeffler, Ligtenberg and Moschytz in fixed point, with the constants and the rounding
+// of libjpeg's accurate integer method. Cosines have 13 fractional bits, the values between the passes 2.
 const (
 	cosBits  = 13
 	passBits = 2
@@ -28,8 +28,8 @@ const (
 	c3_072 = 25172
 )
 
-// The odd half of the flow graph is linear, so its products can be collected by input: the shares of inputs 7, 5, 3 and
-// 1 in each of its four sums.
+// The odd half of the flow graph is linear, so its products can be collected by input. They are the shares of inputs 7,
+// 5, 3 and 1 in each of its four sums.
 const (
 	k7a, k5a, k3a, k1a = c0_298 - c0_899 - c1_961 + c1_175, c1_175, c1_175 - c1_961, c1_175 - c0_899
 	k7b, k5b, k3b, k1b = c1_175, c2_053 - c2_562 - c0_390 + c1_175, c1_175 - c2_562, c1_175 - c0_390

@@ -71,6 +71,10 @@ func TestRandomFilesEqualPillow(t *testing.T) {
 	comparePillow(t, "random", strconv.Itoa(*cases), "3")
 }
 
+func TestCutFilesEqualPillow(t *testing.T) {
+	comparePillow(t, "cut", strconv.Itoa(*cases), "3")
+}
+
 func TestPhotographsEqualPillow(t *testing.T) {
 	const dir = "../../../../shared/data"
 	if _, err := os.Stat(dir); err != nil {

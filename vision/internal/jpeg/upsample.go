@@ -40,8 +40,8 @@ func upsampleH2V1Portable(dst, src []uint8, from, to int) {
 	}
 }
 
-// UpsampleH2V2 makes one row of twice the width out of two rows of at least two samples, the one that covers it and
-// the next nearest, weighting 9/16, 3/16, 3/16 and 1/16.
+// UpsampleH2V2 makes one row of twice the width out of two rows of at least two samples: the one that covers it and the
+// next nearest. The weights are 9/16, 3/16, 3/16 and 1/16.
 func UpsampleH2V2(dst, near, far []uint8) {
 	n := len(near)
 	dst, far = dst[:2*n], far[:n]

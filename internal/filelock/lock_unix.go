@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
 
-package hub
+package filelock
 
 import (
 	"errors"
@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openLock opens a lock file, never through a symbolic link. Users in the folder's group may wait for it, too.
-func openLock(name string) (*os.File, error) {
+// Open opens or creates a lock file, never through a symbolic link. Users in the folder's group may wait for it, too.
+func Open(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o664)
 }
 
-// tryLock takes the same lock as Python's filelock: flock on the whole file. It excludes other processes, and other opens
-// of the file in this one. It returns errNoLocks on a file system without locks.
-func tryLock(f *os.File) (bool, error) {
+// Try takes the same lock as Python's filelock: flock on the whole file. It excludes other processes, and other opens
+// of the file in this one. It returns ErrNoLocks on a file system without locks.
+func Try(f *os.File) (bool, error) {
 	for {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {
 		case err == nil:
@@ -27,7 +27,7 @@ func tryLock(f *os.File) (bool, error) {
 		case errors.Is(err, unix.EWOULDBLOCK), errors.Is(err, unix.EACCES):
 			return false, nil
 		case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOLCK):
-			return false, errNoLocks
+			return false, ErrNoLocks
 		default:
 			return false, err
 		}
