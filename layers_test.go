@@ -35,7 +35,7 @@ var layers = [][]string{
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
-	{"models"}, // the types that all models share
+	{"models"},                 // the types that all models share
 	{"models/internal/config"}, // checks and sizes
 	{"models/internal/..."},
 	{"models/internal/template"}, // a model package to copy

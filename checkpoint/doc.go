@@ -71,7 +71,7 @@
 // and the function ("expected a tensor, found a value of os.system"). The limits:
 //
 //   - Opening takes at most 64 MB and four times the file, inflated data apart, and a time in proportion. What the tensors and
-//     values of a pickle take is counted before it is reserved: 24 MB and the length of the file.
+//     values of a pickle take is counted before it is reserved: 40 MB and twice the length of the file.
 //   - Dictionaries that contain one another are walked only as far as the same count allows.
 //   - Entries of an archive may not overlap, nor inflate to more than 16 times the file.
 //   - A storage must have as many bytes as its type and length say, and a tensor must lie within its storage.

@@ -177,7 +177,7 @@ func openShards(fsys fs.FS, name, shown string, opts OpenOptions) (*File, error)
 	if err != nil {
 		return nil, formatErrorf(shown, "", "%w", err)
 	}
-	f := &File{name: shown, tensors: make([]Tensor, 0, len(shardOf))}
+	f := &File{name: shown}
 	fail := func(err error) (*File, error) {
 		f.Close()
 		return nil, err
@@ -223,7 +223,9 @@ func parseIndex(data []byte) ([]placement, error) {
 		return nil, fmt.Errorf("index of %d bytes is longer than the allowed %d", len(data), maxHeader)
 	}
 	s := scanner{b: data}
+	allowed := allowanceFor(len(data))
 	var where []placement
+	last := "" // the shard, which many tensors share
 	found := false
 	err := s.object(func(key string) error {
 		if key != "weight_map" {
@@ -235,8 +237,23 @@ func parseIndex(data []byte) ([]placement, error) {
 		found = true
 		return s.object(func(tensor string) error {
 			shard, err := s.str()
-			where = append(where, placement{shard, tensor})
-			return err
+			if err != nil {
+				return err
+			}
+			if shard != last {
+				last = shard
+				if err := allowed.spend(16 + len(shard)); err != nil {
+					return err
+				}
+			}
+			if err := allowed.spend(16 + len(tensor)); err != nil {
+				return err
+			}
+			if where, err = grown(allowed, where, 1); err != nil {
+				return err
+			}
+			where = append(where, placement{last, tensor})
+			return nil
 		})
 	})
 	if err == nil {
@@ -251,6 +268,11 @@ func parseIndex(data []byte) ([]placement, error) {
 		}
 		return strings.Compare(a.tensor, b.tensor)
 	})
+	for i := 1; err == nil && i < len(where); i++ {
+		if where[i] == where[i-1] {
+			err = fmt.Errorf("tensor %q: name is given twice", where[i].tensor[:min(len(where[i].tensor), maxName)])
+		}
+	}
 	return where, err
 }
 

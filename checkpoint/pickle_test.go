@@ -149,7 +149,7 @@ func FuzzTorchZip(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	z, err := openTorchArchive(file.sources[0])
+	z, err := openTorchArchive(file.sources[0], allowanceFor(0))
 	if err != nil {
 		f.Fatal(err)
 	}

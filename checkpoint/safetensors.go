@@ -39,6 +39,7 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 	header := data[prefixSize : prefixSize+int(n)]
 	base := prefixSize + int(n)
 	s := scanner{b: header}
+	allowed := allowanceFor(len(data))
 	var tensors []Tensor
 	var metadata map[string]string
 	described := false
@@ -52,12 +53,21 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 				return nil
 			}
 			var err error
-			metadata, err = parseMetadata(&s)
+			metadata, err = parseMetadata(&s, allowed)
 			return err
 		}
 		t, err := parseEntry(&s, key, src, base)
+		if err != nil {
+			return err
+		}
+		if err := allowed.spend(32 + len(key) + 16*len(t.Shape)); err != nil { // with the shape as it was scanned
+			return err
+		}
+		if tensors, err = grown(allowed, tensors, 1); err != nil {
+			return err
+		}
 		tensors = append(tensors, t)
-		return err
+		return nil
 	})
 	if err == nil {
 		err = s.end()
@@ -77,12 +87,15 @@ func parseSafetensors(src *source) ([]Tensor, map[string]string, error) {
 	return tensors, metadata, nil
 }
 
-func parseMetadata(s *scanner) (map[string]string, error) {
+func parseMetadata(s *scanner, allowed *allowance) (map[string]string, error) {
 	m := map[string]string{}
 	err := s.object(func(key string) error {
 		v, err := s.str()
 		if err != nil {
 			return fmt.Errorf("metadata %q: %w", key, err)
+		}
+		if err := allowed.spend(128 + len(key) + len(v)); err != nil {
+			return err
 		}
 		if _, ok := m[key]; ok {
 			return fmt.Errorf("metadata %q is given twice", key)

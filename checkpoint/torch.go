@@ -132,7 +132,7 @@ func (s *torchStorageSet) named(id []any) (any, error) {
 	if s.byKey == nil {
 		s.byKey = map[string]*torchStorage{}
 	}
-	if err := s.allowed.spend(240); err != nil {
+	if err := s.allowed.spend(160); err != nil {
 		return nil, err
 	}
 	st := &torchStorage{key: key, typ: typ, count: count, err: errNoStorage}
@@ -180,7 +180,7 @@ func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 			}
 		}
 	}
-	return t, m.allowed.spend(96)
+	return t, m.allowed.spend(64)
 }
 
 // callRebuildTensor3 takes the element type as its seventh argument, because the storage is of bytes.

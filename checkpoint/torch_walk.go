@@ -323,12 +323,17 @@ func (w *torchWalk) visit(name string, v any, depth int) error {
 		if !utf8.ValidString(name) {
 			return formatErrorf(w.file, w.shown(name), "name is not valid UTF-8")
 		}
-		if err := w.spend(200 + 24*len(v.shapeItems())); err != nil {
+		if err := w.spend(32 + 16*len(v.shapeItems())); err != nil {
 			return err
 		}
 		t, err := v.tensor(name)
 		if err != nil {
 			return formatErrorf(w.file, w.shown(name), "%w", err)
+		}
+		if t.src.strided != nil {
+			if err := w.spend(256); err != nil {
+				return err
+			}
 		}
 		if w.tensors, err = grown(w.allowed, w.tensors, 1); err != nil {
 			return formatErrorf(w.file, "", "%w", err)
@@ -384,7 +389,7 @@ func (w *torchWalk) child(name, key string, v any, depth int) error {
 	if name != "" {
 		key = name + "." + key
 	}
-	if err := w.spend(32 + len(key)); err != nil {
+	if err := w.spend(16 + len(key)); err != nil {
 		return err
 	}
 	return w.visit(key, v, depth+1)

@@ -34,7 +34,7 @@ func parseTorchZip(src *source, root []string) (*torchContents, []*source, error
 		return nil, nil, formatErrorf(src.name, "", format, args...)
 	}
 	allowed := allowanceFor(len(src.data))
-	a, err := openTorchArchive(src)
+	a, err := openTorchArchive(src, allowed)
 	if err != nil {
 		return fail("zip archive: %w", err)
 	}
@@ -99,11 +99,13 @@ type zipEntry struct {
 }
 
 // openTorchArchive reads the directory of an archive and checks it.
-func openTorchArchive(src *source) (*torchArchive, error) {
-	z, err := zip.NewReader(bytes.NewReader(src.data), int64(len(src.data)))
+func openTorchArchive(src *source, allowed *allowance) (*torchArchive, error) {
+	r := &directoryReader{bytes.NewReader(src.data), allowed}
+	z, err := zip.NewReader(r, int64(len(src.data)))
 	if err != nil {
 		return nil, err
 	}
+	r.allowed = nil
 	a := &torchArchive{src: src, entries: make(map[string]*zipEntry, len(z.File))}
 	list := make([]*zipEntry, 0, len(z.File))
 	for _, f := range z.File {
@@ -138,6 +140,28 @@ func openTorchArchive(src *source) (*torchArchive, error) {
 		}
 	}
 	return a, nil
+}
+
+// A directoryReader spends the memory that the entries of an archive take, as their records are read. Without an
+// allowance it only reads.
+type directoryReader struct {
+	file    *bytes.Reader
+	allowed *allowance
+}
+
+const (
+	zipRecord     = "PK\x01\x02" // begins the record of an entry
+	zipRecordCost = 350          // of the library's description of an entry, and ours
+)
+
+func (r *directoryReader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.file.ReadAt(p, at)
+	if r.allowed != nil {
+		if err := r.allowed.spend(zipRecordCost * bytes.Count(p[:n], []byte(zipRecord))); err != nil {
+			return 0, err
+		}
+	}
+	return n, err
 }
 
 // entry returns the entry of the folder with the name, or nil.

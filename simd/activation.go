@@ -46,7 +46,7 @@ var activations = [activationCount]activation{
 		forward: Gelu, grad: GeluGrad, cost: 8,
 	},
 	ActGeluTanh: {
-		names: []string{"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"},
+		names:   []string{"gelu_pytorch_tanh", "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh"},
 		forward: GeluTanh, grad: GeluTanhGrad, cost: 8,
 	},
 	ActQuickGelu: {

@@ -52,8 +52,10 @@ type DecodeOptions struct {
 //
 //   - 16-bit gray keeps its high byte. Pillow, and so transformers' load_image, turns everything above 255 of 65535
 //     white.
-//   - TIFF of YCbCr, CIE Lab, floating-point samples, samples of 12 or 32 bits, 16-bit gray where 0 is white, or with JPEG,
-//     Zstandard, LZMA or WebP inside is rejected with [ErrFormat], which names the feature.
+//   - JPEG whose coded data is corrupted, or ends before the first scan of each color, is rejected with [ErrCorrupt].
+//     libjpeg paints the missing part gray. Lossless JPEG is rejected with [ErrFormat].
+//   - BigTIFF is rejected with [ErrFormat], and so is TIFF of YCbCr, CIE Lab, floating-point samples, samples of 12 or
+//     32 bits, 16-bit gray where 0 is white, or with JPEG, Zstandard, LZMA or WebP inside. The error names the feature.
 //   - TIFF without compression, of 16-bit samples in separate planes, has the pixels that it has with compression. Pillow
 //     takes every byte for a sample.
 //   - PNG whose chunks of pixels do not match their checksums is rejected with [ErrCorrupt]. Pillow does not compare them.

@@ -371,6 +371,14 @@ func FuzzDecode(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	cases := openCases(f)
+	for name := range cases.Files {
+		if data, err := cases.read(name); err != nil {
+			f.Fatal(err)
+		} else {
+			f.Add(data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := DecodeBytes(data, DecodeOptions{MaxPixels: 1 << 20, ApplyOrientation: true})
 		if err != nil {

@@ -35,7 +35,7 @@ func decodePNG(data []byte) (*Image, error) {
 	if reason != nil {
 		return nil, fmt.Errorf("%w (%w)", reason, err)
 	}
-	if m, err = png.Decode(bytes.NewReader(repaired)); err != nil {
+	if m, err = png.Decode(repaired); err != nil {
 		return nil, err
 	}
 	return FromImage(m)

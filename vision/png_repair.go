@@ -3,13 +3,13 @@ package vision
 import (
 	"bytes"
 	"compress/flate"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/adler32"
 	"hash/crc32"
 	"io"
+	"strings"
 )
 
 // image/png rejects files whose pixels are whole: a palette in a gray image or two of them, more pixel data than there
@@ -148,8 +148,9 @@ func (info *pngInfo) rawLength() int64 {
 	return total
 }
 
-// repairPNG returns a file with the pixels of data and nothing else.
-func repairPNG(data []byte) ([]byte, error) {
+// repairPNG returns a file with the pixels of data and nothing else. They are in it as they are, in stored blocks, so that
+// it needs no copy of them.
+func repairPNG(data []byte) (io.Reader, error) {
 	info, err := parsePNG(data)
 	if err != nil {
 		return nil, err
@@ -158,33 +159,41 @@ func repairPNG(data []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	chunk := func(kind string, payload []byte) {
-		sum := crc32.Update(crc32.ChecksumIEEE([]byte(kind)), crc32.IEEETable, payload)
-		out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(payload))))
-		out.WriteString(kind)
-		out.Write(payload)
-		out.Write(binary.BigEndian.AppendUint32(nil, sum))
+	big, little := binary.BigEndian, binary.LittleEndian
+	parts := []io.Reader{strings.NewReader("\x89PNG\r\n\x1a\n")}
+	chunk := func(kind string, pieces ...[]byte) {
+		length, sum := 0, crc32.ChecksumIEEE([]byte(kind))
+		for _, p := range pieces {
+			length += len(p)
+			sum = crc32.Update(sum, crc32.IEEETable, p)
+		}
+		parts = append(parts, bytes.NewReader(append(big.AppendUint32(nil, uint32(length)), kind...)))
+		for _, p := range pieces {
+			parts = append(parts, bytes.NewReader(p))
+		}
+		parts = append(parts, bytes.NewReader(big.AppendUint32(nil, sum)))
 	}
-	out.WriteString("\x89PNG\r\n\x1a\n")
 	chunk("IHDR", info.ihdr[:])
 	if info.ihdr[9] == 3 {
 		chunk("PLTE", info.palette)
 	}
-	var stored bytes.Buffer
-	z, err := zlib.NewWriterLevel(&stored, zlib.NoCompression)
-	if err != nil {
-		return nil, err
+	chunk("IDAT", []byte{0x78, 0x01})
+	const most = 1<<16 - 1
+	sum := big.AppendUint32(nil, adler32.Checksum(raw))
+	for len(raw) > 0 {
+		block := raw[:min(len(raw), most)]
+		raw = raw[len(block):]
+		head := []byte{0}
+		if len(raw) == 0 {
+			head[0] = 1 // the last one
+		}
+		head = little.AppendUint16(head, uint16(len(block)))
+		head = little.AppendUint16(head, ^uint16(len(block)))
+		chunk("IDAT", head, block)
 	}
-	if _, err := z.Write(raw); err != nil {
-		return nil, err
-	}
-	if err := z.Close(); err != nil {
-		return nil, err
-	}
-	chunk("IDAT", stored.Bytes())
-	chunk("IEND", nil)
-	return out.Bytes(), nil
+	chunk("IDAT", sum)
+	chunk("IEND")
+	return io.MultiReader(parts...), nil
 }
 
 // inflate returns the pixels before compression. What follows them is not looked at, except for their checksum.
@@ -203,12 +212,11 @@ func (info *pngInfo) inflate() ([]byte, error) {
 		return nil, fmt.Errorf("pixels begin with % x, expected a zlib header", head)
 	}
 	z := flate.NewReader(r)
-	raw, err := io.ReadAll(io.LimitReader(z, info.rawLength()))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(raw)) < info.rawLength() {
+	raw := make([]byte, info.rawLength())
+	if _, err := io.ReadFull(z, raw); err == io.EOF {
 		return nil, fmt.Errorf("the pixels: %w", io.ErrUnexpectedEOF)
+	} else if err != nil {
+		return nil, fmt.Errorf("the pixels: %w", err)
 	}
 	if n, err := z.Read(head[:1]); n == 0 && err == io.EOF {
 		var sum [4]byte

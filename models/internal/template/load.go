@@ -44,7 +44,7 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "hidden_act"},
 	{Name: "layer_norm_eps"},
 	{Name: "dropout", Use: strictjson.Harmless, Reason: "only training uses it"},
-	{Name: "qk_norm", Use: strictjson.Refused, Reason: "normalized queries and keys are not supported", Same: []string{"false"}},
+	{Name: "causal", Use: strictjson.Refused, Reason: "attention to earlier patches alone is not supported", Same: []string{"false"}},
 })
 
 // family says how the models lie in folders.

@@ -131,6 +131,7 @@ func TestRefused(t *testing.T) {
 		`{"model_type": "vit"}`:                                    "config.json: model_type",
 		`{"architecture": "template"}`:                             `config.json with the model_type "template"`,
 		`{"hidden_size": 8}`:                                       "expected the shape [classes 8]",
+		`{"causal": true}`:                                         "causal",
 		`{"layer_norm_eps": -1}`:                                   "config.json: layer_norm_eps",
 	} {
 		fsys := fstest.MapFS{"config.json": {Data: []byte(config)}, checkpoint.SafetensorsName: {Data: weights}}

@@ -15,6 +15,8 @@ type decoder struct {
 	dc, ac   [4]huffman
 	interval int // MCUs between restart markers, 0 for none
 
+	arithmetic *arithmetic // nil before there is a file that needs it
+
 	jfif      bool
 	adobe     bool
 	transform byte // of Adobe's marker
@@ -60,7 +62,7 @@ func Decode(pix []uint8, data []byte, eighths int) error {
 func (d *decoder) rest() {
 	d.reader, d.bits.src, d.frame, d.pix = reader{}, nil, frame{}, nil
 	d.framed, d.begun, d.hasQuant, d.interval = false, false, [4]bool{}, 0
-	d.jfif, d.adobe, d.transform, d.buffered = false, false, 0, false
+	d.jfif, d.adobe, d.transform, d.buffered, d.arithmetic = false, false, 0, false, nil
 	for i := range 4 {
 		d.dc[i].ready, d.ac[i].ready = false, false
 	}
@@ -113,7 +115,7 @@ func (d *decoder) segment(m byte, p []byte) error {
 	case m == markDNL:
 		return unsupported("height given after the pixels (DNL)")
 	case m == markDAC:
-		return unsupported("arithmetic coding")
+		return d.arithmeticCoding().setConditions(p)
 	case m == markDRI:
 		if len(p) != 2 {
 			return corrupt("restart interval of %d bytes", len(p))
@@ -129,6 +131,15 @@ func (d *decoder) segment(m byte, p []byte) error {
 	return nil
 }
 
+// arithmeticCoding returns the decoder of arithmetic codes, which is made when it is first needed.
+func (d *decoder) arithmeticCoding() *arithmetic {
+	if d.arithmetic == nil {
+		d.arithmetic = new(arithmetic)
+		d.arithmetic.condition()
+	}
+	return d.arithmetic
+}
+
 // setFrame reads the frame header and prepares planes and rows for it.
 func (d *decoder) setFrame(m byte, p []byte) (err error) {
 	if d.framed {
@@ -136,6 +147,9 @@ func (d *decoder) setFrame(m byte, p []byte) (err error) {
 	}
 	if d.frame, err = parseFrame(m, p); err != nil {
 		return err
+	}
+	if d.arithmetical {
+		d.arithmeticCoding()
 	}
 	d.framed = true
 	h := d.header()

@@ -9,15 +9,15 @@
 //
 // # Supported files
 //
-// Huffman-coded files with samples of 8 bits are read:
+// Files with samples of 8 bits are read, with Huffman or arithmetic coding:
 //
 //   - baseline, extended sequential and progressive,
 //   - interleaved or one scan per component, with or without restart markers,
 //   - one component (gray), three (YCbCr or RGB) or four (CMYK or YCCK),
 //   - every whole ratio of sampling factors.
 //
-// [ReadHeader] and [Decode] reject the others with [ErrUnsupported], and the error names the feature: arithmetic
-// coding, 12-bit samples, lossless and hierarchical files, fractional ratios, and heights given after the pixels.
+// [ReadHeader] and [Decode] reject the others with [ErrUnsupported], and the error names the feature: 12-bit samples,
+// lossless and hierarchical files, fractional ratios, and heights given after the pixels.
 //
 // When coded data is corrupted, libjpeg warns, goes on, and paints the missing part gray. A model should not see such
 // an image: here it is an error, [ErrCorrupt]. Faults outside the coded data that libjpeg only remarks on are accepted,
@@ -55,7 +55,7 @@
 //
 // # Untrusted input
 //
-// No file makes a function panic or hang. A coefficient block costs the file at least one bit. [Header.MinBytes] counts
-// these bits, and [Decode] requires them before it sets memory aside for anything but a small image. Passes of a
+// No file makes a function panic or hang. With Huffman codes, a coefficient block costs the file at least one bit.
+// [Header.MinBytes] counts these bits, and [Decode] requires them before it sets memory aside for anything but a small image. Passes of a
 // progressive file over its blocks are limited to a fixed number plus what the length of the file pays for.
 package jpeg

@@ -27,6 +27,9 @@ type component struct {
 	plane  []uint8 // the samples of two rows of MCUs, alternating
 	pred   int32   // of the next DC coefficient
 	dc, ac *huffman
+
+	dcTable, acTable int // of bins, and the first bin of the next DC coefficient
+	context          int
 }
 
 // frame holds a frame header and the sizes that follow from it.
@@ -34,6 +37,7 @@ type frame struct {
 	width, height int
 	eighths       int // of the coded size that width and height are
 	progressive   bool
+	arithmetical  bool // arithmetic coding in place of Huffman's
 	hmax, vmax    int
 	mcusX, mcusY  int
 	comps         []component
@@ -50,7 +54,8 @@ func parseFrame(m byte, p []byte) (f frame, err error) {
 	if p[0] != 8 {
 		return f, unsupported("%d bits a sample", p[0])
 	}
-	f.progressive = m == markSOF2
+	f.progressive = m == markSOF2 || m == markSOF10
+	f.arithmetical = m == markSOF9 || m == markSOF10
 	f.height = int(p[1])<<8 | int(p[2])
 	f.width = int(p[3])<<8 | int(p[4])
 	n := int(p[5])
@@ -137,6 +142,7 @@ type Header struct {
 	Progressive   bool
 	// MinBytes is the length below which the file cannot be complete. A code has at least one bit. A sequential block
 	// costs a code for its first coefficient and one for the end of the block, a progressive block only the first.
+	// Arithmetic coding has no such bound: a large image of less than a byte for 4096 pixels counts as incomplete.
 	MinBytes int
 }
 
@@ -149,6 +155,12 @@ func (f *frame) header() Header {
 	bits := f.blocks()
 	if !f.progressive {
 		bits *= 2
+	}
+	if f.arithmetical {
+		bits = 0
+		if f.width*f.height > 1<<22 {
+			bits = f.width * f.height / 4096 * 8
+		}
 	}
 	return Header{f.width, f.height, len(f.comps), f.progressive, bits / 8}
 }

@@ -8,6 +8,8 @@ const (
 	markDHT   = 0xc4
 	markJPG   = 0xc8
 	markDAC   = 0xcc
+	markSOF9  = 0xc9 // extended sequential, arithmetic coding
+	markSOF10 = 0xca // progressive, arithmetic coding
 	markSOF15 = 0xcf
 	markRST0  = 0xd0
 	markRST7  = 0xd7
@@ -64,6 +66,5 @@ func isFrame(m byte) bool {
 
 var frameKinds = map[byte]string{
 	0xc3: "lossless coding", 0xc5: "hierarchical coding", 0xc6: "hierarchical coding", 0xc7: "lossless coding",
-	0xc9: "arithmetic coding", 0xca: "arithmetic coding", 0xcb: "lossless coding", 0xcd: "arithmetic coding",
-	0xce: "arithmetic coding", 0xcf: "lossless coding",
+	0xcb: "lossless coding", 0xcd: "hierarchical coding", 0xce: "hierarchical coding", 0xcf: "lossless coding",
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"strconv"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestFiles(t *testing.T) {
 	if err := json.Unmarshal(text, &files); err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 40 {
+	if len(files) < 80 {
 		t.Fatalf("%d files in want.json", len(files))
 	}
 	for name, sizes := range files {
@@ -73,6 +74,14 @@ func TestRandomFilesEqualPillow(t *testing.T) {
 
 func TestCutFilesEqualPillow(t *testing.T) {
 	comparePillow(t, "cut", strconv.Itoa(*cases), "3")
+}
+
+// jpegtran makes these files.
+func TestArithmeticFilesEqualPillow(t *testing.T) {
+	if _, err := exec.LookPath("jpegtran"); err != nil {
+		t.Skip("jpegtran is not here")
+	}
+	comparePillow(t, "arithmetic", strconv.Itoa(*cases), "3")
 }
 
 func TestPhotographsEqualPillow(t *testing.T) {

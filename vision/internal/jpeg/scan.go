@@ -21,7 +21,7 @@ func (d *decoder) scan(p []byte) error {
 	if !d.begun {
 		d.begun, d.space = true, d.colors()
 	}
-	if !d.buffered && (d.progressive || len(s.comps) < len(d.comps)) {
+	if !d.buffered && (d.progressive || d.arithmetical || len(s.comps) < len(d.comps)) {
 		if err := d.buffer(); err != nil {
 			return err
 		}
@@ -46,8 +46,31 @@ func (d *decoder) scan(p []byte) error {
 	if err != nil {
 		return err
 	}
-	d.reader.at, err = d.finish()
+	d.reader.at, err = d.finishInterval()
 	return err
+}
+
+// finishInterval ends an interval, and returns the place in the file where the next marker is expected.
+func (d *decoder) finishInterval() (at int, err error) {
+	if !d.arithmetical {
+		return d.finish()
+	}
+	if d.arithmetic.short {
+		return 0, corrupt("the coded data of the pixels ends early")
+	}
+	return d.arithmetic.at, nil
+}
+
+// startInterval begins an interval.
+func (d *decoder) startInterval(s *scanHeader) {
+	if d.arithmetical {
+		d.arithmetic.start(d.data, d.reader.at, s)
+	} else {
+		d.start(d.data, d.reader.at)
+	}
+	for _, c := range s.comps {
+		c.pred = 0
+	}
 }
 
 // buffer sets memory aside for all coefficients.
@@ -100,7 +123,7 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 		if slices.Contains(s.comps, c) {
 			return s, corrupt("component %d twice in a scan", id)
 		}
-		if t>>4 > 3 || t&15 > 3 {
+		if !d.arithmetical && (t>>4 > 3 || t&15 > 3) {
 			return s, corrupt("Huffman tables %#x", t)
 		}
 		if err := d.tables(c, &s, int(t>>4), int(t&15)); err != nil {
@@ -130,8 +153,12 @@ func (d *decoder) parseScan(p []byte) (s scanHeader, err error) {
 	return s, nil
 }
 
-// tables gives a component the Huffman tables that the scan needs.
+// tables gives a component the tables that the scan needs.
 func (d *decoder) tables(c *component, s *scanHeader, dc, ac int) error {
+	if d.arithmetical {
+		c.dcTable, c.acTable = dc, ac
+		return nil
+	}
 	c.dc, c.ac = &d.dc[dc], &d.ac[ac]
 	if !d.progressive { // frames of motion JPEG leave out the usual tables
 		if dc < 2 && !c.dc.ready {
@@ -158,16 +185,13 @@ type restarts struct {
 
 // startScan begins the coded data of a scan.
 func (d *decoder) startScan(s *scanHeader) restarts {
-	d.start(d.data, d.reader.at)
-	for _, c := range s.comps {
-		c.pred = 0
-	}
+	d.startInterval(s)
 	return restarts{d.interval, markRST0}
 }
 
 // restart reads the marker that ends an interval and begins the next one.
 func (d *decoder) restart(s *scanHeader, r *restarts) (err error) {
-	if d.reader.at, err = d.finish(); err != nil {
+	if d.reader.at, err = d.finishInterval(); err != nil {
 		return err
 	}
 	m, err := d.next()
@@ -178,10 +202,7 @@ func (d *decoder) restart(s *scanHeader, r *restarts) (err error) {
 		return corrupt("marker %#x where restart marker %#x was expected", m, r.next)
 	}
 	*r = restarts{d.interval, markRST0 + (m-markRST0+1)%8}
-	d.start(d.data, d.reader.at)
-	for _, c := range s.comps {
-		c.pred = 0
-	}
+	d.startInterval(s)
 	return nil
 }
 
@@ -254,7 +275,7 @@ func (d *decoder) keep(s *scanHeader) error {
 				}
 				r.left--
 			}
-			if d.bits.pos > d.mark {
+			if !d.arithmetical && d.bits.pos > d.mark {
 				if err := d.more(); err != nil {
 					return err
 				}
@@ -281,6 +302,9 @@ func (d *decoder) keep(s *scanHeader) error {
 
 // keepBlock decodes a scan's part of block i of a component.
 func (d *decoder) keepBlock(s *scanHeader, c *component, i int, empty *int) (ok bool) {
+	if d.arithmetical {
+		return d.keepArithmetic(s, c, i)
+	}
 	b := &c.coeffs[i]
 	switch {
 	case !d.progressive:
