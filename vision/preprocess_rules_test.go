@@ -135,3 +135,26 @@ func TestProcessorFields(t *testing.T) {
 	}
 	modeltest.Fields(t, processorFields, "transformers", args...)
 }
+
+// TestTimmNull takes null for absent, as timm does (resolve_data_config).
+func TestTimmNull(t *testing.T) {
+	want, err := ParseTimm([]byte(`{"pretrained_cfg": {"input_size": [3, 32, 32]}}`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ParseTimm([]byte(`{"model_args": null, "pretrained_cfg": {"input_size": [3, 32, 32], "test_input_size": null, "interpolation": null,
+		"crop_pct": null, "test_crop_pct": null, "crop_mode": null, "mean": null, "std": null, "fixed_input_size": null}}`), true)
+	if err != nil || p != want {
+		t.Errorf("found %+v, %v, expected %+v", p, err, want)
+	}
+	for config, want := range map[string]string{
+		`{"pretrained_cfg": {"crop_pct": "0.9"}}`:               "crop_pct: expected a number, found string",
+		`{"pretrained_cfg": {"fixed_input_size": 1}}`:           "fixed_input_size: expected true or false, found number 1",
+		`{"pretrained_cfg": {"input_size": [3, 32.0, 32.0]}}`:   "input_size: expected a whole number, found number 32.0",
+		`{"pretrained_cfg": {}, "model_args": {"in_chans": 2}}`: "expected 1 or 3 channels",
+	} {
+		if _, err := ParseTimm([]byte(config), false); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: expected %q, found %v", config, want, err)
+		}
+	}
+}

@@ -13,15 +13,26 @@ import (
 
 // timmJSON is the part of timm's pretrained_cfg that says how images are prepared.
 type timmJSON struct {
-	InputSize     []int        `json:"input_size"` // channels, height, width
-	TestInputSize []int        `json:"test_input_size"`
-	FixedSize     bool         `json:"fixed_input_size"`
-	Interpolation string       `json:"interpolation"`
-	CropPct       float64      `json:"crop_pct"`
-	TestCropPct   float64      `json:"test_crop_pct"`
-	CropMode      string       `json:"crop_mode"`
-	Mean          channelsJSON `json:"mean"`
-	Std           channelsJSON `json:"std"`
+	InputSize     []int          `json:"input_size"` // channels, height, width
+	TestInputSize []int          `json:"test_input_size"`
+	FixedSize     maybe[bool]    `json:"fixed_input_size"`
+	Interpolation maybe[string]  `json:"interpolation"`
+	CropPct       maybe[float64] `json:"crop_pct"`
+	TestCropPct   maybe[float64] `json:"test_crop_pct"`
+	CropMode      maybe[string]  `json:"crop_mode"`
+	Mean          channelsJSON   `json:"mean"`
+	Std           channelsJSON   `json:"std"`
+}
+
+// maybe is a value that is zero where it is null: timm takes None, 0 and "" for absent.
+type maybe[T any] struct{ value T }
+
+func (m *maybe[T]) UnmarshalJSON(data []byte) error {
+	*m = maybe[T]{}
+	if strictjson.Null(data) {
+		return nil
+	}
+	return strictjson.Decode(data, &m.value)
 }
 
 var errNoPretrained = errors.New("no pretrained_cfg: not a model folder of timm")
@@ -91,12 +102,12 @@ func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
 	if err := strictjson.Decode(c.pretrained, &j); err != nil {
 		return err
 	}
-	size, part := slices.Clone(j.InputSize), j.CropPct
+	size, part := slices.Clone(j.InputSize), j.CropPct.value
 	if size == nil {
 		size = []int{3, 224, 224}
 	}
 	// Arguments of the model describe the weights and take precedence (timm's _parse_model_cfg).
-	if s := c.size; s != nil && j.FixedSize && len(size) == 3 {
+	if s := c.size; s != nil && j.FixedSize.value && len(size) == 3 {
 		size[1], size[2] = cmp.Or(s.bare, s.Height), cmp.Or(s.bare, s.Width)
 	}
 	if testSize && j.TestInputSize != nil {
@@ -105,8 +116,8 @@ func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
 	if c.channels != nil && len(size) == 3 {
 		size[0] = *c.channels
 	}
-	if testSize && j.TestCropPct != 0 {
-		part = j.TestCropPct
+	if testSize && j.TestCropPct.value != 0 {
+		part = j.TestCropPct.value
 	}
 	if part == 0 {
 		part = 0.875
@@ -122,10 +133,10 @@ func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
 		Width: side(float64(size[2]) / part), Height: side(float64(size[1]) / part),
 		CropWidth: size[2], CropHeight: size[1],
 	}
-	if j.Interpolation != "" {
-		i := slices.Index(filterNames[:], j.Interpolation)
+	if name := j.Interpolation.value; name != "" {
+		i := slices.Index(filterNames[:], name)
 		if i < 0 {
-			return fmt.Errorf("interpolation %q: expected one of %q", j.Interpolation, filterNames)
+			return fmt.Errorf("interpolation %q: expected one of %q", name, filterNames)
 		}
 		q.Filter = Filter(i)
 	}
@@ -135,7 +146,7 @@ func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
 	if err := setChannels(&q.Std, "std", j.Std); err != nil {
 		return err
 	}
-	switch j.CropMode {
+	switch j.CropMode.value {
 	case "", "center":
 		q.Mode = Cover
 		if q.Width == q.Height {
@@ -154,7 +165,7 @@ func (p *Preprocess) parseTimm(c timmConfig, testSize bool) error {
 			q.Fill[i] = uint8(min(max(math.RoundToEven(255*v), 0), 255))
 		}
 	default:
-		return fmt.Errorf("crop_mode %q: expected center, squash or border", j.CropMode)
+		return fmt.Errorf("crop_mode %q: expected center, squash or border", j.CropMode.value)
 	}
 	if err := q.check(); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 // Classify predicts the class of each image, in the order of the images, which may have any size. ctx ends it between
 // blocks and batches with an error that matches the context's; the model stays usable. It is safe for concurrent use.
 //
-// It returns an error for a model without a classifier or of other than 3 channels, for an image without pixels, which it
-// names by its position, and for a Preprocess whose output is no multiple of the patch size.
+// It returns an error for a model without a classifier, for an image without pixels, which it names by its position, and
+// for a Preprocess whose output has not the model's channels, or is no multiple of the patch size.
 func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]models.Prediction, error) {
 	if m.Head == nil {
 		return nil, errors.New("template: the model has no classifier")
