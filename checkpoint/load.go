@@ -101,7 +101,7 @@ func Load[T Target](f *File, names *Names, params iter.Seq2[string, T], opts Loa
 		}
 	}
 	for i, t := range f.tensors {
-		if !l.used[i] && !names.ignored(t.Name) {
+		if !l.used[i] && !names.Ignores(t.Name) {
 			l.report.Unexpected = append(l.report.Unexpected, t.Name)
 		}
 	}

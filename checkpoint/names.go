@@ -316,8 +316,8 @@ func (n *Names) Canonical(name string) string {
 // batches is the counter that PyTorch's batch normalization writes beside its statistics.
 const batches = "num_batches_tracked"
 
-// ignored reports whether the model does not use a name in a file.
-func (n *Names) ignored(name string) bool {
+// Ignores reports whether the model does not use a name in a file: the patterns in Ignore say so.
+func (n *Names) Ignores(name string) bool {
 	return matchAny(n.Ignore, name) || matchAny(n.Ignore, n.Canonical(name)) ||
 		name == batches || strings.HasSuffix(name, "."+batches)
 }

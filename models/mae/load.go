@@ -28,7 +28,7 @@ var names = func() checkpoint.Names {
 }()
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
-// beside transformers 5.
+// beside transformers 5, into ViTMAEForPreTraining. lora.Load also reads an adapter of ViTMAEModel, which has no decoder.
 func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
 // family says how masked autoencoders lie in folders.

@@ -18,7 +18,8 @@ var names = func() checkpoint.Names {
 }()
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
-// beside transformers 5.
+// beside transformers 5, into ViTForImageClassification. The names in memory of ViTModel lack the "vit." there: PEFT adapts
+// it as the field vit of a ViTForImageClassification. lora.Load reads adapters of both.
 func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
 // family says how Vision Transformers lie in folders, and which variants are not supported.

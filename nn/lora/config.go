@@ -20,6 +20,7 @@ type config struct {
 	ranks      []override
 	alphas     []override
 
+	all        bool           // adapt every linear layer that the file has
 	targets    []string       // modules to adapt: names or their last segments
 	pattern    *regexp.Regexp // the same as an expression, or nil
 	exclude    []string
@@ -46,7 +47,14 @@ var harmless = []string{
 }
 
 // drawn are the values of init_lora_weights that leave the base weights unchanged. They do not matter after training.
-var drawn = []string{"true", "false", `"gaussian"`, `"eva"`, `"orthogonal"`}
+var drawn = []string{"true", "false", `"eva"`, `"orthogonal"`}
+
+// gaussian is a value like those in drawn, in letters of either case.
+const gaussian = `"gaussian"`
+
+// allLinear is the value of target_modules that stands for every linear layer, in letters of either case. PEFT writes the
+// names of the layers instead; a configuration that was written by hand may have it.
+const allLinear = `"all-linear"`
 
 // parseConfig reads adapter_config.json, as PEFT 0.21 writes it (peft/tuners/lora/config.py). Every field is used, known
 // to be harmless, or refused by name. An unknown field is accepted if its value says that a feature is off: null, false,
@@ -65,7 +73,7 @@ func parseConfig(data []byte) (*config, error) {
 	if bias := read(&f, "bias", "none", "text"); bias != "none" {
 		f.fail(`bias: expected "none", found %q, which trains biases of the base model`, bias)
 	}
-	if v := f.take("init_lora_weights"); v != nil && !slices.Contains(drawn, string(v)) {
+	if v := f.take("init_lora_weights"); v != nil && !slices.Contains(drawn, string(v)) && !strings.EqualFold(string(v), gaussian) {
 		f.fail("init_lora_weights: %s may have changed the base weights; PEFT's save_pretrained can convert such an adapter", v)
 	}
 	c := &config{
@@ -80,9 +88,14 @@ func parseConfig(data []byte) (*config, error) {
 	if !(c.dropout >= 0 && c.dropout < 1) {
 		f.fail("lora_dropout: expected at least 0 and below 1, found %v", c.dropout)
 	}
-	c.targets, c.pattern = f.modules("target_modules")
+	if v := f.raw["target_modules"]; strings.EqualFold(string(v), allLinear) {
+		c.all = true
+		f.take("target_modules")
+	} else {
+		c.targets, c.pattern = f.modules("target_modules")
+	}
 	c.exclude, c.excluded = f.modules("exclude_modules")
-	if c.targets == nil && c.pattern == nil {
+	if c.targets == nil && c.pattern == nil && !c.all {
 		f.fail("target_modules: expected a list of names or an expression")
 	}
 	c.layers, _ = oneOrMore[int](&f, "layers_to_transform", "a whole number or a list of them")
@@ -110,10 +123,14 @@ func parseConfig(data []byte) (*config, error) {
 // adapts reports whether a module has an adapter (check_target_module_exists in peft/tuners/tuners_utils.py).
 func (c *config) adapts(module string) bool {
 	switch {
-	case c.excluded != nil && c.excluded.MatchString(module), endsIn(module, c.exclude), c.saves(module):
+	case c.excluded != nil && c.excluded.MatchString(module), endsIn(module, c.exclude), c.isSaved(module):
 		return false
+	case c.all:
+		return true
 	case c.pattern != nil:
 		return c.pattern.MatchString(module)
+	case slices.Contains(c.targets, module):
+		return true // wherever it lies: PEFT does not look at layers_to_transform
 	case !endsIn(module, c.targets):
 		return false
 	case len(c.layers) == 0:
@@ -128,11 +145,22 @@ func (c *config) adapts(module string) bool {
 	return false
 }
 
-// saves reports whether a module or tensor belongs to one of the modules in modules_to_save.
-func (c *config) saves(name string) bool {
-	return slices.ContainsFunc(c.saved, func(module string) bool {
-		return strings.Contains("."+name+".", "."+module+".")
+// isSaved reports whether a module has one of the names in modules_to_save among its segments. It has no adapter then.
+func (c *config) isSaved(module string) bool {
+	return slices.ContainsFunc(c.saved, func(name string) bool {
+		return strings.Contains("."+module+".", "."+name+".")
 	})
+}
+
+// saves reports whether a tensor lies in a module that modules_to_save names by an ending, which may begin inside a
+// segment (_set_trainable in peft/utils/other.py).
+func (c *config) saves(tensor string) bool {
+	for module := range parents(tensor) {
+		if slices.ContainsFunc(c.saved, func(name string) bool { return strings.HasSuffix(module, name) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // rankOf and alphaOf return the rank and alpha of a module's adapter.
@@ -260,7 +288,15 @@ func (f *fields) overrides(name string) []override {
 	return rows
 }
 
+// differs finds what Python and package regexp read differently without an error: the repetition {,n}, which is literal
+// text here, and classes like [:digit:], which Python takes for characters.
+var differs = regexp.MustCompile(`\{,|\[[^\]]*\[:`)
+
 func (f *fields) compile(name, expression string) *regexp.Regexp {
+	if found := differs.FindString(expression); found != "" {
+		f.fail("%s: unsupported expression: %s has another meaning in Python", name, found)
+		return nil
+	}
 	size := len(expression)
 	if strings.Contains(expression, "{") {
 		size *= repeated

@@ -43,12 +43,19 @@
 // vit.layers.0.attention.q_proj in memory and vit.encoder.layer.0.attention.attention.query on disk, which was its name
 // in memory before. An adapter for PEFT is saved with the names of the transformers version that loads it.
 //
+// [Load] also reads an adapter of the model inside, such as transformers' ViTModel, whose names lack a prefix of the table:
+// layers.0 for vit.layers.0. Such a file has no adapters of modules beside that model, and none are expected. [Save] writes
+// the names of the whole model. Adapters of layers that the table ignores, such as a pooler, are skipped.
+//
 // Parameters that are trained beside the adapters, such as a new head, lie in the same file. PEFT lists their modules
-// under modules_to_save.
+// under modules_to_save. It takes these names for endings of the names of modules, even within a segment.
+//
+// PEFT takes names in target_modules for endings too, behind a dot. Where a name is also the ending of another module's,
+// [Save] writes an expression instead of a list.
 //
 // Each field of adapter_config.json is used, has no effect on results, or is refused by name. Used are the rank, alpha
 // and their patterns, dropout, use_rslora, and the fields that choose modules. Refused are variants with other
 // arithmetic, such as DoRA; trained biases; and initializations that change base weights, such as PiSSA. Expressions are
-// those of package regexp, which lacks a few of Python's, such as lookahead; these are refused too. The tensors in the
-// file must be exactly the ones that the configuration describes.
+// those of package regexp, which lacks a few of Python's, such as lookahead; these are refused too, and so is what Python
+// reads differently: {,n} and [:digit:]. The tensors in the file must be exactly the ones that the configuration describes.
 package lora

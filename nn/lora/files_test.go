@@ -2,10 +2,8 @@ package lora_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +15,6 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
-	"github.com/fovea-ml/fovea/internal/test/oracle"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
 )
@@ -180,31 +177,6 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// TestPEFT lets PEFT load adapters that were saved, and compares the outputs.
-func TestPEFT(t *testing.T) {
-	m, dir := saved(t, names.Writing("memory"))
-	pixels := golden.Load(t, "testdata/attention/golden.safetensors").Floats("pixels")
-	logits := m.logits(pixels)
-	outputs := filepath.Join(t.TempDir(), "outputs.safetensors")
-	entries := []checkpoint.Entry{{Name: "logits", Floats: logits, Shape: []int{3, 5}}, {Name: "pixels", Floats: pixels, Shape: []int{3, 3, 8, 8}}}
-	if err := checkpoint.Write(outputs, entries, checkpoint.WriteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	base, err := filepath.Abs("testdata/base")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const needs = "torch, transformers and peft"
-	out, err := oracle.Command(t, needs, "check_lora.py", base, dir, outputs).CombinedOutput()
-	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 3 {
-		t.Skipf("needs FOVEA_PYTHON, the path of a Python with %s; this one has no peft", needs)
-	}
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Logf("%s", out)
-}
-
 // TestSaveMistakes expects errors from models whose adapters the files cannot hold.
 func TestSaveMistakes(t *testing.T) {
 	memory := names.Writing("memory")
@@ -271,6 +243,8 @@ func TestConfig(t *testing.T) {
 		{"a_later_feature", `null`, ""},
 		{"init_lora_weights", `"pissa_niter_4"`, "init_lora_weights"},
 		{"init_lora_weights", `"gaussian"`, ""},
+		{"init_lora_weights", `"Gaussian"`, ""},
+		{"init_lora_weights", `"EVA"`, "init_lora_weights"}, // PEFT refuses it too
 		{"init_lora_weights", `false`, ""},
 		{"fan_in_fan_out", `true`, ""},
 		{"task_type", `"FEATURE_EXTRACTION"`, ""},
@@ -281,6 +255,11 @@ func TestConfig(t *testing.T) {
 		{"target_modules", `"(?!x).*"`, "target_modules: unsupported expression"},
 		{"target_modules", `"vit.*attention\\.(q|v)_proj"`, ""},
 		{"target_modules", `".*(q|v)_pro"`, "does not name this module"},
+		{"target_modules", `"All-Linear"`, ""},
+		{"target_modules", `"vit.{,90}(q|v)_proj"`, "target_modules: unsupported expression: {, has another meaning in Python"},
+		{"alpha_pattern", `{"layers.{,1}0.*": 2}`, "alpha_pattern: unsupported expression: {, has another meaning in Python"},
+		{"rank_pattern", `{"layers.[[:digit:]].*": 2}`, "rank_pattern: unsupported expression: [[: has another meaning in Python"},
+		{"exclude_modules", `"x[a[:digit:]]"`, "exclude_modules: unsupported expression: [a[: has another meaning in Python"},
 		{"exclude_modules", `["1.attention.q_proj"]`, "vit.layers.1.attention.q_proj.lora_A.weight: adapter_config.json does not name"},
 		{"exclude_modules", `"vit\\.layers\\.1\\..*"`, "vit.layers.1.attention.q_proj.lora_A.weight: adapter_config.json does not name"},
 		{"layers_to_transform", `[0, 2]`, "vit.layers.1.attention.q_proj.lora_A.weight: adapter_config.json does not name"},
@@ -291,6 +270,9 @@ func TestConfig(t *testing.T) {
 		{"modules_to_save", `null`, "base_model.model.classifier.bias"},
 		{"modules_to_save", `["classifier", "score"]`, ""},
 		{"modules_to_save", `["classifier", "layernorm"]`, "Norm.Weight"},
+		{"modules_to_save", `["classifier", "norm"]`, "Norm.Weight"}, // an ending, without a dot
+		{"modules_to_save", `["ssifier"]`, ""},
+		{"modules_to_save", `["classifier", "k_proj"]`, "lora: adapter_config.json: modules_to_save: unsupported: it covers vit.layers.0.attention.k_proj.weight, but not the other parts of Blocks.0.Attention.QKV.Weight"},
 		{"rank_pattern", `{"v_proj": 3}`, "lora: adapter_model.safetensors: base_model.model.vit.layers.0.attention.v_proj.lora_A.weight: expected shape [3 12], found [2 12]"},
 		{"rank_pattern", `{"layers.0.attention.v_proj": 2, ".*": 2}`, ""},
 		{"rank_pattern", `{".*": 2, "v_proj": 3}`, ""}, // the first that matches counts

@@ -49,7 +49,7 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 		}
 	}
 
-	found, err := c.find(f, modulesOf(model, names), names)
+	found, inner, err := c.find(f, modulesOf(model, names), names)
 	if err != nil {
 		return fmt.Errorf("lora: %w", err)
 	}
@@ -61,7 +61,11 @@ func Load(fsys fs.FS, model any, names *checkpoint.Names) error {
 	}
 	var trained []*autograd.Parameter
 	for path, v := range nn.Values(model) {
-		if !slices.ContainsFunc(slices.Concat(names.Tensors(path)...), c.saves) {
+		saved, err := c.savesValue(path, names, inner)
+		if err != nil {
+			return fmt.Errorf("lora: %s: %w", ConfigName, err)
+		}
+		if !saved {
 			continue
 		}
 		s.add(path, v)
@@ -86,11 +90,39 @@ type adapter struct {
 	lowRank *nn.LowRank
 }
 
+// savesValue reports whether modules_to_save covers a value of the model. With inner, the file knows no module beside the
+// inner model.
+func (c *config) savesValue(path string, names *checkpoint.Names, inner bool) (bool, error) {
+	var part string
+	for _, tensors := range names.Tensors(path) {
+		some, all := false, true
+		for _, tensor := range tensors {
+			switch {
+			case tensor == "": // a part that no file holds
+			case c.saves(tensor) && !(inner && names.Canonical(tensor) == tensor):
+				some, part = true, tensor
+			default:
+				all = false
+			}
+		}
+		if all && some {
+			return true, nil
+		}
+	}
+	if part != "" {
+		return false, fmt.Errorf("modules_to_save: unsupported: it covers %s, but not the other parts of %s", part, path)
+	}
+	return false, nil
+}
+
 // find returns the adapters of modules that a file holds, without values, in the order of layers and rows. They must
 // be the ones that the configuration describes. An error names the file.
-func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.Names) ([]adapter, error) {
-	fail := func(format string, args ...any) ([]adapter, error) {
-		return nil, fmt.Errorf("%s: %w", f.Name(), fmt.Errorf(format, args...))
+//
+// Names without the prefix of the table's, such as layers.0 for vit.layers.0, are those of an adapted inner model, which
+// has no modules beside it: inner is true, and no adapters of such modules are expected.
+func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.Names) (found []adapter, inner bool, err error) {
+	fail := func(format string, args ...any) ([]adapter, bool, error) {
+		return nil, false, fmt.Errorf("%s: %w", f.Name(), fmt.Errorf(format, args...))
 	}
 	byName := map[string]*module{} // by each name in canonical form
 	for _, m := range modules {
@@ -102,6 +134,7 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 	}
 	held := map[*module]adapter{}
 	forms := map[int]bool{} // of the names in the file
+	outer := false          // a name has its prefix
 	for tensor := range f.Names() {
 		name, ok := strings.CutSuffix(tensor, suffixA)
 		if !ok {
@@ -110,6 +143,8 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 		name = strings.TrimPrefix(name, prefix)
 		m := byName[names.Canonical(name)]
 		switch {
+		case m == nil && names.Ignores(name+suffixA):
+			continue
 		case m == nil:
 			return fail("%s: the model has no linear layer of this name", tensor)
 		case !c.adapts(name):
@@ -120,15 +155,17 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 		}
 		rank := c.rankOf(name)
 		if rank < 1 {
-			return nil, fmt.Errorf("%s: the rank of %s: expected at least 1, found %d", ConfigName, name, rank)
+			return nil, false, fmt.Errorf("%s: the rank of %s: expected at least 1, found %d", ConfigName, name, rank)
 		}
 		a, err := c.adapterOf(f, m, name, rank)
 		if err != nil {
 			return fail("%w", err)
 		}
 		for form, n := range m.names {
-			if names.Canonical(n) == names.Canonical(name) {
+			if bare := names.Canonical(n); bare == names.Canonical(name) {
 				forms[form] = true
+				inner = inner || n != bare && name == bare
+				outer = outer || n != bare && name == n
 			}
 		}
 		held[m] = adapter{m, name, a}
@@ -136,7 +173,7 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 	if len(held) == 0 {
 		return fail("expected tensors with names that end in %s, found none", suffixA)
 	}
-	var found []adapter
+	inner = inner && !outer
 	for _, m := range modules {
 		if x, ok := held[m]; ok {
 			if n := len(found); n > 0 && found[n-1].layer == m.layer && found[n-1].from+found[n-1].rows > m.from {
@@ -145,13 +182,24 @@ func (c *config) find(f *checkpoint.File, modules []*module, names *checkpoint.N
 			found = append(found, x)
 			continue
 		}
+		if c.all {
+			continue
+		}
 		for form := range forms {
-			if name := m.name(form); name != "" && (c.adapts(name) || c.adapts(names.Canonical(name))) {
+			name := m.name(form)
+			if inner {
+				bare := names.Canonical(name)
+				if bare == name {
+					continue
+				}
+				name = bare
+			}
+			if name != "" && c.adapts(name) {
 				return fail("expected an adapter of %s, which %s names, found none", name, ConfigName)
 			}
 		}
 	}
-	return found, nil
+	return found, inner, nil
 }
 
 // adapterOf returns an adapter of a module, without values. The file must hold it in the configuration's sizes before

@@ -42,6 +42,17 @@ func (m *module) name(form int) string {
 	return m.names[0]
 }
 
+// parents yields the names of the modules that hold a tensor, the outermost first.
+func parents(tensor string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range tensor {
+			if tensor[i] == '.' && !yield(tensor[:i]) {
+				return
+			}
+		}
+	}
+}
+
 // modulesOf returns the modules of a model in the order of its layers and rows.
 func modulesOf(model any, names *checkpoint.Names) []*module {
 	var all []*module

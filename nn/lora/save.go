@@ -22,7 +22,7 @@ type written struct {
 	Alpha         float64            `json:"lora_alpha"`
 	Dropout       float32            `json:"lora_dropout"`
 	Stabilized    bool               `json:"use_rslora"`
-	Targets       []string           `json:"target_modules"`
+	Targets       any                `json:"target_modules"` // a list of names, or an expression
 	Saved         []string           `json:"modules_to_save"`
 	Ranks         map[string]int     `json:"rank_pattern"`
 	Alphas        map[string]float64 `json:"alpha_pattern"`
@@ -30,6 +30,8 @@ type written struct {
 	FanInFanOut   bool               `json:"fan_in_fan_out"`
 	InferenceMode bool               `json:"inference_mode"`
 	InitWeights   bool               `json:"init_lora_weights"`
+
+	adapted []string // names of modules
 }
 
 // Save writes the adapters of a model, and the modules with parameters that are trained beside them, to a folder. It
@@ -42,7 +44,9 @@ type written struct {
 //   - the model has no adapter, or a merged one;
 //   - the table has no name for an adapted layer, or cuts it into other parts (a nil table has no names);
 //   - adapters differ in dropout or stabilization, which the configuration holds once;
-//   - a module with an adapter has trained parameters of its own.
+//   - a module with an adapter has trained parameters of its own;
+//   - the name of a trained module also stands for a module that is not trained: PEFT takes the names in modules_to_save
+//     for endings of names.
 //
 // Each file appears whole or not at all, the weights last.
 func Save(dir string, model any, names *checkpoint.Names) error {
@@ -70,9 +74,10 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 			s.addAdapter(m, name, a)
 		}
 	}
-	if len(c.Targets) == 0 {
+	if len(c.adapted) == 0 {
 		return errors.New("lora: save: the model has no adapter")
 	}
+	c.Targets = c.targets(model, names)
 	if err := c.addTrained(s, model, names); err != nil {
 		return fmt.Errorf("lora: save: %w", err)
 	}
@@ -112,7 +117,7 @@ func moduleOf(path string, l *nn.Linear, a *nn.LowRank, names *checkpoint.Names)
 // add describes the adapter of a module. The first one decides the defaults.
 func (c *written) add(name string, a *nn.LowRank) error {
 	rank := a.A.Shape()[0]
-	if c.Targets == nil {
+	if c.adapted == nil {
 		c.Rank, c.Alpha, c.Dropout, c.Stabilized = rank, a.Alpha, a.Dropout, a.Stabilized
 	}
 	switch {
@@ -121,14 +126,41 @@ func (c *written) add(name string, a *nn.LowRank) error {
 	case a.Stabilized != c.Stabilized:
 		return errors.New("expected all adapters to be stabilized, or none")
 	}
-	c.Targets = append(c.Targets, name)
+	c.adapted = append(c.adapted, name)
+	key := "^" + regexp.QuoteMeta(name) // without ^ it would be an ending
 	if rank != c.Rank {
-		c.Ranks[regexp.QuoteMeta(name)] = rank
+		c.Ranks[key] = rank
 	}
 	if a.Alpha != c.Alpha {
-		c.Alphas[regexp.QuoteMeta(name)] = a.Alpha
+		c.Alphas[key] = a.Alpha
 	}
 	return nil
+}
+
+// targets returns target_modules: the list of names, or an expression where a name in a list would stand for another
+// module too, as its ending.
+func (c *written) targets(model any, names *checkpoint.Names) any {
+	ambiguous := false
+	for _, m := range modulesOf(model, names) {
+		if !slices.Contains(c.adapted, m.names[0]) {
+			ambiguous = ambiguous || slices.ContainsFunc(m.names, func(name string) bool { return endsIn(name, c.adapted) })
+		}
+	}
+	for path := range nn.Values(model) { // modules of other kinds, such as those that hold layers
+		for _, tensor := range names.Tensors(path)[0] {
+			for m := range parents(tensor) {
+				ambiguous = ambiguous || !slices.Contains(c.adapted, m) && endsIn(m, c.adapted)
+			}
+		}
+	}
+	if !ambiguous {
+		return c.adapted
+	}
+	quoted := make([]string, len(c.adapted))
+	for i, name := range c.adapted {
+		quoted[i] = regexp.QuoteMeta(name)
+	}
+	return strings.Join(quoted, "|")
 }
 
 // addTrained adds each module with a parameter of the base model that is not frozen, and all values in the module.
@@ -161,14 +193,36 @@ func (c *written) addTrained(s *stored, model any, names *checkpoint.Names) erro
 			}
 		}
 	}
-	for path, v := range nn.Values(model) {
-		if !adapters[v] && within(path) {
-			s.add(path, v)
-		}
-	}
-	for _, target := range c.Targets {
+	// PEFT cannot save a module inside another one that it saves.
+	all := slices.Clone(c.Saved)
+	c.Saved = slices.DeleteFunc(c.Saved, func(inner string) bool {
+		return slices.ContainsFunc(all, func(m string) bool { return strings.HasPrefix(inner, m+".") })
+	})
+	read := &config{saved: c.Saved}
+	for _, target := range c.adapted {
 		if i := slices.IndexFunc(c.Saved, func(m string) bool { return strings.HasPrefix(target+".", m+".") }); i >= 0 {
 			return fmt.Errorf("%s: a module with an adapter has trained parameters of its own in %s", target, c.Saved[i])
+		}
+		if read.isSaved(target) {
+			return fmt.Errorf("%s: PEFT reads no adapter of this module beside trained modules of the names %q, which are parts of its name", target, c.Saved)
+		}
+	}
+	for path, v := range nn.Values(model) {
+		if adapters[v] {
+			continue
+		}
+		forms := names.Tensors(path)
+		if within(path) {
+			s.add(path, v)
+			forms = forms[:1] // the others belong to the same module
+		}
+		for _, tensor := range slices.Concat(forms...) {
+			for m := range parents(tensor) {
+				ending := func(name string) bool { return strings.HasSuffix(m, name) }
+				if i := slices.IndexFunc(c.Saved, ending); i >= 0 && !slices.Contains(c.Saved, m) {
+					return fmt.Errorf("%s is trained, and PEFT would read %s as trained too, because its name has the same ending", c.Saved[i], m)
+				}
+			}
 		}
 	}
 	return nil
