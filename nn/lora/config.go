@@ -61,6 +61,9 @@ const allLinear = `"all-linear"`
 // or an empty text, list or object.
 func parseConfig(data []byte) (*config, error) {
 	f := fields{}
+	if len(data) > configLimit {
+		return nil, fmt.Errorf("expected at most %d bytes, found %d", configLimit, len(data))
+	}
 	if err := json.Unmarshal(data, &f.raw); err != nil {
 		return nil, err
 	}
@@ -191,8 +194,11 @@ type fields struct {
 	err         error
 }
 
-// expressionLimit bounds the memory of compiled expressions, about a hundred bytes a character. Expressions in use have
-// a thousandth of it.
+// configLimit is the largest size of a configuration in bytes. Configurations in use have a few hundredths of it.
+const configLimit = 1 << 20
+
+// expressionLimit bounds the memory of expressions: about a hundred bytes a character when they are compiled, and for each
+// character as many numbers as there are groups when they run. Expressions in use have a hundredth of it.
 const expressionLimit = 1 << 20
 
 // repeated is the largest number of copies that package regexp makes of a character in an expression like x{1000}.
@@ -301,8 +307,8 @@ func (f *fields) compile(name, expression string) *regexp.Regexp {
 	if strings.Contains(expression, "{") {
 		size *= repeated
 	}
-	if f.expressions += size; f.expressions > expressionLimit {
-		f.fail("%s: expressions are too long", name)
+	if f.expressions += size * (1 + strings.Count(expression, "(")); f.expressions > expressionLimit {
+		f.fail("%s: expressions are too long or have too many groups", name)
 		return nil
 	}
 	r, err := regexp.Compile(expression)

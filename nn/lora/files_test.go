@@ -280,7 +280,9 @@ func TestConfig(t *testing.T) {
 		{"rank_pattern", `{"v_proj": 2.5}`, "rank_pattern: expected whole numbers, found 2.5"},
 		{"rank_pattern", `{"v_proj": "2"}`, "rank_pattern: expected an object that holds a number for each module"},
 		{"alpha_pattern", `[1]`, "alpha_pattern: expected an object"},
-		{"alpha_pattern", `{"` + strings.Repeat("(q|v)_proj|", 100_000) + `x": 4}`, "alpha_pattern: expressions are too long"},
+		{"alpha_pattern", `{"` + strings.Repeat("(q|v)_proj|", 5_000) + `x": 4}`, "alpha_pattern: expressions are too long"},
+		{"layers_pattern", `"` + strings.Repeat("(.*)", 10_000) + `"`, "layers_pattern: expressions are too long or have too many groups"},
+		{"target_modules", `["` + strings.Repeat(`a", "`, 300_000) + `"]`, "adapter_config.json: expected at most 1048576 bytes"},
 		{"target_modules", `"` + strings.Repeat("x{1000}", 200) + `"`, "target_modules: expressions are too long"},
 		{"target_modules", `"vit.{1,90}(q|v)_proj"`, ""},
 	} {
@@ -306,11 +308,11 @@ func TestConfig(t *testing.T) {
 			continue
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %s: expected an error with %q, found %v", c.field, c.value, c.want, err)
+			t.Errorf("%s: %.200s: expected an error with %q, found %v", c.field, c.value, c.want, err)
 		}
 		gotValues, gotFrozen := m.values()
 		if cmp.Diff(values, gotValues) != "" || cmp.Diff(frozen, gotFrozen) != "" {
-			t.Errorf("%s: %s: the model was changed", c.field, c.value)
+			t.Errorf("%s: %.200s: the model was changed", c.field, c.value)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
@@ -30,6 +31,9 @@ type Options struct {
 	Train []string
 }
 
+// maxRank is far above the width of any layer, and far below an overflow.
+const maxRank = 1 << 20
+
 // Attach adds adapters to layers of a model. It freezes all other parameters, except those that o.Train names. A is drawn
 // as in PEFT, uniform in ±1/√in. B is zero, so that the outputs do not change yet.
 //
@@ -38,8 +42,8 @@ type Options struct {
 func Attach(model any, o Options, rng *rand.Rand) error {
 	o.Alpha = cmp.Or(o.Alpha, 8)
 	switch {
-	case o.Rank < 1:
-		return fmt.Errorf("lora: rank: expected at least 1, found %d", o.Rank)
+	case o.Rank < 1 || o.Rank > maxRank:
+		return fmt.Errorf("lora: rank: expected 1 to %d, found %d", maxRank, o.Rank)
 	case math.IsNaN(o.Alpha) || math.IsInf(o.Alpha, 0):
 		return fmt.Errorf("lora: alpha: expected a finite number, found %v", o.Alpha)
 	case !(o.Dropout >= 0 && o.Dropout < 1):
@@ -63,6 +67,11 @@ func Attach(model any, o Options, rng *rand.Rand) error {
 		}
 		if len(trained) == before {
 			return fmt.Errorf("lora: pattern %q matches no parameter of the model", pattern)
+		}
+	}
+	for _, s := range chosen {
+		if slices.Contains(trained, s.layer.Weight) || s.layer.Bias != nil && slices.Contains(trained, s.layer.Bias) {
+			return fmt.Errorf("lora: %s: Layers and Train both name the layer, which can have an adapter or be trained itself", s.path)
 		}
 	}
 	freeze(model, trained)

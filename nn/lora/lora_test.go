@@ -92,16 +92,18 @@ func TestAttach(t *testing.T) {
 func TestAttachMistakes(t *testing.T) {
 	ok := lora.Options{Layers: []string{"Head"}, Rank: 1}
 	for want, change := range map[string]func(o *lora.Options){
-		"rank: expected at least 1, found 0":                  func(o *lora.Options) { o.Rank = 0 },
-		"rank: expected at least 1, found -2":                 func(o *lora.Options) { o.Rank = -2 },
-		"alpha: expected a finite number, found NaN":          func(o *lora.Options) { o.Alpha = math.NaN() },
-		"dropout: expected at least 0 and below 1, found 1":   func(o *lora.Options) { o.Dropout = 1 },
-		"dropout: expected at least 0 and below 1, found -1":  func(o *lora.Options) { o.Dropout = -1 },
-		"no layers are named":                                 func(o *lora.Options) { o.Layers = nil },
-		`"Blocks.*.FC3" matches no linear layer of the model`: func(o *lora.Options) { o.Layers = []string{"Head", "Blocks.*.FC3"} },
-		`"Norm" matches no linear layer`:                      func(o *lora.Options) { o.Layers = []string{"Norm"} },
-		`pattern "[": syntax error`:                           func(o *lora.Options) { o.Layers = []string{"["} },
-		`pattern "Tail.*" matches no parameter`:               func(o *lora.Options) { o.Train = []string{"Tail.*"} },
+		"rank: expected 1 to 1048576, found 0":                   func(o *lora.Options) { o.Rank = 0 },
+		"rank: expected 1 to 1048576, found 1152921504606846976": func(o *lora.Options) { o.Rank = 1 << 60 },
+		"rank: expected 1 to 1048576, found -2":                  func(o *lora.Options) { o.Rank = -2 },
+		"alpha: expected a finite number, found NaN":             func(o *lora.Options) { o.Alpha = math.NaN() },
+		"dropout: expected at least 0 and below 1, found 1":      func(o *lora.Options) { o.Dropout = 1 },
+		"dropout: expected at least 0 and below 1, found -1":     func(o *lora.Options) { o.Dropout = -1 },
+		"no layers are named":                                    func(o *lora.Options) { o.Layers = nil },
+		`"Blocks.*.FC3" matches no linear layer of the model`:    func(o *lora.Options) { o.Layers = []string{"Head", "Blocks.*.FC3"} },
+		`"Norm" matches no linear layer`:                         func(o *lora.Options) { o.Layers = []string{"Norm"} },
+		`pattern "[": syntax error`:                              func(o *lora.Options) { o.Layers = []string{"["} },
+		"Head: Layers and Train both name the layer":             func(o *lora.Options) { o.Train = []string{"Head.*"} },
+		`pattern "Tail.*" matches no parameter`:                  func(o *lora.Options) { o.Train = []string{"Tail.*"} },
 	} {
 		m := newModel(t)
 		values, frozen := m.values()
