@@ -29,12 +29,12 @@ func (l *LabelNames) UnmarshalJSON(data []byte) error {
 	names := LabelNames{}
 	var first error
 	err := strictjson.Object(data, func(key string, value []byte) {
-		id, err := strconv.Atoi(strings.ReplaceAll(strings.TrimSpace(key), "_", ""))
+		id, err := pythonInt(key)
 		var name string
 		if err != nil {
 			err = fmt.Errorf("expected a number for every name, found %q", key)
-		} else {
-			err = strictjson.Decode(value, &name)
+		} else if err = strictjson.Decode(value, &name); err != nil {
+			err = fmt.Errorf("%q: %w", key, err)
 		}
 		if err != nil && first == nil {
 			first = err
@@ -48,6 +48,16 @@ func (l *LabelNames) UnmarshalJSON(data []byte) error {
 		*l = names
 	}
 	return err
+}
+
+// pythonInt returns a whole number in any of the forms that Python's int takes, such as "+01" and "1_0".
+func pythonInt(text string) (int, error) {
+	text = strings.TrimSpace(text)
+	digits := strings.TrimLeft(text, "+-")
+	if strings.HasPrefix(digits, "_") || strings.HasSuffix(digits, "_") || strings.Contains(digits, "__") {
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.Atoi(strings.ReplaceAll(text, "_", ""))
 }
 
 // LabelIDs maps class names to their numbers.

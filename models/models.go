@@ -35,7 +35,7 @@ type LoadOptions struct {
 	Root []string
 	// ImageSize, when it is not 0, is the side in pixels of the images that the model is to take, a multiple of its
 	// patch size. Position embeddings for another size are resized, and the preprocessing in proportion. A model
-	// without images refuses it.
+	// without images refuses it, and a model of images that are not square then takes square ones.
 	ImageSize int
 	// Lenient loads the tensors that fit and leaves the other parameters at zero.
 	Lenient bool

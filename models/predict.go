@@ -56,7 +56,8 @@ type Class struct {
 }
 
 // Predict ranks the classes by their logits, which the Prediction keeps. Classes beyond the labels have no name. The
-// scores are those of transformers' image-classification pipeline (ImageClassificationPipeline.postprocess).
+// scores are those of transformers' image-classification pipeline (ImageClassificationPipeline.postprocess). An unknown
+// problem counts as SingleLabel.
 func Predict(logits []float32, labels []string, problem Problem) Prediction {
 	p := Prediction{Logits: logits, Top: make([]Class, len(logits)), Problem: problem.Of(len(logits))}
 	probabilities := make([]float32, len(logits))

@@ -45,7 +45,7 @@
 //
 // # From pixels to a model's input
 //
-// A [Preprocess] makes float32 planes [3, h, w] of an image: resize, crop, normalize. [LoadPreprocess] reads it from
+// A [Preprocess] makes float32 planes of an image, [3, h, w], or [1, h, w] with Gray: resize, crop, normalize. [LoadPreprocess] reads it from
 // the files beside a model's weights, in every form that transformers has written and in timm's form.
 //
 // Each of these libraries has its own arithmetic. transformers 5 resizes tensors with torchvision, earlier versions

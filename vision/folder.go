@@ -43,7 +43,8 @@ type Folder struct {
 // Links to files and folders are followed, as in torchvision's ImageFolder. A folder or file that is reached again within
 // its class is listed once, under the first of its names, so a link to a folder above it adds nothing. One that is
 // reached from two classes is an error, because it would have two labels, and copies of an image could be used for
-// training and testing alike. A link that leads nowhere counts as a file.
+// training and testing alike. A link that leads nowhere counts as a file. A
+// link that leads out of fsys is an error where fsys does not follow it.
 //
 // Errors match fs.ErrNotExist when there is no such folder, and [ErrNoImages] when it, or a class, has no images. They
 // match [ErrOneClass] when there is only one class and o.AllowOneClass is not set. Files are not opened: a corrupted

@@ -102,6 +102,9 @@ func (l *Loader) check() error {
 			return errors.New("vision: loader: mixing labels of a data set without classes")
 		}
 	}
+	if l.Preprocess.Gray {
+		return errors.New("vision: loader: Preprocess.Gray: batches of one channel are not supported")
+	}
 	if l.Augment != nil {
 		return l.Augment.Validate()
 	}

@@ -238,8 +238,8 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 // Gray, in the memory of dst where that is enough, and the width and height. The workers w share out the work, image by
 // image; nil is serial.
 //
-// All outputs must have the same size. Otherwise, and for an image without pixels, the error names the image by its
-// position and matches [ErrSize].
+// All outputs must have the same size. Otherwise, and for an image without pixels, the error is a *[BatchError] that holds
+// the image's position, and matches [ErrSize].
 func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Image) (pixels []float32, width, height int, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, 0, 0, err

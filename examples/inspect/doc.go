@@ -15,10 +15,11 @@
 // safetensors expect every name.
 //
 // -json prints one JSON value: {"path", "files", "tensors", "parameters", "bytes", "types", "metadata", "config",
-// "family", "tied", "list"}. The exit status is 0, 1 after an error, and 130 after Ctrl-C.
+// "family", "tied", "root", "roots", "list"}. The exit status is 0, 1 after an error, and 130 after Ctrl-C.
 //
 // The source files:
 //
+//   - main.go and config.go read the flags and open the checkpoint
 //   - summary.go collects the facts about a checkpoint
 //   - family.go recognizes the family by its tensor names
 //   - tree.go combines repeated blocks

@@ -22,8 +22,10 @@
 //	scratch             the classifier trained from scratch
 //	run.json            the settings of the run
 //	resume              the state of an unfinished run; removed at the end
+//	.mae.lock           locks the folder during a run
 //
-// It replaces the results of earlier runs there, and nothing that no run wrote. One run at a time writes to a folder.
+// It replaces the results of earlier runs there. It refuses a folder in which these names belong to something else. One run
+// at a time writes to a folder.
 //
 // Ctrl-C interrupts a run, and -resume continues it. The resumed run ends with the same bits as a run without the
 // interrupt. A second Ctrl-C ends the program at once. The exit status is 0 for a finished run, 1 after an error, and 130
@@ -31,10 +33,10 @@
 //
 // The source files, in the order of the program's course:
 //
-//   - settings.go, data.go and examine.go: flags, recipes and data
-//   - run.go: the three phases of a run
-//   - train.go: the training of one phase
-//   - reconstruction.go and curves.go: charts of the results
+//   - main.go, settings.go, data.go and examine.go: flags, recipes and data
+//   - run.go and output.go: the three phases of a run, and the folder they write to
+//   - train.go, feed.go and resume.go: the training of one phase
+//   - reconstruction.go, curves.go and json.go: charts of the results, and -json
 //
 // [vit.Load]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/vit#Load
 package main

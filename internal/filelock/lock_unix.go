@@ -9,13 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Open opens or creates a lock file, never through a symbolic link. Users in the folder's group may wait for it, too.
+// Open opens or creates a lock file, never through a symbolic link. The folder's group may write to it, so that its users can take
+// the lock.
 func Open(name string) (*os.File, error) {
 	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o664)
 }
 
 // Try takes the same lock as Python's filelock: flock on the whole file. It excludes other processes, and other opens
-// of the file in this one. It returns ErrNoLocks on a file system without locks.
+// of the file in this one. It returns false for a file that was removed, and ErrNoLocks on a file system without
+// locks.
 func Try(f *os.File) (bool, error) {
 	for {
 		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); {

@@ -7,6 +7,8 @@ package peak
 
 import (
 	"os"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,4 +29,10 @@ func Memory() int64 {
 		}
 	}
 	return 0
+}
+
+// Racing reports whether the race detector is built in. It takes several times the memory.
+func Racing() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }

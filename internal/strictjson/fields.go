@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Use says what a reader does with a field of a file.
@@ -24,7 +25,7 @@ type Field struct {
 	Same   []string // JSON of the values that change nothing; of Refused fields
 }
 
-// Fields lists every field of a file that the library knows which writes it. Other fields have no effect in that library.
+// Fields lists every field of a file that the writing library knows. That library ignores others.
 type Fields []Field
 
 // Check returns an error that names the first refused field of an object.
@@ -45,7 +46,11 @@ func (f Fields) Check(data []byte) error {
 	}
 	for i := range f {
 		if value, ok := found[f[i].Name]; ok && !f[i].same(value) {
-			return fmt.Errorf("%s: %s, expected it to be absent or one of %v, found %s", f[i].Name, f[i].Reason, f[i].Same, shown(value))
+			want := "expected no such field"
+			if len(f[i].Same) > 0 {
+				want += ", or " + strings.Join(f[i].Same, " or ")
+			}
+			return fmt.Errorf("%s: %s: %s, found %s", f[i].Name, f[i].Reason, want, shown(value))
 		}
 	}
 	return nil

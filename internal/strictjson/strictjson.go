@@ -12,12 +12,12 @@
 //   - Of equal keys the last counts.
 //   - null is a value. It empties a pointer, a slice or a map. Elsewhere it is an error.
 //   - A whole number is written with digits alone: 224.0, "224", true and 1e3 are errors.
-//   - NaN, Infinity and -Infinity are numbers, as Python writes them. Whoever uses a number checks that it is finite.
+//   - NaN, Infinity and -Infinity are numbers, as Python writes them. The caller checks that it is finite.
 //
 // An absent key leaves its field as it is, so the target holds the defaults before. [Fields] says of each key of a file
 // whether it is used, harmless or refused.
 //
-// The file is not trusted. What is kept of it are the fields of the target.
+// The file is not trusted. Only the target's fields are kept.
 package strictjson
 
 import (
@@ -45,8 +45,10 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: expected %s, found %s", e.Field, e.Want, e.Found)
 }
 
-// Decode fills the value that target points to. For types with UnmarshalJSON, other than the target's own, it calls that.
-// An *[Error] names the field with a value of the wrong type.
+// Decode fills the value that target points to. A type with UnmarshalJSON, other than the target's own, reads itself.
+// Struct fields need a json tag. Types may be bool, int, float32, float64, string and json.RawMessage, and pointers, slices,
+// maps with text keys and structs of these; Decode panics for others. An *[Error] names the field with a value of the wrong
+// type.
 func Decode(data []byte, target any) error {
 	value, err := whole(data)
 	if err != nil {
@@ -55,8 +57,8 @@ func Decode(data []byte, target any) error {
 	return fill(value, reflect.ValueOf(target).Elem(), true)
 }
 
-// Object calls each with every key of an object and the text of its value, in the order of the file. Of equal keys,
-// the last counts.
+// Object calls each once for every key of an object, in the order of the file, with the text of its value: the last one,
+// where the key comes several times.
 func Object(data []byte, each func(key string, value []byte)) error {
 	value, err := whole(data)
 	if err != nil {
@@ -65,8 +67,23 @@ func Object(data []byte, each func(key string, value []byte)) error {
 	if value[0] != '{' {
 		return &Error{Want: "an object", Found: describe(value)}
 	}
+	var keys []string
+	last := map[string][]byte{}
 	s := scanner{data: value}
-	return s.object(0, func(key, value []byte) { each(unquote(key), value) })
+	err = s.object(0, func(key, value []byte) {
+		name := unquote(key)
+		if _, again := last[name]; !again {
+			keys = append(keys, name)
+		}
+		last[name] = value
+	})
+	if err != nil {
+		return err
+	}
+	for _, name := range keys {
+		each(name, last[name])
+	}
+	return nil
 }
 
 // Null reports whether the text of a value is null.

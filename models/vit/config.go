@@ -96,12 +96,13 @@ func Large16() Config { return preset(1024, 24, 16, 16) }
 // Huge14 is ViT-H/14: 632 M parameters.
 func Huge14() Config { return preset(1280, 32, 16, 14) }
 
-// Size returns the height and width of images of the configured size.
+// Size returns the height and width of images of the configured size, in pixels.
 func (c EncoderConfig) Size() (height, width int) {
 	return c.ImageSize, cmp.Or(c.ImageWidth, c.ImageSize)
 }
 
-// SetSize sets the height and width of images.
+// SetSize sets the height and width of images in pixels. ImageWidth is 0 for square ones. Setting ImageSize alone changes the
+// height of images that are not square.
 func (c *EncoderConfig) SetSize(height, width int) {
 	c.ImageSize, c.ImageWidth = height, width
 	if width == height {

@@ -22,7 +22,8 @@ type SaveOptions = models.SaveOptions
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights. The image size is that of img_size,
 //     or else of input_size where it is fixed.
 //   - The original release of DeiT or MAE, or a file of timm's: the weights alone. The shapes of the tensors
-//     give the sizes, with 64 values a head, and the grid of patches is taken to be square; the norms' epsilon is timm's, 1e-6, and Preprocess is [vision.ImageNet].
+//     give the sizes, with 64 values a head. The grid of patches is taken to be square. The norms' epsilon is timm's,
+//     1e-6, and Preprocess is [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. ViT variants that are not supported are refused, such as
 // those with register or distillation tokens.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -45,7 +44,7 @@ func TestMemory(t *testing.T) {
 	if peak.Memory() == 0 {
 		t.Skip("this system does not tell the peak of a process's memory (VmHWM in /proc/self/status)")
 	}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if peak.Racing() {
 		t.Skip("the race detector takes several times the memory")
 	}
 	m := New(half(), 10, nil)

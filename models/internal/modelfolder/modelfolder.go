@@ -48,7 +48,8 @@ type Family struct {
 	// Unsupported are parts of tensor names of models that look alike and compute something else. They are refused
 	// unless loading is lenient.
 	Unsupported []Trace
-	// Fields are the fields of config.json that the library which writes it knows. Those that are refused are.
+	// Fields are the fields of config.json that the library which writes it knows. Load refuses a folder with a refused
+	// field.
 	Fields strictjson.Fields
 	// Images says that the model takes images, so that LoadOptions.ImageSize applies.
 	Images bool

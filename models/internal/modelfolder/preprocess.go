@@ -35,8 +35,8 @@ type Images struct {
 
 // Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none. Both
 // prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change in proportion. A
-// model of one channel gets gray images, unless there is a mean for each of three channels. No image is prepared for a
-// model of other than one or three channels.
+// model of one channel gets gray images, unless there is a mean for each of three channels. A model with
+// another number of channels gets fallback.
 func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
 	p := fallback
 	if images.Channels == 1 || images.Channels == 3 {
