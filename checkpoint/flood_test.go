@@ -57,6 +57,12 @@ var floods = map[string]func(n int) string{
 	"deques":         func(n int) string { return "ccollections\ndeque\n)R" + strings.Repeat("]a", n/2) },
 	"nested objects": func(n int) string { return "ca\nb\n" + strings.Repeat(")R", n/2) },
 	"states":         func(n int) string { return "ca\nb\n)R" + strings.Repeat("]b", n/2) },
+	"calls of an object with much": func(n int) string {
+		return "(" + strings.Repeat("N", n/2) + "t\x940" + "cfoo\nbar\n)R\x940" + strings.Repeat("h\x01h\x00R0", n/12) + "}"
+	},
+	"calls of a name with much": func(n int) string {
+		return "(" + strings.Repeat("N", n/2) + "t\x940" + "cfoo\nbar\n\x940" + strings.Repeat("h\x01h\x00R0", n/12) + "}"
+	},
 	"classes": func(n int) string {
 		return "(" + manyPieces(n, func(i int) string { return fmt.Sprintf("ca\n%d\n", i) }) + "t"
 	},

@@ -139,7 +139,10 @@ func (m *pickleMachine) call(op byte) error {
 	}
 	switch f := f.(type) {
 	case *opaque: // a class that a function made
-		v, err := m.opaque(f.what, append([]any{f, keywords}, a.items...))
+		v, err := m.opaque(f.what, []any{f, keywords})
+		if err == nil {
+			err = m.absorb(v, a.items...)
+		}
 		return m.pushOr(v, err)
 	case *reference:
 		v, err := m.made(f, a.items, keywords)
@@ -185,6 +188,9 @@ func (m *pickleMachine) opaque(what string, parts []any) (*opaque, error) {
 
 // absorb keeps those of the parts of an opaque value in which there may be tensors.
 func (m *pickleMachine) absorb(o *opaque, parts ...any) error {
+	if err := m.allowed.spend(len(parts)); err != nil {
+		return err
+	}
 	for _, p := range parts {
 		switch p := p.(type) {
 		case *sequence:

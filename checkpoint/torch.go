@@ -185,7 +185,7 @@ func callRebuildTensor(m *pickleMachine, args []any) (any, error) {
 
 // callRebuildTensor3 takes the element type as its seventh argument, because the storage is of bytes.
 func callRebuildTensor3(m *pickleMachine, args []any) (any, error) {
-	if len(args) < 7 {
+	if len(args) < 7 || len(args) > 16 {
 		return nil, fmt.Errorf("expected seven arguments, found %d", len(args))
 	}
 	typ, ok := args[6].(*torchType)

@@ -27,13 +27,14 @@ func (p *Problem) UnmarshalJSON(data []byte) error {
 	return strictjson.Decode(data, (*string)(p))
 }
 
-// Of returns the problem of a classifier with n classes: SingleLabel or MultiLabel for the zero value.
+// Of returns the problem of a classifier with n classes: Regression where p is that, MultiLabel for one class, and
+// SingleLabel for the zero value and several.
 func (p Problem) Of(n int) Problem {
 	switch {
+	case n == 1 && p != Regression:
+		return MultiLabel
 	case p != "":
 		return p
-	case n == 1:
-		return MultiLabel
 	}
 	return SingleLabel
 }

@@ -41,7 +41,8 @@ type Folder struct {
 // labels silently.
 //
 // Links to files and folders are followed, as in torchvision's ImageFolder. A folder or file that is reached again within
-// its class is listed once, under the first of its names, so a link to a folder above it adds nothing. One that is
+// its class is listed once, under the first of its names, so a link to a folder above it adds nothing where it stays
+// within the class. One that is
 // reached from two classes is an error, because it would have two labels, and copies of an image could be used for
 // training and testing alike. A link that leads nowhere counts as a file. A
 // link that leads out of fsys is an error where fsys does not follow it.

@@ -115,7 +115,9 @@ func (info *pngInfo) parsePixels(b []byte) error {
 			if sum != nil && binary.BigEndian.Uint32(sum) != crc32.ChecksumIEEE(b[4:8+len(payload)]) {
 				return errors.New("the checksum of the pixels is wrong")
 			}
-			info.pixels = append(info.pixels, payload)
+			if len(payload) > 0 { // a file may consist of empty chunks
+				info.pixels = append(info.pixels, payload)
+			}
 		case kind == "IEND", kind == "": // nothing that is a chunk follows
 			return nil
 		case err != nil: // a chunk that ends early

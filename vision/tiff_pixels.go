@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -26,7 +27,12 @@ func decodeTIFF(data []byte) (*Image, error) {
 	}
 	across := (p.width + p.blockWidth - 1) / p.blockWidth
 	down := (p.height + p.blockHeight - 1) / p.blockHeight
-	var b tiffBlocks
+	// Tiles may be wider than the page, and strips may share their bytes: both are bounded before anything is decoded.
+	decoded := float64(planes) * float64(across) * float64(p.height) * float64(p.rowLength())
+	if most := 16*float64(len(samples)) + 64<<20; decoded > most {
+		return nil, fmt.Errorf("strips or tiles of %.0f bytes, expected at most %.0f for %d×%d pixels", decoded, most, p.width, p.height)
+	}
+	b := tiffBlocks{left: 4*len(data) + 2*int(decoded) + 1<<20}
 	for plane := range planes {
 		for i := range across * down {
 			x, y := i%across*p.blockWidth, i/across*p.blockHeight
@@ -42,6 +48,40 @@ func decodeTIFF(data []byte) (*Image, error) {
 type tiffBlocks struct {
 	row     []byte
 	deflate io.ReadCloser
+	left    int // bytes of the file that may still be read: blocks may share them
+}
+
+// Read reads from r until the allowance is used up.
+func (c countedReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if *c.left -= n; *c.left < 0 {
+		return 0, errors.New("strips or tiles read the same bytes too often")
+	}
+	return n, err
+}
+
+// ReadByte is Read of one byte.
+func (c countedReader) ReadByte() (byte, error) {
+	b, err := c.r.ReadByte()
+	if *c.left--; *c.left < 0 {
+		return 0, errors.New("strips or tiles read the same bytes too often")
+	}
+	return b, err
+}
+
+// countedReader counts the bytes that are read.
+type countedReader struct {
+	r    *bytes.Reader
+	left *int
+}
+
+// rowLength is the length in bytes of a row of a strip or tile.
+func (p *tiffPage) rowLength() int {
+	each := p.samples // of a pixel that stand side by side
+	if p.planes {
+		each = 1
+	}
+	return (p.blockWidth*each*p.bits + 7) / 8
 }
 
 // read reads block i, whose upper left corner is at (x, y), of a plane.
@@ -55,7 +95,7 @@ func (b *tiffBlocks) read(p *tiffPage, samples []uint8, plane, i, x, y int) erro
 	if p.planes {
 		each = 1
 	}
-	length := (p.blockWidth*each*p.bits + 7) / 8
+	length := p.rowLength()
 	if cap(b.row) < length {
 		b.row = make([]byte, length)
 	}
@@ -110,7 +150,7 @@ func (b *tiffBlocks) open(p *tiffPage, i, rows int) (io.Reader, error) {
 		}
 		data = data[:length]
 	}
-	var r tiffReader = bytes.NewReader(data)
+	var r tiffReader = countedReader{bytes.NewReader(data), &b.left}
 	if p.reversed {
 		r = reversedBits{r}
 	}
@@ -215,7 +255,10 @@ func (p *tiffPage) table() (colors [256][3]uint8) {
 		colors[v] = [3]uint8{g, g, g}
 		for c := range colors[v] {
 			if p.photometric == tiffPalette { // all reds, then all greens, then all blues, in 16 bits
-				n := uint32(p.value(p.entries[tiffColorMap], c<<p.bits+v))
+				n, err := wholeNumber(tiffColorMap, p.value(p.entries[tiffColorMap], c<<p.bits+v))
+				if err != nil {
+					n = 0 // black, as the colors beyond the end of the table
+				}
 				colors[v][c] = uint8(n >> 8)
 			}
 		}

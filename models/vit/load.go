@@ -38,9 +38,6 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Problem == models.SingleLabel && len(c.ID2Label) == 1 {
-		return nil, fmt.Errorf("%s: problem_type: expected more than one class for %q, found one", modelfolder.ConfigName, c.Problem)
-	}
 	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches()).Check(f.Weights); err != nil {
 		return nil, err
 	}
