@@ -72,8 +72,8 @@ var modelClasses = map[string]string{
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
 }
 
-// classOf returns the class and the backend of a file. If neither the class nor the model's type is known, it is the
-// class of the Vision Transformer, the oldest one.
+// classOf returns the class and the backend of a file. If the file names no class and no model has a type, it is
+// the class of the Vision Transformer, the oldest one. A type whose class is unknown is an error.
 func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, error) {
 	name := j.Type
 	if name == "" {
@@ -81,8 +81,10 @@ func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, erro
 	}
 	base, pil := typeName(name)
 	if name == "" {
-		base = modelClasses[modelType]
-		if base == "" {
+		if base = modelClasses[modelType]; base == "" {
+			if modelType != "" {
+				return processorClass{}, 0, fmt.Errorf("no image_processor_type, and no image processor is known for the model_type %q of config.json", modelType)
+			}
 			base = "ViT"
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 )
@@ -155,6 +156,21 @@ func TestTimmNull(t *testing.T) {
 	} {
 		if _, err := ParseTimm([]byte(config), false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: expected %q, found %v", config, want, err)
+		}
+	}
+}
+
+// TestUnknownModelType refuses settings without a class beside a model whose class is unknown, and takes the first class
+// where there is no model.
+func TestUnknownModelType(t *testing.T) {
+	settings := &fstest.MapFile{Data: []byte(`{"size": 32}`)}
+	_, err := LoadPreprocess(fstest.MapFS{PreprocessorName: settings, "config.json": {Data: []byte(`{"model_type": "convnext"}`)}})
+	if err == nil || !strings.Contains(err.Error(), `model_type "convnext"`) {
+		t.Errorf("found %v", err)
+	}
+	for _, config := range []string{`{"model_type": "vit"}`, `{}`} {
+		if p, err := LoadPreprocess(fstest.MapFS{PreprocessorName: settings, "config.json": {Data: []byte(config)}}); err != nil || p.Width != 32 {
+			t.Errorf("%s: %+v, %v", config, p, err)
 		}
 	}
 }

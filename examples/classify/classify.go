@@ -112,6 +112,10 @@ func classify(ctx context.Context, m *vit.Model, images []*vision.Image, results
 
 // read decodes an image file and applies its EXIF orientation.
 func read(name string) (*vision.Image, error) {
+	// Opening a named pipe would wait, and no signal would end that.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, fmt.Errorf("%s: %w: expected an image file", name, vision.ErrNotRegular)
+	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -188,6 +188,8 @@ func TestTimmRules(t *testing.T) {
 	for args, want := range map[string]string{
 		`"img_size": [16, 32]`:                          "",
 		`"img_size": 16, "num_heads": 4`:                "",
+		`"embed_dim": 64`:                               "num_heads: expected a number beside embed_dim, found none",
+		`"embed_dim": 64, "num_heads": 1`:               "",
 		`"img_size": "16"`:                              "img_size: expected a whole number, or a list of height and width, found string",
 		`"img_size": null`:                              "img_size: expected a value, found null",
 		`"patch_size": 4`:                               "patch_size: expected 8 as in the weights, found 4",

@@ -2,6 +2,7 @@ package vit
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -36,6 +37,9 @@ func timmOptions(t *timm.Config, s tower.Sizes) (Config, error) {
 	a, err := timm.ArchitectureOf(t.Architecture)
 	if err != nil {
 		return Config{}, fmt.Errorf("config.json: %w", err)
+	}
+	if t.ModelArgs.Width != 0 && t.ModelArgs.Heads == 0 {
+		return Config{}, errors.New("config.json: model_args: num_heads: expected a number beside embed_dim, found none")
 	}
 	c := sized(s)
 	c.AntialiasPositions = true
