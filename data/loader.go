@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// ErrorPolicy says what a [Loader] does with an item that cannot be prepared.
+// ErrorPolicy selects between two ways of a [Loader] to treat an item that cannot be prepared.
 type ErrorPolicy uint8
 
 const (

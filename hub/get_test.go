@@ -1,14 +1,11 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
-	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,127 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 )
-
-// content makes n bytes that differ for each seed.
-func content(n int, seed uint64) []byte {
-	r := rand.New(rand.NewPCG(seed, 0))
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(r.Uint32())
-	}
-	return b
-}
-
-// vit is a typical model of the hub: the same weights in several forms, and other files.
-func vit() map[string][]byte {
-	return map[string][]byte{
-		".gitattributes":           []byte("*.safetensors filter=lfs\n"),
-		"README.md":                []byte("# A model"),
-		"config.json":              []byte(`{"model_type": "vit"}`),
-		"preprocessor_config.json": []byte(`{"size": 224}`),
-		"model.safetensors":        content(300_000, 1),
-		"pytorch_model.bin":        content(300_100, 2),
-		"tf_model.h5":              content(300, 3),
-		"flax_model.msgpack":       content(300, 4),
-		"onnx/model.onnx":          content(300, 5),
-		"../../escape":             []byte("a name that is not asked for does no harm"),
-	}
-}
-
-// fast shortens waits to milliseconds.
-func fast(s *setup) {
-	s.stall, s.pause, s.patient = 2*time.Second, time.Millisecond, 2*time.Second
-}
-
-func newHub(t *testing.T) *hubtest.Hub {
-	t.Helper()
-	h := hubtest.New()
-	t.Cleanup(h.Close)
-	return h
-}
-
-// A setup holds the arguments of get. A change modifies it.
-type (
-	setup struct {
-		GetOptions
-		tuning
-	}
-	change func(*setup)
-)
-
-func newSetup(changes ...change) *setup {
-	s := &setup{tuning: usual}
-	for _, c := range changes {
-		c(s)
-	}
-	return s
-}
-
-func (s *setup) get(ctx context.Context, name string) (string, error) {
-	return get(ctx, name, s.GetOptions, s.tuning)
-}
-
-func (s *setup) settings() (*settings, error) { return newSettings(s.GetOptions, s.tuning) }
-
-// options returns the setup of a test: its own hub and cache, and nothing of the user's environment.
-func options(h *hubtest.Hub, cache string, more ...change) *setup {
-	return newSetup(append([]change{in(cache), from(h.URL), token(""), fast}, more...)...)
-}
-
-func in(cache string) change             { return func(s *setup) { s.Cache = cache } }
-func from(endpoint string) change        { return func(s *setup) { s.Endpoint = endpoint } }
-func token(token string) change          { return func(s *setup) { s.Token, s.Anonymous = token, token == "" } }
-func matching(patterns ...string) change { return func(s *setup) { s.Files = patterns } }
-func offline(s *setup)                   { s.Offline = true }
-func parallel(n int) change              { return func(s *setup) { s.Parallel = n } }
-
-func onProgress(f func(Progress)) change { return func(s *setup) { s.OnProgress = f } }
-
-// expectFiles expects that a snapshot holds exactly these files.
-func expectFiles(t *testing.T, dir string, want map[string][]byte) {
-	t.Helper()
-	var names []string
-	err := filepath.WalkDir(dir, func(at string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			name, _ := filepath.Rel(dir, at)
-			names = append(names, filepath.ToSlash(name))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(slices.Values(names))); diff != "" {
-		t.Errorf("files of the snapshot (-want +got):\n%s", diff)
-	}
-	for n, data := range want {
-		if got, err := fs.ReadFile(os.DirFS(dir), n); err != nil || !bytes.Equal(got, data) {
-			t.Errorf("%s: %d bytes read, %v; expected the %d of the hub", n, len(got), err, len(data))
-		}
-	}
-}
-
-func pick(files map[string][]byte, names ...string) map[string][]byte {
-	some := map[string][]byte{}
-	for _, n := range names {
-		some[n] = files[n]
-	}
-	return some
-}
-
-// count counts the requests of a method whose path contains part.
-func count(requests []hubtest.Request, method, part string) (n int) {
-	for _, r := range requests {
-		if r.Method == method && strings.Contains(r.Path, part) {
-			n++
-		}
-	}
-	return n
-}
 
 func TestGet(t *testing.T) {
 	t.Parallel()
@@ -222,115 +100,6 @@ func TestNewCommit(t *testing.T) {
 	r := h.Requests()
 	if count(r, "GET", "/blobs/") != 0 || count(r, "GET", "/resolve/") != 1 || count(r, "HEAD", "") != 1 {
 		t.Errorf("expected config.json alone to be fetched: %+v", r)
-	}
-}
-
-func TestChoose(t *testing.T) {
-	for _, c := range []struct {
-		name, there, patterns, want, err string
-	}{
-		{"safetensors first", "config.json model.safetensors model.safetensors.index.json pytorch_model.bin", "", "config.json | | model.safetensors", ""},
-		{"index", "model.safetensors.index.json pytorch_model.bin tokenizer.json", "", "tokenizer.json | model.safetensors.index.json |", ""},
-		{"bin", "pytorch_model.bin pytorch_model.bin.index.json vocab.txt tf_model.h5", "", "vocab.txt | | pytorch_model.bin", ""},
-		{"bin index", "pytorch_model.bin.index.json", "", "| pytorch_model.bin.index.json |", ""},
-		{"sentence-transformers", "modules.json config.json model.safetensors pytorch_model.bin 1_Pooling/config.json 2_Dense/config.json 2_Dense/model.safetensors 2_Dense/pytorch_model.bin onnx/config.json", "",
-			"config.json modules.json 1_Pooling/config.json 2_Dense/config.json | | model.safetensors 2_Dense/model.safetensors", ""},
-		{"modules below", "modules.json 0_Transformer/config.json 0_Transformer/vocab.txt 0_Transformer/pytorch_model.bin", "",
-			"modules.json 0_Transformer/config.json 0_Transformer/vocab.txt | | 0_Transformer/pytorch_model.bin", ""},
-		{"not sentence-transformers", "model.safetensors 1_x/config.json", "", "| | model.safetensors", ""},
-		{"none", "config.json tf_model.h5 README.md", "", "", `but "tf_model.h5"`},
-		{"empty", "", "", "", "expected weights"},
-		{"patterns", "config.json mae.pth other.pth a/b.pth", "*.pth config.json", "config.json | | mae.pth other.pth", ""},
-		{"pattern without a match", "config.json", "*.pth", "", `nothing matches "*.pth"`},
-		{"bad name", "../x.pth", "../*.pth", "", "stays inside"},
-		{"device", "con.pth", "*.pth", "", "device"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, err := choose(strings.Fields(c.there), strings.Fields(c.patterns))
-			if c.err != "" {
-				if err == nil || !strings.Contains(err.Error(), c.err) {
-					t.Errorf("expected an error with %q, found %v", c.err, err)
-				}
-				return
-			}
-			text := strings.Join(got.small, " ") + " | " + strings.Join(got.indexes, " ") + " | " + strings.Join(got.weights, " ")
-			if err != nil || strings.Join(strings.Fields(text), " ") != c.want {
-				t.Errorf("chose %q, %v; expected %q", text, err, c.want)
-			}
-		})
-	}
-}
-
-func sharded() map[string][]byte {
-	return map[string][]byte{
-		"config.json":                      []byte("{}"),
-		"tokenizer.json":                   []byte("{}"), // the same content under another name
-		"model.safetensors.index.json":     []byte(`{"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors", "c": "model-00001-of-00002.safetensors"}}`),
-		"model-00001-of-00002.safetensors": content(50_000, 6),
-		"model-00002-of-00002.safetensors": content(60_000, 7),
-		"consolidated.safetensors":         content(1000, 8),
-	}
-}
-
-func TestShards(t *testing.T) {
-	t.Parallel()
-	h, cache := newHub(t), t.TempDir()
-	h.Add("a/b", sharded())
-	var last Progress
-	dir, err := options(h, cache, onProgress(func(p Progress) { last = p })).get(t.Context(), "a/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := sharded()
-	delete(want, "consolidated.safetensors")
-	expectFiles(t, dir, want)
-	if last.Done != last.Total || last.Total < 110_000 {
-		t.Errorf("progress ended at %d of %d bytes", last.Done, last.Total)
-	}
-	if count(h.Requests(), "GET", "/resolve/") != 4 {
-		t.Error("expected one request a content")
-	}
-
-	// A snapshot without one of its shards is incomplete.
-	if _, err := options(h, cache, offline).get(t.Context(), "a/b"); err != nil {
-		t.Errorf("offline: %v", err)
-	}
-	os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors"))
-	_, err = options(h, cache, offline).get(t.Context(), "a/b")
-	if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), "model-00002-of-00002") {
-		t.Errorf("offline without a shard: %v", err)
-	}
-	if _, err := options(h, cache).get(t.Context(), "a/b@"+filepath.Base(dir)); err != nil {
-		t.Error(err)
-	}
-	expectFiles(t, dir, want)
-}
-
-func TestPatterns(t *testing.T) {
-	t.Parallel()
-	h, cache := newHub(t), t.TempDir()
-	files := map[string][]byte{"mae_pretrain_vit_base.pth": content(1000, 1), "README.md": []byte("x"), "config.json": []byte("{}")}
-	commit := h.Add("a/b", files)
-	_, err := options(h, cache).get(t.Context(), "a/b")
-	if !errors.Is(err, ErrNoFile) || !strings.Contains(err.Error(), "mae_pretrain_vit_base.pth") {
-		t.Errorf("a model without known weights: %v", err)
-	}
-	dir, err := options(h, cache, matching("*.pth", "config.json")).get(t.Context(), "a/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	expectFiles(t, dir, pick(files, "mae_pretrain_vit_base.pth", "config.json"))
-	h.Requests()
-	for _, o := range [][]change{{matching("config.json")}, {offline, matching("*.pth")}} {
-		if _, err := options(h, cache, o...).get(t.Context(), "a/b@"+commit); err != nil {
-			t.Error(err)
-		}
-	}
-	if r := h.Requests(); len(r) != 0 {
-		t.Errorf("requests for what is there: %+v", r)
-	}
-	if _, err := options(h, cache, matching("[")).get(t.Context(), "a/b"); err == nil {
-		t.Error("a pattern that is none was accepted")
 	}
 }
 
@@ -495,26 +264,6 @@ func TestWithoutLinks(t *testing.T) {
 	}
 }
 
-// TestRepair fetches a blob again that was cut short.
-func TestRepair(t *testing.T) {
-	t.Parallel()
-	h, cache := newHub(t), t.TempDir()
-	h.Add("a/b", vit())
-	dir, err := options(h, cache).get(t.Context(), "a/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(dir, "model.safetensors"), 1000); err != nil {
-		t.Fatal(err)
-	}
-	os.Remove(filepath.Join(dir, "config.json"))
-	os.Symlink("../../blobs/nothing", filepath.Join(dir, "config.json"))
-	if dir, err = options(h, cache).get(t.Context(), "a/b"); err != nil {
-		t.Fatal(err)
-	}
-	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
-}
-
 // TestReadOnly uses a cache that it cannot write to.
 func TestReadOnly(t *testing.T) {
 	t.Parallel()
@@ -537,29 +286,6 @@ func TestReadOnly(t *testing.T) {
 	if got, err := options(h, cache).get(t.Context(), "a/b"); err != nil || got != dir {
 		t.Errorf("%s, %v", got, err)
 	}
-}
-
-// TestForeignPart begins anew where another user left a part that may be renamed but not written to.
-func TestForeignPart(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
-		t.Skip("needs a user whom permissions hold back")
-	}
-	h, cache := newHub(t), t.TempDir()
-	h.Add("a/b", vit())
-	blobs := filepath.Join(cache, "models--a--b", "blobs")
-	if err := os.MkdirAll(blobs, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	name := hubtest.Hash("model.safetensors", vit()["model.safetensors"]) + "." + strings.Repeat("0", idDigits) + suffix
-	if err := os.WriteFile(filepath.Join(blobs, name), make([]byte, 1000), 0o444); err != nil {
-		t.Fatal(err)
-	}
-	dir, err := options(h, cache).get(t.Context(), "a/b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	expectFiles(t, dir, pick(vit(), "config.json", "preprocessor_config.json", "model.safetensors"))
 }
 
 func TestOpen(t *testing.T) {
@@ -654,73 +380,6 @@ func BenchmarkGet(b *testing.B) {
 	for b.Loop() {
 		if _, err := options(h, b.TempDir()).get(b.Context(), "a/b"); err != nil {
 			b.Fatal(err)
-		}
-	}
-}
-
-// TestWeightsAlone expects that offline a snapshot without a configuration is no model, unless the cache shows that
-// the model has none.
-func TestWeightsAlone(t *testing.T) {
-	t.Parallel()
-	h, cache := newHub(t), t.TempDir()
-	commit := h.Add("a/b", vit())
-	if _, err := options(h, cache, matching("model.safetensors")).get(t.Context(), "a/b"); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"a/b", "a/b@" + commit} {
-		_, err := options(h, cache, offline).get(t.Context(), name)
-		if !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), cache) || !strings.Contains(err.Error(), "config.json") || !strings.Contains(err.Error(), "HF_HUB_OFFLINE") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if _, err := options(h, cache, offline, matching("model.safetensors")).get(t.Context(), name); err != nil {
-			t.Errorf("%s, weights asked for: %v", name, err)
-		}
-	}
-	h.Add("a/bare", pick(vit(), "model.safetensors"))
-	if _, err := options(h, cache).get(t.Context(), "a/bare"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := options(h, cache, offline).get(t.Context(), "a/bare"); err != nil {
-		t.Errorf("a model without a configuration: %v", err)
-	}
-}
-
-// TestTruncated cuts files of a commit. They are fetched again when that commit is asked for, and are an error offline.
-func TestTruncated(t *testing.T) {
-	t.Parallel()
-	for name, files := range map[string]map[string][]byte{"a/b": vit(), "a/sharded": sharded()} {
-		for _, cut := range slices.Sorted(maps.Keys(files)) {
-			for _, old := range []bool{false, true} { // a cache that knows no sizes: Python's
-				h, cache := newHub(t), t.TempDir()
-				commit := h.Add(name, files)
-				dir, err := options(h, cache).get(t.Context(), name+"@"+commit)
-				if err != nil {
-					t.Fatal(err)
-				}
-				info, err := os.Stat(filepath.Join(dir, cut))
-				if err != nil || info.Size() == 0 {
-					continue // not fetched
-				}
-				if err := os.Truncate(filepath.Join(dir, cut), info.Size()-1); err != nil {
-					t.Fatal(err)
-				}
-				sizes := filepath.Join(filepath.Dir(filepath.Dir(dir)), ".sizes")
-				if old {
-					os.RemoveAll(sizes)
-				} else if _, err := options(h, cache, offline).get(t.Context(), name+"@"+commit); !errors.Is(err, ErrOffline) || !strings.Contains(err.Error(), " bytes, found ") {
-					t.Errorf("%s of %s, offline: %v", cut, name, err)
-				}
-				if _, err := options(h, cache).get(t.Context(), name+"@"+commit); err != nil {
-					t.Errorf("%s of %s: %v", cut, name, err)
-				}
-				if data, err := os.ReadFile(filepath.Join(dir, cut)); !bytes.Equal(data, files[cut]) {
-					t.Errorf("%s of %s has %d bytes (%v), expected %d", cut, name, len(data), err, len(files[cut]))
-				}
-				h.Requests()
-				if _, err := options(h, cache).get(t.Context(), name+"@"+commit); err != nil || len(h.Requests()) > 0 {
-					t.Errorf("%s: the whole commit is asked for again (%v)", name, err)
-				}
-			}
 		}
 	}
 }

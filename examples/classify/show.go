@@ -71,7 +71,7 @@ func (s *printer) print(r *result) error {
 	return err
 }
 
-// note says what the numbers are where they are not the probabilities of classes that exclude each other.
+// note names the kind of the numbers, unless they are the usual one: probabilities of exclusive classes, with sum 1.
 func note(r *result) string {
 	switch {
 	case r.Problem == models.Regression:
