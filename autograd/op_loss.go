@@ -146,8 +146,8 @@ type BCEOptions struct {
 //	-(w·t·log σ(x) + (1 - t)·log(1 - σ(x)))
 //
 // where w is 1 or that of BCEOptions.PosWeight. It is stable for finite x of any size; 0 when there are no elements.
-// For infinite x the loss equals PyTorch's: -Inf gives NaN, and +Inf gives NaN where the target is 1, because of 0·Inf, and
-// Inf elsewhere. The gradient of x is finite there.
+// For infinite x the loss equals PyTorch's. -Inf gives NaN; +Inf gives NaN where the target is 1, because of 0·Inf,
+// and Inf elsewhere. The gradient of x is finite there.
 func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 	const name = "bce with logits"
 	posWeight := o.PosWeight
