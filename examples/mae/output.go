@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/internal/filelock"
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
@@ -72,13 +72,11 @@ func sameFile(f *os.File, name string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// temporary matches the name of a file that a killed run was writing.
-var temporary = regexp.MustCompile(`^\.(.*)\.[0-9a-f]{8}\.tmp$`)
-
-// isState reports whether a run may have written a file of this name to its folder resume.
+// isState reports whether a run may have written a file of this name to its folder resume. A killed run leaves
+// temporary files there.
 func isState(name string) bool {
-	if m := temporary.FindStringSubmatch(name); m != nil {
-		name = m[1]
+	if target, ok := atomicfile.Target(name); ok {
+		name = target
 	}
 	phase, ok := strings.CutSuffix(name, ".safetensors")
 	return name == "run.json" || ok && slices.Contains(phases, phase)

@@ -208,3 +208,24 @@ func TestNameNotUTF8(t *testing.T) {
 		}
 	}
 }
+
+// TestTarget tells temporary files from others by their names.
+func TestTarget(t *testing.T) {
+	for _, c := range []struct {
+		name, target string
+		ok           bool
+	}{
+		{".run.json.0123abcd.tmp", "run.json", true},
+		{".a.00000000.tmp.0123abcd.tmp", "a.00000000.tmp", true},
+		{".a\xff\n(.0123abcd.tmp", "a\xff\n(", true},
+		{"run.json.0123abcd.tmp", "", false},
+		{".run.json.0123ABCD.tmp", "", false},
+		{".run.json.123abcd.tmp", "", false},
+		{".run.json.0123abcd.tmp2", "", false},
+		{"run.json", "", false},
+	} {
+		if target, ok := Target(c.name); target != c.target || ok != c.ok {
+			t.Errorf("%q: %q, %v; expected %q, %v", c.name, target, ok, c.target, c.ok)
+		}
+	}
+}

@@ -4,15 +4,24 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 )
 
 // A process that is killed while it writes cannot remove its temporary file, which may be as large as a model. The next
 // process that writes to the name removes it. It can tell: a temporary file is locked while it is written, and the
 // system drops the locks of a killed process.
 
-// temporary matches what follows the base in a temporary name.
-var temporary = regexp.MustCompile(`^\.[0-9a-f]{8}\.tmp$`)
+// temporary matches the names of temporary files. A name may hold any byte, also a line break.
+var temporary = regexp.MustCompile(`(?s)^\.(.*)\.[0-9a-f]{8}\.tmp$`)
+
+// Target returns the name that a temporary file of Write is meant for, and false for other files. Both are names
+// without a folder.
+func Target(name string) (target string, ok bool) {
+	m := temporary.FindStringSubmatch(name)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
 
 // removeLeftovers removes the temporary files of a name that no process writes any more.
 func removeLeftovers(dir, base string) {
@@ -21,9 +30,7 @@ func removeLeftovers(dir, base string) {
 		return
 	}
 	for _, e := range list {
-		// base is no part of the expression: a name need not be UTF-8.
-		ending, ours := strings.CutPrefix(e.Name(), "."+base)
-		if !ours || !temporary.MatchString(ending) || !e.Type().IsRegular() {
+		if target, ok := Target(e.Name()); !ok || target != base || !e.Type().IsRegular() {
 			continue
 		}
 		path := filepath.Join(dir, e.Name())
