@@ -33,7 +33,8 @@
 // Whatever is random comes from a [Rand] keyed by numbers, never from a shared stream. The order of an epoch is keyed
 // by (seed, epoch), an item by (seed, epoch, item). So the batches depend neither on the number of goroutines nor on
 // their timing. [Loader.EpochFrom] enters an epoch at any batch. So an interrupted run continues with the batches it
-// would have seen, without preparing those before.
+// would have seen, without preparing those before. [Loader.Describe] names the settings that decide the batches, so that
+// the run can compare them with those it began with.
 //
 // # Errors, panics and memory
 //

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,16 @@ const (
 	// SkipErrors leaves the item out of its batch and reports it there.
 	SkipErrors
 )
+
+func (p ErrorPolicy) String() string {
+	switch p {
+	case StopOnError:
+		return "stop"
+	case SkipErrors:
+		return "skip"
+	}
+	return fmt.Sprintf("ErrorPolicy(%d)", uint8(p))
+}
 
 // ErrAllSkipped is the error of an epoch in which every item was skipped, for errors.Is.
 var ErrAllSkipped = errors.New("every item was skipped")
@@ -70,6 +81,9 @@ type Batch[B any] struct {
 	Value   B            // what Prepare and Finish filled
 }
 
+// Len returns the number of items that were prepared.
+func (b *Batch[B]) Len() int { return len(b.Items) }
+
 // ItemError reports an item that could not be prepared.
 type ItemError struct {
 	Index int    // of the item
@@ -109,6 +123,22 @@ func (l *Loader[B]) Order(epoch int) []int {
 		}
 	}
 	return order
+}
+
+// Describe returns the settings that decide which items are in a batch, by name: "length", "batch size", "shuffle",
+// "seed", "repeats", "drop last" and "error policy". Defaults are written out. A training run compares them with those of
+// the run that it continues. The texts are the same on every machine. Goroutines and Ahead are not among them, because
+// batches do not depend on them.
+func (l *Loader[B]) Describe() map[string]string {
+	return map[string]string{
+		"length":       strconv.Itoa(l.Len),
+		"batch size":   strconv.Itoa(l.batchSize()),
+		"shuffle":      strconv.FormatBool(l.Shuffle),
+		"seed":         strconv.FormatUint(l.Seed, 10),
+		"repeats":      strconv.Itoa(max(l.Repeats, 1)),
+		"drop last":    strconv.FormatBool(l.DropLast),
+		"error policy": l.OnError.String(),
+	}
 }
 
 // Skipped returns every item that was skipped so far, sorted, each once.

@@ -407,3 +407,59 @@ func TestLoaderOfPairs(t *testing.T) {
 		t.Errorf("%d pairs, expected 6", n)
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	l := sequences(30)
+	want := map[string]string{
+		"length": "30", "batch size": "4", "shuffle": "true", "seed": "7", "repeats": "1", "drop last": "false", "error policy": "stop",
+	}
+	if d := cmp.Diff(want, l.Describe()); d != "" {
+		t.Error(d)
+	}
+	l.Goroutines, l.Ahead = 3, 5 // batches do not depend on them
+	if d := cmp.Diff(want, l.Describe()); d != "" {
+		t.Error(d)
+	}
+	for name, change := range map[string]func(l *Loader[sentences]){
+		"length":       func(l *Loader[sentences]) { l.Len++ },
+		"batch size":   func(l *Loader[sentences]) { l.BatchSize = 0 },
+		"shuffle":      func(l *Loader[sentences]) { l.Shuffle = false },
+		"seed":         func(l *Loader[sentences]) { l.Seed = 1<<64 - 1 },
+		"repeats":      func(l *Loader[sentences]) { l.Repeats = 2 },
+		"drop last":    func(l *Loader[sentences]) { l.DropLast = true },
+		"error policy": func(l *Loader[sentences]) { l.OnError = SkipErrors },
+	} {
+		l := sequences(30)
+		change(l)
+		for key, value := range l.Describe() {
+			if (value != want[key]) != (key == name) {
+				t.Errorf("after a change of the %s, the %s is %s", name, key, value)
+			}
+		}
+	}
+}
+
+func TestBatchLen(t *testing.T) {
+	l := sequences(6)
+	l.OnError = SkipErrors
+	prepare := l.Prepare
+	l.Prepare = func(b *sentences, slot, item int, r *Rand) error {
+		if item == 2 {
+			return errors.New("cannot be read")
+		}
+		return prepare(b, slot, item, r)
+	}
+	n := 0
+	for b, err := range l.Epoch(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Len() != len(b.Items) {
+			t.Errorf("length %d of %d items", b.Len(), len(b.Items))
+		}
+		n += b.Len()
+	}
+	if n != 5 {
+		t.Errorf("%d items, expected 5 of 6", n)
+	}
+}

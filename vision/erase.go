@@ -17,7 +17,15 @@ const (
 	EraseColor
 	// ErasePixels is normally distributed noise.
 	ErasePixels
+	eraseModeCount
 )
+
+func (m EraseMode) String() string {
+	if m < eraseModeCount {
+		return [...]string{"zero", "color", "pixels"}[m]
+	}
+	return fmt.Sprintf("EraseMode(%d)", uint8(m))
+}
 
 // RandomErasing overwrites a random rectangle of a normalized image (Zhong et al., arXiv 1708.04896), by the algorithm
 // of timm's RandomErasing. With probability Prob it draws an area uniform in Area and an aspect log-uniform in Aspect,
@@ -40,7 +48,7 @@ func (e *RandomErasing) Validate() error {
 		return fmt.Errorf("vision: random erasing: area from %v to %v, expected 0 < from ≤ to ≤ 1", area[0], area[1])
 	case !(aspect[0] > 0 && aspect[0] <= aspect[1] && aspect[1] < math.Inf(1)):
 		return fmt.Errorf("vision: random erasing: aspect from %v to %v, expected 0 < from ≤ to", aspect[0], aspect[1])
-	case e.Mode > ErasePixels:
+	case e.Mode >= eraseModeCount:
 		return fmt.Errorf("vision: random erasing: unknown mode %d", e.Mode)
 	case e.Count < 0 || e.Count > 1000:
 		return fmt.Errorf("vision: random erasing: %d rectangles, expected up to 1000", e.Count)

@@ -35,14 +35,20 @@ type Loader struct {
 // Batch is a batch of a [Loader]. It and its slices are valid until the next iteration and are then filled again: copy
 // what must stay.
 type Batch struct {
-	Number        int       // of the batch in its epoch, counted from 0, skipped batches included
-	Pixels        []float32 // [len(Labels), 3, Height, Width]
-	Height, Width int
-	Labels        []int
-	Targets       []float32         // [len(Labels), classes] when the loader mixes, otherwise empty
-	Indices       []int             // positions of the images in the data set
-	Skipped       []*data.ItemError // images left out of this batch, and of empty batches before it
+	Number                  int       // of the batch in its epoch, counted from 0, skipped batches included
+	Pixels                  []float32 // [Len(), Channels, Height, Width]
+	Channels, Height, Width int
+	Labels                  []int             // one per image
+	Targets                 []float32         // [Len(), classes] when the loader mixes, otherwise empty
+	Indices                 []int             // positions of the images in the data set
+	Skipped                 []*data.ItemError // images left out of this batch, and of empty batches before it
 }
+
+// Len returns the number of images.
+func (b *Batch) Len() int { return len(b.Labels) }
+
+// Shape returns the shape of Pixels, [images, channels, height, width], as tape.Input(b.Pixels, b.Shape()...) takes it.
+func (b *Batch) Shape() []int { return []int{b.Len(), b.Channels, b.Height, b.Width} }
 
 // Batches returns the number of batches in an epoch.
 func (l *Loader) Batches() int { return l.items().Batches() }
@@ -113,8 +119,12 @@ func (l *Loader) check() error {
 
 // items returns the loader that cuts batches, without the functions that prepare them.
 func (l *Loader) items() *data.Loader[Batch] {
+	d := l.Data
+	if d == nil {
+		d = new(Memory) // check names the mistake
+	}
 	return &data.Loader[Batch]{
-		Len: l.Data.Len(), Name: l.Data.Name,
+		Len: d.Len(), Name: d.Name,
 		BatchSize: l.BatchSize, Shuffle: l.Shuffle, Seed: l.Seed, Repeats: l.Repeats, DropLast: l.DropLast,
 		Goroutines: l.Goroutines, Ahead: l.Ahead, OnError: l.OnError,
 		State: &l.state,
@@ -132,7 +142,7 @@ func (l *Loader) images() *data.Loader[Batch] {
 		if cap(b.Pixels) < n*each {
 			b.Pixels = make([]float32, n*each)
 		}
-		b.Pixels, b.Width, b.Height = b.Pixels[:n*each], width, height
+		b.Pixels, b.Channels, b.Height, b.Width = b.Pixels[:n*each], 3, height, width
 	}
 	images.Prepare = func(b *Batch, slot, i int, r *data.Rand) error {
 		w := spare.take()

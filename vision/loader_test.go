@@ -471,3 +471,18 @@ func TestLoaderOfOneBatch(t *testing.T) {
 		t.Errorf("found the order %v of no images", order)
 	}
 }
+
+// TestBatchShape prepares wide images, the last batch of which is not full.
+func TestBatchShape(t *testing.T) {
+	l := &Loader{Data: numbered(5), Preprocess: Preprocess{Height: 4, Width: 6}, BatchSize: 3}
+	var shapes [][]int
+	for _, b := range collect(t, l, 0, 0) {
+		if s := b.Shape(); len(b.Pixels) != s[0]*s[1]*s[2]*s[3] || b.Len() != s[0] {
+			t.Errorf("%d values and %d images of shape %v", len(b.Pixels), b.Len(), s)
+		}
+		shapes = append(shapes, b.Shape())
+	}
+	if d := cmp.Diff([][]int{{3, 3, 4, 6}, {2, 3, 4, 6}}, shapes); d != "" {
+		t.Error(d)
+	}
+}

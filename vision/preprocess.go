@@ -25,7 +25,15 @@ const (
 	Cover
 	// NoResize keeps the size.
 	NoResize
+	resizeModeCount
 )
+
+func (m ResizeMode) String() string {
+	if m < resizeModeCount {
+		return [...]string{"stretch", "short side", "long side", "fit", "cover", "no resize"}[m]
+	}
+	return fmt.Sprintf("ResizeMode(%d)", uint8(m))
+}
 
 // Backend is the library whose pixels a [Preprocess] reproduces, to the last level of a sample and the last bit of a
 // value. Between backends, some resized samples differ by a level, and a crop by one pixel where an odd number of
@@ -44,6 +52,13 @@ const (
 	Timm
 	backendCount
 )
+
+func (b Backend) String() string {
+	if b < backendCount {
+		return [...]string{"pillow", "torchvision", "timm"}[b]
+	}
+	return fmt.Sprintf("Backend(%d)", uint8(b))
+}
 
 // Preprocess makes a model's input of an image: resize, center crop, scale, normalize. A Preprocess that is not written
 // to may be used by many goroutines at once.
@@ -116,7 +131,7 @@ func (p *Preprocess) Validate() error {
 	switch {
 	case p.Backend >= backendCount:
 		return fmt.Errorf("vision: preprocess: unknown backend %d", p.Backend)
-	case p.Mode > NoResize:
+	case p.Mode >= resizeModeCount:
 		return fmt.Errorf("vision: preprocess: unknown resize mode %d", p.Mode)
 	case p.Filter >= filterCount:
 		return fmt.Errorf("vision: preprocess: unknown filter %v", p.Filter)
