@@ -13,7 +13,7 @@ import (
 // whatever the scale. Outside m the color is fill. The bytes are those of Pillow's Image.transform with
 // Transform.AFFINE: computed in float64, and cut to whole numbers.
 func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
-	out := NewImage(m.Width, m.Height, 3)
+	out := NewImage(m.Height, m.Width, 3)
 	width, height := float64(m.Width), float64(m.Height)
 	for y := range m.Height {
 		row := out.row(y)

@@ -68,10 +68,10 @@ func (a *Augment) ranges() (scale, ratio [2]float64) {
 	return scale, ratio
 }
 
-// Rect draws the part of a w × h image to keep, by the algorithm of torchvision's RandomResizedCrop. It draws an area
+// Rect draws the part of an h × w image to keep, by the algorithm of torchvision's RandomResizedCrop. It draws an area
 // uniform in Scale and a ratio log-uniform in Ratio, up to ten times, until the rectangle fits, and then a position. If
 // none fits, it returns the largest central part whose ratio is allowed.
-func (a *Augment) Rect(r *data.Rand, w, h int) image.Rectangle {
+func (a *Augment) Rect(r *data.Rand, h, w int) image.Rectangle {
 	scale, ratio := a.ranges()
 	area := float64(w) * float64(h)
 	lo, hi := math.Log(ratio[0]), math.Log(ratio[1])
@@ -112,12 +112,12 @@ func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	m = m.RGB()
 	var err error
 	if a.Crop {
-		width, height, ok := p.FixedSize()
+		height, width, ok := p.FixedSize()
 		if !ok {
 			return nil, fmt.Errorf("vision: augment: %w", errNoFixedSize)
 		}
 		z := Resizer{Filter: p.Filter, RowsFirst: p.RowsFirst}
-		m, err = z.ResizeRect(m, a.Rect(r, m.Width, m.Height), width, height)
+		m, err = z.ResizeRect(m, a.Rect(r, m.Height, m.Width), height, width)
 	} else {
 		m, err = p.Geometry(m, nil)
 	}

@@ -11,17 +11,17 @@ import (
 
 // augmentImages are the images of testdata/gen/vision_augment.py.
 func augmentImages() map[string]*Image {
-	dim := testImage(40, 25, 3)
+	dim := testImage(25, 40, 3)
 	for i, v := range dim.Pix {
 		dim.Pix[i] = v/3 + [3]uint8{10, 60, 120}[i%3]
 	}
-	flat := NewImage(6, 5, 3)
+	flat := NewImage(5, 6, 3)
 	for i := range flat.Pix {
 		flat.Pix[i] = 77
 	}
 	return map[string]*Image{
-		"wide": testImage(61, 37, 3), "tall": testImage(19, 44, 3), "square": testImage(32, 32, 3), "dim": dim,
-		"flat": flat, "dot": testImage(1, 1, 3), "line": testImage(9, 2, 3),
+		"wide": testImage(37, 61, 3), "tall": testImage(44, 19, 3), "square": testImage(32, 32, 3), "dim": dim,
+		"flat": flat, "dot": testImage(1, 1, 3), "line": testImage(2, 9, 3),
 	}
 }
 

@@ -42,7 +42,7 @@ func TestParseRandAugment(t *testing.T) {
 // alone.
 func TestRandAugmentDraws(t *testing.T) {
 	a, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
-	m := testImage(31, 23, 3)
+	m := testImage(23, 31, 3)
 	before := m.Clone()
 	same := 0
 	const runs = 400
@@ -121,7 +121,7 @@ func TestRandomErasing(t *testing.T) {
 			for k := range planes {
 				planes[k] = 100
 			}
-			e.Apply(data.NewRand(7, i), planes, w, h)
+			e.Apply(data.NewRand(7, i), planes, h, w)
 			n := 0
 			x0, x1, y0, y1 := w, -1, h, -1
 			for k := range w * h {
@@ -233,7 +233,7 @@ func near(a, b []float32) bool {
 func TestLoaderAugmentsReproducibly(t *testing.T) {
 	data := &Memory{ClassNames: []string{"a", "b", "c"}}
 	for i := range 11 {
-		data.Images = append(data.Images, testImage(20+i, 17, 3))
+		data.Images = append(data.Images, testImage(17, 20+i, 3))
 		data.Labels = append(data.Labels, i%3)
 	}
 	rand, _ := ParseRandAugment("rand-m9-mstd0.5-inc1")
@@ -319,7 +319,7 @@ func TestOpenCSV(t *testing.T) {
 // of magnitude 10 without inc, to none with it.
 func TestPosterizeBeyondFullRange(t *testing.T) {
 	const posterizing = 4
-	m := testImage(9, 2, 3)
+	m := testImage(2, 9, 3)
 	for _, c := range []struct {
 		level      float64
 		increasing bool

@@ -154,7 +154,7 @@ func decodeBMP(data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := NewImage(b.width, b.height, 3)
+	m := NewImage(b.height, b.width, 3)
 	row := func(y int) []uint8 {
 		if b.upsideDown {
 			y = b.height - 1 - y

@@ -42,7 +42,7 @@ func fromImage(m image.Image) *Image {
 	if y, ok := m.(*image.YCbCr); ok {
 		return fromYCbCr(y)
 	}
-	out := NewImage(b.Dx(), b.Dy(), 3)
+	out := NewImage(b.Dy(), b.Dx(), 3)
 	d := out.Pix
 	for y := b.Min.Y; y < b.Max.Y; y++ {
 		o := (y - b.Min.Y) * out.Width * 3

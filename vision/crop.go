@@ -23,7 +23,7 @@ func (m *Image) window(r image.Rectangle) *Image { return m.windowOn(r, [3]uint8
 
 // windowOn copies the rectangle r of a gray or RGB image onto a background of one color.
 func (m *Image) windowOn(r image.Rectangle, background [3]uint8) *Image {
-	out := NewImage(r.Dx(), r.Dy(), m.Channels)
+	out := NewImage(r.Dy(), r.Dx(), m.Channels)
 	if background != [3]uint8{} && !r.In(m.Bounds()) {
 		for i := range out.Pix {
 			out.Pix[i] = background[i%m.Channels%3]
@@ -49,21 +49,21 @@ const (
 	CenterDown
 )
 
-// CenterCrop returns the middle width × height pixels. A smaller image is padded with black on both sides, split as the
+// CenterCrop returns the middle height × width pixels. A smaller image is padded with black on both sides, split as the
 // library behind c splits it. CenterCrop returns an error that matches [ErrSize] when a size is not positive.
-func (m *Image) CenterCrop(width, height int, c Centering) (*Image, error) {
+func (m *Image) CenterCrop(height, width int, c Centering) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	want := Image{Width: width, Height: height, Channels: m.Channels}
+	want := Image{Height: height, Width: width, Channels: m.Channels}
 	if err := want.checkShape(); err != nil {
 		return nil, fmt.Errorf("vision: center crop: %w", err)
 	}
-	return m.window(centerRect(m.Width, m.Height, width, height, c)), nil
+	return m.window(centerRect(m.Height, m.Width, height, width, c)), nil
 }
 
 // centerRect returns the crop's rectangle in the image's coordinates, negative where it is to be padded.
-func centerRect(w, h, cw, ch int, c Centering) image.Rectangle {
+func centerRect(h, w, ch, cw int, c Centering) image.Rectangle {
 	offset := func(n, want int) int {
 		d := n - want
 		switch {
@@ -78,13 +78,13 @@ func centerRect(w, h, cw, ch int, c Centering) image.Rectangle {
 	return image.Rect(x, y, x+cw, y+ch)
 }
 
-// ShortestEdge returns the size at which the shorter side of a w × h image is edge pixels long and the longer
+// ShortestEdge returns the size at which the shorter side of an h × w image is edge pixels long and the longer
 // one ⌊edge·long/short⌋, as transformers and torchvision compute it.
-func ShortestEdge(w, h, edge int) (width, height int) {
+func ShortestEdge(h, w, edge int) (height, width int) {
 	if w <= h {
-		return edge, edge * h / w
+		return edge * h / w, edge
 	}
-	return edge * w / h, edge
+	return edge, edge * w / h
 }
 
 // FlipHorizontal returns the image mirrored left to right.
@@ -96,14 +96,14 @@ func (m *Image) Pad(left, top, right, bottom int, fill [3]uint8) (*Image, error)
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	out := &Image{Width: m.Width + left + right, Height: m.Height + top + bottom, Channels: m.Channels}
+	out := &Image{Height: m.Height + top + bottom, Width: m.Width + left + right, Channels: m.Channels}
 	if min(left, top, right, bottom) < 0 || max(left, top, right, bottom) > maxSide {
 		return nil, fmt.Errorf("vision: pad by %d, %d, %d, %d pixels: %w", left, top, right, bottom, ErrSize)
 	}
 	if err := out.checkShape(); err != nil {
 		return nil, fmt.Errorf("vision: pad: %w", err)
 	}
-	out = NewImage(out.Width, out.Height, out.Channels)
+	out = NewImage(out.Height, out.Width, out.Channels)
 	color := [4]uint8{fill[0], fill[1], fill[2], 255}
 	for i := 0; i < len(out.Pix); i += out.Channels {
 		copy(out.Pix[i:i+out.Channels], color[:])

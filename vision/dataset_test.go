@@ -28,7 +28,7 @@ func pngFile(t testing.TB, m *Image) *fstest.MapFile {
 }
 
 func TestOpenFolder(t *testing.T) {
-	p := pngFile(t, testImage(8, 6, 3))
+	p := pngFile(t, testImage(6, 8, 3))
 	fsys := fstest.MapFS{
 		"dogs/b.png": p, "dogs/a.PNG": p, "dogs/deep/er/c.png": p, "dogs/notes.txt": {Data: []byte("x")},
 		"cats/z.png": p, "cats/.hidden.png": p, "cats/.cache/x.png": p,
@@ -49,7 +49,7 @@ func TestOpenFolder(t *testing.T) {
 		t.Error(diff)
 	}
 	m, err := d.Open(2)
-	if err != nil || !bytes.Equal(m.Pix, testImage(8, 6, 3).Pix) {
+	if err != nil || !bytes.Equal(m.Pix, testImage(6, 8, 3).Pix) {
 		t.Errorf("Open: %v", err)
 	}
 	u, err := OpenFolder(fsys, FolderOptions{Unlabeled: true})
@@ -59,7 +59,7 @@ func TestOpenFolder(t *testing.T) {
 }
 
 func TestOpenFolderErrors(t *testing.T) {
-	p := pngFile(t, testImage(8, 6, 3))
+	p := pngFile(t, testImage(6, 8, 3))
 	for name, c := range map[string]struct {
 		fsys fs.FS
 		kind error
@@ -130,7 +130,7 @@ func stored(b []byte) []byte {
 }
 
 func TestOpenIDX(t *testing.T) {
-	pix := testImage(4, 3*5, 1).Pix
+	pix := testImage(3*5, 4, 1).Pix
 	flipped := stored(idxFile(8, []int{5}, []uint8{2, 0, 1, 1, 2}))
 	flipped[len(flipped)-8-1] ^= 1 // the last label; the checksum follows
 	fsys := fstest.MapFS{
@@ -291,7 +291,7 @@ func TestAugmentRect(t *testing.T) {
 	areas := 0.0
 	const n = 4000
 	for range n {
-		b := a.Rect(r, 400, 300)
+		b := a.Rect(r, 300, 400)
 		if b.Empty() || b.Min.X < 0 || b.Min.Y < 0 || b.Max.X > 400 || b.Max.Y > 300 {
 			t.Fatalf("%v leaves the image", b)
 		}
@@ -309,7 +309,7 @@ func TestAugmentRect(t *testing.T) {
 	// No rectangle of these ratios fits: the central part with the nearest ratio is taken.
 	for _, c := range []struct{ w, h, x, y, cw, ch int }{{1000, 10, 493, 0, 13, 10}, {10, 1000, 0, 493, 10, 13}, {1, 1, 0, 0, 1, 1}} {
 		whole := Augment{Scale: [2]float64{1, 1}}
-		b := whole.Rect(data.NewRand(1), c.w, c.h)
+		b := whole.Rect(data.NewRand(1), c.h, c.w)
 		if b.Min.X != c.x || b.Min.Y != c.y || b.Dx() != c.cw || b.Dy() != c.ch {
 			t.Errorf("%d×%d: %v", c.w, c.h, b)
 		}
@@ -322,7 +322,7 @@ func TestAugmentRect(t *testing.T) {
 }
 
 func TestAugmentApply(t *testing.T) {
-	m := testImage(30, 20, 3)
+	m := testImage(20, 30, 3)
 	p := Half(16)
 	always, never := Augment{Flip: 1}, Augment{}
 	a, err := always.Apply(data.NewRand(1), m, &p)

@@ -120,7 +120,7 @@ func TestJPEGUpsamplingMatters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := NewImage(m.Bounds().Dx(), m.Bounds().Dy(), 3)
+	plain := NewImage(m.Bounds().Dy(), m.Bounds().Dx(), 3)
 	for y := range plain.Height {
 		for x := range plain.Width {
 			r, g, b, _ := m.At(x, y).RGBA()
@@ -261,7 +261,7 @@ func TestGuard(t *testing.T) {
 
 // FromImage agrees with a plain reading of each pixel, for the image types of the standard library.
 func TestFromImage(t *testing.T) {
-	src := testImage(13, 9, 4)
+	src := testImage(9, 13, 4)
 	rect := image.Rect(0, 0, 13, 9)
 	draw := func(m interface {
 		image.Image
@@ -293,7 +293,7 @@ func TestFromImage(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := m.Bounds()
-		want := NewImage(b.Dx(), b.Dy(), 3)
+		want := NewImage(b.Dy(), b.Dx(), 3)
 		for y := range want.Height {
 			for x := range want.Width {
 				c := m.At(b.Min.X+x, b.Min.Y+y)
@@ -395,8 +395,8 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	big := testImage(1600, 1200, 3)
-	smooth, err := Resize(big, 1600, 1200, Lanczos)
+	big := testImage(1200, 1600, 3)
+	smooth, err := Resize(big, 1200, 1600, Lanczos)
 	if err != nil {
 		b.Fatal(err)
 	}

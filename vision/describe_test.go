@@ -22,7 +22,7 @@ func TestDescribe(t *testing.T) {
 	want := map[string]string{
 		"length": "5", "batch size": "32", "shuffle": "true", "seed": "3", "repeats": "1", "drop last": "false", "error policy": "stop",
 		"classes": `2 "even" "odd"`,
-		"preprocess": "{Backend=timm Mode=short side Width=256 Filter=bicubic CropWidth=224 CropHeight=224 " +
+		"preprocess": "{Backend=timm Mode=short side Width=256 Filter=bicubic CropHeight=224 CropWidth=224 " +
 			"Mean=[0.485 0.456 0.406] Std=[0.229 0.224 0.225]}",
 		"augmentation": "{Crop=true Scale=[0.2 1] Jitter={Hue=0.1} Erase={Prob=0.25 Mode=pixels}}",
 		"mix":          "{Mixup=0.8 Smoothing=0.1}",

@@ -5,7 +5,7 @@
 //		return err
 //	}
 //	preprocess := vision.ImageNet(224)
-//	pixels, width, height, err := preprocess.Pixels(nil, nil, image) // [1, 3, height, width]
+//	pixels, height, width, err := preprocess.Pixels(nil, nil, image) // [1, 3, height, width]
 //
 // # Images
 //
@@ -13,6 +13,9 @@
 // channels (red, green, blue). [Image.Gray] makes one channel. Four channels, with straight alpha, exist so that
 // drawings with transparency can be resized correctly. An Image is itself an image.Image, so that the whole standard
 // library takes it.
+//
+// Sizes are height before width: as arguments, results and fields, and in the shape [images, channels, height, width].
+// Boxes and points are x before y, as in image.Rectangle. Messages give the width first, as in "640×480 pixels".
 //
 // [Decode] and [DecodeFile] read JPEG, PNG, GIF, WebP, BMP and TIFF, and of an animation the first frame. They also
 // read every format that the program has registered with the image package. A blank import of

@@ -7,7 +7,7 @@ import "math"
 
 // blend returns from + factor·(to - from), in float32 and cut to whole numbers, in to's shape.
 func blend(from func(i int) int, to *Image, factor float64) *Image {
-	out := NewImage(to.Width, to.Height, to.Channels)
+	out := NewImage(to.Height, to.Width, to.Channels)
 	a := float32(factor)
 	for i, v := range to.Pix {
 		d := from(i)
@@ -71,7 +71,7 @@ func smooth(m *Image) *Image {
 // adjust_hue on Pillow images. The way through 8 bits changes pixels even where the share is 0.
 func shiftHue(m *Image, share float64) *Image {
 	by := uint8(int32(share * 255))
-	out := NewImage(m.Width, m.Height, 3)
+	out := NewImage(m.Height, m.Width, 3)
 	for i := 0; i < len(m.Pix); i += 3 {
 		h, s, v := toHSV(m.Pix[i], m.Pix[i+1], m.Pix[i+2])
 		out.Pix[i], out.Pix[i+1], out.Pix[i+2] = fromHSV(h+by, s, v)

@@ -68,7 +68,7 @@ func (e *RandomErasing) ranges() (area, aspect [2]float64) {
 }
 
 // Apply erases part of an image whose planes are [channels, height, width].
-func (e *RandomErasing) Apply(r *data.Rand, planes []float32, width, height int) {
+func (e *RandomErasing) Apply(r *data.Rand, planes []float32, height, width int) {
 	if r.Float64() >= e.Prob {
 		return
 	}
@@ -80,14 +80,16 @@ func (e *RandomErasing) Apply(r *data.Rand, planes []float32, width, height int)
 			ratio := math.Exp(r.Uniform(math.Log(aspect[0]), math.Log(aspect[1])))
 			h, w := int(math.RoundToEven(math.Sqrt(size*ratio))), int(math.RoundToEven(math.Sqrt(size/ratio)))
 			if w < width && h < height {
-				e.fill(r, planes, width, height, r.IntN(width-w+1), r.IntN(height-h+1), w, h)
+				x := r.IntN(width - w + 1) // drawn before y
+				y := r.IntN(height - h + 1)
+				e.fill(r, planes, height, width, y, x, h, w)
 				break
 			}
 		}
 	}
 }
 
-func (e *RandomErasing) fill(r *data.Rand, planes []float32, width, height, x, y, w, h int) {
+func (e *RandomErasing) fill(r *data.Rand, planes []float32, height, width, y, x, h, w int) {
 	for from := 0; from+width*height <= len(planes); from += width * height {
 		var v float32
 		if e.Mode == EraseColor {

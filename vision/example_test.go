@@ -18,7 +18,7 @@ func Example() {
 		return
 	}
 	p := vision.ImageNet(224)
-	pixels, width, height, err := p.Pixels(nil, nil, m)
+	pixels, height, width, err := p.Pixels(nil, nil, m)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -29,10 +29,10 @@ func Example() {
 
 // A resize gives the bytes of Pillow.
 func ExampleResize() {
-	m := vision.NewImage(4, 1, 1)
+	m := vision.NewImage(1, 4, 1)
 	copy(m.Pix, []uint8{0, 100, 200, 50})
 	for _, f := range []vision.Filter{vision.Nearest, vision.Box, vision.Bilinear, vision.Bicubic} {
-		out, err := vision.Resize(m, 2, 1, f)
+		out, err := vision.Resize(m, 1, 2, f)
 		if err != nil {
 			fmt.Println(err)
 			return

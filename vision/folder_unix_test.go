@@ -33,7 +33,7 @@ func place(t *testing.T, names ...string) (dir string) {
 			case pipe:
 				err = syscall.Mkfifo(p, 0o666)
 			default:
-				err = SavePNG(p, testImage(3+i, 2, 3))
+				err = SavePNG(p, testImage(2, 3+i, 3))
 			}
 		}
 		if err != nil {

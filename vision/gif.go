@@ -126,7 +126,7 @@ func decodeGIF(data []byte) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := NewImage(f.width, f.height, 3)
+	m := NewImage(f.height, f.width, 3)
 	if f.frameWidth < f.width || f.frameHeight < f.height {
 		fill := f.color(f.transparent)
 		for i := 0; i < len(m.Pix); i += 3 {

@@ -83,7 +83,7 @@ type IDX struct {
 	pixels        []uint8
 	labels        []uint8
 	classes       []string
-	width, height int
+	height, width int
 }
 
 // OpenIDX reads a pair of idx files, such as train-images-idx3-ubyte.gz and train-labels-idx1-ubyte.gz, compressed or
@@ -148,6 +148,6 @@ func (d *IDX) Name(i int) string { return fmt.Sprintf("%s#%d", d.name, i) }
 
 // Open returns image i, with one channel, sharing the data set's memory.
 func (d *IDX) Open(i int) (*Image, error) {
-	n := d.width * d.height
-	return &Image{Pix: d.pixels[i*n : (i+1)*n : (i+1)*n], Width: d.width, Height: d.height, Channels: 1}, nil
+	n := d.height * d.width
+	return &Image{Pix: d.pixels[i*n : (i+1)*n : (i+1)*n], Height: d.height, Width: d.width, Channels: 1}, nil
 }

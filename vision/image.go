@@ -13,32 +13,32 @@ import (
 // they have none to return. They never read outside Pix.
 type Image struct {
 	Pix           []uint8
-	Width, Height int
+	Height, Width int
 	Channels      int
 }
 
 // NewImage returns a black (and, with 4 channels, transparent) image. It panics when a size is not positive or
 // the number of channels is not 1, 3 or 4.
-func NewImage(width, height, channels int) *Image {
-	m := &Image{Width: width, Height: height, Channels: channels}
+func NewImage(height, width, channels int) *Image {
+	m := &Image{Height: height, Width: width, Channels: channels}
 	if err := m.checkShape(); err != nil {
 		panic(err)
 	}
-	m.Pix = make([]uint8, width*height*channels)
+	m.Pix = make([]uint8, height*width*channels)
 	return m
 }
 
 // reshape returns an image of the given shape whose samples may be anything, in the memory of m where that is enough.
 // m may be nil.
-func (m *Image) reshape(width, height, channels int) *Image {
-	n := width * height * channels
+func (m *Image) reshape(height, width, channels int) *Image {
+	n := height * width * channels
 	if m == nil {
 		m = new(Image)
 	}
 	if cap(m.Pix) < n {
 		m.Pix = make([]uint8, n)
 	}
-	m.Pix, m.Width, m.Height, m.Channels = m.Pix[:n], width, height, channels
+	m.Pix, m.Height, m.Width, m.Channels = m.Pix[:n], height, width, channels
 	return m
 }
 
@@ -93,7 +93,7 @@ func (m *Image) RGB() *Image {
 	if m.Channels == 3 {
 		return m
 	}
-	out := NewImage(m.Width, m.Height, 3)
+	out := NewImage(m.Height, m.Width, 3)
 	d, s := out.Pix, m.Pix
 	if m.Channels == 1 {
 		for i, v := range s {
@@ -113,7 +113,7 @@ func (m *Image) Gray() *Image {
 	if m.Channels == 1 {
 		return m
 	}
-	out := NewImage(m.Width, m.Height, 1)
+	out := NewImage(m.Height, m.Width, 1)
 	for i := range out.Pix {
 		p := m.Pix[i*m.Channels : i*m.Channels+3]
 		out.Pix[i] = uint8((uint32(p[0])*19595 + uint32(p[1])*38470 + uint32(p[2])*7471 + 0x8000) >> 16)

@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 func TestWritePNG(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := testImage(13, 7, channels)
+		m := testImage(7, 13, channels)
 		var b bytes.Buffer
 		if err := WritePNG(&b, m); err != nil {
 			t.Fatal(err)
@@ -28,7 +30,7 @@ func TestWritePNG(t *testing.T) {
 
 func TestSavePNG(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.png")
-	m := testImage(13, 7, 3)
+	m := testImage(7, 13, 3)
 	if err := SavePNG(path, m); err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +50,7 @@ func TestSavePNG(t *testing.T) {
 }
 
 func TestCropAndPad(t *testing.T) {
-	m := testImage(7, 5, 3)
+	m := testImage(5, 7, 3)
 	if _, err := m.Crop(image.Rect(0, 0, 8, 5)); !errors.Is(err, ErrSize) {
 		t.Errorf("crop outside: %v", err)
 	}
@@ -63,7 +65,7 @@ func TestCropAndPad(t *testing.T) {
 	if _, err := m.Pad(-1, 0, 0, 0, [3]uint8{}); !errors.Is(err, ErrSize) {
 		t.Errorf("negative pad: %v", err)
 	}
-	if _, err := m.CenterCrop(0, 3, CenterFloor); !errors.Is(err, ErrSize) {
+	if _, err := m.CenterCrop(3, 0, CenterFloor); !errors.Is(err, ErrSize) {
 		t.Errorf("empty center crop: %v", err)
 	}
 }
@@ -85,7 +87,7 @@ func TestCenterRect(t *testing.T) {
 
 func TestShortestEdge(t *testing.T) {
 	for _, c := range [][5]int{{640, 480, 224, 298, 224}, {480, 640, 224, 224, 298}, {7, 7, 3, 3, 3}, {1, 1000, 2, 2, 2000}, {333, 500, 256, 256, 384}} {
-		if w, h := ShortestEdge(c[0], c[1], c[2]); w != c[3] || h != c[4] {
+		if h, w := ShortestEdge(c[1], c[0], c[2]); w != c[3] || h != c[4] {
 			t.Errorf("%d×%d to %d: %d×%d, want %d×%d", c[0], c[1], c[2], w, h, c[3], c[4])
 		}
 	}
@@ -103,7 +105,7 @@ func TestGray(t *testing.T) {
 
 func TestImageIsAnImage(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := testImage(5, 4, channels)
+		m := testImage(4, 5, channels)
 		var std image.Image = m
 		r, g, b, a := std.At(3, 2).RGBA()
 		got, err := FromImage(struct{ image.Image }{std}) // by At alone
@@ -129,7 +131,7 @@ func TestImageIsAnImage(t *testing.T) {
 			t.Error("Clone shares memory")
 		}
 	}
-	for _, f := range []func(){func() { NewImage(0, 1, 3) }, func() { NewImage(1, 1, 2) }} {
+	for _, f := range []func(){func() { NewImage(1, 0, 3) }, func() { NewImage(1, 1, 2) }} {
 		func() {
 			defer func() {
 				if recover() == nil {
@@ -138,5 +140,58 @@ func TestImageIsAnImage(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// TestHeightFirst makes images that are higher than wide by every function that takes or returns a size.
+func TestHeightFirst(t *testing.T) {
+	m := testImage(40, 20, 3)
+	stretch := Preprocess{Height: 8, Width: 6}
+	crop := Preprocess{Mode: NoResize, CropHeight: 8, CropWidth: 6}
+	sizes := func(h, w int, ok bool) [2]int {
+		if !ok {
+			t.Error("no fixed size")
+		}
+		return [2]int{h, w}
+	}
+	made := func(m *Image, err error) [2]int {
+		if err != nil {
+			t.Error(err)
+			return [2]int{}
+		}
+		return [2]int{m.Height, m.Width}
+	}
+	pair := func(h, w int) [2]int { return [2]int{h, w} }
+	pixels := func(_ []float32, h, w int, err error) [2]int {
+		if err != nil {
+			t.Error(err)
+		}
+		return [2]int{h, w}
+	}
+	full := (&Augment{Scale: [2]float64{1, 1}, Ratio: [2]float64{0.75, 0.75}}).Rect(data.NewRand(1), 8, 6)
+	for name, got := range map[string][2]int{
+		"NewImage":                made(NewImage(8, 6, 3), nil),
+		"FromCHW":                 made(FromCHW(make([]float32, 3*8*6), 8, 6, HalfMean, HalfStd), nil),
+		"Resize":                  made(Resize(m, 8, 6, Bicubic)),
+		"ResizeBox":               made(Resizer{}.ResizeBox(m, SourceBox{1, 2, 19, 38}, 8, 6)),
+		"ResizeRect":              made(Resizer{}.ResizeRect(m, image.Rect(1, 2, 19, 38), 8, 6)),
+		"CenterCrop":              made(m.CenterCrop(8, 6, CenterFloor)),
+		"FixedSize of a stretch":  sizes(stretch.FixedSize()),
+		"FixedSize of a crop":     sizes(crop.FixedSize()),
+		"OutputSize of a stretch": pair(stretch.OutputSize(40, 20)),
+		"OutputSize of a crop":    pair(crop.OutputSize(40, 20)),
+		"OutputSize of no resize": pair((&Preprocess{Mode: NoResize}).OutputSize(8, 6)),
+		"Pixels":                  pixels(stretch.Pixels(nil, nil, m)),
+		"Pixels of no images":     pixels(stretch.Pixels(nil, nil)),
+		"Augment without Crop":    made(new(Augment).Apply(data.NewRand(1), m, &crop)),
+		"Augment with Crop":       made((&Augment{Crop: true}).Apply(data.NewRand(1), m, &stretch)),
+		"Augment.Rect":            pair(full.Dy(), full.Dx()),
+	} {
+		if got != [2]int{8, 6} {
+			t.Errorf("%s: height %d and width %d, expected 8 and 6", name, got[0], got[1])
+		}
+	}
+	if h, w := ShortestEdge(40, 20, 10); h != 20 || w != 10 {
+		t.Errorf("ShortestEdge: %d, %d", h, w)
 	}
 }

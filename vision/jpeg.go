@@ -37,7 +37,7 @@ func decodeJPEG(data []byte, eighths int, into *Image) (*Image, error) {
 		return nil, err
 	}
 	width, height := h.Reduced(eighths)
-	m := into.reshape(width, height, 3)
+	m := into.reshape(height, width, 3)
 	if err := jpeg.Decode(m.Pix, data, eighths); errors.Is(err, jpeg.ErrTooMuchWork) {
 		return nil, fmt.Errorf("%w: %w", err, ErrTooLarge)
 	} else if err != nil {

@@ -71,7 +71,7 @@ func TestReduceTo(t *testing.T) {
 			t.Errorf("reduced to %d: %d×%d pixels, want %d×%d", c.to, m.Width, m.Height, c.width, c.height)
 			continue
 		}
-		want, err := Resize(whole, c.width, c.height, Box)
+		want, err := Resize(whole, c.height, c.width, Box)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -133,8 +133,8 @@ func (l *Loader) items() *data.Loader[Batch] {
 
 // images returns the loader whose slots are the images of Pixels.
 func (l *Loader) images() *data.Loader[Batch] {
-	width, height, _ := l.Preprocess.FixedSize()
-	each := 3 * width * height
+	height, width, _ := l.Preprocess.FixedSize()
+	each := 3 * height * width
 	norm := l.Preprocess.Normalizer()
 	var spare workspaces
 	images := l.items()
@@ -162,7 +162,7 @@ func (l *Loader) images() *data.Loader[Batch] {
 		planes := b.Pixels[slot*each:][:each]
 		norm.ToCHW(planes, m)
 		if l.Augment != nil && l.Augment.Erase != nil {
-			l.Augment.Erase.Apply(r, planes, width, height)
+			l.Augment.Erase.Apply(r, planes, height, width)
 		}
 		return nil
 	}

@@ -26,7 +26,7 @@ import (
 func numbered(n int) *Memory {
 	d := &Memory{ClassNames: []string{"even", "odd"}}
 	for i := range n {
-		m := testImage(20+i%5, 16+i%3, 3)
+		m := testImage(16+i%3, 20+i%5, 3)
 		m.Pix[0] = uint8(i)
 		d.Images = append(d.Images, m)
 		d.Labels = append(d.Labels, i%2)
@@ -384,7 +384,7 @@ func TestLoaderRecycles(t *testing.T) {
 // Photographs are decoded, resized and normalized in memory that is used again.
 func TestLoaderAllocatesLittle(t *testing.T) {
 	var file bytes.Buffer
-	if err := jpeg.Encode(&file, testImage(640, 480, 3), nil); err != nil {
+	if err := jpeg.Encode(&file, testImage(480, 640, 3), nil); err != nil {
 		t.Fatal(err)
 	}
 	fsys := fstest.MapFS{}
@@ -434,7 +434,7 @@ func TestLoaderFileRemoved(t *testing.T) {
 func BenchmarkLoader(b *testing.B) {
 	d := &Memory{ClassNames: []string{"a"}}
 	for range 64 {
-		d.Images = append(d.Images, testImage(500, 375, 3))
+		d.Images = append(d.Images, testImage(375, 500, 3))
 	}
 	l := &Loader{Data: d, Preprocess: ImageNet(224), Augment: &Augment{Crop: true, Flip: 0.5}, Shuffle: true}
 	b.ReportAllocs()

@@ -74,7 +74,7 @@ func (n *Normalizer) Level(channel int, v float32) uint8 {
 // ToCHW writes the image as three planes [3, height, width] to dst. Gray is repeated, alpha ignored. It panics
 // when dst does not hold 3·height·width values.
 func (n *Normalizer) ToCHW(dst []float32, m *Image) {
-	size := m.Width * m.Height
+	size := m.Height * m.Width
 	if len(dst) != 3*size {
 		panic(fmt.Sprintf("vision: ToCHW: room for %d values, an image of %d×%d pixels has %d", len(dst), m.Width, m.Height, 3*size))
 	}
@@ -119,9 +119,9 @@ func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
 
 // FromCHW returns the RGB image of three planes [3, height, width], such as a model's input or a reconstruction of it.
 // [Normalizer.Level] turns each value into a sample. FromCHW panics when planes does not hold 3·height·width values.
-func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
-	out := NewImage(width, height, 3)
-	size := width * height
+func (n *Normalizer) FromCHW(planes []float32, height, width int) *Image {
+	out := NewImage(height, width, 3)
+	size := height * width
 	if len(planes) != 3*size {
 		panic(fmt.Sprintf("vision: FromCHW: %d values for an image of %d×%d pixels, expected %d", len(planes), width, height, 3*size))
 	}
@@ -135,6 +135,6 @@ func (n *Normalizer) FromCHW(planes []float32, width, height int) *Image {
 
 // FromCHW is the inverse of [ToCHW]. It returns the RGB image of three normalized planes [3, height, width], with
 // samples rounded and limited to 0..255. NaN becomes 0. It panics when planes does not hold 3·height·width values.
-func FromCHW(planes []float32, width, height int, mean, std [3]float32) *Image {
-	return NewNormalizer(mean, std, 0, RescaleFirst).FromCHW(planes, width, height)
+func FromCHW(planes []float32, height, width int, mean, std [3]float32) *Image {
+	return NewNormalizer(mean, std, 0, RescaleFirst).FromCHW(planes, height, width)
 }

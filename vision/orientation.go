@@ -8,9 +8,9 @@ func (m *Image) Orient(orientation int) *Image {
 		return m
 	}
 	w, h := m.Width, m.Height
-	out := NewImage(w, h, m.Channels)
+	out := NewImage(h, w, m.Channels)
 	if orientation >= 5 {
-		out = NewImage(h, w, m.Channels)
+		out = NewImage(w, h, m.Channels)
 	}
 	c := m.Channels
 	for y := range out.Height {

@@ -12,16 +12,16 @@ import (
 type ResizeMode uint8
 
 const (
-	// Stretch resizes to Width × Height and ignores the image's proportions.
+	// Stretch resizes to Height × Width and ignores the image's proportions.
 	Stretch ResizeMode = iota
 	// ShortSide keeps the proportions and makes the shorter side Width pixels long, or less where the longer side
 	// would exceed MaxLong. Height is not used.
 	ShortSide
 	// LongSide keeps the proportions and makes the longer side Width pixels long. Height is not used.
 	LongSide
-	// Fit keeps the proportions and resizes to the largest size inside Width × Height.
+	// Fit keeps the proportions and resizes to the largest size inside Height × Width.
 	Fit
-	// Cover keeps the proportions and resizes to the smallest size that covers Width × Height.
+	// Cover keeps the proportions and resizes to the smallest size that covers Height × Width.
 	Cover
 	// NoResize keeps the size.
 	NoResize
@@ -66,11 +66,11 @@ type Preprocess struct {
 	Backend Backend // Pillow by default
 
 	Mode          ResizeMode
-	Width, Height int    // of the resize
+	Height, Width int    // of the resize
 	MaxLong       int    // ShortSide: the limit of the longer side, which takes precedence over Width; 0 means none
 	Filter        Filter // Bilinear by default
 
-	CropWidth, CropHeight int      // of the center crop that follows; 0 means none
+	CropHeight, CropWidth int      // of the center crop that follows; 0 means none
 	Fill                  [3]uint8 // around an image smaller than the crop
 
 	NoRescale   bool       // samples stay 0..255
@@ -94,7 +94,7 @@ const DefaultMaxPrepared = 1 << 24
 
 // Half is the preprocessing of Vision Transformers: stretch to size × size bilinearly, mean and deviation ½.
 func Half(size int) Preprocess {
-	return Preprocess{Width: size, Height: size, Mean: HalfMean, Std: HalfStd}
+	return Preprocess{Height: size, Width: size, Mean: HalfMean, Std: HalfStd}
 }
 
 // ImageNet is the evaluation preprocessing of MAE and most classifiers. It resizes the shorter side to size·256/224
@@ -103,25 +103,25 @@ func ImageNet(size int) Preprocess {
 	return Preprocess{
 		Backend: Timm,
 		Mode:    ShortSide, Width: int(math.Round(float64(size) * 256 / 224)), Filter: Bicubic,
-		CropWidth: size, CropHeight: size,
+		CropHeight: size, CropWidth: size,
 		Mean: ImageNetMean, Std: ImageNetStd,
 	}
 }
 
-// OutputSize returns the size of the output for an image of w × h pixels.
-func (p *Preprocess) OutputSize(w, h int) (width, height int) {
-	if p.CropWidth > 0 && p.CropHeight > 0 {
-		return p.CropWidth, p.CropHeight
+// OutputSize returns the size of the output for an image of h × w pixels.
+func (p *Preprocess) OutputSize(h, w int) (height, width int) {
+	if p.CropHeight > 0 && p.CropWidth > 0 {
+		return p.CropHeight, p.CropWidth
 	}
-	return p.resized(w, h)
+	return p.resized(h, w)
 }
 
 // FixedSize returns the size of the output when it is the same for all images.
-func (p *Preprocess) FixedSize() (width, height int, ok bool) {
-	if p.CropWidth > 0 && p.CropHeight > 0 {
-		return p.CropWidth, p.CropHeight, true
+func (p *Preprocess) FixedSize() (height, width int, ok bool) {
+	if p.CropHeight > 0 && p.CropWidth > 0 {
+		return p.CropHeight, p.CropWidth, true
 	}
-	return p.Width, p.Height, p.Mode == Stretch
+	return p.Height, p.Width, p.Mode == Stretch
 }
 
 // Validate returns an error for unknown settings. For invalid sizes the error matches [ErrSize], and for more pixels
@@ -143,9 +143,9 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: expected one mean and one deviation for gray images, found %v and %v", p.Mean, p.Std)
 	case p.CropWidth < 0 || p.CropHeight < 0 || (p.CropWidth == 0) != (p.CropHeight == 0):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrSize)
-	case p.Mode == Stretch && !p.preparable(p.Width, p.Height):
+	case p.Mode == Stretch && !p.preparable(p.Height, p.Width):
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrTooLarge)
-	case !p.preparable(p.CropWidth, p.CropHeight):
+	case !p.preparable(p.CropHeight, p.CropWidth):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrTooLarge)
 	}
 	return nil
@@ -163,7 +163,7 @@ func (p *Preprocess) Channels() int {
 }
 
 // preparable compares with the limit without computing a product that could overflow.
-func (p *Preprocess) preparable(width, height int) bool {
+func (p *Preprocess) preparable(height, width int) bool {
 	limit := p.MaxPixels
 	if limit <= 0 {
 		limit = DefaultMaxPrepared
@@ -224,21 +224,21 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 		m = m.Gray()
 	}
 	m = m.RGB()
-	width, height := p.resized(m.Width, m.Height)
+	height, width := p.resized(m.Height, m.Width)
 	whole := image.Rect(0, 0, width, height)
 	crop := whole
 	if p.CropWidth > 0 {
 		centering := [...]Centering{Pillow: CenterFloor, Torchvision: CenterDown, Timm: CenterEven}[p.Backend]
-		crop = centerRect(width, height, p.CropWidth, p.CropHeight, centering)
+		crop = centerRect(height, width, p.CropHeight, p.CropWidth, centering)
 	}
 	if width != m.Width || height != m.Height {
-		if !p.preparable(width, height) {
+		if !p.preparable(height, width) {
 			return nil, fmt.Errorf("vision: preprocess: resize of %d×%d pixels to %d×%d: %w", m.Width, m.Height, width, height, ErrTooLarge)
 		}
 		z := Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst, Tensor: p.Backend == Torchvision}
 		kept := crop.Intersect(whole)
 		var err error
-		if m, err = z.resize(out, m, m.whole(), width, height, kept); err != nil {
+		if m, err = z.resize(out, m, m.whole(), height, width, kept); err != nil {
 			return nil, err
 		}
 		crop = crop.Sub(kept.Min)
@@ -250,18 +250,18 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 }
 
 // Pixels prepares a batch of n images of any sizes. It returns [n, 3, height, width], or [n, 1, height, width] with
-// Gray, in the memory of dst where that is enough, and the width and height. The workers w share out the work, image by
+// Gray, in the memory of dst where that is enough, and the height and width. The workers w share out the work, image by
 // image; nil is serial.
 //
 // All outputs must have the same size. Otherwise, and for an image without pixels, the error is a *[BatchError] that holds
 // the image's position, and matches [ErrSize].
-func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Image) (pixels []float32, width, height int, err error) {
+func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Image) (pixels []float32, height, width int, err error) {
 	if err := p.Validate(); err != nil {
 		return nil, 0, 0, err
 	}
 	if len(images) == 0 {
-		width, height, _ = p.FixedSize()
-		return dst[:0], width, height, nil
+		height, width, _ = p.FixedSize()
+		return dst[:0], height, width, nil
 	}
 	norm := p.Normalizer()
 	ready := make([]*Image, len(images))
@@ -282,13 +282,13 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 		if err != nil {
 			return nil, 0, 0, &BatchError{i, err}
 		}
-		width, height = ready[0].Width, ready[0].Height
-		if ready[i].Width != width || ready[i].Height != height {
+		height, width = ready[0].Height, ready[0].Width
+		if ready[i].Height != height || ready[i].Width != width {
 			return nil, 0, 0, &BatchError{i, fmt.Errorf("%d×%d pixels after resizing, expected %d×%d as of the first of the batch: %w",
 				ready[i].Width, ready[i].Height, width, height, ErrSize)}
 		}
 	}
-	n := p.Channels() * width * height
+	n := p.Channels() * height * width
 	if cap(dst) < n*len(images) {
 		dst = make([]float32, n*len(images))
 	}
@@ -303,5 +303,5 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 			own[at] = norm.table[0][ready[i].Pix[3*at]] // the three samples are equal
 		}
 	})
-	return dst, width, height, nil
+	return dst, height, width, nil
 }

@@ -23,13 +23,13 @@ type processorClass struct {
 // transformers 5.23, by name without ImageProcessor.
 var processorClasses = func() map[string]processorClass {
 	square := func(size int, f Filter, mean, std [3]float32) Preprocess {
-		return Preprocess{Width: size, Height: size, Filter: f, Mean: mean, Std: std}
+		return Preprocess{Height: size, Width: size, Filter: f, Mean: mean, Std: std}
 	}
 	short := func(size int, f Filter, mean, std [3]float32) Preprocess {
 		return Preprocess{Mode: ShortSide, Width: size, Filter: f, Mean: mean, Std: std}
 	}
 	cut := func(p Preprocess, size int) Preprocess {
-		p.CropWidth, p.CropHeight = size, size
+		p.CropHeight, p.CropWidth = size, size
 		return p
 	}
 	vit := processorClass{Preprocess: square(224, Bilinear, HalfMean, HalfStd)}

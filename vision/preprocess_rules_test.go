@@ -46,7 +46,7 @@ func TestProcessorRules(t *testing.T) {
 			t.Errorf("%s: %v", c.settings, err)
 			continue
 		}
-		pixels, width, height, err := p.Pixels(nil, nil, img)
+		pixels, height, width, err := p.Pixels(nil, nil, img)
 		if err != nil {
 			t.Errorf("%s: %v", c.settings, err)
 			continue
@@ -98,8 +98,8 @@ func TestGrayPixels(t *testing.T) {
 	if err != nil || !p.Gray || p.CropHeight != 8 || p.CropWidth != 6 || p.Channels() != 1 {
 		t.Fatalf("found %+v, %v", p, err)
 	}
-	m := testImage(20, 30, 3)
-	got, width, height, err := p.Pixels(nil, nil, m, m)
+	m := testImage(30, 20, 3)
+	got, height, width, err := p.Pixels(nil, nil, m, m)
 	if err != nil || width != 6 || height != 8 || len(got) != 2*8*6 {
 		t.Fatalf("%d values of %d×%d, %v", len(got), width, height, err)
 	}

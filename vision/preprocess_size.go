@@ -6,42 +6,42 @@ import "math"
 // of integers: a side of 223.99999 is cut to 223. The formulas below keep the libraries' order of operations. The
 // conversions of products keep compilers from fusing them with sums, as on arm64.
 
-// resized returns the size to which p resizes an image of w × h pixels. A size too large for an int becomes one that
+// resized returns the size to which p resizes an image of h × w pixels. A size too large for an int becomes one that
 // exceeds every limit.
-func (p *Preprocess) resized(w, h int) (width, height int) {
+func (p *Preprocess) resized(h, w int) (height, width int) {
 	switch p.Mode {
 	case Stretch:
-		return p.Width, p.Height
+		return p.Height, p.Width
 	case ShortSide:
 		if p.MaxLong > 0 {
-			return shortWithin(w, h, p.Width, p.MaxLong)
+			return shortWithin(h, w, p.Width, p.MaxLong)
 		}
-		return ShortestEdge(w, h, p.Width)
+		return ShortestEdge(h, w, p.Width)
 	case LongSide:
 		// SamImageProcessor: both sides times the scale, rounded half up.
 		scale := float64(p.Width) / float64(max(w, h))
-		return side(float64(float64(w)*scale) + 0.5), side(float64(float64(h)*scale) + 0.5)
+		return side(float64(float64(h)*scale) + 0.5), side(float64(float64(w)*scale) + 0.5)
 	case Fit:
 		if p.Backend != Timm {
 			// transformers' max_height and max_width: cut off, not rounded.
 			scale := min(float64(p.Height)/float64(h), float64(p.Width)/float64(w))
-			return side(float64(w) * scale), side(float64(h) * scale)
+			return side(float64(h) * scale), side(float64(w) * scale)
 		}
-		return keepRatio(w, h, max(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
+		return keepRatio(h, w, max(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
 	case Cover:
-		return keepRatio(w, h, min(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
+		return keepRatio(h, w, min(float64(h)/float64(p.Height), float64(w)/float64(p.Width)))
 	}
-	return w, h
+	return h, w
 }
 
 // keepRatio divides both sides by the ratio and rounds half to even: timm's ResizeKeepRatio.
-func keepRatio(w, h int, ratio float64) (width, height int) {
-	return side(math.RoundToEven(float64(w) / ratio)), side(math.RoundToEven(float64(h) / ratio))
+func keepRatio(h, w int, ratio float64) (height, width int) {
+	return side(math.RoundToEven(float64(h) / ratio)), side(math.RoundToEven(float64(w) / ratio))
 }
 
 // shortWithin is the rule of transformers' detectors for shortest_edge and longest_edge. The shorter side becomes short
 // pixels long, or less where the longer one would exceed long.
-func shortWithin(w, h, short, long int) (width, height int) {
+func shortWithin(h, w, short, long int) (height, width int) {
 	least, most := float64(min(w, h)), float64(max(w, h))
 	raw := float64(short)
 	if float64(most/least*raw) > float64(long) {
@@ -50,11 +50,11 @@ func shortWithin(w, h, short, long int) (width, height int) {
 	}
 	switch {
 	case min(w, h) == short:
-		return w, h
+		return h, w
 	case w < h:
-		return short, side(float64(raw*float64(h)) / float64(w))
+		return side(float64(raw*float64(h)) / float64(w)), short
 	}
-	return side(float64(raw*float64(w)) / float64(h)), short
+	return short, side(float64(raw*float64(w)) / float64(h))
 }
 
 // side cuts a length to whole pixels. A length above maxSide becomes maxSide + 1, which does not overflow.

@@ -94,7 +94,7 @@ func TestArithmetics(t *testing.T) {
 
 func TestToCHWChannels(t *testing.T) {
 	for _, channels := range []int{1, 4} {
-		m := testImage(9, 5, channels)
+		m := testImage(5, 9, channels)
 		got, want := make([]float32, 135), make([]float32, 135)
 		ToCHW(got, m, ImageNetMean, ImageNetStd)
 		ToCHW(want, m.RGB(), ImageNetMean, ImageNetStd)
@@ -105,10 +105,10 @@ func TestToCHWChannels(t *testing.T) {
 }
 
 func TestFromCHWInverts(t *testing.T) {
-	m := testImage(20, 10, 3)
+	m := testImage(10, 20, 3)
 	v := make([]float32, 600)
 	ToCHW(v, m, ImageNetMean, ImageNetStd)
-	if !bytes.Equal(FromCHW(v, 20, 10, ImageNetMean, ImageNetStd).Pix, m.Pix) {
+	if !bytes.Equal(FromCHW(v, 10, 20, ImageNetMean, ImageNetStd).Pix, m.Pix) {
 		t.Error("the image did not come back")
 	}
 	nan := float32(math.NaN())
@@ -127,7 +127,7 @@ func checkOutputs(t *testing.T, p *Preprocess, want map[string]goldenOutput) {
 				w, h = atoi(size[:i]), atoi(size[i+1:])
 			}
 		}
-		dst, width, height, err := p.Pixels(nil, simd.NewWorkers(2), testImage(w, h, 3))
+		dst, height, width, err := p.Pixels(nil, simd.NewWorkers(2), testImage(h, w, 3))
 		if err != nil {
 			t.Errorf("%s: %v", size, err)
 			continue
@@ -136,7 +136,7 @@ func checkOutputs(t *testing.T, p *Preprocess, want map[string]goldenOutput) {
 			t.Errorf("%s: output is %d×%d, want %v", size, width, height, c.Size)
 			continue
 		}
-		if ow, oh := p.OutputSize(w, h); ow != width || oh != height {
+		if oh, ow := p.OutputSize(h, w); oh != height || ow != width {
 			t.Errorf("%s: OutputSize says %d×%d", size, ow, oh)
 		}
 		if digest(dst) != c.SHA256 {
@@ -275,9 +275,9 @@ func TestClassesThatNeverCrop(t *testing.T) {
 
 func TestPixelsBatch(t *testing.T) {
 	p := Half(16)
-	images := []image.Image{testImage(20, 30, 3), testImage(40, 10, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
+	images := []image.Image{testImage(30, 20, 3), testImage(10, 40, 1), image.NewGray(image.Rect(0, 0, 5, 5))}
 	dst := make([]float32, 0, 3*3*16*16)
-	got, w, h, err := p.Pixels(dst, simd.NewWorkers(2), images...)
+	got, h, w, err := p.Pixels(dst, simd.NewWorkers(2), images...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +297,7 @@ func TestPixelsBatch(t *testing.T) {
 		t.Errorf("no images: %v, %v", got, err)
 	}
 	short := Preprocess{Mode: ShortSide, Width: 10}
-	if _, _, _, err := short.Pixels(nil, nil, testImage(20, 30, 3), testImage(20, 20, 3)); !errors.Is(err, ErrSize) {
+	if _, _, _, err := short.Pixels(nil, nil, testImage(30, 20, 3), testImage(20, 20, 3)); !errors.Is(err, ErrSize) {
 		t.Errorf("two sizes in one batch: %v", err)
 	}
 	if _, _, _, err := p.Pixels(nil, nil, testImage(3, 3, 3), nil); !errors.Is(err, ErrSize) {
@@ -317,7 +317,7 @@ func TestPreprocessTooLarge(t *testing.T) {
 	}{
 		"stretch":        {&Preprocess{Width: 1 << 20, Height: 1 << 20}, testImage(3, 3, 3)},
 		"crop":           {&Preprocess{Mode: NoResize, CropWidth: 1 << 20, CropHeight: 1 << 20}, testImage(3, 3, 3)},
-		"one pixel high": {&narrow, testImage(300_000, 1, 3)},
+		"one pixel high": {&narrow, testImage(1, 300_000, 3)},
 	} {
 		if _, _, _, err := c.p.Pixels(nil, nil, c.m); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: %v, expected ErrTooLarge", name, err)
@@ -390,7 +390,7 @@ func FuzzPreprocess(f *testing.F) {
 				continue
 			}
 			p.MaxPixels = 1 << 16
-			pixels, width, height, err := p.Pixels(nil, nil, testImage(9, 7, 3))
+			pixels, height, width, err := p.Pixels(nil, nil, testImage(7, 9, 3))
 			if err != nil {
 				continue
 			}

@@ -32,7 +32,7 @@ func TestProcessorsAtFullSize(t *testing.T) {
 	}
 	for name, size := range map[string][2]int{"wide": {1023, 97}, "high": {333, 1001}, "odd": {641, 427}, "small": {37, 29}, "large": {2017, 1511}} {
 		var b bytes.Buffer
-		if err := WritePNG(&b, testImage(size[0], size[1], 3)); err != nil {
+		if err := WritePNG(&b, testImage(size[1], size[0], 3)); err != nil {
 			t.Fatal(err)
 		}
 		put(name+".png", b.Bytes())
@@ -84,7 +84,7 @@ func TestProcessorsAtFullSize(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Backend = backends[backend]
-			pixels, width, height, err := p.Pixels(nil, workers, m)
+			pixels, height, width, err := p.Pixels(nil, workers, m)
 			if err != nil {
 				t.Errorf("%s, %s: %v", name, output, err)
 				continue

@@ -25,31 +25,31 @@ type Resizer struct {
 }
 
 // columnsFirst is Pillow 13's choice of order when both passes are needed.
-func columnsFirst(inW, inH, outW, outH int) bool {
+func columnsFirst(inH, inW, outH, outW int) bool {
 	return inH > outH && inH-outH > 2*(inW-outW)
 }
 
-// Resize returns m resized to width × height pixels. It is Resizer{Filter: f}.Resize.
-func Resize(m *Image, width, height int, f Filter) (*Image, error) {
-	return Resizer{Filter: f}.Resize(m, width, height)
+// Resize returns m resized to height × width pixels. It is Resizer{Filter: f}.Resize.
+func Resize(m *Image, height, width int, f Filter) (*Image, error) {
+	return Resizer{Filter: f}.Resize(m, height, width)
 }
 
-// Resize returns m resized to width × height pixels, with the same channels. It returns a copy when the size is the
+// Resize returns m resized to height × width pixels, with the same channels. It returns a copy when the size is the
 // same, and an error that matches [ErrSize] when m or the size has no pixels.
 //
 // In four-channel images, colors are multiplied by alpha before the resize and divided by it after, as Pillow does for
 // RGBA. So the color of transparent pixels does not bleed into visible ones.
-func (r Resizer) Resize(m *Image, width, height int) (*Image, error) {
+func (r Resizer) Resize(m *Image, height, width int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	return r.resize(nil, m, m.whole(), width, height, image.Rect(0, 0, width, height))
+	return r.resize(nil, m, m.whole(), height, width, image.Rect(0, 0, width, height))
 }
 
 // ResizeBox resizes the part of m inside box, as Pillow's Image.resize(size, filter, box) does. Unlike after a crop,
 // pixels outside the box but within the kernel's reach still count. It returns an error that matches [ErrSize] when the
 // box is empty or leaves the image.
-func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, error) {
+func (r Resizer) ResizeBox(m *Image, box SourceBox, height, width int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -59,12 +59,12 @@ func (r Resizer) ResizeBox(m *Image, box SourceBox, width, height int) (*Image, 
 		return nil, fmt.Errorf("vision: resize: box (%v, %v)-(%v, %v) is not inside an image of %d×%d pixels: %w",
 			box.X0, box.Y0, box.X1, box.Y1, m.Width, m.Height, ErrSize)
 	}
-	return r.resize(nil, m, box, width, height, image.Rect(0, 0, width, height))
+	return r.resize(nil, m, box, height, width, image.Rect(0, 0, width, height))
 }
 
 // ResizeRect crops m to rect and resizes the crop, without copying it first. Pixels outside rect do not count. It
 // returns an error that matches [ErrSize] when rect is empty or leaves the image.
-func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (*Image, error) {
+func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, height, width int) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -73,33 +73,33 @@ func (r Resizer) ResizeRect(m *Image, rect image.Rectangle, width, height int) (
 	}
 	part := image.Rect(0, 0, width, height)
 	if rect == m.Bounds() {
-		return r.resize(nil, m, m.whole(), width, height, part)
+		return r.resize(nil, m, m.whole(), height, width, part)
 	}
 	if m.Channels == 4 {
 		c, err := m.Crop(rect)
 		if err != nil {
 			return nil, err
 		}
-		return r.resize(nil, c, c.whole(), width, height, part)
+		return r.resize(nil, c, c.whole(), height, width, part)
 	}
 	v := view{
 		pix:    m.Pix[(rect.Min.Y*m.Width+rect.Min.X)*m.Channels:],
-		stride: m.Width * m.Channels, width: rect.Dx(), height: rect.Dy(), channels: m.Channels,
+		stride: m.Width * m.Channels, height: rect.Dy(), width: rect.Dx(), channels: m.Channels,
 	}
-	return r.resizeView(nil, v, SourceBox{0, 0, float32(v.width), float32(v.height)}, width, height, part)
+	return r.resizeView(nil, v, SourceBox{0, 0, float32(v.width), float32(v.height)}, height, width, part)
 }
 
-// resize returns the given part of m's box resized to width × height: pixels of m that only the rest depends on are
+// resize returns the given part of m's box resized to height × width: pixels of m that only the rest depends on are
 // not read. The memory of out is used again where it is enough; nil is for new memory.
-func (r Resizer) resize(out, m *Image, box SourceBox, width, height int, part image.Rectangle) (*Image, error) {
+func (r Resizer) resize(out, m *Image, box SourceBox, height, width int, part image.Rectangle) (*Image, error) {
 	v := m.view()
 	if m.Channels != 4 || r.Filter == Nearest || width == m.Width && height == m.Height && box == m.whole() {
-		return r.resizeView(out, v, box, width, height, part)
+		return r.resizeView(out, v, box, height, width, part)
 	}
-	p := NewImage(m.Width, m.Height, 4)
+	p := NewImage(m.Height, m.Width, 4)
 	premultiply(p.Pix, m.Pix)
 	v.pix = p.Pix
-	out, err := r.resizeView(out, v, box, width, height, part)
+	out, err := r.resizeView(out, v, box, height, width, part)
 	if err == nil {
 		unpremultiply(out.Pix)
 	}
@@ -110,11 +110,11 @@ func (r Resizer) resize(out, m *Image, box SourceBox, width, height int, part im
 type view struct {
 	pix                     []uint8
 	stride                  int // samples from one row to the next
-	width, height, channels int
+	height, width, channels int
 }
 
 func (m *Image) view() view {
-	return view{pix: m.Pix, stride: m.Width * m.Channels, width: m.Width, height: m.Height, channels: m.Channels}
+	return view{pix: m.Pix, stride: m.Width * m.Channels, height: m.Height, width: m.Width, channels: m.Channels}
 }
 
 // whole is the box around all of m.
@@ -130,14 +130,14 @@ func (v view) row(y, x, n int) []uint8 {
 func (v view) from(x, y int) []uint8 { return v.pix[y*v.stride+x*v.channels:] }
 
 // resizeView is one call of Pillow's resize core.
-func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int, part image.Rectangle) (*Image, error) {
+func (r Resizer) resizeView(out *Image, v view, box SourceBox, height, width int, part image.Rectangle) (*Image, error) {
 	if r.Filter >= filterCount {
 		return nil, fmt.Errorf("vision: resize: unknown filter %v", r.Filter)
 	}
-	if err := (&Image{Width: width, Height: height, Channels: v.channels}).checkShape(); err != nil {
+	if err := (&Image{Height: height, Width: width, Channels: v.channels}).checkShape(); err != nil {
 		return nil, fmt.Errorf("vision: resize to %d×%d: %w", width, height, err)
 	}
-	out = out.reshape(part.Dx(), part.Dy(), v.channels)
+	out = out.reshape(part.Dy(), part.Dx(), v.channels)
 	x0, y0 := int(box.X0), int(box.Y0)
 	switch {
 	case float32(x0) == box.X0 && float32(y0) == box.Y0 && box.X1-box.X0 == float32(width) && box.Y1-box.Y0 == float32(height):
@@ -145,7 +145,7 @@ func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int
 			copy(out.row(y-part.Min.Y), v.row(y0+y, x0+part.Min.X, out.Width))
 		}
 	case r.Filter == Nearest:
-		nearest(out, v, box, width, height, part, r.Tensor)
+		nearest(out, v, box, height, width, part, r.Tensor)
 	default:
 		x := newAxis(v.width, box.X0, box.X1, width, r.Filter, r.Tensor)
 		y := newAxis(v.height, box.Y0, box.Y1, height, r.Filter, r.Tensor)
@@ -155,7 +155,7 @@ func (r Resizer) resizeView(out *Image, v view, box SourceBox, width, height int
 }
 
 // nearest picks for each output the source sample under its center.
-func nearest(out *Image, v view, box SourceBox, width, height int, part image.Rectangle, tensor bool) {
+func nearest(out *Image, v view, box SourceBox, height, width int, part image.Rectangle, tensor bool) {
 	xs := nearestAt(box.X0, box.X1, width, v.width, tensor)[part.Min.X:part.Max.X]
 	ys := nearestAt(box.Y0, box.Y1, height, v.height, tensor)[part.Min.Y:part.Max.Y]
 	for i := range xs {

@@ -66,14 +66,14 @@ func TestResizePython(t *testing.T) {
 	var m *Image
 	for i, c := range cases {
 		if m == nil || m.Width != c.In[0] || m.Height != c.In[1] || m.Channels != c.Channels {
-			m = testImage(c.In[0], c.In[1], c.Channels)
+			m = testImage(c.In[1], c.In[0], c.Channels)
 		}
 		r := Resizer{Filter: filterNamed(t, c.Filter), Workers: simd.NewWorkers(1 + i%2)}
 		box := m.whole()
 		if c.Box != nil {
 			box = SourceBox{c.Box[0], c.Box[1], c.Box[2], c.Box[3]}
 		}
-		got, err := r.ResizeBox(m, box, c.Out[0], c.Out[1])
+		got, err := r.ResizeBox(m, box, c.Out[1], c.Out[0])
 		if err != nil {
 			t.Fatal(err)
 		}

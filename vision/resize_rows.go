@@ -38,7 +38,7 @@ func (r Resizer) resample(dst, v view, x, y axis, part image.Rectangle) {
 		r.resample(dst, v, x, y, lower)
 		return
 	}
-	dst.width, dst.height = part.Dx(), part.Dy()
+	dst.height, dst.width = part.Dy(), part.Dx()
 	horizontal := x.outSize != v.width || x.in0 != 0 || x.in1 != float32(x.outSize)
 	vertical := y.outSize != v.height || y.in0 != 0 || y.in1 != float32(y.outSize)
 	// The source pixels that contribute, and the taps on them.
@@ -54,17 +54,17 @@ func (r Resizer) resample(dst, v view, x, y axis, part image.Rectangle) {
 		y0, y1 = t.span()
 		ty = t.within(y0, y1)
 	}
-	v.pix, v.width, v.height = v.from(x0, y0), x1-x0, y1-y0
+	v.pix, v.height, v.width = v.from(x0, y0), y1-y0, x1-x0
 	switch {
 	case !vertical:
 		r.rows(dst, v, tx)
 	case !horizontal:
 		r.columns(dst, v, ty)
 	default:
-		last := !r.RowsFirst && !r.Tensor && columnsFirst(x.inSize, y.inSize, x.outSize, y.outSize)
-		mid := view{width: dst.width, height: v.height, channels: v.channels}
+		last := !r.RowsFirst && !r.Tensor && columnsFirst(y.inSize, x.inSize, y.outSize, x.outSize)
+		mid := view{height: v.height, width: dst.width, channels: v.channels}
 		if last {
-			mid.width, mid.height = v.width, dst.height
+			mid.height, mid.width = dst.height, v.width
 		}
 		mid.stride = mid.width * mid.channels
 		buf := scratch.Get().(*[]uint8)

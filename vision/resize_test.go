@@ -18,8 +18,8 @@ import (
 
 // testImage is the test image of testdata/gen/vision_resize.py: blocks of hard black and white, of gradients, and
 // of noise.
-func testImage(w, h, channels int) *Image {
-	m := NewImage(w, h, channels)
+func testImage(h, w, channels int) *Image {
+	m := NewImage(h, w, channels)
 	i := 0
 	for y := range uint32(h) {
 		for x := range uint32(w) {
@@ -82,15 +82,15 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 	for _, c := range golden.Cases {
 		name := fmt.Sprintf("%v→%v/%d/%s/%v", c.In, c.Out, c.Channels, c.Filter, c.Box)
 		t.Run(name, func(t *testing.T) {
-			m := testImage(c.In[0], c.In[1], c.Channels)
+			m := testImage(c.In[1], c.In[0], c.Channels)
 			for _, workers := range []*simd.Workers{nil, simd.NewWorkers(3)} {
 				r := Resizer{Filter: filterNamed(t, c.Filter), Workers: workers, RowsFirst: rowsFirst}
 				var got *Image
 				var err error
 				if c.Box != nil {
-					got, err = r.ResizeBox(m, SourceBox{c.Box[0], c.Box[1], c.Box[2], c.Box[3]}, c.Out[0], c.Out[1])
+					got, err = r.ResizeBox(m, SourceBox{c.Box[0], c.Box[1], c.Box[2], c.Box[3]}, c.Out[1], c.Out[0])
 				} else {
-					got, err = r.Resize(m, c.Out[0], c.Out[1])
+					got, err = r.Resize(m, c.Out[1], c.Out[0])
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -103,7 +103,7 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 					t.Errorf("pixels differ from Pillow's; got %v, want %v", got.Pix[:min(len(got.Pix), 48)], c.Pixels)
 				}
 			}
-			if !bytes.Equal(m.Pix, testImage(c.In[0], c.In[1], c.Channels).Pix) {
+			if !bytes.Equal(m.Pix, testImage(c.In[1], c.In[0], c.Channels).Pix) {
 				t.Error("the source was changed")
 			}
 		})
@@ -113,18 +113,18 @@ func testResizeGolden(t *testing.T, file string, rowsFirst bool) {
 // ResizeRect must equal cropping first, which is how torchvision crops and resizes.
 func TestResizeRect(t *testing.T) {
 	for _, channels := range []int{1, 3, 4} {
-		m := testImage(60, 45, channels)
+		m := testImage(45, 60, channels)
 		for _, r := range []image.Rectangle{m.Bounds(), image.Rect(3, 4, 50, 40), image.Rect(59, 44, 60, 45), image.Rect(0, 0, 20, 45)} {
 			for f := range filterCount {
 				c, err := m.Crop(r)
 				if err != nil {
 					t.Fatal(err)
 				}
-				want, err := Resize(c, 16, 20, f)
+				want, err := Resize(c, 20, 16, f)
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := Resizer{Filter: f}.ResizeRect(m, r, 16, 20)
+				got, err := Resizer{Filter: f}.ResizeRect(m, r, 20, 16)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -137,7 +137,7 @@ func TestResizeRect(t *testing.T) {
 }
 
 func TestResizeRefuses(t *testing.T) {
-	m := testImage(10, 8, 3)
+	m := testImage(8, 10, 3)
 	nan := float32(math.NaN())
 	r := Resizer{}
 	errs := map[string]func() error{
@@ -151,9 +151,9 @@ func TestResizeRefuses(t *testing.T) {
 			_, err := r.Resize(&Image{Pix: make([]uint8, 4), Width: 2, Height: 1, Channels: 2}, 3, 3)
 			return err
 		},
-		"zero width":   func() error { _, err := r.Resize(m, 0, 3); return err },
-		"huge":         func() error { _, err := r.Resize(m, math.MaxInt, 3); return err },
-		"negative":     func() error { _, err := r.Resize(m, 3, -1); return err },
+		"zero width":   func() error { _, err := r.Resize(m, 3, 0); return err },
+		"huge":         func() error { _, err := r.Resize(m, 3, math.MaxInt); return err },
+		"negative":     func() error { _, err := r.Resize(m, -1, 3); return err },
 		"box outside":  func() error { _, err := r.ResizeBox(m, SourceBox{0, 0, 11, 8}, 3, 3); return err },
 		"box empty":    func() error { _, err := r.ResizeBox(m, SourceBox{2, 2, 2, 5}, 3, 3); return err },
 		"box NaN":      func() error { _, err := r.ResizeBox(m, SourceBox{nan, 0, 3, 3}, 3, 3); return err },
@@ -171,7 +171,7 @@ func TestResizeRefuses(t *testing.T) {
 }
 
 func BenchmarkResize(b *testing.B) {
-	m := testImage(4000, 3000, 3)
+	m := testImage(3000, 4000, 3)
 	for _, f := range []Filter{Bilinear, Bicubic, Lanczos} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("4000x3000→224/%v/threads=%d", f, threads), func(b *testing.B) {
@@ -186,7 +186,7 @@ func BenchmarkResize(b *testing.B) {
 			})
 		}
 	}
-	small := testImage(640, 480, 3)
+	small := testImage(480, 640, 3)
 	b.Run("640x480→224/bicubic/threads=1", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -211,7 +211,7 @@ func TestResizePart(t *testing.T) {
 		if n%3 == 0 {
 			box.X0, box.Y1 = box.X1*0.3, box.Y1*0.7
 		}
-		whole, err := r.ResizeBox(m, box, w, h)
+		whole, err := r.ResizeBox(m, box, h, w)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestResizePart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if out, err = r.resize(out, m, box, w, h, part); err != nil {
+		if out, err = r.resize(out, m, box, h, w, part); err != nil {
 			t.Fatal(err)
 		}
 		if out.Width != part.Dx() || out.Height != part.Dy() || !bytes.Equal(out.Pix, want.Pix) {
@@ -234,13 +234,13 @@ func TestResizeLong(t *testing.T) {
 		t.Skip("6 million pixels")
 	}
 	const n, period = 1_200_000, 1000
-	tile := testImage(3*period, 1, 3).Pix
+	tile := testImage(1, 3*period, 3).Pix
 	m := &Image{Pix: bytes.Repeat(tile, n/period), Width: 3 * n, Height: 1, Channels: 3}
 	if _, _, width := newAxis(m.Width, 0, float32(m.Width), n, Bilinear, false).reach(); n <= mostTaps/width {
 		t.Fatalf("windows of %d: not long enough", width)
 	}
 	for range 2 {
-		got, err := Resize(m, max(m.Width/3, 1), max(m.Height/3, 1), Bilinear)
+		got, err := Resize(m, max(m.Height/3, 1), max(m.Width/3, 1), Bilinear)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,7 @@ func TestTIFFWork(t *testing.T) {
 
 // TestPNGEmptyChunks reads a file of very many empty chunks without a list of them.
 func TestPNGEmptyChunks(t *testing.T) {
-	data := pngFile(t, NewImage(3, 2, 3)).Data
+	data := pngFile(t, NewImage(2, 3, 3)).Data
 	at := bytes.Index(data, []byte("IDAT")) - 4
 	empty := []byte("\x00\x00\x00\x00IDAT\x35\xaf\x06\x1e")
 	many := append(append(bytes.Clone(data[:at]), bytes.Repeat(empty, 100_000)...), data[at:]...)

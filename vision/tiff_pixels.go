@@ -223,7 +223,7 @@ func (p *tiffPage) colors(samples []uint8) *Image {
 	if p.used == 3 {
 		return &Image{Pix: samples, Width: p.width, Height: p.height, Channels: 3}
 	}
-	m := NewImage(p.width, p.height, 3)
+	m := NewImage(p.height, p.width, 3)
 	d := m.Pix
 	switch p.photometric {
 	case tiffRGB:

@@ -8,7 +8,7 @@ type toneTable [256]uint8
 
 // mapped returns m with every sample looked up in its channel's table. m has as many channels as there are tables.
 func (m *Image) mapped(tables ...*toneTable) *Image {
-	out := NewImage(m.Width, m.Height, m.Channels)
+	out := NewImage(m.Height, m.Width, m.Channels)
 	for i := 0; i < len(m.Pix); i += m.Channels {
 		for c, t := range tables {
 			out.Pix[i+c] = t[m.Pix[i+c]]
@@ -20,7 +20,7 @@ func (m *Image) mapped(tables ...*toneTable) *Image {
 // mappedAlike looks every sample up in one table.
 func (m *Image) mappedAlike(f func(v int) int) *Image {
 	t := tableOf(f)
-	out := NewImage(m.Width, m.Height, m.Channels)
+	out := NewImage(m.Height, m.Width, m.Channels)
 	for i, v := range m.Pix {
 		out.Pix[i] = t[v]
 	}

@@ -187,7 +187,7 @@ func fromVP8(m *image.YCbCr) *Image {
 		return fromImage(m)
 	}
 	w, h := m.Rect.Dx(), m.Rect.Dy()
-	out := NewImage(w, h, 3)
+	out := NewImage(h, w, 3)
 	buf := make([]uint8, 4*cw+4)
 	u, v := buf[:2*cw+2], buf[2*cw+2:]
 	for y := range h {

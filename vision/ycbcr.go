@@ -13,7 +13,7 @@ import (
 // fromYCbCr converts a full-range (JFIF) YCbCr image to RGB.
 func fromYCbCr(m *image.YCbCr) *Image {
 	w, h := m.Rect.Dx(), m.Rect.Dy()
-	out := NewImage(w, h, 3)
+	out := NewImage(h, w, 3)
 	cw, ch, ok := chromaSize(m)
 	if !ok { // a part of a larger image: its chroma grid may begin between two samples
 		for y := range h {

@@ -51,7 +51,7 @@ func prepare(words []string) (func() error, error) {
 				return nil, fmt.Errorf("unknown filter %s", args[0])
 			}
 		}
-		m := vision.NewImage(number(1), number(2), 3)
+		m := vision.NewImage(number(2), number(1), 3)
 		r := data.NewRand(1)
 		for i := range m.Pix {
 			m.Pix[i] = uint8(r.Uint64())

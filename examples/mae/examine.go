@@ -96,6 +96,6 @@ func reduce(m *vision.Image, side int) (*vision.Image, error) {
 	if min(m.Width, m.Height) <= side {
 		return m, nil
 	}
-	w, h := vision.ShortestEdge(m.Width, m.Height, side)
-	return vision.Resize(m, w, h, vision.Bicubic)
+	h, w := vision.ShortestEdge(m.Height, m.Width, side)
+	return vision.Resize(m, h, w, vision.Bicubic)
 }

@@ -10,7 +10,7 @@ import (
 // TestExamineKeepsWithinBounds checks that the memory bound counts bytes, not images. A narrow image is not reduced and
 // may be a thousand times larger than a square one.
 func TestExamineKeepsWithinBounds(t *testing.T) {
-	narrow := vision.NewImage(4, 65536, 3)
+	narrow := vision.NewImage(65536, 4, 3)
 	d := &vision.Memory{ClassNames: []string{"narrow"}}
 	examined := func(n int) vision.Dataset {
 		for d.Len() < n { // always the same image, so that the test itself needs little memory

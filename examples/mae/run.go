@@ -117,7 +117,7 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 		if c := m.Config; c.NumChannels != 3 {
 			return nil, fmt.Errorf("-init %s: the model takes images with %d channels, expected 3", name, c.NumChannels)
 		}
-		if w, h, ok := m.Preprocess.FixedSize(); !ok || w != m.Config.ImageSize || h != w {
+		if h, w, ok := m.Preprocess.FixedSize(); !ok || h != m.Config.ImageSize || w != h {
 			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's image size, %d×%[2]d", name, m.Config.ImageSize)
 		}
 		m.Decoder.Positions.Frozen, m.Encoder.Positions.Frozen = true, true

@@ -38,7 +38,7 @@ func img() image.Image {
 // gradients go to an optimizer.
 func Example() {
 	model := load()
-	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img(), img())
+	pixels, height, width, err := model.Preprocess.Pixels(nil, model.Workers, img(), img())
 	if err != nil {
 		log.Fatal(err)
 	}

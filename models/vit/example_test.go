@@ -55,7 +55,7 @@ func ExampleModel_Features() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	pixels, width, height, err := model.Preprocess.Pixels(nil, model.Workers, img())
+	pixels, height, width, err := model.Preprocess.Pixels(nil, model.Workers, img())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func Annotate(m *vision.Image, found []Annotation) (*vision.Image, error) {
 			return nil, fmt.Errorf("draw: annotation %d: box %v, points %v, expected finite coordinates: %w", i, a.Box, a.Points, vision.ErrSize)
 		}
 	}
-	letters, err := newLettering(lettersFor(m.Width, m.Height))
+	letters, err := newLettering(lettersFor(m.Height, m.Width))
 	if err != nil {
 		return nil, fmt.Errorf("draw: annotate: %w", err)
 	}

@@ -22,7 +22,7 @@ func ContactSheet(ctx context.Context, l *vision.Loader, epoch, rows, columns in
 		each := 3 * b.Width * b.Height
 		for i := range b.Labels {
 			if len(images) < rows*columns {
-				images = append(images, norm.FromCHW(b.Pixels[i*each:(i+1)*each], b.Width, b.Height))
+				images = append(images, norm.FromCHW(b.Pixels[i*each:(i+1)*each], b.Height, b.Width))
 			}
 		}
 		if len(images) == rows*columns {

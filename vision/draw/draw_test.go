@@ -14,8 +14,8 @@ import (
 )
 
 // noise is an image whose samples differ.
-func noise(w, h, channels int) *vision.Image {
-	m := vision.NewImage(w, h, channels)
+func noise(h, w, channels int) *vision.Image {
+	m := vision.NewImage(h, w, channels)
 	r := rand.New(rand.NewPCG(uint64(w), uint64(h)))
 	for i := range m.Pix {
 		m.Pix[i] = uint8(r.Uint32())
@@ -24,8 +24,8 @@ func noise(w, h, channels int) *vision.Image {
 }
 
 // plain is an RGB image of one color.
-func plain(w, h int, color [3]uint8) *vision.Image {
-	m := vision.NewImage(w, h, 3)
+func plain(h, w int, color [3]uint8) *vision.Image {
+	m := vision.NewImage(h, w, 3)
 	canvas{m}.fill(m.Bounds(), color, 255)
 	return m
 }
@@ -62,7 +62,7 @@ func dark(m *vision.Image, r image.Rectangle) int {
 
 func TestAnnotate(t *testing.T) {
 	gray := [3]uint8{128, 128, 128}
-	m := plain(320, 240, gray)
+	m := plain(240, 320, gray)
 	before := m.Clone()
 	out, err := Annotate(m, []Annotation{
 		{Box: box(50, 60, 150, 160), Label: "cat", Score: 0.97, Class: 3, Points: [][2]float32{{100, 110}}},
@@ -97,7 +97,7 @@ func TestAnnotate(t *testing.T) {
 	if n := dark(out, image.Rect(0, 0, 45, 20)); n < 15 {
 		t.Errorf("the label of a box that begins outside the image has %d pixels of letters", n)
 	}
-	if out, err := Annotate(noise(9, 7, 1), nil); err != nil || out.Channels != 3 {
+	if out, err := Annotate(noise(7, 9, 1), nil); err != nil || out.Channels != 3 {
 		t.Errorf("nothing found: %v", err)
 	}
 	nan := float32(math.NaN())
@@ -116,7 +116,7 @@ func TestAnnotateAnything(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	labels := []string{"", "x", "a label that is wider than any of these images " + strings.Repeat("m", 5000), "two\nlines\x00", "\xff\xfe", "日本語 🙂", strings.Repeat("\u0301", 40)}
 	for range 300 {
-		m := noise(1+r.IntN(90), 1+r.IntN(70), 3)
+		m := noise(1+r.IntN(70), 1+r.IntN(90), 3)
 		var found []Annotation
 		for range r.IntN(6) {
 			v := func() float32 { return float32((r.Float64() - 0.5) * math.Pow(10, r.Float64()*30)) }
@@ -159,9 +159,9 @@ func TestClassColors(t *testing.T) {
 }
 
 func TestHeatmap(t *testing.T) {
-	m := plain(30, 15, [3]uint8{100, 100, 100})
+	m := plain(15, 30, [3]uint8{100, 100, 100})
 	values := []float32{0, 1, 2, 3, 4, 5} // 3×2 cells, 10 × 7.5 pixels each
-	out, err := Heatmap(m, values, 3, 2, HeatmapOptions{Opacity: 1})
+	out, err := Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,26 +182,26 @@ func TestHeatmap(t *testing.T) {
 		t.Errorf("half of white over 100 is %v", got)
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
-	hole, err := Heatmap(m, []float32{0, 1, nan, inf, 1, 0}, 6, 1, HeatmapOptions{})
+	hole, err := Heatmap(m, []float32{0, 1, nan, inf, 1, 0}, 1, 6, HeatmapOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if at(hole, 15, 7) != at(m, 15, 7) || at(hole, 2, 7) == at(m, 2, 7) {
 		t.Error("the image shows where the numbers are finite, or does not where they are not")
 	}
-	if flat, err := Heatmap(m, []float32{3, 3}, 2, 1, HeatmapOptions{Opacity: 1}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
+	if flat, err := Heatmap(m, []float32{3, 3}, 1, 2, HeatmapOptions{Opacity: 1}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
 		t.Errorf("equal numbers: %v", err)
 	}
-	if _, err := Heatmap(m, []float32{nan, inf}, 2, 1, HeatmapOptions{}); err != nil {
+	if _, err := Heatmap(m, []float32{nan, inf}, 1, 2, HeatmapOptions{}); err != nil {
 		t.Error(err)
 	}
 	for _, bad := range []func() (*vision.Image, error){
 		func() (*vision.Image, error) { return Heatmap(m, values, 3, 3, HeatmapOptions{}) },
 		func() (*vision.Image, error) { return Heatmap(m, values, 0, 0, HeatmapOptions{}) },
-		func() (*vision.Image, error) { return Heatmap(m, values, -3, -2, HeatmapOptions{}) },
-		func() (*vision.Image, error) { return Heatmap(nil, values, 3, 2, HeatmapOptions{}) },
-		func() (*vision.Image, error) { return Heatmap(m, values, 3, 2, HeatmapOptions{Opacity: 2}) },
-		func() (*vision.Image, error) { return Heatmap(m, values, 3, 2, HeatmapOptions{Colors: 9}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, -2, -3, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(nil, values, 2, 3, HeatmapOptions{}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: 2}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 2, 3, HeatmapOptions{Colors: 9}) },
 	} {
 		if _, err := bad(); err == nil {
 			t.Error("no error")
@@ -233,7 +233,7 @@ func TestColorMaps(t *testing.T) {
 }
 
 func TestGrid(t *testing.T) {
-	a, b, c := noise(3, 2, 3), noise(2, 4, 1), noise(1, 1, 4)
+	a, b, c := noise(2, 3, 3), noise(4, 2, 1), noise(1, 1, 4)
 	g, err := Grid([]*vision.Image{a, b, c}, GridOptions{Columns: 2, Gap: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -264,7 +264,7 @@ func TestGrid(t *testing.T) {
 }
 
 func TestGridCaptions(t *testing.T) {
-	images := []*vision.Image{noise(120, 100, 3), noise(100, 90, 1), noise(120, 100, 4)}
+	images := []*vision.Image{noise(100, 120, 3), noise(90, 100, 1), noise(100, 120, 4)}
 	g, err := Grid(images, GridOptions{Columns: 2, Gap: 10, Captions: []string{"first", "", "the third, with far more text than there is room for below so small an image"}})
 	if err != nil {
 		t.Fatal(err)
@@ -291,8 +291,8 @@ func TestGridCaptions(t *testing.T) {
 	if _, err := Grid(images, GridOptions{Columns: 2, Gap: 1, Captions: []string{"one"}}); !errors.Is(err, vision.ErrSize) {
 		t.Errorf("one caption for three images: %v", err)
 	}
-	small, err := Grid([]*vision.Image{noise(28, 20, 3)}, GridOptions{Columns: 1, Captions: []string{"boot"}})
-	if err != nil || small.Width != 112 || at(small, 3, 3) != at(noise(28, 20, 3), 0, 0) || at(small, 4, 3) != at(noise(28, 20, 3), 1, 0) {
+	small, err := Grid([]*vision.Image{noise(20, 28, 3)}, GridOptions{Columns: 1, Captions: []string{"boot"}})
+	if err != nil || small.Width != 112 || at(small, 3, 3) != at(noise(20, 28, 3), 0, 0) || at(small, 4, 3) != at(noise(20, 28, 3), 1, 0) {
 		t.Errorf("a small image: %v", err)
 	}
 	if _, err := Grid([]*vision.Image{noise(1, 1, 3)}, GridOptions{Columns: 1, Gap: math.MaxInt / 2}); err != nil {
@@ -306,7 +306,7 @@ func TestGridCaptions(t *testing.T) {
 }
 
 func TestBeforeAfter(t *testing.T) {
-	red, blue := plain(100, 60, [3]uint8{255, 0, 0}), plain(50, 30, [3]uint8{0, 0, 255})
+	red, blue := plain(60, 100, [3]uint8{255, 0, 0}), plain(30, 50, [3]uint8{0, 0, 255})
 	out, err := BeforeAfter([][2]*vision.Image{{red, blue}, {blue, red}}, "before", "after")
 	if err != nil {
 		t.Fatal(err)
@@ -331,7 +331,7 @@ func TestBeforeAfter(t *testing.T) {
 // A wide image and a high one, neither of them large, would make a sheet of gigabytes, or an image that no memory
 // holds.
 func TestSheetsAreBounded(t *testing.T) {
-	wide, high := vision.NewImage(60000, 1, 3), vision.NewImage(1, 60000, 3)
+	wide, high := vision.NewImage(1, 60000, 3), vision.NewImage(60000, 1, 3)
 	if _, err := Grid([]*vision.Image{wide, high}, GridOptions{Columns: 1}); !errors.Is(err, vision.ErrTooLarge) {
 		t.Errorf("grid: %v", err)
 	}
@@ -344,7 +344,7 @@ func TestSheetsAreBounded(t *testing.T) {
 }
 
 func TestContactSheet(t *testing.T) {
-	three := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(30, 20, 3), noise(20, 30, 3)}}
+	three := &vision.Memory{ClassNames: []string{"a"}, Images: []*vision.Image{noise(20, 20, 3), noise(20, 30, 3), noise(30, 20, 3)}}
 	l := &vision.Loader{Data: three, Preprocess: vision.ImageNet(16), BatchSize: 2}
 	sheet, err := ContactSheet(t.Context(), l, 0, 2, 2)
 	if err != nil {

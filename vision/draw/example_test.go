@@ -11,7 +11,7 @@ import (
 
 // Boxes that a detector found are drawn on the image.
 func ExampleAnnotate() {
-	m := vision.NewImage(320, 240, 3)
+	m := vision.NewImage(240, 320, 3)
 	out, err := draw.Annotate(m, []draw.Annotation{
 		{Box: draw.Box{X0: 40, Y0: 60, X1: 200, Y1: 180}, Label: "cat", Score: 0.97},
 		{Box: draw.Box{X0: 220, Y0: 90, X1: 300, Y1: 200}, Label: "cup", Score: 0.61, Class: 1},
@@ -27,8 +27,8 @@ func ExampleAnnotate() {
 
 // The weights of a model's attention over 3×2 patches are laid over the image.
 func ExampleHeatmap() {
-	m := vision.NewImage(96, 64, 3)
-	out, err := draw.Heatmap(m, []float32{0.1, 0.7, 0.1, 0, 0.1, 0}, 3, 2, draw.HeatmapOptions{Colors: draw.Turbo})
+	m := vision.NewImage(64, 96, 3)
+	out, err := draw.Heatmap(m, []float32{0.1, 0.7, 0.1, 0, 0.1, 0}, 2, 3, draw.HeatmapOptions{Colors: draw.Turbo})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -76,7 +76,7 @@ func ExampleContactSheet() {
 // An image and what a filter makes of it are shown side by side.
 func ExampleBeforeAfter() {
 	m := two().Images[0]
-	small, err := vision.Resize(m, m.Width/4, m.Height/4, vision.Lanczos)
+	small, err := vision.Resize(m, m.Height/4, m.Width/4, vision.Lanczos)
 	if err != nil {
 		fmt.Println(err)
 		return

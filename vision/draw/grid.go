@@ -45,7 +45,7 @@ func Grid(images []*vision.Image, o GridOptions) (*vision.Image, error) {
 		zoom = (roomForText + max(w, h) - 1) / max(w, h)
 		w, h = w*zoom, h*zoom
 		var err error
-		if letters, err = newLettering(lettersFor(w, h)); err != nil {
+		if letters, err = newLettering(lettersFor(h, w)); err != nil {
 			return nil, fmt.Errorf("draw: grid: %w", err)
 		}
 		below = letters.height() + letters.height()/4
@@ -56,7 +56,7 @@ func Grid(images []*vision.Image, o GridOptions) (*vision.Image, error) {
 	}
 	gap := min(max(o.Gap, 0), vision.DefaultMaxPixels) // the sums below stay small, and two such cells are too large anyway
 	rows := (len(images) + columns - 1) / columns
-	out, err := blank(int64(columns)*int64(w+gap)-int64(gap), int64(rows)*int64(h+below+gap)-int64(gap))
+	out, err := blank(int64(rows)*int64(h+below+gap)-int64(gap), int64(columns)*int64(w+gap)-int64(gap))
 	if err != nil {
 		return nil, fmt.Errorf("draw: grid: %w", err)
 	}
@@ -64,7 +64,7 @@ func Grid(images []*vision.Image, o GridOptions) (*vision.Image, error) {
 		x, y := i%columns*(w+gap), i/columns*(h+below+gap)
 		m = m.RGB()
 		if zoom > 1 {
-			if m, err = vision.Resize(m, m.Width*zoom, m.Height*zoom, vision.Nearest); err != nil {
+			if m, err = vision.Resize(m, m.Height*zoom, m.Width*zoom, vision.Nearest); err != nil {
 				return nil, fmt.Errorf("draw: grid: image %d: %w", i, err)
 			}
 		}
@@ -107,13 +107,13 @@ func BeforeAfter(pairs [][2]*vision.Image, before, after string) (*vision.Image,
 		}
 		h += high
 	}
-	letters, err := newLettering(lettersFor(max(w[0], w[1]), shown[0][0].Height))
+	letters, err := newLettering(lettersFor(shown[0][0].Height, max(w[0], w[1])))
 	if err != nil {
 		return nil, fmt.Errorf("draw: before and after: %w", err)
 	}
 	gap := max(4, letters.height()/2)
 	top := letters.height() + gap
-	out, err := blank(int64(w[0]+w[1]+3*gap), int64(top+h+len(pairs)*gap))
+	out, err := blank(int64(top+h+len(pairs)*gap), int64(w[0]+w[1]+3*gap))
 	if err != nil {
 		return nil, fmt.Errorf("draw: before and after: %w", err)
 	}
@@ -145,15 +145,15 @@ func ofHeight(m *vision.Image, height int) (*vision.Image, error) {
 	if width > vision.DefaultMaxPixels/height {
 		return nil, fmt.Errorf("enlarged to %d×%d pixels, the limit is %d: %w", width, height, vision.DefaultMaxPixels, vision.ErrTooLarge)
 	}
-	return vision.Resize(m, width, height, f)
+	return vision.Resize(m, height, width, f)
 }
 
 // blank returns a white sheet. A wide and a high image are enough to ask for one that no memory holds.
-func blank(width, height int64) (canvas, error) {
+func blank(height, width int64) (canvas, error) {
 	if width > vision.DefaultMaxPixels/height {
 		return canvas{}, fmt.Errorf("a sheet of %d×%d pixels, the limit is %d: %w", width, height, vision.DefaultMaxPixels, vision.ErrTooLarge)
 	}
-	out := canvas{vision.NewImage(int(width), int(height), 3)}
+	out := canvas{vision.NewImage(int(height), int(width), 3)}
 	out.fill(out.Bounds(), white, 255)
 	return out, nil
 }

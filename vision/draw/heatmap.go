@@ -21,11 +21,11 @@ type HeatmapOptions struct {
 // values is [height, width], row after row. It is stretched over the whole image, and interpolated bilinearly between
 // the centers of its cells. Around cells that are not finite the image shows. Heatmap returns an error that matches
 // [vision.ErrSize] for a malformed image and when values does not hold height × width numbers.
-func Heatmap(m *vision.Image, values []float32, width, height int, o HeatmapOptions) (*vision.Image, error) {
+func Heatmap(m *vision.Image, values []float32, height, width int, o HeatmapOptions) (*vision.Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("draw: heatmap: %w", err)
 	}
-	if width <= 0 || height <= 0 || len(values)/width != height || len(values)%width != 0 {
+	if height <= 0 || width <= 0 || len(values)/width != height || len(values)%width != 0 {
 		return nil, fmt.Errorf("draw: heatmap: %d values, expected a map of %d×%d: %w", len(values), width, height, vision.ErrSize)
 	}
 	if !(o.Opacity >= 0 && o.Opacity <= 1) {

@@ -36,8 +36,8 @@ func newLettering(size int) (*lettering, error) {
 	return &lettering{face: face, ascent: m.Ascent.Ceil(), descent: m.Descent.Ceil()}, nil
 }
 
-// lettersFor returns the size of letters that can be read when an image of w × h pixels is shown whole.
-func lettersFor(w, h int) int { return min(max(min(w, h)/28, 12), 128) }
+// lettersFor returns the size of letters that can be read when an image of h × w pixels is shown whole.
+func lettersFor(h, w int) int { return min(max(min(w, h)/28, 12), 128) }
 
 func (l *lettering) height() int { return l.ascent + l.descent }
 

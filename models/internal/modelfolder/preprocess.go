@@ -62,9 +62,9 @@ func readPreprocess(fsys fs.FS, fallback vision.Preprocess, images Images) (visi
 	case err != nil:
 		return vision.Preprocess{}, err
 	}
-	width, height, _ := p.FixedSize() // the least, where it is not fixed
+	height, width, _ := p.FixedSize() // the least, where it is not fixed
 	if p.Mode == vision.NoResize && p.CropWidth == 0 {
-		width, height = 0, 0
+		height, width = 0, 0
 	}
 	if most := maxLarger * max(images.Width, images.Height); width > most || height > most {
 		return vision.Preprocess{}, fmt.Errorf("images are prepared at %d×%d pixels, expected at most %d×%d for a model of %d×%d",

@@ -81,9 +81,9 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 	}
 	var pixels []float32 // of one batch after the other
 	return Over(ctx, r, w, images, func(t *autograd.Tape, some []image.Image, first int) error {
-		var width, height int
+		var height, width int
 		var err error
-		if pixels, width, height, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
+		if pixels, height, width, err = in.Preprocess.Pixels(pixels, w, some...); err != nil {
 			if one := (*vision.BatchError)(nil); errors.As(err, &one) {
 				err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
 			}

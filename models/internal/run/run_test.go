@@ -82,6 +82,14 @@ func TestImages(t *testing.T) {
 	if err != nil || !slices.Equal(shape, []int{2, 3, 8, 8, 0}) {
 		t.Errorf("found %v, %v", shape, err)
 	}
+	high := ImageInput{Preprocess: &vision.Preprocess{Height: 8, Width: 4}, Channels: 3, Patch: 4}
+	err = Images(context.Background(), New(), nil, images, high, func(pixels *autograd.Tensor, first int) error {
+		shape = append(slices.Clone(pixels.Shape()), first)
+		return nil
+	})
+	if err != nil || !slices.Equal(shape, []int{2, 3, 8, 4, 0}) {
+		t.Errorf("higher than wide: found %v, %v", shape, err)
+	}
 	for want, c := range map[string]struct {
 		in     ImageInput
 		images []image.Image
