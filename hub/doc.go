@@ -3,7 +3,7 @@
 //
 //	dir, err := hub.Get(ctx, "google/vit-base-patch16-224", hub.GetOptions{})
 //	…
-//	model, err := vit.Load(os.DirFS(dir), vit.LoadOptions{})
+//	model, err := vit.Open(dir, vit.LoadOptions{})
 //
 // [Get] returns the folder of a model and fetches the files that are missing. [Open] is for names that a user types: a
 // local folder, or else the name of a model on the hub.

@@ -1,12 +1,13 @@
 // Package models holds the types that all model packages share: how a model is loaded and saved, and the names of its
 // classes.
 //
-//	model, err := vit.Load(os.DirFS(folder), models.LoadOptions{ImageSize: 384})
+//	model, err := vit.Open(folder, models.LoadOptions{ImageSize: 384})
 //	…
 //	err = model.Save(folder, models.SaveOptions{DType: checkpoint.BF16})
 //
 // Each model has a package of its own below this one. It reads folders as Hugging Face lays them out and, where they
-// exist, the files of timm and of the paper's own release. The package's documentation says which. [PackageFor] tells
+// exist, the files of timm and of the paper's own release. The package's documentation says which. Its Open takes the
+// path of a folder or a file, and its Load any fs.FS, such as files inside the program. [PackageFor] tells
 // the package from the model_type of a config.json.
 //
 // A model package calls these types by names of its own, such as vit.LoadOptions, so that its users need one import.

@@ -87,7 +87,7 @@ func run(dir string, args []string) error {
 	}
 
 	start := time.Now()
-	m, err := vit.Load(os.DirFS(dir), vit.LoadOptions{Unmapped: *unmapped, Widen: *widen})
+	m, err := vit.Open(dir, vit.LoadOptions{Unmapped: *unmapped, Widen: *widen})
 	if err != nil {
 		return err
 	}

@@ -18,16 +18,16 @@ import (
 
 // load loads the model that -model names: a file of weights, a folder, or a model on the hub.
 func load(ctx context.Context, name string, out *console.Console) (*vit.Model, error) {
-	var o vit.LoadOptions
-	dir := filepath.Dir(name)
-	if info, err := os.Stat(name); err == nil && !info.IsDir() {
-		o.File = filepath.Base(name)
-	} else if dir, err = fetch.Model(ctx, name, out); err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
+	path, dir := name, filepath.Dir(name)
+	if info, err := os.Stat(name); err != nil || info.IsDir() {
+		if path, err = fetch.Model(ctx, name, out); err != nil {
+			return nil, fmt.Errorf("-model: %w", err)
+		}
+		dir = path
 	}
-	m, err := vit.Load(os.DirFS(dir), o)
+	m, err := vit.Open(path, vit.LoadOptions{})
 	if err != nil {
-		return nil, fmt.Errorf("-model %s: %w", name, err)
+		return nil, fmt.Errorf("-model: %w", err)
 	}
 	switch {
 	case m.Head == nil:

@@ -13,7 +13,7 @@
 //
 // # Pre-training
 //
-// [New] makes a model, [Load] reads one. [Model.Loss] is the training loss of a batch under a [Masking], which is
+// [New] makes a model, [Open] reads one. [Model.Loss] is the training loss of a batch under a [Masking], which is
 // drawn from noise. A seed and a step key the noise ([Model.Noise], [Model.Masking]): the same key hides
 // the same patches, so a resumed run is the same run. With NormPixLoss the decoder predicts patches that are
 // normalized by their own mean and variance, which taught the paper's encoders more.

@@ -7,7 +7,6 @@ import (
 	"image/color"
 	"log"
 	"math/rand/v2"
-	"os"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/mae"
@@ -16,7 +15,7 @@ import (
 
 // load reads a model of two blocks with random weights, as transformers saved it.
 func load() *mae.Model {
-	model, err := mae.Load(os.DirFS("testdata/tiny"), mae.LoadOptions{})
+	model, err := mae.Open("testdata/tiny", mae.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,7 +1,7 @@
 // Package vit is the Vision Transformer of Dosovitskiy et al., "An image is worth 16x16 words" (arXiv
 // 2010.11929), as transformers' ViTForImageClassification computes it.
 //
-//	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
+//	model, err := vit.Open(path, vit.LoadOptions{})
 //	…
 //	predictions, err := model.Classify(ctx, photograph)
 //	fmt.Println(predictions[0].Top[0].Label)
@@ -13,7 +13,7 @@
 //
 // # Using a model
 //
-// [Load] reads a model folder, and [Model.Classify] takes images of any size. [Model.Features] gives the vector that the
+// [Open] reads a model folder or file, and [Model.Classify] takes images of any size. [Model.Features] gives the vector that the
 // head classifies. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
 // pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
 //
@@ -32,7 +32,8 @@
 //
 // # Folders
 //
-// [Load] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release.
+// [Open] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release. [Load] reads
+// the same from any fs.FS, such as checkpoint.Embedded.
 // [Model.Save] writes for transformers or for timm. A configuration is compared with the weights before memory is
 // reserved for a model.
 //

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"io/fs"
 	"log"
 	"math/rand/v2"
 	"os"
-	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -33,7 +31,7 @@ func img() image.Image {
 // The folder holds a model of two blocks with random weights, as transformers saved it; a real one is used in the
 // same way.
 func Example() {
-	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +49,7 @@ func Example() {
 
 // What the head sees is an embedding of an image, for search or for a classifier of one's own.
 func ExampleModel_Features() {
-	model, err := vit.Load(os.DirFS("testdata/tiny"), vit.LoadOptions{})
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -66,10 +64,10 @@ func ExampleModel_Features() {
 }
 
 // A folder that is not a model gives an error that says why.
-func ExampleLoad() {
-	_, err := vit.Load(os.DirFS("../mae/testdata/tiny"), vit.LoadOptions{})
+func ExampleOpen() {
+	_, err := vit.Open("../mae/testdata/tiny", vit.LoadOptions{})
 	fmt.Println(err)
-	// Output: vit: config.json: model_type: expected "vit", found "vit_mae", which package models/mae loads
+	// Output: vit: ../mae/testdata/tiny: config.json: model_type: expected "vit", found "vit_mae", which package models/mae loads
 }
 
 // A model that was trained or loaded here is saved for transformers, or for timm.
@@ -87,7 +85,7 @@ func ExampleModel_Save() {
 		log.Fatal(err)
 	}
 	// In Python: timm.create_model("local-dir:" + dir, pretrained=True)
-	again, err := vit.Load(os.DirFS(dir), vit.LoadOptions{})
+	again, err := vit.Open(dir, vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -97,20 +95,31 @@ func ExampleModel_Save() {
 
 // One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model
 // has learned about positions, to fine-tune it on larger images.
-func ExampleLoad_original() {
-	folder := os.DirFS("testdata/timm_class")
-	weights := fstest.MapFS{}
-	data, err := fs.ReadFile(folder, "model.safetensors")
-	if err != nil {
-		log.Fatal(err)
-	}
-	weights["deit.safetensors"] = &fstest.MapFile{Data: data}
-	model, err := vit.Load(weights, vit.LoadOptions{ImageSize: 32})
+func ExampleOpen_file() {
+	model, err := vit.Open("testdata/checkpoints/model_best.pth.tar", vit.LoadOptions{ImageSize: 32})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(model.Config.HiddenSize, model.Config.ImageSize, model.Encoder.Positions.Shape())
 	// Output: 64 32 [1 17 64]
+}
+
+// Load reads a model from any file system, such as files inside the program. There go:embed fills the strings.
+func ExampleLoad() {
+	var config, weights string
+	for name, text := range map[string]*string{"config.json": &config, "model.safetensors": &weights} {
+		data, err := os.ReadFile("testdata/tiny/" + name)
+		if err != nil {
+			log.Fatal(err)
+		}
+		*text = string(data)
+	}
+	model, err := vit.Load(checkpoint.Embedded{"config.json": config, "model.safetensors": weights}, vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Config.NumHiddenLayers, "blocks")
+	// Output: 2 blocks
 }
 
 // A large model is fine-tuned through low-rank adapters. They are saved alone, as PEFT saves them, and loaded into a

@@ -10,11 +10,17 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// LoadOptions change how [Load] works; models.LoadOptions describes the fields. The zero value is strict.
+// LoadOptions change how [Open] and [Load] work; models.LoadOptions describes the fields. The zero value is strict.
 type LoadOptions = models.LoadOptions
 
 // SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
 type SaveOptions = models.SaveOptions
+
+// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
+// config.json and preprocessor_config.json count as in a folder. So a file of another model needs a folder of its own.
+func Open(path string, o LoadOptions) (*Model, error) {
+	return modelfolder.Open(path, family, o, read)
+}
 
 // Load reads a model from a folder of one of these kinds:
 //

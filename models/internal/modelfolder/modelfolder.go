@@ -3,6 +3,8 @@
 //
 //	var family = modelfolder.Family{Package: "vit", ModelType: "vit", Names: &names}
 //
+//	func Open(path string, o models.LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
+//
 //	func Load(fsys fs.FS, o models.LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 //
 //	func read(f *modelfolder.Folder) (*Model, error) {
@@ -28,6 +30,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -81,19 +85,48 @@ type Folder struct {
 	find    func(param string) (checkpoint.Tensor, bool)
 }
 
+// Open loads the model at a path: a folder, or one file of weights. It calls [Load] with the folder; for a file this is
+// the folder around it, and LoadOptions.File the file's name. The error begins with the name of the package and the path.
+func Open[M any](path string, family Family, o models.LoadOptions, read func(*Folder) (M, error)) (M, error) {
+	var none M
+	dir := path
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return none, fmt.Errorf("%s: no such folder or file: %w", family.Package, err)
+	case !info.IsDir() && o.File != "":
+		return none, fmt.Errorf("%s: %s: LoadOptions.File: expected none beside the path of a file, found %q", family.Package, path, o.File)
+	case !info.IsDir():
+		dir, o.File = filepath.Dir(path), filepath.Base(path)
+	}
+	m, err := load(os.DirFS(dir), family, o, read)
+	if err != nil {
+		return none, fmt.Errorf("%s: %s: %w", family.Package, path, err)
+	}
+	return m, nil
+}
+
 // Load opens a folder and lets read make a model of it. The error begins with the name of the package.
 func Load[M any](fsys fs.FS, family Family, o models.LoadOptions, read func(*Folder) (M, error)) (M, error) {
+	m, err := load(fsys, family, o, read)
+	if err != nil {
+		return m, fmt.Errorf("%s: %w", family.Package, err)
+	}
+	return m, nil
+}
+
+func load[M any](fsys fs.FS, family Family, o models.LoadOptions, read func(*Folder) (M, error)) (M, error) {
 	var none M
 	f, err := open(fsys, family, o)
 	if err != nil {
-		return none, fmt.Errorf("%s: %w", family.Package, err)
+		return none, err
 	}
 	m, err := read(f)
-	if err == nil && o.ImageSize != 0 && !f.resized {
-		err = errors.New("the model takes images of one size, so ImageSize cannot be set")
-	}
 	if err != nil {
-		return none, fmt.Errorf("%s: %w", family.Package, err)
+		return none, err
+	}
+	if o.ImageSize != 0 && !f.resized {
+		return none, errors.New("the model takes images of one size, so ImageSize cannot be set")
 	}
 	return m, nil
 }

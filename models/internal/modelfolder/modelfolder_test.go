@@ -3,6 +3,7 @@ package modelfolder
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -409,5 +410,61 @@ func TestFailedReplacement(t *testing.T) {
 	}
 	if after, err := os.ReadFile(filepath.Join(dir, ConfigName)); err != nil || bytes.Equal(before, after) {
 		t.Errorf("the configuration is still %s, %v", after, err)
+	}
+}
+
+// TestOpen loads a folder, and a file of weights with and without a configuration beside it. Every error names the path.
+func TestOpen(t *testing.T) {
+	read := func(f *Folder) (string, error) {
+		if f.Form == Bare {
+			return f.Weights.Name(), f.Fill(newTwo())
+		}
+		var c sizes
+		err := f.Configure(&c)
+		return fmt.Sprintf("%s of size %d", f.Weights.Name(), c.Size), err
+	}
+	dir := save(t, newTwo())
+	alone := filepath.Join(t.TempDir(), "release.safetensors")
+	data, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	for path, data := range map[string][]byte{
+		alone: data, filepath.Join(dir, "other.safetensors"): data, filepath.Join(dir, "notes.txt"): []byte("text"),
+		filepath.Join(other, "a.safetensors"): data, filepath.Join(other, ConfigName): []byte(`{"model_type": "large"}`),
+	} {
+		if err := os.WriteFile(path, data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		path, file string
+		want       string
+		fails      bool
+	}{
+		{dir, "", "model.safetensors of size 7", false},
+		{dir, "other.safetensors", "other.safetensors of size 7", false},
+		{filepath.Join(dir, "other.safetensors"), "", "other.safetensors of size 7", false},
+		{alone, "", "release.safetensors", false},
+		{alone, "release.safetensors", "LoadOptions.File: expected none", true},
+		{filepath.Join(dir, "notes.txt"), "", "notes.txt", true},
+		{filepath.Join(dir, "gone.safetensors"), "", "no such folder or file", true},
+		{filepath.Join(other, "a.safetensors"), "", `config.json: model_type: expected "small", found "large"`, true},
+		{other, "", `config.json: model_type: expected "small", found "large"`, true},
+	} {
+		found, err := Open(c.path, small, models.LoadOptions{File: c.file}, read)
+		switch {
+		case !c.fails && (err != nil || found != c.want):
+			t.Errorf("%s, %q: expected %q, found %q, %v", c.path, c.file, c.want, found, err)
+		case c.fails && (err == nil || !strings.HasPrefix(err.Error(), "small: ") || !strings.Contains(err.Error(), c.path) || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s, %q: expected an error with the path and %q, found %v", c.path, c.file, c.want, err)
+		}
+	}
+	if _, err := Open(filepath.Join(dir, "gone"), small, models.LoadOptions{}, read); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("found %v", err)
+	}
+	if _, err := Open(dir, small, models.LoadOptions{ImageSize: 32}, read); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("an image size: found %v", err)
 	}
 }

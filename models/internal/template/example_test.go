@@ -23,7 +23,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	model, err := Load(os.DirFS(folder), LoadOptions{})
+	model, err := Open(folder, LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
