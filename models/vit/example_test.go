@@ -151,3 +151,14 @@ func ExampleAdapterNames() {
 	fmt.Println(nn.Count(again)-nn.Count(base()), "parameters in the adapters")
 	// Output: 3072 parameters in the adapters
 }
+
+// A pretrained model gets a new head, to be fine-tuned on other classes.
+func ExampleModel_NewHead() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	model.NewHead([]string{"cat", "dog"}, rand.New(rand.NewPCG(1, 2)))
+	fmt.Println(model.Head.Weight.Shape(), model.Config.Labels())
+	// Output: [2 32] [cat dog]
+}

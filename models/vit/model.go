@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
@@ -47,6 +48,23 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 		}
 	}
 	return m
+}
+
+// NewHead replaces the classifier by a new one for the labels, or adds one to a model without a head. It is drawn as
+// transformers draws a missing classifier: normal values with the deviation Config.InitializerRange, and a bias of zeros.
+// timm draws the same, with 0.02.
+//
+// Config then has these classes and no Problem: set that afterwards for classes that do not exclude each other, or for
+// regression. An adapter of the old head goes with it; other layers keep theirs. The new parameters are not frozen, also
+// where the old ones were. Make optimizers afterwards: they would still hold the old ones. It panics without labels or rng.
+func (m *Model) NewHead(labels []string, rng *rand.Rand) {
+	if len(labels) == 0 || rng == nil {
+		panic("vit: a new head needs labels and a random number generator")
+	}
+	m.Config.Classes = models.Classes{}
+	m.Config.SetLabels(labels)
+	m.Head = nn.NewLinear(m.Config.HiddenSize, len(labels), true)
+	nn.TruncatedNormal(rng, m.Head.Weight, m.Config.InitializerRange, -2, 2)
 }
 
 // Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Images may have another size than
