@@ -21,7 +21,7 @@ type Model struct {
 
 	// Preprocess turns an image into the pixels the model is trained on.
 	Preprocess vision.Preprocess
-	// Workers runs Reconstruct in parallel: all cores after New and Load; nil is serial.
+	// Workers runs Reconstruct and Embed in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
 	runner *run.Runner

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"slices"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/run"
 )
@@ -23,20 +21,33 @@ type Prediction = models.Prediction
 // for a Preprocess whose output has not the model's channels, or is no multiple of the patch size.
 func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	if m.Head == nil {
-		return nil, errors.New("vit: the model has no classifier")
+		return nil, errors.New("vit: the model has no classifier; Embed gives features")
 	}
-	labels := m.Config.LabelsOf(m.Head.Weight.Shape()[0])
-	out := make([]Prediction, 0, len(images))
-	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
-	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, _ int) error {
-		logits := m.Forward(pixels)
-		for row := range slices.Chunk(logits.Floats(nil), logits.Dim(1)) {
-			out = append(out, models.Predict(slices.Clip(row), labels, m.Config.Problem))
-		}
-		return nil
-	})
+	logits, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("vit: %w", err)
 	}
+	labels := m.Config.LabelsOf(m.Head.Weight.Shape()[0])
+	out := make([]Prediction, len(logits))
+	for i, row := range logits {
+		out[i] = models.Predict(row, labels, m.Config.Problem)
+	}
 	return out, nil
+}
+
+// Embed returns the features of each image, the vector of Config.HiddenSize values that the head classifies. A model
+// without a head has them too. Images, order, ctx, errors and concurrent use are those of [Model.Classify].
+//
+// The vectors are not scaled. Divide each by its length to compare them by their dot product.
+func (m *Model) Embed(ctx context.Context, images ...image.Image) ([][]float32, error) {
+	features, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Features)
+	if err != nil {
+		return nil, fmt.Errorf("vit: %w", err)
+	}
+	return features, nil
+}
+
+// input says which pixels the model takes.
+func (m *Model) input() run.ImageInput {
+	return run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
 }

@@ -13,8 +13,9 @@
 //
 // # Using a model
 //
-// [Open] reads a model folder or file, and [Model.Classify] takes images of any size. [Model.Features] gives the vector that the
-// head classifies. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
+// [Open] reads a model folder or file, and [Model.Classify] takes images of any size. [Model.Embed] returns the vectors
+// that the head classifies, for search or for a classifier of one's own. [Model.Forward] and [Model.Features] are the same
+// for pixels on a tape. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
 // pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
 //
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
@@ -23,10 +24,9 @@
 // # Training
 //
 // [New] draws initial weights from a generator that the caller gives. [Model.NewHead] gives a model that was loaded a
-// classifier for other classes. To train, make a tape that records
-// gradients and call [Model.Forward] on it, as the example of package train does for any model. [Model.Layer]
-// numbers parameters for layer-wise decay. Dropout and drop path follow the configuration and the switches of the
-// tape.
+// classifier for other classes. To train, make a tape that records gradients and call [Model.Forward] on it, as the
+// example of package train does for any model. [Model.Layer] numbers parameters for layer-wise decay. Dropout and drop
+// path follow the configuration and the switches of the tape.
 //
 // Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
 // [AdapterNames].

@@ -6,10 +6,10 @@ import (
 	"image"
 	"image/color"
 	"log"
+	"math"
 	"math/rand/v2"
 	"os"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -18,7 +18,7 @@ import (
 )
 
 // img is a gradient of 60×40 pixels.
-func img() image.Image {
+func img() *image.RGBA {
 	m := image.NewRGBA(image.Rect(0, 0, 60, 40))
 	for y := range 40 {
 		for x := range 60 {
@@ -47,20 +47,28 @@ func Example() {
 	// LABEL_0 34.5 %
 }
 
-// What the head sees is an embedding of an image, for search or for a classifier of one's own.
-func ExampleModel_Features() {
+// What the head sees is an embedding of an image. Similar images have similar embeddings.
+func ExampleModel_Embed() {
 	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	pixels, height, width, err := model.Preprocess.Pixels(nil, model.Workers, img())
+	embeddings, err := model.Embed(context.Background(), img(), img().SubImage(image.Rect(0, 0, 50, 40)), image.NewGray(image.Rect(0, 0, 9, 9)))
 	if err != nil {
 		log.Fatal(err)
 	}
-	tape := autograd.NewTape(autograd.Options{Workers: model.Workers})
-	embedding := model.Features(tape.Input(pixels, 1, 3, height, width))
-	fmt.Println(embedding.Shape())
-	// Output: [1 32]
+	cosine := func(a, b []float32) float64 {
+		ab, aa, bb := 0.0, 0.0, 0.0
+		for i := range a {
+			ab += float64(a[i] * b[i])
+			aa += float64(a[i] * a[i])
+			bb += float64(b[i] * b[i])
+		}
+		return ab / math.Sqrt(aa*bb)
+	}
+	fmt.Printf("%d values; a part of the image %.2f, black %.2f\n", len(embeddings[0]),
+		cosine(embeddings[0], embeddings[1]), cosine(embeddings[0], embeddings[2]))
+	// Output: 32 values; a part of the image 0.96, black 0.21
 }
 
 // A folder that is not a model gives an error that says why.

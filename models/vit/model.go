@@ -22,7 +22,7 @@ type Model struct {
 
 	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
-	// Workers runs Classify in parallel: all cores after New and Load; nil is serial.
+	// Workers runs Classify and Embed in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
 	runner *run.Runner

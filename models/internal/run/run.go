@@ -1,13 +1,11 @@
 // Package run takes a trained model over many inputs, a batch at a time.
 //
-//	err := run.Images(ctx, m.runner, m.Workers, images, run.ImageInput{Preprocess: &m.Preprocess, Channels: 3},
-//		func(pixels *autograd.Tensor, first int) error {
-//			logits := m.Forward(pixels).Floats(nil)
-//			…
-//		})
+//	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: 3}
+//	logits, err := run.Rows(ctx, m.runner, m.Workers, images, in, m.Forward) // a row for each image
 //
 // What every task of every model needs stands here once: the tape, its memory, batches, the context, and the errors
-// that name an input by its position. [Over] serves inputs of any type; [Images] prepares images first.
+// that name an input by its position. [Over] serves inputs of any type. [Images] prepares images first, and [Rows] also
+// collects a row of values for each.
 package run
 
 import (
@@ -94,4 +92,21 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 		}
 		return pass(t.Input(pixels, len(some), in.Channels, height, width), first)
 	})
+}
+
+// Rows prepares images as [Images] does and gives each batch to forward, whose result is [n, width]. It returns the row
+// of each image.
+func Rows(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
+	rows := make([][]float32, 0, len(images))
+	err := Images(ctx, r, w, images, in, func(pixels *autograd.Tensor, _ int) error {
+		out := forward(pixels)
+		for row := range slices.Chunk(out.Floats(nil), out.Dim(1)) {
+			rows = append(rows, row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
 }

@@ -107,3 +107,29 @@ func TestImages(t *testing.T) {
 		}
 	}
 }
+
+// TestRows returns a row for each image of several batches, in order, and no rows with an error.
+func TestRows(t *testing.T) {
+	half := vision.Half(2)
+	in := ImageInput{Preprocess: &half, Channels: 3}
+	var images []image.Image
+	for i := range Batch + 3 {
+		m := image.NewGray(image.Rect(0, 0, 2, 2))
+		m.Pix = slices.Repeat([]byte{uint8(i)}, 4)
+		images = append(images, m)
+	}
+	forward := func(x *autograd.Tensor) *autograd.Tensor { return autograd.Reshape(x, x.Dim(0), -1) }
+	rows, err := Rows(context.Background(), New(), nil, images, in, forward)
+	if err != nil || len(rows) != len(images) {
+		t.Fatalf("found %d rows, %v", len(rows), err)
+	}
+	for i, row := range rows {
+		if want := (float32(i)/255 - 0.5) / 0.5; len(row) != 12 || row[0] < want-1e-6 || row[0] > want+1e-6 {
+			t.Errorf("row %d: expected 12 values of %v, found %v", i, want, row)
+		}
+	}
+	images[Batch+1] = image.NewGray(image.Rectangle{})
+	if rows, err := Rows(context.Background(), New(), nil, images, in, forward); err == nil || rows != nil {
+		t.Errorf("found %d rows, %v", len(rows), err)
+	}
+}

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"slices"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/run"
 )
@@ -21,20 +19,16 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]models.P
 	if m.Head == nil {
 		return nil, errors.New("template: the model has no classifier")
 	}
-	classes := m.Head.Weight.Shape()[0]
-	labels := m.Config.LabelsOf(classes)
-	out := make([]models.Prediction, 0, len(images))
 	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.NumChannels, Patch: m.Config.PatchSize}
-	// run.Over does the same for inputs that are not images.
-	err := run.Images(ctx, m.runner, m.Workers, images, in, func(pixels *autograd.Tensor, _ int) error {
-		logits := m.Forward(pixels).Floats(nil) // values leave the tape by copying
-		for row := range slices.Chunk(logits, classes) {
-			out = append(out, models.Predict(slices.Clip(row), labels, m.Config.Problem))
-		}
-		return nil
-	})
+	// run.Over serves inputs that are not images.
+	logits, err := run.Rows(ctx, m.runner, m.Workers, images, in, m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("template: %w", err)
+	}
+	labels := m.Config.LabelsOf(m.Head.Weight.Shape()[0])
+	out := make([]models.Prediction, len(logits))
+	for i, row := range logits {
+		out[i] = models.Predict(row, labels, m.Config.Problem)
 	}
 	return out, nil
 }
