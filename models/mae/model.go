@@ -190,3 +190,14 @@ func demand(op, what string, x *autograd.Tensor, shape ...int) {
 		panic(&autograd.ShapeError{Op: op, Shapes: [][]int{x.Shape(), shape}, Reason: "expected " + what + " of the second shape"})
 	}
 }
+
+// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class token,
+// the mask token and the positions, which are frozen. It is timm's list for the encoder (no_weight_decay) and the same for
+// the decoder. The original release of MAE decays both tokens in pre-training. path is one that nn.Parameters yields. The method serves as train.GroupOptions.NoDecay.
+func (m *Model) NoDecay(path string) bool {
+	switch path {
+	case "Encoder.ClassToken", "Encoder.Positions", "Decoder.MaskToken", "Decoder.Positions":
+		return true
+	}
+	return false
+}

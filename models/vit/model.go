@@ -102,3 +102,10 @@ func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
 		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm")
 }
+
+// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class token
+// and the positions (no_weight_decay of timm's VisionTransformer). path is one that nn.Parameters yields. The method
+// serves as train.GroupOptions.NoDecay.
+func (m *Model) NoDecay(path string) bool {
+	return path == "Encoder.ClassToken" || path == "Encoder.Positions"
+}

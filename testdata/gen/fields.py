@@ -4,6 +4,8 @@
     python fields.py transformers processors ViT CLIP ...     settings of image processors
     python fields.py timm VisionTransformer|PretrainedCfg     arguments of a model, fields of pretrained_cfg
     python fields.py timm config.json                         fields of the file beside the weights
+
+    python fields.py timm no_weight_decay                     parameters of a VisionTransformer without weight decay
 """
 
 import dataclasses
@@ -24,6 +26,8 @@ if library == "timm":
             save_for_hf(model, folder, model_config={"label_names": ["a"], "label_descriptions": {"a": "b"}})
             with open(folder + "/config.json") as f:
                 found = set(json.load(f))
+    elif name == "no_weight_decay":
+        found = VisionTransformer(depth=1).no_weight_decay()
     elif name == "PretrainedCfg":
         found = {f.name for f in dataclasses.fields(PretrainedCfg)}
     else:
