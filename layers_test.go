@@ -29,6 +29,7 @@ var layers = [][]string{
 	{"autograd/gradcheck"},
 	{"checkpoint"},
 	{"data"},
+	{"metrics"},
 	{"vision/internal/jpeg"},
 	{"vision"},
 	{"vision/draw"},

@@ -1,0 +1,37 @@
+// Package metrics measures predictions against labels:
+//
+//	c := metrics.NewConfusion(len(classes))
+//	c.Names = classes
+//	for batch, err := range loader.Epoch(ctx, 0) {
+//		if err != nil {
+//			return err
+//		}
+//		if err := c.AddLogits(predict(batch), batch.Labels); err != nil {
+//			return err
+//		}
+//	}
+//	fmt.Printf("%.1f %% right, %.1f %% balanced\n", 100*c.Accuracy(), 100*c.BalancedAccuracy())
+//	fmt.Print(c) // the table
+//
+// [Accuracy] and [TopKAccuracy] take the logits of a whole data set; [Correct] counts one batch, for sums over many.
+// A [Confusion] counts each pair of label and prediction. Accuracy, recall, precision and F1 follow from it, for each
+// class and as means. Logits are row-major, [samples, classes]: what a model returns.
+//
+// # Order
+//
+// [Argmax], [ArgmaxRows] and [TopK] rank values from the highest to the lowest. Of equal values the first comes first.
+// NaN counts as higher than all numbers, as in torch.argmax and torch.topk. So a model that has diverged predicts the
+// first class that is NaN, and its accuracy falls to chance.
+//
+// # Definitions
+//
+// Names and values are scikit-learn's. A ratio whose denominator is zero is 0 for one class (recall without samples,
+// precision without predictions). Means over classes leave out the classes that have nothing to average: balanced
+// accuracy those without samples, macro F1 those with neither samples nor predictions. A share of no samples at all is
+// NaN. Ties are the one difference: for equal scores, sklearn.metrics.top_k_accuracy_score prefers the last class.
+//
+// # Mistakes
+//
+// Sizes that do not fit panic. [Confusion.AddLogits] reports a label beyond the classes as an error, because labels come
+// from files. The functions without an error panic.
+package metrics

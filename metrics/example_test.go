@@ -1,0 +1,51 @@
+package metrics_test
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/metrics"
+)
+
+// Two batches of a validation set are counted, then read as figures and as a table.
+func ExampleConfusion() {
+	c := metrics.NewConfusion(3)
+	c.Names = []string{"cat", "dog", "bird"}
+	batches := []struct {
+		logits []float32
+		labels []int
+	}{
+		{[]float32{2, 1, 0 /**/, 0, 3, 1 /**/, 1, 2, 0}, []int{0, 1, 0}},
+		{[]float32{0, 1, 2 /**/, 3, 1, 0}, []int{2, 0}},
+	}
+	for _, b := range batches {
+		if err := c.AddLogits(b.logits, b.labels); err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Printf("%.0f %% right, %.1f %% balanced\n", 100*c.Accuracy(), 100*c.BalancedAccuracy())
+	for _, p := range c.MostConfused(1) {
+		fmt.Printf("%s taken for %s: %d\n", c.Names[p.Label], c.Names[p.Predicted], p.Count)
+	}
+	fmt.Print(c)
+	// Output:
+	// 80 % right, 88.9 % balanced
+	// cat taken for dog: 1
+	//         0  1  2  recall  precision     F1
+	// 0 cat   2  1  0    66.7      100.0   80.0
+	// 1 dog   0  1  0   100.0       50.0   66.7
+	// 2 bird  0  0  1   100.0      100.0  100.0
+}
+
+func ExampleTopKAccuracy() {
+	logits := []float32{
+		0.1, 0.7, 0.2,
+		0.5, 0.3, 0.2,
+	}
+	labels := []int{1, 1}
+	fmt.Println(metrics.Accuracy(logits, labels), metrics.TopKAccuracy(logits, labels, 2))
+	fmt.Println(metrics.TopK(logits[:3], 2))
+	// Output:
+	// 0.5 1
+	// [1 2]
+}
