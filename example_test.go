@@ -98,11 +98,11 @@ func Example_pretrain() {
 func pretrain(model *mae.Model, pixels []float32, n int) (*vit.Model, error) {
 	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
 	result, err := train.Run(context.Background(), train.Config{
-		Optimizer:     train.NewAdamW(groups, train.AdamOptions{Beta2: 0.95}),
-		Schedule:      train.Curve{Peak: 1e-3, Warmup: 1, Length: 5}.Cosine(),
-		Epochs:        5,
-		StepsPerEpoch: 10,
-		Loss: func(_ context.Context, t *autograd.Tape, b train.Batch) (*autograd.Tensor, error) {
+		Optimizer: train.NewAdamW(groups, train.AdamOptions{Beta2: new(0.95)}),
+		Schedule:  train.Curve{Peak: 1e-3, Warmup: 1, Length: 5}.Cosine(),
+		Epochs:    5,
+		Batches:   10,
+		Loss: func(_ context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			masking := model.Masking(model.Noise(b.Seed, b.Key, n), n)
 			return model.Loss(t.Input(pixels, n, 3, 16, 16), masking), nil
 		},

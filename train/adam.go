@@ -1,31 +1,40 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// AdamOptions are the settings of [Adam] and [AdamW]. A zero field means PyTorch's default.
+// AdamOptions are the settings of [Adam] and [AdamW]. A nil field means PyTorch's default; new(0.95) makes another value.
 type AdamOptions struct {
-	Beta1 float64 // decay of the mean of gradients; 0 means 0.9
-	Beta2 float64 // decay of the mean of squared gradients; 0 means 0.999
-	Eps   float64 // added to the root of the mean of squares; 0 means 1e-8
+	Beta1 *float64 // decay of the mean of gradients; nil means 0.9
+	Beta2 *float64 // decay of the mean of squared gradients; nil means 0.999
+	Eps   *float64 // added to the root of the mean of squares; nil means 1e-8
 }
 
-func (o AdamOptions) orDefaults() AdamOptions {
-	return AdamOptions{orElse(o.Beta1, 0.9), orElse(o.Beta2, 0.999), orElse(o.Eps, 1e-8)}
+// adam holds the settings with their defaults.
+type adam struct{ beta1, beta2, eps float64 }
+
+func (o AdamOptions) orDefaults() adam {
+	return adam{orElse(o.Beta1, 0.9), orElse(o.Beta2, 0.999), orElse(o.Eps, 1e-8)}
+}
+
+// check returns the first value that is out of range, as PyTorch's optimizers do.
+func (o adam) check() error {
+	return cmp.Or(belowOne("Beta1", o.beta1), belowOne("Beta2", o.beta2), atLeastZero("Eps", o.eps))
 }
 
 // step returns the settings of a parameter's step number t, counted from 1.
-func (o AdamOptions) step(lr float64, t int64) simd.AdamWStep {
-	return simd.AdamWStep{LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps,
-		BiasCorrection1: 1 - power(o.Beta1, t), BiasCorrection2: 1 - power(o.Beta2, t), GradScale: 1}
+func (o adam) step(lr float64, t int64) simd.AdamWStep {
+	return simd.AdamWStep{LR: lr, Beta1: o.beta1, Beta2: o.beta2, Eps: o.eps,
+		BiasCorrection1: 1 - power(o.beta1, t), BiasCorrection2: 1 - power(o.beta2, t), GradScale: 1}
 }
 
-func (o AdamOptions) String() string {
-	return fmt.Sprintf("beta1 %v, beta2 %v, eps %v", o.Beta1, o.Beta2, o.Eps)
+func (o adam) String() string {
+	return fmt.Sprintf("beta1 %v, beta2 %v, eps %v", o.beta1, o.beta2, o.eps)
 }
 
 // AdamW is Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101), as in PyTorch: [simd.AdamW] has
@@ -33,12 +42,14 @@ func (o AdamOptions) String() string {
 // memory, gradient scale included.
 type AdamW struct {
 	slots
-	o AdamOptions
+	o adam
 }
 
 // NewAdamW returns an AdamW over the groups. It panics when a parameter is given twice.
 func NewAdamW(groups []Group, o AdamOptions) *AdamW {
-	return &AdamW{newSlots("AdamW", groups, "m", "v"), o.orDefaults()}
+	a := &AdamW{newSlots("AdamW", groups, "m", "v"), o.orDefaults()}
+	a.check("AdamW", a.o.check())
+	return a
 }
 
 // Describe returns the settings by name, for a resumed run to compare.
@@ -58,12 +69,14 @@ func (a *AdamW) Step(grads *autograd.Gradients, lr, gradScale float64, w *simd.W
 // PyTorch. Transformers are trained with decoupled decay: see [AdamW].
 type Adam struct {
 	slots
-	o AdamOptions
+	o adam
 }
 
 // NewAdam returns an Adam over the groups. It panics when a parameter is given twice.
 func NewAdam(groups []Group, o AdamOptions) *Adam {
-	return &Adam{newSlots("Adam", groups, "m", "v"), o.orDefaults()}
+	a := &Adam{newSlots("Adam", groups, "m", "v"), o.orDefaults()}
+	a.check("Adam", a.o.check())
+	return a
 }
 
 // Describe returns the settings by name, for a resumed run to compare.

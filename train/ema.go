@@ -12,13 +12,13 @@ import (
 
 // EMAOptions are the settings of an [EMA]. The zero value is timm's default.
 type EMAOptions struct {
-	Decay float64 // the share of the old average in the new one; 0 means 0.9999
+	Decay *float64 // the share of the old average in the new one; nil means 0.9999
 
 	// Warmup lets the decay grow as 1 - (1 + s/WarmupGamma)^-WarmupPower, between MinDecay and Decay. In update n,
-	// counted from 1, s is n - After - 1. WarmupGamma 0 means 1, WarmupPower 0 means 2/3.
+	// counted from 1, s is n - After - 1. A nil WarmupGamma means 1, a nil WarmupPower 2/3.
 	Warmup      bool
-	WarmupGamma float64
-	WarmupPower float64
+	WarmupGamma *float64
+	WarmupPower *float64
 	MinDecay    float64
 
 	// After is the number of first updates that only copy. With Warmup or After, the next update copies too.
@@ -33,6 +33,9 @@ type EMAOptions struct {
 // The average is kept beside the model; [EMA.Swap] exchanges the two, to evaluate or to save.
 type EMA struct {
 	o       EMAOptions
+	decay   float64
+	gamma   float64
+	power   float64
 	updates int64
 	swapped bool
 	entries []averaged
@@ -48,10 +51,7 @@ type averaged struct {
 // NewEMA returns an average that starts at the values of the parameters and buffers, given as (path, value). Either may
 // be nil. A buffer may have the path of a parameter.
 func NewEMA(params iter.Seq2[string, *autograd.Parameter], buffers iter.Seq2[string, *autograd.Buffer], o EMAOptions) *EMA {
-	o.Decay = orElse(o.Decay, 0.9999)
-	o.WarmupGamma = orElse(o.WarmupGamma, 1)
-	o.WarmupPower = orElse(o.WarmupPower, 2.0/3)
-	e := &EMA{o: o}
+	e := &EMA{o: o, decay: orElse(o.Decay, 0.9999), gamma: orElse(o.WarmupGamma, 1), power: orElse(o.WarmupPower, 2.0/3)}
 	if params != nil {
 		for path, p := range params {
 			e.add("parameters/"+path, p)
@@ -63,6 +63,29 @@ func NewEMA(params iter.Seq2[string, *autograd.Parameter], buffers iter.Seq2[str
 		}
 	}
 	return e
+}
+
+// Err returns the first mistake in the settings, or nil. [Run] returns it before the first step.
+func (e *EMA) Err() error {
+	for _, share := range []struct {
+		name  string
+		value float64
+	}{{"Decay", e.decay}, {"MinDecay", e.o.MinDecay}} {
+		if !(share.value >= 0 && share.value <= 1) {
+			return fmt.Errorf("train: EMA: %s: expected 0 to 1, found %v", share.name, share.value)
+		}
+	}
+	switch {
+	case e.o.MinDecay > e.decay:
+		return fmt.Errorf("train: EMA: MinDecay: expected at most Decay, %v, found %v", e.decay, e.o.MinDecay)
+	case !(e.gamma > 0 && finite(e.gamma)):
+		return fmt.Errorf("train: EMA: WarmupGamma: expected a number above 0, found %v", e.gamma)
+	case !(e.power >= 0 && finite(e.power)):
+		return fmt.Errorf("train: EMA: WarmupPower: expected 0 or more, found %v", e.power)
+	case e.o.After < 0:
+		return fmt.Errorf("train: EMA: After: expected 0 or more, found %d", e.o.After)
+	}
+	return nil
 }
 
 func (e *EMA) add(path string, v checkpoint.Value) {
@@ -77,17 +100,17 @@ func (e *EMA) add(path string, v checkpoint.Value) {
 // Decay returns the decay of update number n, counted from 1.
 func (e *EMA) Decay(n int64) float64 {
 	if !e.o.Warmup && e.o.After == 0 {
-		return e.o.Decay
+		return e.decay
 	}
 	s := n - int64(e.o.After) - 1
 	if s <= 0 {
 		return 0
 	}
 	if !e.o.Warmup {
-		return e.o.Decay
+		return e.decay
 	}
-	d := 1 - math.Pow(1+float64(s)/e.o.WarmupGamma, -e.o.WarmupPower)
-	return max(min(d, e.o.Decay), e.o.MinDecay)
+	d := 1 - math.Pow(1+float64(s)/e.gamma, -e.power)
+	return max(min(d, e.decay), e.o.MinDecay)
 }
 
 // Update moves the average towards the present values. It panics while model and average are swapped.
@@ -148,8 +171,8 @@ func (e *EMA) Memory() iter.Seq2[string, *autograd.Buffer] {
 // Describe returns the settings, for a resumed run to compare.
 func (e *EMA) Describe() string {
 	if !e.o.Warmup && e.o.After == 0 {
-		return fmt.Sprintf("decay %v", e.o.Decay)
+		return fmt.Sprintf("decay %v", e.decay)
 	}
 	return fmt.Sprintf("decay %v, warm-up %v, gamma %v, power %v, at least %v, after %v",
-		e.o.Decay, e.o.Warmup, e.o.WarmupGamma, e.o.WarmupPower, e.o.MinDecay, e.o.After)
+		e.decay, e.o.Warmup, e.gamma, e.power, e.o.MinDecay, e.o.After)
 }

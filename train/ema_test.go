@@ -15,10 +15,10 @@ import (
 func TestEMAAgreesWithTimm(t *testing.T) {
 	g := golden.Load(t, "testdata/averages.safetensors")
 	for name, o := range map[string]EMAOptions{
-		"v2":     {Decay: 0.9},
-		"v3":     {Decay: 0.9},
-		"warmup": {Decay: 0.8, Warmup: true, WarmupGamma: 2, WarmupPower: 0.75},
-		"after":  {Decay: 0.7, After: 4},
+		"v2":     {Decay: new(0.9)},
+		"v3":     {Decay: new(0.9)},
+		"warmup": {Decay: new(0.8), Warmup: true, WarmupGamma: new(float64(2)), WarmupPower: new(0.75)},
+		"after":  {Decay: new(0.7), After: 4},
 	} {
 		params, buffers := map[string]*autograd.Parameter{}, map[string]*autograd.Buffer{}
 		var order []string
@@ -71,7 +71,7 @@ func inOrder[T any](order []string, m map[string]T) iter.Seq2[string, T] {
 // the average away from a model that has come to rest.
 func TestEMAStaysAtRest(t *testing.T) {
 	p := autograd.ParameterOf([]float32{3}, 1)
-	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: 0.99996})
+	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: new(0.99996)})
 	for range 20000 {
 		ema.Update(nil)
 	}
@@ -84,7 +84,7 @@ func TestEMAStaysAtRest(t *testing.T) {
 
 func TestEMASwap(t *testing.T) {
 	p := autograd.ParameterOf([]float32{1, 2}, 2)
-	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: 0.5})
+	ema := NewEMA(named([]Param{{"p", p}}), nil, EMAOptions{Decay: new(0.5)})
 	p.Update(func(v []float32) { v[0], v[1] = 3, 4 })
 	ema.Update(nil)
 	version := p.Version()

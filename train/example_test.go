@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/train"
 )
 
@@ -20,35 +21,33 @@ func Example() {
 	}
 	defer os.RemoveAll(dir)
 
-	run := func(ctx context.Context, resume bool, onStep func(train.Record) error) (slope, shift float32, err error) {
-		w, b := autograd.NewParameter(1, 1), autograd.NewParameter(1)
-		params := func(yield func(string, *autograd.Parameter) bool) {
-			_ = yield("w", w) && yield("b", b) // nn.Parameters does this for a model
-		}
+	run := func(ctx context.Context, start train.Start, onStep func(train.Record) error) (slope, shift float32, err error) {
+		line := nn.NewLinear(1, 1, true)
 		_, err = train.Run(ctx, train.Config{
-			Optimizer:     train.NewSGD(train.Groups(params, train.GroupOptions{}), train.SGDOptions{Momentum: 0.9}),
-			Schedule:      train.Curve{Peak: 0.05, Warmup: 2, Length: 20}.Cosine(),
-			Epochs:        20,
-			StepsPerEpoch: 10,
-			Seed:          1,
-			File:          filepath.Join(dir, "run.safetensors"),
-			Resume:        resume,
-			OnStep:        onStep,
-			Loss: func(_ context.Context, t *autograd.Tape, batch train.Batch) (*autograd.Tensor, error) {
+			Model:     line,
+			Optimizer: train.NewSGD(train.Groups(nn.Parameters(line), train.GroupOptions{}), train.SGDOptions{Momentum: 0.9}),
+			Schedule:  train.Curve{Peak: 0.05, Warmup: 2, Length: 20}.Cosine(),
+			Epochs:    20,
+			Batches:   10,
+			Seed:      1,
+			File:      filepath.Join(dir, "run.safetensors"),
+			Start:     start,
+			OnStep:    onStep,
+			Loss: func(_ context.Context, t *autograd.Tape, batch *train.Batch) (*autograd.Tensor, error) {
 				x, y := make([]float32, 4), make([]float32, 4)
 				for i, sample := range train.Order(make([]int, 40), batch.Seed, batch.Epoch)[4*batch.Index:][:4] {
 					x[i] = float32(sample)/20 - 1
 					y[i] = 3*x[i] + 0.5
 				}
-				wrong := autograd.Sub(autograd.Linear(t.Input(x, 4, 1), w, b), t.Input(y, 4, 1))
+				wrong := autograd.Sub(line.Forward(t.Input(x, 4, 1)), t.Input(y, 4, 1))
 				return autograd.Mean(autograd.Square(wrong), false), nil
 			},
 		})
-		return w.Values()[0], b.Values()[0], err
+		return line.Weight.Values()[0], line.Bias.Values()[0], err
 	}
 
 	ctx, cancel := context.WithCancel(context.Background())
-	_, _, err = run(ctx, false, func(r train.Record) error {
+	_, _, err = run(ctx, train.NewRun, func(r train.Record) error {
 		if r.Step == 100 {
 			cancel() // as Ctrl-C would
 		}
@@ -57,7 +56,7 @@ func Example() {
 	fmt.Println(err)
 	fmt.Println(errors.Is(err, context.Canceled))
 
-	slope, shift, err := run(context.Background(), true, nil)
+	slope, shift, err := run(context.Background(), train.Resume, nil)
 	fmt.Printf("y = %.3f x + %.3f, %v\n", slope, shift, err)
 	// Output:
 	// train: stopped after step 100 of 200: context canceled
@@ -70,7 +69,7 @@ func ExampleCurve_Cosine() {
 	const batch, base = 4096, 1.5e-4
 	rate := train.Curve{Peak: base * batch / 256, Warmup: 40, Length: 800}.Cosine()
 	for _, epoch := range []float64{0, 20, 40, 420, 800} {
-		fmt.Printf("%.5f\n", rate(epoch))
+		fmt.Printf("%.5f\n", rate.Rate(epoch))
 	}
 	// Output:
 	// 0.00000
@@ -99,7 +98,7 @@ func ExampleGroups() {
 		return 0
 	}
 	for _, g := range train.Groups(params, train.GroupOptions{WeightDecay: 0.05, LayerDecay: 0.5, Layers: 1, Layer: layer}) {
-		fmt.Println(g.Params[0].Path, g.LRScale, g.WeightDecay)
+		fmt.Println(g.Params[0].Path, *g.LRScale, g.WeightDecay)
 	}
 	// Output:
 	// Patch.Weight 0.25 0.05

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"iter"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -9,8 +10,10 @@ import (
 // A Group is a set of parameters with the same settings.
 type Group struct {
 	Params      []Param
-	LRScale     float64 // multiplies the learning rate; 0 means 1
+	LRScale     *float64 // multiplies the learning rate; nil means 1
 	WeightDecay float64
+
+	err error // of Groups
 }
 
 // A Param is a parameter under its path in the model.
@@ -26,11 +29,12 @@ type GroupOptions struct {
 	WeightDecay float64
 
 	// NoDecay, if not nil, selects further parameters without weight decay: usually position embeddings and class tokens.
+	// Models have a method of this name for it.
 	NoDecay func(path string) bool
 
 	// LayerDecay, if not 0, gives a parameter of layer i the learning-rate scale LayerDecay^(Layers+1-i), as BEiT and MAE do
-	// for fine-tuning. Layer returns the layer of a path: usually 0 for the embeddings, i+1 for block i of Layers blocks,
-	// and Layers+1 for the head, which has scale 1.
+	// for fine-tuning. Layer, which it needs, returns the layer of a path: usually 0 for the embeddings, i+1 for block i of
+	// Layers blocks, and Layers+1 for the head, which has scale 1. Models have a method of this name for it.
 	LayerDecay float64
 	Layers     int
 	Layer      func(path string) int
@@ -39,10 +43,15 @@ type GroupOptions struct {
 // Groups divides the parameters of a model, as nn.Parameters yields them, into groups of equal scale and weight decay. The
 // groups are in the order of their first parameters. Frozen parameters are left out, so that they cost an optimizer no
 // memory: freeze parameters first.
+//
+// Options that cannot be meant make the optimizer's Err, and so [Run], return an error.
 func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Group {
 	type key struct{ scale, decay float64 }
 	var groups []Group
 	index := map[key]int{}
+	if err := o.check(); err != nil {
+		return []Group{{err: err}}
+	}
 	for path, p := range params {
 		if p.Frozen {
 			continue
@@ -51,16 +60,31 @@ func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Gro
 		if len(p.Shape()) < 2 || (o.NoDecay != nil && o.NoDecay(path)) {
 			k.decay = 0
 		}
-		if o.LayerDecay != 0 && o.Layer != nil {
-			k.scale = power(o.LayerDecay, int64(o.Layers+1-o.Layer(path)))
+		if o.LayerDecay != 0 {
+			layer := o.Layer(path)
+			if layer < 0 || layer > o.Layers+1 {
+				return []Group{{err: fmt.Errorf("train: groups: Layer: expected 0 to %d for %q, found %d", o.Layers+1, path, layer)}}
+			}
+			k.scale = power(o.LayerDecay, int64(o.Layers+1-layer))
 		}
 		i, ok := index[k]
 		if !ok {
 			i = len(groups)
 			index[k] = i
-			groups = append(groups, Group{LRScale: k.scale, WeightDecay: k.decay})
+			groups = append(groups, Group{LRScale: new(k.scale), WeightDecay: k.decay})
 		}
 		groups[i].Params = append(groups[i].Params, Param{path, p})
 	}
 	return groups
+}
+
+// check returns an error for options that cannot be meant.
+func (o *GroupOptions) check() error {
+	switch {
+	case !finite(o.LayerDecay) || o.LayerDecay < 0:
+		return fmt.Errorf("train: groups: LayerDecay: expected 0 or more, found %v", o.LayerDecay)
+	case o.LayerDecay != 0 && o.Layer == nil:
+		return fmt.Errorf("train: groups: LayerDecay %v needs Layer, which numbers the layers", o.LayerDecay)
+	}
+	return nil
 }

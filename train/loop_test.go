@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
 )
 
 func TestRunDoesNotDependOnWorkers(t *testing.T) {
@@ -23,7 +24,7 @@ func TestRunDoesNotDependOnWorkers(t *testing.T) {
 		t.Errorf("expected 12 steps and falling losses, found %+v", res)
 	}
 	start := newMLP().config()
-	if b := bits(start); b["parameters/w1"][0] == want["parameters/w1"][0] {
+	if b := bits(start); b["parameters/W1"][0] == want["parameters/W1"][0] {
 		t.Error("training left the first weight as it was")
 	}
 	for _, workers := range []int{2, 4} {
@@ -63,14 +64,14 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 				}
 				return nil
 			}
-			c.OnEpoch = func(_ context.Context, epoch int, _ float64) error {
-				if how == "in OnEpoch" && epoch == k/4-1 {
+			c.OnEpoch = func(_ context.Context, e Epoch) error {
+				if how == "in OnEpoch" && e.Number == k/4-1 {
 					return stop
 				}
-				epochs[epoch]++
+				epochs[e.Number]++
 				return nil
 			}
-			c.Loss = func(_ context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error) {
+			c.Loss = func(_ context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
 				x := m.loss(t, b)
 				if b.Step == k-1 && b.Key%2 == 1 { // the first batch's statistics are in the buffers by now
 					if how == "within a step" {
@@ -96,11 +97,11 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 			}
 
 			c = newMLP().config()
-			c.File, c.Resume, c.SaveEvery = file, true, 5
+			c.File, c.Start, c.SaveEvery = file, Resume, 5
 			h = &history{}
 			c.Extra = h
 			c.OnStep = func(r Record) error { h.Loss = append(h.Loss, r.Loss); return nil }
-			c.OnEpoch = func(_ context.Context, epoch int, _ float64) error { epochs[epoch]++; return nil }
+			c.OnEpoch = func(_ context.Context, e Epoch) error { epochs[e.Number]++; return nil }
 			again, err := Run(context.Background(), c)
 			if err != nil {
 				t.Fatalf("%s: %v", what, err)
@@ -117,7 +118,7 @@ func TestResumedRunHasTheSameBits(t *testing.T) {
 			}
 
 			c = newMLP().config()
-			c.File, c.Resume, c.Extra = file, true, &history{}
+			c.File, c.Start, c.Extra = file, Resume, &history{}
 			c.OnStep = func(Record) error { return errors.New("a step after the end") }
 			if again, err = Run(context.Background(), c); err != nil || fmt.Sprint(again) != fmt.Sprint(res) {
 				t.Errorf("%s: resuming a finished run: %+v, %v", what, again, err)
@@ -140,23 +141,23 @@ func TestRunIsThePlainLoop(t *testing.T) {
 		for i := range 2 {
 			key := uint64(step*2 + i)
 			tape.Step(key)
-			loss := m.loss(tape, Batch{Seed: 5, Key: key})
+			loss := m.loss(tape, &Batch{Seed: 5, Key: key})
 			tape.Commit()
 			loss.Backward(grads)
 			tape.Reset()
 		}
-		norm := GradNorm(grads, m.params(), nil) / 2
+		norm := GradNorm(grads, nn.Parameters(m), nil) / 2
 		if norm > 4 {
 			clipped++
 		}
-		c.Optimizer.Step(grads, c.Schedule(float64(step)/4), ClipScale(norm, 4)/2, nil)
+		c.Optimizer.Step(grads, c.Schedule.Rate(float64(step)/4), ClipScale(norm, 4)/2, nil)
 		c.EMA.Update(nil)
 	}
 	sameBits(t, "by hand", bits(c), want)
 	if clipped == 0 || clipped == 12 {
 		t.Errorf("expected gradients on both sides of the limit, %d of 12 were clipped", clipped)
 	}
-	if v := m.variance.Values()[0]; v == 1 {
+	if v := m.Variance.Values()[0]; v == 1 {
 		t.Error("training left the running variance as it was")
 	}
 }
@@ -179,7 +180,7 @@ func TestLog(t *testing.T) {
 			Step            int
 			Epoch, Loss, LR float64
 			GradNorm        float64 `json:"grad_norm"`
-			Speed           float64 `json:"images_per_second"`
+			Speed           float64 `json:"samples_per_second"`
 		}
 		d := json.NewDecoder(strings.NewReader(line))
 		d.DisallowUnknownFields()
@@ -187,7 +188,7 @@ func TestLog(t *testing.T) {
 			t.Fatalf("%s: %v", line, err)
 		}
 		r := records[i]
-		if v.Step != i+1 || v.Epoch != float64(i+1)/4 || v.Loss != r.Loss || v.LR != c.Schedule(float64(i)/4) ||
+		if v.Step != i+1 || v.Epoch != float64(i+1)/4 || v.Loss != r.Loss || v.LR != c.Schedule.Rate(float64(i)/4) ||
 			v.GradNorm != r.GradNorm || !(v.GradNorm > 0) || !(v.Speed > 0) {
 			t.Errorf("line %d: %s", i, line)
 		}
@@ -201,8 +202,8 @@ func TestLog(t *testing.T) {
 // A loss or gradient that is not finite stops the run before anything changes.
 func TestNonFinite(t *testing.T) {
 	for _, kind := range []string{"loss", "gradient"} {
-		bad := func(m *mlp) func(context.Context, *autograd.Tape, Batch) (*autograd.Tensor, error) {
-			return func(_ context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error) {
+		bad := func(m *mlp) func(context.Context, *autograd.Tape, *Batch) (*autograd.Tensor, error) {
+			return func(_ context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
 				x := m.loss(t, b)
 				if b.Key == 7 && kind == "loss" {
 					x = autograd.Scale(x, float32(math.NaN()))
@@ -253,8 +254,8 @@ func TestAccumulationIsTheMean(t *testing.T) {
 		w := autograd.ParameterOf([]float32{1}, 1)
 		c := Config{
 			Optimizer: NewSGD(Groups(named([]Param{{"w", w}}), GroupOptions{}), SGDOptions{}),
-			Schedule:  Curve{Peak: 0.1}.Constant(), Epochs: 2, StepsPerEpoch: 3, Accumulate: accumulate,
-			Loss: func(_ context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error) {
+			Schedule:  Curve{Peak: 0.1}.Constant(), Epochs: 2, Batches: 3 * accumulate, Accumulate: accumulate,
+			Loss: func(_ context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
 				if b.Index != b.Step%3*accumulate+int(b.Key)%accumulate || b.Epoch != b.Step/3 {
 					return nil, fmt.Errorf("unexpected %+v", b)
 				}
@@ -302,10 +303,10 @@ func TestCachedGradientsFitTheLoop(t *testing.T) {
 		}
 		c := Config{
 			Optimizer: NewSGD(Groups(named([]Param{{"w", w}}), GroupOptions{}), SGDOptions{Momentum: 0.9}),
-			Schedule:  Curve{Peak: 0.1}.Constant(), Epochs: 1, StepsPerEpoch: 5,
+			Schedule:  Curve{Peak: 0.1}.Constant(), Epochs: 1, Batches: 5,
 		}
 		if cached {
-			c.Gradients = func(_ context.Context, t *autograd.Tape, _ Batch, g *autograd.Gradients) (float64, error) {
+			c.Gradients = func(_ context.Context, t *autograd.Tape, _ *Batch, g *autograd.Gradients) (float64, error) {
 				z := make([]float32, n*dim)
 				for i := 0; i < n; i += n / parts {
 					encode(t, i, i+n/parts).Floats(z[i*dim : (i+n/parts)*dim])
@@ -326,7 +327,7 @@ func TestCachedGradientsFitTheLoop(t *testing.T) {
 				return value, nil
 			}
 		} else {
-			c.Loss = func(_ context.Context, t *autograd.Tape, _ Batch) (*autograd.Tensor, error) {
+			c.Loss = func(_ context.Context, t *autograd.Tape, _ *Batch) (*autograd.Tensor, error) {
 				return pull(encode(t, 0, n)), nil
 			}
 		}
@@ -375,12 +376,12 @@ func TestConfigIsChecked(t *testing.T) {
 		"a Schedule":               func(c *Config) { c.Schedule = nil },
 		"one of Loss and":          func(c *Config) { c.Loss = nil },
 		"at least one epoch":       func(c *Config) { c.Epochs = 0 },
-		"at least one step":        func(c *Config) { c.StepsPerEpoch = -1 },
-		"must not be negative":     func(c *Config) { c.Accumulate = -1 },
-		"Resume needs a File":      func(c *Config) { c.Resume = true },
+		"at least one batch":       func(c *Config) { c.Batches = -1 },
+		"Accumulate: expected":     func(c *Config) { c.Accumulate = -1 },
+		"resuming needs a File":    func(c *Config) { c.Start = Resume },
 		"expected a pointer":       func(c *Config) { c.Extra = map[string]int{} },
 		"found *int":               func(c *Config) { c.Extra = (*int)(nil) },
-		`"w1" of the optimizer is`: func(c *Config) { c.Params = named(nil) },
+		`"W1" of the optimizer is`: func(c *Config) { c.Model = &struct{ W *autograd.Parameter }{autograd.NewParameter(1)} },
 	} {
 		c := m.config()
 		change(&c)

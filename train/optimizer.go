@@ -1,8 +1,11 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/simd"
@@ -28,6 +31,10 @@ type Optimizer interface {
 
 	// Describe returns the settings by name. A resumed run compares them.
 	Describe() map[string]string
+
+	// Err returns the first mistake in the settings, such as a negative weight decay, or nil. [Run] returns it before the
+	// first step; Step panics with it.
+	Err() error
 }
 
 // chunk is the number of elements in one task of a step: 64 KiB of each of up to four streams. They stay in a
@@ -39,6 +46,7 @@ type slots struct {
 	params []slot
 	counts []int64
 	kinds  []string // names of the buffers kept of each parameter
+	err    error    // the first mistake in the settings
 }
 
 // slot is one parameter with its settings and buffers.
@@ -54,10 +62,10 @@ func newSlots(optimizer string, groups []Group, kinds ...string) slots {
 	s := slots{kinds: kinds}
 	paths, seen := map[string]bool{}, map[*autograd.Parameter]bool{}
 	for _, g := range groups {
-		scale := g.LRScale
-		if scale == 0 {
-			scale = 1
-		}
+		scale := orElse(g.LRScale, 1)
+		s.check(optimizer, g.err)
+		s.check(optimizer, atLeastZero("LRScale", scale))
+		s.check(optimizer, atLeastZero("WeightDecay", g.WeightDecay))
 		for _, p := range g.Params {
 			if paths[p.Path] || seen[p.Parameter] {
 				panic(fmt.Sprintf("train: %s: parameter %q is given twice", optimizer, p.Path))
@@ -72,6 +80,10 @@ func newSlots(optimizer string, groups []Group, kinds ...string) slots {
 			}
 			s.params = append(s.params, t)
 		}
+	}
+	moves := func(t slot) bool { return t.scale != 0 }
+	if len(s.params) > 0 && !slices.ContainsFunc(s.params, moves) {
+		s.check(optimizer, errors.New("nothing to train: LRScale is 0 in every group"))
 	}
 	s.counts = make([]int64, len(s.params))
 	return s
@@ -104,18 +116,24 @@ func (s *slots) Memory() iter.Seq2[string, *autograd.Buffer] {
 // Counts returns the number of steps of each parameter, in the order of Parameters. Resuming a run writes to it.
 func (s *slots) Counts() []int64 { return s.counts }
 
+// settingsOf precedes a parameter's path in the description of an optimizer.
+const settingsOf = "settings of "
+
 // describe returns the settings of the optimizer and of each parameter.
 func (s *slots) describe(optimizer string) map[string]string {
 	d := map[string]string{buffersName: optimizer}
 	for i := range s.params {
 		p := &s.params[i]
-		d["settings of "+p.Path] = fmt.Sprintf("learning rate × %v, weight decay %v", p.scale, p.decay)
+		d[settingsOf+p.Path] = fmt.Sprintf("learning rate × %v, weight decay %v", p.scale, p.decay)
 	}
 	return d
 }
 
 // each calls f for every parameter with a gradient, for f to change the values, and counts the step.
 func (s *slots) each(g *autograd.Gradients, f func(t *slot, count int64, p, grad []float32)) {
+	if s.err != nil {
+		panic(s.err)
+	}
 	for i := range s.params {
 		t := &s.params[i]
 		grad := g.Of(t.Parameter)
@@ -132,10 +150,40 @@ func chunks(w *simd.Workers, n int, f func(lo, hi int)) {
 	w.For((n+chunk-1)/chunk, func(i int) { f(i*chunk, min(n, (i+1)*chunk)) })
 }
 
-// orElse returns x, or the default when x is zero.
-func orElse(x, byDefault float64) float64 {
-	if x == 0 {
+// Err returns the first mistake in the settings.
+func (s *slots) Err() error { return s.err }
+
+// check keeps the first mistake. Errors of Groups name the package already.
+func (s *slots) check(optimizer string, err error) {
+	if err == nil || s.err != nil {
+		return
+	}
+	if !strings.HasPrefix(err.Error(), "train: ") {
+		err = fmt.Errorf("train: %s: %w", optimizer, err)
+	}
+	s.err = err
+}
+
+// atLeastZero returns an error for a number that is negative or not finite.
+func atLeastZero(name string, x float64) error {
+	if !finite(x) || x < 0 {
+		return fmt.Errorf("%s: expected 0 or more, found %v", name, x)
+	}
+	return nil
+}
+
+// belowOne returns an error for a number that is not in [0, 1).
+func belowOne(name string, x float64) error {
+	if !(x >= 0 && x < 1) {
+		return fmt.Errorf("%s: expected 0 or more and below 1, found %v", name, x)
+	}
+	return nil
+}
+
+// orElse returns the number that x points to, or the default when x is nil.
+func orElse(x *float64, byDefault float64) float64 {
+	if x == nil {
 		return byDefault
 	}
-	return x
+	return *x
 }

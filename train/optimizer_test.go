@@ -45,10 +45,10 @@ func TestOptimizersAgreeWithPyTorch(t *testing.T) {
 		{"momentum", 0.02, 0, 0, func(g []Group) Optimizer { return NewSGD(g, SGDOptions{Momentum: 0.9}) }},
 		{"nesterov", 0.02, 0, 0, func(g []Group) Optimizer { return NewSGD(g, SGDOptions{Momentum: 0.8, Nesterov: true}) }},
 		{"adam", 0.3, 0, 0, func(g []Group) Optimizer { return NewAdam(g, AdamOptions{}) }},
-		{"adamw", 0.3, 0, 0, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Beta2: 0.95}) }},
-		{"adamw_late", 0.3, 0, 6, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Eps: 1e-6}) }},
-		{"adamw_clip", 0.1, 3, 0, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Beta2: 0.98}) }},
-		{"lars", 0.1, 0, 0, func(g []Group) Optimizer { return NewLARS(g, LARSOptions{Trust: 0.02}) }},
+		{"adamw", 0.3, 0, 0, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Beta2: new(0.95)}) }},
+		{"adamw_late", 0.3, 0, 6, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Eps: new(1e-6)}) }},
+		{"adamw_clip", 0.1, 3, 0, func(g []Group) Optimizer { return NewAdamW(g, AdamOptions{Beta2: new(0.98)}) }},
+		{"lars", 0.1, 0, 0, func(g []Group) Optimizer { return NewLARS(g, LARSOptions{Trust: new(0.02)}) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var groups []Group
@@ -62,7 +62,7 @@ func TestOptimizersAgreeWithPyTorch(t *testing.T) {
 					group.WeightDecay = 0
 				}
 				if k == "t" {
-					group.LRScale = 0.5
+					group.LRScale = new(0.5)
 				}
 				groups = append(groups, group)
 			}
@@ -126,7 +126,7 @@ func TestOptimizerBitsDoNotDependOnWorkers(t *testing.T) {
 			var p *autograd.Parameter
 			for _, p = range opt.Parameters() {
 			}
-			ema := NewEMA(opt.Parameters(), nil, EMAOptions{Decay: 0.9})
+			ema := NewEMA(opt.Parameters(), nil, EMAOptions{Decay: new(0.9)})
 			grads := autograd.NewGradients()
 			for _, s := range steps {
 				grads.Zero()
@@ -193,7 +193,7 @@ func TestGroups(t *testing.T) {
 	var got []string
 	for _, g := range groups {
 		for _, p := range g.Params {
-			got = append(got, fmt.Sprintf("%s ×%v wd %v", p.Path, g.LRScale, g.WeightDecay))
+			got = append(got, fmt.Sprintf("%s ×%v wd %v", p.Path, *g.LRScale, g.WeightDecay))
 		}
 	}
 	want := []string{"Pos ×0.125 wd 0", "Blocks.0.W ×0.25 wd 0.05", "Blocks.0.B ×0.25 wd 0",

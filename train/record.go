@@ -10,12 +10,14 @@ type Record struct {
 	Step     int     // steps done, this one included
 	Steps    int     // steps of the whole run
 	Epoch    float64 // epochs done, as a fraction
-	Loss     float64 // mean over the accumulated batches
+	Loss     float64 // mean over the samples of the step
 	LR       float64 // before the scales of groups
 	GradNorm float64 // of the mean gradient, before clipping
 
-	// ImagesPerSecond is the speed of this step, making the batch included. It is 0 without [Config.BatchSize].
-	ImagesPerSecond float64
+	// Samples is the number of samples in the step, and SamplesPerSecond its speed, making the batches included. Both are 0
+	// when Loss does not set [Batch.Samples].
+	Samples          int
+	SamplesPerSecond float64
 }
 
 // Finite reports whether both the loss and the norm of the gradient are finite.
@@ -29,8 +31,8 @@ func (r *Record) AppendJSON(b []byte) []byte {
 	b = appendNumber(append(b, `,"loss":`...), r.Loss)
 	b = appendNumber(append(b, `,"lr":`...), r.LR)
 	b = appendNumber(append(b, `,"grad_norm":`...), r.GradNorm)
-	if r.ImagesPerSecond > 0 {
-		b = appendNumber(append(b, `,"images_per_second":`...), math.Round(r.ImagesPerSecond*100)/100)
+	if r.SamplesPerSecond > 0 {
+		b = appendNumber(append(b, `,"samples_per_second":`...), math.Round(r.SamplesPerSecond*100)/100)
 	}
 	return append(b, '}')
 }

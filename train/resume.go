@@ -1,15 +1,13 @@
 package train
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
-	"iter"
+	"io/fs"
 	"maps"
-	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -17,41 +15,24 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// A resume file is a safetensors file. Its tensors are
-//
-//	parameters/PATH    the model's parameters
-//	buffers/PATH       its buffers
-//	optimiser/KIND/PATH  the buffers of the optimizer
-//	average/parameters/PATH, average/buffers/PATH  the EMA
-//	optimizer-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
-//
-// Its metadata holds header as JSON, and a checksum (CRC-32C) of the header and all tensors. A truncated file is found
-// by its length, a file with changed bytes by its checksum.
-const (
-	headerKey   = "fovea.train"
-	checksumKey = "fovea.train.crc32c"
-	countsName  = buffersName + "-counts"
-	buffersName = "optimiser" // as the first version of the format spells it
-
-	resumeVersion = 1
-)
-
-// header is the metadata of a resume file.
-type header struct {
-	Version  int               `json:"version"`
-	State    state             `json:"state"`
-	Setup    map[string]string `json:"setup"`
-	Schedule []number          `json:"schedule"` // at scheduleSamples steps of the run
-	Extra    json.RawMessage   `json:"extra,omitempty"`
-}
-
 // ErrCorrupt reports a file that is corrupted, truncated, or no resume file.
 var ErrCorrupt = errors.New("not a resume file, or corrupted")
 
 // A ResumeError reports a resume file of another run. Nothing was changed.
 type ResumeError struct {
 	File        string
-	Differences []string // each names a setting or tensor, its value in the file and its value in this run
+	Differences []Difference // those that Config.Accept does not name
+}
+
+// A Difference is a setting or tensor that differs between a resume file and the run that resumes it.
+type Difference struct {
+	Name      string // as in Config.Accept
+	File, Run string // the value in the file and in this run
+}
+
+// String returns the difference as one line.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: %s in the file, %s in this run", d.Name, d.File, d.Run)
 }
 
 // Error lists the first maxListed differences.
@@ -64,139 +45,63 @@ func (e *ResumeError) Error() string {
 			fmt.Fprintf(&b, "\n\tand %d more", len(e.Differences)-i)
 			break
 		}
-		b.WriteString("\n\t" + d)
+		fmt.Fprintf(&b, "\n\t%s", d)
 	}
+	b.WriteString("\nConfig.Accept names settings that may differ")
 	return b.String()
 }
 
-// tensors yields all float32 tensors of the file.
-func (r *run) tensors() iter.Seq2[string, checkpoint.Value] {
-	return func(yield func(string, checkpoint.Value) bool) {
-		for path, p := range r.Params {
-			if !yield("parameters/"+path, p) {
-				return
-			}
-		}
-		if r.Buffers != nil {
-			for path, b := range r.Buffers {
-				if !yield("buffers/"+path, b) {
-					return
-				}
-			}
-		}
-		for name, b := range r.Optimizer.Memory() {
-			if !yield(buffersName+"/"+name, b) {
-				return
-			}
-		}
-		if r.EMA != nil {
-			for name, b := range r.EMA.Memory() {
-				if !yield("average/"+name, b) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// byPath returns the optimizer's parameters, as indices, in the order of their paths.
-func (r *run) byPath() []int {
-	var paths []string
-	var order []int
-	for path := range r.Optimizer.Parameters() {
-		order = append(order, len(order))
-		paths = append(paths, path)
-	}
-	slices.SortFunc(order, func(a, b int) int { return strings.Compare(paths[a], paths[b]) })
-	return order
-}
-
-// setup describes the run, for comparison.
-func (r *run) setup() map[string]string {
-	s := map[string]string{
-		"seed":                fmt.Sprint(r.Seed),
-		"epochs":              fmt.Sprint(r.Epochs),
-		"steps an epoch":      fmt.Sprint(r.StepsPerEpoch),
-		"accumulated batches": fmt.Sprint(r.Accumulate),
-		"clipping norm":       fmt.Sprint(max(0, r.ClipNorm)),
-		"average":             "none",
-	}
-	if r.EMA != nil {
-		s["average"] = r.EMA.Describe()
-	}
-	maps.Copy(s, r.Optimizer.Describe())
-	for k, v := range r.Identity {
-		s["identity: "+k] = v
-	}
-	return s
-}
-
-const scheduleSamples = 33
-
-// sampled returns learning rates at steps of the run: a function cannot be stored, but its values can be compared.
-func (r *run) sampled() []number {
-	s := make([]number, scheduleSamples)
-	for i := range s {
-		step := i * (r.steps() - 1) / (scheduleSamples - 1)
-		s[i] = number(r.Schedule(float64(step) / float64(r.StepsPerEpoch)))
-	}
-	return s
-}
-
-// save writes the resume file, if the run has one.
-func (r *run) save() error {
+// start prepares File as Config.Start says, and loads it to resume.
+func (r *run) start() error {
 	if r.File == "" {
 		return nil
 	}
-	if r.EMA != nil && r.EMA.Swapped() {
-		return errors.New("train: save: the model holds the average; swap back first")
+	if err := r.checkAccept(); err != nil {
+		return err
 	}
-	h := header{Version: resumeVersion, State: r.state, Setup: r.setup(), Schedule: r.sampled()}
-	if r.EMA != nil {
-		h.State.Updates = r.EMA.updates
-	}
-	if r.Extra != nil {
-		extra, err := json.Marshal(r.Extra)
-		if err != nil {
-			return fmt.Errorf("train: save: Extra: %w", err)
-		}
-		h.Extra = extra
-	}
-	head, err := json.Marshal(h)
-	if err != nil {
-		return fmt.Errorf("train: save: %w", err)
-	}
-	return r.write(head)
-}
-
-// write writes the resume file with the given header.
-func (r *run) write(head []byte) error {
-	counts := []int64{}
-	for _, i := range r.byPath() {
-		counts = append(counts, r.Optimizer.Counts()[i])
-	}
-	entries := []checkpoint.Entry{{Name: countsName, Shape: []int{len(counts)}, Ints: counts}}
-	for name, v := range r.tensors() {
-		entries = append(entries, checkpoint.Entry{Name: name, Shape: v.Shape(), Floats: notNil(v.Values())})
-	}
-	slices.SortFunc(entries, func(a, b checkpoint.Entry) int { return strings.Compare(a.Name, b.Name) })
-	sum := newSum(head)
-	for i := range entries {
-		sum.entry(&entries[i])
-	}
-	err := checkpoint.Write(r.File, entries, checkpoint.WriteOptions{Metadata: map[string]string{
-		headerKey: string(head), checksumKey: sum.String()}})
-	if err != nil {
-		return fmt.Errorf("train: save: %w", err)
+	_, err := os.Stat(r.File)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("train: %w", err)
+	case r.Start == Resume, r.Start == ResumeIfPresent && err == nil:
+		return r.load()
+	case r.Start == NewRun && err == nil:
+		return fmt.Errorf("train: %s: %w: Config.Start says whether to resume or to replace it", r.File, fs.ErrExist)
+	case r.Start == Replace:
+		return r.forget()
 	}
 	return nil
 }
 
-func notNil(v []float32) []float32 {
-	if v == nil {
-		return []float32{}
+// forget removes the kept saves of the run that is replaced, so that they do not look like this one's. File stays until
+// the first save.
+func (r *run) forget() error {
+	list, err := os.ReadDir(filepath.Dir(r.File))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("train: %w", err)
 	}
-	return v
+	for _, e := range list {
+		if name := filepath.Join(filepath.Dir(r.File), e.Name()); r.isKept(name) {
+			if err := os.Remove(name); err != nil {
+				return fmt.Errorf("train: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkAccept returns an error for names in Accept that no setting has, or that cannot be accepted.
+func (r *run) checkAccept() error {
+	for _, name := range r.Accept {
+		_, known := r.described[name]
+		switch {
+		case slices.Contains(fixed, name):
+			return fmt.Errorf("train: config: Accept: %q cannot change within a run", name)
+		case !known && name != scheduleSetting && !strings.Contains(name, ": ") && !strings.HasPrefix(name, settingsOf):
+			return fmt.Errorf("train: config: Accept: expected %q or one of %q, found %q", scheduleSetting, slices.Sorted(maps.Keys(r.described)), name)
+		}
+	}
+	return nil
 }
 
 // load reads the resume file into the model, the optimizer and the average. With an error it changes nothing.
@@ -212,26 +117,11 @@ func (r *run) load() error {
 	damaged := func(format string, args ...any) error {
 		return fmt.Errorf("train: resume: %s: %w: %w", r.File, ErrCorrupt, fmt.Errorf(format, args...))
 	}
-	head, ok := f.Metadata(headerKey)
-	if !ok {
-		return damaged("expected metadata %q", headerKey)
+	h, err := r.readHeader(f, damaged)
+	if err != nil {
+		return err
 	}
-	sum := newSum([]byte(head))
-	for t := range f.Tensors() {
-		sum.tensor(t)
-	}
-	if want, _ := f.Metadata(checksumKey); want != sum.String() {
-		return damaged("expected the checksum %q, found %q", want, sum)
-	}
-	var h header
-	if err := json.Unmarshal([]byte(head), &h); err != nil {
-		return damaged("metadata %q: %w", headerKey, err)
-	}
-	if h.Version != resumeVersion {
-		return fmt.Errorf("train: resume: %s: expected version %d of the format, found %d", r.File, resumeVersion, h.Version)
-	}
-
-	differences := r.compareSetup(&h)
+	differences := r.compareSetup(h)
 	differences = append(differences, r.compareTensors(f)...)
 	if len(differences) > 0 {
 		return &ResumeError{File: r.File, Differences: differences}
@@ -241,9 +131,23 @@ func (r *run) load() error {
 		return damaged("expected %d counts of steps", len(counts))
 	}
 	s := &h.State
-	if s.Step < 0 || s.Step > r.steps() || s.EpochsDone < 0 || s.EpochsDone > s.Step/r.StepsPerEpoch || s.EpochsDone < (s.Step-1)/r.StepsPerEpoch ||
-		len(s.Losses) != s.EpochsDone || s.Updates < 0 || slices.ContainsFunc(counts, func(n int64) bool { return n < 0 || n > int64(s.Step) }) {
+	if s.Step < 0 || h.Steps < s.Step || s.EpochsDone < 0 || s.Updates < 0 {
+		return damaged("impossible position: step %d of %d, %d epochs done", s.Step, h.Steps, s.EpochsDone)
+	}
+	if s.Step > r.steps() {
+		return fmt.Errorf("train: resume: %s: its run has done %d steps, expected at most the %d of this run", r.File, s.Step, r.steps())
+	}
+	n := r.stepsPerEpoch()
+	impossible := func(step int) bool { return step < 0 || step > s.Step }
+	if slices.ContainsFunc(s.Kept, impossible) || s.EpochsDone > s.Step/n || s.EpochsDone < (s.Step-1)/n || len(s.Losses) != s.EpochsDone || s.Best < -1 || s.Best >= max(0, len(s.Scores)) ||
+		len(s.Scores) > s.EpochsDone || slices.ContainsFunc(counts, func(n int64) bool { return n < 0 || n > int64(s.Step) }) {
 		return damaged("impossible position: step %d, %d epochs done", s.Step, s.EpochsDone)
+	}
+	if r.Validate != nil && len(s.Scores) != s.EpochsDone {
+		return fmt.Errorf("train: resume: %s: its run had no Validate, so that %d epochs have no score", r.File, s.EpochsDone-len(s.Scores))
+	}
+	if r.Validate == nil && len(s.Scores) > 0 {
+		return fmt.Errorf("train: resume: %s: its run had Validate, this run has none", r.File)
 	}
 	if r.Extra != nil && h.Extra != nil {
 		// Into another value first: a mistake in the JSON would leave Extra half filled.
@@ -271,93 +175,82 @@ func (r *run) load() error {
 	return nil
 }
 
-// compareSetup lists the settings that differ between the file and this run.
-func (r *run) compareSetup(h *header) (differences []string) {
-	here := r.setup()
-	keys := maps.Clone(here)
+// readHeader reads and checks the metadata of a resume file. damaged makes the error of a corrupted file.
+func (r *run) readHeader(f *checkpoint.File, damaged func(format string, args ...any) error) (*header, error) {
+	head, ok := f.Metadata(headerKey)
+	if !ok {
+		return nil, damaged("expected metadata %q", headerKey)
+	}
+	sum := newSum([]byte(head))
+	for t := range f.Tensors() {
+		sum.tensor(t)
+	}
+	if want, _ := f.Metadata(checksumKey); want != sum.String() {
+		return nil, damaged("expected the checksum %q, found %q", want, sum)
+	}
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal([]byte(head), &version); err != nil {
+		return nil, damaged("metadata %q: %w", headerKey, err)
+	}
+	if version.Version != resumeVersion {
+		return nil, fmt.Errorf("train: resume: %s: expected version %d of the format, found %d", r.File, resumeVersion, version.Version)
+	}
+	h := new(header)
+	if err := json.Unmarshal([]byte(head), h); err != nil {
+		return nil, damaged("metadata %q: %w", headerKey, err)
+	}
+	return h, nil
+}
+
+// compareSetup lists the settings that differ between the file and this run, without the accepted ones.
+func (r *run) compareSetup(h *header) (differences []Difference) {
+	const none = "none"
+	keys := maps.Clone(r.described)
 	maps.Copy(keys, h.Setup)
 	for _, k := range slices.Sorted(maps.Keys(keys)) {
 		was, inFile := h.Setup[k]
-		is, inRun := here[k]
-		switch {
-		case !inFile:
-			differences = append(differences, fmt.Sprintf("%s: not in the file, %s in this run", k, is))
-		case !inRun:
-			differences = append(differences, fmt.Sprintf("%s: %s in the file, not in this run", k, was))
-		case was != is:
-			differences = append(differences, fmt.Sprintf("%s: %s in the file, %s in this run", k, was, is))
+		is, inRun := r.described[k]
+		if !inFile {
+			was = none
+		}
+		if !inRun {
+			is = none
+		}
+		if was != is && !r.accepts(k) {
+			differences = append(differences, Difference{k, was, is})
 		}
 	}
-	now := r.sampled()
-	if len(differences) > 0 || len(h.Schedule) != len(now) {
-		return differences // runs of different length sample different steps
+	if h.Setup[batchesSetting] != r.described[batchesSetting] || h.Setup[accumulateSetting] != r.described[accumulateSetting] {
+		return differences // a step has another position in the schedule
 	}
-	for i, was := range h.Schedule {
-		is := now[i]
-		// Cosines may differ in the last bit between processors.
-		if math.Abs(float64(was-is)) > 1e-9*math.Abs(float64(is)) {
-			step := i * (r.steps() - 1) / (scheduleSamples - 1)
-			return append(differences, fmt.Sprintf("schedule: learning rate %v at step %d in the file, %v in this run", float64(was), step, float64(is)))
-		}
+	if d, differ := r.compareSchedule(h); differ && !r.accepts(scheduleSetting) {
+		differences = append(differences, d)
 	}
 	return differences
 }
 
 // compareTensors lists the tensors that are missing, unexpected, or of another type or shape.
-func (r *run) compareTensors(f *checkpoint.File) (differences []string) {
+func (r *run) compareTensors(f *checkpoint.File) (differences []Difference) {
+	const none = "none"
 	want := map[string]bool{countsName: true}
 	for name, v := range r.tensors() {
 		want[name] = true
 		t, ok := f.Tensor(name)
+		is := fmt.Sprintf("F32 %v", v.Shape())
 		switch {
 		case !ok:
-			differences = append(differences, fmt.Sprintf("%s: not in the file", name))
+			differences = append(differences, Difference{name, none, is})
 		case t.DType != checkpoint.F32 || !slices.Equal(t.Shape, v.Shape()):
-			differences = append(differences, fmt.Sprintf("%s: %s %v in the file, F32 %v in this run", name, t.DType, t.Shape, v.Shape()))
+			differences = append(differences, Difference{name, fmt.Sprintf("%s %v", t.DType, t.Shape), is})
 		}
 	}
 	for name := range f.Names() {
 		if !want[name] {
-			differences = append(differences, fmt.Sprintf("%s: not in this run", name))
+			t, _ := f.Tensor(name)
+			differences = append(differences, Difference{name, fmt.Sprintf("%s %v", t.DType, t.Shape), none})
 		}
 	}
 	return differences
-}
-
-// sum is the checksum of a resume file: of its header, then of each tensor's name and little-endian bytes, in the order
-// of names.
-type sum struct {
-	hash.Hash32
-	buf []byte
-}
-
-func newSum(head []byte) *sum {
-	s := &sum{crc32.New(crc32.MakeTable(crc32.Castagnoli)), make([]byte, 0, 64<<10)}
-	s.Write(head)
-	return s
-}
-
-func (s *sum) String() string { return fmt.Sprintf("%08x", s.Sum32()) }
-
-func (s *sum) tensor(t checkpoint.Tensor) {
-	s.Write([]byte(t.Name))
-	s.Write(t.Bytes())
-}
-
-// entry adds the bytes that tensor adds when the entry is read back.
-func (s *sum) entry(e *checkpoint.Entry) {
-	s.Write([]byte(e.Name))
-	for _, x := range e.Ints {
-		s.buf = binary.LittleEndian.AppendUint64(s.buf[:0], uint64(x))
-		s.Write(s.buf)
-	}
-	for x := e.Floats; len(x) > 0; {
-		n := min(len(x), cap(s.buf)/4)
-		s.buf = s.buf[:4*n]
-		for i, v := range x[:n] {
-			binary.LittleEndian.PutUint32(s.buf[4*i:], math.Float32bits(v))
-		}
-		s.Write(s.buf)
-		x = x[n:]
-	}
 }

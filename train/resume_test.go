@@ -16,21 +16,32 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/nn"
 )
 
 // line fits a line of n weights; small enough to be saved thousands of times.
 func line(n int, file string) (Config, *autograd.Parameter) {
 	w := autograd.NewParameter(n)
-	p := named([]Param{{"w", w}})
+	model := &struct{ W *autograd.Parameter }{w}
+	p := nn.Parameters(model)
 	return Config{
+		Model:     model,
 		Optimizer: NewAdamW(Groups(p, GroupOptions{}), AdamOptions{}),
-		Schedule:  Curve{Peak: 0.01, Length: 1}.Cosine(), Epochs: 1, StepsPerEpoch: 100000, Seed: 1,
+		Schedule:  Curve{Peak: 0.01, Length: 1}.Cosine(), Epochs: 1, Batches: 1000, Seed: 1,
 		EMA:  NewEMA(p, nil, EMAOptions{}),
 		File: file,
-		Loss: func(_ context.Context, t *autograd.Tape, b Batch) (*autograd.Tensor, error) {
+		Loss: func(_ context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
 			return autograd.Mean(autograd.Square(autograd.AddScalar(t.Use(w), -1)), false), nil
 		},
 	}, w
+}
+
+// weight returns the parameter of a line.
+func weight(c *Config) *autograd.Parameter {
+	for _, p := range nn.Parameters(c.Model) {
+		return p
+	}
+	return nil
 }
 
 // stoppedFile writes the resume file of a line after four steps.
@@ -54,7 +65,7 @@ func stoppedFile(t *testing.T, n int) string {
 // resumed continues for one step.
 func resumed(c Config) (Result, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	c.Resume = true
+	c.Start = Resume
 	c.OnStep = func(Record) error { cancel(); return nil }
 	res, err := Run(ctx, c)
 	if errors.Is(err, context.Canceled) {
@@ -82,21 +93,24 @@ func TestResumeListsDifferences(t *testing.T) {
 		change func(*Config)
 		want   []string
 	}{
-		{"seed and length", func(c *Config) { c.Seed, c.StepsPerEpoch, c.ClipNorm = 2, 7, 1 }, []string{
-			"seed: 1 in the file, 2 in this run", "steps an epoch: 100000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
-		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: learning rate 0.00"}},
+		{"seed and length", func(c *Config) { c.Seed, c.Batches, c.ClipNorm = 2, 7, 1 }, []string{
+			"seed: 1 in the file, 2 in this run", "batches in an epoch: 1000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
+		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: other learning rates between the steps 0 and 30 in the file"}},
 		{"optimizer", func(c *Config) { c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{}), SGDOptions{}) }, []string{
-			"optimiser: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/w: not in this run", "optimiser/v/w: not in this run"}},
+			"optimiser: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/W: F32 [3] in the file, none in this run", "optimiser/v/W: F32 [3] in the file, none in this run"}},
 		{"group", func(c *Config) {
 			g := Groups(c.Optimizer.Parameters(), GroupOptions{})
-			g[0].LRScale = 0.5
+			g[0].LRScale = new(0.5)
 			c.Optimizer = NewAdamW(g, AdamOptions{})
-		}, []string{"settings of w: learning rate × 1, weight decay 0 in the file, learning rate × 0.5, weight decay 0 in this run"}},
-		{"average", func(c *Config) { c.EMA = nil }, []string{"average: decay 0.9999 in the file, none in this run", "average/parameters/w: not in this run"}},
-		{"identity", func(c *Config) { c.Identity = map[string]string{"model": "vit"} }, []string{"identity: model: not in the file, vit in this run"}},
+		}, []string{"settings of W: learning rate × 1, weight decay 0 in the file, learning rate × 0.5, weight decay 0 in this run"}},
+		{"average", func(c *Config) { c.EMA = nil }, []string{"average: decay 0.9999 in the file, none in this run", "average/parameters/W: F32 [3] in the file, none in this run"}},
+		{"identity", func(c *Config) { c.Identity = map[string]string{"model": "vit"} }, []string{"identity: model: none in the file, vit in this run"}},
 		{"buffers", func(c *Config) {
-			c.Buffers = func(yield func(string, *autograd.Buffer) bool) { yield("mean", autograd.NewBuffer(0, 2)) }
-		}, []string{"buffers/mean: not in the file"}},
+			c.Model = &struct {
+				W    *autograd.Parameter
+				Mean *autograd.Buffer
+			}{weight(c), autograd.NewBuffer(0, 2)}
+		}, []string{"buffers/Mean: none in the file, F32 [2] in this run"}},
 	} {
 		cfg, w := line(3, file)
 		c.change(&cfg)
@@ -119,7 +133,7 @@ func TestResumeListsDifferences(t *testing.T) {
 		}
 	}
 	cfg, _ := line(4, file)
-	if _, err := resumed(cfg); err == nil || !strings.Contains(err.Error(), "parameters/w: F32 [3] in the file, F32 [4] in this run") {
+	if _, err := resumed(cfg); err == nil || !strings.Contains(err.Error(), "parameters/W: F32 [3] in the file, F32 [4] in this run") {
 		t.Errorf("shape: found %v", err)
 	}
 	if after, _ := os.ReadFile(file); !bytes.Equal(before, after) {
@@ -135,8 +149,8 @@ func TestResumeFindsCountsByPath(t *testing.T) {
 		for _, path := range paths {
 			params = append(params, Param{path, autograd.NewParameter(1)})
 		}
-		return newRun(Config{Optimizer: NewAdamW(Groups(named(params), GroupOptions{}), AdamOptions{}), Epochs: 1, StepsPerEpoch: 9,
-			Schedule: Curve{}.Constant(), File: file})
+		return newRun(Config{Optimizer: NewAdamW(Groups(named(params), GroupOptions{}), AdamOptions{}), Epochs: 1, Batches: 9,
+			Schedule: Curve{}.Constant(), File: file}.withDefaults())
 	}
 	r := make("a", "b", "c")
 	copy(r.Optimizer.Counts(), []int64{1, 2, 3})
@@ -163,7 +177,7 @@ func TestResumeRefusesDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, w := line(3, file)
-		err := newRun(c).load()
+		err := newRun(c.withDefaults()).load()
 		if err == nil {
 			t.Errorf("%s at %d was not noticed", what, at)
 			return
@@ -223,7 +237,7 @@ func TestResumeChecksPositions(t *testing.T) {
 		"count past step":  func(_ *state, c []int64) { c[0] = 5 },
 	} {
 		c, _ := line(3, file)
-		r := newRun(c)
+		r := newRun(c.withDefaults())
 		if err := r.load(); err != nil {
 			t.Fatal(err)
 		}
@@ -234,7 +248,7 @@ func TestResumeChecksPositions(t *testing.T) {
 			t.Fatal(err)
 		}
 		again, _ := line(3, r.File)
-		if err := newRun(again).load(); !errors.Is(err, ErrCorrupt) {
+		if err := newRun(again.withDefaults()).load(); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%s: expected ErrCorrupt, found %v", name, err)
 		}
 	}
@@ -249,7 +263,7 @@ func TestResumeExtraIsWhole(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "run.safetensors")
 	c, _ := line(2, file)
 	c.Extra = &kept{Best: 0.75, Names: "one"}
-	if err := newRun(c).save(); err != nil {
+	if err := newRun(c.withDefaults()).save(); err != nil {
 		t.Fatal(err)
 	}
 	other := struct {
@@ -259,7 +273,7 @@ func TestResumeExtraIsWhole(t *testing.T) {
 	again, w := line(2, file)
 	w.Update(func(v []float32) { v[0] = 7 })
 	again.Extra = &other
-	if err := newRun(again).load(); err == nil || !strings.Contains(err.Error(), "Extra") {
+	if err := newRun(again.withDefaults()).load(); err == nil || !strings.Contains(err.Error(), "Extra") {
 		t.Errorf("expected an error about Extra, found %v", err)
 	}
 	if other.Best != 0.5 || w.Values()[0] != 7 {
@@ -267,7 +281,7 @@ func TestResumeExtraIsWhole(t *testing.T) {
 	}
 	back := kept{}
 	again.Extra = &back
-	if err := newRun(again).load(); err != nil || back != (kept{0.75, "one"}) {
+	if err := newRun(again.withDefaults()).load(); err != nil || back != (kept{0.75, "one"}) {
 		t.Errorf("read %+v, %v", back, err)
 	}
 }
@@ -283,7 +297,7 @@ func FuzzResumeHeader(f *testing.F) {
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, head string) {
 		c, w := line(2, filepath.Join(dir, "run.safetensors"))
-		r := newRun(c)
+		r := newRun(c.withDefaults())
 		if err := r.write([]byte(head)); err != nil {
 			t.Skip()
 		}
@@ -302,10 +316,8 @@ func TestKilledRunKeepsItsFile(t *testing.T) {
 	const size = 100_000 // 1.6 MB a save: most kills hit one
 	if file := os.Getenv(killedEnv); file != "" {
 		c, _ := line(size, file)
-		c.SaveEvery = 1
-		_, err := os.Stat(file)
-		c.Resume = err == nil
-		_, err = Run(context.Background(), c)
+		c.Batches, c.SaveEvery, c.Start = 100_000, 1, ResumeIfPresent
+		_, err := Run(context.Background(), c)
 		t.Fatal(err) // a hundred thousand steps later
 	}
 	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
@@ -341,7 +353,8 @@ func TestKilledRunKeepsItsFile(t *testing.T) {
 			t.Fatalf("the process ended by itself: %s", out.String())
 		}
 		c, w := line(size, file)
-		r := newRun(c)
+		c.Batches = 100_000
+		r := newRun(c.withDefaults())
 		if err := r.load(); err != nil {
 			t.Fatalf("round %d: %v", round, err)
 		}

@@ -34,7 +34,7 @@ func TestSchedulesAgreeWithPyTorch(t *testing.T) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		for i, w := range want {
-			if got := c.s(float64(i) * c.unit); math.Abs(got-w) > 1e-12 {
+			if got := c.s.Rate(float64(i) * c.unit); math.Abs(got-w) > 1e-12 {
 				t.Errorf("%s: at %v expected %v, found %v", c.name, float64(i)*c.unit, w, got)
 			}
 		}
@@ -45,13 +45,13 @@ func TestSchedulesStayAtTheirMinimum(t *testing.T) {
 	c := Curve{Peak: 1, Min: 0.25, Warmup: 2, Length: 10}
 	for name, s := range map[string]Schedule{"cosine": c.Cosine(), "linear": c.Linear(), "steps": c.Steps(1, 0.5)} {
 		for _, x := range []float64{10, 11, 1e6} {
-			if got := s(x); got != 0.25 {
+			if got := s.Rate(x); got != 0.25 {
 				t.Errorf("%s at %v: expected 0.25, found %v", name, x, got)
 			}
 		}
 	}
 	whole := Curve{Peak: 1, Warmup: 10, Length: 10} // warm-up takes the whole run
-	if got := whole.Cosine()(10); math.IsNaN(got) || got != 0 {
+	if got := whole.Cosine().Rate(10); math.IsNaN(got) || got != 0 {
 		t.Errorf("a warm-up as long as the run: expected 0 at its end, found %v", got)
 	}
 }

@@ -128,11 +128,11 @@ func loop(words []string) (early, late float64, err error) {
 	batch, _ := strconv.Atoi(words[1])
 	steps, _ := strconv.Atoi(words[2])
 	var model any
-	var loss func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor
+	var loss func(t *autograd.Tape, pixels *autograd.Tensor, b *train.Batch) *autograd.Tensor
 	if words[0] == "mae" {
 		m := mae.New(mae.Base(), rand.New(rand.NewPCG(1, 1)))
 		model = m
-		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor {
+		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b *train.Batch) *autograd.Tensor {
 			return m.Loss(pixels, m.Masking(m.Noise(b.Seed, b.Key, batch), batch))
 		}
 	} else {
@@ -143,7 +143,7 @@ func loop(words []string) (early, late float64, err error) {
 		m := vit.New(c, classes, rand.New(rand.NewPCG(1, 1)))
 		model = m
 		labels := make([]int, batch)
-		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b train.Batch) *autograd.Tensor {
+		loss = func(t *autograd.Tape, pixels *autograd.Tensor, b *train.Batch) *autograd.Tensor {
 			return autograd.CrossEntropy(m.Forward(pixels), labels, autograd.CrossEntropyOptions{})
 		}
 	}
@@ -151,9 +151,9 @@ func loop(words []string) (early, late float64, err error) {
 	_, err = train.Run(context.Background(), train.Config{
 		Optimizer: train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{}),
 		Schedule:  train.Curve{Peak: 1e-4, Length: 1}.Cosine(),
-		Epochs:    1, StepsPerEpoch: steps, BatchSize: batch,
+		Epochs:    1, Batches: steps,
 		Tape: autograd.Options{Workers: simd.NewWorkers(0)},
-		Loss: func(_ context.Context, t *autograd.Tape, b train.Batch) (*autograd.Tensor, error) {
+		Loss: func(_ context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			return loss(t, t.Input(values, batch, 3, 224, 224), b), nil
 		},
 		OnStep: func(r train.Record) error {
