@@ -1,12 +1,22 @@
 // Package train trains models: optimizers, learning-rate schedules, clipping, averages of weights, and a loop that can
 // be stopped and continued at any step:
 //
+//	feed := train.NewFeed(loader) // a loader of package vision or data
 //	result, err := train.Run(ctx, train.Config{
-//		Optimizer: train.NewAdamW(groups, train.AdamOptions{}),
+//		Model:     model,
+//		Optimizer: train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{}),
 //		Schedule:  train.Curve{Peak: 1e-3, Warmup: 1, Length: 10}.Cosine(),
-//		Epochs:    10, StepsPerEpoch: 100,
-//		Loss:   loss, // builds the loss of one batch on a tape
-//		Params: nn.Parameters(model), File: "run.safetensors",
+//		Epochs:    10,
+//		Data:      feed,
+//		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
+//			images, err := feed.Next(ctx, b)
+//			if err != nil {
+//				return nil, err
+//			}
+//			logits := model.Forward(t.Input(images.Pixels, images.Shape()...))
+//			return autograd.CrossEntropy(logits, images.Labels, autograd.CrossEntropyOptions{}), nil
+//		},
+//		File: "run.safetensors", Start: train.ResumeIfPresent,
 //	})
 //
 // The parts stand alone. A program with a loop of its own needs a dozen lines:
@@ -14,7 +24,7 @@
 //	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Seed: seed})
 //	grads := autograd.NewGradients()
 //	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
-//	opt := train.NewAdamW(groups, train.AdamOptions{Beta2: 0.95})
+//	opt := train.NewAdamW(groups, train.AdamOptions{Beta2: new(0.95)})
 //	rate := train.Curve{Peak: 1.5e-4, Warmup: 40, Length: 800}.Cosine()
 //	for step := range steps {
 //		epoch := float64(step) / stepsPerEpoch
@@ -23,7 +33,7 @@
 //		tape.Commit()                // running statistics
 //		loss.Backward(grads)
 //		norm := train.GradNorm(grads, opt.Parameters(), workers)
-//		opt.Step(grads, rate(epoch), train.ClipScale(norm, 1), workers)
+//		opt.Step(grads, rate.Rate(epoch), train.ClipScale(norm, 1), workers)
 //		grads.Zero()
 //		tape.Reset()
 //	}
@@ -40,10 +50,13 @@
 // A parameter without a gradient is left alone: it is not decayed, and its bias correction does not advance. The factor
 // of clipping is part of the step, so that gradients are read once.
 //
+// Settings that cannot be meant, such as a beta of 1 or a negative weight decay, are the optimizer's Err. [Run] returns it
+// before the first step. A zero in [AdamOptions] is a zero: nil is the default.
+//
 // # Schedules
 //
 // A [Schedule] is a pure function of the position in epochs. [Curve] makes the usual schedules from one set of numbers.
-// Any other function will do.
+// Any other function will do, as a [Func].
 //
 // # Averages
 //
@@ -54,11 +67,22 @@
 //
 // [Run] needs an optimizer, a schedule, the length of the run, and a function that builds the loss of one batch on a
 // tape. The function gets a [Batch]: the number of the batch, and the seed of the run. If the data depends on nothing
-// else, neither does the trained model. [Order] shuffles an epoch in this way. [Config.Gradients] replaces the loss where
-// a batch needs more than one forward and one backward pass.
+// else, neither does the trained model. A [Feed] takes the batches of any loader by their numbers. [Order] shuffles an
+// epoch in this way for programs without a loader. [Config.Gradients] replaces the loss where a batch needs more than one
+// forward and one backward pass.
+//
+// Batches may differ in size. Means over the batches of a step, and over an epoch, are weighted by samples. So a step of
+// several small batches is a step of one large batch.
 //
 // When the context ends, the loop drops the step under way, saves, and returns an error that wraps the context's cause.
-// When the loss or a gradient is not finite, it stops with a [NonFiniteError] before anything is changed.
+// When the loss or a gradient is not finite, it stops with a [NonFiniteError] before anything is changed. [ErrStop] from
+// a callback ends a run without an error.
+//
+// # Validation and the best epoch
+//
+// [Config.Validate] measures the model after each epoch; [Evaluate] takes a model over a loader for it. With the score,
+// Run finds the best epoch, ends the run when Patience epochs bring no better one, and leaves the best weights in the
+// model if KeepBest says so. With an [EMA], all of this is about the average.
 //
 // # Resuming
 //
@@ -69,8 +93,9 @@
 // The file is replaced whole. A process that is killed while it saves leaves the previous file. It may also leave an
 // unfinished file with a name like .run.safetensors.1a2b3c4d.tmp, which can be deleted.
 //
-// The file also describes the run: the seed, the lengths, the settings of the optimizer for each parameter, samples of
-// the schedule, and [Config.Identity]. A different run gets a [ResumeError] with all differences, and a corrupted file
+// The file also describes the run: the seed, the lengths, the settings of the optimizer for each parameter, the learning
+// rate of every step, the data, the frozen parameters, and [Config.Identity]. A different run gets a [ResumeError] with all
+// differences. [Config.Accept] names those that are planned, such as more epochs at a lower rate. A corrupted file
 // gives [ErrCorrupt]. In both cases nothing is changed. The format is safetensors, so that weights can be taken out of an
-// abandoned run. Its version is 1.
+// abandoned run. Its version is 2.
 package train

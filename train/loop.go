@@ -153,7 +153,7 @@ func (r *run) callback(f func() error) error {
 	if r.Extra != nil && r.File != "" {
 		before, err := json.Marshal(r.Extra)
 		if err != nil {
-			return fmt.Errorf("Extra: %w", err)
+			return fmt.Errorf("cannot save Extra: %w", err)
 		}
 		r.extra = before
 	}

@@ -23,6 +23,8 @@ func TestSchedulesAgreeWithPyTorch(t *testing.T) {
 	}{
 		{"cosine", Curve{Peak: 0.5, Min: 0.01, Length: 25}.Cosine(), 1},
 		{"warmup_cosine", Curve{Peak: 0.5, Start: 0.05, Warmup: 5, Length: 25}.Cosine(), 1},
+		{"timm_cosine", Curve{Peak: 0.5, Min: 0.01, Start: 0.05, Warmup: 5, Length: 25, Beneath: true}.Cosine(), 1},
+		{"timm_cosine_prefix", Curve{Peak: 0.5, Min: 0.01, Start: 0.05, Warmup: 5, Length: 25}.Cosine(), 1},
 		{"step", Curve{Peak: 0.5}.Steps(7, 0.3), 1},
 		{"warmup_linear", Curve{Peak: 0.5, Warmup: 4, Length: 20}.Linear(), 1},
 		{"warmup_constant", Curve{Peak: 0.5, Warmup: 6}.Constant(), 1},

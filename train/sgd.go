@@ -44,11 +44,11 @@ func NewSGD(groups []Group, o SGDOptions) *SGD {
 func (o SGDOptions) check() error {
 	switch {
 	case o.Nesterov && o.Momentum == 0:
-		return errors.New("Nesterov needs Momentum")
+		return errors.New("expected a Momentum above 0 with Nesterov, found 0")
 	case o.Dampening != 0 && o.Momentum == 0:
-		return errors.New("Dampening needs Momentum")
+		return errors.New("expected a Momentum above 0 with Dampening, found 0")
 	case o.Nesterov && o.Dampening != 0:
-		return fmt.Errorf("Nesterov: expected no Dampening, found %v", o.Dampening)
+		return fmt.Errorf("expected no Dampening with Nesterov, found %v", o.Dampening)
 	}
 	return cmp.Or(atLeastZero("Momentum", o.Momentum), belowOne("Dampening", o.Dampening))
 }

@@ -11,6 +11,7 @@ import math
 import os
 
 import timm
+import timm.scheduler
 import torch
 from safetensors.torch import save_file
 from timm.utils import ModelEmaV2, ModelEmaV3
@@ -57,8 +58,11 @@ CASES = [
     ("sgd", lambda g: torch.optim.SGD(g, lr=1), 0.02, lambda i: 0.1, 0, 0),
     ("momentum", lambda g: torch.optim.SGD(g, lr=1, momentum=0.9), 0.02, lambda i: 0.1 / (i + 1), 0, 0),
     ("nesterov", lambda g: torch.optim.SGD(g, lr=1, momentum=0.8, nesterov=True), 0.02, lambda i: 0.05, 0, 0),
+    ("dampening", lambda g: torch.optim.SGD(g, lr=1, momentum=0.9, dampening=0.3), 0.02, lambda i: 0.05, 0, 0),
+    ("dampening_late", lambda g: torch.optim.SGD(g, lr=1, momentum=0.9, dampening=0.3), 0.02, lambda i: 0.05, 0, 6),
     ("adam", lambda g: torch.optim.Adam(g, lr=1), 0.3, lambda i: 0.02, 0, 0),
     ("adamw", lambda g: torch.optim.AdamW(g, lr=1, betas=(0.9, 0.95)), 0.3, lambda i: 0.02 / (i + 1), 0, 0),
+    ("adamw_zero", lambda g: torch.optim.AdamW(g, lr=1, betas=(0.0, 0.95)), 0.3, lambda i: 0.02, 0, 0),
     ("adamw_late", lambda g: torch.optim.AdamW(g, lr=1, eps=1e-6), 0.3, lambda i: 0.02, 0, 6),
     ("adamw_clip", lambda g: torch.optim.AdamW(g, lr=1, betas=(0.9, 0.98)), 0.1, lambda i: 0.02, 3.0, 0),
     ("lars", lambda g: LARS(g, lr=1, momentum=0.9, weight_decay=0, trust=0.02), 0.1, lambda i: 0.5, 0, 0),
@@ -153,6 +157,13 @@ def schedules():
         o, lambda s: s / 4 if s < 4 else max(0.0, (20 - s) / 16)), 26)
     out["warmup_constant"] = torch_schedule(lambda o: lr.LambdaLR(o, lambda s: min(1.0, s / 6)), 26)
     out["mae"] = [mae(e + i / 4) for e in range(30) for i in range(4)]
+    def timm_cosine(**options):
+        opt = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+        s = timm.scheduler.CosineLRScheduler(opt, lr_min=0.01, warmup_t=5, warmup_lr_init=0.05, **options)
+        return [s._get_lr(t)[0] for t in range(31)]
+
+    out["timm_cosine"] = timm_cosine(t_initial=25)
+    out["timm_cosine_prefix"] = timm_cosine(t_initial=20, warmup_prefix=True)
     with open(os.path.join(OUT, "schedules.json"), "w") as f:
         json.dump(out, f)
         f.write("\n")

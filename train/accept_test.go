@@ -1,0 +1,152 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
+
+// A finished run is made longer, gentler or tighter, when the caller accepts the change by name.
+func TestAccept(t *testing.T) {
+	longer := func(c *Config) {
+		c.Epochs = 3
+		c.Schedule = Curve{Peak: 0.5, Length: 3}.Linear()
+	}
+	for _, c := range []struct {
+		name        string
+		accept      []string
+		change      func(*Config)
+		differences []string // names; nil when the run continues
+		steps       int
+	}{
+		{"longer", []string{"epochs", "schedule"}, longer, nil, 6},
+		{"longer, same schedule", []string{"epochs"}, func(c *Config) { c.Epochs = 3 }, nil, 6},
+		{"longer, not accepted", nil, longer, []string{"epochs", "schedule"}, 0},
+		{"longer, schedule not accepted", []string{"epochs"}, longer, []string{"schedule"}, 0},
+		{"a lower rate", []string{"schedule"}, func(c *Config) { c.Schedule = Curve{Peak: 0.25}.Constant() }, nil, 4},
+		{"a lower rate, not accepted", nil, func(c *Config) { c.Schedule = Curve{Peak: 0.25}.Constant() }, []string{"schedule"}, 0},
+		{"a tighter clip", []string{"clipping norm"}, func(c *Config) { c.ClipNorm = 0.5 }, nil, 4},
+		{"a seed", []string{"seed"}, func(c *Config) { c.Seed = 9 }, nil, 4},
+		{"other data", []string{"data: batch size"}, func(c *Config) { c.Data = described{"batch size": "4"} }, nil, 4},
+		{"other data, not accepted", nil, func(c *Config) { c.Data = described{"batch size": "4", "length": "7"} }, []string{"data: batch size", "data: length"}, 0},
+		{"other optimizer settings", []string{"optimiser", "settings of W"}, func(c *Config) {
+			c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{WeightDecay: 0.1}), SGDOptions{Nesterov: true, Momentum: 0.5})
+		}, []string{"optimiser/momentum/W"}, 0},
+	} {
+		make := func() Config {
+			cfg, _ := scored(1, 2)
+			cfg.Validate = nil
+			cfg.Data, cfg.Batches = described{"batch size": "2"}, 0
+			return cfg
+		}
+		cfg := make()
+		cfg.File = filepath.Join(t.TempDir(), "run.safetensors")
+		if _, err := Run(context.Background(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		file := cfg.File
+		cfg = make()
+		cfg.File, cfg.Start, cfg.Accept = file, Resume, c.accept
+		c.change(&cfg)
+		res, err := Run(context.Background(), cfg)
+		var e *ResumeError
+		switch {
+		case c.differences == nil && (err != nil || res.Steps != c.steps):
+			t.Errorf("%s: found %+v, %v", c.name, res, err)
+		case c.differences != nil && !errors.As(err, &e):
+			t.Errorf("%s: expected a ResumeError, found %v", c.name, err)
+		case c.differences != nil:
+			var names []string
+			for _, d := range e.Differences {
+				names = append(names, d.Name)
+			}
+			if !slices.Equal(names, c.differences) {
+				t.Errorf("%s: expected the differences %q, found %q", c.name, c.differences, names)
+			}
+		}
+	}
+}
+
+// described is data of two batches that has only settings.
+type described map[string]string
+
+func (described) Batches() int                  { return 2 }
+func (d described) Describe() map[string]string { return d }
+func (described) Close()                        {}
+
+// A run cannot end before the steps that were done, nor accept what no setting is called.
+func TestAcceptHasLimits(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	cfg, _ := scored(1, 2, 3)
+	cfg.File = file
+	if _, err := Run(context.Background(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		accept string
+		change func(*Config)
+		want   string
+	}{
+		{"epochs", func(c *Config) { c.Epochs = 2 }, "has done 6 steps, expected at most the 4 of this run"},
+		{"epoch", func(*Config) {}, `found "epoch"`},
+		{"batches in an epoch", func(*Config) {}, `"batches in an epoch" cannot change within a run`},
+	} {
+		cfg, _ := scored(1, 2, 3)
+		cfg.File, cfg.Start, cfg.Accept = file, Resume, []string{c.accept}
+		c.change(&cfg)
+		if _, err := Run(context.Background(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("accepting %q: expected %q, found %v", c.accept, c.want, err)
+		}
+	}
+}
+
+// Every step of the schedule is compared, also one that differs alone.
+func TestScheduleIsComparedAtEveryStep(t *testing.T) {
+	for _, at := range []int{0, 1, 57, 100, 998, 999} {
+		file := stoppedFile(t, 3)
+		c, _ := line(3, file)
+		was := c.Schedule
+		c.Schedule = Func(func(x float64) float64 {
+			if int(x*1000+0.5) == at {
+				return was.Rate(x) + 1e-6
+			}
+			return was.Rate(x)
+		})
+		_, err := resumed(c)
+		var e *ResumeError
+		if !errors.As(err, &e) || len(e.Differences) != 1 || e.Differences[0].Name != "schedule" {
+			t.Errorf("step %d: expected a difference in the schedule, found %v", at, err)
+		}
+	}
+}
+
+// A frozen parameter is not in the file, but its values are compared.
+func TestFrozenParametersAreCompared(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	make := func(base float32) Config {
+		cfg, w := scored(1, 2)
+		frozen := autograd.ParameterOf([]float32{base, 2}, 2)
+		frozen.Frozen = true
+		cfg.Model = &struct{ Base, W *autograd.Parameter }{frozen, w}
+		cfg.File, cfg.Start = file, ResumeIfPresent
+		return cfg
+	}
+	if _, err := Run(context.Background(), make(1)); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := os.ReadFile(file); strings.Contains(string(data), "parameters/Base") {
+		t.Error("the file holds a frozen parameter")
+	}
+	if _, err := Run(context.Background(), make(1)); err != nil {
+		t.Errorf("the same base: %v", err)
+	}
+	if _, err := Run(context.Background(), make(3)); err == nil || !strings.Contains(err.Error(), "frozen parameters: 2 values, ") {
+		t.Errorf("another base: found %v", err)
+	}
+}
