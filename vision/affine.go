@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// affine returns an image of m's size whose pixel (x, y) is m at
+// affine returns an image of m's size and channels whose pixel (x, y) is m at
 //
 //	(a[0]·x + a[1]·y + a[2], a[3]·x + a[4]·y + a[5]),
 //
@@ -13,7 +13,7 @@ import (
 // whatever the scale. Outside m the color is fill. The bytes are those of Pillow's Image.transform with
 // Transform.AFFINE: computed in float64, and cut to whole numbers.
 func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
-	out := NewImage(m.Height, m.Width, 3)
+	out := NewImage(m.Height, m.Width, m.Channels)
 	width, height := float64(m.Width), float64(m.Height)
 	for y := range m.Height {
 		row := out.row(y)
@@ -23,7 +23,7 @@ func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
 			// Products are rounded before they are added, on every machine.
 			sx := float64(a[0]*fx) + float64(a[1]*fy) + a[2]
 			sy := float64(a[3]*fx) + float64(a[4]*fy) + a[5]
-			to := row[3*x : 3*x+3]
+			to := row[m.Channels*x : m.Channels*(x+1)]
 			switch {
 			case !(sx >= 0 && sx < width && sy >= 0 && sy < height):
 				copy(to, fill[:])
@@ -41,7 +41,7 @@ func affine(m *Image, a [6]float64, f Filter, fill [3]uint8) *Image {
 func (m *Image) bilinearAt(to []uint8, x, y float64) {
 	x0, y0 := math.Floor(x), math.Floor(y)
 	dx, dy := x-x0, y-y0
-	left, right := 3*clamp(int(x0), m.Width), 3*clamp(int(x0)+1, m.Width)
+	left, right := m.Channels*clamp(int(x0), m.Width), m.Channels*clamp(int(x0)+1, m.Width)
 	above, below := m.row(clamp(int(y0), m.Height)), m.row(clamp(int(y0)+1, m.Height))
 	for c := range to {
 		u := lerp(float64(above[left+c]), float64(above[right+c]), dx)
@@ -59,7 +59,7 @@ func (m *Image) bicubicAt(to []uint8, x, y float64) {
 	var at [4]int
 	for i := range 4 {
 		rows[i] = m.row(clamp(int(y0)+i-1, m.Height))
-		at[i] = 3 * clamp(int(x0)+i-1, m.Width)
+		at[i] = m.Channels * clamp(int(x0)+i-1, m.Width)
 	}
 	for c := range to {
 		var v [4]float64

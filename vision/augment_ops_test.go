@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -19,10 +21,14 @@ func augmentImages() map[string]*Image {
 	for i := range flat.Pix {
 		flat.Pix[i] = 77
 	}
-	return map[string]*Image{
+	images := map[string]*Image{
 		"wide": testImage(37, 61, 3), "tall": testImage(44, 19, 3), "square": testImage(32, 32, 3), "dim": dim,
 		"flat": flat, "dot": testImage(1, 1, 3), "line": testImage(2, 9, 3),
 	}
+	for _, name := range slices.Collect(maps.Keys(images)) {
+		images[name+" gray"] = images[name].Gray()
+	}
+	return images
 }
 
 func TestAugmentOperationsEqualPillow(t *testing.T) {
@@ -41,7 +47,7 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 	if err := json.Unmarshal(data, &g); err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Cases) < 500 {
+	if len(g.Cases) < 600 {
 		t.Fatalf("%d cases", len(g.Cases))
 	}
 	images := augmentImages()

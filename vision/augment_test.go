@@ -77,8 +77,28 @@ func TestRandAugmentDraws(t *testing.T) {
 	if math.Abs(levels-0.9) > 0.005 {
 		t.Errorf("mean level %v", levels)
 	}
-	if got := a.Apply(data.NewRand(5), testImage(9, 9, 1)); got.Channels != 3 {
-		t.Errorf("a gray image gave %d channels", got.Channels)
+}
+
+// TestAugmentGray changes an image of one channel as it changes the same image as RGB, of which the fill is gray too. An
+// image with alpha becomes RGB.
+func TestAugmentGray(t *testing.T) {
+	rand, err := ParseRandAugment("rand-m9-n4-p0.9-mstd0.5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rand.Fill = [3]uint8{99, 99, 99}
+	jitter := ColorJitter{Brightness: 0.4, Contrast: 0.4, Saturation: 0.4, Hue: 0.1}
+	m := testImage(23, 31, 1)
+	for i := range uint64(100) {
+		for name, apply := range map[string]func(r *data.Rand, m *Image) *Image{"RandAugment": rand.Apply, "ColorJitter": jitter.Apply} {
+			got, want := apply(data.NewRand(1, i), m), apply(data.NewRand(1, i), m.RGB())
+			if got.Channels != 1 || !bytes.Equal(got.RGB().Pix, want.Pix) {
+				t.Fatalf("%s, seed %d: %d channels, or other pixels than those of the same image as RGB", name, i, got.Channels)
+			}
+			if got := apply(data.NewRand(1, i), testImage(9, 9, 4)); got.Channels != 3 {
+				t.Fatalf("%s: an image with alpha gave %d channels", name, got.Channels)
+			}
+		}
 	}
 }
 

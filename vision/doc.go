@@ -48,8 +48,9 @@
 //
 // # From pixels to a model's input
 //
-// A [Preprocess] makes float32 planes of an image, [3, h, w], or [1, h, w] with Gray: resize, crop, normalize. [LoadPreprocess] reads it from
-// the files beside a model's weights, in every form that transformers has written and in timm's form.
+// A [Preprocess] makes float32 planes of an image, [3, h, w], or [1, h, w] with Gray: resize, crop, normalize.
+// [LoadPreprocess] reads it from the files beside a model's weights, in every form that transformers has written and in
+// timm's form.
 //
 // Each of these libraries has its own arithmetic. transformers 5 resizes tensors with torchvision, earlier versions
 // resize images with Pillow, and timm rounds the position of a crop to even. The files say which one applies, and a

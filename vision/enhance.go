@@ -2,7 +2,7 @@ package vision
 
 import "math"
 
-// The enhancements move an RGB image away from, or towards, a degenerate version of itself. Factor 0 gives that version,
+// The enhancements move a gray or RGB image away from, or towards, a degenerate version of itself. Factor 0 gives that version,
 // 1 the image, and more than 1 goes beyond. They give the bytes of Pillow's ImageEnhance.
 
 // blend returns from + factor·(to - from), in float32 and cut to whole numbers, in to's shape.
@@ -69,7 +69,11 @@ func smooth(m *Image) *Image {
 
 // shiftHue turns the hue of each pixel by a share of the circle, -0.5 to 0.5, in Pillow's 8-bit HSV: torchvision's
 // adjust_hue on Pillow images. The way through 8 bits changes pixels even where the share is 0.
+// Gray has no hue.
 func shiftHue(m *Image, share float64) *Image {
+	if m.Channels == 1 {
+		return m
+	}
 	by := uint8(int32(share * 255))
 	out := NewImage(m.Height, m.Width, 3)
 	for i := 0; i < len(m.Pix); i += 3 {

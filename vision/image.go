@@ -107,6 +107,14 @@ func (m *Image) RGB() *Image {
 	return out
 }
 
+// withoutAlpha returns m with one channel or three.
+func (m *Image) withoutAlpha() *Image {
+	if m.Channels == 1 {
+		return m
+	}
+	return m.RGB()
+}
+
 // Gray returns m with one channel: (19595·R + 38470·G + 7471·B + 32768) / 65536, the ITU-R 601 luma in the
 // fixed-point form of Pillow's convert("L"). Alpha is ignored. A gray image is returned as it is.
 func (m *Image) Gray() *Image {

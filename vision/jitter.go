@@ -28,9 +28,9 @@ func (j *ColorJitter) Validate() error {
 	return nil
 }
 
-// Apply returns m in RGB and changed at random.
+// Apply returns m changed at random. Alpha is dropped, and gray stays gray.
 func (j *ColorJitter) Apply(r *data.Rand, m *Image) *Image {
-	m = m.RGB()
+	m = m.withoutAlpha()
 	order := r.Perm(4)
 	factor := func(by float64) float64 { return r.Uniform(max(0, 1-by), 1+by) }
 	b, c, s, h := factor(j.Brightness), factor(j.Contrast), factor(j.Saturation), r.Uniform(-j.Hue, j.Hue)

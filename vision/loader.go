@@ -108,9 +108,6 @@ func (l *Loader) check() error {
 			return errors.New("vision: loader: mixing labels of a data set without classes")
 		}
 	}
-	if l.Preprocess.Gray {
-		return errors.New("vision: loader: Preprocess.Gray: batches of one channel are not supported")
-	}
 	if l.Augment != nil {
 		return l.Augment.Validate()
 	}
@@ -134,7 +131,8 @@ func (l *Loader) items() *data.Loader[Batch] {
 // images returns the loader whose slots are the images of Pixels.
 func (l *Loader) images() *data.Loader[Batch] {
 	height, width, _ := l.Preprocess.FixedSize()
-	each := 3 * height * width
+	channels := l.Preprocess.Channels()
+	each := channels * height * width
 	norm := l.Preprocess.Normalizer()
 	var spare workspaces
 	images := l.items()
@@ -142,7 +140,7 @@ func (l *Loader) images() *data.Loader[Batch] {
 		if cap(b.Pixels) < n*each {
 			b.Pixels = make([]float32, n*each)
 		}
-		b.Pixels, b.Channels, b.Height, b.Width = b.Pixels[:n*each], 3, height, width
+		b.Pixels, b.Channels, b.Height, b.Width = b.Pixels[:n*each], channels, height, width
 	}
 	images.Prepare = func(b *Batch, slot, i int, r *data.Rand) error {
 		w := spare.take()

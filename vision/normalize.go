@@ -28,7 +28,8 @@ var (
 // Normalizer maps samples to float32 by one table of 256 values per channel. So every arithmetic is exact and costs one
 // look-up. Many goroutines may use a Normalizer at once.
 type Normalizer struct {
-	table [3][256]float32
+	table    [3][256]float32
+	channels int // 3, or 1: then the tables are equal
 }
 
 // NewNormalizer returns the normalizer for a mean and a standard deviation of samples scaled to 0..1. scale is the
@@ -37,7 +38,7 @@ func NewNormalizer(mean, std [3]float32, scale float64, a Arithmetic) *Normalize
 	if scale == 0 {
 		scale = 1. / 255
 	}
-	n := new(Normalizer)
+	n := &Normalizer{channels: 3}
 	for c := range n.table {
 		t := &n.table[c]
 		inverse := float32(1 / scale)
@@ -71,12 +72,19 @@ func (n *Normalizer) Level(channel int, v float32) uint8 {
 	return 0
 }
 
-// ToCHW writes the image as three planes [3, height, width] to dst. Gray is repeated, alpha ignored. It panics
-// when dst does not hold 3·height·width values.
+// ToCHW writes the image as planes [channels, height, width] to dst. There are three channels, or one where the
+// Normalizer is that of a [Preprocess] with Gray. Three are repeated from a gray image, and one is the image in gray. Alpha
+// is ignored. It panics when dst does not hold channels·height·width values.
 func (n *Normalizer) ToCHW(dst []float32, m *Image) {
 	size := m.Height * m.Width
-	if len(dst) != 3*size {
-		panic(fmt.Sprintf("vision: ToCHW: room for %d values, an image of %d×%d pixels has %d", len(dst), m.Width, m.Height, 3*size))
+	if len(dst) != n.channels*size {
+		panic(fmt.Sprintf("vision: ToCHW: room for %d values, an image of %d×%d pixels has %d", len(dst), m.Width, m.Height, n.channels*size))
+	}
+	if n.channels == 1 {
+		for i, v := range m.Gray().Pix {
+			dst[i] = n.table[0][v]
+		}
+		return
 	}
 	r, g, b := dst[:size:size], dst[size:2*size:2*size], dst[2*size:]
 	g, b = g[:len(r)], b[:len(r)]
@@ -117,17 +125,18 @@ func ToCHW(dst []float32, m *Image, mean, std [3]float32) {
 	NewNormalizer(mean, std, 0, RescaleFirst).ToCHW(dst, m)
 }
 
-// FromCHW returns the RGB image of three planes [3, height, width], such as a model's input or a reconstruction of it.
-// [Normalizer.Level] turns each value into a sample. FromCHW panics when planes does not hold 3·height·width values.
+// FromCHW returns the image of planes [channels, height, width], such as a model's input or a reconstruction of it, with
+// as many channels as [Normalizer.ToCHW] writes. [Normalizer.Level] turns each value into a sample. FromCHW panics when
+// planes does not hold channels·height·width values.
 func (n *Normalizer) FromCHW(planes []float32, height, width int) *Image {
-	out := NewImage(height, width, 3)
+	out := NewImage(height, width, n.channels)
 	size := height * width
-	if len(planes) != 3*size {
-		panic(fmt.Sprintf("vision: FromCHW: %d values for an image of %d×%d pixels, expected %d", len(planes), width, height, 3*size))
+	if len(planes) != n.channels*size {
+		panic(fmt.Sprintf("vision: FromCHW: %d values for an image of %d×%d pixels, expected %d", len(planes), width, height, n.channels*size))
 	}
-	for c := range 3 {
+	for c := range n.channels {
 		for i, v := range planes[c*size : (c+1)*size] {
-			out.Pix[3*i+c] = n.Level(c, v)
+			out.Pix[n.channels*i+c] = n.Level(c, v)
 		}
 	}
 	return out

@@ -78,8 +78,8 @@ type Preprocess struct {
 	NoNormalize bool       // Mean and Std are not used
 	Mean, Std   [3]float32 // a Std of zeros means ½ for both
 
-	// Gray makes images gray first, as Pillow's convert("L") does. Pixels are then one channel, with one mean and one
-	// deviation: the three of Mean and of Std must be equal.
+	// Gray makes images gray first, as Pillow's convert("L") does. Images and pixels then have one channel, with one mean
+	// and one deviation: the three of Mean and of Std must be equal. Of Fill, the first value counts.
 	Gray bool
 	// RowsFirst selects the resizing order of Pillow before version 13; see [Resizer].
 	RowsFirst bool
@@ -171,8 +171,14 @@ func (p *Preprocess) preparable(height, width int) bool {
 	return width <= limit/max(1, height)
 }
 
-// Normalizer returns the arithmetic half of p.
+// Normalizer returns the arithmetic half of p, for images of as many channels as p has.
 func (p *Preprocess) Normalizer() *Normalizer {
+	n := p.normalizer()
+	n.channels = p.Channels()
+	return n
+}
+
+func (p *Preprocess) normalizer() *Normalizer {
 	mean, std, scale := p.Mean, p.Std, p.Scale
 	if std == [3]float32{} {
 		mean, std = HalfMean, HalfStd
@@ -205,10 +211,19 @@ func (p *Preprocess) Normalizer() *Normalizer {
 	return NewNormalizer(mean, std, scale, a)
 }
 
-// Geometry returns the image resized and cropped, as RGB, also with Gray. w shares out the work; nil is serial. A resize to more pixels
-// than MaxPixels, as of a very long and narrow image, gives an error that matches [ErrTooLarge].
+// Geometry returns the image resized and cropped, as RGB, or with one channel where p is Gray. w shares out the work; nil
+// is serial. A resize to more pixels than MaxPixels, as of a very long and narrow image, gives an error that matches
+// [ErrTooLarge].
 func (p *Preprocess) Geometry(m *Image, w *simd.Workers) (*Image, error) {
 	return p.geometry(nil, m, w)
+}
+
+// colors returns the image in gray or as RGB, as p has it.
+func (p *Preprocess) colors(m *Image) *Image {
+	if p.Gray {
+		return m.Gray()
+	}
+	return m.RGB()
 }
 
 // geometry is Geometry. It returns m itself, or uses the memory of out where that is enough. It computes only the pixels
@@ -220,10 +235,7 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	if p.Gray {
-		m = m.Gray()
-	}
-	m = m.RGB()
+	m = p.colors(m)
 	height, width := p.resized(m.Height, m.Width)
 	whole := image.Rect(0, 0, width, height)
 	crop := whole
@@ -294,14 +306,7 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	}
 	dst = dst[:n*len(images)]
 	w.For(len(images), func(i int) {
-		own := dst[i*n : (i+1)*n]
-		if !p.Gray {
-			norm.ToCHW(own, ready[i])
-			return
-		}
-		for at := range own {
-			own[at] = norm.table[0][ready[i].Pix[3*at]] // the three samples are equal
-		}
+		norm.ToCHW(dst[i*n:(i+1)*n], ready[i])
 	})
 	return dst, height, width, nil
 }

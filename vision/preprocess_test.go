@@ -28,6 +28,7 @@ type goldenPreprocess struct {
 	Ramps       map[string]map[string]string                  // by statistics and backend
 	Processors  map[string]map[string]map[string]goldenOutput // by name, backend and size
 	Torchvision map[string]map[string]goldenOutput
+	Gray        map[string]goldenOutput
 }
 
 // backends are named in goldens as transformers names them.
@@ -172,6 +173,18 @@ func processors(t testing.TB) map[string]fstest.MapFS {
 		}
 	}
 	return folders
+}
+
+// TestGrayEqualsTimm prepares images of one channel as timm does for a model with in_chans=1.
+func TestGrayEqualsTimm(t *testing.T) {
+	golden := preprocessGolden(t).Gray
+	if len(golden) != 8 {
+		t.Fatalf("%d sizes", len(golden))
+	}
+	checkOutputs(t, &Preprocess{
+		Backend: Timm, Gray: true, Mode: ShortSide, Width: 64, Filter: Bicubic, CropHeight: 56, CropWidth: 56,
+		Mean: uniform(0.13), Std: uniform(0.31),
+	}, golden)
 }
 
 // The settings in a model's files must give the libraries' outputs, bit for bit. So must the same settings after they

@@ -121,9 +121,9 @@ func (a *RandAugment) most() float64 {
 	return 10
 }
 
-// Apply returns m in RGB and changed at random.
+// Apply returns m changed at random. Alpha is dropped. Gray stays gray, and is filled with the first value of Fill.
 func (a *RandAugment) Apply(r *data.Rand, m *Image) *Image {
-	m = m.RGB()
+	m = m.withoutAlpha()
 	layers, prob := a.Layers, a.Prob
 	if layers == 0 {
 		layers = 2

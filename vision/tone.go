@@ -1,6 +1,6 @@
 package vision
 
-// The tone operations look each sample of an RGB image up in a table of its channel. They give the bytes of Pillow's
+// The tone operations look each sample of a gray or RGB image up in a table of its channel. They give the bytes of Pillow's
 // ImageOps of the same names.
 
 // toneTable holds the new value of each sample.

@@ -9,6 +9,7 @@ Run from the repository's root: python testdata/gen/vision_augment.py
 """
 
 import base64
+import functools
 import hashlib
 import json
 
@@ -46,10 +47,13 @@ FILL = (124, 116, 104)
 cases = []
 
 
-def case(op, f, *args, names=tuple(IMAGES)):
+def case(op, f, *args, names=tuple(IMAGES), gray=False):
     for name in names:
-        out = f(Image.fromarray(IMAGES[name]))
-        assert out.mode == "RGB"
+        m = Image.fromarray(IMAGES[name])
+        if gray:
+            m, name = m.convert("L"), name + " gray"
+        out = f(m)
+        assert out.mode == m.mode
         raw = out.tobytes()
         c = {"image": name, "op": op, "args": list(args), "sha256": hashlib.sha256(raw).hexdigest()[:32]}
         if len(raw) <= 90:
@@ -83,6 +87,29 @@ for name, f in FILTERS.items():
         case("translatey", lambda m: aa.translate_y_rel(m, v, **kw), v, name)
     for v in (-30, -11.7, 0, 4.25, 27, 90, 180, 270):
         case("rotate", lambda m: aa.rotate(m, v, **kw), v, name)
+
+# Images of one channel, as models with in_chans=1 are trained. Their fill has one value.
+gray = functools.partial(case, names=("wide", "tall", "flat", "dot", "line"), gray=True)
+gray("autocontrast", aa.auto_contrast)
+gray("equalize", aa.equalize)
+gray("invert", aa.invert)
+gray("posterize", lambda m: aa.posterize(m, 3), 3)
+gray("solarize", lambda m: aa.solarize(m, 128), 128)
+gray("solarizeadd", lambda m: aa.solarize_add(m, 55), 55)
+for factor in (0, 0.37, 1.3):
+    gray("saturation", lambda m: aa.color(m, factor), factor)
+    gray("contrast", lambda m: aa.contrast(m, factor), factor)
+    gray("brightness", lambda m: aa.brightness(m, factor), factor)
+    gray("sharpness", lambda m: aa.sharpness(m, factor), factor)
+gray("hue", lambda m: tv.adjust_hue(m, 0.33), 0.33)
+for name, f in FILTERS.items():
+    kw = {"resample": f, "fillcolor": FILL[:1]}
+    gray("shearx", lambda m: aa.shear_x(m, 0.26, **kw), 0.26, name)
+    gray("sheary", lambda m: aa.shear_y(m, -0.3, **kw), -0.3, name)
+    gray("translatex", lambda m: aa.translate_x_rel(m, -0.13, **kw), -0.13, name)
+    gray("translatey", lambda m: aa.translate_y_rel(m, 0.31, **kw), 0.31, name)
+    for v in (-11.7, 27, 90):
+        gray("rotate", lambda m: aa.rotate(m, v, **kw), v, name)
 
 with open("vision/testdata/augment.json", "w") as f:
     f.write('{"script": "testdata/gen/vision_augment.py",\n "versions": %s,\n "fill": %s,\n "cases": [\n' % (

@@ -128,6 +128,9 @@ for n, make in (
 ):
     crops[n] = outputs(make)
 
+# One channel, as timm's models with in_chans=1 are given: its data sets convert to "L" first.
+gray = timm.data.create_transform(input_size=(1, 56, 56), interpolation="bicubic", mean=(0.13,), std=(0.31,), crop_pct=0.875)
+
 out = {
     "script": "testdata/gen/vision_preprocess.py",
     "versions": {
@@ -137,6 +140,7 @@ out = {
     "ramps": ramps,
     "processors": results,
     "torchvision": crops,
+    "gray": outputs(lambda m: gray(m.convert("L"))),
 }
 with open("vision/testdata/preprocess.json", "w") as f:
     f.write(json.dumps(out, indent=0).replace('{\n"size": [\n', '{"size": [').replace(",\n\"sha256\"", ', "sha256"'))

@@ -19,7 +19,7 @@ func ContactSheet(ctx context.Context, l *vision.Loader, epoch, rows, columns in
 		if err != nil {
 			return nil, err
 		}
-		each := 3 * b.Width * b.Height
+		each := b.Channels * b.Height * b.Width
 		for i := range b.Labels {
 			if len(images) < rows*columns {
 				images = append(images, norm.FromCHW(b.Pixels[i*each:(i+1)*each], b.Height, b.Width))

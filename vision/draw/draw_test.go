@@ -370,6 +370,12 @@ func TestContactSheet(t *testing.T) {
 			}
 		}
 	}
+	l = &vision.Loader{Data: &vision.Memory{Images: []*vision.Image{plain(8, 8, [3]uint8{90, 90, 90})}}, Preprocess: vision.Half(8)}
+	l.Preprocess.Gray = true
+	sheet, err = ContactSheet(t.Context(), l, 0, 1, 1)
+	if err != nil || !bytes.Equal(sheet.RGB().Pix, plain(8, 8, [3]uint8{90, 90, 90}).Pix) {
+		t.Errorf("one channel: %v, or another image", err)
+	}
 	if _, err := ContactSheet(t.Context(), &vision.Loader{Data: &vision.Memory{}, Preprocess: vision.ImageNet(16)}, 0, 2, 2); err == nil {
 		t.Error("a sheet of nothing")
 	}
