@@ -11,7 +11,7 @@ import (
 type Dataset interface {
 	Len() int
 	Classes() []string          // names, by label
-	Label(i int) int            // 0 ≤ label < len(Classes())
+	Label(i int) int            // 0 ≤ label < len(Classes()), or 0 where there are no classes
 	Name(i int) string          // of the file or entry, for messages
 	Open(i int) (*Image, error) // may be shared: callers must not write to it
 }
@@ -99,20 +99,34 @@ func (d *Subset) Name(i int) string { return d.Of.Name(d.Indices[i]) }
 // Open returns image i of the subset.
 func (d *Subset) Open(i int) (*Image, error) { return d.Of.Open(d.Indices[i]) }
 
+// labelOf returns the label of image i, or an error when it is not one of the classes. A data set without classes has the
+// label 0 alone.
+func labelOf(d Dataset, i, classes int) (int, error) {
+	l := d.Label(i)
+	switch {
+	case l >= 0 && l < max(classes, 1):
+		return l, nil
+	case classes == 0:
+		return 0, fmt.Errorf("image %d, %s, has label %d, expected 0: the data set has no classes", i, printable(d.Name(i)), l)
+	}
+	return 0, fmt.Errorf("image %d, %s, has label %d, expected 0 to %d for %d classes", i, printable(d.Name(i)), l, classes-1, classes)
+}
+
 // Split divides a data set at random into two, class by class. Of the n images of a class, ⌊n·share + ½⌋ go into
 // second: at least one when share is above 0 and there are two or more. At least one stays in first. Both keep the
 // order of d. The division depends on seed, on each class's size and on nothing else.
 //
-// It returns an error when share is not in [0, 1).
+// It returns an error when share is not in [0, 1), and for a label that is not one of the classes.
 func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err error) {
 	if !(share >= 0 && share < 1) {
 		return nil, nil, fmt.Errorf("vision: split: share %v, expected 0 ≤ share < 1", share)
 	}
-	members := make([][]int, len(d.Classes()))
+	classes := len(d.Classes())
+	members := make([][]int, max(classes, 1))
 	for i := range d.Len() {
-		l := d.Label(i)
-		if l < 0 || l >= len(members) {
-			return nil, nil, fmt.Errorf("vision: split: %s has label %d of %d classes", d.Name(i), l, len(members))
+		l, err := labelOf(d, i, classes)
+		if err != nil {
+			return nil, nil, fmt.Errorf("vision: split: %w", err)
 		}
 		members[l] = append(members[l], i)
 	}

@@ -59,9 +59,14 @@ func (l *Loader) Order(epoch int) []int { return l.items().Order(epoch) }
 // Skipped returns every image that was skipped so far, sorted by position, each once.
 func (l *Loader) Skipped() []*data.ItemError { return l.state.Skipped() }
 
-// Epoch yields the batches of an epoch. An error is the last thing it yields. It is ctx's when that is canceled, or a
-// *[data.ItemError] for an image that cannot be read when OnError is StopOnError. It matches [ErrNoImages] when every
-// image was skipped. All goroutines have ended when the iteration has.
+// Epoch yields the batches of an epoch. An error is the last thing it yields:
+//
+//   - before the first batch, for settings that cannot be meant, and for a label that is not one of the data set's classes;
+//   - ctx's, when that is canceled;
+//   - a *[data.ItemError] for an image that cannot be read, when OnError is StopOnError;
+//   - one that matches [ErrNoImages], when every image was skipped.
+//
+// All goroutines have ended when the iteration has.
 func (l *Loader) Epoch(ctx context.Context, epoch int) iter.Seq2[*Batch, error] {
 	return l.EpochFrom(ctx, epoch, 0)
 }
@@ -109,7 +114,15 @@ func (l *Loader) check() error {
 		}
 	}
 	if l.Augment != nil {
-		return l.Augment.Validate()
+		if err := l.Augment.Validate(); err != nil {
+			return err
+		}
+	}
+	classes := len(l.Data.Classes())
+	for i := range l.Data.Len() {
+		if _, err := labelOf(l.Data, i, classes); err != nil {
+			return fmt.Errorf("vision: loader: %w", err)
+		}
 	}
 	return nil
 }

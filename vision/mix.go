@@ -40,12 +40,17 @@ func (x *Mix) Validate() error {
 
 // Apply mixes the images of b in place and sets b.Targets, [images, classes]. For an image with label y and a partner
 // with label z, they are λ·onehot(y) + (1-λ)·onehot(z), smoothed. λ is the image's own share of its pixels. A batch
-// without images stays as it is.
+// without images stays as it is. Apply panics for a label that is not one of the classes; a [Loader] checks them before.
 func (x *Mix) Apply(r *data.Rand, b *Batch, classes int) {
 	n := len(b.Labels)
 	if n == 0 {
 		b.Targets = b.Targets[:0]
 		return
+	}
+	for i, l := range b.Labels {
+		if l < 0 || l >= classes {
+			panic(fmt.Sprintf("vision: mix: image %d of the batch has label %d, expected one of %d classes", i, l, classes))
+		}
 	}
 	lambda, cut := x.draw(r)
 	each := len(b.Pixels) / n
