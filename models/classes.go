@@ -94,23 +94,42 @@ const maxLabels = 1 << 20
 // Labels returns the class names by index, up to the last that ID2Label names, or nil when it names none. A class that
 // ID2Label leaves out is "". Numbers that no class can have, negative or above a million, are ignored.
 func (c Classes) Labels() []string {
+	labels := make([]string, c.last()+1)
+	for i := range labels {
+		labels[i] = c.ID2Label[strconv.Itoa(i)]
+	}
+	if len(labels) == 0 {
+		return nil
+	}
+	return labels
+}
+
+// last returns the largest number that ID2Label names, or -1.
+func (c Classes) last() int {
 	last := -1
 	for number := range c.ID2Label {
 		if i, err := strconv.Atoi(number); err == nil && i <= maxLabels {
 			last = max(last, i)
 		}
 	}
-	return c.LabelsOf(last + 1)
+	return last
 }
 
-// LabelsOf returns the names of the first n classes, "" for one without a name, or nil when ID2Label names none at all.
+// Fit reports whether the names can be those of n classes: none is named beyond. Names of more classes are those of
+// another classifier, such as the one that a new head replaced.
+func (c Classes) Fit(n int) bool { return c.last() < n }
+
+// LabelsOf returns the names of n classes. A class without a name is called LABEL_0 and so on, as transformers calls it,
+// and so are all classes when the names do not fit.
 func (c Classes) LabelsOf(n int) []string {
-	if len(c.ID2Label) == 0 || n == 0 {
-		return nil
-	}
 	labels := make([]string, n)
-	for i := range labels {
-		labels[i] = c.ID2Label[strconv.Itoa(i)]
+	if c.Fit(n) {
+		copy(labels, c.Labels())
+	}
+	for i, name := range labels {
+		if name == "" {
+			labels[i] = fmt.Sprintf("LABEL_%d", i)
+		}
 	}
 	return labels
 }
@@ -124,21 +143,5 @@ func (c *Classes) SetLabels(labels []string) {
 	}
 }
 
-// NameAll makes c name n classes and no others. A class without a name is called LABEL_0 and so on, as transformers
-// calls it.
-func (c *Classes) NameAll(n int) {
-	labels := c.LabelsOf(n)
-	if labels == nil {
-		labels = make([]string, n)
-	}
-	complete := len(c.ID2Label) == n
-	for i, name := range labels {
-		if name == "" {
-			labels[i] = fmt.Sprintf("LABEL_%d", i)
-			complete = false
-		}
-	}
-	if !complete {
-		c.SetLabels(labels)
-	}
-}
+// NameAll makes c name n classes and no others, as [Classes.LabelsOf] calls them.
+func (c *Classes) NameAll(n int) { c.SetLabels(c.LabelsOf(n)) }

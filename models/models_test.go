@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // TestLabels names classes by numbers with gaps, and by numbers that no class has.
@@ -27,7 +28,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-// TestNameAll names the classes that have no name, and drops names of classes that do not exist.
+// TestNameAll names the classes that have no name. Names of more classes than there are belong to other classes.
 func TestNameAll(t *testing.T) {
 	for _, c := range []struct {
 		ids  map[string]string
@@ -36,18 +37,26 @@ func TestNameAll(t *testing.T) {
 	}{
 		{nil, 2, []string{"LABEL_0", "LABEL_1"}},
 		{map[string]string{"0": "cat", "1": "dog"}, 2, []string{"cat", "dog"}},
-		{map[string]string{"1": "dog", "9": "far"}, 2, []string{"LABEL_0", "dog"}},
-		{map[string]string{"0": "cat", "1": "dog"}, 1, []string{"cat"}},
+		{map[string]string{"1": "dog", "-1": "none"}, 2, []string{"LABEL_0", "dog"}},
+		{map[string]string{"1": "dog", "9": "far"}, 2, []string{"LABEL_0", "LABEL_1"}},
+		{map[string]string{"0": "cat", "1": "dog"}, 1, []string{"LABEL_0"}},
+		{map[string]string{"0": "cat", "1": "dog"}, 0, nil},
 	} {
-		all := Classes{ID2Label: c.ids}
+		all := Classes{ID2Label: c.ids, Label2ID: LabelIDs{"other": 3}}
+		if d := cmp.Diff(c.want, all.LabelsOf(c.n), cmpopts.EquateEmpty()); d != "" {
+			t.Errorf("%v: %s", c.ids, d)
+		}
 		all.NameAll(c.n)
 		if d := cmp.Diff(c.want, all.Labels()); d != "" {
 			t.Errorf("%v: %s", c.ids, d)
 		}
 		for i, name := range c.want {
-			if c.ids[string(rune('0'+i))] != name && all.Label2ID[name] != i {
+			if all.Label2ID[name] != i {
 				t.Errorf("%v: %q has the number %d", c.ids, name, all.Label2ID[name])
 			}
+		}
+		if len(all.Label2ID) != c.n {
+			t.Errorf("%v: found the numbers %v", c.ids, all.Label2ID)
 		}
 	}
 }

@@ -49,7 +49,7 @@ type Prediction struct {
 // Class is one class of a Prediction.
 type Class struct {
 	Index int
-	Label string // "" when the configuration names none
+	Label string // LABEL_0 and so on when the configuration names none
 	// Probability is from 0 to 1. For SingleLabel it is the softmax of the logits, so those of all classes add up to 1.
 	// For MultiLabel each is the sigmoid of its own logit. For Regression it is the logit itself, a value and no
 	// probability.

@@ -160,7 +160,7 @@ func TestFile(t *testing.T) {
 	if err := json.Unmarshal(stdout.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if len(r) != 1 || len(r[0].Logits) != 5 || r[0].Top[0].Label != "" {
+	if len(r) != 1 || len(r[0].Logits) != 5 || r[0].Top[0].Label != "LABEL_4" {
 		t.Errorf("found %+v", r)
 	}
 	fails(t, "a.safetensors, b.safetensors", "-model", dir, "testdata/images/rgb.png")
@@ -229,7 +229,7 @@ func TestProblems(t *testing.T) {
 	for model, want := range map[string]string{
 		cases + "multi":       " (each class by itself)\n   87.7 %  LABEL_0\n   67.6 %  LABEL_3\n",
 		cases + "onelogit":    "p.png\n   76.4 %  LABEL_0\n",
-		cases + "one_channel": "class 2\n",
+		cases + "one_channel": "LABEL_2\n",
 		regression:            " (values, not probabilities)\n     1.173  LABEL_0\n",
 	} {
 		var stdout, stderr bytes.Buffer

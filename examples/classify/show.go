@@ -54,9 +54,6 @@ func (s *printer) print(r *result) error {
 	fmt.Fprintf(&b, "%s%s\n", console.Printable(r.name), note(r))
 	for _, c := range best(r, s.top) {
 		label := console.Printable(c.Label)
-		if label == "" {
-			label = fmt.Sprintf("class %d", c.Index)
-		}
 		if r.Problem == models.Regression {
 			fmt.Fprintf(&b, "  %8.4g  %s\n", c.Probability, label)
 			continue

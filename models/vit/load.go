@@ -31,7 +31,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     give the sizes, with 64 values a head. The grid of patches is taken to be square. The norms' epsilon is timm's,
 //     1e-6, and Preprocess is [vision.ImageNet].
 //
-// A file without a classifier gives a model without a head. ViT variants that are not supported are refused, such as
+// A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
+// they are those of another one. ViT variants that are not supported are refused, such as
 // those with register or distillation tokens.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
@@ -50,6 +51,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	classes, err := f.Rows("Head.Weight", c.HiddenSize)
 	if err != nil {
 		return nil, err
+	}
+	if !c.Fit(classes) {
+		c.ID2Label, c.Label2ID = nil, nil
 	}
 	height, width := c.Size()
 	if f.Options.ImageSize != 0 {
@@ -133,7 +137,7 @@ func sized(s tower.Sizes) Config {
 
 // Save writes the model to a folder, which it makes when it is not there: config.json,
 // preprocessor_config.json and model.safetensors. Each file appears whole or not at all. Classes without a name are
-// called LABEL_0 and so on, as transformers does. A model that was loaded from the same folder may be saved there.
+// called LABEL_0 and so on, as transformers does, and so are all classes when Config names more than the head has. A model that was loaded from the same folder may be saved there.
 //
 // Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. The exceptions are the
 // Config fields from Pooling on, which only timm has: transformers assumes their defaults.
@@ -151,6 +155,8 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		c.Architectures = []string{"ViTForImageClassification"}
 		classes = m.Head.Weight.Shape()[0]
 		c.NameAll(classes)
+	} else {
+		c.Classes = models.Classes{}
 	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
 	if o.Layout == models.Timm {

@@ -82,6 +82,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !c.Fit(classes) { // names of another classifier
+		c.ID2Label, c.Label2ID = nil, nil
+	}
 	size := c.ImageSize
 	if err := f.Resize(&c.ImageSize, &c); err != nil {
 		return nil, err
@@ -100,6 +103,8 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	c.ModelType = family.ModelType
 	if m.Head != nil {
 		c.NameAll(m.Head.Weight.Shape()[0])
+	} else {
+		c.Classes = models.Classes{}
 	}
 	return family.Save(dir, modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}, o)
 }
