@@ -26,6 +26,7 @@ type Config struct {
 	DropPathRate float32 `json:"drop_path_rate,omitempty"`
 
 	// The fields that follow are Fovea's own: timm's Vision Transformer has these options and transformers' has not.
+	// [Model.Save] says how such models are saved.
 
 	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
 	// mean of the patch tokens, then a norm (MAE's fine-tuning, timm's avg), "norm_mean" the mean of the
@@ -66,6 +67,11 @@ const (
 	MeanPooling     = "mean"
 	NormMeanPooling = "norm_mean"
 )
+
+// variant reports whether transformers' ViT has no such model. It would ignore the fields and compute something else.
+func (c Config) variant() bool {
+	return c.Pooling != "" || c.NoClassToken || c.PreNorm || c.LayerScaleInit != 0
+}
 
 // defaults are those of transformers, for fields that a config.json leaves out.
 func defaults() Config { return preset(768, 12, 12, 16) }

@@ -40,7 +40,8 @@
 // reserved for a model.
 //
 // timm's Vision Transformers have options that transformers' lack: pooling by the mean, no class token, layer
-// scale, a norm before the blocks, positions resized by another filter. They are the last fields of [Config].
+// scale, a norm before the blocks, positions resized by another filter. They are the last fields of [Config]. transformers
+// ignores fields that it does not know, so Save gives such models a model_type of Fovea's own, which transformers refuses.
 //
 // # Memory
 //

@@ -80,7 +80,7 @@ func compareForm(t *testing.T, dir string) {
 		if m.Head != nil && len(want.ID2Label) == 0 {
 			want.ID2Label, want.Label2ID = got.ID2Label, got.Label2ID
 		}
-		want.Architectures, got.Architectures = nil, nil
+		want.Architectures, got.Architectures, want.ModelType, got.ModelType = nil, nil, "", ""
 		if saving.Layout == models.Timm { // what timm does not keep
 			want.AntialiasPositions = true
 			want.LayerNormEps = max(want.LayerNormEps, 1e-6)
@@ -166,6 +166,76 @@ func TestTimmReadsSaved(t *testing.T) {
 		saved = append(saved, save(t, c, SaveOptions{Layout: models.Timm}))
 	}
 	modeltest.Library(t, "timm", saved...)
+}
+
+// variants are configurations of a small model that transformers' ViT does not have.
+func variants() []Config {
+	small := Tiny16()
+	small.ImageSize, small.PatchSize, small.NumHiddenLayers, small.HiddenSize, small.IntermediateSize, small.LayerNormEps = 16, 8, 2, 64, 96, 1e-6
+	small.NumAttentionHeads = 2
+	var all []Config
+	for _, change := range []func(c *Config){
+		func(c *Config) { c.Pooling = MeanPooling },
+		func(c *Config) { c.Pooling = NormMeanPooling },
+		func(c *Config) { c.Pooling, c.NoClassToken = NormMeanPooling, true },
+		func(c *Config) { c.PreNorm = true },
+		func(c *Config) { c.LayerScaleInit = 0.1 },
+	} {
+		c := small
+		change(&c)
+		all = append(all, c)
+	}
+	return all
+}
+
+// TestVariants saves what transformers' ViT does not have, under a model_type of Fovea's own. Load gives the same
+// configuration, to the last field, and the same outputs.
+func TestVariants(t *testing.T) {
+	for _, c := range variants() {
+		c.LayerNormEps, c.DropPathRate, c.HiddenDropoutProb, c.InitializerRange = 1e-3, 0.1, 0.2, 0.3
+		c.SetLabels([]string{"a", "b", "c", "d", "e", "f", "g"})
+		saved := save(t, c, SaveOptions{})
+		m, err := Open(saved.Folder, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Config.ModelType != "fovea_vit" || m.Config.Architectures != nil {
+			t.Errorf("%+v: saved as %q, %q", c, m.Config.ModelType, m.Config.Architectures)
+		}
+		m.Config.ModelType = "vit"
+		if d := cmp.Diff(c, m.Config); d != "" {
+			t.Error(d)
+		}
+		pixels, logits := saved.Outputs[0], saved.Outputs[1]
+		found := m.Forward(autograd.NewTape(autograd.Options{}).Input(pixels.Floats, pixels.Shape...)).Floats(nil)
+		if d := cmp.Diff(logits.Floats, found); d != "" {
+			t.Error(d)
+		}
+	}
+	plain := Tiny16()
+	plain.NumHiddenLayers, plain.AntialiasPositions, plain.DropPathRate = 1, true, 0.1 // for other sizes, and for training
+	saved, err := ReadConfig(os.DirFS(save(t, plain, SaveOptions{}).Folder), "config.json")
+	if err != nil || saved.ModelType != "vit" || len(saved.Architectures) != 1 {
+		t.Errorf("found %+v, %v", saved, err)
+	}
+}
+
+// TestTransformersRefusesVariants expects transformers to take no such folder for one of its own models.
+func TestTransformersRefusesVariants(t *testing.T) {
+	var saved []modeltest.Saved
+	for _, c := range variants() {
+		saved = append(saved, save(t, c, SaveOptions{}))
+	}
+	modeltest.Library(t, "refused", saved...)
+}
+
+// TestTransformersReadsVariants saves them for timm, and expects transformers to give the same logits through timm.
+func TestTransformersReadsVariants(t *testing.T) {
+	var saved []modeltest.Saved
+	for _, c := range variants() {
+		saved = append(saved, save(t, c, SaveOptions{Layout: models.Timm}))
+	}
+	modeltest.Library(t, "auto", saved...)
 }
 
 // TestTimmEpsilon refuses to save for timm what it would compute differently.

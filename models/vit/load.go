@@ -135,16 +135,20 @@ func sized(s tower.Sizes) Config {
 	return c
 }
 
-// Save writes the model to a folder, which it makes when it is not there: config.json,
-// preprocessor_config.json and model.safetensors. Each file appears whole or not at all. Classes without a name are
-// called LABEL_0 and so on, as transformers does, and so are all classes when Config names more than the head has. A model that was loaded from the same folder may be saved there.
+// Save writes the model to a folder, which it makes when it is not there: config.json, preprocessor_config.json and
+// model.safetensors. Each file appears whole or not at all. A model that was loaded from the same folder may be saved
+// there. Classes without a name are called LABEL_0 and so on, as transformers does, and so are all classes when Config
+// names more than the head has.
 //
-// Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. The exceptions are the
-// Config fields from Pooling on, which only timm has: transformers assumes their defaults.
+// Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. It resizes positions for
+// images of another size by a filter of its own, and AntialiasPositions selects timm's. A model with Pooling, NoClassToken,
+// PreNorm or LayerScaleInit is one that transformers' ViT cannot compute. Its model_type is then fovea_vit and its tensors
+// have timm's names, so that no class of transformers takes it for another model. [Load] reads the folder.
 //
-// Layout models.Timm writes for timm: timm.create_model("local-dir:DIR", pretrained=True) makes the same model. The
-// names are also those of the original releases of DeiT and of MAE's encoder. Of Config, timm does not keep dropout
-// rates, and its epsilon is 1e-6 where Config's is smaller; one that is larger and not 1e-5 is an error.
+// Layout models.Timm writes for timm: timm.create_model("local-dir:DIR", pretrained=True) makes the same model, and so does
+// transformers' AutoModelForImageClassification, which calls timm. The names are also those of the original releases of
+// DeiT and of MAE's encoder. Of Config, timm does not keep dropout rates, and its epsilon is 1e-6 where Config's is
+// smaller; one that is larger and not 1e-5 is an error.
 //
 // The error is the file system's, or Preprocess's when that is not valid.
 func (m *Model) Save(dir string, o SaveOptions) error {
@@ -158,13 +162,19 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	} else {
 		c.Classes = models.Classes{}
 	}
+	if c.variant() {
+		c.ModelType, c.Architectures = family.OwnType, nil
+	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
-	if o.Layout == models.Timm {
+	switch {
+	case o.Layout == models.Timm:
 		theirs, err := c.forTimm(classes).Describe(&m.Preprocess)
 		if err != nil {
 			return fmt.Errorf("vit: %w", err)
 		}
 		contents.Config = theirs
+	case o.Layout == models.HuggingFace && c.variant():
+		o.Layout = models.Timm // the names
 	}
 	return family.Save(dir, contents, o)
 }

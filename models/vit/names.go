@@ -24,7 +24,7 @@ func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
 // family says how Vision Transformers lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
-	Package: "vit", ModelType: "vit", Names: &names, Fields: configFields, Images: true,
+	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
 	Unsupported: []modelfolder.Trace{
 		{Part: "reg_token", What: "register tokens"},
 		{Part: "register_tokens", What: "register tokens"},

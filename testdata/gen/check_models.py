@@ -1,8 +1,10 @@
 """Loads model folders that Fovea saved with a Python library and compares the outputs.
 
-    python check_models.py vit|mae|timm|original (FOLDER OUTPUTS)...
+    python check_models.py vit|mae|auto|refused|timm|original (FOLDER OUTPUTS)...
 
     vit, mae    transformers
+    auto        transformers' AutoModelForImageClassification
+    refused     the same, which must not know the model_type; ViTForImageClassification must find none of its blocks
     timm        timm.create_model
     original    modules with the names of facebookresearch/mae, for images of 16, patches of 4 and a width of 24
 
@@ -29,6 +31,23 @@ def transformers_model(name):
     return load
 
 
+def refuse(folder):
+    import transformers
+    try:
+        transformers.AutoModelForImageClassification.from_pretrained(folder)
+    except ValueError as e:
+        if "does not recognize this architecture" not in str(e):
+            raise
+    else:
+        sys.exit(f"{folder}: transformers loads it")
+    try:
+        _, info = transformers.ViTForImageClassification.from_pretrained(folder, output_loading_info=True)
+    except RuntimeError:  # tensors of other shapes
+        return
+    if not {f"vit.layers.0.mlp.fc1.{p}" for p in ("weight", "bias")} <= set(info["missing_keys"]):
+        sys.exit(f"{folder}: transformers takes it for a ViT, {info}")
+
+
 def timm_model(folder):
     import timm
     return timm.create_model("local-dir:" + folder, pretrained=True)
@@ -42,7 +61,11 @@ def original_model(folder):
 
 
 kind, *arguments = sys.argv[1:]
-load = {"vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
+if kind == "refused":
+    for folder in arguments[::2]:
+        refuse(folder)
+    sys.exit()
+load = {"auto": transformers_model("AutoModelForImageClassification"), "vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
         "timm": timm_model, "original": original_model}[kind]
 for folder, outputs in zip(arguments[::2], arguments[1::2]):
     want = load_file(outputs)

@@ -61,7 +61,7 @@ func ReadConfig[C any, P interface {
 	c := defaults
 	data, err := smallfile.Read(fsys, name)
 	if err == nil {
-		err = checkModelType(name, data, family.ModelType)
+		err = family.checkModelType(name, data)
 	}
 	if err == nil {
 		err = configure(name, data, family.Fields, P(&c))
@@ -86,21 +86,21 @@ func configure(name string, data []byte, fields strictjson.Fields, c Configurati
 }
 
 // checkModelType returns an error for a configuration of another type of model.
-func checkModelType(name string, data []byte, modelType string) error {
+func (y Family) checkModelType(name string, data []byte) error {
 	kind := struct {
 		ModelType string `json:"model_type"`
-	}{modelType}
+	}{y.ModelType}
 	if err := decode(name, data, &kind); err != nil {
 		return err
 	}
-	if kind.ModelType == modelType {
+	if kind.ModelType == y.ModelType || y.OwnType != "" && kind.ModelType == y.OwnType {
 		return nil
 	}
 	advice := ""
 	if p := models.PackageFor(kind.ModelType); p != "" {
 		advice = ", which package " + p + " loads"
 	}
-	return fmt.Errorf("%s: model_type: expected %q, found %q%s", name, modelType, kind.ModelType, advice)
+	return fmt.Errorf("%s: model_type: expected %q, found %q%s", name, y.ModelType, kind.ModelType, advice)
 }
 
 // decode reads JSON. The error says in words which field holds a value of the wrong type.

@@ -48,6 +48,7 @@ const ConfigName = "config.json"
 type Family struct {
 	Package   string            // the name before every error
 	ModelType string            // in config.json
+	OwnType   string            // the same for variants that only Fovea has; "" for none
 	Names     *checkpoint.Names // of the tensors
 	// Unsupported are parts of tensor names of models that look alike and compute something else. They are refused
 	// unless loading is lenient.
@@ -141,7 +142,7 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		return nil, err
 	}
 	if f.Form == HuggingFace { // the wrong type is more telling than missing weights
-		if err := checkModelType(ConfigName, f.Config, family.ModelType); err != nil {
+		if err := family.checkModelType(ConfigName, f.Config); err != nil {
 			return nil, err
 		}
 	}

@@ -167,9 +167,15 @@ func TestConfigErrors(t *testing.T) {
 
 // TestOtherPackage says which package loads a model of another type.
 func TestOtherPackage(t *testing.T) {
-	err := checkModelType(ConfigName, []byte(`{"model_type": "vit_mae"}`), "vit")
+	y := Family{ModelType: "vit", OwnType: "fovea_vit"}
+	err := y.checkModelType(ConfigName, []byte(`{"model_type": "vit_mae"}`))
 	if err == nil || !strings.Contains(err.Error(), "which package models/mae loads") {
 		t.Errorf("found %v", err)
+	}
+	for _, own := range []string{`{"model_type": "vit"}`, `{"model_type": "fovea_vit"}`, `{}`} {
+		if err := y.checkModelType(ConfigName, []byte(own)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
