@@ -26,12 +26,12 @@ func TestParseRandAugment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want = &RandAugment{Magnitude: 12, MagnitudeStd: math.Inf(1), MagnitudeMax: 30, Layers: 3, Prob: 0.2, Fill: want.Fill}
+	want = &RandAugment{Magnitude: 12, MagnitudeStd: math.Inf(1), MagnitudeMax: 30, Layers: new(3), Prob: new(0.2), Fill: want.Fill}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	for _, bad := range []string{"", "augmix-m3", "rand-m11", "rand-m-1", "rand-mx", "rand-tweights", "rand-n0", "rand-n1.5", "rand-p2",
-		"rand-m9-", "rand-p0", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
+	for _, bad := range []string{"", "augmix-m3", "rand-m11", "rand-m-1", "rand-mx", "rand-tweights", "rand-n1.5", "rand-p2",
+		"rand-m9-", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
 		if a, err := ParseRandAugment(bad); err == nil {
 			t.Errorf("%q gave %+v", bad, a)
 		}
@@ -238,7 +238,7 @@ func TestMixTargetsFollowPixels(t *testing.T) {
 	if want := []float32{0.95, 0.05, 0.05, 0.95}; !near(b.Targets, want) || b.Pixels[0] != 1 {
 		t.Errorf("smoothing alone gave %v", b.Targets)
 	}
-	for _, bad := range []Mix{{Mixup: -1}, {Prob: 2}, {Smoothing: -0.1}, {Cutmix: math.NaN()}} {
+	for _, bad := range []Mix{{Mixup: -1}, {Prob: new(2.0)}, {Switch: new(-0.1)}, {Smoothing: -0.1}, {Cutmix: math.NaN()}} {
 		if bad.Validate() == nil {
 			t.Errorf("%+v was accepted", bad)
 		}
@@ -395,5 +395,47 @@ func TestTablesOfSpreadsheets(t *testing.T) {
 	}
 	if _, err := OpenCSV(fsys, "t.csv", CSVOptions{Classes: []string{"1", "2", "1"}}); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("a class given twice: %v", err)
+	}
+}
+
+// TestWrittenZeros expects that a zero is a zero, and nil the default.
+func TestWrittenZeros(t *testing.T) {
+	m := testImage(9, 9, 3)
+	for name, a := range map[string]RandAugment{
+		"no operation":   {Magnitude: 9, Prob: new(1.0), Layers: new(0)},
+		"no probability": {Magnitude: 9, Prob: new(0.0), Layers: new(50)},
+	} {
+		if err := a.Validate(); err != nil {
+			t.Error(err)
+		}
+		for seed := range uint64(20) {
+			if got := a.Apply(data.NewRand(seed), m); !bytes.Equal(got.Pix, m.Pix) {
+				t.Fatalf("%s: the image is changed", name)
+			}
+		}
+	}
+	counts := func(x Mix) (mixed, cut int) {
+		if err := x.Validate(); err != nil {
+			t.Error(err)
+		}
+		for seed := range uint64(200) {
+			lambda, c := x.draw(data.NewRand(seed))
+			if lambda < 1 {
+				mixed++
+			}
+			if c {
+				cut++
+			}
+		}
+		return mixed, cut
+	}
+	if mixed, cut := counts(Mix{Mixup: 1, Cutmix: 1}); mixed != 200 || cut < 70 || cut > 130 {
+		t.Errorf("defaults mix %d of 200 batches, %d by cutting", mixed, cut)
+	}
+	if mixed, _ := counts(Mix{Mixup: 1, Cutmix: 1, Prob: new(0.0)}); mixed != 0 {
+		t.Errorf("a probability of 0 mixes %d batches", mixed)
+	}
+	if mixed, cut := counts(Mix{Mixup: 1, Cutmix: 1, Switch: new(0.0)}); mixed != 200 || cut != 0 {
+		t.Errorf("a switch of 0 mixes %d batches, %d by cutting", mixed, cut)
 	}
 }

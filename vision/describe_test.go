@@ -16,7 +16,7 @@ func TestDescribe(t *testing.T) {
 		Data:       numbered(5),
 		Preprocess: ImageNet(224),
 		Augment:    &Augment{Crop: true, Scale: [2]float64{0.2, 1}, Jitter: &ColorJitter{Hue: 0.1}, Erase: &RandomErasing{Prob: 0.25, Mode: ErasePixels}},
-		Mix:        &Mix{Mixup: 0.8, Smoothing: 0.1},
+		Mix:        &Mix{Mixup: 0.8, Prob: new(0.0), Smoothing: 0.1},
 		Shuffle:    true, Seed: 3, Goroutines: 7, Ahead: 9,
 	}
 	want := map[string]string{
@@ -25,7 +25,7 @@ func TestDescribe(t *testing.T) {
 		"preprocess": "{Backend=timm Mode=short side Width=256 Filter=bicubic CropHeight=224 CropWidth=224 " +
 			"Mean=[0.485 0.456 0.406] Std=[0.229 0.224 0.225]}",
 		"augmentation": "{Crop=true Scale=[0.2 1] Jitter={Hue=0.1} Erase={Prob=0.25 Mode=pixels}}",
-		"mix":          "{Mixup=0.8 Smoothing=0.1}",
+		"mix":          "{Mixup=0.8 Prob=0 Smoothing=0.1}",
 	}
 	if d := cmp.Diff(want, l.Describe()); d != "" {
 		t.Error(d)

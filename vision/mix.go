@@ -15,10 +15,10 @@ type Mix struct {
 	// Mixup and Cutmix are the parameters α of the symmetric Beta distributions of λ; 0 leaves that kind out. Masked
 	// autoencoders and DeiT are fine-tuned with 0.8 and 1.
 	Mixup, Cutmix float64
-	// Prob is the probability that a batch is mixed; 0 means 1.
-	Prob float64
-	// Switch is the probability of CutMix where both are on; 0 means 0.5.
-	Switch float64
+	// Prob is the probability that a batch is mixed; nil means 1.
+	Prob *float64
+	// Switch is the probability of CutMix where both are on; nil means 0.5.
+	Switch *float64
 	// Smoothing is the share of a target that is spread over all classes.
 	Smoothing float32
 }
@@ -30,7 +30,7 @@ func (x *Mix) Validate() error {
 			return fmt.Errorf("vision: mix: α of %v, expected 0, or 0.000001 to 1000", alpha)
 		}
 	}
-	for _, p := range []float64{x.Prob, x.Switch, float64(x.Smoothing)} {
+	for _, p := range []float64{or(x.Prob, 1), or(x.Switch, 0.5), float64(x.Smoothing)} {
 		if !(p >= 0 && p <= 1) {
 			return fmt.Errorf("vision: mix: share %v, expected 0 to 1", p)
 		}
@@ -98,21 +98,22 @@ func (x *Mix) Apply(r *data.Rand, b *Batch, classes int) {
 
 // draw returns λ, which is 1 for a batch that is not mixed, and whether a rectangle is cut.
 func (x *Mix) draw(r *data.Rand) (lambda float64, cut bool) {
-	prob, change := x.Prob, x.Switch
-	if prob == 0 {
-		prob = 1
-	}
-	if change == 0 {
-		change = 0.5
-	}
-	if x.Mixup == 0 && x.Cutmix == 0 || r.Float64() >= prob {
+	if x.Mixup == 0 && x.Cutmix == 0 || r.Float64() >= or(x.Prob, 1) {
 		return 1, false
 	}
-	cut = x.Mixup == 0 || x.Cutmix > 0 && r.Float64() < change
+	cut = x.Mixup == 0 || x.Cutmix > 0 && r.Float64() < or(x.Switch, 0.5)
 	if cut {
 		return r.Beta(x.Cutmix), true
 	}
 	return r.Beta(x.Mixup), false
+}
+
+// or returns *v, or standard where v is nil.
+func or[T any](v *T, standard T) T {
+	if v == nil {
+		return standard
+	}
+	return *v
 }
 
 // cutRect draws a rectangle with a share 1-λ of the area, cut off at the borders.

@@ -76,7 +76,7 @@ type Preprocess struct {
 	NoRescale   bool       // samples stay 0..255
 	Scale       float64    // factor of the rescaling; 0 means 1/255
 	NoNormalize bool       // Mean and Std are not used
-	Mean, Std   [3]float32 // a Std of zeros means ½ for both
+	Mean, Std   [3]float32 // zeros in both mean ½ for both
 
 	// Gray makes images gray first, as Pillow's convert("L") does. Images and pixels then have one channel, with one mean
 	// and one deviation: the three of Mean and of Std must be equal. Of Fill, the first value counts.
@@ -141,6 +141,8 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
 	case p.Gray && !p.NoNormalize && (p.Mean != uniform(p.Mean[0]) || p.Std != uniform(p.Std[0])):
 		return fmt.Errorf("vision: preprocess: expected one mean and one deviation for gray images, found %v and %v", p.Mean, p.Std)
+	case !p.NoNormalize && p.Std == uniform(0) && p.Mean != uniform(0):
+		return fmt.Errorf("vision: preprocess: a mean of %v without a deviation", p.Mean)
 	case p.CropWidth < 0 || p.CropHeight < 0 || (p.CropWidth == 0) != (p.CropHeight == 0):
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrSize)
 	case p.Mode == Stretch && !p.preparable(p.Height, p.Width):

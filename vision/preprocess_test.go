@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -318,6 +319,10 @@ func TestPixelsBatch(t *testing.T) {
 	}
 	if _, _, _, err := (&Preprocess{}).Pixels(nil, nil, testImage(3, 3, 3)); !errors.Is(err, ErrSize) {
 		t.Errorf("zero Preprocess: %v", err)
+	}
+	mean := Preprocess{Height: 4, Width: 4, Mean: ImageNetMean}
+	if _, _, _, err := mean.Pixels(nil, nil, testImage(3, 3, 3)); err == nil || !strings.Contains(err.Error(), "without a deviation") {
+		t.Errorf("a mean without a deviation: %v", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // Layers times it draws one of fifteen operations, and applies it with probability Prob and the given magnitude. The
 // operations, and their arguments for a magnitude, are timm's, with Pillow's bytes. Only the random numbers differ.
 //
-// The zero value of a field means timm's default. [ParseRandAugment] reads timm's short form.
+// [ParseRandAugment] reads timm's short form.
 type RandAugment struct {
 	// Magnitude is the strength of an operation, from 0 to MagnitudeMax. Without Increasing, a larger magnitude makes
 	// some operations weaker.
@@ -21,10 +21,10 @@ type RandAugment struct {
 	// MagnitudeStd is the standard deviation of a normal distribution around Magnitude, from which each operation draws.
 	// If it is infinite, each draws uniformly between 0 and Magnitude.
 	MagnitudeStd float64
-	MagnitudeMax float64 // 0 means 10, the magnitude at which operations have their full range
-	Layers       int     // operations per image; 0 means 2
-	Prob         float64 // of each; 0 means 0.5
-	Increasing   bool    // let every operation grow with the magnitude
+	MagnitudeMax float64  // 0 means 10, the magnitude at which operations have their full range
+	Layers       *int     // operations per image; nil means 2
+	Prob         *float64 // of each; nil means 0.5
+	Increasing   bool     // let every operation grow with the magnitude
 	Fill         [3]uint8
 	// Filters are the filters among which an operation that moves pixels draws: Bilinear, Bicubic, or both. Empty means
 	// both.
@@ -74,14 +74,12 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 		case "inc":
 			a.Increasing = v != 0
 		case "n":
-			if v != math.Trunc(v) || v < 1 || v > 100 {
+			if v != math.Trunc(v) || v > maxLayers {
 				return fail("%v operations", v)
 			}
-			a.Layers = int(v)
+			a.Layers = new(int(v))
 		case "p":
-			if a.Prob = v; v == 0 {
-				return fail("no operation is ever applied")
-			}
+			a.Prob = new(v)
 		default:
 			return fail("section %q is unknown", section)
 		}
@@ -101,10 +99,10 @@ func (a *RandAugment) Validate() error {
 		return fmt.Errorf("vision: RandAugment: deviation %v, expected 0 or more", a.MagnitudeStd)
 	case !(a.MagnitudeMax >= 0 && a.MagnitudeMax <= 100):
 		return fmt.Errorf("vision: RandAugment: largest magnitude %v, expected up to 100", a.MagnitudeMax)
-	case a.Layers < 0 || a.Layers > 100:
-		return fmt.Errorf("vision: RandAugment: %d operations, expected up to 100", a.Layers)
-	case !(a.Prob >= 0 && a.Prob <= 1):
-		return fmt.Errorf("vision: RandAugment: probability %v, expected 0 to 1", a.Prob)
+	case a.layers() < 0 || a.layers() > maxLayers:
+		return fmt.Errorf("vision: RandAugment: %d operations, expected 0 to %d", a.layers(), maxLayers)
+	case !(a.prob() >= 0 && a.prob() <= 1):
+		return fmt.Errorf("vision: RandAugment: probability %v, expected 0 to 1", a.prob())
 	}
 	for _, f := range a.Filters {
 		if f != Bilinear && f != Bicubic {
@@ -113,6 +111,12 @@ func (a *RandAugment) Validate() error {
 	}
 	return nil
 }
+
+// maxLayers bounds the time that an image takes.
+const maxLayers = 100
+
+func (a *RandAugment) layers() int   { return or(a.Layers, 2) }
+func (a *RandAugment) prob() float64 { return or(a.Prob, 0.5) }
 
 func (a *RandAugment) most() float64 {
 	if a.MagnitudeMax > 0 {
@@ -124,16 +128,9 @@ func (a *RandAugment) most() float64 {
 // Apply returns m changed at random. Alpha is dropped. Gray stays gray, and is filled with the first value of Fill.
 func (a *RandAugment) Apply(r *data.Rand, m *Image) *Image {
 	m = m.withoutAlpha()
-	layers, prob := a.Layers, a.Prob
-	if layers == 0 {
-		layers = 2
-	}
-	if prob == 0 {
-		prob = 0.5
-	}
-	for range layers {
+	for range a.layers() {
 		op := randOps[r.IntN(len(randOps))]
-		if prob < 1 && r.Float64() > prob {
+		if prob := a.prob(); prob < 1 && r.Float64() >= prob {
 			continue
 		}
 		m = op(a, r, m, a.level(r))

@@ -161,7 +161,7 @@ func TestClassColors(t *testing.T) {
 func TestHeatmap(t *testing.T) {
 	m := plain(15, 30, [3]uint8{100, 100, 100})
 	values := []float32{0, 1, 2, 3, 4, 5} // 3×2 cells, 10 × 7.5 pixels each
-	out, err := Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: 1})
+	out, err := Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: new(1.0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,8 +189,11 @@ func TestHeatmap(t *testing.T) {
 	if at(hole, 15, 7) != at(m, 15, 7) || at(hole, 2, 7) == at(m, 2, 7) {
 		t.Error("the image shows where the numbers are finite, or does not where they are not")
 	}
-	if flat, err := Heatmap(m, []float32{3, 3}, 1, 2, HeatmapOptions{Opacity: 1}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
+	if flat, err := Heatmap(m, []float32{3, 3}, 1, 2, HeatmapOptions{Opacity: new(1.0)}); err != nil || at(flat, 0, 0) != Viridis.At(0) {
 		t.Errorf("equal numbers: %v", err)
+	}
+	if clear, err := Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: new(0.0)}); err != nil || !bytes.Equal(clear.Pix, m.RGB().Pix) {
+		t.Errorf("opacity 0: %v, or the map shows", err)
 	}
 	if _, err := Heatmap(m, []float32{nan, inf}, 1, 2, HeatmapOptions{}); err != nil {
 		t.Error(err)
@@ -200,7 +203,7 @@ func TestHeatmap(t *testing.T) {
 		func() (*vision.Image, error) { return Heatmap(m, values, 0, 0, HeatmapOptions{}) },
 		func() (*vision.Image, error) { return Heatmap(m, values, -2, -3, HeatmapOptions{}) },
 		func() (*vision.Image, error) { return Heatmap(nil, values, 2, 3, HeatmapOptions{}) },
-		func() (*vision.Image, error) { return Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: 2}) },
+		func() (*vision.Image, error) { return Heatmap(m, values, 2, 3, HeatmapOptions{Opacity: new(2.0)}) },
 		func() (*vision.Image, error) { return Heatmap(m, values, 2, 3, HeatmapOptions{Colors: 9}) },
 	} {
 		if _, err := bad(); err == nil {

@@ -11,7 +11,7 @@ import (
 // range of the numbers.
 type HeatmapOptions struct {
 	Colors  ColorMap
-	Opacity float64 // of the map, above 0 to 1; 0 means 0.5
+	Opacity *float64 // of the map, from 0 to 1; nil means 0.5
 	// Low and High are the numbers shown as the first and the last color. When they are equal, the least and the
 	// greatest of the finite numbers take their place.
 	Low, High float32
@@ -28,14 +28,15 @@ func Heatmap(m *vision.Image, values []float32, height, width int, o HeatmapOpti
 	if height <= 0 || width <= 0 || len(values)/width != height || len(values)%width != 0 {
 		return nil, fmt.Errorf("draw: heatmap: %d values, expected a map of %d×%d: %w", len(values), width, height, vision.ErrSize)
 	}
-	if !(o.Opacity >= 0 && o.Opacity <= 1) {
-		return nil, fmt.Errorf("draw: heatmap: opacity %v, expected 0 to 1", o.Opacity)
+	opacity := 0.5
+	if o.Opacity != nil {
+		opacity = *o.Opacity
+	}
+	if !(opacity >= 0 && opacity <= 1) {
+		return nil, fmt.Errorf("draw: heatmap: opacity %v, expected 0 to 1", opacity)
 	}
 	if o.Colors >= colorMapCount {
 		return nil, fmt.Errorf("draw: heatmap: unknown color map %d", o.Colors)
-	}
-	if o.Opacity == 0 {
-		o.Opacity = 0.5
 	}
 	low, span := shownRange(values, o)
 	out := canvasOf(m)
@@ -43,7 +44,7 @@ func Heatmap(m *vision.Image, values []float32, height, width int, o HeatmapOpti
 	for i := range colors {
 		colors[i] = o.Colors.At(float64(i) / 255)
 	}
-	weight := uint32(255*o.Opacity + 0.5)
+	weight := uint32(255*opacity + 0.5)
 	xs := centers(out.Width, width)
 	for y, cy := range centers(out.Height, height) {
 		top, bottom := values[cy.i*width:][:width], values[cy.j*width:][:width]
