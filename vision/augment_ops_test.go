@@ -6,9 +6,15 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"math"
 	"os"
 	"slices"
+	"strconv"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/data"
 )
 
 // augmentImages are the images of testdata/gen/vision_augment.py.
@@ -32,7 +38,7 @@ func augmentImages() map[string]*Image {
 }
 
 func TestAugmentOperationsEqualPillow(t *testing.T) {
-	data, err := os.ReadFile("testdata/augment.json")
+	text, err := os.ReadFile("testdata/augment.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +50,7 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 			Pixels            []byte
 		}
 	}
-	if err := json.Unmarshal(data, &g); err != nil {
+	if err := json.Unmarshal(text, &g); err != nil {
 		t.Fatal(err)
 	}
 	if len(g.Cases) < 600 {
@@ -73,6 +79,7 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 			"contrast":     func() *Image { return adjustContrast(m, x) },
 			"brightness":   func() *Image { return adjustBrightness(m, x) },
 			"sharpness":    func() *Image { return adjustSharpness(m, x) },
+			"gaussianblur": func() *Image { return gaussianBlur(m, x) },
 			"hue":          func() *Image { return shiftHue(m, x) },
 			"shearx":       func() *Image { return affine(m, [6]float64{1, x, 0, 0, 1, 0}, f, g.Fill) },
 			"sheary":       func() *Image { return affine(m, [6]float64{1, 0, 0, x, 1, 0}, f, g.Fill) },
@@ -88,6 +95,144 @@ func TestAugmentOperationsEqualPillow(t *testing.T) {
 		}
 		if !bytes.Equal(m.Pix, before.Pix) {
 			t.Fatalf("%s changed its operand", c.Op)
+		}
+	}
+}
+
+// randAugmentGolden is testdata/randaugment.json.
+type randAugmentGolden struct {
+	Forms []struct {
+		Form       string
+		Layers     int
+		Prob       float64
+		Magnitude  float64
+		Std        string
+		Max        float64
+		Fill       [3]uint8
+		Operations []string
+		Weights    []float64 // nil where all are alike
+	}
+	Levels []struct {
+		Operation string
+		Magnitude float64
+		Max       float64
+		Image     string
+		SHA256    []string // one, or one for each sign
+	}
+}
+
+func readRandAugmentGolden(t *testing.T) (g randAugmentGolden) {
+	text, err := os.ReadFile("testdata/randaugment.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &g); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.Forms) < 10 || len(g.Levels) < 200 {
+		t.Fatalf("%d forms, %d levels", len(g.Forms), len(g.Levels))
+	}
+	return g
+}
+
+// TestParseRandAugmentEqualsTimm reads forms as timm does.
+func TestParseRandAugmentEqualsTimm(t *testing.T) {
+	for _, want := range readRandAugmentGolden(t).Forms {
+		a, err := ParseRandAugment(want.Form)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		std, err := strconv.ParseFloat(want.Std, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.layers() != want.Layers || a.prob() != want.Prob || a.Magnitude != want.Magnitude || a.MagnitudeStd != std || a.most() != want.Max || a.Fill != want.Fill {
+			t.Errorf("%s: found %+v, timm has %+v", want.Form, a, want)
+		}
+		all, once := a.choices()
+		if len(all) != len(want.Operations) || once != (want.Weights != nil) {
+			t.Fatalf("%s: %d operations, each once: %v; timm has %d", want.Form, len(all), once, len(want.Operations))
+		}
+		total := 0.0
+		for _, c := range all {
+			total += c.weight
+		}
+		for i, c := range all {
+			if c.name != want.Operations[i] {
+				t.Errorf("%s: operation %s, timm has %s", want.Form, c.name, want.Operations[i])
+			}
+			if once && math.Abs(c.weight/total-want.Weights[i]) > 1e-12 {
+				t.Errorf("%s: %s has the weight %v of %v, timm has %v", want.Form, c.name, c.weight, total, want.Weights[i])
+			}
+		}
+	}
+}
+
+// TestRandAugmentLevelsEqualTimm applies each operation at magnitudes up to 10 and above, where it is limited to the
+// largest. Operations with a sign give the image of each sign.
+func TestRandAugmentLevelsEqualTimm(t *testing.T) {
+	images := augmentImages()
+	seen := map[string]bool{}
+	for _, want := range readRandAugmentGolden(t).Levels {
+		a := &RandAugment{Magnitude: want.Magnitude, MagnitudeMax: want.Max, Fill: [3]uint8{124, 116, 104}, Filters: []Filter{Bicubic}}
+		if err := a.Validate(); err != nil {
+			t.Error(err)
+		}
+		seen[want.Operation] = true
+		got := map[string]bool{}
+		for seed := range uint64(16) {
+			r := data.NewRand(seed)
+			sum := sha256.Sum256(operations[want.Operation](a, r, images[want.Image], a.level(r)).Pix)
+			got[hex.EncodeToString(sum[:16])] = true
+		}
+		if d := cmp.Diff(want.SHA256, slices.Sorted(maps.Keys(got))); d != "" {
+			t.Errorf("%s at magnitude %v of %v on %s differs from timm's: %s", want.Operation, want.Magnitude, a.most(), want.Image, d)
+		}
+	}
+	if len(seen) != len(operations) {
+		t.Errorf("%d of %d operations compared", len(seen), len(operations))
+	}
+}
+
+// TestRandAugmentSets draws as often as the weights say, and each operation of a weighted set once.
+func TestRandAugmentSets(t *testing.T) {
+	for _, set := range []RandSet{RandAll, RandWeights, Rand3A, Rand3AWeights} {
+		all, once := (&RandAugment{Set: set}).choices()
+		total := 0.0
+		for _, c := range all {
+			total += c.weight
+		}
+		const draws = 20000
+		count := make([]int, len(all))
+		r := data.NewRand(1)
+		for range draws {
+			count[pick(r, all)]++
+		}
+		for i, c := range all {
+			share := 1 / float64(len(all))
+			if once {
+				share = c.weight / total
+			}
+			if got := float64(count[i]) / draws; math.Abs(got-share) > 0.012 {
+				t.Errorf("%v: %s is drawn with probability %.3f, expected %.3f", set, c.name, got, share)
+			}
+		}
+	}
+	m := testImage(9, 9, 3)
+	every := RandAugment{Set: RandWeights, Layers: new(15), Prob: new(1.0)}
+	if err := every.Validate(); err != nil {
+		t.Error(err)
+	}
+	if got := every.Apply(data.NewRand(1), m); bytes.Equal(got.Pix, m.Pix) {
+		t.Error("fifteen operations changed nothing")
+	}
+	if len(randWeights) != 15 || randWeights[0].name != "Rotate" {
+		t.Error("drawing changed the set")
+	}
+	for _, bad := range []RandAugment{{Set: 9}, {Set: RandWeights, Layers: new(16)}, {Magnitude: -1}, {Magnitude: math.NaN()}, {Layers: new(-1)}, {Prob: new(1.5)}} {
+		if bad.Validate() == nil {
+			t.Errorf("%+v was accepted", bad)
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestParseRandAugment(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	for _, bad := range []string{"", "augmix-m3", "rand-m11", "rand-m-1", "rand-mx", "rand-tweights", "rand-n1.5", "rand-p2",
+	for _, bad := range []string{"", "augmix-m3", "rand-m-1", "rand-mx", "rand-t", "rand-tall", "rand-t3A", "rand-tweights-t3a", "rand-m3-m4", "rand-mstd1-mstd2", "rand-tweights-n16", "rand-n1.5", "rand-p2",
 		"rand-m9-", "rand-mstd-0.5", "rand-n1e9", "rand-mmax1e9", "rand-mNaN", "rand-m9e999"} {
 		if a, err := ParseRandAugment(bad); err == nil {
 			t.Errorf("%q gave %+v", bad, a)
@@ -338,7 +338,6 @@ func TestOpenCSV(t *testing.T) {
 // TestPosterizeBeyondFullRange posterizes as timm does where mmax lets a magnitude exceed 10: to more bits than the four
 // of magnitude 10 without inc, to none with it.
 func TestPosterizeBeyondFullRange(t *testing.T) {
-	const posterizing = 4
 	m := testImage(2, 9, 3)
 	for _, c := range []struct {
 		level      float64
@@ -348,7 +347,8 @@ func TestPosterizeBeyondFullRange(t *testing.T) {
 		{0, false, 0}, {0.6, false, 2}, {1, false, 4}, {1.25, false, 5}, {1.5, false, 6}, {2, false, 8}, {10, false, 8},
 		{0, true, 4}, {0.6, true, 2}, {1, true, 0}, {1.25, true, 0}, {10, true, 0},
 	} {
-		got := randOps[posterizing](&RandAugment{Increasing: c.increasing}, data.NewRand(1), m, c.level)
+		name := map[bool]string{false: "Posterize", true: "PosterizeIncreasing"}[c.increasing]
+		got := operations[name](new(RandAugment), data.NewRand(1), m, c.level)
 		if want := posterize(m, c.bits); !bytes.Equal(got.Pix, want.Pix) {
 			t.Errorf("level %v, increasing %v: expected %d bits", c.level, c.increasing, c.bits)
 		}

@@ -3,6 +3,7 @@ package vision
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,37 +11,39 @@ import (
 )
 
 // RandAugment changes an image by a few random operations (Cubuk et al., arXiv 1909.13719), as timm's RandAugment does.
-// Layers times it draws one of fifteen operations, and applies it with probability Prob and the given magnitude. The
+// Layers times it draws one of the operations of Set, and applies it with probability Prob and the given magnitude. The
 // operations, and their arguments for a magnitude, are timm's, with Pillow's bytes. Only the random numbers differ.
 //
 // [ParseRandAugment] reads timm's short form.
 type RandAugment struct {
-	// Magnitude is the strength of an operation, from 0 to MagnitudeMax. Without Increasing, a larger magnitude makes
-	// some operations weaker.
+	Set RandSet // the operations
+	// Magnitude is the strength of an operation; 10 is its full range. The strength that is drawn for an operation is
+	// limited to MagnitudeMax. Without Increasing, a larger magnitude makes some operations of RandAll weaker.
 	Magnitude float64
 	// MagnitudeStd is the standard deviation of a normal distribution around Magnitude, from which each operation draws.
 	// If it is infinite, each draws uniformly between 0 and Magnitude.
 	MagnitudeStd float64
-	MagnitudeMax float64  // 0 means 10, the magnitude at which operations have their full range
+	MagnitudeMax float64  // 0 means 10
 	Layers       *int     // operations per image; nil means 2
 	Prob         *float64 // of each; nil means 0.5
-	Increasing   bool     // let every operation grow with the magnitude
+	Increasing   bool     // let every operation of RandAll grow with the magnitude; those of other sets do
 	Fill         [3]uint8
 	// Filters are the filters among which an operation that moves pixels draws: Bilinear, Bicubic, or both. Empty means
 	// both.
 	Filters []Filter
 }
 
-// ParseRandAugment reads timm's short form, such as "rand-m9-mstd0.5-inc1". After "rand" come, in any order:
+// ParseRandAugment reads timm's short form, such as "rand-m9-mstd0.5-inc1". After "rand" come, in any order, each once:
 //
-//	m     the magnitude
+//	m     the magnitude, 10 by default. Without mmax, m15 has the effect of m10
 //	mstd  its deviation; above 100, the magnitude is uniform
 //	mmax  the largest magnitude
 //	n     the number of operations
 //	p     the probability of each
 //	inc1  operations grow with the magnitude
+//	t     the operations: tweights, t3a or t3aw; see [RandSet]
 //
-// Fill is ImageNet's mean color.
+// Fill is ImageNet's mean color. timm ignores sections that it does not know; here they are an error.
 func ParseRandAugment(s string) (*RandAugment, error) {
 	fail := func(format string, args ...any) (*RandAugment, error) {
 		return nil, fmt.Errorf("vision: RandAugment %q: %s, expected a form like rand-m9-mstd0.5-inc1", s, fmt.Sprintf(format, args...))
@@ -53,7 +56,20 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 	for c, mean := range ImageNetMean {
 		a.Fill[c] = uint8(min(255, math.RoundToEven(255*float64(mean))))
 	}
+	seen := map[string]bool{}
 	for _, section := range sections[1:] {
+		if set, ok := strings.CutPrefix(section, "t"); ok {
+			if seen["t"] {
+				return fail("t is given twice")
+			}
+			seen["t"] = true
+			i := slices.Index(randSetNames[:], set)
+			if i <= int(RandAll) {
+				return fail("the set %q is unknown", set)
+			}
+			a.Set = RandSet(i)
+			continue
+		}
 		at := strings.IndexFunc(section, func(r rune) bool { return r >= '0' && r <= '9' || r == '.' })
 		if at < 0 {
 			return fail("section %q has no number", section)
@@ -62,7 +78,12 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 		if err != nil {
 			return fail("section %q has no number", section)
 		}
-		switch section[:at] {
+		key := section[:at]
+		if seen[key] {
+			return fail("%s is given twice", key)
+		}
+		seen[key] = true
+		switch key {
 		case "m":
 			a.Magnitude = v
 		case "mstd":
@@ -93,8 +114,10 @@ func ParseRandAugment(s string) (*RandAugment, error) {
 // Validate returns an error for numbers out of range and for other filters.
 func (a *RandAugment) Validate() error {
 	switch {
-	case !(a.Magnitude >= 0 && a.Magnitude <= a.most()):
-		return fmt.Errorf("vision: RandAugment: magnitude %v, expected 0 to %v", a.Magnitude, a.most())
+	case a.Set >= randSetCount:
+		return fmt.Errorf("vision: RandAugment: unknown set %d", a.Set)
+	case !(a.Magnitude >= 0 && a.Magnitude < math.Inf(1)):
+		return fmt.Errorf("vision: RandAugment: magnitude %v, expected 0 or more", a.Magnitude)
 	case !(a.MagnitudeStd >= 0):
 		return fmt.Errorf("vision: RandAugment: deviation %v, expected 0 or more", a.MagnitudeStd)
 	case !(a.MagnitudeMax >= 0 && a.MagnitudeMax <= 100):
@@ -103,6 +126,9 @@ func (a *RandAugment) Validate() error {
 		return fmt.Errorf("vision: RandAugment: %d operations, expected 0 to %d", a.layers(), maxLayers)
 	case !(a.prob() >= 0 && a.prob() <= 1):
 		return fmt.Errorf("vision: RandAugment: probability %v, expected 0 to 1", a.prob())
+	}
+	if all, once := a.choices(); once && a.layers() > len(all) {
+		return fmt.Errorf("vision: RandAugment: %d different operations, the set %v has %d", a.layers(), a.Set, len(all))
 	}
 	for _, f := range a.Filters {
 		if f != Bilinear && f != Bicubic {
@@ -128,14 +154,37 @@ func (a *RandAugment) most() float64 {
 // Apply returns m changed at random. Alpha is dropped. Gray stays gray, and is filled with the first value of Fill.
 func (a *RandAugment) Apply(r *data.Rand, m *Image) *Image {
 	m = m.withoutAlpha()
+	left, once := a.choices()
 	for range a.layers() {
-		op := randOps[r.IntN(len(randOps))]
+		i := pick(r, left)
+		apply := operations[left[i].name]
+		if once {
+			left = slices.Delete(slices.Clone(left), i, i+1)
+		}
 		if prob := a.prob(); prob < 1 && r.Float64() >= prob {
 			continue
 		}
-		m = op(a, r, m, a.level(r))
+		m = apply(a, r, m, a.level(r))
 	}
 	return m
+}
+
+// pick draws one of the choices by their weights.
+func pick(r *data.Rand, from []choice) int {
+	total := 0.0
+	for _, c := range from {
+		if c.weight == 0 {
+			return r.IntN(len(from))
+		}
+		total += c.weight
+	}
+	x := r.Uniform(0, total)
+	for i, c := range from[:len(from)-1] {
+		if x -= c.weight; x < 0 {
+			return i
+		}
+	}
+	return len(from) - 1
 }
 
 // level draws the magnitude of an operation, in units of its full range.
@@ -148,84 +197,4 @@ func (a *RandAugment) level(r *data.Rand) float64 {
 		v += float64(a.MagnitudeStd * r.Normal())
 	}
 	return min(max(v, 0), a.most()) / 10
-}
-
-// filter draws the filter of an operation that moves pixels.
-func (a *RandAugment) filter(r *data.Rand) Filter {
-	if len(a.Filters) == 0 {
-		return [...]Filter{Bilinear, Bicubic}[r.IntN(2)]
-	}
-	return a.Filters[r.IntN(len(a.Filters))]
-}
-
-// enhance returns the factor of an enhancement: away from 1 in either direction, or from 0.1 to 1.9.
-func (a *RandAugment) enhance(r *data.Rand, level float64) float64 {
-	if a.Increasing {
-		return max(0.1, 1+r.Sign(float64(level*0.9)))
-	}
-	return float64(level*1.8) + 0.1
-}
-
-// warp moves the pixels of m by an affine map.
-func (a *RandAugment) warp(r *data.Rand, m *Image, to [6]float64) *Image {
-	return affine(m, to, a.filter(r), a.Fill)
-}
-
-// The full range of operations.
-const (
-	randDegrees   = 30
-	randShear     = 0.3
-	randTranslate = 0.45 // of the side
-	randAdd       = 110
-)
-
-// randOps are the operations of timm's RandAugment.
-var randOps = [...]func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image{
-	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return autoContrast(m) },
-	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return equalize(m) },
-	func(_ *RandAugment, _ *data.Rand, m *Image, _ float64) *Image { return invert(m) },
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return rotate(m, r.Sign(level*randDegrees), a.filter(r), a.Fill)
-	},
-	func(a *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
-		bits := int(level * 4)
-		if a.Increasing {
-			bits = 4 - bits
-		}
-		return posterize(m, min(max(bits, 0), 8))
-	},
-	func(a *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
-		threshold := min(256, int(level*256))
-		if a.Increasing {
-			threshold = 256 - threshold
-		}
-		return solarize(m, threshold)
-	},
-	func(_ *RandAugment, _ *data.Rand, m *Image, level float64) *Image {
-		return solarizeAdd(m, min(128, int(level*randAdd)), 128)
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return adjustSaturation(m, a.enhance(r, level))
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return adjustContrast(m, a.enhance(r, level))
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return adjustBrightness(m, a.enhance(r, level))
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return adjustSharpness(m, a.enhance(r, level))
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return a.warp(r, m, [6]float64{1, r.Sign(level * randShear), 0, 0, 1, 0})
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return a.warp(r, m, [6]float64{1, 0, 0, r.Sign(level * randShear), 1, 0})
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return a.warp(r, m, [6]float64{1, 0, r.Sign(level*randTranslate) * float64(m.Width), 0, 1, 0})
-	},
-	func(a *RandAugment, r *data.Rand, m *Image, level float64) *Image {
-		return a.warp(r, m, [6]float64{1, 0, 0, 0, 1, r.Sign(level*randTranslate) * float64(m.Height)})
-	},
 }

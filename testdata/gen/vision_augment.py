@@ -1,4 +1,6 @@
-"""Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of images.
+"""Writes vision/testdata/augment.json: digests of what Pillow, timm and torchvision make of images. And
+vision/testdata/randaugment.json: how timm reads forms such as rand-m9-mstd0.5-inc1, and what each of its operations
+makes of an image at a magnitude, for each sign that it draws.
 
 Pillow 13.0.0, timm 1.0.31, torchvision 0.29.2. The images come from the integer formula in `test_image`, which the Go
 tests repeat. Each case names an operation and its argument, and holds half of the SHA-256 of the resulting RGB bytes
@@ -12,6 +14,8 @@ import base64
 import functools
 import hashlib
 import json
+import random
+import unittest.mock
 
 import numpy as np
 import PIL
@@ -88,6 +92,9 @@ for name, f in FILTERS.items():
     for v in (-30, -11.7, 0, 4.25, 27, 90, 180, 270):
         case("rotate", lambda m: aa.rotate(m, v, **kw), v, name)
 
+for radius in (0.1, 0.43, 1.05, 2, 7.3):
+    case("gaussianblur", lambda m: aa.gaussian_blur(m, radius), radius)
+
 # Images of one channel, as models with in_chans=1 are trained. Their fill has one value.
 gray = functools.partial(case, names=("wide", "tall", "flat", "dot", "line"), gray=True)
 gray("autocontrast", aa.auto_contrast)
@@ -101,6 +108,7 @@ for factor in (0, 0.37, 1.3):
     gray("contrast", lambda m: aa.contrast(m, factor), factor)
     gray("brightness", lambda m: aa.brightness(m, factor), factor)
     gray("sharpness", lambda m: aa.sharpness(m, factor), factor)
+gray("gaussianblur", lambda m: aa.gaussian_blur(m, 1.05), 1.05)
 gray("hue", lambda m: tv.adjust_hue(m, 0.33), 0.33)
 for name, f in FILTERS.items():
     kw = {"resample": f, "fillcolor": FILL[:1]}
@@ -117,3 +125,41 @@ with open("vision/testdata/augment.json", "w") as f:
     f.write(",\n".join(json.dumps(c) for c in cases))
     f.write("\n]}\n")
 print(len(cases), "cases")
+
+configs = []
+for form in (
+    "rand", "rand-m9-mstd0.5-inc1", "rand-m9-n3-mstd0.5", "rand-m7-mstd0.5-inc1", "rand-m15", "rand-m15-mstd0.5-inc1", "rand-inc0-m5",
+    "rand-n3-mstd101-p0.2-m12-mmax30", "rand-m10-mmax0", "rand-m0-p0", "rand-n0", "rand-mstd1-tweights", "rand-m9-n3-t3a",
+    "rand-m15-n1-t3aw", "rand-t3aw-inc1-p1",
+):
+    # hparams are those of timm/data/transforms_factory.py, for ImageNet's mean.
+    ra = aa.rand_augment_transform(form, {"translate_const": 100, "img_mean": FILL})
+    first = ra.ops[0]
+    assert all((o.prob, o.magnitude, o.magnitude_std, o.magnitude_max) == (first.prob, first.magnitude, first.magnitude_std, first.magnitude_max) for o in ra.ops)
+    configs.append({
+        "form": form, "layers": ra.num_layers, "prob": first.prob, "magnitude": first.magnitude, "std": str(first.magnitude_std),
+        "max": first.magnitude_max or aa._LEVEL_DENOM, "fill": first.kwargs["fillcolor"], "operations": [o.name for o in ra.ops],
+        "weights": None if ra.choice_weights is None else list(ra.choice_weights),
+    })
+
+levels = []
+names = sorted({o for c in configs for o in c["operations"]})
+for name in names:
+    for magnitude, most in ((0, None), (3, None), (9, None), (10, None), (15, None), (13, 20)):
+        op = aa.AugmentOp(name, prob=1.0, magnitude=magnitude, hparams={"img_mean": FILL, "interpolation": Image.Resampling.BICUBIC, "magnitude_max": most})
+        for image in ("wide", "line"):
+            if name.startswith("Posterize") and op.level_fn(min(magnitude, most or 10), {})[0] <= 0:
+                continue  # to no bits at all, which Pillow 13 refuses; earlier versions gave black
+            digests = set()
+            for draw in (0.25, 0.75):  # _randomly_negate compares with 0.5
+                with unittest.mock.patch.object(random, "random", lambda: draw):
+                    digests.add(hashlib.sha256(op(Image.fromarray(IMAGES[image])).tobytes()).hexdigest()[:32])
+            levels.append({"operation": name, "magnitude": magnitude, "max": most or 0, "image": image, "sha256": sorted(digests)})
+
+with open("vision/testdata/randaugment.json", "w") as f:
+    f.write('{"script": "testdata/gen/vision_augment.py",\n "versions": %s,\n "forms": [\n' % json.dumps({"pillow": PIL.__version__, "timm": timm.__version__}))
+    f.write(",\n".join(json.dumps(c) for c in configs))
+    f.write('\n],\n "levels": [\n')
+    f.write(",\n".join(json.dumps(c) for c in levels))
+    f.write("\n]}\n")
+print(len(configs), "forms,", len(levels), "levels")
