@@ -18,11 +18,14 @@ func TestClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lie := range []map[string]any{
-		{"decoder_hidden_size": 1 << 18, "decoder_num_attention_heads": 1},
-		{"decoder_intermediate_size": 1 << 20, "decoder_num_hidden_layers": 1 << 10},
-		{"decoder_num_hidden_layers": 1 << 20},
-		{"decoder_num_hidden_layers": 50, "decoder_hidden_size": 4, "decoder_intermediate_size": 1, "decoder_num_attention_heads": 1},
+	const block = ", as in decoder.decoder_encoder.layer.0.intermediate.dense.weight"
+	for want, lie := range map[string]map[string]any{
+		"decoder_hidden_size: expected 24" + block + ", found 262144": {"decoder_hidden_size": 1 << 18, "decoder_num_attention_heads": 1},
+		"decoder_num_hidden_layers: expected 2":                       {"decoder_intermediate_size": 1 << 20, "decoder_num_hidden_layers": 1 << 10},
+		"decoder_num_hidden_layers: expected 2, as in":                {"decoder_num_hidden_layers": 1 << 20},
+		"decoder_intermediate_size: expected 40" + block:              {"decoder_intermediate_size": 1 << 20},
+		"decoder_hidden_size: expected 24" + block + ", found 4":      {"decoder_num_hidden_layers": 50, "decoder_hidden_size": 4, "decoder_intermediate_size": 1, "decoder_num_attention_heads": 1},
+		"config.json: hidden_size: expected 32":                       {"hidden_size": 64, "num_hidden_layers": 1 << 20},
 	} {
 		config := map[string]any{}
 		if err := json.Unmarshal(good, &config); err != nil {
@@ -37,8 +40,12 @@ func TestClaims(t *testing.T) {
 		}
 		fsys := fstest.MapFS{"config.json": {Data: data}, "model.safetensors": {Data: weights}}
 		for _, lenient := range []bool{false, true} {
-			if _, err := Load(fsys, LoadOptions{Lenient: lenient}); err == nil || !strings.Contains(err.Error(), "describes a model") {
-				t.Errorf("%v: expected an error, found %v", lie, err)
+			expect := want
+			if lenient {
+				expect = "describes a model"
+			}
+			if _, err := Load(fsys, LoadOptions{Lenient: lenient}); err == nil || !strings.Contains(err.Error(), expect) {
+				t.Errorf("%v: expected %q, found %v", lie, expect, err)
 			}
 		}
 	}

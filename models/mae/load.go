@@ -56,8 +56,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // A file that holds the encoder alone (mae_pretrain_*.pth) loads with Lenient, and [Model.Classifier] can be made of
 // it. Package vit reads it as well.
 //
-// Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
-// fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
 // *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
@@ -72,6 +72,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if f.Form == modelfolder.HuggingFace && !f.Options.Lenient {
+		if err := c.agree(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
+		}
 	}
 	if err := c.claim(f.Options.Lenient).Check(f.Weights); err != nil {
 		return nil, err
@@ -122,6 +127,19 @@ func sizes(f *modelfolder.Folder) (Config, error) {
 	}
 	c.DecoderNumAttentionHeads = d.Width / 32
 	return c, nil
+}
+
+// agree returns an error that names the first field that the weights contradict.
+func (c Config) agree(f *modelfolder.Folder) error {
+	stack := func(c vit.EncoderConfig) tower.Stack {
+		return tower.Stack{Width: c.HiddenSize, Layers: c.NumHiddenLayers, Hidden: c.IntermediateSize, QKVBias: c.QKVBias}
+	}
+	y := tower.Statement{Found: f.Found}
+	encoder := tower.Sizes{Stack: stack(c.EncoderConfig), Channels: c.NumChannels, Patch: c.PatchSize, Grid: grid(c), ClassToken: true}
+	if err := y.Agree(f.Find, encoder); err != nil {
+		return err
+	}
+	return y.AgreeStack(f.Find, "Decoder.Blocks", "decoder_", stack(c.decoder()))
 }
 
 // claim returns the least that the weights of this configuration are. With lenient they may lack the decoder, if

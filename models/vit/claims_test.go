@@ -68,13 +68,87 @@ func TestClaims(t *testing.T) {
 		{"narrow rows", folder(t, nil, checkpoint.Entry{Name: "classifier.weight", Shape: []int{5, 1}, Floats: make([]float32, 5)}), "[classes 32]"},
 		{"blocks of one value", folder(t, map[string]any{
 			"num_hidden_layers": 1 << 10, "hidden_size": 1, "intermediate_size": 1, "num_attention_heads": 1}), "describes a model"},
+		{"many blocks", folder(t, map[string]any{"num_hidden_layers": 1_000_000}), "describes a model"},
+		{"huge", folder(t, map[string]any{"hidden_size": 1_000_000}), "describes a model"},
 	} {
 		for _, lenient := range []bool{false, true} {
-			if _, err := Load(c.fsys, LoadOptions{Lenient: lenient}); err == nil || !strings.Contains(err.Error(), c.expect) {
-				t.Errorf("%s: expected an error with %q, found %v", c.name, c.expect, err)
+			expect := c.expect
+			if !lenient && expect == "describes a model" {
+				expect = "as in vit." // the field and the tensor
+			}
+			if _, err := Load(c.fsys, LoadOptions{Lenient: lenient}); err == nil || !strings.Contains(err.Error(), expect) {
+				t.Errorf("%s: expected an error with %q, found %v", c.name, expect, err)
 			}
 		}
 	}
+	// Where the tensors that tell the sizes are missing, the number of values counts.
+	few := folder(t, map[string]any{"hidden_size": 1 << 14, "num_attention_heads": 1}, checkpoint.Entry{Name: "vit.layernorm.weight", Shape: []int{32}, Floats: make([]float32, 32)})
+	data := few["model.safetensors"].Data
+	for _, name := range []string{"patch_embeddings.projection.weight", "layer.0.intermediate.dense.weight"} {
+		data = bytes.ReplaceAll(data, []byte(name), []byte(strings.ToUpper(name)))
+	}
+	few["model.safetensors"].Data = data
+	if _, err := Load(few, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "describes a model") {
+		t.Errorf("without the telling tensors: %v", err)
+	}
+}
+
+// TestDisagreement names the field of a configuration that the weights contradict, and the tensor that does.
+func TestDisagreement(t *testing.T) {
+	const embeddings, block = "vit.embeddings.", "vit.encoder.layer.0."
+	for _, c := range []struct {
+		fields map[string]any
+		want   string
+	}{
+		{map[string]any{"num_channels": 1}, "num_channels: expected 3, as in " + embeddings + "patch_embeddings.projection.weight, found 1"},
+		{map[string]any{"patch_size": 12}, "patch_size: expected 8, as in " + embeddings + "patch_embeddings.projection.weight, found 12"},
+		{map[string]any{"hidden_size": 64}, "hidden_size: expected 32, as in " + embeddings + "patch_embeddings.projection.weight, found 64"},
+		{map[string]any{"hidden_size": nil}, "hidden_size: expected 32, as in " + embeddings + "patch_embeddings.projection.weight, found none, which means 768"},
+		{map[string]any{"num_hidden_layers": 3}, "num_hidden_layers: expected 2, as in vit.encoder.layer.1.layernorm_before.weight, found 3"},
+		{map[string]any{"intermediate_size": 128}, "intermediate_size: expected 64, as in " + block + "intermediate.dense.weight, found 128"},
+		{map[string]any{"qkv_bias": false}, "qkv_bias: expected true, as in " + block + "attention.attention.query.bias, found false"},
+		{map[string]any{"image_size": 48}, "image_size: expected 24, as in " + embeddings + "position_embeddings, found 48"},
+		{map[string]any{"image_size": []int{24, 32}}, "image_size: expected 24, as in " + embeddings + "position_embeddings, found 24×32"},
+		{map[string]any{"image_size": 24, "hidden_size": 64, "intermediate_size": 3}, "hidden_size: expected 32"},
+		{map[string]any{"image_size": []int{8, 72}}, ""}, // as many patches
+	} {
+		fsys := folder(t, c.fields)
+		for name, value := range c.fields {
+			if value == nil {
+				fsys["config.json"].Data = bytes.Replace(fsys["config.json"].Data, []byte(`"`+name+`":null,`), nil, 1)
+			}
+		}
+		_, err := Load(fsys, LoadOptions{})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), "vit: config.json: "+c.want) {
+			t.Errorf("%v: expected %q, found %v", c.fields, c.want, err)
+		}
+	}
+	odd := inMemory(t, "odd")
+	odd["config.json"].Data = bytes.Replace(odd["config.json"].Data, []byte(`"qkv_bias": false`), []byte(`"qkv_bias": true`), 1)
+	want := "qkv_bias: expected false, as in " + block + "attention.attention.query.weight without a bias, found true"
+	if _, err := Load(odd, LoadOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("expected %q, found %v", want, err)
+	}
+	// Positions of a grid that is not square tell the number of patches alone.
+	table := checkpoint.Entry{Name: "vit.embeddings.position_embeddings", Shape: []int{1, 7, 32}, Floats: make([]float32, 7*32)}
+	want = "image_size: expected an image of 6 patches of 8×8 pixels, as in vit.embeddings.position_embeddings, found 24"
+	if _, err := Load(folder(t, nil, table), LoadOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("expected %q, found %v", want, err)
+	}
+}
+
+// inMemory reads the files of a model into memory.
+func inMemory(t *testing.T, name string) fstest.MapFS {
+	t.Helper()
+	files := fstest.MapFS{}
+	for _, file := range []string{"config.json", "model.safetensors"} {
+		data, err := os.ReadFile("testdata/" + name + "/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[file] = &fstest.MapFile{Data: data}
+	}
+	return files
 }
 
 // TestLabelIDs reads label2id as transformers' fine-tuning script writes it: with the numbers in quotes.

@@ -35,8 +35,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // they are those of another one. ViT variants that are not supported are refused, such as
 // those with register or distillation tokens.
 //
-// Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
-// fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
 // *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
@@ -44,6 +44,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	c, stored, err := configure(f)
 	if err != nil {
 		return nil, err
+	}
+	if f.Form == modelfolder.HuggingFace && !f.Options.Lenient {
+		if err := (tower.Statement{Found: f.Found}).Agree(f.Find, c.sizes()); err != nil {
+			return nil, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
+		}
 	}
 	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches()).Check(f.Weights); err != nil {
 		return nil, err
@@ -88,11 +93,10 @@ func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 		}
 		return c, c.grid(), nil
 	case modelfolder.Timm:
-		c, stored, err = timmConfig(f)
-	case modelfolder.Bare:
-		if c, err = bareConfig(f); err == nil {
-			stored = c.grid()
-		}
+		return timmConfig(f)
+	}
+	if c, err = bareConfig(f); err == nil {
+		stored = c.grid()
 	}
 	return c, stored, f.Checked(c, err)
 }
@@ -118,6 +122,15 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	}
 	c.NumAttentionHeads, err = tower.Heads(s.Width)
 	return c, err
+}
+
+// sizes returns what the configuration states of the encoder.
+func (c Config) sizes() tower.Sizes {
+	return tower.Sizes{
+		Stack:    tower.Stack{Width: c.HiddenSize, Layers: c.NumHiddenLayers, Hidden: c.IntermediateSize, QKVBias: c.QKVBias, LayerScale: c.LayerScaleInit != 0},
+		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
+		ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling,
+	}
 }
 
 // sized is the configuration that the sizes of an encoder give, with timm's epsilon. The number of heads, and what no

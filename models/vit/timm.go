@@ -23,13 +23,22 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
 	})
 	if err != nil {
-		return Config{}, tower.Grid{}, err
+		return Config{}, tower.Grid{}, fmt.Errorf("%s: %w", f.Weights.Name(), err)
+	}
+	if err := t.ModelArgs.Agree(f.Find, s); err != nil {
+		return Config{}, tower.Grid{}, fmt.Errorf("config.json: model_args: %w", err)
 	}
 	c, err := timmOptions(t, s)
-	if err == nil && image != (config.Size{}) {
+	if err != nil {
+		return Config{}, tower.Grid{}, err
+	}
+	if image != (config.Size{}) {
 		c.SetSize(image.Height, image.Width)
 	}
-	return c, s.Grid, err
+	if err := c.Validate(); err != nil {
+		return Config{}, tower.Grid{}, fmt.Errorf("config.json: %w", err)
+	}
+	return c, s.Grid, nil
 }
 
 // timmOptions returns the configuration of a model of timm's with the sizes of its weights.
@@ -68,9 +77,6 @@ func timmOptions(t *timm.Config, s tower.Sizes) (Config, error) {
 		}
 	}
 	c.Classes = t.Classes()
-	if err := t.ModelArgs.Agree(c.forTimm(0)); err != nil {
-		return Config{}, fmt.Errorf("config.json: model_args: %w", err)
-	}
 	return c, nil
 }
 

@@ -25,6 +25,16 @@ func (f *Folder) Configure(c Configuration) error {
 	return configure(ConfigName, f.Config, f.family.Fields, c)
 }
 
+// Found words the value of a field of config.json for an error: the value, or the default for a field that is not there.
+func (f *Folder) Found(field string, value any) string {
+	there := false
+	err := strictjson.Object(f.Config, func(key string, _ []byte) { there = there || key == field })
+	if err == nil && !there {
+		return fmt.Sprintf("none, which means %v", value)
+	}
+	return fmt.Sprint(value)
+}
+
 // Section fills a part of a configuration from a nested object of config.json, such as text_config, and checks it. A
 // file without the object leaves the defaults.
 func (f *Folder) Section(name string, c Configuration) error {

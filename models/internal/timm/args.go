@@ -6,6 +6,7 @@ import (
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/config"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
 // Args are arguments of the constructor of timm's VisionTransformer; argFields lists the others.
@@ -56,31 +57,57 @@ func (a *Args) read(data []byte) error {
 }
 
 // Agree returns an error that names the first argument that the weights contradict. timm refuses such a folder, or
-// changes the weights.
-func (a *Args) Agree(m Model) error {
-	var v config.Checks
-	same := func(name string, stated, found int) {
-		if stated != 0 && stated != found {
-			v.Fail(name, "expected %d as in the weights, found %d", found, stated)
+// changes the weights. The arguments that are not there agree with every size.
+func (a *Args) Agree(find tower.Finder, s tower.Sizes) error {
+	stated := s
+	for _, size := range []struct {
+		arg int
+		own *int
+	}{{a.PatchSize.Height, &stated.Patch}, {a.Channels, &stated.Channels}, {a.Width, &stated.Width}, {a.Depth, &stated.Layers}} {
+		if size.arg != 0 {
+			*size.own = size.arg
 		}
 	}
-	told := func(name string, stated *bool, found bool) {
-		if stated != nil && *stated != found {
-			v.Fail(name, "expected %v as in the weights, found %v", found, *stated)
-		}
-	}
-	same("patch_size", a.PatchSize.Height, m.PatchSize)
-	same("patch_size", a.PatchSize.Width, m.PatchSize)
-	same("in_chans", a.Channels, m.Channels)
-	same("embed_dim", a.Width, m.Width)
-	same("depth", a.Depth, m.Depth)
 	if a.Ratio != 0 {
-		same("mlp_ratio times the width", int(float64(m.Width)*a.Ratio), m.Hidden)
+		stated.Hidden = int(float64(s.Width) * a.Ratio)
 	}
-	told("qkv_bias", a.QKVBias, m.QKVBias)
-	told("class_token", a.ClassToken, m.ClassToken)
-	told("pre_norm", a.PreNorm, m.PreNorm)
-	return v.Err()
+	if a.QKVBias != nil {
+		stated.QKVBias = *a.QKVBias
+	}
+	var v config.Checks
+	if a.PatchSize.Height != a.PatchSize.Width {
+		v.Fail("patch_size", "expected square patches, found %d×%d", a.PatchSize.Height, a.PatchSize.Width)
+	}
+	told := func(name, tensor string, stated *bool, there bool) {
+		switch {
+		case stated == nil || *stated == there:
+		case there:
+			v.Fail(name, "expected true, as the weights have %s, found false", tensor)
+		default:
+			v.Fail(name, "expected false, as the weights have no %s, found true", tensor)
+		}
+	}
+	told("class_token", "cls_token", a.ClassToken, s.ClassToken)
+	told("pre_norm", "norm_pre", a.PreNorm, s.PreNorm)
+	if err := v.Err(); err != nil {
+		return err
+	}
+	return tower.Statement{Name: argument}.Agree(find, stated)
+}
+
+// argument returns timm's name of a field of transformers' configuration.
+func argument(field string) string {
+	switch field {
+	case "num_channels":
+		return "in_chans"
+	case "hidden_size":
+		return "embed_dim"
+	case "num_hidden_layers":
+		return "depth"
+	case "intermediate_size":
+		return "mlp_ratio times the width"
+	}
+	return field
 }
 
 // Pool returns how the sequence becomes one vector, "avg" or "token", or "" where the file leaves that to the
