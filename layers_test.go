@@ -38,6 +38,7 @@ var layers = [][]string{
 	{"train"},
 	{"models"},                 // the types that all models share
 	{"models/internal/config"}, // checks and sizes
+	{"models/internal/tower"},
 	{"models/internal/..."},
 	{"models/internal/template"}, // a model package to copy
 	{"models/vit"},
