@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"checkpoint"},
 	{"data"},
 	{"metrics"},
+	{"probe"},
 	{"vision/internal/jpeg"},
 	{"vision"},
 	{"vision/draw"},
