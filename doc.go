@@ -1,7 +1,7 @@
 // Package fovea is the map of the library; it has no code itself. To classify a photograph, for example, use models/vit
 // and vision:
 //
-//	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
+//	model, err := vit.Open(folder, vit.LoadOptions{})
 //	image, err := vision.Decode(photograph, vision.DecodeOptions{ApplyOrientation: true})
 //	predictions, err := model.Classify(ctx, image)
 //	fmt.Println(predictions[0].Top[0].Label)
@@ -16,10 +16,12 @@
 //   - checkpoint: reads and writes weights: safetensors and PyTorch files, mapped or embedded. Also rules that translate
 //     tensor names.
 //   - data: cuts lists of items into batches and prepares them ahead; random numbers from seed, epoch and item.
+//   - metrics: accuracy, top-k accuracy and confusion of predictions.
+//   - probe: classifies frozen features by logistic regression or nearest neighbors.
 //   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
 //     augmentation, data sets and loaders. vision/draw draws boxes, heat maps and sheets of images.
 //   - nn: layers as plain structs, initializers, named parameters. nn/lora fine-tunes with low-rank adapters.
-//   - train: optimizers, schedules, the training loop, exact resume.
+//   - train: optimizers, schedules, feeds, the training loop with validation and early stopping, exact resume.
 //   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
 //     Transformer, models/mae the masked autoencoder.
 //   - hub: downloads model folders into the cache shared with Python. It is the only package that uses the network.
@@ -27,7 +29,7 @@
 // The programs:
 //
 //   - examples/mae pre-trains, fine-tunes and compares, on your own images.
-//   - examples/classify classifies images.
+//   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
 //   - examples/inspect shows and converts checkpoints.
 //
 // A model belongs to no goroutine and no tape. Load it once, and use it in any number of goroutines.

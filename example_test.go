@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/probe"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -35,7 +36,7 @@ func Example_classify() {
 
 // classify returns the prediction for a photograph: its classes, the most probable first.
 func classify(folder, photograph string) ([]vit.Prediction, error) {
-	model, err := vit.Load(os.DirFS(folder), vit.LoadOptions{})
+	model, err := vit.Open(folder, vit.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}
@@ -51,32 +52,96 @@ func classify(folder, photograph string) ([]vit.Prediction, error) {
 	return model.Classify(context.Background(), image)
 }
 
-// Training needs a tape, a table of gradients and an optimizer.
-func Example_train() {
-	model := vit.New(config(), 2, rand.New(rand.NewPCG(1, 2)))
-	losses := fit(model, pixels(), []int{0, 1, 1, 0})
-	fmt.Println("the loss fell tenfold:", losses[len(losses)-1] < losses[0]/10)
-	// Output: the loss fell tenfold: true
+// The embeddings of a model find similar images.
+func Example_neighbors() {
+	if err := neighbors(context.Background(), folder, "examples/classify/testdata/images"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// gray.png: rgba.png (0.69)
+	// palette.png: rgba.png (0.80)
+	// rgb.png: rgba.png (0.82)
+	// rgba.png: rgb.png (0.82)
+	// small.png: gray.png (0.65)
+	// turned.png: rgba.png (0.81)
 }
 
-// fit trains a model on one batch for 60 steps. It returns the loss of each step.
-func fit(model *vit.Model, pixels []float32, labels []int) (losses []float32) {
-	workers := simd.NewWorkers(0) // all cores
-	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Workers: workers})
-	grads := autograd.NewGradients()
-	adamw := train.NewAdamW(train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05}), train.AdamOptions{})
-	for step := range 60 {
-		tape.Step(uint64(step)) // keys dropout and other random numbers
-		logits := model.Forward(tape.Input(pixels, len(labels), 3, 16, 16))
-		loss := autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
-		losses = append(losses, loss.Float())
-		tape.Commit() // running statistics, where a model has them
-		loss.Backward(grads)
-		adamw.Step(grads, 1e-3, 1, workers) // learning rate, scale of the gradients
-		grads.Zero()
-		tape.Reset()
+// neighbors prints the most similar other image for each image of a folder.
+func neighbors(ctx context.Context, folder, photographs string) error {
+	model, err := vit.Open(folder, vit.LoadOptions{})
+	if err != nil {
+		return err
 	}
-	return losses
+	files, err := vision.OpenDir(photographs, vision.FolderOptions{Unlabeled: true})
+	if err != nil {
+		return err
+	}
+	embeddings, err := model.EmbedDataset(ctx, files)
+	if err != nil {
+		return err
+	}
+	rows := slices.Concat(embeddings...)
+	known, err := probe.FitNeighbors(rows, make([]int, files.Len()), 1, probe.NeighborsOptions{})
+	if err != nil {
+		return err
+	}
+	for i, nearest := range known.Nearest(rows, 2) {
+		for _, n := range nearest[1:] { // the first is the image itself
+			fmt.Printf("%s: %s (%.2f)\n", files.Name(i), files.Name(n.Index), n.Similarity)
+		}
+	}
+	return nil
+}
+
+// A pretrained model gets a new head and learns the classes of other images.
+func Example_finetune() {
+	model, err := vit.Open(folder, vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	best, err := finetune(context.Background(), model, colored())
+	fmt.Println(best, err)
+	// Output: 1 <nil>
+}
+
+// finetune trains a model to tell the classes of a data set apart. It stops when 3 epochs bring no better accuracy on a
+// fifth of the images, leaves the best weights in the model, and returns their accuracy.
+func finetune(ctx context.Context, model *vit.Model, images vision.Dataset) (accuracy float64, err error) {
+	learned, held, err := vision.Split(images, 0.2, 1)
+	if err != nil {
+		return 0, err
+	}
+	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 2)))
+	feed := train.NewFeed(&vision.Loader{Data: learned, Preprocess: model.Preprocess, BatchSize: 8, Shuffle: true})
+	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay})
+	result, err := train.Run(ctx, train.Config{
+		Model:     model,
+		Data:      feed,
+		Optimizer: train.NewAdamW(groups, train.AdamOptions{}),
+		Schedule:  train.Curve{Peak: 1e-3, Warmup: 1, Length: 20}.Cosine(),
+		Epochs:    20,
+		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
+			images, err := feed.Next(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			logits := model.Forward(t.Input(images.Pixels, images.Shape()...))
+			return autograd.CrossEntropy(logits, images.Labels, autograd.CrossEntropyOptions{}), nil
+		},
+		Validate: func(ctx context.Context, epoch int) (float64, error) {
+			confusion, err := model.Evaluate(ctx, held)
+			if err != nil {
+				return 0, err
+			}
+			return confusion.Accuracy(), nil
+		},
+		Patience: 3,
+		KeepBest: true,
+	})
+	if err != nil {
+		return 0, err
+	}
+	return result.Scores[result.Best], nil
 }
 
 // A masked autoencoder learns from images without labels. A classifier continues with its encoder.
@@ -84,34 +149,40 @@ func Example_pretrain() {
 	c := mae.Base()
 	c.EncoderConfig = config().EncoderConfig
 	c.DecoderHiddenSize, c.DecoderNumHiddenLayers, c.DecoderNumAttentionHeads, c.DecoderIntermediateSize = 16, 1, 2, 32
-	classifier, err := pretrain(mae.New(c, rand.New(rand.NewPCG(1, 2))), pixels(), 4)
+	classifier, err := pretrain(context.Background(), mae.New(c, rand.New(rand.NewPCG(1, 2))), colored())
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("classes:", classifier.Config.Labels())
 	// Output:
 	// 5 epochs
-	// classes: [cat dog]
+	// classes: [green red]
 }
 
-// pretrain trains a masked autoencoder on n images and returns a classifier with its encoder and a new head.
-func pretrain(model *mae.Model, pixels []float32, n int) (*vit.Model, error) {
-	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05})
-	result, err := train.Run(context.Background(), train.Config{
+// pretrain trains a masked autoencoder without labels, and returns a classifier with its encoder and a new head.
+func pretrain(ctx context.Context, model *mae.Model, images vision.Dataset) (*vit.Model, error) {
+	feed := train.NewFeed(&vision.Loader{Data: images, Preprocess: model.Preprocess, BatchSize: 8, Shuffle: true})
+	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay})
+	result, err := train.Run(ctx, train.Config{
+		Model:     model,
+		Data:      feed,
 		Optimizer: train.NewAdamW(groups, train.AdamOptions{Beta2: new(0.95)}),
 		Schedule:  train.Curve{Peak: 1e-3, Warmup: 1, Length: 5}.Cosine(),
 		Epochs:    5,
-		Batches:   10,
-		Loss: func(_ context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
-			masking := model.Masking(model.Noise(b.Seed, b.Key, n), n)
-			return model.Loss(t.Input(pixels, n, 3, 16, 16), masking), nil
+		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
+			images, err := feed.Next(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			masking := model.Masking(model.Noise(b.Seed, b.Key, images.Len()), images.Len())
+			return model.Loss(t.Input(images.Pixels, images.Shape()...), masking), nil
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
 	fmt.Println(len(result.Losses), "epochs")
-	return model.Classifier([]string{"cat", "dog"}, mae.ClassifierOptions{}, rand.New(rand.NewPCG(3, 4))), nil
+	return model.Classifier(images.Classes(), mae.ClassifierOptions{}, rand.New(rand.NewPCG(3, 4))), nil
 }
 
 // config is a Vision Transformer that is small enough for an example.
@@ -121,14 +192,22 @@ func config() vit.Config {
 	return c
 }
 
-// pixels returns four random images, [4, 3, 16, 16].
-func pixels() []float32 {
+// colored returns green and red images, 20 of each, with noise.
+func colored() *vision.Memory {
 	rng := rand.New(rand.NewPCG(5, 6))
-	values := make([]float32, 4*3*16*16)
-	for i := range values {
-		values[i] = float32(rng.NormFloat64())
+	images := &vision.Memory{ClassNames: []string{"green", "red"}}
+	for i := range 40 {
+		m := vision.NewImage(20, 24, 3)
+		for k := range m.Pix {
+			m.Pix[k] = uint8(60 + rng.IntN(60))
+		}
+		for k := 1 - i%2; k < len(m.Pix); k += 3 {
+			m.Pix[k] += 100
+		}
+		images.Images = append(images.Images, m)
+		images.Labels = append(images.Labels, i%2)
 	}
-	return values
+	return images
 }
 
 // TestReadme checks that each block of Go in the README is a whole function of this file, which compiles and runs, and

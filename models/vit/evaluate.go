@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
@@ -29,12 +30,36 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 	}
 	confusion := metrics.NewConfusion(len(classes))
 	confusion.Names = classes
-	loader := &vision.Loader{Data: data, Preprocess: m.Preprocess, Goroutines: m.Workers.Limit()}
-	err := train.Evaluate(ctx, loader, autograd.Options{Workers: m.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
-		return confusion.AddLogits(m.Forward(t.Input(b.Pixels, b.Shape()...)).Floats(nil), b.Labels)
+	err := m.over(ctx, data, func(pixels *autograd.Tensor, b *vision.Batch) error {
+		return confusion.AddLogits(m.Forward(pixels).Floats(nil), b.Labels)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("vit: evaluate: %w", err)
 	}
 	return confusion, nil
+}
+
+// EmbedDataset is [Model.Embed] for the images of a data set. They are decoded while others are embedded, and need not
+// be in memory together. Its labels do not matter.
+func (m *Model) EmbedDataset(ctx context.Context, data vision.Dataset) ([][]float32, error) {
+	embeddings := make([][]float32, 0, data.Len())
+	err := m.over(ctx, data, func(pixels *autograd.Tensor, _ *vision.Batch) error {
+		features := m.Features(pixels)
+		for row := range slices.Chunk(features.Floats(nil), features.Dim(1)) {
+			embeddings = append(embeddings, slices.Clone(row))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vit: embed: %w", err)
+	}
+	return embeddings, nil
+}
+
+// over calls pass with the pixels of a data set, a batch at a time.
+func (m *Model) over(ctx context.Context, data vision.Dataset, pass func(pixels *autograd.Tensor, b *vision.Batch) error) error {
+	loader := &vision.Loader{Data: data, Preprocess: m.Preprocess, Goroutines: m.Workers.Limit()}
+	return train.Evaluate(ctx, loader, autograd.Options{Workers: m.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
+		return pass(t.Input(b.Pixels, b.Shape()...), b)
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,5 +75,30 @@ func TestEvaluateRefuses(t *testing.T) {
 	m.Head = nil
 	if _, err := m.Evaluate(context.Background(), painted(2)); err == nil || !strings.Contains(err.Error(), "no classifier") {
 		t.Errorf("no classifier: found %v", err)
+	}
+}
+
+// TestEmbedDataset gives the embeddings of Embed.
+func TestEmbedDataset(t *testing.T) {
+	m, err := Open("testdata/tiny", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := painted(37)
+	found, err := m.EmbedDataset(context.Background(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != len(data.Images) {
+		t.Fatalf("expected %d embeddings, found %d", len(data.Images), len(found))
+	}
+	for i, img := range data.Images {
+		want, err := m.Embed(context.Background(), img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(found[i], want[0]) {
+			t.Errorf("image %d: another embedding than that of Embed", i)
+		}
 	}
 }
