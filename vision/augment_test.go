@@ -5,9 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/data"
 	"github.com/google/go-cmp/cmp"
@@ -292,49 +290,6 @@ func TestLoaderAugmentsReproducibly(t *testing.T) {
 	}
 }
 
-func TestOpenCSV(t *testing.T) {
-	open := func(table string, o CSVOptions) (*Folder, error) {
-		return OpenCSV(fstest.MapFS{"sets/train.csv": {Data: []byte(table)}}, "sets/train.csv", o)
-	}
-	d, err := open("\ufeffId,File_Name,Label\r\n1,a/x.png,10\r\n2,\"b,c.png\",9\r\n3,.\\d.png,10\r\n", CSVOptions{Path: "file_name"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"9", "10"}; !slices.Equal(d.Classes(), want) {
-		t.Errorf("classes %v", d.Classes())
-	}
-	if d.Len() != 3 || d.Name(0) != "sets/a/x.png" || d.Name(1) != "sets/b,c.png" || d.Name(2) != "sets/d.png" || d.Label(0) != 1 || d.Label(1) != 0 {
-		t.Errorf("%+v", d)
-	}
-	d, err = open("x;dog\ny;cat\n", CSVOptions{NoHeader: true, Comma: ';', Extension: ".jpg", Classes: []string{"dog", "cat", "cow"}})
-	if err != nil || d.Name(1) != "sets/y.jpg" || d.Label(1) != 1 || len(d.Classes()) != 3 {
-		t.Errorf("%+v, %v", d, err)
-	}
-	for name, c := range map[string]struct {
-		table string
-		o     CSVOptions
-	}{
-		"nothing":        {"", CSVOptions{}},
-		"header alone":   {"path,label\n", CSVOptions{}},
-		"no path column": {"a,label\nx,1\n", CSVOptions{}},
-		"no label":       {"path,label\nx,\ny,1\n", CSVOptions{}},
-		"short row":      {"path,label\nx\n", CSVOptions{}},
-		"above":          {"path,label\n../../x,1\ny,2\n", CSVOptions{}},
-		"absolute":       {"path,label\n/etc/x,1\ny,2\n", CSVOptions{}},
-		"empty path":     {"path,label\n,1\ny,2\n", CSVOptions{}},
-		"one class":      {"path,label\nx,1\ny,1\n", CSVOptions{}},
-		"unknown class":  {"path,label\nx,1\ny,2\n", CSVOptions{Classes: []string{"1", "3"}}},
-		"broken quotes":  {"path,label\n\"x,1\n", CSVOptions{}},
-	} {
-		if d, err := open(c.table, c.o); err == nil {
-			t.Errorf("%s: accepted as %+v", name, d)
-		}
-	}
-	if _, err := OpenCSV(fstest.MapFS{}, "none.csv", CSVOptions{}); err == nil {
-		t.Error("a missing table was accepted")
-	}
-}
-
 // TestPosterizeBeyondFullRange posterizes as timm does where mmax lets a magnitude exceed 10: to more bits than the four
 // of magnitude 10 without inc, to none with it.
 func TestPosterizeBeyondFullRange(t *testing.T) {
@@ -366,35 +321,6 @@ func TestMixNothing(t *testing.T) {
 		if (&Mix{Mixup: alpha}).Validate() == nil || (&Mix{Cutmix: alpha}).Validate() == nil {
 			t.Errorf("α of %v is accepted", alpha)
 		}
-	}
-}
-
-// TestTablesOfSpreadsheets reads the mark that spreadsheets put before a table, with and without a header, and labels
-// that are the largest and smallest numbers.
-func TestTablesOfSpreadsheets(t *testing.T) {
-	for table, o := range map[string]CSVOptions{
-		"\ufeffpath,label\na.png,x\nb.png,y\n":         {},
-		"\ufeff\"path\",\"label\"\na.png,x\nb.png,y\n": {},
-		"\ufeffa.png,x\nb.png,y\n":                     {NoHeader: true},
-		"\ufeff\"a.png\";x\nb.png;y\n":                 {NoHeader: true, Comma: ';'},
-	} {
-		d, err := OpenCSV(fstest.MapFS{"t.csv": {Data: []byte(table)}}, "t.csv", o)
-		if err != nil {
-			t.Errorf("%q: %v", table, err)
-		} else if d.Name(0) != "a.png" || !slices.Equal(d.Classes(), []string{"x", "y"}) {
-			t.Errorf("%q: found %s and the classes %q", table, d.Name(0), d.Classes())
-		}
-	}
-	fsys := fstest.MapFS{"t.csv": {Data: []byte("path,label\na.png,1\nb.png,9223372036854775807\nc.png,-9223372036854775808\n")}}
-	d, err := OpenCSV(fsys, "t.csv", CSVOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"-9223372036854775808", "1", "9223372036854775807"}; !slices.Equal(d.Classes(), want) {
-		t.Errorf("expected the classes %q, found %q", want, d.Classes())
-	}
-	if _, err := OpenCSV(fsys, "t.csv", CSVOptions{Classes: []string{"1", "2", "1"}}); err == nil || !strings.Contains(err.Error(), "twice") {
-		t.Errorf("a class given twice: %v", err)
 	}
 }
 

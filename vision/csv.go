@@ -14,13 +14,18 @@ import (
 	"strings"
 )
 
-// CSVOptions says how a table of paths and labels is read. The zero value reads a table with a header and usual names.
+// CSVOptions says how a table of paths and labels is read. The zero value finds the columns by their names and content.
 type CSVOptions struct {
-	// Path and Label name the columns, in any case of letters. An empty Path means the first column called path, file,
-	// filename, file_name, image, image_path, img or id. An empty Label means the first column called label, class,
-	// class_name, category or target.
+	// Path and Label name the columns, in any case of letters, or give their numbers, from 1, where there is no header.
+	//
+	// An empty Path means the column whose values are files. If there are several or none, it is the one whose values have
+	// extensions of images. If there are several or none again, it is the first of them called path, file, filename,
+	// file_name, image, image_path, img or id.
+	//
+	// An empty Label means the first column called label, class, class_name, category or target, or the only other
+	// column. Without a header it is the second column, after a path in the first.
 	Path, Label string
-	// NoHeader says that the table has no header: its first column is the path, its second the label.
+	// NoHeader says that the table has no header. A first row that holds the name of an image is never one.
 	NoHeader bool
 	Comma    rune // between columns; 0 means a comma
 	// Classes are the labels that may occur, in the order of their numbers. Empty means the labels that occur, sorted as
@@ -34,15 +39,11 @@ type CSVOptions struct {
 	Decode DecodeOptions
 }
 
-var (
-	pathColumns  = []string{"path", "file", "filename", "file_name", "image", "image_path", "img", "id"}
-	labelColumns = []string{"label", "class", "class_name", "category", "target"}
-)
-
 // OpenCSV reads a table of images. Each row has the path of an image, relative to the folder of the table, and its
-// label. A path must stay inside fsys, and a label must not be empty. The images keep the order of the rows.
+// label. Spaces around them are cut off. A path must stay inside fsys, and a label must not be empty. The images keep the
+// order of the rows.
 //
-// Errors name the line. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
+// Errors name the line. Where no column can be found, they list the columns and name the option to set. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
 // images are not opened: a missing or corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	d := &Folder{fsys: fsys, where: "table " + printable(name), options: FolderOptions{Decode: o.Decode}}
@@ -96,54 +97,72 @@ func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []strin
 	if o.Comma != 0 {
 		r.Comma = o.Comma
 	}
-	at, label := 0, 1
-	header := !o.NoHeader
+	t := table{fsys: d.fsys, dir: dir, options: o}
+	add := func(row csvRow) error {
+		if n := max(t.path, t.label) + 1; len(row.cells) < n {
+			return fmt.Errorf("line %d has %d columns, expected at least %d", row.line, len(row.cells), n)
+		}
+		name, label := strings.TrimSpace(row.cells[t.path]), strings.TrimSpace(row.cells[t.label])
+		p, ok := t.file(name)
+		if !ok {
+			return fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", row.line, name)
+		}
+		if label == "" {
+			return fmt.Errorf("line %d: %s has no label", row.line, printable(name))
+		}
+		d.files = append(d.files, p)
+		labels = append(labels, strings.Clone(label))
+		return nil
+	}
+	const sample = 20 // rows, by whose content columns are found
+	var first []csvRow
+	for len(first) <= sample {
+		row, err := readRow(r)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		row.cells = slices.Clone(row.cells)
+		first = append(first, row)
+	}
+	if first, err = t.findColumns(first); err != nil {
+		return nil, err
+	}
+	for _, row := range first {
+		if err := add(row); err != nil {
+			return nil, err
+		}
+	}
 	for {
-		row, err := r.Read()
+		row, err := readRow(r)
 		if err == io.EOF {
 			return labels, nil
 		}
+		if err == nil {
+			err = add(row)
+		}
 		if err != nil {
-			return nil, err // names the line
+			return nil, err
 		}
-		if header {
-			header = false
-			if at, err = column(row, "path", o.Path, pathColumns); err != nil {
-				return nil, err
-			}
-			if label, err = column(row, "label", o.Label, labelColumns); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		line, _ := r.FieldPos(0)
-		if len(row) <= max(at, label) {
-			return nil, fmt.Errorf("line %d has %d columns, expected at least %d", line, len(row), max(at, label)+1)
-		}
-		p := path.Join(dir, strings.ReplaceAll(row[at], `\`, "/")+o.Extension)
-		if row[at] == "" || path.IsAbs(row[at]) || !fs.ValidPath(p) {
-			return nil, fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", line, row[at])
-		}
-		if row[label] == "" {
-			return nil, fmt.Errorf("line %d: %s has no label", line, printable(row[at]))
-		}
-		d.files = append(d.files, p)
-		labels = append(labels, strings.Clone(row[label]))
 	}
 }
 
-// column finds a column by its name, or the first that has one of the usual names.
-func column(header []string, what, name string, usual []string) (int, error) {
-	if name != "" {
-		usual = []string{name}
+// csvRow is a row of a table and the line on which it begins.
+type csvRow struct {
+	line  int
+	cells []string
+}
+
+// readRow reads a row, whose cells are valid until the next one. Its errors name the line.
+func readRow(r *csv.Reader) (csvRow, error) {
+	cells, err := r.Read()
+	if err != nil {
+		return csvRow{}, err
 	}
-	for i, h := range header {
-		h = strings.TrimSpace(h)
-		if slices.ContainsFunc(usual, func(u string) bool { return strings.EqualFold(u, h) }) {
-			return i, nil
-		}
-	}
-	return 0, fmt.Errorf("no column for the %s among %q, expected %s", what, header, strings.Join(usual, ", "))
+	line, _ := r.FieldPos(0)
+	return csvRow{line, cells}, nil
 }
 
 // distinct returns the different labels, sorted.
