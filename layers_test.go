@@ -20,7 +20,7 @@ const module = "github.com/fovea-ml/fovea"
 // here. A name that ends in "/..." stands for the packages in a folder that have no
 // entry of their own.
 var layers = [][]string{
-	{"internal/atomicfile", "internal/filelock", "internal/peak", "internal/smallfile", "internal/strictjson"},
+	{"internal/atomicfile", "internal/filelock", "internal/peak", "internal/printable", "internal/smallfile", "internal/strictjson"},
 	{"simd/internal/asm", "simd/internal/coeff"},
 	{"simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
 	{"simd"},

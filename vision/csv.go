@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // CSVOptions says how a table of paths and labels is read. The zero value finds the columns by their names and content.
@@ -46,7 +48,7 @@ type CSVOptions struct {
 // Errors name the line. Where no column can be found, they list the columns and name the option to set. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
 // images are not opened: a missing or corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
-	d := &Folder{fsys: fsys, where: "table " + printable(name), options: FolderOptions{Decode: o.Decode}}
+	d := &Folder{fsys: fsys, where: "table " + printable.Name(name), options: FolderOptions{Decode: o.Decode}}
 	f, _, err := openRegular(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
@@ -73,7 +75,7 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	for i, l := range labels {
 		n, ok := number[l]
 		if !ok {
-			return nil, fmt.Errorf("vision: %s: %s has the label %q, which is not among the %d classes", d.where, printable(d.files[i]), l, len(d.classes))
+			return nil, fmt.Errorf("vision: %s: %s has the label %q, which is not among the %d classes", d.where, printable.Name(d.files[i]), l, len(d.classes))
 		}
 		d.labels = append(d.labels, n)
 	}
@@ -108,7 +110,7 @@ func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []strin
 			return fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", row.line, name)
 		}
 		if label == "" {
-			return fmt.Errorf("line %d: %s has no label", row.line, printable(name))
+			return fmt.Errorf("line %d: %s has no label", row.line, printable.Name(name))
 		}
 		d.files = append(d.files, p)
 		labels = append(labels, strings.Clone(label))

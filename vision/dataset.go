@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // Dataset is a numbered list of labeled images. Its methods must be safe to call from several goroutines.
@@ -107,9 +108,9 @@ func labelOf(d Dataset, i, classes int) (int, error) {
 	case l >= 0 && l < max(classes, 1):
 		return l, nil
 	case classes == 0:
-		return 0, fmt.Errorf("image %d, %s, has label %d, expected 0: the data set has no classes", i, printable(d.Name(i)), l)
+		return 0, fmt.Errorf("image %d, %s, has label %d, expected 0: the data set has no classes", i, printable.Name(d.Name(i)), l)
 	}
-	return 0, fmt.Errorf("image %d, %s, has label %d, expected 0 to %d for %d classes", i, printable(d.Name(i)), l, classes-1, classes)
+	return 0, fmt.Errorf("image %d, %s, has label %d, expected 0 to %d for %d classes", i, printable.Name(d.Name(i)), l, classes-1, classes)
 }
 
 // Split divides a data set at random into two, class by class. Of the n images of a class, ⌊n·share + ½⌋ go into

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // Kinds of failure, for errors.Is.
@@ -30,7 +32,7 @@ type DecodeError struct {
 func (e *DecodeError) Error() string {
 	s := "vision: "
 	if e.Name != "" {
-		s += printable(e.Name) + ": "
+		s += printable.Name(e.Name) + ": "
 	}
 	if e.Format != "" {
 		s += e.Format + ": "

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // Extensions are the extensions, in lower case, of the files that [OpenFolder] takes for images.
@@ -57,7 +59,7 @@ func OpenFolder(fsys fs.FS, o FolderOptions) (*Folder, error) {
 // OpenDir is [OpenFolder] for a directory of the operating system, which its errors name. File names need not be UTF-8,
 // as they must for os.DirFS.
 func OpenDir(dir string, o FolderOptions) (*Folder, error) {
-	return openFolder(directory(dir), "data folder "+printable(dir), o)
+	return openFolder(directory(dir), "data folder "+printable.Name(dir), o)
 }
 
 func openFolder(fsys fs.FS, where string, o FolderOptions) (*Folder, error) {
@@ -127,7 +129,7 @@ func (d *Folder) add(walk *folderWalk, dir string) error {
 		return fmt.Errorf("vision: %s: %w", d.where, err)
 	}
 	if len(d.files) == before {
-		return fmt.Errorf("vision: %s: no files named %s in %s: %w", d.where, strings.Join(Extensions, ", "), printable(dir), ErrNoImages)
+		return fmt.Errorf("vision: %s: no files named %s in %s: %w", d.where, strings.Join(Extensions, ", "), printable.Name(dir), ErrNoImages)
 	}
 	d.classes = append(d.classes, dir)
 	return nil

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // place writes files of a data folder: "name" is an image, "name -> target" a link, and "name|" a named pipe.
@@ -178,7 +180,7 @@ func TestFolderNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := d.Open(i)
-		if err == nil || printable(err.Error()) != err.Error() {
+		if err == nil || printable.Name(err.Error()) != err.Error() {
 			t.Errorf("error %q", err)
 		}
 	}

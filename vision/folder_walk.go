@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // folderWalk visits the folders of a data set, following links, and finds out what it meets twice.
@@ -34,7 +36,7 @@ func (w *folderWalk) kind(name string, e fs.DirEntry) (mode fs.FileMode, linked 
 		return 0, true, nil
 	}
 	if err != nil {
-		return 0, true, fmt.Errorf("%s: %w", printable(name), nameless(err))
+		return 0, true, fmt.Errorf("%s: %w", printable.Name(name), nameless(err))
 	}
 	return st.Mode(), true, nil
 }
@@ -42,9 +44,9 @@ func (w *folderWalk) kind(name string, e fs.DirEntry) (mode fs.FileMode, linked 
 // images calls found with each image file below dir, which belongs to a class, sorted by name.
 func (w *folderWalk) images(dir string, class int, found func(file string)) error {
 	if strings.Count(dir, "/") > maxFolderDepth {
-		return fmt.Errorf("%s: folders nested more than %d deep, perhaps by a link to a folder above it", printable(dir[:80]), maxFolderDepth)
+		return fmt.Errorf("%s: folders nested more than %d deep, perhaps by a link to a folder above it", printable.Name(dir[:80]), maxFolderDepth)
 	}
-	unread := func(err error) error { return fmt.Errorf("%s: %w", printable(dir), nameless(err)) }
+	unread := func(err error) error { return fmt.Errorf("%s: %w", printable.Name(dir), nameless(err)) }
 	st, err := lookUp(w.fsys, dir)
 	if err != nil {
 		return unread(err)
@@ -53,7 +55,7 @@ func (w *folderWalk) images(dir string, class int, found func(file string)) erro
 	case ok && first.class == class:
 		return nil
 	case ok:
-		return fmt.Errorf("%s and %s are one folder, in two classes", printable(first.name), printable(dir))
+		return fmt.Errorf("%s and %s are one folder, in two classes", printable.Name(first.name), printable.Name(dir))
 	}
 	entries, err := fs.ReadDir(w.fsys, dir)
 	if err != nil {
@@ -96,7 +98,7 @@ func (w *folderWalk) once(d *Folder) error {
 			// A file with several names of its own, without a link to it, is several files to every other program.
 			if again && (w.linked[name] || w.linked[first.name]) {
 				if first.class != d.labels[i] {
-					return fmt.Errorf("vision: %s: %s and %s are one file, in two classes", d.where, printable(first.name), printable(name))
+					return fmt.Errorf("vision: %s: %s and %s are one file, in two classes", d.where, printable.Name(first.name), printable.Name(name))
 				}
 				continue
 			}

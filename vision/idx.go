@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // ErrIDX: a file is not in the idx format, is truncated, or has unexpected dimensions.
@@ -93,12 +95,12 @@ func OpenIDX(fsys fs.FS, images, labels string, classes []string) (*IDX, error) 
 	read := func(name string, want int) ([]int, []uint8, error) {
 		f, _, err := openRegular(fsys, name)
 		if err != nil {
-			return nil, nil, fmt.Errorf("vision: %s: %w", printable(name), err)
+			return nil, nil, fmt.Errorf("vision: %s: %w", printable.Name(name), err)
 		}
 		defer f.Close()
 		dims, values, err := ReadIDX(f, 0)
 		if err != nil {
-			return nil, nil, fmt.Errorf("vision: %s: %w", printable(name), err)
+			return nil, nil, fmt.Errorf("vision: %s: %w", printable.Name(name), err)
 		}
 		if len(dims) != want {
 			return nil, nil, fmt.Errorf("vision: %s: %w: %d dimensions, expected %d", name, ErrIDX, len(dims), want)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"github.com/fovea-ml/fovea/internal/printable"
 )
 
 // ErrNotRegular: a name that should be a file is a folder, a named pipe, a socket or a device.
@@ -59,7 +61,7 @@ func lookUp(fsys fs.FS, name string) (fs.FileInfo, error) {
 			return nil, err
 		}
 		if name = path.Join(path.Dir(name), to); path.IsAbs(to) || !fs.ValidPath(name) {
-			return nil, fmt.Errorf("a link to %s, which this file system cannot look up", printable(to))
+			return nil, fmt.Errorf("a link to %s, which this file system cannot look up", printable.Name(to))
 		}
 	}
 	return nil, errors.New("more than 40 links lead to each other")
