@@ -2,15 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
@@ -18,12 +16,11 @@ import (
 
 // load loads the model that -model names: a file of weights, a folder, or a model on the hub.
 func load(ctx context.Context, name string, out *console.Console) (*vit.Model, error) {
-	path, dir := name, filepath.Dir(name)
+	path := name
 	if info, err := os.Stat(name); err != nil || info.IsDir() {
 		if path, err = fetch.Model(ctx, name, out); err != nil {
 			return nil, fmt.Errorf("-model: %w", err)
 		}
-		dir = path
 	}
 	m, err := vit.Open(path, vit.LoadOptions{})
 	if err != nil {
@@ -35,8 +32,8 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 	case m.Config.NumChannels != m.Preprocess.Channels():
 		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, expected 1 or 3", name, m.Config.NumChannels)
 	}
-	if _, err := vision.LoadPreprocess(os.DirFS(dir)); errors.Is(err, fs.ErrNotExist) {
-		out.Line("no preprocessor_config.json beside the weights: assuming mean %v and standard deviation %v", m.Preprocess.Mean, m.Preprocess.Std)
+	if m.PreprocessAssumed {
+		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
 	}
 	return m, nil
 }

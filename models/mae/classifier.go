@@ -28,7 +28,7 @@ func (m *Model) Classifier(labels []string, o ClassifierOptions, rng *rand.Rand)
 	c := vit.Config{ModelType: "vit", EncoderConfig: m.Config.EncoderConfig, Pooling: o.Pooling, DropPathRate: o.DropPath}
 	c.SetLabels(labels)
 	v := vit.New(c, len(labels), rng)
-	v.Preprocess = m.Preprocess
+	v.Preprocess, v.PreprocessAssumed = m.Preprocess, m.PreprocessAssumed
 	nn.Copy(v.Encoder, m.Encoder) // of one type, so that every path of the first is one of the second
 	nn.TruncatedNormal(rng, v.Head.Weight, 2e-5, -2, 2)
 	return v

@@ -51,6 +51,9 @@ func TestStoredAs(t *testing.T) {
 	if got := half.Decoder.Pred.Weight.DType(); got != autograd.BFloat16 {
 		t.Errorf("the weights are %v", got)
 	}
+	if bare, err := Load(os.DirFS("testdata/mae_original"), LoadOptions{}); err != nil || !bare.PreprocessAssumed || half.PreprocessAssumed {
+		t.Errorf("weights alone do not tell how images are prepared, a saved folder does: %v", err)
+	}
 	c, err := ReadConfig(os.DirFS(dir), "config.json")
 	if err != nil {
 		t.Fatal(err)

@@ -57,8 +57,9 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // it. Package vit reads it as well.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
-// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
-// *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
+// missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
+// those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
@@ -86,7 +87,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m := New(c, nil)
-	if m.Preprocess, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
+	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
 	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, grid(c), false))

@@ -21,6 +21,9 @@ type Model struct {
 
 	// Preprocess turns an image into the pixels the model is trained on.
 	Preprocess vision.Preprocess
+	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then [vision.ImageNet],
+	// the paper's.
+	PreprocessAssumed bool
 	// Workers runs Reconstruct and Embed in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 

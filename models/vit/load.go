@@ -5,7 +5,9 @@ import (
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/timm"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -28,16 +30,21 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights. The image size is that of img_size,
 //     or else of input_size where it is fixed.
 //   - The original release of DeiT or MAE, or a file of timm's: the weights alone. The shapes of the tensors
-//     give the sizes, with 64 values a head. The grid of patches is taken to be square. The norms' epsilon is timm's,
-//     1e-6, and Preprocess is [vision.ImageNet].
+//     give the sizes, with 64 values a head. The grid of patches is taken to be square, and the norms' epsilon timm's,
+//     1e-6. A checkpoint of timm's training program names its architecture, which tells more.
+//
+// Where nothing states how images are prepared, Preprocess is assumed, and PreprocessAssumed says so. Hugging Face's form
+// then has [vision.Half]. An architecture of timm's has its registered preparation: mean, deviation, crop and filter.
+// Everything else has [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
 // they are those of another one. ViT variants that are not supported are refused, such as
 // those with register or distillation tokens.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
-// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
-// *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
+// missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
+// those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
@@ -68,16 +75,27 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m := New(c, classes, nil)
-	fallback := vision.Half(height)
-	fallback.Width = width
-	if f.Form != modelfolder.HuggingFace {
-		fallback = vision.ImageNet(min(height, width))
-		fallback.CropHeight, fallback.CropWidth = height, width
-	}
-	if m.Preprocess, err = f.Preprocess(fallback, modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}); err != nil {
+	images := modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}
+	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(usual(f, images), images); err != nil {
 		return nil, err
 	}
 	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.AntialiasPositions))
+}
+
+// usual returns the preprocessing that is assumed where the folder states none: that of transformers' first Vision
+// Transformers, that of timm's architecture where its name is known, or else ImageNet's.
+func usual(f *modelfolder.Folder, images modelfolder.Images) vision.Preprocess {
+	if f.Form == modelfolder.HuggingFace {
+		p := vision.Half(images.Height)
+		p.Width = images.Width
+		return p
+	}
+	if p, ok := timm.Prepare(architecture(f), images.Channels, config.Size{Height: images.Height, Width: images.Width}); ok {
+		return p
+	}
+	p := vision.ImageNet(min(images.Height, images.Width))
+	p.CropHeight, p.CropWidth = images.Height, images.Width
+	return p
 }
 
 // configure returns the configuration of a folder, checked, and the grid of the positions in the weights.
@@ -108,6 +126,11 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	}
 	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
+		return Config{}, err
+	}
+	if name := architecture(f); timm.Known(name) {
+		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, s)
+	} else if err := timm.Supported(name); err != nil {
 		return Config{}, err
 	}
 	c := sized(s)

@@ -41,6 +41,18 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	return c, s.Grid, nil
 }
 
+// architecture returns the name of timm's that the folder has: config.json states it, or a checkpoint of timm's training
+// program. "" is none.
+func architecture(f *modelfolder.Folder) string {
+	if f.Form == modelfolder.Timm {
+		if t, err := timm.Read(f.Config); err == nil {
+			return t.Architecture
+		}
+	}
+	name, _ := f.Weights.Metadata("arch")
+	return name
+}
+
 // timmOptions returns the configuration of a model of timm's with the sizes of its weights.
 func timmOptions(t *timm.Config, s tower.Sizes) (Config, error) {
 	a, err := timm.ArchitectureOf(t.Architecture)

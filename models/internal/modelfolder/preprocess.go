@@ -33,44 +33,43 @@ type Images struct {
 	Channels      int
 }
 
-// Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none. Both
-// prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change in proportion. A
-// model of one channel gets gray images, unless there is a mean for each of three channels. A model with
+// Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none, which is
+// then assumed. Both prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change
+// in proportion. A model of one channel gets gray images, unless there is a mean for each of three channels. A model with
 // another number of channels gets fallback.
-func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
-	p := fallback
+func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (p vision.Preprocess, assumed bool, err error) {
+	p, assumed = fallback, true
 	if images.Channels == 1 || images.Channels == 3 {
-		var err error
-		if p, err = readPreprocess(f.FS, fallback, images); err != nil {
-			return p, err
+		if p, assumed, err = readPreprocess(f.FS, fallback, images); err != nil {
+			return p, false, err
 		}
 		if p.Gray = images.Channels == 1; p.Validate() != nil {
 			p.Gray = false // a mean for each of three channels
 		}
 	}
 	rescale(&p, f.Options.ImageSize, images)
-	return p, nil
+	return p, assumed, nil
 }
 
 // readPreprocess reads preprocessor_config.json. It refuses one that makes images which are much larger than those of
 // the configuration.
-func readPreprocess(fsys fs.FS, fallback vision.Preprocess, images Images) (vision.Preprocess, error) {
-	p, err := vision.LoadPreprocess(fsys)
+func readPreprocess(fsys fs.FS, fallback vision.Preprocess, images Images) (p vision.Preprocess, assumed bool, err error) {
+	p, err = vision.LoadPreprocess(fsys)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fallback, nil
+		return fallback, true, nil
 	case err != nil:
-		return vision.Preprocess{}, err
+		return vision.Preprocess{}, false, err
 	}
 	height, width, _ := p.FixedSize() // the least, where it is not fixed
 	if p.Mode == vision.NoResize && p.CropWidth == 0 {
 		height, width = 0, 0
 	}
 	if most := maxLarger * max(images.Width, images.Height); width > most || height > most {
-		return vision.Preprocess{}, fmt.Errorf("images are prepared at %d×%d pixels, expected at most %d×%d for a model of %d×%d",
+		return vision.Preprocess{}, false, fmt.Errorf("images are prepared at %d×%d pixels, expected at most %d×%d for a model of %d×%d",
 			width, height, most, most, images.Width, images.Height)
 	}
-	return p, nil
+	return p, false, nil
 }
 
 // rescale changes the sizes of a preprocessing for square images of the given size, in proportion. 0 leaves them.

@@ -90,7 +90,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m := New(c, classes, nil)
-	if m.Preprocess, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
+	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
 	return m, f.Fill(m)

@@ -21,6 +21,8 @@ type Model struct {
 
 	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
+	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then [vision.ImageNet].
+	PreprocessAssumed bool
 	// Workers runs Classify in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 

@@ -20,15 +20,14 @@ type Architecture struct {
 
 // ArchitectureOf reads the name of a Vision Transformer.
 func ArchitectureOf(name string) (Architecture, error) {
+	name, _, _ = strings.Cut(name, ".") // a tag of the weights may follow
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
 	if !strings.HasPrefix(name, "vit_") && !strings.HasPrefix(name, "deit_") && !strings.HasPrefix(name, "deit3_") {
 		return a, fmt.Errorf("architecture: expected a plain Vision Transformer (vit_…, deit_… or deit3_…), found %q", name)
 	}
-	for _, k := range unsupported {
-		if has(k.part) {
-			return a, fmt.Errorf("architecture: %q has %s, which is not supported", name, k.what)
-		}
+	if err := Supported(name); err != nil {
+		return a, err
 	}
 	if has("_clip_") {
 		a.Eps = 1e-5
@@ -44,6 +43,16 @@ func ArchitectureOf(name string) (Architecture, error) {
 		a.Heads = 16
 	}
 	return a, nil
+}
+
+// Supported returns an error for the name of a model that is no plain Vision Transformer although it may look like one.
+func Supported(name string) error {
+	for _, k := range unsupported {
+		if strings.Contains(name, k.part) {
+			return fmt.Errorf("architecture: %q has %s, which is not supported", name, k.what)
+		}
+	}
+	return nil
 }
 
 // unsupported are parts of names of timm's models that are no plain Vision Transformers although their weights may

@@ -4,11 +4,17 @@ import (
 	"encoding/json"
 	"maps"
 	"math"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/tower"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // TestArchitectures asks timm what every name of a plain Vision Transformer stands for.
@@ -114,5 +120,87 @@ func TestLabels(t *testing.T) {
 		if classes := c.Classes(); classes.ID2Label["0"] != want || c.ModelArgs == nil {
 			t.Errorf("%s: found %v", config, classes)
 		}
+	}
+}
+
+// registered reads timm's list of preparations, by name.
+func registered(t *testing.T, data []byte) map[string]Pretrained {
+	t.Helper()
+	var rows [][6]json.RawMessage
+	if err := json.Unmarshal(data, &rows); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]Pretrained{}
+	for _, row := range rows {
+		var p Pretrained
+		var names []string
+		for i, v := range []any{&p.Mean, &p.Std, &p.CropPct, &p.Interpolation, &p.CropMode, &names} {
+			if err := json.Unmarshal(row[i], v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range names {
+			all[name] = p
+		}
+	}
+	if len(all) < 250 {
+		t.Errorf("found %d names, expected 250 or more", len(all))
+	}
+	return all
+}
+
+// TestPreparations prepares images for every name and tag of timm's list as its pretrained_cfg says.
+func TestPreparations(t *testing.T) {
+	data, err := os.ReadFile("testdata/preparations.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := registered(t, data)
+	size := config.Size{Height: 224, Width: 320}
+	for name, p := range theirs {
+		p.InputSize, p.FixedSize = [3]int{3, 224, 320}, true
+		cfg, err := json.Marshal(map[string]any{"pretrained_cfg": p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := vision.ParseTimm(cfg, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, ok := Prepare(name, 3, size); !ok || found != want {
+			t.Errorf("%s: expected %+v, found %+v", name, want, found)
+		}
+		if !Known(name) {
+			t.Errorf("%s is not known", name)
+		}
+		if _, err := ArchitectureOf(name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, p := range preparations {
+		for name := range strings.FieldsSeq(p.names) {
+			if _, ok := theirs[name]; !ok {
+				t.Errorf("timm has no %s", name)
+			}
+		}
+	}
+	if p, ok := Prepare("vit_tiny_patch16_224.mine", 1, size); !ok || !p.Gray || p.Mean != vision.HalfMean {
+		t.Errorf("an unknown tag, one channel: found %+v", p)
+	}
+	for _, name := range []string{"", "vit", "vit_tiny_patch16_rope_224", "resnet50"} {
+		if _, ok := Prepare(name, 3, size); ok || Known(name) {
+			t.Errorf("%q is known", name)
+		}
+	}
+}
+
+// TestPreparationsTimm asks timm for its list.
+func TestPreparationsTimm(t *testing.T) {
+	data, err := os.ReadFile("testdata/preparations.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(registered(t, modeltest.Python(t, "timm_preparations.py", "-print")), registered(t, data)); d != "" {
+		t.Error(d)
 	}
 }
