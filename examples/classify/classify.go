@@ -30,7 +30,7 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 	case m.Head == nil:
 		return nil, fmt.Errorf("-model %s: the model has no classifier", name)
 	case m.Config.NumChannels != m.Preprocess.Channels():
-		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, expected 1 or 3", name, m.Config.NumChannels)
+		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, and its preprocessing gives %d", name, m.Config.NumChannels, m.Preprocess.Channels())
 	}
 	if m.PreprocessAssumed {
 		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))

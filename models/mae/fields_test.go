@@ -65,10 +65,13 @@ func TestGray(t *testing.T) {
 	for i := range img.Pix {
 		img.Pix[i] = uint8(i)
 	}
-	if _, err := m.Reconstruct(context.Background(), 1, img); err == nil || !strings.Contains(err.Error(), "3 channels") {
-		t.Errorf("three means: %v", err)
+	if p := m.Preprocess; !p.Gray || p.Mean != [3]float32{0.449, 0.449, 0.449} || p.Std != [3]float32{0.226, 0.226, 0.226} {
+		t.Errorf("a new model has %+v", p)
 	}
 	m.Preprocess = vision.Half(16)
+	if _, err := m.Reconstruct(context.Background(), 1, img); err == nil || !strings.Contains(err.Error(), "3 channels") {
+		t.Errorf("color: %v", err)
+	}
 	m.Preprocess.Gray = true
 	dir := t.TempDir()
 	if err := m.Save(dir, SaveOptions{}); err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
@@ -41,7 +42,7 @@ type Decoder struct {
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. Both position
-// tables are frozen, and Preprocess is [vision.ImageNet]. It panics when the configuration is not valid.
+// tables are frozen, and Preprocess is [vision.ImageNet], for one channel gray with its average mean. It panics when the configuration is not valid.
 func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("mae: " + err.Error())
@@ -49,6 +50,9 @@ func New(c Config, rng *rand.Rand) *Model {
 	m := &Model{
 		Config: c, Encoder: vit.NewEncoder(vit.Config{EncoderConfig: c.EncoderConfig}), Decoder: newDecoder(c),
 		Preprocess: vision.ImageNet(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New(),
+	}
+	if c.NumChannels == 1 {
+		m.Preprocess = modelfolder.Gray(m.Preprocess)
 	}
 	m.Encoder.Positions.Frozen = true
 	m.Decoder.Positions.Frozen = true

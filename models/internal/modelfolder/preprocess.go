@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strconv"
 
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -35,20 +36,42 @@ type Images struct {
 
 // Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none, which is
 // then assumed. Both prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change
-// in proportion. A model of one channel gets gray images, unless there is a mean for each of three channels. A model with
-// another number of channels gets fallback.
+// in proportion. A model of one channel gets gray images. Of a mean for each of three channels it gets the average, as timm has it;
+// only transformers' preprocessor_config.json is left as it is, which transformers cannot apply then. A model with another
+// number of channels gets fallback.
 func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (p vision.Preprocess, assumed bool, err error) {
 	p, assumed = fallback, true
 	if images.Channels == 1 || images.Channels == 3 {
 		if p, assumed, err = readPreprocess(f.FS, fallback, images); err != nil {
 			return p, false, err
 		}
-		if p.Gray = images.Channels == 1; p.Validate() != nil {
+		switch p.Gray = images.Channels == 1; {
+		case p.Gray && (assumed || f.Form == Timm):
+			p = Gray(p)
+		case p.Validate() != nil:
 			p.Gray = false // a mean for each of three channels
 		}
 	}
 	rescale(&p, f.Options.ImageSize, images)
 	return p, assumed, nil
+}
+
+// Gray returns a preprocessing with which a model of one channel gets gray images. Of the means and deviations of three
+// channels it takes the average, as timm does (adapt_to_chs in timm/data/loader.py).
+func Gray(p vision.Preprocess) vision.Preprocess {
+	p.Gray, p.Mean, p.Std = true, average(p.Mean), average(p.Std)
+	return p
+}
+
+// average returns the average of the channels for each of them: of the decimals that the float32 stand for, as in timm.
+func average(v [3]float32) [3]float32 {
+	sum := 0.0
+	for _, x := range v {
+		decimal, _ := strconv.ParseFloat(strconv.FormatFloat(float64(x), 'g', -1, 32), 64)
+		sum += decimal
+	}
+	mean := float32(sum / 3)
+	return [3]float32{mean, mean, mean}
 }
 
 // readPreprocess reads preprocessor_config.json. It refuses one that makes images which are much larger than those of

@@ -74,7 +74,10 @@ func (in *ImageInput) check(height, width int) error {
 // It returns an error for a model of other channels than the Preprocess gives, for an image without pixels, and for a Preprocess whose
 // output the model does not take.
 func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, pass func(pixels *autograd.Tensor, first int) error) error {
-	if have := in.Preprocess.Channels(); in.Channels != have {
+	switch have := in.Preprocess.Channels(); {
+	case in.Channels == 1 && have == 3:
+		return errors.New("images are prepared with 3 channels, the model takes 1: set Preprocess.Gray, with one mean and one deviation for all channels")
+	case in.Channels != have:
 		return fmt.Errorf("images are prepared with %d channels, the model takes %d", have, in.Channels)
 	}
 	var pixels []float32 // of one batch after the other
