@@ -46,7 +46,7 @@ var layers = [][]string{
 	{"models/mae"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},
-	{"examples/internal/fetch", "examples/mae/fashion"},
+	{"examples/internal/describe", "examples/internal/fetch", "examples/mae/fashion"},
 	{"examples/...", "bench/..."},
 }
 
