@@ -18,6 +18,19 @@ import (
 // convert writes the tensors of in to the file of -to, in the type of -dtype if given. It returns the written
 // checkpoint.
 func convert(ctx context.Context, c *console.Console, in *input, s settings) (*input, error) {
+	var entries []checkpoint.Entry
+	for t := range in.file.Tensors() {
+		e := t.Entry()
+		if s.dtype != checkpoint.Invalid && t.DType.IsFloat() {
+			e.DType = s.dtype
+		}
+		entries = append(entries, e)
+	}
+	return write(ctx, c, in, s, entries)
+}
+
+// write writes entries and the metadata of in to the file of -to. It returns the written checkpoint.
+func write(ctx context.Context, c *console.Console, in *input, s settings, entries []checkpoint.Entry) (*input, error) {
 	f := in.file
 	names := []string{filepath.Join(in.dir, f.Name())} // the file or the index
 	for _, p := range in.parts() {
@@ -30,15 +43,13 @@ func convert(ctx context.Context, c *console.Console, in *input, s settings) (*i
 	for key := range f.MetadataKeys() {
 		metadata[key], _ = f.Metadata(key)
 	}
-	var entries []checkpoint.Entry
 	total := int64(0)
-	for t := range f.Tensors() {
-		e := t.Entry()
-		if s.dtype != checkpoint.Invalid && t.DType.IsFloat() {
-			e.DType = s.dtype
+	for _, e := range entries {
+		size := int64(e.DType.Size())
+		for _, d := range e.Shape {
+			size *= int64(d)
 		}
-		entries = append(entries, e)
-		total += int64(t.Len() * e.DType.Size())
+		total += size
 	}
 	show := c.Phase("writing", console.Bytes, total)
 	defer show.End()

@@ -34,10 +34,22 @@ type settings struct {
 	JSON  bool
 	Root  string
 	To    string
+	Names string // "", "hf" or "timm"
 
 	dtype checkpoint.DType
 	shard int64
 }
+
+// root returns the keys of -root.
+func (s settings) root() []string {
+	if s.Root == "" {
+		return nil
+	}
+	return strings.Split(s.Root, ".")
+}
+
+// toFile reports whether -to names a file, and not a folder.
+func (s settings) toFile() bool { return filepath.Ext(s.To) == ".safetensors" }
 
 const about = `Shows the contents of a checkpoint, and converts it to safetensors.
 
@@ -54,7 +66,8 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.Stats, "stats", false, "read the values and print their minimum, maximum and mean, and the number of NaN and infinities")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.StringVar(&s.Root, "root", "", "read this `part` of a PyTorch file, such as model_ema; dots separate nested keys")
-	f.StringVar(&s.To, "to", "", "write the tensors to `FILE`, whose name ends in .safetensors, and show the new checkpoint")
+	f.StringVar(&s.To, "to", "", "write the tensors to `FILE`, whose name ends in .safetensors, or with -names to a new folder, and show the new checkpoint")
+	f.StringVar(&s.Names, "names", "", "with -to: rename the tensors of a ViT or a masked autoencoder as this `library` names them: hf or timm")
 	s.shard = checkpoint.DefaultShardSize
 	f.Func("dtype", "with -to: store floating-point tensors in this `type`: f16, bf16, f32 or f64 (default: unchanged)", func(value string) error {
 		types := map[string]checkpoint.DType{"f16": checkpoint.F16, "bf16": checkpoint.BF16, "f32": checkpoint.F32, "f64": checkpoint.F64}
@@ -80,8 +93,16 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, fmt.Errorf("expected one path after the flags, found also %q", f.Arg(1))
 	case s.To == "" && (given["dtype"] || given["shard"]):
 		return s, errors.New("-dtype and -shard need -to")
-	case s.To != "" && filepath.Ext(s.To) != ".safetensors":
-		return s, fmt.Errorf("-to: expected a name that ends in .safetensors, found %q", s.To)
+	case s.Names != "" && s.Names != "hf" && s.Names != "timm":
+		return s, fmt.Errorf("-names: expected hf or timm, found %q", s.Names)
+	case s.Names != "" && s.To == "":
+		return s, errors.New("-names needs -to")
+	case s.Names != "" && s.dtype == checkpoint.F64:
+		return s, errors.New("-names: expected the -dtype f16, bf16 or f32, found f64")
+	case s.Names != "" && !s.toFile() && given["shard"]:
+		return s, errors.New("-shard needs a file in -to, whose name ends in .safetensors")
+	case s.To != "" && s.Names == "" && !s.toFile():
+		return s, fmt.Errorf("-to: expected a name that ends in .safetensors, found %q; folders need -names", s.To)
 	case !utf8.ValidString(filepath.Base(s.To)):
 		return s, fmt.Errorf("-to: expected a name in UTF-8, found %q", s.To)
 	}
@@ -109,7 +130,11 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	defer in.file.Close()
 	if s.To != "" {
 		tied := in.file.Tied()
-		out, err := convert(ctx, c, in, s)
+		change := convert
+		if s.Names != "" {
+			change, tied = rename, nil
+		}
+		out, err := change(ctx, c, in, s)
 		if err != nil {
 			return err
 		}
@@ -117,7 +142,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		for _, group := range tied {
 			c.Line("shared data, written once for each name: %s", quoted(strings.Join(group, ", ")))
 		}
-		in = out
+		in, s = out, settings{Path: out.path, All: s.All, JSON: s.JSON, Stats: s.Stats}
 	}
 	var numbers map[string]*stats
 	if s.Stats {
@@ -129,6 +154,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	sum.Images = readImages(s, sum.Family)
 	if s.JSON {
 		return console.PrintJSON(stdout, sum)
 	}
@@ -155,10 +181,7 @@ func (in *input) parts() []file {
 // open opens a file, an index, or a folder. In a folder it opens the weights with one of Hugging Face's names, or else
 // the only file whose name fits.
 func open(s settings) (*input, error) {
-	var opts checkpoint.OpenOptions
-	if s.Root != "" {
-		opts.Root = strings.Split(s.Root, ".")
-	}
+	opts := checkpoint.OpenOptions{Root: s.root()}
 	info, err := os.Stat(s.Path)
 	if err != nil {
 		return nil, err

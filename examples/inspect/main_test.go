@@ -64,6 +64,7 @@ func TestPrint(t *testing.T) {
 1,376,839 parameters in 56 tensors: F32, 5.5 MB
 looks like ViT (Hugging Face): 3 blocks of width 192, 3 heads, patches of 8×8; 7 classes
 config.json: vit, ViTForImageClassification
+images: stretched to 32×32 (bilinear), mean 0.5, deviation 0.5
 
 metadata
   format  pt
@@ -80,7 +81,7 @@ vit.encoder.layer.{0..2}.attention.attention.key.weight    [192 192]    F32   44
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("found\n%s\nexpected a text that starts with\n%s", got, want)
 	}
-	if lines := strings.Count(got, "\n"); lines != 8+24 {
+	if lines := strings.Count(got, "\n"); lines != 9+24 {
 		t.Errorf("%d lines", lines)
 	}
 	all := inspect(t, "-all", "-stats", filepath.Join(dir, "model.safetensors"))
@@ -273,6 +274,19 @@ func TestBadInput(t *testing.T) {
 		{"-root ema @mine", "ema"},
 		{"-dtype f16 @mine", "-dtype and -shard need -to"},
 		{"-dtype f8 -to @x.safetensors @mine", "expected f16, bf16, f32 or f64"},
+		{"-names hf @mine", "-names needs -to"},
+		{"-names keras -to @x @mine", "expected hf or timm, found"},
+		{"-names hf -shard 1GB -to @x @mine", "-shard needs a file"},
+		{"-names hf -dtype f64 -to @x @mine", "found f64"},
+		{"-to @x @mine", "folders need -names"},
+		{"-names hf -to @several @mine", "expected a new or an empty folder"},
+		{"-names hf -to @text.pth @mine", "text.pth"},
+		{"-names hf -to @x @mine", "holds no"},
+		{"-names hf -to @x.safetensors " + stored + "/types.safetensors", "holds no Vision Transformer"},
+		{"-names timm -to @x ../../models/mae/testdata/tiny", "timm has no masked autoencoder"},
+		{"-names hf -to @x ../../models/vit/testdata/timm_mean", "transformers' ViT has no pooling"},
+		{"-names hf -to @x.safetensors ../../models/vit/testdata/timm_clip", "transformers' ViT has no pre_norm"},
+		{"-names hf -to ../../models/vit/testdata/tiny/model.safetensors ../../models/vit/testdata/tiny", "would replace"},
 		{"-shard many -to @x.safetensors @mine", "expected a size such as 5GB"},
 		{"-shard -1 -to @x.safetensors @mine", "expected a size"},
 		{"-shard NaN -to @x.safetensors @mine", "expected a size"},
@@ -296,8 +310,10 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("found %q, expected %q in it", text, want)
 			}
 			t.Log(strings.TrimSpace(strings.ReplaceAll(text, dir, "DIR")))
-			if _, err := os.Stat(at("x.safetensors")); err == nil {
-				t.Error("a file was written")
+			for _, name := range []string{"x.safetensors", "x"} {
+				if _, err := os.Stat(at(name)); err == nil {
+					t.Errorf("%s was written", name)
+				}
 			}
 		})
 	}
@@ -335,7 +351,7 @@ func TestHelp(t *testing.T) {
 	if status := command([]string{"-h"}, &stdout, &stderr); status != 0 || stderr.Len() > 0 {
 		t.Errorf("exit status %d, standard error %q", status, &stderr)
 	}
-	for _, name := range []string{"all", "stats", "json", "root", "to", "dtype", "shard"} {
+	for _, name := range []string{"all", "stats", "json", "root", "to", "names", "dtype", "shard"} {
 		if !strings.Contains(stdout.String(), "  -"+name) {
 			t.Errorf("-h does not explain -%s", name)
 		}

@@ -66,6 +66,13 @@ func (s *summary) print(c *console.Console, all bool) {
 			c.Line("config.json: %s", quoted(strings.Join(names, ", ")))
 		}
 	}
+	switch {
+	case s.Images == nil:
+	case s.Images.Assumed:
+		c.Line("images: assumed, as no file states it: %s", s.Images.Steps)
+	default:
+		c.Line("images: %s", s.Images.Steps)
+	}
 	if len(s.Metadata) > 0 {
 		c.Line("")
 		c.Line("metadata")

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/fovea-ml/fovea/examples/internal/console"
+import (
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/examples/internal/console"
+)
 
 // A summary describes a checkpoint. It is the value that -json prints.
 type summary struct {
@@ -15,7 +18,8 @@ type summary struct {
 	Roots      [][]string        `json:"roots"`  // all that the file has
 	Config     *config           `json:"config"` // null without a model folder
 	Family     *guess            `json:"family"`
-	Tied       [][]string        `json:"tied"` // groups of names that share data
+	Images     *images           `json:"images"` // null for a model that no package loads
+	Tied       [][]string        `json:"tied"`   // groups of names that share data
 	List       []tensor          `json:"list"`
 }
 
@@ -56,10 +60,8 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 			counted[name] = true
 		}
 	}
-	shapes := map[string][]int{}
 	counts := map[string]*typeCount{}
 	for t := range f.Tensors() {
-		shapes[t.Name] = t.Shape
 		bytes := int64(t.Len() * t.DType.Size())
 		s.List = append(s.List, tensor{t.Name, t.DType.String(), append([]int{}, t.Shape...), bytes, numbers[t.Name]})
 		c := counts[t.DType.String()]
@@ -81,7 +83,7 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 		s.Types = append(s.Types, *c)
 	}
 	sortTypes(s.Types)
-	s.Family = guessFamily(shapes)
+	s.Family = guessFamily(shapesOf(f))
 	if in.dir == "" {
 		return s, nil
 	}
@@ -93,4 +95,13 @@ func summarize(in *input, numbers map[string]*stats) (*summary, error) {
 		s.Family.Towers[0].Heads, s.Family.Towers[0].sure = s.Config.Heads, true
 	}
 	return s, nil
+}
+
+// shapesOf returns the shapes of a checkpoint's tensors by name.
+func shapesOf(f *checkpoint.File) map[string][]int {
+	shapes := map[string][]int{}
+	for t := range f.Tensors() {
+		shapes[t.Name] = t.Shape
+	}
+	return shapes
 }

@@ -68,9 +68,20 @@ const (
 	NormMeanPooling = "norm_mean"
 )
 
-// variant reports whether transformers' ViT has no such model. It would ignore the fields and compute something else.
-func (c Config) variant() bool {
-	return c.Pooling != "" || c.NoClassToken || c.PreNorm || c.LayerScaleInit != 0
+// Variant returns the first field by which the model is one that timm has and transformers' ViT has not, such as pooling,
+// or "". transformers ignores these fields and would compute something else.
+func (c Config) Variant() string {
+	switch {
+	case c.Pooling != "":
+		return "pooling"
+	case c.NoClassToken:
+		return "no_class_token"
+	case c.PreNorm:
+		return "pre_norm"
+	case c.LayerScaleInit != 0:
+		return "layer_scale_init_value"
+	}
+	return ""
 }
 
 // defaults are those of transformers, for fields that a config.json leaves out.

@@ -198,7 +198,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	} else {
 		c.Classes = models.Classes{}
 	}
-	if c.variant() {
+	if c.Variant() != "" {
 		c.ModelType, c.Architectures = family.OwnType, nil
 	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
@@ -209,7 +209,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 			return fmt.Errorf("vit: %w", err)
 		}
 		contents.Config = theirs
-	case o.Layout == models.HuggingFace && c.variant():
+	case o.Layout == models.HuggingFace && c.Variant() != "":
 		o.Layout = models.Timm // the names
 	}
 	return family.Save(dir, contents, o)

@@ -22,6 +22,10 @@ var names = func() checkpoint.Names {
 // it as the field vit of a ViTForImageClassification. lora.Load reads adapters of both.
 func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
+// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
+// layout. It panics for models.Original.
+func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+
 // family says how Vision Transformers lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
 	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
