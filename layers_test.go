@@ -41,7 +41,7 @@ var layers = [][]string{
 	{"models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
 	{"models/internal/..."},
-	{"models/internal/timm"}, // it compares arguments with the tower's sizes
+	{"models/internal/timm"},     // it compares arguments with the tower's sizes
 	{"models/internal/template"}, // a model package to copy
 	{"models/vit"},
 	{"models/mae"},
