@@ -9,8 +9,8 @@ import (
 
 // ClassifierOptions say how an encoder is handed over to a classifier.
 type ClassifierOptions struct {
-	// Pooling is vit.MeanPooling, MAE's choice for fine-tuning, or "" for the class token. transformers' ViT has the
-	// latter only. Save with models.Timm what Python is to load.
+	// Pooling is vit.MeanPooling, MAE's choice for fine-tuning, another of vit.Config.Pooling, or "" for the class token.
+	// transformers' ViT has the latter only. Save with models.Timm what Python is to load.
 	Pooling string
 	// DropPath is the rate in the last block: 0.1, 0.2 and 0.3 in the paper for B, L and H.
 	DropPath float32

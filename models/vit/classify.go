@@ -36,7 +36,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Predicti
 	return out, nil
 }
 
-// Embed returns the features of each image, the vector of Config.HiddenSize values that the head classifies. A model
+// Embed returns the features of each image, the vector of Config.FeatureSize() values that the head classifies. A model
 // without a head has them too. Images, order, ctx, errors and concurrent use are those of [Model.Classify].
 //
 // The vectors are not scaled. Divide each by its length to compare them by their dot product.

@@ -30,7 +30,8 @@ type Config struct {
 
 	// Pooling is how the sequence becomes one vector: "" is the class token after the final norm, "mean" the
 	// mean of the patch tokens, then a norm (MAE's fine-tuning, timm's avg), "norm_mean" the mean of the
-	// normalized patch tokens (timm's avg without fc_norm).
+	// normalized patch tokens (timm's avg without fc_norm), and "flatten" the normalized patch tokens side by side. The
+	// last suits small images whose objects fill them; images then have the configured size, and timm has no such model.
 	Pooling string `json:"pooling,omitempty"`
 	// NoClassToken says that there are patch tokens only.
 	NoClassToken bool `json:"no_class_token,omitempty"`
@@ -62,11 +63,21 @@ type EncoderConfig struct {
 	QKVBias                   bool    `json:"qkv_bias"`
 }
 
-// The values of Config.Pooling that average the patch tokens: before a norm, and after the final norm.
+// The values of Config.Pooling that use the patch tokens: their mean before a norm, their mean after the final norm, and
+// all of them after the final norm.
 const (
 	MeanPooling     = "mean"
 	NormMeanPooling = "norm_mean"
+	FlattenPooling  = "flatten"
 )
+
+// FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
+func (c Config) FeatureSize() int {
+	if c.Pooling == FlattenPooling {
+		return c.Patches() * c.HiddenSize
+	}
+	return c.HiddenSize
+}
 
 // Variant returns the first field by which the model is one that timm has and transformers' ViT has not, such as pooling,
 // or "". transformers ignores these fields and would compute something else.
@@ -189,9 +200,9 @@ func (c Config) Validate() error {
 	}
 	var v config.Checks
 	v.Probability("drop_path_rate", c.DropPathRate)
-	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling)
+	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling, FlattenPooling)
 	if c.NoClassToken && c.Pooling == "" {
-		v.Fail("pooling", "expected %q or %q with no_class_token, found nothing", MeanPooling, NormMeanPooling)
+		v.Fail("pooling", "expected one of %q with no_class_token, found nothing", []string{MeanPooling, NormMeanPooling, FlattenPooling})
 	}
 	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
 	v.OneOf("problem_type", string(c.Problem), "", string(models.SingleLabel), string(models.MultiLabel), string(models.Regression))

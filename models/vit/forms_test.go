@@ -191,7 +191,9 @@ func variants() []Config {
 // TestVariants saves what transformers' ViT does not have, under a model_type of Fovea's own. Load gives the same
 // configuration, to the last field, and the same outputs.
 func TestVariants(t *testing.T) {
-	for _, c := range variants() {
+	flat := variants()[0]
+	flat.Pooling = FlattenPooling
+	for _, c := range append(variants(), flat) {
 		c.LayerNormEps, c.DropPathRate, c.HiddenDropoutProb, c.InitializerRange = 1e-3, 0.1, 0.2, 0.3
 		c.SetLabels([]string{"a", "b", "c", "d", "e", "f", "g"})
 		saved := save(t, c, SaveOptions{})
@@ -217,6 +219,39 @@ func TestVariants(t *testing.T) {
 	saved, err := ReadConfig(os.DirFS(save(t, plain, SaveOptions{}).Folder), "config.json")
 	if err != nil || saved.ModelType != "vit" || len(saved.Architectures) != 1 {
 		t.Errorf("found %+v, %v", saved, err)
+	}
+}
+
+// TestFlatten classifies the patch tokens side by side. Only images of the configured size have as many.
+func TestFlatten(t *testing.T) {
+	c := variants()[0]
+	c.Pooling, c.ImageSize, c.NoClassToken = FlattenPooling, 2*c.PatchSize, false
+	m := New(c, 3, rand.New(rand.NewPCG(1, 2)))
+	tape := autograd.NewTape(autograd.Options{})
+	pixels := make([]float32, 2*c.NumChannels*c.ImageSize*c.ImageSize)
+	for i := range pixels {
+		pixels[i] = float32(i%17) / 17
+	}
+	x := tape.Input(pixels, 2, c.NumChannels, c.ImageSize, c.ImageSize)
+	tokens, features := m.Encoder.Forward(x).Floats(nil), m.Features(x)
+	if c.FeatureSize() != 4*c.HiddenSize || features.Dim(1) != c.FeatureSize() {
+		t.Fatalf("expected %d features, found %d", 4*c.HiddenSize, features.Dim(1))
+	}
+	for n := range 2 {
+		want := tokens[(5*n+1)*c.HiddenSize : 5*(n+1)*c.HiddenSize] // without the class token
+		if d := cmp.Diff(want, features.Floats(nil)[n*c.FeatureSize():(n+1)*c.FeatureSize()]); d != "" {
+			t.Errorf("image %d: %s", n, d)
+		}
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{Layout: models.Timm}); err == nil || !strings.Contains(err.Error(), `timm has no pooling "flatten"`) {
+		t.Errorf("saved for timm: %v", err)
+	}
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, LoadOptions{ImageSize: 4 * c.PatchSize}); err == nil || !strings.Contains(err.Error(), "side by side") {
+		t.Errorf("another image size: %v", err)
 	}
 }
 

@@ -60,7 +60,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches()).Check(f.Weights); err != nil {
 		return nil, err
 	}
-	classes, err := f.Rows("Head.Weight", c.HiddenSize)
+	features := c.FeatureSize()
+	classes, err := f.Rows("Head.Weight", features)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +74,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	if err := f.Resize(&c.ImageSize, &c); err != nil {
 		return nil, err
+	}
+	if classes > 0 && c.FeatureSize() != features {
+		return nil, fmt.Errorf("the classifier takes the patches of images of %d×%d pixels side by side, so ImageSize cannot change it", height, width)
 	}
 	m := New(c, classes, nil)
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}
@@ -203,6 +207,8 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
 	switch {
+	case o.Layout == models.Timm && c.Pooling == FlattenPooling:
+		return fmt.Errorf("vit: layout Timm: timm has no pooling %q; the layout of Hugging Face keeps it for Load", c.Pooling)
 	case o.Layout == models.Timm:
 		theirs, err := c.forTimm(classes).Describe(&m.Preprocess)
 		if err != nil {

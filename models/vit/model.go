@@ -18,7 +18,7 @@ type Model struct {
 	Config   Config
 	Encoder  *Encoder
 	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil but with MeanPooling
-	Head     *nn.Linear    // [classes, width]; nil in a model that only encodes
+	Head     *nn.Linear    // [classes, Config.FeatureSize()]; nil in a model that only encodes
 
 	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
@@ -42,7 +42,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	if classes > 0 {
-		m.Head = nn.NewLinear(c.HiddenSize, classes, true)
+		m.Head = nn.NewLinear(c.FeatureSize(), classes, true)
 	}
 	if rng != nil {
 		m.Encoder.Init(rng, c.InitializerRange)
@@ -66,7 +66,7 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 	}
 	m.Config.Classes = models.Classes{}
 	m.Config.SetLabels(labels)
-	m.Head = nn.NewLinear(m.Config.HiddenSize, len(labels), true)
+	m.Head = nn.NewLinear(m.Config.FeatureSize(), len(labels), true)
 	nn.TruncatedNormal(rng, m.Head.Weight, m.Config.InitializerRange, -2, 2)
 }
 
@@ -80,8 +80,8 @@ func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return m.Head.Forward(m.Features(pixels))
 }
 
-// Features maps pixels, [n, channels, height, width], to one vector an image, [n, width], which the head classifies. It
-// panics as [Encoder.Forward] does.
+// Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
+// classifies. It panics as [Encoder.Forward] does.
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
@@ -90,6 +90,9 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	}
 	if m.Encoder.ClassToken != nil {
 		x = autograd.Slice(x, 1, 1, length)
+	}
+	if m.Config.Pooling == FlattenPooling {
+		return autograd.Reshape(x, n, x.Dim(1)*width)
 	}
 	x = autograd.Mean(x, false, 1)
 	if m.PoolNorm != nil {
