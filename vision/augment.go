@@ -22,6 +22,9 @@ type Augment struct {
 	Ratio [2]float64
 	// Flip is the probability of mirroring left to right.
 	Flip float64
+	// Shift moves the image by up to this number of pixels up or down and left or right. The pixels that enter are black
+	// (torchvision's RandomCrop with this padding).
+	Shift int
 	// Jitter and Rand change the resized image; nil means no change. With Rand, most recipes leave Jitter out.
 	Jitter *ColorJitter
 	Rand   *RandAugment
@@ -40,6 +43,9 @@ func (a *Augment) Validate() error {
 	}
 	if !(a.Flip >= 0 && a.Flip <= 1) {
 		return fmt.Errorf("vision: augment: flip with probability %v, expected 0 to 1", a.Flip)
+	}
+	if a.Shift < 0 {
+		return fmt.Errorf("vision: augment: shift by up to %d pixels, expected 0 or more", a.Shift)
 	}
 	if a.Jitter != nil {
 		if err := a.Jitter.Validate(); err != nil {
@@ -97,7 +103,7 @@ func (a *Augment) Rect(r *data.Rand, h, w int) image.Rectangle {
 }
 
 // Apply returns the image prepared at random, as RGB, or with one channel where p is Gray. When a.Crop is set, a random part is resized to p's output size;
-// otherwise p prepares the image. Then it may be mirrored, and a.Jitter and a.Rand change it. Apply returns an error
+// otherwise p prepares the image. Then it may be mirrored and moved, and a.Jitter and a.Rand change it. Apply returns an error
 // when a.Crop is set and p's output size depends on the image.
 func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Validate(); err != nil {
@@ -126,6 +132,10 @@ func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	}
 	if a.Flip > 0 && r.Float64() < a.Flip {
 		m = m.FlipHorizontal()
+	}
+	if a.Shift > 0 {
+		top, left := r.IntN(2*a.Shift+1)-a.Shift, r.IntN(2*a.Shift+1)-a.Shift
+		m = m.window(image.Rect(left, top, left+m.Width, top+m.Height))
 	}
 	if a.Jitter != nil {
 		m = a.Jitter.Apply(r, m)

@@ -236,3 +236,50 @@ func TestRandAugmentSets(t *testing.T) {
 		}
 	}
 }
+
+// TestShift moves an image by every distance up to Shift, and no further. What enters is black.
+func TestShift(t *testing.T) {
+	m := NewImage(5, 7, 1)
+	for i := range m.Pix {
+		m.Pix[i] = uint8(i + 1)
+	}
+	p := Preprocess{Mode: NoResize, Gray: true}
+	seen := map[[2]int]int{}
+	for seed := range uint64(900) {
+		out, err := (&Augment{Shift: 1}).Apply(data.NewRand(seed), m, &p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dy, dx := 0, 0
+		for y := range out.Height {
+			for x := range out.Width {
+				if out.Pix[y*out.Width+x] == m.Pix[2*7+3] { // the central pixel
+					dy, dx = y-2, x-3
+				}
+			}
+		}
+		for y := range out.Height {
+			for x := range out.Width {
+				want := uint8(0)
+				if sy, sx := y-dy, x-dx; sy >= 0 && sy < 5 && sx >= 0 && sx < 7 {
+					want = m.Pix[sy*7+sx]
+				}
+				if got := out.Pix[y*out.Width+x]; got != want {
+					t.Fatalf("moved by %d, %d: pixel %d, %d is %d, expected %d", dy, dx, y, x, got, want)
+				}
+			}
+		}
+		seen[[2]int{dy, dx}]++
+	}
+	if len(seen) != 9 {
+		t.Errorf("expected 9 places, found %v", seen)
+	}
+	for at, n := range seen {
+		if n < 60 || n > 140 {
+			t.Errorf("moved by %v in %d of 900 images", at, n)
+		}
+	}
+	if err := (&Augment{Shift: -1}).Validate(); err == nil {
+		t.Error("a negative shift was accepted")
+	}
+}
