@@ -33,7 +33,7 @@ var layers = [][]string{
 	{"probe"},
 	{"vision/internal/jpeg"},
 	{"vision"},
-	{"vision/draw"},
+	{"vision/boxes", "vision/draw"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},

@@ -64,7 +64,8 @@
 // # Data sets
 //
 // A [Dataset] is a numbered list of labeled images: [OpenFolder] (one sub-folder per class), [Memory], [OpenCSV] for
-// tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one.
+// tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. Package vision/boxes reads
+// boxes around objects, and makes a data set of what is inside.
 //
 // Links in folders are followed, and what a class reaches twice is listed once. Named pipes and devices are never opened.
 //

@@ -6,36 +6,25 @@
 // The data set has a box for each cell. The program writes one folder for each class (RBC, WBC and Platelets), 4,888
 // images of many sizes in all. The same input gives the same images.
 //
-// A box is clipped to its photograph. Boxes without area are skipped and counted.
+// Boxes follow package boxes. Two of them are of one pixel.
 package main
 
 import (
-	"encoding/xml"
+	"context"
 	"flag"
 	"fmt"
-	"image"
 	"log"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/boxes"
 )
-
-// annotation holds the fields of a PASCAL VOC file that are used here. Boxes are inclusive and start at 1.
-type annotation struct {
-	Objects []struct {
-		Name string `xml:"name"`
-		Box  struct {
-			XMin int `xml:"xmin"`
-			YMin int `xml:"ymin"`
-			XMax int `xml:"xmax"`
-			YMax int `xml:"ymax"`
-		} `xml:"bndbox"`
-	} `xml:"object"`
-}
 
 func main() {
 	log.SetFlags(0)
@@ -51,49 +40,31 @@ func main() {
 }
 
 func cut(from, to string) error {
-	files, err := filepath.Glob(filepath.Join(from, "Annotations", "*.xml"))
+	cells, err := boxes.OpenVOC(os.DirFS(from), "", boxes.Options{})
 	if err != nil {
 		return err
 	}
-	if len(files) == 0 {
-		return fmt.Errorf("no annotations in %s", from)
+	crops, err := cells.Crops(boxes.CropOptions{}).Load(context.Background())
+	if err != nil {
+		return err
 	}
 	count := map[string]int{}
-	empty := 0
-	for _, file := range files {
-		data, err := os.ReadFile(file)
+	for i, crop := range crops.Images {
+		image, number, _ := strings.Cut(path.Base(crops.Name(i)), "#")
+		n, err := strconv.Atoi(number)
 		if err != nil {
 			return err
 		}
-		var a annotation
-		if err := xml.Unmarshal(data, &a); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		name := strings.TrimSuffix(filepath.Base(file), ".xml")
-		photograph, err := vision.DecodeFile(os.DirFS(filepath.Join(from, "JPEGImages")), name+".jpg", vision.DecodeOptions{})
-		if err != nil {
+		class := crops.Classes()[crops.Label(i)]
+		name := fmt.Sprintf("%s_%02d.png", strings.TrimSuffix(image, path.Ext(image)), n)
+		if err := save(filepath.Join(to, class, name), crop); err != nil {
 			return err
 		}
-		for i, o := range a.Objects {
-			box := image.Rect(o.Box.XMin-1, o.Box.YMin-1, o.Box.XMax, o.Box.YMax).Intersect(photograph.Bounds())
-			if box.Empty() {
-				empty++
-				continue
-			}
-			crop, err := photograph.Crop(box)
-			if err != nil {
-				return err
-			}
-			if err := save(filepath.Join(to, o.Name, fmt.Sprintf("%s_%02d.png", name, i)), crop); err != nil {
-				return err
-			}
-			count[o.Name]++
-		}
+		count[class]++
 	}
 	for _, class := range slices.Sorted(maps.Keys(count)) {
 		fmt.Printf("%-10s %5d\n", class, count[class])
 	}
-	fmt.Printf("%d boxes without area\n", empty)
 	return nil
 }
 
