@@ -71,7 +71,7 @@
 //
 // A [Loader] prepares batches of a data set ahead of the training step, with the mechanics of package data. Their
 // order depends on the seed and the epoch alone. An epoch can be entered at any batch, so that an interrupted run
-// continues with the batches it would have seen. Memory is bounded by the batches prepared ahead and one photograph
+// continues with the batches it would have seen, when [Loader.Describe] gives the settings it began with. Memory is bounded by the batches prepared ahead and one photograph
 // per goroutine, and is used again from one image to the next.
 //
 // # Images for people
