@@ -19,7 +19,7 @@
 //   - metrics: accuracy, top-k accuracy and confusion of predictions.
 //   - probe: classifies frozen features by logistic regression or nearest neighbors.
 //   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
-//     augmentation, data sets and loaders. vision/draw draws boxes, heat maps and sheets of images.
+//     augmentation, data sets and loaders. vision/boxes reads annotations; vision/draw draws boxes, heat maps and sheets of images.
 //   - nn: layers as plain structs, initializers, named parameters. nn/lora fine-tunes with low-rank adapters.
 //   - train: optimizers, schedules, feeds, the training loop with validation and early stopping, exact resume.
 //   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
