@@ -16,7 +16,7 @@ import (
 // train. Only the accuracy is computed on test.
 type images struct {
 	train   vision.Dataset
-	labeled vision.Dataset
+	labeled *vision.Subset
 	test    vision.Dataset
 	skipped []*data.ItemError
 }

@@ -4,19 +4,27 @@ import "github.com/fovea-ml/fovea/examples/internal/console"
 
 // result is the value that -json prints.
 type result struct {
-	PretrainLoss     []console.Number `json:"pretrain_loss"`
-	FinetuneAccuracy console.Number   `json:"finetune_accuracy"`
-	ScratchAccuracy  console.Number   `json:"scratch_accuracy"`
-	Out              console.Name     `json:"out"`
+	PretrainLoss      []console.Number `json:"pretrain_loss"`
+	FinetuneAccuracy  console.Number   `json:"finetune_accuracy"`
+	ScratchAccuracy   console.Number   `json:"scratch_accuracy"`
+	BaselineAccuracy  console.Number   `json:"baseline_accuracy"`  // logistic regression on pixels
+	NeighborsAccuracy console.Number   `json:"neighbors_accuracy"` // on frozen features
+	ProbeAccuracy     console.Number   `json:"probe_accuracy"`     // logistic regression on frozen features
+	SelfTrainAccuracy console.Number   `json:"selftrain_accuracy"` // fine-tuned, then self-trained
+	Out               console.Name     `json:"out"`
 }
 
 // resultOf converts an outcome for -json.
 func resultOf(o *outcome, out string) result {
 	r := result{
-		PretrainLoss:     []console.Number{},
-		FinetuneAccuracy: console.Number(o.Finetune.accuracy()),
-		ScratchAccuracy:  console.Number(o.Scratch.accuracy()),
-		Out:              console.Name(out),
+		PretrainLoss:      []console.Number{},
+		FinetuneAccuracy:  console.Number(o.Finetune.accuracy()),
+		ScratchAccuracy:   console.Number(o.Scratch.accuracy()),
+		BaselineAccuracy:  console.Number(o.Baseline),
+		NeighborsAccuracy: console.Number(o.Neighbors),
+		ProbeAccuracy:     console.Number(o.Probe),
+		SelfTrainAccuracy: console.Number(o.SelfTrain.accuracy()),
+		Out:               console.Name(out),
 	}
 	for _, l := range o.PretrainLoss {
 		r.PretrainLoss = append(r.PretrainLoss, console.Number(l))

@@ -50,7 +50,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f := flag.NewFlagSet("mae", flag.ContinueOnError)
 	f.StringVar(&s.Data, "data", "", "train on the images in `DIR`, with one sub-folder for each class, instead of the embedded Fashion-MNIST")
 	f.StringVar(&s.Init, "init", "", "start from the masked autoencoder in `DIR`, in the layout of Hugging Face, or from owner/name on the hub; it determines the architecture and the image size")
-	f.Func("epochs", "pre-train for `N` epochs; 0 fine-tunes the model of -init without pre-training (default: about "+strconv.Itoa(fashionRecipe().PretrainSteps)+" steps)", func(value string) error {
+	f.Func("epochs", "pre-train for `N` epochs; 0 fine-tunes the model of -init without pre-training (default: about "+strconv.Itoa(fashionRecipe().Pretrain.Steps)+" steps)", func(value string) error {
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 0 {
 			return errors.New("expected an integer of 0 or more")

@@ -16,7 +16,7 @@ import (
 )
 
 // results are the files and folders that a run writes to its output folder.
-var results = []string{"reconstruction.png", "curves.png", "pretrained", "classifier", "scratch"}
+var results = []string{"reconstruction.png", "curves.png", "pretrained", "classifier", "selftrained", "scratch"}
 
 // lockOutput makes the output folder and locks it for this run. Two runs in one folder would mix their results.
 func lockOutput(out string) (unlock func(), err error) {

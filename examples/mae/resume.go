@@ -38,7 +38,7 @@ type stored struct {
 const storedVersion = 1
 
 // phases are the names of the state files, without their ending.
-var phases = []string{"pretrain", "finetune", "scratch"}
+var phases = []string{"pretrain", "finetune", "selftrain", "scratch"}
 
 // restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
 // value as in the unfinished run.

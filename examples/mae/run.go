@@ -32,11 +32,16 @@ type run struct {
 
 // outcome holds the losses and accuracies of a run.
 type outcome struct {
-	PretrainLoss      []float64 // mean of each epoch
-	Finetune, Scratch *learning
+	PretrainLoss []float64 // mean of each epoch
+
+	Baseline  float64 // accuracy of logistic regression on pixels
+	Neighbors float64 // of nearest neighbors on frozen features
+	Probe     float64 // of logistic regression on frozen features
+
+	Finetune, SelfTrain, Scratch *learning
 }
 
-// do runs the three phases and writes the models and charts.
+// do runs the phases and writes the models and charts.
 func (r *run) do(ctx context.Context) (*outcome, error) {
 	model, err := r.model(ctx)
 	if err != nil {
@@ -49,7 +54,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	}
 	r.epochs = r.settings.Epochs
 	if r.epochs == defaultEpochs {
-		r.epochs = r.recipe.Pretrain.epochs(r.images.train.Len(), r.recipe.PretrainSteps)
+		r.epochs = r.recipe.Pretrain.epochs(r.images.train.Len())
 	}
 	r.describe(model)
 	unlock, err := lockOutput(r.settings.Out)
@@ -76,18 +81,34 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 
+	if out.Baseline, err = r.baseline(ctx, model.Preprocess); err != nil {
+		return nil, err
+	}
 	finetuned := r.classifier(model, r.recipe.Finetune)
-	if out.Finetune, err = r.learn(ctx, "fine-tuning", "finetune", finetuned, r.recipe.Finetune); err != nil {
+	if err := r.probe(ctx, finetuned, out); err != nil {
+		return nil, err
+	}
+	if out.Finetune, err = r.learn(ctx, "fine-tuning", "finetune", finetuned, r.images.labeled, r.recipe.Finetune); err != nil {
 		return nil, err
 	}
 	if err := finetuned.Save(r.path("classifier"), vit.SaveOptions{}); err != nil {
+		return nil, err
+	}
+	answered, err := r.answer(ctx, finetuned)
+	if err != nil {
+		return nil, err
+	}
+	if out.SelfTrain, err = r.learn(ctx, "self-training", "selftrain", finetuned, answered, r.recipe.SelfTrain); err != nil {
+		return nil, err
+	}
+	if err := finetuned.Save(r.path("selftrained"), vit.SaveOptions{}); err != nil {
 		return nil, err
 	}
 
 	// The same network with random weights.
 	scratch := r.classifier(mae.New(model.Config, r.random(3)), r.recipe.Scratch)
 	scratch.Preprocess = model.Preprocess
-	if out.Scratch, err = r.learn(ctx, "from scratch", "scratch", scratch, r.recipe.Scratch); err != nil {
+	if out.Scratch, err = r.learn(ctx, "from scratch", "scratch", scratch, r.images.labeled, r.recipe.Scratch); err != nil {
 		return nil, err
 	}
 	if err := scratch.Save(r.path("scratch"), vit.SaveOptions{}); err != nil {
@@ -114,8 +135,8 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 		if m, err = mae.Load(os.DirFS(dir), mae.LoadOptions{Unmapped: true}); err != nil {
 			return nil, fmt.Errorf("-init %s: %w", name, err)
 		}
-		if c := m.Config; c.NumChannels != 3 {
-			return nil, fmt.Errorf("-init %s: the model takes images with %d channels, expected 3", name, c.NumChannels)
+		if c := m.Config; c.NumChannels != m.Preprocess.Channels() {
+			return nil, fmt.Errorf("-init %s: the model takes images with %d channels, expected %d", name, c.NumChannels, m.Preprocess.Channels())
 		}
 		if h, w, ok := m.Preprocess.FixedSize(); !ok || h != m.Config.ImageSize || w != h {
 			return nil, fmt.Errorf("-init %s: its preprocessing does not give the model's image size, %d×%[2]d", name, m.Config.ImageSize)
@@ -178,17 +199,34 @@ func largestClass(d vision.Dataset) (class string, share float64) {
 func (r *run) conclude(o *outcome) {
 	n := r.images.test.Len()
 	r.console.Line("accuracy on %d test images, with %s labels in each class:", n, countLabels(r.images.labeled))
-	r.console.Line("  pre-trained, then fine-tuned  %5.1f %%", 100*o.Finetune.accuracy())
-	r.console.Line("  trained from scratch          %5.1f %%", 100*o.Scratch.accuracy())
 	class, share := largestClass(r.images.test)
-	r.console.Line("  always answering %-12s %5.1f %%", console.Printable(class), 100*share)
+	for _, row := range []struct {
+		what     string
+		accuracy float64
+	}{
+		{"without pre-training:", -1},
+		{"  always answering " + console.Printable(class), share},
+		{"  the network, trained from scratch", o.Scratch.accuracy()},
+		{"  logistic regression on pixels", o.Baseline},
+		{"pre-trained without labels:", -1},
+		{"  frozen, nearest neighbors", o.Neighbors},
+		{"  frozen, logistic regression", o.Probe},
+		{"  fine-tuned", o.Finetune.accuracy()},
+		{"  and self-trained on all training images", o.SelfTrain.accuracy()},
+	} {
+		if row.accuracy < 0 {
+			r.console.Line("  %s", row.what)
+			continue
+		}
+		r.console.Line("  %-42s %5.1f %%", row.what, 100*row.accuracy)
+	}
 	if skipped := r.images.skipped; len(skipped) > 0 {
 		r.console.Line("skipped %d unreadable images:", len(skipped))
 		for _, e := range skipped {
 			r.console.Line("  %s", console.OneLine(e))
 		}
 	}
-	r.console.Line("written to %s: reconstruction.png, curves.png, pretrained, classifier, scratch", r.settings.Out)
+	r.console.Line("written to %s: reconstruction.png, curves.png, pretrained, classifier, selftrained, scratch", r.settings.Out)
 }
 
 // path returns the path of a file or folder of the results.

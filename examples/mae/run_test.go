@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 	} else if d := cmp.Diff(r.recipe.Model.ImageSize, m.Config.ImageSize); d != "" {
 		t.Error(d)
 	}
-	for _, name := range []string{"classifier", "scratch"} {
+	for name, key := range map[string]string{"classifier": "finetune_accuracy", "selftrained": "selftrain_accuracy", "scratch": "scratch_accuracy"} {
 		m, err := vit.Load(os.DirFS(filepath.Join(out, name)), vit.LoadOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -78,9 +78,12 @@ func TestRun(t *testing.T) {
 		if err != nil || p[0].Top[0].Label == "" {
 			t.Errorf("%s classifies an image as %+v: %v", name, p, err)
 		}
-		share, err := accuracy(context.Background(), m, r.images.test, 1)
-		if want := got[map[string]string{"classifier": "finetune_accuracy", "scratch": "scratch_accuracy"}[name]]; err != nil || float32(share) != float32(want.(float64)) {
-			t.Errorf("the saved %s has the accuracy %v (%v), the report says %v", name, share, err, want)
+		right, err := m.Evaluate(context.Background(), r.images.test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := got[key]; float32(right.Accuracy()) != float32(want.(float64)) {
+			t.Errorf("the saved %s has the accuracy %v, the report says %v", name, right.Accuracy(), want)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(out, "resume")); !os.IsNotExist(err) {

@@ -22,8 +22,9 @@ func tiny() recipe {
 	r.Model = small(16, 4)
 	r.Model.HiddenSize, r.Model.NumHiddenLayers, r.Model.IntermediateSize = 32, 2, 64
 	r.Model.DecoderHiddenSize, r.Model.DecoderNumAttentionHeads, r.Model.DecoderIntermediateSize = 16, 1, 32
-	r.Pretrain.Batch, r.Finetune.Batch, r.Scratch.Batch = 8, 4, 4
-	r.PretrainSteps, r.LabelSteps, r.TestShare = 12, 18, 0.25
+	r.Pretrain.Batch, r.Finetune.Batch, r.Scratch.Batch, r.SelfTrain.Batch = 8, 4, 4, 4
+	r.Pretrain.Steps, r.Finetune.Steps, r.Scratch.Steps, r.SelfTrain.Steps, r.TestShare = 12, 18, 18, 18, 0.25
+	r.Probe.Views = 2
 	return r
 }
 

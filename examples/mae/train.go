@@ -6,7 +6,6 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
@@ -59,15 +58,15 @@ func (l *learning) accuracy() float64 { return l.Tests[len(l.Tests)-1].Accuracy 
 // tests is the number of accuracy measurements during the training of a classifier.
 const tests = 5
 
-// learn trains a classifier on the labeled images.
-func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phase) (*learning, error) {
-	batch := p.batch(r.images.labeled.Len())
+// learn trains a classifier on labeled images.
+func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, labeled vision.Dataset, p phase) (*learning, error) {
+	batch := p.batch(labeled.Len())
 	feed := train.NewFeed(&vision.Loader{
-		Data: r.images.labeled, Preprocess: m.Preprocess, Augment: &p.Augment,
+		Data: labeled, Preprocess: m.Preprocess, Augment: &p.Augment,
 		BatchSize: batch, Shuffle: true, DropLast: true, Seed: r.seed(2), Goroutines: r.settings.Threads,
 	})
 	steps := feed.Batches()
-	epochs := p.epochs(r.images.labeled.Len(), r.recipe.LabelSteps)
+	epochs := p.epochs(labeled.Len())
 	c := r.config(file, p, epochs)
 	c.Model, c.Data = m, feed
 	c.Optimizer = train.NewAdamW(train.Groups(nn.Parameters(m), train.GroupOptions{
@@ -89,11 +88,12 @@ func (r *run) learn(ctx context.Context, name, file string, m *vit.Model, p phas
 		if (e.Number+1)*tests/epochs == e.Number*tests/epochs {
 			return nil
 		}
-		share, err := accuracy(ctx, m, r.images.test, r.settings.Threads)
-		if err == nil {
-			history.Tests = append(history.Tests, measurement{(e.Number + 1) * steps, share})
+		right, err := m.Evaluate(ctx, r.images.test)
+		if err != nil {
+			return err
 		}
-		return err
+		history.Tests = append(history.Tests, measurement{(e.Number + 1) * steps, right.Accuracy()})
+		return nil
 	}
 	result, err := r.train(ctx, name, c)
 	history.Losses = result.Losses
@@ -137,14 +137,4 @@ func (r *run) train(ctx context.Context, name string, c train.Config) (train.Res
 		return result, fmt.Errorf("%s: %w", name, err)
 	}
 	return result, nil
-}
-
-// accuracy returns the share of images that a classifier labels correctly.
-func accuracy(ctx context.Context, m *vit.Model, d vision.Dataset, threads int) (float64, error) {
-	loader := &vision.Loader{Data: d, Preprocess: m.Preprocess, BatchSize: 100, Goroutines: threads}
-	confusion := metrics.NewConfusion(len(d.Classes()))
-	err := train.Evaluate(ctx, loader, autograd.Options{Workers: simd.NewWorkers(threads)}, func(t *autograd.Tape, b *vision.Batch) error {
-		return confusion.AddLogits(m.Forward(t.Input(b.Pixels, b.Shape()...)).Floats(nil), b.Labels)
-	})
-	return confusion.Accuracy(), err
 }
