@@ -18,6 +18,7 @@ var (
 	blue   = color.RGBA{0, 114, 178, 255}
 	orange = color.RGBA{213, 94, 0, 255}
 	green  = color.RGBA{0, 158, 115, 255}
+	gray   = color.RGBA{120, 120, 120, 255}
 )
 
 // drawCurves writes curves.png: the losses and accuracies of a run, side by side.
@@ -34,6 +35,8 @@ func (r *run) drawCurves(o *outcome) error {
 	share := panel("Test images", "step", "accuracy, %")
 	addLine(share, "pre-trained", blue, tested(o.Finetune), true)
 	addLine(share, "from scratch", orange, tested(o.Scratch), true)
+	last := o.Scratch.Tests[len(o.Scratch.Tests)-1].Step
+	addLine(share, "logistic regression on pixels", gray, plotter.XYs{{X: 0, Y: 100 * o.Baseline}, {X: float64(last), Y: 100 * o.Baseline}}, false)
 	share.Legend.Top = false
 	panels = append(panels, loss, share)
 

@@ -4,21 +4,24 @@
 //	go run ./examples/mae -data photographs        # one sub-folder for each class, images of any size
 //	go run ./examples/mae -init vit-mae-base -data photographs -epochs 5
 //
-// The program has three phases:
+// The program has these phases:
 //
 //   - It pre-trains the masked autoencoder on all training images, without their labels.
-//   - It fine-tunes a classifier from the pre-trained encoder, on the labels of a few images.
-//   - It trains the same network from scratch, on the same labels for the same number of steps.
+//   - It fits logistic regression to the features of the frozen encoder, on the labels of a few images.
+//   - It fine-tunes encoder and classifier together, from there, on the same labels.
+//   - It lets that classifier label all training images, and trains it further on its own answers (self-training).
+//   - It trains the same network from scratch, on the few labels.
 //
-// It then prints the accuracy of both classifiers on test images. Without flags it uses a part of Fashion-MNIST, which
-// is embedded in the program.
+// It then prints the accuracy of each on test images. Beside them it prints what needs no network: logistic regression on
+// the pixels of the same labeled images. Without flags it uses a part of Fashion-MNIST, which is embedded in the program.
 //
 // It writes to the folder of -out:
 //
 //	reconstruction.png  test images: original, masked, reconstructed
 //	curves.png          losses and accuracies
 //	pretrained          the masked autoencoder, in the format of transformers' ViTMAEForPreTraining
-//	classifier          the fine-tuned classifier, for [vit.Load] and transformers
+//	classifier          the fine-tuned classifier, for [vit.Load]; with -data also for transformers
+//	selftrained         the classifier after self-training
 //	scratch             the classifier trained from scratch
 //	run.json            the settings of the run
 //	resume              the state of an unfinished run; removed at the end
@@ -34,8 +37,9 @@
 // The source files, in the order of the program's course:
 //
 //   - main.go, settings.go, data.go and examine.go: flags, recipes and data
-//   - run.go and output.go: the three phases of a run, and the folder they write to
-//   - train.go, feed.go and resume.go: the training of one phase
+//   - run.go and output.go: the phases of a run, and the folder they write to
+//   - train.go and resume.go: the training of one phase
+//   - probe.go and selftrain.go: classifiers on frozen features and on pixels, and a model's own answers as labels
 //   - reconstruction.go, curves.go and json.go: charts of the results, and -json
 //
 // [vit.Load]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/vit#Load

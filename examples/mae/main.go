@@ -41,8 +41,8 @@ func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
 	return err
 }
 
-const about = `Pre-trains a masked autoencoder on images without labels. Then fine-tunes it on a few labels, and trains the
-same network from scratch on the same labels for comparison.`
+const about = `Pre-trains a masked autoencoder on images without labels. Then trains classifiers from it on a few labels, and for
+comparison the same network from scratch and logistic regression on pixels, on the same labels.`
 
 // parse reads the flags.
 func parse(args []string, stdout io.Writer) (settings, error) {

@@ -33,8 +33,9 @@ func TestResume(t *testing.T) {
 	for _, stops := range [][]string{
 		{"pre-training 1"}, {"pre-training 4"}, {"pre-training 12"},
 		{"fine-tuning 1"}, {"fine-tuning 7"}, {"fine-tuning 18"},
+		{"self-training 1"}, {"self-training 11"},
 		{"from scratch 1"}, {"from scratch 8"}, {steps[last]},
-		{"pre-training 2", "pre-training 9", "fine-tuning 3", "fine-tuning 4", "from scratch 17"},
+		{"pre-training 2", "pre-training 9", "fine-tuning 3", "fine-tuning 4", "self-training 5", "from scratch 17"},
 	} {
 		t.Run(strings.Join(stops, ", "), func(t *testing.T) {
 			out := t.TempDir()
@@ -64,7 +65,7 @@ func TestResume(t *testing.T) {
 			if gotJSON, _ := json.Marshal(resultOf(got, "")); !bytes.Equal(gotJSON, wantJSON) {
 				t.Errorf("%s, expected %s", gotJSON, wantJSON)
 			}
-			for _, name := range []string{"pretrained", "classifier", "scratch"} {
+			for _, name := range []string{"pretrained", "classifier", "selftrained", "scratch"} {
 				if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
 					t.Errorf("%s differs from a run that was not interrupted", name)
 				}
@@ -85,7 +86,7 @@ func TestCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := t.TempDir()
-	for i, at := range []string{"pre-training 7", "fine-tuning 2", "from scratch 15"} {
+	for i, at := range []string{"pre-training 7", "fine-tuning 2", "self-training 9", "from scratch 15"} {
 		r := tinyRun(out)
 		r.settings.Resume = i > 0
 		r.afterStep = func(phase string, step int) {
@@ -107,7 +108,7 @@ func TestCrash(t *testing.T) {
 	if _, err := r.do(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"pretrained", "classifier", "scratch"} {
+	for _, name := range []string{"pretrained", "classifier", "selftrained", "scratch"} {
 		if !bytes.Equal(read(t, out, name, "model.safetensors"), read(t, whole.path(name), "model.safetensors")) {
 			t.Errorf("%s differs from a run that did not crash", name)
 		}

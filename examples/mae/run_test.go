@@ -46,13 +46,13 @@ func TestRun(t *testing.T) {
 	if len(losses) != r.epochs || r.epochs < 2 {
 		t.Errorf("pretrain_loss has %d values, expected one for each of %d epochs", len(losses), r.epochs)
 	}
-	for _, key := range []string{"finetune_accuracy", "scratch_accuracy"} {
+	for _, key := range []string{"finetune_accuracy", "scratch_accuracy", "baseline_accuracy", "neighbors_accuracy", "probe_accuracy", "selftrain_accuracy"} {
 		if share, ok := got[key].(float64); !ok || share < 0 || share > 1 {
 			t.Errorf("%s is %v, expected a share", key, got[key])
 		}
 	}
-	if got["out"] != out || len(got) != 4 {
-		t.Errorf("JSON has %v, expected four fields, out among them", got)
+	if got["out"] != out || len(got) != 8 {
+		t.Errorf("JSON has %v, expected eight fields, out among them", got)
 	}
 	if !strings.Contains(stderr.String(), "trained from scratch") {
 		t.Errorf("standard error lacks the result:\n%s", &stderr)
@@ -226,9 +226,11 @@ func TestJSON(t *testing.T) {
 		PretrainLoss: []float64{third, math.NaN(), math.Inf(-1), 1e-9},
 		Finetune:     &learning{Tests: []measurement{{1, 0}, {2, 0.875}}},
 		Scratch:      &learning{Tests: []measurement{{2, third}}},
+		SelfTrain:    &learning{Tests: []measurement{{2, 1}}},
+		Baseline:     0.5, Neighbors: 0.25, Probe: 0.75,
 	}
 	got, err := json.Marshal(resultOf(o, `a "b"`))
-	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"out":"a \"b\""}`
+	want := `{"pretrain_loss":[0.33333334,null,null,1e-09],"finetune_accuracy":0.875,"scratch_accuracy":0.33333334,"baseline_accuracy":0.5,"neighbors_accuracy":0.25,"probe_accuracy":0.75,"selftrain_accuracy":1,"out":"a \"b\""}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n%s\nexpected\n%s", err, got, want)
 	}
@@ -252,7 +254,7 @@ func TestNothingElse(t *testing.T) {
 		return err
 	})
 	var want []string
-	for _, model := range []string{"classifier", "pretrained", "scratch"} {
+	for _, model := range []string{"classifier", "pretrained", "scratch", "selftrained"} {
 		for _, f := range []string{"config.json", "model.safetensors", "preprocessor_config.json"} {
 			want = append(want, model+"/"+f)
 		}

@@ -200,7 +200,7 @@ func fashionRecipe() recipe {
 	labels := phase{Steps: 200, Batch: 50, Rate: 2e-3, Warmup: 0.1, Beta2: 0.999, WeightDecay: 0.05, Smoothing: 0.1, Augment: crop}
 	r := recipe{
 		Model:     small(28, 7),
-		Pretrain:  phase{Steps: 7500, Batch: 64, Rate: 1.5e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: shift},
+		Pretrain:  phase{Steps: 5000, Batch: 64, Rate: 1.5e-3, Warmup: 0.1, Beta2: 0.95, WeightDecay: 0.05, Augment: shift},
 		Probe:     probing{Views: 10, Augment: vision.Augment{Flip: 0.5, Shift: 1}, C: 0.1},
 		Finetune:  labels,
 		SelfTrain: labels,
@@ -218,7 +218,10 @@ func folderRecipe() recipe {
 	r := fashionRecipe()
 	r.Model = small(64, 8)
 	r.Pretrain.Steps = 1500
-	r.Finetune.Augment = r.Scratch.Augment
+	r.Probe.Augment = r.Scratch.Augment
+	r.Finetune.Augment, r.SelfTrain.Augment = r.Scratch.Augment, r.Scratch.Augment
+	r.SelfTrain.Steps, r.SelfTrain.Batch = r.Finetune.Steps, r.Finetune.Batch
+	r.Pooling = "" // the class token: there may be many patches, and transformers reads such a model
 	r.TestShare = 0.2
 	return r
 }

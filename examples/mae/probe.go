@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/probe"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/train"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// baseline returns the accuracy of logistic regression on the pixels of the labeled images, with the best penalty in a
+// cross-validation. A user who has no pre-trained model would try it first.
+func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error) {
+	identity := func(pixels *autograd.Tensor) *autograd.Tensor { return pixels }
+	known, err := r.features(ctx, r.images.labeled, p, nil, identity)
+	if err != nil {
+		return 0, err
+	}
+	asked, err := r.features(ctx, r.images.test, p, nil, identity)
+	if err != nil {
+		return 0, err
+	}
+	labels, classes := labelsOf(r.images.labeled), len(r.images.train.Classes())
+	o := probe.LogisticOptions{C: penalties[0], Workers: simd.NewWorkers(r.settings.Threads)}
+	if r.settings.Labels > 1 { // of one label in a class nothing can be set apart
+		if o.C, _, err = probe.ChooseC(ctx, known, labels, classes, penalties, 5, o); err != nil {
+			return 0, err
+		}
+	}
+	fitted, err := probe.FitLogistic(ctx, known, labels, classes, o)
+	if err != nil {
+		return 0, err
+	}
+	return share(fitted.Predict(asked), r.images.test), nil
+}
+
+// penalties are the values of C among which the baseline chooses, for pixels from -1 to 1.
+var penalties = []float64{0.03, 0.003, 0.01, 0.1, 0.3}
+
+// probe gives a classifier the head that logistic regression finds on the frozen features of the labeled images. It
+// measures that classifier, and nearest neighbors on the same features.
+func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
+	known, err := r.features(ctx, r.images.labeled, m.Preprocess, nil, m.Features)
+	if err != nil {
+		return err
+	}
+	asked, err := r.features(ctx, r.images.test, m.Preprocess, nil, m.Features)
+	if err != nil {
+		return err
+	}
+	classes, workers := len(r.images.train.Classes()), simd.NewWorkers(r.settings.Threads)
+	neighbors, err := probe.FitNeighbors(known, labelsOf(r.images.labeled), classes, probe.NeighborsOptions{Workers: workers})
+	if err != nil {
+		return err
+	}
+	o.Neighbors = share(neighbors.Predict(asked), r.images.test)
+
+	// The views of an image are images of their own, with random decisions of their own.
+	p := r.recipe.Probe
+	views := &vision.Subset{Of: r.images.labeled}
+	for range p.Views {
+		for i := range r.images.labeled.Len() {
+			views.Indices = append(views.Indices, i)
+		}
+	}
+	if known, err = r.features(ctx, views, m.Preprocess, &p.Augment, m.Features); err != nil {
+		return err
+	}
+	fitted, err := probe.FitLogistic(ctx, known, labelsOf(views), classes, probe.LogisticOptions{C: p.C / float64(p.Views), Standardize: true, Workers: workers})
+	if err != nil {
+		return err
+	}
+	m.Head.Weight.Update(func(v []float32) { copy(v, fitted.Weight) })
+	m.Head.Bias.Update(func(v []float32) { copy(v, fitted.Bias) })
+	o.Probe = share(fitted.Predict(asked), r.images.test)
+	return nil
+}
+
+// features returns a row of values for each image of a data set, [images, width]: what f makes of its pixels.
+func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
+	loader := &vision.Loader{Data: d, Preprocess: p, Augment: a, Seed: r.seed(6), Goroutines: r.settings.Threads}
+	o := autograd.Options{Workers: simd.NewWorkers(r.settings.Threads)}
+	err = train.Evaluate(ctx, loader, o, func(t *autograd.Tape, b *vision.Batch) error {
+		rows = append(rows, f(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
+		return nil
+	})
+	return rows, err
+}
+
+func labelsOf(d vision.Dataset) []int {
+	labels := make([]int, d.Len())
+	for i := range labels {
+		labels[i] = d.Label(i)
+	}
+	return labels
+}
+
+// share returns the share of predictions that are the labels of a data set.
+func share(predicted []int, d vision.Dataset) float64 {
+	right := 0
+	for i, class := range predicted {
+		if class == d.Label(i) {
+			right++
+		}
+	}
+	return float64(right) / float64(len(predicted))
+}
