@@ -72,6 +72,10 @@ type result struct {
 	PretrainLoss []float64 `json:"pretrain_loss"`
 	Finetune     float64   `json:"finetune_accuracy"`
 	Scratch      float64   `json:"scratch_accuracy"`
+	Baseline     float64   `json:"baseline_accuracy"`
+	Neighbors    float64   `json:"neighbors_accuracy"`
+	Probe        float64   `json:"probe_accuracy"`
+	SelfTrain    float64   `json:"selftrain_accuracy"`
 }
 
 // run runs examples/mae with its results in the named folder. It keeps the JSON output there; a second call with the
@@ -122,11 +126,11 @@ func (s *study) args(seed int, more ...string) []string {
 	return args
 }
 
-// byLabels fine-tunes the same pre-trained models on different numbers of labels.
+// byLabels trains classifiers from the same pre-trained models on different numbers of labels.
 func (s *study) byLabels(ctx context.Context) error {
-	fmt.Print("\n| labels a class | pre-trained | from scratch | difference |\n|---|---|---|---|\n")
+	fmt.Print("\n| labels a class | logistic regression on pixels | from scratch | frozen, neighbors | frozen, logistic regression | fine-tuned | self-trained |\n|---|---|---|---|---|---|---|\n")
 	for _, n := range []int{1, 2, 5, 10, 20, 50, 100} {
-		var fine, scratch []float64
+		columns := make([][]float64, 6)
 		for seed := 1; seed <= s.seeds; seed++ {
 			from, err := s.pretrained(ctx, seed)
 			if err != nil {
@@ -136,17 +140,23 @@ func (s *study) byLabels(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			fine, scratch = append(fine, 100*r.Finetune), append(scratch, 100*r.Scratch)
+			for i, share := range []float64{r.Baseline, r.Scratch, r.Neighbors, r.Probe, r.Finetune, r.SelfTrain} {
+				columns[i] = append(columns[i], 100*share)
+			}
 		}
-		fmt.Printf("| %d | %s | %s | %+.1f |\n", n, spread(fine), spread(scratch), mean(fine)-mean(scratch))
+		fmt.Printf("| %d |", n)
+		for _, c := range columns {
+			fmt.Printf(" %s |", spread(c))
+		}
+		fmt.Println()
 	}
 	return nil
 }
 
 // byMask pre-trains with different shares of hidden patches.
 func (s *study) byMask(ctx context.Context) error {
-	fmt.Print("\n| hidden | loss in the last epoch | pre-trained | from scratch |\n|---|---|---|---|\n")
-	for _, share := range []string{"0.25", "0.5", "0.75", "0.9"} {
+	fmt.Print("\n| hidden | loss in the last epoch | frozen, logistic regression | fine-tuned |\n|---|---|---|---|\n")
+	for _, share := range []string{"0.25", "0.55", "0.75", "0.9"} {
 		if err := s.row(ctx, share, "mask-"+share, "-mask", share); err != nil {
 			return err
 		}
@@ -156,7 +166,7 @@ func (s *study) byMask(ctx context.Context) error {
 
 // byPixels pre-trains to predict normalized and raw pixels.
 func (s *study) byPixels(ctx context.Context) error {
-	fmt.Print("\n| predicts | loss in the last epoch | pre-trained | from scratch |\n|---|---|---|---|\n")
+	fmt.Print("\n| predicts | loss in the last epoch | frozen, logistic regression | fine-tuned |\n|---|---|---|---|\n")
 	from, err := s.pretrained(ctx, 1)
 	if err != nil {
 		return err
@@ -184,16 +194,16 @@ func (s *study) byPixels(ctx context.Context) error {
 
 // row runs one setting with all seeds and prints a row of the table.
 func (s *study) row(ctx context.Context, title, name string, args ...string) error {
-	var fine, scratch, losses []float64
+	var frozen, fine, losses []float64
 	for seed := 1; seed <= s.seeds; seed++ {
 		r, err := s.run(ctx, fmt.Sprintf("%s-%d", name, seed), s.args(seed, args...)...)
 		if err != nil {
 			return err
 		}
-		fine, scratch = append(fine, 100*r.Finetune), append(scratch, 100*r.Scratch)
+		frozen, fine = append(frozen, 100*r.Probe), append(fine, 100*r.Finetune)
 		losses = append(losses, r.PretrainLoss[len(r.PretrainLoss)-1])
 	}
-	fmt.Printf("| %s | %.3f | %s | %s |\n", title, mean(losses), spread(fine), spread(scratch))
+	fmt.Printf("| %s | %.3f | %s | %s |\n", title, mean(losses), spread(frozen), spread(fine))
 	return nil
 }
 
