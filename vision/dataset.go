@@ -117,7 +117,8 @@ func labelOf(d Dataset, i, classes int) (int, error) {
 // second: at least one when share is above 0 and there are two or more. At least one stays in first. Both keep the
 // order of d. The division depends on seed, on each class's size and on nothing else.
 //
-// It returns an error when share is not in [0, 1), and for a label that is not one of the classes.
+// It returns an error when share is not in [0, 1), for a label that is not one of the classes, and when share is above 0
+// and no class has two images, so that second would be empty.
 func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err error) {
 	if !(share >= 0 && share < 1) {
 		return nil, nil, fmt.Errorf("vision: split: share %v, expected 0 ≤ share < 1", share)
@@ -150,6 +151,9 @@ func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err er
 		} else {
 			first.Indices = append(first.Indices, i)
 		}
+	}
+	if share > 0 && second.Len() == 0 {
+		return nil, nil, errors.New("vision: split: no class has two images, expected one for each part")
 	}
 	return first, second, nil
 }

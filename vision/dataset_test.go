@@ -283,6 +283,9 @@ func TestSplit(t *testing.T) {
 	if _, _, err := Split(labels{0, 3}, 0.5, 1); err == nil {
 		t.Error("label out of range: no error")
 	}
+	if _, _, err := Split(labels{0, 1}, 0.5, 1); err == nil || !strings.Contains(err.Error(), "no class has two images") {
+		t.Errorf("one image of each class: %v", err)
+	}
 }
 
 func TestAugmentRect(t *testing.T) {

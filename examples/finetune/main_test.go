@@ -110,11 +110,25 @@ func (w *watch) Write(b []byte) (int, error) {
 }
 
 func TestMistakes(t *testing.T) {
+	single := t.TempDir() // one image in each of two classes
+	image, err := os.ReadFile("../classify/testdata/images/rgb.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, class := range []string{"a", "b"} {
+		if err := os.Mkdir(filepath.Join(single, class), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(single, class, "1.png"), image, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		args []string
 		want string
 	}{
 		{nil, "expected -model and -data"},
+		{[]string{"-model", pretrained, "-data", single}, "no class has two images"},
 		{[]string{"-model", pretrained, "-data", "none"}, "none"},
 		{[]string{"-model", "none", "-data", photographs(t)}, "none"},
 	} {
@@ -124,8 +138,8 @@ func TestMistakes(t *testing.T) {
 		if status != console.StatusError || !strings.Contains(stderr.String(), c.want) || strings.Count(stderr.String(), "\n") != 1 {
 			t.Errorf("%q: status %d, %q", c.args, status, stderr.String())
 		}
-		if _, err := os.Stat(args[len(args)-1]); !os.IsNotExist(err) {
-			t.Errorf("%q: wrote to the folder of -out, %v", c.args, err)
+		if written, _ := filepath.Glob(args[len(args)-1] + "*"); len(written) > 0 {
+			t.Errorf("%q: wrote %q", c.args, written)
 		}
 	}
 }
