@@ -12,8 +12,9 @@
 //   - It lets that classifier label all training images, and trains it further on its own answers (self-training).
 //   - It trains the same network from scratch, on the few labels.
 //
-// It then prints the accuracy of each on test images. Beside them it prints what needs no network: logistic regression on
-// the pixels of the same labeled images. Without flags it uses a part of Fashion-MNIST, which is embedded in the program.
+// It then prints the accuracy of each on test images. Beside them it prints two baselines on the same labels: logistic
+// regression on the pixels, and nearest neighbors on the frozen features. Without flags it uses a part of Fashion-MNIST,
+// which is embedded in the program.
 //
 // It writes to the folder of -out:
 //

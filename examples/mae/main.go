@@ -59,7 +59,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return nil
 	})
 	f.IntVar(&s.Labels, "labels", 10, "use the labels of `N` images of each class")
-	f.Float64Var(&s.Mask, "mask", 0, "hide this `share` of the patches in pre-training (default: the model's, 0.75)")
+	f.Float64Var(&s.Mask, "mask", 0, "hide this `share` of the patches in pre-training (default: 0.55, with -data 0.75, with -init the model's)")
 	f.StringVar(&s.Out, "out", "mae-out", "write results to `DIR`")
 	f.BoolVar(&s.Resume, "resume", false, "continue the unfinished run in the folder of -out, with its flags")
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of all random numbers; the same seed gives the same run")

@@ -6,27 +6,26 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/probe"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// baseline returns the accuracy of logistic regression on the pixels of the labeled images, with the best penalty in a
-// cross-validation. A user who has no pre-trained model would try it first.
+// baseline returns the test accuracy of logistic regression on the pixels of the labeled images. A cross-validation on them
+// chooses the penalty. A user without a pre-trained model would try this first.
 func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error) {
-	identity := func(pixels *autograd.Tensor) *autograd.Tensor { return pixels }
-	known, err := r.features(ctx, r.images.labeled, p, nil, identity)
+	pixels := func(x *autograd.Tensor) *autograd.Tensor { return x }
+	known, err := r.features(ctx, r.images.labeled, p, nil, pixels)
 	if err != nil {
 		return 0, err
 	}
-	asked, err := r.features(ctx, r.images.test, p, nil, identity)
+	asked, err := r.features(ctx, r.images.test, p, nil, pixels)
 	if err != nil {
 		return 0, err
 	}
 	labels, classes := labelsOf(r.images.labeled), len(r.images.train.Classes())
-	o := probe.LogisticOptions{C: penalties[0], Workers: simd.NewWorkers(r.settings.Threads)}
-	if r.settings.Labels > 1 { // of one label in a class nothing can be set apart
-		if o.C, _, err = probe.ChooseC(ctx, known, labels, classes, penalties, 5, o); err != nil {
+	o := probe.LogisticOptions{C: usualC, Workers: r.workers()}
+	if r.settings.Labels > 1 { // a cross-validation needs two images of a class
+		if o.C, _, err = probe.ChooseC(ctx, known, labels, classes, candidates, 5, o); err != nil {
 			return 0, err
 		}
 	}
@@ -37,8 +36,10 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 	return share(fitted.Predict(asked), r.images.test), nil
 }
 
-// penalties are the values of C among which the baseline chooses, for pixels from -1 to 1.
-var penalties = []float64{0.03, 0.003, 0.01, 0.1, 0.3}
+// candidates are the values of C among which the baseline chooses, for pixels from -1 to 1. usualC serves where it cannot.
+var candidates = []float64{0.003, 0.01, usualC, 0.1, 0.3}
+
+const usualC = 0.03
 
 // probe gives a classifier the head that logistic regression finds on the frozen features of the labeled images. It
 // measures that classifier, and nearest neighbors on the same features.
@@ -51,14 +52,14 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 	if err != nil {
 		return err
 	}
-	classes, workers := len(r.images.train.Classes()), simd.NewWorkers(r.settings.Threads)
+	classes, workers := len(r.images.train.Classes()), r.workers()
 	neighbors, err := probe.FitNeighbors(known, labelsOf(r.images.labeled), classes, probe.NeighborsOptions{Workers: workers})
 	if err != nil {
 		return err
 	}
 	o.Neighbors = share(neighbors.Predict(asked), r.images.test)
 
-	// The views of an image are images of their own, with random decisions of their own.
+	// Each view of an image has random decisions of its own.
 	p := r.recipe.Probe
 	views := &vision.Subset{Of: r.images.labeled}
 	for range p.Views {
@@ -79,11 +80,10 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 	return nil
 }
 
-// features returns a row of values for each image of a data set, [images, width]: what f makes of its pixels.
+// features returns f of the pixels of each image of a data set, [images, width].
 func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
 	loader := &vision.Loader{Data: d, Preprocess: p, Augment: a, Seed: r.seed(6), Goroutines: r.settings.Threads}
-	o := autograd.Options{Workers: simd.NewWorkers(r.settings.Threads)}
-	err = train.Evaluate(ctx, loader, o, func(t *autograd.Tape, b *vision.Batch) error {
+	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.workers()}, func(t *autograd.Tape, b *vision.Batch) error {
 		rows = append(rows, f(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
 		return nil
 	})

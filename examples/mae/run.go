@@ -152,7 +152,7 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 			return nil, fmt.Errorf("-mask: %w", err)
 		}
 	}
-	m.Workers = simd.NewWorkers(r.settings.Threads)
+	m.Workers = r.workers()
 	r.recipe.Model = m.Config
 	return m, nil
 }
@@ -160,9 +160,12 @@ func (r *run) model(ctx context.Context) (*mae.Model, error) {
 // classifier returns a classifier with the encoder of m and a new head.
 func (r *run) classifier(m *mae.Model, p phase) *vit.Model {
 	c := m.Classifier(r.images.train.Classes(), mae.ClassifierOptions{Pooling: r.recipe.Pooling, DropPath: p.DropPath}, r.random(4))
-	c.Workers = simd.NewWorkers(r.settings.Threads)
+	c.Workers = r.workers()
 	return c
 }
+
+// workers returns as many workers as -threads says.
+func (r *run) workers() *simd.Workers { return simd.NewWorkers(r.settings.Threads) }
 
 // random and seed derive random numbers from the run's seed and the purpose of the numbers.
 func (r *run) random(purpose uint64) *rand.Rand {
@@ -199,27 +202,17 @@ func largestClass(d vision.Dataset) (class string, share float64) {
 func (r *run) conclude(o *outcome) {
 	n := r.images.test.Len()
 	r.console.Line("accuracy on %d test images, with %s labels in each class:", n, countLabels(r.images.labeled))
+	row := func(what string, accuracy float64) { r.console.Line("    %-40s %5.1f %%", what, 100*accuracy) }
 	class, share := largestClass(r.images.test)
-	for _, row := range []struct {
-		what     string
-		accuracy float64
-	}{
-		{"without pre-training:", -1},
-		{"  always answering " + console.Printable(class), share},
-		{"  the network, trained from scratch", o.Scratch.accuracy()},
-		{"  logistic regression on pixels", o.Baseline},
-		{"pre-trained without labels:", -1},
-		{"  frozen, nearest neighbors", o.Neighbors},
-		{"  frozen, logistic regression", o.Probe},
-		{"  fine-tuned", o.Finetune.accuracy()},
-		{"  and self-trained on all training images", o.SelfTrain.accuracy()},
-	} {
-		if row.accuracy < 0 {
-			r.console.Line("  %s", row.what)
-			continue
-		}
-		r.console.Line("  %-42s %5.1f %%", row.what, 100*row.accuracy)
-	}
+	r.console.Line("  without pre-training:")
+	row("always answering "+console.Printable(class), share)
+	row("the network, trained from scratch", o.Scratch.accuracy())
+	row("logistic regression on pixels", o.Baseline)
+	r.console.Line("  pre-trained without labels:")
+	row("frozen, nearest neighbors", o.Neighbors)
+	row("frozen, logistic regression", o.Probe)
+	row("fine-tuned", o.Finetune.accuracy())
+	row("and self-trained on all training images", o.SelfTrain.accuracy())
 	if skipped := r.images.skipped; len(skipped) > 0 {
 		r.console.Line("skipped %d unreadable images:", len(skipped))
 		for _, e := range skipped {

@@ -9,13 +9,13 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// answered is a data set whose labels are a model's answers.
-type answered struct {
+// relabeled is a data set with other labels: a model's answers.
+type relabeled struct {
 	vision.Dataset
 	labels []int
 }
 
-func (d *answered) Label(i int) int { return d.labels[i] }
+func (d *relabeled) Label(i int) int { return d.labels[i] }
 
 // answer returns all training images, labeled by a model's answers. Labeled images keep their labels.
 func (r *run) answer(ctx context.Context, m *vit.Model) (vision.Dataset, error) {
@@ -23,7 +23,7 @@ func (r *run) answer(ctx context.Context, m *vit.Model) (vision.Dataset, error) 
 	if err != nil {
 		return nil, err
 	}
-	d := &answered{Dataset: r.images.train}
+	d := &relabeled{Dataset: r.images.train}
 	for row := range slices.Chunk(logits, len(d.Classes())) {
 		d.labels = append(d.labels, metrics.Argmax(row))
 	}

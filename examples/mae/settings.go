@@ -181,8 +181,8 @@ type probing struct {
 	C       float64 // inverse of the penalty, for one view
 }
 
-// small is a masked autoencoder that two cores pre-train in about a minute. The encoder has 4 blocks of width 96, the
-// decoder one block of width 64. Few wide heads cost less than many narrow heads here.
+// small is a masked autoencoder that two cores pre-train in minutes. The encoder has 4 blocks of width 96, the decoder
+// one block of width 64. Few wide heads cost less than many narrow heads here.
 func small(size, patch int) mae.Config {
 	c := mae.Base()
 	c.ImageSize, c.PatchSize = size, patch

@@ -9,7 +9,6 @@ import (
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -112,7 +111,7 @@ func (r *run) config(file string, p phase, epochs int) train.Config {
 		Epochs:   epochs,
 		ClipNorm: 1,
 		Seed:     r.settings.Seed,
-		Tape:     autograd.Options{Workers: simd.NewWorkers(r.settings.Threads)},
+		Tape:     autograd.Options{Workers: r.workers()},
 		File:     r.resumeFile(file),
 		Start:    start,
 		Identity: r.identity,
