@@ -18,10 +18,10 @@ func generator(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
 func steps(ctx context.Context) error {
 	fmt.Printf("\n%s, 2 threads, 75 %% hidden\n", simd.Info())
 	fmt.Print("\n| model | batch | pairs | visible only, s | all patches, s | ratio of medians (of pairs) |\n|---|---|---|---|---|---|\n")
-	example := mae.Base()
-	example.ImageSize, example.PatchSize = 28, 4
-	example.HiddenSize, example.NumHiddenLayers, example.NumAttentionHeads, example.IntermediateSize = 128, 4, 2, 512
-	example.DecoderHiddenSize, example.DecoderNumHiddenLayers, example.DecoderNumAttentionHeads, example.DecoderIntermediateSize = 64, 1, 1, 256
+	small := mae.Base()
+	small.ImageSize, small.PatchSize = 28, 4
+	small.HiddenSize, small.NumHiddenLayers, small.NumAttentionHeads, small.IntermediateSize = 128, 4, 2, 512
+	small.DecoderHiddenSize, small.DecoderNumHiddenLayers, small.DecoderNumAttentionHeads, small.DecoderIntermediateSize = 64, 1, 1, 256
 	shallow := mae.Base()
 	shallow.DecoderNumHiddenLayers = 1
 	for _, c := range []struct {
@@ -29,7 +29,7 @@ func steps(ctx context.Context) error {
 		config       mae.Config
 		batch, pairs int
 	}{
-		{"28×28 in 4×4, width 128, 4 blocks; decoder 64, 1 block", example, 64, 15},
+		{"28×28 in 4×4, width 128, 4 blocks; decoder 64, 1 block", small, 64, 15},
 		{"MAE-B/16 at 224; decoder 512, 1 block", shallow, 2, 7},
 		{"MAE-B/16 at 224; decoder 512, 8 blocks", mae.Base(), 2, 7},
 	} {

@@ -109,6 +109,17 @@ func (w *watch) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// TestLines keeps the program as short as README says.
+func TestLines(t *testing.T) {
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(program, []byte("\n")); n > 90 {
+		t.Errorf("main.go has %d lines, README says 90", n)
+	}
+}
+
 func TestMistakes(t *testing.T) {
 	single := t.TempDir() // one image in each of two classes
 	image, err := os.ReadFile("../classify/testdata/images/rgb.png")
