@@ -45,6 +45,6 @@
 //
 // # Mistakes
 //
-// Features, labels and targets come from files and models, so what is wrong in them is an error that names the sample.
+// Features, labels and targets come from files and models, so a mistake in them is an error that names the sample.
 // Queries of another width are a mistake of the program and panic. A query that is not finite gets some class.
 package probe

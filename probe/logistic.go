@@ -65,8 +65,7 @@ type Logistic struct {
 }
 
 // FitLogistic fits features [n, width], row-major, to labels [n]. It returns an error for features that are not finite
-// or not n rows, for labels not in 0 to classes-1 or all of one class, for options that cannot be meant, and when ctx
-// ends.
+// or not n rows, for labels not in 0 to classes-1 or all of one class, for invalid options, and when ctx ends.
 //
 // Beside the features, the fit keeps about 26 float64 for each weight. A step takes a millisecond for each million of
 // n·width·classes on one core; there are usually 50 to 200.

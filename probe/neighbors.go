@@ -46,7 +46,7 @@ type Neighbors struct {
 }
 
 // FitNeighbors keeps a copy of features [n, width], row-major, with their labels [n]. It returns an error for features
-// that are not finite or not n rows, for labels not in 0 to classes-1, and for options that cannot be meant. A program
+// that are not finite or not n rows, for labels not in 0 to classes-1, and for invalid options. A program
 // that only calls [Neighbors.Nearest] gives every row the label 0, of one class.
 func FitNeighbors(features []float32, labels []int, classes int, o NeighborsOptions) (*Neighbors, error) {
 	n := len(labels)

@@ -9,7 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// Numbers that cannot be meant are errors before the first step.
+// Invalid numbers are errors before the first step.
 func TestRunRefusesImpossibleNumbers(t *testing.T) {
 	nan := math.NaN()
 	for _, c := range []struct {

@@ -147,7 +147,7 @@ type Batch struct {
 	Samples int
 }
 
-// Epoch is what [Config.OnEpoch] gets after an epoch.
+// Epoch describes an epoch that has ended, for [Config.OnEpoch].
 type Epoch struct {
 	Number int     // from 0
 	Loss   float64 // mean over the samples

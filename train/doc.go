@@ -50,8 +50,8 @@
 // A parameter without a gradient is left alone: it is not decayed, and its bias correction does not advance. The factor
 // of clipping is part of the step, so that gradients are read once.
 //
-// Settings that cannot be meant, such as a beta of 1 or a negative weight decay, are the optimizer's Err. [Run] returns it
-// before the first step. A zero in [AdamOptions] is a zero: nil is the default.
+// Invalid settings, such as a beta of 1 or a negative weight decay, are the optimizer's Err. [Run] returns it before the
+// first step. A zero in [AdamOptions] is a zero: nil is the default.
 //
 // # Schedules
 //
@@ -95,7 +95,7 @@
 //
 // The file also describes the run: the seed, the lengths, the settings of the optimizer for each parameter, the learning
 // rate of every step, the data, the frozen parameters, and [Config.Identity]. A different run gets a [ResumeError] with all
-// differences. [Config.Accept] names those that are planned, such as more epochs at a lower rate. A corrupted file
+// differences. [Config.Accept] names planned ones, such as more epochs at a lower rate. A corrupted file
 // gives [ErrCorrupt]. In both cases nothing is changed. The format is safetensors, so that weights can be taken out of an
 // abandoned run. Its version is 2.
 package train

@@ -44,7 +44,7 @@ type GroupOptions struct {
 // groups are in the order of their first parameters. Frozen parameters are left out, so that they cost an optimizer no
 // memory: freeze parameters first.
 //
-// Options that cannot be meant make the optimizer's Err, and so [Run], return an error.
+// Invalid options make the optimizer's Err, and so [Run], return an error.
 func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Group {
 	type key struct{ scale, decay float64 }
 	var groups []Group
@@ -78,7 +78,7 @@ func Groups(params iter.Seq2[string, *autograd.Parameter], o GroupOptions) []Gro
 	return groups
 }
 
-// check returns an error for options that cannot be meant.
+// check returns an error for invalid options.
 func (o *GroupOptions) check() error {
 	switch {
 	case !finite(o.LayerDecay) || o.LayerDecay < 0:

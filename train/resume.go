@@ -21,7 +21,7 @@ var ErrCorrupt = errors.New("not a resume file, or corrupted")
 // A ResumeError reports a resume file of another run. Nothing was changed.
 type ResumeError struct {
 	File        string
-	Differences []Difference // those that Config.Accept does not name
+	Differences []Difference // without the ones that Config.Accept names
 }
 
 // A Difference is a setting or tensor that differs between a resume file and the run that resumes it.

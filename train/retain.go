@@ -20,7 +20,7 @@ func (r *run) keptName(step int) string {
 	return fmt.Sprintf("%s.step-%08d%s", strings.TrimSuffix(r.File, ext), step, ext)
 }
 
-// isKept reports whether a name is one that keptName returns.
+// isKept reports whether keptName returns the name for some step.
 func (r *run) isKept(name string) bool {
 	ext := filepath.Ext(r.File)
 	digits, ok := strings.CutPrefix(name, strings.TrimSuffix(r.File, ext)+".step-")

@@ -102,9 +102,9 @@ func (a *Augment) Rect(r *data.Rand, h, w int) image.Rectangle {
 	return at((w-cw)/2, (h-ch)/2, cw, ch)
 }
 
-// Apply returns the image prepared at random, as RGB, or with one channel where p is Gray. When a.Crop is set, a random part is resized to p's output size;
-// otherwise p prepares the image. Then it may be mirrored and moved, and a.Jitter and a.Rand change it. Apply returns an error
-// when a.Crop is set and p's output size depends on the image.
+// Apply returns the image prepared at random, as RGB, or with one channel where p is Gray. When a.Crop is set, a random
+// part is resized to p's output size; otherwise p prepares the image. Then it may be mirrored and moved, and a.Jitter and
+// a.Rand change it. Apply returns an error when a.Crop is set and p's output size depends on the image.
 func (a *Augment) Apply(r *data.Rand, m *Image, p *Preprocess) (*Image, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

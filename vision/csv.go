@@ -45,8 +45,9 @@ type CSVOptions struct {
 // label. Spaces around them are cut off. A path must stay inside fsys, and a label must not be empty. The images keep the
 // order of the rows.
 //
-// Errors name the line. Where no column can be found, they list the columns and name the option to set. They match [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The
-// images are not opened: a missing or corrupted file gives an error from Open.
+// Errors name the line. Where no column can be found, they list the columns and name the option to set. They match
+// [ErrNoImages] when there are no rows, and [ErrOneClass] as for [OpenFolder]. The images are not opened: a missing or
+// corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	d := &Folder{fsys: fsys, where: "table " + printable.Name(name), options: FolderOptions{Decode: o.Decode}}
 	f, _, err := openRegular(fsys, name)

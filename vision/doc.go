@@ -65,14 +65,14 @@
 //
 // A [Dataset] is a numbered list of labeled images: [OpenFolder] (one sub-folder per class), [Memory], [OpenCSV] for
 // tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. Package vision/boxes reads
-// boxes around objects, and makes a data set of what is inside.
+// boxes around objects, and makes a data set of their crops.
 //
 // Links in folders are followed, and what a class reaches twice is listed once. Named pipes and devices are never opened.
 //
 // A [Loader] prepares batches of a data set ahead of the training step, with the mechanics of package data. Their
 // order depends on the seed and the epoch alone. An epoch can be entered at any batch, so that an interrupted run
-// continues with the batches it would have seen, when [Loader.Describe] gives the settings it began with. Memory is bounded by the batches prepared ahead and one photograph
-// per goroutine, and is used again from one image to the next.
+// continues with the batches it would have seen. [Loader.Describe] gives the settings that must be the same then. Memory
+// is bounded by the batches prepared ahead and one photograph per goroutine, and is used again from one image to the next.
 //
 // # Images for people
 //

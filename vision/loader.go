@@ -61,7 +61,7 @@ func (l *Loader) Skipped() []*data.ItemError { return l.state.Skipped() }
 
 // Epoch yields the batches of an epoch. An error is the last thing it yields:
 //
-//   - before the first batch, for settings that cannot be meant, and for a label that is not one of the data set's classes;
+//   - before the first batch, for invalid settings, and for a label that is not one of the data set's classes;
 //   - ctx's, when that is canceled;
 //   - a *[data.ItemError] for an image that cannot be read, when OnError is StopOnError;
 //   - one that matches [ErrNoImages], when every image was skipped.

@@ -18,7 +18,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// A loaded model is one that Fovea loads, so that it knows its names at each library.
+// loaded is a model that package vit or mae has loaded, with the names of its tensors in each library.
 type loaded struct {
 	model      any
 	save       func(dir string, o models.SaveOptions) error

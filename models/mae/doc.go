@@ -20,9 +20,9 @@
 //
 // # Afterwards
 //
-// [Model.Classifier] gives a copy of the encoder to a vit.Model with a new head. [Model.Embed] returns
-// the encoder's features of images. [Model.Reconstruct] returns images as they are, masked, and filled in. [Model.Encode] and [Model.Decode] are the two halves of a pass. [Model.Predict] and
-// [Model.Target] are the two sides of the loss.
+// [Model.Classifier] gives a copy of the encoder to a vit.Model with a new head. [Model.Embed] returns the encoder's
+// features of images. [Model.Reconstruct] returns images as they are, masked, and filled in. [Model.Encode] and
+// [Model.Decode] are the two halves of a pass. [Model.Predict] and [Model.Target] are the two sides of the loss.
 //
 // The position tables are fixed sines and cosines and frozen; a classifier trains its copy. [Load] reads the files of
 // transformers and of the original release, and [Model.Save] writes either.

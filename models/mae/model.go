@@ -42,7 +42,8 @@ type Decoder struct {
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. Both position
-// tables are frozen, and Preprocess is [vision.ImageNet], for one channel gray with its average mean. It panics when the configuration is not valid.
+// tables are frozen, and Preprocess is [vision.ImageNet], for one channel gray with its average mean. It panics when the
+// configuration is not valid.
 func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("mae: " + err.Error())
@@ -200,7 +201,8 @@ func demand(op, what string, x *autograd.Tensor, shape ...int) {
 
 // NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class token,
 // the mask token and the positions, which are frozen. It is timm's list for the encoder (no_weight_decay) and the same for
-// the decoder. The original release of MAE decays both tokens in pre-training. path is one that nn.Parameters yields. The method serves as train.GroupOptions.NoDecay.
+// the decoder. The original release of MAE decays both tokens in pre-training. path is one that nn.Parameters yields. The
+// method serves as train.GroupOptions.NoDecay.
 func (m *Model) NoDecay(path string) bool {
 	switch path {
 	case "Encoder.ClassToken", "Encoder.Positions", "Decoder.MaskToken", "Decoder.Positions":

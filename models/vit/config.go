@@ -79,8 +79,8 @@ func (c Config) FeatureSize() int {
 	return c.HiddenSize
 }
 
-// Variant returns the first field by which the model is one that timm has and transformers' ViT has not, such as pooling,
-// or "". transformers ignores these fields and would compute something else.
+// Variant returns the first field that selects an option which transformers' ViT lacks, such as pooling, or "".
+// transformers ignores these fields and would compute something else.
 func (c Config) Variant() string {
 	switch {
 	case c.Pooling != "":

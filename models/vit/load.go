@@ -76,7 +76,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	if classes > 0 && c.FeatureSize() != features {
-		return nil, fmt.Errorf("the classifier takes the patches of images of %d×%d pixels side by side, so ImageSize cannot change it", height, width)
+		return nil, fmt.Errorf("the classifier takes the patches of images of %d×%d pixels side by side, so ImageSize cannot change it", width, height)
 	}
 	m := New(c, classes, nil)
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}

@@ -15,7 +15,7 @@ import (
 // Box is a rectangle in pixels, from its left and upper edges to its right and lower ones.
 type Box struct{ X0, Y0, X1, Y1 float64 }
 
-// Object is a box and what is known about the object inside.
+// Object is an object in an image: its box, its class and its attributes.
 type Object struct {
 	Box   Box
 	Label int // 0 ≤ Label < len(Classes())

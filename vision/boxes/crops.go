@@ -30,7 +30,7 @@ type crop struct {
 var _ vision.Dataset = (*Crops)(nil)
 
 // Crops returns the boxes of the data set as images, in order. A crop holds the pixels that the box touches, inside the image.
-// Boxes around crowds, and those that o leaves out, have none.
+// Boxes around crowds and boxes below o.MinSide are left out.
 func (d *Dataset) Crops(o CropOptions) *Crops {
 	c := &Crops{of: d}
 	for i, m := range d.images {

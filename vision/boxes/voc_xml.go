@@ -195,7 +195,7 @@ func number(name string, texts []string) (float64, error) {
 	return v, nil
 }
 
-// yes reads a flag. Tools write nothing or "Unspecified" where nobody looked.
+// yes reads a flag. Some tools leave it empty or write "Unspecified", which means false.
 func yes(name string, texts []string) (bool, error) {
 	if len(texts) == 0 {
 		return false, nil

@@ -36,8 +36,8 @@ type Images struct {
 
 // Preprocess returns the preprocessing of the folder: preprocessor_config.json, or fallback where there is none, which is
 // then assumed. Both prepare images of the size that the configuration is for; for LoadOptions.ImageSize all sizes change
-// in proportion. A model of one channel gets gray images. Of a mean for each of three channels it gets the average, as timm has it;
-// only transformers' preprocessor_config.json is left as it is, which transformers cannot apply then. A model with another
+// in proportion. A model of one channel gets gray images, and the average of three channels' means, as in timm. Only
+// transformers' preprocessor_config.json is left as it is, which transformers cannot apply then. A model with another
 // number of channels gets fallback.
 func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (p vision.Preprocess, assumed bool, err error) {
 	p, assumed = fallback, true

@@ -9,7 +9,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/config"
 )
 
-// Statement is what a configuration states of an encoder or a stack, for a comparison with the weights.
+// Statement says how a kind of configuration names its fields and words their values, in errors about fields that the
+// weights contradict.
 type Statement struct {
 	// Name returns the name that the configuration has for a field of transformers'. nil means the same.
 	Name func(field string) string
