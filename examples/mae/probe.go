@@ -11,8 +11,9 @@ import (
 )
 
 // baseline returns the test accuracy of logistic regression on the pixels of the labeled images. A cross-validation on them
-// chooses the penalty. A user without a pre-trained model would try this first.
+// chooses the penalty. Large images are reduced. A user without a pre-trained model would try this first.
 func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error) {
+	p = reduced(p)
 	pixels := func(x *autograd.Tensor) *autograd.Tensor { return x }
 	known, err := r.features(ctx, r.images.labeled, p, nil, pixels)
 	if err != nil {
@@ -24,7 +25,7 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 	}
 	labels, classes := labelsOf(r.images.labeled), len(r.images.train.Classes())
 	o := probe.LogisticOptions{C: usualC, Workers: r.workers()}
-	if r.settings.Labels > 1 { // a cross-validation needs two images of a class
+	if len(labels) > classes { // a cross-validation needs two images of a class
 		if o.C, _, err = probe.ChooseC(ctx, known, labels, classes, candidates, 5, o); err != nil {
 			return 0, err
 		}
@@ -34,6 +35,18 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 		return 0, err
 	}
 	return share(fitted.Predict(asked), r.images.test), nil
+}
+
+// reduced returns p, or a preprocessing to 32×32 pixels where p's images are larger. The time and memory of logistic
+// regression grow with the number of pixels.
+func reduced(p vision.Preprocess) vision.Preprocess {
+	const side = 32
+	if height, width, _ := p.FixedSize(); max(height, width) <= side {
+		return p
+	}
+	small := vision.Half(side)
+	small.Gray = p.Gray
+	return small
 }
 
 // candidates are the values of C among which the baseline chooses, for pixels from -1 to 1. usualC serves where it cannot.

@@ -25,7 +25,7 @@ type Model struct {
 	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then the usual one of
 	// such models, as [Load] says, and predictions may be wrong: compare it with the model's documentation.
 	PreprocessAssumed bool
-	// Workers runs Classify and Embed in parallel: all cores after New and Load; nil is serial.
+	// Workers runs Classify, Embed and Evaluate in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
 	runner *run.Runner
