@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/probe"
 	"github.com/fovea-ml/fovea/train"
@@ -96,8 +97,11 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 // features returns f of the pixels of each image of a data set, [images, width].
 func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
 	loader := &vision.Loader{Data: d, Preprocess: p, Augment: a, Seed: r.seed(6), Goroutines: r.settings.Threads}
+	show := r.console.Phase("reading images", console.Steps, int64(loader.Batches()))
+	defer show.End()
 	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.workers()}, func(t *autograd.Tape, b *vision.Batch) error {
 		rows = append(rows, f(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
+		show.At(int64(b.Number + 1))
 		return nil
 	})
 	return rows, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"testing"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
@@ -41,7 +42,7 @@ func TestBaseline(t *testing.T) {
 		{"64 pixels, reduced", 64, 4, 0.9},
 		{"one label in each class", 16, 1, 0.5},
 	} {
-		r := &run{settings: settings{Labels: 4, Threads: 2}, console: console.Plain(nil)}
+		r := &run{settings: settings{Labels: 4, Threads: 2}, console: console.Plain(io.Discard)}
 		r.images = &images{train: train, labeled: perClass(train, c.each, 1), test: test}
 		accuracy, err := r.baseline(context.Background(), vision.Half(c.size))
 		if err != nil || accuracy < c.least {
