@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
@@ -27,9 +29,12 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 	labels, classes := labelsOf(r.images.labeled), len(r.images.train.Classes())
 	o := probe.LogisticOptions{C: usualC, Workers: r.workers()}
 	if len(labels) > classes { // a cross-validation needs two images of a class
-		if o.C, _, err = probe.ChooseC(ctx, known, labels, classes, candidates, 5, o); err != nil {
+		_, trials, err := probe.ChooseC(ctx, known, labels, classes, candidates, 5, o)
+		if err != nil {
 			return 0, err
 		}
+		// By the loss: the accuracy on a few images is too coarse.
+		o.C = slices.MinFunc(trials, func(a, b probe.Trial) int { return cmp.Compare(a.Loss, b.Loss) }).C
 	}
 	fitted, err := probe.FitLogistic(ctx, known, labels, classes, o)
 	if err != nil {
@@ -51,9 +56,9 @@ func reduced(p vision.Preprocess) vision.Preprocess {
 }
 
 // candidates are the values of C among which the baseline chooses, for pixels from -1 to 1. usualC serves where it cannot.
-var candidates = []float64{0.003, 0.01, usualC, 0.1, 0.3}
+var candidates = []float64{0.01, 0.03, usualC, 0.3, 1}
 
-const usualC = 0.03
+const usualC = 0.1
 
 // probe gives a classifier the head that logistic regression finds on the frozen features of the labeled images. It
 // measures that classifier, and nearest neighbors on the same features.
