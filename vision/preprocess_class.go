@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,10 +76,7 @@ var modelClasses = map[string]string{
 // classOf returns the class and the backend of a file. If the file names no class and no model has a type, it is
 // the class of the Vision Transformer, the oldest one. A type whose class is unknown is an error.
 func classOf(j *preprocessJSON, modelType string) (processorClass, Backend, error) {
-	name := j.Type
-	if name == "" {
-		name = j.OldType
-	}
+	name := string(cmp.Or(j.Type, j.OldType))
 	base, pil := typeName(name)
 	if name == "" {
 		if base = modelClasses[modelType]; base == "" {

@@ -13,21 +13,21 @@ import (
 
 // preprocessJSON is the form of preprocessor_config.json. Pointers tell an absent field from a false or zero one.
 type preprocessJSON struct {
-	Type         string       `json:"image_processor_type,omitempty"`
-	OldType      string       `json:"feature_extractor_type,omitempty"`
-	DoResize     *bool        `json:"do_resize,omitempty"`
+	Type         nameJSON     `json:"image_processor_type,omitempty"`
+	OldType      nameJSON     `json:"feature_extractor_type,omitempty"`
+	DoResize     *switchJSON  `json:"do_resize,omitempty"`
 	Size         *sizeJSON    `json:"size,omitempty"`
-	Square       *bool        `json:"default_to_square,omitempty"` // a bare size is both sides, not the shorter one
+	Square       *switchJSON  `json:"default_to_square,omitempty"` // a bare size is both sides, not the shorter one
 	MaxSize      *int         `json:"max_size,omitempty"`          // of the oldest detectors: longest_edge
 	Resample     *int         `json:"resample,omitempty"`
-	DoCenterCrop *bool        `json:"do_center_crop,omitempty"`
+	DoCenterCrop *switchJSON  `json:"do_center_crop,omitempty"`
 	CropSize     *sizeJSON    `json:"crop_size,omitempty"`
-	DoRescale    *bool        `json:"do_rescale,omitempty"`
+	DoRescale    *switchJSON  `json:"do_rescale,omitempty"`
 	Rescale      *float64     `json:"rescale_factor,omitempty"`
-	DoNormalize  *bool        `json:"do_normalize,omitempty"`
+	DoNormalize  *switchJSON  `json:"do_normalize,omitempty"`
 	Mean         channelsJSON `json:"image_mean,omitempty"`
 	Std          channelsJSON `json:"image_std,omitempty"`
-	DoPad        *bool        `json:"do_pad,omitempty"`
+	DoPad        *switchJSON  `json:"do_pad,omitempty"`
 	PadSize      *sizeJSON    `json:"pad_size,omitempty"`
 
 	// Fovea's own fields, for settings that transformers does not have. The default is absent. The processors of
@@ -100,11 +100,37 @@ func (c *channelsJSON) UnmarshalJSON(data []byte) error {
 	return strictjson.Decode(data, (*[]float64)(c))
 }
 
+// switchJSON is true or false. A number other than 0 is true, as in Python; a text is refused, because Python takes even
+// "false" for true.
+type switchJSON bool
+
+func (s *switchJSON) UnmarshalJSON(data []byte) error {
+	var number float64
+	if strictjson.Decode(data, &number) == nil {
+		*s = number != 0
+		return nil
+	}
+	return strictjson.Decode(data, (*bool)(s))
+}
+
+// nameJSON is a name, "" where it is null.
+type nameJSON string
+
+func (n *nameJSON) UnmarshalJSON(data []byte) error {
+	var name *string
+	err := strictjson.Decode(data, &name)
+	if *n = ""; name != nil {
+		*n = nameJSON(*name)
+	}
+	return err
+}
+
 // UnmarshalJSON reads the contents of a preprocessor_config.json of any version of transformers. The pixels are those of
 // transformers 5: on torchvision, unless the name of the class ends in Pil. Absent fields have the defaults of the
 // class.
 //
-// A switch that is null is off, as in transformers. Another setting that is null is an error where it is used.
+// As in transformers, a switch that is null or 0 is off, one that is another number is on, and a class that is null is
+// absent. Another setting that is null is an error where it is used.
 //
 // Padding to the largest image of a batch (do_pad) does nothing, as for a batch of one. Padding to a fixed size is
 // rejected, and so are unsupported classes and settings.
@@ -138,12 +164,12 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	}); err != nil {
 		return err
 	}
-	for name, b := range map[string]**bool{
+	for name, b := range map[string]**switchJSON{
 		"do_resize": &j.DoResize, "default_to_square": &j.Square, "do_center_crop": &j.DoCenterCrop, "do_rescale": &j.DoRescale,
 		"do_normalize": &j.DoNormalize, "do_pad": &j.DoPad,
 	} {
 		if null[name] {
-			*b = new(bool)
+			*b = new(switchJSON)
 		}
 	}
 	class, backend, err := classOf(&j, modelType)
@@ -192,11 +218,11 @@ var nullable = []string{
 }
 
 // is returns the value of a switch, or its default where it is absent.
-func is(b *bool, absent bool) bool {
+func is(b *switchJSON, absent bool) bool {
 	if b == nil {
 		return absent
 	}
-	return *b
+	return bool(*b)
 }
 
 // geometry reads the resize and the crop.
@@ -340,7 +366,7 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	yes := func(b bool) *bool { return &b }
+	yes := func(b bool) *switchJSON { return new(switchJSON(b)) }
 	resample := pillowFilters[p.Filter]
 	scale := p.Scale
 	if scale == 0 {
