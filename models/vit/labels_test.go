@@ -2,7 +2,9 @@ package vit
 
 import (
 	"context"
+	"encoding/json"
 	"image"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,6 +45,28 @@ func TestLabelGaps(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"LABEL_0", "cat", "LABEL_2", "LABEL_3", "dog"}, saved.Labels()); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestTimmLabels saves names for timm as a list, in order. transformers would take the keys of an object for the names.
+func TestTimmLabels(t *testing.T) {
+	m, _ := load(t, "tiny")
+	m.Config.LayerNormEps = 1e-6 // timm's
+	m.Config.ID2Label = models.LabelNames{"1": "cat", "10": "dog"}
+	m.NewHead([]string{"k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a"}, rand.New(rand.NewPCG(1, 2)))
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{Layout: models.Timm}); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		Names []string `json:"label_names"`
+	}
+	if err := json.Unmarshal(data, &c); err != nil || strings.Join(c.Names, "") != "kjihgfedcba" {
+		t.Errorf("found %q, %v", c.Names, err)
 	}
 }
 

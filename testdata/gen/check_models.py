@@ -3,7 +3,7 @@
     python check_models.py vit|mae|auto|refused|timm|original (FOLDER OUTPUTS)...
 
     vit, mae    transformers
-    auto        transformers' AutoModelForImageClassification
+    auto        transformers' AutoModelForImageClassification, which must show the names of the classes
     refused     the same, which must not know the model_type; ViTForImageClassification must find none of its blocks
     timm        timm.create_model
     original    modules with the names of facebookresearch/mae, for images of 16, patches of 4 and a width of 24
@@ -12,6 +12,7 @@ OUTPUTS is a safetensors file with Fovea's pixels and logits; for a masked autoe
 exits with 1 and prints the difference if an output differs by more than 1e-4 · max(1, rms of the library's output).
 """
 
+import json
 import sys
 
 import torch
@@ -78,6 +79,11 @@ for folder, outputs in zip(arguments[::2], arguments[1::2]):
         got = {"logits": out}
     else:
         got = out
+    if kind == "auto":
+        with open(f"{folder}/config.json") as f:
+            names = json.load(f)["label_names"]
+        if model.config.id2label != dict(enumerate(names)):
+            sys.exit(f"{folder}: the classes are {model.config.id2label}, expected {names}")
     for name in ("logits", "loss"):
         if name not in want:
             continue

@@ -150,7 +150,7 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 		}
 	}
 	return &Config{
-		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: m.Classes.ID2Label, Problem: m.Classes.Problem,
+		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: Labels(m.Classes.ID2Label), Problem: m.Classes.Problem,
 		ModelArgs: args, Pretrained: prepared(p, m.Channels, m.ImageSize, m.Outputs),
 	}, nil
 }

@@ -24,14 +24,14 @@ import (
 
 // Config is a config.json that timm wrote or is to read.
 type Config struct {
-	Architecture string            `json:"architecture"`
-	NumClasses   int               `json:"num_classes"`
-	NumFeatures  int               `json:"num_features"`
-	GlobalPool   string            `json:"global_pool,omitempty"` // timm writes it and does not read it
-	LabelNames   models.LabelNames `json:"label_names,omitempty"`
-	Problem      models.Problem    `json:"problem_type,omitempty"` // transformers' wrapper around timm
-	ModelArgs    *Args             `json:"model_args"`
-	Pretrained   Pretrained        `json:"pretrained_cfg"`
+	Architecture string         `json:"architecture"`
+	NumClasses   int            `json:"num_classes"`
+	NumFeatures  int            `json:"num_features"`
+	GlobalPool   string         `json:"global_pool,omitempty"` // timm writes it and does not read it
+	LabelNames   Labels         `json:"label_names,omitempty"`
+	Problem      models.Problem `json:"problem_type,omitempty"` // transformers' wrapper around timm
+	ModelArgs    *Args          `json:"model_args"`
+	Pretrained   Pretrained     `json:"pretrained_cfg"`
 }
 
 // Pretrained is the part of a pretrained_cfg that is written: which images the weights want.
@@ -105,7 +105,7 @@ func read(data []byte) (*Config, error) {
 	}
 	for _, labels := range []Labels{p.LabelNames, c.Labels, c.LabelNames} { // the last has precedence
 		if len(labels) > 0 {
-			out.LabelNames = models.LabelNames(labels)
+			out.LabelNames = labels
 		}
 	}
 	return out, nil
@@ -117,7 +117,7 @@ func (c *Config) Classes() models.Classes {
 	if len(c.LabelNames) == 0 {
 		return out
 	}
-	out.ID2Label, out.Label2ID = c.LabelNames, models.LabelIDs{}
+	out.ID2Label, out.Label2ID = models.LabelNames(c.LabelNames), models.LabelIDs{}
 	for number, name := range c.LabelNames {
 		out.Label2ID[name], _ = strconv.Atoi(number) // Labels holds numbers alone
 	}
@@ -144,6 +144,12 @@ func (l *Labels) UnmarshalJSON(data []byte) error {
 		(*l)[strconv.Itoa(i)] = name
 	}
 	return nil
+}
+
+// MarshalJSON writes a list. timm takes an object as well, but transformers takes the keys of one for the names
+// (TimmWrapperConfig.from_dict).
+func (l Labels) MarshalJSON() ([]byte, error) {
+	return json.Marshal(models.Classes{ID2Label: models.LabelNames(l)}.Labels())
 }
 
 // activations are timm's names of activations, the preferred first, and Hugging Face's.
