@@ -1,6 +1,7 @@
 package mae
 
 import (
+	"encoding/json"
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -85,6 +86,17 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	return p.Sides.Apply(c.SetSize, &c.PatchSize)
+}
+
+// MarshalJSON writes a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	type plain Config
+	return json.Marshal(struct {
+		InitializerRange config.Float[float64] `json:"initializer_range"`
+		LayerNormEps     config.Float[float32] `json:"layer_norm_eps"`
+		MaskRatio        config.Float[float64] `json:"mask_ratio"`
+		plain                                  // after the fields of the same names
+	}{config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps}, config.Float[float64]{Value: c.MaskRatio}, plain(c)})
 }
 
 // decoder returns the decoder as the configuration of an encoder of its size.

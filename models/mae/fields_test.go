@@ -13,10 +13,31 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestFields expects every field of transformers' ViTMAEConfig in the table.
 func TestFields(t *testing.T) { modeltest.Fields(t, configFields, "transformers", "ViTMAEConfig") }
+
+// TestConfigFloats writes whole numbers with a point where transformers refuses them without: "expected float, got int".
+func TestConfigFloats(t *testing.T) {
+	c := Base()
+	c.InitializerRange, c.LayerNormEps, c.MaskRatio = 1, 0, 0
+	text, err := json.Marshal(c)
+	for _, want := range []string{`"initializer_range":1.0,`, `"layer_norm_eps":0.0,`, `"mask_ratio":0.0,`} {
+		if err != nil || strings.Count(string(text), want) != 1 {
+			t.Errorf("found %s, %v, expected %s", text, err, want)
+		}
+	}
+	var back Config
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(c, back); d != "" {
+		t.Error(d)
+	}
+}
 
 // TestConfigRules reads config.json by the rules of transformers. Its ViTMAE takes square images alone.
 func TestConfigRules(t *testing.T) {

@@ -219,6 +219,21 @@ func TestTimmRules(t *testing.T) {
 	}
 }
 
+// TestConfigFloats writes whole numbers with a point where transformers refuses them without: "expected float, got int".
+func TestConfigFloats(t *testing.T) {
+	c := Tiny16()
+	c.InitializerRange, c.LayerNormEps = 1, 0
+	text, err := json.Marshal(c)
+	for _, want := range []string{`"initializer_range":1.0,`, `"layer_norm_eps":0.0,`} {
+		if err != nil || strings.Count(string(text), want) != 1 {
+			t.Errorf("found %s, %v, expected %s", text, err, want)
+		}
+	}
+	if n := strings.Count(string(text), "initializer_range") + strings.Count(string(text), "layer_norm_eps"); n != 2 {
+		t.Errorf("found %s", text)
+	}
+}
+
 // TestConfigJSON writes the size of images as transformers does, and reads it back.
 func TestConfigJSON(t *testing.T) {
 	for want, width := range map[string]int{`"image_size":32,`: 0, `"image_size":[32,48],`: 48} {

@@ -228,8 +228,10 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	type plain Config
 	return json.Marshal(struct {
 		config.Sides
-		plain
-	}{c.sides(), plain(c)})
+		InitializerRange config.Float[float64] `json:"initializer_range"`
+		LayerNormEps     config.Float[float32] `json:"layer_norm_eps"`
+		plain                                  // after the fields of the same names
+	}{c.sides(), config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps}, plain(c)})
 }
 
 // ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the
