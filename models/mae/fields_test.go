@@ -10,11 +10,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/fovea-ml/fovea/vision"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
-
-	"github.com/google/go-cmp/cmp"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // TestFields expects every field of transformers' ViTMAEConfig in the table.
