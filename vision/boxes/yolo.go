@@ -16,7 +16,8 @@ import (
 
 // OpenYOLO reads a folder of images, with a text file for each: a line "class x y width height" for each object, of which
 // the last four are shares of the image's width and height, and x and y are the center. images is the folder, such as
-// "images/train", at any depth; "." is the root. Lines of polygons or with confidences are errors.
+// "images/train", at any depth; "." is the root. Lines of polygons or with confidences are errors. As in ultralytics, a
+// line that a file repeats counts once, a class may be written as 1.0, and shares up to 1.01 pass.
 //
 // The text files lie in the folder that has "labels" in place of the last "images" in the path, such as "labels/train", or
 // else beside the images. An image without a text file has no objects; when that is true of all, it is an error.
@@ -94,7 +95,7 @@ func (d *Dataset) addYOLO(image *annotated, file, text string) error {
 	if err != nil {
 		return &Error{File: image.file, Err: err}
 	}
-	number := 0
+	number, seen := 0, map[Object]bool{}
 	for line := range strings.Lines(text) {
 		number++
 		if line = strings.TrimSpace(line); line == "" {
@@ -107,7 +108,10 @@ func (d *Dataset) addYOLO(image *annotated, file, text string) error {
 			}
 			continue
 		}
-		image.objects = append(image.objects, o)
+		if !seen[o] {
+			seen[o] = true
+			image.objects = append(image.objects, o)
+		}
 	}
 	return nil
 }
@@ -118,7 +122,8 @@ func parseYOLO(line string, height, width, classes int) (o Object, err error) {
 	if n := len(words); n != 5 {
 		return o, fmt.Errorf("%d words, expected 5: class, x, y, width and height%s", n, map[bool]string{true: " (is it a polygon?)"}[n > 6 && n%2 == 1])
 	}
-	if o.Label, err = strconv.Atoi(words[0]); err != nil || o.Label < 0 || o.Label >= classes {
+	class, err := strconv.ParseFloat(words[0], 64)
+	if o.Label = int(min(max(class, -1), maxClasses)); err != nil || float64(o.Label) != class || o.Label < 0 || o.Label >= classes {
 		return o, fmt.Errorf("the class %q, expected a number from 0 to %d", shortened(words[0]), classes-1)
 	}
 	var v [4]float64
@@ -126,7 +131,7 @@ func parseYOLO(line string, height, width, classes int) (o Object, err error) {
 		if v[i], err = strconv.ParseFloat(words[1+i], 64); err != nil || math.IsNaN(v[i]) {
 			return o, fmt.Errorf("%s is %q, expected a number", name, shortened(words[1+i]))
 		}
-		if v[i] < 0 || v[i] > 1 {
+		if v[i] < 0 || v[i] > 1.01 {
 			return o, fmt.Errorf("%s is %s, expected a share of the image from 0 to 1", name, words[1+i])
 		}
 	}

@@ -40,6 +40,15 @@ func TestOpenYOLO(t *testing.T) {
 	if d.Objects(0)[0].Area != 20*15 {
 		t.Errorf("area %v", d.Objects(0)[0].Area)
 	}
+	// Forms that ultralytics takes: a line twice, a class as a float, and a share that was rounded up.
+	odd := fstest.MapFS{"a.png": wide, "classes.txt": text("dog\ncat\n"),
+		"a.txt": text("1 0.5 0.5 0.5 0.5\n0 0.5 0.5 1.0078125 1\n1.000e+00 .5 .5 .5 .5\n0 0.5 0.5 0.5 0.5\n")}
+	if d, err = OpenYOLO(odd, ".", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.png cat{10 7.5 30 22.5} dog{-0.15625 0 40.15625 30} dog{10 7.5 30 22.5}"}, list(d)); diff != "" {
+		t.Error(diff)
+	}
 	// Text files beside the images, and names in other files.
 	for _, file := range []string{"set/classes.txt", "classes.txt", "obj.names", "set/obj.names"} {
 		beside := fstest.MapFS{"set/a.png": wide, "set/a.txt": text("1 0.5 0.5 0.5 0.5\n"), file: text("dog\r\ncat\n\n")}
@@ -74,6 +83,9 @@ func TestOpenYOLO(t *testing.T) {
 // TestYOLOErrors refuses lines that cannot be used, and images whose size cannot be read.
 func TestYOLOErrors(t *testing.T) {
 	for line, want := range map[string]string{
+		"NaN 0.5 0.5 0.5 0.5":           `the class "NaN", expected a number from 0 to 1`,
+		"1.5 0.5 0.5 0.5 0.5":           `the class "1.5", expected a number from 0 to 1`,
+		"1e30 0.5 0.5 0.5 0.5":          `the class "1e30", expected a number from 0 to 1`,
 		"0 0.5 0.5 0.5":                 "4 words, expected 5: class, x, y, width and height",
 		"0 0.5 0.5 0.5 0.5 0.9":         "6 words, expected 5",
 		"0 0.1 0.1 0.2 0.1 0.2 0.3":     "7 words, expected 5: class, x, y, width and height (is it a polygon?)",
