@@ -52,7 +52,8 @@ func find(name string) (row int, ok bool) {
 }
 
 // preparations are those of timm's plain Vision Transformers (timm 1.0.31), with the names that have them. A name with a
-// tag is there where the tag has another preparation than the name alone. testdata/preparations.json holds timm's own list.
+// tag is there where the tag has another preparation than the name alone. Names such as vit_base_patch16_224_in21k are old
+// ones that timm still takes, and that checkpoints have. testdata/preparations.json holds timm's own list.
 var preparations = []struct {
 	mean, std    [3]float32
 	crop         float64 // the share of the resized image that is kept
@@ -68,7 +69,10 @@ var preparations = []struct {
 		vit_large_patch16_siglip_gap_512 vit_large_patch32_224 vit_small_patch16_224 vit_small_patch16_36x1_224
 		vit_small_patch32_224 vit_so400m_patch14_siglip_gap_224 vit_so400m_patch14_siglip_gap_378
 		vit_so400m_patch16_siglip_gap_256 vit_so400m_patch16_siglip_gap_384 vit_so400m_patch16_siglip_gap_512
-		vit_tiny_patch16_224`},
+		vit_tiny_patch16_224
+		vit_base_patch16_224_in21k vit_base_patch32_224_in21k vit_base_patch8_224_in21k vit_huge_patch14_224_in21k
+		vit_large_patch16_224_in21k vit_large_patch32_224_in21k vit_small_patch16_224_in21k vit_small_patch32_224_in21k
+		vit_tiny_patch16_224_in21k`},
 	{vision.CLIPMean, vision.CLIPStd, 1, "bicubic", "center", `
 		vit_base_patch16_224.bamboo vit_base_patch16_clip_224.datacompxl vit_base_patch16_clip_224.dfn2b
 		vit_base_patch16_clip_224.laion2b vit_base_patch16_clip_224.laion2b_ft_in1k
@@ -85,28 +89,35 @@ var preparations = []struct {
 		vit_large_patch14_clip_224.metaclip_2pt5b vit_large_patch14_clip_224.metaclip_400m
 		vit_large_patch14_clip_224.openai vit_large_patch14_clip_224.openai_ft_in12k
 		vit_large_patch14_clip_224.openai_ft_in12k_in1k vit_large_patch14_clip_224.openai_ft_in1k
-		vit_large_patch14_clip_336.openai vit_large_patch14_clip_quickgelu_224 vit_large_patch14_clip_quickgelu_336`},
+		vit_large_patch14_clip_336.openai vit_large_patch14_clip_quickgelu_224 vit_large_patch14_clip_quickgelu_336
+		vit_giant_patch14_224_clip_laion2b vit_huge_patch14_224_clip_laion2b`},
 	{vision.HalfMean, vision.HalfStd, 1, "bicubic", "center", `
 		vit_base_patch16_384 vit_base_patch32_384 vit_large_patch14_clip_224 vit_large_patch16_384 vit_large_patch32_384
 		vit_small_patch16_384 vit_small_patch32_384 vit_so400m_patch14_siglip_gap_378.webli
 		vit_so400m_patch14_siglip_gap_384 vit_so400m_patch14_siglip_gap_448 vit_so400m_patch14_siglip_gap_896
-		vit_tiny_patch16_384`},
+		vit_tiny_patch16_384
+		vit_large_patch14_224_clip_laion2b`},
 	{vision.ImageNetMean, vision.ImageNetStd, 0.9, "bicubic", "center", `
 		deit3_base_patch16_224 deit3_huge_patch14_224 deit3_large_patch16_224 deit3_medium_patch16_224
 		deit3_small_patch16_224 deit_base_patch16_224 deit_small_patch16_224 deit_tiny_patch16_224
 		vit_base_patch16_224.dino vit_base_patch16_224.mae vit_base_patch8_224.dino vit_giant_patch16_gap_224
 		vit_huge_patch14_224.mae vit_huge_patch14_gap_224 vit_large_patch16_224.mae vit_small_patch16_224.dino
-		vit_small_patch8_224`},
+		vit_small_patch8_224
+		vit_base_patch16_224_dino vit_base_patch8_224_dino vit_small_patch16_224_dino vit_small_patch8_224_dino`},
 	{vision.ImageNetMean, vision.ImageNetStd, 1, "bicubic", "center", `
 		deit3_base_patch16_224.fb_in22k_ft_in1k deit3_base_patch16_384 deit3_huge_patch14_224.fb_in22k_ft_in1k
 		deit3_large_patch16_224.fb_in22k_ft_in1k deit3_large_patch16_384 deit3_medium_patch16_224.fb_in22k_ft_in1k
 		deit3_small_patch16_224.fb_in22k_ft_in1k deit3_small_patch16_384 deit_base_patch16_384 vit_base_patch14_dinov2
-		vit_huge_patch16_gap_448 vit_large_patch14_dinov2 vit_small_patch14_dinov2`},
+		vit_huge_patch16_gap_448 vit_large_patch14_dinov2 vit_small_patch14_dinov2
+		deit3_base_patch16_224_in21ft1k deit3_base_patch16_384_in21ft1k deit3_huge_patch14_224_in21ft1k
+		deit3_large_patch16_224_in21ft1k deit3_large_patch16_384_in21ft1k deit3_medium_patch16_224_in21ft1k
+		deit3_small_patch16_224_in21ft1k deit3_small_patch16_384_in21ft1k`},
 	{vision.CLIPMean, vision.CLIPStd, 0.9, "bicubic", "center", `
 		vit_base_patch16_clip_224.laion2b_ft_in12k vit_base_patch16_clip_224.openai
 		vit_base_patch16_clip_224.openai_ft_in12k vit_base_patch16_clip_224.openai_ft_in1k
 		vit_base_patch16_clip_quickgelu_224.openai vit_base_patch32_clip_224 vit_base_patch32_clip_quickgelu_224
-		vit_betwixt_patch32_clip_224 vit_medium_patch16_clip_224 vit_medium_patch32_clip_224 vit_xsmall_patch16_clip_224`},
+		vit_betwixt_patch32_clip_224 vit_medium_patch16_clip_224 vit_medium_patch32_clip_224 vit_xsmall_patch16_clip_224
+		vit_base_patch32_224_clip_laion2b`},
 	{vision.CLIPMean, vision.CLIPStd, 1, "bicubic", "squash", `
 		vit_base_patch16_clip_384 vit_gigantic_patch14_clip_378 vit_huge_patch14_clip_336
 		vit_huge_patch14_clip_378.metaclip2_worldwide vit_large_patch14_clip_336.openai_ft_in12k_in1k`},
@@ -116,7 +127,8 @@ var preparations = []struct {
 	{vision.HalfMean, vision.HalfStd, 1, "bicubic", "squash", `
 		vit_large_patch14_clip_336 vit_so400m_patch14_siglip_gap_378.webli_ft_in1k`},
 	{[3]float32{}, [3]float32{1, 1, 1}, 0.875, "bilinear", "center", `
-		vit_base_patch16_224_miil`},
+		vit_base_patch16_224_miil
+		vit_base_patch16_224_miil_in21k`},
 	{vision.CLIPMean, vision.CLIPStd, 0.95, "bicubic", "center", `
 		vit_base_patch16_clip_224`},
 	{vision.CLIPMean, vision.CLIPStd, 0.95, "bicubic", "squash", `
