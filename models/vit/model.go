@@ -102,8 +102,9 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 }
 
 // Layer returns the number of the layer a parameter belongs to, for layer-wise learning-rate decay: 0 for
-// the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them. path is one that
-// nn.Parameters yields. The method serves as train.GroupOptions.Layer.
+// the embeddings, i+1 for block i, and len(blocks)+1 for the norm and head after them, as MAE and BEiT do it. timm puts
+// the final norm in the layer of the last block. path is one that nn.Parameters yields. The method serves as
+// train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
 		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm")
