@@ -84,6 +84,9 @@ type Batch[B any] struct {
 // Len returns the number of items that were prepared.
 func (b *Batch[B]) Len() int { return len(b.Items) }
 
+// Position returns Number.
+func (b *Batch[B]) Position() int { return b.Number }
+
 // ItemError reports an item that could not be prepared.
 type ItemError struct {
 	Index int    // of the item

@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -138,5 +139,34 @@ func TestBestAverage(t *testing.T) {
 	}
 	if got := w.Values()[0]; got != -1.53125 {
 		t.Errorf("expected the best average, found %v", got)
+	}
+}
+
+// A resumed run finds the same best epoch when a score is infinite, and refuses to turn the comparison around.
+func TestScoresAreResumed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	scores := []float64{math.Inf(1), 3, 2, math.Inf(-1)}
+	make := func() Config {
+		c, _ := scored(scores...)
+		c.File, c.Start, c.LowerIsBetter = file, ResumeIfPresent, true
+		return c
+	}
+	c := make()
+	c.OnStep = func(r Record) error {
+		if r.Step == 3 {
+			return ErrStop
+		}
+		return nil
+	}
+	if _, err := Run(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	c = make()
+	c.LowerIsBetter = false
+	if _, err := Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "better scores: lower in the file, none in this run") {
+		t.Errorf("the other comparison: %v", err)
+	}
+	if res, err := Run(context.Background(), make()); err != nil || res.Best != 3 || !slices.Equal(res.Scores, scores) {
+		t.Errorf("found %+v, %v", res, err)
 	}
 }

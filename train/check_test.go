@@ -75,6 +75,11 @@ func TestRunRefusesImpossibleNumbers(t *testing.T) {
 			c.EMA = NewEMA(nil, nil, EMAOptions{Warmup: true, WarmupGamma: new(0.0)})
 		}},
 		{"EMA: After: expected 0 or more, found -1", func(c *Config, _ []Group) { c.EMA = NewEMA(nil, nil, EMAOptions{After: -1}) }},
+		{"EMA: the model holds the average", func(c *Config, g []Group) {
+			c.EMA = NewEMA(named(g[0].Params), nil, EMAOptions{})
+			c.EMA.Swap()
+		}},
+		{"Min: expected at most Peak, 0, found 0.1", func(c *Config, _ []Group) { c.Schedule = Curve{Min: 0.1, Length: 3}.Cosine() }},
 		{"ClipNorm: expected 0 or more, found NaN", func(c *Config, _ []Group) { c.ClipNorm = nan }},
 		{"MinGain: expected 0 or more, found -1", func(c *Config, _ []Group) { c.MinGain = -1 }},
 		{"Patience needs Validate", func(c *Config, _ []Group) { c.Patience, c.Validate = 1, nil }},

@@ -85,7 +85,8 @@ type Config struct {
 	Identity map[string]string
 
 	// Extra, if not nil, points to a value of the caller that the resume file keeps as JSON, such as a history. Resuming
-	// fills it. When a callback fails, the file holds the value from before the call, because a resumed run calls it again.
+	// fills it. When a callback fails, or ends the run in a step or epoch that a resumed run repeats, the file holds the
+	// value from before the call. OnStep is not repeated: its step is done.
 	Extra any
 
 	// Log, if not nil, gets each record as a line of JSON. Steps that are repeated after a crash are logged again: the last
@@ -210,6 +211,7 @@ func (c *Config) check() error {
 		if err := c.EMA.Err(); err != nil {
 			errs = append(errs, err)
 		}
+		want(!c.EMA.Swapped(), "EMA: the model holds the average; swap back first")
 	}
 	if c.Optimizer != nil {
 		if err := c.Optimizer.Err(); err != nil {
@@ -286,7 +288,7 @@ func (c Config) withDefaults() Config {
 }
 
 // stepsPerEpoch is the number of optimizer steps in an epoch.
-func (c *Config) stepsPerEpoch() int { return (c.Batches + c.Accumulate - 1) / c.Accumulate }
+func (c *Config) stepsPerEpoch() int { return (c.Batches-1)/c.Accumulate + 1 }
 
 // steps is the length of the run.
 func (c *Config) steps() int { return c.Epochs * c.stepsPerEpoch() }

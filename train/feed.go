@@ -2,7 +2,7 @@ package train
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -23,6 +23,9 @@ type Sized interface {
 	Len() int
 }
 
+// numbered is a batch that knows its number in the epoch, as those of *data.Loader and *vision.Loader do.
+type numbered interface{ Position() int }
+
 // Data is the data of a run as [Run] sees it: a [Feed].
 type Data interface {
 	Batches() int
@@ -40,7 +43,8 @@ type Data interface {
 //			images, err := feed.Next(ctx, b)
 //			…
 //
-// A Feed serves one run at a time.
+// A Feed serves one run at a time. A batch whose samples were all skipped is an error: the loader leaves it out, and the
+// numbers of the others would depend on where a run was resumed.
 type Feed[B Sized] struct {
 	source       Source[B]
 	epoch, index int // of the batch that next returns
@@ -61,7 +65,12 @@ func (f *Feed[B]) Next(ctx context.Context, b *Batch) (B, error) {
 	}
 	got, err, ok := f.next()
 	if err == nil && !ok {
-		err = errors.New("train: feed: the epoch has fewer batches than expected")
+		err = fmt.Errorf("train: feed: epoch %d has no batch %d: it has fewer batches than expected, or the last samples were all skipped", b.Epoch, b.Index)
+	}
+	if err == nil {
+		if n, ok := any(got).(numbered); ok && n.Position() != b.Index {
+			err = fmt.Errorf("train: feed: epoch %d: expected batch %d, found batch %d: were all samples of the others skipped?", b.Epoch, b.Index, n.Position())
+		}
 	}
 	if err != nil {
 		f.Close()

@@ -99,7 +99,7 @@ func TestFeedReportsErrors(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want string
-	}{{errors.New("a broken image"), "a broken image"}, {nil, "the epoch has fewer batches than expected"}} {
+	}{{errors.New("a broken image"), "a broken image"}, {nil, "epoch 0 has no batch 1: it has fewer batches than expected"}} {
 		feed := NewFeed(broken{c.err})
 		w := autograd.NewParameter(1)
 		res, err := Run(context.Background(), Config{
@@ -205,5 +205,65 @@ func TestEvaluate(t *testing.T) {
 	cancel()
 	if err := Evaluate(ctx, squares(10, 4), autograd.Options{}, func(*autograd.Tape, *data.Batch[[]float32]) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("expected the context's error, found %v", err)
+	}
+}
+
+// A step can be as long as an epoch, whatever its length: with the largest number, every batch is in it.
+func TestAccumulateAll(t *testing.T) {
+	c, w := scored(1, 2, 3)
+	c.Accumulate, c.Validate = math.MaxInt, nil
+	if res, err := Run(context.Background(), c); err != nil || res.Steps != 3 || w.Values()[0] != -1.5 {
+		t.Errorf("found %+v with the weight %v, %v", res, w.Values()[0], err)
+	}
+}
+
+// A batch whose samples are all skipped is an error where it would come, whether the run is resumed or not. Otherwise
+// the batches behind it would have other numbers.
+func TestSkippedBatch(t *testing.T) {
+	for _, c := range []struct {
+		broken, steps int
+		want          string
+	}{{1, 1, "expected batch 1, found batch 2"}, {3, 3, "no batch 3"}} {
+		for stop := range c.steps + 1 {
+			file := filepath.Join(t.TempDir(), "run.safetensors")
+			run := func(after int) (Result, error) {
+				w := autograd.NewParameter(1)
+				loader := squares(12, 3)
+				loader.Shuffle, loader.OnError = false, data.SkipErrors
+				loader.Prepare = func(_ *[]float32, _, item int, _ *data.Rand) error {
+					if item/3 == c.broken {
+						return errors.New("broken")
+					}
+					return nil
+				}
+				feed := NewFeed(loader)
+				return Run(context.Background(), Config{
+					Model:     &struct{ W *autograd.Parameter }{w},
+					Optimizer: NewSGD([]Group{{Params: []Param{{"W", w}}}}, SGDOptions{}), Schedule: Curve{Peak: 0.1}.Constant(),
+					Epochs: 1, Data: feed, File: file, Start: ResumeIfPresent,
+					Loss: func(ctx context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
+						if _, err := feed.Next(ctx, b); err != nil {
+							return nil, err
+						}
+						return autograd.Sum(t.Use(w), false), nil
+					},
+					OnStep: func(r Record) error {
+						if r.Step == after {
+							return ErrStop
+						}
+						return nil
+					},
+				})
+			}
+			if stop > 0 {
+				if _, err := run(stop); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := run(-1)
+			if all := errors.Is(err, data.ErrAllSkipped); err == nil || res.Steps != c.steps || !all && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("batch %d skipped, stopped after %d steps: %+v, %v", c.broken, stop, res, err)
+			}
+		}
 	}
 }

@@ -104,14 +104,14 @@ type state struct {
 
 func (r *run) result(ended bool) Result {
 	return Result{Steps: r.Step, Losses: floats(r.state.Losses), Scores: floats(r.state.Scores), Best: r.state.Best,
-		Stopped: ended && r.Step < r.steps()}
+		Stopped: ended && r.EpochsDone < r.Epochs}
 }
 
 // train does the rest of the run.
 func (r *run) train(ctx context.Context) error {
 	for {
 		if ctx.Err() != nil {
-			return r.stopped(context.Cause(ctx))
+			return r.stopped(ctx, context.Cause(ctx))
 		}
 		var err error
 		save := false
@@ -126,7 +126,7 @@ func (r *run) train(ctx context.Context) error {
 			save = r.SaveEvery > 0 && r.Step%r.SaveEvery == 0
 		}
 		if err != nil {
-			return r.stopped(err)
+			return r.stopped(ctx, err)
 		}
 		if save {
 			if err := r.save(); err != nil || r.halt {
@@ -136,19 +136,23 @@ func (r *run) train(ctx context.Context) error {
 	}
 }
 
-// stopped saves, unless a number is not finite, and adds the position of the run to the error. ErrStop is none.
-func (r *run) stopped(err error) error {
+// stopped saves, unless a number is not finite, and adds the position of the run to the error, and the cause where a
+// callback only said that the context ended. ErrStop is no error.
+func (r *run) stopped(ctx context.Context, err error) error {
 	if errors.Is(err, ErrStop) {
 		return r.save()
 	}
 	if bad := (*NonFiniteError)(nil); errors.As(err, &bad) {
 		return err
 	}
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", err, cause)
+	}
 	err = fmt.Errorf("train: stopped after step %d of %d: %w", r.Step, r.steps(), err)
 	return errors.Join(err, r.save())
 }
 
-// callback calls f. If f fails, the next save holds Extra as it was before.
+// callback calls f. If f fails or stops the run, the next save holds Extra as it was before: a resumed run calls f again.
 func (r *run) callback(f func() error) error {
 	if r.Extra != nil && r.File != "" {
 		before, err := json.Marshal(r.Extra)
@@ -158,7 +162,7 @@ func (r *run) callback(f func() error) error {
 		r.extra = before
 	}
 	err := f()
-	if err == nil || errors.Is(err, ErrStop) {
+	if err == nil {
 		r.extra = nil
 	}
 	return err
@@ -228,10 +232,21 @@ func (r *run) next(ctx context.Context) error {
 			return fmt.Errorf("log: %w", err)
 		}
 	}
-	if r.OnStep != nil {
-		return r.callback(func() error { return r.OnStep(rec) })
+	if r.OnStep == nil {
+		return nil
 	}
-	return nil
+	stop := false
+	err = r.callback(func() error {
+		err := r.OnStep(rec)
+		if stop = errors.Is(err, ErrStop); stop {
+			return nil
+		}
+		return err
+	})
+	if stop {
+		return ErrStop
+	}
+	return err
 }
 
 func floats(numbers []number) []float64 {

@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // A Record describes one step.
@@ -49,17 +50,22 @@ func appendNumber(b []byte, x float64) []byte {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// number is a float64 whose JSON is null when it is not finite; null reads as NaN.
+// number is a float64 whose JSON is null when it is NaN, and text when it is infinite: a score may be.
 type number float64
 
-func (n number) MarshalJSON() ([]byte, error) { return appendNumber(nil, float64(n)), nil }
+func (n number) MarshalJSON() ([]byte, error) {
+	if x := float64(n); math.IsInf(x, 0) {
+		return strconv.AppendQuote(nil, strconv.FormatFloat(x, 'g', -1, 64)), nil
+	}
+	return appendNumber(nil, float64(n)), nil
+}
 
 func (n *number) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		*n = number(math.NaN())
 		return nil
 	}
-	x, err := strconv.ParseFloat(string(b), 64)
+	x, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
 	*n = number(x)
 	return err
 }

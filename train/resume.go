@@ -59,32 +59,51 @@ func (r *run) start() error {
 	if err := r.checkAccept(); err != nil {
 		return err
 	}
-	_, err := os.Stat(r.File)
+	info, err := os.Stat(r.File)
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("train: %w", err)
-	case r.Start == Resume, r.Start == ResumeIfPresent && err == nil:
-		return r.load()
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("train: config: File: %s is a folder, a device or a pipe, expected a file", r.File)
+	case r.Start == Resume && err != nil:
+		return fmt.Errorf("train: resume: %w", err)
 	case r.Start == NewRun && err == nil:
 		return fmt.Errorf("train: %s: %w: Config.Start says whether to resume or to replace it", r.File, fs.ErrExist)
+	}
+	if err := writable(filepath.Dir(r.File)); err != nil {
+		return fmt.Errorf("train: config: File: %s: no file can be made in its folder: %w", r.File, err)
+	}
+	if err == nil && r.Start != Replace {
+		return r.load()
+	}
+	kept, err := r.keptFiles()
+	switch {
+	case err != nil:
+		return err
+	case r.Start != Replace && r.Keep > 0 && len(kept) > 0:
+		return fmt.Errorf("train: %s: %w: a save of another run, which Keep would mix with those of this one; Config.Start may replace it",
+			kept[0], fs.ErrExist)
 	case r.Start == Replace:
-		return r.forget()
+		return forget(kept)
 	}
 	return nil
 }
 
+// writable returns an error for a folder in which no file can be made. Without it, the first save would tell, after hours.
+func writable(folder string) error {
+	f, err := os.CreateTemp(folder, ".fovea-*.tmp")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // forget removes the kept saves of the run that is replaced, so that they do not look like this one's. File stays until
 // the first save.
-func (r *run) forget() error {
-	list, err := os.ReadDir(filepath.Dir(r.File))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("train: %w", err)
-	}
-	for _, e := range list {
-		if name := filepath.Join(filepath.Dir(r.File), e.Name()); r.isKept(name) {
-			if err := os.Remove(name); err != nil {
-				return fmt.Errorf("train: %w", err)
-			}
+func forget(kept []string) error {
+	for _, name := range kept {
+		if err := os.Remove(name); err != nil {
+			return fmt.Errorf("train: %w", err)
 		}
 	}
 	return nil

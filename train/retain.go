@@ -20,13 +20,28 @@ func (r *run) keptName(step int) string {
 	return fmt.Sprintf("%s.step-%08d%s", strings.TrimSuffix(r.File, ext), step, ext)
 }
 
-// isKept reports whether keptName returns the name for some step.
+// isKept reports whether a file in the folder of the resume file has a name that keptName returns.
 func (r *run) isKept(name string) bool {
-	ext := filepath.Ext(r.File)
-	digits, ok := strings.CutPrefix(name, strings.TrimSuffix(r.File, ext)+".step-")
+	file := filepath.Base(r.File)
+	ext := filepath.Ext(file)
+	digits, ok := strings.CutPrefix(name, strings.TrimSuffix(file, ext)+".step-")
 	digits, ok2 := strings.CutSuffix(digits, ext)
 	step, err := strconv.Atoi(digits)
-	return ok && ok2 && err == nil && name == r.keptName(step)
+	return ok && ok2 && err == nil && name == filepath.Base(r.keptName(step))
+}
+
+// keptFiles returns the kept saves of whatever run had the resume file.
+func (r *run) keptFiles() (names []string, err error) {
+	list, err := os.ReadDir(filepath.Dir(r.File))
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	for _, e := range list {
+		if r.isKept(e.Name()) {
+			names = append(names, filepath.Join(filepath.Dir(r.File), e.Name()))
+		}
+	}
+	return names, nil
 }
 
 // keep returns the steps whose saves stay when the present one is written, in ascending order, and those whose saves go.

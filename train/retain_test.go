@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,5 +114,41 @@ func TestOnSaveStopsTheRun(t *testing.T) {
 	res, err := Run(context.Background(), cfg)
 	if !errors.Is(err, full) || res.Steps != 2 || calls != 1 {
 		t.Errorf("found %+v after %d calls, %v", res, calls, err)
+	}
+}
+
+// However the path of the file is written, its kept saves are found.
+func TestReplaceFindsKeptSaves(t *testing.T) {
+	for _, file := range []string{"./run.safetensors", "sub/../run.safetensors", ".//run", "run.v1"} {
+		t.Chdir(t.TempDir())
+		if err := os.Mkdir("sub", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cfg, _ := scored(1, 2)
+		cfg.File, cfg.Keep = file, 2
+		if _, err := Run(context.Background(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		kept := files(t, ".")
+
+		// A new run does not overwrite them, not even where the file itself is gone.
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		for _, start := range []Start{NewRun, ResumeIfPresent} {
+			cfg, _ = scored(1, 2)
+			cfg.File, cfg.Keep, cfg.Start = file, 2, start
+			if _, err := Run(context.Background(), cfg); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("%s, %v over kept saves: %v", file, start, err)
+			}
+		}
+		cfg, _ = scored(1)
+		cfg.File, cfg.Start = file, Replace
+		if _, err := Run(context.Background(), cfg); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := files(t, "."), []string{filepath.Base(file), "sub"}; len(kept) != 4 || !slices.Equal(got, want) {
+			t.Errorf("%s: kept %q, replaced: expected %q, found %q", file, kept, want, got)
+		}
 	}
 }

@@ -127,6 +127,9 @@ func (r *run) setup() map[string]string {
 	if r.EMA != nil {
 		s["average"] = r.EMA.Describe()
 	}
+	if r.LowerIsBetter {
+		s["better scores"] = "lower"
+	}
 	if sum, found := r.frozen(); found {
 		s["frozen parameters"] = sum
 	}

@@ -121,6 +121,8 @@ func (s shape) check(length float64, _ int) error {
 		return fmt.Errorf("Curve: %s: expected a length above 0, found %v", s.name, s.fall)
 	case s.name != "" && s.fall > length*(1+1e-9):
 		return fmt.Errorf("Curve: %s: %v is longer than the run, %v; a Curve in steps needs PerStep", s.name, s.fall, length)
+	case s.Min > s.Peak:
+		return fmt.Errorf("Curve: Min: expected at most Peak, %v, found %v", s.Peak, s.Min)
 	case s.Warmup > length:
 		return fmt.Errorf("Curve: Warmup: %v is longer than the run, %v; a Curve in steps needs PerStep", s.Warmup, length)
 	case s.name == "Length" && s.Warmup > s.Length:

@@ -22,14 +22,14 @@ func (r *run) update(ctx context.Context, rec *Record) (samples float64, err err
 	epoch := r.Step / r.stepsPerEpoch()
 	first := r.Step % r.stepsPerEpoch() * r.Accumulate // of the step's batches in the epoch
 	r.unit = 0
-	for i := first; i < min(first+r.Accumulate, r.Batches); i++ {
+	for i := first; i < r.Batches && i-first < r.Accumulate; i++ {
 		b := &Batch{Seed: r.Seed, Step: r.Step, Epoch: epoch, Index: i, Key: uint64(epoch)*uint64(r.Batches) + uint64(i)}
 		loss, err := r.batch(ctx, b)
 		if err != nil {
 			return 0, err
 		}
 		n := float64(max(1, b.Samples))
-		rec.Samples += b.Samples
+		rec.Samples += max(0, b.Samples)
 		rec.Loss += loss * n
 		samples += n
 		if !finite(loss) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
@@ -127,6 +128,104 @@ func TestExtraIsSavedAsItWasBeforeAFailure(t *testing.T) {
 		}[at]
 		if got := strings.Join(savedExtra(t, file), " "); got != want {
 			t.Errorf("%s: expected %q in the file, found %q", at, want, got)
+		}
+	}
+}
+
+// What a stopping callback did to Extra is saved unless a resumed run repeats the step or epoch. So each step and epoch
+// is noted once.
+func TestExtraAfterErrStop(t *testing.T) {
+	for _, at := range []string{"OnStep", "OnEpoch", "Validate", "Loss"} {
+		var seen []string
+		make := func(file string, stopping bool) Config {
+			cfg, _ := scored(1, 2)
+			cfg.File, cfg.Start, cfg.Extra = file, ResumeIfPresent, &seen
+			note := func(where string, number, last int) error {
+				seen = append(seen, fmt.Sprint(where, number))
+				if stopping && where == at && number == last {
+					return ErrStop
+				}
+				return nil
+			}
+			loss := cfg.Loss
+			cfg.Loss = func(ctx context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
+				if err := note("Loss", b.Step, 1); err != nil {
+					return nil, err
+				}
+				return loss(ctx, t, b)
+			}
+			cfg.Validate = func(_ context.Context, epoch int) (float64, error) { return 1, note("Validate", epoch, 0) }
+			cfg.OnStep = func(r Record) error { return note("OnStep", r.Step, 2) }
+			cfg.OnEpoch = func(_ context.Context, e Epoch) error { return note("OnEpoch", e.Number, 0) }
+			return cfg
+		}
+		file := filepath.Join(t.TempDir(), "run.safetensors")
+		for _, stopping := range []bool{true, false} {
+			seen = nil
+			if _, err := Run(context.Background(), make(file, stopping)); err != nil {
+				t.Fatalf("%s: %v", at, err)
+			}
+		}
+		const want = "Loss0 OnStep1 Loss1 OnStep2 Validate0 OnEpoch0 Loss2 OnStep3 Loss3 OnStep4 Validate1 OnEpoch1"
+		if got := strings.Join(seen, " "); got != want {
+			t.Errorf("stopped in %s:\nexpected %s\nfound    %s", at, want, got)
+		}
+	}
+}
+
+// A callback that returns the error of its context does not hide why the context ended.
+func TestErrorHasTheCauseOfTheContext(t *testing.T) {
+	cause := errors.New("power failure")
+	for name, change := range map[string]func(*Config, func()){
+		"Loss": func(c *Config, cancel func()) {
+			c.Loss = func(ctx context.Context, _ *autograd.Tape, _ *Batch) (*autograd.Tensor, error) {
+				cancel()
+				return nil, ctx.Err()
+			}
+		},
+		"Validate": func(c *Config, cancel func()) {
+			c.Validate = func(ctx context.Context, _ int) (float64, error) { cancel(); return 0, ctx.Err() }
+		},
+		"OnEpoch": func(c *Config, cancel func()) {
+			c.OnEpoch = func(ctx context.Context, _ Epoch) error { cancel(); return ctx.Err() }
+		},
+	} {
+		ctx, cancel := context.WithCancelCause(context.Background())
+		cfg, _ := scored(1, 2)
+		change(&cfg, func() { cancel(cause) })
+		if _, err := Run(ctx, cfg); !errors.Is(err, cause) || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: expected the cause, found %v", name, err)
+		}
+		cancel(nil)
+	}
+}
+
+// A run that is stopped in its last epoch has not ended, also after its last step.
+func TestStoppedInTheLastEpoch(t *testing.T) {
+	for _, last := range []bool{false, true} {
+		cfg, _ := scored(1, 2)
+		cfg.OnStep = func(r Record) error {
+			if last && r.Step == r.Steps {
+				return ErrStop
+			}
+			return nil
+		}
+		res, err := Run(context.Background(), cfg)
+		if err != nil || res.Stopped != last || res.Steps != 4 {
+			t.Errorf("stopped after the last step %v: %+v, %v", last, res, err)
+		}
+	}
+}
+
+// A place where nothing can be saved is an error before the first step.
+func TestFileCannotBeWritten(t *testing.T) {
+	for _, file := range []string{filepath.Join(t.TempDir(), "none", "run.safetensors"), t.TempDir()} {
+		for _, start := range []Start{NewRun, Replace, Resume, ResumeIfPresent} {
+			cfg, _ := scored(1)
+			cfg.File, cfg.Start = file, start
+			if res, err := Run(context.Background(), cfg); err == nil || res.Steps > 0 || !strings.Contains(err.Error(), file) {
+				t.Errorf("%s, %v: %+v, %v", file, start, res, err)
+			}
 		}
 	}
 }

@@ -47,6 +47,9 @@ type Batch struct {
 // Len returns the number of images.
 func (b *Batch) Len() int { return len(b.Labels) }
 
+// Position returns Number.
+func (b *Batch) Position() int { return b.Number }
+
 // Shape returns the shape of Pixels, [images, channels, height, width], as tape.Input(b.Pixels, b.Shape()...) takes it.
 func (b *Batch) Shape() []int { return []int{b.Len(), b.Channels, b.Height, b.Width} }
 
