@@ -9,6 +9,7 @@ import (
 
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/printable"
+	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -135,6 +136,13 @@ func numbered(classes []string) map[string]int {
 
 // finish returns the data set, or an error when it has no images.
 func (d *Dataset) finish(file string) (*Dataset, error) {
+	label := make(map[string]int, len(d.classes))
+	for i, name := range d.classes {
+		if first, twice := label[name]; twice {
+			return nil, &Error{File: file, Err: fmt.Errorf("the labels %d and %d have the same name, %q: set Options.Classes", first, i, shortened(name))}
+		}
+		label[name] = i
+	}
 	if len(d.images) > 0 {
 		return d, nil
 	}
@@ -170,6 +178,15 @@ func local(folder, name string) (string, bool) {
 	name = strings.ReplaceAll(name, `\`, "/")
 	p := path.Join(folder, name)
 	return p, name != "" && !path.IsAbs(name) && p != "." && fs.ValidPath(p)
+}
+
+// byteOrderMark begins the texts that some editors write.
+const byteOrderMark = "\ufeff"
+
+// readText reads a small file.
+func readText(fsys fs.FS, name string) (string, error) {
+	data, err := smallfile.Read(fsys, name)
+	return strings.TrimPrefix(string(data), byteOrderMark), err
 }
 
 // isFolder reports whether a folder exists.

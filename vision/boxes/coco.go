@@ -48,7 +48,11 @@ func OpenCOCO(fsys fs.FS, file, images string, o Options) (*Dataset, error) {
 	defer f.Close()
 	d := &Dataset{fsys: fsys, options: o, classes: o.Classes}
 	c := coco{d: d, file: file, folder: images}
-	j := json.NewDecoder(bufio.NewReaderSize(f, 1<<16))
+	text := bufio.NewReaderSize(f, 1<<16)
+	if mark, _ := text.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
+		text.Discard(len(byteOrderMark))
+	}
+	j := json.NewDecoder(text)
 	if err := c.read(j); err != nil {
 		if e := (*Error)(nil); !errors.As(err, &e) {
 			err = &Error{file, fmt.Sprintf("byte %d", j.InputOffset()), err}

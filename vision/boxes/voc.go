@@ -119,13 +119,13 @@ func (v *voc) names(list string) (all, listed []string, err error) {
 
 // listed returns the names in a list, which must be among those of all annotations.
 func (v *voc) listed(file string, all []string) ([]string, error) {
-	data, err := smallfile.Read(v.fsys, file)
+	data, err := readText(v.fsys, file)
 	if err != nil {
 		return nil, &Error{File: file, Err: err}
 	}
 	line := map[string]int{}
 	var listed []string
-	for i, text := range strings.Split(string(data), "\n") {
+	for i, text := range strings.Split(data, "\n") {
 		name := strings.TrimSpace(text)
 		if name == "" {
 			continue

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -63,14 +62,14 @@ func OpenYOLO(fsys fs.FS, images string, o Options) (*Dataset, error) {
 		name := found.Name(i)
 		image := annotated{file: path.Join(images, name)}
 		file := path.Join(labels, strings.TrimSuffix(name, path.Ext(name))+".txt")
-		data, err := smallfile.Read(fsys, file)
+		data, err := readText(fsys, file)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			err = &Error{File: file, Err: err}
 		default:
 			texts++
-			err = d.addYOLO(&image, file, string(data))
+			err = d.addYOLO(&image, file, data)
 		}
 		if e := (*Error)(nil); errors.As(err, &e) {
 			if err := d.reject(e); err != nil {
@@ -154,11 +153,11 @@ func yoloClasses(fsys fs.FS, labels string) ([]string, error) {
 		if extension := strings.ToLower(path.Ext(file)); extension != ".yaml" && extension != ".yml" {
 			continue
 		}
-		data, err := smallfile.Read(fsys, file)
+		data, err := readText(fsys, file)
 		if err != nil {
 			return nil, &Error{File: file, Err: err}
 		}
-		found, failed := yamlNames(string(data))
+		found, failed := yamlNames(data)
 		if failed != nil {
 			failed.File = file
 			return nil, failed
@@ -176,14 +175,14 @@ func yoloClasses(fsys fs.FS, labels string) ([]string, error) {
 	for _, folder := range []string{labels, "."} {
 		for _, name := range []string{"classes.txt", "obj.names"} {
 			file := path.Join(folder, name)
-			data, err := smallfile.Read(fsys, file)
+			data, err := readText(fsys, file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
 			if err != nil {
 				return nil, &Error{File: file, Err: err}
 			}
-			for line := range strings.Lines(string(data)) {
+			for line := range strings.Lines(data) {
 				if names = append(names, strings.TrimSpace(line)); len(names) > maxClasses {
 					return nil, &Error{File: file, Err: fmt.Errorf("more than %d names of classes", maxClasses)}
 				}
