@@ -18,8 +18,8 @@ import (
 //	confusion, err := model.Evaluate(ctx, held)
 //	fmt.Println(confusion.Accuracy())
 //
-// It returns an error for a model without a classifier, for a data set with another number of classes, and for an image
-// that cannot be read. ctx ends it with the context's error.
+// It returns an error for a model without a classifier, for a data set with another number of classes, for one without
+// images, which matches [vision.ErrNoImages], and for an image that cannot be read. ctx ends it with the context's error.
 func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Confusion, error) {
 	if m.Head == nil {
 		return nil, errors.New("vit: the model has no classifier")
@@ -33,6 +33,9 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 	err := m.over(ctx, data, func(pixels *autograd.Tensor, b *vision.Batch) error {
 		return confusion.AddLogits(m.Forward(pixels).Floats(nil), b.Labels)
 	})
+	if err == nil && confusion.Total() == 0 {
+		err = vision.ErrNoImages
+	}
 	if err != nil {
 		return nil, fmt.Errorf("vit: evaluate: %w", err)
 	}
@@ -40,7 +43,7 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 }
 
 // EmbedDataset is [Model.Embed] for the images of a data set. They are decoded while others are embedded, and need not
-// be in memory together. Its labels do not matter.
+// be in memory together. Its labels do not matter, but must be among its classes.
 func (m *Model) EmbedDataset(ctx context.Context, data vision.Dataset) ([][]float32, error) {
 	embeddings := make([][]float32, 0, data.Len())
 	err := m.over(ctx, data, func(pixels *autograd.Tensor, _ *vision.Batch) error {

@@ -72,6 +72,9 @@ func TestEvaluateRefuses(t *testing.T) {
 	if _, err := m.Evaluate(ctx, painted(2)); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: found %v", err)
 	}
+	if _, err := m.Evaluate(context.Background(), painted(0)); !errors.Is(err, vision.ErrNoImages) {
+		t.Errorf("no images: found %v", err)
+	}
 	m.Head = nil
 	if _, err := m.Evaluate(context.Background(), painted(2)); err == nil || !strings.Contains(err.Error(), "no classifier") {
 		t.Errorf("no classifier: found %v", err)
