@@ -44,8 +44,8 @@ func (a *Augment) Validate() error {
 	if !(a.Flip >= 0 && a.Flip <= 1) {
 		return fmt.Errorf("vision: augment: flip with probability %v, expected 0 to 1", a.Flip)
 	}
-	if a.Shift < 0 {
-		return fmt.Errorf("vision: augment: shift by up to %d pixels, expected 0 or more", a.Shift)
+	if a.Shift < 0 || a.Shift > maxShift {
+		return fmt.Errorf("vision: augment: shift by up to %d pixels, expected 0 to %d", a.Shift, maxShift)
 	}
 	if a.Jitter != nil {
 		if err := a.Jitter.Validate(); err != nil {
@@ -62,6 +62,9 @@ func (a *Augment) Validate() error {
 	}
 	return nil
 }
+
+// maxShift is the side of the largest images.
+const maxShift = 1 << 16
 
 func (a *Augment) ranges() (scale, ratio [2]float64) {
 	scale, ratio = a.Scale, a.Ratio

@@ -279,6 +279,9 @@ func TestShift(t *testing.T) {
 			t.Errorf("moved by %v in %d of 900 images", at, n)
 		}
 	}
+	if err := (&Augment{Shift: math.MaxInt}).Validate(); err == nil {
+		t.Error("a shift beyond every image was accepted")
+	}
 	if err := (&Augment{Shift: -1}).Validate(); err == nil {
 		t.Error("a negative shift was accepted")
 	}

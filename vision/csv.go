@@ -27,7 +27,8 @@ type CSVOptions struct {
 	// An empty Label means the first column called label, class, class_name, category or target, or the only other
 	// column. Without a header it is the second column, after a path in the first.
 	Path, Label string
-	// NoHeader says that the table has no header. A first row that holds the name of an image is never one.
+	// NoHeader says that the table has no header. A first row that holds the name of an image, or of a file that exists,
+	// is never one.
 	NoHeader bool
 	Comma    rune // between columns; 0 means a comma
 	// Classes are the labels that may occur, in the order of their numbers. Empty means the labels that occur, sorted as

@@ -52,9 +52,13 @@ func (t *table) findColumns(rows []csvRow) ([]csvRow, error) {
 	return rows, err
 }
 
-// isHeader reports whether a first row names the columns: one that holds the name of an image does not.
+// isHeader reports whether a first row names the columns: one that holds the name of an image, or of a file that exists,
+// does not.
 func (t *table) isHeader(cells []string) bool {
-	return !t.options.NoHeader && !slices.ContainsFunc(cells, func(c string) bool { return isImageName(strings.TrimSpace(c)) })
+	return !t.options.NoHeader && !slices.ContainsFunc(cells, func(c string) bool {
+		c = strings.TrimSpace(c)
+		return isImageName(c) || t.exists(c)
+	})
 }
 
 // findPath returns the column of paths.

@@ -98,11 +98,13 @@ func TestCSVColumns(t *testing.T) {
 		"other names by option":    {"one,two,kind\na.png,b.png,wren\nb.png,a.png,robin\n", CSVOptions{Path: "TWO", Label: "kind"}, "in/b.png wren"},
 		"empty cell elsewhere":     {"photo,note,class\nx.jpg,,wren\ny.jpg,seen,robin\n", CSVOptions{}, "in/x.jpg wren"},
 
-		"no header":                  {"wren,x.jpg\nrobin,y.jpg\n", CSVOptions{NoHeader: true}, "in/x.jpg wren"},
-		"no header, not said":        {"x.jpg,wren\ny.jpg,robin\n", CSVOptions{}, "in/x.jpg wren"},
-		"no header, not said, third": {"7,wren,x.jpg\n8,robin,y.jpg\n", CSVOptions{Label: "2"}, "in/x.jpg wren"},
-		"no header, first two":       {"x.jpg,wren,1\ny.jpg,robin,2\n", CSVOptions{NoHeader: true}, "in/x.jpg wren"},
-		"no header, by number":       {"x.jpg,a.png,wren\ny.jpg,b.png,robin\n", CSVOptions{NoHeader: true, Path: "1", Label: "3"}, "in/x.jpg wren"},
+		"no header":                   {"wren,x.jpg\nrobin,y.jpg\n", CSVOptions{NoHeader: true}, "in/x.jpg wren"},
+		"no header, not said":         {"x.jpg,wren\ny.jpg,robin\n", CSVOptions{}, "in/x.jpg wren"},
+		"no header, not said, third":  {"7,wren,x.jpg\n8,robin,y.jpg\n", CSVOptions{Label: "2"}, "in/x.jpg wren"},
+		"no header, extension option": {"a,wren\nb,robin\n", CSVOptions{Extension: ".png"}, "in/a.png wren"},
+		"no header, no extension":     {"deep/c,wren\ndeep/c,robin\n", CSVOptions{}, "in/deep/c wren"},
+		"no header, first two":        {"x.jpg,wren,1\ny.jpg,robin,2\n", CSVOptions{NoHeader: true}, "in/x.jpg wren"},
+		"no header, by number":        {"x.jpg,a.png,wren\ny.jpg,b.png,robin\n", CSVOptions{NoHeader: true, Path: "1", Label: "3"}, "in/x.jpg wren"},
 
 		"spaces":         {"file , label\na.png,  wren \n b.png, robin\n", CSVOptions{}, "in/a.png wren"},
 		"spaces of tabs": {"file\tlabel\na.png\t wren\u00a0\nb.png\trobin\n", CSVOptions{Comma: '\t'}, "in/a.png wren"},
