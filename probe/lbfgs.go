@@ -99,11 +99,14 @@ func (m *minimizer) search(slope float64) bool {
 	const (
 		decrease  = 1e-4 // the first condition: at least this share of the decrease that the slope promises
 		flatter   = 0.9  // the second condition: at most this share of the slope
-		attempts  = 30
 		expansion = 4
 	)
 	if !(slope < 0) {
 		return false
+	}
+	attempts := 30
+	if len(m.steps) == 0 {
+		attempts = 130 // along the gradient, the minimum may be closer by as many powers of 2: float32 has 126
 	}
 	start := point{0, m.f, slope}
 	low, high := start, point{t: math.Inf(1)} // low is the best so far; the minimum is between them

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"math"
 	"testing"
 )
@@ -63,5 +64,18 @@ func TestMinimizer(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A direction that leads nowhere, of steps that do not fit the function, is given up for that of the gradient.
+func TestMinimizerStartsAgain(t *testing.T) {
+	m := &minimizer{tolerance: 1e-9, iterations: 100, steps: []step{{s: []float64{1, 0}, y: []float64{-1, 0}, rho: 1}, {s: []float64{0, 1}, y: []float64{0, -1}, rho: 1}},
+		value: func(x, grad []float64) float64 {
+			grad[0], grad[1] = 2*(x[0]-3), 20*(x[1]+1)
+			return (x[0]-3)*(x[0]-3) + 10*(x[1]+1)*(x[1]+1)
+		}}
+	x := []float64{0, 0}
+	if _, converged, err := m.run(context.Background(), x); err != nil || !converged || math.Abs(x[0]-3) > 1e-6 || math.Abs(x[1]+1) > 1e-6 {
+		t.Errorf("found %v, converged %v, %v", x, converged, err)
 	}
 }

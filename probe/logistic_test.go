@@ -397,3 +397,14 @@ func TestLogisticErrors(t *testing.T) {
 	}()
 	short.Predict(x[:3])
 }
+
+// The scale of the features does not decide whether a fit ends where it began.
+func TestLogisticOfLargeFeatures(t *testing.T) {
+	for _, scale := range []float32{1, 1e6, 1e12, 1e18, 1e30} {
+		x := []float32{-scale, -scale / 2, scale / 2, scale}
+		l, err := FitLogistic(context.Background(), x, []int{0, 0, 1, 1}, 2, LogisticOptions{})
+		if err != nil || !slices.Equal(l.Predict(x), []int{0, 0, 1, 1}) {
+			t.Errorf("scale %v: %+v, %v", scale, l, err)
+		}
+	}
+}

@@ -43,6 +43,7 @@ type Neighbors struct {
 	rows    []float32 // [n, d]: of length one, or centered on the origin
 	norms   []float32 // [n], minus half of the rows' squared lengths; nil for Cosine
 	center  []float32 // [d], what the rows are relative to; nil for Cosine
+	longest float64   // length of a row
 }
 
 // FitNeighbors keeps a copy of features [n, width], row-major, with their labels [n]. It returns an error for features
@@ -81,9 +82,11 @@ func FitNeighbors(features []float32, labels []int, classes int, o NeighborsOpti
 		s.center = m.means()
 	}
 	s.rows = s.prepare(make([]float32, len(features)), features)
-	if o.Metric == Euclidean {
-		for row := range slices.Chunk(s.rows, s.d) {
-			s.norms = append(s.norms, float32(-0.5*product(row, row)))
+	for row := range slices.Chunk(s.rows, s.d) {
+		square := product(row, row)
+		s.longest = max(s.longest, math.Sqrt(square))
+		if o.Metric == Euclidean {
+			s.norms = append(s.norms, float32(-0.5*square))
 		}
 	}
 	return s, nil
@@ -118,8 +121,7 @@ func (s *Neighbors) Nearest(features []float32, k int) [][]Neighbor {
 		simd.Gemm(s.options.Workers, count, n, s.d, a, b, 0, similarities, n, epilogue)
 		found := make([][]Neighbor, count)
 		s.options.Workers.For(count, func(i int) {
-			found[i] = highest(similarities[i*n:(i+1)*n], k)
-			s.refine(q[i*s.d:(i+1)*s.d], found[i])
+			found[i] = s.refine(q[i*s.d:(i+1)*s.d], similarities[i*n:(i+1)*n], k)
 		})
 		nearest = append(nearest, found...)
 	}
@@ -214,8 +216,24 @@ func closer(a, b Neighbor) int {
 	return cmp.Or(cmp.Compare(b.Similarity, a.Similarity), cmp.Compare(a.Index, b.Index))
 }
 
-// refine computes the similarities of the neighbors again in float64, so that equal rows have the distance 0.
-func (s *Neighbors) refine(query []float32, nearest []Neighbor) {
+// refine returns the k nearest rows of a query. similarities are products in float32: rows that their rounding may have
+// put behind the k highest are compared in float64 too.
+func (s *Neighbors) refine(query, similarities []float32, k int) []Neighbor {
+	nearest := highest(similarities, k)
+	if k = len(nearest); k == 0 {
+		return nil
+	}
+	const epsilon = 1.0 / (1 << 24)
+	lengths := float64(math.Sqrt(product(query, query)) * s.longest) // no product is larger
+	rounding := float64(float64(s.d+2)*epsilon) * (lengths + float64(s.longest*s.longest))
+	if bound := float64(nearest[k-1].Similarity) - 2*rounding; k < len(similarities) {
+		nearest = nearest[:0]
+		for i, v := range similarities {
+			if !(float64(v) < bound) { // NaN is unknown
+				nearest = append(nearest, Neighbor{i, v})
+			}
+		}
+	}
 	for i, neighbor := range nearest {
 		row := s.rows[neighbor.Index*s.d : (neighbor.Index+1)*s.d]
 		if s.center == nil {
@@ -225,6 +243,7 @@ func (s *Neighbors) refine(query []float32, nearest []Neighbor) {
 		}
 	}
 	slices.SortFunc(nearest, closer)
+	return slices.Clip(nearest[:k])
 }
 
 // product returns Σ a[i]·b[i].

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -180,4 +181,42 @@ func TestNeighborsErrors(t *testing.T) {
 		}
 	}()
 	s.Predict(x[:3])
+}
+
+// Rows that are close together and far from the origin have products that differ by less than float32 rounds.
+func TestNearestIsExact(t *testing.T) {
+	const n, d = 200, 8
+	for _, far := range []float64{1, 100, 1000, 1e18} {
+		r := rand.New(rand.NewPCG(1, 2))
+		x := make([]float32, n*d)
+		for i := range x {
+			center := far * float64(1+i%d%3)
+			if i/d%2 == 1 {
+				center = -center
+			}
+			x[i] = float32(center * (1 + 1e-4*r.NormFloat64()))
+		}
+		for _, metric := range []Metric{Cosine, Euclidean} {
+			s, err := FitNeighbors(x, make([]int, n), 1, NeighborsOptions{Metric: metric})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, nearest := range s.Nearest(x, 3) {
+				query := s.rows[i*d : (i+1)*d]
+				var want []Neighbor
+				for k := range n {
+					row := s.rows[k*d : (k+1)*d]
+					v := product(query, row)
+					if metric == Euclidean {
+						v = -distance(query, row)
+					}
+					want = append(want, Neighbor{k, float32(v)})
+				}
+				slices.SortFunc(want, closer)
+				if !slices.Equal(nearest, want[:3]) {
+					t.Fatalf("%v from the origin, metric %d, row %d: expected %v, found %v", far, metric, i, want[:3], nearest)
+				}
+			}
+		}
+	}
 }
