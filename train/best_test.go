@@ -170,3 +170,18 @@ func TestScoresAreResumed(t *testing.T) {
 		t.Errorf("found %+v, %v", res, err)
 	}
 }
+
+// The loss of an epoch is the mean of its own steps, and OnEpoch may leave the average in the model.
+func TestEpochsAreApart(t *testing.T) {
+	c, w := scored(1, 1, 1)
+	c.Validate = nil
+	c.EMA = NewEMA(c.Optimizer.Parameters(), nil, EMAOptions{Decay: new(0.5)})
+	c.OnEpoch = func(context.Context, Epoch) error { c.EMA.Swap(); return nil }
+	res, err := Run(context.Background(), c)
+	if want := []float64{-0.25, -1.25, -2.25}; err != nil || !slices.Equal(res.Losses, want) {
+		t.Errorf("expected the losses %v, found %v, %v", want, res.Losses, err)
+	}
+	if w.Values()[0] != -3 || c.EMA.Swapped() {
+		t.Errorf("the weight is %v, swapped %v", w.Values()[0], c.EMA.Swapped())
+	}
+}

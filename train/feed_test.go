@@ -267,3 +267,25 @@ func TestSkippedBatch(t *testing.T) {
 		}
 	}
 }
+
+// The loss of an epoch is the mean over its samples, whatever the sizes of its steps.
+func TestEpochLossIsWeighted(t *testing.T) {
+	w := autograd.ParameterOf([]float32{1}, 1)
+	feed := NewFeed(squares(10, 4))
+	sum := 0.0
+	res, err := Run(context.Background(), Config{
+		Optimizer: NewSGD([]Group{{Params: []Param{{"W", w}}}}, SGDOptions{}), Schedule: Curve{Peak: 1e-9}.Constant(),
+		Epochs: 1, Data: feed,
+		Loss: func(ctx context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error) {
+			x, err := feed.Next(ctx, b)
+			if err != nil {
+				return nil, err
+			}
+			return autograd.Mean(autograd.Mul(t.Input(x.Value, x.Len()), t.Use(w)), false), nil
+		},
+		OnStep: func(r Record) error { sum += r.Loss * float64(r.Samples); return nil },
+	})
+	if err != nil || math.Abs(res.Losses[0]-4.5) > 1e-6 || math.Abs(sum-45) > 1e-5 {
+		t.Errorf("expected the mean of 0 to 9, found %v with steps of %v, %v", res.Losses, sum, err)
+	}
+}

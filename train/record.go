@@ -1,6 +1,7 @@
 package train
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -40,6 +41,48 @@ func (r *Record) AppendJSON(b []byte) []byte {
 
 // MarshalJSON is AppendJSON for package json.
 func (r Record) MarshalJSON() ([]byte, error) { return r.AppendJSON(nil), nil }
+
+// UnmarshalJSON reads a line that AppendJSON made, for a history in [Config.Extra]. Steps and Samples, which it does not
+// hold, stay 0, and null is NaN.
+func (r *Record) UnmarshalJSON(b []byte) error {
+	var v struct {
+		Step             int    `json:"step"`
+		Epoch            number `json:"epoch"`
+		Loss             number `json:"loss"`
+		LR               number `json:"lr"`
+		GradNorm         number `json:"grad_norm"`
+		SamplesPerSecond number `json:"samples_per_second"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*r = Record{Step: v.Step, Epoch: float64(v.Epoch), Loss: float64(v.Loss), LR: float64(v.LR), GradNorm: float64(v.GradNorm),
+		SamplesPerSecond: float64(v.SamplesPerSecond)}
+	return nil
+}
+
+// epochJSON is an Epoch with numbers that have a JSON when they are not finite.
+type epochJSON struct {
+	Number int    `json:"number"`
+	Loss   number `json:"loss"`
+	Score  number `json:"score"`
+	Best   bool   `json:"best"`
+}
+
+// MarshalJSON returns an object with the fields in lower case. NaN is null.
+func (e Epoch) MarshalJSON() ([]byte, error) {
+	return json.Marshal(epochJSON{e.Number, number(e.Loss), number(e.Score), e.Best})
+}
+
+// UnmarshalJSON reads what MarshalJSON made.
+func (e *Epoch) UnmarshalJSON(b []byte) error {
+	var v epochJSON
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	*e = Epoch{v.Number, float64(v.Loss), float64(v.Score), v.Best}
+	return nil
+}
 
 func appendNumber(b []byte, x float64) []byte {
 	if !finite(x) {

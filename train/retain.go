@@ -86,13 +86,9 @@ func (r *run) retain(dropped []int) error {
 	return nil
 }
 
-// linkOrCopy gives a file a second name. The file itself is never written again, only replaced, so a link keeps its
-// contents.
+// linkOrCopy gives a saved file a second name. The file itself is never written again, only replaced, so a link keeps its
+// contents. It is no symbolic link, because saving replaces one.
 func linkOrCopy(file, name string) error {
-	file, err := filepath.EvalSymlinks(file)
-	if err != nil {
-		return err
-	}
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -152,3 +152,25 @@ func TestReplaceFindsKeptSaves(t *testing.T) {
 		}
 	}
 }
+
+// A part of a run without Keep does not lose sight of the saves that a later part removes.
+func TestKeptSavesOutliveAPause(t *testing.T) {
+	dir := t.TempDir()
+	for _, part := range []struct{ keep, stop int }{{1, 3}, {0, 5}, {1, 0}} {
+		cfg, _ := scored(9, 1, 1, 1)
+		cfg.LowerIsBetter = true
+		cfg.File, cfg.Keep, cfg.Start = filepath.Join(dir, "run.safetensors"), part.keep, ResumeIfPresent
+		cfg.OnStep = func(r Record) error {
+			if r.Step == part.stop {
+				return ErrStop
+			}
+			return nil
+		}
+		if _, err := Run(context.Background(), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := files(t, dir), []string{"run.safetensors", "run.step-00000008.safetensors"}; !slices.Equal(got, want) {
+		t.Errorf("expected %q, found %q", want, got)
+	}
+}

@@ -323,3 +323,48 @@ func TestStart(t *testing.T) {
 		}
 	}
 }
+
+// A history of epochs and records is a value for Extra, also without scores.
+func TestHistoryInExtra(t *testing.T) {
+	type history struct {
+		Epochs  []Epoch
+		Records []Record
+	}
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	var h history
+	make := func() Config {
+		h = history{}
+		c, _ := scored(1, 2, 3)
+		c.Validate, c.File, c.Start, c.Extra = nil, file, ResumeIfPresent, &h
+		c.OnStep = func(r Record) error { h.Records = append(h.Records, r); return nil }
+		c.OnEpoch = func(_ context.Context, e Epoch) error { h.Epochs = append(h.Epochs, e); return nil }
+		return c
+	}
+	c := make()
+	epoch := c.OnEpoch
+	c.OnEpoch = func(ctx context.Context, e Epoch) error {
+		epoch(ctx, e)
+		if e.Number == 1 {
+			return ErrStop
+		}
+		return nil
+	}
+	for _, c := range []Config{c, make()} {
+		if _, err := Run(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, e := range h.Epochs {
+		if e.Number != i || e.Loss != float64(-i)-0.25 || !math.IsNaN(e.Score) {
+			t.Errorf("epoch %d: %+v", i, e)
+		}
+	}
+	for i, r := range h.Records {
+		if r.Step != i+1 || r.Epoch != float64(i+1)/2 || r.Loss != -float64(i)/2 || r.LR != 0.5 || r.GradNorm != 1 {
+			t.Errorf("record %d: %+v", i, r)
+		}
+	}
+	if len(h.Epochs) != 3 || len(h.Records) != 6 {
+		t.Errorf("found %d epochs and %d records", len(h.Epochs), len(h.Records))
+	}
+}
