@@ -150,3 +150,70 @@ func TestFrozenParametersAreCompared(t *testing.T) {
 		t.Errorf("another base: found %v", err)
 	}
 }
+
+// A run that was measured cannot go on unmeasured, nor the other way around: the best epoch would be of a part.
+func TestValidateOfTheWholeRun(t *testing.T) {
+	for _, measured := range []bool{false, true} {
+		make := func(measured bool) Config {
+			c, _ := scored(1, 2)
+			if !measured {
+				c.Validate = nil
+			}
+			return c
+		}
+		file := filepath.Join(t.TempDir(), "run.safetensors")
+		c := make(measured)
+		c.File = file
+		c.OnStep = func(r Record) error {
+			if r.Step == 3 {
+				return ErrStop
+			}
+			return nil
+		}
+		if _, err := Run(context.Background(), c); err != nil {
+			t.Fatal(err)
+		}
+		c = make(!measured)
+		c.File, c.Start = file, Resume
+		if res, err := Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "Validate") || res.Steps > 0 {
+			t.Errorf("measured %v at first: %+v, %v", measured, res, err)
+		}
+	}
+}
+
+// A shorter run compares the rates of the steps it has, and an error names the first rate that differs.
+func TestShorterRun(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "run.safetensors")
+	make := func(epochs int, rate Schedule) Config {
+		c, _ := line(2, file)
+		c.Epochs, c.Batches, c.Schedule = epochs, 20, rate
+		return c
+	}
+	c := make(5, Func(func(x float64) float64 { return 1 / (1 + x) }))
+	c.OnStep = func(r Record) error {
+		if r.Step == 3 {
+			return ErrStop
+		}
+		return nil
+	}
+	if _, err := Run(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+	c = make(2, Func(func(x float64) float64 { return max(1/(1+x), 0.6) }))
+	c.Start, c.Accept = Resume, []string{"epochs"}
+	_, err := Run(context.Background(), c)
+	var e *ResumeError
+	if !errors.As(err, &e) || len(e.Differences) != 1 || e.Differences[0].Name != "schedule" || !strings.HasPrefix(e.Differences[0].File, "other learning rates between the steps 12 and") {
+		t.Errorf("another schedule: %v", err)
+	}
+	c = make(2, Func(func(x float64) float64 { return 2 / (1 + x) }))
+	c.Start, c.Accept = Resume, []string{"epochs"}
+	if _, err := Run(context.Background(), c); !errors.As(err, &e) || e.Differences[0] != (Difference{"schedule", "learning rate 1 at step 0", "2"}) {
+		t.Errorf("twice the rate: %v", err)
+	}
+	c = make(2, Func(func(x float64) float64 { return 1 / (1 + x) }))
+	c.Start, c.Accept = Resume, []string{"epochs"}
+	if res, err := Run(context.Background(), c); err != nil || res.Steps != 40 {
+		t.Errorf("the same schedule: %+v, %v", res, err)
+	}
+}

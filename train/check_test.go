@@ -92,6 +92,7 @@ func TestRunRefusesImpossibleNumbers(t *testing.T) {
 		{"Batches is for a run without Data, found both", func(c *Config, _ []Group) { c.Data = described{}; c.Batches = 5 }},
 		{"expected Data, or at least one batch in an epoch, found 0 Batches", func(c *Config, _ []Group) { c.Batches = 0 }},
 		{"are too many", func(c *Config, _ []Group) { c.Epochs = math.MaxInt }},
+		{"are too many", func(c *Config, _ []Group) { c.Epochs, c.Batches = math.MaxInt, 1 }},
 	} {
 		cfg, w := scored(1, 2, 3)
 		groups := []Group{{Params: []Param{{"W", w}}}}

@@ -24,7 +24,7 @@ type Config struct {
 	Optimizer Optimizer
 	Schedule  Schedule
 
-	// Epochs is the length of the run.
+	// Epochs is the length of the run. There may be up to 2³⁰ steps.
 	Epochs int
 
 	// Data is where Loss takes its batches from: usually a [Feed]. It says how many there are in an epoch. A resumed run
@@ -165,6 +165,9 @@ type Result struct {
 	Stopped bool      // ended before Config.Epochs, by ErrStop or Patience
 }
 
+// maxSteps bounds the time to look at the schedule's rate of every step, to some ten seconds.
+const maxSteps = 1 << 30
+
 // check reports all mistakes in a Config, which has its defaults.
 func (c *Config) check() error {
 	var errs []error
@@ -183,7 +186,10 @@ func (c *Config) check() error {
 	} else {
 		want(c.Batches > 0, "expected Data, or at least one batch in an epoch, found %d Batches", c.Batches)
 	}
-	want(c.Epochs <= 0 || c.Batches <= math.MaxInt/c.Epochs, "%d epochs of %d batches are too many", c.Epochs, c.Batches)
+	if c.Epochs > 0 && c.Batches > 0 && c.Accumulate > 0 {
+		fits := c.Batches <= math.MaxInt/c.Epochs && c.stepsPerEpoch() <= maxSteps/c.Epochs
+		want(fits, "%d epochs of %d batches are too many, expected at most %d steps", c.Epochs, c.Batches, maxSteps)
+	}
 	want(c.Accumulate > 0, "Accumulate: expected 0 or more, found %d", c.Accumulate)
 	want(c.SaveEvery >= 0, "SaveEvery: expected 0 or more, found %d", c.SaveEvery)
 	want(c.Keep >= 0, "Keep: expected 0 or more, found %d", c.Keep)

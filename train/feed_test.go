@@ -289,3 +289,35 @@ func TestEpochLossIsWeighted(t *testing.T) {
 		t.Errorf("expected the mean of 0 to 9, found %v with steps of %v, %v", res.Losses, sum, err)
 	}
 }
+
+// A Feed answers by number, whatever was asked before: another epoch, or a batch that failed.
+func TestFeedAnswersByNumber(t *testing.T) {
+	fail := true
+	loader := squares(10, 4)
+	prepare := loader.Prepare
+	loader.Prepare = func(b *[]float32, slot, item int, r *data.Rand) error {
+		if fail {
+			return errors.New("the disk is away")
+		}
+		return prepare(b, slot, item, r)
+	}
+	feed := NewFeed(loader)
+	defer feed.Close()
+	ctx := t.Context()
+	if _, err := feed.Next(ctx, &Batch{}); err == nil {
+		t.Error("a batch that failed is no error")
+	}
+	fail = false
+	for _, at := range [][2]int{{0, 0}, {0, 1}, {3, 2}, {0, 0}, {1, 1}, {1, 1}} {
+		got, err := feed.Next(ctx, &Batch{Epoch: at[0], Index: at[1]})
+		if err != nil {
+			t.Fatalf("epoch %d, batch %d: %v", at[0], at[1], err)
+		}
+		for want := range loader.EpochFrom(ctx, at[0], at[1]) {
+			if !slices.Equal(got.Value, want.Value) {
+				t.Errorf("epoch %d, batch %d: expected %v, found %v", at[0], at[1], want.Value, got.Value)
+			}
+			break
+		}
+	}
+}

@@ -39,8 +39,8 @@ func (r *run) span(first, end int) span {
 	return span{first, number(r.rate(first)), fmt.Sprintf("%08x", h.Sum32())}
 }
 
-// compareSchedule returns the first difference between the file's schedule and that of this run, in the steps that both
-// runs have.
+// compareSchedule returns the first difference between the file's schedule and that of this run, in the spans that lie in
+// both runs.
 func (r *run) compareSchedule(h *header) (d Difference, differ bool) {
 	next := 0
 	for i, was := range h.Schedule {
