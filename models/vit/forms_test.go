@@ -1,6 +1,7 @@
 package vit
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -242,6 +243,16 @@ func TestFlatten(t *testing.T) {
 		if d := cmp.Diff(want, features.Floats(nil)[n*c.FeatureSize():(n+1)*c.FeatureSize()]); d != "" {
 			t.Errorf("image %d: %s", n, d)
 		}
+	}
+	// The features of a larger image would have another length.
+	var shape *autograd.ShapeError
+	err := tape.Try(func() error {
+		side := 2 * c.ImageSize
+		m.Features(tape.Input(make([]float32, c.NumChannels*side*side), 1, c.NumChannels, side, side))
+		return nil
+	})
+	if !errors.As(err, &shape) {
+		t.Errorf("an image of another size: expected a ShapeError, found %v", err)
 	}
 	dir := t.TempDir()
 	if err := m.Save(dir, SaveOptions{Layout: models.Timm}); err == nil || !strings.Contains(err.Error(), `timm has no pooling "flatten"`) {

@@ -81,7 +81,8 @@ func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 }
 
 // Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
-// classifies. It panics as [Encoder.Forward] does.
+// classifies. It panics as [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured
+// one.
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
@@ -92,7 +93,7 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 		x = autograd.Slice(x, 1, 1, length)
 	}
 	if m.Config.Pooling == FlattenPooling {
-		return autograd.Reshape(x, n, x.Dim(1)*width)
+		return autograd.Reshape(x, n, m.Config.FeatureSize())
 	}
 	x = autograd.Mean(x, false, 1)
 	if m.PoolNorm != nil {
