@@ -30,19 +30,41 @@ func (r *run) average(f func()) {
 
 // better reports whether a score is better than the best so far.
 func (r *run) better(score float64) bool {
-	if math.IsNaN(score) || r.state.Best < 0 {
+	if r.state.Best < 0 {
 		return !math.IsNaN(score)
 	}
-	gain := score - float64(r.state.Scores[r.state.Best])
-	if r.LowerIsBetter {
-		gain = -gain
-	}
-	return gain > r.MinGain
+	return r.gain(score, float64(r.state.Scores[r.state.Best])) > 0
 }
 
-// impatient reports whether the best epoch is Patience epochs ago, or there is none after as many.
+// gain returns by how much a score is better than another.
+func (c *Config) gain(score, than float64) float64 {
+	if c.LowerIsBetter {
+		return than - score
+	}
+	return score - than
+}
+
+// waited returns the number of epochs since the last one that was better than the best before by more than MinGain, as
+// transformers' EarlyStoppingCallback counts them.
+func (r *run) waited() (epochs int) {
+	best := math.NaN()
+	for _, s := range r.state.Scores {
+		score := float64(s)
+		first := math.IsNaN(best) && !math.IsNaN(score)
+		epochs++
+		if first || r.gain(score, best) > r.MinGain {
+			epochs = 0
+		}
+		if first || r.gain(score, best) > 0 {
+			best = score
+		}
+	}
+	return epochs
+}
+
+// impatient reports whether the last Patience epochs brought no better score.
 func (r *run) impatient() bool {
-	return r.Patience > 0 && r.Step == r.EpochsDone*r.stepsPerEpoch() && r.EpochsDone-(r.state.Best+1) >= r.Patience
+	return r.Patience > 0 && r.Step == r.EpochsDone*r.stepsPerEpoch() && r.waited() >= r.Patience
 }
 
 // keepBest copies the weights of the epoch that has ended, the best so far.

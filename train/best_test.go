@@ -45,7 +45,8 @@ func TestBest(t *testing.T) {
 	}{
 		{"the highest", []float64{1, 3, 2, 3}, nil, 1, 4},
 		{"the lowest", []float64{1, 3, 0.5, 3}, func(c *Config) { c.LowerIsBetter = true }, 2, 4},
-		{"a gain too small", []float64{1, 1.4, 1.6, 1.7}, func(c *Config) { c.MinGain = 0.5 }, 2, 4},
+		{"gains too small to wait for", []float64{1, 1.4, 1.6, 1.7, 9}, func(c *Config) { c.MinGain, c.Patience = 0.5, 3 }, 3, 4},
+		{"a gain large enough", []float64{1, 1.4, 2, 2.1, 2.2, 2.8}, func(c *Config) { c.MinGain, c.Patience = 0.5, 3 }, 5, 6},
 		{"NaN", []float64{nan, nan, -5, nan}, nil, 2, 4},
 		{"never", []float64{nan, nan}, nil, -1, 2},
 		{"impatient", []float64{1, 3, 2, 3, 9}, func(c *Config) { c.Patience = 2 }, 1, 4},

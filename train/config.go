@@ -97,13 +97,13 @@ type Config struct {
 	// If there is an EMA, the model holds the average meanwhile. A score of NaN is never the best.
 	Validate func(ctx context.Context, epoch int) (score float64, err error)
 
-	// LowerIsBetter says that a smaller score is better, as for a loss. A score counts as better if it is so by more than
-	// MinGain.
+	// LowerIsBetter says that a smaller score is better, as for a loss.
 	LowerIsBetter bool
-	MinGain       float64
 
-	// Patience, if positive, ends the run after this number of epochs in a row without a better score.
+	// Patience, if positive, ends the run after this number of epochs in a row that were not better than the best before
+	// them by more than MinGain.
 	Patience int
+	MinGain  float64
 
 	// KeepBest leaves the weights of the best epoch in the model when the run has ended. With an EMA these are the
 	// average. A run that is stopped by an error or by its context leaves the last weights; File holds both.

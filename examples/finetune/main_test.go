@@ -145,7 +145,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-model", pretrained, "-data", single}, "no class has two images"},
 		{[]string{"-model", pretrained, "-data", "none"}, "none"},
 		{[]string{"-model", "none", "-data", photographs(t)}, "none"},
-		{[]string{"-model", pretrained, "-data", oneEach(t)}, "evaluate: no images"},
+		{[]string{"-model", pretrained, "-data", oneEach(t)}, "no class has two images"},
 	} {
 		var stdout, stderr bytes.Buffer
 		args := append(c.args, "-out", filepath.Join(t.TempDir(), "out"))
@@ -156,5 +156,16 @@ func TestMistakes(t *testing.T) {
 		if written, _ := filepath.Glob(args[len(args)-1] + "*"); len(written) > 0 {
 			t.Errorf("%q: wrote %q", c.args, written)
 		}
+	}
+}
+
+// TestLines keeps the program as short as README says.
+func TestLines(t *testing.T) {
+	program, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := bytes.Count(program, []byte("\n")); n > 90 {
+		t.Errorf("main.go has %d lines, README says 90", n)
 	}
 }
