@@ -35,6 +35,12 @@ func TestAccept(t *testing.T) {
 		{"a seed", []string{"seed"}, func(c *Config) { c.Seed = 9 }, nil, 4},
 		{"other data", []string{"data: batch size"}, func(c *Config) { c.Data = described{"batch size": "4"} }, nil, 4},
 		{"other data, not accepted", nil, func(c *Config) { c.Data = described{"batch size": "4", "length": "7"} }, []string{"data: batch size", "data: length"}, 0},
+		{"another weight decay", []string{"settings"}, func(c *Config) {
+			c.Optimizer = NewSGD([]Group{{Params: []Param{{"W", weight(c)}}, WeightDecay: 0.1}}, SGDOptions{})
+		}, nil, 4},
+		{"another weight decay, not accepted", nil, func(c *Config) {
+			c.Optimizer = NewSGD([]Group{{Params: []Param{{"W", weight(c)}}, WeightDecay: 0.1}}, SGDOptions{})
+		}, []string{"settings of W"}, 0},
 		{"other optimizer settings", []string{"optimiser", "settings of W"}, func(c *Config) {
 			c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{WeightDecay: 0.1}), SGDOptions{Nesterov: true, Momentum: 0.5})
 		}, []string{"optimiser/momentum/W"}, 0},
@@ -203,7 +209,7 @@ func TestShorterRun(t *testing.T) {
 	c.Start, c.Accept = Resume, []string{"epochs"}
 	_, err := Run(context.Background(), c)
 	var e *ResumeError
-	if !errors.As(err, &e) || len(e.Differences) != 1 || e.Differences[0].Name != "schedule" || !strings.HasPrefix(e.Differences[0].File, "other learning rates between the steps 13 and") {
+	if !errors.As(err, &e) || len(e.Differences) != 1 || e.Differences[0].Name != "schedule" || !strings.HasPrefix(e.Differences[0].File, "other learning rates from one of the steps 13 to") {
 		t.Errorf("another schedule: %v", err)
 	}
 	c = make(2, Func(func(x float64) float64 { return 2 / (1 + x) }))

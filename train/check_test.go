@@ -29,6 +29,7 @@ func TestRunRefusesImpossibleNumbers(t *testing.T) {
 		{"period: 100 is longer than the run, 3; a Curve in steps needs PerStep", func(c *Config, _ []Group) { c.Schedule = Curve{Peak: 1}.Steps(100, 0.5) }},
 		{"period: expected a length above 0, found 0", func(c *Config, _ []Group) { c.Schedule = Curve{Peak: 1}.Steps(0, 0.5) }},
 		{"PerStep: expected 2 steps in an epoch, as in the run, found 3", func(c *Config, _ []Group) { c.Schedule = PerStep(Curve{Peak: 1, Length: 6}.Cosine(), 3) }},
+		{"the learning rate is 0 at 4 of 6 steps", func(c *Config, _ []Group) { c.Schedule = PerStep(Curve{Peak: 1, Length: 2}.Cosine(), 2) }},
 		{"Length: 7 is longer than the run, 6", func(c *Config, _ []Group) { c.Schedule = PerStep(Curve{Peak: 1, Length: 7}.Cosine(), 2) }},
 		{"Peak: expected 0 or more, found -1", func(c *Config, _ []Group) { c.Schedule = Curve{Peak: -1, Length: 3}.Cosine() }},
 		{"Min: expected 0 or more, found NaN", func(c *Config, _ []Group) { c.Schedule = Curve{Peak: 1, Min: nan, Length: 3}.Cosine() }},

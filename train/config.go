@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
@@ -50,10 +51,12 @@ type Config struct {
 	// ClipNorm, if positive, limits the norm of the mean gradient ([ClipScale]).
 	ClipNorm float64
 
-	// EMA, if not nil, is updated after every step.
+	// EMA, if not nil, is updated after every step. After Run the model holds its own last weights, or, with KeepBest, the
+	// best average; [EMA.Swap] then gives the last average.
 	EMA *EMA
 
-	// Seed is the seed of all randomness in the run: of the tape and, through [Batch], of the data.
+	// Seed is the seed of the tape and, through [Batch], of data that a program makes itself. The batches of a Feed follow
+	// the Seed of its loader.
 	Seed uint64
 
 	// Tape holds options of the tape, such as Recompute and Workers; the optimizer uses Workers too. The loop sets
@@ -69,8 +72,9 @@ type Config struct {
 	Start Start
 
 	// Accept names settings that may differ between the resume file and this run, as [Difference] names them: for example
-	// "epochs" and "schedule" for a longer run. Settings that change the meaning of the position, such as
-	// "batches in an epoch", cannot be accepted.
+	// "epochs" and "schedule" for a longer run. "settings" stands for the learning-rate scale and weight decay of every
+	// parameter. A [ResumeError] prints the names. Patience and the callbacks may always differ. Settings that change the
+	// meaning of the position, such as "batches in an epoch", cannot be accepted.
 	Accept []string
 
 	// Keep, if positive, keeps the last Keep saves beside File, under its name with the step, as in
@@ -223,7 +227,7 @@ func (c *Config) check() error {
 		if err := c.Optimizer.Err(); err != nil {
 			errs = append(errs, err)
 		}
-		want(c.trains(), "nothing to train: the optimizer has no parameter that is not frozen")
+		want(c.Optimizer.Err() != nil || c.trains(), "nothing to train: the optimizer has no parameter that is not frozen")
 		if c.Model != nil {
 			for path := range missing(c) {
 				want(false, "parameter %q of the optimizer is not in Model", path)
@@ -268,16 +272,21 @@ func (c *Config) checkSchedule() error {
 			return fmt.Errorf("train: config: Schedule: %w", err)
 		}
 	}
-	highest := 0.0
+	zeros := 0
 	for step := range c.steps() {
 		lr := c.rate(step)
 		if !finite(lr) || lr < 0 {
 			return fmt.Errorf("train: config: Schedule: expected a learning rate of 0 or more, found %v at step %d", lr, step)
 		}
-		highest = max(highest, lr)
+		if lr == 0 {
+			zeros++
+		}
 	}
-	if highest == 0 {
+	switch {
+	case zeros == c.steps():
 		return errors.New("train: config: Schedule: nothing to train: the learning rate is 0 at every step")
+	case zeros > c.steps()/2 && zeros > 1: // such as a Curve in epochs within PerStep
+		return fmt.Errorf("train: config: Schedule: the learning rate is 0 at %d of %d steps; the lengths within PerStep are steps", zeros, c.steps())
 	}
 	return nil
 }
@@ -305,4 +314,6 @@ func (c *Config) rate(step int) float64 {
 }
 
 // accepts reports whether a setting may differ from the resume file.
-func (c *Config) accepts(name string) bool { return slices.Contains(c.Accept, name) }
+func (c *Config) accepts(name string) bool {
+	return slices.Contains(c.Accept, name) || strings.HasPrefix(name, settingsOf) && slices.Contains(c.Accept, allSettings)
+}

@@ -12,7 +12,9 @@ import (
 
 // EMAOptions are the settings of an [EMA]. The zero value is timm's default.
 type EMAOptions struct {
-	Decay *float64 // the share of the old average in the new one; nil means 0.9999
+	// Decay is the share of the old average in the new one; nil means 0.9999. The average takes about 1/(1-Decay) updates to
+	// leave the initial weights: a short run needs less, or Warmup.
+	Decay *float64
 
 	// Warmup lets the decay grow as 1 - (1 + s/WarmupGamma)^-WarmupPower, between MinDecay and Decay. In update n,
 	// counted from 1, s is n - After - 1. A nil WarmupGamma means 1, a nil WarmupPower 2/3.

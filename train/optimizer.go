@@ -119,6 +119,9 @@ func (s *slots) Counts() []int64 { return s.counts }
 // settingsOf precedes a parameter's path in the description of an optimizer.
 const settingsOf = "settings of "
 
+// allSettings stands for the settings of every parameter in Config.Accept.
+const allSettings = "settings"
+
 // describe returns the settings of the optimizer and of each parameter.
 func (s *slots) describe(optimizer string) map[string]string {
 	d := map[string]string{buffersName: optimizer}

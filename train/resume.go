@@ -116,8 +116,15 @@ func (r *run) checkAccept() error {
 		switch {
 		case slices.Contains(fixed, name):
 			return fmt.Errorf("train: config: Accept: %q cannot change within a run", name)
-		case !known && name != scheduleSetting && !strings.Contains(name, ": ") && !strings.HasPrefix(name, settingsOf):
-			return fmt.Errorf("train: config: Accept: expected %q or one of %q, found %q", scheduleSetting, slices.Sorted(maps.Keys(r.described)), name)
+		case !known && name != scheduleSetting && name != allSettings && !strings.Contains(name, ": ") && !strings.HasPrefix(name, settingsOf):
+			names := []string{scheduleSetting, allSettings}
+			for k := range r.described {
+				if !strings.HasPrefix(k, settingsOf) && !slices.Contains(fixed, k) {
+					names = append(names, k)
+				}
+			}
+			slices.Sort(names)
+			return fmt.Errorf("train: config: Accept: expected one of %q, found %q", names, name)
 		}
 	}
 	return nil

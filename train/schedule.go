@@ -65,7 +65,8 @@ func (c Curve) Steps(period, factor float64) Schedule {
 	}}
 }
 
-// PerStep turns s, a schedule in optimizer steps, into one in epochs of stepsPerEpoch steps.
+// PerStep turns s, a schedule in optimizer steps, into one in epochs of stepsPerEpoch steps. The lengths in s are steps: those
+// of the whole run are epochs · stepsPerEpoch.
 func PerStep(s Schedule, stepsPerEpoch int) Schedule { return perStep{s, stepsPerEpoch} }
 
 type perStep struct {

@@ -59,7 +59,7 @@ func (r *run) compareSchedule(h *header) (d Difference, differ bool) {
 			at := fmt.Sprintf(" at step %d", was.First)
 			return Difference{scheduleSetting, fmt.Sprint("learning rate ", float64(was.LR), at), fmt.Sprint(float64(is.LR))}, true
 		default:
-			return Difference{scheduleSetting, fmt.Sprintf("other learning rates between the steps %d and %d", was.First, end-1), "the present ones"}, true
+			return Difference{scheduleSetting, fmt.Sprintf("other learning rates from one of the steps %d to %d on", was.First, end-1), "those of this Schedule"}, true
 		}
 	}
 	return Difference{}, false

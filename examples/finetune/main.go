@@ -2,8 +2,7 @@
 //
 //	go run ./examples/finetune -model vit-base -data photographs -out classifier
 //
-// Training ends when 5 epochs bring no better mean accuracy of the classes, on a fifth of the images that is set apart. The
-// best weights are saved. After Ctrl-C, the same command continues the run.
+// It ends when 5 epochs bring no better accuracy on images set apart, and saves the best. After Ctrl-C, repeat the command.
 package main
 
 import (
@@ -51,16 +50,17 @@ func finetune(ctx context.Context, s settings, stdout, _ io.Writer) error {
 		return err
 	}
 	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 1)))
-	const epochs = 30
-	feed := train.NewFeed(&vision.Loader{Data: learned, Preprocess: model.Preprocess, Augment: &vision.Augment{Flip: 0.5}, Shuffle: true, Seed: 1})
-	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay,
-		LayerDecay: 0.75, Layers: len(model.Encoder.Blocks), Layer: model.Layer})
+	if err := os.MkdirAll(s.out, 0o777); err != nil {
+		return err
+	}
+	epochs, feed := 30, train.NewFeed(&vision.Loader{Data: learned, Preprocess: model.Preprocess, Augment: &vision.Augment{Flip: 0.5}, Shuffle: true, Seed: 1})
+	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay, LayerDecay: 0.75, Layers: len(model.Encoder.Blocks), Layer: model.Layer})
 	out := console.New(stdout)
 	progress := out.Phase("training", console.Steps, int64(epochs*feed.Batches()))
 	result, err := train.Run(ctx, train.Config{
-		Model: model, Optimizer: train.NewAdamW(groups, train.AdamOptions{}), Schedule: train.Curve{Peak: 5e-4, Warmup: 1, Length: epochs}.Cosine(),
+		Model: model, Optimizer: train.NewAdamW(groups, train.AdamOptions{}), Schedule: train.Curve{Peak: 5e-4, Warmup: 1, Length: float64(epochs)}.Cosine(),
 		Epochs: epochs, Data: feed, ClipNorm: 1, Tape: autograd.Options{Workers: model.Workers},
-		KeepBest: true, Patience: 5, File: s.out + ".resume", Start: train.ResumeIfPresent,
+		KeepBest: true, Patience: 5, File: s.out + "/resume.safetensors", Start: train.ResumeIfPresent,
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			images, err := feed.Next(ctx, b)
 			if err != nil {
@@ -86,5 +86,5 @@ func finetune(ctx context.Context, s settings, stdout, _ io.Writer) error {
 		return err
 	}
 	out.Line("best epoch %d: mean over classes %.1f %%, by chance %.1f %%", result.Best+1, 100*result.Scores[result.Best], 100/float64(len(images.Classes())))
-	return os.Remove(s.out + ".resume")
+	return os.Remove(s.out + "/resume.safetensors")
 }

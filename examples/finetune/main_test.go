@@ -77,7 +77,7 @@ func TestFinetune(t *testing.T) {
 	if right, err := model.Evaluate(context.Background(), images); err != nil || right.Accuracy() < 0.9 {
 		t.Errorf("the saved model: %v, expected at least 90 %% right, %v", right, err)
 	}
-	if _, err := os.Stat(s.out + ".resume"); !os.IsNotExist(err) {
+	if _, err := os.Stat(filepath.Join(s.out, "resume.safetensors")); !os.IsNotExist(err) {
 		t.Errorf("the resume file: %v", err)
 	}
 
