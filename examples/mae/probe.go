@@ -72,7 +72,7 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 		return err
 	}
 	classes, workers := len(r.images.train.Classes()), r.workers()
-	neighbors, err := probe.FitNeighbors(known, labelsOf(r.images.labeled), classes, probe.NeighborsOptions{Workers: workers})
+	neighbors, err := probe.FitNeighbors(known, labelsOf(r.images.labeled), classes, probe.NeighborsOptions{K: 20, Temperature: 0.07, Workers: workers})
 	if err != nil {
 		return err
 	}
