@@ -36,7 +36,7 @@ func (r *run) drawCurves(o *outcome) error {
 	addLine(share, "pre-trained", blue, tested(o.Finetune), true)
 	addLine(share, "from scratch", orange, tested(o.Scratch), true)
 	last := o.Scratch.Tests[len(o.Scratch.Tests)-1].Step
-	addLine(share, "logistic regression on pixels", gray, plotter.XYs{{X: 0, Y: 100 * o.Baseline}, {X: float64(last), Y: 100 * o.Baseline}}, false)
+	addLine(share, "on pixels", gray, plotter.XYs{{X: 0, Y: 100 * o.Baseline}, {X: float64(last), Y: 100 * o.Baseline}}, false)
 	share.Legend.Top = false
 	panels = append(panels, loss, share)
 

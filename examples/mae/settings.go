@@ -218,7 +218,7 @@ func folderRecipe() recipe {
 	r := fashionRecipe()
 	r.Model = small(64, 8)
 	r.Pretrain.Steps = 1500
-	r.Probe.Augment = r.Scratch.Augment
+	r.Pretrain.Augment, r.Probe.Augment = r.Scratch.Augment, r.Scratch.Augment
 	r.Finetune.Augment, r.SelfTrain.Augment = r.Scratch.Augment, r.Scratch.Augment
 	r.SelfTrain.Steps, r.SelfTrain.Batch = r.Finetune.Steps, r.Finetune.Batch
 	r.Pooling = "" // the class token: there may be many patches, and transformers reads such a model
