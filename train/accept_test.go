@@ -41,9 +41,9 @@ func TestAccept(t *testing.T) {
 		{"another weight decay, not accepted", nil, func(c *Config) {
 			c.Optimizer = NewSGD([]Group{{Params: []Param{{"W", weight(c)}}, WeightDecay: 0.1}}, SGDOptions{})
 		}, []string{"settings of W"}, 0},
-		{"other optimizer settings", []string{"optimiser", "settings of W"}, func(c *Config) {
+		{"other optimizer settings", []string{"optimizer", "settings of W"}, func(c *Config) {
 			c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{WeightDecay: 0.1}), SGDOptions{Nesterov: true, Momentum: 0.5})
-		}, []string{"optimiser/momentum/W"}, 0},
+		}, []string{"optimizer/momentum/W"}, 0},
 	} {
 		make := func() Config {
 			cfg, _ := scored(1, 2)

@@ -68,7 +68,7 @@ type Config struct {
 	File      string
 	SaveEvery int
 
-	// Start says what becomes of a File that exists: the zero value refuses it.
+	// Start decides whether a File that exists is refused (the zero value), replaced or resumed.
 	Start Start
 
 	// Accept names settings that may differ between the resume file and this run, as [Difference] names them: for example

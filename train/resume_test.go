@@ -97,7 +97,7 @@ func TestResumeListsDifferences(t *testing.T) {
 			"seed: 1 in the file, 2 in this run", "batches in an epoch: 1000 in the file, 7 in this run", "clipping norm: 0 in the file, 1 in this run"}},
 		{"schedule", func(c *Config) { c.Schedule = Curve{Peak: 0.01, Length: 1}.Linear() }, []string{"schedule: other learning rates from one of the steps 0 to 30 on in the file"}},
 		{"optimizer", func(c *Config) { c.Optimizer = NewSGD(Groups(c.Optimizer.Parameters(), GroupOptions{}), SGDOptions{}) }, []string{
-			"optimiser: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimiser/m/W: F32 [3] in the file, none in this run", "optimiser/v/W: F32 [3] in the file, none in this run"}},
+			"optimizer: AdamW, beta1 0.9, beta2 0.999, eps 1e-08 in the file, SGD", "optimizer/m/W: F32 [3] in the file, none in this run", "optimizer/v/W: F32 [3] in the file, none in this run"}},
 		{"group", func(c *Config) {
 			g := Groups(c.Optimizer.Parameters(), GroupOptions{})
 			g[0].LRScale = new(0.5)

@@ -21,10 +21,10 @@ import (
 //
 //	parameters/PATH    the model's parameters, apart from frozen ones
 //	buffers/PATH       its buffers
-//	optimiser/KIND/PATH  the buffers of the optimizer
+//	optimizer/KIND/PATH  the buffers of the optimizer
 //	average/parameters/PATH, average/buffers/PATH  the EMA
 //	best/parameters/PATH, best/buffers/PATH  the weights of the best epoch, with Config.KeepBest
-//	optimiser-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
+//	optimizer-counts   int64: the steps each parameter of the optimizer has had, in the order of paths
 //
 // Its metadata holds header as JSON, and a checksum (CRC-32C) of the header and all tensors. A truncated file is found
 // by its length, a file with changed bytes by its checksum.
@@ -32,7 +32,7 @@ const (
 	headerKey   = "fovea.train"
 	checksumKey = "fovea.train.crc32c"
 	countsName  = buffersName + "-counts"
-	buffersName = "optimiser" // as the first version of the format spells it
+	buffersName = "optimizer"
 
 	resumeVersion = 2
 )

@@ -69,7 +69,7 @@ var families = []family{
 	{"ResNet (Hugging Face)", []string{"encoder.stages.0.layers.0.layer.0.convolution.weight"}, nil},
 	{"ConvNeXt (timm)", []string{"stages.0.blocks.0.conv_dw.weight"}, nil},
 
-	{"resume file of Fovea's training loop", []string{"optimiser-counts"}, nil},
+	{"resume file of Fovea's training loop", []string{"optimizer-counts"}, nil},
 }
 
 // A family is a family of models with the same tensor names.

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Use says what a reader does with a field of a file.
+// Use is the treatment of a field of a file by its reader.
 type Use uint8
 
 // The uses.
@@ -17,7 +17,7 @@ const (
 	Refused             // it changes the answer in a way that is not supported, unless it has one of the values Same
 )
 
-// Field is what a reader does with one field.
+// Field is the entry of one field in a table: its name and its treatment.
 type Field struct {
 	Name   string
 	Use    Use

@@ -14,9 +14,9 @@ import (
 type Prediction = models.Prediction
 
 // Classify predicts the class of each image, in the order of the images, which may have any size. A model of one channel
-// gets gray images. models.Predict says what the probabilities are. A class without a name
-// is called LABEL_0 and so on. ctx ends it between blocks and batches with an error
-// that matches the context's; the model stays usable. It is safe for concurrent use.
+// gets gray images. models.Predict documents the probabilities. A class without a name is called LABEL_0 and so on. ctx
+// ends it between blocks and batches with an error that matches the context's; the model stays usable. It is safe for
+// concurrent use.
 //
 // It returns an error for a model without a classifier, for an image without pixels, which it names by its position, and
 // for a Preprocess whose output has not the model's channels, or is no multiple of the patch size.

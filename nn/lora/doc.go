@@ -55,7 +55,8 @@
 //
 // Each field of adapter_config.json is used, has no effect on results, or is refused by name. Used are the rank, alpha
 // and their patterns, dropout, use_rslora, and the fields that choose modules. Refused are variants with other
-// arithmetic, such as DoRA; trained biases; and initializations that change base weights, such as PiSSA. Expressions are
-// those of package regexp, which lacks a few of Python's, such as lookahead; these are refused too, and so is what Python
-// reads differently: {,n} and [:digit:]. The tensors in the file must be exactly the ones that the configuration describes.
+// arithmetic, such as DoRA; trained biases; and initializations that change base weights, such as PiSSA. Package
+// regexp matches the expressions. It lacks some of Python's syntax, such as lookahead, and reads {,n} and [:digit:]
+// differently: expressions with either are refused. The tensors in the file must be exactly the ones that the configuration
+// describes.
 package lora

@@ -40,15 +40,18 @@ func vocObjectXML(name, more string, xmin, ymin, xmax, ymax any) string {
 
 const vocSize = "<annotation>\n<size><width>40</width><height>30</height><depth>3</depth></size>\n"
 
-// list is what a data set holds, as text.
+// list returns the objects of a data set, one line each.
 func list(d *Dataset) (all []string) {
 	for i := range d.Len() {
 		line := d.Name(i)
 		for _, o := range d.Objects(i) {
 			line += fmt.Sprintf(" %s%v", d.Classes()[o.Label], o.Box)
-			for flag, is := range map[string]bool{"crowd": o.Crowd, "difficult": o.Difficult, "truncated": o.Truncated, "occluded": o.Occluded} {
-				if is {
-					line += " " + flag
+			for _, flag := range []struct {
+				name string
+				set  bool
+			}{{"crowd", o.Crowd}, {"difficult", o.Difficult}, {"occluded", o.Occluded}, {"truncated", o.Truncated}} {
+				if flag.set {
+					line += " " + flag.name
 				}
 			}
 		}
