@@ -3,7 +3,6 @@ package autograd
 import (
 	"fmt"
 	"math"
-	"unsafe"
 
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -85,7 +84,7 @@ func (f *frame) indices(index []int, n int) []int32 {
 			shapePanic(f.name, fmt.Sprintf("index %d at position %d is outside 0 to %d", r, i, n-1), []int{n}, []int{len(index)})
 		}
 	}
-	at := unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(f.save(len(index))))), len(index))
+	at := int32s(f.save(len(index)))
 	for i, r := range index {
 		at[i] = int32(r)
 	}
