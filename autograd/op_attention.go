@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"math"
+	"sort"
 
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/simd"
@@ -77,24 +78,49 @@ func Attention(q, k, v Columns, o AttentionOptions) *Tensor {
 		a.max, a.inv = stats[:n], stats[n:]
 	}
 
+	f.attend(a)
+	a.weights = nil
+	return f.done(y, a.backward)
+}
+
+// attend runs the forward steps of several attentions, as one set of tasks.
+func (f *frame) attend(all ...*attention) {
 	// The blocks change no bit of the result, so that they may follow the number of workers.
-	rows := a.block
-	for rows > 32 && a.batch*a.heads*ceilDiv(a.tq, rows) < 3*f.workers.Limit() {
-		rows = (rows + 1) / 2
+	rows, first := make([]int, len(all)), make([]int, len(all)+1)
+	for i, a := range all {
+		rows[i] = a.block
 	}
-	each := ceilDiv(a.tq, rows)
-	tasks := a.batch * a.heads * each
-	slots := f.slots(tasks, rows*a.cost())
-	size := a.scratchSize(rows, 1, 1)
+	for {
+		small := true
+		for i, a := range all {
+			first[i+1] = first[i] + a.batch*a.heads*ceilDiv(a.tq, rows[i])
+			small = small && rows[i] <= 32
+		}
+		if small || first[len(all)] >= 3*f.workers.Limit() {
+			break
+		}
+		for i, r := range rows {
+			if r > 32 {
+				rows[i] = (r + 1) / 2
+			}
+		}
+	}
+	tasks, cost, size := first[len(all)], 0, 0
+	for i, a := range all {
+		cost += a.batch * a.heads * a.tq * a.cost()
+		size = max(size, a.scratchSize(rows[i], 1, 1))
+	}
+	slots := f.slots(tasks, cost/max(1, tasks))
 	buf := f.scratch(slots * size)
-	f.eachSlot(slots, tasks, func(slot, i int) {
+	f.eachSlot(slots, tasks, func(slot, task int) {
+		n := sort.SearchInts(first, task+1) - 1
+		a, rows, i := all[n], rows[n], task-first[n]
+		each := ceilDiv(a.tq, rows)
 		s := a.carve(buf[slot*size:][:size], rows, 1, 1)
 		bh, i0 := i/each, i%each*rows
 		a.forward(s, bh/a.heads, bh%a.heads, i0, min(a.tq, i0+rows))
 	})
 	f.recycle(buf)
-	a.weights = nil
-	return f.done(y, a.backward)
 }
 
 // attention holds the sizes and values that the forward and the backward step share.
@@ -109,6 +135,7 @@ type attention struct {
 	gathers bool      // some sequence's unmasked keys are not side by side
 	drop    float32   // probability of dropout, 0 when it is off
 	random  stream
+	drawn   int       // where the random numbers of the first row of weights begin
 	out     []float32 // [batch, tq, heads·d]
 	weights []float32
 	max     []float32 // [batch, heads, tq]: the largest score of each row
@@ -144,8 +171,25 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	if ks[0] != qs[0] || vs[0] != qs[0] || vs[1] != ks[1] {
 		shapePanic(name, "expected queries [B, Tq, _], keys [B, Tk, _] and values [B, Tk, _]", qs, ks, vs)
 	}
-	a := &attention{batch: qs[0], tq: qs[1], tk: ks[1], heads: max(o.Heads, 1), d: o.HeadDim,
-		causal: o.Causal, scale: o.Scale}
+	a := columnsOf(name, q, k, v, o)
+	a.batch = qs[0]
+	a.resize(qs[1], ks[1])
+	if given(o.Bias) {
+		a.bias = a.broadcast(o.Bias)
+	}
+	if o.KeyMask != nil {
+		if len(o.KeyMask) != a.batch*a.tk {
+			shapePanic(name, "expected a key mask of B·Tk elements", ks, []int{len(o.KeyMask)})
+		}
+		a.maskKeys(o.KeyMask)
+	}
+	return a
+}
+
+// columnsOf checks the columns of queries, keys and values. It returns an attention of no sequences yet.
+func columnsOf(name string, q, k, v Columns, o *AttentionOptions) *attention {
+	last := func(c Columns) int { s := c.Of.Shape(); return s[len(s)-1] }
+	a := &attention{heads: max(o.Heads, 1), d: o.HeadDim, causal: o.Causal, scale: o.Scale}
 	if a.d == 0 {
 		parts := 1
 		for _, c := range []Columns{k, v} {
@@ -153,16 +197,16 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 				parts++
 			}
 		}
-		a.d = qs[2] / parts / a.heads
-		if a.d*a.heads*parts != qs[2] {
-			shapePanic(name, "the queries' width does not divide into heads", qs, []int{parts, a.heads})
+		a.d = last(q) / parts / a.heads
+		if a.d*a.heads*parts != last(q) {
+			shapePanic(name, "the queries' width does not divide into heads", q.Of.Shape(), []int{parts, a.heads})
 		}
 	}
 	width := a.heads * a.d
 	for i, c := range []Columns{q, k, v} {
 		s := c.Of.Shape()
 		// The divisions come first: they cannot overflow.
-		if a.d < 0 || a.d > s[2]/a.heads || c.From < 0 || c.From > s[2]-width {
+		if a.d < 0 || a.d > last(c)/a.heads || c.From < 0 || c.From > last(c)-width {
 			shapePanic(name, "columns out of range", s, []int{c.From, a.heads, a.d})
 		}
 		for _, e := range []Columns{q, k, v}[:i] {
@@ -176,18 +220,15 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	} else if a.scale < 0 {
 		usePanic(name, "negative scale")
 	}
-	a.q = columns{of: q.Of, from: q.From, stride: qs[2]}
-	a.k = columns{of: k.Of, from: k.From, stride: ks[2]}
-	a.v = columns{of: v.Of, from: v.From, stride: vs[2]}
-	if given(o.Bias) {
-		a.bias = a.broadcast(o.Bias)
-	}
-	if o.KeyMask != nil {
-		if len(o.KeyMask) != a.batch*a.tk {
-			shapePanic(name, "expected a key mask of B·Tk elements", ks, []int{len(o.KeyMask)})
-		}
-		a.maskKeys(o.KeyMask)
-	}
+	a.q = columns{of: q.Of, from: q.From, stride: last(q)}
+	a.k = columns{of: k.Of, from: k.From, stride: last(k)}
+	a.v = columns{of: v.Of, from: v.From, stride: last(v)}
+	return a
+}
+
+// resize sets the numbers of queries and keys, and what follows from them.
+func (a *attention) resize(tq, tk int) {
+	a.tq, a.tk = tq, tk
 	a.lds = (a.tk + 15) &^ 15
 	a.block = max(16, attentionBlock/max(1, a.tk))
 	if a.causal {
@@ -196,7 +237,6 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 	if n := ceilDiv(a.tq, a.block); n > 0 {
 		a.block = (a.tq + n - 1) / n
 	}
-	return a
 }
 
 // cost is the price of one query of one head, in units of one cheap operation on an element.
@@ -296,7 +336,7 @@ func (a *attention) queries(b, h, i int) simd.Matrix {
 }
 
 // position is where the random numbers of a row of weights begin; a row's numbers are whole blocks.
-func (a *attention) position(row int) int { return row * ((a.tk + 3) &^ 3) }
+func (a *attention) position(row int) int { return a.drawn + row*((a.tk+3)&^3) }
 
 // writeWeights stores a row of attention weights; tmp has room for one.
 func (a *attention) writeWeights(dst, row, tmp []float32, span keySpan, inv float32) {

@@ -55,14 +55,23 @@ type AttentionInput struct {
 	KeyMask []bool
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
+	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
+	// are [tokens, width], and sequence i has the rows Starts[i] to Starts[i+1]. The list ends with the number of tokens.
+	// A Memory is [memory tokens, memory width], packed as MemoryStarts says. Cache, KeyMask, Maps and Bias are not
+	// for packed sequences: an autograd.UseError.
+	Starts       []int
+	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
 	// a Memory.
 	Maps *[]float32
 }
 
-// Forward maps queries, [n, length, width], to the same shape. With a Memory and a fused projection it panics with an
+// Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it panics with an
 // autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	if in.Starts != nil && (in.Cache != nil || a.Bias != nil) {
+		panic(&autograd.UseError{Op: "attention", Reason: "a cache or a bias beside packed sequences"})
+	}
 	q, k, v := a.project(x, in)
 	o := autograd.AttentionOptions{
 		Heads:   a.Heads,
@@ -72,6 +81,9 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 		Dropout: a.Dropout,
 		Weights: in.Maps,
 	}
+	if in.Starts != nil {
+		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in.Residual)
+	}
 	if a.Bias != nil {
 		o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
 	}
@@ -79,8 +91,13 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	if y.Dim(0) != x.Dim(0) {
 		y = autograd.Reshape(y, x.Dim(0), x.Dim(1), y.Dim(2))
 	}
-	if in.Residual != nil {
-		return a.Proj.ForwardAdd(y, in.Residual)
+	return a.result(y, in.Residual)
+}
+
+// result projects what the heads found, and adds the residual if there is one.
+func (a *MultiHeadAttention) result(y, residual *autograd.Tensor) *autograd.Tensor {
+	if residual != nil {
+		return a.Proj.ForwardAdd(y, residual)
 	}
 	return a.Proj.Forward(y)
 }
@@ -95,7 +112,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to another sequence"})
 		}
 		qkv := a.QKV.Forward(x)
-		width := qkv.Dim(2) / 3
+		width := qkv.Dim(-1) / 3
 		q = autograd.Columns{Of: qkv}
 		k = autograd.Columns{Of: qkv, From: width}
 		v = autograd.Columns{Of: qkv, From: 2 * width}
@@ -116,7 +133,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		k, v = a.keys(in.Memory, in.Cache)
 	}
 	n, m := x.Dim(0), k.Of.Shape()[0]
-	if n != m && m > 0 && n%m == 0 { // the queries of neighbors one after the other
+	if in.Starts == nil && n != m && m > 0 && n%m == 0 { // the queries of neighbors one after the other
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
 	return autograd.Columns{Of: queries}, k, v

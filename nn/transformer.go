@@ -82,8 +82,13 @@ func NewBlock(c BlockConfig) *Block {
 	return b
 }
 
-// Forward maps x, [n, length, width], to the same shape. The block sets in.Residual itself; it must be nil.
+// Forward maps x, [n, length, width], to the same shape. The block sets in.Residual itself; it must be nil. Packed
+// sequences are [tokens, width], with in.Starts. They have no drop path, because a row is no sample: an
+// autograd.UseError on a training tape.
 func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	if in.Starts != nil && b.DropPath > 0 && x.Tape().Training() {
+		panic(&autograd.UseError{Op: "block", Reason: "drop path beside packed sequences"})
+	}
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
 		in := in
 		in.Residual = residual
@@ -133,7 +138,7 @@ func NewStack(n int, c BlockConfig) Stack {
 	return s
 }
 
-// Forward maps x, [n, length, width], to the same shape. Each block is a segment of the tape ([autograd.Tape.Segment])
+// Forward maps x, [n, length, width] or packed, to the same shape. Each block is a segment of the tape ([autograd.Tape.Segment])
 // and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
 // attention weights of the last block.
 func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
