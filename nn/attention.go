@@ -17,6 +17,9 @@ type MultiHeadAttention struct {
 	// Bias, if not nil, returns values that are added to the scores, such as relative position biases. For the given
 	// numbers of queries and keys, their shape is [1 or n, 1 or heads, queries, keys].
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
+	// Rotary, if not nil, turns queries and keys of self-attention by their positions ([RotarySequence], [RotaryGrid]).
+	// Positions count from the first token of a sequence, those in a cache included.
+	Rotary *autograd.RotaryTable
 }
 
 // NewMultiHeadAttention returns self-attention of zeros with a fused projection. With qkvBias that has a bias.
@@ -113,6 +116,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		}
 		qkv := a.QKV.Forward(x)
 		width := qkv.Dim(-1) / 3
+		qkv = a.rotate(qkv, in, 0, width)
 		q = autograd.Columns{Of: qkv}
 		k = autograd.Columns{Of: qkv, From: width}
 		v = autograd.Columns{Of: qkv, From: 2 * width}
@@ -124,13 +128,14 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 	}
 	queries := a.Query.Forward(x)
 	if in.Memory == nil {
-		k, v = a.keys(x, in.Cache)
+		queries = a.rotate(queries, in, 0)
+		k, v = a.keys(x, in)
 		return autograd.Columns{Of: queries}, k, v
 	}
 	if in.Cache != nil && in.Cache.Len() > 0 {
 		k, v = cached(in.Cache, t, a.Key.Weight.Shape()[0])
 	} else {
-		k, v = a.keys(in.Memory, in.Cache)
+		k, v = a.keys(in.Memory, in)
 	}
 	n, m := x.Dim(0), k.Of.Shape()[0]
 	if in.Starts == nil && n != m && m > 0 && n%m == 0 { // the queries of neighbors one after the other
@@ -140,14 +145,36 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 }
 
 // keys projects keys and values, and appends them to the cache if there is one.
-func (a *MultiHeadAttention) keys(x *autograd.Tensor, cache *autograd.State) (k, v autograd.Columns) {
-	k = autograd.Columns{Of: a.Key.Forward(x)}
-	v = autograd.Columns{Of: a.Value.Forward(x)}
-	if cache == nil {
-		return k, v
+func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
+	keys, values := a.Key.Forward(x), a.Value.Forward(x)
+	if in.Memory == nil {
+		keys = a.rotate(keys, in, 0)
 	}
-	cache.Append(autograd.Concat(2, k.Of, v.Of))
-	return cached(cache, x.Tape(), k.Of.Shape()[2])
+	if in.Cache == nil {
+		return autograd.Columns{Of: keys}, autograd.Columns{Of: values}
+	}
+	in.Cache.Append(autograd.Concat(2, keys, values))
+	return cached(in.Cache, x.Tape(), keys.Dim(2))
+}
+
+// rotate turns the heads of a projection that begin at the given columns.
+func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from ...int) *autograd.Tensor {
+	if a.Rotary == nil {
+		return x
+	}
+	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads), From: from}
+	if in.Cache != nil {
+		o.First = in.Cache.Len()
+	}
+	if in.Starts != nil {
+		o.Positions = make([]int, 0, x.Dim(0))
+		for i := 1; i < len(in.Starts); i++ {
+			for p := range in.Starts[i] - in.Starts[i-1] {
+				o.Positions = append(o.Positions, p)
+			}
+		}
+	}
+	return autograd.Rotary(x, a.Rotary, o)
 }
 
 func cached(s *autograd.State, t *autograd.Tape, width int) (k, v autograd.Columns) {

@@ -1,0 +1,106 @@
+package nn
+
+import (
+	"math"
+
+	"github.com/fovea-ml/fovea/autograd"
+)
+
+// RotarySequence returns the table of rotary positions 0, 1, … of a sequence, for [autograd.Rotary]. In each position
+// pair i of dim/2 turns by position/base^(2i/dim). With interleaved, pairs are neighbors, as in GPT-J. Otherwise they
+// lie dim/2 apart, as in LLaMA and GPT-NeoX. A dim below the width of a head turns a part of it.
+//
+// Frequencies and angles are rounded to float32 where transformers rounds them (LlamaRotaryEmbedding), because weights
+// were trained with that. Powers, sines and cosines are computed in float64.
+//
+// It panics with an autograd.ShapeError when dim is not a positive even number.
+func RotarySequence(positions, dim int, base float64, interleaved bool) *autograd.RotaryTable {
+	t := rotaryTable(positions, dim, 2, interleaved)
+	freqs := rotaryFrequencies(dim/2, base)
+	angles := make([]float32, dim/2)
+	for p := range positions {
+		for i, f := range freqs {
+			angles[i] = float32(p) * f
+		}
+		appendAngles(t, angles)
+	}
+	return t
+}
+
+// RotaryGridOptions configure [RotaryGrid]. The zero value is timm's default with interleaved pairs.
+type RotaryGridOptions struct {
+	Base float64 // of the frequencies; 0 means 10000
+	// The size of the grid of pre-training, if not 0: positions are scaled to it.
+	RefHeight, RefWidth int
+	Offset              float64 // added to the positions, before scaling
+	// Halves pairs channels dim/2 apart. Otherwise pairs are neighbors, as in EVA-02.
+	Halves bool
+	// Prefix is the number of tokens before the patches, such as a class token. They do not turn.
+	Prefix int
+}
+
+// RotaryGrid returns the table of rotary positions of a grid of height×width patches in row-major order, for
+// [autograd.Rotary]. The first half of a row's angles belongs to the row of the patch, the second half to its column:
+// position/base^(4i/dim) (build_rotary_pos_embed with in_pixels=False in timm/layers/pos_embed_sincos.py, used by
+// EVA-02, arXiv 2303.11331). Values are rounded to float32 where timm rounds them.
+//
+// It panics with an autograd.ShapeError when dim is not a positive multiple of 4.
+func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTable {
+	if o.Base == 0 {
+		o.Base = 10000
+	}
+	t := rotaryTable(o.Prefix+height*width, dim, 4, !o.Halves)
+	for range o.Prefix {
+		appendAngles(t, make([]float32, dim/2))
+	}
+	place := func(i, size, ref int) float32 {
+		p := float32(i) + float32(o.Offset)
+		if ref != 0 {
+			p = p / float32(size) * float32(ref)
+		}
+		return p
+	}
+	freqs := rotaryFrequencies(dim/4, o.Base)
+	angles := make([]float32, dim/2)
+	for y := range height {
+		for x := range width {
+			for i, f := range freqs {
+				angles[i] = place(y, height, o.RefHeight) * f
+				angles[dim/4+i] = place(x, width, o.RefWidth) * f
+			}
+			appendAngles(t, angles)
+		}
+	}
+	return t
+}
+
+func rotaryTable(positions, dim, multiple int, interleaved bool) *autograd.RotaryTable {
+	if dim <= 0 || dim%multiple != 0 || positions < 0 {
+		panic(&autograd.ShapeError{Op: "rotary table", Shapes: [][]int{{positions, dim}, {multiple}}, Reason: "expected a multiple of this number of channels"})
+	}
+	return &autograd.RotaryTable{
+		Cos: make([]float32, 0, positions*dim), Sin: make([]float32, 0, positions*dim),
+		Dim: dim, Interleaved: interleaved,
+	}
+}
+
+// rotaryFrequencies returns 1/base^(i/n) for i below n.
+func rotaryFrequencies(n int, base float64) []float32 {
+	f := make([]float32, n)
+	for i := range f {
+		f[i] = 1 / float32(math.Pow(base, float64(float32(i)/float32(n))))
+	}
+	return f
+}
+
+// appendAngles adds a position to a table: an angle for each pair of channels.
+func appendAngles(t *autograd.RotaryTable, angles []float32) {
+	for c := range t.Dim {
+		i := c % len(angles)
+		if t.Interleaved {
+			i = c / 2
+		}
+		sin, cos := math.Sincos(float64(angles[i]))
+		t.Cos, t.Sin = append(t.Cos, float32(cos)), append(t.Sin, float32(sin))
+	}
+}
