@@ -19,6 +19,22 @@ func (l *LayerNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.LayerNorm(x, l.Weight, l.Bias, l.Eps)
 }
 
+// RMSNorm divides each row of the last dimension by its root mean square (Zhang and Sennrich, arXiv 1910.07467).
+type RMSNorm struct {
+	Weight *autograd.Parameter // [width], or nil
+	Eps    float32             // added to the mean square; 0 adds nothing
+}
+
+// NewRMSNorm returns a layer with gain 1.
+func NewRMSNorm(width int, eps float32) *RMSNorm {
+	return &RMSNorm{Weight: filled(width, 1), Eps: eps}
+}
+
+// Forward maps [..., width] to the same shape.
+func (l *RMSNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.RMSNorm(x, l.Weight, l.Eps)
+}
+
 // BatchNorm normalizes each channel (Ioffe and Szegedy, arXiv 1502.03167). On a training tape it uses the statistics of
 // the batch and queues an update of the running ones; elsewhere, and where it is frozen, it uses the running ones.
 type BatchNorm struct {
