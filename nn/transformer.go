@@ -6,11 +6,14 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// MLP is the feed-forward part of a transformer block: FC2(act(FC1(x))).
+// MLP is the feed-forward part of a transformer block: FC2(act(FC1(x))). A gated one multiplies halves of what FC1
+// gives: FC2(act(gate)·up), such as SwiGLU ([autograd.GatedProduct]).
 type MLP struct {
-	FC1 *Linear
-	FC2 *Linear
-	Act autograd.Activation
+	FC1   *Linear // [hidden, width]; gated: [2·hidden, width], two projections packed in the order of Order
+	FC2   *Linear // [width, hidden]
+	Act   autograd.Activation
+	Gated bool
+	Order autograd.GateOrder
 }
 
 // NewMLP returns a layer of zeros from width to hidden and back.
@@ -18,9 +21,21 @@ func NewMLP(width, hidden int, act autograd.Activation) *MLP {
 	return &MLP{FC1: NewLinear(width, hidden, true), FC2: NewLinear(hidden, width, true), Act: act}
 }
 
+// NewGatedMLP returns a gated layer of zeros from width to hidden and back.
+func NewGatedMLP(width, hidden int, act autograd.Activation, order autograd.GateOrder) *MLP {
+	m := NewMLP(width, hidden, act)
+	m.FC1, m.Gated, m.Order = NewLinear(width, 2*hidden, true), true, order
+	return m
+}
+
 // Forward maps [..., width] to the same shape. A residual is added in the same pass; it may be nil.
 func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
-	h := m.FC1.ForwardAct(x, m.Act)
+	var h *autograd.Tensor
+	if m.Gated {
+		h = autograd.GatedProduct(m.FC1.Forward(x), m.Act, m.Order)
+	} else {
+		h = m.FC1.ForwardAct(x, m.Act)
+	}
 	if residual != nil {
 		return m.FC2.ForwardAdd(h, residual)
 	}
@@ -48,6 +63,9 @@ type BlockConfig struct {
 	Act    autograd.Activation // inside the MLP; the default is none
 	Eps    float32             // added to the variance by the layer norms; 0 adds nothing
 
+	// Gated makes the MLP multiply the halves of a packed projection, of which GateOrder says the order.
+	Gated     bool
+	GateOrder autograd.GateOrder
 	// QKVBias gives the projection to queries, keys and values a bias. The other linear layers always have one.
 	QKVBias bool
 	// PostNorm normalizes after each sum, as in BERT, instead of before each branch, as in ViT.
@@ -74,6 +92,9 @@ func NewBlock(c BlockConfig) *Block {
 		Dropout:   c.Dropout,
 		DropPath:  c.DropPath,
 		PostNorm:  c.PostNorm,
+	}
+	if c.Gated {
+		b.MLP = NewGatedMLP(c.Width, c.Hidden, c.Act, c.GateOrder)
 	}
 	b.Attention.Dropout = c.AttentionDropout
 	if c.LayerScale != 0 {
