@@ -54,6 +54,10 @@ var halfModels = []struct {
 		h, c := LSTMCell(x, x.Tape().Full(.1, 4, 10), x.Tape().Full(.2, 4, 10), p[0], p[1], p[2], p[3])
 		return Add(h, c)
 	}},
+	{"sequence", []int{2, 3, 12}, [][]int{{40, 12}, {40, 10}, {40}, {40}}, func(x *Tensor, p []*Parameter) *Tensor {
+		y, _, _ := LSTM(x, nil, nil, p[0], p[1], p[2], p[3], RecurrentOptions{})
+		return y
+	}},
 	{"attention bias", []int{2, 5, 24}, [][]int{{2, 5, 5}}, func(x *Tensor, p []*Parameter) *Tensor {
 		return Attention(Columns{Of: x}, Columns{Of: x}, Columns{Of: x}, AttentionOptions{Heads: 2, HeadDim: 12, Bias: p[0]})
 	}},

@@ -2,7 +2,9 @@ package nn_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
@@ -29,4 +31,28 @@ func ExampleParameters() {
 	// Head.Weight [3 8]
 	// Head.Bias [3]
 	// [2 3]
+}
+
+// A stream of features comes in pieces: the last states of one piece are the initial ones of the next.
+func ExampleLSTM() {
+	l := nn.NewLSTM(nn.RecurrentConfig{In: 3, Width: 8, Layers: 2, Bias: true})
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range nn.Parameters(l) {
+		nn.Uniform(rng, p, 1/math.Sqrt(8))
+	}
+
+	tape := autograd.NewTape(autograd.Options{})
+	y, h, c := l.Forward(tape.Full(1, 1, 4, 3), nn.RecurrentInput{})
+	more, _, _ := l.Forward(tape.Full(1, 1, 2, 3), nn.RecurrentInput{H: h, C: c})
+	whole, _, _ := l.Forward(tape.Full(1, 1, 6, 3), nn.RecurrentInput{})
+	fmt.Println(y.Shape(), more.Shape(), h.Shape())
+	fmt.Println(slices.Equal(append(y.Floats(nil), more.Floats(nil)...), whole.Floats(nil)))
+
+	// Two sequences of unequal length in one batch.
+	_, h, _ = l.Forward(tape.Full(1, 2, 6, 3), nn.RecurrentInput{Lengths: []int{6, 2}})
+	fmt.Println(h.Shape())
+	// Output:
+	// [1 4 8] [1 2 8] [2 1 8]
+	// true
+	// [2 2 8]
 }

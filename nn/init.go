@@ -37,12 +37,21 @@ func Normal(rng *rand.Rand, p *autograd.Parameter, std float64) {
 	})
 }
 
+// Uniform fills p with uniform values in ±bound. PyTorch initializes all parameters of recurrent layers with 1/√width.
+func Uniform(rng *rand.Rand, p *autograd.Parameter, bound float64) {
+	p.Update(func(values []float32) {
+		for i := range values {
+			values[i] = float32((2*rng.Float64() - 1) * bound)
+		}
+	})
+}
+
 // XavierUniform fills p with uniform values in ±√(6/(fanIn+fanOut)) (Glorot and Bengio, AISTATS 2010). A parameter of
 // more than two dimensions is a convolution kernel [out, in, ...]: both fans are multiplied by the size of its field. A
 // parameter of fewer than two dimensions has as many values as each fan.
 func XavierUniform(rng *rand.Rand, p *autograd.Parameter) {
 	in, out := fans(p.Shape())
-	uniform(rng, p, math.Sqrt(6/float64(in+out)))
+	Uniform(rng, p, math.Sqrt(6/float64(in+out)))
 }
 
 // KaimingUniform fills p with uniform values in ±√(3/fanIn)·gain, where gain is √(2/(1+slope²)) (He et al.,
@@ -50,7 +59,7 @@ func XavierUniform(rng *rand.Rand, p *autograd.Parameter) {
 // convolution layers with √5, which gives ±1/√fanIn.
 func KaimingUniform(rng *rand.Rand, p *autograd.Parameter, slope float64) {
 	in, _ := fans(p.Shape())
-	uniform(rng, p, math.Sqrt(2/(1+slope*slope))*math.Sqrt(3/float64(in)))
+	Uniform(rng, p, math.Sqrt(2/(1+slope*slope))*math.Sqrt(3/float64(in)))
 }
 
 // KaimingNormal fills p with normal values of standard deviation √(2/fan) for a ReLU that follows (arXiv 1502.01852).
@@ -68,14 +77,6 @@ func Constant(p *autograd.Parameter, value float32) {
 	p.Update(func(values []float32) {
 		for i := range values {
 			values[i] = value
-		}
-	})
-}
-
-func uniform(rng *rand.Rand, p *autograd.Parameter, bound float64) {
-	p.Update(func(values []float32) {
-		for i := range values {
-			values[i] = float32((2*rng.Float64() - 1) * bound)
 		}
 	})
 }

@@ -82,6 +82,7 @@ func TestInitializers(t *testing.T) {
 		// A normal cut at one standard deviation has a standard deviation of 0.5396.
 		{"cut at 1", func(p *autograd.Parameter) { TruncatedNormal(rng(), p, 1, -1, 1) }, 0.5396, 1},
 		{"normal", func(p *autograd.Parameter) { Normal(rng(), p, 3) }, 3, 30},
+		{"uniform", func(p *autograd.Parameter) { Uniform(rng(), p, 0.5) }, 0.5 / math.Sqrt(3), 0.5},
 		{"xavier", func(p *autograd.Parameter) { XavierUniform(rng(), p) }, math.Sqrt(2 / (2.0 * n)), math.Sqrt(6 / (2.0 * n))},
 		{"kaiming uniform", func(p *autograd.Parameter) { KaimingUniform(rng(), p, math.Sqrt(5)) }, 1 / math.Sqrt(3*n), 1 / math.Sqrt(n)},
 		{"kaiming normal", func(p *autograd.Parameter) { KaimingNormal(rng(), p, false) }, math.Sqrt(2.0 / n), 1},
