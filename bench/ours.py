@@ -1,4 +1,4 @@
-"""Starts a Go program in bench and sends it requests: Fovea's side of run.py and vision.py.
+"""Starts a program in bench and sends it requests: Fovea's side and the peers' side of run.py and vision.py.
 
 bench/internal/serve describes the requests.
 """
@@ -19,22 +19,44 @@ def build(program):
     return binary
 
 
-class Worker:
-    """A process of bench/PROGRAM. simd forces an instruction set; "" is the best one."""
+class Failed(SystemExit):
+    """A program answered a request with an error, or ended. Uncaught, it ends this program with that message."""
 
-    def __init__(self, program, simd):
-        env = dict(os.environ, **({"FOVEA_SIMD": simd} if simd else {}))
-        self.program = program
-        self.p = subprocess.Popen([build(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+
+class Process:
+    """A program that answers each line with a line."""
+
+    def __init__(self, name, command, env=None):
+        self.name = name
+        self.p = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                  stderr=subprocess.DEVNULL if name != "ours" else None, env=dict(os.environ, **(env or {})))
 
     def ask(self, line):
-        self.p.stdin.write(line + "\n")
-        self.p.stdin.flush()
-        answer = self.p.stdout.readline().strip()
+        try:
+            self.p.stdin.write(line + "\n")
+            self.p.stdin.flush()
+            answer = self.p.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
         if not answer or answer.startswith("error"):
-            sys.exit(f"bench/{self.program}: {line}: {answer or 'the program ended'}")
+            raise Failed(f"{self.name}: {line}: {answer or 'the program ended'}")
         return answer
 
     def close(self):
         self.p.stdin.close()
         self.p.wait()
+
+
+class Worker(Process):
+    """A process of bench/PROGRAM. simd forces an instruction set; "" is the best one."""
+
+    def __init__(self, program, simd):
+        super().__init__("ours", [build(program)], {"FOVEA_SIMD": simd} if simd else None)
+
+
+class Peer(Process):
+    """A process of peers.py. simd limits PyTorch, oneDNN and MKL to an instruction set."""
+
+    def __init__(self, engine, simd):
+        limits = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "DNNL_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+        super().__init__(engine, [sys.executable, os.path.join(root, "bench", "peers.py"), engine], limits if simd == "avx2" else None)

@@ -1,195 +1,181 @@
-"""Times Fovea and PyTorch in turn, on the same inputs and threads.
+"""Times Fovea and its peers in turn, on the same inputs and threads.
 
-    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,vit,train,mae] [--simd avx2]
+    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,vit,train,mae,conv,net,resnet,lstm,text] [--simd avx2]
 
-It needs torch, timm and transformers (testdata/gen/requirements.txt) and Go. It prints a Markdown table with:
+It needs Go and torch, torchvision, timm and transformers (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
+onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a Markdown table with:
 
-- minimum and median of each side
-- the ratio of the medians (below 1, Fovea is faster), with the spread of the ratios of pairs
-- for matrix products: the share of the peak, that is, of a loop of fused multiply-adds on registers in the same run
+- minimum and median of each engine, in milliseconds
+- the ratio of our median to the best peer's (below 1, Fovea is faster), with the spread of the ratios of pairs
+- for products and convolutions: the share of the peak, that is, of a loop of fused multiply-adds on registers in the same run
+- the memory allocated by a run, and the peak memory of both processes
 """
 
 import argparse
-import json
-import os
 import platform
-import resource
 import statistics
-import subprocess
 import sys
 import time
 
-from ours import Worker
+from ours import Failed, Peer, Worker
 
 GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)]
 
+# in:out:kernel:stride:groups:height:width
+CONVS = [
+    "88:88:3:1:88:88:88", "192:192:3:1:192:22:22", "96:96:3:2:96:44:44", "96:96:5:1:96:22:22",  # depthwise
+    "3:24:3:2:1:352:352",  # stem
+    "64:64:3:1:1:120:120", "512:512:3:1:1:15:15", "256:64:1:1:1:60:80",
+]
 
-def torch_case(case, threads):
-    """Returns a function that runs a case once in PyTorch."""
-    import torch
+KINDS = {
+    "gemm": [f"{form}:{m}:{k}:{n}" for m, k, n in GEMMS for form in ("gemm", "gemmpacked")],
+    "vit": ["vit:base:1", "vit:base:8"],
+    "train": ["train:tiny:8", "train:base:8"],
+    "mae": ["mae:8"],
+    "conv": ["conv:" + c for c in CONVS],
+    "net": ["fastestdet", "r50fpn"],
+    "resnet": ["resnet18:8"],
+    "lstm": ["lstm:1024:64:1"],
+    "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8", "text:clip:1", "text:clip:10"],
+}
 
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision("highest")
-    torch.manual_seed(1)
-    name, *args = case.split(":")
-    if name.startswith("gemm"):
+
+def flops(case):
+    """Returns the floating-point operations of a product or a convolution, or 0."""
+    kind, *args = case.split(":")
+    if kind.startswith("gemm"):
         m, k, n = map(int, args)
-        a, b = torch.randn(m, k), torch.randn(n, k)
-        c = torch.empty(m, n)
-        bt = b.t()
-        return lambda: torch.mm(a, bt, out=c)
-    if name == "mae":
-        from transformers import ViTMAEConfig, ViTMAEForPreTraining
-
-        model = ViTMAEForPreTraining(ViTMAEConfig(norm_pix_loss=True)).train()
-        x = torch.randn(int(args[0]), 3, 224, 224)
-        return torch_step(model, lambda: model(x).loss)
-    import timm
-
-    model = timm.create_model({"tiny": "vit_tiny_patch16_224", "small": "vit_small_patch16_224",
-                               "base": "vit_base_patch16_224"}[args[0]])
-    x = torch.randn(int(args[1]), 3, 224, 224)
-    if name == "vit":
-        model.eval()
-
-        def infer():
-            with torch.inference_mode():
-                model(x)
-        return infer
-    model.train()
-    labels = torch.zeros(x.shape[0], dtype=torch.long)
-    return torch_step(model, lambda: torch.nn.functional.cross_entropy(model(x), labels))
+        return 2 * m * k * n
+    if kind == "conv":
+        channels, out, kernel, stride, groups, h, w = map(int, args)
+        return 2 * out * channels // groups * kernel**2 * -(-h // stride) * -(-w // stride)
+    return 0
 
 
-def torch_step(model, loss):
-    import torch
+def engines(case):
+    """Returns the peers that can run a case."""
+    kind = case.split(":")[0]
+    if kind.startswith("gemm") or kind in ("train", "mae"):
+        return ["torch"]
+    if kind == "resnet18":
+        return ["torch", "channels-last"]
+    if kind in ("lstm", "text"):
+        return ["torch", "onnxruntime", "openvino"]
+    return ["torch", "channels-last", "onnxruntime", "openvino"]
 
-    opt = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.05)
 
-    def step():
-        loss().backward()
-        opt.step()
-        opt.zero_grad()
-    return step
-
-
-def measure(case, threads, pairs, simd, flat):
+def start(case, threads, simd):
+    """Returns the processes that run the case, ours first."""
     ours = Worker("worker", simd)
     ours.ask(f"prepare {case} {threads}")
-    peer = torch_case(case, threads)
-    warm = 3
-    calls = 1
-    for i in range(warm):
-        t = float(ours.ask("run 1"))
-        peer()
-    if t < 20:  # repeat a short case within a pair
-        calls = max(3, min(50, int(40 / max(t, 0.05))))
-    a, b, peaks = [], [], []
-    gemm = case.startswith("gemm")
-    for i in range(pairs):
-        if gemm:
-            peaks.append(float(ours.ask(f"peak {threads}")))
-        a.append(float(ours.ask(f"run {calls}")))
-        times = []
-        for _ in range(calls):
-            start = time.perf_counter()
-            peer()
-            times.append((time.perf_counter() - start) * 1e3)
-        b.append(min(times))
-    ratios = sorted(x / y for x, y in zip(a, b))
-    row = {"case": case, "threads": threads, "ours": (min(a), statistics.median(a)), "peer": (min(b), statistics.median(b)),
-           "ratio": statistics.median(a) / statistics.median(b), "spread": (ratios[len(ratios) // 10], ratios[-1 - len(ratios) // 10])}
-    if gemm:
-        m, k, n = map(int, case.split(":")[1:])
-        flop = 2e-6 * m * n * k
-        row["gflops"] = (flop / min(a), flop / min(b), max(peaks))
-    else:
-        row["allocated"] = float(ours.ask("allocated"))
-        row["memory"] = float(ours.ask("memory"))
-        if flat and not case.startswith("vit"):
-            ours.close()
-            ours = Worker("worker", simd)
-            model, *rest = case.removeprefix("train:").split(":")
-            early, late = map(float, ours.ask(f"loop {model} {rest[-1]} {flat}").split())
-            row["grown"], row["flat"] = late - early, flat
-    ours.close()
+    all = {"ours": ours}
+    for name in engines(case):
+        peer = Peer(name, simd)
+        try:
+            peer.ask(f"prepare {case} {threads}")
+            peer.ask("run 1")
+            all[name] = peer
+        except Failed as e:
+            print(f"{case}: left out: {e}", file=sys.stderr)
+            peer.close()
+    return all
+
+
+def measure(case, threads, pairs, simd):
+    all = start(case, threads, simd)
+    warm = min(float(all["ours"].ask("run 1")) for _ in range(3))
+    for p in all.values():
+        p.ask("run 2")
+    calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
+    times, peaks = {name: [] for name in all}, []
+    for _ in range(pairs):
+        if flops(case):
+            peaks.append(float(all["ours"].ask(f"peak {threads}")))
+        for name, p in all.items():
+            time.sleep(0.01)  # until the threads of the engine before have stopped to spin
+            times[name].append(float(p.ask(f"run {calls}")))
+    row = {"case": case, "threads": threads, "times": times, "peak": max(peaks, default=0),
+           "allocated": float(all["ours"].ask("allocated")), "memory": {name: float(p.ask("memory")) for name, p in all.items()}}
+    for p in all.values():
+        p.close()
     return row
 
 
 def report(row):
-    ours, peer = row["ours"], row["peer"]
-    notes = ""
-    if "gflops" in row:
-        g, p, peak = row["gflops"]
-        notes = f"{g:.0f} against {p:.0f} GFLOP/s; {100 * g / peak:.0f} % and {100 * p / peak:.0f} % of {peak:.0f}"
-    else:
-        notes = f"{row['allocated'] / 1e3:.0f} kB allocated; {row['memory']:.0f} MB at most"
-        if "peer_memory" in row:
-            notes += f" against {row['peer_memory']:.0f}"
-        if "grown" in row:
-            notes += f"; {row['grown']:+.1f} MB from step 10 to {row['flat']} of the training loop"
-    print(f"| {row['case']} | {row['threads']} | {ours[0]:.2f} / {ours[1]:.2f} | {peer[0]:.2f} / {peer[1]:.2f} | "
-          f"{row['ratio']:.2f} ({row['spread'][0]:.2f}..{row['spread'][1]:.2f}) | {notes} |", flush=True)
+    times = row["times"]
+    ours = times["ours"]
+    peers = {name: t for name, t in times.items() if name != "ours"}
+    cells = [f"{name} {min(t):.2f} / {statistics.median(t):.2f}" for name, t in peers.items()]
+    ratio = "no peer"
+    best = min(peers, key=lambda name: statistics.median(peers[name]), default=None)
+    if best:
+        ratios = sorted(x / y for x, y in zip(ours, peers[best]))
+        tenth = len(ratios) // 10
+        ratio = f"{statistics.median(ours) / statistics.median(peers[best]):.2f} ({ratios[tenth]:.2f}..{ratios[-1 - tenth]:.2f}) of {best}"
+    notes = f"{row['allocated'] / 1e3:.0f} kB allocated; {row['memory']['ours']:.0f} MB at most"
+    if best:
+        notes += f" against {row['memory'][best]:.0f}"
+    if row["peak"]:
+        rate = flops(row["case"]) / 1e6
+        shares = [f"{100 * rate / min(t) / row['peak']:.0f}" for t in (ours, *([peers[best]] if best else []))]
+        notes = f"{' and '.join(shares)} % of {row['peak']:.0f} GFLOP/s"
+    print(f"| {row['case']} | {row['threads']} | {min(ours):.2f} / {statistics.median(ours):.2f} | {'; '.join(cells)} | {ratio} | {notes} |", flush=True)
+
+
+def report_growth(case, steps, simd):
+    """Prints the growth of the peak memory in a training loop."""
+    kind, *args = case.split(":")
+    w = Worker("worker", simd)
+    early, late = map(float, w.ask(f"loop {args[0] if kind == 'train' else kind} {args[-1]} {steps}").split())
+    w.close()
+    print(f"\n{case}: {late - early:+.1f} MB from step 10 to {steps} of the training loop", flush=True)
+
+
+def report_scaling(rows, threads):
+    """Prints how products scale with threads, beside the loop of fused multiply-adds."""
+    by = {(r["case"], r["threads"]): r for r in rows if r["case"].startswith("gemm")}
+    for (case, n), row in by.items():
+        one = by.get((case, 1))
+        if n == threads and n > 1 and one:
+            gain, peak = min(one["times"]["ours"]) / min(row["times"]["ours"]), row["peak"] / one["peak"]
+            print(f"\n{case}: {n} threads are {gain:.2f} times one, the FMA loop {peak:.2f}: {gain / peak:.2f} of its scaling")
+
+
+def versions():
+    import importlib.metadata as m
+
+    names = ("torch", "torchvision", "timm", "transformers", "onnxruntime", "openvino")
+    installed = {d.metadata["Name"] for d in m.distributions()}
+    return ", ".join(f"{n} {m.version(n)}" for n in names if n in installed)
 
 
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--pairs", type=int, default=15)
-    p.add_argument("--only", default="gemm,vit,train,mae")
-    p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic")
+    p.add_argument("--only", default=",".join(KINDS), help="kinds, or cases such as conv:64:64:3:1:1:56:56")
+    p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic; avx2 limits PyTorch too")
     p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
-    p.add_argument("--case", help="run one case in this process and print JSON (for its own peak memory)")
     o = p.parse_args()
-    if o.case:
-        one(o)
-        return
-    import timm
-    import torch
-    import transformers
-
     w = Worker("worker", o.simd)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
-    print(f"{cpu}; ours {w.ask('info')}; torch {torch.__version__}, timm {timm.__version__}, transformers {transformers.__version__}\n")
+    print(f"{cpu}; ours {w.ask('info')}; {versions()}\n")
     w.close()
-    print("| case | threads | ours, ms min / median | PyTorch, ms min / median | ratio of medians (10..90 %) | notes |")
+    print("| case | threads | ours, ms min / median | peers, ms min / median | ours / best peer, medians (10..90 %) | notes |")
     print("|---|---|---|---|---|---|", flush=True)
-    cases = []
+    rows, trained = [], []
     for kind in o.only.split(","):
-        if kind == "gemm":
-            for m, k, n in GEMMS:
-                for threads in sorted({1, o.threads}):
-                    cases += [(f"gemm:{m}:{k}:{n}", threads), (f"gemmpacked:{m}:{k}:{n}", threads)]
-        elif kind == "vit":
-            cases += [("vit:base:1", o.threads), ("vit:base:8", o.threads)]
-        elif kind == "train":
-            cases += [("train:tiny:8", o.threads), ("train:base:8", o.threads)]
-        elif kind == "mae":
-            cases += [("mae:8", o.threads)]
-        else:
-            cases += [(kind, o.threads)]
-    scaling = {}
-    for case, threads in cases:
-        # Each case runs in a new process, so that its peak memory is its own.
-        out = subprocess.run([sys.executable, os.path.abspath(__file__), "--case", case, "--threads", str(threads),
-                              "--pairs", str(o.pairs), "--simd", o.simd, "--flat", str(o.flat)],
-                             check=True, stdout=subprocess.PIPE, text=True).stdout
-        row = json.loads(out.strip().splitlines()[-1])
-        report(row)
-        if "gflops" in row:
-            scaling.setdefault(case, {})[threads] = row["gflops"]
-    for case, by in scaling.items():
-        if len(by) == 2:
-            (g1, _, p1), (g2, _, p2) = by[1], by[o.threads]
-            print(f"\n{case}: {o.threads} threads are {g2 / g1:.2f} times one, the FMA loop {p2 / p1:.2f}: {g2 / g1 / (p2 / p1):.2f} of its scaling",
-                  end="")
-    print()
-
-
-def one(o):
-    row = measure(o.case, o.threads, o.pairs, o.simd, o.flat)
-    row["peer_memory"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
-    print(json.dumps(row))
+        for case in KINDS.get(kind, [kind]):
+            for threads in sorted({1, o.threads}) if case.startswith("gemm") else [o.threads]:
+                rows.append(measure(case, threads, o.pairs, o.simd))
+                report(rows[-1])
+            if kind in ("train", "mae"):
+                trained.append(case)
+    report_scaling(rows, o.threads)
+    if o.flat:
+        for case in trained:
+            report_growth(case, o.flat, o.simd)
 
 
 main()

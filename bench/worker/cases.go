@@ -60,6 +60,12 @@ func newCase(words []string) (func(), error) {
 		return training(workers, c, number(1)), nil
 	case "mae":
 		return pretraining(workers, number(0)), nil
+	case "conv", "fastestdet", "r50fpn":
+		return images(workers, name, number)
+	case "resnet18":
+		return trainResNet(workers, number(0)), nil
+	case "text":
+		return text(workers, args[0], number(1))
 	}
 	return nil, fmt.Errorf("unknown case %s", words[0])
 }

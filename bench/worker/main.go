@@ -9,6 +9,11 @@
 //	vit:NAME:BATCH     inference with a Vision Transformer: tiny, small or base
 //	train:NAME:BATCH   training step with AdamW
 //	mae:BATCH          pre-training step of MAE ViT-B with AdamW
+//	resnet18:BATCH     training step of ResNet-18 at 224×224 with AdamW
+//	conv:IN:OUT:K:STRIDE:GROUPS:H:W:BATCH   one convolution with padding K/2, inference
+//	fastestdet         inference with the graph of FastestDet at 352×352
+//	r50fpn             inference with ResNet-50 and a feature pyramid at 480×640
+//	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens), bert (128) or clip (77)
 //
 // The worker has two more requests:
 //

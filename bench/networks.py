@@ -1,0 +1,147 @@
+"""The graphs that bench/worker builds from Fovea's layers, in PyTorch: single convolutions, networks, text encoders.
+
+network(case) returns the module and its inputs. Weights are random.
+"""
+
+import torch
+from torch import nn
+from torchvision.ops.feature_pyramid_network import ExtraFPNBlock
+
+
+def network(case):
+    """Returns the module of a case of bench/worker and a tuple of inputs."""
+    torch.manual_seed(1)
+    name, *args = case.split(":")
+    if name == "vit":
+        import timm
+
+        sizes = {"tiny": "vit_tiny_patch16_224", "small": "vit_small_patch16_224", "base": "vit_base_patch16_224"}
+        return timm.create_model(sizes[args[0]]), (torch.randn(int(args[1]), 3, 224, 224),)
+    if name == "mae":
+        from transformers import ViTMAEConfig, ViTMAEForPreTraining
+
+        return ViTMAEForPreTraining(ViTMAEConfig(norm_pix_loss=True)), (torch.randn(int(args[0]), 3, 224, 224),)
+    if name == "conv":
+        channels, out, kernel, stride, groups, h, w, *batch = map(int, args)
+        module = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups)
+        return module, (torch.randn(batch[0] if batch else 1, channels, h, w),)
+    if name == "fastestdet":
+        return FastestDet(), (torch.randn(1, 3, 352, 352),)
+    if name == "r50fpn":
+        from torchvision.models.detection.backbone_utils import BackboneWithFPN
+        from torchvision.models import resnet50
+
+        body = resnet50(weights=None)
+        layers = {f"layer{i + 1}": str(i) for i in range(4)}
+        return Levels(BackboneWithFPN(body, layers, [256, 512, 1024, 2048], 256, extra_blocks=Same())), (torch.randn(1, 3, 480, 640),)
+    if name == "resnet18":
+        from torchvision.models import resnet18
+
+        return resnet18(weights=None), (torch.randn(int(args[0]), 3, 224, 224),)
+    if name == "lstm":
+        size, steps, batch = map(int, args)
+        return nn.LSTM(size, size), (torch.randn(steps, batch, size),)
+    if name == "text":
+        return text(args[0], int(args[1]))
+    raise ValueError(f"unknown network {case}")
+
+
+def text(name, batch):
+    from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
+
+    if name == "clip":
+        tokens, module = 77, CLIPTextModel(CLIPTextConfig())
+    elif name == "minilm":
+        c = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+        tokens, module = 64, BertModel(c, add_pooling_layer=False)
+    else:
+        tokens, module = 128, BertModel(BertConfig(), add_pooling_layer=False)
+    ids = torch.arange(batch * tokens).reshape(batch, tokens) + 1000
+    return Last(module), (ids,)
+
+
+class Last(nn.Module):
+    """Only the last hidden state, as a tensor."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, ids):
+        return self.module(input_ids=ids).last_hidden_state
+
+
+class Same(ExtraFPNBlock):
+    """Keeps the pyramid as it is, without the pooled level that torchvision adds by default."""
+
+    def forward(self, results, x, names):
+        return results, names
+
+
+class Levels(nn.Module):
+    """The levels of a pyramid as a tuple."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return tuple(self.module(x).values())
+
+
+class ConvNorm(nn.Sequential):
+    def __init__(self, channels, out, kernel, stride, groups, act):
+        super().__init__(nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out),
+                         *([nn.ReLU()] if act else []))
+
+
+class ShuffleBlock(nn.Module):
+    """A block of ShuffleNetV2 (Ma et al., arXiv 1807.11164, figure 3), channels shuffled at its start."""
+
+    def __init__(self, channels, out, stride):
+        super().__init__()
+        half = out // 2
+        first = channels if stride == 2 else half
+        self.proj = None
+        if stride == 2:
+            self.proj = nn.Sequential(ConvNorm(channels, channels, 3, 2, channels, False), ConvNorm(channels, channels, 1, 1, 1, True))
+        self.main = nn.Sequential(ConvNorm(first, half, 1, 1, 1, True), ConvNorm(half, half, 3, stride, half, False),
+                                  ConvNorm(half, out - first, 1, 1, 1, True))
+
+    def forward(self, x):
+        if self.proj is not None:
+            return torch.cat((self.proj(x), self.main(x)), 1)
+        n, c, h, w = x.shape
+        even, odd = x.reshape(n, c // 2, 2, h, w).unbind(2)
+        return torch.cat((even, self.main(odd)), 1)
+
+
+class FastestDet(nn.Module):
+    """The graph of FastestDet (github.com/dog-qiuqiu/FastestDet)."""
+
+    def __init__(self, width=96):
+        super().__init__()
+        self.stem = ConvNorm(3, 24, 3, 2, 1, True)
+        self.stages, channels = nn.ModuleList(), 24
+        for s, n in enumerate((4, 8, 4)):
+            out = 48 << s
+            self.stages.append(nn.Sequential(*(ShuffleBlock(channels if i == 0 else out, out, 2 if i == 0 else 1) for i in range(n))))
+            channels = out
+        self.reduce = ConvNorm(48 + 96 + 192, width, 1, 1, 1, True)
+        self.pools = nn.ModuleList(nn.Sequential(*(ConvNorm(width, width, 5, 1, width, True) for _ in range(i + 1))) for i in range(3))
+        self.join = ConvNorm(3 * width, width, 1, 1, 1, False)
+        self.enter = ConvNorm(width, width, 1, 1, 1, True)
+        self.heads = nn.ModuleList(nn.Sequential(ConvNorm(width, width, 5, 1, width, True), ConvNorm(width, out, 1, 1, 1, False))
+                                   for out in (1, 4, 80))
+
+    def forward(self, x):
+        f = nn.functional
+        x, levels = f.max_pool2d(self.stem(x), 3, 2, 1), []
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        x = torch.cat((f.avg_pool2d(levels[0], 3, 2, 1), levels[1], f.interpolate(levels[2], scale_factor=2)), 1)
+        x = self.reduce(x)
+        x = self.enter(f.relu(x + self.join(torch.cat([p(x) for p in self.pools], 1))))
+        objectness, boxes, classes = [h(x) for h in self.heads]
+        return torch.cat((objectness.sigmoid(), boxes, classes.softmax(1)), 1)

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// textEncoder is a transformer over tokens, as far as time goes: word and position tables, blocks, one last norm.
+type textEncoder struct {
+	Words     *autograd.Parameter // [vocabulary, width]
+	Positions *autograd.Parameter // [tokens, width]
+	Norm      *nn.LayerNorm       // before the blocks in BERT, after them in CLIP
+	Blocks    nn.Stack
+
+	causal bool
+	tokens int
+}
+
+// newTextEncoder returns the graph of a model: minilm (MiniLM-L6 at 64 tokens), bert (BERT-base at 128) or clip (the
+// text tower of CLIP B/32 at 77).
+func newTextEncoder(name string) (*textEncoder, error) {
+	var e textEncoder
+	var layers, vocabulary int
+	c := nn.BlockConfig{QKVBias: true}
+	switch name {
+	case "minilm":
+		c.Width, c.Heads, c.PostNorm, c.Act, c.Eps = 384, 12, true, autograd.ActGelu, 1e-12
+		layers, vocabulary, e.tokens = 6, 30522, 64
+	case "bert":
+		c.Width, c.Heads, c.PostNorm, c.Act, c.Eps = 768, 12, true, autograd.ActGelu, 1e-12
+		layers, vocabulary, e.tokens = 12, 30522, 128
+	case "clip":
+		c.Width, c.Heads, c.Act, c.Eps = 512, 8, autograd.ActQuickGelu, 1e-5
+		layers, vocabulary, e.tokens, e.causal = 12, 49408, 77, true
+	default:
+		return nil, fmt.Errorf("unknown encoder %q", name)
+	}
+	e.Words, e.Positions = autograd.NewParameter(vocabulary, c.Width), autograd.NewParameter(e.tokens, c.Width)
+	e.Norm = nn.NewLayerNorm(c.Width, c.Eps)
+	e.Blocks = nn.NewStack(layers, c)
+	return &e, nil
+}
+
+// Forward takes batch·tokens ids and returns [batch, tokens, width].
+func (e *textEncoder) Forward(t *autograd.Tape, ids []int, batch int) *autograd.Tensor {
+	x := t.Embedding(e.Words, ids, batch, e.tokens)
+	x = autograd.Add(x, e.Positions)
+	if !e.causal {
+		x = e.Norm.Forward(x)
+	}
+	x = e.Blocks.Forward(x, nn.AttentionInput{Causal: e.causal})
+	if e.causal {
+		x = e.Norm.Forward(x)
+	}
+	return x
+}
