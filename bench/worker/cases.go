@@ -64,6 +64,8 @@ func newCase(words []string) (func(), error) {
 		return images(workers, name, number)
 	case "resnet18":
 		return trainResNet(workers, number(0)), nil
+	case "lstm":
+		return lstm(workers, number(0), number(1), number(2)), nil
 	case "text":
 		return text(workers, args[0], number(1))
 	}

@@ -13,6 +13,7 @@
 //	conv:IN:OUT:K:STRIDE:GROUPS:H:W:BATCH   one convolution with padding K/2, inference
 //	fastestdet         inference with the graph of FastestDet at 352×352
 //	r50fpn             inference with ResNet-50 and a feature pyramid at 480×640
+//	lstm:WIDTH:STEPS:BATCH   inference with one LSTM layer
 //	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens), bert (128) or clip (77)
 //
 // The worker has two more requests:

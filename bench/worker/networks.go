@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -62,6 +63,20 @@ func trainResNet(w *simd.Workers, batch int) func() {
 		logits := m.Forward(t.Input(pixels, batch, 3, 224, 224))
 		return autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{})
 	})
+}
+
+func lstm(w *simd.Workers, width, steps, batch int) func() {
+	m := nn.NewLSTM(nn.RecurrentConfig{In: width, Width: width, Bias: true})
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, p := range nn.Parameters(m) {
+		nn.Uniform(rng, p, 1/math.Sqrt(float64(width)))
+	}
+	x := random(batch * steps * width)
+	tape := autograd.NewTape(autograd.Options{Workers: w})
+	return func() {
+		m.Forward(tape.Borrow(x, batch, steps, width), nn.RecurrentInput{})
+		tape.Reset()
+	}
 }
 
 func text(w *simd.Workers, name string, batch int) (func(), error) {
