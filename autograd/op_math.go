@@ -31,6 +31,23 @@ func Log(x Operand) *Tensor {
 	return elementwise("log", x, 8, simd.Log, func(dx, x, dy []float32) { simd.Div(dx, dy, x) })
 }
 
+// Sin returns the sine of x, in radians.
+func Sin(x Operand) *Tensor {
+	return elementwise("sin", x, 8, simd.Sin, func(dx, x, dy []float32) {
+		simd.Cos(dx, x)
+		simd.Mul(dx, dx, dy)
+	})
+}
+
+// Cos returns the cosine of x, in radians.
+func Cos(x Operand) *Tensor {
+	return elementwise("cos", x, 8, simd.Cos, func(dx, x, dy []float32) {
+		simd.Sin(dx, x)
+		simd.Mul(dx, dx, dy)
+		simd.Neg(dx, dx)
+	})
+}
+
 // Sqrt returns √x, NaN below zero.
 func Sqrt(x Operand) *Tensor {
 	return fromResult("sqrt", x, 4, simd.Sqrt, func(dx, y, dy []float32) {
@@ -75,6 +92,18 @@ func Abs(x Operand) *Tensor {
 			dx[i] = math.Float32frombits(math.Float32bits(dy[i]) ^ math.Float32bits(v)&sign)
 		}
 	})
+}
+
+// Sign returns 1 where x is positive, -1 where it is negative, and 0 at zero and NaN. It is a constant to the gradient.
+func Sign(x Operand) *Tensor {
+	f := begin("sign", x)
+	xv, y := f.values(x), f.out(x.Shape()...)
+	f.each(len(xv), 1, func(lo, hi int) {
+		for i, v := range xv[lo:hi] {
+			y.data[lo+i] = oneIf(v > 0) - oneIf(v < 0)
+		}
+	})
+	return f.done(y, nil)
 }
 
 // Clamp returns x limited to lo..hi. The gradient passes where lo < x < hi, as in PyTorch 2.15: a value

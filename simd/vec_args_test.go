@@ -16,6 +16,8 @@ func TestShortOperands(t *testing.T) {
 	}{
 		{"Add: b has 7 elements, need 8", func() { Add(long, long, short) }},
 		{"Exp: x has 7 elements, need 8", func() { Exp(long, short) }},
+		{"Cos: x has 7 elements, need 8", func() { Cos(long, short) }},
+		{"Pow: y has 7 elements, need 8", func() { Pow(long, long, short) }},
 		{"GeluGrad: dy has 7 elements, need 8", func() { GeluGrad(long, long, short) }},
 		{"Dot: b has 7 elements, need 8", func() { Dot(long, short) }},
 		{"Softmax: x has 7 elements, need 8", func() { Softmax(long, short, 1) }},
@@ -44,6 +46,8 @@ func TestVecAllocs(t *testing.T) {
 	x, y := make([]float32, 100), make([]float32, 100)
 	if n := testing.AllocsPerRun(10, func() {
 		Gelu(y, x)
+		Sin(y, x)
+		Pow(y, x, x)
 		Softmax(y, x, 1)
 		LayerNorm(y, x, x, x, 1e-6)
 		LayerNormGrad(y, x, x, x, 0, 1, y, y)

@@ -69,6 +69,8 @@ var elementwises = []elementwise{
 	unary("Exp", Exp, exact.Exp),
 	unary("Log", Log, exact.Log),
 	unary("Tanh", Tanh, exact.Tanh),
+	unary("sin", vecSin, exact.Sin), // without the reduction of large arguments
+	unary("cos", vecCos, exact.Cos),
 	unary("Erf", Erf, exact.Erf),
 	unary("Sigmoid", Sigmoid, exact.Sigmoid),
 	unary("Silu", Silu, exact.Silu),

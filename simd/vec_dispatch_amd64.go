@@ -1771,6 +1771,56 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 	}
 }
 
+func vecSin(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			sinAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			sinAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			sinAVX512(&dst[0], &x[0], k)
+		case AVX2:
+			sinAVX2(&dst[0], &x[0], k)
+		default:
+			portable.Sin(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecCos(dst, x []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			cosAVX512(&dst[0], &x[0], n)
+			return
+		case AVX2:
+			cosAVX2(&dst[0], &x[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			cosAVX512(&dst[0], &x[0], k)
+		case AVX2:
+			cosAVX2(&dst[0], &x[0], k)
+		default:
+			portable.Cos(dst[:k], x[:k])
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
 	for len(dst) > maxCall {
 		vecColumnSumsAdd(dst[:maxCall], x, rows, stride)

@@ -328,6 +328,14 @@ func vecMomentum(p, m, grad []float32, gradScale, weightDecay, momentum, minusLR
 	portable.Momentum(p, m, grad, gradScale, weightDecay, momentum, minusLR)
 }
 
+func vecSin(dst, x []float32) {
+	portable.Sin(dst, x)
+}
+
+func vecCos(dst, x []float32) {
+	portable.Cos(dst, x)
+}
+
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
 	portable.ColumnSumsAdd(dst, x, rows, stride)
 }

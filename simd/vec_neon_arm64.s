@@ -11896,6 +11896,434 @@ out1:
 done:
 	RET
 
+// func sinNEON(dst, x *float32, n int)
+TEXT ·sinNEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc17920 // ldr q0, [x9, #1504]
+	WORD $0x3dc17d21 // ldr q1, [x9, #1520]
+	WORD $0x3dc18122 // ldr q2, [x9, #1536]
+	WORD $0x3dc18523 // ldr q3, [x9, #1552]
+	WORD $0x3dc18924 // ldr q4, [x9, #1568]
+	WORD $0x3dc18d25 // ldr q5, [x9, #1584]
+	WORD $0x3dc19126 // ldr q6, [x9, #1600]
+	WORD $0x3dc19527 // ldr q7, [x9, #1616]
+	WORD $0x3dc19928 // ldr q8, [x9, #1632]
+	WORD $0x3dc19d29 // ldr q9, [x9, #1648]
+	WORD $0x3dc1a12a // ldr q10, [x9, #1664]
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x3dc1a52c // ldr q12, [x9, #1680]
+	WORD $0x3dc1a92d // ldr q13, [x9, #1696]
+	WORD $0x3dc1ad2e // ldr q14, [x9, #1712]
+	WORD $0x3dc1b12f // ldr q15, [x9, #1728]
+	WORD $0x3dc13930 // ldr q16, [x9, #1248]
+	WORD $0x3dc00931 // ldr q17, [x9, #32]
+	WORD $0x3dc1b532 // ldr q18, [x9, #1744]
+	SUBS $8, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00033 // ldr q19, [x1, #0]
+	WORD $0x3dc00434 // ldr q20, [x1, #16]
+	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4e20ce75 // fmla v21.4s, v19.4s, v0.4s
+	WORD $0x4ea11c36 // mov v22.16b, v1.16b
+	WORD $0x4e20ce96 // fmla v22.4s, v20.4s, v0.4s
+	WORD $0x4ea1d6b7 // fsub v23.4s, v21.4s, v1.4s
+	WORD $0x4ea1d6d8 // fsub v24.4s, v22.4s, v1.4s
+	WORD $0x4ea2cef3 // fmls v19.4s, v23.4s, v2.4s
+	WORD $0x4ea2cf14 // fmls v20.4s, v24.4s, v2.4s
+	WORD $0x4ea3cef3 // fmls v19.4s, v23.4s, v3.4s
+	WORD $0x4ea3cf14 // fmls v20.4s, v24.4s, v3.4s
+	WORD $0x4ea4cef3 // fmls v19.4s, v23.4s, v4.4s
+	WORD $0x4ea4cf14 // fmls v20.4s, v24.4s, v4.4s
+	WORD $0x4ea5cef3 // fmls v19.4s, v23.4s, v5.4s
+	WORD $0x4ea5cf14 // fmls v20.4s, v24.4s, v5.4s
+	WORD $0x4ea6cef3 // fmls v19.4s, v23.4s, v6.4s
+	WORD $0x4ea6cf14 // fmls v20.4s, v24.4s, v6.4s
+	WORD $0x4ea7cef3 // fmls v19.4s, v23.4s, v7.4s
+	WORD $0x4ea7cf14 // fmls v20.4s, v24.4s, v7.4s
+	WORD $0x6e33de78 // fmul v24.4s, v19.4s, v19.4s
+	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4e38cd19 // fmla v25.4s, v8.4s, v24.4s
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4e37cd1a // fmla v26.4s, v8.4s, v23.4s
+	WORD $0x4eaa1d5b // mov v27.16b, v10.16b
+	WORD $0x4e38cf3b // fmla v27.4s, v25.4s, v24.4s
+	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
+	WORD $0x4e37cf59 // fmla v25.4s, v26.4s, v23.4s
+	WORD $0x4eab1d7a // mov v26.16b, v11.16b
+	WORD $0x4e3bcf1a // fmla v26.4s, v24.4s, v27.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e39cefb // fmla v27.4s, v23.4s, v25.4s
+	WORD $0x4eb31e79 // mov v25.16b, v19.16b
+	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x4eb41e93 // mov v19.16b, v20.16b
+	WORD $0x4e34cf73 // fmla v19.4s, v27.4s, v20.4s
+	WORD $0x4e2c1eb4 // and v20.16b, v21.16b, v12.16b
+	WORD $0x4e2c1edb // and v27.16b, v22.16b, v12.16b
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x4e21db7b // scvtf v27.4s, v27.4s
+	WORD $0x4eae1dda // mov v26.16b, v14.16b
+	WORD $0x4e38cdba // fmla v26.4s, v13.4s, v24.4s
+	WORD $0x4eae1ddc // mov v28.16b, v14.16b
+	WORD $0x4e37cdbc // fmla v28.4s, v13.4s, v23.4s
+	WORD $0x4eaf1dfd // mov v29.16b, v15.16b
+	WORD $0x4e38cf5d // fmla v29.4s, v26.4s, v24.4s
+	WORD $0x4eaf1dfa // mov v26.16b, v15.16b
+	WORD $0x4e37cf9a // fmla v26.4s, v28.4s, v23.4s
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4e38cfbc // fmla v28.4s, v29.4s, v24.4s
+	WORD $0x4eb01e1d // mov v29.16b, v16.16b
+	WORD $0x4e37cf5d // fmla v29.4s, v26.4s, v23.4s
+	WORD $0x4eb11e3a // mov v26.16b, v17.16b
+	WORD $0x4e38cf9a // fmla v26.4s, v28.4s, v24.4s
+	WORD $0x4eb11e38 // mov v24.16b, v17.16b
+	WORD $0x4e37cfb8 // fmla v24.4s, v29.4s, v23.4s
+	WORD $0x4e2be697 // fcmeq v23.4s, v20.4s, v11.4s
+	WORD $0x6e7a1f37 // bsl v23.16b, v25.16b, v26.16b
+	WORD $0x4e2be77a // fcmeq v26.4s, v27.4s, v11.4s
+	WORD $0x6e781e7a // bsl v26.16b, v19.16b, v24.16b
+	WORD $0x4e321eb5 // and v21.16b, v21.16b, v18.16b
+	WORD $0x4e321ed6 // and v22.16b, v22.16b, v18.16b
+	WORD $0x4f3e56b5 // shl v21.4s, v21.4s, #30
+	WORD $0x4f3e56d6 // shl v22.4s, v22.4s, #30
+	WORD $0x6e351ef7 // eor v23.16b, v23.16b, v21.16b
+	WORD $0x6e361f5a // eor v26.16b, v26.16b, v22.16b
+	WORD $0x3d800017 // str q23, [x0, #0]
+	WORD $0x3d80041a // str q26, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUBS $8, R8, R8
+	BGE loop
+
+single:
+	ADD $8, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0003a // ldr q26, [x1, #0]
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20cf57 // fmla v23.4s, v26.4s, v0.4s
+	WORD $0x4ea1d6f6 // fsub v22.4s, v23.4s, v1.4s
+	WORD $0x4ea2ceda // fmls v26.4s, v22.4s, v2.4s
+	WORD $0x4ea3ceda // fmls v26.4s, v22.4s, v3.4s
+	WORD $0x4ea4ceda // fmls v26.4s, v22.4s, v4.4s
+	WORD $0x4ea5ceda // fmls v26.4s, v22.4s, v5.4s
+	WORD $0x4ea6ceda // fmls v26.4s, v22.4s, v6.4s
+	WORD $0x4ea7ceda // fmls v26.4s, v22.4s, v7.4s
+	WORD $0x6e3adf56 // fmul v22.4s, v26.4s, v26.4s
+	WORD $0x4ea91d35 // mov v21.16b, v9.16b
+	WORD $0x4e36cd15 // fmla v21.4s, v8.4s, v22.4s
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e38ced5 // fmla v21.4s, v22.4s, v24.4s
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4e3aceb8 // fmla v24.4s, v21.4s, v26.4s
+	WORD $0x4e2c1efa // and v26.16b, v23.16b, v12.16b
+	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
+	WORD $0x4eae1dd5 // mov v21.16b, v14.16b
+	WORD $0x4e36cdb5 // fmla v21.4s, v13.4s, v22.4s
+	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
+	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4e36ce75 // fmla v21.4s, v19.4s, v22.4s
+	WORD $0x4eb11e33 // mov v19.16b, v17.16b
+	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
+	WORD $0x4e2be756 // fcmeq v22.4s, v26.4s, v11.4s
+	WORD $0x6e731f16 // bsl v22.16b, v24.16b, v19.16b
+	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e371ed6 // eor v22.16b, v22.16b, v23.16b
+	WORD $0x3d800016 // str q22, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20ced7 // fmla v23.4s, v22.4s, v0.4s
+	WORD $0x4ea1d6f3 // fsub v19.4s, v23.4s, v1.4s
+	WORD $0x4ea2ce76 // fmls v22.4s, v19.4s, v2.4s
+	WORD $0x4ea3ce76 // fmls v22.4s, v19.4s, v3.4s
+	WORD $0x4ea4ce76 // fmls v22.4s, v19.4s, v4.4s
+	WORD $0x4ea5ce76 // fmls v22.4s, v19.4s, v5.4s
+	WORD $0x4ea6ce76 // fmls v22.4s, v19.4s, v6.4s
+	WORD $0x4ea7ce76 // fmls v22.4s, v19.4s, v7.4s
+	WORD $0x6e36ded3 // fmul v19.4s, v22.4s, v22.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e33cd18 // fmla v24.4s, v8.4s, v19.4s
+	WORD $0x4eaa1d5a // mov v26.16b, v10.16b
+	WORD $0x4e33cf1a // fmla v26.4s, v24.4s, v19.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e3ace78 // fmla v24.4s, v19.4s, v26.4s
+	WORD $0x4eb61eda // mov v26.16b, v22.16b
+	WORD $0x4e36cf1a // fmla v26.4s, v24.4s, v22.4s
+	WORD $0x4e2c1ef6 // and v22.16b, v23.16b, v12.16b
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4eae1dd8 // mov v24.16b, v14.16b
+	WORD $0x4e33cdb8 // fmla v24.4s, v13.4s, v19.4s
+	WORD $0x4eaf1df5 // mov v21.16b, v15.16b
+	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
+	WORD $0x4eb01e18 // mov v24.16b, v16.16b
+	WORD $0x4e33ceb8 // fmla v24.4s, v21.4s, v19.4s
+	WORD $0x4eb11e35 // mov v21.16b, v17.16b
+	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
+	WORD $0x4e2be6d3 // fcmeq v19.4s, v22.4s, v11.4s
+	WORD $0x6e751f53 // bsl v19.16b, v26.16b, v21.16b
+	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e371e73 // eor v19.16b, v19.16b, v23.16b
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800173 // str q19, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func cosNEON(dst, x *float32, n int)
+TEXT ·cosNEON(SB), NOSPLIT, $144-24
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x3dc17920 // ldr q0, [x9, #1504]
+	WORD $0x3dc17d21 // ldr q1, [x9, #1520]
+	WORD $0x3dc18122 // ldr q2, [x9, #1536]
+	WORD $0x3dc18523 // ldr q3, [x9, #1552]
+	WORD $0x3dc18924 // ldr q4, [x9, #1568]
+	WORD $0x3dc18d25 // ldr q5, [x9, #1584]
+	WORD $0x3dc19126 // ldr q6, [x9, #1600]
+	WORD $0x3dc19527 // ldr q7, [x9, #1616]
+	WORD $0x3dc19928 // ldr q8, [x9, #1632]
+	WORD $0x3dc19d29 // ldr q9, [x9, #1648]
+	WORD $0x3dc1a12a // ldr q10, [x9, #1664]
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x3dc1a52c // ldr q12, [x9, #1680]
+	WORD $0x3dc1a92d // ldr q13, [x9, #1696]
+	WORD $0x3dc1ad2e // ldr q14, [x9, #1712]
+	WORD $0x3dc1b12f // ldr q15, [x9, #1728]
+	WORD $0x3dc13930 // ldr q16, [x9, #1248]
+	WORD $0x3dc00931 // ldr q17, [x9, #32]
+	WORD $0x3dc1b532 // ldr q18, [x9, #1744]
+	SUBS $8, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00033 // ldr q19, [x1, #0]
+	WORD $0x3dc00434 // ldr q20, [x1, #16]
+	WORD $0x4ea11c35 // mov v21.16b, v1.16b
+	WORD $0x4e20ce75 // fmla v21.4s, v19.4s, v0.4s
+	WORD $0x4ea11c36 // mov v22.16b, v1.16b
+	WORD $0x4e20ce96 // fmla v22.4s, v20.4s, v0.4s
+	WORD $0x4ea1d6b7 // fsub v23.4s, v21.4s, v1.4s
+	WORD $0x4ea1d6d8 // fsub v24.4s, v22.4s, v1.4s
+	WORD $0x4ea2cef3 // fmls v19.4s, v23.4s, v2.4s
+	WORD $0x4ea2cf14 // fmls v20.4s, v24.4s, v2.4s
+	WORD $0x4ea3cef3 // fmls v19.4s, v23.4s, v3.4s
+	WORD $0x4ea3cf14 // fmls v20.4s, v24.4s, v3.4s
+	WORD $0x4ea4cef3 // fmls v19.4s, v23.4s, v4.4s
+	WORD $0x4ea4cf14 // fmls v20.4s, v24.4s, v4.4s
+	WORD $0x4ea5cef3 // fmls v19.4s, v23.4s, v5.4s
+	WORD $0x4ea5cf14 // fmls v20.4s, v24.4s, v5.4s
+	WORD $0x4ea6cef3 // fmls v19.4s, v23.4s, v6.4s
+	WORD $0x4ea6cf14 // fmls v20.4s, v24.4s, v6.4s
+	WORD $0x4ea7cef3 // fmls v19.4s, v23.4s, v7.4s
+	WORD $0x4ea7cf14 // fmls v20.4s, v24.4s, v7.4s
+	WORD $0x6e33de78 // fmul v24.4s, v19.4s, v19.4s
+	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
+	WORD $0x4ea91d39 // mov v25.16b, v9.16b
+	WORD $0x4e38cd19 // fmla v25.4s, v8.4s, v24.4s
+	WORD $0x4ea91d3a // mov v26.16b, v9.16b
+	WORD $0x4e37cd1a // fmla v26.4s, v8.4s, v23.4s
+	WORD $0x4eaa1d5b // mov v27.16b, v10.16b
+	WORD $0x4e38cf3b // fmla v27.4s, v25.4s, v24.4s
+	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
+	WORD $0x4e37cf59 // fmla v25.4s, v26.4s, v23.4s
+	WORD $0x4eab1d7a // mov v26.16b, v11.16b
+	WORD $0x4e3bcf1a // fmla v26.4s, v24.4s, v27.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e39cefb // fmla v27.4s, v23.4s, v25.4s
+	WORD $0x4eb31e79 // mov v25.16b, v19.16b
+	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x4eb41e93 // mov v19.16b, v20.16b
+	WORD $0x4e34cf73 // fmla v19.4s, v27.4s, v20.4s
+	WORD $0x4eac86b5 // add v21.4s, v21.4s, v12.4s
+	WORD $0x4eac86d6 // add v22.4s, v22.4s, v12.4s
+	WORD $0x4e2c1eb4 // and v20.16b, v21.16b, v12.16b
+	WORD $0x4e2c1edb // and v27.16b, v22.16b, v12.16b
+	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
+	WORD $0x4e21db7b // scvtf v27.4s, v27.4s
+	WORD $0x4eae1dda // mov v26.16b, v14.16b
+	WORD $0x4e38cdba // fmla v26.4s, v13.4s, v24.4s
+	WORD $0x4eae1ddc // mov v28.16b, v14.16b
+	WORD $0x4e37cdbc // fmla v28.4s, v13.4s, v23.4s
+	WORD $0x4eaf1dfd // mov v29.16b, v15.16b
+	WORD $0x4e38cf5d // fmla v29.4s, v26.4s, v24.4s
+	WORD $0x4eaf1dfa // mov v26.16b, v15.16b
+	WORD $0x4e37cf9a // fmla v26.4s, v28.4s, v23.4s
+	WORD $0x4eb01e1c // mov v28.16b, v16.16b
+	WORD $0x4e38cfbc // fmla v28.4s, v29.4s, v24.4s
+	WORD $0x4eb01e1d // mov v29.16b, v16.16b
+	WORD $0x4e37cf5d // fmla v29.4s, v26.4s, v23.4s
+	WORD $0x4eb11e3a // mov v26.16b, v17.16b
+	WORD $0x4e38cf9a // fmla v26.4s, v28.4s, v24.4s
+	WORD $0x4eb11e38 // mov v24.16b, v17.16b
+	WORD $0x4e37cfb8 // fmla v24.4s, v29.4s, v23.4s
+	WORD $0x4e2be697 // fcmeq v23.4s, v20.4s, v11.4s
+	WORD $0x6e7a1f37 // bsl v23.16b, v25.16b, v26.16b
+	WORD $0x4e2be77a // fcmeq v26.4s, v27.4s, v11.4s
+	WORD $0x6e781e7a // bsl v26.16b, v19.16b, v24.16b
+	WORD $0x4e321eb5 // and v21.16b, v21.16b, v18.16b
+	WORD $0x4e321ed6 // and v22.16b, v22.16b, v18.16b
+	WORD $0x4f3e56b5 // shl v21.4s, v21.4s, #30
+	WORD $0x4f3e56d6 // shl v22.4s, v22.4s, #30
+	WORD $0x6e351ef7 // eor v23.16b, v23.16b, v21.16b
+	WORD $0x6e361f5a // eor v26.16b, v26.16b, v22.16b
+	WORD $0x3d800017 // str q23, [x0, #0]
+	WORD $0x3d80041a // str q26, [x0, #16]
+	ADD $32, R0, R0
+	ADD $32, R1, R1
+	SUBS $8, R8, R8
+	BGE loop
+
+single:
+	ADD $8, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0003a // ldr q26, [x1, #0]
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20cf57 // fmla v23.4s, v26.4s, v0.4s
+	WORD $0x4ea1d6f6 // fsub v22.4s, v23.4s, v1.4s
+	WORD $0x4ea2ceda // fmls v26.4s, v22.4s, v2.4s
+	WORD $0x4ea3ceda // fmls v26.4s, v22.4s, v3.4s
+	WORD $0x4ea4ceda // fmls v26.4s, v22.4s, v4.4s
+	WORD $0x4ea5ceda // fmls v26.4s, v22.4s, v5.4s
+	WORD $0x4ea6ceda // fmls v26.4s, v22.4s, v6.4s
+	WORD $0x4ea7ceda // fmls v26.4s, v22.4s, v7.4s
+	WORD $0x6e3adf56 // fmul v22.4s, v26.4s, v26.4s
+	WORD $0x4ea91d35 // mov v21.16b, v9.16b
+	WORD $0x4e36cd15 // fmla v21.4s, v8.4s, v22.4s
+	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
+	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
+	WORD $0x4eab1d75 // mov v21.16b, v11.16b
+	WORD $0x4e38ced5 // fmla v21.4s, v22.4s, v24.4s
+	WORD $0x4eba1f58 // mov v24.16b, v26.16b
+	WORD $0x4e3aceb8 // fmla v24.4s, v21.4s, v26.4s
+	WORD $0x4eac86f7 // add v23.4s, v23.4s, v12.4s
+	WORD $0x4e2c1efa // and v26.16b, v23.16b, v12.16b
+	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
+	WORD $0x4eae1dd5 // mov v21.16b, v14.16b
+	WORD $0x4e36cdb5 // fmla v21.4s, v13.4s, v22.4s
+	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
+	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
+	WORD $0x4eb01e15 // mov v21.16b, v16.16b
+	WORD $0x4e36ce75 // fmla v21.4s, v19.4s, v22.4s
+	WORD $0x4eb11e33 // mov v19.16b, v17.16b
+	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
+	WORD $0x4e2be756 // fcmeq v22.4s, v26.4s, v11.4s
+	WORD $0x6e731f16 // bsl v22.16b, v24.16b, v19.16b
+	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e371ed6 // eor v22.16b, v22.16b, v23.16b
+	WORD $0x3d800016 // str q22, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20ced7 // fmla v23.4s, v22.4s, v0.4s
+	WORD $0x4ea1d6f3 // fsub v19.4s, v23.4s, v1.4s
+	WORD $0x4ea2ce76 // fmls v22.4s, v19.4s, v2.4s
+	WORD $0x4ea3ce76 // fmls v22.4s, v19.4s, v3.4s
+	WORD $0x4ea4ce76 // fmls v22.4s, v19.4s, v4.4s
+	WORD $0x4ea5ce76 // fmls v22.4s, v19.4s, v5.4s
+	WORD $0x4ea6ce76 // fmls v22.4s, v19.4s, v6.4s
+	WORD $0x4ea7ce76 // fmls v22.4s, v19.4s, v7.4s
+	WORD $0x6e36ded3 // fmul v19.4s, v22.4s, v22.4s
+	WORD $0x4ea91d38 // mov v24.16b, v9.16b
+	WORD $0x4e33cd18 // fmla v24.4s, v8.4s, v19.4s
+	WORD $0x4eaa1d5a // mov v26.16b, v10.16b
+	WORD $0x4e33cf1a // fmla v26.4s, v24.4s, v19.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e3ace78 // fmla v24.4s, v19.4s, v26.4s
+	WORD $0x4eb61eda // mov v26.16b, v22.16b
+	WORD $0x4e36cf1a // fmla v26.4s, v24.4s, v22.4s
+	WORD $0x4eac86f7 // add v23.4s, v23.4s, v12.4s
+	WORD $0x4e2c1ef6 // and v22.16b, v23.16b, v12.16b
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4eae1dd8 // mov v24.16b, v14.16b
+	WORD $0x4e33cdb8 // fmla v24.4s, v13.4s, v19.4s
+	WORD $0x4eaf1df5 // mov v21.16b, v15.16b
+	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
+	WORD $0x4eb01e18 // mov v24.16b, v16.16b
+	WORD $0x4e33ceb8 // fmla v24.4s, v21.4s, v19.4s
+	WORD $0x4eb11e35 // mov v21.16b, v17.16b
+	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
+	WORD $0x4e2be6d3 // fcmeq v19.4s, v22.4s, v11.4s
+	WORD $0x6e751f53 // bsl v19.16b, v26.16b, v21.16b
+	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e371e73 // eor v19.16b, v19.16b, v23.16b
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800173 // str q19, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
 // func columnSumsAddNEON(dst, x *float32, rows, n, stride int)
 TEXT ·columnSumsAddNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
@@ -12073,9 +12501,9 @@ TEXT ·f32ToBF16NEON(SB), NOSPLIT, $0-24
 	MOVD src+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc17930 // ldr q16, [x9, #1504]
-	WORD $0x3dc17d31 // ldr q17, [x9, #1520]
-	WORD $0x3dc18132 // ldr q18, [x9, #1536]
+	WORD $0x3dc1a530 // ldr q16, [x9, #1680]
+	WORD $0x3dc1b931 // ldr q17, [x9, #1760]
+	WORD $0x3dc1bd32 // ldr q18, [x9, #1776]
 
 loop:
 	WORD $0x3dc00020 // ldr q0, [x1, #0]
@@ -12498,19 +12926,79 @@ DATA vecConstNEON<>+1488(SB)/4, $0x40800000
 DATA vecConstNEON<>+1492(SB)/4, $0x40800000
 DATA vecConstNEON<>+1496(SB)/4, $0x40800000
 DATA vecConstNEON<>+1500(SB)/4, $0x40800000
-DATA vecConstNEON<>+1504(SB)/4, $0x00000001
-DATA vecConstNEON<>+1508(SB)/4, $0x00000001
-DATA vecConstNEON<>+1512(SB)/4, $0x00000001
-DATA vecConstNEON<>+1516(SB)/4, $0x00000001
-DATA vecConstNEON<>+1520(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1524(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1528(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1532(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1536(SB)/4, $0x00400000
-DATA vecConstNEON<>+1540(SB)/4, $0x00400000
-DATA vecConstNEON<>+1544(SB)/4, $0x00400000
-DATA vecConstNEON<>+1548(SB)/4, $0x00400000
-GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1552
+DATA vecConstNEON<>+1504(SB)/4, $0x3f22f983
+DATA vecConstNEON<>+1508(SB)/4, $0x3f22f983
+DATA vecConstNEON<>+1512(SB)/4, $0x3f22f983
+DATA vecConstNEON<>+1516(SB)/4, $0x3f22f983
+DATA vecConstNEON<>+1520(SB)/4, $0x4b400000
+DATA vecConstNEON<>+1524(SB)/4, $0x4b400000
+DATA vecConstNEON<>+1528(SB)/4, $0x4b400000
+DATA vecConstNEON<>+1532(SB)/4, $0x4b400000
+DATA vecConstNEON<>+1536(SB)/4, $0x3fc90000
+DATA vecConstNEON<>+1540(SB)/4, $0x3fc90000
+DATA vecConstNEON<>+1544(SB)/4, $0x3fc90000
+DATA vecConstNEON<>+1548(SB)/4, $0x3fc90000
+DATA vecConstNEON<>+1552(SB)/4, $0x39f00000
+DATA vecConstNEON<>+1556(SB)/4, $0x39f00000
+DATA vecConstNEON<>+1560(SB)/4, $0x39f00000
+DATA vecConstNEON<>+1564(SB)/4, $0x39f00000
+DATA vecConstNEON<>+1568(SB)/4, $0x37da0000
+DATA vecConstNEON<>+1572(SB)/4, $0x37da0000
+DATA vecConstNEON<>+1576(SB)/4, $0x37da0000
+DATA vecConstNEON<>+1580(SB)/4, $0x37da0000
+DATA vecConstNEON<>+1584(SB)/4, $0x33a20000
+DATA vecConstNEON<>+1588(SB)/4, $0x33a20000
+DATA vecConstNEON<>+1592(SB)/4, $0x33a20000
+DATA vecConstNEON<>+1596(SB)/4, $0x33a20000
+DATA vecConstNEON<>+1600(SB)/4, $0x2e840000
+DATA vecConstNEON<>+1604(SB)/4, $0x2e840000
+DATA vecConstNEON<>+1608(SB)/4, $0x2e840000
+DATA vecConstNEON<>+1612(SB)/4, $0x2e840000
+DATA vecConstNEON<>+1616(SB)/4, $0x2b51846a
+DATA vecConstNEON<>+1620(SB)/4, $0x2b51846a
+DATA vecConstNEON<>+1624(SB)/4, $0x2b51846a
+DATA vecConstNEON<>+1628(SB)/4, $0x2b51846a
+DATA vecConstNEON<>+1632(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1636(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1640(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1644(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1648(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1652(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1656(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1660(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1664(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1668(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1672(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1676(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1680(SB)/4, $0x00000001
+DATA vecConstNEON<>+1684(SB)/4, $0x00000001
+DATA vecConstNEON<>+1688(SB)/4, $0x00000001
+DATA vecConstNEON<>+1692(SB)/4, $0x00000001
+DATA vecConstNEON<>+1696(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1700(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1704(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1708(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1712(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1716(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1720(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1724(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1728(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1732(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1736(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1740(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1744(SB)/4, $0x00000002
+DATA vecConstNEON<>+1748(SB)/4, $0x00000002
+DATA vecConstNEON<>+1752(SB)/4, $0x00000002
+DATA vecConstNEON<>+1756(SB)/4, $0x00000002
+DATA vecConstNEON<>+1760(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1764(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1768(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1772(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1776(SB)/4, $0x00400000
+DATA vecConstNEON<>+1780(SB)/4, $0x00400000
+DATA vecConstNEON<>+1784(SB)/4, $0x00400000
+DATA vecConstNEON<>+1788(SB)/4, $0x00400000
+GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1792
 
 DATA vecMaskNEON<>+0(SB)/4, $0xffffffff
 DATA vecMaskNEON<>+4(SB)/4, $0xffffffff

@@ -228,6 +228,12 @@ func adamWAVX512(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1,
 func momentumAVX512(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
 
 //go:noescape
+func sinAVX512(dst, x *float32, n int)
+
+//go:noescape
+func cosAVX512(dst, x *float32, n int)
+
+//go:noescape
 func columnSumsAddAVX512(dst, x *float32, rows, n, stride int)
 
 //go:noescape
@@ -466,6 +472,12 @@ func adamWAVX2(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, b
 
 //go:noescape
 func momentumAVX2(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
+
+//go:noescape
+func sinAVX2(dst, x *float32, n int)
+
+//go:noescape
+func cosAVX2(dst, x *float32, n int)
 
 //go:noescape
 func columnSumsAddAVX2(dst, x *float32, rows, n, stride int)

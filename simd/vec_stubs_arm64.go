@@ -228,6 +228,12 @@ func adamWNEON(p, m, v, grad *float32, n int, gradScale, beta1, oneMinusBeta1, b
 func momentumNEON(p, m, grad *float32, n int, gradScale, weightDecay, momentum, minusLR float32)
 
 //go:noescape
+func sinNEON(dst, x *float32, n int)
+
+//go:noescape
+func cosNEON(dst, x *float32, n int)
+
+//go:noescape
 func columnSumsAddNEON(dst, x *float32, rows, n, stride int)
 
 //go:noescape

@@ -38,6 +38,12 @@ const (
 	// TanhSquareMax does the same for tanh.
 	TanhSquareMax = 83
 
+	// TrigMax bounds the arguments of the kernels of sine and cosine: the number of quarter turns in them has 16 bits.
+	// TrigMagic is 1.5·2^23. Added to such a number, it leaves it, rounded, in the low bits of the sum.
+	TrigMax   = 1e5
+	TrigMagic = 0x1.8p23
+	TwoOverPi = 0x1.45f306p-1
+
 	InvSqrt2Pi = 0x1.988454p-2 // 1/√(2π)
 
 	// The argument of the tanh in GELU's tanh form is x·(GeluC0 + GeluC1·x²).
@@ -60,6 +66,16 @@ var (
 		0x1.555548p-2, -0x1.000006p-2, 0x1.99a4b8p-3, -0x1.555c4ep-3, 0x1.23373cp-3, -0x1.fc218ep-4,
 		0x1.e6f2aep-4, -0x1.de4042p-4, 0x1.145798p-4,
 	}
+
+	// HalfPi adds up to π/2. All but the last have at most 8 bits, so their products with a number of 16 bits are
+	// exact, with or without fused multiply-add. The last is rounded to 24 bits.
+	HalfPi = []float32{0x1.92p0, 0x1.ep-12, 0x1.b4p-16, 0x1.44p-24, 0x1.08p-34, 0x1.a308d4p-41}
+
+	// Sin is (sin(r)/r - 1) / z in z = r² for |r| ≤ 0.8, error 5e-9.
+	Sin = []float32{-0x1.555544p-3, 0x1.1106a4p-7, -0x1.990df6p-13}
+
+	// Cos is cos(r) in z = r² for |r| ≤ 0.8, error 6e-10.
+	Cos = []float32{1, -0.5, 0x1.55554ap-5, -0x1.6c0bc4p-10, 0x1.99c84p-16}
 
 	// Erf is erf(x)/x in t = x²·ErfScale - 1, error 3e-8.
 	Erf = []float32{

@@ -96,6 +96,25 @@ func log(x float32) float32 {
 	return x // +Inf or NaN
 }
 
+// sinTurned is the sine of x + turns·π/2, |x| ≤ coeff.TrigMax. It takes the nearest multiple n·π/2 from x. The rest r is
+// exact until it is small, and is then rounded twice. The sum with 0 turns a product of -0 into +0, so that the sine of
+// -0 is -0.
+func sinTurned(x float32, turns uint32) float32 {
+	t := FMA(x, coeff.TwoOverPi, coeff.TrigMagic)
+	n := t - coeff.TrigMagic
+	r := x
+	for _, p := range coeff.HalfPi {
+		r = FMA(-n, p, r)
+	}
+	z := mul(r, r)
+	y := FMA(FMA(z, horner(coeff.Sin, z), 0), r, r)
+	i := math.Float32bits(t) + turns
+	if i&1 != 0 {
+		y = horner(coeff.Cos, z)
+	}
+	return math.Float32frombits(math.Float32bits(y) ^ i&2<<30)
+}
+
 func tanh(x float32) float32 {
 	s := minSel(coeff.TanhSquareMax, mul(x, x))
 	y := mul(x, horner(coeff.TanhP, s)) / horner(coeff.TanhQ, s)

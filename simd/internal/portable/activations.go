@@ -12,6 +12,18 @@ func Log(dst, x []float32) {
 	}
 }
 
+func Sin(dst, x []float32) {
+	for i := range dst {
+		dst[i] = sinTurned(x[i], 0)
+	}
+}
+
+func Cos(dst, x []float32) {
+	for i := range dst {
+		dst[i] = sinTurned(x[i], 1)
+	}
+}
+
 func Tanh(dst, x []float32) {
 	for i := range dst {
 		dst[i] = tanh(x[i])

@@ -116,6 +116,8 @@ func kernels() []*kernel {
 
 	reductions(add)
 	rows(add)
+	unary("Sin", 2, func(k *kernel, x value) value { return sinTurned(k, x, 0) })
+	unary("Cos", 2, func(k *kernel, x value) value { return sinTurned(k, x, 1) })
 	return ks
 }
 
@@ -275,6 +277,24 @@ func logarithm(k *kernel, x value) value {
 	r = k.sel(less, x, inf, r, x)
 	r = k.sel(less, x, zero, k.bits(0x7fc00000), r)
 	return k.sel(equal, x, zero, k.f(float32(math.Inf(-1))), r)
+}
+
+func sinTurned(k *kernel, x value, turns uint32) value {
+	t := k.fma(x, k.f(coeff.TwoOverPi), k.f(coeff.TrigMagic))
+	n := k.sub(t, k.f(coeff.TrigMagic))
+	r := x
+	for _, p := range coeff.HalfPi {
+		r = k.fnma(n, k.f(p), r)
+	}
+	z := k.mul(r, r)
+	sine := k.fma(k.fma(z, k.horner(coeff.Sin, z), k.f(0)), r, r)
+	i := t
+	if turns != 0 {
+		i = k.iadd(t, k.bits(turns))
+	}
+	odd := k.float(k.and(i, k.bits(1)))
+	y := k.sel(equal, odd, k.f(0), sine, k.horner(coeff.Cos, z))
+	return k.xor(y, k.shl(k.and(i, k.bits(2)), 30))
 }
 
 func clamp(k *kernel, x value, limit float32) value {
