@@ -171,32 +171,8 @@ func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 		simd.AddScalar(q, q, 1)
 		simd.MulAdd(p, q, xv[lo:])
 	}
-	var out *Tensor
-	count := float32(1) // of elements that share the result
-	if o.Reduction == LossEach {
-		out = f.out(x.Shape()...)
-		f.eachRange(len(xv), 16, grain/16, func(s []float32, lo, hi int) { losses(out.data[lo:hi], s[:hi-lo], lo, hi) })
-	} else {
-		out = f.out()
-		sum := f.sumOf(len(xv), 16, 2, func(s []float32, lo, hi int) float32 {
-			p := s[:hi-lo]
-			losses(p, s[lossChunk:][:hi-lo], lo, hi)
-			return simd.Sum(p)
-		})
-		if n := max(1, len(xv)); o.Reduction == LossMean {
-			sum, count = sum/float64(n), float32(n)
-		}
-		out.data[0] = float32(sum)
-	}
+	out, times := f.reduced(x.Shape(), o.Reduction, losses)
 	return f.done(out, func(b *back) {
-		// times multiplies slopes by the gradient of the result.
-		times := func(d []float32, lo int) {
-			if o.Reduction == LossEach {
-				simd.Mul(d, d, b.dy[lo:])
-			} else {
-				simd.Scale(d, d, b.dy[0]/count)
-			}
-		}
 		b.add(x, func(dx []float32) {
 			b.each(len(xv), 8, func(lo, hi int) {
 				d, t := dx[lo:hi], tv[lo:hi]
@@ -212,7 +188,7 @@ func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 						d[i] = (1 - v) - float32((1+float32((w-1)*v))*d[i])
 					}
 				}
-				times(d, lo)
+				times(b, d, lo)
 			})
 		})
 		b.add(targets, func(dt []float32) {
@@ -226,10 +202,34 @@ func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 						d[i] = float32((posWeight[(lo+i)%len(posWeight)]-1)*d[i]) - v
 					}
 				}
-				times(d, lo)
+				times(b, d, lo)
 			})
 		})
 	})
+}
+
+// reduced joins the losses of elements of a shape; losses stores those from lo to hi in p, and has scratch q. It also
+// returns the function that multiplies slopes, of the elements from lo on, by the gradient of the result.
+func (f *frame) reduced(shape []int, r Reduction, losses func(p, q []float32, lo, hi int)) (out *Tensor, times func(b *back, d []float32, lo int)) {
+	n := elements(f.name, shape)
+	if r == LossEach {
+		out = f.out(shape...)
+		f.eachRange(n, 16, grain/16, func(s []float32, lo, hi int) { losses(out.data[lo:hi], s[:hi-lo], lo, hi) })
+		return out, func(b *back, d []float32, lo int) { simd.Mul(d, d, b.dy[lo:]) }
+	}
+	out = f.out()
+	sum := f.sumOf(n, 16, 2, func(s []float32, lo, hi int) float32 {
+		p := s[:hi-lo]
+		losses(p, s[lossChunk:][:hi-lo], lo, hi)
+		return simd.Sum(p)
+	})
+	count := float32(1) // of elements that share the result
+	if r == LossMean {
+		n = max(1, n)
+		sum, count = sum/float64(n), float32(n)
+	}
+	out.data[0] = float32(sum)
+	return out, func(b *back, d []float32, _ int) { simd.Scale(d, d, b.dy[0]/count) }
 }
 
 // positiveFactors stores 1 + (w-1)·t for the elements from lo on.
