@@ -36,6 +36,17 @@
 // copy. Numbers enter by the tape: [Tape.Input] copies them, [Tape.Borrow] does not, [Tape.Embedding] looks
 // token ids up. There is no global state and no default tape, so a layer is a function of x alone.
 //
+// # Masks and indices
+//
+// A mask is a Tensor in which zero is false and every other number is true. Comparisons such as [Less] make masks of
+// zeros and ones; [Where] and [MaskedFill] choose by them. An index is a number of the host, an int. [Max], [Sort] and
+// [TopK] return indices beside values; [Gather], [Scatter], [IndexSelect] and [Tape.Embedding] take them. They stay when
+// the tape is reset. Masks and indices are constants: gradients flow to the elements that were chosen.
+//
+//	best, at := autograd.TopK(scores, 0, 100, autograd.Descending) // [n] → [100], and 100 indices
+//	boxes := autograd.IndexSelect(all, 0, at)                      // [n, 4] → [100, 4]
+//	best = autograd.MaskedFill(best, autograd.Less(best, tape.Full(0.05)), 0)
+//
 // # Mapped and half-precision parameters
 //
 // A parameter may read its values from memory that is not its own, such as a mapped file ([Parameter.Map]).

@@ -141,3 +141,33 @@ func ExampleBackward() {
 	fmt.Println(grads.OfTensor(x))
 	// Output: [12 14 16]
 }
+
+// The two largest scores of each row, and what else is known of them.
+func ExampleTopK() {
+	tape := autograd.NewTape(autograd.Options{})
+	scores := tape.Input([]float32{0.1, 0.7, 0.2, 0.9, 0.3, 0.5}, 2, 3)
+	areas := tape.Input([]float32{10, 20, 30, 40, 50, 60}, 2, 3)
+
+	best, indices := autograd.TopK(scores, 1, 2, autograd.Descending)
+	fmt.Println(best.Floats(nil), indices)
+	fmt.Println(autograd.Gather(areas, 1, indices, 2, 2).Floats(nil))
+	// Output:
+	// [0.7 0.2 0.9 0.5] [1 2 0 2]
+	// [20 30 40 60]
+}
+
+// Of negative numbers the result is zero, and they get no gradient.
+func ExampleWhere() {
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	x := tape.Input([]float32{-1, 2, 3}, 3).WantGradient()
+	zero := tape.Full(0)
+	y := autograd.Where(autograd.Less(x, zero), zero, autograd.Exp(x))
+	fmt.Printf("%.3f\n", y.Floats(nil))
+
+	grads := autograd.NewGradients()
+	autograd.Sum(y, false).Backward(grads)
+	fmt.Printf("%.3f\n", grads.OfTensor(x))
+	// Output:
+	// [0.000 7.389 20.086]
+	// [0.000 7.389 20.086]
+}
