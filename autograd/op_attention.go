@@ -54,12 +54,16 @@ type AttentionOptions struct {
 // maximum and the sum of each row of scores, which are saved.
 func Attention(q, k, v Columns, o AttentionOptions) *Tensor {
 	f := begin("attention", q.Of, k.Of, v.Of, o.Bias)
-	a := newAttention(q, k, v, &o)
-	checkProbability("attention", o.Dropout)
+	return f.run(newAttention(q, k, v, &o), &o)
+}
+
+// run computes the attention of one batch.
+func (f *frame) run(a *attention, o *AttentionOptions) *Tensor {
+	checkProbability(f.name, o.Dropout)
 	if o.Dropout > 0 && f.Training() {
 		a.drop, a.random = o.Dropout, f.stream()
 	}
-	a.q.data, a.k.data, a.v.data = f.values(q.Of), f.values(k.Of), f.values(v.Of)
+	a.q.data, a.k.data, a.v.data = f.values(a.q.of), f.values(a.k.of), f.values(a.v.of)
 	a.bias.data = f.values(o.Bias)
 	y := f.out(a.batch, a.tq, a.heads*a.d)
 	a.out = y.data
@@ -127,6 +131,7 @@ func (f *frame) attend(all ...*attention) {
 type attention struct {
 	batch, heads, tq, tk, d int
 
+	state   *State // whose rows are keys and values, in place of operands
 	q, k, v columns
 	bias    broadcastBias
 	scale   float32
@@ -172,18 +177,23 @@ func newAttention(q, k, v Columns, o *AttentionOptions) *attention {
 		shapePanic(name, "expected queries [B, Tq, _], keys [B, Tk, _] and values [B, Tk, _]", qs, ks, vs)
 	}
 	a := columnsOf(name, q, k, v, o)
-	a.batch = qs[0]
-	a.resize(qs[1], ks[1])
+	a.begin(name, qs[0], qs[1], ks[1], o)
+	return a
+}
+
+// begin sets the sizes of a batch, its bias and its mask.
+func (a *attention) begin(name string, batch, tq, tk int, o *AttentionOptions) {
+	a.batch = batch
+	a.resize(tq, tk)
 	if given(o.Bias) {
 		a.bias = a.broadcast(o.Bias)
 	}
 	if o.KeyMask != nil {
-		if len(o.KeyMask) != a.batch*a.tk {
-			shapePanic(name, "expected a key mask of B·Tk elements", ks, []int{len(o.KeyMask)})
+		if len(o.KeyMask) != batch*tk {
+			shapePanic(name, "expected a key mask of B·Tk elements", []int{batch, tk}, []int{len(o.KeyMask)})
 		}
 		a.maskKeys(o.KeyMask)
 	}
-	return a
 }
 
 // columnsOf checks the columns of queries, keys and values. It returns an attention of no sequences yet.

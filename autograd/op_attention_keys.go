@@ -68,12 +68,18 @@ func (a *attention) view(c columns, dst []float32, s keySpan, b, h int) simd.Mat
 	if s.n == 0 {
 		return simd.Matrix{Stride: max(1, a.d)}
 	}
-	from := b*a.tk*c.stride + c.from + h*a.d
+	from, data := b*a.tk*c.stride+c.from+h*a.d, c.data
+	if a.state != nil {
+		from, data = c.from+h*a.d, a.state.rows[b].floats
+		if data == nil {
+			return a.widen(from, dst, s, b)
+		}
+	}
 	if s.index == nil {
-		return simd.Matrix{Data: c.data[from+s.first*c.stride:], Stride: c.stride}
+		return simd.Matrix{Data: data[from+s.first*c.stride:], Stride: c.stride}
 	}
 	for r, j := range s.index {
-		copy(dst[r*a.d:][:a.d], c.data[from+int(j)*c.stride:])
+		copy(dst[r*a.d:][:a.d], data[from+int(j)*c.stride:])
 	}
 	return simd.Matrix{Data: dst, Stride: a.d}
 }

@@ -69,8 +69,8 @@ type AttentionInput struct {
 	Maps *[]float32
 }
 
-// Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it panics with an
-// autograd.UseError.
+// Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
+// panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	if in.Starts != nil && (in.Cache != nil || a.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "a cache or a bias beside packed sequences"})
@@ -87,10 +87,19 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	if in.Starts != nil {
 		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in.Residual)
 	}
-	if a.Bias != nil {
-		o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+	bias := func(keys int) {
+		if a.Bias != nil {
+			o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], keys)
+		}
 	}
-	y := autograd.Attention(q, k, v, o)
+	var y *autograd.Tensor
+	if in.Cache != nil {
+		bias(in.Cache.Len())
+		y = autograd.CachedAttention(q, in.Cache, o)
+	} else {
+		bias(k.Of.Shape()[1])
+		y = autograd.Attention(q, k, v, o)
+	}
 	if y.Dim(0) != x.Dim(0) {
 		y = autograd.Reshape(y, x.Dim(0), x.Dim(1), y.Dim(2))
 	}
@@ -105,9 +114,9 @@ func (a *MultiHeadAttention) result(y, residual *autograd.Tensor) *autograd.Tens
 	return a.Proj.Forward(y)
 }
 
+// project returns queries, and keys and values unless they are in the cache.
 func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
-	t := x.Tape()
-	if in.Cache != nil && t.Recording() {
+	if in.Cache != nil && x.Tape().Recording() {
 		panic(&autograd.UseError{Op: "attention", Reason: "a cache on a tape that records gradients"})
 	}
 	if a.QKV != nil {
@@ -122,7 +131,6 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		v = autograd.Columns{Of: qkv, From: 2 * width}
 		if in.Cache != nil {
 			in.Cache.Append(autograd.Slice(qkv, 2, width, 3*width))
-			k, v = cached(in.Cache, t, width)
 		}
 		return q, k, v
 	}
@@ -132,12 +140,13 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		k, v = a.keys(x, in)
 		return autograd.Columns{Of: queries}, k, v
 	}
-	if in.Cache != nil && in.Cache.Len() > 0 {
-		k, v = cached(in.Cache, t, a.Key.Weight.Shape()[0])
-	} else {
+	if in.Cache == nil || in.Cache.Len() == 0 {
 		k, v = a.keys(in.Memory, in)
 	}
-	n, m := x.Dim(0), k.Of.Shape()[0]
+	n, m := x.Dim(0), in.Memory.Dim(0)
+	if in.Cache != nil {
+		m = in.Cache.Batch()
+	}
 	if in.Starts == nil && n != m && m > 0 && n%m == 0 { // the queries of neighbors one after the other
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
@@ -150,11 +159,10 @@ func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v a
 	if in.Memory == nil {
 		keys = a.rotate(keys, in, 0)
 	}
-	if in.Cache == nil {
-		return autograd.Columns{Of: keys}, autograd.Columns{Of: values}
+	if in.Cache != nil {
+		in.Cache.Append(autograd.Concat(2, keys, values))
 	}
-	in.Cache.Append(autograd.Concat(2, keys, values))
-	return cached(in.Cache, x.Tape(), keys.Dim(2))
+	return autograd.Columns{Of: keys}, autograd.Columns{Of: values}
 }
 
 // rotate turns the heads of a projection that begin at the given columns.
@@ -164,7 +172,7 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 	}
 	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads), From: from}
 	if in.Cache != nil {
-		o.First = in.Cache.Len()
+		o.First = in.Cache.Seen()
 	}
 	if in.Starts != nil {
 		o.Positions = make([]int, 0, x.Dim(0))
@@ -175,9 +183,4 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 		}
 	}
 	return autograd.Rotary(x, a.Rotary, o)
-}
-
-func cached(s *autograd.State, t *autograd.Tape, width int) (k, v autograd.Columns) {
-	kv := s.Tensor(t)
-	return autograd.Columns{Of: kv}, autograd.Columns{Of: kv, From: width}
 }

@@ -202,7 +202,7 @@ func TestAttentionCache(t *testing.T) {
 		whole := autograd.NewTape(autograd.Options{Debug: true})
 		x := input(whole, 2, 6, 12)
 		want := a.Forward(x, AttentionInput{Causal: true})
-		cache := autograd.NewState(2, 8, 24)
+		cache := autograd.NewState(2, 8, 24, autograd.StateOptions{})
 		for i := range 6 {
 			tape := autograd.NewTape(autograd.Options{Debug: true})
 			row := tape.Input(autograd.Slice(x, 1, i, i+1).Floats(nil), 2, 1, 12)
@@ -226,7 +226,7 @@ func TestAttentionMemory(t *testing.T) {
 		each = append(each, autograd.Slice(memory, 0, i/beams, i/beams+1))
 		eachMask = append(eachMask, mask[i/beams*keys:][:keys]...)
 	}
-	cache := autograd.NewState(images, 9, 24)
+	cache := autograd.NewState(images, 9, 24, autograd.StateOptions{})
 	for range 3 {
 		x := input(tape, images*beams, length, 12)
 		want := a.Forward(x, AttentionInput{Memory: autograd.Concat(0, each...), KeyMask: eachMask, Residual: x})
@@ -244,7 +244,7 @@ func TestAttentionMemory(t *testing.T) {
 		}
 	}()
 	x := autograd.NewTape(autograd.Options{Gradients: true}).Full(1, images, length, 12)
-	a.Forward(x, AttentionInput{Cache: autograd.NewState(images, 9, 24)})
+	a.Forward(x, AttentionInput{Cache: autograd.NewState(images, 9, 24, autograd.StateOptions{})})
 }
 
 func TestAttentionBias(t *testing.T) {

@@ -52,7 +52,9 @@ func TestPackedMisuse(t *testing.T) {
 	})
 	x := input(autograd.NewTape(autograd.Options{}), 3, 8)
 	misuse(t, "key mask", func() { b.Forward(x, AttentionInput{Starts: starts, KeyMask: make([]bool, 3)}) })
-	misuse(t, "cache", func() { b.Forward(x, AttentionInput{Starts: starts, Cache: autograd.NewState(1, 9, 16)}) })
+	misuse(t, "cache", func() {
+		b.Forward(x, AttentionInput{Starts: starts, Cache: autograd.NewState(1, 9, 16, autograd.StateOptions{})})
+	})
 	misuse(t, "bias", func() {
 		b.Attention.Bias = func(t *autograd.Tape, q, k int) autograd.Operand { return t.Full(0, q, k) }
 		b.Forward(x, AttentionInput{Starts: starts})

@@ -64,7 +64,7 @@ func TestAttentionRotary(t *testing.T) {
 	want := fused.Forward(x, AttentionInput{Causal: true})
 	near(t, "three projections", apart.Forward(x, AttentionInput{Causal: true}), want)
 	for _, a := range []*MultiHeadAttention{fused, apart} {
-		cache := autograd.NewState(2, 6, 24)
+		cache := autograd.NewState(2, 6, 24, autograd.StateOptions{})
 		for i := range 5 {
 			got := a.Forward(autograd.Slice(x, 1, i, i+1), AttentionInput{Causal: true, Cache: cache})
 			near(t, "cached", got, autograd.Slice(want, 1, i, i+1))
