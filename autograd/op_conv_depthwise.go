@@ -43,48 +43,46 @@ func (p *depthwisePlan) widen(dst, y []float32) {
 	}
 }
 
-// depthwiseBlock is about the number of sums under way at once. They stay in the first-level cache for all taps.
-const depthwiseBlock = 2048
+// depthwiseShape is the geometry for the kernels of package simd.
+func (g *convShape) depthwiseShape() *simd.DepthwiseShape {
+	return &simd.DepthwiseShape{
+		Height: g.h, Width: g.w, Rows: g.oh, Columns: g.ow, Filters: g.co,
+		KernelY: g.kh, KernelX: g.kw, StrideY: g.sy, StrideX: g.sx,
+		PadY: g.py, PadX: g.px, DilationY: g.dy, DilationX: g.dx,
+	}
+}
+
+// eachPlanes divides the planes of all images among tasks. f gets channels lo to hi of image i.
+func (g *convShape) eachPlanes(t *Tape, f func(i, lo, hi int)) {
+	cost := g.co * g.kh * g.kw * g.positions() / 2
+	t.each(g.n*g.groups, cost, func(lo, hi int) {
+		for lo < hi {
+			i := lo / g.groups
+			end := min(hi, (i+1)*g.groups)
+			f(i, lo-i*g.groups, end-i*g.groups)
+			lo = end
+		}
+	})
+}
 
 func (g *convShape) depthwiseForward(t *Tape, y []float32, beta float32, x, w, bias []float32) {
-	p := g.depthwisePlan()
-	window := g.kh * g.kw
-	block := max(1, min(g.oh, depthwiseBlock/p.width))
-	planes := g.n * g.groups
-	size := p.size + block*p.width
-	slots := t.slots(planes, g.co*window*g.positions()/4)
-	scratch := t.scratch(slots * size)
-	defer t.recycle(scratch)
-	t.eachSlot(slots, planes, func(slot, plane int) {
-		buf := scratch[slot*size:][:size]
-		k := plane % g.groups
-		phases := p.of(buf[:p.size], x[plane*g.h*g.w:][:g.h*g.w])
-		for f := range g.co {
-			filter := w[(k*g.co+f)*window:][:window]
-			dst := y[(plane*g.co+f)*g.positions():][:g.positions()]
-			for r := 0; r < g.oh; r += block {
-				n := min(block, g.oh-r)
-				sums := buf[p.size:][:p.flat(n)]
-				for j, v := range filter {
-					src := phases[p.offsets[j]+r*p.width:]
-					if j == 0 {
-						simd.Scale(sums, src, v)
-					} else {
-						simd.Axpy(sums, v, src)
-					}
-				}
-				if bias != nil {
-					simd.AddScalar(sums, sums, bias[k*g.co+f])
-				}
-				for i := range n {
-					row, src := dst[(r+i)*g.ow:][:g.ow], sums[i*p.width:][:g.ow]
-					if beta == 0 {
-						copy(row, src)
-					} else {
-						simd.Add(row, row, src)
-					}
-				}
-			}
+	shape := g.depthwiseShape()
+	sums := y
+	if beta != 0 {
+		sums = t.scratch(len(y))
+		defer t.recycle(sums)
+	}
+	in, out, window := g.h*g.w, g.co*g.positions(), g.co*g.kh*g.kw
+	g.eachPlanes(t, func(i, lo, hi int) {
+		var b []float32
+		if bias != nil {
+			b = bias[lo*g.co:]
+		}
+		at := (i*g.groups + lo) * out
+		simd.DepthwiseConv(sums[at:], x[(i*g.groups+lo)*in:], w[lo*window:], b, hi-lo, shape, simd.ActNone)
+		if beta != 0 {
+			dst := y[at:][:(hi-lo)*out]
+			simd.Add(dst, dst, sums[at:])
 		}
 	})
 }

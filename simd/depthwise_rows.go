@@ -1,0 +1,113 @@
+package simd
+
+// The functions here convolve with filters of any size, stride and dilation, row by row: a tap adds a multiple of a
+// row of the source to a row of the result. They need a few rows of scratch, no plane.
+
+// depthwiseLines holds rows of a plane with their padding, each divided by the remainder of the column modulo the
+// stride. So the columns that a tap sees lie side by side.
+type depthwiseLines struct {
+	*DepthwiseShape
+	width int   // of a row of one remainder
+	rows  []int // by place in the ring: the row that is there
+	ring  []float32
+	extra []float32 // for the caller
+}
+
+var depthwiseRings = freeList[depthwiseLines]{
+	most: 64,
+	make: func() *depthwiseLines { return new(depthwiseLines) },
+	wipe: func(l *depthwiseLines) { l.DepthwiseShape = nil },
+}
+
+// lines returns an empty ring of all rows that a row of the result sees, and extra elements of scratch.
+func (s *DepthwiseShape) lines(extra int) *depthwiseLines {
+	l := depthwiseRings.get()
+	l.DepthwiseShape = s
+	l.width = s.Columns + (s.KernelX-1)*s.DilationX/s.StrideX
+	l.rows = resized(l.rows, (s.KernelY-1)*s.DilationY+1)
+	l.ring = resized(l.ring, len(l.rows)*s.StrideX*l.width)
+	l.extra = resized(l.extra, extra)
+	return l
+}
+
+// resized returns a slice of n elements with undefined values, s if it is long enough.
+func resized[T any](s []T, n int) []T {
+	if n > cap(s) {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// noRow is no row of any plane.
+const noRow = -1 << 62
+
+// forget empties the ring before another plane.
+func (l *depthwiseLines) forget() {
+	for i := range l.rows {
+		l.rows[i] = noRow
+	}
+}
+
+// under returns the columns of row y of plane x that a tap in column kx sees, one for each column of the result.
+func (l *depthwiseLines) under(x []float32, y, kx int) []float32 {
+	place := y % len(l.rows)
+	if place < 0 {
+		place += len(l.rows)
+	}
+	line := l.ring[place*l.StrideX*l.width:][:l.StrideX*l.width]
+	if l.rows[place] != y {
+		l.rows[place] = y
+		clear(line)
+		if y >= 0 && y < l.Height {
+			l.fill(line, x[y*l.Width:][:l.Width])
+		}
+	}
+	at := kx * l.DilationX
+	return line[at%l.StrideX*l.width+at/l.StrideX:][:l.Columns]
+}
+
+func (l *depthwiseLines) fill(line, row []float32) {
+	for r := range l.StrideX {
+		part := line[r*l.width:][:l.width]
+		// Element i is the pixel in column from + i·stride.
+		from, first := r-l.PadX, 0
+		if from < 0 {
+			first = min(len(part), (-from+l.StrideX-1)/l.StrideX)
+		}
+		if l.StrideX == 1 {
+			if at := from + first; at < len(row) {
+				copy(part[first:], row[at:])
+			}
+			continue
+		}
+		for i, at := first, from+first*l.StrideX; i < len(part) && at < len(row); i, at = i+1, at+l.StrideX {
+			part[i] = row[at]
+		}
+	}
+}
+
+// forwardRows is DepthwiseConv for any filter.
+func (s *DepthwiseShape) forwardRows(dst, src, weight, bias []float32, planes int, act Activation) {
+	l := s.lines(0)
+	defer depthwiseRings.put(l)
+	for p := range planes {
+		x := src[p*s.pixels():][:s.pixels()]
+		l.forget()
+		for y := range s.Rows {
+			for f := p * s.Filters; f < (p+1)*s.Filters; f++ {
+				sums := dst[f*s.outputs()+y*s.Columns:][:s.Columns]
+				clear(sums)
+				for j, w := range weight[f*s.taps():][:s.taps()] {
+					ky, kx := j/s.KernelX, j%s.KernelX
+					Axpy(sums, w, l.under(x, y*s.StrideY-s.PadY+ky*s.DilationY, kx))
+				}
+				if bias != nil {
+					AddScalar(sums, sums, bias[f])
+				}
+				if act != ActNone {
+					act.Apply(sums, sums)
+				}
+			}
+		}
+	}
+}
