@@ -17,6 +17,8 @@ type MultiHeadAttention struct {
 	// Bias, if not nil, returns values that are added to the scores, such as relative position biases. For the given
 	// numbers of queries and keys, their shape is [1 or n, 1 or heads, queries, keys].
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
+	// Relative, if not nil, is added to the scores of self-attention over a grid.
+	Relative *RelativePositionBias
 	// Rotary, if not nil, turns queries and keys of self-attention by their positions ([RotarySequence], [RotaryGrid]).
 	// Positions count from the first token of a sequence, those in a cache included.
 	Rotary *autograd.RotaryTable
@@ -72,7 +74,7 @@ type AttentionInput struct {
 // Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
 // panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
-	if in.Starts != nil && (in.Cache != nil || a.Bias != nil) {
+	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "a cache or a bias beside packed sequences"})
 	}
 	q, k, v := a.project(x, in)
@@ -87,23 +89,31 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	if in.Starts != nil {
 		return a.result(autograd.PackedAttention(q, k, v, in.Starts, in.MemoryStarts, o), in.Residual)
 	}
-	bias := func(keys int) {
-		if a.Bias != nil {
-			o.Bias = a.Bias(x.Tape(), q.Of.Shape()[1], keys)
-		}
-	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		bias(in.Cache.Len())
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len())
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		bias(k.Of.Shape()[1])
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
 		y = autograd.Reshape(y, x.Dim(0), x.Dim(1), y.Dim(2))
 	}
 	return a.result(y, in.Residual)
+}
+
+// bias returns what is added to the scores, or nil.
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.Operand {
+	switch {
+	case a.Relative == nil && a.Bias == nil:
+		return nil
+	case a.Relative == nil:
+		return a.Bias(t, queries, keys)
+	case a.Bias == nil:
+		return a.Relative.Forward(t)
+	}
+	return autograd.Add(a.Relative.Forward(t), a.Bias(t, queries, keys))
 }
 
 // result projects what the heads found, and adds the residual if there is one.

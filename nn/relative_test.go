@@ -1,0 +1,100 @@
+package nn
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+)
+
+// TestRelativePositionIndex compares the rows of the table with timm's.
+func TestRelativePositionIndex(t *testing.T) {
+	g := golden.Load(t, "testdata/relative.safetensors")
+	for _, size := range [][2]int{{3, 4}, {2, 2}, {1, 5}, {1, 1}} {
+		for kind, classToken := range map[string]bool{"class": true, "patches": false} {
+			name := fmt.Sprintf("%s/%dx%d/index", kind, size[0], size[1])
+			if d := cmp.Diff(g.Ints(name), RelativePositionIndex(size[0], size[1], classToken)); d != "" {
+				t.Errorf("%s: %s", name, d)
+			}
+		}
+	}
+}
+
+// TestRelativePositionBias compares the bias and the table's gradient with timm's.
+func TestRelativePositionBias(t *testing.T) {
+	g := golden.Load(t, "testdata/relative.safetensors")
+	r := NewRelativePositionBias(3, 4, 2, true)
+	values, shape := g.Tensor("beit/table")
+	if d := cmp.Diff(shape, r.Table.Shape()); d != "" {
+		t.Fatal(d)
+	}
+	r.Table.Update(func(w []float32) { copy(w, values) })
+	want, _ := g.Tensor("beit/bias")
+	seed, _ := g.Tensor("beit/seed")
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true})
+	y := r.Forward(tape)
+	if d := cmp.Diff([]int{2, 13, 13}, y.Shape()); d != "" {
+		t.Fatal(d)
+	}
+	golden.Output(t, "bias", y.Floats(nil), want)
+	grads := autograd.NewGradients()
+	autograd.Backward(grads, []*autograd.Tensor{y}, [][]float32{seed})
+	wantGrad, _ := g.Tensor("beit/grad")
+	golden.Gradient(t, "table", grads.Of(r.Table), wantGrad, golden.Norm(wantGrad))
+
+	inference := autograd.NewTape(autograd.Options{Debug: true})
+	golden.Output(t, "bias in inference", r.Forward(inference).Floats(nil), want)
+	held := r.gathered.Load()
+	golden.Output(t, "bias in the next pass", r.Forward(inference).Floats(nil), want)
+	if held == nil || r.gathered.Load() != held {
+		t.Error("the second pass gathered again")
+	}
+	r.Table.Update(func(w []float32) {
+		for i := range w {
+			w[i] *= 2
+		}
+	})
+	doubled := make([]float32, len(want))
+	for i := range want {
+		doubled[i] = 2 * want[i]
+	}
+	golden.Output(t, "bias of a changed table", r.Forward(inference).Floats(nil), doubled)
+	if n := allocated(func() { r.Forward(inference) }); n > 2000 {
+		t.Errorf("a pass allocates %d bytes", n)
+	}
+}
+
+// TestAttentionRelative adds the bias to the scores, beside another one.
+func TestAttentionRelative(t *testing.T) {
+	b := NewBlock(BlockConfig{Width: 8, Heads: 2})
+	b.Attention.Relative = NewRelativePositionBias(2, 2, 2, true)
+	random(b)
+	paths := slices.Collect(maps.Keys(maps.Collect(Parameters(b))))
+	if !slices.Contains(paths, "Attention.Relative.Table") {
+		t.Errorf("parameters %v", paths)
+	}
+	tape := autograd.NewTape(autograd.Options{Debug: true})
+	x := input(tape, 3, 5, 8)
+	got := b.Attention.Forward(x, AttentionInput{})
+	plain := *b.Attention
+	plain.Relative = nil
+	plain.Bias = func(t *autograd.Tape, _, _ int) autograd.Operand { return b.Attention.Relative.Forward(t) }
+	near(t, "as a bias", got, plain.Forward(x, AttentionInput{}))
+	half := func(t *autograd.Tape, _, _ int) autograd.Operand {
+		return autograd.Scale(b.Attention.Relative.Forward(t), 0.5)
+	}
+	plain.Bias, plain.Relative = half, b.Attention.Relative
+	b.Attention.Relative.Table.Update(func(w []float32) {
+		for i := range w {
+			w[i] /= 1.5
+		}
+	})
+	near(t, "beside a bias", plain.Forward(x, AttentionInput{}), got)
+	misuse(t, "packed", func() { b.Attention.Forward(input(tape, 5, 8), AttentionInput{Starts: []int{0, 5}}) })
+}
