@@ -2,8 +2,6 @@ package autograd
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -70,30 +68,6 @@ func TestOrderTies(t *testing.T) {
 		sameBits(t, name, r.outs[0], want)
 		want, _ = g.Tensor(name + "/grad/x")
 		sameBits(t, name+": gradient", r.grads["x"], want)
-	}
-}
-
-// TopK has the first elements of Sort, whichever way it finds them.
-func TestTopKIsSort(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	tape := NewTape(Options{Debug: true})
-	x := make([]float32, 3*200)
-	for i := range x {
-		x[i] = float32(r.IntN(60)) // many are equal
-		if r.IntN(40) == 0 {
-			x[i] = float32(math.NaN())
-		}
-	}
-	for _, order := range []Order{Ascending, Descending} {
-		_, all := Sort(tape.Input(x, 3, 200), 1, order)
-		for _, k := range []int{0, 1, 2, 7, 25, 26, 199, 200} {
-			_, some := TopK(tape.Input(x, 3, 200), 1, k, order)
-			for i := range 3 {
-				if got, want := some[i*k:(i+1)*k], all[i*200:][:k]; !slices.Equal(got, want) {
-					t.Errorf("order %d, the first %d of row %d: %v, expected %v", order, k, i, got, want)
-				}
-			}
-		}
 	}
 }
 

@@ -2,17 +2,18 @@ package autograd
 
 import (
 	"math"
-	"slices"
 	"unsafe"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // Order says in which order [Sort] and [TopK] return elements.
-type Order uint8
+type Order = simd.Order
 
 // The orders. In both, equal elements stay in the order of their indices, and NaN is larger than every number.
 const (
-	Ascending Order = iota
-	Descending
+	Ascending  = simd.Ascending
+	Descending = simd.Descending
 )
 
 // Sort returns the elements of x in order along a dimension, and their indices in it, as a stable torch.sort does. The
@@ -41,15 +42,17 @@ func sorted(name string, x Operand, dim, k int, order Order) (*Tensor, []int) {
 	y := f.out(shape...)
 	at := int32s(f.save(len(y.data)))
 	// A sort of n keys compares about n·log n times; a search for the first few mostly n times.
-	f.eachRange(l.outer*l.inner, 8*(l.n+4*k), 2*l.n, func(s []float32, lo, hi int) {
+	f.eachRange(l.outer*l.inner, 8*(l.n+4*k), 4*l.n, func(s []float32, lo, hi int) {
 		keys := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(s))), l.n)
+		line, first := s[2*l.n:][:l.n], int32s(s[3*l.n:][:k])
 		for i := lo; i < hi; i++ {
 			o, c := i/l.inner, i%l.inner
-			for j := range keys {
-				keys[j] = sortKey(xv[(o*l.n+j)*l.inner+c], j, order)
+			for j := range line {
+				line[j] = xv[(o*l.n+j)*l.inner+c]
 			}
-			for j, key := range firstKeys(keys, k) {
-				at[(o*k+j)*l.inner+c] = int32(uint32(key))
+			simd.TopK(first, line, order, keys)
+			for j, from := range first {
+				at[(o*k+j)*l.inner+c] = from
 			}
 		}
 	})
@@ -64,63 +67,4 @@ func sorted(name string, x Operand, dim, k int, order Order) (*Tensor, []int) {
 			b.eachChosen(l, k, at, func(k, p int) { dx[p] = b.dy[k] })
 		})
 	}), indices
-}
-
-// sortKey returns a number that orders a value and its index. No two are equal, so every way to sort gives one result.
-func sortKey(v float32, index int, order Order) uint64 {
-	u := math.Float32bits(v + 0) // -0 becomes +0
-	switch {
-	case v != v:
-		u = math.MaxUint32
-	case u>>31 != 0:
-		u = ^u
-	default:
-		u |= 1 << 31
-	}
-	if order == Descending {
-		u = ^u
-	}
-	return uint64(u)<<32 | uint64(index)
-}
-
-// firstKeys returns the k smallest keys in ascending order; it moves the keys.
-func firstKeys(keys []uint64, k int) []uint64 {
-	if k > len(keys)/8 {
-		slices.Sort(keys)
-		return keys[:k]
-	}
-	// The smallest so far are a heap with the largest of them at its root.
-	heap, rest := keys[:k], keys[k:]
-	if k == 0 {
-		return heap
-	}
-	for i := k/2 - 1; i >= 0; i-- {
-		siftDown(heap, i)
-	}
-	for _, key := range rest {
-		if key < heap[0] {
-			heap[0] = key
-			siftDown(heap, 0)
-		}
-	}
-	slices.Sort(heap)
-	return heap
-}
-
-// siftDown moves element i of a heap down to its place.
-func siftDown(heap []uint64, i int) {
-	for {
-		c := 2*i + 1
-		if c >= len(heap) {
-			return
-		}
-		if c+1 < len(heap) && heap[c+1] > heap[c] {
-			c++
-		}
-		if heap[i] >= heap[c] {
-			return
-		}
-		heap[i], heap[c] = heap[c], heap[i]
-		i = c
-	}
 }
