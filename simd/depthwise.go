@@ -48,11 +48,74 @@ func DepthwiseConv(dst, src, weight, bias []float32, planes int, s *DepthwiseSha
 	}
 }
 
+// DepthwiseConvInputGrad stores the gradient of [DepthwiseConv] with respect to src, without an activation, in dsrc.
+// ddst is the gradient with respect to dst. For each filter, a pixel is one chain of fused multiply-adds from +0 over
+// the windows that contain it, in ascending order of their (y, x); windows outside ddst count, with a gradient of +0.
+// The chains of a plane's filters are added in order. dsrc must not overlap the other slices. Panics are those of
+// DepthwiseConv.
+func DepthwiseConvInputGrad(dsrc, ddst, weight []float32, planes int, s *DepthwiseShape) {
+	const name = "DepthwiseConvInputGrad"
+	n := s.check(name, planes)
+	atLeast(name, "dsrc", len(dsrc), planes*s.pixels())
+	atLeast(name, "ddst", len(ddst), n*s.outputs())
+	atLeast(name, "weight", len(weight), n*s.taps())
+	if planes*s.pixels() == 0 {
+		return
+	}
+	if s.Filters == 0 {
+		clear(dsrc[:planes*s.pixels()])
+		return
+	}
+	if !s.inputGradVector(dsrc, ddst, weight, planes, 0) {
+		s.inputGradRows(dsrc, ddst, weight, planes, 0)
+	}
+	if s.Filters == 1 {
+		return
+	}
+	// Further filters take a plane at a time.
+	l := depthwiseRings.get()
+	defer depthwiseRings.put(l)
+	l.extra = resized(l.extra, s.pixels())
+	for p := range planes {
+		plane := dsrc[p*s.pixels():][:s.pixels()]
+		w, dy := weight[p*s.Filters*s.taps():], ddst[p*s.Filters*s.outputs():]
+		for f := 1; f < s.Filters; f++ {
+			if !s.inputGradVector(l.extra, dy, w, 1, f) {
+				s.inputGradRows(l.extra, dy, w, 1, f)
+			}
+			Add(plane, plane, l.extra)
+		}
+	}
+}
+
+// DepthwiseConvWeightGrad computes the gradient of [DepthwiseConv] with respect to weight, from src and from ddst, the
+// gradient with respect to dst. It stores the gradient in dweight, or adds it to dweight.
+//
+// For each tap, a column of ddst is one chain of fused multiply-adds from +0 over its rows, in ascending order; pixels
+// outside the plane count as +0. Column x is then added to lane x mod 16, in ascending order from +0; lanes are added as
+// in other sums. Panics are those of DepthwiseConv.
+func DepthwiseConvWeightGrad(dweight, src, ddst []float32, planes int, add bool, s *DepthwiseShape) {
+	const name = "DepthwiseConvWeightGrad"
+	n := s.check(name, planes)
+	atLeast(name, "dweight", len(dweight), n*s.taps())
+	atLeast(name, "src", len(src), planes*s.pixels())
+	atLeast(name, "ddst", len(ddst), n*s.outputs())
+	switch {
+	case n*s.taps() == 0:
+	case s.outputs() == 0:
+		if !add {
+			clear(dweight[:n*s.taps()])
+		}
+	case !s.weightGradVector(dweight, src, ddst, planes, add):
+		s.weightGradRows(dweight, src, ddst, planes, add)
+	}
+}
+
 // check returns the number of filters of some planes.
 func (s *DepthwiseShape) check(name string, planes int) int {
 	if min(planes, s.Height, s.Width, s.Rows, s.Columns, s.Filters, s.KernelY, s.KernelX) < 0 ||
 		min(s.StrideY, s.StrideX, s.DilationY, s.DilationX) < 1 {
-		panic(fmt.Sprintf("simd: %s: %d planes of %+v", name, planes, *s))
+		panic(fmt.Sprintf("simd: %s: %d planes of %v", name, planes, s))
 	}
 	return planes * s.Filters
 }
@@ -60,3 +123,9 @@ func (s *DepthwiseShape) check(name string, planes int) int {
 func (s *DepthwiseShape) outputs() int { return s.Rows * s.Columns }
 func (s *DepthwiseShape) pixels() int  { return s.Height * s.Width }
 func (s *DepthwiseShape) taps() int    { return s.KernelY * s.KernelX }
+
+// String returns the sizes on one line.
+func (s DepthwiseShape) String() string {
+	return fmt.Sprintf("%dx%d/kernel=%dx%d/stride=%dx%d/pad=%dx%d/dilation=%dx%d/filters=%d", s.Height, s.Width,
+		s.KernelY, s.KernelX, s.StrideY, s.StrideX, s.PadY, s.PadX, s.DilationY, s.DilationX, s.Filters)
+}

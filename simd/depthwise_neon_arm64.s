@@ -40,18 +40,17 @@ block2:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -163,27 +162,7 @@ form4:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -200,6 +179,26 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
@@ -341,19 +340,20 @@ picked3n:
 	WORD $0x4fbe1061 // fmla v1.4s, v3.4s, v30.s[1]
 	WORD $0x4f9d1062 // fmla v2.4s, v3.4s, v29.s[0]
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $4, R12
-	BGE whole4n
 	MOVD R2, R14
-	TBZ $1, R12, one4n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole4n
+	TBZ $1, R15, one4n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one4n:
-	TBZ $0, R12, stored4n
+	TBZ $0, R15, stored4n
 	FMOVS F2, (R14)
 	B stored4n
 whole4n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored4n:
 	ADD R10, R2
 	WORD $0x4ea11c22 // mov v2.16b, v1.16b
@@ -406,19 +406,20 @@ picked5n:
 	WORD $0x4fbe1061 // fmla v1.4s, v3.4s, v30.s[1]
 	WORD $0x4f9d1062 // fmla v2.4s, v3.4s, v29.s[0]
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $4, R12
-	BGE whole6n
 	MOVD R2, R14
-	TBZ $1, R12, one6n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one6n:
-	TBZ $0, R12, stored6n
+	TBZ $0, R15, stored6n
 	FMOVS F2, (R14)
 	B stored6n
 whole6n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored6n:
 	ADD R10, R2
 	WORD $0x4ea11c22 // mov v2.16b, v1.16b
@@ -464,19 +465,20 @@ picked7n:
 	WORD $0x4e261c63 // and v3.16b, v3.16b, v6.16b
 	WORD $0x4f9d1062 // fmla v2.4s, v3.4s, v29.s[0]
 	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	CMP $4, R12
-	BGE whole8n
 	MOVD R2, R14
-	TBZ $1, R12, one8n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one8n:
-	TBZ $0, R12, stored8n
+	TBZ $0, R15, stored8n
 	FMOVS F2, (R14)
 	B stored8n
 whole8n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored8n:
 	ADD R10, R2
 	WORD $0x4ea11c22 // mov v2.16b, v1.16b
@@ -496,13 +498,14 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $36, R13
-	MOVD R13, 56(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)
@@ -550,18 +553,17 @@ block2:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -674,28 +676,7 @@ form4:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	LSL $1, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -716,6 +697,27 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea03428 // cmhi v8.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	MOVD 104(R0), R4
@@ -861,19 +863,20 @@ picked3n:
 	WORD $0x4f9f1880 // fmla v0.4s, v4.4s, v31.s[2]
 	WORD $0x4f9d1081 // fmla v1.4s, v4.4s, v29.s[0]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	CMP $4, R12
-	BGE whole4n
 	MOVD R2, R14
-	TBZ $1, R12, one4n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole4n
+	TBZ $1, R15, one4n
 	FMOVD F1, (R14)
 	ADD $8, R14
 	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
 one4n:
-	TBZ $0, R12, stored4n
+	TBZ $0, R15, stored4n
 	FMOVS F1, (R14)
 	B stored4n
 whole4n:
-	WORD $0x3d800041 // str q1, [x2, #0]
+	WORD $0x3d8001c1 // str q1, [x14, #0]
 stored4n:
 	ADD R10, R2
 	CMP R7, R5
@@ -971,19 +974,20 @@ picked6n:
 	WORD $0x4e831844 // uzp1 v4.4s, v2.4s, v3.4s
 	WORD $0x4f9d1081 // fmla v1.4s, v4.4s, v29.s[0]
 	WORD $0x4e3cd421 // fadd v1.4s, v1.4s, v28.4s
-	CMP $4, R12
-	BGE whole7n
 	MOVD R2, R14
-	TBZ $1, R12, one7n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole7n
+	TBZ $1, R15, one7n
 	FMOVD F1, (R14)
 	ADD $8, R14
 	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
 one7n:
-	TBZ $0, R12, stored7n
+	TBZ $0, R15, stored7n
 	FMOVS F1, (R14)
 	B stored7n
 whole7n:
-	WORD $0x3d800041 // str q1, [x2, #0]
+	WORD $0x3d8001c1 // str q1, [x14, #0]
 stored7n:
 	ADD R10, R2
 	ADD R6, R1
@@ -1004,13 +1008,2015 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $36, R13
-	MOVD R13, 56(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput3EvenNEON(a *depthwiseArgs)
+// Gradient of the source, 3×3 filters, stride 2.
+TEXT ·depthwiseInput3EvenNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	FMOVS 32(R3), F29
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9dc // ld1r { v28.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $5, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole4n
+	TBZ $1, R15, one4n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one4n:
+	TBZ $0, R15, stored4n
+	FMOVS F2, (R14)
+	B stored4n
+whole4n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored4n:
+	SUBS $4, R15
+	BLE done3n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole5n
+	TBZ $1, R15, one5n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one5n:
+	TBZ $0, R15, stored5n
+	FMOVS F3, (R14)
+	B stored5n
+whole5n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored5n:
+done3n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked6n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside6n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked6n
+outside6n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element6n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding6n
+	MOVWU (R1)(R14<<2), R22
+padding6n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element6n
+picked6n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one8n:
+	TBZ $0, R15, stored8n
+	FMOVS F2, (R14)
+	B stored8n
+whole8n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored8n:
+	SUBS $4, R15
+	BLE done7n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole9n
+	TBZ $1, R15, one9n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one9n:
+	TBZ $0, R15, stored9n
+	FMOVS F3, (R14)
+	B stored9n
+whole9n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored9n:
+done7n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput3OddNEON(a *depthwiseArgs)
+// Gradient of the source, 3×3 filters, stride 2.
+TEXT ·depthwiseInput3OddNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	FMOVS 32(R3), F29
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9dc // ld1r { v28.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $5, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole4n
+	TBZ $1, R15, one4n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one4n:
+	TBZ $0, R15, stored4n
+	FMOVS F2, (R14)
+	B stored4n
+whole4n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored4n:
+	SUBS $4, R15
+	BLE done3n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole5n
+	TBZ $1, R15, one5n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one5n:
+	TBZ $0, R15, stored5n
+	FMOVS F3, (R14)
+	B stored5n
+whole5n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored5n:
+done3n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked6n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside6n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $20, R1, R14
+	CMP R15, R14
+	BLS picked6n
+outside6n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element6n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding6n
+	MOVWU (R1)(R14<<2), R22
+padding6n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $5, R14
+	BLT element6n
+picked6n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	SUB R6, R1
+	SUB $1, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one8n:
+	TBZ $0, R15, stored8n
+	FMOVS F2, (R14)
+	B stored8n
+whole8n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored8n:
+	SUBS $4, R15
+	BLE done7n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole9n
+	TBZ $1, R15, one9n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one9n:
+	TBZ $0, R15, stored9n
+	FMOVS F3, (R14)
+	B stored9n
+whole9n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored9n:
+done7n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x3x1NEON(a *depthwiseArgs)
+// Gradient of a row of 3×3 filters, stride 1.
+TEXT ·depthwiseWeight1x3x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $6, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3cc04124 // ldur q4, [x9, #4]
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3cc08124 // ldur q4, [x9, #8]
+	WORD $0x4e23cc82 // fmla v2.4s, v4.4s, v3.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c4 // ldr q4, [x14, #1920]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c4 // ldr q4, [x14, #1984]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c4 // ldr q4, [x14, #2048]
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03427 // cmhi v7.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201ca5 // and v5.16b, v5.16b, v0.16b
+	WORD $0x4e201cc6 // and v6.16b, v6.16b, v0.16b
+	WORD $0x4e201ce7 // and v7.16b, v7.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F3
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c3 // ld1 { v3.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F3
+	B loaded1n
+whole1n:
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
+	WORD $0x4e251c84 // and v4.16b, v4.16b, v5.16b
+	WORD $0x4e23cc80 // fmla v0.4s, v4.4s, v3.4s
+	WORD $0x3cc04124 // ldur q4, [x9, #4]
+	WORD $0x4e261c84 // and v4.16b, v4.16b, v6.16b
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3cc08124 // ldur q4, [x9, #8]
+	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
+	WORD $0x4e23cc82 // fmla v2.4s, v4.4s, v3.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c4 // ldr q4, [x14, #1920]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c4 // ldr q4, [x14, #1984]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c4 // ldr q4, [x14, #2048]
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $3, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight3x3x1NEON(a *depthwiseArgs)
+// Gradient of 3 rows of 3×3 filters, stride 1.
+TEXT ·depthwiseWeight3x3x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	WORD $0x3d823060 // str q0, [x3, #2240]
+	WORD $0x3d823460 // str q0, [x3, #2256]
+	WORD $0x3d823860 // str q0, [x3, #2272]
+	WORD $0x3d823c60 // str q0, [x3, #2288]
+	WORD $0x3d824060 // str q0, [x3, #2304]
+	WORD $0x3d824460 // str q0, [x3, #2320]
+	WORD $0x3d824860 // str q0, [x3, #2336]
+	WORD $0x3d824c60 // str q0, [x3, #2352]
+	WORD $0x3d825060 // str q0, [x3, #2368]
+	WORD $0x3d825460 // str q0, [x3, #2384]
+	WORD $0x3d825860 // str q0, [x3, #2400]
+	WORD $0x3d825c60 // str q0, [x3, #2416]
+	WORD $0x3d826060 // str q0, [x3, #2432]
+	WORD $0x3d826460 // str q0, [x3, #2448]
+	WORD $0x3d826860 // str q0, [x3, #2464]
+	WORD $0x3d826c60 // str q0, [x3, #2480]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $6, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	MOVD 104(R0), R4
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	SUB $2, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1cc // ldr q12, [x14, #1920]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1cc // ldr q12, [x14, #1984]
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201cc // ldr q12, [x14, #2048]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211cc // ldr q12, [x14, #2112]
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221cc // ldr q12, [x14, #2176]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231cc // ldr q12, [x14, #2240]
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241cc // ldr q12, [x14, #2304]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251cc // ldr q12, [x14, #2368]
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261cc // ldr q12, [x14, #2432]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342d // cmhi v13.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342f // cmhi v15.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201dad // and v13.16b, v13.16b, v0.16b
+	WORD $0x4e201dce // and v14.16b, v14.16b, v0.16b
+	WORD $0x4e201def // and v15.16b, v15.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	MOVD 104(R0), R4
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F9
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c9 // ld1 { v9.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F9
+	B loaded1n
+whole1n:
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	CMP $4, R12
+	BGE whole3n
+	TBZ $1, R12, one3n
+	FMOVD (R2), F9
+	TBZ $0, R12, loaded3n
+	ADD $8, R2, R14
+	WORD $0x4d4081c9 // ld1 { v9.s }[2], [x14]
+	B loaded3n
+one3n:
+	FMOVS (R2), F9
+	B loaded3n
+whole3n:
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+loaded3n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked4n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside4n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked4n
+outside4n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element4n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding4n
+	MOVWU (R1)(R14<<2), R22
+padding4n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element4n
+picked4n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	SUB $2, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole5n
+	TBZ $1, R12, one5n
+	FMOVD (R2), F9
+	TBZ $0, R12, loaded5n
+	ADD $8, R2, R14
+	WORD $0x4d4081c9 // ld1 { v9.s }[2], [x14]
+	B loaded5n
+one5n:
+	FMOVS (R2), F9
+	B loaded5n
+whole5n:
+	WORD $0x3dc00049 // ldr q9, [x2, #0]
+loaded5n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked6n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside6n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked6n
+outside6n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element6n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding6n
+	MOVWU (R1)(R14<<2), R22
+padding6n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element6n
+picked6n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e29cd80 // fmla v0.4s, v12.4s, v9.4s
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e29cd81 // fmla v1.4s, v12.4s, v9.4s
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e29cd82 // fmla v2.4s, v12.4s, v9.4s
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked7n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside7n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked7n
+outside7n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element7n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding7n
+	MOVWU (R1)(R14<<2), R22
+padding7n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element7n
+picked7n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e2acd85 // fmla v5.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked8n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside8n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked8n
+outside8n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element8n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding8n
+	MOVWU (R1)(R14<<2), R22
+padding8n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element8n
+picked8n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	WORD $0x4ea91d2a // mov v10.16b, v9.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1cc // ldr q12, [x14, #1920]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1cc // ldr q12, [x14, #1984]
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201cc // ldr q12, [x14, #2048]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211cc // ldr q12, [x14, #2112]
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221cc // ldr q12, [x14, #2176]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231cc // ldr q12, [x14, #2240]
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241cc // ldr q12, [x14, #2304]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251cc // ldr q12, [x14, #2368]
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261cc // ldr q12, [x14, #2432]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $9, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x3x2NEON(a *depthwiseArgs)
+// Gradient of a row of 3×3 filters, stride 2.
+TEXT ·depthwiseWeight1x3x2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+	LSL $1, R6
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $10, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
+	WORD $0x3cc10125 // ldur q5, [x9, #16]
+	WORD $0x4e851886 // uzp1 v6.4s, v4.4s, v5.4s
+	WORD $0x4e23ccc0 // fmla v0.4s, v6.4s, v3.4s
+	WORD $0x4e855884 // uzp2 v4.4s, v4.4s, v5.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3cc08124 // ldur q4, [x9, #8]
+	WORD $0x3cc18125 // ldur q5, [x9, #24]
+	WORD $0x4e851886 // uzp1 v6.4s, v4.4s, v5.4s
+	WORD $0x4e23ccc2 // fmla v2.4s, v6.4s, v3.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c4 // ldr q4, [x14, #1920]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c4 // ldr q4, [x14, #1984]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c4 // ldr q4, [x14, #2048]
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03427 // cmhi v7.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03428 // cmhi v8.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03429 // cmhi v9.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342a // cmhi v10.4s, v1.4s, v0.4s
+	LSL $1, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201ce7 // and v7.16b, v7.16b, v0.16b
+	WORD $0x4e201d29 // and v9.16b, v9.16b, v0.16b
+	SUB $4, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4e201d4a // and v10.16b, v10.16b, v0.16b
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F3
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c3 // ld1 { v3.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F3
+	B loaded1n
+whole1n:
+	WORD $0x3dc00043 // ldr q3, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $40, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $10, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00124 // ldur q4, [x9, #0]
+	WORD $0x4e271c84 // and v4.16b, v4.16b, v7.16b
+	WORD $0x3cc10125 // ldur q5, [x9, #16]
+	WORD $0x4e281ca5 // and v5.16b, v5.16b, v8.16b
+	WORD $0x4e851886 // uzp1 v6.4s, v4.4s, v5.4s
+	WORD $0x4e23ccc0 // fmla v0.4s, v6.4s, v3.4s
+	WORD $0x4e855884 // uzp2 v4.4s, v4.4s, v5.4s
+	WORD $0x4e23cc81 // fmla v1.4s, v4.4s, v3.4s
+	WORD $0x3cc08124 // ldur q4, [x9, #8]
+	WORD $0x4e291c84 // and v4.16b, v4.16b, v9.16b
+	WORD $0x3cc18125 // ldur q5, [x9, #24]
+	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
+	WORD $0x4e851886 // uzp1 v6.4s, v4.4s, v5.4s
+	WORD $0x4e23ccc2 // fmla v2.4s, v6.4s, v3.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c4 // ldr q4, [x14, #1920]
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c4 // ldr q4, [x14, #1984]
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c4 // ldr q4, [x14, #2048]
+	WORD $0x4e24d442 // fadd v2.4s, v2.4s, v4.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $3, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)
@@ -1060,18 +3066,17 @@ block2:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -1365,27 +3370,7 @@ form4:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -1410,6 +3395,26 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea0342a // cmhi v10.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
@@ -1716,19 +3721,20 @@ picked5n:
 	WORD $0x4fbb18a3 // fmla v3.4s, v5.4s, v27.s[3]
 	WORD $0x4f9910a4 // fmla v4.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	CMP $4, R12
-	BGE whole6n
 	MOVD R2, R14
-	TBZ $1, R12, one6n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
 	FMOVD F4, (R14)
 	ADD $8, R14
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 one6n:
-	TBZ $0, R12, stored6n
+	TBZ $0, R15, stored6n
 	FMOVS F4, (R14)
 	B stored6n
 whole6n:
-	WORD $0x3d800044 // str q4, [x2, #0]
+	WORD $0x3d8001c4 // str q4, [x14, #0]
 stored6n:
 	ADD R10, R2
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
@@ -1801,19 +3807,20 @@ picked7n:
 	WORD $0x4fbb18a3 // fmla v3.4s, v5.4s, v27.s[3]
 	WORD $0x4f9910a4 // fmla v4.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	CMP $4, R12
-	BGE whole8n
 	MOVD R2, R14
-	TBZ $1, R12, one8n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
 	FMOVD F4, (R14)
 	ADD $8, R14
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 one8n:
-	TBZ $0, R12, stored8n
+	TBZ $0, R15, stored8n
 	FMOVS F4, (R14)
 	B stored8n
 whole8n:
-	WORD $0x3d800044 // str q4, [x2, #0]
+	WORD $0x3d8001c4 // str q4, [x14, #0]
 stored8n:
 	ADD R10, R2
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
@@ -1877,19 +3884,20 @@ picked9n:
 	WORD $0x4fbb18a3 // fmla v3.4s, v5.4s, v27.s[3]
 	WORD $0x4f9910a4 // fmla v4.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	CMP $4, R12
-	BGE whole10n
 	MOVD R2, R14
-	TBZ $1, R12, one10n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole10n
+	TBZ $1, R15, one10n
 	FMOVD F4, (R14)
 	ADD $8, R14
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 one10n:
-	TBZ $0, R12, stored10n
+	TBZ $0, R15, stored10n
 	FMOVS F4, (R14)
 	B stored10n
 whole10n:
-	WORD $0x3d800044 // str q4, [x2, #0]
+	WORD $0x3d8001c4 // str q4, [x14, #0]
 stored10n:
 	ADD R10, R2
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
@@ -1948,19 +3956,20 @@ picked11n:
 	WORD $0x4fbb18a3 // fmla v3.4s, v5.4s, v27.s[3]
 	WORD $0x4f9910a4 // fmla v4.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	CMP $4, R12
-	BGE whole12n
 	MOVD R2, R14
-	TBZ $1, R12, one12n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole12n
+	TBZ $1, R15, one12n
 	FMOVD F4, (R14)
 	ADD $8, R14
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 one12n:
-	TBZ $0, R12, stored12n
+	TBZ $0, R15, stored12n
 	FMOVS F4, (R14)
 	B stored12n
 whole12n:
-	WORD $0x3d800044 // str q4, [x2, #0]
+	WORD $0x3d8001c4 // str q4, [x14, #0]
 stored12n:
 	ADD R10, R2
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
@@ -2014,19 +4023,20 @@ picked13n:
 	WORD $0x4e2a1ca5 // and v5.16b, v5.16b, v10.16b
 	WORD $0x4f9910a4 // fmla v4.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
-	CMP $4, R12
-	BGE whole14n
 	MOVD R2, R14
-	TBZ $1, R12, one14n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole14n
+	TBZ $1, R15, one14n
 	FMOVD F4, (R14)
 	ADD $8, R14
 	WORD $0x6e044084 // ext v4.16b, v4.16b, v4.16b, #8
 one14n:
-	TBZ $0, R12, stored14n
+	TBZ $0, R15, stored14n
 	FMOVS F4, (R14)
 	B stored14n
 whole14n:
-	WORD $0x3d800044 // str q4, [x2, #0]
+	WORD $0x3d8001c4 // str q4, [x14, #0]
 stored14n:
 	ADD R10, R2
 	WORD $0x4ea31c64 // mov v4.16b, v3.16b
@@ -2048,13 +4058,14 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $100, R13
-	MOVD R13, 56(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)
@@ -2106,18 +4117,17 @@ block2:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -2380,28 +4390,7 @@ form4:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	LSL $1, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -2430,6 +4419,27 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea0342b // cmhi v11.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
@@ -2725,19 +4735,20 @@ picked5n:
 	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
 	WORD $0x4f9910a2 // fmla v2.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	CMP $4, R12
-	BGE whole6n
 	MOVD R2, R14
-	TBZ $1, R12, one6n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one6n:
-	TBZ $0, R12, stored6n
+	TBZ $0, R15, stored6n
 	FMOVS F2, (R14)
 	B stored6n
 whole6n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored6n:
 	ADD R10, R2
 	CMP R7, R5
@@ -2862,19 +4873,20 @@ picked8n:
 	WORD $0x4f9c18a1 // fmla v1.4s, v5.4s, v28.s[2]
 	WORD $0x4f9910a2 // fmla v2.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	CMP $4, R12
-	BGE whole9n
 	MOVD R2, R14
-	TBZ $1, R12, one9n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole9n
+	TBZ $1, R15, one9n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one9n:
-	TBZ $0, R12, stored9n
+	TBZ $0, R15, stored9n
 	FMOVS F2, (R14)
 	B stored9n
 whole9n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored9n:
 	ADD R10, R2
 	CMP R7, R5
@@ -2985,19 +4997,20 @@ picked11n:
 	WORD $0x4e841865 // uzp1 v5.4s, v3.4s, v4.4s
 	WORD $0x4f9910a2 // fmla v2.4s, v5.4s, v25.s[0]
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	CMP $4, R12
-	BGE whole12n
 	MOVD R2, R14
-	TBZ $1, R12, one12n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole12n
+	TBZ $1, R15, one12n
 	FMOVD F2, (R14)
 	ADD $8, R14
 	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
 one12n:
-	TBZ $0, R12, stored12n
+	TBZ $0, R15, stored12n
 	FMOVS F2, (R14)
 	B stored12n
 whole12n:
-	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d8001c2 // str q2, [x14, #0]
 stored12n:
 	ADD R10, R2
 	ADD R6, R1
@@ -3019,13 +5032,2290 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $100, R13
-	MOVD R13, 56(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput5EvenNEON(a *depthwiseArgs)
+// Gradient of the source, 5×5 filters, stride 2.
+TEXT ·depthwiseInput5EvenNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	WORD $0x3dc0087d // ldr q29, [x3, #32]
+	WORD $0x3dc00c7c // ldr q28, [x3, #48]
+	WORD $0x3dc0107b // ldr q27, [x3, #64]
+	WORD $0x3dc0147a // ldr q26, [x3, #80]
+	FMOVS 96(R3), F25
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9d8 // ld1r { v24.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $6, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f991040 // fmla v0.4s, v2.4s, v25.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9a1840 // fmla v0.4s, v2.4s, v26.s[2]
+	WORD $0x4fba1841 // fmla v1.4s, v2.4s, v26.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9a1040 // fmla v0.4s, v2.4s, v26.s[0]
+	WORD $0x4fba1041 // fmla v1.4s, v2.4s, v26.s[1]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9c1840 // fmla v0.4s, v2.4s, v28.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9c1040 // fmla v0.4s, v2.4s, v28.s[0]
+	WORD $0x4fbc1041 // fmla v1.4s, v2.4s, v28.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9d1840 // fmla v0.4s, v2.4s, v29.s[2]
+	WORD $0x4fbd1841 // fmla v1.4s, v2.4s, v29.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbb1840 // fmla v0.4s, v2.4s, v27.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbb1040 // fmla v0.4s, v2.4s, v27.s[1]
+	WORD $0x4f9b1841 // fmla v1.4s, v2.4s, v27.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbc1840 // fmla v0.4s, v2.4s, v28.s[3]
+	WORD $0x4f9b1041 // fmla v1.4s, v2.4s, v27.s[0]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbd1040 // fmla v0.4s, v2.4s, v29.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f991040 // fmla v0.4s, v2.4s, v25.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9a1840 // fmla v0.4s, v2.4s, v26.s[2]
+	WORD $0x4fba1841 // fmla v1.4s, v2.4s, v26.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9a1040 // fmla v0.4s, v2.4s, v26.s[0]
+	WORD $0x4fba1041 // fmla v1.4s, v2.4s, v26.s[1]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9c1840 // fmla v0.4s, v2.4s, v28.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9c1040 // fmla v0.4s, v2.4s, v28.s[0]
+	WORD $0x4fbc1041 // fmla v1.4s, v2.4s, v28.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9d1840 // fmla v0.4s, v2.4s, v29.s[2]
+	WORD $0x4fbd1841 // fmla v1.4s, v2.4s, v29.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked3n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside3n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked3n
+outside3n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element3n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding3n
+	MOVWU (R1)(R14<<2), R22
+padding3n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element3n
+picked3n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole5n
+	TBZ $1, R15, one5n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one5n:
+	TBZ $0, R15, stored5n
+	FMOVS F2, (R14)
+	B stored5n
+whole5n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored5n:
+	SUBS $4, R15
+	BLE done4n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one6n:
+	TBZ $0, R15, stored6n
+	FMOVS F3, (R14)
+	B stored6n
+whole6n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored6n:
+done4n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked7n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside7n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked7n
+outside7n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element7n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding7n
+	MOVWU (R1)(R14<<2), R22
+padding7n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element7n
+picked7n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbb1840 // fmla v0.4s, v2.4s, v27.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbb1040 // fmla v0.4s, v2.4s, v27.s[1]
+	WORD $0x4f9b1841 // fmla v1.4s, v2.4s, v27.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbc1840 // fmla v0.4s, v2.4s, v28.s[3]
+	WORD $0x4f9b1041 // fmla v1.4s, v2.4s, v27.s[0]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked8n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside8n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked8n
+outside8n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element8n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding8n
+	MOVWU (R1)(R14<<2), R22
+padding8n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element8n
+picked8n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbd1040 // fmla v0.4s, v2.4s, v29.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole10n
+	TBZ $1, R15, one10n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one10n:
+	TBZ $0, R15, stored10n
+	FMOVS F2, (R14)
+	B stored10n
+whole10n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored10n:
+	SUBS $4, R15
+	BLE done9n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole11n
+	TBZ $1, R15, one11n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one11n:
+	TBZ $0, R15, stored11n
+	FMOVS F3, (R14)
+	B stored11n
+whole11n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored11n:
+done9n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput5OddNEON(a *depthwiseArgs)
+// Gradient of the source, 5×5 filters, stride 2.
+TEXT ·depthwiseInput5OddNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	WORD $0x3dc0087d // ldr q29, [x3, #32]
+	WORD $0x3dc00c7c // ldr q28, [x3, #48]
+	WORD $0x3dc0107b // ldr q27, [x3, #64]
+	WORD $0x3dc0147a // ldr q26, [x3, #80]
+	FMOVS 96(R3), F25
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9d8 // ld1r { v24.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $6, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fba1840 // fmla v0.4s, v2.4s, v26.s[3]
+	WORD $0x4f991041 // fmla v1.4s, v2.4s, v25.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fba1040 // fmla v0.4s, v2.4s, v26.s[1]
+	WORD $0x4f9a1841 // fmla v1.4s, v2.4s, v26.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9a1041 // fmla v1.4s, v2.4s, v26.s[0]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbc1040 // fmla v0.4s, v2.4s, v28.s[1]
+	WORD $0x4f9c1841 // fmla v1.4s, v2.4s, v28.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbd1840 // fmla v0.4s, v2.4s, v29.s[3]
+	WORD $0x4f9c1041 // fmla v1.4s, v2.4s, v28.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9d1841 // fmla v1.4s, v2.4s, v29.s[2]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9b1840 // fmla v0.4s, v2.4s, v27.s[2]
+	WORD $0x4fbb1841 // fmla v1.4s, v2.4s, v27.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9b1040 // fmla v0.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1041 // fmla v1.4s, v2.4s, v27.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbc1841 // fmla v1.4s, v2.4s, v28.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x4fbd1041 // fmla v1.4s, v2.4s, v29.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fba1840 // fmla v0.4s, v2.4s, v26.s[3]
+	WORD $0x4f991041 // fmla v1.4s, v2.4s, v25.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fba1040 // fmla v0.4s, v2.4s, v26.s[1]
+	WORD $0x4f9a1841 // fmla v1.4s, v2.4s, v26.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9a1041 // fmla v1.4s, v2.4s, v26.s[0]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbc1040 // fmla v0.4s, v2.4s, v28.s[1]
+	WORD $0x4f9c1841 // fmla v1.4s, v2.4s, v28.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbd1840 // fmla v0.4s, v2.4s, v29.s[3]
+	WORD $0x4f9c1041 // fmla v1.4s, v2.4s, v28.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9d1841 // fmla v1.4s, v2.4s, v29.s[2]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked3n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside3n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked3n
+outside3n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element3n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding3n
+	MOVWU (R1)(R14<<2), R22
+padding3n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element3n
+picked3n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole5n
+	TBZ $1, R15, one5n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one5n:
+	TBZ $0, R15, stored5n
+	FMOVS F2, (R14)
+	B stored5n
+whole5n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored5n:
+	SUBS $4, R15
+	BLE done4n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one6n:
+	TBZ $0, R15, stored6n
+	FMOVS F3, (R14)
+	B stored6n
+whole6n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored6n:
+done4n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked7n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside7n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked7n
+outside7n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element7n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding7n
+	MOVWU (R1)(R14<<2), R22
+padding7n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element7n
+picked7n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9b1840 // fmla v0.4s, v2.4s, v27.s[2]
+	WORD $0x4fbb1841 // fmla v1.4s, v2.4s, v27.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9b1040 // fmla v0.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1041 // fmla v1.4s, v2.4s, v27.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbc1841 // fmla v1.4s, v2.4s, v28.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked8n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside8n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $24, R1, R14
+	CMP R15, R14
+	BLS picked8n
+outside8n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element8n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding8n
+	MOVWU (R1)(R14<<2), R22
+padding8n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $6, R14
+	BLT element8n
+picked8n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x4fbd1041 // fmla v1.4s, v2.4s, v29.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB $2, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole10n
+	TBZ $1, R15, one10n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one10n:
+	TBZ $0, R15, stored10n
+	FMOVS F2, (R14)
+	B stored10n
+whole10n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored10n:
+	SUBS $4, R15
+	BLE done9n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole11n
+	TBZ $1, R15, one11n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one11n:
+	TBZ $0, R15, stored11n
+	FMOVS F3, (R14)
+	B stored11n
+whole11n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored11n:
+done9n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x5x1NEON(a *depthwiseArgs)
+// Gradient of a row of 5×5 filters, stride 1.
+TEXT ·depthwiseWeight1x5x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $8, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00126 // ldur q6, [x9, #0]
+	WORD $0x4e25ccc0 // fmla v0.4s, v6.4s, v5.4s
+	WORD $0x3cc04126 // ldur q6, [x9, #4]
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3cc08126 // ldur q6, [x9, #8]
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3cc0c126 // ldur q6, [x9, #12]
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3cc10126 // ldur q6, [x9, #16]
+	WORD $0x4e25ccc4 // fmla v4.4s, v6.4s, v5.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c6 // ldr q6, [x14, #1920]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c6 // ldr q6, [x14, #1984]
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c6 // ldr q6, [x14, #2048]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c6 // ldr q6, [x14, #2112]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c6 // ldr q6, [x14, #2176]
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03427 // cmhi v7.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03428 // cmhi v8.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03429 // cmhi v9.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342a // cmhi v10.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342b // cmhi v11.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201ce7 // and v7.16b, v7.16b, v0.16b
+	WORD $0x4e201d08 // and v8.16b, v8.16b, v0.16b
+	WORD $0x4e201d29 // and v9.16b, v9.16b, v0.16b
+	WORD $0x4e201d4a // and v10.16b, v10.16b, v0.16b
+	WORD $0x4e201d6b // and v11.16b, v11.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F5
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c5 // ld1 { v5.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F5
+	B loaded1n
+whole1n:
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $32, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $8, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00126 // ldur q6, [x9, #0]
+	WORD $0x4e271cc6 // and v6.16b, v6.16b, v7.16b
+	WORD $0x4e25ccc0 // fmla v0.4s, v6.4s, v5.4s
+	WORD $0x3cc04126 // ldur q6, [x9, #4]
+	WORD $0x4e281cc6 // and v6.16b, v6.16b, v8.16b
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3cc08126 // ldur q6, [x9, #8]
+	WORD $0x4e291cc6 // and v6.16b, v6.16b, v9.16b
+	WORD $0x4e25ccc2 // fmla v2.4s, v6.4s, v5.4s
+	WORD $0x3cc0c126 // ldur q6, [x9, #12]
+	WORD $0x4e2a1cc6 // and v6.16b, v6.16b, v10.16b
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3cc10126 // ldur q6, [x9, #16]
+	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
+	WORD $0x4e25ccc4 // fmla v4.4s, v6.4s, v5.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c6 // ldr q6, [x14, #1920]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c6 // ldr q6, [x14, #1984]
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c6 // ldr q6, [x14, #2048]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c6 // ldr q6, [x14, #2112]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c6 // ldr q6, [x14, #2176]
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $5, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight2x5x1NEON(a *depthwiseArgs)
+// Gradient of 2 rows of 5×5 filters, stride 1.
+TEXT ·depthwiseWeight2x5x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	WORD $0x3d823060 // str q0, [x3, #2240]
+	WORD $0x3d823460 // str q0, [x3, #2256]
+	WORD $0x3d823860 // str q0, [x3, #2272]
+	WORD $0x3d823c60 // str q0, [x3, #2288]
+	WORD $0x3d824060 // str q0, [x3, #2304]
+	WORD $0x3d824460 // str q0, [x3, #2320]
+	WORD $0x3d824860 // str q0, [x3, #2336]
+	WORD $0x3d824c60 // str q0, [x3, #2352]
+	WORD $0x3d825060 // str q0, [x3, #2368]
+	WORD $0x3d825460 // str q0, [x3, #2384]
+	WORD $0x3d825860 // str q0, [x3, #2400]
+	WORD $0x3d825c60 // str q0, [x3, #2416]
+	WORD $0x3d826060 // str q0, [x3, #2432]
+	WORD $0x3d826460 // str q0, [x3, #2448]
+	WORD $0x3d826860 // str q0, [x3, #2464]
+	WORD $0x3d826c60 // str q0, [x3, #2480]
+	WORD $0x3d827060 // str q0, [x3, #2496]
+	WORD $0x3d827460 // str q0, [x3, #2512]
+	WORD $0x3d827860 // str q0, [x3, #2528]
+	WORD $0x3d827c60 // str q0, [x3, #2544]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $8, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	MOVD 104(R0), R4
+	WORD $0x3dc0004a // ldr q10, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2acd80 // fmla v0.4s, v12.4s, v10.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2acd81 // fmla v1.4s, v12.4s, v10.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2acd82 // fmla v2.4s, v12.4s, v10.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc0004a // ldr q10, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2acd80 // fmla v0.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd85 // fmla v5.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2acd81 // fmla v1.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2acd82 // fmla v2.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd89 // fmla v9.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2bcd85 // fmla v5.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e2bcd89 // fmla v9.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1cc // ldr q12, [x14, #1920]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1cc // ldr q12, [x14, #1984]
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201cc // ldr q12, [x14, #2048]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211cc // ldr q12, [x14, #2112]
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221cc // ldr q12, [x14, #2176]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231cc // ldr q12, [x14, #2240]
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241cc // ldr q12, [x14, #2304]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251cc // ldr q12, [x14, #2368]
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261cc // ldr q12, [x14, #2432]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	WORD $0x3dc271cc // ldr q12, [x14, #2496]
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	WORD $0x3d8271c9 // str q9, [x14, #2496]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342d // cmhi v13.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342f // cmhi v15.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03430 // cmhi v16.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03431 // cmhi v17.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201dad // and v13.16b, v13.16b, v0.16b
+	WORD $0x4e201dce // and v14.16b, v14.16b, v0.16b
+	WORD $0x4e201def // and v15.16b, v15.16b, v0.16b
+	WORD $0x4e201e10 // and v16.16b, v16.16b, v0.16b
+	WORD $0x4e201e31 // and v17.16b, v17.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	MOVD 104(R0), R4
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F10
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081ca // ld1 { v10.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F10
+	B loaded1n
+whole1n:
+	WORD $0x3dc0004a // ldr q10, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $32, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $8, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e2acd80 // fmla v0.4s, v12.4s, v10.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e2acd81 // fmla v1.4s, v12.4s, v10.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e2acd82 // fmla v2.4s, v12.4s, v10.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e301d8c // and v12.16b, v12.16b, v16.16b
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole3n
+	TBZ $1, R12, one3n
+	FMOVD (R2), F10
+	TBZ $0, R12, loaded3n
+	ADD $8, R2, R14
+	WORD $0x4d4081ca // ld1 { v10.s }[2], [x14]
+	B loaded3n
+one3n:
+	FMOVS (R2), F10
+	B loaded3n
+whole3n:
+	WORD $0x3dc0004a // ldr q10, [x2, #0]
+loaded3n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked4n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside4n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $32, R1, R14
+	CMP R15, R14
+	BLS picked4n
+outside4n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element4n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding4n
+	MOVWU (R1)(R14<<2), R22
+padding4n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $8, R14
+	BLT element4n
+picked4n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e2acd80 // fmla v0.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd85 // fmla v5.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e2acd81 // fmla v1.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e2acd82 // fmla v2.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e301d8c // and v12.16b, v12.16b, v16.16b
+	WORD $0x4e2acd83 // fmla v3.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
+	WORD $0x4e2acd84 // fmla v4.4s, v12.4s, v10.4s
+	WORD $0x4e2bcd89 // fmla v9.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked5n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside5n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $32, R1, R14
+	CMP R15, R14
+	BLS picked5n
+outside5n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element5n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding5n
+	MOVWU (R1)(R14<<2), R22
+padding5n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $8, R14
+	BLT element5n
+picked5n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc0012c // ldur q12, [x9, #0]
+	WORD $0x4e2d1d8c // and v12.16b, v12.16b, v13.16b
+	WORD $0x4e2bcd85 // fmla v5.4s, v12.4s, v11.4s
+	WORD $0x3cc0412c // ldur q12, [x9, #4]
+	WORD $0x4e2e1d8c // and v12.16b, v12.16b, v14.16b
+	WORD $0x4e2bcd86 // fmla v6.4s, v12.4s, v11.4s
+	WORD $0x3cc0812c // ldur q12, [x9, #8]
+	WORD $0x4e2f1d8c // and v12.16b, v12.16b, v15.16b
+	WORD $0x4e2bcd87 // fmla v7.4s, v12.4s, v11.4s
+	WORD $0x3cc0c12c // ldur q12, [x9, #12]
+	WORD $0x4e301d8c // and v12.16b, v12.16b, v16.16b
+	WORD $0x4e2bcd88 // fmla v8.4s, v12.4s, v11.4s
+	WORD $0x3cc1012c // ldur q12, [x9, #16]
+	WORD $0x4e311d8c // and v12.16b, v12.16b, v17.16b
+	WORD $0x4e2bcd89 // fmla v9.4s, v12.4s, v11.4s
+	WORD $0x4eaa1d4b // mov v11.16b, v10.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1cc // ldr q12, [x14, #1920]
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1cc // ldr q12, [x14, #1984]
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201cc // ldr q12, [x14, #2048]
+	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211cc // ldr q12, [x14, #2112]
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221cc // ldr q12, [x14, #2176]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231cc // ldr q12, [x14, #2240]
+	WORD $0x4e2cd4a5 // fadd v5.4s, v5.4s, v12.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241cc // ldr q12, [x14, #2304]
+	WORD $0x4e2cd4c6 // fadd v6.4s, v6.4s, v12.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251cc // ldr q12, [x14, #2368]
+	WORD $0x4e2cd4e7 // fadd v7.4s, v7.4s, v12.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261cc // ldr q12, [x14, #2432]
+	WORD $0x4e2cd508 // fadd v8.4s, v8.4s, v12.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	WORD $0x3dc271cc // ldr q12, [x14, #2496]
+	WORD $0x4e2cd529 // fadd v9.4s, v9.4s, v12.4s
+	WORD $0x3d8271c9 // str q9, [x14, #2496]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $10, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x5x2NEON(a *depthwiseArgs)
+// Gradient of a row of 5×5 filters, stride 2.
+TEXT ·depthwiseWeight1x5x2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+	LSL $1, R6
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $12, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00126 // ldur q6, [x9, #0]
+	WORD $0x3cc10127 // ldur q7, [x9, #16]
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd00 // fmla v0.4s, v8.4s, v5.4s
+	WORD $0x4e8758c6 // uzp2 v6.4s, v6.4s, v7.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3cc08126 // ldur q6, [x9, #8]
+	WORD $0x3cc18127 // ldur q7, [x9, #24]
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd02 // fmla v2.4s, v8.4s, v5.4s
+	WORD $0x4e8758c6 // uzp2 v6.4s, v6.4s, v7.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3cc10126 // ldur q6, [x9, #16]
+	WORD $0x3cc20127 // ldur q7, [x9, #32]
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd04 // fmla v4.4s, v8.4s, v5.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c6 // ldr q6, [x14, #1920]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c6 // ldr q6, [x14, #1984]
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c6 // ldr q6, [x14, #2048]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c6 // ldr q6, [x14, #2112]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c6 // ldr q6, [x14, #2176]
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03429 // cmhi v9.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342a // cmhi v10.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342b // cmhi v11.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342c // cmhi v12.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342d // cmhi v13.4s, v1.4s, v0.4s
+	ADD $8, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	LSL $1, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d29 // and v9.16b, v9.16b, v0.16b
+	WORD $0x4e201d6b // and v11.16b, v11.16b, v0.16b
+	WORD $0x4e201dad // and v13.16b, v13.16b, v0.16b
+	SUB $4, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d4a // and v10.16b, v10.16b, v0.16b
+	WORD $0x4e201d8c // and v12.16b, v12.16b, v0.16b
+	WORD $0x4e201dce // and v14.16b, v14.16b, v0.16b
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F5
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c5 // ld1 { v5.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F5
+	B loaded1n
+whole1n:
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $48, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $12, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00126 // ldur q6, [x9, #0]
+	WORD $0x4e291cc6 // and v6.16b, v6.16b, v9.16b
+	WORD $0x3cc10127 // ldur q7, [x9, #16]
+	WORD $0x4e2a1ce7 // and v7.16b, v7.16b, v10.16b
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd00 // fmla v0.4s, v8.4s, v5.4s
+	WORD $0x4e8758c6 // uzp2 v6.4s, v6.4s, v7.4s
+	WORD $0x4e25ccc1 // fmla v1.4s, v6.4s, v5.4s
+	WORD $0x3cc08126 // ldur q6, [x9, #8]
+	WORD $0x4e2b1cc6 // and v6.16b, v6.16b, v11.16b
+	WORD $0x3cc18127 // ldur q7, [x9, #24]
+	WORD $0x4e2c1ce7 // and v7.16b, v7.16b, v12.16b
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd02 // fmla v2.4s, v8.4s, v5.4s
+	WORD $0x4e8758c6 // uzp2 v6.4s, v6.4s, v7.4s
+	WORD $0x4e25ccc3 // fmla v3.4s, v6.4s, v5.4s
+	WORD $0x3cc10126 // ldur q6, [x9, #16]
+	WORD $0x4e2d1cc6 // and v6.16b, v6.16b, v13.16b
+	WORD $0x3cc20127 // ldur q7, [x9, #32]
+	WORD $0x4e2e1ce7 // and v7.16b, v7.16b, v14.16b
+	WORD $0x4e8718c8 // uzp1 v8.4s, v6.4s, v7.4s
+	WORD $0x4e25cd04 // fmla v4.4s, v8.4s, v5.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c6 // ldr q6, [x14, #1920]
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c6 // ldr q6, [x14, #1984]
+	WORD $0x4e26d421 // fadd v1.4s, v1.4s, v6.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c6 // ldr q6, [x14, #2048]
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c6 // ldr q6, [x14, #2112]
+	WORD $0x4e26d463 // fadd v3.4s, v3.4s, v6.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c6 // ldr q6, [x14, #2176]
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $5, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)
@@ -3081,18 +7371,17 @@ block2:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -3720,27 +8009,7 @@ form4:
 	MOVD R11, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -3773,6 +8042,26 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
@@ -4332,19 +8621,20 @@ picked7n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole8n
 	MOVD R2, R14
-	TBZ $1, R12, one8n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one8n:
-	TBZ $0, R12, stored8n
+	TBZ $0, R15, stored8n
 	FMOVS F6, (R14)
 	B stored8n
 whole8n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored8n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4445,19 +8735,20 @@ picked9n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole10n
 	MOVD R2, R14
-	TBZ $1, R12, one10n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole10n
+	TBZ $1, R15, one10n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one10n:
-	TBZ $0, R12, stored10n
+	TBZ $0, R15, stored10n
 	FMOVS F6, (R14)
 	B stored10n
 whole10n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored10n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4547,19 +8838,20 @@ picked11n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole12n
 	MOVD R2, R14
-	TBZ $1, R12, one12n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole12n
+	TBZ $1, R15, one12n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one12n:
-	TBZ $0, R12, stored12n
+	TBZ $0, R15, stored12n
 	FMOVS F6, (R14)
 	B stored12n
 whole12n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored12n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4642,19 +8934,20 @@ picked13n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole14n
 	MOVD R2, R14
-	TBZ $1, R12, one14n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole14n
+	TBZ $1, R15, one14n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one14n:
-	TBZ $0, R12, stored14n
+	TBZ $0, R15, stored14n
 	FMOVS F6, (R14)
 	B stored14n
 whole14n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored14n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4730,19 +9023,20 @@ picked15n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole16n
 	MOVD R2, R14
-	TBZ $1, R12, one16n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole16n
+	TBZ $1, R15, one16n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one16n:
-	TBZ $0, R12, stored16n
+	TBZ $0, R15, stored16n
 	FMOVS F6, (R14)
 	B stored16n
 whole16n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored16n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4811,19 +9105,20 @@ picked17n:
 	WORD $0x4fb510e5 // fmla v5.4s, v7.4s, v21.s[1]
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole18n
 	MOVD R2, R14
-	TBZ $1, R12, one18n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole18n
+	TBZ $1, R15, one18n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one18n:
-	TBZ $0, R12, stored18n
+	TBZ $0, R15, stored18n
 	FMOVS F6, (R14)
 	B stored18n
 whole18n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored18n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4885,19 +9180,20 @@ picked19n:
 	WORD $0x4e2e1ce7 // and v7.16b, v7.16b, v14.16b
 	WORD $0x4f9310e6 // fmla v6.4s, v7.4s, v19.s[0]
 	WORD $0x4e32d4c6 // fadd v6.4s, v6.4s, v18.4s
-	CMP $4, R12
-	BGE whole20n
 	MOVD R2, R14
-	TBZ $1, R12, one20n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole20n
+	TBZ $1, R15, one20n
 	FMOVD F6, (R14)
 	ADD $8, R14
 	WORD $0x6e0640c6 // ext v6.16b, v6.16b, v6.16b, #8
 one20n:
-	TBZ $0, R12, stored20n
+	TBZ $0, R15, stored20n
 	FMOVS F6, (R14)
 	B stored20n
 whole20n:
-	WORD $0x3d800046 // str q6, [x2, #0]
+	WORD $0x3d8001c6 // str q6, [x14, #0]
 stored20n:
 	ADD R10, R2
 	WORD $0x4ea51ca6 // mov v6.16b, v5.16b
@@ -4921,13 +9217,14 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $196, R13
-	MOVD R13, 56(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)
@@ -4985,18 +9282,17 @@ block2:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
 	SUB R1, R13
+	LSL $2, R13
 	MOVD 8(R0), R1
 	MOVD 48(R0), R14
 	ADD R14, R1
 	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
 	MOVD 0(R0), R2
 	MOVD 40(R0), R14
 	ADD R14, R2
@@ -5509,28 +9805,7 @@ form4:
 	LSL $1, R13
 	MOVD 144(R0), R1
 	SUB R1, R13
-	LSL $2, R13
-	MOVD 136(R0), R5
-	MOVD R5, R1
-	MUL R6, R1
-	SUB R1, R13
-	MOVD 8(R0), R1
-	MOVD 48(R0), R14
-	ADD R14, R1
-	ADD R13, R1
-	MOVD R5, R13
-	MOVD $0, R5
-	SUB R13, R5
-	MOVD 0(R0), R2
-	MOVD 40(R0), R14
-	ADD R14, R2
-	MOVD R11, R13
-	LSL $2, R13
-	ADD R13, R2
-	MOVD R11, R20
-	LSL $1, R20
-	MOVD 144(R0), R14
-	SUB R14, R20
+	MOVD R13, R20
 	MOVD 128(R0), R21
 	WORD $0x4e040ea1 // dup v1.4s, w21
 	MOVD $depthwiseLanesNEON<>(SB), R14
@@ -5567,6 +9842,27 @@ form4:
 	WORD $0x4e040dc0 // dup v0.4s, w14
 	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
 	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
@@ -6072,19 +10368,20 @@ picked7n:
 	WORD $0x4f9718c2 // fmla v2.4s, v6.4s, v23.s[2]
 	WORD $0x4f9310c3 // fmla v3.4s, v6.4s, v19.s[0]
 	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
-	CMP $4, R12
-	BGE whole8n
 	MOVD R2, R14
-	TBZ $1, R12, one8n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole8n
+	TBZ $1, R15, one8n
 	FMOVD F3, (R14)
 	ADD $8, R14
 	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
 one8n:
-	TBZ $0, R12, stored8n
+	TBZ $0, R15, stored8n
 	FMOVS F3, (R14)
 	B stored8n
 whole8n:
-	WORD $0x3d800043 // str q3, [x2, #0]
+	WORD $0x3d8001c3 // str q3, [x14, #0]
 stored8n:
 	ADD R10, R2
 	CMP R7, R5
@@ -6244,19 +10541,20 @@ picked10n:
 	WORD $0x4f9718c2 // fmla v2.4s, v6.4s, v23.s[2]
 	WORD $0x4f9310c3 // fmla v3.4s, v6.4s, v19.s[0]
 	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
-	CMP $4, R12
-	BGE whole11n
 	MOVD R2, R14
-	TBZ $1, R12, one11n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole11n
+	TBZ $1, R15, one11n
 	FMOVD F3, (R14)
 	ADD $8, R14
 	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
 one11n:
-	TBZ $0, R12, stored11n
+	TBZ $0, R15, stored11n
 	FMOVS F3, (R14)
 	B stored11n
 whole11n:
-	WORD $0x3d800043 // str q3, [x2, #0]
+	WORD $0x3d8001c3 // str q3, [x14, #0]
 stored11n:
 	ADD R10, R2
 	CMP R7, R5
@@ -6398,19 +10696,20 @@ picked13n:
 	WORD $0x4f9718c2 // fmla v2.4s, v6.4s, v23.s[2]
 	WORD $0x4f9310c3 // fmla v3.4s, v6.4s, v19.s[0]
 	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
-	CMP $4, R12
-	BGE whole14n
 	MOVD R2, R14
-	TBZ $1, R12, one14n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole14n
+	TBZ $1, R15, one14n
 	FMOVD F3, (R14)
 	ADD $8, R14
 	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
 one14n:
-	TBZ $0, R12, stored14n
+	TBZ $0, R15, stored14n
 	FMOVS F3, (R14)
 	B stored14n
 whole14n:
-	WORD $0x3d800043 // str q3, [x2, #0]
+	WORD $0x3d8001c3 // str q3, [x14, #0]
 stored14n:
 	ADD R10, R2
 	CMP R7, R5
@@ -6538,19 +10837,20 @@ picked16n:
 	WORD $0x4e851886 // uzp1 v6.4s, v4.4s, v5.4s
 	WORD $0x4f9310c3 // fmla v3.4s, v6.4s, v19.s[0]
 	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
-	CMP $4, R12
-	BGE whole17n
 	MOVD R2, R14
-	TBZ $1, R12, one17n
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole17n
+	TBZ $1, R15, one17n
 	FMOVD F3, (R14)
 	ADD $8, R14
 	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
 one17n:
-	TBZ $0, R12, stored17n
+	TBZ $0, R15, stored17n
 	FMOVS F3, (R14)
 	B stored17n
 whole17n:
-	WORD $0x3d800043 // str q3, [x2, #0]
+	WORD $0x3d8001c3 // str q3, [x14, #0]
 stored17n:
 	ADD R10, R2
 	ADD R6, R1
@@ -6573,13 +10873,2812 @@ next3:
 	MOVD 48(R0), R15
 	ADD R14, R15
 	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
 	MOVD 88(R0), R14
 	MOVD 64(R0), R15
 	ADD R14, R15
 	MOVD R15, 64(R0)
-	MOVD 56(R0), R13
-	ADD $196, R13
-	MOVD R13, 56(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput7EvenNEON(a *depthwiseArgs)
+// Gradient of the source, 7×7 filters, stride 2.
+TEXT ·depthwiseInput7EvenNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	WORD $0x3dc0087d // ldr q29, [x3, #32]
+	WORD $0x3dc00c7c // ldr q28, [x3, #48]
+	WORD $0x3dc0107b // ldr q27, [x3, #64]
+	WORD $0x3dc0147a // ldr q26, [x3, #80]
+	WORD $0x3dc01879 // ldr q25, [x3, #96]
+	WORD $0x3dc01c78 // ldr q24, [x3, #112]
+	WORD $0x3dc02077 // ldr q23, [x3, #128]
+	WORD $0x3dc02476 // ldr q22, [x3, #144]
+	WORD $0x3dc02875 // ldr q21, [x3, #160]
+	WORD $0x3dc02c74 // ldr q20, [x3, #176]
+	FMOVS 192(R3), F19
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9d2 // ld1r { v18.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $7, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f931040 // fmla v0.4s, v2.4s, v19.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f941840 // fmla v0.4s, v2.4s, v20.s[2]
+	WORD $0x4fb41841 // fmla v1.4s, v2.4s, v20.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f941040 // fmla v0.4s, v2.4s, v20.s[0]
+	WORD $0x4fb41041 // fmla v1.4s, v2.4s, v20.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f951840 // fmla v0.4s, v2.4s, v21.s[2]
+	WORD $0x4fb51841 // fmla v1.4s, v2.4s, v21.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f971840 // fmla v0.4s, v2.4s, v23.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f971040 // fmla v0.4s, v2.4s, v23.s[0]
+	WORD $0x4fb71041 // fmla v1.4s, v2.4s, v23.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f981840 // fmla v0.4s, v2.4s, v24.s[2]
+	WORD $0x4fb81841 // fmla v1.4s, v2.4s, v24.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f981040 // fmla v0.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81041 // fmla v1.4s, v2.4s, v24.s[1]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9a1040 // fmla v0.4s, v2.4s, v26.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9b1840 // fmla v0.4s, v2.4s, v27.s[2]
+	WORD $0x4fbb1841 // fmla v1.4s, v2.4s, v27.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9b1040 // fmla v0.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1041 // fmla v1.4s, v2.4s, v27.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f9c1840 // fmla v0.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1841 // fmla v1.4s, v2.4s, v28.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fb51040 // fmla v0.4s, v2.4s, v21.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fb61840 // fmla v0.4s, v2.4s, v22.s[3]
+	WORD $0x4f951041 // fmla v1.4s, v2.4s, v21.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fb61040 // fmla v0.4s, v2.4s, v22.s[1]
+	WORD $0x4f961841 // fmla v1.4s, v2.4s, v22.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fb71840 // fmla v0.4s, v2.4s, v23.s[3]
+	WORD $0x4f961041 // fmla v1.4s, v2.4s, v22.s[0]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f991841 // fmla v1.4s, v2.4s, v25.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fba1840 // fmla v0.4s, v2.4s, v26.s[3]
+	WORD $0x4f991041 // fmla v1.4s, v2.4s, v25.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fba1040 // fmla v0.4s, v2.4s, v26.s[1]
+	WORD $0x4f9a1841 // fmla v1.4s, v2.4s, v26.s[2]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbc1040 // fmla v0.4s, v2.4s, v28.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbd1840 // fmla v0.4s, v2.4s, v29.s[3]
+	WORD $0x4f9c1041 // fmla v1.4s, v2.4s, v28.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbd1040 // fmla v0.4s, v2.4s, v29.s[1]
+	WORD $0x4f9d1841 // fmla v1.4s, v2.4s, v29.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03427 // cmhi v7.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f931040 // fmla v0.4s, v2.4s, v19.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f941840 // fmla v0.4s, v2.4s, v20.s[2]
+	WORD $0x4fb41841 // fmla v1.4s, v2.4s, v20.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f941040 // fmla v0.4s, v2.4s, v20.s[0]
+	WORD $0x4fb41041 // fmla v1.4s, v2.4s, v20.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f951840 // fmla v0.4s, v2.4s, v21.s[2]
+	WORD $0x4fb51841 // fmla v1.4s, v2.4s, v21.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f971840 // fmla v0.4s, v2.4s, v23.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f971040 // fmla v0.4s, v2.4s, v23.s[0]
+	WORD $0x4fb71041 // fmla v1.4s, v2.4s, v23.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f981840 // fmla v0.4s, v2.4s, v24.s[2]
+	WORD $0x4fb81841 // fmla v1.4s, v2.4s, v24.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f981040 // fmla v0.4s, v2.4s, v24.s[0]
+	WORD $0x4fb81041 // fmla v1.4s, v2.4s, v24.s[1]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked3n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside3n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked3n
+outside3n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element3n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding3n
+	MOVWU (R1)(R14<<2), R22
+padding3n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element3n
+picked3n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9a1040 // fmla v0.4s, v2.4s, v26.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9b1840 // fmla v0.4s, v2.4s, v27.s[2]
+	WORD $0x4fbb1841 // fmla v1.4s, v2.4s, v27.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9b1040 // fmla v0.4s, v2.4s, v27.s[0]
+	WORD $0x4fbb1041 // fmla v1.4s, v2.4s, v27.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f9c1840 // fmla v0.4s, v2.4s, v28.s[2]
+	WORD $0x4fbc1841 // fmla v1.4s, v2.4s, v28.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked4n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside4n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked4n
+outside4n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element4n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding4n
+	MOVWU (R1)(R14<<2), R22
+padding4n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element4n
+picked4n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9e1840 // fmla v0.4s, v2.4s, v30.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9e1040 // fmla v0.4s, v2.4s, v30.s[0]
+	WORD $0x4fbe1041 // fmla v1.4s, v2.4s, v30.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9f1840 // fmla v0.4s, v2.4s, v31.s[2]
+	WORD $0x4fbf1841 // fmla v1.4s, v2.4s, v31.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f9f1040 // fmla v0.4s, v2.4s, v31.s[0]
+	WORD $0x4fbf1041 // fmla v1.4s, v2.4s, v31.s[1]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one6n:
+	TBZ $0, R15, stored6n
+	FMOVS F2, (R14)
+	B stored6n
+whole6n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored6n:
+	SUBS $4, R15
+	BLE done5n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole7n
+	TBZ $1, R15, one7n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one7n:
+	TBZ $0, R15, stored7n
+	FMOVS F3, (R14)
+	B stored7n
+whole7n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored7n:
+done5n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked8n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside8n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked8n
+outside8n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element8n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding8n
+	MOVWU (R1)(R14<<2), R22
+padding8n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element8n
+picked8n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fb51040 // fmla v0.4s, v2.4s, v21.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fb61840 // fmla v0.4s, v2.4s, v22.s[3]
+	WORD $0x4f951041 // fmla v1.4s, v2.4s, v21.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fb61040 // fmla v0.4s, v2.4s, v22.s[1]
+	WORD $0x4f961841 // fmla v1.4s, v2.4s, v22.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fb71840 // fmla v0.4s, v2.4s, v23.s[3]
+	WORD $0x4f961041 // fmla v1.4s, v2.4s, v22.s[0]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked9n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside9n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked9n
+outside9n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element9n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding9n
+	MOVWU (R1)(R14<<2), R22
+padding9n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element9n
+picked9n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fb91840 // fmla v0.4s, v2.4s, v25.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fb91040 // fmla v0.4s, v2.4s, v25.s[1]
+	WORD $0x4f991841 // fmla v1.4s, v2.4s, v25.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fba1840 // fmla v0.4s, v2.4s, v26.s[3]
+	WORD $0x4f991041 // fmla v1.4s, v2.4s, v25.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fba1040 // fmla v0.4s, v2.4s, v26.s[1]
+	WORD $0x4f9a1841 // fmla v1.4s, v2.4s, v26.s[2]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked10n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside10n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked10n
+outside10n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element10n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding10n
+	MOVWU (R1)(R14<<2), R22
+padding10n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element10n
+picked10n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbc1040 // fmla v0.4s, v2.4s, v28.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbd1840 // fmla v0.4s, v2.4s, v29.s[3]
+	WORD $0x4f9c1041 // fmla v1.4s, v2.4s, v28.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbd1040 // fmla v0.4s, v2.4s, v29.s[1]
+	WORD $0x4f9d1841 // fmla v1.4s, v2.4s, v29.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fbe1840 // fmla v0.4s, v2.4s, v30.s[3]
+	WORD $0x4f9d1041 // fmla v1.4s, v2.4s, v29.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole12n
+	TBZ $1, R15, one12n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one12n:
+	TBZ $0, R15, stored12n
+	FMOVS F2, (R14)
+	B stored12n
+whole12n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored12n:
+	SUBS $4, R15
+	BLE done11n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole13n
+	TBZ $1, R15, one13n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one13n:
+	TBZ $0, R15, stored13n
+	FMOVS F3, (R14)
+	B stored13n
+whole13n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored13n:
+done11n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseInput7OddNEON(a *depthwiseArgs)
+// Gradient of the source, 7×7 filters, stride 2.
+TEXT ·depthwiseInput7OddNEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 16(R0), R3
+	MOVD 56(R0), R14
+	ADD R14, R3
+	WORD $0x3dc0007f // ldr q31, [x3, #0]
+	WORD $0x3dc0047e // ldr q30, [x3, #16]
+	WORD $0x3dc0087d // ldr q29, [x3, #32]
+	WORD $0x3dc00c7c // ldr q28, [x3, #48]
+	WORD $0x3dc0107b // ldr q27, [x3, #64]
+	WORD $0x3dc0147a // ldr q26, [x3, #80]
+	WORD $0x3dc01879 // ldr q25, [x3, #96]
+	WORD $0x3dc01c78 // ldr q24, [x3, #112]
+	WORD $0x3dc02077 // ldr q23, [x3, #128]
+	WORD $0x3dc02476 // ldr q22, [x3, #144]
+	WORD $0x3dc02875 // ldr q21, [x3, #160]
+	WORD $0x3dc02c74 // ldr q20, [x3, #176]
+	FMOVS 192(R3), F19
+	MOVD 24(R0), R14
+	MOVD 64(R0), R15
+	ADD R15, R14
+	WORD $0x4d40c9d2 // ld1r { v18.4s }, [x14]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $8, R12
+	BLT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $7, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd6
+even5:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fb41840 // fmla v0.4s, v2.4s, v20.s[3]
+	WORD $0x4f931041 // fmla v1.4s, v2.4s, v19.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fb41040 // fmla v0.4s, v2.4s, v20.s[1]
+	WORD $0x4f941841 // fmla v1.4s, v2.4s, v20.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fb51840 // fmla v0.4s, v2.4s, v21.s[3]
+	WORD $0x4f941041 // fmla v1.4s, v2.4s, v20.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f951841 // fmla v1.4s, v2.4s, v21.s[2]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fb71040 // fmla v0.4s, v2.4s, v23.s[1]
+	WORD $0x4f971841 // fmla v1.4s, v2.4s, v23.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fb81840 // fmla v0.4s, v2.4s, v24.s[3]
+	WORD $0x4f971041 // fmla v1.4s, v2.4s, v23.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fb81040 // fmla v0.4s, v2.4s, v24.s[1]
+	WORD $0x4f981841 // fmla v1.4s, v2.4s, v24.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f981041 // fmla v1.4s, v2.4s, v24.s[0]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbb1840 // fmla v0.4s, v2.4s, v27.s[3]
+	WORD $0x4f9a1041 // fmla v1.4s, v2.4s, v26.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbb1040 // fmla v0.4s, v2.4s, v27.s[1]
+	WORD $0x4f9b1841 // fmla v1.4s, v2.4s, v27.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbc1840 // fmla v0.4s, v2.4s, v28.s[3]
+	WORD $0x4f9b1041 // fmla v1.4s, v2.4s, v27.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f9c1841 // fmla v1.4s, v2.4s, v28.s[2]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end7
+odd6:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f951040 // fmla v0.4s, v2.4s, v21.s[0]
+	WORD $0x4fb51041 // fmla v1.4s, v2.4s, v21.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f961840 // fmla v0.4s, v2.4s, v22.s[2]
+	WORD $0x4fb61841 // fmla v1.4s, v2.4s, v22.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f961040 // fmla v0.4s, v2.4s, v22.s[0]
+	WORD $0x4fb61041 // fmla v1.4s, v2.4s, v22.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fb71841 // fmla v1.4s, v2.4s, v23.s[3]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f991840 // fmla v0.4s, v2.4s, v25.s[2]
+	WORD $0x4fb91841 // fmla v1.4s, v2.4s, v25.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f991040 // fmla v0.4s, v2.4s, v25.s[0]
+	WORD $0x4fb91041 // fmla v1.4s, v2.4s, v25.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9a1840 // fmla v0.4s, v2.4s, v26.s[2]
+	WORD $0x4fba1841 // fmla v1.4s, v2.4s, v26.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fba1041 // fmla v1.4s, v2.4s, v26.s[1]
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4f9c1040 // fmla v0.4s, v2.4s, v28.s[0]
+	WORD $0x4fbc1041 // fmla v1.4s, v2.4s, v28.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4f9d1840 // fmla v0.4s, v2.4s, v29.s[2]
+	WORD $0x4fbd1841 // fmla v1.4s, v2.4s, v29.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x4fbd1041 // fmla v1.4s, v2.4s, v29.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	WORD $0x3d800042 // str q2, [x2, #0]
+	WORD $0x3d800443 // str q3, [x2, #16]
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even5
+end7:
+	ADD $8, R11
+	SUB $8, R12
+	B next3
+form4:
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03424 // cmhi v4.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03425 // cmhi v5.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03426 // cmhi v6.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03427 // cmhi v7.4s, v1.4s, v0.4s
+	MOVD R11, R13
+	ASR $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	MOVD 104(R0), R4
+	MOVD 160(R0), R13
+	CMP $0, R13
+	BNE odd10
+even9:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked1n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside1n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked1n
+outside1n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element1n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding1n
+	MOVWU (R1)(R14<<2), R22
+padding1n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element1n
+picked1n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fb41840 // fmla v0.4s, v2.4s, v20.s[3]
+	WORD $0x4f931041 // fmla v1.4s, v2.4s, v19.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fb41040 // fmla v0.4s, v2.4s, v20.s[1]
+	WORD $0x4f941841 // fmla v1.4s, v2.4s, v20.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fb51840 // fmla v0.4s, v2.4s, v21.s[3]
+	WORD $0x4f941041 // fmla v1.4s, v2.4s, v20.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f951841 // fmla v1.4s, v2.4s, v21.s[2]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fb71040 // fmla v0.4s, v2.4s, v23.s[1]
+	WORD $0x4f971841 // fmla v1.4s, v2.4s, v23.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fb81840 // fmla v0.4s, v2.4s, v24.s[3]
+	WORD $0x4f971041 // fmla v1.4s, v2.4s, v23.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fb81040 // fmla v0.4s, v2.4s, v24.s[1]
+	WORD $0x4f981841 // fmla v1.4s, v2.4s, v24.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f981041 // fmla v1.4s, v2.4s, v24.s[0]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked3n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside3n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked3n
+outside3n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element3n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding3n
+	MOVWU (R1)(R14<<2), R22
+padding3n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element3n
+picked3n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbb1840 // fmla v0.4s, v2.4s, v27.s[3]
+	WORD $0x4f9a1041 // fmla v1.4s, v2.4s, v26.s[0]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbb1040 // fmla v0.4s, v2.4s, v27.s[1]
+	WORD $0x4f9b1841 // fmla v1.4s, v2.4s, v27.s[2]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbc1840 // fmla v0.4s, v2.4s, v28.s[3]
+	WORD $0x4f9b1041 // fmla v1.4s, v2.4s, v27.s[0]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f9c1841 // fmla v1.4s, v2.4s, v28.s[2]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked4n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside4n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked4n
+outside4n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element4n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding4n
+	MOVWU (R1)(R14<<2), R22
+padding4n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element4n
+picked4n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4fbe1040 // fmla v0.4s, v2.4s, v30.s[1]
+	WORD $0x4f9e1841 // fmla v1.4s, v2.4s, v30.s[2]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4fbf1840 // fmla v0.4s, v2.4s, v31.s[3]
+	WORD $0x4f9e1041 // fmla v1.4s, v2.4s, v30.s[0]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4fbf1040 // fmla v0.4s, v2.4s, v31.s[1]
+	WORD $0x4f9f1841 // fmla v1.4s, v2.4s, v31.s[2]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4f9f1041 // fmla v1.4s, v2.4s, v31.s[0]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole6n
+	TBZ $1, R15, one6n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one6n:
+	TBZ $0, R15, stored6n
+	FMOVS F2, (R14)
+	B stored6n
+whole6n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored6n:
+	SUBS $4, R15
+	BLE done5n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole7n
+	TBZ $1, R15, one7n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one7n:
+	TBZ $0, R15, stored7n
+	FMOVS F3, (R14)
+	B stored7n
+whole7n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored7n:
+done5n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end11
+odd10:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked8n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside8n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked8n
+outside8n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element8n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding8n
+	MOVWU (R1)(R14<<2), R22
+padding8n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element8n
+picked8n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f951040 // fmla v0.4s, v2.4s, v21.s[0]
+	WORD $0x4fb51041 // fmla v1.4s, v2.4s, v21.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f961840 // fmla v0.4s, v2.4s, v22.s[2]
+	WORD $0x4fb61841 // fmla v1.4s, v2.4s, v22.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f961040 // fmla v0.4s, v2.4s, v22.s[0]
+	WORD $0x4fb61041 // fmla v1.4s, v2.4s, v22.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fb71841 // fmla v1.4s, v2.4s, v23.s[3]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked9n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside9n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked9n
+outside9n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element9n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding9n
+	MOVWU (R1)(R14<<2), R22
+padding9n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element9n
+picked9n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f991840 // fmla v0.4s, v2.4s, v25.s[2]
+	WORD $0x4fb91841 // fmla v1.4s, v2.4s, v25.s[3]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f991040 // fmla v0.4s, v2.4s, v25.s[0]
+	WORD $0x4fb91041 // fmla v1.4s, v2.4s, v25.s[1]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9a1840 // fmla v0.4s, v2.4s, v26.s[2]
+	WORD $0x4fba1841 // fmla v1.4s, v2.4s, v26.s[3]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fba1041 // fmla v1.4s, v2.4s, v26.s[1]
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked10n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside10n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $28, R1, R14
+	CMP R15, R14
+	BLS picked10n
+outside10n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element10n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding10n
+	MOVWU (R1)(R14<<2), R22
+padding10n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $7, R14
+	BLT element10n
+picked10n:
+	ADD R6, R1
+	ADD $1, R5
+	WORD $0x3cc00122 // ldur q2, [x9, #0]
+	WORD $0x4e241c42 // and v2.16b, v2.16b, v4.16b
+	WORD $0x4f9c1040 // fmla v0.4s, v2.4s, v28.s[0]
+	WORD $0x4fbc1041 // fmla v1.4s, v2.4s, v28.s[1]
+	WORD $0x3cc04122 // ldur q2, [x9, #4]
+	WORD $0x4e251c42 // and v2.16b, v2.16b, v5.16b
+	WORD $0x4f9d1840 // fmla v0.4s, v2.4s, v29.s[2]
+	WORD $0x4fbd1841 // fmla v1.4s, v2.4s, v29.s[3]
+	WORD $0x3cc08122 // ldur q2, [x9, #8]
+	WORD $0x4e261c42 // and v2.16b, v2.16b, v6.16b
+	WORD $0x4f9d1040 // fmla v0.4s, v2.4s, v29.s[0]
+	WORD $0x4fbd1041 // fmla v1.4s, v2.4s, v29.s[1]
+	WORD $0x3cc0c122 // ldur q2, [x9, #12]
+	WORD $0x4e271c42 // and v2.16b, v2.16b, v7.16b
+	WORD $0x4fbe1841 // fmla v1.4s, v2.4s, v30.s[3]
+	SUB R6, R1
+	SUB R6, R1
+	SUB R6, R1
+	SUB $3, R5
+	WORD $0x4e813802 // zip1 v2.4s, v0.4s, v1.4s
+	WORD $0x4e817803 // zip2 v3.4s, v0.4s, v1.4s
+	MOVD R2, R14
+	MOVD R12, R15
+	CMP $4, R15
+	BGE whole12n
+	TBZ $1, R15, one12n
+	FMOVD F2, (R14)
+	ADD $8, R14
+	WORD $0x6e024042 // ext v2.16b, v2.16b, v2.16b, #8
+one12n:
+	TBZ $0, R15, stored12n
+	FMOVS F2, (R14)
+	B stored12n
+whole12n:
+	WORD $0x3d8001c2 // str q2, [x14, #0]
+stored12n:
+	SUBS $4, R15
+	BLE done11n
+	ADD $16, R2, R14
+	CMP $4, R15
+	BGE whole13n
+	TBZ $1, R15, one13n
+	FMOVD F3, (R14)
+	ADD $8, R14
+	WORD $0x6e034063 // ext v3.16b, v3.16b, v3.16b, #8
+one13n:
+	TBZ $0, R15, stored13n
+	FMOVS F3, (R14)
+	B stored13n
+whole13n:
+	WORD $0x3d8001c3 // str q3, [x14, #0]
+stored13n:
+done11n:
+	ADD R10, R2
+	SUB $1, R4
+	CMP $0, R4
+	BNE even9
+end11:
+	ADD $8, R11
+	SUB $8, R12
+form8:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x7x1NEON(a *depthwiseArgs)
+// Gradient of a row of 7×7 filters, stride 1.
+TEXT ·depthwiseWeight1x7x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	WORD $0x3d823060 // str q0, [x3, #2240]
+	WORD $0x3d823460 // str q0, [x3, #2256]
+	WORD $0x3d823860 // str q0, [x3, #2272]
+	WORD $0x3d823c60 // str q0, [x3, #2288]
+	WORD $0x3d824060 // str q0, [x3, #2304]
+	WORD $0x3d824460 // str q0, [x3, #2320]
+	WORD $0x3d824860 // str q0, [x3, #2336]
+	WORD $0x3d824c60 // str q0, [x3, #2352]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $10, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
+	WORD $0x4e27cd00 // fmla v0.4s, v8.4s, v7.4s
+	WORD $0x3cc04128 // ldur q8, [x9, #4]
+	WORD $0x4e27cd01 // fmla v1.4s, v8.4s, v7.4s
+	WORD $0x3cc08128 // ldur q8, [x9, #8]
+	WORD $0x4e27cd02 // fmla v2.4s, v8.4s, v7.4s
+	WORD $0x3cc0c128 // ldur q8, [x9, #12]
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3cc10128 // ldur q8, [x9, #16]
+	WORD $0x4e27cd04 // fmla v4.4s, v8.4s, v7.4s
+	WORD $0x3cc14128 // ldur q8, [x9, #20]
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x3cc18128 // ldur q8, [x9, #24]
+	WORD $0x4e27cd06 // fmla v6.4s, v8.4s, v7.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c8 // ldr q8, [x14, #1920]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c8 // ldr q8, [x14, #1984]
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c8 // ldr q8, [x14, #2048]
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c8 // ldr q8, [x14, #2112]
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c8 // ldr q8, [x14, #2176]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231c8 // ldr q8, [x14, #2240]
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241c8 // ldr q8, [x14, #2304]
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03429 // cmhi v9.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342a // cmhi v10.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342b // cmhi v11.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342c // cmhi v12.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342d // cmhi v13.4s, v1.4s, v0.4s
+	ADD $5, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342f // cmhi v15.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d29 // and v9.16b, v9.16b, v0.16b
+	WORD $0x4e201d4a // and v10.16b, v10.16b, v0.16b
+	WORD $0x4e201d6b // and v11.16b, v11.16b, v0.16b
+	WORD $0x4e201d8c // and v12.16b, v12.16b, v0.16b
+	WORD $0x4e201dad // and v13.16b, v13.16b, v0.16b
+	WORD $0x4e201dce // and v14.16b, v14.16b, v0.16b
+	WORD $0x4e201def // and v15.16b, v15.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F7
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c7 // ld1 { v7.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F7
+	B loaded1n
+whole1n:
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $40, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $10, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
+	WORD $0x4e291d08 // and v8.16b, v8.16b, v9.16b
+	WORD $0x4e27cd00 // fmla v0.4s, v8.4s, v7.4s
+	WORD $0x3cc04128 // ldur q8, [x9, #4]
+	WORD $0x4e2a1d08 // and v8.16b, v8.16b, v10.16b
+	WORD $0x4e27cd01 // fmla v1.4s, v8.4s, v7.4s
+	WORD $0x3cc08128 // ldur q8, [x9, #8]
+	WORD $0x4e2b1d08 // and v8.16b, v8.16b, v11.16b
+	WORD $0x4e27cd02 // fmla v2.4s, v8.4s, v7.4s
+	WORD $0x3cc0c128 // ldur q8, [x9, #12]
+	WORD $0x4e2c1d08 // and v8.16b, v8.16b, v12.16b
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3cc10128 // ldur q8, [x9, #16]
+	WORD $0x4e2d1d08 // and v8.16b, v8.16b, v13.16b
+	WORD $0x4e27cd04 // fmla v4.4s, v8.4s, v7.4s
+	WORD $0x3cc14128 // ldur q8, [x9, #20]
+	WORD $0x4e2e1d08 // and v8.16b, v8.16b, v14.16b
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x3cc18128 // ldur q8, [x9, #24]
+	WORD $0x4e2f1d08 // and v8.16b, v8.16b, v15.16b
+	WORD $0x4e27cd06 // fmla v6.4s, v8.4s, v7.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c8 // ldr q8, [x14, #1920]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c8 // ldr q8, [x14, #1984]
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c8 // ldr q8, [x14, #2048]
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c8 // ldr q8, [x14, #2112]
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c8 // ldr q8, [x14, #2176]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231c8 // ldr q8, [x14, #2240]
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241c8 // ldr q8, [x14, #2304]
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $7, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight2x7x1NEON(a *depthwiseArgs)
+// Gradient of 2 rows of 7×7 filters, stride 1.
+TEXT ·depthwiseWeight2x7x1NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	WORD $0x3d823060 // str q0, [x3, #2240]
+	WORD $0x3d823460 // str q0, [x3, #2256]
+	WORD $0x3d823860 // str q0, [x3, #2272]
+	WORD $0x3d823c60 // str q0, [x3, #2288]
+	WORD $0x3d824060 // str q0, [x3, #2304]
+	WORD $0x3d824460 // str q0, [x3, #2320]
+	WORD $0x3d824860 // str q0, [x3, #2336]
+	WORD $0x3d824c60 // str q0, [x3, #2352]
+	WORD $0x3d825060 // str q0, [x3, #2368]
+	WORD $0x3d825460 // str q0, [x3, #2384]
+	WORD $0x3d825860 // str q0, [x3, #2400]
+	WORD $0x3d825c60 // str q0, [x3, #2416]
+	WORD $0x3d826060 // str q0, [x3, #2432]
+	WORD $0x3d826460 // str q0, [x3, #2448]
+	WORD $0x3d826860 // str q0, [x3, #2464]
+	WORD $0x3d826c60 // str q0, [x3, #2480]
+	WORD $0x3d827060 // str q0, [x3, #2496]
+	WORD $0x3d827460 // str q0, [x3, #2512]
+	WORD $0x3d827860 // str q0, [x3, #2528]
+	WORD $0x3d827c60 // str q0, [x3, #2544]
+	WORD $0x3d828060 // str q0, [x3, #2560]
+	WORD $0x3d828460 // str q0, [x3, #2576]
+	WORD $0x3d828860 // str q0, [x3, #2592]
+	WORD $0x3d828c60 // str q0, [x3, #2608]
+	WORD $0x3d829060 // str q0, [x3, #2624]
+	WORD $0x3d829460 // str q0, [x3, #2640]
+	WORD $0x3d829860 // str q0, [x3, #2656]
+	WORD $0x3d829c60 // str q0, [x3, #2672]
+	WORD $0x3d82a060 // str q0, [x3, #2688]
+	WORD $0x3d82a460 // str q0, [x3, #2704]
+	WORD $0x3d82a860 // str q0, [x3, #2720]
+	WORD $0x3d82ac60 // str q0, [x3, #2736]
+	WORD $0x3d82b060 // str q0, [x3, #2752]
+	WORD $0x3d82b460 // str q0, [x3, #2768]
+	WORD $0x3d82b860 // str q0, [x3, #2784]
+	WORD $0x3d82bc60 // str q0, [x3, #2800]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $10, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
+	MOVD 104(R0), R4
+	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e2ece00 // fmla v0.4s, v16.4s, v14.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e2ece01 // fmla v1.4s, v16.4s, v14.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e2ece02 // fmla v2.4s, v16.4s, v14.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e2ece03 // fmla v3.4s, v16.4s, v14.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e2ece05 // fmla v5.4s, v16.4s, v14.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e2ece06 // fmla v6.4s, v16.4s, v14.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc0004e // ldr q14, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e2ece00 // fmla v0.4s, v16.4s, v14.4s
+	WORD $0x4e2fce07 // fmla v7.4s, v16.4s, v15.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e2ece01 // fmla v1.4s, v16.4s, v14.4s
+	WORD $0x4e2fce08 // fmla v8.4s, v16.4s, v15.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e2ece02 // fmla v2.4s, v16.4s, v14.4s
+	WORD $0x4e2fce09 // fmla v9.4s, v16.4s, v15.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e2ece03 // fmla v3.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0a // fmla v10.4s, v16.4s, v15.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0b // fmla v11.4s, v16.4s, v15.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e2ece05 // fmla v5.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0c // fmla v12.4s, v16.4s, v15.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e2ece06 // fmla v6.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e2fce07 // fmla v7.4s, v16.4s, v15.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e2fce08 // fmla v8.4s, v16.4s, v15.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e2fce09 // fmla v9.4s, v16.4s, v15.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e2fce0a // fmla v10.4s, v16.4s, v15.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e2fce0b // fmla v11.4s, v16.4s, v15.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e2fce0c // fmla v12.4s, v16.4s, v15.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1d0 // ldr q16, [x14, #1920]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1d0 // ldr q16, [x14, #1984]
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201d0 // ldr q16, [x14, #2048]
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211d0 // ldr q16, [x14, #2112]
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221d0 // ldr q16, [x14, #2176]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231d0 // ldr q16, [x14, #2240]
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241d0 // ldr q16, [x14, #2304]
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251d0 // ldr q16, [x14, #2368]
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261d0 // ldr q16, [x14, #2432]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	WORD $0x3dc271d0 // ldr q16, [x14, #2496]
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	WORD $0x3d8271c9 // str q9, [x14, #2496]
+	WORD $0x3dc281d0 // ldr q16, [x14, #2560]
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x3d8281ca // str q10, [x14, #2560]
+	WORD $0x3dc291d0 // ldr q16, [x14, #2624]
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	WORD $0x3d8291cb // str q11, [x14, #2624]
+	WORD $0x3dc2a1d0 // ldr q16, [x14, #2688]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x3d82a1cc // str q12, [x14, #2688]
+	WORD $0x3dc2b1d0 // ldr q16, [x14, #2752]
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD $0x3d82b1cd // str q13, [x14, #2752]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03431 // cmhi v17.4s, v1.4s, v0.4s
+	ADD $1, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03432 // cmhi v18.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03433 // cmhi v19.4s, v1.4s, v0.4s
+	ADD $3, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03434 // cmhi v20.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03435 // cmhi v21.4s, v1.4s, v0.4s
+	ADD $5, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03436 // cmhi v22.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03437 // cmhi v23.4s, v1.4s, v0.4s
+	LSL $0, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201e31 // and v17.16b, v17.16b, v0.16b
+	WORD $0x4e201e52 // and v18.16b, v18.16b, v0.16b
+	WORD $0x4e201e73 // and v19.16b, v19.16b, v0.16b
+	WORD $0x4e201e94 // and v20.16b, v20.16b, v0.16b
+	WORD $0x4e201eb5 // and v21.16b, v21.16b, v0.16b
+	WORD $0x4e201ed6 // and v22.16b, v22.16b, v0.16b
+	WORD $0x4e201ef7 // and v23.16b, v23.16b, v0.16b
+	MOVD R11, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
+	MOVD 104(R0), R4
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F14
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081ce // ld1 { v14.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F14
+	B loaded1n
+whole1n:
+	WORD $0x3dc0004e // ldr q14, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $40, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $10, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e311e10 // and v16.16b, v16.16b, v17.16b
+	WORD $0x4e2ece00 // fmla v0.4s, v16.4s, v14.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e321e10 // and v16.16b, v16.16b, v18.16b
+	WORD $0x4e2ece01 // fmla v1.4s, v16.4s, v14.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e331e10 // and v16.16b, v16.16b, v19.16b
+	WORD $0x4e2ece02 // fmla v2.4s, v16.4s, v14.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e341e10 // and v16.16b, v16.16b, v20.16b
+	WORD $0x4e2ece03 // fmla v3.4s, v16.4s, v14.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e351e10 // and v16.16b, v16.16b, v21.16b
+	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e361e10 // and v16.16b, v16.16b, v22.16b
+	WORD $0x4e2ece05 // fmla v5.4s, v16.4s, v14.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e371e10 // and v16.16b, v16.16b, v23.16b
+	WORD $0x4e2ece06 // fmla v6.4s, v16.4s, v14.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	SUB $1, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole3n
+	TBZ $1, R12, one3n
+	FMOVD (R2), F14
+	TBZ $0, R12, loaded3n
+	ADD $8, R2, R14
+	WORD $0x4d4081ce // ld1 { v14.s }[2], [x14]
+	B loaded3n
+one3n:
+	FMOVS (R2), F14
+	B loaded3n
+whole3n:
+	WORD $0x3dc0004e // ldr q14, [x2, #0]
+loaded3n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked4n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside4n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $40, R1, R14
+	CMP R15, R14
+	BLS picked4n
+outside4n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element4n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding4n
+	MOVWU (R1)(R14<<2), R22
+padding4n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $10, R14
+	BLT element4n
+picked4n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e311e10 // and v16.16b, v16.16b, v17.16b
+	WORD $0x4e2ece00 // fmla v0.4s, v16.4s, v14.4s
+	WORD $0x4e2fce07 // fmla v7.4s, v16.4s, v15.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e321e10 // and v16.16b, v16.16b, v18.16b
+	WORD $0x4e2ece01 // fmla v1.4s, v16.4s, v14.4s
+	WORD $0x4e2fce08 // fmla v8.4s, v16.4s, v15.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e331e10 // and v16.16b, v16.16b, v19.16b
+	WORD $0x4e2ece02 // fmla v2.4s, v16.4s, v14.4s
+	WORD $0x4e2fce09 // fmla v9.4s, v16.4s, v15.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e341e10 // and v16.16b, v16.16b, v20.16b
+	WORD $0x4e2ece03 // fmla v3.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0a // fmla v10.4s, v16.4s, v15.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e351e10 // and v16.16b, v16.16b, v21.16b
+	WORD $0x4e2ece04 // fmla v4.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0b // fmla v11.4s, v16.4s, v15.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e361e10 // and v16.16b, v16.16b, v22.16b
+	WORD $0x4e2ece05 // fmla v5.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0c // fmla v12.4s, v16.4s, v15.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e371e10 // and v16.16b, v16.16b, v23.16b
+	WORD $0x4e2ece06 // fmla v6.4s, v16.4s, v14.4s
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked5n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside5n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $40, R1, R14
+	CMP R15, R14
+	BLS picked5n
+outside5n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element5n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding5n
+	MOVWU (R1)(R14<<2), R22
+padding5n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $10, R14
+	BLT element5n
+picked5n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $0, R5
+	WORD $0x3cc00130 // ldur q16, [x9, #0]
+	WORD $0x4e311e10 // and v16.16b, v16.16b, v17.16b
+	WORD $0x4e2fce07 // fmla v7.4s, v16.4s, v15.4s
+	WORD $0x3cc04130 // ldur q16, [x9, #4]
+	WORD $0x4e321e10 // and v16.16b, v16.16b, v18.16b
+	WORD $0x4e2fce08 // fmla v8.4s, v16.4s, v15.4s
+	WORD $0x3cc08130 // ldur q16, [x9, #8]
+	WORD $0x4e331e10 // and v16.16b, v16.16b, v19.16b
+	WORD $0x4e2fce09 // fmla v9.4s, v16.4s, v15.4s
+	WORD $0x3cc0c130 // ldur q16, [x9, #12]
+	WORD $0x4e341e10 // and v16.16b, v16.16b, v20.16b
+	WORD $0x4e2fce0a // fmla v10.4s, v16.4s, v15.4s
+	WORD $0x3cc10130 // ldur q16, [x9, #16]
+	WORD $0x4e351e10 // and v16.16b, v16.16b, v21.16b
+	WORD $0x4e2fce0b // fmla v11.4s, v16.4s, v15.4s
+	WORD $0x3cc14130 // ldur q16, [x9, #20]
+	WORD $0x4e361e10 // and v16.16b, v16.16b, v22.16b
+	WORD $0x4e2fce0c // fmla v12.4s, v16.4s, v15.4s
+	WORD $0x3cc18130 // ldur q16, [x9, #24]
+	WORD $0x4e371e10 // and v16.16b, v16.16b, v23.16b
+	WORD $0x4e2fce0d // fmla v13.4s, v16.4s, v15.4s
+	WORD $0x4eae1dcf // mov v15.16b, v14.16b
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1d0 // ldr q16, [x14, #1920]
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1d0 // ldr q16, [x14, #1984]
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201d0 // ldr q16, [x14, #2048]
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211d0 // ldr q16, [x14, #2112]
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221d0 // ldr q16, [x14, #2176]
+	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231d0 // ldr q16, [x14, #2240]
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241d0 // ldr q16, [x14, #2304]
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	WORD $0x3dc251d0 // ldr q16, [x14, #2368]
+	WORD $0x4e30d4e7 // fadd v7.4s, v7.4s, v16.4s
+	WORD $0x3d8251c7 // str q7, [x14, #2368]
+	WORD $0x3dc261d0 // ldr q16, [x14, #2432]
+	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
+	WORD $0x3d8261c8 // str q8, [x14, #2432]
+	WORD $0x3dc271d0 // ldr q16, [x14, #2496]
+	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
+	WORD $0x3d8271c9 // str q9, [x14, #2496]
+	WORD $0x3dc281d0 // ldr q16, [x14, #2560]
+	WORD $0x4e30d54a // fadd v10.4s, v10.4s, v16.4s
+	WORD $0x3d8281ca // str q10, [x14, #2560]
+	WORD $0x3dc291d0 // ldr q16, [x14, #2624]
+	WORD $0x4e30d56b // fadd v11.4s, v11.4s, v16.4s
+	WORD $0x3d8291cb // str q11, [x14, #2624]
+	WORD $0x3dc2a1d0 // ldr q16, [x14, #2688]
+	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
+	WORD $0x3d82a1cc // str q12, [x14, #2688]
+	WORD $0x3dc2b1d0 // ldr q16, [x14, #2752]
+	WORD $0x4e30d5ad // fadd v13.4s, v13.4s, v16.4s
+	WORD $0x3d82b1cd // str q13, [x14, #2752]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $14, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
+	MOVD 96(R0), R13
+	SUB $1, R13
+	MOVD R13, 96(R0)
+	CMP $0, R13
+	BGT plane1
+	RET
+
+// func depthwiseWeight1x7x2NEON(a *depthwiseArgs)
+// Gradient of a row of 7×7 filters, stride 2.
+TEXT ·depthwiseWeight1x7x2NEON(SB), NOSPLIT, $0-8
+	MOVD a+0(FP), R0
+	MOVD 112(R0), R10
+	LSL $2, R10
+	MOVD 128(R0), R6
+	LSL $2, R6
+	MOVD 120(R0), R7
+	MOVD $depthwiseZerosNEON<>(SB), R8
+	LSL $1, R6
+plane1:
+	MOVD 32(R0), R3
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x3d81e060 // str q0, [x3, #1920]
+	WORD $0x3d81e460 // str q0, [x3, #1936]
+	WORD $0x3d81e860 // str q0, [x3, #1952]
+	WORD $0x3d81ec60 // str q0, [x3, #1968]
+	WORD $0x3d81f060 // str q0, [x3, #1984]
+	WORD $0x3d81f460 // str q0, [x3, #2000]
+	WORD $0x3d81f860 // str q0, [x3, #2016]
+	WORD $0x3d81fc60 // str q0, [x3, #2032]
+	WORD $0x3d820060 // str q0, [x3, #2048]
+	WORD $0x3d820460 // str q0, [x3, #2064]
+	WORD $0x3d820860 // str q0, [x3, #2080]
+	WORD $0x3d820c60 // str q0, [x3, #2096]
+	WORD $0x3d821060 // str q0, [x3, #2112]
+	WORD $0x3d821460 // str q0, [x3, #2128]
+	WORD $0x3d821860 // str q0, [x3, #2144]
+	WORD $0x3d821c60 // str q0, [x3, #2160]
+	WORD $0x3d822060 // str q0, [x3, #2176]
+	WORD $0x3d822460 // str q0, [x3, #2192]
+	WORD $0x3d822860 // str q0, [x3, #2208]
+	WORD $0x3d822c60 // str q0, [x3, #2224]
+	WORD $0x3d823060 // str q0, [x3, #2240]
+	WORD $0x3d823460 // str q0, [x3, #2256]
+	WORD $0x3d823860 // str q0, [x3, #2272]
+	WORD $0x3d823c60 // str q0, [x3, #2288]
+	WORD $0x3d824060 // str q0, [x3, #2304]
+	WORD $0x3d824460 // str q0, [x3, #2320]
+	WORD $0x3d824860 // str q0, [x3, #2336]
+	WORD $0x3d824c60 // str q0, [x3, #2352]
+	MOVD $0, R11
+	MOVD 112(R0), R12
+block2:
+	CMP $4, R12
+	BLT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	CMP $0, R13
+	BLT form4
+	ADD $14, R13
+	MOVD 128(R0), R1
+	CMP R1, R13
+	BGT form4
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end6
+step5:
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
+	ADD R10, R2
+	CMP R7, R5
+	CSEL LO, R1, R8, R9
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
+	WORD $0x3cc10129 // ldur q9, [x9, #16]
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd40 // fmla v0.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd01 // fmla v1.4s, v8.4s, v7.4s
+	WORD $0x3cc08128 // ldur q8, [x9, #8]
+	WORD $0x3cc18129 // ldur q9, [x9, #24]
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd42 // fmla v2.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3cc10128 // ldur q8, [x9, #16]
+	WORD $0x3cc20129 // ldur q9, [x9, #32]
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd44 // fmla v4.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x3cc18128 // ldur q8, [x9, #24]
+	WORD $0x3cc28129 // ldur q9, [x9, #40]
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd46 // fmla v6.4s, v10.4s, v7.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step5
+end6:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c8 // ldr q8, [x14, #1920]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c8 // ldr q8, [x14, #1984]
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c8 // ldr q8, [x14, #2048]
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c8 // ldr q8, [x14, #2112]
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c8 // ldr q8, [x14, #2176]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231c8 // ldr q8, [x14, #2240]
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241c8 // ldr q8, [x14, #2304]
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	ADD $4, R11
+	SUB $4, R12
+	B next3
+form4:
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD R13, R20
+	MOVD 128(R0), R21
+	WORD $0x4e040ea1 // dup v1.4s, w21
+	MOVD $depthwiseLanesNEON<>(SB), R14
+	WORD $0x3dc001c2 // ldr q2, [x14, #0]
+	ADD $0, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342b // cmhi v11.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342c // cmhi v12.4s, v1.4s, v0.4s
+	ADD $2, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342d // cmhi v13.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342e // cmhi v14.4s, v1.4s, v0.4s
+	ADD $4, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea0342f // cmhi v15.4s, v1.4s, v0.4s
+	ADD $8, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03430 // cmhi v16.4s, v1.4s, v0.4s
+	ADD $6, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03431 // cmhi v17.4s, v1.4s, v0.4s
+	ADD $10, R20, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea28400 // add v0.4s, v0.4s, v2.4s
+	WORD $0x6ea03432 // cmhi v18.4s, v1.4s, v0.4s
+	LSL $1, R12, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d6b // and v11.16b, v11.16b, v0.16b
+	WORD $0x4e201dad // and v13.16b, v13.16b, v0.16b
+	WORD $0x4e201def // and v15.16b, v15.16b, v0.16b
+	WORD $0x4e201e31 // and v17.16b, v17.16b, v0.16b
+	SUB $4, R14
+	WORD $0x4e040dc0 // dup v0.4s, w14
+	WORD $0x4ea23400 // cmgt v0.4s, v0.4s, v2.4s
+	WORD $0x4e201d8c // and v12.16b, v12.16b, v0.16b
+	WORD $0x4e201dce // and v14.16b, v14.16b, v0.16b
+	WORD $0x4e201e10 // and v16.16b, v16.16b, v0.16b
+	WORD $0x4e201e52 // and v18.16b, v18.16b, v0.16b
+	MOVD R11, R13
+	LSL $1, R13
+	MOVD 144(R0), R1
+	SUB R1, R13
+	MOVD 136(R0), R1
+	MOVD $0, R5
+	SUB R1, R5
+	MOVD 128(R0), R4
+	MUL R4, R1
+	SUB R1, R13
+	LSL $2, R13
+	MOVD 8(R0), R1
+	MOVD 48(R0), R14
+	ADD R14, R1
+	ADD R13, R1
+	MOVD 16(R0), R2
+	MOVD 56(R0), R14
+	ADD R14, R2
+	MOVD R11, R13
+	LSL $2, R13
+	ADD R13, R2
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	MOVD 104(R0), R4
+	ADD $0, R4
+	CMP $0, R4
+	BEQ end9
+step8:
+	CMP $4, R12
+	BGE whole1n
+	TBZ $1, R12, one1n
+	FMOVD (R2), F7
+	TBZ $0, R12, loaded1n
+	ADD $8, R2, R14
+	WORD $0x4d4081c7 // ld1 { v7.s }[2], [x14]
+	B loaded1n
+one1n:
+	FMOVS (R2), F7
+	B loaded1n
+whole1n:
+	WORD $0x3dc00047 // ldr q7, [x2, #0]
+loaded1n:
+	ADD R10, R2
+	CMP R7, R5
+	MOVD R8, R9
+	BHS picked2n
+	MOVD R1, R9
+	MOVD 8(R0), R14
+	CMP R14, R1
+	BLO outside2n
+	MOVD 152(R0), R15
+	ADD R14, R15
+	ADD $56, R1, R14
+	CMP R15, R14
+	BLS picked2n
+outside2n:
+	MOVD 32(R0), R19
+	MOVD R19, R9
+	MOVD $0, R14
+element2n:
+	MOVD $0, R22
+	ADD R14, R20, R15
+	CMP R21, R15
+	BHS padding2n
+	MOVWU (R1)(R14<<2), R22
+padding2n:
+	MOVW R22, (R19)(R14<<2)
+	ADD $1, R14
+	CMP $14, R14
+	BLT element2n
+picked2n:
+	ADD R6, R1
+	ADD $1, R5
+	ADD $1, R5
+	WORD $0x3cc00128 // ldur q8, [x9, #0]
+	WORD $0x4e2b1d08 // and v8.16b, v8.16b, v11.16b
+	WORD $0x3cc10129 // ldur q9, [x9, #16]
+	WORD $0x4e2c1d29 // and v9.16b, v9.16b, v12.16b
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd40 // fmla v0.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd01 // fmla v1.4s, v8.4s, v7.4s
+	WORD $0x3cc08128 // ldur q8, [x9, #8]
+	WORD $0x4e2d1d08 // and v8.16b, v8.16b, v13.16b
+	WORD $0x3cc18129 // ldur q9, [x9, #24]
+	WORD $0x4e2e1d29 // and v9.16b, v9.16b, v14.16b
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd42 // fmla v2.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd03 // fmla v3.4s, v8.4s, v7.4s
+	WORD $0x3cc10128 // ldur q8, [x9, #16]
+	WORD $0x4e2f1d08 // and v8.16b, v8.16b, v15.16b
+	WORD $0x3cc20129 // ldur q9, [x9, #32]
+	WORD $0x4e301d29 // and v9.16b, v9.16b, v16.16b
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd44 // fmla v4.4s, v10.4s, v7.4s
+	WORD $0x4e895908 // uzp2 v8.4s, v8.4s, v9.4s
+	WORD $0x4e27cd05 // fmla v5.4s, v8.4s, v7.4s
+	WORD $0x3cc18128 // ldur q8, [x9, #24]
+	WORD $0x4e311d08 // and v8.16b, v8.16b, v17.16b
+	WORD $0x3cc28129 // ldur q9, [x9, #40]
+	WORD $0x4e321d29 // and v9.16b, v9.16b, v18.16b
+	WORD $0x4e89190a // uzp1 v10.4s, v8.4s, v9.4s
+	WORD $0x4e27cd46 // fmla v6.4s, v10.4s, v7.4s
+	SUB $1, R4
+	CMP $0, R4
+	BNE step8
+end9:
+	MOVD R11, R13
+	AND $15, R13
+	LSL $2, R13
+	ADD R13, R3, R14
+	WORD $0x3dc1e1c8 // ldr q8, [x14, #1920]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x3d81e1c0 // str q0, [x14, #1920]
+	WORD $0x3dc1f1c8 // ldr q8, [x14, #1984]
+	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
+	WORD $0x3d81f1c1 // str q1, [x14, #1984]
+	WORD $0x3dc201c8 // ldr q8, [x14, #2048]
+	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
+	WORD $0x3d8201c2 // str q2, [x14, #2048]
+	WORD $0x3dc211c8 // ldr q8, [x14, #2112]
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	WORD $0x3d8211c3 // str q3, [x14, #2112]
+	WORD $0x3dc221c8 // ldr q8, [x14, #2176]
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x3d8221c4 // str q4, [x14, #2176]
+	WORD $0x3dc231c8 // ldr q8, [x14, #2240]
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	WORD $0x3d8231c5 // str q5, [x14, #2240]
+	WORD $0x3dc241c8 // ldr q8, [x14, #2304]
+	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
+	WORD $0x3d8241c6 // str q6, [x14, #2304]
+	ADD $4, R11
+	SUB $4, R12
+form7:
+next3:
+	CMP $0, R12
+	BGT block2
+	MOVD 0(R0), R2
+	MOVD 40(R0), R14
+	ADD R14, R2
+	MOVD 160(R0), R15
+	ADD $1920, R3, R14
+	MOVD $7, R4
+fold:
+	WORD $0x3dc001c0 // ldr q0, [x14, #0]
+	WORD $0x3dc005c1 // ldr q1, [x14, #16]
+	WORD $0x3dc009c2 // ldr q2, [x14, #32]
+	WORD $0x3dc00dc3 // ldr q3, [x14, #48]
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea01c01 // mov v1.16b, v0.16b
+	WORD $0x6e014021 // ext v1.16b, v1.16b, v1.16b, #8
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x7e30d800 // faddp s0, v0.2s
+	CBZ R15, folded
+	FMOVS (R2), F1
+	FADDS F1, F0, F0
+folded:
+	FMOVS F0, (R2)
+	ADD $4, R2
+	ADD $64, R14
+	SUBS $1, R4
+	BNE fold
+	MOVD 72(R0), R14
+	MOVD 40(R0), R15
+	ADD R14, R15
+	MOVD R15, 40(R0)
+	MOVD 80(R0), R14
+	MOVD 48(R0), R15
+	ADD R14, R15
+	MOVD R15, 48(R0)
+	MOVD 168(R0), R14
+	MOVD 56(R0), R15
+	ADD R14, R15
+	MOVD R15, 56(R0)
+	MOVD 88(R0), R14
+	MOVD 64(R0), R15
+	ADD R14, R15
+	MOVD R15, 64(R0)
 	MOVD 96(R0), R13
 	SUB $1, R13
 	MOVD R13, 96(R0)

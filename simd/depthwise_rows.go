@@ -1,5 +1,7 @@
 package simd
 
+import "github.com/fovea-ml/fovea/simd/internal/portable"
+
 // The functions here convolve with filters of any size, stride and dilation, row by row: a tap adds a multiple of a
 // row of the source to a row of the result. They need a few rows of scratch, no plane.
 
@@ -10,7 +12,7 @@ type depthwiseLines struct {
 	width int   // of a row of one remainder
 	rows  []int // by place in the ring: the row that is there
 	ring  []float32
-	extra []float32 // for the caller
+	extra []float32 // the caller's
 }
 
 var depthwiseRings = freeList[depthwiseLines]{
@@ -19,14 +21,13 @@ var depthwiseRings = freeList[depthwiseLines]{
 	wipe: func(l *depthwiseLines) { l.DepthwiseShape = nil },
 }
 
-// lines returns an empty ring of all rows that a row of the result sees, and extra elements of scratch.
-func (s *DepthwiseShape) lines(extra int) *depthwiseLines {
+// lines returns an empty ring of all rows that a row of the result sees.
+func (s *DepthwiseShape) lines() *depthwiseLines {
 	l := depthwiseRings.get()
 	l.DepthwiseShape = s
 	l.width = s.Columns + (s.KernelX-1)*s.DilationX/s.StrideX
 	l.rows = resized(l.rows, (s.KernelY-1)*s.DilationY+1)
 	l.ring = resized(l.ring, len(l.rows)*s.StrideX*l.width)
-	l.extra = resized(l.extra, extra)
 	return l
 }
 
@@ -88,7 +89,7 @@ func (l *depthwiseLines) fill(line, row []float32) {
 
 // forwardRows is DepthwiseConv for any filter.
 func (s *DepthwiseShape) forwardRows(dst, src, weight, bias []float32, planes int, act Activation) {
-	l := s.lines(0)
+	l := s.lines()
 	defer depthwiseRings.put(l)
 	for p := range planes {
 		x := src[p*s.pixels():][:s.pixels()]
@@ -110,4 +111,89 @@ func (s *DepthwiseShape) forwardRows(dst, src, weight, bias []float32, planes in
 			}
 		}
 	}
+}
+
+// weightGradRows is DepthwiseConvWeightGrad for any filter.
+func (s *DepthwiseShape) weightGradRows(dweight, src, ddst []float32, planes int, add bool) {
+	l := s.lines()
+	defer depthwiseRings.put(l)
+	l.extra = resized(l.extra, s.taps()*s.Columns)
+	for f := range planes * s.Filters {
+		x, dy := src[f/s.Filters*s.pixels():][:s.pixels()], ddst[f*s.outputs():][:s.outputs()]
+		l.forget()
+		clear(l.extra)
+		for y := range s.Rows {
+			for j := range s.taps() {
+				ky, kx := j/s.KernelX, j%s.KernelX
+				MulAdd(l.extra[j*s.Columns:][:s.Columns], l.under(x, y*s.StrideY-s.PadY+ky*s.DilationY, kx), dy[y*s.Columns:])
+			}
+		}
+		for j := range s.taps() {
+			var lanes [16]float32
+			for x, v := range l.extra[j*s.Columns:][:s.Columns] {
+				lanes[x%16] += v
+			}
+			sum := portable.Fold(&lanes)
+			if add {
+				sum += dweight[f*s.taps()+j]
+			}
+			dweight[f*s.taps()+j] = sum
+		}
+	}
+}
+
+// inputGradRows is inputGradVector for any filter. Columns with the same remainder modulo the stride see neighboring
+// columns of ddst.
+func (s *DepthwiseShape) inputGradRows(dst, ddst, weight []float32, planes, f int) {
+	l := depthwiseRings.get()
+	defer depthwiseRings.put(l)
+	// A line is a row of ddst from column first on, with zeros outside.
+	first := floorDiv(s.PadX-(s.KernelX-1)*s.DilationX, s.StrideX)
+	width := floorDiv(s.Width-1+s.PadX, s.StrideX) + 1 - first
+	l.ring = resized(l.ring, width)
+	line := l.ring
+	l.extra = resized(l.extra, (s.Width+s.StrideX-1)/s.StrideX)
+	for p := range planes {
+		at := p*s.Filters + f
+		w, dy := weight[at*s.taps():][:s.taps()], ddst[at*s.outputs():][:s.outputs()]
+		for y := range s.Height {
+			row := dst[p*s.pixels()+y*s.Width:][:s.Width]
+			for r := range min(s.StrideX, s.Width) {
+				sums := l.extra[:(s.Width-r+s.StrideX-1)/s.StrideX]
+				clear(sums)
+				for ky := s.KernelY - 1; ky >= 0; ky-- {
+					v := y + s.PadY - ky*s.DilationY
+					if v%s.StrideY != 0 {
+						continue
+					}
+					clear(line)
+					if v /= s.StrideY; v >= 0 && v < s.Rows {
+						from := dy[v*s.Columns:][:s.Columns]
+						if first < 0 {
+							copy(line[min(width, -first):], from)
+						} else {
+							copy(line, from[min(first, s.Columns):])
+						}
+					}
+					for kx := s.KernelX - 1; kx >= 0; kx-- {
+						if v := r + s.PadX - kx*s.DilationX; v%s.StrideX == 0 {
+							Axpy(sums, w[ky*s.KernelX+kx], line[v/s.StrideX-first:])
+						}
+					}
+				}
+				for i, v := range sums {
+					row[r+i*s.StrideX] = v
+				}
+			}
+		}
+	}
+}
+
+// floorDiv is ⌊a/b⌋ for a positive b.
+func floorDiv(a, b int) int {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }

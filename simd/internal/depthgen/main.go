@@ -22,15 +22,24 @@ func files(string) (map[string][]byte, error) {
 	for _, l := range []struct {
 		file, suffix string
 		machine      func(*asm.Text) machine
+		groups       map[int][2][]int // by size and stride: rows of the filter that share a pass of the weights' gradient
 	}{
-		{"depthwise_avx2_amd64.s", "AVX2", func(t *asm.Text) machine { return &x86{Text: t} }},
-		{"depthwise_avx512_amd64.s", "AVX512", func(t *asm.Text) machine { return &x86{Text: t, wide: true} }},
-		{"depthwise_neon_arm64.s", "NEON", func(t *asm.Text) machine { return &neon{Text: t} }},
+		{"depthwise_avx2_amd64.s", "AVX2", func(t *asm.Text) machine { return &x86{Text: t} }, map[int][2][]int{3: {{1, 3}, {1}}, 5: {{1, 2}, {1}}, 7: {{1}, {1}}}},
+		{"depthwise_avx512_amd64.s", "AVX512", func(t *asm.Text) machine { return &x86{Text: t, wide: true} }, map[int][2][]int{3: {{1, 3}, {1}}, 5: {{1, 5}, {1}}, 7: {{1, 3}, {1}}}},
+		{"depthwise_neon_arm64.s", "NEON", func(t *asm.Text) machine { return &neon{Text: t} }, map[int][2][]int{3: {{1, 3}, {1}}, 5: {{1, 2}, {1}}, 7: {{1, 2}, {1}}}},
 	} {
 		t := asm.New(generator)
 		for _, k := range []int{3, 5, 7} {
 			for _, s := range []int{1, 2} {
-				forward(&kernel{machine: l.machine(t), k: k, s: s}, fmt.Sprintf("depthwise%dx%d%s", k, s, l.suffix))
+				forward(&kernel{machine: l.machine(t), k: k, s: s, shift: s - 1}, fmt.Sprintf("depthwise%dx%d%s", k, s, l.suffix))
+			}
+			for odd, parity := range []string{"Even", "Odd"} {
+				inputGrad(&kernel{machine: l.machine(t), k: k, s: 2, shift: -1}, fmt.Sprintf("depthwiseInput%d%s%s", k, parity, l.suffix), odd)
+			}
+			for s, groups := range l.groups[k] {
+				for _, rows := range groups {
+					weightGrad(&kernel{machine: l.machine(t), k: k, s: s + 1, shift: s}, fmt.Sprintf("depthwiseWeight%dx%dx%d%s", rows, k, s+1, l.suffix), rows)
+				}
 			}
 		}
 		l.machine(t).tables()
@@ -49,6 +58,7 @@ const (
 	argDstPlane, argSrcPlane, argBiasPlane           = 72, 80, 88
 	argPlanes, argRows, argColumns                   = 96, 104, 112
 	argHeight, argWidth, argTop, argLeft, argSrcSize = 120, 128, 136, 144, 152
+	argFlag, argWeightPlane                          = 160, 168
 )
 
 // A reg is a general register, by its role.
@@ -99,7 +109,8 @@ type machine interface {
 	sub(d, s reg)
 	mul(d, s reg)
 	addConst(d reg, c int)
-	scale(d reg, bits int) // d <<= bits
+	scale(d reg, bits int) // d <<= bits, or >>= -bits
+	and(d reg, c int)
 	constant(d reg, c int)
 	pointer(r reg, arg, at int) // r = argument + another argument
 	addTo(arg int, gap int)     // argument += another argument
@@ -115,8 +126,9 @@ type machine interface {
 	forms() []form
 	use(form)
 
-	begin(k, s int, p *plan) // loads and repeats the weights of a plane
-	masks(offsets []int)     // which lanes column·s - padding + offset + lane are elements of a row
+	begin(k, s int, p *plan) // loads and repeats the weights of a plane; none for the gradient of the weights
+	masks(offsets []int)     // which lanes tmp + offset + lane are elements of a row of the source
+	lanesLeft()              // clears the lanes from left on in all masks
 	zero(v int)
 	copy(d, s int)
 	load(d, offset, mask int) // from from + offset elements
@@ -125,8 +137,15 @@ type machine interface {
 	evens(d, a, b int) // the even elements of a and b, in an order that sort undoes
 	odds(d, a, b int)
 	sort(v int)
+	unsort(v int)
 	addBias(v int)
-	store(v int) // at out, the first left lanes
+	store(v int)        // at out, the first left lanes
+	storePair(a, b int) // a and b in turn, the first left elements; may change temporaries
+
+	clearLanes(taps int) // sixteen lanes for each tap
+	addLanes(v, tap int) // adds v to the lanes from tmp on
+	loadOut(v int)       // the first left lanes at out
+	foldLanes(taps int)  // the sum of the lanes of each tap, stored at out or added there
 }
 
 // A form is a number of lanes, with or without masks for the lanes outside a row.
@@ -136,8 +155,18 @@ type form struct {
 	masked bool
 }
 
+// A task is what a kernel computes.
+type task int
+
+const (
+	result task = iota
+	input       // gradient
+	weight      // gradient
+)
+
 // A plan says which registers a kernel uses: sums below x, then temporaries. Masks and weights are the machine's.
 type plan struct {
+	task
 	x     int // the first temporary
 	temps int
 	masks int // number of masks
@@ -147,6 +176,7 @@ type plan struct {
 type kernel struct {
 	machine
 	k, s   int // size of the filter, stride
+	shift  int // columns of the result, shifted by this, are columns of the source
 	labels int
 }
 

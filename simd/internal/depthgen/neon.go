@@ -63,10 +63,14 @@ func (a *neon) addConst(d reg, c int) {
 	}
 }
 func (a *neon) scale(d reg, bits int) {
-	if bits > 0 {
+	switch {
+	case bits > 0:
 		a.Op("LSL $%d, %s", bits, d.neon())
+	case bits < 0:
+		a.Op("ASR $%d, %s", -bits, d.neon())
 	}
 }
+func (a *neon) and(d reg, c int) { a.Op("AND $%d, %s", c, d.neon()) }
 
 func (a *neon) pointer(r reg, arg, at int) {
 	a.get(r, arg)
@@ -141,6 +145,10 @@ func (a *neon) bias() int { return 31 - (a.k*a.k+3)/4 }
 
 func (a *neon) begin(k, s int, p *plan) {
 	a.k, a.s, a.plan = k, s, p
+	if a.task == weight {
+		a.get(filter, argScratch)
+		return
+	}
 	a.pointer(filter, argWeight, argWeightAt)
 	for tap := 0; tap < k*k; tap += 4 {
 		r, _ := a.weight(tap)
@@ -159,12 +167,7 @@ func (a *neon) begin(k, s int, p *plan) {
 func (a *neon) maskRegister(i int) int { return a.x + a.temps + i }
 
 func (a *neon) masks(offsets []int) {
-	a.Op("MOVD R11, R%d", neonColumn)
-	if a.s == 2 {
-		a.Op("LSL $1, R%d", neonColumn)
-	}
-	a.Op("MOVD %d(R0), R%d", argLeft, neonTmp)
-	a.Op("SUB R%d, R%d", neonTmp, neonColumn)
+	a.Op("MOVD %s, R%d", tmp.neon(), neonColumn)
 	a.Op("MOVD %d(R0), R%d", argWidth, neonWidth)
 	a.Word(dup(1, neonWidth))
 	a.Op("MOVD $depthwiseLanesNEON<>(SB), R%d", neonTmp)
@@ -198,26 +201,135 @@ func (a *neon) odds(d, x, y int)  { a.Word(uzp2(d, x, y)) }
 func (a *neon) sort(int)          {}
 func (a *neon) addBias(v int)     { a.Word(fadd(v, v, a.bias())) }
 
-func (a *neon) store(v int) {
+func (a *neon) unsort(int) {}
+
+func (a *neon) lanesLeft() {
+	a.Op("LSL $%d, R12, R%d", a.s-1, neonTmp)
+	for g := range a.s {
+		// Loads g, g + stride, … take elements from g·lanes on. masks left the numbers of the lanes in register 2.
+		if g > 0 {
+			a.Op("SUB $4, R%d", neonTmp)
+		}
+		a.Word(dup(0, neonTmp))
+		a.Word(cmgt(0, 0, 2))
+		for i := g; i < a.plan.masks; i += a.s {
+			a.Word(and(a.maskRegister(i), a.maskRegister(i), 0))
+		}
+	}
+}
+
+func (a *neon) loadOut(v int) {
 	if !a.masked {
-		a.Word(asm.StoreQ(v, 2, 0))
+		a.Word(asm.LoadQ(v, 2, 0))
 		return
 	}
 	a.labels++
 	a.Op("CMP $4, R12")
 	a.Op("BGE %s", a.label("whole"))
-	a.Op("MOVD R2, R%d", neonTmp)
 	a.Op("TBZ $1, R12, %s", a.label("one"))
+	a.Op("FMOVD (R2), F%d", v)
+	a.Op("TBZ $0, R12, %s", a.label("loaded"))
+	a.Op("ADD $8, R2, R%d", neonTmp)
+	a.Word(asm.Encode(0x4d408000|neonTmp<<5|v, "ld1 { v%d.s }[2], [x%d]", v, neonTmp))
+	a.Op("B %s", a.label("loaded"))
+	a.Label(a.label("one"))
+	a.Op("FMOVS (R2), F%d", v)
+	a.Op("B %s", a.label("loaded"))
+	a.Label(a.label("whole"))
+	a.Word(asm.LoadQ(v, 2, 0))
+	a.Label(a.label("loaded"))
+}
+
+func (a *neon) clearLanes(taps int) {
+	a.Word(asm.Zero(0))
+	for i := range 4 * taps {
+		a.Word(asm.StoreQ(0, 3, scratchLanes+16*i))
+	}
+}
+
+func (a *neon) addLanes(v, tap int) {
+	if tap == 0 {
+		a.Op("ADD R13, R3, R%d", neonTmp)
+	}
+	t := a.x
+	a.Word(asm.LoadQ(t, neonTmp, scratchLanes+64*tap))
+	a.Word(fadd(v, v, t))
+	a.Word(asm.StoreQ(v, neonTmp, scratchLanes+64*tap))
+}
+
+func (a *neon) foldLanes(taps int) {
+	a.Op("MOVD %d(R0), R%d", argFlag, neonTmp2)
+	a.Op("ADD $%d, R3, R%d", scratchLanes, neonTmp)
+	a.Op("MOVD $%d, R4", taps)
+	a.Label("fold")
+	for i := range 4 {
+		a.Word(asm.LoadQ(i, neonTmp, 16*i))
+	}
+	a.Word(fadd(0, 0, 2))
+	a.Word(fadd(1, 1, 3))
+	a.Word(fadd(0, 0, 1))
+	a.Word(orr(1, 0))
+	a.Word(ext8(1))
+	a.Word(fadd(0, 0, 1))
+	a.Word(asm.Encode(0x7e30d800, "faddp s0, v0.2s"))
+	a.Op("CBZ R%d, folded", neonTmp2)
+	a.Op("FMOVS (R2), F1")
+	a.Op("FADDS F1, F0, F0")
+	a.Label("folded")
+	a.Op("FMOVS F0, (R2)")
+	a.Op("ADD $4, R2")
+	a.Op("ADD $64, R%d", neonTmp)
+	a.Op("SUBS $1, R4")
+	a.Op("BNE fold")
+}
+
+func (a *neon) store(v int) {
+	if !a.masked {
+		a.Word(asm.StoreQ(v, 2, 0))
+		return
+	}
+	a.Op("MOVD R2, R%d", neonTmp)
+	a.Op("MOVD R12, R%d", neonTmp2)
+	a.storeSome(v)
+}
+
+// storeSome stores the first R15 lanes, at most four, at R14. It changes v and R14.
+func (a *neon) storeSome(v int) {
+	a.labels++
+	a.Op("CMP $4, R%d", neonTmp2)
+	a.Op("BGE %s", a.label("whole"))
+	a.Op("TBZ $1, R%d, %s", neonTmp2, a.label("one"))
 	a.Op("FMOVD F%d, (R%d)", v, neonTmp)
 	a.Op("ADD $8, R%d", neonTmp)
 	a.Word(ext8(v))
 	a.Label(a.label("one"))
-	a.Op("TBZ $0, R12, %s", a.label("stored"))
+	a.Op("TBZ $0, R%d, %s", neonTmp2, a.label("stored"))
 	a.Op("FMOVS F%d, (R%d)", v, neonTmp)
 	a.Op("B %s", a.label("stored"))
 	a.Label(a.label("whole"))
-	a.Word(asm.StoreQ(v, 2, 0))
+	a.Word(asm.StoreQ(v, neonTmp, 0))
 	a.Label(a.label("stored"))
+}
+
+func (a *neon) storePair(x, y int) {
+	low, high := a.x, a.x+1
+	a.Word(zip1(low, x, y))
+	a.Word(zip2(high, x, y))
+	if !a.masked {
+		a.Word(asm.StoreQ(low, 2, 0))
+		a.Word(asm.StoreQ(high, 2, 16))
+		return
+	}
+	a.labels++
+	done := a.label("done")
+	a.Op("MOVD R2, R%d", neonTmp)
+	a.Op("MOVD R12, R%d", neonTmp2)
+	a.storeSome(low)
+	a.Op("SUBS $4, R%d", neonTmp2)
+	a.Op("BLE %s", done)
+	a.Op("ADD $16, R2, R%d", neonTmp)
+	a.storeSome(high)
+	a.Label(done)
 }
 
 func three(code int, name, shape string) func(d, n, m int) asm.Instruction {
@@ -229,11 +341,14 @@ func three(code int, name, shape string) func(d, n, m int) asm.Instruction {
 var (
 	add  = three(0x4ea08400, "add", "4s")
 	cmhi = three(0x6ea03400, "cmhi", "4s") // first operand above the second, unsigned
+	cmgt = three(0x4ea03400, "cmgt", "4s")
 	and  = three(0x4e201c00, "and", "16b")
 	fadd = three(0x4e20d400, "fadd", "4s")
 	fmla = three(0x4e20cc00, "fmla", "4s")
 	uzp1 = three(0x4e801800, "uzp1", "4s")
 	uzp2 = three(0x4e805800, "uzp2", "4s")
+	zip1 = three(0x4e803800, "zip1", "4s")
+	zip2 = three(0x4e807800, "zip2", "4s")
 )
 
 // ldur loads a register from any offset of -256 to 255 bytes.

@@ -32,6 +32,8 @@ const (
 	scratchBias  = 49
 	scratchMasks = 50
 	storeMask    = 9 // the number of the mask of the lanes to store
+
+	scratchLanes = 4 * 8 * 60 // in bytes: sixteen lanes for each tap
 )
 
 func (a *x86) suffix() string {
@@ -50,6 +52,12 @@ func (a *x86) tables() {
 	a.Table("depthwiseLanes"+a.suffix(), 8, lanes...)
 	if a.wide {
 		a.Table("depthwiseSort"+a.suffix(), 8, "0", "2", "4", "6", "1", "3", "5", "7")
+		a.Table("depthwiseUnsort"+a.suffix(), 8, "0", "4", "1", "5", "2", "6", "3", "7")
+		lanes = nil
+		for i := range 16 {
+			lanes = append(lanes, fmt.Sprintf("0x%016x", uint64(16+i)<<32|uint64(i)))
+		}
+		a.Table("depthwiseInterleave"+a.suffix(), 8, lanes...)
 	}
 }
 
@@ -83,10 +91,14 @@ func (a *x86) constant(d reg, c int) { a.Op("MOVQ $%d, %s", c, x86Regs[d]) }
 func (a *x86) jump(label string)     { a.Op("JMP %s", label) }
 func (a *x86) zeroTable(d reg)       { a.Op("LEAQ depthwiseZeros%s<>(SB), %s", a.suffix(), x86Regs[d]) }
 func (a *x86) scale(d reg, bits int) {
-	if bits > 0 {
+	switch {
+	case bits > 0:
 		a.Op("SHLQ $%d, %s", bits, x86Regs[d])
+	case bits < 0:
+		a.Op("SARQ $%d, %s", -bits, x86Regs[d])
 	}
 }
+func (a *x86) and(d reg, c int) { a.Op("ANDQ $%d, %s", c, x86Regs[d]) }
 
 func (a *x86) pointer(r reg, arg, at int) {
 	a.get(r, arg)
@@ -131,6 +143,7 @@ func (a *x86) v(r int) string { return fmt.Sprintf("%s%d", a.name, r) }
 // weight is the register of a weight, -1 when it is in memory.
 func (a *x86) weight(tap int) int {
 	switch {
+	case a.task == weight:
 	case a.wide && a.k <= 5:
 		return 31 - tap
 	case !a.wide && a.k == 3:
@@ -141,6 +154,23 @@ func (a *x86) weight(tap int) int {
 
 func (a *x86) begin(k, s int, p *plan) {
 	a.k, a.s, a.plan = k, s, p
+	if a.wide {
+		tables := []string{"Sort", "Unsort"}
+		if a.task == input {
+			tables = []string{"Interleave", "Interleave"}
+		}
+		for i, t := range tables[:min(2, 2*(s-1))] {
+			at := 0
+			if i == 1 && a.task == input {
+				at = 64
+			}
+			a.Op("VMOVUPS depthwise%sAVX512<>+%d(SB), Z%d", t, at, a.sorter()+i)
+		}
+	}
+	if a.task == weight {
+		a.Op("MOVQ %d(AX), BX", argScratch)
+		return
+	}
 	a.pointer(filter, argWeight, argWeightAt)
 	a.pointer(tmp, argBias, argBiasAt)
 	if a.wide {
@@ -151,9 +181,6 @@ func (a *x86) begin(k, s int, p *plan) {
 			for tap := range k * k {
 				a.Op("VBROADCASTSS %d(BX), Z%d", 4*tap, a.weight(tap))
 			}
-		}
-		if s == 2 {
-			a.Op("VMOVUPS depthwiseSortAVX512<>(SB), Z%d", a.sorter())
 		}
 		return
 	}
@@ -173,24 +200,24 @@ func (a *x86) begin(k, s int, p *plan) {
 	}
 }
 
-// sorter is the register of AVX-512's permutation for sort.
+// sorter is the first of two registers for permutations of AVX-512.
 func (a *x86) sorter() int { return a.x + a.temps }
 
 // maskRegister is the register of a mask of AVX2, -1 when it is in memory. The first register after the temporaries
 // then takes it.
 func (a *x86) maskRegister(i int) int {
-	if r := a.x + a.temps + i; a.x+a.temps+a.plan.masks <= 16 && (a.weight(0) < 0 || a.x+a.temps+a.plan.masks <= 16-a.k*a.k) {
-		return r
+	free := 16
+	if a.weight(0) >= 0 {
+		free -= a.k * a.k
 	}
-	return -1
+	if a.task == weight || a.x+a.temps+a.plan.masks > free {
+		return -1
+	}
+	return a.x + a.temps + i
 }
 
 // masks changes sums and temporaries only.
 func (a *x86) masks(offsets []int) {
-	// R15 is the column of the source where the block begins.
-	a.Op("MOVQ R13, R15")
-	a.scale(tmp, a.s-1)
-	a.Op("SUBQ %d(AX), R15", argLeft)
 	if a.wide {
 		a.Op("VPBROADCASTD %d(AX), %s", argWidth, a.v(1))
 		last := 0
@@ -213,6 +240,14 @@ func (a *x86) masks(offsets []int) {
 		if len(offsets) > 6 {
 			a.Op("MOVQ %d(AX), R11", argScratch)
 			a.Op("KMOVW K7, %d(R11)", 4*storeMask)
+		}
+		if a.task == input {
+			a.Op("LEAQ -%d(R14), R15", a.lanes)
+			a.Op("MOVQ $0, R11")
+			a.Op("TESTQ R15, R15")
+			a.Op("CMOVQLT R11, R15")
+			a.Op("VPBROADCASTD R15, %s", a.v(1))
+			a.Op("VPCMPUD $1, %s, %s, K6", a.v(1), a.v(0))
 		}
 		return
 	}
@@ -292,6 +327,113 @@ func (a *x86) sort(v int) {
 	}
 }
 
+func (a *x86) unsort(v int) {
+	switch {
+	case a.s == 1:
+	case a.name == "Z":
+		a.Op("VPERMPD Z%d, Z%d, Z%d", v, a.sorter()+1, v)
+	default:
+		a.Op("VPERMPD $0xd8, Y%d, Y%d", v, v)
+	}
+}
+
+func (a *x86) lanesLeft() {
+	a.Op("MOVQ R14, R15")
+	a.scale(tmp, a.s-1)
+	for g := range a.s {
+		// Loads g, g + stride, … take elements from g·lanes on.
+		if g > 0 {
+			a.Op("SUBQ $%d, R15", a.lanes)
+		}
+		if a.wide {
+			a.Op("VPBROADCASTD R15, %s", a.v(1))
+			a.Op("VMOVDQU32 depthwiseLanesAVX512<>(SB), %s", a.v(0))
+			a.Op("VPCMPD $1, %s, %s, K0", a.v(1), a.v(0))
+		} else {
+			a.Op("VMOVQ R15, X0")
+			a.Op("VPBROADCASTD X0, Y0")
+			a.Op("VPCMPGTD depthwiseLanesAVX2<>(SB), Y0, Y2")
+		}
+		for i := g; i < a.plan.masks; i += a.s {
+			switch {
+			case !a.wide:
+				a.Op("VPAND %d(BX), Y2, Y0", 32*(scratchMasks+i))
+				a.Op("VMOVUPS Y0, %d(BX)", 32*(scratchMasks+i))
+			case i < 6:
+				a.Op("KANDW K0, K%d, K%d", 1+i, 1+i)
+			default:
+				a.Op("KMOVW %d(BX), K7", 4*i)
+				a.Op("KANDW K0, K7, K7")
+				a.Op("KMOVW K7, %d(BX)", 4*i)
+			}
+		}
+	}
+	if !a.wide {
+		a.Op("VMOVQ R14, X0")
+		a.Op("VPBROADCASTD X0, Y0")
+		a.Op("VPCMPGTD depthwiseLanesAVX2<>(SB), Y0, Y2")
+		a.Op("VMOVUPS Y2, %d(BX)", 32*(scratchMasks+storeMask))
+	}
+}
+
+func (a *x86) loadOut(v int) {
+	switch {
+	case a.wide:
+		a.restoreStoreMask()
+		a.Op("VMOVUPS.Z (DI), K7, %s", a.v(v))
+	case !a.masked:
+		a.Op("VMOVUPS (DI), Y%d", v)
+	default:
+		r := a.x + a.temps
+		a.Op("VMOVUPS %d(BX), Y%d", 32*(scratchMasks+storeMask), r)
+		a.Op("VMASKMOVPS (DI), Y%d, Y%d", r, v)
+	}
+}
+
+// restoreStoreMask is for kernels with more masks than registers.
+func (a *x86) restoreStoreMask() {
+	if a.plan.masks > 6 {
+		a.Op("MOVQ %d(AX), R15", argScratch)
+		a.Op("KMOVW %d(R15), K7", 4*storeMask)
+	}
+}
+
+func (a *x86) clearLanes(taps int) {
+	a.Op("VXORPS Y0, Y0, Y0")
+	for i := range 2 * taps {
+		a.Op("VMOVUPS Y0, %d(BX)", scratchLanes+32*i)
+	}
+}
+
+func (a *x86) addLanes(v, tap int) {
+	a.Op("VADDPS %d(BX)(R15*1), %s, %s", scratchLanes+64*tap, a.v(v), a.v(v))
+	a.Op("VMOVUPS %s, %d(BX)(R15*1)", a.v(v), scratchLanes+64*tap)
+}
+
+func (a *x86) foldLanes(taps int) {
+	a.Op("MOVQ %d(AX), R11", argFlag)
+	a.Op("LEAQ %d(BX), R15", scratchLanes)
+	a.Op("MOVQ $%d, CX", taps)
+	a.Label("fold")
+	a.Op("VMOVUPS (R15), Y0")
+	a.Op("VADDPS 32(R15), Y0, Y0")
+	a.Op("VEXTRACTF128 $1, Y0, X1")
+	a.Op("VADDPS X1, X0, X0")
+	a.Op("VMOVHLPS X0, X0, X1")
+	a.Op("VADDPS X1, X0, X0")
+	a.Op("VMOVSHDUP X0, X1")
+	a.Op("VADDSS X1, X0, X0")
+	a.Op("TESTQ R11, R11")
+	a.Op("JEQ folded")
+	a.Op("VADDSS (DI), X0, X0")
+	a.Label("folded")
+	a.Op("VMOVSS X0, (DI)")
+	a.Op("ADDQ $4, DI")
+	a.Op("ADDQ $64, R15")
+	a.Op("DECQ CX")
+	a.Op("JNE fold")
+}
+
 func (a *x86) addBias(v int) {
 	if a.wide {
 		a.Op("MOVQ %d(AX), R15", argScratch)
@@ -304,37 +446,76 @@ func (a *x86) addBias(v int) {
 func (a *x86) store(v int) {
 	switch {
 	case a.wide:
-		if a.plan.masks > 6 {
-			a.Op("MOVQ %d(AX), R15", argScratch)
-			a.Op("KMOVW %d(R15), K7", 4*storeMask)
-		}
+		a.restoreStoreMask()
 		a.Op("VMOVUPS %s, K7, (DI)", a.v(v))
 	case !a.masked:
 		a.Op("VMOVUPS Y%d, (DI)", v)
 	default:
-		a.labels++
-		label := func(s string) string { return fmt.Sprintf("%s%d", s, a.labels) }
-		a.Op("CMPQ R14, $8")
-		a.Op("JGE %s", label("whole"))
 		a.Op("MOVQ DI, R15")
-		a.Op("TESTQ $4, R14")
-		a.Op("JEQ %s", label("two"))
-		a.Op("VMOVUPS X%d, (R15)", v)
-		a.Op("VEXTRACTF128 $1, Y%d, X%d", v, v)
-		a.Op("ADDQ $16, R15")
-		a.Label(label("two"))
-		a.Op("TESTQ $2, R14")
-		a.Op("JEQ %s", label("one"))
-		a.Op("VMOVLPS X%d, (R15)", v)
-		a.Op("VMOVHLPS X%d, X%d, X%d", v, v, v)
-		a.Op("ADDQ $8, R15")
-		a.Label(label("one"))
-		a.Op("TESTQ $1, R14")
-		a.Op("JEQ %s", label("stored"))
-		a.Op("VMOVSS X%d, (R15)", v)
-		a.Op("JMP %s", label("stored"))
-		a.Label(label("whole"))
-		a.Op("VMOVUPS Y%d, (DI)", v)
-		a.Label(label("stored"))
+		a.Op("MOVQ R14, R11")
+		a.storeSome(v)
+	}
+}
+
+// storeSome stores the first R11 lanes, at most eight, at R15. It changes v and R15.
+func (a *x86) storeSome(v int) {
+	a.labels++
+	label := func(s string) string { return fmt.Sprintf("%s%dx", s, a.labels) }
+	a.Op("CMPQ R11, $8")
+	a.Op("JGE %s", label("whole"))
+	a.Op("TESTQ $4, R11")
+	a.Op("JEQ %s", label("two"))
+	a.Op("VMOVUPS X%d, (R15)", v)
+	a.Op("VEXTRACTF128 $1, Y%d, X%d", v, v)
+	a.Op("ADDQ $16, R15")
+	a.Label(label("two"))
+	a.Op("TESTQ $2, R11")
+	a.Op("JEQ %s", label("one"))
+	a.Op("VMOVLPS X%d, (R15)", v)
+	a.Op("VMOVHLPS X%d, X%d, X%d", v, v, v)
+	a.Op("ADDQ $8, R15")
+	a.Label(label("one"))
+	a.Op("TESTQ $1, R11")
+	a.Op("JEQ %s", label("stored"))
+	a.Op("VMOVSS X%d, (R15)", v)
+	a.Op("JMP %s", label("stored"))
+	a.Label(label("whole"))
+	a.Op("VMOVUPS Y%d, (R15)", v)
+	a.Label(label("stored"))
+}
+
+func (a *x86) storePair(x, y int) {
+	low, high := a.x, a.x+1
+	if a.name == "Z" {
+		for i, t := range []int{low, high} {
+			a.copy(t, a.sorter()+i)
+			a.Op("VPERMI2PS Z%d, Z%d, Z%d", y, x, t)
+		}
+	} else {
+		a.Op("VUNPCKLPS Y%d, Y%d, Y%d", y, x, low)
+		a.Op("VUNPCKHPS Y%d, Y%d, Y%d", y, x, high)
+		a.Op("VPERM2F128 $0x20, Y%d, Y%d, Y%d", high, low, x)
+		a.Op("VPERM2F128 $0x31, Y%d, Y%d, Y%d", high, low, y)
+		low, high = x, y
+	}
+	size := 4 * a.lanes
+	switch {
+	case a.wide:
+		a.Op("VMOVUPS %s, K7, (DI)", a.v(low))
+		a.Op("VMOVUPS %s, K6, %d(DI)", a.v(high), size)
+	case !a.masked:
+		a.Op("VMOVUPS Y%d, (DI)", low)
+		a.Op("VMOVUPS Y%d, %d(DI)", high, size)
+	default:
+		a.labels++
+		done := fmt.Sprintf("done%dx", a.labels)
+		a.Op("MOVQ DI, R15")
+		a.Op("MOVQ R14, R11")
+		a.storeSome(low)
+		a.Op("SUBQ $8, R11")
+		a.Op("JLE %s", done)
+		a.Op("LEAQ %d(DI), R15", size)
+		a.storeSome(high)
+		a.Label(done)
 	}
 }
