@@ -98,14 +98,18 @@ const normChunk = 2048
 // channelGroup is how many channels a task covers where a row holds one element of each.
 const channelGroup = 64
 
-// columns runs f over groups of channels for x [n, c], with scratch of one element a channel.
+// columnRows is how many rows of x [n, c] are summed in float32.
+const columnRows = 64
+
+// columns runs f over groups of channels for x [n, c], with scratch for columnRows rows and two more.
 func (k *batchNorm) columns(t *Tape, f func(lo, hi int, d []float32)) {
 	groups := ceilDiv(k.c, channelGroup)
 	slots := t.slots(groups, 2*channelGroup*k.n)
-	scratch := t.scratch(slots * channelGroup)
+	size := (columnRows + 2) * channelGroup
+	scratch := t.scratch(slots * size)
 	t.eachSlot(slots, groups, func(slot, i int) {
 		lo, hi := i*channelGroup, min(k.c, (i+1)*channelGroup)
-		f(lo, hi, scratch[slot*channelGroup:][:hi-lo])
+		f(lo, hi, scratch[slot*size:][:(columnRows+2)*(hi-lo)])
 	})
 	t.recycle(scratch)
 }
@@ -119,22 +123,37 @@ func (k *batchNorm) planes(t *Tape, f func(c int, d []float32)) {
 	t.recycle(scratch)
 }
 
-// statistics computes each channel's mean and variance in two passes. A chunk is one 16-lane sum; chunks
-// and images are added in order, in float64.
+// statistics computes each channel's mean and variance in two passes, as simd.LayerNorm does. The sums of chunks, and
+// of blocks of rows, are added in order, in float64.
 func (k *batchNorm) statistics(t *Tape) {
 	count := float64(k.n * k.inner)
+	// finish turns the sums of differences from the mean, and of their squares, into mean and variance.
+	finish := func(c int, sum, squares float64) {
+		rest := sum / count
+		k.mean[c] = float32(float64(k.mean[c]) + rest)
+		k.rstd[c] = float32(max(0, squares/count-float64(rest*rest)))
+	}
 	if k.inner == 1 {
-		k.columns(t, func(lo, hi int, d []float32) {
-			mean, variance := k.mean[lo:hi], k.rstd[lo:hi]
+		k.columns(t, func(lo, hi int, work []float32) {
+			mean, n := k.mean[lo:hi], hi-lo
 			clear(mean)
-			clear(variance)
-			simd.ColumnSumsAdd(mean, k.x[lo:], k.n, hi-lo, k.c)
+			simd.ColumnSumsAdd(mean, k.x[lo:], k.n, n, k.c)
 			simd.Scale(mean, mean, float32(1/count))
-			for i := range k.n {
-				simd.Sub(d, k.x[i*k.c+lo:], mean)
-				simd.MulAdd(variance, d, d)
+			sums, d := work[:2*n], work[2*n:]
+			var totals [2 * channelGroup]float64
+			for r := 0; r < k.n; r += columnRows {
+				rows := min(columnRows, k.n-r)
+				k.center(d, lo, hi, r, rows)
+				clear(sums)
+				simd.ColumnSumsAdd(sums[:n], d, rows, n, n)
+				simd.ColumnDotsAdd(sums[n:], d, d, rows, n, n, n)
+				for i, s := range sums {
+					totals[i] += float64(s)
+				}
 			}
-			simd.Scale(variance, variance, float32(1/count))
+			for i := range mean {
+				finish(lo+i, totals[i], totals[n+i])
+			}
 		})
 		return
 	}
@@ -143,12 +162,22 @@ func (k *batchNorm) statistics(t *Tape) {
 		k.chunks(c, func(at, n int) { sum += float64(simd.Sum(k.x[at:][:n])) })
 		k.mean[c] = float32(sum / count)
 		sum = 0
+		squares := 0.0
 		k.chunks(c, func(at, n int) {
 			simd.AddScalar(buf[:n], k.x[at:], -k.mean[c])
-			sum += float64(simd.SumSquares(buf[:n]))
+			sum += float64(simd.Sum(buf[:n]))
+			squares += float64(simd.SumSquares(buf[:n]))
 		})
-		k.rstd[c] = float32(sum / count)
+		finish(c, sum, squares)
 	})
+}
+
+// center stores the channels from lo to hi of rows rows from r, less their means.
+func (k *batchNorm) center(d []float32, lo, hi, r, rows int) {
+	n := hi - lo
+	for i := range rows {
+		simd.Sub(d[i*n:][:n], k.x[(r+i)*k.c+lo:], k.mean[lo:])
+	}
 }
 
 // chunks calls f for each chunk of channel c in order.
@@ -262,15 +291,24 @@ func (k *batchNorm) backward(b *back, x, gamma, beta Operand) {
 // sums computes the gradients of beta and gamma, in the order of statistics.
 func (k *batchNorm) sums(b *back, dbeta, dgamma []float32) {
 	if k.inner == 1 {
-		k.columns(b.Tape, func(lo, hi int, d []float32) {
+		k.columns(b.Tape, func(lo, hi int, work []float32) {
+			n := hi - lo
 			clear(dbeta[lo:hi])
-			clear(dgamma[lo:hi])
-			simd.ColumnSumsAdd(dbeta[lo:hi], b.dy[lo:], k.n, hi-lo, k.c)
-			for i := range k.n {
-				simd.Sub(d, k.x[i*k.c+lo:], k.mean[lo:])
-				simd.MulAdd(dgamma[lo:hi], d, b.dy[i*k.c+lo:])
+			simd.ColumnSumsAdd(dbeta[lo:hi], b.dy[lo:], k.n, n, k.c)
+			sums, d := work[:n], work[2*n:]
+			var totals [channelGroup]float64
+			for r := 0; r < k.n; r += columnRows {
+				rows := min(columnRows, k.n-r)
+				k.center(d, lo, hi, r, rows)
+				clear(sums)
+				simd.ColumnDotsAdd(sums, d, b.dy[r*k.c+lo:], rows, n, n, k.c)
+				for i, s := range sums {
+					totals[i] += float64(s)
+				}
 			}
-			simd.Mul(dgamma[lo:hi], dgamma[lo:hi], k.rstd[lo:])
+			for i := range n {
+				dgamma[lo+i] = float32(totals[i] * float64(k.rstd[lo+i]))
+			}
 		})
 		return
 	}

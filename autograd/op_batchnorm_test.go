@@ -102,3 +102,32 @@ func TestBatchNormMistakes(t *testing.T) {
 	tape.Commit()
 	sameBits(t, "statistics after an empty batch", v.Values(), []float32{1, 1, 1})
 }
+
+// TestConstantNorms: channels, groups and rows of equal elements are normalized to zeros, and their variance is next to
+// nothing, though rounding leaves a sum of equal elements beside their product.
+func TestConstantNorms(t *testing.T) {
+	tape := NewTape(Options{Training: true})
+	for _, shape := range [][]int{{3, 4}, {700, 4}, {2, 4, 7, 7}, {8, 4, 28, 28}, {1, 4, 112, 112}} {
+		x := make([]float32, elements("test", shape))
+		for k := 1; k <= 1000; k += 90 {
+			c := float32(k) * 0.01
+			simd.Fill(x, c)
+			in := tape.Input(x, shape...)
+			for _, y := range []*Tensor{
+				BatchNorm(in, nil, nil, nil, nil, BatchNormOptions{Eps: 1e-12}), GroupNorm(in, 2, nil, nil, 1e-12), LayerNorm(in, nil, nil, 1e-12),
+			} {
+				for i, v := range y.data {
+					if v != 0 {
+						t.Fatalf("%v of %g: element %d is %g", shape, c, i, v)
+					}
+				}
+			}
+			for i, v := range Var(in, 0, false, 0).data {
+				if !(v <= 1e-18*c*c) {
+					t.Fatalf("%v of %g: variance %d is %g", shape, c, i, v)
+				}
+			}
+			tape.Reset()
+		}
+	}
+}

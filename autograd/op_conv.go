@@ -16,9 +16,10 @@ type Conv2dOptions struct {
 //
 //	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
 //
-// Each output is one chain of fused multiply-adds over (channel, ky, kx), then the bias; a gradient with
-// respect to w is summed over images and positions in order. So no bit depends on the number of threads
-// or on what else is in the batch.
+// An output is a sum of products over (channel, ky, kx), then the bias. Its blocks, added one after the other, are
+// of max(1, ⌊256/(kh·kw)⌋) channels; in a block the sum is one chain of fused multiply-adds. (Windows of more
+// than 256 taps are cut every 256 taps.) A gradient with respect to w is summed over images and positions in
+// order. So no bit depends on the number of threads or on what else is in the batch.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	const name = "conv2d"
 	f := begin(name, x, w, b)
@@ -66,15 +67,17 @@ func checkBias(name string, b Operand, out int) {
 	}
 }
 
-// channelSums adds the sum of each channel of x, [n, len(dst), inner], to dst: a plane is one 16-lane sum,
-// and planes are added in the order of the images.
+// channelSums adds the sum of each channel of x, [n, len(dst), inner], to dst. The sums of the planes are added in
+// float64, in the order of the images, and the total joins dst by one addition.
 func (t *Tape) channelSums(dst, x []float32, n, inner int) {
 	c := len(dst)
 	t.each(c, max(1, n*inner), func(lo, hi int) {
 		for j := lo; j < hi; j++ {
+			total := 0.0
 			for i := range n {
-				dst[j] += simd.Sum(x[(i*c+j)*inner:][:inner])
+				total += float64(simd.Sum(x[(i*c+j)*inner:][:inner]))
 			}
+			dst[j] += float32(total)
 		}
 	})
 }
@@ -116,7 +119,7 @@ func newConvShape(name string, ws []int, stride, padding, dilation [2]int, group
 	return g
 }
 
-// taps is the length of the chain behind one output.
+// taps is the number of products behind one output.
 func (g *convShape) taps() int { return g.ci * g.kh * g.kw }
 
 // positions is the number of outputs of one channel.

@@ -4,13 +4,17 @@ import "github.com/fovea-ml/fovea/simd"
 
 // A convolution is a product of the weight [co, taps] with a matrix [taps, positions], which holds the pixels
 // under the window of each position. That matrix is kh·kw times as large as the image. So only a tile of it
-// exists at a time, in scratch that stays in a core's second-level cache. It has about colDepth taps, the depth
-// of a block of Gemm, by colWidth positions: 768 KiB. A chain that a tile interrupts goes on from the stored
-// sum, so tiles change no bit.
+// exists at a time, in scratch that stays in a core's second-level cache: at most colDepth taps by colWidth
+// positions, 512 KiB. In the forward step a tile has the channels of one K block, so that each call of Gemm adds the
+// sum of one block.
 const (
-	colDepth = 384
+	colDepth = 256
 	colWidth = 512
 )
+
+// blockChannels is the number of channels in a K block, which holds whole windows: about 256 taps, as in Gemm. The
+// taps of a larger window are cut as Gemm cuts them.
+func (g *convShape) blockChannels() int { return max(1, colDepth/(g.kh*g.kw)) }
 
 // convTiles divides a convolution that is not pointwise.
 type convTiles struct {
@@ -20,15 +24,12 @@ type convTiles struct {
 	scratch  int // elements of both
 }
 
-// tiles returns tiles of about the given number of taps and positions, and their scratch.
-func (g *convShape) tiles(depth, width int) convTiles {
-	c := convTiles{phases: g.phases(max(1, min(g.oh, width/g.ow)))}
-	window := g.kh * g.kw
-	// An image wider than a tile leaves room for fewer taps.
-	depth = min(depth, max(1, colDepth*colWidth/(c.rows*g.ow)))
-	c.channels = max(1, min(g.ci, depth/window))
+// tiles returns tiles of at most the given number of channels and of about the given number of positions, and their
+// scratch.
+func (g *convShape) tiles(channels, width int) convTiles {
+	c := convTiles{phases: g.phases(max(1, min(g.oh, width/g.ow))), channels: min(g.ci, channels)}
 	c.split = c.channels * c.size
-	c.scratch = c.split + c.channels*window*c.rows*g.ow
+	c.scratch = c.split + c.channels*g.kh*g.kw*c.rows*g.ow
 	return c
 }
 
@@ -57,10 +58,10 @@ func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w, bias []flo
 	}
 	problems, threads := g.n*g.groups, t.workers.Limit()
 	width := colWidth
-	c := g.tiles(colDepth, width)
+	c := g.tiles(g.blockChannels(), width)
 	for width > 128 && c.rows > 1 && problems*ceilDiv(g.oh, c.rows) < 2*threads {
 		width /= 2
-		c = g.tiles(colDepth, width)
+		c = g.tiles(g.blockChannels(), width)
 	}
 	blocks := ceilDiv(g.oh, c.rows)
 	inner := t.workers
@@ -121,7 +122,7 @@ func (g *convShape) eachProblem(t *Tape, f func(inner *simd.Workers, i, k int)) 
 }
 
 // weightGrad computes dw = Σ dy·colᵀ + beta·dw. A task owns a block of dw and goes through all images and
-// positions in order, so that each element is one chain whatever the number of tasks.
+// positions in order, so that the number of tasks does not change the order of a sum.
 func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []float32) {
 	switch {
 	case g.n == 0 || g.positions() == 0 || len(dw) == 0:
@@ -145,13 +146,12 @@ func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []floa
 		return
 	}
 	// Dividing the channels costs nothing; dividing the filters gathers the same pixels again.
-	depth, filters := colDepth, g.co
-	c := g.tiles(depth, colWidth)
+	filters := g.co
+	c := g.tiles(g.blockChannels(), colWidth)
 	tasks := func() int { return g.groups * ceilDiv(g.ci, c.channels) * ceilDiv(g.co, filters) }
 	if want := 2 * t.workers.Limit(); want > 2 {
-		for tasks() < want && depth > 64 && c.channels > 1 {
-			depth /= 2
-			c = g.tiles(depth, colWidth)
+		for tasks() < want && c.channels*g.kh*g.kw > 64 && c.channels > 1 {
+			c = g.tiles(c.channels/2, colWidth) // as many rows
 		}
 		for tasks() < want && filters > 32 {
 			filters = (filters + 1) / 2
@@ -205,11 +205,9 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 		return
 	}
 	problems := g.n * g.groups
-	depth := colDepth
-	c := g.tiles(depth, colWidth)
-	for depth > 64 && c.channels > 1 && problems*ceilDiv(g.ci, c.channels) < 2*t.workers.Limit() {
-		depth /= 2
-		c = g.tiles(depth, colWidth) // as many rows
+	c := g.tiles(g.blockChannels(), colWidth)
+	for c.channels*g.kh*g.kw > 64 && c.channels > 1 && problems*ceilDiv(g.ci, c.channels) < 2*t.workers.Limit() {
+		c = g.tiles(c.channels/2, colWidth) // as many rows
 	}
 	blocks := ceilDiv(g.ci, c.channels)
 	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw

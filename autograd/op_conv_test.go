@@ -155,6 +155,30 @@ func TestConv2dBias(t *testing.T) {
 	}
 }
 
+// TestConv2dBlocks: a result is the sum of those of blocks of channels, added in order.
+func TestConv2dBlocks(t *testing.T) {
+	for _, c := range []struct{ channels, size, block int }{{61, 3, 28}, {300, 1, 256}, {25, 5, 10}, {3, 16, 1}} {
+		xs, ws := []int{1, c.channels, 20, 23}, []int{6, c.channels, c.size, c.size}
+		x, w := normals(5, elements("test", xs)), normals(6, elements("test", ws))
+		conv := func(c0, c1 int) []float32 { // of some channels
+			tape := NewTape(Options{})
+			pixels, window := xs[2]*xs[3], c.size*c.size
+			var part []float32
+			for f := range ws[0] {
+				part = append(part, w[(f*c.channels+c0)*window:(f*c.channels+c1)*window]...)
+			}
+			p := ParameterOf(part, ws[0], c1-c0, c.size, c.size)
+			o := Conv2dOptions{Padding: [2]int{1, 1}, Stride: [2]int{1, 2}}
+			return Conv2d(tape.Input(x[c0*pixels:c1*pixels], 1, c1-c0, xs[2], xs[3]), p, nil, o).Floats(nil)
+		}
+		want := conv(0, c.block)
+		for c0 := c.block; c0 < c.channels; c0 += c.block {
+			want = sum32(want, conv(c0, min(c0+c.block, c.channels)))
+		}
+		sameBits(t, fmt.Sprint(xs, ws), conv(0, c.channels), want)
+	}
+}
+
 // TestConv2dDepthwiseAsGemm compares the depthwise kernel with the product, bit for bit: both are one
 // chain over the taps.
 func TestConv2dDepthwiseAsGemm(t *testing.T) {

@@ -2,10 +2,12 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// normRows is the number of rows in a chunk, whose contributions to dgamma and dbeta are summed one after the
-// other before they join those of other chunks. A chunk is a task, so the order of the sums does not depend on
-// the threads.
-const normRows = 64
+// The contributions of rows to dgamma and dbeta are summed in chunks of normRows rows. A chunk is a task, so the order
+// of the sums does not depend on the threads. Within it, each normBlock rows are summed from zero.
+const (
+	normRows  = 64
+	normBlock = 16
+)
 
 // LayerNorm normalizes each row of the last dimension of x, [..., C] (Ba et al., arXiv 1607.06450):
 // y = (x - mean)/√(var + eps)·gamma + beta with the variance of the population. The parameters gamma and beta
@@ -54,26 +56,35 @@ func LayerNorm(x, gamma, beta Operand, eps float32) *Tensor {
 		// A chunk leaves its sums for gamma, then those for beta.
 		parts := b.scratch(chunks * 2 * n)
 		slots := b.slots(chunks, 4*normRows*n)
-		lines := b.scratch(slots * n)
+		lines := b.scratch(slots * 3 * n) // a row of dx, and the sums of a block
 		b.eachSlot(slots, chunks, func(slot, c int) {
-			lo, hi := c*normRows, min(m, (c+1)*normRows)
-			var dg, db []float32
-			if wantGamma {
-				dg = parts[c*2*n:][:n]
-				clear(dg)
-			}
-			if wantBeta {
-				db = parts[c*2*n+n:][:n]
-				clear(db)
-			}
-			if dx == nil || dxBeta == 0 {
-				simd.LayerNormGradRows(from(dx, lo*n), b.dy[lo*n:], xv[lo*n:], gv, hi-lo, n, n, mean[lo:], rstd[lo:], dg, db)
-				return
-			}
-			line := lines[slot*n:][:n]
-			for r := lo; r < hi; r++ {
-				simd.LayerNormGrad(line, b.dy[r*n:][:n], xv[r*n:][:n], gv, mean[r], rstd[r], dg, db)
-				simd.Add(dx[r*n:][:n], dx[r*n:], line)
+			line, block := lines[slot*3*n:][:n], lines[(slot*3+1)*n:][:2*n]
+			part := parts[c*2*n:][:2*n]
+			for lo := c * normRows; lo < min(m, (c+1)*normRows); lo += normBlock {
+				hi := min(m, lo+normBlock)
+				sums := block
+				if lo == c*normRows {
+					sums = part
+				}
+				clear(sums)
+				var dg, db []float32
+				if wantGamma {
+					dg = sums[:n]
+				}
+				if wantBeta {
+					db = sums[n:]
+				}
+				if dx == nil || dxBeta == 0 {
+					simd.LayerNormGradRows(from(dx, lo*n), b.dy[lo*n:], xv[lo*n:], gv, hi-lo, n, n, mean[lo:], rstd[lo:], dg, db)
+				} else {
+					for r := lo; r < hi; r++ {
+						simd.LayerNormGrad(line, b.dy[r*n:][:n], xv[r*n:][:n], gv, mean[r], rstd[r], dg, db)
+						simd.Add(dx[r*n:][:n], dx[r*n:], line)
+					}
+				}
+				if lo > c*normRows {
+					simd.Add(part, part, block)
+				}
 			}
 		})
 		for i, p := range []Operand{gamma, beta} {

@@ -83,11 +83,11 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	})
 }
 
-// columnSums adds the sums of the columns of x, [m, n], to dst. Each column is summed from the first row to
-// the last, for any number of threads.
+// columnSums adds the sums of the columns of x, [m, n], to dst, by simd.ColumnSumsAdd.
 func (t *Tape) columnSums(dst, x []float32, m, n int) {
-	t.each((n+63)/64, 64*max(1, m), func(lo, hi int) {
-		j0, j1 := lo*64, min(n, hi*64)
+	const strip = 128
+	t.each(ceilDiv(n, strip), strip*max(1, m), func(lo, hi int) {
+		j0, j1 := lo*strip, min(n, hi*strip)
 		if m > 0 && j0 < j1 {
 			simd.ColumnSumsAdd(dst[j0:j1], x[j0:], m, j1-j0, n)
 		}

@@ -65,7 +65,7 @@ func channelsOf(xs, ws []int) (g channelRows, ok bool) {
 	return g, true
 }
 
-// slopeGrad adds Σ dy·min(x, 0) to dw: a row is one 16-lane sum, and rows are added in order.
+// slopeGrad adds Σ dy·min(x, 0) to dw. The sums of a row's chunks are added in float64.
 func (g channelRows) slopeGrad(b *back, dw, x []float32) {
 	sums := b.scratch(g.rows)
 	chunk := min(g.inner, 2048)
@@ -73,16 +73,15 @@ func (g channelRows) slopeGrad(b *back, dw, x []float32) {
 	scratch := b.scratch(slots * chunk)
 	b.eachSlot(slots, g.rows, func(slot, i int) {
 		low := scratch[slot*chunk:][:chunk]
-		sums[i] = 0
+		total := 0.0
 		for j := 0; j < g.inner; j += chunk {
 			n := min(chunk, g.inner-j)
 			simd.Clamp(low[:n], x[i*g.inner+j:], negInf, 0)
-			sums[i] += simd.Dot(low[:n], b.dy[i*g.inner+j:])
+			total += float64(simd.Dot(low[:n], b.dy[i*g.inner+j:]))
 		}
+		sums[i] = float32(total)
 	})
 	b.recycle(scratch)
-	for i, s := range sums {
-		dw[i%g.c] += s
-	}
+	simd.ColumnSumsAdd(dw, sums, g.rows/max(1, g.c), g.c, g.c)
 	b.recycle(sums)
 }

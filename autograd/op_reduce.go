@@ -36,14 +36,21 @@ func Var(x Operand, correction int, keep bool, dims ...int) *Tensor {
 	f, y, l, n := beginReduce("var", x, keep, dims)
 	xv := f.values(x)
 	free := float32(max(0, n-correction))
-	mean := f.save(len(y.data))
+	// As in simd.LayerNorm, the sum of the differences takes back what rounding left in the mean.
+	mean, rest := f.save(len(y.data)), f.scratch(len(y.data))
 	f.sumTo(mean, xv, nil, l, 0)
 	divide(mean, mean, float32(n))
 	d := f.scratch(len(xv))
 	f.combine(simd.Sub, d, xv, 1, mean, 0, l)
+	f.sumTo(rest, d, nil, l, 0)
 	f.sumTo(y.data, d, d, l, 0)
 	f.recycle(d)
-	divide(y.data, y.data, free)
+	for i, s := range rest {
+		r := s / float32(n)
+		y.data[i] = max(0, y.data[i]-float32(r*s)) / free
+		mean[i] += r
+	}
+	f.recycle(rest)
 	return f.done(y, func(b *back) {
 		b.add(x, func(dx []float32) { // 2·(x - mean)·dy / (n - correction)
 			s, w := b.scratch(len(b.dy)), b.scratch(len(dx))
@@ -177,10 +184,10 @@ func (t *Tape) sumTo(dst, a, b []float32, l *layout, k int) {
 	})
 }
 
-// A long sum is cut into pieces, for the threads and for accuracy: of so many elements along a row, or so
-// many rows down a column.
+// A long sum is cut into pieces for the threads: of so many elements along a row, or so many rows down a column. They
+// are those of a full cascade in package simd, so that the result is that of one simd.Sum or simd.ColumnSumsAdd.
 const (
-	pieceAlong = 4096
+	pieceAlong = 2048
 	pieceDown  = 256
 	sumColumns = 256 // columns that one task sums
 )
@@ -217,28 +224,27 @@ func (t *Tape) sumMiddle(dst, a, b []float32, outer, n, inner int) {
 				r0 := block % pieces * piece
 				rows := min(n-r0, piece)
 				j0, j1 := strip*sumColumns, min(inner, (strip+1)*sumColumns)
-				from := (block/pieces*n + r0) * inner
-				sumColumnsOf(out[block*inner+j0:block*inner+j1], a[from+j0:], b, from+j0, rows, inner)
+				from := (block/pieces*n+r0)*inner + j0
+				sums := out[block*inner+j0 : block*inner+j1]
+				clear(sums)
+				if b != nil {
+					simd.ColumnDotsAdd(sums, a[from:], b[from:], rows, j1-j0, inner, inner)
+				} else {
+					simd.ColumnSumsAdd(sums, a[from:], rows, j1-j0, inner)
+				}
 			}
 		})
 	}
 	if pieces > 1 {
-		t.sumMiddle(dst, out, nil, outer, pieces, inner)
+		t.each(outer*inner, pieces, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				total := 0.0
+				for k := range pieces {
+					total += float64(out[(i/inner*pieces+k)*inner+i%inner])
+				}
+				dst[i] = float32(total)
+			}
+		})
 		t.recycle(out)
-	}
-}
-
-// sumColumnsOf stores the sums down the columns of a·b, rows of len(dst) elements, stride apart; b is
-// given whole and starts at from.
-func sumColumnsOf(dst, a, b []float32, from, rows, stride int) {
-	clear(dst)
-	n := len(dst)
-	if b == nil {
-		simd.ColumnSumsAdd(dst, a, rows, n, stride)
-		return
-	}
-	b = b[from:]
-	for r := range rows {
-		simd.MulAdd(dst, a[r*stride:r*stride+n], b[r*stride:r*stride+n])
 	}
 }

@@ -38,12 +38,12 @@ func RMSNorm(x, gamma Operand, eps float32) *Tensor {
 			}
 			return
 		}
-		chunks := ceilDiv(m, normRows)
+		chunks := ceilDiv(m, normBlock)
 		parts := b.scratch(chunks * n) // the sums for gamma of each chunk
-		slots := b.slots(chunks, 4*normRows*n)
+		slots := b.slots(chunks, 4*normBlock*n)
 		lines := b.scratch(slots * n)
 		b.eachSlot(slots, chunks, func(slot, c int) {
-			lo, hi := c*normRows, min(m, (c+1)*normRows)
+			lo, hi := c*normBlock, min(m, (c+1)*normBlock)
 			var dg []float32
 			if wantGamma {
 				dg = parts[c*n:][:n]

@@ -14,6 +14,10 @@ package simd
 
 import "fmt"
 
+// kBlock is the number of products in a block of a sum, part of the contract of every matrix product. The error of a
+// chain grows with its length, that of a sum of blocks far less, and an addition in 256 products costs nearly nothing.
+const kBlock = 256
+
 // A Matrix is a view of row-major numbers in a slice. Its logical element (i, j) is Data[i*Stride+j], or
 // Data[j*Stride+i] when Trans is set. A linear layer's weight of shape [out, in] is Matrix{w, in, true} where
 // a product takes [in, out]. The stride may exceed the row length: a column range of a wider matrix is a
@@ -55,10 +59,15 @@ type Epilogue struct {
 // Gemm computes C = act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements
 // from row to row. ep lists the steps after the product; nil means none. With beta 0, C is only written.
 //
-// Each element of C is one chain of fused multiply-adds over k in ascending order. It starts from +0, or from
-// beta·C rounded to float32. Instruction set, thread count, tile, packing and neighboring rows do not change
-// its bits. (The Generic level on hardware without fused multiply-add rounds each product too.) A product
-// with k = 0 is zero.
+// Each element of C is the sum of blocks of 256 products, which are cut from the first k on; the last may be
+// shorter. A block is one chain of fused multiply-adds in ascending k, from +0. Blocks are added one after the
+// other, each sum rounded to float32:
+//
+//	C = (…((beta·C + s₀) + s₁) + …)
+//
+// where beta·C is rounded too, and with beta 0 the sum begins with s₀. Instruction set, thread count, tile, packing
+// and neighboring rows do not change its bits. (The Generic level on hardware without fused multiply-add rounds
+// each product too.) A product with k = 0 is beta·C.
 //
 // C must not overlap A or B. Gemm panics when a slice is too short for its sizes.
 func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
@@ -72,7 +81,7 @@ func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc i
 	}
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.beta = m, n, k, beta
+	g.m, g.n, g.k, g.block, g.beta = m, n, k, kBlock, beta
 	g.one = gemmOperands{a: a, b: b, c: c, ldc: ldc}
 	g.setEpilogue(ep)
 	g.run(w, 1)
@@ -90,7 +99,7 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 	}
 	g := gemmRuns.get()
 	g.kern = b.kern
-	g.m, g.n, g.k, g.beta = m, b.n, b.k, beta
+	g.m, g.n, g.k, g.block, g.beta = m, b.n, b.k, kBlock, beta
 	g.packed = b
 	g.one = gemmOperands{a: a, c: c, ldc: ldc}
 	g.setEpilogue(ep)
@@ -112,7 +121,7 @@ func GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int
 	}
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.beta = m, n, k, beta
+	g.m, g.n, g.k, g.block, g.beta = m, n, k, kBlock, beta
 	g.operands = operands
 	g.run(w, count)
 }

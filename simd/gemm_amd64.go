@@ -5,11 +5,9 @@ import "unsafe"
 var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmAVX2, AVX512: &gemmAVX512}
 
 // In an AVX2 tile of 6×16, 12 of 16 registers accumulate: a step of k is 12 multiply-adds for 8 loads. In a
-// block 400 deep a panel of B is 26 KB and stays in the first-level cache; a tile of A is 10 KB. Measured
-// like AVX-512 below: 94 to 97 % for ViT-B's layers, 90 % at 1024³. Blocks 256 deep lose 2 to 5 points on
-// larger products.
+// slab 256 deep a panel of B is 16 KB and stays in the first-level cache; a tile of A is 6 KB.
 var gemmAVX2 = gemmKernel{
-	level: AVX2, mr: rows256, nr: cols256, kc: 400, mc: 252,
+	level: AVX2, mr: rows256, nr: cols256, kc: 256, mc: 252,
 	rows:      true,
 	multiply:  multiply256,
 	ahead:     ahead256,
@@ -69,10 +67,8 @@ var narrowMasks = func() (m [lanes256 + 1][lanes256]int32) {
 }()
 
 // In an AVX-512 tile of 14×32, 28 of 32 registers accumulate: a step of k is 28 multiply-adds for 16 loads.
-// In a block 512 deep a tile of A is 28 KB and a panel of B 64 KB. Both stream from the second-level cache,
-// at 4 and 9 bytes a cycle. 252 rows of A take 516 KB there. Measured on a Xeon with 2 MiB there, one core,
-// packed weights: 94 to 96 % of the multiply-add loop for ViT-B's layers, 91 % at 1024³. Blocks 384 and 256
-// deep lose 1 and 2 points.
+// In a slab 512 deep a tile of A is 28 KB and a panel of B 64 KB. Both stream from the second-level cache,
+// at 4 and 9 bytes a cycle. 252 rows of A take 516 KB there. Slabs 256 deep lose up to 1 point.
 var gemmAVX512 = gemmKernel{
 	level: AVX512, mr: rows512, nr: cols512, kc: 512, mc: 252,
 	rows:      true,

@@ -21,21 +21,21 @@ func (g *gemmRun) do(i int) {
 			checkView("GemmBatch", "B", o.b, g.k, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
-		g.block(s, o, i0, i1, p0, p1)
+		g.compute(s, o, i0, i1, p0, p1)
 	}
 }
 
-// block computes rows i0 to i1 and panels p0 to p1 of one problem's C.
-func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
+// compute computes rows i0 to i1 and panels p0 to p1 of one problem's C.
+func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	kern := g.kern
 	nr := kern.nr
 	j0, j1 := p0*nr, min(p1*nr, g.n)
 	few := kern.few != nil && g.packed == nil && i1-i0 <= 2*kern.mr && g.k > 0
-	if g.k == 0 || few || g.beta != 0 {
+	if g.k == 0 || g.beta != 0 {
 		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)
 	}
 	if few {
-		kern.few(s, o, g.k, i0, i1, j0, j1)
+		kern.few(s, o, g, i0, i1, j0, j1)
 	}
 	if few || g.k == 0 {
 		if g.hasEp {
@@ -47,10 +47,6 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	t.ldc = 4 * o.ldc
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
-		t.k, t.accum = kc, 1
-		if k0 == 0 && g.beta == 0 {
-			t.accum = 0
-		}
 		a := g.layA(s, o.a, i0, i1, k0, kc)
 		// The panels of a group stay in the second-level cache while all blocks of rows pass by.
 		for p := p0; p < p1; p += g.groupCols {
@@ -63,7 +59,7 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 				} else if r1 == i1 {
 					g.fetchNext(&b, o.b, p0, k0+kc)
 				}
-				g.multiplyBlock(t, o, a.from(r0-i0), b, r0, r1, p, q)
+				g.multiply(t, o, a.from(r0-i0), b, k0 > 0 || g.beta != 0, kc, r0, r1, p, q)
 				if g.hasEp && k0+kc == g.k {
 					g.finish(o, r0, r1, p*nr, min(q*nr, g.n))
 				}
@@ -76,9 +72,11 @@ func (g *gemmRun) block(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 // waits for it, so a call should end within some tens of microseconds.
 const callTiles = 16
 
-// multiplyBlock multiplies rows r0 to r1 by panels p0 to p1, one panel after the other; for few rows, several
-// side by side. A panel stays in the nearest cache while the tiles of A pass by.
-func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock, r0, r1, p0, p1 int) {
+// multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
+// several side by side. The K blocks of a panel follow each other, each with all tiles of a call: their part of
+// the panel stays in the nearest cache while the tiles of A pass by, and the tiles of C until the next block
+// adds to them. With add, the first block adds too.
+func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add bool, kc, r0, r1, p0, p1 int) {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
@@ -92,17 +90,16 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 			t.panels = wide
 		}
 		t.cols = min(t.panels*nr, g.n-p*nr)
-		t.b = unsafe.Pointer(&b.data[(p-p0)*b.bps/4])
-		ahead := uintptr(t.b) + uintptr(t.panels*t.bps)
-		t.astep = 4 * t.k
+		panel := unsafe.Pointer(&b.data[(p-p0)*b.bps/4])
+		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
+		t.astep = 4 * kc
 		if b.next != 0 {
 			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)
 			t.astep = b.nextStride
 		}
-		t.atiles = kern.ahead*t.astep - t.k/4*16
 		if p+t.panels > b.whole {
 			// The last panel of a B in place was copied, so that it can be read to its full width.
-			t.b, t.brs = unsafe.Pointer(unsafe.SliceData(b.edge)), 4*nr
+			panel, t.brs = unsafe.Pointer(unsafe.SliceData(b.edge)), 4*nr
 		}
 		for from := 0; from < rows.tiles; {
 			// A run of tiles of one height.
@@ -112,9 +109,8 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 				to++
 			}
 			r := rows.start(from)
-			t.rows, t.tiles = h, to-from
-			t.ahead = ahead + uintptr(from*kern.ahead*t.astep)
-			t.a = unsafe.Pointer(&a.data[r*a.row/4])
+			t.rows = h
+			tile := unsafe.Pointer(&a.data[r*a.row/4])
 			t.ars, t.acs, t.atile = a.ars, a.acs, h*a.row
 			if a.acs == 0 {
 				t.acs = 4 * h
@@ -123,7 +119,16 @@ func (g *gemmRun) multiplyBlock(t *gemmTile, o *gemmOperands, a aBlock, b bBlock
 				}
 			}
 			t.c = unsafe.Pointer(&o.c[(r0+r)*o.ldc+p*nr])
-			kern.multiply(t)
+			for k := 0; k < kc; k += g.block {
+				t.k, t.tiles, t.accum = min(g.block, kc-k), to-from, 1
+				if k == 0 && !add {
+					t.accum = 0
+				}
+				t.a, t.b = unsafe.Add(tile, k*t.acs), unsafe.Add(panel, k*t.brs)
+				t.ahead = ahead + uintptr(from*kern.ahead*t.astep+4*k)
+				t.atiles = kern.ahead*t.astep - t.k/4*16
+				kern.multiply(t)
+			}
 			from = to
 		}
 	}

@@ -10,7 +10,7 @@ import "unsafe"
 type gemmKernel struct {
 	level  Level
 	mr, nr int // rows and columns of C that one tile holds in registers
-	kc     int // most rows of B in one block
+	kc     int // about as many rows of B are in one slab
 	mc     int // most rows of A that a group of panels passes by
 
 	// rows says that tiles of every height up to mr exist and read A with any row stride. Then a row-major
@@ -18,15 +18,16 @@ type gemmKernel struct {
 	// always packed k-major, mr wide.
 	rows bool
 
-	// multiply runs t.tiles tiles, one above the other, against one B panel.
+	// multiply runs t.tiles tiles, one above the other, against one B panel. A tile's sums over t.k products start
+	// from +0. With t.accum they are then added to C; else C becomes them and is not read.
 	multiply func(t *gemmTile)
 	// ahead is the number of rows of the next operand that multiply prefetches from during a tile.
 	ahead int
 	// panels, by height of a tile, is the number of panels that it can cover at once; nil stands for one.
 	panels []int
 
-	// few, which may be nil, adds the products of a few rows to C without packing anything.
-	few func(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int)
+	// few, which may be nil, computes a few rows of C without packing anything. C already holds beta·C.
+	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 
 	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
 	// rest zero.
@@ -44,7 +45,7 @@ type gemmTile struct {
 	a      unsafe.Pointer // first element of the first tile's A
 	b      unsafe.Pointer // first element of the panel
 	c      unsafe.Pointer // first element of the first tile's C
-	k      int            // length of the chains
+	k      int            // length of the chains, at most a K block
 	ars    int            // bytes from one row of A to the next
 	acs    int            // bytes from one k of A to the next
 	atile  int            // bytes from one tile's A to the next tile's
@@ -55,7 +56,7 @@ type gemmTile struct {
 	cols   int            // columns of C to write: 1 to nr, or panels·nr
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
-	accum  int            // 1: the chains start from C; 0: from +0
+	accum  int            // 1: the sums are added to C; 0: C becomes them
 	ahead  uintptr        // address to prefetch from meanwhile, 4·k bytes of some rows a tile; need not be valid
 	astep  int            // bytes from one of those rows to the next
 	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
@@ -81,24 +82,24 @@ func multiplyGeneric(t *gemmTile) {
 		for r := 0; r < t.rows; r += 2 {
 			var sum [2][genericTile]float32
 			c := unsafe.Add(t.c, (i*t.rows+r)*t.ldc)
-			live := min(2, t.rows-r)
-			if t.accum != 0 {
-				for q := range live {
-					copy(sum[q][:], unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols))
-				}
-			}
 			tile2x4(&sum, unsafe.Add(a, 4*r), t.b, t.k)
-			for q := range live {
-				copy(unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols), sum[q][:])
+			for q := range min(2, t.rows-r) {
+				row := unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols)
+				if t.accum == 0 {
+					copy(row, sum[q][:])
+					continue
+				}
+				for j := range row {
+					row[j] += sum[q][j]
+				}
 			}
 		}
 	}
 }
 
-// tile2x4 adds to sum the product of two rows of a packed tile of A and a panel of B, k long.
+// tile2x4 sets sum to the product of two rows of a packed tile of A and a panel of B, k long.
 func tile2x4(sum *[2][genericTile]float32, a, b unsafe.Pointer, k int) {
-	c00, c01, c02, c03 := sum[0][0], sum[0][1], sum[0][2], sum[0][3]
-	c10, c11, c12, c13 := sum[1][0], sum[1][1], sum[1][2], sum[1][3]
+	var c00, c01, c02, c03, c10, c11, c12, c13 float32
 	for q := 0; q < k; q++ {
 		x := (*[2]float32)(unsafe.Add(a, q*4*genericTile))
 		y := (*[genericTile]float32)(unsafe.Add(b, q*4*genericTile))
@@ -117,33 +118,42 @@ func tile2x4(sum *[2][genericTile]float32, a, b unsafe.Pointer, k int) {
 	sum[1] = [genericTile]float32{c10, c11, c12, c13}
 }
 
-// fewGeneric adds products to rows i0 to i1 of C, four elements of a chain or four chains at a time.
-func fewGeneric(s *gemmScratch, o *gemmOperands, k, i0, i1, j0, j1 int) {
+// fewGeneric computes rows i0 to i1 of C, four elements of a chain or four chains at a time.
+func fewGeneric(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int) {
+	s.b = grow(s.b, j1-j0)
+	sums := s.b[:j1-j0]
 	for i := i0; i < i1; i++ {
 		c := o.c[i*o.ldc+j0:][:j1-j0]
 		a := o.a.at(i, 0)
 		if o.a.Trans {
-			s.a = grow(s.a, k)
-			for q := range k {
+			s.a = grow(s.a, g.k)
+			for q := range g.k {
 				s.a[q] = a[q*o.a.Stride]
 			}
 			a = s.a
 		}
-		a = a[:k]
-		if o.b.Trans {
-			dots(c, a, o.b.at(0, j0), o.b.Stride)
-		} else {
-			combine(c, a, o.b.at(0, j0), o.b.Stride)
+		for k0 := 0; k0 < g.k; k0 += g.block {
+			part, b := a[k0:min(k0+g.block, g.k)], o.b.at(k0, j0)
+			if o.b.Trans {
+				dots(sums, part, b, o.b.Stride)
+			} else {
+				combine(sums, part, b, o.b.Stride)
+			}
+			if k0 == 0 && g.beta == 0 {
+				copy(c, sums)
+			} else {
+				Add(c, c, sums)
+			}
 		}
 	}
 }
 
-// dots adds to c[j] the dot product of a and row j of b.
+// dots sets c[j] to the dot product of a and row j of b.
 func dots(c, a, b []float32, stride int) {
 	j := 0
 	for ; j+4 <= len(c); j += 4 {
 		b0, b1, b2, b3 := b[j*stride:][:len(a)], b[(j+1)*stride:][:len(a)], b[(j+2)*stride:][:len(a)], b[(j+3)*stride:][:len(a)]
-		c0, c1, c2, c3 := c[j], c[j+1], c[j+2], c[j+3]
+		var c0, c1, c2, c3 float32
 		for q, v := range a {
 			c0 += v * b0[q]
 			c1 += v * b1[q]
@@ -153,7 +163,7 @@ func dots(c, a, b []float32, stride int) {
 		c[j], c[j+1], c[j+2], c[j+3] = c0, c1, c2, c3
 	}
 	for ; j < len(c); j++ {
-		sum := c[j]
+		var sum float32
 		for q, v := range b[j*stride:][:len(a)] {
 			sum += a[q] * v
 		}
@@ -161,8 +171,9 @@ func dots(c, a, b []float32, stride int) {
 	}
 }
 
-// combine adds to c the rows of b, each times its element of a.
+// combine sets c to the sum of the rows of b, each times its element of a.
 func combine(c, a, b []float32, stride int) {
+	clear(c)
 	q := 0
 	for ; q+4 <= len(a); q += 4 {
 		b0, b1, b2, b3 := b[q*stride:][:len(c)], b[(q+1)*stride:][:len(c)], b[(q+2)*stride:][:len(c)], b[(q+3)*stride:][:len(c)]

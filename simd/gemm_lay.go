@@ -2,16 +2,16 @@ package simd
 
 import "unsafe"
 
-// An aBlock locates a task's rows of A in one K block. The tile that starts at row r begins r·row bytes in. That
+// An aSlab locates a task's rows of A in one slab of K. The tile that starts at row r begins r·row bytes in. That
 // holds for packed tiles too: all are as wide as they are high, or all mr wide.
-type aBlock struct {
+type aSlab struct {
 	data     []float32
 	ars, acs int // bytes from one row and from one k to the next; acs 0 stands for a packed tile's width
 	row      int
 }
 
-// from returns the block without its first rows.
-func (a aBlock) from(row int) aBlock {
+// from returns the slab without its first rows.
+func (a aSlab) from(row int) aSlab {
 	a.data = a.data[row*a.row/4:]
 	return a
 }
@@ -20,10 +20,10 @@ func (a aBlock) from(row int) aBlock {
 // lie a multiple of 4 KB apart. A copy at another stride cost 3 to 4 % and saved less.
 func (g *gemmRun) copiesA(a Matrix) bool { return !g.kern.rows || a.Trans }
 
-// layA locates a block of A for the tiles of a task: in place, in a copy that tasks share, or in its own copy.
-func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aBlock {
+// layA locates a slab of A for the tiles of a task: in place, in a copy that tasks share, or in its own copy.
+func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aSlab {
 	if !g.copiesA(a) {
-		return aBlock{data: a.at(i0, k0), ars: 4 * a.Stride, acs: 4, row: 4 * a.Stride}
+		return aSlab{data: a.at(i0, k0), ars: 4 * a.Stride, acs: 4, row: 4 * a.Stride}
 	}
 	var data []float32
 	if g.sharedA != nil {
@@ -33,10 +33,10 @@ func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aBlock {
 		data = s.a
 		g.copyA(data, a, i0, i1, k0, kc)
 	}
-	return aBlock{data: data, ars: 4, acs: 0, row: 4 * kc}
+	return aSlab{data: data, ars: 4, acs: 0, row: 4 * kc}
 }
 
-// copyA copies a block of A to dst as tiles packed k-major.
+// copyA copies a slab of A to dst as tiles packed k-major.
 func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 	src := a.at(i0, k0)
 	mr := g.kern.mr
@@ -58,29 +58,29 @@ func (g *gemmRun) copyA(dst []float32, a Matrix, i0, i1, k0, kc int) {
 	}
 }
 
-// areaSize is the number of elements that the copy of a task's rows of one K block takes.
+// areaSize is the number of elements that the copy of a task's rows of one slab takes.
 func (g *gemmRun) areaSize() int { return roundUp(g.taskRows, g.kern.mr) * g.depth }
 
-func (g *gemmRun) kBlocks() int { return ceilDiv(g.k, g.depth) }
+func (g *gemmRun) slabs() int { return ceilDiv(g.k, g.depth) }
 
 // sharedMost bounds a copy that tasks share, in elements: 32 MB.
 const sharedMost = 8 << 20
 
-func (g *gemmRun) sharedSize() int { return g.rowTasks * g.kBlocks() * g.areaSize() }
+func (g *gemmRun) sharedSize() int { return g.rowTasks * g.slabs() * g.areaSize() }
 
 func (g *gemmRun) sharedArea(i0, k0 int) []float32 {
 	size := g.areaSize()
-	return g.sharedA[(i0/g.taskRows*g.kBlocks()+k0/g.depth)*size:][:size]
+	return g.sharedA[(i0/g.taskRows*g.slabs()+k0/g.depth)*size:][:size]
 }
 
-// layShared copies block i of A, for the tasks that follow.
+// layShared copies slab i of A, for the tasks that follow.
 func (g *gemmRun) layShared(i int) {
-	i0, k0 := i/g.kBlocks()*g.taskRows, i%g.kBlocks()*g.depth
+	i0, k0 := i/g.slabs()*g.taskRows, i%g.slabs()*g.depth
 	g.copyA(g.sharedArea(i0, k0), g.one.a, i0, min(i0+g.taskRows, g.m), k0, min(g.depth, g.k-k0))
 }
 
-// A bBlock locates a group of panels of B.
-type bBlock struct {
+// A bSlab locates a group of panels of B in one slab of K.
+type bSlab struct {
 	data []float32
 	brs  int // bytes from one k to the next
 	bps  int // bytes from one panel to the next
@@ -94,10 +94,10 @@ type bBlock struct {
 	nextStride int
 }
 
-// layB locates panels p0 to p1 of a K block: packed ahead of time, widened or packed into scratch, or in place.
-func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
+// layB locates panels p0 to p1 of a slab: packed ahead of time, widened or packed into scratch, or in place.
+func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 	nr := g.kern.nr
-	x := bBlock{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
+	x := bSlab{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
 	switch {
 	case g.packed != nil && g.packed.half != nil:
 		s.b = grow(s.b, (p1-p0)*kc*nr)
@@ -123,7 +123,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bBlock {
 
 // fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.
 // It does so where packing transposes: the hardware does not foresee those reads from one group to the next.
-func (g *gemmRun) fetchNext(x *bBlock, b Matrix, p, k0 int) {
+func (g *gemmRun) fetchNext(x *bSlab, b Matrix, p, k0 int) {
 	if g.packed == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}

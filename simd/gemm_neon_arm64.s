@@ -12,16 +12,9 @@ TEXT ·gemmNEON1(SB), NOSPLIT, $0-8
 	MOVD 24(R0), R4
 	MOVD 64(R0), R5
 	MOVD 112(R0), R6
-	MOVD R3, R7
-	CBNZ R6, load
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
-	B begin
-load:
-	VLD1 (R7), [V0.S4, V1.S4, V2.S4]
-	ADD R5, R7
-begin:
 	SUBS $4, R4
 	BLT rest
 four:
@@ -59,6 +52,14 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+write:
 	VST1 [V0.S4, V1.S4, V2.S4], (R3)
 	ADD R5, R3
 	RET
@@ -73,21 +74,12 @@ TEXT ·gemmNEON2(SB), NOSPLIT, $0-8
 	MOVD 24(R0), R4
 	MOVD 64(R0), R5
 	MOVD 112(R0), R6
-	MOVD R3, R7
-	CBNZ R6, load
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
 	VEOR V4.B16, V4.B16, V4.B16
 	VEOR V5.B16, V5.B16, V5.B16
-	B begin
-load:
-	VLD1 (R7), [V0.S4, V1.S4, V2.S4]
-	ADD R5, R7
-	VLD1 (R7), [V3.S4, V4.S4, V5.S4]
-	ADD R5, R7
-begin:
 	SUBS $4, R4
 	BLT rest
 four:
@@ -140,6 +132,19 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+write:
 	VST1 [V0.S4, V1.S4, V2.S4], (R3)
 	ADD R5, R3
 	VST1 [V3.S4, V4.S4, V5.S4], (R3)
@@ -156,8 +161,6 @@ TEXT ·gemmNEON4(SB), NOSPLIT, $0-8
 	MOVD 24(R0), R4
 	MOVD 64(R0), R5
 	MOVD 112(R0), R6
-	MOVD R3, R7
-	CBNZ R6, load
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -170,17 +173,6 @@ TEXT ·gemmNEON4(SB), NOSPLIT, $0-8
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	B begin
-load:
-	VLD1 (R7), [V0.S4, V1.S4, V2.S4]
-	ADD R5, R7
-	VLD1 (R7), [V3.S4, V4.S4, V5.S4]
-	ADD R5, R7
-	VLD1 (R7), [V6.S4, V7.S4, V8.S4]
-	ADD R5, R7
-	VLD1 (R7), [V9.S4, V10.S4, V11.S4]
-	ADD R5, R7
-begin:
 	SUBS $4, R4
 	BLT rest
 four:
@@ -263,6 +255,29 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+write:
 	VST1 [V0.S4, V1.S4, V2.S4], (R3)
 	ADD R5, R3
 	VST1 [V3.S4, V4.S4, V5.S4], (R3)
@@ -283,8 +298,6 @@ TEXT ·gemmNEON8(SB), NOSPLIT, $0-8
 	MOVD 24(R0), R4
 	MOVD 64(R0), R5
 	MOVD 112(R0), R6
-	MOVD R3, R7
-	CBNZ R6, load
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -309,25 +322,6 @@ TEXT ·gemmNEON8(SB), NOSPLIT, $0-8
 	VEOR V21.B16, V21.B16, V21.B16
 	VEOR V22.B16, V22.B16, V22.B16
 	VEOR V23.B16, V23.B16, V23.B16
-	B begin
-load:
-	VLD1 (R7), [V0.S4, V1.S4, V2.S4]
-	ADD R5, R7
-	VLD1 (R7), [V3.S4, V4.S4, V5.S4]
-	ADD R5, R7
-	VLD1 (R7), [V6.S4, V7.S4, V8.S4]
-	ADD R5, R7
-	VLD1 (R7), [V9.S4, V10.S4, V11.S4]
-	ADD R5, R7
-	VLD1 (R7), [V12.S4, V13.S4, V14.S4]
-	ADD R5, R7
-	VLD1 (R7), [V15.S4, V16.S4, V17.S4]
-	ADD R5, R7
-	VLD1 (R7), [V18.S4, V19.S4, V20.S4]
-	ADD R5, R7
-	VLD1 (R7), [V21.S4, V22.S4, V23.S4]
-	ADD R5, R7
-begin:
 	SUBS $4, R4
 	BLT rest
 four:
@@ -470,6 +464,49 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	CBZ R6, write
+	MOVD R3, R7
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
+	ADD R5, R7
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+write:
 	VST1 [V0.S4, V1.S4, V2.S4], (R3)
 	ADD R5, R3
 	VST1 [V3.S4, V4.S4, V5.S4], (R3)

@@ -4,12 +4,12 @@ import "fmt"
 
 // Packed is a B operand laid out for one instruction set. It is immutable and may be shared by goroutines.
 //
-// The rows of B come in blocks of up to kc. A block is a sequence of panels as wide as a register tile. A panel
+// The rows of B come in slabs of kc. A slab is a sequence of panels as wide as a register tile. A panel
 // is stored row after row, its last columns padded with zeros.
 type Packed struct {
 	k, n int
 	kern *gemmKernel
-	kc   int // rows of a block; the last may have fewer
+	kc   int // rows of a slab, a whole number of K blocks; the last may have fewer
 	data []float32
 
 	format Format
@@ -78,7 +78,7 @@ func (p *Packed) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
 // newPacked returns an empty packed form for the level in use.
 func newPacked(k, n int, format Format) *Packed {
 	kern := gemmKernels[level]
-	p := &Packed{k: k, n: n, kern: kern, kc: blockDepth(k, kern.kc), format: format}
+	p := &Packed{k: k, n: n, kern: kern, kc: slabDepth(k, kBlock, kern.kc), format: format}
 	switch size := k * p.panels() * kern.nr; {
 	case size == 0:
 	case format == FormatF32:
@@ -89,10 +89,10 @@ func newPacked(k, n int, format Format) *Packed {
 	return p
 }
 
-// panels returns the number of panels of a block.
+// panels returns the number of panels of a slab.
 func (p *Packed) panels() int { return ceilDiv(p.n, p.kern.nr) }
 
-// fill has panel write every panel of every block: kc rows from row k0 on, cols columns from column j0 on.
+// fill has panel write every panel of every slab: kc rows from row k0 on, cols columns from column j0 on.
 func (p *Packed) fill(w *Workers, panel func(s *gemmScratch, dst []float32, k0, j0, kc, cols int)) {
 	nr, panels := p.kern.nr, p.panels()
 	w.For(panels, func(pi int) {
@@ -114,7 +114,7 @@ func (p *Packed) fill(w *Workers, panel func(s *gemmScratch, dst []float32, k0, 
 	})
 }
 
-// panelsFrom returns the panels from pi on of the block that starts at row k0 and has kc rows.
+// panelsFrom returns the panels from pi on of the slab that starts at row k0 and has kc rows.
 func (p *Packed) panelsFrom(k0, kc, pi int) []float32 {
 	return p.data[(k0*p.panels()+pi*kc)*p.kern.nr:]
 }
@@ -146,10 +146,10 @@ func (f Format) narrow(dst []uint16, src []float32) {
 	}
 }
 
-// widenFrom widens kc rows from row k0 on of panels p0 to p1; the rows lie in one block.
+// widenFrom widens kc rows from row k0 on of panels p0 to p1; the rows lie in one slab.
 func (p *Packed) widenFrom(dst []float32, k0, kc, p0, p1 int) {
 	nr := p.kern.nr
-	start := k0 / p.kc * p.kc // of the block
+	start := k0 / p.kc * p.kc // of the slab
 	depth := min(p.kc, p.k-start)
 	src := p.half[(start*p.panels()+p0*depth+k0-start)*nr:]
 	if kc == depth { // whole panels follow each other
@@ -167,15 +167,4 @@ func (f Format) widen(dst []float32, src []uint16) {
 	} else {
 		vecBF16ToF32(dst, src)
 	}
-}
-
-// halfDepth is the number of rows of a half-precision block, of kc rows, that are widened at a time for few rows
-// of A. It divides kc and is small: a few panels are still in the first-level cache when they are used.
-func halfDepth(kc int) int {
-	for d := min(kc, 64); d >= 16; d-- {
-		if kc%d == 0 {
-			return d
-		}
-	}
-	return kc
 }

@@ -2,11 +2,12 @@ package simd
 
 // A gemmRun is one call of Gemm, GemmPacked or GemmBatch: its operands, and how C is divided into tasks.
 //
-// A task covers some rows and panels of one C, or several whole problems. It works block by block along K. In
-// a block, a group of panels of B stays in cache while the task's rows of A pass by.
+// A task covers some rows and panels of one C, or several whole problems. It works slab by slab along K. A slab is
+// a whole number of K blocks. In it, a group of panels of B stays in cache while the task's rows of A pass by.
 type gemmRun struct {
 	kern     *gemmKernel
 	m, n, k  int
+	block    int // length of a K block: of a chain of multiply-adds
 	beta     float32
 	one      gemmOperands
 	operands func(int) (a, b Matrix, c []float32, ldc int)
@@ -15,7 +16,7 @@ type gemmRun struct {
 	hasEp    bool
 
 	panels   int // of B, as wide as a tile
-	depth    int // rows of a K block
+	depth    int // rows of a slab
 	taskRows int // rows of C that a task covers
 	taskCols int // panels that a task covers
 	rowTasks int
@@ -81,14 +82,14 @@ func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 		if size := g.sharedSize(); size <= sharedMost {
 			s.a = grow(s.a, size)
 			g.sharedA = s.a
-			w.For(g.rowTasks*g.kBlocks(), g.layTask)
+			w.For(g.rowTasks*g.slabs(), g.layTask)
 		}
 	}
 	if g.rowTasks > 1 && g.packed == nil && g.taskRows < taskRowsMost/2 {
 		if size := g.k * g.panels * g.kern.nr; size <= sharedMost {
 			s.b = grow(s.b, size)
 			g.sharedB = Packed{k: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
-			w.For(g.kBlocks()*g.panelGroups(), g.packTask)
+			w.For(g.slabs()*g.panelGroups(), g.packTask)
 			g.packed = &g.sharedB
 		}
 	}
@@ -112,18 +113,14 @@ func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
 	g.count, g.group = count, 1
 	g.panels = ceilDiv(g.n, kern.nr)
-	depth := kern.kc
-	if kern.rows && g.m <= 2*kern.mr {
-		// Few rows use each number of B a few times only. Short blocks are still in the first-level cache when they
-		// are used, and let the hardware follow the rows of B.
-		depth = min(depth, 64)
-	}
-	g.depth = blockDepth(g.k, depth)
+	g.depth = slabDepth(g.k, g.block, kern.kc)
 	if g.packed != nil {
 		g.depth = g.packed.kc
-		if g.packed.half != nil && kern.rows && g.m <= 2*kern.mr {
-			g.depth = halfDepth(g.depth)
-		}
+	}
+	if kern.rows && g.m <= 2*kern.mr && (g.packed == nil || g.packed.half != nil) {
+		// Few rows use each number of B a few times only. What is packed or widened of a single block is still in a near
+		// cache when it is used.
+		g.depth = min(g.depth, g.block)
 	}
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
 	flops := 2 * float64(g.m) * float64(g.n) * float64(g.k)
@@ -133,7 +130,7 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
-	// A strip of C stays in the second-level cache from one K block to the next; wider strips repeat a
+	// A strip of C stays in the second-level cache from one slab to the next; wider strips repeat a
 	// copy of A less often.
 	stripCols := 512
 	if g.operands == nil && g.copiesA(g.one.a) {
@@ -174,9 +171,12 @@ func (g *gemmRun) tasksEach() int {
 	return ceilDiv(g.m, g.taskRows) * ceilDiv(g.panels, g.taskCols)
 }
 
-// blockDepth returns the depth of equal blocks that cover k, at most most.
-func blockDepth(k, most int) int {
-	return max(1, ceilDiv(k, max(1, ceilDiv(k, most))))
+// slabDepth returns the depth of slabs that cover k, each a whole number of blocks and as equal as can be. They have
+// at most most rows, unless a block has more.
+func slabDepth(k, block, most int) int {
+	blocks := ceilDiv(k, block)
+	slabs := max(1, ceilDiv(blocks, max(1, most/block)))
+	return max(1, min(k, block*ceilDiv(blocks, slabs)))
 }
 
 func ceilDiv(n, size int) int { return (n + size - 1) / size }

@@ -28,24 +28,31 @@ func (p *problem) String() string {
 		p.m, p.n, p.k, p.a.Stride, p.a.Trans, p.b.Stride, p.b.Trans, p.beta, p.ldc)
 }
 
-// solve computes each element of C as one chain of exact fused multiply-adds in ascending k.
+// solve computes each element of C as the sum of blocks that the contract demands.
 func (p *problem) solve() {
 	p.want = append([]float32(nil), p.c...)
 	p.slack = make([]float64, len(p.c))
+	row, col := make([]float32, p.k), make([]float32, p.k)
 	for i := range p.m {
+		for q := range row {
+			row[q] = p.a.at(i, q)[0]
+		}
 		for j := range p.n {
-			var s float32
+			for q := range col {
+				col[q] = p.b.at(q, j)[0]
+			}
+			at := i*p.ldc + j
+			var start *float32
+			var sum float64
 			if p.beta != 0 {
-				s = p.beta * p.c[i*p.ldc+j]
+				start = new(p.beta * p.c[at])
+				sum = math.Abs(float64(*start))
 			}
-			sum := math.Abs(float64(s))
-			for q := range p.k {
-				x, y := p.a.at(i, q)[0], p.b.at(q, j)[0]
-				s = exact.FMA(x, y, s)
-				sum += math.Abs(float64(x) * float64(y))
+			for q, x := range row {
+				sum += math.Abs(float64(x) * float64(col[q]))
 			}
-			p.want[i*p.ldc+j] = s
-			p.slack[i*p.ldc+j] = float64(p.k+1) * 0x1p-23 * sum
+			p.want[at] = exact.Product(row, col, kBlock, start)
+			p.slack[at] = float64(p.k+1) * 0x1p-23 * sum
 		}
 	}
 }
@@ -125,6 +132,9 @@ func gemmLevels(t *testing.T, f func(t *testing.T, kern *gemmKernel)) {
 	}
 }
 
+// depths are values of k around the ends of K blocks, and of slabs of one and of two blocks.
+var depths = []int{1, 255, 256, 257, 511, 512, 513, 768, 1000}
+
 // sizes draws problem sizes around the tiles and K blocks of kern.
 func sizes(rng *rand.Rand, kern *gemmKernel) (m, n, k int) {
 	m, n = 1+rng.IntN(2*kern.mr+1), 1+rng.IntN(2*kern.nr+1)
@@ -134,7 +144,7 @@ func sizes(rng *rand.Rand, kern *gemmKernel) (m, n, k int) {
 	case 1: // many tiles
 		m, n = 1+rng.IntN(6*kern.mr), 1+rng.IntN(5*kern.nr)
 	}
-	k = [...]int{0, 1, 2, 3, 4, 5, 7, 17, 31, 64, kern.kc - 1, kern.kc, kern.kc + 1}[rng.IntN(13)]
+	k = [...]int{0, 1, 2, 3, 4, 5, 7, 17, 31, 64, depths[rng.IntN(len(depths))], depths[rng.IntN(len(depths))]}[rng.IntN(12)]
 	if k > 100 && m*n > 500 {
 		m = 1 + m%7
 	}
@@ -164,6 +174,55 @@ func TestGemmEveryTile(t *testing.T) {
 			for _, n := range []int{1, kern.nr - 1, kern.nr, 2*kern.nr + 1} {
 				p := newProblem(rng, m, n, 9, func() float32 { return float32(rng.NormFloat64()) })
 				p.run(t, nil)
+			}
+		}
+	})
+}
+
+// Every depth, at every height of tile and at edges of a panel, packed and not, on one to three threads.
+func TestGemmBlocks(t *testing.T) {
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(6, 6))
+		for _, k := range depths {
+			for m := 1; m <= 2*kern.mr+1; m++ {
+				n := [...]int{1, kern.nr - 1, kern.nr, kern.nr + 1, 4*kern.nr + 3}[rng.IntN(5)]
+				if testing.Short() && m%3 != 1 && m > 3 {
+					continue
+				}
+				p := newProblem(rng, m, n, k, func() float32 { return float32(rng.NormFloat64()) })
+				p.run(t, NewWorkers(1+m%3))
+			}
+		}
+	})
+}
+
+// A convolution's K block is shorter than a product's, or longer where its window is large.
+func TestGemmBlockLength(t *testing.T) {
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		if kern.level == Generic {
+			return
+		}
+		rng := rand.New(rand.NewPCG(7, 7))
+		for _, block := range []int{1, 9, 252, 289} {
+			for _, m := range []int{1, kern.mr, 3*kern.mr + 1} {
+				n, k := 2*kern.nr+3, 1+rng.IntN(900)
+				a, b := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(k*n, 2), Stride: n}
+				c := make([]float32, m*n)
+				g := gemmRuns.get()
+				g.kern, g.m, g.n, g.k, g.block = kern, m, n, k, block
+				g.one = gemmOperands{a: a, b: b, c: c, ldc: n}
+				g.run(NewWorkers(2), 1)
+				col := make([]float32, k)
+				for j := range n {
+					for q := range col {
+						col[q] = b.Data[q*n+j]
+					}
+					for i := range m {
+						if want := exact.Product(a.Data[i*k:][:k], col, block, nil); c[i*n+j] != want {
+							t.Fatalf("block %d, %d×%d×%d: C[%d, %d] = %x, want %x", block, m, n, k, i, j, c[i*n+j], want)
+						}
+					}
+				}
 			}
 		}
 	})

@@ -2,7 +2,7 @@ package simd
 
 // SumExp returns Σ exp(scale·(x[i] - max)), the result of ExpSum, and stores nothing.
 func SumExp(x []float32, scale, max float32) float32 {
-	return wholeExpSumOnly(x, scale, max)
+	return vecExpSumOnly(x, scale, max)
 }
 
 // SoftmaxGradDot is SoftmaxGrad with dot = Σ y·dy given: dx = scale·y·(dy - dot). Attention computes dot from

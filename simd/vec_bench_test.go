@@ -42,7 +42,7 @@ func BenchmarkElementwise(b *testing.B) {
 
 func BenchmarkReduction(b *testing.B) {
 	const n = 8192
-	var s [3][]float32
+	var s [4][]float32
 	for i := range s {
 		s[i] = make([]float32, n)
 		ordinary(s[i], uint64(i))
@@ -50,9 +50,8 @@ func BenchmarkReduction(b *testing.B) {
 	for _, e := range reductionCases {
 		b.Run(e.name, func(b *testing.B) {
 			benchLevels(b, func(b *testing.B) {
-				var acc [16]float32
 				for b.Loop() {
-					e.got(&acc, s[0], s[1], s[2])
+					e.got(s[0], s[1], s[2], s[3])
 				}
 				report(b, n, 4*e.operands)
 			})

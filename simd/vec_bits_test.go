@@ -127,63 +127,48 @@ var elementwises = []elementwise{
 		func(dst, a, b, _ []float32) { exact.LogSoftmaxGrad(dst, a, b, argS, argT) }},
 }
 
-// A reduction is one kernel with a lane accumulator; the first output may also be stored.
+// A reduction is one kernel that returns one or two numbers and may store its first output.
 type reduction struct {
 	name      string
 	operands  int
 	stores    bool
-	got, want func(acc *[16]float32, dst, a, b []float32)
+	got, want func(dst, a, b, c []float32) [2]float32
 }
+
+func single(s float32) [2]float32  { return [2]float32{s} }
+func pair(s, t float32) [2]float32 { return [2]float32{s, t} }
 
 var reductionCases = []reduction{
 	{"Sum", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecSum(acc, a) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.Sum(acc, a) }},
+		func(_, a, _, _ []float32) [2]float32 { return single(Sum(a)) },
+		func(_, a, _, _ []float32) [2]float32 { return single(exact.Sum(a)) }},
 	{"SumSquares", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecSumSquares(acc, a) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.SumSquares(acc, a) }},
-	{"SumSquaresAbout", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecSumSquaresAbout(acc, a, argT) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.SumSquaresAbout(acc, a, argT) }},
+		func(_, a, _, _ []float32) [2]float32 { return single(SumSquares(a)) },
+		func(_, a, _, _ []float32) [2]float32 { return single(exact.SumSquares(a)) }},
+	{"moments", 1, false,
+		func(_, a, _, _ []float32) [2]float32 { return pair(vecMoments(a, argT)) },
+		func(_, a, _, _ []float32) [2]float32 { return pair(exact.Moments(a, argT)) }},
 	{"Dot", 2, false,
-		func(acc *[16]float32, _, a, b []float32) { vecDot(acc, a, b) },
-		func(acc *[16]float32, _, a, b []float32) { exact.Dot(acc, a, b) }},
+		func(_, a, b, _ []float32) [2]float32 { return single(Dot(a, b)) },
+		func(_, a, b, _ []float32) [2]float32 { return single(exact.Dot(a, b)) }},
 	{"MaxValue", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecMaxValue(acc, a) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.MaxValue(acc, a) }},
+		func(_, a, _, _ []float32) [2]float32 { return single(MaxValue(a)) },
+		func(_, a, _, _ []float32) [2]float32 { return single(exact.MaxValue(a)) }},
 	{"MaxNumber", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecMaxNumber(acc, a) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.MaxNumber(acc, a) }},
+		func(_, a, _, _ []float32) [2]float32 { return single(MaxNumber(a)) },
+		func(_, a, _, _ []float32) [2]float32 { return single(exact.MaxNumber(a)) }},
 	{"ExpSum", 1, true,
-		func(acc *[16]float32, dst, a, _ []float32) { vecExpSum(acc, dst, a, argT, 1.5) },
-		func(acc *[16]float32, dst, a, _ []float32) { exact.ExpSum(acc, dst, a, argT, 1.5) }},
-	{"ExpSumOnly", 1, false,
-		func(acc *[16]float32, _, a, _ []float32) { vecExpSumOnly(acc, a, argT, 1.5) },
-		func(acc *[16]float32, _, a, _ []float32) { exact.ExpSumOnly(acc, a, argT, 1.5) }},
-	{"LayerNormSums", 2, false,
-		func(acc *[16]float32, _, a, b []float32) { vecLayerNormSums(acc, new([16]float32), a, b, argS, argT) },
-		func(acc *[16]float32, _, a, b []float32) {
-			exact.LayerNormSums(acc, new([16]float32), a, b, argS, argT)
-		}},
-	{"LayerNormSums/dot", 2, false,
-		func(acc *[16]float32, _, a, b []float32) { vecLayerNormSums(new([16]float32), acc, a, b, argS, argT) },
-		func(acc *[16]float32, _, a, b []float32) {
-			exact.LayerNormSums(new([16]float32), acc, a, b, argS, argT)
-		}},
-	{"LayerNormSumsScale", 2, false,
-		func(acc *[16]float32, _, a, b []float32) {
-			vecLayerNormSumsScale(acc, new([16]float32), a, b, b, argS, argT)
-		},
-		func(acc *[16]float32, _, a, b []float32) {
-			exact.LayerNormSumsScale(acc, new([16]float32), a, b, b, argS, argT)
-		}},
-	{"LayerNormSumsScale/dot", 2, false,
-		func(acc *[16]float32, _, a, b []float32) {
-			vecLayerNormSumsScale(new([16]float32), acc, a, b, a, argS, argT)
-		},
-		func(acc *[16]float32, _, a, b []float32) {
-			exact.LayerNormSumsScale(new([16]float32), acc, a, b, a, argS, argT)
-		}},
+		func(dst, a, _, _ []float32) [2]float32 { return single(ExpSum(dst, a, argT, 1.5)) },
+		func(dst, a, _, _ []float32) [2]float32 { return single(exact.ExpSum(dst, a, argT, 1.5)) }},
+	{"SumExp", 1, false,
+		func(_, a, _, _ []float32) [2]float32 { return single(SumExp(a, argT, 1.5)) },
+		func(_, a, _, _ []float32) [2]float32 { return single(exact.ExpSumOnly(a, argT, 1.5)) }},
+	{"layerNormSums", 2, false,
+		func(_, a, b, _ []float32) [2]float32 { return pair(vecLayerNormSums(a, b, argS, argT)) },
+		func(_, a, b, _ []float32) [2]float32 { return pair(exact.LayerNormSums(a, b, argS, argT)) }},
+	{"layerNormSums/gamma", 3, false,
+		func(_, a, b, c []float32) [2]float32 { return pair(vecLayerNormSumsScale(a, b, c, argS, argT)) },
+		func(_, a, b, c []float32) [2]float32 { return pair(exact.LayerNormSumsScale(a, b, c, argS, argT)) }},
 }
 
 // fusedLevels lists the levels that promise the exact bits.
@@ -324,29 +309,27 @@ func TestElementwiseLong(t *testing.T) {
 	}
 }
 
-// Every reduction leaves the exact bits in each of the sixteen lanes, from any state of the lanes.
+// Every reduction gives the exact bits at every level and length, and touches nothing outside its slices. Lengths
+// end in every part of a block, of a cascade, and of the blocks between.
 func TestReductionBits(t *testing.T) {
-	var mem [3]*guarded
+	var mem [4]*guarded
 	for i := range mem {
-		mem[i] = newGuarded(t, 4*1024)
+		mem[i] = newGuarded(t, 8*1024)
 	}
 	onLevels(t, fusedLevels(), func(t *testing.T) {
 		for _, e := range reductionCases {
-			for _, n := range lengths() {
+			for _, n := range append(lengths(), 255, 256, 257, 1000, 1023, 1024, 1025, 1152, 1300) {
 				for kind, filler := range []func([]float32, uint64){ordinary, fill, ordinary, fill} {
-					var s [3][]float32
+					var s [4][]float32
 					for i := range s {
 						s[i] = mem[i].floats(n, kind >= 2)
 						filler(s[i], uint64(n*4+i))
 					}
-					var got, want [16]float32
-					filler(got[:], uint64(n))
-					want = got
 					stored := make([]float32, n)
-					e.want(&want, stored, s[1], s[2])
-					e.got(&got, s[0], s[1], s[2])
+					want := e.want(stored, s[1], s[2], s[3])
+					got := e.got(s[0], s[1], s[2], s[3])
 					what := fmt.Sprintf("%s, n = %d", e.name, n)
-					compareBits(t, what+": lanes", got[:], want[:])
+					compareBits(t, what, got[:], want[:])
 					if e.stores {
 						compareBits(t, what, s[0], stored)
 					}
@@ -356,65 +339,20 @@ func TestReductionBits(t *testing.T) {
 	})
 }
 
-// The reductions of a whole row fold the lanes in the assembly.
-func TestWholeReductionBits(t *testing.T) {
-	a, b, c := newGuarded(t, 4096), newGuarded(t, 4096), newGuarded(t, 4096)
-	fold := func(f func(acc *[16]float32)) float32 {
-		var acc [16]float32
-		f(&acc)
-		return exact.Fold(&acc)
-	}
-	onLevels(t, fusedLevels(), func(t *testing.T) {
-		for _, n := range lengths() {
-			for kind, filler := range []func([]float32, uint64){ordinary, fill, ordinary, fill} {
-				x, y, z := a.floats(n, kind >= 2), b.floats(n, kind >= 2), c.floats(n, kind >= 2)
-				for i, s := range [][]float32{x, y, z} {
-					filler(s, uint64(4*n+i))
-				}
-				max, maxNaN := exact.NegInf(), exact.NegInf()
-				exact.MaxNumber(&max, x)
-				exact.MaxValue(&maxNaN, x)
-				var sum, dot, sumScale, dotScale [16]float32
-				exact.LayerNormSums(&sum, &dot, x, y, argS, argT)
-				exact.LayerNormSumsScale(&sumScale, &dotScale, x, y, z, argS, argT)
-				want := []float32{
-					fold(func(acc *[16]float32) { exact.Sum(acc, x) }),
-					fold(func(acc *[16]float32) { exact.SumSquares(acc, x) }),
-					fold(func(acc *[16]float32) { exact.SumSquaresAbout(acc, x, argT) }),
-					fold(func(acc *[16]float32) { exact.Dot(acc, x, y) }),
-					fold(func(acc *[16]float32) { exact.ExpSumOnly(acc, x, argT, 1.5) }),
-					fold(func(acc *[16]float32) { exact.ExpSum(acc, make([]float32, n), x, argT, 1.5) }),
-					exact.FoldMax(&max), exact.FoldMaxNaN(&maxNaN),
-					exact.Fold(&sum), exact.Fold(&dot), exact.Fold(&sumScale), exact.Fold(&dotScale),
-				}
-				s, d := wholeLayerNormSums(x, y, argS, argT)
-				ss, ds := wholeLayerNormSumsScale(x, y, z, argS, argT)
-				got := []float32{
-					Sum(x), SumSquares(x), wholeSumSquaresAbout(x, argT), Dot(x, y), SumExp(x, argT, 1.5),
-					ExpSum(y, x, argT, 1.5), MaxNumber(x), MaxValue(x), s, d, ss, ds,
-				}
-				compareBits(t, fmt.Sprintf("sum, squares, …, n = %d", n), got, want)
-			}
-		}
-	})
-}
-
+// Rows longer than a chunk.
 func TestReductionLong(t *testing.T) {
-	const n = 2*maxCall + 37
-	var s [3][]float32
+	var s [4][]float32
 	for i := range s {
-		s[i] = make([]float32, n+i+1)[i+1:]
+		s[i] = make([]float32, 4*chunk+i+100)[i+1:]
 		ordinary(s[i], uint64(i))
 	}
 	for _, e := range reductionCases {
-		var want [16]float32
-		e.want(&want, s[0], s[1], s[2])
-		t.Run(e.name, func(t *testing.T) {
+		for _, n := range []int{chunk - 1, chunk, chunk + 1, 2*chunk + 1061, 4 * chunk} {
+			want := e.want(make([]float32, n), s[1][:n], s[2], s[3])
 			onLevels(t, fusedLevels(), func(t *testing.T) {
-				var got [16]float32
-				e.got(&got, s[0], s[1], s[2])
-				compareBits(t, e.name, got[:], want[:])
+				got := e.got(s[0][:n], s[1][:n], s[2], s[3])
+				compareBits(t, fmt.Sprintf("%s, n = %d", e.name, n), got[:], want[:])
 			})
-		})
+		}
 	}
 }

@@ -2,7 +2,11 @@
 
 package simd
 
-import "github.com/fovea-ml/fovea/simd/internal/portable"
+import (
+	"math"
+
+	"github.com/fovea-ml/fovea/simd/internal/portable"
+)
 
 func vecAdd(dst, a, b []float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
@@ -1104,316 +1108,226 @@ func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
 	}
 }
 
-func vecSum(acc *[lanes]float32, x []float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecSum(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			sumAVX512(acc, &x[0], n)
-			return
+			return sumAVX512(&x[0], n)
 		case AVX2:
-			sumAVX2(acc, &x[0], n)
-			return
+			return sumAVX2(&x[0], n)
 		}
 	}
+	if level == Generic || len(x) == 0 {
+		return portable.Sum(x)
+	}
+	accTotal := 0.0
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			sumAVX512(acc, &x[0], k)
+			acc = sumAVX512(&x[0], k)
 		case AVX2:
-			sumAVX2(acc, &x[0], k)
-		default:
-			portable.Sum(acc, x[:k])
+			acc = sumAVX2(&x[0], k)
 		}
+		accTotal += float64(acc)
 		x = x[k:]
 	}
+	return float32(accTotal)
 }
 
-func wholeSum(x []float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecSumSquares(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return sumWholeAVX512(&x[0], n)
+			return sumSquaresAVX512(&x[0], n)
 		case AVX2:
-			return sumWholeAVX2(&x[0], n)
+			return sumSquaresAVX2(&x[0], n)
 		}
 	}
-	var accLanes [lanes]float32
-	vecSum(&accLanes, x)
-	return portable.Fold(&accLanes)
-}
-
-func vecSumSquares(acc *[lanes]float32, x []float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			sumSquaresAVX512(acc, &x[0], n)
-			return
-		case AVX2:
-			sumSquaresAVX2(acc, &x[0], n)
-			return
-		}
+	if level == Generic || len(x) == 0 {
+		return portable.SumSquares(x)
 	}
+	accTotal := 0.0
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			sumSquaresAVX512(acc, &x[0], k)
+			acc = sumSquaresAVX512(&x[0], k)
 		case AVX2:
-			sumSquaresAVX2(acc, &x[0], k)
-		default:
-			portable.SumSquares(acc, x[:k])
+			acc = sumSquaresAVX2(&x[0], k)
 		}
+		accTotal += float64(acc)
 		x = x[k:]
 	}
+	return float32(accTotal)
 }
 
-func wholeSumSquares(x []float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecMoments(x []float32, center float32) (sum, squares float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return sumSquaresWholeAVX512(&x[0], n)
+			return momentsAVX512(&x[0], n, center)
 		case AVX2:
-			return sumSquaresWholeAVX2(&x[0], n)
+			return momentsAVX2(&x[0], n, center)
 		}
 	}
-	var accLanes [lanes]float32
-	vecSumSquares(&accLanes, x)
-	return portable.Fold(&accLanes)
-}
-
-func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			sumSquaresAboutAVX512(acc, &x[0], n, mean)
-			return
-		case AVX2:
-			sumSquaresAboutAVX2(acc, &x[0], n, mean)
-			return
-		}
+	if level == Generic || len(x) == 0 {
+		return portable.Moments(x, center)
 	}
+	sumTotal := 0.0
+	squaresTotal := 0.0
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			sumSquaresAboutAVX512(acc, &x[0], k, mean)
+			sum, squares = momentsAVX512(&x[0], k, center)
 		case AVX2:
-			sumSquaresAboutAVX2(acc, &x[0], k, mean)
-		default:
-			portable.SumSquaresAbout(acc, x[:k], mean)
+			sum, squares = momentsAVX2(&x[0], k, center)
 		}
+		sumTotal += float64(sum)
+		squaresTotal += float64(squares)
 		x = x[k:]
 	}
+	return float32(sumTotal), float32(squaresTotal)
 }
 
-func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecDot(a, b []float32) (acc float32) {
+	if n := len(a); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return sumSquaresAboutWholeAVX512(&x[0], n, mean)
+			return dotAVX512(&a[0], &b[0], n)
 		case AVX2:
-			return sumSquaresAboutWholeAVX2(&x[0], n, mean)
+			return dotAVX2(&a[0], &b[0], n)
 		}
 	}
-	var accLanes [lanes]float32
-	vecSumSquaresAbout(&accLanes, x, mean)
-	return portable.Fold(&accLanes)
-}
-
-func vecDot(acc *[lanes]float32, a, b []float32) {
-	if n := len(a); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			dotAVX512(acc, &a[0], &b[0], n)
-			return
-		case AVX2:
-			dotAVX2(acc, &a[0], &b[0], n)
-			return
-		}
+	if level == Generic || len(a) == 0 {
+		return portable.Dot(a, b)
 	}
+	accTotal := 0.0
 	for len(a) > 0 {
-		k := min(len(a), maxCall)
+		k := min(len(a), chunk)
 		switch level {
 		case AVX512:
-			dotAVX512(acc, &a[0], &b[0], k)
+			acc = dotAVX512(&a[0], &b[0], k)
 		case AVX2:
-			dotAVX2(acc, &a[0], &b[0], k)
-		default:
-			portable.Dot(acc, a[:k], b[:k])
+			acc = dotAVX2(&a[0], &b[0], k)
 		}
+		accTotal += float64(acc)
 		a, b = a[k:], b[k:]
 	}
+	return float32(accTotal)
 }
 
-func wholeDot(a, b []float32) (acc float32) {
-	if n := len(a); 0 < n && n <= maxCall {
+func vecMaxValue(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return dotWholeAVX512(&a[0], &b[0], n)
+			return maxValueAVX512(&x[0], n)
 		case AVX2:
-			return dotWholeAVX2(&a[0], &b[0], n)
+			return maxValueAVX2(&x[0], n)
 		}
 	}
-	var accLanes [lanes]float32
-	vecDot(&accLanes, a, b)
-	return portable.Fold(&accLanes)
-}
-
-func vecMaxValue(acc *[lanes]float32, x []float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			maxValueAVX512(acc, &x[0], n)
-			return
-		case AVX2:
-			maxValueAVX2(acc, &x[0], n)
-			return
-		}
+	if level == Generic || len(x) == 0 {
+		return portable.MaxValue(x)
 	}
+	accTotal := float32(math.Inf(-1))
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			maxValueAVX512(acc, &x[0], k)
+			acc = maxValueAVX512(&x[0], k)
 		case AVX2:
-			maxValueAVX2(acc, &x[0], k)
-		default:
-			portable.MaxValue(acc, x[:k])
+			acc = maxValueAVX2(&x[0], k)
+		}
+		if acc > accTotal || acc != acc {
+			accTotal = acc
 		}
 		x = x[k:]
 	}
+	return accTotal
 }
 
-func wholeMaxValue(x []float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecMaxNumber(x []float32) (acc float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return maxValueWholeAVX512(&x[0], n)
+			return maxNumberAVX512(&x[0], n)
 		case AVX2:
-			return maxValueWholeAVX2(&x[0], n)
+			return maxNumberAVX2(&x[0], n)
 		}
 	}
-	accLanes := portable.NegInf()
-	vecMaxValue(&accLanes, x)
-	return portable.FoldMaxNaN(&accLanes)
-}
-
-func vecMaxNumber(acc *[lanes]float32, x []float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			maxNumberAVX512(acc, &x[0], n)
-			return
-		case AVX2:
-			maxNumberAVX2(acc, &x[0], n)
-			return
-		}
+	if level == Generic || len(x) == 0 {
+		return portable.MaxNumber(x)
 	}
+	accTotal := float32(math.Inf(-1))
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			maxNumberAVX512(acc, &x[0], k)
+			acc = maxNumberAVX512(&x[0], k)
 		case AVX2:
-			maxNumberAVX2(acc, &x[0], k)
-		default:
-			portable.MaxNumber(acc, x[:k])
+			acc = maxNumberAVX2(&x[0], k)
+		}
+		if acc > accTotal {
+			accTotal = acc
 		}
 		x = x[k:]
 	}
+	return accTotal
 }
 
-func wholeMaxNumber(x []float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
+func vecExpSum(dst, x []float32, scale, top float32) (acc float32) {
+	if n := len(dst); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return maxNumberWholeAVX512(&x[0], n)
+			return expSumAVX512(&dst[0], &x[0], n, scale, top)
 		case AVX2:
-			return maxNumberWholeAVX2(&x[0], n)
+			return expSumAVX2(&dst[0], &x[0], n, scale, top)
 		}
 	}
-	accLanes := portable.NegInf()
-	vecMaxNumber(&accLanes, x)
-	return portable.FoldMax(&accLanes)
-}
-
-func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
-	if n := len(dst); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			expSumAVX512(acc, &dst[0], &x[0], n, scale, top)
-			return
-		case AVX2:
-			expSumAVX2(acc, &dst[0], &x[0], n, scale, top)
-			return
-		}
+	if level == Generic || len(dst) == 0 {
+		return portable.ExpSum(dst, x, scale, top)
 	}
+	accTotal := 0.0
 	for len(dst) > 0 {
-		k := min(len(dst), maxCall)
+		k := min(len(dst), chunk)
 		switch level {
 		case AVX512:
-			expSumAVX512(acc, &dst[0], &x[0], k, scale, top)
+			acc = expSumAVX512(&dst[0], &x[0], k, scale, top)
 		case AVX2:
-			expSumAVX2(acc, &dst[0], &x[0], k, scale, top)
-		default:
-			portable.ExpSum(acc, dst[:k], x[:k], scale, top)
+			acc = expSumAVX2(&dst[0], &x[0], k, scale, top)
 		}
+		accTotal += float64(acc)
 		dst, x = dst[k:], x[k:]
 	}
+	return float32(accTotal)
 }
 
-func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
-	if n := len(dst); 0 < n && n <= maxCall {
+func vecExpSumOnly(x []float32, scale, top float32) (acc float32) {
+	if n := len(x); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return expSumWholeAVX512(&dst[0], &x[0], n, scale, top)
+			return expSumOnlyAVX512(&x[0], n, scale, top)
 		case AVX2:
-			return expSumWholeAVX2(&dst[0], &x[0], n, scale, top)
+			return expSumOnlyAVX2(&x[0], n, scale, top)
 		}
 	}
-	var accLanes [lanes]float32
-	vecExpSum(&accLanes, dst, x, scale, top)
-	return portable.Fold(&accLanes)
-}
-
-func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			expSumOnlyAVX512(acc, &x[0], n, scale, top)
-			return
-		case AVX2:
-			expSumOnlyAVX2(acc, &x[0], n, scale, top)
-			return
-		}
+	if level == Generic || len(x) == 0 {
+		return portable.ExpSumOnly(x, scale, top)
 	}
+	accTotal := 0.0
 	for len(x) > 0 {
-		k := min(len(x), maxCall)
+		k := min(len(x), chunk)
 		switch level {
 		case AVX512:
-			expSumOnlyAVX512(acc, &x[0], k, scale, top)
+			acc = expSumOnlyAVX512(&x[0], k, scale, top)
 		case AVX2:
-			expSumOnlyAVX2(acc, &x[0], k, scale, top)
-		default:
-			portable.ExpSumOnly(acc, x[:k], scale, top)
+			acc = expSumOnlyAVX2(&x[0], k, scale, top)
 		}
+		accTotal += float64(acc)
 		x = x[k:]
 	}
-}
-
-func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
-	if n := len(x); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			return expSumOnlyWholeAVX512(&x[0], n, scale, top)
-		case AVX2:
-			return expSumOnlyWholeAVX2(&x[0], n, scale, top)
-		}
-	}
-	var accLanes [lanes]float32
-	vecExpSumOnly(&accLanes, x, scale, top)
-	return portable.Fold(&accLanes)
+	return float32(accTotal)
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
@@ -1566,84 +1480,62 @@ func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
 	}
 }
 
-func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd float32) {
-	if n := len(dy); 0 < n && n <= maxCall {
+func vecLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			layerNormSumsAVX512(sum, dot, &dy[0], &x[0], n, mean, rstd)
-			return
+			return layerNormSumsAVX512(&dy[0], &x[0], n, mean, rstd)
 		case AVX2:
-			layerNormSumsAVX2(sum, dot, &dy[0], &x[0], n, mean, rstd)
-			return
+			return layerNormSumsAVX2(&dy[0], &x[0], n, mean, rstd)
 		}
 	}
+	if level == Generic || len(dy) == 0 {
+		return portable.LayerNormSums(dy, x, mean, rstd)
+	}
+	sumTotal := 0.0
+	dotTotal := 0.0
 	for len(dy) > 0 {
-		k := min(len(dy), maxCall)
+		k := min(len(dy), chunk)
 		switch level {
 		case AVX512:
-			layerNormSumsAVX512(sum, dot, &dy[0], &x[0], k, mean, rstd)
+			sum, dot = layerNormSumsAVX512(&dy[0], &x[0], k, mean, rstd)
 		case AVX2:
-			layerNormSumsAVX2(sum, dot, &dy[0], &x[0], k, mean, rstd)
-		default:
-			portable.LayerNormSums(sum, dot, dy[:k], x[:k], mean, rstd)
+			sum, dot = layerNormSumsAVX2(&dy[0], &x[0], k, mean, rstd)
 		}
+		sumTotal += float64(sum)
+		dotTotal += float64(dot)
 		dy, x = dy[k:], x[k:]
 	}
+	return float32(sumTotal), float32(dotTotal)
 }
 
-func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
-	if n := len(dy); 0 < n && n <= maxCall {
+func vecLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	if n := len(dy); 0 < n && n <= chunk {
 		switch level {
 		case AVX512:
-			return layerNormSumsWholeAVX512(&dy[0], &x[0], n, mean, rstd)
+			return layerNormSumsScaleAVX512(&dy[0], &x[0], &gamma[0], n, mean, rstd)
 		case AVX2:
-			return layerNormSumsWholeAVX2(&dy[0], &x[0], n, mean, rstd)
+			return layerNormSumsScaleAVX2(&dy[0], &x[0], &gamma[0], n, mean, rstd)
 		}
 	}
-	var sumLanes [lanes]float32
-	var dotLanes [lanes]float32
-	vecLayerNormSums(&sumLanes, &dotLanes, dy, x, mean, rstd)
-	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
-}
-
-func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
-	if n := len(dy); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			layerNormSumsScaleAVX512(sum, dot, &dy[0], &x[0], &gamma[0], n, mean, rstd)
-			return
-		case AVX2:
-			layerNormSumsScaleAVX2(sum, dot, &dy[0], &x[0], &gamma[0], n, mean, rstd)
-			return
-		}
+	if level == Generic || len(dy) == 0 {
+		return portable.LayerNormSumsScale(dy, x, gamma, mean, rstd)
 	}
+	sumTotal := 0.0
+	dotTotal := 0.0
 	for len(dy) > 0 {
-		k := min(len(dy), maxCall)
+		k := min(len(dy), chunk)
 		switch level {
 		case AVX512:
-			layerNormSumsScaleAVX512(sum, dot, &dy[0], &x[0], &gamma[0], k, mean, rstd)
+			sum, dot = layerNormSumsScaleAVX512(&dy[0], &x[0], &gamma[0], k, mean, rstd)
 		case AVX2:
-			layerNormSumsScaleAVX2(sum, dot, &dy[0], &x[0], &gamma[0], k, mean, rstd)
-		default:
-			portable.LayerNormSumsScale(sum, dot, dy[:k], x[:k], gamma[:k], mean, rstd)
+			sum, dot = layerNormSumsScaleAVX2(&dy[0], &x[0], &gamma[0], k, mean, rstd)
 		}
+		sumTotal += float64(sum)
+		dotTotal += float64(dot)
 		dy, x, gamma = dy[k:], x[k:], gamma[k:]
 	}
-}
-
-func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
-	if n := len(dy); 0 < n && n <= maxCall {
-		switch level {
-		case AVX512:
-			return layerNormSumsScaleWholeAVX512(&dy[0], &x[0], &gamma[0], n, mean, rstd)
-		case AVX2:
-			return layerNormSumsScaleWholeAVX2(&dy[0], &x[0], &gamma[0], n, mean, rstd)
-		}
-	}
-	var sumLanes [lanes]float32
-	var dotLanes [lanes]float32
-	vecLayerNormSumsScale(&sumLanes, &dotLanes, dy, x, gamma, mean, rstd)
-	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
+	return float32(sumTotal), float32(dotTotal)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
@@ -1822,24 +1714,24 @@ func vecCos(dst, x []float32) {
 }
 
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
-	for len(dst) > maxCall {
-		vecColumnSumsAdd(dst[:maxCall], x, rows, stride)
-		dst, x = dst[maxCall:], x[maxCall:]
+	switch level {
+	case AVX512:
+		columnSumsAddAVX512(&dst[0], &x[0], rows, len(dst), stride)
+	case AVX2:
+		columnSumsAddAVX2(&dst[0], &x[0], rows, len(dst), stride)
+	default:
+		portable.ColumnSumsAdd(dst, x, rows, stride)
 	}
-	step := max(1, maxCall/len(dst))
-	for rows > 0 {
-		k := min(rows, step)
-		switch level {
-		case AVX512:
-			columnSumsAddAVX512(&dst[0], &x[0], k, len(dst), stride)
-		case AVX2:
-			columnSumsAddAVX2(&dst[0], &x[0], k, len(dst), stride)
-		default:
-			portable.ColumnSumsAdd(dst, x, k, stride)
-		}
-		if rows -= k; rows > 0 {
-			x = x[k*stride:]
-		}
+}
+
+func vecColumnDotsAdd(dst, a, b []float32, rows, aStride, bStride int) {
+	switch level {
+	case AVX512:
+		columnDotsAddAVX512(&dst[0], &a[0], &b[0], rows, len(dst), aStride, bStride)
+	case AVX2:
+		columnDotsAddAVX2(&dst[0], &a[0], &b[0], rows, len(dst), aStride, bStride)
+	default:
+		portable.ColumnDotsAdd(dst, a, b, rows, aStride, bStride)
 	}
 }
 

@@ -4,7 +4,9 @@
 
 package simd
 
-import "github.com/fovea-ml/fovea/simd/internal/portable"
+import (
+	"github.com/fovea-ml/fovea/simd/internal/portable"
+)
 
 func vecAdd(dst, a, b []float32) {
 	portable.Add(dst, a, b)
@@ -182,84 +184,36 @@ func vecLeakyReluGrad(dst, x, dy []float32, slope float32) {
 	portable.LeakyReluGrad(dst, x, dy, slope)
 }
 
-func vecSum(acc *[lanes]float32, x []float32) {
-	portable.Sum(acc, x)
+func vecSum(x []float32) (acc float32) {
+	return portable.Sum(x)
 }
 
-func wholeSum(x []float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecSum(&accLanes, x)
-	return portable.Fold(&accLanes)
+func vecSumSquares(x []float32) (acc float32) {
+	return portable.SumSquares(x)
 }
 
-func vecSumSquares(acc *[lanes]float32, x []float32) {
-	portable.SumSquares(acc, x)
+func vecMoments(x []float32, center float32) (sum, squares float32) {
+	return portable.Moments(x, center)
 }
 
-func wholeSumSquares(x []float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecSumSquares(&accLanes, x)
-	return portable.Fold(&accLanes)
+func vecDot(a, b []float32) (acc float32) {
+	return portable.Dot(a, b)
 }
 
-func vecSumSquaresAbout(acc *[lanes]float32, x []float32, mean float32) {
-	portable.SumSquaresAbout(acc, x, mean)
+func vecMaxValue(x []float32) (acc float32) {
+	return portable.MaxValue(x)
 }
 
-func wholeSumSquaresAbout(x []float32, mean float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecSumSquaresAbout(&accLanes, x, mean)
-	return portable.Fold(&accLanes)
+func vecMaxNumber(x []float32) (acc float32) {
+	return portable.MaxNumber(x)
 }
 
-func vecDot(acc *[lanes]float32, a, b []float32) {
-	portable.Dot(acc, a, b)
+func vecExpSum(dst, x []float32, scale, top float32) (acc float32) {
+	return portable.ExpSum(dst, x, scale, top)
 }
 
-func wholeDot(a, b []float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecDot(&accLanes, a, b)
-	return portable.Fold(&accLanes)
-}
-
-func vecMaxValue(acc *[lanes]float32, x []float32) {
-	portable.MaxValue(acc, x)
-}
-
-func wholeMaxValue(x []float32) (acc float32) {
-	accLanes := portable.NegInf()
-	vecMaxValue(&accLanes, x)
-	return portable.FoldMaxNaN(&accLanes)
-}
-
-func vecMaxNumber(acc *[lanes]float32, x []float32) {
-	portable.MaxNumber(acc, x)
-}
-
-func wholeMaxNumber(x []float32) (acc float32) {
-	accLanes := portable.NegInf()
-	vecMaxNumber(&accLanes, x)
-	return portable.FoldMax(&accLanes)
-}
-
-func vecExpSum(acc *[lanes]float32, dst, x []float32, scale, top float32) {
-	portable.ExpSum(acc, dst, x, scale, top)
-}
-
-func wholeExpSum(dst, x []float32, scale, top float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecExpSum(&accLanes, dst, x, scale, top)
-	return portable.Fold(&accLanes)
-}
-
-func vecExpSumOnly(acc *[lanes]float32, x []float32, scale, top float32) {
-	portable.ExpSumOnly(acc, x, scale, top)
-}
-
-func wholeExpSumOnly(x []float32, scale, top float32) (acc float32) {
-	var accLanes [lanes]float32
-	vecExpSumOnly(&accLanes, x, scale, top)
-	return portable.Fold(&accLanes)
+func vecExpSumOnly(x []float32, scale, top float32) (acc float32) {
+	return portable.ExpSumOnly(x, scale, top)
 }
 
 func vecSoftmaxGrad(dx, y, dy []float32, scale, dot float32) {
@@ -286,26 +240,12 @@ func vecNormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
 	portable.NormalizeAffine(dst, x, gamma, beta, mean, rstd)
 }
 
-func vecLayerNormSums(sum, dot *[lanes]float32, dy, x []float32, mean, rstd float32) {
-	portable.LayerNormSums(sum, dot, dy, x, mean, rstd)
+func vecLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	return portable.LayerNormSums(dy, x, mean, rstd)
 }
 
-func wholeLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
-	var sumLanes [lanes]float32
-	var dotLanes [lanes]float32
-	vecLayerNormSums(&sumLanes, &dotLanes, dy, x, mean, rstd)
-	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
-}
-
-func vecLayerNormSumsScale(sum, dot *[lanes]float32, dy, x, gamma []float32, mean, rstd float32) {
-	portable.LayerNormSumsScale(sum, dot, dy, x, gamma, mean, rstd)
-}
-
-func wholeLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
-	var sumLanes [lanes]float32
-	var dotLanes [lanes]float32
-	vecLayerNormSumsScale(&sumLanes, &dotLanes, dy, x, gamma, mean, rstd)
-	return portable.Fold(&sumLanes), portable.Fold(&dotLanes)
+func vecLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	return portable.LayerNormSumsScale(dy, x, gamma, mean, rstd)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
@@ -338,6 +278,10 @@ func vecCos(dst, x []float32) {
 
 func vecColumnSumsAdd(dst, x []float32, rows, stride int) {
 	portable.ColumnSumsAdd(dst, x, rows, stride)
+}
+
+func vecColumnDotsAdd(dst, a, b []float32, rows, aStride, bStride int) {
+	portable.ColumnDotsAdd(dst, a, b, rows, aStride, bStride)
 }
 
 func vecF16ToF32(dst []float32, src []uint16) {

@@ -5,10 +5,13 @@ import "math"
 // LayerNorm normalizes one row of len(dst) elements (Ba, Kiros and Hinton, arXiv 1607.06450). It returns
 // mean and rstd, which LayerNormGrad takes:
 //
-//	mean = Σ x / n
-//	rstd = 1 / √(Σ (x - mean)² / n + eps)
+//	m    = Σ x / n
+//	d    = Σ (x - m) / n
+//	mean = m + d
+//	rstd = 1 / √(Σ (x - m)² / n - d² + eps)
 //	dst  = (x - mean)·rstd·gamma + beta
 //
+// d takes back what rounding left in m, so equal elements have exactly their value as mean.
 // gamma and beta hold at least len(dst) elements; a nil gamma stands for ones, a nil beta for zeros.
 // LayerNorm panics if an operand is shorter than dst. dst may be x.
 func LayerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
@@ -19,16 +22,22 @@ func LayerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) 
 }
 
 func layerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
-	n := float32(len(x))
-	mean = wholeSum(x) / n
-	rstd = inverseStd(wholeSumSquaresAbout(x, mean), n, eps)
+	mean, variance := meanVariance(x)
+	rstd = 1 / float32(math.Sqrt(float64(variance+eps)))
 	normalize(dst, x, gamma, beta, mean, rstd)
 	return mean, rstd
 }
 
-func inverseStd(squares, n, eps float32) float32 {
-	v := squares/n + eps
-	return 1 / float32(math.Sqrt(float64(v)))
+func meanVariance(x []float32) (mean, variance float32) {
+	n := float32(len(x))
+	m := vecSum(x) / n
+	sum, squares := vecMoments(x, m)
+	rest := sum / n
+	variance = squares/n - float32(rest*rest)
+	if variance < 0 {
+		variance = 0
+	}
+	return m + rest, variance
 }
 
 func normalize(dst, x, gamma, beta []float32, mean, rstd float32) {
@@ -124,10 +133,10 @@ func layerNormGrad(dx, dy, x, gamma []float32, mean, rstd float32, dgamma, dbeta
 	}
 	width := float32(n)
 	if gamma != nil {
-		sum, dot := wholeLayerNormSumsScale(dy, x, gamma, mean, rstd)
+		sum, dot := vecLayerNormSumsScale(dy, x, gamma, mean, rstd)
 		vecLayerNormDXScale(dx[:n], dy, x, gamma, mean, rstd, sum/width, dot/width)
 	} else {
-		sum, dot := wholeLayerNormSums(dy, x, mean, rstd)
+		sum, dot := vecLayerNormSums(dy, x, mean, rstd)
 		vecLayerNormDX(dx[:n], dy, x, mean, rstd, sum/width, dot/width)
 	}
 }

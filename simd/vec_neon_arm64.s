@@ -6569,40 +6569,42 @@ out0:
 done:
 	RET
 
-// func sumNEON(acc *[16]float32, x *float32, n int)
-TEXT ·sumNEON(SB), NOSPLIT, $80-24
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
+// func sumNEON(x *float32, n int) (acc float32)
+TEXT ·sumNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	SUBS $64, R8, R8
-	BLT single
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
 
-loop:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x3dc0202c // ldr q12, [x1, #128]
-	WORD $0x3dc0242d // ldr q13, [x1, #144]
-	WORD $0x3dc0282e // ldr q14, [x1, #160]
-	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x3dc03431 // ldr q17, [x1, #208]
-	WORD $0x3dc03832 // ldr q18, [x1, #224]
-	WORD $0x3dc03c33 // ldr q19, [x1, #240]
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $2, R15
+
+turn:
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
+	WORD $0x3dc0140d // ldr q13, [x0, #80]
+	WORD $0x3dc0180e // ldr q14, [x0, #96]
+	WORD $0x3dc01c0f // ldr q15, [x0, #112]
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x3dc02812 // ldr q18, [x0, #160]
+	WORD $0x3dc02c13 // ldr q19, [x0, #176]
+	WORD $0x3dc03014 // ldr q20, [x0, #192]
+	WORD $0x3dc03415 // ldr q21, [x0, #208]
+	WORD $0x3dc03816 // ldr q22, [x0, #224]
+	WORD $0x3dc03c17 // ldr q23, [x0, #240]
 	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
 	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
@@ -6615,617 +6617,61 @@ loop:
 	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
 	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
 	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
-	ADD $256, R1, R1
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc00432 // ldr q18, [x1, #16]
-	WORD $0x3dc00831 // ldr q17, [x1, #32]
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x4e33d400 // fadd v0.4s, v0.4s, v19.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10171 // ldur q17, [x11, #16]
-	WORD $0x3cc20172 // ldur q18, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056e // ldr q14, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4e2fd40f // fadd v15.4s, v0.4s, v15.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e2dd44d // fadd v13.4s, v2.4s, v13.4s
-	WORD $0x4e2cd46c // fadd v12.4s, v3.4s, v12.4s
-	WORD $0x6eb01de0 // bit v0.16b, v15.16b, v16.16b
-	WORD $0x6eb11dc1 // bit v1.16b, v14.16b, v17.16b
-	WORD $0x6eb21da2 // bit v2.16b, v13.16b, v18.16b
-	WORD $0x6eb31d83 // bit v3.16b, v12.16b, v19.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func sumWholeNEON(x *float32, n int) (acc float32)
-TEXT ·sumWholeNEON(SB), NOSPLIT, $80-20
-	MOVD x+0(FP), R0
-	MOVD n+8(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
-	WORD $0x3dc00405 // ldr q5, [x0, #16]
-	WORD $0x3dc00806 // ldr q6, [x0, #32]
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
-	WORD $0x3dc01008 // ldr q8, [x0, #64]
-	WORD $0x3dc01409 // ldr q9, [x0, #80]
-	WORD $0x3dc0180a // ldr q10, [x0, #96]
-	WORD $0x3dc01c0b // ldr q11, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
-	WORD $0x3dc0240d // ldr q13, [x0, #144]
-	WORD $0x3dc0280e // ldr q14, [x0, #160]
-	WORD $0x3dc02c0f // ldr q15, [x0, #176]
-	WORD $0x3dc03010 // ldr q16, [x0, #192]
-	WORD $0x3dc03411 // ldr q17, [x0, #208]
-	WORD $0x3dc03812 // ldr q18, [x0, #224]
-	WORD $0x3dc03c13 // ldr q19, [x0, #240]
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
-	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e2ed442 // fadd v2.4s, v2.4s, v14.4s
-	WORD $0x4e2fd463 // fadd v3.4s, v3.4s, v15.4s
-	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
-	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e37d463 // fadd v3.4s, v3.4s, v23.4s
 	ADD $256, R0, R0
 	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00013 // ldr q19, [x0, #0]
-	WORD $0x3dc00412 // ldr q18, [x0, #16]
-	WORD $0x3dc00811 // ldr q17, [x0, #32]
-	WORD $0x3dc00c10 // ldr q16, [x0, #48]
-	WORD $0x4e33d400 // fadd v0.4s, v0.4s, v19.4s
-	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
-	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	ADD $64, R0, R0
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R0, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10171 // ldur q17, [x11, #16]
-	WORD $0x3cc20172 // ldur q18, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056e // ldr q14, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4e2fd40f // fadd v15.4s, v0.4s, v15.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e2dd44d // fadd v13.4s, v2.4s, v13.4s
-	WORD $0x4e2cd46c // fadd v12.4s, v3.4s, v12.4s
-	WORD $0x6eb01de0 // bit v0.16b, v15.16b, v16.16b
-	WORD $0x6eb11dc1 // bit v1.16b, v14.16b, v17.16b
-	WORD $0x6eb21da2 // bit v2.16b, v13.16b, v18.16b
-	WORD $0x6eb31d83 // bit v3.16b, v12.16b, v19.16b
-
-done:
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	FMOVS F0, acc+16(FP)
-	RET
-
-// func sumSquaresNEON(acc *[16]float32, x *float32, n int)
-TEXT ·sumSquaresNEON(SB), NOSPLIT, $80-24
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x3dc0202c // ldr q12, [x1, #128]
-	WORD $0x3dc0242d // ldr q13, [x1, #144]
-	WORD $0x3dc0282e // ldr q14, [x1, #160]
-	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x3dc03431 // ldr q17, [x1, #208]
-	WORD $0x3dc03832 // ldr q18, [x1, #224]
-	WORD $0x3dc03c33 // ldr q19, [x1, #240]
-	WORD $0x4e24cc80 // fmla v0.4s, v4.4s, v4.4s
-	WORD $0x4e25cca1 // fmla v1.4s, v5.4s, v5.4s
-	WORD $0x4e26ccc2 // fmla v2.4s, v6.4s, v6.4s
-	WORD $0x4e27cce3 // fmla v3.4s, v7.4s, v7.4s
-	WORD $0x4e28cd00 // fmla v0.4s, v8.4s, v8.4s
-	WORD $0x4e29cd21 // fmla v1.4s, v9.4s, v9.4s
-	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
-	WORD $0x4e2ccd80 // fmla v0.4s, v12.4s, v12.4s
-	WORD $0x4e2dcda1 // fmla v1.4s, v13.4s, v13.4s
-	WORD $0x4e2ecdc2 // fmla v2.4s, v14.4s, v14.4s
-	WORD $0x4e2fcde3 // fmla v3.4s, v15.4s, v15.4s
-	WORD $0x4e30ce00 // fmla v0.4s, v16.4s, v16.4s
-	WORD $0x4e31ce21 // fmla v1.4s, v17.4s, v17.4s
-	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
-	WORD $0x4e33ce63 // fmla v3.4s, v19.4s, v19.4s
-	ADD $256, R1, R1
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc00432 // ldr q18, [x1, #16]
-	WORD $0x3dc00831 // ldr q17, [x1, #32]
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x4e33ce60 // fmla v0.4s, v19.4s, v19.4s
-	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
-	WORD $0x4e31ce22 // fmla v2.4s, v17.4s, v17.4s
-	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10171 // ldur q17, [x11, #16]
-	WORD $0x3cc20172 // ldur q18, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056e // ldr q14, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4ea01c0b // mov v11.16b, v0.16b
-	WORD $0x4e2fcdeb // fmla v11.4s, v15.4s, v15.4s
-	WORD $0x4ea11c2f // mov v15.16b, v1.16b
-	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
-	WORD $0x4ea31c6d // mov v13.16b, v3.16b
-	WORD $0x4e2ccd8d // fmla v13.4s, v12.4s, v12.4s
-	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
-	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
-	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
-	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func sumSquaresWholeNEON(x *float32, n int) (acc float32)
-TEXT ·sumSquaresWholeNEON(SB), NOSPLIT, $80-20
-	MOVD x+0(FP), R0
-	MOVD n+8(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	B block
+
+rest:
 	SUBS $64, R8, R8
 	BLT single
 
 loop:
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
-	WORD $0x3dc00405 // ldr q5, [x0, #16]
-	WORD $0x3dc00806 // ldr q6, [x0, #32]
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
-	WORD $0x3dc01008 // ldr q8, [x0, #64]
-	WORD $0x3dc01409 // ldr q9, [x0, #80]
-	WORD $0x3dc0180a // ldr q10, [x0, #96]
-	WORD $0x3dc01c0b // ldr q11, [x0, #112]
-	WORD $0x3dc0200c // ldr q12, [x0, #128]
-	WORD $0x3dc0240d // ldr q13, [x0, #144]
-	WORD $0x3dc0280e // ldr q14, [x0, #160]
-	WORD $0x3dc02c0f // ldr q15, [x0, #176]
-	WORD $0x3dc03010 // ldr q16, [x0, #192]
-	WORD $0x3dc03411 // ldr q17, [x0, #208]
-	WORD $0x3dc03812 // ldr q18, [x0, #224]
-	WORD $0x3dc03c13 // ldr q19, [x0, #240]
-	WORD $0x4e24cc80 // fmla v0.4s, v4.4s, v4.4s
-	WORD $0x4e25cca1 // fmla v1.4s, v5.4s, v5.4s
-	WORD $0x4e26ccc2 // fmla v2.4s, v6.4s, v6.4s
-	WORD $0x4e27cce3 // fmla v3.4s, v7.4s, v7.4s
-	WORD $0x4e28cd00 // fmla v0.4s, v8.4s, v8.4s
-	WORD $0x4e29cd21 // fmla v1.4s, v9.4s, v9.4s
-	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
-	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
-	WORD $0x4e2ccd80 // fmla v0.4s, v12.4s, v12.4s
-	WORD $0x4e2dcda1 // fmla v1.4s, v13.4s, v13.4s
-	WORD $0x4e2ecdc2 // fmla v2.4s, v14.4s, v14.4s
-	WORD $0x4e2fcde3 // fmla v3.4s, v15.4s, v15.4s
-	WORD $0x4e30ce00 // fmla v0.4s, v16.4s, v16.4s
-	WORD $0x4e31ce21 // fmla v1.4s, v17.4s, v17.4s
-	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
-	WORD $0x4e33ce63 // fmla v3.4s, v19.4s, v19.4s
-	ADD $256, R0, R0
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00013 // ldr q19, [x0, #0]
-	WORD $0x3dc00412 // ldr q18, [x0, #16]
-	WORD $0x3dc00811 // ldr q17, [x0, #32]
-	WORD $0x3dc00c10 // ldr q16, [x0, #48]
-	WORD $0x4e33ce60 // fmla v0.4s, v19.4s, v19.4s
-	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
-	WORD $0x4e31ce22 // fmla v2.4s, v17.4s, v17.4s
-	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
-	ADD $64, R0, R0
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R0, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10171 // ldur q17, [x11, #16]
-	WORD $0x3cc20172 // ldur q18, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056e // ldr q14, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4ea01c0b // mov v11.16b, v0.16b
-	WORD $0x4e2fcdeb // fmla v11.4s, v15.4s, v15.4s
-	WORD $0x4ea11c2f // mov v15.16b, v1.16b
-	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
-	WORD $0x4ea21c4e // mov v14.16b, v2.16b
-	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
-	WORD $0x4ea31c6d // mov v13.16b, v3.16b
-	WORD $0x4e2ccd8d // fmla v13.4s, v12.4s, v12.4s
-	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
-	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
-	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
-	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
-
-done:
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
-	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	FMOVS F0, acc+16(FP)
-	RET
-
-// func sumSquaresAboutNEON(acc *[16]float32, x *float32, n int, mean float32)
-TEXT ·sumSquaresAboutNEON(SB), NOSPLIT, $80-28
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	MOVWU mean+24(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00025 // ldr q5, [x1, #0]
-	WORD $0x3dc00426 // ldr q6, [x1, #16]
-	WORD $0x3dc00827 // ldr q7, [x1, #32]
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x3dc01029 // ldr q9, [x1, #64]
-	WORD $0x3dc0142a // ldr q10, [x1, #80]
-	WORD $0x3dc0182b // ldr q11, [x1, #96]
-	WORD $0x3dc01c2c // ldr q12, [x1, #112]
-	WORD $0x3dc0202d // ldr q13, [x1, #128]
-	WORD $0x3dc0242e // ldr q14, [x1, #144]
-	WORD $0x3dc0282f // ldr q15, [x1, #160]
-	WORD $0x3dc02c30 // ldr q16, [x1, #176]
-	WORD $0x3dc03031 // ldr q17, [x1, #192]
-	WORD $0x3dc03432 // ldr q18, [x1, #208]
-	WORD $0x3dc03833 // ldr q19, [x1, #224]
-	WORD $0x3dc03c34 // ldr q20, [x1, #240]
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
-	WORD $0x4ea4d529 // fsub v9.4s, v9.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	WORD $0x4ea4d56b // fsub v11.4s, v11.4s, v4.4s
-	WORD $0x4ea4d58c // fsub v12.4s, v12.4s, v4.4s
-	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
-	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
-	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
-	WORD $0x4e25cca0 // fmla v0.4s, v5.4s, v5.4s
-	WORD $0x4e26ccc1 // fmla v1.4s, v6.4s, v6.4s
-	WORD $0x4e27cce2 // fmla v2.4s, v7.4s, v7.4s
-	WORD $0x4e28cd03 // fmla v3.4s, v8.4s, v8.4s
-	WORD $0x4e29cd20 // fmla v0.4s, v9.4s, v9.4s
-	WORD $0x4e2acd41 // fmla v1.4s, v10.4s, v10.4s
-	WORD $0x4e2bcd62 // fmla v2.4s, v11.4s, v11.4s
-	WORD $0x4e2ccd83 // fmla v3.4s, v12.4s, v12.4s
-	WORD $0x4e2dcda0 // fmla v0.4s, v13.4s, v13.4s
-	WORD $0x4e2ecdc1 // fmla v1.4s, v14.4s, v14.4s
-	WORD $0x4e2fcde2 // fmla v2.4s, v15.4s, v15.4s
-	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
-	WORD $0x4e31ce20 // fmla v0.4s, v17.4s, v17.4s
-	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
-	WORD $0x4e33ce62 // fmla v2.4s, v19.4s, v19.4s
-	WORD $0x4e34ce83 // fmla v3.4s, v20.4s, v20.4s
-	ADD $256, R1, R1
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00034 // ldr q20, [x1, #0]
-	WORD $0x3dc00433 // ldr q19, [x1, #16]
-	WORD $0x3dc00832 // ldr q18, [x1, #32]
-	WORD $0x3dc00c31 // ldr q17, [x1, #48]
-	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
-	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	WORD $0x4e34ce80 // fmla v0.4s, v20.4s, v20.4s
-	WORD $0x4e33ce61 // fmla v1.4s, v19.4s, v19.4s
-	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
-	WORD $0x4e31ce23 // fmla v3.4s, v17.4s, v17.4s
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00171 // ldur q17, [x11, #0]
-	WORD $0x3cc10172 // ldur q18, [x11, #16]
-	WORD $0x3cc20173 // ldur q19, [x11, #32]
-	WORD $0x3cc30174 // ldur q20, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056f // ldr q15, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096e // ldr q14, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6d // ldr q13, [x11, #48]
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
-	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
-	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4e30ce0c // fmla v12.4s, v16.4s, v16.4s
-	WORD $0x4ea11c30 // mov v16.16b, v1.16b
-	WORD $0x4e2fcdf0 // fmla v16.4s, v15.4s, v15.4s
-	WORD $0x4ea21c4f // mov v15.16b, v2.16b
-	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
-	WORD $0x4ea31c6e // mov v14.16b, v3.16b
-	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
-	WORD $0x6eb11d80 // bit v0.16b, v12.16b, v17.16b
-	WORD $0x6eb21e01 // bit v1.16b, v16.16b, v18.16b
-	WORD $0x6eb31de2 // bit v2.16b, v15.16b, v19.16b
-	WORD $0x6eb41dc3 // bit v3.16b, v14.16b, v20.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func sumSquaresAboutWholeNEON(x *float32, n int, mean float32) (acc float32)
-TEXT ·sumSquaresAboutWholeNEON(SB), NOSPLIT, $80-28
-	MOVD x+0(FP), R0
-	MOVD n+8(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	MOVWU mean+16(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00005 // ldr q5, [x0, #0]
-	WORD $0x3dc00406 // ldr q6, [x0, #16]
-	WORD $0x3dc00807 // ldr q7, [x0, #32]
-	WORD $0x3dc00c08 // ldr q8, [x0, #48]
-	WORD $0x3dc01009 // ldr q9, [x0, #64]
-	WORD $0x3dc0140a // ldr q10, [x0, #80]
-	WORD $0x3dc0180b // ldr q11, [x0, #96]
-	WORD $0x3dc01c0c // ldr q12, [x0, #112]
-	WORD $0x3dc0200d // ldr q13, [x0, #128]
+	WORD $0x3dc00017 // ldr q23, [x0, #0]
+	WORD $0x3dc00416 // ldr q22, [x0, #16]
+	WORD $0x3dc00815 // ldr q21, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x3dc01013 // ldr q19, [x0, #64]
+	WORD $0x3dc01412 // ldr q18, [x0, #80]
+	WORD $0x3dc01811 // ldr q17, [x0, #96]
+	WORD $0x3dc01c10 // ldr q16, [x0, #112]
+	WORD $0x3dc0200f // ldr q15, [x0, #128]
 	WORD $0x3dc0240e // ldr q14, [x0, #144]
-	WORD $0x3dc0280f // ldr q15, [x0, #160]
-	WORD $0x3dc02c10 // ldr q16, [x0, #176]
-	WORD $0x3dc03011 // ldr q17, [x0, #192]
-	WORD $0x3dc03412 // ldr q18, [x0, #208]
-	WORD $0x3dc03813 // ldr q19, [x0, #224]
-	WORD $0x3dc03c14 // ldr q20, [x0, #240]
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	WORD $0x4ea4d508 // fsub v8.4s, v8.4s, v4.4s
-	WORD $0x4ea4d529 // fsub v9.4s, v9.4s, v4.4s
-	WORD $0x4ea4d54a // fsub v10.4s, v10.4s, v4.4s
-	WORD $0x4ea4d56b // fsub v11.4s, v11.4s, v4.4s
-	WORD $0x4ea4d58c // fsub v12.4s, v12.4s, v4.4s
-	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
-	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
-	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
-	WORD $0x4e25cca0 // fmla v0.4s, v5.4s, v5.4s
-	WORD $0x4e26ccc1 // fmla v1.4s, v6.4s, v6.4s
-	WORD $0x4e27cce2 // fmla v2.4s, v7.4s, v7.4s
-	WORD $0x4e28cd03 // fmla v3.4s, v8.4s, v8.4s
-	WORD $0x4e29cd20 // fmla v0.4s, v9.4s, v9.4s
-	WORD $0x4e2acd41 // fmla v1.4s, v10.4s, v10.4s
-	WORD $0x4e2bcd62 // fmla v2.4s, v11.4s, v11.4s
-	WORD $0x4e2ccd83 // fmla v3.4s, v12.4s, v12.4s
-	WORD $0x4e2dcda0 // fmla v0.4s, v13.4s, v13.4s
-	WORD $0x4e2ecdc1 // fmla v1.4s, v14.4s, v14.4s
-	WORD $0x4e2fcde2 // fmla v2.4s, v15.4s, v15.4s
-	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
-	WORD $0x4e31ce20 // fmla v0.4s, v17.4s, v17.4s
-	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
-	WORD $0x4e33ce62 // fmla v2.4s, v19.4s, v19.4s
-	WORD $0x4e34ce83 // fmla v3.4s, v20.4s, v20.4s
+	WORD $0x3dc0280d // ldr q13, [x0, #160]
+	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0300b // ldr q11, [x0, #192]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc03809 // ldr q9, [x0, #224]
+	WORD $0x3dc03c08 // ldr q8, [x0, #240]
+	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	WORD $0x4e35d442 // fadd v2.4s, v2.4s, v21.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD $0x4e33d400 // fadd v0.4s, v0.4s, v19.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	WORD $0x4e2bd400 // fadd v0.4s, v0.4s, v11.4s
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d442 // fadd v2.4s, v2.4s, v9.4s
+	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
 	ADD $256, R0, R0
 	SUBS $64, R8, R8
 	BGE loop
@@ -7236,18 +6682,14 @@ single:
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc00014 // ldr q20, [x0, #0]
-	WORD $0x3dc00413 // ldr q19, [x0, #16]
-	WORD $0x3dc00812 // ldr q18, [x0, #32]
-	WORD $0x3dc00c11 // ldr q17, [x0, #48]
-	WORD $0x4ea4d694 // fsub v20.4s, v20.4s, v4.4s
-	WORD $0x4ea4d673 // fsub v19.4s, v19.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	WORD $0x4e34ce80 // fmla v0.4s, v20.4s, v20.4s
-	WORD $0x4e33ce61 // fmla v1.4s, v19.4s, v19.4s
-	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
-	WORD $0x4e31ce23 // fmla v3.4s, v17.4s, v17.4s
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	ADD $64, R0, R0
 	SUBS $16, R8, R8
 	BGE singleLoop
@@ -7266,36 +6708,32 @@ in0:
 	BNE in0
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
-	WORD $0x3cc00171 // ldur q17, [x11, #0]
-	WORD $0x3cc10172 // ldur q18, [x11, #16]
-	WORD $0x3cc20173 // ldur q19, [x11, #32]
-	WORD $0x3cc30174 // ldur q20, [x11, #48]
+	WORD $0x3cc0016b // ldur q11, [x11, #0]
+	WORD $0x3cc1016a // ldur q10, [x11, #16]
+	WORD $0x3cc20169 // ldur q9, [x11, #32]
+	WORD $0x3cc30168 // ldur q8, [x11, #48]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
+	WORD $0x3dc0016c // ldr q12, [x11, #0]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056f // ldr q15, [x11, #16]
+	WORD $0x3dc0056d // ldr q13, [x11, #16]
 	MOVD $scratch0-80(SP), R11
 	WORD $0x3dc0096e // ldr q14, [x11, #32]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6d // ldr q13, [x11, #48]
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	WORD $0x4ea4d5ef // fsub v15.4s, v15.4s, v4.4s
-	WORD $0x4ea4d5ce // fsub v14.4s, v14.4s, v4.4s
-	WORD $0x4ea4d5ad // fsub v13.4s, v13.4s, v4.4s
-	WORD $0x4ea01c0c // mov v12.16b, v0.16b
-	WORD $0x4e30ce0c // fmla v12.4s, v16.4s, v16.4s
-	WORD $0x4ea11c30 // mov v16.16b, v1.16b
-	WORD $0x4e2fcdf0 // fmla v16.4s, v15.4s, v15.4s
-	WORD $0x4ea21c4f // mov v15.16b, v2.16b
-	WORD $0x4e2ecdcf // fmla v15.4s, v14.4s, v14.4s
-	WORD $0x4ea31c6e // mov v14.16b, v3.16b
-	WORD $0x4e2dcdae // fmla v14.4s, v13.4s, v13.4s
-	WORD $0x6eb11d80 // bit v0.16b, v12.16b, v17.16b
-	WORD $0x6eb21e01 // bit v1.16b, v16.16b, v18.16b
-	WORD $0x6eb31de2 // bit v2.16b, v15.16b, v19.16b
-	WORD $0x6eb41dc3 // bit v3.16b, v14.16b, v20.16b
+	WORD $0x3dc00d6f // ldr q15, [x11, #48]
+	WORD $0x4e2cd40c // fadd v12.4s, v0.4s, v12.4s
+	WORD $0x4e2dd42d // fadd v13.4s, v1.4s, v13.4s
+	WORD $0x4e2ed44e // fadd v14.4s, v2.4s, v14.4s
+	WORD $0x4e2fd46f // fadd v15.4s, v3.4s, v15.4s
+	WORD $0x6eab1d80 // bit v0.16b, v12.16b, v11.16b
+	WORD $0x6eaa1da1 // bit v1.16b, v13.16b, v10.16b
+	WORD $0x6ea91dc2 // bit v2.16b, v14.16b, v9.16b
+	WORD $0x6ea81de3 // bit v3.16b, v15.16b, v8.16b
 
 done:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -7303,50 +6741,310 @@ done:
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
-	FMOVS F0, acc+24(FP)
+	FMOVS F0, acc+16(FP)
 	RET
 
-// func dotNEON(acc *[16]float32, a, b *float32, n int)
-TEXT ·dotNEON(SB), NOSPLIT, $144-32
-	MOVD acc+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD b+16(FP), R2
-	MOVD n+24(FP), R8
+// func sumSquaresNEON(x *float32, n int) (acc float32)
+TEXT ·sumSquaresNEON(SB), NOSPLIT, $80-20
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $2, R15
+
+turn:
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
+	WORD $0x3dc0140d // ldr q13, [x0, #80]
+	WORD $0x3dc0180e // ldr q14, [x0, #96]
+	WORD $0x3dc01c0f // ldr q15, [x0, #112]
+	WORD $0x3dc02010 // ldr q16, [x0, #128]
+	WORD $0x3dc02411 // ldr q17, [x0, #144]
+	WORD $0x3dc02812 // ldr q18, [x0, #160]
+	WORD $0x3dc02c13 // ldr q19, [x0, #176]
+	WORD $0x3dc03014 // ldr q20, [x0, #192]
+	WORD $0x3dc03415 // ldr q21, [x0, #208]
+	WORD $0x3dc03816 // ldr q22, [x0, #224]
+	WORD $0x3dc03c17 // ldr q23, [x0, #240]
+	WORD $0x4e28cd00 // fmla v0.4s, v8.4s, v8.4s
+	WORD $0x4e29cd21 // fmla v1.4s, v9.4s, v9.4s
+	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
+	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
+	WORD $0x4e2ccd80 // fmla v0.4s, v12.4s, v12.4s
+	WORD $0x4e2dcda1 // fmla v1.4s, v13.4s, v13.4s
+	WORD $0x4e2ecdc2 // fmla v2.4s, v14.4s, v14.4s
+	WORD $0x4e2fcde3 // fmla v3.4s, v15.4s, v15.4s
+	WORD $0x4e30ce00 // fmla v0.4s, v16.4s, v16.4s
+	WORD $0x4e31ce21 // fmla v1.4s, v17.4s, v17.4s
+	WORD $0x4e32ce42 // fmla v2.4s, v18.4s, v18.4s
+	WORD $0x4e33ce63 // fmla v3.4s, v19.4s, v19.4s
+	WORD $0x4e34ce80 // fmla v0.4s, v20.4s, v20.4s
+	WORD $0x4e35cea1 // fmla v1.4s, v21.4s, v21.4s
+	WORD $0x4e36cec2 // fmla v2.4s, v22.4s, v22.4s
+	WORD $0x4e37cee3 // fmla v3.4s, v23.4s, v23.4s
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	B block
+
+rest:
+	SUBS $64, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00017 // ldr q23, [x0, #0]
+	WORD $0x3dc00416 // ldr q22, [x0, #16]
+	WORD $0x3dc00815 // ldr q21, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x3dc01013 // ldr q19, [x0, #64]
+	WORD $0x3dc01412 // ldr q18, [x0, #80]
+	WORD $0x3dc01811 // ldr q17, [x0, #96]
+	WORD $0x3dc01c10 // ldr q16, [x0, #112]
+	WORD $0x3dc0200f // ldr q15, [x0, #128]
+	WORD $0x3dc0240e // ldr q14, [x0, #144]
+	WORD $0x3dc0280d // ldr q13, [x0, #160]
+	WORD $0x3dc02c0c // ldr q12, [x0, #176]
+	WORD $0x3dc0300b // ldr q11, [x0, #192]
+	WORD $0x3dc0340a // ldr q10, [x0, #208]
+	WORD $0x3dc03809 // ldr q9, [x0, #224]
+	WORD $0x3dc03c08 // ldr q8, [x0, #240]
+	WORD $0x4e37cee0 // fmla v0.4s, v23.4s, v23.4s
+	WORD $0x4e36cec1 // fmla v1.4s, v22.4s, v22.4s
+	WORD $0x4e35cea2 // fmla v2.4s, v21.4s, v21.4s
+	WORD $0x4e34ce83 // fmla v3.4s, v20.4s, v20.4s
+	WORD $0x4e33ce60 // fmla v0.4s, v19.4s, v19.4s
+	WORD $0x4e32ce41 // fmla v1.4s, v18.4s, v18.4s
+	WORD $0x4e31ce22 // fmla v2.4s, v17.4s, v17.4s
+	WORD $0x4e30ce03 // fmla v3.4s, v16.4s, v16.4s
+	WORD $0x4e2fcde0 // fmla v0.4s, v15.4s, v15.4s
+	WORD $0x4e2ecdc1 // fmla v1.4s, v14.4s, v14.4s
+	WORD $0x4e2dcda2 // fmla v2.4s, v13.4s, v13.4s
+	WORD $0x4e2ccd83 // fmla v3.4s, v12.4s, v12.4s
+	WORD $0x4e2bcd60 // fmla v0.4s, v11.4s, v11.4s
+	WORD $0x4e2acd41 // fmla v1.4s, v10.4s, v10.4s
+	WORD $0x4e29cd22 // fmla v2.4s, v9.4s, v9.4s
+	WORD $0x4e28cd03 // fmla v3.4s, v8.4s, v8.4s
+	ADD $256, R0, R0
+	SUBS $64, R8, R8
+	BGE loop
+
+single:
+	ADD $64, R8, R8
+	SUBS $16, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x4e28cd00 // fmla v0.4s, v8.4s, v8.4s
+	WORD $0x4e29cd21 // fmla v1.4s, v9.4s, v9.4s
+	WORD $0x4e2acd42 // fmla v2.4s, v10.4s, v10.4s
+	WORD $0x4e2bcd63 // fmla v3.4s, v11.4s, v11.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $16, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD $vecMaskNEON<>+64(SB), R11
+	SUB R8<<2, R11, R11
+	WORD $0x3cc0016b // ldur q11, [x11, #0]
+	WORD $0x3cc1016a // ldur q10, [x11, #16]
+	WORD $0x3cc20169 // ldur q9, [x11, #32]
+	WORD $0x3cc30168 // ldur q8, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0016c // ldr q12, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0056d // ldr q13, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d6f // ldr q15, [x11, #48]
+	WORD $0x4ea01c10 // mov v16.16b, v0.16b
+	WORD $0x4e2ccd90 // fmla v16.4s, v12.4s, v12.4s
+	WORD $0x4ea11c2c // mov v12.16b, v1.16b
+	WORD $0x4e2dcdac // fmla v12.4s, v13.4s, v13.4s
+	WORD $0x4ea21c4d // mov v13.16b, v2.16b
+	WORD $0x4e2ecdcd // fmla v13.4s, v14.4s, v14.4s
+	WORD $0x4ea31c6e // mov v14.16b, v3.16b
+	WORD $0x4e2fcdee // fmla v14.4s, v15.4s, v15.4s
+	WORD $0x6eab1e00 // bit v0.16b, v16.16b, v11.16b
+	WORD $0x6eaa1d81 // bit v1.16b, v12.16b, v10.16b
+	WORD $0x6ea91da2 // bit v2.16b, v13.16b, v9.16b
+	WORD $0x6ea81dc3 // bit v3.16b, v14.16b, v8.16b
+
+done:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, acc+16(FP)
+	RET
+
+// func momentsNEON(x *float32, n int, center float32) (sum, squares float32)
+TEXT ·momentsNEON(SB), NOSPLIT, $80-32
+	MOVD x+0(FP), R0
+	MOVD n+8(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
+	MOVWU center+16(FP), R10
+	WORD $0x4e040d50 // dup v16.4s, w10
+
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $4, R15
+
+turn:
+	WORD $0x3dc00011 // ldr q17, [x0, #0]
+	WORD $0x3dc00412 // ldr q18, [x0, #16]
+	WORD $0x3dc00813 // ldr q19, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x3dc01015 // ldr q21, [x0, #64]
+	WORD $0x3dc01416 // ldr q22, [x0, #80]
+	WORD $0x3dc01817 // ldr q23, [x0, #96]
+	WORD $0x3dc01c18 // ldr q24, [x0, #112]
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
+	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x4e31ce24 // fmla v4.4s, v17.4s, v17.4s
+	WORD $0x4e32ce45 // fmla v5.4s, v18.4s, v18.4s
+	WORD $0x4e33ce66 // fmla v6.4s, v19.4s, v19.4s
+	WORD $0x4e34ce87 // fmla v7.4s, v20.4s, v20.4s
+	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD $0x4e35cea4 // fmla v4.4s, v21.4s, v21.4s
+	WORD $0x4e36cec5 // fmla v5.4s, v22.4s, v22.4s
+	WORD $0x4e37cee6 // fmla v6.4s, v23.4s, v23.4s
+	WORD $0x4e38cf07 // fmla v7.4s, v24.4s, v24.4s
+	WORD $0x4e35d400 // fadd v0.4s, v0.4s, v21.4s
+	WORD $0x4e36d421 // fadd v1.4s, v1.4s, v22.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	ADD $128, R0, R0
+	SUBS $32, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	B block
+
+rest:
 	SUBS $32, R8, R8
 	BLT single
 
 loop:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x3dc0004c // ldr q12, [x2, #0]
-	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
-	WORD $0x3dc00c4f // ldr q15, [x2, #48]
-	WORD $0x3dc01050 // ldr q16, [x2, #64]
-	WORD $0x3dc01451 // ldr q17, [x2, #80]
-	WORD $0x3dc01852 // ldr q18, [x2, #96]
-	WORD $0x3dc01c53 // ldr q19, [x2, #112]
-	WORD $0x4e2ccc80 // fmla v0.4s, v4.4s, v12.4s
-	WORD $0x4e2dcca1 // fmla v1.4s, v5.4s, v13.4s
-	WORD $0x4e2eccc2 // fmla v2.4s, v6.4s, v14.4s
-	WORD $0x4e2fcce3 // fmla v3.4s, v7.4s, v15.4s
-	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
-	WORD $0x4e31cd21 // fmla v1.4s, v9.4s, v17.4s
-	WORD $0x4e32cd42 // fmla v2.4s, v10.4s, v18.4s
-	WORD $0x4e33cd63 // fmla v3.4s, v11.4s, v19.4s
-	ADD $128, R1, R1
-	ADD $128, R2, R2
+	WORD $0x3dc00018 // ldr q24, [x0, #0]
+	WORD $0x3dc00417 // ldr q23, [x0, #16]
+	WORD $0x3dc00816 // ldr q22, [x0, #32]
+	WORD $0x3dc00c15 // ldr q21, [x0, #48]
+	WORD $0x3dc01014 // ldr q20, [x0, #64]
+	WORD $0x3dc01413 // ldr q19, [x0, #80]
+	WORD $0x3dc01812 // ldr q18, [x0, #96]
+	WORD $0x3dc01c11 // ldr q17, [x0, #112]
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
+	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	WORD $0x4e38cf04 // fmla v4.4s, v24.4s, v24.4s
+	WORD $0x4e37cee5 // fmla v5.4s, v23.4s, v23.4s
+	WORD $0x4e36cec6 // fmla v6.4s, v22.4s, v22.4s
+	WORD $0x4e35cea7 // fmla v7.4s, v21.4s, v21.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e37d421 // fadd v1.4s, v1.4s, v23.4s
+	WORD $0x4e36d442 // fadd v2.4s, v2.4s, v22.4s
+	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x4e34ce84 // fmla v4.4s, v20.4s, v20.4s
+	WORD $0x4e33ce65 // fmla v5.4s, v19.4s, v19.4s
+	WORD $0x4e32ce46 // fmla v6.4s, v18.4s, v18.4s
+	WORD $0x4e31ce27 // fmla v7.4s, v17.4s, v17.4s
+	WORD $0x4e34d400 // fadd v0.4s, v0.4s, v20.4s
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
+	WORD $0x4e32d442 // fadd v2.4s, v2.4s, v18.4s
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
+	ADD $128, R0, R0
 	SUBS $32, R8, R8
 	BGE loop
 
@@ -7356,28 +7054,31 @@ single:
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc0042b // ldr q11, [x1, #16]
-	WORD $0x3dc00832 // ldr q18, [x1, #32]
-	WORD $0x3dc00c2a // ldr q10, [x1, #48]
-	WORD $0x3dc00051 // ldr q17, [x2, #0]
-	WORD $0x3dc00449 // ldr q9, [x2, #16]
-	WORD $0x3dc00850 // ldr q16, [x2, #32]
-	WORD $0x3dc00c48 // ldr q8, [x2, #48]
-	WORD $0x4e31ce60 // fmla v0.4s, v19.4s, v17.4s
-	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
-	WORD $0x4e28cd43 // fmla v3.4s, v10.4s, v8.4s
-	ADD $64, R1, R1
-	ADD $64, R2, R2
+	WORD $0x3dc00011 // ldr q17, [x0, #0]
+	WORD $0x3dc00412 // ldr q18, [x0, #16]
+	WORD $0x3dc00813 // ldr q19, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	WORD $0x4eb0d694 // fsub v20.4s, v20.4s, v16.4s
+	WORD $0x4e31ce24 // fmla v4.4s, v17.4s, v17.4s
+	WORD $0x4e32ce45 // fmla v5.4s, v18.4s, v18.4s
+	WORD $0x4e33ce66 // fmla v6.4s, v19.4s, v19.4s
+	WORD $0x4e34ce87 // fmla v7.4s, v20.4s, v20.4s
+	WORD $0x4e31d400 // fadd v0.4s, v0.4s, v17.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	ADD $64, R0, R0
 	SUBS $16, R8, R8
 	BGE singleLoop
 
 tail:
 	ADDS $16, R8, R8
 	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-144(SP), R12
+	MOVD R0, R11
+	MOVD $scratch0-80(SP), R12
 	MOVD R8, R13
 
 in0:
@@ -7385,95 +7086,161 @@ in0:
 	MOVW.P R14, 4(R12)
 	SUBS $1, R13, R13
 	BNE in0
-	MOVD R2, R11
-	MOVD $scratch1-80(SP), R12
-	MOVD R8, R13
-
-in1:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in1
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
-	WORD $0x3cc00168 // ldur q8, [x11, #0]
-	WORD $0x3cc1016a // ldur q10, [x11, #16]
-	WORD $0x3cc20170 // ldur q16, [x11, #32]
-	WORD $0x3cc30172 // ldur q18, [x11, #48]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc0056b // ldr q11, [x11, #16]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00d73 // ldr q19, [x11, #48]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00567 // ldr q7, [x11, #16]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0096e // ldr q14, [x11, #32]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d66 // ldr q6, [x11, #48]
-	WORD $0x4ea01c0d // mov v13.16b, v0.16b
-	WORD $0x4e2fcd2d // fmla v13.4s, v9.4s, v15.4s
-	WORD $0x4ea11c2f // mov v15.16b, v1.16b
-	WORD $0x4e27cd6f // fmla v15.4s, v11.4s, v7.4s
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4e2ece27 // fmla v7.4s, v17.4s, v14.4s
-	WORD $0x4ea31c6e // mov v14.16b, v3.16b
-	WORD $0x4e26ce6e // fmla v14.4s, v19.4s, v6.4s
-	WORD $0x6ea81da0 // bit v0.16b, v13.16b, v8.16b
-	WORD $0x6eaa1de1 // bit v1.16b, v15.16b, v10.16b
-	WORD $0x6eb01ce2 // bit v2.16b, v7.16b, v16.16b
-	WORD $0x6eb21dc3 // bit v3.16b, v14.16b, v18.16b
+	WORD $0x3cc00174 // ldur q20, [x11, #0]
+	WORD $0x3cc10173 // ldur q19, [x11, #16]
+	WORD $0x3cc20172 // ldur q18, [x11, #32]
+	WORD $0x3cc30171 // ldur q17, [x11, #48]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00175 // ldr q21, [x11, #0]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00576 // ldr q22, [x11, #16]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	MOVD $scratch0-80(SP), R11
+	WORD $0x3dc00d78 // ldr q24, [x11, #48]
+	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x4ea41c99 // mov v25.16b, v4.16b
+	WORD $0x4e35ceb9 // fmla v25.4s, v21.4s, v21.4s
+	WORD $0x4ea51cba // mov v26.16b, v5.16b
+	WORD $0x4e36ceda // fmla v26.4s, v22.4s, v22.4s
+	WORD $0x4ea61cdb // mov v27.16b, v6.16b
+	WORD $0x4e37cefb // fmla v27.4s, v23.4s, v23.4s
+	WORD $0x4ea71cfc // mov v28.16b, v7.16b
+	WORD $0x4e38cf1c // fmla v28.4s, v24.4s, v24.4s
+	WORD $0x6eb41f24 // bit v4.16b, v25.16b, v20.16b
+	WORD $0x6eb31f45 // bit v5.16b, v26.16b, v19.16b
+	WORD $0x6eb21f66 // bit v6.16b, v27.16b, v18.16b
+	WORD $0x6eb11f87 // bit v7.16b, v28.16b, v17.16b
+	WORD $0x4e35d415 // fadd v21.4s, v0.4s, v21.4s
+	WORD $0x4e36d436 // fadd v22.4s, v1.4s, v22.4s
+	WORD $0x4e37d457 // fadd v23.4s, v2.4s, v23.4s
+	WORD $0x4e38d478 // fadd v24.4s, v3.4s, v24.4s
+	WORD $0x6eb41ea0 // bit v0.16b, v21.16b, v20.16b
+	WORD $0x6eb31ec1 // bit v1.16b, v22.16b, v19.16b
+	WORD $0x6eb21ee2 // bit v2.16b, v23.16b, v18.16b
+	WORD $0x6eb11f03 // bit v3.16b, v24.16b, v17.16b
 
 done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e00401f // ext v31.16b, v0.16b, v0.16b, #8
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
+	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
+	FMOVS F0, sum+24(FP)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
+	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	WORD $0x6e04409f // ext v31.16b, v4.16b, v4.16b, #8
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	WORD $0x6e04209f // ext v31.16b, v4.16b, v4.16b, #4
+	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
+	FMOVS F4, squares+28(FP)
 	RET
 
-// func dotWholeNEON(a, b *float32, n int) (acc float32)
-TEXT ·dotWholeNEON(SB), NOSPLIT, $144-28
+// func dotNEON(a, b *float32, n int) (acc float32)
+TEXT ·dotNEON(SB), NOSPLIT, $144-28
 	MOVD a+0(FP), R0
 	MOVD b+8(FP), R1
 	MOVD n+16(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	SUBS $32, R8, R8
-	BLT single
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
 
-loop:
-	WORD $0x3dc00004 // ldr q4, [x0, #0]
-	WORD $0x3dc00405 // ldr q5, [x0, #16]
-	WORD $0x3dc00806 // ldr q6, [x0, #32]
-	WORD $0x3dc00c07 // ldr q7, [x0, #48]
-	WORD $0x3dc01008 // ldr q8, [x0, #64]
-	WORD $0x3dc01409 // ldr q9, [x0, #80]
-	WORD $0x3dc0180a // ldr q10, [x0, #96]
-	WORD $0x3dc01c0b // ldr q11, [x0, #112]
-	WORD $0x3dc0002c // ldr q12, [x1, #0]
-	WORD $0x3dc0042d // ldr q13, [x1, #16]
-	WORD $0x3dc0082e // ldr q14, [x1, #32]
-	WORD $0x3dc00c2f // ldr q15, [x1, #48]
-	WORD $0x3dc01030 // ldr q16, [x1, #64]
-	WORD $0x3dc01431 // ldr q17, [x1, #80]
-	WORD $0x3dc01832 // ldr q18, [x1, #96]
-	WORD $0x3dc01c33 // ldr q19, [x1, #112]
-	WORD $0x4e2ccc80 // fmla v0.4s, v4.4s, v12.4s
-	WORD $0x4e2dcca1 // fmla v1.4s, v5.4s, v13.4s
-	WORD $0x4e2eccc2 // fmla v2.4s, v6.4s, v14.4s
-	WORD $0x4e2fcce3 // fmla v3.4s, v7.4s, v15.4s
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $4, R15
+
+turn:
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc00409 // ldr q9, [x0, #16]
+	WORD $0x3dc0080a // ldr q10, [x0, #32]
+	WORD $0x3dc00c0b // ldr q11, [x0, #48]
+	WORD $0x3dc0100c // ldr q12, [x0, #64]
+	WORD $0x3dc0140d // ldr q13, [x0, #80]
+	WORD $0x3dc0180e // ldr q14, [x0, #96]
+	WORD $0x3dc01c0f // ldr q15, [x0, #112]
+	WORD $0x3dc00030 // ldr q16, [x1, #0]
+	WORD $0x3dc00431 // ldr q17, [x1, #16]
+	WORD $0x3dc00832 // ldr q18, [x1, #32]
+	WORD $0x3dc00c33 // ldr q19, [x1, #48]
+	WORD $0x3dc01034 // ldr q20, [x1, #64]
+	WORD $0x3dc01435 // ldr q21, [x1, #80]
+	WORD $0x3dc01836 // ldr q22, [x1, #96]
+	WORD $0x3dc01c37 // ldr q23, [x1, #112]
 	WORD $0x4e30cd00 // fmla v0.4s, v8.4s, v16.4s
 	WORD $0x4e31cd21 // fmla v1.4s, v9.4s, v17.4s
 	WORD $0x4e32cd42 // fmla v2.4s, v10.4s, v18.4s
 	WORD $0x4e33cd63 // fmla v3.4s, v11.4s, v19.4s
+	WORD $0x4e34cd80 // fmla v0.4s, v12.4s, v20.4s
+	WORD $0x4e35cda1 // fmla v1.4s, v13.4s, v21.4s
+	WORD $0x4e36cdc2 // fmla v2.4s, v14.4s, v22.4s
+	WORD $0x4e37cde3 // fmla v3.4s, v15.4s, v23.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	SUBS $32, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	B block
+
+rest:
+	SUBS $32, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00017 // ldr q23, [x0, #0]
+	WORD $0x3dc0040f // ldr q15, [x0, #16]
+	WORD $0x3dc00816 // ldr q22, [x0, #32]
+	WORD $0x3dc00c0e // ldr q14, [x0, #48]
+	WORD $0x3dc01015 // ldr q21, [x0, #64]
+	WORD $0x3dc0140d // ldr q13, [x0, #80]
+	WORD $0x3dc01814 // ldr q20, [x0, #96]
+	WORD $0x3dc01c0c // ldr q12, [x0, #112]
+	WORD $0x3dc00033 // ldr q19, [x1, #0]
+	WORD $0x3dc0042b // ldr q11, [x1, #16]
+	WORD $0x3dc00832 // ldr q18, [x1, #32]
+	WORD $0x3dc00c2a // ldr q10, [x1, #48]
+	WORD $0x3dc01031 // ldr q17, [x1, #64]
+	WORD $0x3dc01429 // ldr q9, [x1, #80]
+	WORD $0x3dc01830 // ldr q16, [x1, #96]
+	WORD $0x3dc01c28 // ldr q8, [x1, #112]
+	WORD $0x4e33cee0 // fmla v0.4s, v23.4s, v19.4s
+	WORD $0x4e2bcde1 // fmla v1.4s, v15.4s, v11.4s
+	WORD $0x4e32cec2 // fmla v2.4s, v22.4s, v18.4s
+	WORD $0x4e2acdc3 // fmla v3.4s, v14.4s, v10.4s
+	WORD $0x4e31cea0 // fmla v0.4s, v21.4s, v17.4s
+	WORD $0x4e29cda1 // fmla v1.4s, v13.4s, v9.4s
+	WORD $0x4e30ce82 // fmla v2.4s, v20.4s, v16.4s
+	WORD $0x4e28cd83 // fmla v3.4s, v12.4s, v8.4s
 	ADD $128, R0, R0
 	ADD $128, R1, R1
 	SUBS $32, R8, R8
@@ -7485,18 +7252,18 @@ single:
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc00013 // ldr q19, [x0, #0]
-	WORD $0x3dc0040b // ldr q11, [x0, #16]
-	WORD $0x3dc00812 // ldr q18, [x0, #32]
-	WORD $0x3dc00c0a // ldr q10, [x0, #48]
-	WORD $0x3dc00031 // ldr q17, [x1, #0]
-	WORD $0x3dc00429 // ldr q9, [x1, #16]
-	WORD $0x3dc00830 // ldr q16, [x1, #32]
-	WORD $0x3dc00c28 // ldr q8, [x1, #48]
-	WORD $0x4e31ce60 // fmla v0.4s, v19.4s, v17.4s
-	WORD $0x4e29cd61 // fmla v1.4s, v11.4s, v9.4s
-	WORD $0x4e30ce42 // fmla v2.4s, v18.4s, v16.4s
-	WORD $0x4e28cd43 // fmla v3.4s, v10.4s, v8.4s
+	WORD $0x3dc00008 // ldr q8, [x0, #0]
+	WORD $0x3dc0040c // ldr q12, [x0, #16]
+	WORD $0x3dc00810 // ldr q16, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x3dc00029 // ldr q9, [x1, #0]
+	WORD $0x3dc0042d // ldr q13, [x1, #16]
+	WORD $0x3dc00831 // ldr q17, [x1, #32]
+	WORD $0x3dc00c35 // ldr q21, [x1, #48]
+	WORD $0x4e29cd00 // fmla v0.4s, v8.4s, v9.4s
+	WORD $0x4e2dcd81 // fmla v1.4s, v12.4s, v13.4s
+	WORD $0x4e31ce02 // fmla v2.4s, v16.4s, v17.4s
+	WORD $0x4e35ce83 // fmla v3.4s, v20.4s, v21.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	SUBS $16, R8, R8
@@ -7525,40 +7292,44 @@ in1:
 	BNE in1
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
-	WORD $0x3cc00168 // ldur q8, [x11, #0]
-	WORD $0x3cc1016a // ldur q10, [x11, #16]
-	WORD $0x3cc20170 // ldur q16, [x11, #32]
-	WORD $0x3cc30172 // ldur q18, [x11, #48]
+	WORD $0x3cc00175 // ldur q21, [x11, #0]
+	WORD $0x3cc10174 // ldur q20, [x11, #16]
+	WORD $0x3cc20171 // ldur q17, [x11, #32]
+	WORD $0x3cc30170 // ldur q16, [x11, #48]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00169 // ldr q9, [x11, #0]
+	WORD $0x3dc0016d // ldr q13, [x11, #0]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc0056b // ldr q11, [x11, #16]
+	WORD $0x3dc0056c // ldr q12, [x11, #16]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	WORD $0x3dc00969 // ldr q9, [x11, #32]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00d73 // ldr q19, [x11, #48]
+	WORD $0x3dc00d68 // ldr q8, [x11, #48]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	WORD $0x3dc0016a // ldr q10, [x11, #0]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00567 // ldr q7, [x11, #16]
+	WORD $0x3dc0056e // ldr q14, [x11, #16]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	WORD $0x3dc00972 // ldr q18, [x11, #32]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d66 // ldr q6, [x11, #48]
-	WORD $0x4ea01c0d // mov v13.16b, v0.16b
-	WORD $0x4e2fcd2d // fmla v13.4s, v9.4s, v15.4s
-	WORD $0x4ea11c2f // mov v15.16b, v1.16b
-	WORD $0x4e27cd6f // fmla v15.4s, v11.4s, v7.4s
-	WORD $0x4ea21c47 // mov v7.16b, v2.16b
-	WORD $0x4e2ece27 // fmla v7.4s, v17.4s, v14.4s
-	WORD $0x4ea31c6e // mov v14.16b, v3.16b
-	WORD $0x4e26ce6e // fmla v14.4s, v19.4s, v6.4s
-	WORD $0x6ea81da0 // bit v0.16b, v13.16b, v8.16b
-	WORD $0x6eaa1de1 // bit v1.16b, v15.16b, v10.16b
-	WORD $0x6eb01ce2 // bit v2.16b, v7.16b, v16.16b
-	WORD $0x6eb21dc3 // bit v3.16b, v14.16b, v18.16b
+	WORD $0x3dc00d76 // ldr q22, [x11, #48]
+	WORD $0x4ea01c0b // mov v11.16b, v0.16b
+	WORD $0x4e2acdab // fmla v11.4s, v13.4s, v10.4s
+	WORD $0x4ea11c2a // mov v10.16b, v1.16b
+	WORD $0x4e2ecd8a // fmla v10.4s, v12.4s, v14.4s
+	WORD $0x4ea21c4e // mov v14.16b, v2.16b
+	WORD $0x4e32cd2e // fmla v14.4s, v9.4s, v18.4s
+	WORD $0x4ea31c72 // mov v18.16b, v3.16b
+	WORD $0x4e36cd12 // fmla v18.4s, v8.4s, v22.4s
+	WORD $0x6eb51d60 // bit v0.16b, v11.16b, v21.16b
+	WORD $0x6eb41d41 // bit v1.16b, v10.16b, v20.16b
+	WORD $0x6eb11dc2 // bit v2.16b, v14.16b, v17.16b
+	WORD $0x6eb01e43 // bit v3.16b, v18.16b, v16.16b
 
 done:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -7569,210 +7340,8 @@ done:
 	FMOVS F0, acc+24(FP)
 	RET
 
-// func maxValueNEON(acc *[16]float32, x *float32, n int)
-TEXT ·maxValueNEON(SB), NOSPLIT, $80-24
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x3dc0202c // ldr q12, [x1, #128]
-	WORD $0x3dc0242d // ldr q13, [x1, #144]
-	WORD $0x3dc0282e // ldr q14, [x1, #160]
-	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x3dc03431 // ldr q17, [x1, #208]
-	WORD $0x3dc03832 // ldr q18, [x1, #224]
-	WORD $0x3dc03c33 // ldr q19, [x1, #240]
-	WORD $0x6ea0e494 // fcmgt v20.4s, v4.4s, v0.4s
-	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
-	WORD $0x6ea1e4b5 // fcmgt v21.4s, v5.4s, v1.4s
-	WORD $0x6e611cb5 // bsl v21.16b, v5.16b, v1.16b
-	WORD $0x6ea2e4d6 // fcmgt v22.4s, v6.4s, v2.4s
-	WORD $0x6e621cd6 // bsl v22.16b, v6.16b, v2.16b
-	WORD $0x6ea3e4f7 // fcmgt v23.4s, v7.4s, v3.4s
-	WORD $0x6e631cf7 // bsl v23.16b, v7.16b, v3.16b
-	WORD $0x4e24e498 // fcmeq v24.4s, v4.4s, v4.4s
-	WORD $0x6e641e98 // bsl v24.16b, v20.16b, v4.16b
-	WORD $0x4eb81f00 // mov v0.16b, v24.16b
-	WORD $0x4e25e4b4 // fcmeq v20.4s, v5.4s, v5.4s
-	WORD $0x6e651eb4 // bsl v20.16b, v21.16b, v5.16b
-	WORD $0x4eb41e81 // mov v1.16b, v20.16b
-	WORD $0x4e26e4d5 // fcmeq v21.4s, v6.4s, v6.4s
-	WORD $0x6e661ed5 // bsl v21.16b, v22.16b, v6.16b
-	WORD $0x4eb51ea2 // mov v2.16b, v21.16b
-	WORD $0x4e27e4f6 // fcmeq v22.4s, v7.4s, v7.4s
-	WORD $0x6e671ef6 // bsl v22.16b, v23.16b, v7.16b
-	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
-	WORD $0x6ea0e517 // fcmgt v23.4s, v8.4s, v0.4s
-	WORD $0x6e601d17 // bsl v23.16b, v8.16b, v0.16b
-	WORD $0x6ea1e527 // fcmgt v7.4s, v9.4s, v1.4s
-	WORD $0x6e611d27 // bsl v7.16b, v9.16b, v1.16b
-	WORD $0x6ea2e556 // fcmgt v22.4s, v10.4s, v2.4s
-	WORD $0x6e621d56 // bsl v22.16b, v10.16b, v2.16b
-	WORD $0x6ea3e566 // fcmgt v6.4s, v11.4s, v3.4s
-	WORD $0x6e631d66 // bsl v6.16b, v11.16b, v3.16b
-	WORD $0x4e28e515 // fcmeq v21.4s, v8.4s, v8.4s
-	WORD $0x6e681ef5 // bsl v21.16b, v23.16b, v8.16b
-	WORD $0x4eb51ea0 // mov v0.16b, v21.16b
-	WORD $0x4e29e537 // fcmeq v23.4s, v9.4s, v9.4s
-	WORD $0x6e691cf7 // bsl v23.16b, v7.16b, v9.16b
-	WORD $0x4eb71ee1 // mov v1.16b, v23.16b
-	WORD $0x4e2ae547 // fcmeq v7.4s, v10.4s, v10.4s
-	WORD $0x6e6a1ec7 // bsl v7.16b, v22.16b, v10.16b
-	WORD $0x4ea71ce2 // mov v2.16b, v7.16b
-	WORD $0x4e2be576 // fcmeq v22.4s, v11.4s, v11.4s
-	WORD $0x6e6b1cd6 // bsl v22.16b, v6.16b, v11.16b
-	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
-	WORD $0x6ea0e586 // fcmgt v6.4s, v12.4s, v0.4s
-	WORD $0x6e601d86 // bsl v6.16b, v12.16b, v0.16b
-	WORD $0x6ea1e5ab // fcmgt v11.4s, v13.4s, v1.4s
-	WORD $0x6e611dab // bsl v11.16b, v13.16b, v1.16b
-	WORD $0x6ea2e5d6 // fcmgt v22.4s, v14.4s, v2.4s
-	WORD $0x6e621dd6 // bsl v22.16b, v14.16b, v2.16b
-	WORD $0x6ea3e5ea // fcmgt v10.4s, v15.4s, v3.4s
-	WORD $0x6e631dea // bsl v10.16b, v15.16b, v3.16b
-	WORD $0x4e2ce587 // fcmeq v7.4s, v12.4s, v12.4s
-	WORD $0x6e6c1cc7 // bsl v7.16b, v6.16b, v12.16b
-	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
-	WORD $0x4e2de5a6 // fcmeq v6.4s, v13.4s, v13.4s
-	WORD $0x6e6d1d66 // bsl v6.16b, v11.16b, v13.16b
-	WORD $0x4ea61cc1 // mov v1.16b, v6.16b
-	WORD $0x4e2ee5cb // fcmeq v11.4s, v14.4s, v14.4s
-	WORD $0x6e6e1ecb // bsl v11.16b, v22.16b, v14.16b
-	WORD $0x4eab1d62 // mov v2.16b, v11.16b
-	WORD $0x4e2fe5f6 // fcmeq v22.4s, v15.4s, v15.4s
-	WORD $0x6e6f1d56 // bsl v22.16b, v10.16b, v15.16b
-	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
-	WORD $0x6ea0e60a // fcmgt v10.4s, v16.4s, v0.4s
-	WORD $0x6e601e0a // bsl v10.16b, v16.16b, v0.16b
-	WORD $0x6ea1e62f // fcmgt v15.4s, v17.4s, v1.4s
-	WORD $0x6e611e2f // bsl v15.16b, v17.16b, v1.16b
-	WORD $0x6ea2e656 // fcmgt v22.4s, v18.4s, v2.4s
-	WORD $0x6e621e56 // bsl v22.16b, v18.16b, v2.16b
-	WORD $0x6ea3e66e // fcmgt v14.4s, v19.4s, v3.4s
-	WORD $0x6e631e6e // bsl v14.16b, v19.16b, v3.16b
-	WORD $0x4e30e60b // fcmeq v11.4s, v16.4s, v16.4s
-	WORD $0x6e701d4b // bsl v11.16b, v10.16b, v16.16b
-	WORD $0x4eab1d60 // mov v0.16b, v11.16b
-	WORD $0x4e31e62a // fcmeq v10.4s, v17.4s, v17.4s
-	WORD $0x6e711dea // bsl v10.16b, v15.16b, v17.16b
-	WORD $0x4eaa1d41 // mov v1.16b, v10.16b
-	WORD $0x4e32e64f // fcmeq v15.4s, v18.4s, v18.4s
-	WORD $0x6e721ecf // bsl v15.16b, v22.16b, v18.16b
-	WORD $0x4eaf1de2 // mov v2.16b, v15.16b
-	WORD $0x4e33e676 // fcmeq v22.4s, v19.4s, v19.4s
-	WORD $0x6e731dd6 // bsl v22.16b, v14.16b, v19.16b
-	WORD $0x4eb61ec3 // mov v3.16b, v22.16b
-	ADD $256, R1, R1
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc0002e // ldr q14, [x1, #0]
-	WORD $0x3dc00433 // ldr q19, [x1, #16]
-	WORD $0x3dc00836 // ldr q22, [x1, #32]
-	WORD $0x3dc00c32 // ldr q18, [x1, #48]
-	WORD $0x6ea0e5cf // fcmgt v15.4s, v14.4s, v0.4s
-	WORD $0x6e601dcf // bsl v15.16b, v14.16b, v0.16b
-	WORD $0x6ea1e671 // fcmgt v17.4s, v19.4s, v1.4s
-	WORD $0x6e611e71 // bsl v17.16b, v19.16b, v1.16b
-	WORD $0x6ea2e6ca // fcmgt v10.4s, v22.4s, v2.4s
-	WORD $0x6e621eca // bsl v10.16b, v22.16b, v2.16b
-	WORD $0x6ea3e650 // fcmgt v16.4s, v18.4s, v3.4s
-	WORD $0x6e631e50 // bsl v16.16b, v18.16b, v3.16b
-	WORD $0x4e2ee5cb // fcmeq v11.4s, v14.4s, v14.4s
-	WORD $0x6e6e1deb // bsl v11.16b, v15.16b, v14.16b
-	WORD $0x4eab1d60 // mov v0.16b, v11.16b
-	WORD $0x4e33e66f // fcmeq v15.4s, v19.4s, v19.4s
-	WORD $0x6e731e2f // bsl v15.16b, v17.16b, v19.16b
-	WORD $0x4eaf1de1 // mov v1.16b, v15.16b
-	WORD $0x4e36e6d1 // fcmeq v17.4s, v22.4s, v22.4s
-	WORD $0x6e761d51 // bsl v17.16b, v10.16b, v22.16b
-	WORD $0x4eb11e22 // mov v2.16b, v17.16b
-	WORD $0x4e32e64a // fcmeq v10.4s, v18.4s, v18.4s
-	WORD $0x6e721e0a // bsl v10.16b, v16.16b, v18.16b
-	WORD $0x4eaa1d43 // mov v3.16b, v10.16b
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10172 // ldur q18, [x11, #16]
-	WORD $0x3cc2016a // ldur q10, [x11, #32]
-	WORD $0x3cc30176 // ldur q22, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00171 // ldr q17, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00573 // ldr q19, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096f // ldr q15, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6e // ldr q14, [x11, #48]
-	WORD $0x6ea0e62b // fcmgt v11.4s, v17.4s, v0.4s
-	WORD $0x6e601e2b // bsl v11.16b, v17.16b, v0.16b
-	WORD $0x6ea1e66d // fcmgt v13.4s, v19.4s, v1.4s
-	WORD $0x6e611e6d // bsl v13.16b, v19.16b, v1.16b
-	WORD $0x6ea2e5e6 // fcmgt v6.4s, v15.4s, v2.4s
-	WORD $0x6e621de6 // bsl v6.16b, v15.16b, v2.16b
-	WORD $0x6ea3e5cc // fcmgt v12.4s, v14.4s, v3.4s
-	WORD $0x6e631dcc // bsl v12.16b, v14.16b, v3.16b
-	WORD $0x4e31e627 // fcmeq v7.4s, v17.4s, v17.4s
-	WORD $0x6e711d67 // bsl v7.16b, v11.16b, v17.16b
-	WORD $0x4e33e66b // fcmeq v11.4s, v19.4s, v19.4s
-	WORD $0x6e731dab // bsl v11.16b, v13.16b, v19.16b
-	WORD $0x4e2fe5ed // fcmeq v13.4s, v15.4s, v15.4s
-	WORD $0x6e6f1ccd // bsl v13.16b, v6.16b, v15.16b
-	WORD $0x4e2ee5c6 // fcmeq v6.4s, v14.4s, v14.4s
-	WORD $0x6e6e1d86 // bsl v6.16b, v12.16b, v14.16b
-	WORD $0x6eb01ce0 // bit v0.16b, v7.16b, v16.16b
-	WORD $0x6eb21d61 // bit v1.16b, v11.16b, v18.16b
-	WORD $0x6eaa1da2 // bit v2.16b, v13.16b, v10.16b
-	WORD $0x6eb61cc3 // bit v3.16b, v6.16b, v22.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func maxValueWholeNEON(x *float32, n int) (acc float32)
-TEXT ·maxValueWholeNEON(SB), NOSPLIT, $80-20
+// func maxValueNEON(x *float32, n int) (acc float32)
+TEXT ·maxValueNEON(SB), NOSPLIT, $80-20
 	MOVD x+0(FP), R0
 	MOVD n+8(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
@@ -7991,162 +7560,8 @@ done:
 	FMOVS F0, acc+16(FP)
 	RET
 
-// func maxNumberNEON(acc *[16]float32, x *float32, n int)
-TEXT ·maxNumberNEON(SB), NOSPLIT, $80-24
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	SUBS $64, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	WORD $0x3dc01028 // ldr q8, [x1, #64]
-	WORD $0x3dc01429 // ldr q9, [x1, #80]
-	WORD $0x3dc0182a // ldr q10, [x1, #96]
-	WORD $0x3dc01c2b // ldr q11, [x1, #112]
-	WORD $0x3dc0202c // ldr q12, [x1, #128]
-	WORD $0x3dc0242d // ldr q13, [x1, #144]
-	WORD $0x3dc0282e // ldr q14, [x1, #160]
-	WORD $0x3dc02c2f // ldr q15, [x1, #176]
-	WORD $0x3dc03030 // ldr q16, [x1, #192]
-	WORD $0x3dc03431 // ldr q17, [x1, #208]
-	WORD $0x3dc03832 // ldr q18, [x1, #224]
-	WORD $0x3dc03c33 // ldr q19, [x1, #240]
-	WORD $0x6ea0e494 // fcmgt v20.4s, v4.4s, v0.4s
-	WORD $0x6e601c94 // bsl v20.16b, v4.16b, v0.16b
-	WORD $0x4eb41e80 // mov v0.16b, v20.16b
-	WORD $0x6ea1e4a4 // fcmgt v4.4s, v5.4s, v1.4s
-	WORD $0x6e611ca4 // bsl v4.16b, v5.16b, v1.16b
-	WORD $0x4ea41c81 // mov v1.16b, v4.16b
-	WORD $0x6ea2e4c5 // fcmgt v5.4s, v6.4s, v2.4s
-	WORD $0x6e621cc5 // bsl v5.16b, v6.16b, v2.16b
-	WORD $0x4ea51ca2 // mov v2.16b, v5.16b
-	WORD $0x6ea3e4e6 // fcmgt v6.4s, v7.4s, v3.4s
-	WORD $0x6e631ce6 // bsl v6.16b, v7.16b, v3.16b
-	WORD $0x4ea61cc3 // mov v3.16b, v6.16b
-	WORD $0x6ea0e507 // fcmgt v7.4s, v8.4s, v0.4s
-	WORD $0x6e601d07 // bsl v7.16b, v8.16b, v0.16b
-	WORD $0x4ea71ce0 // mov v0.16b, v7.16b
-	WORD $0x6ea1e528 // fcmgt v8.4s, v9.4s, v1.4s
-	WORD $0x6e611d28 // bsl v8.16b, v9.16b, v1.16b
-	WORD $0x4ea81d01 // mov v1.16b, v8.16b
-	WORD $0x6ea2e549 // fcmgt v9.4s, v10.4s, v2.4s
-	WORD $0x6e621d49 // bsl v9.16b, v10.16b, v2.16b
-	WORD $0x4ea91d22 // mov v2.16b, v9.16b
-	WORD $0x6ea3e56a // fcmgt v10.4s, v11.4s, v3.4s
-	WORD $0x6e631d6a // bsl v10.16b, v11.16b, v3.16b
-	WORD $0x4eaa1d43 // mov v3.16b, v10.16b
-	WORD $0x6ea0e58b // fcmgt v11.4s, v12.4s, v0.4s
-	WORD $0x6e601d8b // bsl v11.16b, v12.16b, v0.16b
-	WORD $0x4eab1d60 // mov v0.16b, v11.16b
-	WORD $0x6ea1e5ac // fcmgt v12.4s, v13.4s, v1.4s
-	WORD $0x6e611dac // bsl v12.16b, v13.16b, v1.16b
-	WORD $0x4eac1d81 // mov v1.16b, v12.16b
-	WORD $0x6ea2e5cd // fcmgt v13.4s, v14.4s, v2.4s
-	WORD $0x6e621dcd // bsl v13.16b, v14.16b, v2.16b
-	WORD $0x4ead1da2 // mov v2.16b, v13.16b
-	WORD $0x6ea3e5ee // fcmgt v14.4s, v15.4s, v3.4s
-	WORD $0x6e631dee // bsl v14.16b, v15.16b, v3.16b
-	WORD $0x4eae1dc3 // mov v3.16b, v14.16b
-	WORD $0x6ea0e60f // fcmgt v15.4s, v16.4s, v0.4s
-	WORD $0x6e601e0f // bsl v15.16b, v16.16b, v0.16b
-	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
-	WORD $0x6ea1e630 // fcmgt v16.4s, v17.4s, v1.4s
-	WORD $0x6e611e30 // bsl v16.16b, v17.16b, v1.16b
-	WORD $0x4eb01e01 // mov v1.16b, v16.16b
-	WORD $0x6ea2e651 // fcmgt v17.4s, v18.4s, v2.4s
-	WORD $0x6e621e51 // bsl v17.16b, v18.16b, v2.16b
-	WORD $0x4eb11e22 // mov v2.16b, v17.16b
-	WORD $0x6ea3e672 // fcmgt v18.4s, v19.4s, v3.4s
-	WORD $0x6e631e72 // bsl v18.16b, v19.16b, v3.16b
-	WORD $0x4eb21e43 // mov v3.16b, v18.16b
-	ADD $256, R1, R1
-	SUBS $64, R8, R8
-	BGE loop
-
-single:
-	ADD $64, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc00432 // ldr q18, [x1, #16]
-	WORD $0x3dc00831 // ldr q17, [x1, #32]
-	WORD $0x3dc00c30 // ldr q16, [x1, #48]
-	WORD $0x6ea0e66f // fcmgt v15.4s, v19.4s, v0.4s
-	WORD $0x6e601e6f // bsl v15.16b, v19.16b, v0.16b
-	WORD $0x4eaf1de0 // mov v0.16b, v15.16b
-	WORD $0x6ea1e653 // fcmgt v19.4s, v18.4s, v1.4s
-	WORD $0x6e611e53 // bsl v19.16b, v18.16b, v1.16b
-	WORD $0x4eb31e61 // mov v1.16b, v19.16b
-	WORD $0x6ea2e632 // fcmgt v18.4s, v17.4s, v2.4s
-	WORD $0x6e621e32 // bsl v18.16b, v17.16b, v2.16b
-	WORD $0x4eb21e42 // mov v2.16b, v18.16b
-	WORD $0x6ea3e611 // fcmgt v17.4s, v16.4s, v3.4s
-	WORD $0x6e631e11 // bsl v17.16b, v16.16b, v3.16b
-	WORD $0x4eb11e23 // mov v3.16b, v17.16b
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00170 // ldur q16, [x11, #0]
-	WORD $0x3cc10171 // ldur q17, [x11, #16]
-	WORD $0x3cc20172 // ldur q18, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0056e // ldr q14, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x6ea0e5eb // fcmgt v11.4s, v15.4s, v0.4s
-	WORD $0x6e601deb // bsl v11.16b, v15.16b, v0.16b
-	WORD $0x6ea1e5cf // fcmgt v15.4s, v14.4s, v1.4s
-	WORD $0x6e611dcf // bsl v15.16b, v14.16b, v1.16b
-	WORD $0x6ea2e5ae // fcmgt v14.4s, v13.4s, v2.4s
-	WORD $0x6e621dae // bsl v14.16b, v13.16b, v2.16b
-	WORD $0x6ea3e58d // fcmgt v13.4s, v12.4s, v3.4s
-	WORD $0x6e631d8d // bsl v13.16b, v12.16b, v3.16b
-	WORD $0x6eb01d60 // bit v0.16b, v11.16b, v16.16b
-	WORD $0x6eb11de1 // bit v1.16b, v15.16b, v17.16b
-	WORD $0x6eb21dc2 // bit v2.16b, v14.16b, v18.16b
-	WORD $0x6eb31da3 // bit v3.16b, v13.16b, v19.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func maxNumberWholeNEON(x *float32, n int) (acc float32)
-TEXT ·maxNumberWholeNEON(SB), NOSPLIT, $80-20
+// func maxNumberNEON(x *float32, n int) (acc float32)
+TEXT ·maxNumberNEON(SB), NOSPLIT, $80-20
 	MOVD x+0(FP), R0
 	MOVD n+8(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
@@ -8312,514 +7727,348 @@ done:
 	FMOVS F0, acc+16(FP)
 	RET
 
-// func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, top float32)
-TEXT ·expSumNEON(SB), NOSPLIT, $144-40
-	MOVD acc+0(FP), R0
-	MOVD dst+8(FP), R1
-	MOVD x+16(FP), R2
-	MOVD n+24(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	MOVWU scale+32(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
-	MOVWU top+36(FP), R10
-	WORD $0x4e040d45 // dup v5.4s, w10
-	WORD $0x3dc00d26 // ldr q6, [x9, #48]
-	WORD $0x3dc01127 // ldr q7, [x9, #64]
-	WORD $0x3dc01528 // ldr q8, [x9, #80]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0x3dc01d2a // ldr q10, [x9, #112]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc0004c // ldr q12, [x2, #0]
-	WORD $0x3dc0044d // ldr q13, [x2, #16]
-	WORD $0x3dc0084e // ldr q14, [x2, #32]
-	WORD $0x3dc00c4f // ldr q15, [x2, #48]
-	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
-	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
-	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
-	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
-	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
-	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
-	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
-	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
-	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
-	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
-	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
-	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
-	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
-	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
-	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
-	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
-	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
-	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
-	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
-	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
-	WORD $0x4ea91d32 // mov v18.16b, v9.16b
-	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
-	WORD $0x4ea91d33 // mov v19.16b, v9.16b
-	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
-	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
-	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
-	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
-	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
-	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
-	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
-	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
-	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02937 // ldr q23, [x9, #160]
-	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02935 // ldr q21, [x9, #160]
-	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02934 // ldr q20, [x9, #160]
-	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
-	WORD $0x3dc02d38 // ldr q24, [x9, #176]
-	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
-	WORD $0x3dc02d37 // ldr q23, [x9, #176]
-	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
-	WORD $0x3dc02d35 // ldr q21, [x9, #176]
-	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
-	WORD $0x3dc03134 // ldr q20, [x9, #192]
-	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
-	WORD $0x3dc03138 // ldr q24, [x9, #192]
-	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
-	WORD $0x3dc03137 // ldr q23, [x9, #192]
-	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
-	WORD $0x3dc03535 // ldr q21, [x9, #208]
-	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
-	WORD $0x3dc03534 // ldr q20, [x9, #208]
-	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
-	WORD $0x3dc03538 // ldr q24, [x9, #208]
-	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
-	WORD $0x3dc03537 // ldr q23, [x9, #208]
-	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
-	WORD $0x4eab1d74 // mov v20.16b, v11.16b
-	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
-	WORD $0x4eab1d77 // mov v23.16b, v11.16b
-	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
-	WORD $0x4eab1d70 // mov v16.16b, v11.16b
-	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
-	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
-	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
-	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
-	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
-	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
-	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
-	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
-	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
-	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
-	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
-	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
-	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
-	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
-	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
-	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
-	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
-	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
-	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
-	WORD $0x3d800037 // str q23, [x1, #0]
-	WORD $0x3d80042f // str q15, [x1, #16]
-	WORD $0x3d800830 // str q16, [x1, #32]
-	WORD $0x3d800c2c // str q12, [x1, #48]
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R2, R11
-	MOVD $scratch1-80(SP), R12
-	MOVD R8, R13
-
-in1:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in1
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc0016c // ldur q12, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30177 // ldur q23, [x11, #48]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00173 // ldr q19, [x11, #0]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00572 // ldr q18, [x11, #16]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d6e // ldr q14, [x11, #48]
-	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
-	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
-	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
-	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
-	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
-	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
-	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
-	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
-	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
-	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
-	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
-	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
-	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
-	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
-	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
-	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
-	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
-	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
-	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
-	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
-	WORD $0x4ea91d34 // mov v20.16b, v9.16b
-	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
-	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
-	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
-	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
-	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
-	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
-	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
-	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
-	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02939 // ldr q25, [x9, #160]
-	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293a // ldr q26, [x9, #160]
-	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293b // ldr q27, [x9, #160]
-	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
-	WORD $0x3dc02d3c // ldr q28, [x9, #176]
-	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
-	WORD $0x3dc02d39 // ldr q25, [x9, #176]
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
-	WORD $0x3dc02d3a // ldr q26, [x9, #176]
-	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
-	WORD $0x3dc0313b // ldr q27, [x9, #192]
-	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
-	WORD $0x3dc0313c // ldr q28, [x9, #192]
-	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
-	WORD $0x3dc03139 // ldr q25, [x9, #192]
-	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
-	WORD $0x3dc0353a // ldr q26, [x9, #208]
-	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
-	WORD $0x3dc0353b // ldr q27, [x9, #208]
-	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
-	WORD $0x3dc0353c // ldr q28, [x9, #208]
-	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
-	WORD $0x3dc03536 // ldr q22, [x9, #208]
-	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
-	WORD $0x4eab1d79 // mov v25.16b, v11.16b
-	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
-	WORD $0x4eab1d7c // mov v28.16b, v11.16b
-	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
-	WORD $0x4eab1d73 // mov v19.16b, v11.16b
-	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
-	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
-	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
-	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
-	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
-	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
-	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
-	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
-	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
-	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
-	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
-	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
-	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
-	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
-	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
-	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
-	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
-	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
-	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
-	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
-	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800176 // str q22, [x11, #0]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3d80056e // str q14, [x11, #16]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800975 // str q21, [x11, #32]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800d73 // str q19, [x11, #48]
-	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
-	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
-	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
-	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
-	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
-	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
-	MOVD R1, R12
-	MOVD $scratch0-144(SP), R11
-	MOVD R8, R13
-
-out0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE out0
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func expSumWholeNEON(dst, x *float32, n int, scale, top float32) (acc float32)
-TEXT ·expSumWholeNEON(SB), NOSPLIT, $144-36
+// func expSumNEON(dst, x *float32, n int, scale, top float32) (acc float32)
+TEXT ·expSumNEON(SB), NOSPLIT, $144-36
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
 	MOVWU scale+24(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
+	WORD $0x4e040d48 // dup v8.4s, w10
 	MOVWU top+28(FP), R10
-	WORD $0x4e040d45 // dup v5.4s, w10
-	WORD $0x3dc00d26 // ldr q6, [x9, #48]
-	WORD $0x3dc01127 // ldr q7, [x9, #64]
-	WORD $0x3dc01528 // ldr q8, [x9, #80]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0x3dc01d2a // ldr q10, [x9, #112]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
+	WORD $0x4e040d49 // dup v9.4s, w10
+	WORD $0x3dc00d2a // ldr q10, [x9, #48]
+	WORD $0x3dc0112b // ldr q11, [x9, #64]
+
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $8, R15
+
+turn:
+	WORD $0x3dc0002c // ldr q12, [x1, #0]
+	WORD $0x3dc0042d // ldr q13, [x1, #16]
+	WORD $0x3dc0082e // ldr q14, [x1, #32]
+	WORD $0x3dc00c2f // ldr q15, [x1, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4ea9d5ad // fsub v13.4s, v13.4s, v9.4s
+	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
+	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
+	WORD $0x6e2cdd0c // fmul v12.4s, v8.4s, v12.4s
+	WORD $0x6e2ddd0d // fmul v13.4s, v8.4s, v13.4s
+	WORD $0x6e2edd0e // fmul v14.4s, v8.4s, v14.4s
+	WORD $0x6e2fdd0f // fmul v15.4s, v8.4s, v15.4s
+	WORD $0x6eabe590 // fcmgt v16.4s, v12.4s, v11.4s
+	WORD $0x6e6c1d70 // bsl v16.16b, v11.16b, v12.16b
+	WORD $0x6eabe5ac // fcmgt v12.4s, v13.4s, v11.4s
+	WORD $0x6e6d1d6c // bsl v12.16b, v11.16b, v13.16b
+	WORD $0x6eabe5cd // fcmgt v13.4s, v14.4s, v11.4s
+	WORD $0x6e6e1d6d // bsl v13.16b, v11.16b, v14.16b
+	WORD $0x6eabe5ee // fcmgt v14.4s, v15.4s, v11.4s
+	WORD $0x6e6f1d6e // bsl v14.16b, v11.16b, v15.16b
+	WORD $0x6eb0e54f // fcmgt v15.4s, v10.4s, v16.4s
+	WORD $0x6e701d4f // bsl v15.16b, v10.16b, v16.16b
+	WORD $0x6eace550 // fcmgt v16.4s, v10.4s, v12.4s
+	WORD $0x6e6c1d50 // bsl v16.16b, v10.16b, v12.16b
+	WORD $0x6eade54c // fcmgt v12.4s, v10.4s, v13.4s
+	WORD $0x6e6d1d4c // bsl v12.16b, v10.16b, v13.16b
+	WORD $0x6eaee54d // fcmgt v13.4s, v10.4s, v14.4s
+	WORD $0x6e6e1d4d // bsl v13.16b, v10.16b, v14.16b
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01931 // ldr q17, [x9, #96]
+	WORD $0x4e2ecdf1 // fmla v17.4s, v15.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4e2ece12 // fmla v18.4s, v16.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01933 // ldr q19, [x9, #96]
+	WORD $0x4e2ecd93 // fmla v19.4s, v12.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01934 // ldr q20, [x9, #96]
+	WORD $0x4e2ecdb4 // fmla v20.4s, v13.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed635 // fsub v21.4s, v17.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed656 // fsub v22.4s, v18.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed677 // fsub v23.4s, v19.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed698 // fsub v24.4s, v20.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeceaf // fmls v15.4s, v21.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeced0 // fmls v16.4s, v22.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeceec // fmls v12.4s, v23.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaecf0d // fmls v13.4s, v24.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeceaf // fmls v15.4s, v21.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeced0 // fmls v16.4s, v22.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeceec // fmls v12.4s, v23.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaecf0d // fmls v13.4s, v24.4s, v14.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02938 // ldr q24, [x9, #160]
+	WORD $0x4e2fcdd8 // fmla v24.4s, v14.4s, v15.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02937 // ldr q23, [x9, #160]
+	WORD $0x4e30cdd7 // fmla v23.4s, v14.4s, v16.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e2ccdd6 // fmla v22.4s, v14.4s, v12.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02935 // ldr q21, [x9, #160]
+	WORD $0x4e2dcdd5 // fmla v21.4s, v14.4s, v13.4s
+	WORD $0x3dc02d2e // ldr q14, [x9, #176]
+	WORD $0x4e2fcf0e // fmla v14.4s, v24.4s, v15.4s
+	WORD $0x3dc02d38 // ldr q24, [x9, #176]
+	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
+	WORD $0x3dc02d37 // ldr q23, [x9, #176]
+	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x3dc03135 // ldr q21, [x9, #192]
+	WORD $0x4e2fcdd5 // fmla v21.4s, v14.4s, v15.4s
+	WORD $0x3dc0312e // ldr q14, [x9, #192]
+	WORD $0x4e30cf0e // fmla v14.4s, v24.4s, v16.4s
+	WORD $0x3dc03138 // ldr q24, [x9, #192]
+	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
+	WORD $0x3dc03137 // ldr q23, [x9, #192]
+	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
+	WORD $0x3dc03536 // ldr q22, [x9, #208]
+	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
+	WORD $0x3dc03535 // ldr q21, [x9, #208]
+	WORD $0x4e30cdd5 // fmla v21.4s, v14.4s, v16.4s
+	WORD $0x3dc0352e // ldr q14, [x9, #208]
+	WORD $0x4e2ccf0e // fmla v14.4s, v24.4s, v12.4s
+	WORD $0x3dc03538 // ldr q24, [x9, #208]
+	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
+	WORD $0x3dc00937 // ldr q23, [x9, #32]
+	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
+	WORD $0x3dc00936 // ldr q22, [x9, #32]
+	WORD $0x4e30ceb6 // fmla v22.4s, v21.4s, v16.4s
+	WORD $0x3dc00935 // ldr q21, [x9, #32]
+	WORD $0x4e2ccdd5 // fmla v21.4s, v14.4s, v12.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e2dcf0e // fmla v14.4s, v24.4s, v13.4s
+	WORD $0x3dc00938 // ldr q24, [x9, #32]
+	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
+	WORD $0x3dc0092f // ldr q15, [x9, #32]
+	WORD $0x4e30cecf // fmla v15.4s, v22.4s, v16.4s
+	WORD $0x3dc00930 // ldr q16, [x9, #32]
+	WORD $0x4e2cceb0 // fmla v16.4s, v21.4s, v12.4s
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x4e2dcdcc // fmla v12.4s, v14.4s, v13.4s
+	WORD $0x4f3f062d // sshr v13.4s, v17.4s, #1
+	WORD $0x4f3f064e // sshr v14.4s, v18.4s, #1
+	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
+	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
+	WORD $0x4f3755b7 // shl v23.4s, v13.4s, #23
+	WORD $0x4f3755d9 // shl v25.4s, v14.4s, #23
+	WORD $0x4f3756ba // shl v26.4s, v21.4s, #23
+	WORD $0x4f3756db // shl v27.4s, v22.4s, #23
+	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
+	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
+	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6ead8631 // sub v17.4s, v17.4s, v13.4s
+	WORD $0x6eae8652 // sub v18.4s, v18.4s, v14.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x6eb68694 // sub v20.4s, v20.4s, v22.4s
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
+	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x6e33de10 // fmul v16.4s, v16.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x3d800018 // str q24, [x0, #0]
+	WORD $0x3d80040f // str q15, [x0, #16]
+	WORD $0x3d800810 // str q16, [x0, #32]
+	WORD $0x3d800c0c // str q12, [x0, #48]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	B block
+
+rest:
 	SUBS $16, R8, R8
 	BLT tail
 
 singleLoop:
 	WORD $0x3dc0002c // ldr q12, [x1, #0]
-	WORD $0x3dc0042d // ldr q13, [x1, #16]
-	WORD $0x3dc0082e // ldr q14, [x1, #32]
-	WORD $0x3dc00c2f // ldr q15, [x1, #48]
-	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
-	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
-	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
-	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
-	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
-	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
-	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
-	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
-	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
-	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
-	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
-	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
-	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
-	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
-	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
-	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
-	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
-	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
-	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
-	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
-	WORD $0x4ea91d32 // mov v18.16b, v9.16b
-	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
-	WORD $0x4ea91d33 // mov v19.16b, v9.16b
-	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
-	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
-	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
-	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
-	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
-	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
-	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
-	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
-	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02937 // ldr q23, [x9, #160]
-	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc00430 // ldr q16, [x1, #16]
+	WORD $0x3dc0082f // ldr q15, [x1, #32]
+	WORD $0x3dc00c38 // ldr q24, [x1, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4ea9d610 // fsub v16.4s, v16.4s, v9.4s
+	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
+	WORD $0x4ea9d718 // fsub v24.4s, v24.4s, v9.4s
+	WORD $0x6e2cdd0c // fmul v12.4s, v8.4s, v12.4s
+	WORD $0x6e30dd10 // fmul v16.4s, v8.4s, v16.4s
+	WORD $0x6e2fdd0f // fmul v15.4s, v8.4s, v15.4s
+	WORD $0x6e38dd18 // fmul v24.4s, v8.4s, v24.4s
+	WORD $0x6eabe594 // fcmgt v20.4s, v12.4s, v11.4s
+	WORD $0x6e6c1d74 // bsl v20.16b, v11.16b, v12.16b
+	WORD $0x6eabe60c // fcmgt v12.4s, v16.4s, v11.4s
+	WORD $0x6e701d6c // bsl v12.16b, v11.16b, v16.16b
+	WORD $0x6eabe5f0 // fcmgt v16.4s, v15.4s, v11.4s
+	WORD $0x6e6f1d70 // bsl v16.16b, v11.16b, v15.16b
+	WORD $0x6eabe70f // fcmgt v15.4s, v24.4s, v11.4s
+	WORD $0x6e781d6f // bsl v15.16b, v11.16b, v24.16b
+	WORD $0x6eb4e558 // fcmgt v24.4s, v10.4s, v20.4s
+	WORD $0x6e741d58 // bsl v24.16b, v10.16b, v20.16b
+	WORD $0x6eace554 // fcmgt v20.4s, v10.4s, v12.4s
+	WORD $0x6e6c1d54 // bsl v20.16b, v10.16b, v12.16b
+	WORD $0x6eb0e54c // fcmgt v12.4s, v10.4s, v16.4s
+	WORD $0x6e701d4c // bsl v12.16b, v10.16b, v16.16b
+	WORD $0x6eafe550 // fcmgt v16.4s, v10.4s, v15.4s
+	WORD $0x6e6f1d50 // bsl v16.16b, v10.16b, v15.16b
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01933 // ldr q19, [x9, #96]
+	WORD $0x4e2fcf13 // fmla v19.4s, v24.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4e2fce92 // fmla v18.4s, v20.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01931 // ldr q17, [x9, #96]
+	WORD $0x4e2fcd91 // fmla v17.4s, v12.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01936 // ldr q22, [x9, #96]
+	WORD $0x4e2fce16 // fmla v22.4s, v16.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd675 // fsub v21.4s, v19.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd64e // fsub v14.4s, v18.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd62d // fsub v13.4s, v17.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd6db // fsub v27.4s, v22.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafceb8 // fmls v24.4s, v21.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcdd4 // fmls v20.4s, v14.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcdac // fmls v12.4s, v13.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcf70 // fmls v16.4s, v27.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafceb8 // fmls v24.4s, v21.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcdd4 // fmls v20.4s, v14.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcdac // fmls v12.4s, v13.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcf70 // fmls v16.4s, v27.4s, v15.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0293b // ldr q27, [x9, #160]
+	WORD $0x4e38cdfb // fmla v27.4s, v15.4s, v24.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0x4e34cded // fmla v13.4s, v15.4s, v20.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0292e // ldr q14, [x9, #160]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
 	WORD $0x3dc02935 // ldr q21, [x9, #160]
-	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02934 // ldr q20, [x9, #160]
-	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
-	WORD $0x3dc02d38 // ldr q24, [x9, #176]
-	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
-	WORD $0x3dc02d37 // ldr q23, [x9, #176]
-	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
-	WORD $0x3dc02d35 // ldr q21, [x9, #176]
-	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
-	WORD $0x3dc03134 // ldr q20, [x9, #192]
-	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
-	WORD $0x3dc03138 // ldr q24, [x9, #192]
-	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
-	WORD $0x3dc03137 // ldr q23, [x9, #192]
-	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x4e30cdf5 // fmla v21.4s, v15.4s, v16.4s
+	WORD $0x3dc02d2f // ldr q15, [x9, #176]
+	WORD $0x4e38cf6f // fmla v15.4s, v27.4s, v24.4s
+	WORD $0x3dc02d3b // ldr q27, [x9, #176]
+	WORD $0x4e34cdbb // fmla v27.4s, v13.4s, v20.4s
+	WORD $0x3dc02d2d // ldr q13, [x9, #176]
+	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
+	WORD $0x3dc02d2e // ldr q14, [x9, #176]
+	WORD $0x4e30ceae // fmla v14.4s, v21.4s, v16.4s
+	WORD $0x3dc03135 // ldr q21, [x9, #192]
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x3dc0312f // ldr q15, [x9, #192]
+	WORD $0x4e34cf6f // fmla v15.4s, v27.4s, v20.4s
+	WORD $0x3dc0313b // ldr q27, [x9, #192]
+	WORD $0x4e2ccdbb // fmla v27.4s, v13.4s, v12.4s
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0x4e30cdcd // fmla v13.4s, v14.4s, v16.4s
+	WORD $0x3dc0352e // ldr q14, [x9, #208]
+	WORD $0x4e38ceae // fmla v14.4s, v21.4s, v24.4s
 	WORD $0x3dc03535 // ldr q21, [x9, #208]
-	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
-	WORD $0x3dc03534 // ldr q20, [x9, #208]
-	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
-	WORD $0x3dc03538 // ldr q24, [x9, #208]
-	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
-	WORD $0x3dc03537 // ldr q23, [x9, #208]
-	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
-	WORD $0x4eab1d74 // mov v20.16b, v11.16b
-	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
-	WORD $0x4eab1d77 // mov v23.16b, v11.16b
-	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
-	WORD $0x4eab1d70 // mov v16.16b, v11.16b
-	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
-	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
-	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
-	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
-	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
-	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
-	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
-	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
-	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
-	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
-	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
-	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
-	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
-	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4e34cdf5 // fmla v21.4s, v15.4s, v20.4s
+	WORD $0x3dc0352f // ldr q15, [x9, #208]
+	WORD $0x4e2ccf6f // fmla v15.4s, v27.4s, v12.4s
+	WORD $0x3dc0353b // ldr q27, [x9, #208]
+	WORD $0x4e30cdbb // fmla v27.4s, v13.4s, v16.4s
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x4e38cdcd // fmla v13.4s, v14.4s, v24.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e34ceae // fmla v14.4s, v21.4s, v20.4s
+	WORD $0x3dc00935 // ldr q21, [x9, #32]
+	WORD $0x4e2ccdf5 // fmla v21.4s, v15.4s, v12.4s
+	WORD $0x3dc0092f // ldr q15, [x9, #32]
+	WORD $0x4e30cf6f // fmla v15.4s, v27.4s, v16.4s
+	WORD $0x3dc0093b // ldr q27, [x9, #32]
+	WORD $0x4e38cdbb // fmla v27.4s, v13.4s, v24.4s
+	WORD $0x3dc00938 // ldr q24, [x9, #32]
+	WORD $0x4e34cdd8 // fmla v24.4s, v14.4s, v20.4s
+	WORD $0x3dc00934 // ldr q20, [x9, #32]
+	WORD $0x4e2cceb4 // fmla v20.4s, v21.4s, v12.4s
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x4e30cdec // fmla v12.4s, v15.4s, v16.4s
+	WORD $0x4f3f0670 // sshr v16.4s, v19.4s, #1
+	WORD $0x4f3f064f // sshr v15.4s, v18.4s, #1
+	WORD $0x4f3f0635 // sshr v21.4s, v17.4s, #1
+	WORD $0x4f3f06ce // sshr v14.4s, v22.4s, #1
+	WORD $0x4f37560d // shl v13.4s, v16.4s, #23
+	WORD $0x4f3755fa // shl v26.4s, v15.4s, #23
+	WORD $0x4f3756b9 // shl v25.4s, v21.4s, #23
+	WORD $0x4f3755d7 // shl v23.4s, v14.4s, #23
+	WORD $0x6e2ddf7b // fmul v27.4s, v27.4s, v13.4s
+	WORD $0x6e3adf18 // fmul v24.4s, v24.4s, v26.4s
+	WORD $0x6e39de94 // fmul v20.4s, v20.4s, v25.4s
+	WORD $0x6e37dd8c // fmul v12.4s, v12.4s, v23.4s
+	WORD $0x6eb08673 // sub v19.4s, v19.4s, v16.4s
+	WORD $0x6eaf8652 // sub v18.4s, v18.4s, v15.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x6eae86d6 // sub v22.4s, v22.4s, v14.4s
 	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
-	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
-	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
-	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
-	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
-	WORD $0x3d800017 // str q23, [x0, #0]
-	WORD $0x3d80040f // str q15, [x0, #16]
-	WORD $0x3d800810 // str q16, [x0, #32]
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f3756d6 // shl v22.4s, v22.4s, #23
+	WORD $0x6e33df7b // fmul v27.4s, v27.4s, v19.4s
+	WORD $0x6e32df18 // fmul v24.4s, v24.4s, v18.4s
+	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
+	WORD $0x6e36dd8c // fmul v12.4s, v12.4s, v22.4s
+	WORD $0x3d80001b // str q27, [x0, #0]
+	WORD $0x3d800418 // str q24, [x0, #16]
+	WORD $0x3d800814 // str q20, [x0, #32]
 	WORD $0x3d800c0c // str q12, [x0, #48]
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e3bd400 // fadd v0.4s, v0.4s, v27.4s
+	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
 	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
@@ -8841,157 +8090,169 @@ in1:
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
 	WORD $0x3cc0016c // ldur q12, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30177 // ldur q23, [x11, #48]
+	WORD $0x3cc10174 // ldur q20, [x11, #16]
+	WORD $0x3cc20178 // ldur q24, [x11, #32]
+	WORD $0x3cc3017b // ldur q27, [x11, #48]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00173 // ldr q19, [x11, #0]
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00572 // ldr q18, [x11, #16]
+	WORD $0x3dc00571 // ldr q17, [x11, #16]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	WORD $0x3dc00972 // ldr q18, [x11, #32]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d6e // ldr q14, [x11, #48]
-	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
-	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
-	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
-	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
-	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
-	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
-	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
-	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
-	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
-	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
-	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
-	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
-	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
-	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
-	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
-	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
-	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
-	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
-	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
-	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
-	WORD $0x4ea91d34 // mov v20.16b, v9.16b
-	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
-	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
-	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
-	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
-	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
-	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
-	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
-	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
-	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02939 // ldr q25, [x9, #160]
-	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc00d73 // ldr q19, [x11, #48]
+	WORD $0x4ea9d6d6 // fsub v22.4s, v22.4s, v9.4s
+	WORD $0x4ea9d631 // fsub v17.4s, v17.4s, v9.4s
+	WORD $0x4ea9d652 // fsub v18.4s, v18.4s, v9.4s
+	WORD $0x4ea9d673 // fsub v19.4s, v19.4s, v9.4s
+	WORD $0x6e36dd16 // fmul v22.4s, v8.4s, v22.4s
+	WORD $0x6e31dd11 // fmul v17.4s, v8.4s, v17.4s
+	WORD $0x6e32dd12 // fmul v18.4s, v8.4s, v18.4s
+	WORD $0x6e33dd13 // fmul v19.4s, v8.4s, v19.4s
+	WORD $0x6eabe6ce // fcmgt v14.4s, v22.4s, v11.4s
+	WORD $0x6e761d6e // bsl v14.16b, v11.16b, v22.16b
+	WORD $0x6eabe636 // fcmgt v22.4s, v17.4s, v11.4s
+	WORD $0x6e711d76 // bsl v22.16b, v11.16b, v17.16b
+	WORD $0x6eabe651 // fcmgt v17.4s, v18.4s, v11.4s
+	WORD $0x6e721d71 // bsl v17.16b, v11.16b, v18.16b
+	WORD $0x6eabe672 // fcmgt v18.4s, v19.4s, v11.4s
+	WORD $0x6e731d72 // bsl v18.16b, v11.16b, v19.16b
+	WORD $0x6eaee553 // fcmgt v19.4s, v10.4s, v14.4s
+	WORD $0x6e6e1d53 // bsl v19.16b, v10.16b, v14.16b
+	WORD $0x6eb6e54e // fcmgt v14.4s, v10.4s, v22.4s
+	WORD $0x6e761d4e // bsl v14.16b, v10.16b, v22.16b
+	WORD $0x6eb1e556 // fcmgt v22.4s, v10.4s, v17.4s
+	WORD $0x6e711d56 // bsl v22.16b, v10.16b, v17.16b
+	WORD $0x6eb2e551 // fcmgt v17.4s, v10.4s, v18.4s
+	WORD $0x6e721d51 // bsl v17.16b, v10.16b, v18.16b
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01935 // ldr q21, [x9, #96]
+	WORD $0x4e32ce75 // fmla v21.4s, v19.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4e32cdcf // fmla v15.4s, v14.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01930 // ldr q16, [x9, #96]
+	WORD $0x4e32ced0 // fmla v16.4s, v22.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01937 // ldr q23, [x9, #96]
+	WORD $0x4e32ce37 // fmla v23.4s, v17.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d6b9 // fsub v25.4s, v21.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d5fa // fsub v26.4s, v15.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d60d // fsub v13.4s, v16.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d6fc // fsub v28.4s, v23.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf33 // fmls v19.4s, v25.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf4e // fmls v14.4s, v26.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cdb6 // fmls v22.4s, v13.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf91 // fmls v17.4s, v28.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf33 // fmls v19.4s, v25.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf4e // fmls v14.4s, v26.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cdb6 // fmls v22.4s, v13.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf91 // fmls v17.4s, v28.4s, v18.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc0293c // ldr q28, [x9, #160]
+	WORD $0x4e33ce5c // fmla v28.4s, v18.4s, v19.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0x4e2ece4d // fmla v13.4s, v18.4s, v14.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
 	WORD $0x3dc0293a // ldr q26, [x9, #160]
-	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293b // ldr q27, [x9, #160]
-	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
+	WORD $0x4e36ce5a // fmla v26.4s, v18.4s, v22.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc02939 // ldr q25, [x9, #160]
+	WORD $0x4e31ce59 // fmla v25.4s, v18.4s, v17.4s
+	WORD $0x3dc02d32 // ldr q18, [x9, #176]
+	WORD $0x4e33cf92 // fmla v18.4s, v28.4s, v19.4s
 	WORD $0x3dc02d3c // ldr q28, [x9, #176]
-	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
-	WORD $0x3dc02d39 // ldr q25, [x9, #176]
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x4e2ecdbc // fmla v28.4s, v13.4s, v14.4s
+	WORD $0x3dc02d2d // ldr q13, [x9, #176]
+	WORD $0x4e36cf4d // fmla v13.4s, v26.4s, v22.4s
 	WORD $0x3dc02d3a // ldr q26, [x9, #176]
-	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
-	WORD $0x3dc0313b // ldr q27, [x9, #192]
-	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
-	WORD $0x3dc0313c // ldr q28, [x9, #192]
-	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
+	WORD $0x4e31cf3a // fmla v26.4s, v25.4s, v17.4s
 	WORD $0x3dc03139 // ldr q25, [x9, #192]
-	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
+	WORD $0x4e33ce59 // fmla v25.4s, v18.4s, v19.4s
+	WORD $0x3dc03132 // ldr q18, [x9, #192]
+	WORD $0x4e2ecf92 // fmla v18.4s, v28.4s, v14.4s
+	WORD $0x3dc0313c // ldr q28, [x9, #192]
+	WORD $0x4e36cdbc // fmla v28.4s, v13.4s, v22.4s
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0x4e31cf4d // fmla v13.4s, v26.4s, v17.4s
 	WORD $0x3dc0353a // ldr q26, [x9, #208]
-	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
-	WORD $0x3dc0353b // ldr q27, [x9, #208]
-	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
+	WORD $0x4e33cf3a // fmla v26.4s, v25.4s, v19.4s
+	WORD $0x3dc03539 // ldr q25, [x9, #208]
+	WORD $0x4e2ece59 // fmla v25.4s, v18.4s, v14.4s
+	WORD $0x3dc03532 // ldr q18, [x9, #208]
+	WORD $0x4e36cf92 // fmla v18.4s, v28.4s, v22.4s
 	WORD $0x3dc0353c // ldr q28, [x9, #208]
-	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
-	WORD $0x3dc03536 // ldr q22, [x9, #208]
-	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
-	WORD $0x4eab1d79 // mov v25.16b, v11.16b
-	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
-	WORD $0x4eab1d7c // mov v28.16b, v11.16b
-	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
-	WORD $0x4eab1d73 // mov v19.16b, v11.16b
-	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
-	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
-	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
-	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
-	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
-	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
-	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
-	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
+	WORD $0x4e31cdbc // fmla v28.4s, v13.4s, v17.4s
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x4e33cf4d // fmla v13.4s, v26.4s, v19.4s
+	WORD $0x3dc0093a // ldr q26, [x9, #32]
+	WORD $0x4e2ecf3a // fmla v26.4s, v25.4s, v14.4s
+	WORD $0x3dc00939 // ldr q25, [x9, #32]
+	WORD $0x4e36ce59 // fmla v25.4s, v18.4s, v22.4s
+	WORD $0x3dc00932 // ldr q18, [x9, #32]
+	WORD $0x4e31cf92 // fmla v18.4s, v28.4s, v17.4s
+	WORD $0x3dc0093c // ldr q28, [x9, #32]
+	WORD $0x4e33cdbc // fmla v28.4s, v13.4s, v19.4s
+	WORD $0x3dc00933 // ldr q19, [x9, #32]
+	WORD $0x4e2ecf53 // fmla v19.4s, v26.4s, v14.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e36cf2e // fmla v14.4s, v25.4s, v22.4s
+	WORD $0x3dc00936 // ldr q22, [x9, #32]
+	WORD $0x4e31ce56 // fmla v22.4s, v18.4s, v17.4s
+	WORD $0x4f3f06b1 // sshr v17.4s, v21.4s, #1
+	WORD $0x4f3f05f2 // sshr v18.4s, v15.4s, #1
+	WORD $0x4f3f0619 // sshr v25.4s, v16.4s, #1
+	WORD $0x4f3f06fa // sshr v26.4s, v23.4s, #1
+	WORD $0x4f37562d // shl v13.4s, v17.4s, #23
+	WORD $0x4f37565d // shl v29.4s, v18.4s, #23
+	WORD $0x4f37573e // shl v30.4s, v25.4s, #23
 	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
-	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
-	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
-	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
-	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
-	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
-	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
-	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
-	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
-	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
-	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
-	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
-	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
+	WORD $0x6e2ddf9c // fmul v28.4s, v28.4s, v13.4s
+	WORD $0x6e3dde73 // fmul v19.4s, v19.4s, v29.4s
+	WORD $0x6e3eddce // fmul v14.4s, v14.4s, v30.4s
+	WORD $0x6e3fded6 // fmul v22.4s, v22.4s, v31.4s
+	WORD $0x6eb186b5 // sub v21.4s, v21.4s, v17.4s
+	WORD $0x6eb285ef // sub v15.4s, v15.4s, v18.4s
+	WORD $0x6eb98610 // sub v16.4s, v16.4s, v25.4s
+	WORD $0x6eba86f7 // sub v23.4s, v23.4s, v26.4s
+	WORD $0x4f3756b5 // shl v21.4s, v21.4s, #23
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4f3756f7 // shl v23.4s, v23.4s, #23
+	WORD $0x6e35df9c // fmul v28.4s, v28.4s, v21.4s
+	WORD $0x6e2fde73 // fmul v19.4s, v19.4s, v15.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x6e37ded6 // fmul v22.4s, v22.4s, v23.4s
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800176 // str q22, [x11, #0]
+	WORD $0x3d80017c // str q28, [x11, #0]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d80056e // str q14, [x11, #16]
+	WORD $0x3d800573 // str q19, [x11, #16]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800975 // str q21, [x11, #32]
+	WORD $0x3d80096e // str q14, [x11, #32]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800d73 // str q19, [x11, #48]
-	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
-	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
-	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
-	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
-	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
-	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+	WORD $0x3d800d76 // str q22, [x11, #48]
+	WORD $0x4e3cd41c // fadd v28.4s, v0.4s, v28.4s
+	WORD $0x4e33d433 // fadd v19.4s, v1.4s, v19.4s
+	WORD $0x4e2ed44e // fadd v14.4s, v2.4s, v14.4s
+	WORD $0x4e36d476 // fadd v22.4s, v3.4s, v22.4s
+	WORD $0x6eac1f80 // bit v0.16b, v28.16b, v12.16b
+	WORD $0x6eb41e61 // bit v1.16b, v19.16b, v20.16b
+	WORD $0x6eb81dc2 // bit v2.16b, v14.16b, v24.16b
+	WORD $0x6ebb1ec3 // bit v3.16b, v22.16b, v27.16b
 	MOVD R0, R12
 	MOVD $scratch0-144(SP), R11
 	MOVD R8, R13
@@ -9003,6 +8264,10 @@ out0:
 	BNE out0
 
 done:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -9013,486 +8278,338 @@ done:
 	FMOVS F0, acc+32(FP)
 	RET
 
-// func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, top float32)
-TEXT ·expSumOnlyNEON(SB), NOSPLIT, $80-32
-	MOVD acc+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD n+16(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	MOVWU scale+24(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
-	MOVWU top+28(FP), R10
-	WORD $0x4e040d45 // dup v5.4s, w10
-	WORD $0x3dc00d26 // ldr q6, [x9, #48]
-	WORD $0x3dc01127 // ldr q7, [x9, #64]
-	WORD $0x3dc01528 // ldr q8, [x9, #80]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0x3dc01d2a // ldr q10, [x9, #112]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc0002c // ldr q12, [x1, #0]
-	WORD $0x3dc0042d // ldr q13, [x1, #16]
-	WORD $0x3dc0082e // ldr q14, [x1, #32]
-	WORD $0x3dc00c2f // ldr q15, [x1, #48]
-	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
-	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
-	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
-	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
-	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
-	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
-	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
-	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
-	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
-	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
-	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
-	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
-	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
-	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
-	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
-	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
-	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
-	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
-	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
-	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
-	WORD $0x4ea91d32 // mov v18.16b, v9.16b
-	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
-	WORD $0x4ea91d33 // mov v19.16b, v9.16b
-	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
-	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
-	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
-	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
-	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
-	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
-	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
-	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
-	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02937 // ldr q23, [x9, #160]
-	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02935 // ldr q21, [x9, #160]
-	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02934 // ldr q20, [x9, #160]
-	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
-	WORD $0x3dc02d38 // ldr q24, [x9, #176]
-	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
-	WORD $0x3dc02d37 // ldr q23, [x9, #176]
-	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
-	WORD $0x3dc02d35 // ldr q21, [x9, #176]
-	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
-	WORD $0x3dc03134 // ldr q20, [x9, #192]
-	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
-	WORD $0x3dc03138 // ldr q24, [x9, #192]
-	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
-	WORD $0x3dc03137 // ldr q23, [x9, #192]
-	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
-	WORD $0x3dc03535 // ldr q21, [x9, #208]
-	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
-	WORD $0x3dc03534 // ldr q20, [x9, #208]
-	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
-	WORD $0x3dc03538 // ldr q24, [x9, #208]
-	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
-	WORD $0x3dc03537 // ldr q23, [x9, #208]
-	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
-	WORD $0x4eab1d74 // mov v20.16b, v11.16b
-	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
-	WORD $0x4eab1d77 // mov v23.16b, v11.16b
-	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
-	WORD $0x4eab1d70 // mov v16.16b, v11.16b
-	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
-	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
-	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
-	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
-	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
-	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
-	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
-	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
-	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
-	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
-	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
-	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
-	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
-	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
-	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
-	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
-	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
-	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
-	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
-	ADD $64, R1, R1
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R1, R11
-	MOVD $scratch0-80(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc0016c // ldur q12, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30177 // ldur q23, [x11, #48]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00173 // ldr q19, [x11, #0]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00572 // ldr q18, [x11, #16]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
-	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6e // ldr q14, [x11, #48]
-	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
-	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
-	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
-	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
-	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
-	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
-	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
-	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
-	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
-	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
-	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
-	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
-	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
-	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
-	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
-	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
-	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
-	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
-	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
-	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
-	WORD $0x4ea91d34 // mov v20.16b, v9.16b
-	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
-	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
-	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
-	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
-	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
-	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
-	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
-	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
-	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02939 // ldr q25, [x9, #160]
-	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293a // ldr q26, [x9, #160]
-	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293b // ldr q27, [x9, #160]
-	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
-	WORD $0x3dc02d3c // ldr q28, [x9, #176]
-	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
-	WORD $0x3dc02d39 // ldr q25, [x9, #176]
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
-	WORD $0x3dc02d3a // ldr q26, [x9, #176]
-	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
-	WORD $0x3dc0313b // ldr q27, [x9, #192]
-	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
-	WORD $0x3dc0313c // ldr q28, [x9, #192]
-	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
-	WORD $0x3dc03139 // ldr q25, [x9, #192]
-	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
-	WORD $0x3dc0353a // ldr q26, [x9, #208]
-	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
-	WORD $0x3dc0353b // ldr q27, [x9, #208]
-	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
-	WORD $0x3dc0353c // ldr q28, [x9, #208]
-	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
-	WORD $0x3dc03536 // ldr q22, [x9, #208]
-	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
-	WORD $0x4eab1d79 // mov v25.16b, v11.16b
-	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
-	WORD $0x4eab1d7c // mov v28.16b, v11.16b
-	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
-	WORD $0x4eab1d73 // mov v19.16b, v11.16b
-	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
-	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
-	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
-	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
-	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
-	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
-	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
-	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
-	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
-	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
-	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
-	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
-	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
-	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
-	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
-	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
-	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
-	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
-	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
-	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
-	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
-	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
-	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
-	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
-	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
-	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
-	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	RET
-
-// func expSumOnlyWholeNEON(x *float32, n int, scale, top float32) (acc float32)
-TEXT ·expSumOnlyWholeNEON(SB), NOSPLIT, $80-28
+// func expSumOnlyNEON(x *float32, n int, scale, top float32) (acc float32)
+TEXT ·expSumOnlyNEON(SB), NOSPLIT, $80-28
 	MOVD x+0(FP), R0
 	MOVD n+8(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
 	MOVWU scale+16(FP), R10
-	WORD $0x4e040d44 // dup v4.4s, w10
+	WORD $0x4e040d48 // dup v8.4s, w10
 	MOVWU top+20(FP), R10
-	WORD $0x4e040d45 // dup v5.4s, w10
-	WORD $0x3dc00d26 // ldr q6, [x9, #48]
-	WORD $0x3dc01127 // ldr q7, [x9, #64]
-	WORD $0x3dc01528 // ldr q8, [x9, #80]
-	WORD $0x3dc01929 // ldr q9, [x9, #96]
-	WORD $0x3dc01d2a // ldr q10, [x9, #112]
-	WORD $0x3dc0092b // ldr q11, [x9, #32]
+	WORD $0x4e040d49 // dup v9.4s, w10
+	WORD $0x3dc00d2a // ldr q10, [x9, #48]
+	WORD $0x3dc0112b // ldr q11, [x9, #64]
+
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $8, R15
+
+turn:
+	WORD $0x3dc0000c // ldr q12, [x0, #0]
+	WORD $0x3dc0040d // ldr q13, [x0, #16]
+	WORD $0x3dc0080e // ldr q14, [x0, #32]
+	WORD $0x3dc00c0f // ldr q15, [x0, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4ea9d5ad // fsub v13.4s, v13.4s, v9.4s
+	WORD $0x4ea9d5ce // fsub v14.4s, v14.4s, v9.4s
+	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
+	WORD $0x6e2cdd0c // fmul v12.4s, v8.4s, v12.4s
+	WORD $0x6e2ddd0d // fmul v13.4s, v8.4s, v13.4s
+	WORD $0x6e2edd0e // fmul v14.4s, v8.4s, v14.4s
+	WORD $0x6e2fdd0f // fmul v15.4s, v8.4s, v15.4s
+	WORD $0x6eabe590 // fcmgt v16.4s, v12.4s, v11.4s
+	WORD $0x6e6c1d70 // bsl v16.16b, v11.16b, v12.16b
+	WORD $0x6eabe5ac // fcmgt v12.4s, v13.4s, v11.4s
+	WORD $0x6e6d1d6c // bsl v12.16b, v11.16b, v13.16b
+	WORD $0x6eabe5cd // fcmgt v13.4s, v14.4s, v11.4s
+	WORD $0x6e6e1d6d // bsl v13.16b, v11.16b, v14.16b
+	WORD $0x6eabe5ee // fcmgt v14.4s, v15.4s, v11.4s
+	WORD $0x6e6f1d6e // bsl v14.16b, v11.16b, v15.16b
+	WORD $0x6eb0e54f // fcmgt v15.4s, v10.4s, v16.4s
+	WORD $0x6e701d4f // bsl v15.16b, v10.16b, v16.16b
+	WORD $0x6eace550 // fcmgt v16.4s, v10.4s, v12.4s
+	WORD $0x6e6c1d50 // bsl v16.16b, v10.16b, v12.16b
+	WORD $0x6eade54c // fcmgt v12.4s, v10.4s, v13.4s
+	WORD $0x6e6d1d4c // bsl v12.16b, v10.16b, v13.16b
+	WORD $0x6eaee54d // fcmgt v13.4s, v10.4s, v14.4s
+	WORD $0x6e6e1d4d // bsl v13.16b, v10.16b, v14.16b
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01931 // ldr q17, [x9, #96]
+	WORD $0x4e2ecdf1 // fmla v17.4s, v15.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4e2ece12 // fmla v18.4s, v16.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01933 // ldr q19, [x9, #96]
+	WORD $0x4e2ecd93 // fmla v19.4s, v12.4s, v14.4s
+	WORD $0x3dc0152e // ldr q14, [x9, #80]
+	WORD $0x3dc01934 // ldr q20, [x9, #96]
+	WORD $0x4e2ecdb4 // fmla v20.4s, v13.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed635 // fsub v21.4s, v17.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed656 // fsub v22.4s, v18.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed677 // fsub v23.4s, v19.4s, v14.4s
+	WORD $0x3dc0192e // ldr q14, [x9, #96]
+	WORD $0x4eaed698 // fsub v24.4s, v20.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeceaf // fmls v15.4s, v21.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeced0 // fmls v16.4s, v22.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaeceec // fmls v12.4s, v23.4s, v14.4s
+	WORD $0x3dc01d2e // ldr q14, [x9, #112]
+	WORD $0x4eaecf0d // fmls v13.4s, v24.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeceaf // fmls v15.4s, v21.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeced0 // fmls v16.4s, v22.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaeceec // fmls v12.4s, v23.4s, v14.4s
+	WORD $0x3dc0212e // ldr q14, [x9, #128]
+	WORD $0x4eaecf0d // fmls v13.4s, v24.4s, v14.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02938 // ldr q24, [x9, #160]
+	WORD $0x4e2fcdd8 // fmla v24.4s, v14.4s, v15.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02937 // ldr q23, [x9, #160]
+	WORD $0x4e30cdd7 // fmla v23.4s, v14.4s, v16.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02936 // ldr q22, [x9, #160]
+	WORD $0x4e2ccdd6 // fmla v22.4s, v14.4s, v12.4s
+	WORD $0x3dc0252e // ldr q14, [x9, #144]
+	WORD $0x3dc02935 // ldr q21, [x9, #160]
+	WORD $0x4e2dcdd5 // fmla v21.4s, v14.4s, v13.4s
+	WORD $0x3dc02d2e // ldr q14, [x9, #176]
+	WORD $0x4e2fcf0e // fmla v14.4s, v24.4s, v15.4s
+	WORD $0x3dc02d38 // ldr q24, [x9, #176]
+	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
+	WORD $0x3dc02d37 // ldr q23, [x9, #176]
+	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
+	WORD $0x3dc02d36 // ldr q22, [x9, #176]
+	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x3dc03135 // ldr q21, [x9, #192]
+	WORD $0x4e2fcdd5 // fmla v21.4s, v14.4s, v15.4s
+	WORD $0x3dc0312e // ldr q14, [x9, #192]
+	WORD $0x4e30cf0e // fmla v14.4s, v24.4s, v16.4s
+	WORD $0x3dc03138 // ldr q24, [x9, #192]
+	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
+	WORD $0x3dc03137 // ldr q23, [x9, #192]
+	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
+	WORD $0x3dc03536 // ldr q22, [x9, #208]
+	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
+	WORD $0x3dc03535 // ldr q21, [x9, #208]
+	WORD $0x4e30cdd5 // fmla v21.4s, v14.4s, v16.4s
+	WORD $0x3dc0352e // ldr q14, [x9, #208]
+	WORD $0x4e2ccf0e // fmla v14.4s, v24.4s, v12.4s
+	WORD $0x3dc03538 // ldr q24, [x9, #208]
+	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
+	WORD $0x3dc00937 // ldr q23, [x9, #32]
+	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
+	WORD $0x3dc00936 // ldr q22, [x9, #32]
+	WORD $0x4e30ceb6 // fmla v22.4s, v21.4s, v16.4s
+	WORD $0x3dc00935 // ldr q21, [x9, #32]
+	WORD $0x4e2ccdd5 // fmla v21.4s, v14.4s, v12.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e2dcf0e // fmla v14.4s, v24.4s, v13.4s
+	WORD $0x3dc00938 // ldr q24, [x9, #32]
+	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
+	WORD $0x3dc0092f // ldr q15, [x9, #32]
+	WORD $0x4e30cecf // fmla v15.4s, v22.4s, v16.4s
+	WORD $0x3dc00930 // ldr q16, [x9, #32]
+	WORD $0x4e2cceb0 // fmla v16.4s, v21.4s, v12.4s
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x4e2dcdcc // fmla v12.4s, v14.4s, v13.4s
+	WORD $0x4f3f062d // sshr v13.4s, v17.4s, #1
+	WORD $0x4f3f064e // sshr v14.4s, v18.4s, #1
+	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
+	WORD $0x4f3f0696 // sshr v22.4s, v20.4s, #1
+	WORD $0x4f3755b7 // shl v23.4s, v13.4s, #23
+	WORD $0x4f3755d9 // shl v25.4s, v14.4s, #23
+	WORD $0x4f3756ba // shl v26.4s, v21.4s, #23
+	WORD $0x4f3756db // shl v27.4s, v22.4s, #23
+	WORD $0x6e37df18 // fmul v24.4s, v24.4s, v23.4s
+	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
+	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
+	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
+	WORD $0x6ead8631 // sub v17.4s, v17.4s, v13.4s
+	WORD $0x6eae8652 // sub v18.4s, v18.4s, v14.4s
+	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
+	WORD $0x6eb68694 // sub v20.4s, v20.4s, v22.4s
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
+	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e32ddef // fmul v15.4s, v15.4s, v18.4s
+	WORD $0x6e33de10 // fmul v16.4s, v16.4s, v19.4s
+	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
+	ADD $64, R0, R0
+	SUBS $16, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	B block
+
+rest:
 	SUBS $16, R8, R8
 	BLT tail
 
 singleLoop:
 	WORD $0x3dc0000c // ldr q12, [x0, #0]
-	WORD $0x3dc0040d // ldr q13, [x0, #16]
-	WORD $0x3dc0080e // ldr q14, [x0, #32]
-	WORD $0x3dc00c0f // ldr q15, [x0, #48]
-	WORD $0x4ea5d58c // fsub v12.4s, v12.4s, v5.4s
-	WORD $0x4ea5d5ad // fsub v13.4s, v13.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x4ea5d5ef // fsub v15.4s, v15.4s, v5.4s
-	WORD $0x6e2cdc8c // fmul v12.4s, v4.4s, v12.4s
-	WORD $0x6e2ddc8d // fmul v13.4s, v4.4s, v13.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6e2fdc8f // fmul v15.4s, v4.4s, v15.4s
-	WORD $0x6ea7e590 // fcmgt v16.4s, v12.4s, v7.4s
-	WORD $0x6e6c1cf0 // bsl v16.16b, v7.16b, v12.16b
-	WORD $0x6ea7e5ac // fcmgt v12.4s, v13.4s, v7.4s
-	WORD $0x6e6d1cec // bsl v12.16b, v7.16b, v13.16b
-	WORD $0x6ea7e5cd // fcmgt v13.4s, v14.4s, v7.4s
-	WORD $0x6e6e1ced // bsl v13.16b, v7.16b, v14.16b
-	WORD $0x6ea7e5ee // fcmgt v14.4s, v15.4s, v7.4s
-	WORD $0x6e6f1cee // bsl v14.16b, v7.16b, v15.16b
-	WORD $0x6eb0e4cf // fcmgt v15.4s, v6.4s, v16.4s
-	WORD $0x6e701ccf // bsl v15.16b, v6.16b, v16.16b
-	WORD $0x6eace4d0 // fcmgt v16.4s, v6.4s, v12.4s
-	WORD $0x6e6c1cd0 // bsl v16.16b, v6.16b, v12.16b
-	WORD $0x6eade4cc // fcmgt v12.4s, v6.4s, v13.4s
-	WORD $0x6e6d1ccc // bsl v12.16b, v6.16b, v13.16b
-	WORD $0x6eaee4cd // fcmgt v13.4s, v6.4s, v14.4s
-	WORD $0x6e6e1ccd // bsl v13.16b, v6.16b, v14.16b
-	WORD $0x4ea91d2e // mov v14.16b, v9.16b
-	WORD $0x4e28cdee // fmla v14.4s, v15.4s, v8.4s
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28ce11 // fmla v17.4s, v16.4s, v8.4s
-	WORD $0x4ea91d32 // mov v18.16b, v9.16b
-	WORD $0x4e28cd92 // fmla v18.4s, v12.4s, v8.4s
-	WORD $0x4ea91d33 // mov v19.16b, v9.16b
-	WORD $0x4e28cdb3 // fmla v19.4s, v13.4s, v8.4s
-	WORD $0x4ea9d5d4 // fsub v20.4s, v14.4s, v9.4s
-	WORD $0x4ea9d635 // fsub v21.4s, v17.4s, v9.4s
-	WORD $0x4ea9d656 // fsub v22.4s, v18.4s, v9.4s
-	WORD $0x4ea9d677 // fsub v23.4s, v19.4s, v9.4s
-	WORD $0x4eaace8f // fmls v15.4s, v20.4s, v10.4s
-	WORD $0x4eaaceb0 // fmls v16.4s, v21.4s, v10.4s
-	WORD $0x4eaacecc // fmls v12.4s, v22.4s, v10.4s
-	WORD $0x4eaaceed // fmls v13.4s, v23.4s, v10.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ce8f // fmls v15.4s, v20.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceb0 // fmls v16.4s, v21.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8cecc // fmls v12.4s, v22.4s, v24.4s
-	WORD $0x3dc02138 // ldr q24, [x9, #128]
-	WORD $0x4eb8ceed // fmls v13.4s, v23.4s, v24.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02937 // ldr q23, [x9, #160]
-	WORD $0x4e2fcf17 // fmla v23.4s, v24.4s, v15.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e30cf16 // fmla v22.4s, v24.4s, v16.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
+	WORD $0x3dc00410 // ldr q16, [x0, #16]
+	WORD $0x3dc0080f // ldr q15, [x0, #32]
+	WORD $0x3dc00c18 // ldr q24, [x0, #48]
+	WORD $0x4ea9d58c // fsub v12.4s, v12.4s, v9.4s
+	WORD $0x4ea9d610 // fsub v16.4s, v16.4s, v9.4s
+	WORD $0x4ea9d5ef // fsub v15.4s, v15.4s, v9.4s
+	WORD $0x4ea9d718 // fsub v24.4s, v24.4s, v9.4s
+	WORD $0x6e2cdd0c // fmul v12.4s, v8.4s, v12.4s
+	WORD $0x6e30dd10 // fmul v16.4s, v8.4s, v16.4s
+	WORD $0x6e2fdd0f // fmul v15.4s, v8.4s, v15.4s
+	WORD $0x6e38dd18 // fmul v24.4s, v8.4s, v24.4s
+	WORD $0x6eabe594 // fcmgt v20.4s, v12.4s, v11.4s
+	WORD $0x6e6c1d74 // bsl v20.16b, v11.16b, v12.16b
+	WORD $0x6eabe60c // fcmgt v12.4s, v16.4s, v11.4s
+	WORD $0x6e701d6c // bsl v12.16b, v11.16b, v16.16b
+	WORD $0x6eabe5f0 // fcmgt v16.4s, v15.4s, v11.4s
+	WORD $0x6e6f1d70 // bsl v16.16b, v11.16b, v15.16b
+	WORD $0x6eabe70f // fcmgt v15.4s, v24.4s, v11.4s
+	WORD $0x6e781d6f // bsl v15.16b, v11.16b, v24.16b
+	WORD $0x6eb4e558 // fcmgt v24.4s, v10.4s, v20.4s
+	WORD $0x6e741d58 // bsl v24.16b, v10.16b, v20.16b
+	WORD $0x6eace554 // fcmgt v20.4s, v10.4s, v12.4s
+	WORD $0x6e6c1d54 // bsl v20.16b, v10.16b, v12.16b
+	WORD $0x6eb0e54c // fcmgt v12.4s, v10.4s, v16.4s
+	WORD $0x6e701d4c // bsl v12.16b, v10.16b, v16.16b
+	WORD $0x6eafe550 // fcmgt v16.4s, v10.4s, v15.4s
+	WORD $0x6e6f1d50 // bsl v16.16b, v10.16b, v15.16b
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01933 // ldr q19, [x9, #96]
+	WORD $0x4e2fcf13 // fmla v19.4s, v24.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4e2fce92 // fmla v18.4s, v20.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01931 // ldr q17, [x9, #96]
+	WORD $0x4e2fcd91 // fmla v17.4s, v12.4s, v15.4s
+	WORD $0x3dc0152f // ldr q15, [x9, #80]
+	WORD $0x3dc01936 // ldr q22, [x9, #96]
+	WORD $0x4e2fce16 // fmla v22.4s, v16.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd675 // fsub v21.4s, v19.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd64e // fsub v14.4s, v18.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd62d // fsub v13.4s, v17.4s, v15.4s
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4eafd6db // fsub v27.4s, v22.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafceb8 // fmls v24.4s, v21.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcdd4 // fmls v20.4s, v14.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcdac // fmls v12.4s, v13.4s, v15.4s
+	WORD $0x3dc01d2f // ldr q15, [x9, #112]
+	WORD $0x4eafcf70 // fmls v16.4s, v27.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafceb8 // fmls v24.4s, v21.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcdd4 // fmls v20.4s, v14.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcdac // fmls v12.4s, v13.4s, v15.4s
+	WORD $0x3dc0212f // ldr q15, [x9, #128]
+	WORD $0x4eafcf70 // fmls v16.4s, v27.4s, v15.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0293b // ldr q27, [x9, #160]
+	WORD $0x4e38cdfb // fmla v27.4s, v15.4s, v24.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0x4e34cded // fmla v13.4s, v15.4s, v20.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
+	WORD $0x3dc0292e // ldr q14, [x9, #160]
+	WORD $0x4e2ccdee // fmla v14.4s, v15.4s, v12.4s
+	WORD $0x3dc0252f // ldr q15, [x9, #144]
 	WORD $0x3dc02935 // ldr q21, [x9, #160]
-	WORD $0x4e2ccf15 // fmla v21.4s, v24.4s, v12.4s
-	WORD $0x3dc02538 // ldr q24, [x9, #144]
-	WORD $0x3dc02934 // ldr q20, [x9, #160]
-	WORD $0x4e2dcf14 // fmla v20.4s, v24.4s, v13.4s
-	WORD $0x3dc02d38 // ldr q24, [x9, #176]
-	WORD $0x4e2fcef8 // fmla v24.4s, v23.4s, v15.4s
-	WORD $0x3dc02d37 // ldr q23, [x9, #176]
-	WORD $0x4e30ced7 // fmla v23.4s, v22.4s, v16.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e2cceb6 // fmla v22.4s, v21.4s, v12.4s
-	WORD $0x3dc02d35 // ldr q21, [x9, #176]
-	WORD $0x4e2dce95 // fmla v21.4s, v20.4s, v13.4s
-	WORD $0x3dc03134 // ldr q20, [x9, #192]
-	WORD $0x4e2fcf14 // fmla v20.4s, v24.4s, v15.4s
-	WORD $0x3dc03138 // ldr q24, [x9, #192]
-	WORD $0x4e30cef8 // fmla v24.4s, v23.4s, v16.4s
-	WORD $0x3dc03137 // ldr q23, [x9, #192]
-	WORD $0x4e2cced7 // fmla v23.4s, v22.4s, v12.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e2dceb6 // fmla v22.4s, v21.4s, v13.4s
+	WORD $0x4e30cdf5 // fmla v21.4s, v15.4s, v16.4s
+	WORD $0x3dc02d2f // ldr q15, [x9, #176]
+	WORD $0x4e38cf6f // fmla v15.4s, v27.4s, v24.4s
+	WORD $0x3dc02d3b // ldr q27, [x9, #176]
+	WORD $0x4e34cdbb // fmla v27.4s, v13.4s, v20.4s
+	WORD $0x3dc02d2d // ldr q13, [x9, #176]
+	WORD $0x4e2ccdcd // fmla v13.4s, v14.4s, v12.4s
+	WORD $0x3dc02d2e // ldr q14, [x9, #176]
+	WORD $0x4e30ceae // fmla v14.4s, v21.4s, v16.4s
+	WORD $0x3dc03135 // ldr q21, [x9, #192]
+	WORD $0x4e38cdf5 // fmla v21.4s, v15.4s, v24.4s
+	WORD $0x3dc0312f // ldr q15, [x9, #192]
+	WORD $0x4e34cf6f // fmla v15.4s, v27.4s, v20.4s
+	WORD $0x3dc0313b // ldr q27, [x9, #192]
+	WORD $0x4e2ccdbb // fmla v27.4s, v13.4s, v12.4s
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0x4e30cdcd // fmla v13.4s, v14.4s, v16.4s
+	WORD $0x3dc0352e // ldr q14, [x9, #208]
+	WORD $0x4e38ceae // fmla v14.4s, v21.4s, v24.4s
 	WORD $0x3dc03535 // ldr q21, [x9, #208]
-	WORD $0x4e2fce95 // fmla v21.4s, v20.4s, v15.4s
-	WORD $0x3dc03534 // ldr q20, [x9, #208]
-	WORD $0x4e30cf14 // fmla v20.4s, v24.4s, v16.4s
-	WORD $0x3dc03538 // ldr q24, [x9, #208]
-	WORD $0x4e2ccef8 // fmla v24.4s, v23.4s, v12.4s
-	WORD $0x3dc03537 // ldr q23, [x9, #208]
-	WORD $0x4e2dced7 // fmla v23.4s, v22.4s, v13.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2fceb6 // fmla v22.4s, v21.4s, v15.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e30ce95 // fmla v21.4s, v20.4s, v16.4s
-	WORD $0x4eab1d74 // mov v20.16b, v11.16b
-	WORD $0x4e2ccf14 // fmla v20.4s, v24.4s, v12.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e2dcef8 // fmla v24.4s, v23.4s, v13.4s
-	WORD $0x4eab1d77 // mov v23.16b, v11.16b
-	WORD $0x4e2fced7 // fmla v23.4s, v22.4s, v15.4s
-	WORD $0x4eab1d6f // mov v15.16b, v11.16b
-	WORD $0x4e30ceaf // fmla v15.4s, v21.4s, v16.4s
-	WORD $0x4eab1d70 // mov v16.16b, v11.16b
-	WORD $0x4e2cce90 // fmla v16.4s, v20.4s, v12.4s
-	WORD $0x4eab1d6c // mov v12.16b, v11.16b
-	WORD $0x4e2dcf0c // fmla v12.4s, v24.4s, v13.4s
-	WORD $0x4f3f05cd // sshr v13.4s, v14.4s, #1
-	WORD $0x4f3f0638 // sshr v24.4s, v17.4s, #1
-	WORD $0x4f3f0654 // sshr v20.4s, v18.4s, #1
-	WORD $0x4f3f0675 // sshr v21.4s, v19.4s, #1
-	WORD $0x4f3755b6 // shl v22.4s, v13.4s, #23
-	WORD $0x4f375719 // shl v25.4s, v24.4s, #23
-	WORD $0x4f37569a // shl v26.4s, v20.4s, #23
-	WORD $0x4f3756bb // shl v27.4s, v21.4s, #23
-	WORD $0x6e36def7 // fmul v23.4s, v23.4s, v22.4s
-	WORD $0x6e39ddef // fmul v15.4s, v15.4s, v25.4s
-	WORD $0x6e3ade10 // fmul v16.4s, v16.4s, v26.4s
-	WORD $0x6e3bdd8c // fmul v12.4s, v12.4s, v27.4s
-	WORD $0x6ead85ce // sub v14.4s, v14.4s, v13.4s
-	WORD $0x6eb88631 // sub v17.4s, v17.4s, v24.4s
-	WORD $0x6eb48652 // sub v18.4s, v18.4s, v20.4s
-	WORD $0x6eb58673 // sub v19.4s, v19.4s, v21.4s
-	WORD $0x4f3755ce // shl v14.4s, v14.4s, #23
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4e34cdf5 // fmla v21.4s, v15.4s, v20.4s
+	WORD $0x3dc0352f // ldr q15, [x9, #208]
+	WORD $0x4e2ccf6f // fmla v15.4s, v27.4s, v12.4s
+	WORD $0x3dc0353b // ldr q27, [x9, #208]
+	WORD $0x4e30cdbb // fmla v27.4s, v13.4s, v16.4s
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x4e38cdcd // fmla v13.4s, v14.4s, v24.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e34ceae // fmla v14.4s, v21.4s, v20.4s
+	WORD $0x3dc00935 // ldr q21, [x9, #32]
+	WORD $0x4e2ccdf5 // fmla v21.4s, v15.4s, v12.4s
+	WORD $0x3dc0092f // ldr q15, [x9, #32]
+	WORD $0x4e30cf6f // fmla v15.4s, v27.4s, v16.4s
+	WORD $0x3dc0093b // ldr q27, [x9, #32]
+	WORD $0x4e38cdbb // fmla v27.4s, v13.4s, v24.4s
+	WORD $0x3dc00938 // ldr q24, [x9, #32]
+	WORD $0x4e34cdd8 // fmla v24.4s, v14.4s, v20.4s
+	WORD $0x3dc00934 // ldr q20, [x9, #32]
+	WORD $0x4e2cceb4 // fmla v20.4s, v21.4s, v12.4s
+	WORD $0x3dc0092c // ldr q12, [x9, #32]
+	WORD $0x4e30cdec // fmla v12.4s, v15.4s, v16.4s
+	WORD $0x4f3f0670 // sshr v16.4s, v19.4s, #1
+	WORD $0x4f3f064f // sshr v15.4s, v18.4s, #1
+	WORD $0x4f3f0635 // sshr v21.4s, v17.4s, #1
+	WORD $0x4f3f06ce // sshr v14.4s, v22.4s, #1
+	WORD $0x4f37560d // shl v13.4s, v16.4s, #23
+	WORD $0x4f3755fa // shl v26.4s, v15.4s, #23
+	WORD $0x4f3756b9 // shl v25.4s, v21.4s, #23
+	WORD $0x4f3755d7 // shl v23.4s, v14.4s, #23
+	WORD $0x6e2ddf7b // fmul v27.4s, v27.4s, v13.4s
+	WORD $0x6e3adf18 // fmul v24.4s, v24.4s, v26.4s
+	WORD $0x6e39de94 // fmul v20.4s, v20.4s, v25.4s
+	WORD $0x6e37dd8c // fmul v12.4s, v12.4s, v23.4s
+	WORD $0x6eb08673 // sub v19.4s, v19.4s, v16.4s
+	WORD $0x6eaf8652 // sub v18.4s, v18.4s, v15.4s
+	WORD $0x6eb58631 // sub v17.4s, v17.4s, v21.4s
+	WORD $0x6eae86d6 // sub v22.4s, v22.4s, v14.4s
 	WORD $0x4f375673 // shl v19.4s, v19.4s, #23
-	WORD $0x6e2edef7 // fmul v23.4s, v23.4s, v14.4s
-	WORD $0x6e31ddef // fmul v15.4s, v15.4s, v17.4s
-	WORD $0x6e32de10 // fmul v16.4s, v16.4s, v18.4s
-	WORD $0x6e33dd8c // fmul v12.4s, v12.4s, v19.4s
-	WORD $0x4e37d400 // fadd v0.4s, v0.4s, v23.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
+	WORD $0x4f375652 // shl v18.4s, v18.4s, #23
+	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
+	WORD $0x4f3756d6 // shl v22.4s, v22.4s, #23
+	WORD $0x6e33df7b // fmul v27.4s, v27.4s, v19.4s
+	WORD $0x6e32df18 // fmul v24.4s, v24.4s, v18.4s
+	WORD $0x6e31de94 // fmul v20.4s, v20.4s, v17.4s
+	WORD $0x6e36dd8c // fmul v12.4s, v12.4s, v22.4s
+	WORD $0x4e3bd400 // fadd v0.4s, v0.4s, v27.4s
+	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
 	WORD $0x4e2cd463 // fadd v3.4s, v3.4s, v12.4s
 	ADD $64, R0, R0
 	SUBS $16, R8, R8
@@ -9513,151 +8630,167 @@ in0:
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
 	WORD $0x3cc0016c // ldur q12, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30177 // ldur q23, [x11, #48]
+	WORD $0x3cc10174 // ldur q20, [x11, #16]
+	WORD $0x3cc20178 // ldur q24, [x11, #32]
+	WORD $0x3cc3017b // ldur q27, [x11, #48]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00173 // ldr q19, [x11, #0]
+	WORD $0x3dc00176 // ldr q22, [x11, #0]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00572 // ldr q18, [x11, #16]
+	WORD $0x3dc00571 // ldr q17, [x11, #16]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00971 // ldr q17, [x11, #32]
+	WORD $0x3dc00972 // ldr q18, [x11, #32]
 	MOVD $scratch0-80(SP), R11
-	WORD $0x3dc00d6e // ldr q14, [x11, #48]
-	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
-	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
-	WORD $0x4ea5d631 // fsub v17.4s, v17.4s, v5.4s
-	WORD $0x4ea5d5ce // fsub v14.4s, v14.4s, v5.4s
-	WORD $0x6e33dc93 // fmul v19.4s, v4.4s, v19.4s
-	WORD $0x6e32dc92 // fmul v18.4s, v4.4s, v18.4s
-	WORD $0x6e31dc91 // fmul v17.4s, v4.4s, v17.4s
-	WORD $0x6e2edc8e // fmul v14.4s, v4.4s, v14.4s
-	WORD $0x6ea7e675 // fcmgt v21.4s, v19.4s, v7.4s
-	WORD $0x6e731cf5 // bsl v21.16b, v7.16b, v19.16b
-	WORD $0x6ea7e653 // fcmgt v19.4s, v18.4s, v7.4s
-	WORD $0x6e721cf3 // bsl v19.16b, v7.16b, v18.16b
-	WORD $0x6ea7e632 // fcmgt v18.4s, v17.4s, v7.4s
-	WORD $0x6e711cf2 // bsl v18.16b, v7.16b, v17.16b
-	WORD $0x6ea7e5d1 // fcmgt v17.4s, v14.4s, v7.4s
-	WORD $0x6e6e1cf1 // bsl v17.16b, v7.16b, v14.16b
-	WORD $0x6eb5e4ce // fcmgt v14.4s, v6.4s, v21.4s
-	WORD $0x6e751cce // bsl v14.16b, v6.16b, v21.16b
-	WORD $0x6eb3e4d5 // fcmgt v21.4s, v6.4s, v19.4s
-	WORD $0x6e731cd5 // bsl v21.16b, v6.16b, v19.16b
-	WORD $0x6eb2e4d3 // fcmgt v19.4s, v6.4s, v18.4s
-	WORD $0x6e721cd3 // bsl v19.16b, v6.16b, v18.16b
-	WORD $0x6eb1e4d2 // fcmgt v18.4s, v6.4s, v17.4s
-	WORD $0x6e711cd2 // bsl v18.16b, v6.16b, v17.16b
-	WORD $0x4ea91d31 // mov v17.16b, v9.16b
-	WORD $0x4e28cdd1 // fmla v17.4s, v14.4s, v8.4s
-	WORD $0x4ea91d34 // mov v20.16b, v9.16b
-	WORD $0x4e28ceb4 // fmla v20.4s, v21.4s, v8.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e28ce78 // fmla v24.4s, v19.4s, v8.4s
-	WORD $0x4ea91d2d // mov v13.16b, v9.16b
-	WORD $0x4e28ce4d // fmla v13.4s, v18.4s, v8.4s
-	WORD $0x4ea9d63b // fsub v27.4s, v17.4s, v9.4s
-	WORD $0x4ea9d69a // fsub v26.4s, v20.4s, v9.4s
-	WORD $0x4ea9d719 // fsub v25.4s, v24.4s, v9.4s
-	WORD $0x4ea9d5b6 // fsub v22.4s, v13.4s, v9.4s
-	WORD $0x4eaacf6e // fmls v14.4s, v27.4s, v10.4s
-	WORD $0x4eaacf55 // fmls v21.4s, v26.4s, v10.4s
-	WORD $0x4eaacf33 // fmls v19.4s, v25.4s, v10.4s
-	WORD $0x4eaaced2 // fmls v18.4s, v22.4s, v10.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf6e // fmls v14.4s, v27.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf55 // fmls v21.4s, v26.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebccf33 // fmls v19.4s, v25.4s, v28.4s
-	WORD $0x3dc0213c // ldr q28, [x9, #128]
-	WORD $0x4ebcced2 // fmls v18.4s, v22.4s, v28.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02936 // ldr q22, [x9, #160]
-	WORD $0x4e2ecf96 // fmla v22.4s, v28.4s, v14.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc02939 // ldr q25, [x9, #160]
-	WORD $0x4e35cf99 // fmla v25.4s, v28.4s, v21.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
+	WORD $0x3dc00d73 // ldr q19, [x11, #48]
+	WORD $0x4ea9d6d6 // fsub v22.4s, v22.4s, v9.4s
+	WORD $0x4ea9d631 // fsub v17.4s, v17.4s, v9.4s
+	WORD $0x4ea9d652 // fsub v18.4s, v18.4s, v9.4s
+	WORD $0x4ea9d673 // fsub v19.4s, v19.4s, v9.4s
+	WORD $0x6e36dd16 // fmul v22.4s, v8.4s, v22.4s
+	WORD $0x6e31dd11 // fmul v17.4s, v8.4s, v17.4s
+	WORD $0x6e32dd12 // fmul v18.4s, v8.4s, v18.4s
+	WORD $0x6e33dd13 // fmul v19.4s, v8.4s, v19.4s
+	WORD $0x6eabe6ce // fcmgt v14.4s, v22.4s, v11.4s
+	WORD $0x6e761d6e // bsl v14.16b, v11.16b, v22.16b
+	WORD $0x6eabe636 // fcmgt v22.4s, v17.4s, v11.4s
+	WORD $0x6e711d76 // bsl v22.16b, v11.16b, v17.16b
+	WORD $0x6eabe651 // fcmgt v17.4s, v18.4s, v11.4s
+	WORD $0x6e721d71 // bsl v17.16b, v11.16b, v18.16b
+	WORD $0x6eabe672 // fcmgt v18.4s, v19.4s, v11.4s
+	WORD $0x6e731d72 // bsl v18.16b, v11.16b, v19.16b
+	WORD $0x6eaee553 // fcmgt v19.4s, v10.4s, v14.4s
+	WORD $0x6e6e1d53 // bsl v19.16b, v10.16b, v14.16b
+	WORD $0x6eb6e54e // fcmgt v14.4s, v10.4s, v22.4s
+	WORD $0x6e761d4e // bsl v14.16b, v10.16b, v22.16b
+	WORD $0x6eb1e556 // fcmgt v22.4s, v10.4s, v17.4s
+	WORD $0x6e711d56 // bsl v22.16b, v10.16b, v17.16b
+	WORD $0x6eb2e551 // fcmgt v17.4s, v10.4s, v18.4s
+	WORD $0x6e721d51 // bsl v17.16b, v10.16b, v18.16b
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01935 // ldr q21, [x9, #96]
+	WORD $0x4e32ce75 // fmla v21.4s, v19.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc0192f // ldr q15, [x9, #96]
+	WORD $0x4e32cdcf // fmla v15.4s, v14.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01930 // ldr q16, [x9, #96]
+	WORD $0x4e32ced0 // fmla v16.4s, v22.4s, v18.4s
+	WORD $0x3dc01532 // ldr q18, [x9, #80]
+	WORD $0x3dc01937 // ldr q23, [x9, #96]
+	WORD $0x4e32ce37 // fmla v23.4s, v17.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d6b9 // fsub v25.4s, v21.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d5fa // fsub v26.4s, v15.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d60d // fsub v13.4s, v16.4s, v18.4s
+	WORD $0x3dc01932 // ldr q18, [x9, #96]
+	WORD $0x4eb2d6fc // fsub v28.4s, v23.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf33 // fmls v19.4s, v25.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf4e // fmls v14.4s, v26.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cdb6 // fmls v22.4s, v13.4s, v18.4s
+	WORD $0x3dc01d32 // ldr q18, [x9, #112]
+	WORD $0x4eb2cf91 // fmls v17.4s, v28.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf33 // fmls v19.4s, v25.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf4e // fmls v14.4s, v26.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cdb6 // fmls v22.4s, v13.4s, v18.4s
+	WORD $0x3dc02132 // ldr q18, [x9, #128]
+	WORD $0x4eb2cf91 // fmls v17.4s, v28.4s, v18.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc0293c // ldr q28, [x9, #160]
+	WORD $0x4e33ce5c // fmla v28.4s, v18.4s, v19.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc0292d // ldr q13, [x9, #160]
+	WORD $0x4e2ece4d // fmla v13.4s, v18.4s, v14.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
 	WORD $0x3dc0293a // ldr q26, [x9, #160]
-	WORD $0x4e33cf9a // fmla v26.4s, v28.4s, v19.4s
-	WORD $0x3dc0253c // ldr q28, [x9, #144]
-	WORD $0x3dc0293b // ldr q27, [x9, #160]
-	WORD $0x4e32cf9b // fmla v27.4s, v28.4s, v18.4s
+	WORD $0x4e36ce5a // fmla v26.4s, v18.4s, v22.4s
+	WORD $0x3dc02532 // ldr q18, [x9, #144]
+	WORD $0x3dc02939 // ldr q25, [x9, #160]
+	WORD $0x4e31ce59 // fmla v25.4s, v18.4s, v17.4s
+	WORD $0x3dc02d32 // ldr q18, [x9, #176]
+	WORD $0x4e33cf92 // fmla v18.4s, v28.4s, v19.4s
 	WORD $0x3dc02d3c // ldr q28, [x9, #176]
-	WORD $0x4e2ecedc // fmla v28.4s, v22.4s, v14.4s
-	WORD $0x3dc02d36 // ldr q22, [x9, #176]
-	WORD $0x4e35cf36 // fmla v22.4s, v25.4s, v21.4s
-	WORD $0x3dc02d39 // ldr q25, [x9, #176]
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
+	WORD $0x4e2ecdbc // fmla v28.4s, v13.4s, v14.4s
+	WORD $0x3dc02d2d // ldr q13, [x9, #176]
+	WORD $0x4e36cf4d // fmla v13.4s, v26.4s, v22.4s
 	WORD $0x3dc02d3a // ldr q26, [x9, #176]
-	WORD $0x4e32cf7a // fmla v26.4s, v27.4s, v18.4s
-	WORD $0x3dc0313b // ldr q27, [x9, #192]
-	WORD $0x4e2ecf9b // fmla v27.4s, v28.4s, v14.4s
-	WORD $0x3dc0313c // ldr q28, [x9, #192]
-	WORD $0x4e35cedc // fmla v28.4s, v22.4s, v21.4s
-	WORD $0x3dc03136 // ldr q22, [x9, #192]
-	WORD $0x4e33cf36 // fmla v22.4s, v25.4s, v19.4s
+	WORD $0x4e31cf3a // fmla v26.4s, v25.4s, v17.4s
 	WORD $0x3dc03139 // ldr q25, [x9, #192]
-	WORD $0x4e32cf59 // fmla v25.4s, v26.4s, v18.4s
+	WORD $0x4e33ce59 // fmla v25.4s, v18.4s, v19.4s
+	WORD $0x3dc03132 // ldr q18, [x9, #192]
+	WORD $0x4e2ecf92 // fmla v18.4s, v28.4s, v14.4s
+	WORD $0x3dc0313c // ldr q28, [x9, #192]
+	WORD $0x4e36cdbc // fmla v28.4s, v13.4s, v22.4s
+	WORD $0x3dc0312d // ldr q13, [x9, #192]
+	WORD $0x4e31cf4d // fmla v13.4s, v26.4s, v17.4s
 	WORD $0x3dc0353a // ldr q26, [x9, #208]
-	WORD $0x4e2ecf7a // fmla v26.4s, v27.4s, v14.4s
-	WORD $0x3dc0353b // ldr q27, [x9, #208]
-	WORD $0x4e35cf9b // fmla v27.4s, v28.4s, v21.4s
+	WORD $0x4e33cf3a // fmla v26.4s, v25.4s, v19.4s
+	WORD $0x3dc03539 // ldr q25, [x9, #208]
+	WORD $0x4e2ece59 // fmla v25.4s, v18.4s, v14.4s
+	WORD $0x3dc03532 // ldr q18, [x9, #208]
+	WORD $0x4e36cf92 // fmla v18.4s, v28.4s, v22.4s
 	WORD $0x3dc0353c // ldr q28, [x9, #208]
-	WORD $0x4e33cedc // fmla v28.4s, v22.4s, v19.4s
-	WORD $0x3dc03536 // ldr q22, [x9, #208]
-	WORD $0x4e32cf36 // fmla v22.4s, v25.4s, v18.4s
-	WORD $0x4eab1d79 // mov v25.16b, v11.16b
-	WORD $0x4e2ecf59 // fmla v25.4s, v26.4s, v14.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e35cf7a // fmla v26.4s, v27.4s, v21.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e33cf9b // fmla v27.4s, v28.4s, v19.4s
-	WORD $0x4eab1d7c // mov v28.16b, v11.16b
-	WORD $0x4e32cedc // fmla v28.4s, v22.4s, v18.4s
-	WORD $0x4eab1d76 // mov v22.16b, v11.16b
-	WORD $0x4e2ecf36 // fmla v22.4s, v25.4s, v14.4s
-	WORD $0x4eab1d6e // mov v14.16b, v11.16b
-	WORD $0x4e35cf4e // fmla v14.4s, v26.4s, v21.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e33cf75 // fmla v21.4s, v27.4s, v19.4s
-	WORD $0x4eab1d73 // mov v19.16b, v11.16b
-	WORD $0x4e32cf93 // fmla v19.4s, v28.4s, v18.4s
-	WORD $0x4f3f0632 // sshr v18.4s, v17.4s, #1
-	WORD $0x4f3f069c // sshr v28.4s, v20.4s, #1
-	WORD $0x4f3f071b // sshr v27.4s, v24.4s, #1
-	WORD $0x4f3f05ba // sshr v26.4s, v13.4s, #1
-	WORD $0x4f375659 // shl v25.4s, v18.4s, #23
-	WORD $0x4f37579d // shl v29.4s, v28.4s, #23
-	WORD $0x4f37577e // shl v30.4s, v27.4s, #23
+	WORD $0x4e31cdbc // fmla v28.4s, v13.4s, v17.4s
+	WORD $0x3dc0092d // ldr q13, [x9, #32]
+	WORD $0x4e33cf4d // fmla v13.4s, v26.4s, v19.4s
+	WORD $0x3dc0093a // ldr q26, [x9, #32]
+	WORD $0x4e2ecf3a // fmla v26.4s, v25.4s, v14.4s
+	WORD $0x3dc00939 // ldr q25, [x9, #32]
+	WORD $0x4e36ce59 // fmla v25.4s, v18.4s, v22.4s
+	WORD $0x3dc00932 // ldr q18, [x9, #32]
+	WORD $0x4e31cf92 // fmla v18.4s, v28.4s, v17.4s
+	WORD $0x3dc0093c // ldr q28, [x9, #32]
+	WORD $0x4e33cdbc // fmla v28.4s, v13.4s, v19.4s
+	WORD $0x3dc00933 // ldr q19, [x9, #32]
+	WORD $0x4e2ecf53 // fmla v19.4s, v26.4s, v14.4s
+	WORD $0x3dc0092e // ldr q14, [x9, #32]
+	WORD $0x4e36cf2e // fmla v14.4s, v25.4s, v22.4s
+	WORD $0x3dc00936 // ldr q22, [x9, #32]
+	WORD $0x4e31ce56 // fmla v22.4s, v18.4s, v17.4s
+	WORD $0x4f3f06b1 // sshr v17.4s, v21.4s, #1
+	WORD $0x4f3f05f2 // sshr v18.4s, v15.4s, #1
+	WORD $0x4f3f0619 // sshr v25.4s, v16.4s, #1
+	WORD $0x4f3f06fa // sshr v26.4s, v23.4s, #1
+	WORD $0x4f37562d // shl v13.4s, v17.4s, #23
+	WORD $0x4f37565d // shl v29.4s, v18.4s, #23
+	WORD $0x4f37573e // shl v30.4s, v25.4s, #23
 	WORD $0x4f37575f // shl v31.4s, v26.4s, #23
-	WORD $0x6e39ded6 // fmul v22.4s, v22.4s, v25.4s
-	WORD $0x6e3dddce // fmul v14.4s, v14.4s, v29.4s
-	WORD $0x6e3edeb5 // fmul v21.4s, v21.4s, v30.4s
-	WORD $0x6e3fde73 // fmul v19.4s, v19.4s, v31.4s
-	WORD $0x6eb28631 // sub v17.4s, v17.4s, v18.4s
-	WORD $0x6ebc8694 // sub v20.4s, v20.4s, v28.4s
-	WORD $0x6ebb8718 // sub v24.4s, v24.4s, v27.4s
-	WORD $0x6eba85ad // sub v13.4s, v13.4s, v26.4s
-	WORD $0x4f375631 // shl v17.4s, v17.4s, #23
-	WORD $0x4f375694 // shl v20.4s, v20.4s, #23
-	WORD $0x4f375718 // shl v24.4s, v24.4s, #23
-	WORD $0x4f3755ad // shl v13.4s, v13.4s, #23
-	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
-	WORD $0x6e34ddce // fmul v14.4s, v14.4s, v20.4s
-	WORD $0x6e38deb5 // fmul v21.4s, v21.4s, v24.4s
-	WORD $0x6e2dde73 // fmul v19.4s, v19.4s, v13.4s
-	WORD $0x4e36d416 // fadd v22.4s, v0.4s, v22.4s
-	WORD $0x4e2ed42e // fadd v14.4s, v1.4s, v14.4s
-	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
-	WORD $0x4e33d473 // fadd v19.4s, v3.4s, v19.4s
-	WORD $0x6eac1ec0 // bit v0.16b, v22.16b, v12.16b
-	WORD $0x6eb01dc1 // bit v1.16b, v14.16b, v16.16b
-	WORD $0x6eaf1ea2 // bit v2.16b, v21.16b, v15.16b
-	WORD $0x6eb71e63 // bit v3.16b, v19.16b, v23.16b
+	WORD $0x6e2ddf9c // fmul v28.4s, v28.4s, v13.4s
+	WORD $0x6e3dde73 // fmul v19.4s, v19.4s, v29.4s
+	WORD $0x6e3eddce // fmul v14.4s, v14.4s, v30.4s
+	WORD $0x6e3fded6 // fmul v22.4s, v22.4s, v31.4s
+	WORD $0x6eb186b5 // sub v21.4s, v21.4s, v17.4s
+	WORD $0x6eb285ef // sub v15.4s, v15.4s, v18.4s
+	WORD $0x6eb98610 // sub v16.4s, v16.4s, v25.4s
+	WORD $0x6eba86f7 // sub v23.4s, v23.4s, v26.4s
+	WORD $0x4f3756b5 // shl v21.4s, v21.4s, #23
+	WORD $0x4f3755ef // shl v15.4s, v15.4s, #23
+	WORD $0x4f375610 // shl v16.4s, v16.4s, #23
+	WORD $0x4f3756f7 // shl v23.4s, v23.4s, #23
+	WORD $0x6e35df9c // fmul v28.4s, v28.4s, v21.4s
+	WORD $0x6e2fde73 // fmul v19.4s, v19.4s, v15.4s
+	WORD $0x6e30ddce // fmul v14.4s, v14.4s, v16.4s
+	WORD $0x6e37ded6 // fmul v22.4s, v22.4s, v23.4s
+	WORD $0x4e3cd41c // fadd v28.4s, v0.4s, v28.4s
+	WORD $0x4e33d433 // fadd v19.4s, v1.4s, v19.4s
+	WORD $0x4e2ed44e // fadd v14.4s, v2.4s, v14.4s
+	WORD $0x4e36d476 // fadd v22.4s, v3.4s, v22.4s
+	WORD $0x6eac1f80 // bit v0.16b, v28.16b, v12.16b
+	WORD $0x6eb41e61 // bit v1.16b, v19.16b, v20.16b
+	WORD $0x6eb81dc2 // bit v2.16b, v14.16b, v24.16b
+	WORD $0x6ebb1ec3 // bit v3.16b, v22.16b, v27.16b
 
 done:
+	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -10385,306 +9518,115 @@ out0:
 done:
 	RET
 
-// func layerNormSumsNEON(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
-TEXT ·layerNormSumsNEON(SB), NOSPLIT, $144-48
-	MOVD sum+0(FP), R0
-	MOVD dot+8(FP), R1
-	MOVD dy+16(FP), R2
-	MOVD x+24(FP), R3
-	MOVD n+32(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	MOVWU mean+40(FP), R10
-	WORD $0x4e040d48 // dup v8.4s, w10
-	MOVWU rstd+44(FP), R10
-	WORD $0x4e040d49 // dup v9.4s, w10
-	SUBS $32, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc0004a // ldr q10, [x2, #0]
-	WORD $0x3dc0044b // ldr q11, [x2, #16]
-	WORD $0x3dc0084c // ldr q12, [x2, #32]
-	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x3dc0104e // ldr q14, [x2, #64]
-	WORD $0x3dc0144f // ldr q15, [x2, #80]
-	WORD $0x3dc01850 // ldr q16, [x2, #96]
-	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x3dc00072 // ldr q18, [x3, #0]
-	WORD $0x3dc00473 // ldr q19, [x3, #16]
-	WORD $0x3dc00874 // ldr q20, [x3, #32]
-	WORD $0x3dc00c75 // ldr q21, [x3, #48]
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
-	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x3dc01076 // ldr q22, [x3, #64]
-	WORD $0x3dc01477 // ldr q23, [x3, #80]
-	WORD $0x3dc01878 // ldr q24, [x3, #96]
-	WORD $0x3dc01c79 // ldr q25, [x3, #112]
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	WORD $0x4e32cd44 // fmla v4.4s, v10.4s, v18.4s
-	WORD $0x4e33cd65 // fmla v5.4s, v11.4s, v19.4s
-	WORD $0x4e34cd86 // fmla v6.4s, v12.4s, v20.4s
-	WORD $0x4e35cda7 // fmla v7.4s, v13.4s, v21.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
-	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
-	WORD $0x4e36cdc4 // fmla v4.4s, v14.4s, v22.4s
-	WORD $0x4e37cde5 // fmla v5.4s, v15.4s, v23.4s
-	WORD $0x4e38ce06 // fmla v6.4s, v16.4s, v24.4s
-	WORD $0x4e39ce27 // fmla v7.4s, v17.4s, v25.4s
-	ADD $128, R2, R2
-	ADD $128, R3, R3
-	SUBS $32, R8, R8
-	BGE loop
-
-single:
-	ADD $32, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00059 // ldr q25, [x2, #0]
-	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x3dc00858 // ldr q24, [x2, #32]
-	WORD $0x3dc00c50 // ldr q16, [x2, #48]
-	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x3dc00077 // ldr q23, [x3, #0]
-	WORD $0x3dc0046f // ldr q15, [x3, #16]
-	WORD $0x3dc00876 // ldr q22, [x3, #32]
-	WORD $0x3dc00c6e // ldr q14, [x3, #48]
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
-	WORD $0x4e37cf24 // fmla v4.4s, v25.4s, v23.4s
-	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
-	WORD $0x4e36cf06 // fmla v6.4s, v24.4s, v22.4s
-	WORD $0x4e2ece07 // fmla v7.4s, v16.4s, v14.4s
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R2, R11
-	MOVD $scratch0-144(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD R3, R11
-	MOVD $scratch1-80(SP), R12
-	MOVD R8, R13
-
-in1:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in1
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc0016e // ldur q14, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc20176 // ldur q22, [x11, #32]
-	WORD $0x3cc30178 // ldur q24, [x11, #48]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00571 // ldr q17, [x11, #16]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00977 // ldr q23, [x11, #32]
-	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00d79 // ldr q25, [x11, #48]
-	WORD $0x4e2fd415 // fadd v21.4s, v0.4s, v15.4s
-	WORD $0x4e31d42d // fadd v13.4s, v1.4s, v17.4s
-	WORD $0x4e37d454 // fadd v20.4s, v2.4s, v23.4s
-	WORD $0x4e39d46c // fadd v12.4s, v3.4s, v25.4s
-	WORD $0x6eae1ea0 // bit v0.16b, v21.16b, v14.16b
-	WORD $0x6eb01da1 // bit v1.16b, v13.16b, v16.16b
-	WORD $0x6eb61e82 // bit v2.16b, v20.16b, v22.16b
-	WORD $0x6eb81d83 // bit v3.16b, v12.16b, v24.16b
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0016c // ldr q12, [x11, #0]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00574 // ldr q20, [x11, #16]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
-	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d75 // ldr q21, [x11, #48]
-	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x4ea41c93 // mov v19.16b, v4.16b
-	WORD $0x4e2ccdf3 // fmla v19.4s, v15.4s, v12.4s
-	WORD $0x4ea51cac // mov v12.16b, v5.16b
-	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
-	WORD $0x4ea61cd4 // mov v20.16b, v6.16b
-	WORD $0x4e2dcef4 // fmla v20.4s, v23.4s, v13.4s
-	WORD $0x4ea71ced // mov v13.16b, v7.16b
-	WORD $0x4e35cf2d // fmla v13.4s, v25.4s, v21.4s
-	WORD $0x6eae1e64 // bit v4.16b, v19.16b, v14.16b
-	WORD $0x6eb01d85 // bit v5.16b, v12.16b, v16.16b
-	WORD $0x6eb61e86 // bit v6.16b, v20.16b, v22.16b
-	WORD $0x6eb81da7 // bit v7.16b, v13.16b, v24.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	WORD $0x3d800024 // str q4, [x1, #0]
-	WORD $0x3d800425 // str q5, [x1, #16]
-	WORD $0x3d800826 // str q6, [x1, #32]
-	WORD $0x3d800c27 // str q7, [x1, #48]
-	RET
-
-// func layerNormSumsWholeNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
-TEXT ·layerNormSumsWholeNEON(SB), NOSPLIT, $144-40
+// func layerNormSumsNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
+TEXT ·layerNormSumsNEON(SB), NOSPLIT, $144-40
 	MOVD dy+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD n+16(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
 	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
 	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
 	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
 	MOVWU mean+24(FP), R10
-	WORD $0x4e040d48 // dup v8.4s, w10
+	WORD $0x4e040d50 // dup v16.4s, w10
 	MOVWU rstd+28(FP), R10
-	WORD $0x4e040d49 // dup v9.4s, w10
-	SUBS $32, R8, R8
-	BLT single
+	WORD $0x4e040d51 // dup v17.4s, w10
 
-loop:
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
-	WORD $0x3dc0040b // ldr q11, [x0, #16]
-	WORD $0x3dc0080c // ldr q12, [x0, #32]
-	WORD $0x3dc00c0d // ldr q13, [x0, #48]
-	WORD $0x3dc0100e // ldr q14, [x0, #64]
-	WORD $0x3dc0140f // ldr q15, [x0, #80]
-	WORD $0x3dc01810 // ldr q16, [x0, #96]
-	WORD $0x3dc01c11 // ldr q17, [x0, #112]
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x3dc00032 // ldr q18, [x1, #0]
-	WORD $0x3dc00433 // ldr q19, [x1, #16]
-	WORD $0x3dc00834 // ldr q20, [x1, #32]
-	WORD $0x3dc00c35 // ldr q21, [x1, #48]
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
-	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x3dc01036 // ldr q22, [x1, #64]
-	WORD $0x3dc01437 // ldr q23, [x1, #80]
-	WORD $0x3dc01838 // ldr q24, [x1, #96]
-	WORD $0x3dc01c39 // ldr q25, [x1, #112]
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	WORD $0x4e32cd44 // fmla v4.4s, v10.4s, v18.4s
-	WORD $0x4e33cd65 // fmla v5.4s, v11.4s, v19.4s
-	WORD $0x4e34cd86 // fmla v6.4s, v12.4s, v20.4s
-	WORD $0x4e35cda7 // fmla v7.4s, v13.4s, v21.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
-	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
-	WORD $0x4e36cdc4 // fmla v4.4s, v14.4s, v22.4s
-	WORD $0x4e37cde5 // fmla v5.4s, v15.4s, v23.4s
-	WORD $0x4e38ce06 // fmla v6.4s, v16.4s, v24.4s
-	WORD $0x4e39ce27 // fmla v7.4s, v17.4s, v25.4s
-	ADD $128, R0, R0
-	ADD $128, R1, R1
-	SUBS $32, R8, R8
-	BGE loop
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $8, R15
 
-single:
-	ADD $32, R8, R8
+turn:
+	WORD $0x3dc00012 // ldr q18, [x0, #0]
+	WORD $0x3dc00413 // ldr q19, [x0, #16]
+	WORD $0x3dc00814 // ldr q20, [x0, #32]
+	WORD $0x3dc00c15 // ldr q21, [x0, #48]
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
+	WORD $0x3dc00036 // ldr q22, [x1, #0]
+	WORD $0x3dc00437 // ldr q23, [x1, #16]
+	WORD $0x3dc00838 // ldr q24, [x1, #32]
+	WORD $0x3dc00c39 // ldr q25, [x1, #48]
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x4eb0d739 // fsub v25.4s, v25.4s, v16.4s
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
+	WORD $0x6e31def7 // fmul v23.4s, v23.4s, v17.4s
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e31df39 // fmul v25.4s, v25.4s, v17.4s
+	WORD $0x4e36ce44 // fmla v4.4s, v18.4s, v22.4s
+	WORD $0x4e37ce65 // fmla v5.4s, v19.4s, v23.4s
+	WORD $0x4e38ce86 // fmla v6.4s, v20.4s, v24.4s
+	WORD $0x4e39cea7 // fmla v7.4s, v21.4s, v25.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	B block
+
+rest:
 	SUBS $16, R8, R8
 	BLT tail
 
 singleLoop:
 	WORD $0x3dc00019 // ldr q25, [x0, #0]
-	WORD $0x3dc00411 // ldr q17, [x0, #16]
+	WORD $0x3dc00415 // ldr q21, [x0, #16]
 	WORD $0x3dc00818 // ldr q24, [x0, #32]
-	WORD $0x3dc00c10 // ldr q16, [x0, #48]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
 	WORD $0x4e39d400 // fadd v0.4s, v0.4s, v25.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
 	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
 	WORD $0x3dc00037 // ldr q23, [x1, #0]
-	WORD $0x3dc0042f // ldr q15, [x1, #16]
+	WORD $0x3dc00433 // ldr q19, [x1, #16]
 	WORD $0x3dc00836 // ldr q22, [x1, #32]
-	WORD $0x3dc00c2e // ldr q14, [x1, #48]
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
+	WORD $0x3dc00c32 // ldr q18, [x1, #48]
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	WORD $0x6e31def7 // fmul v23.4s, v23.4s, v17.4s
+	WORD $0x6e31de73 // fmul v19.4s, v19.4s, v17.4s
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
+	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
 	WORD $0x4e37cf24 // fmla v4.4s, v25.4s, v23.4s
-	WORD $0x4e2fce25 // fmla v5.4s, v17.4s, v15.4s
+	WORD $0x4e33cea5 // fmla v5.4s, v21.4s, v19.4s
 	WORD $0x4e36cf06 // fmla v6.4s, v24.4s, v22.4s
-	WORD $0x4e2ece07 // fmla v7.4s, v16.4s, v14.4s
+	WORD $0x4e32ce87 // fmla v7.4s, v20.4s, v18.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	SUBS $16, R8, R8
@@ -10713,56 +9655,60 @@ in1:
 	BNE in1
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
-	WORD $0x3cc0016e // ldur q14, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
+	WORD $0x3cc00172 // ldur q18, [x11, #0]
+	WORD $0x3cc10174 // ldur q20, [x11, #16]
 	WORD $0x3cc20176 // ldur q22, [x11, #32]
 	WORD $0x3cc30178 // ldur q24, [x11, #48]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc0016f // ldr q15, [x11, #0]
+	WORD $0x3dc00173 // ldr q19, [x11, #0]
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3dc00571 // ldr q17, [x11, #16]
+	WORD $0x3dc00575 // ldr q21, [x11, #16]
 	MOVD $scratch0-144(SP), R11
 	WORD $0x3dc00977 // ldr q23, [x11, #32]
 	MOVD $scratch0-144(SP), R11
 	WORD $0x3dc00d79 // ldr q25, [x11, #48]
-	WORD $0x4e2fd415 // fadd v21.4s, v0.4s, v15.4s
-	WORD $0x4e31d42d // fadd v13.4s, v1.4s, v17.4s
-	WORD $0x4e37d454 // fadd v20.4s, v2.4s, v23.4s
-	WORD $0x4e39d46c // fadd v12.4s, v3.4s, v25.4s
-	WORD $0x6eae1ea0 // bit v0.16b, v21.16b, v14.16b
-	WORD $0x6eb01da1 // bit v1.16b, v13.16b, v16.16b
-	WORD $0x6eb61e82 // bit v2.16b, v20.16b, v22.16b
-	WORD $0x6eb81d83 // bit v3.16b, v12.16b, v24.16b
+	WORD $0x4e33d41a // fadd v26.4s, v0.4s, v19.4s
+	WORD $0x4e35d43b // fadd v27.4s, v1.4s, v21.4s
+	WORD $0x4e37d45c // fadd v28.4s, v2.4s, v23.4s
+	WORD $0x4e39d47d // fadd v29.4s, v3.4s, v25.4s
+	WORD $0x6eb21f40 // bit v0.16b, v26.16b, v18.16b
+	WORD $0x6eb41f61 // bit v1.16b, v27.16b, v20.16b
+	WORD $0x6eb61f82 // bit v2.16b, v28.16b, v22.16b
+	WORD $0x6eb81fa3 // bit v3.16b, v29.16b, v24.16b
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0016c // ldr q12, [x11, #0]
+	WORD $0x3dc0017d // ldr q29, [x11, #0]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00574 // ldr q20, [x11, #16]
+	WORD $0x3dc0057c // ldr q28, [x11, #16]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc0096d // ldr q13, [x11, #32]
+	WORD $0x3dc0097b // ldr q27, [x11, #32]
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00d75 // ldr q21, [x11, #48]
-	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x4ea41c93 // mov v19.16b, v4.16b
-	WORD $0x4e2ccdf3 // fmla v19.4s, v15.4s, v12.4s
-	WORD $0x4ea51cac // mov v12.16b, v5.16b
-	WORD $0x4e34ce2c // fmla v12.4s, v17.4s, v20.4s
-	WORD $0x4ea61cd4 // mov v20.16b, v6.16b
-	WORD $0x4e2dcef4 // fmla v20.4s, v23.4s, v13.4s
-	WORD $0x4ea71ced // mov v13.16b, v7.16b
-	WORD $0x4e35cf2d // fmla v13.4s, v25.4s, v21.4s
-	WORD $0x6eae1e64 // bit v4.16b, v19.16b, v14.16b
-	WORD $0x6eb01d85 // bit v5.16b, v12.16b, v16.16b
-	WORD $0x6eb61e86 // bit v6.16b, v20.16b, v22.16b
-	WORD $0x6eb81da7 // bit v7.16b, v13.16b, v24.16b
+	WORD $0x3dc00d7a // ldr q26, [x11, #48]
+	WORD $0x4eb0d7bd // fsub v29.4s, v29.4s, v16.4s
+	WORD $0x4eb0d79c // fsub v28.4s, v28.4s, v16.4s
+	WORD $0x4eb0d77b // fsub v27.4s, v27.4s, v16.4s
+	WORD $0x4eb0d75a // fsub v26.4s, v26.4s, v16.4s
+	WORD $0x6e31dfbd // fmul v29.4s, v29.4s, v17.4s
+	WORD $0x6e31df9c // fmul v28.4s, v28.4s, v17.4s
+	WORD $0x6e31df7b // fmul v27.4s, v27.4s, v17.4s
+	WORD $0x6e31df5a // fmul v26.4s, v26.4s, v17.4s
+	WORD $0x4ea41c9e // mov v30.16b, v4.16b
+	WORD $0x4e3dce7e // fmla v30.4s, v19.4s, v29.4s
+	WORD $0x4ea51cbd // mov v29.16b, v5.16b
+	WORD $0x4e3ccebd // fmla v29.4s, v21.4s, v28.4s
+	WORD $0x4ea61cdc // mov v28.16b, v6.16b
+	WORD $0x4e3bcefc // fmla v28.4s, v23.4s, v27.4s
+	WORD $0x4ea71cfb // mov v27.16b, v7.16b
+	WORD $0x4e3acf3b // fmla v27.4s, v25.4s, v26.4s
+	WORD $0x6eb21fc4 // bit v4.16b, v30.16b, v18.16b
+	WORD $0x6eb41fa5 // bit v5.16b, v29.16b, v20.16b
+	WORD $0x6eb61f86 // bit v6.16b, v28.16b, v22.16b
+	WORD $0x6eb81f67 // bit v7.16b, v27.16b, v24.16b
 
 done:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -10771,6 +9717,10 @@ done:
 	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	FMOVS F0, sum+32(FP)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
@@ -10781,380 +9731,133 @@ done:
 	FMOVS F4, dot+36(FP)
 	RET
 
-// func layerNormSumsScaleNEON(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
-TEXT ·layerNormSumsScaleNEON(SB), NOSPLIT, $208-56
-	MOVD sum+0(FP), R0
-	MOVD dot+8(FP), R1
-	MOVD dy+16(FP), R2
-	MOVD x+24(FP), R3
-	MOVD gamma+32(FP), R4
-	MOVD n+40(FP), R8
-	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc00024 // ldr q4, [x1, #0]
-	WORD $0x3dc00425 // ldr q5, [x1, #16]
-	WORD $0x3dc00826 // ldr q6, [x1, #32]
-	WORD $0x3dc00c27 // ldr q7, [x1, #48]
-	MOVWU mean+48(FP), R10
-	WORD $0x4e040d48 // dup v8.4s, w10
-	MOVWU rstd+52(FP), R10
-	WORD $0x4e040d49 // dup v9.4s, w10
-	SUBS $32, R8, R8
-	BLT single
-
-loop:
-	WORD $0x3dc0004a // ldr q10, [x2, #0]
-	WORD $0x3dc0044b // ldr q11, [x2, #16]
-	WORD $0x3dc0084c // ldr q12, [x2, #32]
-	WORD $0x3dc00c4d // ldr q13, [x2, #48]
-	WORD $0x3dc0104e // ldr q14, [x2, #64]
-	WORD $0x3dc0144f // ldr q15, [x2, #80]
-	WORD $0x3dc01850 // ldr q16, [x2, #96]
-	WORD $0x3dc01c51 // ldr q17, [x2, #112]
-	WORD $0x3dc00092 // ldr q18, [x4, #0]
-	WORD $0x3dc00493 // ldr q19, [x4, #16]
-	WORD $0x3dc00894 // ldr q20, [x4, #32]
-	WORD $0x3dc00c95 // ldr q21, [x4, #48]
-	WORD $0x3dc01096 // ldr q22, [x4, #64]
-	WORD $0x3dc01497 // ldr q23, [x4, #80]
-	WORD $0x3dc01898 // ldr q24, [x4, #96]
-	WORD $0x3dc01c99 // ldr q25, [x4, #112]
-	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
-	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
-	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
-	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
-	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
-	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x3dc00079 // ldr q25, [x3, #0]
-	WORD $0x3dc00478 // ldr q24, [x3, #16]
-	WORD $0x3dc00877 // ldr q23, [x3, #32]
-	WORD $0x3dc00c76 // ldr q22, [x3, #48]
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x3dc01075 // ldr q21, [x3, #64]
-	WORD $0x3dc01474 // ldr q20, [x3, #80]
-	WORD $0x3dc01873 // ldr q19, [x3, #96]
-	WORD $0x3dc01c72 // ldr q18, [x3, #112]
-	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
-	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
-	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
-	WORD $0x4e39cd44 // fmla v4.4s, v10.4s, v25.4s
-	WORD $0x4e38cd65 // fmla v5.4s, v11.4s, v24.4s
-	WORD $0x4e37cd86 // fmla v6.4s, v12.4s, v23.4s
-	WORD $0x4e36cda7 // fmla v7.4s, v13.4s, v22.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e35cdc4 // fmla v4.4s, v14.4s, v21.4s
-	WORD $0x4e34cde5 // fmla v5.4s, v15.4s, v20.4s
-	WORD $0x4e33ce06 // fmla v6.4s, v16.4s, v19.4s
-	WORD $0x4e32ce27 // fmla v7.4s, v17.4s, v18.4s
-	ADD $128, R2, R2
-	ADD $128, R3, R3
-	ADD $128, R4, R4
-	SUBS $32, R8, R8
-	BGE loop
-
-single:
-	ADD $32, R8, R8
-	SUBS $16, R8, R8
-	BLT tail
-
-singleLoop:
-	WORD $0x3dc00052 // ldr q18, [x2, #0]
-	WORD $0x3dc00451 // ldr q17, [x2, #16]
-	WORD $0x3dc00853 // ldr q19, [x2, #32]
-	WORD $0x3dc00c50 // ldr q16, [x2, #48]
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc0048f // ldr q15, [x4, #16]
-	WORD $0x3dc00895 // ldr q21, [x4, #32]
-	WORD $0x3dc00c8e // ldr q14, [x4, #48]
-	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
-	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
-	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x3dc0006e // ldr q14, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x3dc0086f // ldr q15, [x3, #32]
-	WORD $0x3dc00c74 // ldr q20, [x3, #48]
-	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x4e2ece44 // fmla v4.4s, v18.4s, v14.4s
-	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
-	WORD $0x4e2fce66 // fmla v6.4s, v19.4s, v15.4s
-	WORD $0x4e34ce07 // fmla v7.4s, v16.4s, v20.4s
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUBS $16, R8, R8
-	BGE singleLoop
-
-tail:
-	ADDS $16, R8, R8
-	BEQ done
-	MOVD R2, R11
-	MOVD $scratch0-208(SP), R12
-	MOVD R8, R13
-
-in0:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in0
-	MOVD R3, R11
-	MOVD $scratch1-144(SP), R12
-	MOVD R8, R13
-
-in1:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in1
-	MOVD R4, R11
-	MOVD $scratch2-80(SP), R12
-	MOVD R8, R13
-
-in2:
-	MOVWU.P 4(R11), R14
-	MOVW.P R14, 4(R12)
-	SUBS $1, R13, R13
-	BNE in2
-	MOVD $vecMaskNEON<>+64(SB), R11
-	SUB R8<<2, R11, R11
-	WORD $0x3cc00174 // ldur q20, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
-	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00175 // ldr q21, [x11, #0]
-	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00571 // ldr q17, [x11, #16]
-	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc0096e // ldr q14, [x11, #32]
-	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00d72 // ldr q18, [x11, #48]
-	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
-	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc0056d // ldr q13, [x11, #16]
-	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00977 // ldr q23, [x11, #32]
-	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
-	WORD $0x6e37ddce // fmul v14.4s, v14.4s, v23.4s
-	WORD $0x6e2cde52 // fmul v18.4s, v18.4s, v12.4s
-	WORD $0x4e35d40c // fadd v12.4s, v0.4s, v21.4s
-	WORD $0x4e31d437 // fadd v23.4s, v1.4s, v17.4s
-	WORD $0x4e2ed44d // fadd v13.4s, v2.4s, v14.4s
-	WORD $0x4e32d476 // fadd v22.4s, v3.4s, v18.4s
-	WORD $0x6eb41d80 // bit v0.16b, v12.16b, v20.16b
-	WORD $0x6eb01ee1 // bit v1.16b, v23.16b, v16.16b
-	WORD $0x6eaf1da2 // bit v2.16b, v13.16b, v15.16b
-	WORD $0x6eb31ec3 // bit v3.16b, v22.16b, v19.16b
-	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
-	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc0056d // ldr q13, [x11, #16]
-	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00977 // ldr q23, [x11, #32]
-	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
-	WORD $0x4ea41c98 // mov v24.16b, v4.16b
-	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
-	WORD $0x4ea51cb6 // mov v22.16b, v5.16b
-	WORD $0x4e2dce36 // fmla v22.4s, v17.4s, v13.4s
-	WORD $0x4ea61ccd // mov v13.16b, v6.16b
-	WORD $0x4e37cdcd // fmla v13.4s, v14.4s, v23.4s
-	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
-	WORD $0x4e2cce57 // fmla v23.4s, v18.4s, v12.4s
-	WORD $0x6eb41f04 // bit v4.16b, v24.16b, v20.16b
-	WORD $0x6eb01ec5 // bit v5.16b, v22.16b, v16.16b
-	WORD $0x6eaf1da6 // bit v6.16b, v13.16b, v15.16b
-	WORD $0x6eb31ee7 // bit v7.16b, v23.16b, v19.16b
-
-done:
-	WORD $0x3d800000 // str q0, [x0, #0]
-	WORD $0x3d800401 // str q1, [x0, #16]
-	WORD $0x3d800802 // str q2, [x0, #32]
-	WORD $0x3d800c03 // str q3, [x0, #48]
-	WORD $0x3d800024 // str q4, [x1, #0]
-	WORD $0x3d800425 // str q5, [x1, #16]
-	WORD $0x3d800826 // str q6, [x1, #32]
-	WORD $0x3d800c27 // str q7, [x1, #48]
-	RET
-
-// func layerNormSumsScaleWholeNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
-TEXT ·layerNormSumsScaleWholeNEON(SB), NOSPLIT, $208-48
+// func layerNormSumsScaleNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+TEXT ·layerNormSumsScaleNEON(SB), NOSPLIT, $208-48
 	MOVD dy+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD gamma+16(FP), R2
 	MOVD n+24(FP), R8
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
 	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
 	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
 	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
 	MOVWU mean+32(FP), R10
-	WORD $0x4e040d48 // dup v8.4s, w10
+	WORD $0x4e040d50 // dup v16.4s, w10
 	MOVWU rstd+36(FP), R10
-	WORD $0x4e040d49 // dup v9.4s, w10
-	SUBS $32, R8, R8
-	BLT single
+	WORD $0x4e040d51 // dup v17.4s, w10
 
-loop:
-	WORD $0x3dc0000a // ldr q10, [x0, #0]
-	WORD $0x3dc0040b // ldr q11, [x0, #16]
-	WORD $0x3dc0080c // ldr q12, [x0, #32]
-	WORD $0x3dc00c0d // ldr q13, [x0, #48]
-	WORD $0x3dc0100e // ldr q14, [x0, #64]
-	WORD $0x3dc0140f // ldr q15, [x0, #80]
-	WORD $0x3dc01810 // ldr q16, [x0, #96]
-	WORD $0x3dc01c11 // ldr q17, [x0, #112]
-	WORD $0x3dc00052 // ldr q18, [x2, #0]
-	WORD $0x3dc00453 // ldr q19, [x2, #16]
-	WORD $0x3dc00854 // ldr q20, [x2, #32]
-	WORD $0x3dc00c55 // ldr q21, [x2, #48]
-	WORD $0x3dc01056 // ldr q22, [x2, #64]
-	WORD $0x3dc01457 // ldr q23, [x2, #80]
-	WORD $0x3dc01858 // ldr q24, [x2, #96]
-	WORD $0x3dc01c59 // ldr q25, [x2, #112]
-	WORD $0x6e32dd4a // fmul v10.4s, v10.4s, v18.4s
-	WORD $0x6e33dd6b // fmul v11.4s, v11.4s, v19.4s
-	WORD $0x6e34dd8c // fmul v12.4s, v12.4s, v20.4s
-	WORD $0x6e35ddad // fmul v13.4s, v13.4s, v21.4s
-	WORD $0x6e36ddce // fmul v14.4s, v14.4s, v22.4s
-	WORD $0x6e37ddef // fmul v15.4s, v15.4s, v23.4s
-	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
-	WORD $0x6e39de31 // fmul v17.4s, v17.4s, v25.4s
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
-	WORD $0x4e2cd442 // fadd v2.4s, v2.4s, v12.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+block:
+	CMP $128, R8
+	BLT rest
+	MOVD $8, R15
+
+turn:
+	WORD $0x3dc00012 // ldr q18, [x0, #0]
+	WORD $0x3dc00413 // ldr q19, [x0, #16]
+	WORD $0x3dc00814 // ldr q20, [x0, #32]
+	WORD $0x3dc00c15 // ldr q21, [x0, #48]
+	WORD $0x3dc00056 // ldr q22, [x2, #0]
+	WORD $0x3dc00457 // ldr q23, [x2, #16]
+	WORD $0x3dc00858 // ldr q24, [x2, #32]
+	WORD $0x3dc00c59 // ldr q25, [x2, #48]
+	WORD $0x6e36de52 // fmul v18.4s, v18.4s, v22.4s
+	WORD $0x6e37de73 // fmul v19.4s, v19.4s, v23.4s
+	WORD $0x6e38de94 // fmul v20.4s, v20.4s, v24.4s
+	WORD $0x6e39deb5 // fmul v21.4s, v21.4s, v25.4s
+	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
+	WORD $0x4e34d442 // fadd v2.4s, v2.4s, v20.4s
+	WORD $0x4e35d463 // fadd v3.4s, v3.4s, v21.4s
 	WORD $0x3dc00039 // ldr q25, [x1, #0]
 	WORD $0x3dc00438 // ldr q24, [x1, #16]
 	WORD $0x3dc00837 // ldr q23, [x1, #32]
 	WORD $0x3dc00c36 // ldr q22, [x1, #48]
-	WORD $0x4e2ed400 // fadd v0.4s, v0.4s, v14.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4e30d442 // fadd v2.4s, v2.4s, v16.4s
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	WORD $0x4ea8d739 // fsub v25.4s, v25.4s, v8.4s
-	WORD $0x4ea8d718 // fsub v24.4s, v24.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x3dc01035 // ldr q21, [x1, #64]
-	WORD $0x3dc01434 // ldr q20, [x1, #80]
-	WORD $0x3dc01833 // ldr q19, [x1, #96]
-	WORD $0x3dc01c32 // ldr q18, [x1, #112]
-	WORD $0x6e29df39 // fmul v25.4s, v25.4s, v9.4s
-	WORD $0x6e29df18 // fmul v24.4s, v24.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x4ea8d673 // fsub v19.4s, v19.4s, v8.4s
-	WORD $0x4ea8d652 // fsub v18.4s, v18.4s, v8.4s
-	WORD $0x4e39cd44 // fmla v4.4s, v10.4s, v25.4s
-	WORD $0x4e38cd65 // fmla v5.4s, v11.4s, v24.4s
-	WORD $0x4e37cd86 // fmla v6.4s, v12.4s, v23.4s
-	WORD $0x4e36cda7 // fmla v7.4s, v13.4s, v22.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x6e29de73 // fmul v19.4s, v19.4s, v9.4s
-	WORD $0x6e29de52 // fmul v18.4s, v18.4s, v9.4s
-	WORD $0x4e35cdc4 // fmla v4.4s, v14.4s, v21.4s
-	WORD $0x4e34cde5 // fmla v5.4s, v15.4s, v20.4s
-	WORD $0x4e33ce06 // fmla v6.4s, v16.4s, v19.4s
-	WORD $0x4e32ce27 // fmla v7.4s, v17.4s, v18.4s
-	ADD $128, R0, R0
-	ADD $128, R1, R1
-	ADD $128, R2, R2
-	SUBS $32, R8, R8
-	BGE loop
+	WORD $0x4eb0d739 // fsub v25.4s, v25.4s, v16.4s
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x4eb0d6f7 // fsub v23.4s, v23.4s, v16.4s
+	WORD $0x4eb0d6d6 // fsub v22.4s, v22.4s, v16.4s
+	WORD $0x6e31df39 // fmul v25.4s, v25.4s, v17.4s
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x6e31def7 // fmul v23.4s, v23.4s, v17.4s
+	WORD $0x6e31ded6 // fmul v22.4s, v22.4s, v17.4s
+	WORD $0x4e39ce44 // fmla v4.4s, v18.4s, v25.4s
+	WORD $0x4e38ce65 // fmla v5.4s, v19.4s, v24.4s
+	WORD $0x4e37ce86 // fmla v6.4s, v20.4s, v23.4s
+	WORD $0x4e36cea7 // fmla v7.4s, v21.4s, v22.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	SUBS $1, R15, R15
+	BNE turn
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	B block
 
-single:
-	ADD $32, R8, R8
+rest:
 	SUBS $16, R8, R8
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc00012 // ldr q18, [x0, #0]
-	WORD $0x3dc00411 // ldr q17, [x0, #16]
-	WORD $0x3dc00813 // ldr q19, [x0, #32]
-	WORD $0x3dc00c10 // ldr q16, [x0, #48]
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc0044f // ldr q15, [x2, #16]
-	WORD $0x3dc00855 // ldr q21, [x2, #32]
-	WORD $0x3dc00c4e // ldr q14, [x2, #48]
-	WORD $0x6e34de52 // fmul v18.4s, v18.4s, v20.4s
-	WORD $0x6e2fde31 // fmul v17.4s, v17.4s, v15.4s
-	WORD $0x6e35de73 // fmul v19.4s, v19.4s, v21.4s
-	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
-	WORD $0x4e32d400 // fadd v0.4s, v0.4s, v18.4s
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4e33d442 // fadd v2.4s, v2.4s, v19.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	WORD $0x3dc0002e // ldr q14, [x1, #0]
-	WORD $0x3dc00435 // ldr q21, [x1, #16]
-	WORD $0x3dc0082f // ldr q15, [x1, #32]
-	WORD $0x3dc00c34 // ldr q20, [x1, #48]
-	WORD $0x4ea8d5ce // fsub v14.4s, v14.4s, v8.4s
-	WORD $0x4ea8d6b5 // fsub v21.4s, v21.4s, v8.4s
-	WORD $0x4ea8d5ef // fsub v15.4s, v15.4s, v8.4s
-	WORD $0x4ea8d694 // fsub v20.4s, v20.4s, v8.4s
-	WORD $0x6e29ddce // fmul v14.4s, v14.4s, v9.4s
-	WORD $0x6e29deb5 // fmul v21.4s, v21.4s, v9.4s
-	WORD $0x6e29ddef // fmul v15.4s, v15.4s, v9.4s
-	WORD $0x6e29de94 // fmul v20.4s, v20.4s, v9.4s
-	WORD $0x4e2ece44 // fmla v4.4s, v18.4s, v14.4s
-	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
-	WORD $0x4e2fce66 // fmla v6.4s, v19.4s, v15.4s
-	WORD $0x4e34ce07 // fmla v7.4s, v16.4s, v20.4s
+	WORD $0x3dc00016 // ldr q22, [x0, #0]
+	WORD $0x3dc00415 // ldr q21, [x0, #16]
+	WORD $0x3dc00817 // ldr q23, [x0, #32]
+	WORD $0x3dc00c14 // ldr q20, [x0, #48]
+	WORD $0x3dc00058 // ldr q24, [x2, #0]
+	WORD $0x3dc00453 // ldr q19, [x2, #16]
+	WORD $0x3dc00859 // ldr q25, [x2, #32]
+	WORD $0x3dc00c52 // ldr q18, [x2, #48]
+	WORD $0x6e38ded6 // fmul v22.4s, v22.4s, v24.4s
+	WORD $0x6e33deb5 // fmul v21.4s, v21.4s, v19.4s
+	WORD $0x6e39def7 // fmul v23.4s, v23.4s, v25.4s
+	WORD $0x6e32de94 // fmul v20.4s, v20.4s, v18.4s
+	WORD $0x4e36d400 // fadd v0.4s, v0.4s, v22.4s
+	WORD $0x4e35d421 // fadd v1.4s, v1.4s, v21.4s
+	WORD $0x4e37d442 // fadd v2.4s, v2.4s, v23.4s
+	WORD $0x4e34d463 // fadd v3.4s, v3.4s, v20.4s
+	WORD $0x3dc00032 // ldr q18, [x1, #0]
+	WORD $0x3dc00439 // ldr q25, [x1, #16]
+	WORD $0x3dc00833 // ldr q19, [x1, #32]
+	WORD $0x3dc00c38 // ldr q24, [x1, #48]
+	WORD $0x4eb0d652 // fsub v18.4s, v18.4s, v16.4s
+	WORD $0x4eb0d739 // fsub v25.4s, v25.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	WORD $0x4eb0d718 // fsub v24.4s, v24.4s, v16.4s
+	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
+	WORD $0x6e31df39 // fmul v25.4s, v25.4s, v17.4s
+	WORD $0x6e31de73 // fmul v19.4s, v19.4s, v17.4s
+	WORD $0x6e31df18 // fmul v24.4s, v24.4s, v17.4s
+	WORD $0x4e32cec4 // fmla v4.4s, v22.4s, v18.4s
+	WORD $0x4e39cea5 // fmla v5.4s, v21.4s, v25.4s
+	WORD $0x4e33cee6 // fmla v6.4s, v23.4s, v19.4s
+	WORD $0x4e38ce87 // fmla v7.4s, v20.4s, v24.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -11193,68 +9896,72 @@ in2:
 	BNE in2
 	MOVD $vecMaskNEON<>+64(SB), R11
 	SUB R8<<2, R11, R11
-	WORD $0x3cc00174 // ldur q20, [x11, #0]
-	WORD $0x3cc10170 // ldur q16, [x11, #16]
-	WORD $0x3cc2016f // ldur q15, [x11, #32]
-	WORD $0x3cc30173 // ldur q19, [x11, #48]
+	WORD $0x3cc00178 // ldur q24, [x11, #0]
+	WORD $0x3cc10174 // ldur q20, [x11, #16]
+	WORD $0x3cc20173 // ldur q19, [x11, #32]
+	WORD $0x3cc30177 // ldur q23, [x11, #48]
 	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00175 // ldr q21, [x11, #0]
+	WORD $0x3dc00179 // ldr q25, [x11, #0]
 	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00571 // ldr q17, [x11, #16]
+	WORD $0x3dc00575 // ldr q21, [x11, #16]
 	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc0096e // ldr q14, [x11, #32]
+	WORD $0x3dc00972 // ldr q18, [x11, #32]
 	MOVD $scratch0-208(SP), R11
-	WORD $0x3dc00d72 // ldr q18, [x11, #48]
+	WORD $0x3dc00d76 // ldr q22, [x11, #48]
 	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	WORD $0x3dc0017a // ldr q26, [x11, #0]
 	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc0056d // ldr q13, [x11, #16]
+	WORD $0x3dc0057b // ldr q27, [x11, #16]
 	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	WORD $0x3dc0097c // ldr q28, [x11, #32]
 	MOVD $scratch2-80(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x6e36deb5 // fmul v21.4s, v21.4s, v22.4s
-	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
-	WORD $0x6e37ddce // fmul v14.4s, v14.4s, v23.4s
-	WORD $0x6e2cde52 // fmul v18.4s, v18.4s, v12.4s
-	WORD $0x4e35d40c // fadd v12.4s, v0.4s, v21.4s
-	WORD $0x4e31d437 // fadd v23.4s, v1.4s, v17.4s
-	WORD $0x4e2ed44d // fadd v13.4s, v2.4s, v14.4s
-	WORD $0x4e32d476 // fadd v22.4s, v3.4s, v18.4s
-	WORD $0x6eb41d80 // bit v0.16b, v12.16b, v20.16b
-	WORD $0x6eb01ee1 // bit v1.16b, v23.16b, v16.16b
-	WORD $0x6eaf1da2 // bit v2.16b, v13.16b, v15.16b
-	WORD $0x6eb31ec3 // bit v3.16b, v22.16b, v19.16b
+	WORD $0x3dc00d7d // ldr q29, [x11, #48]
+	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
+	WORD $0x6e3bdeb5 // fmul v21.4s, v21.4s, v27.4s
+	WORD $0x6e3cde52 // fmul v18.4s, v18.4s, v28.4s
+	WORD $0x6e3dded6 // fmul v22.4s, v22.4s, v29.4s
+	WORD $0x4e39d41d // fadd v29.4s, v0.4s, v25.4s
+	WORD $0x4e35d43c // fadd v28.4s, v1.4s, v21.4s
+	WORD $0x4e32d45b // fadd v27.4s, v2.4s, v18.4s
+	WORD $0x4e36d47a // fadd v26.4s, v3.4s, v22.4s
+	WORD $0x6eb81fa0 // bit v0.16b, v29.16b, v24.16b
+	WORD $0x6eb41f81 // bit v1.16b, v28.16b, v20.16b
+	WORD $0x6eb31f62 // bit v2.16b, v27.16b, v19.16b
+	WORD $0x6eb71f43 // bit v3.16b, v26.16b, v23.16b
 	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
+	WORD $0x3dc0017a // ldr q26, [x11, #0]
 	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc0056d // ldr q13, [x11, #16]
+	WORD $0x3dc0057b // ldr q27, [x11, #16]
 	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00977 // ldr q23, [x11, #32]
+	WORD $0x3dc0097c // ldr q28, [x11, #32]
 	MOVD $scratch1-144(SP), R11
-	WORD $0x3dc00d6c // ldr q12, [x11, #48]
-	WORD $0x4ea8d6d6 // fsub v22.4s, v22.4s, v8.4s
-	WORD $0x4ea8d5ad // fsub v13.4s, v13.4s, v8.4s
-	WORD $0x4ea8d6f7 // fsub v23.4s, v23.4s, v8.4s
-	WORD $0x4ea8d58c // fsub v12.4s, v12.4s, v8.4s
-	WORD $0x6e29ded6 // fmul v22.4s, v22.4s, v9.4s
-	WORD $0x6e29ddad // fmul v13.4s, v13.4s, v9.4s
-	WORD $0x6e29def7 // fmul v23.4s, v23.4s, v9.4s
-	WORD $0x6e29dd8c // fmul v12.4s, v12.4s, v9.4s
-	WORD $0x4ea41c98 // mov v24.16b, v4.16b
-	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
-	WORD $0x4ea51cb6 // mov v22.16b, v5.16b
-	WORD $0x4e2dce36 // fmla v22.4s, v17.4s, v13.4s
-	WORD $0x4ea61ccd // mov v13.16b, v6.16b
-	WORD $0x4e37cdcd // fmla v13.4s, v14.4s, v23.4s
-	WORD $0x4ea71cf7 // mov v23.16b, v7.16b
-	WORD $0x4e2cce57 // fmla v23.4s, v18.4s, v12.4s
-	WORD $0x6eb41f04 // bit v4.16b, v24.16b, v20.16b
-	WORD $0x6eb01ec5 // bit v5.16b, v22.16b, v16.16b
-	WORD $0x6eaf1da6 // bit v6.16b, v13.16b, v15.16b
-	WORD $0x6eb31ee7 // bit v7.16b, v23.16b, v19.16b
+	WORD $0x3dc00d7d // ldr q29, [x11, #48]
+	WORD $0x4eb0d75a // fsub v26.4s, v26.4s, v16.4s
+	WORD $0x4eb0d77b // fsub v27.4s, v27.4s, v16.4s
+	WORD $0x4eb0d79c // fsub v28.4s, v28.4s, v16.4s
+	WORD $0x4eb0d7bd // fsub v29.4s, v29.4s, v16.4s
+	WORD $0x6e31df5a // fmul v26.4s, v26.4s, v17.4s
+	WORD $0x6e31df7b // fmul v27.4s, v27.4s, v17.4s
+	WORD $0x6e31df9c // fmul v28.4s, v28.4s, v17.4s
+	WORD $0x6e31dfbd // fmul v29.4s, v29.4s, v17.4s
+	WORD $0x4ea41c9e // mov v30.16b, v4.16b
+	WORD $0x4e3acf3e // fmla v30.4s, v25.4s, v26.4s
+	WORD $0x4ea51cba // mov v26.16b, v5.16b
+	WORD $0x4e3bceba // fmla v26.4s, v21.4s, v27.4s
+	WORD $0x4ea61cdb // mov v27.16b, v6.16b
+	WORD $0x4e3cce5b // fmla v27.4s, v18.4s, v28.4s
+	WORD $0x4ea71cfc // mov v28.16b, v7.16b
+	WORD $0x4e3dcedc // fmla v28.4s, v22.4s, v29.4s
+	WORD $0x6eb81fc4 // bit v4.16b, v30.16b, v24.16b
+	WORD $0x6eb41f45 // bit v5.16b, v26.16b, v20.16b
+	WORD $0x6eb31f66 // bit v6.16b, v27.16b, v19.16b
+	WORD $0x6eb71f87 // bit v7.16b, v28.16b, v23.16b
 
 done:
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -11263,6 +9970,10 @@ done:
 	WORD $0x6e00201f // ext v31.16b, v0.16b, v0.16b, #4
 	WORD $0x4e3fd400 // fadd v0.4s, v0.4s, v31.4s
 	FMOVS F0, sum+40(FP)
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
 	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
 	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
 	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
@@ -12328,100 +11039,404 @@ done:
 TEXT ·columnSumsAddNEON(SB), NOSPLIT, $0-40
 	MOVD dst+0(FP), R0
 	MOVD x+8(FP), R1
-	MOVD rows+16(FP), R2
-	MOVD n+24(FP), R3
-	MOVD stride+32(FP), R4
-	LSL $2, R4, R4
-	SUBS $32, R3, R3
+	MOVD rows+16(FP), R5
+	MOVD n+24(FP), R6
+	MOVD stride+32(FP), R3
+	LSL $2, R3, R3
+	SUBS $32, R6, R6
 	BLT after8
 
+strip8:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
+	MOVD R1, R10
+	MOVD R5, R12
+
 block8:
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	WORD $0x3dc00401 // ldr q1, [x0, #16]
-	WORD $0x3dc00802 // ldr q2, [x0, #32]
-	WORD $0x3dc00c03 // ldr q3, [x0, #48]
-	WORD $0x3dc01004 // ldr q4, [x0, #64]
-	WORD $0x3dc01405 // ldr q5, [x0, #80]
-	WORD $0x3dc01806 // ldr q6, [x0, #96]
-	WORD $0x3dc01c07 // ldr q7, [x0, #112]
-	MOVD R1, R5
-	MOVD R2, R6
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
 
 row8:
-	WORD $0x3dc000a8 // ldr q8, [x5, #0]
-	WORD $0x3dc004a9 // ldr q9, [x5, #16]
-	WORD $0x3dc008aa // ldr q10, [x5, #32]
-	WORD $0x3dc00cab // ldr q11, [x5, #48]
-	WORD $0x3dc010ac // ldr q12, [x5, #64]
-	WORD $0x3dc014ad // ldr q13, [x5, #80]
-	WORD $0x3dc018ae // ldr q14, [x5, #96]
-	WORD $0x3dc01caf // ldr q15, [x5, #112]
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
-	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
-	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
-	ADD R4, R5, R5
-	SUBS $1, R6, R6
+	WORD $0x3dc00158 // ldr q24, [x10, #0]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x3dc00559 // ldr q25, [x10, #16]
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x3dc0095a // ldr q26, [x10, #32]
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	WORD $0x3dc00d5b // ldr q27, [x10, #48]
+	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
+	WORD $0x3dc0115c // ldr q28, [x10, #64]
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x3dc0155d // ldr q29, [x10, #80]
+	WORD $0x4e3dd4a5 // fadd v5.4s, v5.4s, v29.4s
+	WORD $0x3dc0195e // ldr q30, [x10, #96]
+	WORD $0x4e3ed4c6 // fadd v6.4s, v6.4s, v30.4s
+	WORD $0x3dc01d5f // ldr q31, [x10, #112]
+	WORD $0x4e3fd4e7 // fadd v7.4s, v7.4s, v31.4s
+	ADD R3, R10, R10
+	SUBS $1, R13, R13
 	BNE row8
+	CBZ R12, end8
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	B block8
+
+end8:
+	WORD $0x3dc00018 // ldr q24, [x0, #0]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3dc00418 // ldr q24, [x0, #16]
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
 	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3dc00818 // ldr q24, [x0, #32]
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
 	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3dc00c18 // ldr q24, [x0, #48]
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	WORD $0x3d800c03 // str q3, [x0, #48]
+	WORD $0x3dc01018 // ldr q24, [x0, #64]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
 	WORD $0x3d801004 // str q4, [x0, #64]
+	WORD $0x3dc01418 // ldr q24, [x0, #80]
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
 	WORD $0x3d801405 // str q5, [x0, #80]
+	WORD $0x3dc01818 // ldr q24, [x0, #96]
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
 	WORD $0x3d801806 // str q6, [x0, #96]
+	WORD $0x3dc01c18 // ldr q24, [x0, #112]
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
 	WORD $0x3d801c07 // str q7, [x0, #112]
 	ADD $128, R0, R0
 	ADD $128, R1, R1
-	SUBS $32, R3, R3
-	BGE block8
+	SUBS $32, R6, R6
+	BGE strip8
 
 after8:
-	ADDS $32, R3, R3
-	SUBS $4, R3, R3
+	ADDS $32, R6, R6
+	SUBS $4, R6, R6
 	BLT after1
 
+strip1:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	MOVD R1, R10
+	MOVD R5, R12
+
 block1:
-	WORD $0x3dc00000 // ldr q0, [x0, #0]
-	MOVD R1, R5
-	MOVD R2, R6
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
 
 row1:
-	WORD $0x3dc000a8 // ldr q8, [x5, #0]
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	ADD R4, R5, R5
-	SUBS $1, R6, R6
+	WORD $0x3dc00158 // ldr q24, [x10, #0]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	ADD R3, R10, R10
+	SUBS $1, R13, R13
 	BNE row1
+	CBZ R12, end1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	B block1
+
+end1:
+	WORD $0x3dc00018 // ldr q24, [x0, #0]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	WORD $0x3d800000 // str q0, [x0, #0]
 	ADD $16, R0, R0
 	ADD $16, R1, R1
-	SUBS $4, R3, R3
-	BGE block1
+	SUBS $4, R6, R6
+	BGE strip1
 
 after1:
-	ADDS $4, R3, R3
+	ADDS $4, R6, R6
 	BEQ done
 
-column:
-	FMOVS (R0), F0
-	MOVD R1, R5
-	MOVD R2, R6
+stripTail:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	MOVD R1, R10
+	MOVD R5, R12
+
+blockTail:
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
 
 rowTail:
-	FMOVS (R5), F1
-	FADDS F1, F0, F0
-	ADD R4, R5, R5
-	SUBS $1, R6, R6
+	FMOVS (R10), F24
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	ADD R3, R10, R10
+	SUBS $1, R13, R13
 	BNE rowTail
+	CBZ R12, endTail
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	B blockTail
+
+endTail:
+	FMOVS (R0), F24
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
 	FMOVS F0, (R0)
 	ADD $4, R0, R0
 	ADD $4, R1, R1
-	SUBS $1, R3, R3
-	BNE column
+	SUBS $1, R6, R6
+	BNE stripTail
+
+done:
+	RET
+
+// func columnDotsAddNEON(dst, a, b *float32, rows, n, aStride, bStride int)
+TEXT ·columnDotsAddNEON(SB), NOSPLIT, $0-56
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD rows+24(FP), R5
+	MOVD n+32(FP), R6
+	MOVD aStride+40(FP), R3
+	MOVD bStride+48(FP), R4
+	LSL $2, R3, R3
+	LSL $2, R4, R4
+	SUBS $32, R6, R6
+	BLT after8
+
+strip8:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
+	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
+	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
+	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
+	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
+	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
+	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
+	MOVD R1, R10
+	MOVD R2, R11
+	MOVD R5, R12
+
+block8:
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
+
+row8:
+	WORD $0x3dc00158 // ldr q24, [x10, #0]
+	WORD $0x3dc00179 // ldr q25, [x11, #0]
+	WORD $0x4e39cf00 // fmla v0.4s, v24.4s, v25.4s
+	WORD $0x3dc0055a // ldr q26, [x10, #16]
+	WORD $0x3dc0057b // ldr q27, [x11, #16]
+	WORD $0x4e3bcf41 // fmla v1.4s, v26.4s, v27.4s
+	WORD $0x3dc0095c // ldr q28, [x10, #32]
+	WORD $0x3dc0097d // ldr q29, [x11, #32]
+	WORD $0x4e3dcf82 // fmla v2.4s, v28.4s, v29.4s
+	WORD $0x3dc00d5e // ldr q30, [x10, #48]
+	WORD $0x3dc00d7f // ldr q31, [x11, #48]
+	WORD $0x4e3fcfc3 // fmla v3.4s, v30.4s, v31.4s
+	WORD $0x3dc01158 // ldr q24, [x10, #64]
+	WORD $0x3dc01179 // ldr q25, [x11, #64]
+	WORD $0x4e39cf04 // fmla v4.4s, v24.4s, v25.4s
+	WORD $0x3dc0155a // ldr q26, [x10, #80]
+	WORD $0x3dc0157b // ldr q27, [x11, #80]
+	WORD $0x4e3bcf45 // fmla v5.4s, v26.4s, v27.4s
+	WORD $0x3dc0195c // ldr q28, [x10, #96]
+	WORD $0x3dc0197d // ldr q29, [x11, #96]
+	WORD $0x4e3dcf86 // fmla v6.4s, v28.4s, v29.4s
+	WORD $0x3dc01d5e // ldr q30, [x10, #112]
+	WORD $0x3dc01d7f // ldr q31, [x11, #112]
+	WORD $0x4e3fcfc7 // fmla v7.4s, v30.4s, v31.4s
+	ADD R3, R10, R10
+	ADD R4, R11, R11
+	SUBS $1, R13, R13
+	BNE row8
+	CBZ R12, end8
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x4e23d56b // fadd v11.4s, v11.4s, v3.4s
+	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
+	WORD $0x4e24d58c // fadd v12.4s, v12.4s, v4.4s
+	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
+	WORD $0x4e25d5ad // fadd v13.4s, v13.4s, v5.4s
+	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
+	WORD $0x4e26d5ce // fadd v14.4s, v14.4s, v6.4s
+	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
+	WORD $0x4e27d5ef // fadd v15.4s, v15.4s, v7.4s
+	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
+	B block8
+
+end8:
+	WORD $0x3dc00018 // ldr q24, [x0, #0]
+	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x3d800000 // str q0, [x0, #0]
+	WORD $0x3dc00418 // ldr q24, [x0, #16]
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x4e38d421 // fadd v1.4s, v1.4s, v24.4s
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3dc00818 // ldr q24, [x0, #32]
+	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
+	WORD $0x4e38d442 // fadd v2.4s, v2.4s, v24.4s
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3dc00c18 // ldr q24, [x0, #48]
+	WORD $0x4e2bd463 // fadd v3.4s, v3.4s, v11.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	WORD $0x3dc01018 // ldr q24, [x0, #64]
+	WORD $0x4e2cd484 // fadd v4.4s, v4.4s, v12.4s
+	WORD $0x4e38d484 // fadd v4.4s, v4.4s, v24.4s
+	WORD $0x3d801004 // str q4, [x0, #64]
+	WORD $0x3dc01418 // ldr q24, [x0, #80]
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e38d4a5 // fadd v5.4s, v5.4s, v24.4s
+	WORD $0x3d801405 // str q5, [x0, #80]
+	WORD $0x3dc01818 // ldr q24, [x0, #96]
+	WORD $0x4e2ed4c6 // fadd v6.4s, v6.4s, v14.4s
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x3d801806 // str q6, [x0, #96]
+	WORD $0x3dc01c18 // ldr q24, [x0, #112]
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4e38d4e7 // fadd v7.4s, v7.4s, v24.4s
+	WORD $0x3d801c07 // str q7, [x0, #112]
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
+	SUBS $32, R6, R6
+	BGE strip8
+
+after8:
+	ADDS $32, R6, R6
+	SUBS $4, R6, R6
+	BLT after1
+
+strip1:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	MOVD R1, R10
+	MOVD R2, R11
+	MOVD R5, R12
+
+block1:
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
+
+row1:
+	WORD $0x3dc00158 // ldr q24, [x10, #0]
+	WORD $0x3dc00179 // ldr q25, [x11, #0]
+	WORD $0x4e39cf00 // fmla v0.4s, v24.4s, v25.4s
+	ADD R3, R10, R10
+	ADD R4, R11, R11
+	SUBS $1, R13, R13
+	BNE row1
+	CBZ R12, end1
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	B block1
+
+end1:
+	WORD $0x3dc00018 // ldr q24, [x0, #0]
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x3d800000 // str q0, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R6, R6
+	BGE strip1
+
+after1:
+	ADDS $4, R6, R6
+	BEQ done
+
+stripTail:
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	MOVD R1, R10
+	MOVD R2, R11
+	MOVD R5, R12
+
+blockTail:
+	MOVD $16, R13
+	CMP R13, R12
+	CSEL LT, R12, R13, R13
+	SUB R13, R12, R12
+
+rowTail:
+	FMOVS (R10), F24
+	FMOVS (R11), F25
+	WORD $0x4e39cf00 // fmla v0.4s, v24.4s, v25.4s
+	ADD R3, R10, R10
+	ADD R4, R11, R11
+	SUBS $1, R13, R13
+	BNE rowTail
+	CBZ R12, endTail
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	B blockTail
+
+endTail:
+	FMOVS (R0), F24
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	FMOVS F0, (R0)
+	ADD $4, R0, R0
+	ADD $4, R1, R1
+	ADD $4, R2, R2
+	SUBS $1, R6, R6
+	BNE stripTail
 
 done:
 	RET

@@ -2,47 +2,31 @@ package simd
 
 import "math"
 
-// lanes is the number of partial results of every reduction, whatever the instruction set.
-const lanes = 16
-
-// Sum returns the sum of x over sixteen lanes (see the package comment). An empty x gives 0.
+// Sum returns the sum of x, by the cascade in the package comment. An empty x gives 0.
 func Sum(x []float32) float32 {
-	return wholeSum(x)
+	return vecSum(x)
 }
 
 // SumSquares returns Σ x[i]².
 func SumSquares(x []float32) float32 {
-	return wholeSumSquares(x)
+	return vecSumSquares(x)
 }
 
 // Dot returns Σ a[i]·b[i] over the length of a. It panics if b is shorter.
 func Dot(a, b []float32) float32 {
 	atLeast("Dot", "b", len(b), len(a))
-	return wholeDot(a, b)
+	return vecDot(a, b)
 }
 
 // MaxValue returns the largest element: -Inf for an empty x, NaN if any element is NaN.
 func MaxValue(x []float32) float32 {
-	return wholeMaxValue(x)
+	return vecMaxValue(x)
 }
 
 // MaxNumber is MaxValue but ignores NaN: it returns -Inf when there is no other element. It is faster than
 // MaxValue. A softmax needs no more, because its exponentials carry the NaN on.
 func MaxNumber(x []float32) float32 {
-	return wholeMaxNumber(x)
-}
-
-// ColumnSumsAdd adds the rows of a matrix to dst: dst[j] += x[r·stride+j] for j < n and each row r, in
-// ascending order, one addition at a time. It computes the gradient of a bias. dst must not overlap x.
-// ColumnSumsAdd panics if dst is shorter than n, if x is shorter than (rows-1)·stride+n, or if stride is less
-// than n.
-func ColumnSumsAdd(dst, x []float32, rows, n, stride int) {
-	checkMatrix("ColumnSumsAdd", "x", len(x), rows, n, stride)
-	atLeast("ColumnSumsAdd", "dst", len(dst), n)
-	if rows == 0 || n == 0 {
-		return
-	}
-	vecColumnSumsAdd(dst[:n], x, rows, stride)
+	return vecMaxNumber(x)
 }
 
 // LogSumExp returns log Σ exp(scale·x[i]). It subtracts the largest element first, so nothing overflows. The
@@ -52,7 +36,7 @@ func LogSumExp(x []float32, scale float32) float32 {
 	if math.IsInf(float64(max), 0) {
 		return max
 	}
-	return float32(scale*max) + log(wholeExpSumOnly(x, scale, max))
+	return float32(scale*max) + log(vecExpSumOnly(x, scale, max))
 }
 
 // log is Log of one number, with the bits of the level in use.

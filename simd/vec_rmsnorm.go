@@ -1,5 +1,7 @@
 package simd
 
+import "math"
+
 // RMSNormRows divides each of rows rows of n elements by its root mean square (Zhang and Sennrich, arXiv
 // 1910.07467):
 //
@@ -20,7 +22,7 @@ func RMSNormRows(dst, x, gamma []float32, eps float32, rows, n, dstStride, xStri
 	}
 	for r := range rows {
 		row := x[r*xStride:][:n]
-		s := inverseStd(wholeSumSquaresAbout(row, 0), float32(n), eps)
+		s := 1 / float32(math.Sqrt(float64(vecSumSquares(row)/float32(n)+eps)))
 		normalize(dst[r*dstStride:][:n], row, gamma, nil, 0, s)
 		if rstd != nil {
 			rstd[r] = s
@@ -56,10 +58,10 @@ func RMSNormGradRows(dx, dy, x, gamma []float32, rows, n, stride int, rstd, dgam
 		switch {
 		case dx == nil:
 		case gamma != nil:
-			_, dot := wholeLayerNormSumsScale(g, row, gamma, 0, s)
+			_, dot := vecLayerNormSumsScale(g, row, gamma, 0, s)
 			vecLayerNormDXScale(dx[o:][:n], g, row, gamma, 0, s, 0, dot/float32(n))
 		default:
-			_, dot := wholeLayerNormSums(g, row, 0, s)
+			_, dot := vecLayerNormSums(g, row, 0, s)
 			vecLayerNormDX(dx[o:][:n], g, row, 0, s, 0, dot/float32(n))
 		}
 	}

@@ -10,30 +10,17 @@ import (
 
 // The exact reference of the row functions follows the documented steps with exact lanes.
 
-func exactMax(x []float32) float32 {
-	acc := exact.NegInf()
-	exact.MaxNumber(&acc, x)
-	return exact.FoldMax(&acc)
-}
-
-func exactSum(x []float32) float32 {
-	var acc [16]float32
-	exact.Sum(&acc, x)
-	return exact.Fold(&acc)
-}
-
 func exactSoftmax(dst, x []float32, scale float32) {
-	var acc [16]float32
-	exact.ExpSum(&acc, dst, x, scale, exactMax(x))
-	exact.Scale(dst, dst, 1/exact.Fold(&acc))
+	exact.Scale(dst, dst, 1/exact.ExpSum(dst, x, scale, exact.MaxNumber(x)))
 }
 
 func exactLayerNorm(dst, x, gamma, beta []float32, eps float32) (mean, rstd float32) {
 	n := float32(len(x))
-	mean = exactSum(x) / n
-	var acc [16]float32
-	exact.SumSquaresAbout(&acc, x, mean)
-	rstd = 1 / float32(math.Sqrt(float64(float32(exact.Fold(&acc)/n)+eps)))
+	m := exact.Sum(x) / n
+	sum, squares := exact.Moments(x, m)
+	d := sum / n
+	mean = m + d
+	rstd = 1 / float32(math.Sqrt(float64(max(0, squares/n-float32(d*d))+eps)))
 	exact.NormalizeAffine(dst, x, gamma, beta, mean, rstd)
 	return mean, rstd
 }
@@ -42,9 +29,8 @@ func exactLayerNormGrad(dx, dy, x, gamma []float32, mean, rstd float32, dgamma, 
 	n := float32(len(x))
 	exact.LayerNormDGamma(dgamma, dy, x, mean, rstd)
 	exact.Add(dbeta, dbeta, dy)
-	var sum, dot [16]float32
-	exact.LayerNormSumsScale(&sum, &dot, dy, x, gamma, mean, rstd)
-	exact.LayerNormDXScale(dx, dy, x, gamma, mean, rstd, exact.Fold(&sum)/n, exact.Fold(&dot)/n)
+	sum, dot := exact.LayerNormSumsScale(dy, x, gamma, mean, rstd)
+	exact.LayerNormDXScale(dx, dy, x, gamma, mean, rstd, sum/n, dot/n)
 }
 
 func TestRowBits(t *testing.T) {
@@ -63,25 +49,22 @@ func TestRowBits(t *testing.T) {
 			compareBits(t, at("Softmax"), y, want)
 
 			SoftmaxGrad(got, y, dy, .125)
-			var acc [16]float32
-			exact.Dot(&acc, y, dy)
-			exact.SoftmaxGrad(want, y, dy, .125, exact.Fold(&acc))
+			exact.SoftmaxGrad(want, y, dy, .125, exact.Dot(y, dy))
 			compareBits(t, at("SoftmaxGrad"), got, want)
 
 			LogSoftmax(got, x, .7)
-			acc = [16]float32{}
-			exact.ExpSumOnly(&acc, x, .7, exactMax(x))
-			lse := []float32{exact.Fold(&acc)}
+			top := exact.MaxNumber(x)
+			lse := []float32{exact.ExpSumOnly(x, .7, top)}
 			exact.Log(lse, lse)
-			exact.LogSoftmax(want, x, .7, exactMax(x), lse[0])
+			exact.LogSoftmax(want, x, .7, top, lse[0])
 			compareBits(t, at("LogSoftmax"), got, want)
 
-			if v := LogSumExp(x, .7); v != float32(.7*exactMax(x))+lse[0] {
-				t.Errorf("%s = %g, exact %g", at("LogSumExp"), v, float32(.7*exactMax(x))+lse[0])
+			if v := LogSumExp(x, .7); v != float32(.7*top)+lse[0] {
+				t.Errorf("%s = %g, exact %g", at("LogSumExp"), v, float32(.7*top)+lse[0])
 			}
 
 			LogSoftmaxGrad(y, got, dy, .7)
-			exact.LogSoftmaxGrad(want, got, dy, .7, exactSum(dy))
+			exact.LogSoftmaxGrad(want, got, dy, .7, exact.Sum(dy))
 			compareBits(t, at("LogSoftmaxGrad"), y, want)
 
 			mean, rstd := LayerNorm(got, x, gamma, beta, 1e-6)
@@ -326,29 +309,64 @@ func TestEmpty(t *testing.T) {
 }
 
 func TestColumnSums(t *testing.T) {
-	mem, memDst := newGuarded(t, 1<<16), newGuarded(t, 4096)
-	onLevels(t, Levels(), func(t *testing.T) {
+	memA, memB, memDst := newGuarded(t, 1<<16), newGuarded(t, 1<<16), newGuarded(t, 4096)
+	onLevels(t, fusedLevels(), func(t *testing.T) {
 		for _, n := range append(lengths(), 300) {
-			for _, rows := range []int{1, 2, 3, 7} {
+			for _, rows := range []int{1, 2, 3, 7, 8, 9, 17, 66} {
 				stride := n + rows%3
+				if (rows-1)*stride+n > 1<<14 {
+					continue
+				}
 				for _, atEnd := range []bool{true, false} {
-					x, dst := mem.floats((rows-1)*stride+n, atEnd), memDst.floats(n, atEnd)
-					fill(x, uint64(n))
+					a, b := memA.floats((rows-1)*stride+n, atEnd), memB.floats((rows-1)*(n+1)+n, atEnd)
+					fill(a, uint64(n))
+					fill(b, uint64(n+1))
+					dst := memDst.floats(n, atEnd)
 					ordinary(dst, uint64(n))
 					want := append([]float32(nil), dst...)
-					exact.ColumnSumsAdd(want, x, rows, stride)
-					ColumnSumsAdd(dst, x, rows, n, stride)
-					compareBits(t, fmt.Sprintf("%d rows of %d", rows, n), dst, want)
+					exact.ColumnSumsAdd(want, a, rows, stride)
+					ColumnSumsAdd(dst, a, rows, n, stride)
+					what := fmt.Sprintf("%d rows of %d", rows, n)
+					compareBits(t, what, dst, want)
+					exact.ColumnDotsAdd(want, a, b, rows, stride, n+1)
+					ColumnDotsAdd(dst, a, b, rows, n, stride, n+1)
+					compareBits(t, what+", dots", dst, want)
 				}
 			}
 		}
-		for _, c := range [][2]int{{200, 500}, {3, 2*maxCall + 5}} { // several calls
+		// Several levels, several cascades, several calls.
+		for _, c := range [][2]int{{64, 50}, {65, 50}, {512, 50}, {513, 300}, {1700, 20}, {200, 500}, {3, 2*maxCall + 5}} {
 			rows, n := c[0], c[1]
-			x, dst, want := make([]float32, rows*n), make([]float32, n), make([]float32, n)
-			ordinary(x, 1)
-			exact.ColumnSumsAdd(want, x, rows, n)
-			ColumnSumsAdd(dst, x, rows, n, n)
+			a, b, dst, want := make([]float32, rows*n), make([]float32, rows*n), make([]float32, n), make([]float32, n)
+			ordinary(a, 1)
+			ordinary(b, 2)
+			exact.ColumnSumsAdd(want, a, rows, n)
+			ColumnSumsAdd(dst, a, rows, n, n)
 			compareBits(t, fmt.Sprintf("%d rows of %d", rows, n), dst, want)
+			exact.ColumnDotsAdd(want, a, b, rows, n, n)
+			ColumnDotsAdd(dst, a, b, rows, n, n, n)
+			compareBits(t, fmt.Sprintf("%d rows of %d, dots", rows, n), dst, want)
+		}
+	})
+}
+
+// A row of equal elements is normalized to zeros, whatever its length and eps.
+func TestLayerNormConstant(t *testing.T) {
+	onLevels(t, Levels(), func(t *testing.T) {
+		for _, n := range []int{1, 3, 96, 192, 384, 768, 1000, 1024, 1280, 3072, 5000} {
+			x, y := make([]float32, n), make([]float32, n)
+			zeros := make([]float32, n)
+			for k := 1; k <= 1000; k += 1 + n/100 {
+				c := float32(k) * 0.01
+				Fill(x, c)
+				for _, eps := range []float32{1e-12, 1e-6, 1e-5} {
+					mean, rstd := LayerNorm(y, x, nil, nil, eps)
+					compareBits(t, fmt.Sprintf("%d elements of %g, eps %g", n, c, eps), y, zeros)
+					if want := 1 / math.Sqrt(float64(eps)); mean != c || math.Abs(float64(rstd)-want) > 1e-4*want {
+						t.Errorf("%d elements of %g, eps %g: mean %g, rstd %g", n, c, eps, mean, rstd)
+					}
+				}
+			}
 		}
 	})
 }

@@ -18,14 +18,14 @@ func Softmax(dst, x []float32, scale float32) {
 		vecFill(dst, 0)
 		return
 	}
-	vecScale(dst, dst, 1/wholeExpSum(dst, x, scale, top))
+	vecScale(dst, dst, 1/vecExpSum(dst, x, scale, top))
 }
 
 // ExpSum stores exp(scale·(x[i] - max)) and returns the sum of the stored values. It is the step of softmax
 // that attention needs, which divides its output by the sum instead. dst may be x.
 func ExpSum(dst, x []float32, scale, max float32) float32 {
 	atLeast("ExpSum", "x", len(x), len(dst))
-	return wholeExpSum(dst, x, scale, max)
+	return vecExpSum(dst, x, scale, max)
 }
 
 // SoftmaxRows applies Softmax to each of rows rows of n elements. The rows of dst start dstStride elements
@@ -57,7 +57,7 @@ func LogSoftmax(dst, x []float32, scale float32) {
 	atLeast("LogSoftmax", "x", len(x), n)
 	x = x[:n]
 	top := MaxNumber(x)
-	vecLogSoftmax(dst, x, scale, top, log(wholeExpSumOnly(x, scale, top)))
+	vecLogSoftmax(dst, x, scale, top, log(vecExpSumOnly(x, scale, top)))
 }
 
 // LogSoftmaxGrad stores the gradient of LogSoftmax with respect to its input: dx = scale·(dy - exp(y)·Σ dy).

@@ -135,52 +135,28 @@ func squaredReluGradAVX512(dst, x, dy *float32, n int)
 func leakyReluGradAVX512(dst, x, dy *float32, n int, slope float32)
 
 //go:noescape
-func sumAVX512(acc *[16]float32, x *float32, n int)
+func sumAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumWholeAVX512(x *float32, n int) (acc float32)
+func sumSquaresAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAVX512(acc *[16]float32, x *float32, n int)
+func momentsAVX512(x *float32, n int, center float32) (sum, squares float32)
 
 //go:noescape
-func sumSquaresWholeAVX512(x *float32, n int) (acc float32)
+func dotAVX512(a, b *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutAVX512(acc *[16]float32, x *float32, n int, mean float32)
+func maxValueAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutWholeAVX512(x *float32, n int, mean float32) (acc float32)
+func maxNumberAVX512(x *float32, n int) (acc float32)
 
 //go:noescape
-func dotAVX512(acc *[16]float32, a, b *float32, n int)
+func expSumAVX512(dst, x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
-func dotWholeAVX512(a, b *float32, n int) (acc float32)
-
-//go:noescape
-func maxValueAVX512(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxValueWholeAVX512(x *float32, n int) (acc float32)
-
-//go:noescape
-func maxNumberAVX512(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxNumberWholeAVX512(x *float32, n int) (acc float32)
-
-//go:noescape
-func expSumAVX512(acc *[16]float32, dst, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumWholeAVX512(dst, x *float32, n int, scale, top float32) (acc float32)
-
-//go:noescape
-func expSumOnlyAVX512(acc *[16]float32, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumOnlyWholeAVX512(x *float32, n int, scale, top float32) (acc float32)
+func expSumOnlyAVX512(x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
 func softmaxGradAVX512(dx, y, dy *float32, n int, scale, dot float32)
@@ -201,16 +177,10 @@ func normalizeScaleAVX512(dst, x, gamma *float32, n int, mean, rstd float32)
 func normalizeAffineAVX512(dst, x, gamma, beta *float32, n int, mean, rstd float32)
 
 //go:noescape
-func layerNormSumsAVX512(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
+func layerNormSumsAVX512(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
-func layerNormSumsWholeAVX512(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
-
-//go:noescape
-func layerNormSumsScaleAVX512(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
-
-//go:noescape
-func layerNormSumsScaleWholeAVX512(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+func layerNormSumsScaleAVX512(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
 func layerNormDXAVX512(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)
@@ -235,6 +205,9 @@ func cosAVX512(dst, x *float32, n int)
 
 //go:noescape
 func columnSumsAddAVX512(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func columnDotsAddAVX512(dst, a, b *float32, rows, n, aStride, bStride int)
 
 //go:noescape
 func f16ToF32AVX512(dst *float32, src *uint16, n int)
@@ -381,52 +354,28 @@ func squaredReluGradAVX2(dst, x, dy *float32, n int)
 func leakyReluGradAVX2(dst, x, dy *float32, n int, slope float32)
 
 //go:noescape
-func sumAVX2(acc *[16]float32, x *float32, n int)
+func sumAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumWholeAVX2(x *float32, n int) (acc float32)
+func sumSquaresAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAVX2(acc *[16]float32, x *float32, n int)
+func momentsAVX2(x *float32, n int, center float32) (sum, squares float32)
 
 //go:noescape
-func sumSquaresWholeAVX2(x *float32, n int) (acc float32)
+func dotAVX2(a, b *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutAVX2(acc *[16]float32, x *float32, n int, mean float32)
+func maxValueAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutWholeAVX2(x *float32, n int, mean float32) (acc float32)
+func maxNumberAVX2(x *float32, n int) (acc float32)
 
 //go:noescape
-func dotAVX2(acc *[16]float32, a, b *float32, n int)
+func expSumAVX2(dst, x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
-func dotWholeAVX2(a, b *float32, n int) (acc float32)
-
-//go:noescape
-func maxValueAVX2(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxValueWholeAVX2(x *float32, n int) (acc float32)
-
-//go:noescape
-func maxNumberAVX2(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxNumberWholeAVX2(x *float32, n int) (acc float32)
-
-//go:noescape
-func expSumAVX2(acc *[16]float32, dst, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumWholeAVX2(dst, x *float32, n int, scale, top float32) (acc float32)
-
-//go:noescape
-func expSumOnlyAVX2(acc *[16]float32, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumOnlyWholeAVX2(x *float32, n int, scale, top float32) (acc float32)
+func expSumOnlyAVX2(x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
 func softmaxGradAVX2(dx, y, dy *float32, n int, scale, dot float32)
@@ -447,16 +396,10 @@ func normalizeScaleAVX2(dst, x, gamma *float32, n int, mean, rstd float32)
 func normalizeAffineAVX2(dst, x, gamma, beta *float32, n int, mean, rstd float32)
 
 //go:noescape
-func layerNormSumsAVX2(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
+func layerNormSumsAVX2(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
-func layerNormSumsWholeAVX2(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
-
-//go:noescape
-func layerNormSumsScaleAVX2(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
-
-//go:noescape
-func layerNormSumsScaleWholeAVX2(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+func layerNormSumsScaleAVX2(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
 func layerNormDXAVX2(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)
@@ -481,6 +424,9 @@ func cosAVX2(dst, x *float32, n int)
 
 //go:noescape
 func columnSumsAddAVX2(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func columnDotsAddAVX2(dst, a, b *float32, rows, n, aStride, bStride int)
 
 //go:noescape
 func f16ToF32AVX2(dst *float32, src *uint16, n int)

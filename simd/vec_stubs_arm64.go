@@ -135,52 +135,28 @@ func squaredReluGradNEON(dst, x, dy *float32, n int)
 func leakyReluGradNEON(dst, x, dy *float32, n int, slope float32)
 
 //go:noescape
-func sumNEON(acc *[16]float32, x *float32, n int)
+func sumNEON(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumWholeNEON(x *float32, n int) (acc float32)
+func sumSquaresNEON(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresNEON(acc *[16]float32, x *float32, n int)
+func momentsNEON(x *float32, n int, center float32) (sum, squares float32)
 
 //go:noescape
-func sumSquaresWholeNEON(x *float32, n int) (acc float32)
+func dotNEON(a, b *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutNEON(acc *[16]float32, x *float32, n int, mean float32)
+func maxValueNEON(x *float32, n int) (acc float32)
 
 //go:noescape
-func sumSquaresAboutWholeNEON(x *float32, n int, mean float32) (acc float32)
+func maxNumberNEON(x *float32, n int) (acc float32)
 
 //go:noescape
-func dotNEON(acc *[16]float32, a, b *float32, n int)
+func expSumNEON(dst, x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
-func dotWholeNEON(a, b *float32, n int) (acc float32)
-
-//go:noescape
-func maxValueNEON(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxValueWholeNEON(x *float32, n int) (acc float32)
-
-//go:noescape
-func maxNumberNEON(acc *[16]float32, x *float32, n int)
-
-//go:noescape
-func maxNumberWholeNEON(x *float32, n int) (acc float32)
-
-//go:noescape
-func expSumNEON(acc *[16]float32, dst, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumWholeNEON(dst, x *float32, n int, scale, top float32) (acc float32)
-
-//go:noescape
-func expSumOnlyNEON(acc *[16]float32, x *float32, n int, scale, top float32)
-
-//go:noescape
-func expSumOnlyWholeNEON(x *float32, n int, scale, top float32) (acc float32)
+func expSumOnlyNEON(x *float32, n int, scale, top float32) (acc float32)
 
 //go:noescape
 func softmaxGradNEON(dx, y, dy *float32, n int, scale, dot float32)
@@ -201,16 +177,10 @@ func normalizeScaleNEON(dst, x, gamma *float32, n int, mean, rstd float32)
 func normalizeAffineNEON(dst, x, gamma, beta *float32, n int, mean, rstd float32)
 
 //go:noescape
-func layerNormSumsNEON(sum, dot *[16]float32, dy, x *float32, n int, mean, rstd float32)
+func layerNormSumsNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
-func layerNormSumsWholeNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot float32)
-
-//go:noescape
-func layerNormSumsScaleNEON(sum, dot *[16]float32, dy, x, gamma *float32, n int, mean, rstd float32)
-
-//go:noescape
-func layerNormSumsScaleWholeNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+func layerNormSumsScaleNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
 
 //go:noescape
 func layerNormDXNEON(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)
@@ -235,6 +205,9 @@ func cosNEON(dst, x *float32, n int)
 
 //go:noescape
 func columnSumsAddNEON(dst, x *float32, rows, n, stride int)
+
+//go:noescape
+func columnDotsAddNEON(dst, a, b *float32, rows, n, aStride, bStride int)
 
 //go:noescape
 func f16ToF32NEON(dst *float32, src *uint16, n int)

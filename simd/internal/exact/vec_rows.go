@@ -4,94 +4,104 @@ package exact
 
 import "math"
 
-// Fold adds sixteen lanes: 16 → 8 → 4 → 2 → 1, lane j with lane j + half.
-func Fold(a *[16]float32) float32 {
-	c0 := (a[0] + a[8]) + (a[4] + a[12])
-	c1 := (a[1] + a[9]) + (a[5] + a[13])
-	c2 := (a[2] + a[10]) + (a[6] + a[14])
-	c3 := (a[3] + a[11]) + (a[7] + a[15])
-	return (c0 + c2) + (c1 + c3)
-}
-
-// FoldMax is Fold with the maximum of lanes that are not NaN.
-func FoldMax(a *[16]float32) float32 {
-	c0 := maxSel(maxSel(a[0], a[8]), maxSel(a[4], a[12]))
-	c1 := maxSel(maxSel(a[1], a[9]), maxSel(a[5], a[13]))
-	c2 := maxSel(maxSel(a[2], a[10]), maxSel(a[6], a[14]))
-	c3 := maxSel(maxSel(a[3], a[11]), maxSel(a[7], a[15]))
-	return maxSel(maxSel(c0, c2), maxSel(c1, c3))
-}
-
-// FoldMaxNaN is FoldMax, and NaN if any lane is NaN.
-func FoldMaxNaN(a *[16]float32) float32 {
-	c0 := maxNaN(maxNaN(a[0], a[8]), maxNaN(a[4], a[12]))
-	c1 := maxNaN(maxNaN(a[1], a[9]), maxNaN(a[5], a[13]))
-	c2 := maxNaN(maxNaN(a[2], a[10]), maxNaN(a[6], a[14]))
-	c3 := maxNaN(maxNaN(a[3], a[11]), maxNaN(a[7], a[15]))
-	return maxNaN(maxNaN(c0, c2), maxNaN(c1, c3))
-}
-
-// NegInf returns the lanes from which a maximum starts.
-func NegInf() (acc [16]float32) {
-	for j := range acc {
-		acc[j] = float32(math.Inf(-1))
+func Sum(x []float32) float32 {
+	var t total
+	for len(x) > 0 {
+		var block [16]float32
+		k := min(len(x), blockElements)
+		for i, v := range x[:k] {
+			block[i&15] += v
+		}
+		t.add(&block)
+		x = x[k:]
 	}
-	return acc
+	return t.sum()
 }
 
-func Sum(acc *[16]float32, x []float32) {
-	for i, v := range x {
-		acc[i&15] += v
+func SumSquares(x []float32) float32 { return Dot(x, x) }
+
+// Moments returns Σ (x - center) and Σ (x - center)².
+func Moments(x []float32, center float32) (sum, squares float32) {
+	var t, u total
+	for len(x) > 0 {
+		var block, blockSquares [16]float32
+		k := min(len(x), blockElements)
+		for i, v := range x[:k] {
+			d := v - center
+			block[i&15] += d
+			blockSquares[i&15] = FMA(d, d, blockSquares[i&15])
+		}
+		t.add(&block)
+		u.add(&blockSquares)
+		x = x[k:]
 	}
+	return t.sum(), u.sum()
 }
 
-func SumSquares(acc *[16]float32, x []float32) {
-	for i, v := range x {
-		acc[i&15] = FMA(v, v, acc[i&15])
+func Dot(a, b []float32) float32 {
+	var t total
+	for len(a) > 0 {
+		var block [16]float32
+		k := min(len(a), blockElements)
+		for i, v := range a[:k] {
+			block[i&15] = FMA(v, b[i], block[i&15])
+		}
+		t.add(&block)
+		a, b = a[k:], b[k:]
 	}
+	return t.sum()
 }
 
-// SumSquaresAbout adds (x - mean)².
-func SumSquaresAbout(acc *[16]float32, x []float32, mean float32) {
-	for i, v := range x {
-		d := v - mean
-		acc[i&15] = FMA(d, d, acc[i&15])
-	}
-}
-
-func Dot(acc *[16]float32, a, b []float32) {
-	for i, v := range a {
-		acc[i&15] = FMA(v, b[i], acc[i&15])
-	}
-}
-
-func MaxValue(acc *[16]float32, x []float32) {
-	for i, v := range x {
-		acc[i&15] = maxNaN(v, acc[i&15])
-	}
-}
+func MaxValue(x []float32) float32 { return largest(x, maxNaN) }
 
 // MaxNumber is MaxValue, but ignores NaN.
-func MaxNumber(acc *[16]float32, x []float32) {
-	for i, v := range x {
-		acc[i&15] = maxSel(v, acc[i&15])
+func MaxNumber(x []float32) float32 { return largest(x, maxSel) }
+
+// largest folds the lanes of each chunk with max, and the chunks in order.
+func largest(x []float32, max func(a, b float32) float32) float32 {
+	inf := float32(math.Inf(-1))
+	top := inf
+	for len(x) > 0 {
+		var acc [16]float32
+		for j := range acc {
+			acc[j] = inf
+		}
+		k := min(len(x), Chunk)
+		for i, v := range x[:k] {
+			acc[i&15] = max(v, acc[i&15])
+		}
+		for half := 8; half > 0; half /= 2 {
+			for j := range half {
+				acc[j] = max(acc[j], acc[j+half])
+			}
+		}
+		top = max(acc[0], top)
+		x = x[k:]
 	}
+	return top
 }
 
-// ExpSum stores exp(scale·(x - top)) and adds it to the lanes.
-func ExpSum(acc *[16]float32, dst, x []float32, scale, top float32) {
+// ExpSum stores exp(scale·(x - top)) and returns the sum of what it stored.
+func ExpSum(dst, x []float32, scale, top float32) float32 {
 	for i := range dst {
-		e := exp(mul(scale, x[i]-top))
-		dst[i] = e
-		acc[i&15] += e
+		dst[i] = exp(mul(scale, x[i]-top))
 	}
+	return Sum(dst)
 }
 
 // ExpSumOnly is ExpSum without the store.
-func ExpSumOnly(acc *[16]float32, x []float32, scale, top float32) {
-	for i, v := range x {
-		acc[i&15] += exp(mul(scale, v-top))
+func ExpSumOnly(x []float32, scale, top float32) float32 {
+	var t total
+	for len(x) > 0 {
+		var block [16]float32
+		k := min(len(x), blockElements)
+		for i, v := range x[:k] {
+			block[i&15] += exp(mul(scale, v-top))
+		}
+		t.add(&block)
+		x = x[k:]
 	}
+	return t.sum()
 }
 
 // SoftmaxGrad is dx = scale·(y·(dy - dot)).
@@ -136,23 +146,32 @@ func NormalizeAffine(dst, x, gamma, beta []float32, mean, rstd float32) {
 	}
 }
 
-// LayerNormSums adds g = dy and g·x̂ to the two sets of lanes, x̂ = (x - mean)·rstd.
-func LayerNormSums(sum, dot *[16]float32, dy, x []float32, mean, rstd float32) {
-	for i, g := range dy {
-		h := mul(x[i]-mean, rstd)
-		sum[i&15] += g
-		dot[i&15] = FMA(g, h, dot[i&15])
-	}
+// LayerNormSums returns Σ g and Σ g·x̂ with g = dy and x̂ = (x - mean)·rstd.
+func LayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
+	return layerNormSums(dy, x, nil, mean, rstd)
 }
 
 // LayerNormSumsScale is LayerNormSums with g = dy·gamma.
-func LayerNormSumsScale(sum, dot *[16]float32, dy, x, gamma []float32, mean, rstd float32) {
-	for i := range dy {
-		g := mul(dy[i], gamma[i])
-		h := mul(x[i]-mean, rstd)
-		sum[i&15] += g
-		dot[i&15] = FMA(g, h, dot[i&15])
+func LayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	return layerNormSums(dy, x, gamma, mean, rstd)
+}
+
+func layerNormSums(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
+	var t, u total
+	for at := 0; at < len(dy); at += blockElements {
+		var block, blockDot [16]float32
+		for i := at; i < min(len(dy), at+blockElements); i++ {
+			g := dy[i]
+			if gamma != nil {
+				g = mul(g, gamma[i])
+			}
+			block[i&15] += g
+			blockDot[i&15] = FMA(g, mul(x[i]-mean, rstd), blockDot[i&15])
+		}
+		t.add(&block)
+		u.add(&blockDot)
 	}
+	return t.sum(), u.sum()
 }
 
 // LayerNormDX is dx = rstd·(g - c1 - x̂·c2), g = dy.

@@ -48,32 +48,6 @@ func tile256(a *asm.Text, h int, byRow bool) {
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })
-	a.Op("JMP begin")
-	// masks loads the lane masks of the columns that exist.
-	masks := func() {
-		a.Op("MOVQ $%d, R12", s.cols())
-		a.Op("SUBQ %d(DI), R12", tileCols)
-		a.Op("LEAQ edge256<>(SB), CX")
-		a.Op("VMOVUPS (CX)(R12*4), Y12")
-		a.Op("VMOVUPS 32(CX)(R12*4), Y13")
-	}
-	a.Label("load")
-	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
-	a.Op("JNE loadedge")
-	a.Op("MOVQ DX, CX")
-	eachRow(a, "CX", h, func(i int) {
-		a.Op("VMOVUPS (CX), Y%d", 2*i)
-		a.Op("VMOVUPS 32(CX), Y%d", 2*i+1)
-	})
-	a.Op("JMP begin")
-	a.Label("loadedge")
-	masks()
-	a.Op("MOVQ DX, CX")
-	eachRow(a, "CX", h, func(i int) {
-		a.Op("VMASKMOVPS (CX), Y12, Y%d", 2*i)
-		a.Op("VMASKMOVPS 32(CX), Y13, Y%d", 2*i+1)
-	})
-	a.Label("begin")
 	s.loopK(a, func(u int) {
 		a.Op("VMOVUPS %s, Y12", panelRow(u))
 		a.Op("VMOVUPS 32%s, Y13", panelRow(u))
@@ -96,15 +70,36 @@ func tile256(a *asm.Text, h int, byRow bool) {
 		}
 	})
 	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
-	a.Op("JNE storeedge")
+	a.Op("JNE edge")
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			a.Op("VADDPS (CX), Y%d, Y%d", 2*i, 2*i)
+			a.Op("VADDPS 32(CX), Y%d, Y%d", 2*i+1, 2*i+1)
+		})
+	}, "write")
 	for i := range h {
 		a.Op("VMOVUPS Y%d, (DX)", 2*i)
 		a.Op("VMOVUPS Y%d, 32(DX)", 2*i+1)
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
 	a.Op("JMP next")
-	a.Label("storeedge")
-	masks()
+	a.Label("edge")
+	a.Comment("Y12 and Y13 are the lane masks of the columns that exist.")
+	a.Op("MOVQ $%d, R12", s.cols())
+	a.Op("SUBQ %d(DI), R12", tileCols)
+	a.Op("LEAQ edge256<>(SB), CX")
+	a.Op("VMOVUPS (CX)(R12*4), Y12")
+	a.Op("VMOVUPS 32(CX)(R12*4), Y13")
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			a.Op("VMASKMOVPS (CX), Y12, Y14")
+			a.Op("VMASKMOVPS 32(CX), Y13, Y15")
+			a.Op("VADDPS Y14, Y%d, Y%d", 2*i, 2*i)
+			a.Op("VADDPS Y15, Y%d, Y%d", 2*i+1, 2*i+1)
+		})
+	}, "writeedge")
 	for i := range h {
 		a.Op("VMASKMOVPS Y%d, Y12, (DX)", 2*i)
 		a.Op("VMASKMOVPS Y%d, Y13, 32(DX)", 2*i+1)

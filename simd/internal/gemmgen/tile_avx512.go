@@ -55,15 +55,6 @@ func tile512(a *asm.Text, h int, form string, vectors int) {
 			a.Op("PREFETCHT0 %d(CX)", 64*v)
 		}
 	})
-	a.Op("JMP begin")
-	a.Label("load")
-	a.Op("MOVQ DX, CX")
-	eachRow(a, "CX", h, func(i int) {
-		for v := range vectors {
-			a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 2*i+v)
-		}
-	})
-	a.Label("begin")
 	s.loopK(a, func(u int) {
 		a.Op("VMOVUPS %s, Z28", panelRow(u))
 		if vectors == 2 {
@@ -88,6 +79,14 @@ func tile512(a *asm.Text, h int, form string, vectors int) {
 			advanceRows(a, h, n)
 		}
 	})
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			for v := range vectors {
+				a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, 2*i+v, 1+v)
+			}
+		})
+	}, "write")
 	for i := range h {
 		for v := range vectors {
 			a.Op("VMOVUPS Z%d, K%d, %d(DX)", 2*i+v, 1+v, 64*v)

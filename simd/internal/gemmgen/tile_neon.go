@@ -10,7 +10,7 @@ import (
 // A, which multiply by element: 29 of 32 registers. A step of k is 5 loads and 24 fused multiply-adds. A
 // is packed k-major, always 8 wide; the lower tiles use its first elements.
 //
-// Go's assembler has no multiply by element. Those instructions are words with their notation beside them; a
+// Go's assembler has neither multiply by element nor vector addition. Those instructions are words with their notation beside them; a
 // test has an assembler compare the two.
 func tilesNEON() *asm.Text {
 	a := asm.New(generator)
@@ -27,6 +27,11 @@ func fmla(d, n, m, lane int) asm.Instruction {
 	return asm.Encode(0x4f801000|lane&1<<21|m<<16|lane>>1<<11|n<<5|d, "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, n, m, lane)
 }
 
+// fadd is V<d> += V<n>, in four lanes.
+func fadd(d, n int) asm.Instruction {
+	return asm.Encode(0x4e20d400|n<<16|d<<5|d, "fadd v%d.4s, v%d.4s, v%d.4s", d, d, n)
+}
+
 func tileNEON(a *asm.Text, h int) {
 	a.Func(fmt.Sprintf("gemmNEON%d", h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, A k-major and %d wide.", h, neon.cols(), neon.rows))
 	a.Op("MOVD t+0(FP), R0")
@@ -36,18 +41,9 @@ func tileNEON(a *asm.Text, h int) {
 	a.Op("MOVD %d(R0), R4", tileK)
 	a.Op("MOVD %d(R0), R5", tileLDC)
 	a.Op("MOVD %d(R0), R6", tileAccum)
-	a.Op("MOVD R3, R7")
-	a.Op("CBNZ R6, load")
 	for i := range 3 * h {
 		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
 	}
-	a.Op("B begin")
-	a.Label("load")
-	for i := range h {
-		a.Op("VLD1 (R7), [V%d.S4, V%d.S4, V%d.S4]", 3*i, 3*i+1, 3*i+2)
-		a.Op("ADD R5, R7")
-	}
-	a.Label("begin")
 	step := func() {
 		a.Op("VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]")
 		a.Op("VLD1.P 32(R1), [V27.S4, V28.S4]")
@@ -73,6 +69,16 @@ func tileNEON(a *asm.Text, h int) {
 	a.Op("SUBS $1, R4")
 	a.Op("BNE one")
 	a.Label("store")
+	a.Op("CBZ R6, write")
+	a.Op("MOVD R3, R7")
+	for i := range h {
+		a.Op("VLD1 (R7), [V24.S4, V25.S4, V26.S4]")
+		a.Op("ADD R5, R7")
+		for v := range 3 {
+			a.Word(fadd(3*i+v, 24+v))
+		}
+	}
+	a.Label("write")
 	for i := range h {
 		a.Op("VST1 [V%d.S4, V%d.S4, V%d.S4], (R3)", 3*i, 3*i+1, 3*i+2)
 		a.Op("ADD R5, R3")

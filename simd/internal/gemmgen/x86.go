@@ -66,8 +66,15 @@ func openTile(a *asm.Text, h int, byRow bool) {
 		rowBases(a, h)
 	}
 	a.Op("MOVQ %d(DI), R13", tileB)
+}
+
+// addToC skips add, which adds the tile of C to the sums, unless the sums are to be added to C. Label is what
+// follows.
+func addToC(a *asm.Text, add func(), label string) {
 	a.Op("CMPQ %d(DI), $0", tileAccum)
-	a.Op("JNE load")
+	a.Op("JEQ %s", label)
+	add()
+	a.Label(label)
 }
 
 // nextTile goes on to the tile below, if there is one, or returns.
@@ -146,8 +153,6 @@ func (s *tileSet) openWide(a *asm.Text, h, panels int) {
 	a.Op("MOVQ %d(DI), R9", tileARS)
 	a.Op("LEAQ (R9)(R9*2), R10")
 	rowBases(a, h)
-	a.Op("CMPQ %d(DI), $0", tileAccum)
-	a.Op("JNE load")
 }
 
 // wideTile writes a kernel of few rows over several panels, for products that are bound by reading B: a
@@ -160,15 +165,6 @@ func (s *tileSet) wideTile(a *asm.Text, h, panels, registers int, reg, zero stri
 	for i := range h * across {
 		a.Op("%s %s%d, %[2]s%[3]d, %[2]s%[3]d", zero, reg, i)
 	}
-	a.Op("JMP begin")
-	a.Label("load")
-	a.Op("MOVQ DX, CX")
-	eachRow(a, "CX", h, func(i int) {
-		for v := range across {
-			a.Op("VMOVUPS %d(CX), %s", size*v, acc(i, v))
-		}
-	})
-	a.Label("begin")
 	a.Op("MOVQ %d(DI), CX", tileK)
 	if s == &avx512 { // AVX2's do not take k = 0
 		a.Op("TESTQ CX, CX")
@@ -199,6 +195,14 @@ func (s *tileSet) wideTile(a *asm.Text, h, panels, registers int, reg, zero stri
 	if s == &avx512 {
 		a.Label("store")
 	}
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			for v := range across {
+				a.Op("VADDPS %d(CX), %s, %[2]s", size*v, acc(i, v))
+			}
+		})
+	}, "write")
 	eachRow(a, "DX", h, func(i int) {
 		for v := range across {
 			a.Op("VMOVUPS %s, %d(DX)", acc(i, v), size*v)

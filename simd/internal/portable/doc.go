@@ -12,9 +12,7 @@
 // Package exact is this package with fma replaced by an emulation that always rounds once; vecgen writes it.
 // Every instruction set must produce the bits of exact.
 //
-// A reduction keeps sixteen partial results in a *[16]float32. Lane j takes elements j, j+16, j+32, … of the
-// call, in ascending order; the caller folds the lanes after the last call. Every call but the last must
-// cover a multiple of sixteen elements.
+// A reduction keeps sixteen lanes. Lane j takes elements j, j+16, j+32, …; cascade.go has the order of a sum.
 //
 // The caller has checked the slices: all are at least as long as the first.
 package portable

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"sort"
-	"strings"
 
 	"github.com/fovea-ml/fovea/simd/internal/asm"
 )
@@ -21,7 +20,7 @@ type machine interface {
 	store(f *function, arr, slot, reg int)
 	merge(f *function, acc, reg, slot int) // the tail's lanes of reg into acc
 	arithmetic(f *function, c copyOf, o operation)
-	columns(p printer)
+	columns(p printer, c columnKernel)
 	half(p printer, t *constTable)
 	table(p printer, consts []uint32)
 }
@@ -37,26 +36,23 @@ func assemble(ks []*kernel, m machine) []byte {
 	p := printer{asm.New(generator)}
 	t := &constTable{at: map[uint32]int{}}
 	for _, k := range ks {
-		p.Write(assembleKernel(k, m, t, false))
-		if len(k.accs) > 0 {
-			p.Write(assembleKernel(k, m, t, true))
-		}
+		p.Write(assembleKernel(k, m, t))
 	}
-	m.columns(p)
+	for _, c := range columnKernels {
+		m.columns(p, c)
+	}
 	m.half(p, t)
 	m.table(p, t.bits)
 	return p.Bytes()
 }
 
 // assembleKernel keeps as many constants and scalars in registers as fit, the most used first, and
-// unrolls less if none fits. A whole kernel starts from empty lanes and returns the folded number; the others
-// read and write the lanes.
-func assembleKernel(k *kernel, m machine, t *constTable, whole bool) []byte {
+// unrolls less if none fits.
+func assembleKernel(k *kernel, m machine, t *constTable) []byte {
 	fixed := k.fixedByUse()
 	for unroll := k.unroll; unroll > 0; unroll /= 2 {
 		for n := len(fixed); n >= 0; n-- {
 			f := newFunction(k, m, t, unroll, fixed[:n])
-			f.whole = whole
 			if text, err := f.try(); err == nil {
 				return text
 			}
@@ -122,12 +118,12 @@ type function struct {
 	m      machine
 	consts *constTable
 	unroll int
-	whole  bool
 
 	groups int           // vector registers of sixteen elements; 1 without accumulators
 	free   []int         // unused registers, the last is taken first
 	fixed  map[value]int // constants and scalars that stay in registers
 	accs   [][]int       // by accumulator, by part
+	low    [][]int       // the same, for the sum of blocks of a cascade; nil if it is on the stack
 	masks  []int         // registers of the tail's masks
 
 	tail   bool
@@ -174,12 +170,10 @@ func (f *function) try() (text []byte, err error) {
 	}
 	if len(f.kernel.accs) > 0 {
 		f.groups = 16 / f.m.width()
-		for range f.kernel.accs {
-			var part []int
-			for range f.groups {
-				part = append(part, f.alloc())
-			}
-			f.accs = append(f.accs, part)
+		f.accs = f.lanes()
+		// Where registers are few, long kernels need them all.
+		if f.cascades() && (f.m.registers() == 32 || len(f.kernel.fixedByUse()) < 4) {
+			f.low = f.lanes()
 		}
 	}
 	for i := range f.ops {
@@ -190,6 +184,28 @@ func (f *function) try() (text []byte, err error) {
 	f.m.function(f)
 	return f.Bytes(), nil
 }
+
+// lanes takes registers for the lanes of every accumulator.
+func (f *function) lanes() (accs [][]int) {
+	for range f.kernel.accs {
+		var part []int
+		for range f.groups {
+			part = append(part, f.alloc())
+		}
+		accs = append(accs, part)
+	}
+	return accs
+}
+
+// cascades reports whether the accumulators are sums, which are added in levels (package portable, cascade.go).
+// Then accs holds a block and low the sum of those before, from the first whole one on.
+func (f *function) cascades() bool { return len(f.kernel.accs) > 0 && f.fold == foldSum }
+
+// The sizes of blocks in elements of a row and in rows of a matrix, as in package portable.
+const (
+	block     = 128
+	blockRows = 16
+)
 
 func (f *function) alloc() int {
 	if len(f.free) == 0 {
@@ -211,8 +227,8 @@ func (f *function) temp() int {
 
 // A frame holds the offsets of a function's arguments and results, and the size of all.
 type frame struct {
-	accs, arrays, scalars, results []int
-	n, size                        int
+	arrays, scalars, results []int
+	n, size                  int
 }
 
 func (f *function) frame() (a frame) {
@@ -221,11 +237,6 @@ func (f *function) frame() (a frame) {
 		a.size += size
 		return at
 	}
-	if !f.whole {
-		for range f.kernel.accs {
-			a.accs = append(a.accs, take(8))
-		}
-	}
 	for range f.arrays {
 		a.arrays = append(a.arrays, take(8))
 	}
@@ -233,7 +244,7 @@ func (f *function) frame() (a frame) {
 	for range f.scalars {
 		a.scalars = append(a.scalars, take(4))
 	}
-	if f.whole {
+	if len(f.kernel.accs) > 0 {
 		a.size = (a.size + 7) &^ 7
 		for range f.kernel.accs {
 			a.results = append(a.results, take(4))
@@ -243,11 +254,7 @@ func (f *function) frame() (a frame) {
 }
 
 func (f *function) name() string {
-	name := strings.ToLower(f.kernel.name[:1]) + f.kernel.name[1:]
-	if f.whole {
-		name += "Whole"
-	}
-	return name + f.m.suffix()
+	return lower(f.kernel.name) + f.m.suffix()
 }
 
 func (f *function) scalarArg(i uint32) string {

@@ -9,7 +9,7 @@ import (
 )
 
 // portableFiles are the files of package portable that package exact repeats.
-var portableFiles = []string{"activations.go", "columns.go", "maps.go", "optim.go", "rows.go", "scalar.go"}
+var portableFiles = []string{"activations.go", "cascade.go", "columns.go", "maps.go", "optim.go", "rows.go", "scalar.go"}
 
 var fmaCall = regexp.MustCompile(`\bfma\(`)
 

@@ -132,9 +132,10 @@ func reductions(add adder) {
 		v := k.load("x")
 		k.setAcc("acc", k.fma(v, v, k.acc("acc")))
 	})
-	add(kernel{name: "SumSquaresAbout", accs: acc, arrays: []array{in("x")}, scalars: []string{"mean"}, unroll: 4}, func(k *kernel) {
-		d := k.sub(k.load("x"), k.scalar("mean"))
-		k.setAcc("acc", k.fma(d, d, k.acc("acc")))
+	add(kernel{name: "Moments", accs: []string{"sum", "squares"}, arrays: []array{in("x")}, scalars: []string{"center"}, unroll: 4}, func(k *kernel) {
+		d := k.sub(k.load("x"), k.scalar("center"))
+		k.setAcc("squares", k.fma(d, d, k.acc("squares")))
+		k.setAcc("sum", k.add(k.acc("sum"), d))
 	})
 	add(kernel{name: "Dot", accs: acc, arrays: []array{in("a"), in("b")}, unroll: 4}, func(k *kernel) {
 		k.setAcc("acc", k.fma(k.load("a"), k.load("b"), k.acc("acc")))

@@ -20,7 +20,7 @@ func (m *neon) suffix() string { return "NEON" }
 func (m *neon) width() int     { return 4 }
 func (m *neon) registers() int { return 32 }
 
-func (m *neon) pointer(f *function, arr int) int { return len(f.frame().accs) + arr }
+func (m *neon) pointer(f *function, arr int) int { return arr }
 
 func (m *neon) fetch(f *function, v value, r int) {
 	o := f.ops[v]
@@ -38,11 +38,8 @@ func (m *neon) fetch(f *function, v value, r int) {
 
 func (m *neon) function(f *function) {
 	a := f.frame()
-	frame := 64*len(f.arrays) + 16
-	f.Func(f.name(), signature(f.kernel, f.whole), frame, a.size)
-	for i, at := range a.accs {
-		f.p("MOVD %s+%d(FP), R%d", f.kernel.accs[i], at, i)
-	}
+	frame := m.frame(f)
+	f.Func(f.name(), signature(f.kernel), frame, a.size)
 	for i, at := range a.arrays {
 		f.p("MOVD %s+%d(FP), R%d", f.arrays[i].name, at, m.pointer(f, i))
 	}
@@ -50,14 +47,12 @@ func (m *neon) function(f *function) {
 	f.p("MOVD $vecConstNEON<>(SB), R9")
 	for i, part := range f.accs {
 		for g, r := range part {
-			switch {
-			case !f.whole:
-				f.ldr(r, i, 16*g)
-			case f.fold == foldSum:
-				f.Word(asm.Zero(r))
-			default:
+			if f.fold != foldSum {
 				f.ldr(r, 9, 16*f.consts.index(negInf))
+				continue
 			}
+			f.Word(asm.Zero(r))
+			f.Word(asm.Zero(f.low[i][g]))
 		}
 	}
 	for i := range f.ops {
@@ -66,6 +61,9 @@ func (m *neon) function(f *function) {
 		}
 	}
 	step := f.step()
+	if f.cascades() {
+		m.blocks(f)
+	}
 	if f.unroll > 1 {
 		f.p("SUBS $%d, R8, R8", f.unroll*step)
 		f.p("BLT single")
@@ -112,17 +110,45 @@ func (m *neon) function(f *function) {
 	}
 	f.label("done")
 	for i, part := range f.accs {
-		if f.whole {
-			m.foldLanes(f, part)
-			f.p("FMOVS F%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
-			continue
-		}
 		for g, r := range part {
-			f.str(r, i, 16*g)
+			if f.cascades() {
+				m.add(f, r, f.low[i][g])
+			}
 		}
+		m.foldLanes(f, part)
+		f.p("FMOVS F%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
 	}
 	f.p("RET")
 }
+
+// blocks adds the whole blocks of a cascade and leaves fewer elements than one has. R15 counts the turns of a block.
+func (m *neon) blocks(f *function) {
+	f.label("block")
+	f.p("CMP $%d, R8", block)
+	f.p("BLT rest")
+	f.p("MOVD $%d, R15", block/16/f.unroll)
+	f.label("turn")
+	f.body(f.unroll*f.groups, false)
+	m.advance(f, 16*f.unroll)
+	f.p("SUBS $1, R15, R15")
+	f.p("BNE turn")
+	for i, part := range f.accs {
+		for g, r := range part {
+			m.add(f, f.low[i][g], r)
+			f.Word(asm.Zero(r))
+		}
+	}
+	f.p("B block")
+	f.label("rest")
+}
+
+// add adds register b to a.
+func (m *neon) add(f *function, a, b int) {
+	f.w(0x4e20d400|b<<16|a<<5|a, "fadd v%d.4s, v%d.4s, v%d.4s", a, a, b)
+}
+
+// frame is the size of the stack.
+func (m *neon) frame(f *function) int { return 64*len(f.arrays) + 16 }
 
 // foldLanes leaves the sum or maximum of the sixteen lanes in the lowest element of the first register. It
 // overwrites the constants.
@@ -136,7 +162,7 @@ func (m *neon) foldLanes(f *function, part []int) {
 	t, u := spare[0], spare[1]
 	combine := func(a, b int) {
 		if f.fold == foldSum {
-			f.w(0x4e20d400|b<<16|a<<5|a, "fadd v%d.4s, v%d.4s, v%d.4s", a, a, b)
+			m.add(f, a, b)
 			return
 		}
 		f.w(0x6ea0e400|b<<16|a<<5|u, "fcmgt v%d.4s, v%d.4s, v%d.4s", u, a, b)
@@ -201,7 +227,7 @@ func (m *neon) store(f *function, arr, slot, r int) {
 }
 
 func (m *neon) scratchAddress(f *function, arr int) {
-	f.p("MOVD $%s, R11", m.scratch(arr, 64*len(f.arrays)+16))
+	f.p("MOVD $%s, R11", m.scratch(arr, m.frame(f)))
 }
 
 func (m *neon) merge(f *function, acc, r, slot int) {

@@ -34,14 +34,14 @@ const negInf = 0xff800000
 var x86Pointers = []string{"DI", "SI", "R8", "R9", "R10", "R11", "R12", "R13"}
 
 func (m *x86) pointer(f *function, arr int) string {
-	return x86Pointers[len(f.frame().accs)+arr]
+	return x86Pointers[arr]
 }
 
 // fetch loads a constant or scalar into a register.
 func (m *x86) fetch(f *function, v value, r int) {
 	switch o := f.ops[v]; {
 	case o.code == opConst && o.imm == 0:
-		f.p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[m.wide()], m.reg(r), m.reg(r), m.reg(r))
+		m.zero(f.printer, r)
 	case o.code == opConst && !m.wide():
 		f.p("VMOVUPS %s, %s", m.constant(f, o.imm), m.reg(r))
 	case o.code == opConst:
@@ -65,23 +65,24 @@ func (m *x86) constSize() int {
 
 func (m *x86) function(f *function) {
 	a := f.frame()
-	f.Func(f.name(), signature(f.kernel, f.whole), 0, a.size)
-	for i, at := range a.accs {
-		f.p("MOVQ %s+%d(FP), %s", f.kernel.accs[i], at, x86Pointers[i])
+	stack := 0
+	if f.cascades() && f.low == nil {
+		stack = 64 * len(f.accs)
 	}
+	f.Func(f.name(), signature(f.kernel), stack, a.size)
 	for i, at := range a.arrays {
 		f.p("MOVQ %s+%d(FP), %s", f.arrays[i].name, at, m.pointer(f, i))
 	}
 	f.p("MOVQ n+%d(FP), CX", a.n)
 	for i, part := range f.accs {
 		for g, r := range part {
-			switch {
-			case !f.whole:
-				f.p("VMOVUPS %d(%s), %s", g*4*m.w, x86Pointers[i], m.reg(r))
-			case f.fold == foldSum:
-				f.p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[m.wide()], m.reg(r), m.reg(r), m.reg(r))
-			default:
+			if f.fold != foldSum {
 				f.p("VBROADCASTSS %s, %s", m.constant(f, negInf), m.reg(r))
+				continue
+			}
+			m.zero(f.printer, r)
+			if f.low != nil {
+				m.zero(f.printer, f.low[i][g])
 			}
 		}
 	}
@@ -92,6 +93,9 @@ func (m *x86) function(f *function) {
 	}
 	f.p("XORQ DX, DX")
 	step := f.step()
+	if f.cascades() {
+		m.blocks(f)
+	}
 	if f.unroll > 1 {
 		f.p("SUBQ $%d, CX", f.unroll*step)
 		f.p("JLT single")
@@ -130,18 +134,70 @@ func (m *x86) function(f *function) {
 	}
 	f.body(f.groups, true)
 	f.label("done")
+	if f.cascades() {
+		f.p("CMPQ DX, $%d", block)
+		f.p("JLT fold")
+		for i, part := range f.accs {
+			for g, r := range part {
+				f.p("VADDPS %s, %s, %s", m.low(f, i, g), m.reg(r), m.reg(r))
+			}
+		}
+		f.label("fold")
+	}
 	for i, part := range f.accs {
-		if f.whole {
-			m.foldLanes(f, part)
-			f.p("VMOVSS X%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
-			continue
-		}
-		for g, r := range part {
-			f.p("VMOVUPS %s, %d(%s)", m.reg(r), g*4*m.w, x86Pointers[i])
-		}
+		m.foldLanes(f, part)
+		f.p("VMOVSS X%d, %s+%d(FP)", part[0], f.kernel.accs[i], a.results[i])
 	}
 	f.p("VZEROUPPER")
 	f.p("RET")
+}
+
+// blocks adds the whole blocks of a cascade and leaves fewer elements than one has.
+func (m *x86) blocks(f *function) {
+	f.p("SUBQ $%d, CX", block)
+	f.p("JLT rest")
+	if f.low == nil {
+		for i, part := range f.accs {
+			for g, r := range part {
+				f.p("VMOVUPS %s, %s", m.reg(r), m.low(f, i, g))
+			}
+		}
+	}
+	f.p("PCALIGN $32")
+	f.label("block")
+	f.p("MOVQ $%d, AX", block/16/f.unroll)
+	f.label("turn")
+	f.body(f.unroll*f.groups, false)
+	f.p("ADDQ $%d, DX", 16*f.unroll)
+	f.p("DECQ AX")
+	f.p("JNZ turn")
+	for i, part := range f.accs {
+		for g, r := range part {
+			if f.low != nil {
+				f.p("VADDPS %s, %s, %s", m.reg(r), m.low(f, i, g), m.low(f, i, g))
+			} else {
+				f.p("VADDPS %s, %s, %s", m.low(f, i, g), m.reg(r), m.reg(r))
+				f.p("VMOVUPS %s, %s", m.reg(r), m.low(f, i, g))
+			}
+			m.zero(f.printer, r)
+		}
+	}
+	f.p("SUBQ $%d, CX", block)
+	f.p("JGE block")
+	f.label("rest")
+	f.p("ADDQ $%d, CX", block)
+}
+
+// low is the place of a part of an accumulator's sum of blocks.
+func (m *x86) low(f *function, acc, part int) string {
+	if f.low != nil {
+		return m.reg(f.low[acc][part])
+	}
+	return fmt.Sprintf("%d(SP)", 64*acc+4*m.w*part)
+}
+
+func (m *x86) zero(p printer, r int) {
+	p.p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[m.wide()], m.reg(r), m.reg(r), m.reg(r))
 }
 
 // foldLanes leaves the sum or maximum of the sixteen lanes in the lowest element of the first register. The
