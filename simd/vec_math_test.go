@@ -91,8 +91,8 @@ var functions = []function{
 	{"Exp", Exp, math.Exp, 1, 2, 0, 0},
 	{"Log", Log, math.Log, 1, 2, 0, 0},
 	{"Tanh", Tanh, math.Tanh, 5.3, 6.5, 0, 0},
-	{"Sin", Sin, math.Sin, 2, 2.5, 0, 0},
-	{"Cos", Cos, math.Cos, 2, 2.5, 0, 0},
+	{"Sin", Sin, math.Sin, 1.6, 1.6, 0, 0},
+	{"Cos", Cos, math.Cos, 1.6, 1.6, 0, 0},
 	{"Erf", Erf, math.Erf, 4, 5, 0, 0},
 	{"Sigmoid", Sigmoid, sigma, 2.5, 4, 0, 0},
 	{"Silu", Silu, limit(func(x float64) float64 { return x * sigma(x) }, zero, same), 3, 4, 1e-43, 1e-43},
@@ -213,6 +213,23 @@ func TestTanhWorst(t *testing.T) {
 		}
 		if !(most > 5.2 && most <= allowed) {
 			t.Errorf("%.4g ulp, expected more than 5.2 and at most %g", most, allowed)
+		}
+	})
+}
+
+// The arguments at which Sin and Cos are worst, between 1/4 and 1e5.
+func TestTrigWorst(t *testing.T) {
+	onLevels(t, Levels(), func(t *testing.T) {
+		s, c := []float32{2547.3271, 10687.949}, []float32{7195.299, 24819.9}
+		most := 0.0
+		for i := range s {
+			x, y := float64(s[i]), float64(c[i])
+			Sin(s[i:i+1], s[i:i+1])
+			Cos(c[i:i+1], c[i:i+1])
+			most = max(most, ulpError(s[i], math.Sin(x)), ulpError(c[i], math.Cos(y)))
+		}
+		if !(most > 1.5 && most <= 1.6) {
+			t.Errorf("%.4g ulp, expected more than 1.5 and at most 1.6", most)
 		}
 	})
 }

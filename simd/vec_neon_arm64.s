@@ -10615,97 +10615,126 @@ TEXT ·sinNEON(SB), NOSPLIT, $144-24
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x3dc17920 // ldr q0, [x9, #1504]
 	WORD $0x3dc17d21 // ldr q1, [x9, #1520]
-	WORD $0x3dc18122 // ldr q2, [x9, #1536]
-	WORD $0x3dc18523 // ldr q3, [x9, #1552]
-	WORD $0x3dc18924 // ldr q4, [x9, #1568]
-	WORD $0x3dc18d25 // ldr q5, [x9, #1584]
-	WORD $0x3dc19126 // ldr q6, [x9, #1600]
-	WORD $0x3dc19527 // ldr q7, [x9, #1616]
-	WORD $0x3dc19928 // ldr q8, [x9, #1632]
-	WORD $0x3dc19d29 // ldr q9, [x9, #1648]
-	WORD $0x3dc1a12a // ldr q10, [x9, #1664]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x3dc18123 // ldr q3, [x9, #1536]
+	WORD $0x3dc18524 // ldr q4, [x9, #1552]
+	WORD $0x3dc18925 // ldr q5, [x9, #1568]
+	WORD $0x3dc18d26 // ldr q6, [x9, #1584]
+	WORD $0x3dc19127 // ldr q7, [x9, #1600]
+	WORD $0x3dc19528 // ldr q8, [x9, #1616]
+	WORD $0x3dc19929 // ldr q9, [x9, #1632]
+	WORD $0x3dc19d2a // ldr q10, [x9, #1648]
+	WORD $0x3dc1a12b // ldr q11, [x9, #1664]
 	WORD $0x3dc1a52c // ldr q12, [x9, #1680]
 	WORD $0x3dc1a92d // ldr q13, [x9, #1696]
 	WORD $0x3dc1ad2e // ldr q14, [x9, #1712]
 	WORD $0x3dc1b12f // ldr q15, [x9, #1728]
-	WORD $0x3dc13930 // ldr q16, [x9, #1248]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	WORD $0x3dc1b532 // ldr q18, [x9, #1744]
+	WORD $0x3dc1b530 // ldr q16, [x9, #1744]
+	WORD $0x3dc13931 // ldr q17, [x9, #1248]
+	WORD $0x3dc00932 // ldr q18, [x9, #32]
+	WORD $0x3dc1b933 // ldr q19, [x9, #1760]
 	SUBS $8, R8, R8
 	BLT single
 
 loop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc00434 // ldr q20, [x1, #16]
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4e20ce75 // fmla v21.4s, v19.4s, v0.4s
+	WORD $0x3dc00034 // ldr q20, [x1, #0]
+	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4ea11c36 // mov v22.16b, v1.16b
 	WORD $0x4e20ce96 // fmla v22.4s, v20.4s, v0.4s
-	WORD $0x4ea1d6b7 // fsub v23.4s, v21.4s, v1.4s
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20ceb7 // fmla v23.4s, v21.4s, v0.4s
 	WORD $0x4ea1d6d8 // fsub v24.4s, v22.4s, v1.4s
-	WORD $0x4ea2cef3 // fmls v19.4s, v23.4s, v2.4s
-	WORD $0x4ea2cf14 // fmls v20.4s, v24.4s, v2.4s
-	WORD $0x4ea3cef3 // fmls v19.4s, v23.4s, v3.4s
+	WORD $0x4ea1d6f9 // fsub v25.4s, v23.4s, v1.4s
 	WORD $0x4ea3cf14 // fmls v20.4s, v24.4s, v3.4s
-	WORD $0x4ea4cef3 // fmls v19.4s, v23.4s, v4.4s
+	WORD $0x4ea3cf35 // fmls v21.4s, v25.4s, v3.4s
 	WORD $0x4ea4cf14 // fmls v20.4s, v24.4s, v4.4s
-	WORD $0x4ea5cef3 // fmls v19.4s, v23.4s, v5.4s
+	WORD $0x4ea4cf35 // fmls v21.4s, v25.4s, v4.4s
 	WORD $0x4ea5cf14 // fmls v20.4s, v24.4s, v5.4s
-	WORD $0x4ea6cef3 // fmls v19.4s, v23.4s, v6.4s
-	WORD $0x4ea6cf14 // fmls v20.4s, v24.4s, v6.4s
-	WORD $0x4ea7cef3 // fmls v19.4s, v23.4s, v7.4s
-	WORD $0x4ea7cf14 // fmls v20.4s, v24.4s, v7.4s
-	WORD $0x6e33de78 // fmul v24.4s, v19.4s, v19.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4e38cd19 // fmla v25.4s, v8.4s, v24.4s
-	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4e37cd1a // fmla v26.4s, v8.4s, v23.4s
-	WORD $0x4eaa1d5b // mov v27.16b, v10.16b
-	WORD $0x4e38cf3b // fmla v27.4s, v25.4s, v24.4s
-	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
-	WORD $0x4e37cf59 // fmla v25.4s, v26.4s, v23.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e3bcf1a // fmla v26.4s, v24.4s, v27.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e39cefb // fmla v27.4s, v23.4s, v25.4s
-	WORD $0x4eb31e79 // mov v25.16b, v19.16b
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
-	WORD $0x4eb41e93 // mov v19.16b, v20.16b
-	WORD $0x4e34cf73 // fmla v19.4s, v27.4s, v20.4s
-	WORD $0x4e2c1eb4 // and v20.16b, v21.16b, v12.16b
-	WORD $0x4e2c1edb // and v27.16b, v22.16b, v12.16b
-	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	WORD $0x4e21db7b // scvtf v27.4s, v27.4s
-	WORD $0x4eae1dda // mov v26.16b, v14.16b
-	WORD $0x4e38cdba // fmla v26.4s, v13.4s, v24.4s
-	WORD $0x4eae1ddc // mov v28.16b, v14.16b
-	WORD $0x4e37cdbc // fmla v28.4s, v13.4s, v23.4s
-	WORD $0x4eaf1dfd // mov v29.16b, v15.16b
-	WORD $0x4e38cf5d // fmla v29.4s, v26.4s, v24.4s
-	WORD $0x4eaf1dfa // mov v26.16b, v15.16b
-	WORD $0x4e37cf9a // fmla v26.4s, v28.4s, v23.4s
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4e38cfbc // fmla v28.4s, v29.4s, v24.4s
-	WORD $0x4eb01e1d // mov v29.16b, v16.16b
-	WORD $0x4e37cf5d // fmla v29.4s, v26.4s, v23.4s
-	WORD $0x4eb11e3a // mov v26.16b, v17.16b
-	WORD $0x4e38cf9a // fmla v26.4s, v28.4s, v24.4s
-	WORD $0x4eb11e38 // mov v24.16b, v17.16b
-	WORD $0x4e37cfb8 // fmla v24.4s, v29.4s, v23.4s
-	WORD $0x4e2be697 // fcmeq v23.4s, v20.4s, v11.4s
-	WORD $0x6e7a1f37 // bsl v23.16b, v25.16b, v26.16b
-	WORD $0x4e2be77a // fcmeq v26.4s, v27.4s, v11.4s
-	WORD $0x6e781e7a // bsl v26.16b, v19.16b, v24.16b
-	WORD $0x4e321eb5 // and v21.16b, v21.16b, v18.16b
-	WORD $0x4e321ed6 // and v22.16b, v22.16b, v18.16b
-	WORD $0x4f3e56b5 // shl v21.4s, v21.4s, #30
+	WORD $0x4ea5cf35 // fmls v21.4s, v25.4s, v5.4s
+	WORD $0x4eb41e9a // mov v26.16b, v20.16b
+	WORD $0x4ea6cf1a // fmls v26.4s, v24.4s, v6.4s
+	WORD $0x4eb51ebb // mov v27.16b, v21.16b
+	WORD $0x4ea6cf3b // fmls v27.4s, v25.4s, v6.4s
+	WORD $0x4eb4d754 // fsub v20.4s, v26.4s, v20.4s
+	WORD $0x4eb5d775 // fsub v21.4s, v27.4s, v21.4s
+	WORD $0x4e26cf14 // fmla v20.4s, v24.4s, v6.4s
+	WORD $0x4e26cf35 // fmla v21.4s, v25.4s, v6.4s
+	WORD $0x4e34d454 // fadd v20.4s, v2.4s, v20.4s
+	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
+	WORD $0x4eba1f5c // mov v28.16b, v26.16b
+	WORD $0x4ea7cf1c // fmls v28.4s, v24.4s, v7.4s
+	WORD $0x4ebb1f7d // mov v29.16b, v27.16b
+	WORD $0x4ea7cf3d // fmls v29.4s, v25.4s, v7.4s
+	WORD $0x4ebad79a // fsub v26.4s, v28.4s, v26.4s
+	WORD $0x4ebbd7bb // fsub v27.4s, v29.4s, v27.4s
+	WORD $0x4e27cf1a // fmla v26.4s, v24.4s, v7.4s
+	WORD $0x4e27cf3b // fmla v27.4s, v25.4s, v7.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	WORD $0x4e3bd6b5 // fadd v21.4s, v21.4s, v27.4s
+	WORD $0x4ebc1f9b // mov v27.16b, v28.16b
+	WORD $0x4ea8cf1b // fmls v27.4s, v24.4s, v8.4s
+	WORD $0x4ebd1fba // mov v26.16b, v29.16b
+	WORD $0x4ea8cf3a // fmls v26.4s, v25.4s, v8.4s
+	WORD $0x4ebcd77c // fsub v28.4s, v27.4s, v28.4s
+	WORD $0x4ebdd75d // fsub v29.4s, v26.4s, v29.4s
+	WORD $0x4e28cf1c // fmla v28.4s, v24.4s, v8.4s
+	WORD $0x4e28cf3d // fmla v29.4s, v25.4s, v8.4s
+	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e29cf14 // fmla v20.4s, v24.4s, v9.4s
+	WORD $0x4e29cf35 // fmla v21.4s, v25.4s, v9.4s
+	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
+	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
+	WORD $0x6e3bdf75 // fmul v21.4s, v27.4s, v27.4s
+	WORD $0x6e3adf54 // fmul v20.4s, v26.4s, v26.4s
+	WORD $0x4eab1d79 // mov v25.16b, v11.16b
+	WORD $0x4e35cd59 // fmla v25.4s, v10.4s, v21.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e34cd58 // fmla v24.4s, v10.4s, v20.4s
+	WORD $0x4eac1d9d // mov v29.16b, v12.16b
+	WORD $0x4e35cf3d // fmla v29.4s, v25.4s, v21.4s
+	WORD $0x4eac1d99 // mov v25.16b, v12.16b
+	WORD $0x4e34cf19 // fmla v25.4s, v24.4s, v20.4s
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
+	WORD $0x4e3dceb8 // fmla v24.4s, v21.4s, v29.4s
+	WORD $0x4ea21c5d // mov v29.16b, v2.16b
+	WORD $0x4e39ce9d // fmla v29.4s, v20.4s, v25.4s
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
+	WORD $0x4e3bcf19 // fmla v25.4s, v24.4s, v27.4s
+	WORD $0x4eba1f5b // mov v27.16b, v26.16b
+	WORD $0x4e3acfbb // fmla v27.4s, v29.4s, v26.4s
+	WORD $0x4e2d1eda // and v26.16b, v22.16b, v13.16b
+	WORD $0x4e2d1efd // and v29.16b, v23.16b, v13.16b
+	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
+	WORD $0x4e21dbbd // scvtf v29.4s, v29.4s
+	WORD $0x4eaf1df8 // mov v24.16b, v15.16b
+	WORD $0x4e35cdd8 // fmla v24.4s, v14.4s, v21.4s
+	WORD $0x4eaf1dfc // mov v28.16b, v15.16b
+	WORD $0x4e34cddc // fmla v28.4s, v14.4s, v20.4s
+	WORD $0x4eb01e1e // mov v30.16b, v16.16b
+	WORD $0x4e35cf1e // fmla v30.4s, v24.4s, v21.4s
+	WORD $0x4eb01e18 // mov v24.16b, v16.16b
+	WORD $0x4e34cf98 // fmla v24.4s, v28.4s, v20.4s
+	WORD $0x4eb11e3c // mov v28.16b, v17.16b
+	WORD $0x4e35cfdc // fmla v28.4s, v30.4s, v21.4s
+	WORD $0x4eb11e3e // mov v30.16b, v17.16b
+	WORD $0x4e34cf1e // fmla v30.4s, v24.4s, v20.4s
+	WORD $0x4eb21e58 // mov v24.16b, v18.16b
+	WORD $0x4e35cf98 // fmla v24.4s, v28.4s, v21.4s
+	WORD $0x4eb21e55 // mov v21.16b, v18.16b
+	WORD $0x4e34cfd5 // fmla v21.4s, v30.4s, v20.4s
+	WORD $0x4e22e754 // fcmeq v20.4s, v26.4s, v2.4s
+	WORD $0x6e781f34 // bsl v20.16b, v25.16b, v24.16b
+	WORD $0x4e22e7b8 // fcmeq v24.4s, v29.4s, v2.4s
+	WORD $0x6e751f78 // bsl v24.16b, v27.16b, v21.16b
+	WORD $0x4e331ed6 // and v22.16b, v22.16b, v19.16b
+	WORD $0x4e331ef7 // and v23.16b, v23.16b, v19.16b
 	WORD $0x4f3e56d6 // shl v22.4s, v22.4s, #30
-	WORD $0x6e351ef7 // eor v23.16b, v23.16b, v21.16b
-	WORD $0x6e361f5a // eor v26.16b, v26.16b, v22.16b
-	WORD $0x3d800017 // str q23, [x0, #0]
-	WORD $0x3d80041a // str q26, [x0, #16]
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e361e94 // eor v20.16b, v20.16b, v22.16b
+	WORD $0x6e371f18 // eor v24.16b, v24.16b, v23.16b
+	WORD $0x3d800014 // str q20, [x0, #0]
+	WORD $0x3d800418 // str q24, [x0, #16]
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUBS $8, R8, R8
@@ -10717,41 +10746,55 @@ single:
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc0003a // ldr q26, [x1, #0]
-	WORD $0x4ea11c37 // mov v23.16b, v1.16b
-	WORD $0x4e20cf57 // fmla v23.4s, v26.4s, v0.4s
-	WORD $0x4ea1d6f6 // fsub v22.4s, v23.4s, v1.4s
-	WORD $0x4ea2ceda // fmls v26.4s, v22.4s, v2.4s
-	WORD $0x4ea3ceda // fmls v26.4s, v22.4s, v3.4s
-	WORD $0x4ea4ceda // fmls v26.4s, v22.4s, v4.4s
-	WORD $0x4ea5ceda // fmls v26.4s, v22.4s, v5.4s
-	WORD $0x4ea6ceda // fmls v26.4s, v22.4s, v6.4s
-	WORD $0x4ea7ceda // fmls v26.4s, v22.4s, v7.4s
-	WORD $0x6e3adf56 // fmul v22.4s, v26.4s, v26.4s
-	WORD $0x4ea91d35 // mov v21.16b, v9.16b
-	WORD $0x4e36cd15 // fmla v21.4s, v8.4s, v22.4s
-	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
-	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e38ced5 // fmla v21.4s, v22.4s, v24.4s
-	WORD $0x4eba1f58 // mov v24.16b, v26.16b
-	WORD $0x4e3aceb8 // fmla v24.4s, v21.4s, v26.4s
-	WORD $0x4e2c1efa // and v26.16b, v23.16b, v12.16b
-	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
-	WORD $0x4eae1dd5 // mov v21.16b, v14.16b
-	WORD $0x4e36cdb5 // fmla v21.4s, v13.4s, v22.4s
-	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
-	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4e36ce75 // fmla v21.4s, v19.4s, v22.4s
-	WORD $0x4eb11e33 // mov v19.16b, v17.16b
-	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
-	WORD $0x4e2be756 // fcmeq v22.4s, v26.4s, v11.4s
-	WORD $0x6e731f16 // bsl v22.16b, v24.16b, v19.16b
-	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
-	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
-	WORD $0x6e371ed6 // eor v22.16b, v22.16b, v23.16b
-	WORD $0x3d800016 // str q22, [x0, #0]
+	WORD $0x3dc00038 // ldr q24, [x1, #0]
+	WORD $0x4ea11c34 // mov v20.16b, v1.16b
+	WORD $0x4e20cf14 // fmla v20.4s, v24.4s, v0.4s
+	WORD $0x4ea1d697 // fsub v23.4s, v20.4s, v1.4s
+	WORD $0x4ea3cef8 // fmls v24.4s, v23.4s, v3.4s
+	WORD $0x4ea4cef8 // fmls v24.4s, v23.4s, v4.4s
+	WORD $0x4ea5cef8 // fmls v24.4s, v23.4s, v5.4s
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4ea6cef6 // fmls v22.4s, v23.4s, v6.4s
+	WORD $0x4eb8d6d8 // fsub v24.4s, v22.4s, v24.4s
+	WORD $0x4e26cef8 // fmla v24.4s, v23.4s, v6.4s
+	WORD $0x4e38d458 // fadd v24.4s, v2.4s, v24.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4ea7cef5 // fmls v21.4s, v23.4s, v7.4s
+	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+	WORD $0x4e27cef6 // fmla v22.4s, v23.4s, v7.4s
+	WORD $0x4e36d718 // fadd v24.4s, v24.4s, v22.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4ea8cef6 // fmls v22.4s, v23.4s, v8.4s
+	WORD $0x4eb5d6d5 // fsub v21.4s, v22.4s, v21.4s
+	WORD $0x4e28cef5 // fmla v21.4s, v23.4s, v8.4s
+	WORD $0x4e35d718 // fadd v24.4s, v24.4s, v21.4s
+	WORD $0x4e29cef8 // fmla v24.4s, v23.4s, v9.4s
+	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
+	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
+	WORD $0x4eab1d77 // mov v23.16b, v11.16b
+	WORD $0x4e38cd57 // fmla v23.4s, v10.4s, v24.4s
+	WORD $0x4eac1d95 // mov v21.16b, v12.16b
+	WORD $0x4e38cef5 // fmla v21.4s, v23.4s, v24.4s
+	WORD $0x4ea21c57 // mov v23.16b, v2.16b
+	WORD $0x4e35cf17 // fmla v23.4s, v24.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4e36cef5 // fmla v21.4s, v23.4s, v22.4s
+	WORD $0x4e2d1e96 // and v22.16b, v20.16b, v13.16b
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4eaf1df7 // mov v23.16b, v15.16b
+	WORD $0x4e38cdd7 // fmla v23.4s, v14.4s, v24.4s
+	WORD $0x4eb01e1b // mov v27.16b, v16.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4eb11e37 // mov v23.16b, v17.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4eb21e5b // mov v27.16b, v18.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4e22e6d8 // fcmeq v24.4s, v22.4s, v2.4s
+	WORD $0x6e7b1eb8 // bsl v24.16b, v21.16b, v27.16b
+	WORD $0x4e331e94 // and v20.16b, v20.16b, v19.16b
+	WORD $0x4f3e5694 // shl v20.4s, v20.4s, #30
+	WORD $0x6e341f18 // eor v24.16b, v24.16b, v20.16b
+	WORD $0x3d800018 // str q24, [x0, #0]
 	ADD $16, R0, R0
 	ADD $16, R1, R1
 	SUBS $4, R8, R8
@@ -10770,42 +10813,56 @@ in1:
 	SUBS $1, R13, R13
 	BNE in1
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
-	WORD $0x4ea11c37 // mov v23.16b, v1.16b
-	WORD $0x4e20ced7 // fmla v23.4s, v22.4s, v0.4s
-	WORD $0x4ea1d6f3 // fsub v19.4s, v23.4s, v1.4s
-	WORD $0x4ea2ce76 // fmls v22.4s, v19.4s, v2.4s
-	WORD $0x4ea3ce76 // fmls v22.4s, v19.4s, v3.4s
-	WORD $0x4ea4ce76 // fmls v22.4s, v19.4s, v4.4s
-	WORD $0x4ea5ce76 // fmls v22.4s, v19.4s, v5.4s
-	WORD $0x4ea6ce76 // fmls v22.4s, v19.4s, v6.4s
-	WORD $0x4ea7ce76 // fmls v22.4s, v19.4s, v7.4s
-	WORD $0x6e36ded3 // fmul v19.4s, v22.4s, v22.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e33cd18 // fmla v24.4s, v8.4s, v19.4s
-	WORD $0x4eaa1d5a // mov v26.16b, v10.16b
-	WORD $0x4e33cf1a // fmla v26.4s, v24.4s, v19.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e3ace78 // fmla v24.4s, v19.4s, v26.4s
-	WORD $0x4eb61eda // mov v26.16b, v22.16b
-	WORD $0x4e36cf1a // fmla v26.4s, v24.4s, v22.4s
-	WORD $0x4e2c1ef6 // and v22.16b, v23.16b, v12.16b
-	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
-	WORD $0x4eae1dd8 // mov v24.16b, v14.16b
-	WORD $0x4e33cdb8 // fmla v24.4s, v13.4s, v19.4s
-	WORD $0x4eaf1df5 // mov v21.16b, v15.16b
-	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
-	WORD $0x4eb01e18 // mov v24.16b, v16.16b
-	WORD $0x4e33ceb8 // fmla v24.4s, v21.4s, v19.4s
-	WORD $0x4eb11e35 // mov v21.16b, v17.16b
-	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
-	WORD $0x4e2be6d3 // fcmeq v19.4s, v22.4s, v11.4s
-	WORD $0x6e751f53 // bsl v19.16b, v26.16b, v21.16b
-	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
-	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
-	WORD $0x6e371e73 // eor v19.16b, v19.16b, v23.16b
+	WORD $0x3dc00178 // ldr q24, [x11, #0]
+	WORD $0x4ea11c34 // mov v20.16b, v1.16b
+	WORD $0x4e20cf14 // fmla v20.4s, v24.4s, v0.4s
+	WORD $0x4ea1d69b // fsub v27.4s, v20.4s, v1.4s
+	WORD $0x4ea3cf78 // fmls v24.4s, v27.4s, v3.4s
+	WORD $0x4ea4cf78 // fmls v24.4s, v27.4s, v4.4s
+	WORD $0x4ea5cf78 // fmls v24.4s, v27.4s, v5.4s
+	WORD $0x4eb81f15 // mov v21.16b, v24.16b
+	WORD $0x4ea6cf75 // fmls v21.4s, v27.4s, v6.4s
+	WORD $0x4eb8d6b8 // fsub v24.4s, v21.4s, v24.4s
+	WORD $0x4e26cf78 // fmla v24.4s, v27.4s, v6.4s
+	WORD $0x4e38d458 // fadd v24.4s, v2.4s, v24.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4ea7cf76 // fmls v22.4s, v27.4s, v7.4s
+	WORD $0x4eb5d6d5 // fsub v21.4s, v22.4s, v21.4s
+	WORD $0x4e27cf75 // fmla v21.4s, v27.4s, v7.4s
+	WORD $0x4e35d718 // fadd v24.4s, v24.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4ea8cf75 // fmls v21.4s, v27.4s, v8.4s
+	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+	WORD $0x4e28cf76 // fmla v22.4s, v27.4s, v8.4s
+	WORD $0x4e36d718 // fadd v24.4s, v24.4s, v22.4s
+	WORD $0x4e29cf78 // fmla v24.4s, v27.4s, v9.4s
+	WORD $0x4eb8d6b5 // fsub v21.4s, v21.4s, v24.4s
+	WORD $0x6e35deb8 // fmul v24.4s, v21.4s, v21.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e38cd5b // fmla v27.4s, v10.4s, v24.4s
+	WORD $0x4eac1d96 // mov v22.16b, v12.16b
+	WORD $0x4e38cf76 // fmla v22.4s, v27.4s, v24.4s
+	WORD $0x4ea21c5b // mov v27.16b, v2.16b
+	WORD $0x4e36cf1b // fmla v27.4s, v24.4s, v22.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4e35cf76 // fmla v22.4s, v27.4s, v21.4s
+	WORD $0x4e2d1e95 // and v21.16b, v20.16b, v13.16b
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4eaf1dfb // mov v27.16b, v15.16b
+	WORD $0x4e38cddb // fmla v27.4s, v14.4s, v24.4s
+	WORD $0x4eb01e17 // mov v23.16b, v16.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4eb11e3b // mov v27.16b, v17.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4eb21e57 // mov v23.16b, v18.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4e22e6b8 // fcmeq v24.4s, v21.4s, v2.4s
+	WORD $0x6e771ed8 // bsl v24.16b, v22.16b, v23.16b
+	WORD $0x4e331e94 // and v20.16b, v20.16b, v19.16b
+	WORD $0x4f3e5694 // shl v20.4s, v20.4s, #30
+	WORD $0x6e341f18 // eor v24.16b, v24.16b, v20.16b
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800173 // str q19, [x11, #0]
+	WORD $0x3d800178 // str q24, [x11, #0]
 	MOVD R0, R12
 	MOVD $scratch0-144(SP), R11
 	MOVD R8, R13
@@ -10827,99 +10884,128 @@ TEXT ·cosNEON(SB), NOSPLIT, $144-24
 	MOVD $vecConstNEON<>(SB), R9
 	WORD $0x3dc17920 // ldr q0, [x9, #1504]
 	WORD $0x3dc17d21 // ldr q1, [x9, #1520]
-	WORD $0x3dc18122 // ldr q2, [x9, #1536]
-	WORD $0x3dc18523 // ldr q3, [x9, #1552]
-	WORD $0x3dc18924 // ldr q4, [x9, #1568]
-	WORD $0x3dc18d25 // ldr q5, [x9, #1584]
-	WORD $0x3dc19126 // ldr q6, [x9, #1600]
-	WORD $0x3dc19527 // ldr q7, [x9, #1616]
-	WORD $0x3dc19928 // ldr q8, [x9, #1632]
-	WORD $0x3dc19d29 // ldr q9, [x9, #1648]
-	WORD $0x3dc1a12a // ldr q10, [x9, #1664]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
+	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
+	WORD $0x3dc18123 // ldr q3, [x9, #1536]
+	WORD $0x3dc18524 // ldr q4, [x9, #1552]
+	WORD $0x3dc18925 // ldr q5, [x9, #1568]
+	WORD $0x3dc18d26 // ldr q6, [x9, #1584]
+	WORD $0x3dc19127 // ldr q7, [x9, #1600]
+	WORD $0x3dc19528 // ldr q8, [x9, #1616]
+	WORD $0x3dc19929 // ldr q9, [x9, #1632]
+	WORD $0x3dc19d2a // ldr q10, [x9, #1648]
+	WORD $0x3dc1a12b // ldr q11, [x9, #1664]
 	WORD $0x3dc1a52c // ldr q12, [x9, #1680]
 	WORD $0x3dc1a92d // ldr q13, [x9, #1696]
 	WORD $0x3dc1ad2e // ldr q14, [x9, #1712]
 	WORD $0x3dc1b12f // ldr q15, [x9, #1728]
-	WORD $0x3dc13930 // ldr q16, [x9, #1248]
-	WORD $0x3dc00931 // ldr q17, [x9, #32]
-	WORD $0x3dc1b532 // ldr q18, [x9, #1744]
+	WORD $0x3dc1b530 // ldr q16, [x9, #1744]
+	WORD $0x3dc13931 // ldr q17, [x9, #1248]
+	WORD $0x3dc00932 // ldr q18, [x9, #32]
+	WORD $0x3dc1b933 // ldr q19, [x9, #1760]
 	SUBS $8, R8, R8
 	BLT single
 
 loop:
-	WORD $0x3dc00033 // ldr q19, [x1, #0]
-	WORD $0x3dc00434 // ldr q20, [x1, #16]
-	WORD $0x4ea11c35 // mov v21.16b, v1.16b
-	WORD $0x4e20ce75 // fmla v21.4s, v19.4s, v0.4s
+	WORD $0x3dc00034 // ldr q20, [x1, #0]
+	WORD $0x3dc00435 // ldr q21, [x1, #16]
 	WORD $0x4ea11c36 // mov v22.16b, v1.16b
 	WORD $0x4e20ce96 // fmla v22.4s, v20.4s, v0.4s
-	WORD $0x4ea1d6b7 // fsub v23.4s, v21.4s, v1.4s
+	WORD $0x4ea11c37 // mov v23.16b, v1.16b
+	WORD $0x4e20ceb7 // fmla v23.4s, v21.4s, v0.4s
 	WORD $0x4ea1d6d8 // fsub v24.4s, v22.4s, v1.4s
-	WORD $0x4ea2cef3 // fmls v19.4s, v23.4s, v2.4s
-	WORD $0x4ea2cf14 // fmls v20.4s, v24.4s, v2.4s
-	WORD $0x4ea3cef3 // fmls v19.4s, v23.4s, v3.4s
+	WORD $0x4ea1d6f9 // fsub v25.4s, v23.4s, v1.4s
 	WORD $0x4ea3cf14 // fmls v20.4s, v24.4s, v3.4s
-	WORD $0x4ea4cef3 // fmls v19.4s, v23.4s, v4.4s
+	WORD $0x4ea3cf35 // fmls v21.4s, v25.4s, v3.4s
 	WORD $0x4ea4cf14 // fmls v20.4s, v24.4s, v4.4s
-	WORD $0x4ea5cef3 // fmls v19.4s, v23.4s, v5.4s
+	WORD $0x4ea4cf35 // fmls v21.4s, v25.4s, v4.4s
 	WORD $0x4ea5cf14 // fmls v20.4s, v24.4s, v5.4s
-	WORD $0x4ea6cef3 // fmls v19.4s, v23.4s, v6.4s
-	WORD $0x4ea6cf14 // fmls v20.4s, v24.4s, v6.4s
-	WORD $0x4ea7cef3 // fmls v19.4s, v23.4s, v7.4s
-	WORD $0x4ea7cf14 // fmls v20.4s, v24.4s, v7.4s
-	WORD $0x6e33de78 // fmul v24.4s, v19.4s, v19.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	WORD $0x4ea91d39 // mov v25.16b, v9.16b
-	WORD $0x4e38cd19 // fmla v25.4s, v8.4s, v24.4s
-	WORD $0x4ea91d3a // mov v26.16b, v9.16b
-	WORD $0x4e37cd1a // fmla v26.4s, v8.4s, v23.4s
-	WORD $0x4eaa1d5b // mov v27.16b, v10.16b
-	WORD $0x4e38cf3b // fmla v27.4s, v25.4s, v24.4s
-	WORD $0x4eaa1d59 // mov v25.16b, v10.16b
-	WORD $0x4e37cf59 // fmla v25.4s, v26.4s, v23.4s
-	WORD $0x4eab1d7a // mov v26.16b, v11.16b
-	WORD $0x4e3bcf1a // fmla v26.4s, v24.4s, v27.4s
-	WORD $0x4eab1d7b // mov v27.16b, v11.16b
-	WORD $0x4e39cefb // fmla v27.4s, v23.4s, v25.4s
-	WORD $0x4eb31e79 // mov v25.16b, v19.16b
-	WORD $0x4e33cf59 // fmla v25.4s, v26.4s, v19.4s
-	WORD $0x4eb41e93 // mov v19.16b, v20.16b
-	WORD $0x4e34cf73 // fmla v19.4s, v27.4s, v20.4s
-	WORD $0x4eac86b5 // add v21.4s, v21.4s, v12.4s
-	WORD $0x4eac86d6 // add v22.4s, v22.4s, v12.4s
-	WORD $0x4e2c1eb4 // and v20.16b, v21.16b, v12.16b
-	WORD $0x4e2c1edb // and v27.16b, v22.16b, v12.16b
-	WORD $0x4e21da94 // scvtf v20.4s, v20.4s
-	WORD $0x4e21db7b // scvtf v27.4s, v27.4s
-	WORD $0x4eae1dda // mov v26.16b, v14.16b
-	WORD $0x4e38cdba // fmla v26.4s, v13.4s, v24.4s
-	WORD $0x4eae1ddc // mov v28.16b, v14.16b
-	WORD $0x4e37cdbc // fmla v28.4s, v13.4s, v23.4s
-	WORD $0x4eaf1dfd // mov v29.16b, v15.16b
-	WORD $0x4e38cf5d // fmla v29.4s, v26.4s, v24.4s
-	WORD $0x4eaf1dfa // mov v26.16b, v15.16b
-	WORD $0x4e37cf9a // fmla v26.4s, v28.4s, v23.4s
-	WORD $0x4eb01e1c // mov v28.16b, v16.16b
-	WORD $0x4e38cfbc // fmla v28.4s, v29.4s, v24.4s
-	WORD $0x4eb01e1d // mov v29.16b, v16.16b
-	WORD $0x4e37cf5d // fmla v29.4s, v26.4s, v23.4s
-	WORD $0x4eb11e3a // mov v26.16b, v17.16b
-	WORD $0x4e38cf9a // fmla v26.4s, v28.4s, v24.4s
-	WORD $0x4eb11e38 // mov v24.16b, v17.16b
-	WORD $0x4e37cfb8 // fmla v24.4s, v29.4s, v23.4s
-	WORD $0x4e2be697 // fcmeq v23.4s, v20.4s, v11.4s
-	WORD $0x6e7a1f37 // bsl v23.16b, v25.16b, v26.16b
-	WORD $0x4e2be77a // fcmeq v26.4s, v27.4s, v11.4s
-	WORD $0x6e781e7a // bsl v26.16b, v19.16b, v24.16b
-	WORD $0x4e321eb5 // and v21.16b, v21.16b, v18.16b
-	WORD $0x4e321ed6 // and v22.16b, v22.16b, v18.16b
-	WORD $0x4f3e56b5 // shl v21.4s, v21.4s, #30
+	WORD $0x4ea5cf35 // fmls v21.4s, v25.4s, v5.4s
+	WORD $0x4eb41e9a // mov v26.16b, v20.16b
+	WORD $0x4ea6cf1a // fmls v26.4s, v24.4s, v6.4s
+	WORD $0x4eb51ebb // mov v27.16b, v21.16b
+	WORD $0x4ea6cf3b // fmls v27.4s, v25.4s, v6.4s
+	WORD $0x4eb4d754 // fsub v20.4s, v26.4s, v20.4s
+	WORD $0x4eb5d775 // fsub v21.4s, v27.4s, v21.4s
+	WORD $0x4e26cf14 // fmla v20.4s, v24.4s, v6.4s
+	WORD $0x4e26cf35 // fmla v21.4s, v25.4s, v6.4s
+	WORD $0x4e34d454 // fadd v20.4s, v2.4s, v20.4s
+	WORD $0x4e35d455 // fadd v21.4s, v2.4s, v21.4s
+	WORD $0x4eba1f5c // mov v28.16b, v26.16b
+	WORD $0x4ea7cf1c // fmls v28.4s, v24.4s, v7.4s
+	WORD $0x4ebb1f7d // mov v29.16b, v27.16b
+	WORD $0x4ea7cf3d // fmls v29.4s, v25.4s, v7.4s
+	WORD $0x4ebad79a // fsub v26.4s, v28.4s, v26.4s
+	WORD $0x4ebbd7bb // fsub v27.4s, v29.4s, v27.4s
+	WORD $0x4e27cf1a // fmla v26.4s, v24.4s, v7.4s
+	WORD $0x4e27cf3b // fmla v27.4s, v25.4s, v7.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	WORD $0x4e3bd6b5 // fadd v21.4s, v21.4s, v27.4s
+	WORD $0x4ebc1f9b // mov v27.16b, v28.16b
+	WORD $0x4ea8cf1b // fmls v27.4s, v24.4s, v8.4s
+	WORD $0x4ebd1fba // mov v26.16b, v29.16b
+	WORD $0x4ea8cf3a // fmls v26.4s, v25.4s, v8.4s
+	WORD $0x4ebcd77c // fsub v28.4s, v27.4s, v28.4s
+	WORD $0x4ebdd75d // fsub v29.4s, v26.4s, v29.4s
+	WORD $0x4e28cf1c // fmla v28.4s, v24.4s, v8.4s
+	WORD $0x4e28cf3d // fmla v29.4s, v25.4s, v8.4s
+	WORD $0x4e3cd694 // fadd v20.4s, v20.4s, v28.4s
+	WORD $0x4e3dd6b5 // fadd v21.4s, v21.4s, v29.4s
+	WORD $0x4e29cf14 // fmla v20.4s, v24.4s, v9.4s
+	WORD $0x4e29cf35 // fmla v21.4s, v25.4s, v9.4s
+	WORD $0x4eb4d77b // fsub v27.4s, v27.4s, v20.4s
+	WORD $0x4eb5d75a // fsub v26.4s, v26.4s, v21.4s
+	WORD $0x6e3bdf75 // fmul v21.4s, v27.4s, v27.4s
+	WORD $0x6e3adf54 // fmul v20.4s, v26.4s, v26.4s
+	WORD $0x4eab1d79 // mov v25.16b, v11.16b
+	WORD $0x4e35cd59 // fmla v25.4s, v10.4s, v21.4s
+	WORD $0x4eab1d78 // mov v24.16b, v11.16b
+	WORD $0x4e34cd58 // fmla v24.4s, v10.4s, v20.4s
+	WORD $0x4eac1d9d // mov v29.16b, v12.16b
+	WORD $0x4e35cf3d // fmla v29.4s, v25.4s, v21.4s
+	WORD $0x4eac1d99 // mov v25.16b, v12.16b
+	WORD $0x4e34cf19 // fmla v25.4s, v24.4s, v20.4s
+	WORD $0x4ea21c58 // mov v24.16b, v2.16b
+	WORD $0x4e3dceb8 // fmla v24.4s, v21.4s, v29.4s
+	WORD $0x4ea21c5d // mov v29.16b, v2.16b
+	WORD $0x4e39ce9d // fmla v29.4s, v20.4s, v25.4s
+	WORD $0x4ebb1f79 // mov v25.16b, v27.16b
+	WORD $0x4e3bcf19 // fmla v25.4s, v24.4s, v27.4s
+	WORD $0x4eba1f5b // mov v27.16b, v26.16b
+	WORD $0x4e3acfbb // fmla v27.4s, v29.4s, v26.4s
+	WORD $0x4ead86d6 // add v22.4s, v22.4s, v13.4s
+	WORD $0x4ead86f7 // add v23.4s, v23.4s, v13.4s
+	WORD $0x4e2d1eda // and v26.16b, v22.16b, v13.16b
+	WORD $0x4e2d1efd // and v29.16b, v23.16b, v13.16b
+	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
+	WORD $0x4e21dbbd // scvtf v29.4s, v29.4s
+	WORD $0x4eaf1df8 // mov v24.16b, v15.16b
+	WORD $0x4e35cdd8 // fmla v24.4s, v14.4s, v21.4s
+	WORD $0x4eaf1dfc // mov v28.16b, v15.16b
+	WORD $0x4e34cddc // fmla v28.4s, v14.4s, v20.4s
+	WORD $0x4eb01e1e // mov v30.16b, v16.16b
+	WORD $0x4e35cf1e // fmla v30.4s, v24.4s, v21.4s
+	WORD $0x4eb01e18 // mov v24.16b, v16.16b
+	WORD $0x4e34cf98 // fmla v24.4s, v28.4s, v20.4s
+	WORD $0x4eb11e3c // mov v28.16b, v17.16b
+	WORD $0x4e35cfdc // fmla v28.4s, v30.4s, v21.4s
+	WORD $0x4eb11e3e // mov v30.16b, v17.16b
+	WORD $0x4e34cf1e // fmla v30.4s, v24.4s, v20.4s
+	WORD $0x4eb21e58 // mov v24.16b, v18.16b
+	WORD $0x4e35cf98 // fmla v24.4s, v28.4s, v21.4s
+	WORD $0x4eb21e55 // mov v21.16b, v18.16b
+	WORD $0x4e34cfd5 // fmla v21.4s, v30.4s, v20.4s
+	WORD $0x4e22e754 // fcmeq v20.4s, v26.4s, v2.4s
+	WORD $0x6e781f34 // bsl v20.16b, v25.16b, v24.16b
+	WORD $0x4e22e7b8 // fcmeq v24.4s, v29.4s, v2.4s
+	WORD $0x6e751f78 // bsl v24.16b, v27.16b, v21.16b
+	WORD $0x4e331ed6 // and v22.16b, v22.16b, v19.16b
+	WORD $0x4e331ef7 // and v23.16b, v23.16b, v19.16b
 	WORD $0x4f3e56d6 // shl v22.4s, v22.4s, #30
-	WORD $0x6e351ef7 // eor v23.16b, v23.16b, v21.16b
-	WORD $0x6e361f5a // eor v26.16b, v26.16b, v22.16b
-	WORD $0x3d800017 // str q23, [x0, #0]
-	WORD $0x3d80041a // str q26, [x0, #16]
+	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
+	WORD $0x6e361e94 // eor v20.16b, v20.16b, v22.16b
+	WORD $0x6e371f18 // eor v24.16b, v24.16b, v23.16b
+	WORD $0x3d800014 // str q20, [x0, #0]
+	WORD $0x3d800418 // str q24, [x0, #16]
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	SUBS $8, R8, R8
@@ -10931,42 +11017,56 @@ single:
 	BLT tail
 
 singleLoop:
-	WORD $0x3dc0003a // ldr q26, [x1, #0]
-	WORD $0x4ea11c37 // mov v23.16b, v1.16b
-	WORD $0x4e20cf57 // fmla v23.4s, v26.4s, v0.4s
-	WORD $0x4ea1d6f6 // fsub v22.4s, v23.4s, v1.4s
-	WORD $0x4ea2ceda // fmls v26.4s, v22.4s, v2.4s
-	WORD $0x4ea3ceda // fmls v26.4s, v22.4s, v3.4s
-	WORD $0x4ea4ceda // fmls v26.4s, v22.4s, v4.4s
-	WORD $0x4ea5ceda // fmls v26.4s, v22.4s, v5.4s
-	WORD $0x4ea6ceda // fmls v26.4s, v22.4s, v6.4s
-	WORD $0x4ea7ceda // fmls v26.4s, v22.4s, v7.4s
-	WORD $0x6e3adf56 // fmul v22.4s, v26.4s, v26.4s
-	WORD $0x4ea91d35 // mov v21.16b, v9.16b
-	WORD $0x4e36cd15 // fmla v21.4s, v8.4s, v22.4s
-	WORD $0x4eaa1d58 // mov v24.16b, v10.16b
-	WORD $0x4e36ceb8 // fmla v24.4s, v21.4s, v22.4s
-	WORD $0x4eab1d75 // mov v21.16b, v11.16b
-	WORD $0x4e38ced5 // fmla v21.4s, v22.4s, v24.4s
-	WORD $0x4eba1f58 // mov v24.16b, v26.16b
-	WORD $0x4e3aceb8 // fmla v24.4s, v21.4s, v26.4s
-	WORD $0x4eac86f7 // add v23.4s, v23.4s, v12.4s
-	WORD $0x4e2c1efa // and v26.16b, v23.16b, v12.16b
-	WORD $0x4e21db5a // scvtf v26.4s, v26.4s
-	WORD $0x4eae1dd5 // mov v21.16b, v14.16b
-	WORD $0x4e36cdb5 // fmla v21.4s, v13.4s, v22.4s
-	WORD $0x4eaf1df3 // mov v19.16b, v15.16b
-	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
-	WORD $0x4eb01e15 // mov v21.16b, v16.16b
-	WORD $0x4e36ce75 // fmla v21.4s, v19.4s, v22.4s
-	WORD $0x4eb11e33 // mov v19.16b, v17.16b
-	WORD $0x4e36ceb3 // fmla v19.4s, v21.4s, v22.4s
-	WORD $0x4e2be756 // fcmeq v22.4s, v26.4s, v11.4s
-	WORD $0x6e731f16 // bsl v22.16b, v24.16b, v19.16b
-	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
-	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
-	WORD $0x6e371ed6 // eor v22.16b, v22.16b, v23.16b
-	WORD $0x3d800016 // str q22, [x0, #0]
+	WORD $0x3dc00038 // ldr q24, [x1, #0]
+	WORD $0x4ea11c34 // mov v20.16b, v1.16b
+	WORD $0x4e20cf14 // fmla v20.4s, v24.4s, v0.4s
+	WORD $0x4ea1d697 // fsub v23.4s, v20.4s, v1.4s
+	WORD $0x4ea3cef8 // fmls v24.4s, v23.4s, v3.4s
+	WORD $0x4ea4cef8 // fmls v24.4s, v23.4s, v4.4s
+	WORD $0x4ea5cef8 // fmls v24.4s, v23.4s, v5.4s
+	WORD $0x4eb81f16 // mov v22.16b, v24.16b
+	WORD $0x4ea6cef6 // fmls v22.4s, v23.4s, v6.4s
+	WORD $0x4eb8d6d8 // fsub v24.4s, v22.4s, v24.4s
+	WORD $0x4e26cef8 // fmla v24.4s, v23.4s, v6.4s
+	WORD $0x4e38d458 // fadd v24.4s, v2.4s, v24.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4ea7cef5 // fmls v21.4s, v23.4s, v7.4s
+	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+	WORD $0x4e27cef6 // fmla v22.4s, v23.4s, v7.4s
+	WORD $0x4e36d718 // fadd v24.4s, v24.4s, v22.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4ea8cef6 // fmls v22.4s, v23.4s, v8.4s
+	WORD $0x4eb5d6d5 // fsub v21.4s, v22.4s, v21.4s
+	WORD $0x4e28cef5 // fmla v21.4s, v23.4s, v8.4s
+	WORD $0x4e35d718 // fadd v24.4s, v24.4s, v21.4s
+	WORD $0x4e29cef8 // fmla v24.4s, v23.4s, v9.4s
+	WORD $0x4eb8d6d6 // fsub v22.4s, v22.4s, v24.4s
+	WORD $0x6e36ded8 // fmul v24.4s, v22.4s, v22.4s
+	WORD $0x4eab1d77 // mov v23.16b, v11.16b
+	WORD $0x4e38cd57 // fmla v23.4s, v10.4s, v24.4s
+	WORD $0x4eac1d95 // mov v21.16b, v12.16b
+	WORD $0x4e38cef5 // fmla v21.4s, v23.4s, v24.4s
+	WORD $0x4ea21c57 // mov v23.16b, v2.16b
+	WORD $0x4e35cf17 // fmla v23.4s, v24.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4e36cef5 // fmla v21.4s, v23.4s, v22.4s
+	WORD $0x4ead8694 // add v20.4s, v20.4s, v13.4s
+	WORD $0x4e2d1e96 // and v22.16b, v20.16b, v13.16b
+	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
+	WORD $0x4eaf1df7 // mov v23.16b, v15.16b
+	WORD $0x4e38cdd7 // fmla v23.4s, v14.4s, v24.4s
+	WORD $0x4eb01e1b // mov v27.16b, v16.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4eb11e37 // mov v23.16b, v17.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4eb21e5b // mov v27.16b, v18.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4e22e6d8 // fcmeq v24.4s, v22.4s, v2.4s
+	WORD $0x6e7b1eb8 // bsl v24.16b, v21.16b, v27.16b
+	WORD $0x4e331e94 // and v20.16b, v20.16b, v19.16b
+	WORD $0x4f3e5694 // shl v20.4s, v20.4s, #30
+	WORD $0x6e341f18 // eor v24.16b, v24.16b, v20.16b
+	WORD $0x3d800018 // str q24, [x0, #0]
 	ADD $16, R0, R0
 	ADD $16, R1, R1
 	SUBS $4, R8, R8
@@ -10985,43 +11085,57 @@ in1:
 	SUBS $1, R13, R13
 	BNE in1
 	MOVD $scratch1-80(SP), R11
-	WORD $0x3dc00176 // ldr q22, [x11, #0]
-	WORD $0x4ea11c37 // mov v23.16b, v1.16b
-	WORD $0x4e20ced7 // fmla v23.4s, v22.4s, v0.4s
-	WORD $0x4ea1d6f3 // fsub v19.4s, v23.4s, v1.4s
-	WORD $0x4ea2ce76 // fmls v22.4s, v19.4s, v2.4s
-	WORD $0x4ea3ce76 // fmls v22.4s, v19.4s, v3.4s
-	WORD $0x4ea4ce76 // fmls v22.4s, v19.4s, v4.4s
-	WORD $0x4ea5ce76 // fmls v22.4s, v19.4s, v5.4s
-	WORD $0x4ea6ce76 // fmls v22.4s, v19.4s, v6.4s
-	WORD $0x4ea7ce76 // fmls v22.4s, v19.4s, v7.4s
-	WORD $0x6e36ded3 // fmul v19.4s, v22.4s, v22.4s
-	WORD $0x4ea91d38 // mov v24.16b, v9.16b
-	WORD $0x4e33cd18 // fmla v24.4s, v8.4s, v19.4s
-	WORD $0x4eaa1d5a // mov v26.16b, v10.16b
-	WORD $0x4e33cf1a // fmla v26.4s, v24.4s, v19.4s
-	WORD $0x4eab1d78 // mov v24.16b, v11.16b
-	WORD $0x4e3ace78 // fmla v24.4s, v19.4s, v26.4s
-	WORD $0x4eb61eda // mov v26.16b, v22.16b
-	WORD $0x4e36cf1a // fmla v26.4s, v24.4s, v22.4s
-	WORD $0x4eac86f7 // add v23.4s, v23.4s, v12.4s
-	WORD $0x4e2c1ef6 // and v22.16b, v23.16b, v12.16b
-	WORD $0x4e21dad6 // scvtf v22.4s, v22.4s
-	WORD $0x4eae1dd8 // mov v24.16b, v14.16b
-	WORD $0x4e33cdb8 // fmla v24.4s, v13.4s, v19.4s
-	WORD $0x4eaf1df5 // mov v21.16b, v15.16b
-	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
-	WORD $0x4eb01e18 // mov v24.16b, v16.16b
-	WORD $0x4e33ceb8 // fmla v24.4s, v21.4s, v19.4s
-	WORD $0x4eb11e35 // mov v21.16b, v17.16b
-	WORD $0x4e33cf15 // fmla v21.4s, v24.4s, v19.4s
-	WORD $0x4e2be6d3 // fcmeq v19.4s, v22.4s, v11.4s
-	WORD $0x6e751f53 // bsl v19.16b, v26.16b, v21.16b
-	WORD $0x4e321ef7 // and v23.16b, v23.16b, v18.16b
-	WORD $0x4f3e56f7 // shl v23.4s, v23.4s, #30
-	WORD $0x6e371e73 // eor v19.16b, v19.16b, v23.16b
+	WORD $0x3dc00178 // ldr q24, [x11, #0]
+	WORD $0x4ea11c34 // mov v20.16b, v1.16b
+	WORD $0x4e20cf14 // fmla v20.4s, v24.4s, v0.4s
+	WORD $0x4ea1d69b // fsub v27.4s, v20.4s, v1.4s
+	WORD $0x4ea3cf78 // fmls v24.4s, v27.4s, v3.4s
+	WORD $0x4ea4cf78 // fmls v24.4s, v27.4s, v4.4s
+	WORD $0x4ea5cf78 // fmls v24.4s, v27.4s, v5.4s
+	WORD $0x4eb81f15 // mov v21.16b, v24.16b
+	WORD $0x4ea6cf75 // fmls v21.4s, v27.4s, v6.4s
+	WORD $0x4eb8d6b8 // fsub v24.4s, v21.4s, v24.4s
+	WORD $0x4e26cf78 // fmla v24.4s, v27.4s, v6.4s
+	WORD $0x4e38d458 // fadd v24.4s, v2.4s, v24.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4ea7cf76 // fmls v22.4s, v27.4s, v7.4s
+	WORD $0x4eb5d6d5 // fsub v21.4s, v22.4s, v21.4s
+	WORD $0x4e27cf75 // fmla v21.4s, v27.4s, v7.4s
+	WORD $0x4e35d718 // fadd v24.4s, v24.4s, v21.4s
+	WORD $0x4eb61ed5 // mov v21.16b, v22.16b
+	WORD $0x4ea8cf75 // fmls v21.4s, v27.4s, v8.4s
+	WORD $0x4eb6d6b6 // fsub v22.4s, v21.4s, v22.4s
+	WORD $0x4e28cf76 // fmla v22.4s, v27.4s, v8.4s
+	WORD $0x4e36d718 // fadd v24.4s, v24.4s, v22.4s
+	WORD $0x4e29cf78 // fmla v24.4s, v27.4s, v9.4s
+	WORD $0x4eb8d6b5 // fsub v21.4s, v21.4s, v24.4s
+	WORD $0x6e35deb8 // fmul v24.4s, v21.4s, v21.4s
+	WORD $0x4eab1d7b // mov v27.16b, v11.16b
+	WORD $0x4e38cd5b // fmla v27.4s, v10.4s, v24.4s
+	WORD $0x4eac1d96 // mov v22.16b, v12.16b
+	WORD $0x4e38cf76 // fmla v22.4s, v27.4s, v24.4s
+	WORD $0x4ea21c5b // mov v27.16b, v2.16b
+	WORD $0x4e36cf1b // fmla v27.4s, v24.4s, v22.4s
+	WORD $0x4eb51eb6 // mov v22.16b, v21.16b
+	WORD $0x4e35cf76 // fmla v22.4s, v27.4s, v21.4s
+	WORD $0x4ead8694 // add v20.4s, v20.4s, v13.4s
+	WORD $0x4e2d1e95 // and v21.16b, v20.16b, v13.16b
+	WORD $0x4e21dab5 // scvtf v21.4s, v21.4s
+	WORD $0x4eaf1dfb // mov v27.16b, v15.16b
+	WORD $0x4e38cddb // fmla v27.4s, v14.4s, v24.4s
+	WORD $0x4eb01e17 // mov v23.16b, v16.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4eb11e3b // mov v27.16b, v17.16b
+	WORD $0x4e38cefb // fmla v27.4s, v23.4s, v24.4s
+	WORD $0x4eb21e57 // mov v23.16b, v18.16b
+	WORD $0x4e38cf77 // fmla v23.4s, v27.4s, v24.4s
+	WORD $0x4e22e6b8 // fcmeq v24.4s, v21.4s, v2.4s
+	WORD $0x6e771ed8 // bsl v24.16b, v22.16b, v23.16b
+	WORD $0x4e331e94 // and v20.16b, v20.16b, v19.16b
+	WORD $0x4f3e5694 // shl v20.4s, v20.4s, #30
+	WORD $0x6e341f18 // eor v24.16b, v24.16b, v20.16b
 	MOVD $scratch0-144(SP), R11
-	WORD $0x3d800173 // str q19, [x11, #0]
+	WORD $0x3d800178 // str q24, [x11, #0]
 	MOVD R0, R12
 	MOVD $scratch0-144(SP), R11
 	MOVD R8, R13
@@ -11516,9 +11630,9 @@ TEXT ·f32ToBF16NEON(SB), NOSPLIT, $0-24
 	MOVD src+8(FP), R1
 	MOVD n+16(FP), R2
 	MOVD $vecConstNEON<>(SB), R9
-	WORD $0x3dc1a530 // ldr q16, [x9, #1680]
-	WORD $0x3dc1b931 // ldr q17, [x9, #1760]
-	WORD $0x3dc1bd32 // ldr q18, [x9, #1776]
+	WORD $0x3dc1a930 // ldr q16, [x9, #1696]
+	WORD $0x3dc1bd31 // ldr q17, [x9, #1776]
+	WORD $0x3dc1c132 // ldr q18, [x9, #1792]
 
 loop:
 	WORD $0x3dc00020 // ldr q0, [x1, #0]
@@ -11969,51 +12083,55 @@ DATA vecConstNEON<>+1600(SB)/4, $0x2e840000
 DATA vecConstNEON<>+1604(SB)/4, $0x2e840000
 DATA vecConstNEON<>+1608(SB)/4, $0x2e840000
 DATA vecConstNEON<>+1612(SB)/4, $0x2e840000
-DATA vecConstNEON<>+1616(SB)/4, $0x2b51846a
-DATA vecConstNEON<>+1620(SB)/4, $0x2b51846a
-DATA vecConstNEON<>+1624(SB)/4, $0x2b51846a
-DATA vecConstNEON<>+1628(SB)/4, $0x2b51846a
-DATA vecConstNEON<>+1632(SB)/4, $0xb94c86fb
-DATA vecConstNEON<>+1636(SB)/4, $0xb94c86fb
-DATA vecConstNEON<>+1640(SB)/4, $0xb94c86fb
-DATA vecConstNEON<>+1644(SB)/4, $0xb94c86fb
-DATA vecConstNEON<>+1648(SB)/4, $0x3c088352
-DATA vecConstNEON<>+1652(SB)/4, $0x3c088352
-DATA vecConstNEON<>+1656(SB)/4, $0x3c088352
-DATA vecConstNEON<>+1660(SB)/4, $0x3c088352
-DATA vecConstNEON<>+1664(SB)/4, $0xbe2aaaa2
-DATA vecConstNEON<>+1668(SB)/4, $0xbe2aaaa2
-DATA vecConstNEON<>+1672(SB)/4, $0xbe2aaaa2
-DATA vecConstNEON<>+1676(SB)/4, $0xbe2aaaa2
-DATA vecConstNEON<>+1680(SB)/4, $0x00000001
-DATA vecConstNEON<>+1684(SB)/4, $0x00000001
-DATA vecConstNEON<>+1688(SB)/4, $0x00000001
-DATA vecConstNEON<>+1692(SB)/4, $0x00000001
-DATA vecConstNEON<>+1696(SB)/4, $0x37cce420
-DATA vecConstNEON<>+1700(SB)/4, $0x37cce420
-DATA vecConstNEON<>+1704(SB)/4, $0x37cce420
-DATA vecConstNEON<>+1708(SB)/4, $0x37cce420
-DATA vecConstNEON<>+1712(SB)/4, $0xbab605e2
-DATA vecConstNEON<>+1716(SB)/4, $0xbab605e2
-DATA vecConstNEON<>+1720(SB)/4, $0xbab605e2
-DATA vecConstNEON<>+1724(SB)/4, $0xbab605e2
-DATA vecConstNEON<>+1728(SB)/4, $0x3d2aaaa5
-DATA vecConstNEON<>+1732(SB)/4, $0x3d2aaaa5
-DATA vecConstNEON<>+1736(SB)/4, $0x3d2aaaa5
-DATA vecConstNEON<>+1740(SB)/4, $0x3d2aaaa5
-DATA vecConstNEON<>+1744(SB)/4, $0x00000002
-DATA vecConstNEON<>+1748(SB)/4, $0x00000002
-DATA vecConstNEON<>+1752(SB)/4, $0x00000002
-DATA vecConstNEON<>+1756(SB)/4, $0x00000002
-DATA vecConstNEON<>+1760(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1764(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1768(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1772(SB)/4, $0x00007fff
-DATA vecConstNEON<>+1776(SB)/4, $0x00400000
-DATA vecConstNEON<>+1780(SB)/4, $0x00400000
-DATA vecConstNEON<>+1784(SB)/4, $0x00400000
-DATA vecConstNEON<>+1788(SB)/4, $0x00400000
-GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1792
+DATA vecConstNEON<>+1616(SB)/4, $0x2b500000
+DATA vecConstNEON<>+1620(SB)/4, $0x2b500000
+DATA vecConstNEON<>+1624(SB)/4, $0x2b500000
+DATA vecConstNEON<>+1628(SB)/4, $0x2b500000
+DATA vecConstNEON<>+1632(SB)/4, $0x27c234c5
+DATA vecConstNEON<>+1636(SB)/4, $0x27c234c5
+DATA vecConstNEON<>+1640(SB)/4, $0x27c234c5
+DATA vecConstNEON<>+1644(SB)/4, $0x27c234c5
+DATA vecConstNEON<>+1648(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1652(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1656(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1660(SB)/4, $0xb94c86fb
+DATA vecConstNEON<>+1664(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1668(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1672(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1676(SB)/4, $0x3c088352
+DATA vecConstNEON<>+1680(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1684(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1688(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1692(SB)/4, $0xbe2aaaa2
+DATA vecConstNEON<>+1696(SB)/4, $0x00000001
+DATA vecConstNEON<>+1700(SB)/4, $0x00000001
+DATA vecConstNEON<>+1704(SB)/4, $0x00000001
+DATA vecConstNEON<>+1708(SB)/4, $0x00000001
+DATA vecConstNEON<>+1712(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1716(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1720(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1724(SB)/4, $0x37cce420
+DATA vecConstNEON<>+1728(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1732(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1736(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1740(SB)/4, $0xbab605e2
+DATA vecConstNEON<>+1744(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1748(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1752(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1756(SB)/4, $0x3d2aaaa5
+DATA vecConstNEON<>+1760(SB)/4, $0x00000002
+DATA vecConstNEON<>+1764(SB)/4, $0x00000002
+DATA vecConstNEON<>+1768(SB)/4, $0x00000002
+DATA vecConstNEON<>+1772(SB)/4, $0x00000002
+DATA vecConstNEON<>+1776(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1780(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1784(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1788(SB)/4, $0x00007fff
+DATA vecConstNEON<>+1792(SB)/4, $0x00400000
+DATA vecConstNEON<>+1796(SB)/4, $0x00400000
+DATA vecConstNEON<>+1800(SB)/4, $0x00400000
+DATA vecConstNEON<>+1804(SB)/4, $0x00400000
+GLOBL vecConstNEON<>(SB), RODATA|NOPTR, $1808
 
 DATA vecMaskNEON<>+0(SB)/4, $0xffffffff
 DATA vecMaskNEON<>+4(SB)/4, $0xffffffff

@@ -7,14 +7,14 @@ import (
 	"github.com/fovea-ml/fovea/simd/internal/coeff"
 )
 
-// Sin stores the sine of x[i], in radians, for numbers of any size. The error is at most 2 ULP. Infinities give
+// Sin stores the sine of x[i], in radians, for numbers of any size. The error is at most 1.6 ULP. Infinities give
 // NaN. dst may be x. Sin panics if x is shorter than dst.
 func Sin(dst, x []float32) {
 	atLeast("Sin", "x", len(x), len(dst))
 	trig(dst, x, 0)
 }
 
-// Cos stores the cosine of x[i], in radians, for numbers of any size. The error is at most 2 ULP. Infinities give
+// Cos stores the cosine of x[i], in radians, for numbers of any size. The error is at most 1.6 ULP. Infinities give
 // NaN. dst may be x. Cos panics if x is shorter than dst.
 func Cos(dst, x []float32) {
 	atLeast("Cos", "x", len(x), len(dst))

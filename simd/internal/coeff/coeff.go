@@ -69,7 +69,7 @@ var (
 
 	// HalfPi adds up to π/2. All but the last have at most 8 bits, so their products with a number of 16 bits are
 	// exact, with or without fused multiply-add. The last is rounded to 24 bits.
-	HalfPi = []float32{0x1.92p0, 0x1.ep-12, 0x1.b4p-16, 0x1.44p-24, 0x1.08p-34, 0x1.a308d4p-41}
+	HalfPi = []float32{0x1.92p0, 0x1.ep-12, 0x1.b4p-16, 0x1.44p-24, 0x1.08p-34, 0x1.ap-41, 0x1.84698ap-48}
 
 	// Sin is (sin(r)/r - 1) / z in z = r² for |r| ≤ 0.8, error 5e-9.
 	Sin = []float32{-0x1.555544p-3, 0x1.1106a4p-7, -0x1.990df6p-13}

@@ -96,16 +96,21 @@ func log(x float32) float32 {
 	return x // +Inf or NaN
 }
 
-// sinTurned is the sine of x + turns·π/2, |x| ≤ coeff.TrigMax. It takes the nearest multiple n·π/2 from x. The rest r is
-// exact until it is small, and is then rounded twice. The sum with 0 turns a product of -0 into +0, so that the sine of
-// -0 is -0.
+// sinTurned is the sine of x + turns·π/2, |x| ≤ coeff.TrigMax. It takes the nearest multiple n·π/2 from x, in parts. Three
+// are taken exactly. What three others lose to rounding is kept in lost, and taken with the last. The sum with 0 below
+// turns a product of -0 into +0, so that the sine of -0 is -0.
 func sinTurned(x float32, turns uint32) float32 {
 	t := FMA(x, coeff.TwoOverPi, coeff.TrigMagic)
 	n := t - coeff.TrigMagic
-	r := x
-	for _, p := range coeff.HalfPi {
-		r = FMA(-n, p, r)
+	r, lost := x, float32(0)
+	for i, p := range coeff.HalfPi[:6] {
+		s := FMA(-n, p, r)
+		if i >= 3 {
+			lost += FMA(n, p, s-r)
+		}
+		r = s
 	}
+	r -= FMA(n, coeff.HalfPi[6], lost)
 	z := mul(r, r)
 	y := FMA(FMA(z, horner(coeff.Sin, z), 0), r, r)
 	i := math.Float32bits(t) + turns

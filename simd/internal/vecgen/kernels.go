@@ -283,10 +283,15 @@ func logarithm(k *kernel, x value) value {
 func sinTurned(k *kernel, x value, turns uint32) value {
 	t := k.fma(x, k.f(coeff.TwoOverPi), k.f(coeff.TrigMagic))
 	n := k.sub(t, k.f(coeff.TrigMagic))
-	r := x
-	for _, p := range coeff.HalfPi {
-		r = k.fnma(n, k.f(p), r)
+	r, lost := x, k.f(0)
+	for i, p := range coeff.HalfPi[:6] {
+		s := k.fnma(n, k.f(p), r)
+		if i >= 3 {
+			lost = k.add(lost, k.fma(n, k.f(p), k.sub(s, r)))
+		}
+		r = s
 	}
+	r = k.sub(r, k.fma(n, k.f(coeff.HalfPi[6]), lost))
 	z := k.mul(r, r)
 	sine := k.fma(k.fma(z, k.horner(coeff.Sin, z), k.f(0)), r, r)
 	i := t
