@@ -11,7 +11,7 @@ func Transpose(x Operand, a, b int) *Tensor {
 	}
 	a, b = axis("transpose", a, xs), axis("transpose", b, xs)
 	dims[a], dims[b] = b, a
-	return permute("transpose", x, dims)
+	return permute("transpose", x, xs, dims)
 }
 
 // Permute returns x with its dimensions in another order: dimension i of the result is dimension dims[i]
@@ -29,18 +29,40 @@ func Permute(x Operand, dims ...int) *Tensor {
 		}
 		order[i], seen[d] = d, true
 	}
-	return permute("permute", x, order)
+	return permute("permute", x, xs, order)
 }
 
-func permute(name string, x Operand, dims []int) *Tensor {
+// ChannelShuffle regroups channels, as PyTorch's channel_shuffle: x, [n, groups·c, …], is seen as
+// [n, groups, c, …], the two dimensions are exchanged, and the result has x's shape. Channel i·c + j of x becomes channel
+// j·groups + i (ShuffleNet, arXiv 1707.01083, section 3.1).
+func ChannelShuffle(x Operand, groups int) *Tensor {
+	const name = "channel shuffle"
+	xs := x.Shape()
+	if len(xs) < 2 || groups < 1 || xs[1]%groups != 0 {
+		shapePanic(name, "expected x [n, channels, …] and groups that divide the channels", xs, []int{groups})
+	}
+	grouped := append([]int{xs[0], groups, xs[1] / groups}, xs[2:]...)
+	dims := []int{0, 2, 1}
+	for i := range xs[2:] {
+		dims = append(dims, 3+i)
+	}
+	return permute(name, x, grouped, dims, xs...)
+}
+
+// permute sees x as an array of shape xs and gives its dimensions another order. The result has a given shape, or else
+// the sizes in that order.
+func permute(name string, x Operand, xs, dims []int, result ...int) *Tensor {
 	f := begin(name, x)
-	xs, xv := x.Shape(), f.values(x)
+	xv := f.values(x)
 	shape, strides := make([]int, len(dims)), make([]int, len(dims))
 	from := stridesOf(xs, len(xs))
 	for i, d := range dims {
 		shape[i], strides[i] = xs[d], from[d]
 	}
 	l := newLayout(name, shape, strides, stridesOf(shape, len(shape)))
+	if len(result) > 0 {
+		shape = result
+	}
 	if l.n == 1 { // nothing moves
 		if t, ok := x.(*Tensor); ok {
 			return f.done(f.share(t, shape), func(b *back) { b.pass(x) })

@@ -3,6 +3,7 @@ package autograd
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,6 +18,20 @@ func TestPermute(t *testing.T) {
 		return []*Tensor{Permute(c.Var("x"), dims...)}
 	})
 	checkOp(t, shapeGoldens, "transpose", func(c *opCase) []*Tensor { return []*Tensor{Transpose(c.Var("x"), 1, -1)} })
+}
+
+func TestChannelShuffle(t *testing.T) {
+	checkOp(t, shapeGoldens, "shuffle/", func(c *opCase) []*Tensor {
+		groups, err := strconv.Atoi(c.name[strings.LastIndexByte(c.name, '/')+1:])
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return []*Tensor{ChannelShuffle(c.Var("x"), groups)}
+	})
+	x := NewTape(Options{}).Full(1, 2, 6, 3)
+	expectShapePanic(t, "channel shuffle", func() { ChannelShuffle(x, 4) })
+	expectShapePanic(t, "channel shuffle", func() { ChannelShuffle(x, 0) })
+	expectShapePanic(t, "channel shuffle", func() { ChannelShuffle(Reshape(x, 36), 1) })
 }
 
 // Permute agrees with the definition, element by element, over random shapes and orders.

@@ -82,4 +82,8 @@ ids = torch.tensor([[1, 0, 6], [6, 6, 3]])
 c.add("embedding/plain", lambda w, ids: F.embedding(ids, w), ints={"ids": ids}, w=c.normal(7, 5))
 c.add("embedding/wide", lambda w, ids: F.embedding(ids, w), ints={"ids": ids}, w=c.normal(7, 261))
 c.add("embedding/none", lambda w, ids: F.embedding(ids, w), ints={"ids": torch.zeros(0, 2, dtype=torch.int64)}, w=c.normal(3, 4))
+
+for shape, groups in [((2, 6, 3, 5), 2), ((2, 6, 3, 5), 3), ((1, 8, 1, 1), 4), ((3, 4, 7), 2), ((2, 5, 2, 2), 5), ((2, 5, 2, 2), 1), ((0, 4, 2, 2), 2)]:
+    tag = "x".join(map(str, shape)) + "/" + str(groups)
+    c.add(f"shuffle/{tag}", lambda x: F.channel_shuffle(x, groups) if x.numel() else x * 1, x=c.normal(*shape))
 c.write()
