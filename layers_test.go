@@ -37,8 +37,8 @@ var layers = [][]string{
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
-	{"models"},                 // the types that all models share
-	{"models/internal/config"}, // checks and sizes
+	{"models"}, // the types that all models share
+	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
 	{"models/internal/..."},
 	{"models/internal/timm"},     // it compares arguments with the tower's sizes
