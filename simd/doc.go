@@ -123,9 +123,10 @@
 //
 // # Half precision
 //
-// [PackRows] lays a weight out for [GemmPacked] in float16 or bfloat16, in half the memory. A product widens
-// a group of panels at a time into a cache, and multiplies all rows of A by it. For the 197 rows of an image
-// this adds some 3 %, for more rows less. For one row it adds nothing, because half the bytes are read.
+// [PackRows] lays a weight out for [GemmPacked] in float16 or bfloat16, in half the memory. Kernels of few rows
+// widen numbers as they load them: one row takes half the time of float32 where memory is the limit. A product of
+// many rows widens a group of panels at a time into a cache, and multiplies all rows of A by it. For the 197 rows
+// of an image this adds some 3 %, for more rows less.
 // Widening is exact, so the bits are those of the widened weight.
 //
 // # Speed

@@ -10,6 +10,7 @@ var gemmAVX2 = gemmKernel{
 	level: AVX2, mr: rows256, nr: cols256, kc: 256, mc: 252,
 	rows:      true,
 	multiply:  multiply256,
+	halves:    true,
 	ahead:     ahead256,
 	panels:    panels256[:],
 	packPanel: packPanel256,
@@ -21,9 +22,9 @@ var gemmAVX2 = gemmKernel{
 func multiply256(t *gemmTile) {
 	switch {
 	case t.panels > 1:
-		tilesWide256[t.rows](t)
+		tilesWide256[t.format][t.rows](t)
 	case t.acs == 4:
-		tilesByRow256[t.rows](t)
+		tilesByRow256[t.format][t.rows](t)
 	default:
 		tilesByK256[t.rows](t)
 	}
@@ -73,6 +74,7 @@ var gemmAVX512 = gemmKernel{
 	level: AVX512, mr: rows512, nr: cols512, kc: 512, mc: 252,
 	rows:      true,
 	multiply:  multiply512,
+	halves:    true,
 	ahead:     ahead512,
 	panels:    panels512[:],
 	packPanel: packPanel512,
@@ -84,11 +86,11 @@ var gemmAVX512 = gemmKernel{
 func multiply512(t *gemmTile) {
 	switch {
 	case t.panels > 1:
-		tilesWide512[t.rows](t)
-	case t.acs == 4 && t.cols <= lanes512:
+		tilesWide512[t.format][t.rows](t)
+	case t.acs == 4 && t.cols <= lanes512 && t.format == FormatF32:
 		tilesHalf512[t.rows](t)
 	case t.acs == 4:
-		tilesByRow512[t.rows](t)
+		tilesByRow512[t.format][t.rows](t)
 	default:
 		tilesByK512[t.rows](t)
 	}

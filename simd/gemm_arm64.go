@@ -9,6 +9,7 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, NEON: &gemmNEON}
 var gemmNEON = gemmKernel{
 	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 256, mc: 256,
 	multiply:  multiplyNEON,
+	halves:    true,
 	packPanel: packPanelNEON,
 	peak:      peakNEON,
 	peakFlops: peakNEONFlops,

@@ -83,14 +83,14 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 	if rows.tiles == 1 && kern.panels != nil && a.acs == 4 {
 		wide = kern.panels[r1-r0]
 	}
-	t.brs, t.bps = b.brs, b.bps
+	t.brs, t.bps, t.format = b.brs, b.bps, b.format
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
 		if p+wide <= p1 && (p+wide)*nr <= g.n {
 			t.panels = wide
 		}
 		t.cols = min(t.panels*nr, g.n-p*nr)
-		panel := unsafe.Pointer(&b.data[(p-p0)*b.bps/4])
+		panel := b.panel(p - p0)
 		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
 		t.astep = 4 * kc
 		if b.next != 0 {

@@ -21,6 +21,8 @@ type gemmKernel struct {
 	// multiply runs t.tiles tiles, one above the other, against one B panel. A tile's sums over t.k products start
 	// from +0. With t.accum they are then added to C; else C becomes them and is not read.
 	multiply func(t *gemmTile)
+	// halves says that multiply widens a B in half precision as it loads it.
+	halves bool
 	// ahead is the number of rows of the next operand that multiply prefetches from during a tile.
 	ahead int
 	// panels, by height of a tile, is the number of panels that it can cover at once; nil stands for one.
@@ -61,6 +63,7 @@ type gemmTile struct {
 	astep  int            // bytes from one of those rows to the next
 	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
+	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 
 // The portable tile is 4×4, computed two rows at a time: eight chains cover the latency of a scalar

@@ -81,9 +81,11 @@ func (g *gemmRun) layShared(i int) {
 
 // A bSlab locates a group of panels of B in one slab of K.
 type bSlab struct {
-	data []float32
-	brs  int // bytes from one k to the next
-	bps  int // bytes from one panel to the next
+	data   []float32
+	half   []uint16 // instead of data, in another format than float32
+	format Format
+	brs    int // bytes from one k to the next
+	bps    int // bytes from one panel to the next
 
 	// The panels before whole are full. In a B in place one that is not may follow; edge is a copy of it.
 	whole int
@@ -94,15 +96,20 @@ type bSlab struct {
 	nextStride int
 }
 
-// layB locates panels p0 to p1 of a slab: packed ahead of time, widened or packed into scratch, or in place.
+// layB locates panels p0 to p1 of a slab: packed ahead of time, in half precision or not, widened or packed into
+// scratch, or in place.
 func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 	nr := g.kern.nr
 	x := bSlab{brs: 4 * nr, bps: 4 * kc * nr, whole: p1}
 	switch {
+	case g.packed != nil && g.packed.half != nil && g.kern.halves && g.m <= 2*g.kern.mr && !(g.kern.rows && g.one.a.Trans):
+		// Too few rows to pay for a copy.
+		x.half, x.format = g.packed.halvesFrom(k0, kc, p0), g.packed.format
+		x.brs, x.bps = 2*nr, 2*kc*nr
 	case g.packed != nil && g.packed.half != nil:
 		s.b = grow(s.b, (p1-p0)*kc*nr)
 		x.data = s.b
-		g.packed.widenFrom(s.b, k0, kc, p0, p1)
+		g.packed.format.widen(x.data[:(p1-p0)*kc*nr], g.packed.halvesFrom(k0, kc, p0))
 	case g.packed != nil:
 		x.data = g.packed.panelsFrom(k0, kc, p0)
 	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:
@@ -119,6 +126,14 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 		g.kern.pack(s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
 	}
 	return x
+}
+
+// panel returns the first element of a panel.
+func (x *bSlab) panel(i int) unsafe.Pointer {
+	if x.format != FormatF32 {
+		return unsafe.Pointer(&x.half[i*x.bps/2])
+	}
+	return unsafe.Pointer(&x.data[i*x.bps/4])
 }
 
 // fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.

@@ -19,8 +19,8 @@ type Packed struct {
 // Format is the type in which a [Packed] keeps its numbers.
 type Format uint8
 
-// The formats. Half precision takes half the memory. Each product widens it, exactly, a group of panels at a
-// time.
+// The formats. Half precision takes half the memory. Products widen it, exactly: those of few rows as they load it,
+// others a group of panels at a time.
 const (
 	FormatF32  Format = iota
 	FormatF16         // IEEE 754 binary16
@@ -119,6 +119,11 @@ func (p *Packed) panelsFrom(k0, kc, pi int) []float32 {
 	return p.data[(k0*p.panels()+pi*kc)*p.kern.nr:]
 }
 
+// halvesFrom is panelsFrom in half precision.
+func (p *Packed) halvesFrom(k0, kc, pi int) []uint16 {
+	return p.half[(k0*p.panels()+pi*kc)*p.kern.nr:]
+}
+
 // packRows gathers the rows of one panel in scratch and packs them to dst.
 func (kern *gemmKernel) packRows(s *gemmScratch, dst []float32, k0, j0, kc, cols int, trans bool, rows func(dst []float32, i, j int)) {
 	if !trans {
@@ -143,21 +148,6 @@ func (f Format) narrow(dst []uint16, src []float32) {
 		vecF32ToF16(dst, src)
 	} else {
 		vecF32ToBF16(dst, src)
-	}
-}
-
-// widenFrom widens kc rows from row k0 on of panels p0 to p1; the rows lie in one slab.
-func (p *Packed) widenFrom(dst []float32, k0, kc, p0, p1 int) {
-	nr := p.kern.nr
-	start := k0 / p.kc * p.kc // of the slab
-	depth := min(p.kc, p.k-start)
-	src := p.half[(start*p.panels()+p0*depth+k0-start)*nr:]
-	if kc == depth { // whole panels follow each other
-		p.format.widen(dst[:(p1-p0)*kc*nr], src)
-		return
-	}
-	for i := range p1 - p0 {
-		p.format.widen(dst[i*kc*nr:][:kc*nr], src[i*depth*nr:])
 	}
 }
 

@@ -68,6 +68,32 @@ func TestPackRowsBits(t *testing.T) {
 	})
 }
 
+// Few rows are multiplied by kernels that widen half precision as they load it. They exist for every height, and
+// give the bits of the widened numbers. A transposed A takes the path of many rows.
+func TestPackRowsHeights(t *testing.T) {
+	const k, n = 300, 203
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		for _, format := range []Format{FormatF16, FormatBF16} {
+			b := Matrix{Data: randomFloats(k*n, 5), Stride: k, Trans: true}
+			ofFormat(format, b.Data)
+			half, full := PackRows(nil, k, n, true, format, rowsOf(b)), Pack(nil, k, n, b)
+			for m := 1; m <= 2*kern.mr+1; m++ {
+				for _, a := range []Matrix{{Stride: k + 2}, {Stride: m, Trans: true}} {
+					a.Data = randomFloats(m*(k+2), uint64(m))
+					got, want := randomFloats(m*n, 9), randomFloats(m*n, 9)
+					GemmPacked(nil, m, a, half, 1, got, n, nil)
+					GemmPacked(nil, m, a, full, 1, want, n, nil)
+					for i, v := range got {
+						if math.Float32bits(v) != math.Float32bits(want[i]) {
+							t.Fatalf("m=%d %v trans=%t: [%d] = %x, want %x", m, format, a.Trans, i, v, want[i])
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
 // Infinities, denormals and NaN survive in half precision.
 func TestPackRowsSpecial(t *testing.T) {
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {

@@ -117,9 +117,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if g.packed != nil {
 		g.depth = g.packed.kc
 	}
-	if kern.rows && g.m <= 2*kern.mr && (g.packed == nil || g.packed.half != nil) {
-		// Few rows use each number of B a few times only. What is packed or widened of a single block is still in a near
-		// cache when it is used.
+	if kern.rows && g.m <= 2*kern.mr && g.packed == nil {
+		// Few rows use each number of B a few times only. What is packed of a single block is still in a near cache
+		// when it is used.
 		g.depth = min(g.depth, g.block)
 	}
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
@@ -150,8 +150,7 @@ func (g *gemmRun) plan(threads, count int) {
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
 	if kern.rows && g.m <= 2*kern.mr {
-		packs := g.packed == nil && (g.operands != nil || g.one.b.Trans)
-		if packs || g.packed != nil && g.packed.half != nil {
+		if g.packed == nil && (g.operands != nil || g.one.b.Trans) {
 			g.groupCols = 4 // in the first-level cache
 		} else {
 			g.groupCols = g.panels

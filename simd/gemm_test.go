@@ -509,7 +509,7 @@ func TestTileLayout(t *testing.T) {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Sizeof(x), 19*unsafe.Sizeof(x.a); got != want {
-		t.Errorf("a gemmTile has %d bytes, want %d", got, want)
+	if got, want := unsafe.Offsetof(x.format), 19*unsafe.Sizeof(x.a); got != want {
+		t.Errorf("what assembly does not use begins at %d, want %d", got, want)
 	}
 }

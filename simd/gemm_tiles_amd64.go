@@ -11,14 +11,32 @@ const (
 	peak256Flops = 192 // of a round of peak256
 )
 
-// tilesByRow256, by height, reads A row-major.
-var tilesByRow256 = [...]func(*gemmTile){
-	1: gemm256r1,
-	2: gemm256r2,
-	3: gemm256r3,
-	4: gemm256r4,
-	5: gemm256r5,
-	6: gemm256r6,
+// tilesByRow256, by the format of B and by height, reads A row-major.
+var tilesByRow256 = [...][7]func(*gemmTile){
+	FormatF32: {
+		1: gemm256r1,
+		2: gemm256r2,
+		3: gemm256r3,
+		4: gemm256r4,
+		5: gemm256r5,
+		6: gemm256r6,
+	},
+	FormatF16: {
+		1: gemm256rf1,
+		2: gemm256rf2,
+		3: gemm256rf3,
+		4: gemm256rf4,
+		5: gemm256rf5,
+		6: gemm256rf6,
+	},
+	FormatBF16: {
+		1: gemm256rb1,
+		2: gemm256rb2,
+		3: gemm256rb3,
+		4: gemm256rb4,
+		5: gemm256rb5,
+		6: gemm256rb6,
+	},
 }
 
 // tilesByK256, by height, reads A k-major.
@@ -31,11 +49,23 @@ var tilesByK256 = [...]func(*gemmTile){
 	6: gemm256k6,
 }
 
-// tilesWide256, by height, covers several panels of B.
-var tilesWide256 = [...]func(*gemmTile){
-	1: gemm256w1,
-	2: gemm256w2,
-	3: gemm256w3,
+// tilesWide256, by the format of B and by height, covers several panels of B.
+var tilesWide256 = [...][4]func(*gemmTile){
+	FormatF32: {
+		1: gemm256w1,
+		2: gemm256w2,
+		3: gemm256w3,
+	},
+	FormatF16: {
+		1: gemm256wf1,
+		2: gemm256wf2,
+		3: gemm256wf3,
+	},
+	FormatBF16: {
+		1: gemm256wb1,
+		2: gemm256wb2,
+		3: gemm256wb3,
+	},
 }
 
 // panels256, by height, is the number of panels that a tile can cover side by side.
@@ -57,22 +87,56 @@ const (
 	peak512Flops = 512 // of a round of peak512
 )
 
-// tilesByRow512, by height, reads A row-major.
-var tilesByRow512 = [...]func(*gemmTile){
-	1:  gemm512r1,
-	2:  gemm512r2,
-	3:  gemm512r3,
-	4:  gemm512r4,
-	5:  gemm512r5,
-	6:  gemm512r6,
-	7:  gemm512r7,
-	8:  gemm512r8,
-	9:  gemm512r9,
-	10: gemm512r10,
-	11: gemm512r11,
-	12: gemm512r12,
-	13: gemm512r13,
-	14: gemm512r14,
+// tilesByRow512, by the format of B and by height, reads A row-major.
+var tilesByRow512 = [...][15]func(*gemmTile){
+	FormatF32: {
+		1:  gemm512r1,
+		2:  gemm512r2,
+		3:  gemm512r3,
+		4:  gemm512r4,
+		5:  gemm512r5,
+		6:  gemm512r6,
+		7:  gemm512r7,
+		8:  gemm512r8,
+		9:  gemm512r9,
+		10: gemm512r10,
+		11: gemm512r11,
+		12: gemm512r12,
+		13: gemm512r13,
+		14: gemm512r14,
+	},
+	FormatF16: {
+		1:  gemm512rf1,
+		2:  gemm512rf2,
+		3:  gemm512rf3,
+		4:  gemm512rf4,
+		5:  gemm512rf5,
+		6:  gemm512rf6,
+		7:  gemm512rf7,
+		8:  gemm512rf8,
+		9:  gemm512rf9,
+		10: gemm512rf10,
+		11: gemm512rf11,
+		12: gemm512rf12,
+		13: gemm512rf13,
+		14: gemm512rf14,
+	},
+	FormatBF16: {
+		1:  gemm512rb1,
+		2:  gemm512rb2,
+		3:  gemm512rb3,
+		4:  gemm512rb4,
+		5:  gemm512rb5,
+		6:  gemm512rb6,
+		7:  gemm512rb7,
+		8:  gemm512rb8,
+		9:  gemm512rb9,
+		10: gemm512rb10,
+		11: gemm512rb11,
+		12: gemm512rb12,
+		13: gemm512rb13,
+		14: gemm512rb14,
+	},
 }
 
 // tilesByK512, by height, reads A k-major.
@@ -111,14 +175,32 @@ var tilesHalf512 = [...]func(*gemmTile){
 	14: gemm512h14,
 }
 
-// tilesWide512, by height, covers several panels of B.
-var tilesWide512 = [...]func(*gemmTile){
-	1: gemm512w1,
-	2: gemm512w2,
-	3: gemm512w3,
-	4: gemm512w4,
-	5: gemm512w5,
-	6: gemm512w6,
+// tilesWide512, by the format of B and by height, covers several panels of B.
+var tilesWide512 = [...][7]func(*gemmTile){
+	FormatF32: {
+		1: gemm512w1,
+		2: gemm512w2,
+		3: gemm512w3,
+		4: gemm512w4,
+		5: gemm512w5,
+		6: gemm512w6,
+	},
+	FormatF16: {
+		1: gemm512wf1,
+		2: gemm512wf2,
+		3: gemm512wf3,
+		4: gemm512wf4,
+		5: gemm512wf5,
+		6: gemm512wf6,
+	},
+	FormatBF16: {
+		1: gemm512wb1,
+		2: gemm512wb2,
+		3: gemm512wb3,
+		4: gemm512wb4,
+		5: gemm512wb5,
+		6: gemm512wb6,
+	},
 }
 
 // panels512, by height, is the number of panels that a tile can cover side by side.
@@ -143,10 +225,22 @@ var panels512 = [...]int{
 func gemm256r1(t *gemmTile)
 
 //go:noescape
+func gemm256rf1(t *gemmTile)
+
+//go:noescape
+func gemm256rb1(t *gemmTile)
+
+//go:noescape
 func gemm256k1(t *gemmTile)
 
 //go:noescape
 func gemm256r2(t *gemmTile)
+
+//go:noescape
+func gemm256rf2(t *gemmTile)
+
+//go:noescape
+func gemm256rb2(t *gemmTile)
 
 //go:noescape
 func gemm256k2(t *gemmTile)
@@ -155,10 +249,22 @@ func gemm256k2(t *gemmTile)
 func gemm256r3(t *gemmTile)
 
 //go:noescape
+func gemm256rf3(t *gemmTile)
+
+//go:noescape
+func gemm256rb3(t *gemmTile)
+
+//go:noescape
 func gemm256k3(t *gemmTile)
 
 //go:noescape
 func gemm256r4(t *gemmTile)
+
+//go:noescape
+func gemm256rf4(t *gemmTile)
+
+//go:noescape
+func gemm256rb4(t *gemmTile)
 
 //go:noescape
 func gemm256k4(t *gemmTile)
@@ -167,10 +273,22 @@ func gemm256k4(t *gemmTile)
 func gemm256r5(t *gemmTile)
 
 //go:noescape
+func gemm256rf5(t *gemmTile)
+
+//go:noescape
+func gemm256rb5(t *gemmTile)
+
+//go:noescape
 func gemm256k5(t *gemmTile)
 
 //go:noescape
 func gemm256r6(t *gemmTile)
+
+//go:noescape
+func gemm256rf6(t *gemmTile)
+
+//go:noescape
+func gemm256rb6(t *gemmTile)
 
 //go:noescape
 func gemm256k6(t *gemmTile)
@@ -183,6 +301,24 @@ func gemm256w2(t *gemmTile)
 
 //go:noescape
 func gemm256w3(t *gemmTile)
+
+//go:noescape
+func gemm256wf1(t *gemmTile)
+
+//go:noescape
+func gemm256wf2(t *gemmTile)
+
+//go:noescape
+func gemm256wf3(t *gemmTile)
+
+//go:noescape
+func gemm256wb1(t *gemmTile)
+
+//go:noescape
+func gemm256wb2(t *gemmTile)
+
+//go:noescape
+func gemm256wb3(t *gemmTile)
 
 //go:noescape
 func peak256(n int)
@@ -200,6 +336,12 @@ func packTrans256(dst, src *float32, stride, blocks int)
 func gemm512r1(t *gemmTile)
 
 //go:noescape
+func gemm512rf1(t *gemmTile)
+
+//go:noescape
+func gemm512rb1(t *gemmTile)
+
+//go:noescape
 func gemm512k1(t *gemmTile)
 
 //go:noescape
@@ -207,6 +349,12 @@ func gemm512h1(t *gemmTile)
 
 //go:noescape
 func gemm512r2(t *gemmTile)
+
+//go:noescape
+func gemm512rf2(t *gemmTile)
+
+//go:noescape
+func gemm512rb2(t *gemmTile)
 
 //go:noescape
 func gemm512k2(t *gemmTile)
@@ -218,6 +366,12 @@ func gemm512h2(t *gemmTile)
 func gemm512r3(t *gemmTile)
 
 //go:noescape
+func gemm512rf3(t *gemmTile)
+
+//go:noescape
+func gemm512rb3(t *gemmTile)
+
+//go:noescape
 func gemm512k3(t *gemmTile)
 
 //go:noescape
@@ -225,6 +379,12 @@ func gemm512h3(t *gemmTile)
 
 //go:noescape
 func gemm512r4(t *gemmTile)
+
+//go:noescape
+func gemm512rf4(t *gemmTile)
+
+//go:noescape
+func gemm512rb4(t *gemmTile)
 
 //go:noescape
 func gemm512k4(t *gemmTile)
@@ -236,6 +396,12 @@ func gemm512h4(t *gemmTile)
 func gemm512r5(t *gemmTile)
 
 //go:noescape
+func gemm512rf5(t *gemmTile)
+
+//go:noescape
+func gemm512rb5(t *gemmTile)
+
+//go:noescape
 func gemm512k5(t *gemmTile)
 
 //go:noescape
@@ -243,6 +409,12 @@ func gemm512h5(t *gemmTile)
 
 //go:noescape
 func gemm512r6(t *gemmTile)
+
+//go:noescape
+func gemm512rf6(t *gemmTile)
+
+//go:noescape
+func gemm512rb6(t *gemmTile)
 
 //go:noescape
 func gemm512k6(t *gemmTile)
@@ -254,6 +426,12 @@ func gemm512h6(t *gemmTile)
 func gemm512r7(t *gemmTile)
 
 //go:noescape
+func gemm512rf7(t *gemmTile)
+
+//go:noescape
+func gemm512rb7(t *gemmTile)
+
+//go:noescape
 func gemm512k7(t *gemmTile)
 
 //go:noescape
@@ -261,6 +439,12 @@ func gemm512h7(t *gemmTile)
 
 //go:noescape
 func gemm512r8(t *gemmTile)
+
+//go:noescape
+func gemm512rf8(t *gemmTile)
+
+//go:noescape
+func gemm512rb8(t *gemmTile)
 
 //go:noescape
 func gemm512k8(t *gemmTile)
@@ -272,6 +456,12 @@ func gemm512h8(t *gemmTile)
 func gemm512r9(t *gemmTile)
 
 //go:noescape
+func gemm512rf9(t *gemmTile)
+
+//go:noescape
+func gemm512rb9(t *gemmTile)
+
+//go:noescape
 func gemm512k9(t *gemmTile)
 
 //go:noescape
@@ -279,6 +469,12 @@ func gemm512h9(t *gemmTile)
 
 //go:noescape
 func gemm512r10(t *gemmTile)
+
+//go:noescape
+func gemm512rf10(t *gemmTile)
+
+//go:noescape
+func gemm512rb10(t *gemmTile)
 
 //go:noescape
 func gemm512k10(t *gemmTile)
@@ -290,6 +486,12 @@ func gemm512h10(t *gemmTile)
 func gemm512r11(t *gemmTile)
 
 //go:noescape
+func gemm512rf11(t *gemmTile)
+
+//go:noescape
+func gemm512rb11(t *gemmTile)
+
+//go:noescape
 func gemm512k11(t *gemmTile)
 
 //go:noescape
@@ -297,6 +499,12 @@ func gemm512h11(t *gemmTile)
 
 //go:noescape
 func gemm512r12(t *gemmTile)
+
+//go:noescape
+func gemm512rf12(t *gemmTile)
+
+//go:noescape
+func gemm512rb12(t *gemmTile)
 
 //go:noescape
 func gemm512k12(t *gemmTile)
@@ -308,6 +516,12 @@ func gemm512h12(t *gemmTile)
 func gemm512r13(t *gemmTile)
 
 //go:noescape
+func gemm512rf13(t *gemmTile)
+
+//go:noescape
+func gemm512rb13(t *gemmTile)
+
+//go:noescape
 func gemm512k13(t *gemmTile)
 
 //go:noescape
@@ -315,6 +529,12 @@ func gemm512h13(t *gemmTile)
 
 //go:noescape
 func gemm512r14(t *gemmTile)
+
+//go:noescape
+func gemm512rf14(t *gemmTile)
+
+//go:noescape
+func gemm512rb14(t *gemmTile)
 
 //go:noescape
 func gemm512k14(t *gemmTile)
@@ -339,6 +559,42 @@ func gemm512w5(t *gemmTile)
 
 //go:noescape
 func gemm512w6(t *gemmTile)
+
+//go:noescape
+func gemm512wf1(t *gemmTile)
+
+//go:noescape
+func gemm512wf2(t *gemmTile)
+
+//go:noescape
+func gemm512wf3(t *gemmTile)
+
+//go:noescape
+func gemm512wf4(t *gemmTile)
+
+//go:noescape
+func gemm512wf5(t *gemmTile)
+
+//go:noescape
+func gemm512wf6(t *gemmTile)
+
+//go:noescape
+func gemm512wb1(t *gemmTile)
+
+//go:noescape
+func gemm512wb2(t *gemmTile)
+
+//go:noescape
+func gemm512wb3(t *gemmTile)
+
+//go:noescape
+func gemm512wb4(t *gemmTile)
+
+//go:noescape
+func gemm512wb5(t *gemmTile)
+
+//go:noescape
+func gemm512wb6(t *gemmTile)
 
 //go:noescape
 func peak512(n int)

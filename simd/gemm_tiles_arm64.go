@@ -22,17 +22,42 @@ var heightNEON = [...]int{
 	8: 8,
 }
 
-// tileNEON runs the lowest tile that has t's rows.
+// tileNEON runs the lowest tile that has t's rows, for t's format.
 func tileNEON(t *gemmTile) {
-	switch heightNEON[t.rows] {
-	case 1:
-		gemmNEON1(t)
-	case 2:
-		gemmNEON2(t)
-	case 4:
-		gemmNEON4(t)
-	case 8:
-		gemmNEON8(t)
+	switch t.format {
+	case FormatF32:
+		switch heightNEON[t.rows] {
+		case 1:
+			gemmNEON1(t)
+		case 2:
+			gemmNEON2(t)
+		case 4:
+			gemmNEON4(t)
+		case 8:
+			gemmNEON8(t)
+		}
+	case FormatF16:
+		switch heightNEON[t.rows] {
+		case 1:
+			gemmNEONf1(t)
+		case 2:
+			gemmNEONf2(t)
+		case 4:
+			gemmNEONf4(t)
+		case 8:
+			gemmNEONf8(t)
+		}
+	case FormatBF16:
+		switch heightNEON[t.rows] {
+		case 1:
+			gemmNEONb1(t)
+		case 2:
+			gemmNEONb2(t)
+		case 4:
+			gemmNEONb4(t)
+		case 8:
+			gemmNEONb8(t)
+		}
 	}
 }
 
@@ -47,6 +72,30 @@ func gemmNEON4(t *gemmTile)
 
 //go:noescape
 func gemmNEON8(t *gemmTile)
+
+//go:noescape
+func gemmNEONf1(t *gemmTile)
+
+//go:noescape
+func gemmNEONf2(t *gemmTile)
+
+//go:noescape
+func gemmNEONf4(t *gemmTile)
+
+//go:noescape
+func gemmNEONf8(t *gemmTile)
+
+//go:noescape
+func gemmNEONb1(t *gemmTile)
+
+//go:noescape
+func gemmNEONb2(t *gemmTile)
+
+//go:noescape
+func gemmNEONb4(t *gemmTile)
+
+//go:noescape
+func gemmNEONb8(t *gemmTile)
 
 //go:noescape
 func packTransNEON(dst, src *float32, stride, blocks, width int)

@@ -16,11 +16,15 @@ func tilesAVX2() *asm.Text {
 	// Ones, then zeros: the lane masks of n columns begin 16 - n lanes in.
 	a.Table("edge256", 8, slices.Concat(slices.Repeat([]string{"-1"}, s.cols()/2), slices.Repeat([]string{"0"}, s.cols()/2))...)
 	for h := 1; h <= s.rows; h++ {
-		tile256(a, h, true)
-		tile256(a, h, false)
+		for _, f := range formats {
+			tile256(a, f, h, true)
+		}
+		tile256(a, formats[0], h, false)
 	}
-	for i, panels := range s.wide {
-		s.wideTile(a, i+1, panels, 16, "Y", "VXORPS")
+	for _, f := range formats {
+		for i, panels := range s.wide {
+			s.wideTile(a, f, i+1, panels, 16, "Y", "VXORPS")
+		}
 	}
 	s.peak(a, "Y", "VXORPS")
 	return a
@@ -28,13 +32,13 @@ func tilesAVX2() *asm.Text {
 
 // tile256 writes the kernel of height h. With byRow A is row-major (its k are 4 bytes apart), else
 // k-major (its rows are 4 bytes apart).
-func tile256(a *asm.Text, h int, byRow bool) {
+func tile256(a *asm.Text, f number, h int, byRow bool) {
 	s := &avx2
 	name, order := fmt.Sprintf("gemm256k%d", h), "k-major"
 	if byRow {
-		name, order = fmt.Sprintf("gemm256r%d", h), "row-major"
+		name, order = fmt.Sprintf("gemm256r%s%d", f.letter, h), "row-major"
 	}
-	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s.", h, s.cols(), order))
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s%s", h, s.cols(), order, f.describe()))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), DX", tileC)
 	a.Op("MOVQ %d(DI), R11", tileBRS)
@@ -49,8 +53,8 @@ func tile256(a *asm.Text, h int, byRow bool) {
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })
 	s.loopK(a, func(u int) {
-		a.Op("VMOVUPS %s, Y12", panelRow(u))
-		a.Op("VMOVUPS 32%s, Y13", panelRow(u))
+		f.load(a, 0, panelRow(u), "Y12")
+		f.load(a, s.lanes, panelRow(u), "Y13")
 		for i := range h {
 			at := rowAddress(i, 4*u)
 			if !byRow {

@@ -13,12 +13,16 @@ func tilesAVX512() *asm.Text {
 	a := asm.New(generator)
 	s := &avx512
 	for h := 1; h <= s.rows; h++ {
-		tile512(a, h, "r", s.vectors)
-		tile512(a, h, "k", s.vectors)
-		tile512(a, h, "h", 1)
+		for _, f := range formats {
+			tile512(a, f, h, "r", s.vectors)
+		}
+		tile512(a, formats[0], h, "k", s.vectors)
+		tile512(a, formats[0], h, "h", 1)
 	}
-	for i, panels := range s.wide {
-		s.wideTile(a, i+1, panels, 32, "Z", "VPXORD")
+	for _, f := range formats {
+		for i, panels := range s.wide {
+			s.wideTile(a, f, i+1, panels, 32, "Z", "VPXORD")
+		}
 	}
 	s.peak(a, "Z", "VPXORD")
 	return a
@@ -26,13 +30,13 @@ func tilesAVX512() *asm.Text {
 
 // tile512 writes the kernel of height h and a width of vectors times 16. The form is k for a k-major A (its
 // rows are 4 bytes apart), or r or h for a row-major one (its k are 4 bytes apart).
-func tile512(a *asm.Text, h int, form string, vectors int) {
+func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 	s := &avx512
 	byRow, order := form != "k", "row-major"
 	if !byRow {
 		order = "k-major"
 	}
-	a.Func(fmt.Sprintf("gemm512%s%d", form, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s.", h, s.lanes*vectors, order))
+	a.Func(fmt.Sprintf("gemm512%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s%s", h, s.lanes*vectors, order, f.describe()))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), CX", tileCols)
 	columnMasks(a, "K1", "K2")
@@ -56,9 +60,8 @@ func tile512(a *asm.Text, h int, form string, vectors int) {
 		}
 	})
 	s.loopK(a, func(u int) {
-		a.Op("VMOVUPS %s, Z28", panelRow(u))
-		if vectors == 2 {
-			a.Op("VMOVUPS 64%s, Z29", panelRow(u))
+		for v := range vectors {
+			f.load(a, v*s.lanes, panelRow(u), fmt.Sprint("Z", 28+v))
 		}
 		for i := range h {
 			at := rowAddress(i, 4*u)

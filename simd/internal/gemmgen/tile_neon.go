@@ -14,8 +14,10 @@ import (
 // test has an assembler compare the two.
 func tilesNEON() *asm.Text {
 	a := asm.New(generator)
-	for _, h := range neon.heights {
-		tileNEON(a, h)
+	for _, f := range formats {
+		for _, h := range neon.heights {
+			tileNEON(a, f, h)
+		}
 	}
 	packTransNEON(a)
 	peakNEON(a)
@@ -32,8 +34,16 @@ func fadd(d, n int) asm.Instruction {
 	return asm.Encode(0x4e20d400|n<<16|d<<5|d, "fadd v%d.4s, v%d.4s, v%d.4s", d, d, n)
 }
 
-func tileNEON(a *asm.Text, h int) {
-	a.Func(fmt.Sprintf("gemmNEON%d", h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, A k-major and %d wide.", h, neon.cols(), neon.rows))
+// widen makes four numbers of half precision in the lower half of V<d> four float32.
+func (f number) widen(d int) asm.Instruction {
+	if f.name == "FormatF16" {
+		return asm.Encode(0x0e217800|d<<5|d, "fcvtl v%d.4s, v%d.4h", d, d)
+	}
+	return asm.Encode(0x2e613800|d<<5|d, "shll v%d.4s, v%d.4h, #16", d, d)
+}
+
+func tileNEON(a *asm.Text, f number, h int) {
+	a.Func(fmt.Sprintf("gemmNEON%s%d", f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, A k-major and %d wide%s", h, neon.cols(), neon.rows, f.describe()))
 	a.Op("MOVD t+0(FP), R0")
 	a.Op("MOVD %d(R0), R1", tileA)
 	a.Op("MOVD %d(R0), R2", tileB)
@@ -45,7 +55,14 @@ func tileNEON(a *asm.Text, h int) {
 		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
 	}
 	step := func() {
-		a.Op("VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]")
+		if f.bytes == 4 {
+			a.Op("VLD1.P 48(R2), [V24.S4, V25.S4, V26.S4]")
+		} else {
+			a.Op("VLD1.P 24(R2), [V24.H4, V25.H4, V26.H4]")
+			for v := range 3 {
+				a.Word(f.widen(24 + v))
+			}
+		}
 		a.Op("VLD1.P 32(R1), [V27.S4, V28.S4]")
 		for i := range h {
 			for v := range 3 {

@@ -56,12 +56,23 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 			}
 			b.WriteString("}\n")
 		}
-		table("tilesByRow", "r", "reads A row-major", s.rows)
+		byFormat := func(form, letter, doc string, high int) {
+			fmt.Fprintf(&b, "\n// %s%s, by the format of B and by height, %s.\nvar %[1]s%[2]s = [...][%[4]d]func(*gemmTile){\n", form, s.suffix, doc, high+1)
+			for _, f := range formats {
+				fmt.Fprintf(&b, "%s: {\n", f.name)
+				for h := 1; h <= high; h++ {
+					fmt.Fprintf(&b, "%d: gemm%s%s%s%[1]d,\n", h, s.suffix, letter, f.letter)
+				}
+				b.WriteString("},\n")
+			}
+			b.WriteString("}\n")
+		}
+		byFormat("tilesByRow", "r", "reads A row-major", s.rows)
 		table("tilesByK", "k", "reads A k-major", s.rows)
 		if s.half {
 			table("tilesHalf", "h", fmt.Sprintf("uses the first lanes%s columns of a panel", s.suffix), s.rows)
 		}
-		table("tilesWide", "w", "covers several panels of B", len(s.wide))
+		byFormat("tilesWide", "w", "covers several panels of B", len(s.wide))
 		fmt.Fprintf(&b, "\n// panels%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
 		for h := 1; h <= s.rows; h++ {
 			n := 1
@@ -91,9 +102,13 @@ func goARM64(text *asm.Text) ([]byte, error) {
 			fmt.Fprintf(&b, "%d: %d,\n", rows, h)
 		}
 	}
-	fmt.Fprintf(&b, "}\n\n// tile%s runs the lowest tile that has t's rows.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[1]s[t.rows] {\n", s.suffix)
-	for _, h := range s.heights {
-		fmt.Fprintf(&b, "case %d:\ngemm%s%[1]d(t)\n", h, s.suffix)
+	fmt.Fprintf(&b, "}\n\n// tile%s runs the lowest tile that has t's rows, for t's format.\nfunc tile%[1]s(t *gemmTile) {\nswitch t.format {\n", s.suffix)
+	for _, f := range formats {
+		fmt.Fprintf(&b, "case %s:\nswitch height%s[t.rows] {\n", f.name, s.suffix)
+		for _, h := range s.heights {
+			fmt.Fprintf(&b, "case %d:\ngemm%s%s%[1]d(t)\n", h, s.suffix, f.letter)
+		}
+		b.WriteString("}\n")
 	}
 	b.WriteString("}\n}\n" + text.Stubs())
 	return format.Source(b.Bytes())

@@ -103,6 +103,39 @@ func panelRow(u int) string {
 	return [...]string{"(R13)", "(R13)(R11*1)", "(R13)(R11*2)", "(R13)(R8*1)"}[u]
 }
 
+// A number is a type in which packed numbers of B are stored.
+type number struct {
+	name   string // of the constant in Go
+	letter string // in the names of kernels
+	bytes  int    // that it takes
+}
+
+var formats = []number{{"FormatF32", "", 4}, {"FormatF16", "f", 2}, {"FormatBF16", "b", 2}}
+
+// load loads a register of B: lanes numbers from the one with index from at address at.
+func (f number) load(a *asm.Text, from int, at, register string) {
+	if from > 0 {
+		at = fmt.Sprint(f.bytes*from) + at
+	}
+	switch f.name {
+	case "FormatF32":
+		a.Op("VMOVUPS %s, %s", at, register)
+	case "FormatF16":
+		a.Op("VCVTPH2PS %s, %s", at, register)
+	case "FormatBF16":
+		a.Op("VPMOVZXWD %s, %s", at, register)
+		a.Op("VPSLLD $16, %s, %[1]s", register)
+	}
+}
+
+// describe ends a kernel's comment.
+func (f number) describe() string {
+	if f.name == "FormatF32" {
+		return "."
+	}
+	return ", B in " + f.name + "."
+}
+
 // panelAt is where panel p of a wide tile is, when R8 is the distance of panels and R15 three times that.
 func panelAt(p int) string {
 	return [...]string{"(R13)", "(R13)(R8*1)", "(R13)(R8*2)", "(R13)(R15*1)"}[p]
@@ -140,9 +173,9 @@ func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
 }
 
 // openWide sets the registers of a wide tile.
-func (s *tileSet) openWide(a *asm.Text, h, panels int) {
-	name := fmt.Sprintf("gemm%sw%d", s.suffix, h)
-	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d over %d panels, A row-major.", h, s.cols()*panels, panels))
+func (s *tileSet) openWide(a *asm.Text, f number, h, panels int) {
+	name := fmt.Sprintf("gemm%sw%s%d", s.suffix, f.letter, h)
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d over %d panels, A row-major%s", h, s.cols()*panels, panels, f.describe()))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), AX", tileA)
 	a.Op("MOVQ %d(DI), R13", tileB)
@@ -157,8 +190,8 @@ func (s *tileSet) openWide(a *asm.Text, h, panels int) {
 
 // wideTile writes a kernel of few rows over several panels, for products that are bound by reading B: a
 // row-major A, full panels, one tile. reg names a vector register, zero an instruction that clears one.
-func (s *tileSet) wideTile(a *asm.Text, h, panels, registers int, reg, zero string) {
-	s.openWide(a, h, panels)
+func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg, zero string) {
+	s.openWide(a, f, h, panels)
 	size := 4 * s.lanes
 	across := s.vectors * panels
 	acc := func(i, v int) string { return fmt.Sprint(reg, i*across+v) }
@@ -178,12 +211,8 @@ func (s *tileSet) wideTile(a *asm.Text, h, panels, registers int, reg, zero stri
 		a.Op("VBROADCASTSS %s, %s%d", rowAddress(i, 0), reg, elems+i)
 	}
 	for v := range across {
-		at := panelAt(v / s.vectors)
-		if v%s.vectors > 0 {
-			at = fmt.Sprint(size*(v%s.vectors)) + at
-		}
 		b := elems + h + v%free
-		a.Op("VMOVUPS %s, %s%d", at, reg, b)
+		f.load(a, v%s.vectors*s.lanes, panelAt(v/s.vectors), fmt.Sprint(reg, b))
 		for i := range h {
 			a.Op("VFMADD231PS %s%d, %[1]s%[3]d, %[4]s", reg, b, elems+i, acc(i, v))
 		}
