@@ -41,12 +41,12 @@ func gru(name string, cell bool, x, h, wih, whh, bih, bhh Operand, o RecurrentOp
 	// By step: the gates, the state before it, and qₙ.
 	gates, hs, news := r.save(r.rows()*wide), r.save(r.rows()*size), r.save(r.rows()*size)
 	r.project(gates, x, wih, bih)
-	recurrent := r.recurrent(whh, bhh)
+	recurrent, ep := r.recurrent(whh), &simd.Epilogue{Bias: r.values(bhh)}
 	r.first(hs, hn, h)
 	q := r.scratch(r.n * wide)
 	for s := range r.longest() {
 		at, m := r.starts[s], r.count(s)
-		recurrent(q, 0, hs[at*size:], m)
+		recurrent.times(q, 0, hs[at*size:], m, ep)
 		r.each(m, 16*wide, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				g, q, past := gates[(at+i)*wide:][:wide], q[i*wide:][:wide], hs[(at+i)*size:][:size]
@@ -66,6 +66,7 @@ func gru(name string, cell bool, x, h, wih, whh, bih, bhh Operand, o RecurrentOp
 		})
 	}
 	r.recycle(q)
+	recurrent.recycle()
 	xv := r.values(x)
 	var wx, wh []float32 // inference, which needs panels alone, does not ask for them
 	if r.grad {
@@ -78,7 +79,7 @@ func gru(name string, cell bool, x, h, wih, whh, bih, bhh Operand, o RecurrentOp
 			dy = b.dyOf(1)
 		}
 		dh, dq := b.scratch(r.n*size), b.scratch(r.rows()*wide)
-		through := r.back(b, wh)
+		through := r.through(b, wh)
 		for s := r.longest() - 1; s >= 0; s-- {
 			at, m := r.starts[s], r.count(s)
 			r.join(s, dh, last)
@@ -93,9 +94,10 @@ func gru(name string, cell bool, x, h, wih, whh, bih, bhh Operand, o RecurrentOp
 				}
 			})
 			if s > 0 || b.wants(h) {
-				through(dh, 1, dq[at*wide:], m)
+				through.times(dh, 1, dq[at*wide:], m, nil)
 			}
 		}
+		through.recycle()
 		r.leave(b, h, dh, last)
 		b.recycle(dh)
 		r.input(b, x, wih, bih, gates, xv, wx)

@@ -43,12 +43,12 @@ func lstm(name string, cell bool, x, h, c, wih, whh, bih, bhh Operand, o Recurre
 	gates, squashed := r.save(r.rows()*wide), r.save(r.rows()*size)
 	hs, cs := r.save(r.rows()*size), r.save(r.rows()*size)
 	r.project(gates, x, wih, bih)
-	recurrent := r.recurrent(whh, bhh)
+	recurrent, ep := r.recurrent(whh), &simd.Epilogue{Bias: r.values(bhh)}
 	r.first(hs, hn, h)
 	r.first(cs, cn, c)
 	for s := range r.longest() {
 		at, m := r.starts[s], r.count(s)
-		recurrent(gates[at*wide:], 1, hs[at*size:], m)
+		recurrent.times(gates[at*wide:], 1, hs[at*size:], m, ep)
 		r.each(m, 16*wide, func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				g, t := gates[(at+i)*wide:][:wide], squashed[(at+i)*size:][:size]
@@ -66,6 +66,7 @@ func lstm(name string, cell bool, x, h, c, wih, whh, bih, bhh Operand, o Recurre
 			}
 		})
 	}
+	recurrent.recycle()
 	xv := r.values(x)
 	var wx, wh []float32 // inference, which needs panels alone, does not ask for them
 	if r.grad {
@@ -78,7 +79,7 @@ func lstm(name string, cell bool, x, h, c, wih, whh, bih, bhh Operand, o Recurre
 			dy = b.dyOf(2)
 		}
 		dh, dc := b.scratch(r.n*size), b.scratch(r.n*size)
-		through := r.back(b, wh)
+		through := r.through(b, wh)
 		for s := r.longest() - 1; s >= 0; s-- {
 			at, m := r.starts[s], r.count(s)
 			r.join(s, dh, lastH)
@@ -94,9 +95,10 @@ func lstm(name string, cell bool, x, h, c, wih, whh, bih, bhh Operand, o Recurre
 				}
 			})
 			if s > 0 || b.wants(h) {
-				through(dh, 0, gates[at*wide:], m)
+				through.times(dh, 0, gates[at*wide:], m, nil)
 			}
 		}
+		through.recycle()
 		r.leave(b, h, dh, lastH)
 		r.leave(b, c, dc, lastC)
 		b.recycle(dh)

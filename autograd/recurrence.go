@@ -175,52 +175,63 @@ func (r *recurrence) inputs(t *Tape, x []float32) (rows []float32, recycle func(
 // project computes the inputs' part of all gates at once: gates = x·wihᵀ + bih.
 func (r *recurrence) project(gates []float32, x, wih, bih Operand) {
 	rows, recycle := r.inputs(r.Tape, r.values(x))
-	defer recycle()
-	ep := &simd.Epilogue{Bias: r.values(bih)}
-	r.product(wih, r.wide, r.in, false)(gates, 0, rows, r.rows(), ep)
+	r.weight(wih, r.wide, r.in, false).times(gates, 0, rows, r.rows(), &simd.Epilogue{Bias: r.values(bih)})
+	recycle()
 }
 
-// recurrent returns the states' part of the gates of m sequences: gates = h·whhᵀ + bhh + beta·gates.
-func (r *recurrence) recurrent(whh, bhh Operand) func(gates []float32, beta float32, h []float32, m int) {
-	times := r.product(whh, r.wide, r.size, r.longest() > 1)
-	ep := &simd.Epilogue{Bias: r.values(bhh)}
-	return func(gates []float32, beta float32, h []float32, m int) { times(gates, beta, h, m, ep) }
+// recurrent returns whhᵀ for the products of the steps.
+func (r *recurrence) recurrent(whh Operand) *stepWeight {
+	return r.weight(whh, r.wide, r.size, r.longest() > 1)
 }
 
-// product returns the product of m rows with the transpose of w, [out, in]. Inference uses w's packed panels; other
-// tapes pack w here when it serves several products.
-func (r *recurrence) product(w Operand, out, in int, several bool) func(dst []float32, beta float32, x []float32, m int, ep *simd.Epilogue) {
-	var panels *simd.Packed
-	b := simd.Matrix{Stride: in, Trans: true}
-	if p, ok := w.(*Parameter); ok && r.packsAhead() {
-		panels = p.store.panels(r.workers, out, in, true)
-	} else if b.Data = r.values(w); several {
-		panels = simd.Pack(r.workers, in, out, b)
-	}
-	return func(dst []float32, beta float32, x []float32, m int, ep *simd.Epilogue) {
-		a := simd.Matrix{Data: x, Stride: in}
-		if panels != nil {
-			simd.GemmPacked(r.workers, m, a, panels, beta, dst, out, ep)
-		} else {
-			simd.Gemm(r.workers, m, out, in, a, b, beta, dst, out, ep)
-		}
-	}
-}
-
-// back returns the gradient of the states of m sequences from that of their gates: dh = dgates·whh + beta·dh.
-func (r *recurrence) back(b *back, whh []float32) func(dh []float32, beta float32, dgates []float32, m int) {
-	w := simd.Matrix{Data: whh, Stride: r.size}
-	var panels *simd.Packed
+// through returns whh for the gradients of the steps.
+func (r *recurrence) through(b *back, whh []float32) *stepWeight {
+	w := &stepWeight{tape: b.Tape, k: r.wide, n: r.size, matrix: simd.Matrix{Data: whh, Stride: r.size}}
 	if r.longest() > 1 {
-		panels = simd.Pack(b.workers, r.wide, r.size, w)
+		w.pack()
 	}
-	return func(dh []float32, beta float32, dgates []float32, m int) {
-		a := simd.Matrix{Data: dgates, Stride: r.wide}
-		if panels != nil {
-			simd.GemmPacked(b.workers, m, a, panels, beta, dh, r.size, nil)
-		} else {
-			simd.Gemm(b.workers, m, r.size, r.wide, a, w, beta, dh, r.size, nil)
-		}
+	return w
+}
+
+// weight returns the transpose of w, [out, in]. Inference uses w's packed panels; other tapes pack w here when it serves
+// several products.
+func (r *recurrence) weight(w Operand, out, in int, several bool) *stepWeight {
+	s := &stepWeight{tape: r.Tape, k: in, n: out, matrix: simd.Matrix{Stride: in, Trans: true}}
+	if p, ok := w.(*Parameter); ok && r.packsAhead() {
+		s.panels = p.store.panels(r.workers, out, in, true)
+	} else if s.matrix.Data = r.values(w); several {
+		s.pack()
+	}
+	return s
+}
+
+// stepWeight is a matrix [k, n] that the rows of several steps are multiplied with.
+type stepWeight struct {
+	tape   *Tape
+	k, n   int
+	matrix simd.Matrix
+	panels *simd.Packed // instead of matrix
+	memory []float32    // of the panels, when they are made for one pass
+}
+
+func (s *stepWeight) pack() {
+	s.memory = s.tape.scratch(simd.PackedLen(s.k, s.n))
+	s.panels = simd.PackInto(s.memory, s.tape.workers, s.k, s.n, s.matrix)
+}
+
+// times computes dst = x·s + beta·dst and its epilogue for the m rows of x.
+func (s *stepWeight) times(dst []float32, beta float32, x []float32, m int, ep *simd.Epilogue) {
+	a := simd.Matrix{Data: x, Stride: s.k}
+	if s.panels != nil {
+		simd.GemmPacked(s.tape.workers, m, a, s.panels, beta, dst, s.n, ep)
+	} else {
+		simd.Gemm(s.tape.workers, m, s.n, s.k, a, s.matrix, beta, dst, s.n, ep)
+	}
+}
+
+func (s *stepWeight) recycle() {
+	if s.memory != nil {
+		s.tape.recycle(s.memory)
 	}
 }
 

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -152,5 +153,29 @@ func TestRecurrentPanics(t *testing.T) {
 		"cell's state": func() { GRUCell(tape.Full(0, 2, 3), tape.Full(0, 1, 4), gih, ghh, nil, nil) },
 	} {
 		t.Run(name, func(t *testing.T) { expectShapeError(t, f) })
+	}
+}
+
+// A steady loop of training takes its memory from the arena, packed weights included.
+func TestRecurrentMemory(t *testing.T) {
+	const n, steps, in, size = 2, 8, 32, 128
+	wih, whh := ParameterOf(normal(1, 4*size*in), 4*size, in), ParameterOf(normal(2, 4*size*size), 4*size, size)
+	xs, seed := normal(3, n*steps*in), normal(4, n*steps*size)
+	tape, g := NewTape(Options{Gradients: true, Training: true}), NewGradients()
+	pass := func() {
+		y, _, _ := LSTM(tape.Input(xs, n, steps, in), nil, nil, wih, whh, nil, nil, RecurrentOptions{})
+		Backward(g, []*Tensor{y}, [][]float32{seed})
+		g.Zero()
+		tape.Reset()
+	}
+	for range 3 {
+		pass()
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	pass()
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4*size*size {
+		t.Errorf("a pass allocates %d bytes, a quarter of the recurrent weights or more", n)
 	}
 }

@@ -162,13 +162,17 @@ func grow(s []float32, n int) []float32 {
 	return s[:cap(s)]
 }
 
+// lineFloats is the number of elements in a cache line.
+const lineFloats = 16
+
 // alignedFloats returns n zeros that start at a cache line, so that no panel row straddles two.
-func alignedFloats(n int) []float32 {
-	const line = 64
-	s := make([]float32, n+line/4-1)
+func alignedFloats(n int) []float32 { return aligned(make([]float32, n+lineFloats-1), n) }
+
+// aligned returns the n elements of s from a cache line on. s has at least lineFloats-1 more.
+func aligned(s []float32, n int) []float32 {
 	skip := 0
-	if r := uintptr(unsafe.Pointer(&s[0])) % line; r != 0 {
-		skip = int(line-r) / 4
+	if r := uintptr(unsafe.Pointer(&s[0])) % (4 * lineFloats); r != 0 {
+		skip = int(4*lineFloats-r) / 4
 	}
 	return s[skip : skip+n : skip+n]
 }

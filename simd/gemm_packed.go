@@ -45,10 +45,32 @@ func Pack(w *Workers, k, n int, b Matrix) *Packed {
 	checkSizes("Pack", 0, n, k)
 	checkView("Pack", "B", b, k, n)
 	p := newPacked(k, n, FormatF32)
+	p.data = alignedFloats(p.size())
+	p.fillFrom(w, b)
+	return p
+}
+
+// PackInto is [Pack] into memory of the caller, which belongs to the result as long as that is used. It panics when
+// memory has fewer elements than [PackedLen] says.
+func PackInto(memory []float32, w *Workers, k, n int, b Matrix) *Packed {
+	checkSizes("PackInto", 0, n, k)
+	checkView("PackInto", "B", b, k, n)
+	atLeast("PackInto", "memory", len(memory), PackedLen(k, n))
+	p := newPacked(k, n, FormatF32)
+	p.data = aligned(memory, p.size())
+	p.fillFrom(w, b)
+	return p
+}
+
+// PackedLen returns the number of elements that [PackInto] needs for a k×n matrix at the level in use.
+func PackedLen(k, n int) int {
+	return newPacked(k, n, FormatF32).size() + lineFloats - 1
+}
+
+func (p *Packed) fillFrom(w *Workers, b Matrix) {
 	p.fill(w, func(_ *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packPanel(dst, b.at(k0, j0), b.Stride, b.Trans, kc, cols, p.kern.nr)
 	})
-	return p
 }
 
 // PackRows is [Pack] of a k×n matrix that does not lie in memory as one slice of float32: it is in half
@@ -63,6 +85,11 @@ func PackRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []f
 		panic(fmt.Sprintf("simd: PackRows: unknown format %v", format))
 	}
 	p := newPacked(k, n, format)
+	if format == FormatF32 {
+		p.data = alignedFloats(p.size())
+	} else {
+		p.half = make([]uint16, p.size())
+	}
 	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packRows(s, dst, k0, j0, kc, cols, trans, rows)
 	})
@@ -75,19 +102,14 @@ func (p *Packed) Dims() (k, n int) { return p.k, p.n }
 // Bytes returns the size of the packed form in memory.
 func (p *Packed) Bytes() int { return 4*len(p.data) + 2*len(p.half) }
 
-// newPacked returns an empty packed form for the level in use.
+// newPacked returns a packed form without memory for the level in use.
 func newPacked(k, n int, format Format) *Packed {
 	kern := gemmKernels[level]
-	p := &Packed{k: k, n: n, kern: kern, kc: slabDepth(k, kBlock, kern.kc), format: format}
-	switch size := k * p.panels() * kern.nr; {
-	case size == 0:
-	case format == FormatF32:
-		p.data = alignedFloats(size)
-	default:
-		p.half = make([]uint16, size)
-	}
-	return p
+	return &Packed{k: k, n: n, kern: kern, kc: slabDepth(k, kBlock, kern.kc), format: format}
 }
+
+// size is the number of elements in all panels.
+func (p *Packed) size() int { return p.k * p.panels() * p.kern.nr }
 
 // panels returns the number of panels of a slab.
 func (p *Packed) panels() int { return ceilDiv(p.n, p.kern.nr) }

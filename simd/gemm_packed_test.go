@@ -117,6 +117,30 @@ func TestPackRowsSpecial(t *testing.T) {
 	})
 }
 
+// PackInto packs into memory that begins anywhere.
+func TestPackInto(t *testing.T) {
+	const m, k, n = 3, 300, 45
+	a, b := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(n*k, 2), Stride: k, Trans: true}
+	want, got := make([]float32, m*n), make([]float32, m*n)
+	GemmPacked(nil, m, a, Pack(nil, k, n, b), 0, want, n, nil)
+	for from := range 5 {
+		memory := make([]float32, from+PackedLen(k, n))[from:]
+		GemmPacked(nil, m, a, PackInto(memory, nil, k, n, b), 0, got, n, nil)
+		for i, v := range got {
+			if v != want[i] {
+				t.Fatalf("from %d: [%d] = %v, want %v", from, i, v, want[i])
+			}
+		}
+	}
+	PackInto(make([]float32, PackedLen(0, 5)), nil, 0, 5, Matrix{})
+	defer func() {
+		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "memory has") {
+			t.Errorf("found %v", v)
+		}
+	}()
+	PackInto(make([]float32, PackedLen(k, n)-1), nil, k, n, b)
+}
+
 func TestPackRowsSize(t *testing.T) {
 	b := Matrix{Data: randomFloats(96*64, 1), Stride: 64, Trans: true}
 	full, half := PackRows(nil, 64, 96, true, FormatF32, rowsOf(b)), PackRows(nil, 64, 96, true, FormatBF16, rowsOf(b))
