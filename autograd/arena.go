@@ -106,6 +106,8 @@ type buffer struct {
 	refs     int
 	borrowed bool // the caller's or a parameter's memory: never written, never recycled
 	use      *use // what Tape.Use took the values from
+
+	planes *planeList // instead of data
 }
 
 // use is a parameter in the state in which Tape.Use found it.

@@ -92,7 +92,11 @@
 // goroutines lend arenas from [Arenas].
 //
 // [Reshape], and a [Permute] that moves nothing, share their operand's memory, which is counted. A Tensor of
-// [Tape.Use] shares the parameter's. There are no other views, and no operation writes to its operands.
+// [Tape.Use] shares the parameter's. No operation writes to its operands.
+//
+// On a tape that cannot record gradients, [Slice] and [Concat] along the channels of images [n, c, h, w] and
+// [ChannelShuffle] share memory too. The channels of their result stay where they are. An operation that needs the
+// image in one piece, and [Tensor.Floats], get it by one copy; a [Profile] shows it as "join planes".
 //
 // A parameter must not be updated between forward and backward. Operations count the versions of the
 // parameters whose values they read, also through Use, and Backward panics with a UseError when one changed.

@@ -43,6 +43,13 @@ type frame struct {
 // begin opens an operation on the tape of its operands, at least one of which is a Tensor; optional
 // operands may be nil.
 func begin(name string, ins ...Operand) *frame {
+	f := beginPlanes(name, ins...)
+	f.joinPlanes()
+	return f
+}
+
+// beginPlanes is begin for an operation that takes planes that lie apart.
+func beginPlanes(name string, ins ...Operand) *frame {
 	var t *Tape
 	for _, in := range ins {
 		if !given(in) {
@@ -177,7 +184,7 @@ func (f *frame) doneAll(ys []*Tensor, step func(*back)) {
 	if p := f.opts.Profile; p != nil {
 		bytes := 0
 		for _, y := range ys {
-			bytes += 4 * len(y.data)
+			bytes += 4 * len(y.data) // none where planes lie apart
 		}
 		p.add(f.name, time.Since(f.start), bytes, f.flops)
 	}

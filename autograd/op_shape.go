@@ -11,7 +11,7 @@ func Transpose(x Operand, a, b int) *Tensor {
 	}
 	a, b = axis("transpose", a, xs), axis("transpose", b, xs)
 	dims[a], dims[b] = b, a
-	return permute("transpose", x, xs, dims)
+	return permute(begin("transpose", x), x, xs, dims)
 }
 
 // Permute returns x with its dimensions in another order: dimension i of the result is dimension dims[i]
@@ -29,7 +29,7 @@ func Permute(x Operand, dims ...int) *Tensor {
 		}
 		order[i], seen[d] = d, true
 	}
-	return permute("permute", x, xs, order)
+	return permute(begin("permute", x), x, xs, order)
 }
 
 // ChannelShuffle regroups channels, as PyTorch's channel_shuffle: x, [n, groups·c, …], is seen as
@@ -41,25 +41,36 @@ func ChannelShuffle(x Operand, groups int) *Tensor {
 	if len(xs) < 2 || groups < 1 || xs[1]%groups != 0 {
 		shapePanic(name, "expected x [n, channels, …] and groups that divide the channels", xs, []int{groups})
 	}
+	f := beginPlanes(name, x)
+	if f.planar(xs, x) {
+		l, each := f.newPlanes(), xs[1]/groups
+		l.of(x.(*Tensor))
+		for i := range xs[0] {
+			for j := range each {
+				l.take(i, j, xs[1], each)
+			}
+		}
+		return f.done(f.fromPlanes(l, xs...), nil)
+	}
 	grouped := append([]int{xs[0], groups, xs[1] / groups}, xs[2:]...)
 	dims := []int{0, 2, 1}
 	for i := range xs[2:] {
 		dims = append(dims, 3+i)
 	}
-	return permute(name, x, grouped, dims, xs...)
+	f.joinPlanes()
+	return permute(f, x, grouped, dims, xs...)
 }
 
 // permute sees x as an array of shape xs and gives its dimensions another order. The result has a given shape, or else
 // the sizes in that order.
-func permute(name string, x Operand, xs, dims []int, result ...int) *Tensor {
-	f := begin(name, x)
+func permute(f *frame, x Operand, xs, dims []int, result ...int) *Tensor {
 	xv := f.values(x)
 	shape, strides := make([]int, len(dims)), make([]int, len(dims))
 	from := stridesOf(xs, len(xs))
 	for i, d := range dims {
 		shape[i], strides[i] = xs[d], from[d]
 	}
-	l := newLayout(name, shape, strides, stridesOf(shape, len(shape)))
+	l := newLayout(f.name, shape, strides, stridesOf(shape, len(shape)))
 	if len(result) > 0 {
 		shape = result
 	}
@@ -195,7 +206,7 @@ func Concat(dim int, xs ...Operand) *Tensor {
 	if len(xs) == 0 {
 		shapePanic("concat", "expected at least one operand")
 	}
-	f := begin("concat", xs...)
+	f := beginPlanes("concat", xs...)
 	shape := cloneShape(xs[0].Shape())
 	d := axis("concat", dim, shape)
 	shape[d] = 0
@@ -210,6 +221,17 @@ func Concat(dim int, xs ...Operand) *Tensor {
 		}
 		shape[d] += s[d]
 	}
+	if d == 1 && f.planar(shape, xs...) {
+		l := f.newPlanes()
+		for i := range shape[0] {
+			for _, x := range xs {
+				l.of(x.(*Tensor))
+				l.take(i, 0, x.Shape()[1], 1)
+			}
+		}
+		return f.done(f.fromPlanes(l, shape...), nil)
+	}
+	f.joinPlanes()
 	xs = append([]Operand(nil), xs...)
 	y := f.out(shape...)
 	outer, width := around(shape, d)
@@ -240,14 +262,19 @@ func Concat(dim int, xs ...Operand) *Tensor {
 // Slice returns the part of x whose index in dimension dim is from … to-1; a negative dim counts from the
 // end.
 func Slice(x Operand, dim, from, to int) *Tensor {
-	f := begin("slice", x)
-	xs, xv := x.Shape(), f.values(x)
+	f := beginPlanes("slice", x)
+	xs := x.Shape()
 	d := axis("slice", dim, xs)
 	if from < 0 || to < from || to > xs[d] {
 		shapePanic("slice", "expected 0 ≤ from ≤ to ≤ size", xs, []int{dim, from, to})
 	}
 	shape := cloneShape(xs)
 	shape[d] = to - from
+	if d == 1 && f.planar(shape, x) {
+		return f.done(f.slice(x.(*Tensor), from, to, shape), nil)
+	}
+	f.joinPlanes()
+	xv := f.values(x)
 	y := f.out(shape...)
 	outer, width := around(xs, d)
 	inner := width / max(1, xs[d])
@@ -276,6 +303,22 @@ func Slice(x Operand, dim, from, to int) *Tensor {
 			}
 		})
 	})
+}
+
+// slice returns channels from to to-1 of images, in x's memory.
+func (f *frame) slice(x *Tensor, from, to int, shape []int) *Tensor {
+	if x.planes == nil && shape[0] == 1 { // a run of memory
+		size := shape[2] * shape[3]
+		y := f.share(x, shape)
+		y.data = y.data[from*size : to*size : to*size]
+		return y
+	}
+	l := f.newPlanes()
+	l.of(x)
+	for i := range shape[0] {
+		l.take(i, from, to, 1)
+	}
+	return f.fromPlanes(l, shape...)
 }
 
 // around returns the number of rows that a shape has before dimension d, and the elements of such a row.

@@ -48,6 +48,7 @@ type Tape struct {
 	read     []Operand // in the first run of a recomputed segment: the parameters it used
 	draws    uint64    // random operations so far
 	commits  []func()
+	lists    []*planeList // for reuse
 	record   bool
 	rerun    bool // inside the second run of a recomputed segment
 	lent     int  // scratch buffers not yet recycled
@@ -85,7 +86,7 @@ func (t *Tape) Reset() {
 		}
 		if x.buf != nil {
 			t.release(x.buf)
-			x.buf, x.data = nil, nil
+			x.buf, x.data, x.planes = nil, nil, nil
 		}
 	}
 	clear(t.live)
@@ -205,6 +206,11 @@ func (t *Tape) newBuffer(n int) *buffer { return &buffer{data: t.arena.get(n), r
 func (t *Tape) release(b *buffer) {
 	b.refs--
 	if b.refs > 0 || b.borrowed {
+		return
+	}
+	if b.planes != nil {
+		t.dropPlanes(b.planes)
+		b.planes = nil
 		return
 	}
 	t.giveBack(b.data)

@@ -13,6 +13,7 @@ type Tensor struct {
 	shape    []int
 	buf      *buffer
 	data     []float32
+	planes   *planeList // instead of data
 	grad     *buffer
 	needs    bool   // a gradient flows through it
 	want     bool   // its gradient is to be kept for the caller
@@ -44,6 +45,7 @@ func (x *Tensor) Tape() *Tape { return x.tape }
 // when dst has another length.
 func (x *Tensor) Floats(dst []float32) []float32 {
 	x.check("floats")
+	x.joinPlanes()
 	if dst == nil {
 		dst = make([]float32, len(x.data))
 	}
@@ -58,7 +60,7 @@ func (x *Tensor) Floats(dst []float32) []float32 {
 // Float returns the only element of a Tensor of one.
 func (x *Tensor) Float() float32 {
 	x.check("float")
-	if len(x.data) != 1 {
+	if len(x.data) != 1 { // one value is never a plane apart
 		shapePanic("float", "expected one element", x.shape)
 	}
 	v := x.data[0]
@@ -112,7 +114,7 @@ func lender(in Operand) *Parameter {
 func (x *Tensor) free() {
 	if x.buf != nil {
 		x.tape.release(x.buf)
-		x.buf, x.data = nil, nil
+		x.buf, x.data, x.planes = nil, nil, nil
 	}
 }
 
