@@ -16,10 +16,16 @@ type Conv2dOptions struct {
 //
 //	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
 //
-// An output is a sum of products over (channel, ky, kx), then the bias. Its blocks, added one after the other, are
-// of max(1, ⌊256/(kh·kw)⌋) channels; in a block the sum is one chain of fused multiply-adds. (Windows of more
-// than 256 taps are cut every 256 taps.) A gradient with respect to w is summed over images and positions in
-// order. So no bit depends on the number of threads or on what else is in the batch.
+// An output is a sum of products over (channel, ky, kx), padding included, then the bias. It is cut into blocks of
+// max(1, ⌊256/(kh·kw)⌋) channels. In a block the sum is one chain of fused multiply-adds from +0, and blocks are added
+// one after the other. Gradients are such sums too:
+//
+//   - that of x runs over (filter, ky, kx), for the taps that see pixels with the same remainders modulo the stride,
+//     in blocks of max(1, ⌊256/taps⌋) filters;
+//   - that of w runs over (image, position), in blocks of 256 positions of an image, or of max(1, ⌊256/positions⌋)
+//     images of at most 128 positions.
+//
+// So no bit depends on the number of threads, and no result on what else is in the batch.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	const name = "conv2d"
 	f := begin(name, x, w, b)

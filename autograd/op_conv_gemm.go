@@ -2,45 +2,186 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// A convolution is a product of the weight [co, taps] with a matrix [taps, positions], which holds the pixels
-// under the window of each position. That matrix is kh·kw times as large as the image. So only a tile of it
-// exists at a time, in scratch that stays in a core's second-level cache: at most colDepth taps by colWidth
-// positions, 512 KiB. In the forward step a tile has the channels of one K block, so that each call of Gemm adds the
-// sum of one block.
+// A sliding is a convolution as products of weights [co, ci·taps] with the pixels under a window, a matrix
+// [ci·taps, positions] that is never stored: the product gathers its panels from planes. The forward pass is one,
+// and the gradient of the input is one for each phase of the stride.
+//
+// K runs over (channel, tap) in blocks of whole channels, as many as have 256 taps, at least one.
+type sliding struct {
+	y, x      convAxis
+	n, groups int
+	ci, co    int // channels of a group
+	// Of a group of an image: the channels before and after. Results are written to those after.
+	source func(image, group int) []float32
+	result func(image, group int) []float32
+	weight func(group int) []float32
+	bias   []float32 // of all groups, or nil
+	beta   float32
+
+	// Output (r, c) of a channel is element at + r·rowStep + c·step of planeSize.
+	at, rowStep, step, planeSize int
+}
+
+// Scratch is bounded. The planes of a task have at most stripMost elements, 768 KiB, unless the shortest strip needs
+// more. Planes that all threads share have at most wholeMost, 4 MiB. A strip is a multiple of stripUnit positions, which
+// the widths of panels divide at each level: 32, 16, 12 and 4. Images of few positions share panels, stripMany in all.
 const (
-	colDepth = 256
-	colWidth = 512
+	stripMost = 192 << 10
+	wholeMost = 1 << 20
+	stripUnit = 96
+	stripMany = 5 * stripUnit
 )
 
-// blockChannels is the number of channels in a K block, which holds whole windows: about 256 taps, as in Gemm. The
-// taps of a larger window are cut as Gemm cuts them.
-func (g *convShape) blockChannels() int { return max(1, colDepth/(g.kh*g.kw)) }
-
-// convTiles divides a convolution that is not pointwise.
-type convTiles struct {
-	*phases
-	channels int // of a tile
-	split    int // elements of a tile's phases, which come before its columns in scratch
-	scratch  int // elements of both
+// A slidingPlan divides a sliding into tasks. No bit depends on it.
+type slidingPlan struct {
+	planes
+	images int  // of a task
+	strip  int  // positions of a task, of one image
+	shared bool // threads share a task, and tasks follow one another
+	image  int  // elements of an image's planes
+	size   int  // elements of the planes of a task
+	sums   int  // elements of the results of a task that are not written in place
 }
 
-// tiles returns tiles of at most the given number of channels and of about the given number of positions, and their
-// scratch.
-func (g *convShape) tiles(channels, width int) convTiles {
-	c := convTiles{phases: g.phases(max(1, min(g.oh, width/g.ow))), channels: min(g.ci, channels)}
-	c.split = c.channels * c.size
-	c.scratch = c.split + c.channels*g.kh*g.kw*c.rows*g.ow
-	return c
-}
-
-// columns fills the columns of channels c0 to c1 of an image for the outputs of rows r0 to r1.
-func (c *convTiles) columns(buf, x []float32, c0, c1, r0, r1 int) (col []float32) {
-	parts, col := buf[:(c1-c0)*c.size], buf[c.split:]
-	for k := c0; k < c1; k++ {
-		c.phases.split(parts[(k-c0)*c.size:][:c.size], x[k*c.h*c.w:][:c.h*c.w], r0)
+// plan chooses the tasks. When there are fewer images and groups than threads can divide, each is divided by the
+// product itself, if its planes fit; else strips become shorter.
+func (s *sliding) plan(threads int) slidingPlan {
+	positions := s.y.out * s.x.out
+	p := slidingPlan{images: 1, strip: positions}
+	if positions <= stripMany/4 {
+		p.images = min(s.n, stripMany/positions)
 	}
-	c.gather(col, parts, r1-r0)
-	return col
+	lay := func() {
+		p.planes = newPlanes(s.y, s.x, stripRows(p.strip, s.x.out, s.y.out))
+		p.image = s.ci * p.planes.size
+		p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
+	}
+	lay()
+	p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && p.size <= wholeMost
+	if !p.shared {
+		few := func() bool {
+			return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
+		}
+		for p.images > 1 && (p.size > stripMost || few()) {
+			p.images = (p.images + 1) / 2
+			lay()
+		}
+		for p.strip > stripUnit && (p.size > stripMost || few()) {
+			p.strip = roundUp(p.strip/2, stripUnit)
+			lay()
+		}
+	}
+	if p.images > 1 || s.step != 1 || s.rowStep != s.x.out {
+		p.sums = s.co * p.images * p.strip
+	}
+	return p
+}
+
+// stripRows is the most rows of a width that n positions touch.
+func stripRows(n, width, rows int) int { return min(rows, (n+width-2)/width+1) }
+
+// run computes the products.
+func (s *sliding) run(t *Tape) {
+	positions := s.y.out * s.x.out
+	if positions == 0 || s.co == 0 || s.n == 0 {
+		return
+	}
+	p := s.plan(t.workers.Limit())
+	strips := ceilDiv(positions, p.strip)
+	tasks := ceilDiv(s.n, p.images) * s.groups * strips
+	slots := 1
+	if !p.shared {
+		slots = t.slots(tasks, s.co*s.ci*len(p.window)*p.strip)
+	}
+	scratch := t.scratch(slots * (p.size + p.sums))
+	t.eachSlot(slots, tasks, func(slot, i int) {
+		a := i % strips * p.strip
+		group, image := i/strips%s.groups, i/strips/s.groups*p.images
+		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], group, image, a)
+	})
+	t.recycle(scratch)
+}
+
+// task computes the results of a group of images from position a on.
+func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image, a int) {
+	positions, taps := s.y.out*s.x.out, s.ci*len(p.window)
+	images, strip := min(p.images, s.n-image), min(p.strip, positions-a)
+	row := a / s.x.out
+	t.eachIf(p.shared, images*s.ci, p.planes.size, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			src := s.source(image+i/s.ci, group)
+			p.fill(scratch[i*p.planes.size:][:p.planes.size], src[i%s.ci*s.y.size*s.x.size:], row)
+		}
+	})
+	g := p.gather(scratch[:p.size], a, row)
+	if images > 1 {
+		g.Height, g.Image = s.y.out, p.image
+	}
+	var ep *simd.Epilogue
+	if s.bias != nil {
+		ep = &simd.Epilogue{RowBias: s.bias[group*s.co:][:s.co]}
+	}
+	var inner *simd.Workers
+	if p.shared {
+		inner = t.workers
+	}
+	w, n, block := simd.Matrix{Data: s.weight(group), Stride: taps}, images*strip, convBlock(len(p.window))
+	if p.sums == 0 {
+		simd.GemmGather(inner, s.co, n, taps, w, &g, block, s.beta, s.result(image, group)[a:], s.planeSize, ep)
+		return
+	}
+	sums := scratch[p.size:]
+	simd.GemmGather(inner, s.co, n, taps, w, &g, block, 0, sums, n, ep)
+	t.eachIf(p.shared, images*s.co, 2*strip, func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			c := i % s.co
+			s.spread(s.result(image+i/s.co, group)[c*s.planeSize:][:s.planeSize], sums[c*n+i/s.co*strip:][:strip], a)
+		}
+	})
+}
+
+// convBlock is the length of a block of K: whole channels of the given number of taps, up to 256 numbers.
+func convBlock(taps int) int { return max(1, 256/taps) * taps }
+
+// spread writes or adds the results from position a on to one channel.
+func (s *sliding) spread(dst, sums []float32, a int) {
+	for len(sums) > 0 {
+		r, c := a/s.x.out, a%s.x.out
+		n := min(len(sums), s.x.out-c)
+		if s.step == 1 && s.rowStep == s.x.out {
+			n = len(sums)
+		}
+		to := dst[s.at+r*s.rowStep+c*s.step:]
+		if s.step > 1 {
+			simd.Spread(to, sums[:n], s.step, s.beta != 0)
+		} else if s.beta != 0 {
+			simd.Add(to[:n], to[:n], sums[:n])
+		} else {
+			copy(to, sums[:n])
+		}
+		a, sums = a+n, sums[n:]
+	}
+}
+
+// eachIf is each, serial unless parallel is set.
+func (t *Tape) eachIf(parallel bool, n, cost int, f func(lo, hi int)) {
+	if parallel {
+		t.each(n, cost, f)
+	} else {
+		f(0, n)
+	}
+}
+
+// axes returns the window of the forward pass.
+func (g *convShape) axes() (y, x convAxis) {
+	y, x = convAxis{size: g.h, out: g.oh, stride: g.sy}, convAxis{size: g.w, out: g.ow, stride: g.sx}
+	for k := range g.kh {
+		y.taps = append(y.taps, k*g.dy-g.py)
+	}
+	for k := range g.kw {
+		x.taps = append(x.taps, k*g.dx-g.px)
+	}
+	return y, x
 }
 
 // forward computes y = conv(x, w) + bias + beta·y, beta being 0 or 1.
@@ -56,42 +197,14 @@ func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w, bias []flo
 		g.pointwiseForward(t, y, beta, x, w, bias)
 		return
 	}
-	problems, threads := g.n*g.groups, t.workers.Limit()
-	width := colWidth
-	c := g.tiles(g.blockChannels(), width)
-	for width > 128 && c.rows > 1 && problems*ceilDiv(g.oh, c.rows) < 2*threads {
-		width /= 2
-		c = g.tiles(g.blockChannels(), width)
+	s := sliding{n: g.n, groups: g.groups, ci: g.ci, co: g.co, bias: bias, beta: beta,
+		rowStep: g.ow, step: 1, planeSize: g.positions(),
+		source: func(i, k int) []float32 { return g.before(x, i, k) },
+		result: func(i, k int) []float32 { return g.after(y, i, k) },
+		weight: func(k int) []float32 { return g.weight(w, k) },
 	}
-	blocks := ceilDiv(g.oh, c.rows)
-	inner := t.workers
-	if problems*blocks >= 2*threads {
-		inner = nil
-	}
-	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw
-	slots := t.slots(problems*blocks, g.co*taps*c.rows*g.ow)
-	scratch := t.scratch(slots * c.scratch)
-	t.eachSlot(slots, problems*blocks, func(slot, task int) {
-		i, k := task/blocks/g.groups, task/blocks%g.groups
-		r0 := task % blocks * c.rows
-		r1 := min(r0+c.rows, g.oh)
-		n := (r1 - r0) * g.ow
-		src, wk := g.before(x, i, k), g.weight(w, k)
-		dst := g.after(y, i, k)[r0*g.ow:]
-		from := beta
-		for c0 := 0; c0 < g.ci; c0 += c.channels {
-			c1 := min(c0+c.channels, g.ci)
-			col := c.columns(scratch[slot*c.scratch:][:c.scratch], src, c0, c1, r0, r1)
-			var ep *simd.Epilogue
-			if c1 == g.ci {
-				ep = g.epilogue(bias, k)
-			}
-			simd.Gemm(inner, g.co, n, (c1-c0)*window, simd.Matrix{Data: wk[c0*window:], Stride: taps},
-				simd.Matrix{Data: col, Stride: n}, from, dst, positions, ep)
-			from = 1
-		}
-	})
-	t.recycle(scratch)
+	s.y, s.x = g.axes()
+	s.run(t)
 }
 
 // epilogue adds the biases of group k.
@@ -121,123 +234,7 @@ func (g *convShape) eachProblem(t *Tape, f func(inner *simd.Workers, i, k int)) 
 	t.workers.For(problems, func(task int) { f(inner, task/g.groups, task%g.groups) })
 }
 
-// weightGrad computes dw = Σ dy·colᵀ + beta·dw. A task owns a block of dw and goes through all images and
-// positions in order, so that the number of tasks does not change the order of a sum.
-func (g *convShape) weightGrad(t *Tape, dw []float32, beta float32, x, dy []float32) {
-	switch {
-	case g.n == 0 || g.positions() == 0 || len(dw) == 0:
-		if beta == 0 {
-			clear(dw)
-		}
-		return
-	case g.depthwise():
-		g.depthwiseWeightGrad(t, dw, beta, x, dy)
-		return
-	case g.pointwise():
-		for k := range g.groups {
-			from := beta
-			for i := range g.n {
-				simd.Gemm(t.workers, g.co, g.ci, g.positions(), simd.Matrix{Data: g.after(dy, i, k), Stride: g.positions()},
-					simd.Matrix{Data: g.before(x, i, k), Stride: g.positions(), Trans: true},
-					from, g.weight(dw, k), g.ci, nil)
-				from = 1
-			}
-		}
-		return
-	}
-	// Dividing the channels costs nothing; dividing the filters gathers the same pixels again.
-	filters := g.co
-	c := g.tiles(g.blockChannels(), colWidth)
-	tasks := func() int { return g.groups * ceilDiv(g.ci, c.channels) * ceilDiv(g.co, filters) }
-	if want := 2 * t.workers.Limit(); want > 2 {
-		for tasks() < want && c.channels*g.kh*g.kw > 64 && c.channels > 1 {
-			c = g.tiles(c.channels/2, colWidth) // as many rows
-		}
-		for tasks() < want && filters > 32 {
-			filters = (filters + 1) / 2
-		}
-	}
-	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw
-	across, down := ceilDiv(g.ci, c.channels), ceilDiv(g.co, filters)
-	slots := t.slots(tasks(), g.n*positions*c.channels*window*filters)
-	scratch := t.scratch(slots * c.scratch)
-	t.eachSlot(slots, tasks(), func(slot, task int) {
-		k := task / down / across
-		c0, f0 := task/down%across*c.channels, task%down*filters
-		c1, f1 := min(c0+c.channels, g.ci), min(f0+filters, g.co)
-		dst := g.weight(dw, k)[f0*taps+c0*window:]
-		from := beta
-		for i := range g.n {
-			src, seed := g.before(x, i, k), g.after(dy, i, k)[f0*positions:]
-			for r0 := 0; r0 < g.oh; r0 += c.rows {
-				r1 := min(r0+c.rows, g.oh)
-				n := (r1 - r0) * g.ow
-				col := c.columns(scratch[slot*c.scratch:][:c.scratch], src, c0, c1, r0, r1)
-				simd.Gemm(nil, f1-f0, (c1-c0)*window, n, simd.Matrix{Data: seed[r0*g.ow:], Stride: positions},
-					simd.Matrix{Data: col, Stride: n, Trans: true}, from, dst, taps, nil)
-				from = 1
-			}
-		}
-	})
-	t.recycle(scratch)
-}
-
-// inputGrad computes dx = convᵀ(dy, w) + beta·dx. A task owns some channels of one image. A pixel receives its
-// contributions by blocks of rows of outputs, and within a block tap by tap. The shapes alone decide the size
-// of a block.
-func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
-	switch {
-	case len(dx) == 0:
-		return
-	case g.co == 0 || g.positions() == 0:
-		if beta == 0 {
-			clear(dx)
-		}
-		return
-	case g.depthwise():
-		g.depthwiseInputGrad(t, dx, beta, dy, w)
-		return
-	case g.pointwise():
-		g.eachProblem(t, func(inner *simd.Workers, i, k int) {
-			simd.Gemm(inner, g.ci, g.positions(), g.co, simd.Matrix{Data: g.weight(w, k), Stride: g.ci, Trans: true},
-				simd.Matrix{Data: g.after(dy, i, k), Stride: g.positions()}, beta, g.before(dx, i, k), g.positions(), nil)
-		})
-		return
-	}
-	problems := g.n * g.groups
-	c := g.tiles(g.blockChannels(), colWidth)
-	for c.channels*g.kh*g.kw > 64 && c.channels > 1 && problems*ceilDiv(g.ci, c.channels) < 2*t.workers.Limit() {
-		c = g.tiles(c.channels/2, colWidth) // as many rows
-	}
-	blocks := ceilDiv(g.ci, c.channels)
-	positions, taps, window := g.positions(), g.taps(), g.kh*g.kw
-	slots := t.slots(problems*blocks, g.co*positions*c.channels*window)
-	scratch := t.scratch(slots * c.scratch)
-	t.eachSlot(slots, problems*blocks, func(slot, task int) {
-		i, k := task/blocks/g.groups, task/blocks%g.groups
-		c0 := task % blocks * c.channels
-		c1 := min(c0+c.channels, g.ci)
-		dst := g.before(dx, i, k)[c0*g.h*g.w : c1*g.h*g.w]
-		seed, wk := g.after(dy, i, k), g.weight(w, k)[c0*window:]
-		if beta == 0 {
-			clear(dst)
-		}
-		buf := scratch[slot*c.scratch:][:c.scratch]
-		sums, col := buf[:(c1-c0)*c.size], buf[c.split:]
-		for r0 := 0; r0 < g.oh; r0 += c.rows {
-			r1 := min(r0+c.rows, g.oh)
-			n := (r1 - r0) * g.ow
-			simd.Gemm(nil, (c1-c0)*window, n, g.co, simd.Matrix{Data: wk, Stride: taps, Trans: true},
-				simd.Matrix{Data: seed[r0*g.ow:], Stride: positions}, 0, col, n, nil)
-			clear(sums)
-			c.scatter(sums, col, r1-r0)
-			for j := range c1 - c0 {
-				c.merge(dst[j*g.h*g.w:][:g.h*g.w], sums[j*c.size:][:c.size], r0)
-			}
-		}
-	})
-	t.recycle(scratch)
-}
-
 // ceilDiv returns how many blocks of size cover n.
 func ceilDiv(n, size int) int { return (n + size - 1) / size }
+
+func roundUp(n, size int) int { return ceilDiv(n, size) * size }

@@ -30,7 +30,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	kern := g.kern
 	nr := kern.nr
 	j0, j1 := p0*nr, min(p1*nr, g.n)
-	few := kern.few != nil && g.packed == nil && i1-i0 <= 2*kern.mr && g.k > 0
+	few := kern.few != nil && g.packed == nil && g.gather == nil && i1-i0 <= 2*kern.mr && g.k > 0
 	if g.k == 0 || g.beta != 0 {
 		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)
 	}
@@ -139,6 +139,9 @@ type gemmScratch struct {
 	tile     gemmTile
 	operands gemmOperands
 	a, b     []float32
+	taps     []int
+	pieces   []gatherPiece
+	rows     []float32 // gathered, to be transposed
 }
 
 var gemmScratches = freeList[gemmScratch]{

@@ -50,6 +50,34 @@ func TestGemmStaysInside(t *testing.T) {
 	})
 }
 
+// Gathering reads no further than its slack, and writes nothing outside C.
+func TestGemmGatherStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(6, 6))
+		for range 60 {
+			m, n, k := sizes(rng, kern)
+			b, _ := newGather(rng, n, min(k, 50))
+			k = min(k, 50)
+			for _, left := range []bool{true, false} {
+				data := newGuarded(t, max(4*len(b.Data), 1)).floats(len(b.Data), !left)
+				copy(data, b.Data)
+				moved := *b
+				moved.Data = data
+				c := newGuarded(t, 4*m*n).floats(m*n, !left)
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							t.Fatalf("m=%d n=%d k=%d, left %t: %+v: %v", m, n, k, left, moved, v)
+						}
+					}()
+					GemmGather(nil, m, n, k, Matrix{randomFloats(m*k, 1), max(1, k), false}, &moved, 20, 0, c, n, nil)
+				}()
+			}
+		}
+	})
+}
+
 // The guard itself works: a touch beyond it is noticed.
 func TestGuardedNotices(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -112,6 +112,10 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 		g.packed.format.widen(x.data[:(p1-p0)*kc*nr], g.packed.halvesFrom(k0, kc, p0))
 	case g.packed != nil:
 		x.data = g.packed.panelsFrom(k0, kc, p0)
+	case g.gather != nil:
+		s.b = grow(s.b, (p1-p0)*kc*nr)
+		x.data = s.b
+		g.packGather(s, s.b, p0, p1, k0, kc)
 	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:
 		// Too few rows to pay for a copy of B.
 		x.data, x.brs, x.bps = b.at(k0, p0*nr), 4*b.Stride, 4*nr
@@ -139,7 +143,7 @@ func (x *bSlab) panel(i int) unsafe.Pointer {
 // fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.
 // It does so where packing transposes: the hardware does not foresee those reads from one group to the next.
 func (g *gemmRun) fetchNext(x *bSlab, b Matrix, p, k0 int) {
-	if g.packed == nil && b.Trans && k0 < g.k {
+	if g.packed == nil && g.gather == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}
 }
@@ -152,6 +156,12 @@ func (g *gemmRun) packShared(i int) {
 	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*g.groupCols
 	kc := min(g.depth, g.k-k0)
 	dst := g.sharedB.data[k0*g.panels*nr+p*kc*nr:]
+	if g.gather != nil {
+		s := gemmScratches.get()
+		defer gemmScratches.put(s)
+		g.packGather(s, dst, p, min(p+g.groupCols, g.panels), k0, kc)
+		return
+	}
 	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
 }
 

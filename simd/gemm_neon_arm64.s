@@ -1728,6 +1728,49 @@ block:
 	BNE block
 	RET
 
+// func gatherNEON(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+// Copies n pieces of 4 elements for each of rows taps. Piece p of tap i goes from byte
+// 4·taps[i] + pieces[p].src of src to byte i·stride + pieces[p].dst of dst.
+TEXT ·gatherNEON(SB), NOSPLIT, $0-56
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD taps+16(FP), R2
+	MOVD pieces+24(FP), R3
+	MOVD stride+32(FP), R4
+	MOVD rows+40(FP), R5
+	MOVD n+48(FP), R6
+row:
+	MOVD.P 8(R2), R7
+	ADD R7<<2, R1, R7
+	MOVD R3, R8
+	MOVD R6, R9
+piece:
+	LDP.P 16(R8), (R10, R11)
+	ADD R7, R10
+	ADD R0, R11
+	VLD1 (R10), [V0.S4]
+	VST1 [V0.S4], (R11)
+	SUBS $1, R9
+	BNE piece
+	ADD R4, R0
+	SUBS $1, R5
+	BNE row
+	RET
+
+// func everyOtherNEON(dst, src *float32, blocks int)
+// dst[i] = src[2·i] for i < 4·blocks. It reads 8·blocks elements of src.
+TEXT ·everyOtherNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+block:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	VUZP1 V1.S4, V0.S4, V2.S4
+	VST1.P [V2.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
 // func peakNEON(n int)
 // n rounds of 24 fused multiply-adds of 4 lanes.
 TEXT ·peakNEON(SB), NOSPLIT, $0-8

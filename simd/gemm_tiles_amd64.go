@@ -333,6 +333,15 @@ func packNarrow256(dst, src *float32, stride, kc, cols int, mask *[8]int32)
 func packTrans256(dst, src *float32, stride, blocks int)
 
 //go:noescape
+func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+
+//go:noescape
+func everyOther256(dst, src *float32, blocks int)
+
+//go:noescape
+func spreadOther256(dst, src *float32, blocks, add int)
+
+//go:noescape
 func gemm512r1(t *gemmTile)
 
 //go:noescape
@@ -607,3 +616,6 @@ func packStrip512(dst, src *float32, stride, kc, panels int)
 
 //go:noescape
 func packTrans512(dst, src *float32, stride, kc, rows int)
+
+//go:noescape
+func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)

@@ -101,4 +101,10 @@ func gemmNEONb8(t *gemmTile)
 func packTransNEON(dst, src *float32, stride, blocks, width int)
 
 //go:noescape
+func gatherNEON(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+
+//go:noescape
+func everyOtherNEON(dst, src *float32, blocks int)
+
+//go:noescape
 func peakNEON(n int)

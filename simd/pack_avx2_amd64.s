@@ -112,3 +112,84 @@ block:
 	JNE block
 	VZEROUPPER
 	RET
+
+// func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+// Copies n pieces of 8 elements for each of rows taps. Piece p of tap i goes from byte
+// 4·taps[i] + pieces[p].src of src to byte i·stride + pieces[p].dst of dst.
+TEXT ·gather256(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ taps+16(FP), R8
+	MOVQ pieces+24(FP), R9
+	MOVQ stride+32(FP), R10
+	MOVQ rows+40(FP), DX
+	MOVQ n+48(FP), R11
+row:
+	MOVQ (R8), AX
+	LEAQ (SI)(AX*4), AX
+	MOVQ R9, BX
+	MOVQ R11, CX
+piece:
+	MOVQ (BX), R12
+	MOVQ 8(BX), R13
+	VMOVUPS (AX)(R12*1), Y0
+	VMOVUPS Y0, (DI)(R13*1)
+	ADDQ $16, BX
+	DECQ CX
+	JNE piece
+	ADDQ $8, R8
+	ADDQ R10, DI
+	DECQ DX
+	JNE row
+	VZEROUPPER
+	RET
+
+// func everyOther256(dst, src *float32, blocks int)
+// dst[i] = src[2·i] for i < 8·blocks. It reads 16·blocks elements of src.
+TEXT ·everyOther256(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+block:
+	VMOVUPS (SI), Y0
+	VSHUFPS $0x88, 32(SI), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $64, SI
+	ADDQ $32, DI
+	DECQ CX
+	JNE block
+	VZEROUPPER
+	RET
+
+// func spreadOther256(dst, src *float32, blocks, add int)
+// dst[2·i] = src[i], or dst[2·i] += src[i] unless add is 0, for i < 8·blocks. It reads and writes
+// 16·blocks elements of dst.
+TEXT ·spreadOther256(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ blocks+16(FP), CX
+	MOVQ add+24(FP), DX
+block:
+	VMOVUPS (SI), Y0
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y5
+	VUNPCKLPS Y0, Y0, Y1
+	VUNPCKHPS Y0, Y0, Y0
+	VPERM2F128 $0x20, Y0, Y1, Y2
+	VPERM2F128 $0x31, Y0, Y1, Y3
+	TESTQ DX, DX
+	JEQ store
+	VADDPS Y2, Y4, Y2
+	VADDPS Y3, Y5, Y3
+store:
+	VBLENDPS $0x55, Y2, Y4, Y4
+	VBLENDPS $0x55, Y3, Y5, Y5
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ $32, SI
+	ADDQ $64, DI
+	DECQ CX
+	JNE block
+	VZEROUPPER
+	RET

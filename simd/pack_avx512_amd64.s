@@ -350,3 +350,34 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+// func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
+// Copies n pieces of 16 elements for each of rows taps. Piece p of tap i goes from byte
+// 4·taps[i] + pieces[p].src of src to byte i·stride + pieces[p].dst of dst.
+TEXT ·gather512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ taps+16(FP), R8
+	MOVQ pieces+24(FP), R9
+	MOVQ stride+32(FP), R10
+	MOVQ rows+40(FP), DX
+	MOVQ n+48(FP), R11
+row:
+	MOVQ (R8), AX
+	LEAQ (SI)(AX*4), AX
+	MOVQ R9, BX
+	MOVQ R11, CX
+piece:
+	MOVQ (BX), R12
+	MOVQ 8(BX), R13
+	VMOVUPS (AX)(R12*1), Z0
+	VMOVUPS Z0, (DI)(R13*1)
+	ADDQ $16, BX
+	DECQ CX
+	JNE piece
+	ADDQ $8, R8
+	ADDQ R10, DI
+	DECQ DX
+	JNE row
+	VZEROUPPER
+	RET

@@ -13,6 +13,9 @@ func packAVX2() *asm.Text {
 	avx2.packStrip(a, "Y")
 	packNarrow256(a)
 	packTrans256(a)
+	avx2.gather(a, "Y")
+	everyOther256(a)
+	spreadOther256(a)
 	return a
 }
 
@@ -22,6 +25,7 @@ func packAVX512() *asm.Text {
 	packRows512(a)
 	avx512.packStrip(a, "Z")
 	packTrans512(a)
+	avx512.gather(a, "Z")
 	return a
 }
 

@@ -20,6 +20,8 @@ func tilesNEON() *asm.Text {
 		}
 	}
 	packTransNEON(a)
+	gatherNEON(a)
+	everyOtherNEON(a)
 	peakNEON(a)
 	return a
 }

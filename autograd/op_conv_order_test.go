@@ -1,0 +1,153 @@
+package autograd
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// convOrders are geometries at the edges of what a convolution may be.
+var convOrders = []struct {
+	x, w []int
+	o    Conv2dOptions
+}{
+	{[]int{2, 61, 7, 9}, []int{5, 61, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},
+	{[]int{9, 40, 7, 7}, []int{33, 40, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}}, // images share panels
+	{[]int{3, 30, 9, 30}, []int{20, 30, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},
+	{[]int{2, 12, 33, 41}, []int{7, 12, 3, 3}, Conv2dOptions{Stride: [2]int{2, 2}, Padding: [2]int{1, 1}}},
+	{[]int{2, 5, 21, 22}, []int{4, 5, 5, 4}, Conv2dOptions{Stride: [2]int{3, 2}, Padding: [2]int{2, 3}}},
+	{[]int{2, 6, 20, 19}, []int{8, 3, 3, 3}, Conv2dOptions{Stride: [2]int{1, 2}, Dilation: [2]int{2, 3}, Groups: 2}},
+	{[]int{1, 6, 25, 17}, []int{4, 6, 3, 3}, Conv2dOptions{Stride: [2]int{2, 3}, Dilation: [2]int{2, 2}, Padding: [2]int{1, 2}}},
+	{[]int{2, 3, 20, 23}, []int{8, 3, 7, 7}, Conv2dOptions{Stride: [2]int{2, 2}, Padding: [2]int{3, 3}}},
+	{[]int{2, 4, 3, 5}, []int{6, 4, 2, 3}, Conv2dOptions{Padding: [2]int{5, 4}}}, // more padding than kernel
+	{[]int{5, 300, 1, 1}, []int{6, 300, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},
+	{[]int{2, 300, 6, 7}, []int{9, 300, 1, 1}, Conv2dOptions{Stride: [2]int{2, 2}}},
+	{[]int{3, 300, 5, 5}, []int{9, 300, 1, 1}, Conv2dOptions{}},
+	{[]int{2, 20, 40, 30}, []int{9, 20, 1, 1}, Conv2dOptions{}},
+	{[]int{1, 8, 9, 11}, []int{6, 8, 1, 5}, Conv2dOptions{Padding: [2]int{0, 2}}},
+	{[]int{1, 3, 40, 40}, []int{4, 3, 17, 17}, Conv2dOptions{}},                       // a window of more than 256 taps
+	{[]int{1, 70, 3, 1500}, []int{4, 70, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}}, // several strips
+	{[]int{2, 128, 8, 8}, []int{128, 4, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}, Groups: 32}},
+	{[]int{1, 5, 4, 4}, []int{3, 5, 2, 2}, Conv2dOptions{Stride: [2]int{5, 5}}}, // pixels that no tap sees
+}
+
+// pixel is the padded image's pixel at tap k of position p, and its place in the image, or -1.
+func (g *convShape) pixel(x []float32, i, group, k, p int) (v float32, at int) {
+	c, ky, kx := k/(g.kh*g.kw), k/g.kw%g.kh, k%g.kw
+	iy, ix := p/g.ow*g.sy-g.py+ky*g.dy, p%g.ow*g.sx-g.px+kx*g.dx
+	if iy < 0 || iy >= g.h || ix < 0 || ix >= g.w {
+		return 0, -1
+	}
+	at = (c*g.h+iy)*g.w + ix
+	return g.before(x, i, group)[at], at
+}
+
+// blockSum adds the sum of products of n numbers to the m×cols matrix c, in blocks of the given length. Gemm defines
+// what a block is.
+func blockSum(c []float32, m, cols, n, block int, a, b func(i, k int) float32, beta float32) {
+	for k0 := 0; k0 < n; k0 += block {
+		kc := min(block, n-k0)
+		am, bm := make([]float32, m*kc), make([]float32, kc*cols)
+		for k := range kc {
+			for i := range m {
+				am[i*kc+k] = a(i, k0+k)
+			}
+			for j := range cols {
+				bm[k*cols+j] = b(k0+k, j)
+			}
+		}
+		if kc > 256 {
+			panic("a block that Gemm would cut")
+		}
+		simd.Gemm(nil, m, cols, kc, simd.Matrix{Data: am, Stride: kc}, simd.Matrix{Data: bm, Stride: cols}, beta, c, cols, nil)
+		beta = 1
+	}
+}
+
+// TestConv2dOrder compares results and gradients with explicit products in the documented order, bit for bit, on one
+// and three threads.
+func TestConv2dOrder(t *testing.T) {
+	for _, c := range convOrders {
+		x, w := normals(5, elements("test", c.x)), normals(6, elements("test", c.w))
+		g := newConvShape("test", c.w, c.o.Stride, c.o.Padding, c.o.Dilation, c.o.Groups)
+		g.n, g.h, g.w = c.x[0], c.x[2], c.x[3]
+		g.oh, g.ow = (g.h+2*g.py-g.dy*(g.kh-1)-1)/g.sy+1, (g.w+2*g.px-g.dx*(g.kw-1)-1)/g.sx+1
+		window, taps, positions := g.kh*g.kw, g.taps(), g.positions()
+		dy := normals(7, g.n*c.w[0]*positions)
+		y, dw, dx := make([]float32, len(dy)), make([]float32, len(w)), make([]float32, len(x))
+		if window <= 256 {
+			for i := range g.n {
+				for k := range g.groups {
+					wk := g.weight(w, k)
+					blockSum(g.after(y, i, k), g.co, positions, taps, 256/window*window,
+						func(f, q int) float32 { return wk[f*taps+q] },
+						func(q, p int) float32 { v, _ := g.pixel(x, i, k, q, p); return v }, 0)
+				}
+			}
+		}
+		for k := range g.groups {
+			step, beta := 1, float32(0)
+			if positions <= 128 {
+				step = 256 / positions
+			}
+			for i := 0; i < g.n; i += step {
+				images := min(step, g.n-i)
+				blockSum(g.weight(dw, k), g.co, taps, images*positions, 256,
+					func(f, p int) float32 { return g.after(dy, i+p/positions, k)[f*positions+p%positions] },
+					func(p, q int) float32 { v, _ := g.pixel(x, i+p/positions, k, q, p%positions); return v }, beta)
+				beta = 1
+			}
+		}
+		// The gradient of a pixel: filter by filter, in each the taps that see it.
+		sees := map[[2]int][]int{} // by pixel of a plane and tap: positions
+		for q := range window {
+			for p := range positions {
+				if _, at := g.pixel(x, 0, 0, q, p); at >= 0 {
+					sees[[2]int{at, q}] = append(sees[[2]int{at, q}], p)
+				}
+			}
+		}
+		for at := range g.h * g.w {
+			var phase []int // taps of the pixel's phase
+			for q := range window {
+				if (at/g.w+g.py-q/g.kw*g.dy)%g.sy == 0 && (at%g.w+g.px-q%g.kw*g.dx)%g.sx == 0 {
+					phase = append(phase, q)
+				}
+			}
+			for i := range g.n * g.groups {
+				wk, seed := g.weight(w, i%g.groups), g.after(dy, i/g.groups, i%g.groups)
+				if len(phase) == 0 || len(phase) > 256 {
+					continue
+				}
+				sums := make([]float32, g.ci)
+				blockSum(sums, g.ci, 1, g.co*len(phase), 256/len(phase)*len(phase),
+					func(ch, k int) float32 { return wk[(k/len(phase)*g.ci+ch)*window+phase[k%len(phase)]] },
+					func(k, _ int) float32 {
+						if p := sees[[2]int{at, phase[k%len(phase)]}]; len(p) > 0 {
+							return seed[k/len(phase)*positions+p[0]]
+						}
+						return 0
+					}, 0)
+				for ch, v := range sums {
+					g.before(dx, i/g.groups, i%g.groups)[ch*g.h*g.w+at] = v
+				}
+			}
+		}
+		for _, threads := range []int{1, 3} {
+			tape := NewTape(Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(threads)})
+			xt, p := tape.Input(x, c.x...).WantGradient(), ParameterOf(w, c.w...)
+			out := Conv2d(xt, p, nil, c.o)
+			grads := NewGradients()
+			Backward(grads, []*Tensor{out}, [][]float32{dy})
+			what := fmt.Sprintf("%v %v %v on %d threads: ", c.x, c.w, c.o, threads)
+			if window <= 256 {
+				sameBits(t, what+"result", out.Floats(nil), y)
+				sameBits(t, what+"dx", grads.OfTensor(xt), dx)
+			} else {
+				close32(t, what+"result", out.Floats(nil), naiveConv(x, w, g), 1e-4)
+			}
+			sameBits(t, what+"dw", grads.Of(p), dw)
+		}
+	}
+}

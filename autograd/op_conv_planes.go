@@ -1,0 +1,118 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// An axis is one dimension of a window that slides over a plane: at tap k, output t sees coordinate
+// stride·t + taps[k]. Coordinates outside [0, size) are zeros.
+type convAxis struct {
+	size, out, stride int
+	taps              []int
+}
+
+// planes are the zero-padded copy of a strip of channels, split by the remainders of coordinates modulo the
+// stride. In it, neighboring outputs see neighboring elements at every tap. Tap k of the output in row r and
+// column c of the strip is element window[k] + r·width + c of a channel.
+type planes struct {
+	y, x   convAxis
+	rows   int // of outputs
+	height int // of one phase
+	width  int
+	size   int // elements of all phases of a channel
+	window []int
+	ys, xs []int // the remainders that some tap has
+	y0, x0 int   // the least quotient of a tap
+}
+
+// newPlanes lays out strips of the given number of rows of outputs.
+func newPlanes(y, x convAxis, rows int) planes {
+	p := planes{y: y, x: x, rows: rows}
+	yAt, yq, ySpan := y.split(&p.ys, &p.y0)
+	xAt, xq, xSpan := x.split(&p.xs, &p.x0)
+	p.height, p.width = rows+ySpan, x.out+xSpan
+	p.size = len(p.ys) * len(p.xs) * p.height * p.width
+	for i := range yAt {
+		for j := range xAt {
+			phase := yAt[i]*len(p.xs) + xAt[j]
+			p.window = append(p.window, (phase*p.height+yq[i])*p.width+xq[j])
+		}
+	}
+	return p
+}
+
+// split divides the coordinates of taps by the stride: at is the place of each remainder among those used, and
+// quotients count from the least.
+func (a convAxis) split(used *[]int, least *int) (at, quotients []int, span int) {
+	for i, tap := range a.taps {
+		q := floorDiv(tap, a.stride)
+		r := tap - q*a.stride
+		place := 0
+		for place < len(*used) && (*used)[place] != r {
+			place++
+		}
+		if place == len(*used) {
+			*used = append(*used, r)
+		}
+		at, quotients = append(at, place), append(quotients, q)
+		if i == 0 {
+			*least = q
+		}
+		*least = min(*least, q)
+	}
+	for i := range quotients {
+		quotients[i] -= *least
+		span = max(span, quotients[i])
+	}
+	return at, quotients, span
+}
+
+func floorDiv(a, b int) int {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// fill copies the part of a plane that the outputs in rows from r0 on see.
+func (p *planes) fill(dst, plane []float32, r0 int) {
+	for _, ry := range p.ys {
+		for _, rx := range p.xs {
+			shift := p.x0*p.x.stride + rx
+			lo, hi := inside(p.x.size, p.width, shift, p.x.stride)
+			for i := range p.height {
+				row := dst[:p.width]
+				dst = dst[p.width:]
+				iy := (r0+p.y0+i)*p.y.stride + ry
+				if iy < 0 || iy >= p.y.size || lo == hi {
+					clear(row)
+					continue
+				}
+				clear(row[:lo])
+				clear(row[hi:])
+				src := plane[iy*p.x.size+lo*p.x.stride+shift:]
+				if p.x.stride == 1 {
+					copy(row[lo:hi], src)
+				} else {
+					simd.Every(row[lo:hi], src, p.x.stride)
+				}
+			}
+		}
+	}
+}
+
+// gather returns the product's view of channels that fill has copied to data, from position a on, where row is
+// the strip's first row.
+func (p *planes) gather(data []float32, a, row int) simd.Gather {
+	return simd.Gather{Data: data, Window: p.window, Plane: p.size, Width: p.x.out, Pitch: p.width, From: a - row*p.x.out}
+}
+
+// inside returns the range of j below n with 0 ≤ j·stride + shift < size.
+func inside(size, n, shift, stride int) (lo, hi int) {
+	if shift < 0 {
+		lo = min(n, (-shift+stride-1)/stride)
+	}
+	if size > shift {
+		hi = min(n, (size-shift-1)/stride+1)
+	}
+	return lo, max(lo, hi)
+}

@@ -1,0 +1,6 @@
+package simd
+
+var movers = [...]mover{
+	Generic: {gather: gatherGeneric, lanes: 1},
+	NEON:    {gatherNEON, lanesNEON, everyOtherNEON, nil, lanesNEON},
+}

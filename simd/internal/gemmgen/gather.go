@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+const gatherParams = "(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)"
+
+func (s *tileSet) gatherDoc() []string {
+	return []string{
+		fmt.Sprintf("Copies n pieces of %d elements for each of rows taps. Piece p of tap i goes from byte", s.lanes),
+		"4·taps[i] + pieces[p].src of src to byte i·stride + pieces[p].dst of dst.",
+	}
+}
+
+// gather copies scattered rows piece by piece. Pieces are whole registers, so that no mask is needed: what a
+// piece writes past its run the next piece or the next row writes over.
+func (s *tileSet) gather(a *asm.Text, reg string) {
+	a.Func("gather"+s.suffix, gatherParams, 0, 56, s.gatherDoc()...)
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ taps+16(FP), R8")
+	a.Op("MOVQ pieces+24(FP), R9")
+	a.Op("MOVQ stride+32(FP), R10")
+	a.Op("MOVQ rows+40(FP), DX")
+	a.Op("MOVQ n+48(FP), R11")
+	a.Label("row")
+	a.Op("MOVQ (R8), AX")
+	a.Op("LEAQ (SI)(AX*4), AX")
+	a.Op("MOVQ R9, BX")
+	a.Op("MOVQ R11, CX")
+	a.Label("piece")
+	a.Op("MOVQ (BX), R12")
+	a.Op("MOVQ 8(BX), R13")
+	a.Op("VMOVUPS (AX)(R12*1), %s0", reg)
+	a.Op("VMOVUPS %s0, (DI)(R13*1)", reg)
+	a.Op("ADDQ $16, BX")
+	a.Op("DECQ CX")
+	a.Op("JNE piece")
+	a.Op("ADDQ $8, R8")
+	a.Op("ADDQ R10, DI")
+	a.Op("DECQ DX")
+	a.Op("JNE row")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// gatherNEON is gather for arm64.
+func gatherNEON(a *asm.Text) {
+	a.Func("gatherNEON", gatherParams, 0, 56, neon.gatherDoc()...)
+	a.Op("MOVD dst+0(FP), R0")
+	a.Op("MOVD src+8(FP), R1")
+	a.Op("MOVD taps+16(FP), R2")
+	a.Op("MOVD pieces+24(FP), R3")
+	a.Op("MOVD stride+32(FP), R4")
+	a.Op("MOVD rows+40(FP), R5")
+	a.Op("MOVD n+48(FP), R6")
+	a.Label("row")
+	a.Op("MOVD.P 8(R2), R7")
+	a.Op("ADD R7<<2, R1, R7")
+	a.Op("MOVD R3, R8")
+	a.Op("MOVD R6, R9")
+	a.Label("piece")
+	a.Op("LDP.P 16(R8), (R10, R11)")
+	a.Op("ADD R7, R10")
+	a.Op("ADD R0, R11")
+	a.Op("VLD1 (R10), [V0.S4]")
+	a.Op("VST1 [V0.S4], (R11)")
+	a.Op("SUBS $1, R9")
+	a.Op("BNE piece")
+	a.Op("ADD R4, R0")
+	a.Op("SUBS $1, R5")
+	a.Op("BNE row")
+	a.Op("RET")
+}
+
+// everyOther256 takes the elements at even places, eight at a time.
+func everyOther256(a *asm.Text) {
+	a.Func("everyOther256", "(dst, src *float32, blocks int)", 0, 24,
+		"dst[i] = src[2·i] for i < 8·blocks. It reads 16·blocks elements of src.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ blocks+16(FP), CX")
+	a.Label("block")
+	a.Op("VMOVUPS (SI), Y0")
+	a.Op("VSHUFPS $0x88, 32(SI), Y0, Y0")
+	a.Op("VPERMPD $0xd8, Y0, Y0")
+	a.Op("VMOVUPS Y0, (DI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("ADDQ $32, DI")
+	a.Op("DECQ CX")
+	a.Op("JNE block")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// spreadOther256 is the way back. The elements between keep their values.
+func spreadOther256(a *asm.Text) {
+	a.Func("spreadOther256", "(dst, src *float32, blocks, add int)", 0, 32,
+		"dst[2·i] = src[i], or dst[2·i] += src[i] unless add is 0, for i < 8·blocks. It reads and writes",
+		"16·blocks elements of dst.")
+	a.Op("MOVQ dst+0(FP), DI")
+	a.Op("MOVQ src+8(FP), SI")
+	a.Op("MOVQ blocks+16(FP), CX")
+	a.Op("MOVQ add+24(FP), DX")
+	a.Label("block")
+	a.Op("VMOVUPS (SI), Y0")
+	a.Op("VMOVUPS (DI), Y4")
+	a.Op("VMOVUPS 32(DI), Y5")
+	a.Op("VUNPCKLPS Y0, Y0, Y1")
+	a.Op("VUNPCKHPS Y0, Y0, Y0")
+	a.Op("VPERM2F128 $0x20, Y0, Y1, Y2")
+	a.Op("VPERM2F128 $0x31, Y0, Y1, Y3")
+	a.Op("TESTQ DX, DX")
+	a.Op("JEQ store")
+	a.Op("VADDPS Y2, Y4, Y2")
+	a.Op("VADDPS Y3, Y5, Y3")
+	a.Label("store")
+	a.Op("VBLENDPS $0x55, Y2, Y4, Y4")
+	a.Op("VBLENDPS $0x55, Y3, Y5, Y5")
+	a.Op("VMOVUPS Y4, (DI)")
+	a.Op("VMOVUPS Y5, 32(DI)")
+	a.Op("ADDQ $32, SI")
+	a.Op("ADDQ $64, DI")
+	a.Op("DECQ CX")
+	a.Op("JNE block")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// everyOtherNEON is everyOther256 for arm64.
+func everyOtherNEON(a *asm.Text) {
+	a.Func("everyOtherNEON", "(dst, src *float32, blocks int)", 0, 24,
+		"dst[i] = src[2·i] for i < 4·blocks. It reads 8·blocks elements of src.")
+	a.Op("MOVD dst+0(FP), R0")
+	a.Op("MOVD src+8(FP), R1")
+	a.Op("MOVD blocks+16(FP), R2")
+	a.Label("block")
+	a.Op("VLD1.P 32(R1), [V0.S4, V1.S4]")
+	a.Op("VUZP1 V1.S4, V0.S4, V2.S4")
+	a.Op("VST1.P [V2.S4], 16(R0)")
+	a.Op("SUBS $1, R2")
+	a.Op("BNE block")
+	a.Op("RET")
+}
