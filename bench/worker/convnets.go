@@ -192,12 +192,9 @@ func (b *shuffleBlock) Forward(x *autograd.Tensor) *autograd.Tensor {
 
 // unshuffle returns the even and the odd channels.
 func unshuffle(x *autograd.Tensor) (even, odd *autograd.Tensor) {
-	n, c, h, w := x.Dim(0), x.Dim(1), x.Dim(2), x.Dim(3)
-	y := autograd.Permute(autograd.Reshape(x, n, c/2, 2, h*w), 0, 2, 1, 3)
-	half := func(i int) *autograd.Tensor {
-		return autograd.Reshape(autograd.Slice(y, 1, i, i+1), n, c/2, h, w)
-	}
-	return half(0), half(1)
+	half := x.Dim(1) / 2
+	y := autograd.ChannelShuffle(x, half)
+	return autograd.Slice(y, 1, 0, half), autograd.Slice(y, 1, half, 2*half)
 }
 
 func newFastestDet() *fastestDet {
