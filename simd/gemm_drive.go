@@ -72,6 +72,10 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 // waits for it, so a call should end within some tens of microseconds.
 const callTiles = 16
 
+// linesMost is the number of rows up to which tiles prefetch all of the next panel. More rows have time enough to wait
+// for it.
+const linesMost = 112
+
 // multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
 // several side by side. The K blocks of a panel follow each other, each with all tiles of a call: their part of
 // the panel stays in the nearest cache while the tiles of A pass by, and the tiles of C until the next block
@@ -92,10 +96,17 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 		t.cols = min(t.panels*nr, g.n-p*nr)
 		panel := b.panel(p - p0)
 		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
-		t.astep = 4 * kc
-		if b.next != 0 {
+		t.astep, t.afour = 4*kc, 16
+		lines := false
+		switch {
+		case b.next != 0:
 			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)
 			t.astep = b.nextStride
+		case rows.tiles >= 3 && r1-r0 <= linesMost:
+			// Together the tiles fetch the next panel line by line. One or two are too few for that and disturb the
+			// hardware's own prefetching.
+			lines = true
+			t.astep, t.afour = line, min(roundUp(ceilDiv(4*t.brs, rows.tiles), line/4), kern.ahead*line)
 		}
 		if p+t.panels > b.whole {
 			// The last panel of a B in place was copied, so that it can be read to its full width.
@@ -126,7 +137,10 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 				}
 				t.a, t.b = unsafe.Add(tile, k*t.acs), unsafe.Add(panel, k*t.brs)
 				t.ahead = ahead + uintptr(from*kern.ahead*t.astep+4*k)
-				t.atiles = kern.ahead*t.astep - t.k/4*16
+				t.atiles = kern.ahead*t.astep - t.k/4*t.afour
+				if lines {
+					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
+				}
 				kern.multiply(t)
 			}
 			from = to
@@ -165,8 +179,11 @@ func grow(s []float32, n int) []float32 {
 	return s[:cap(s)]
 }
 
-// lineFloats is the number of elements in a cache line.
-const lineFloats = 16
+// A cache line, in bytes and in elements.
+const (
+	line       = 64
+	lineFloats = line / 4
+)
 
 // alignedFloats returns n zeros that start at a cache line, so that no panel row straddles two.
 func alignedFloats(n int) []float32 { return aligned(make([]float32, n+lineFloats-1), n) }
@@ -174,8 +191,8 @@ func alignedFloats(n int) []float32 { return aligned(make([]float32, n+lineFloat
 // aligned returns the n elements of s from a cache line on. s has at least lineFloats-1 more.
 func aligned(s []float32, n int) []float32 {
 	skip := 0
-	if r := uintptr(unsafe.Pointer(&s[0])) % (4 * lineFloats); r != 0 {
-		skip = int(4*lineFloats-r) / 4
+	if r := uintptr(unsafe.Pointer(&s[0])) % line; r != 0 {
+		skip = int(line-r) / 4
 	}
 	return s[skip : skip+n : skip+n]
 }

@@ -59,9 +59,10 @@ type gemmTile struct {
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the sums are added to C; 0: C becomes them
-	ahead  uintptr        // address to prefetch from meanwhile, 4·k bytes of some rows a tile; need not be valid
+	ahead  uintptr        // address to prefetch from meanwhile, a line of some rows in four steps of k; need not be valid
 	astep  int            // bytes from one of those rows to the next
 	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
+	afour  int            // bytes that the prefetch goes on in four steps of k
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }

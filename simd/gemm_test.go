@@ -503,13 +503,13 @@ func TestTileLayout(t *testing.T) {
 		unsafe.Offsetof(x.ars), unsafe.Offsetof(x.acs), unsafe.Offsetof(x.atile), unsafe.Offsetof(x.brs),
 		unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.tiles), unsafe.Offsetof(x.rows), unsafe.Offsetof(x.cols),
 		unsafe.Offsetof(x.panels), unsafe.Offsetof(x.bps), unsafe.Offsetof(x.accum), unsafe.Offsetof(x.ahead),
-		unsafe.Offsetof(x.astep), unsafe.Offsetof(x.atiles),
+		unsafe.Offsetof(x.astep), unsafe.Offsetof(x.atiles), unsafe.Offsetof(x.afour),
 	} {
 		if want := unsafe.Sizeof(x.a) * uintptr(i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Offsetof(x.format), 19*unsafe.Sizeof(x.a); got != want {
+	if got, want := unsafe.Offsetof(x.format), 20*unsafe.Sizeof(x.a); got != want {
 		t.Errorf("what assembly does not use begins at %d, want %d", got, want)
 	}
 }

@@ -57,5 +57,6 @@ const (
 	tileAhead
 	tileAheadStride
 	tileAheadTile
+	tileAheadStep
 	tileAt
 )

@@ -157,7 +157,7 @@ func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
 	}
 	advance(16)
 	a.Op("LEAQ (R13)(R11*4), R13")
-	a.Op("ADDQ $16, R15")
+	a.Op("ADDQ %d(DI), R15", tileAheadStep)
 	a.Op("SUBQ $4, CX")
 	a.Op("JGE four")
 	a.Label("rest")
