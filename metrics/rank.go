@@ -3,6 +3,8 @@ package metrics
 import (
 	"fmt"
 	"slices"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // Argmax returns the index of the highest value, the first of equals. NaN is higher than all numbers. It panics when
@@ -39,20 +41,13 @@ func TopK(values []float32, k int) []int {
 	if k < 0 {
 		panic(fmt.Sprintf("metrics: TopK: expected k of at least 0, found %d", k))
 	}
-	indices := make([]int, len(values))
-	for i := range indices {
-		indices[i] = i
+	first := make([]int32, min(k, len(values)))
+	simd.TopK(first, values, simd.Descending, nil)
+	indices := make([]int, len(first))
+	for i, index := range first {
+		indices[i] = int(index)
 	}
-	slices.SortStableFunc(indices, func(i, j int) int {
-		switch {
-		case higher(values[i], values[j]):
-			return -1
-		case higher(values[j], values[i]):
-			return 1
-		}
-		return 0
-	})
-	return indices[:min(k, len(values))]
+	return indices
 }
 
 // rank returns how many values come before values[index] in the order of TopK.
