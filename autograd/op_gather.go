@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"unsafe"
-
-	"github.com/fovea-ml/fovea/simd"
 )
 
 // Indices are numbers of the host, []int in row-major order, here and in the other operations that take or return them.
@@ -83,37 +81,11 @@ func Scatter(x Operand, dim int, index []int, src Operand) *Tensor {
 // in the order of the indices.
 func IndexSelect(x Operand, dim int, index []int) *Tensor {
 	f := begin("index select", x)
-	xs, xv := x.Shape(), f.values(x)
-	d := axis(f.name, dim, xs)
-	at := f.indices(index, xs[d])
-	l := linesOf(xs, d)
-	shape := cloneShape(xs)
-	shape[d] = len(at)
-	y := f.out(shape...)
-	w, m := l.inner, len(at)
-	f.each(l.outer*m, w+8, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			copyShort(y.data[i*w:(i+1)*w], xv[(i/m*l.n+int(at[i%m]))*w:][:w])
-		}
-	})
-	return f.done(y, func(b *back) {
-		b.add(x, func(dx []float32) {
-			strips := (w + scatterColumns - 1) / scatterColumns
-			b.each(l.outer*strips, (l.n+m)*min(w, scatterColumns), func(lo, hi int) {
-				for i := lo; i < hi; i++ {
-					o, j0 := i/strips, i%strips*scatterColumns
-					j1 := min(w, j0+scatterColumns)
-					for r := o * l.n; r < (o+1)*l.n; r++ {
-						clear(dx[r*w+j0 : r*w+j1])
-					}
-					for r, to := range at {
-						d := dx[(o*l.n+int(to))*w+j0 : (o*l.n+int(to))*w+j1]
-						simd.Add(d, d, b.dy[(o*m+r)*w+j0:])
-					}
-				}
-			})
-		})
-	})
+	shape := cloneShape(x.Shape())
+	d := axis(f.name, dim, shape)
+	l := linesOf(shape, d)
+	shape[d] = len(index)
+	return f.gather(x, index, l, shape)
 }
 
 // places checks indices along a dimension of an array and returns the position in the array of the element that each

@@ -29,26 +29,20 @@ type firstFunc func(dst []int, x []float32, n, stride int)
 
 func extreme(name string, x Operand, dim int, keep bool, first firstFunc) (*Tensor, []int) {
 	f := begin(name, x)
-	xs, xv := x.Shape(), f.values(x)
+	xs := x.Shape()
 	d := axis(name, dim, xs)
 	l := linesOf(xs, d)
-	indices := f.extremes(xs, xv, l, first)
+	indices := f.extremes(xs, f.values(x), l, first)
 	shape := cloneShape(xs[:d])
 	if keep {
 		shape = append(shape, 1)
 	}
-	y := f.out(append(shape, xs[d+1:]...)...)
+	shape = append(shape, xs[d+1:]...)
 	at := int32s(f.save(len(indices)))
 	for i, j := range indices {
 		at[i] = int32(j)
 	}
-	f.eachChosen(l, 1, at, func(k, p int) { y.data[k] = xv[p] })
-	return f.done(y, func(b *back) {
-		b.add(x, func(dx []float32) {
-			b.each(len(dx), 1, func(lo, hi int) { clear(dx[lo:hi]) })
-			b.eachChosen(l, 1, at, func(k, p int) { dx[p] = b.dy[k] })
-		})
-	}), indices
+	return f.chosen(x, shape, l, 1, at), indices
 }
 
 func argExtreme(name string, x Operand, dim int, first firstFunc) []int {
@@ -68,9 +62,21 @@ func (f *frame) extremes(xs []int, xv []float32, l lines, first firstFunc) []int
 	return indices
 }
 
+// chosen returns, in the given shape, k elements of each line of x: those with the indices in at, [outer, k, inner].
+func (f *frame) chosen(x Operand, shape []int, l lines, k int, at []int32) *Tensor {
+	xv, y := f.values(x), f.out(shape...)
+	f.eachChosen(l, k, at, func(i, p int) { y.data[i] = xv[p] })
+	return f.done(y, func(b *back) {
+		b.add(x, func(dx []float32) {
+			b.each(len(dx), 1, func(lo, hi int) { clear(dx[lo:hi]) })
+			b.eachChosen(l, k, at, func(i, p int) { dx[p] = b.dy[i] })
+		})
+	})
+}
+
 // eachChosen calls f for the elements that are chosen from each line, k of them: with an element's number in the array
 // of the choices, and its position in the array of the lines. at has the indices of the choices, [outer, k, inner].
-func (t *Tape) eachChosen(l lines, k int, at []int32, f func(k, p int)) {
+func (t *Tape) eachChosen(l lines, k int, at []int32, f func(i, p int)) {
 	t.each(len(at), 4, func(lo, hi int) {
 		o, c := lo/(k*l.inner), lo%l.inner
 		for i := lo; i < hi; i++ {

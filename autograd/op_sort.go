@@ -39,8 +39,7 @@ func sorted(name string, x Operand, dim, k int, order Order) (*Tensor, []int) {
 	}
 	shape := cloneShape(xs)
 	shape[d] = k
-	y := f.out(shape...)
-	at := int32s(f.save(len(y.data)))
+	at := int32s(f.save(elements(name, shape)))
 	// A sort of n keys compares about n·log n times; a search for the first few mostly n times.
 	f.eachRange(l.outer*l.inner, 8*(l.n+4*k), 4*l.n, func(s []float32, lo, hi int) {
 		keys := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(s))), l.n)
@@ -60,11 +59,5 @@ func sorted(name string, x Operand, dim, k int, order Order) (*Tensor, []int) {
 	for i, j := range at {
 		indices[i] = int(j)
 	}
-	f.eachChosen(l, k, at, func(k, p int) { y.data[k] = xv[p] })
-	return f.done(y, func(b *back) {
-		b.add(x, func(dx []float32) {
-			b.each(len(dx), 1, func(lo, hi int) { clear(dx[lo:hi]) })
-			b.eachChosen(l, k, at, func(k, p int) { dx[p] = b.dy[k] })
-		})
-	}), indices
+	return f.chosen(x, shape, l, k, at), indices
 }
