@@ -38,14 +38,41 @@
 //
 // # Masks and indices
 //
-// A mask is a Tensor in which zero is false and every other number is true. Comparisons such as [Less] make masks of
-// zeros and ones; [Where] and [MaskedFill] choose by them. An index is a number of the host, an int. [Max], [Sort] and
-// [TopK] return indices beside values; [Gather], [Scatter], [IndexSelect] and [Tape.Embedding] take them. They stay when
-// the tape is reset. Masks and indices are constants: gradients flow to the elements that were chosen.
-//
 //	best, at := autograd.TopK(scores, 0, 100, autograd.Descending) // [n] → [100], and 100 indices
 //	boxes := autograd.IndexSelect(all, 0, at)                      // [n, 4] → [100, 4]
 //	best = autograd.MaskedFill(best, autograd.Less(best, tape.Full(0.05)), 0)
+//
+// A mask is a Tensor in which zero is false and every other number is true. Comparisons such as [Less] make masks of
+// zeros and ones; [Where] and [MaskedFill] choose by them. Of masks p and q, Mul(p, q) is "and", Maximum(p, q) is "or",
+// and Equal(p, tape.Full(0)) is "not".
+//
+// Indices are []int, in row-major order. [Max], [Sort] and [TopK] return them beside values. [Gather], [Scatter],
+// [ScatterAdd], [IndexSelect] and [Tape.Embedding] take them, and copy them. They stay valid when the tape is reset. A
+// negative dimension counts from the end; an index never does.
+//
+// Masks and indices are constants: gradients flow to the elements that were chosen. [Detach] makes a constant of any
+// Tensor, and [StraightThrough] sends a gradient around an operation that has none, such as rounding.
+//
+// # Sequences
+//
+//	starts := []int{0, 12, 19} // a sequence of 12 tokens, then one of 7
+//	y := autograd.PackedAttention(q, k, v, starts, nil, autograd.AttentionOptions{Heads: 8}) // [19, C]
+//
+// A batch of sequences is [n, length, C]. [Attention] masks the padding of shorter ones. [PackedAttention] takes
+// sequences without padding, one after the other. [Rotary] turns queries and keys by their positions.
+//
+// A decoder appends the keys and values of each token to a [State]. [CachedAttention] reads them where they are. A State
+// may hold half precision, and a [StatePool] lends it memory.
+//
+// [LSTM] and [GRU] run over all steps of a batch, which may have unequal lengths. [LSTMCell] and [GRUCell] are one step.
+//
+// # Images
+//
+//	crops := autograd.RoiAlign(features, boxes, autograd.RoiOptions{OutH: 7, OutW: 7, SpatialScale: 1. / 16})
+//
+// Images are [n, c, h, w]. [RoiAlign] and [RoiPool] read boxes of them. [GridSample] reads points of an image, and
+// [DeformConv2d] convolves with taps at points of their own. Boxes and points may come from outside the program: no
+// value makes these operations read outside an image.
 //
 // # Mapped and half-precision parameters
 //

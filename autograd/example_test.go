@@ -142,7 +142,7 @@ func ExampleBackward() {
 	// Output: [12 14 16]
 }
 
-// The two largest scores of each row, and what else is known of them.
+// The two largest scores of each row, and the areas at the same places.
 func ExampleTopK() {
 	tape := autograd.NewTape(autograd.Options{})
 	scores := tape.Input([]float32{0.1, 0.7, 0.2, 0.9, 0.3, 0.5}, 2, 3)
@@ -156,7 +156,7 @@ func ExampleTopK() {
 	// [20 30 40 60]
 }
 
-// Of negative numbers the result is zero, and they get no gradient.
+// Negative numbers give zero and get no gradient.
 func ExampleWhere() {
 	tape := autograd.NewTape(autograd.Options{Gradients: true})
 	x := tape.Input([]float32{-1, 2, 3}, 3).WantGradient()
@@ -170,4 +170,74 @@ func ExampleWhere() {
 	// Output:
 	// [0.000 7.389 20.086]
 	// [0.000 7.389 20.086]
+}
+
+// A sequence of three tokens and one of two are encoded together, without padding.
+func ExamplePackedAttention() {
+	tape := autograd.NewTape(autograd.Options{})
+	queries, keys := tape.Full(1, 5, 1), tape.Full(0, 5, 1) // equal scores: each token gets the mean of its sequence
+	values := tape.Input([]float32{1, 2, 3, 10, 20}, 5, 1)
+	starts := []int{0, 3, 5}
+
+	y := autograd.PackedAttention(autograd.Columns{Of: queries}, autograd.Columns{Of: keys}, autograd.Columns{Of: values},
+		starts, nil, autograd.AttentionOptions{})
+	fmt.Println(y.Floats(nil))
+	// Output: [2 2 2 15 15]
+}
+
+// A decoder appends the key and the value of each new token, and reads all of them.
+func ExampleCachedAttention() {
+	cache := autograd.NewState(1, 8, 2, autograd.StateOptions{}) // one sequence of at most 8 tokens, rows of a key and a value
+	tape := autograd.NewTape(autograd.Options{})
+	for _, value := range []float32{2, 4, 9} {
+		cache.Append(tape.Input([]float32{0, value}, 1, 1, 2))
+		query := tape.Full(1, 1, 1, 1)
+		y := autograd.CachedAttention(autograd.Columns{Of: query}, cache, autograd.AttentionOptions{})
+		fmt.Println(cache.Len(), y.Floats(nil))
+		tape.Reset()
+	}
+	// Output:
+	// 1 [2]
+	// 2 [3]
+	// 3 [5]
+}
+
+// Two boxes of an image, each divided into 2×2 bins.
+func ExampleRoiAlign() {
+	tape := autograd.NewTape(autograd.Options{})
+	x := tape.Input([]float32{
+		0, 1, 2, 3,
+		4, 5, 6, 7,
+		8, 9, 10, 11,
+		12, 13, 14, 15,
+	}, 1, 1, 4, 4)
+	boxes := []autograd.Roi{{X1: 4, Y1: 4}, {X0: 2, Y0: 2, X1: 4, Y1: 4}}
+	y := autograd.RoiAlign(x, boxes, autograd.RoiOptions{OutH: 2, OutW: 2, Aligned: true})
+	fmt.Println(y.Shape(), y.Floats(nil))
+	// Output: [2 1 2 2] [2.5 4.5 10.5 12.5 10 11 14 15]
+}
+
+// An image is turned by 180 degrees: the grid runs from its lower right corner to the upper left one.
+func ExampleGridSample() {
+	tape := autograd.NewTape(autograd.Options{})
+	x := tape.Input([]float32{1, 2, 3, 4}, 1, 1, 2, 2)
+	grid := tape.Input([]float32{1, 1, -1, 1, 1, -1, -1, -1}, 1, 2, 2, 2) // points (x, y)
+	y := autograd.GridSample(x, grid, autograd.GridSampleOptions{Mode: autograd.Bilinear, AlignCorners: true})
+	fmt.Println(y.Floats(nil))
+	// Output: [4 3 2 1]
+}
+
+// Rounding has no gradient of its own, so the gradient passes by.
+func ExampleStraightThrough() {
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	x := tape.Input([]float32{-0.3, 0.8}, 2).WantGradient()
+	y := autograd.StraightThrough(autograd.Sign(x), x)
+	fmt.Println(y.Floats(nil))
+
+	grads := autograd.NewGradients()
+	autograd.Sum(autograd.Scale(y, 3), false).Backward(grads)
+	fmt.Println(grads.OfTensor(x))
+	// Output:
+	// [-1 1]
+	// [3 3]
 }

@@ -2,9 +2,9 @@ package autograd
 
 import "github.com/fovea-ml/fovea/simd"
 
-// CachedAttention is [Attention] over the keys and values of a state: the two halves of its rows, so that a head is
-// half as wide as the state, divided by Heads. Queries are [B, Tq, Heads·HeadDim] for a state of B sequences. It has the
-// bits of Attention over [State.Tensor], but reads the rows where they are.
+// CachedAttention is [Attention] over the keys and values of a state: the first and the second half of its rows, each
+// Heads·HeadDim wide. Queries are [B, Tq, Heads·HeadDim] for a state of B sequences. It has the bits of Attention over
+// [State.Tensor], but reads the rows where they are.
 //
 // It panics with a [UseError] on a tape that records a gradient of the queries or the bias: the state may change
 // before backward.

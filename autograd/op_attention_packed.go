@@ -2,8 +2,8 @@ package autograd
 
 // PackedAttention is [Attention] within sequences of unequal length that lie one after the other, without padding.
 // Queries are [total, Heads·HeadDim], and so are keys and values of another total. Sequence i has the queries
-// queryStarts[i] to queryStarts[i+1] and attends to the keys keyStarts[i] to keyStarts[i+1]. So each list has an
-// element more than there are sequences, begins with 0, and ends with its total. Nil keyStarts are queryStarts.
+// queryStarts[i] to queryStarts[i+1] and attends to the keys keyStarts[i] to keyStarts[i+1]. The lists are cumulative
+// lengths (cu_seqlens in FlashAttention): 0 first, the total last. Nil keyStarts are queryStarts.
 // The result is [total of the queries, Heads·HeadDim].
 //
 //	y := autograd.PackedAttention(q, k, v, []int{0, 12, 19}, nil, o) // 12 tokens, then 7

@@ -2,11 +2,8 @@ package autograd
 
 import "math"
 
-// Comparisons return masks: Tensors of zeros and ones, of the shape of x and y broadcast. A mask is a constant to the
-// gradient. [Where] and [MaskedFill] take masks. Of masks p and q, Mul(p, q) is "and", Maximum(p, q) is "or", and
-// Equal(p, tape.Full(0)) is "not". A number to compare with is tape.Full(number).
-
-// Equal returns 1 where x = y, and 0 elsewhere, broadcast. NaN equals nothing.
+// Equal returns a mask, as all comparisons do: 1 where x = y, and 0 elsewhere, broadcast. NaN equals nothing. To compare
+// with a number, make y a tape.Full(number). No gradient flows through a mask; [Where] and [MaskedFill] choose by it.
 func Equal(x, y Operand) *Tensor { return compare("equal", equalRow, x, y) }
 
 // NotEqual returns 0 where x = y, and 1 elsewhere, broadcast.

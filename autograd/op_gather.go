@@ -6,16 +6,13 @@ import (
 	"unsafe"
 )
 
-// Indices are numbers of the host, []int in row-major order, here and in the other operations that take or return them.
-// They are copied, and no gradient flows to them. An index outside the dimension panics with a [ShapeError] that
-// names it.
-
-// Gather picks elements of x along a dimension, as torch.gather does. index has the given shape, with as many
-// dimensions as x and none larger than x's but dim. Of three dimensions and dim 1, the result is
+// Gather picks elements of x along a dimension, as torch.gather does. index has the given shape, in row-major order. Its
+// dimensions are as many as x's, and none but dim is larger than x's. For three dimensions and dim 1, the result is
 //
 //	y[i, j, k] = x[i, index[i, j, k], k]
 //
-// The gradients of an element that is picked more than once are added in the order of the indices.
+// The gradients of an element that is picked more than once are added in the order of the indices. An index outside the
+// dimension panics with a [ShapeError] that names it.
 func Gather(x Operand, dim int, index []int, shape ...int) *Tensor {
 	f := begin("gather", x)
 	shape = cloneShape(shape)
@@ -30,9 +27,12 @@ func Gather(x Operand, dim int, index []int, shape ...int) *Tensor {
 	})
 }
 
-// ScatterAdd returns x with the elements of src added along a dimension, as torch.scatter_add does: those of src's
-// shape that [Gather] would pick from the result, with the same rules for index. Elements that are added to the same
-// place are added in the order of the indices. It is the transpose of Gather.
+// ScatterAdd returns x with the elements of src added along a dimension, as torch.scatter_add does. index has src's shape
+// and the rules of [Gather], whose transpose this is. For three dimensions and dim 1, y begins as x, and then
+//
+//	y[i, index[i, j, k], k] += src[i, j, k]
+//
+// in the order of the indices.
 func ScatterAdd(x Operand, dim int, index []int, src Operand) *Tensor {
 	f := begin("scatter add", x, src)
 	at, l := f.places(x.Shape(), dim, index, src.Shape())
@@ -45,9 +45,12 @@ func ScatterAdd(x Operand, dim int, index []int, src Operand) *Tensor {
 	})
 }
 
-// Scatter returns x with elements replaced by those of src along a dimension, as torch.scatter does: those of src's
-// shape that [Gather] would pick from the result, with the same rules for index. Of several elements for the same place
-// the last one counts, and it alone has a gradient.
+// Scatter returns x with elements replaced by those of src along a dimension, as torch.scatter does. index has src's shape
+// and the rules of [Gather]. For three dimensions and dim 1, y begins as x, and then
+//
+//	y[i, index[i, j, k], k] = src[i, j, k]
+//
+// Of several elements for the same place the last one counts, and it alone has a gradient.
 func Scatter(x Operand, dim int, index []int, src Operand) *Tensor {
 	f := begin("scatter", x, src)
 	at, l := f.places(x.Shape(), dim, index, src.Shape())
@@ -78,7 +81,7 @@ func Scatter(x Operand, dim int, index []int, src Operand) *Tensor {
 
 // IndexSelect returns the slices of x with the given indices along a dimension, as torch.index_select does. The
 // dimension has len(index) elements in the result. A slice may be asked for more than once: its gradients are added
-// in the order of the indices.
+// in the order of the indices. An index outside the dimension panics with a [ShapeError] that names it.
 func IndexSelect(x Operand, dim int, index []int) *Tensor {
 	f := begin("index select", x)
 	shape := cloneShape(x.Shape())

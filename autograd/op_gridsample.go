@@ -220,7 +220,7 @@ func (s *gridSampler) addGrid(dg, dy, src []float32, points []gridPoint) {
 type gridAxis struct {
 	n, stride  int32   // pixels, and the distance of neighbors in a plane
 	scale      float32 // pixels for each unit of the grid
-	shift      float32 // what the coordinate of the first pixel's center is less than that of -1
+	shift      float32 // pixels from coordinate -1 to the center of the first pixel
 	low, span  float32 // reflection is at low and low + span
 	reflecting bool
 }

@@ -15,7 +15,8 @@ func GRU(x, h, wih, whh, bih, bhh Operand, o RecurrentOptions) (y, hn *Tensor) {
 }
 
 // GRUCell is one step of [GRU], as PyTorch's GRUCell. The shapes are x [n, in], h [n, H] or nil for zeros,
-// wih [3H, in], whh [3H, H], and biases [3H] or nil. With the gates r, z and n side by side in the rows of p = x·wihᵀ + bih and q = h·whhᵀ + bhh,
+// wih [3H, in], whh [3H, H], and biases [3H] or nil. With the gates r, z and n side by side in the rows of
+// p = x·wihᵀ + bih and q = h·whhᵀ + bhh,
 //
 //	r = σ(pᵣ + qᵣ)
 //	z = σ(p_z + q_z)

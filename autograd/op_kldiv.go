@@ -11,12 +11,12 @@ type KLOptions struct {
 	Reduction Reduction
 }
 
-// KLDivergence returns the Kullback-Leibler divergence of the distributions with the logarithms x from the targets t, of
-// x's shape: the mean, or what the options say, of
+// KLDivergence returns the Kullback-Leibler divergence of the targets t, probabilities, from the logarithms x of
+// probabilities of the same shape, as F.kl_div does. It is the mean, or another reduction of the options, of
 //
 //	t·(log t - x)
 //
-// as F.kl_div computes it. It is 0 when there are no elements. Where t is 0 the term is 0, unless x is infinite; the
+// It is 0 when there are no elements. Where t is 0 the term is 0, unless x is infinite; the
 // gradient of t is -x there (PyTorch: NaN). With LogTarget the terms are e^t·(t - x).
 func KLDivergence(x, targets Operand, o KLOptions) *Tensor {
 	const name = "kl divergence"

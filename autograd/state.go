@@ -56,8 +56,8 @@ func (s *State) Seen() int { return s.seen }
 // Clear forgets all rows.
 func (s *State) Clear() { s.length, s.seen = 0, 0 }
 
-// Release gives the memory back to the pool. The state has no sequences then. A state that is left to the garbage
-// collector instead costs the pool nothing but that memory.
+// Release gives the memory back to the pool. The state has no sequences then. Without Release the garbage collector frees
+// the memory, and the pool allocates it again.
 func (s *State) Release() {
 	if s.pool != nil {
 		s.pool.put(s.rows)

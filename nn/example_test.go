@@ -56,3 +56,16 @@ func ExampleLSTM() {
 	// true
 	// [2 2 8]
 }
+
+// The heads of self-attention turn by their positions. A score depends on the distance of two tokens alone.
+func ExampleRotarySequence() {
+	a := nn.NewMultiHeadAttention(16, 2, true) // two heads of 8 channels
+	a.Rotary = nn.RotarySequence(512, 8, nn.RotarySequenceOptions{})
+
+	t := a.Rotary
+	score := func(i, j int) float32 { // of tokens at i and j whose queries and keys are (1, 0) in the first pair
+		return t.Cos[i*t.Dim]*t.Cos[j*t.Dim] + t.Sin[i*t.Dim]*t.Sin[j*t.Dim]
+	}
+	fmt.Printf("%.4f %.4f %.4f\n", score(3, 1), score(502, 500), score(502, 499))
+	// Output: -0.4161 -0.4161 -0.9900
+}

@@ -6,17 +6,23 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
+// RotarySequenceOptions configure [RotarySequence]. The zero value is LLaMA's.
+type RotarySequenceOptions struct {
+	Base float64 // of the frequencies; 0 means 10000
+	// Interleaved pairs neighboring channels, as in GPT-J. Otherwise pairs lie dim/2 apart, as in LLaMA and GPT-NeoX.
+	Interleaved bool
+}
+
 // RotarySequence returns the table of rotary positions 0, 1, … of a sequence, for [autograd.Rotary]. In each position
-// pair i of dim/2 turns by position/base^(2i/dim). With interleaved, pairs are neighbors, as in GPT-J. Otherwise they
-// lie dim/2 apart, as in LLaMA and GPT-NeoX. A dim below the width of a head turns a part of it.
+// pair i of dim/2 turns by position/base^(2i/dim). A dim below the width of a head turns a part of it.
 //
 // Frequencies and angles are rounded to float32 where transformers rounds them (LlamaRotaryEmbedding), because weights
 // were trained with that. Powers, sines and cosines are computed in float64.
 //
 // It panics with an autograd.ShapeError when dim is not a positive even number.
-func RotarySequence(positions, dim int, base float64, interleaved bool) *autograd.RotaryTable {
-	t := rotaryTable(positions, dim, 2, interleaved)
-	freqs := rotaryFrequencies(dim/2, base)
+func RotarySequence(positions, dim int, o RotarySequenceOptions) *autograd.RotaryTable {
+	t := rotaryTable(positions, dim, 2, o.Interleaved)
+	freqs := rotaryFrequencies(dim/2, o.Base)
 	angles := make([]float32, dim/2)
 	for p := range positions {
 		for i, f := range freqs {
@@ -30,7 +36,7 @@ func RotarySequence(positions, dim int, base float64, interleaved bool) *autogra
 // RotaryGridOptions configure [RotaryGrid]. The zero value is timm's default with interleaved pairs.
 type RotaryGridOptions struct {
 	Base float64 // of the frequencies; 0 means 10000
-	// The size of the grid of pre-training, if not 0: positions are scaled to it.
+	// RefHeight and RefWidth are the size of the grid of pre-training, to which positions are scaled; 0 scales nothing.
 	RefHeight, RefWidth int
 	Offset              float64 // added to the positions, before scaling
 	// Halves pairs channels dim/2 apart. Otherwise pairs are neighbors, as in EVA-02.
@@ -46,9 +52,6 @@ type RotaryGridOptions struct {
 //
 // It panics with an autograd.ShapeError when dim is not a positive multiple of 4.
 func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTable {
-	if o.Base == 0 {
-		o.Base = 10000
-	}
 	t := rotaryTable(o.Prefix+height*width, dim, 4, !o.Halves)
 	for range o.Prefix {
 		appendAngles(t, make([]float32, dim/2))
@@ -84,8 +87,11 @@ func rotaryTable(positions, dim, multiple int, interleaved bool) *autograd.Rotar
 	}
 }
 
-// rotaryFrequencies returns 1/base^(i/n) for i below n.
+// rotaryFrequencies returns 1/base^(i/n) for i below n. A base of 0 means 10000.
 func rotaryFrequencies(n int, base float64) []float32 {
+	if base == 0 {
+		base = 10000
+	}
 	f := make([]float32, n)
 	for i := range f {
 		f[i] = 1 / float32(math.Pow(base, float64(float32(i)/float32(n))))

@@ -23,15 +23,15 @@ func TestRotaryTables(t *testing.T) {
 	}
 	const limit = 1e-7
 	for name, table := range map[string]*autograd.RotaryTable{
-		"llama":   RotarySequence(12, 8, 10000, false),
-		"neox":    RotarySequence(6, 4, 10000, false),
-		"gptj":    RotarySequence(7, 6, 10000, true),
+		"llama":   RotarySequence(12, 8, RotarySequenceOptions{}),
+		"neox":    RotarySequence(6, 4, RotarySequenceOptions{}),
+		"gptj":    RotarySequence(7, 6, RotarySequenceOptions{Interleaved: true}),
 		"eva":     RotaryGrid(3, 4, 8, RotaryGridOptions{Prefix: 1}),
 		"evaref":  RotaryGrid(3, 4, 8, RotaryGridOptions{Prefix: 1, RefHeight: 2, RefWidth: 2, Offset: 0.5}),
 		"evahalf": RotaryGrid(3, 4, 8, RotaryGridOptions{Prefix: 1, Halves: true, Base: 100}),
 		"grid":    RotaryGrid(9, 7, 64, RotaryGridOptions{RefHeight: 16, RefWidth: 16}),
-		"far":     rows(RotarySequence(8192, 64, 10000, false), 0, 1, 511, 2047, 8191),
-		"theta":   rows(RotarySequence(8192, 128, 500000, false), 0, 1, 511, 2047, 8191),
+		"far":     rows(RotarySequence(8192, 64, RotarySequenceOptions{}), 0, 1, 511, 2047, 8191),
+		"theta":   rows(RotarySequence(8192, 128, RotarySequenceOptions{Base: 500000}), 0, 1, 511, 2047, 8191),
 	} {
 		for part, got := range map[string][]float32{"cos": table.Cos, "sin": table.Sin} {
 			want, shape := g.Tensor(name + "/" + part)
@@ -47,7 +47,7 @@ func TestRotaryTables(t *testing.T) {
 			}
 		}
 	}
-	misuse(t, "odd", func() { RotarySequence(3, 5, 10000, false) })
+	misuse(t, "odd", func() { RotarySequence(3, 5, RotarySequenceOptions{}) })
 	misuse(t, "grid", func() { RotaryGrid(3, 3, 6, RotaryGridOptions{}) })
 }
 
@@ -56,7 +56,7 @@ func TestRotaryTables(t *testing.T) {
 func TestAttentionRotary(t *testing.T) {
 	fused := NewMultiHeadAttention(12, 3, true)
 	random(fused)
-	fused.Rotary = RotarySequence(9, 4, 10000, false)
+	fused.Rotary = RotarySequence(9, 4, RotarySequenceOptions{})
 	apart := split(fused)
 	apart.Rotary = fused.Rotary
 	tape := autograd.NewTape(autograd.Options{})

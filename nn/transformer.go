@@ -159,8 +159,8 @@ func NewStack(n int, c BlockConfig) Stack {
 	return s
 }
 
-// Forward maps x, [n, length, width] or packed, to the same shape. Each block is a segment of the tape ([autograd.Tape.Segment])
-// and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
+// Forward maps x, [n, length, width] or packed, to the same shape. Each block is a segment of the tape
+// ([autograd.Tape.Segment]) and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
 // attention weights of the last block.
 func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	t := x.Tape()

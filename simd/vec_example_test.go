@@ -70,3 +70,12 @@ func ExampleActivationByName() {
 	// hardswish true
 	// [-0.0000 -0.3333 0.6667 4.0000] [0.0000 0.1667 0.8333 1.0000]
 }
+
+// The two largest scores, the first of equals first.
+func ExampleTopK() {
+	scores := []float32{0.2, 0.9, 0.4, 0.9}
+	best := make([]int32, 2)
+	simd.TopK(best, scores, simd.Descending, nil)
+	fmt.Println(best)
+	// Output: [1 3]
+}

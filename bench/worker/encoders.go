@@ -7,7 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// textEncoder is a transformer over tokens, as far as time goes: word and position tables, blocks, one last norm.
+// textEncoder has the parts of a text encoder that take time: word and position tables, blocks, a layer norm.
 type textEncoder struct {
 	Words     *autograd.Parameter // [vocabulary, width]
 	Positions *autograd.Parameter // [tokens, width]
