@@ -36,6 +36,28 @@
 // operands of other shapes. Both panic with the *autograd.ShapeError of the operation that found the mistake.
 // autograd.Tape.Try turns it into an error at the edge of a model.
 //
+// # Transformers
+//
+//	blocks := nn.NewStack(12, nn.BlockConfig{Width: 192, Heads: 3, Act: autograd.ActSilu, Eps: 1e-6, Gated: true})
+//	for _, b := range blocks {
+//		b.Attention.Rotary = nn.RotaryGrid(14, 14, 64, nn.RotaryGridOptions{}) // heads of 64 channels
+//	}
+//	y := blocks.Forward(x, nn.AttentionInput{KeyMask: mask}) // [n, 196, 192]
+//
+// A [Block] is a [MultiHeadAttention] and an [MLP], each with a [LayerNorm] and a residual. Positions enter attention as
+// a rotary table ([RotarySequence], [RotaryGrid]) or as a [RelativePositionBias]. A [SinCos2D] table is added to tokens.
+//
+// An [AttentionInput] says what one pass attends to: a mask of keys, another sequence (Memory), a cache of a decoder, or
+// sequences of unequal length that are packed without padding (Starts).
+//
+// # Recurrent layers
+//
+//	l := nn.NewLSTM(nn.RecurrentConfig{In: 64, Width: 128, Layers: 2, Bias: true})
+//	y, h, c := l.Forward(x, nn.RecurrentInput{Lengths: lengths}) // [n, steps, 64] → [n, steps, 128]
+//
+// [LSTM] and [GRU] are PyTorch's with batch_first, in one direction or two, over sequences of unequal length. The last
+// states of one piece of a stream are the initial states of the next.
+//
 // # Training
 //
 // Layers follow the switches of the tape (autograd.Options): dropout, drop path and batch statistics act on a training

@@ -7,10 +7,11 @@
 //
 //	simd.SoftmaxRows(y, y, m, out, out, out, 1) // each row becomes probabilities
 //
-// It has matrix products, element-wise functions and their gradients, reductions, softmax, layer norm,
-// optimizer steps, conversions of half precision, and resampling of rows of 8-bit samples. Its only notion
-// of shape is m, n, k and strides; the packages above give the numbers their meaning. It is written in Go
-// and Go's assembler.
+// It has matrix products, depthwise convolutions of planes, element-wise functions and their gradients,
+// reductions, softmax, layer and RMS norm, the first elements of an order ([TopK]), optimizer steps,
+// conversions of half precision, and resampling of rows of 8-bit samples. Shapes are m, n, k and strides, or
+// a [DepthwiseShape]; the packages above give the numbers their meaning. It is written in Go and Go's
+// assembler.
 //
 // # Instruction sets
 //
@@ -41,15 +42,7 @@
 //     additions, products, fused multiply-adds, divisions, square roots, comparisons and integer shifts.
 //     There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.
 //     An element's value does not depend on its neighbors.
-//   - A sum is a cascade, in an order that its length alone decides. A sum over n elements of a row has sixteen
-//     lanes, whatever the width of the registers: lane j adds elements j, j+16, j+32, …. A block is 8 elements of
-//     each lane, added in ascending order from +0, and a cascade is 16 blocks, whose lanes are added in order. Then
-//     lane j is added to lane j+8, j to j+4, j+2 and j+1. This gives one number for each 2,048 elements. These are
-//     added in float64, and the total is rounded. What is missing from the last block or cascade adds nothing. A
-//     column of a matrix is one lane, with blocks of 16 rows: [ColumnSumsAdd]. A sum of products uses fused
-//     multiply-adds. Maxima use the lanes and the fold.
-//
-// The rms error of such a sum is at most that of PyTorch's, which is a cascade too. Tests of autograd measure both.
+//   - A sum is a cascade, in an order that its length alone decides. The next section has the steps.
 //
 // A NaN is a NaN at every level, but its payload and sign may differ. The portable version follows the same
 // sequences. Where the compiler has a fused multiply-add (arm64), it gives the same bits. Elsewhere it rounds
@@ -63,8 +56,25 @@
 //   - internal/vecgen holds them as programs of vector operations and writes the assembly of the vector
 //     kernels.
 //
-// internal/gemmgen writes the assembly of the matrix products. Resampling of 8-bit samples ([ResizeRows],
+// internal/gemmgen writes the assembly of the matrix products. internal/depthgen writes the
+// kernels of depthwise convolutions with filters of 3×3, 5×5 and 7×7 at strides 1 and 2; other filters go row by
+// row, through the vector kernels. [Pow] and [TopK] are plain Go on every level. Resampling of 8-bit samples ([ResizeRows],
 // [ResizeColumns]) is integer arithmetic, exact in any order; internal/resizegen writes its kernels.
+//
+// # Sums
+//
+// A sum over the elements of a row, such as [Sum] or [Dot], has these steps:
+//
+//  1. There are 16 lanes, whatever the width of the registers. Lane j adds elements j, j+16, j+32 and so on.
+//  2. A block is 8 elements of each lane, added in ascending order from +0.
+//  3. A cascade is 16 blocks, whose lanes are added in order from +0.
+//  4. The lanes fold: lane j is added to lane j+8, then j to j+4, j+2 and j+1. This is the sum of 2,048 elements.
+//  5. The sums of several cascades are added in float64, and the total is rounded.
+//
+// Elements that the last block lacks add nothing. A column of a matrix is one lane, with blocks of 16 rows:
+// [ColumnSumsAdd]. A sum of products uses fused multiply-adds. Maxima use the lanes and the fold. The rms error is at
+// most that of PyTorch's sums, which are cascades too; tests of autograd measure both. The sums of a depthwise
+// convolution are stated at its functions.
 //
 // # Slices
 //
@@ -101,6 +111,7 @@
 // # Errors
 //
 // [Exp] and [Log] are within 1 ULP of the true value, [Tanh] within 5.3, [Erf] within 4, [Sigmoid] within 2.5.
+// [Sin] and [Cos] are within 1.6 for arguments of any size, [Pow] within 0.51.
 // [Gelu] is within 3 ULP or 4e-7 absolute, whichever is larger, because its factors cancel below -3. The
 // tests have the full list and sample all exponents; FOVEA_SWEEP=all tries all 2³² arguments. Exp's largest
 // error over all of them is 0.892 ULP. The portable version without fused multiply-add stays within about 1.5
