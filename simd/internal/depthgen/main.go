@@ -153,6 +153,7 @@ type form struct {
 	name   string
 	lanes  int
 	masked bool
+	pair   bool // a vector is two registers
 }
 
 // A task is what a kernel computes.

@@ -133,7 +133,9 @@ func (a *neon) pick(span int) {
 	a.Op("ADD $1, R5")
 }
 
-func (a *neon) forms() []form { return []form{{"V", 4, false}, {"V", 4, true}} }
+func (a *neon) forms() []form {
+	return []form{{name: "V", lanes: 4}, {name: "V", lanes: 4, masked: true}}
+}
 
 func (a *neon) use(f form) { a.form = f }
 

@@ -130,9 +130,14 @@ func (a *x86) pick(int) {
 
 func (a *x86) forms() []form {
 	if a.wide {
-		return []form{{"Z", 16, true}, {"Y", 8, true}}
+		return []form{{name: "Z", lanes: 16, masked: true}, {name: "Y", lanes: 8, masked: true}}
 	}
-	return []form{{"Y", 8, false}, {"Y", 8, true}}
+	forms := []form{{name: "Y", lanes: 8}, {name: "Y", lanes: 8, masked: true}}
+	if a.task == result && a.k == 5 && a.s == 1 {
+		// Two registers share the load of a weight; ten sums leave room for it.
+		forms = append([]form{{name: "Y", lanes: 16, pair: true}}, forms...)
+	}
+	return forms
 }
 
 func (a *x86) use(f form) { a.form = f }
@@ -271,7 +276,19 @@ func (a *x86) masks(offsets []int) {
 	}
 }
 
+// halves calls f for the registers of vectors, and the offset in bytes of each, if they are pairs.
+func (a *x86) halves(f func(half, offset int)) bool {
+	if a.pair {
+		f(0, 0)
+		f(1, 32)
+	}
+	return a.pair
+}
+
 func (a *x86) zero(v int) {
+	if a.halves(func(h, _ int) { a.Op("VXORPS Y%d, Y%d, Y%d", 2*v+h, 2*v+h, 2*v+h) }) {
+		return
+	}
 	if a.wide {
 		a.Op("VPXORD %s, %s, %s", a.v(v), a.v(v), a.v(v))
 	} else {
@@ -279,10 +296,15 @@ func (a *x86) zero(v int) {
 	}
 }
 
-func (a *x86) copy(d, s int) { a.Op("VMOVAPS %s, %s", a.v(s), a.v(d)) }
+func (a *x86) copy(d, s int) {
+	if !a.halves(func(h, _ int) { a.Op("VMOVAPS Y%d, Y%d", 2*s+h, 2*d+h) }) {
+		a.Op("VMOVAPS %s, %s", a.v(s), a.v(d))
+	}
+}
 
 func (a *x86) load(d, offset, mask int) {
 	switch {
+	case a.halves(func(h, next int) { a.Op("VMOVUPS %d(R11), Y%d", 4*offset+next, 2*d+h) }):
 	case a.wide:
 		r := 1 + mask
 		if mask >= 6 {
@@ -304,6 +326,12 @@ func (a *x86) load(d, offset, mask int) {
 }
 
 func (a *x86) fmaTap(acc, x, tap int) {
+	if a.pair {
+		w := 2 * (a.x + a.temps)
+		a.Op("VMOVUPS %d(BX), Y%d", 32*tap, w)
+		a.halves(func(h, _ int) { a.Op("VFMADD231PS Y%d, Y%d, Y%d", w, 2*x+h, 2*acc+h) })
+		return
+	}
 	switch w := a.weight(tap); {
 	case w >= 0:
 		a.Op("VFMADD231PS %s, %s, %s", a.v(w), a.v(x), a.v(acc))
@@ -435,6 +463,9 @@ func (a *x86) foldLanes(taps int) {
 }
 
 func (a *x86) addBias(v int) {
+	if a.halves(func(h, _ int) { a.Op("VADDPS %d(BX), Y%d, Y%d", 32*scratchBias, 2*v+h, 2*v+h) }) {
+		return
+	}
 	if a.wide {
 		a.Op("MOVQ %d(AX), R15", argScratch)
 		a.Op("VADDPS.BCST %d(R15), %s, %s", 4*scratchBias, a.v(v), a.v(v))
@@ -445,6 +476,7 @@ func (a *x86) addBias(v int) {
 
 func (a *x86) store(v int) {
 	switch {
+	case a.halves(func(h, next int) { a.Op("VMOVUPS Y%d, %d(DI)", 2*v+h, next) }):
 	case a.wide:
 		a.restoreStoreMask()
 		a.Op("VMOVUPS %s, K7, (DI)", a.v(v))
