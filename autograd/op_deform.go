@@ -126,7 +126,9 @@ func (d *deform) locate(points []deformPoint, i, j, p0 int) {
 		y := float32(oy*d.sy-d.py+ky*d.dy) + down[p]
 		x := float32(ox*d.sx-d.px+kx*d.dx) + right[p]
 		q := &points[p]
-		if !(y > -1 && y < h && x > -1 && x < w) {
+		// At -1 the value is 0, and its derivative is that to the right, as in torchvision: offsets that start as zeros
+		// get there.
+		if !(y >= -1 && y < h && x >= -1 && x < w) {
 			*q = deformPoint{at: [4]int32{-1, -1, -1, -1}}
 			if y != y || x != x {
 				nan := float32(math.NaN())

@@ -65,6 +65,22 @@ func TestDeformConv2dOdd(t *testing.T) {
 	}
 }
 
+// TestDeformConv2dAtEdge gives zero offsets, with which training starts, and padding. Expected are torchvision's gradients.
+// Finite differences would see another slope on the other side.
+func TestDeformConv2dAtEdge(t *testing.T) {
+	tape := NewTape(Options{Gradients: true, Debug: true})
+	x := tape.Input([]float32{1, 2, 3, 5}, 1, 1, 2, 2)
+	offset := tape.Full(0, 1, 2, 4, 4).WantGradient()
+	y := DeformConv2d(x, offset, nil, tape.Full(1, 1, 1, 1, 1), nil, Conv2dOptions{Padding: [2]int{1, 1}})
+	sameBits(t, "result", y.data, []float32{0, 0, 0, 0, 0, 1, 2, 0, 0, 3, 5, 0, 0, 0, 0, 0})
+	g := NewGradients()
+	Sum(y, false).Backward(g)
+	sameBits(t, "gradient of the offsets", g.OfTensor(offset), []float32{
+		0, 1, 2, 0, 0, 2, 3, 0, 0, -3, -5, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 1, 1, -2, 0, 3, 2, -5, 0, 0, 0, 0, 0,
+	})
+}
+
 func TestDeformConv2dMistakes(t *testing.T) {
 	tape := NewTape(Options{})
 	full := func(shape ...int) *Tensor { return tape.Full(0, shape...) }
