@@ -76,7 +76,7 @@ func (l *depthwiseLines) fill(line, row []float32) {
 			first = min(len(part), (-from+l.StrideX-1)/l.StrideX)
 		}
 		if l.StrideX == 1 {
-			if at := from + first; at < len(row) {
+			if at := from + first; first < len(part) && at < len(row) {
 				copy(part[first:], row[at:])
 			}
 			continue

@@ -56,6 +56,12 @@ func depthwiseShapes() []DepthwiseShape {
 			}
 		}
 	}
+	// Windows that lie in the padding alone.
+	for _, kx := range []int{1, 3} {
+		s := depthwiseShape(3, 4, 3, 1, 9)
+		s.KernelX, s.Columns = kx, 2
+		add(s)
+	}
 	for i := range 40 {
 		rng := rand.New(rand.NewPCG(3, uint64(i)))
 		s := DepthwiseShape{
