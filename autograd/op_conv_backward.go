@@ -142,9 +142,9 @@ type weightPlan struct {
 func (g *convShape) weightPlan(threads int) weightPlan {
 	positions := g.positions()
 	p := weightPlan{shared: g.groups < 2*threads, part: positions, images: 1}
-	most := stripMost
+	most := planesMost
 	if p.shared {
-		most = wholeMost
+		most = sharedMost
 	}
 	y, x := g.axes()
 	p.planes = newPlanes(y, x, g.oh)
@@ -176,7 +176,7 @@ func (g *convShape) groupWeightGrad(t *Tape, p *weightPlan, scratch, dw []float3
 			part, row := min(p.part, positions-a), a/g.ow
 			t.eachIf(p.shared, images*g.ci, p.planes.size, func(lo, hi int) {
 				for j := lo; j < hi; j++ {
-					p.fill(scratch[j*p.planes.size:][:p.planes.size], g.before(x, i+j/g.ci, k)[j%g.ci*g.h*g.w:], row)
+					p.fill(scratch[j*p.planes.size:][:p.planes.size], g.before(x, i+j/g.ci, k)[j%g.ci*g.h*g.w:], row, (a+part-1)/g.ow+1-row)
 				}
 			})
 			col := p.gather(scratch[:p.size], a, row)

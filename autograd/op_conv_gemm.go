@@ -22,14 +22,16 @@ type sliding struct {
 	at, rowStep, step, planeSize int
 }
 
-// Scratch is bounded. The planes of a task have at most stripMost elements, 768 KiB, unless the shortest strip needs
-// more. Planes that all threads share have at most wholeMost, 4 MiB. A strip is a multiple of stripUnit positions, which
-// the widths of panels divide at each level: 32, 16, 12 and 4. Images of few positions share panels, stripMany in all.
+// Scratch is bounded. A task has the planes of a chunk of channels, a whole number of K blocks, for a strip of
+// positions: at most planesMost elements, 512 KiB, unless the smallest chunk and strip need more. Planes that all threads
+// share have at most sharedMost, 4 MiB. A strip is a multiple of stripUnit positions, which the widths of panels
+// divide at each level: 32, 16, 12 and 4. It has stripMost or more where the planes fit, since neighboring strips copy
+// the same rows. Images of few positions share panels, as many as make a strip.
 const (
-	stripMost = 192 << 10
-	wholeMost = 1 << 20
-	stripUnit = 96
-	stripMany = 5 * stripUnit
+	planesMost = 128 << 10
+	sharedMost = 1 << 20
+	stripUnit  = 96
+	stripMost  = 5 * stripUnit
 )
 
 // A slidingPlan divides a sliding into tasks. No bit depends on it.
@@ -37,6 +39,7 @@ type slidingPlan struct {
 	planes
 	images int  // of a task
 	strip  int  // positions of a task, of one image
+	chunk  int  // channels whose planes exist at a time
 	shared bool // threads share a task, and tasks follow one another
 	image  int  // elements of an image's planes
 	size   int  // elements of the planes of a task
@@ -47,30 +50,48 @@ type slidingPlan struct {
 // product itself, if its planes fit; else strips become shorter.
 func (s *sliding) plan(threads int) slidingPlan {
 	positions := s.y.out * s.x.out
-	p := slidingPlan{images: 1, strip: positions}
-	if positions <= stripMany/4 {
-		p.images = min(s.n, stripMany/positions)
+	p := slidingPlan{images: 1, strip: positions, chunk: s.ci}
+	if positions <= stripMost/4 {
+		p.images = min(s.n, stripMost/positions)
 	}
-	lay := func() {
+	lay := func() int {
 		p.planes = newPlanes(s.y, s.x, stripRows(p.strip, s.x.out, s.y.out))
-		p.image = s.ci * p.planes.size
+		p.image = p.chunk * p.planes.size
 		p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
+		return p.size
 	}
-	lay()
-	p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && p.size <= wholeMost
+	block := max(1, 256/len(s.y.taps)/len(s.x.taps))
+	p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && lay() <= sharedMost
 	if !p.shared {
 		few := func() bool {
 			return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
 		}
-		for p.images > 1 && (p.size > stripMost || few()) {
+		for p.images > 1 && few() {
 			p.images = (p.images + 1) / 2
-			lay()
 		}
-		for p.strip > stripUnit && (p.size > stripMost || few()) {
+		for p.strip > stripUnit && few() {
 			p.strip = roundUp(p.strip/2, stripUnit)
-			lay()
+		}
+		for lay() > planesMost {
+			switch {
+			case p.images > 1:
+				p.images = (p.images + 1) / 2
+			case p.strip > stripMost:
+				p.strip = max(stripMost, roundUp(p.strip/2, stripUnit))
+			case p.chunk > block:
+				p.chunk = roundUp(p.chunk/2, block)
+			case p.strip > stripUnit:
+				p.strip = roundUp(p.strip/2, stripUnit)
+			default:
+				return p.finish(s)
+			}
 		}
 	}
+	return p.finish(s)
+}
+
+// finish notes whether results have a place of their own.
+func (p slidingPlan) finish(s *sliding) slidingPlan {
 	if p.images > 1 || s.step != 1 || s.rowStep != s.x.out {
 		p.sums = s.co * p.images * p.strip
 	}
@@ -104,38 +125,47 @@ func (s *sliding) run(t *Tape) {
 
 // task computes the results of a group of images from position a on.
 func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image, a int) {
-	positions, taps := s.y.out*s.x.out, s.ci*len(p.window)
+	positions, window := s.y.out*s.x.out, len(p.window)
 	images, strip := min(p.images, s.n-image), min(p.strip, positions-a)
 	row := a / s.x.out
-	t.eachIf(p.shared, images*s.ci, p.planes.size, func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			src := s.source(image+i/s.ci, group)
-			p.fill(scratch[i*p.planes.size:][:p.planes.size], src[i%s.ci*s.y.size*s.x.size:], row)
-		}
-	})
+	rows := (a+strip-1)/s.x.out + 1 - row
 	g := p.gather(scratch[:p.size], a, row)
 	if images > 1 {
 		g.Height, g.Image = s.y.out, p.image
-	}
-	var ep *simd.Epilogue
-	if s.bias != nil {
-		ep = &simd.Epilogue{RowBias: s.bias[group*s.co:][:s.co]}
 	}
 	var inner *simd.Workers
 	if p.shared {
 		inner = t.workers
 	}
-	w, n, block := simd.Matrix{Data: s.weight(group), Stride: taps}, images*strip, convBlock(len(p.window))
+	// Where the product goes: in place, or to scratch.
+	dst, stride, n, beta := s.result(image, group)[a:], s.planeSize, images*strip, s.beta
+	if p.sums > 0 {
+		dst, stride, beta = scratch[p.size:], n, 0
+	}
+	for c0 := 0; c0 < s.ci; c0 += p.chunk {
+		channels := min(p.chunk, s.ci-c0)
+		t.eachIf(p.shared, images*channels, p.planes.size, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				j, c := i/channels, i%channels
+				src := s.source(image+j, group)[(c0+c)*s.y.size*s.x.size:]
+				p.fill(scratch[j*p.image+c*p.planes.size:][:p.planes.size], src, row, rows)
+			}
+		})
+		var ep *simd.Epilogue
+		if s.bias != nil && c0+channels == s.ci {
+			ep = &simd.Epilogue{RowBias: s.bias[group*s.co:][:s.co]}
+		}
+		w := simd.Matrix{Data: s.weight(group)[c0*window:], Stride: s.ci * window}
+		simd.GemmGather(inner, s.co, n, channels*window, w, &g, convBlock(window), beta, dst, stride, ep)
+		beta = 1
+	}
 	if p.sums == 0 {
-		simd.GemmGather(inner, s.co, n, taps, w, &g, block, s.beta, s.result(image, group)[a:], s.planeSize, ep)
 		return
 	}
-	sums := scratch[p.size:]
-	simd.GemmGather(inner, s.co, n, taps, w, &g, block, 0, sums, n, ep)
 	t.eachIf(p.shared, images*s.co, 2*strip, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			c := i % s.co
-			s.spread(s.result(image+i/s.co, group)[c*s.planeSize:][:s.planeSize], sums[c*n+i/s.co*strip:][:strip], a)
+			j, c := i/s.co, i%s.co
+			s.spread(s.result(image+j, group)[c*s.planeSize:][:s.planeSize], dst[c*n+j*strip:][:strip], a)
 		}
 	})
 }

@@ -73,15 +73,15 @@ func floorDiv(a, b int) int {
 	return q
 }
 
-// fill copies the part of a plane that the outputs in rows from r0 on see.
-func (p *planes) fill(dst, plane []float32, r0 int) {
+// fill copies the part of a plane that outputs in the given number of rows from r0 on see.
+func (p *planes) fill(dst, plane []float32, r0, rows int) {
+	stride, unused := p.x.stride, p.rows-rows
 	for _, ry := range p.ys {
 		for _, rx := range p.xs {
-			shift := p.x0*p.x.stride + rx
-			lo, hi := inside(p.x.size, p.width, shift, p.x.stride)
-			for i := range p.height {
-				row := dst[:p.width]
-				dst = dst[p.width:]
+			shift := p.x0*stride + rx
+			lo, hi := inside(p.x.size, p.width, shift, stride)
+			for i := range p.height - unused {
+				row := dst[i*p.width:][:p.width]
 				iy := (r0+p.y0+i)*p.y.stride + ry
 				if iy < 0 || iy >= p.y.size || lo == hi {
 					clear(row)
@@ -89,13 +89,14 @@ func (p *planes) fill(dst, plane []float32, r0 int) {
 				}
 				clear(row[:lo])
 				clear(row[hi:])
-				src := plane[iy*p.x.size+lo*p.x.stride+shift:]
-				if p.x.stride == 1 {
+				src := plane[iy*p.x.size+lo*stride+shift:]
+				if stride == 1 {
 					copy(row[lo:hi], src)
 				} else {
-					simd.Every(row[lo:hi], src, p.x.stride)
+					simd.Every(row[lo:hi], src, stride)
 				}
 			}
+			dst = dst[p.height*p.width:]
 		}
 	}
 }

@@ -9,8 +9,9 @@ package simd
 //	gemm_kernel.go    a kernel computes tiles of C; the one in Go, and the table that others fill
 //	gemm_epilogue.go  finished rows of C get their bias, activation and residual
 //
-// Beside this path, gemm_packed.go lays a weight out ahead of time, and gemm_gather.go collects the B of a convolution. gemm_amd64.go and gemm_arm64.go hold the
-// kernels in assembly. Sizes of tiles stand in internal/gemmgen/tiles.go, which writes that assembly.
+// Beside this path, gemm_packed.go lays a weight out ahead of time, and gemm_gather.go collects the B of a
+// convolution. gemm_amd64.go and gemm_arm64.go hold the kernels in assembly. Sizes of tiles stand in
+// internal/gemmgen/tiles.go, which writes that assembly.
 
 import "fmt"
 

@@ -118,9 +118,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if g.packed != nil {
 		g.depth = g.packed.kc
 	}
-	if kern.rows && g.m <= 2*kern.mr && g.packed == nil {
+	if g.gather != nil || kern.rows && g.m <= 2*kern.mr && g.packed == nil {
 		// Few rows use each number of B a few times only. What is packed of a single block is still in a near cache
-		// when it is used.
+		// when it is used. A gathered B has its planes in the cache as well.
 		g.depth = min(g.depth, g.block)
 	}
 	// A model of one core: flops at 150 GFLOP/s, or reading B at 12 GB/s.
