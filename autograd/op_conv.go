@@ -9,10 +9,13 @@ type Conv2dOptions struct {
 	Padding  [2]int // zeros on either side
 	Dilation [2]int // distance between the window's taps
 	Groups   int    // input and output channels are divided into as many independent convolutions
+
+	// Act is applied to the result in the same pass: the bits of [Activate] after a convolution without it.
+	Act Activation
 }
 
 // Conv2d correlates images with filters, as PyTorch's conv2d. x is [n, in, h, w], w is [out, in/groups, kh,
-// kw], b is [out] or nil, and the result is [n, out, oh, ow] with
+// kw], b is [out] or nil, and the result, before o.Act, is [n, out, oh, ow] with
 //
 //	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
 //
@@ -27,34 +30,72 @@ type Conv2dOptions struct {
 //
 // So no bit depends on the number of threads, and no result on what else is in the batch.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
-	const name = "conv2d"
-	f := begin(name, x, w, b)
+	name := "conv2d"
+	if o.Act != ActNone {
+		name = "conv2d+act"
+	}
+	return conv2d(name, x, w, b, nil, o)
+}
+
+// Conv2dAdd returns act(conv2d(x, w, b) + residual) in one pass over the result: the end of a block of a residual
+// network. It has the bits of [Conv2d] without an activation, [Add] and [Activate]. residual has the shape of the
+// result.
+func Conv2dAdd(x, w, b, residual Operand, o Conv2dOptions) *Tensor {
+	return conv2d("conv2d+add", x, w, b, residual, o)
+}
+
+func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
+	f := begin(name, x, w, b, residual)
 	xs, ws := x.Shape(), w.Shape()
 	groups := max(1, o.Groups)
 	if len(xs) != 4 || len(ws) != 4 || xs[1] != ws[1]*groups || ws[0]%groups != 0 {
 		shapePanic(name, "expected x [n, in, h, w] and w [out, in/groups, kh, kw], out a multiple of groups", xs, ws)
 	}
 	checkBias(name, b, ws[0])
+	checkActivation(name, o.Act)
 	g := newConvShape(name, ws, o.Stride, o.Padding, o.Dilation, o.Groups)
 	g.n, g.h, g.w = xs[0], xs[2], xs[3]
 	g.oh = windows(name, g.h+2*g.py-g.dy*(g.kh-1)-1, g.sy, xs, ws)
 	g.ow = windows(name, g.w+2*g.px-g.dx*(g.kw-1)-1, g.sx, xs, ws)
 
-	y := f.out(g.n, ws[0], g.oh, g.ow)
+	shape := []int{g.n, ws[0], g.oh, g.ow}
+	if given(residual) && !equalShape(residual.Shape(), shape) {
+		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
+	}
+
+	y := f.out(shape...)
 	f.flops = g.flops()
 	xv, wv := f.values(x), f.values(w)
-	g.forward(f.Tape, y.data, 0, xv, wv, f.values(b))
+	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
+	// The derivative of ReLU depends on the sign of its result alone.
+	pre := y.data
+	if f.grad && o.Act != ActNone && o.Act != ActRelu {
+		pre = f.save(len(y.data))
+		end.pre = pre
+	}
+	g.forward(f.Tape, y.data, 0, xv, wv, end)
 	return f.done(y, func(k *back) {
+		dy := k.dy
+		if o.Act != ActNone {
+			dy = k.scratch(len(dy))
+			defer k.recycle(dy)
+			k.each(len(dy), o.Act.Cost(), func(lo, hi int) { o.Act.Grad(dy[lo:hi], pre[lo:hi], k.dy[lo:hi]) })
+		}
+		if given(residual) && o.Act == ActNone {
+			k.pass(residual)
+		} else if given(residual) {
+			k.add(residual, func(dst []float32) { k.each(len(dst), 1, func(lo, hi int) { copy(dst[lo:hi], dy[lo:hi]) }) })
+		}
 		if k.wants(b) {
-			k.channelSums(k.sum(b), k.dy, g.n, g.oh*g.ow)
+			k.channelSums(k.sum(b), dy, g.n, g.oh*g.ow)
 		}
 		if k.wants(w) {
 			dw, beta := k.into(w)
-			g.weightGrad(k.Tape, dw, beta, xv, k.dy)
+			g.weightGrad(k.Tape, dw, beta, xv, dy)
 		}
 		if k.wants(x) {
 			dx, beta := k.into(x)
-			g.inputGrad(k.Tape, dx, beta, k.dy, wv)
+			g.inputGrad(k.Tape, dx, beta, dy, wv)
 		}
 	})
 }

@@ -27,25 +27,31 @@ func (g *convShape) eachPlanes(t *Tape, f func(i, lo, hi int)) {
 	})
 }
 
-func (g *convShape) depthwiseForward(t *Tape, y []float32, beta float32, x, w, bias []float32) {
+// depthwiseForward leaves the bias and the activation to the kernel, unless there is something in between.
+func (g *convShape) depthwiseForward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
 	shape := g.depthwiseShape()
 	sums := y
 	if beta != 0 {
 		sums = t.scratch(len(y))
 		defer t.recycle(sums)
 	}
+	kernel, apart := end, convEnd{}
+	if end.residual != nil || end.pre != nil {
+		kernel, apart = convEnd{bias: end.bias}, convEnd{residual: end.residual, pre: end.pre, act: end.act}
+	}
 	in, out, window := g.h*g.w, g.co*g.positions(), g.co*g.kh*g.kw
 	g.eachPlanes(t, func(i, lo, hi int) {
 		var b []float32
-		if bias != nil {
-			b = bias[lo*g.co:]
+		if kernel.bias != nil {
+			b = kernel.bias[lo*g.co:]
 		}
-		at := (i*g.groups + lo) * out
-		simd.DepthwiseConv(sums[at:], x[(i*g.groups+lo)*in:], w[lo*window:], b, hi-lo, shape, simd.ActNone)
+		at, size := (i*g.groups+lo)*out, (hi-lo)*out
+		simd.DepthwiseConv(sums[at:], x[(i*g.groups+lo)*in:], w[lo*window:], b, hi-lo, shape, kernel.act)
 		if beta != 0 {
-			dst := y[at:][:(hi-lo)*out]
+			dst := y[at:][:size]
 			simd.Add(dst, dst, sums[at:])
 		}
+		apart.row(y[at:][:size], 0, at)
 	})
 }
 

@@ -15,7 +15,7 @@ type sliding struct {
 	source func(image, group int) []float32
 	result func(image, group int) []float32
 	weight func(group int) []float32
-	bias   []float32 // of all groups, or nil
+	end    convEnd
 	beta   float32
 
 	// Output (r, c) of a channel is element at + r·rowStep + c·step of planeSize.
@@ -152,8 +152,8 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 			}
 		})
 		var ep *simd.Epilogue
-		if s.bias != nil && c0+channels == s.ci {
-			ep = &simd.Epilogue{RowBias: s.bias[group*s.co:][:s.co]}
+		if p.sums == 0 && c0+channels == s.ci {
+			ep = s.end.epilogue(group*s.co, s.co, s.number(image, group, 0, a), s.planeSize)
 		}
 		w := simd.Matrix{Data: s.weight(group)[c0*window:], Stride: s.ci * window}
 		simd.GemmGather(inner, s.co, n, channels*window, w, &g, convBlock(window), beta, dst, stride, ep)
@@ -165,9 +165,16 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 	t.eachIf(p.shared, images*s.co, 2*strip, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			j, c := i/s.co, i%s.co
-			s.spread(s.result(image+j, group)[c*s.planeSize:][:s.planeSize], dst[c*n+j*strip:][:strip], a)
+			sums := dst[c*n+j*strip:][:strip]
+			s.end.row(sums, group*s.co+c, s.number(image+j, group, c, a))
+			s.spread(s.result(image+j, group)[c*s.planeSize:][:s.planeSize], sums, a)
 		}
 	})
+}
+
+// number is the number of position a of a channel of a group among all elements of the result.
+func (s *sliding) number(image, group, channel, a int) int {
+	return ((image*s.groups+group)*s.co+channel)*s.planeSize + a
 }
 
 // convBlock is the length of a block of K: whole channels of the given number of taps, up to 256 numbers.
@@ -214,43 +221,34 @@ func (g *convShape) axes() (y, x convAxis) {
 	return y, x
 }
 
-// forward computes y = conv(x, w) + bias + beta·y, beta being 0 or 1.
-func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w, bias []float32) {
+// forward computes y = end(conv(x, w)) + beta·y, beta being 0 or 1; with 1 there are no steps at the end.
+func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
 	if len(y) == 0 {
 		return
 	}
 	switch {
 	case g.depthwise():
-		g.depthwiseForward(t, y, beta, x, w, bias)
-		return
+		g.depthwiseForward(t, y, beta, x, w, end)
 	case g.pointwise():
-		g.pointwiseForward(t, y, beta, x, w, bias)
-		return
+		g.pointwiseForward(t, y, beta, x, w, end)
+	default:
+		s := sliding{n: g.n, groups: g.groups, ci: g.ci, co: g.co, end: end, beta: beta,
+			rowStep: g.ow, step: 1, planeSize: g.positions(),
+			source: func(i, k int) []float32 { return g.before(x, i, k) },
+			result: func(i, k int) []float32 { return g.after(y, i, k) },
+			weight: func(k int) []float32 { return g.weight(w, k) },
+		}
+		s.y, s.x = g.axes()
+		s.run(t)
 	}
-	s := sliding{n: g.n, groups: g.groups, ci: g.ci, co: g.co, bias: bias, beta: beta,
-		rowStep: g.ow, step: 1, planeSize: g.positions(),
-		source: func(i, k int) []float32 { return g.before(x, i, k) },
-		result: func(i, k int) []float32 { return g.after(y, i, k) },
-		weight: func(k int) []float32 { return g.weight(w, k) },
-	}
-	s.y, s.x = g.axes()
-	s.run(t)
-}
-
-// epilogue adds the biases of group k.
-func (g *convShape) epilogue(bias []float32, k int) *simd.Epilogue {
-	if bias == nil {
-		return nil
-	}
-	return &simd.Epilogue{RowBias: bias[k*g.co:][:g.co]}
 }
 
 // pointwiseForward multiplies the images as they lie in memory.
-func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w, bias []float32) {
+func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
 	g.eachProblem(t, func(inner *simd.Workers, i, k int) {
+		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*g.positions(), g.positions())
 		simd.Gemm(inner, g.co, g.positions(), g.ci, simd.Matrix{Data: g.weight(w, k), Stride: g.ci},
-			simd.Matrix{Data: g.before(x, i, k), Stride: g.positions()}, beta, g.after(y, i, k), g.positions(),
-			g.epilogue(bias, k))
+			simd.Matrix{Data: g.before(x, i, k), Stride: g.positions()}, beta, g.after(y, i, k), g.positions(), ep)
 	})
 }
 

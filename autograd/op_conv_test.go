@@ -3,6 +3,7 @@ package autograd
 import (
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"testing"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -23,6 +24,81 @@ func TestConv2d(t *testing.T) {
 	checkOp(t, convGoldens, "convnobias/", func(c *opCase) []*Tensor {
 		return []*Tensor{Conv2d(c.Var("x"), c.Var("w"), nil, conv2dOptions(c.Ints("o")))}
 	})
+}
+
+// The last part of a case's name is its activation.
+func TestConv2dEnd(t *testing.T) {
+	options := func(c *opCase) Conv2dOptions {
+		o := conv2dOptions(c.Ints("o"))
+		var err error
+		if o.Act, err = ActivationByName(path.Base(c.name)); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	checkOp(t, convGoldens, "convact/", func(c *opCase) []*Tensor {
+		return []*Tensor{Conv2d(c.Var("x"), c.Param("w"), c.Param("b"), options(c))}
+	})
+	checkOp(t, convGoldens, "convadd/", func(c *opCase) []*Tensor {
+		return []*Tensor{Conv2dAdd(c.Var("x"), c.Param("w"), c.Var("b"), c.Var("r"), options(c))}
+	})
+}
+
+// TestConv2dEndBits: fused steps have the bits of operations one after the other, forward and backward, in every kind
+// of convolution.
+func TestConv2dEndBits(t *testing.T) {
+	for _, c := range append(tiledConvs, convOrders...) {
+		for _, act := range []Activation{ActNone, ActRelu, ActSilu} {
+			run := func(fused, recording, residual bool) [][]float32 {
+				tape := NewTape(Options{Gradients: recording, Debug: true, Workers: simd.NewWorkers(2)})
+				x := tape.Input(normals(5, elements("test", c.x)), c.x...).WantGradient()
+				w, b := ParameterOf(normals(6, elements("test", c.w)), c.w...), ParameterOf(normals(7, c.w[0]), c.w[0])
+				o := c.o
+				y := Conv2d(x, w, b, o)
+				r := tape.Input(normals(8, y.Len()), y.Shape()...).WantGradient()
+				o.Act = act
+				switch {
+				case fused && residual:
+					y = Conv2dAdd(x, w, b, r, o)
+				case fused:
+					y = Conv2d(x, w, b, o)
+				case residual:
+					y = Activate(Add(y, r), act)
+				default:
+					y = Activate(y, act)
+				}
+				out := [][]float32{y.Floats(nil)}
+				if recording {
+					g := NewGradients()
+					Backward(g, []*Tensor{y}, [][]float32{normals(9, y.Len())})
+					out = append(out, g.OfTensor(x), g.Of(w), g.Of(b), g.OfTensor(r))
+				}
+				return out
+			}
+			for choice := range 4 { // inference takes another way through the depthwise kernel
+				recording, residual := choice&1 != 0, choice&2 != 0
+				got, want := run(true, recording, residual), run(false, recording, residual)
+				for i := range want {
+					sameBits(t, fmt.Sprintf("%v %v %v, choice %d: number %d", c.x, c.w, act, choice, i), got[i], want[i])
+				}
+			}
+		}
+	}
+	// An operand may be the residual too.
+	grads := func(fused bool) []float32 {
+		tape := NewTape(Options{Gradients: true, Debug: true})
+		x := tape.Input(normals(1, 2*3*6*6), 2, 3, 6, 6).WantGradient()
+		w, o := ParameterOf(normals(2, 3*3*3*3), 3, 3, 3, 3), Conv2dOptions{Padding: [2]int{1, 1}}
+		y := Relu(Add(Conv2d(x, w, nil, o), x))
+		if fused {
+			o.Act = ActRelu
+			y = Conv2dAdd(x, w, nil, x, o)
+		}
+		g := NewGradients()
+		Backward(g, []*Tensor{y}, [][]float32{normals(3, y.Len())})
+		return g.OfTensor(x)
+	}
+	close32(t, "residual and operand", grads(true), grads(false), 1e-5)
 }
 
 // A gradient that something was added to before keeps it: the second use of an operand takes the other
@@ -219,6 +295,7 @@ func TestConv2dShapes(t *testing.T) {
 		"window":   func() { Conv2d(x, NewParameter(2, 4, 6, 3), nil, Conv2dOptions{}) },
 		"bias":     func() { Conv2d(x, NewParameter(2, 4, 3, 3), NewParameter(3), Conv2dOptions{}) },
 		"stride":   func() { Conv2d(x, NewParameter(2, 4, 3, 3), nil, Conv2dOptions{Stride: [2]int{-1, 1}}) },
+		"residual": func() { Conv2dAdd(x, NewParameter(2, 4, 3, 3), nil, x, Conv2dOptions{}) },
 		"rank":     func() { Conv2d(x, NewParameter(2, 4, 3), nil, Conv2dOptions{}) },
 		"negative": func() { Conv2d(x, NewParameter(2, 4, 3, 3), nil, Conv2dOptions{Groups: -2}) },
 		"transposed channels": func() {

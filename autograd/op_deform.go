@@ -44,7 +44,7 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	}
 	d := &deform{convShape: g, in: xs[1], window: window, offsets: os[1] / (2 * window)}
 	d.x, d.offset, d.mask = f.values(x), f.values(offset), f.values(mask)
-	wv, bv := f.values(w), f.values(b)
+	wv, end := f.values(w), convEnd{bias: f.values(b)}
 	f.flops = g.flops()
 
 	y := f.out(g.n, ws[0], g.oh, g.ow)
@@ -53,7 +53,8 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 		d.columns(f.Tape, col, at, i, p0, n)
 		for k := range g.groups {
 			simd.Gemm(f.workers, g.co, n, g.taps(), simd.Matrix{Data: g.weight(wv, k), Stride: g.taps()},
-				simd.Matrix{Data: col[k*g.taps()*n:], Stride: n}, 0, g.after(y.data, i, k)[p0:], g.positions(), g.epilogue(bv, k))
+				simd.Matrix{Data: col[k*g.taps()*n:], Stride: n}, 0, g.after(y.data, i, k)[p0:], g.positions(),
+				end.epilogue(k*g.co, g.co, 0, g.positions()))
 		}
 	})
 	f.recycle(col)
@@ -66,7 +67,7 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	})
 }
 
-// deform is one deformable convolution. Its matrix of columns is [in·window, positions], as in convTiles, a tile of
+// deform is one deformable convolution. Its matrix of columns is [in·window, positions], a tile of
 // positions at a time.
 type deform struct {
 	*convShape

@@ -2,7 +2,8 @@ package nn
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Conv2d is a two-dimensional convolution over [n, channels, height, width].
+// Conv2d is a two-dimensional convolution over [n, channels, height, width]. Its field Act is applied to the result in
+// the same pass.
 type Conv2d struct {
 	Weight *autograd.Parameter // [out, in/groups, kernel, kernel]
 	Bias   *autograd.Parameter // [out], or nil
@@ -22,6 +23,12 @@ func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d
 // Forward maps [n, in, h, w] to [n, out, h', w']. autograd.Conv2d gives h' and w'.
 func (c *Conv2d) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.Conv2d(x, c.Weight, c.Bias, c.Conv2dOptions)
+}
+
+// ForwardAdd maps x, and a residual of the result's shape, to Act(conv(x) + residual): the end of a block of a
+// residual network.
+func (c *Conv2d) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
+	return autograd.Conv2dAdd(x, c.Weight, c.Bias, residual, c.Conv2dOptions)
 }
 
 // FPN is a feature pyramid network (Lin et al., arXiv 1612.03144). A 1×1 convolution brings each level to the same

@@ -17,8 +17,18 @@ import (
 // Each value is computed in float64 and rounded once. A convolution without a bias gets one. The caller leaves out the
 // normalization from then on. The convolution must not be used elsewhere, and nothing may read it meanwhile.
 //
-// It is an error when the normalization has another number of channels.
+// An activation that follows the normalization becomes the convolution's Act after folding:
+//
+//	c := nn.NewConv2d(64, 64, 3, false, options)
+//	c.FoldBatchNorm(norm)    // relu(norm(c(x)))
+//	c.Act = autograd.ActRelu // is now c(x)
+//
+// It is an error when the normalization has another number of channels, or when the convolution applies an activation
+// already, before the normalization.
 func (c *Conv2d) FoldBatchNorm(norm *BatchNorm) error {
+	if c.Act != autograd.ActNone {
+		return fmt.Errorf("nn: fold: expected a convolution without an activation before the normalization, found %v", c.Act)
+	}
 	return fold(c.Weight, &c.Bias, norm)
 }
 

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -95,11 +96,67 @@ func TestFoldBatchNorm(t *testing.T) {
 	check("linear", l.Weight, l.Bias, l.Forward(fed("linear")), two)
 }
 
+// TestFoldedBlock: a block of a residual network, with a depthwise convolution in it, folds to three convolutions that
+// apply their activations and the residual themselves.
+func TestFoldedBlock(t *testing.T) {
+	const channels = 6
+	var convs [3]*Conv2d
+	var norms [3]*BatchNorm
+	seed := uint64(1)
+	fill := func(low float32) func(v []float32) {
+		return func(v []float32) {
+			rng := rand.New(rand.NewPCG(seed, 2))
+			seed++
+			for i := range v {
+				v[i] = low + rng.Float32()
+			}
+		}
+	}
+	for i, o := range []autograd.Conv2dOptions{
+		{Padding: [2]int{1, 1}}, {Padding: [2]int{1, 1}, Groups: channels}, {},
+	} {
+		convs[i], norms[i] = NewConv2d(channels, channels, []int{3, 3, 1}[i], false, o), NewBatchNorm(channels, true)
+		convs[i].Weight.Update(fill(-.5))
+		norms[i].Weight.Update(fill(.5))
+		norms[i].Bias.Update(fill(-.5))
+		norms[i].Mean.Update(fill(-.5))
+		norms[i].Variance.Update(fill(.5))
+	}
+	values := make([]float32, 2*channels*5*6)
+	fill(-.5)(values)
+	profile := new(autograd.Profile)
+	tape := autograd.NewTape(autograd.Options{Debug: true, Profile: profile})
+	x := tape.Input(values, 2, channels, 5, 6)
+	y := x
+	for i := range convs {
+		if y = norms[i].Forward(convs[i].Forward(y)); i < 2 {
+			y = autograd.Relu(y)
+		}
+	}
+	want := autograd.Relu(autograd.Add(y, x)).Floats(nil)
+	for i, c := range convs {
+		if err := c.FoldBatchNorm(norms[i]); err != nil {
+			t.Fatal(err)
+		}
+		c.Act = autograd.ActRelu
+	}
+	profile.Reset()
+	got := convs[2].ForwardAdd(convs[1].Forward(convs[0].Forward(x)), x)
+	golden.Output(t, "folded block", got.Floats(nil), want)
+	if table := profile.String(); strings.Contains(table, "relu") || strings.Count(table, "conv2d") != 2 {
+		t.Errorf("expected nothing but convolutions, with and without a residual, found\n%s", table)
+	}
+}
+
 // TestFoldMistakes expects errors, and layers as they were.
 func TestFoldMistakes(t *testing.T) {
 	c := NewConv2d(2, 3, 1, false, autograd.Conv2dOptions{})
 	if err := c.FoldBatchNorm(NewBatchNorm(2, true)); err == nil || !strings.Contains(err.Error(), "of 3 channels, found 2") || c.Bias != nil {
 		t.Errorf("another number of channels: %v", err)
+	}
+	c.Act = autograd.ActRelu
+	if err := c.FoldBatchNorm(NewBatchNorm(3, true)); err == nil || !strings.Contains(err.Error(), "found relu") || c.Bias != nil {
+		t.Errorf("an activation before the normalization: %v", err)
 	}
 	l := NewLinear(2, 3, true)
 	l.Adapter = []*LowRank{part(2, 0, 3, 1)}

@@ -42,9 +42,10 @@ func (x Matrix) at(i, j int) []float32 {
 //	x = A·B + beta·C
 //	x = x + Bias[j]            if Bias is not nil
 //	x = x + RowBias[i]         if RowBias is not nil
+//	x = x + Residual[i, j]     if ResidualFirst
 //	Pre[i, j] = x              if Pre is not nil
 //	x = Act(x)
-//	C[i, j] = x + Residual[i, j]
+//	C[i, j] = x + Residual[i, j], or x if ResidualFirst
 //
 // Residual and Pre must not overlap C or each other.
 type Epilogue struct {
@@ -53,8 +54,9 @@ type Epilogue struct {
 	Pre            []float32 // receives the values before Act, for the backward pass
 	PreStride      int
 	Act            Activation
-	Residual       []float32 // added after Act
+	Residual       []float32 // added after Act, as transformers do
 	ResidualStride int
+	ResidualFirst  bool // added before Act, as residual networks do
 }
 
 // Gemm computes C = act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements

@@ -11,13 +11,16 @@ func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 		if ep.RowBias != nil {
 			AddScalar(c, c, ep.RowBias[i])
 		}
+		if ep.Residual != nil && ep.ResidualFirst {
+			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
+		}
 		if ep.Pre != nil {
 			copy(ep.Pre[i*ep.PreStride+j0:][:j1-j0], c)
 		}
 		if ep.Act != ActNone {
 			ep.Act.Apply(c, c)
 		}
-		if ep.Residual != nil {
+		if ep.Residual != nil && !ep.ResidualFirst {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
 		}
 	}

@@ -17,11 +17,11 @@ func TestEpilogue(t *testing.T) {
 			a, b := Matrix{randomFloats(m*k, 1), max(k, 1), false}, Matrix{randomFloats(k*n, 2), n, false}
 			bias, rowBias, residual := randomFloats(n, 3), randomFloats(m, 4), randomFloats(m*resStride, 5)
 			p := Pack(nil, k, n, b)
-			for choice := range 16 * int(activationCount) {
+			for choice := range 32 * int(activationCount) {
 				if testing.Short() && choice%7 != 0 {
 					continue
 				}
-				ep := Epilogue{Act: Activation(choice / 16)}
+				ep := Epilogue{Act: Activation(choice / 32)}
 				if choice&1 != 0 {
 					ep.Bias = bias
 				}
@@ -32,7 +32,7 @@ func TestEpilogue(t *testing.T) {
 					ep.Pre, ep.PreStride = make([]float32, m*preStride), preStride
 				}
 				if choice&8 != 0 {
-					ep.Residual, ep.ResidualStride = residual, resStride
+					ep.Residual, ep.ResidualStride, ep.ResidualFirst = residual, resStride, choice&16 != 0
 				}
 				beta := float32(choice % 3)
 				start := randomFloats(m*ldc, 6)
@@ -47,9 +47,12 @@ func TestEpilogue(t *testing.T) {
 					if ep.RowBias != nil {
 						AddScalar(row, row, rowBias[i])
 					}
+					if ep.ResidualFirst {
+						Add(row, row, residual[i*resStride:][:n])
+					}
 					copy(pre[i*preStride:], row)
 					activationKernels[ep.Act].forward(row, row)
-					if ep.Residual != nil {
+					if ep.Residual != nil && !ep.ResidualFirst {
 						Add(row, row, residual[i*resStride:][:n])
 					}
 				}

@@ -68,4 +68,28 @@ for tag, (xs, ws, s, p, d, op, g) in CASES.items():
     c.add(f"transpose/{tag}", conv, ints={"o": o}, x=x, w=w, b=b)
     if tag == "stride":
         c.add(f"transposenobias/{tag}", conv, ints={"o": o}, x=x, w=w)
+# Steps after the sum: the activation of the case, after a residual in those that have one.
+ACTS = {
+    "plain": ((2, 3, 7, 9), (4, 3, 3, 3), (1, 1), 1, "relu"),
+    "many": ((3, 4, 5, 5), (6, 4, 3, 3), (1, 1), 1, "silu"),
+    "stride": ((2, 4, 8, 7), (6, 2, 3, 3), (2, 2), 2, "gelu"),
+    "pointwise": ((2, 5, 4, 7), (6, 5, 1, 1), (1, 1), 1, "hardswish"),
+    "depthwise": ((2, 4, 9, 8), (8, 1, 3, 3), (1, 1), 4, "mish"),
+    "depthrelu": ((1, 4, 9, 8), (4, 1, 5, 5), (2, 2), 4, "relu"),
+    "identity": ((2, 3, 6, 5), (3, 3, 3, 3), (1, 1), 1, "linear"),
+}
+for tag, (xs, ws, s, g, act) in ACTS.items():
+    f = (lambda y: y) if act == "linear" else getattr(F, act)
+    p = (ws[2] // 2, ws[3] // 2)
+
+    def conv(x, w, b, o, r=None):
+        y = F.conv2d(x, w, b, s, p, 1, g)
+        return f(y if r is None else y + r)
+
+    o = torch.tensor([*s, *p, 1, 1, g])
+    x, w, b = c.normal(*xs), c.normal(*ws, scale=0.5), c.normal(ws[0])
+    r = c.normal(*F.conv2d(x, w, b, s, p, 1, g).shape)
+    c.add(f"convact/{tag}/{act}", conv, ints={"o": o}, x=x, w=w, b=b)
+    if act != "relu":  # a sum of random numbers may be near its kink, where finite differences fail
+        c.add(f"convadd/{tag}/{act}", conv, ints={"o": o}, x=x, w=w, b=b, r=r)
 c.write()

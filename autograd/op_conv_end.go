@@ -1,0 +1,48 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// A convEnd lists the steps after the sums of a convolution: act(sum + bias + residual). The zero value has none.
+type convEnd struct {
+	bias     []float32 // of each channel, or nil
+	residual []float32 // of the result's shape, or nil
+	pre      []float32 // receives what goes into act, or nil
+	act      Activation
+}
+
+func (e *convEnd) none() bool { return e.bias == nil && e.residual == nil && e.act == ActNone }
+
+// epilogue returns the steps for a product whose m rows are channels from c on, with stride elements from one to the
+// next, and whose first element is number at of the result; nil for no steps.
+func (e *convEnd) epilogue(c, m, at, stride int) *simd.Epilogue {
+	if e.none() {
+		return nil
+	}
+	ep := &simd.Epilogue{Act: e.act, ResidualFirst: true, PreStride: stride, ResidualStride: stride}
+	if e.bias != nil {
+		ep.RowBias = e.bias[c:][:m]
+	}
+	if e.residual != nil {
+		ep.Residual = e.residual[at:]
+	}
+	if e.pre != nil {
+		ep.Pre = e.pre[at:]
+	}
+	return ep
+}
+
+// row applies the steps to a part of channel c, whose first element is number at of the result.
+func (e *convEnd) row(y []float32, c, at int) {
+	if e.bias != nil {
+		simd.AddScalar(y, y, e.bias[c])
+	}
+	if e.residual != nil {
+		simd.Add(y, y, e.residual[at:][:len(y)])
+	}
+	if e.pre != nil {
+		copy(e.pre[at:], y)
+	}
+	if e.act != ActNone {
+		e.act.Apply(y, y)
+	}
+}
