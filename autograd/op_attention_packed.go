@@ -1,5 +1,7 @@
 package autograd
 
+import "slices"
+
 // PackedAttention is [Attention] within sequences of unequal length that lie one after the other, without padding.
 // Queries are [total, Heads·HeadDim], and so are keys and values of another total. Sequence i has the queries
 // queryStarts[i] to queryStarts[i+1] and attends to the keys keyStarts[i] to keyStarts[i+1]. The lists are cumulative
@@ -36,6 +38,7 @@ func PackedAttention(q, k, v Columns, queryStarts, keyStarts []int, o AttentionO
 			k.Of.Shape(), v.Of.Shape(), []int{len(queryStarts), len(keyStarts)})
 	}
 
+	queryStarts, keyStarts = slices.Clone(queryStarts), slices.Clone(keyStarts) // backward reads them
 	a := columnsOf(name, q, k, v, &o)
 	if o.Dropout > 0 && f.Training() {
 		a.drop, a.random = o.Dropout, f.stream()

@@ -147,6 +147,26 @@ func TestPackedAttentionPanics(t *testing.T) {
 	}
 }
 
+// TestPackedAttentionReusedStarts changes the caller's list before backward.
+func TestPackedAttentionReusedStarts(t *testing.T) {
+	starts := []int{0, 2, 5}
+	var want []float32
+	for range 2 {
+		tape := NewTape(Options{Gradients: true, Debug: true})
+		x := tape.Input(normal(76, 60), 5, 12).WantGradient()
+		y := packedRows(x, starts, AttentionOptions{Heads: 2})
+		if want != nil {
+			starts[1] = 4
+		}
+		g := NewGradients()
+		Backward(g, []*Tensor{y}, [][]float32{normal(77, 20)})
+		if want == nil {
+			want = g.OfTensor(x)
+		}
+		sameBits(t, "gradient", g.OfTensor(x), want)
+	}
+}
+
 // BenchmarkPackedAttention compares 1,184 tokens of 64 texts, packed, with one attention for each text.
 func BenchmarkPackedAttention(b *testing.B) {
 	const heads, d = 12, 32

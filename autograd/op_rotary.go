@@ -1,6 +1,10 @@
 package autograd
 
-import "github.com/fovea-ml/fovea/simd"
+import (
+	"slices"
+
+	"github.com/fovea-ml/fovea/simd"
+)
 
 // RotaryTable holds the cosines and sines of the angles by which [Rotary] turns channels: a row for each position
 // and in it a value for each of Dim channels. Package nn computes tables of sequences and of grids.
@@ -37,7 +41,7 @@ func Rotary(x Operand, table *RotaryTable, o RotaryOptions) *Tensor {
 	if len(s) != 2 && len(s) != 3 {
 		shapePanic(name, "expected [B, T, C] or [T, C]", s)
 	}
-	heads, dim, from := max(o.Heads, 1), o.HeadDim, o.From
+	heads, dim, from := max(o.Heads, 1), o.HeadDim, slices.Clone(o.From) // backward reads it
 	if dim == 0 {
 		dim = table.Dim
 	}
@@ -48,9 +52,14 @@ func Rotary(x Operand, table *RotaryTable, o RotaryOptions) *Tensor {
 	if table.Dim <= 0 || table.Dim%2 != 0 || dim < table.Dim || len(table.Cos) != len(table.Sin) {
 		shapePanic(name, "expected a table of an even width, at most that of a head", []int{len(table.Cos), len(table.Sin), table.Dim}, []int{dim})
 	}
-	for _, c := range from {
+	for i, c := range from {
 		if dim > width/heads || c < 0 || c > width-heads*dim {
 			shapePanic(name, "columns out of range", s, []int{c, heads, dim})
+		}
+		for _, e := range from[:i] {
+			if max(c-e, e-c) < heads*dim {
+				shapePanic(name, "columns overlap", s, []int{e, c, heads * dim})
+			}
 		}
 	}
 	n := elements(name, s[:len(s)-1])
@@ -83,7 +92,7 @@ func Rotary(x Operand, table *RotaryTable, o RotaryOptions) *Tensor {
 
 // rotaryPositions returns the position of each of n tokens, in sequences of the given length.
 func rotaryPositions(name string, o RotaryOptions, tokens, n, limit int) func(row int) int {
-	list := o.Positions
+	list := slices.Clone(o.Positions)
 	if list == nil {
 		if o.First < 0 || n > 0 && o.First > limit-tokens {
 			shapePanic(name, "a position beyond the table", []int{o.First, tokens}, []int{limit})

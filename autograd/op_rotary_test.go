@@ -61,6 +61,27 @@ func TestRotaryFirst(t *testing.T) {
 	}
 }
 
+// TestRotaryReusedLists changes the caller's lists before backward.
+func TestRotaryReusedLists(t *testing.T) {
+	table := rotaryTableOf(t, "gptj", true)
+	o := RotaryOptions{From: []int{0}, Positions: []int{2, 1}}
+	var want []float32
+	for range 2 {
+		tape := NewTape(Options{Gradients: true, Debug: true})
+		x := tape.Input(normal(82, 12), 2, 6).WantGradient()
+		y := Rotary(x, table, o)
+		if want != nil {
+			o.From[0], o.Positions[0] = 1, 0
+		}
+		g := NewGradients()
+		Backward(g, []*Tensor{y}, [][]float32{normal(83, 12)})
+		if want == nil {
+			want = g.OfTensor(x)
+		}
+		sameBits(t, "gradient", g.OfTensor(x), want)
+	}
+}
+
 func TestRotaryPanics(t *testing.T) {
 	tape := NewTape(Options{})
 	x := tape.Full(0, 2, 3, 12)
@@ -76,6 +97,7 @@ func TestRotaryPanics(t *testing.T) {
 		"narrow head": func() { Rotary(x, table(4, 9), RotaryOptions{HeadDim: 2}) },
 		"heads":       func() { Rotary(x, table(4, 9), RotaryOptions{Heads: 4}) },
 		"from":        func() { Rotary(x, table(4, 9), RotaryOptions{From: []int{0, 9}}) },
+		"overlap":     func() { Rotary(x, table(4, 9), RotaryOptions{From: []int{0, 3}}) },
 		"beyond":      func() { Rotary(x, table(4, 2), RotaryOptions{}) },
 		"first":       func() { Rotary(x, table(4, 4), RotaryOptions{First: 2}) },
 		"negative":    func() { Rotary(x, table(4, 4), RotaryOptions{First: -1}) },
