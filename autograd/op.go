@@ -141,7 +141,7 @@ func (t *Tape) values(name string, in Operand, lend func(n int) []float32) []flo
 // packsAhead reports whether weights are used in packed form, which is kept until they change. This is so in
 // inference alone. A tape that trains would pack every weight again at each step, so it packs as it goes, also
 // in passes without gradients.
-func (f *frame) packsAhead() bool { return !f.opts.Gradients && !f.opts.Training }
+func (f *frame) packsAhead() bool { return f.Inference() }
 
 // out makes a result with undefined values.
 func (f *frame) out(shape ...int) *Tensor { return f.newTensor(f.name, shape) }

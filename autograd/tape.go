@@ -73,6 +73,10 @@ func (t *Tape) Training() bool { return t.opts.Training }
 // Recording reports whether gradients are being recorded.
 func (t *Tape) Recording() bool { return t.record }
 
+// Inference reports whether the tape neither trains nor has gradients. What is derived from parameters alone may then be
+// kept for the next pass. Unlike Recording it has one answer for a tape, also in a segment that Backward runs again.
+func (t *Tape) Inference() bool { return !t.opts.Gradients && !t.opts.Training }
+
 // Step sets the step that keys random operations, usually right after Reset.
 func (t *Tape) Step(step uint64) { t.opts.Step = step }
 

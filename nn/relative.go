@@ -40,7 +40,7 @@ func NewRelativePositionBias(height, width, heads int, classToken bool) *Relativ
 // until the table changes.
 func (r *RelativePositionBias) Forward(t *autograd.Tape) *autograd.Tensor {
 	tokens, heads := int(math.Sqrt(float64(len(r.Index)))), r.Table.Shape()[1]
-	if t.Training() || t.Recording() {
+	if !t.Inference() {
 		return r.gather(t, tokens)
 	}
 	g := r.gathered.Load()

@@ -48,6 +48,13 @@ func TestRelativePositionBias(t *testing.T) {
 	wantGrad, _ := g.Tensor("beit/grad")
 	golden.Gradient(t, "table", grads.Of(r.Table), wantGrad, golden.Norm(wantGrad))
 
+	// A segment that runs again records nothing the first time.
+	again := autograd.NewTape(autograd.Options{Gradients: true, Recompute: true, Debug: true})
+	y = again.Segment(func(*autograd.Tensor) *autograd.Tensor { return r.Forward(again) }, nil)
+	grads = autograd.NewGradients()
+	autograd.Backward(grads, []*autograd.Tensor{y}, [][]float32{seed})
+	golden.Gradient(t, "table in a segment", grads.Of(r.Table), wantGrad, golden.Norm(wantGrad))
+
 	inference := autograd.NewTape(autograd.Options{Debug: true})
 	golden.Output(t, "bias in inference", r.Forward(inference).Floats(nil), want)
 	held := r.gathered.Load()
