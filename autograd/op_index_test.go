@@ -111,6 +111,7 @@ func TestScatterTwice(t *testing.T) {
 }
 
 func TestIndexMistakes(t *testing.T) {
+	expectUsePanic(t, "unknown order", func() { Sort(NewTape(Options{}).Full(1, 2), 0, 7) })
 	tape := NewTape(Options{})
 	x, src := tape.Full(1, 2, 3), tape.Full(1, 1, 3)
 	for _, i := range []int{-1, 2, 1 << 40} {

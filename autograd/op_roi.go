@@ -92,6 +92,7 @@ func (o RoiOptions) check(name string, x Operand, rois []Roi) []int {
 	if o.OutH < 1 || o.OutW < 1 {
 		shapePanic(name, "expected OutH and OutW of at least 1", xs, []int{o.OutH, o.OutW})
 	}
+	elements(name, []int{len(rois), max(1, xs[1]), o.OutH, o.OutW}) // before the tables of bins
 	for k, r := range rois {
 		if r.Image < 0 || r.Image >= xs[0] {
 			shapePanic(name, fmt.Sprintf("box %d is in image %d, expected 0 to %d", k, r.Image, xs[0]-1), xs, []int{len(rois)})

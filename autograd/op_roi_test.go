@@ -82,6 +82,7 @@ func TestRoiMistakes(t *testing.T) {
 	x, one := tape.Full(1, 2, 1, 4, 4), RoiOptions{OutH: 1, OutW: 1}
 	for name, f := range map[string]func(Operand, []Roi, RoiOptions) *Tensor{"roi align": RoiAlign, "roi pool": RoiPool} {
 		wantShapeError(t, name+" no bins", func() { f(x, nil, RoiOptions{OutH: 1}) })
+		wantShapeError(t, name+" too many bins", func() { f(x, []Roi{{}}, RoiOptions{OutH: math.MaxInt, OutW: 2}) })
 		wantShapeError(t, name+" image 2 of 2", func() { f(x, []Roi{{Image: 2}}, one) })
 		wantShapeError(t, name+" image -1", func() { f(x, []Roi{{Image: -1}}, one) })
 		wantShapeError(t, name+" three dimensions", func() { f(tape.Full(1, 1, 4, 4), nil, one) })

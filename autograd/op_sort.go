@@ -34,6 +34,9 @@ func sorted(name string, x Operand, dim, k int, order Order) (*Tensor, []int) {
 	xs, xv := x.Shape(), f.values(x)
 	d := axis(name, dim, xs)
 	l := linesOf(xs, d)
+	if order > Descending {
+		usePanic(name, "unknown order")
+	}
 	if k < 0 || k > l.n || l.n > math.MaxInt32 {
 		shapePanic(name, "expected a k of 0 to the size of the dimension", xs, []int{k})
 	}

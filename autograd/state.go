@@ -33,9 +33,14 @@ type StateOptions struct {
 	Pool *StatePool
 }
 
-// NewState returns an empty state.
+// NewState returns an empty state. It panics with a [UseError] when the type is not Float32, Float16 or BFloat16.
 func NewState(batch, capacity, width int, o StateOptions) *State {
 	elements("state", []int{batch, capacity, width})
+	switch o.DType {
+	case Float32, Float16, BFloat16:
+	default:
+		usePanic("state", "expected float32, float16 or bfloat16, found "+o.DType.String())
+	}
 	s := &State{capacity: capacity, width: width, dtype: o.DType, pool: o.Pool, rows: make([]stateRows, batch)}
 	for i := range s.rows {
 		s.rows[i] = s.take()

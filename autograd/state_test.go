@@ -119,6 +119,10 @@ func TestStateHalf(t *testing.T) {
 	}
 }
 
+func TestStateType(t *testing.T) {
+	expectUsePanic(t, "found Format(3)", func() { NewState(1, 1, 1, StateOptions{DType: 3}) })
+}
+
 // A pool lends what was released, up to its bound, to states of the same type and a similar size.
 func TestStatePool(t *testing.T) {
 	pool := &StatePool{Keep: 4 * 100}
