@@ -24,20 +24,30 @@ func newConvNorm(in, out, kernel, stride, groups int, act autograd.Activation) *
 
 func (c *convNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	x = c.Conv.Forward(x)
-	if c.Norm != nil {
-		x = c.Norm.Forward(x)
+	if c.Norm == nil {
+		return x
 	}
-	return autograd.Activate(x, c.Act)
+	return autograd.Activate(c.Norm.Forward(x), c.Act)
 }
 
-// fold folds every batch normalization of a network into the convolution before it, as the peers do when they load
-// a network for inference.
+// ForwardAdd returns act(c(x) + residual); c has no activation of its own.
+func (c *convNorm) ForwardAdd(x, residual *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	if c.Norm == nil {
+		conv := *c.Conv
+		conv.Act = act
+		return conv.ForwardAdd(x, residual)
+	}
+	return autograd.Activate(autograd.Add(c.Forward(x), residual), act)
+}
+
+// fold folds every batch normalization and activation of a network into the convolution before it, as the peers do when
+// they load a network for inference.
 func fold(network any) error {
 	for _, c := range nn.Layers[convNorm](network) {
 		if err := c.Conv.FoldBatchNorm(c.Norm); err != nil {
 			return err
 		}
-		c.Norm = nil
+		c.Norm, c.Conv.Act = nil, c.Act
 	}
 	return nil
 }
@@ -49,14 +59,14 @@ type residualBlock struct {
 }
 
 func (b *residualBlock) Forward(x *autograd.Tensor) *autograd.Tensor {
-	y := x
-	for _, c := range b.Convs {
+	y, last := x, len(b.Convs)-1
+	for _, c := range b.Convs[:last] {
 		y = c.Forward(y)
 	}
 	if b.Down != nil {
 		x = b.Down.Forward(x)
 	}
-	return autograd.Relu(autograd.Add(y, x))
+	return b.Convs[last].ForwardAdd(y, x, autograd.ActRelu)
 }
 
 // resNet is torchvision's resnet18 or resnet50.
@@ -252,7 +262,7 @@ func (m *fastestDet) Forward(x *autograd.Tensor) *autograd.Tensor {
 		}
 		pools[i] = y
 	}
-	x = m.Enter.Forward(autograd.Relu(autograd.Add(x, m.Join.Forward(autograd.Concat(1, pools[:]...)))))
+	x = m.Enter.Forward(m.Join.ForwardAdd(autograd.Concat(1, pools[:]...), x, autograd.ActRelu))
 	var heads [3]*autograd.Tensor
 	for i, head := range m.Heads {
 		heads[i] = head[1].Forward(head[0].Forward(x))
