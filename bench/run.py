@@ -69,35 +69,35 @@ def start(case, threads, simd):
     """Returns the processes that run the case, ours first."""
     ours = Worker("worker", simd)
     ours.ask(f"prepare {case} {threads}")
-    all = {"ours": ours}
+    processes = {"ours": ours}
     for name in engines(case):
         peer = Peer(name, simd)
         try:
             peer.ask(f"prepare {case} {threads}")
             peer.ask("run 1")
-            all[name] = peer
+            processes[name] = peer
         except Failed as e:
             print(f"{case}: left out: {e}", file=sys.stderr)
             peer.close()
-    return all
+    return processes
 
 
 def measure(case, threads, pairs, simd):
-    all = start(case, threads, simd)
-    warm = min(float(all["ours"].ask("run 1")) for _ in range(3))
-    for p in all.values():
+    processes = start(case, threads, simd)
+    warm = min(float(processes["ours"].ask("run 1")) for _ in range(3))
+    for p in processes.values():
         p.ask("run 2")
     calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
-    times, peaks = {name: [] for name in all}, []
+    times, peaks = {name: [] for name in processes}, []
     for _ in range(pairs):
         if flops(case):
-            peaks.append(float(all["ours"].ask(f"peak {threads}")))
-        for name, p in all.items():
+            peaks.append(float(processes["ours"].ask(f"peak {threads}")))
+        for name, p in processes.items():
             time.sleep(0.01)  # until the threads of the engine before have stopped to spin
             times[name].append(float(p.ask(f"run {calls}")))
     row = {"case": case, "threads": threads, "times": times, "peak": max(peaks, default=0),
-           "allocated": float(all["ours"].ask("allocated")), "memory": {name: float(p.ask("memory")) for name, p in all.items()}}
-    for p in all.values():
+           "allocated": float(processes["ours"].ask("allocated")), "memory": {name: float(p.ask("memory")) for name, p in processes.items()}}
+    for p in processes.values():
         p.close()
     return row
 
