@@ -9,10 +9,11 @@
 // Fovea is a differentiable tensor engine with hand-written SIMD kernels, and vision models on top of it, without cgo.
 // The packages, from the lowest layer to the highest. A package imports only packages that come before it in this list:
 //
-//   - simd: kernels on float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on each. Also the
-//     workers that run them in parallel.
-//   - autograd: Tensor, Parameter and Tape; differentiable operations, memory and random numbers.
-//     autograd/gradcheck compares the gradients of a function with finite differences.
+//   - simd: kernels on float32 slices for AVX2, AVX-512, NEON and portable Go, with the same bits on each: products,
+//     depthwise convolutions, functions, sums. Also the workers that run them in parallel.
+//   - autograd: Tensor, Parameter and Tape; differentiable operations of transformers, convolutional networks, detectors
+//     and recurrent networks; memory and random numbers. autograd/gradcheck compares the gradients of a function with
+//     finite differences.
 //   - checkpoint: reads and writes weights: safetensors and PyTorch files, mapped or embedded. Also rules that translate
 //     tensor names.
 //   - data: cuts lists of items into batches and prepares them ahead; random numbers from seed, epoch and item.
@@ -20,7 +21,8 @@
 //   - probe: classifies frozen features by logistic regression or nearest neighbors.
 //   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
 //     augmentation, data sets and loaders. vision/boxes reads annotations; vision/draw draws boxes, heat maps and sheets of images.
-//   - nn: layers as plain structs, initializers, named parameters. nn/lora fine-tunes with low-rank adapters.
+//   - nn: layers as plain structs (attention, LSTM, rotary tables), initializers, named parameters. nn/lora fine-tunes with
+//     low-rank adapters.
 //   - train: optimizers, schedules, feeds, the training loop with validation and early stopping, exact resume.
 //   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
 //     Transformer, models/mae the masked autoencoder.
