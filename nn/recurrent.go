@@ -93,7 +93,10 @@ type RecurrentInput struct {
 
 // Forward maps x, [n, steps, in], to the results of the last layer, [n, steps, width·directions]. The last states h and c
 // of all layers have the shape of the initial ones. A stream that comes in pieces passes them on as the next piece's.
+//
+// It panics with an autograd.ShapeError when there are more or fewer initial states than layers and directions.
 func (l *LSTM) Forward(x *autograd.Tensor, in RecurrentInput) (y, h, c *autograd.Tensor) {
+	checkStates("lstm", l.Layers, in.H, in.C)
 	var hs, cs []autograd.Operand
 	y = recur(l.Layers, l.Dropout, x, in.Lengths, func(x *autograd.Tensor, w *RecurrentWeights, o autograd.RecurrentOptions) *autograd.Tensor {
 		i := len(hs)
@@ -106,7 +109,14 @@ func (l *LSTM) Forward(x *autograd.Tensor, in RecurrentInput) (y, h, c *autograd
 
 // Forward maps x, [n, steps, in], to the results of the last layer, [n, steps, width·directions]. The last states h of all
 // layers have the shape of the initial ones. A stream that comes in pieces passes them on as the next piece's.
+//
+// It panics with an autograd.ShapeError when there are more or fewer initial states than layers and directions, and with an
+// autograd.UseError when there is a C.
 func (g *GRU) Forward(x *autograd.Tensor, in RecurrentInput) (y, h *autograd.Tensor) {
+	if in.C != nil {
+		panic(&autograd.UseError{Op: "gru", Reason: "an initial C, which only an LSTM has"})
+	}
+	checkStates("gru", g.Layers, in.H)
 	var hs []autograd.Operand
 	y = recur(g.Layers, g.Dropout, x, in.Lengths, func(x *autograd.Tensor, w *RecurrentWeights, o autograd.RecurrentOptions) *autograd.Tensor {
 		y, h := autograd.GRU(x, state(in.H, len(hs)), w.WeightIH, w.WeightHH, w.BiasIH, w.BiasHH, o)
@@ -130,6 +140,25 @@ func recur(layers []RecurrentLayer, dropout float32, x *autograd.Tensor, lengths
 		x = y
 	}
 	return x
+}
+
+// checkStates panics unless initial states, where given, are one for each direction of each layer.
+func checkStates(name string, layers []RecurrentLayer, states ...*autograd.Tensor) {
+	n := 0
+	for _, l := range layers {
+		n++
+		if l.Reverse != nil {
+			n++
+		}
+	}
+	for _, s := range states {
+		if s == nil {
+			continue
+		}
+		if shape := s.Shape(); len(shape) != 3 || shape[0] != n {
+			panic(&autograd.ShapeError{Op: name, Shapes: [][]int{shape, {n}}, Reason: "expected states [layers·directions, n, width]"})
+		}
+	}
 }
 
 // state returns initial state i, [n, width], or nil where there are none.

@@ -118,3 +118,15 @@ func TestRecurrentDropout(t *testing.T) {
 		}
 	}
 }
+
+func TestRecurrentMistakes(t *testing.T) {
+	c := RecurrentConfig{In: 3, Width: 4, Layers: 2, Bidirectional: true}
+	l, g := NewLSTM(c), NewGRU(c)
+	tape := autograd.NewTape(autograd.Options{})
+	x := tape.Full(0, 2, 5, 3)
+	misuse(t, "fewer states", func() { l.Forward(x, RecurrentInput{H: tape.Full(0, 3, 2, 4)}) })
+	misuse(t, "more states", func() { l.Forward(x, RecurrentInput{C: tape.Full(0, 5, 2, 4)}) })
+	misuse(t, "more states of a GRU", func() { g.Forward(x, RecurrentInput{H: tape.Full(0, 5, 2, 4)}) })
+	misuse(t, "C of a GRU", func() { g.Forward(x, RecurrentInput{C: tape.Full(0, 4, 2, 4)}) })
+	misuse(t, "states without layers", func() { l.Forward(x, RecurrentInput{H: tape.Full(0, 2, 4)}) })
+}

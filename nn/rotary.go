@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -19,9 +20,10 @@ type RotarySequenceOptions struct {
 // Frequencies and angles are rounded to float32 where transformers rounds them (LlamaRotaryEmbedding), because weights
 // were trained with that. Powers, sines and cosines are computed in float64.
 //
-// It panics with an autograd.ShapeError when dim is not a positive even number.
+// It panics with an autograd.ShapeError when dim is not a positive even number, or the table would be negative or larger
+// than memory.
 func RotarySequence(positions, dim int, o RotarySequenceOptions) *autograd.RotaryTable {
-	t := rotaryTable(positions, dim, 2, o.Interleaved)
+	t := rotaryTable(0, positions, 1, dim, 2, o.Interleaved)
 	freqs := rotaryFrequencies(dim/2, o.Base)
 	angles := make([]float32, dim/2)
 	for p := range positions {
@@ -50,9 +52,10 @@ type RotaryGridOptions struct {
 // position/base^(4i/dim) (build_rotary_pos_embed with in_pixels=False in timm/layers/pos_embed_sincos.py, used by
 // EVA-02, arXiv 2303.11331). Values are rounded to float32 where timm rounds them.
 //
-// It panics with an autograd.ShapeError when dim is not a positive multiple of 4.
+// It panics with an autograd.ShapeError when dim is not a positive multiple of 4, or the table would be negative or
+// larger than memory.
 func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTable {
-	t := rotaryTable(o.Prefix+height*width, dim, 4, !o.Halves)
+	t := rotaryTable(o.Prefix, height, width, dim, 4, !o.Halves)
 	for range o.Prefix {
 		appendAngles(t, make([]float32, dim/2))
 	}
@@ -77,10 +80,21 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 	return t
 }
 
-func rotaryTable(positions, dim, multiple int, interleaved bool) *autograd.RotaryTable {
-	if dim <= 0 || dim%multiple != 0 || positions < 0 {
-		panic(&autograd.ShapeError{Op: "rotary table", Shapes: [][]int{{positions, dim}, {multiple}}, Reason: "expected a multiple of this number of channels"})
+// rotaryTable returns an empty table with room for prefix + height·width positions.
+func rotaryTable(prefix, height, width, dim, multiple int, interleaved bool) *autograd.RotaryTable {
+	const most = 1 << 40 // values
+	fail := func(reason string) {
+		panic(&autograd.ShapeError{Op: "rotary table", Shapes: [][]int{{prefix, height, width}, {dim}}, Reason: reason})
 	}
+	switch {
+	case dim <= 0 || dim%multiple != 0:
+		fail(fmt.Sprintf("expected a positive multiple of %d channels", multiple))
+	case min(prefix, height, width) < 0:
+		fail("expected no negative number of positions")
+	case prefix > most/dim || height > most/dim || width > (most/dim-prefix)/max(1, height):
+		fail("too many positions")
+	}
+	positions := prefix + height*width
 	return &autograd.RotaryTable{
 		Cos: make([]float32, 0, positions*dim), Sin: make([]float32, 0, positions*dim),
 		Dim: dim, Interleaved: interleaved,

@@ -79,3 +79,12 @@ func TestAttentionRotary(t *testing.T) {
 		t.Error("the table has no effect")
 	}
 }
+
+func TestRotaryTableMistakes(t *testing.T) {
+	misuse(t, "too many positions", func() { RotarySequence(1<<50, 1<<20, RotarySequenceOptions{}) })
+	misuse(t, "too many patches", func() { RotaryGrid(1<<32, 1<<32, 8, RotaryGridOptions{}) })
+	misuse(t, "negative position", func() { RotarySequence(-1, 4, RotarySequenceOptions{}) })
+	misuse(t, "negative sizes", func() { RotaryGrid(-2, -2, 8, RotaryGridOptions{}) })
+	misuse(t, "negative prefix", func() { RotaryGrid(2, 2, 8, RotaryGridOptions{Prefix: -1}) })
+	misuse(t, "odd channels", func() { RotaryGrid(2, 2, 6, RotaryGridOptions{}) })
+}
