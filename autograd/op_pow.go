@@ -70,7 +70,7 @@ func powSlope(dst, x, y []float32) {
 func powLogSlope(dst, z, x []float32) {
 	simd.Log(dst, x)
 	for i, l := range dst {
-		if l < -math.MaxFloat32 && z[i] <= math.MaxFloat32 {
+		if l < -math.MaxFloat32 && z[i]-z[i] == 0 {
 			dst[i] = 0
 		} else {
 			dst[i] = z[i] * l

@@ -39,6 +39,18 @@ func TestPowEdges(t *testing.T) {
 	}
 }
 
+// At -0, odd powers below 0 are -Inf. Gradients are PyTorch's.
+func TestPowNegativeZero(t *testing.T) {
+	tape := NewTape(Options{Gradients: true, Debug: true})
+	zero, inf := float32(math.Copysign(0, -1)), float32(math.Inf(1))
+	x := tape.Input([]float32{zero, zero, 0, zero}, 4).WantGradient()
+	y := tape.Input([]float32{-1, -2, -1, 3}, 4).WantGradient()
+	g := NewGradients()
+	Sum(Pow(x, y), false).Backward(g)
+	sameBits(t, "gradient of x", g.OfTensor(x), []float32{-inf, inf, -inf, 0})
+	sameBits(t, "gradient of y", g.OfTensor(y), []float32{inf, -inf, -inf, 0})
+}
+
 func TestSinCosSign(t *testing.T) {
 	for prefix, f := range map[string]func(Operand) *Tensor{"sin/": Sin, "cos/": Cos, "sign/": Sign} {
 		checkOp(t, powGoldens, prefix, func(c *opCase) []*Tensor { return []*Tensor{f(c.Var("x"))} })
