@@ -9,10 +9,11 @@ import "github.com/fovea-ml/fovea/simd/internal/portable"
 // stride. So the columns that a tap sees lie side by side.
 type depthwiseLines struct {
 	*DepthwiseShape
-	width int   // of a row of one remainder
-	rows  []int // by place in the ring: the row that is there
-	ring  []float32
-	extra []float32 // the caller's
+	width  int   // of a row of one remainder
+	phases int   // remainders that taps see, fewer than the stride when it exceeds the filter
+	rows   []int // by place in the ring: the row that is there
+	ring   []float32
+	extra  []float32 // the caller's
 }
 
 var depthwiseRings = freeList[depthwiseLines]{
@@ -26,8 +27,9 @@ func (s *DepthwiseShape) lines() *depthwiseLines {
 	l := depthwiseRings.get()
 	l.DepthwiseShape = s
 	l.width = s.Columns + (s.KernelX-1)*s.DilationX/s.StrideX
+	l.phases = min(s.StrideX, (s.KernelX-1)*s.DilationX+1)
 	l.rows = resized(l.rows, (s.KernelY-1)*s.DilationY+1)
-	l.ring = resized(l.ring, len(l.rows)*s.StrideX*l.width)
+	l.ring = resized(l.ring, len(l.rows)*l.phases*l.width)
 	return l
 }
 
@@ -55,7 +57,7 @@ func (l *depthwiseLines) under(x []float32, y, kx int) []float32 {
 	if place < 0 {
 		place += len(l.rows)
 	}
-	line := l.ring[place*l.StrideX*l.width:][:l.StrideX*l.width]
+	line := l.ring[place*l.phases*l.width:][:l.phases*l.width]
 	if l.rows[place] != y {
 		l.rows[place] = y
 		clear(line)
@@ -68,7 +70,7 @@ func (l *depthwiseLines) under(x []float32, y, kx int) []float32 {
 }
 
 func (l *depthwiseLines) fill(line, row []float32) {
-	for r := range l.StrideX {
+	for r := range l.phases {
 		part := line[r*l.width:][:l.width]
 		// Element i is the pixel in column from + i·stride.
 		from, first := r-l.PadX, 0

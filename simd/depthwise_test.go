@@ -62,6 +62,13 @@ func depthwiseShapes() []DepthwiseShape {
 		s.KernelX, s.Columns = kx, 2
 		add(s)
 	}
+	// A stride far beyond the filter and the plane.
+	for _, stride := range []int{5, 1 << 40} {
+		s := depthwiseShape(7, 6, 3, 1, 1)
+		s.StrideY, s.StrideX = stride, stride
+		s.fit()
+		add(s)
+	}
 	for i := range 40 {
 		rng := rand.New(rand.NewPCG(3, uint64(i)))
 		s := DepthwiseShape{
