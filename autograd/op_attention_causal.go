@@ -9,8 +9,8 @@ import (
 // Queries of one block see different numbers of keys. A product over the block multiplies the keys that a query
 // does not see by zero. That adds nothing, unless such a key holds NaN or an infinity: 0·NaN and 0·Inf are NaN. Then
 // the product is divided, so that hidden keys and queries take no part. The parts have the bits of the whole. Blocks
-// of keys count from the first key in both, and a block of queries is shorter than a K block of Gemm: its sum is one
-// chain of multiply-adds, which products that are zero do not change.
+// of keys count from the first key in both. A block of queries is shorter than a chain of Gemm, which products that
+// are zero do not change.
 //
 // One row of the result shows whether hidden values were finite: the row from which most are hidden. Where the product
 // is added to what is there, its operand is searched beforehand.

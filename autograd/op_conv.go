@@ -20,15 +20,18 @@ type Conv2dOptions struct {
 //	oh = ⌊(h + 2·padding - dilation·(kh-1) - 1) / stride⌋ + 1
 //
 // An output is a sum of products over (channel, ky, kx), padding included, then the bias. It is cut into blocks of
-// max(1, ⌊256/(kh·kw)⌋) channels. In a block the sum is one chain of fused multiply-adds from +0, and blocks are added
-// one after the other. Gradients are such sums too:
+// max(1, ⌊256/(kh·kw)⌋) channels, and a block into chains of 96 products as in [simd.Gemm]. A chain is one of fused
+// multiply-adds from +0. The chains of a block are added one after the other, then the blocks. Gradients are such
+// sums too:
 //
 //   - that of x runs over (filter, ky, kx), for the taps that see pixels with the same remainders modulo the stride,
 //     in blocks of max(1, ⌊256/taps⌋) filters;
 //   - that of w runs over (image, position), in blocks of 256 positions of an image, or of max(1, ⌊256/positions⌋)
 //     images of at most 128 positions.
 //
-// So no bit depends on the number of threads, and no result on what else is in the batch.
+// A 1×1 convolution without stride and padding has the blocks of [simd.Gemm] instead, except in the gradient of w where
+// images have at most 128 positions. A depthwise convolution has the sums of [simd.DepthwiseConv]. So no bit depends on
+// the number of threads, and no result on what else is in the batch.
 func Conv2d(x, w, b Operand, o Conv2dOptions) *Tensor {
 	name := "conv2d"
 	if o.Act != ActNone {

@@ -233,7 +233,7 @@ func TestConv2dBias(t *testing.T) {
 
 // TestConv2dBlocks: a result is the sum of those of blocks of channels, added in order.
 func TestConv2dBlocks(t *testing.T) {
-	for _, c := range []struct{ channels, size, block int }{{61, 3, 28}, {300, 1, 256}, {25, 5, 10}, {3, 16, 1}} {
+	for _, c := range []struct{ channels, size, block int }{{61, 3, 28}, {300, 1, 256}, {300, 2, 64}, {25, 5, 10}, {3, 17, 1}} {
 		xs, ws := []int{1, c.channels, 20, 23}, []int{6, c.channels, c.size, c.size}
 		x, w := normals(5, elements("test", xs)), normals(6, elements("test", ws))
 		conv := func(c0, c1 int) []float32 { // of some channels
@@ -256,7 +256,7 @@ func TestConv2dBlocks(t *testing.T) {
 }
 
 // TestConv2dDepthwiseAsGemm compares the depthwise kernel with the product, bit for bit: both are one
-// chain over the taps.
+// chain over the taps of a window, which has at most 96.
 func TestConv2dDepthwiseAsGemm(t *testing.T) {
 	tape := NewTape(Options{})
 	x := tape.Input(normals(1, 3*11*13), 3, 1, 11, 13)

@@ -88,8 +88,8 @@ const pointSize = int(unsafe.Sizeof(deformPoint{}) / 4) // in elements of scratc
 // deformTile bounds the elements of the columns of a tile.
 const deformTile = 1 << 20
 
-// width returns the positions of a tile: a number of blocks of Gemm's chains that the shape alone decides, because a
-// gradient of the weight goes on from tile to tile.
+// width returns the positions of a tile. The shape alone decides, because a gradient of the weight goes on from tile to
+// tile.
 func (d *deform) width() int {
 	return min(d.positions(), max(256, min(2048, deformTile/(d.in*d.window))&^255))
 }

@@ -35,9 +35,10 @@
 // call, on the address of a slice, or on whether AVX2, AVX-512 or NEON runs. No tolerance is involved: tests
 // compare bit patterns. Three rules ensure it:
 //
-//   - Each element of a matrix product is a sum of blocks of 256 products, counted from the first. A block is one
-//     chain of fused multiply-adds in ascending order, from +0. Blocks are added in order, to beta·C where beta is
-//     not 0. One chain over all products would have 4 times the rounding error at 4,096 of them, 11 times at 65,536.
+//   - Each element of a matrix product is a sum of blocks of 384 products, counted from the first, and a block is a
+//     sum of four chains of 96. A chain is one of fused multiply-adds in ascending order, from +0. Chains are added
+//     in order, then blocks, to beta·C where beta is not 0. One chain over all products would have 6 times
+//     the rounding error at 4,096 of them, and 15 times at 65,536.
 //   - Each function, such as exp or GELU, is one fixed sequence of IEEE operations, rounded to nearest even:
 //     additions, products, fused multiply-adds, divisions, square roots, comparisons and integer shifts.
 //     There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.

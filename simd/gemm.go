@@ -15,9 +15,13 @@ package simd
 
 import "fmt"
 
-// kBlock is the number of products in a block of a sum, part of the contract of every matrix product. The error of a
-// chain grows with its length, that of a sum of blocks far less, and an addition in 256 products costs nearly nothing.
-const kBlock = 256
+// The numbers of products in a block of a sum and in a chain of that block are part of the contract of [Gemm]. The
+// error of a chain grows with its length, so that chains are short; the second level bounds the number of additions to
+// a sum. Sums of chains stay in the first-level cache, and C is read and written once a block.
+const (
+	kBlock = 384
+	kChain = 96
+)
 
 // A Matrix is a view of row-major numbers in a slice. Its logical element (i, j) is Data[i*Stride+j], or
 // Data[j*Stride+i] when Trans is set. A linear layer's weight of shape [out, in] is Matrix{w, in, true} where
@@ -62,15 +66,16 @@ type Epilogue struct {
 // Gemm computes C = act(A·B + beta·C + bias) + residual. A is m×k, B is k×n and C is m×n with ldc elements
 // from row to row. ep lists the steps after the product; nil means none. With beta 0, C is only written.
 //
-// Each element of C is the sum of blocks of 256 products, which are cut from the first k on; the last may be
-// shorter. A block is one chain of fused multiply-adds in ascending k, from +0. Blocks are added one after the
-// other, each sum rounded to float32:
+// Each element of C is a sum over k in blocks of 384, and of chains of 96 in a block. Both are cut from the first k
+// on; the last may be shorter. A chain is one of fused multiply-adds in ascending k, from +0. A block is the sum of its
+// chains, in order, and blocks are added in order:
 //
+//	s = ((c₀ + c₁) + c₂) + c₃
 //	C = (…((beta·C + s₀) + s₁) + …)
 //
-// where beta·C is rounded too, and with beta 0 the sum begins with s₀. Instruction set, thread count, tile, packing
-// and neighboring rows do not change its bits. (The Generic level on hardware without fused multiply-add rounds
-// each product too.) A product with k = 0 is beta·C.
+// Each sum is rounded to float32, and so is beta·C; with beta 0 the sum begins with s₀. Instruction set, thread count,
+// tile, packing and neighboring rows do not change these bits. (The Generic level on hardware without fused
+// multiply-add rounds each product too.) A product with k = 0 is beta·C.
 //
 // C must not overlap A or B. Gemm panics when a slice is too short for its sizes.
 func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
@@ -84,7 +89,7 @@ func Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc i
 	}
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.block, g.beta = m, n, k, kBlock, beta
+	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
 	g.one = gemmOperands{a: a, b: b, c: c, ldc: ldc}
 	g.setEpilogue(ep)
 	g.run(w, 1)
@@ -102,7 +107,7 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 	}
 	g := gemmRuns.get()
 	g.kern = b.kern
-	g.m, g.n, g.k, g.block, g.beta = m, b.n, b.k, kBlock, beta
+	g.m, g.n, g.k, g.block, g.chain, g.beta = m, b.n, b.k, kBlock, kChain, beta
 	g.packed = b
 	g.one = gemmOperands{a: a, c: c, ldc: ldc}
 	g.setEpilogue(ep)
@@ -124,7 +129,7 @@ func GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int
 	}
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
-	g.m, g.n, g.k, g.block, g.beta = m, n, k, kBlock, beta
+	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
 	g.operands = operands
 	g.run(w, count)
 }

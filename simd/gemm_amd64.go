@@ -5,9 +5,9 @@ import "unsafe"
 var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, AVX2: &gemmAVX2, AVX512: &gemmAVX512}
 
 // In an AVX2 tile of 6×16, 12 of 16 registers accumulate: a step of k is 12 multiply-adds for 8 loads. In a
-// slab 256 deep a panel of B is 16 KB and stays in the first-level cache; a tile of A is 6 KB.
+// slab 384 deep a panel of B is 24 KB and stays in the first-level cache; a tile of A is 9 KB.
 var gemmAVX2 = gemmKernel{
-	level: AVX2, mr: rows256, nr: cols256, kc: 256, mc: 252,
+	level: AVX2, mr: rows256, nr: cols256, kc: 384, mc: 252,
 	rows:      true,
 	multiply:  multiply256,
 	halves:    true,
@@ -68,10 +68,10 @@ var narrowMasks = func() (m [lanes256 + 1][lanes256]int32) {
 }()
 
 // In an AVX-512 tile of 14×32, 28 of 32 registers accumulate: a step of k is 28 multiply-adds for 16 loads.
-// In a slab 512 deep a tile of A is 28 KB and a panel of B 64 KB. Both stream from the second-level cache,
-// at 4 and 9 bytes a cycle. 252 rows of A take 516 KB there. Slabs 256 deep lose up to 1 point.
+// In a slab 384 deep a tile of A is 21 KB and a panel of B 48 KB. Both stream from the second-level cache,
+// at 4 and 9 bytes a cycle. 252 rows of A take 387 KB there.
 var gemmAVX512 = gemmKernel{
-	level: AVX512, mr: rows512, nr: cols512, kc: 512, mc: 252,
+	level: AVX512, mr: rows512, nr: cols512, kc: 384, mc: 252,
 	rows:      true,
 	multiply:  multiply512,
 	halves:    true,

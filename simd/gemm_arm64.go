@@ -7,7 +7,7 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, NEON: &gemmNEON}
 // In a NEON tile of 8×12, 24 of 32 registers accumulate. The elements of A are lanes of two more registers,
 // so that A is always packed, 8 wide.
 var gemmNEON = gemmKernel{
-	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 256, mc: 256,
+	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 384, mc: 256,
 	multiply:  multiplyNEON,
 	halves:    true,
 	packPanel: packPanelNEON,

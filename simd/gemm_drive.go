@@ -43,8 +43,9 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		}
 		return
 	}
+	s.part = grow(s.part, tileMost)
 	t := &s.tile
-	t.ldc = 4 * o.ldc
+	t.ldc, t.chain, t.part = 4*o.ldc, g.chain, unsafe.Pointer(&s.part[0])
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
 		a := g.layA(s, o.a, i0, i1, k0, kc)
@@ -77,14 +78,13 @@ const callTiles = 16
 const linesMost = 112
 
 // multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
-// several side by side. The K blocks of a panel follow each other, each with all tiles of a call: their part of
-// the panel stays in the nearest cache while the tiles of A pass by, and the tiles of C until the next block
-// adds to them. With add, the first block adds too.
+// several side by side. A panel stays in the nearest cache while the tiles of A pass by. A call of the kernel
+// adds one K block; with add, the first block is added to C too.
 func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add bool, kc, r0, r1, p0, p1 int) {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
-	if rows.tiles == 1 && kern.panels != nil && a.acs == 4 {
+	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
 	t.brs, t.bps, t.format = b.brs, b.bps, b.format
@@ -148,6 +148,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 	}
 }
 
+// tileMost is at least the number of sums in a tile.
+const tileMost = 512
+
 // A gemmScratch holds the memory of one task beside its operands.
 type gemmScratch struct {
 	tile     gemmTile
@@ -156,6 +159,7 @@ type gemmScratch struct {
 	taps     []int
 	pieces   []gatherPiece
 	rows     []float32 // gathered, to be transposed
+	part     []float32 // gemmTile.part
 }
 
 var gemmScratches = freeList[gemmScratch]{

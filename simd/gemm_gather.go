@@ -29,8 +29,8 @@ type Gather struct {
 // GatherSlack is the number of elements of a [Gather]'s Data that may be read past the last one of the matrix.
 const GatherSlack = 16
 
-// GemmGather is [Gemm] with a gathered B and blocks of K of the given length. The weight of a convolution is A.
-// It panics like Gemm.
+// GemmGather is [Gemm] with a gathered B and blocks of K of the given length, cut into the chains of Gemm. The weight
+// of a convolution is A. GemmGather panics like Gemm.
 func GemmGather(w *Workers, m, n, k int, a Matrix, b *Gather, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
 	checkSizes("GemmGather", m, n, k)
 	checkView("GemmGather", "A", a, m, k)
@@ -46,7 +46,7 @@ func GemmGather(w *Workers, m, n, k int, a Matrix, b *Gather, block int, beta fl
 	g := gemmRuns.get()
 	g.kern = gemmKernels[level]
 	g.m, g.n, g.k, g.beta = m, n, k, beta
-	g.gather, g.block = b, block
+	g.gather, g.block, g.chain = b, block, kChain
 	g.one = gemmOperands{a: a, c: c, ldc: ldc}
 	g.setEpilogue(ep)
 	g.run(w, 1)

@@ -69,7 +69,7 @@ func TestGemmGather(t *testing.T) {
 				n += 300
 			}
 			b, dense := newGather(rng, n, k)
-			block := 1 + rng.IntN(256)
+			block := 1 + rng.IntN(kBlock)
 			a := Matrix{randomFloats(m*k, uint64(i)), max(1, k), false}
 			if rng.IntN(3) == 0 {
 				a = Matrix{a.Data, m, true}

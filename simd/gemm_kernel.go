@@ -18,8 +18,8 @@ type gemmKernel struct {
 	// always packed k-major, mr wide.
 	rows bool
 
-	// multiply runs t.tiles tiles, one above the other, against one B panel. A tile's sums over t.k products start
-	// from +0. With t.accum they are then added to C; else C becomes them and is not read.
+	// multiply runs t.tiles tiles, one above the other, against one B panel. A tile's sums over t.k products, a K
+	// block, start from +0. With t.accum they are then added to C; else C becomes them and is not read.
 	multiply func(t *gemmTile)
 	// halves says that multiply widens a B in half precision as it loads it.
 	halves bool
@@ -47,7 +47,8 @@ type gemmTile struct {
 	a      unsafe.Pointer // first element of the first tile's A
 	b      unsafe.Pointer // first element of the panel
 	c      unsafe.Pointer // first element of the first tile's C
-	k      int            // length of the chains, at most a K block
+	k      int            // products of a sum, at least 1
+	chain  int            // products of a chain in it
 	ars    int            // bytes from one row of A to the next
 	acs    int            // bytes from one k of A to the next
 	atile  int            // bytes from one tile's A to the next tile's
@@ -59,11 +60,13 @@ type gemmTile struct {
 	panels int            // panels side by side
 	bps    int            // bytes from one panel to the next
 	accum  int            // 1: the sums are added to C; 0: C becomes them
+	part   unsafe.Pointer // room for a tile, where the kernel keeps the sums of earlier chains
 	ahead  uintptr        // address to prefetch from meanwhile, a line of some rows in four steps of k; need not be valid
 	astep  int            // bytes from one of those rows to the next
 	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
 	afour  int            // bytes that the prefetch goes on in four steps of k
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
+	_, _   int            // the kernel's own: what is left of k, and whether there were earlier chains
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 
@@ -72,7 +75,7 @@ type gemmTile struct {
 const genericTile = 4
 
 var gemmGeneric = gemmKernel{
-	level: Generic, mr: genericTile, nr: genericTile, kc: 256, mc: 128,
+	level: Generic, mr: genericTile, nr: genericTile, kc: 384, mc: 128,
 	multiply:  multiplyGeneric,
 	few:       fewGeneric,
 	packPanel: packPanelGeneric,
@@ -86,7 +89,19 @@ func multiplyGeneric(t *gemmTile) {
 		for r := 0; r < t.rows; r += 2 {
 			var sum [2][genericTile]float32
 			c := unsafe.Add(t.c, (i*t.rows+r)*t.ldc)
-			tile2x4(&sum, unsafe.Add(a, 4*r), t.b, t.k)
+			for k := 0; k < t.k; k += t.chain {
+				var chain [2][genericTile]float32
+				tile2x4(&chain, unsafe.Add(a, 4*(r+k*genericTile)), unsafe.Add(t.b, 4*k*genericTile), min(t.chain, t.k-k))
+				if k == 0 {
+					sum = chain
+					continue
+				}
+				for q := range sum {
+					for j, v := range chain[q] {
+						sum[q][j] += v
+					}
+				}
+			}
 			for q := range min(2, t.rows-r) {
 				row := unsafe.Slice((*float32)(unsafe.Add(c, q*t.ldc)), t.cols)
 				if t.accum == 0 {
@@ -124,10 +139,11 @@ func tile2x4(sum *[2][genericTile]float32, a, b unsafe.Pointer, k int) {
 
 // fewGeneric computes rows i0 to i1 of C, four elements of a chain or four chains at a time.
 func fewGeneric(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int) {
-	s.b = grow(s.b, j1-j0)
-	sums := s.b[:j1-j0]
+	n := j1 - j0
+	s.b = grow(s.b, 2*n)
+	sums, chain := s.b[:n], s.b[n:2*n]
 	for i := i0; i < i1; i++ {
-		c := o.c[i*o.ldc+j0:][:j1-j0]
+		c := o.c[i*o.ldc+j0:][:n]
 		a := o.a.at(i, 0)
 		if o.a.Trans {
 			s.a = grow(s.a, g.k)
@@ -137,11 +153,19 @@ func fewGeneric(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 			a = s.a
 		}
 		for k0 := 0; k0 < g.k; k0 += g.block {
-			part, b := a[k0:min(k0+g.block, g.k)], o.b.at(k0, j0)
-			if o.b.Trans {
-				dots(sums, part, b, o.b.Stride)
-			} else {
-				combine(sums, part, b, o.b.Stride)
+			k1 := min(k0+g.block, g.k)
+			for q := k0; q < k1; q += g.chain {
+				part, b := a[q:min(q+g.chain, k1)], o.b.at(q, j0)
+				if o.b.Trans {
+					dots(chain, part, b, o.b.Stride)
+				} else {
+					combine(chain, part, b, o.b.Stride)
+				}
+				if q == k0 {
+					copy(sums, chain)
+				} else {
+					Add(sums, sums, chain)
+				}
 			}
 			if k0 == 0 && g.beta == 0 {
 				copy(c, sums)

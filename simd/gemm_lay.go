@@ -165,10 +165,15 @@ func (g *gemmRun) packShared(i int) {
 	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
 }
 
+// stripPanels bounds the panels that are filled at once. They often lie a multiple of 4 KB apart, and the first-level
+// cache keeps few such lines.
+const stripPanels = 4
+
 // pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
 func (kern *gemmKernel) pack(dst []float32, b Matrix, k0, j0, kc, cols int) {
 	nr := kern.nr
-	if full := cols / nr; full > 1 && !b.Trans && kern.packStrip != nil {
+	for !b.Trans && kern.packStrip != nil && cols >= 2*nr {
+		full := min(stripPanels, cols/nr)
 		kern.packStrip(&dst[0], &b.at(k0, j0)[0], 4*b.Stride, kc, full)
 		dst, j0, cols = dst[full*kc*nr:], j0+full*nr, cols-full*nr
 	}

@@ -9,9 +9,17 @@ TEXT ·gemmNEON1(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -52,6 +60,19 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -71,9 +92,17 @@ TEXT ·gemmNEON2(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -132,6 +161,24 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -158,9 +205,17 @@ TEXT ·gemmNEON4(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -255,6 +310,34 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -295,9 +378,17 @@ TEXT ·gemmNEON8(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -464,6 +555,54 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -532,9 +671,17 @@ TEXT ·gemmNEONf1(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -590,6 +737,19 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -609,9 +769,17 @@ TEXT ·gemmNEONf2(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -685,6 +853,24 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -711,9 +897,17 @@ TEXT ·gemmNEONf4(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -823,6 +1017,34 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -863,9 +1085,17 @@ TEXT ·gemmNEONf8(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -1047,6 +1277,54 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -1115,9 +1393,17 @@ TEXT ·gemmNEONb1(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -1173,6 +1459,19 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -1192,9 +1491,17 @@ TEXT ·gemmNEONb2(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -1268,6 +1575,24 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -1294,9 +1619,17 @@ TEXT ·gemmNEONb4(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -1406,6 +1739,34 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]
@@ -1446,9 +1807,17 @@ TEXT ·gemmNEONb8(SB), NOSPLIT, $0-8
 	MOVD 0(R0), R1
 	MOVD 8(R0), R2
 	MOVD 16(R0), R3
-	MOVD 24(R0), R4
-	MOVD 64(R0), R5
-	MOVD 112(R0), R6
+	MOVD 72(R0), R5
+	MOVD 120(R0), R6
+	MOVD 32(R0), R9
+	MOVD 128(R0), R10
+	MOVD $0, R11
+	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	MOVD 24(R0), R8
+chain:
+	CMP R9, R8
+	CSEL LT, R8, R9, R4
+	SUB R4, R8
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -1630,6 +1999,54 @@ one:
 	SUBS $1, R4
 	BNE one
 store:
+	MOVD R10, R7
+	CBZ R11, first
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d400 // fadd v0.4s, v0.4s, v24.4s
+	WORD $0x4e39d421 // fadd v1.4s, v1.4s, v25.4s
+	WORD $0x4e3ad442 // fadd v2.4s, v2.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	WORD $0x4e39d484 // fadd v4.4s, v4.4s, v25.4s
+	WORD $0x4e3ad4a5 // fadd v5.4s, v5.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d4c6 // fadd v6.4s, v6.4s, v24.4s
+	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
+	WORD $0x4e3ad508 // fadd v8.4s, v8.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d529 // fadd v9.4s, v9.4s, v24.4s
+	WORD $0x4e39d54a // fadd v10.4s, v10.4s, v25.4s
+	WORD $0x4e3ad56b // fadd v11.4s, v11.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d58c // fadd v12.4s, v12.4s, v24.4s
+	WORD $0x4e39d5ad // fadd v13.4s, v13.4s, v25.4s
+	WORD $0x4e3ad5ce // fadd v14.4s, v14.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d5ef // fadd v15.4s, v15.4s, v24.4s
+	WORD $0x4e39d610 // fadd v16.4s, v16.4s, v25.4s
+	WORD $0x4e3ad631 // fadd v17.4s, v17.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d652 // fadd v18.4s, v18.4s, v24.4s
+	WORD $0x4e39d673 // fadd v19.4s, v19.4s, v25.4s
+	WORD $0x4e3ad694 // fadd v20.4s, v20.4s, v26.4s
+	VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]
+	WORD $0x4e38d6b5 // fadd v21.4s, v21.4s, v24.4s
+	WORD $0x4e39d6d6 // fadd v22.4s, v22.4s, v25.4s
+	WORD $0x4e3ad6f7 // fadd v23.4s, v23.4s, v26.4s
+first:
+	CBZ R8, last
+	MOVD R10, R7
+	VST1.P [V0.S4, V1.S4, V2.S4], 48(R7)
+	VST1.P [V3.S4, V4.S4, V5.S4], 48(R7)
+	VST1.P [V6.S4, V7.S4, V8.S4], 48(R7)
+	VST1.P [V9.S4, V10.S4, V11.S4], 48(R7)
+	VST1.P [V12.S4, V13.S4, V14.S4], 48(R7)
+	VST1.P [V15.S4, V16.S4, V17.S4], 48(R7)
+	VST1.P [V18.S4, V19.S4, V20.S4], 48(R7)
+	VST1.P [V21.S4, V22.S4, V23.S4], 48(R7)
+	MOVD $1, R11
+	B chain
+last:
 	CBZ R6, write
 	MOVD R3, R7
 	VLD1 (R7), [V24.S4, V25.S4, V26.S4]

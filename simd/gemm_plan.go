@@ -7,7 +7,8 @@ package simd
 type gemmRun struct {
 	kern     *gemmKernel
 	m, n, k  int
-	block    int // length of a K block: of a chain of multiply-adds
+	block    int // length of a K block
+	chain    int // length of a chain of multiply-adds in it
 	beta     float32
 	one      gemmOperands
 	operands func(int) (a, b Matrix, c []float32, ldc int)

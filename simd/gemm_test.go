@@ -51,7 +51,7 @@ func (p *problem) solve() {
 			for q, x := range row {
 				sum += math.Abs(float64(x) * float64(col[q]))
 			}
-			p.want[at] = exact.Product(row, col, kBlock, start)
+			p.want[at] = exact.Product(row, col, kBlock, kChain, start)
 			p.slack[at] = float64(p.k+1) * 0x1p-23 * sum
 		}
 	}
@@ -132,8 +132,8 @@ func gemmLevels(t *testing.T, f func(t *testing.T, kern *gemmKernel)) {
 	}
 }
 
-// depths are values of k around the ends of K blocks, and of slabs of one and of two blocks.
-var depths = []int{1, 255, 256, 257, 511, 512, 513, 768, 1000}
+// depths are values of k around the ends of chains and of K blocks.
+var depths = []int{1, 95, 96, 97, 191, 193, 255, 256, 257, 383, 384, 385, 511, 512, 513, 768, 1000}
 
 // sizes draws problem sizes around the tiles and K blocks of kern.
 func sizes(rng *rand.Rand, kern *gemmKernel) (m, n, k int) {
@@ -203,13 +203,13 @@ func TestGemmBlockLength(t *testing.T) {
 			return
 		}
 		rng := rand.New(rand.NewPCG(7, 7))
-		for _, block := range []int{1, 9, 252, 289} {
+		for _, block := range [][2]int{{1, 1}, {9, 9}, {252, 252}, {289, 289}, {90, 40}, {513, 100}} {
 			for _, m := range []int{1, kern.mr, 3*kern.mr + 1} {
 				n, k := 2*kern.nr+3, 1+rng.IntN(900)
 				a, b := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(k*n, 2), Stride: n}
 				c := make([]float32, m*n)
 				g := gemmRuns.get()
-				g.kern, g.m, g.n, g.k, g.block = kern, m, n, k, block
+				g.kern, g.m, g.n, g.k, g.block, g.chain = kern, m, n, k, block[0], block[1]
 				g.one = gemmOperands{a: a, b: b, c: c, ldc: n}
 				g.run(NewWorkers(2), 1)
 				col := make([]float32, k)
@@ -218,8 +218,8 @@ func TestGemmBlockLength(t *testing.T) {
 						col[q] = b.Data[q*n+j]
 					}
 					for i := range m {
-						if want := exact.Product(a.Data[i*k:][:k], col, block, nil); c[i*n+j] != want {
-							t.Fatalf("block %d, %d×%d×%d: C[%d, %d] = %x, want %x", block, m, n, k, i, j, c[i*n+j], want)
+						if want := exact.Product(a.Data[i*k:][:k], col, block[0], block[1], nil); c[i*n+j] != want {
+							t.Fatalf("block %v, %d×%d×%d: C[%d, %d] = %x, want %x", block, m, n, k, i, j, c[i*n+j], want)
 						}
 					}
 				}
@@ -499,17 +499,17 @@ func TestGemmArguments(t *testing.T) {
 func TestTileLayout(t *testing.T) {
 	var x gemmTile
 	for i, at := range []uintptr{
-		unsafe.Offsetof(x.a), unsafe.Offsetof(x.b), unsafe.Offsetof(x.c), unsafe.Offsetof(x.k),
+		unsafe.Offsetof(x.a), unsafe.Offsetof(x.b), unsafe.Offsetof(x.c), unsafe.Offsetof(x.k), unsafe.Offsetof(x.chain),
 		unsafe.Offsetof(x.ars), unsafe.Offsetof(x.acs), unsafe.Offsetof(x.atile), unsafe.Offsetof(x.brs),
 		unsafe.Offsetof(x.ldc), unsafe.Offsetof(x.tiles), unsafe.Offsetof(x.rows), unsafe.Offsetof(x.cols),
-		unsafe.Offsetof(x.panels), unsafe.Offsetof(x.bps), unsafe.Offsetof(x.accum), unsafe.Offsetof(x.ahead),
-		unsafe.Offsetof(x.astep), unsafe.Offsetof(x.atiles), unsafe.Offsetof(x.afour),
+		unsafe.Offsetof(x.panels), unsafe.Offsetof(x.bps), unsafe.Offsetof(x.accum), unsafe.Offsetof(x.part),
+		unsafe.Offsetof(x.ahead), unsafe.Offsetof(x.astep), unsafe.Offsetof(x.atiles), unsafe.Offsetof(x.afour),
 	} {
 		if want := unsafe.Sizeof(x.a) * uintptr(i); at != want {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Offsetof(x.format), 20*unsafe.Sizeof(x.a); got != want {
+	if got, want := unsafe.Offsetof(x.format), 24*unsafe.Sizeof(x.a); got != want {
 		t.Errorf("what assembly does not use begins at %d, want %d", got, want)
 	}
 }

@@ -43,6 +43,7 @@ const (
 	tileB
 	tileC
 	tileK
+	tileChain
 	tileARS
 	tileACS
 	tileATile
@@ -54,9 +55,12 @@ const (
 	tilePanels
 	tileBPS
 	tileAccum
+	tilePart
 	tileAhead
 	tileAheadStride
 	tileAheadTile
 	tileAheadStep
 	tileAt
+	tileLeft
+	tileEarlier
 )

@@ -46,12 +46,13 @@ func tile256(a *asm.Text, f number, h int, byRow bool) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	openTiles(a, byRow)
 	openTile(a, h, byRow)
-	for i := range 2 * h {
-		a.Op("VXORPS Y%d, Y%d, Y%d", i, i, i)
-	}
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })
+	chainsInRegisters.open(a)
+	for i := range 2 * h {
+		a.Op("VXORPS Y%d, Y%d, Y%d", i, i, i)
+	}
 	s.loopK(a, func(u int) {
 		f.load(a, 0, panelRow(u), "Y12")
 		f.load(a, s.lanes, panelRow(u), "Y13")
@@ -73,6 +74,8 @@ func tile256(a *asm.Text, f number, h int, byRow bool) {
 			advanceRows(a, h, n)
 		}
 	})
+	chainsInRegisters.close(a, 2*h, 32, func(at string, i int) { a.Op("VADDPS %s, Y%d, Y%[2]d", at, i) },
+		func(at string, i int) { a.Op("VMOVUPS Y%d, %s", i, at) })
 	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
 	a.Op("JNE edge")
 	addToC(a, func() {

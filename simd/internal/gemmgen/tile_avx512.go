@@ -47,11 +47,6 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 	a.Op("LEAQ (R11)(R11*2), R8")
 	openTiles(a, byRow)
 	openTile(a, h, byRow)
-	for i := range h {
-		for v := range vectors {
-			a.Op("VPXORD Z%d, Z%d, Z%d", 2*i+v, 2*i+v, 2*i+v)
-		}
-	}
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) {
@@ -59,6 +54,12 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 			a.Op("PREFETCHT0 %d(CX)", 64*v)
 		}
 	})
+	chainsInTile.open(a)
+	sums := h * vectors
+	z := func(sum int) int { return sum/vectors*2 + sum%vectors } // its register
+	for i := range sums {
+		a.Op("VPXORD Z%d, Z%[1]d, Z%[1]d", z(i))
+	}
 	s.loopK(a, func(u int) {
 		for v := range vectors {
 			f.load(a, v*s.lanes, panelRow(u), fmt.Sprint("Z", 28+v))
@@ -82,6 +83,8 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 			advanceRows(a, h, n)
 		}
 	})
+	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, z(i)) },
+		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", z(i), at) })
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {

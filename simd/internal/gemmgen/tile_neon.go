@@ -50,9 +50,17 @@ func tileNEON(a *asm.Text, f number, h int) {
 	a.Op("MOVD %d(R0), R1", tileA)
 	a.Op("MOVD %d(R0), R2", tileB)
 	a.Op("MOVD %d(R0), R3", tileC)
-	a.Op("MOVD %d(R0), R4", tileK)
 	a.Op("MOVD %d(R0), R5", tileLDC)
 	a.Op("MOVD %d(R0), R6", tileAccum)
+	a.Op("MOVD %d(R0), R9", tileChain)
+	a.Op("MOVD %d(R0), R10", tilePart)
+	a.Op("MOVD $0, R11")
+	a.Comment("R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.")
+	a.Op("MOVD %d(R0), R8", tileK)
+	a.Label("chain")
+	a.Op("CMP R9, R8")
+	a.Op("CSEL LT, R8, R9, R4")
+	a.Op("SUB R4, R8")
 	for i := range 3 * h {
 		a.Op("VEOR V%d.B16, V%d.B16, V%d.B16", i, i, i)
 	}
@@ -88,6 +96,23 @@ func tileNEON(a *asm.Text, f number, h int) {
 	a.Op("SUBS $1, R4")
 	a.Op("BNE one")
 	a.Label("store")
+	a.Op("MOVD R10, R7")
+	a.Op("CBZ R11, first")
+	for i := range h {
+		a.Op("VLD1.P 48(R7), [V24.S4, V25.S4, V26.S4]")
+		for v := range 3 {
+			a.Word(fadd(3*i+v, 24+v))
+		}
+	}
+	a.Label("first")
+	a.Op("CBZ R8, last")
+	a.Op("MOVD R10, R7")
+	for i := range h {
+		a.Op("VST1.P [V%d.S4, V%d.S4, V%d.S4], 48(R7)", 3*i, 3*i+1, 3*i+2)
+	}
+	a.Op("MOVD $1, R11")
+	a.Op("B chain")
+	a.Label("last")
 	a.Op("CBZ R6, write")
 	a.Op("MOVD R3, R7")
 	for i := range h {

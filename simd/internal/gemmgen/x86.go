@@ -12,7 +12,7 @@ import (
 //	AX  A: rows 0 to 4; BX and R12 more   R13  B; R8 is three times R11
 //	R9  bytes from one row of A to the    DX   C, a tile
 //	    next, or from one k; R10 thrice   R15  what to prefetch from; SI its stride
-//	CX  what is left of k
+//	CX  what is left of a chain
 
 // rowAddress is row i of A when rows are R9 bytes apart; R10 is three times that. The first five rows
 // count from AX, the next from BX, the last from R12.
@@ -66,6 +66,49 @@ func openTile(a *asm.Text, h int, byRow bool) {
 		rowBases(a, h)
 	}
 	a.Op("MOVQ %d(DI), R13", tileB)
+}
+
+// chains says where a kernel keeps what is left of k and whether there were earlier chains. Registers save a tile of
+// few products some latency. AVX-512 has none left in tiles of one panel.
+type chains struct{ left, earlier string }
+
+var (
+	chainsInRegisters = chains{"SI", "R12"}
+	chainsInTile      = chains{fmt.Sprintf("%d(DI)", tileLeft), fmt.Sprintf("%d(DI)", tileEarlier)}
+)
+
+// open begins the sums of a tile and its first chain, whose length it leaves in CX. A and B of the next chains go on
+// from the chain before.
+func (c chains) open(a *asm.Text) {
+	a.Op("MOVQ %d(DI), CX", tileK)
+	a.Op("MOVQ CX, %s", c.left)
+	a.Op("MOVQ $0, %s", c.earlier)
+	a.Label("chain")
+	a.Op("MOVQ %s, CX", c.left)
+	a.Op("CMPQ CX, %d(DI)", tileChain)
+	a.Op("CMOVQGT %d(DI), CX", tileChain)
+	a.Op("SUBQ CX, %s", c.left)
+}
+
+// close adds the chains before to one that ends, and begins the next if there is one. The sums are kept at
+// tilePart. add adds there to a sum and put stores it, each at an offset from CX; a sum has size bytes.
+func (c chains) close(a *asm.Text, sums, size int, add, put func(at string, sum int)) {
+	each := func(f func(at string, sum int)) {
+		for i := range sums {
+			f(fmt.Sprintf("%d(CX)", size*i), i)
+		}
+	}
+	a.Op("MOVQ %d(DI), CX", tilePart)
+	a.Op("CMPQ %s, $0", c.earlier)
+	a.Op("JEQ first")
+	each(add)
+	a.Label("first")
+	a.Op("CMPQ %s, $0", c.left)
+	a.Op("JEQ last")
+	each(put)
+	a.Op("MOVQ $1, %s", c.earlier)
+	a.Op("JMP chain")
+	a.Label("last")
 }
 
 // addToC skips add, which adds the tile of C to the sums, unless the sums are to be added to C. Label is what
@@ -141,10 +184,9 @@ func panelAt(p int) string {
 	return [...]string{"(R13)", "(R13)(R8*1)", "(R13)(R8*2)", "(R13)(R15*1)"}[p]
 }
 
-// loopK goes along k: four steps at a time, in which it prefetches, then one. step adds the products of
+// loopK goes along CX of k: four steps at a time, in which it prefetches, then one. step adds the products of
 // row u of B; advance moves A on by n bytes.
 func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
-	a.Op("MOVQ %d(DI), CX", tileK)
 	a.Op("SUBQ $4, CX")
 	a.Op("JLT rest")
 	a.Op("PCALIGN $32")
@@ -195,13 +237,9 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 	size := 4 * s.lanes
 	across := s.vectors * panels
 	acc := func(i, v int) string { return fmt.Sprint(reg, i*across+v) }
+	chainsInRegisters.open(a)
 	for i := range h * across {
 		a.Op("%s %s%d, %[2]s%[3]d, %[2]s%[3]d", zero, reg, i)
-	}
-	a.Op("MOVQ %d(DI), CX", tileK)
-	if s == &avx512 { // AVX2's do not take k = 0
-		a.Op("TESTQ CX, CX")
-		a.Op("JEQ store")
 	}
 	a.Op("PCALIGN $32")
 	a.Label("one")
@@ -221,9 +259,10 @@ func (s *tileSet) wideTile(a *asm.Text, f number, h, panels, registers int, reg,
 	advanceRows(a, h, 4)
 	a.Op("DECQ CX")
 	a.Op("JNE one")
-	if s == &avx512 {
-		a.Label("store")
+	sum := func(op string) func(string, int) {
+		return func(at string, i int) { a.Op(op, at, reg, i) }
 	}
+	chainsInRegisters.close(a, elems, size, sum("VADDPS %s, %s%d, %[2]s%[3]d"), sum("VMOVUPS %[2]s%[3]d, %[1]s"))
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {
