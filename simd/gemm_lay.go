@@ -16,9 +16,15 @@ func (a aSlab) from(row int) aSlab {
 	return a
 }
 
-// copiesA reports whether the kernels need a copy of a. Rows in memory order are read in place, even where they
-// lie a multiple of 4 KB apart. A copy at another stride cost 3 to 4 % and saved less.
-func (g *gemmRun) copiesA(a Matrix) bool { return !g.kern.rows || a.Trans }
+// copiesA reports whether the tiles read a copy of a. Rows in memory order are read in place, unless they lie a
+// multiple of 4 KB apart: then all fall into one set of the first-level cache, which holds 8 to 12 of them. Tiles of
+// more rows are 9 to 14 % faster with a copy, which the columns of C share.
+func (g *gemmRun) copiesA(a Matrix) bool {
+	if !g.kern.rows || a.Trans {
+		return true
+	}
+	return a.Stride%1024 == 0 && g.kern.mr > 8 && g.m > 2*g.kern.mr && g.n >= 256
+}
 
 // layA locates a slab of A for the tiles of a task: in place, in a copy that tasks share, or in its own copy.
 func (g *gemmRun) layA(s *gemmScratch, a Matrix, i0, i1, k0, kc int) aSlab {
