@@ -51,7 +51,7 @@ type slidingPlan struct {
 func (s *sliding) plan(threads int) slidingPlan {
 	positions := s.y.out * s.x.out
 	p := slidingPlan{images: 1, strip: positions, chunk: s.ci}
-	if positions <= stripMost/4 {
+	if positions <= stripMost/2 {
 		p.images = min(s.n, stripMost/positions)
 	}
 	lay := func() int {
@@ -74,12 +74,12 @@ func (s *sliding) plan(threads int) slidingPlan {
 		}
 		for lay() > planesMost {
 			switch {
-			case p.images > 1:
-				p.images = (p.images + 1) / 2
 			case p.strip > stripMost:
 				p.strip = max(stripMost, roundUp(p.strip/2, stripUnit))
 			case p.chunk > block:
 				p.chunk = roundUp(p.chunk/2, block)
+			case p.images > 1:
+				p.images = (p.images + 1) / 2
 			case p.strip > stripUnit:
 				p.strip = roundUp(p.strip/2, stripUnit)
 			default:

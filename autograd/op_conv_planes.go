@@ -75,28 +75,34 @@ func floorDiv(a, b int) int {
 
 // fill copies the part of a plane that outputs in the given number of rows from r0 on see.
 func (p *planes) fill(dst, plane []float32, r0, rows int) {
-	stride, unused := p.x.stride, p.rows-rows
+	rows += p.height - p.rows
+	phase, sy, sx := p.height*p.width, p.y.stride, p.x.stride
 	for _, ry := range p.ys {
+		top := (r0+p.y0)*sy + ry
+		r1, r2 := inside(p.y.size, rows, top, sy)
 		for _, rx := range p.xs {
-			shift := p.x0*stride + rx
-			lo, hi := inside(p.x.size, p.width, shift, stride)
-			for i := range p.height - unused {
-				row := dst[i*p.width:][:p.width]
-				iy := (r0+p.y0+i)*p.y.stride + ry
-				if iy < 0 || iy >= p.y.size || lo == hi {
-					clear(row)
-					continue
+			left := p.x0*sx + rx
+			lo, hi := inside(p.x.size, p.width, left, sx)
+			if lo == hi {
+				clear(dst[:rows*p.width])
+			} else {
+				clear(dst[:r1*p.width])
+				clear(dst[r2*p.width : rows*p.width])
+				if r1 < r2 {
+					src := plane[(top+r1*sy)*p.x.size+left+lo*sx : p.y.size*p.x.size]
+					simd.CopyRows(dst[r1*p.width+lo:], p.width, src, sy*p.x.size, r2-r1, hi-lo, sx)
 				}
-				clear(row[:lo])
-				clear(row[hi:])
-				src := plane[iy*p.x.size+lo*stride+shift:]
-				if stride == 1 {
-					copy(row[lo:hi], src)
-				} else {
-					simd.Every(row[lo:hi], src, stride)
+				for i := r1; i < r2; i++ { // a few zeros on either side
+					row := dst[i*p.width:][:p.width]
+					for j := 0; j < lo; j++ {
+						row[j] = 0
+					}
+					for j := hi; j < len(row); j++ {
+						row[j] = 0
+					}
 				}
 			}
-			dst = dst[p.height*p.width:]
+			dst = dst[phase:]
 		}
 	}
 }

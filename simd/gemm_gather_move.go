@@ -3,15 +3,16 @@ package simd
 import "unsafe"
 
 // A mover holds the kernels of an instruction set that copy numbers from where they lie apart. gather copies n
-// pieces of lanes elements for each of some taps; gatherGeneric says which. everyOther and spreadOther, which may be
-// nil, move blocks of block elements with a step of 2.
+// pieces of lanes elements for each of some taps; gatherGeneric says which. The others may be nil: copyRows and
+// copyOther copy rows of at least block elements, with a step of 1 and 2, and spreadOther moves blocks of block
+// elements with a step of 2.
 type mover struct {
 	gather func(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 	lanes  int
 
-	everyOther  func(dst, src *float32, blocks int)
-	spreadOther func(dst, src *float32, blocks, add int)
-	block       int
+	copyRows, copyOther func(dst, src *float32, dstStride, srcStride, rows, cols int)
+	spreadOther         func(dst, src *float32, blocks, add int)
+	block               int
 }
 
 // gatherGeneric copies pieces of one element: piece p of tap i goes from byte 4·taps[i] + pieces[p].src of src to
@@ -26,27 +27,48 @@ func gatherGeneric(dst, src *float32, taps *int, pieces *gatherPiece, stride, ro
 	}
 }
 
-// Every copies every step-th element of src: dst[i] = src[i·step]. It panics when src is too short or step is
-// less than 1.
-func Every(dst, src []float32, step int) {
-	if len(dst) == 0 {
+// CopyRows copies a matrix whose elements are step apart in src:
+//
+//	dst[r·dstStride+c] = src[r·srcStride+c·step] for r < rows, c < cols
+//
+// It panics when a slice is too short or step is less than 1. dst must not overlap src.
+func CopyRows(dst []float32, dstStride int, src []float32, srcStride, rows, cols, step int) {
+	if rows <= 0 || cols <= 0 {
 		return
 	}
-	src = src[:(len(dst)-1)*step+1]
-	if move := &movers[level]; step == 2 && move.everyOther != nil {
-		// The last element stays behind: its pair may lie outside src.
-		if blocks := (len(dst) - 1) / move.block; blocks > 0 {
-			move.everyOther(&dst[0], &src[0], blocks)
-			done := blocks * move.block
-			dst, src = dst[done:], src[2*done:]
-		}
+	_, _ = dst[(rows-1)*dstStride+cols-1], src[(rows-1)*srcStride+(cols-1)*step]
+	move := &movers[level]
+	kernel := move.copyRows
+	if step == 2 {
+		kernel = move.copyOther
 	}
-	for i := range dst {
-		dst[i] = src[i*step]
+	if kernel != nil && step <= 2 && cols >= move.block {
+		// The kernel reads pairs. That of the last element may not be there.
+		whole := rows
+		if len(src) < (rows-1)*srcStride+cols*step {
+			whole--
+		}
+		if whole > 0 {
+			kernel(&dst[0], &src[0], 4*dstStride, 4*srcStride, whole, cols)
+		}
+		if whole == rows {
+			return
+		}
+		dst, src, rows = dst[whole*dstStride:], src[whole*srcStride:], 1
+	}
+	for r := range rows {
+		to, from := dst[r*dstStride:][:cols], src[r*srcStride:]
+		if step == 1 {
+			copy(to, from)
+			continue
+		}
+		for c := range to {
+			to[c] = from[c*step]
+		}
 	}
 }
 
-// Spread is the way back from [Every]: dst[i·step] = src[i], or dst[i·step] += src[i] when add is set. The elements
+// Spread sets every step-th element of dst: dst[i·step] = src[i], or dst[i·step] += src[i] when add is set. The elements
 // between keep their values. It panics when dst is too short or step is less than 1.
 func Spread(dst, src []float32, step int, add bool) {
 	if len(src) == 0 {

@@ -78,6 +78,23 @@ func TestGemmGatherStaysInside(t *testing.T) {
 	})
 }
 
+// CopyRows reads no pair whose second element does not exist.
+func TestCopyRowsStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, _ *gemmKernel) {
+		for n := 1; n < 40; n++ {
+			for step := 1; step <= 3; step++ {
+				for _, end := range []bool{true, false} {
+					size := (n-1)*step + 1
+					src := newGuarded(t, 4*(2*(size+1)+size)).floats(2*(size+1)+size, end)
+					dst := newGuarded(t, 4*3*n).floats(3*n, end)
+					CopyRows(dst, n, src, size+1, 3, n, step)
+				}
+			}
+		}
+	})
+}
+
 // The guard itself works: a touch beyond it is noticed.
 func TestGuardedNotices(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

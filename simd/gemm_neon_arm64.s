@@ -2174,18 +2174,74 @@ piece:
 	BNE row
 	RET
 
-// func everyOtherNEON(dst, src *float32, blocks int)
-// dst[i] = src[2·i] for i < 4·blocks. It reads 8·blocks elements of src.
-TEXT ·everyOtherNEON(SB), NOSPLIT, $0-24
+// func copyRowsNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
+// dst[r][c] = src[r][c] for c < cols, which is 4 or more. Strides are bytes from one row to the next.
+// It reads cols elements of each row of src. The last four overlap those before.
+TEXT ·copyRowsNEON(SB), NOSPLIT, $0-48
 	MOVD dst+0(FP), R0
 	MOVD src+8(FP), R1
-	MOVD blocks+16(FP), R2
+	MOVD dstStride+16(FP), R2
+	MOVD srcStride+24(FP), R3
+	MOVD rows+32(FP), R4
+	MOVD cols+40(FP), R5
+	SUB $4, R5
+row:
+	MOVD R0, R6
+	MOVD R1, R7
+	MOVD R5, R8
+	CMP $0, R8
+	BLE last
 block:
-	VLD1.P 32(R1), [V0.S4, V1.S4]
-	VUZP1 V1.S4, V0.S4, V2.S4
-	VST1.P [V2.S4], 16(R0)
-	SUBS $1, R2
-	BNE block
+	VLD1.P 16(R7), [V0.S4]
+	VST1.P [V0.S4], 16(R6)
+	SUBS $4, R8
+	BGT block
+last:
+	// R8 is 0 or negative.
+	ADD R8<<2, R6, R6
+	ADD R8<<2, R7, R7
+	VLD1.P 16(R7), [V0.S4]
+	VST1.P [V0.S4], 16(R6)
+	ADD R2, R0
+	ADD R3, R1
+	SUBS $1, R4
+	BNE row
+	RET
+
+// func copyOtherNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
+// dst[r][c] = src[r][2·c] for c < cols, which is 4 or more. Strides are bytes from one row to the next.
+// It reads 2·cols elements of each row of src. The last four overlap those before.
+TEXT ·copyOtherNEON(SB), NOSPLIT, $0-48
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD srcStride+24(FP), R3
+	MOVD rows+32(FP), R4
+	MOVD cols+40(FP), R5
+	SUB $4, R5
+row:
+	MOVD R0, R6
+	MOVD R1, R7
+	MOVD R5, R8
+	CMP $0, R8
+	BLE last
+block:
+	VLD1.P 32(R7), [V0.S4, V1.S4]
+	VUZP1 V1.S4, V0.S4, V0.S4
+	VST1.P [V0.S4], 16(R6)
+	SUBS $4, R8
+	BGT block
+last:
+	// R8 is 0 or negative.
+	ADD R8<<2, R6, R6
+	ADD R8<<3, R7, R7
+	VLD1.P 32(R7), [V0.S4, V1.S4]
+	VUZP1 V1.S4, V0.S4, V0.S4
+	VST1.P [V0.S4], 16(R6)
+	ADD R2, R0
+	ADD R3, R1
+	SUBS $1, R4
+	BNE row
 	RET
 
 // func peakNEON(n int)

@@ -336,7 +336,10 @@ func packTrans256(dst, src *float32, stride, blocks int)
 func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 
 //go:noescape
-func everyOther256(dst, src *float32, blocks int)
+func copyRows256(dst, src *float32, dstStride, srcStride, rows, cols int)
+
+//go:noescape
+func copyOther256(dst, src *float32, dstStride, srcStride, rows, cols int)
 
 //go:noescape
 func spreadOther256(dst, src *float32, blocks, add int)

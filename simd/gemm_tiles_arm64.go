@@ -104,7 +104,10 @@ func packTransNEON(dst, src *float32, stride, blocks, width int)
 func gatherNEON(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 
 //go:noescape
-func everyOtherNEON(dst, src *float32, blocks int)
+func copyRowsNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
+
+//go:noescape
+func copyOtherNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 
 //go:noescape
 func peakNEON(n int)

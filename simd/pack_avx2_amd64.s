@@ -169,21 +169,81 @@ piece:
 	VZEROUPPER
 	RET
 
-// func everyOther256(dst, src *float32, blocks int)
-// dst[i] = src[2·i] for i < 8·blocks. It reads 16·blocks elements of src.
-TEXT ·everyOther256(SB), NOSPLIT, $0-24
+// func copyRows256(dst, src *float32, dstStride, srcStride, rows, cols int)
+// dst[r][c] = src[r][c] for c < cols, which is 8 or more. Strides are bytes from one row to the next.
+// It reads cols elements of each row of src. The last eight overlap those before.
+TEXT ·copyRows256(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
-	MOVQ blocks+16(FP), CX
+	MOVQ dstStride+16(FP), R8
+	MOVQ srcStride+24(FP), R9
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), R10
+	SUBQ $8, R10
+row:
+	MOVQ DI, AX
+	MOVQ SI, BX
+	MOVQ R10, CX
+	TESTQ CX, CX
+	JLE last
 block:
-	VMOVUPS (SI), Y0
-	VSHUFPS $0x88, 32(SI), Y0, Y0
+	VMOVUPS (BX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ $32, AX
+	ADDQ $32, BX
+	SUBQ $8, CX
+	JGT block
+last:
+	// CX is 0 or negative.
+	LEAQ (AX)(CX*4), AX
+	LEAQ (BX)(CX*4), BX
+	VMOVUPS (BX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ DX
+	JNE row
+	VZEROUPPER
+	RET
+
+// func copyOther256(dst, src *float32, dstStride, srcStride, rows, cols int)
+// dst[r][c] = src[r][2·c] for c < cols, which is 8 or more. Strides are bytes from one row to the next.
+// It reads 2·cols elements of each row of src. The last eight overlap those before.
+TEXT ·copyOther256(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ dstStride+16(FP), R8
+	MOVQ srcStride+24(FP), R9
+	MOVQ rows+32(FP), DX
+	MOVQ cols+40(FP), R10
+	SUBQ $8, R10
+row:
+	MOVQ DI, AX
+	MOVQ SI, BX
+	MOVQ R10, CX
+	TESTQ CX, CX
+	JLE last
+block:
+	VMOVUPS (BX), Y0
+	VSHUFPS $0x88, 32(BX), Y0, Y0
 	VPERMPD $0xd8, Y0, Y0
-	VMOVUPS Y0, (DI)
-	ADDQ $64, SI
-	ADDQ $32, DI
-	DECQ CX
-	JNE block
+	VMOVUPS Y0, (AX)
+	ADDQ $32, AX
+	ADDQ $64, BX
+	SUBQ $8, CX
+	JGT block
+last:
+	// CX is 0 or negative.
+	LEAQ (AX)(CX*4), AX
+	LEAQ (BX)(CX*8), BX
+	VMOVUPS (BX), Y0
+	VSHUFPS $0x88, 32(BX), Y0, Y0
+	VPERMPD $0xd8, Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ DX
+	JNE row
 	VZEROUPPER
 	RET
 

@@ -107,22 +107,51 @@ func gatherNEON(a *asm.Text) {
 	a.Op("RET")
 }
 
-// everyOther256 takes the elements at even places, eight at a time.
-func everyOther256(a *asm.Text) {
-	a.Func("everyOther256", "(dst, src *float32, blocks int)", 0, 24,
-		"dst[i] = src[2·i] for i < 8·blocks. It reads 16·blocks elements of src.")
+// copyRows256 copies rows of elements that are step apart, eight at a time.
+func copyRows256(a *asm.Text, step int) {
+	name, doc := "copyRows256", "dst[r][c] = src[r][c]"
+	if step == 2 {
+		name, doc = "copyOther256", "dst[r][c] = src[r][2·c]"
+	}
+	a.Func(name, "(dst, src *float32, dstStride, srcStride, rows, cols int)", 0, 48,
+		doc+" for c < cols, which is 8 or more. Strides are bytes from one row to the next.",
+		fmt.Sprintf("It reads %scols elements of each row of src. The last eight overlap those before.", []string{"", "", "2·"}[step]))
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ src+8(FP), SI")
-	a.Op("MOVQ blocks+16(FP), CX")
+	a.Op("MOVQ dstStride+16(FP), R8")
+	a.Op("MOVQ srcStride+24(FP), R9")
+	a.Op("MOVQ rows+32(FP), DX")
+	a.Op("MOVQ cols+40(FP), R10")
+	a.Op("SUBQ $8, R10")
+	move := func() {
+		a.Op("VMOVUPS (BX), Y0")
+		if step == 2 {
+			a.Op("VSHUFPS $0x88, 32(BX), Y0, Y0")
+			a.Op("VPERMPD $0xd8, Y0, Y0")
+		}
+		a.Op("VMOVUPS Y0, (AX)")
+	}
+	a.Label("row")
+	a.Op("MOVQ DI, AX")
+	a.Op("MOVQ SI, BX")
+	a.Op("MOVQ R10, CX")
+	a.Op("TESTQ CX, CX")
+	a.Op("JLE last")
 	a.Label("block")
-	a.Op("VMOVUPS (SI), Y0")
-	a.Op("VSHUFPS $0x88, 32(SI), Y0, Y0")
-	a.Op("VPERMPD $0xd8, Y0, Y0")
-	a.Op("VMOVUPS Y0, (DI)")
-	a.Op("ADDQ $64, SI")
-	a.Op("ADDQ $32, DI")
-	a.Op("DECQ CX")
-	a.Op("JNE block")
+	move()
+	a.Op("ADDQ $32, AX")
+	a.Op("ADDQ $%d, BX", 32*step)
+	a.Op("SUBQ $8, CX")
+	a.Op("JGT block")
+	a.Label("last")
+	a.Comment("CX is 0 or negative.")
+	a.Op("LEAQ (AX)(CX*4), AX")
+	a.Op("LEAQ (BX)(CX*%d), BX", 4*step)
+	move()
+	a.Op("ADDQ R8, DI")
+	a.Op("ADDQ R9, SI")
+	a.Op("DECQ DX")
+	a.Op("JNE row")
 	a.Op("VZEROUPPER")
 	a.Op("RET")
 }
@@ -161,18 +190,49 @@ func spreadOther256(a *asm.Text) {
 	a.Op("RET")
 }
 
-// everyOtherNEON is everyOther256 for arm64.
-func everyOtherNEON(a *asm.Text) {
-	a.Func("everyOtherNEON", "(dst, src *float32, blocks int)", 0, 24,
-		"dst[i] = src[2·i] for i < 4·blocks. It reads 8·blocks elements of src.")
+// copyRowsNEON is copyRows256 for arm64, four at a time.
+func copyRowsNEON(a *asm.Text, step int) {
+	name, doc := "copyRowsNEON", "dst[r][c] = src[r][c]"
+	if step == 2 {
+		name, doc = "copyOtherNEON", "dst[r][c] = src[r][2·c]"
+	}
+	a.Func(name, "(dst, src *float32, dstStride, srcStride, rows, cols int)", 0, 48,
+		doc+" for c < cols, which is 4 or more. Strides are bytes from one row to the next.",
+		fmt.Sprintf("It reads %scols elements of each row of src. The last four overlap those before.", []string{"", "", "2·"}[step]))
 	a.Op("MOVD dst+0(FP), R0")
 	a.Op("MOVD src+8(FP), R1")
-	a.Op("MOVD blocks+16(FP), R2")
+	a.Op("MOVD dstStride+16(FP), R2")
+	a.Op("MOVD srcStride+24(FP), R3")
+	a.Op("MOVD rows+32(FP), R4")
+	a.Op("MOVD cols+40(FP), R5")
+	a.Op("SUB $4, R5")
+	move := func() {
+		if step == 2 {
+			a.Op("VLD1.P 32(R7), [V0.S4, V1.S4]")
+			a.Op("VUZP1 V1.S4, V0.S4, V0.S4")
+		} else {
+			a.Op("VLD1.P 16(R7), [V0.S4]")
+		}
+		a.Op("VST1.P [V0.S4], 16(R6)")
+	}
+	a.Label("row")
+	a.Op("MOVD R0, R6")
+	a.Op("MOVD R1, R7")
+	a.Op("MOVD R5, R8")
+	a.Op("CMP $0, R8")
+	a.Op("BLE last")
 	a.Label("block")
-	a.Op("VLD1.P 32(R1), [V0.S4, V1.S4]")
-	a.Op("VUZP1 V1.S4, V0.S4, V2.S4")
-	a.Op("VST1.P [V2.S4], 16(R0)")
-	a.Op("SUBS $1, R2")
-	a.Op("BNE block")
+	move()
+	a.Op("SUBS $4, R8")
+	a.Op("BGT block")
+	a.Label("last")
+	a.Comment("R8 is 0 or negative.")
+	a.Op("ADD R8<<2, R6, R6")
+	a.Op("ADD R8<<%d, R7, R7", step+1)
+	move()
+	a.Op("ADD R2, R0")
+	a.Op("ADD R3, R1")
+	a.Op("SUBS $1, R4")
+	a.Op("BNE row")
 	a.Op("RET")
 }

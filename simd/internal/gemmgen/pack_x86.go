@@ -14,7 +14,8 @@ func packAVX2() *asm.Text {
 	packNarrow256(a)
 	packTrans256(a)
 	avx2.gather(a, "Y")
-	everyOther256(a)
+	copyRows256(a, 1)
+	copyRows256(a, 2)
 	spreadOther256(a)
 	return a
 }

@@ -21,7 +21,8 @@ func tilesNEON() *asm.Text {
 	}
 	packTransNEON(a)
 	gatherNEON(a)
-	everyOtherNEON(a)
+	copyRowsNEON(a, 1)
+	copyRowsNEON(a, 2)
 	peakNEON(a)
 	return a
 }
