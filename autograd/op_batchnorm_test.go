@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -27,6 +28,77 @@ func TestBatchNorm(t *testing.T) {
 		m, v := bufferOf(c.g.Floats(c.name+"/mean")), bufferOf(c.g.Floats(c.name+"/variance"))
 		return []*Tensor{BatchNorm(c.Var("x"), c.Var("w"), c.Var("b"), m, v, BatchNormOptions{})}
 	})
+}
+
+func TestBatchNormFused(t *testing.T) {
+	checkOp(t, norm2dGoldens, "fused/", func(c *opCase) []*Tensor {
+		m, v := bufferOf(c.g.Floats(c.name+"/mean")), bufferOf(c.g.Floats(c.name+"/variance"))
+		o := BatchNormOptions{Act: []Activation{ActRelu, ActGelu, ActNone}[c.Ints("o")[1]]}
+		if c.Ints("o")[0] == 1 {
+			m, v = nil, nil
+		}
+		if c.name[len(c.name)-2] == '1' {
+			o.Residual = c.Var("r")
+		}
+		return []*Tensor{BatchNorm(c.Var("x"), c.Var("w"), c.Param("b"), m, v, o)}
+	})
+}
+
+// TestBatchNormFusedBits: a residual and an activation give the bits of Add and Activate, forward and backward, where
+// gradients are new and where they are added to, and where the residual is x.
+func TestBatchNormFusedBits(t *testing.T) {
+	for _, xs := range [][]int{{3, 5, 60, 71}, {2, 40, 7, 7}, {70, 130}} {
+		x, r, seed := normals(1, elements("test", xs)), normals(2, elements("test", xs)), normals(3, elements("test", xs))
+		c := xs[1]
+		w, b := ParameterOf(normals(4, c), c), ParameterOf(normals(5, c), c)
+		for _, act := range []Activation{ActNone, ActRelu, ActSilu} {
+			for _, kind := range []string{"none", "residual", "itself", "shared"} {
+				run := func(fused, frozen bool) (all [][]float32) {
+					tape := NewTape(Options{Gradients: true, Training: !frozen, Debug: true, Workers: simd.NewWorkers(2)})
+					xt, rt := tape.Input(x, xs...).WantGradient(), tape.Input(r, xs...).WantGradient()
+					m, v := NewBuffer(0.25, c), NewBuffer(2, c)
+					var o BatchNormOptions
+					switch kind {
+					case "residual", "shared":
+						o.Residual = rt
+					case "itself":
+						o.Residual = xt
+					}
+					var y *Tensor
+					if fused {
+						o.Act = act
+						y = BatchNorm(xt, w, b, m, v, o)
+					} else {
+						y = BatchNorm(xt, w, b, m, v, BatchNormOptions{})
+						if o.Residual != nil {
+							y = Add(y, o.Residual)
+						}
+						y = Activate(y, act)
+					}
+					outs, seeds := []*Tensor{y}, [][]float32{seed}
+					if kind == "shared" { // both inputs have a gradient already
+						outs, seeds = append(outs, Neg(xt), Neg(rt)), append(seeds, seed, x)
+					}
+					g := NewGradients()
+					all = append(all, y.Floats(nil))
+					Backward(g, outs, seeds)
+					all = append(all, g.OfTensor(xt), g.OfTensor(rt), g.Of(w), g.Of(b))
+					tape.Commit()
+					return append(all, m.Values(), v.Values())
+				}
+				for _, frozen := range []bool{false, true} {
+					got, want := run(true, frozen), run(false, frozen)
+					for i, what := range []string{"result", "dx", "dresidual", "dgamma", "dbeta", "mean", "variance"} {
+						if i == 1 && kind == "itself" { // two terms, in another order
+							golden.Within(t, what, got[i], want[i], 1e-5)
+							continue
+						}
+						sameBits(t, fmt.Sprintf("%v %v %s, frozen %v: %s", xs, act, kind, frozen, what), got[i], want[i])
+					}
+				}
+			}
+		}
+	}
 }
 
 // TestBatchNormRunning: the running statistics change by Commit, once, recomputed or not, and by nothing
@@ -98,7 +170,10 @@ func TestBatchNormMistakes(t *testing.T) {
 	wantShapeError(t, "rank", func() { BatchNorm(tape.Full(1, 3), nil, nil, m, v, BatchNormOptions{}) })
 	wantShapeError(t, "statistics", func() { BatchNorm(tape.Full(1, 2, 4), nil, nil, m, v, BatchNormOptions{}) })
 	wantShapeError(t, "gamma", func() { BatchNorm(tape.Full(1, 2, 3), NewParameter(4), nil, m, v, BatchNormOptions{}) })
-	BatchNorm(tape.Full(1, 0, 3, 2), nil, nil, m, v, BatchNormOptions{})
+	wantShapeError(t, "residual", func() {
+		BatchNorm(tape.Full(1, 2, 3), nil, nil, m, v, BatchNormOptions{Residual: tape.Full(1, 3, 3)})
+	})
+	BatchNorm(tape.Full(1, 0, 3, 2), nil, nil, m, v, BatchNormOptions{Act: ActRelu, Residual: tape.Full(1, 0, 3, 2)})
 	tape.Commit()
 	sameBits(t, "statistics after an empty batch", v.Values(), []float32{1, 1, 1})
 }

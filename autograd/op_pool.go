@@ -72,7 +72,11 @@ func adaptiveSpans(name string, n, m int, xs []int) []span {
 func MaxPool2d(x Operand, o PoolOptions) *Tensor {
 	const name = "max pool2d"
 	xs := imageShape(name, x)
-	return maxPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs))
+	taps := tapRule{taps: o.Kernel[1], step: o.Stride[1], pad: o.Padding[1]}
+	if taps.step == 0 {
+		taps.step = taps.taps
+	}
+	return maxPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs), taps)
 }
 
 // AvgPool2d returns the mean of each window: [n, c, h, w] to [n, c, oh, ow], sized as in [MaxPool2d].
@@ -94,7 +98,7 @@ func AdaptiveAvgPool2d(x Operand, h, w int) *Tensor {
 func AdaptiveMaxPool2d(x Operand, h, w int) *Tensor {
 	const name = "adaptive max pool2d"
 	xs := imageShape(name, x)
-	return maxPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs))
+	return maxPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs), tapRule{})
 }
 
 // imageShape returns the shape of images [n, c, h, w].
@@ -137,53 +141,6 @@ func pool(name string, x Operand, ys, xs []span, join rowFunc, windows func(dst,
 	})
 	f.recycle(scratch)
 	return f, y, p
-}
-
-// maxPool saves nothing: the backward step looks for each result in its window.
-func maxPool(name string, x Operand, ys, xs []span) *Tensor {
-	f, y, p := pool(name, x, ys, xs, simd.Max, func(dst, row []float32, _ span) { maxWindows(dst, row, xs) })
-	h, w, oh, ow := p.h, p.w, len(ys), len(xs)
-	return f.done(y, func(b *back) {
-		if !b.wants(x) {
-			return
-		}
-		dx := b.sum(x)
-		b.each(p.planes, 2*spanTotal(ys)*spanTotal(xs), func(from, to int) {
-			for i := from; i < to; i++ {
-				src, dst := p.x[i*h*w:][:h*w], dx[i*h*w:][:h*w]
-				for r, v := range ys {
-					at := (i*oh + r) * ow
-					best, dy := y.data[at:][:ow], b.dy[at:][:ow]
-					for c, u := range xs {
-						dst[winner(src, w, v, u, best[c])] += dy[c]
-					}
-				}
-			}
-		})
-	})
-}
-
-// maxWindows stores the largest of each window of one row.
-func maxWindows(dst, row []float32, xs []span) {
-	for c, u := range xs {
-		best := row[u.lo]
-		for _, v := range row[u.lo+1 : u.hi] {
-			best = max(best, v)
-		}
-		dst[c] = best
-	}
-}
-
-// winner returns where a window's largest value first is.
-func winner(src []float32, w int, v, u span, best float32) int {
-	for r := v.lo; r < v.hi; r++ {
-		for c, x := range src[r*w+u.lo : r*w+u.hi] {
-			if x == best || x != x {
-				return r*w + u.lo + c
-			}
-		}
-	}
-	return v.lo*w + u.lo
 }
 
 func spanTotal(s []span) int {

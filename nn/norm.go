@@ -78,9 +78,22 @@ func (b *BatchNorm) Freeze() {
 }
 
 // Forward maps [n, channels] or [n, channels, h, w] to the same shape.
-func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
-	return autograd.BatchNorm(x, b.Weight, b.Bias, b.Mean, b.Variance,
-		autograd.BatchNormOptions{Momentum: b.Momentum, Eps: b.Eps, Frozen: b.Frozen})
+func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor { return b.ForwardAct(x, autograd.ActNone) }
+
+// ForwardAct is act after Forward, in the same passes over memory.
+func (b *BatchNorm) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	return b.forward(x, autograd.BatchNormOptions{Act: act})
+}
+
+// ForwardAdd is act(Forward(x) + residual), in the same passes over memory: the end of a residual block (He et al., arXiv
+// 1512.03385). residual has x's shape.
+func (b *BatchNorm) ForwardAdd(x, residual *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
+	return b.forward(x, autograd.BatchNormOptions{Residual: residual, Act: act})
+}
+
+func (b *BatchNorm) forward(x *autograd.Tensor, o autograd.BatchNormOptions) *autograd.Tensor {
+	o.Momentum, o.Eps, o.Frozen = b.Momentum, b.Eps, b.Frozen
+	return autograd.BatchNorm(x, b.Weight, b.Bias, b.Mean, b.Variance, o)
 }
 
 // GroupNorm normalizes groups of channels of each sample (Wu and He, arXiv 1803.08494). The number of channels is a

@@ -23,6 +23,9 @@ func TestShortOperands(t *testing.T) {
 		{"Softmax: x has 7 elements, need 8", func() { Softmax(long, short, 1) }},
 		{"LayerNorm: gamma has 7 elements, need 8", func() { LayerNorm(long, long, short, nil, 0) }},
 		{"LayerNormGrad: dbeta has 7 elements, need 8", func() { LayerNormGrad(nil, long, long, nil, 0, 1, nil, short) }},
+		{"BatchNormGrad: dy has 7 elements, need 8", func() { BatchNormGrad(long, short, long, 0, 0, 0, 1) }},
+		{"MaxShifted: xAt has 7 elements, need 8", func() { MaxShifted(long, long, long, short, 1) }},
+		{"ColumnDotsAdd: b has 8 elements, too few", func() { ColumnDotsAdd(long, long, long, 2, 4, 4, 5) }},
 		{"AdamW: v has 7 elements, need 8", func() { AdamW(long, long, long, short, AdamWStep{}) }},
 		{"F16ToF32: src has 7 elements, need 8", func() { F16ToF32(long, halves) }},
 		{"SoftmaxRows: x has 8 elements, too few for 3 rows of 2 at stride 4", func() { SoftmaxRows(long, long, 3, 2, 2, 4, 1) }},
@@ -52,6 +55,7 @@ func TestVecAllocs(t *testing.T) {
 		LayerNorm(y, x, x, x, 1e-6)
 		LayerNormGrad(y, x, x, x, 0, 1, y, y)
 		Sum(x)
+		ColumnSumsAdd(y, x, 10, 10, 10)
 		LogSumExp(x, 1)
 		MaxValue(x)
 	}); n != 0 {

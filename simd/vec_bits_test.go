@@ -107,6 +107,12 @@ var elementwises = []elementwise{
 	{"normalize/gamma,beta", 3,
 		func(dst, a, b, c []float32) { normalize(dst, a, b, c, argS, argT) },
 		func(dst, a, b, c []float32) { exact.NormalizeAffine(dst, a, b, c, argS, argT) }},
+	{"BatchNorm", 1,
+		func(dst, a, _, _ []float32) { BatchNorm(dst, a, argS, argT, .5) },
+		func(dst, a, _, _ []float32) { exact.BatchNorm(dst, a, argS, argT, .5) }},
+	{"BatchNormGrad", 2,
+		func(dst, a, b, _ []float32) { BatchNormGrad(dst, a, b, argS, .25, -1.5, argT) },
+		func(dst, a, b, _ []float32) { exact.BatchNormDX(dst, a, b, argS, .25, -1.5, argT) }},
 	{"layerNormDX", 2,
 		func(dst, a, b, _ []float32) { vecLayerNormDX(dst, a, b, argS, argT, .125, -.25) },
 		func(dst, a, b, _ []float32) { exact.LayerNormDX(dst, a, b, argS, argT, .125, -.25) }},
@@ -145,8 +151,8 @@ var reductionCases = []reduction{
 	{"SumSquares", 1, false,
 		func(_, a, _, _ []float32) [2]float32 { return single(SumSquares(a)) },
 		func(_, a, _, _ []float32) [2]float32 { return single(exact.SumSquares(a)) }},
-	{"moments", 1, false,
-		func(_, a, _, _ []float32) [2]float32 { return pair(vecMoments(a, argT)) },
+	{"BatchNormMoments", 1, false,
+		func(_, a, _, _ []float32) [2]float32 { return pair(BatchNormMoments(a, argT)) },
 		func(_, a, _, _ []float32) [2]float32 { return pair(exact.Moments(a, argT)) }},
 	{"Dot", 2, false,
 		func(_, a, b, _ []float32) [2]float32 { return single(Dot(a, b)) },
@@ -166,6 +172,9 @@ var reductionCases = []reduction{
 	{"layerNormSums", 2, false,
 		func(_, a, b, _ []float32) [2]float32 { return pair(vecLayerNormSums(a, b, argS, argT)) },
 		func(_, a, b, _ []float32) [2]float32 { return pair(exact.LayerNormSums(a, b, argS, argT)) }},
+	{"BatchNormGradSums", 2, false,
+		func(_, a, b, _ []float32) [2]float32 { return pair(BatchNormGradSums(a, b, argS)) },
+		func(_, a, b, _ []float32) [2]float32 { return pair(exact.LayerNormSums(a, b, argS, 1)) }},
 	{"layerNormSums/gamma", 3, false,
 		func(_, a, b, c []float32) [2]float32 { return pair(vecLayerNormSumsScale(a, b, c, argS, argT)) },
 		func(_, a, b, c []float32) [2]float32 { return pair(exact.LayerNormSumsScale(a, b, c, argS, argT)) }},
@@ -355,4 +364,38 @@ func TestReductionLong(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestMaxPlacesBits(t *testing.T) {
+	var mem [4]*guarded
+	for i := range mem {
+		mem[i] = newGuarded(t, 4*1024)
+	}
+	onLevels(t, fusedLevels(), func(t *testing.T) {
+		for _, n := range lengths() {
+			var s [4][]float32 // top, at, x, xAt
+			for i := range s {
+				s[i] = mem[i].floats(n, true)
+				fill(s[i], uint64(4*n+i))
+			}
+			for i := range n { // places, and ties
+				s[1][i], s[3][i] = float32(i%7), float32(i%5)
+				if i%3 == 0 {
+					s[2][i] = s[0][i]
+				}
+			}
+			top, at := append([]float32(nil), s[0]...), append([]float32(nil), s[1]...)
+			check := func(name string) {
+				compareBits(t, fmt.Sprintf("%s: top, n = %d", name, n), s[0], top)
+				compareBits(t, fmt.Sprintf("%s: at, n = %d", name, n), s[1], at)
+			}
+			exact.MaxShifted(top, at, s[2], s[3], 2)
+			MaxShifted(s[0], s[1], s[2], s[3], 2)
+			check("MaxShifted")
+			fill(s[2], uint64(n))
+			exact.MaxRow(top, at, s[2], 9)
+			MaxRow(s[0], s[1], s[2], 9)
+			check("MaxRow")
+		}
+	})
 }

@@ -1138,6 +1138,46 @@ func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
 	}
 }
 
+func vecMaxRow(top, at, x []float32, place float32) {
+	if n := len(top); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			maxRowNEON(&top[0], &at[0], &x[0], n, place)
+			return
+		}
+	}
+	for len(top) > 0 {
+		k := min(len(top), maxCall)
+		switch level {
+		case NEON:
+			maxRowNEON(&top[0], &at[0], &x[0], k, place)
+		default:
+			portable.MaxRow(top[:k], at[:k], x[:k], place)
+		}
+		top, at, x = top[k:], at[k:], x[k:]
+	}
+}
+
+func vecMaxShifted(top, at, x, xAt []float32, place float32) {
+	if n := len(top); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			maxShiftedNEON(&top[0], &at[0], &x[0], &xAt[0], n, place)
+			return
+		}
+	}
+	for len(top) > 0 {
+		k := min(len(top), maxCall)
+		switch level {
+		case NEON:
+			maxShiftedNEON(&top[0], &at[0], &x[0], &xAt[0], k, place)
+		default:
+			portable.MaxShifted(top[:k], at[:k], x[:k], xAt[:k], place)
+		}
+		top, at, x, xAt = top[k:], at[k:], x[k:], xAt[k:]
+	}
+}
+
 func vecNormalize(dst, x []float32, mean, rstd float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -1246,6 +1286,46 @@ func vecLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot
 		dy, x, gamma = dy[k:], x[k:], gamma[k:]
 	}
 	return float32(sumTotal), float32(dotTotal)
+}
+
+func vecBatchNorm(dst, x []float32, mean, scale, shift float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			batchNormNEON(&dst[0], &x[0], n, mean, scale, shift)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case NEON:
+			batchNormNEON(&dst[0], &x[0], k, mean, scale, shift)
+		default:
+			portable.BatchNorm(dst[:k], x[:k], mean, scale, shift)
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecBatchNormDX(dx, dy, x []float32, mean, slope, shift, scale float32) {
+	if n := len(dx); 0 < n && n <= maxCall {
+		switch level {
+		case NEON:
+			batchNormDXNEON(&dx[0], &dy[0], &x[0], n, mean, slope, shift, scale)
+			return
+		}
+	}
+	for len(dx) > 0 {
+		k := min(len(dx), maxCall)
+		switch level {
+		case NEON:
+			batchNormDXNEON(&dx[0], &dy[0], &x[0], k, mean, slope, shift, scale)
+		default:
+			portable.BatchNormDX(dx[:k], dy[:k], x[:k], mean, slope, shift, scale)
+		}
+		dx, dy, x = dx[k:], dy[k:], x[k:]
+	}
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {

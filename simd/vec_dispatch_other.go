@@ -228,6 +228,14 @@ func vecLogSoftmaxGrad(dx, y, dy []float32, scale, sum float32) {
 	portable.LogSoftmaxGrad(dx, y, dy, scale, sum)
 }
 
+func vecMaxRow(top, at, x []float32, place float32) {
+	portable.MaxRow(top, at, x, place)
+}
+
+func vecMaxShifted(top, at, x, xAt []float32, place float32) {
+	portable.MaxShifted(top, at, x, xAt, place)
+}
+
 func vecNormalize(dst, x []float32, mean, rstd float32) {
 	portable.Normalize(dst, x, mean, rstd)
 }
@@ -246,6 +254,14 @@ func vecLayerNormSums(dy, x []float32, mean, rstd float32) (sum, dot float32) {
 
 func vecLayerNormSumsScale(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32) {
 	return portable.LayerNormSumsScale(dy, x, gamma, mean, rstd)
+}
+
+func vecBatchNorm(dst, x []float32, mean, scale, shift float32) {
+	portable.BatchNorm(dst, x, mean, scale, shift)
+}
+
+func vecBatchNormDX(dx, dy, x []float32, mean, slope, shift, scale float32) {
+	portable.BatchNormDX(dx, dy, x, mean, slope, shift, scale)
 }
 
 func vecLayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {

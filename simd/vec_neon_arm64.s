@@ -9206,6 +9206,363 @@ out0:
 done:
 	RET
 
+// func maxRowNEON(top, at, x *float32, n int, place float32)
+TEXT ·maxRowNEON(SB), NOSPLIT, $208-36
+	MOVD top+0(FP), R0
+	MOVD at+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	MOVWU place+32(FP), R10
+	WORD $0x4e040d40 // dup v0.4s, w10
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00041 // ldr q1, [x2, #0]
+	WORD $0x3dc00442 // ldr q2, [x2, #16]
+	WORD $0x3dc00843 // ldr q3, [x2, #32]
+	WORD $0x3dc00c44 // ldr q4, [x2, #48]
+	WORD $0x3dc00005 // ldr q5, [x0, #0]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc00c08 // ldr q8, [x0, #48]
+	WORD $0x3dc00029 // ldr q9, [x1, #0]
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	WORD $0x3dc0082b // ldr q11, [x1, #32]
+	WORD $0x3dc00c2c // ldr q12, [x1, #48]
+	WORD $0x6ea5e42d // fcmgt v13.4s, v1.4s, v5.4s
+	WORD $0x6e691c0d // bsl v13.16b, v0.16b, v9.16b
+	WORD $0x6ea6e449 // fcmgt v9.4s, v2.4s, v6.4s
+	WORD $0x6e6a1c09 // bsl v9.16b, v0.16b, v10.16b
+	WORD $0x6ea7e46a // fcmgt v10.4s, v3.4s, v7.4s
+	WORD $0x6e6b1c0a // bsl v10.16b, v0.16b, v11.16b
+	WORD $0x6ea8e48b // fcmgt v11.4s, v4.4s, v8.4s
+	WORD $0x6e6c1c0b // bsl v11.16b, v0.16b, v12.16b
+	WORD $0x3d80002d // str q13, [x1, #0]
+	WORD $0x3d800429 // str q9, [x1, #16]
+	WORD $0x3d80082a // str q10, [x1, #32]
+	WORD $0x3d800c2b // str q11, [x1, #48]
+	WORD $0x6ea5e42b // fcmgt v11.4s, v1.4s, v5.4s
+	WORD $0x6e651c2b // bsl v11.16b, v1.16b, v5.16b
+	WORD $0x6ea6e445 // fcmgt v5.4s, v2.4s, v6.4s
+	WORD $0x6e661c45 // bsl v5.16b, v2.16b, v6.16b
+	WORD $0x6ea7e466 // fcmgt v6.4s, v3.4s, v7.4s
+	WORD $0x6e671c66 // bsl v6.16b, v3.16b, v7.16b
+	WORD $0x6ea8e487 // fcmgt v7.4s, v4.4s, v8.4s
+	WORD $0x6e681c87 // bsl v7.16b, v4.16b, v8.16b
+	WORD $0x4e21e428 // fcmeq v8.4s, v1.4s, v1.4s
+	WORD $0x6e611d68 // bsl v8.16b, v11.16b, v1.16b
+	WORD $0x4e22e44b // fcmeq v11.4s, v2.4s, v2.4s
+	WORD $0x6e621cab // bsl v11.16b, v5.16b, v2.16b
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	WORD $0x6e631cc5 // bsl v5.16b, v6.16b, v3.16b
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	WORD $0x6e641ce6 // bsl v6.16b, v7.16b, v4.16b
+	WORD $0x3d800008 // str q8, [x0, #0]
+	WORD $0x3d80040b // str q11, [x0, #16]
+	WORD $0x3d800805 // str q5, [x0, #32]
+	WORD $0x3d800c06 // str q6, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00005 // ldr q5, [x0, #0]
+	WORD $0x3dc0002b // ldr q11, [x1, #0]
+	WORD $0x6ea5e4c8 // fcmgt v8.4s, v6.4s, v5.4s
+	WORD $0x6e6b1c08 // bsl v8.16b, v0.16b, v11.16b
+	WORD $0x3d800028 // str q8, [x1, #0]
+	WORD $0x6ea5e4c8 // fcmgt v8.4s, v6.4s, v5.4s
+	WORD $0x6e651cc8 // bsl v8.16b, v6.16b, v5.16b
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	WORD $0x6e661d05 // bsl v5.16b, v8.16b, v6.16b
+	WORD $0x3d800005 // str q5, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-208(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00165 // ldr q5, [x11, #0]
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3dc00168 // ldr q8, [x11, #0]
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	WORD $0x6ea8e4ab // fcmgt v11.4s, v5.4s, v8.4s
+	WORD $0x6e661c0b // bsl v11.16b, v0.16b, v6.16b
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3d80016b // str q11, [x11, #0]
+	WORD $0x6ea8e4ab // fcmgt v11.4s, v5.4s, v8.4s
+	WORD $0x6e681cab // bsl v11.16b, v5.16b, v8.16b
+	WORD $0x4e25e4a8 // fcmeq v8.4s, v5.4s, v5.4s
+	WORD $0x6e651d68 // bsl v8.16b, v11.16b, v5.16b
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d800168 // str q8, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+	MOVD R1, R12
+	MOVD $scratch1-144(SP), R11
+	MOVD R8, R13
+
+out1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out1
+
+done:
+	RET
+
+// func maxShiftedNEON(top, at, x, xAt *float32, n int, place float32)
+TEXT ·maxShiftedNEON(SB), NOSPLIT, $272-44
+	MOVD top+0(FP), R0
+	MOVD at+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD xAt+24(FP), R3
+	MOVD n+32(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	MOVWU place+40(FP), R10
+	WORD $0x4e040d40 // dup v0.4s, w10
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00041 // ldr q1, [x2, #0]
+	WORD $0x3dc00442 // ldr q2, [x2, #16]
+	WORD $0x3dc00843 // ldr q3, [x2, #32]
+	WORD $0x3dc00c44 // ldr q4, [x2, #48]
+	WORD $0x3dc00005 // ldr q5, [x0, #0]
+	WORD $0x3dc00406 // ldr q6, [x0, #16]
+	WORD $0x3dc00807 // ldr q7, [x0, #32]
+	WORD $0x3dc00c08 // ldr q8, [x0, #48]
+	WORD $0x3dc00029 // ldr q9, [x1, #0]
+	WORD $0x3dc0042a // ldr q10, [x1, #16]
+	WORD $0x3dc0082b // ldr q11, [x1, #32]
+	WORD $0x3dc00c2c // ldr q12, [x1, #48]
+	WORD $0x3dc0006d // ldr q13, [x3, #0]
+	WORD $0x3dc0046e // ldr q14, [x3, #16]
+	WORD $0x3dc0086f // ldr q15, [x3, #32]
+	WORD $0x3dc00c70 // ldr q16, [x3, #48]
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x6eade531 // fcmgt v17.4s, v9.4s, v13.4s
+	WORD $0x6e691db1 // bsl v17.16b, v13.16b, v9.16b
+	WORD $0x6eaee552 // fcmgt v18.4s, v10.4s, v14.4s
+	WORD $0x6e6a1dd2 // bsl v18.16b, v14.16b, v10.16b
+	WORD $0x6eafe573 // fcmgt v19.4s, v11.4s, v15.4s
+	WORD $0x6e6b1df3 // bsl v19.16b, v15.16b, v11.16b
+	WORD $0x6eb0e594 // fcmgt v20.4s, v12.4s, v16.4s
+	WORD $0x6e6c1e14 // bsl v20.16b, v16.16b, v12.16b
+	WORD $0x4e25e435 // fcmeq v21.4s, v1.4s, v5.4s
+	WORD $0x6e691e35 // bsl v21.16b, v17.16b, v9.16b
+	WORD $0x4e26e449 // fcmeq v9.4s, v2.4s, v6.4s
+	WORD $0x6e6a1e49 // bsl v9.16b, v18.16b, v10.16b
+	WORD $0x4e27e46a // fcmeq v10.4s, v3.4s, v7.4s
+	WORD $0x6e6b1e6a // bsl v10.16b, v19.16b, v11.16b
+	WORD $0x4e28e48b // fcmeq v11.4s, v4.4s, v8.4s
+	WORD $0x6e6c1e8b // bsl v11.16b, v20.16b, v12.16b
+	WORD $0x6ea5e42c // fcmgt v12.4s, v1.4s, v5.4s
+	WORD $0x6e751dac // bsl v12.16b, v13.16b, v21.16b
+	WORD $0x6ea6e455 // fcmgt v21.4s, v2.4s, v6.4s
+	WORD $0x6e691dd5 // bsl v21.16b, v14.16b, v9.16b
+	WORD $0x6ea7e469 // fcmgt v9.4s, v3.4s, v7.4s
+	WORD $0x6e6a1de9 // bsl v9.16b, v15.16b, v10.16b
+	WORD $0x6ea8e48a // fcmgt v10.4s, v4.4s, v8.4s
+	WORD $0x6e6b1e0a // bsl v10.16b, v16.16b, v11.16b
+	WORD $0x3d80002c // str q12, [x1, #0]
+	WORD $0x3d800435 // str q21, [x1, #16]
+	WORD $0x3d800829 // str q9, [x1, #32]
+	WORD $0x3d800c2a // str q10, [x1, #48]
+	WORD $0x6ea5e42a // fcmgt v10.4s, v1.4s, v5.4s
+	WORD $0x6e651c2a // bsl v10.16b, v1.16b, v5.16b
+	WORD $0x6ea6e445 // fcmgt v5.4s, v2.4s, v6.4s
+	WORD $0x6e661c45 // bsl v5.16b, v2.16b, v6.16b
+	WORD $0x6ea7e466 // fcmgt v6.4s, v3.4s, v7.4s
+	WORD $0x6e671c66 // bsl v6.16b, v3.16b, v7.16b
+	WORD $0x6ea8e487 // fcmgt v7.4s, v4.4s, v8.4s
+	WORD $0x6e681c87 // bsl v7.16b, v4.16b, v8.16b
+	WORD $0x4e21e428 // fcmeq v8.4s, v1.4s, v1.4s
+	WORD $0x6e611d48 // bsl v8.16b, v10.16b, v1.16b
+	WORD $0x4e22e44a // fcmeq v10.4s, v2.4s, v2.4s
+	WORD $0x6e621caa // bsl v10.16b, v5.16b, v2.16b
+	WORD $0x4e23e465 // fcmeq v5.4s, v3.4s, v3.4s
+	WORD $0x6e631cc5 // bsl v5.16b, v6.16b, v3.16b
+	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
+	WORD $0x6e641ce6 // bsl v6.16b, v7.16b, v4.16b
+	WORD $0x3d800008 // str q8, [x0, #0]
+	WORD $0x3d80040a // str q10, [x0, #16]
+	WORD $0x3d800805 // str q5, [x0, #32]
+	WORD $0x3d800c06 // str q6, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00046 // ldr q6, [x2, #0]
+	WORD $0x3dc00005 // ldr q5, [x0, #0]
+	WORD $0x3dc0002a // ldr q10, [x1, #0]
+	WORD $0x3dc00068 // ldr q8, [x3, #0]
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6ea8e547 // fcmgt v7.4s, v10.4s, v8.4s
+	WORD $0x6e6a1d07 // bsl v7.16b, v8.16b, v10.16b
+	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
+	WORD $0x6e6a1ce4 // bsl v4.16b, v7.16b, v10.16b
+	WORD $0x6ea5e4ca // fcmgt v10.4s, v6.4s, v5.4s
+	WORD $0x6e641d0a // bsl v10.16b, v8.16b, v4.16b
+	WORD $0x3d80002a // str q10, [x1, #0]
+	WORD $0x6ea5e4ca // fcmgt v10.4s, v6.4s, v5.4s
+	WORD $0x6e651cca // bsl v10.16b, v6.16b, v5.16b
+	WORD $0x4e26e4c5 // fcmeq v5.4s, v6.4s, v6.4s
+	WORD $0x6e661d45 // bsl v5.16b, v10.16b, v6.16b
+	WORD $0x3d800005 // str q5, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R0, R11
+	MOVD $scratch0-272(SP), R12
+	MOVD R8, R13
+
+in0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in0
+	MOVD R1, R11
+	MOVD $scratch1-208(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-144(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD R3, R11
+	MOVD $scratch3-80(SP), R12
+	MOVD R8, R13
+
+in3:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in3
+	MOVD $scratch2-144(SP), R11
+	WORD $0x3dc00165 // ldr q5, [x11, #0]
+	MOVD $scratch0-272(SP), R11
+	WORD $0x3dc0016a // ldr q10, [x11, #0]
+	MOVD $scratch1-208(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	MOVD $scratch3-80(SP), R11
+	WORD $0x3dc00164 // ldr q4, [x11, #0]
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6ea4e4c8 // fcmgt v8.4s, v6.4s, v4.4s
+	WORD $0x6e661c88 // bsl v8.16b, v4.16b, v6.16b
+	WORD $0x4e2ae4a7 // fcmeq v7.4s, v5.4s, v10.4s
+	WORD $0x6e661d07 // bsl v7.16b, v8.16b, v6.16b
+	WORD $0x6eaae4a6 // fcmgt v6.4s, v5.4s, v10.4s
+	WORD $0x6e671c86 // bsl v6.16b, v4.16b, v7.16b
+	MOVD $scratch1-208(SP), R11
+	WORD $0x3d800166 // str q6, [x11, #0]
+	WORD $0x6eaae4a6 // fcmgt v6.4s, v5.4s, v10.4s
+	WORD $0x6e6a1ca6 // bsl v6.16b, v5.16b, v10.16b
+	WORD $0x4e25e4aa // fcmeq v10.4s, v5.4s, v5.4s
+	WORD $0x6e651cca // bsl v10.16b, v6.16b, v5.16b
+	MOVD $scratch0-272(SP), R11
+	WORD $0x3d80016a // str q10, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-272(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+	MOVD R1, R12
+	MOVD $scratch1-208(SP), R11
+	MOVD R8, R13
+
+out1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out1
+
+done:
+	RET
+
 // func normalizeNEON(dst, x *float32, n int, mean, rstd float32)
 TEXT ·normalizeNEON(SB), NOSPLIT, $144-32
 	MOVD dst+0(FP), R0
@@ -9982,6 +10339,211 @@ done:
 	WORD $0x6e04209f // ext v31.16b, v4.16b, v4.16b, #4
 	WORD $0x4e3fd484 // fadd v4.4s, v4.4s, v31.4s
 	FMOVS F4, dot+44(FP)
+	RET
+
+// func batchNormNEON(dst, x *float32, n int, mean, scale, shift float32)
+TEXT ·batchNormNEON(SB), NOSPLIT, $144-36
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	MOVWU mean+24(FP), R10
+	WORD $0x4e040d40 // dup v0.4s, w10
+	MOVWU scale+28(FP), R10
+	WORD $0x4e040d41 // dup v1.4s, w10
+	MOVWU shift+32(FP), R10
+	WORD $0x4e040d42 // dup v2.4s, w10
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x3dc00424 // ldr q4, [x1, #16]
+	WORD $0x3dc00825 // ldr q5, [x1, #32]
+	WORD $0x3dc00c26 // ldr q6, [x1, #48]
+	WORD $0x4ea0d463 // fsub v3.4s, v3.4s, v0.4s
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x3d800003 // str q3, [x0, #0]
+	WORD $0x3d800404 // str q4, [x0, #16]
+	WORD $0x3d800805 // str q5, [x0, #32]
+	WORD $0x3d800c06 // str q6, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00026 // ldr q6, [x1, #0]
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x3d800006 // str q6, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00166 // ldr q6, [x11, #0]
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800166 // str q6, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func batchNormDXNEON(dx, dy, x *float32, n int, mean, slope, shift, scale float32)
+TEXT ·batchNormDXNEON(SB), NOSPLIT, $208-48
+	MOVD dx+0(FP), R0
+	MOVD dy+8(FP), R1
+	MOVD x+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	MOVWU mean+32(FP), R10
+	WORD $0x4e040d40 // dup v0.4s, w10
+	MOVWU slope+36(FP), R10
+	WORD $0x4e040d41 // dup v1.4s, w10
+	MOVWU shift+40(FP), R10
+	WORD $0x4e040d42 // dup v2.4s, w10
+	MOVWU scale+44(FP), R10
+	WORD $0x4e040d43 // dup v3.4s, w10
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00044 // ldr q4, [x2, #0]
+	WORD $0x3dc00445 // ldr q5, [x2, #16]
+	WORD $0x3dc00846 // ldr q6, [x2, #32]
+	WORD $0x3dc00c47 // ldr q7, [x2, #48]
+	WORD $0x4ea0d484 // fsub v4.4s, v4.4s, v0.4s
+	WORD $0x4ea0d4a5 // fsub v5.4s, v5.4s, v0.4s
+	WORD $0x4ea0d4c6 // fsub v6.4s, v6.4s, v0.4s
+	WORD $0x4ea0d4e7 // fsub v7.4s, v7.4s, v0.4s
+	WORD $0x3dc00028 // ldr q8, [x1, #0]
+	WORD $0x3dc00429 // ldr q9, [x1, #16]
+	WORD $0x3dc0082a // ldr q10, [x1, #32]
+	WORD $0x3dc00c2b // ldr q11, [x1, #48]
+	WORD $0x4e21cc88 // fmla v8.4s, v4.4s, v1.4s
+	WORD $0x4e21cca9 // fmla v9.4s, v5.4s, v1.4s
+	WORD $0x4e21ccca // fmla v10.4s, v6.4s, v1.4s
+	WORD $0x4e21cceb // fmla v11.4s, v7.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x6e23dd08 // fmul v8.4s, v8.4s, v3.4s
+	WORD $0x6e23dd29 // fmul v9.4s, v9.4s, v3.4s
+	WORD $0x6e23dd4a // fmul v10.4s, v10.4s, v3.4s
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	WORD $0x3d800008 // str q8, [x0, #0]
+	WORD $0x3d800409 // str q9, [x0, #16]
+	WORD $0x3d80080a // str q10, [x0, #32]
+	WORD $0x3d800c0b // str q11, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc0004b // ldr q11, [x2, #0]
+	WORD $0x4ea0d56b // fsub v11.4s, v11.4s, v0.4s
+	WORD $0x3dc0002a // ldr q10, [x1, #0]
+	WORD $0x4e21cd6a // fmla v10.4s, v11.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e23dd4a // fmul v10.4s, v10.4s, v3.4s
+	WORD $0x3d80000a // str q10, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc0016a // ldr q10, [x11, #0]
+	WORD $0x4ea0d54a // fsub v10.4s, v10.4s, v0.4s
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc0016b // ldr q11, [x11, #0]
+	WORD $0x4e21cd4b // fmla v11.4s, v10.4s, v1.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x6e23dd6b // fmul v11.4s, v11.4s, v3.4s
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d80016b // str q11, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
 	RET
 
 // func layerNormDXNEON(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)

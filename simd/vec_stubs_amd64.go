@@ -168,6 +168,12 @@ func logSoftmaxAVX512(dst, x *float32, n int, scale, top, lse float32)
 func logSoftmaxGradAVX512(dx, y, dy *float32, n int, scale, sum float32)
 
 //go:noescape
+func maxRowAVX512(top, at, x *float32, n int, place float32)
+
+//go:noescape
+func maxShiftedAVX512(top, at, x, xAt *float32, n int, place float32)
+
+//go:noescape
 func normalizeAVX512(dst, x *float32, n int, mean, rstd float32)
 
 //go:noescape
@@ -181,6 +187,12 @@ func layerNormSumsAVX512(dy, x *float32, n int, mean, rstd float32) (sum, dot fl
 
 //go:noescape
 func layerNormSumsScaleAVX512(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
+func batchNormAVX512(dst, x *float32, n int, mean, scale, shift float32)
+
+//go:noescape
+func batchNormDXAVX512(dx, dy, x *float32, n int, mean, slope, shift, scale float32)
 
 //go:noescape
 func layerNormDXAVX512(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)
@@ -387,6 +399,12 @@ func logSoftmaxAVX2(dst, x *float32, n int, scale, top, lse float32)
 func logSoftmaxGradAVX2(dx, y, dy *float32, n int, scale, sum float32)
 
 //go:noescape
+func maxRowAVX2(top, at, x *float32, n int, place float32)
+
+//go:noescape
+func maxShiftedAVX2(top, at, x, xAt *float32, n int, place float32)
+
+//go:noescape
 func normalizeAVX2(dst, x *float32, n int, mean, rstd float32)
 
 //go:noescape
@@ -400,6 +418,12 @@ func layerNormSumsAVX2(dy, x *float32, n int, mean, rstd float32) (sum, dot floa
 
 //go:noescape
 func layerNormSumsScaleAVX2(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
+func batchNormAVX2(dst, x *float32, n int, mean, scale, shift float32)
+
+//go:noescape
+func batchNormDXAVX2(dx, dy, x *float32, n int, mean, slope, shift, scale float32)
 
 //go:noescape
 func layerNormDXAVX2(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)

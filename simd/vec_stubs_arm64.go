@@ -168,6 +168,12 @@ func logSoftmaxNEON(dst, x *float32, n int, scale, top, lse float32)
 func logSoftmaxGradNEON(dx, y, dy *float32, n int, scale, sum float32)
 
 //go:noescape
+func maxRowNEON(top, at, x *float32, n int, place float32)
+
+//go:noescape
+func maxShiftedNEON(top, at, x, xAt *float32, n int, place float32)
+
+//go:noescape
 func normalizeNEON(dst, x *float32, n int, mean, rstd float32)
 
 //go:noescape
@@ -181,6 +187,12 @@ func layerNormSumsNEON(dy, x *float32, n int, mean, rstd float32) (sum, dot floa
 
 //go:noescape
 func layerNormSumsScaleNEON(dy, x, gamma *float32, n int, mean, rstd float32) (sum, dot float32)
+
+//go:noescape
+func batchNormNEON(dst, x *float32, n int, mean, scale, shift float32)
+
+//go:noescape
+func batchNormDXNEON(dx, dy, x *float32, n int, mean, slope, shift, scale float32)
 
 //go:noescape
 func layerNormDXNEON(dx, dy, x *float32, n int, mean, rstd, c1, c2 float32)

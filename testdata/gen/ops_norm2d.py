@@ -54,4 +54,27 @@ for tag, xs in [("image", (2, 3, 4, 5)), ("row", (5, 9)), ("flat", (7,)), ("sing
     c.add(f"prelu/{tag}-one", lambda x, w: F.prelu(x, w), x=x, w=c.uniform(0.1, 0.6, 1))
     if len(xs) > 1:
         c.add(f"prelu/{tag}", lambda x, w: F.prelu(x, w), x=x, w=c.uniform(-0.4, 0.6, xs[1]))
+
+# Batch norm, then a residual, then an activation. The integers say whether the statistics are
+# those of the batch, and which activation it is; the digits of a name say whether there is a residual, and which activation.
+ACTS = [F.relu, F.gelu, lambda x: x]
+for tag, xs in [("image", (3, 4, 5, 6)), ("row", (9, 7)), ("small", (2, 37, 3, 2))]:
+    for kind in ["batch", "frozen"]:
+        for residual, act in [(1, 0), (1, 1), (1, 2), (0, 1)]:
+            n = xs[1]
+            x, w, b, r = c.normal(*xs, scale=2, shift=1), c.normal(n, scale=0.3, shift=1), c.normal(n), c.normal(*xs)
+            m, v = c.normal(n), c.uniform(0.3, 2, n)
+            name = f"fused/{kind}-{tag}-{residual}{act}"
+            c.tensors[f"{name}/mean"], c.tensors[f"{name}/variance"] = m.numpy(), v.numpy()
+
+            def fused(x, w, b, r=None, o=None):
+                y = F.batch_norm(x, None, None, w, b, True) if kind == "batch" else F.batch_norm(x, m, v, w, b, False)
+                if r is not None:
+                    y = y + r
+                return ACTS[act](y)
+
+            if act == 0:  # away from the kink
+                r = r + torch.where(fused(x, w, b, r) > 0, 0.1, -0.1)
+            inputs = {"x": x, "w": w, "b": b} | ({"r": r} if residual else {})
+            c.add(name, fused, ints={"o": torch.tensor([int(kind == "batch"), act])}, **inputs)
 c.write()

@@ -174,6 +174,20 @@ func layerNormSums(dy, x, gamma []float32, mean, rstd float32) (sum, dot float32
 	return t.sum(), u.sum()
 }
 
+// BatchNorm is dst = (x - mean)·scale + shift, each step rounded.
+func BatchNorm(dst, x []float32, mean, scale, shift float32) {
+	for i := range dst {
+		dst[i] = mul(x[i]-mean, scale) + shift
+	}
+}
+
+// BatchNormDX is dx = ((x - mean)·slope + dy + shift)·scale.
+func BatchNormDX(dx, dy, x []float32, mean, slope, shift, scale float32) {
+	for i := range dx {
+		dx[i] = mul(FMA(x[i]-mean, slope, dy[i])+shift, scale)
+	}
+}
+
 // LayerNormDX is dx = rstd·(g - c1 - x̂·c2), g = dy.
 func LayerNormDX(dx, dy, x []float32, mean, rstd, c1, c2 float32) {
 	for i := range dx {

@@ -101,3 +101,27 @@ func Fill(dst []float32, s float32) {
 		dst[i] = s
 	}
 }
+
+// MaxRow is top = max(top, x), NaN if either is, and at = place where x is larger.
+func MaxRow(top, at, x []float32, place float32) {
+	for i := range top {
+		if top[i] < x[i] {
+			at[i] = place
+		}
+		top[i] = maxNaN(x[i], top[i])
+	}
+}
+
+// MaxShifted is MaxRow with a place xAt + place, which also replaces a larger one where x is as large.
+func MaxShifted(top, at, x, xAt []float32, place float32) {
+	for i := range top {
+		o := xAt[i] + place
+		switch {
+		case top[i] < x[i]:
+			at[i] = o
+		case x[i] == top[i]:
+			at[i] = minSel(o, at[i])
+		}
+		top[i] = maxNaN(x[i], top[i])
+	}
+}

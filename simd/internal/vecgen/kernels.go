@@ -177,6 +177,20 @@ func rows(add adder) {
 		k.store("dx", k.mul(k.scalar("scale"), k.fnma(e, k.scalar("sum"), k.load("dy"))))
 	})
 
+	place := []string{"place"}
+	add(kernel{name: "MaxRow", arrays: []array{inout("top"), inout("at"), in("x")}, scalars: place, unroll: 4}, func(k *kernel) {
+		x, top := k.load("x"), k.load("top")
+		k.store("at", k.sel(less, top, x, k.scalar("place"), k.load("at")))
+		k.store("top", maxNaN(k, x, top))
+	})
+	add(kernel{name: "MaxShifted", arrays: []array{inout("top"), inout("at"), in("x"), in("xAt")}, scalars: place, unroll: 4}, func(k *kernel) {
+		x, top, at := k.load("x"), k.load("top"), k.load("at")
+		o := k.add(k.load("xAt"), k.scalar("place"))
+		tie := k.sel(equal, x, top, k.min(o, at), at)
+		k.store("at", k.sel(less, top, x, o, tie))
+		k.store("top", maxNaN(k, x, top))
+	})
+
 	norm := []string{"mean", "rstd"}
 	hat := func(k *kernel) value {
 		return k.mul(k.sub(k.load("x"), k.scalar("mean")), k.scalar("rstd"))
@@ -200,6 +214,15 @@ func rows(add adder) {
 	})
 	add(kernel{name: "LayerNormSumsScale", accs: two, arrays: []array{in("dy"), in("x"), in("gamma")}, scalars: norm, unroll: 2}, func(k *kernel) {
 		sums(k, k.mul(k.load("dy"), k.load("gamma")))
+	})
+	add(kernel{name: "BatchNorm", arrays: []array{out("dst"), in("x")}, scalars: []string{"mean", "scale", "shift"}, unroll: 4}, func(k *kernel) {
+		d := k.sub(k.load("x"), k.scalar("mean"))
+		k.store("dst", k.add(k.mul(d, k.scalar("scale")), k.scalar("shift")))
+	})
+	add(kernel{name: "BatchNormDX", arrays: []array{out("dx"), in("dy"), in("x")}, scalars: []string{"mean", "slope", "shift", "scale"}, unroll: 4}, func(k *kernel) {
+		d := k.sub(k.load("x"), k.scalar("mean"))
+		t := k.add(k.fma(d, k.scalar("slope"), k.load("dy")), k.scalar("shift"))
+		k.store("dx", k.mul(t, k.scalar("scale")))
 	})
 	dx := func(k *kernel, g value) {
 		t := k.fnma(hat(k), k.scalar("c2"), k.sub(g, k.scalar("c1")))
