@@ -27,7 +27,7 @@ func (c *convNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	if c.Norm == nil {
 		return x
 	}
-	return autograd.Activate(c.Norm.Forward(x), c.Act)
+	return c.Norm.ForwardAct(x, c.Act)
 }
 
 // ForwardAdd returns act(c(x) + residual); c has no activation of its own.
@@ -37,7 +37,7 @@ func (c *convNorm) ForwardAdd(x, residual *autograd.Tensor, act autograd.Activat
 		conv.Act = act
 		return conv.ForwardAdd(x, residual)
 	}
-	return autograd.Activate(autograd.Add(c.Forward(x), residual), act)
+	return c.Norm.ForwardAdd(c.Conv.Forward(x), residual, act)
 }
 
 // fold folds every batch normalization and activation of a network into the convolution before it, as the peers do when
