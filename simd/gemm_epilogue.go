@@ -1,28 +1,42 @@
 package simd
 
-// finish applies the epilogue to a block of finished sums, row by row, while the block is in cache.
+// finish applies the epilogue to a block of finished sums, row by row, while the block is in cache. ReLU joins the last
+// addition before it in one pass.
 func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	ep := &g.ep
+	first := ep.Residual != nil && ep.ResidualFirst
+	relu := ep.Act == ActRelu && ep.Pre == nil && (ep.Bias != nil || ep.RowBias != nil || first)
 	for i := i0; i < i1; i++ {
 		c := o.c[i*o.ldc+j0:][:j1-j0]
 		if ep.Bias != nil {
-			Add(c, c, ep.Bias[j0:j1])
+			addRow(c, ep.Bias[j0:j1], relu && ep.RowBias == nil && !first)
 		}
-		if ep.RowBias != nil {
+		if ep.RowBias != nil && relu && !first {
+			AddScalarRelu(c, c, ep.RowBias[i])
+		} else if ep.RowBias != nil {
 			AddScalar(c, c, ep.RowBias[i])
 		}
-		if ep.Residual != nil && ep.ResidualFirst {
-			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
+		if first {
+			addRow(c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0], relu)
 		}
 		if ep.Pre != nil {
 			copy(ep.Pre[i*ep.PreStride+j0:][:j1-j0], c)
 		}
-		if ep.Act != ActNone {
+		if ep.Act != ActNone && !relu {
 			ep.Act.Apply(c, c)
 		}
-		if ep.Residual != nil && !ep.ResidualFirst {
+		if ep.Residual != nil && !first {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
 		}
+	}
+}
+
+// addRow adds x to c and then, if relu is set, applies ReLU.
+func addRow(c, x []float32, relu bool) {
+	if relu {
+		AddRelu(c, c, x)
+	} else {
+		Add(c, c, x)
 	}
 }
 

@@ -15,6 +15,8 @@ func TestShortOperands(t *testing.T) {
 		f    func()
 	}{
 		{"Add: b has 7 elements, need 8", func() { Add(long, long, short) }},
+		{"AddRelu: b has 7 elements, need 8", func() { AddRelu(long, long, short) }},
+		{"AddScalarRelu: x has 7 elements, need 8", func() { AddScalarRelu(long, short, 1) }},
 		{"Exp: x has 7 elements, need 8", func() { Exp(long, short) }},
 		{"Cos: x has 7 elements, need 8", func() { Cos(long, short) }},
 		{"Pow: y has 7 elements, need 8", func() { Pow(long, long, short) }},

@@ -37,12 +37,16 @@ const (
 
 var elementwises = []elementwise{
 	binary("Add", Add, exact.Add),
+	binary("AddRelu", AddRelu, exact.AddRelu),
 	binary("Sub", Sub, exact.Sub),
 	binary("Mul", Mul, exact.Mul),
 	binary("Div", Div, exact.Div),
 	binary("Max", Max, exact.Max),
 	binary("Min", Min, exact.Min),
 	binary("MulAdd", MulAdd, exact.MulAdd),
+	{"AddScalarRelu", 1,
+		func(dst, a, _, _ []float32) { AddScalarRelu(dst, a, argS) },
+		func(dst, a, _, _ []float32) { exact.AddScalarRelu(dst, a, argS) }},
 	{"AddScalar", 1,
 		func(dst, a, _, _ []float32) { AddScalar(dst, a, argS) },
 		func(dst, a, _, _ []float32) { exact.AddScalar(dst, a, argS) }},

@@ -33,6 +33,31 @@ func vecAdd(dst, a, b []float32) {
 	}
 }
 
+func vecAddRelu(dst, a, b []float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			addReluAVX512(&dst[0], &a[0], &b[0], n)
+			return
+		case AVX2:
+			addReluAVX2(&dst[0], &a[0], &b[0], n)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			addReluAVX512(&dst[0], &a[0], &b[0], k)
+		case AVX2:
+			addReluAVX2(&dst[0], &a[0], &b[0], k)
+		default:
+			portable.AddRelu(dst[:k], a[:k], b[:k])
+		}
+		dst, a, b = dst[k:], a[k:], b[k:]
+	}
+}
+
 func vecSub(dst, a, b []float32) {
 	if n := len(dst); 0 < n && n <= maxCall {
 		switch level {
@@ -203,6 +228,31 @@ func vecAddScalar(dst, x []float32, s float32) {
 			addScalarAVX2(&dst[0], &x[0], k, s)
 		default:
 			portable.AddScalar(dst[:k], x[:k], s)
+		}
+		dst, x = dst[k:], x[k:]
+	}
+}
+
+func vecAddScalarRelu(dst, x []float32, s float32) {
+	if n := len(dst); 0 < n && n <= maxCall {
+		switch level {
+		case AVX512:
+			addScalarReluAVX512(&dst[0], &x[0], n, s)
+			return
+		case AVX2:
+			addScalarReluAVX2(&dst[0], &x[0], n, s)
+			return
+		}
+	}
+	for len(dst) > 0 {
+		k := min(len(dst), maxCall)
+		switch level {
+		case AVX512:
+			addScalarReluAVX512(&dst[0], &x[0], k, s)
+		case AVX2:
+			addScalarReluAVX2(&dst[0], &x[0], k, s)
+		default:
+			portable.AddScalarRelu(dst[:k], x[:k], s)
 		}
 		dst, x = dst[k:], x[k:]
 	}

@@ -12,6 +12,10 @@ func vecAdd(dst, a, b []float32) {
 	portable.Add(dst, a, b)
 }
 
+func vecAddRelu(dst, a, b []float32) {
+	portable.AddRelu(dst, a, b)
+}
+
 func vecSub(dst, a, b []float32) {
 	portable.Sub(dst, a, b)
 }
@@ -38,6 +42,10 @@ func vecMulAdd(dst, a, b []float32) {
 
 func vecAddScalar(dst, x []float32, s float32) {
 	portable.AddScalar(dst, x, s)
+}
+
+func vecAddScalarRelu(dst, x []float32, s float32) {
+	portable.AddScalarRelu(dst, x, s)
 }
 
 func vecScale(dst, x []float32, s float32) {

@@ -22,6 +22,13 @@ func Add(dst, a, b []float32) {
 	vecAdd(dst, a, b)
 }
 
+// AddRelu stores the ReLU of a[i] + b[i]. dst may be a or b.
+func AddRelu(dst, a, b []float32) {
+	atLeast("AddRelu", "a", len(a), len(dst))
+	atLeast("AddRelu", "b", len(b), len(dst))
+	vecAddRelu(dst, a, b)
+}
+
 // Sub stores a[i] - b[i]. dst may be a or b.
 func Sub(dst, a, b []float32) {
 	atLeast("Sub", "a", len(a), len(dst))
@@ -63,6 +70,12 @@ func Min(dst, a, b []float32) {
 func AddScalar(dst, x []float32, s float32) {
 	atLeast("AddScalar", "x", len(x), len(dst))
 	vecAddScalar(dst, x, s)
+}
+
+// AddScalarRelu stores the ReLU of x[i] + s. dst may be x.
+func AddScalarRelu(dst, x []float32, s float32) {
+	atLeast("AddScalarRelu", "x", len(x), len(dst))
+	vecAddScalarRelu(dst, x, s)
 }
 
 // Scale stores x[i]·s. dst may be x.

@@ -92,6 +92,109 @@ out0:
 done:
 	RET
 
+// func addReluNEON(dst, a, b *float32, n int)
+TEXT ·addReluNEON(SB), NOSPLIT, $208-32
+	MOVD dst+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD b+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00021 // ldr q1, [x1, #0]
+	WORD $0x3dc00422 // ldr q2, [x1, #16]
+	WORD $0x3dc00823 // ldr q3, [x1, #32]
+	WORD $0x3dc00c24 // ldr q4, [x1, #48]
+	WORD $0x3dc00045 // ldr q5, [x2, #0]
+	WORD $0x3dc00446 // ldr q6, [x2, #16]
+	WORD $0x3dc00847 // ldr q7, [x2, #32]
+	WORD $0x3dc00c48 // ldr q8, [x2, #48]
+	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4e27d463 // fadd v3.4s, v3.4s, v7.4s
+	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
+	WORD $0x6ea1e408 // fcmgt v8.4s, v0.4s, v1.4s
+	WORD $0x6e611c08 // bsl v8.16b, v0.16b, v1.16b
+	WORD $0x6ea2e401 // fcmgt v1.4s, v0.4s, v2.4s
+	WORD $0x6e621c01 // bsl v1.16b, v0.16b, v2.16b
+	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x6ea4e403 // fcmgt v3.4s, v0.4s, v4.4s
+	WORD $0x6e641c03 // bsl v3.16b, v0.16b, v4.16b
+	WORD $0x3d800008 // str q8, [x0, #0]
+	WORD $0x3d800401 // str q1, [x0, #16]
+	WORD $0x3d800802 // str q2, [x0, #32]
+	WORD $0x3d800c03 // str q3, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00023 // ldr q3, [x1, #0]
+	WORD $0x3dc00042 // ldr q2, [x2, #0]
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x6ea3e402 // fcmgt v2.4s, v0.4s, v3.4s
+	WORD $0x6e631c02 // bsl v2.16b, v0.16b, v3.16b
+	WORD $0x3d800002 // str q2, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	ADD $16, R2, R2
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-144(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD R2, R11
+	MOVD $scratch2-80(SP), R12
+	MOVD R8, R13
+
+in2:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in2
+	MOVD $scratch1-144(SP), R11
+	WORD $0x3dc00162 // ldr q2, [x11, #0]
+	MOVD $scratch2-80(SP), R11
+	WORD $0x3dc00163 // ldr q3, [x11, #0]
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x6ea2e403 // fcmgt v3.4s, v0.4s, v2.4s
+	WORD $0x6e621c03 // bsl v3.16b, v0.16b, v2.16b
+	MOVD $scratch0-208(SP), R11
+	WORD $0x3d800163 // str q3, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-208(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
 // func subNEON(dst, a, b *float32, n int)
 TEXT ·subNEON(SB), NOSPLIT, $208-32
 	MOVD dst+0(FP), R0
@@ -742,6 +845,92 @@ in1:
 	MOVD $scratch1-80(SP), R11
 	WORD $0x3dc00164 // ldr q4, [x11, #0]
 	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	MOVD $scratch0-144(SP), R11
+	WORD $0x3d800164 // str q4, [x11, #0]
+	MOVD R0, R12
+	MOVD $scratch0-144(SP), R11
+	MOVD R8, R13
+
+out0:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE out0
+
+done:
+	RET
+
+// func addScalarReluNEON(dst, x *float32, n int, s float32)
+TEXT ·addScalarReluNEON(SB), NOSPLIT, $144-28
+	MOVD dst+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R8
+	MOVD $vecConstNEON<>(SB), R9
+	MOVWU s+24(FP), R10
+	WORD $0x4e040d40 // dup v0.4s, w10
+	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
+	SUBS $16, R8, R8
+	BLT single
+
+loop:
+	WORD $0x3dc00022 // ldr q2, [x1, #0]
+	WORD $0x3dc00423 // ldr q3, [x1, #16]
+	WORD $0x3dc00824 // ldr q4, [x1, #32]
+	WORD $0x3dc00c25 // ldr q5, [x1, #48]
+	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	WORD $0x6ea2e426 // fcmgt v6.4s, v1.4s, v2.4s
+	WORD $0x6e621c26 // bsl v6.16b, v1.16b, v2.16b
+	WORD $0x6ea3e422 // fcmgt v2.4s, v1.4s, v3.4s
+	WORD $0x6e631c22 // bsl v2.16b, v1.16b, v3.16b
+	WORD $0x6ea4e423 // fcmgt v3.4s, v1.4s, v4.4s
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x6ea5e424 // fcmgt v4.4s, v1.4s, v5.4s
+	WORD $0x6e651c24 // bsl v4.16b, v1.16b, v5.16b
+	WORD $0x3d800006 // str q6, [x0, #0]
+	WORD $0x3d800402 // str q2, [x0, #16]
+	WORD $0x3d800803 // str q3, [x0, #32]
+	WORD $0x3d800c04 // str q4, [x0, #48]
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUBS $16, R8, R8
+	BGE loop
+
+single:
+	ADD $16, R8, R8
+	SUBS $4, R8, R8
+	BLT tail
+
+singleLoop:
+	WORD $0x3dc00024 // ldr q4, [x1, #0]
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
+	WORD $0x6ea4e423 // fcmgt v3.4s, v1.4s, v4.4s
+	WORD $0x6e641c23 // bsl v3.16b, v1.16b, v4.16b
+	WORD $0x3d800003 // str q3, [x0, #0]
+	ADD $16, R0, R0
+	ADD $16, R1, R1
+	SUBS $4, R8, R8
+	BGE singleLoop
+
+tail:
+	ADDS $4, R8, R8
+	BEQ done
+	MOVD R1, R11
+	MOVD $scratch1-80(SP), R12
+	MOVD R8, R13
+
+in1:
+	MOVWU.P 4(R11), R14
+	MOVW.P R14, 4(R12)
+	SUBS $1, R13, R13
+	BNE in1
+	MOVD $scratch1-80(SP), R11
+	WORD $0x3dc00163 // ldr q3, [x11, #0]
+	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
+	WORD $0x6ea3e424 // fcmgt v4.4s, v1.4s, v3.4s
+	WORD $0x6e631c24 // bsl v4.16b, v1.16b, v3.16b
 	MOVD $scratch0-144(SP), R11
 	WORD $0x3d800164 // str q4, [x11, #0]
 	MOVD R0, R12

@@ -6,6 +6,9 @@ package simd
 func addAVX512(dst, a, b *float32, n int)
 
 //go:noescape
+func addReluAVX512(dst, a, b *float32, n int)
+
+//go:noescape
 func subAVX512(dst, a, b *float32, n int)
 
 //go:noescape
@@ -25,6 +28,9 @@ func mulAddAVX512(dst, a, b *float32, n int)
 
 //go:noescape
 func addScalarAVX512(dst, x *float32, n int, s float32)
+
+//go:noescape
+func addScalarReluAVX512(dst, x *float32, n int, s float32)
 
 //go:noescape
 func scaleAVX512(dst, x *float32, n int, s float32)
@@ -237,6 +243,9 @@ func f32ToBF16AVX512(dst *uint16, src *float32, n int)
 func addAVX2(dst, a, b *float32, n int)
 
 //go:noescape
+func addReluAVX2(dst, a, b *float32, n int)
+
+//go:noescape
 func subAVX2(dst, a, b *float32, n int)
 
 //go:noescape
@@ -256,6 +265,9 @@ func mulAddAVX2(dst, a, b *float32, n int)
 
 //go:noescape
 func addScalarAVX2(dst, x *float32, n int, s float32)
+
+//go:noescape
+func addScalarReluAVX2(dst, x *float32, n int, s float32)
 
 //go:noescape
 func scaleAVX2(dst, x *float32, n int, s float32)

@@ -6,6 +6,9 @@ package simd
 func addNEON(dst, a, b *float32, n int)
 
 //go:noescape
+func addReluNEON(dst, a, b *float32, n int)
+
+//go:noescape
 func subNEON(dst, a, b *float32, n int)
 
 //go:noescape
@@ -25,6 +28,9 @@ func mulAddNEON(dst, a, b *float32, n int)
 
 //go:noescape
 func addScalarNEON(dst, x *float32, n int, s float32)
+
+//go:noescape
+func addScalarReluNEON(dst, x *float32, n int, s float32)
 
 //go:noescape
 func scaleNEON(dst, x *float32, n int, s float32)

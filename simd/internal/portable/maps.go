@@ -6,6 +6,12 @@ func Add(dst, a, b []float32) {
 	}
 }
 
+func AddRelu(dst, a, b []float32) {
+	for i := range dst {
+		dst[i] = maxSel(0, a[i]+b[i])
+	}
+}
+
 func Sub(dst, a, b []float32) {
 	for i := range dst {
 		dst[i] = a[i] - b[i]
@@ -39,6 +45,12 @@ func Min(dst, a, b []float32) {
 func AddScalar(dst, x []float32, s float32) {
 	for i := range dst {
 		dst[i] = x[i] + s
+	}
+}
+
+func AddScalarRelu(dst, x []float32, s float32) {
+	for i := range dst {
+		dst[i] = maxSel(0, x[i]+s)
 	}
 }
 

@@ -26,6 +26,7 @@ func kernels() []*kernel {
 		})
 	}
 	binary("Add", (*kernel).add)
+	binary("AddRelu", func(k *kernel, a, b value) value { return k.max(k.f(0), k.add(a, b)) })
 	binary("Sub", (*kernel).sub)
 	binary("Mul", (*kernel).mul)
 	binary("Div", (*kernel).div)
@@ -41,6 +42,7 @@ func kernels() []*kernel {
 		})
 	}
 	withScalar("AddScalar", (*kernel).add)
+	withScalar("AddScalarRelu", func(k *kernel, x, s value) value { return k.max(k.f(0), k.add(x, s)) })
 	withScalar("Scale", (*kernel).mul)
 	add(kernel{name: "Axpy", arrays: []array{inout("dst"), x}, scalars: []string{"a"}, unroll: 4}, func(k *kernel) {
 		k.store("dst", k.fma(k.load("x"), k.scalar("a"), k.load("dst")))
