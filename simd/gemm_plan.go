@@ -142,6 +142,14 @@ func (g *gemmRun) plan(threads, count int) {
 
 	if total := cost * float64(count); threads > 1 && total > serialCost {
 		want := min(4*threads, int(total/taskCost))
+		if g.gather != nil && g.m > g.n {
+			// The weights of a convolution with many channels are larger than its B. Tasks that divide columns would
+			// each read them all; tasks that divide rows share a packed B.
+			want = min(want, 2*threads)
+			for g.tasksEach() < want && g.taskRows > 2*kern.mr {
+				g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
+			}
+		}
 		for count*g.tasksEach() < want && g.taskCols > 1 {
 			g.taskCols = (g.taskCols + 1) / 2
 		}
