@@ -24,7 +24,7 @@ type sliding struct {
 
 // Scratch is bounded. A task has the planes of a chunk of channels, a whole number of K blocks, for a strip of
 // positions: at most planesMost elements, 512 KiB, unless the smallest chunk and strip need more. Planes that all threads
-// share have at most sharedMost, 4 MiB. A strip is a multiple of stripUnit positions, which the widths of panels
+// share have at most sharedMost, 4 MiB, and so do results that are spread afterwards. A strip is a multiple of stripUnit positions, which the widths of panels
 // divide at each level: 32, 16, 12 and 4. It has stripMost or more where the planes fit, since neighboring strips copy
 // the same rows. Images of few positions share panels, as many as make a strip.
 const (
@@ -54,48 +54,47 @@ func (s *sliding) plan(threads int) slidingPlan {
 	if positions <= stripMost/2 {
 		p.images = min(s.n, stripMost/positions)
 	}
-	lay := func() int {
-		p.planes = newPlanes(s.y, s.x, stripRows(p.strip, s.x.out, s.y.out))
-		p.image = p.chunk * p.planes.size
-		p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
-		return p.size
-	}
 	block := max(1, 256/len(s.y.taps)/len(s.x.taps))
-	p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && lay() <= sharedMost
-	if !p.shared {
-		few := func() bool {
-			return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
-		}
-		for p.images > 1 && few() {
-			p.images = (p.images + 1) / 2
-		}
-		for p.strip > stripUnit && few() {
-			p.strip = roundUp(p.strip/2, stripUnit)
-		}
-		for lay() > planesMost {
-			switch {
-			case p.strip > stripMost:
-				p.strip = max(stripMost, roundUp(p.strip/2, stripUnit))
-			case p.chunk > block:
-				p.chunk = roundUp(p.chunk/2, block)
-			case p.images > 1:
-				p.images = (p.images + 1) / 2
-			case p.strip > stripUnit:
-				p.strip = roundUp(p.strip/2, stripUnit)
-			default:
-				return p.finish(s)
-			}
-		}
+	fits := func(most int) bool { return p.lay(s) <= most && p.sums <= sharedMost }
+	if p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
+		return p
 	}
-	return p.finish(s)
-}
-
-// finish notes whether results have a place of their own.
-func (p slidingPlan) finish(s *sliding) slidingPlan {
-	if p.images > 1 || s.step != 1 || s.rowStep != s.x.out {
-		p.sums = s.co * p.images * p.strip
+	few := func() bool {
+		return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
+	}
+	for p.images > 1 && few() {
+		p.images = (p.images + 1) / 2
+	}
+	for p.strip > stripUnit && few() {
+		p.strip = roundUp(p.strip/2, stripUnit)
+	}
+	for !fits(planesMost) {
+		switch {
+		case p.strip > stripMost:
+			p.strip = max(stripMost, roundUp(p.strip/2, stripUnit))
+		case p.chunk > block:
+			p.chunk = roundUp(p.chunk/2, block)
+		case p.images > 1:
+			p.images = (p.images + 1) / 2
+		case p.strip > stripUnit:
+			p.strip = roundUp(p.strip/2, stripUnit)
+		default:
+			return p
+		}
 	}
 	return p
+}
+
+// lay lays out the planes of a task, and returns their number of elements.
+func (p *slidingPlan) lay(s *sliding) int {
+	p.planes = newPlanes(s.y, s.x, stripRows(p.strip, s.x.out, s.y.out))
+	p.image = p.chunk * p.planes.size
+	p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
+	p.sums = 0
+	if p.images > 1 || s.step != 1 || s.rowStep != s.x.out { // results have no place of their own
+		p.sums = s.co * p.images * p.strip
+	}
+	return p.size
 }
 
 // stripRows is the most rows of a width that n positions touch.

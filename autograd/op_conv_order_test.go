@@ -156,3 +156,32 @@ func TestConv2dOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestSlidingPlan: scratch stays within its budget, for images and channels of any size.
+func TestSlidingPlan(t *testing.T) {
+	for _, size := range []int{1, 7, 15, 100, 1000, 5000} {
+		for _, channels := range [][2]int{{1, 1}, {3, 64}, {64, 3}, {512, 512}, {2048, 512}} {
+			for _, kernel := range []int{1, 3, 7} {
+				for _, stride := range []int{1, 2} {
+					for _, threads := range []int{1, 2, 16} {
+						y := convAxis{size: size * stride, out: size, stride: stride}
+						for k := range kernel {
+							y.taps = append(y.taps, k-kernel/2)
+						}
+						s := &sliding{y: y, x: y, n: 64, groups: 1, ci: channels[0], co: channels[1], rowStep: size, step: stride}
+						p := s.plan(threads)
+						least := newPlanes(y, y, stripRows(min(stripUnit, size*size), size, size)).size * min(s.ci, max(1, 256/kernel/kernel))
+						most := max(planesMost, least+simd.GatherSlack+16)
+						if p.shared {
+							most = sharedMost
+						}
+						if p.size > most || p.sums > max(sharedMost, s.co*stripUnit) || p.strip < 1 || p.chunk < 1 || p.images < 1 {
+							t.Errorf("%dx%d, channels %v, kernel %d, stride %d, %d threads: %d elements of planes, %d of results, of %d",
+								size, size, channels, kernel, stride, threads, p.size, p.sums, most)
+						}
+					}
+				}
+			}
+		}
+	}
+}
