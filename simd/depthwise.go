@@ -10,16 +10,20 @@ import "fmt"
 //
 //	(y·StrideY - PadY + ky·DilationY, x·StrideX - PadX + kx·DilationX)
 //
-// Pixels outside the plane are +0. Every field counts; none has a default. Rows and Columns are not checked against
-// the other sizes: a window may lie outside the plane.
+// Pixels outside the plane are +0. Every field counts; none has a default. The usual number of rows, PyTorch's, is
+//
+//	Rows = ⌊(Height + 2·PadY - DilationY·(KernelY-1) - 1) / StrideY⌋ + 1
+//
+// and that of columns likewise. Rows and Columns are not checked against the other sizes: a window may lie outside the
+// plane.
 type DepthwiseShape struct {
-	Height, Width        int
-	Rows, Columns        int
-	Filters              int
-	KernelY, KernelX     int
-	StrideY, StrideX     int
-	PadY, PadX           int
-	DilationY, DilationX int
+	Height, Width        int // of a plane of the source
+	Rows, Columns        int // of a plane of the result
+	Filters              int // of each plane of the source; 1 unless a plane gives several
+	KernelY, KernelX     int // of a filter
+	StrideY, StrideX     int // at least 1
+	PadY, PadX           int // zeros above and to the left
+	DilationY, DilationX int // distance between taps, at least 1
 }
 
 // DepthwiseConv correlates planes of src with filters, and applies an activation:
@@ -27,7 +31,10 @@ type DepthwiseShape struct {
 //	dst[f][y][x] = act(Σ weight[f][ky][kx]·src[f/Filters][…] + bias[f])
 //
 // Each sum is one chain of fused multiply-adds from +0, taps in ascending order of (ky, kx), pixels outside the
-// plane included. bias may be nil. dst has planes·Filters planes, weight as many filters and bias as many elements.
+// plane included.
+//
+// src is [planes, Height, Width]. dst is [planes·Filters, Rows, Columns], weight is [planes·Filters, KernelY, KernelX],
+// and bias is [planes·Filters] or nil. The function is serial: callers divide the planes with [Workers.For].
 //
 // It panics when a slice is too short, a size is negative, or a stride or dilation is not positive. dst must not
 // overlap the other slices.
@@ -115,7 +122,8 @@ func DepthwiseConvWeightGrad(dweight, src, ddst []float32, planes int, add bool,
 func (s *DepthwiseShape) check(name string, planes int) int {
 	if min(planes, s.Height, s.Width, s.Rows, s.Columns, s.Filters, s.KernelY, s.KernelX) < 0 ||
 		min(s.StrideY, s.StrideX, s.DilationY, s.DilationX) < 1 {
-		panic(fmt.Sprintf("simd: %s: %d planes of %v", name, planes, s))
+		panic(fmt.Sprintf("simd: %s: expected no negative size, and strides and dilations of at least 1, found %d planes of %v",
+			name, planes, s))
 	}
 	return planes * s.Filters
 }

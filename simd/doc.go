@@ -38,7 +38,8 @@
 //   - Each element of a matrix product is a sum of blocks of 384 products, counted from the first, and a block is a
 //     sum of four chains of 96. A chain is one of fused multiply-adds in ascending order, from +0. Chains are added
 //     in order, then blocks, to beta·C where beta is not 0. One chain over all products would have 6 times
-//     the rounding error at 4,096 of them, and 15 times at 65,536.
+//     the rounding error at 4,096 of them, and 15 times at 65,536. The caller of [GemmGather] gives the length of
+//     blocks: a convolution has blocks of whole channels, about 256 products.
 //   - Each function, such as exp or GELU, is one fixed sequence of IEEE operations, rounded to nearest even:
 //     additions, products, fused multiply-adds, divisions, square roots, comparisons and integer shifts.
 //     There are no approximate reciprocals, no table look-ups, and no flushing of denormal numbers.
@@ -128,10 +129,10 @@
 // Calls therefore nest without deadlock and without more threads than cores. A panic in such a goroutine is
 // raised again on the caller.
 //
-// Matrix products take a Workers and divide themselves. The vector functions are serial: their callers divide
-// rows or elements with [Workers.For]. Any division gives the same bits as long as a reduction stays whole.
-// Assembly cannot be preempted, so one call into it is kept below some 50 µs: long slices are processed in
-// pieces.
+// Matrix products take a Workers and divide themselves. Depthwise convolutions and the vector functions are serial:
+// their callers divide planes, rows or elements with [Workers.For]. Any division gives the same bits as long as a
+// reduction stays whole. Assembly cannot be preempted, so one call into it is kept below some 50 µs: long slices are
+// processed in pieces.
 //
 // # Half precision
 //

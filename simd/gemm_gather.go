@@ -29,8 +29,9 @@ type Gather struct {
 // GatherSlack is the number of elements of a [Gather]'s Data that may be read past the last one of the matrix.
 const GatherSlack = 16
 
-// GemmGather is [Gemm] with a gathered B and blocks of K of the given length, cut into the chains of Gemm. The weight
-// of a convolution is A. GemmGather panics like Gemm.
+// GemmGather is [Gemm] with a gathered B, and with blocks of block products instead of 384. Like those of Gemm, they are
+// cut into chains of 96. The weight of a convolution is A, and its blocks are whole channels. GemmGather panics like
+// Gemm, and when block is less than 1.
 func GemmGather(w *Workers, m, n, k int, a Matrix, b *Gather, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
 	checkSizes("GemmGather", m, n, k)
 	checkView("GemmGather", "A", a, m, k)
@@ -38,7 +39,7 @@ func GemmGather(w *Workers, m, n, k int, a Matrix, b *Gather, block int, beta fl
 	checkStored("GemmGather", "C", len(c), ldc, m, n)
 	checkEpilogue("GemmGather", ep, m, n)
 	if block < 1 {
-		panic(fmt.Sprintf("simd: GemmGather: block of %d", block))
+		panic(fmt.Sprintf("simd: GemmGather: expected a block of at least 1, found %d", block))
 	}
 	if m == 0 || n == 0 {
 		return

@@ -1,6 +1,9 @@
 package simd
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // A mover holds the kernels of an instruction set that copy numbers from where they lie apart. gather copies n
 // pieces of lanes elements for each of some taps; gatherGeneric says which. The others may be nil: copyRows and
@@ -33,10 +36,12 @@ func gatherGeneric(dst, src *float32, taps *int, pieces *gatherPiece, stride, ro
 //
 // It panics when a slice is too short or step is less than 1. dst must not overlap src.
 func CopyRows(dst []float32, dstStride int, src []float32, srcStride, rows, cols, step int) {
-	if rows <= 0 || cols <= 0 {
+	checkStep("CopyRows", step)
+	checkMatrix("CopyRows", "dst", len(dst), rows, cols, dstStride)
+	checkMatrix("CopyRows", "src", len(src), rows, max(0, (cols-1)*step+1), srcStride)
+	if rows == 0 || cols == 0 {
 		return
 	}
-	_, _ = dst[(rows-1)*dstStride+cols-1], src[(rows-1)*srcStride+(cols-1)*step]
 	move := &movers[level]
 	kernel := move.copyRows
 	if step == 2 {
@@ -71,10 +76,11 @@ func CopyRows(dst []float32, dstStride int, src []float32, srcStride, rows, cols
 // Spread sets every step-th element of dst: dst[i·step] = src[i], or dst[i·step] += src[i] when add is set. The elements
 // between keep their values. It panics when dst is too short or step is less than 1.
 func Spread(dst, src []float32, step int, add bool) {
+	checkStep("Spread", step)
 	if len(src) == 0 {
 		return
 	}
-	dst = dst[:(len(src)-1)*step+1]
+	atLeast("Spread", "dst", len(dst), (len(src)-1)*step+1)
 	if move := &movers[level]; step == 2 && move.spreadOther != nil {
 		if blocks := (len(src) - 1) / move.block; blocks > 0 {
 			sum := 0
@@ -94,5 +100,11 @@ func Spread(dst, src []float32, step int, add bool) {
 	}
 	for i, v := range src {
 		dst[i*step] = v
+	}
+}
+
+func checkStep(name string, step int) {
+	if step < 1 {
+		panic(fmt.Sprintf("simd: %s: expected a step of at least 1, found %d", name, step))
 	}
 }

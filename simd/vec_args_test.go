@@ -32,6 +32,10 @@ func TestShortOperands(t *testing.T) {
 		{"F16ToF32: src has 7 elements, need 8", func() { F16ToF32(long, halves) }},
 		{"SoftmaxRows: x has 8 elements, too few for 3 rows of 2 at stride 4", func() { SoftmaxRows(long, long, 3, 2, 2, 4, 1) }},
 		{"ColumnSumsAdd: x has 2 rows of 4 elements at stride 3", func() { ColumnSumsAdd(long, long, 2, 4, 3) }},
+		{"CopyRows: src has 8 elements, too few for 1 rows of 9", func() { CopyRows(long[:5], 5, append(long, 0)[:8], 9, 1, 5, 2) }},
+		{"CopyRows: expected a step of at least 1, found 0", func() { CopyRows(long, 8, long, 8, 1, 8, 0) }},
+		{"Spread: dst has 8 elements, need 9", func() { Spread(long, long[:5], 2, false) }},
+		{"Spread: expected a step of at least 1, found 0", func() { Spread(long, long[:1], 0, true) }},
 		{"too few", func() { ColumnSumsAdd(long, long, math.MaxInt/2, 2, math.MaxInt/2) }},
 	} {
 		func() {

@@ -2,10 +2,12 @@ package simd
 
 import "github.com/fovea-ml/fovea/simd/internal/portable"
 
-// ColumnSumsAdd adds the sum of each column of a matrix to dst: dst[j] += Σ x[r·stride+j] for j < n. Each 16 rows are
-// added in order from +0, and so are the sums of 16 such blocks. Those of every 256 rows are added in float64; the total
-// is rounded and joins dst by one addition. This is the gradient of a bias. dst must not overlap x. ColumnSumsAdd panics if dst is shorter than n, if x is shorter than
-// (rows-1)·stride+n, or if stride is less than n.
+// ColumnSumsAdd adds the sum of each column of a matrix to dst: dst[j] += Σ x[r·stride+j] for j < n. This is the
+// gradient of a bias. Each 16 rows are added in order from +0, and so are the sums of 16 such blocks. The sums of every
+// 256 rows are added in float64; the total is rounded and joins dst by one addition.
+//
+// dst must not overlap x. ColumnSumsAdd panics if dst is shorter than n, if x is shorter than (rows-1)·stride+n, or if
+// stride is less than n.
 func ColumnSumsAdd(dst, x []float32, rows, n, stride int) {
 	checkMatrix("ColumnSumsAdd", "x", len(x), rows, n, stride)
 	atLeast("ColumnSumsAdd", "dst", len(dst), n)
