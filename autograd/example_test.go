@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -202,6 +203,26 @@ func ExampleCachedAttention() {
 	// 3 [5]
 }
 
+// Beam search: one prompt becomes two beams, and then both go on from the second. The cache holds half precision in memory
+// that later texts use again.
+func ExampleState_Reorder() {
+	pool := &autograd.StatePool{Keep: 1 << 20} // up to 1 MiB of idle memory
+	cache := autograd.NewState(1, 8, 1, autograd.StateOptions{DType: autograd.Float16, Pool: pool})
+	defer cache.Release()
+	tape := autograd.NewTape(autograd.Options{})
+
+	cache.Append(tape.Input([]float32{1, 2}, 1, 2, 1)) // a prompt of two tokens
+	cache.Reorder([]int{0, 0})
+	cache.Append(tape.Input([]float32{3, 4}, 2, 1, 1)) // a token for each beam
+	fmt.Println(cache.Tensor(tape).Shape(), cache.Tensor(tape).Floats(nil))
+
+	cache.Reorder([]int{1, 1})
+	fmt.Println(cache.Tensor(tape).Floats(nil))
+	// Output:
+	// [2 3 1] [1 2 3 1 2 4]
+	// [1 2 4 1 2 4]
+}
+
 // Two boxes of an image, each divided into 2×2 bins.
 func ExampleRoiAlign() {
 	tape := autograd.NewTape(autograd.Options{})
@@ -215,6 +236,28 @@ func ExampleRoiAlign() {
 	y := autograd.RoiAlign(x, boxes, autograd.RoiOptions{OutH: 2, OutW: 2, Aligned: true})
 	fmt.Println(y.Shape(), y.Floats(nil))
 	// Output: [2 1 2 2] [2.5 4.5 10.5 12.5 10 11 14 15]
+}
+
+// The two boxes of the highest scores become regions to read from an image.
+func ExampleIndexSelect() {
+	tape := autograd.NewTape(autograd.Options{})
+	scores := tape.Input([]float32{0.2, 0.9, 0.5}, 3)
+	boxes := tape.Input([]float32{
+		0, 0, 2, 2,
+		1, 1, 3, 3,
+		0, 2, 4, 4,
+	}, 3, 4) // x0, y0, x1, y1
+
+	_, at := autograd.TopK(scores, 0, 2, autograd.Descending)
+	best := autograd.IndexSelect(boxes, 0, at)
+	var rois []autograd.Roi
+	for box := range slices.Chunk(best.Floats(nil), 4) {
+		rois = append(rois, autograd.Roi{Image: 0, X0: box[0], Y0: box[1], X1: box[2], Y1: box[3]})
+	}
+	features := tape.Full(1, 1, 8, 4, 4)
+	crops := autograd.RoiAlign(features, rois, autograd.RoiOptions{OutH: 7, OutW: 7, Aligned: true})
+	fmt.Println(at, rois[0], crops.Shape())
+	// Output: [1 2] {0 1 1 3 3} [2 8 7 7]
 }
 
 // An image is turned by 180 degrees: the grid runs from its lower right corner to the upper left one.

@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"math"
 	"sort"
 
@@ -209,7 +210,7 @@ func columnsOf(name string, q, k, v Columns, o *AttentionOptions) *attention {
 		}
 		a.d = last(q) / parts / a.heads
 		if a.d*a.heads*parts != last(q) {
-			shapePanic(name, "the queries' width does not divide into heads", q.Of.Shape(), []int{parts, a.heads})
+			shapePanic(name, fmt.Sprintf("expected queries whose width is a multiple of %d, the heads of the %d parts in one operand", a.heads*parts, parts), q.Of.Shape())
 		}
 	}
 	width := a.heads * a.d
@@ -217,7 +218,7 @@ func columnsOf(name string, q, k, v Columns, o *AttentionOptions) *attention {
 		s := c.Of.Shape()
 		// The divisions come first: they cannot overflow.
 		if a.d < 0 || a.d > last(c)/a.heads || c.From < 0 || c.From > last(c)-width {
-			shapePanic(name, "columns out of range", s, []int{c.From, a.heads, a.d})
+			shapePanic(name, fmt.Sprintf("%d heads of %d columns from column %d do not fit", a.heads, a.d, c.From), s)
 		}
 		for _, e := range []Columns{q, k, v}[:i] {
 			if e.Of == c.Of && e.From != c.From && max(e.From-c.From, c.From-e.From) < width {

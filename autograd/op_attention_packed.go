@@ -20,7 +20,7 @@ func PackedAttention(q, k, v Columns, queryStarts, keyStarts []int, o AttentionO
 	f := begin(name, q.Of, k.Of, v.Of)
 	checkProbability(name, o.Dropout)
 	if given(o.Bias) || o.KeyMask != nil || o.Weights != nil {
-		usePanic(name, "a bias, a key mask or weights beside packed sequences")
+		usePanic(name, "expected no Bias, KeyMask or Weights: packed sequences do not support them")
 	}
 	for _, c := range []Columns{q, k, v} {
 		if !given(c.Of) {
@@ -78,7 +78,7 @@ func checkStarts(name string, starts []int, total int) {
 		bad = starts[i] < starts[i-1]
 	}
 	if bad {
-		shapePanic(name, "expected starts of sequences from 0 to the total, none below the one before", []int{total}, starts)
+		shapePanic(name, "expected starts that begin with 0, never fall, and end with the number of tokens", []int{total}, starts)
 	}
 }
 

@@ -1,6 +1,10 @@
 package autograd
 
-import "github.com/fovea-ml/fovea/simd"
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd"
+)
 
 // Conv2dOptions configure [Conv2d]. Pairs are (vertical, horizontal); a zero Stride, Dilation or Groups
 // means 1, so that the zero value is a plain convolution without padding.
@@ -52,7 +56,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 	xs, ws := x.Shape(), w.Shape()
 	groups := max(1, o.Groups)
 	if len(xs) != 4 || len(ws) != 4 || xs[1] != ws[1]*groups || ws[0]%groups != 0 {
-		shapePanic(name, "expected x [n, in, h, w] and w [out, in/groups, kh, kw], out a multiple of groups", xs, ws)
+		shapePanic(name, fmt.Sprintf("expected x [n, in, h, w] and w [out, in/groups, kh, kw], where groups divide in and out; groups is %d", groups), xs, ws)
 	}
 	checkBias(name, b, ws[0])
 	checkActivation(name, o.Act)
@@ -159,8 +163,8 @@ func newConvShape(name string, ws []int, stride, padding, dilation [2]int, group
 		dy: one(dilation[0]), dx: one(dilation[1]),
 	}
 	if min(g.sy, g.sx, g.dy, g.dx, g.groups) < 1 || min(g.py, g.px) < 0 {
-		shapePanic(name, "expected stride, dilation and groups at least 1 and padding at least 0",
-			stride[:], padding[:], dilation[:], []int{groups})
+		shapePanic(name, "expected a stride, dilation and groups of at least 1 (0 stands for 1) and a padding of at least 0; "+
+			"these are stride, padding, dilation and groups", stride[:], padding[:], dilation[:], []int{groups})
 	}
 	if g.kh == 0 || g.kw == 0 || g.ci == 0 {
 		shapePanic(name, "expected a weight with at least one channel and one tap", ws)

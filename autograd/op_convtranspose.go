@@ -17,6 +17,8 @@ type ConvTranspose2dOptions struct {
 // [out] or nil. The result is [n, out, oh, ow] with
 //
 //	oh = (h-1)·stride - 2·padding + dilation·(kh-1) + outputPadding + 1
+//
+// A result is a sum like the gradient of Conv2d with respect to x, then the bias.
 func ConvTranspose2d(x, w, b Operand, o ConvTranspose2dOptions) *Tensor {
 	const name = "conv transpose2d"
 	f := begin(name, x, w, b)

@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"math"
 	"unsafe"
 
@@ -18,14 +19,15 @@ import (
 //   - offset is [n, g·kh·kw·2, oh, ow]: for each tap how much lower and how much further right it reads, in pixels.
 //   - mask is [n, g·kh·kw, oh, ow] or nil.
 //
-// Values between pixels are bilinear, and pixels outside x are 0. An offset that is NaN gives NaN.
+// Values between pixels are bilinear, and pixels outside x are 0. An offset that is NaN gives NaN. An output is a sum over
+// (channel, ky, kx) as in [simd.Gemm], then the bias.
 func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	const name = "deform conv2d"
 	f := begin(name, x, offset, mask, w, b)
 	xs, ws, os := x.Shape(), w.Shape(), offset.Shape()
 	groups := max(1, o.Groups)
 	if len(xs) != 4 || len(ws) != 4 || xs[1] != ws[1]*groups || ws[0]%groups != 0 {
-		shapePanic(name, "expected x [n, in, h, w] and w [out, in/groups, kh, kw], out a multiple of groups", xs, ws)
+		shapePanic(name, fmt.Sprintf("expected x [n, in, h, w] and w [out, in/groups, kh, kw], where groups divide in and out; groups is %d", groups), xs, ws)
 	}
 	checkBias(name, b, ws[0])
 	g := newConvShape(name, ws, o.Stride, o.Padding, o.Dilation, o.Groups)
@@ -34,7 +36,7 @@ func DeformConv2d(x, offset, mask, w, b Operand, o Conv2dOptions) *Tensor {
 	g.ow = windows(name, g.w+2*g.px-g.dx*(g.kw-1)-1, g.sx, xs, ws)
 	window := g.kh * g.kw
 	if len(os) != 4 || os[1] == 0 || os[1]%(2*window) != 0 || xs[1]%(os[1]/(2*window)) != 0 || !equalShape(os, []int{xs[0], os[1], g.oh, g.ow}) {
-		shapePanic(name, "expected offset [n, g·kh·kw·2, oh, ow], in a multiple of g", xs, ws, os, []int{g.oh, g.ow})
+		shapePanic(name, fmt.Sprintf("expected offset [n, g·kh·kw·2, oh, ow], where g divides in, for a result of %d×%d", g.oh, g.ow), xs, ws, os)
 	}
 	if given(mask) && !equalShape(mask.Shape(), []int{xs[0], os[1] / 2, g.oh, g.ow}) {
 		shapePanic(name, "expected mask [n, g·kh·kw, oh, ow]", os, mask.Shape())

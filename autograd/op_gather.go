@@ -102,7 +102,7 @@ func (f *frame) places(xs []int, dim int, index, shape []int) ([]int32, lines) {
 	}
 	switch {
 	case !ok:
-		shapePanic(f.name, "expected indices of as many dimensions, none larger but the one given", xs, shape)
+		shapePanic(f.name, fmt.Sprintf("expected a shape of the indices with as many dimensions as x, none larger than x's except dimension %d", d), xs, shape)
 	case elements(f.name, shape) != len(index):
 		shapePanic(f.name, "expected as many indices as their shape has elements", shape, []int{len(index)})
 	case elements(f.name, xs) > math.MaxInt32 || len(index) > math.MaxInt32:

@@ -3,7 +3,7 @@ package autograd
 import "github.com/fovea-ml/fovea/simd"
 
 // MatMul returns the matrix products a·b: a is [..., m, k], b is [..., k, n], the result [..., m, n]. The
-// dimensions before the last two are broadcast together by NumPy's rule.
+// dimensions before the last two are broadcast together by NumPy's rule. [simd.Gemm] states the order of the sums.
 func MatMul(a, b Operand) *Tensor { return MatMulT(a, b, false, false) }
 
 // MatMulT is [MatMul] of operands whose matrices are transposed first: with transA, a is [..., k, m], and

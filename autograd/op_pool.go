@@ -25,7 +25,7 @@ func (o PoolOptions) spans(name string, dim, n int, xs []int) []span {
 		s = k
 	}
 	if k < 1 || s < 1 || p < 0 || p > k/2 {
-		shapePanic(name, "expected a kernel and stride of at least 1 and a padding of at most half the kernel",
+		shapePanic(name, "expected a Kernel and Stride of at least 1 and a Padding of at most half the kernel; these are x, Kernel, Stride and Padding",
 			xs, o.Kernel[:], o.Stride[:], o.Padding[:])
 	}
 	room := n + 2*p - k

@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -33,7 +34,8 @@ type RotaryOptions struct {
 
 // Rotary turns pairs of channels by angles that grow with the position (Su et al., "RoFormer", arXiv 2104.09864). x
 // is [B, T, C], or [T, C] of packed sequences. The result has the same shape: the columns of heads turned, the others
-// copied. A pair (a, b) becomes (a·cos - b·sin, b·cos + a·sin), with the cosine and sine of each one's channel.
+// copied. A pair (a, b) becomes (a·cos - b·sin, b·cos + a·sin), with the cosine and sine of each one's channel. It panics
+// with a [ShapeError] when a position is not in the table, or heads do not fit in the columns.
 func Rotary(x Operand, table *RotaryTable, o RotaryOptions) *Tensor {
 	const name = "rotary"
 	f := begin(name, x)
@@ -50,11 +52,12 @@ func Rotary(x Operand, table *RotaryTable, o RotaryOptions) *Tensor {
 	}
 	tokens, width := s[len(s)-2], s[len(s)-1]
 	if table.Dim <= 0 || table.Dim%2 != 0 || dim < table.Dim || len(table.Cos) != len(table.Sin) {
-		shapePanic(name, "expected a table of an even width, at most that of a head", []int{len(table.Cos), len(table.Sin), table.Dim}, []int{dim})
+		shapePanic(name, fmt.Sprintf("expected a table whose Dim is even and at most %d, the width of a head, found %d, and as many sines as cosines", dim, table.Dim),
+			s, []int{len(table.Cos)}, []int{len(table.Sin)})
 	}
 	for i, c := range from {
 		if dim > width/heads || c < 0 || c > width-heads*dim {
-			shapePanic(name, "columns out of range", s, []int{c, heads, dim})
+			shapePanic(name, fmt.Sprintf("%d heads of %d columns from column %d do not fit", heads, dim, c), s)
 		}
 		for _, e := range from[:i] {
 			if max(c-e, e-c) < heads*dim {
@@ -95,16 +98,16 @@ func rotaryPositions(name string, o RotaryOptions, tokens, n, limit int) func(ro
 	list := slices.Clone(o.Positions)
 	if list == nil {
 		if o.First < 0 || n > 0 && o.First > limit-tokens {
-			shapePanic(name, "a position beyond the table", []int{o.First, tokens}, []int{limit})
+			shapePanic(name, fmt.Sprintf("%d tokens from position %d on exceed the table of %d positions", tokens, o.First, limit))
 		}
 		return func(row int) int { return o.First + row%tokens }
 	}
 	if len(list) != n && len(list) != tokens {
-		shapePanic(name, "expected T or B·T positions", []int{len(list)}, []int{tokens, n})
+		shapePanic(name, fmt.Sprintf("expected %d or %d positions (T or B·T), found %d", tokens, n, len(list)))
 	}
-	for _, p := range list {
+	for i, p := range list {
 		if p < 0 || p >= limit {
-			shapePanic(name, "a position beyond the table", []int{p}, []int{limit})
+			shapePanic(name, fmt.Sprintf("position %d of token %d is outside the table, 0 to %d", p, i, limit-1))
 		}
 	}
 	return func(row int) int { return list[row%len(list)] }

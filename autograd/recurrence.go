@@ -55,7 +55,7 @@ func (f *frame) recur(gates int, cell bool, x, wih, whh, bih, bhh Operand, o Rec
 	}
 	r.wide = gates * r.size
 	if !equalShape(wih.Shape(), []int{r.wide, r.in}) || !equalShape(ws, []int{r.wide, r.size}) {
-		shapePanic(f.name, fmt.Sprintf("expected weights [%dH, in] and [%dH, H]", gates, gates), xs, wih.Shape(), ws)
+		shapePanic(f.name, fmt.Sprintf("expected weights [%dH, in] and [%dH, H], where in is the last dimension of x", gates, gates), xs, wih.Shape(), ws)
 	}
 	for _, b := range []Operand{bih, bhh} {
 		if given(b) && !equalShape(b.Shape(), []int{r.wide}) {

@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -10,7 +11,8 @@ import (
 // stream. It belongs to the caller, who appends rows of Tensors to it and reads them from any later tape. A full
 // State drops its oldest rows first, so it is also the window of a streaming model.
 //
-// A State holds batch sequences of equal length, each of rows of width values. One goroutine uses it at a time.
+// A State holds a number of sequences of equal length, each of rows of width values. A cache for [CachedAttention] has
+// rows of a key and a value of all heads, 2·Heads·HeadDim values. One goroutine uses a State at a time.
 // A pass that was canceled, or that panicked, may have appended to some of a model's states and not to others:
 // the caller then clears them all.
 type State struct {
@@ -33,7 +35,12 @@ type StateOptions struct {
 	Pool *StatePool
 }
 
-// NewState returns an empty state. It panics with a [UseError] when the type is not Float32, Float16 or BFloat16.
+// NewState returns an empty state of batch sequences, each of at most capacity rows of width values. It holds memory for
+// all of them from the start. The capacity of a decoder's cache is the longest text in tokens: beyond it the oldest
+// tokens are forgotten without an error.
+//
+// It panics with a [UseError] when the type is not Float32, Float16 or BFloat16, and with a [ShapeError] when a size is
+// negative.
 func NewState(batch, capacity, width int, o StateOptions) *State {
 	elements("state", []int{batch, capacity, width})
 	switch o.DType {
@@ -61,8 +68,8 @@ func (s *State) Seen() int { return s.seen }
 // Clear forgets all rows.
 func (s *State) Clear() { s.length, s.seen = 0, 0 }
 
-// Release gives the memory back to the pool. The state has no sequences then. Without Release the garbage collector frees
-// the memory, and the pool allocates it again.
+// Release gives the memory back to the pool. The state has no sequences then and takes no more rows: make another for
+// the next text. Without Release the garbage collector frees the memory, and the pool allocates it again.
 func (s *State) Release() {
 	if s.pool != nil {
 		s.pool.put(s.rows)
@@ -72,12 +79,12 @@ func (s *State) Release() {
 }
 
 // Append copies the rows of x, [batch, rows, width], to the end. When they do not fit, the oldest rows are
-// dropped.
+// dropped. It panics with a [ShapeError] when x has another number of sequences or another width than the state.
 func (s *State) Append(x *Tensor) {
 	x.check("state append")
 	sh := x.shape
 	if len(sh) != 3 || sh[0] != len(s.rows) || sh[2] != s.width {
-		shapePanic("state append", "expected [batch, rows, width]", sh, []int{len(s.rows), s.capacity, s.width})
+		shapePanic("state append", fmt.Sprintf("expected rows [%d, rows, %d] for a state of %d sequences", len(s.rows), s.width, len(s.rows)), sh)
 	}
 	n := sh[1]
 	take := min(n, s.capacity)
@@ -93,13 +100,13 @@ func (s *State) Append(x *Tensor) {
 
 // Reorder replaces sequence i by sequence from[i], as beam search does. Afterwards there are as many sequences
 // as from has elements: one prompt can become many beams, and finished beams can be left out. Only a sequence that
-// is wanted more than once is copied.
+// is wanted more than once is copied. An element of from outside 0 … Batch-1 panics with a [ShapeError] that names it.
 func (s *State) Reorder(from []int) {
 	s.last = append(s.last[:0], make([]int, len(s.rows))...)
 	last := s.last // one more than the last place that wants each sequence
 	for i, j := range from {
 		if j < 0 || j >= len(s.rows) {
-			shapePanic("state reorder", "no such sequence", []int{j}, []int{len(s.rows)})
+			shapePanic("state reorder", fmt.Sprintf("sequence %d at position %d is outside 0 to %d", j, i, len(s.rows)-1), []int{len(s.rows)}, from)
 		}
 		last[j] = i + 1
 	}
