@@ -75,7 +75,7 @@ type AttentionInput struct {
 // panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil) {
-		panic(&autograd.UseError{Op: "attention", Reason: "a cache or a bias beside packed sequences"})
+		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	q, k, v := a.project(x, in)
 	o := autograd.AttentionOptions{
@@ -127,11 +127,11 @@ func (a *MultiHeadAttention) result(y, residual *autograd.Tensor) *autograd.Tens
 // project returns queries, and keys and values unless they are in the cache.
 func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
 	if in.Cache != nil && x.Tape().Recording() {
-		panic(&autograd.UseError{Op: "attention", Reason: "a cache on a tape that records gradients"})
+		panic(&autograd.UseError{Op: "attention", Reason: "expected a tape without Options.Gradients: a cache has no gradients"})
 	}
 	if a.QKV != nil {
 		if in.Memory != nil {
-			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to another sequence"})
+			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to a Memory; use NewSplitAttention"})
 		}
 		qkv := a.QKV.Forward(x)
 		width := qkv.Dim(-1) / 3
@@ -185,12 +185,22 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 		o.First = in.Cache.Seen()
 	}
 	if in.Starts != nil {
-		o.Positions = make([]int, 0, x.Dim(0))
-		for i := 1; i < len(in.Starts); i++ {
-			for p := range in.Starts[i] - in.Starts[i-1] {
-				o.Positions = append(o.Positions, p)
-			}
-		}
+		o.Positions = positions(in.Starts, x.Dim(-2))
 	}
 	return autograd.Rotary(x, a.Rotary, o)
+}
+
+// positions returns the place of each token in its packed sequence. It panics when starts do not divide the tokens.
+func positions(starts []int, tokens int) []int {
+	list := make([]int, 0, tokens)
+	for i := 1; i < len(starts); i++ {
+		for p := range min(starts[i]-starts[i-1], tokens+1) {
+			list = append(list, p)
+		}
+	}
+	if len(list) != tokens {
+		panic(&autograd.ShapeError{Op: "packed attention", Shapes: [][]int{{tokens}, starts},
+			Reason: "expected starts that begin with 0, never fall, and end with the number of tokens"})
+	}
+	return list
 }

@@ -10,8 +10,9 @@ type Conv2d struct {
 	autograd.Conv2dOptions
 }
 
-// NewConv2d returns a layer of zeros with a square kernel. The numbers of channels, in and out, are multiples of
-// o.Groups.
+// NewConv2d returns a layer of zeros with a square kernel. It has no padding unless o gives it: kernel/2 keeps the size of
+// the image at stride 1. The numbers of channels, in and out, are multiples of o.Groups; with in groups it is a depthwise
+// convolution. Forward panics with an autograd.ShapeError otherwise.
 func NewConv2d(in, out, kernel int, bias bool, o autograd.Conv2dOptions) *Conv2d {
 	c := &Conv2d{Weight: autograd.NewParameter(out, in/max(1, o.Groups), kernel, kernel), Conv2dOptions: o}
 	if bias {

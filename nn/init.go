@@ -63,7 +63,8 @@ func KaimingUniform(rng *rand.Rand, p *autograd.Parameter, slope float64) {
 }
 
 // KaimingNormal fills p with normal values of standard deviation √(2/fan) for a ReLU that follows (arXiv 1502.01852).
-// The fan is the number of outputs with fanOut, of inputs without.
+// The fan is the number of outputs with fanOut, of inputs without. For a convolution kernel [out, in/groups, kh, kw] these
+// are out·kh·kw and in/groups·kh·kw, as in PyTorch.
 func KaimingNormal(rng *rand.Rand, p *autograd.Parameter, fanOut bool) {
 	in, out := fans(p.Shape())
 	if fanOut {

@@ -51,6 +51,18 @@ func TestPackedMisuse(t *testing.T) {
 		b.Forward(x, AttentionInput{Starts: starts})
 	})
 	x := input(autograd.NewTape(autograd.Options{}), 3, 8)
+	b.Attention.Rotary = RotarySequence(2, 8, RotarySequenceOptions{})
+	for _, bad := range [][]int{{}, {0, 2}, {0, 2, 1, 3}, {0, 1 << 40}} {
+		func() {
+			defer func() {
+				if e, ok := recover().(*autograd.ShapeError); !ok || e.Op != "packed attention" {
+					t.Errorf("starts %v: %v, expected a ShapeError of packed attention", bad, e)
+				}
+			}()
+			b.Forward(x, AttentionInput{Starts: bad})
+		}()
+	}
+	b.Attention.Rotary = nil
 	misuse(t, "key mask", func() { b.Forward(x, AttentionInput{Starts: starts, KeyMask: make([]bool, 3)}) })
 	misuse(t, "cache", func() {
 		b.Forward(x, AttentionInput{Starts: starts, Cache: autograd.NewState(1, 9, 16, autograd.StateOptions{})})
@@ -59,4 +71,14 @@ func TestPackedMisuse(t *testing.T) {
 		b.Attention.Bias = func(t *autograd.Tape, q, k int) autograd.Operand { return t.Full(0, q, k) }
 		b.Forward(x, AttentionInput{Starts: starts})
 	})
+}
+
+// Every block of a stack needs a cache of its own, and adds its own residual.
+func TestStackMisuse(t *testing.T) {
+	s := NewStack(2, BlockConfig{Width: 8})
+	x := input(autograd.NewTape(autograd.Options{}), 1, 3, 8)
+	misuse(t, "cache", func() {
+		s.Forward(x, AttentionInput{Cache: autograd.NewState(1, 9, 16, autograd.StateOptions{})})
+	})
+	misuse(t, "residual", func() { s.Forward(x, AttentionInput{Residual: x}) })
 }

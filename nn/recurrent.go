@@ -2,6 +2,7 @@ package nn
 
 import (
 	"cmp"
+	"fmt"
 
 	"github.com/fovea-ml/fovea/autograd"
 )
@@ -114,7 +115,7 @@ func (l *LSTM) Forward(x *autograd.Tensor, in RecurrentInput) (y, h, c *autograd
 // autograd.UseError when there is a C.
 func (g *GRU) Forward(x *autograd.Tensor, in RecurrentInput) (y, h *autograd.Tensor) {
 	if in.C != nil {
-		panic(&autograd.UseError{Op: "gru", Reason: "an initial C, which only an LSTM has"})
+		panic(&autograd.UseError{Op: "gru", Reason: "expected no initial C: only an LSTM has one"})
 	}
 	checkStates("gru", g.Layers, in.H)
 	var hs []autograd.Operand
@@ -156,7 +157,8 @@ func checkStates(name string, layers []RecurrentLayer, states ...*autograd.Tenso
 			continue
 		}
 		if shape := s.Shape(); len(shape) != 3 || shape[0] != n {
-			panic(&autograd.ShapeError{Op: name, Shapes: [][]int{shape, {n}}, Reason: "expected states [layers·directions, n, width]"})
+			panic(&autograd.ShapeError{Op: name, Shapes: [][]int{shape},
+				Reason: fmt.Sprintf("expected initial states [%d, n, width], one for each direction of each layer", n)})
 		}
 	}
 }

@@ -103,12 +103,16 @@ func NewBlock(c BlockConfig) *Block {
 	return b
 }
 
-// Forward maps x, [n, length, width], to the same shape. The block sets in.Residual itself; it must be nil. Packed
-// sequences are [tokens, width], with in.Starts. They have no drop path, because a row is no sample: an
-// autograd.UseError on a training tape.
+// Forward maps x, [n, length, width], to the same shape. Packed sequences are [tokens, width], with in.Starts.
+//
+// It panics with an autograd.UseError when in.Residual is not nil, because the block sets it itself. Packed sequences have
+// no drop path, because a row is no sample: an autograd.UseError on a training tape.
 func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	if in.Residual != nil {
+		panic(&autograd.UseError{Op: "block", Reason: "expected no Residual: a block adds its own"})
+	}
 	if in.Starts != nil && b.DropPath > 0 && x.Tape().Training() {
-		panic(&autograd.UseError{Op: "block", Reason: "drop path beside packed sequences"})
+		panic(&autograd.UseError{Op: "block", Reason: "expected a DropPath of 0: packed sequences have no drop path, because a row is no sample"})
 	}
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
 		in := in
@@ -160,9 +164,14 @@ func NewStack(n int, c BlockConfig) Stack {
 }
 
 // Forward maps x, [n, length, width] or packed, to the same shape. Each block is a segment of the tape
-// ([autograd.Tape.Segment]) and gets the same in. Residual and Cache must be nil, because every block needs a cache of its own. Maps receives the
-// attention weights of the last block.
+// ([autograd.Tape.Segment]) and gets the same in. Maps receives the attention weights of the last block.
+//
+// Cache must be nil, because every block needs a cache of its own: a decoder loops over its blocks instead. So must
+// Residual. Forward panics with an autograd.UseError otherwise.
 func (s Stack) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	if in.Cache != nil {
+		panic(&autograd.UseError{Op: "stack", Reason: "expected no Cache: every block needs one of its own; call the blocks in a loop"})
+	}
 	t := x.Tape()
 	for _, b := range s {
 		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
