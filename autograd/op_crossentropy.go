@@ -17,6 +17,12 @@ const (
 	LossEach
 )
 
+func (r Reduction) check(op string) {
+	if r > LossEach {
+		usePanic(op, "unknown reduction")
+	}
+}
+
 // IgnoreClass is the target that marks a row to be left out of a [CrossEntropy], unless its options say
 // otherwise.
 const IgnoreClass = -100
@@ -173,6 +179,7 @@ func (c *classTargets) mass(i, n int) float32 {
 
 // crossEntropy is the loss of rows of logits; total is what a mean divides by.
 func crossEntropy(f *frame, logits, soft Operand, c classTargets, red Reduction, total float64) *Tensor {
+	red.check(f.name)
 	ls := logits.Shape()
 	m, n := rows(ls)
 	x := f.values(logits)

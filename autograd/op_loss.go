@@ -211,6 +211,7 @@ func BCEWithLogits(x, targets Operand, o BCEOptions) *Tensor {
 // reduced joins the losses of elements of a shape; losses stores those from lo to hi in p, and has scratch q. It also
 // returns the function that multiplies slopes, of the elements from lo on, by the gradient of the result.
 func (f *frame) reduced(shape []int, r Reduction, losses func(p, q []float32, lo, hi int)) (out *Tensor, times func(b *back, d []float32, lo int)) {
+	r.check(f.name)
 	n := elements(f.name, shape)
 	if r == LossEach {
 		out = f.out(shape...)

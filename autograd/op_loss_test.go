@@ -191,3 +191,12 @@ func TestBCEReductions(t *testing.T) {
 		}
 	}
 }
+
+func TestUnknownReduction(t *testing.T) {
+	tape := NewTape(Options{})
+	x, y := tape.Input([]float32{1, 2}, 1, 2), tape.Input([]float32{0, 1}, 1, 2)
+	const unknown = LossEach + 1
+	expectUsePanic(t, "unknown reduction", func() { CrossEntropy(x, []int{0}, CrossEntropyOptions{Reduction: unknown}) })
+	expectUsePanic(t, "unknown reduction", func() { BCEWithLogits(x, y, BCEOptions{Reduction: unknown}) })
+	expectUsePanic(t, "unknown reduction", func() { KLDivergence(x, y, KLOptions{Reduction: unknown}) })
+}
