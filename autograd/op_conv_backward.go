@@ -4,7 +4,8 @@ import "github.com/fovea-ml/fovea/simd"
 
 // inputGrad computes dx = convᵀ(dy, w) + beta·dx: for each phase of the stride, the pixels whose coordinates have
 // those remainders, a convolution of dy with the taps that reach them. Its sums run over (filter, ky, kx), in
-// blocks of max(1, 256/taps) filters, where taps counts those of the phase. Then dx adds beta times what was there.
+// blocks of max(1, 256/taps) filters, where taps counts those of the phase. Without a stride, blocks are added to
+// beta·dx one by one; with one, and in depthwise convolutions, their sum is.
 func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float32) {
 	switch {
 	case len(dx) == 0:

@@ -91,11 +91,14 @@ func (p *slidingPlan) lay(s *sliding) int {
 	p.image = p.chunk * p.planes.size
 	p.size = roundUp(p.images*p.image+simd.GatherSlack, 16)
 	p.sums = 0
-	if p.images > 1 || s.step != 1 || s.rowStep != s.x.out { // results have no place of their own
+	if p.images > 1 || !s.dense() { // results have no place of their own
 		p.sums = s.co * p.images * p.strip
 	}
 	return p.size
 }
+
+// dense reports whether the results of a channel are neighbors.
+func (s *sliding) dense() bool { return s.step == 1 && s.rowStep == s.x.out }
 
 // stripRows is the most rows of a width that n positions touch.
 func stripRows(n, width, rows int) int { return min(rows, (n+width-2)/width+1) }
@@ -141,6 +144,17 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 	if p.sums > 0 {
 		dst, stride, beta = scratch[p.size:], n, 0
 	}
+	// Dense results are added to what was there before the first block, whether they have a place of their own or not.
+	first := p.sums > 0 && s.beta != 0 && s.dense()
+	if first {
+		beta = s.beta
+		t.eachIf(p.shared, images*s.co, strip, func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				j, c := i/s.co, i%s.co
+				copy(dst[c*n+j*strip:][:strip], s.result(image+j, group)[c*s.planeSize+a:])
+			}
+		})
+	}
 	for c0 := 0; c0 < s.ci; c0 += p.chunk {
 		channels := min(p.chunk, s.ci-c0)
 		t.eachIf(p.shared, images*channels, p.planes.size, func(lo, hi int) {
@@ -166,7 +180,7 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 			j, c := i/s.co, i%s.co
 			sums := dst[c*n+j*strip:][:strip]
 			s.end.row(sums, group*s.co+c, s.number(image+j, group, c, a))
-			s.spread(s.result(image+j, group)[c*s.planeSize:][:s.planeSize], sums, a)
+			s.spread(s.result(image+j, group)[c*s.planeSize:][:s.planeSize], sums, a, s.beta != 0 && !first)
 		}
 	})
 }
@@ -179,18 +193,18 @@ func (s *sliding) number(image, group, channel, a int) int {
 // convBlock is the length of a block of K: whole channels of the given number of taps, up to 256 numbers.
 func convBlock(taps int) int { return max(1, 256/taps) * taps }
 
-// spread writes or adds the results from position a on to one channel.
-func (s *sliding) spread(dst, sums []float32, a int) {
+// spread writes the results from position a on to one channel, or adds them.
+func (s *sliding) spread(dst, sums []float32, a int, add bool) {
 	for len(sums) > 0 {
 		r, c := a/s.x.out, a%s.x.out
 		n := min(len(sums), s.x.out-c)
-		if s.step == 1 && s.rowStep == s.x.out {
+		if s.dense() {
 			n = len(sums)
 		}
 		to := dst[s.at+r*s.rowStep+c*s.step:]
 		if s.step > 1 {
-			simd.Spread(to, sums[:n], s.step, s.beta != 0)
-		} else if s.beta != 0 {
+			simd.Spread(to, sums[:n], s.step, add)
+		} else if add {
 			simd.Add(to[:n], to[:n], sums[:n])
 		} else {
 			copy(to, sums[:n])

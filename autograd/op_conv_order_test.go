@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -69,7 +70,8 @@ func blockSum(c []float32, m, cols, n, block int, a, b func(i, k int) float32, b
 }
 
 // TestConv2dOrder compares results and gradients with explicit products in the documented order, bit for bit, on one
-// and three threads.
+// to three threads. Where the image has a gradient already, from another operation, blocks are added
+// to it one by one; with a stride, their sum is.
 func TestConv2dOrder(t *testing.T) {
 	for _, c := range convOrders {
 		x, w := normals(5, elements("test", c.x)), normals(6, elements("test", c.w))
@@ -79,6 +81,8 @@ func TestConv2dOrder(t *testing.T) {
 		window, taps, positions := g.kh*g.kw, g.taps(), g.positions()
 		dy := normals(7, g.n*c.w[0]*positions)
 		y, dw, dx := make([]float32, len(dy)), make([]float32, len(w)), make([]float32, len(x))
+		before := normals(8, len(x))
+		added, dense := slices.Clone(before), g.sy == 1 && g.sx == 1
 		length := func(taps int) int { // of a block
 			if g.pointwise() {
 				return gemmBlock
@@ -129,21 +133,34 @@ func TestConv2dOrder(t *testing.T) {
 				if len(phase) == 0 {
 					continue
 				}
-				sums := make([]float32, g.ci)
-				blockSum(sums, g.ci, 1, g.co*len(phase), length(len(phase)),
-					func(ch, k int) float32 { return wk[(k/len(phase)*g.ci+ch)*window+phase[k%len(phase)]] },
-					func(k, _ int) float32 {
-						if p := sees[[2]int{at, phase[k%len(phase)]}]; len(p) > 0 {
-							return seed[k/len(phase)*positions+p[0]]
-						}
-						return 0
-					}, 0)
+				sums, more := make([]float32, g.ci), make([]float32, g.ci)
+				for ch := range more {
+					more[ch] = g.before(before, i/g.groups, i%g.groups)[ch*g.h*g.w+at]
+				}
+				sum := func(sums []float32, beta float32) {
+					blockSum(sums, g.ci, 1, g.co*len(phase), length(len(phase)),
+						func(ch, k int) float32 { return wk[(k/len(phase)*g.ci+ch)*window+phase[k%len(phase)]] },
+						func(k, _ int) float32 {
+							if p := sees[[2]int{at, phase[k%len(phase)]}]; len(p) > 0 {
+								return seed[k/len(phase)*positions+p[0]]
+							}
+							return 0
+						}, beta)
+				}
+				sum(sums, 0)
+				if dense {
+					sum(more, 1)
+				}
 				for ch, v := range sums {
+					if !dense {
+						more[ch] += v
+					}
 					g.before(dx, i/g.groups, i%g.groups)[ch*g.h*g.w+at] = v
+					g.before(added, i/g.groups, i%g.groups)[ch*g.h*g.w+at] = more[ch]
 				}
 			}
 		}
-		for _, threads := range []int{1, 3} {
+		for _, threads := range []int{1, 2, 3} {
 			tape := NewTape(Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(threads)})
 			xt, p := tape.Input(x, c.x...).WantGradient(), ParameterOf(w, c.w...)
 			out := Conv2d(xt, p, nil, c.o)
@@ -153,6 +170,12 @@ func TestConv2dOrder(t *testing.T) {
 			sameBits(t, what+"result", out.Floats(nil), y)
 			sameBits(t, what+"dx", grads.OfTensor(xt), dx)
 			sameBits(t, what+"dw", grads.Of(p), dw)
+
+			// The backward steps of later operations come first.
+			out, same := Conv2d(xt, p, nil, c.o), Scale(xt, 1)
+			grads = NewGradients()
+			Backward(grads, []*Tensor{out, same}, [][]float32{dy, before})
+			sameBits(t, what+"dx after another gradient", grads.OfTensor(xt), added)
 		}
 	}
 }
