@@ -23,8 +23,8 @@ import (
 //	c.FoldBatchNorm(norm)    // relu(norm(c(x)))
 //	c.Act = autograd.ActRelu // is now c(x)
 //
-// It is an error when the normalization has another number of channels, or when the convolution applies an activation
-// already, before the normalization.
+// It is an error when the normalization has another number of channels or no running statistics, or when the convolution
+// applies an activation already, before the normalization.
 func (c *Conv2d) FoldBatchNorm(norm *BatchNorm) error {
 	if c.Act != autograd.ActNone {
 		return fmt.Errorf("nn: fold: expected a convolution without an activation before the normalization, found %v", c.Act)
@@ -44,6 +44,9 @@ func (l *Linear) FoldBatchNorm(norm *BatchNorm) error {
 // fold folds a batch normalization into a weight [channels, ...] and a bias, which may be nil.
 func fold(weight *autograd.Parameter, bias **autograd.Parameter, norm *BatchNorm) error {
 	channels := weight.Shape()[0]
+	if norm.Mean == nil || norm.Variance == nil {
+		return fmt.Errorf("nn: fold: expected a batch normalization with running statistics, found one without")
+	}
 	if n := len(norm.Mean.Values()); n != channels {
 		return fmt.Errorf("nn: fold: expected a batch normalization of %d channels, found %d", channels, n)
 	}

@@ -154,6 +154,10 @@ func TestFoldMistakes(t *testing.T) {
 	if err := c.FoldBatchNorm(NewBatchNorm(2, true)); err == nil || !strings.Contains(err.Error(), "of 3 channels, found 2") || c.Bias != nil {
 		t.Errorf("another number of channels: %v", err)
 	}
+	batch := &BatchNorm{Weight: filled(3, 1), Bias: autograd.NewParameter(3)}
+	if err := c.FoldBatchNorm(batch); err == nil || !strings.Contains(err.Error(), "with running statistics") || c.Bias != nil {
+		t.Errorf("no running statistics: %v", err)
+	}
 	c.Act = autograd.ActRelu
 	if err := c.FoldBatchNorm(NewBatchNorm(3, true)); err == nil || !strings.Contains(err.Error(), "found relu") || c.Bias != nil {
 		t.Errorf("an activation before the normalization: %v", err)
