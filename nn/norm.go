@@ -78,7 +78,9 @@ func (b *BatchNorm) Freeze() {
 }
 
 // Forward maps [n, channels] or [n, channels, h, w] to the same shape.
-func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor { return b.ForwardAct(x, autograd.ActNone) }
+func (b *BatchNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
+	return b.ForwardAct(x, autograd.ActNone)
+}
 
 // ForwardAct is act after Forward, in the same passes over memory.
 func (b *BatchNorm) ForwardAct(x *autograd.Tensor, act autograd.Activation) *autograd.Tensor {
