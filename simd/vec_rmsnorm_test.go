@@ -42,6 +42,8 @@ func TestRMSNormAgainstFloat64(t *testing.T) {
 			x, gamma := make([]float32, rows*stride), make([]float32, n)
 			ordinary(x, uint64(n))
 			ordinary(gamma, uint64(n+1))
+			dy := make([]float32, rows*stride)
+			ordinary(dy, uint64(n+2))
 			y, rstd := make([]float32, rows*stride), make([]float32, rows)
 			for _, gamma := range [][]float32{gamma, nil} {
 				RMSNormRows(y, x, gamma, eps, rows, n, stride, stride, rstd)
@@ -58,7 +60,26 @@ func TestRMSNormAgainstFloat64(t *testing.T) {
 					}
 					close64(t, fmt.Sprintf("row %d", r), y[r*stride:][:n], want, 1e-6)
 				}
-				RMSNormGradRows(y, x, x, gamma, rows, n, stride, rstd, nil)
+				dx := make([]float32, rows*stride)
+				RMSNormGradRows(dx, dy, x, gamma, rows, n, stride, rstd, nil)
+				if n == 1 {
+					continue // the two terms cancel but for eps
+				}
+				for r := range rows {
+					g, want, dot := make([]float64, n), make([]float64, n), 0.0
+					s := float64(rstd[r])
+					for i, v := range x[r*stride:][:n] {
+						g[i] = float64(dy[r*stride+i])
+						if gamma != nil {
+							g[i] *= float64(gamma[i])
+						}
+						dot += g[i] * float64(v) * s
+					}
+					for i, v := range x[r*stride:][:n] {
+						want[i] = s * (g[i] - float64(v)*s*dot/float64(n))
+					}
+					close64(t, fmt.Sprintf("gradient of row %d", r), dx[r*stride:][:n], want, 1e-5)
+				}
 			}
 		}
 	})
