@@ -24,8 +24,8 @@ type PadOptions struct {
 }
 
 // Pad returns x with elements added before and after the last len(pads) dimensions, one pair for each, in the order of the
-// dimensions. (PyTorch's F.pad, which this equals, lists the last dimension first.) A negative number takes elements away;
-// PadCircular repeats what is left then, the other modes continue x.
+// dimensions. (PyTorch's F.pad, which this equals, lists the last dimension first.) A negative number takes elements away.
+// PadCircular then repeats the elements that remain; the other modes continue x.
 //
 // PadReflect adds less than the size of the dimension, PadCircular at most that, and PadReplicate needs a dimension that is
 // not empty. Otherwise Pad panics with a [ShapeError].
@@ -228,8 +228,9 @@ func (p *padding) backward(t *Tape, dx, dy []float32) {
 	})
 }
 
-// places calls f for the rows of the result that hold row r of x, in an order that the shapes decide: r is what is left
-// for dimensions up to k, and i and stride what the later ones gave.
+// places calls f for each row of the result that holds row r of x. The shapes alone decide the order. It goes through the
+// dimensions from k down to 0. r is the row's index among dimensions up to k. The later dimensions contribute i to the
+// row of the result, and one step along k is stride rows.
 func (p *padding) places(k, r, i, stride int, f func(i int)) {
 	if k < 0 {
 		f(i)

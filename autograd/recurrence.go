@@ -12,7 +12,7 @@ import (
 type RecurrentOptions struct {
 	// Lengths are the numbers of steps of the sequences, 0 to steps each; nil means that all are full. Steps after a
 	// sequence's last are not read; the results there are zero. The last state of a sequence is that of its own last
-	// step. This is what PyTorch computes from pack_padded_sequence.
+	// step. PyTorch gives the same results for a pack_padded_sequence.
 	Lengths []int
 	// Reverse reads each sequence from its last step to its first. The result at a step is still that step's, and the
 	// last state is that after the first step.

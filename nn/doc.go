@@ -47,8 +47,8 @@
 // A [Block] is a [MultiHeadAttention] and an [MLP], each with a [LayerNorm] and a residual. Positions enter attention as
 // a rotary table ([RotarySequence], [RotaryGrid]) or as a [RelativePositionBias]. A [SinCos2D] table is added to tokens.
 //
-// An [AttentionInput] says what one pass attends to: a mask of keys, another sequence (Memory), a cache of a decoder, or
-// sequences of unequal length that are packed without padding (Starts).
+// An [AttentionInput] holds the options of one call: a mask of keys (KeyMask), another sequence to attend to (Memory), the
+// cache of a decoder (Cache), or the bounds of sequences that are packed without padding (Starts).
 //
 // # Recurrent layers
 //

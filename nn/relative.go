@@ -16,7 +16,7 @@ type RelativePositionBias struct {
 	gathered atomic.Pointer[gatheredBias]
 }
 
-// gatheredBias is what inference gathered from a version of the table.
+// A gatheredBias is the bias of all pairs of tokens, gathered from one version of the table and kept for inference.
 type gatheredBias struct {
 	table   *autograd.Parameter
 	version uint64

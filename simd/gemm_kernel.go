@@ -66,7 +66,7 @@ type gemmTile struct {
 	atiles int            // bytes to the rows of the next tile, from where a tile leaves off
 	afour  int            // bytes that the prefetch goes on in four steps of k
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
-	_, _   int            // the kernel's own: what is left of k, and whether there were earlier chains
+	_, _   int            // the kernel's own: steps of k to go, and whether there were earlier chains
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

@@ -14,7 +14,7 @@ TEXT ·gemmNEON1(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -97,7 +97,7 @@ TEXT ·gemmNEON2(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -210,7 +210,7 @@ TEXT ·gemmNEON4(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -383,7 +383,7 @@ TEXT ·gemmNEON8(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -676,7 +676,7 @@ TEXT ·gemmNEONf1(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -774,7 +774,7 @@ TEXT ·gemmNEONf2(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -902,7 +902,7 @@ TEXT ·gemmNEONf4(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -1090,7 +1090,7 @@ TEXT ·gemmNEONf8(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -1398,7 +1398,7 @@ TEXT ·gemmNEONb1(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -1496,7 +1496,7 @@ TEXT ·gemmNEONb2(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -1624,7 +1624,7 @@ TEXT ·gemmNEONb4(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8
@@ -1812,7 +1812,7 @@ TEXT ·gemmNEONb8(SB), NOSPLIT, $0-8
 	MOVD 32(R0), R9
 	MOVD 128(R0), R10
 	MOVD $0, R11
-	// R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.
+	// R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.
 	MOVD 24(R0), R8
 chain:
 	CMP R9, R8

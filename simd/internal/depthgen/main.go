@@ -156,7 +156,7 @@ type form struct {
 	pair   bool // a vector is two registers
 }
 
-// A task is what a kernel computes.
+// A task is one of the three computations: the result of a convolution, or a gradient.
 type task int
 
 const (

@@ -56,7 +56,7 @@ func tileNEON(a *asm.Text, f number, h int) {
 	a.Op("MOVD %d(R0), R9", tileChain)
 	a.Op("MOVD %d(R0), R10", tilePart)
 	a.Op("MOVD $0, R11")
-	a.Comment("R8 is what is left of k, R4 the length of a chain. R11 says that R10 has the sum of earlier chains.")
+	a.Comment("R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.")
 	a.Op("MOVD %d(R0), R8", tileK)
 	a.Label("chain")
 	a.Op("CMP R9, R8")

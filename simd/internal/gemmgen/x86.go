@@ -12,7 +12,7 @@ import (
 //	AX  A: rows 0 to 4; BX and R12 more   R13  B; R8 is three times R11
 //	R9  bytes from one row of A to the    DX   C, a tile
 //	    next, or from one k; R10 thrice   R15  what to prefetch from; SI its stride
-//	CX  what is left of a chain
+//	CX  steps of the chain to go
 
 // rowAddress is row i of A when rows are R9 bytes apart; R10 is three times that. The first five rows
 // count from AX, the next from BX, the last from R12.
@@ -68,8 +68,8 @@ func openTile(a *asm.Text, h int, byRow bool) {
 	a.Op("MOVQ %d(DI), R13", tileB)
 }
 
-// chains says where a kernel keeps what is left of k and whether there were earlier chains. Registers save a tile of
-// few products some latency. AVX-512 has none left in tiles of one panel.
+// chains names where a kernel keeps two numbers: the steps of k to go, and whether there were earlier chains. Registers
+// save a tile of few products some latency. In tiles of one panel, AVX-512 has no register free.
 type chains struct{ left, earlier string }
 
 var (
@@ -111,8 +111,7 @@ func (c chains) close(a *asm.Text, sums, size int, add, put func(at string, sum 
 	a.Label("last")
 }
 
-// addToC skips add, which adds the tile of C to the sums, unless the sums are to be added to C. Label is what
-// follows.
+// addToC runs add, which adds the tile of C to the sums, if the tile says so. Otherwise it goes to label, which follows.
 func addToC(a *asm.Text, add func(), label string) {
 	a.Op("CMPQ %d(DI), $0", tileAccum)
 	a.Op("JEQ %s", label)
