@@ -9,6 +9,8 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,7 +84,13 @@ func TestOpenFolderErrors(t *testing.T) {
 	if _, err := OpenDir("testdata/resize.json", FolderOptions{}); err == nil || !strings.Contains(err.Error(), "resize.json") {
 		t.Errorf("a file as folder: %v", err)
 	}
-	if d, err := OpenDir("testdata", FolderOptions{AllowOneClass: true}); err != nil || !slices.Contains(d.Classes(), "decode") {
+	dir := t.TempDir()
+	for _, class := range []string{"cat", "dog"} {
+		if err := errors.Join(os.Mkdir(filepath.Join(dir, class), 0o755), os.WriteFile(filepath.Join(dir, class, "x.png"), p.Data, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := OpenDir(dir, FolderOptions{}); err != nil || !slices.Equal(d.Classes(), []string{"cat", "dog"}) {
 		t.Errorf("directory: %v", err)
 	}
 	if d, err := OpenFolder(fstest.MapFS{"a/x.png": p}, FolderOptions{AllowOneClass: true}); err != nil || d.Len() != 1 {

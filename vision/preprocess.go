@@ -5,6 +5,8 @@ import (
 	"image"
 	"math"
 
+	"github.com/chewxy/math32"
+
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -124,7 +126,7 @@ func (p *Preprocess) FixedSize() (height, width int, ok bool) {
 	return p.Height, p.Width, p.Mode == Stretch
 }
 
-// Validate returns an error for unknown settings. For invalid sizes the error matches [ErrSize], and for more pixels
+// Validate returns an error for unknown settings and for numbers that are not finite. For invalid sizes the error matches [ErrSize], and for more pixels
 // than MaxPixels [ErrTooLarge].
 func (p *Preprocess) Validate() error {
 	both := p.Mode == Stretch || p.Mode == Fit || p.Mode == Cover
@@ -139,6 +141,8 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrSize)
 	case p.MaxLong < 0 || p.MaxLong > maxSide:
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
+	case !finite(p.Mean) || !finite(p.Std) || math.IsNaN(p.Scale) || math.IsInf(p.Scale, 0):
+		return fmt.Errorf("vision: preprocess: expected finite numbers, found mean %v, standard deviation %v, scale %v", p.Mean, p.Std, p.Scale)
 	case p.Gray && !p.NoNormalize && (p.Mean != uniform(p.Mean[0]) || p.Std != uniform(p.Std[0])):
 		return fmt.Errorf("vision: preprocess: expected one mean and one deviation for gray images, found %v and %v", p.Mean, p.Std)
 	case !p.NoNormalize && p.Std == uniform(0) && p.Mean != uniform(0):
@@ -151,6 +155,16 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: crop to %d×%d: %w", p.CropWidth, p.CropHeight, ErrTooLarge)
 	}
 	return nil
+}
+
+// finite reports whether no value is infinite or NaN.
+func finite(v [3]float32) bool {
+	for _, x := range v {
+		if math32.IsNaN(x) || math32.IsInf(x, 0) {
+			return false
+		}
+	}
+	return true
 }
 
 // uniform is one value for every channel.

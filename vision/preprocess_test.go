@@ -15,6 +15,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/chewxy/math32"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/simd"
@@ -353,10 +354,23 @@ func TestPreprocessTooLarge(t *testing.T) {
 func TestPreprocessFinite(t *testing.T) {
 	for _, text := range []string{
 		`{"image_std":[1e-60,1e-60,1e-60]}`, `{"image_std":[1e-45,0.5,0.5]}`, `{"image_mean":[0.5,1e300,0.5]}`, `{"rescale_factor":1e308}`,
+		`{"image_std":[0.5,1e300,0.5]}`, `{"do_normalize":false,"image_mean":[0.5,1e300,0.5]}`, `{"do_normalize":false,"image_std":[0.5,0.5,-1e300]}`,
 	} {
 		var p Preprocess
 		if err := json.Unmarshal([]byte(text), &p); err == nil {
 			t.Errorf("%s: expected an error", text)
+		}
+	}
+	for _, text := range []string{`{"mean":[0.5,0.5,1e300]}`, `{"std":[0.5,1e300,0.5]}`} {
+		if _, err := ParseTimm([]byte(`{"architecture":"vit","pretrained_cfg":`+text+`}`), false); err == nil {
+			t.Errorf("timm's %s: expected an error", text)
+		}
+	}
+	for _, p := range []Preprocess{
+		{Width: 1, Height: 1, Std: [3]float32{1, math32.Inf(1), 1}}, {Width: 1, Height: 1, Mean: [3]float32{math32.NaN()}, Std: HalfStd}, {Width: 1, Height: 1, Scale: math.NaN()},
+	} {
+		if err := p.Validate(); err == nil {
+			t.Errorf("%+v is valid", p)
 		}
 	}
 }
