@@ -12,6 +12,9 @@ def network(case):
     """Returns the module of a case of bench/worker and a tuple of inputs."""
     torch.manual_seed(1)
     name, *args = case.split(":")
+    if name == "gemmpacked":
+        m, k, n = map(int, args)
+        return nn.Linear(k, n, bias=False), (torch.randn(m, k),)
     if name == "vit":
         import timm
 

@@ -24,7 +24,7 @@ def prepare(engine, case, threads):
     torch.set_float32_matmul_precision("highest")
     torch.manual_seed(1)
     kind, _, rest = case.partition(":")
-    if kind in ("gemm", "gemmpacked"):
+    if kind in ("gemm", "gemmpacked") and engine == "torch":
         return product(*map(int, rest.split(":")))
     training = kind in ("train", "mae", "resnet18")
     module, inputs = networks.network("vit:" + rest if kind == "train" else case)

@@ -1,6 +1,6 @@
 """Times Fovea and its peers in turn, on the same inputs and threads.
 
-    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,vit,train,mae,conv,net,resnet,lstm,text] [--simd avx2]
+    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,text] [--simd avx2]
 
 It needs Go and torch, torchvision, timm and transformers (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
 onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a Markdown table with:
@@ -8,6 +8,7 @@ onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a 
 - minimum and median of each engine, in milliseconds
 - the ratio of our median to the best peer's (below 1, Fovea is faster), with the spread of the ratios of pairs
 - for products and convolutions: the share of the peak, that is, of a loop of fused multiply-adds on registers in the same run
+- for products of few rows: the rate at which they read the weights, beside a loop that only reads as many numbers
 - the memory allocated by a run, and the peak memory of both processes
 """
 
@@ -21,6 +22,10 @@ from ours import Failed, Peer, Worker
 
 GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)]
 
+# Steps of decoders, with weights larger than the caches: such products are bound by reading them.
+FEW_ROWS = 16
+FEW = [(m, 4096, 4096) for m in (1, 2, 4, 8, FEW_ROWS)]
+
 # in:out:kernel:stride:groups:height:width
 CONVS = [
     "88:88:3:1:88:88:88", "192:192:3:1:192:22:22", "96:96:3:2:96:44:44", "96:96:5:1:96:22:22",  # depthwise
@@ -30,6 +35,7 @@ CONVS = [
 
 KINDS = {
     "gemm": [f"{form}:{m}:{k}:{n}" for m, k, n in GEMMS for form in ("gemm", "gemmpacked")],
+    "few": [f"gemmpacked:{m}:{k}:{n}" for m, k, n in FEW],
     "vit": ["vit:base:1", "vit:base:8"],
     "train": ["train:tiny:8", "train:base:8"],
     "mae": ["mae:8"],
@@ -53,14 +59,22 @@ def flops(case):
     return 0
 
 
+def weights(case):
+    """Returns the bytes of the weights of a product of few rows, or 0."""
+    kind, *args = case.split(":")
+    if kind.startswith("gemm") and int(args[0]) <= FEW_ROWS:
+        return 4 * int(args[1]) * int(args[2])
+    return 0
+
+
 def engines(case):
     """Returns the peers that can run a case."""
     kind = case.split(":")[0]
-    if kind.startswith("gemm") or kind in ("train", "mae"):
+    if kind in ("gemm", "train", "mae"):
         return ["torch"]
     if kind == "resnet18":
         return ["torch", "channels-last"]
-    if kind in ("lstm", "text"):
+    if kind in ("gemmpacked", "lstm", "text"):
         return ["torch", "onnxruntime", "openvino"]
     return ["torch", "channels-last", "onnxruntime", "openvino"]
 
@@ -90,7 +104,9 @@ def measure(case, threads, pairs, simd):
     calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
     times, peaks = {name: [] for name in processes}, []
     for _ in range(pairs):
-        if flops(case):
+        if weights(case):
+            peaks.append(float(processes["ours"].ask(f"read {threads}")))
+        elif flops(case):
             peaks.append(float(processes["ours"].ask(f"peak {threads}")))
         for name, p in processes.items():
             time.sleep(0.01)  # until the threads of the engine before have stopped to spin
@@ -116,7 +132,10 @@ def report(row):
     notes = f"{row['allocated'] / 1e3:.0f} kB allocated; {row['memory']['ours']:.0f} MB at most"
     if best:
         notes += f" against {row['memory'][best]:.0f}"
-    if row["peak"]:
+    if weights(row["case"]):
+        rates = [f"{weights(row['case']) / 1e6 / min(t):.1f}" for t in (ours, *([peers[best]] if best else []))]
+        notes = f"weights at {' and '.join(rates)} GB/s, reading alone {row['peak']:.1f}"
+    elif row["peak"]:
         rate = flops(row["case"]) / 1e6
         shares = [f"{100 * rate / min(t) / row['peak']:.0f}" for t in (ours, *([peers[best]] if best else []))]
         notes = f"{' and '.join(shares)} % of {row['peak']:.0f} GFLOP/s"
@@ -134,7 +153,7 @@ def report_growth(case, steps, simd):
 
 def report_scaling(rows, threads):
     """Prints how products scale with threads, beside the loop of fused multiply-adds."""
-    by = {(r["case"], r["threads"]): r for r in rows if r["case"].startswith("gemm")}
+    by = {(r["case"], r["threads"]): r for r in rows if r["case"].startswith("gemm") and not weights(r["case"])}
     for (case, n), row in by.items():
         one = by.get((case, 1))
         if n == threads and n > 1 and one:

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/peak"
@@ -102,6 +103,22 @@ func gemm(w *simd.Workers, m, k, n int, packed bool) func() {
 		return func() { simd.GemmPacked(w, m, am, p, 0, c, n, nil) }
 	}
 	return func() { simd.Gemm(w, m, n, k, am, bm, 0, c, n, nil) }
+}
+
+// readRate returns the GB/s at which threads read 256 MB, the best of three times.
+func readRate(threads int) float64 {
+	const part, parts = 1 << 18, 256
+	x, w := make([]float32, part*parts), simd.NewWorkers(threads)
+	for i := range x {
+		x[i] = 1 // so that each page has memory of its own
+	}
+	best := 0.0
+	for range 3 {
+		start := time.Now()
+		w.For(parts, func(i int) { simd.Sum(x[i*part:][:part]) })
+		best = max(best, 4*part*parts/1e9/time.Since(start).Seconds())
+	}
+	return best
 }
 
 const classes = 1000

@@ -16,9 +16,10 @@
 //	lstm:WIDTH:STEPS:BATCH   inference with one LSTM layer
 //	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens), bert (128) or clip (77)
 //
-// The worker has two more requests:
+// The worker has three more requests:
 //
 //	peak THREADS            answers the GFLOP/s of a loop of fused multiply-adds on registers
+//	read THREADS            answers the GB/s of adding up numbers that lie in memory
 //	loop NAME BATCH STEPS   trains for STEPS steps; answers the peak memory in MB after 10 steps and after all
 package main
 
@@ -41,6 +42,13 @@ func main() {
 			}
 			threads, err := strconv.Atoi(words[0])
 			return fmt.Sprint(simd.FMAPeak(threads, 100*time.Millisecond)), err
+		},
+		"read": func(words []string) (string, error) {
+			if len(words) != 1 {
+				return "", errors.New("expected a number of threads")
+			}
+			threads, err := strconv.Atoi(words[0])
+			return fmt.Sprint(readRate(threads)), err
 		},
 		"loop": func(words []string) (string, error) {
 			early, late, err := loop(words)
