@@ -72,7 +72,14 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 
 	y := f.out(shape...)
 	f.flops = g.flops()
-	xv, wv := f.values(x), f.values(w)
+	xv := f.values(x)
+	var wv []float32 // stays nil when packed filters are enough
+	var filters []*simd.Packed
+	if p, ok := w.(*Parameter); ok && f.packsAhead() && g.slides() {
+		filters = p.store.filters(f.workers, g.groups, g.co, g.taps())
+	} else {
+		wv = f.values(w)
+	}
 	end := convEnd{bias: f.values(b), residual: f.values(residual), act: o.Act}
 	// The derivative of ReLU depends on the sign of its result alone.
 	pre := y.data
@@ -80,7 +87,7 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		pre = f.save(len(y.data))
 		end.pre = pre
 	}
-	g.forward(f.Tape, y.data, 0, xv, wv, end)
+	g.forward(f.Tape, y.data, 0, xv, wv, filters, end)
 	return f.done(y, func(k *back) {
 		dy := k.dy
 		if o.Act != ActNone {

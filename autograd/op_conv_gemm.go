@@ -16,7 +16,9 @@ type sliding struct {
 	result func(image, group int) []float32
 	weight func(group int) []float32
 	end    convEnd
-	beta   float32
+	// The weights of each group, packed; nil when they are not, or not yet.
+	filters []*simd.Packed
+	beta    float32
 
 	// Output (r, c) of a channel is element at + r·rowStep + c·step of planeSize.
 	at, rowStep, step, planeSize int
@@ -38,7 +40,8 @@ const (
 type slidingPlan struct {
 	planes
 	images int  // of a task
-	strip  int  // positions of a task, of one image
+	strip  int  // positions of a task, of one image; the most, when strips are rows
+	strips int  // of an image
 	chunk  int  // channels whose planes exist at a time
 	shared bool // threads share a task, and tasks follow one another
 	image  int  // elements of an image's planes
@@ -48,12 +51,16 @@ type slidingPlan struct {
 
 // plan chooses the tasks. When there are fewer images and groups than threads can divide, each is divided by the
 // product itself, if its planes fit; else strips become shorter.
-func (s *sliding) plan(threads int) slidingPlan {
+func (s *sliding) plan(threads int) (p slidingPlan) {
 	positions := s.y.out * s.x.out
-	p := slidingPlan{images: 1, strip: positions, chunk: s.ci}
+	if s.packs() {
+		return s.planFilters(threads)
+	}
+	p = slidingPlan{images: 1, strip: positions, strips: 1, chunk: s.ci}
 	if positions <= stripMost/2 {
 		p.images = min(s.n, stripMost/positions)
 	}
+	defer func() { p.strips = ceilDiv(positions, p.strip) }()
 	block := max(1, 256/len(s.y.taps)/len(s.x.taps))
 	fits := func(most int) bool { return p.lay(s) <= most && p.sums <= sharedMost }
 	if p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
@@ -110,25 +117,29 @@ func (s *sliding) run(t *Tape) {
 		return
 	}
 	p := s.plan(t.workers.Limit())
-	strips := ceilDiv(positions, p.strip)
-	tasks := ceilDiv(s.n, p.images) * s.groups * strips
+	packed := s.packFilters(t)
+	tasks := ceilDiv(s.n, p.images) * s.groups * p.strips
 	slots := 1
 	if !p.shared {
 		slots = t.slots(tasks, s.co*s.ci*len(p.window)*p.strip)
 	}
 	scratch := t.scratch(slots * (p.size + p.sums))
 	t.eachSlot(slots, tasks, func(slot, i int) {
-		a := i % strips * p.strip
-		group, image := i/strips%s.groups, i/strips/s.groups*p.images
-		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], group, image, a)
+		a, strip := s.strip(&p, i%p.strips)
+		group, image := i/p.strips%s.groups, i/p.strips/s.groups*p.images
+		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], group, image, a, strip)
 	})
 	t.recycle(scratch)
+	if packed != nil {
+		s.filters = nil
+		t.recycle(packed)
+	}
 }
 
-// task computes the results of a group of images from position a on.
-func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image, a int) {
-	positions, window := s.y.out*s.x.out, len(p.window)
-	images, strip := min(p.images, s.n-image), min(p.strip, positions-a)
+// task computes the results of a group of images at strip positions from a on.
+func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image, a, strip int) {
+	window := len(p.window)
+	images := min(p.images, s.n-image)
 	row := a / s.x.out
 	rows := (a+strip-1)/s.x.out + 1 - row
 	g := p.gather(scratch[:p.size], a, row)
@@ -167,6 +178,10 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 		var ep *simd.Epilogue
 		if p.sums == 0 && c0+channels == s.ci {
 			ep = s.end.epilogue(group*s.co, s.co, s.number(image, group, 0, a), s.planeSize)
+		}
+		if s.filters != nil {
+			simd.GemmGatherPacked(inner, n, s.filters[group], &g, convBlock(window), beta, dst, stride, ep)
+			continue
 		}
 		w := simd.Matrix{Data: s.weight(group)[c0*window:], Stride: s.ci * window}
 		simd.GemmGather(inner, s.co, n, channels*window, w, &g, convBlock(window), beta, dst, stride, ep)
@@ -235,7 +250,8 @@ func (g *convShape) axes() (y, x convAxis) {
 }
 
 // forward computes y = end(conv(x, w)) + beta·y, beta being 0 or 1; with 1 there are no steps at the end.
-func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
+// Packed filters, if any, stand for w.
+func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, filters []*simd.Packed, end convEnd) {
 	if len(y) == 0 {
 		return
 	}
@@ -245,15 +261,20 @@ func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, 
 	case g.pointwise():
 		g.pointwiseForward(t, y, beta, x, w, end)
 	default:
-		s := sliding{n: g.n, groups: g.groups, ci: g.ci, co: g.co, end: end, beta: beta,
-			rowStep: g.ow, step: 1, planeSize: g.positions(),
-			source: func(i, k int) []float32 { return g.before(x, i, k) },
-			result: func(i, k int) []float32 { return g.after(y, i, k) },
-			weight: func(k int) []float32 { return g.weight(w, k) },
-		}
-		s.y, s.x = g.axes()
+		s := g.sliding()
+		s.end, s.beta, s.filters = end, beta, filters
+		s.source = func(i, k int) []float32 { return g.before(x, i, k) }
+		s.result = func(i, k int) []float32 { return g.after(y, i, k) }
+		s.weight = func(k int) []float32 { return g.weight(w, k) }
 		s.run(t)
 	}
+}
+
+// sliding returns the geometry of the forward pass.
+func (g *convShape) sliding() sliding {
+	s := sliding{n: g.n, groups: g.groups, ci: g.ci, co: g.co, rowStep: g.ow, step: 1, planeSize: g.positions()}
+	s.y, s.x = g.axes()
+	return s
 }
 
 // pointwiseForward multiplies the images as they lie in memory.

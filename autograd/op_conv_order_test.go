@@ -195,8 +195,21 @@ func TestSlidingPlan(t *testing.T) {
 						p := s.plan(threads)
 						least := newPlanes(y, y, stripRows(min(stripUnit, size*size), size, size)).size * min(s.ci, max(1, 256/kernel/kernel))
 						most := max(planesMost, least+simd.GatherSlack+16)
-						if p.shared {
+						if s.packs() {
+							most = 2 * planesMost // a task has all channels
+						} else if p.shared {
 							most = sharedMost
+						}
+						next := 0
+						for i := range p.strips {
+							a, n := s.strip(&p, i)
+							if a != next || n < 1 || n > p.strip {
+								t.Errorf("strip %d of %d begins at %d and has %d positions of at most %d", i, p.strips, a, n, p.strip)
+							}
+							next = a + n
+						}
+						if next != size*size {
+							t.Errorf("strips end at %d of %d", next, size*size)
 						}
 						if p.size > most || p.sums > max(sharedMost, s.co*stripUnit) || p.strip < 1 || p.chunk < 1 || p.images < 1 {
 							t.Errorf("%dx%d, channels %v, kernel %d, stride %d, %d threads: %d elements of planes, %d of results, of %d",

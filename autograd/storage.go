@@ -29,7 +29,7 @@ type storage struct {
 	lock sync.Mutex
 
 	// Packed GEMM operands derived from the values, for inference only.
-	packs [2]atomic.Pointer[pack]
+	packs [3]atomic.Pointer[pack]
 }
 
 // form is one way in which a storage holds its values; it is replaced by another, never changed.
@@ -141,11 +141,12 @@ func (s *storage) touch() {
 	}
 }
 
-// pack is a packed operand and the version and instruction set that it was made for.
+// pack is a packed operand, one for each group of a convolution, and the version and instruction set that it was made
+// for.
 type pack struct {
 	version uint64
 	level   simd.Level
-	panels  *simd.Packed
+	panels  []*simd.Packed
 }
 
 // panels returns the values packed as the right-hand operand of a GEMM, in the type they are stored in. They are
@@ -158,28 +159,49 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 		slot = &s.packs[1]
 		k, n = cols, rows
 	}
-	fresh := func() *simd.Packed {
+	return s.packed(slot, func(f *form) []*simd.Packed {
+		if f.starts == nil {
+			return []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans})}
+		}
+		return []*simd.Packed{simd.PackRows(w, k, n, trans, f.dtype, func(dst []float32, i, j int) { f.read(dst, i*cols+j) })}
+	})[0]
+}
+
+// filters is panels for the weight [groups·co, taps] of a convolution: it returns the filters of each group.
+func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed {
+	return s.packed(&s.packs[2], func(f *form) []*simd.Packed {
+		ps := make([]*simd.Packed, groups)
+		for g := range ps {
+			from := g * co * taps
+			if f.starts == nil {
+				ps[g] = simd.PackFilters(w, taps, co, simd.Matrix{Data: f.values[from:], Stride: taps, Trans: true})
+			} else {
+				ps[g] = simd.PackFilterRows(w, taps, co, true, f.dtype, func(dst []float32, i, j int) { f.read(dst, from+i*taps+j) })
+			}
+		}
+		return ps
+	})
+}
+
+// packed returns the operands in a slot, which make makes anew when the values or the instruction set changed.
+func (s *storage) packed(slot *atomic.Pointer[pack], make func(f *form) []*simd.Packed) []*simd.Packed {
+	fresh := func() *pack {
 		p := slot.Load()
 		if p == nil || p.version != s.version.Load() || p.level != simd.Current() {
 			return nil
 		}
-		return p.panels
+		return p
 	}
 	if p := fresh(); p != nil {
-		return p
+		return p.panels
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if p := fresh(); p != nil {
-		return p
+		return p.panels
 	}
-	p := &pack{version: s.version.Load(), level: simd.Current()}
 	f := s.form.Load()
-	if f.starts == nil {
-		p.panels = simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans})
-	} else {
-		p.panels = simd.PackRows(w, k, n, trans, f.dtype, func(dst []float32, i, j int) { f.read(dst, i*cols+j) })
-	}
+	p := &pack{version: s.version.Load(), level: simd.Current(), panels: make(f)}
 	slot.Store(p)
 	f.drop()
 	return p.panels

@@ -10,6 +10,8 @@ var gemmAVX2 = gemmKernel{
 	level: AVX2, mr: rows256, nr: cols256, kc: 384, mc: 252,
 	rows:      true,
 	multiply:  multiply256,
+	slide:     func(t *gemmTile) { tilesByTaps256[t.rows](t) },
+	transpose: transpose256,
 	halves:    true,
 	ahead:     ahead256,
 	panels:    panels256[:],
@@ -46,7 +48,7 @@ func packPanel256(dst, src []float32, stride int, trans bool, kc, cols, width in
 		blocks := kc / block
 		at := 0
 		for ; at+block <= cols && blocks > 0; at += block {
-			packTrans256(&dst[at], &src[at*stride], 4*stride, blocks)
+			packTrans256(&dst[at], &src[at*stride], 4*stride, blocks, 4*width)
 		}
 		if blocks > 0 {
 			packColumns(dst, src, stride, 0, blocks*block, at, cols, width)
@@ -55,6 +57,16 @@ func packPanel256(dst, src []float32, stride int, trans bool, kc, cols, width in
 	default:
 		packPanelGeneric(dst, src, stride, trans, kc, cols, width)
 	}
+}
+
+func transpose256(dst []float32, width int, src []float32, stride, rows, cols int) {
+	const block = lanes256
+	blocks := cols / block
+	i := 0
+	for ; blocks > 0 && i+block <= rows; i += block {
+		packTrans256(&dst[i], &src[i*stride], 4*stride, blocks, 4*width)
+	}
+	transposeEdges(dst, width, src, stride, rows, cols, i, blocks*block)
 }
 
 // narrowMasks[w] selects the first w lanes.
@@ -74,6 +86,8 @@ var gemmAVX512 = gemmKernel{
 	level: AVX512, mr: rows512, nr: cols512, kc: 384, mc: 252,
 	rows:      true,
 	multiply:  multiply512,
+	slide:     slide512,
+	transpose: transpose512,
 	halves:    true,
 	ahead:     ahead512,
 	panels:    panels512[:],
@@ -96,6 +110,21 @@ func multiply512(t *gemmTile) {
 	}
 }
 
+func slide512(t *gemmTile) {
+	if t.cols <= lanes512 {
+		tilesHalfByTaps512[t.rows](t)
+	} else {
+		tilesByTaps512[t.rows](t)
+	}
+}
+
+func transpose512(dst []float32, width int, src []float32, stride, rows, cols int) {
+	for i := 0; i < rows; i += lanes512 {
+		n := min(lanes512, rows-i)
+		packTrans512(&dst[i], &src[i*stride], 4*stride, cols, n, 4*width, n)
+	}
+}
+
 func packPanel512(dst, src []float32, stride int, trans bool, kc, cols, width int) {
 	const half = lanes512
 	d, s := unsafe.SliceData(dst), unsafe.SliceData(src)
@@ -103,9 +132,9 @@ func packPanel512(dst, src []float32, stride int, trans bool, kc, cols, width in
 	case !trans && width <= cols512:
 		packRows512(d, s, 4*stride, kc, cols, width)
 	case trans && width == cols512:
-		packTrans512(d, s, 4*stride, kc, min(cols, half))
+		packTrans512(d, s, 4*stride, kc, min(cols, half), 4*width, half)
 		if cols > half {
-			packTrans512(&dst[half], &src[half*stride], 4*stride, kc, cols-half)
+			packTrans512(&dst[half], &src[half*stride], 4*stride, kc, cols-half, 4*width, half)
 		} else {
 			for i := range kc {
 				clear(dst[cols512*i+half : cols512*(i+1)])

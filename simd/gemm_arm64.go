@@ -9,6 +9,8 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, NEON: &gemmNEON}
 var gemmNEON = gemmKernel{
 	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 384, mc: 256,
 	multiply:  multiplyNEON,
+	slide:     slidesNEON,
+	transpose: transposeNEON,
 	halves:    true,
 	packPanel: packPanelNEON,
 	peak:      peakNEON,
@@ -21,15 +23,31 @@ func multiplyNEON(t *gemmTile) {
 	for i := range t.tiles {
 		one.a = unsafe.Add(t.a, i*t.atile)
 		one.c = unsafe.Add(t.c, i*t.rows*t.ldc)
-		if t.cols == colsNEON && t.rows == heightNEON[t.rows] {
-			tileNEON(&one)
-		} else {
-			edgeNEON(one)
-		}
+		oneNEON(&one, false)
 	}
 }
 
-func edgeNEON(t gemmTile) {
+// slidesNEON is multiplyNEON with an A that is gathered.
+func slidesNEON(t *gemmTile) {
+	one := *t
+	for _, spot := range unsafe.Slice(t.spots, t.tiles) {
+		one.a, one.c = unsafe.Add(t.a, spot.a), unsafe.Add(t.c, spot.c)
+		oneNEON(&one, true)
+	}
+}
+
+func oneNEON(t *gemmTile, gather bool) {
+	switch {
+	case t.cols < colsNEON || t.rows < heightNEON[t.rows]:
+		edgeNEON(*t, gather)
+	case gather:
+		slideNEON(t)
+	default:
+		tileNEON(t)
+	}
+}
+
+func edgeNEON(t gemmTile, gather bool) {
 	var full [rowsNEON][colsNEON]float32
 	c := t.c
 	row := func(i int) []float32 { return unsafe.Slice((*float32)(unsafe.Add(c, i*t.ldc)), t.cols) }
@@ -40,10 +58,24 @@ func edgeNEON(t gemmTile) {
 	}
 	sub := t
 	sub.c, sub.ldc = unsafe.Pointer(&full), 4*colsNEON
-	tileNEON(&sub)
+	if gather {
+		slideNEON(&sub)
+	} else {
+		tileNEON(&sub)
+	}
 	for i := range t.rows {
 		copy(row(i), full[i][:])
 	}
+}
+
+func transposeNEON(dst []float32, width int, src []float32, stride, rows, cols int) {
+	const block = lanesNEON
+	blocks := cols / block
+	i := 0
+	for ; blocks > 0 && i+block <= rows; i += block {
+		packTransNEON(&dst[i], &src[i*stride], 4*stride, blocks, 4*width)
+	}
+	transposeEdges(dst, width, src, stride, rows, cols, i, blocks*block)
 }
 
 func packPanelNEON(dst, src []float32, stride int, trans bool, kc, cols, width int) {

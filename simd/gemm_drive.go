@@ -39,7 +39,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	}
 	if few || g.k == 0 {
 		if g.hasEp {
-			g.finish(o, i0, i1, j0, j1)
+			g.ep.finish(o, i0, i1, j0, j1)
 		}
 		return
 	}
@@ -62,7 +62,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 				}
 				g.multiply(t, o, a.from(r0-i0), b, k0 > 0 || g.beta != 0, kc, r0, r1, p, q)
 				if g.hasEp && k0+kc == g.k {
-					g.finish(o, r0, r1, p*nr, min(q*nr, g.n))
+					g.ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
 				}
 			}
 		}

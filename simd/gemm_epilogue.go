@@ -2,8 +2,7 @@ package simd
 
 // finish applies the epilogue to a block of finished sums, row by row, while the block is in cache. ReLU joins the last
 // addition before it in one pass.
-func (g *gemmRun) finish(o *gemmOperands, i0, i1, j0, j1 int) {
-	ep := &g.ep
+func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	first := ep.Residual != nil && ep.ResidualFirst
 	relu := ep.Act == ActRelu && ep.Pre == nil && (ep.Bias != nil || ep.RowBias != nil || first)
 	for i := i0; i < i1; i++ {

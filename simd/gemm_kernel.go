@@ -21,6 +21,10 @@ type gemmKernel struct {
 	// multiply runs t.tiles tiles, one above the other, against one B panel. A tile's sums over t.k products, a K
 	// block, start from +0. With t.accum they are then added to C; else C becomes them and is not read.
 	multiply func(t *gemmTile)
+	// slide is multiply with an A that is gathered: element (i, k) of a tile is i + taps[k] elements from its spot.
+	slide func(t *gemmTile)
+	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
+	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
 	// halves says that multiply widens a B in half precision as it loads it.
 	halves bool
 	// ahead is the number of rows of the next operand that multiply prefetches from during a tile.
@@ -67,8 +71,13 @@ type gemmTile struct {
 	afour  int            // bytes that the prefetch goes on in four steps of k
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
 	_, _   int            // the kernel's own: steps of k to go, and whether there were earlier chains
+	taps   *int           // for slide: where each k of A is, in elements
+	spots  *tileSpot      // for slide: where each tile is
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
+
+// A tileSpot locates a tile of a gathered A and its C, in bytes.
+type tileSpot struct{ a, c int }
 
 // The portable tile is 4×4, computed two rows at a time: eight chains cover the latency of a scalar
 // multiply and add and leave registers for the operands.
@@ -77,6 +86,8 @@ const genericTile = 4
 var gemmGeneric = gemmKernel{
 	level: Generic, mr: genericTile, nr: genericTile, kc: 384, mc: 128,
 	multiply:  multiplyGeneric,
+	slide:     slideGeneric,
+	transpose: transposeGeneric,
 	few:       fewGeneric,
 	packPanel: packPanelGeneric,
 	peak:      peakGeneric,

@@ -85,7 +85,12 @@ func PackRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []f
 		panic(fmt.Sprintf("simd: PackRows: unknown format %v", format))
 	}
 	p := newPacked(k, n, format)
-	if format == FormatF32 {
+	p.fillRows(w, trans, rows)
+	return p
+}
+
+func (p *Packed) fillRows(w *Workers, trans bool, rows func(dst []float32, i, j int)) {
+	if p.format == FormatF32 {
 		p.data = alignedFloats(p.size())
 	} else {
 		p.half = make([]uint16, p.size())
@@ -93,7 +98,6 @@ func PackRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []f
 	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packRows(s, dst, k0, j0, kc, cols, trans, rows)
 	})
-	return p
 }
 
 // Dims returns the sizes of the matrix that was packed.

@@ -509,7 +509,10 @@ func TestTileLayout(t *testing.T) {
 			t.Errorf("field %d lies at %d, want %d", i, at, want)
 		}
 	}
-	if got, want := unsafe.Offsetof(x.format), 24*unsafe.Sizeof(x.a); got != want {
+	if taps, spots := unsafe.Offsetof(x.taps), unsafe.Offsetof(x.spots); taps != 24*unsafe.Sizeof(x.a) || spots != 25*unsafe.Sizeof(x.a) {
+		t.Errorf("the tables of slide lie at %d and %d", taps, spots)
+	}
+	if got, want := unsafe.Offsetof(x.format), 26*unsafe.Sizeof(x.a); got != want {
 		t.Errorf("what assembly does not use begins at %d, want %d", got, want)
 	}
 }

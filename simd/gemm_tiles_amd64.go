@@ -49,6 +49,16 @@ var tilesByK256 = [...]func(*gemmTile){
 	6: gemm256k6,
 }
 
+// tilesByTaps256, by height, gathers A.
+var tilesByTaps256 = [...]func(*gemmTile){
+	1: gemm256t1,
+	2: gemm256t2,
+	3: gemm256t3,
+	4: gemm256t4,
+	5: gemm256t5,
+	6: gemm256t6,
+}
+
 // tilesWide256, by the format of B and by height, covers several panels of B.
 var tilesWide256 = [...][4]func(*gemmTile){
 	FormatF32: {
@@ -157,6 +167,24 @@ var tilesByK512 = [...]func(*gemmTile){
 	14: gemm512k14,
 }
 
+// tilesByTaps512, by height, gathers A.
+var tilesByTaps512 = [...]func(*gemmTile){
+	1:  gemm512t1,
+	2:  gemm512t2,
+	3:  gemm512t3,
+	4:  gemm512t4,
+	5:  gemm512t5,
+	6:  gemm512t6,
+	7:  gemm512t7,
+	8:  gemm512t8,
+	9:  gemm512t9,
+	10: gemm512t10,
+	11: gemm512t11,
+	12: gemm512t12,
+	13: gemm512t13,
+	14: gemm512t14,
+}
+
 // tilesHalf512, by height, uses the first lanes512 columns of a panel.
 var tilesHalf512 = [...]func(*gemmTile){
 	1:  gemm512h1,
@@ -173,6 +201,24 @@ var tilesHalf512 = [...]func(*gemmTile){
 	12: gemm512h12,
 	13: gemm512h13,
 	14: gemm512h14,
+}
+
+// tilesHalfByTaps512, by height, uses the first lanes512 columns of a panel and gathers A.
+var tilesHalfByTaps512 = [...]func(*gemmTile){
+	1:  gemm512u1,
+	2:  gemm512u2,
+	3:  gemm512u3,
+	4:  gemm512u4,
+	5:  gemm512u5,
+	6:  gemm512u6,
+	7:  gemm512u7,
+	8:  gemm512u8,
+	9:  gemm512u9,
+	10: gemm512u10,
+	11: gemm512u11,
+	12: gemm512u12,
+	13: gemm512u13,
+	14: gemm512u14,
 }
 
 // tilesWide512, by the format of B and by height, covers several panels of B.
@@ -234,6 +280,9 @@ func gemm256rb1(t *gemmTile)
 func gemm256k1(t *gemmTile)
 
 //go:noescape
+func gemm256t1(t *gemmTile)
+
+//go:noescape
 func gemm256r2(t *gemmTile)
 
 //go:noescape
@@ -244,6 +293,9 @@ func gemm256rb2(t *gemmTile)
 
 //go:noescape
 func gemm256k2(t *gemmTile)
+
+//go:noescape
+func gemm256t2(t *gemmTile)
 
 //go:noescape
 func gemm256r3(t *gemmTile)
@@ -258,6 +310,9 @@ func gemm256rb3(t *gemmTile)
 func gemm256k3(t *gemmTile)
 
 //go:noescape
+func gemm256t3(t *gemmTile)
+
+//go:noescape
 func gemm256r4(t *gemmTile)
 
 //go:noescape
@@ -268,6 +323,9 @@ func gemm256rb4(t *gemmTile)
 
 //go:noescape
 func gemm256k4(t *gemmTile)
+
+//go:noescape
+func gemm256t4(t *gemmTile)
 
 //go:noescape
 func gemm256r5(t *gemmTile)
@@ -282,6 +340,9 @@ func gemm256rb5(t *gemmTile)
 func gemm256k5(t *gemmTile)
 
 //go:noescape
+func gemm256t5(t *gemmTile)
+
+//go:noescape
 func gemm256r6(t *gemmTile)
 
 //go:noescape
@@ -292,6 +353,9 @@ func gemm256rb6(t *gemmTile)
 
 //go:noescape
 func gemm256k6(t *gemmTile)
+
+//go:noescape
+func gemm256t6(t *gemmTile)
 
 //go:noescape
 func gemm256w1(t *gemmTile)
@@ -330,7 +394,7 @@ func packStrip256(dst, src *float32, stride, kc, panels int)
 func packNarrow256(dst, src *float32, stride, kc, cols int, mask *[8]int32)
 
 //go:noescape
-func packTrans256(dst, src *float32, stride, blocks int)
+func packTrans256(dst, src *float32, stride, blocks, width int)
 
 //go:noescape
 func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
@@ -357,7 +421,13 @@ func gemm512rb1(t *gemmTile)
 func gemm512k1(t *gemmTile)
 
 //go:noescape
+func gemm512t1(t *gemmTile)
+
+//go:noescape
 func gemm512h1(t *gemmTile)
+
+//go:noescape
+func gemm512u1(t *gemmTile)
 
 //go:noescape
 func gemm512r2(t *gemmTile)
@@ -372,7 +442,13 @@ func gemm512rb2(t *gemmTile)
 func gemm512k2(t *gemmTile)
 
 //go:noescape
+func gemm512t2(t *gemmTile)
+
+//go:noescape
 func gemm512h2(t *gemmTile)
+
+//go:noescape
+func gemm512u2(t *gemmTile)
 
 //go:noescape
 func gemm512r3(t *gemmTile)
@@ -387,7 +463,13 @@ func gemm512rb3(t *gemmTile)
 func gemm512k3(t *gemmTile)
 
 //go:noescape
+func gemm512t3(t *gemmTile)
+
+//go:noescape
 func gemm512h3(t *gemmTile)
+
+//go:noescape
+func gemm512u3(t *gemmTile)
 
 //go:noescape
 func gemm512r4(t *gemmTile)
@@ -402,7 +484,13 @@ func gemm512rb4(t *gemmTile)
 func gemm512k4(t *gemmTile)
 
 //go:noescape
+func gemm512t4(t *gemmTile)
+
+//go:noescape
 func gemm512h4(t *gemmTile)
+
+//go:noescape
+func gemm512u4(t *gemmTile)
 
 //go:noescape
 func gemm512r5(t *gemmTile)
@@ -417,7 +505,13 @@ func gemm512rb5(t *gemmTile)
 func gemm512k5(t *gemmTile)
 
 //go:noescape
+func gemm512t5(t *gemmTile)
+
+//go:noescape
 func gemm512h5(t *gemmTile)
+
+//go:noescape
+func gemm512u5(t *gemmTile)
 
 //go:noescape
 func gemm512r6(t *gemmTile)
@@ -432,7 +526,13 @@ func gemm512rb6(t *gemmTile)
 func gemm512k6(t *gemmTile)
 
 //go:noescape
+func gemm512t6(t *gemmTile)
+
+//go:noescape
 func gemm512h6(t *gemmTile)
+
+//go:noescape
+func gemm512u6(t *gemmTile)
 
 //go:noescape
 func gemm512r7(t *gemmTile)
@@ -447,7 +547,13 @@ func gemm512rb7(t *gemmTile)
 func gemm512k7(t *gemmTile)
 
 //go:noescape
+func gemm512t7(t *gemmTile)
+
+//go:noescape
 func gemm512h7(t *gemmTile)
+
+//go:noescape
+func gemm512u7(t *gemmTile)
 
 //go:noescape
 func gemm512r8(t *gemmTile)
@@ -462,7 +568,13 @@ func gemm512rb8(t *gemmTile)
 func gemm512k8(t *gemmTile)
 
 //go:noescape
+func gemm512t8(t *gemmTile)
+
+//go:noescape
 func gemm512h8(t *gemmTile)
+
+//go:noescape
+func gemm512u8(t *gemmTile)
 
 //go:noescape
 func gemm512r9(t *gemmTile)
@@ -477,7 +589,13 @@ func gemm512rb9(t *gemmTile)
 func gemm512k9(t *gemmTile)
 
 //go:noescape
+func gemm512t9(t *gemmTile)
+
+//go:noescape
 func gemm512h9(t *gemmTile)
+
+//go:noescape
+func gemm512u9(t *gemmTile)
 
 //go:noescape
 func gemm512r10(t *gemmTile)
@@ -492,7 +610,13 @@ func gemm512rb10(t *gemmTile)
 func gemm512k10(t *gemmTile)
 
 //go:noescape
+func gemm512t10(t *gemmTile)
+
+//go:noescape
 func gemm512h10(t *gemmTile)
+
+//go:noescape
+func gemm512u10(t *gemmTile)
 
 //go:noescape
 func gemm512r11(t *gemmTile)
@@ -507,7 +631,13 @@ func gemm512rb11(t *gemmTile)
 func gemm512k11(t *gemmTile)
 
 //go:noescape
+func gemm512t11(t *gemmTile)
+
+//go:noescape
 func gemm512h11(t *gemmTile)
+
+//go:noescape
+func gemm512u11(t *gemmTile)
 
 //go:noescape
 func gemm512r12(t *gemmTile)
@@ -522,7 +652,13 @@ func gemm512rb12(t *gemmTile)
 func gemm512k12(t *gemmTile)
 
 //go:noescape
+func gemm512t12(t *gemmTile)
+
+//go:noescape
 func gemm512h12(t *gemmTile)
+
+//go:noescape
+func gemm512u12(t *gemmTile)
 
 //go:noescape
 func gemm512r13(t *gemmTile)
@@ -537,7 +673,13 @@ func gemm512rb13(t *gemmTile)
 func gemm512k13(t *gemmTile)
 
 //go:noescape
+func gemm512t13(t *gemmTile)
+
+//go:noescape
 func gemm512h13(t *gemmTile)
+
+//go:noescape
+func gemm512u13(t *gemmTile)
 
 //go:noescape
 func gemm512r14(t *gemmTile)
@@ -552,7 +694,13 @@ func gemm512rb14(t *gemmTile)
 func gemm512k14(t *gemmTile)
 
 //go:noescape
+func gemm512t14(t *gemmTile)
+
+//go:noescape
 func gemm512h14(t *gemmTile)
+
+//go:noescape
+func gemm512u14(t *gemmTile)
 
 //go:noescape
 func gemm512w1(t *gemmTile)
@@ -618,7 +766,7 @@ func packRows512(dst, src *float32, stride, kc, cols, width int)
 func packStrip512(dst, src *float32, stride, kc, panels int)
 
 //go:noescape
-func packTrans512(dst, src *float32, stride, kc, rows int)
+func packTrans512(dst, src *float32, stride, kc, rows, width, lanes int)
 
 //go:noescape
 func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)

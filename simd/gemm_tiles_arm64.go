@@ -61,6 +61,20 @@ func tileNEON(t *gemmTile) {
 	}
 }
 
+// slideNEON is tileNEON with an A that is gathered.
+func slideNEON(t *gemmTile) {
+	switch heightNEON[t.rows] {
+	case 1:
+		gemmNEONt1(t)
+	case 2:
+		gemmNEONt2(t)
+	case 4:
+		gemmNEONt4(t)
+	case 8:
+		gemmNEONt8(t)
+	}
+}
+
 //go:noescape
 func gemmNEON1(t *gemmTile)
 
@@ -96,6 +110,18 @@ func gemmNEONb4(t *gemmTile)
 
 //go:noescape
 func gemmNEONb8(t *gemmTile)
+
+//go:noescape
+func gemmNEONt1(t *gemmTile)
+
+//go:noescape
+func gemmNEONt2(t *gemmTile)
+
+//go:noescape
+func gemmNEONt4(t *gemmTile)
+
+//go:noescape
+func gemmNEONt8(t *gemmTile)
 
 //go:noescape
 func packTransNEON(dst, src *float32, stride, blocks, width int)

@@ -54,15 +54,17 @@ row:
 	VZEROUPPER
 	RET
 
-// func packTrans256(dst, src *float32, stride, blocks int)
+// func packTrans256(dst, src *float32, stride, blocks, width int)
 // Transposes blocks of 8×8: lane j of output row i is element i of source row j, for i < 8·blocks and
-// j < 8. Source rows are stride bytes apart, output rows 64 bytes, of which 32 are written.
-TEXT ·packTrans256(SB), NOSPLIT, $0-32
+// j < 8. Source rows are stride bytes apart, output rows width bytes, of which 32 are written.
+TEXT ·packTrans256(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), R8
 	MOVQ blocks+24(FP), DX
 	LEAQ (R8)(R8*2), R9
+	MOVQ width+32(FP), R10
+	LEAQ (R10)(R10*2), R11
 block:
 	LEAQ (SI)(R8*4), BX
 	// Rows i and i+4 share a register, so that the rounds inside 128-bit lanes finish the job.
@@ -82,10 +84,11 @@ block:
 	VUNPCKHPD Y6, Y4, Y9
 	VUNPCKLPD Y7, Y5, Y10
 	VUNPCKHPD Y7, Y5, Y11
-	VMOVUPS Y8, 0(DI)
-	VMOVUPS Y9, 64(DI)
-	VMOVUPS Y10, 128(DI)
-	VMOVUPS Y11, 192(DI)
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, (DI)(R10*1)
+	VMOVUPS Y10, (DI)(R10*2)
+	VMOVUPS Y11, (DI)(R11*1)
+	LEAQ (DI)(R10*4), DI
 	VMOVUPS 16(SI), X0
 	VINSERTF128 $1, 16(BX), Y0, Y0
 	VMOVUPS 16(SI)(R8*1), X1
@@ -102,12 +105,12 @@ block:
 	VUNPCKHPD Y6, Y4, Y9
 	VUNPCKLPD Y7, Y5, Y10
 	VUNPCKHPD Y7, Y5, Y11
-	VMOVUPS Y8, 256(DI)
-	VMOVUPS Y9, 320(DI)
-	VMOVUPS Y10, 384(DI)
-	VMOVUPS Y11, 448(DI)
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y9, (DI)(R10*1)
+	VMOVUPS Y10, (DI)(R10*2)
+	VMOVUPS Y11, (DI)(R11*1)
+	LEAQ (DI)(R10*4), DI
 	ADDQ $32, SI
-	ADDQ $512, DI
 	DECQ DX
 	JNE block
 	VZEROUPPER

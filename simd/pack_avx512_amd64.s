@@ -78,15 +78,21 @@ panel:
 	VZEROUPPER
 	RET
 
-// func packTrans512(dst, src *float32, stride, kc, rows int)
+// func packTrans512(dst, src *float32, stride, kc, rows, width, lanes int)
 // Transposes: lane j of output row i is element i of source row j, for i < kc and j < rows ≤ 16; other
-// lanes are zero. Source rows are stride bytes apart, output rows 128 bytes, of which 64 are written.
-// Sixteen by sixteen elements go through four rounds of shuffles in registers.
-TEXT ·packTrans512(SB), NOSPLIT, $0-40
+// lanes are zero. Source rows are stride bytes apart, output rows width bytes, of which lanes elements are
+// written. Sixteen by sixteen elements go through four rounds of shuffles in registers.
+TEXT ·packTrans512(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ stride+16(FP), R8
 	MOVQ kc+24(FP), DX
+	MOVQ width+40(FP), R9
+	MOVQ lanes+48(FP), CX
+	MOVQ $1, AX
+	SHLQ CX, AX
+	DECQ AX
+	KMOVW AX, K2
 block:
 	// K1 holds the elements of a row that are left, at most 16.
 	MOVQ $16, CX
@@ -279,72 +285,102 @@ loaded:
 	VSHUFF32X4 $0xdd, Z19, Z17, Z15
 	CMPQ DX, $16
 	JLT tail
-	VMOVUPS Z0, 0(DI)
-	VMOVUPS Z1, 128(DI)
-	VMOVUPS Z2, 256(DI)
-	VMOVUPS Z3, 384(DI)
-	VMOVUPS Z4, 512(DI)
-	VMOVUPS Z5, 640(DI)
-	VMOVUPS Z6, 768(DI)
-	VMOVUPS Z7, 896(DI)
-	VMOVUPS Z8, 1024(DI)
-	VMOVUPS Z9, 1152(DI)
-	VMOVUPS Z10, 1280(DI)
-	VMOVUPS Z11, 1408(DI)
-	VMOVUPS Z12, 1536(DI)
-	VMOVUPS Z13, 1664(DI)
-	VMOVUPS Z14, 1792(DI)
-	VMOVUPS Z15, 1920(DI)
+	VMOVUPS Z0, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z1, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z2, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z3, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z4, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z5, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z6, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z7, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z8, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z9, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z10, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z11, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z12, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z13, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z14, K2, (DI)
+	ADDQ R9, DI
+	VMOVUPS Z15, K2, (DI)
+	ADDQ R9, DI
 	ADDQ $64, SI
-	ADDQ $2048, DI
 	SUBQ $16, DX
 	JNE block
 	VZEROUPPER
 	RET
 tail:
-	VMOVUPS Z0, 0(DI)
+	VMOVUPS Z0, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z1, 128(DI)
+	VMOVUPS Z1, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z2, 256(DI)
+	VMOVUPS Z2, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z3, 384(DI)
+	VMOVUPS Z3, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z4, 512(DI)
+	VMOVUPS Z4, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z5, 640(DI)
+	VMOVUPS Z5, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z6, 768(DI)
+	VMOVUPS Z6, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z7, 896(DI)
+	VMOVUPS Z7, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z8, 1024(DI)
+	VMOVUPS Z8, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z9, 1152(DI)
+	VMOVUPS Z9, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z10, 1280(DI)
+	VMOVUPS Z10, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z11, 1408(DI)
+	VMOVUPS Z11, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z12, 1536(DI)
+	VMOVUPS Z12, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z13, 1664(DI)
+	VMOVUPS Z13, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
-	VMOVUPS Z14, 1792(DI)
+	VMOVUPS Z14, K2, (DI)
+	ADDQ R9, DI
 	DECQ DX
 	JEQ done
 done:

@@ -63,4 +63,6 @@ const (
 	tileAt
 	tileLeft
 	tileEarlier
+	tileTaps
+	tileSpots
 )

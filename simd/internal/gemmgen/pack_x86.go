@@ -90,14 +90,16 @@ func packNarrow256(a *asm.Text) {
 
 // packTrans256 transposes 8 full rows into 8 lanes.
 func packTrans256(a *asm.Text) {
-	a.Func("packTrans256", "(dst, src *float32, stride, blocks int)", 0, 32,
+	a.Func("packTrans256", "(dst, src *float32, stride, blocks, width int)", 0, 40,
 		"Transposes blocks of 8×8: lane j of output row i is element i of source row j, for i < 8·blocks and",
-		"j < 8. Source rows are stride bytes apart, output rows 64 bytes, of which 32 are written.")
+		"j < 8. Source rows are stride bytes apart, output rows width bytes, of which 32 are written.")
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ src+8(FP), SI")
 	a.Op("MOVQ stride+16(FP), R8")
 	a.Op("MOVQ blocks+24(FP), DX")
 	a.Op("LEAQ (R8)(R8*2), R9")
+	a.Op("MOVQ width+32(FP), R10")
+	a.Op("LEAQ (R10)(R10*2), R11")
 	a.Label("block")
 	a.Op("LEAQ (SI)(R8*4), BX")
 	a.Comment("Rows i and i+4 share a register, so that the rounds inside 128-bit lanes finish the job.")
@@ -121,12 +123,12 @@ func packTrans256(a *asm.Text) {
 		a.Op("VUNPCKHPD Y6, Y4, Y9")
 		a.Op("VUNPCKLPD Y7, Y5, Y10")
 		a.Op("VUNPCKHPD Y7, Y5, Y11")
-		for i := range 4 {
-			a.Op("VMOVUPS Y%d, %d(DI)", 8+i, 64*(4*half+i))
+		for i, to := range [...]string{"(DI)", "(DI)(R10*1)", "(DI)(R10*2)", "(DI)(R11*1)"} {
+			a.Op("VMOVUPS Y%d, %s", 8+i, to)
 		}
+		a.Op("LEAQ (DI)(R10*4), DI")
 	}
 	a.Op("ADDQ $32, SI")
-	a.Op("ADDQ $512, DI")
 	a.Op("DECQ DX")
 	a.Op("JNE block")
 	a.Op("VZEROUPPER")
@@ -173,14 +175,20 @@ func packRows512(a *asm.Text) {
 
 // packTrans512 transposes 16 rows into 16 lanes.
 func packTrans512(a *asm.Text) {
-	a.Func("packTrans512", "(dst, src *float32, stride, kc, rows int)", 0, 40,
+	a.Func("packTrans512", "(dst, src *float32, stride, kc, rows, width, lanes int)", 0, 56,
 		"Transposes: lane j of output row i is element i of source row j, for i < kc and j < rows ≤ 16; other",
-		"lanes are zero. Source rows are stride bytes apart, output rows 128 bytes, of which 64 are written.",
-		"Sixteen by sixteen elements go through four rounds of shuffles in registers.")
+		"lanes are zero. Source rows are stride bytes apart, output rows width bytes, of which lanes elements are",
+		"written. Sixteen by sixteen elements go through four rounds of shuffles in registers.")
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ src+8(FP), SI")
 	a.Op("MOVQ stride+16(FP), R8")
 	a.Op("MOVQ kc+24(FP), DX")
+	a.Op("MOVQ width+40(FP), R9")
+	a.Op("MOVQ lanes+48(FP), CX")
+	a.Op("MOVQ $1, AX")
+	a.Op("SHLQ CX, AX")
+	a.Op("DECQ AX")
+	a.Op("KMOVW AX, K2")
 	a.Label("block")
 	a.Comment("K1 holds the elements of a row that are left, at most 16.")
 	a.Op("MOVQ $16, CX")
@@ -240,17 +248,18 @@ func packTrans512(a *asm.Text) {
 	a.Op("CMPQ DX, $16")
 	a.Op("JLT tail")
 	for i := range 16 {
-		a.Op("VMOVUPS Z%d, %d(DI)", i, 128*i)
+		a.Op("VMOVUPS Z%d, K2, (DI)", i)
+		a.Op("ADDQ R9, DI")
 	}
 	a.Op("ADDQ $64, SI")
-	a.Op("ADDQ $2048, DI")
 	a.Op("SUBQ $16, DX")
 	a.Op("JNE block")
 	a.Op("VZEROUPPER")
 	a.Op("RET")
 	a.Label("tail")
 	for i := range 15 {
-		a.Op("VMOVUPS Z%d, %d(DI)", i, 128*i)
+		a.Op("VMOVUPS Z%d, K2, (DI)", i)
+		a.Op("ADDQ R9, DI")
 		a.Op("DECQ DX")
 		a.Op("JEQ done")
 	}

@@ -17,9 +17,10 @@ func tilesAVX2() *asm.Text {
 	a.Table("edge256", 8, slices.Concat(slices.Repeat([]string{"-1"}, s.cols()/2), slices.Repeat([]string{"0"}, s.cols()/2))...)
 	for h := 1; h <= s.rows; h++ {
 		for _, f := range formats {
-			tile256(a, f, h, true)
+			tile256(a, f, h, byRow)
 		}
-		tile256(a, formats[0], h, false)
+		tile256(a, formats[0], h, byK)
+		tile256(a, formats[0], h, byTaps)
 	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
@@ -30,22 +31,18 @@ func tilesAVX2() *asm.Text {
 	return a
 }
 
-// tile256 writes the kernel of height h. With byRow A is row-major (its k are 4 bytes apart), else
-// k-major (its rows are 4 bytes apart).
-func tile256(a *asm.Text, f number, h int, byRow bool) {
+// tile256 writes the kernel of height h.
+func tile256(a *asm.Text, f number, h int, o order) {
 	s := &avx2
-	name, order := fmt.Sprintf("gemm256k%d", h), "k-major"
-	if byRow {
-		name, order = fmt.Sprintf("gemm256r%s%d", f.letter, h), "row-major"
-	}
-	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s%s", h, s.cols(), order, f.describe()))
+	name := fmt.Sprintf("gemm256%s%s%d", [...]string{"r", "k", "t"}[o], f.letter, h)
+	a.Func(name, "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.cols(), o, f.describe()))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), DX", tileC)
 	a.Op("MOVQ %d(DI), R11", tileBRS)
 	a.Op("LEAQ (R11)(R11*2), R8")
 	a.Op("MOVQ %d(DI), R15", tileAhead)
-	openTiles(a, byRow)
-	openTile(a, h, byRow)
+	o.openTiles(a)
+	o.openTile(a, h)
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })
@@ -56,24 +53,15 @@ func tile256(a *asm.Text, f number, h int, byRow bool) {
 	s.loopK(a, func(u int) {
 		f.load(a, 0, panelRow(u), "Y12")
 		f.load(a, s.lanes, panelRow(u), "Y13")
+		at := o.openStep(a, u)
 		for i := range h {
-			at := rowAddress(i, 4*u)
-			if !byRow {
-				at = fmt.Sprintf("%d(AX)", 4*i)
-			}
 			r := 14 + i%2
-			a.Op("VBROADCASTSS %s, Y%d", at, r)
+			a.Op("VBROADCASTSS %s, Y%d", at(i), r)
 			a.Op("VFMADD231PS Y12, Y%d, Y%d", r, 2*i)
 			a.Op("VFMADD231PS Y13, Y%d, Y%d", r, 2*i+1)
 		}
-		if !byRow {
-			a.Op("ADDQ R9, AX")
-		}
-	}, func(n int) {
-		if byRow {
-			advanceRows(a, h, n)
-		}
-	})
+		o.closeStep(a)
+	}, func(n int) { o.advance(a, h, n) })
 	chainsInRegisters.close(a, 2*h, 32, func(at string, i int) { a.Op("VADDPS %s, Y%d, Y%[2]d", at, i) },
 		func(at string, i int) { a.Op("VMOVUPS Y%d, %s", i, at) })
 	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())
@@ -113,5 +101,5 @@ func tile256(a *asm.Text, f number, h int, byRow bool) {
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
 	a.Label("next")
-	nextTile(a)
+	o.nextTile(a)
 }

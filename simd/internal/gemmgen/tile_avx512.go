@@ -14,10 +14,12 @@ func tilesAVX512() *asm.Text {
 	s := &avx512
 	for h := 1; h <= s.rows; h++ {
 		for _, f := range formats {
-			tile512(a, f, h, "r", s.vectors)
+			tile512(a, f, h, byRow, s.vectors)
 		}
-		tile512(a, formats[0], h, "k", s.vectors)
-		tile512(a, formats[0], h, "h", 1)
+		tile512(a, formats[0], h, byK, s.vectors)
+		tile512(a, formats[0], h, byTaps, s.vectors)
+		tile512(a, formats[0], h, byRow, 1)
+		tile512(a, formats[0], h, byTaps, 1)
 	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
@@ -28,15 +30,12 @@ func tilesAVX512() *asm.Text {
 	return a
 }
 
-// tile512 writes the kernel of height h and a width of vectors times 16. The form is k for a k-major A (its
-// rows are 4 bytes apart), or r or h for a row-major one (its k are 4 bytes apart).
-func tile512(a *asm.Text, f number, h int, form string, vectors int) {
+// tile512 writes the kernel of height h and a width of vectors times 16. A letter in its name stands for the order of
+// A and the width.
+func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 	s := &avx512
-	byRow, order := form != "k", "row-major"
-	if !byRow {
-		order = "k-major"
-	}
-	a.Func(fmt.Sprintf("gemm512%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, A %s%s", h, s.lanes*vectors, order, f.describe()))
+	form := [...][3]string{{"h", "", "u"}, {"r", "k", "t"}}[vectors-1][o]
+	a.Func(fmt.Sprintf("gemm512%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.lanes*vectors, o, f.describe()))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), CX", tileCols)
 	columnMasks(a, "K1", "K2")
@@ -45,8 +44,8 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	a.Op("MOVQ %d(DI), SI", tileAheadStride)
 	a.Op("LEAQ (R11)(R11*2), R8")
-	openTiles(a, byRow)
-	openTile(a, h, byRow)
+	o.openTiles(a)
+	o.openTile(a, h)
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) {
@@ -64,25 +63,16 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 		for v := range vectors {
 			f.load(a, v*s.lanes, panelRow(u), fmt.Sprint("Z", 28+v))
 		}
+		at := o.openStep(a, u)
 		for i := range h {
-			at := rowAddress(i, 4*u)
-			if !byRow {
-				at = fmt.Sprintf("%d(AX)", 4*i)
-			}
 			r := 30 + i%2
-			a.Op("VBROADCASTSS %s, Z%d", at, r)
+			a.Op("VBROADCASTSS %s, Z%d", at(i), r)
 			for v := range vectors {
 				a.Op("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, 2*i+v)
 			}
 		}
-		if !byRow {
-			a.Op("ADDQ R9, AX")
-		}
-	}, func(n int) {
-		if byRow {
-			advanceRows(a, h, n)
-		}
-	})
+		o.closeStep(a)
+	}, func(n int) { o.advance(a, h, n) })
 	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, z(i)) },
 		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", z(i), at) })
 	addToC(a, func() {
@@ -99,7 +89,7 @@ func tile512(a *asm.Text, f number, h int, form string, vectors int) {
 		}
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
-	nextTile(a)
+	o.nextTile(a)
 }
 
 // columnMasks sets two masks to the first CX of 32 lanes, 16 lanes each.

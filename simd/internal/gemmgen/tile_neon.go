@@ -16,8 +16,11 @@ func tilesNEON() *asm.Text {
 	a := asm.New(generator)
 	for _, f := range formats {
 		for _, h := range neon.heights {
-			tileNEON(a, f, h)
+			tileNEON(a, f, h, byK)
 		}
+	}
+	for _, h := range neon.heights {
+		tileNEON(a, formats[0], h, byTaps)
 	}
 	packTransNEON(a)
 	gatherNEON(a)
@@ -45,8 +48,9 @@ func (f number) widen(d int) asm.Instruction {
 	return asm.Encode(0x2e613800|d<<5|d, "shll v%d.4s, v%d.4h, #16", d, d)
 }
 
-func tileNEON(a *asm.Text, f number, h int) {
-	a.Func(fmt.Sprintf("gemmNEON%s%d", f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, A k-major and %d wide%s", h, neon.cols(), neon.rows, f.describe()))
+func tileNEON(a *asm.Text, f number, h int, o order) {
+	form := [...]string{byK: "", byTaps: "t"}[o]
+	a.Func(fmt.Sprintf("gemmNEON%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("One tile of %d×%d, %v and %d wide%s", h, neon.cols(), o, neon.rows, f.describe()))
 	a.Op("MOVD t+0(FP), R0")
 	a.Op("MOVD %d(R0), R1", tileA)
 	a.Op("MOVD %d(R0), R2", tileB)
@@ -56,6 +60,10 @@ func tileNEON(a *asm.Text, f number, h int) {
 	a.Op("MOVD %d(R0), R9", tileChain)
 	a.Op("MOVD %d(R0), R10", tilePart)
 	a.Op("MOVD $0, R11")
+	if o == byTaps {
+		a.Op("MOVD %d(R0), R12", tileTaps)
+		a.Op("MOVD R1, R13")
+	}
 	a.Comment("R8 counts the steps of k to go, R4 those of this chain. R11 is not 0 if R10 points to the sum of earlier chains.")
 	a.Op("MOVD %d(R0), R8", tileK)
 	a.Label("chain")
@@ -74,7 +82,13 @@ func tileNEON(a *asm.Text, f number, h int) {
 				a.Word(f.widen(24 + v))
 			}
 		}
-		a.Op("VLD1.P 32(R1), [V27.S4, V28.S4]")
+		if o == byTaps {
+			a.Op("MOVD.P 8(R12), R14")
+			a.Op("ADD R14<<2, R13, R1")
+			a.Op("VLD1 (R1), [V27.S4, V28.S4]")
+		} else {
+			a.Op("VLD1.P 32(R1), [V27.S4, V28.S4]")
+		}
 		for i := range h {
 			for v := range 3 {
 				a.Word(fmla(3*i+v, 24+v, 27+i/4, i%4))

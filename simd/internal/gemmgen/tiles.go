@@ -69,8 +69,10 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 		}
 		byFormat("tilesByRow", "r", "reads A row-major", s.rows)
 		table("tilesByK", "k", "reads A k-major", s.rows)
+		table("tilesByTaps", "t", "gathers A", s.rows)
 		if s.half {
 			table("tilesHalf", "h", fmt.Sprintf("uses the first lanes%s columns of a panel", s.suffix), s.rows)
+			table("tilesHalfByTaps", "u", fmt.Sprintf("uses the first lanes%s columns of a panel and gathers A", s.suffix), s.rows)
 		}
 		byFormat("tilesWide", "w", "covers several panels of B", len(s.wide))
 		fmt.Fprintf(&b, "\n// panels%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
@@ -109,6 +111,11 @@ func goARM64(text *asm.Text) ([]byte, error) {
 			fmt.Fprintf(&b, "case %d:\ngemm%s%s%[1]d(t)\n", h, s.suffix, f.letter)
 		}
 		b.WriteString("}\n")
+	}
+	b.WriteString("}\n}\n")
+	fmt.Fprintf(&b, "\n// slide%s is tile%[1]s with an A that is gathered.\nfunc slide%[1]s(t *gemmTile) {\nswitch height%[1]s[t.rows] {\n", s.suffix)
+	for _, h := range s.heights {
+		fmt.Fprintf(&b, "case %d:\ngemm%st%[1]d(t)\n", h, s.suffix)
 	}
 	b.WriteString("}\n}\n" + text.Stubs())
 	return format.Source(b.Bytes())

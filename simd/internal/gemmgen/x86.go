@@ -13,6 +13,8 @@ import (
 //	R9  bytes from one row of A to the    DX   C, a tile
 //	    next, or from one k; R10 thrice   R15  what to prefetch from; SI its stride
 //	CX  steps of the chain to go
+//
+// With an A that is gathered, AX is the tile's first position, BX the table of taps and R9 the tap of a step.
 
 // rowAddress is row i of A when rows are R9 bytes apart; R10 is three times that. The first five rows
 // count from AX, the next from BX, the last from R12.
@@ -46,26 +48,79 @@ func advanceRows(a *asm.Text, h, n int) {
 	}
 }
 
+// An order says how the elements of A lie.
+type order int
+
+const (
+	byRow  order = iota // the k of a row are 4 bytes apart
+	byK                 // the rows of a k are 4 bytes apart, and k a fixed distance
+	byTaps              // the rows of a k are 4 bytes apart, and a table says where each k is
+)
+
+func (o order) String() string {
+	return [...]string{"A row-major", "A k-major", "A gathered"}[o]
+}
+
 // openTiles sets the registers for the strides of A, and where the first tile of A is.
-func openTiles(a *asm.Text, byRow bool) {
-	if byRow {
+func (o order) openTiles(a *asm.Text) {
+	from := tileA
+	switch o {
+	case byRow:
 		a.Op("MOVQ %d(DI), R9", tileARS)
 		a.Op("LEAQ (R9)(R9*2), R10")
-	} else {
+	case byK:
 		a.Op("MOVQ %d(DI), R9", tileACS)
+	case byTaps:
+		from = tileSpots
 	}
-	a.Op("MOVQ %d(DI), AX", tileA)
+	a.Op("MOVQ %d(DI), AX", from)
 	a.Op("MOVQ AX, %d(DI)", tileAt)
 }
 
 // openTile begins a tile of height h.
-func openTile(a *asm.Text, h int, byRow bool) {
+func (o order) openTile(a *asm.Text, h int) {
 	a.Label("tile")
 	a.Op("MOVQ %d(DI), AX", tileAt)
-	if byRow {
+	switch o {
+	case byRow:
 		rowBases(a, h)
+	case byTaps:
+		a.Op("MOVQ 8(AX), DX")
+		a.Op("ADDQ %d(DI), DX", tileC)
+		a.Op("MOVQ (AX), AX")
+		a.Op("ADDQ %d(DI), AX", tileA)
+		a.Op("MOVQ %d(DI), BX", tileTaps)
 	}
 	a.Op("MOVQ %d(DI), R13", tileB)
+}
+
+// openStep begins step u of four. at returns the address of row i then.
+func (o order) openStep(a *asm.Text, u int) (at func(i int) string) {
+	switch o {
+	case byRow:
+		return func(i int) string { return rowAddress(i, 4*u) }
+	case byK:
+		return func(i int) string { return fmt.Sprintf("%d(AX)", 4*i) }
+	}
+	a.Op("MOVQ %d(BX), R9", 8*u)
+	return func(i int) string { return fmt.Sprintf("%d(AX)(R9*4)", 4*i) }
+}
+
+// closeStep ends it.
+func (o order) closeStep(a *asm.Text) {
+	if o == byK {
+		a.Op("ADDQ R9, AX")
+	}
+}
+
+// advance ends n steps in a tile of height h.
+func (o order) advance(a *asm.Text, h, n int) {
+	switch o {
+	case byRow:
+		advanceRows(a, h, 4*n)
+	case byTaps:
+		a.Op("ADDQ $%d, BX", 8*n)
+	}
 }
 
 // chains names where a kernel keeps two numbers: the steps of k to go, and whether there were earlier chains. Registers
@@ -120,9 +175,13 @@ func addToC(a *asm.Text, add func(), label string) {
 }
 
 // nextTile goes on to the tile below, if there is one, or returns.
-func nextTile(a *asm.Text) {
-	a.Op("MOVQ %d(DI), AX", tileATile)
-	a.Op("ADDQ AX, %d(DI)", tileAt)
+func (o order) nextTile(a *asm.Text) {
+	if o == byTaps {
+		a.Op("ADDQ $16, %d(DI)", tileAt)
+	} else {
+		a.Op("MOVQ %d(DI), AX", tileATile)
+		a.Op("ADDQ AX, %d(DI)", tileAt)
+	}
 	a.Op("ADDQ %d(DI), R15", tileAheadTile)
 	a.Op("DECQ %d(DI)", tileTiles)
 	a.Op("JNE tile")
@@ -184,7 +243,7 @@ func panelAt(p int) string {
 }
 
 // loopK goes along CX of k: four steps at a time, in which it prefetches, then one. step adds the products of
-// row u of B; advance moves A on by n bytes.
+// row u of B; advance moves A on by n steps.
 func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
 	a.Op("SUBQ $4, CX")
 	a.Op("JLT rest")
@@ -196,7 +255,7 @@ func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
 		}
 		step(u)
 	}
-	advance(16)
+	advance(4)
 	a.Op("LEAQ (R13)(R11*4), R13")
 	a.Op("ADDQ %d(DI), R15", tileAheadStep)
 	a.Op("SUBQ $4, CX")
@@ -206,7 +265,7 @@ func (s *tileSet) loopK(a *asm.Text, step func(u int), advance func(n int)) {
 	a.Op("JLE store")
 	a.Label("one")
 	step(0)
-	advance(4)
+	advance(1)
 	a.Op("ADDQ R11, R13")
 	a.Op("DECQ CX")
 	a.Op("JNE one")

@@ -1,0 +1,93 @@
+package autograd
+
+import "github.com/fovea-ml/fovea/simd"
+
+// A sliding with many filters has them packed, in lanes. Its products read pixels where planes have them, so that a
+// task needs no panels of positions: tasks are rows of an image, at any width.
+
+// slides reports whether the forward pass uses packed filters.
+func (g *convShape) slides() bool {
+	if g.depthwise() || g.pointwise() || g.n*g.co*g.positions() == 0 {
+		return false
+	}
+	s := g.sliding()
+	return s.packs()
+}
+
+// packs reports whether a sliding uses packed filters. The choice depends on shapes alone.
+func (s *sliding) packs() bool {
+	const (
+		lanes = 16  // a filter less than a multiple of it wastes a lane
+		reads = 256 // positions that pay for packing
+		row   = 4   // positions of a tile that use the processor well
+	)
+	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.n*s.y.out*s.x.out < reads || s.x.out < row {
+		return false
+	}
+	p := slidingPlan{images: 1, strip: s.x.out, chunk: s.ci}
+	return p.lay(s) <= 2*planesMost && p.sums <= sharedMost
+}
+
+// planFilters chooses the tasks of a sliding with packed filters. The planes of a strip should fit in half of the
+// second-level cache.
+func (s *sliding) planFilters(threads int) slidingPlan {
+	positions := s.y.out * s.x.out
+	p := slidingPlan{images: 1, strip: positions, strips: 1, chunk: s.ci}
+	problems := s.n * s.groups
+	if problems < 2*threads && p.lay(s) <= 2*planesMost && s.co >= 32*threads {
+		// One image after the other. Threads divide the filters.
+		p.shared = threads > 1
+		return p
+	}
+	if positions < stripMost/4 {
+		// Weights are read once for a few images.
+		p.images = ceilDiv(s.n, roundUp(ceilDiv(s.n*positions, stripMost/2), threads))
+		for p.images > 1 && p.lay(s) > 2*planesMost {
+			p.images--
+		}
+	}
+	rows := s.y.out
+	for (p.lay(s) > planesMost || p.sums > sharedMost) && rows > 1 && p.images == 1 {
+		rows--
+		p.strip = rows * s.x.out
+	}
+	p.strips = ceilDiv(s.y.out, rows)
+	if tasks := ceilDiv(s.n, p.images) * s.groups; tasks*p.strips < 8*threads && tasks%threads != 0 {
+		p.strips = min(s.y.out, roundUp(p.strips, threads))
+	}
+	p.strip = ceilDiv(s.y.out, p.strips) * s.x.out
+	p.lay(s)
+	return p
+}
+
+// strip returns the first position of strip i and its number of positions.
+func (s *sliding) strip(p *slidingPlan, i int) (a, n int) {
+	positions := s.y.out * s.x.out
+	if !s.packs() {
+		a = i * p.strip
+		return a, min(p.strip, positions-a)
+	}
+	// Strips differ by a row at most, the longer ones first.
+	low, high := s.y.out/p.strips, s.y.out%p.strips
+	rows := low
+	if i < high {
+		rows++
+	}
+	return (i*low + min(i, high)) * s.x.out, rows * s.x.out
+}
+
+// packFilters packs the weights into scratch unless that was done ahead of time or does not pay. The scratch must be
+// recycled.
+func (s *sliding) packFilters(t *Tape) []float32 {
+	if s.filters != nil || !s.packs() {
+		return nil
+	}
+	k := s.ci * len(s.y.taps) * len(s.x.taps)
+	size := simd.PackedLen(k, s.co)
+	memory := t.scratch(s.groups * size)
+	s.filters = make([]*simd.Packed, s.groups)
+	for g := range s.filters {
+		s.filters[g] = simd.PackFiltersInto(memory[g*size:][:size], t.workers, k, s.co, simd.Matrix{Data: s.weight(g), Stride: k, Trans: true})
+	}
+	return memory
+}

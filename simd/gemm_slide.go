@@ -1,0 +1,252 @@
+package simd
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// PackFilters lays out the k×n matrix b, the weight of a convolution whose columns are filters, for [GemmGatherPacked]
+// at the level in use.
+func PackFilters(w *Workers, k, n int, b Matrix) *Packed {
+	checkSizes("PackFilters", 0, n, k)
+	checkView("PackFilters", "B", b, k, n)
+	p := newFilters(k, n, FormatF32)
+	p.data = alignedFloats(p.size())
+	p.fillFrom(w, b)
+	return p
+}
+
+// PackFiltersInto is [PackFilters] into memory of the caller, as in [PackInto]; [PackedLen] says how much.
+func PackFiltersInto(memory []float32, w *Workers, k, n int, b Matrix) *Packed {
+	checkSizes("PackFiltersInto", 0, n, k)
+	checkView("PackFiltersInto", "B", b, k, n)
+	atLeast("PackFiltersInto", "memory", len(memory), PackedLen(k, n))
+	p := newFilters(k, n, FormatF32)
+	p.data = aligned(memory, p.size())
+	p.fillFrom(w, b)
+	return p
+}
+
+// PackFilterRows is PackFilters of a matrix that is not one slice of float32, as in [PackRows].
+func PackFilterRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []float32, i, j int)) *Packed {
+	checkSizes("PackFilterRows", 0, n, k)
+	if format > FormatBF16 {
+		panic(fmt.Sprintf("simd: PackFilterRows: unknown format %v", format))
+	}
+	p := newFilters(k, n, format)
+	p.fillRows(w, trans, rows)
+	return p
+}
+
+// newFilters returns a packed form without memory. It has one slab: the blocks of a convolution depend on its window,
+// and all weights of a panel of filters are read one after the other.
+func newFilters(k, n int, format Format) *Packed {
+	p := newPacked(k, n, format)
+	p.kc = max(1, k)
+	return p
+}
+
+// GemmGatherPacked is [GemmGather] with a weight that [PackFilters] laid out: a's columns are the rows of C. It has the
+// same bits. Its tiles have filters in their lanes and read pixels in place, so that nothing is copied to panels, and
+// rows of images need not fill registers. n is the number of positions. It panics like GemmGather, when b is
+// transposed, and when [Pack] laid out a.
+func GemmGatherPacked(w *Workers, n int, a *Packed, b *Gather, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
+	const op = "GemmGatherPacked"
+	m, k := a.n, a.k
+	checkSizes(op, m, n, k)
+	b.check(n, k)
+	checkStored(op, "C", len(c), ldc, m, n)
+	checkEpilogue(op, ep, m, n)
+	if block < 1 {
+		panic(fmt.Sprintf("simd: %s: expected a block of at least 1, found %d", op, block))
+	}
+	if b.Trans || a.kc < k {
+		panic(fmt.Sprintf("simd: %s: expected filters from PackFilters and no transposed B", op))
+	}
+	if m == 0 || n == 0 {
+		return
+	}
+	s := slideRuns.get()
+	defer slideRuns.put(s)
+	s.filters, s.gather, s.n, s.block, s.beta = a, b, n, block, beta
+	s.out = gemmOperands{c: c, ldc: ldc}
+	if s.hasEp = ep != nil; s.hasEp {
+		s.ep = *ep
+	}
+	s.plan(w.Limit())
+	if tasks := len(s.strips) * a.panels(); tasks == 1 {
+		s.task(0)
+	} else {
+		w.For(tasks, s.task)
+	}
+}
+
+// A slideRun is one call of GemmGatherPacked. A task computes a panel of filters at a strip of positions.
+type slideRun struct {
+	filters  *Packed
+	gather   *Gather
+	n, block int
+	beta     float32
+	out      gemmOperands
+	ep       Epilogue
+	hasEp    bool
+
+	taps   []int       // of all k
+	spots  []tileSpot  // of the tiles of all strips
+	runs   []slideTile // tiles of one height
+	strips []slideStrip
+	byRows [rowsMost + 1][]tileSpot // of the strip that is added, by height
+	task   func(int)                // s.do, bound once
+}
+
+// A slideStrip is a strip of positions with its runs of tiles.
+type slideStrip struct {
+	j0, j1   int
+	from, to int // runs
+	tiles    int
+}
+
+// A slideTile is a run of tiles of one height.
+type slideTile struct {
+	rows     int
+	from, to int // spots
+}
+
+var slideRuns = freeList[slideRun]{
+	most: 64,
+	make: func() *slideRun {
+		s := new(slideRun)
+		s.task = s.do
+		return s
+	},
+	wipe: func(s *slideRun) {
+		*s = slideRun{taps: s.taps[:0], spots: s.spots[:0], runs: s.runs[:0], strips: s.strips[:0], byRows: s.byRows, task: s.task}
+	},
+}
+
+// rowsMost is at least the height of each tile.
+const rowsMost = 16
+
+// slideMost is about the number of positions of a strip. Their sums stay in the second-level cache, beside the pixels;
+// the weights are read once for each strip.
+const slideMost = 1024
+
+// plan lists taps and tiles. With fewer panels than threads can share, strips become shorter.
+func (s *slideRun) plan(threads int) {
+	b := s.gather
+	s.taps = b.taps(s.taps[:0], 0, s.filters.k)
+	// Rows that follow each other without padding are one row.
+	width := b.Width
+	if b.Pitch == b.Width {
+		width = b.From + s.n
+		if b.Height > 0 {
+			width = b.Width * b.Height
+		}
+	}
+	panels, mr := s.filters.panels(), s.filters.kern.mr
+	count := ceilDiv(s.n, slideMost)
+	if work := s.n * s.filters.k * s.filters.n / (150 * taskCost / 2); threads > 1 && panels*count < min(4*threads, work) {
+		count = min(ceilDiv(min(4*threads, work), panels), ceilDiv(s.n, 4*mr))
+	}
+	size := ceilDiv(s.n, count)
+	if size > width/2 {
+		size = roundUp(size, width)
+	}
+	// Strips end where rows do.
+	skip := b.From % width
+	for v := skip / size * size; v < skip+s.n; v += size {
+		s.addStrip(max(0, v-skip), min(s.n, v+size-skip), width)
+	}
+}
+
+// addStrip adds positions j0 to j1. A tile lies in one row; tiles of one height follow one another.
+func (s *slideRun) addStrip(j0, j1, width int) {
+	b, kern := s.gather, s.filters.kern
+	x := slideStrip{j0: j0, j1: j1, from: len(s.runs)}
+	for j := j0; j < j1; {
+		n := min(width-(b.From+j)%width, j1-j)
+		at := b.position(b.From + j)
+		t := tilesOf(n, kern.mr, kern.rows)
+		for i := range t.tiles {
+			r := t.start(i)
+			spots := &s.byRows[t.height(i)]
+			*spots = append(*spots, tileSpot{4 * (at + r), 4 * kern.nr * (j - j0 + r)})
+		}
+		x.tiles += t.tiles
+		j += n
+	}
+	for h := range s.byRows {
+		if n := len(s.byRows[h]); n > 0 {
+			s.runs = append(s.runs, slideTile{h, len(s.spots), len(s.spots) + n})
+			s.spots = append(s.spots, s.byRows[h]...)
+			s.byRows[h] = s.byRows[h][:0]
+		}
+	}
+	x.to = len(s.runs)
+	s.strips = append(s.strips, x)
+}
+
+// do computes one panel of filters at one strip.
+func (s *slideRun) do(i int) {
+	panels, kern := s.filters.panels(), s.filters.kern
+	x, p := &s.strips[i/panels], i%panels
+	nr, k := kern.nr, s.filters.k
+	i0, i1, j0, j1 := p*nr, min(p*nr+nr, s.filters.n), x.j0, x.j1
+	o := &s.out
+	if s.beta != 1 && (s.beta != 0 || k == 0) {
+		scaleBlock(o.c, o.ldc, s.beta, i0, i1, j0, j1)
+	}
+	if k > 0 {
+		scratch := gemmScratches.get()
+		scratch.part = grow(scratch.part, tileMost)
+		scratch.b = grow(scratch.b, (j1-j0)*nr)
+		sums, c := scratch.b, o.c[i0*o.ldc+j0:]
+		if s.beta != 0 {
+			kern.transpose(sums, nr, c, o.ldc, i1-i0, j1-j0)
+		}
+		scratch.tile.part, scratch.tile.cols = unsafe.Pointer(&scratch.part[0]), i1-i0
+		s.multiply(scratch, sums, x, p)
+		kern.transpose(c, o.ldc, sums, nr, j1-j0, i1-i0)
+		gemmScratches.put(scratch)
+	}
+	if s.hasEp {
+		s.ep.finish(o, i0, i1, j0, j1)
+	}
+}
+
+// multiply adds the products of panel p to sums, block by block. Each position of the strip has a row of sums, as long
+// as a panel is wide.
+func (s *slideRun) multiply(scratch *gemmScratch, sums []float32, x *slideStrip, p int) {
+	kern, k, t := s.filters.kern, s.filters.k, &scratch.tile
+	half := s.filters.format != FormatF32
+	if half {
+		scratch.a = grow(scratch.a, min(s.block, k)*kern.nr)
+	}
+	t.a, t.c = unsafe.Pointer(&s.gather.Data[0]), unsafe.Pointer(&sums[0])
+	t.brs, t.ldc, t.chain = 4*kern.nr, 4*kern.nr, kChain
+	// Together the tiles of a block fetch the weights of the next one, line by line.
+	t.astep, t.afour = line, min(roundUp(ceilDiv(4*t.brs, x.tiles), line/4), kern.ahead*line)
+	for k0 := 0; k0 < k; k0 += s.block {
+		t.k, t.accum = min(s.block, k-k0), 1
+		if k0 == 0 && s.beta == 0 {
+			t.accum = 0
+		}
+		t.taps = &s.taps[k0]
+		if at := (p*k + k0) * kern.nr; half {
+			weights := scratch.a[:t.k*kern.nr]
+			s.filters.format.widen(weights, s.filters.half[at:])
+			t.b = unsafe.Pointer(&weights[0])
+		} else {
+			t.b = unsafe.Pointer(&s.filters.data[at])
+		}
+		t.ahead = uintptr(t.b) + uintptr(t.k*t.brs)
+		for _, r := range s.runs[x.from:x.to] {
+			t.rows = r.rows
+			for from := r.from; from < r.to; from += callTiles {
+				t.tiles, t.spots = min(callTiles, r.to-from), &s.spots[from]
+				kern.slide(t)
+				t.ahead += uintptr(t.tiles * (t.k / 4 * t.afour))
+			}
+		}
+	}
+}
