@@ -5,23 +5,22 @@ import "github.com/fovea-ml/fovea/simd"
 // A sliding with many filters has them packed, in lanes. Its products read pixels where planes have them, so that a
 // task needs no panels of positions: tasks are rows of an image, at any width.
 
-// slides reports whether the forward pass uses packed filters.
+// slides reports whether the forward pass uses filters packed ahead of time.
 func (g *convShape) slides() bool {
 	if g.depthwise() || g.pointwise() || g.n*g.co*g.positions() == 0 {
 		return false
 	}
 	s := g.sliding()
-	return s.packs()
+	return s.slides()
 }
 
-// packs reports whether a sliding uses packed filters. The choice depends on shapes alone.
-func (s *sliding) packs() bool {
+// slides reports whether packed filters are faster than panels of positions. The choice depends on shapes alone.
+func (s *sliding) slides() bool {
 	const (
-		lanes = 16  // a filter less than a multiple of it wastes a lane
-		reads = 256 // positions that pay for packing
-		row   = 4   // positions of a tile that use the processor well
+		lanes = 16 // a filter less than a multiple of it wastes a lane
+		row   = 4  // positions of a tile that use the processor well
 	)
-	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.n*s.y.out*s.x.out < reads || s.x.out < row {
+	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.x.out < row || s.x.stride > 1 {
 		return false
 	}
 	p := slidingPlan{images: 1, strip: s.x.out, chunk: s.ci}
@@ -63,7 +62,7 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 // strip returns the first position of strip i and its number of positions.
 func (s *sliding) strip(p *slidingPlan, i int) (a, n int) {
 	positions := s.y.out * s.x.out
-	if !s.packs() {
+	if s.filters == nil {
 		a = i * p.strip
 		return a, min(p.strip, positions-a)
 	}
@@ -79,7 +78,8 @@ func (s *sliding) strip(p *slidingPlan, i int) (a, n int) {
 // packFilters packs the weights into scratch unless that was done ahead of time or does not pay. The scratch must be
 // recycled.
 func (s *sliding) packFilters(t *Tape) []float32 {
-	if s.filters != nil || !s.packs() {
+	const reads = 256 // positions that pay for packing
+	if s.filters != nil || s.n*s.y.out*s.x.out < reads || !s.slides() {
 		return nil
 	}
 	k := s.ci * len(s.y.taps) * len(s.x.taps)

@@ -53,7 +53,7 @@ type slidingPlan struct {
 // product itself, if its planes fit; else strips become shorter.
 func (s *sliding) plan(threads int) (p slidingPlan) {
 	positions := s.y.out * s.x.out
-	if s.packs() {
+	if s.filters != nil {
 		return s.planFilters(threads)
 	}
 	p = slidingPlan{images: 1, strip: positions, strips: 1, chunk: s.ci}
@@ -116,8 +116,8 @@ func (s *sliding) run(t *Tape) {
 	if positions == 0 || s.co == 0 || s.n == 0 {
 		return
 	}
-	p := s.plan(t.workers.Limit())
 	packed := s.packFilters(t)
+	p := s.plan(t.workers.Limit())
 	tasks := ceilDiv(s.n, p.images) * s.groups * p.strips
 	slots := 1
 	if !p.shared {

@@ -192,10 +192,13 @@ func TestSlidingPlan(t *testing.T) {
 							y.taps = append(y.taps, k-kernel/2)
 						}
 						s := &sliding{y: y, x: y, n: 64, groups: 1, ci: channels[0], co: channels[1], rowStep: size, step: stride}
+						if s.slides() {
+							s.filters = make([]*simd.Packed, 1)
+						}
 						p := s.plan(threads)
 						least := newPlanes(y, y, stripRows(min(stripUnit, size*size), size, size)).size * min(s.ci, max(1, 256/kernel/kernel))
 						most := max(planesMost, least+simd.GatherSlack+16)
-						if s.packs() {
+						if s.filters != nil {
 							most = 2 * planesMost // a task has all channels
 						} else if p.shared {
 							most = sharedMost
