@@ -27,8 +27,11 @@ func (s *sliding) slides() bool {
 	return p.lay(s) <= 2*planesMost && p.sums <= sharedMost
 }
 
-// planFilters chooses the tasks of a sliding with packed filters. The planes of a strip should fit in half of the
-// second-level cache.
+// stripPlanes bounds the planes of a strip: 704 KiB, two thirds of a second-level cache of 1 MiB. Lower strips copy more
+// rows twice.
+const stripPlanes = 176 << 10
+
+// planFilters chooses the tasks of a sliding with packed filters.
 func (s *sliding) planFilters(threads int) slidingPlan {
 	positions := s.y.out * s.x.out
 	p := slidingPlan{images: 1, strip: positions, strips: 1, chunk: s.ci}
@@ -46,7 +49,7 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 		}
 	}
 	rows := s.y.out
-	for (p.lay(s) > planesMost || p.sums > sharedMost) && rows > 1 && p.images == 1 {
+	for (p.lay(s) > stripPlanes || p.sums > sharedMost) && rows > 1 && p.images == 1 {
 		rows--
 		p.strip = rows * s.x.out
 	}

@@ -249,6 +249,7 @@ func packTrans512(a *asm.Text) {
 	a.Op("JLT tail")
 	for i := range 16 {
 		a.Op("VMOVUPS Z%d, K2, (DI)", i)
+		a.Op("PREFETCHT0 128(DI)")
 		a.Op("ADDQ R9, DI")
 	}
 	a.Op("ADDQ $64, SI")
