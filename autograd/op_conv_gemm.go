@@ -36,6 +36,10 @@ const (
 	stripMost  = 5 * stripUnit
 )
 
+// A convolution with fewer filters reads its planes in place, as [simd.GemmGather] does. Then strips are whole rows, and
+// they are short enough that the planes stay in a near cache: threads do not share them.
+const fewFilters = 32
+
 // A slidingPlan divides a sliding into tasks. No bit depends on it.
 type slidingPlan struct {
 	planes
@@ -63,28 +67,33 @@ func (s *sliding) plan(threads int) (p slidingPlan) {
 	defer func() { p.strips = ceilDiv(positions, p.strip) }()
 	block := max(1, 256/len(s.y.taps)/len(s.x.taps))
 	fits := func(most int) bool { return p.lay(s) <= most && p.sums <= sharedMost }
-	if p.shared = threads > 1 && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
+	unit := stripUnit
+	if s.co < fewFilters && s.x.out > stripUnit/2 {
+		unit = s.x.out
+	}
+	if p.shared = threads > 1 && s.co >= fewFilters && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
 		return p
 	}
+	most := roundUp(stripMost, unit)
 	few := func() bool {
 		return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
 	}
 	for p.images > 1 && few() {
 		p.images = (p.images + 1) / 2
 	}
-	for p.strip > stripUnit && few() {
-		p.strip = roundUp(p.strip/2, stripUnit)
+	for p.strip > unit && few() {
+		p.strip = roundUp(p.strip/2, unit)
 	}
 	for !fits(planesMost) {
 		switch {
-		case p.strip > stripMost:
-			p.strip = max(stripMost, roundUp(p.strip/2, stripUnit))
+		case p.strip > most:
+			p.strip = max(most, roundUp(p.strip/2, unit))
 		case p.chunk > block:
 			p.chunk = roundUp(p.chunk/2, block)
 		case p.images > 1:
 			p.images = (p.images + 1) / 2
-		case p.strip > stripUnit:
-			p.strip = roundUp(p.strip/2, stripUnit)
+		case p.strip > unit:
+			p.strip = roundUp(p.strip/2, unit)
 		default:
 			return p
 		}

@@ -15,6 +15,8 @@ var gemmAVX2 = gemmKernel{
 	halves:    true,
 	ahead:     ahead256,
 	panels:    panels256[:],
+	window:    window256,
+	lanes:     lanes256,
 	packPanel: packPanel256,
 	packStrip: packStrip256,
 	peak:      peak256,
@@ -31,6 +33,8 @@ func multiply256(t *gemmTile) {
 		tilesByK256[t.rows](t)
 	}
 }
+
+func window256(t *gemmTile) { tilesWindow256[ceilDiv(t.cols, lanes256)][t.rows](t) }
 
 func packPanel256(dst, src []float32, stride int, trans bool, kc, cols, width int) {
 	const block = lanes256
@@ -91,6 +95,8 @@ var gemmAVX512 = gemmKernel{
 	halves:    true,
 	ahead:     ahead512,
 	panels:    panels512[:],
+	window:    window512,
+	lanes:     lanes512,
 	packPanel: packPanel512,
 	packStrip: packStrip512,
 	peak:      peak512,
@@ -124,6 +130,8 @@ func transpose512(dst []float32, width int, src []float32, stride, rows, cols in
 		packTrans512(&dst[i], &src[i*stride], 4*stride, cols, n, 4*width, n)
 	}
 }
+
+func window512(t *gemmTile) { tilesWindow512[ceilDiv(t.cols, lanes512)][t.rows](t) }
 
 func packPanel512(dst, src []float32, stride int, trans bool, kc, cols, width int) {
 	const half = lanes512

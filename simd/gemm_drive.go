@@ -34,6 +34,10 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	if g.k == 0 || g.beta != 0 {
 		scaleBlock(o.c, o.ldc, g.beta, i0, i1, j0, j1)
 	}
+	if g.window {
+		g.multiplyInPlace(s, o, i0, i1, j0, j1)
+		return
+	}
 	if few {
 		kern.few(s, o, g, i0, i1, j0, j1)
 	}

@@ -3,7 +3,8 @@ package simd
 import "fmt"
 
 // A Gather is the B operand of a convolution's product, which is not stored: its elements are the pixels under
-// a window that slides over planes. A product copies them straight into its panels.
+// a window that slides over planes. A product copies them straight into its panels, or reads them in place where few rows
+// would use a panel.
 //
 // Row k of the product's B is tap k%len(Window) of channel k/len(Window). Column j is the position of the window
 // whose element is From+j in order of rows and columns. Positions at the same row of an image are neighbors in

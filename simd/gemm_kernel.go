@@ -27,6 +27,8 @@ type gemmKernel struct {
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
 	// halves says that multiply widens a B in half precision as it loads it.
 	halves bool
+	// lanes is the number of columns of the narrowest tile of window.
+	lanes int
 	// ahead is the number of rows of the next operand that multiply prefetches from during a tile.
 	ahead int
 	// panels, by height of a tile, is the number of panels that it can cover at once; nil stands for one.
@@ -34,6 +36,10 @@ type gemmKernel struct {
 
 	// few, which may be nil, computes a few rows of C without packing anything. C already holds beta·C.
 	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
+
+	// window, which may be nil, runs t.tiles tiles side by side, whose rows of B begin t.taps elements after t.b. It ends
+	// with t.bias and t.relu.
+	window func(t *gemmTile)
 
 	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
 	// rest zero.
@@ -71,8 +77,10 @@ type gemmTile struct {
 	afour  int            // bytes that the prefetch goes on in four steps of k
 	_      uintptr        // the kernel's own position in A: it may pass the last row, where no pointer may point
 	_, _   int            // the kernel's own: steps of k to go, and whether there were earlier chains
-	taps   *int           // for slide: where each k of A is, in elements
+	taps   *int           // for slide and window: the offsets of the k of the pixels, in elements
 	spots  *tileSpot      // for slide: where each tile is
+	bias   unsafe.Pointer // for window: added to the rows of C at the end, unless nil
+	relu   int            // for window: 1 applies ReLU at the end
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

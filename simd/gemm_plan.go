@@ -16,6 +16,7 @@ type gemmRun struct {
 	gather   *Gather // in place of B
 	ep       Epilogue
 	hasEp    bool
+	window   bool // tiles read B in place
 
 	panels   int // of B, as wide as a tile
 	depth    int // rows of a slab
@@ -65,7 +66,7 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 func (g *gemmRun) run(w *Workers, count int) {
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if g.operands == nil && g.rowTasks*g.colTasks > 1 {
+	if g.operands == nil && !g.window && g.rowTasks*g.colTasks > 1 {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
 		g.share(w, shared)
@@ -114,6 +115,7 @@ const groupWidth = 256
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
 	g.count, g.group = count, 1
+	g.window = g.windows()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)
 	if g.packed != nil {

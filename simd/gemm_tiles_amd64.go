@@ -59,6 +59,26 @@ var tilesByTaps256 = [...]func(*gemmTile){
 	6: gemm256t6,
 }
 
+// tilesWindow256, by registers in a row and by height, reads pixels in place.
+var tilesWindow256 = [...][7]func(*gemmTile){
+	1: {
+		1: window256x1x1,
+		2: window256x1x2,
+		3: window256x1x3,
+		4: window256x1x4,
+		5: window256x1x5,
+		6: window256x1x6,
+	},
+	2: {
+		1: window256x2x1,
+		2: window256x2x2,
+		3: window256x2x3,
+		4: window256x2x4,
+		5: window256x2x5,
+		6: window256x2x6,
+	},
+}
+
 // tilesWide256, by the format of B and by height, covers several panels of B.
 var tilesWide256 = [...][4]func(*gemmTile){
 	FormatF32: {
@@ -221,6 +241,42 @@ var tilesHalfByTaps512 = [...]func(*gemmTile){
 	14: gemm512u14,
 }
 
+// tilesWindow512, by registers in a row and by height, reads pixels in place.
+var tilesWindow512 = [...][15]func(*gemmTile){
+	1: {
+		1:  window512x1x1,
+		2:  window512x1x2,
+		3:  window512x1x3,
+		4:  window512x1x4,
+		5:  window512x1x5,
+		6:  window512x1x6,
+		7:  window512x1x7,
+		8:  window512x1x8,
+		9:  window512x1x9,
+		10: window512x1x10,
+		11: window512x1x11,
+		12: window512x1x12,
+		13: window512x1x13,
+		14: window512x1x14,
+	},
+	2: {
+		1:  window512x2x1,
+		2:  window512x2x2,
+		3:  window512x2x3,
+		4:  window512x2x4,
+		5:  window512x2x5,
+		6:  window512x2x6,
+		7:  window512x2x7,
+		8:  window512x2x8,
+		9:  window512x2x9,
+		10: window512x2x10,
+		11: window512x2x11,
+		12: window512x2x12,
+		13: window512x2x13,
+		14: window512x2x14,
+	},
+}
+
 // tilesWide512, by the format of B and by height, covers several panels of B.
 var tilesWide512 = [...][7]func(*gemmTile){
 	FormatF32: {
@@ -356,6 +412,42 @@ func gemm256k6(t *gemmTile)
 
 //go:noescape
 func gemm256t6(t *gemmTile)
+
+//go:noescape
+func window256x1x1(t *gemmTile)
+
+//go:noescape
+func window256x2x1(t *gemmTile)
+
+//go:noescape
+func window256x1x2(t *gemmTile)
+
+//go:noescape
+func window256x2x2(t *gemmTile)
+
+//go:noescape
+func window256x1x3(t *gemmTile)
+
+//go:noescape
+func window256x2x3(t *gemmTile)
+
+//go:noescape
+func window256x1x4(t *gemmTile)
+
+//go:noescape
+func window256x2x4(t *gemmTile)
+
+//go:noescape
+func window256x1x5(t *gemmTile)
+
+//go:noescape
+func window256x2x5(t *gemmTile)
+
+//go:noescape
+func window256x1x6(t *gemmTile)
+
+//go:noescape
+func window256x2x6(t *gemmTile)
 
 //go:noescape
 func gemm256w1(t *gemmTile)
@@ -701,6 +793,90 @@ func gemm512h14(t *gemmTile)
 
 //go:noescape
 func gemm512u14(t *gemmTile)
+
+//go:noescape
+func window512x1x1(t *gemmTile)
+
+//go:noescape
+func window512x2x1(t *gemmTile)
+
+//go:noescape
+func window512x1x2(t *gemmTile)
+
+//go:noescape
+func window512x2x2(t *gemmTile)
+
+//go:noescape
+func window512x1x3(t *gemmTile)
+
+//go:noescape
+func window512x2x3(t *gemmTile)
+
+//go:noescape
+func window512x1x4(t *gemmTile)
+
+//go:noescape
+func window512x2x4(t *gemmTile)
+
+//go:noescape
+func window512x1x5(t *gemmTile)
+
+//go:noescape
+func window512x2x5(t *gemmTile)
+
+//go:noescape
+func window512x1x6(t *gemmTile)
+
+//go:noescape
+func window512x2x6(t *gemmTile)
+
+//go:noescape
+func window512x1x7(t *gemmTile)
+
+//go:noescape
+func window512x2x7(t *gemmTile)
+
+//go:noescape
+func window512x1x8(t *gemmTile)
+
+//go:noescape
+func window512x2x8(t *gemmTile)
+
+//go:noescape
+func window512x1x9(t *gemmTile)
+
+//go:noescape
+func window512x2x9(t *gemmTile)
+
+//go:noescape
+func window512x1x10(t *gemmTile)
+
+//go:noescape
+func window512x2x10(t *gemmTile)
+
+//go:noescape
+func window512x1x11(t *gemmTile)
+
+//go:noescape
+func window512x2x11(t *gemmTile)
+
+//go:noescape
+func window512x1x12(t *gemmTile)
+
+//go:noescape
+func window512x2x12(t *gemmTile)
+
+//go:noescape
+func window512x1x13(t *gemmTile)
+
+//go:noescape
+func window512x2x13(t *gemmTile)
+
+//go:noescape
+func window512x1x14(t *gemmTile)
+
+//go:noescape
+func window512x2x14(t *gemmTile)
 
 //go:noescape
 func gemm512w1(t *gemmTile)

@@ -65,4 +65,6 @@ const (
 	tileEarlier
 	tileTaps
 	tileSpots
+	tileBias
+	tileRelu
 )

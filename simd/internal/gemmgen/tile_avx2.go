@@ -22,6 +22,11 @@ func tilesAVX2() *asm.Text {
 		tile256(a, formats[0], h, byK)
 		tile256(a, formats[0], h, byTaps)
 	}
+	for h := 1; h <= s.rows; h++ {
+		for vectors := 1; vectors <= s.vectors; vectors++ {
+			window256(a, h, vectors)
+		}
+	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
 			s.wideTile(a, f, i+1, panels, 16, "Y", "VXORPS")

@@ -21,6 +21,11 @@ func tilesAVX512() *asm.Text {
 		tile512(a, formats[0], h, byRow, 1)
 		tile512(a, formats[0], h, byTaps, 1)
 	}
+	for h := 1; h <= s.rows; h++ {
+		for vectors := 1; vectors <= s.vectors; vectors++ {
+			window512(a, h, vectors)
+		}
+	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
 			s.wideTile(a, f, i+1, panels, 32, "Z", "VPXORD")

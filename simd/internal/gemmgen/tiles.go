@@ -74,6 +74,15 @@ func goAMD64(texts ...*asm.Text) ([]byte, error) {
 			table("tilesHalf", "h", fmt.Sprintf("uses the first lanes%s columns of a panel", s.suffix), s.rows)
 			table("tilesHalfByTaps", "u", fmt.Sprintf("uses the first lanes%s columns of a panel and gathers A", s.suffix), s.rows)
 		}
+		fmt.Fprintf(&b, "\n// tilesWindow%s, by registers in a row and by height, reads pixels in place.\nvar tilesWindow%[1]s = [...][%d]func(*gemmTile){\n", s.suffix, s.rows+1)
+		for v := 1; v <= s.vectors; v++ {
+			fmt.Fprintf(&b, "%d: {\n", v)
+			for h := 1; h <= s.rows; h++ {
+				fmt.Fprintf(&b, "%d: window%sx%dx%[1]d,\n", h, s.suffix, v)
+			}
+			b.WriteString("},\n")
+		}
+		b.WriteString("}\n")
 		byFormat("tilesWide", "w", "covers several panels of B", len(s.wide))
 		fmt.Fprintf(&b, "\n// panels%s, by height, is the number of panels that a tile can cover side by side.\nvar panels%[1]s = [...]int{\n", s.suffix)
 		for h := 1; h <= s.rows; h++ {

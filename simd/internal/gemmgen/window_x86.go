@@ -1,0 +1,222 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/simd/internal/asm"
+)
+
+// The window kernels multiply rows of weights by pixels that no one packed: the tiles side by side in a row of
+// positions. Row k of B begins taps[k] elements after the tile's first pixel. Loads are unaligned and end up to a
+// register past the last column. The bias and ReLU of a convolution follow in registers. Registers differ from those
+// of the other tiles:
+//
+//	R13  the offsets of the taps       R11  B, a tile
+//	R8, R15, SI  offsets
+
+// windowDoc is the comment of a window kernel.
+func (s *tileSet) windowDoc(h, vectors int) string {
+	return fmt.Sprintf("Tiles of %d×%d side by side, A row-major, B in place.", h, s.lanes*vectors)
+}
+
+// openWindow sets the registers of a window kernel and begins a tile.
+func (s *tileSet) openWindow(a *asm.Text, h, vectors int) {
+	a.Op("MOVQ %d(DI), DX", tileC)
+	a.Op("MOVQ %d(DI), R11", tileB)
+	a.Op("MOVQ %d(DI), R9", tileARS)
+	a.Op("LEAQ (R9)(R9*2), R10")
+	a.Label("tile")
+	a.Op("MOVQ %d(DI), AX", tileA)
+	rowBases(a, h)
+	a.Op("MOVQ %d(DI), R13", tileTaps)
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(int) {
+		for v := 0; v < vectors; v += lineBytes / 4 / s.lanes {
+			a.Op("PREFETCHT0 %d(CX)", 4*s.lanes*v)
+		}
+	})
+}
+
+// lineBytes is the size of a cache line.
+const lineBytes = 64
+
+// windowLoop goes along CX of k, four steps at a time, then one. step gets the address of row k of B.
+func windowLoop(a *asm.Text, h int, step func(u int, at string)) {
+	offset := [...]string{"R8", "R15", "SI", "R8"}
+	one := func(u int) {
+		a.Op("MOVQ %d(R13), %s", 8*u, offset[u])
+		step(u, fmt.Sprintf("(R11)(%s*4)", offset[u]))
+	}
+	a.Op("SUBQ $4, CX")
+	a.Op("JLT rest")
+	a.Op("PCALIGN $32")
+	a.Label("four")
+	for u := range 4 {
+		one(u)
+	}
+	advanceRows(a, h, 16)
+	a.Op("ADDQ $32, R13")
+	a.Op("SUBQ $4, CX")
+	a.Op("JGE four")
+	a.Label("rest")
+	a.Op("ADDQ $4, CX")
+	a.Op("JLE store")
+	a.Label("one")
+	one(0)
+	advanceRows(a, h, 4)
+	a.Op("ADDQ $8, R13")
+	a.Op("DECQ CX")
+	a.Op("JNE one")
+	a.Label("store")
+}
+
+// nextWindow goes on to the tile beside, if there is one, or returns.
+func (s *tileSet) nextWindow(a *asm.Text, vectors int) {
+	a.Op("ADDQ $%d, R11", 4*s.lanes*vectors)
+	a.Op("ADDQ $%d, DX", 4*s.lanes*vectors)
+	a.Op("DECQ %d(DI)", tileTiles)
+	a.Op("JNE tile")
+	a.Op("VZEROUPPER")
+	a.Op("RET")
+}
+
+// window512 writes the kernel of height h for AVX-512.
+func window512(a *asm.Text, h, vectors int) {
+	s := &avx512
+	a.Func(fmt.Sprintf("window512x%dx%d", vectors, h), "(t *gemmTile)", 0, 8, s.windowDoc(h, vectors))
+	a.Op("MOVQ t+0(FP), DI")
+	a.Op("MOVQ %d(DI), CX", tileCols)
+	columnMasks(a, "K1", "K2")
+	s.openWindow(a, h, vectors)
+	chainsInTile.open(a)
+	z := func(i, v int) int { return 2*i + v }
+	each := func(f func(i, v, z int)) {
+		for i := range h {
+			for v := range vectors {
+				f(i, v, z(i, v))
+			}
+		}
+	}
+	each(func(_, _, z int) { a.Op("VPXORD Z%d, Z%[1]d, Z%[1]d", z) })
+	windowLoop(a, h, func(u int, at string) {
+		for v := range vectors {
+			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Z", 28+v))
+		}
+		for i := range h {
+			r := 30 + i%2
+			a.Op("VBROADCASTSS %s, Z%d", rowAddress(i, 4*u), r)
+			for v := range vectors {
+				a.Op("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, z(i, v))
+			}
+		}
+	})
+	sum := func(i int) int { return z(i/vectors, i%vectors) }
+	chainsInTile.close(a, h*vectors, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, sum(i)) },
+		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", sum(i), at) })
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			for v := range vectors {
+				a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, z(i, v), 1+v)
+			}
+		})
+	}, "finish")
+	a.Op("MOVQ %d(DI), CX", tileBias)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ relu")
+	each(func(i, _, z int) { a.Op("VADDPS.BCST %d(CX), Z%d, Z%[2]d", 4*i, z) })
+	a.Label("relu")
+	a.Op("CMPQ %d(DI), $0", tileRelu)
+	a.Op("JEQ write")
+	a.Op("VPXORD Z31, Z31, Z31")
+	each(func(_, _, z int) { a.Op("VMAXPS Z%d, Z31, Z%[1]d", z) })
+	a.Label("write")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(i int) {
+		for v := range vectors {
+			a.Op("VMOVUPS Z%d, K%d, %d(CX)", z(i, v), 1+v, 64*v)
+		}
+	})
+	s.nextWindow(a, vectors)
+}
+
+// window256 writes the kernel of height h for AVX2.
+func window256(a *asm.Text, h, vectors int) {
+	s := &avx2
+	a.Func(fmt.Sprintf("window256x%dx%d", vectors, h), "(t *gemmTile)", 0, 8, s.windowDoc(h, vectors))
+	a.Op("MOVQ t+0(FP), DI")
+	s.openWindow(a, h, vectors)
+	chainsInTile.open(a)
+	y := func(i, v int) int { return 2*i + v }
+	each := func(f func(i, v, y int)) {
+		for i := range h {
+			for v := range vectors {
+				f(i, v, y(i, v))
+			}
+		}
+	}
+	each(func(_, _, y int) { a.Op("VXORPS Y%d, Y%[1]d, Y%[1]d", y) })
+	windowLoop(a, h, func(u int, at string) {
+		for v := range vectors {
+			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Y", 12+v))
+		}
+		for i := range h {
+			r := 14 + i%2
+			a.Op("VBROADCASTSS %s, Y%d", rowAddress(i, 4*u), r)
+			for v := range vectors {
+				a.Op("VFMADD231PS Y%d, Y%d, Y%d", 12+v, r, y(i, v))
+			}
+		}
+	})
+	sum := func(i int) int { return y(i/vectors, i%vectors) }
+	chainsInTile.close(a, h*vectors, 32, func(at string, i int) { a.Op("VADDPS %s, Y%d, Y%[2]d", at, sum(i)) },
+		func(at string, i int) { a.Op("VMOVUPS Y%d, %s", sum(i), at) })
+	a.Comment("Y12 and Y13 are the lane masks of the columns that exist.")
+	a.Op("MOVQ $%d, R8", s.cols())
+	a.Op("SUBQ %d(DI), R8", tileCols)
+	a.Op("LEAQ edge256<>(SB), CX")
+	for v := range vectors {
+		a.Op("VMOVUPS %d(CX)(R8*4), Y%d", 32*v, 12+v)
+	}
+	addToC(a, func() {
+		a.Op("MOVQ DX, CX")
+		eachRow(a, "CX", h, func(i int) {
+			for v := range vectors {
+				a.Op("VMASKMOVPS %d(CX), Y%d, Y14", 32*v, 12+v)
+				a.Op("VADDPS Y14, Y%d, Y%[1]d", y(i, v))
+			}
+		})
+	}, "finish")
+	a.Op("MOVQ %d(DI), CX", tileBias)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ relu")
+	for i := range h {
+		a.Op("VBROADCASTSS %d(CX), Y14", 4*i)
+		for v := range vectors {
+			a.Op("VADDPS Y14, Y%d, Y%[1]d", y(i, v))
+		}
+	}
+	a.Label("relu")
+	a.Op("CMPQ %d(DI), $0", tileRelu)
+	a.Op("JEQ write")
+	a.Op("VXORPS Y15, Y15, Y15")
+	each(func(_, _, y int) { a.Op("VMAXPS Y%d, Y15, Y%[1]d", y) })
+	a.Label("write")
+	a.Op("MOVQ DX, CX")
+	a.Op("CMPQ %d(DI), $%d", tileCols, s.lanes*vectors)
+	a.Op("JNE edge")
+	eachRow(a, "CX", h, func(i int) {
+		for v := range vectors {
+			a.Op("VMOVUPS Y%d, %d(CX)", y(i, v), 32*v)
+		}
+	})
+	a.Op("JMP next")
+	a.Label("edge")
+	eachRow(a, "CX", h, func(i int) {
+		for v := range vectors {
+			a.Op("VMASKMOVPS Y%d, Y%d, %d(CX)", y(i, v), 12+v, 32*v)
+		}
+	})
+	a.Label("next")
+	s.nextWindow(a, vectors)
+}
