@@ -52,7 +52,7 @@ func Conv2dAdd(x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 }
 
 func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
-	f := begin(name, x, w, b, residual)
+	f := beginPlanes(name, x, w, b, residual)
 	xs, ws := x.Shape(), w.Shape()
 	groups := max(1, o.Groups)
 	if len(xs) != 4 || len(ws) != 4 || xs[1] != ws[1]*groups || ws[0]%groups != 0 {
@@ -70,6 +70,10 @@ func conv2d(name string, x, w, b, residual Operand, o Conv2dOptions) *Tensor {
 		shapePanic(name, "expected a residual of the result's shape", shape, residual.Shape())
 	}
 
+	if in, _ := x.operand(); in != nil && g.takesPlanes() {
+		g.list = in.planes
+	}
+	f.joinPlanesBut(g.list)
 	y := f.out(shape...)
 	f.flops = g.flops()
 	xv := f.values(x)
@@ -154,6 +158,8 @@ type convShape struct {
 	sy, sx    int // stride
 	py, px    int // padding
 	dy, dx    int // dilation
+
+	list *planeList // of the images before, if their planes lie apart
 }
 
 // newConvShape fills in the sizes given by a weight of shape [groups·co, ci, kh, kw] and by the options.
@@ -197,6 +203,9 @@ func (g *convShape) pointwise() bool {
 
 // depthwise reports whether each channel has filters of its own. A product would then have a single row.
 func (g *convShape) depthwise() bool { return g.ci == 1 && g.groups > 1 }
+
+// takesPlanes reports whether the forward pass reads images whose planes lie apart.
+func (g *convShape) takesPlanes() bool { return g.depthwise() || g.pointwise() && g.groups == 1 }
 
 // before returns the channels of group k of image i in x.
 func (g *convShape) before(x []float32, i, k int) []float32 {

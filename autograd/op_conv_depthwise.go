@@ -41,12 +41,16 @@ func (g *convShape) depthwiseForward(t *Tape, y []float32, beta float32, x, w []
 	}
 	in, out, window := g.h*g.w, g.co*g.positions(), g.co*g.kh*g.kw
 	g.eachPlanes(t, func(i, lo, hi int) {
-		var b []float32
-		if kernel.bias != nil {
-			b = kernel.bias[lo*g.co:]
-		}
 		at, size := (i*g.groups+lo)*out, (hi-lo)*out
-		simd.DepthwiseConv(sums[at:], x[(i*g.groups+lo)*in:], w[lo*window:], b, hi-lo, shape, kernel.act)
+		if g.list != nil {
+			for c := lo; c < hi; c++ {
+				p := i*g.groups + c
+				simd.DepthwiseConv(sums[p*out:], g.list.plane(p, in), w[c*window:], from(kernel.bias, c*g.co), 1, shape, kernel.act)
+			}
+			apart.row(y[at:][:size], 0, at)
+			return
+		}
+		simd.DepthwiseConv(sums[at:], x[(i*g.groups+lo)*in:], w[lo*window:], from(kernel.bias, lo*g.co), hi-lo, shape, kernel.act)
 		if beta != 0 {
 			dst := y[at:][:size]
 			simd.Add(dst, dst, sums[at:])

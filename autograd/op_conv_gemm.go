@@ -288,10 +288,17 @@ func (g *convShape) sliding() sliding {
 
 // pointwiseForward multiplies the images as they lie in memory.
 func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
+	size := g.positions()
 	g.eachProblem(t, func(inner *simd.Workers, i, k int) {
-		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*g.positions(), g.positions())
-		simd.Gemm(inner, g.co, g.positions(), g.ci, simd.Matrix{Data: g.weight(w, k), Stride: g.ci},
-			simd.Matrix{Data: g.before(x, i, k), Stride: g.positions()}, beta, g.after(y, i, k), g.positions(), ep)
+		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*size, size)
+		weight := simd.Matrix{Data: g.weight(w, k), Stride: g.ci}
+		if g.list != nil {
+			rows := func(c int) []float32 { return g.list.plane(i*g.ci+c, size) }
+			simd.GemmRows(inner, g.co, size, g.ci, weight, rows, beta, g.after(y, i, k), size, ep)
+			return
+		}
+		images := simd.Matrix{Data: g.before(x, i, k), Stride: size}
+		simd.Gemm(inner, g.co, size, g.ci, weight, images, beta, g.after(y, i, k), size, ep)
 	})
 }
 

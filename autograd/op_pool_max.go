@@ -60,21 +60,25 @@ func (m *maxPooling) forward(t *Tape, y []float32) {
 		mid, midAt := tall[m.pad:m.pad+inner], tallAt[m.pad:m.pad+inner]
 		src := m.x[i*m.size:][:m.size]
 		for r, v := range m.ys {
-			copy(mid, src[v.lo*m.w:])
 			out := y[(i*len(m.ys)+r)*len(m.xs):][:len(m.xs)]
 			if m.at == nil {
+				above := src[v.lo*m.w:]
 				for q := v.lo + 1; q < v.hi; q++ {
-					simd.Max(mid, src[q*m.w:], mid)
+					simd.Max(mid, src[q*m.w:], above)
+					above = mid
 				}
-				copy(top, tall)
+				if v.hi-v.lo < 2 {
+					copy(mid, above)
+				}
+				left := tall
 				for k := 1; k < m.taps; k++ {
-					simd.Max(top, tall[k:], top)
+					simd.Max(top, tall[k:], left)
+					left = top
 				}
-				for c := range out {
-					out[c] = top[c*m.step]
-				}
+				simd.CopyRows(out, len(out), left, n, 1, len(out), m.step)
 				continue
 			}
+			copy(mid, src[v.lo*m.w:])
 			clear(midAt)
 			for q := v.lo + 1; q < v.hi; q++ {
 				simd.MaxRow(mid, midAt, src[q*m.w:], float32((q-v.lo)*m.w))

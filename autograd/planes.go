@@ -129,9 +129,12 @@ func (t *Tape) dropPlanes(l *planeList) {
 }
 
 // joinPlanes joins the planes of every operand before the operation begins.
-func (f *frame) joinPlanes() {
+func (f *frame) joinPlanes() { f.joinPlanesBut(nil) }
+
+// joinPlanesBut is joinPlanes for operands whose list is another one.
+func (f *frame) joinPlanesBut(l *planeList) {
 	for _, in := range f.ins {
-		if x, _ := in.operand(); x != nil {
+		if x, _ := in.operand(); x != nil && (l == nil || x.planes != l) {
 			f.start = f.start.Add(x.joinPlanes())
 		}
 	}

@@ -155,3 +155,46 @@ func BenchmarkShuffleBlock(b *testing.B) {
 		})
 	}
 }
+
+// Depthwise and 1×1 convolutions read planes where they lie. Others join them.
+func TestPlanesConv(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		w        []int
+		o        Conv2dOptions
+		residual bool
+		joined   int // copies
+	}{
+		{"1x1", []int{5, 8, 1, 1}, Conv2dOptions{Act: ActRelu}, false, 0},
+		{"1x1 with residual", []int{8, 8, 1, 1}, Conv2dOptions{Act: ActSilu}, true, 1},
+		{"1x1 in groups", []int{4, 4, 1, 1}, Conv2dOptions{Groups: 2}, false, 1},
+		{"1x1 by 2", []int{4, 8, 1, 1}, Conv2dOptions{Stride: [2]int{2, 2}}, false, 1},
+		{"depthwise", []int{8, 1, 3, 3}, Conv2dOptions{Groups: 8, Padding: [2]int{1, 1}, Act: ActRelu}, false, 0},
+		{"depthwise by 2", []int{16, 1, 5, 5}, Conv2dOptions{Groups: 8, Padding: [2]int{2, 2}, Stride: [2]int{2, 2}}, false, 0},
+		{"depthwise with residual", []int{8, 1, 3, 3}, Conv2dOptions{Groups: 8, Padding: [2]int{1, 1}}, true, 1},
+		{"3x3", []int{3, 8, 3, 3}, Conv2dOptions{}, false, 1},
+	} {
+		run := func(o Options) *Tensor {
+			tape := NewTape(o)
+			x := ChannelShuffle(tape.Input(normals(1, 2*8*9*10), 2, 8, 9, 10), 4)
+			w, b := ParameterOf(normals(2, elements("test", c.w)), c.w...), ParameterOf(normals(3, c.w[0]), c.w[0])
+			if !c.residual {
+				return Conv2d(x, w, b, c.o)
+			}
+			return Conv2dAdd(x, w, b, ChannelShuffle(tape.Input(normals(4, 2*8*9*10), 2, 8, 9, 10), 2), c.o)
+		}
+		want := run(Options{Gradients: true})
+		for threads := 1; threads <= 3; threads++ {
+			p := &Profile{}
+			y := run(Options{Debug: true, Workers: simd.NewWorkers(threads), Profile: p})
+			sameBits(t, c.name, y.Floats(nil), want.data)
+			joined := 0
+			if e := p.entries["join planes"]; e != nil {
+				joined = e.calls
+			}
+			if joined != c.joined {
+				t.Errorf("%s: planes were joined %d times, expected %d", c.name, joined, c.joined)
+			}
+		}
+	}
+}

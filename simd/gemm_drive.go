@@ -161,6 +161,7 @@ type gemmScratch struct {
 	operands gemmOperands
 	a, b     []float32
 	taps     []int
+	edge     []int // the taps of a copy
 	pieces   []gatherPiece
 	rows     []float32 // gathered, to be transposed
 	part     []float32 // gemmTile.part

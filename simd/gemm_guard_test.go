@@ -78,6 +78,32 @@ func TestGemmGatherStaysInside(t *testing.T) {
 	})
 }
 
+// A product of rows that lie apart reads nothing beyond any of them.
+func TestGemmRowsStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(11, 11))
+		for range 20 {
+			m, n, k := sizes(rng, kern)
+			k = max(1, min(k, 20))
+			for _, left := range []bool{true, false} {
+				rows, _ := drawRows(rng, n, k, func(n int) []float32 { return newGuarded(t, 4*n).floats(n, !left) })
+				c := newGuarded(t, 4*m*n).floats(m*n, !left)
+				bias := newGuarded(t, 4*m).floats(m, !left)
+				a := newGuarded(t, 4*m*k).floats(m*k, !left)
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							t.Fatalf("m=%d n=%d k=%d, left %t: %v", m, n, k, left, v)
+						}
+					}()
+					GemmRows(nil, m, n, k, Matrix{a, k, false}, func(i int) []float32 { return rows[i] }, 0, c, n, &Epilogue{RowBias: bias, Act: ActRelu})
+				}()
+			}
+		}
+	})
+}
+
 // CopyRows reads no pair whose second element does not exist.
 func TestCopyRowsStaysInside(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -16,7 +16,8 @@ type gemmRun struct {
 	gather   *Gather // in place of B
 	ep       Epilogue
 	hasEp    bool
-	window   bool // tiles read B in place
+	rows     func(int) []float32 // of B, in place of B
+	window   bool                // tiles read B in place
 
 	panels   int // of B, as wide as a tile
 	depth    int // rows of a slab
@@ -115,7 +116,7 @@ const groupWidth = 256
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
 	g.count, g.group = count, 1
-	g.window = g.windows()
+	g.window = g.rows != nil || g.windows() || g.inPlace()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)
 	if g.packed != nil {
