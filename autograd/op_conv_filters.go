@@ -20,7 +20,7 @@ func (s *sliding) slides() bool {
 		lanes = 16 // a filter less than a multiple of it wastes a lane
 		row   = 4  // positions of a tile that use the processor well
 	)
-	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.x.out < row || s.x.stride > 1 {
+	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.x.out < row {
 		return false
 	}
 	p := slidingPlan{images: 1, strip: s.x.out, chunk: s.ci}

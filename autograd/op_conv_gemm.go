@@ -181,6 +181,7 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 			for i := lo; i < hi; i++ {
 				j, c := i/channels, i%channels
 				src := s.source(image+j, group)[(c0+c)*s.y.size*s.x.size:]
+				p.fetch(src[s.y.size*s.x.size:], row, rows)
 				p.fill(scratch[j*p.image+c*p.planes.size:][:p.planes.size], src, row, rows)
 			}
 		})

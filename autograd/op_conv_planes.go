@@ -107,6 +107,15 @@ func (p *planes) fill(dst, plane []float32, r0, rows int) {
 	}
 }
 
+// fetch brings the rows of a plane that fill will copy to the cache; there may be no plane.
+func (p *planes) fetch(plane []float32, r0, rows int) {
+	size := p.x.size * p.y.stride
+	from, to := max(0, (r0+p.y0)*size), min(p.y.size*p.x.size, (r0+p.y0+rows+p.height-p.rows)*size)
+	if to <= len(plane) && from < to {
+		simd.Fetch(plane[from:to])
+	}
+}
+
 // gather returns the product's view of channels that fill has copied to data, from position a on, where row is
 // the strip's first row.
 func (p *planes) gather(data []float32, a, row int) simd.Gather {

@@ -8,7 +8,7 @@ import (
 // A mover holds the kernels of an instruction set that copy numbers from where they lie apart. gather copies n
 // pieces of lanes elements for each of some taps; gatherGeneric says which. The others may be nil: copyRows and
 // copyOther copy rows of at least block elements, with a step of 1 and 2, and spreadOther moves blocks of block
-// elements with a step of 2.
+// elements with a step of 2. fetch asks for lines of memory.
 type mover struct {
 	gather func(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 	lanes  int
@@ -16,6 +16,7 @@ type mover struct {
 	copyRows, copyOther func(dst, src *float32, dstStride, srcStride, rows, cols int)
 	spreadOther         func(dst, src *float32, blocks, add int)
 	block               int
+	fetch               func(src *float32, lines int)
 }
 
 // gatherGeneric copies pieces of one element: piece p of tap i goes from byte 4·taps[i] + pieces[p].src of src to
@@ -70,6 +71,14 @@ func CopyRows(dst []float32, dstStride int, src []float32, srcStride, rows, cols
 		for c := range to {
 			to[c] = from[c*step]
 		}
+	}
+}
+
+// Fetch asks the processor to bring x to its caches, and does not wait. A copy of rows that lie far apart then waits for
+// memory less often. The portable level does nothing.
+func Fetch(x []float32) {
+	if fetch := movers[level].fetch; fetch != nil && len(x) > 0 {
+		fetch(&x[0], ceilDiv(len(x), lineFloats))
 	}
 }
 

@@ -121,6 +121,50 @@ func TestCopyRowsStaysInside(t *testing.T) {
 	})
 }
 
+// Fetch touches nothing: an address beyond memory is no fault.
+func TestFetchStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, _ *gemmKernel) {
+		for n := range 40 {
+			x := newGuarded(t, 4*40).floats(n, true)
+			Fetch(x)
+		}
+	})
+}
+
+// A product with packed filters reads no further than the slack, and writes nothing outside C.
+func TestGemmGatherPackedStaysInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(7, 7))
+		for range 60 {
+			m, n, k := 1+rng.IntN(50), 1+rng.IntN(100), 1+rng.IntN(50)
+			b := newSlide(rng, n, k)
+			weights := randomFloats(m*k, 1)
+			for _, left := range []bool{true, false} {
+				guarded := func(s []float32) []float32 {
+					g := newGuarded(t, max(4*len(s), 1)).floats(len(s), !left)
+					copy(g, s)
+					return g
+				}
+				moved := *b
+				moved.Data = guarded(b.Data)
+				memory := guarded(make([]float32, PackedLen(k, m)))
+				c := guarded(make([]float32, m*n))
+				func() {
+					defer func() {
+						if v := recover(); v != nil {
+							t.Fatalf("m=%d n=%d k=%d, left %t: %+v: %v", m, n, k, left, moved, v)
+						}
+					}()
+					p := PackFiltersInto(memory, nil, k, m, Matrix{guarded(weights), k, true})
+					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, nil)
+				}()
+			}
+		}
+	})
+}
+
 // The guard itself works: a touch beyond it is noticed.
 func TestGuardedNotices(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -2954,6 +2954,18 @@ last:
 	BNE row
 	RET
 
+// func fetchLines(src *float32, lines int)
+// Fetches lines of 64 bytes to the cache, from the one that holds src.
+TEXT ·fetchLines(SB), NOSPLIT, $0-16
+	MOVD src+0(FP), R0
+	MOVD lines+8(FP), R1
+line:
+	PRFM (R0), PLDL1KEEP
+	ADD $64, R0
+	SUBS $1, R1
+	BNE line
+	RET
+
 // func peakNEON(n int)
 // n rounds of 24 fused multiply-adds of 4 lanes.
 TEXT ·peakNEON(SB), NOSPLIT, $0-8

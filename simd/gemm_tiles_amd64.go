@@ -501,6 +501,9 @@ func copyOther256(dst, src *float32, dstStride, srcStride, rows, cols int)
 func spreadOther256(dst, src *float32, blocks, add int)
 
 //go:noescape
+func fetchLines(src *float32, lines int)
+
+//go:noescape
 func gemm512r1(t *gemmTile)
 
 //go:noescape

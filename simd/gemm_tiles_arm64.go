@@ -136,4 +136,7 @@ func copyRowsNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 func copyOtherNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 
 //go:noescape
+func fetchLines(src *float32, lines int)
+
+//go:noescape
 func peakNEON(n int)

@@ -281,3 +281,15 @@ store:
 	JNE block
 	VZEROUPPER
 	RET
+
+// func fetchLines(src *float32, lines int)
+// Fetches lines of 64 bytes to the cache, from the one that holds src.
+TEXT ·fetchLines(SB), NOSPLIT, $0-16
+	MOVQ src+0(FP), SI
+	MOVQ lines+8(FP), CX
+line:
+	PREFETCHT0 (SI)
+	ADDQ $64, SI
+	DECQ CX
+	JNE line
+	RET

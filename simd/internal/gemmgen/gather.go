@@ -156,6 +156,34 @@ func copyRows256(a *asm.Text, step int) {
 	a.Op("RET")
 }
 
+const fetchDoc = "Fetches lines of 64 bytes to the cache, from the one that holds src."
+
+// fetchLines asks for lines of memory.
+func fetchLines(a *asm.Text) {
+	a.Func("fetchLines", "(src *float32, lines int)", 0, 16, fetchDoc)
+	a.Op("MOVQ src+0(FP), SI")
+	a.Op("MOVQ lines+8(FP), CX")
+	a.Label("line")
+	a.Op("PREFETCHT0 (SI)")
+	a.Op("ADDQ $64, SI")
+	a.Op("DECQ CX")
+	a.Op("JNE line")
+	a.Op("RET")
+}
+
+// fetchLinesNEON is fetchLines for arm64.
+func fetchLinesNEON(a *asm.Text) {
+	a.Func("fetchLines", "(src *float32, lines int)", 0, 16, fetchDoc)
+	a.Op("MOVD src+0(FP), R0")
+	a.Op("MOVD lines+8(FP), R1")
+	a.Label("line")
+	a.Op("PRFM (R0), PLDL1KEEP")
+	a.Op("ADD $64, R0")
+	a.Op("SUBS $1, R1")
+	a.Op("BNE line")
+	a.Op("RET")
+}
+
 // spreadOther256 is the way back. The elements between keep their values.
 func spreadOther256(a *asm.Text) {
 	a.Func("spreadOther256", "(dst, src *float32, blocks, add int)", 0, 32,

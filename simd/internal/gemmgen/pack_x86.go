@@ -17,6 +17,7 @@ func packAVX2() *asm.Text {
 	copyRows256(a, 1)
 	copyRows256(a, 2)
 	spreadOther256(a)
+	fetchLines(a)
 	return a
 }
 

@@ -26,6 +26,7 @@ func tilesNEON() *asm.Text {
 	gatherNEON(a)
 	copyRowsNEON(a, 1)
 	copyRowsNEON(a, 2)
+	fetchLinesNEON(a)
 	peakNEON(a)
 	return a
 }
