@@ -45,12 +45,24 @@ type maxPooling struct {
 // nowhere is larger than any place.
 const nowhere = 1 << 24
 
+// poolRows is the number of rows of windows that are joined at a time. They stay in the first-level cache.
+const poolRows = 8
+
+// forward stores the results and, if they are wanted, their places.
 func (m *maxPooling) forward(t *Tape, y []float32) {
 	n := (len(m.xs)-1)*m.step + 1 // columns at which a window may begin
 	wide := n + m.taps - 1        // those that windows see, with the padding
 	inner := min(m.w, wide-m.pad)
 	cost := spanTotal(m.ys)*wide/4 + len(m.ys)*m.taps*n/4
 	slots := t.slots(m.planes, cost)
+	if m.at == nil {
+		scratch := t.scratch(slots * 2 * poolRows * wide)
+		t.eachSlot(slots, m.planes, func(slot, i int) {
+			m.values(y[i*len(m.ys)*len(m.xs):], m.x[i*m.size:][:m.size], scratch[slot*2*poolRows*wide:][:2*poolRows*wide], wide, inner)
+		})
+		t.recycle(scratch)
+		return
+	}
 	scratch := t.scratch(slots * 2 * (wide + n))
 	t.eachSlot(slots, m.planes, func(slot, i int) {
 		buf := scratch[slot*2*(wide+n):][:2*(wide+n)]
@@ -61,23 +73,6 @@ func (m *maxPooling) forward(t *Tape, y []float32) {
 		src := m.x[i*m.size:][:m.size]
 		for r, v := range m.ys {
 			out := y[(i*len(m.ys)+r)*len(m.xs):][:len(m.xs)]
-			if m.at == nil {
-				above := src[v.lo*m.w:]
-				for q := v.lo + 1; q < v.hi; q++ {
-					simd.Max(mid, src[q*m.w:], above)
-					above = mid
-				}
-				if v.hi-v.lo < 2 {
-					copy(mid, above)
-				}
-				left := tall
-				for k := 1; k < m.taps; k++ {
-					simd.Max(top, tall[k:], left)
-					left = top
-				}
-				simd.CopyRows(out, len(out), left, n, 1, len(out), m.step)
-				continue
-			}
 			copy(mid, src[v.lo*m.w:])
 			clear(midAt)
 			for q := v.lo + 1; q < v.hi; q++ {
@@ -99,6 +94,32 @@ func (m *maxPooling) forward(t *Tape, y []float32) {
 		}
 	})
 	t.recycle(scratch)
+}
+
+// values stores the results of a plane. Several rows are as good as one for the steps along columns: values past the end
+// of a row, which see the next one, are not used.
+func (m *maxPooling) values(y, src, scratch []float32, wide, inner int) {
+	tall, top := scratch[:len(scratch)/2], scratch[len(scratch)/2:]
+	simd.Fill(tall, float32(math.Inf(-1)))
+	for r0 := 0; r0 < len(m.ys); r0 += poolRows {
+		rows := min(poolRows, len(m.ys)-r0)
+		for r, v := range m.ys[r0 : r0+rows] {
+			mid, above := tall[r*wide+m.pad:][:inner], src[v.lo*m.w:]
+			for q := v.lo + 1; q < v.hi; q++ {
+				simd.Max(mid, src[q*m.w:], above)
+				above = mid
+			}
+			if v.hi-v.lo < 2 {
+				copy(mid, above)
+			}
+		}
+		left, n := tall, rows*wide-m.taps+1
+		for k := 1; k < m.taps; k++ {
+			simd.Max(top[:n], tall[k:], left)
+			left = top
+		}
+		simd.CopyRows(y[r0*len(m.xs):], len(m.xs), left, wide, rows, len(m.xs), m.step)
+	}
 }
 
 // corner is the place in a plane from which those of window c of row v count.
