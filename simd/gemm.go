@@ -10,8 +10,8 @@ package simd
 //	gemm_epilogue.go  finished rows of C get their bias, activation and residual
 //
 // Beside this path, gemm_packed.go lays a weight out ahead of time, and gemm_gather.go collects the B of a
-// convolution; gemm_window.go reads the B of a convolution in place for few filters, and gemm_slide.go for filters that
-// were laid out ahead of time. gemm_amd64.go and gemm_arm64.go hold the kernels in assembly. Sizes of tiles stand in
+// convolution. gemm_window.go multiplies a B in place, and gemm_slide.go reads pixels in place for filters that were laid
+// out ahead of time. gemm_amd64.go and gemm_arm64.go hold the kernels in assembly. Sizes of tiles stand in
 // internal/gemmgen/tiles.go, which writes that assembly.
 
 import "fmt"
