@@ -7,20 +7,33 @@ import "github.com/fovea-ml/fovea/simd"
 
 // slides reports whether the forward pass uses filters packed ahead of time.
 func (g *convShape) slides() bool {
-	if g.depthwise() || g.pointwise() || g.n*g.co*g.positions() == 0 {
+	if g.depthwise() || g.n*g.co*g.positions() == 0 {
 		return false
+	}
+	if g.pointwise() {
+		return g.list == nil && g.ci >= deep && fillsLanes(g.co) && g.positions() >= fullRow
 	}
 	s := g.sliding()
 	return s.slides()
 }
 
+// deep is the number of channels from which a 1×1 convolution is faster with packed filters than as a plain product: its
+// tiles are transposed at the end, which takes 5 % of the time at 256 channels.
+const deep = 256
+
+// fullRow is the number of positions of a tile that use the processor well.
+const fullRow = 4
+
+// fillsLanes reports whether filters use the lanes of packed filters well: a filter less than a multiple of 16 wastes a
+// lane.
+func fillsLanes(filters int) bool {
+	const lanes = 16
+	return filters >= 2*lanes && 8*filters >= 7*roundUp(filters, lanes)
+}
+
 // slides reports whether packed filters are faster than panels of positions. The choice depends on shapes alone.
 func (s *sliding) slides() bool {
-	const (
-		lanes = 16 // a filter less than a multiple of it wastes a lane
-		row   = 4  // positions of a tile that use the processor well
-	)
-	if s.co < 2*lanes || 8*s.co < 7*roundUp(s.co, lanes) || s.x.out < row {
+	if !fillsLanes(s.co) || s.x.out < fullRow {
 		return false
 	}
 	p := slidingPlan{images: 1, strip: s.x.out, chunk: s.ci}

@@ -269,7 +269,7 @@ func (g *convShape) forward(t *Tape, y []float32, beta float32, x, w []float32, 
 	case g.depthwise():
 		g.depthwiseForward(t, y, beta, x, w, end)
 	case g.pointwise():
-		g.pointwiseForward(t, y, beta, x, w, end)
+		g.pointwiseForward(t, y, beta, x, w, filters, end)
 	default:
 		s := g.sliding()
 		s.end, s.beta, s.filters = end, beta, filters
@@ -288,18 +288,20 @@ func (g *convShape) sliding() sliding {
 }
 
 // pointwiseForward multiplies the images as they lie in memory.
-func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []float32, end convEnd) {
+func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []float32, filters []*simd.Packed, end convEnd) {
 	size := g.positions()
 	g.eachProblem(t, func(inner *simd.Workers, i, k int) {
 		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*size, size)
-		weight := simd.Matrix{Data: g.weight(w, k), Stride: g.ci}
-		if g.list != nil {
+		weight, dst := simd.Matrix{Data: g.weight(w, k), Stride: g.ci}, g.after(y, i, k)
+		switch {
+		case g.list != nil:
 			rows := func(c int) []float32 { return g.list.plane(i*g.ci+c, size) }
-			simd.GemmRows(inner, g.co, size, g.ci, weight, rows, beta, g.after(y, i, k), size, ep)
-			return
+			simd.GemmRows(inner, g.co, size, g.ci, weight, rows, beta, dst, size, ep)
+		case filters != nil:
+			simd.GemmFilters(inner, size, filters[k], simd.Matrix{Data: g.before(x, i, k), Stride: size}, beta, dst, size, ep)
+		default:
+			simd.Gemm(inner, g.co, size, g.ci, weight, simd.Matrix{Data: g.before(x, i, k), Stride: size}, beta, dst, size, ep)
 		}
-		images := simd.Matrix{Data: g.before(x, i, k), Stride: size}
-		simd.Gemm(inner, g.co, size, g.ci, weight, images, beta, g.after(y, i, k), size, ep)
 	})
 }
 

@@ -8,13 +8,14 @@ var gemmKernels = [...]*gemmKernel{Generic: &gemmGeneric, NEON: &gemmNEON}
 // so that A is always packed, 8 wide.
 var gemmNEON = gemmKernel{
 	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 384, mc: 256,
-	multiply:  multiplyNEON,
-	slide:     slidesNEON,
-	transpose: transposeNEON,
-	halves:    true,
-	packPanel: packPanelNEON,
-	peak:      peakNEON,
-	peakFlops: peakNEONFlops,
+	multiply:   multiplyNEON,
+	slide:      slidesNEON,
+	slidesPast: true,
+	transpose:  transposeNEON,
+	halves:     true,
+	packPanel:  packPanelNEON,
+	peak:       peakNEON,
+	peakFlops:  peakNEONFlops,
 }
 
 // multiplyNEON runs the tiles. A tile at an edge of C goes through a full tile beside it.

@@ -50,6 +50,24 @@ func TestGemmStaysInside(t *testing.T) {
 	})
 }
 
+// A product with packed filters reads nothing past its B, which needs no slack.
+func TestGemmFiltersStayInside(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(7, 7))
+		for range 30 {
+			m, n, k := sizes(rng, kern)
+			k = max(1, min(k, 50))
+			b := newGuarded(t, max(4*k*n, 1)).floats(k*n, true)
+			copy(b, randomFloats(k*n, 1))
+			filters := PackFilters(nil, k, m, Matrix{Data: randomFloats(m*k, 2), Stride: k, Trans: true})
+			c := newGuarded(t, max(4*m*n, 1)).floats(m*n, true)
+			GemmFilters(nil, n, filters, Matrix{Data: b, Stride: n}, 0, c, n, nil)
+			GemmFilters(nil, n, filters, Matrix{Data: b, Stride: n}, 1, c, n, nil)
+		}
+	})
+}
+
 // Gathering reads no further than its slack, and writes nothing outside C.
 func TestGemmGatherStaysInside(t *testing.T) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

@@ -23,6 +23,8 @@ type gemmKernel struct {
 	multiply func(t *gemmTile)
 	// slide is multiply with an A that is gathered: element (i, k) of a tile is i + taps[k] elements from its spot.
 	slide func(t *gemmTile)
+	// slidesPast says that slide may read up to GatherSlack elements past the last position of a tile.
+	slidesPast bool
 	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
 	// halves says that multiply widens a B in half precision as it loads it.

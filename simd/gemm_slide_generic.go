@@ -2,18 +2,18 @@ package simd
 
 import "unsafe"
 
-// slideGeneric computes tiles of gathered rows, two rows at a time. The second of a last pair may be in the slack of
-// the data; it is not written.
+// slideGeneric computes tiles of gathered rows, two rows at a time. A last row is computed twice and written once.
 func slideGeneric(t *gemmTile) {
 	taps := unsafe.Slice(t.taps, t.k)
 	for _, spot := range unsafe.Slice(t.spots, t.tiles) {
 		for r := 0; r < t.rows; r += 2 {
 			var sum [2][genericTile]float32
 			a := unsafe.Add(t.a, spot.a+4*r)
+			second := min(1, t.rows-r-1)
 			c := unsafe.Add(t.c, spot.c+r*t.ldc)
 			for k := 0; k < t.k; k += t.chain {
 				var chain [2][genericTile]float32
-				slide2x4(&chain, a, unsafe.Add(t.b, 4*k*genericTile), taps[k:min(t.k, k+t.chain)])
+				slide2x4(&chain, a, second, unsafe.Add(t.b, 4*k*genericTile), taps[k:min(t.k, k+t.chain)])
 				if k == 0 {
 					sum = chain
 					continue
@@ -38,13 +38,12 @@ func slideGeneric(t *gemmTile) {
 	}
 }
 
-// slide2x4 sets sum to the product of two gathered rows and a panel of B.
-func slide2x4(sum *[2][genericTile]float32, a, b unsafe.Pointer, taps []int) {
+// slide2x4 sets sum to the product of two gathered rows, second elements apart, and a panel of B.
+func slide2x4(sum *[2][genericTile]float32, a unsafe.Pointer, second int, b unsafe.Pointer, taps []int) {
 	var c00, c01, c02, c03, c10, c11, c12, c13 float32
 	for q, tap := range taps {
-		x := (*[2]float32)(unsafe.Add(a, 4*tap))
 		y := (*[genericTile]float32)(unsafe.Add(b, q*4*genericTile))
-		a0, a1 := x[0], x[1]
+		a0, a1 := *(*float32)(unsafe.Add(a, 4*tap)), *(*float32)(unsafe.Add(a, 4*(tap+second)))
 		b0, b1, b2, b3 := y[0], y[1], y[2], y[3]
 		c00 += a0 * b0
 		c10 += a1 * b0

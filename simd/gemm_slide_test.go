@@ -88,6 +88,35 @@ func TestGemmGatherPacked(t *testing.T) {
 	})
 }
 
+// A product with packed filters has the bits of Gemm. Its B ends with the last element.
+func TestGemmFilters(t *testing.T) {
+	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
+		rng := rand.New(rand.NewPCG(21, 3))
+		for i := range 80 {
+			m, n, k := 1+rng.IntN(70), 1+rng.IntN(50), 1+rng.IntN(60)
+			if i%8 == 0 {
+				n, k = 1+rng.IntN(300), 380+rng.IntN(500) // several blocks and strips
+			}
+			a, stride, ldc := randomFloats(m*k, uint64(i)), n+rng.IntN(3), n+rng.IntN(3)
+			b := Matrix{Data: randomFloats((k-1)*stride+n, uint64(i)+1), Stride: stride}
+			before, beta := randomFloats((m-1)*ldc+n, uint64(i)+2), [...]float32{0, 1, .5}[rng.IntN(3)]
+			ep := &Epilogue{RowBias: randomFloats(m, 4), Act: ActRelu}
+			want := slices.Clone(before)
+			Gemm(nil, m, n, k, Matrix{Data: a, Stride: k}, b, beta, want, ldc, ep)
+			filters := PackFilters(nil, k, m, Matrix{Data: a, Stride: k, Trans: true})
+			for _, w := range []*Workers{nil, NewWorkers(3)} {
+				got := slices.Clone(before)
+				GemmFilters(w, n, filters, b, beta, got, ldc, ep)
+				for j, v := range got {
+					if math.Float32bits(v) != math.Float32bits(want[j]) {
+						t.Fatalf("m=%d n=%d k=%d stride=%d beta=%g on %d threads: C[%d] = %x, want %x", m, n, k, stride, beta, w.Limit(), j, v, want[j])
+					}
+				}
+			}
+		}
+	})
+}
+
 // Filters in half precision give the bits of the widened numbers.
 func TestPackFilterRows(t *testing.T) {
 	const m, k, n = 45, 300, 77
@@ -135,6 +164,9 @@ func TestGemmGatherPackedPanics(t *testing.T) {
 	for want, f := range map[string]func(){
 		"expected filters": func() {
 			GemmGatherPacked(nil, 4, Pack(nil, 900, 2, Matrix{make([]float32, 1800), 2, false}), b, 9, 0, data, 4, nil)
+		},
+		"B that is not transposed": func() {
+			GemmFilters(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), Matrix{data, 9, true}, 0, data, 4, nil)
 		},
 		"expected a block": func() {
 			GemmGatherPacked(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), b, 0, 0, data, 4, nil)
