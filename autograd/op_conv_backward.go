@@ -25,8 +25,8 @@ func (g *convShape) inputGrad(t *Tape, dx []float32, beta float32, dy, w []float
 		})
 		return
 	}
-	if beta == 0 && (min(g.sy, g.h) > g.kh || min(g.sx, g.w) > g.kw || g.dy > 1 && g.sy > 1 || g.dx > 1 && g.sx > 1) {
-		// Some phases have no taps.
+	if beta == 0 && (g.sy > g.kh || g.sx > g.kw || g.dy > 1 && g.sy > 1 || g.dx > 1 && g.sx > 1) {
+		// Some phases may have no taps.
 		t.each(len(dx), 1, func(lo, hi int) { clear(dx[lo:hi]) })
 	}
 	turned := t.scratch(len(w))
