@@ -159,7 +159,7 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 		slot = &s.packs[1]
 		k, n = cols, rows
 	}
-	return s.packed(slot, func(f *form) []*simd.Packed {
+	return s.packed(slot, 1, func(f *form) []*simd.Packed {
 		if f.starts == nil {
 			return []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans})}
 		}
@@ -167,9 +167,10 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 	})[0]
 }
 
-// filters is panels for the weight [groups·co, taps] of a convolution: it returns the filters of each group.
+// filters is panels for the weight [groups·co, taps] of a convolution: it returns the filters of each group. A weight
+// that is used with several numbers of groups is packed again at each change.
 func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed {
-	return s.packed(&s.packs[2], func(f *form) []*simd.Packed {
+	return s.packed(&s.packs[2], groups, func(f *form) []*simd.Packed {
 		ps := make([]*simd.Packed, groups)
 		for g := range ps {
 			from := g * co * taps
@@ -183,11 +184,12 @@ func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed 
 	})
 }
 
-// packed returns the operands in a slot, which make makes anew when the values or the instruction set changed.
-func (s *storage) packed(slot *atomic.Pointer[pack], make func(f *form) []*simd.Packed) []*simd.Packed {
+// packed returns the operands in a slot, one for each group. make makes them anew when the values, the instruction set or
+// the number of groups changed.
+func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form) []*simd.Packed) []*simd.Packed {
 	fresh := func() *pack {
 		p := slot.Load()
-		if p == nil || p.version != s.version.Load() || p.level != simd.Current() {
+		if p == nil || p.version != s.version.Load() || p.level != simd.Current() || len(p.panels) != groups {
 			return nil
 		}
 		return p
