@@ -153,7 +153,7 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image,
 	rows := (a+strip-1)/s.x.out + 1 - row
 	g := p.gather(scratch[:p.size], a, row)
 	if images > 1 {
-		g.Height, g.Image = s.y.out, p.image
+		g.Height, g.Image = rows, p.image
 	}
 	var inner *simd.Workers
 	if p.shared {

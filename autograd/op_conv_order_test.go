@@ -30,7 +30,9 @@ var convOrders = []struct {
 	{[]int{1, 3, 40, 40}, []int{4, 3, 17, 17}, Conv2dOptions{}},                       // a window is larger than a block
 	{[]int{1, 70, 3, 1500}, []int{4, 70, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}}, // several strips
 	{[]int{2, 128, 8, 8}, []int{128, 4, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}, Groups: 32}},
-	{[]int{1, 5, 4, 4}, []int{3, 5, 2, 2}, Conv2dOptions{Stride: [2]int{5, 5}}}, // pixels that no tap sees
+	{[]int{5, 3, 10, 10}, []int{32, 3, 3, 3}, Conv2dOptions{Padding: [2]int{1, 1}}},                    // images of a task are cut to strips
+	{[]int{1, 5, 4, 4}, []int{3, 5, 2, 2}, Conv2dOptions{Stride: [2]int{5, 5}}},                        // pixels that no tap sees
+	{[]int{2, 3, 1, 7}, []int{4, 3, 1, 4}, Conv2dOptions{Stride: [2]int{3, 1}, Padding: [2]int{2, 0}}}, // none at all
 }
 
 // pixel is the padded image's pixel at tap k of position p, and its place in the image, or -1.
