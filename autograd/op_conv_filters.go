@@ -49,7 +49,7 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 	positions := s.y.out * s.x.out
 	p := slidingPlan{images: 1, strip: positions, strips: 1, chunk: s.ci}
 	problems := s.n * s.groups
-	if problems < 2*threads && p.lay(s) <= 2*planesMost && s.co >= 32*threads {
+	if problems < 2*threads && p.lay(s) <= 2*planesMost && p.sums <= sharedMost && s.co >= 32*threads {
 		// One image after the other. Threads divide the filters.
 		p.shared = threads > 1
 		return p

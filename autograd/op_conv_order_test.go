@@ -185,7 +185,7 @@ func TestConv2dOrder(t *testing.T) {
 // TestSlidingPlan: scratch stays within its budget, for images and channels of any size.
 func TestSlidingPlan(t *testing.T) {
 	for _, size := range []int{1, 7, 15, 100, 1000, 5000} {
-		for _, channels := range [][2]int{{1, 1}, {3, 64}, {64, 3}, {512, 512}, {2048, 512}} {
+		for _, channels := range [][2]int{{1, 1}, {1, 512}, {3, 64}, {64, 3}, {512, 512}, {2048, 512}} {
 			for _, kernel := range []int{1, 3, 7} {
 				for _, stride := range []int{1, 2} {
 					for _, threads := range []int{1, 2, 16} {
@@ -193,32 +193,34 @@ func TestSlidingPlan(t *testing.T) {
 						for k := range kernel {
 							y.taps = append(y.taps, k-kernel/2)
 						}
-						s := &sliding{y: y, x: y, n: 64, groups: 1, ci: channels[0], co: channels[1], rowStep: size, step: stride}
-						if s.slides() {
-							s.filters = make([]*simd.Packed, 1)
-						}
-						p := s.plan(threads)
-						least := newPlanes(y, y, stripRows(min(stripUnit, size*size), size, size)).size * min(s.ci, max(1, 256/kernel/kernel))
-						most := max(planesMost, least+simd.GatherSlack+16)
-						if s.filters != nil {
-							most = 2 * planesMost // a task has all channels
-						} else if p.shared {
-							most = sharedMost
-						}
-						next := 0
-						for i := range p.strips {
-							a, n := s.strip(&p, i)
-							if a != next || n < 1 || n > p.strip {
-								t.Errorf("strip %d of %d begins at %d and has %d positions of at most %d", i, p.strips, a, n, p.strip)
+						for _, n := range []int{1, 64} {
+							s := &sliding{y: y, x: y, n: n, groups: 1, ci: channels[0], co: channels[1], rowStep: size, step: stride}
+							if s.slides() {
+								s.filters = make([]*simd.Packed, 1)
 							}
-							next = a + n
-						}
-						if next != size*size {
-							t.Errorf("strips end at %d of %d", next, size*size)
-						}
-						if p.size > most || p.sums > max(sharedMost, s.co*stripUnit) || p.strip < 1 || p.chunk < 1 || p.images < 1 {
-							t.Errorf("%dx%d, channels %v, kernel %d, stride %d, %d threads: %d elements of planes, %d of results, of %d",
-								size, size, channels, kernel, stride, threads, p.size, p.sums, most)
+							p := s.plan(threads)
+							least := newPlanes(y, y, stripRows(min(stripUnit, size*size), size, size)).size * min(s.ci, max(1, 256/kernel/kernel))
+							most := max(planesMost, least+simd.GatherSlack+16)
+							if s.filters != nil {
+								most = 2 * planesMost // a task has all channels
+							} else if p.shared {
+								most = sharedMost
+							}
+							next := 0
+							for i := range p.strips {
+								a, n := s.strip(&p, i)
+								if a != next || n < 1 || n > p.strip {
+									t.Errorf("strip %d of %d begins at %d and has %d positions of at most %d", i, p.strips, a, n, p.strip)
+								}
+								next = a + n
+							}
+							if next != size*size {
+								t.Errorf("strips end at %d of %d", next, size*size)
+							}
+							if p.size > most || p.sums > max(sharedMost, s.co*stripUnit) || p.strip < 1 || p.chunk < 1 || p.images < 1 {
+								t.Errorf("%d images %dx%d, channels %v, kernel %d, stride %d, %d threads: %d elements of planes, %d of results, of %d",
+									n, size, size, channels, kernel, stride, threads, p.size, p.sums, most)
+							}
 						}
 					}
 				}
