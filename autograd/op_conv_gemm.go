@@ -292,7 +292,10 @@ func (g *convShape) pointwiseForward(t *Tape, y []float32, beta float32, x, w []
 	size := g.positions()
 	g.eachProblem(t, func(inner *simd.Workers, i, k int) {
 		ep := end.epilogue(k*g.co, g.co, (i*g.groups+k)*g.co*size, size)
-		weight, dst := simd.Matrix{Data: g.weight(w, k), Stride: g.ci}, g.after(y, i, k)
+		weight, dst := simd.Matrix{Stride: g.ci}, g.after(y, i, k)
+		if filters == nil {
+			weight.Data = g.weight(w, k)
+		}
 		switch {
 		case g.list != nil:
 			rows := func(c int) []float32 { return g.list.plane(i*g.ci+c, size) }

@@ -22,6 +22,10 @@ func drawConv(rng *rand.Rand) (xs, ws []int, o Conv2dOptions) {
 		Act:      []Activation{ActNone, ActRelu, ActSilu}[rng.IntN(3)],
 	}
 	kernel := [2]int{1 + rng.IntN(4), 1 + rng.IntN(4)}
+	if rng.IntN(8) == 0 { // a product of images as they are
+		kernel, o.Stride, o.Padding = [2]int{1, 1}, [2]int{}, [2]int{}
+		ci = few(ci, deep+rng.IntN(200))
+	}
 	size := [2]int{}
 	for i, k := range kernel {
 		least := max(1, max(1, o.Dilation[i])*(k-1)+1-2*o.Padding[i])
@@ -37,8 +41,8 @@ func drawConv(rng *rand.Rand) (xs, ws []int, o Conv2dOptions) {
 // without, on one to four threads, and image by image. Some pixels are Inf or NaN, which must not reach the
 // neighbors that a kernel computes and throws away.
 func TestConv2dRandom(t *testing.T) {
-	rng := rand.New(rand.NewPCG(31, 7))
-	slides, cut := 0, 0
+	rng := rand.New(rand.NewPCG(31, 9))
+	slides, products, cut := 0, 0, 0
 	for i := range 150 {
 		xs, ws, o := drawConv(rng)
 		x, w := normals(uint64(i), elements("test", xs)), normals(uint64(i)+1000, elements("test", ws))
@@ -109,7 +113,9 @@ func TestConv2dRandom(t *testing.T) {
 			slides++
 			s := g.sliding()
 			s.filters = make([]*simd.Packed, 1)
-			if p := s.plan(2); p.images > 1 && p.strips > 1 {
+			if g.pointwise() {
+				products++
+			} else if p := s.plan(2); p.images > 1 && p.strips > 1 {
 				cut++
 			}
 		}
@@ -136,8 +142,8 @@ func TestConv2dRandom(t *testing.T) {
 			break
 		}
 	}
-	if slides < 30 || cut < 1 {
-		t.Errorf("%d convolutions had packed filters, of %d several images were cut to strips", slides, cut)
+	if slides < 30 || products < 2 || cut < 1 {
+		t.Errorf("%d convolutions had packed filters, %d were products, of %d several images were cut to strips", slides, products, cut)
 	}
 }
 
