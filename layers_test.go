@@ -34,6 +34,7 @@ var layers = [][]string{
 	{"vision/internal/jpeg"},
 	{"vision"},
 	{"vision/boxes", "vision/draw"},
+	{"text/internal/regex"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
