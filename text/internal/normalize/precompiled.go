@@ -1,0 +1,186 @@
+package normalize
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fovea-ml/fovea/text/internal/chars"
+)
+
+// A precompiled replaces characters and short graphemes by the rules of a SentencePiece model. Its charsmap is the length in bytes
+// of a double array, the double array (darts-clone: uint32, little endian), and the replacements, each of which ends at a NUL.
+type precompiled struct {
+	units []uint32
+	texts string
+	ascii [128]bool // a rule begins with this character
+}
+
+func parsePrecompiled(f *fields, _ int) Normalizer {
+	text := required[string](f, "precompiled_charsmap")
+	if f.err != nil {
+		return nil
+	}
+	charsmap, err := base64.StdEncoding.DecodeString(text)
+	var n *precompiled
+	if err == nil {
+		n, err = newPrecompiled(charsmap)
+	}
+	if err != nil {
+		f.err = fmt.Errorf("precompiled_charsmap: %w", err)
+	}
+	return n
+}
+
+func newPrecompiled(charsmap []byte) (*precompiled, error) {
+	if len(charsmap) < 4 {
+		return nil, fmt.Errorf("expected at least 4 bytes, found %d", len(charsmap))
+	}
+	size, rest := binary.LittleEndian.Uint32(charsmap), charsmap[4:]
+	size -= size % 4
+	if size == 0 || int64(size) > int64(len(rest)) {
+		return nil, fmt.Errorf("expected a trie of 4 to %d bytes, found %d", len(rest), size)
+	}
+	if !utf8.Valid(rest[size:]) {
+		return nil, fmt.Errorf("replacements: expected UTF-8")
+	}
+	n := &precompiled{units: make([]uint32, size/4), texts: string(rest[size:])}
+	for i := range n.units {
+		n.units[i] = binary.LittleEndian.Uint32(rest[4*i:])
+	}
+	for c := range n.ascii {
+		_, n.ascii[c] = n.find(string(rune(c)))
+	}
+	return n, nil
+}
+
+// find returns the replacement of the shortest rule that text begins with. A rule beyond the trie or the replacements is none.
+func (n *precompiled) find(text string) (string, bool) {
+	at := offset(n.units[0])
+	for i := 0; i < len(text); i++ {
+		c := uint32(text[i])
+		at ^= c
+		if c == 0 || at >= uint32(len(n.units)) {
+			return "", false
+		}
+		unit := n.units[at]
+		if unit&(1<<31|0xFF) != c {
+			return "", false
+		}
+		at ^= offset(unit)
+		if unit>>8&1 == 0 {
+			continue
+		}
+		if at >= uint32(len(n.units)) {
+			return "", false
+		}
+		start := int(n.units[at] &^ (1 << 31))
+		if start > len(n.texts) || start < len(n.texts) && !utf8.RuneStart(n.texts[start]) {
+			return "", false
+		}
+		to, _, _ := strings.Cut(n.texts[start:], "\x00")
+		return to, true
+	}
+	return "", false
+}
+
+// offset returns the distance to the children of a unit.
+func offset(unit uint32) uint32 { return unit >> 10 << (unit & (1 << 9) >> 6) }
+
+func (n *precompiled) Normalize(sc *Scratch, s String) String {
+	text := s.text
+	w := charsmapWriter{sc: sc, s: s}
+	for i := n.plain(text, 0); i < len(text); i = n.plain(text, i) {
+		size := chars.Grapheme(text[i:])
+		end := i + size
+		if size < 6 {
+			if to, ok := n.find(text[i:end]); ok {
+				w.replace(i, end, to)
+				i = end
+				continue
+			}
+		}
+		for i < end {
+			_, size := utf8.DecodeRuneInString(text[i:end])
+			if to, ok := n.find(text[i : i+size]); ok {
+				w.replace(i, i+size, to)
+			}
+			i += size
+		}
+	}
+	return w.String()
+}
+
+// plain returns the end of the longest run of text from byte i on that has no rules.
+func (n *precompiled) plain(text string, i int) int {
+	for i < len(text) && text[i] < utf8.RuneSelf && !n.ascii[text[i]] && (i+1 == len(text) || text[i+1] < utf8.RuneSelf) {
+		i++
+	}
+	return i
+}
+
+// A charsmapWriter passes changes on to an Editor, one late: a later replacement may drop runes after the last rune. The
+// accounts of the reference, which it follows, forget the dropped runes where nothing was written before.
+type charsmapWriter struct {
+	sc     *Scratch
+	s      String
+	e      *Editor // nil until something changes
+	kept   int     // the text before was written, but for the last rune
+	last   rune
+	change int
+	held   bool // last and change wait
+}
+
+// keep writes the text from kept to i as it is.
+func (w *charsmapWriter) keep(i int) {
+	if w.kept == i {
+		return
+	}
+	w.flush()
+	r, size := utf8.DecodeLastRuneInString(w.s.text[w.kept:i])
+	w.e.Keep(w.kept, i-size)
+	w.last, w.change, w.held = r, 0, true
+	w.kept = i
+}
+
+// flush writes the last rune.
+func (w *charsmapWriter) flush() {
+	if w.held {
+		w.e.Put(w.last, w.change)
+		w.held = false
+	}
+}
+
+// replace writes the text to in the place of bytes i to j.
+func (w *charsmapWriter) replace(i, j int, to string) {
+	if w.e == nil {
+		w.e = w.s.Edit(w.sc)
+	}
+	w.keep(i)
+	w.kept = j
+	left := utf8.RuneCountInString(to)
+	more := left - utf8.RuneCountInString(w.s.text[i:j])
+	for _, r := range to {
+		w.flush()
+		w.last, w.change, w.held = r, 0, true
+		if left <= more {
+			w.change = 1
+		}
+		left--
+	}
+	if more < 0 && w.held {
+		w.change += more
+	}
+}
+
+// String returns the changed text.
+func (w *charsmapWriter) String() String {
+	if w.e == nil {
+		return w.s
+	}
+	w.keep(len(w.s.text))
+	w.flush()
+	return w.e.String()
+}
