@@ -36,6 +36,7 @@ var layers = [][]string{
 	{"vision/boxes", "vision/draw"},
 	{"text/internal/chars", "text/internal/regex"},
 	{"text/internal/normalize"},
+	{"text/internal/split"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
