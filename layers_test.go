@@ -36,7 +36,7 @@ var layers = [][]string{
 	{"vision/boxes", "vision/draw"},
 	{"text/internal/chars", "text/internal/regex", "text/internal/trie"},
 	{"text/internal/model", "text/internal/normalize"},
-	{"text/internal/split"},
+	{"text/internal/split", "text/internal/train"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
