@@ -37,6 +37,7 @@ var layers = [][]string{
 	{"text/internal/chars", "text/internal/regex", "text/internal/trie"},
 	{"text/internal/model", "text/internal/normalize"},
 	{"text/internal/split", "text/internal/train"},
+	{"text"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},

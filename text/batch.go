@@ -1,0 +1,57 @@
+package text
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// EncodeBatch encodes inputs on all processors, and pads them to one length where the options say so. The encodings have the
+// order of the inputs. An error names the input.
+func (t *Tokenizer) EncodeBatch(ctx context.Context, inputs []Input, o Options) ([]*Encoding, error) {
+	out := make([]*Encoding, len(inputs))
+	errs := make([]error, len(inputs))
+	var next atomic.Int64
+	var failed atomic.Bool
+	encode := func() {
+		w, _ := t.working.Get().(*work)
+		if w == nil {
+			w = new(work)
+		}
+		defer t.working.Put(w)
+		for !failed.Load() && ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(inputs) {
+				return
+			}
+			if out[i], errs[i] = t.encodeWith(w, inputs[i], o); errs[i] != nil {
+				failed.Store(true)
+			}
+		}
+	}
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(inputs)) - 1 {
+		group.Go(encode)
+	}
+	encode()
+	group.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("input %d: %w", i, err)
+		}
+	}
+	if o.Padding != nil {
+		if err := pad(out, o.Padding); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range out {
+		e.number()
+	}
+	return out, nil
+}

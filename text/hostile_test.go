@@ -1,0 +1,168 @@
+package text
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// protoMessage writes a protobuf.
+type protoMessage []byte
+
+func (m *protoMessage) bytes(n int, data []byte) {
+	*m = binary.AppendUvarint(*m, uint64(n)<<3|2)
+	*m = append(binary.AppendUvarint(*m, uint64(len(data))), data...)
+}
+
+func (m *protoMessage) number(n int, v uint64) {
+	*m = binary.AppendUvarint(binary.AppendUvarint(*m, uint64(n)<<3), v)
+}
+
+func (m *protoMessage) float(n int, v float32) {
+	*m = binary.LittleEndian.AppendUint32(binary.AppendUvarint(*m, uint64(n)<<3|5), math.Float32bits(v))
+}
+
+// smallPieces is a SentencePiece model.
+func smallPieces() []byte {
+	var m, trainer, normalizer protoMessage
+	for i, text := range []string{"<unk>", "<s>", "</s>", "▁", "a", "b", "▁a", "ab", "▁ab"} {
+		var p protoMessage
+		p.bytes(1, []byte(text))
+		p.float(2, -float32(i))
+		p.number(3, []uint64{2, 3, 3, 1, 1, 1, 1, 1, 1}[i])
+		m.bytes(1, p)
+	}
+	trainer.number(3, 2)
+	trainer.number(40, 0)
+	trainer.bytes(45, []byte("<unk>"))
+	normalizer.bytes(1, []byte("identity"))
+	m.bytes(2, trainer)
+	m.bytes(3, normalizer)
+	return m
+}
+
+// TestPiecesCut cuts a model everywhere: between pieces it is a shorter model, elsewhere an error that says where.
+func TestPiecesCut(t *testing.T) {
+	whole := smallPieces()
+	if m, err := parsePieces(whole); err != nil || len(m.pieces) != 9 || m.kind != 2 || m.pieces[8] != (piece{"▁ab", -8, 1}) {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	errors := 0
+	for n := range whole {
+		if _, err := parsePieces(whole[:n]); err != nil {
+			if errors++; n > 0 && !strings.Contains(err.Error(), "protobuf: expected a whole field at byte") {
+				t.Errorf("%d of %d bytes: %v", n, len(whole), err)
+			}
+		}
+	}
+	if errors < len(whole)*3/4 {
+		t.Errorf("%d errors for %d cuts", errors, len(whole))
+	}
+	for _, r := range readReference(t).Folders {
+		for name, content := range r.Files {
+			if !strings.HasSuffix(name, ".model") {
+				continue
+			}
+			files := fsOf(t, r.Files)
+			data := fsOf(t, map[string]string{name: content})[name].Data
+			for i := range 16 {
+				files[name] = &fstest.MapFile{Data: data[:len(data)*i/16]}
+				if tok, err := Open(files, OpenOptions{}); err == nil {
+					_, _ = tok.Encode("a text", Options{})
+				} else if !strings.Contains(err.Error(), name) && !strings.Contains(err.Error(), "token") {
+					t.Errorf("%s cut at %d/16: %v", name, i, err)
+				}
+			}
+		}
+	}
+}
+
+// TestManyTokens reads a list of added tokens that a quadratic method would not end.
+func TestManyTokens(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}, "added_tokens": [`)
+	const n = 200_000
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d,"content":"<%d>","single_word":false,"lstrip":false,"rstrip":false,"normalized":%v,"special":false}`, i+1, i, i%2 == 0)
+	}
+	b.WriteString(`]}`)
+	tok, err := Parse([]byte(b.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := tok.Encode(fmt.Sprintf("x<%d><0>", n-1), Options{})
+	if err != nil || len(e.IDs) != 3 || e.IDs[1] != n || e.IDs[2] != 1 {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// TestParseErrors names the field.
+func TestParseErrors(t *testing.T) {
+	const model = `"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}`
+	for data, want := range map[string]string{
+		``:                                  "tokenizer.json: invalid JSON",
+		`{}`:                                "model: expected an object, found none",
+		`{"other": 1, ` + model + `}`:       "other: unsupported field",
+		`{"version": "2.0", ` + model + `}`: `version: expected "1.0", found "2.0"`,
+		`{"added_tokens": [{"id": 1}], ` + model + `}`:                                                                                 "added_tokens: [0]: content: expected a value",
+		`{"truncation": {"max_length": 1, "strategy": "Both", "stride": 0}, ` + model + `}`:                                            "truncation: strategy: expected one of",
+		`{"padding": {"strategy": {"Fixed": -1}, "direction": "Left", "pad_id": 0, "pad_type_id": 0, "pad_token": ""}, ` + model + `}`: "at least 0, found -1",
+		`{"normalizer": {"type": "Magic"}, ` + model + `}`:                                                                             "Magic",
+		`{"pre_tokenizer": {"type": "Magic"}, ` + model + `}`:                                                                          "Magic",
+		`{"decoder": {"type": "Magic"}, ` + model + `}`:                                                                                `decoder: type: unsupported decoder "Magic"`,
+		`{"decoder": {"type": "Fuse", "x": 1}, ` + model + `}`:                                                                         "decoder: Fuse: x: unsupported field",
+		`{"decoder": {"type": "Replace", "pattern": {"Regex": "("}, "content": ""}, ` + model + `}`:                                    "decoder: Replace: pattern: Regex",
+		`{"decoder": {"type": "Metaspace", "replacement": "__"}, ` + model + `}`:                                                       "replacement: expected one character",
+		`{"decoder": ` + strings.Repeat(`{"type": "Sequence", "decoders": [`, 200) + strings.Repeat("]}", 200) + `, ` + model + `}`:    "at most 64 levels",
+		`{"model": {"type": "Magic"}}`:                                                                                                 "Magic",
+		`{"model": ` + strings.Repeat("[", 5000):                                                                                       "at most 900 values",
+	} {
+		_, err := Parse([]byte(data))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.80s: expected %q, found %v", data, want, err)
+		}
+	}
+}
+
+// TestOpenErrors names the file and the field.
+func TestOpenErrors(t *testing.T) {
+	const bert = `{"model_type": "bert"}`
+	for _, c := range []struct {
+		files map[string]string
+		want  string
+	}{
+		{map[string]string{}, "tokenizer.json"},
+		{map[string]string{"config.json": bert}, "expected a tokenizer.json, or vocab.txt for class BertTokenizer"},
+		{map[string]string{"config.json": `{"model_type": 3}`}, "config.json: model_type: expected text"},
+		{map[string]string{"config.json": `{"model_type": "canine"}`}, "unsupported class -CanineTokenizer"},
+		{map[string]string{"config.json": bert, "tokenizer_config.json": `[]`}, "tokenizer_config.json: expected an object"},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"do_lower_case": 1}`},
+			"tokenizer_config.json: do_lower_case: expected true or false, found number 1"},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"cls_token": null}`}, "cls_token: expected a token, found none"},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"cls_token": {"content": "x"}}`}, `cls_token: __type: expected "AddedToken"`},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"padding_side": "top"}`}, "padding_side: expected left or right"},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"fix_mistral_regex": true}`}, "fix_mistral_regex"},
+		{map[string]string{"config.json": bert, "vocab.txt": "\xff"}, "vocab.txt: expected UTF-8"},
+		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "added_tokens.json": `{"a": "b"}`}, "added_tokens.json: expected a whole number"},
+		{map[string]string{"config.json": `{"model_type": "gpt2"}`, "vocab.json": `{"a": 0}`}, "merges.txt"},
+		{map[string]string{"config.json": `{"model_type": "gpt2"}`, "vocab.json": `{"a": 0}`, "merges.txt": "a b c"}, "merges.txt: merge 0"},
+		{map[string]string{"config.json": `{"model_type": "gpt2"}`, "vocab.json": `{"a": 0}`, "merges.txt": "a b"}, "b"},
+		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer.model": ""}, "tokenizer.model: expected a SentencePiece model, found no pieces"},
+		{map[string]string{clipMerges: "x"}, clipMerges},
+	} {
+		files := fstest.MapFS{}
+		for name, content := range c.files {
+			files[name] = &fstest.MapFile{Data: []byte(content)}
+		}
+		_, err := Open(files, OpenOptions{})
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%v: expected %q, found %v", c.files, c.want, err)
+		}
+	}
+}

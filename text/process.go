@@ -1,0 +1,331 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
+)
+
+// processor adds special tokens to a text or a pair, and trims offsets. The parts that it returns are joined in their order.
+type processor interface {
+	// added returns the number of tokens that it adds to so many texts.
+	added(texts int) int
+	process(parts []*part, special bool) ([]*part, error)
+}
+
+// parseProcessor reads the "post_processor" object of a tokenizer.json. For null it returns nil.
+func parseProcessor(data []byte, depth int) (processor, error) {
+	if strictjson.Null(data) {
+		return nil, nil
+	}
+	typ, err := kind(data)
+	if err != nil {
+		return nil, err
+	}
+	var p processor
+	switch typ {
+	case "BertProcessing":
+		p, err = parseBert(data)
+	case "RobertaProcessing":
+		p, err = parseRoberta(data)
+	case "ByteLevel":
+		p, err = parseTrim(data)
+	case "TemplateProcessing":
+		p, err = parseTemplate(data)
+	case "Sequence":
+		p, err = parseProcessors(data, depth)
+	default:
+		return nil, fmt.Errorf("type: unsupported post-processor %q", typ)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", typ, err)
+	}
+	return p, nil
+}
+
+// specialToken is a token that a post-processor adds, as the pair [token, id] of a file.
+type specialToken struct {
+	token string
+	id    int
+}
+
+func (t *specialToken) UnmarshalJSON(data []byte) error {
+	var pair []json.RawMessage
+	if err := strictjson.Decode(data, &pair); err != nil {
+		return err
+	}
+	if len(pair) != 2 {
+		return fmt.Errorf("expected a token and its id, found %d values", len(pair))
+	}
+	var v struct {
+		Token string `json:"token"`
+		ID    int    `json:"id"`
+	}
+	if err := strictjson.Decode(fmt.Appendf(nil, `{"token": %s, "id": %s}`, pair[0], pair[1]), &v); err != nil {
+		return err
+	}
+	t.token, t.id = v.Token, v.ID
+	return checkID("id", t.id)
+}
+
+// run returns the part of one added token.
+func (t specialToken) run(typeID int) *part { return added([]int{t.id}, []string{t.token}, typeID) }
+
+// added returns a part of added tokens.
+func added(ids []int, tokens []string, typeID int) *part {
+	p := &part{ids: ids, tokens: tokens, offsets: make([][2]int, len(ids))}
+	p.words = slices.Repeat([]int{-1}, len(ids))
+	p.special = slices.Repeat([]bool{true}, len(ids))
+	p.setType(typeID)
+	return p
+}
+
+// wrap returns a part between added tokens; before and after may be nil. Only the added tokens count as special, and the
+// sequence is text i.
+func wrap(before, p, after *part, i int) *part {
+	out := &part{source: p.source}
+	for _, q := range []*part{before, p, after} {
+		if q == nil {
+			continue
+		}
+		out.ids = append(out.ids, q.ids...)
+		out.types = append(out.types, q.types...)
+		out.tokens = append(out.tokens, q.tokens...)
+		out.offsets = append(out.offsets, q.offsets...)
+		out.words = append(out.words, q.words...)
+		out.special = append(out.special, slices.Repeat([]bool{q != p}, q.len())...)
+	}
+	from := 0
+	if before != nil {
+		from = before.len()
+	}
+	out.ranges[i] = span{from, from + p.len(), true}
+	for _, o := range p.over {
+		out.over = append(out.over, wrap(before, o, after, i))
+	}
+	return out
+}
+
+// bertProcessor is "[CLS] A [SEP]" and "[CLS] A [SEP] B [SEP]".
+type bertProcessor struct {
+	Sep specialToken `json:"sep"`
+	Cls specialToken `json:"cls"`
+}
+
+func parseBert(data []byte) (processor, error) {
+	p := new(bertProcessor)
+	return p, decode(data, p, "type sep cls", "")
+}
+
+func (p *bertProcessor) added(texts int) int { return 1 + texts }
+
+func (p *bertProcessor) process(parts []*part, special bool) ([]*part, error) {
+	if !special {
+		return parts, nil
+	}
+	out := slices.Clone(parts)
+	for i, q := range parts {
+		if i == 0 {
+			out[i] = wrap(p.Cls.run(0), q, p.Sep.run(0), 0)
+		} else {
+			out[i] = wrap(nil, q, p.Sep.run(1), 1)
+		}
+	}
+	return out, nil
+}
+
+// robertaProcessor is "<s> A </s>" and "<s> A </s></s> B </s>", with all types 0.
+type robertaProcessor struct {
+	Sep       specialToken `json:"sep"`
+	Cls       specialToken `json:"cls"`
+	Trim      bool         `json:"trim_offsets"`
+	AddPrefix bool         `json:"add_prefix_space"`
+}
+
+func parseRoberta(data []byte) (processor, error) {
+	p := new(robertaProcessor)
+	return p, decode(data, p, "type sep cls trim_offsets add_prefix_space", "")
+}
+
+func (p *robertaProcessor) added(texts int) int { return 2 * texts }
+
+func (p *robertaProcessor) process(parts []*part, special bool) ([]*part, error) {
+	out := make([]*part, len(parts))
+	for i, q := range parts {
+		q = q.clone()
+		if p.Trim {
+			q = q.trim(p.AddPrefix)
+		}
+		q.setType(0)
+		if special {
+			for _, o := range q.over { // without special tokens their types stay, as in the reference
+				o.setType(0)
+			}
+			before := p.Sep
+			if i == 0 {
+				before = p.Cls
+			}
+			q = wrap(before.run(0), q, p.Sep.run(0), min(i, 1))
+		}
+		out[i] = q
+	}
+	return out, nil
+}
+
+// trimProcessor takes the spaces at the ends of tokens of ByteLevel out of their offsets.
+type trimProcessor struct {
+	AddPrefix bool `json:"add_prefix_space"`
+	Trim      bool `json:"trim_offsets"`
+}
+
+func parseTrim(data []byte) (processor, error) {
+	p := new(trimProcessor)
+	return p, decode(data, p, "type add_prefix_space trim_offsets", "use_regex")
+}
+
+func (p *trimProcessor) added(int) int { return 0 }
+
+func (p *trimProcessor) process(parts []*part, _ bool) ([]*part, error) {
+	out := make([]*part, len(parts))
+	for i, q := range parts {
+		q = q.clone()
+		if p.Trim {
+			q = q.trim(p.AddPrefix)
+		}
+		if i < len(q.ranges) {
+			q.setSequence(i)
+		}
+		out[i] = q
+	}
+	return out, nil
+}
+
+// clone returns a copy whose fields may be replaced.
+func (p *part) clone() *part {
+	q := *p
+	q.over = make([]*part, len(p.over))
+	for i, o := range p.over {
+		q.over[i] = o.clone()
+	}
+	return &q
+}
+
+// trim returns p with offsets that leave out the spaces at both ends of each token. One leading space of the first token
+// stays where prefix says that it was added: it has no place in the text.
+func (p *part) trim(prefix bool) *part {
+	offsets := p.offsets
+	for i, token := range p.tokens {
+		leading, trailing := edgeSpaces(token)
+		if leading == 0 && trailing == 0 {
+			continue
+		}
+		if &offsets[0] == &p.offsets[0] {
+			offsets = slices.Clone(offsets)
+		}
+		from, to := offsets[i][0], offsets[i][1]
+		if prefix && leading == 1 && (i == 0 || from == 0) {
+			leading = 0
+		}
+		text := p.textOf(i)
+		for ; leading > 0 && from < to; leading-- {
+			_, size := utf8.DecodeRuneInString(text[from:])
+			from += size
+		}
+		end := to
+		for ; trailing > 0 && end > 0; trailing-- {
+			_, size := utf8.DecodeLastRuneInString(text[:end])
+			end -= size
+		}
+		if trailing == 0 {
+			to = max(end, from)
+		}
+		offsets[i] = [2]int{min(from, to), to}
+	}
+	p.offsets = offsets
+	for _, o := range p.over {
+		o.trim(prefix)
+	}
+	return p
+}
+
+// textOf returns the text that the offsets of token i count in.
+func (p *part) textOf(i int) string {
+	switch {
+	case p.source == nil:
+		return ""
+	case !p.source.words:
+		return p.source.texts[0]
+	case p.words[i] < 0:
+		return ""
+	}
+	return p.source.texts[p.words[i]]
+}
+
+// edgeSpaces counts the spaces at the ends of a token: white space, or the letter that ByteLevel writes for a space.
+func edgeSpaces(token string) (leading, trailing int) {
+	space := func(r rune) bool { return r == 'Ġ' || unicode.IsSpace(r) }
+	for _, r := range token {
+		if !space(r) {
+			break
+		}
+		leading++
+	}
+	for token != "" {
+		r, size := utf8.DecodeLastRuneInString(token)
+		if !space(r) {
+			break
+		}
+		token = token[:len(token)-size]
+		trailing++
+	}
+	return leading, trailing
+}
+
+// processors run one after another.
+type processors []processor
+
+func parseProcessors(data []byte, depth int) (processor, error) {
+	if depth == 0 {
+		return nil, fmt.Errorf("processors: expected at most %d levels", maxNested)
+	}
+	var c struct {
+		Processors []json.RawMessage `json:"processors"`
+	}
+	if err := decode(data, &c, "type processors", ""); err != nil {
+		return nil, err
+	}
+	var out processors
+	for i, data := range c.Processors {
+		p, err := parseProcessor(data, depth-1)
+		if err == nil && p == nil {
+			err = fmt.Errorf("expected an object, found null")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("processors[%d]: %w", i, err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (ps processors) added(texts int) int {
+	n := 0
+	for _, p := range ps {
+		n += p.added(texts)
+	}
+	return n
+}
+
+func (ps processors) process(parts []*part, special bool) ([]*part, error) {
+	var err error
+	for _, p := range ps {
+		if parts, err = p.process(parts, special); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}

@@ -1,0 +1,297 @@
+package text
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/fovea-ml/fovea/text/internal/model"
+	"github.com/fovea-ml/fovea/text/internal/normalize"
+	"github.com/fovea-ml/fovea/text/internal/split"
+)
+
+// Tokenizer turns texts into tokens and back. Its methods may be called by goroutines at once.
+type Tokenizer struct {
+	normalizer normalize.Normalizer // nil: none, as are the others
+	splitter   split.Splitter
+	model      model.Model
+	processor  processor
+	decoders   []decoder // nil: tokens are joined with spaces
+	added      *vocabulary
+	truncation *Truncation
+	padding    *Padding
+	raw        components
+	config     config
+	working    sync.Pool // of *work
+}
+
+// Options says how a text is encoded. The zero value adds special tokens, and neither truncates nor pads.
+type Options struct {
+	NoSpecial  bool        // leave out the special tokens that the post-processor adds
+	Truncation *Truncation // nil: no limit
+	Padding    *Padding    // nil: none
+	// PlainSpecial reads special tokens in the text as ordinary text, as for texts from strangers.
+	PlainSpecial bool
+}
+
+// Input is a text to encode, or a pair.
+type Input struct {
+	Text  string
+	Words []string // in the place of Text: a text that was split into words; offsets count within each word
+	Pair  *Input   // the second text of a pair, nil for none; its own Pair is not read
+}
+
+// Encode encodes a text. Bytes that are not UTF-8 count as U+FFFD, one for each maximal invalid sequence, as in Python. An
+// error says that the limit is too small, or that the vocabulary lacks an unknown token.
+func (t *Tokenizer) Encode(text string, o Options) (*Encoding, error) {
+	return t.encode(Input{Text: text}, o)
+}
+
+// EncodePair encodes two texts, such as a question and its context.
+func (t *Tokenizer) EncodePair(first, second string, o Options) (*Encoding, error) {
+	return t.encode(Input{Text: first, Pair: &Input{Text: second}}, o)
+}
+
+// EncodeWords encodes a text that was split into words before. Word indexes are those of the list, and offsets count within each
+// word.
+func (t *Tokenizer) EncodeWords(words []string, o Options) (*Encoding, error) {
+	if words == nil {
+		words = []string{}
+	}
+	return t.encode(Input{Words: words}, o)
+}
+
+// encode encodes and pads one input.
+func (t *Tokenizer) encode(in Input, o Options) (*Encoding, error) {
+	w, _ := t.working.Get().(*work)
+	if w == nil {
+		w = new(work)
+	}
+	defer t.working.Put(w)
+	e, err := t.encodeWith(w, in, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Padding != nil {
+		if err := pad([]*Encoding{e}, o.Padding); err != nil {
+			return nil, err
+		}
+	}
+	e.number()
+	return e, nil
+}
+
+// encodeWith encodes one input without padding.
+func (t *Tokenizer) encodeWith(w *work, in Input, o Options) (*Encoding, error) {
+	parts := make([]*part, 0, 2)
+	for i, text := range []*Input{&in, in.Pair} {
+		if text == nil {
+			continue
+		}
+		p, err := t.tokens(w, i, text, o)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, p)
+	}
+	if o.Truncation != nil {
+		added := 0
+		if t.processor != nil && !o.NoSpecial {
+			added = t.processor.added(len(parts))
+		}
+		if err := truncate(parts, o.Truncation, added); err != nil {
+			return nil, err
+		}
+	}
+	if t.processor == nil {
+		if len(parts) == 2 {
+			for i, p := range parts {
+				q := *p
+				q.setSequence(i)
+				parts[i] = &q
+			}
+		}
+		return join(parts), nil
+	}
+	for i, p := range parts {
+		q := p.clone()
+		q.setSequence(i)
+		for _, o := range q.over {
+			o.setSequence(i)
+		}
+		parts[i] = q
+	}
+	parts, err := t.processor.process(parts, !o.NoSpecial)
+	if err != nil {
+		return nil, err
+	}
+	return join(parts), nil
+}
+
+// work is memory for one call.
+type work struct {
+	scratch normalize.Scratch
+	first   []segment // of the text
+	second  []segment // of a normalized segment
+	hits    []match
+	pieces  []split.Piece
+	tokens  []model.Token
+	parts   [2]part
+}
+
+// tokens encodes text i of an input, without special tokens. The part lies in the memory of w.
+func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (*part, error) {
+	p := &w.parts[i]
+	*p = part{ids: p.ids[:0], types: p.types[:0], tokens: p.tokens[:0], offsets: p.offsets[:0], words: p.words[:0], special: p.special[:0]}
+	p.source = &source{texts: []string{in.Text}}
+	if in.Words != nil {
+		p.source = &source{texts: append([]string(nil), in.Words...), words: true}
+	}
+	for j, text := range p.source.texts {
+		if len(text) > math.MaxInt32 {
+			return nil, fmt.Errorf("text: expected at most %d bytes, found %d", math.MaxInt32, len(text))
+		}
+		if t.config.openAI {
+			text = cleanOpenAI(text)
+			p.source.texts[j] = text
+		}
+		text, fixes := repair(text)
+		if fixes != nil {
+			if p.source.repaired == nil {
+				p.source.repaired = make([][]fix, len(p.source.texts))
+			}
+			p.source.texts[j], p.source.repaired[j] = text, fixes
+		}
+		word := -1
+		if p.source.words {
+			word = j
+		}
+		if err := t.appendText(w, p, text, word, o.PlainSpecial || t.config.plain); err != nil {
+			return nil, err
+		}
+	}
+	for len(p.types) < len(p.ids) {
+		p.types = append(p.types, i)
+		p.special = append(p.special, false)
+	}
+	return p, nil
+}
+
+// appendText appends the tokens of a valid text to p. With a word of -1 the words are counted.
+func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bool) error {
+	w.scratch.Reset()
+	original := normalize.New(text)
+	count := 0
+	next := func() int {
+		if word >= 0 {
+			return word
+		}
+		count++
+		return count - 1
+	}
+	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, plain)
+	for _, s := range w.first {
+		part := original.Slice(s.from, s.to)
+		if s.id >= 0 {
+			p.appendAdded(part, s.id, next)
+			continue
+		}
+		if t.normalizer != nil {
+			part = t.normalizer.Normalize(&w.scratch, part)
+		}
+		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, plain)
+		for _, s := range w.second {
+			piece := part
+			if s.from != 0 || s.to != part.Len() {
+				piece = part.Slice(s.from, s.to)
+			}
+			if s.id >= 0 {
+				p.appendAdded(piece, s.id, next)
+				continue
+			}
+			if t.splitter == nil {
+				w.pieces = append(w.pieces[:0], piece)
+			} else {
+				w.pieces = t.splitter.Split(&w.scratch, w.pieces[:0], piece)
+			}
+			for _, piece := range w.pieces {
+				if err := t.appendPiece(w, p, piece, next()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// appendAdded appends an added token. A token that normalization left empty does not count.
+func (p *part) appendAdded(s normalize.String, id int, next func() int) {
+	if s.Len() == 0 {
+		return
+	}
+	from, to := s.Original(0, s.Len())
+	p.ids = append(p.ids, id)
+	p.tokens = append(p.tokens, strings.Clone(s.Text()))
+	p.offsets = append(p.offsets, [2]int{from, to})
+	p.words = append(p.words, next())
+}
+
+// appendPiece appends the tokens of a piece that the model cuts.
+func (t *Tokenizer) appendPiece(w *work, p *part, piece normalize.String, word int) error {
+	text := piece.Text()
+	var err error
+	if w.tokens, err = t.model.Append(w.tokens[:0], text); err != nil {
+		return err
+	}
+	for _, token := range w.tokens {
+		name := t.model.Text(text, token)
+		if within(name, text) {
+			name = strings.Clone(name)
+		}
+		from, to := piece.Original(token.Start, token.End)
+		p.ids = append(p.ids, token.ID)
+		p.tokens = append(p.tokens, name)
+		p.offsets = append(p.offsets, [2]int{from, to})
+		p.words = append(p.words, word)
+	}
+	return nil
+}
+
+// within reports whether s shares the memory of text, which is used again.
+func within(s, text string) bool {
+	if s == "" {
+		return false
+	}
+	at, from := uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(unsafe.Pointer(unsafe.StringData(text)))
+	return at >= from && at < from+uintptr(len(text))
+}
+
+// ID returns the id of a token.
+func (t *Tokenizer) ID(token string) (int, bool) { return t.added.id(token) }
+
+// Token returns the token with an id, as [Tokenizer.Decode] starts from it.
+func (t *Tokenizer) Token(id int) (string, bool) { return t.added.token(id) }
+
+// Special returns the token with a name of transformers, such as "mask_token", and its id. It knows the names of the folder; ok is
+// false where the folder has no such token.
+func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
+	token, ok = t.config.special[name]
+	if !ok {
+		return "", 0, false
+	}
+	id, ok = t.ID(token)
+	return token, id, ok
+}
+
+// Size returns the number of tokens, added tokens included. An id can be larger where the vocabulary has holes.
+func (t *Tokenizer) Size() int {
+	n := t.model.Size()
+	for token := range t.added.ids {
+		if _, ok := t.model.ID(token); !ok {
+			n++
+		}
+	}
+	return n
+}
