@@ -3,6 +3,7 @@ package console
 import (
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/text/width"
@@ -46,8 +47,20 @@ func (c *cutter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// Width returns the number of columns that a text takes on a terminal.
+func Width(s string) int {
+	n := 0
+	for _, r := range s {
+		n += columns(r)
+	}
+	return n
+}
+
 // columns returns the number of columns of a character.
 func columns(r rune) int {
+	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
+		return 0
+	}
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
 		return 2
