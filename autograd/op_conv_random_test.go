@@ -162,3 +162,27 @@ func TestConv2dGroupsOfOneWeight(t *testing.T) {
 		}
 	}
 }
+
+// Inference packs a mapped weight once, gives the memory back, and packs it again when the values change.
+func TestConv2dPacksMapped(t *testing.T) {
+	for _, shape := range [][]int{{64, 8, 3, 3}, {64, 300, 1, 1}} {
+		w := normals(6, elements("test", shape))
+		x := normals(5, shape[1]*20*20)
+		run := func(p *Parameter) []float32 {
+			return Conv2d(NewTape(Options{}).Input(x, 1, shape[1], 20, 20), p, nil, Conv2dOptions{}).Floats(nil)
+		}
+		released := 0
+		p := NewParameter(shape...)
+		p.Map([][]float32{w[:100], w[100:]}, func() { released++ }, nil)
+		for range 2 {
+			sameBits(t, fmt.Sprint(shape, " mapped"), run(p), run(ParameterOf(w, shape...)))
+		}
+		if released != 1 {
+			t.Errorf("%v: memory was given back %d times, expected once", shape, released)
+		}
+		p.Update(func(v []float32) { v[3] = 2 })
+		changed := append([]float32(nil), w...)
+		changed[3] = 2
+		sameBits(t, fmt.Sprint(shape, " changed"), run(p), run(ParameterOf(changed, shape...)))
+	}
+}

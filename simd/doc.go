@@ -134,13 +134,26 @@
 // reduction stays whole. Assembly cannot be preempted, so one call into it is kept below some 50 µs: long slices are
 // processed in pieces.
 //
+// # Convolutions
+//
+//	filters := simd.PackFilters(w, k, out, simd.Matrix{Data: weight, Stride: k, Trans: true}) // weight is [out, k]
+//	simd.GemmGatherPacked(w, n, filters, &pixels, block, 0, y, n, nil)                        // y is [out, n]
+//
+// A convolution is a product of its weight with the pixels under a window, which a [Gather] describes. There are two
+// ways to the same bits:
+//
+//   - [GemmGather] has positions in lanes. With few filters its tiles read the pixels in place; with more it copies them
+//     to panels.
+//   - [GemmGatherPacked] has filters in lanes and copies nothing. It is faster where filters fill the lanes, 32 or more.
+//     [GemmFilters] is the same for convolutions of 1×1, whose pixels are a matrix.
+//
 // # Half precision
 //
-// [PackRows] lays a weight out for [GemmPacked] in float16 or bfloat16, in half the memory. Kernels of few rows
-// widen numbers as they load them: one row takes half the time of float32 where memory is the limit. A product of
-// many rows widens a group of panels at a time into a cache, and multiplies all rows of A by it. For the 197 rows
-// of an image this adds some 3 %, for more rows less.
-// Widening is exact, so the bits are those of the widened weight.
+// [PackRows] lays a weight out for [GemmPacked] in float16 or bfloat16, in half the memory, and [PackFilterRows] the
+// filters of a convolution. Kernels of few rows widen numbers as they load them: one row takes half the time of float32
+// where memory is the limit. A product of many rows widens a group of panels at a time into a cache, and multiplies all
+// rows of A by it. For the 197 rows of an image this adds some 3 %, for more rows less. Widening is exact, so the bits
+// are those of the widened weight.
 //
 // # Speed
 //
