@@ -20,7 +20,7 @@ func (t *Tokenizer) EncodeBatch(ctx context.Context, inputs []Input, o Options) 
 		if w == nil {
 			w = new(work)
 		}
-		defer t.working.Put(w)
+		defer t.release(w)
 		for !failed.Load() && ctx.Err() == nil {
 			i := int(next.Add(1)) - 1
 			if i >= len(inputs) {

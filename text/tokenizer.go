@@ -69,7 +69,7 @@ func (t *Tokenizer) encode(in Input, o Options) (*Encoding, error) {
 	if w == nil {
 		w = new(work)
 	}
-	defer t.working.Put(w)
+	defer t.release(w)
 	e, err := t.encodeWith(w, in, o)
 	if err != nil {
 		return nil, err
@@ -139,6 +139,24 @@ type work struct {
 	pieces  []split.Piece
 	tokens  []model.Token
 	parts   [2]part
+}
+
+// maxKept is the number of tokens and of bytes up to which the memory of a call is kept for the next one.
+const maxKept = 1 << 18
+
+// release keeps the memory for the next call, but not that of a huge text. It drops what belongs to the text.
+func (t *Tokenizer) release(w *work) {
+	kept := max(cap(w.first), cap(w.second), cap(w.hits), cap(w.pieces), cap(w.tokens), cap(w.parts[0].ids), cap(w.parts[1].ids))
+	if kept > maxKept {
+		return
+	}
+	w.scratch.Reset()
+	clear(w.pieces)
+	for i := range w.parts {
+		clear(w.parts[i].tokens)
+		w.parts[i].source, w.parts[i].over = nil, nil
+	}
+	t.working.Put(w)
 }
 
 // tokens encodes text i of an input, without special tokens. The part lies in the memory of w.
@@ -250,13 +268,25 @@ func (t *Tokenizer) appendPiece(w *work, p *part, piece normalize.String, word i
 		if within(name, text) {
 			name = strings.Clone(name)
 		}
-		from, to := piece.Original(token.Start, token.End)
+		from, to := place(piece, token)
 		p.ids = append(p.ids, token.ID)
 		p.tokens = append(p.tokens, name)
 		p.offsets = append(p.offsets, [2]int{from, to})
 		p.words = append(p.words, word)
 	}
 	return nil
+}
+
+// place returns the bytes of the original that a token came from. BPE counts a suffix that has no place in the text; its tokens
+// lie at the end of the piece.
+func place(piece normalize.String, t model.Token) (from, to int) {
+	if n := piece.Len(); t.Start >= n && n > 0 {
+		_, end := piece.Original(0, n)
+		return end, end
+	} else if t.End > n {
+		return piece.Original(t.Start, n)
+	}
+	return piece.Original(t.Start, t.End)
 }
 
 // within reports whether s shares the memory of text, which is used again.
