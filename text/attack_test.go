@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 )
@@ -30,5 +31,67 @@ func TestSuffixBytes(t *testing.T) {
 		for _, text := range []string{"", " ", "é 🙂", "\xff\x00"} {
 			use(t, tok, text)
 		}
+	}
+}
+
+// attack returns a small tokenizer.json with fields of an attacker, which end in commas.
+func attack(fields string) []byte {
+	return []byte(`{` + fields + `"model":{"type":"WordLevel","vocab":{"?":0,"a":1},"unk_token":"?"}}`)
+}
+
+// TestExtremeLimits gives limits that no text has: an error that names them, without the memory they ask for.
+func TestExtremeLimits(t *testing.T) {
+	tok, err := Parse(attack(`"pre_tokenizer":{"type":"Split","pattern":{"Regex":"."},"behavior":"Isolated","invert":false},`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("a", 5000)
+	for want, o := range map[string]Options{
+		"a length and a multiple of at most 4194304": {Padding: &Padding{Length: 1 << 40}},
+		"found 0 and 1099511627776":                  {Padding: &Padding{Multiple: 1 << 40}},
+		"found 9223372036854775807 and":              {Padding: &Padding{Length: math.MaxInt, Multiple: math.MaxInt - 1}},
+		"at least 0, found -1 and 0":                 {Padding: &Padding{Length: -1}},
+		"at least 0, found 0 and -1":                 {Padding: &Padding{Multiple: -1}},
+		"found -9223372036854775808":                 {Truncation: &Truncation{Max: math.MinInt}},
+		"a stride of at least 0, found -9":           {Truncation: &Truncation{Max: 9, Stride: -9}},
+		"a stride below 4, the tokens left":          {Truncation: &Truncation{Max: 9, Stride: math.MaxInt}},
+		"one of the strategies, found 200":           {Truncation: &Truncation{Max: 9, Strategy: 200}},
+		"windows of at most 134217728 tokens":        {Truncation: &Truncation{Max: 8, Stride: 3, Overflow: true}},
+	} {
+		_, err := tok.EncodeBatch(t.Context(), []Input{{Text: long, Pair: &Input{Text: long}}}, o)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected %q, found %v", want, err)
+		}
+	}
+	e, err := tok.Encode("a", Options{Truncation: &Truncation{Max: math.MaxInt, Stride: math.MaxInt, Overflow: true}, Padding: &Padding{Multiple: 3}})
+	if err != nil || e.Len() != 3 {
+		t.Errorf("%v, %v", e, err)
+	}
+	ids := []int{-1, math.MinInt, math.MaxInt, 1 << 32, 1<<32 + 1, 2, 0, 1}
+	if text := tok.Decode(ids, DecodeOptions{}); text != "? a" {
+		t.Errorf("decoded %q", text)
+	}
+}
+
+// TestTemplateBombs multiplies the tokens of a text by a template.
+func TestTemplateBombs(t *testing.T) {
+	const text, token = `{"Sequence":{"id":"A","type_id":0}},`, `{"SpecialToken":{"id":"x","type_id":0}},`
+	template := func(pieces, ids string) []byte {
+		return attack(`"post_processor":{"type":"TemplateProcessing","single":[` + strings.TrimSuffix(pieces, ",") + `],"pair":[],"special_tokens":{"x":{"id":"x","ids":[` +
+			strings.TrimSuffix(ids, ",") + `],"tokens":[` + strings.TrimSuffix(strings.ReplaceAll(ids, "1", `"a"`), ",") + `]}}},`)
+	}
+	if _, err := Parse(template(strings.Repeat(token, 1000), strings.Repeat("1,", 1000))); err == nil || !strings.Contains(err.Error(), "single: expected at most 65536 special tokens") {
+		t.Error(err)
+	}
+	if _, err := Parse(template(strings.Repeat(text, 1000), "")); err == nil || !strings.Contains(err.Error(), "single: expected texts in at most 16 places") {
+		t.Error(err)
+	}
+	tok, err := Parse(template(strings.Repeat(text, 16), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Split(strings.Repeat("a ", 20), " ")
+	if _, err := tok.EncodeWords(words, Options{Truncation: &Truncation{Max: 2, Overflow: true}}); err == nil || !strings.Contains(err.Error(), "windows of at most") {
+		t.Error(err)
 	}
 }

@@ -1,6 +1,9 @@
 package text
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Encoding is an encoded text or pair: one entry for each token in every list.
 type Encoding struct {
@@ -93,6 +96,22 @@ func join(parts []*part) *Encoding {
 		e.Overflow = append(e.Overflow, concat(w))
 	}
 	return e
+}
+
+// maxWindows is the number of tokens that all windows of one encoding may have together.
+const maxWindows = 1 << 27
+
+// checkWindows returns an error for windows that would not fit in memory: their number is the product of those of the parts.
+func checkWindows(parts []*part) error {
+	windows, longest := 1.0, 0
+	for _, p := range parts {
+		windows *= float64(1 + len(p.over))
+		longest += p.len()
+	}
+	if windows > 1 && windows*float64(max(longest, 1)) > maxWindows {
+		return fmt.Errorf("truncation: expected windows of at most %d tokens together, found %.0f windows of %d", maxWindows, windows, longest)
+	}
+	return nil
 }
 
 // concat copies parts into a new encoding, with offsets in the original text.

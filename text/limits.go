@@ -28,22 +28,28 @@ type Truncation struct {
 
 // Padding brings encodings to one length.
 type Padding struct {
-	Length   int // 0 is the longest of the batch, or of one call
-	Multiple int // the length is rounded up to a multiple, unless it is 0
+	Length   int // 0 is the longest of the batch, or of one call; at most 4194304
+	Multiple int // the length is rounded up to a multiple, unless it is 0; at most 4194304
 	Left     bool
 	ID       int
 	TypeID   int
 	Token    string
 }
 
+// maxPadded is the length to which encodings can be padded, unless they are that long by themselves.
+const maxPadded = 1 << 22
+
 // truncate cuts one text or a pair to t.Max less the special tokens that are to be added.
 func truncate(parts []*part, t *Truncation, added int) error {
 	most := t.Max - added
-	if most < 0 {
+	if t.Max < 0 || most < 0 {
 		return fmt.Errorf("truncation: expected a maximum of at least %d, the number of special tokens, found %d", added, t.Max)
 	}
 	if t.Stride < 0 {
 		return fmt.Errorf("truncation: expected a stride of at least 0, found %d", t.Stride)
+	}
+	if t.Strategy > OnlySecond {
+		return fmt.Errorf("truncation: expected one of the strategies, found %d", t.Strategy)
 	}
 	total := 0
 	for _, p := range parts {
@@ -75,7 +81,7 @@ func truncate(parts []*part, t *Truncation, added int) error {
 			return err
 		}
 	}
-	return nil
+	return checkWindows(parts)
 }
 
 // share divides a maximum between two texts: the shorter keeps its tokens where they fit, otherwise both have half.
@@ -133,6 +139,9 @@ func (p *part) truncate(n int, t *Truncation) (*part, error) {
 func pad(batch []*Encoding, p *Padding) error {
 	if p.Length < 0 || p.Multiple < 0 {
 		return fmt.Errorf("padding: expected a length and a multiple of at least 0, found %d and %d", p.Length, p.Multiple)
+	}
+	if p.Length > maxPadded || p.Multiple > maxPadded {
+		return fmt.Errorf("padding: expected a length and a multiple of at most %d, found %d and %d", maxPadded, p.Length, p.Multiple)
 	}
 	n := p.Length
 	if n == 0 {

@@ -76,10 +76,16 @@ func parseTemplateTokens(data []byte) (map[string]templateTokens, error) {
 	return out, err
 }
 
+// Limits of a template, which multiplies the length of texts.
+const (
+	maxCopies = 16      // places of texts
+	maxAdded  = 1 << 16 // special tokens
+)
+
 // parseTemplatePieces reads the template for so many texts, and counts the tokens that it adds.
 func parseTemplatePieces(list []json.RawMessage, tokens map[string]templateTokens, texts int) ([]templatePiece, int, error) {
 	var out []templatePiece
-	added := 0
+	added, copies := 0, 0
 	for i, data := range list {
 		p, err := parseTemplatePiece(data, tokens)
 		if err == nil && p.text >= texts {
@@ -90,6 +96,11 @@ func parseTemplatePieces(list []json.RawMessage, tokens map[string]templateToken
 		}
 		if p.run != nil {
 			added += p.run.len()
+		} else if copies++; copies > maxCopies {
+			return nil, 0, fmt.Errorf(": expected texts in at most %d places, found more", maxCopies)
+		}
+		if added > maxAdded {
+			return nil, 0, fmt.Errorf(": expected at most %d special tokens, found more", maxAdded)
 		}
 		out = append(out, p)
 	}

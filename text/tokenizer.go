@@ -124,6 +124,9 @@ func (t *Tokenizer) encodeWith(w *work, in Input, o Options) (*Encoding, error) 
 		parts[i] = q
 	}
 	parts, err := t.processor.process(parts, !o.NoSpecial)
+	if err == nil {
+		err = checkWindows(parts)
+	}
 	if err != nil {
 		return nil, err
 	}
