@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -43,7 +44,14 @@ func newVocabulary(m model.Model) *vocabulary {
 
 // add enters tokens. A token of the model keeps the model's id; others get the next free ids, in their order. The field ID is
 // not read.
-func (v *vocabulary) add(tokens []AddedToken, n normalize.Normalizer) error {
+func (v *vocabulary) add(tokens []AddedToken, n normalize.Normalizer) (err error) {
+	defer normalize.Recover(&err)
+	size := 0
+	for _, t := range tokens {
+		size += len(t.Content)
+	}
+	var sc normalize.Scratch
+	sc.Bound(normalize.Room(size))
 	next := max(v.next+1, v.model.Size())
 	for _, t := range tokens {
 		if t.Content == "" {
@@ -65,12 +73,13 @@ func (v *vocabulary) add(tokens []AddedToken, n normalize.Normalizer) error {
 			continue
 		}
 		if t.Normalized && n != nil {
-			form := n.Normalize(nil, normalize.New(t.Content)).Text()
+			sc.Reset()
+			form := n.Normalize(&sc, normalize.New(t.Content)).Text()
 			if form == "" {
 				return fmt.Errorf("added token %q: expected a token that normalization keeps, found one that it removes", t.Content)
 			}
 			if form != t.Content {
-				v.normalized[id] = form
+				v.normalized[id] = strings.Clone(form)
 			}
 		}
 		v.tokens[id] = t

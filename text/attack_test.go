@@ -95,3 +95,51 @@ func TestTemplateBombs(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGrowth puts steps one after the other that make a text longer. The file and the text are small.
+func TestGrowth(t *testing.T) {
+	repeat := func(list, step string, n int) string {
+		return `{"type":"Sequence","` + list + `":[` + strings.TrimSuffix(strings.Repeat(step+",", n), ",") + `]}`
+	}
+	const twice = `{"type":"Replace","pattern":{"String":"a"},"content":"aa"}`
+	const pattern = `{"type":"Replace","pattern":{"Regex":""},"content":"bb"}`
+	prefix := `{"type":"Prepend","prepend":"` + strings.Repeat("p", 100_000) + `"}`
+	long := `{"type":"Replace","pattern":{"Regex":"a"},"content":"` + strings.Repeat("p", 100_000) + `"}`
+	for name, fields := range map[string]string{
+		"String":    `"normalizer":` + repeat("normalizers", twice, 64),
+		"Regex":     `"normalizer":` + repeat("normalizers", pattern, 64),
+		"Prepend":   `"normalizer":` + repeat("normalizers", prefix, 64),
+		"once":      `"normalizer":` + long,
+		"ByteLevel": `"normalizer":` + repeat("normalizers", `{"type":"ByteLevel"}`, 64),
+		"split":     `"pre_tokenizer":` + repeat("pretokenizers", `{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true}`, 64),
+	} {
+		tok, err := Parse(attack(fields + ","))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for range 2 {
+			_, err = tok.EncodeBatch(t.Context(), []Input{{Text: strings.Repeat("a é", 100)}, {Words: strings.Split(strings.Repeat("a é", 100), " ")}}, Options{})
+			if err == nil || !strings.Contains(err.Error(), "pre-tokenizers that write at most") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := tok.Encode("", Options{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	added := `"added_tokens":[{"id":2,"content":"a","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false}],`
+	if _, err := Parse(attack(added + `"normalizer":` + repeat("normalizers", twice, 64) + `,`)); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Error(err)
+	}
+	for want, decoder := range map[string]string{
+		"at most 65536 times longer":  repeat("decoders", twice, 64),
+		"65536 times longer":          repeat("decoders", pattern, 64),
+		"times longer together":       long,
+		"expected at most 1024 steps": repeat("decoders", `{"type":"Fuse"}`, 100_000),
+	} {
+		if _, err := Parse(attack(`"decoder":` + decoder + `,`)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}

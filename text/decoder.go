@@ -99,6 +99,43 @@ func parseDecoders(data []byte, depth int) ([]decoder, error) {
 	return out, nil
 }
 
+// Limits of a list of decoders.
+const (
+	maxDecoders = 1 << 10 // each takes a call inside the call of the one before
+	maxGrowth   = 1 << 16 // how many times longer than its tokens a text may be
+)
+
+// checkDecoders returns an error for decoders that could make a text grow without end.
+func checkDecoders(list []decoder) error {
+	if len(list) > maxDecoders {
+		return fmt.Errorf("expected at most %d steps, found %d", maxDecoders, len(list))
+	}
+	growth := 1.0
+	for _, d := range list {
+		n := 1
+		switch d := d.(type) {
+		case *suffixDecoder:
+			if d.Suffix == "" {
+				n = 2
+			}
+		case *ctcDecoder:
+			if d.Delimiter == "" {
+				n = 2
+			}
+		case *replaceDecoder:
+			n = 1 + len(d.content)/max(1, len(d.text))
+			if d.text != "" && len(d.content) <= len(d.text) {
+				n = 1
+			}
+		}
+		growth *= float64(n)
+	}
+	if growth > maxGrowth {
+		return fmt.Errorf("expected replacements that make a text at most %d times longer together, found more", maxGrowth)
+	}
+	return nil
+}
+
 // startAll connects the stages of a list of decoders to out.
 func startAll(list []decoder, out stage, live bool) stage {
 	pieces := make([]bool, len(list)+1) // whether a decoder gets one token in pieces

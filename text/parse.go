@@ -110,7 +110,10 @@ func (b *builder) build() (*Tokenizer, error) {
 	if t.splitter, err = split.Parse(b.splitter); err != nil {
 		return nil, fmt.Errorf("pre_tokenizer: %w", err)
 	}
-	if t.decoders, err = parseDecoder(b.decoder, maxNested); err != nil {
+	if t.decoders, err = parseDecoder(b.decoder, maxNested); err == nil {
+		err = checkDecoders(t.decoders)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("decoder: %w", err)
 	}
 	t.added = newVocabulary(t.model)

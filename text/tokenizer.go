@@ -163,13 +163,19 @@ func (t *Tokenizer) release(w *work) {
 }
 
 // tokens encodes text i of an input, without special tokens. The part lies in the memory of w.
-func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (*part, error) {
+func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err error) {
+	defer normalize.Recover(&err)
 	p := &w.parts[i]
 	*p = part{ids: p.ids[:0], types: p.types[:0], tokens: p.tokens[:0], offsets: p.offsets[:0], words: p.words[:0], special: p.special[:0]}
 	p.source = &source{texts: []string{in.Text}}
 	if in.Words != nil {
 		p.source = &source{texts: append([]string(nil), in.Words...), words: true}
 	}
+	size := 0
+	for _, text := range p.source.texts {
+		size += len(text)
+	}
+	w.scratch.Bound(normalize.Room(size))
 	for j, text := range p.source.texts {
 		if len(text) > math.MaxInt32 {
 			return nil, fmt.Errorf("text: expected at most %d bytes, found %d", math.MaxInt32, len(text))

@@ -44,6 +44,7 @@ func (s String) edit(sc *Scratch, extra int) *Editor {
 	if sc == nil {
 		sc = new(Scratch)
 	}
+	sc.check(len(s.text) + extra)
 	e := &sc.editor
 	*e = Editor{sc: sc, src: s, end: len(s.text), text: sc.bytes.reserve(len(s.text) + extra)}
 	return e
@@ -175,6 +176,7 @@ func (e *Editor) String() String {
 	if !e.own && len(e.text) < len(e.src.text) {
 		e.ownStarts()
 	}
+	e.sc.spent += len(e.text)
 	e.sc.bytes.keep(e.text)
 	s := String{text: unsafe.String(unsafe.SliceData(e.text), len(e.text)), from: e.src.from, at: e.src.at}
 	if len(e.text) == 0 {
@@ -208,6 +210,7 @@ func (e *Editor) sourceText() (string, int) {
 // write makes room for n bytes.
 func (e *Editor) write(n int) {
 	if n > cap(e.text) {
+		e.sc.check(n)
 		e.text = append(e.sc.bytes.reserve(2*n), e.text...)
 	}
 }

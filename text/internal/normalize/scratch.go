@@ -1,5 +1,7 @@
 package normalize
 
+import "fmt"
+
 // A Scratch is memory for the strings of one text. Strings that were made with it, and what was cut from them, are valid until
 // Reset. It serves one goroutine at a time. The zero value is ready.
 type Scratch struct {
@@ -8,6 +10,36 @@ type Scratch struct {
 	froms  arena[alignment]
 	editor Editor
 	form   formWriter
+	spent  int // bytes of strings since Bound
+	most   int // 0: no bound
+}
+
+// Bound bounds the bytes of all strings that are made from now on, also after Reset. Normalizers of a hostile file can make each
+// other's text grow without end. An edit beyond the bound panics, which [Recover] turns into an error.
+func (sc *Scratch) Bound(n int) { sc.spent, sc.most = 0, n }
+
+// Room returns a bound for texts of n bytes together, which no pipeline of a model comes near.
+func Room(n int) int { return 1<<20 + 256*n }
+
+// tooLong is what an edit beyond the bound panics with.
+type tooLong int
+
+// Recover is deferred around the use of a bounded Scratch.
+func Recover(err *error) {
+	switch v := recover().(type) {
+	case nil:
+	case tooLong:
+		*err = fmt.Errorf("text: expected normalizers and pre-tokenizers that write at most %d bytes for it, found more", int(v))
+	default:
+		panic(v)
+	}
+}
+
+// check panics where n more bytes go beyond the bound.
+func (sc *Scratch) check(n int) {
+	if sc.most > 0 && n > sc.most-sc.spent {
+		panic(tooLong(sc.most))
+	}
 }
 
 // Reset makes the memory free again.
