@@ -21,6 +21,7 @@
 //   - probe: classifies frozen features by logistic regression or nearest neighbors.
 //   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
 //     augmentation, data sets and loaders. vision/boxes reads annotations; vision/draw draws boxes, heat maps and sheets of images.
+//   - text: tokenizers, with the ids of Hugging Face's tokenizers and transformers.
 //   - nn: layers as plain structs (attention, LSTM, rotary tables), initializers, named parameters. nn/lora fine-tunes with
 //     low-rank adapters.
 //   - train: optimizers, schedules, feeds, the training loop with validation and early stopping, exact resume.
@@ -33,6 +34,7 @@
 //   - examples/mae pre-trains, fine-tunes and compares, on your own images.
 //   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
 //   - examples/inspect shows and converts checkpoints.
+//   - examples/tokenize shows the tokens of texts, counts those of files, and trains tokenizers.
 //
 // A model belongs to no goroutine and no tape. Load it once, and use it in any number of goroutines.
 package fovea

@@ -24,7 +24,8 @@
 //
 // # Files
 //
-// [Open] reads a model folder. [Parse] reads a tokenizer.json. [Tokenizer.MarshalJSON] writes one.
+// [Open] reads a model folder. [Parse] reads a tokenizer.json. [Tokenizer.MarshalJSON] writes one. [Train] makes a
+// tokenizer from texts.
 //
 // # Texts from outside
 //
