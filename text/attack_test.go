@@ -3,8 +3,10 @@ package text
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/fstest"
 )
 
 // TestSuffixBytes cuts a suffix into bytes, which have no place in the text: their offsets lie at its end. The reference gives
@@ -141,5 +143,39 @@ func TestGrowth(t *testing.T) {
 		if _, err := Parse(attack(`"decoder":` + decoder + `,`)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
+	}
+}
+
+// TestLongPieces reads SentencePiece models of BPE with one long piece, and with every beginning of a long piece: the merges of
+// those have far more text than the file.
+func TestLongPieces(t *testing.T) {
+	model := func(texts ...string) []byte {
+		var m, trainer protoMessage
+		for _, text := range append([]string{"<unk>", "<s>", "</s>", "▁"}, texts...) {
+			var p protoMessage
+			p.bytes(1, []byte(text))
+			m.bytes(1, p)
+		}
+		trainer.number(3, 2)
+		m.bytes(2, trainer)
+		return m
+	}
+	var all []string
+	for n := 1; n < 400; n++ {
+		all = append(all, strings.Repeat("a", n))
+	}
+	for _, pieces := range [][]byte{model(strings.Repeat("a", 500_000), "a"), model(all...)} {
+		files := fstest.MapFS{"config.json": {Data: []byte(`{"model_type":"llama"}`)}, "tokenizer.model": {Data: pieces}}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		tok, err := Open(files, OpenOptions{})
+		runtime.ReadMemStats(&after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 64<<20+500*uint64(len(pieces)) {
+			t.Errorf("%d bytes for a file of %d", used, len(pieces))
+		}
+		use(t, tok, "aaa aab")
 	}
 }

@@ -3,6 +3,8 @@ package text
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/text/internal/model"
@@ -577,11 +579,35 @@ func (f *folder) findCharsmap(data []byte) error {
 	return nil
 }
 
-// setModel makes the model from its JSON.
+// setModel makes the model from its fields, as JSON has them.
 func (f *folder) setModel(m object) error {
+	vocab, listed := m["vocab"].(map[string]int)
+	if merges, ok := m["merges"].([][2]string); ok && listed {
+		return f.setBPE(m, vocab, merges)
+	}
 	data, err := marshal(m)
 	if err == nil {
 		f.model, err = model.Parse(data)
+	}
+	return err
+}
+
+// setBPE makes a BPE model from lists. The text of all merges of a hostile SentencePiece model can be far longer than its file, so
+// they are not written as JSON.
+func (f *folder) setBPE(m object, vocab map[string]int, merges [][2]string) (err error) {
+	o := model.BPEOptions{Merges: merges}
+	for _, token := range slices.Sorted(maps.Keys(vocab)) {
+		o.Vocabulary = append(o.Vocabulary, model.Entry{Token: token, ID: vocab[token]})
+	}
+	if name, ok := m["unk_token"].(string); ok {
+		o.Unknown = &name
+	}
+	o.Prefix, _ = m["continuing_subword_prefix"].(string)
+	o.Suffix, _ = m["end_of_word_suffix"].(string)
+	o.FuseUnknown, _ = m["fuse_unk"].(bool)
+	o.ByteFallback, _ = m["byte_fallback"].(bool)
+	if f.model, err = model.NewBPE(o); err != nil {
+		err = fmt.Errorf("model BPE: %w", err)
 	}
 	return err
 }

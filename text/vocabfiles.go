@@ -2,14 +2,12 @@ package text
 
 import (
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -137,29 +135,30 @@ func (f *folder) statesExtra() bool {
 // transformers does (tokenization_utils_base.py).
 func pieceMerges(pieces []piece) (map[string]int, [][2]string) {
 	ids := make(map[string]int, len(pieces))
+	longest := 0
 	for i, p := range pieces {
 		ids[p.text] = i
+		longest = max(longest, len(p.text))
 	}
-	type merge struct{ left, right string }
+	known := make([]bool, longest+1) // lengths; a look-up of every part of a long piece would take quadratic time
+	for _, p := range pieces {
+		known[len(p.text)] = true
+	}
 	var all [][2]string
 	for i, p := range pieces {
 		if ids[p.text] != i {
 			continue
 		}
-		var local []merge
+		// The order is by the length of the left part.
 		for at := range p.text {
-			if _, ok := ids[p.text[:at]]; at > 0 && ok {
+			if at == 0 || !known[at] || !known[len(p.text)-at] {
+				continue
+			}
+			if _, ok := ids[p.text[:at]]; ok {
 				if _, ok := ids[p.text[at:]]; ok {
-					local = append(local, merge{p.text[:at], p.text[at:]})
+					all = append(all, [2]string{p.text[:at], p.text[at:]})
 				}
 			}
-		}
-		// By the lengths of both parts in characters, and by their ids where those are equal: they never are.
-		slices.SortStableFunc(local, func(a, b merge) int {
-			return cmp.Compare(utf8.RuneCountInString(a.left), utf8.RuneCountInString(b.left))
-		})
-		for _, m := range local {
-			all = append(all, [2]string{m.left, m.right})
 		}
 	}
 	return ids, all
