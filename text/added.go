@@ -136,7 +136,7 @@ type segment struct{ from, to, id int }
 // reference. With ordinary, special tokens are not looked for.
 func (v *vocabulary) cut(dst []segment, hits []match, text string, m *matcher, ids []int, ordinary bool) ([]segment, []match) {
 	hits = m.find(hits[:0], text)
-	at := 0
+	at, solid := 0, 0 // solid: up to here white space was skipped
 	for _, h := range hits {
 		from, to := h.from, h.to
 		t := v.tokens[ids[h.pattern]]
@@ -147,10 +147,16 @@ func (v *vocabulary) cut(dst []segment, hits []match, text string, m *matcher, i
 			continue
 		}
 		if t.LStrip {
-			from = max(len(trimRight(text[:from])), at)
+			from = at + len(trimRight(text[min(at, from):from]))
 		}
 		if t.RStrip {
-			to = len(text) - len(trimLeft(text[to:]))
+			if to >= solid { // otherwise it lies in white space that a token before it took
+				solid = len(text) - len(trimLeft(text[to:]))
+			}
+			to = solid
+		}
+		if from > to { // a token before it took all of it; the reference fails
+			continue
 		}
 		if at < from {
 			dst = append(dst, segment{at, from, -1})

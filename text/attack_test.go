@@ -179,3 +179,51 @@ func TestLongPieces(t *testing.T) {
 		use(t, tok, "aaa aab")
 	}
 }
+
+// TestManySpaces gives long runs of white space to tokens that take it, and to the stages of decoding that wait for its end. Quadratic
+// methods would not end.
+func TestManySpaces(t *testing.T) {
+	const n = 300_000
+	var added []string
+	for i, content := range []string{" ", "\\t"} {
+		added = append(added, fmt.Sprintf(`{"id":%d,"content":"%s","single_word":false,"lstrip":%v,"rstrip":%v,"normalized":false,"special":false}`, i+2, content, i == 1, i == 0))
+	}
+	tok, err := Parse(attack(`"added_tokens":[` + strings.Join(added, ",") + `],`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ text, want string }{
+		{"a  \ta", "[1 2 2 1]"}, {"\t\t\ta", "[3 3 3 1]"}, {" \t a", "[2 2 1]"}, {"\t ", "[3 2]"}, // the reference panics for the third
+	} {
+		e, err := tok.Encode(c.text, Options{})
+		if err != nil || fmt.Sprint(e.IDs) != c.want {
+			t.Errorf("%q: %v, %v; expected %s", c.text, e, err, c.want)
+		}
+	}
+	for _, text := range []string{strings.Repeat(" ", n), strings.Repeat("\t", n), strings.Repeat(" \t", n/2)} {
+		e, err := tok.Encode("a"+text+"a", Options{})
+		if err != nil || len(e.IDs) < n/2 || len(e.Tokens[1]) < 1 {
+			t.Errorf("%q: %v", text[:2], err)
+		}
+	}
+	tok.config.cleanUp, tok.config.suffix = true, "</w>"
+	for _, text := range []string{" ", " .", " '", "\t", "a"} {
+		var text1, text2 textStage
+		first := &cleanStage{out: &trimStage{out: &text1}}
+		second := &trimStage{out: &cleanStage{out: &text2}}
+		first.push("x")
+		second.push("x")
+		for range n {
+			first.push(text)
+			second.push(text)
+		}
+		for _, s := range []stage{first, second} {
+			s.push("y")
+			s.flush()
+		}
+		want := clean("x" + strings.Repeat(text, n) + "y")
+		if text1.take() != want || text2.take() != want {
+			t.Errorf("%q: a stage gave another text than at once", text)
+		}
+	}
+}

@@ -107,21 +107,32 @@ func (s *spaceStage) flush() { s.out.flush() }
 // far as what follows can change it.
 type cleanStage struct {
 	out  stage
-	held string
+	held []byte
+	next int // the length of held at which it is looked at again
 }
 
+// maxLooked is the length of held text up to which every token is a reason to look at it again. Longer text has to double.
+const maxLooked = 64
+
 func (s *cleanStage) push(text string) {
-	s.held += text
-	n := len(s.held)
-	for n > 0 && !cleanable(s.held, n) {
+	s.held = append(s.held, text...)
+	if len(s.held) < s.next {
+		return
+	}
+	held := string(s.held)
+	n := len(held)
+	for n > 0 && !cleanable(held, n) {
 		n--
 	}
-	s.out.push(clean(s.held[:n]))
-	s.held = s.held[n:]
+	s.out.push(clean(held[:n]))
+	s.held = append(s.held[:0], held[n:]...)
+	if s.next = 0; len(s.held) > maxLooked {
+		s.next = 2 * len(s.held)
+	}
 }
 
 func (s *cleanStage) flush() {
-	s.out.push(clean(s.held))
+	s.out.push(clean(string(s.held)))
 	s.out.flush()
 }
 
@@ -155,7 +166,7 @@ func clean(s string) string {
 type trimStage struct {
 	out   stage
 	begun bool
-	held  string
+	held  []byte
 }
 
 func (s *trimStage) push(text string) {
@@ -164,10 +175,10 @@ func (s *trimStage) push(text string) {
 		s.begun = text != ""
 	}
 	if kept := strings.TrimRightFunc(text, pythonSpace); kept != "" {
-		s.out.push(s.held + kept)
-		s.held = text[len(kept):]
+		s.out.push(string(s.held) + kept)
+		s.held = append(s.held[:0], text[len(kept):]...)
 	} else if s.begun {
-		s.held += text
+		s.held = append(s.held, text...)
 	}
 }
 func (s *trimStage) flush() { s.out.flush() }

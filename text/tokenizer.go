@@ -219,23 +219,23 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bo
 		return count - 1
 	}
 	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, plain)
-	for _, s := range w.first {
+	for i, s := range w.first {
 		part := original.Slice(s.from, s.to)
 		if s.id >= 0 {
-			p.appendAdded(part, s.id, next)
+			p.appendAdded(part, s.id, s.within(w.first, i), next)
 			continue
 		}
 		if t.normalizer != nil {
 			part = t.normalizer.Normalize(&w.scratch, part)
 		}
 		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, plain)
-		for _, s := range w.second {
+		for i, s := range w.second {
 			piece := part
 			if s.from != 0 || s.to != part.Len() {
 				piece = part.Slice(s.from, s.to)
 			}
 			if s.id >= 0 {
-				p.appendAdded(piece, s.id, next)
+				p.appendAdded(piece, s.id, s.within(w.second, i), next)
 				continue
 			}
 			if t.splitter == nil {
@@ -253,14 +253,25 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bo
 	return nil
 }
 
-// appendAdded appends an added token. A token that normalization left empty does not count.
-func (p *part) appendAdded(s normalize.String, id int, next func() int) {
+// within reports whether a segment is the end of the one before it. Thousands of tokens can take the same white space.
+func (s segment) within(list []segment, i int) bool {
+	return i > 0 && list[i-1].id >= 0 && list[i-1].to == s.to && list[i-1].from < s.from
+}
+
+// appendAdded appends an added token. A token that normalization left empty does not count. With ends it is the end of the token
+// before it, with which it shares memory.
+func (p *part) appendAdded(s normalize.String, id int, ends bool, next func() int) {
 	if s.Len() == 0 {
 		return
 	}
 	from, to := s.Original(0, s.Len())
 	p.ids = append(p.ids, id)
-	p.tokens = append(p.tokens, strings.Clone(s.Text()))
+	if ends {
+		last := p.tokens[len(p.tokens)-1]
+		p.tokens = append(p.tokens, last[len(last)-s.Len():])
+	} else {
+		p.tokens = append(p.tokens, strings.Clone(s.Text()))
+	}
 	p.offsets = append(p.offsets, [2]int{from, to})
 	p.words = append(p.words, next())
 }
