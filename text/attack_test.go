@@ -3,8 +3,10 @@ package text
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 )
@@ -225,5 +227,47 @@ func TestManySpaces(t *testing.T) {
 		if text1.take() != want || text2.take() != want {
 			t.Errorf("%q: a stage gave another text than at once", text)
 		}
+	}
+}
+
+// TestGoroutines uses one tokenizer of each family in goroutines at once; run with -race it finds unguarded memory.
+func TestGoroutines(t *testing.T) {
+	inputs := []Input{{Text: "Hello <x> wörld 🙂 \xff"}, {Words: []string{"a", "", "b\x00"}}, {Text: "one", Pair: &Input{Text: "two  words"}}, {Text: strings.Repeat("ab é ", 50)}}
+	for name, c := range readReference(t).Tokenizers {
+		tok, err := Parse(c.JSON)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []*Encoding
+		for _, in := range inputs {
+			e, err := tok.encode(in, Options{})
+			if err != nil {
+				e = nil
+			}
+			want = append(want, e)
+		}
+		var group sync.WaitGroup
+		for g := range 4 {
+			group.Go(func() {
+				for i := range 8 {
+					k := (g + i) % len(inputs)
+					if want[k] == nil {
+						continue
+					}
+					list, err := tok.EncodeBatch(t.Context(), []Input{inputs[k], inputs[k]}, Options{})
+					if err != nil {
+						t.Errorf("%s: %v", name, err)
+						return
+					}
+					for _, e := range list {
+						if !reflect.DeepEqual(e, want[k]) {
+							t.Errorf("%s: %v, expected %v", name, e, want[k])
+						}
+					}
+					tok.Decode(want[k].IDs, DecodeOptions{})
+				}
+			})
+		}
+		group.Wait()
 	}
 }
