@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -84,6 +85,9 @@ func (f *folder) open() (*Tokenizer, error) {
 		return nil, err
 	}
 	build, ok := pipelines[f.class]
+	if class, python := strings.CutPrefix(f.class, "-"); !ok && python {
+		return nil, fmt.Errorf("tokenizer_class: unsupported class %s, whose rules are code and no pipeline of a tokenizer.json", class)
+	}
 	if !ok {
 		return nil, fmt.Errorf("tokenizer_class: unsupported class %s; text.Parse reads the pipeline of a tokenizer.json without the rules of its class", f.class)
 	}

@@ -140,7 +140,7 @@ func TestOpenErrors(t *testing.T) {
 		{map[string]string{}, "tokenizer.json"},
 		{map[string]string{"config.json": bert}, "expected a tokenizer.json, or vocab.txt for class BertTokenizer"},
 		{map[string]string{"config.json": `{"model_type": 3}`}, "config.json: model_type: expected text"},
-		{map[string]string{"config.json": `{"model_type": "canine"}`}, "unsupported class -CanineTokenizer"},
+		{map[string]string{"config.json": `{"model_type": "canine"}`}, "unsupported class CanineTokenizer"},
 		{map[string]string{"config.json": bert, "tokenizer_config.json": `[]`}, "tokenizer_config.json: expected an object"},
 		{map[string]string{"config.json": bert, "vocab.txt": "[UNK]", "tokenizer_config.json": `{"do_lower_case": 1}`},
 			"tokenizer_config.json: do_lower_case: expected true or false, found number 1"},

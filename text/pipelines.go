@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/text/internal/model"
@@ -403,7 +404,18 @@ func (f *folder) t5() error {
 	}); err != nil {
 		return err
 	}
+	listed := 0
 	if !stated {
+		for _, t := range f.extra {
+			if strings.Contains(t.Content, "<extra_id_") {
+				listed++
+			}
+		}
+	}
+	switch {
+	case listed > 0 && extra > 0 && listed != extra:
+		return fmt.Errorf("additional_special_tokens: expected %d tokens with <extra_id_, as in extra_ids, found %d", extra, listed)
+	case !stated && listed == 0:
 		for _, token := range sentinels {
 			f.extra = append(f.extra, text(token))
 		}

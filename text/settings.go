@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -78,11 +79,12 @@ func (s *settings) set(key string, value []byte) {
 
 // readAdded reads the added tokens.
 func (s *settings) readAdded(specialMap, addedTokens, tokenizer []byte) error {
+	s.renameExtra()
 	if data, ok := s.fields["added_tokens_decoder"]; ok {
 		return readDecoder(data, func(t AddedToken) { s.added = append(s.added, t) })
 	}
 	if specialMap != nil {
-		err := strictjson.Object(specialMap, func(key string, value []byte) { s.set(key, marked(value)) })
+		err := strictjson.Object(specialMap, s.setSpecial)
 		if err != nil {
 			return fmt.Errorf("special_tokens_map.json: %w", err)
 		}
@@ -114,6 +116,51 @@ func (s *settings) readAdded(specialMap, addedTokens, tokenizer []byte) error {
 	}
 	slices.SortFunc(s.added, func(a, b AddedToken) int { return cmp.Compare(a.ID, b.ID) })
 	return nil
+}
+
+// renameExtra moves additional_special_tokens, the older name, to extra_special_tokens where that states nothing. A list that
+// special_tokens_map.json gives under the older name comes later and keeps it: pieces of a SentencePiece model replace it.
+func (s *settings) renameExtra() {
+	older, ok := s.fields["additional_special_tokens"]
+	if !ok {
+		return
+	}
+	switch string(bytes.TrimSpace(s.fields["extra_special_tokens"])) {
+	case "", "null", "[]", "{}":
+		s.set("extra_special_tokens", older)
+		delete(s.fields, "additional_special_tokens")
+	}
+}
+
+// statesExtra reports whether the configuration lists extra special tokens under their newer name.
+func (s *settings) statesExtra() bool {
+	value, ok := s.fields["extra_special_tokens"]
+	return ok && !bytes.HasPrefix(value, []byte("{"))
+}
+
+// setSpecial sets a field of special_tokens_map.json. Lists of extra special tokens are joined.
+func (s *settings) setSpecial(key string, value []byte) {
+	if key != "extra_special_tokens" {
+		s.set(key, marked(value))
+		return
+	}
+	var old, list []json.RawMessage
+	if strictjson.Decode(value, &list) != nil || list == nil {
+		s.set(key, value)
+		return
+	}
+	if s.statesExtra() {
+		_ = strictjson.Decode(s.fields[key], &old) // readSpecial reports errors
+	}
+	for _, t := range list {
+		t = marked(t)
+		if !slices.ContainsFunc(old, func(o json.RawMessage) bool { return bytes.Equal(o, t) }) {
+			old = append(old, t)
+		}
+	}
+	if data, err := marshal(old); err == nil {
+		s.set(key, data)
+	}
 }
 
 // marked marks an object of special_tokens_map.json as an added token that is special.
@@ -194,11 +241,8 @@ func (s *settings) readAddedFile(data []byte, byID map[int]AddedToken) error {
 			special[t.Content] = true
 		}
 	}
-	for _, name := range []string{"extra_special_tokens", "additional_special_tokens"} {
-		var list []json.RawMessage
-		if strictjson.Decode(s.fields[name], &list) != nil {
-			continue
-		}
+	var list []json.RawMessage
+	if strictjson.Decode(s.fields["extra_special_tokens"], &list) == nil {
 		for _, data := range list {
 			if t, err := parseSpec(data); err == nil && t != nil {
 				special[t.Content] = true
@@ -241,7 +285,7 @@ func (s *settings) readSpecial() error {
 	}
 	for _, name := range []string{"extra_special_tokens", "additional_special_tokens"} {
 		value := s.fields[name]
-		if s.extra != nil || value == nil || strictjson.Null(value) {
+		if value == nil || strictjson.Null(value) || name == "additional_special_tokens" && s.statesExtra() {
 			continue
 		}
 		if value[0] == '{' {

@@ -110,6 +110,7 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 			f.charsmap = base64.StdEncoding.EncodeToString(m.charsmap)
 		}
 		if !f.statesExtra() {
+			f.extra = nil
 			for _, p := range m.pieces {
 				if p.kind == controlPiece || p.kind == userPiece {
 					f.extra = append(f.extra, &spec{AddedToken: AddedToken{Content: p.text, Special: p.kind == controlPiece}})
@@ -119,16 +120,6 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 		return m, nil
 	}
 	return nil, nil
-}
-
-// statesExtra reports whether the configuration lists extra special tokens.
-func (f *folder) statesExtra() bool {
-	for _, name := range []string{"extra_special_tokens", "additional_special_tokens"} {
-		if value, ok := f.fields[name]; ok && !bytes.HasPrefix(value, []byte("{")) {
-			return true
-		}
-	}
-	return false
 }
 
 // pieceMerges returns the vocabulary of a list of pieces, and the merges that lead to each of them, as generate_merges of

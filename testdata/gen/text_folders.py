@@ -136,7 +136,10 @@ def make(folder, tokenizers, rng):
     if rng.random() < 0.2:
         write(folder, "special_tokens_map.json", {
             "mask_token": {"content": "[MASK]", "lstrip": True, "rstrip": False, "normalized": rng.random() < 0.5, "single_word": False},
-            "pad_token": "<pad>"})
+            "pad_token": "<pad>",
+            **{key: list(value) for key, value in (
+                ("additional_special_tokens", ["<m>"]), ("additional_special_tokens", [f"<extra_id_{i}>" for i in range(100)]),
+                ("extra_special_tokens", ["low", "<m>", "<e>"])) if rng.random() < 0.3}})
     if rng.random() < 0.2:
         write(folder, "added_tokens.json", {"<added>": tokenizer.get_vocab_size(), "low": 7})
     kind = rng.choice(types)
