@@ -76,11 +76,17 @@ def pieces(folder, name, kind, rng):
     """A SentencePiece model that is trained on the text of text_tokenizers.py."""
     path = os.path.join(folder, "text.txt")
     write(folder, "text.txt", "\n".join(small.LINES))
+    rules = {"normalization_rule_name": rng.choice(("nmt_nfkc", "identity", "nmt_nfkc_cf"))}
+    if rng.random() < 0.4:  # a charsmap of a few hundred bytes, in the place of one of 240 KB
+        write(folder, "rules.tsv", "FB01\t66 69\nE9\t65\n65 301\t65\nA0\t20\n200B\t\n")
+        rules = {"normalization_rule_tsv": os.path.join(folder, "rules.tsv")}
     sentencepiece.SentencePieceTrainer.train(
         input=path, model_prefix=os.path.join(folder, "m"), vocab_size=700, model_type=kind,
         byte_fallback=kind == "bpe" or rng.random() < 0.2, character_coverage=1.0 if kind == "unigram" else 0.98,
         user_defined_symbols=["<u>", "low"] if rng.random() < 0.5 else [], control_symbols=["[CLS]", "[SEP]"] + (["<c>"] if rng.random() < 0.5 else []),
-        hard_vocab_limit=False, minloglevel=2, normalization_rule_name=rng.choice(("nmt_nfkc", "identity", "nmt_nfkc_cf")))
+        hard_vocab_limit=False, minloglevel=2, **rules)
+    if os.path.exists(os.path.join(folder, "rules.tsv")):
+        os.remove(os.path.join(folder, "rules.tsv"))
     os.rename(os.path.join(folder, "m.model"), os.path.join(folder, name))
     os.remove(path)
     os.remove(os.path.join(folder, "m.vocab"))

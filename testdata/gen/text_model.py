@@ -5,7 +5,8 @@
 prints JSON objects, one a line: {"model": the text of a "model" object, "words": [...], "want": [...]}. want holds for each
 word its tokens [id, start, end, text], offsets in bytes, or null for an error; it is null where the model is refused.
 "scores" are the scores of Unigram as read: the reference does not always read the nearest number.
-text/internal/model/testdata/models.jsonl is the output for 1 24 24; TestReference runs the script with other numbers.
+text/internal/model/testdata/models.jsonl is the output for 1 24 24 once. Training orders equal tokens by chance, so another run
+gives another file, as good. TestReference runs the script with other numbers.
 Without arguments it reads objects without "want" from standard input and adds it.
 
 Needs tokenizers 0.23.3 (testdata/gen/requirements.txt).

@@ -3,7 +3,7 @@
     {"kind": "BPE", "words": [[word, count], ...], "options": {arguments of the trainer}}
 
 and prints a JSON list of the trained "model" objects. With the argument golden it trains on the cases below and prints
-them with the models as "want": text/internal/train/testdata/train.json.
+them with the models as "want": text/internal/train/testdata/train.json. Scores of equal tokens differ from run to run.
 
 Needs tokenizers 0.23.3 (testdata/gen/requirements.txt).
 """
