@@ -3,9 +3,9 @@ package text
 import (
 	"context"
 	"fmt"
-	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // EncodeBatch encodes inputs on all processors, and pads them to one length where the options say so. The encodings have the
@@ -15,11 +15,9 @@ func (t *Tokenizer) EncodeBatch(ctx context.Context, inputs []Input, o Options) 
 	errs := make([]error, len(inputs))
 	var next atomic.Int64
 	var failed atomic.Bool
-	encode := func() {
-		w, _ := t.working.Get().(*work)
-		if w == nil {
-			w = new(work)
-		}
+	workers := simd.NewWorkers(0)
+	workers.For(min(workers.Limit(), len(inputs)), func(int) {
+		w := t.work()
 		defer t.release(w)
 		for !failed.Load() && ctx.Err() == nil {
 			i := int(next.Add(1)) - 1
@@ -30,13 +28,7 @@ func (t *Tokenizer) EncodeBatch(ctx context.Context, inputs []Input, o Options) 
 				failed.Store(true)
 			}
 		}
-	}
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(inputs)) - 1 {
-		group.Go(encode)
-	}
-	encode()
-	group.Wait()
+	})
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

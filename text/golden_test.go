@@ -10,7 +10,7 @@ import (
 	"testing/fstest"
 )
 
-// referenceFile is what testdata/gen/text_goldens.py wrote.
+// referenceFile is the content of reference.json.gz, which testdata/gen/text_goldens.py writes.
 type referenceFile struct {
 	Script     string
 	Seed       string

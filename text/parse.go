@@ -16,7 +16,7 @@ type components struct {
 	normalizer, splitter, processor, decoder json.RawMessage
 }
 
-// config is what a folder states beside the pipeline.
+// config holds the settings of a folder that are not part of the pipeline.
 type config struct {
 	cleanUp   bool   // take out spaces after decoding
 	suffix    string // becomes a space after decoding, which then loses the spaces at its ends; "" for none
@@ -108,7 +108,7 @@ func (b *builder) build() (*Tokenizer, error) {
 		return nil, err
 	}
 	if t.splitter, err = split.Parse(b.splitter); err != nil {
-		return nil, fmt.Errorf("pre_tokenizer: %w", err)
+		return nil, err
 	}
 	if t.decoders, err = parseDecoder(b.decoder, maxNested); err == nil {
 		err = checkDecoders(t.decoders)

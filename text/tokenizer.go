@@ -65,10 +65,7 @@ func (t *Tokenizer) EncodeWords(words []string, o Options) (*Encoding, error) {
 
 // encode encodes and pads one input.
 func (t *Tokenizer) encode(in Input, o Options) (*Encoding, error) {
-	w, _ := t.working.Get().(*work)
-	if w == nil {
-		w = new(work)
-	}
+	w := t.work()
 	defer t.release(w)
 	e, err := t.encodeWith(w, in, o)
 	if err != nil {
@@ -142,6 +139,14 @@ type work struct {
 	pieces  []split.Piece
 	tokens  []model.Token
 	parts   [2]part
+}
+
+// work returns memory for a call, which [Tokenizer.release] takes back.
+func (t *Tokenizer) work() *work {
+	if w, ok := t.working.Get().(*work); ok {
+		return w
+	}
+	return new(work)
 }
 
 // maxKept is the number of tokens and of bytes up to which the memory of a call is kept for the next one.

@@ -1,4 +1,4 @@
-// Package chars says what a character is to the library tokenizers 0.23.3:
+// Package chars has the properties of characters, as the library tokenizers 0.23.3 knows them:
 //
 //	chars.Of('é').Is(chars.Punctuation) // false
 //	first, second := chars.Lower('İ')   // 'i', U+0307

@@ -4,6 +4,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/text/internal/chars"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // A bert is the BasicTokenizer of BERT, up to the cut into words.
@@ -12,9 +13,9 @@ type bert struct {
 }
 
 func parseBERT(f *fields, _ int) Normalizer {
-	n := bert{clean: required[bool](f, "clean_text"), spaceCJK: required[bool](f, "handle_chinese_chars"), lower: required[bool](f, "lowercase")}
+	n := bert{clean: component.Required[bool](f, "clean_text"), spaceCJK: component.Required[bool](f, "handle_chinese_chars"), lower: component.Required[bool](f, "lowercase")}
 	n.stripAccents = n.lower
-	if strip := optional[*bool](f, "strip_accents"); strip != nil {
+	if strip := component.Optional[*bool](f, "strip_accents", nil); strip != nil {
 		n.stripAccents = *strip
 	}
 	return n

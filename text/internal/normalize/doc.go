@@ -14,6 +14,6 @@
 //
 // An [Editor] makes all changes. A [Scratch] gives them memory; with it, a text causes no allocations once the scratch has grown.
 //
-// What a character is, package chars says: the library has Unicode tables of several versions, and those of Go change with a
-// release.
+// The properties of characters come from package chars, because the library has Unicode tables of several versions, and the
+// tables of Go change with a release.
 package normalize

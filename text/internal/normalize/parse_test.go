@@ -75,16 +75,16 @@ func TestParseErrors(t *testing.T) {
 		{`{"type": "Strip", "strip_left": true, "strip_right": 1}`, `normalizer: Strip: strip_right: expected true or false`},
 		{`{"type": "Replace", "pattern": "a", "content": ""}`, `normalizer: Replace: pattern: expected an object`},
 		{`{"type": "Replace", "pattern": {}, "content": ""}`, `normalizer: Replace: pattern: expected one of`},
-		{`{"type": "Replace", "pattern": {"Text": ""}, "content": ""}`, `normalizer: Replace: pattern: no field "String"`},
+		{`{"type": "Replace", "pattern": {"Text": ""}, "content": ""}`, `normalizer: Replace: pattern: expected one of "String" and "Regex"`},
 		{`{"type": "Replace", "pattern": {"Regex": "(a"}, "content": ""}`, `normalizer: Replace: pattern: `},
-		{`{"type": "Sequence", "normalizers": [{"type": "NFC"}, null]}`, `normalizer: Sequence: 1: expected an object`},
+		{`{"type": "Sequence", "normalizers": [{"type": "NFC"}, null]}`, `normalizer: Sequence: normalizers.1: expected an object`},
 		{`{"type": "Precompiled", "precompiled_charsmap": "?"}`, `normalizer: Precompiled: precompiled_charsmap: illegal base64`},
 		{`{"type": "Precompiled", "precompiled_charsmap": null}`, `normalizer: Precompiled: precompiled_charsmap: expected`},
 		{`{"type": "Precompiled", "precompiled_charsmap": ""}`, `expected at least 4 bytes, found 0`},
 		{`{"type": "Precompiled", "precompiled_charsmap": "AAAAAAAA"}`, `expected a trie of 4 to 2 bytes, found 0`},
 		{`{"type": "Precompiled", "precompiled_charsmap": "/////wAA"}`, `expected a trie of 4 to 2 bytes, found 4294967292`},
 		{`{"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAAD/"}`, `replacements: expected UTF-8`},
-		{deep, `nested deeper than 32`},
+		{deep, `more than 32 nested sequences`},
 	} {
 		if _, err := Parse([]byte(c[0])); err == nil || !strings.Contains(err.Error(), c[1]) {
 			t.Errorf("%.80s: %v; want %s", c[0], err, c[1])

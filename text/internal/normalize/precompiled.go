@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/text/internal/chars"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // A precompiled replaces characters and short graphemes by the rules of a SentencePiece model. Its charsmap is the length in bytes
@@ -19,8 +20,8 @@ type precompiled struct {
 }
 
 func parsePrecompiled(f *fields, _ int) Normalizer {
-	text := required[string](f, "precompiled_charsmap")
-	if f.err != nil {
+	text := component.Required[string](f, "precompiled_charsmap")
+	if f.Err != nil {
 		return nil
 	}
 	charsmap, err := base64.StdEncoding.DecodeString(text)
@@ -29,7 +30,7 @@ func parsePrecompiled(f *fields, _ int) Normalizer {
 		n, err = newPrecompiled(charsmap)
 	}
 	if err != nil {
-		f.err = fmt.Errorf("precompiled_charsmap: %w", err)
+		f.Fail("precompiled_charsmap: %w", err)
 	}
 	return n
 }

@@ -1,12 +1,10 @@
 package normalize
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"iter"
 	"strings"
 
+	"github.com/fovea-ml/fovea/text/internal/component"
 	"github.com/fovea-ml/fovea/text/internal/regex"
 )
 
@@ -74,7 +72,7 @@ func (r *replacer) String() String {
 // A replace puts content in the place of a text or of what a regular expression matches.
 type replace struct {
 	text    string
-	regex   *regex.Regexp // nil: text is what is replaced
+	regex   *regex.Regexp // nil: text is replaced
 	content string
 }
 
@@ -86,27 +84,15 @@ func (n replace) Normalize(sc *Scratch, s String) String {
 }
 
 func parseReplace(f *fields, _ int) Normalizer {
-	n := replace{content: required[string](f, "content")}
-	pattern := fields{values: map[string][]byte{}}
-	for name, value := range required[map[string]json.RawMessage](f, "pattern") {
-		pattern.values[name] = value
+	n := replace{content: component.Required[string](f, "content")}
+	pattern, isRegex := component.Pattern(f)
+	if !isRegex || f.Err != nil {
+		n.text = pattern
+		return n
 	}
-	if f.err != nil {
-		return nil
-	}
-	if len(pattern.values) != 1 {
-		f.err = errors.New(`pattern: expected one of "String" and "Regex"`)
-		return nil
-	}
-	if _, ok := pattern.values["Regex"]; ok {
-		if text := required[string](&pattern, "Regex"); pattern.err == nil {
-			n.regex, pattern.err = regex.Compile(text)
-		}
-	} else {
-		n.text = required[string](&pattern, "String")
-	}
-	if pattern.err != nil {
-		f.err = fmt.Errorf("pattern: %w", pattern.err)
+	var err error
+	if n.regex, err = regex.Compile(pattern); err != nil {
+		f.Fail("pattern: %w", err)
 	}
 	return n
 }

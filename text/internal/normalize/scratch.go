@@ -21,7 +21,7 @@ func (sc *Scratch) Bound(n int) { sc.spent, sc.most = 0, n }
 // Room returns a bound for texts of n bytes together, which no pipeline of a model comes near.
 func Room(n int) int { return 1<<20 + 256*n }
 
-// tooLong is what an edit beyond the bound panics with.
+// tooLong is the panic value of an edit beyond the bound.
 type tooLong int
 
 // Recover is deferred around the use of a bounded Scratch.

@@ -5,13 +5,14 @@ import (
 	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/text/internal/chars"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // A strip removes white space at the ends.
 type strip struct{ left, right bool }
 
 func parseStrip(f *fields, _ int) Normalizer {
-	return strip{left: required[bool](f, "strip_left"), right: required[bool](f, "strip_right")}
+	return strip{left: component.Required[bool](f, "strip_left"), right: component.Required[bool](f, "strip_right")}
 }
 
 func (n strip) Normalize(sc *Scratch, s String) String {

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// operation is what an instruction does at a place of the text.
+// operation is the kind of an instruction.
 type operation uint8
 
 const (

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// kind is what a node matches.
+// kind is the kind of a node of the syntax tree.
 type kind uint8
 
 const (

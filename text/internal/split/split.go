@@ -13,7 +13,7 @@ type Splitter interface {
 	Split(sc *normalize.Scratch, dst []Piece, s Piece) []Piece
 }
 
-// behavior says what becomes of the parts that match a pattern.
+// behavior is the treatment of the parts that match a pattern.
 type behavior uint8
 
 const (
