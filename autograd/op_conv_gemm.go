@@ -65,7 +65,8 @@ func (s *sliding) plan(threads int) (p slidingPlan) {
 		p.images = min(s.n, stripMost/positions)
 	}
 	defer func() { p.strips = ceilDiv(positions, p.strip) }()
-	block := max(1, 256/len(s.y.taps)/len(s.x.taps))
+	taps := len(s.y.taps) * len(s.x.taps)
+	block := convBlock(taps) / taps // channels
 	fits := func(most int) bool { return p.lay(s) <= most && p.sums <= sharedMost }
 	unit := stripUnit
 	if s.co < fewFilters && s.x.out > stripUnit/2 {

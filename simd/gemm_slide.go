@@ -73,8 +73,8 @@ func GemmGatherPacked(w *Workers, n int, a *Packed, b *Gather, block int, beta f
 }
 
 // GemmFilters is [Gemm] with a weight that [PackFilters] laid out: a's columns are the rows of C, and b is a k×n matrix in
-// memory order, not transposed. It has the bits of Gemm. Like [GemmGatherPacked] it reads b in place. From a k of 256 on
-// that is up to 30 % faster than packing b and reading the weight as it lies.
+// memory order, not transposed. It has the bits of Gemm. Like [GemmGatherPacked] it reads b in place. Measured on
+// one core of a Zen 4, it is 8 % slower than Gemm at a k of 128 and 3 to 28 % faster from 512 on.
 func GemmFilters(w *Workers, n int, a *Packed, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
 	const op = "GemmFilters"
 	m, k := a.n, a.k
