@@ -54,8 +54,22 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 		ends = append(ends, len(ids)-1)
 	}
 	h := autograd.Add(t.Embedding(x.Tokens, ids, len(ids)), t.Embedding(x.Positions, places, len(ids)))
-	h = x.Blocks.Forward(h, nn.AttentionInput{Causal: true, Starts: starts})
-	return x.Norm.Forward(autograd.GatherRows(h, ends))
+	h = x.Blocks[:len(x.Blocks)-1].Forward(h, nn.AttentionInput{Causal: true, Starts: starts})
+	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
+}
+
+// finish is the last block and the norm after it, for the tokens whose features are taken: the others ask nothing there.
+func (x *TextTransformer) finish(h *autograd.Tensor, starts, ends []int) *autograd.Tensor {
+	last := x.Blocks[len(x.Blocks)-1]
+	a, width := last.Attention, h.Dim(1)
+	qkv := a.QKV.Forward(last.Norm1.Forward(h))
+	one := make([]int, len(starts)) // a query a text
+	for i := range one {
+		one[i] = i
+	}
+	attended := autograd.PackedAttention(autograd.Columns{Of: autograd.GatherRows(qkv, ends)}, autograd.Columns{Of: qkv, From: width},
+		autograd.Columns{Of: qkv, From: 2 * width}, one, starts, autograd.AttentionOptions{Heads: a.Heads, HeadDim: width / a.Heads, Dropout: a.Dropout})
+	return x.Norm.Forward(finish(last, autograd.GatherRows(h, ends), attended))
 }
 
 // end returns the place of the token whose features are taken (CLIPTextModel.forward in modeling_clip.py).
