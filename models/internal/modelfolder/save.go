@@ -91,7 +91,7 @@ func describe(dir string, c Contents) error {
 // layouts returns the layouts that can be written: a column of names is called like each.
 func (y Family) layouts() []string {
 	var out []string
-	for l := range models.Original + 1 {
+	for l := range models.OpenCLIP + 1 {
 		if slices.Contains(y.Names.Columns, l.String()) {
 			out = append(out, l.String())
 		}
