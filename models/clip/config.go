@@ -28,7 +28,7 @@ type Config struct {
 	InitializerFactor float64 `json:"initializer_factor"`
 }
 
-// VisionConfig describes a Vision Transformer that encodes images. Patches are square; sizes are in pixels. Where the
+// VisionConfig describes the tower that encodes images, usually a Vision Transformer. Patches are square; sizes are in pixels. Where the
 // image is no multiple of the patch, its last rows and columns of pixels are not seen, as with a convolution.
 type VisionConfig struct {
 	ImageSize         int     `json:"image_size"` // of square images; with ImageWidth the height
@@ -44,6 +44,9 @@ type VisionConfig struct {
 	AttentionDropout  float32 `json:"attention_dropout"`
 	InitializerRange  float64 `json:"initializer_range"`
 	InitializerFactor float64 `json:"initializer_factor"`
+	// ResNet, if not nil, describes a ResNet in place of the Vision Transformer. Of the other fields, the sizes of the image
+	// and NumChannels still count.
+	ResNet *ResNetConfig `json:"-"`
 }
 
 // TextConfig describes the causal transformer that encodes texts.
@@ -160,6 +163,9 @@ func (c Config) Validate() error {
 }
 
 func (c VisionConfig) validate() error {
+	if c.ResNet != nil {
+		return c.ResNet.validate(c)
+	}
 	var v config.Checks
 	height, width := c.Size()
 	v.Size("image_size", height)

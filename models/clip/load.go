@@ -47,7 +47,10 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
-	stored := c.Vision.grid()
+	var stored tower.Grid
+	if c.Vision.ResNet == nil {
+		stored = c.Vision.grid()
+	}
 	height, width := c.Vision.Size()
 	if f.Options.ImageSize != 0 {
 		c.Vision.ImageWidth = 0
@@ -106,8 +109,14 @@ func (c Config) agree(find tower.Finder) error {
 
 // claim returns the least that the weights of this configuration are.
 func (c Config) claim() modelfolder.Claim {
-	v, t, e := c.Vision, c.Text, c.Vision.encoder()
-	vision := modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	v, t := c.Vision, c.Text
+	var vision modelfolder.Claim
+	if v.ResNet != nil {
+		vision = v.ResNet.claim(v.ImageSize, c.ProjectionDim)
+	} else {
+		e := v.encoder()
+		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
 	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
 		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))

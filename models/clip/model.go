@@ -41,15 +41,19 @@ func New(c Config, rng *rand.Rand) *Model {
 		panic("clip: " + err.Error())
 	}
 	m := &Model{
-		Config:           c,
-		Vision:           NewVisionTransformer(c.Vision),
-		VisionProjection: nn.NewLinear(c.Vision.HiddenSize, c.ProjectionDim, false),
-		Text:             NewTextTransformer(c.Text),
-		TextProjection:   nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
-		LogitScale:       autograd.ParameterOf([]float32{c.LogitScaleInit}),
-		Preprocess:       preprocess(c.Vision),
-		Workers:          simd.NewWorkers(0),
-		runner:           run.New(),
+		Config:         c,
+		Text:           NewTextTransformer(c.Text),
+		TextProjection: nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
+		LogitScale:     autograd.ParameterOf([]float32{c.LogitScaleInit}),
+		Preprocess:     preprocess(c.Vision),
+		Workers:        simd.NewWorkers(0),
+		runner:         run.New(),
+	}
+	if c.Vision.ResNet != nil {
+		m.Vision = NewResNet(c.Vision, c.ProjectionDim)
+	} else {
+		m.Vision = NewVisionTransformer(c.Vision)
+		m.VisionProjection = nn.NewLinear(c.Vision.HiddenSize, c.ProjectionDim, false)
 	}
 	if rng != nil {
 		m.init(rng)
