@@ -12,6 +12,10 @@ import (
 // normal values whose deviations fall with the width and with the depth of a tower.
 func (m *Model) init(rng *rand.Rand) {
 	c := m.Config
+	if c.Vision.Pooled {
+		m.initSigLIP(rng)
+		return
+	}
 	switch v := m.Vision.(type) {
 	case *ResNet:
 		v.init(rng)
