@@ -49,11 +49,7 @@ func TestParity(t *testing.T) {
 				tape := autograd.NewTape(autograd.Options{Gradients: true, Recompute: recompute, Debug: true, Workers: simd.NewWorkers(2)})
 				logits := m.Forward(tape.Input(pixels, shape...), ids)
 				golden.Output(t, "logits", logits.Floats(nil), g.Floats("logits"))
-				diagonal := []int{0, 1, 2}
-				loss := autograd.Scale(autograd.Add(
-					autograd.CrossEntropy(logits, diagonal, autograd.CrossEntropyOptions{}),
-					autograd.CrossEntropy(autograd.Transpose(logits, 0, 1), diagonal, autograd.CrossEntropyOptions{}),
-				), 0.5)
+				loss := contrastive(logits)
 				golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
 				grads := autograd.NewGradients()
 				loss.Backward(grads)

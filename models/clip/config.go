@@ -124,6 +124,9 @@ func (c *VisionConfig) SetSize(height, width int) {
 	}
 }
 
+// resizable reports whether the tower has a table of positions for images of one size.
+func (c VisionConfig) resizable() bool { return c.ResNet == nil && c.NumPatches == 0 }
+
 // Grid returns the rows and columns of patches of an image. The configuration must be valid.
 func (c VisionConfig) Grid() (rows, columns int) {
 	height, width := c.Size()

@@ -1,16 +1,17 @@
 package clip
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/tower"
-	"github.com/fovea-ml/fovea/text"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // LoadOptions change how [Open] and [Load] work; models.LoadOptions describes the fields. The zero value is strict.
@@ -35,41 +36,45 @@ func Open(path string, o LoadOptions) (*Model, error) {
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
-	c := defaults()
-	if err := f.Configure(&c); err != nil {
+	c, prepared, err := configure(f)
+	if err != nil {
 		return nil, err
-	}
-	if !f.Options.Lenient {
-		if err := c.agree(f.Find); err != nil {
-			return nil, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
-		}
 	}
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
-	var stored tower.Grid
-	if c.Vision.ResNet == nil {
-		stored = c.Vision.grid()
-	}
 	height, width := c.Vision.Size()
-	if f.Options.ImageSize != 0 {
-		c.Vision.ImageWidth = 0
-	}
-	if err := f.Resize(&c.Vision.ImageSize, &c); err != nil {
-		return nil, err
+	var stored tower.Grid
+	if c.Vision.resizable() {
+		if stored = c.Vision.grid(); f.Form != modelfolder.HuggingFace {
+			stored = storedGrid(f, stored)
+		}
+		if f.Options.ImageSize != 0 {
+			c.Vision.ImageWidth = 0
+		}
+		if err := f.Resize(&c.Vision.ImageSize, &c); err != nil {
+			return nil, err
+		}
 	}
 	m := New(c, nil)
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.Vision.NumChannels}
-	usual := c.Vision
-	usual.SetSize(height, width)
-	var err error
-	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(preprocess(usual), images); err != nil {
+	switch f.Form {
+	case modelfolder.HuggingFace:
+		m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(prepared, images)
+	default:
+		m.Preprocess = f.Rescaled(prepared, images)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if m.Tokenizer, err = tokenizer(f.FS); err != nil {
+	if m.source, err = openTokenizer(f.FS, f.Form != modelfolder.HuggingFace); err != nil {
 		return nil, err
 	}
-	fit := tower.FitPositions(stored, c.Vision.grid(), false)
+	m.Tokenizer = m.source.tokenizer
+	if !c.Vision.resizable() {
+		return m, f.Fill(m)
+	}
+	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
 	return m, f.Fill(m, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
 			return nil, nil
@@ -78,34 +83,75 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	})
 }
 
-// tokenizerFiles are the files of which a tokenizer is made, one of them at least.
-var tokenizerFiles = []string{"tokenizer.json", "vocab.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz", "tokenizer_config.json", "spiece.model"}
-
-// tokenizer opens the tokenizer of a folder. It is nil where the folder has none of the files of one.
-func tokenizer(fsys fs.FS) (*text.Tokenizer, error) {
-	for _, name := range tokenizerFiles {
-		if _, err := fs.Stat(fsys, name); !errors.Is(err, fs.ErrNotExist) {
-			return text.Open(fsys, text.OpenOptions{})
+// configure returns the configuration of a folder, checked, and the preparation of images that it states or that is usual.
+func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
+	switch f.Form {
+	case modelfolder.OpenCLIP:
+		if c, p, err = readOpenCLIP(f.Config); err != nil || f.Options.Lenient {
+			return c, p, err
+		}
+		if err := c.agree(f, openNames); err != nil {
+			return c, p, fmt.Errorf("%s: model_cfg: %w", modelfolder.OpenCLIPName, err)
+		}
+		return c, p, nil
+	case modelfolder.HuggingFace:
+		c = defaults()
+		if err := f.Configure(&c); err != nil {
+			return c, p, err
+		}
+		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
+			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
+		}
+	default:
+		c, err = openAIConfig(f)
+		if err := f.Checked(c, err); err != nil {
+			return c, p, err
 		}
 	}
-	return nil, nil
+	return c, preprocess(c.Vision), nil
 }
 
-// agree returns an error that names the first field that the weights contradict.
-func (c Config) agree(find tower.Finder) error {
-	v := c.Vision
-	y := tower.Statement{Name: func(field string) string { return "vision_config: " + field }}
-	err := y.Agree(func(param string) (checkpoint.Tensor, bool) { return find("Vision." + param) }, tower.Sizes{
-		Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
-		Channels: v.NumChannels, Patch: v.PatchSize, Grid: v.grid(), ClassToken: true, PreNorm: true, Norm: true,
-	})
-	if err != nil {
-		return err
+// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where there are as many
+// positions, as open_clip does it.
+func storedGrid(f *modelfolder.Folder, stated tower.Grid) tower.Grid {
+	t, ok := f.Find("Vision.Encoder.Positions")
+	if !ok || len(t.Shape) < 2 || t.Shape[0]-1 == stated.Patches() {
+		return stated
 	}
-	return tower.Statement{}.AgreeStack(find, "Text.Blocks", "text_config: ", tower.Stack{
+	side := int(math.Round(math.Sqrt(float64(max(0, t.Shape[0]-1)))))
+	return tower.Grid{Rows: side, Columns: side}
+}
+
+// agree returns an error that names the first field that the weights contradict. names are the names of the fields where
+// they are not transformers'.
+func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
+	statement := func(part string) tower.Statement {
+		return tower.Statement{Name: func(field string) string { return part + ": " + cmp.Or(names[field], field) }}
+	}
+	parts := [2]string{"vision_config", "text_config"}
+	if names != nil {
+		parts = [2]string{"vision_cfg", "text_cfg"}
+	}
+	if v := c.Vision; v.resizable() {
+		grid := v.grid()
+		if names != nil {
+			grid = storedGrid(f, grid) // positions for another size are resized
+		}
+		err := statement(parts[0]).Agree(visionFinder(f.Find), tower.Sizes{
+			Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
+			Channels: v.NumChannels, Patch: v.PatchSize, Grid: grid, ClassToken: !v.Pooled, PreNorm: !v.Pooled, Norm: true,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
 }
+
+// openNames are the names that open_clip has for fields of transformers'.
+var openNames = map[string]string{"hidden_size": "width", "num_hidden_layers": "layers", "intermediate_size": "mlp_ratio times width"}
 
 // claim returns the least that the weights of this configuration are.
 func (c Config) claim() modelfolder.Claim {

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -32,6 +33,7 @@ type Model struct {
 	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
+	source source // of Tokenizer
 	runner *run.Runner
 }
 
@@ -71,14 +73,20 @@ func New(c Config, rng *rand.Rand) *Model {
 	return m
 }
 
-// preprocess is the preparation of images of OpenAI's models (_transform in clip.py): Pillow's pixels.
+// preprocess is the preparation of images of OpenAI's models (_transform in clip.py).
 func preprocess(c VisionConfig) vision.Preprocess {
 	height, width := c.Size()
-	short := min(height, width)
-	return vision.Preprocess{
-		Mode: vision.ShortSide, Height: short, Width: short, Filter: vision.Bicubic,
-		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd, Gray: c.NumChannels == 1,
+	p := vision.Preprocess{
+		Backend: vision.Timm, Mode: vision.ShortSide, Width: width, Filter: vision.Bicubic,
+		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd,
 	}
+	if height != width { // open_clip's
+		p.Mode, p.Height = vision.Cover, height
+	}
+	if c.NumChannels == 1 {
+		p = modelfolder.Gray(p)
+	}
+	return p
 }
 
 // EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not normalized

@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
 )
 
@@ -216,6 +218,25 @@ func (r *ResNet) init(rng *rand.Rand) {
 	for _, p := range []*autograd.Parameter{r.Pool.Positions, r.Pool.Attention.Query.Weight, r.Pool.Attention.Key.Weight, r.Pool.Attention.Value.Weight, r.Pool.Attention.Proj.Weight} {
 		nn.Normal(rng, p, std)
 	}
+}
+
+// readResNet reads the sizes of a tower off OpenAI's weights, as build_model in clip/model.py does.
+func (c *VisionConfig) readResNet(find tower.Finder) error {
+	stem, _ := find("Vision.Stem.2.Conv.Weight")
+	positions, _ := find("Vision.Pool.Positions")
+	if len(stem.Shape) != 4 || len(positions.Shape) != 2 {
+		return fmt.Errorf("the image tower: expected the shapes of a ResNet's third convolution and of the positions of its pooling, found %v and %v", stem.Shape, positions.Shape)
+	}
+	r := &ResNetConfig{Width: stem.Shape[0], Heads: growth * stem.Shape[0] / 64}
+	for s := range r.Layers {
+		for ; ; r.Layers[s]++ {
+			if _, ok := find(fmt.Sprintf("Vision.Stages.%d.%d.Reduce.Conv.Weight", s, r.Layers[s])); !ok {
+				break
+			}
+		}
+	}
+	*c = VisionConfig{ImageSize: reduction * squareRoot(max(0, positions.Shape[0]-1)), NumChannels: 3, ResNet: r}
+	return nil
 }
 
 // resNetNames are the names of the tower in OpenAI's and open_clip's files.

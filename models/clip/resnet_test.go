@@ -1,6 +1,9 @@
 package clip
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -61,6 +64,22 @@ func TestResNet(t *testing.T) {
 		t.Fatal(err)
 	}
 	compareResNet(t, m, golden.Load(t, "testdata/resnet/golden.safetensors"))
+}
+
+// TestResNets compares random sizes with open_clip, gradients included. It needs FOVEA_PYTHON.
+func TestResNets(t *testing.T) {
+	dir, n := t.TempDir(), 4
+	modeltest.Python(t, "clip_resnet.py", dir, strconv.Itoa(n))
+	for i := range n {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			folder := filepath.Join(dir, strconv.Itoa(i))
+			m, err := Load(os.DirFS(folder), LoadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareResNet(t, m, golden.Load(t, filepath.Join(folder, "golden.safetensors")))
+		})
+	}
 }
 
 // TestResNetCounts compares the numbers of parameters with open_clip's.

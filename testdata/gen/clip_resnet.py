@@ -64,7 +64,7 @@ def resnet(folder, seed, layers, width, head_width, image, dim, gradients):
         json.dump(dict(model_cfg=config, preprocess_cfg=dict(mean=mean, std=std)), f, indent=2)
     if gradients:
         loss.backward()
-        tensors |= {"grad/" + k: array(p.grad) for k, p in model.named_parameters()}
+        tensors |= {"grad/" + k: p.grad.numpy() for k, p in model.named_parameters()}
     model.train()
     with torch.no_grad():
         tensors["train/image_features"] = array(model.encode_image(pixels))
