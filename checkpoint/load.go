@@ -162,7 +162,7 @@ func (l *loader) plan(path string, target Target) error {
 			if t.src == nil || (t.DType.IsFloat() && slices.Equal(t.Shape, want)) {
 				continue
 			}
-			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed && pl.shape == nil {
+			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed {
 				values, err := l.opts.Fit(path, t, want)
 				if err != nil {
 					return fmt.Errorf("checkpoint: %s: %s from %q: %w", l.file.name, path, t.Name, err)
@@ -222,6 +222,10 @@ func (pl place) partShape(shape []int) []int {
 		s = slices.Clone(pl.shape)
 		known, open := 1, -1
 		for i, d := range s {
+			if d == lastSize && len(shape) > 0 {
+				d = shape[len(shape)-1]
+				s[i] = d
+			}
 			if d < 0 {
 				open = i
 			} else {

@@ -67,7 +67,7 @@ type Names struct {
 //
 // A name may be followed by a space and T: the file holds the transpose of the matrix. Or a space and a shape follow:
 // the file holds the same elements in the same order under that shape, as in "cls_token [1,1,*]". The size * is
-// computed from the others.
+// computed from the others, and the size last is the parameter's last one: "positions [*,last]" drops sizes of 1 before a matrix.
 type Rule []string
 
 // Writing returns a table that writes the names of a column. A row without a name there is still written under its
@@ -141,7 +141,7 @@ type Rename struct{ Old, New string }
 type place struct {
 	parts      []string // an empty name is a part of zeros
 	transposed bool
-	shape      []int // in the file, -1 for the size *; nil for the parameter's own
+	shape      []int // in the file, -1 for the size *, or lastSize; nil for the parameter's own
 }
 
 // places returns all ways in which a file may hold the parameter, the written one first.
@@ -166,6 +166,9 @@ func (n *Names) places(param string) []place {
 	}
 	return all
 }
+
+// lastSize stands in a place's shape for the last size of the parameter.
+const lastSize = -2
 
 // matchPath compares a path with a rule's. It returns the number for each {}, and the rest of the path as it is written
 // in files.
@@ -227,9 +230,12 @@ func parsePlace(name string, numbers []string, rest string) place {
 	case strings.HasPrefix(form, "[") && strings.HasSuffix(form, "]"):
 		for _, d := range strings.Split(form[1:len(form)-1], ",") {
 			v, err := strconv.Atoi(d)
-			if d == "*" && !slices.Contains(p.shape, -1) {
+			switch {
+			case d == "*" && !slices.Contains(p.shape, -1):
 				v = -1
-			} else if err != nil || v < 0 {
+			case d == "last":
+				v = lastSize
+			case err != nil || v < 0:
 				panic(bad("expected a shape such as [1,*,3]"))
 			}
 			p.shape = append(p.shape, v)

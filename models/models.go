@@ -20,7 +20,7 @@ package models
 import "github.com/fovea-ml/fovea/checkpoint"
 
 // packages are the packages that load each model_type.
-var packages = map[string]string{"vit": "models/vit", "fovea_vit": "models/vit", "vit_mae": "models/mae"}
+var packages = map[string]string{"vit": "models/vit", "fovea_vit": "models/vit", "vit_mae": "models/mae", "clip": "models/clip"}
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as
 // "models/vit", or "" for a type that no package loads.
@@ -58,6 +58,7 @@ const (
 	HuggingFace Layout = iota // transformers
 	Timm                      // timm
 	Original                  // the code that the paper's authors published
+	OpenCLIP                  // open_clip
 )
 
 // String returns the name of the library.
@@ -69,6 +70,8 @@ func (l Layout) String() string {
 		return "timm"
 	case Original:
 		return "original"
+	case OpenCLIP:
+		return "open_clip"
 	}
 	return "unknown"
 }
