@@ -42,6 +42,7 @@ var layers = [][]string{
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
+	{"train/contrast"},
 	{"models"}, // the types that all models share
 	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
