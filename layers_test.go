@@ -42,6 +42,7 @@ var layers = [][]string{
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
+	{"train/contrast"},
 	{"models"}, // the types that all models share
 	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
@@ -52,7 +53,7 @@ var layers = [][]string{
 	{"models/mae", "models/clip"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},
-	{"examples/internal/describe", "examples/internal/fetch", "examples/mae/fashion"},
+	{"examples/internal/describe", "examples/internal/fetch", "examples/internal/photo", "examples/mae/fashion"},
 	{"examples/...", "bench/..."},
 }
 
