@@ -49,7 +49,7 @@ var layers = [][]string{
 	{"models/internal/..."},
 	{"models/internal/timm"},     // it compares arguments with the tower's sizes
 	{"models/internal/template"}, // a model package to copy
-	{"models/vit"},
+	{"models/bert", "models/vit"}, // the towers
 	{"models/mae", "models/clip"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},
