@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"checkpoint"},
 	{"data"},
 	{"metrics"},
+	{"index"},
 	{"probe"},
 	{"vision/internal/jpeg"},
 	{"vision"},

@@ -13,7 +13,7 @@ import (
 // Row i begins at rows[i·stride] and has len(x) elements. RowDots panics when rows is too short for len(dst) rows, or
 // when the stride is shorter than a row.
 //
-// It takes four rows at a time, so that a matrix in memory is multiplied about as fast as it is read.
+// A matrix in memory is multiplied about as fast as it is read.
 func RowDots(dst, x, rows []float32, stride int) {
 	checkRows("RowDots", len(rows), len(dst), len(x), stride)
 	rowDots(dst, x, rows, stride)
@@ -61,7 +61,7 @@ func RowDotsInt8(dst []float32, x []int16, rows []int8, stride int, scales []flo
 }
 
 const (
-	// dotGroup is the number of rows that a kernel takes at a time.
+	// dotGroup is the number of rows whose sums a kernel stores together.
 	dotGroup = 4
 
 	// dotsCall is about the number of elements in one call of an assembly function. In memory they take about 50 µs.

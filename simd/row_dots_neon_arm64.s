@@ -4,51 +4,24 @@
 
 // func rowDotsNEON(dst, x *float32, rows *float32, stride, n, groups int)
 // Sums of at most one cascade.
-TEXT ·rowDotsNEON(SB), NOSPLIT, $592-48
+TEXT ·rowDotsNEON(SB), NOSPLIT, $144-48
 	MOVD dst+0(FP), R7
 	MOVD rows+16(FP), R9
 	MOVD stride+24(FP), R10
 	MOVD groups+40(FP), R8
-group:
+	LSL $2, R8, R8
+row:
 	MOVD R9, R1
-	ADD R10, R1, R2
-	ADD R10, R2, R3
-	ADD R10, R3, R4
 	MOVD x+8(FP), R5
 	MOVD n+32(FP), R6
-	MOVD $low-592(SP), R11
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x3d800160 // str q0, [x11, #0]
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x3d800561 // str q1, [x11, #16]
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x3d800962 // str q2, [x11, #32]
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	WORD $0x3d800d63 // str q3, [x11, #48]
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x3d801164 // str q4, [x11, #64]
 	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
-	WORD $0x3d801565 // str q5, [x11, #80]
 	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x3d801966 // str q6, [x11, #96]
 	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
-	WORD $0x3d801d67 // str q7, [x11, #112]
-	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
-	WORD $0x3d802168 // str q8, [x11, #128]
-	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
-	WORD $0x3d802569 // str q9, [x11, #144]
-	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
-	WORD $0x3d80296a // str q10, [x11, #160]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
-	WORD $0x3d802d6b // str q11, [x11, #176]
-	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
-	WORD $0x3d80316c // str q12, [x11, #192]
-	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
-	WORD $0x3d80356d // str q13, [x11, #208]
-	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
-	WORD $0x3d80396e // str q14, [x11, #224]
-	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
-	WORD $0x3d803d6f // str q15, [x11, #240]
 block:
 	SUBS $128, R6, R6
 	BLT rest
@@ -66,101 +39,18 @@ turn:
 	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce42 // fmla v2.4s, v18.4s, v22.4s
 	WORD $0x4e37ce63 // fmla v3.4s, v19.4s, v23.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x3dc00856 // ldr q22, [x2, #32]
-	WORD $0x3dc00c57 // ldr q23, [x2, #48]
-	WORD $0x4e34ce04 // fmla v4.4s, v16.4s, v20.4s
-	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
-	WORD $0x4e36ce46 // fmla v6.4s, v18.4s, v22.4s
-	WORD $0x4e37ce67 // fmla v7.4s, v19.4s, v23.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x3dc00876 // ldr q22, [x3, #32]
-	WORD $0x3dc00c77 // ldr q23, [x3, #48]
-	WORD $0x4e34ce08 // fmla v8.4s, v16.4s, v20.4s
-	WORD $0x4e35ce29 // fmla v9.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4a // fmla v10.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6b // fmla v11.4s, v19.4s, v23.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x3dc00896 // ldr q22, [x4, #32]
-	WORD $0x3dc00c97 // ldr q23, [x4, #48]
-	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
-	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4e // fmla v14.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
 	ADD $64, R5, R5
+	ADD $64, R1, R1
 	SUBS $1, R12, R12
 	BNE turn
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
-	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
-	WORD $0x3d800170 // str q16, [x11, #0]
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x3dc00570 // ldr q16, [x11, #16]
-	WORD $0x4e21d610 // fadd v16.4s, v16.4s, v1.4s
-	WORD $0x3d800570 // str q16, [x11, #16]
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x3dc00970 // ldr q16, [x11, #32]
-	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
-	WORD $0x3d800970 // str q16, [x11, #32]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x3dc00d70 // ldr q16, [x11, #48]
-	WORD $0x4e23d610 // fadd v16.4s, v16.4s, v3.4s
-	WORD $0x3d800d70 // str q16, [x11, #48]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	WORD $0x3dc01170 // ldr q16, [x11, #64]
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x3d801170 // str q16, [x11, #64]
-	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x3dc01570 // ldr q16, [x11, #80]
-	WORD $0x4e25d610 // fadd v16.4s, v16.4s, v5.4s
-	WORD $0x3d801570 // str q16, [x11, #80]
-	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
-	WORD $0x3dc01970 // ldr q16, [x11, #96]
-	WORD $0x4e26d610 // fadd v16.4s, v16.4s, v6.4s
-	WORD $0x3d801970 // str q16, [x11, #96]
-	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x3dc01d70 // ldr q16, [x11, #112]
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
-	WORD $0x3d801d70 // str q16, [x11, #112]
-	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
-	WORD $0x3dc02170 // ldr q16, [x11, #128]
-	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
-	WORD $0x3d802170 // str q16, [x11, #128]
-	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
-	WORD $0x3dc02570 // ldr q16, [x11, #144]
-	WORD $0x4e29d610 // fadd v16.4s, v16.4s, v9.4s
-	WORD $0x3d802570 // str q16, [x11, #144]
-	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
-	WORD $0x3dc02970 // ldr q16, [x11, #160]
-	WORD $0x4e2ad610 // fadd v16.4s, v16.4s, v10.4s
-	WORD $0x3d802970 // str q16, [x11, #160]
-	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
-	WORD $0x3dc02d70 // ldr q16, [x11, #176]
-	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
-	WORD $0x3d802d70 // str q16, [x11, #176]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
-	WORD $0x3dc03170 // ldr q16, [x11, #192]
-	WORD $0x4e2cd610 // fadd v16.4s, v16.4s, v12.4s
-	WORD $0x3d803170 // str q16, [x11, #192]
-	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
-	WORD $0x3dc03570 // ldr q16, [x11, #208]
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x3d803570 // str q16, [x11, #208]
-	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
-	WORD $0x3dc03970 // ldr q16, [x11, #224]
-	WORD $0x4e2ed610 // fadd v16.4s, v16.4s, v14.4s
-	WORD $0x3d803970 // str q16, [x11, #224]
-	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
-	WORD $0x3dc03d70 // ldr q16, [x11, #240]
-	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
-	WORD $0x3d803d70 // str q16, [x11, #240]
-	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
 	B block
 rest:
 	ADD $128, R6, R6
@@ -179,41 +69,14 @@ sixteen:
 	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce42 // fmla v2.4s, v18.4s, v22.4s
 	WORD $0x4e37ce63 // fmla v3.4s, v19.4s, v23.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x3dc00856 // ldr q22, [x2, #32]
-	WORD $0x3dc00c57 // ldr q23, [x2, #48]
-	WORD $0x4e34ce04 // fmla v4.4s, v16.4s, v20.4s
-	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
-	WORD $0x4e36ce46 // fmla v6.4s, v18.4s, v22.4s
-	WORD $0x4e37ce67 // fmla v7.4s, v19.4s, v23.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x3dc00876 // ldr q22, [x3, #32]
-	WORD $0x3dc00c77 // ldr q23, [x3, #48]
-	WORD $0x4e34ce08 // fmla v8.4s, v16.4s, v20.4s
-	WORD $0x4e35ce29 // fmla v9.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4a // fmla v10.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6b // fmla v11.4s, v19.4s, v23.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x3dc00896 // ldr q22, [x4, #32]
-	WORD $0x3dc00c97 // ldr q23, [x4, #48]
-	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
-	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4e // fmla v14.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
 	ADD $64, R5, R5
+	ADD $64, R1, R1
 	B sixteen
 tail:
 	ADDS $16, R6, R6
 	BEQ done
 	// The tails go to zeroed memory, which is read as a whole.
-	MOVD $tails-336(SP), R12
+	MOVD $tails-144(SP), R12
 	WORD $0x6e301e10 // eor v16.16b, v16.16b, v16.16b
 	WORD $0x3d800190 // str q16, [x12, #0]
 	WORD $0x3d800590 // str q16, [x12, #16]
@@ -223,38 +86,16 @@ tail:
 	WORD $0x3d801590 // str q16, [x12, #80]
 	WORD $0x3d801990 // str q16, [x12, #96]
 	WORD $0x3d801d90 // str q16, [x12, #112]
-	WORD $0x3d802190 // str q16, [x12, #128]
-	WORD $0x3d802590 // str q16, [x12, #144]
-	WORD $0x3d802990 // str q16, [x12, #160]
-	WORD $0x3d802d90 // str q16, [x12, #176]
-	WORD $0x3d803190 // str q16, [x12, #192]
-	WORD $0x3d803590 // str q16, [x12, #208]
-	WORD $0x3d803990 // str q16, [x12, #224]
-	WORD $0x3d803d90 // str q16, [x12, #240]
-	WORD $0x3d804190 // str q16, [x12, #256]
-	WORD $0x3d804590 // str q16, [x12, #272]
-	WORD $0x3d804990 // str q16, [x12, #288]
-	WORD $0x3d804d90 // str q16, [x12, #304]
-	ADD $256, R12, R14
+	ADD $64, R12, R14
 copy:
-	MOVWU.P 4(R1), R13
-	MOVW R13, 0(R12)
-	MOVWU.P 4(R2), R13
-	MOVW R13, 64(R12)
-	MOVWU.P 4(R3), R13
-	MOVW R13, 128(R12)
-	MOVWU.P 4(R4), R13
-	MOVW R13, 192(R12)
 	MOVWU.P 4(R5), R13
+	MOVW.P R13, 4(R12)
+	MOVWU.P 4(R1), R13
 	MOVW.P R13, 4(R14)
-	ADD $4, R12, R12
 	SUBS $1, R6, R6
 	BNE copy
-	MOVD $tails-336(SP), R1
-	ADD $64, R1, R2
-	ADD $64, R2, R3
-	ADD $64, R3, R4
-	ADD $64, R4, R5
+	MOVD $tails-144(SP), R5
+	ADD $64, R5, R1
 	WORD $0x3dc000b0 // ldr q16, [x5, #0]
 	WORD $0x3dc004b1 // ldr q17, [x5, #16]
 	WORD $0x3dc008b2 // ldr q18, [x5, #32]
@@ -267,39 +108,13 @@ copy:
 	WORD $0x4e35ce21 // fmla v1.4s, v17.4s, v21.4s
 	WORD $0x4e36ce42 // fmla v2.4s, v18.4s, v22.4s
 	WORD $0x4e37ce63 // fmla v3.4s, v19.4s, v23.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x3dc00856 // ldr q22, [x2, #32]
-	WORD $0x3dc00c57 // ldr q23, [x2, #48]
-	WORD $0x4e34ce04 // fmla v4.4s, v16.4s, v20.4s
-	WORD $0x4e35ce25 // fmla v5.4s, v17.4s, v21.4s
-	WORD $0x4e36ce46 // fmla v6.4s, v18.4s, v22.4s
-	WORD $0x4e37ce67 // fmla v7.4s, v19.4s, v23.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x3dc00876 // ldr q22, [x3, #32]
-	WORD $0x3dc00c77 // ldr q23, [x3, #48]
-	WORD $0x4e34ce08 // fmla v8.4s, v16.4s, v20.4s
-	WORD $0x4e35ce29 // fmla v9.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4a // fmla v10.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6b // fmla v11.4s, v19.4s, v23.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x3dc00896 // ldr q22, [x4, #32]
-	WORD $0x3dc00c97 // ldr q23, [x4, #48]
-	WORD $0x4e34ce0c // fmla v12.4s, v16.4s, v20.4s
-	WORD $0x4e35ce2d // fmla v13.4s, v17.4s, v21.4s
-	WORD $0x4e36ce4e // fmla v14.4s, v18.4s, v22.4s
-	WORD $0x4e37ce6f // fmla v15.4s, v19.4s, v23.4s
+	ADD $64, R5, R5
+	ADD $64, R1, R1
 done:
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
-	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD $0x3dc00570 // ldr q16, [x11, #16]
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
-	WORD $0x3dc00970 // ldr q16, [x11, #32]
-	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
-	WORD $0x3dc00d70 // ldr q16, [x11, #48]
-	WORD $0x4e23d603 // fadd v3.4s, v16.4s, v3.4s
+	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
+	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -307,108 +122,33 @@ done:
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x6e002010 // ext v16.16b, v0.16b, v0.16b, #4
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
-	FMOVS F0, 0(R7)
-	WORD $0x3dc01170 // ldr q16, [x11, #64]
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x3dc01570 // ldr q16, [x11, #80]
-	WORD $0x4e25d605 // fadd v5.4s, v16.4s, v5.4s
-	WORD $0x3dc01970 // ldr q16, [x11, #96]
-	WORD $0x4e26d606 // fadd v6.4s, v16.4s, v6.4s
-	WORD $0x3dc01d70 // ldr q16, [x11, #112]
-	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x6e044090 // ext v16.16b, v4.16b, v4.16b, #8
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	WORD $0x6e042090 // ext v16.16b, v4.16b, v4.16b, #4
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	FMOVS F4, 4(R7)
-	WORD $0x3dc02170 // ldr q16, [x11, #128]
-	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
-	WORD $0x3dc02570 // ldr q16, [x11, #144]
-	WORD $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
-	WORD $0x3dc02970 // ldr q16, [x11, #160]
-	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
-	WORD $0x3dc02d70 // ldr q16, [x11, #176]
-	WORD $0x4e2bd60b // fadd v11.4s, v16.4s, v11.4s
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x6e084110 // ext v16.16b, v8.16b, v8.16b, #8
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	WORD $0x6e082110 // ext v16.16b, v8.16b, v8.16b, #4
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	FMOVS F8, 8(R7)
-	WORD $0x3dc03170 // ldr q16, [x11, #192]
-	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
-	WORD $0x3dc03570 // ldr q16, [x11, #208]
-	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
-	WORD $0x3dc03970 // ldr q16, [x11, #224]
-	WORD $0x4e2ed60e // fadd v14.4s, v16.4s, v14.4s
-	WORD $0x3dc03d70 // ldr q16, [x11, #240]
-	WORD $0x4e2fd60f // fadd v15.4s, v16.4s, v15.4s
-	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	WORD $0x6e0c4190 // ext v16.16b, v12.16b, v12.16b, #8
-	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
-	WORD $0x6e0c2190 // ext v16.16b, v12.16b, v12.16b, #4
-	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
-	FMOVS F12, 12(R7)
-	ADD $16, R7, R7
-	ADD R10<<2, R9, R9
+	FMOVS F0, (R7)
+	ADD $4, R7, R7
+	ADD R10, R9, R9
 	SUBS $1, R8, R8
-	BNE group
+	BNE row
 	RET
 
 // func rowDotsF16NEON(dst, x *float32, rows *uint16, stride, n, groups int)
 // Sums of at most one cascade.
-TEXT ·rowDotsF16NEON(SB), NOSPLIT, $592-48
+TEXT ·rowDotsF16NEON(SB), NOSPLIT, $144-48
 	MOVD dst+0(FP), R7
 	MOVD rows+16(FP), R9
 	MOVD stride+24(FP), R10
 	MOVD groups+40(FP), R8
-group:
+	LSL $2, R8, R8
+row:
 	MOVD R9, R1
-	ADD R10, R1, R2
-	ADD R10, R2, R3
-	ADD R10, R3, R4
 	MOVD x+8(FP), R5
 	MOVD n+32(FP), R6
-	MOVD $low-592(SP), R11
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x3d800160 // str q0, [x11, #0]
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x3d800561 // str q1, [x11, #16]
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x3d800962 // str q2, [x11, #32]
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	WORD $0x3d800d63 // str q3, [x11, #48]
 	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x3d801164 // str q4, [x11, #64]
 	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
-	WORD $0x3d801565 // str q5, [x11, #80]
 	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x3d801966 // str q6, [x11, #96]
 	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
-	WORD $0x3d801d67 // str q7, [x11, #112]
-	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
-	WORD $0x3d802168 // str q8, [x11, #128]
-	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
-	WORD $0x3d802569 // str q9, [x11, #144]
-	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
-	WORD $0x3d80296a // str q10, [x11, #160]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
-	WORD $0x3d802d6b // str q11, [x11, #176]
-	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
-	WORD $0x3d80316c // str q12, [x11, #192]
-	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
-	WORD $0x3d80356d // str q13, [x11, #208]
-	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
-	WORD $0x3d80396e // str q14, [x11, #224]
-	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
-	WORD $0x3d803d6f // str q15, [x11, #240]
 block:
 	SUBS $128, R6, R6
 	BLT rest
@@ -428,107 +168,18 @@ turn:
 	WORD $0x4e39ce21 // fmla v1.4s, v17.4s, v25.4s
 	WORD $0x4e3ace42 // fmla v2.4s, v18.4s, v26.4s
 	WORD $0x4e3bce63 // fmla v3.4s, v19.4s, v27.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce04 // fmla v4.4s, v16.4s, v24.4s
-	WORD $0x4e39ce25 // fmla v5.4s, v17.4s, v25.4s
-	WORD $0x4e3ace46 // fmla v6.4s, v18.4s, v26.4s
-	WORD $0x4e3bce67 // fmla v7.4s, v19.4s, v27.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce08 // fmla v8.4s, v16.4s, v24.4s
-	WORD $0x4e39ce29 // fmla v9.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4a // fmla v10.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6b // fmla v11.4s, v19.4s, v27.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce0c // fmla v12.4s, v16.4s, v24.4s
-	WORD $0x4e39ce2d // fmla v13.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4e // fmla v14.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6f // fmla v15.4s, v19.4s, v27.4s
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
 	ADD $64, R5, R5
+	ADD $32, R1, R1
 	SUBS $1, R12, R12
 	BNE turn
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
-	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
-	WORD $0x3d800170 // str q16, [x11, #0]
+	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
-	WORD $0x3dc00570 // ldr q16, [x11, #16]
-	WORD $0x4e21d610 // fadd v16.4s, v16.4s, v1.4s
-	WORD $0x3d800570 // str q16, [x11, #16]
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x3dc00970 // ldr q16, [x11, #32]
-	WORD $0x4e22d610 // fadd v16.4s, v16.4s, v2.4s
-	WORD $0x3d800970 // str q16, [x11, #32]
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x3dc00d70 // ldr q16, [x11, #48]
-	WORD $0x4e23d610 // fadd v16.4s, v16.4s, v3.4s
-	WORD $0x3d800d70 // str q16, [x11, #48]
+	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
 	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	WORD $0x3dc01170 // ldr q16, [x11, #64]
-	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
-	WORD $0x3d801170 // str q16, [x11, #64]
-	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x3dc01570 // ldr q16, [x11, #80]
-	WORD $0x4e25d610 // fadd v16.4s, v16.4s, v5.4s
-	WORD $0x3d801570 // str q16, [x11, #80]
-	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
-	WORD $0x3dc01970 // ldr q16, [x11, #96]
-	WORD $0x4e26d610 // fadd v16.4s, v16.4s, v6.4s
-	WORD $0x3d801970 // str q16, [x11, #96]
-	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x3dc01d70 // ldr q16, [x11, #112]
-	WORD $0x4e27d610 // fadd v16.4s, v16.4s, v7.4s
-	WORD $0x3d801d70 // str q16, [x11, #112]
-	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
-	WORD $0x3dc02170 // ldr q16, [x11, #128]
-	WORD $0x4e28d610 // fadd v16.4s, v16.4s, v8.4s
-	WORD $0x3d802170 // str q16, [x11, #128]
-	WORD $0x6e281d08 // eor v8.16b, v8.16b, v8.16b
-	WORD $0x3dc02570 // ldr q16, [x11, #144]
-	WORD $0x4e29d610 // fadd v16.4s, v16.4s, v9.4s
-	WORD $0x3d802570 // str q16, [x11, #144]
-	WORD $0x6e291d29 // eor v9.16b, v9.16b, v9.16b
-	WORD $0x3dc02970 // ldr q16, [x11, #160]
-	WORD $0x4e2ad610 // fadd v16.4s, v16.4s, v10.4s
-	WORD $0x3d802970 // str q16, [x11, #160]
-	WORD $0x6e2a1d4a // eor v10.16b, v10.16b, v10.16b
-	WORD $0x3dc02d70 // ldr q16, [x11, #176]
-	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
-	WORD $0x3d802d70 // str q16, [x11, #176]
-	WORD $0x6e2b1d6b // eor v11.16b, v11.16b, v11.16b
-	WORD $0x3dc03170 // ldr q16, [x11, #192]
-	WORD $0x4e2cd610 // fadd v16.4s, v16.4s, v12.4s
-	WORD $0x3d803170 // str q16, [x11, #192]
-	WORD $0x6e2c1d8c // eor v12.16b, v12.16b, v12.16b
-	WORD $0x3dc03570 // ldr q16, [x11, #208]
-	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
-	WORD $0x3d803570 // str q16, [x11, #208]
-	WORD $0x6e2d1dad // eor v13.16b, v13.16b, v13.16b
-	WORD $0x3dc03970 // ldr q16, [x11, #224]
-	WORD $0x4e2ed610 // fadd v16.4s, v16.4s, v14.4s
-	WORD $0x3d803970 // str q16, [x11, #224]
-	WORD $0x6e2e1dce // eor v14.16b, v14.16b, v14.16b
-	WORD $0x3dc03d70 // ldr q16, [x11, #240]
-	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
-	WORD $0x3d803d70 // str q16, [x11, #240]
-	WORD $0x6e2f1def // eor v15.16b, v15.16b, v15.16b
 	B block
 rest:
 	ADD $128, R6, R6
@@ -549,47 +200,14 @@ sixteen:
 	WORD $0x4e39ce21 // fmla v1.4s, v17.4s, v25.4s
 	WORD $0x4e3ace42 // fmla v2.4s, v18.4s, v26.4s
 	WORD $0x4e3bce63 // fmla v3.4s, v19.4s, v27.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce04 // fmla v4.4s, v16.4s, v24.4s
-	WORD $0x4e39ce25 // fmla v5.4s, v17.4s, v25.4s
-	WORD $0x4e3ace46 // fmla v6.4s, v18.4s, v26.4s
-	WORD $0x4e3bce67 // fmla v7.4s, v19.4s, v27.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce08 // fmla v8.4s, v16.4s, v24.4s
-	WORD $0x4e39ce29 // fmla v9.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4a // fmla v10.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6b // fmla v11.4s, v19.4s, v27.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce0c // fmla v12.4s, v16.4s, v24.4s
-	WORD $0x4e39ce2d // fmla v13.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4e // fmla v14.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6f // fmla v15.4s, v19.4s, v27.4s
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $32, R3, R3
-	ADD $32, R4, R4
 	ADD $64, R5, R5
+	ADD $32, R1, R1
 	B sixteen
 tail:
 	ADDS $16, R6, R6
 	BEQ done
 	// The tails go to zeroed memory, which is read as a whole.
-	MOVD $tails-336(SP), R12
+	MOVD $tails-144(SP), R12
 	WORD $0x6e301e10 // eor v16.16b, v16.16b, v16.16b
 	WORD $0x3d800190 // str q16, [x12, #0]
 	WORD $0x3d800590 // str q16, [x12, #16]
@@ -599,38 +217,16 @@ tail:
 	WORD $0x3d801590 // str q16, [x12, #80]
 	WORD $0x3d801990 // str q16, [x12, #96]
 	WORD $0x3d801d90 // str q16, [x12, #112]
-	WORD $0x3d802190 // str q16, [x12, #128]
-	WORD $0x3d802590 // str q16, [x12, #144]
-	WORD $0x3d802990 // str q16, [x12, #160]
-	WORD $0x3d802d90 // str q16, [x12, #176]
-	WORD $0x3d803190 // str q16, [x12, #192]
-	WORD $0x3d803590 // str q16, [x12, #208]
-	WORD $0x3d803990 // str q16, [x12, #224]
-	WORD $0x3d803d90 // str q16, [x12, #240]
-	WORD $0x3d804190 // str q16, [x12, #256]
-	WORD $0x3d804590 // str q16, [x12, #272]
-	WORD $0x3d804990 // str q16, [x12, #288]
-	WORD $0x3d804d90 // str q16, [x12, #304]
-	ADD $256, R12, R14
+	ADD $64, R12, R14
 copy:
-	MOVHU.P 2(R1), R13
-	MOVH R13, 0(R12)
-	MOVHU.P 2(R2), R13
-	MOVH R13, 64(R12)
-	MOVHU.P 2(R3), R13
-	MOVH R13, 128(R12)
-	MOVHU.P 2(R4), R13
-	MOVH R13, 192(R12)
 	MOVWU.P 4(R5), R13
-	MOVW.P R13, 4(R14)
-	ADD $2, R12, R12
+	MOVW.P R13, 4(R12)
+	MOVHU.P 2(R1), R13
+	MOVH.P R13, 2(R14)
 	SUBS $1, R6, R6
 	BNE copy
-	MOVD $tails-336(SP), R1
-	ADD $64, R1, R2
-	ADD $64, R2, R3
-	ADD $64, R3, R4
-	ADD $64, R4, R5
+	MOVD $tails-144(SP), R5
+	ADD $64, R5, R1
 	WORD $0x3dc000b0 // ldr q16, [x5, #0]
 	WORD $0x3dc004b1 // ldr q17, [x5, #16]
 	WORD $0x3dc008b2 // ldr q18, [x5, #32]
@@ -645,45 +241,13 @@ copy:
 	WORD $0x4e39ce21 // fmla v1.4s, v17.4s, v25.4s
 	WORD $0x4e3ace42 // fmla v2.4s, v18.4s, v26.4s
 	WORD $0x4e3bce63 // fmla v3.4s, v19.4s, v27.4s
-	WORD $0x3dc00054 // ldr q20, [x2, #0]
-	WORD $0x3dc00455 // ldr q21, [x2, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce04 // fmla v4.4s, v16.4s, v24.4s
-	WORD $0x4e39ce25 // fmla v5.4s, v17.4s, v25.4s
-	WORD $0x4e3ace46 // fmla v6.4s, v18.4s, v26.4s
-	WORD $0x4e3bce67 // fmla v7.4s, v19.4s, v27.4s
-	WORD $0x3dc00074 // ldr q20, [x3, #0]
-	WORD $0x3dc00475 // ldr q21, [x3, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce08 // fmla v8.4s, v16.4s, v24.4s
-	WORD $0x4e39ce29 // fmla v9.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4a // fmla v10.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6b // fmla v11.4s, v19.4s, v27.4s
-	WORD $0x3dc00094 // ldr q20, [x4, #0]
-	WORD $0x3dc00495 // ldr q21, [x4, #16]
-	WORD $0x0e217a98 // fcvtl v24.4s, v20.4h
-	WORD $0x4e217a99 // fcvtl2 v25.4s, v20.8h
-	WORD $0x0e217aba // fcvtl v26.4s, v21.4h
-	WORD $0x4e217abb // fcvtl2 v27.4s, v21.8h
-	WORD $0x4e38ce0c // fmla v12.4s, v16.4s, v24.4s
-	WORD $0x4e39ce2d // fmla v13.4s, v17.4s, v25.4s
-	WORD $0x4e3ace4e // fmla v14.4s, v18.4s, v26.4s
-	WORD $0x4e3bce6f // fmla v15.4s, v19.4s, v27.4s
+	ADD $64, R5, R5
+	ADD $32, R1, R1
 done:
-	WORD $0x3dc00170 // ldr q16, [x11, #0]
-	WORD $0x4e20d600 // fadd v0.4s, v16.4s, v0.4s
-	WORD $0x3dc00570 // ldr q16, [x11, #16]
-	WORD $0x4e21d601 // fadd v1.4s, v16.4s, v1.4s
-	WORD $0x3dc00970 // ldr q16, [x11, #32]
-	WORD $0x4e22d602 // fadd v2.4s, v16.4s, v2.4s
-	WORD $0x3dc00d70 // ldr q16, [x11, #48]
-	WORD $0x4e23d603 // fadd v3.4s, v16.4s, v3.4s
+	WORD $0x4e20d480 // fadd v0.4s, v4.4s, v0.4s
+	WORD $0x4e21d4a1 // fadd v1.4s, v5.4s, v1.4s
+	WORD $0x4e22d4c2 // fadd v2.4s, v6.4s, v2.4s
+	WORD $0x4e23d4e3 // fadd v3.4s, v7.4s, v3.4s
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -691,59 +255,11 @@ done:
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	WORD $0x6e002010 // ext v16.16b, v0.16b, v0.16b, #4
 	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
-	FMOVS F0, 0(R7)
-	WORD $0x3dc01170 // ldr q16, [x11, #64]
-	WORD $0x4e24d604 // fadd v4.4s, v16.4s, v4.4s
-	WORD $0x3dc01570 // ldr q16, [x11, #80]
-	WORD $0x4e25d605 // fadd v5.4s, v16.4s, v5.4s
-	WORD $0x3dc01970 // ldr q16, [x11, #96]
-	WORD $0x4e26d606 // fadd v6.4s, v16.4s, v6.4s
-	WORD $0x3dc01d70 // ldr q16, [x11, #112]
-	WORD $0x4e27d607 // fadd v7.4s, v16.4s, v7.4s
-	WORD $0x4e26d484 // fadd v4.4s, v4.4s, v6.4s
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
-	WORD $0x6e044090 // ext v16.16b, v4.16b, v4.16b, #8
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	WORD $0x6e042090 // ext v16.16b, v4.16b, v4.16b, #4
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
-	FMOVS F4, 4(R7)
-	WORD $0x3dc02170 // ldr q16, [x11, #128]
-	WORD $0x4e28d608 // fadd v8.4s, v16.4s, v8.4s
-	WORD $0x3dc02570 // ldr q16, [x11, #144]
-	WORD $0x4e29d609 // fadd v9.4s, v16.4s, v9.4s
-	WORD $0x3dc02970 // ldr q16, [x11, #160]
-	WORD $0x4e2ad60a // fadd v10.4s, v16.4s, v10.4s
-	WORD $0x3dc02d70 // ldr q16, [x11, #176]
-	WORD $0x4e2bd60b // fadd v11.4s, v16.4s, v11.4s
-	WORD $0x4e2ad508 // fadd v8.4s, v8.4s, v10.4s
-	WORD $0x4e2bd529 // fadd v9.4s, v9.4s, v11.4s
-	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
-	WORD $0x6e084110 // ext v16.16b, v8.16b, v8.16b, #8
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	WORD $0x6e082110 // ext v16.16b, v8.16b, v8.16b, #4
-	WORD $0x4e30d508 // fadd v8.4s, v8.4s, v16.4s
-	FMOVS F8, 8(R7)
-	WORD $0x3dc03170 // ldr q16, [x11, #192]
-	WORD $0x4e2cd60c // fadd v12.4s, v16.4s, v12.4s
-	WORD $0x3dc03570 // ldr q16, [x11, #208]
-	WORD $0x4e2dd60d // fadd v13.4s, v16.4s, v13.4s
-	WORD $0x3dc03970 // ldr q16, [x11, #224]
-	WORD $0x4e2ed60e // fadd v14.4s, v16.4s, v14.4s
-	WORD $0x3dc03d70 // ldr q16, [x11, #240]
-	WORD $0x4e2fd60f // fadd v15.4s, v16.4s, v15.4s
-	WORD $0x4e2ed58c // fadd v12.4s, v12.4s, v14.4s
-	WORD $0x4e2fd5ad // fadd v13.4s, v13.4s, v15.4s
-	WORD $0x4e2dd58c // fadd v12.4s, v12.4s, v13.4s
-	WORD $0x6e0c4190 // ext v16.16b, v12.16b, v12.16b, #8
-	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
-	WORD $0x6e0c2190 // ext v16.16b, v12.16b, v12.16b, #4
-	WORD $0x4e30d58c // fadd v12.4s, v12.4s, v16.4s
-	FMOVS F12, 12(R7)
-	ADD $16, R7, R7
-	ADD R10<<2, R9, R9
+	FMOVS F0, (R7)
+	ADD $4, R7, R7
+	ADD R10, R9, R9
 	SUBS $1, R8, R8
-	BNE group
+	BNE row
 	RET
 
 // func rowDotsInt8NEON(dst *float32, x *int16, rows *int8, scales *float32, stride, n, groups int)
@@ -753,64 +269,28 @@ TEXT ·rowDotsInt8NEON(SB), NOSPLIT, $0-56
 	MOVD rows+16(FP), R9
 	MOVD stride+32(FP), R10
 	MOVD groups+48(FP), R8
-group:
+	LSL $2, R8, R8
+row:
 	MOVD R9, R1
-	ADD R10, R1, R2
-	ADD R10, R2, R3
-	ADD R10, R3, R4
 	MOVD x+8(FP), R5
 	MOVD n+40(FP), R6
-	MOVD scales+24(FP), R11
 	WORD $0x6e201c00 // eor v0.16b, v0.16b, v0.16b
 	WORD $0x6e211c21 // eor v1.16b, v1.16b, v1.16b
-	WORD $0x6e221c42 // eor v2.16b, v2.16b, v2.16b
-	WORD $0x6e231c63 // eor v3.16b, v3.16b, v3.16b
-	WORD $0x6e241c84 // eor v4.16b, v4.16b, v4.16b
-	WORD $0x6e251ca5 // eor v5.16b, v5.16b, v5.16b
-	WORD $0x6e261cc6 // eor v6.16b, v6.16b, v6.16b
-	WORD $0x6e271ce7 // eor v7.16b, v7.16b, v7.16b
-	MOVW $0, R20
-	MOVW $0, R21
-	MOVW $0, R22
-	MOVW $0, R23
+	MOVW $0, R15
 step:
 	SUBS $16, R6, R6
 	BLT tail
 	WORD $0x3dc000b0 // ldr q16, [x5, #0]
 	WORD $0x3dc004b1 // ldr q17, [x5, #16]
-	ADD $32, R5, R5
 	WORD $0x3dc00032 // ldr q18, [x1, #0]
-	ADD $16, R1, R1
 	WORD $0x0f08a653 // sshll v19.8h, v18.8b, #0
 	WORD $0x4f08a654 // sshll2 v20.8h, v18.16b, #0
 	WORD $0x0e738200 // smlal v0.4s, v16.4h, v19.4h
 	WORD $0x4e738200 // smlal2 v0.4s, v16.8h, v19.8h
 	WORD $0x0e748221 // smlal v1.4s, v17.4h, v20.4h
 	WORD $0x4e748221 // smlal2 v1.4s, v17.8h, v20.8h
-	WORD $0x3dc00052 // ldr q18, [x2, #0]
-	ADD $16, R2, R2
-	WORD $0x0f08a653 // sshll v19.8h, v18.8b, #0
-	WORD $0x4f08a654 // sshll2 v20.8h, v18.16b, #0
-	WORD $0x0e738202 // smlal v2.4s, v16.4h, v19.4h
-	WORD $0x4e738202 // smlal2 v2.4s, v16.8h, v19.8h
-	WORD $0x0e748223 // smlal v3.4s, v17.4h, v20.4h
-	WORD $0x4e748223 // smlal2 v3.4s, v17.8h, v20.8h
-	WORD $0x3dc00072 // ldr q18, [x3, #0]
-	ADD $16, R3, R3
-	WORD $0x0f08a653 // sshll v19.8h, v18.8b, #0
-	WORD $0x4f08a654 // sshll2 v20.8h, v18.16b, #0
-	WORD $0x0e738204 // smlal v4.4s, v16.4h, v19.4h
-	WORD $0x4e738204 // smlal2 v4.4s, v16.8h, v19.8h
-	WORD $0x0e748225 // smlal v5.4s, v17.4h, v20.4h
-	WORD $0x4e748225 // smlal2 v5.4s, v17.8h, v20.8h
-	WORD $0x3dc00092 // ldr q18, [x4, #0]
-	ADD $16, R4, R4
-	WORD $0x0f08a653 // sshll v19.8h, v18.8b, #0
-	WORD $0x4f08a654 // sshll2 v20.8h, v18.16b, #0
-	WORD $0x0e738206 // smlal v6.4s, v16.4h, v19.4h
-	WORD $0x4e738206 // smlal2 v6.4s, v16.8h, v19.8h
-	WORD $0x0e748227 // smlal v7.4s, v17.4h, v20.4h
-	WORD $0x4e748227 // smlal2 v7.4s, v17.8h, v20.8h
+	ADD $32, R5, R5
+	ADD $16, R1, R1
 	B step
 tail:
 	ADDS $16, R6, R6
@@ -818,36 +298,23 @@ tail:
 one:
 	MOVH.P 2(R5), R13
 	MOVB.P 1(R1), R14
-	MADDW R13, R20, R14, R20
-	MOVB.P 1(R2), R14
-	MADDW R13, R21, R14, R21
-	MOVB.P 1(R3), R14
-	MADDW R13, R22, R14, R22
-	MOVB.P 1(R4), R14
-	MADDW R13, R23, R14, R23
+	MADDW R13, R15, R14, R15
 	SUBS $1, R6, R6
 	BNE one
 fold:
-	WORD $0x4ea1bc00 // addp v0.4s, v0.4s, v1.4s
-	WORD $0x4ea3bc42 // addp v2.4s, v2.4s, v3.4s
-	WORD $0x4ea5bc84 // addp v4.4s, v4.4s, v5.4s
-	WORD $0x4ea7bcc6 // addp v6.4s, v6.4s, v7.4s
-	WORD $0x4ea2bc00 // addp v0.4s, v0.4s, v2.4s
-	WORD $0x4ea6bc84 // addp v4.4s, v4.4s, v6.4s
-	WORD $0x4ea4bc00 // addp v0.4s, v0.4s, v4.4s
-	VMOV R20, V1.S[0]
-	VMOV R21, V1.S[1]
-	VMOV R22, V1.S[2]
-	VMOV R23, V1.S[3]
 	WORD $0x4ea18400 // add v0.4s, v0.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x3dc00161 // ldr q1, [x11, #0]
-	ADD $16, R11, R11
+	WORD $0x4eb1b800 // addv s0, v0.4s
+	VMOV V0.S[0], R13
+	ADDW R15, R13, R13
+	SCVTFWS R13, F0
+	MOVD scales+24(FP), R11
+	FMOVS (R11), F1
+	FMULS F1, F0, F0
+	ADD $4, R11, R11
 	MOVD R11, scales+24(FP)
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x3d8000e0 // str q0, [x7, #0]
-	ADD $16, R7, R7
-	ADD R10<<2, R9, R9
+	FMOVS F0, (R7)
+	ADD $4, R7, R7
+	ADD R10, R9, R9
 	SUBS $1, R8, R8
-	BNE group
+	BNE row
 	RET

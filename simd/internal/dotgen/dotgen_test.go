@@ -8,4 +8,4 @@ import (
 
 func TestFilesAreCurrent(t *testing.T) { gentest.Current(t, files) }
 
-func TestWords(t *testing.T) { gentest.Words(t, neon(), 50) }
+func TestWords(t *testing.T) { gentest.Words(t, neon(), 30) }

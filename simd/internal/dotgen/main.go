@@ -2,8 +2,7 @@
 //
 //	go run ./internal/dotgen -out .
 //
-// A kernel takes four rows at a time. Each load of the vector then serves four rows, and the sums of four rows fold
-// together. Rows are float32, float16 or int8. Kernels of float32 and float16 follow the cascade of package portable: 16
+// A kernel takes groups of four rows, whose sums are stored together. Rows are float32, float16 or int8. Kernels of float32 and float16 follow the cascade of package portable: 16
 // lanes, and blocks of 128 elements. Sums of int8 are exact, in any order.
 package main
 

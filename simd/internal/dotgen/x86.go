@@ -8,12 +8,15 @@ import (
 
 // A machine writes AVX2 (width 8) or AVX-512 (width 16). Registers:
 //
-//	SI, R8, R9    the next elements of row 0 of a group; the distance of rows, and three times that
-//	BX, CX        the next elements of the vector; how many are left
-//	DX, R12, R13  the output, the groups left, row 0 of the group
+//	SI           the next elements of a row
+//	BX, CX       the next elements of the vector; how many are left
+//	R10          the rows of a group that are left
+//	R13, R8      the row and the distance of rows
+//	DX, R12      the output and the groups that are left
 //
-// With AVX-512, the sums of blocks are in registers 0 to 3 and the block's in 4 to 7. AVX2 has 16 registers: the block's
-// sums take 8, the sums of blocks are on the stack.
+// Rows are read one after another, because processors fetch memory ahead for a reader that goes straight on. Four rows
+// side by side were half as fast. The sums of a row's block are in register 0 (and 1), the sums of blocks in 2 (and 3).
+// The sums of the rows before are folded to four lanes, in registers 8 to 11: each row pushes them on by one.
 type machine struct {
 	*asm.Text
 	w int
@@ -63,72 +66,48 @@ func (m machine) zero(r int) {
 	m.Op("VPXOR Y%d, Y%d, Y%d", r, r, r)
 }
 
-// row addresses bytes of a row of the group.
-func row(r, offset int) string {
-	at := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R9*1)"}[r]
-	if offset == 0 {
-		return at
-	}
-	return fmt.Sprintf("%d%s", offset, at)
-}
-
 func (m machine) open(kernel, params string, frame, args, stride int, doc string) {
 	m.Func(m.name(kernel), params, frame, args, doc)
 	m.Op("MOVQ dst+0(FP), DX")
 	m.Op("MOVQ rows+16(FP), R13")
 	m.Op("MOVQ stride+%d(FP), R8", stride)
 	m.Op("MOVQ groups+%d(FP), R12", stride+16)
-	m.Op("LEAQ (R8)(R8*2), R9")
 	m.Label("group")
+	m.Op("MOVQ $%d, R10", group)
+	m.Label("row")
 	m.Op("MOVQ R13, SI")
 	m.Op("MOVQ x+8(FP), BX")
 	m.Op("MOVQ n+%d(FP), CX", stride+8)
 }
 
+// next goes on with the next row, whose fold is to be in register 11.
+func (m machine) next() {
+	m.Op("ADDQ R8, R13")
+	m.Op("DECQ R10")
+	m.Op("JNZ row")
+}
+
 // close goes on with the next group.
 func (m machine) close() {
 	m.Op("ADDQ $16, DX")
-	m.Op("LEAQ (R13)(R8*4), R13")
 	m.Op("DECQ R12")
 	m.Op("JNZ group")
 	m.Op("VZEROUPPER")
 	m.Op("RET")
 }
 
-// acc is the register of a part of the sum of a row's block.
-func (m machine) acc(r, part int) int {
-	if m.wide() {
-		return 4 + r
-	}
-	return 2*r + part
-}
-
-// low is the place of the same part of the sum of blocks.
-func (m machine) low(r, part int) string {
-	if m.wide() {
-		return m.reg(r)
-	}
-	return fmt.Sprintf("%d(SP)", 64*r+32*part)
-}
+// low is the register of a part of the sum of blocks; the block's own are registers 0 and up.
+func (m machine) low(part int) int { return 2 + part }
 
 func (m machine) floats(k kind) {
 	frame := 0
-	if !m.wide() {
-		frame = 64 * group
-		if k.size == 2 {
-			frame += 32 * group // the tails of rows
-		}
+	if !m.wide() && k.size == 2 {
+		frame = 32 // the tail of a row
 	}
 	m.open(k.name, fmt.Sprintf(floatParams, k.element), frame, floatArgs, 24, floatDoc)
-	if m.wide() {
-		for r := range 2 * group {
-			m.zero(r)
-		}
-	} else {
-		for r := range 2 * group {
-			m.zero(r)
-			m.Op("VMOVUPS Y%d, %d(SP)", r, 32*r)
-		}
+	for part := range m.parts() {
+		m.zero(part)
+		m.zero(m.low(part))
 	}
 	m.Op("SUBQ $%d, CX", block)
 	m.Op("JLT rest")
@@ -138,7 +117,10 @@ func (m machine) floats(k kind) {
 	}
 	m.Op("ADDQ $%d, BX", 4*block)
 	m.Op("ADDQ $%d, SI", k.size*block)
-	m.addBlock(true)
+	for part := range m.parts() {
+		m.Op("VADDPS %s, %s, %s", m.reg(part), m.reg(m.low(part)), m.reg(m.low(part)))
+		m.zero(part)
+	}
 	m.Op("SUBQ $%d, CX", block)
 	m.Op("JGE block")
 	m.Label("rest")
@@ -155,58 +137,74 @@ func (m machine) floats(k kind) {
 	m.Op("JZ done")
 	m.tail(k)
 	m.Label("done")
-	m.addBlock(false)
-	m.foldFloats()
+	for part := range m.parts() {
+		m.Op("VADDPS %s, %s, %s", m.reg(part), m.reg(m.low(part)), m.reg(part))
+	}
+	m.push()
+	// Lane j of 16 is added to j+8, then to j+4.
+	if m.wide() {
+		m.Op("VEXTRACTF32X8 $1, Z0, Y1")
+	}
+	m.Op("VADDPS Y1, Y0, Y0")
+	m.Op("VEXTRACTF128 $1, Y0, X1")
+	m.Op("VADDPS X1, X0, X11")
+	m.next()
+	// Then to j+2 and j+1, for four rows together.
+	for i := range 2 {
+		m.Op("VUNPCKLPD X%d, X%d, X%d", 9+2*i, 8+2*i, 12)
+		m.Op("VUNPCKHPD X%d, X%d, X%d", 9+2*i, 8+2*i, 13)
+		m.Op("VADDPS X13, X12, X%d", 14+i)
+	}
+	m.Op("VSHUFPS $0x88, X15, X14, X12")
+	m.Op("VSHUFPS $0xdd, X15, X14, X13")
+	m.Op("VADDPS X13, X12, X12")
+	m.Op("VMOVUPS X12, (DX)")
 	m.close()
 }
 
-// sixteen multiplies 16 elements of the vector with those of four rows. Offsets are in bytes.
-func (m machine) sixteen(k kind, x, at int) {
-	for part := range m.parts() {
-		v := 8 + part // AVX2 has registers 8 and up, and AVX-512 too
-		m.Op("VMOVUPS %d(BX), %s", x+4*m.w*part, m.reg(v))
-		for r := range group {
-			from := row(r, at+k.size*m.w*part)
-			if k.size == 2 {
-				m.Op("VCVTPH2PS %s, %s", from, m.reg(10+r))
-				from = m.reg(10 + r)
-			}
-			m.Op("VFMADD231PS %s, %s, %s", from, m.reg(v), m.reg(m.acc(r, part)))
-		}
+// push makes room for a row's fold in register 11.
+func (m machine) push() {
+	for r := 8; r < 11; r++ {
+		m.Op("VMOVAPS X%d, X%d", r+1, r)
 	}
 }
 
-// tail multiplies the last CX < 16 elements. Lanes without an element multiply zeros, or are left out.
+// sixteen multiplies 16 elements of the vector with those of a row. Offsets are in bytes.
+func (m machine) sixteen(k kind, x, at int) {
+	for part := range m.parts() {
+		from := fmt.Sprintf("%d(SI)", at+k.size*m.w*part)
+		if k.size == 2 {
+			m.Op("VCVTPH2PS %s, %s", from, m.reg(4+part))
+		} else {
+			m.Op("VMOVUPS %s, %s", from, m.reg(4+part))
+		}
+		m.Op("VFMADD231PS %d(BX), %s, %s", x+4*m.w*part, m.reg(4+part), m.reg(part))
+	}
+}
+
+// tail multiplies the last CX < 16 elements. Lanes without an element multiply zeros.
 func (m machine) tail(k kind) {
 	if m.wide() {
 		m.Op("MOVL $1, AX")
 		m.Op("SHLL CX, AX")
 		m.Op("DECL AX")
 		m.Op("KMOVW AX, K1")
-		m.Op("VMOVUPS.Z (BX), K1, Z8")
-		for r := range group {
-			if k.size == 2 {
-				m.Op("VCVTPH2PS.Z %s, K1, Z%d", row(r, 0), 10+r)
-			} else {
-				m.Op("VMOVUPS.Z %s, K1, Z%d", row(r, 0), 10+r)
-			}
-			m.Op("VFMADD231PS Z%d, Z8, Z%d", 10+r, m.acc(r, 0))
+		m.Op("VMOVUPS.Z (BX), K1, Z5")
+		if k.size == 2 {
+			m.Op("VCVTPH2PS.Z (SI), K1, Z4")
+		} else {
+			m.Op("VMOVUPS.Z (SI), K1, Z4")
 		}
+		m.Op("VFMADD231PS Z4, Z5, Z0")
 		return
 	}
 	if k.size == 2 {
-		const scratch = 64 * group
-		m.Op("VPXOR X8, X8, X8")
-		for i := range 2 * group {
-			m.Op("VMOVUPS X8, %d(SP)", scratch+16*i)
-		}
+		m.Op("VPXOR X5, X5, X5")
+		m.Op("VMOVUPS Y5, (SP)")
 		m.Op("XORQ DI, DI")
 		m.Label("copy")
-		for r := range group {
-			m.Op("MOVWLZX %s, AX", row(r, 0))
-			m.Op("MOVW AX, %d(SP)(DI*2)", scratch+32*r)
-		}
-		m.Op("ADDQ $2, SI")
+		m.Op("MOVWLZX (SI)(DI*2), AX")
+		m.Op("MOVW AX, (SP)(DI*2)")
 		m.Op("INCQ DI")
 		m.Op("CMPQ DI, CX")
 		m.Op("JLT copy")
@@ -224,96 +222,34 @@ func (m machine) tail(k kind) {
 			m.Op("MOVQ CX, DI")
 		}
 		m.Op("NEGQ DI")
-		m.Op("VMOVUPS (AX)(DI*4), Y9")
-		m.Op("VMASKMOVPS %d(BX), Y9, Y8", 32*part)
-		for r := range group {
-			if k.size == 2 {
-				m.Op("VCVTPH2PS %d(SP), Y10", 64*group+32*r+16*part)
-			} else {
-				m.Op("VMASKMOVPS %s, Y9, Y10", row(r, 32*part))
-			}
-			m.Op("VFMADD231PS Y10, Y8, Y%d", m.acc(r, part))
-		}
-	}
-}
-
-// addBlock adds the sums of a block to those before. They stay on the stack or, at the end, in the block's registers.
-func (m machine) addBlock(more bool) {
-	for r := range group {
-		for part := range m.parts() {
-			a := m.acc(r, part)
-			switch {
-			case m.wide() && more:
-				m.Op("VADDPS Z%d, Z%d, Z%d", a, r, r)
-				m.zero(a)
-			default:
-				m.Op("VADDPS %s, %s, %s", m.low(r, part), m.reg(a), m.reg(a))
-				if more {
-					m.Op("VMOVUPS %s, %s", m.reg(a), m.low(r, part))
-					m.zero(a)
-				}
-			}
-		}
-	}
-}
-
-// foldFloats stores the folded lanes of four rows: lane j with j+8, then j+4, j+2 and j+1.
-func (m machine) foldFloats() {
-	for r := range group {
-		a := m.acc(r, 0)
-		if m.wide() {
-			m.Op("VEXTRACTF32X8 $1, Z%d, Y%d", a, 8+r)
-			m.Op("VADDPS Y%d, Y%d, Y%d", 8+r, a, a)
+		m.Op("VMOVUPS (AX)(DI*4), Y6")
+		m.Op("VMASKMOVPS %d(BX), Y6, Y5", 32*part)
+		if k.size == 2 {
+			m.Op("VCVTPH2PS %d(SP), Y4", 16*part)
 		} else {
-			m.Op("VADDPS Y%d, Y%d, Y%d", a+1, a, a)
+			m.Op("VMASKMOVPS %d(SI), Y6, Y4", 32*part)
 		}
+		m.Op("VFMADD231PS Y4, Y5, Y%d", part)
 	}
-	for r := range group {
-		a := m.acc(r, 0)
-		m.Op("VEXTRACTF128 $1, Y%d, X%d", a, 8+r)
-		m.Op("VADDPS X%d, X%d, X%d", 8+r, a, 8+r)
-	}
-	// Registers 8 to 11 hold four lanes of each row.
-	for i := range 2 {
-		m.Op("VUNPCKLPD X%d, X%d, X%d", 9+2*i, 8+2*i, 12)
-		m.Op("VUNPCKHPD X%d, X%d, X%d", 9+2*i, 8+2*i, 13)
-		m.Op("VADDPS X13, X12, X%d", 14+i)
-	}
-	m.Op("VSHUFPS $0x88, X15, X14, X12")
-	m.Op("VSHUFPS $0xdd, X15, X14, X13")
-	m.Op("VADDPS X13, X12, X12")
-	m.Op("VMOVUPS X12, (DX)")
 }
 
-// ints is the kernel of int8 rows and an int16 vector. The sums of rows are in registers 0 to 3.
+// ints is the kernel of int8 rows and an int16 vector. The sums of a row are in register 0.
 func (m machine) ints() {
-	frame := 0
-	if !m.wide() {
-		frame = 16
-	}
-	m.open("Int8", intParams, frame, intArgs, 32, intDoc)
+	m.open("Int8", intParams, 0, intArgs, 32, intDoc)
 	step := 2 * m.w
-	for r := range group {
-		m.zero(r)
-	}
+	m.zero(0)
+	m.Op("XORL DI, DI")
 	m.Op("SUBQ $%d, CX", step)
 	m.Op("JLT tail")
 	m.Label("step")
-	m.Op("VMOVDQU%s (BX), %s", map[bool]string{true: "16"}[m.wide()], m.reg(8))
-	for r := range group {
-		m.Op("VPMOVSXBW %s, %s", row(r, 0), m.reg(9+r))
-		m.Op("VPMADDWD %s, %s, %s", m.reg(9+r), m.reg(8), m.reg(9+r))
-		m.Op("VPADDD %s, %s, %s", m.reg(9+r), m.reg(r), m.reg(r))
-	}
+	m.Op("VPMOVSXBW (SI), %s", m.reg(4))
+	m.Op("VPMADDWD (BX), %s, %s", m.reg(4), m.reg(4))
+	m.Op("VPADDD %s, %s, %s", m.reg(4), m.reg(0), m.reg(0))
 	m.Op("ADDQ $%d, BX", 2*step)
 	m.Op("ADDQ $%d, SI", step)
 	m.Op("SUBQ $%d, CX", step)
 	m.Op("JGE step")
 	m.Label("tail")
-	if !m.wide() {
-		m.Op("VPXOR X8, X8, X8")
-		m.Op("VMOVDQU X8, (SP)")
-	}
 	m.Op("ADDQ $%d, CX", step)
 	m.Op("JZ fold")
 	if m.wide() {
@@ -321,45 +257,42 @@ func (m machine) ints() {
 		m.Op("SHLL CX, AX")
 		m.Op("DECL AX")
 		m.Op("KMOVD AX, K1")
-		m.Op("VMOVDQU16.Z (BX), K1, Z8")
-		for r := range group {
-			m.Op("VPMOVSXBW.Z %s, K1, Z%d", row(r, 0), 9+r)
-			m.Op("VPMADDWD Z%d, Z8, Z%d", 9+r, 9+r)
-			m.Op("VPADDD Z%d, Z%d, Z%d", 9+r, r, r)
-		}
+		m.Op("VMOVDQU16.Z (BX), K1, Z5")
+		m.Op("VPMOVSXBW.Z (SI), K1, Z4")
+		m.Op("VPMADDWD Z4, Z5, Z4")
+		m.Op("VPADDD Z4, Z0, Z0")
 	} else {
 		m.Label("one")
 		m.Op("MOVWLSX (BX), AX")
-		for r := range group {
-			m.Op("MOVBLSX %s, DI", row(r, 0))
-			m.Op("IMULL AX, DI")
-			m.Op("ADDL DI, %d(SP)", 4*r)
-		}
+		m.Op("MOVBLSX (SI), R9")
+		m.Op("IMULL AX, R9")
+		m.Op("ADDL R9, DI")
 		m.Op("ADDQ $2, BX")
 		m.Op("INCQ SI")
 		m.Op("DECQ CX")
 		m.Op("JNZ one")
 	}
 	m.Label("fold")
-	for r := range group {
-		if m.wide() {
-			m.Op("VEXTRACTI64X4 $1, Z%d, Y%d", r, 8+r)
-			m.Op("VPADDD Y%d, Y%d, Y%d", 8+r, r, r)
-		}
-		m.Op("VEXTRACTI128 $1, Y%d, X%d", r, 8+r)
-		m.Op("VPADDD X%d, X%d, X%d", 8+r, r, r)
+	if m.wide() {
+		m.Op("VEXTRACTI64X4 $1, Z0, Y1")
+		m.Op("VPADDD Y1, Y0, Y0")
 	}
-	m.Op("VPHADDD X1, X0, X0")
-	m.Op("VPHADDD X3, X2, X2")
-	m.Op("VPHADDD X2, X0, X0")
+	m.Op("VEXTRACTI128 $1, Y0, X1")
+	m.push()
 	if !m.wide() {
-		m.Op("VPADDD (SP), X0, X0")
+		m.Op("VMOVD DI, X2")
+		m.Op("VPADDD X2, X0, X0")
 	}
+	m.Op("VPADDD X1, X0, X11")
+	m.next()
+	m.Op("VPHADDD X9, X8, X8")
+	m.Op("VPHADDD X11, X10, X10")
+	m.Op("VPHADDD X10, X8, X8")
 	m.Op("MOVQ scales+24(FP), AX")
-	m.Op("VCVTDQ2PS X0, X0")
-	m.Op("VMULPS (AX), X0, X0")
+	m.Op("VCVTDQ2PS X8, X8")
+	m.Op("VMULPS (AX), X8, X8")
 	m.Op("ADDQ $16, AX")
 	m.Op("MOVQ AX, scales+24(FP)")
-	m.Op("VMOVUPS X0, (DX)")
+	m.Op("VMOVUPS X8, (DX)")
 	m.close()
 }
