@@ -49,7 +49,7 @@ var layers = [][]string{
 	{"models/internal/timm"},     // it compares arguments with the tower's sizes
 	{"models/internal/template"}, // a model package to copy
 	{"models/vit"},
-	{"models/mae"},
+	{"models/mae", "models/bert"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},
 	{"examples/internal/describe", "examples/internal/fetch", "examples/mae/fashion"},
