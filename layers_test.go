@@ -48,8 +48,8 @@ var layers = [][]string{
 	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
 	{"models/internal/..."},
-	{"models/internal/timm"},     // it compares arguments with the tower's sizes
-	{"models/internal/template"}, // a model package to copy
+	{"models/internal/timm"},      // it compares arguments with the tower's sizes
+	{"models/internal/template"},  // a model package to copy
 	{"models/bert", "models/vit"}, // the towers
 	{"models/mae", "models/clip"},
 	{"hub"},
