@@ -62,7 +62,7 @@ type Names struct {
 // The name "." stands for the top of the file: under {"Head", "."}, Head.Weight is weight.
 //
 // A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the parts of
-// the parameter along its first dimension. A part called 0 is not in the file. It is read as zeros, and the
+// the parameter along its first dimension. A part that is twice as long is written 2*kv, as in {q,2*kv}. A part called 0 is not in the file. It is read as zeros, and the
 // parameter's values there are not written.
 //
 // A name may be followed by a space and T: the file holds the transpose of the matrix. Or a space and a shape follow:
@@ -140,6 +140,7 @@ type Rename struct{ Old, New string }
 // A place is one way in which a file may hold a parameter: its tensors, in the order of the parts.
 type place struct {
 	parts      []string // an empty name is a part of zeros
+	shares     []int    // how long the parts are, relative to each other
 	transposed bool
 	shape      []int // in the file, -1 for the size *, or lastSize; nil for the parameter's own
 }
@@ -162,7 +163,7 @@ func (n *Names) places(param string) []place {
 		}
 	}
 	if all == nil {
-		all = []place{{parts: []string{param}}}
+		all = []place{{parts: []string{param}, shares: []int{1}}}
 	}
 	return all
 }
@@ -279,7 +280,7 @@ func parsePlace(name string, numbers []string, rest string) place {
 		}
 	}
 	if list == nil {
-		p.parts = []string{before.String() + rest}
+		p.parts, p.shares = []string{before.String() + rest}, []int{1}
 		return p
 	}
 	if p.shape != nil {
@@ -287,6 +288,15 @@ func parsePlace(name string, numbers []string, rest string) place {
 	}
 	named := false
 	for _, part := range list {
+		share := 1
+		if times, name, ok := strings.Cut(part, "*"); ok {
+			var err error
+			if share, err = strconv.Atoi(times); err != nil || share < 1 {
+				panic(bad("expected a number before *"))
+			}
+			part = name
+		}
+		p.shares = append(p.shares, share)
 		if part == "0" {
 			p.parts = append(p.parts, "")
 			continue

@@ -93,7 +93,7 @@ func TestBadRules(t *testing.T) {
 				}
 			}()
 			n := Names{Rules: []Rule{c.rule}}
-			n.places("x")[0].partShape([]int{3, 4})
+			n.places("x")[0].partShape([]int{3, 4}, 0)
 		}()
 	}
 }
@@ -114,7 +114,7 @@ func TestPartShape(t *testing.T) {
 		{"y [0,*]", []int{0}, "[0 0]"},
 	} {
 		p := parsePlace(c.name, nil, "")
-		if got := fmt.Sprint(p.partShape(c.shape)); got != c.want {
+		if got := fmt.Sprint(p.partShape(c.shape, 0)); got != c.want {
 			t.Errorf("%q of %v: expected %s, found %s", c.name, c.shape, c.want, got)
 		}
 	}

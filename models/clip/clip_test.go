@@ -121,5 +121,5 @@ func TestCounts(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	m, _ := load(t, "tiny")
-	modeltest.Names(t, &names, m)
+	modeltest.Names(t, &names, m, New(tinyResNet(), nil))
 }

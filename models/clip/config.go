@@ -28,7 +28,7 @@ type Config struct {
 	InitializerFactor float64 `json:"initializer_factor"`
 }
 
-// VisionConfig describes a Vision Transformer that encodes images. Patches are square; sizes are in pixels. Where the
+// VisionConfig describes the tower that encodes images, usually a Vision Transformer. Patches are square; sizes are in pixels. Where the
 // image is no multiple of the patch, its last rows and columns of pixels are not seen, as with a convolution.
 type VisionConfig struct {
 	ImageSize         int     `json:"image_size"` // of square images; with ImageWidth the height
@@ -44,6 +44,13 @@ type VisionConfig struct {
 	AttentionDropout  float32 `json:"attention_dropout"`
 	InitializerRange  float64 `json:"initializer_range"`
 	InitializerFactor float64 `json:"initializer_factor"`
+	// ResNet, if not nil, describes a ResNet in place of the Vision Transformer. Of the other fields, the sizes of the image
+	// and NumChannels still count.
+	ResNet *ResNetConfig `json:"-"`
+	// Pooled says that the tower is SigLIP's: it pools the tokens of patches by attention, and has no class token. NumPatches,
+	// when it is not 0, makes it NaFlex: a square number of positions for images of any size, in place of ImageSize.
+	Pooled     bool `json:"-"`
+	NumPatches int  `json:"-"`
 }
 
 // TextConfig describes the causal transformer that encodes texts.
@@ -62,6 +69,9 @@ type TextConfig struct {
 	// EOSTokenID is the token whose first place in a text gives the text's features, or the first place of all where a text
 	// lacks it. With [LargestID] it is the first place of the largest id.
 	EOSTokenID int `json:"eos_token_id"`
+	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the last
+	// token gives the features.
+	Bidirectional bool `json:"-"`
 }
 
 // LargestID is the TextConfig.EOSTokenID of transformers' older configurations. The features of a text are then taken at
@@ -114,6 +124,9 @@ func (c *VisionConfig) SetSize(height, width int) {
 	}
 }
 
+// resizable reports whether the tower has a table of positions for images of one size.
+func (c VisionConfig) resizable() bool { return c.ResNet == nil && c.NumPatches == 0 }
+
 // Grid returns the rows and columns of patches of an image. The configuration must be valid.
 func (c VisionConfig) Grid() (rows, columns int) {
 	height, width := c.Size()
@@ -132,9 +145,21 @@ func (c VisionConfig) encoder() vit.Config {
 		NumHiddenLayers: c.NumHiddenLayers, NumAttentionHeads: c.NumAttentionHeads, IntermediateSize: c.IntermediateSize,
 		HiddenAct: c.HiddenAct, AttentionProbsDropoutProb: c.AttentionDropout, LayerNormEps: c.LayerNormEps, QKVBias: true,
 	}}
+	if c.Pooled {
+		e.PreNorm, e.NoClassToken, e.Pooling = false, true, vit.FlattenPooling // all tokens, normalized
+	}
 	rows, columns := c.Grid()
 	e.SetSize(rows*c.PatchSize, columns*c.PatchSize)
 	return e
+}
+
+// block returns the description of the tower's blocks.
+func (c VisionConfig) block() nn.BlockConfig {
+	act := (&config.Checks{}).Activation("hidden_act", c.HiddenAct)
+	return nn.BlockConfig{
+		Width: c.HiddenSize, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize, Act: act, Eps: c.LayerNormEps,
+		QKVBias: true, AttentionDropout: c.AttentionDropout,
+	}
 }
 
 // Block returns the description of the tower's blocks. The configuration must be valid.
@@ -160,13 +185,23 @@ func (c Config) Validate() error {
 }
 
 func (c VisionConfig) validate() error {
+	if c.ResNet != nil {
+		return c.ResNet.validate(c)
+	}
 	var v config.Checks
-	height, width := c.Size()
-	v.Size("image_size", height)
-	v.Size("image_size", width)
 	v.Size("patch_size", c.PatchSize)
-	if min(height, width) < c.PatchSize {
-		v.Fail("patch_size", "expected at most the size of the image, %d, found %d", min(height, width), c.PatchSize)
+	if c.NumPatches != 0 {
+		v.Size("num_patches", c.NumPatches)
+		if side := squareRoot(c.NumPatches); side*side != c.NumPatches {
+			v.Fail("num_patches", "expected a square number, found %d", c.NumPatches)
+		}
+	} else {
+		height, width := c.Size()
+		v.Size("image_size", height)
+		v.Size("image_size", width)
+		if min(height, width) < c.PatchSize {
+			v.Fail("patch_size", "expected at most the size of the image, %d, found %d", min(height, width), c.PatchSize)
+		}
 	}
 	v.Size("num_channels", c.NumChannels)
 	v.Size("hidden_size", c.HiddenSize)

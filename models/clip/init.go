@@ -12,7 +12,14 @@ import (
 // normal values whose deviations fall with the width and with the depth of a tower.
 func (m *Model) init(rng *rand.Rand) {
 	c := m.Config
-	if v, ok := m.Vision.(*VisionTransformer); ok {
+	if c.Vision.Pooled {
+		m.initSigLIP(rng)
+		return
+	}
+	switch v := m.Vision.(type) {
+	case *ResNet:
+		v.init(rng)
+	case *VisionTransformer:
 		factor, e := c.Vision.InitializerFactor, v.Encoder
 		nn.Normal(rng, e.ClassToken, factor/math.Sqrt(float64(c.Vision.HiddenSize)))
 		nn.Normal(rng, e.Patch.Weight, factor*c.Vision.InitializerRange)

@@ -43,16 +43,18 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
-	stored := c.Vision.grid()
-	if f.Form != modelfolder.HuggingFace {
-		stored = storedGrid(f, stored)
-	}
 	height, width := c.Vision.Size()
-	if f.Options.ImageSize != 0 {
-		c.Vision.ImageWidth = 0
-	}
-	if err := f.Resize(&c.Vision.ImageSize, &c); err != nil {
-		return nil, err
+	var stored tower.Grid
+	if c.Vision.resizable() {
+		if stored = c.Vision.grid(); f.Form != modelfolder.HuggingFace {
+			stored = storedGrid(f, stored)
+		}
+		if f.Options.ImageSize != 0 {
+			c.Vision.ImageWidth = 0
+		}
+		if err := f.Resize(&c.Vision.ImageSize, &c); err != nil {
+			return nil, err
+		}
 	}
 	m := New(c, nil)
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.Vision.NumChannels}
@@ -69,6 +71,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m.Tokenizer = m.source.tokenizer
+	if !c.Vision.resizable() {
+		return m, f.Fill(m)
+	}
 	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
 	return m, f.Fill(m, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
@@ -120,22 +125,25 @@ func storedGrid(f *modelfolder.Folder, stated tower.Grid) tower.Grid {
 // agree returns an error that names the first field that the weights contradict. names are the names of the fields where
 // they are not transformers'.
 func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
-	v := c.Vision
 	statement := func(part string) tower.Statement {
 		return tower.Statement{Name: func(field string) string { return part + ": " + cmp.Or(names[field], field) }}
 	}
 	parts := [2]string{"vision_config", "text_config"}
-	grid := v.grid()
 	if names != nil {
 		parts = [2]string{"vision_cfg", "text_cfg"}
-		grid = storedGrid(f, grid) // positions for another size are resized
 	}
-	err := statement(parts[0]).Agree(visionFinder(f.Find), tower.Sizes{
-		Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
-		Channels: v.NumChannels, Patch: v.PatchSize, Grid: grid, ClassToken: true, PreNorm: true, Norm: true,
-	})
-	if err != nil {
-		return err
+	if v := c.Vision; v.resizable() {
+		grid := v.grid()
+		if names != nil {
+			grid = storedGrid(f, grid) // positions for another size are resized
+		}
+		err := statement(parts[0]).Agree(visionFinder(f.Find), tower.Sizes{
+			Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
+			Channels: v.NumChannels, Patch: v.PatchSize, Grid: grid, ClassToken: !v.Pooled, PreNorm: !v.Pooled, Norm: true,
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
@@ -147,8 +155,14 @@ var openNames = map[string]string{"hidden_size": "width", "num_hidden_layers": "
 
 // claim returns the least that the weights of this configuration are.
 func (c Config) claim() modelfolder.Claim {
-	v, t, e := c.Vision, c.Text, c.Vision.encoder()
-	vision := modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	v, t := c.Vision, c.Text
+	var vision modelfolder.Claim
+	if v.ResNet != nil {
+		vision = v.ResNet.claim(v.ImageSize, c.ProjectionDim)
+	} else {
+		e := v.encoder()
+		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
 	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
 		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))

@@ -19,8 +19,9 @@ type Model struct {
 	Vision           ImageTower
 	VisionProjection *nn.Linear // [projection, width], without a bias; nil where the tower's features are embeddings
 	Text             TextTower
-	TextProjection   *nn.Linear          // [projection, width], without a bias
+	TextProjection   *nn.Linear          // [projection, width], without a bias but in SigLIP
 	LogitScale       *autograd.Parameter // [], the natural logarithm of the factor of similarities
+	LogitBias        *autograd.Parameter // [], added to the similarities; nil but in SigLIP
 
 	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
@@ -43,15 +44,28 @@ func New(c Config, rng *rand.Rand) *Model {
 		panic("clip: " + err.Error())
 	}
 	m := &Model{
-		Config:           c,
-		Vision:           NewVisionTransformer(c.Vision),
-		VisionProjection: nn.NewLinear(c.Vision.HiddenSize, c.ProjectionDim, false),
-		Text:             NewTextTransformer(c.Text),
-		TextProjection:   nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
-		LogitScale:       autograd.ParameterOf([]float32{c.LogitScaleInit}),
-		Preprocess:       preprocess(c.Vision),
-		Workers:          simd.NewWorkers(0),
-		runner:           run.New(),
+		Config:         c,
+		Text:           NewTextTransformer(c.Text),
+		TextProjection: nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
+		LogitScale:     autograd.ParameterOf([]float32{c.LogitScaleInit}),
+		Preprocess:     preprocess(c.Vision),
+		Workers:        simd.NewWorkers(0),
+		runner:         run.New(),
+	}
+	if c.Text.Bidirectional {
+		m.TextProjection = nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, true)
+		m.LogitBias = autograd.ParameterOf([]float32{0})
+	}
+	switch v := c.Vision; {
+	case v.ResNet != nil:
+		m.Vision = NewResNet(v, c.ProjectionDim)
+	case v.NumPatches != 0:
+		m.Vision = NewNaFlex(v)
+	case v.Pooled:
+		m.Vision = NewSigLIP(v)
+	default:
+		m.Vision = NewVisionTransformer(c.Vision)
+		m.VisionProjection = nn.NewLinear(c.Vision.HiddenSize, c.ProjectionDim, false)
 	}
 	if rng != nil {
 		m.init(rng)
@@ -92,12 +106,19 @@ func (m *Model) EmbedTexts(t *autograd.Tape, texts [][]int) *autograd.Tensor {
 }
 
 // Forward maps pixels, [n, channels, height, width], and the tokens of texts to logits, [n, len(texts)]: the cosine
-// similarities of their embeddings times the factor exp(LogitScale) (arXiv 2103.00020, figure 3).
+// similarities of their embeddings times the factor exp(LogitScale) (arXiv 2103.00020, figure 3), plus LogitBias.
 func (m *Model) Forward(pixels *autograd.Tensor, texts [][]int) *autograd.Tensor {
-	t := pixels.Tape()
-	images := normalize(m.EmbedImages(pixels))
-	words := normalize(m.EmbedTexts(t, texts))
-	return autograd.Mul(autograd.MatMulT(images, words, false, true), autograd.Exp(t.Use(m.LogitScale)))
+	return m.logits(m.EmbedImages(pixels), m.EmbedTexts(pixels.Tape(), texts))
+}
+
+// logits compares embeddings of images and of texts, which are not normalized.
+func (m *Model) logits(images, texts *autograd.Tensor) *autograd.Tensor {
+	factor := autograd.Exp(images.Tape().Use(m.LogitScale))
+	logits := autograd.Mul(autograd.MatMulT(normalize(images), normalize(texts), false, true), factor)
+	if m.LogitBias != nil {
+		logits = autograd.Add(logits, m.LogitBias)
+	}
+	return logits
 }
 
 // normalize divides each row by its length. A row of zeros stays so.

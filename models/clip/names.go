@@ -15,7 +15,7 @@ const modelType = "clip"
 // open_clip shares.
 var names = checkpoint.Names{
 	Columns: []string{models.HuggingFace.String(), models.OpenCLIP.String()},
-	Rules: slices.Concat([]checkpoint.Rule{
+	Rules: slices.Concat(resNetNames, []checkpoint.Rule{
 		{"Vision.Encoder.Patch", "vision_model.embeddings.patch_embedding", "visual.conv1"},
 		{"Vision.Encoder.ClassToken", "vision_model.embeddings.class_embedding [*]", "visual.class_embedding [*]"},
 		{"Vision.Encoder.Positions", "vision_model.embeddings.position_embedding.weight [*,last]", "visual.positional_embedding [*,last]"},

@@ -18,18 +18,25 @@ func openAIConfig(f *modelfolder.Folder) (Config, error) {
 		return c, fmt.Errorf("%s or %s is needed beside the weights, which do not tell the activation and the number of heads: %w",
 			modelfolder.ConfigName, modelfolder.OpenCLIPName, fs.ErrNotExist)
 	}
-	s, err := tower.ReadSizes(visionFinder(f.Find), nil)
-	if err != nil {
-		return c, err
+	if _, resNet := f.Find("Vision.Stem.0.Conv.Weight"); resNet {
+		if err := c.Vision.readResNet(f.Find); err != nil {
+			return c, err
+		}
+	} else {
+		s, err := tower.ReadSizes(visionFinder(f.Find), nil)
+		if err != nil {
+			return c, err
+		}
+		v := &c.Vision
+		v.NumChannels, v.PatchSize = s.Channels, s.Patch
+		v.SetSize(s.Patch*s.Grid.Rows, s.Patch*s.Grid.Columns)
+		v.HiddenSize, v.NumHiddenLayers, v.IntermediateSize, v.NumAttentionHeads = s.Width, s.Layers, s.Hidden, s.Width/64
 	}
 	texts, err := tower.ReadStack(f.Find, "Text.Blocks")
 	if err != nil {
 		return c, err
 	}
-	v, t := &c.Vision, &c.Text
-	v.NumChannels, v.PatchSize = s.Channels, s.Patch
-	v.SetSize(s.Patch*s.Grid.Rows, s.Patch*s.Grid.Columns)
-	v.HiddenSize, v.NumHiddenLayers, v.IntermediateSize, v.NumAttentionHeads = s.Width, s.Layers, s.Hidden, s.Width/64
+	t := &c.Text
 	t.HiddenSize, t.NumHiddenLayers, t.IntermediateSize, t.NumAttentionHeads = texts.Width, texts.Layers, texts.Hidden, texts.Width/64
 	t.EOSTokenID = LargestID
 	for _, size := range []struct {

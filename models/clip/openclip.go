@@ -2,6 +2,7 @@ package clip
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 
@@ -28,12 +29,41 @@ type openModel struct {
 // openVision is CLIPVisionCfg.
 type openVision struct {
 	ImageSize config.Size `json:"image_size"`
-	Layers    int         `json:"layers"`
+	Layers    openDepth   `json:"layers"`
 	Width     int         `json:"width"`
 	HeadWidth int         `json:"head_width"`
 	MLPRatio  float64     `json:"mlp_ratio"`
-	PatchSize int         `json:"patch_size"`
+	PatchSize *int        `json:"patch_size"` // nil in a ResNet
 	openLayers
+}
+
+// openDepth is the number of blocks of a Vision Transformer, or a list of those of the stages of a ResNet.
+type openDepth struct {
+	blocks int
+	stages []int
+}
+
+// UnmarshalJSON reads a number or four.
+func (d *openDepth) UnmarshalJSON(data []byte) error {
+	var stages []int
+	if strictjson.Decode(data, &stages) == nil && len(stages) == 4 {
+		*d = openDepth{stages: stages}
+		return nil
+	}
+	*d = openDepth{}
+	err := strictjson.Decode(data, &d.blocks)
+	if misfit := (*strictjson.Error)(nil); errors.As(err, &misfit) {
+		misfit.Want = "a whole number, or a list of four"
+	}
+	return err
+}
+
+// MarshalJSON writes a number or four.
+func (d openDepth) MarshalJSON() ([]byte, error) {
+	if d.stages != nil {
+		return json.Marshal(d.stages)
+	}
+	return json.Marshal(d.blocks)
 }
 
 // openText is CLIPTextCfg.
@@ -77,7 +107,7 @@ type openPreprocess struct {
 func openDefaults() openCLIP {
 	return openCLIP{
 		Model: openModel{
-			Vision: openVision{ImageSize: config.Size{Height: 224, Width: 224}, Layers: 12, Width: 768, HeadWidth: 64, MLPRatio: 4, PatchSize: 16},
+			Vision: openVision{ImageSize: config.Size{Height: 224, Width: 224}, Layers: openDepth{blocks: 12}, Width: 768, HeadWidth: 64, MLPRatio: 4},
 			Text:   openText{ContextLength: 77, VocabSize: 49408, Width: 512, Heads: 8, Layers: 12, MLPRatio: 4, PoolType: "argmax", EOSID: 2},
 		},
 	}
@@ -119,9 +149,15 @@ func (m openModel) config() (Config, error) {
 		return c, err
 	}
 	c.ProjectionDim = m.EmbedDim
+	if v.Layers.stages != nil {
+		c.Vision = VisionConfig{NumChannels: 3, ResNet: &ResNetConfig{
+			Layers: [4]int(v.Layers.stages), Width: v.Width, Heads: growth * v.Width / v.HeadWidth,
+		}}
+	} else {
+		c.Vision.PatchSize, c.Vision.HiddenSize, c.Vision.NumHiddenLayers = value(v.PatchSize, 16), v.Width, v.Layers.blocks
+		c.Vision.NumAttentionHeads, c.Vision.IntermediateSize = v.Width/v.HeadWidth, hidden(v.Width, v.MLPRatio)
+	}
 	c.Vision.SetSize(v.ImageSize.Height, v.ImageSize.Width)
-	c.Vision.PatchSize, c.Vision.HiddenSize, c.Vision.NumHiddenLayers = v.PatchSize, v.Width, v.Layers
-	c.Vision.NumAttentionHeads, c.Vision.IntermediateSize = v.Width/v.HeadWidth, hidden(v.Width, v.MLPRatio)
 	c.Text.MaxPositionEmbeddings, c.Text.VocabSize = t.ContextLength, t.VocabSize
 	c.Text.HiddenSize, c.Text.NumHiddenLayers, c.Text.NumAttentionHeads = t.Width, t.Layers, t.Heads
 	c.Text.IntermediateSize = hidden(t.Width, t.MLPRatio)

@@ -40,6 +40,8 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		}
 		contents.ConfigName, contents.Config, contents.Preprocess = modelfolder.OpenCLIPName, theirs, nil
 		contents.Weights = "open_clip_model.safetensors"
+	case c.Vision.ResNet != nil:
+		return errors.New("clip: transformers' CLIP has no ResNet; the layout of open_clip keeps it")
 	case c.Vision.ImageWidth != 0:
 		return errors.New("clip: transformers' CLIP takes square images only; the layout of open_clip keeps others")
 	}
@@ -53,14 +55,20 @@ func (c Config) forOpenCLIP(p vision.Preprocess) (openCLIP, error) {
 	o := openCLIP{Model: openModel{
 		EmbedDim: c.ProjectionDim,
 		Vision: openVision{
-			ImageSize: config.Size{Height: height, Width: width}, Layers: v.NumHiddenLayers, Width: v.HiddenSize,
-			HeadWidth: v.HiddenSize / v.NumAttentionHeads, MLPRatio: ratio(v.IntermediateSize, v.HiddenSize), PatchSize: v.PatchSize,
+			ImageSize: config.Size{Height: height, Width: width}, HeadWidth: 64, MLPRatio: 4,
 		},
 		Text: openText{
 			ContextLength: t.MaxPositionEmbeddings, VocabSize: t.VocabSize, Width: t.HiddenSize, Heads: t.NumAttentionHeads,
 			Layers: t.NumHiddenLayers, MLPRatio: ratio(t.IntermediateSize, t.HiddenSize), PoolType: "eos", EOSID: t.EOSTokenID,
 		},
 	}}
+	if r := v.ResNet; r != nil {
+		o.Model.Vision.Layers, o.Model.Vision.Width, o.Model.Vision.HeadWidth = openDepth{stages: r.Layers[:]}, r.Width, growth*r.Width/r.Heads
+		v.HiddenAct, v.LayerNormEps = t.HiddenAct, 1e-5 // it has none of its own
+	} else {
+		o.Model.Vision.Layers, o.Model.Vision.Width, o.Model.Vision.PatchSize = openDepth{blocks: v.NumHiddenLayers}, v.HiddenSize, &v.PatchSize
+		o.Model.Vision.HeadWidth, o.Model.Vision.MLPRatio = v.HiddenSize/v.NumAttentionHeads, ratio(v.IntermediateSize, v.HiddenSize)
+	}
 	if v.NumChannels != 3 {
 		return o, fmt.Errorf("open_clip takes images of 3 channels, the model takes %d", v.NumChannels)
 	}

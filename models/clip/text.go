@@ -14,13 +14,16 @@ type TextTower interface {
 }
 
 // TextTransformer is the text tower of CLIP: pre-norm transformer blocks with causal attention. The features of a text are
-// those of its end token, after the last norm.
+// those of its end token, after the last norm. In SigLIP attention is not causal, and the last token gives the features:
+// it is padding in most texts.
 type TextTransformer struct {
 	Tokens    *autograd.Parameter // [vocabulary, width]
 	Positions *autograd.Parameter // [context, width]
 	Blocks    nn.Stack
 	Norm      *nn.LayerNorm
 	eos       int
+
+	bidirectional bool
 }
 
 // NewTextTransformer returns a tower of zeros. The configuration must be valid.
@@ -31,12 +34,14 @@ func NewTextTransformer(c TextConfig) *TextTransformer {
 		Blocks:    nn.NewStack(c.NumHiddenLayers, c.Block()),
 		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
 		eos:       c.EOSTokenID,
+
+		bidirectional: c.Bidirectional,
 	}
 }
 
-// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token attends
-// to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out, padding
-// included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
+// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token of CLIP
+// attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out,
+// padding included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
 // autograd.ShapeError for an empty text, one that is too long, and an id outside the vocabulary.
 func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
 	starts := []int{0}
@@ -45,7 +50,9 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 		if n := len(text); n == 0 || n > x.Positions.Shape()[0] {
 			panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, x.Positions.Shape()}, Reason: "expected a text of at least one token and at most as many as positions"})
 		}
-		text = text[:x.end(text)+1]
+		if !x.bidirectional {
+			text = text[:x.end(text)+1]
+		}
 		for i := range text {
 			places = append(places, i)
 		}
@@ -54,7 +61,7 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 		ends = append(ends, len(ids)-1)
 	}
 	h := autograd.Add(t.Embedding(x.Tokens, ids, len(ids)), t.Embedding(x.Positions, places, len(ids)))
-	h = x.Blocks[:len(x.Blocks)-1].Forward(h, nn.AttentionInput{Causal: true, Starts: starts})
+	h = x.Blocks[:len(x.Blocks)-1].Forward(h, nn.AttentionInput{Causal: !x.bidirectional, Starts: starts})
 	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
 }
 
