@@ -32,6 +32,30 @@ def tokenizer():
     return CLIPTokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=[tuple(m.split(" ")) for m in MERGES], model_max_length=24)
 
 
+def heat(model, pixels, texts):
+    """The maps of Grad-ECLIP (Zhao et al., ICML 2024, section 3) with the attention of all heads: [texts, patches]."""
+    attention = model.vision_model.encoder.layers[-1].self_attn
+    seen = {}
+    hooks = [getattr(attention, n).register_forward_hook(lambda m, i, o, n=n: seen.__setitem__(n, o[0].detach())) for n in ("q_proj", "k_proj", "v_proj")]
+
+    def keep(module, inputs):
+        seen["o"] = inputs[0]
+        inputs[0].retain_grad()
+    hooks.append(attention.out_proj.register_forward_pre_hook(keep))
+    maps = []
+    for text in texts:
+        image = model.get_image_features(pixel_values=pixels).pooler_output[0]
+        (image / image.norm() * text).sum().backward()
+        query, keys = (torch.nn.functional.normalize(x, dim=-1) for x in (seen["q_proj"][:1], seen["k_proj"][1:]))
+        close = (keys @ query.T)[:, 0]
+        close = (close - close.min()) / (close.max() - close.min())
+        maps.append(torch.relu((seen["o"].grad[0, 0] * seen["v_proj"][1:]).sum(-1) * close))
+    for hook in hooks:
+        hook.remove()
+    model.zero_grad()
+    return array(torch.stack(maps))
+
+
 def clip(name, seed, channels, vision, text, old):
     torch.manual_seed(seed)
     tok = tokenizer()
@@ -45,8 +69,9 @@ def clip(name, seed, channels, vision, text, old):
     pixels = torch.randn(3, channels, size, size)
     inputs = tok(TEXTS, padding=True, return_tensors="pt")
     out = model(pixel_values=pixels, **inputs, return_loss=True)
+    maps = heat(model, pixels[:1], out.text_embeds.detach())
     out.loss.backward()
-    tensors = {"pixels": array(pixels), "image_embeds": array(out.image_embeds), "text_embeds": array(out.text_embeds),
+    tensors = {"heat": maps, "pixels": array(pixels), "image_embeds": array(out.image_embeds), "text_embeds": array(out.text_embeds),
                "logits": array(out.logits_per_image), "loss": array(out.loss), "ids": inputs["input_ids"].numpy()}
     with torch.no_grad():
         tensors["image_features"] = array(model.get_image_features(pixel_values=pixels).pooler_output)
