@@ -278,16 +278,11 @@ func (f *folder) clip() error {
 	}
 	f.late, f.last = robertaOf(f.name("eos_token"), f.name("bos_token"), false, false), true
 	f.config.suffix = "</w>"
-	normalizer, pattern := component("Sequence", object{"normalizers": []object{
-		component("NFC", nil), component("Replace", object{"pattern": object{"Regex": `\s+`}, "content": " "}), component("Lowercase", nil),
-	}}), clipPattern
+	normalizer, pattern := clipNormalizer(), clipPattern
 	if f.options.OpenAI {
 		normalizer, pattern, f.config.openAI = nil, openAIPattern, true
 	}
-	return f.put(normalizer, component("Sequence", object{"pretokenizers": []object{
-		component("Split", object{"pattern": object{"Regex": pattern}, "behavior": "Removed", "invert": true}),
-		component("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true}),
-	}}), byteLevelDecoder)
+	return f.put(normalizer, clipSplitter(pattern), byteLevelDecoder)
 }
 
 // readCLIP reads the merges of OpenAI's CLIP. The vocabulary is the 256 letters of ByteLevel, the same at the ends of words, the
@@ -314,16 +309,8 @@ func readCLIP(data []byte) (map[string]int, [][2]string, error) {
 	merges := make([][2]string, clipCount)
 	ids := map[string]int{}
 	add := func(token string) { ids[token] = len(ids) }
-	var letters []string
-	for r := '!'; r <= 0x143; r++ { // the order of bytes_to_unicode
-		if _, ok := byteOf(r); ok {
-			letters = append(letters, string(r))
-		}
-	}
-	for _, end := range []string{"", "</w>"} {
-		for _, l := range letters {
-			add(l + end)
-		}
+	for _, l := range clipLetters() {
+		add(l)
 	}
 	for i, line := range lines[1 : clipCount+1] {
 		fields := strings.Fields(line)
@@ -333,7 +320,7 @@ func readCLIP(data []byte) (map[string]int, [][2]string, error) {
 		merges[i] = [2]string{fields[0], fields[1]}
 		add(fields[0] + fields[1])
 	}
-	add("<|startoftext|>")
-	add("<|endoftext|>")
+	add(clipStart)
+	add(clipEnd)
 	return ids, merges, nil
 }
