@@ -1,0 +1,64 @@
+package clip_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"math/rand/v2"
+	"os"
+
+	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// The test model is small and random: its answers mean nothing.
+func Example() {
+	model, err := clip.Open("testdata/tiny", clip.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	images, err := model.EncodeImages(ctx, vision.NewImage(40, 30, 3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	texts, err := model.EncodeTexts(ctx, "a photo of a cat", "a photo of a dog")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.3f\n", clip.Similarity(images, texts))
+	// Output: [[-0.091 -0.186]]
+}
+
+// A classifier encodes its labels once.
+func ExampleModel_Classifier() {
+	model, err := clip.Load(os.DirFS("testdata/tiny"), clip.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	animals, err := model.Classifier(ctx, []string{"cat", "dog"}, clip.SevenTemplates())
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := animals.Classify(ctx, vision.NewImage(40, 30, 3), vision.NewImage(8, 8, 3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range predictions {
+		fmt.Printf("%s %.2f\n", p.Top[0].Label, p.Top[0].Probability)
+	}
+	// Output:
+	// cat 0.55
+	// cat 0.55
+}
+
+// A model with random weights, for training.
+func ExampleNew() {
+	c := clip.BasePatch32()
+	c.Vision.NumHiddenLayers, c.Text.NumHiddenLayers = 1, 1
+	model := clip.New(c, rand.New(rand.NewPCG(1, 2)))
+	fmt.Println(nn.Count(model))
+	// Output: 38634497
+}
