@@ -30,12 +30,15 @@ func Similarity(a, b [][]float32) [][]float32 {
 // of them describes it.
 func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	logits := Similarity(images, texts)
-	factor := math32.Exp(m.LogitScale.Values()[0])
+	factor := m.factor()
 	for _, row := range logits {
 		simd.Scale(row, row, factor)
 	}
 	return logits
 }
+
+// factor returns the factor of similarities.
+func (m *Model) factor() float32 { return math32.Exp(m.LogitScale.Values()[0]) }
 
 // unit returns copies of vectors, of length 1. Vectors of zeros stay so.
 func unit(vectors [][]float32) [][]float32 {
