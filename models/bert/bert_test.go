@@ -31,7 +31,7 @@ func load(t testing.TB, dir string) (*Model, *golden.File) {
 // input returns the sequences of a golden.
 func input(m *Model, g *golden.File) Input {
 	in := Input{IDs: g.Ints("ids"), Starts: g.Ints("starts")}
-	if m.Config.ModelType != "distilbert" {
+	if m.Encoder.Embeddings.Types != nil {
 		in.Types = g.Ints("types")
 	}
 	return in
@@ -94,7 +94,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 46 {
+	if err != nil || len(folders) != 52 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {
@@ -107,6 +107,7 @@ func TestFields(t *testing.T) {
 	for _, c := range []struct{ modelType, class string }{
 		{"bert", "BertConfig"}, {"roberta", "RobertaConfig"}, {"xlm-roberta", "XLMRobertaConfig"}, {"camembert", "CamembertConfig"},
 		{"distilbert", "DistilBertConfig"}, {"albert", "AlbertConfig"}, {"electra", "ElectraConfig"},
+		{"mpnet", "MPNetConfig"},
 	} {
 		t.Run(c.class, func(t *testing.T) { modeltest.Fields(t, variants[c.modelType].fields, "transformers", c.class) })
 	}

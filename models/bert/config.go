@@ -15,7 +15,7 @@ import (
 // DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by a
 // preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert or electra
+	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra or mpnet
 	Architectures []string `json:"architectures,omitempty"`
 
 	VocabSize     int `json:"vocab_size"`
@@ -40,6 +40,9 @@ type Config struct {
 	LayerNormEps          float32 `json:"layer_norm_eps"`
 	PadTokenID            *int    `json:"pad_token_id"`
 	TieWordEmbeddings     bool    `json:"tie_word_embeddings"` // the head for masked words uses the word embeddings
+
+	// RelativeBuckets is the number of ranges of distances in MPNet that have a bias of their own.
+	RelativeBuckets int `json:"relative_attention_num_buckets,omitempty"`
 
 	// ClassifierDropoutProb is ALBERT's dropout before a classifier.
 	ClassifierDropoutProb float32 `json:"classifier_dropout_prob,omitempty"`
@@ -135,6 +138,10 @@ func defaults(modelType string) Config {
 		return c
 	case "electra":
 		return ELECTRA()
+	case "mpnet":
+		c := MPNet()
+		c.MaxPositionEmbeddings, c.LayerNormEps = 512, 1e-12
+		return c
 	}
 	return Base()
 }
@@ -157,6 +164,9 @@ func (c Config) groups() int {
 
 // firstPosition returns the row of the position embeddings that the first token has.
 func (c Config) firstPosition() int {
+	if c.ModelType == "mpnet" {
+		return mpnetPadding + 1
+	}
 	if variants[c.ModelType].positionsAfterPadding && c.PadTokenID != nil {
 		return *c.PadTokenID + 1
 	}
@@ -203,6 +213,9 @@ func (c Config) Validate() error {
 		if c.MaxTokens() < 1 {
 			v.Fail("max_position_embeddings", "expected more than pad_token_id+1 = %d, found %d", c.firstPosition(), c.MaxPositionEmbeddings)
 		}
+	}
+	if c.ModelType == "mpnet" && c.RelativeBuckets < 32 {
+		v.Fail("relative_attention_num_buckets", "expected at least the 32 ranges of distances, found %d", c.RelativeBuckets)
 	}
 	v.NotNegative("layer_norm_eps", c.LayerNormEps)
 	v.Deviation("initializer_range", c.InitializerRange)

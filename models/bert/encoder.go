@@ -10,7 +10,8 @@ import (
 // Encoder turns tokens into hidden states.
 type Encoder struct {
 	Embeddings *Embeddings
-	Layers     []Layer // ALBERT has one for each group
+	Relative   *nn.Embedding // what attention knows of distances: [buckets, heads] in MPNet; nil in others
+	Layers     []Layer       // ALBERT has one for each group
 
 	order []int // of Layers; nil runs each once
 }
@@ -27,8 +28,13 @@ func NewEncoder(c Config) *Encoder {
 		panic("bert: " + err.Error())
 	}
 	e := &Encoder{Embeddings: newEmbeddings(c), Layers: make([]Layer, c.groups())}
+	if c.ModelType == "mpnet" {
+		e.Relative = nn.NewEmbedding(c.RelativeBuckets, c.NumAttentionHeads)
+	}
 	for i := range e.Layers {
-		e.Layers[i] = newBlock(c)
+		b := newBlock(c)
+		b.relative = e.Relative
+		e.Layers[i] = b
 	}
 	if c.groups() < c.NumHiddenLayers {
 		for i := range c.NumHiddenLayers {
@@ -96,6 +102,8 @@ type Block struct {
 	// The probabilities of dropping an element of what the two parts give, on a training tape. DistilBERT has no dropout after
 	// attention, and ALBERT none after the MLP.
 	attentionDropout, mlpDropout float32
+
+	relative *nn.Embedding // the encoder's, or nil
 }
 
 // newBlock returns a layer of zeros, and gains of one.
@@ -121,10 +129,24 @@ func newBlock(c Config) *Block {
 // Forward maps packed vectors, [tokens, hidden], to the same shape.
 func (b *Block) Forward(x *autograd.Tensor, starts []int) *autograd.Tensor {
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
+		if b.relative != nil {
+			return b.attendByDistance(x, residual, starts)
+		}
 		return b.Attention.Forward(x, nn.AttentionInput{Starts: starts, Residual: residual})
 	}
 	x = b.Norm1.Forward(branch(attend, x, b.attentionDropout))
 	return b.Norm2.Forward(branch(b.MLP.Forward, x, b.mlpDropout))
+}
+
+// attendByDistance is attention with MPNet's biases. Sequences of one length share them.
+func (b *Block) attendByDistance(x, residual *autograd.Tensor, starts []int) *autograd.Tensor {
+	biases := map[int]*autograd.Tensor{}
+	return attendEach(b.Attention, x, residual, starts, func(o *autograd.AttentionOptions, _ *autograd.Tensor, n int) {
+		if biases[n] == nil {
+			biases[n] = distanceBias(x.Tape(), b.relative, n)
+		}
+		o.Bias = biases[n]
+	})
 }
 
 // branch returns x + dropout(f(x)). Where nothing is dropped, f adds x itself.

@@ -110,7 +110,7 @@ func newMaskedHead(c Config) *MaskedHead {
 		act:   activation(c.HiddenAct),
 	}
 	switch c.ModelType { // these have GELU, whatever hidden_act is
-	case "roberta", "xlm-roberta", "camembert", "electra":
+	case "roberta", "xlm-roberta", "camembert", "electra", "mpnet":
 		h.act = autograd.ActGelu
 	}
 	if !c.TieWordEmbeddings {

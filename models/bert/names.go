@@ -11,7 +11,7 @@ import (
 )
 
 // modelTypes are the values of model_type that the package loads.
-var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra"}
+var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra", "mpnet"}
 
 // A variant is the difference between a model_type and the others.
 type variant struct {
@@ -113,6 +113,7 @@ var variants = map[string]variant{
 	"distilbert":  {class: "DistilBert", rules: distilRules, fields: distilFields, prefix: "distilbert."},
 	"albert":      {class: "Albert", types: true, given: true, pools: true, rules: albertRules, fields: albertFields, prefix: "albert."},
 	"electra":     {class: "Electra", types: true, given: true, rules: electraRules, fields: electraFields, prefix: "electra."},
+	"mpnet":       {class: "MPNet", positionsAfterPadding: true, pools: true, rules: mpnetRules, fields: mpnetFields, prefix: "mpnet."},
 }
 
 // headRules returns the rows for a classifier and for spans. The names depend on the variant and the task.
@@ -120,7 +121,7 @@ func headRules(modelType string, task Task) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"Heads.Spans", "qa_outputs"}}
 	dense, out := "", "classifier"
 	switch modelType {
-	case "roberta", "xlm-roberta", "camembert":
+	case "roberta", "xlm-roberta", "camembert", "mpnet":
 		if task == SequenceClassification {
 			dense, out = "classifier.dense", "classifier.out_proj"
 		}

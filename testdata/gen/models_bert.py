@@ -1,6 +1,6 @@
 """Writes small random models of BERT and its variants as transformers saves them, with outputs and gradients.
 
-    python models_bert.py OUT          writes OUT/TYPE-TASK for all model types and tasks
+    python models_bert.py OUT [TYPE…]  writes OUT/TYPE-TASK for all model types, or some, and all tasks
     python models_bert.py -golden      writes those in the repository, in models/bert/testdata
 
 golden.safetensors in a folder holds the sequences of a batch, packed without padding (ids, types and starts), the outputs
@@ -36,6 +36,7 @@ types = {
                                       activation="relu", attn_implementation="eager")),
     "albert": ("Albert", small | dict(embedding_size=8, num_hidden_layers=4, num_hidden_groups=2)),
     "electra": ("Electra", small | dict(embedding_size=8)),
+    "mpnet": ("MPNet", small | dict(relative_attention_num_buckets=33, layer_norm_eps=1e-5)),
 }
 tasks = ["Model", "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForSequenceClassification",
          "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice"]
@@ -66,7 +67,7 @@ def write(folder, name, seed):
     ids[~mask] = config.pad_token_id
     inputs = {"input_ids": ids, "attention_mask": mask.long()}
     kinds = torch.randint(0, getattr(config, "type_vocab_size", 1), ids.shape)
-    if model_type != "distilbert":
+    if hasattr(config, "type_vocab_size"):
         inputs["token_type_ids"] = kinds
     given = {k: v[None] for k, v in inputs.items()} if task == "ForMultipleChoice" else inputs
     out = model(**given, output_hidden_states=True, return_dict=True)
@@ -109,5 +110,5 @@ for number, name in enumerate(names, 1):
     if where == "-golden":
         if name in kept:
             write(golden("models/bert", name), name, number)
-    else:
+    elif len(sys.argv) == 2 or name.rsplit("-", 1)[0] in sys.argv[2:]:
         write(os.path.join(where, name), name, number)
