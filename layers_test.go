@@ -39,6 +39,7 @@ var layers = [][]string{
 	{"text/internal/model", "text/internal/normalize"},
 	{"text/internal/split", "text/internal/train"},
 	{"text"},
+	{"serve"},
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
@@ -59,8 +60,8 @@ var layers = [][]string{
 // programs may import what they like: charts, progress bars, peers to be measured against.
 var programs = []string{"examples", "bench"}
 
-// online are the packages that may touch the network: hub, and the server that its tests ask.
-var online = []string{"hub", "internal/test/hubtest"}
+// online are the packages that may touch the network: hub, the server that its tests ask, and a measurement that is a server.
+var online = []string{"hub", "internal/test/hubtest", "bench/serving"}
 
 // outside are the modules that the library itself imports, beside the standard library.
 var outside = []string{

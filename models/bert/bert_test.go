@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,3 +184,5 @@ func TestCounts(t *testing.T) {
 		}
 	}
 }
+
+func rng() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }

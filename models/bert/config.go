@@ -53,7 +53,29 @@ type Config struct {
 	QADropout       float32 `json:"qa_dropout,omitempty"`
 	SequenceDropout float32 `json:"seq_classif_dropout,omitempty"`
 
+	// CrossEncoder is what sentence-transformers adds for [Model.Rerank], and ScoreActivation what its versions before 4 did.
+	CrossEncoder    *CrossEncoder `json:"sentence_transformers,omitempty"`
+	ScoreActivation string        `json:"sbert_ce_default_activation_function,omitempty"`
+
 	models.Classes
+}
+
+// CrossEncoder says how a cross-encoder makes a score of a logit.
+type CrossEncoder struct {
+	ActivationFn string `json:"activation_fn,omitempty"` // a class of PyTorch; "" means the sigmoid
+	Version      string `json:"version,omitempty"`
+}
+
+// scoreActivation returns the function that makes a score of a logit.
+func (c Config) scoreActivation() (autograd.Activation, error) {
+	class := c.ScoreActivation
+	if c.CrossEncoder != nil && c.CrossEncoder.ActivationFn != "" {
+		class = c.CrossEncoder.ActivationFn
+	}
+	if class == "" {
+		return autograd.ActSigmoid, nil
+	}
+	return activationOf(class)
 }
 
 // preset is BERT's configuration with the given sizes.

@@ -27,6 +27,22 @@
 // [Model.Embed] makes one vector of each text, as sentence-transformers does with the same folder: [Sentences] holds its
 // pooling, modules and prompts. [Embedder] has options, and streams over texts of any number.
 //
+// # Tasks
+//
+// A model with the head of a task answers for texts. The results are those of transformers' pipelines and of
+// sentence-transformers' CrossEncoder:
+//
+//   - [Model.FillMask]: the words of masks
+//   - [Model.Classify], [Model.ClassifyPairs]: classes of texts and of pairs
+//   - [Model.ZeroShot]: any labels, by a model of natural language inference
+//   - [Model.Entities]: names and other parts of a text
+//   - [Model.Answer]: the parts of a text that answer a question
+//   - [Model.Choose], [Model.IsNext]: the best of several texts, and whether one follows another
+//   - [Model.Rerank]: texts by how well they go with a query
+//
+// A text that is longer than the model takes is an error, or is cut with Model.Truncate. Entities and Answer read it in windows
+// that overlap.
+//
 // # Training
 //
 // [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task. To train, make a tape that

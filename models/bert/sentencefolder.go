@@ -195,6 +195,15 @@ var activationClasses = map[string]autograd.Activation{
 	"Sigmoid": autograd.ActSigmoid, "SiLU": autograd.ActSilu,
 }
 
+// activationOf returns the activation of a class of PyTorch, such as torch.nn.modules.activation.Tanh.
+func activationOf(class string) (autograd.Activation, error) {
+	act, ok := activationClasses[class[strings.LastIndexByte(class, '.')+1:]]
+	if !ok || !strings.HasPrefix(class, "torch.") {
+		return 0, fmt.Errorf("the activation %q is not supported", class)
+	}
+	return act, nil
+}
+
 // moduleNames are the names of the tensors of modules.
 var moduleNames = checkpoint.Names{Rules: []checkpoint.Rule{
 	{"Linear", "linear"}, {"Project", "residual"}, {"Norm", "norm"},
@@ -224,10 +233,9 @@ func readDense(fsys fs.FS, dir string) (*Dense, error) {
 	}
 	d := &Dense{Act: autograd.ActTanh, Residual: c.Residual}
 	if c.Act != nil {
-		class := *c.Act
-		var ok bool
-		if d.Act, ok = activationClasses[class[strings.LastIndexByte(class, '.')+1:]]; !ok || !strings.HasPrefix(class, "torch.") {
-			return nil, fmt.Errorf("%s: activation_function: %q is not supported", name, class)
+		var err error
+		if d.Act, err = activationOf(*c.Act); err != nil {
+			return nil, fmt.Errorf("%s: activation_function: %w", name, err)
 		}
 	}
 	values := float64(c.In) * float64(c.Out)
