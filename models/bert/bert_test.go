@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 52 {
+	if err != nil || len(folders) != 76 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {
@@ -108,7 +108,7 @@ func TestFields(t *testing.T) {
 	for _, c := range []struct{ modelType, class string }{
 		{"bert", "BertConfig"}, {"roberta", "RobertaConfig"}, {"xlm-roberta", "XLMRobertaConfig"}, {"camembert", "CamembertConfig"},
 		{"distilbert", "DistilBertConfig"}, {"albert", "AlbertConfig"}, {"electra", "ElectraConfig"},
-		{"mpnet", "MPNetConfig"},
+		{"mpnet", "MPNetConfig"}, {"deberta-v2", "DebertaV2Config"},
 	} {
 		t.Run(c.class, func(t *testing.T) { modeltest.Fields(t, variants[c.modelType].fields, "transformers", c.class) })
 	}
@@ -168,6 +168,7 @@ func TestCounts(t *testing.T) {
 		{"multilingual", BaseMultilingual(), Features, 177_853_440}, {"Chinese", BaseChinese(), Features, 102_267_648},
 		{"RoBERTa", RoBERTa(), Features, 124_645_632}, {"XLM-R", XLMR(), Features, 278_043_648}, {"DistilBERT", DistilBERT(), Features, 66_362_880},
 		{"ALBERT", ALBERT(), Features, 11_683_584}, {"ELECTRA", ELECTRA(), Features, 13_483_008},
+		{"MPNet", MPNet(), Features, 109_486_464}, {"DeBERTa", DeBERTa(), Features, 183_831_552},
 	} {
 		one := c.config // one layer stands for all, and few words
 		one.VocabSize = 10

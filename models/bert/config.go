@@ -15,7 +15,7 @@ import (
 // DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by a
 // preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra or mpnet
+	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet or deberta-v2
 	Architectures []string `json:"architectures,omitempty"`
 
 	VocabSize     int `json:"vocab_size"`
@@ -56,6 +56,8 @@ type Config struct {
 	// CrossEncoder is what sentence-transformers adds for [Model.Rerank], and ScoreActivation what its versions before 4 did.
 	CrossEncoder    *CrossEncoder `json:"sentence_transformers,omitempty"`
 	ScoreActivation string        `json:"sbert_ce_default_activation_function,omitempty"`
+
+	Disentangled // of DeBERTa
 
 	models.Classes
 }
@@ -160,6 +162,11 @@ func defaults(modelType string) Config {
 		return c
 	case "electra":
 		return ELECTRA()
+	case "deberta-v2":
+		c := DeBERTa()
+		c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 1536, 24, 24, 6144
+		c.Disentangled = Disentangled{}
+		return c
 	case "mpnet":
 		c := MPNet()
 		c.MaxPositionEmbeddings, c.LayerNormEps = 512, 1e-12
@@ -222,8 +229,11 @@ func (c Config) Validate() error {
 	v.Size(c.field("intermediate_size"), c.IntermediateSize)
 	v.Divisor(c.field("num_attention_heads"), c.NumAttentionHeads, c.field("hidden_size"), c.HiddenSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
-	if variants[c.ModelType].types {
+	if variants[c.ModelType].types && (!isDeberta(c) || c.TypeVocabSize != 0) {
 		v.Size("type_vocab_size", c.TypeVocabSize)
+	}
+	if isDeberta(c) {
+		c.checkDeberta(&v)
 	}
 	if c.PadTokenID != nil && (*c.PadTokenID < 0 || *c.PadTokenID >= c.VocabSize) {
 		v.Fail("pad_token_id", "expected 0 to %d, found %d", c.VocabSize-1, *c.PadTokenID)

@@ -10,8 +10,11 @@ import (
 // Encoder turns tokens into hidden states.
 type Encoder struct {
 	Embeddings *Embeddings
-	Relative   *nn.Embedding // what attention knows of distances: [buckets, heads] in MPNet; nil in others
-	Layers     []Layer       // ALBERT has one for each group
+	// Relative is what attention knows of the distances of tokens, nil in most variants: biases, [buckets, heads], in MPNet, and
+	// embeddings, [distances, hidden], in DeBERTa.
+	Relative     *nn.Embedding
+	RelativeNorm *nn.LayerNorm // of Relative, or nil
+	Layers       []Layer       // ALBERT has one for each group
 
 	order []int // of Layers; nil runs each once
 }
@@ -28,10 +31,20 @@ func NewEncoder(c Config) *Encoder {
 		panic("bert: " + err.Error())
 	}
 	e := &Encoder{Embeddings: newEmbeddings(c), Layers: make([]Layer, c.groups())}
-	if c.ModelType == "mpnet" {
+	switch {
+	case c.ModelType == "mpnet":
 		e.Relative = nn.NewEmbedding(c.RelativeBuckets, c.NumAttentionHeads)
+	case isDeberta(c) && c.RelativeAttention:
+		e.Relative = nn.NewEmbedding(2*c.distances(), c.HiddenSize)
+	}
+	if isDeberta(c) && c.NormRelEbd == "layer_norm" {
+		e.RelativeNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	for i := range e.Layers {
+		if isDeberta(c) {
+			e.Layers[i] = newDisentangled(c, e, i == 0)
+			continue
+		}
 		b := newBlock(c)
 		b.relative = e.Relative
 		e.Layers[i] = b
@@ -55,6 +68,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64, padding *int) {
 		w.Update(func(values []float32) { clear(values[*padding*width : (*padding+1)*width]) })
 	}
 	for _, l := range nn.Layers[nn.Linear](e) {
+		nn.Normal(rng, l.Weight, std)
+	}
+	for _, l := range nn.Layers[TokenConv](e) {
 		nn.Normal(rng, l.Weight, std)
 	}
 }
