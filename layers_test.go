@@ -43,17 +43,18 @@ var layers = [][]string{
 	{"nn"},
 	{"nn/lora"},
 	{"train"},
+	{"train/contrast"},
 	{"models"}, // the types that all models share
 	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
 	{"models/internal/..."},
-	{"models/internal/timm"},     // it compares arguments with the tower's sizes
-	{"models/internal/template"}, // a model package to copy
-	{"models/vit"},
-	{"models/mae", "models/bert"},
+	{"models/internal/timm"},      // it compares arguments with the tower's sizes
+	{"models/internal/template"},  // a model package to copy
+	{"models/bert", "models/vit"}, // the towers
+	{"models/mae", "models/clip"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},
-	{"examples/internal/describe", "examples/internal/fetch", "examples/mae/fashion"},
+	{"examples/internal/describe", "examples/internal/fetch", "examples/internal/photo", "examples/mae/fashion"},
 	{"examples/...", "bench/..."},
 }
 

@@ -1,6 +1,9 @@
 package autograd
 
-import "runtime"
+import (
+	"runtime"
+	"sync/atomic"
+)
 
 // Operand is an operand of an operation: a *[Tensor] or a *[Parameter].
 type Operand interface {
@@ -127,8 +130,9 @@ func (p *Parameter) operand() (*Tensor, *Parameter) { return nil, p }
 // Buffer is a value that belongs to a model but is not trained by gradients: the running statistics of
 // a batch normalization, a mask. Training queues changes to it on the tape ([Tape.Commit]).
 type Buffer struct {
-	shape  []int
-	values []float32
+	shape   []int
+	values  []float32
+	version atomic.Uint64
 }
 
 // NewBuffer returns a buffer whose elements all are value.
@@ -147,7 +151,13 @@ func (b *Buffer) Shape() []int { return b.shape }
 func (b *Buffer) Values() []float32 { return b.values }
 
 // Update changes the values in place. Nothing may read the buffer meanwhile.
-func (b *Buffer) Update(f func(values []float32)) { f(b.values) }
+func (b *Buffer) Update(f func(values []float32)) {
+	f(b.values)
+	b.version.Add(1)
+}
+
+// Version counts the updates. Forms derived from the values are keyed by it.
+func (b *Buffer) Version() uint64 { return b.version.Load() }
 
 // given reports whether an optional operand is there: neither a nil interface nor a nil pointer in one.
 func given(x Operand) bool {

@@ -11,7 +11,6 @@ import (
 // when they have to be copied as float32.
 func (m *move) place(target mapper, opts LoadOptions) bool {
 	var d DType
-	var n int
 	for _, t := range m.parts {
 		if t.src == nil {
 			continue
@@ -19,7 +18,7 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 		if d != Invalid && t.DType != d {
 			return false
 		}
-		d, n = t.DType, t.Len()
+		d = t.DType
 	}
 	var release, hold func()
 	inPlace := opts.Map && !m.transposed
@@ -38,13 +37,13 @@ func (m *move) place(target mapper, opts LoadOptions) bool {
 	}
 	switch {
 	case d == F32 && inPlace:
-		floats, ok := pieces[float32](m, n, true)
+		floats, ok := pieces[float32](m, true)
 		if ok {
 			target.Map(floats, release, hold)
 		}
 		return ok
 	case (d == F16 || d == BF16) && opts.KeepHalf:
-		halves, ok := pieces[uint16](m, n, inPlace)
+		halves, ok := pieces[uint16](m, inPlace)
 		if ok {
 			format := simd.FormatF16
 			if d == BF16 {
@@ -62,13 +61,13 @@ func (m *move) paged() bool {
 	return slices.ContainsFunc(m.parts, func(t Tensor) bool { return t.src != nil && t.src.paged })
 }
 
-// pieces returns the elements of the move's parts, n each: where they lie, or copied without inPlace. ok is false when
+// pieces returns the elements of the move's parts: where they lie, or copied without inPlace. ok is false when
 // they do not lie as this machine reads them. A part without a source is zeros.
-func pieces[E float32 | uint16](m *move, n int, inPlace bool) (_ [][]E, ok bool) {
+func pieces[E float32 | uint16](m *move, inPlace bool) (_ [][]E, ok bool) {
 	all := make([][]E, len(m.parts))
 	for i, t := range m.parts {
 		if t.src == nil {
-			all[i] = make([]E, n)
+			all[i] = make([]E, m.sizes[i])
 			continue
 		}
 		if all[i], ok = elementsOf[E](t.bytes()); !ok {

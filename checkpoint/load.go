@@ -127,6 +127,7 @@ type loader struct {
 type move struct {
 	target     Target
 	parts      []Tensor // a part without a source is zeros
+	sizes      []int    // elements of each part
 	transposed bool
 	values     []float32 // fitted values, instead of parts
 }
@@ -157,12 +158,13 @@ func (l *loader) plan(path string, target Target) error {
 			l.used[at] = true
 		}
 		m := move{target: target, parts: parts, transposed: pl.transposed}
-		want := pl.partShape(target.Shape())
-		for _, t := range parts {
+		for i, t := range parts {
+			want := pl.partShape(target.Shape(), i)
+			m.sizes = append(m.sizes, product(want))
 			if t.src == nil || (t.DType.IsFloat() && slices.Equal(t.Shape, want)) {
 				continue
 			}
-			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed && pl.shape == nil {
+			if l.opts.Fit != nil && t.DType.IsFloat() && len(parts) == 1 && !pl.transposed {
 				values, err := l.opts.Fit(path, t, want)
 				if err != nil {
 					return fmt.Errorf("checkpoint: %s: %s from %q: %w", l.file.name, path, t.Name, err)
@@ -202,15 +204,19 @@ func (pl place) String() string {
 	return strings.Join(named, " + ")
 }
 
-// partShape returns the shape that each tensor of the place has in a file, for a parameter of the given shape. It
+// partShape returns the shape that a part of the place has in a file, for a parameter of the given shape. It
 // panics when the shape cannot be cut into the place's parts: that is a mistake in the table.
-func (pl place) partShape(shape []int) []int {
+func (pl place) partShape(shape []int, part int) []int {
 	s := slices.Clone(shape)
-	if n := len(pl.parts); n > 1 {
+	if len(pl.parts) > 1 {
+		n := 0
+		for _, share := range pl.shares {
+			n += share
+		}
 		if len(s) == 0 || s[0]%n != 0 {
 			panic(fmt.Sprintf("checkpoint: rule name %q: a parameter of shape %v is not %d equal parts", pl, shape, n))
 		}
-		s[0] /= n
+		s[0] = s[0] / n * pl.shares[part]
 	}
 	if pl.transposed {
 		if len(s) != 2 {
@@ -222,6 +228,10 @@ func (pl place) partShape(shape []int) []int {
 		s = slices.Clone(pl.shape)
 		known, open := 1, -1
 		for i, d := range s {
+			if d == lastSize && len(shape) > 0 {
+				d = shape[len(shape)-1]
+				s[i] = d
+			}
 			if d < 0 {
 				open = i
 			} else {
@@ -259,9 +269,9 @@ func (m *move) run(opts LoadOptions) {
 		return
 	}
 	m.target.Update(func(dst []float32) {
-		n := len(dst) / len(m.parts)
 		for i, t := range m.parts {
-			part := dst[i*n : (i+1)*n]
+			part := dst[:m.sizes[i]]
+			dst = dst[m.sizes[i]:]
 			switch {
 			case t.src == nil:
 				clear(part)

@@ -62,12 +62,12 @@ type Names struct {
 // The name "." stands for the top of the file: under {"Head", "."}, Head.Weight is weight.
 //
 // A name with a list in braces, attention.{query,key,value}, stands for several tensors of equal shape: the parts of
-// the parameter along its first dimension. A part called 0 is not in the file. It is read as zeros, and the
+// the parameter along its first dimension. A part that is twice as long is written 2*kv, as in {q,2*kv}. A part called 0 is not in the file. It is read as zeros, and the
 // parameter's values there are not written.
 //
 // A name may be followed by a space and T: the file holds the transpose of the matrix. Or a space and a shape follow:
 // the file holds the same elements in the same order under that shape, as in "cls_token [1,1,*]". The size * is
-// computed from the others.
+// computed from the others, and the size last is the parameter's last one: "positions [*,last]" drops sizes of 1 before a matrix.
 type Rule []string
 
 // Writing returns a table that writes the names of a column. A row without a name there is still written under its
@@ -140,8 +140,9 @@ type Rename struct{ Old, New string }
 // A place is one way in which a file may hold a parameter: its tensors, in the order of the parts.
 type place struct {
 	parts      []string // an empty name is a part of zeros
+	shares     []int    // how long the parts are, relative to each other
 	transposed bool
-	shape      []int // in the file, -1 for the size *; nil for the parameter's own
+	shape      []int // in the file, -1 for the size *, or lastSize; nil for the parameter's own
 }
 
 // places returns all ways in which a file may hold the parameter, the written one first.
@@ -162,10 +163,13 @@ func (n *Names) places(param string) []place {
 		}
 	}
 	if all == nil {
-		all = []place{{parts: []string{param}}}
+		all = []place{{parts: []string{param}, shares: []int{1}}}
 	}
 	return all
 }
+
+// lastSize stands in a place's shape for the last size of the parameter.
+const lastSize = -2
 
 // matchPath compares a path with a rule's. It returns the number for each {}, and the rest of the path as it is written
 // in files.
@@ -227,9 +231,12 @@ func parsePlace(name string, numbers []string, rest string) place {
 	case strings.HasPrefix(form, "[") && strings.HasSuffix(form, "]"):
 		for _, d := range strings.Split(form[1:len(form)-1], ",") {
 			v, err := strconv.Atoi(d)
-			if d == "*" && !slices.Contains(p.shape, -1) {
+			switch {
+			case d == "*" && !slices.Contains(p.shape, -1):
 				v = -1
-			} else if err != nil || v < 0 {
+			case d == "last":
+				v = lastSize
+			case err != nil || v < 0:
 				panic(bad("expected a shape such as [1,*,3]"))
 			}
 			p.shape = append(p.shape, v)
@@ -273,7 +280,7 @@ func parsePlace(name string, numbers []string, rest string) place {
 		}
 	}
 	if list == nil {
-		p.parts = []string{before.String() + rest}
+		p.parts, p.shares = []string{before.String() + rest}, []int{1}
 		return p
 	}
 	if p.shape != nil {
@@ -281,6 +288,15 @@ func parsePlace(name string, numbers []string, rest string) place {
 	}
 	named := false
 	for _, part := range list {
+		share := 1
+		if times, name, ok := strings.Cut(part, "*"); ok {
+			var err error
+			if share, err = strconv.Atoi(times); err != nil || share < 1 {
+				panic(bad("expected a number before *"))
+			}
+			part = name
+		}
+		p.shares = append(p.shares, share)
 		if part == "0" {
 			p.parts = append(p.parts, "")
 			continue

@@ -17,6 +17,7 @@ func TestPlaces(t *testing.T) {
 		{"a.{}.b.{}", "x.{}.y_{}.z"},
 		{"proj", "proj T"},
 		{"cls", "cls_token [1,1,*]"},
+		{"positions", "positions [*,last]"},
 		{"table", "shared"},
 		{"blocks.{}.table", "l.{}.table", "shared"},
 		{"Layers.{}.{}", "layer{+1}.{}", "stages.{}.blocks.{+1}"},
@@ -32,6 +33,7 @@ func TestPlaces(t *testing.T) {
 		{"a.1.b.20.c.d", "x.1.y_20.z.c.d"},
 		{"proj", "proj T"},
 		{"cls", "cls_token [1 1 -1]"},
+		{"positions", "positions [-1 -2]"},
 		{"blocks.0.table", "l.0.table | shared"},
 		{"Layers.0.1.Conv1.Weight", "layer1.1.conv1.weight | stages.0.blocks.2.conv1.weight"},
 		{"Layers.9.99.Norm.Mean", "layer10.99.norm.running_mean | stages.9.blocks.100.norm.running_mean"},
@@ -91,7 +93,7 @@ func TestBadRules(t *testing.T) {
 				}
 			}()
 			n := Names{Rules: []Rule{c.rule}}
-			n.places("x")[0].partShape([]int{3, 4})
+			n.places("x")[0].partShape([]int{3, 4}, 0)
 		}()
 	}
 }
@@ -112,7 +114,7 @@ func TestPartShape(t *testing.T) {
 		{"y [0,*]", []int{0}, "[0 0]"},
 	} {
 		p := parsePlace(c.name, nil, "")
-		if got := fmt.Sprint(p.partShape(c.shape)); got != c.want {
+		if got := fmt.Sprint(p.partShape(c.shape, 0)); got != c.want {
 			t.Errorf("%q of %v: expected %s, found %s", c.name, c.shape, c.want, got)
 		}
 	}

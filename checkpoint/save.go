@@ -28,14 +28,16 @@ func Entries[S Source](names *Names, params iter.Seq2[string, S]) []Entry {
 	var entries []Entry
 	for param, src := range params {
 		pl := names.places(param)[0]
-		shape := pl.partShape(src.Shape())
-		size := product(shape)
+		end := 0
 		for i, name := range pl.parts {
+			shape := pl.partShape(src.Shape(), i)
+			begin := end
+			end += product(shape)
 			if name == "" {
 				continue
 			}
 			entries = append(entries, Entry{Name: name, Shape: slices.Clone(shape), lazy: func() []float32 {
-				part := src.Values()[i*size:][:size]
+				part := src.Values()[begin:][:product(shape)]
 				if pl.transposed {
 					return transpose(part, shape[1], shape[0])
 				}

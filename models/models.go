@@ -21,7 +21,7 @@ import "github.com/fovea-ml/fovea/checkpoint"
 
 // packages are the packages that load each model_type.
 var packages = map[string]string{
-	"vit": "models/vit", "fovea_vit": "models/vit", "vit_mae": "models/mae",
+	"vit": "models/vit", "fovea_vit": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
 	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",
 }
@@ -62,6 +62,7 @@ const (
 	HuggingFace Layout = iota // transformers
 	Timm                      // timm
 	Original                  // the code that the paper's authors published
+	OpenCLIP                  // open_clip
 )
 
 // String returns the name of the library.
@@ -73,6 +74,8 @@ func (l Layout) String() string {
 		return "timm"
 	case Original:
 		return "original"
+	case OpenCLIP:
+		return "open_clip"
 	}
 	return "unknown"
 }

@@ -160,6 +160,9 @@ func (f *folder) name(token string) string {
 // finish does what the constructor of TokenizersBackend does (tokenization_utils_tokenizers.py): it adds tokens, and sets the
 // post-processor where the class sets none.
 func (f *folder) finish() error {
+	if f.code != nil {
+		return f.readConfig()
+	}
 	explicit := false
 	if f.tokenizer == nil {
 		_, bos := f.fields["add_bos_token"]

@@ -11,6 +11,7 @@ import (
 // pipelines build the parts of a tokenizer by its class, as the constructors in transformers do.
 var pipelines = map[string]func(*folder) error{
 	backend:               (*folder).generic,
+	"-SiglipTokenizer":    (*folder).siglip,
 	"AlbertTokenizer":     (*folder).albert,
 	"BertTokenizer":       (*folder).bert,
 	"CLIPTokenizer":       (*folder).clip,

@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -62,7 +63,7 @@ func classifyFiles(ctx context.Context, m *vit.Model, names []string, f func(*re
 		images := make([]*vision.Image, len(chunk))
 		m.Workers.For(len(chunk), func(i int) {
 			results[i].name = chunk[i]
-			images[i], results[i].err = read(chunk[i])
+			images[i], results[i].err = photo.Read(chunk[i])
 		})
 		if err := classify(ctx, m, images, results); err != nil {
 			return err
@@ -105,18 +106,4 @@ func classify(ctx context.Context, m *vit.Model, images []*vision.Image, results
 		}
 	}
 	return nil
-}
-
-// read decodes an image file and applies its EXIF orientation.
-func read(name string) (*vision.Image, error) {
-	// Opening a named pipe would wait, and no signal would end that.
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-		return nil, fmt.Errorf("%s: %w: expected an image file", name, vision.ErrNotRegular)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return vision.Decode(f, vision.DecodeOptions{Name: name, ApplyOrientation: true})
 }

@@ -123,25 +123,3 @@ func (c Config) agree(f *modelfolder.Folder) error {
 		Width: c.HiddenSize, Layers: layers, Hidden: c.IntermediateSize, QKVBias: true,
 	})
 }
-
-// Save writes the model to a folder, which it makes when it is not there: config.json, model.safetensors and, where the model
-// has a Tokenizer, tokenizer.json and tokenizer_config.json. transformers loads the folder to the same outputs. Each file
-// appears whole or not at all. A model that was loaded from the same folder may be saved there. Classes without a name are
-// called LABEL_0 and so on.
-//
-// The error is the file system's. Only the layout of Hugging Face is written.
-func (m *Model) Save(dir string, o SaveOptions) error {
-	c := m.Config
-	c.Architectures = []string{architecture(c.ModelType, m.Task)}
-	if m.Classifier != nil && m.Task != MultipleChoice {
-		c.NameAll(m.Classifier.Out.Weight.Shape()[0])
-	} else {
-		c.Classes = models.Classes{}
-	}
-	y := family
-	y.Names = m.AdapterNames()
-	y.Names.Columns = []string{models.HuggingFace.String()}
-	plain := *m
-	plain.Sentences = nil
-	return y.Save(dir, modelfolder.Contents{Config: c, Model: &plain}, o)
-}

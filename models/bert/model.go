@@ -7,6 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/simd"
@@ -35,9 +36,10 @@ type Model struct {
 	// Workers runs the tasks in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	runner       *run.Runner
-	textErr      error // why there is no Tokenizer
-	sentencesErr error // why there are no Sentences
+	runner         *run.Runner
+	tokenizerFiles []modelfolder.Part // of the folder, beside tokenizer.json
+	textErr        error              // why there is no Tokenizer
+	sentencesErr   error              // why there are no Sentences
 }
 
 // New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng is

@@ -70,8 +70,13 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 // Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
 // encoder's or a side is no multiple of the patch.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	return e.Encode(e.Embed(pixels))
+}
+
+// Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, 1+patches, width], that hold their positions.
+func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
-	x := t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
+	return t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		x := e.Patch.Forward(pixels)
 		if e.ClassToken != nil {
 			class := autograd.BroadcastTo(t.Use(e.ClassToken), x.Dim(0), 1, x.Dim(2))
@@ -84,7 +89,6 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 		return x
 	}, pixels)
-	return e.Encode(x)
 }
 
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the

@@ -3,6 +3,7 @@
     python fields.py transformers ViTConfig|ViTMAEConfig      fields of a configuration, and those it writes
     python fields.py transformers processors ViT CLIP ...     settings of image processors
     python fields.py timm VisionTransformer|PretrainedCfg     arguments of a model, fields of pretrained_cfg
+    python fields.py open_clip CLIP|CLIPVisionCfg|CLIPTextCfg  arguments of a model, fields of its towers
     python fields.py timm config.json                         fields of the file beside the weights
 
     python fields.py timm no_weight_decay                     parameters of a VisionTransformer without weight decay
@@ -32,6 +33,10 @@ if library == "timm":
         found = {f.name for f in dataclasses.fields(PretrainedCfg)}
     else:
         found = set(inspect.signature(VisionTransformer.__init__).parameters) - {"self"}
+elif library == "open_clip":
+    import open_clip.model
+    cls = getattr(open_clip.model, name)
+    found = {f.name for f in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(inspect.signature(cls.__init__).parameters) - {"self"}
 else:
     import transformers
     if name == "processors":

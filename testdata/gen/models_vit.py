@@ -48,16 +48,16 @@ def disk_gradients(model, folder):
     for f in os.listdir(folder):
         os.remove(os.path.join(folder, f))
     os.rmdir(folder)
-    return {f"grad/{k}": array(v) for k, v in grads.items()}
+    return {f"grad/{k}": array(v).reshape(v.shape) for k, v in grads.items()}
 
 
-def finish(model, folder, tensors, seed):
+def finish(model, folder, tensors, seed, script="models_vit.py"):
     os.makedirs(folder, exist_ok=True)
     model.save_pretrained(folder)
     tensors |= disk_gradients(model, folder + "_gradients")
     versions = f"torch {torch.__version__}, transformers {transformers.__version__}"
     save_file(tensors, os.path.join(folder, "golden.safetensors"),
-              metadata={"script": "models_vit.py", "versions": versions, "seed": str(seed)})
+              metadata={"script": script, "versions": versions, "seed": str(seed)})
     print(folder, sorted(os.listdir(folder)))
 
 
@@ -109,9 +109,10 @@ def mae(name, seed, norm_pix):
     finish(model, golden("models/mae", name), tensors, seed)
 
 
-vit("tiny", 11, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
-    image_size=24, patch_size=8)
-vit("odd", 12, hidden_size=30, num_hidden_layers=3, num_attention_heads=5, intermediate_size=37, image_size=15,
-    patch_size=5, num_channels=1, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-6)
-mae("tiny", 13, True)
-mae("raw", 14, False)
+if __name__ == "__main__":
+    vit("tiny", 11, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        image_size=24, patch_size=8)
+    vit("odd", 12, hidden_size=30, num_hidden_layers=3, num_attention_heads=5, intermediate_size=37, image_size=15,
+        patch_size=5, num_channels=1, qkv_bias=False, hidden_act="gelu_new", layer_norm_eps=1e-6)
+    mae("tiny", 13, True)
+    mae("raw", 14, False)

@@ -58,6 +58,8 @@ type Family struct {
 	Fields strictjson.Fields
 	// Images says that the model takes images, so that LoadOptions.ImageSize applies.
 	Images bool
+	// OpenCLIP says that open_clip has models of the family.
+	OpenCLIP bool
 	// Of, if not nil, returns the family of the model that a config.json describes, for a package that loads several
 	// types of models, or whose names of tensors depend on the head. It is called with a valid JSON object.
 	Of func(config []byte) (Family, error)
@@ -77,18 +79,25 @@ type Trace struct{ Part, What string }
 // A Form is how a folder describes its model.
 type Form int
 
-// The forms: config.json as transformers writes it, as timm writes it, or none.
+// The forms: config.json as transformers writes it, as timm writes it, open_clip_config.json, or none.
 const (
 	HuggingFace Form = iota
 	Timm
 	Bare
+	OpenCLIP
 )
+
+// OpenCLIPName is the file that holds the configuration of a model of open_clip, and openCLIPWeights are its usual weights,
+// as its _find_checkpoint_in_dir prefers them.
+const OpenCLIPName = "open_clip_config.json"
+
+var openCLIPWeights = []string{"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth"}
 
 // Folder is a model folder that is open.
 type Folder struct {
 	FS      fs.FS
 	Form    Form
-	Config  []byte // config.json; nil in a Bare folder
+	Config  []byte // config.json, or open_clip_config.json; nil in a Bare folder
 	Weights *checkpoint.File
 	Options models.LoadOptions
 
@@ -152,6 +161,9 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 	if f.Form, f.Config, err = formOf(fsys); err != nil {
 		return nil, err
 	}
+	if err := f.preferOpenCLIP(); err != nil {
+		return nil, err
+	}
 	if f.Form == HuggingFace { // the wrong type is more telling than missing weights
 		if family, err = family.of(f.Config); err != nil {
 			return nil, fmt.Errorf("%s: %w", ConfigName, err)
@@ -159,6 +171,14 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		f.family = family
 		if err := family.checkModelType(ConfigName, f.Config); err != nil {
 			return nil, err
+		}
+	}
+	if f.Form == OpenCLIP && o.File == "" {
+		for _, name := range openCLIPWeights {
+			if _, err := fs.Stat(fsys, name); err == nil {
+				o.File = name
+				break
+			}
 		}
 	}
 	if f.Weights, err = openWeights(fsys, o); err != nil {
@@ -194,6 +214,20 @@ func formOf(fsys fs.FS) (Form, []byte, error) {
 		return Timm, data, nil
 	}
 	return HuggingFace, data, nil
+}
+
+// preferOpenCLIP changes the form to OpenCLIP where the folder has open_clip_config.json and no config.json of transformers,
+// or where the chosen weights are open_clip's by their name.
+func (f *Folder) preferOpenCLIP() error {
+	if !f.family.OpenCLIP || f.Form == HuggingFace && !strings.HasPrefix(f.Options.File, "open_clip_") {
+		return nil
+	}
+	data, err := smallfile.Read(f.FS, OpenCLIPName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	f.Form, f.Config = OpenCLIP, data
+	return err
 }
 
 // openWeights opens the named file or, without a name, the one under a usual name, or the only file that can hold

@@ -52,8 +52,13 @@ func (f *Folder) Preprocess(fallback vision.Preprocess, images Images) (p vision
 			p.Gray = false // a mean for each of three channels
 		}
 	}
+	return f.Rescaled(p, images), assumed, nil
+}
+
+// Rescaled returns a preprocessing for images of the given size for LoadOptions.ImageSize: all sizes change in proportion.
+func (f *Folder) Rescaled(p vision.Preprocess, images Images) vision.Preprocess {
 	rescale(&p, f.Options.ImageSize, images)
-	return p, assumed, nil
+	return p
 }
 
 // Gray returns a preprocessing with which a model of one channel gets gray images. Of the means and deviations of three

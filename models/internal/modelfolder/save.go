@@ -1,6 +1,7 @@
 package modelfolder
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,15 +17,19 @@ import (
 
 // Contents are written to a folder.
 type Contents struct {
-	Config     any                // config.json
+	ConfigName string // of the file of the configuration; "" means config.json
+	Config     any
 	Preprocess *vision.Preprocess // preprocessor_config.json; nil for a model without images
 	Parts      []Part             // tokenizer files and the like
+	Weights    string             // the name of their file; "" means model.safetensors
 	Model      any
 }
 
+func (c Contents) configName() string { return cmp.Or(c.ConfigName, ConfigName) }
+
 // Part is a file that is written as it is.
 type Part struct {
-	Name string
+	Name string // with slashes where it is in a folder below
 	Data []byte
 }
 
@@ -53,11 +58,11 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 		return err
 	}
 	weights := func() error {
-		return checkpoint.Save(filepath.Join(dir, checkpoint.SafetensorsName), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
+		return checkpoint.Save(filepath.Join(dir, cmp.Or(c.Weights, checkpoint.SafetensorsName)), y.Names.Writing(o.Layout.String()), nn.Values(c.Model),
 			checkpoint.WriteOptions{DType: o.DType, ShardSize: checkpoint.DefaultShardSize})
 	}
 	// Where a model is replaced, weights that cannot be written must leave its configuration alone.
-	_, err := os.Stat(filepath.Join(dir, ConfigName))
+	_, err := os.Stat(filepath.Join(dir, c.configName()))
 	steps := []func() error{func() error { return describe(dir, c) }, weights}
 	if replaced := err == nil; replaced {
 		slices.Reverse(steps)
@@ -72,7 +77,7 @@ func (y Family) save(dir string, c Contents, o models.SaveOptions) error {
 
 // describe writes the files of a model beside its weights.
 func describe(dir string, c Contents) error {
-	if err := writeJSON(filepath.Join(dir, ConfigName), c.Config); err != nil {
+	if err := writeJSON(filepath.Join(dir, c.configName()), c.Config); err != nil {
 		return err
 	}
 	if c.Preprocess != nil {
@@ -81,7 +86,11 @@ func describe(dir string, c Contents) error {
 		}
 	}
 	for _, p := range c.Parts {
-		if err := atomicfile.WriteFile(filepath.Join(dir, p.Name), p.Data); err != nil {
+		name := filepath.Join(dir, filepath.FromSlash(p.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(name, p.Data); err != nil {
 			return err
 		}
 	}
@@ -91,7 +100,7 @@ func describe(dir string, c Contents) error {
 // layouts returns the layouts that can be written: a column of names is called like each.
 func (y Family) layouts() []string {
 	var out []string
-	for l := range models.Original + 1 {
+	for l := range models.OpenCLIP + 1 {
 		if slices.Contains(y.Names.Columns, l.String()) {
 			out = append(out, l.String())
 		}

@@ -63,8 +63,8 @@ func OverSizes[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []
 type ImageInput struct {
 	Preprocess *vision.Preprocess
 	Channels   int
-	// Size, when it is not 0, is the only height and width that the model takes.
-	Size int
+	// Height and Width, when they are not 0, are those of the only images that the model takes.
+	Height, Width int
 	// Patch, when it is not 0, divides every height and width that the model takes.
 	Patch int
 }
@@ -72,8 +72,8 @@ type ImageInput struct {
 // check returns an error for pixels of a size that the model does not take.
 func (in *ImageInput) check(height, width int) error {
 	switch {
-	case in.Size != 0 && (width != in.Size || height != in.Size):
-		return fmt.Errorf("preprocessing gives %d×%d pixels, the model takes %d×%d", width, height, in.Size, in.Size)
+	case in.Height != 0 && (width != in.Width || height != in.Height):
+		return fmt.Errorf("preprocessing gives %d×%d pixels, the model takes %d×%d", width, height, in.Width, in.Height)
 	case in.Patch != 0 && (width%in.Patch != 0 || height%in.Patch != 0 || width < in.Patch || height < in.Patch):
 		return fmt.Errorf("preprocessing gives %d×%d pixels, expected multiples of the patch size %d", width, height, in.Patch)
 	}

@@ -74,7 +74,7 @@ func TestImages(t *testing.T) {
 	half := vision.Half(8)
 	images := []image.Image{image.NewGray(image.Rect(0, 0, 5, 9)), image.NewRGBA(image.Rect(0, 0, 40, 30))}
 	var shape []int
-	images3 := ImageInput{Preprocess: &half, Channels: 3, Size: 8, Patch: 4}
+	images3 := ImageInput{Preprocess: &half, Channels: 3, Height: 8, Width: 8, Patch: 4}
 	err := Images(context.Background(), New(), nil, images, images3, func(pixels *autograd.Tensor, first int) error {
 		shape = append(slices.Clone(pixels.Shape()), first)
 		return nil
@@ -96,7 +96,7 @@ func TestImages(t *testing.T) {
 	}{
 		"images are prepared with 3 channels, the model takes 1":                  {ImageInput{Preprocess: &half, Channels: 1}, images},
 		"vision: image 1: image of 0×0 pixels":                                    {images3, []image.Image{images[0], image.NewGray(image.Rectangle{})}},
-		"preprocessing gives 8×8 pixels, the model takes 16×16":                   {ImageInput{Preprocess: &half, Channels: 3, Size: 16}, images},
+		"preprocessing gives 8×8 pixels, the model takes 16×16":                   {ImageInput{Preprocess: &half, Channels: 3, Height: 16, Width: 16}, images},
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 3":  {ImageInput{Preprocess: &half, Channels: 3, Patch: 3}, images},
 		"preprocessing gives 8×8 pixels, expected multiples of the patch size 16": {ImageInput{Preprocess: &half, Channels: 3, Patch: 16}, images},
 		"vision: image 20: image of 0×0 pixels":                                   {images3, append(slices.Repeat(images[:1], 20), image.NewGray(image.Rectangle{}))},

@@ -37,7 +37,7 @@ func (y Statement) Agree(find Finder, stated Sizes) error {
 	if err := y.AgreeStack(find, "Encoder.Blocks", "", stated.Stack); err != nil {
 		return err
 	}
-	if t, ok := find("Encoder.Positions"); ok && len(t.Shape) == 3 {
+	if t, ok := find("Encoder.Positions"); ok && len(t.Shape) >= 2 {
 		y.agreePositions(&v, stated, t)
 	}
 	return v.Err()
@@ -82,7 +82,7 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 
 // agreePositions compares the number of positions with the stated grid. There may be one for the class token or not.
 func (y Statement) agreePositions(v *config.Checks, stated Sizes, t checkpoint.Tensor) {
-	patches, n := stated.Grid.Patches(), t.Shape[1]
+	patches, n := stated.Grid.Patches(), t.Shape[len(t.Shape)-2]
 	prefix := 0
 	if stated.ClassToken {
 		prefix = 1

@@ -41,15 +41,18 @@ func FitPatches(param string, t checkpoint.Tensor, want []int) ([]float32, error
 	return values(t)
 }
 
-// FitPositions returns a hook for position tables that are stored for the grid from and wanted for the grid to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
+// FitPositions returns a hook for position tables, [1, positions, width] or [positions, width], that are stored for the grid
+// from and wanted for the grid to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
 // effect.
 func FitPositions(from, to Grid, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
-		if !strings.HasSuffix(param, "Positions") || len(want) != 3 || len(t.Shape) != 3 || t.Shape[0] != 1 || t.Shape[2] != want[2] {
+		last := len(want) - 1
+		if !strings.HasSuffix(param, "Positions") || last < 1 || len(t.Shape) != len(want) || t.Shape[last] != want[last] ||
+			last > 2 || last == 2 && t.Shape[0] != 1 {
 			return nil, nil
 		}
-		prefix, width := want[1]-to.Patches(), want[2]
-		have := t.Shape[1] - from.Patches()
+		prefix, width := want[last-1]-to.Patches(), want[last]
+		have := t.Shape[last-1] - from.Patches()
 		if have != prefix && have != 0 {
 			return nil, nil
 		}

@@ -59,12 +59,12 @@ func ReadSizes(find Finder, stated func(patch int) Grid) (Sizes, error) {
 	if !ok {
 		return s, fmt.Errorf("holds no position embeddings, pos_embed or embeddings.position_embeddings")
 	}
-	if len(table.Shape) == 3 {
+	if last := len(table.Shape) - 1; last == 1 || last == 2 {
 		var own Grid
 		if stated != nil {
 			own = stated(s.Patch)
 		}
-		counts := []int{table.Shape[1] - 1, table.Shape[1]} // with a class token's row, or without
+		counts := []int{table.Shape[last-1] - 1, table.Shape[last-1]} // with a class token's row, or without
 		if own.Patches() > 0 && slices.Contains(counts, own.Patches()) {
 			s.Grid = own
 			return s, nil

@@ -1,0 +1,25 @@
+// Package photo reads the images that a user names:
+//
+//	img, err := photo.Read("holiday.jpg")
+package photo
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Read decodes an image file and applies its EXIF orientation.
+func Read(name string) (*vision.Image, error) {
+	// Opening a named pipe would wait, and no signal would end that.
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, fmt.Errorf("%s: %w: expected an image file", name, vision.ErrNotRegular)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return vision.Decode(f, vision.DecodeOptions{Name: name, ApplyOrientation: true})
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"io"
+	"os"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/describe"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+func main() {
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// command runs the program and returns its exit status.
+func command(args []string, stdout, stderr io.Writer) int {
+	return console.Run("zeroshot", args, stdout, stderr, parse, run)
+}
+
+// settings are the values of the flags.
+type settings struct {
+	Model   string
+	Images  []string
+	Threads int
+	JSON    bool
+	Texts   []string
+}
+
+// parse reads the flags.
+func parse(args []string, stdout io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("zeroshot", flag.ContinueOnError)
+	f.StringVar(&s.Model, "model", "", "CLIP: a `folder` in the layout of Hugging Face or open_clip, OpenAI's archive, or owner/name on the hub")
+	f.Func("image", "image `file`; may be given several times", func(name string) error {
+		s.Images = append(s.Images, name)
+		return nil
+	})
+	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
+	if err := console.ParseFlags(f, args, stdout, "Says which text describes an image: zeroshot -model MODEL -image FILE [flags] TEXT..."); err != nil {
+		return s, err
+	}
+	s.Texts = f.Args()
+	switch {
+	case s.Model == "":
+		return s, errors.New("-model: expected a folder with a CLIP model; -h lists the flags")
+	case len(s.Images) == 0:
+		return s, errors.New("-image: expected an image file, found none")
+	case len(s.Texts) == 0:
+		return s, errors.New("expected texts after the flags, found none")
+	}
+	return s, console.CheckThreads(s.Threads)
+}
+
+// answer is the result in JSON.
+type answer struct {
+	Logits [][]console.Number `json:"logits_per_image"`
+	Probs  [][]console.Number `json:"probs"`
+	Images [][]console.Number `json:"image_embeds"`
+	Texts  [][]console.Number `json:"text_embeds"`
+}
+
+// run compares the images with the texts.
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	out := console.New(stderr)
+	m, err := load(ctx, s.Model, out)
+	if err != nil {
+		return err
+	}
+	m.Workers = simd.NewWorkers(s.Threads)
+	var images []image.Image
+	for _, name := range s.Images {
+		img, err := photo.Read(name)
+		if err != nil {
+			return err
+		}
+		images = append(images, img)
+	}
+	photographs, err := m.EncodeImages(ctx, images...)
+	if err != nil {
+		return err
+	}
+	words, err := m.EncodeTexts(ctx, s.Texts...)
+	if err != nil {
+		return err
+	}
+	logits := m.Logits(photographs, words)
+	if s.JSON {
+		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probabilities(logits)), numbers(photographs), numbers(words)})
+	}
+	for i, row := range logits {
+		if i > 0 {
+			fmt.Fprintln(stdout)
+		}
+		fmt.Fprintln(stdout, console.Printable(s.Images[i]))
+		for _, c := range models.Predict(row, s.Texts, models.SingleLabel).Top {
+			fmt.Fprintf(stdout, "  %5.1f %%  %s\n", 100*c.Probability, console.Printable(c.Label))
+		}
+	}
+	return nil
+}
+
+// load loads the model that -model names: a file of weights, a folder, or a model on the hub.
+func load(ctx context.Context, name string, out *console.Console) (*clip.Model, error) {
+	path := name
+	if info, err := os.Stat(name); err != nil || info.IsDir() {
+		if path, err = fetch.Model(ctx, name, out); err != nil {
+			return nil, fmt.Errorf("-model: %w", err)
+		}
+	}
+	m, err := clip.Open(path, clip.LoadOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("-model: %w", err)
+	}
+	if m.PreprocessAssumed {
+		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
+	}
+	return m, nil
+}
+
+// probabilities returns the softmax of each row.
+func probabilities(logits [][]float32) [][]float32 {
+	out := make([][]float32, len(logits))
+	for i, row := range logits {
+		out[i] = make([]float32, len(row))
+		simd.Softmax(out[i], row, 1)
+	}
+	return out
+}
+
+func numbers(rows [][]float32) [][]console.Number {
+	out := make([][]console.Number, len(rows))
+	for i, row := range rows {
+		out[i] = console.Numbers(row)
+	}
+	return out
+}

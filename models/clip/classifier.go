@@ -1,0 +1,87 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// Prediction is a classifier's answer for one image.
+type Prediction = models.Prediction
+
+// DefaultTemplate is the template of a [Classifier] without others (arXiv 2103.00020, section 3.1.4).
+const DefaultTemplate = "a photo of a {}."
+
+// Classifier labels images with words that are chosen at run time (zero-shot classification, arXiv 2103.00020, section 3.1).
+// It is not changed by use, and any number of goroutines may use it at once.
+type Classifier struct {
+	Labels []string
+	// Weights holds a vector of length 1 for each label: the mean of the embeddings of its texts, normalized again.
+	Weights [][]float32
+	model   *Model
+}
+
+// Classifier returns a classifier of images for the labels. A text is made of each template and label: the label takes the
+// place of every {}. No templates means [DefaultTemplate]. The texts are encoded once, here.
+//
+// It returns an error without labels, for a template without {}, and those of [Model.EncodeTexts].
+func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Classifier, error) {
+	if len(labels) == 0 {
+		return nil, errors.New("clip: a classifier needs labels")
+	}
+	if len(templates) == 0 {
+		templates = []string{DefaultTemplate}
+	}
+	var texts []string
+	for _, label := range labels {
+		for _, t := range templates {
+			if !strings.Contains(t, "{}") {
+				return nil, fmt.Errorf("clip: template %q: expected {} where the label goes, found none", t)
+			}
+			texts = append(texts, strings.ReplaceAll(t, "{}", label))
+		}
+	}
+	embeddings, err := m.EncodeTexts(ctx, texts...)
+	if err != nil {
+		return nil, err
+	}
+	c := &Classifier{Labels: labels, model: m}
+	for i := range labels {
+		c.Weights = append(c.Weights, ensemble(embeddings[i*len(templates):(i+1)*len(templates)]))
+	}
+	return c, nil
+}
+
+// ensemble returns the mean of vectors of length 1, normalized again (zero_shot_classifier.py in open_clip).
+func ensemble(vectors [][]float32) []float32 {
+	mean := make([]float32, len(vectors[0]))
+	for _, v := range vectors {
+		simd.Axpy(mean, 1/float32(len(vectors)), v)
+	}
+	return unit([][]float32{mean})[0]
+}
+
+// Classify predicts the label of each image, in the order of the images, which may have any size. Logits are cosine
+// similarities times the factor that the model has learned, and their softmax gives the probabilities. ctx, errors and
+// concurrent use are those of [Model.EncodeImages].
+func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
+	embeddings, err := c.model.EncodeImages(ctx, images...)
+	if err != nil {
+		return nil, err
+	}
+	return c.Predict(embeddings...), nil
+}
+
+// Predict is [Classifier.Classify] for images that are encoded already. It panics for embeddings of another model's size.
+func (c *Classifier) Predict(embeddings ...[]float32) []Prediction {
+	out := make([]Prediction, len(embeddings))
+	for i, logits := range c.model.Logits(embeddings, c.Weights) {
+		out[i] = models.Predict(logits, c.Labels, models.SingleLabel)
+	}
+	return out
+}

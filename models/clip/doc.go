@@ -1,0 +1,52 @@
+// Package clip is CLIP of Radford et al., "Learning transferable visual models from natural language supervision" (arXiv
+// 2103.00020), as transformers, open_clip and OpenAI's code compute it.
+//
+//	model, err := clip.Open(path, clip.LoadOptions{})
+//	…
+//	classifier, err := model.Classifier(ctx, []string{"cat", "dog", "bird"}, nil)
+//	…
+//	predictions, err := classifier.Classify(ctx, photograph)
+//	fmt.Println(predictions[0].Top[0].Label)
+//
+// Two towers map images and texts to vectors of one space. The vector of a text is near those of the images that it
+// describes. So texts can label images with words that are chosen at run time, and find images.
+//
+// # Using a model
+//
+// [Model.EncodeImages] and [Model.EncodeTexts] return vectors of length 1, [Similarity] compares them, and [Model.Logits]
+// scales similarities as the model was trained. [Model.Classifier] encodes the texts of labels once and then labels any
+// number of images. [ImageNetTemplates] are the prompts of OpenAI's evaluation.
+//
+// [Model.HeatMaps] shows which patches of an image speak for a text.
+//
+// # A few labeled images
+//
+// [FitProbe] fits a linear classifier to [Model.ImageFeatures], and [Classifier.TipAdapter] adds labeled images to a zero-shot
+// classifier. Both work on vectors that are computed once, take seconds, and choose their strengths on held-out samples.
+//
+// # Decoding and concurrency
+//
+// Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Any number of goroutines may
+// use one model at once. A call only reads the model and has its own tape, whose memory is reused. Model.Workers sets how
+// many cores a call takes.
+//
+// # Texts
+//
+// Texts run without padding, and only up to the token whose features are taken: attention is causal, so later tokens change
+// nothing. A text has the same bits in every batch. Folders of transformers tokenize as transformers does, and the other
+// forms as OpenAI's code does.
+//
+// # Folders
+//
+// [Open] reads a folder of transformers', a folder of open_clip's with open_clip_config.json, or OpenAI's TorchScript
+// archive alone. [Load] reads the same from any fs.FS. [Model.Save] writes for transformers or for open_clip. OpenAI's
+// archive holds no vocabulary: put bpe_simple_vocab_16e6.txt.gz of OpenAI's repository beside it, or the tokenizer's files
+// from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
+//
+// The towers are Vision Transformers and causal text transformers. Models with others are refused by name.
+//
+// # Training
+//
+// [New] draws initial weights. [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
+// [Model.EmbedTexts] the embeddings.
+package clip

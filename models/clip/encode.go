@@ -1,0 +1,87 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/text"
+)
+
+// EncodeImages returns the embedding of each image, Config.ProjectionDim values of length 1, in the order of the images,
+// which may have any size. ctx ends it between blocks and batches with an error that matches the context's; the model stays
+// usable. It is safe for concurrent use.
+//
+// It returns an error for an image without pixels, which it names by its position, and for a Preprocess whose output is not
+// of the model's size and channels.
+func (m *Model) EncodeImages(ctx context.Context, images ...image.Image) ([][]float32, error) {
+	out, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
+		return normalize(m.EmbedImages(pixels))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clip: %w", err)
+	}
+	return out, nil
+}
+
+// input says which pixels the model takes.
+func (m *Model) input() run.ImageInput {
+	in := run.ImageInput{Preprocess: &m.Preprocess, Channels: m.Config.Vision.NumChannels}
+	in.Height, in.Width = m.Config.Vision.Size()
+	return in
+}
+
+// EncodeTexts returns the embedding of each text, Config.ProjectionDim values of length 1, in the order of the texts. A text
+// of more tokens than the model takes is cut at its end, as [Model.Tokenize] says. ctx and concurrent use are as with
+// [Model.EncodeImages].
+func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, error) {
+	tokens, err := m.Tokenize(texts...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float32, 0, len(texts))
+	err = run.Over(ctx, m.runner, m.Workers, tokens, func(t *autograd.Tape, some [][]int, _ int) error {
+		rows := normalize(m.EmbedTexts(t, some))
+		for row := range slices.Chunk(rows.Floats(nil), rows.Dim(1)) {
+			out = append(out, row)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clip: %w", err)
+	}
+	return out, nil
+}
+
+// Tokenize returns the tokens of each text, with its start and end and without padding. A text of more tokens than
+// Config.Text.MaxPositionEmbeddings is cut before its end token, as open_clip does it; transformers and OpenAI's code refuse
+// it unless they are asked to cut.
+//
+// It returns an error for a model without a tokenizer, and for a tokenizer with tokens that the model does not have.
+func (m *Model) Tokenize(texts ...string) ([][]int, error) {
+	if m.Tokenizer == nil {
+		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
+	}
+	o := text.Options{Truncation: &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}}
+	out := make([][]int, len(texts))
+	for i, s := range texts {
+		e, err := m.Tokenizer.Encode(s, o)
+		if err != nil {
+			return nil, fmt.Errorf("clip: text %d: %w", i, err)
+		}
+		for k, id := range e.IDs {
+			if id < 0 || id >= m.Config.Text.VocabSize {
+				return nil, fmt.Errorf("clip: text %d: the tokenizer belongs to another model: expected ids below %d, found %d for %q", i, m.Config.Text.VocabSize, id, e.Tokens[k])
+			}
+		}
+		if len(e.IDs) == 0 {
+			return nil, fmt.Errorf("clip: text %d: expected at least one token, found none", i)
+		}
+		out[i] = e.IDs
+	}
+	return out, nil
+}

@@ -1,0 +1,120 @@
+package clip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"slices"
+
+	"github.com/chewxy/math32"
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// HeatMap says how much each patch of an image speaks for a text.
+type HeatMap struct {
+	Rows, Columns int
+	// Values holds a number for each patch in row-major order, at least 0. It is the part of the similarity that the patch
+	// contributes, to first order, so maps of one image are comparable. Divide by the largest to show one.
+	Values []float32
+}
+
+// HeatMaps returns a map for each text: which patches of the image make it similar to the text. The patches cover the image
+// as Preprocess prepares it, such as its middle square.
+//
+// It is the method of Zhao et al., "Gradient-based visual explanation for Transformer-based CLIP" (Grad-ECLIP, ICML 2024,
+// section 3). In the last block, the values v of a patch are weighted by the gradient of the similarity with respect to the
+// class token's attention output, and by the cosine of the class token's query and the patch's key, scaled to 0 to 1.
+// Negative sums become 0. The attention of all heads stays as it is; the authors' code runs the last block with one head.
+//
+// It returns an error for a model whose image tower is no Vision Transformer, and those of [Model.EncodeImages] and
+// [Model.EncodeTexts].
+func (m *Model) HeatMaps(ctx context.Context, img image.Image, texts ...string) ([]HeatMap, error) {
+	tower, ok := m.Vision.(*VisionTransformer)
+	if !ok {
+		return nil, errors.New("clip: heat maps need an image tower that is a Vision Transformer")
+	}
+	words, err := m.EncodeTexts(ctx, texts...)
+	if err != nil || len(words) == 0 {
+		return nil, err
+	}
+	var maps []HeatMap
+	err = run.Images(ctx, m.runner, m.Workers, []image.Image{img}, m.input(), func(pixels *autograd.Tensor, _ int) error {
+		maps = m.heat(tower, pixels, words)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("clip: %w", err)
+	}
+	return maps, nil
+}
+
+// heat returns the maps of one image, [1, channels, height, width], for the embeddings of texts.
+func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words [][]float32) []HeatMap {
+	blocks := tower.Encoder.Blocks
+	last := blocks[len(blocks)-1]
+	x := tower.Encoder.Embed(whole(pixels, tower.patch))
+	x = blocks[:len(blocks)-1].Forward(x, nn.AttentionInput{})
+	length, width := x.Dim(1), x.Dim(2)
+	qkv := last.Attention.QKV.Forward(last.Norm1.Forward(x))
+	attended := autograd.Attention(autograd.Columns{Of: autograd.Slice(qkv, 1, 0, 1)}, autograd.Columns{Of: qkv, From: width},
+		autograd.Columns{Of: qkv, From: 2 * width}, autograd.AttentionOptions{Heads: last.Attention.Heads, HeadDim: width / last.Attention.Heads})
+
+	gradients := m.attentionGradients(tower, pixels.Tape(), x.Floats(nil)[:width], attended.Floats(nil), words)
+	rows := slices.Collect(slices.Chunk(qkv.Floats(nil), 3*width))
+	closeness := closeness(rows, width)
+	maps := make([]HeatMap, len(words))
+	for t := range maps {
+		h := HeatMap{Rows: pixels.Dim(2) / tower.patch, Columns: pixels.Dim(3) / tower.patch, Values: make([]float32, length-1)}
+		for i, row := range rows[1:] {
+			h.Values[i] = max(0, closeness[i]*simd.Dot(gradients[t*width:(t+1)*width], row[2*width:]))
+		}
+		maps[t] = h
+	}
+	return maps
+}
+
+// attentionGradients returns the gradient of the similarity to each text with respect to the class token's attention output
+// in the last block, before its projection: [texts, width].
+func (m *Model) attentionGradients(tower *VisionTransformer, of *autograd.Tape, class, attended []float32, words [][]float32) []float32 {
+	n, width := len(words), len(class)
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Workers: of.Workers()})
+	blocks := tower.Encoder.Blocks
+	last := blocks[len(blocks)-1]
+	o := tape.Input(slices.Repeat(attended, n), n, width).WantGradient()
+	x := last.Attention.Proj.ForwardAdd(o, tape.Input(slices.Repeat(class, n), n, width))
+	x = last.MLP.Forward(last.Norm2.Forward(x), x)
+	x = tower.Encoder.Norm.Forward(x)
+	if m.VisionProjection != nil {
+		x = m.VisionProjection.Forward(x)
+	}
+	similarity := autograd.Sum(autograd.Mul(normalize(x), tape.Input(slices.Concat(words...), n, len(words[0]))), false)
+	grads := autograd.NewGradients()
+	similarity.Backward(grads)
+	return slices.Clone(grads.OfTensor(o))
+}
+
+// closeness returns the cosine of the class token's query with the key of each patch, scaled to 0 to 1. rows hold queries,
+// keys and values of the class token and the patches.
+func closeness(rows [][]float32, width int) []float32 {
+	out := make([]float32, len(rows)-1)
+	query := rows[0][:width]
+	for i, row := range rows[1:] {
+		key := row[width : 2*width]
+		if length := math32.Sqrt(simd.SumSquares(key) * simd.SumSquares(query)); length > 0 {
+			out[i] = simd.Dot(query, key) / length
+		}
+	}
+	low, high := slices.Min(out), slices.Max(out)
+	for i := range out {
+		if high > low {
+			out[i] = (out[i] - low) / (high - low)
+		} else {
+			out[i] = 1
+		}
+	}
+	return out
+}

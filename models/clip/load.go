@@ -1,0 +1,170 @@
+package clip
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"math"
+	"strings"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// LoadOptions change how [Open] and [Load] work; models.LoadOptions describes the fields. The zero value is strict.
+type LoadOptions = models.LoadOptions
+
+// SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
+type SaveOptions = models.SaveOptions
+
+// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
+// the other files of the folder count as in a folder. So a file of another model needs a folder of its own.
+func Open(path string, o LoadOptions) (*Model, error) {
+	return modelfolder.Open(path, family, o, read)
+}
+
+// Load reads a model from a folder: config.json, preprocessor_config.json where it is there, the files of the tokenizer, and
+// the weights.
+//
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
+// missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
+// those of the configuration: it lists them all.
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+
+func read(f *modelfolder.Folder) (*Model, error) {
+	c, prepared, err := configure(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.claim().Check(f.Weights); err != nil {
+		return nil, err
+	}
+	height, width := c.Vision.Size()
+	var stored tower.Grid
+	if c.Vision.resizable() {
+		if stored = c.Vision.grid(); f.Form != modelfolder.HuggingFace {
+			stored = storedGrid(f, stored)
+		}
+		if f.Options.ImageSize != 0 {
+			c.Vision.ImageWidth = 0
+		}
+		if err := f.Resize(&c.Vision.ImageSize, &c); err != nil {
+			return nil, err
+		}
+	}
+	m := New(c, nil)
+	images := modelfolder.Images{Height: height, Width: width, Channels: c.Vision.NumChannels}
+	switch f.Form {
+	case modelfolder.HuggingFace:
+		m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(prepared, images)
+	default:
+		m.Preprocess = f.Rescaled(prepared, images)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.source, err = openTokenizer(f.FS, f.Form != modelfolder.HuggingFace); err != nil {
+		return nil, err
+	}
+	m.Tokenizer = m.source.tokenizer
+	if !c.Vision.resizable() {
+		return m, f.Fill(m)
+	}
+	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
+	return m, f.Fill(m, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+		if !strings.HasPrefix(param, "Vision.") {
+			return nil, nil
+		}
+		return fit(param, t, want)
+	})
+}
+
+// configure returns the configuration of a folder, checked, and the preparation of images that it states or that is usual.
+func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
+	switch f.Form {
+	case modelfolder.OpenCLIP:
+		if c, p, err = readOpenCLIP(f.Config); err != nil || f.Options.Lenient {
+			return c, p, err
+		}
+		if err := c.agree(f, openNames); err != nil {
+			return c, p, fmt.Errorf("%s: model_cfg: %w", modelfolder.OpenCLIPName, err)
+		}
+		return c, p, nil
+	case modelfolder.HuggingFace:
+		c = defaults()
+		if err := f.Configure(&c); err != nil {
+			return c, p, err
+		}
+		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
+			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
+		}
+	default:
+		c, err = openAIConfig(f)
+		if err := f.Checked(c, err); err != nil {
+			return c, p, err
+		}
+	}
+	return c, preprocess(c.Vision), nil
+}
+
+// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where there are as many
+// positions, as open_clip does it.
+func storedGrid(f *modelfolder.Folder, stated tower.Grid) tower.Grid {
+	t, ok := f.Find("Vision.Encoder.Positions")
+	if !ok || len(t.Shape) < 2 || t.Shape[0]-1 == stated.Patches() {
+		return stated
+	}
+	side := int(math.Round(math.Sqrt(float64(max(0, t.Shape[0]-1)))))
+	return tower.Grid{Rows: side, Columns: side}
+}
+
+// agree returns an error that names the first field that the weights contradict. names are the names of the fields where
+// they are not transformers'.
+func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
+	statement := func(part string) tower.Statement {
+		return tower.Statement{Name: func(field string) string { return part + ": " + cmp.Or(names[field], field) }}
+	}
+	parts := [2]string{"vision_config", "text_config"}
+	if names != nil {
+		parts = [2]string{"vision_cfg", "text_cfg"}
+	}
+	if v := c.Vision; v.resizable() {
+		grid := v.grid()
+		if names != nil {
+			grid = storedGrid(f, grid) // positions for another size are resized
+		}
+		err := statement(parts[0]).Agree(visionFinder(f.Find), tower.Sizes{
+			Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
+			Channels: v.NumChannels, Patch: v.PatchSize, Grid: grid, ClassToken: !v.Pooled, PreNorm: !v.Pooled, Norm: true,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
+		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
+	})
+}
+
+// openNames are the names that open_clip has for fields of transformers'.
+var openNames = map[string]string{"hidden_size": "width", "num_hidden_layers": "layers", "intermediate_size": "mlp_ratio times width"}
+
+// claim returns the least that the weights of this configuration are.
+func (c Config) claim() modelfolder.Claim {
+	v, t := c.Vision, c.Text
+	var vision modelfolder.Claim
+	if v.ResNet != nil {
+		vision = v.ResNet.claim(v.ImageSize, c.ProjectionDim)
+	} else {
+		e := v.encoder()
+		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	}
+	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
+	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
+		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))
+	return vision.Plus(texts)
+}

@@ -1,0 +1,125 @@
+package clip
+
+import (
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/text"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Model maps images and texts to vectors of one space, where a text is near the images it describes. It may be used by any
+// number of goroutines at once, as long as none changes its parameters.
+type Model struct {
+	Config           Config
+	Vision           ImageTower
+	VisionProjection *nn.Linear // [projection, width], without a bias; nil where the tower's features are embeddings
+	Text             TextTower
+	TextProjection   *nn.Linear          // [projection, width], without a bias but in SigLIP
+	LogitScale       *autograd.Parameter // [], the natural logarithm of the factor of similarities
+	LogitBias        *autograd.Parameter // [], added to the similarities; nil but in SigLIP
+
+	// Preprocess turns an image into the pixels the model was trained on.
+	Preprocess vision.Preprocess
+	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then that of OpenAI's
+	// models.
+	PreprocessAssumed bool
+	// Tokenizer turns texts into tokens. It is nil where the folder has none; the model then encodes images only.
+	Tokenizer *text.Tokenizer
+	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
+	Workers *simd.Workers
+
+	source source // of Tokenizer
+	runner *run.Runner
+}
+
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It has no tokenizer.
+// It panics when the configuration is not valid.
+func New(c Config, rng *rand.Rand) *Model {
+	if err := c.Validate(); err != nil {
+		panic("clip: " + err.Error())
+	}
+	m := &Model{
+		Config:         c,
+		Text:           NewTextTransformer(c.Text),
+		TextProjection: nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
+		LogitScale:     autograd.ParameterOf([]float32{c.LogitScaleInit}),
+		Preprocess:     preprocess(c.Vision),
+		Workers:        simd.NewWorkers(0),
+		runner:         run.New(),
+	}
+	if c.Text.Bidirectional {
+		m.TextProjection = nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, true)
+		m.LogitBias = autograd.ParameterOf([]float32{0})
+	}
+	switch v := c.Vision; {
+	case v.ResNet != nil:
+		m.Vision = NewResNet(v, c.ProjectionDim)
+	case v.NumPatches != 0:
+		m.Vision = NewNaFlex(v)
+	case v.Pooled:
+		m.Vision = NewSigLIP(v)
+	default:
+		m.Vision = NewVisionTransformer(c.Vision)
+		m.VisionProjection = nn.NewLinear(c.Vision.HiddenSize, c.ProjectionDim, false)
+	}
+	if rng != nil {
+		m.init(rng)
+	}
+	return m
+}
+
+// preprocess is the preparation of images of OpenAI's models (_transform in clip.py).
+func preprocess(c VisionConfig) vision.Preprocess {
+	height, width := c.Size()
+	p := vision.Preprocess{
+		Backend: vision.Timm, Mode: vision.ShortSide, Width: width, Filter: vision.Bicubic,
+		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd,
+	}
+	if height != width { // open_clip's
+		p.Mode, p.Height = vision.Cover, height
+	}
+	if c.NumChannels == 1 {
+		p = modelfolder.Gray(p)
+	}
+	return p
+}
+
+// EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not normalized
+// (CLIPModel.get_image_features).
+func (m *Model) EmbedImages(pixels *autograd.Tensor) *autograd.Tensor {
+	x := m.Vision.Forward(pixels)
+	if m.VisionProjection != nil {
+		x = m.VisionProjection.Forward(x)
+	}
+	return x
+}
+
+// EmbedTexts maps the tokens of texts to embeddings, [len(texts), Config.ProjectionDim], which are not normalized
+// (CLIPModel.get_text_features). [Model.Tokenize] gives the tokens.
+func (m *Model) EmbedTexts(t *autograd.Tape, texts [][]int) *autograd.Tensor {
+	return m.TextProjection.Forward(m.Text.Forward(t, texts))
+}
+
+// Forward maps pixels, [n, channels, height, width], and the tokens of texts to logits, [n, len(texts)]: the cosine
+// similarities of their embeddings times the factor exp(LogitScale) (arXiv 2103.00020, figure 3), plus LogitBias.
+func (m *Model) Forward(pixels *autograd.Tensor, texts [][]int) *autograd.Tensor {
+	return m.logits(m.EmbedImages(pixels), m.EmbedTexts(pixels.Tape(), texts))
+}
+
+// logits compares embeddings of images and of texts, which are not normalized.
+func (m *Model) logits(images, texts *autograd.Tensor) *autograd.Tensor {
+	factor := autograd.Exp(images.Tape().Use(m.LogitScale))
+	logits := autograd.Mul(autograd.MatMulT(normalize(images), normalize(texts), false, true), factor)
+	if m.LogitBias != nil {
+		logits = autograd.Add(logits, m.LogitBias)
+	}
+	return logits
+}
+
+// normalize divides each row by its length. A row of zeros stays so.
+func normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }

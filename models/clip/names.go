@@ -1,0 +1,56 @@
+package clip
+
+import (
+	"slices"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+)
+
+// modelType is the model_type of CLIP in config.json.
+const modelType = "clip"
+
+// names ties the model's parameters to the names in files: those of transformers, and those of OpenAI's code, which
+// open_clip shares.
+var names = checkpoint.Names{
+	Columns: []string{models.HuggingFace.String(), models.OpenCLIP.String()},
+	Rules: slices.Concat(resNetNames, []checkpoint.Rule{
+		{"Vision.Encoder.Patch", "vision_model.embeddings.patch_embedding", "visual.conv1"},
+		{"Vision.Encoder.ClassToken", "vision_model.embeddings.class_embedding [*]", "visual.class_embedding [*]"},
+		{"Vision.Encoder.Positions", "vision_model.embeddings.position_embedding.weight [*,last]", "visual.positional_embedding [*,last]"},
+		{"Vision.Encoder.PreNorm", "vision_model.pre_layrnorm", "visual.ln_pre"}, // the name has the misprint
+		{"Vision.Encoder.Norm", "vision_model.post_layernorm", "visual.ln_post"},
+		{"VisionProjection.Weight", "visual_projection.weight", "visual.proj T"},
+		{"Text.Tokens", "text_model.embeddings.token_embedding.weight", "token_embedding.weight"},
+		{"Text.Positions", "text_model.embeddings.position_embedding.weight", "positional_embedding"},
+		{"Text.Norm", "text_model.final_layer_norm", "ln_final"},
+		{"TextProjection.Weight", "text_projection.weight", "text_projection T"},
+		{"LogitScale", "logit_scale", "logit_scale"},
+	},
+		checkpoint.Nest("Vision.Encoder.Blocks.{}", []string{"vision_model.encoder.layers.{}", "visual.transformer.resblocks.{}"}, block...),
+		checkpoint.Nest("Text.Blocks.{}", []string{"text_model.encoder.layers.{}", "transformer.resblocks.{}"}, block...),
+	),
+	Prefixes: []string{"module.", "model.", "clip.", "_orig_mod.", "text."},
+	Ignore:   []string{"*.position_ids", "input_resolution", "context_length", "vocab_size", "attn_mask"},
+}
+
+// block is the part of the table for one block, below the names of the stack.
+var block = []checkpoint.Rule{
+	{"Norm1", "layer_norm1", "ln_1"},
+	{"Attention.QKV.Weight", "self_attn.{q,k,v}_proj.weight", "attn.in_proj_weight"},
+	{"Attention.QKV.Bias", "self_attn.{q,k,v}_proj.bias", "attn.in_proj_bias"},
+	{"Attention.Proj", "self_attn.out_proj", "attn.out_proj"},
+	{"Norm2", "layer_norm2", "ln_2"},
+	{"MLP.FC1", "mlp.fc1", "mlp.c_fc"},
+	{"MLP.FC2", "mlp.fc2", "mlp.c_proj"},
+}
+
+// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
+// layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
+func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+
+// family says how CLIP models lie in folders, and which variants are not supported.
+var family = modelfolder.Family{
+	Package: "clip", ModelType: modelType, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
+}

@@ -1,0 +1,61 @@
+package clip
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
+)
+
+// openAIConfig reads the configuration of OpenAI's releases off their weights, as their own code does (build_model in
+// model.py). Only those hold the size of images and texts beside the weights. Other weights under the same names may want
+// another activation, so they need open_clip_config.json.
+func openAIConfig(f *modelfolder.Folder) (Config, error) {
+	c := defaults()
+	if _, openAI := f.Weights.Tensor("input_resolution"); !openAI {
+		return c, fmt.Errorf("%s or %s is needed beside the weights, which do not tell the activation and the number of heads: %w",
+			modelfolder.ConfigName, modelfolder.OpenCLIPName, fs.ErrNotExist)
+	}
+	if _, resNet := f.Find("Vision.Stem.0.Conv.Weight"); resNet {
+		if err := c.Vision.readResNet(f.Find); err != nil {
+			return c, err
+		}
+	} else {
+		s, err := tower.ReadSizes(visionFinder(f.Find), nil)
+		if err != nil {
+			return c, err
+		}
+		v := &c.Vision
+		v.NumChannels, v.PatchSize = s.Channels, s.Patch
+		v.SetSize(s.Patch*s.Grid.Rows, s.Patch*s.Grid.Columns)
+		v.HiddenSize, v.NumHiddenLayers, v.IntermediateSize, v.NumAttentionHeads = s.Width, s.Layers, s.Hidden, s.Width/64
+	}
+	texts, err := tower.ReadStack(f.Find, "Text.Blocks")
+	if err != nil {
+		return c, err
+	}
+	t := &c.Text
+	t.HiddenSize, t.NumHiddenLayers, t.IntermediateSize, t.NumAttentionHeads = texts.Width, texts.Layers, texts.Hidden, texts.Width/64
+	t.EOSTokenID = LargestID
+	for _, size := range []struct {
+		param string
+		dim   int
+		to    *int
+	}{
+		{"Text.Tokens", 0, &t.VocabSize}, {"Text.Positions", 0, &t.MaxPositionEmbeddings}, {"TextProjection.Weight", 1, &c.ProjectionDim},
+	} {
+		x, ok := f.Find(size.param)
+		if !ok || len(x.Shape) != 2 {
+			return c, fmt.Errorf("%s: expected a matrix, found %v", size.param, x.Shape)
+		}
+		*size.to = x.Shape[size.dim]
+	}
+	return c, nil
+}
+
+// visionFinder returns a finder of the parameters of the image tower.
+func visionFinder(find tower.Finder) tower.Finder {
+	return func(param string) (checkpoint.Tensor, bool) { return find("Vision." + param) }
+}

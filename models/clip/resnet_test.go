@@ -1,0 +1,117 @@
+package clip
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+// compareResNet compares a model in a folder of testdata/gen/clip_resnet.py with open_clip: on tapes with gradients, and in
+// inference, which folds normalizations.
+func compareResNet(t *testing.T, m *Model, g *golden.File) {
+	pixels, shape := g.Tensor("pixels")
+	ids := rows(g.Ints("ids"), shape[0])
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(2)})
+	logits := m.Forward(tape.Input(pixels, shape...), ids)
+	golden.Output(t, "logits", logits.Floats(nil), g.Floats("logits"))
+	var grads *autograd.Gradients
+	if g.Has("grad/logit_scale") {
+		diagonal := []int{0, 1}
+		loss := autograd.Scale(autograd.Add(
+			autograd.CrossEntropy(logits, diagonal, autograd.CrossEntropyOptions{}),
+			autograd.CrossEntropy(autograd.Transpose(logits, 0, 1), diagonal, autograd.CrossEntropyOptions{}),
+		), 0.5)
+		golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
+		grads = autograd.NewGradients()
+		loss.Backward(grads)
+		modeltest.Gradients(t, g, &names, m, grads)
+	}
+
+	plain := autograd.NewTape(autograd.Options{Debug: true})
+	golden.Output(t, "image embeddings", normalize(m.EmbedImages(plain.Input(pixels, shape...))).Floats(nil), g.Floats("image_embeds"))
+	golden.Output(t, "text embeddings", normalize(m.EmbedTexts(plain, ids)).Floats(nil), g.Floats("text_embeds"))
+
+	train := autograd.NewTape(autograd.Options{Training: true, Debug: true})
+	golden.Output(t, "training", m.EmbedImages(train.Input(pixels, shape...)).Floats(nil), g.Floats("train/image_features"))
+	if tape.Lent() != 0 || plain.Lent() != 0 || train.Lent() != 0 {
+		t.Error("scratch buffers leaked")
+	}
+}
+
+func tinyResNet() Config {
+	c := resNetPreset([4]int{1, 2, 1, 1}, 2, 64, 8, 10)
+	c.Vision.ResNet.Heads = 4
+	c.Text.VocabSize, c.Text.MaxPositionEmbeddings, c.Text.NumHiddenLayers, c.Text.NumAttentionHeads = 40, 12, 1, 2
+	c.Text.EOSTokenID = LargestID
+	return c
+}
+
+func TestResNet(t *testing.T) {
+	m := New(tinyResNet(), nil)
+	f, err := checkpoint.Open("testdata/resnet/open_clip_model.safetensors", checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkpoint.Load(f, &names, nn.Values(m), checkpoint.LoadOptions{KeepHalf: true}); err != nil {
+		t.Fatal(err)
+	}
+	compareResNet(t, m, golden.Load(t, "testdata/resnet/golden.safetensors"))
+}
+
+// TestResNets compares random sizes with open_clip, gradients included. It needs FOVEA_PYTHON.
+func TestResNets(t *testing.T) {
+	dir, n := t.TempDir(), 4
+	modeltest.Python(t, "clip_resnet.py", dir, strconv.Itoa(n))
+	for i := range n {
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			folder := filepath.Join(dir, strconv.Itoa(i))
+			m, err := Load(os.DirFS(folder), LoadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareResNet(t, m, golden.Load(t, filepath.Join(folder, "golden.safetensors")))
+		})
+	}
+}
+
+// TestResNetCounts compares the numbers of parameters with open_clip's.
+func TestResNetCounts(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   int
+	}{
+		{"RN50", ResNet50(), 102_007_137}, {"RN101", ResNet101(), 119_688_033}, {"RN50x4", ResNet50x4(), 178_300_601},
+		{"RN50x16", ResNet50x16(), 290_979_217}, {"RN50x64", ResNet50x64(), 623_258_305},
+	} {
+		// One block stands for all of a stage but the first, and one for all of the text's. The vocabulary counts apart.
+		count := func(stage int) int {
+			one, r := c.config, *c.config.Vision.ResNet
+			r.Layers = [4]int{1, 1, 1, 1}
+			if stage >= 0 {
+				r.Layers[stage] = 2
+			}
+			one.Vision.ResNet, one.Text.NumHiddenLayers, one.Text.VocabSize = &r, 1, 1
+			return nn.Count(New(one, nil))
+		}
+		first := count(-1)
+		got := first + (c.config.Text.VocabSize-1)*c.config.Text.HiddenSize +
+			(c.config.Text.NumHiddenLayers-1)*nn.Count(NewTextTransformer(TextConfig{
+				HiddenSize: c.config.Text.HiddenSize, IntermediateSize: c.config.Text.IntermediateSize, HiddenAct: "gelu",
+				NumHiddenLayers: 1, NumAttentionHeads: 1, VocabSize: 1, MaxPositionEmbeddings: 1}).Blocks)
+		for s, n := range c.config.Vision.ResNet.Layers {
+			got += (n - 1) * (count(s) - first)
+		}
+		if got != c.want {
+			t.Errorf("%s: expected %d parameters, found %d", c.name, c.want, got)
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package clip
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/config"
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// SigLIP is the image tower of SigLIP (Zhai et al., arXiv 2303.15343), and of SigLIP 2 (arXiv 2502.14786) for images of one
+// size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
+type SigLIP struct {
+	Encoder *vit.Encoder
+	Head    *AttentionHead
+	patch   int
+}
+
+// NewSigLIP returns a tower of zeros. The configuration must be valid.
+func NewSigLIP(c VisionConfig) *SigLIP {
+	return &SigLIP{Encoder: vit.NewEncoder(c.encoder()), Head: NewAttentionHead(c), patch: c.PatchSize}
+}
+
+// Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are not
+// seen. Images of another size than the configured one use resized position embeddings.
+func (s *SigLIP) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	x := s.Encoder.Forward(whole(pixels, s.patch))
+	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
+	starts := make([]int, n+1)
+	for i := range starts {
+		starts[i] = i * length
+	}
+	return s.Head.Forward(autograd.Reshape(x, n*length, width), starts)
+}
+
+// AttentionHead pools tokens by attention whose one query is learned; a residual MLP follows
+// (SiglipMultiheadAttentionPoolingHead in modeling_siglip.py).
+type AttentionHead struct {
+	Probe     *autograd.Parameter // [1, 1, width], the query
+	Attention *nn.MultiHeadAttention
+	Norm      *nn.LayerNorm
+	MLP       *nn.MLP
+}
+
+// NewAttentionHead returns a head of zeros. The configuration must be valid.
+func NewAttentionHead(c VisionConfig) *AttentionHead {
+	act := (&config.Checks{}).Activation("hidden_act", c.HiddenAct)
+	return &AttentionHead{
+		Probe:     autograd.NewParameter(1, 1, c.HiddenSize),
+		Attention: nn.NewMultiHeadAttention(c.HiddenSize, c.NumAttentionHeads, true),
+		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
+		MLP:       nn.NewMLP(c.HiddenSize, c.IntermediateSize, act),
+	}
+}
+
+// Forward maps the tokens of images, [tokens, width], one image after the other, to one vector an image, [n, width]. Image i
+// has the tokens starts[i] to starts[i+1]; the list ends with their number.
+func (h *AttentionHead) Forward(x *autograd.Tensor, starts []int) *autograd.Tensor {
+	return x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor {
+		tokens, width, n := x.Dim(0), x.Dim(1), len(starts)-1
+		probe := autograd.Reshape(x.Tape().Use(h.Probe), 1, width)
+		// The projection is one matrix in files, so that the queries of tokens are computed too, and left out.
+		qkv := h.Attention.QKV.Forward(autograd.Concat(0, x, probe))
+		queries := autograd.BroadcastTo(autograd.Slice(qkv, 0, tokens, tokens+1), n, 3*width)
+		keys := autograd.Slice(qkv, 0, 0, tokens)
+		each := make([]int, n+1) // one query an image
+		for i := range each {
+			each[i] = i
+		}
+		y := autograd.PackedAttention(autograd.Columns{Of: queries}, autograd.Columns{Of: keys, From: width},
+			autograd.Columns{Of: keys, From: 2 * width}, each, starts,
+			autograd.AttentionOptions{Heads: h.Attention.Heads, HeadDim: width / h.Attention.Heads})
+		y = h.Attention.Proj.Forward(y)
+		return h.MLP.Forward(h.Norm.Forward(y), y)
+	}, x)
+}
+
+// NaFlex is the image tower of SigLIP 2 for images of any size and proportion (arXiv 2502.14786, section 2.4.2): each keeps
+// its own grid of patches, for which the positions are resized.
+type NaFlex struct {
+	Patch     *nn.Linear          // [width, patch·patch·channels], pixels before channels
+	Positions *autograd.Parameter // [side·side, width], of a square grid
+	Blocks    nn.Stack
+	Norm      *nn.LayerNorm
+	Head      *AttentionHead
+	patch     int
+}
+
+// NewNaFlex returns a tower of zeros. The configuration must be valid.
+func NewNaFlex(c VisionConfig) *NaFlex {
+	return &NaFlex{
+		Patch:     nn.NewLinear(c.NumChannels*c.PatchSize*c.PatchSize, c.HiddenSize, true),
+		Positions: autograd.NewParameter(c.NumPatches, c.HiddenSize),
+		Blocks:    nn.NewStack(c.NumHiddenLayers, c.block()),
+		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
+		Head:      NewAttentionHead(c),
+		patch:     c.PatchSize,
+	}
+}
+
+// Forward maps pixels of images of one size, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole
+// patch covers are not seen.
+func (f *NaFlex) Forward(pixels *autograd.Tensor) *autograd.Tensor {
+	pixels = whole(pixels, f.patch)
+	patches := autograd.PatchifyLast(pixels, f.patch)
+	grids := make([][2]int, pixels.Dim(0))
+	for i := range grids {
+		grids[i] = [2]int{pixels.Dim(2) / f.patch, pixels.Dim(3) / f.patch}
+	}
+	return f.Patches(autograd.Reshape(patches, patches.Dim(0)*patches.Dim(1), patches.Dim(2)), grids)
+}
+
+// Patches maps the patches of images, [patches, patch·patch·channels], one image after the other, to embeddings, [n, width].
+// Image i has grids[i] rows and columns of patches, row after row. An image has the bits that it has alone. It panics with
+// an autograd.ShapeError when the grids hold another number of patches.
+func (f *NaFlex) Patches(patches *autograd.Tensor, grids [][2]int) *autograd.Tensor {
+	t := patches.Tape()
+	starts := []int{0}
+	for _, g := range grids {
+		starts = append(starts, starts[len(starts)-1]+g[0]*g[1])
+	}
+	x := t.Segment(func(patches *autograd.Tensor) *autograd.Tensor {
+		return autograd.Add(f.Patch.Forward(patches), f.positions(t, grids))
+	}, patches)
+	x = f.Blocks.Forward(x, nn.AttentionInput{Starts: starts})
+	return f.Head.Forward(f.Norm.Forward(x), starts)
+}
+
+// positions returns the positions of all patches. A grid is interpolated bilinearly, and smoothed where it shrinks
+// (resize_positional_embeddings in modeling_siglip2.py).
+func (f *NaFlex) positions(t *autograd.Tape, grids [][2]int) *autograd.Tensor {
+	count, width := f.Positions.Shape()[0], f.Positions.Shape()[1]
+	side := squareRoot(count)
+	table := t.Use(f.Positions)
+	var image *autograd.Tensor
+	resized := map[[2]int]autograd.Operand{{side, side}: table}
+	parts := make([]autograd.Operand, len(grids))
+	for i, g := range grids {
+		if resized[g] == nil {
+			if image == nil {
+				image = autograd.Permute(autograd.Reshape(table, 1, side, side, width), 0, 3, 1, 2)
+			}
+			y := autograd.Resize2d(image, g[0], g[1], autograd.ResizeOptions{Mode: autograd.Bilinear, Antialias: true})
+			resized[g] = autograd.Reshape(autograd.Permute(y, 0, 2, 3, 1), g[0]*g[1], width)
+		}
+		parts[i] = resized[g]
+	}
+	return autograd.Concat(0, parts...)
+}
+
+// squareRoot returns the root of a square number.
+func squareRoot(n int) int { return int(math.Round(math.Sqrt(float64(n)))) }
+
+// init draws initial weights as transformers does (SiglipPreTrainedModel._init_weights).
+func (h *AttentionHead) init(rng *rand.Rand) {
+	nn.XavierUniform(rng, h.Probe)
+	nn.XavierUniform(rng, h.Attention.QKV.Weight)
+	lecun(rng, h.Attention.Proj.Weight)
+	initMLP(rng, h.MLP)
+}
+
+// initSigLIP draws the initial weights of a model of SigLIP as transformers does.
+func (m *Model) initSigLIP(rng *rand.Rand) {
+	width := 1 / math.Sqrt(float64(m.Config.Vision.HiddenSize))
+	switch v := m.Vision.(type) {
+	case *SigLIP:
+		lecun(rng, v.Encoder.Patch.Weight)
+		nn.Normal(rng, v.Encoder.Positions, width)
+		initSigLIPBlocks(rng, v.Encoder.Blocks)
+		v.Head.init(rng)
+	case *NaFlex:
+		lecun(rng, v.Patch.Weight)
+		nn.Normal(rng, v.Positions, width)
+		initSigLIPBlocks(rng, v.Blocks)
+		v.Head.init(rng)
+	}
+	if t, ok := m.Text.(*TextTransformer); ok {
+		for _, p := range []*autograd.Parameter{t.Tokens, t.Positions} {
+			nn.Normal(rng, p, 1/math.Sqrt(float64(p.Shape()[1])))
+		}
+		initSigLIPBlocks(rng, t.Blocks)
+	}
+	lecun(rng, m.TextProjection.Weight)
+}
+
+// initSigLIPBlocks draws projections of queries, keys and values each by itself.
+func initSigLIPBlocks(rng *rand.Rand, s nn.Stack) {
+	for _, b := range s {
+		width := b.Norm1.Weight.Shape()[0]
+		nn.Uniform(rng, b.Attention.QKV.Weight, math.Sqrt(6/float64(2*width)))
+		nn.XavierUniform(rng, b.Attention.Proj.Weight)
+		initMLP(rng, b.MLP)
+	}
+}
+
+func initMLP(rng *rand.Rand, m *nn.MLP) {
+	for _, l := range []*nn.Linear{m.FC1, m.FC2} {
+		nn.XavierUniform(rng, l.Weight)
+		nn.Normal(rng, l.Bias, 1e-6)
+	}
+}
+
+// lecun draws a truncated normal distribution whose variance is 1/inputs (lecun_normal_ in transformers).
+func lecun(rng *rand.Rand, p *autograd.Parameter) {
+	inputs := p.Len() / p.Shape()[0]
+	const cut = 0.87962566103423978 // the deviation of a normal distribution that is cut at two
+	std := 1 / math.Sqrt(float64(inputs)) / cut
+	nn.TruncatedNormal(rng, p, std, -2*std, 2*std)
+}

@@ -1,0 +1,74 @@
+package clip
+
+import (
+	"slices"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// TextTower encodes texts. [TextTransformer] is one.
+type TextTower interface {
+	// Forward maps the tokens of texts to one vector a text, [len(texts), width], before the projection.
+	Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor
+}
+
+// TextTransformer is the text tower of CLIP: pre-norm transformer blocks with causal attention. The features of a text are
+// those of its end token, after the last norm. In SigLIP attention is not causal, and the last token gives the features:
+// it is padding in most texts.
+type TextTransformer struct {
+	Tokens    *autograd.Parameter // [vocabulary, width]
+	Positions *autograd.Parameter // [context, width]
+	Blocks    nn.Stack
+	Norm      *nn.LayerNorm
+	eos       int
+
+	bidirectional bool
+}
+
+// NewTextTransformer returns a tower of zeros. The configuration must be valid.
+func NewTextTransformer(c TextConfig) *TextTransformer {
+	return &TextTransformer{
+		Tokens:    autograd.NewParameter(c.VocabSize, c.HiddenSize),
+		Positions: autograd.NewParameter(c.MaxPositionEmbeddings, c.HiddenSize),
+		Blocks:    nn.NewStack(c.NumHiddenLayers, c.Block()),
+		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
+		eos:       c.EOSTokenID,
+
+		bidirectional: c.Bidirectional,
+	}
+}
+
+// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token attends
+// of CLIP attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out, padding
+// included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
+// autograd.ShapeError for an empty text, one that is too long, and an id outside the vocabulary.
+func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
+	starts := []int{0}
+	var ids, places, ends []int
+	for _, text := range texts {
+		if n := len(text); n == 0 || n > x.Positions.Shape()[0] {
+			panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, x.Positions.Shape()}, Reason: "expected a text of at least one token and at most as many as positions"})
+		}
+		if !x.bidirectional {
+			text = text[:x.end(text)+1]
+		}
+		for i := range text {
+			places = append(places, i)
+		}
+		ids = append(ids, text...)
+		starts = append(starts, len(ids))
+		ends = append(ends, len(ids)-1)
+	}
+	h := autograd.Add(t.Embedding(x.Tokens, ids, len(ids)), t.Embedding(x.Positions, places, len(ids)))
+	h = x.Blocks.Forward(h, nn.AttentionInput{Causal: !x.bidirectional, Starts: starts})
+	return x.Norm.Forward(autograd.GatherRows(h, ends))
+}
+
+// end returns the place of the token whose features are taken (CLIPTextModel.forward in modeling_clip.py).
+func (x *TextTransformer) end(text []int) int {
+	if x.eos == LargestID {
+		return slices.Index(text, slices.Max(text))
+	}
+	return max(0, slices.Index(text, x.eos))
+}

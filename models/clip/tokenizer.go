@@ -1,0 +1,84 @@
+package clip
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/text"
+)
+
+// openAIVocabulary is the vocabulary of OpenAI's code and of open_clip. transformers cannot read it.
+const openAIVocabulary = "bpe_simple_vocab_16e6.txt.gz"
+
+// vocabularies are the files that hold the tokens of a tokenizer; settings are its other files.
+var (
+	vocabularies = []string{"tokenizer.json", "vocab.json", "spiece.model", openAIVocabulary}
+	settings     = []string{"merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
+)
+
+// source is a tokenizer with the files that it was made of.
+type source struct {
+	tokenizer *text.Tokenizer
+	files     []modelfolder.Part // empty where transformers cannot read them
+}
+
+// openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code or those of transformers. It is nil where
+// the folder has no vocabulary.
+func openTokenizer(fsys fs.FS, openAI bool) (source, error) {
+	var s source
+	found, known := false, false
+	for i, names := range [][]string{vocabularies, settings} {
+		for _, name := range names {
+			data, err := smallfile.Read(fsys, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return s, err
+			}
+			found = found || i == 0
+			if name != openAIVocabulary {
+				known = known || i == 0
+				s.files = append(s.files, modelfolder.Part{Name: name, Data: data})
+			}
+		}
+	}
+	if !found {
+		return source{}, nil
+	}
+	if !known {
+		s.files = nil
+	}
+	var err error
+	s.tokenizer, err = text.Open(fsys, text.OpenOptions{OpenAI: openAI})
+	return s, err
+}
+
+// tokenizerFiles returns the files of the model's tokenizer: those of the folder it was loaded from, or a tokenizer.json.
+func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
+	if m.Tokenizer == nil {
+		return nil, nil
+	}
+	if m.Tokenizer == m.source.tokenizer && len(m.source.files) > 0 {
+		return m.source.files, nil
+	}
+	data, err := m.Tokenizer.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
+	}
+	config := map[string]any{"tokenizer_class": "CLIPTokenizer", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+		if token, _, ok := m.Tokenizer.Special(name); ok {
+			config[name] = token
+		}
+	}
+	more, err := json.MarshalIndent(config, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return []modelfolder.Part{{Name: "tokenizer.json", Data: data}, {Name: "tokenizer_config.json", Data: append(more, '\n')}}, nil
+}
