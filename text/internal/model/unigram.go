@@ -198,6 +198,9 @@ func (m *Unigram) appendUnknown(dst []Token, word string, start, end int) []Toke
 	return append(dst, Token{ID: m.unknown, Start: start, End: end})
 }
 
+// Pieces returns the pieces. The list must not be changed.
+func (m *Unigram) Pieces() []Piece { return m.pieces }
+
 // Text returns the text of a token: that of the word for the unknown token.
 func (m *Unigram) Text(word string, t Token) string {
 	if t.ID == m.unknown {
