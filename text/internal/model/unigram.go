@@ -56,7 +56,7 @@ func NewUnigram(o UnigramOptions) (*Unigram, error) {
 	tokens := make([]string, len(m.pieces))
 	least := math.Inf(1)
 	for i, p := range m.pieces {
-		if err := checkToken(p.Token); err != nil {
+		if err := errors.Join(checkToken(p.Token), checkPiece(p.Token)); err != nil {
 			return nil, fmt.Errorf("vocab: %w", err)
 		}
 		if math.IsNaN(p.Score) || math.IsInf(p.Score, 0) {
