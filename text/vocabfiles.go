@@ -85,6 +85,7 @@ func (f *folder) bpe(options object) error {
 // pieceFiles are the names of the SentencePiece models of classes, where there is no tokenizer.model.
 var pieceFiles = map[string]string{
 	"AlbertTokenizer": "spiece.model", "T5Tokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
+	"CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
 	"-SiglipTokenizer": "spiece.model",
 }
 
@@ -106,6 +107,7 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		f.unknownID = &m.unknown
 		if len(m.charsmap) > 0 {
 			f.charsmap = base64.StdEncoding.EncodeToString(m.charsmap)
 		}
@@ -155,14 +157,18 @@ func pieceMerges(pieces []piece) (map[string]int, [][2]string) {
 	return ids, all
 }
 
-// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges.
-func (f *folder) unigram(unknown int, change func([]model.Piece) []model.Piece) error {
+// at returns a function that gives the id of the unknown token, whatever the pieces are.
+func at(id int) func([]model.Piece) int { return func([]model.Piece) int { return id } }
+
+// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges. unknown gives
+// the id of the unknown token.
+func (f *folder) unigram(unknown func([]model.Piece) int, change func([]model.Piece) []model.Piece) error {
 	if f.tokenizer != nil {
 		m, err := f.fileModel("Unigram")
 		if err != nil {
 			return err
 		}
-		return f.setModel(object{"type": "Unigram", "unk_id": unknown, "vocab": m.Vocab, "byte_fallback": false})
+		return f.setUnigram(m.parsed.(*model.Unigram).Pieces(), unknown)
 	}
 	p, err := f.sentencePiece()
 	if err == nil && p == nil {
@@ -175,7 +181,14 @@ func (f *folder) unigram(unknown int, change func([]model.Piece) []model.Piece) 
 	if change != nil {
 		list = change(list)
 	}
-	f.model, err = model.NewUnigram(model.UnigramOptions{Pieces: list, Unknown: &unknown})
+	return f.setUnigram(list, unknown)
+}
+
+func (f *folder) setUnigram(list []model.Piece, unknown func([]model.Piece) int) (err error) {
+	id := unknown(list)
+	if f.model, err = model.NewUnigram(model.UnigramOptions{Pieces: list, Unknown: &id}); err != nil {
+		err = fmt.Errorf("model Unigram: %w", err)
+	}
 	return err
 }
 
