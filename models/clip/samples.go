@@ -6,7 +6,6 @@ import (
 	"image"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/models/internal/run"
 )
 
 // Samples are vectors of images with their labels, computed once and used for any number of fits.
@@ -55,11 +54,5 @@ func (s Samples) split(classes int) (rest, held Samples) {
 // 2103.00020, appendix A.3). They are not normalized. Images, order, ctx, errors and concurrent use are those of
 // [Model.EncodeImages].
 func (m *Model) ImageFeatures(ctx context.Context, images ...image.Image) ([][]float32, error) {
-	out, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
-		return m.Vision.Forward(pixels)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("clip: %w", err)
-	}
-	return out, nil
+	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return features })
 }

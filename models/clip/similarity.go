@@ -27,12 +27,15 @@ func Similarity(a, b [][]float32) [][]float32 {
 
 // Logits returns the similarity of each image and each text times the factor that the model has learned, from embeddings:
 // logits_per_image of transformers' CLIPModel. A softmax over a row gives the probability of each text for an image, if one
-// of them describes it.
+// of them describes it. SigLIP adds a bias, and the sigmoid of a logit is the probability that the text describes the image.
 func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	logits := Similarity(images, texts)
 	factor := m.factor()
 	for _, row := range logits {
 		simd.Scale(row, row, factor)
+		if m.LogitBias != nil {
+			simd.AddScalar(row, row, m.LogitBias.Values()[0])
+		}
 	}
 	return logits
 }

@@ -29,19 +29,10 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from models_clip import TEXTS, tokenizer
+from models_clip import TEXTS, images, tokenizer
 from models_vit import array, randomize
 
 torch.set_num_threads(2)
-
-
-def images(folder, rng):
-    """Writes a wide, a tall, a tiny and a gray image, and returns their names."""
-    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
-    for name, (w, h, mode) in sizes.items():
-        shape = (h, w, 3) if mode == "RGB" else (h, w)
-        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).resize((w, h), Image.BILINEAR).save(os.path.join(folder, name))
-    return sorted(sizes)
 
 
 def loss_of(logits):

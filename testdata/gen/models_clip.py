@@ -14,7 +14,9 @@ Versions: requirements.txt. Seeds are in each golden's metadata.
 import json
 import os
 
+import numpy as np
 import torch
+from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
 from models_vit import array, finish, randomize
@@ -54,6 +56,15 @@ def heat(model, pixels, texts):
         hook.remove()
     model.zero_grad()
     return array(torch.stack(maps))
+
+
+def images(folder, rng):
+    """Writes a wide, a tall, a tiny and a gray image, and returns their names."""
+    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
+    for name, (w, h, mode) in sizes.items():
+        shape = (h, w, 3) if mode == "RGB" else (h, w)
+        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).resize((w, h), Image.BILINEAR).save(os.path.join(folder, name))
+    return sorted(sizes)
 
 
 def clip(name, seed, channels, vision, text, old):
