@@ -139,7 +139,8 @@
 //
 // In inference, a chain of segments runs in the memory of two blocks. So does the frozen part of a model of
 // which another part is trained. In training, Options.Recompute keeps only the inputs of each segment and
-// runs it again in Backward. That trades a third more work for most of the memory.
+// runs it again in Backward. That trades a third more work for most of the memory. [Tape.Recompute] does so for
+// one segment: a micro-batch of which only the embeddings are kept.
 //
 // A function given to Segment must be pure, for it may run twice: it changes nothing outside but through
 // [Tape.Queue]. Backward consumes what it went through, and a segment consumes the results of others that it

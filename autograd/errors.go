@@ -45,7 +45,7 @@ type UseError struct {
 func (e *UseError) Error() string { return "autograd: " + e.Op + ": " + e.Reason }
 
 // CanceledError is the panic value of a tape whose context ended; [Tape.Try] returns it. It wraps the
-// context's cause.
+// context's cause. A function that reads data within a pass panics with one when it cannot.
 type CanceledError struct{ Cause error }
 
 func (e *CanceledError) Error() string { return "autograd: " + e.Cause.Error() }

@@ -86,7 +86,7 @@ func beginOn(t *Tape, name string, ins ...Operand) *frame {
 			}
 		}
 		f.needs = f.needs || t.needs(in)
-		if !t.record && t.opts.Recompute {
+		if !t.record && t.opts.Gradients { // the first run of a recomputed segment
 			if p := lender(in); p != nil {
 				t.read = append(t.read, p)
 			}

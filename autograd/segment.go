@@ -23,6 +23,18 @@ func (t *Tape) Segment(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
 // the feature maps of a pyramid. Each of xs is freed as Segment frees x. Gradients flow through every result. A
 // result that leads to no output of Backward adds nothing.
 func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tensor {
+	return t.segment(t.opts.Recompute, f, xs)
+}
+
+// Recompute is [Tape.Segment] that keeps only x, and runs f again in Backward, whatever Options.Recompute says. It is
+// for a large part of a pass whose result is small: one micro-batch of many that share a loss. Backward then holds what
+// one such part makes at a time.
+func (t *Tape) Recompute(f func(x *Tensor) *Tensor, x *Tensor) *Tensor {
+	return t.segment(true, func(xs []*Tensor) []*Tensor { return []*Tensor{f(xs[0])} }, []*Tensor{x})[0]
+}
+
+// segment is SegmentAll; recompute says whether it runs again in Backward.
+func (t *Tape) segment(recompute bool, f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tensor {
 	for _, x := range xs {
 		if x == nil {
 			continue
@@ -33,7 +45,7 @@ func (t *Tape) SegmentAll(f func(xs []*Tensor) []*Tensor, xs ...*Tensor) []*Tens
 		}
 	}
 	t.checkContext()
-	if t.record && t.opts.Recompute {
+	if t.record && recompute {
 		return slices.Clone(t.recomputed(f, slices.Clone(xs))) // callers may write to both lists
 	}
 	mark, recorded := len(t.live), t.recorded
@@ -139,6 +151,7 @@ func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tenso
 // node's results are results of f; at holds their places among them.
 func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results int, at []int, draws uint64) {
 	t := b.Tape
+	t.checkContext()
 	ys := b.node.outs
 	mark, nodes := len(t.live), len(t.nodes)
 	after, outer := t.draws, t.rerun

@@ -1,6 +1,10 @@
 package autograd
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"testing"
+)
 
 func TestSegmentConsumes(t *testing.T) {
 	tape := NewTape(Options{Debug: true})
@@ -93,6 +97,53 @@ func TestSegmentMemory(t *testing.T) {
 	sameBits(t, "recomputed gradient", grad, wantGrad)
 	if 2*less > full {
 		t.Errorf("recomputation holds %d bytes, recording %d", less, full)
+	}
+}
+
+// Recompute holds what one part makes at a time, on a tape that records the segments within.
+func TestRecomputeMemory(t *testing.T) {
+	const n = 4096
+	run := func(parts int, again bool) (bytes int, grad []float32) {
+		tape := NewTape(Options{Gradients: true, Debug: true})
+		x := tape.Input(ramp(n), n).WantGradient()
+		var sums []Operand
+		for range parts {
+			part := func(x *Tensor) *Tensor { return Sum(chain(tape, x, true), true) }
+			if again {
+				sums = append(sums, tape.Recompute(part, x))
+			} else {
+				sums = append(sums, part(x))
+			}
+		}
+		g := NewGradients()
+		Sum(Concat(0, sums...), false).Backward(g)
+		return tape.MemoryBytes(), g.OfTensor(x)
+	}
+	one, _ := run(1, false)
+	_, want := run(8, false)
+	eight, grad := run(8, true)
+	sameBits(t, "gradient", grad, want)
+	if eight > one+one/10 {
+		t.Errorf("eight parts hold %d bytes, one %d", eight, one)
+	}
+}
+
+// The end of a context stops Backward before a segment runs again.
+func TestRecomputeStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	tape := NewTape(Options{Gradients: true, Context: ctx, Debug: true})
+	p, runs := ParameterOf(ramp(4), 4), 0
+	err := tape.Try(func() error {
+		y := Sum(tape.Recompute(func(*Tensor) *Tensor { runs++; return Tanh(tape.Use(p)) }, nil), false)
+		cancel()
+		y.Backward(NewGradients())
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || runs != 1 {
+		t.Errorf("%v after %d runs, expected %v after 1", err, runs, context.Canceled)
+	}
+	if tape.Lent() != 0 {
+		t.Error("scratch buffers leaked")
 	}
 }
 

@@ -17,6 +17,9 @@
 // A [Confusion] counts each pair of label and prediction. Accuracy, recall, precision and F1 follow from it, for each
 // class and as means. Logits are row-major, [samples, classes]: what a model returns.
 //
+// A [Retrieval] ranks items for queries, such as images for texts. Its recall at 1, 5 and 10 measures models of images and
+// texts, also where an image has several captions.
+//
 // # Order
 //
 // [Argmax], [ArgmaxRows] and [TopK] rank values from the highest to the lowest. Of equal values the first comes first.

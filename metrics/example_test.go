@@ -49,3 +49,16 @@ func ExampleTopKAccuracy() {
 	// 0.5 1
 	// [1 2]
 }
+
+// Two images have three captions: the first two belong to the first image.
+func ExampleRetrieve() {
+	images := [][]float32{{1, 0}, {0, 1}}
+	texts := [][]float32{{0.8, 0.6}, {0.6, 0.8}, {0, 1}}
+	toImages := metrics.Retrieve(texts, images, [][]int{{0}, {0}, {1}}, nil)
+	toTexts := metrics.Retrieve(images, texts, [][]int{{0, 1}, {2}}, nil)
+	fmt.Printf("texts find their images: %.2f at 1, %.2f at 2\n", toImages.Recall(1), toImages.Recall(2))
+	fmt.Printf("images find a text: %.2f at 1\n", toTexts.Recall(1))
+	// Output:
+	// texts find their images: 0.67 at 1, 1.00 at 2
+	// images find a text: 1.00 at 1
+}

@@ -81,6 +81,10 @@ func TestPanics(t *testing.T) {
 		"labels of a batch":      func() { _ = NewConfusion(2).AddLogits(make([]float32, 4), []int{0}) },
 		"merged classes":         func() { NewConfusion(2).Merge(NewConfusion(3)) },
 		"names":                  func() { _ = named.String() },
+		"nothing relevant":       func() { new(Retrieval).Add([]float32{1}) },
+		"relevant beyond":        func() { new(Retrieval).Add([]float32{1}, 1) },
+		"lists of relevant":      func() { Retrieve([][]float32{{1}}, nil, nil, nil) },
+		"widths of embeddings":   func() { Retrieve([][]float32{{1}}, [][]float32{{1, 2}}, [][]int{{0}}, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

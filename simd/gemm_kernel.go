@@ -25,6 +25,8 @@ type gemmKernel struct {
 	slide func(t *gemmTile)
 	// slidesPast says that slide may read up to GatherSlack elements past the last position of a tile.
 	slidesPast bool
+	// deep is the number of products of a sum from which GemmFilters is faster than Gemm; 0 says that it never is.
+	deep int
 	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
 	// halves says that multiply widens a B in half precision as it loads it.
@@ -97,6 +99,7 @@ var gemmGeneric = gemmKernel{
 	level: Generic, mr: genericTile, nr: genericTile, kc: 384, mc: 128,
 	multiply:  multiplyGeneric,
 	slide:     slideGeneric,
+	deep:      256,
 	transpose: transposeGeneric,
 	few:       fewGeneric,
 	packPanel: packPanelGeneric,

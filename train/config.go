@@ -43,8 +43,8 @@ type Config struct {
 	// the samples of the batch. ctx ends when Run returns, so that goroutines that prepare data end too.
 	Loss func(ctx context.Context, t *autograd.Tape, b *Batch) (*autograd.Tensor, error)
 
-	// Gradients computes a loss and adds its gradients to g itself, for gradients that need several passes, such as
-	// training with cached embeddings. It may reset the tape and make others. It calls [autograd.Tape.Commit] for the
+	// Gradients computes a loss and adds its gradients to g itself, for gradients that need several passes. A loss over
+	// the embeddings of a batch larger than memory needs one pass: package contrast caches within Loss. Gradients may reset the tape and make others. It calls [autograd.Tape.Commit] for the
 	// passes that update running statistics. ctx is that of Loss.
 	Gradients func(ctx context.Context, t *autograd.Tape, b *Batch, g *autograd.Gradients) (loss float64, err error)
 

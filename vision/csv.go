@@ -1,17 +1,13 @@
 package vision
 
 import (
-	"bufio"
 	"cmp"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/fovea-ml/fovea/internal/printable"
 )
@@ -22,7 +18,7 @@ type CSVOptions struct {
 	//
 	// An empty Path means the column whose values are files. If there are several or none, it is the one whose values have
 	// extensions of images. If there are several or none again, it is the first of them called path, file, filename,
-	// file_name, image, image_path, img or id.
+	// file_name, filepath, image, image_path, img or id.
 	//
 	// An empty Label means the first column called label, class, class_name, category or target, or the only other
 	// column. Without a header it is the second column, after a path in the first.
@@ -30,7 +26,9 @@ type CSVOptions struct {
 	// NoHeader says that the table has no header. A first row that holds the name of an image, or of a file that exists,
 	// is never one.
 	NoHeader bool
-	Comma    rune // between columns; 0 means a comma
+	// Comma stands between columns. 0 means a tab for a file named *.tsv and for a table whose first line has a tab and no
+	// comma, otherwise a comma.
+	Comma rune
 	// Classes are the labels that may occur, in the order of their numbers. Empty means the labels that occur, sorted as
 	// numbers if all are whole numbers, and as text otherwise.
 	Classes []string
@@ -51,12 +49,16 @@ type CSVOptions struct {
 // corrupted file gives an error from Open.
 func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 	d := &Folder{fsys: fsys, where: "table " + printable.Name(name), options: FolderOptions{Decode: o.Decode}}
-	f, _, err := openRegular(fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
+	var labels []string
+	t := table{
+		fsys: fsys, dir: path.Dir(name), noHeader: o.NoHeader, extension: o.Extension,
+		path:  column{what: "path", option: "CSVOptions.Path", name: o.Path, usual: pathColumns},
+		value: column{what: "label", option: "CSVOptions.Label", name: o.Label, usual: labelColumns, required: true},
 	}
-	defer f.Close()
-	labels, err := d.readRows(f, path.Dir(name), o)
+	err := t.read(name, o.Comma, func(file, label string) {
+		d.files = append(d.files, file)
+		labels = append(labels, label)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("vision: %s: %w", d.where, err)
 	}
@@ -85,88 +87,6 @@ func OpenCSV(fsys fs.FS, name string, o CSVOptions) (*Folder, error) {
 		return nil, fmt.Errorf("vision: %s holds the class %q alone, expected at least two: %w", d.where, d.classes[0], ErrOneClass)
 	}
 	return d, nil
-}
-
-// byteOrderMark begins the tables that spreadsheets write.
-const byteOrderMark = "\ufeff"
-
-// readRows fills d.files and returns the label of each.
-func (d *Folder) readRows(f io.Reader, dir string, o CSVOptions) (labels []string, err error) {
-	text := bufio.NewReader(f)
-	if mark, _ := text.Peek(len(byteOrderMark)); string(mark) == byteOrderMark {
-		text.Discard(len(byteOrderMark))
-	}
-	r := csv.NewReader(text)
-	r.FieldsPerRecord, r.ReuseRecord = -1, true
-	if o.Comma != 0 {
-		r.Comma = o.Comma
-	}
-	t := table{fsys: d.fsys, dir: dir, options: o}
-	add := func(row csvRow) error {
-		if n := max(t.path, t.label) + 1; len(row.cells) < n {
-			return fmt.Errorf("line %d has %d columns, expected at least %d", row.line, len(row.cells), n)
-		}
-		name, label := strings.TrimSpace(row.cells[t.path]), strings.TrimSpace(row.cells[t.label])
-		p, ok := t.file(name)
-		if !ok {
-			return fmt.Errorf("line %d: path %q, expected one that is relative to the table's folder and stays in the file system", row.line, name)
-		}
-		if label == "" {
-			return fmt.Errorf("line %d: %s has no label", row.line, printable.Name(name))
-		}
-		d.files = append(d.files, p)
-		labels = append(labels, strings.Clone(label))
-		return nil
-	}
-	const sample = 20 // rows, by whose content columns are found
-	var first []csvRow
-	for len(first) <= sample {
-		row, err := readRow(r)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		row.cells = slices.Clone(row.cells)
-		first = append(first, row)
-	}
-	if first, err = t.findColumns(first); err != nil {
-		return nil, err
-	}
-	for _, row := range first {
-		if err := add(row); err != nil {
-			return nil, err
-		}
-	}
-	for {
-		row, err := readRow(r)
-		if err == io.EOF {
-			return labels, nil
-		}
-		if err == nil {
-			err = add(row)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-// csvRow is a row of a table and the line on which it begins.
-type csvRow struct {
-	line  int
-	cells []string
-}
-
-// readRow reads a row, whose cells are valid until the next one. Its errors name the line.
-func readRow(r *csv.Reader) (csvRow, error) {
-	cells, err := r.Read()
-	if err != nil {
-		return csvRow{}, err
-	}
-	line, _ := r.FieldPos(0)
-	return csvRow{line, cells}, nil
 }
 
 // distinct returns the different labels, sorted.

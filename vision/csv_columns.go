@@ -10,19 +10,32 @@ import (
 )
 
 var (
-	pathColumns  = []string{"path", "file", "filename", "file_name", "image", "image_path", "img", "id"}
-	labelColumns = []string{"label", "class", "class_name", "category", "target"}
+	pathColumns    = []string{"path", "file", "filename", "file_name", "filepath", "image", "image_path", "img", "id"}
+	labelColumns   = []string{"label", "class", "class_name", "category", "target"}
+	captionColumns = []string{"caption", "title", "text", "comment"}
 )
 
-// table is a table whose columns are to be found.
+// table is a table of images, of which two columns are to be found: that of paths, and that of values about the images.
 type table struct {
 	fsys        fs.FS
 	dir         string // of the table in fsys
-	options     CSVOptions
-	names       []string // of the columns; their numbers, from 1, where there is no header
-	header      bool
-	first       []string // row below the header
-	path, label int      // columns
+	noHeader    bool
+	extension   string // added to each path
+	path, value column
+
+	names  []string // of the columns; their numbers, from 1, where there is no header
+	header bool
+	first  []string // row below the header
+}
+
+// column is a column to be found.
+type column struct {
+	what     string   // it holds, for errors
+	option   string   // that names it, for errors
+	name     string   // which the option gives, or ""
+	usual    []string // names
+	required bool     // in every row
+	at       int      // its place, once it is found
 }
 
 // findColumns sets the columns from the first rows of a table, and returns those rows without the header.
@@ -46,8 +59,8 @@ func (t *table) findColumns(rows []csvRow) ([]csvRow, error) {
 	}
 	t.first = rows[0].cells
 	var err error
-	if t.path, err = t.findPath(rows); err == nil {
-		t.label, err = t.findLabel()
+	if t.path.at, err = t.findPath(rows); err == nil {
+		t.value.at, err = t.findValue()
 	}
 	return rows, err
 }
@@ -55,7 +68,7 @@ func (t *table) findColumns(rows []csvRow) ([]csvRow, error) {
 // isHeader reports whether a first row names the columns: one that holds the name of an image, or of a file that exists,
 // does not.
 func (t *table) isHeader(cells []string) bool {
-	return !t.options.NoHeader && !slices.ContainsFunc(cells, func(c string) bool {
+	return !t.noHeader && !slices.ContainsFunc(cells, func(c string) bool {
 		c = strings.TrimSpace(c)
 		return isImageName(c) || t.exists(c)
 	})
@@ -63,8 +76,8 @@ func (t *table) isHeader(cells []string) bool {
 
 // findPath returns the column of paths.
 func (t *table) findPath(rows []csvRow) (int, error) {
-	if t.options.Path != "" {
-		return t.named("path", "Path", t.options.Path)
+	if t.path.name != "" {
+		return t.named(t.path)
 	}
 	var among []int // the columns that hold files, or names of images, or all
 	for _, holds := range []func(value string) bool{t.exists, t.isImage, func(string) bool { return true }} {
@@ -76,49 +89,49 @@ func (t *table) findPath(rows []csvRow) (int, error) {
 		}
 	}
 	for _, i := range among {
-		if isOneOf(t.names[i], pathColumns) && t.header {
+		if isOneOf(t.names[i], t.path.usual) && t.header {
 			return i, nil
 		}
 	}
-	if !t.header && t.options.Extension != "" {
+	if !t.header && t.extension != "" {
 		return 0, nil // each value is the name of an image then
 	}
-	return 0, t.ask("path", "Path", pathColumns)
+	return 0, t.ask(t.path)
 }
 
-// findLabel returns the column of labels.
-func (t *table) findLabel() (int, error) {
-	if t.options.Label != "" {
-		return t.named("label", "Label", t.options.Label)
+// findValue returns the column of values.
+func (t *table) findValue() (int, error) {
+	if t.value.name != "" {
+		return t.named(t.value)
 	}
 	for i, name := range t.names {
-		if i != t.path && t.header && isOneOf(name, labelColumns) {
+		if i != t.path.at && t.header && isOneOf(name, t.value.usual) {
 			return i, nil
 		}
 	}
-	if len(t.names) == 2 || len(t.names) > 2 && !t.header && t.path == 0 {
-		return 1 - t.path, nil
+	if len(t.names) == 2 || len(t.names) > 2 && !t.header && t.path.at == 0 {
+		return 1 - t.path.at, nil
 	}
-	return 0, t.ask("label", "Label", labelColumns)
+	return 0, t.ask(t.value)
 }
 
-// named returns the column that an option names.
-func (t *table) named(what, option, name string) (int, error) {
+// named returns the place of a column that an option names.
+func (t *table) named(c column) (int, error) {
 	for i, n := range t.names {
-		if strings.EqualFold(n, strings.TrimSpace(name)) {
+		if strings.EqualFold(n, strings.TrimSpace(c.name)) {
 			return i, nil
 		}
 	}
-	return 0, fmt.Errorf("no column %q for the %s, which CSVOptions.%s names, among %s", name, what, option, t.listed())
+	return 0, fmt.Errorf("no column %q for the %s, which %s names, among %s", c.name, c.what, c.option, t.listed())
 }
 
 // ask returns the error for a column that cannot be told from the others.
-func (t *table) ask(what, option string, usual []string) error {
+func (t *table) ask(c column) error {
 	if !t.header {
-		return fmt.Errorf("no column can be told to hold the %s among %s: set CSVOptions.%s to its number", what, t.listed(), option)
+		return fmt.Errorf("no column can be told to hold the %s among %s: set %s to its number", c.what, t.listed(), c.option)
 	}
-	return fmt.Errorf("no column can be told to hold the %s among %s: expected one called %s; set CSVOptions.%s for another name",
-		what, t.listed(), strings.Join(usual, ", "), option)
+	return fmt.Errorf("no column can be told to hold the %s among %s: expected one called %s; set %s for another name",
+		c.what, t.listed(), strings.Join(c.usual, ", "), c.option)
 }
 
 // listed returns the columns for messages: their names, or their numbers with the first value of each.
@@ -162,7 +175,7 @@ func (t *table) columns(rows []csvRow, holds func(value string) bool) (found []i
 
 // file returns the name of an image in the file system, and whether it is valid.
 func (t *table) file(value string) (string, bool) {
-	p := path.Join(t.dir, strings.ReplaceAll(value, `\`, "/")+t.options.Extension)
+	p := path.Join(t.dir, strings.ReplaceAll(value, `\`, "/")+t.extension)
 	return p, value != "" && !path.IsAbs(value) && fs.ValidPath(p)
 }
 
@@ -178,7 +191,7 @@ func (t *table) exists(value string) bool {
 
 // isImage reports whether a value has the extension of an image by itself.
 func (t *table) isImage(value string) bool {
-	return t.options.Extension == "" && isImageName(value) && !strings.Contains(value, "://")
+	return t.extension == "" && isImageName(value) && !strings.Contains(value, "://")
 }
 
 func isOneOf(name string, usual []string) bool {

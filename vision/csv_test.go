@@ -110,9 +110,9 @@ func TestCSVColumns(t *testing.T) {
 		"spaces of tabs": {"file\tlabel\na.png\t wren\u00a0\nb.png\trobin\n", CSVOptions{Comma: '\t'}, "in/a.png wren"},
 
 		"two that hold images": {"left,right,class\na.png,b.png,wren\nb.png,a.png,robin\n", CSVOptions{},
-			`vision: table in/t.csv: no column can be told to hold the path among "left", "right", "class": expected one called path, file, filename, file_name, image, image_path, img, id; set CSVOptions.Path for another name`},
+			`vision: table in/t.csv: no column can be told to hold the path among "left", "right", "class": expected one called path, file, filename, file_name, filepath, image, image_path, img, id; set CSVOptions.Path for another name`},
 		"none holds images": {"a,b,class\n1,2,wren\n2,3,robin\n", CSVOptions{},
-			`no column can be told to hold the path among "a", "b", "class": expected one called path, file, filename, file_name, image, image_path, img, id; set CSVOptions.Path for another name`},
+			`no column can be told to hold the path among "a", "b", "class": expected one called path, file, filename, file_name, filepath, image, image_path, img, id; set CSVOptions.Path for another name`},
 		"no label": {"file,bird,plumage\na.png,wren,1\nb.png,robin,2\n", CSVOptions{},
 			`no column can be told to hold the label among "file", "bird", "plumage": expected one called label, class, class_name, category, target; set CSVOptions.Label for another name`},
 		"no header, no label": {"7,wren,x.jpg\n8,robin,y.jpg\n", CSVOptions{NoHeader: true},

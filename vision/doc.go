@@ -67,6 +67,9 @@
 // tables of paths and labels, and [OpenIDX] for files in the MNIST format. [Split] divides one. Package vision/boxes reads
 // boxes around objects, and makes a data set of their crops.
 //
+// A [Captioned] data set has captions in place of labels, for models of images and texts: [OpenPairs] reads a table of paths
+// and captions, [OpenShards] indexes tar files in the layout of webdataset. A [Loader] puts one caption beside each image.
+//
 // Links in folders are followed, and what a class reaches twice is listed once. Named pipes and devices are never opened.
 //
 // A [Loader] prepares batches of a data set ahead of the training step, with the mechanics of package data. Their

@@ -93,3 +93,22 @@ func ExampleMix() {
 	// 0: [0.31 0.69]
 	// 1: [0.69 0.31]
 }
+
+// A table of images and captions, as open_clip reads it. An image may have several captions.
+func ExampleOpenPairs() {
+	folder := fstest.MapFS{
+		"photographs.tsv": {Data: []byte("filepath\ttitle\n1.jpg\tA cat, asleep\n1.jpg\tAn orange cat\n2.jpg\tTwo dogs\n")},
+	}
+	pairs, err := vision.OpenPairs(folder, "photographs.tsv", vision.PairOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for i := range pairs.Len() {
+		captions, err := pairs.Captions(i)
+		fmt.Printf("%s %q %v\n", pairs.Name(i), captions, err)
+	}
+	// Output:
+	// 1.jpg ["A cat, asleep" "An orange cat"] <nil>
+	// 2.jpg ["Two dogs"] <nil>
+}

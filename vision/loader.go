@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/fovea-ml/fovea/data"
 )
@@ -13,6 +14,9 @@ import (
 //
 // It is a [data.Loader] of images: the same seed gives the same batches, for any number of goroutines and wherever an
 // epoch is entered. The fields must not change while an epoch runs. Several epochs may run at once.
+//
+// Where Data is [Captioned], an image comes with one of its captions, drawn anew in each epoch. An image whose captions
+// cannot be read is treated as one that cannot be decoded.
 type Loader struct {
 	Data       Dataset
 	Preprocess Preprocess
@@ -40,6 +44,7 @@ type Batch struct {
 	Channels, Height, Width int
 	Labels                  []int             // one per image
 	Targets                 []float32         // [Len(), classes] when the loader mixes, otherwise empty
+	Captions                []string          // one per image where the data set is [Captioned], otherwise empty
 	Indices                 []int             // positions of the images in the data set
 	Skipped                 []*data.ItemError // images left out of this batch, and of empty batches before it
 }
@@ -151,12 +156,17 @@ func (l *Loader) images() *data.Loader[Batch] {
 	each := channels * height * width
 	norm := l.Preprocess.Normalizer()
 	var spare workspaces
+	captions := captioned(l.Data)
 	images := l.items()
 	images.Reset = func(b *Batch, n int) {
 		if cap(b.Pixels) < n*each {
 			b.Pixels = make([]float32, n*each)
 		}
 		b.Pixels, b.Channels, b.Height, b.Width = b.Pixels[:n*each], channels, height, width
+		b.Captions = b.Captions[:0]
+		if captions != nil {
+			b.Captions = slices.Grow(b.Captions, n)[:n]
+		}
 	}
 	images.Prepare = func(b *Batch, slot, i int, r *data.Rand) error {
 		w := spare.take()
@@ -178,7 +188,10 @@ func (l *Loader) images() *data.Loader[Batch] {
 		if l.Augment != nil && l.Augment.Erase != nil {
 			l.Augment.Erase.Apply(r, planes, height, width)
 		}
-		return nil
+		if captions != nil {
+			b.Captions[slot], err = drawCaption(captions, i, r)
+		}
+		return err
 	}
 	images.Finish = func(b *data.Batch[Batch], slots []int, r *data.Rand) {
 		v := &b.Value
@@ -186,10 +199,16 @@ func (l *Loader) images() *data.Loader[Batch] {
 		for to, slot := range slots {
 			if to < slot { // a skipped image left a gap
 				copy(v.Pixels[to*each:][:each], v.Pixels[slot*each:])
+				if captions != nil {
+					v.Captions[to] = v.Captions[slot]
+				}
 			}
 			v.Labels = append(v.Labels, l.Data.Label(b.Items[to]))
 		}
 		v.Pixels = v.Pixels[:len(slots)*each]
+		if captions != nil {
+			v.Captions = v.Captions[:len(slots)]
+		}
 		if l.Mix != nil {
 			l.Mix.Apply(r, v, len(l.Data.Classes()))
 		}

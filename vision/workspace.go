@@ -61,6 +61,10 @@ func (w *workspace) open(d Dataset, i int) (*Image, error) {
 		return w.open(d.Of, d.Indices[i])
 	case *Folder:
 		return w.decodeFile(d.fsys, d.files[i], d.options.Decode)
+	case *Pairs:
+		return w.open(&d.images, i)
+	case *Shards:
+		return w.decodeShard(d, i)
 	}
 	return d.Open(i)
 }
