@@ -22,7 +22,7 @@ const module = "github.com/fovea-ml/fovea"
 var layers = [][]string{
 	{"internal/atomicfile", "internal/filelock", "internal/peak", "internal/printable", "internal/smallfile", "internal/strictjson"},
 	{"simd/internal/asm", "simd/internal/coeff"},
-	{"simd/internal/depthgen", "simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
+	{"simd/internal/depthgen", "simd/internal/dotgen", "simd/internal/exact", "simd/internal/gemmgen", "simd/internal/portable", "simd/internal/resizegen", "simd/internal/vecgen"},
 	{"simd"},
 	{"simd/internal/levels"}, // it prints the levels
 	{"autograd"},
@@ -30,6 +30,7 @@ var layers = [][]string{
 	{"checkpoint"},
 	{"data"},
 	{"metrics"},
+	{"index"},
 	{"probe"},
 	{"vision/internal/jpeg"},
 	{"vision"},
@@ -47,9 +48,9 @@ var layers = [][]string{
 	{"models/internal/boxes", "models/internal/config"}, // checks and sizes
 	{"models/internal/tower"},
 	{"models/internal/..."},
-	{"models/internal/timm"},     // it compares arguments with the tower's sizes
-	{"models/internal/template"}, // a model package to copy
-	{"models/vit"},
+	{"models/internal/timm"},      // it compares arguments with the tower's sizes
+	{"models/internal/template"},  // a model package to copy
+	{"models/bert", "models/vit"}, // the towers
 	{"models/mae", "models/clip"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve"},

@@ -11,16 +11,11 @@ func (g *convShape) slides() bool {
 		return false
 	}
 	if g.pointwise() {
-		return g.list == nil && g.ci >= deep && fillsLanes(g.co) && g.positions() >= fullRow
+		return g.list == nil && simd.FiltersPay(g.ci) && fillsLanes(g.co) && g.positions() >= fullRow
 	}
 	s := g.sliding()
 	return s.slides()
 }
-
-// deep is the number of channels from which a 1×1 convolution is at least as fast with packed filters as it is as a plain product.
-// Its tiles are transposed at the end. On one core of a Zen 4 the rates of 128 channels are 94 and 101 GFLOP/s, of 256
-// channels 96 and 96, of 2,048 channels 106 and 83.
-const deep = 256
 
 // fullRow is the number of positions of a tile that use the processor well.
 const fullRow = 4
@@ -29,7 +24,7 @@ const fullRow = 4
 // lane.
 func fillsLanes(filters int) bool {
 	const lanes = 16
-	return filters >= fewFilters && 8*filters >= 7*roundUp(filters, lanes)
+	return filters >= simd.FewRows && 8*filters >= 7*roundUp(filters, lanes)
 }
 
 // slides reports whether packed filters are faster than panels of positions. The choice depends on shapes alone.
@@ -62,8 +57,15 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 			p.images--
 		}
 	}
-	rows := s.y.out
-	for (p.lay(s) > stripPlanes || p.sums > sharedMost) && rows > 1 && p.images == 1 {
+	rows, most := s.y.out, stripPlanes
+	if s.co*s.ci*len(s.y.taps)*len(s.x.taps) <= simd.NearWeights {
+		most /= 2 // the pixels of the next strip are fetched meanwhile
+	}
+	if size := p.lay(s); size > most && p.images == 1 {
+		rows = max(1, rows*most/size)
+		p.strip = rows * s.x.out
+	}
+	for (p.lay(s) > most || p.sums > sharedMost) && rows > 1 && p.images == 1 {
 		rows--
 		p.strip = rows * s.x.out
 	}

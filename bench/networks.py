@@ -46,15 +46,37 @@ def network(case):
         return nn.LSTM(size, size), (torch.randn(steps, batch, size),)
     if name == "text":
         return text(args[0], int(args[1]))
+    if name == "clip":
+        return clip(args[0], int(args[1]))
     raise ValueError(f"unknown network {case}")
 
 
-def text(name, batch):
-    from transformers import BertConfig, BertModel, CLIPTextConfig, CLIPTextModel
+def clip(tower, batch):
+    """A tower of CLIP B/32 with its projection. Texts fill all 77 places."""
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection
 
-    if name == "clip":
-        tokens, module = 77, CLIPTextModel(CLIPTextConfig())
-    elif name == "minilm":
+    if tower == "image":
+        return Only(CLIPVisionModelWithProjection(CLIPVisionConfig()), "image_embeds"), (torch.randn(batch, 3, 224, 224),)
+    ids = torch.arange(batch * 77).reshape(batch, 77) + 1000
+    ids[:, -1] = 49407
+    return Only(CLIPTextModelWithProjection(CLIPTextConfig()), "text_embeds"), (ids,)
+
+
+class Only(nn.Module):
+    """One output, as a tensor."""
+
+    def __init__(self, module, name):
+        super().__init__()
+        self.module, self.name = module, name
+
+    def forward(self, x):
+        return getattr(self.module(x), self.name)
+
+
+def text(name, batch):
+    from transformers import BertConfig, BertModel
+
+    if name == "minilm":
         c = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
         tokens, module = 64, BertModel(c, add_pooling_layer=False)
     else:

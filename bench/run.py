@@ -43,7 +43,8 @@ KINDS = {
     "net": ["fastestdet", "r50fpn"],
     "resnet": ["resnet18:8"],
     "lstm": ["lstm:1024:64:1"],
-    "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8", "text:clip:1", "text:clip:10"],
+    "clip": ["clip:image:1", "clip:image:32", "clip:text:1", "clip:text:10"],
+    "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8"],
 }
 
 
@@ -74,7 +75,7 @@ def engines(case):
         return ["torch"]
     if kind == "resnet18":
         return ["torch", "channels-last"]
-    if kind in ("gemmpacked", "lstm", "text"):
+    if kind in ("gemmpacked", "lstm", "text") or case.startswith("clip:text"):
         return ["torch", "onnxruntime", "openvino"]
     return ["torch", "channels-last", "onnxruntime", "openvino"]
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"unicode/utf8"
 	"unsafe"
@@ -11,20 +12,24 @@ import (
 	"github.com/chewxy/math32"
 )
 
-// An Entry is one tensor to be written. It holds Floats or, when those are nil, Ints, in row-major order. Or it is a
-// tensor of another file, as [Tensor.Entry] returns it.
+// An Entry is one tensor to be written. It holds Floats, Ints or Raw, the first that is not nil, in row-major order. Or
+// it is a tensor of another file, as [Tensor.Entry] returns it.
 type Entry struct {
 	Name   string
 	Shape  []int // empty for a scalar
 	Floats []float32
 	Ints   []int64
 
+	// Raw yields the bytes of the file, as [Tensor.Bytes] returns them, in pieces of any length: for types that Floats
+	// and Ints do not hold as they are, and for tensors put together from others. DType must be set.
+	Raw iter.Seq[[]byte]
+
 	// DType is the type in the file: a floating-point type for Floats, by default that of the WriteOptions; an integer
 	// type or BOOL for Ints, by default I64. Floats are rounded to the type. A number beyond its range is an error.
 	DType DType
 
 	lazy func() []float32 // instead of Floats: called when the entry is written
-	from *Tensor          // instead of Floats and Ints
+	from *Tensor          // instead of Floats, Ints and Raw
 }
 
 // Entry returns the tensor as an entry to be written, under its name and in its type: the same bytes, whatever the
@@ -84,6 +89,11 @@ func items(entries []Entry, opts WriteOptions) ([]item, error) {
 // isInts reports whether the entry holds Ints.
 func (e *Entry) isInts() bool { return e.lazy == nil && e.Floats == nil && e.Ints != nil }
 
+// isRaw reports whether the entry holds Raw.
+func (e *Entry) isRaw() bool {
+	return e.from == nil && e.lazy == nil && e.Floats == nil && e.Ints == nil && e.Raw != nil
+}
+
 // as returns the type in which the entry is stored.
 func (e *Entry) as(floats DType) (DType, error) {
 	switch {
@@ -93,6 +103,11 @@ func (e *Entry) as(floats DType) (DType, error) {
 			return e.DType, nil
 		}
 		return Invalid, fmt.Errorf("tensor %q: %s cannot be stored as %s", e.Name, own, e.DType)
+	case e.isRaw():
+		if e.DType.Size() == 0 {
+			return Invalid, fmt.Errorf("tensor %q: expected a type for raw bytes, found %s", e.Name, e.DType)
+		}
+		return e.DType, nil
 	case e.isInts():
 		if e.DType == Invalid {
 			return I64, nil
@@ -127,8 +142,8 @@ func (e *Entry) elements() (int, error) {
 	switch {
 	case e.from != nil:
 		have = e.from.Len()
-	case e.lazy != nil:
-		have = n
+	case e.lazy != nil, e.isRaw():
+		have = n // the bytes are counted as they are written
 	case e.isInts():
 		have = len(e.Ints)
 	}
@@ -162,6 +177,9 @@ func (s *stream) tell(n int) error {
 
 // put writes one item.
 func (s *stream) put(it item) error {
+	if it.isRaw() {
+		return s.putRaw(it)
+	}
 	floats := it.Floats
 	if it.lazy != nil {
 		if floats = it.lazy(); len(floats) != it.n {
@@ -183,6 +201,26 @@ func (s *stream) put(it item) error {
 		if err := s.tell(len(b)); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// putRaw writes an item's raw bytes and counts them.
+func (s *stream) putRaw(it item) error {
+	found := 0
+	for b := range it.Raw {
+		if found += len(b); found > it.size() {
+			break
+		}
+		if _, err := s.w.Write(b); err != nil {
+			return err
+		}
+		if err := s.tell(len(b)); err != nil {
+			return err
+		}
+	}
+	if found != it.size() {
+		return fmt.Errorf("tensor %q: expected %d raw bytes for shape %v of %s, found %d", it.Name, it.size(), it.Shape, it.as, found)
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"iter"
 	"math"
 	"path/filepath"
 	"slices"
@@ -40,6 +42,27 @@ func TestOwnTypes(t *testing.T) {
 	}
 	if out := python(t, "same", original, path); out != "equal" {
 		t.Error(out)
+	}
+}
+
+// TestRaw writes bytes in pieces, and refuses too few, too many and those without a type.
+func TestRaw(t *testing.T) {
+	want := []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	pieces := func(b []byte, n int) iter.Seq[[]byte] { return slices.Chunk(b, n) }
+	for _, d := range []DType{I8, F16, F32, F8E4M3} {
+		f := encoded(t, []Entry{{Name: "x", Shape: []int{len(want) / d.Size()}, Raw: pieces(want, 5), DType: d}}, WriteOptions{})
+		if x, _ := f.Tensor("x"); x.DType != d || !bytes.Equal(x.Bytes(), want) {
+			t.Errorf("%s: found %s %v", d, x.DType, x.Bytes())
+		}
+	}
+	for message, e := range map[string]Entry{
+		"expected 12 raw bytes for shape [6] of F16, found 11": {Shape: []int{6}, Raw: pieces(want[:11], 4), DType: F16},
+		"expected 8 raw bytes for shape [4] of F16, found 12":  {Shape: []int{4}, Raw: pieces(want, 12), DType: F16},
+		"expected a type for raw bytes, found":                 {Shape: []int{12}, Raw: pieces(want, 5)},
+	} {
+		if err := Encode(io.Discard, []Entry{e}, WriteOptions{}); err == nil || !strings.Contains(err.Error(), message) {
+			t.Errorf("found error %v, expected %q", err, message)
+		}
 	}
 }
 

@@ -29,7 +29,8 @@
 //   - Weight and Bias have the layout of nn.Linear, so that the head of a network can begin with them.
 //   - [FitLogisticSoft] learns from probabilities, and LogisticOptions.Weights weights samples: for distillation and
 //     self-training.
-//   - [ChooseC] chooses the penalty by cross-validation on the training samples. Test samples must play no part in it.
+//   - [ChooseC] chooses the penalty by cross-validation on the training samples, and [SearchC] by other samples, as CLIP's
+//     linear probe does. Test samples must play no part in it.
 //
 // # Nearest neighbors
 //

@@ -58,7 +58,8 @@
 //   - internal/vecgen holds them as programs of vector operations and writes the assembly of the vector
 //     kernels.
 //
-// internal/gemmgen writes the assembly of the matrix products. internal/depthgen writes the
+// internal/gemmgen writes the assembly of the matrix products, internal/dotgen that of [RowDots] and its forms for
+// float16 and int8. internal/depthgen writes the
 // kernels of depthwise convolutions with filters of 3×3, 5×5 and 7×7 at strides 1 and 2; other filters go row by
 // row, through the vector kernels. [Pow] and [TopK] are plain Go on every level. Resampling of 8-bit samples ([ResizeRows],
 // [ResizeColumns]) is integer arithmetic, exact in any order; internal/resizegen writes its kernels.

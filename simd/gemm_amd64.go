@@ -91,6 +91,7 @@ var gemmAVX512 = gemmKernel{
 	rows:      true,
 	multiply:  multiply512,
 	slide:     slide512,
+	deep:      kBlock + 1,
 	transpose: transpose512,
 	halves:    true,
 	ahead:     ahead512,

@@ -10,6 +10,7 @@ var gemmNEON = gemmKernel{
 	level: NEON, mr: rowsNEON, nr: colsNEON, kc: 384, mc: 256,
 	multiply:   multiplyNEON,
 	slide:      slidesNEON,
+	deep:       256,
 	slidesPast: true,
 	transpose:  transposeNEON,
 	halves:     true,

@@ -25,6 +25,8 @@ type gemmKernel struct {
 	slide func(t *gemmTile)
 	// slidesPast says that slide may read up to GatherSlack elements past the last position of a tile.
 	slidesPast bool
+	// deep is the number of products of a sum from which GemmFilters is faster than Gemm; 0 says that it never is.
+	deep int
 	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
 	// halves says that multiply widens a B in half precision as it loads it.
@@ -83,6 +85,8 @@ type gemmTile struct {
 	spots  *tileSpot      // for slide: where each tile is
 	bias   unsafe.Pointer // for window: added to the rows of C at the end, unless nil
 	relu   int            // for window: 1 applies ReLU at the end
+	out    uintptr        // for slide: where the sums will be transposed to, to prefetch; 0: no prefetch
+	ldout  int            // bytes from one row there to the next
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 
@@ -97,6 +101,7 @@ var gemmGeneric = gemmKernel{
 	level: Generic, mr: genericTile, nr: genericTile, kc: 384, mc: 128,
 	multiply:  multiplyGeneric,
 	slide:     slideGeneric,
+	deep:      256,
 	transpose: transposeGeneric,
 	few:       fewGeneric,
 	packPanel: packPanelGeneric,

@@ -36,6 +36,10 @@ func TestShortOperands(t *testing.T) {
 		{"CopyRows: expected a step of at least 1, found 0", func() { CopyRows(long, 8, long, 8, 1, 8, 0) }},
 		{"Spread: dst has 8 elements, need 9", func() { Spread(long, long[:5], 2, false) }},
 		{"Spread: expected a step of at least 1, found 0", func() { Spread(long, long[:1], 0, true) }},
+		{"RowDots: expected a stride of at least 8, found 7", func() { RowDots(long, long, long, 7) }},
+		{"RowDots: rows has 15 elements, too few for 2 rows of 8 at stride 8", func() { RowDots(long[:2], long, make([]float32, 15), 8) }},
+		{"RowDotsF16: rows has 7 elements, too few for 1 rows of 8 at stride 8", func() { RowDotsF16(long[:1], long, halves, 8) }},
+		{"RowDotsInt8: scales has 1 elements, need 2", func() { RowDotsInt8(long[:2], nil, nil, 0, long[:1]) }},
 		{"too few", func() { ColumnSumsAdd(long, long, math.MaxInt/2, 2, math.MaxInt/2) }},
 	} {
 		func() {

@@ -52,6 +52,7 @@ type folder struct {
 	last      bool            // the post-processor of the class replaces that of the file
 	json      json.RawMessage // post-processor of the file, nil for none
 	charsmap  string          // of the file, in base64
+	unknownID *int            // of the SentencePiece model, nil for none
 	respecial bool            // the special tokens are added again at the end
 }
 
@@ -160,6 +161,9 @@ func (f *folder) name(token string) string {
 // finish does what the constructor of TokenizersBackend does (tokenization_utils_tokenizers.py): it adds tokens, and sets the
 // post-processor where the class sets none.
 func (f *folder) finish() error {
+	if f.code != nil {
+		return f.readConfig()
+	}
 	explicit := false
 	if f.tokenizer == nil {
 		_, bos := f.fields["add_bos_token"]

@@ -40,7 +40,8 @@ type Padding struct {
 const maxPadded = 1 << 22
 
 // truncate cuts one text or a pair to t.Max less the special tokens that are to be added.
-func truncate(parts []*part, t *Truncation, added int) error {
+// share divides it between the texts of a pair.
+func truncate(parts []*part, t *Truncation, added int, share func(first, second, most int) []int) error {
 	most := t.Max - added
 	if t.Max < 0 || most < 0 {
 		return fmt.Errorf("truncation: expected a maximum of at least %d, the number of special tokens, found %d", added, t.Max)
@@ -84,8 +85,8 @@ func truncate(parts []*part, t *Truncation, added int) error {
 	return checkWindows(parts)
 }
 
-// share divides a maximum between two texts: the shorter keeps its tokens where they fit, otherwise both have half.
-func share(first, second, most int) []int {
+// shareFast divides a maximum between two texts: the shorter keeps its tokens where they fit, otherwise both have half.
+func shareFast(first, second, most int) []int {
 	short := min(first, second)
 	long := short
 	if short <= most {
@@ -99,6 +100,19 @@ func share(first, second, most int) []int {
 		return []int{long, short}
 	}
 	return []int{short, long}
+}
+
+// shareInCode does it as classes in Python do: it takes tokens off the longer until both are alike, then off both
+// (truncate_sequences in tokenization_python.py).
+func shareInCode(first, second, most int) []int {
+	excess := first + second - most
+	longer := min(max(first-second, second-first), excess)
+	half := (excess - longer) / 2
+	other := excess - longer - half
+	if first > second {
+		return []int{max(first-longer-half, 0), max(second-other, 0)}
+	}
+	return []int{max(first-half, 0), max(second-longer-other, 0)}
 }
 
 // truncate returns the first window of at most n tokens, with the other windows.

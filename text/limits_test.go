@@ -62,7 +62,7 @@ func TestTruncate(t *testing.T) {
 			parts = append(parts, letters(text, i))
 		}
 		got := ""
-		if err := truncate(parts, &c.t, c.added); err != nil {
+		if err := truncate(parts, &c.t, c.added, shareFast); err != nil {
 			got = err.Error()
 		} else {
 			got = show(join(parts))

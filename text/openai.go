@@ -5,17 +5,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"golang.org/x/text/cases"
-	"golang.org/x/text/language"
 )
 
 // cleanOpenAI is basic_clean and whitespace_clean of OpenAI's CLIP (simple_tokenizer.py), without ftfy, and lower case.
 func cleanOpenAI(text string) string {
 	text, _ = repair(text)
 	text = unescape(unescape(text))
-	text = strings.Join(strings.FieldsFunc(text, pythonSpace), " ")
-	return cases.Lower(language.Und).String(text)
+	return pythonLower(strings.Join(strings.FieldsFunc(text, pythonSpace), " "))
 }
 
 // numbered are the HTML entities that give a code point by its number, and beginnings of such entities.

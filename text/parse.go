@@ -52,6 +52,7 @@ type builder struct {
 	truncation *Truncation
 	padding    *Padding
 	config     config
+	code       *siglip // in the place of the components, nil for none
 	// late makes the post-processor when the ids of its tokens are known. It is nil where processor has it.
 	late func(id func(string) (int, error)) (json.RawMessage, error)
 }
@@ -123,6 +124,9 @@ func (b *builder) build() (*Tokenizer, error) {
 		}
 	}
 	t.added.build()
+	if b.code != nil {
+		return t, b.code.attach(t)
+	}
 	if b.late != nil {
 		if t.raw.processor, err = b.late(t.mustID); err != nil {
 			return nil, err

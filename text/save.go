@@ -3,12 +3,17 @@ package text
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 )
 
-// MarshalJSON returns a tokenizer.json, which tokenizers loads to equal ids.
+// MarshalJSON returns a tokenizer.json, which tokenizers loads to equal ids. Rules that no tokenizer.json can hold are an error: those
+// of OpenAI's code, and of the class SiglipTokenizer.
 func (t *Tokenizer) MarshalJSON() ([]byte, error) {
+	if t.config.openAI {
+		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP")
+	}
 	m, err := t.model.MarshalJSON()
 	if err != nil {
 		return nil, err

@@ -17,7 +17,9 @@ type pieceModel struct {
 	bosName     string
 	eosName     string
 	fallback    bool
+	surface     string // of the unknown piece in decoded text
 	charsmap    []byte
+	changes     bool // decoded text is changed
 	dummy       bool // a space is put before the text
 	squeeze     bool // repeated white space is one space
 	escape      bool // spaces become ▁
@@ -39,7 +41,7 @@ const (
 
 // parsePieces reads the protobuf of a SentencePiece model. Fields that do not choose ids are skipped.
 func parsePieces(data []byte) (*pieceModel, error) {
-	m := &pieceModel{kind: 1, bos: 1, eos: 2, unknownName: "<unk>", bosName: "<s>", eosName: "</s>", dummy: true, squeeze: true, escape: true}
+	m := &pieceModel{kind: 1, bos: 1, eos: 2, surface: " ⁇ ", unknownName: "<unk>", bosName: "<s>", eosName: "</s>", dummy: true, squeeze: true, escape: true}
 	err := eachField(data, func(n int, v protoValue) error {
 		switch n {
 		case 1:
@@ -65,6 +67,13 @@ func parsePieces(data []byte) (*pieceModel, error) {
 		case 3:
 			if err := v.message(m.normalizer); err != nil {
 				return fmt.Errorf("normalizer_spec: %w", err)
+			}
+		case 5:
+			if err := v.message(func(n int, v protoValue) error {
+				m.changes = m.changes || n == 2 && len(v.bytes) > 0
+				return nil
+			}); err != nil {
+				return fmt.Errorf("denormalizer_spec: %w", err)
 			}
 		}
 		return nil
@@ -92,6 +101,8 @@ func (m *pieceModel) trainer(n int, v protoValue) (err error) {
 		m.bos, err = v.number()
 	case 42:
 		m.eos, err = v.number()
+	case 44:
+		m.surface, err = v.text()
 	case 45:
 		m.unknownName, err = v.text()
 	case 46:

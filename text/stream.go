@@ -2,7 +2,6 @@ package text
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -182,6 +181,3 @@ func (s *trimStage) push(text string) {
 	}
 }
 func (s *trimStage) flush() { s.out.flush() }
-
-// pythonSpace is str.isspace of Python.
-func pythonSpace(r rune) bool { return r >= 0x1C && r <= 0x1F || unicode.IsSpace(r) }

@@ -18,6 +18,7 @@ type Tokenizer struct {
 	splitter   split.Splitter
 	model      model.Model
 	processor  processor
+	code       *siglip   // in the place of the normalizer and the splitter, nil for most
 	decoders   []decoder // nil: tokens are joined with spaces
 	added      *vocabulary
 	truncation *Truncation
@@ -98,7 +99,11 @@ func (t *Tokenizer) encodeWith(w *work, in Input, o Options) (*Encoding, error) 
 		if t.processor != nil && !o.NoSpecial {
 			added = t.processor.added(len(parts))
 		}
-		if err := truncate(parts, o.Truncation, added); err != nil {
+		share := shareFast
+		if t.code != nil {
+			share = shareInCode
+		}
+		if err := truncate(parts, o.Truncation, added, share); err != nil {
 			return nil, err
 		}
 	}
@@ -200,7 +205,13 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		if p.source.words {
 			word = j
 		}
-		if err := t.appendText(w, p, text, word, o.PlainSpecial || t.config.plain); err != nil {
+		plain := o.PlainSpecial || t.config.plain
+		if t.code != nil {
+			err = t.code.appendText(t.added, w, p, text, word, plain)
+		} else {
+			err = t.appendText(w, p, text, word, plain)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -67,6 +67,8 @@ func newCase(words []string) (func(), error) {
 		return trainResNet(workers, number(0)), nil
 	case "lstm":
 		return lstm(workers, number(0), number(1), number(2)), nil
+	case "clip":
+		return clipTower(workers, args[0], number(1))
 	case "text":
 		return text(workers, args[0], number(1))
 	}

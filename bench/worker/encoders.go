@@ -11,15 +11,13 @@ import (
 type textEncoder struct {
 	Words     *autograd.Parameter // [vocabulary, width]
 	Positions *autograd.Parameter // [tokens, width]
-	Norm      *nn.LayerNorm       // before the blocks in BERT, after them in CLIP
+	Norm      *nn.LayerNorm       // before the blocks
 	Blocks    nn.Stack
 
-	causal bool
 	tokens int
 }
 
-// newTextEncoder returns the graph of a model: minilm (MiniLM-L6 at 64 tokens), bert (BERT-base at 128) or clip (the
-// text tower of CLIP B/32 at 77).
+// newTextEncoder returns the graph of a model: minilm (MiniLM-L6 at 64 tokens) or bert (BERT-base at 128).
 func newTextEncoder(name string) (*textEncoder, error) {
 	var e textEncoder
 	var layers, vocabulary int
@@ -31,9 +29,6 @@ func newTextEncoder(name string) (*textEncoder, error) {
 	case "bert":
 		c.Width, c.Heads, c.PostNorm, c.Act, c.Eps = 768, 12, true, autograd.ActGelu, 1e-12
 		layers, vocabulary, e.tokens = 12, 30522, 128
-	case "clip":
-		c.Width, c.Heads, c.Act, c.Eps = 512, 8, autograd.ActQuickGelu, 1e-5
-		layers, vocabulary, e.tokens, e.causal = 12, 49408, 77, true
 	default:
 		return nil, fmt.Errorf("unknown encoder %q", name)
 	}
@@ -46,13 +41,6 @@ func newTextEncoder(name string) (*textEncoder, error) {
 // Forward takes batch·tokens ids and returns [batch, tokens, width].
 func (e *textEncoder) Forward(t *autograd.Tape, ids []int, batch int) *autograd.Tensor {
 	x := t.Embedding(e.Words, ids, batch, e.tokens)
-	x = autograd.Add(x, e.Positions)
-	if !e.causal {
-		x = e.Norm.Forward(x)
-	}
-	x = e.Blocks.Forward(x, nn.AttentionInput{Causal: e.causal})
-	if e.causal {
-		x = e.Norm.Forward(x)
-	}
-	return x
+	x = e.Norm.Forward(autograd.Add(x, e.Positions))
+	return e.Blocks.Forward(x, nn.AttentionInput{})
 }

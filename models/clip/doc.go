@@ -17,6 +17,15 @@
 // scales similarities as the model was trained. [Model.Classifier] encodes the texts of labels once and then labels any
 // number of images. [ImageNetTemplates] are the prompts of OpenAI's evaluation.
 //
+// [Model.HeatMaps] shows which patches of an image speak for a text.
+//
+// # A few labeled images
+//
+// [Model.Features] encodes a data set once. [Features.Linear] fits a linear classifier to it, and [Classifier.TipAdapter] adds
+// its images to a zero-shot classifier. Both take seconds, and choose their strengths by validation images.
+//
+// # Decoding and concurrency
+//
 // Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Any number of goroutines may
 // use one model at once. A call only reads the model and has its own tape, whose memory is reused. Model.Workers sets how
 // many cores a call takes.

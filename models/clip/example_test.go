@@ -62,3 +62,34 @@ func ExampleNew() {
 	fmt.Println(nn.Count(model))
 	// Output: 38634497
 }
+
+// The images of a data set are encoded once. A few-shot adapter learns from them in seconds.
+func ExampleClassifier_TipAdapter() {
+	ctx := context.Background()
+	model, err := clip.Open("testdata/tiny", clip.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	shades := &vision.Memory{ClassNames: []string{"dark", "bright"}}
+	for i := range 20 {
+		img := vision.NewImage(20, 20, 3)
+		for k := range img.Pix {
+			img.Pix[k] = uint8(200*(i%2) + i + k%30)
+		}
+		shades.Images, shades.Labels = append(shades.Images, img), append(shades.Labels, i%2)
+	}
+	features, err := model.Features(ctx, shades, clip.FeatureOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	classifier, err := model.Classifier(ctx, features.Classes, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	adapted, err := classifier.TipAdapter(ctx, features, clip.TipAdapterOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(adapted.Accuracy, adapted.Predict(features.Embeddings[1])[0].Top[0].Label)
+	// Output: 1 bright
+}

@@ -68,8 +68,13 @@ func ReadConfig[C any, P interface {
 	*C
 	Configuration
 }](fsys fs.FS, name string, family Family, defaults C) (C, error) {
-	c := defaults
+	c, pkg := defaults, family.Package
 	data, err := smallfile.Read(fsys, name)
+	if err == nil {
+		if family, err = family.of(data); err != nil {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+	}
 	if err == nil {
 		err = family.checkModelType(name, data)
 	}
@@ -77,7 +82,7 @@ func ReadConfig[C any, P interface {
 		err = configure(name, data, family.Fields, P(&c))
 	}
 	if err != nil {
-		return *new(C), fmt.Errorf("%s: %w", family.Package, err)
+		return *new(C), fmt.Errorf("%s: %w", pkg, err)
 	}
 	return c, nil
 }

@@ -60,6 +60,17 @@ type Family struct {
 	Images bool
 	// OpenCLIP says that open_clip has models of the family.
 	OpenCLIP bool
+	// Of, if not nil, returns the family of the model that a config.json describes, for a package that loads several
+	// types of models, or whose names of tensors depend on the head. It is called with a valid JSON object.
+	Of func(config []byte) (Family, error)
+}
+
+// of returns the family of the model that a config.json describes.
+func (y Family) of(config []byte) (Family, error) {
+	if y.Of == nil {
+		return y, nil
+	}
+	return y.Of(config)
 }
 
 // Trace is a part of a tensor's name, and the unsupported feature that it reveals.
@@ -154,6 +165,10 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		return nil, err
 	}
 	if f.Form == HuggingFace { // the wrong type is more telling than missing weights
+		if family, err = family.of(f.Config); err != nil {
+			return nil, fmt.Errorf("%s: %w", ConfigName, err)
+		}
+		f.family = family
 		if err := family.checkModelType(ConfigName, f.Config); err != nil {
 			return nil, err
 		}

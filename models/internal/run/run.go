@@ -4,8 +4,8 @@
 //	logits, err := run.Rows(ctx, m.runner, m.Workers, images, in, m.Forward) // a row for each image
 //
 // What every task of every model needs stands here once: the tape, its memory, batches, the context, and the errors
-// that name an input by its position. [Over] serves inputs of any type. [Images] prepares images first, and [Rows] also
-// collects a row of values for each.
+// that name an input by its position. [Over] serves inputs of any type, and [OverSizes] those of different sizes. [Images]
+// prepares images first, and [Rows] also collects a row of values for each.
 package run
 
 import (
@@ -35,15 +35,26 @@ func New() *Runner { return &Runner{arenas: autograd.Arenas{Keep: 4}} }
 // ctx ends it between segments and batches. The error is the context's, an *autograd.ShapeError that pass panicked
 // with, or the one that pass returned. Other panics continue; the tape's memory is given back in every case.
 func Over[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []T, pass func(t *autograd.Tape, some []T, first int) error) error {
+	return OverSizes(ctx, r, w, inputs, func(T) int { return 1 }, Batch, pass)
+}
+
+// OverSizes is [Over] for inputs of different sizes, such as texts in tokens: as many run at once as have at most the total
+// size most, or one that is larger.
+func OverSizes[T any](ctx context.Context, r *Runner, w *simd.Workers, inputs []T, size func(T) int, most int, pass func(t *autograd.Tape, some []T, first int) error) error {
 	arena := r.arenas.Get()
 	defer r.arenas.Put(arena)
 	tape := autograd.NewTape(autograd.Options{Workers: w, Arena: arena, Context: ctx})
-	first := 0
-	for some := range slices.Chunk(inputs, Batch) {
+	for first := 0; first < len(inputs); {
+		end, total := first+1, size(inputs[first])
+		for end < len(inputs) && total+size(inputs[end]) <= most {
+			total += size(inputs[end])
+			end++
+		}
+		some := inputs[first:end]
 		if err := tape.Try(func() error { return pass(tape, some, first) }); err != nil {
 			return err
 		}
-		first += len(some)
+		first = end
 	}
 	return nil
 }

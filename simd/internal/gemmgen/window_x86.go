@@ -40,11 +40,16 @@ func (s *tileSet) openWindow(a *asm.Text, h, vectors int) {
 // lineBytes is the size of a cache line.
 const lineBytes = 64
 
-// windowLoop goes along CX of k, four steps at a time, then one. step gets the address of row k of B.
-func windowLoop(a *asm.Text, h int, step func(u int, at string)) {
+// windowLoop goes along CX of k, four steps at a time, then one. step gets the address of row k of B, of which it uses
+// the given number of bytes. The pixels of the next tile are fetched: each row of B lies in a page of its own, too many for
+// the processor to foresee.
+func windowLoop(a *asm.Text, h, bytes int, step func(u int, at string)) {
 	offset := [...]string{"R8", "R15", "SI", "R8"}
 	one := func(u int) {
 		a.Op("MOVQ %d(R13), %s", 8*u, offset[u])
+		for at := 0; at < bytes; at += lineBytes {
+			a.Op("PREFETCHT1 %d(R11)(%s*4)", bytes+at, offset[u])
+		}
 		step(u, fmt.Sprintf("(R11)(%s*4)", offset[u]))
 	}
 	a.Op("SUBQ $4, CX")
@@ -98,7 +103,7 @@ func window512(a *asm.Text, h, vectors int) {
 		}
 	}
 	each(func(_, _, z int) { a.Op("VPXORD Z%d, Z%[1]d, Z%[1]d", z) })
-	windowLoop(a, h, func(u int, at string) {
+	windowLoop(a, h, 4*s.lanes*vectors, func(u int, at string) {
 		for v := range vectors {
 			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Z", 28+v))
 		}
@@ -156,7 +161,7 @@ func window256(a *asm.Text, h, vectors int) {
 		}
 	}
 	each(func(_, _, y int) { a.Op("VXORPS Y%d, Y%[1]d, Y%[1]d", y) })
-	windowLoop(a, h, func(u int, at string) {
+	windowLoop(a, h, 4*s.lanes*vectors, func(u int, at string) {
 		for v := range vectors {
 			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Y", 12+v))
 		}

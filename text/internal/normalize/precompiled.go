@@ -11,11 +11,16 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
-// A precompiled replaces characters and short graphemes by the rules of a SentencePiece model. Its charsmap is the length in bytes
-// of a double array, the double array (darts-clone: uint32, little endian), and the replacements, each of which ends at a NUL.
-type precompiled struct {
+// A Charsmap has the rules of a SentencePiece model for replacing characters. It is the length in bytes of a double array, the
+// double array (darts-clone: uint32, little endian), and the replacements, each of which ends at a NUL.
+type Charsmap struct {
 	units []uint32
 	texts string
+}
+
+// A precompiled replaces characters and short graphemes by the rules of a charsmap.
+type precompiled struct {
+	*Charsmap
 	ascii [128]bool // a rule begins with this character
 }
 
@@ -36,6 +41,19 @@ func parsePrecompiled(f *fields, _ int) Normalizer {
 }
 
 func newPrecompiled(charsmap []byte) (*precompiled, error) {
+	m, err := NewCharsmap(charsmap)
+	if err != nil {
+		return nil, err
+	}
+	n := &precompiled{Charsmap: m}
+	for c := range n.ascii {
+		_, n.ascii[c] = n.find(string(rune(c)))
+	}
+	return n, nil
+}
+
+// NewCharsmap reads the charsmap of a SentencePiece model.
+func NewCharsmap(charsmap []byte) (*Charsmap, error) {
 	if len(charsmap) < 4 {
 		return nil, fmt.Errorf("expected at least 4 bytes, found %d", len(charsmap))
 	}
@@ -47,44 +65,66 @@ func newPrecompiled(charsmap []byte) (*precompiled, error) {
 	if !utf8.Valid(rest[size:]) {
 		return nil, fmt.Errorf("replacements: expected UTF-8")
 	}
-	n := &precompiled{units: make([]uint32, size/4), texts: string(rest[size:])}
-	for i := range n.units {
-		n.units[i] = binary.LittleEndian.Uint32(rest[4*i:])
+	m := &Charsmap{units: make([]uint32, size/4), texts: string(rest[size:])}
+	for i := range m.units {
+		m.units[i] = binary.LittleEndian.Uint32(rest[4*i:])
 	}
-	for c := range n.ascii {
-		_, n.ascii[c] = n.find(string(rune(c)))
-	}
-	return n, nil
+	return m, nil
 }
 
 // find returns the replacement of the shortest rule that text begins with. A rule beyond the trie or the replacements is none.
-func (n *precompiled) find(text string) (string, bool) {
-	at := offset(n.units[0])
+func (m *Charsmap) find(text string) (string, bool) {
+	start, _ := m.rule(text, false)
+	return m.text(start)
+}
+
+// Longest returns the replacement of the longest rule that text begins with, and the length of what it replaces: 0 for no rule.
+func (m *Charsmap) Longest(text string) (to string, size int) {
+	start, size := m.rule(text, true)
+	to, ok := m.text(start)
+	if !ok {
+		size = 0
+	}
+	return to, size
+}
+
+// rule returns the place of the replacement of a rule that text begins with, and the length of what it replaces. Without a rule
+// the place is -1.
+func (m *Charsmap) rule(text string, longest bool) (start, size int) {
+	start = -1
+	at := offset(m.units[0])
 	for i := 0; i < len(text); i++ {
 		c := uint32(text[i])
 		at ^= c
-		if c == 0 || at >= uint32(len(n.units)) {
-			return "", false
+		if c == 0 || at >= uint32(len(m.units)) {
+			break
 		}
-		unit := n.units[at]
+		unit := m.units[at]
 		if unit&(1<<31|0xFF) != c {
-			return "", false
+			break
 		}
 		at ^= offset(unit)
 		if unit>>8&1 == 0 {
 			continue
 		}
-		if at >= uint32(len(n.units)) {
-			return "", false
+		if at >= uint32(len(m.units)) {
+			break
 		}
-		start := int(n.units[at] &^ (1 << 31))
-		if start > len(n.texts) || start < len(n.texts) && !utf8.RuneStart(n.texts[start]) {
-			return "", false
+		start, size = int(m.units[at]&^(1<<31)), i+1
+		if !longest {
+			break
 		}
-		to, _, _ := strings.Cut(n.texts[start:], "\x00")
-		return to, true
 	}
-	return "", false
+	return start, size
+}
+
+// text returns the replacement at a place.
+func (m *Charsmap) text(start int) (string, bool) {
+	if start < 0 || start > len(m.texts) || start < len(m.texts) && !utf8.RuneStart(m.texts[start]) {
+		return "", false
+	}
+	to, _, _ := strings.Cut(m.texts[start:], "\x00")
+	return to, true
 }
 
 // offset returns the distance to the children of a unit.

@@ -1,0 +1,115 @@
+package index
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/internal/smallfile"
+)
+
+const (
+	manifestName    = "index.json"
+	manifestVersion = 1
+)
+
+// A manifest is the file that says what an index in a folder consists of. Other files mean nothing.
+type manifest struct {
+	Version  int               `json:"version"`
+	Dim      int               `json:"dim"`
+	Type     string            `json:"type"`
+	Metric   string            `json:"metric"`
+	Next     int               `json:"next"` // the number of the next file
+	Segments []manifestSegment `json:"segments"`
+}
+
+type manifestSegment struct {
+	File    string `json:"file"`
+	Rows    int    `json:"rows"`
+	Deleted string `json:"deleted,omitempty"` // a file that lists deleted rows
+}
+
+// readManifest reads and checks the manifest of a folder.
+func readManifest(dir string) (m manifest, o Options, err error) {
+	data, err := smallfile.Read(os.DirFS(dir), manifestName)
+	if err != nil {
+		return m, o, err
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, o, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return m, o, fmt.Errorf("expected one JSON value, found more")
+	}
+	if m.Version != manifestVersion {
+		return m, o, fmt.Errorf("expected version %d, found %d", manifestVersion, m.Version)
+	}
+	t, metric := slices.Index(typeNames[:], m.Type), slices.Index(metricNames[:], m.Metric)
+	if t < 0 {
+		return m, o, fmt.Errorf("field type: expected one of %q, found %q", typeNames, m.Type)
+	}
+	if metric < 0 {
+		return m, o, fmt.Errorf("field metric: expected one of %q, found %q", metricNames, m.Metric)
+	}
+	o = Options{m.Dim, Type(t), Metric(metric)}
+	if err := o.check(); err != nil {
+		return m, o, err
+	}
+	seen := map[string]bool{}
+	for i, s := range m.Segments {
+		if s.Rows < 1 || s.Rows > maxRows {
+			return m, o, fmt.Errorf("segment %d: expected 1 to %d rows, found %d", i, maxRows, s.Rows)
+		}
+		for prefix, name := range map[string]string{rowsPrefix: s.File, deletedPrefix: s.Deleted} {
+			if name == "" && prefix == deletedPrefix {
+				continue
+			}
+			if n, ok := fileNumber(name, prefix); !ok || n >= m.Next {
+				return m, o, fmt.Errorf("segment %d: expected the name of a file such as %q, with a number below %d, found %q",
+					i, fileName(prefix, 1), m.Next, name)
+			}
+			if seen[name] {
+				return m, o, fmt.Errorf("segment %d: %s is listed twice", i, name)
+			}
+			seen[name] = true
+		}
+	}
+	return m, o, nil
+}
+
+func (m manifest) write(path string) error {
+	data, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, append(data, '\n'))
+}
+
+// The beginnings of the names of files.
+const (
+	rowsPrefix    = "rows-"
+	deletedPrefix = "deleted-"
+	fileSuffix    = ".safetensors"
+)
+
+func fileName(prefix string, n int) string { return fmt.Sprintf("%s%08d%s", prefix, n, fileSuffix) }
+
+// fileNumber returns the number in a name, and whether the index gives such names.
+func fileNumber(name, prefix string) (n int, ok bool) {
+	digits, _ := strings.CutPrefix(name, prefix)
+	digits, _ = strings.CutSuffix(digits, fileSuffix)
+	for _, c := range digits {
+		if c < '0' || c > '9' || n > 1<<40 {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, name == fileName(prefix, n)
+}

@@ -1,0 +1,199 @@
+package bert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/text"
+)
+
+// FillOptions change what [Model.FillMask] does.
+type FillOptions struct {
+	Top int // words for each mask; 0 means 5
+	// Targets, when there are any, are the only words to choose from: tokens of the vocabulary. Probabilities stay those among
+	// all words.
+	Targets []string
+}
+
+// Filled holds the words for the masks of one text.
+type Filled struct {
+	Masks [][]Word // for each mask in the text, the most probable words first
+}
+
+// Word is a word for a mask.
+type Word struct {
+	Text        string // as the tokenizer decodes it alone
+	ID          int
+	Probability float32
+}
+
+// FillMask predicts the words of the masks in each text: "Paris is the [MASK] of France." [Model.MaskToken] is the mask. Each of
+// several masks has its own words, as if the other masks were unknown; they are those of transformers' fill-mask pipeline.
+//
+// It returns an error for a model without a head for masked words, for a text without a mask, for a target that is no token, and
+// for a text that is too long. ctx ends it between layers and batches.
+func (m *Model) FillMask(ctx context.Context, o FillOptions, list ...string) ([]Filled, error) {
+	out, err := m.fillMask(ctx, o, list)
+	if err != nil {
+		return nil, fmt.Errorf("bert: %w", err)
+	}
+	return out, nil
+}
+
+func (m *Model) fillMask(ctx context.Context, o FillOptions, list []string) ([]Filled, error) {
+	if m.Masked == nil {
+		return nil, errors.New("the model has no head for masked words")
+	}
+	encodings, err := m.encode(ctx, texts(list), m.MaxTokens, m.Truncate)
+	if err != nil {
+		return nil, err
+	}
+	token, mask, ok := m.mask()
+	if !ok {
+		return nil, errors.New("the tokenizer has no mask token")
+	}
+	targets, err := m.targets(o.Targets)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range encodings {
+		if !slices.Contains(e.IDs, mask) {
+			return nil, fmt.Errorf("text %d: expected a mask, %s, found none", i, token)
+		}
+	}
+	out := make([]Filled, 0, len(list))
+	err = m.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, first int) error {
+		var rows []int
+		for i, id := range in.IDs {
+			if id == mask {
+				rows = append(rows, i)
+			}
+		}
+		// The logits of a mask are as many as the vocabulary, so few run at once.
+		next := len(out)
+		for range len(in.Starts) - 1 {
+			out = append(out, Filled{})
+		}
+		for some := range slices.Chunk(rows, 64) {
+			logits := m.Words(autograd.GatherRows(hidden, some)).Floats(nil)
+			for i, row := range some {
+				for in.Starts[next-first+1] <= row {
+					next++
+				}
+				words := m.best(logits[i*m.Config.VocabSize:(i+1)*m.Config.VocabSize], targets, cmp.Or(o.Top, 5))
+				out[next].Masks = append(out[next].Masks, words)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// MaskToken returns the token that stands for a masked word, such as "[MASK]", or "" without a tokenizer.
+func (m *Model) MaskToken() string {
+	token, _, _ := m.mask()
+	return token
+}
+
+func (m *Model) mask() (token string, id int, ok bool) {
+	if m.Tokenizer == nil {
+		return "", 0, false
+	}
+	return m.Tokenizer.Special("mask_token")
+}
+
+// targets returns the ids of tokens, or nil for none.
+func (m *Model) targets(words []string) ([]int, error) {
+	var ids []int
+	for _, w := range words {
+		id, ok := m.Tokenizer.ID(w)
+		if !ok || id >= m.Config.VocabSize {
+			return nil, fmt.Errorf("option Targets: expected tokens of the vocabulary, found %q", w)
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
+// best returns the most probable words. It makes probabilities of the logits. Of equal ones the lower id is first.
+func (m *Model) best(logits []float32, targets []int, top int) []Word {
+	simd.Softmax(logits, logits, 1)
+	ids := targets
+	if ids == nil {
+		ids = make([]int, len(logits))
+		for i := range ids {
+			ids[i] = i
+		}
+	} else {
+		ids = slices.Clone(ids)
+	}
+	slices.SortFunc(ids, func(a, b int) int { return cmp.Or(cmp.Compare(logits[b], logits[a]), cmp.Compare(a, b)) })
+	words := make([]Word, min(top, len(ids)))
+	for i := range words {
+		id := ids[i]
+		words[i] = Word{Text: m.Tokenizer.Decode([]int{id}, text.DecodeOptions{}), ID: id, Probability: logits[id]}
+	}
+	return words
+}
+
+// Pair is two texts.
+type Pair struct{ First, Second string }
+
+func pairs(list []Pair) []text.Input {
+	inputs := make([]text.Input, len(list))
+	for i, p := range list {
+		inputs[i] = text.Input{Text: p.First, Pair: &text.Input{Text: p.Second}}
+	}
+	return inputs
+}
+
+// IsNext returns the probability that the second text of each pair follows the first. In ALBERT it is that the order of the
+// two is right. It returns an error for a model without such a head, and for pairs that are too long.
+func (m *Model) IsNext(ctx context.Context, list ...Pair) ([]float32, error) {
+	if m.Sentence == nil || m.Pooler == nil {
+		return nil, errors.New("bert: the model has no head for the next sentence")
+	}
+	rows, err := m.rows(ctx, pairs(list), m.MaxTokens, m.Truncate, m.Follows)
+	if err != nil {
+		return nil, fmt.Errorf("bert: %w", err)
+	}
+	out := make([]float32, len(rows))
+	for i, row := range rows {
+		simd.Softmax(row, row, 1)
+		out[i] = row[0]
+	}
+	return out, nil
+}
+
+// rows returns the row that a head gives for each text. The result of the head is [sequences, width].
+func (m *Model) rows(ctx context.Context, inputs []text.Input, most int, cut bool, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
+	encodings, err := m.encode(ctx, inputs, most, cut)
+	if err != nil {
+		return nil, err
+	}
+	return m.headRows(ctx, encodings, head)
+}
+
+// headRows is rows for texts that were encoded.
+func (m *Model) headRows(ctx context.Context, encodings []*text.Encoding, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
+	rows := make([][]float32, 0, len(encodings))
+	err := m.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, _ int) error {
+		y := head(hidden, in.Starts)
+		for row := range slices.Chunk(y.Floats(nil), y.Dim(1)) {
+			rows = append(rows, slices.Clip(row))
+		}
+		return nil
+	})
+	return rows, err
+}
+
+// Prediction is a model's answer for one text.
+type Prediction = models.Prediction

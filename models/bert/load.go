@@ -1,0 +1,125 @@
+package bert
+
+import (
+	"fmt"
+	"io/fs"
+
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
+)
+
+// LoadOptions change how [Open] and [Load] work; models.LoadOptions describes the fields. The zero value is strict.
+type LoadOptions = models.LoadOptions
+
+// SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
+type SaveOptions = models.SaveOptions
+
+// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
+// the other files of its folder count.
+func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
+
+// Load reads a model from a folder of Hugging Face's: config.json (model_type bert, roberta, xlm-roberta, camembert,
+// distilbert, albert, electra, mpnet or deberta-v2; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
+// they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
+//
+// The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
+// hold. A class without a head, and weights with one, give the task Features and the head. A model without a tokenizer, or
+// with one that is not supported, takes ids alone: the tasks on texts return the error.
+//
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
+// fs.ErrNotExist when the configuration or the weights are missing, a *checkpoint.FormatError when they are malformed, and a
+// *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+
+func read(f *modelfolder.Folder) (*Model, error) {
+	var c Config
+	if err := f.Configure(&c); err != nil {
+		return nil, err
+	}
+	if !f.Options.Lenient {
+		if err := c.agree(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
+		}
+	}
+	if err := c.claim().Check(f.Weights); err != nil {
+		return nil, err
+	}
+	task := taskOf(c.Architectures)
+	if err := c.supports(task); err != nil {
+		return nil, fmt.Errorf("%s: architectures: %w", modelfolder.ConfigName, err)
+	}
+	p, classes, err := held(f, c, task)
+	if err != nil {
+		return nil, err
+	}
+	if !c.Fit(classes) || f.NumLabels() >= 0 && f.NumLabels() != len(c.ID2Label) {
+		c.ID2Label, c.Label2ID = nil, nil
+	}
+	m := newModel(c, task, newHeads(c, task, p, classes))
+	if err := f.Fill(m); err != nil {
+		return nil, err
+	}
+	m.readTokenizer(f.FS)
+	m.Sentences, m.sentencesErr = readSentences(f.FS, c.HiddenSize)
+	return m, nil
+}
+
+// held returns the parts of a model: those of its task, and those that the weights hold. classes is the number of
+// classes of the classifier.
+func held(f *modelfolder.Folder, c Config, task Task) (p parts, classes int, err error) {
+	has := func(param string) bool {
+		_, ok := f.Find(param)
+		return ok
+	}
+	p = partsOf(c, task)
+	if task == Features { // files of transformers' base models may lack it
+		p.pooler = false
+	}
+	p.pooler = p.pooler || has("Heads.Pooler.Weight")
+	p.masked = p.masked || has("Heads.Masked.Dense.Weight")
+	p.sentence = p.sentence || has("Heads.Sentence.Weight")
+	p.replaced = p.replaced || has("Heads.Replaced.Dense.Weight")
+	p.spans = p.spans || has("Heads.Spans.Weight")
+	if !p.classifier && has("Heads.Classifier.Out.Weight") {
+		return p, 0, fmt.Errorf("%s: architectures: expected the class of a model with a classifier, which %s holds, found %q",
+			modelfolder.ConfigName, f.Weights.Name(), c.Architectures)
+	}
+	if p.classifier {
+		classes, err = f.Rows("Heads.Classifier.Out.Weight", c.HiddenSize)
+	}
+	return p, max(1, classes), err
+}
+
+// claim returns the least that the weights of this configuration are.
+func (c Config) claim() modelfolder.Claim {
+	d, h, e := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.embeddingSize())
+	rows := float64(c.VocabSize) + float64(c.MaxPositionEmbeddings)
+	if isDeberta(c) {
+		if rows -= float64(c.MaxPositionEmbeddings); c.positionsInInput() {
+			rows += float64(c.MaxPositionEmbeddings)
+		}
+	}
+	if variants[c.ModelType].types {
+		rows += float64(c.TypeVocabSize)
+	}
+	return modelfolder.Claim{Values: float64(c.groups())*(4*d*d+2*d*h) + rows*e, Tensors: 16*c.groups() + 4}
+}
+
+// agree returns an error that names the first field that the weights contradict.
+func (c Config) agree(f *modelfolder.Folder) error {
+	y := tower.Statement{Name: c.field, Found: f.Found}
+	layers := c.NumHiddenLayers
+	if c.groups() < layers {
+		layers = c.groups()
+		y.Name = func(field string) string {
+			if field == "num_hidden_layers" {
+				return "num_hidden_groups"
+			}
+			return field
+		}
+	}
+	return y.AgreeStack(f.Find, "Encoder.Layers", "", tower.Stack{
+		Width: c.HiddenSize, Layers: layers, Hidden: c.IntermediateSize, QKVBias: true,
+	})
+}

@@ -1,0 +1,114 @@
+package bert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/text"
+)
+
+// packTokens is how many tokens run at once: enough to fill the cores, few enough to stay small.
+const packTokens = 2048
+
+// readTokenizer reads the tokenizer of the folder. Where it cannot, the tasks on texts return the error; the model still
+// takes ids.
+func (m *Model) readTokenizer(fsys fs.FS) {
+	t, err := text.Open(fsys, text.OpenOptions{})
+	if err == nil {
+		m.tokenizerFiles, err = readTokenizerFiles(fsys)
+	}
+	if err != nil {
+		m.textErr = err
+		return
+	}
+	m.Tokenizer = t
+	if cut := t.Defaults().Truncation; cut != nil {
+		m.MaxTokens = min(m.MaxTokens, cut.Max)
+	}
+}
+
+// encode turns texts and pairs into tokens, at most the given number each. Longer ones are cut, or an error. An error
+// names the input by its position.
+func (m *Model) encode(ctx context.Context, inputs []text.Input, most int, cut bool) ([]*text.Encoding, error) {
+	if m.Tokenizer == nil {
+		if m.textErr != nil {
+			return nil, fmt.Errorf("the model has no tokenizer: %w", m.textErr)
+		}
+		return nil, errors.New("the model has no tokenizer: set Tokenizer")
+	}
+	var o text.Options
+	if cut {
+		o.Truncation = &text.Truncation{Max: most}
+		if d := m.Tokenizer.Defaults().Truncation; d != nil {
+			o.Truncation.Left = d.Left
+		}
+	}
+	all, err := m.Tokenizer.EncodeBatch(ctx, inputs, o)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range all {
+		if err := m.fits(e, most); err != nil {
+			return nil, fmt.Errorf("text %d: %w", i, err)
+		}
+	}
+	return all, nil
+}
+
+// fits returns an error for tokens that the model does not take.
+func (m *Model) fits(e *text.Encoding, most int) error {
+	if e.Len() == 0 {
+		return errors.New("expected at least one token, found none")
+	}
+	if e.Len() > most {
+		return fmt.Errorf("expected at most %d tokens, found %d: set Truncate to cut longer texts", most, e.Len())
+	}
+	for i, id := range e.IDs {
+		if id < 0 || id >= m.Config.VocabSize {
+			return fmt.Errorf("the tokenizer gives %q the id %d, which is outside the model's vocabulary of %d words: it belongs to another model",
+				e.Tokens[i], id, m.Config.VocabSize)
+		}
+		if k := e.TypeIDs[i]; m.usesTypes() && (k < 0 || k >= m.Config.TypeVocabSize) {
+			return fmt.Errorf("the tokenizer gives %q the type %d, and the model has %d types", e.Tokens[i], k, m.Config.TypeVocabSize)
+		}
+	}
+	return nil
+}
+
+// usesTypes reports whether the tokenizer's token types are inputs of the model.
+func (m *Model) usesTypes() bool { return variants[m.Config.ModelType].given }
+
+// pack returns the input of encoded texts.
+func (m *Model) pack(encodings []*text.Encoding) Input {
+	in := Input{Starts: []int{0}}
+	for _, e := range encodings {
+		in.IDs = append(in.IDs, e.IDs...)
+		if m.usesTypes() {
+			in.Types = append(in.Types, e.TypeIDs...)
+		}
+		in.Starts = append(in.Starts, len(in.IDs))
+	}
+	return in
+}
+
+// over calls pass with packs of encoded texts, their hidden states, and the position of the first.
+func (m *Model) over(ctx context.Context, encodings []*text.Encoding, pass func(hidden *autograd.Tensor, in Input, first int) error) error {
+	return run.OverSizes(ctx, m.runner, m.Workers, encodings, (*text.Encoding).Len, packTokens,
+		func(t *autograd.Tape, some []*text.Encoding, first int) error {
+			in := m.pack(some)
+			return pass(m.Hidden(t, in), in, first)
+		})
+}
+
+// texts returns texts as inputs.
+func texts(list []string) []text.Input {
+	inputs := make([]text.Input, len(list))
+	for i, s := range list {
+		inputs[i].Text = s
+	}
+	return inputs
+}
