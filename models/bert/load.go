@@ -20,7 +20,7 @@ type SaveOptions = models.SaveOptions
 func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
 
 // Load reads a model from a folder of Hugging Face's: config.json (model_type bert, roberta, xlm-roberta, camembert,
-// distilbert, albert or electra; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
+// distilbert, albert, electra, mpnet or deberta-v2; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
 // they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
 //
 // The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
@@ -95,6 +95,11 @@ func held(f *modelfolder.Folder, c Config, task Task) (p parts, classes int, err
 func (c Config) claim() modelfolder.Claim {
 	d, h, e := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.embeddingSize())
 	rows := float64(c.VocabSize) + float64(c.MaxPositionEmbeddings)
+	if isDeberta(c) {
+		if rows -= float64(c.MaxPositionEmbeddings); c.positionsInInput() {
+			rows += float64(c.MaxPositionEmbeddings)
+		}
+	}
 	if variants[c.ModelType].types {
 		rows += float64(c.TypeVocabSize)
 	}

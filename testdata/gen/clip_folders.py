@@ -7,7 +7,8 @@ Each model has a folder with the files of its form, images and golden.safetensor
 logits and, under "grad/", the gradients of the contrastive loss. Names of folders begin with the form:
 
     hf-      transformers' CLIPModel: both activations, both rules for the end of a text, old configurations, float16
-    open-    open_clip: sizes that are not square, erf and tanh GELU, quick_gelu, custom_text, positions of another size, float16
+    open-    open_clip: sizes that are not square, erf and tanh GELU, quick_gelu, custom_text, positions of another size, float16,
+             ResNets
     openai-  OpenAI's TorchScript archive, mostly in float16
 
 check loads folders that Model.Save wrote, in the library of their form, and compares its outputs with expected.safetensors,
@@ -98,6 +99,15 @@ def hf(folder, i, seed):
                            "text_features": array(features[1]), "logits": array(out.logits_per_image), "loss": array(out.loss)})
 
 
+def statistics(model):
+    """Gives batch normalizations running statistics."""
+    for name, b in model.named_buffers():
+        if name.endswith("running_mean"):
+            b.copy_(torch.randn_like(b) * 0.2)
+        if name.endswith("running_var"):
+            b.copy_(torch.rand_like(b) + 0.5)
+
+
 def config_of(r, kind):
     heads, theads, patch = r.choice([1, 2, 3]), r.choice([1, 2, 4]), r.choice([4, 5, 8])
     head = r.choice([8, 12])
@@ -105,7 +115,11 @@ def config_of(r, kind):
     vision = dict(image_size=size, layers=r.choice([1, 2]), width=heads * head, head_width=head, patch_size=patch, mlp_ratio=r.choice([4.0, 2.7]))
     text = dict(context_length=24, vocab_size=len(tokenizer()), width=theads * 8, heads=theads, layers=r.choice([1, 2]))
     cfg = dict(embed_dim=r.choice([6, 16]), vision_cfg=vision, text_cfg=text)
-    if kind == 0:
+    if kind == 4:
+        width = r.choice([4, 6, 8])
+        cfg["vision_cfg"] = dict(image_size=r.choice([32, 64]), layers=[r.randint(1, 2) for _ in range(4)], width=width,
+                                 head_width=r.choice([32, 64]), patch_size=None)
+    if kind in (0, 4):
         cfg["quick_gelu"] = True
     if kind == 2:
         cfg["custom_text"] = True
@@ -143,10 +157,11 @@ def openclip(folder, i, seed):
     r = random.Random(seed)
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    kind, half = i % 4, i % 4 == 1
+    kind, half = i % 5, i % 5 == 1
     cfg = config_of(r, kind)
     model = build(cfg).eval()
     randomize(model)
+    statistics(model)
     if half:
         model = model.half().float()
     state = {k: v.contiguous().half() if half else v.contiguous() for k, v in model.state_dict().items()}
@@ -171,12 +186,16 @@ def openai(folder, i, seed):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     vision = dict(image_size=16, layers=2, width=64 * (1 + i % 2), patch_size=8)
+    if i == 2:
+        vision = dict(image_size=64, layers=[1, 2, 1, 1], width=4)
     text = dict(context_length=24, vocab_size=len(tokenizer()), width=64, heads=1, layers=1)
     model = build(dict(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=True)).eval()
     randomize(model)
+    statistics(model)
     open_clip.model.convert_weights_to_fp16(model)
     model = model.float()
-    _, preprocess = None, open_clip.image_transform(16, is_train=False)
+    size = vision["image_size"]
+    preprocess = open_clip.image_transform(size, is_train=False)
     features(folder, model, preprocess, rng, {})
 
     class Release(torch.nn.Module):
@@ -185,7 +204,7 @@ def openai(folder, i, seed):
             for name, child in model.named_children():
                 setattr(self, name, child)
             self.positional_embedding, self.text_projection, self.logit_scale = model.positional_embedding, model.text_projection, model.logit_scale
-            for name, value in (("input_resolution", 16), ("context_length", 24), ("vocab_size", text["vocab_size"])):
+            for name, value in (("input_resolution", size), ("context_length", 24), ("vocab_size", text["vocab_size"])):
                 self.register_buffer(name, torch.tensor(value))
 
         def forward(self, x):
@@ -194,7 +213,7 @@ def openai(folder, i, seed):
     release = Release().eval()
     open_clip.model.convert_weights_to_fp16(release)
     with torch.no_grad():
-        torch.jit.save(torch.jit.trace(release, torch.zeros(1, 3, 16, 16, dtype=torch.float16)), os.path.join(folder, "ViT-tiny.pt"))
+        torch.jit.save(torch.jit.trace(release, torch.zeros(1, 3, size, size, dtype=torch.float16)), os.path.join(folder, "ViT-tiny.pt"))
 
 
 def check(folder):
@@ -234,7 +253,7 @@ if __name__ == "__main__":
         print(len(sys.argv) - 2, "folders")
     else:
         seed = int(sys.argv[2])
-        for form, make, count in (("hf", hf, 6), ("open", openclip, 8), ("openai", openai, 2)):
+        for form, make, count in (("hf", hf, 6), ("open", openclip, 10), ("openai", openai, 3)):
             for i in range(count):
                 folder = os.path.join(sys.argv[1], f"{form}-{i}")
                 os.makedirs(folder)
