@@ -16,8 +16,8 @@
 //
 //	{"logits_per_image":[[…]],"probs":[[…]],"image_embeds":[[…]],"text_embeds":[[…]]}
 //
-// Embeddings have length 1. Logits are their products times the factor that the model has learned, and probabilities the
-// softmax of each row.
+// Embeddings have length 1. Logits are their products times the factor that the model has learned. Probabilities are the
+// softmax of each row, or for SigLIP the sigmoid of each logit.
 //
 // The exit status is 0 if all went well, 1 otherwise, and 130 after Ctrl-C.
 package main

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -8,12 +9,12 @@ import (
 	"image"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/examples/internal/photo"
-	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -95,16 +96,22 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return err
 	}
 	logits := m.Logits(photographs, words)
+	probs := m.Probabilities(logits)
 	if s.JSON {
-		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probabilities(logits)), numbers(photographs), numbers(words)})
+		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probs), numbers(photographs), numbers(words)})
 	}
 	for i, row := range logits {
 		if i > 0 {
 			fmt.Fprintln(stdout)
 		}
 		fmt.Fprintln(stdout, console.Printable(s.Images[i]))
-		for _, c := range models.Predict(row, s.Texts, models.SingleLabel).Top {
-			fmt.Fprintf(stdout, "  %5.1f %%  %s\n", 100*c.Probability, console.Printable(c.Label))
+		order := make([]int, len(row))
+		for k := range order {
+			order[k] = k
+		}
+		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(row[b], row[a]) })
+		for _, k := range order {
+			fmt.Fprintf(stdout, "  %5.1f %%  %s\n", 100*probs[i][k], console.Printable(s.Texts[k]))
 		}
 	}
 	return nil
@@ -126,16 +133,6 @@ func load(ctx context.Context, name string, out *console.Console) (*clip.Model, 
 		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
 	}
 	return m, nil
-}
-
-// probabilities returns the softmax of each row.
-func probabilities(logits [][]float32) [][]float32 {
-	out := make([][]float32, len(logits))
-	for i, row := range logits {
-		out[i] = make([]float32, len(row))
-		simd.Softmax(out[i], row, 1)
-	}
-	return out
 }
 
 func numbers(rows [][]float32) [][]console.Number {

@@ -67,7 +67,7 @@ func ensemble(vectors [][]float32) []float32 {
 }
 
 // Classify predicts the label of each image, in the order of the images, which may have any size. Logits are cosine
-// similarities times the factor that the model has learned, and their softmax gives the probabilities. ctx, errors and
+// similarities times the factor that the model has learned, and [Model.Probabilities] says what they give. ctx, errors and
 // concurrent use are those of [Model.EncodeImages].
 func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	embeddings, err := c.model.EncodeImages(ctx, images...)
@@ -81,7 +81,7 @@ func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Pre
 func (c *Classifier) Predict(embeddings ...[]float32) []Prediction {
 	out := make([]Prediction, len(embeddings))
 	for i, logits := range c.model.Logits(embeddings, c.Weights) {
-		out[i] = models.Predict(logits, c.Labels, models.SingleLabel)
+		out[i] = models.Predict(logits, c.Labels, c.model.problem())
 	}
 	return out
 }

@@ -21,8 +21,8 @@
 //
 // # A few labeled images
 //
-// [FitProbe] fits a linear classifier to [Model.ImageFeatures], and [Classifier.TipAdapter] adds labeled images to a zero-shot
-// classifier. Both work on vectors that are computed once, take seconds, and choose their strengths on held-out samples.
+// [Model.Features] encodes a data set once. [Features.Linear] fits a linear classifier to it, and [Classifier.TipAdapter] adds
+// its images to a zero-shot classifier. Both take seconds, and choose their strengths by validation images.
 //
 // # Decoding and concurrency
 //

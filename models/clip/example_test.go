@@ -63,46 +63,33 @@ func ExampleNew() {
 	// Output: 38634497
 }
 
-// Vectors of labeled images are computed once. A linear probe and a few-shot adapter learn from them in seconds.
-func ExampleFitProbe() {
+// The images of a data set are encoded once. A few-shot adapter learns from them in seconds.
+func ExampleClassifier_TipAdapter() {
 	ctx := context.Background()
-	labels := []string{"dark", "bright"}
 	model, err := clip.Open("testdata/tiny", clip.LoadOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	var features, embeddings clip.Samples
+	shades := &vision.Memory{ClassNames: []string{"dark", "bright"}}
 	for i := range 20 {
 		img := vision.NewImage(20, 20, 3)
 		for k := range img.Pix {
 			img.Pix[k] = uint8(200*(i%2) + i + k%30)
 		}
-		x, err := model.ImageFeatures(ctx, img)
-		if err != nil {
-			log.Fatal(err)
-		}
-		y, err := model.EncodeImages(ctx, img)
-		if err != nil {
-			log.Fatal(err)
-		}
-		features = clip.Samples{Vectors: append(features.Vectors, x...), Labels: append(features.Labels, i%2)}
-		embeddings = clip.Samples{Vectors: append(embeddings.Vectors, y...), Labels: append(embeddings.Labels, i%2)}
+		shades.Images, shades.Labels = append(shades.Images, img), append(shades.Labels, i%2)
 	}
-	linear, err := clip.FitProbe(ctx, features, labels, clip.ProbeOptions{})
+	features, err := model.Features(ctx, shades, clip.FeatureOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	classifier, err := model.Classifier(ctx, labels, nil)
+	classifier, err := model.Classifier(ctx, features.Classes, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	few, err := classifier.TipAdapter(ctx, embeddings, clip.TipAdapterOptions{})
+	adapted, err := classifier.TipAdapter(ctx, features, clip.TipAdapterOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(linear.Predict(features.Vectors[1])[0].Top[0].Label, few.Predict(embeddings.Vectors[0])[0].Top[0].Label)
-	fmt.Println(linear.Accuracy, few.Accuracy)
-	// Output:
-	// bright dark
-	// 1 1
+	fmt.Println(adapted.Accuracy, adapted.Predict(features.Embeddings[1])[0].Top[0].Label)
+	// Output: 1 bright
 }

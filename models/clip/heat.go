@@ -10,7 +10,6 @@ import (
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/run"
-	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -54,14 +53,11 @@ func (m *Model) HeatMaps(ctx context.Context, img image.Image, texts ...string) 
 
 // heat returns the maps of one image, [1, channels, height, width], for the embeddings of texts.
 func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words [][]float32) []HeatMap {
-	blocks := tower.Encoder.Blocks
-	last := blocks[len(blocks)-1]
-	x := tower.Encoder.Embed(whole(pixels, tower.patch))
-	x = blocks[:len(blocks)-1].Forward(x, nn.AttentionInput{})
+	x := tower.tokens(pixels)
 	length, width := x.Dim(1), x.Dim(2)
+	last := tower.last()
 	qkv := last.Attention.QKV.Forward(last.Norm1.Forward(x))
-	attended := autograd.Attention(autograd.Columns{Of: autograd.Slice(qkv, 1, 0, 1)}, autograd.Columns{Of: qkv, From: width},
-		autograd.Columns{Of: qkv, From: 2 * width}, autograd.AttentionOptions{Heads: last.Attention.Heads, HeadDim: width / last.Attention.Heads})
+	attended := tower.attend(qkv)
 
 	gradients := m.attentionGradients(tower, pixels.Tape(), x.Floats(nil)[:width], attended.Floats(nil), words)
 	rows := slices.Collect(slices.Chunk(qkv.Floats(nil), 3*width))
@@ -82,12 +78,8 @@ func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words []
 func (m *Model) attentionGradients(tower *VisionTransformer, of *autograd.Tape, class, attended []float32, words [][]float32) []float32 {
 	n, width := len(words), len(class)
 	tape := autograd.NewTape(autograd.Options{Gradients: true, Workers: of.Workers()})
-	blocks := tower.Encoder.Blocks
-	last := blocks[len(blocks)-1]
 	o := tape.Input(slices.Repeat(attended, n), n, width).WantGradient()
-	x := last.Attention.Proj.ForwardAdd(o, tape.Input(slices.Repeat(class, n), n, width))
-	x = last.MLP.Forward(last.Norm2.Forward(x), x)
-	x = tower.Encoder.Norm.Forward(x)
+	x := tower.finish(tape.Input(slices.Repeat(class, n), n, width), o)
 	if m.VisionProjection != nil {
 		x = m.VisionProjection.Forward(x)
 	}

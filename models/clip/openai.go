@@ -18,7 +18,7 @@ func openAIConfig(f *modelfolder.Folder) (Config, error) {
 		return c, fmt.Errorf("%s or %s is needed beside the weights, which do not tell the activation and the number of heads: %w",
 			modelfolder.ConfigName, modelfolder.OpenCLIPName, fs.ErrNotExist)
 	}
-	if _, resNet := f.Find("Vision.Stem.0.Conv.Weight"); resNet {
+	if _, resNet := f.Find("Vision.Stem.1.Conv.Weight"); resNet {
 		if err := c.Vision.readResNet(f.Find); err != nil {
 			return c, err
 		}

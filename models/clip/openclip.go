@@ -169,8 +169,10 @@ func (m openModel) config() (Config, error) {
 		}
 	}
 	var err error
-	if c.Vision.HiddenAct, c.Vision.LayerNormEps, err = v.layers(m.QuickGELU); err != nil {
-		return c, fmt.Errorf("model_cfg: vision_cfg: %w", err)
+	if c.Vision.ResNet == nil { // which has neither
+		if c.Vision.HiddenAct, c.Vision.LayerNormEps, err = v.layers(m.QuickGELU); err != nil {
+			return c, fmt.Errorf("model_cfg: vision_cfg: %w", err)
+		}
 	}
 	if c.Text.HiddenAct, c.Text.LayerNormEps, err = t.layers(m.QuickGELU); err != nil {
 		return c, fmt.Errorf("model_cfg: text_cfg: %w", err)

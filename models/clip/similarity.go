@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/chewxy/math32"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/simd"
 )
 
@@ -26,15 +27,43 @@ func Similarity(a, b [][]float32) [][]float32 {
 }
 
 // Logits returns the similarity of each image and each text times the factor that the model has learned, from embeddings:
-// logits_per_image of transformers' CLIPModel. A softmax over a row gives the probability of each text for an image, if one
-// of them describes it.
+// logits_per_image of transformers' CLIPModel. SigLIP adds a learned number. [Model.Probabilities] makes probabilities of
+// them.
 func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	logits := Similarity(images, texts)
 	factor := m.factor()
 	for _, row := range logits {
 		simd.Scale(row, row, factor)
+		if m.LogitBias != nil {
+			for i := range row {
+				row[i] += m.LogitBias.Values()[0]
+			}
+		}
 	}
 	return logits
+}
+
+// Probabilities returns the probability of each text for an image, from [Model.Logits]. They are the softmax of a row: one of
+// the texts describes the image. Those of SigLIP are the sigmoids of the logits: any number of texts may describe it.
+func (m *Model) Probabilities(logits [][]float32) [][]float32 {
+	out := make([][]float32, len(logits))
+	for i, row := range logits {
+		out[i] = make([]float32, len(row))
+		if m.problem() == models.MultiLabel {
+			simd.Sigmoid(out[i], row)
+		} else {
+			simd.Softmax(out[i], row, 1)
+		}
+	}
+	return out
+}
+
+// problem says how texts relate that an image is compared with.
+func (m *Model) problem() models.Problem {
+	if m.LogitBias != nil {
+		return models.MultiLabel
+	}
+	return models.SingleLabel
 }
 
 // factor returns the factor of similarities.

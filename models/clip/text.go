@@ -39,9 +39,9 @@ func NewTextTransformer(c TextConfig) *TextTransformer {
 	}
 }
 
-// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token attends
-// of CLIP attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out, padding
-// included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
+// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token of CLIP
+// attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out,
+// padding included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
 // autograd.ShapeError for an empty text, one that is too long, and an id outside the vocabulary.
 func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
 	starts := []int{0}
@@ -61,8 +61,22 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 		ends = append(ends, len(ids)-1)
 	}
 	h := autograd.Add(t.Embedding(x.Tokens, ids, len(ids)), t.Embedding(x.Positions, places, len(ids)))
-	h = x.Blocks.Forward(h, nn.AttentionInput{Causal: !x.bidirectional, Starts: starts})
-	return x.Norm.Forward(autograd.GatherRows(h, ends))
+	h = x.Blocks[:len(x.Blocks)-1].Forward(h, nn.AttentionInput{Causal: !x.bidirectional, Starts: starts})
+	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
+}
+
+// finish is the last block and the norm after it, for the tokens whose features are taken: the others ask nothing there.
+func (x *TextTransformer) finish(h *autograd.Tensor, starts, ends []int) *autograd.Tensor {
+	last := x.Blocks[len(x.Blocks)-1]
+	a, width := last.Attention, h.Dim(1)
+	qkv := a.QKV.Forward(last.Norm1.Forward(h))
+	one := make([]int, len(starts)) // a query a text
+	for i := range one {
+		one[i] = i
+	}
+	attended := autograd.PackedAttention(autograd.Columns{Of: autograd.GatherRows(qkv, ends)}, autograd.Columns{Of: qkv, From: width},
+		autograd.Columns{Of: qkv, From: 2 * width}, one, starts, autograd.AttentionOptions{Heads: a.Heads, HeadDim: width / a.Heads, Dropout: a.Dropout})
+	return x.Norm.Forward(finish(last, autograd.GatherRows(h, ends), attended))
 }
 
 // end returns the place of the token whose features are taken (CLIPTextModel.forward in modeling_clip.py).

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
@@ -21,7 +21,7 @@ type TipAdapter struct {
 	Keys        *autograd.Parameter // [images, dim], the embeddings of the images; trained ones in Tip-Adapter-F
 	Labels      []int               // of the images
 	Alpha, Beta float32
-	// Accuracy is the share of the held-out samples that are predicted, NaN where nothing was held out.
+	// Accuracy is the share of the validation images that are predicted, NaN without such images.
 	Accuracy float32
 
 	classifier *Classifier
@@ -29,87 +29,103 @@ type TipAdapter struct {
 
 // TipAdapterOptions change how [Classifier.TipAdapter] works. The zero value trains nothing (Tip-Adapter).
 type TipAdapterOptions struct {
-	// Epochs is how often the keys see each sample in training (Tip-Adapter-F); 0 trains nothing. The paper takes 20.
+	// Epochs is how often the keys see each image in training (Tip-Adapter-F); 0 trains nothing. The paper takes 20.
 	Epochs int
 	// Rate is the learning rate of training; 0 means 0.001.
 	Rate float64
-	// Held are the samples by which Alpha and Beta are chosen. Without them it is every fifth sample of each class; where no
-	// class has five, Alpha is 1 and Beta 5.5.
-	Held Samples
-	// Seed decides the order of samples in training.
+	// Validation are the features of other images of the same classes, by which Alpha and Beta are chosen. nil means a fifth of
+	// each class, at random by Seed; where no class has two images, Alpha is 1 and Beta 5.5.
+	Validation *Features
+	// Seed decides that choice and the order of images in training.
 	Seed uint64
-	// Workers bounds the cores; nil is serial. The result does not depend on it.
-	Workers *simd.Workers
 }
 
 // The values before and without a choice, and the grid of the choice (main.py and utils.py of gaopengcuhk/Tip-Adapter).
 const (
-	startAlpha, startBeta  = 1, 5.5
-	mostAlpha, mostBeta    = 3, 7
-	stepsAlpha, stepsBeta  = 20, 200
-	adapterBatch           = 256
-	adapterRate, adapterEp = 0.001, 1e-4
+	startAlpha, startBeta = 1, 5.5
+	mostAlpha, mostBeta   = 3, 7
+	stepsAlpha, stepsBeta = 20, 200
+
+	adapterBatch            = 256
+	adapterRate, adapterEps = 0.001, 1e-4
+	adapterDecay            = 0.01 // PyTorch's default
 )
 
-// TipAdapter returns the classifier with a cache of labeled images. The vectors of samples are embeddings of
-// [Model.EncodeImages], and labels are indices of Labels.
+// TipAdapter returns the classifier with a cache of labeled images. The labels of the features are indices of Labels.
 //
-// Held-out samples choose Alpha and Beta on a grid; of equals the first is taken. With Epochs, the keys are first trained by
-// AdamW and a cosine schedule on the cross-entropy of the samples. The authors augment images in training; here embeddings
-// are computed once.
+// Validation images choose Alpha and Beta on a grid; of equals the first is taken. Where they are a part of the features, all
+// are in the cache afterwards. With Epochs, the keys are first trained by AdamW and a cosine schedule on the cross-entropy of
+// the images. The authors augment images in training; here embeddings are computed once.
 //
-// It returns an error for samples that do not fit together, and ctx's.
-func (c *Classifier) TipAdapter(ctx context.Context, s Samples, o TipAdapterOptions) (*TipAdapter, error) {
-	a, err := c.cached(ctx, s, o)
+// It returns an error for features of other classes or of another model, and ctx's.
+func (c *Classifier) TipAdapter(ctx context.Context, f *Features, o TipAdapterOptions) (*TipAdapter, error) {
+	a, err := c.cached(ctx, f, o)
 	if err != nil {
-		return nil, fmt.Errorf("clip: adapter: %w", err)
+		return nil, fmt.Errorf("clip: Tip-Adapter: %w", err)
 	}
 	return a, nil
 }
 
-func (c *Classifier) cached(ctx context.Context, s Samples, o TipAdapterOptions) (*TipAdapter, error) {
-	if err := s.check(len(c.Labels)); err != nil {
-		return nil, err
-	}
-	if n := len(s.Vectors[0]); n != len(c.Weights[0]) {
-		return nil, fmt.Errorf("expected embeddings of %d values, found %d", len(c.Weights[0]), n)
-	}
+func (c *Classifier) cached(ctx context.Context, f *Features, o TipAdapterOptions) (*TipAdapter, error) {
 	if o.Epochs < 0 || o.Rate < 0 {
 		return nil, errors.New("expected Epochs and a Rate that are not negative")
 	}
-	rest, held := s, o.Held
-	if len(held.Vectors) == 0 {
-		rest, held = s.split(len(c.Labels))
-	} else if err := held.check(len(c.Labels)); err != nil {
-		return nil, fmt.Errorf("held-out samples: %w", err)
-	}
-	alpha, beta, accuracy := float32(startAlpha), float32(startBeta), math32.NaN()
-	if len(held.Vectors) > 0 {
-		a, err := c.fit(ctx, rest, o)
-		if err != nil {
+	for _, x := range []*Features{f, o.Validation} {
+		if err := c.check(x); err != nil {
 			return nil, err
 		}
-		if err := a.choose(ctx, held); err != nil {
+	}
+	known, held := f, o.Validation
+	if held == nil && slices.Max(count(f.Labels, len(c.Labels))) > 1 {
+		var err error
+		if known, held, err = f.Split(0.2, o.Seed); err != nil {
 			return nil, err
 		}
-		if len(o.Held.Vectors) > 0 {
-			return a, nil
-		}
-		alpha, beta, accuracy = a.Alpha, a.Beta, a.Accuracy
 	}
-	a, err := c.fit(ctx, s, o)
+	a, err := c.fit(ctx, known, o)
+	if err != nil || held == nil {
+		return a, err
+	}
+	if err := a.choose(ctx, held); err != nil || o.Validation != nil {
+		return a, err
+	}
+	all, err := c.fit(ctx, f, o)
 	if err != nil {
 		return nil, err
 	}
-	a.Alpha, a.Beta, a.Accuracy = alpha, beta, accuracy
-	return a, nil
+	all.Alpha, all.Beta, all.Accuracy = a.Alpha, a.Beta, a.Accuracy
+	return all, nil
 }
 
-// fit returns an adapter of the samples, trained where the options say so.
-func (c *Classifier) fit(ctx context.Context, s Samples, o TipAdapterOptions) (*TipAdapter, error) {
-	n, dim := len(s.Vectors), len(s.Vectors[0])
+// check returns an error for features that do not belong to the classifier.
+func (c *Classifier) check(f *Features) error {
+	switch {
+	case f == nil:
+		return nil
+	case len(f.Labels) == 0:
+		return errors.New("expected features of images, found none")
+	case len(f.Embeddings[0]) != len(c.Weights[0]):
+		return fmt.Errorf("expected embeddings of %d values, found %d", len(c.Weights[0]), len(f.Embeddings[0]))
+	case slices.Max(f.Labels) >= len(c.Labels):
+		return fmt.Errorf("expected labels from 0 to %d, found %d", len(c.Labels)-1, slices.Max(f.Labels))
+	}
+	return nil
+}
+
+// count returns how many times each label occurs.
+func count(labels []int, classes int) []int {
+	n := make([]int, classes)
+	for _, l := range labels {
+		n[l]++
+	}
+	return n
+}
+
+// fit returns an adapter of the images, trained where the options say so.
+func (c *Classifier) fit(ctx context.Context, f *Features, o TipAdapterOptions) (*TipAdapter, error) {
+	n, dim := len(f.Embeddings), len(f.Embeddings[0])
 	a := &TipAdapter{
-		Keys: autograd.ParameterOf(slices.Concat(unit(s.Vectors)...), n, dim), Labels: s.Labels,
+		Keys: autograd.ParameterOf(slices.Concat(f.Embeddings...), n, dim), Labels: f.Labels,
 		Alpha: startAlpha, Beta: startBeta, Accuracy: math32.NaN(), classifier: c,
 	}
 	if o.Epochs == 0 {
@@ -119,25 +135,25 @@ func (c *Classifier) fit(ctx context.Context, s Samples, o TipAdapterOptions) (*
 	if rate == 0 {
 		rate = adapterRate
 	}
-	group := train.Group{Params: []train.Param{{Path: "Keys", Parameter: a.Keys}}, WeightDecay: 0.01}
-	opt := train.NewAdamW([]train.Group{group}, train.AdamOptions{Eps: new(adapterEp)})
+	workers := c.model.Workers
+	group := train.Group{Params: []train.Param{{Path: "Keys", Parameter: a.Keys}}, WeightDecay: adapterDecay}
+	opt := train.NewAdamW([]train.Group{group}, train.AdamOptions{Eps: new(adapterEps)})
 	if err := opt.Err(); err != nil {
 		return nil, err
 	}
 	schedule := train.Curve{Peak: rate, Length: float64(o.Epochs)}.Cosine()
-	tape := autograd.NewTape(autograd.Options{Gradients: true, Workers: o.Workers, Context: ctx})
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Workers: workers, Context: ctx})
 	grads := autograd.NewGradients()
-	images := unit(s.Vectors)
 	batches := (n + adapterBatch - 1) / adapterBatch
 	for step := range o.Epochs * batches {
 		epoch, batch := step/batches, step%batches
-		order := rand.New(rand.NewPCG(o.Seed, uint64(epoch))).Perm(n)[batch*adapterBatch:]
+		order := data.NewRand(o.Seed, uint64(epoch)).Perm(n)[batch*adapterBatch:]
 		order = order[:min(adapterBatch, len(order))]
 		err := tape.Try(func() error {
 			var rows []float32
 			var labels []int
 			for _, i := range order {
-				rows, labels = append(rows, images[i]...), append(labels, s.Labels[i])
+				rows, labels = append(rows, f.Embeddings[i]...), append(labels, f.Labels[i])
 			}
 			logits := a.logits(tape.Input(rows, len(order), dim))
 			autograd.CrossEntropy(logits, labels, autograd.CrossEntropyOptions{}).Backward(grads)
@@ -146,7 +162,7 @@ func (c *Classifier) fit(ctx context.Context, s Samples, o TipAdapterOptions) (*
 		if err != nil {
 			return nil, err
 		}
-		opt.Step(grads, schedule.Rate(float64(step)/float64(batches)), 1, o.Workers)
+		opt.Step(grads, schedule.Rate(float64(step)/float64(batches)), 1, workers)
 		grads.Zero()
 	}
 	return a, nil
@@ -170,9 +186,9 @@ func oneHot(labels []int, classes int) []float32 {
 	return out
 }
 
-// choose sets Alpha and Beta to the values of the grid that predict most of the held-out samples.
-func (a *TipAdapter) choose(ctx context.Context, held Samples) error {
-	queries := unit(held.Vectors)
+// choose sets Alpha and Beta to the values of the grid that predict most of the validation images.
+func (a *TipAdapter) choose(ctx context.Context, held *Features) error {
+	queries := held.Embeddings
 	zero := a.classifier.model.Logits(queries, a.classifier.Weights)
 	keys := slices.Collect(slices.Chunk(a.Keys.Values(), len(queries[0])))
 	similar := make([][]float32, len(queries))

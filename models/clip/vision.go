@@ -27,10 +27,46 @@ func NewVisionTransformer(c VisionConfig) *VisionTransformer {
 // Forward maps pixels, [n, channels, height, width], to features, [n, width]. Pixels of rows and columns that no whole
 // patch covers are not seen. Images of another size than the configured one use resized position embeddings.
 func (v *VisionTransformer) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	x := v.Encoder.Embed(whole(pixels, v.patch))
-	x = v.Encoder.Blocks.Forward(x, nn.AttentionInput{})
-	n, width := x.Dim(0), x.Dim(2)
-	return v.Encoder.Norm.Forward(autograd.Reshape(autograd.Slice(x, 1, 0, 1), n, width))
+	x := v.tokens(pixels)
+	return x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor {
+		last := v.last()
+		qkv := last.Attention.QKV.Forward(last.Norm1.Forward(x))
+		return v.finish(first(x), v.attend(qkv))
+	}, x)
+}
+
+// tokens returns what the last block gets, [n, 1+patches, width].
+func (v *VisionTransformer) tokens(pixels *autograd.Tensor) *autograd.Tensor {
+	blocks := v.Encoder.Blocks
+	return blocks[:len(blocks)-1].Forward(v.Encoder.Embed(whole(pixels, v.patch)), nn.AttentionInput{})
+}
+
+func (v *VisionTransformer) last() *nn.Block { return v.Encoder.Blocks[len(v.Encoder.Blocks)-1] }
+
+// attend returns what the class token attends to in the last block, [n, width], of queries, keys and values. Only the
+// features of the class token are wanted, so the other tokens ask nothing there.
+func (v *VisionTransformer) attend(qkv *autograd.Tensor) *autograd.Tensor {
+	a := v.last().Attention
+	width := qkv.Dim(2) / 3
+	y := autograd.Attention(autograd.Columns{Of: autograd.Slice(qkv, 1, 0, 1)}, autograd.Columns{Of: qkv, From: width},
+		autograd.Columns{Of: qkv, From: 2 * width}, autograd.AttentionOptions{Heads: a.Heads, HeadDim: width / a.Heads, Dropout: a.Dropout})
+	return autograd.Reshape(y, y.Dim(0), width)
+}
+
+// finish is the rest of the last block and the norm after it, for class tokens, [n, width], and what they attend to.
+func (v *VisionTransformer) finish(class, attended *autograd.Tensor) *autograd.Tensor {
+	return v.Encoder.Norm.Forward(finish(v.last(), class, attended))
+}
+
+// finish is a block from the projection of its attention on, for some of its tokens.
+func finish(b *nn.Block, x, attended *autograd.Tensor) *autograd.Tensor {
+	x = b.Attention.Proj.ForwardAdd(attended, x)
+	return b.MLP.Forward(b.Norm2.Forward(x), x)
+}
+
+// first returns the class tokens, [n, width].
+func first(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.Reshape(autograd.Slice(x, 1, 0, 1), x.Dim(0), x.Dim(2))
 }
 
 // whole returns the pixels that whole patches cover.

@@ -7,7 +7,8 @@ Each model has a folder with the files of its form, images and golden.safetensor
 logits and, under "grad/", the gradients of the contrastive loss. Names of folders begin with the form:
 
     hf-      transformers' CLIPModel: both activations, both rules for the end of a text, old configurations, float16
-    open-    open_clip: sizes that are not square, erf and tanh GELU, quick_gelu, custom_text, positions of another size, float16
+    open-    open_clip: sizes that are not square, erf and tanh GELU, quick_gelu, custom_text, positions of another size, float16,
+             ResNets
     openai-  OpenAI's TorchScript archive, mostly in float16
 
 check loads folders that Model.Save wrote, in the library of their form, and compares its outputs with expected.safetensors,
@@ -35,11 +36,15 @@ torch.set_num_threads(2)
 
 
 def images(folder, rng):
-    """Writes a wide, a tall, a tiny and a gray image, and returns their names."""
-    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
+    """Writes images of several shapes and kinds, and returns their names."""
+    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L"),
+             "alpha.png": (61, 45, "RGBA"), "photo.jpg": (70, 55, "RGB")}
     for name, (w, h, mode) in sizes.items():
-        shape = (h, w, 3) if mode == "RGB" else (h, w)
-        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).resize((w, h), Image.BILINEAR).save(os.path.join(folder, name))
+        shape = (h, w) if mode == "L" else (h, w, len(mode))
+        img = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
+        if name.endswith("jpg"):  # noise is no photograph
+            img = img.resize((9, 7)).resize((w, h), Image.BICUBIC)
+        img.save(os.path.join(folder, name))
     return sorted(sizes)
 
 
@@ -76,7 +81,7 @@ def hf(folder, i, seed):
     processor = CLIPImageProcessor(size={"shortest_edge": size}, crop_size=size)
     names = images(folder, rng)
     pixels = processor([Image.open(os.path.join(folder, n)) for n in names], return_tensors="pt")["pixel_values"]
-    texts = TEXTS + ["CAT " * r.randint(1, 40)]
+    texts = TEXTS + ["CAT " * r.randint(1, 40), "", "dog <|endoftext|> cat"]
     inputs = tok(texts, padding=True, truncation=True, return_tensors="pt")
     out = model(pixel_values=pixels, **inputs, return_loss=True)
     out.loss.backward()
@@ -98,6 +103,15 @@ def hf(folder, i, seed):
                            "text_features": array(features[1]), "logits": array(out.logits_per_image), "loss": array(out.loss)})
 
 
+def statistics(model):
+    """Gives batch normalizations running statistics."""
+    for name, b in model.named_buffers():
+        if name.endswith("running_mean"):
+            b.copy_(torch.randn_like(b) * 0.2)
+        if name.endswith("running_var"):
+            b.copy_(torch.rand_like(b) + 0.5)
+
+
 def config_of(r, kind):
     heads, theads, patch = r.choice([1, 2, 3]), r.choice([1, 2, 4]), r.choice([4, 5, 8])
     head = r.choice([8, 12])
@@ -105,7 +119,11 @@ def config_of(r, kind):
     vision = dict(image_size=size, layers=r.choice([1, 2]), width=heads * head, head_width=head, patch_size=patch, mlp_ratio=r.choice([4.0, 2.7]))
     text = dict(context_length=24, vocab_size=len(tokenizer()), width=theads * 8, heads=theads, layers=r.choice([1, 2]))
     cfg = dict(embed_dim=r.choice([6, 16]), vision_cfg=vision, text_cfg=text)
-    if kind == 0:
+    if kind == 4:
+        width = r.choice([4, 6, 8])
+        cfg["vision_cfg"] = dict(image_size=r.choice([32, 64]), layers=[r.randint(1, 2) for _ in range(4)], width=width,
+                                 head_width=r.choice([32, 64]), patch_size=None)
+    if kind in (0, 4):
         cfg["quick_gelu"] = True
     if kind == 2:
         cfg["custom_text"] = True
@@ -123,9 +141,9 @@ def build(cfg):
 def features(folder, model, preprocess, rng, tensors):
     names = images(folder, rng)
     pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
-    ids = torch.zeros(4, 24, dtype=torch.long)
+    ids = torch.zeros(6, 24, dtype=torch.long)
     end = len(tokenizer()) - 1
-    for row, n in zip(ids, (3, 5, 24, 9)):
+    for row, n in zip(ids, (3, 5, 24, 9, 2, 7)):
         row[0], row[n - 1] = end - 1, end
         row[1:n - 1] = torch.from_numpy(rng.integers(0, end - 1, n - 2))
     x, y = model.encode_image(pixels), model.encode_text(ids)
@@ -143,10 +161,11 @@ def openclip(folder, i, seed):
     r = random.Random(seed)
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    kind, half = i % 4, i % 4 == 1
+    kind, half = i % 5, i % 5 == 1
     cfg = config_of(r, kind)
     model = build(cfg).eval()
     randomize(model)
+    statistics(model)
     if half:
         model = model.half().float()
     state = {k: v.contiguous().half() if half else v.contiguous() for k, v in model.state_dict().items()}
@@ -171,12 +190,16 @@ def openai(folder, i, seed):
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     vision = dict(image_size=16, layers=2, width=64 * (1 + i % 2), patch_size=8)
+    if i == 2:
+        vision = dict(image_size=64, layers=[1, 2, 1, 1], width=4)
     text = dict(context_length=24, vocab_size=len(tokenizer()), width=64, heads=1, layers=1)
     model = build(dict(embed_dim=16, vision_cfg=vision, text_cfg=text, quick_gelu=True)).eval()
     randomize(model)
+    statistics(model)
     open_clip.model.convert_weights_to_fp16(model)
     model = model.float()
-    _, preprocess = None, open_clip.image_transform(16, is_train=False)
+    size = vision["image_size"]
+    preprocess = open_clip.image_transform(size, is_train=False)
     features(folder, model, preprocess, rng, {})
 
     class Release(torch.nn.Module):
@@ -185,7 +208,7 @@ def openai(folder, i, seed):
             for name, child in model.named_children():
                 setattr(self, name, child)
             self.positional_embedding, self.text_projection, self.logit_scale = model.positional_embedding, model.text_projection, model.logit_scale
-            for name, value in (("input_resolution", 16), ("context_length", 24), ("vocab_size", text["vocab_size"])):
+            for name, value in (("input_resolution", size), ("context_length", 24), ("vocab_size", text["vocab_size"])):
                 self.register_buffer(name, torch.tensor(value))
 
         def forward(self, x):
@@ -194,7 +217,7 @@ def openai(folder, i, seed):
     release = Release().eval()
     open_clip.model.convert_weights_to_fp16(release)
     with torch.no_grad():
-        torch.jit.save(torch.jit.trace(release, torch.zeros(1, 3, 16, 16, dtype=torch.float16)), os.path.join(folder, "ViT-tiny.pt"))
+        torch.jit.save(torch.jit.trace(release, torch.zeros(1, 3, size, size, dtype=torch.float16)), os.path.join(folder, "ViT-tiny.pt"))
 
 
 def check(folder):
@@ -234,7 +257,7 @@ if __name__ == "__main__":
         print(len(sys.argv) - 2, "folders")
     else:
         seed = int(sys.argv[2])
-        for form, make, count in (("hf", hf, 6), ("open", openclip, 8), ("openai", openai, 2)):
+        for form, make, count in (("hf", hf, 6), ("open", openclip, 10), ("openai", openai, 3)):
             for i in range(count):
                 folder = os.path.join(sys.argv[1], f"{form}-{i}")
                 os.makedirs(folder)

@@ -1,23 +1,19 @@
-"""Writes a small random CLIP model with a ResNet as open_clip saves it, with outputs and gradients.
+"""Writes a small random CLIP model with a ResNet as open_clip saves it, with outputs.
 
-    python clip_resnet.py                      models/clip/testdata/resnet/
-    python clip_resnet.py FOLDER N             N random models of other sizes: FOLDER/0/ and so on
+    python clip_resnet.py
 
-golden.safetensors in the folder holds pixels, ids, embeddings, logits, the contrastive loss and, in a FOLDER, the gradient of
-each parameter, with the parameter's name on disk. Normalizations use their running statistics, but in
-"train/image_features". Weights and pixels are float16.
+The folder is models/clip/testdata/resnet/. golden.safetensors in it holds pixels, ids, embeddings and logits. Normalizations
+use their running statistics, but in "train/image_features". Weights and pixels are float16. clip_folders.py makes models of
+other sizes, with gradients.
 
 Versions: requirements.txt. Seeds are in each golden's metadata.
 """
 
 import json
 import os
-import random
-import sys
 
 import open_clip
 import torch
-from open_clip.loss import ClipLoss
 from open_clip.model import CLIP
 from safetensors.numpy import save_file
 
@@ -25,7 +21,7 @@ from models_vit import array
 from opcases import golden
 
 
-def resnet(folder, seed, layers, width, head_width, image, dim, gradients):
+def resnet(folder, seed, layers, width, head_width, image, dim):
     torch.manual_seed(seed)
     config = dict(
         embed_dim=dim, quick_gelu=True,
@@ -53,18 +49,14 @@ def resnet(folder, seed, layers, width, head_width, image, dim, gradients):
         ids[i, n - 1], ids[i, n:] = 39, 0
     x, y = model.encode_image(pixels, normalize=True), model.encode_text(ids, normalize=True)
     logits = model.logit_scale.exp() * x @ y.T
-    loss = ClipLoss()(x, y, model.logit_scale.exp())
     tensors = {"pixels": array(pixels).astype("float16"), "ids": ids.numpy(), "image_embeds": array(x), "text_embeds": array(y),
-               "logits": array(logits), "loss": array(loss)}
+               "logits": array(logits)}
     os.makedirs(folder, exist_ok=True)
     weights = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     save_file({k: v.numpy() for k, v in weights.items()}, os.path.join(folder, "open_clip_model.safetensors"), metadata={"format": "pt"})
     mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
     with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
         json.dump(dict(model_cfg=config, preprocess_cfg=dict(mean=mean, std=std)), f, indent=2)
-    if gradients:
-        loss.backward()
-        tensors |= {"grad/" + k: p.grad.numpy() for k, p in model.named_parameters()}
     model.train()
     with torch.no_grad():
         tensors["train/image_features"] = array(model.encode_image(pixels))
@@ -74,11 +66,4 @@ def resnet(folder, seed, layers, width, head_width, image, dim, gradients):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        resnet(golden("models/clip", "resnet"), 41, [1, 2, 1, 1], 2, 16, 64, 10, False)
-    else:
-        for i in range(int(sys.argv[2])):
-            rng = random.Random(i)
-            width = rng.choice([4, 6, 8, 10])
-            resnet(os.path.join(sys.argv[1], str(i)), i, [rng.randint(1, 3) for _ in range(4)], width, rng.choice([32, 64]) if width % 4 == 0 else 64,
-                   rng.choice([32, 64, 96]), rng.choice([8, 15]), True)
+    resnet(golden("models/clip", "resnet"), 41, [1, 2, 1, 1], 2, 16, 64, 10)
