@@ -138,7 +138,7 @@ func describe(p vision.Preprocess, c VisionConfig) (openPreprocess, error) {
 // last bits of pixels.
 func same(p, q vision.Preprocess) bool {
 	for _, r := range []*vision.Preprocess{&p, &q} {
-		r.Backend, r.MaxPixels = 0, 0
+		r.Backend, r.MaxPixels, r.Alpha = 0, 0, 0
 		if r.Mode == vision.ShortSide {
 			r.Height = 0
 		}
