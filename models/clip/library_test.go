@@ -23,11 +23,7 @@ import (
 // and lets the libraries compute the features. FOVEA_SEED chooses other models.
 func TestLibraries(t *testing.T) {
 	dir := t.TempDir()
-	seed := os.Getenv("FOVEA_SEED")
-	if seed == "" {
-		seed = "1"
-	}
-	modeltest.Python(t, "clip_folders.py", dir, seed)
+	modeltest.Python(t, "clip_folders.py", dir, seed())
 	folders, err := filepath.Glob(filepath.Join(dir, "*-*"))
 	if err != nil || len(folders) < 19 {
 		t.Fatal(folders, err)

@@ -30,6 +30,9 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		return err
 	}
 	c := m.Config
+	if c.Vision.Pooled {
+		return m.saveSigLIP(dir, parts, o)
+	}
 	c.ModelType, c.Architectures = modelType, []string{"CLIPModel"}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Parts: parts, Model: m}
 	switch {

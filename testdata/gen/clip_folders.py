@@ -29,23 +29,10 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from models_clip import TEXTS, tokenizer
+from models_clip import TEXTS, images, tokenizer
 from models_vit import array, randomize
 
 torch.set_num_threads(2)
-
-
-def images(folder, rng):
-    """Writes images of several shapes and kinds, and returns their names."""
-    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L"),
-             "alpha.png": (61, 45, "RGBA"), "photo.jpg": (70, 55, "RGB")}
-    for name, (w, h, mode) in sizes.items():
-        shape = (h, w) if mode == "L" else (h, w, len(mode))
-        img = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
-        if name.endswith("jpg"):  # noise is no photograph
-            img = img.resize((9, 7)).resize((w, h), Image.BICUBIC)
-        img.save(os.path.join(folder, name))
-    return sorted(sizes)
 
 
 def loss_of(logits):
@@ -79,7 +66,7 @@ def hf(folder, i, seed):
         model = model.half().float()
     size = c.vision_config.image_size
     processor = CLIPImageProcessor(size={"shortest_edge": size}, crop_size=size)
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = processor([Image.open(os.path.join(folder, n)) for n in names], return_tensors="pt")["pixel_values"]
     texts = TEXTS + ["CAT " * r.randint(1, 40), "", "dog <|endoftext|> cat"]
     inputs = tok(texts, padding=True, truncation=True, return_tensors="pt")
@@ -139,7 +126,7 @@ def build(cfg):
 
 
 def features(folder, model, preprocess, rng, tensors):
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
     ids = torch.zeros(6, 24, dtype=torch.long)
     end = len(tokenizer()) - 1
