@@ -47,6 +47,16 @@
 //
 // # Training
 //
-// [New] draws initial weights. [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
+//	config, err := model.Training(loader, clip.TrainOptions{Batches: 16})
+//	…
+//	config.Epochs, config.Schedule = 30, train.Curve{Peak: 5e-4, Warmup: 1, Length: 30}.Cosine()
+//	result, err := train.Run(ctx, config)
+//
+// [New] draws initial weights. [Model.Training] prepares a run on pairs of images and captions, with the loss of CLIP or of
+// SigLIP. Several batches of the loader can share a loss, so that a batch larger than memory trains with exact gradients
+// (package train/contrast). Towers can be frozen, patches dropped, and learning rates fall with the depth. Adapters of
+// package nn/lora are attached before.
+//
+// For a loop of one's own, [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
 // [Model.EmbedTexts] the embeddings.
 package clip
