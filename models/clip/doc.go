@@ -26,7 +26,8 @@
 //
 // # Decoding and concurrency
 //
-// Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Any number of goroutines may
+// Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Libraries differ in images
+// with alpha, and Model.Preprocess does as the model's own: vision.DecodeOptions.Alpha keeps that of a PNG file. Any number of goroutines may
 // use one model at once. A call only reads the model and has its own tape, whose memory is reused. Model.Workers sets how
 // many cores a call takes.
 //
@@ -43,7 +44,8 @@
 // archive holds no vocabulary: put bpe_simple_vocab_16e6.txt.gz of OpenAI's repository beside it, or the tokenizer's files
 // from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
 //
-// The towers are Vision Transformers and causal text transformers. Models with others are refused by name.
+// Image towers are Vision Transformers, the ResNets of OpenAI (RN50 to RN50x64), and those of SigLIP and SigLIP 2, with
+// images of one size or of any proportion (NaFlex). Models with other towers, such as MobileCLIP, are refused by name.
 //
 // # Training
 //
