@@ -24,7 +24,7 @@ const fullRow = 4
 // lane.
 func fillsLanes(filters int) bool {
 	const lanes = 16
-	return filters >= fewFilters && 8*filters >= 7*roundUp(filters, lanes)
+	return filters >= simd.FewRows && 8*filters >= 7*roundUp(filters, lanes)
 }
 
 // slides reports whether packed filters are faster than panels of positions. The choice depends on shapes alone.
@@ -57,8 +57,15 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 			p.images--
 		}
 	}
-	rows := s.y.out
-	for (p.lay(s) > stripPlanes || p.sums > sharedMost) && rows > 1 && p.images == 1 {
+	rows, most := s.y.out, stripPlanes
+	if s.co*s.ci*len(s.y.taps)*len(s.x.taps) <= simd.NearWeights {
+		most /= 2 // the pixels of the next strip are fetched meanwhile
+	}
+	if size := p.lay(s); size > most && p.images == 1 {
+		rows = max(1, rows*most/size)
+		p.strip = rows * s.x.out
+	}
+	for (p.lay(s) > most || p.sums > sharedMost) && rows > 1 && p.images == 1 {
 		rows--
 		p.strip = rows * s.x.out
 	}

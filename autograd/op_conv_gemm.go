@@ -36,10 +36,6 @@ const (
 	stripMost  = 5 * stripUnit
 )
 
-// A convolution with fewer filters reads its planes in place, as [simd.GemmGather] does. Then strips are whole rows, and
-// they are short enough that the planes stay in a near cache: threads do not share them.
-const fewFilters = 32
-
 // A slidingPlan divides a sliding into tasks. No bit depends on it.
 type slidingPlan struct {
 	planes
@@ -69,20 +65,23 @@ func (s *sliding) plan(threads int) (p slidingPlan) {
 	block := convBlock(taps) / taps // channels
 	fits := func(most int) bool { return p.lay(s) <= most && p.sums <= sharedMost }
 	unit := stripUnit
-	if s.co < fewFilters && s.x.out > stripUnit/2 {
+	// A convolution of fewer filters reads its planes in place. Then strips are whole rows, and they are short enough that
+	// the planes stay in a near cache: threads do not share them.
+	few := s.co < simd.FewRows
+	if few && s.x.out > stripUnit/2 {
 		unit = s.x.out
 	}
-	if p.shared = threads > 1 && s.co >= fewFilters && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
+	if p.shared = threads > 1 && !few && s.groups*ceilDiv(s.n, p.images) < 2*threads && fits(sharedMost); p.shared {
 		return p
 	}
 	most := roundUp(stripMost, unit)
-	few := func() bool {
+	idle := func() bool {
 		return threads > 1 && s.groups*ceilDiv(s.n, p.images)*ceilDiv(positions, p.strip) < 4*threads
 	}
-	for p.images > 1 && few() {
+	for p.images > 1 && idle() {
 		p.images = (p.images + 1) / 2
 	}
-	for p.strip > unit && few() {
+	for p.strip > unit && idle() {
 		p.strip = roundUp(p.strip/2, unit)
 	}
 	for !fits(planesMost) {
@@ -135,9 +134,11 @@ func (s *sliding) run(t *Tape) {
 	}
 	scratch := t.scratch(slots * (p.size + p.sums))
 	t.eachSlot(slots, tasks, func(slot, i int) {
-		a, strip := s.strip(&p, i%p.strips)
-		group, image := i/p.strips%s.groups, i/p.strips/s.groups*p.images
-		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], group, image, a, strip)
+		var next simd.Ahead
+		if i+slots < tasks { // this thread probably goes on with it
+			next = s.ahead(&p, i+slots)
+		}
+		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], i, next)
 	})
 	t.recycle(scratch)
 	if packed != nil {
@@ -146,13 +147,32 @@ func (s *sliding) run(t *Tape) {
 	}
 }
 
-// task computes the results of a group of images at strip positions from a on.
-func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, group, image, a, strip int) {
+// place returns the group and the first image of task i, its first position and its number of positions.
+func (s *sliding) place(p *slidingPlan, i int) (group, image, a, strip int) {
+	a, strip = s.strip(p, i%p.strips)
+	return i / p.strips % s.groups, i / p.strips / s.groups * p.images, a, strip
+}
+
+// ahead returns the pixels that task i copies; none if it has several images.
+func (s *sliding) ahead(p *slidingPlan, i int) simd.Ahead {
+	group, image, a, strip := s.place(p, i)
+	row, last := a/s.x.out, (a+strip-1)/s.x.out
+	from, to := p.span(row, last+1-row)
+	if p.images > 1 || from >= to {
+		return simd.Ahead{}
+	}
+	return simd.Ahead{Data: s.source(image, group)[from:], Stride: s.y.size * s.x.size, Rows: s.ci, Cols: to - from}
+}
+
+// task computes the results of task i. Meanwhile it fetches next.
+func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, next simd.Ahead) {
+	group, image, a, strip := s.place(p, i)
 	window := len(p.window)
 	images := min(p.images, s.n-image)
 	row := a / s.x.out
 	rows := (a+strip-1)/s.x.out + 1 - row
 	g := p.gather(scratch[:p.size], a, row)
+	g.Next = next
 	if images > 1 {
 		g.Height, g.Image = rows, p.image
 	}

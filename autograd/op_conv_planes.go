@@ -109,11 +109,15 @@ func (p *planes) fill(dst, plane []float32, r0, rows int) {
 
 // fetch brings the rows of a plane that fill will copy to the cache; there may be no plane.
 func (p *planes) fetch(plane []float32, r0, rows int) {
-	size := p.x.size * p.y.stride
-	from, to := max(0, (r0+p.y0)*size), min(p.y.size*p.x.size, (r0+p.y0+rows+p.height-p.rows)*size)
-	if to <= len(plane) && from < to {
+	if from, to := p.span(r0, rows); to <= len(plane) && from < to {
 		simd.Fetch(plane[from:to])
 	}
+}
+
+// span returns the range of a plane that holds the rows that fill copies.
+func (p *planes) span(r0, rows int) (from, to int) {
+	size := p.x.size * p.y.stride
+	return max(0, (r0+p.y0)*size), min(p.y.size*p.x.size, (r0+p.y0+rows+p.height-p.rows)*size)
 }
 
 // gather returns the product's view of channels that fill has copied to data, from position a on, where row is

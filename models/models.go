@@ -24,7 +24,7 @@ var packages = map[string]string{
 	"vit": "models/vit", "fovea_vit": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
 	"siglip": "models/clip", "siglip2": "models/clip",
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
-	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert",
+	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",
 }
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as

@@ -25,6 +25,16 @@ type Gather struct {
 	Image  int   // elements from one image to the next
 	From   int   // the first position
 	Trans  bool  // B is transposed: its rows are positions, its columns taps
+
+	// Next is memory that the caller reads afterwards. [GemmGatherPacked] asks for it meanwhile, if there are at most
+	// [NearWeights], so that the caller does not wait.
+	Next Ahead
+}
+
+// Ahead is memory that will be read: Rows rows of Cols elements, Stride elements apart. The zero value is none.
+type Ahead struct {
+	Data               []float32
+	Stride, Rows, Cols int
 }
 
 // GatherSlack is the number of elements of a [Gather]'s Data that may be read past the last one of the matrix.
@@ -56,6 +66,7 @@ func GemmGather(w *Workers, m, n, k int, a Matrix, b *Gather, block int, beta fl
 
 // check panics unless a k×n matrix lies in the data.
 func (b *Gather) check(n, k int) {
+	checkStored("GemmGather", "Next", len(b.Next.Data), b.Next.Stride, b.Next.Rows, b.Next.Cols)
 	if b.Trans {
 		n, k = k, n
 	}

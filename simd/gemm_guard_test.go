@@ -167,6 +167,7 @@ func TestGemmGatherPackedStaysInside(t *testing.T) {
 				}
 				moved := *b
 				moved.Data = guarded(b.Data)
+				moved.Next = Ahead{Data: guarded(make([]float32, 7)), Stride: 1, Rows: 7, Cols: 1}
 				memory := guarded(make([]float32, PackedLen(k, m)))
 				c := guarded(make([]float32, m*n))
 				func() {

@@ -85,6 +85,8 @@ type gemmTile struct {
 	spots  *tileSpot      // for slide: where each tile is
 	bias   unsafe.Pointer // for window: added to the rows of C at the end, unless nil
 	relu   int            // for window: 1 applies ReLU at the end
+	out    uintptr        // for slide: where the sums will be transposed to, to prefetch; 0: no prefetch
+	ldout  int            // bytes from one row there to the next
 	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

@@ -2,6 +2,7 @@ package simd
 
 import (
 	"fmt"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -136,6 +137,7 @@ type slideRun struct {
 	out      gemmOperands
 	ep       Epilogue
 	hasEp    bool
+	fetched  int64 // rows of gather.Next that were asked for
 
 	taps   []int       // of all k
 	ends   []float32   // copies of the last rows of B, see padEnd
@@ -173,6 +175,10 @@ var slideRuns = freeList[slideRun]{
 
 // rowsMost is at least the height of each tile.
 const rowsMost = 16
+
+// NearWeights is the number of weights, 256 KiB, up to which [GemmGatherPacked] takes them to stay in the second-level
+// cache. Then its tiles fetch what the caller reads next, and not the next weights.
+const NearWeights = 64 << 10
 
 // slideMost is about the number of positions of a strip. Their sums stay in the second-level cache, beside the pixels;
 // the weights are read once for each strip.
@@ -292,12 +298,16 @@ func (s *slideRun) multiply(scratch *gemmScratch, sums []float32, x *slideStrip,
 	t.brs, t.ldc, t.chain = 4*kern.nr, 4*kern.nr, kChain
 	// Together the tiles of a block fetch the weights of the next one, line by line.
 	t.astep, t.afour = line, min(roundUp(ceilDiv(4*t.brs, x.tiles), line/4), kern.ahead*line)
+	near := s.gather.Next.Rows > 0 && kern.ahead > 0 && k*s.filters.n <= NearWeights
 	for k0 := 0; k0 < k; k0 += s.block {
 		t.k, t.accum = min(s.block, k-k0), 1
 		if k0 == 0 && s.beta == 0 {
 			t.accum = 0
 		}
 		t.taps = &s.taps[k0]
+		if t.out = 0; k0+t.k == k {
+			t.out, t.ldout = uintptr(unsafe.Pointer(&s.out.c[p*kern.nr*s.out.ldc+x.j0])), 4*s.out.ldc
+		}
 		if at := (p*k + k0) * kern.nr; half {
 			weights := scratch.a[:t.k*kern.nr]
 			s.filters.format.widen(weights, s.filters.half[at:])
@@ -310,9 +320,23 @@ func (s *slideRun) multiply(scratch *gemmScratch, sums []float32, x *slideStrip,
 			t.rows = r.rows
 			for from := r.from; from < r.to; from += callTiles {
 				t.tiles, t.spots = min(callTiles, r.to-from), &s.spots[from]
+				if near {
+					s.fetchNext(t)
+				}
 				kern.slide(t)
 				t.ahead += uintptr(t.tiles * (t.k / 4 * t.afour))
 			}
 		}
+	}
+}
+
+// fetchNext has the tiles of a call fetch the next rows of what the caller reads next, as many as tiles fetch at once.
+func (s *slideRun) fetchNext(t *gemmTile) {
+	next, rows := &s.gather.Next, s.filters.kern.ahead
+	row := int(atomic.AddInt64(&s.fetched, int64(rows))) - rows
+	t.afour = 0
+	if steps := t.tiles * (t.k / 4); row < next.Rows && steps > 0 {
+		t.ahead = uintptr(unsafe.Pointer(&next.Data[row*next.Stride]))
+		t.astep, t.afour = 4*next.Stride, ceilDiv(4*next.Cols, steps)
 	}
 }

@@ -71,6 +71,9 @@ func TestGemmGatherPacked(t *testing.T) {
 				ep.Pre = pre
 			}
 			filters := PackFilters(nil, k, m, Matrix{w.Data, w.Stride, true})
+			if rng.IntN(2) == 0 { // what is fetched changes nothing
+				b.Next = Ahead{Data: w.Data, Stride: max(1, k), Rows: m, Cols: k}
+			}
 			for _, workers := range workers {
 				clear(pre)
 				got := append([]float32(nil), before...)
@@ -173,6 +176,11 @@ func TestGemmGatherPackedPanics(t *testing.T) {
 		},
 		"do not fit": func() {
 			GemmGatherPacked(nil, 990, PackFilters(nil, 9, 1, Matrix{data, 1, false}), b, 9, 0, data, 990, nil)
+		},
+		"Next has": func() {
+			x := *b
+			x.Next = Ahead{Data: data, Stride: 100, Rows: 11, Cols: 3}
+			GemmGatherPacked(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), &x, 9, 0, data, 4, nil)
 		},
 		"memory has": func() { PackFiltersInto(data[:5], nil, 9, 2, Matrix{data, 2, false}) },
 	} {

@@ -9,9 +9,10 @@ import (
 // The functions here let tiles read the pixels where they lie. A tile is some neighbors in a row of positions, and its
 // rows of B begin at the offsets of the taps. The sums are those of [Gemm], and so are the bits.
 
+// FewRows is the number of rows of C below which [GemmGather] reads pixels in place. From there on packing pays.
+const FewRows = 32
+
 const (
-	// windowRows is the number of rows of C from which packing pays.
-	windowRows = 32
 	// windowFew is the number of rows of C from which a B in memory order is read in place, up to windowTiles tiles.
 	windowFew, windowTiles = 16, 12
 	// windowWeights is the number of elements of A, 256 KiB, up to which AVX-512 reads a B in place at any height: A stays
@@ -28,7 +29,7 @@ const (
 // worse than packing.
 func (g *gemmRun) windows() bool {
 	b := g.gather
-	if b == nil || b.Trans || g.kern.window == nil || g.one.a.Trans || g.m >= windowRows || g.k == 0 {
+	if b == nil || b.Trans || g.kern.window == nil || g.one.a.Trans || g.m >= FewRows || g.k == 0 {
 		return false
 	}
 	return 4*roundUp(b.Width, g.kern.lanes) <= 5*b.Width

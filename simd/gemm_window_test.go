@@ -59,7 +59,7 @@ func convBlock(taps int) int { return max(1, 256/taps) * taps }
 // drawWindow draws pixels under a window of any size, in rows of the given width.
 func drawWindow(rng *rand.Rand, width int) (b *Gather, m, n, k int) {
 	b = &Gather{Width: width, Pitch: width + rng.IntN(4), From: rng.IntN(3 * width)}
-	m, n, k = 1+rng.IntN(windowRows-1), 1+rng.IntN(400), 1+rng.IntN(400)
+	m, n, k = 1+rng.IntN(FewRows-1), 1+rng.IntN(400), 1+rng.IntN(400)
 	if rng.IntN(2) == 0 {
 		b.Height = 1 + rng.IntN(4)
 		b.Image = b.Height*b.Pitch + rng.IntN(30)

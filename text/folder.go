@@ -56,6 +56,7 @@ type folder struct {
 	last      bool            // the post-processor of the class replaces that of the file
 	json      json.RawMessage // post-processor of the file, nil for none
 	charsmap  string          // of the file, in base64
+	unknownID *int            // of the SentencePiece model, nil for none
 	respecial bool            // the special tokens are added again at the end
 }
 

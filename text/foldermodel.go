@@ -40,6 +40,7 @@ type fileModel struct {
 	Type   *string         `json:"type"`
 	Vocab  json.RawMessage `json:"vocab"`
 	Merges json.RawMessage `json:"merges"`
+	parsed model.Model
 }
 
 // fileModel reads the model in tokenizer.json, and keeps what the class takes from the rest of the file.
@@ -61,6 +62,7 @@ func (f *folder) fileModel(typ string) (*fileModel, error) {
 	if found := fmt.Sprintf("%T", b.model); found != "*model."+typ {
 		return nil, fmt.Errorf("tokenizer.json: model: expected %s for class %s, found %s", typ, f.class, found[len("*model."):])
 	}
+	c.Model.parsed = b.model
 	return &c.Model, nil
 }
 

@@ -23,6 +23,10 @@ type referenceFile struct {
 		Files map[string]string
 		Case  folderCase
 	}
+	Siglip []struct {
+		Files map[string]string
+		Cases []siglipCase
+	}
 }
 
 func readReference(t testing.TB) *referenceFile {
@@ -90,5 +94,17 @@ func TestReference(t *testing.T) {
 	}
 	if len(opened) < 10 {
 		t.Errorf("opened %v", opened)
+	}
+	if len(r.Siglip) < 3 {
+		t.Errorf("found %d folders of SigLIP", len(r.Siglip))
+	}
+	for i, f := range r.Siglip {
+		tok, err := Open(fsOf(t, f.Files), OpenOptions{})
+		if err != nil {
+			t.Fatalf("SigLIP %d: %v", i, err)
+		}
+		for _, c := range f.Cases {
+			checkSiglip(t, tok, &c)
+		}
 	}
 }

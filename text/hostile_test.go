@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -80,11 +81,19 @@ func TestPiecesCut(t *testing.T) {
 	}
 }
 
-// TestManyTokens reads a list of added tokens that a quadratic method would not end.
+// large is the number of times that tests of size are larger with FOVEA_LARGE, which asks for minutes and gigabytes.
+func large(times int) int {
+	if os.Getenv("FOVEA_LARGE") == "" {
+		return 1
+	}
+	return times
+}
+
+// TestManyTokens reads a list of added tokens that a quadratic method would not end: a million with FOVEA_LARGE.
 func TestManyTokens(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}, "added_tokens": [`)
-	const n = 200_000
+	n := 100_000 * large(10)
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
@@ -99,6 +108,64 @@ func TestManyTokens(t *testing.T) {
 	e, err := tok.Encode(fmt.Sprintf("x<%d><0>", n-1), Options{})
 	if err != nil || len(e.IDs) != 3 || e.IDs[1] != n || e.IDs[2] != 1 {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// TestLongTexts encodes texts without a place to cut them, and one of 64 MB with FOVEA_LARGE. A quadratic method would not end.
+func TestLongTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
+	r := readReference(t)
+	tokenizers := map[string]*Tokenizer{}
+	for _, name := range []string{"bert", "roberta", "clip", "llama", "qwen", "t5", "xlmr", "ctc"} {
+		tok, err := Parse(r.Tokenizers[name].JSON)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		tokenizers[name] = tok
+	}
+	tok, err := Open(fsOf(t, r.Siglip[0].Files), OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokenizers["siglip"] = tok
+	const size = 1 << 16
+	for name, tok := range tokenizers {
+		for _, unit := range []string{"a", "é", "word ", "<x>", "\u0301"} {
+			n := size
+			if unit == "word " {
+				n *= large(1 << 10)
+			}
+			text := strings.Repeat(unit, n/len(unit))
+			e, err := tok.Encode(text, Options{NoSpecial: true})
+			if err != nil {
+				t.Errorf("%s, %q: %v", name, unit, err)
+				continue
+			}
+			for i, o := range e.Offsets {
+				if o[0] > o[1] || o[1] > len(text) || i > 0 && o[0] < e.Offsets[i-1][0] {
+					t.Fatalf("%s, %q: token %d has offsets %v", name, unit, i, o)
+				}
+			}
+		}
+	}
+}
+
+// TestLongTokens refuses tokens that would make the time the product of two lengths.
+func TestLongTokens(t *testing.T) {
+	long := strings.Repeat("a", 2000)
+	for _, m := range []string{
+		`{"type": "Unigram", "unk_id": 0, "vocab": [["?", 0], ["a", -1], ["` + long + `", -9]]}`,
+		`{"type": "WordPiece", "unk_token": "?", "continuing_subword_prefix": "##", "max_input_chars_per_word": 1000000, "vocab": {"?": 0, "` + long + `": 3}}`,
+	} {
+		if _, err := Parse([]byte(`{"model": ` + m + `}`)); err == nil || !strings.Contains(err.Error(), "at most 1024 bytes, found 2000") {
+			t.Errorf("%.20s: %v", m, err)
+		}
+	}
+	tok, err := Parse([]byte(`{"model": {"type": "WordPiece", "unk_token": "?", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {"?": 0, "` + long + `": 3}}}`))
+	if err != nil || tok.Size() != 2 {
+		t.Error(err)
 	}
 }
 

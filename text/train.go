@@ -24,6 +24,7 @@ type Kind string
 // The kinds, with the pipelines that tokenizers gives them (bindings/python/py_src/tokenizers/implementations).
 const (
 	BPE       Kind = "bpe"       // byte-level BPE as in GPT-2: every text has tokens
+	CLIP      Kind = "clip"      // byte-level BPE as in CLIP: lower case, and start and end tokens around a text
 	WordPiece Kind = "wordpiece" // as in BERT: words and punctuation, [CLS] and [SEP] around a text
 	Unigram   Kind = "unigram"   // as in SentencePiece: NFKC, and ▁ in the place of spaces
 )
@@ -31,13 +32,14 @@ const (
 // TrainOptions describe a tokenizer to train.
 type TrainOptions struct {
 	Kind Kind
-	// Size is the number of tokens; 0 is 30000, or 8000 for Unigram. Special tokens and the 256 bytes of BPE are never left out.
-	// A small text gives fewer tokens.
+	// Size is the number of tokens; 0 is 30000, or 8000 for Unigram. Special tokens, the 256 bytes of BPE and the 512 of CLIP,
+	// which has each also at the end of a word, are never left out. A small text gives fewer tokens.
 	Size int
-	// Special are special tokens after those of the kind: <|endoftext|> for BPE; [PAD], [UNK], [CLS], [SEP] and [MASK] for
+	// Special are special tokens after those of the kind: <|endoftext|> for BPE; <|startoftext|> and <|endoftext|> for CLIP,
+	// where they have the largest ids; [PAD], [UNK], [CLS], [SEP] and [MASK] for
 	// WordPiece; <unk>, <s>, </s> and <pad> for Unigram.
 	Special      []string
-	Lowercase    bool // in lower case; WordPiece then drops accents too
+	Lowercase    bool // in lower case, as CLIP always is; WordPiece then drops accents too
 	MinFrequency int  // of a pair of tokens that BPE and WordPiece merge; 0 is 2
 
 	// Progress, if any, is called while the vocabulary is made, with its tokens and the size. The tokens of Unigram shrink.
@@ -80,6 +82,10 @@ func (o TrainOptions) pipeline() (*builder, []string, error) {
 		}
 		splitter = component("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true})
 		decoder = byteLevelDecoder
+	case CLIP:
+		special = []string{clipStart, clipEnd}
+		normalizer, splitter, decoder = clipNormalizer(), clipSplitter(clipPattern), byteLevelDecoder
+		b.clipPipeline()
 	case WordPiece:
 		special = []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
 		normalizer = component("BertNormalizer", object{"clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": o.Lowercase})
@@ -98,7 +104,7 @@ func (o TrainOptions) pipeline() (*builder, []string, error) {
 		splitter = component("Metaspace", object{"replacement": "▁", "prepend_scheme": "always", "split": true})
 		decoder = splitter
 	default:
-		return nil, nil, fmt.Errorf("kind: expected %s, %s or %s, found %q", BPE, WordPiece, Unigram, o.Kind)
+		return nil, nil, fmt.Errorf("kind: expected %s, %s, %s or %s, found %q", BPE, CLIP, WordPiece, Unigram, o.Kind)
 	}
 	switch {
 	case o.Size < 0:
@@ -136,6 +142,12 @@ func (o TrainOptions) train(ctx context.Context, words iter.Seq2[string, int], s
 			return nil, err
 		}
 		return model.NewBPE(v)
+	case CLIP:
+		v, err := train.BPE(ctx, words, clipMergeOptions(merge, special))
+		if err != nil {
+			return nil, err
+		}
+		return model.NewBPE(clipVocabulary(v, special))
 	case WordPiece:
 		merge.LimitAlphabet = new(1000) // as BertWordPieceTokenizer
 		v, err := train.WordPiece(ctx, words, merge)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/internal/test/oracle"
 )
@@ -34,7 +35,7 @@ func ExampleTrain() {
 }
 
 // kinds are all kinds.
-var kinds = []Kind{BPE, WordPiece, Unigram}
+var kinds = []Kind{BPE, CLIP, WordPiece, Unigram}
 
 // trainingTexts are the lines of the Go files in this folder, English and code, and a few odd texts.
 func trainingTexts(t testing.TB) []string {
@@ -99,7 +100,7 @@ func TestTrain(t *testing.T) {
 			if id, ok := tok.ID("<x>"); !ok || !slices.Contains(e.IDs, id) {
 				t.Errorf("no token <x> in %q", e.Tokens)
 			}
-			want := map[Kind]string{BPE: "the naïve tokenizer<x> 狮", WordPiece: "the naive tokenizer 狮", Unigram: "the naïve tokenizer 狮"}[kind]
+			want := map[Kind]string{BPE: "the naïve tokenizer<x> 狮", CLIP: "the naïve tokenizer 狮", WordPiece: "the naive tokenizer 狮", Unigram: "the naïve tokenizer 狮"}[kind]
 			if got := tok.Decode(e.IDs, DecodeOptions{SkipSpecial: kind != BPE}); strings.Join(strings.Fields(got), " ") != want {
 				t.Errorf("decoded %q, expected %q", got, want)
 			}
@@ -114,7 +115,7 @@ func TestTrainFails(t *testing.T) {
 		o    TrainOptions
 		want string
 	}{
-		{TrainOptions{}, "kind: expected bpe, wordpiece or unigram"},
+		{TrainOptions{}, "kind: expected bpe, clip, wordpiece or unigram"},
 		{TrainOptions{Kind: BPE, Size: -1}, "size"},
 		{TrainOptions{Kind: BPE, MinFrequency: -1}, "frequency"},
 		{TrainOptions{Kind: Unigram, Special: []string{""}}, "special"},
@@ -156,6 +157,11 @@ func TestTrainReference(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if kind == CLIP { // the file does not say that </w> becomes a space: the folder's CLIPTokenizer does
+			if tok, err = Parse(data); err != nil {
+				t.Fatal(err)
+			}
+		}
 		toks[kind] = tok
 	}
 	oracle.Run(t, "tokenizers", "text_tokenizers.py", folder, "1", "1000")
@@ -178,5 +184,49 @@ func TestTrainReference(t *testing.T) {
 		if n != 1000 {
 			t.Errorf("%s: found %d cases", kind, n)
 		}
+	}
+}
+
+// TestTrainCLIP expects the special tokens around a text, with the largest ids, and the same tokens from a folder.
+func TestTrainCLIP(t *testing.T) {
+	texts := []string{"a photo of a Cat", "a photo of two  cats", "photos"}
+	tok, err := Train(t.Context(), sequence(texts), TrainOptions{Kind: CLIP, Size: 540})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := tok.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := Open(fstest.MapFS{
+		"tokenizer.json":        {Data: data},
+		"tokenizer_config.json": {Data: []byte(`{"tokenizer_class": "CLIPTokenizer"}`)},
+	}, OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append(texts, "", "Été 狮子 \U0001F642 it's 3<|endoftext|>") {
+		e, err := tok.Encode(text, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := tok.Size()
+		if e.IDs[0] != n-2 || e.IDs[len(e.IDs)-1] != n-1 || e.Tokens[0] != "<|startoftext|>" {
+			t.Errorf("%q: tokens %q of %d", text, e.Tokens, n)
+		}
+		again, err := opened.Encode(text, Options{})
+		if err != nil || !slices.Equal(again.IDs, e.IDs) || !slices.Equal(again.Offsets, e.Offsets) {
+			t.Errorf("%q: the saved tokenizer gives %q, expected %q (%v)", text, again.Tokens, e.Tokens, err)
+		}
+		if a, b := tok.Decode(e.IDs, DecodeOptions{}), opened.Decode(e.IDs, DecodeOptions{}); a != b {
+			t.Errorf("%q: decoded %q and %q", text, a, b)
+		}
+	}
+	e, _ := tok.Encode("a photo", Options{})
+	if !slices.Equal(e.Tokens, []string{"<|startoftext|>", "a</w>", "photo</w>", "<|endoftext|>"}) {
+		t.Errorf("tokens %q", e.Tokens)
+	}
+	if _, id, ok := tok.Special("eos_token"); !ok || id != tok.Size()-1 {
+		t.Errorf("end token %d, %v", id, ok)
 	}
 }

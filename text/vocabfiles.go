@@ -85,6 +85,7 @@ func (f *folder) bpe(options object) error {
 // pieceFiles are the names of the SentencePiece models of classes, where there is no tokenizer.model.
 var pieceFiles = map[string]string{
 	"AlbertTokenizer": "spiece.model", "T5Tokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
+	"CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
 	"-SiglipTokenizer": "spiece.model",
 }
 
@@ -106,6 +107,7 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		f.unknownID = &m.unknown
 		if len(m.charsmap) > 0 {
 			f.charsmap = base64.StdEncoding.EncodeToString(m.charsmap)
 		}
@@ -155,14 +157,18 @@ func pieceMerges(pieces []piece) (map[string]int, [][2]string) {
 	return ids, all
 }
 
-// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges.
-func (f *folder) unigram(unknown int, change func([]model.Piece) []model.Piece) error {
+// at returns a function that gives the id of the unknown token, whatever the pieces are.
+func at(id int) func([]model.Piece) int { return func([]model.Piece) int { return id } }
+
+// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges. unknown gives
+// the id of the unknown token.
+func (f *folder) unigram(unknown func([]model.Piece) int, change func([]model.Piece) []model.Piece) error {
 	if f.tokenizer != nil {
 		m, err := f.fileModel("Unigram")
 		if err != nil {
 			return err
 		}
-		return f.setModel(object{"type": "Unigram", "unk_id": unknown, "vocab": m.Vocab, "byte_fallback": false})
+		return f.setUnigram(m.parsed.(*model.Unigram).Pieces(), unknown)
 	}
 	p, err := f.sentencePiece()
 	if err == nil && p == nil {
@@ -175,7 +181,14 @@ func (f *folder) unigram(unknown int, change func([]model.Piece) []model.Piece) 
 	if change != nil {
 		list = change(list)
 	}
-	f.model, err = model.NewUnigram(model.UnigramOptions{Pieces: list, Unknown: &unknown})
+	return f.setUnigram(list, unknown)
+}
+
+func (f *folder) setUnigram(list []model.Piece, unknown func([]model.Piece) int) (err error) {
+	id := unknown(list)
+	if f.model, err = model.NewUnigram(model.UnigramOptions{Pieces: list, Unknown: &id}); err != nil {
+		err = fmt.Errorf("model Unigram: %w", err)
+	}
 	return err
 }
 
@@ -278,16 +291,11 @@ func (f *folder) clip() error {
 	}
 	f.late, f.last = robertaOf(f.name("eos_token"), f.name("bos_token"), false, false), true
 	f.config.suffix = "</w>"
-	normalizer, pattern := component("Sequence", object{"normalizers": []object{
-		component("NFC", nil), component("Replace", object{"pattern": object{"Regex": `\s+`}, "content": " "}), component("Lowercase", nil),
-	}}), clipPattern
+	normalizer, pattern := clipNormalizer(), clipPattern
 	if f.options.OpenAI {
 		normalizer, pattern, f.config.openAI = nil, openAIPattern, true
 	}
-	return f.put(normalizer, component("Sequence", object{"pretokenizers": []object{
-		component("Split", object{"pattern": object{"Regex": pattern}, "behavior": "Removed", "invert": true}),
-		component("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true}),
-	}}), byteLevelDecoder)
+	return f.put(normalizer, clipSplitter(pattern), byteLevelDecoder)
 }
 
 // readCLIP reads the merges of OpenAI's CLIP. The vocabulary is the 256 letters of ByteLevel, the same at the ends of words, the
@@ -314,16 +322,8 @@ func readCLIP(data []byte) (map[string]int, [][2]string, error) {
 	merges := make([][2]string, clipCount)
 	ids := map[string]int{}
 	add := func(token string) { ids[token] = len(ids) }
-	var letters []string
-	for r := '!'; r <= 0x143; r++ { // the order of bytes_to_unicode
-		if _, ok := byteOf(r); ok {
-			letters = append(letters, string(r))
-		}
-	}
-	for _, end := range []string{"", "</w>"} {
-		for _, l := range letters {
-			add(l + end)
-		}
+	for _, l := range clipLetters() {
+		add(l)
 	}
 	for i, line := range lines[1 : clipCount+1] {
 		fields := strings.Fields(line)
@@ -333,7 +333,7 @@ func readCLIP(data []byte) (map[string]int, [][2]string, error) {
 		merges[i] = [2]string{fields[0], fields[1]}
 		add(fields[0] + fields[1])
 	}
-	add("<|startoftext|>")
-	add("<|endoftext|>")
+	add(clipStart)
+	add(clipEnd)
 	return ids, merges, nil
 }

@@ -32,7 +32,7 @@ func load(t testing.TB, dir string) (*Model, *golden.File) {
 // input returns the sequences of a golden.
 func input(m *Model, g *golden.File) Input {
 	in := Input{IDs: g.Ints("ids"), Starts: g.Ints("starts")}
-	if m.Config.ModelType != "distilbert" {
+	if m.Encoder.Embeddings.Types != nil {
 		in.Types = g.Ints("types")
 	}
 	return in
@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 46 {
+	if err != nil || len(folders) != 76 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {
@@ -108,6 +108,7 @@ func TestFields(t *testing.T) {
 	for _, c := range []struct{ modelType, class string }{
 		{"bert", "BertConfig"}, {"roberta", "RobertaConfig"}, {"xlm-roberta", "XLMRobertaConfig"}, {"camembert", "CamembertConfig"},
 		{"distilbert", "DistilBertConfig"}, {"albert", "AlbertConfig"}, {"electra", "ElectraConfig"},
+		{"mpnet", "MPNetConfig"}, {"deberta-v2", "DebertaV2Config"},
 	} {
 		t.Run(c.class, func(t *testing.T) { modeltest.Fields(t, variants[c.modelType].fields, "transformers", c.class) })
 	}
@@ -167,6 +168,7 @@ func TestCounts(t *testing.T) {
 		{"multilingual", BaseMultilingual(), Features, 177_853_440}, {"Chinese", BaseChinese(), Features, 102_267_648},
 		{"RoBERTa", RoBERTa(), Features, 124_645_632}, {"XLM-R", XLMR(), Features, 278_043_648}, {"DistilBERT", DistilBERT(), Features, 66_362_880},
 		{"ALBERT", ALBERT(), Features, 11_683_584}, {"ELECTRA", ELECTRA(), Features, 13_483_008},
+		{"MPNet", MPNet(), Features, 109_486_464}, {"DeBERTa", DeBERTa(), Features, 183_831_552},
 	} {
 		one := c.config // one layer stands for all, and few words
 		one.VocabSize = 10

@@ -15,7 +15,7 @@ import (
 // DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by a
 // preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert or electra
+	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet or deberta-v2
 	Architectures []string `json:"architectures,omitempty"`
 
 	VocabSize     int `json:"vocab_size"`
@@ -41,6 +41,9 @@ type Config struct {
 	PadTokenID            *int    `json:"pad_token_id"`
 	TieWordEmbeddings     bool    `json:"tie_word_embeddings"` // the head for masked words uses the word embeddings
 
+	// RelativeBuckets is the number of ranges of distances in MPNet that have a bias of their own.
+	RelativeBuckets int `json:"relative_attention_num_buckets,omitempty"`
+
 	// ClassifierDropoutProb is ALBERT's dropout before a classifier.
 	ClassifierDropoutProb float32 `json:"classifier_dropout_prob,omitempty"`
 	// The fields of ELECTRA's head for multiple choice. SummaryActivation "" is none.
@@ -53,6 +56,8 @@ type Config struct {
 	// CrossEncoder is what sentence-transformers adds for [Model.Rerank], and ScoreActivation what its versions before 4 did.
 	CrossEncoder    *CrossEncoder `json:"sentence_transformers,omitempty"`
 	ScoreActivation string        `json:"sbert_ce_default_activation_function,omitempty"`
+
+	Disentangled // of DeBERTa
 
 	models.Classes
 }
@@ -157,6 +162,15 @@ func defaults(modelType string) Config {
 		return c
 	case "electra":
 		return ELECTRA()
+	case "deberta-v2":
+		c := DeBERTa()
+		c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 1536, 24, 24, 6144
+		c.Disentangled = Disentangled{}
+		return c
+	case "mpnet":
+		c := MPNet()
+		c.MaxPositionEmbeddings, c.LayerNormEps = 512, 1e-12
+		return c
 	}
 	return Base()
 }
@@ -179,6 +193,9 @@ func (c Config) groups() int {
 
 // firstPosition returns the row of the position embeddings that the first token has.
 func (c Config) firstPosition() int {
+	if c.ModelType == "mpnet" {
+		return mpnetPadding + 1
+	}
 	if variants[c.ModelType].positionsAfterPadding && c.PadTokenID != nil {
 		return *c.PadTokenID + 1
 	}
@@ -212,8 +229,11 @@ func (c Config) Validate() error {
 	v.Size(c.field("intermediate_size"), c.IntermediateSize)
 	v.Divisor(c.field("num_attention_heads"), c.NumAttentionHeads, c.field("hidden_size"), c.HiddenSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
-	if variants[c.ModelType].types {
+	if variants[c.ModelType].types && (!isDeberta(c) || c.TypeVocabSize != 0) {
 		v.Size("type_vocab_size", c.TypeVocabSize)
+	}
+	if isDeberta(c) {
+		c.checkDeberta(&v)
 	}
 	if c.PadTokenID != nil && (*c.PadTokenID < 0 || *c.PadTokenID >= c.VocabSize) {
 		v.Fail("pad_token_id", "expected 0 to %d, found %d", c.VocabSize-1, *c.PadTokenID)
@@ -225,6 +245,9 @@ func (c Config) Validate() error {
 		if c.MaxTokens() < 1 {
 			v.Fail("max_position_embeddings", "expected more than pad_token_id+1 = %d, found %d", c.firstPosition(), c.MaxPositionEmbeddings)
 		}
+	}
+	if c.ModelType == "mpnet" && c.RelativeBuckets < 32 {
+		v.Fail("relative_attention_num_buckets", "expected at least the 32 ranges of distances, found %d", c.RelativeBuckets)
 	}
 	v.NotNegative("layer_norm_eps", c.LayerNormEps)
 	v.Deviation("initializer_range", c.InitializerRange)

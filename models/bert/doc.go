@@ -12,6 +12,8 @@
 //   - DistilBERT (arXiv 1910.01108): no token types, no pooler
 //   - ALBERT (arXiv 1909.11942): layers share weights, embeddings are narrow
 //   - ELECTRA (arXiv 2003.10555): narrow embeddings, and a head that finds replaced words
+//   - MPNet (arXiv 2004.09297): a bias of the attention scores for each head and distance
+//   - DeBERTa-v2 and v3 (arXiv 2111.09543): scores are products with distances too, and positions are not added
 //
 // SpanBERT, and multilingual and Chinese BERT, are BERT with other weights.
 //

@@ -49,10 +49,12 @@ func (in *Input) starts() []int {
 // Embeddings turns tokens into vectors: the sum of the embeddings of the word, the position and the type, normalized.
 type Embeddings struct {
 	Words     *nn.Embedding // [vocabulary, width]
-	Positions *nn.Embedding // [positions, width]
+	Positions *nn.Embedding // [positions, width], or nil
 	Types     *nn.Embedding // [types, width], or nil
 	Norm      *nn.LayerNorm
 	Project   *nn.Linear // [hidden, width], or nil where the widths are equal
+
+	projectFirst bool // before the norm, not after it
 
 	dropout float32
 	first   int // row of the first position
@@ -63,18 +65,23 @@ type Embeddings struct {
 func newEmbeddings(c Config) *Embeddings {
 	width := c.embeddingSize()
 	e := &Embeddings{
-		Words:     nn.NewEmbedding(c.VocabSize, width),
-		Positions: nn.NewEmbedding(c.MaxPositionEmbeddings, width),
-		Norm:      nn.NewLayerNorm(width, c.LayerNormEps),
-		dropout:   c.HiddenDropoutProb,
-		first:     c.firstPosition(),
-		padding:   -1,
+		Words:   nn.NewEmbedding(c.VocabSize, width),
+		Norm:    nn.NewLayerNorm(width, c.LayerNormEps),
+		dropout: c.HiddenDropoutProb,
+		first:   c.firstPosition(),
+		padding: -1,
 	}
-	if variants[c.ModelType].types {
+	if !isDeberta(c) || c.positionsInInput() {
+		e.Positions = nn.NewEmbedding(c.MaxPositionEmbeddings, width)
+	}
+	if isDeberta(c) { // it normalizes after the projection
+		e.Norm, e.projectFirst = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps), true
+	}
+	if variants[c.ModelType].types && c.TypeVocabSize > 0 {
 		e.Types = nn.NewEmbedding(c.TypeVocabSize, width)
 	}
 	if c.ModelType == "albert" || width != c.HiddenSize {
-		e.Project = nn.NewLinear(width, c.HiddenSize, true)
+		e.Project = nn.NewLinear(width, c.HiddenSize, !isDeberta(c))
 	}
 	if variants[c.ModelType].positionsAfterPadding {
 		e.padding = e.first - 1
@@ -98,9 +105,14 @@ func (e *Embeddings) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 		}
 		x = autograd.Add(x, e.Types.Forward(t, types, tokens))
 	}
-	x = autograd.Add(x, e.Positions.Forward(t, e.positions(in), tokens))
+	if e.Positions != nil {
+		x = autograd.Add(x, e.Positions.Forward(t, e.positions(in), tokens))
+	}
+	if e.projectFirst && e.Project != nil {
+		x = e.Project.Forward(x)
+	}
 	x = autograd.Dropout(e.Norm.Forward(x), e.dropout)
-	if e.Project != nil {
+	if !e.projectFirst && e.Project != nil {
 		x = e.Project.Forward(x)
 	}
 	return x

@@ -10,7 +10,11 @@ import (
 // Encoder turns tokens into hidden states.
 type Encoder struct {
 	Embeddings *Embeddings
-	Layers     []Layer // ALBERT has one for each group
+	// Relative is what attention knows of the distances of tokens, nil in most variants: biases, [buckets, heads], in MPNet, and
+	// embeddings, [distances, hidden], in DeBERTa.
+	Relative     *nn.Embedding
+	RelativeNorm *nn.LayerNorm // of Relative, or nil
+	Layers       []Layer       // ALBERT has one for each group
 
 	order []int // of Layers; nil runs each once
 }
@@ -27,8 +31,23 @@ func NewEncoder(c Config) *Encoder {
 		panic("bert: " + err.Error())
 	}
 	e := &Encoder{Embeddings: newEmbeddings(c), Layers: make([]Layer, c.groups())}
+	switch {
+	case c.ModelType == "mpnet":
+		e.Relative = nn.NewEmbedding(c.RelativeBuckets, c.NumAttentionHeads)
+	case isDeberta(c) && c.RelativeAttention:
+		e.Relative = nn.NewEmbedding(2*c.distances(), c.HiddenSize)
+	}
+	if isDeberta(c) && c.NormRelEbd == "layer_norm" {
+		e.RelativeNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
+	}
 	for i := range e.Layers {
-		e.Layers[i] = newBlock(c)
+		if isDeberta(c) {
+			e.Layers[i] = newDisentangled(c, e, i == 0)
+			continue
+		}
+		b := newBlock(c)
+		b.relative = e.Relative
+		e.Layers[i] = b
 	}
 	if c.groups() < c.NumHiddenLayers {
 		for i := range c.NumHiddenLayers {
@@ -49,6 +68,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64, padding *int) {
 		w.Update(func(values []float32) { clear(values[*padding*width : (*padding+1)*width]) })
 	}
 	for _, l := range nn.Layers[nn.Linear](e) {
+		nn.Normal(rng, l.Weight, std)
+	}
+	for _, l := range nn.Layers[TokenConv](e) {
 		nn.Normal(rng, l.Weight, std)
 	}
 }
@@ -96,6 +118,8 @@ type Block struct {
 	// The probabilities of dropping an element of what the two parts give, on a training tape. DistilBERT has no dropout after
 	// attention, and ALBERT none after the MLP.
 	attentionDropout, mlpDropout float32
+
+	relative *nn.Embedding // the encoder's, or nil
 }
 
 // newBlock returns a layer of zeros, and gains of one.
@@ -121,10 +145,24 @@ func newBlock(c Config) *Block {
 // Forward maps packed vectors, [tokens, hidden], to the same shape.
 func (b *Block) Forward(x *autograd.Tensor, starts []int) *autograd.Tensor {
 	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
+		if b.relative != nil {
+			return b.attendByDistance(x, residual, starts)
+		}
 		return b.Attention.Forward(x, nn.AttentionInput{Starts: starts, Residual: residual})
 	}
 	x = b.Norm1.Forward(branch(attend, x, b.attentionDropout))
 	return b.Norm2.Forward(branch(b.MLP.Forward, x, b.mlpDropout))
+}
+
+// attendByDistance is attention with MPNet's biases. Sequences of one length share them.
+func (b *Block) attendByDistance(x, residual *autograd.Tensor, starts []int) *autograd.Tensor {
+	biases := map[int]*autograd.Tensor{}
+	return attendEach(b.Attention, x, residual, starts, func(o *autograd.AttentionOptions, _ *autograd.Tensor, n int) {
+		if biases[n] == nil {
+			biases[n] = distanceBias(x.Tape(), b.relative, n)
+		}
+		o.Bias = biases[n]
+	})
 }
 
 // branch returns x + dropout(f(x)). Where nothing is dropped, f adds x itself.

@@ -100,7 +100,7 @@ type MaskedHead struct {
 
 func newMaskedHead(c Config) *MaskedHead {
 	width := c.HiddenSize
-	if c.ModelType == "albert" || c.ModelType == "electra" {
+	if c.ModelType == "albert" || c.ModelType == "electra" || isDeberta(c) {
 		width = c.embeddingSize()
 	}
 	h := &MaskedHead{
@@ -110,7 +110,7 @@ func newMaskedHead(c Config) *MaskedHead {
 		act:   activation(c.HiddenAct),
 	}
 	switch c.ModelType { // these have GELU, whatever hidden_act is
-	case "roberta", "xlm-roberta", "camembert", "electra":
+	case "roberta", "xlm-roberta", "camembert", "electra", "mpnet":
 		h.act = autograd.ActGelu
 	}
 	if !c.TieWordEmbeddings {
@@ -169,6 +169,10 @@ func newClassifier(c Config, task Task, classes int) *Classifier {
 	case c.ModelType == "albert":
 		h.within = c.ClassifierDropoutProb
 	case task == TokenClassification:
+	case isDeberta(c):
+		if c.ClsDropout != nil {
+			h.within = *c.ClsDropout
+		}
 	case c.ModelType == "distilbert":
 		dense(autograd.ActRelu)
 		h.within = c.SequenceDropout
@@ -201,9 +205,9 @@ func takesPooled(c Config, task Task) bool {
 	case task == NextSentence || task == PreTraining && variants[c.ModelType].pools:
 		return true
 	case task == SequenceClassification:
-		return c.ModelType == "bert" || c.ModelType == "albert"
+		return c.ModelType == "bert" || c.ModelType == "albert" || isDeberta(c)
 	case task == MultipleChoice:
-		return variants[c.ModelType].pools
+		return isDeberta(c) || variants[c.ModelType].pools
 	}
 	return false
 }

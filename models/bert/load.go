@@ -20,7 +20,7 @@ type SaveOptions = models.SaveOptions
 func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
 
 // Load reads a model from a folder of Hugging Face's: config.json (model_type bert, roberta, xlm-roberta, camembert,
-// distilbert, albert or electra; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
+// distilbert, albert, electra, mpnet or deberta-v2; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
 // they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
 //
 // The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
@@ -95,6 +95,11 @@ func held(f *modelfolder.Folder, c Config, task Task) (p parts, classes int, err
 func (c Config) claim() modelfolder.Claim {
 	d, h, e := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.embeddingSize())
 	rows := float64(c.VocabSize) + float64(c.MaxPositionEmbeddings)
+	if isDeberta(c) {
+		if rows -= float64(c.MaxPositionEmbeddings); c.positionsInInput() {
+			rows += float64(c.MaxPositionEmbeddings)
+		}
+	}
 	if variants[c.ModelType].types {
 		rows += float64(c.TypeVocabSize)
 	}
@@ -117,26 +122,4 @@ func (c Config) agree(f *modelfolder.Folder) error {
 	return y.AgreeStack(f.Find, "Encoder.Layers", "", tower.Stack{
 		Width: c.HiddenSize, Layers: layers, Hidden: c.IntermediateSize, QKVBias: true,
 	})
-}
-
-// Save writes the model to a folder, which it makes when it is not there: config.json, model.safetensors and, where the model
-// has a Tokenizer, tokenizer.json and tokenizer_config.json. transformers loads the folder to the same outputs. Each file
-// appears whole or not at all. A model that was loaded from the same folder may be saved there. Classes without a name are
-// called LABEL_0 and so on.
-//
-// The error is the file system's. Only the layout of Hugging Face is written.
-func (m *Model) Save(dir string, o SaveOptions) error {
-	c := m.Config
-	c.Architectures = []string{architecture(c.ModelType, m.Task)}
-	if m.Classifier != nil && m.Task != MultipleChoice {
-		c.NameAll(m.Classifier.Out.Weight.Shape()[0])
-	} else {
-		c.Classes = models.Classes{}
-	}
-	y := family
-	y.Names = m.AdapterNames()
-	y.Names.Columns = []string{models.HuggingFace.String()}
-	plain := *m
-	plain.Sentences = nil
-	return y.Save(dir, modelfolder.Contents{Config: c, Model: &plain}, o)
 }

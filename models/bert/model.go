@@ -7,6 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/simd"
@@ -35,9 +36,10 @@ type Model struct {
 	// Workers runs the tasks in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	runner       *run.Runner
-	textErr      error // why there is no Tokenizer
-	sentencesErr error // why there are no Sentences
+	runner         *run.Runner
+	tokenizerFiles []modelfolder.Part // of the folder, beside tokenizer.json
+	textErr        error              // why there is no Tokenizer
+	sentencesErr   error              // why there are no Sentences
 }
 
 // New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng is
@@ -128,7 +130,15 @@ func (m *Model) Words(hidden *autograd.Tensor) *autograd.Tensor {
 
 // Pool returns the vectors of the pooler, [sequences, hidden].
 func (m *Model) Pool(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
-	return m.Pooler.ForwardAct(first(hidden, starts), autograd.ActTanh)
+	x := first(hidden, starts)
+	if !isDeberta(m.Config) {
+		return m.Pooler.ForwardAct(x, autograd.ActTanh)
+	}
+	act := autograd.ActGelu
+	if m.Config.PoolerHiddenAct != "" {
+		act = activation(m.Config.PoolerHiddenAct)
+	}
+	return m.Pooler.ForwardAct(autograd.Dropout(x, m.Config.PoolerDropout), act)
 }
 
 // Follows returns two logits for each sequence of two texts, [sequences, 2]. In BERT the first is that the second text
@@ -163,7 +173,7 @@ func first(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 // i+1 for layer i, and the number of layers plus one for the heads. path is one that nn.Parameters yields. The method serves as
 // train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
-	return tower.Layer(path, "Encoder.Layers", len(m.Encoder.Layers), "Encoder.Embeddings")
+	return tower.Layer(path, "Encoder.Layers", len(m.Encoder.Layers), "Encoder.Embeddings", "Encoder.Relative", "Encoder.RelativeNorm")
 }
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT.

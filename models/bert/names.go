@@ -11,7 +11,7 @@ import (
 )
 
 // modelTypes are the values of model_type that the package loads.
-var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra"}
+var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra", "mpnet", "deberta-v2"}
 
 // A variant is the difference between a model_type and the others.
 type variant struct {
@@ -113,6 +113,8 @@ var variants = map[string]variant{
 	"distilbert":  {class: "DistilBert", rules: distilRules, fields: distilFields, prefix: "distilbert."},
 	"albert":      {class: "Albert", types: true, given: true, pools: true, rules: albertRules, fields: albertFields, prefix: "albert."},
 	"electra":     {class: "Electra", types: true, given: true, rules: electraRules, fields: electraFields, prefix: "electra."},
+	"deberta-v2":  {class: "DebertaV2", types: true, given: true, rules: debertaRules, fields: debertaFields, prefix: "deberta."},
+	"mpnet":       {class: "MPNet", positionsAfterPadding: true, pools: true, rules: mpnetRules, fields: mpnetFields, prefix: "mpnet."},
 }
 
 // headRules returns the rows for a classifier and for spans. The names depend on the variant and the task.
@@ -120,7 +122,7 @@ func headRules(modelType string, task Task) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"Heads.Spans", "qa_outputs"}}
 	dense, out := "", "classifier"
 	switch modelType {
-	case "roberta", "xlm-roberta", "camembert":
+	case "roberta", "xlm-roberta", "camembert", "mpnet":
 		if task == SequenceClassification {
 			dense, out = "classifier.dense", "classifier.out_proj"
 		}
@@ -154,7 +156,7 @@ func namesOf(modelType string, task Task, tied bool) *checkpoint.Names {
 			{Old: "LayerNorm.gamma", New: "LayerNorm.weight"},
 			{Old: "LayerNorm.beta", New: "LayerNorm.bias"},
 		},
-		Ignore: []string{"*.position_ids", "*.token_type_ids"},
+		Ignore: []string{"*.position_ids", "*.token_type_ids", "mask_predictions.*"},
 	}
 	if tied { // a copy of the word embeddings, and of the bias
 		for _, decoder := range []string{"cls.predictions.decoder", "lm_head.decoder", "predictions.decoder"} {

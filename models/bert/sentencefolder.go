@@ -69,14 +69,26 @@ func readSentences(fsys fs.FS, width int) (*Sentences, error) {
 	}
 	const name = "config_sentence_transformers.json"
 	c := struct {
-		Prompts map[string]string `json:"prompts"`
-		Default *string           `json:"default_prompt_name"`
-		Dim     *int              `json:"truncate_dim"`
+		Prompts    map[string]*string `json:"prompts"`
+		Default    *string            `json:"default_prompt_name"`
+		Dim        *int               `json:"truncate_dim"`
+		Similarity *string            `json:"similarity_fn_name"`
 	}{}
 	if _, err := readJSON(fsys, name, &c); err != nil {
 		return nil, err
 	}
-	s.Prompts = c.Prompts
+	for name, prompt := range c.Prompts {
+		if prompt == nil { // a name without a prompt is as no name
+			continue
+		}
+		if s.Prompts == nil {
+			s.Prompts = map[string]string{}
+		}
+		s.Prompts[name] = *prompt
+	}
+	if c.Similarity != nil {
+		s.similarity = *c.Similarity
+	}
 	if c.Default != nil {
 		if s.DefaultPrompt = *c.Default; s.DefaultPrompt != "" {
 			if _, ok := s.Prompts[s.DefaultPrompt]; !ok {

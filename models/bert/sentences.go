@@ -26,6 +26,8 @@ type Sentences struct {
 	LowerCase bool
 	// Dim, when it is not 0, is the number of values that are kept of a vector (truncate_dim): Matryoshka embeddings.
 	Dim int
+
+	similarity string // similarity_fn_name, which is kept as it is
 }
 
 // Pooling makes one vector of the hidden states of a text.

@@ -18,6 +18,9 @@ const packTokens = 2048
 // takes ids.
 func (m *Model) readTokenizer(fsys fs.FS) {
 	t, err := text.Open(fsys, text.OpenOptions{})
+	if err == nil {
+		m.tokenizerFiles, err = readTokenizerFiles(fsys)
+	}
 	if err != nil {
 		m.textErr = err
 		return

@@ -69,6 +69,10 @@ type TextConfig struct {
 	// EOSTokenID is the token whose first place in a text gives the text's features, or the first place of all where a text
 	// lacks it. With [LargestID] it is the first place of the largest id.
 	EOSTokenID int `json:"eos_token_id"`
+	// BOSTokenID and PadTokenID are kept for transformers and not used: the tokenizer adds these tokens. nil is transformers'
+	// default; [Model.Save] then takes those of the tokenizer.
+	BOSTokenID *int `json:"bos_token_id,omitempty"`
+	PadTokenID *int `json:"pad_token_id,omitempty"`
 	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the last
 	// token gives the features.
 	Bidirectional bool `json:"-"`

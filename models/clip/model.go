@@ -89,7 +89,7 @@ func preprocess(c VisionConfig) vision.Preprocess {
 	height, width := c.Size()
 	p := vision.Preprocess{
 		Backend: vision.Timm, Mode: vision.ShortSide, Width: width, Filter: vision.Bicubic,
-		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd,
+		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd, Alpha: vision.AlphaDroppedLast,
 	}
 	if height != width { // open_clip's
 		p.Mode, p.Height = vision.Cover, height

@@ -206,5 +206,5 @@ var siglipTextFields = slices.Concat(modelfolder.CommonFields, noClasses, strict
 	{Name: "projection_size"},
 	{Name: "bos_token_id", Use: strictjson.Harmless, Reason: "the tokenizer decides"},
 	{Name: "eos_token_id", Use: strictjson.Harmless, Reason: "the last token gives the features, whatever it is"},
-	{Name: "pad_token_id", Use: strictjson.Harmless, Reason: "the tokenizer pads"},
+	{Name: "pad_token_id", Reason: "kept; the tokenizer pads"},
 })

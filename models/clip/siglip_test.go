@@ -27,7 +27,7 @@ func tinySigLIP(patches int) Config {
 		},
 		Text: TextConfig{
 			VocabSize: 50, MaxPositionEmbeddings: 9, HiddenSize: 8, NumHiddenLayers: 2, NumAttentionHeads: 2, IntermediateSize: 12,
-			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, InitializerFactor: 1, Bidirectional: true,
+			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, InitializerFactor: 1, PadTokenID: new(1), Bidirectional: true,
 		},
 		ProjectionDim: 12,
 	}

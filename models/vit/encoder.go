@@ -16,9 +16,12 @@ type Encoder struct {
 	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
 	Blocks     nn.Stack
 	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
-	dropout    float32
-	grid       tower.Grid // of an image of the configured size
-	antialias  bool       // of resized positions
+	// PatchDropout is the share of each image's patches that [nn.PatchDropout] drops on a training tape. Files do not hold
+	// it: it is 0 until set.
+	PatchDropout float64
+	dropout      float32
+	grid         tower.Grid // of an image of the configured size
+	antialias    bool       // of resized positions
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -74,6 +77,7 @@ func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 }
 
 // Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, 1+patches, width], that hold their positions.
+// On a training tape, PatchDropout leaves fewer of them.
 func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	return t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
@@ -84,6 +88,11 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 		rows, columns := pixels.Dim(2)/e.Patch.Patch, pixels.Dim(3)/e.Patch.Patch
 		x = autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
+		first := 0
+		if e.ClassToken != nil {
+			first = 1
+		}
+		x = nn.PatchDropout(x, first, e.PatchDropout)
 		if e.PreNorm != nil {
 			x = e.PreNorm.Forward(x)
 		}

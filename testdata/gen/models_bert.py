@@ -1,6 +1,6 @@
 """Writes small random models of BERT and its variants as transformers saves them, with outputs and gradients.
 
-    python models_bert.py OUT          writes OUT/TYPE-TASK for all model types and tasks
+    python models_bert.py OUT [TYPE…]  writes OUT/TYPE-TASK for all model types, or some, and all tasks
     python models_bert.py -golden      writes those in the repository, in models/bert/testdata
 
 golden.safetensors in a folder holds the sequences of a batch, packed without padding (ids, types and starts), the outputs
@@ -36,6 +36,14 @@ types = {
                                       activation="relu", attn_implementation="eager")),
     "albert": ("Albert", small | dict(embedding_size=8, num_hidden_layers=4, num_hidden_groups=2)),
     "electra": ("Electra", small | dict(embedding_size=8)),
+    "deberta-v2": ("DebertaV2", small | dict(type_vocab_size=0, relative_attention=True, position_buckets=4, pos_att_type=["p2c", "c2p"],
+                                             share_att_key=True, norm_rel_ebd="layer_norm", position_biased_input=False)),
+    "deberta-v2-xl": ("DebertaV2", small | dict(type_vocab_size=2, relative_attention=True, max_relative_positions=6, pos_att_type="c2p|p2c",
+                                                conv_kernel_size=3, conv_act="gelu", conv_groups=2, embedding_size=8, pooler_hidden_act="relu")),
+    "deberta-v2-c2p": ("DebertaV2", small | dict(type_vocab_size=0, relative_attention=True, position_buckets=6, max_relative_positions=8,
+                                                 pos_att_type=["c2p"])),
+    "deberta-v2-plain": ("DebertaV2", small | dict(type_vocab_size=0, pos_att_type=["p2c"])),
+    "mpnet": ("MPNet", small | dict(relative_attention_num_buckets=33, layer_norm_eps=1e-5)),
 }
 tasks = ["Model", "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForSequenceClassification",
          "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice"]
@@ -65,8 +73,8 @@ def write(folder, name, seed):
     mask = torch.arange(max(lengths))[None] < torch.tensor(lengths)[:, None]
     ids[~mask] = config.pad_token_id
     inputs = {"input_ids": ids, "attention_mask": mask.long()}
-    kinds = torch.randint(0, getattr(config, "type_vocab_size", 1), ids.shape)
-    if model_type != "distilbert":
+    kinds = torch.randint(0, max(1, getattr(config, "type_vocab_size", 1)), ids.shape)
+    if getattr(config, "type_vocab_size", 0):
         inputs["token_type_ids"] = kinds
     given = {k: v[None] for k, v in inputs.items()} if task == "ForMultipleChoice" else inputs
     out = model(**given, output_hidden_states=True, return_dict=True)
@@ -109,5 +117,5 @@ for number, name in enumerate(names, 1):
     if where == "-golden":
         if name in kept:
             write(golden("models/bert", name), name, number)
-    else:
+    elif len(sys.argv) == 2 or name.rsplit("-", 1)[0] in sys.argv[2:]:
         write(os.path.join(where, name), name, number)

@@ -44,7 +44,7 @@ def flags(rng, content, special):
 
 # class: model types, names of tokenizers of text_tokenizers.py, settings with their values
 CLASSES = {
-    "BertTokenizer": (["bert", "blip", "electra", None], ["bert", "bert-cased"],
+    "BertTokenizer": (["bert", "blip", "electra", "chinese_clip", "distilbert", None], ["bert", "bert-cased"],
                       {"do_lower_case": [True, False], "strip_accents": [None, True, False], "tokenize_chinese_chars": [True, False]}),
     "MPNetTokenizer": (["mpnet", None], ["bert"], {"do_lower_case": [True, False]}),
     "RobertaTokenizer": (["roberta", "bart", "longformer"], ["roberta", "roberta-prefix"], {"add_prefix_space": [True, False], "trim_offsets": [True, False]}),
@@ -60,14 +60,20 @@ CLASSES = {
     "T5Tokenizer": (["t5", "mt5"], ["t5"], {"extra_ids": [0, 3, 100]}),
     "AlbertTokenizer": (["albert", "yoso"], ["albert-cls"], {"do_lower_case": [True, False], "keep_accents": [True, False], "add_prefix_space": [True, False]}),
     "XLMRobertaTokenizer": (["xlm-roberta"], ["xlmr"], {"add_prefix_space": [True, False]}),
+    "CamembertTokenizer": (["camembert"], ["xlmr"], {"add_prefix_space": [True, False]}),
+    "DebertaV2Tokenizer": (["deberta-v2"], ["albert-cls", "xlmr"],
+                           {"do_lower_case": [True, False], "split_by_punct": [True, False], "add_prefix_space": [True, False], "unk_id": [1, 3]}),
+    "DebertaTokenizer": (["deberta"], ["gpt2", "roberta"], {"add_prefix_space": [True, False]}),
+    "GPTNeoXTokenizer": (["gpt_neox", "mamba"], ["gpt2", "llama3"],
+                         {"add_prefix_space": [True, False], "trim_offsets": [True, False], "add_bos_token": [True, False], "add_eos_token": [True]}),
     "TokenizersBackend": (["umt5", "glm", None], ["bert", "llama", "t5", "deepseek", "words"], {"add_bos_token": [True]}),
     "PreTrainedTokenizerFast": (["bert", "mistral", "modernbert"], ["bert", "deepseek"], {}),
     "NoSuchTokenizer": (["bert", None], ["bert"], {}),
 }
 FILES = {"BertTokenizer": "vocab.txt", "MPNetTokenizer": "vocab.txt", "RobertaTokenizer": "merges.txt", "GPT2Tokenizer": "merges.txt",
-         "CLIPTokenizer": "merges.txt", "WhisperTokenizer": "merges.txt", "Qwen2Tokenizer": "merges.txt"}
+         "CLIPTokenizer": "merges.txt", "DebertaTokenizer": "merges.txt", "GPTNeoXTokenizer": "merges.txt", "WhisperTokenizer": "merges.txt", "Qwen2Tokenizer": "merges.txt"}
 PIECES = {"T5Tokenizer": "spiece.model", "AlbertTokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
-          "LlamaTokenizer": "tokenizer.model", "TokenizersBackend": "tokenizer.model"}
+          "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model", "LlamaTokenizer": "tokenizer.model", "TokenizersBackend": "tokenizer.model"}
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]",
            "mask_token": "[MASK]"}
 
@@ -159,6 +165,18 @@ def make(folder, tokenizers, rng):
     return cls
 
 
+def save(folder):
+    """Writes the folder again as transformers saves it."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except BaseException:
+        return
+    for name in os.listdir(folder):
+        if name != "config.json":
+            os.remove(os.path.join(folder, name))
+    tokenizer.save_pretrained(folder)
+
+
 def ask(folder, rng):
     out = {}
     try:
@@ -209,6 +227,8 @@ def main():
             path = os.path.join(folder, str(i))
             os.makedirs(path)
             meant = make(path, tokenizers, rng)
+            if rng.random() < 0.4:
+                save(path)
             out.write(json.dumps({"meant": meant, **ask(path, rng)}) + "\n")
 
 

@@ -1,6 +1,6 @@
 """Writes text/testdata/reference.json.gz: small tokenizers and folders with their cases, for tests without Python.
 
-Needs tokenizers 0.23.3, transformers 5.23.0 and sentencepiece 0.2.
+Needs tokenizers 0.23.3, transformers 5.23.0 and sentencepiece 0.2.3.
 """
 
 import gzip
@@ -35,7 +35,7 @@ def lines(path):
 
 
 def main():
-    out = {"script": "text_goldens.py", "seed": SEED, "tokenizers": {}, "folders": [],
+    out = {"script": "text_goldens.py", "seed": SEED, "tokenizers": {}, "folders": [], "siglip": [],
            "versions": {"tokenizers": tokenizers.__version__, "transformers": transformers.__version__}}
     with tempfile.TemporaryDirectory() as folder:
         run("text_tokenizers.py", folder, 8)
@@ -50,6 +50,13 @@ def main():
             if sum(map(len, content.values())) > 200_000:  # a charsmap of Unicode, as in normalize.json
                 continue
             out["folders"].append({"files": content, "case": case})
+    with tempfile.TemporaryDirectory() as folder:
+        run("text_siglip.py", folder, 320)
+        cases = lines(os.path.join(folder, "cases"))
+        for i in range(1 + cases[-1]["folder"]):
+            content = files(os.path.join(folder, str(i)))
+            if sum(map(len, content.values())) < 60_000:
+                out["siglip"].append({"files": content, "cases": [c for c in cases if c["folder"] == i]})
     path = os.path.join(HERE, "..", "..", "text", "testdata", "reference.json.gz")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as packed:

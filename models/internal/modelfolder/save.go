@@ -29,7 +29,7 @@ func (c Contents) configName() string { return cmp.Or(c.ConfigName, ConfigName) 
 
 // Part is a file that is written as it is.
 type Part struct {
-	Name string
+	Name string // with slashes where it is in a folder below
 	Data []byte
 }
 
@@ -86,7 +86,11 @@ func describe(dir string, c Contents) error {
 		}
 	}
 	for _, p := range c.Parts {
-		if err := atomicfile.WriteFile(filepath.Join(dir, p.Name), p.Data); err != nil {
+		name := filepath.Join(dir, filepath.FromSlash(p.Name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(name, p.Data); err != nil {
 			return err
 		}
 	}

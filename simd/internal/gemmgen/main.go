@@ -67,4 +67,6 @@ const (
 	tileSpots
 	tileBias
 	tileRelu
+	tileOut
+	tileLDOut
 )

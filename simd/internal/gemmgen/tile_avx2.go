@@ -48,6 +48,9 @@ func tile256(a *asm.Text, f number, h int, o order) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	o.openTiles(a)
 	o.openTile(a, h)
+	if o == byTaps {
+		s.fetchOut(a)
+	}
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) { a.Op("PREFETCHT0 (CX)") })

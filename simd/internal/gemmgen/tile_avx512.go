@@ -51,6 +51,9 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 	a.Op("LEAQ (R11)(R11*2), R8")
 	o.openTiles(a)
 	o.openTile(a, h)
+	if o == byTaps {
+		s.fetchOut(a)
+	}
 	a.Comment("The tile of C will be written; fetch it while the sums form.")
 	a.Op("MOVQ DX, CX")
 	eachRow(a, "CX", h, func(int) {

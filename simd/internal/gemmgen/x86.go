@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"github.com/fovea-ml/fovea/simd/internal/asm"
 )
@@ -92,6 +93,25 @@ func (o order) openTile(a *asm.Text, h int) {
 		a.Op("MOVQ %d(DI), BX", tileTaps)
 	}
 	a.Op("MOVQ %d(DI), R13", tileB)
+}
+
+// fetchOut fetches the lines of C to which a tile of sums will be transposed, if the tile says where they are. DX is its
+// place among the sums.
+func (s *tileSet) fetchOut(a *asm.Text) {
+	a.Op("MOVQ %d(DI), CX", tileOut)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ sums")
+	a.Comment("A position has a row of sums, and an element in each row of C.")
+	a.Op("MOVQ DX, R10")
+	a.Op("SUBQ %d(DI), R10", tileC)
+	a.Op("SHRQ $%d, R10", bits.TrailingZeros(uint(s.cols())))
+	a.Op("ADDQ R10, CX")
+	a.Op("MOVQ %d(DI), R10", tileLDOut)
+	for range s.cols() {
+		a.Op("PREFETCHT0 (CX)")
+		a.Op("ADDQ R10, CX")
+	}
+	a.Label("sums")
 }
 
 // openStep begins step u of four. at returns the address of row i then.

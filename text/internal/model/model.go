@@ -48,6 +48,18 @@ func Entries(tokens []string) []Entry {
 	return out
 }
 
+// maxPiece is the greatest length in bytes of a token that is looked for at every place of a text. The time is the product of the
+// lengths in the worst case; without a bound it would not be linear in the text. Tokens of models have less than 300 bytes.
+const maxPiece = 1 << 10
+
+// checkPiece returns an error for a token that is too long to be looked for everywhere.
+func checkPiece(token string) error {
+	if len(token) > maxPiece {
+		return fmt.Errorf("token %s: expected at most %d bytes, found %d", short(token), maxPiece, len(token))
+	}
+	return nil
+}
+
 // checkToken returns an error for a token that no text can hold.
 func checkToken(token string) error {
 	if !utf8.ValidString(token) {

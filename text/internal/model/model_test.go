@@ -147,9 +147,17 @@ func TestLongWord(t *testing.T) {
 	}
 }
 
-// TestLongToken reads a vocabulary with a token of a megabyte.
+// TestLongToken reads a vocabulary with a token of a megabyte, which no word of 100 characters has. Where words may be longer, a
+// token of 1,024 bytes is the longest.
 func TestLongToken(t *testing.T) {
 	long := strings.Repeat("ab", 1<<19)
+	if _, err := NewWordPiece(WordPieceOptions{Vocabulary: Entries([]string{"[UNK]", long})}); err != nil {
+		t.Error(err)
+	}
+	if _, err := NewWordPiece(WordPieceOptions{Vocabulary: Entries([]string{"[UNK]", long}), MaxChars: new(1 << 30)}); err == nil || !strings.Contains(err.Error(), "at most 1024 bytes") {
+		t.Errorf("found %v", err)
+	}
+	long = long[:1<<10]
 	m, err := NewWordPiece(WordPieceOptions{Vocabulary: Entries([]string{"[UNK]", long, "ab", "##ab"}), MaxChars: new(1 << 30)})
 	if err != nil {
 		t.Fatal(err)

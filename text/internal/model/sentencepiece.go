@@ -56,6 +56,9 @@ func NewSentencePiece(pieces []ScoredPiece, fallback bool) (*SentencePiece, erro
 	least := float32(math.MaxFloat32)
 	for i, p := range m.pieces {
 		fail := func(want string) error { return fmt.Errorf("piece %d, %s: expected %s", i, short(p.Text), want) }
+		if err := checkPiece(p.Text); err != nil {
+			return nil, err
+		}
 		switch {
 		case p.Text == "" || !utf8.ValidString(p.Text) || strings.Contains(p.Text, "\x00"):
 			return nil, fail("UTF-8 without NUL")

@@ -56,7 +56,7 @@ func NewUnigram(o UnigramOptions) (*Unigram, error) {
 	tokens := make([]string, len(m.pieces))
 	least := math.Inf(1)
 	for i, p := range m.pieces {
-		if err := checkToken(p.Token); err != nil {
+		if err := errors.Join(checkToken(p.Token), checkPiece(p.Token)); err != nil {
 			return nil, fmt.Errorf("vocab: %w", err)
 		}
 		if math.IsNaN(p.Score) || math.IsInf(p.Score, 0) {
@@ -197,6 +197,9 @@ func (m *Unigram) appendUnknown(dst []Token, word string, start, end int) []Toke
 	}
 	return append(dst, Token{ID: m.unknown, Start: start, End: end})
 }
+
+// Pieces returns the pieces. The list must not be changed.
+func (m *Unigram) Pieces() []Piece { return m.pieces }
 
 // Text returns the text of a token: that of the word for the unknown token.
 func (m *Unigram) Text(word string, t Token) string {

@@ -51,6 +51,11 @@ func NewWordPiece(o WordPieceOptions) (*WordPiece, error) {
 	tokens := make([]string, len(o.Vocabulary))
 	m.values = make([]uint32, len(o.Vocabulary))
 	for i, e := range o.Vocabulary {
+		if m.max > maxPiece { // shorter words bound the time as well
+			if err := checkPiece(e.Token); err != nil {
+				return nil, fmt.Errorf("vocab: %w", err)
+			}
+		}
 		tokens[i], m.values[i] = e.Token, uint32(e.ID)
 	}
 	m.pieces = trie.New(tokens)

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/metrics"
+	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// classification is the comparison of a zero-shot classifier with a linear probe.
+type classification struct {
+	Classes     []string       `json:"classes"`
+	Train       int            `json:"train_images"`
+	Test        int            `json:"test_images"`
+	Templates   int            `json:"templates"`
+	ZeroShot    console.Number `json:"zeroshot_accuracy"`
+	ZeroShotTop console.Number `json:"zeroshot_top5"`
+	Linear      console.Number `json:"linear_accuracy"`
+	LinearC     console.Number `json:"linear_c"`
+	Chance      console.Number `json:"chance_accuracy"`
+	Majority    console.Number `json:"majority_accuracy"`
+
+	majority string // the most frequent class of the training images
+}
+
+// classify measures both classifiers on the same test images.
+func (e *evaluation) classify(ctx context.Context) (*classification, error) {
+	known, asked, err := e.images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	classes := known.Classes
+	c := &classification{Classes: classes, Train: len(known.Labels), Test: len(asked.Labels), Templates: len(e.settings.Templates)}
+
+	labels := make([]string, len(classes))
+	for i, class := range classes {
+		labels[i] = strings.ReplaceAll(class, "_", " ")
+	}
+	zeroShot, err := e.model.Classifier(ctx, labels, e.settings.Templates)
+	if err != nil {
+		return nil, err
+	}
+	var logits []float32
+	for _, p := range zeroShot.Predict(asked.Embeddings...) {
+		logits = append(logits, p.Logits...)
+	}
+	c.ZeroShot = console.Number(metrics.Accuracy(logits, asked.Labels))
+	c.ZeroShotTop = console.Number(metrics.TopKAccuracy(logits, asked.Labels, min(5, len(classes))))
+
+	progress := e.console.Phase("fitting the linear probe", console.Steps, 0)
+	linear, err := known.Linear(ctx, clip.LinearOptions{Seed: e.settings.Seed})
+	progress.End()
+	if err != nil {
+		return nil, err
+	}
+	c.Linear, c.LinearC = console.Number(metrics.Accuracy(linear.Logits(asked.Tower), asked.Labels)), console.Number(linear.C)
+
+	count := make([]int, len(classes))
+	for _, label := range known.Labels {
+		count[label]++
+	}
+	majority := slices.Index(count, slices.Max(count))
+	c.majority, c.Chance = classes[majority], console.Number(1/float64(len(classes)))
+	right := 0
+	for _, label := range asked.Labels {
+		if label == majority {
+			right++
+		}
+	}
+	c.Majority = console.Number(float64(right) / float64(len(asked.Labels)))
+	return c, nil
+}
+
+// images returns the features of the training and test images.
+func (e *evaluation) images(ctx context.Context) (known, asked *clip.Features, err error) {
+	folder, err := vision.OpenDir(e.settings.Data, vision.FolderOptions{Decode: decode})
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.settings.Test == "" {
+		// Divided before they are read, so that broken images do not change the division.
+		first, second, err := vision.Split(folder, 0.5, e.settings.Seed)
+		if err != nil {
+			return nil, nil, err
+		}
+		if known, err = e.features(ctx, "training images", first); err == nil {
+			asked, err = e.features(ctx, "test images", second)
+		}
+		return known, asked, err
+	}
+	test, err := vision.OpenDir(e.settings.Test, vision.FolderOptions{Decode: decode})
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Equal(test.Classes(), folder.Classes()) {
+		return nil, nil, fmt.Errorf("-test: expected the classes of -data, %q, found %q", folder.Classes(), test.Classes())
+	}
+	if known, err = e.features(ctx, "training images", folder); err == nil {
+		asked, err = e.features(ctx, "test images", test)
+	}
+	return known, asked, err
+}
+
+// decode applies the orientation of photographs, as transformers' load_image does.
+var decode = vision.DecodeOptions{ApplyOrientation: true}
