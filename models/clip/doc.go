@@ -43,7 +43,17 @@
 // archive holds no vocabulary: put bpe_simple_vocab_16e6.txt.gz of OpenAI's repository beside it, or the tokenizer's files
 // from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
 //
-// The towers are Vision Transformers and causal text transformers. Models with others are refused by name.
+// The image tower is a Vision Transformer, or a [ResNet] in OpenAI's and open_clip's forms. Models with other towers are
+// refused by name.
+//
+// # SigLIP
+//
+// SigLIP (arXiv 2303.15343) and SigLIP 2 (arXiv 2502.14786) are read from folders of transformers, with the model types siglip
+// and siglip2, and of open_clip with image towers of timm's. They differ from CLIP in what users see:
+//
+//   - A probability says whether a text describes an image, whatever the other texts are: a sigmoid of each logit.
+//   - Texts are padded to their full length, because the padding counts.
+//   - A [NaFlex] tower takes images in their own proportions. Model.MaxPatches bounds how many patches an image gets.
 //
 // # Training
 //

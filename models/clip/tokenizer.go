@@ -71,7 +71,11 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	config := map[string]any{"tokenizer_class": "CLIPTokenizer", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	class := "CLIPTokenizer"
+	if m.Config.Text.Bidirectional {
+		class = "PreTrainedTokenizerFast"
+	}
+	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
 	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
