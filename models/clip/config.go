@@ -181,6 +181,12 @@ func (c Config) Validate() error {
 	}
 	var v config.Checks
 	v.Size("projection_dim", c.ProjectionDim)
+	if c.Vision.Pooled && c.ProjectionDim != c.Vision.HiddenSize {
+		v.Fail("text_config: projection_size", "expected the hidden_size of vision_config, %d, found %d", c.Vision.HiddenSize, c.ProjectionDim)
+	}
+	if c.Vision.Pooled != c.Text.Bidirectional {
+		v.Fail("model_type", "expected towers of one kind, found one of SigLIP and one of CLIP")
+	}
 	return v.Err()
 }
 
@@ -234,6 +240,15 @@ func (c TextConfig) validate() error {
 // vision_config_dict: what one of them leaves out is transformers' default, whatever text_config or vision_config says
 // (CLIPConfig in configuration_clip.py). The error names the field.
 func (c *Config) UnmarshalJSON(data []byte) error {
+	kind := struct {
+		ModelType string `json:"model_type"`
+	}{c.ModelType}
+	if err := strictjson.Decode(data, &kind); err != nil {
+		return err
+	}
+	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
+		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
 	type plain Config
 	p := struct {
 		Vision  json.RawMessage `json:"vision_config"` // before the fields of the same names
@@ -278,6 +293,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes a config.json. Each tower gets the model_type and the projection_dim with which transformers loads it
 // alone.
 func (c Config) MarshalJSON() ([]byte, error) {
+	if c.Vision.Pooled {
+		return c.marshalSigLIP()
+	}
 	type (
 		plain  Config
 		vision VisionConfig

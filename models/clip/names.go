@@ -52,5 +52,5 @@ func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(
 
 // family says how CLIP models lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
-	Package: "clip", ModelType: modelType, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
+	Package: "clip", ModelType: modelType, Others: []string{siglipType, siglip2Type}, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
 }
