@@ -60,6 +60,9 @@
 // switches of the tape. [Model.Layer] numbers parameters for layer-wise decay, and [Model.AdapterNames] is the table of names for
 // low-rank adapters (package nn/lora).
 //
+// [Model.SentenceTraining] prepares a run for sentence embeddings, with in-batch and hard negatives. Gradient caching makes
+// batches larger than memory possible.
+//
 // # Folders
 //
 // [Open] and [Load] read folders of Hugging Face's, weights as safetensors or of PyTorch, also under the oldest names
