@@ -10,7 +10,7 @@
 // guessing. This is a small run, of minutes on two cores: 8,000 gray images and ten classes, which the captions name. It shows
 // every part of training a CLIP. It does not show what CLIP is known for, which takes millions of pairs.
 //
-// With -data, a tenth of the images are for testing, and the program shows how well images and captions find each other. A
+// With -data, a tenth of the images, and at most 1,000, are for testing, and the program shows how well images and captions find each other. A
 // table has columns such as filepath and title, and an image may have several captions, in rows of their own. A shard holds
 // files of the same name: an image, and a .txt or a .json with a "caption".
 //

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 )
@@ -121,11 +121,12 @@ func (r *run) end() error {
 }
 
 // identity names what a resumed run must have in common with the run it continues, beside its model and training.
-func (r *run) identity() map[string]string {
-	return map[string]string{
-		"pairs":      r.pairs.sum(),
-		"vocabulary": strconv.Itoa(r.model.Tokenizer.Size()),
+func (r *run) identity() (map[string]string, error) {
+	tokenizer, err := r.model.Tokenizer.MarshalJSON()
+	if err != nil {
+		return nil, err
 	}
+	return map[string]string{"pairs": r.pairs.sum(), "tokenizer": fmt.Sprintf("%08x", crc32.ChecksumIEEE(tokenizer))}, nil
 }
 
 // absolute makes a path absolute; "" stays "".

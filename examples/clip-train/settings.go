@@ -81,7 +81,8 @@ type recipe struct {
 	Context     int // most tokens of a caption
 	Image       int // size of images
 	Patch       int
-	TestShare   float64 // of the pairs, for data without test images
+	TestShare   float64 // of the images, for data without test images
+	TestMost    int     // test images
 }
 
 // fashionRecipe is the recipe for the embedded images.
@@ -96,7 +97,8 @@ func fashionRecipe() recipe {
 func pairsRecipe() recipe {
 	r := fashionRecipe()
 	r.Augment = vision.Augment{Crop: true, Scale: [2]float64{0.5, 1}}
-	r.Tokens, r.Context, r.Image, r.Patch, r.TestShare = 4096, 77, 64, 8, 0.1
+	r.Tokens, r.Context, r.Image, r.Patch = 4096, 77, 64, 8
+	r.TestShare, r.TestMost = 0.1, 1000
 	return r
 }
 
