@@ -32,6 +32,9 @@ type DecodeOptions struct {
 	// photograph full of detail, colors differ by 4 levels on average where the resize halves the reduced image, and by
 	// 1 where it takes a quarter. Other formats are decoded whole.
 	ReduceTo int
+	// Alpha keeps the alpha of a PNG file that is not opaque everywhere: the image then has four channels. A Preprocess says
+	// what a model does with it. Without Alpha, and in other formats, it is dropped.
+	Alpha bool
 	// Name is the file's name for error messages. DecodeFile sets it.
 	Name string
 }
@@ -132,6 +135,9 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 	if c == codecs.jpeg {
 		eighths := h.reduceJPEG(o.ReduceTo)
 		decode = func(data []byte) (*Image, error) { return decodeJPEG(data, eighths, w.decoded) }
+	}
+	if c == codecs.png && o.Alpha {
+		decode = func(data []byte) (*Image, error) { return decodePNGAs(data, fromImageAlpha) }
 	}
 	var m *Image
 	err = guard(func() (err error) { m, err = decode(data); return err })

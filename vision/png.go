@@ -26,10 +26,13 @@ func pngHeader(data []byte) (header, error) {
 
 // decodePNG decodes with image/png, and where that fails for a reason that does not concern the pixels, the file without
 // what it stumbled over.
-func decodePNG(data []byte) (*Image, error) {
+func decodePNG(data []byte) (*Image, error) { return decodePNGAs(data, FromImage) }
+
+// decodePNGAs is decodePNG with a conversion of what image/png returns.
+func decodePNGAs(data []byte, convert func(image.Image) (*Image, error)) (*Image, error) {
 	m, err := png.Decode(bytes.NewReader(data))
 	if err == nil {
-		return FromImage(m)
+		return convert(m)
 	}
 	repaired, reason := repairPNG(data)
 	if reason != nil {
@@ -38,7 +41,7 @@ func decodePNG(data []byte) (*Image, error) {
 	if m, err = png.Decode(repaired); err != nil {
 		return nil, err
 	}
-	return FromImage(m)
+	return convert(m)
 }
 
 // WritePNG writes the image as a PNG file.

@@ -83,6 +83,8 @@ type Preprocess struct {
 	// Gray makes images gray first, as Pillow's convert("L") does. Images and pixels then have one channel, with one mean
 	// and one deviation: the three of Mean and of Std must be equal. Of Fill, the first value counts.
 	Gray bool
+	// Alpha says what becomes of the alpha of an image. [DecodeOptions].Alpha keeps that of a file.
+	Alpha AlphaRule
 	// RowsFirst selects the resizing order of Pillow before version 13; see [Resizer].
 	RowsFirst bool
 	// MaxPixels limits the pixels after a resize or a padding; 0 means DefaultMaxPrepared. Sizes come from a file
@@ -143,6 +145,8 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
 	case !finite(p.Mean) || !finite(p.Std) || math.IsNaN(p.Scale) || math.IsInf(p.Scale, 0):
 		return fmt.Errorf("vision: preprocess: expected finite numbers, found mean %v, standard deviation %v, scale %v", p.Mean, p.Std, p.Scale)
+	case p.Alpha > AlphaOnWhite:
+		return fmt.Errorf("vision: preprocess: unknown Alpha %d", p.Alpha)
 	case p.Gray && !p.NoNormalize && (p.Mean != uniform(p.Mean[0]) || p.Std != uniform(p.Std[0])):
 		return fmt.Errorf("vision: preprocess: expected one mean and one deviation for gray images, found %v and %v", p.Mean, p.Std)
 	case !p.NoNormalize && p.Std == uniform(0) && p.Mean != uniform(0):
@@ -251,7 +255,12 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	m = p.colors(m)
+	if m.Channels == 4 && p.Alpha == AlphaOnWhite {
+		m = m.onWhite()
+	}
+	if m.Channels != 4 || p.Alpha != AlphaDroppedLast {
+		m = p.colors(m)
+	}
 	height, width := p.resized(m.Height, m.Width)
 	whole := image.Rect(0, 0, width, height)
 	crop := whole
@@ -271,6 +280,7 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 		}
 		crop = crop.Sub(kept.Min)
 	}
+	m = p.colors(m)
 	if crop != m.Bounds() {
 		return m.windowOn(crop, p.Fill), nil
 	}
@@ -295,7 +305,11 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	ready := make([]*Image, len(images))
 	errs := make([]error, len(images))
 	prepare := func(i int) {
-		m, err := FromImage(images[i])
+		convert := FromImage
+		if p.Alpha != AlphaDropped {
+			convert = fromImageAlpha
+		}
+		m, err := convert(images[i])
 		if err == nil {
 			inner := w // one image: its rows are shared out
 			if len(images) > 1 {

@@ -18,6 +18,7 @@ type processorClass struct {
 	bothEdges  bool // takes shortest_edge and longest_edge together alone
 	longAlone  bool // accepts longest_edge without shortest_edge
 	pads       bool // pads to a fixed size by default
+	converts   bool // lays images with alpha on white by default (do_convert_rgb)
 }
 
 // processorClasses are the classes whose steps are resize, crop, rescale and normalize, with the defaults of
@@ -34,10 +35,10 @@ var processorClasses = func() map[string]processorClass {
 		return p
 	}
 	vit := processorClass{Preprocess: square(224, Bilinear, HalfMean, HalfStd)}
-	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true, short: true}
+	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true, short: true, converts: true}
 	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true, short: true, bothEdges: true, neverCrops: true}
 	detector.MaxLong = 1333
-	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd), short: true}
+	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd), short: true, converts: true}
 	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true, short: true}
 	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), short: true, bothEdges: true, neverCrops: true}
 	rtdetr.NoNormalize = true
@@ -48,9 +49,9 @@ var processorClasses = func() map[string]processorClass {
 		"CLIP":            clip,
 		"ChineseCLIP":     clip,
 		"Bit":             clip,
-		"Blip":            {Preprocess: square(384, Bicubic, CLIPMean, CLIPStd)},
+		"Blip":            {Preprocess: square(384, Bicubic, CLIPMean, CLIPStd), converts: true},
 		"Siglip":          siglip,
-		"OwlViT":          {Preprocess: cut(square(768, Bicubic, CLIPMean, CLIPStd), 768)},
+		"OwlViT":          {Preprocess: cut(square(768, Bicubic, CLIPMean, CLIPStd), 768), converts: true},
 		"Pvt":             {Preprocess: square(224, Bicubic, ImageNetMean, ImageNetStd)},
 		"Segformer":       {Preprocess: square(512, Bilinear, ImageNetMean, ImageNetStd), neverCrops: true},
 		"MobileNetV1":     mobile,
@@ -61,7 +62,7 @@ var processorClasses = func() map[string]processorClass {
 		"GroundingDino":   detector,
 		"RTDetr":          rtdetr,
 		"Sam": {Preprocess: Preprocess{Mode: LongSide, Width: 1024, Mean: ImageNetMean, Std: ImageNetStd},
-			longAlone: true, pads: true},
+			longAlone: true, pads: true, converts: true},
 	}
 }()
 

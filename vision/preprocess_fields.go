@@ -13,7 +13,7 @@ const (
 var processorFields = strictjson.Fields{
 	{Name: "image_processor_type"},
 	{Name: "feature_extractor_type"},
-	{Name: "do_convert_rgb", Use: strictjson.Harmless, Reason: "images are always converted, to RGB or to gray"},
+	{Name: "do_convert_rgb", Reason: "images are always converted, to RGB or to gray; it lays those with alpha on white"},
 	{Name: "do_resize"},
 	{Name: "size"},
 	{Name: "max_size"},

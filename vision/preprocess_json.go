@@ -25,6 +25,7 @@ type preprocessJSON struct {
 	DoRescale    *switchJSON  `json:"do_rescale,omitempty"`
 	Rescale      *float64     `json:"rescale_factor,omitempty"`
 	DoNormalize  *switchJSON  `json:"do_normalize,omitempty"`
+	ConvertRGB   *switchJSON  `json:"do_convert_rgb,omitempty"`
 	Mean         channelsJSON `json:"image_mean,omitempty"`
 	Std          channelsJSON `json:"image_std,omitempty"`
 	DoPad        *switchJSON  `json:"do_pad,omitempty"`
@@ -36,11 +37,13 @@ type preprocessJSON struct {
 	SizeRule  string `json:"size_rule,omitempty"`
 	Fill      []int  `json:"crop_fill,omitempty"`
 	RowsFirst bool   `json:"resize_rows_first,omitempty"`
+	Alpha     string `json:"alpha,omitempty"`
 	Channels  *int   `json:"pixel_channels,omitempty"` // 1 or 3
 }
 
 // The names of settings in the file, by value. The default is not written.
 var (
+	alphaNames    = []string{"", "dropped", "dropped_last"} // the first is the rule of transformers
 	backendNames  = []string{Pillow: "pil", Torchvision: "", Timm: "timm"}
 	sizeRuleNames = []string{Stretch: "", Fit: "fit", Cover: "cover"}
 )
@@ -166,7 +169,7 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	}
 	for name, b := range map[string]**switchJSON{
 		"do_resize": &j.DoResize, "default_to_square": &j.Square, "do_center_crop": &j.DoCenterCrop, "do_rescale": &j.DoRescale,
-		"do_normalize": &j.DoNormalize, "do_pad": &j.DoPad,
+		"do_normalize": &j.DoNormalize, "do_pad": &j.DoPad, "do_convert_rgb": &j.ConvertRGB,
 	} {
 		if null[name] {
 			*b = new(switchJSON)
@@ -198,6 +201,14 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 		return err
 	}
 	q.RowsFirst = j.RowsFirst
+	switch i := slices.Index(alphaNames, j.Alpha); {
+	case i < 0:
+		return fmt.Errorf("alpha %q: expected one of %q", j.Alpha, alphaNames)
+	case i > 0:
+		q.Alpha = AlphaRule(i - 1)
+	case is(j.ConvertRGB, class.converts):
+		q.Alpha = AlphaOnWhite
+	}
 	if j.Channels != nil {
 		if *j.Channels != 1 && *j.Channels != 3 {
 			return fmt.Errorf("pixel_channels: expected 1 or 3, found %d", *j.Channels)
@@ -212,7 +223,7 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 }
 
 // nullable are the fields that transformers tells apart when they are null and when they are absent.
-var nullable = []string{
+var nullable = []string{"do_convert_rgb",
 	"do_resize", "size", "default_to_square", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize",
 	"image_mean", "image_std", "do_pad",
 }
@@ -361,7 +372,8 @@ func (p *Preprocess) check() error {
 // MarshalJSON writes p as transformers' image processors read it. With a crop or a shorter side it is a
 // CLIPImageProcessor, with a longer side a SamImageProcessor (unpadded), otherwise a ViTImageProcessor. Settings that
 // transformers does not have go into fields of their own, so that reading gives the same Preprocess back. These
-// settings are a Backend other than Torchvision, Cover, and timm's Fit, Fill and RowsFirst.
+// settings are a Backend other than Torchvision, Cover, and timm's Fit, Fill and RowsFirst,
+// and an Alpha other than that of the processor.
 func (p Preprocess) MarshalJSON() ([]byte, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -412,6 +424,13 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		if p.Fill != [3]uint8{} {
 			j.Fill = []int{int(p.Fill[0]), int(p.Fill[1]), int(p.Fill[2])}
 		}
+	}
+	class := processorClasses[strings.TrimSuffix(string(j.Type), "ImageProcessor")]
+	switch {
+	case p.Alpha == AlphaDroppedLast || p.Alpha == AlphaDropped && class.converts:
+		j.Alpha = alphaNames[1+p.Alpha]
+	case p.Alpha == AlphaOnWhite && !class.converts:
+		j.ConvertRGB = yes(true)
 	}
 	return json.Marshal(j)
 }

@@ -379,7 +379,7 @@ func TestPreprocessFinite(t *testing.T) {
 func TestPreprocessRoundTrip(t *testing.T) {
 	for _, p := range []Preprocess{
 		Half(32), ImageNet(24),
-		{Mode: ShortSide, Width: 20, CropWidth: 9, CropHeight: 8, Mean: CLIPMean, Std: CLIPStd, Backend: Torchvision, RowsFirst: true},
+		{Mode: ShortSide, Width: 20, CropWidth: 9, CropHeight: 8, Mean: CLIPMean, Std: CLIPStd, Backend: Torchvision, RowsFirst: true, Alpha: AlphaDroppedLast},
 		{Mode: NoResize, Mean: HalfMean, Std: HalfStd, NoNormalize: true, Scale: 1. / 127.5, Backend: Timm},
 	} {
 		text, err := json.Marshal(p)

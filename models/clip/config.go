@@ -69,6 +69,10 @@ type TextConfig struct {
 	// EOSTokenID is the token whose first place in a text gives the text's features, or the first place of all where a text
 	// lacks it. With [LargestID] it is the first place of the largest id.
 	EOSTokenID int `json:"eos_token_id"`
+	// BOSTokenID and PadTokenID are kept for transformers and not used: the tokenizer adds these tokens. nil is transformers'
+	// default; [Model.Save] then takes those of the tokenizer.
+	BOSTokenID *int `json:"bos_token_id,omitempty"`
+	PadTokenID *int `json:"pad_token_id,omitempty"`
 	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the last
 	// token gives the features.
 	Bidirectional bool `json:"-"`
@@ -181,6 +185,12 @@ func (c Config) Validate() error {
 	}
 	var v config.Checks
 	v.Size("projection_dim", c.ProjectionDim)
+	if c.Vision.Pooled && c.ProjectionDim != c.Vision.HiddenSize {
+		v.Fail("text_config: projection_size", "expected the hidden_size of vision_config, %d, found %d", c.Vision.HiddenSize, c.ProjectionDim)
+	}
+	if c.Vision.Pooled != c.Text.Bidirectional {
+		v.Fail("model_type", "expected towers of one kind, found one of SigLIP and one of CLIP")
+	}
 	return v.Err()
 }
 
@@ -234,6 +244,15 @@ func (c TextConfig) validate() error {
 // vision_config_dict: what one of them leaves out is transformers' default, whatever text_config or vision_config says
 // (CLIPConfig in configuration_clip.py). The error names the field.
 func (c *Config) UnmarshalJSON(data []byte) error {
+	kind := struct {
+		ModelType string `json:"model_type"`
+	}{c.ModelType}
+	if err := strictjson.Decode(data, &kind); err != nil {
+		return err
+	}
+	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
+		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
 	type plain Config
 	p := struct {
 		Vision  json.RawMessage `json:"vision_config"` // before the fields of the same names
@@ -278,6 +297,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 // MarshalJSON writes a config.json. Each tower gets the model_type and the projection_dim with which transformers loads it
 // alone.
 func (c Config) MarshalJSON() ([]byte, error) {
+	if c.Vision.Pooled {
+		return c.marshalSigLIP()
+	}
 	type (
 		plain  Config
 		vision VisionConfig

@@ -19,9 +19,32 @@ import (
 // It returns an error for an image without pixels, which it names by its position, and for a Preprocess whose output is not
 // of the model's size and channels.
 func (m *Model) EncodeImages(ctx context.Context, images ...image.Image) ([][]float32, error) {
-	out, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
-		return normalize(m.EmbedImages(pixels))
-	})
+	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return normalize(m.project(features)) })
+}
+
+// images prepares images, runs the tower, and returns the row of each image in what finish makes of the features.
+func (m *Model) images(ctx context.Context, images []image.Image, finish func(features *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
+	var out [][]float32
+	var err error
+	if tower, ok := m.Vision.(*NaFlex); ok {
+		out = make([][]float32, 0, len(images))
+		err = run.Over(ctx, m.runner, m.Workers, images, func(t *autograd.Tape, some []image.Image, first int) error {
+			patches, grids, err := m.naflexPatches(some, first)
+			if err != nil {
+				return err
+			}
+			width := tower.Patch.Weight.Shape()[1]
+			rows := finish(tower.Patches(t.Input(patches, len(patches)/width, width), grids))
+			for row := range slices.Chunk(rows.Floats(nil), rows.Dim(1)) {
+				out = append(out, row)
+			}
+			return nil
+		})
+	} else {
+		out, err = run.Rows(ctx, m.runner, m.Workers, images, m.input(), func(pixels *autograd.Tensor) *autograd.Tensor {
+			return finish(m.Vision.Forward(pixels))
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("clip: %w", err)
 	}
@@ -59,7 +82,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 
 // Tokenize returns the tokens of each text, with its start and end and without padding. A text of more tokens than
 // Config.Text.MaxPositionEmbeddings is cut before its end token, as open_clip does it; transformers and OpenAI's code refuse
-// it unless they are asked to cut.
+// it unless they are asked to cut. Texts of SigLIP are padded to that length, because their features depend on the padding.
 //
 // It returns an error for a model without a tokenizer, and for a tokenizer with tokens that the model does not have.
 func (m *Model) Tokenize(texts ...string) ([][]int, error) {
@@ -67,6 +90,15 @@ func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
 	}
 	o := text.Options{Truncation: &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}}
+	if m.Config.Text.Bidirectional {
+		usual := m.Tokenizer.Defaults().Padding
+		if usual == nil {
+			return nil, errors.New("clip: the tokenizer has no padding token, which SigLIP needs")
+		}
+		full := *usual
+		full.Length = m.Config.Text.MaxPositionEmbeddings
+		o.Padding = &full
+	}
 	out := make([][]int, len(texts))
 	for i, s := range texts {
 		e, err := m.Tokenizer.Encode(s, o)

@@ -35,6 +35,9 @@ type FeatureOptions struct {
 // Features encodes the images of a data set. They are decoded while others are encoded, and need not be in memory together.
 // It returns the errors of the loader, and one for images of another size or number of channels than the model takes.
 func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions) (*Features, error) {
+	if m.Config.Vision.NumPatches != 0 {
+		return nil, errors.New("clip: features: expected a model of images of one size, found NaFlex: a loader prepares all images alike; EncodeImages takes images of any size")
+	}
 	f := &Features{Classes: d.Classes(), model: m}
 	loader := &vision.Loader{Data: d, Preprocess: m.Preprocess, Goroutines: m.Workers.Limit(), OnError: o.OnError}
 	channels := m.Config.Vision.NumChannels
@@ -44,10 +47,7 @@ func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions
 			return fmt.Errorf("expected images of %d channels and %d×%d pixels, found %d and %d×%d", channels, height, width, b.Channels, b.Height, b.Width)
 		}
 		tower := m.Vision.Forward(t.Input(b.Pixels, b.Shape()...))
-		embeddings := tower
-		if m.VisionProjection != nil {
-			embeddings = m.VisionProjection.Forward(tower)
-		}
+		embeddings := m.project(tower)
 		f.Tower = append(f.Tower, tower.Floats(nil)...)
 		for row := range slices.Chunk(normalize(embeddings).Floats(nil), embeddings.Dim(1)) {
 			f.Embeddings = append(f.Embeddings, slices.Clip(row))

@@ -59,7 +59,7 @@ var textFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.F
 	{Name: "initializer_range"},
 	{Name: "initializer_factor"},
 	{Name: "eos_token_id"},
-	{Name: "bos_token_id", Use: strictjson.Harmless, Reason: "the tokenizer puts it before the text"},
-	{Name: "pad_token_id", Use: strictjson.Harmless, Reason: "attention is causal, so padding at the end does not reach the features"},
+	{Name: "bos_token_id", Reason: "kept; the tokenizer puts it before the text"},
+	{Name: "pad_token_id", Reason: "kept; attention is causal, so padding at the end does not reach the features"},
 	{Name: "projection_dim", Use: strictjson.Harmless, Reason: own},
 })

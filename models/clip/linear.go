@@ -6,8 +6,8 @@ import (
 	"image"
 	"slices"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
-	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/probe"
 )
 
@@ -75,9 +75,9 @@ func (f *Features) linear(ctx context.Context, o LinearOptions) (*LinearProbe, e
 // Classify predicts the label of each image, in the order of the images, which may have any size. ctx, errors and concurrent
 // use are those of [Model.EncodeImages].
 func (l *LinearProbe) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
-	rows, err := run.Rows(ctx, l.model.runner, l.model.Workers, images, l.model.input(), l.model.Vision.Forward)
+	rows, err := l.model.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return features })
 	if err != nil {
-		return nil, fmt.Errorf("clip: %w", err)
+		return nil, err
 	}
 	out := make([]Prediction, len(rows))
 	for i, row := range rows {

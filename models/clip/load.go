@@ -2,6 +2,7 @@ package clip
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -43,6 +44,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
+	if c.Vision.NumPatches != 0 && f.Options.ImageSize != 0 {
+		return nil, errors.New("the model takes images of any size, so ImageSize cannot be set; see Model.MaxPatches")
+	}
 	height, width := c.Vision.Size()
 	var stored tower.Grid
 	if c.Vision.resizable() {
@@ -58,8 +62,10 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	m := New(c, nil)
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.Vision.NumChannels}
-	switch f.Form {
-	case modelfolder.HuggingFace:
+	switch {
+	case c.Vision.NumPatches != 0:
+		m.Preprocess, m.MaxPatches, m.PreprocessAssumed, err = readNaFlex(f.FS, c.Vision)
+	case f.Form == modelfolder.HuggingFace:
 		m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(prepared, images)
 	default:
 		m.Preprocess = f.Rescaled(prepared, images)
@@ -98,6 +104,9 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 		c = defaults()
 		if err := f.Configure(&c); err != nil {
 			return c, p, err
+		}
+		if c.Vision.Pooled {
+			f.Use(siglipFamily)
 		}
 		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
 			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
@@ -145,6 +154,14 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 			return err
 		}
 	}
+	if v := c.Vision; v.NumPatches != 0 {
+		err := statement(parts[0]).AgreeStack(f.Find, "Vision.Blocks", "", tower.Stack{
+			Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true,
+		})
+		if err != nil {
+			return err
+		}
+	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
@@ -157,11 +174,17 @@ var openNames = map[string]string{"hidden_size": "width", "num_hidden_layers": "
 func (c Config) claim() modelfolder.Claim {
 	v, t := c.Vision, c.Text
 	var vision modelfolder.Claim
-	if v.ResNet != nil {
+	switch {
+	case v.ResNet != nil:
 		vision = v.ResNet.claim(v.ImageSize, c.ProjectionDim)
-	} else {
-		e := v.encoder()
-		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, e.Block(), v.NumChannels, v.PatchSize, e.Patches())
+	case v.NumPatches != 0:
+		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, v.block(), v.NumChannels, v.PatchSize, v.NumPatches)
+	default:
+		vision = modelfolder.ClaimEncoder(v.NumHiddenLayers, v.block(), v.NumChannels, v.PatchSize, v.grid().Patches())
+	}
+	if v.Pooled {
+		vision = vision.Plus(modelfolder.ClaimBlocks(1, v.block()))
+		v.HiddenSize = 0 // there is no projection
 	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
 	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +

@@ -28,6 +28,8 @@ type Model struct {
 	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then that of OpenAI's
 	// models.
 	PreprocessAssumed bool
+	// MaxPatches is the most patches of an image in a [NaFlex] tower. More show finer detail and take longer.
+	MaxPatches int
 	// Tokenizer turns texts into tokens. It is nil where the folder has none; the model then encodes images only.
 	Tokenizer *text.Tokenizer
 	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
@@ -60,7 +62,7 @@ func New(c Config, rng *rand.Rand) *Model {
 	case v.ResNet != nil:
 		m.Vision = NewResNet(v, c.ProjectionDim)
 	case v.NumPatches != 0:
-		m.Vision = NewNaFlex(v)
+		m.Vision, m.MaxPatches = NewNaFlex(v), v.NumPatches
 	case v.Pooled:
 		m.Vision = NewSigLIP(v)
 	default:
@@ -73,12 +75,21 @@ func New(c Config, rng *rand.Rand) *Model {
 	return m
 }
 
-// preprocess is the preparation of images of OpenAI's models (_transform in clip.py).
+// preprocess is the preparation of images of OpenAI's models (_transform in clip.py), and that of SigLIP
+// (SiglipImageProcessor in transformers).
 func preprocess(c VisionConfig) vision.Preprocess {
+	if c.Pooled {
+		p := usualNaFlex(c)
+		if c.NumPatches == 0 {
+			p.Height, p.Width = c.Size()
+			p.Filter = vision.Bicubic
+		}
+		return p
+	}
 	height, width := c.Size()
 	p := vision.Preprocess{
 		Backend: vision.Timm, Mode: vision.ShortSide, Width: width, Filter: vision.Bicubic,
-		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd,
+		CropHeight: height, CropWidth: width, Mean: vision.CLIPMean, Std: vision.CLIPStd, Alpha: vision.AlphaDroppedLast,
 	}
 	if height != width { // open_clip's
 		p.Mode, p.Height = vision.Cover, height
@@ -92,11 +103,15 @@ func preprocess(c VisionConfig) vision.Preprocess {
 // EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not normalized
 // (CLIPModel.get_image_features).
 func (m *Model) EmbedImages(pixels *autograd.Tensor) *autograd.Tensor {
-	x := m.Vision.Forward(pixels)
-	if m.VisionProjection != nil {
-		x = m.VisionProjection.Forward(x)
+	return m.project(m.Vision.Forward(pixels))
+}
+
+// project maps the features of images to embeddings.
+func (m *Model) project(features *autograd.Tensor) *autograd.Tensor {
+	if m.VisionProjection == nil {
+		return features
 	}
-	return x
+	return m.VisionProjection.Forward(features)
 }
 
 // EmbedTexts maps the tokens of texts to embeddings, [len(texts), Config.ProjectionDim], which are not normalized

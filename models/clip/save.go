@@ -30,6 +30,16 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		return err
 	}
 	c := m.Config
+	if c.Vision.Pooled {
+		return m.saveSigLIP(dir, parts, o)
+	}
+	for name, id := range map[string]**int{"bos_token": &c.Text.BOSTokenID, "pad_token": &c.Text.PadTokenID} {
+		if *id == nil && m.Tokenizer != nil {
+			if _, theirs, ok := m.Tokenizer.Special(name); ok {
+				*id = &theirs
+			}
+		}
+	}
 	c.ModelType, c.Architectures = modelType, []string{"CLIPModel"}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Parts: parts, Model: m}
 	switch {
@@ -138,7 +148,7 @@ func describe(p vision.Preprocess, c VisionConfig) (openPreprocess, error) {
 // last bits of pixels.
 func same(p, q vision.Preprocess) bool {
 	for _, r := range []*vision.Preprocess{&p, &q} {
-		r.Backend, r.MaxPixels = 0, 0
+		r.Backend, r.MaxPixels, r.Alpha = 0, 0, 0
 		if r.Mode == vision.ShortSide {
 			r.Height = 0
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
 // siglipNames ties the parameters of SigLIP models to the names in files: those of transformers, and those of open_clip,
@@ -37,6 +38,11 @@ var siglipNames = checkpoint.Names{
 	),
 	Prefixes: []string{"module.", "model.", "_orig_mod."},
 	Ignore:   []string{"*.position_ids"},
+}
+
+// siglipFamily says how SigLIP models lie in folders.
+var siglipFamily = modelfolder.Family{
+	Package: "clip", ModelType: siglipType, Others: []string{siglip2Type}, Names: &siglipNames, Fields: siglipFields, Images: true, OpenCLIP: true,
 }
 
 // timmBlock is the part of the table for one block of timm's Vision Transformers.

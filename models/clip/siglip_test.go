@@ -1,29 +1,38 @@
 package clip
 
 import (
+	"image"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
-	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 func tinySigLIP(patches int) Config {
 	c := Config{
+		ModelType: siglipType, Architectures: []string{"SiglipModel"}, InitializerFactor: 1,
 		Vision: VisionConfig{
 			ImageSize: 19, PatchSize: 8, NumChannels: 3, HiddenSize: 12, NumHiddenLayers: 2, NumAttentionHeads: 3, IntermediateSize: 20,
-			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, Pooled: true,
+			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, InitializerFactor: 1, Pooled: true,
 		},
 		Text: TextConfig{
 			VocabSize: 50, MaxPositionEmbeddings: 9, HiddenSize: 8, NumHiddenLayers: 2, NumAttentionHeads: 2, IntermediateSize: 12,
-			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, Bidirectional: true,
+			HiddenAct: "gelu_pytorch_tanh", LayerNormEps: 1e-6, InitializerFactor: 1, PadTokenID: new(1), Bidirectional: true,
 		},
 		ProjectionDim: 12,
 	}
 	if patches > 0 {
+		c.ModelType, c.Architectures = siglip2Type, []string{"Siglip2Model"}
 		c.Vision.ImageSize, c.Vision.PatchSize, c.Vision.NumPatches = 0, 4, patches
 	}
 	return c
@@ -33,15 +42,10 @@ func tinySigLIP(patches int) Config {
 func TestSigLIP(t *testing.T) {
 	for name, c := range map[string]Config{"siglip": tinySigLIP(0), "naflex": tinySigLIP(9)} {
 		t.Run(name, func(t *testing.T) {
-			m := New(c, nil)
-			f, err := checkpoint.Open("testdata/"+name+"/model.safetensors", checkpoint.OpenOptions{})
-			if err != nil {
-				t.Fatal(err)
+			m, g := load(t, name)
+			if d := cmp.Diff(c, m.Config); d != "" {
+				t.Errorf("configuration (-expected +found):\n%s", d)
 			}
-			if _, err := checkpoint.Load(f, &siglipNames, nn.Values(m), checkpoint.LoadOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			g := golden.Load(t, "testdata/"+name+"/golden.safetensors")
 			values, shape := g.Tensor("pixels")
 			ids := rows(g.Ints("ids"), 3)
 			embed := func(t *autograd.Tape) *autograd.Tensor {
@@ -59,11 +63,7 @@ func TestSigLIP(t *testing.T) {
 			tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true, Workers: simd.NewWorkers(2)})
 			logits := m.logits(embed(tape), m.EmbedTexts(tape, ids))
 			golden.Output(t, "logits", logits.Floats(nil), g.Floats("logits"))
-			targets := make([]float32, 9)
-			for i := range 3 {
-				targets[4*i] = 1
-			}
-			loss := autograd.Scale(autograd.BCEWithLogits(logits, tape.Input(targets, 3, 3), autograd.BCEOptions{Reduction: autograd.LossSum}), 1./3)
+			loss := pairwise(logits)
 			golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
 			grads := autograd.NewGradients()
 			loss.Backward(grads)
@@ -81,6 +81,140 @@ func TestSigLIP(t *testing.T) {
 			}
 		})
 	}
+}
+
+// pairwise is the loss of SiglipModel.
+func pairwise(logits *autograd.Tensor) *autograd.Tensor {
+	n := logits.Dim(0)
+	targets := make([]float32, n*n)
+	for i := range n {
+		targets[i*n+i] = 1
+	}
+	sum := autograd.BCEWithLogits(logits, logits.Tape().Input(targets, n, n), autograd.BCEOptions{Reduction: autograd.LossSum})
+	return autograd.Scale(sum, 1/float32(n))
+}
+
+// TestSigLIPs compares random models with transformers: tokens, prepared images, embeddings, logits, gradients. Then it saves
+// each, and lets transformers compute the same from the saved folder. It needs FOVEA_PYTHON; FOVEA_SEED chooses other models.
+func TestSigLIPs(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "clip_siglip.py", dir, seed())
+	folders, err := filepath.Glob(filepath.Join(dir, "*-*"))
+	if err != nil || len(folders) < 8 {
+		t.Fatal(folders, err)
+	}
+	args := []string{"check"}
+	for _, folder := range folders {
+		t.Run(filepath.Base(folder), func(t *testing.T) { args = append(args, compareSigLIP(t, folder)) })
+	}
+	t.Logf("%s", modeltest.Python(t, "clip_siglip.py", args...))
+}
+
+// seed returns FOVEA_SEED, or 1.
+func seed() string {
+	if s := os.Getenv("FOVEA_SEED"); s != "" {
+		return s
+	}
+	return "1"
+}
+
+// compareSigLIP tests one folder and returns the one that it saved.
+func compareSigLIP(t *testing.T, folder string) (saved string) {
+	m, err := Open(folder, LoadOptions{File: "model.safetensors"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.PreprocessAssumed {
+		t.Error("the preparation of images was not found")
+	}
+	g := golden.Load(t, filepath.Join(folder, "golden.safetensors"))
+	tokens, err := m.Tokenize(append(slices.Clone(texts), strings.Repeat("CAT ", 20))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(rows(g.Ints("ids"), 4), tokens); d != "" {
+		t.Errorf("tokens (-expected +found):\n%s", d)
+	}
+	var images []image.Image
+	for _, name := range []string{"gray.png", "tall.png", "tiny.png", "wide.png"} {
+		x, err := vision.DecodeFile(os.DirFS(folder), name, vision.DecodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, x)
+	}
+	embeddings, err := m.EncodeImages(t.Context(), images...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Output(t, "images", slices.Concat(embeddings...), g.Floats("image_embeds"))
+	words, err := m.EncodeTexts(t.Context(), append(slices.Clone(texts), strings.Repeat("CAT ", 20))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Output(t, "texts", slices.Concat(words...), g.Floats("text_embeds"))
+	golden.Output(t, "logits", slices.Concat(m.Logits(embeddings, words)...), g.Floats("logits"))
+	alone, err := m.EncodeImages(t.Context(), images[1])
+	if err != nil || !slices.Equal(alone[0], embeddings[1]) {
+		t.Errorf("an image alone has other bits than in a batch, or %v", err)
+	}
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true})
+	values, shape := g.Tensor("pixel_values")
+	var features *autograd.Tensor
+	if tower, ok := m.Vision.(*NaFlex); ok {
+		patches, grids, err := m.naflexPatches(images, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(rows(g.Ints("spatial_shapes"), 4), [][]int{grids[0][:], grids[1][:], grids[2][:], grids[3][:]}); d != "" {
+			t.Errorf("grids (-expected +found):\n%s", d)
+		}
+		at := 0
+		for i, s := range grids {
+			n := s[0] * s[1] * shape[2]
+			golden.Output(t, "patches", patches[at:at+n], values[i*shape[1]*shape[2]:][:n])
+			at += n
+		}
+		features = tower.Patches(tape.Input(patches, at/shape[2], shape[2]), grids)
+	} else {
+		prepared, _, _, err := m.Preprocess.Pixels(nil, nil, images...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Output(t, "pixels", prepared, values)
+		features = m.EmbedImages(tape.Input(values, shape...))
+	}
+	loss := pairwise(m.logits(features, m.EmbedTexts(tape, tokens)))
+	golden.Output(t, "loss", loss.Floats(nil), g.Floats("loss"))
+	grads := autograd.NewGradients()
+	loss.Backward(grads)
+	modeltest.Gradients(t, g, &siglipNames, m, grads)
+
+	saved = filepath.Join(folder, "saved")
+	if err := m.Save(saved, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	expected := []checkpoint.Entry{
+		{Name: "image_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(embeddings...)},
+		{Name: "text_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(words...)},
+		{Name: "logits", Shape: []int{4, 4}, Floats: slices.Concat(m.Logits(embeddings, words)...)},
+	}
+	if err := checkpoint.Write(filepath.Join(saved, "expected.safetensors"), expected, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(saved, LoadOptions{File: "model.safetensors"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(m.Config, again.Config); d != "" {
+		t.Errorf("saved configuration (-expected +found):\n%s", d)
+	}
+	same, err := again.EncodeImages(t.Context(), images...)
+	if err != nil || !slices.EqualFunc(same, embeddings, slices.Equal) {
+		t.Errorf("%v, or the saved model gives other bits", err)
+	}
+	return saved
 }
 
 func TestSigLIPNames(t *testing.T) {

@@ -35,9 +35,7 @@ func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	for _, row := range logits {
 		simd.Scale(row, row, factor)
 		if m.LogitBias != nil {
-			for i := range row {
-				row[i] += m.LogitBias.Values()[0]
-			}
+			simd.AddScalar(row, row, m.LogitBias.Values()[0])
 		}
 	}
 	return logits

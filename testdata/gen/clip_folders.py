@@ -29,19 +29,10 @@ from safetensors.numpy import load_file, save_file
 from safetensors.torch import save_file as save_torch
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel
 
-from models_clip import TEXTS, tokenizer
+from models_clip import TEXTS, images, tokenizer
 from models_vit import array, randomize
 
 torch.set_num_threads(2)
-
-
-def images(folder, rng):
-    """Writes a wide, a tall, a tiny and a gray image, and returns their names."""
-    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
-    for name, (w, h, mode) in sizes.items():
-        shape = (h, w, 3) if mode == "RGB" else (h, w)
-        Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).resize((w, h), Image.BILINEAR).save(os.path.join(folder, name))
-    return sorted(sizes)
 
 
 def loss_of(logits):
@@ -75,9 +66,9 @@ def hf(folder, i, seed):
         model = model.half().float()
     size = c.vision_config.image_size
     processor = CLIPImageProcessor(size={"shortest_edge": size}, crop_size=size)
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = processor([Image.open(os.path.join(folder, n)) for n in names], return_tensors="pt")["pixel_values"]
-    texts = TEXTS + ["CAT " * r.randint(1, 40)]
+    texts = TEXTS + ["CAT " * r.randint(1, 40), "", "dog <|endoftext|> cat"]
     inputs = tok(texts, padding=True, truncation=True, return_tensors="pt")
     out = model(pixel_values=pixels, **inputs, return_loss=True)
     out.loss.backward()
@@ -135,11 +126,11 @@ def build(cfg):
 
 
 def features(folder, model, preprocess, rng, tensors):
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
-    ids = torch.zeros(4, 24, dtype=torch.long)
+    ids = torch.zeros(6, 24, dtype=torch.long)
     end = len(tokenizer()) - 1
-    for row, n in zip(ids, (3, 5, 24, 9)):
+    for row, n in zip(ids, (3, 5, 24, 9, 2, 7)):
         row[0], row[n - 1] = end - 1, end
         row[1:n - 1] = torch.from_numpy(rng.integers(0, end - 1, n - 2))
     x, y = model.encode_image(pixels), model.encode_text(ids)

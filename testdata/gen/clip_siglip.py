@@ -1,6 +1,8 @@
 """Writes small random SigLIP models of transformers, with outputs and gradients.
 
     python clip_siglip.py
+    python clip_siglip.py FOLDER SEED        random models of other sizes with images and tokenizers: FOLDER/siglip-0 and so on
+    python clip_siglip.py check FOLDER...    loads folders that Model.Save wrote and compares with expected.safetensors in them
 
 For each model, save_pretrained writes the folder. golden.safetensors in it holds pixels, ids, embeddings, logits, the
 loss and the gradient of each parameter, with the parameter's name on disk:
@@ -11,9 +13,20 @@ loss and the gradient of each parameter, with the parameter's name on disk:
 Versions: requirements.txt. Seeds are in each golden's metadata.
 """
 
-import torch
-from transformers import Siglip2Config, Siglip2Model, SiglipConfig, SiglipModel
+import os
+import random
+import sys
 
+import numpy as np
+import sentencepiece
+import torch
+from PIL import Image
+from safetensors.numpy import load_file, save_file
+from transformers import (AutoImageProcessor, AutoTokenizer, Siglip2Config, Siglip2ImageProcessor, Siglip2Model, Siglip2Processor, Siglip2Tokenizer, SiglipConfig, SiglipImageProcessor,
+                          SiglipModel, SiglipProcessor, SiglipTokenizer)
+
+import text_tokenizers
+from models_clip import TEXTS, images
 from models_vit import array, finish, randomize
 from opcases import golden
 
@@ -59,6 +72,93 @@ def naflex(seed):
     finish(model, golden("models/clip", "naflex"), tensors, seed, "clip_siglip.py")
 
 
+def tokenizer(folder, length):
+    """A SiglipTokenizer of a small SentencePiece model."""
+    text = os.path.join(folder, "text.txt")
+    with open(text, "w", encoding="utf-8") as f:
+        f.write("\n".join(text_tokenizers.LINES).lower())
+    sentencepiece.SentencePieceTrainer.train(input=text, model_prefix=os.path.join(folder, "spiece"), vocab_size=400, model_type="unigram", pad_id=0,
+                                             eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2)
+    os.remove(text)
+    os.remove(os.path.join(folder, "spiece.vocab"))
+    return SiglipTokenizer(os.path.join(folder, "spiece.model"), model_max_length=length)
+
+
+def tokenizer2(length):
+    """A Siglip2Tokenizer of letters and a few merges."""
+    merges = [("▁", "a"), ("c", "a"), ("ca", "t"), ("p", "h"), ("o", "t"), ("ph", "ot"), ("d", "o")]
+    tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"] + [f"<0x{b:02X}>" for b in range(256)] + ["▁"] + [chr(c) for c in range(97, 123)]
+    tokens += ["".join(m) for m in merges]
+    side = "right" if length == 12 else "left"
+    return Siglip2Tokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=merges, model_max_length=length, padding_side=side)
+
+
+def folder(folder, naflex, i, seed):
+    r, rng = random.Random(seed), np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    os.makedirs(folder)
+    length, patch, heads, theads = r.choice([8, 12]), r.choice([4, 5]), r.choice([1, 2, 3]), r.choice([1, 2])
+    tok = tokenizer2(length) if naflex else tokenizer(folder, length)
+    width = heads * r.choice([8, 12])
+    vision = dict(hidden_size=width, intermediate_size=r.choice([17, 32]), num_hidden_layers=r.choice([1, 2, 3]), num_attention_heads=heads,
+                  patch_size=patch, hidden_act=["gelu_pytorch_tanh", "gelu"][i % 2], layer_norm_eps=r.choice([1e-5, 1e-6]))
+    text = dict(vocab_size=len(tok), max_position_embeddings=length, hidden_size=theads * 8, intermediate_size=r.choice([19, 40]),
+                num_hidden_layers=r.choice([1, 2]), num_attention_heads=theads, projection_size=width, bos_token_id=None, eos_token_id=1)
+    if naflex:
+        side, most = r.choice([2, 3, 4]), r.choice([7, 16, 30])
+        model = Siglip2Model(Siglip2Config(text_config=text, vision_config=vision | dict(num_patches=side * side), attn_implementation="eager"))
+        processor = Siglip2ImageProcessor(patch_size=patch, max_num_patches=most)
+    else:
+        size = patch * r.choice([2, 3]) + i % 2
+        model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision | dict(image_size=size), attn_implementation="eager"))
+        processor = SiglipImageProcessor(size={"height": size, "width": size}, **(dict(resample=2) if i % 3 == 2 else {}))
+    randomize(model.eval())
+    names = images(folder, rng)
+    inputs = processor([Image.open(os.path.join(folder, n)).convert("RGB") for n in names], return_tensors="pt")
+    ids = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")["input_ids"]
+    out = model(input_ids=ids, **inputs, return_loss=True)
+    out.loss.backward()
+    tensors = {"grad/" + n: array(p.grad).reshape(p.shape) for n, p in model.named_parameters()}
+    tensors |= {k: v.numpy() if "shape" in k or "mask" in k else array(v) for k, v in inputs.items()}
+    tensors |= {"ids": ids.numpy(), "image_embeds": array(out.image_embeds), "text_embeds": array(out.text_embeds),
+                "logits": array(out.logits_per_image), "loss": array(out.loss)}
+    model.save_pretrained(folder)
+    if i % 2:
+        processor.save_pretrained(folder)
+    else:
+        (Siglip2Processor if naflex else SiglipProcessor)(processor, tok).save_pretrained(folder)
+    tok.save_pretrained(folder)
+    save_file(tensors, os.path.join(folder, "golden.safetensors"),
+              metadata={"script": "clip_siglip.py", "versions": f"torch {torch.__version__}", "seed": str(seed)})
+
+
+def check(folder):
+    """Compares what transformers makes of a saved folder with what Fovea makes of the images and texts."""
+    want = load_file(os.path.join(folder, "expected.safetensors"))
+    naflex = os.path.basename(os.path.dirname(folder)).startswith("naflex")
+    model, info = (Siglip2Model if naflex else SiglipModel).from_pretrained(folder, output_loading_info=True)
+    assert not info["missing_keys"] and not info["unexpected_keys"] and not info["mismatched_keys"], info
+    processor, tok = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    names = ["gray.png", "tall.png", "tiny.png", "wide.png"]
+    inputs = processor([Image.open(os.path.join(os.path.dirname(folder), n)).convert("RGB") for n in names], return_tensors="pt")
+    length = model.config.text_config.max_position_embeddings
+    ids = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        out = model.eval()(input_ids=ids, **inputs)
+    for name, got in (("image_embeds", out.image_embeds), ("text_embeds", out.text_embeds), ("logits", out.logits_per_image)):
+        error = np.abs(array(got) - want[name]).max() / max(1, np.sqrt((want[name] ** 2).mean()))
+        assert error < (2e-3 if name == "logits" else 1e-3), (folder, name, error)
+
+
 if __name__ == "__main__":
-    siglip(61)
-    naflex(62)
+    if len(sys.argv) == 1:
+        siglip(61)
+        naflex(62)
+    elif sys.argv[1] == "check":
+        for f in sys.argv[2:]:
+            check(f)
+        print(len(sys.argv) - 2, "folders")
+    else:
+        for i in range(4):
+            folder(os.path.join(sys.argv[1], f"siglip-{i}"), False, i, 1000 * int(sys.argv[2]) + i)
+            folder(os.path.join(sys.argv[1], f"naflex-{i}"), True, i, 1000 * int(sys.argv[2]) + 10 + i)

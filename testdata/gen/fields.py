@@ -1,6 +1,6 @@
 """Prints, as JSON, the names of the fields of a class that is read from a configuration.
 
-    python fields.py transformers ViTConfig|ViTMAEConfig      fields of a configuration, and those it writes
+    python fields.py transformers ViTConfig|ViTMAEConfig ...  fields of configurations, and those they write
     python fields.py transformers processors ViT CLIP ...     settings of image processors
     python fields.py timm VisionTransformer|PretrainedCfg     arguments of a model, fields of pretrained_cfg
     python fields.py open_clip CLIP|CLIPVisionCfg|CLIPTextCfg  arguments of a model, fields of its towers
@@ -46,6 +46,7 @@ else:
                 if cls is not None:
                     found |= set(cls.valid_kwargs.__annotations__)
     else:
-        cls = getattr(transformers, name)
-        found = {f.name for f in dataclasses.fields(cls)} | set(cls().to_dict())
+        found = set()
+        for cls in (getattr(transformers, each) for each in sys.argv[2:]):
+            found |= {f.name for f in dataclasses.fields(cls)} | set(cls().to_dict())
 print(json.dumps(sorted(found)))

@@ -14,7 +14,9 @@ Versions: requirements.txt. Seeds are in each golden's metadata.
 import json
 import os
 
+import numpy as np
 import torch
+from PIL import Image
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPTokenizer
 
 from models_vit import array, finish, randomize
@@ -54,6 +56,20 @@ def heat(model, pixels, texts):
         hook.remove()
     model.zero_grad()
     return array(torch.stack(maps))
+
+
+def images(folder, rng, more=False):
+    """Writes images of several shapes and kinds, and returns their names. More are one with alpha and a JPEG."""
+    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
+    if more:
+        sizes |= {"alpha.png": (61, 45, "RGBA"), "photo.jpg": (70, 55, "RGB")}
+    for name, (w, h, mode) in sizes.items():
+        shape = (h, w) if mode == "L" else (h, w, len(mode))
+        img = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
+        if name.endswith("jpg"):  # noise is no photograph
+            img = img.resize((9, 7)).resize((w, h), Image.BICUBIC)
+        img.save(os.path.join(folder, name))
+    return sorted(sizes)
 
 
 def clip(name, seed, channels, vision, text, old):

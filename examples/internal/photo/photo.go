@@ -10,7 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Read decodes an image file and applies its EXIF orientation.
+// Read decodes an image file and applies its EXIF orientation. It keeps the alpha of a PNG file for the model to decide.
 func Read(name string) (*vision.Image, error) {
 	// Opening a named pipe would wait, and no signal would end that.
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -21,5 +21,5 @@ func Read(name string) (*vision.Image, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return vision.Decode(f, vision.DecodeOptions{Name: name, ApplyOrientation: true})
+	return vision.Decode(f, vision.DecodeOptions{Name: name, ApplyOrientation: true, Alpha: true})
 }

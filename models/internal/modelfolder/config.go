@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -108,7 +109,7 @@ func (y Family) checkModelType(name string, data []byte) error {
 	if err := decode(name, data, &kind); err != nil {
 		return err
 	}
-	if kind.ModelType == y.ModelType || y.OwnType != "" && kind.ModelType == y.OwnType {
+	if kind.ModelType == y.ModelType || y.OwnType != "" && kind.ModelType == y.OwnType || slices.Contains(y.Others, kind.ModelType) {
 		return nil
 	}
 	advice := ""

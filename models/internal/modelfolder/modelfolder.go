@@ -49,6 +49,7 @@ type Family struct {
 	Package   string            // the name before every error
 	ModelType string            // in config.json
 	OwnType   string            // the same for variants that only Fovea has; "" for none
+	Others    []string          // further types that the package reads, with [Folder.Use] where their names or fields differ
 	Names     *checkpoint.Names // of the tensors
 	// Unsupported are parts of tensor names of models that look alike and compute something else. They are refused
 	// unless loading is lenient.
@@ -266,6 +267,11 @@ func (f *Folder) refuseUnsupported() error {
 		}
 	}
 	return nil
+}
+
+// Use goes on with another family of the same package: its names of tensors, and its fields.
+func (f *Folder) Use(family Family) {
+	f.family, f.find = family, family.Names.Finder(f.Weights)
 }
 
 // Find finds the tensor in which the weights hold a parameter, under whichever of its names.

@@ -1,0 +1,162 @@
+package clip
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// strange are values that no field expects.
+var strange = []any{nil, true, -1, 0, 1, 3, 1 << 20, 1e300, -1e300, 0.5, "", "x", []any{}, []any{1, 2}, map[string]any{}, map[string]any{"a": 1}}
+
+// replaced calls f with copies of a JSON value in which one value at a time is strange or gone.
+func replaced(v any, f func(any)) {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, old := range v {
+			for _, s := range strange {
+				v[key] = s
+				f(v)
+			}
+			delete(v, key)
+			f(v)
+			v[key] = old
+			replaced(old, func(any) { f(v) })
+		}
+	case []any:
+		for i, old := range v {
+			for _, s := range strange {
+				v[i] = s
+				f(v)
+			}
+			v[i] = old
+		}
+	}
+}
+
+// TestHostileConfigurations loads folders whose JSON files are wrong in one place. Each loads or is an error. A model that
+// loads encodes an image and a text, or says what is wrong.
+func TestHostileConfigurations(t *testing.T) {
+	m, _ := load(t, "tiny")
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{Layout: models.OpenCLIP}); err != nil {
+		t.Fatal(err)
+	}
+	open := fstest.MapFS{}
+	for _, name := range []string{"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json", "tokenizer_config.json"} {
+		open[name] = &fstest.MapFile{Data: file(t, dir, name)}
+	}
+	loaded, tried := 0, 0
+	for _, c := range []struct {
+		files fstest.MapFS
+		names []string
+	}{
+		{folder(t, "tiny"), []string{"config.json", "preprocessor_config.json", "tokenizer_config.json"}},
+		{folder(t, "old"), []string{"config.json"}},
+		{open, []string{"open_clip_config.json"}},
+	} {
+		for _, name := range c.names {
+			old := c.files[name]
+			var v any
+			if err := json.Unmarshal(old.Data, &v); err != nil {
+				t.Fatal(err)
+			}
+			replaced(v, func(v any) {
+				data, err := json.Marshal(v)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c.files[name] = &fstest.MapFile{Data: data}
+				if tried++; testing.Short() && tried%10 != 0 {
+					return
+				}
+				m, err := Load(c.files, LoadOptions{})
+				if err != nil {
+					return
+				}
+				if loaded++; loaded%7 == 0 { // encoding takes longer
+					m.EncodeImages(context.Background(), vision.NewImage(9, 7, 3))
+					m.EncodeTexts(context.Background(), "a cat")
+				}
+			})
+			c.files[name] = old
+		}
+	}
+	t.Logf("%d of %d load", loaded, tried)
+	if loaded == 0 || loaded > tried/2 {
+		t.Errorf("%d of %d wrong configurations load", loaded, tried)
+	}
+}
+
+// TestHostileWeights loads weights in which bytes of the header or the length are wrong.
+func TestHostileWeights(t *testing.T) {
+	files := folder(t, "tiny")
+	old := files["model.safetensors"].Data
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 300 {
+		data := append([]byte(nil), old...)
+		if rng.IntN(4) == 0 {
+			data = data[:rng.IntN(len(data))]
+		}
+		for range 1 + rng.IntN(3) {
+			if n := min(len(data), 4000); n > 0 {
+				data[rng.IntN(n)] = byte(rng.IntN(256))
+			}
+		}
+		files["model.safetensors"] = &fstest.MapFile{Data: data}
+		Load(files, LoadOptions{}) // no panic
+		Load(files, LoadOptions{Lenient: true})
+	}
+}
+
+// TestHalf keeps weights of half precision as they are. Embeddings have the bits of those of widened weights.
+func TestHalf(t *testing.T) {
+	m, g := load(t, "tiny")
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{DType: checkpoint.F16}); err != nil {
+		t.Fatal(err)
+	}
+	half, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, err := Open(dir, LoadOptions{Widen: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, p := range nn.Parameters(half) {
+		if p.DType() != autograd.Float16 {
+			t.Errorf("%s: expected float16, found %v", path, p.DType())
+		}
+	}
+	pixels, shape := g.Tensor("pixels")
+	var out [2][]float32
+	for i, m := range []*Model{half, wide} {
+		tape := autograd.NewTape(autograd.Options{Debug: true})
+		out[i] = m.Forward(tape.Input(pixels, shape...), rows(g.Ints("ids"), len(texts))).Floats(nil)
+	}
+	for i := range out[0] {
+		if out[0][i] != out[1][i] {
+			t.Errorf("logit %d: %v with float16, %v widened", i, out[0][i], out[1][i])
+		}
+	}
+}
+
+func file(t *testing.T, dir, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
