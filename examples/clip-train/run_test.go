@@ -29,7 +29,7 @@ func tinyRun(t testing.TB, out string, steps int) *run {
 	}
 	r := &run{settings: settings{Out: out, Batch: 16, Seed: 1, Threads: 2}, console: console.Plain(io.Discard), recipe: fashionRecipe()}
 	r.pairs = pairs{train: part(known, 160), test: part(asked, 100), labeled: true}
-	r.recipe.Steps, r.recipe.Patch, r.recipe.Rate = steps, 14, 3e-3
+	r.recipe.Steps, r.recipe.Patch, r.recipe.Rate, r.recipe.ProbeC = steps, 14, 3e-3, 0.1
 	return r
 }
 

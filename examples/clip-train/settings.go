@@ -85,6 +85,7 @@ type recipe struct {
 	Patch       int
 	TestShare   float64 // of the images, for data without test images
 	TestMost    int     // test images
+	ProbeC      float64 // inverse of the penalty of the linear probe; 0 chooses it by validation
 }
 
 // fashionRecipe is the recipe for the embedded images.
