@@ -181,7 +181,8 @@ func TestGemmGatherPackedStaysInside(t *testing.T) {
 						}
 					}()
 					p := PackFiltersInto(memory, nil, k, m, Matrix{guarded(weights), k, true})
-					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, nil)
+					ep := &Epilogue{RowBias: guarded(make([]float32, m)), Act: ActRelu}
+					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, ep)
 				}()
 			}
 		}

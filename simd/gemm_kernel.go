@@ -29,6 +29,9 @@ type gemmKernel struct {
 	deep int
 	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
+	// end, which may be nil, is transpose followed by x = max(x + bias[j], floor) for row j of dst; a floor of -Inf keeps x.
+	// It does the first rows of src and returns how many.
+	end func(dst []float32, width int, src []float32, stride, rows, cols int, bias []float32, floor float32) int
 	// halves says that multiply widens a B in half precision as it loads it.
 	halves bool
 	// lanes is the number of columns of the narrowest tile of window.
