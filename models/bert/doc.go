@@ -14,6 +14,7 @@
 //   - ELECTRA (arXiv 2003.10555): narrow embeddings, and a head that finds replaced words
 //   - MPNet (arXiv 2004.09297): a bias of the attention scores for each head and distance
 //   - DeBERTa-v2 and v3 (arXiv 2111.09543): scores are products with distances too, and positions are not added
+//   - ModernBERT (arXiv 2412.13663): norms first, rotary positions, gated MLPs, and two layers in three see neighbors alone
 //
 // SpanBERT, and multilingual and Chinese BERT, are BERT with other weights.
 //

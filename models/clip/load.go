@@ -28,8 +28,17 @@ func Open(path string, o LoadOptions) (*Model, error) {
 	return modelfolder.Open(path, family, o, read)
 }
 
-// Load reads a model from a folder: config.json, preprocessor_config.json where it is there, the files of the tokenizer, and
-// the weights.
+// Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
+//
+//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and the
+//     weights.
+//   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both kinds:
+//     config.json counts, unless LoadOptions.File begins with open_clip_.
+//   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64 values a
+//     head, and the activation is quick_gelu. Other weights under these names need a configuration.
+//
+// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are for
+// another image size, they are resized as open_clip does it.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are

@@ -31,7 +31,7 @@ var names = checkpoint.Names{
 		checkpoint.Nest("Vision.Encoder.Blocks.{}", []string{"vision_model.encoder.layers.{}", "visual.transformer.resblocks.{}"}, block...),
 		checkpoint.Nest("Text.Blocks.{}", []string{"text_model.encoder.layers.{}", "transformer.resblocks.{}"}, block...),
 	),
-	Prefixes: []string{"module.", "model.", "clip.", "_orig_mod.", "text."},
+	Prefixes: []string{"module.", "model.", "clip.", "clip_model.", "_orig_mod.", "text."},
 	Ignore:   []string{"*.position_ids", "input_resolution", "context_length", "vocab_size", "attn_mask"},
 }
 

@@ -32,7 +32,7 @@ from safetensors.torch import save_file
 
 from models_clip import tokenizer
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 PAIRS, BATCH, STEPS = 24, 12, 50
 CFG = dict(embed_dim=16,
            vision_cfg=dict(image_size=[16, 24], layers=3, width=32, head_width=16, patch_size=8, mlp_ratio=2.0),
