@@ -149,6 +149,10 @@ func (c Config) marshalSigLIP() ([]byte, error) {
 		VocabSize             int `json:"vocab_size"`
 		MaxPositionEmbeddings int `json:"max_position_embeddings"`
 		ProjectionSize        int `json:"projection_size"`
+		// The model uses none of these, but transformers' defaults are beyond most vocabularies.
+		BOSTokenID *int `json:"bos_token_id"`
+		EOSTokenID *int `json:"eos_token_id"`
+		PadTokenID *int `json:"pad_token_id"`
 	}
 	return json.Marshal(struct {
 		ModelType         string                `json:"model_type"`
@@ -165,7 +169,7 @@ func (c Config) marshalSigLIP() ([]byte, error) {
 		text{siglipTower{
 			c.ModelType + "_text_model", t.HiddenSize, t.IntermediateSize, t.NumHiddenLayers, t.NumAttentionHeads, t.HiddenAct,
 			config.Float[float32]{Value: t.LayerNormEps}, config.Float[float32]{Value: t.AttentionDropout},
-		}, t.VocabSize, t.MaxPositionEmbeddings, c.ProjectionDim},
+		}, t.VocabSize, t.MaxPositionEmbeddings, c.ProjectionDim, t.BOSTokenID, nil, t.PadTokenID},
 	})
 }
 

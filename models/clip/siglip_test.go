@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -80,6 +81,35 @@ func TestSigLIP(t *testing.T) {
 				t.Error("scratch buffers leaked")
 			}
 		})
+	}
+}
+
+// TestSigLIPSave saves the small models and expects the same configuration and bits again.
+func TestSigLIPSave(t *testing.T) {
+	for _, name := range []string{"siglip", "naflex"} {
+		m, g := load(t, name)
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(m.Config, again.Config); d != "" {
+			t.Errorf("%s: configuration (-saved +found):\n%s", name, d)
+		}
+		if d := cmp.Diff(m.Preprocess, again.Preprocess); d != "" || m.MaxPatches != again.MaxPatches {
+			t.Errorf("%s: %d and %d patches, preparation (-saved +found):\n%s", name, m.MaxPatches, again.MaxPatches, d)
+		}
+		ids := rows(g.Ints("ids"), 3)
+		a, b := autograd.NewTape(autograd.Options{}), autograd.NewTape(autograd.Options{})
+		if !slices.Equal(m.EmbedTexts(a, ids).Floats(nil), again.EmbedTexts(b, ids).Floats(nil)) {
+			t.Errorf("%s: other bits of texts", name)
+		}
+		if err := m.Save(t.TempDir(), SaveOptions{Layout: models.OpenCLIP}); err == nil || !strings.Contains(err.Error(), "layout") {
+			t.Errorf("%s: saved for open_clip: %v", name, err)
+		}
 	}
 }
 
