@@ -393,7 +393,7 @@ func TestInt8Ties(t *testing.T) {
 	var vectors [][]float32
 	for i := range 200 {
 		ids = append(ids, int64(i))
-		vectors = append(vectors, []float32{1 + float32(i)/256})
+		vectors = append(vectors, []float32{1 + float32(i)/(1<<20)})
 	}
 	if err := x.Add(ids, vectors); err != nil {
 		t.Fatal(err)
