@@ -40,6 +40,11 @@ func (x *Index) batch(ids []int64, vectors [][]float32) (*rows, error) {
 	if len(ids) > maxRows {
 		return nil, fmt.Errorf("expected at most %d vectors, found %d", maxRows, len(ids))
 	}
+	for i, v := range vectors { // before memory is taken for as many of the right length
+		if len(v) != x.options.Dim {
+			return nil, fmt.Errorf("vector %d: expected %d components, found %d", i, x.options.Dim, len(v))
+		}
+	}
 	order := make([]int, len(ids))
 	for i := range order {
 		order[i] = i

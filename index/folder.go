@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -77,11 +78,11 @@ func open(dir string, o OpenOptions) (*Index, error) {
 			return nil, err
 		}
 	}
-	var x *Index
-	var err error
-	for range 10 {
-		// A writer may replace a segment between the manifest and the segment's file.
-		if x, err = f.read(); !o.ReadOnly || !errors.Is(err, fs.ErrNotExist) {
+	x, m, err := f.read()
+	for o.ReadOnly && errors.Is(err, fs.ErrNotExist) {
+		// A writer may have replaced a file after the manifest was read. Then there is another manifest.
+		last := m
+		if x, m, err = f.read(); reflect.DeepEqual(m, last) {
 			break
 		}
 	}
@@ -139,23 +140,23 @@ func (f *folder) unlock() error {
 	return held.Close()
 }
 
-// read opens what the manifest lists.
-func (f *folder) read() (*Index, error) {
+// read opens what the manifest lists. It returns the manifest with an error too.
+func (f *folder) read() (*Index, manifest, error) {
 	m, o, err := readManifest(f.dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", manifestName, err)
+		return nil, m, fmt.Errorf("%s: %w", manifestName, err)
 	}
 	f.next = m.Next
 	var segments []*segment
 	for _, s := range m.Segments {
 		g, err := f.readSegment(o, s.File, s.Rows)
 		if err != nil {
-			return nil, err
+			return nil, m, err
 		}
 		if s.Deleted != "" {
 			deleted, err := f.readDeleted(s.Deleted, s.Rows)
 			if err != nil {
-				return nil, err
+				return nil, m, err
 			}
 			g = g.without(deleted)
 			g.deletedFile = s.Deleted
@@ -163,9 +164,9 @@ func (f *folder) read() (*Index, error) {
 		segments = append(segments, g)
 	}
 	if id, twice := repeated(segments); twice {
-		return nil, fmt.Errorf("id %d is in two segments", id)
+		return nil, m, fmt.Errorf("id %d is in two segments", id)
 	}
-	return newIndex(o, segments, f), nil
+	return newIndex(o, segments, f), m, nil
 }
 
 func (f *folder) readSegment(o Options, name string, n int) (*segment, error) {
@@ -242,6 +243,9 @@ func repeated(segments []*segment) (id int64, twice bool) {
 // write writes n joined rows as a new segment, the rows that were deleted from others, and the manifest. An error before
 // the manifest changes nothing. After one in writing it, the folder may hold either state, so failed is set.
 func (f *folder) write(o Options, segments []*segment, runs []run, n int, failed *error) (_ []*segment, err error) {
+	if f.next > maxFiles-1-len(segments) {
+		return nil, fmt.Errorf("the numbers of files, up to %d, are used up", maxFiles)
+	}
 	from := f.next
 	defer func() {
 		if err != nil && *failed == nil {

@@ -2,10 +2,12 @@ package index
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -133,6 +135,8 @@ func TestHostileFolders(t *testing.T) {
 		"path":           {replace(first, "../../etc/passwd"), `index.json: segment 0: expected the name of a file such as "rows-00000001.safetensors"`},
 		"short name":     {replace(first, "rows-0.safetensors"), "index.json: segment 0: expected the name of a file"},
 		"number":         {replace(`"next": 3`, `"next": 2`), "with a number below 2, found \"deleted-00000002"},
+		"next below 0":   {replace(`"next": 3`, `"next": -3`), "index.json: field next: expected 0 to"},
+		"next overflows": {replace(`"next": 3`, `"next": 9223372036854775807`), "index.json: "},
 		"twice":          {replace(second, first), "index.json: segment 1: " + first + " is listed twice"},
 		"missing":        {replace(first, "rows-00000002.safetensors"), "rows-00000002.safetensors: no such file"},
 		"ids descend":    {write(first, ids(0, 1, 3, 2, 4), vectors, ones), first + `: tensor "ids": expected ascending ids, found 2 after 3`},
@@ -176,4 +180,76 @@ func cut(t *testing.T, path string) {
 	if err := os.Truncate(path, info.Size()-1); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// An index whose numbers of files are used up refuses to change, and can be opened again.
+func TestManyFiles(t *testing.T) {
+	dir := filled(t, Options{Dim: 3})
+	path := filepath.Join(dir, manifestName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = []byte(strings.Replace(string(data), `"next": 3`, fmt.Sprintf(`"next": %d`, maxFiles-4), 1))
+	if err := os.WriteFile(path, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	added := 0
+	for n := range int64(6) {
+		x, err := Open(dir, OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := x.Len()
+		if err = x.Add([]int64{1000 + n}, [][]float32{{1, 2, 3}}); err == nil {
+			added++
+		}
+		if after := x.Len(); (after == before+1) != (err == nil) || err != nil && !strings.Contains(err.Error(), "used up") {
+			t.Fatal(before, after, err)
+		}
+		x.Close()
+	}
+	if added == 0 || added == 6 {
+		t.Errorf("%d additions", added)
+	}
+}
+
+// Readers open a folder whose files a writer replaces without a pause.
+func TestReadersOfBusyFolder(t *testing.T) {
+	dir := t.TempDir()
+	x, err := Create(dir, Options{Dim: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer x.Close()
+	var ids []int64
+	var vectors [][]float32
+	for id := range int64(4000) {
+		ids, vectors = append(ids, id), append(vectors, []float32{1})
+	}
+	if err := x.Add(ids, vectors); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		for id := int64(0); ; id = (id + 1) % 1000 {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if _, err := x.Delete(id); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for range 20 {
+		if _, err := Open(dir, OpenOptions{ReadOnly: true}); err != nil {
+			t.Error(err)
+		}
+	}
+	close(done)
+	writer.Wait()
 }

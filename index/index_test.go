@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -368,5 +369,63 @@ func TestExtremes(t *testing.T) {
 	hits, err := x.Search(ctx, []float32{10, 10}, 9, SearchOptions{})
 	if inf := float32(math.Inf(1)); err != nil || !slices.Equal(hits, []Hit{{1, inf}, {3, 20}}) {
 		t.Error(hits, err)
+	}
+}
+
+// Int8 gives the scores of other types where a factor of them is large, and refuses what is larger.
+func TestInt8Range(t *testing.T) {
+	x, _ := New(Options{Dim: 1, Type: Int8, Metric: InnerProduct})
+	if err := x.Add([]int64{1, 2}, [][]float32{{1e31}, {-9e30}}); err != nil {
+		t.Fatal(err)
+	}
+	hits, err := x.Search(ctx, []float32{1e-30}, 9, SearchOptions{})
+	if err != nil || len(hits) != 2 || math.Abs(float64(hits[0].Score)-10) > .1 || math.Abs(float64(hits[1].Score)+9) > .1 {
+		t.Error(hits, err)
+	}
+	if err := x.Add([]int64{3}, [][]float32{{2e31}}); err == nil || !strings.Contains(err.Error(), "beyond the range of int8") {
+		t.Error(err)
+	}
+}
+
+// The best k are the first of more, also where rounding makes scores equal.
+func TestInt8Ties(t *testing.T) {
+	x, _ := New(Options{Dim: 1, Type: Int8, Metric: InnerProduct})
+	var ids []int64
+	var vectors [][]float32
+	for i := range 200 {
+		ids = append(ids, int64(i))
+		vectors = append(vectors, []float32{1 + float32(i)/(1<<20)})
+	}
+	if err := x.Add(ids, vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []float32{1e-40, 1e-43, 1e-45, 0.7} {
+		all, err := x.Search(ctx, []float32{q}, 200, SearchOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []int{1, 7, 63, 100} {
+			hits, err := x.Search(ctx, []float32{q}, k, SearchOptions{})
+			if err != nil || !slices.Equal(hits, all[:k]) {
+				t.Errorf("query %g: the best %d are %v, of more %v, %v", q, k, hits[0], all[0], err)
+			}
+		}
+	}
+}
+
+// Vectors of a wrong length are refused before memory is taken for right ones.
+func TestAddLengths(t *testing.T) {
+	x, _ := New(Options{Dim: MaxDim})
+	ids := make([]int64, 1<<17)
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := x.Add(ids, make([][]float32, len(ids))); err == nil {
+		t.Error("expected an error")
+	}
+	if runtime.ReadMemStats(&after); after.TotalAlloc-before.TotalAlloc > 1<<28 {
+		t.Errorf("took %d bytes", after.TotalAlloc-before.TotalAlloc)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -62,6 +63,9 @@ func readManifest(dir string) (m manifest, o Options, err error) {
 	if err := o.check(); err != nil {
 		return m, o, err
 	}
+	if m.Next < 0 || m.Next > maxFiles {
+		return m, o, fmt.Errorf("field next: expected 0 to %d, found %d", maxFiles, m.Next)
+	}
 	seen := map[string]bool{}
 	for i, s := range m.Segments {
 		if s.Rows < 1 || s.Rows > maxRows {
@@ -99,6 +103,9 @@ const (
 	fileSuffix    = ".safetensors"
 )
 
+// maxFiles bounds the numbers in the names of files.
+const maxFiles = math.MaxInt / 2
+
 func fileName(prefix string, n int) string { return fmt.Sprintf("%s%08d%s", prefix, n, fileSuffix) }
 
 // fileNumber returns the number in a name, and whether the index gives such names.
@@ -106,7 +113,7 @@ func fileNumber(name, prefix string) (n int, ok bool) {
 	digits, _ := strings.CutPrefix(name, prefix)
 	digits, _ = strings.CutSuffix(digits, fileSuffix)
 	for _, c := range digits {
-		if c < '0' || c > '9' || n > 1<<40 {
+		if c < '0' || c > '9' || n > (math.MaxInt-9)/10 {
 			return 0, false
 		}
 		n = 10*n + int(c-'0')

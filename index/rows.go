@@ -34,6 +34,10 @@ func newRows(o Options, n int) *rows {
 	return r
 }
 
+// maxScale bounds the scales of Int8. Those times a sum of products of integers, 2^31, are numbers: the scale of the query,
+// which comes last, may bring them back to a range where other types find a score.
+const maxScale = 1 << 96
+
 // find returns the row of an id.
 func (r *rows) find(id int64) (int, bool) {
 	defer runtime.KeepAlive(r)
@@ -54,7 +58,11 @@ func (r *rows) set(row int, v []float32) error {
 		}
 		simd.F32ToF16(r.halves[at:end], v)
 	default:
-		r.scales[row] = quantize(r.codes[at:end], v, math.MaxInt8)
+		scale := quantize(r.codes[at:end], v, math.MaxInt8)
+		if scale > maxScale {
+			return fmt.Errorf("a component is beyond the range of int8, plus or minus %g", float32(maxScale*math.MaxInt8))
+		}
+		r.scales[row] = scale
 	}
 	return nil
 }
@@ -114,7 +122,7 @@ func newQuery(o Options, v []float32) *query {
 	return q
 }
 
-// score stores the inner products of a query with the rows from a row on, divided by the query's scale.
+// score stores the inner products of a query with the rows from a row on.
 func (r *rows) score(dst []float32, q *query, from int) {
 	switch at := from * r.dim; {
 	case r.floats != nil:
@@ -123,6 +131,8 @@ func (r *rows) score(dst []float32, q *query, from int) {
 		simd.RowDotsF16(dst, q.floats, r.halves[at:], r.dim)
 	default:
 		simd.RowDotsInt8(dst, q.ints, r.codes[at:], r.dim, r.scales[from:])
+		// Not later: rounding makes scores equal, and the order of equal scores is that of ids.
+		simd.Scale(dst, dst, q.scale)
 	}
 }
 

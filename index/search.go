@@ -137,13 +137,10 @@ func (x *Index) search(ctx context.Context, spans []run, queries []*query, k int
 		found[p] = own
 	})
 	hits := make([][]Hit, len(queries))
-	for i, q := range queries {
+	for i := range queries {
 		var all []Hit
 		for _, own := range found {
 			all = append(all, own[i].hits...)
-		}
-		for j := range all {
-			all[j].Score *= q.scale
 		}
 		slices.SortFunc(all, func(a, b Hit) int {
 			if closer(a, b) {

@@ -82,7 +82,7 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 
 // rotaryTable returns an empty table with room for prefix + height·width positions.
 func rotaryTable(prefix, height, width, dim, multiple int, interleaved bool) *autograd.RotaryTable {
-	const most = 1 << 40 // values
+	const most = min(1<<40, math.MaxInt) // values
 	fail := func(reason string) {
 		panic(&autograd.ShapeError{Op: "rotary table", Shapes: [][]int{{prefix, height, width}, {dim}}, Reason: reason})
 	}

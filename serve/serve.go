@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -66,6 +67,7 @@ type request[In, Out any] struct {
 	arrived time.Time
 	waits   *list.Element // in the queue; nil afterwards
 	batch   *batch[In, Out]
+	dropped bool // from the callers of its batch; guarded by Batcher.mu
 
 	answered chan struct{} // closed when out and err are set
 	out      Out
@@ -91,7 +93,7 @@ func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), 
 		o.MaxBatch = 16
 	}
 	if o.Queue == 0 {
-		o.Queue = 16 * o.MaxBatch
+		o.Queue = 16 * min(o.MaxBatch, math.MaxInt/16) // a MaxBatch may stand for no limit
 	}
 	return &Batcher[In, Out]{run: run, options: o, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
@@ -156,15 +158,24 @@ func (b *Batcher[In, Out]) leave(r *request[In, Out]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if r.waits == nil {
-		if r.batch.callers--; r.batch.callers == 0 {
-			r.batch.cancel()
-		}
+		b.drop(r)
 		return
 	}
 	b.queue.Remove(r.waits)
 	r.waits = nil
 	if b.queue.Len() == 0 {
 		b.signal()
+	}
+}
+
+// drop counts a caller that no longer waits for its batch, because it has left or has its answer. The caller holds the lock.
+func (b *Batcher[In, Out]) drop(r *request[In, Out]) {
+	if r.dropped {
+		return
+	}
+	r.dropped = true
+	if r.batch.callers--; r.batch.callers == 0 {
+		r.batch.cancel()
 	}
 }
 
@@ -191,7 +202,7 @@ func (b *Batcher[In, Out]) work() {
 	defer func() { // also when the function ends its goroutine
 		batch.cancel()
 		for _, r := range batch.requests {
-			r.answer(r.out, errors.New("serve: the function ended its goroutine"))
+			b.reply(r, r.out, errors.New("serve: the function ended its goroutine"))
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -252,9 +263,9 @@ func (b *Batcher[In, Out]) answer(ctx context.Context, some []*request[In, Out])
 	}
 	for i, r := range some {
 		if err != nil {
-			r.answer(r.out, err)
+			b.reply(r, r.out, err)
 		} else {
-			r.answer(outputs[i], nil)
+			b.reply(r, outputs[i], nil)
 		}
 	}
 }
@@ -269,12 +280,16 @@ func (b *Batcher[In, Out]) call(ctx context.Context, inputs []In) (outputs []Out
 	return b.run(ctx, inputs)
 }
 
-// answer gives a request its result, unless it has one.
-func (r *request[In, Out]) answer(out Out, err error) {
+// reply gives a request its result, unless it has one.
+func (b *Batcher[In, Out]) reply(r *request[In, Out], out Out, err error) {
 	select {
 	case <-r.answered:
+		return
 	default:
-		r.out, r.err = out, err
-		close(r.answered)
 	}
+	r.out, r.err = out, err
+	close(r.answered)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(r)
 }

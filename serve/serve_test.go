@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -185,6 +186,50 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// TestCancelHalves checks that the callers of a half, when they leave, end the context of a batch whose other half has its
+// answers.
+func TestCancelHalves(t *testing.T) {
+	for _, left := range []int{1, 2} { // the input whose caller leaves
+		synctest.Test(t, func(t *testing.T) {
+			ended := false
+			b := serve.New(func(ctx context.Context, batch []int) ([]int, error) {
+				if batch[0] == left && len(batch) == 1 {
+					select {
+					case <-ctx.Done():
+						ended = true
+					case <-time.After(time.Hour):
+					}
+				}
+				time.Sleep(time.Millisecond)
+				if len(batch) > 1 {
+					return nil, errors.New("bad")
+				}
+				return batch, nil
+			}, serve.Options{MaxBatch: 2, MaxDelay: time.Minute})
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			var wg sync.WaitGroup
+			for _, in := range []int{1, 2} {
+				wg.Go(func() {
+					own := context.Background()
+					if in == left {
+						own = ctx
+					}
+					if _, err := b.Do(own, in); (err != nil) != (in == left) {
+						t.Errorf("%d of which %d leaves: %v", in, left, err)
+					}
+				})
+				synctest.Wait()
+			}
+			wg.Wait()
+			b.Close()
+			if want := left == 2; ended != want {
+				t.Errorf("%d leaves: its context ended: %v, expected %v", left, ended, want)
+			}
+		})
+	}
+}
+
 // TestQueue checks that a full queue refuses, and that an unlimited one does not.
 func TestQueue(t *testing.T) {
 	for _, test := range []struct {
@@ -195,6 +240,7 @@ func TestQueue(t *testing.T) {
 		{serve.Options{MaxBatch: 2, Queue: 3}, 10, 6}, // one runs, three wait
 		{serve.Options{MaxBatch: 2}, 40, 7},           // 16 batches wait
 		{serve.Options{MaxBatch: 2, Queue: serve.Unlimited}, 40, 0},
+		{serve.Options{MaxBatch: math.MaxInt}, 40, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			refused := 0

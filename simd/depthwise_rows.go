@@ -1,6 +1,10 @@
 package simd
 
-import "github.com/fovea-ml/fovea/simd/internal/portable"
+import (
+	"math"
+
+	"github.com/fovea-ml/fovea/simd/internal/portable"
+)
 
 // The functions here convolve with filters of any size, stride and dilation, row by row: a tap adds a multiple of a
 // row of the source to a row of the result. They need a few rows of scratch, no plane.
@@ -42,7 +46,7 @@ func resized[T any](s []T, n int) []T {
 }
 
 // noRow is no row of any plane.
-const noRow = -1 << 62
+const noRow = math.MinInt / 2
 
 // forget empties the ring before another plane.
 func (l *depthwiseLines) forget() {

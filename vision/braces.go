@@ -88,9 +88,9 @@ func braceRange(s string) ([]string, error) {
 	if len(ends) < 2 || len(ends) > 3 {
 		return nil, nil
 	}
-	var numbers [3]int
+	var numbers [3]int64 // the difference of two fits, also where int has 32 bits
 	for i, end := range ends {
-		n, err := strconv.Atoi(end)
+		n, err := strconv.ParseInt(end, 10, 64)
 		if err != nil || len(end) > 18 || strings.HasPrefix(end, "+") {
 			return nil, nil
 		}
@@ -113,7 +113,7 @@ func braceRange(s string) ([]string, error) {
 	}
 	items := make([]string, count)
 	for i := range items {
-		items[i] = fmt.Sprintf("%0*d", width, first+i*step)
+		items[i] = fmt.Sprintf("%0*d", width, first+int64(i)*step)
 	}
 	return items, nil
 }

@@ -186,10 +186,12 @@ func (d *Shards) read(buf []byte, number int, e extent) ([]byte, error) {
 		return nil, fmt.Errorf("the shard had %d bytes when it was indexed, and now has %d", s.size, st.Size())
 	}
 	buf = slices.Grow(buf[:0], int(e.n))[:e.n]
-	if _, err := r.ReadAt(buf, e.at); err != nil && err != io.EOF {
-		return nil, nameless(err)
-	} else if err == io.EOF && e.at+e.n > s.size {
+	switch n, err := r.ReadAt(buf, e.at); {
+	case n == len(buf):
+	case err == io.EOF: // cut since the size was asked for
 		return nil, io.ErrUnexpectedEOF
+	default:
+		return nil, nameless(err)
 	}
 	return buf, nil
 }

@@ -97,15 +97,13 @@ func (d *Shards) index(ctx context.Context, name string) error {
 
 // read lists the files of a shard. end is not nil where the shard ends early or is corrupted: the files before are listed.
 func (x *shardIndex) read(ctx context.Context, w *tarWindow) (end, err error) {
-	start := make([]byte, 6)
+	start := make([]byte, 10) // a name of a file may begin like the first bytes of a format
 	n, err := w.r.ReadAt(start, 0)
 	if err != nil && err != io.EOF {
 		return nil, nameless(err)
 	}
-	for magic, what := range map[string]string{"\x1f\x8b": "gzip", "\x28\xb5\x2f\xfd": "Zstandard", "BZh": "bzip2", "\xfd7zXZ": "xz"} {
-		if bytes.HasPrefix(start[:n], []byte(magic)) {
-			return nil, fmt.Errorf("compressed with %s; shards are read in any order, so unpack it to an uncompressed tar file", what)
-		}
+	if what := compression(start[:n]); what != "" {
+		return nil, fmt.Errorf("compressed with %s; shards are read in any order, so unpack it to an uncompressed tar file", what)
 	}
 	r := tar.NewReader(w)
 	next := int64(0) // where the files so far end, or -1 if that is not known
@@ -147,6 +145,20 @@ func (x *shardIndex) read(ctx context.Context, w *tarWindow) (end, err error) {
 			next = w.at + (h.Size+blockSize-1)/blockSize*blockSize
 		}
 	}
+}
+
+// compression returns the format that a file of ten first bytes is compressed with, or "".
+func compression(start []byte) string {
+	for magic, what := range map[string]string{"\x1f\x8b\x08": "gzip", "\x28\xb5\x2f\xfd": "Zstandard", "\xfd7zXZ\x00": "xz"} {
+		if bytes.HasPrefix(start, []byte(magic)) {
+			return what
+		}
+	}
+	// "BZh", the level, and the mark of a block or of the end.
+	if len(start) == 10 && bytes.HasPrefix(start, []byte("BZh")) && (string(start[4:]) == "1AY&SY" || string(start[4:]) == "\x17\x72\x45\x38\x50\x90") {
+		return "bzip2"
+	}
+	return ""
 }
 
 // isSparse reports whether a file is stored without its zeros, in one of GNU tar's ways.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -230,6 +231,7 @@ func TestShardsRefused(t *testing.T) {
 	for name, c := range map[string]struct{ shard, pattern, want string }{
 		"missing":    {"", "b.tar", "vision: shard b.tar: open: file does not exist"},
 		"gzip":       {"\x1f\x8b\x08 and so on", "a.tar", "vision: shard a.tar: compressed with gzip; shards are read in any order, so unpack it to an uncompressed tar file"},
+		"bzip2":      {"BZh91AY&SY and so on", "a.tar", "vision: shard a.tar: compressed with bzip2; shards are read in any order, so unpack it to an uncompressed tar file"},
 		"no tar":     {strings.Repeat("plain text\n", 100), "a.tar", "vision: shard a.tar: not a tar file, or corrupted from its start: archive/tar: invalid tar header"},
 		"empty":      {"", "a.tar", "1 shards without a usable pair: no images: 1 were skipped, the first: vision: a.tar/: the shard has no end mark after 0 bytes: it may be cut"},
 		"no pairs":   {string(shardOf(t, tarFile{name: "a.cls", body: "1"})), "a.tar", "vision: 1 shards without a pair of an image (.jpg, .jpeg, .png, .webp) and a caption (.txt, .json): no images"},
@@ -244,6 +246,57 @@ func TestShardsRefused(t *testing.T) {
 	}
 	if _, err := OpenShards(t.Context(), fstest.MapFS{}, ShardOptions{}); !errors.Is(err, ErrNoImages) {
 		t.Errorf("no shards: %v", err)
+	}
+}
+
+// TestShardsNameOfFormat reads a shard whose first name begins like a compressed file.
+func TestShardsNameOfFormat(t *testing.T) {
+	for _, name := range []string{"BZh", "BZh91AY", "BZhou_000"} {
+		shard := shardOf(t, tarFile{name: name + ".png", body: pngOf(t, 7)}, tarFile{name: name + ".txt", body: "seven"})
+		d, err := OpenShards(t.Context(), fstest.MapFS{"a.tar": {Data: shard}}, ShardOptions{}, "a.tar")
+		if err != nil || d.Len() != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// shrinkingFS is a file system whose files end early when they are read, but not when their size is asked for.
+type shrinkingFS struct {
+	fstest.MapFS
+	cut *bool
+}
+
+type shrinkingFile struct {
+	fs.File
+	cut bool
+}
+
+func (f shrinkingFS) Open(name string) (fs.File, error) {
+	file, err := f.MapFS.Open(name)
+	return shrinkingFile{file, *f.cut}, err
+}
+
+func (f shrinkingFile) ReadAt(b []byte, at int64) (int, error) {
+	if f.cut {
+		return 0, io.EOF
+	}
+	return f.File.(io.ReaderAt).ReadAt(b, at)
+}
+
+// TestShardsShrink gives errors for pairs of a shard that is cut while it is read, never the bytes of another pair.
+func TestShardsShrink(t *testing.T) {
+	cut := false
+	d, err := OpenShards(t.Context(), shrinkingFS{fstest.MapFS{"a.tar": {Data: numberedShard(t, 0, 2)}}, &cut}, ShardOptions{}, "a.tar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := new(workspace)
+	if _, err := w.decodeShard(d, 0); err != nil {
+		t.Fatal(err)
+	}
+	cut = true
+	if _, err := w.decodeShard(d, 1); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("expected the end of the file, found %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // negative.
 func Encode(t *autograd.Tape, n, size int, encode func(from, to int) *autograd.Tensor) *autograd.Tensor {
 	if n <= 0 || size < 0 {
-		panic(fmt.Sprintf("contrast: expected samples and ranges of at least 0, found %d samples in ranges of %d", n, size))
+		panic(fmt.Sprintf("contrast: expected at least one sample and a size of at least 0, found %d samples in ranges of %d", n, size))
 	}
 	if size == 0 {
 		return rowsOf(encode(0, n), 0, n)

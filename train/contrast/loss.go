@@ -6,7 +6,7 @@ import "github.com/fovea-ml/fovea/autograd"
 // arXiv 2103.00020, figure 3; ClipLoss in open_clip/loss.py). It is the mean of two cross-entropies: of finding y's row by
 // x's, and x's by y's. logScale, of one element, is the logarithm of the factor of cosine similarities.
 //
-// It panics with an autograd.ShapeError unless x and y have one shape with at least one row.
+// It panics with an autograd.ShapeError unless x and y have one shape with at least one row and logScale has one element.
 func Softmax(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
 	pairs("softmax contrast", x, y)
 	return autograd.Custom(symmetric, similarities(x, y, logScale))
@@ -17,11 +17,11 @@ func Softmax(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tens
 //
 //	-1/n · Σ_ij log σ(z_ij·s_ij), z = 1 on the diagonal and -1 elsewhere
 //
-// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless x and
-// y have one shape with at least one row.
+// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless they
+// do, and x and y have one shape with at least one row.
 func Sigmoid(x, y *autograd.Tensor, logScale, bias *autograd.Parameter) *autograd.Tensor {
 	n := pairs("sigmoid contrast", x, y)
-	logits := autograd.Add(similarities(x, y, logScale), bias)
+	logits := autograd.Add(similarities(x, y, logScale), one("bias of the similarities", x, bias))
 	targets := make([]float32, n*n)
 	for i := range n {
 		targets[i*n+i] = 1
@@ -55,8 +55,16 @@ func Ranking(scale float32, anchors, positives *autograd.Tensor, negatives ...*a
 
 // similarities returns the cosine similarities of all rows times exp(logScale), [n, n].
 func similarities(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
-	scale := autograd.Exp(x.Tape().Use(logScale))
+	scale := autograd.Exp(one("scale of the similarities", x, logScale))
 	return autograd.MatMulT(autograd.Mul(normalize(x), scale), normalize(y), false, true)
+}
+
+// one returns a parameter of one element as a scalar. With more, it would scale the components of embeddings.
+func one(op string, x *autograd.Tensor, p *autograd.Parameter) *autograd.Tensor {
+	if len(p.Values()) != 1 {
+		panic(&autograd.ShapeError{Op: op, Shapes: [][]int{p.Shape()}, Reason: "expected one element"})
+	}
+	return autograd.Reshape(x.Tape().Use(p))
 }
 
 // normalize divides each row by its length. A row of zeros stays so.

@@ -94,6 +94,8 @@ func TestLossShapes(t *testing.T) {
 		"widths":     func() { Sigmoid(zeros(3, 4), zeros(3, 5), scale, bias) },
 		"none":       func() { Softmax(zeros(0, 4), zeros(0, 4), scale) },
 		"dimensions": func() { Ranking(RankingScale, zeros(4), zeros(4)) },
+		"scales":     func() { Softmax(zeros(3, 4), zeros(3, 4), autograd.NewParameter(4)) },
+		"biases":     func() { Sigmoid(zeros(3, 4), zeros(3, 4), scale, autograd.NewParameter(3)) },
 		"negatives":  func() { Ranking(RankingScale, zeros(2, 4), zeros(2, 4), zeros(2, 3)) },
 	} {
 		err := tape.Try(func() error { f(); return nil })

@@ -34,7 +34,8 @@ func (c *clamped) Step(g *autograd.Gradients, lr, gradScale float64, w *simd.Wor
 
 // Describe adds the bound to the settings of the optimizer.
 func (c *clamped) Describe() map[string]string {
-	d := maps.Clone(c.Optimizer.Describe())
+	d := map[string]string{}
+	maps.Copy(d, c.Optimizer.Describe())
 	d["clamped scale"] = fmt.Sprintf("0 to %v", c.max)
 	return d
 }

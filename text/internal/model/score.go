@@ -51,7 +51,7 @@ func parseScore(text string) (float64, error) {
 	}
 	if c := next(); c == 'e' || c == 'E' {
 		n, err := strconv.Atoi(text[at+1:])
-		if n = min(max(n, -1<<40), 1<<40); err != nil && n == 0 {
+		if n = min(max(n, -1<<30), 1<<30); err != nil && n == 0 {
 			return 0, wrong
 		}
 		exponent += n

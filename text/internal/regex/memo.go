@@ -127,7 +127,7 @@ func (m *memo) visit(index int32, pos int) {
 func (m *memo) succeed(from, end int) {
 	for _, e := range m.trail[from:] {
 		n := max(end-e.pos, 0) + matched
-		if n > maxResult {
+		if uint64(n) > maxResult {
 			n = unknown
 		}
 		m.page(e.pos).results[e.pos%pageSize*m.inner+int(e.index)] = uint32(n)
@@ -182,7 +182,7 @@ func (m *matcher) possessRecorded(in *instruction, pos int) int {
 		if *r != unknown {
 			break
 		}
-		if n := end - at + matched; n <= maxResult {
+		if n := end - at + matched; uint64(n) <= maxResult {
 			*r = uint32(n)
 		}
 		at += width(m.text, at)
