@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -368,4 +369,55 @@ func FuzzOpenShards(f *testing.F) {
 			d.Open(i)
 		}
 	})
+}
+
+// TestShardsMemory reads shards whose headers promise much: none takes much memory.
+func TestShardsMemory(t *testing.T) {
+	good := shardOf(t, tarFile{name: "good.png", body: pngOf(t, 7)}, tarFile{name: "good.txt", body: "7"})
+	header := func(kind byte, name, size string) []byte {
+		h := make([]byte, blockSize)
+		copy(h, name)
+		copy(h[100:], "0000644\x000000000\x000000000\x00")
+		copy(h[124:], size)
+		copy(h[136:], "00000000000\x00")
+		h[156] = kind
+		copy(h[257:], "ustar\x0000")
+		fixChecksum(h)
+		return h
+	}
+	pax := func(records string) []byte {
+		h := header(tar.TypeXHeader, "pax", fmt.Sprintf("%011o\x00", len(records)))
+		return append(append(h, records...), make([]byte, blockSize-len(records)%blockSize)...)
+	}
+	const huge = "\x80\x00\x00\x00\x0f\xff\xff\xff\xff\xff\xff\xff" // 2^60-1 in base 256
+	body := make([]byte, 4*blockSize)
+	for name, tail := range map[string][]byte{
+		"long name":       append(header(tar.TypeGNULongName, "././@LongLink", huge), body...),
+		"long link":       append(header(tar.TypeGNULongLink, "././@LongLink", huge), body...),
+		"long pax":        append(header(tar.TypeXHeader, "pax", huge), body...),
+		"global pax":      append(header(tar.TypeXGlobalHeader, "pax", huge), body...),
+		"image":           append(header(tar.TypeReg, "a.png", huge), body...),
+		"caption":         append(header(tar.TypeReg, "good.txt", huge), body...),
+		"pax size":        slices.Concat(pax("30 size=1152921504606846975000\n"), header(tar.TypeReg, "a.png", "00000000001\x00"), body),
+		"size below zero": append(header(tar.TypeReg, "a.png", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), body...),
+		"sparse pax":      slices.Concat(pax("22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n45 GNU.sparse.realsize=1152921504606846975\n"), header(tar.TypeReg, "a.png", "00000002000\x00"), []byte("99999999999\n"), body),
+	} {
+		shard := slices.Concat(good[:len(good)-2*blockSize], tail)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d, err := OpenShards(t.Context(), fstest.MapFS{"a.tar": {Data: shard}}, ShardOptions{}, "a.tar")
+		if err == nil {
+			for i := range d.Len() {
+				d.Open(i)
+				d.Captions(i)
+			}
+			if n, _ := d.Skipped(); n == 0 {
+				t.Errorf("%s: nothing is said", name)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 4<<20 {
+			t.Errorf("%s: %d bytes for a shard of %d", name, n, len(shard))
+		}
+	}
 }

@@ -45,7 +45,8 @@ func (r *run) load(ctx context.Context) error {
 	if all.Len() < 4 {
 		return fmt.Errorf("-data: expected at least 4 images with captions, found %d", all.Len())
 	}
-	known, asked, err := vision.Split(all, r.recipe.TestShare, r.settings.Seed)
+	share := min(r.recipe.TestShare, float64(r.recipe.TestMost)/float64(all.Len()))
+	known, asked, err := vision.Split(all, share, r.settings.Seed)
 	if err != nil {
 		return fmt.Errorf("-data: %w", err)
 	}

@@ -3,6 +3,7 @@
 //	go run ./examples/clip-train
 //	go run ./examples/clip-train -data photographs.csv       # a table of images and captions
 //	go run ./examples/clip-train -data 'pairs/{000..009}.tar'  # tar shards in the layout of webdataset
+//	go run ./examples/clip-train -data photographs.csv -init openai/clip-vit-base-patch32
 //
 // Without -data, it uses a part of Fashion-MNIST, which is embedded in the program. The captions are written from the labels
 // by templates and several words for each class. After training, the model classifies the test images with prompts that no
@@ -10,9 +11,11 @@
 // guessing. This is a small run, of minutes on two cores: 8,000 gray images and ten classes, which the captions name. It shows
 // every part of training a CLIP. It does not show what CLIP is known for, which takes millions of pairs.
 //
-// With -data, a tenth of the images are for testing, and the program shows how well images and captions find each other. A
+// With -data, a tenth of the images, and at most 1,000, are for testing, and the program shows how well images and captions find each other. A
 // table has columns such as filepath and title, and an image may have several captions, in rows of their own. A shard holds
 // files of the same name: an image, and a .txt or a .json with a "caption".
+//
+// -init trains a model further instead of a new one, with its own tokenizer, and shows its results before and after.
 //
 // It writes to the folder of -out:
 //
@@ -26,7 +29,8 @@
 // -json prints one JSON value on standard output, with null for the results of the other kind of data:
 //
 //	{"loss":[…],"zeroshot_accuracy":x,"seen_prompts_accuracy":x,"linear_accuracy":x,"pixels_accuracy":x,"chance_accuracy":x,
-//	 "retrieval":{"images":n,"image_to_text":{"1":x,"5":x,"10":x},"text_to_image":{…},"chance":{…}},"out":"DIR"}
+//	 "retrieval":{"images":n,"image_to_text":{"1":x,"5":x,"10":x},"text_to_image":{…},"chance":{…}},
+//	 "before":x,"out":"DIR"}
 //
 // The exit status is 0 for a finished run, 1 after an error, and 130 after an interrupt.
 //

@@ -15,6 +15,7 @@ type result struct {
 	Pixels    *console.Number  `json:"pixels_accuracy"`
 	Chance    *console.Number  `json:"chance_accuracy"`
 	Retrieval *retrieval       `json:"retrieval"`
+	Before    *console.Number  `json:"before"` // zeroshot_accuracy, or recall@1 of images by captions, of the model of -init
 	Out       console.Name     `json:"out"`
 }
 
@@ -32,8 +33,11 @@ func resultOf(o *outcome, out string) result {
 	for _, l := range o.Loss {
 		r.Loss = append(r.Loss, console.Number(l))
 	}
+	number := func(v float64) *console.Number { return new(console.Number(v)) }
+	if o.Before != nil {
+		r.Before = number(*o.Before)
+	}
 	if a := o.Accuracies; a != nil {
-		number := func(v float64) *console.Number { return new(console.Number(v)) }
 		r.ZeroShot, r.Seen, r.Linear, r.Pixels, r.Chance = number(a.Unseen), number(a.Seen), number(a.Linear), number(a.Pixels), number(a.Chance)
 	}
 	if t := o.Recalls; t != nil {

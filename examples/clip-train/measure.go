@@ -83,7 +83,7 @@ func (r *run) classify(ctx context.Context) (*accuracies, error) {
 	}
 	progress := r.console.Phase("fitting logistic regression", console.Steps, 0)
 	defer progress.End()
-	linear, err := known.Linear(ctx, clip.LinearOptions{Seed: r.settings.Seed})
+	linear, err := known.Linear(ctx, clip.LinearOptions{C: r.recipe.ProbeC, Seed: r.settings.Seed})
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,20 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/fovea-ml/fovea/internal/atomicfile"
+	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/nn"
 )
 
 // A run keeps two files in its output folder: run.json, with its settings, and until it ends run.safetensors, the state of
@@ -67,7 +71,7 @@ func (s *settings) restore(given map[string]bool) error {
 		flag     string
 		was, now any
 	}{
-		{"data", w.Data, absolute(s.Data)}, {"epochs", w.Epochs, s.Epochs}, {"batch", w.Batch, s.Batch}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
+		{"data", w.Data, absolute(s.Data)}, {"init", w.Init, located(s.Init)}, {"epochs", w.Epochs, s.Epochs}, {"batch", w.Batch, s.Batch}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
 	} {
 		if given[f.flag] && f.was != f.now {
 			return fmt.Errorf("-resume: the run in %s was started with -%s %v, not %v", s.Out, f.flag, f.was, f.now)
@@ -101,7 +105,7 @@ func (r *run) begin() error {
 		return fmt.Errorf("-out: %w", err)
 	}
 	keep := stored{program, storedVersion, r.settings}
-	keep.Settings.Data = absolute(keep.Settings.Data)
+	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), located(keep.Settings.Init)
 	data, err := json.MarshalIndent(keep, "", "  ")
 	if err != nil {
 		return err
@@ -121,11 +125,34 @@ func (r *run) end() error {
 }
 
 // identity names what a resumed run must have in common with the run it continues, beside its model and training.
-func (r *run) identity() map[string]string {
-	return map[string]string{
-		"pairs":      r.pairs.sum(),
-		"vocabulary": strconv.Itoa(r.model.Tokenizer.Size()),
+func (r *run) identity() (map[string]string, error) {
+	tokenizer, err := r.model.Tokenizer.MarshalJSON()
+	if err != nil {
+		return nil, err
 	}
+	return map[string]string{"pairs": r.pairs.sum(), "tokenizer": fmt.Sprintf("%08x", crc32.ChecksumIEEE(tokenizer)), "weights": weights(r.model)}, nil
+}
+
+// weights returns a checksum of a model's weights before training.
+func weights(m *clip.Model) string {
+	h := crc32.NewIEEE()
+	var b []byte
+	for _, p := range nn.Parameters(m) {
+		b = b[:0]
+		for _, v := range p.Values() {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		h.Write(b)
+	}
+	return fmt.Sprintf("%d values, %08x", nn.Count(m), h.Sum32())
+}
+
+// located makes the folder of -init absolute. The name of a model on the hub stays.
+func located(model string) string {
+	if _, err := os.Stat(model); err != nil {
+		return model
+	}
+	return absolute(model)
 }
 
 // absolute makes a path absolute; "" stays "".

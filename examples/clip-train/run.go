@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -40,6 +41,7 @@ const (
 // outcome holds the results of a run.
 type outcome struct {
 	Loss       []float64 // mean of each epoch
+	Before     *float64  // score of the model of -init
 	Accuracies *accuracies
 	Recalls    *recalls
 }
@@ -49,23 +51,28 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
-	tokenizer, err := r.tokenizer(ctx)
-	if err != nil {
+	if err := r.make(ctx); err != nil {
 		return nil, err
 	}
-	r.model = clip.New(r.recipe.config(tokenizer.Size()), rand.New(rand.NewPCG(r.settings.Seed, 0)))
-	r.model.Tokenizer, r.model.Workers = tokenizer, simd.NewWorkers(r.settings.Threads)
 	r.describe()
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
 	r.begun = true
 
+	out := &outcome{}
+	if r.settings.Init != "" {
+		before, err := r.score(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out.Before = &before
+	}
 	result, err := r.train(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &outcome{Loss: result.Losses}
+	out.Loss = result.Losses
 	if err := r.model.Save(filepath.Join(r.settings.Out, modelName), clip.SaveOptions{}); err != nil {
 		return nil, err
 	}
@@ -87,12 +94,38 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	return out, nil
 }
 
+// make makes the model to train: that of -init, or a new one with a tokenizer made of the captions.
+func (r *run) make(ctx context.Context) error {
+	if name := r.settings.Init; name != "" {
+		dir, err := fetch.Model(ctx, name, r.console)
+		if err != nil {
+			return fmt.Errorf("-init: %w", err)
+		}
+		if r.model, err = clip.Open(dir, clip.LoadOptions{Unmapped: true}); err != nil {
+			return fmt.Errorf("-init %s: %w", name, err)
+		}
+		if r.model.Tokenizer == nil {
+			return fmt.Errorf("-init %s: the folder has no tokenizer", name)
+		}
+		r.recipe = r.recipe.further()
+	} else {
+		tokenizer, err := r.tokenizer(ctx)
+		if err != nil {
+			return err
+		}
+		r.model = clip.New(r.recipe.config(tokenizer.Size()), rand.New(rand.NewPCG(r.settings.Seed, 0)))
+		r.model.Tokenizer = tokenizer
+	}
+	r.model.Workers = simd.NewWorkers(r.settings.Threads)
+	return nil
+}
+
 // describe prints the data and the model of the run.
 func (r *run) describe() {
 	c := r.model.Config
 	r.console.Line("%d training images with captions, %d test images", r.pairs.train.Len(), r.pairs.test.Len())
-	r.console.Line("a small CLIP of %.2f million parameters: images of %d×%[2]d in patches of %d×%[3]d, %d tokens, seed %d; %s",
-		float64(nn.Count(r.model))/1e6, c.Vision.ImageSize, c.Vision.PatchSize, c.Text.VocabSize, r.settings.Seed, simd.Info())
+	r.console.Line("a CLIP of %.2f million parameters: images of %d×%[2]d, %d tokens, seed %d; %s",
+		float64(nn.Count(r.model))/1e6, c.Vision.ImageSize, c.Text.VocabSize, r.settings.Seed, simd.Info())
 }
 
 // conclude prints the result.
@@ -102,6 +135,9 @@ func (r *run) conclude(o *outcome) {
 		r.console.Line("accuracy on %d test images of %d classes:", r.pairs.test.Len(), len(names))
 		row(fmt.Sprintf("zero-shot, %d prompts not seen in training", len(prompts)), a.Unseen)
 		row(fmt.Sprintf("zero-shot, the %d templates of the captions", len(templates)), a.Seen)
+		if o.Before != nil {
+			row("zero-shot before this training, the prompts above", *o.Before)
+		}
 		row("linear probe on its features, with all labels", a.Linear)
 		row("logistic regression on pixels, with all labels", a.Pixels)
 		row("guessing", a.Chance)
@@ -114,6 +150,9 @@ func (r *run) conclude(o *outcome) {
 			r.console.Line("  recall@%-2d   images by captions %5.1f %%   captions by images %5.1f %%   chance %5.1f %%", k, 100*t.ToImage[i], 100*t.ToText[i], 100*t.Chance[i])
 		}
 	}
+	if o.Recalls != nil && o.Before != nil {
+		r.console.Line("  before this training, recall@1 of images by captions was %.1f %%", 100**o.Before)
+	}
 	if skipped := r.loader.Skipped(); len(skipped) > 0 {
 		r.console.Line("skipped %d unreadable pairs, the first:", len(skipped))
 		for _, item := range skipped[:min(10, len(skipped))] {
@@ -123,13 +162,12 @@ func (r *run) conclude(o *outcome) {
 	r.console.Line("written to %s: %s, %s", r.settings.Out, modelName, curvesName)
 }
 
-// sum identifies the pairs of a run by their names and captions.
+// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of them.
 func (p *pairs) sum() string {
 	h := crc32.NewIEEE()
 	for _, d := range []vision.Captioned{p.train, p.test} {
 		for i := range d.Len() {
-			captions, _ := d.Captions(i)
-			fmt.Fprintf(h, "%s %q\n", d.Name(i), captions)
+			fmt.Fprintln(h, d.Name(i))
 		}
 	}
 	return fmt.Sprintf("%d and %d, %08x", p.train.Len(), p.test.Len(), h.Sum32())

@@ -29,7 +29,7 @@ func tinyRun(t testing.TB, out string, steps int) *run {
 	}
 	r := &run{settings: settings{Out: out, Batch: 16, Seed: 1, Threads: 2}, console: console.Plain(io.Discard), recipe: fashionRecipe()}
 	r.pairs = pairs{train: part(known, 160), test: part(asked, 100), labeled: true}
-	r.recipe.Steps, r.recipe.Patch, r.recipe.Rate = steps, 14, 3e-3
+	r.recipe.Steps, r.recipe.Patch, r.recipe.Rate, r.recipe.ProbeC = steps, 14, 3e-3, 0.1
 	return r
 }
 
@@ -56,7 +56,7 @@ func TestRun(t *testing.T) {
 	if n := len(got.Loss); n != 8 || got.Loss[n-1] > got.Loss[0]-0.1 || got.Zeroshot < 0.25 || got.Seen < 0.25 || got.Chance != 0.1 || got.Retrieval != nil {
 		t.Errorf("found %s", &stdout)
 	}
-	for _, want := range []string{"160 training images with captions, 100 test images", "a small CLIP of", "zero-shot, 5 prompts not seen in training", "logistic regression on pixels", "guessing"} {
+	for _, want := range []string{"160 training images with captions, 100 test images", "a CLIP of", "zero-shot, 5 prompts not seen in training", "logistic regression on pixels", "guessing"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("found %s, expected %q", &stderr, want)
 		}
@@ -139,6 +139,30 @@ func TestResume(t *testing.T) {
 	fourth.settings.Resume, fourth.pairs.train = true, tell(&vision.Subset{Of: fourth.pairs.train, Indices: []int{0, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}})
 	if _, err := fourth.do(t.Context()); err == nil || !strings.Contains(err.Error(), "pairs: ") {
 		t.Errorf("other pairs: %v", err)
+	}
+}
+
+// TestFurther trains a saved model further: it begins where that ended.
+func TestFurther(t *testing.T) {
+	first := tinyRun(t, t.TempDir(), 40)
+	o, err := first.do(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := tinyRun(t, t.TempDir(), 40)
+	second.settings.Init, second.settings.Epochs = filepath.Join(first.settings.Out, "model"), 2
+	again, err := second.do(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(o.Loss) - 1
+	if again.Before == nil || *again.Before != o.Accuracies.Unseen || again.Loss[0] > o.Loss[last]+0.2 || len(again.Loss) != 2 || resultOf(again, "").Before == nil {
+		t.Errorf("found the losses %v from %v on, and the accuracy %v before, expected %v", again.Loss, o.Loss[last], again.Before, o.Accuracies.Unseen)
+	}
+	bare := tinyRun(t, t.TempDir(), 40)
+	bare.settings.Init = t.TempDir()
+	if _, err := bare.do(t.Context()); err == nil || !strings.Contains(err.Error(), "-init") {
+		t.Errorf("an empty folder: %v", err)
 	}
 }
 

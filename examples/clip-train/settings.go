@@ -15,6 +15,7 @@ import (
 // resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
 	Data       string `json:"data"` // "" is the embedded Fashion-MNIST
+	Init       string `json:"init"` // "" starts from random weights
 	Epochs     int    `json:"epochs"`
 	Batch      int    `json:"batch"`
 	Seed       uint64 `json:"seed"`
@@ -33,7 +34,8 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("clip-train", flag.ContinueOnError)
 	f.StringVar(&s.Data, "data", "", "train on the pairs of a `table` of images and captions (.csv or .tsv), or of tar shards such as 'pairs/{000..009}.tar', instead of the embedded Fashion-MNIST")
-	f.IntVar(&s.Epochs, "epochs", 0, "train for `N` epochs (default: about 2500 steps)")
+	f.StringVar(&s.Init, "init", "", "train further the CLIP in `DIR`, in the layout of Hugging Face or open_clip, or owner/name on the hub, with its tokenizer and a low learning rate")
+	f.IntVar(&s.Epochs, "epochs", 0, "train for `N` epochs (default: about 2500 steps, with -init 500)")
 	f.IntVar(&s.Batch, "batch", 64, "compare `N` images with N captions in each step")
 	f.StringVar(&s.Out, "out", "clip-out", "write results to `DIR`")
 	f.BoolVar(&s.Resume, "resume", false, "continue the unfinished run in the folder of -out, with its flags")
@@ -81,7 +83,9 @@ type recipe struct {
 	Context     int // most tokens of a caption
 	Image       int // size of images
 	Patch       int
-	TestShare   float64 // of the pairs, for data without test images
+	TestShare   float64 // of the images, for data without test images
+	TestMost    int     // test images
+	ProbeC      float64 // inverse of the penalty of the linear probe; 0 chooses it by validation
 }
 
 // fashionRecipe is the recipe for the embedded images.
@@ -96,7 +100,14 @@ func fashionRecipe() recipe {
 func pairsRecipe() recipe {
 	r := fashionRecipe()
 	r.Augment = vision.Augment{Crop: true, Scale: [2]float64{0.5, 1}}
-	r.Tokens, r.Context, r.Image, r.Patch, r.TestShare = 4096, 77, 64, 8, 0.1
+	r.Tokens, r.Context, r.Image, r.Patch = 4096, 77, 64, 8
+	r.TestShare, r.TestMost = 0.1, 1000
+	return r
+}
+
+// further changes a recipe for a model that is trained already.
+func (r recipe) further() recipe {
+	r.Steps, r.Rate = 500, 1e-5
 	return r
 }
 

@@ -51,7 +51,11 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 
 // continued runs the training, or the rest of an interrupted one, and shows its progress.
 func (r *run) continued(ctx context.Context, c train.Config, steps int) (train.Result, error) {
-	maps.Copy(c.Identity, r.identity())
+	identity, err := r.identity()
+	if err != nil {
+		return train.Result{}, err
+	}
+	maps.Copy(c.Identity, identity)
 	c.File, c.Start = filepath.Join(r.settings.Out, stateName), train.Replace
 	if r.settings.Resume {
 		c.Start = train.ResumeIfPresent

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/clip"
@@ -14,23 +15,24 @@ import (
 
 // classification is the comparison of a zero-shot classifier with a linear probe.
 type classification struct {
-	Classes     []string       `json:"classes"`
-	Train       int            `json:"train_images"`
-	Test        int            `json:"test_images"`
-	Templates   int            `json:"templates"`
-	ZeroShot    console.Number `json:"zeroshot_accuracy"`
-	ZeroShotTop console.Number `json:"zeroshot_top5"`
-	Linear      console.Number `json:"linear_accuracy"`
-	LinearC     console.Number `json:"linear_c"`
-	Chance      console.Number `json:"chance_accuracy"`
-	Majority    console.Number `json:"majority_accuracy"`
+	Classes     []string        `json:"classes"`
+	Train       int             `json:"train_images"`
+	Test        int             `json:"test_images"`
+	Templates   int             `json:"templates"`
+	ZeroShot    console.Number  `json:"zeroshot_accuracy"`
+	ZeroShotTop console.Number  `json:"zeroshot_top5"`
+	Linear      console.Number  `json:"linear_accuracy"`
+	LinearC     console.Number  `json:"linear_c"`
+	TipAdapter  *console.Number `json:"tipadapter_accuracy"` // with -shots
+	Chance      console.Number  `json:"chance_accuracy"`
+	Majority    console.Number  `json:"majority_accuracy"`
 
 	majority string // the most frequent class of the training images
 }
 
 // classify measures both classifiers on the same test images.
 func (e *evaluation) classify(ctx context.Context) (*classification, error) {
-	known, asked, err := e.images(ctx)
+	known, asked, err := e.encodeImages(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +62,18 @@ func (e *evaluation) classify(ctx context.Context) (*classification, error) {
 	}
 	c.Linear, c.LinearC = console.Number(metrics.Accuracy(linear.Logits(asked.Tower), asked.Labels)), console.Number(linear.C)
 
+	if e.settings.Shots > 0 {
+		adapter, err := zeroShot.TipAdapter(ctx, known, clip.TipAdapterOptions{Epochs: 20, Seed: e.settings.Seed})
+		if err != nil {
+			return nil, err
+		}
+		logits = logits[:0]
+		for _, p := range adapter.Predict(asked.Embeddings...) {
+			logits = append(logits, p.Logits...)
+		}
+		c.TipAdapter = new(console.Number(metrics.Accuracy(logits, asked.Labels)))
+	}
+
 	count := make([]int, len(classes))
 	for _, label := range known.Labels {
 		count[label]++
@@ -76,8 +90,38 @@ func (e *evaluation) classify(ctx context.Context) (*classification, error) {
 	return c, nil
 }
 
-// images returns the features of the training and test images.
-func (e *evaluation) images(ctx context.Context) (known, asked *clip.Features, err error) {
+// encodeImages returns the features of the training and test images.
+func (e *evaluation) encodeImages(ctx context.Context) (known, asked *clip.Features, err error) {
+	first, second, err := e.images()
+	if err != nil {
+		return nil, nil, err
+	}
+	if known, err = e.features(ctx, "training images", e.fewer(first)); err == nil {
+		asked, err = e.features(ctx, "test images", second)
+	}
+	return known, asked, err
+}
+
+// fewer returns -shots images of each class, at random. From a smaller class it takes all.
+func (e *evaluation) fewer(d vision.Dataset) vision.Dataset {
+	if e.settings.Shots == 0 {
+		return d
+	}
+	members := make([][]int, len(d.Classes()))
+	for i := range d.Len() {
+		members[d.Label(i)] = append(members[d.Label(i)], i)
+	}
+	few := &vision.Subset{Of: d}
+	for class, list := range members {
+		for _, k := range data.NewRand(e.settings.Seed, uint64(class)).Perm(len(list))[:min(e.settings.Shots, len(list))] {
+			few.Indices = append(few.Indices, list[k])
+		}
+	}
+	return few
+}
+
+// images returns the training and test images.
+func (e *evaluation) images() (known, asked vision.Dataset, err error) {
 	folder, err := vision.OpenDir(e.settings.Data, vision.FolderOptions{Decode: decode})
 	if err != nil {
 		return nil, nil, err
@@ -88,10 +132,7 @@ func (e *evaluation) images(ctx context.Context) (known, asked *clip.Features, e
 		if err != nil {
 			return nil, nil, err
 		}
-		if known, err = e.features(ctx, "training images", first); err == nil {
-			asked, err = e.features(ctx, "test images", second)
-		}
-		return known, asked, err
+		return first, second, nil
 	}
 	test, err := vision.OpenDir(e.settings.Test, vision.FolderOptions{Decode: decode})
 	if err != nil {
@@ -100,10 +141,7 @@ func (e *evaluation) images(ctx context.Context) (known, asked *clip.Features, e
 	if !slices.Equal(test.Classes(), folder.Classes()) {
 		return nil, nil, fmt.Errorf("-test: expected the classes of -data, %q, found %q", folder.Classes(), test.Classes())
 	}
-	if known, err = e.features(ctx, "training images", folder); err == nil {
-		asked, err = e.features(ctx, "test images", test)
-	}
-	return known, asked, err
+	return folder, test, nil
 }
 
 // decode applies the orientation of photographs, as transformers' load_image does.

@@ -2,6 +2,7 @@
 //
 //	go run ./examples/eval -model openai/clip-vit-base-patch32 -data flowers
 //	go run ./examples/eval -model clip-out/model -data flowers/train -test flowers/test -templates imagenet
+//	go run ./examples/eval -model clip-out/model -data flowers -shots 16
 //	go run ./examples/eval -model clip-out/model -captions photographs.csv
 //	go run ./examples/eval -model clip-out/model -captions 'pairs/{000..009}.tar'
 //
@@ -10,6 +11,9 @@
 // spaces for underscores. The linear probe is logistic regression on the features of the training images. Its penalty is
 // chosen on a fifth of them, as in CLIP's paper (arXiv 2103.00020, section 3.2 and appendix A.3). Both are measured on the
 // same test images: those of -test, or half of each class of -data, chosen by -seed.
+//
+// With -shots, the linear probe trains on a few images of each class. A Tip-Adapter of the same images stands beside it, with
+// trained keys (arXiv 2111.03930).
 //
 // -captions is a table of images and captions, or tar shards of pairs. Recall@k is the share of captions whose image is
 // among the k nearest images, and the share of images with one of their captions among the k nearest captions.
@@ -20,10 +24,10 @@
 //
 //	{"model":s,
 //	 "classification":{"classes":[s],"train_images":n,"test_images":n,"templates":n,"zeroshot_accuracy":x,"zeroshot_top5":x,
-//	  "linear_accuracy":x,"linear_c":x,"chance_accuracy":x,"majority_accuracy":x},
+//	  "linear_accuracy":x,"linear_c":x,"tipadapter_accuracy":x,"chance_accuracy":x,"majority_accuracy":x},
 //	 "retrieval":{"images":n,"texts":n,"image_to_text":{"1":x,"5":x,"10":x},"text_to_image":{"1":x,"5":x,"10":x},
 //	  "chance_image_to_text":{"1":x,"5":x,"10":x},"chance_text_to_image":{"1":x,"5":x,"10":x}},
 //	 "skipped":[{"name":p,"error":s}]}
 //
-// The parts that were not asked for are null. The exit status is 0 if all went well, 1 otherwise, and 130 after Ctrl-C.
+// Parts that were not asked for are null. The exit status is 0 if all went well, 1 otherwise, and 130 after Ctrl-C.
 package main

@@ -33,6 +33,7 @@ type settings struct {
 	Data, Test string
 	Captions   string
 	Templates  []string
+	Shots      int // training images of each class; 0 is all
 	Seed       uint64
 	SkipBroken bool
 	Threads    int
@@ -60,6 +61,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		}
 		return nil
 	})
+	f.IntVar(&s.Shots, "shots", 0, "train on `N` images of each class, and measure Tip-Adapter beside the linear probe (default: all, without Tip-Adapter)")
 	f.Uint64Var(&s.Seed, "seed", 1, "seed of the division into training, validation and test images")
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and pairs, and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
@@ -74,6 +76,10 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, errors.New("-model: expected a folder with a CLIP model; -h lists the flags")
 	case s.Data == "" && s.Captions == "":
 		return s, errors.New("expected -data or -captions; -h lists the flags")
+	case s.Shots < 0:
+		return s, fmt.Errorf("-shots: expected at least 1, found %d", s.Shots)
+	case s.Shots > 0 && s.Data == "":
+		return s, errors.New("-shots needs -data, the training images")
 	case s.Test != "" && s.Data == "":
 		return s, errors.New("-test needs -data, the training images of the linear probe")
 	}

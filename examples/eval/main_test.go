@@ -85,6 +85,21 @@ func TestClassification(t *testing.T) {
 	}
 }
 
+func TestShots(t *testing.T) {
+	dir := folder(t, 1, 24, "cat", "dog", "owl")
+	status, stdout, stderr := invoke("-model", model, "-data", dir, "-json", "-shots", "5")
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	if c := decoded(t, stdout).Classification; c == nil || c.Train != 15 || c.Test < 30 || c.TipAdapter == nil || *c.TipAdapter <= c.ZeroShot || c.Linear < 0.8 {
+		t.Errorf("found %s", stdout)
+	}
+	status, stdout, _ = invoke("-model", model, "-data", dir, "-shots", "100")
+	if status != 0 || !strings.Contains(stdout, "Tip-Adapter, keys trained") || !strings.Contains(stdout, "linear probe, 34 training images") {
+		t.Errorf("found %d %s", status, stdout)
+	}
+}
+
 func TestRetrieval(t *testing.T) {
 	dir := folder(t, 1, 12, "cat")
 	var table strings.Builder
@@ -177,6 +192,7 @@ func TestMistakes(t *testing.T) {
 		"no model":      {[]string{"-data", dir}, "eval: -model: expected a folder with a CLIP model; -h lists the flags\n"},
 		"nothing":       {[]string{"-model", model}, "eval: expected -data or -captions; -h lists the flags\n"},
 		"test alone":    {[]string{"-model", model, "-captions", "x.csv", "-test", dir}, "eval: -test needs -data, the training images of the linear probe\n"},
+		"shots":         {[]string{"-model", model, "-captions", "x.csv", "-shots", "1"}, "eval: -shots needs -data, the training images\n"},
 		"template":      {[]string{"-model", model, "-data", dir, "-templates", "a photo"}, `eval: invalid value "a photo" for flag -templates: expected seven, imagenet, or a text with {} for the class; -h lists the flags` + "\n"},
 		"argument":      {[]string{"-model", model, "-data", dir, "more"}, "eval: expected flags only, found \"more\"\n"},
 		"other classes": {[]string{"-model", model, "-data", dir, "-test", folder(t, 1, 5, "cat", "owl")}, `eval: -test: expected the classes of -data, ["cat" "dog"], found ["cat" "owl"]` + "\n"},

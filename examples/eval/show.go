@@ -31,6 +31,9 @@ func (r *results) print(w io.Writer) {
 		fmt.Fprintf(w, "accuracy on %d test images of %d classes:\n", c.Test, len(c.Classes))
 		row(fmt.Sprintf("zero-shot, %s", count(c.Templates, "template")), c.ZeroShot)
 		row(fmt.Sprintf("linear probe, %d training images, C = %.3g", c.Train, float64(c.LinearC)), c.Linear)
+		if c.TipAdapter != nil {
+			row("Tip-Adapter, keys trained on the same images", *c.TipAdapter)
+		}
 		row("guessing", c.Chance)
 		row("always answering "+console.Printable(c.majority), c.Majority)
 	}

@@ -47,10 +47,21 @@
 //
 // # Training
 //
-// [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task. To train, make a tape that
-// records gradients and call [Model.Forward], or [Model.Hidden] and a head, on it. Dropout follows the configuration and the
+// [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task, and [Model.Training] is the
+// run that trains a classifier of texts:
+//
+//	model.NewHead(bert.SequenceClassification, []string{"bad", "good"}, rng)
+//	run, err := model.Training(examples, bert.TrainOptions{})
+//	…
+//	result, err := train.Run(ctx, run)
+//
+// [Model.Loss] is the loss of every task, for a run of one's own: on a tape that records gradients, given tokens and
+// [Targets]. Dropout follows the configuration and the
 // switches of the tape. [Model.Layer] numbers parameters for layer-wise decay, and [Model.AdapterNames] is the table of names for
 // low-rank adapters (package nn/lora).
+//
+// [Model.SentenceTraining] prepares a run for sentence embeddings, with in-batch and hard negatives. Gradient caching makes
+// batches larger than memory possible.
 //
 // # Folders
 //

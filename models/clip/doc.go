@@ -45,7 +45,16 @@
 // from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
 //
 // Image towers are Vision Transformers, the ResNets of OpenAI (RN50 to RN50x64), and those of SigLIP and SigLIP 2, with
-// images of one size or of any proportion (NaFlex). Models with other towers, such as MobileCLIP, are refused by name.
+// images of one size or of any proportion ([NaFlex]). Models with other towers, such as MobileCLIP, are refused by name.
+//
+// # SigLIP
+//
+// SigLIP (arXiv 2303.15343) and SigLIP 2 (arXiv 2502.14786) are read from folders of transformers, with the model types siglip
+// and siglip2, and of open_clip with image towers of timm's. They differ from CLIP in what users see:
+//
+//   - A probability says whether a text describes an image, whatever the other texts are: a sigmoid of each logit.
+//   - Texts are padded to their full length, because the padding counts.
+//   - A [NaFlex] tower takes images in their own proportions. Model.MaxPatches bounds how many patches an image gets.
 //
 // # Training
 //

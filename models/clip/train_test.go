@@ -152,7 +152,7 @@ func TestTrainingMemory(t *testing.T) {
 	few, many := held(2), held(16)
 	// As in package contrast: a buffer holds at least 256 values, and is up to an eighth larger than asked for.
 	const n, width = 16 * size, 10
-	allowed := 4 * (2*2*n/size*256 + (2*8*n*width+6*n*n)*9/8)
+	allowed := 4 * (2*2*n/size*256 + (2*8*n*width+2*n*n)*9/8)
 	if many-few > allowed {
 		t.Errorf("%d pairs hold %d bytes more than %d, expected at most %d", n, many-few, 2*size, allowed)
 	}
