@@ -143,13 +143,19 @@ func TestImageSize(t *testing.T) {
 }
 
 func TestFields(t *testing.T) {
-	modeltest.Fields(t, configFields, "transformers", "CLIPConfig")
-	modeltest.Fields(t, visionFields, "transformers", "CLIPVisionConfig")
-	modeltest.Fields(t, textFields, "transformers", "CLIPTextConfig")
-	modeltest.Fields(t, siglipFields, "transformers", "SiglipConfig", "Siglip2Config")
-	modeltest.Fields(t, siglipTextFields, "transformers", "SiglipTextConfig", "Siglip2TextConfig")
-	modeltest.Fields(t, siglipVisionFields, "transformers", "SiglipVisionConfig", "Siglip2VisionConfig")
-	modeltest.Fields(t, openModelFields, "open_clip", "CLIP")
-	modeltest.Fields(t, openVisionFields, "open_clip", "CLIPVisionCfg")
-	modeltest.Fields(t, openTextFields, "open_clip", "CLIPTextCfg")
+	t.Run("transformers", func(t *testing.T) {
+		modeltest.Tables(t, "transformers",
+			modeltest.Table{Fields: configFields, Classes: []string{"CLIPConfig"}},
+			modeltest.Table{Fields: visionFields, Classes: []string{"CLIPVisionConfig"}},
+			modeltest.Table{Fields: textFields, Classes: []string{"CLIPTextConfig"}},
+			modeltest.Table{Fields: siglipFields, Classes: []string{"SiglipConfig", "Siglip2Config"}},
+			modeltest.Table{Fields: siglipTextFields, Classes: []string{"SiglipTextConfig", "Siglip2TextConfig"}},
+			modeltest.Table{Fields: siglipVisionFields, Classes: []string{"SiglipVisionConfig", "Siglip2VisionConfig"}})
+	})
+	t.Run("open_clip", func(t *testing.T) {
+		modeltest.Tables(t, "open_clip",
+			modeltest.Table{Fields: openModelFields, Classes: []string{"CLIP"}},
+			modeltest.Table{Fields: openVisionFields, Classes: []string{"CLIPVisionCfg"}},
+			modeltest.Table{Fields: openTextFields, Classes: []string{"CLIPTextCfg"}})
+	})
 }

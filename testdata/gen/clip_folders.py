@@ -244,7 +244,7 @@ if __name__ == "__main__":
         print(len(sys.argv) - 2, "folders")
     else:
         seed = int(sys.argv[2])
-        for form, make, count in (("hf", hf, 6), ("open", openclip, 10), ("openai", openai, 3)):
+        for form, make, count in (("hf", hf, 4), ("open", openclip, 10), ("openai", openai, 3)):
             for i in range(count):
                 folder = os.path.join(sys.argv[1], f"{form}-{i}")
                 os.makedirs(folder)
