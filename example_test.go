@@ -3,6 +3,7 @@ package fovea_test
 import (
 	"context"
 	"fmt"
+	"image"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -12,16 +13,107 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/index"
+	"github.com/fovea-ml/fovea/models/bert"
+	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/probe"
+	"github.com/fovea-ml/fovea/text"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // folder holds a very small random Vision Transformer, as transformers saved it.
 const folder = "models/vit/testdata/tiny"
+
+// A CLIP model labels an image with words that are chosen at run time.
+func Example_label() {
+	photograph, err := vision.DecodeFile(os.DirFS("vision/testdata/decode"), "420.jpg", vision.DecodeOptions{ApplyOrientation: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := label(context.Background(), "models/clip/testdata/tiny", photograph)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, class := range predictions[0].Top {
+		fmt.Printf("%s %.1f %%\n", class.Label, 100*class.Probability)
+	}
+	// Output:
+	// dog 38.8 %
+	// bird 32.3 %
+	// cat 29.0 %
+}
+
+// label returns the probability of each word, the highest first.
+func label(ctx context.Context, folder string, photograph image.Image) ([]clip.Prediction, error) {
+	model, err := clip.Open(folder, clip.LoadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	words, err := model.Classifier(ctx, []string{"cat", "dog", "bird"}, nil) // "a photo of a cat" and so on
+	if err != nil {
+		return nil, err
+	}
+	return words.Classify(ctx, photograph)
+}
+
+// A model of sentences finds the lines that are nearest to a question. This one has random weights.
+func Example_search() {
+	lines := []string{"The parcel arrives on Monday.", "Our office opens at nine.", "The train leaves at noon."}
+	tokenizer, err := text.Train(context.Background(), func(yield func(string, error) bool) {
+		for _, line := range lines {
+			if !yield(line, nil) {
+				return
+			}
+		}
+	}, text.TrainOptions{Kind: text.WordPiece, Lowercase: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	config := bert.MiniLM()
+	config.VocabSize, config.NumHiddenLayers = tokenizer.Size(), 1
+	model := bert.New(config, bert.Features, 0, rand.New(rand.NewPCG(1, 2)))
+	model.Tokenizer = tokenizer
+	dir, err := os.MkdirTemp("", "bert")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := model.Save(dir, bert.SaveOptions{}); err != nil {
+		log.Fatal(err)
+	}
+	hits, err := search(context.Background(), dir, lines, "the office opens")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(lines[hits[0].ID])
+	// Output: Our office opens at nine.
+}
+
+// search returns the three lines that are nearest to a question in meaning.
+func search(ctx context.Context, folder string, lines []string, question string) ([]index.Hit, error) {
+	model, err := bert.Open(folder, bert.LoadOptions{})
+	if err != nil {
+		return nil, err
+	}
+	vectors, err := model.Embed(ctx, append(lines, question)...)
+	if err != nil {
+		return nil, err
+	}
+	known, err := index.New(index.Options{Dim: len(vectors[0])})
+	if err != nil {
+		return nil, err
+	}
+	for i := range lines {
+		if err := known.Add([]int64{int64(i)}, vectors[i:i+1]); err != nil {
+			return nil, err
+		}
+	}
+	return known.Search(ctx, vectors[len(lines)], 3, index.SearchOptions{})
+}
 
 // A model folder from Hugging Face classifies images of any size.
 func Example_classify() {

@@ -35,6 +35,7 @@ var layers = [][]string{
 	{"vision/internal/jpeg"},
 	{"vision"},
 	{"vision/boxes", "vision/draw"},
+	{"text/internal/varint"},
 	{"text/internal/chars", "text/internal/component", "text/internal/regex", "text/internal/trie"},
 	{"text/internal/model", "text/internal/normalize"},
 	{"text/internal/split", "text/internal/train"},

@@ -58,8 +58,8 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 		}
 	}
 	rows, most := s.y.out, stripPlanes
-	if s.co*s.ci*len(s.y.taps)*len(s.x.taps) <= simd.NearWeights {
-		most /= 2 // the pixels of the next strip are fetched meanwhile
+	if s.near() {
+		most /= 2 // the pixels of the next strip are there too
 	}
 	if size := p.lay(s); size > most && p.images == 1 {
 		rows = max(1, rows*most/size)
@@ -76,6 +76,11 @@ func (s *sliding) planFilters(threads int) slidingPlan {
 	p.strip = ceilDiv(s.y.out, p.strips) * s.x.out
 	p.lay(s)
 	return p
+}
+
+// near reports whether a product with packed filters fetches the pixels of the next task.
+func (s *sliding) near() bool {
+	return s.filters != nil && s.co*s.ci*len(s.y.taps)*len(s.x.taps) <= simd.NearWeights
 }
 
 // strip returns the first position of strip i and its number of positions.

@@ -138,7 +138,8 @@ func (s *sliding) run(t *Tape) {
 		if i+slots < tasks { // this thread probably goes on with it
 			next = s.ahead(&p, i+slots)
 		}
-		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], i, next)
+		cold := i < slots || p.images > 1 || !s.near() // else the task before has fetched the pixels
+		s.task(t, &p, scratch[slot*(p.size+p.sums):][:p.size+p.sums], i, cold, next)
 	})
 	t.recycle(scratch)
 	if packed != nil {
@@ -164,8 +165,8 @@ func (s *sliding) ahead(p *slidingPlan, i int) simd.Ahead {
 	return simd.Ahead{Data: s.source(image, group)[from:], Stride: s.y.size * s.x.size, Rows: s.ci, Cols: to - from}
 }
 
-// task computes the results of task i. Meanwhile it fetches next.
-func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, next simd.Ahead) {
+// task computes the results of task i. Meanwhile it fetches next. When cold is set, its own pixels may be far.
+func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, cold bool, next simd.Ahead) {
 	group, image, a, strip := s.place(p, i)
 	window := len(p.window)
 	images := min(p.images, s.n-image)
@@ -202,7 +203,9 @@ func (s *sliding) task(t *Tape, p *slidingPlan, scratch []float32, i int, next s
 			for i := lo; i < hi; i++ {
 				j, c := i/channels, i%channels
 				src := s.source(image+j, group)[(c0+c)*s.y.size*s.x.size:]
-				p.fetch(src[s.y.size*s.x.size:], row, rows)
+				if cold {
+					p.fetch(src[s.y.size*s.x.size:], row, rows)
+				}
 				p.fill(scratch[j*p.image+c*p.planes.size:][:p.planes.size], src, row, rows)
 			}
 		})

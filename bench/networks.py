@@ -46,6 +46,8 @@ def network(case):
         return nn.LSTM(size, size), (torch.randn(steps, batch, size),)
     if name == "text":
         return text(args[0], int(args[1]))
+    if name == "finetune":
+        return finetune(args[0], int(args[1]))
     if name == "clip":
         return clip(args[0], int(args[1]))
     raise ValueError(f"unknown network {case}")
@@ -73,27 +75,27 @@ class Only(nn.Module):
         return getattr(self.module(x), self.name)
 
 
-def text(name, batch):
-    from transformers import BertConfig, BertModel
+def encoder(name):
+    """Returns the configuration of a text encoder and the number of tokens of its texts."""
+    from transformers import BertConfig
 
     if name == "minilm":
-        c = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
-        tokens, module = 64, BertModel(c, add_pooling_layer=False)
-    else:
-        tokens, module = 128, BertModel(BertConfig(), add_pooling_layer=False)
-    ids = torch.arange(batch * tokens).reshape(batch, tokens) + 1000
-    return Last(module), (ids,)
+        return BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536), 64
+    return BertConfig(), 128
 
 
-class Last(nn.Module):
-    """Only the last hidden state, as a tensor."""
+def text(name, batch):
+    from transformers import BertModel
 
-    def __init__(self, module):
-        super().__init__()
-        self.module = module
+    c, tokens = encoder(name)
+    return Only(BertModel(c, add_pooling_layer=False), "last_hidden_state"), (torch.arange(batch * tokens).reshape(batch, tokens) + 1000,)
 
-    def forward(self, ids):
-        return self.module(input_ids=ids).last_hidden_state
+
+def finetune(name, batch):
+    from transformers import BertForSequenceClassification
+
+    c, tokens = encoder(name)
+    return Only(BertForSequenceClassification(c), "logits"), (torch.arange(batch * tokens).reshape(batch, tokens) + 1000,)
 
 
 class Same(ExtraFPNBlock):

@@ -26,7 +26,7 @@ def prepare(engine, case, threads):
     kind, _, rest = case.partition(":")
     if kind in ("gemm", "gemmpacked") and engine == "torch":
         return product(*map(int, rest.split(":")))
-    training = kind in ("train", "mae", "resnet18")
+    training = kind in ("train", "mae", "resnet18", "finetune")
     module, inputs = networks.network("vit:" + rest if kind == "train" else case)
     if engine == "channels-last":
         module = module.to(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
 """Times Fovea and its peers in turn, on the same inputs and threads.
 
-    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,text] [--simd avx2]
+    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,clip,text,finetune] [--simd avx2]
 
 It needs Go and torch, torchvision, timm and transformers (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
 onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a Markdown table with:
@@ -45,6 +45,7 @@ KINDS = {
     "lstm": ["lstm:1024:64:1"],
     "clip": ["clip:image:1", "clip:image:32", "clip:text:1", "clip:text:10"],
     "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8"],
+    "finetune": ["finetune:bert:8"],
 }
 
 
@@ -71,7 +72,7 @@ def weights(case):
 def engines(case):
     """Returns the peers that can run a case."""
     kind = case.split(":")[0]
-    if kind in ("gemm", "train", "mae"):
+    if kind in ("gemm", "train", "mae", "finetune"):
         return ["torch"]
     if kind == "resnet18":
         return ["torch", "channels-last"]

@@ -25,6 +25,7 @@ var packages = map[string]string{
 	"siglip": "models/clip", "siglip2": "models/clip",
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
 	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",
+	"modernbert": "models/bert",
 }
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as

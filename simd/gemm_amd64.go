@@ -12,6 +12,7 @@ var gemmAVX2 = gemmKernel{
 	multiply:  multiply256,
 	slide:     func(t *gemmTile) { tilesByTaps256[t.rows](t) },
 	transpose: transpose256,
+	end:       end256,
 	halves:    true,
 	ahead:     ahead256,
 	panels:    panels256[:],
@@ -73,6 +74,18 @@ func transpose256(dst []float32, width int, src []float32, stride, rows, cols in
 	transposeEdges(dst, width, src, stride, rows, cols, i, blocks*block)
 }
 
+func end256(dst []float32, width int, src []float32, stride, rows, cols int, bias []float32, floor float32) int {
+	const block = lanes256
+	if cols%block != 0 {
+		return 0
+	}
+	i := 0
+	for ; i+block <= rows; i += block {
+		endTrans256(&dst[i], &src[i*stride], 4*stride, cols/block, 4*width, &bias[0], floor)
+	}
+	return i
+}
+
 // narrowMasks[w] selects the first w lanes.
 var narrowMasks = func() (m [lanes256 + 1][lanes256]int32) {
 	for w := range m {
@@ -93,6 +106,7 @@ var gemmAVX512 = gemmKernel{
 	slide:     slide512,
 	deep:      kBlock + 1,
 	transpose: transpose512,
+	end:       end512,
 	halves:    true,
 	ahead:     ahead512,
 	panels:    panels512[:],
@@ -130,6 +144,14 @@ func transpose512(dst []float32, width int, src []float32, stride, rows, cols in
 		n := min(lanes512, rows-i)
 		packTrans512(&dst[i], &src[i*stride], 4*stride, cols, n, 4*width, n)
 	}
+}
+
+func end512(dst []float32, width int, src []float32, stride, rows, cols int, bias []float32, floor float32) int {
+	for i := 0; i < rows; i += lanes512 {
+		n := min(lanes512, rows-i)
+		endTrans512(&dst[i], &src[i*stride], 4*stride, cols, n, 4*width, n, &bias[0], floor)
+	}
+	return rows
 }
 
 func window512(t *gemmTile) { tilesWindow512[ceilDiv(t.cols, lanes512)][t.rows](t) }

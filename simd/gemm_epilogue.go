@@ -1,5 +1,7 @@
 package simd
 
+import "math"
+
 // finish applies the epilogue to a block of finished sums, row by row, while the block is in cache. ReLU joins the last
 // addition before it in one pass.
 func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
@@ -28,6 +30,16 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 			Add(c, c, ep.Residual[i*ep.ResidualStride+j0:][:j1-j0])
 		}
 	}
+}
+
+// floor returns the f for which the steps are x = max(x + RowBias[i], f), if there is one: 0 for ReLU, -Inf for no
+// activation.
+func (ep *Epilogue) floor() (f float32, ok bool) {
+	ok = ep.RowBias != nil && ep.Bias == nil && ep.Pre == nil && ep.Residual == nil && (ep.Act == ActNone || ep.Act == ActRelu)
+	if ep.Act == ActNone {
+		f = float32(math.Inf(-1))
+	}
+	return f, ok
 }
 
 // addRow adds x to c and then, if relu is set, applies ReLU.

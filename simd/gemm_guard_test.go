@@ -109,13 +109,17 @@ func TestGemmRowsStaysInside(t *testing.T) {
 				c := newGuarded(t, 4*m*n).floats(m*n, !left)
 				bias := newGuarded(t, 4*m).floats(m, !left)
 				a := newGuarded(t, 4*m*k).floats(m*k, !left)
+				ep := &Epilogue{RowBias: bias, Act: ActRelu}
+				if rng.IntN(2) == 0 {
+					ep.Residual, ep.ResidualStride, ep.ResidualFirst = newGuarded(t, 4*m*n).floats(m*n, !left), n, true
+				}
 				func() {
 					defer func() {
 						if v := recover(); v != nil {
 							t.Fatalf("m=%d n=%d k=%d, left %t: %v", m, n, k, left, v)
 						}
 					}()
-					GemmRows(nil, m, n, k, Matrix{a, k, false}, func(i int) []float32 { return rows[i] }, 0, c, n, &Epilogue{RowBias: bias, Act: ActRelu})
+					GemmRows(nil, m, n, k, Matrix{a, k, false}, func(i int) []float32 { return rows[i] }, 0, c, n, ep)
 				}()
 			}
 		}
@@ -177,7 +181,8 @@ func TestGemmGatherPackedStaysInside(t *testing.T) {
 						}
 					}()
 					p := PackFiltersInto(memory, nil, k, m, Matrix{guarded(weights), k, true})
-					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, nil)
+					ep := &Epilogue{RowBias: guarded(make([]float32, m)), Act: ActRelu}
+					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, ep)
 				}()
 			}
 		}

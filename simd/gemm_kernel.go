@@ -29,6 +29,9 @@ type gemmKernel struct {
 	deep int
 	// transpose sets dst[j·width+i] to src[i·stride+j], for i < rows and j < cols.
 	transpose func(dst []float32, width int, src []float32, stride, rows, cols int)
+	// end, which may be nil, is transpose followed by x = max(x + bias[j], floor) for row j of dst; a floor of -Inf keeps x.
+	// It does the first rows of src and returns how many.
+	end func(dst []float32, width int, src []float32, stride, rows, cols int, bias []float32, floor float32) int
 	// halves says that multiply widens a B in half precision as it loads it.
 	halves bool
 	// lanes is the number of columns of the narrowest tile of window.
@@ -42,7 +45,7 @@ type gemmKernel struct {
 	few func(s *gemmScratch, o *gemmOperands, g *gemmRun, i0, i1, j0, j1 int)
 
 	// window, which may be nil, runs t.tiles tiles side by side, whose rows of B begin t.taps elements after t.b. It ends
-	// with t.bias and t.relu.
+	// with t.bias, t.residual and t.relu.
 	window func(t *gemmTile)
 
 	// packPanel copies kc rows of cols elements, or their transpose, to rows of width elements, the
@@ -87,7 +90,10 @@ type gemmTile struct {
 	relu   int            // for window: 1 applies ReLU at the end
 	out    uintptr        // for slide: where the sums will be transposed to, to prefetch; 0: no prefetch
 	ldout  int            // bytes from one row there to the next
-	format Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
+
+	residual unsafe.Pointer // for window: added at the end, between the bias and ReLU, unless nil
+	ldres    int            // bytes from one row of it to the next
+	format   Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 
 // A tileSpot locates a tile of a gathered A and its C, in bytes.

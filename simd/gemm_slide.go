@@ -268,6 +268,7 @@ func (s *slideRun) do(i int) {
 	if s.beta != 1 && (s.beta != 0 || k == 0) {
 		scaleBlock(o.c, o.ldc, s.beta, i0, i1, j0, j1)
 	}
+	done := 0 // positions after the end
 	if k > 0 {
 		scratch := gemmScratches.get()
 		scratch.part = grow(scratch.part, tileMost)
@@ -278,11 +279,16 @@ func (s *slideRun) do(i int) {
 		}
 		scratch.tile.part, scratch.tile.cols = unsafe.Pointer(&scratch.part[0]), i1-i0
 		s.multiply(scratch, sums, x, p)
-		kern.transpose(c, o.ldc, sums, nr, j1-j0, i1-i0)
+		if floor, ok := s.ep.floor(); ok && kern.end != nil {
+			done = kern.end(c, o.ldc, sums, nr, j1-j0, i1-i0, s.ep.RowBias[i0:], floor)
+		}
+		if j0+done < j1 {
+			kern.transpose(c[done:], o.ldc, sums[done*nr:], nr, j1-j0-done, i1-i0)
+		}
 		gemmScratches.put(scratch)
 	}
-	if s.hasEp {
-		s.ep.finish(o, i0, i1, j0, j1)
+	if s.hasEp && j0+done < j1 {
+		s.ep.finish(o, i0, i1, j0+done, j1)
 	}
 }
 

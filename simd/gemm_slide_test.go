@@ -61,6 +61,9 @@ func TestGemmGatherPacked(t *testing.T) {
 			if rng.IntN(2) == 0 {
 				ep.Pre = wantPre
 			}
+			if rng.IntN(2) == 0 {
+				ep.Residual = nil
+			}
 			if rng.IntN(3) == 0 {
 				ep = nil
 			}

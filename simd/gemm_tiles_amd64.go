@@ -489,6 +489,9 @@ func packNarrow256(dst, src *float32, stride, kc, cols int, mask *[8]int32)
 func packTrans256(dst, src *float32, stride, blocks, width int)
 
 //go:noescape
+func endTrans256(dst, src *float32, stride, blocks, width int, bias *float32, floor float32)
+
+//go:noescape
 func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 
 //go:noescape
@@ -946,6 +949,9 @@ func packStrip512(dst, src *float32, stride, kc, panels int)
 
 //go:noescape
 func packTrans512(dst, src *float32, stride, kc, rows, width, lanes int)
+
+//go:noescape
+func endTrans512(dst, src *float32, stride, kc, rows, width, lanes int, bias *float32, floor float32)
 
 //go:noescape
 func gather512(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)

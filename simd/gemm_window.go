@@ -175,6 +175,10 @@ func (g *gemmRun) multiplyRun(t *gemmTile, o *gemmOperands, run windowRun, end b
 		tiles := func(from, n, cols int) {
 			t.tiles, t.cols = n, cols
 			t.b, t.c = unsafe.Add(run.b, 4*from), unsafe.Pointer(&o.c[r*o.ldc+run.j+from])
+			t.residual = nil
+			if end && g.ep.Residual != nil {
+				t.residual, t.ldres = unsafe.Pointer(&g.ep.Residual[r*g.ep.ResidualStride+run.j+from]), 4*g.ep.ResidualStride
+			}
 			kern.window(t)
 		}
 		for q := 0; q < full; q += callTiles {
@@ -193,7 +197,7 @@ func (g *gemmRun) multiplyRun(t *gemmTile, o *gemmOperands, run windowRun, end b
 // endsInTile reports whether tiles do all of the epilogue.
 func (g *gemmRun) endsInTile() bool {
 	ep := &g.ep
-	return g.hasEp && ep.Bias == nil && ep.Pre == nil && ep.Residual == nil && (ep.Act == ActNone || ep.Act == ActRelu)
+	return g.hasEp && ep.Bias == nil && ep.Pre == nil && (ep.Residual == nil || ep.ResidualFirst) && (ep.Act == ActNone || ep.Act == ActRelu)
 }
 
 // GemmRows is [Gemm] with a B whose rows lie apart: the planes of images that were joined or cut by channels. Row i of B

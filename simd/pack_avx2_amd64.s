@@ -116,6 +116,96 @@ block:
 	VZEROUPPER
 	RET
 
+// func endTrans256(dst, src *float32, stride, blocks, width int, bias *float32, floor float32)
+// Transposes blocks of 8×8: lane j of output row i is element i of source row j, for i < 8·blocks and
+// j < 8. Source rows are stride bytes apart, output rows width bytes, of which 32 are written.
+// Then bias[i] is added to output row i, and what is below floor becomes that. A floor of -Inf changes nothing.
+TEXT ·endTrans256(SB), NOSPLIT, $0-52
+	MOVQ bias+40(FP), CX
+	VBROADCASTSS floor+48(FP), Y15
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ blocks+24(FP), DX
+	LEAQ (R8)(R8*2), R9
+	MOVQ width+32(FP), R10
+	LEAQ (R10)(R10*2), R11
+block:
+	LEAQ (SI)(R8*4), BX
+	// Rows i and i+4 share a register, so that the rounds inside 128-bit lanes finish the job.
+	VMOVUPS (SI), X0
+	VINSERTF128 $1, (BX), Y0, Y0
+	VMOVUPS (SI)(R8*1), X1
+	VINSERTF128 $1, (BX)(R8*1), Y1, Y1
+	VMOVUPS (SI)(R8*2), X2
+	VINSERTF128 $1, (BX)(R8*2), Y2, Y2
+	VMOVUPS (SI)(R9*1), X3
+	VINSERTF128 $1, (BX)(R9*1), Y3, Y3
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKHPS Y1, Y0, Y5
+	VUNPCKLPS Y3, Y2, Y6
+	VUNPCKHPS Y3, Y2, Y7
+	VUNPCKLPD Y6, Y4, Y8
+	VUNPCKHPD Y6, Y4, Y9
+	VUNPCKLPD Y7, Y5, Y10
+	VUNPCKHPD Y7, Y5, Y11
+	VBROADCASTSS 0(CX), Y14
+	VADDPS Y14, Y8, Y8
+	VMAXPS Y8, Y15, Y8
+	VMOVUPS Y8, (DI)
+	VBROADCASTSS 4(CX), Y14
+	VADDPS Y14, Y9, Y9
+	VMAXPS Y9, Y15, Y9
+	VMOVUPS Y9, (DI)(R10*1)
+	VBROADCASTSS 8(CX), Y14
+	VADDPS Y14, Y10, Y10
+	VMAXPS Y10, Y15, Y10
+	VMOVUPS Y10, (DI)(R10*2)
+	VBROADCASTSS 12(CX), Y14
+	VADDPS Y14, Y11, Y11
+	VMAXPS Y11, Y15, Y11
+	VMOVUPS Y11, (DI)(R11*1)
+	LEAQ (DI)(R10*4), DI
+	VMOVUPS 16(SI), X0
+	VINSERTF128 $1, 16(BX), Y0, Y0
+	VMOVUPS 16(SI)(R8*1), X1
+	VINSERTF128 $1, 16(BX)(R8*1), Y1, Y1
+	VMOVUPS 16(SI)(R8*2), X2
+	VINSERTF128 $1, 16(BX)(R8*2), Y2, Y2
+	VMOVUPS 16(SI)(R9*1), X3
+	VINSERTF128 $1, 16(BX)(R9*1), Y3, Y3
+	VUNPCKLPS Y1, Y0, Y4
+	VUNPCKHPS Y1, Y0, Y5
+	VUNPCKLPS Y3, Y2, Y6
+	VUNPCKHPS Y3, Y2, Y7
+	VUNPCKLPD Y6, Y4, Y8
+	VUNPCKHPD Y6, Y4, Y9
+	VUNPCKLPD Y7, Y5, Y10
+	VUNPCKHPD Y7, Y5, Y11
+	VBROADCASTSS 16(CX), Y14
+	VADDPS Y14, Y8, Y8
+	VMAXPS Y8, Y15, Y8
+	VMOVUPS Y8, (DI)
+	VBROADCASTSS 20(CX), Y14
+	VADDPS Y14, Y9, Y9
+	VMAXPS Y9, Y15, Y9
+	VMOVUPS Y9, (DI)(R10*1)
+	VBROADCASTSS 24(CX), Y14
+	VADDPS Y14, Y10, Y10
+	VMAXPS Y10, Y15, Y10
+	VMOVUPS Y10, (DI)(R10*2)
+	VBROADCASTSS 28(CX), Y14
+	VADDPS Y14, Y11, Y11
+	VMAXPS Y11, Y15, Y11
+	VMOVUPS Y11, (DI)(R11*1)
+	LEAQ (DI)(R10*4), DI
+	ADDQ $32, SI
+	ADDQ $32, CX
+	DECQ DX
+	JNE block
+	VZEROUPPER
+	RET
+
 // func gather256(dst, src *float32, taps *int, pieces *gatherPiece, stride, rows, n int)
 // Copies n pieces of 8 elements for each of rows taps. Piece p of tap i goes from byte
 // 4·taps[i] + pieces[p].src of src to byte i·stride + pieces[p].dst of dst.

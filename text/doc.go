@@ -22,10 +22,18 @@
 //
 // Every step keeps the place of each character, so that offsets count in the original text.
 //
+// # Tasks
+//
+//   - Count tokens: [Encoding.Len] of what [Tokenizer.Encode] returns.
+//   - A batch for a model: [Tokenizer.EncodeBatch] with [Tokenizer.Defaults] cuts to the limit of the model, and pads.
+//   - A fixed length, as CLIP and SigLIP want: set Padding.Length in the options of Defaults.
+//   - Text while a model generates: [Tokenizer.NewStream].
+//   - A tokenizer of one's own: [Train], and [Tokenizer.MarshalJSON] for the bytes of a tokenizer.json.
+//
 // # Files
 //
-// [Open] reads a model folder. [Parse] reads a tokenizer.json. [Tokenizer.MarshalJSON] writes one. [Train] makes a
-// tokenizer from texts.
+// [Open] reads a model folder, [OpenDir] one on disk. [Parse] reads a tokenizer.json, without the rules that a class of
+// transformers adds.
 //
 // # Texts from outside
 //

@@ -20,6 +20,9 @@ type OpenOptions struct {
 	// OpenAI encodes for CLIP by the rules of OpenAI's code in the place of those of transformers: HTML entities are
 	// unescaped, white space becomes one space, and there is no NFC. Text that ftfy would repair is not repaired.
 	OpenAI bool
+	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer: HTML entities are unescaped, punctuation of
+	// ASCII is left out, letters become small, and white space one space. Text that ftfy would repair is not repaired.
+	Canonical bool
 }
 
 // OpenDir opens the tokenizer of a model folder on disk. See [Open].
@@ -38,6 +41,7 @@ func OpenDir(dir string, o OpenOptions) (*Tokenizer, error) {
 // reads its tokenizer.json alone.
 func Open(fsys fs.FS, o OpenOptions) (*Tokenizer, error) {
 	f := &folder{fsys: fsys, options: o}
+	f.config.canonical = o.Canonical
 	return f.open()
 }
 

@@ -39,7 +39,7 @@ type folderCase struct {
 func TestFolders(t *testing.T) {
 	folder, count, seed := t.TempDir(), os.Getenv("FOVEA_FOLDERS"), os.Getenv("FOVEA_SEED")
 	if count == "" {
-		count = "150"
+		count = "100"
 	}
 	if seed == "" {
 		seed = "1"

@@ -181,6 +181,9 @@ func FuzzOpen(f *testing.F) {
 // FuzzPieces reads hostile SentencePiece models.
 func FuzzPieces(f *testing.F) {
 	f.Add(smallPieces())
+	for _, folder := range readReference(f).Siglip {
+		f.Add(fsOf(f, folder.Files)["spiece.model"].Data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parsePieces(data)
 		if err != nil {
@@ -190,5 +193,18 @@ func FuzzPieces(f *testing.F) {
 			t.Fatalf("%d pieces in %d bytes", len(m.pieces), len(data))
 		}
 		pieceMerges(m.pieces)
+		s, err := newSiglip(m, "<unk>", "</s>", true, false)
+		if err != nil {
+			return
+		}
+		b := builder{model: s.model, code: s, added: [][]AddedToken{{{Content: "</s>", Special: true, LStrip: true, RStrip: true}}}}
+		if err := b.put(nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		tok, err := b.build()
+		if err != nil {
+			t.Fatal(err)
+		}
+		use(t, tok, "A low, ﬁne é e\u0301 \u200b</s> 中\xff▁🙂")
 	})
 }

@@ -62,12 +62,20 @@ func TestPiecesCut(t *testing.T) {
 	if errors < len(whole)*3/4 {
 		t.Errorf("%d errors for %d cuts", errors, len(whole))
 	}
-	for _, r := range readReference(t).Folders {
-		for name, content := range r.Files {
+	var folders []map[string]string
+	reference := readReference(t)
+	for _, r := range reference.Folders {
+		folders = append(folders, r.Files)
+	}
+	for _, r := range reference.Siglip {
+		folders = append(folders, r.Files)
+	}
+	for _, contents := range folders {
+		for name, content := range contents {
 			if !strings.HasSuffix(name, ".model") {
 				continue
 			}
-			files := fsOf(t, r.Files)
+			files := fsOf(t, contents)
 			data := fsOf(t, map[string]string{name: content})[name].Data
 			for i := range 16 {
 				files[name] = &fstest.MapFile{Data: data[:len(data)*i/16]}

@@ -26,7 +26,8 @@ type Truncation struct {
 	Overflow bool
 }
 
-// Padding brings encodings to one length.
+// Padding brings encodings to one length. [Tokenizer.Defaults] has the padding token of the model, with its id; the zero value pads
+// with id 0.
 type Padding struct {
 	Length   int // 0 is the longest of the batch, or of one call; at most 4194304
 	Multiple int // the length is rounded up to a multiple, unless it is 0; at most 4194304

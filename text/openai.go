@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // cleanOpenAI is basic_clean and whitespace_clean of OpenAI's CLIP (simple_tokenizer.py), without ftfy, and lower case.
@@ -12,6 +14,21 @@ func cleanOpenAI(text string) string {
 	text, _ = repair(text)
 	text = unescape(unescape(text))
 	return pythonLower(strings.Join(strings.FieldsFunc(text, pythonSpace), " "))
+}
+
+// cleanCanonical is _clean_canonicalize of open_clip (tokenizer.py), without ftfy: the canonical text of big_vision.
+func cleanCanonical(text string) string {
+	text, _ = repair(text)
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '_':
+			return ' '
+		case r < utf8.RuneSelf && !unicode.IsLetter(r) && !unicode.IsDigit(r) && r > ' ' && r != 0x7F: // string.punctuation
+			return -1
+		}
+		return r
+	}, unescape(unescape(text)))
+	return strings.Join(strings.FieldsFunc(pythonLower(text), pythonSpace), " ")
 }
 
 // numbered are the HTML entities that give a code point by its number, and beginnings of such entities.

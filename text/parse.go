@@ -21,6 +21,7 @@ type config struct {
 	cleanUp   bool   // take out spaces after decoding
 	suffix    string // becomes a space after decoding, which then loses the spaces at its ends; "" for none
 	openAI    bool   // clean the text as OpenAI's code for CLIP does
+	canonical bool   // clean the text as open_clip does for SigLIP
 	plain     bool   // special tokens in texts are ordinary text
 	maxLength int    // 0: no limit
 	special   map[string]string

@@ -11,8 +11,8 @@ import (
 // MarshalJSON returns a tokenizer.json, which tokenizers loads to equal ids. Rules that no tokenizer.json can hold are an error: those
 // of OpenAI's code, and of the class SiglipTokenizer.
 func (t *Tokenizer) MarshalJSON() ([]byte, error) {
-	if t.config.openAI {
-		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP")
+	if t.config.openAI || t.config.canonical {
+		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP, nor of open_clip for SigLIP")
 	}
 	m, err := t.model.MarshalJSON()
 	if err != nil {

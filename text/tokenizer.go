@@ -190,8 +190,12 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		if len(text) > math.MaxInt32 {
 			return nil, fmt.Errorf("text: expected at most %d bytes, found %d", math.MaxInt32, len(text))
 		}
-		if t.config.openAI {
+		switch {
+		case t.config.openAI:
 			text = cleanOpenAI(text)
+			p.source.texts[j] = text
+		case t.config.canonical:
+			text = cleanCanonical(text)
 			p.source.texts[j] = text
 		}
 		text, fixes := repair(text)

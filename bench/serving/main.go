@@ -28,7 +28,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/serve"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -50,7 +50,7 @@ func command() error {
 		return ask(*url, time.Duration(*seconds)*time.Second)
 	}
 	m := &measurement{
-		model:  vit.New(vit.Base32(), 0, rand.New(rand.NewPCG(1, 1))),
+		model:  clip.New(clip.BasePatch32(), rand.New(rand.NewPCG(1, 1))),
 		images: noise(*clients),
 		length: time.Duration(*seconds) * time.Second,
 	}
@@ -67,9 +67,9 @@ func command() error {
 	return e.Encode(map[string]any{"cores": runtime.GOMAXPROCS(0), "limit": *limit, "clients": *clients, "latency": latency, "throughput": throughput})
 }
 
-// measurement is a model and the images of its clients.
+// measurement is a CLIP ViT-B/32 with random weights and the images of its clients.
 type measurement struct {
-	model  *vit.Model
+	model  *clip.Model
 	images []image.Image
 	length time.Duration
 }
@@ -89,12 +89,12 @@ func noise(n int) []image.Image {
 
 // embed is the model's answer to a batch.
 func (m *measurement) embed(ctx context.Context, images []image.Image) ([][]float32, error) {
-	return m.model.Embed(ctx, images...)
+	return m.model.EncodeImages(ctx, images...)
 }
 
 // single is the model's answer to one image.
 func (m *measurement) single(ctx context.Context, img image.Image) ([]float32, error) {
-	rows, err := m.model.Embed(ctx, img)
+	rows, err := m.model.EncodeImages(ctx, img)
 	if err != nil {
 		return nil, err
 	}

@@ -71,6 +71,8 @@ func newCase(words []string) (func(), error) {
 		return clipTower(workers, args[0], number(1))
 	case "text":
 		return text(workers, args[0], number(1))
+	case "finetune":
+		return finetune(workers, args[0], number(1))
 	}
 	return nil, fmt.Errorf("unknown case %s", words[0])
 }

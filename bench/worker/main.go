@@ -15,6 +15,7 @@
 //	r50fpn             inference with ResNet-50 and a feature pyramid at 480×640
 //	lstm:WIDTH:STEPS:BATCH   inference with one LSTM layer
 //	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens) or bert (128)
+//	finetune:NAME:BATCH   training step of such an encoder with a classifier, with AdamW
 //	clip:TOWER:BATCH   embeddings of CLIP B/32: image, or text of 77 tokens
 //
 // The worker has three more requests:

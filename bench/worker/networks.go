@@ -78,20 +78,3 @@ func lstm(w *simd.Workers, width, steps, batch int) func() {
 		tape.Reset()
 	}
 }
-
-func text(w *simd.Workers, name string, batch int) (func(), error) {
-	e, err := newTextEncoder(name)
-	if err != nil {
-		return nil, err
-	}
-	initialize(e)
-	ids := make([]int, batch*e.tokens)
-	for i := range ids {
-		ids[i] = 1000 + i
-	}
-	tape := autograd.NewTape(autograd.Options{Workers: w})
-	return func() {
-		e.Forward(tape, ids, batch)
-		tape.Reset()
-	}, nil
-}

@@ -60,7 +60,7 @@ func (m *Model) answer(ctx context.Context, question, passage string, o AnswerOp
 	var all []Answer
 	none := math.Inf(1) // the smallest score of no answer
 	err = m.over(ctx, windows, func(hidden *autograd.Tensor, in Input, first int) error {
-		logits := m.Spans.Forward(hidden).Floats(nil)
+		logits := m.SpanLogits(hidden).Floats(nil)
 		for i := range len(in.Starts) - 1 {
 			found, null := spans(windows[first+i], logits[2*in.Starts[i]:2*in.Starts[i+1]], o)
 			all, none = append(all, found...), min(none, null)

@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 76 {
+	if err != nil || len(folders) != 88 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {
@@ -109,6 +109,7 @@ func TestFields(t *testing.T) {
 		{"bert", "BertConfig"}, {"roberta", "RobertaConfig"}, {"xlm-roberta", "XLMRobertaConfig"}, {"camembert", "CamembertConfig"},
 		{"distilbert", "DistilBertConfig"}, {"albert", "AlbertConfig"}, {"electra", "ElectraConfig"},
 		{"mpnet", "MPNetConfig"}, {"deberta-v2", "DebertaV2Config"},
+		{"modernbert", "ModernBertConfig"},
 	} {
 		t.Run(c.class, func(t *testing.T) { modeltest.Fields(t, variants[c.modelType].fields, "transformers", c.class) })
 	}
@@ -127,6 +128,9 @@ func TestNames(t *testing.T) {
 			}
 			if modelType != "electra" {
 				used.Replaced = nil
+			}
+			if modelType == "modernbert" { // its heads have the same names
+				used.Masked, used.Prediction, used.Spans = nil, nil, nil
 			}
 			if modelType != "bert" && modelType != "albert" {
 				used.Sentence = nil
@@ -151,6 +155,13 @@ func tiny(modelType string) Config {
 	if c.EmbeddingSize != 0 {
 		c.EmbeddingSize = 8
 	}
+	switch modelType {
+	case "deberta-v2":
+		c.Disentangled = DeBERTa().Disentangled
+		c.PositionBuckets, c.ConvKernelSize, c.ShareAttKey = 6, 3, false
+	case "modernbert":
+		c.PadTokenID, c.LocalAttention = new(0), 4
+	}
 	return c
 }
 
@@ -169,14 +180,16 @@ func TestCounts(t *testing.T) {
 		{"RoBERTa", RoBERTa(), Features, 124_645_632}, {"XLM-R", XLMR(), Features, 278_043_648}, {"DistilBERT", DistilBERT(), Features, 66_362_880},
 		{"ALBERT", ALBERT(), Features, 11_683_584}, {"ELECTRA", ELECTRA(), Features, 13_483_008},
 		{"MPNet", MPNet(), Features, 109_486_464}, {"DeBERTa", DeBERTa(), Features, 183_831_552},
+		{"ModernBERT", ModernBERT(), Features, 149_014_272}, {"ModernBERT MLM", ModernBERT(), MaskedWords, 149_655_232},
 	} {
-		one := c.config // one layer stands for all, and few words
-		one.VocabSize = 10
+		one := c.config // the second layer stands for those after it, and few words
+		one.VocabSize, one.PadTokenID = 10, new(min(9, *one.PadTokenID))
 		if one.NumHiddenGroups == 0 {
-			one.NumHiddenLayers = 1
+			one.NumHiddenLayers = 2
 		}
 		m := New(one, c.task, 0, nil)
-		got := nn.Count(m) + (c.config.groups()-1)*nn.Count(m.Encoder.Layers) + (c.config.VocabSize-10)*c.config.embeddingSize()
+		last := m.Encoder.Layers[len(m.Encoder.Layers)-1]
+		got := nn.Count(m) + (c.config.groups()-len(m.Encoder.Layers))*nn.Count(last) + (c.config.VocabSize-10)*c.config.embeddingSize()
 		if m.Masked != nil {
 			got += c.config.VocabSize - 10
 		}

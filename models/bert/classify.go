@@ -203,16 +203,25 @@ func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ran
 	for i, s := range list {
 		both[i] = Pair{query, s}
 	}
-	rows, err := m.rows(ctx, pairs(both), m.MaxTokens, true, func(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
-		return autograd.Activate(m.Classes(hidden, starts), act)
-	})
+	rows, err := m.rows(ctx, pairs(both), m.MaxTokens, true, m.Classes)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
-	out := make([]Ranked, len(rows))
-	for i, row := range rows {
-		out[i] = Ranked{i, row[0]}
+	return rank(slices.Concat(rows...), act), nil
+}
+
+// rank returns the scores of logits in descending order. Where the sigmoid has rounded to 1, the logits decide.
+func rank(logits []float32, act autograd.Activation) []Ranked {
+	out := make([]Ranked, len(logits))
+	if len(out) == 0 {
+		return out
 	}
-	slices.SortStableFunc(out, func(a, b Ranked) int { return cmp.Compare(b.Score, a.Score) })
-	return out, nil
+	tape := autograd.NewTape(autograd.Options{})
+	for i, score := range autograd.Activate(tape.Input(logits, len(logits)), act).Floats(nil) {
+		out[i] = Ranked{i, score}
+	}
+	slices.SortStableFunc(out, func(a, b Ranked) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(logits[b.Index], logits[a.Index]))
+	})
+	return out
 }

@@ -15,7 +15,7 @@ import (
 // DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by a
 // preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet or deberta-v2
+	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet, deberta-v2 or modernbert
 	Architectures []string `json:"architectures,omitempty"`
 
 	VocabSize     int `json:"vocab_size"`
@@ -58,6 +58,7 @@ type Config struct {
 	ScoreActivation string        `json:"sbert_ce_default_activation_function,omitempty"`
 
 	Disentangled // of DeBERTa
+	Modern       // of ModernBERT
 
 	models.Classes
 }
@@ -167,6 +168,8 @@ func defaults(modelType string) Config {
 		c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 1536, 24, 24, 6144
 		c.Disentangled = Disentangled{}
 		return c
+	case "modernbert":
+		return ModernBERT()
 	case "mpnet":
 		c := MPNet()
 		c.MaxPositionEmbeddings, c.LayerNormEps = 512, 1e-12
@@ -232,8 +235,11 @@ func (c Config) Validate() error {
 	if variants[c.ModelType].types && (!isDeberta(c) || c.TypeVocabSize != 0) {
 		v.Size("type_vocab_size", c.TypeVocabSize)
 	}
-	if isDeberta(c) {
+	switch {
+	case isDeberta(c):
 		c.checkDeberta(&v)
+	case isModern(c):
+		c.checkModern(&v)
 	}
 	if c.PadTokenID != nil && (*c.PadTokenID < 0 || *c.PadTokenID >= c.VocabSize) {
 		v.Fail("pad_token_id", "expected 0 to %d, found %d", c.VocabSize-1, *c.PadTokenID)
@@ -274,9 +280,12 @@ var distilNames = map[string]string{
 	"hidden_act": "activation", "hidden_dropout_prob": "dropout", "attention_probs_dropout_prob": "attention_dropout",
 }
 
+// ownNames are the names that variants have for BERT's fields.
+var ownNames = map[string]map[string]string{"distilbert": distilNames, "modernbert": modernNames}
+
 // field returns the name that the variant's config.json has for a field of BERT's.
 func (c Config) field(name string) string {
-	if own, ok := distilNames[name]; ok && c.ModelType == "distilbert" {
+	if own, ok := ownNames[c.ModelType][name]; ok {
 		return own
 	}
 	return name
@@ -306,7 +315,20 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 		*c = defaults(kind.ModelType)
 	}
 	type plain Config
-	if kind.ModelType != "distilbert" {
+	switch kind.ModelType {
+	case "distilbert":
+	case "modernbert":
+		d := modern{c.HiddenAct, c.LayerNormEps, c.HiddenDropoutProb, c.AttentionProbsDropoutProb}
+		if err := strictjson.Decode(data, &d); err != nil {
+			return err
+		}
+		if err := strictjson.Decode(data, (*plain)(c)); err != nil {
+			return err
+		}
+		c.HiddenAct, c.LayerNormEps, c.HiddenDropoutProb, c.AttentionProbsDropoutProb = d.Activation, d.Eps, d.Dropout, d.AttentionDropout
+		c.TypeVocabSize = 0
+		return nil
+	default:
 		return strictjson.Decode(data, (*plain)(c))
 	}
 	d := distil{c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize, c.HiddenAct, c.HiddenDropoutProb, c.AttentionProbsDropoutProb}
@@ -331,7 +353,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 		LayerNormEps     config.Float[float32] `json:"layer_norm_eps"`
 		plain                                  // after the fields of the same names
 	}{config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps}, plain(c)}
-	if c.ModelType != "distilbert" {
+	if ownNames[c.ModelType] == nil {
 		return json.Marshal(out)
 	}
 	data, err := json.Marshal(out)
@@ -342,7 +364,7 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	for name, own := range distilNames {
+	for name, own := range ownNames[c.ModelType] {
 		fields[own] = fields[name]
 		delete(fields, name)
 	}

@@ -27,8 +27,9 @@ type Disentangled struct {
 	ConvGroups      int           `json:"conv_groups,omitempty"`           // 0 means 1
 	ConvAct         string        `json:"conv_act,omitempty"`              // "" means tanh
 	PoolerDropout   float32       `json:"pooler_dropout,omitempty"`
-	PoolerHiddenAct string        `json:"pooler_hidden_act,omitempty"` // "" means gelu
-	ClsDropout      *float32      `json:"cls_dropout,omitempty"`       // before a classifier of sequences; nil means HiddenDropoutProb
+	PoolerSize      int           `json:"pooler_hidden_size,omitempty"` // HiddenSize; 0 means that
+	PoolerHiddenAct string        `json:"pooler_hidden_act,omitempty"`  // "" means gelu
+	ClsDropout      *float32      `json:"cls_dropout,omitempty"`        // before a classifier of sequences; nil means HiddenDropoutProb
 }
 
 // PositionTerms are the terms of the scores that know distances: "c2p" for the query and the distance, and "p2c" for the
@@ -85,6 +86,9 @@ func (c Config) checkDeberta(v *config.Checks) {
 			v.Fail("conv_kernel_size", "expected an odd number, found %d", d.ConvKernelSize)
 		}
 		v.Divisor("conv_groups", max(1, d.ConvGroups), "hidden_size", c.HiddenSize)
+	}
+	if d.PoolerSize != 0 && d.PoolerSize != c.HiddenSize {
+		v.Fail("pooler_hidden_size", "expected hidden_size %d, found %d", c.HiddenSize, d.PoolerSize)
 	}
 	v.Probability("pooler_dropout", d.PoolerDropout)
 	if d.ClsDropout != nil {
@@ -334,6 +338,7 @@ var debertaFields = slices.Concat(sharedFields, strictjson.Fields{
 	{Name: "conv_groups"},
 	{Name: "conv_act"},
 	{Name: "pooler_dropout"},
+	{Name: "pooler_hidden_size"},
 	{Name: "pooler_hidden_act"},
 	{Name: "cls_dropout"},
 	{Name: "attention_head_size", Use: strictjson.Refused, Reason: debertaOnly, Same: []string{"null"}},

@@ -14,6 +14,7 @@
 //   - ELECTRA (arXiv 2003.10555): narrow embeddings, and a head that finds replaced words
 //   - MPNet (arXiv 2004.09297): a bias of the attention scores for each head and distance
 //   - DeBERTa-v2 and v3 (arXiv 2111.09543): scores are products with distances too, and positions are not added
+//   - ModernBERT (arXiv 2412.13663): norms first, rotary positions, gated MLPs, and two layers in three see neighbors alone
 //
 // SpanBERT, and multilingual and Chinese BERT, are BERT with other weights.
 //
@@ -46,10 +47,21 @@
 //
 // # Training
 //
-// [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task. To train, make a tape that
-// records gradients and call [Model.Forward], or [Model.Hidden] and a head, on it. Dropout follows the configuration and the
+// [New] draws initial weights. [Model.NewHead] gives a loaded model a head for another task, and [Model.Training] is the
+// run that trains a classifier of texts:
+//
+//	model.NewHead(bert.SequenceClassification, []string{"bad", "good"}, rng)
+//	run, err := model.Training(examples, bert.TrainOptions{})
+//	…
+//	result, err := train.Run(ctx, run)
+//
+// [Model.Loss] is the loss of every task, for a run of one's own: on a tape that records gradients, given tokens and
+// [Targets]. Dropout follows the configuration and the
 // switches of the tape. [Model.Layer] numbers parameters for layer-wise decay, and [Model.AdapterNames] is the table of names for
 // low-rank adapters (package nn/lora).
+//
+// [Model.SentenceTraining] prepares a run for sentence embeddings, with in-batch and hard negatives. Gradient caching makes
+// batches larger than memory possible.
 //
 // # Folders
 //

@@ -117,19 +117,25 @@ func (e *Embedder) embed(ctx context.Context, list []string) ([][]float32, error
 	}
 	vectors := make([][]float32, 0, len(list))
 	err = e.model.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, _ int) error {
-		x := e.model.Sentences.Forward(hidden, in.Starts, e.excluded)
-		if e.dim != 0 && e.dim < x.Dim(1) {
-			x = autograd.Slice(x, 1, 0, e.dim)
-		}
-		if e.norm {
-			x = Normalize{}.Forward(x)
-		}
+		x := e.vectors(hidden, in.Starts)
 		for row := range slices.Chunk(x.Floats(nil), e.width) {
 			vectors = append(vectors, slices.Clip(row))
 		}
 		return nil
 	})
 	return vectors, err
+}
+
+// vectors returns a vector for each sequence, [sequences, Width].
+func (e *Embedder) vectors(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+	x := e.model.Sentences.Forward(hidden, starts, e.excluded)
+	if e.dim != 0 && e.dim < x.Dim(1) {
+		x = autograd.Slice(x, 1, 0, e.dim)
+	}
+	if e.norm {
+		x = Normalize{}.Forward(x)
+	}
+	return x
 }
 
 // Tokens returns the tokens of texts as Embed makes them, with the prompt, and cut.

@@ -66,12 +66,12 @@ func newEmbeddings(c Config) *Embeddings {
 	width := c.embeddingSize()
 	e := &Embeddings{
 		Words:   nn.NewEmbedding(c.VocabSize, width),
-		Norm:    nn.NewLayerNorm(width, c.LayerNormEps),
+		Norm:    newNorm(c, width),
 		dropout: c.HiddenDropoutProb,
 		first:   c.firstPosition(),
 		padding: -1,
 	}
-	if !isDeberta(c) || c.positionsInInput() {
+	if !isModern(c) && (!isDeberta(c) || c.positionsInInput()) {
 		e.Positions = nn.NewEmbedding(c.MaxPositionEmbeddings, width)
 	}
 	if isDeberta(c) { // it normalizes after the projection

@@ -15,6 +15,7 @@ type Encoder struct {
 	Relative     *nn.Embedding
 	RelativeNorm *nn.LayerNorm // of Relative, or nil
 	Layers       []Layer       // ALBERT has one for each group
+	FinalNorm    *nn.LayerNorm // after the last layer in ModernBERT; nil in others
 
 	order []int // of Layers; nil runs each once
 }
@@ -40,7 +41,22 @@ func NewEncoder(c Config) *Encoder {
 	if isDeberta(c) && c.NormRelEbd == "layer_norm" {
 		e.RelativeNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
+	var tables [2]*rotaryTable
+	if isModern(c) {
+		e.FinalNorm = newNorm(c, c.HiddenSize)
+		for i := range tables {
+			tables[i] = &rotaryTable{dim: c.HiddenSize / c.NumAttentionHeads, base: c.theta(i == 1)}
+		}
+	}
 	for i := range e.Layers {
+		if isModern(c) {
+			table := tables[0]
+			if c.sliding(i) {
+				table = tables[1]
+			}
+			e.Layers[i] = newModernBlock(c, i, table)
+			continue
+		}
 		if isDeberta(c) {
 			e.Layers[i] = newDisentangled(c, e, i == 0)
 			continue
@@ -83,14 +99,20 @@ func (e *Encoder) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	e.each(in, func(l Layer, starts []int) {
 		x = t.Segment(func(x *autograd.Tensor) *autograd.Tensor { return l.Forward(x, starts) }, x)
 	})
+	if e.FinalNorm != nil {
+		x = e.FinalNorm.Forward(x)
+	}
 	return x
 }
 
 // HiddenStates returns the hidden states before the first layer and after each, as transformers' output_hidden_states
-// does.
+// does. The last are those of Forward.
 func (e *Encoder) HiddenStates(t *autograd.Tape, in Input) []*autograd.Tensor {
 	all := []*autograd.Tensor{e.Embeddings.Forward(t, in)}
 	e.each(in, func(l Layer, starts []int) { all = append(all, l.Forward(all[len(all)-1], starts)) })
+	if e.FinalNorm != nil {
+		all[len(all)-1] = e.FinalNorm.Forward(all[len(all)-1])
+	}
 	return all
 }
 

@@ -11,12 +11,13 @@ import (
 
 // Heads are the heads of a model. Nil are those that it lacks.
 type Heads struct {
-	Pooler     *nn.Linear    // [hidden, hidden]: tanh of the first token
-	Masked     *MaskedHead   // words of masked tokens
-	Sentence   *nn.Linear    // [2, hidden]: whether the second text follows the first, or their order (ALBERT)
-	Replaced   *ReplacedHead // words that were replaced (ELECTRA)
-	Classifier *Classifier   // of sequences, tokens or choices, as Model.Task says
-	Spans      *nn.Linear    // [2, hidden]: where an answer begins and ends
+	Pooler     *nn.Linear      // [hidden, hidden]: tanh of the first token
+	Masked     *MaskedHead     // words of masked tokens
+	Sentence   *nn.Linear      // [2, hidden]: whether the second text follows the first, or their order (ALBERT)
+	Replaced   *ReplacedHead   // words that were replaced (ELECTRA)
+	Classifier *Classifier     // of sequences, tokens or choices, as Model.Task says
+	Prediction *PredictionHead // before Spans in ModernBERT; nil in others
+	Spans      *nn.Linear      // [2, hidden]: where an answer begins and ends
 }
 
 // parts says which heads a model has.
@@ -75,12 +76,20 @@ func newHeads(c Config, task Task, p parts, classes int) Heads {
 	}
 	if p.spans {
 		h.Spans = nn.NewLinear(c.HiddenSize, 2, true)
+		if isModern(c) {
+			h.Prediction = newPrediction(c)
+		}
 	}
 	return h
 }
 
-// draw draws the weights as transformers does: normal values of standard deviation std.
-func (h *Heads) draw(rng *rand.Rand, std float64) {
+// draw draws the weights as transformers does: normal values of the configuration's standard deviation.
+func (h *Heads) draw(rng *rand.Rand, c Config) {
+	if isModern(c) {
+		c.drawModernHeads(rng, h)
+		return
+	}
+	std := c.InitializerRange
 	for _, l := range nn.Layers[nn.Linear](h) {
 		nn.Normal(rng, l.Weight, std)
 	}
@@ -113,6 +122,12 @@ func newMaskedHead(c Config) *MaskedHead {
 	case "roberta", "xlm-roberta", "camembert", "electra", "mpnet":
 		h.act = autograd.ActGelu
 	}
+	if isModern(c) {
+		h.Dense, h.Norm, h.act = nn.NewLinear(c.HiddenSize, width, c.ClassifierBias), newNorm(c, width), c.classifierAct()
+		if c.DecoderBias != nil && !*c.DecoderBias {
+			h.Bias = nil
+		}
+	}
 	if !c.TieWordEmbeddings {
 		h.Decoder = nn.NewEmbedding(c.VocabSize, width)
 	}
@@ -124,7 +139,11 @@ func (h *MaskedHead) Forward(x *autograd.Tensor, words *nn.Embedding) *autograd.
 	if h.Decoder != nil {
 		words = h.Decoder
 	}
-	return autograd.Linear(h.Norm.Forward(h.Dense.ForwardAct(x, h.act)), words.Weight, h.Bias)
+	x = h.Norm.Forward(h.Dense.ForwardAct(x, h.act))
+	if h.Bias == nil {
+		return autograd.Linear(x, words.Weight, nil)
+	}
+	return autograd.Linear(x, words.Weight, h.Bias)
 }
 
 // ReplacedHead is the discriminator of ELECTRA, which finds words that were replaced.
@@ -149,8 +168,9 @@ func (h *ReplacedHead) Forward(x *autograd.Tensor) *autograd.Tensor {
 
 // Classifier maps vectors to logits: of sequences, of tokens, or of choices.
 type Classifier struct {
-	Dense *nn.Linear // [hidden, hidden]; nil where the pooler comes before, and for tokens
-	Out   *nn.Linear // [classes, hidden]
+	Dense *nn.Linear    // [hidden, hidden]; nil where the pooler comes before, and for tokens
+	Norm  *nn.LayerNorm // after Dense in ModernBERT; nil in others
+	Out   *nn.Linear    // [classes, hidden]
 
 	act            autograd.Activation
 	before, within float32 // dropout before and after Dense
@@ -166,6 +186,9 @@ func newClassifier(c Config, task Task, classes int) *Classifier {
 		h.Dense, h.act = nn.NewLinear(c.HiddenSize, c.HiddenSize, true), act
 	}
 	switch {
+	case isModern(c):
+		p := newPrediction(c)
+		h.Dense, h.Norm, h.act, h.within = p.Dense, p.Norm, p.act, p.dropout
 	case c.ModelType == "albert":
 		h.within = c.ClassifierDropoutProb
 	case task == TokenClassification:
@@ -195,6 +218,9 @@ func newClassifier(c Config, task Task, classes int) *Classifier {
 func (h *Classifier) Forward(x *autograd.Tensor) *autograd.Tensor {
 	if h.Dense != nil {
 		x = h.Dense.ForwardAct(autograd.Dropout(x, h.before), h.act)
+		if h.Norm != nil {
+			x = h.Norm.Forward(x)
+		}
 	}
 	return h.Out.Forward(autograd.Dropout(x, h.within))
 }

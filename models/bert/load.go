@@ -20,7 +20,7 @@ type SaveOptions = models.SaveOptions
 func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
 
 // Load reads a model from a folder of Hugging Face's: config.json (model_type bert, roberta, xlm-roberta, camembert,
-// distilbert, albert, electra, mpnet or deberta-v2; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
+// distilbert, albert, electra, mpnet, deberta-v2 or modernbert; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
 // they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
 //
 // The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
@@ -95,6 +95,9 @@ func held(f *modelfolder.Folder, c Config, task Task) (p parts, classes int, err
 func (c Config) claim() modelfolder.Claim {
 	d, h, e := float64(c.HiddenSize), float64(c.IntermediateSize), float64(c.embeddingSize())
 	rows := float64(c.VocabSize) + float64(c.MaxPositionEmbeddings)
+	if isModern(c) {
+		return modelfolder.Claim{Values: float64(c.NumHiddenLayers)*(4*d*d+3*d*h) + float64(c.VocabSize)*e, Tensors: 5 * c.NumHiddenLayers}
+	}
 	if isDeberta(c) {
 		if rows -= float64(c.MaxPositionEmbeddings); c.positionsInInput() {
 			rows += float64(c.MaxPositionEmbeddings)
@@ -108,6 +111,9 @@ func (c Config) claim() modelfolder.Claim {
 
 // agree returns an error that names the first field that the weights contradict.
 func (c Config) agree(f *modelfolder.Folder) error {
+	if isModern(c) {
+		return c.agreeModern(f.Find)
+	}
 	y := tower.Statement{Name: c.field, Found: f.Found}
 	layers := c.NumHiddenLayers
 	if c.groups() < layers {

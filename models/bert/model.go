@@ -54,8 +54,12 @@ func New(c Config, task Task, classes int, rng *rand.Rand) *Model {
 	}
 	m := newModel(c, task, newHeads(c, task, partsOf(c, task), classes))
 	if rng != nil {
-		m.Encoder.Init(rng, c.InitializerRange, c.PadTokenID)
-		m.draw(rng, c.InitializerRange)
+		if isModern(c) {
+			c.drawModern(rng, m.Encoder)
+		} else {
+			m.Encoder.Init(rng, c.InitializerRange, c.PadTokenID)
+		}
+		m.draw(rng, c)
 	}
 	return m
 }
@@ -70,7 +74,8 @@ func newModel(c Config, task Task, heads Heads) *Model {
 
 // NewHead gives the model a new head for a task: SequenceClassification or TokenClassification with the labels, or
 // QuestionAnswering, MultipleChoice or MaskedWords without. It is drawn as transformers draws a missing head, and takes the place
-// of the classifier and the head for spans. The head for masked words and a pooler stay where they are.
+// of the classifier and the head for spans. The head for masked words and a pooler stay where they are; in ModernBERT, whose
+// heads all have one name, the new head is the only one.
 //
 // Config then has these classes and no Problem: set that afterwards for classes that do not exclude each other, or for
 // regression. Make optimizers afterwards: they would still hold the old parameters. It panics for another task, and without
@@ -84,9 +89,12 @@ func (m *Model) NewHead(task Task, labels []string, rng *rand.Rand) {
 	if fresh.Classifier == nil && fresh.Spans == nil && fresh.Masked == nil {
 		panic(fmt.Sprintf("bert: NewHead makes no head for %q", task))
 	}
-	fresh.draw(rng, m.Config.InitializerRange)
+	fresh.draw(rng, m.Config)
 	m.Task = task
-	m.Classifier, m.Spans = fresh.Classifier, fresh.Spans
+	m.Classifier, m.Spans, m.Prediction = fresh.Classifier, fresh.Spans, fresh.Prediction
+	if isModern(m.Config) {
+		m.Masked = nil // its tensors have the names of the new ones
+	}
 	if m.Pooler == nil {
 		m.Pooler = fresh.Pooler
 	}
@@ -118,7 +126,7 @@ func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	case TokenClassification:
 		return m.Classifier.Forward(x)
 	case QuestionAnswering:
-		return m.Spans.Forward(autograd.Dropout(x, m.Config.QADropout))
+		return m.SpanLogits(x)
 	}
 	panic(&autograd.UseError{Op: "bert", Reason: fmt.Sprintf("the task %q has no logits of its own: call Hidden, and the heads", m.Task)})
 }
@@ -156,7 +164,31 @@ func (m *Model) Classes(hidden *autograd.Tensor, starts []int) *autograd.Tensor 
 	if takesPooled(m.Config, m.Task) {
 		return m.Classifier.Forward(m.Pool(hidden, starts))
 	}
+	if m.Config.ClassifierPooling == "mean" {
+		return m.Classifier.Forward(means(hidden, starts))
+	}
 	return m.Classifier.Forward(first(hidden, starts))
+}
+
+// SpanLogits returns the logits of begin and end of an answer, [n, 2], for hidden states, [n, hidden].
+func (m *Model) SpanLogits(hidden *autograd.Tensor) *autograd.Tensor {
+	if m.Prediction != nil {
+		hidden = m.Prediction.Forward(hidden)
+	}
+	return m.Spans.Forward(autograd.Dropout(hidden, m.Config.QADropout))
+}
+
+// means returns the mean of the hidden states of each sequence. It panics for an empty sequence.
+func means(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+	first(hidden, starts) // checks
+	var rows []autograd.Operand
+	for i := 1; i < len(starts); i++ {
+		rows = append(rows, autograd.Mean(autograd.Slice(hidden, 0, starts[i-1], starts[i]), true, 0))
+	}
+	if len(rows) == 0 {
+		return autograd.Slice(hidden, 0, 0, 0)
+	}
+	return autograd.Concat(0, rows...)
 }
 
 // first returns the hidden states of the first tokens. It panics for an empty sequence.

@@ -11,7 +11,7 @@ import (
 )
 
 // modelTypes are the values of model_type that the package loads.
-var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra", "mpnet", "deberta-v2"}
+var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distilbert", "albert", "electra", "mpnet", "deberta-v2", "modernbert"}
 
 // A variant is the difference between a model_type and the others.
 type variant struct {
@@ -114,11 +114,15 @@ var variants = map[string]variant{
 	"albert":      {class: "Albert", types: true, given: true, pools: true, rules: albertRules, fields: albertFields, prefix: "albert."},
 	"electra":     {class: "Electra", types: true, given: true, rules: electraRules, fields: electraFields, prefix: "electra."},
 	"deberta-v2":  {class: "DebertaV2", types: true, given: true, rules: debertaRules, fields: debertaFields, prefix: "deberta."},
+	"modernbert":  {class: "ModernBert", rules: modernRules, fields: modernFields, prefix: "model."},
 	"mpnet":       {class: "MPNet", positionsAfterPadding: true, pools: true, rules: mpnetRules, fields: mpnetFields, prefix: "mpnet."},
 }
 
 // headRules returns the rows for a classifier and for spans. The names depend on the variant and the task.
 func headRules(modelType string, task Task) []checkpoint.Rule {
+	if modelType == "modernbert" {
+		return modernHeadRules(task)
+	}
 	rules := []checkpoint.Rule{{"Heads.Spans", "qa_outputs"}}
 	dense, out := "", "classifier"
 	switch modelType {
@@ -163,6 +167,9 @@ func namesOf(modelType string, task Task, tied bool) *checkpoint.Names {
 			n.Ignore = append(n.Ignore, decoder+".*")
 		}
 		n.Ignore = append(n.Ignore, "vocab_projector.weight", "generator_lm_head.weight")
+		if modelType == "modernbert" {
+			n.Ignore = append(n.Ignore, "decoder.weight")
+		}
 	}
 	return n
 }

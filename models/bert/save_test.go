@@ -286,6 +286,7 @@ func TestBadSentences(t *testing.T) {
 		{"modules.json", "[", "modules.json"},
 		{"modules.json", `[{"path": "", "type": "sentence_transformers.models.Transformer"}]`, "expected a module Pooling"},
 		{"modules.json", `[{"path": "", "type": "x.WordEmbeddings"}]`, `"WordEmbeddings"`},
+		{"modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "1_Dense", "type": "x.Dense"}]`, `expected Transformer and then Pooling, found "Dense"`},
 		{"modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "../../1_Pooling", "type": "x.Pooling"}, {"path": "", "type": "x.CNN"}]`, `"CNN" is not supported`},
 		{"1_Pooling/config.json", `{"pooling_mode": "median"}`, "1_Pooling/config.json: pooling_mode: expected one of"},
 		{"sentence_bert_config.json", `{"max_seq_length": 0}`, "max_seq_length: expected at least 1, found 0"},

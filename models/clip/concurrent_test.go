@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -72,6 +73,44 @@ func TestConcurrent(t *testing.T) {
 				t.Errorf("%d in a batch: other bits", i)
 			}
 		}
+	}
+}
+
+// TestConcurrentTowers does the same for images in the other towers, which fold layers and resize positions for inference.
+func TestConcurrentTowers(t *testing.T) {
+	for _, name := range []string{"resnet", "siglip", "naflex"} {
+		t.Run(name, func(t *testing.T) {
+			m, err := Load(os.DirFS("testdata/"+name), LoadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			images := make([]image.Image, 64)
+			for i := range images {
+				img := vision.NewImage(1+i%20, 1+i%7, 3)
+				for k := range img.Pix {
+					img.Pix[k] = uint8(k * (i + 3))
+				}
+				images[i] = img
+			}
+			got := make([][]float32, len(images))
+			var group sync.WaitGroup
+			for i, img := range images {
+				group.Go(func() {
+					x, err := m.EncodeImages(context.Background(), img)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					got[i] = x[0]
+				})
+			}
+			group.Wait()
+			m.Workers = nil
+			want, err := m.EncodeImages(context.Background(), images...)
+			if err != nil || !slices.EqualFunc(got, want, slices.Equal) {
+				t.Errorf("%v, or other bits in a batch than at once", err)
+			}
+		})
 	}
 }
 

@@ -26,7 +26,8 @@
 //
 // # Decoding and concurrency
 //
-// Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Any number of goroutines may
+// Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Libraries differ in images
+// with alpha, and Model.Preprocess does as the model's own: vision.DecodeOptions.Alpha keeps that of a PNG file. Any number of goroutines may
 // use one model at once. A call only reads the model and has its own tape, whose memory is reused. Model.Workers sets how
 // many cores a call takes.
 //
@@ -43,10 +44,30 @@
 // archive holds no vocabulary: put bpe_simple_vocab_16e6.txt.gz of OpenAI's repository beside it, or the tokenizer's files
 // from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
 //
-// The towers are Vision Transformers and causal text transformers. Models with others are refused by name.
+// Image towers are Vision Transformers, the ResNets of OpenAI (RN50 to RN50x64), and those of SigLIP and SigLIP 2, with
+// images of one size or of any proportion ([NaFlex]). Models with other towers, such as MobileCLIP, are refused by name.
+//
+// # SigLIP
+//
+// SigLIP (arXiv 2303.15343) and SigLIP 2 (arXiv 2502.14786) are read from folders of transformers, with the model types siglip
+// and siglip2, and of open_clip with image towers of timm's. They differ from CLIP in what users see:
+//
+//   - A probability says whether a text describes an image, whatever the other texts are: a sigmoid of each logit.
+//   - Texts are padded to their full length, because the padding counts.
+//   - A [NaFlex] tower takes images in their own proportions. Model.MaxPatches bounds how many patches an image gets.
 //
 // # Training
 //
-// [New] draws initial weights. [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
+//	config, err := model.Training(loader, clip.TrainOptions{Batches: 16})
+//	…
+//	config.Epochs, config.Schedule = 30, train.Curve{Peak: 5e-4, Warmup: 1, Length: 30}.Cosine()
+//	result, err := train.Run(ctx, config)
+//
+// [New] draws initial weights. [Model.Training] prepares a run on pairs of images and captions, with the loss of CLIP or of
+// SigLIP. Several batches of the loader can share a loss, so that a batch larger than memory trains with exact gradients
+// (package train/contrast). Towers can be frozen, patches dropped, and learning rates fall with the depth. Adapters of
+// package nn/lora are attached before.
+//
+// For a loop of one's own, [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
 // [Model.EmbedTexts] the embeddings.
 package clip

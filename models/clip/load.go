@@ -12,6 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/tower"
+	"github.com/fovea-ml/fovea/text"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -27,8 +28,17 @@ func Open(path string, o LoadOptions) (*Model, error) {
 	return modelfolder.Open(path, family, o, read)
 }
 
-// Load reads a model from a folder: config.json, preprocessor_config.json where it is there, the files of the tokenizer, and
-// the weights.
+// Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
+//
+//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and the
+//     weights.
+//   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both kinds:
+//     config.json counts, unless LoadOptions.File begins with open_clip_.
+//   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64 values a
+//     head, and the activation is quick_gelu. Other weights under these names need a configuration.
+//
+// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are for
+// another image size, they are resized as open_clip does it.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
@@ -50,9 +60,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	height, width := c.Vision.Size()
 	var stored tower.Grid
 	if c.Vision.resizable() {
-		if stored = c.Vision.grid(); f.Form != modelfolder.HuggingFace {
-			stored = storedGrid(f, stored)
-		}
+		stored = storedGrid(f, c.Vision)
 		if f.Options.ImageSize != 0 {
 			c.Vision.ImageWidth = 0
 		}
@@ -73,15 +81,16 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.source, err = openTokenizer(f.FS, f.Form != modelfolder.HuggingFace); err != nil {
+	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
+	if m.source, err = openTokenizer(f.FS, rules); err != nil {
 		return nil, err
 	}
 	m.Tokenizer = m.source.tokenizer
 	if !c.Vision.resizable() {
-		return m, f.Fill(m)
+		return m, f.Fill(m, fitScalar)
 	}
 	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
-	return m, f.Fill(m, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+	return m, f.Fill(m, fitScalar, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
 			return nil, nil
 		}
@@ -89,11 +98,23 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	})
 }
 
+// fitScalar gives a number, such as the scale of logits, the value of a tensor of shape [] or [1]: libraries write both.
+func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
+	if t.Len() != 1 || len(want) > 1 || len(t.Shape) > 1 {
+		return nil, nil
+	}
+	value := make([]float32, 1)
+	return value, t.Floats(value)
+}
+
 // configure returns the configuration of a folder, checked, and the preparation of images that it states or that is usual.
 func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
 	switch f.Form {
 	case modelfolder.OpenCLIP:
-		if c, p, err = readOpenCLIP(f.Config); err != nil || f.Options.Lenient {
+		if c, p, err = readOpenCLIP(f.Config); c.Vision.Pooled {
+			f.Use(siglipFamily)
+		}
+		if err != nil || f.Options.Lenient {
 			return c, p, err
 		}
 		if err := c.agree(f, openNames); err != nil {
@@ -120,11 +141,12 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 	return c, preprocess(c.Vision), nil
 }
 
-// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where there are as many
-// positions, as open_clip does it.
-func storedGrid(f *modelfolder.Folder, stated tower.Grid) tower.Grid {
+// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would resize
+// as many positions.
+func storedGrid(f *modelfolder.Folder, c VisionConfig) tower.Grid {
+	stated := c.grid()
 	t, ok := f.Find("Vision.Encoder.Positions")
-	if !ok || len(t.Shape) < 2 || t.Shape[0]-1 == stated.Patches() {
+	if f.Form == modelfolder.HuggingFace || c.Pooled || !ok || len(t.Shape) < 2 || t.Shape[0]-1 == stated.Patches() {
 		return stated
 	}
 	side := int(math.Round(math.Sqrt(float64(max(0, t.Shape[0]-1)))))
@@ -142,13 +164,9 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 		parts = [2]string{"vision_cfg", "text_cfg"}
 	}
 	if v := c.Vision; v.resizable() {
-		grid := v.grid()
-		if names != nil {
-			grid = storedGrid(f, grid) // positions for another size are resized
-		}
 		err := statement(parts[0]).Agree(visionFinder(f.Find), tower.Sizes{
 			Stack:    tower.Stack{Width: v.HiddenSize, Layers: v.NumHiddenLayers, Hidden: v.IntermediateSize, QKVBias: true},
-			Channels: v.NumChannels, Patch: v.PatchSize, Grid: grid, ClassToken: !v.Pooled, PreNorm: !v.Pooled, Norm: true,
+			Channels: v.NumChannels, Patch: v.PatchSize, Grid: storedGrid(f, v), ClassToken: !v.Pooled, PreNorm: !v.Pooled, Norm: true,
 		})
 		if err != nil {
 			return err

@@ -168,7 +168,7 @@ type naflexFile struct {
 // image.
 func usualNaFlex(c VisionConfig) vision.Preprocess {
 	p := vision.Half(c.PatchSize)
-	p.Backend = vision.Torchvision
+	p.Backend, p.Alpha = vision.Torchvision, vision.AlphaOnWhite
 	return p
 }
 

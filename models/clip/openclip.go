@@ -115,15 +115,20 @@ func openDefaults() openCLIP {
 
 // readOpenCLIP reads an open_clip_config.json. The error names the file and the field.
 func readOpenCLIP(data []byte) (Config, vision.Preprocess, error) {
-	o := openDefaults()
-	err := checkOpenCLIP(data)
-	if err == nil {
-		err = strictjson.Decode(data, &o)
-	}
 	var c Config
 	var p vision.Preprocess
-	if err == nil {
-		c, err = o.Model.config()
+	o := openDefaults()
+	var err error
+	if isOpenSigLIP(data) {
+		c, o.Preprocess, err = readOpenSigLIP(data)
+	} else {
+		err = checkOpen(data, openModelFields, openVisionFields, openTextFields)
+		if err == nil {
+			err = strictjson.Decode(data, &o)
+		}
+		if err == nil {
+			c, err = o.Model.config()
+		}
 	}
 	if err == nil {
 		err = c.Validate()
@@ -209,6 +214,7 @@ func (l openLayers) layers(quick bool) (act string, eps float32, err error) {
 
 // preprocess is the transformation for evaluation (image_transform in transform.py). Sizes are those of the model.
 func (o openPreprocess) preprocess(c VisionConfig) (vision.Preprocess, error) {
+	c.Pooled = false // what is not stated is as for other models
 	p := preprocess(c)
 	height, width := c.Size()
 	var v config.Checks
@@ -258,21 +264,22 @@ func value[T any](p *T, standard T) T {
 	return *p
 }
 
-// checkOpenCLIP returns an error for a field that is refused, and for one that open_clip does not know.
-func checkOpenCLIP(data []byte) error {
+// checkOpen returns an error for a field that is refused, and for one that open_clip does not know. The tables are those of
+// the model and of its towers.
+func checkOpen(data []byte, model, images, texts strictjson.Fields) error {
 	var parts struct {
 		Model struct {
 			Vision json.RawMessage `json:"vision_cfg"`
 			Text   json.RawMessage `json:"text_cfg"`
 		} `json:"model_cfg"`
 	}
-	var model struct {
+	var whole struct {
 		Model json.RawMessage `json:"model_cfg"`
 	}
 	if err := strictjson.Decode(data, &parts); err != nil {
 		return err
 	}
-	if err := strictjson.Decode(data, &model); err != nil {
+	if err := strictjson.Decode(data, &whole); err != nil {
 		return err
 	}
 	for _, s := range []struct {
@@ -280,9 +287,9 @@ func checkOpenCLIP(data []byte) error {
 		data   json.RawMessage
 		fields strictjson.Fields
 	}{
-		{"model_cfg", model.Model, openModelFields},
-		{"model_cfg: vision_cfg", parts.Model.Vision, openVisionFields},
-		{"model_cfg: text_cfg", parts.Model.Text, openTextFields},
+		{"model_cfg", whole.Model, model},
+		{"model_cfg: vision_cfg", parts.Model.Vision, images},
+		{"model_cfg: text_cfg", parts.Model.Text, texts},
 	} {
 		if s.data == nil {
 			return fmt.Errorf("%s: expected an object, found none", s.name)

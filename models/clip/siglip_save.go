@@ -1,6 +1,7 @@
 package clip
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/models"
@@ -11,6 +12,9 @@ import (
 func (m *Model) saveSigLIP(dir string, parts []modelfolder.Part, o SaveOptions) error {
 	if o.Layout != models.HuggingFace {
 		return fmt.Errorf("clip: layout: expected %q for a model of SigLIP, found %q", models.HuggingFace, o.Layout)
+	}
+	if m.source.canonical && m.Tokenizer != nil && m.Tokenizer == m.source.tokenizer {
+		return errors.New("clip: the tokenizer cleans texts as open_clip does, which transformers does not have: set Model.Tokenizer to one of transformers', or to nil")
 	}
 	c := m.Config
 	contents := modelfolder.Contents{Preprocess: &m.Preprocess, Parts: parts, Model: m}

@@ -120,7 +120,36 @@ func seed() string {
 
 // compareSigLIP tests one folder and returns the one that it saved.
 func compareSigLIP(t *testing.T, folder string) (saved string) {
-	m, err := Open(folder, LoadOptions{File: "model.safetensors"})
+	m, embeddings, words := compareOutputs(t, folder, "model.safetensors")
+	saved = filepath.Join(folder, "saved")
+	if err := m.Save(saved, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	expected := []checkpoint.Entry{
+		{Name: "image_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(embeddings...)},
+		{Name: "text_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(words...)},
+		{Name: "logits", Shape: []int{4, 4}, Floats: slices.Concat(m.Logits(embeddings, words)...)},
+	}
+	if err := checkpoint.Write(filepath.Join(saved, "expected.safetensors"), expected, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(saved, LoadOptions{File: "model.safetensors"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(m.Config, again.Config); d != "" {
+		t.Errorf("saved configuration (-expected +found):\n%s", d)
+	}
+	same, err := again.EncodeImages(t.Context(), testImages(t, folder)...)
+	if err != nil || !slices.EqualFunc(same, embeddings, slices.Equal) {
+		t.Errorf("%v, or the saved model gives other bits", err)
+	}
+	return saved
+}
+
+// compareOutputs compares a model with the golden in its folder.
+func compareOutputs(t *testing.T, folder, weights string) (m *Model, embeddings, words [][]float32) {
+	m, err := Open(folder, LoadOptions{File: weights})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,20 +164,13 @@ func compareSigLIP(t *testing.T, folder string) (saved string) {
 	if d := cmp.Diff(rows(g.Ints("ids"), 4), tokens); d != "" {
 		t.Errorf("tokens (-expected +found):\n%s", d)
 	}
-	var images []image.Image
-	for _, name := range []string{"gray.png", "tall.png", "tiny.png", "wide.png"} {
-		x, err := vision.DecodeFile(os.DirFS(folder), name, vision.DecodeOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		images = append(images, x)
-	}
-	embeddings, err := m.EncodeImages(t.Context(), images...)
+	images := testImages(t, folder)
+	embeddings, err = m.EncodeImages(t.Context(), images...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden.Output(t, "images", slices.Concat(embeddings...), g.Floats("image_embeds"))
-	words, err := m.EncodeTexts(t.Context(), append(slices.Clone(texts), strings.Repeat("CAT ", 20))...)
+	words, err = m.EncodeTexts(t.Context(), append(slices.Clone(texts), strings.Repeat("CAT ", 20))...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,31 +212,41 @@ func compareSigLIP(t *testing.T, folder string) (saved string) {
 	grads := autograd.NewGradients()
 	loss.Backward(grads)
 	modeltest.Gradients(t, g, &siglipNames, m, grads)
+	return m, embeddings, words
+}
 
-	saved = filepath.Join(folder, "saved")
-	if err := m.Save(saved, SaveOptions{}); err != nil {
+// testImages returns the images of a folder, in the order of their names.
+func testImages(t *testing.T, folder string) (images []image.Image) {
+	for _, name := range []string{"gray.png", "tall.png", "tiny.png", "wide.png"} {
+		x, err := vision.DecodeFile(os.DirFS(folder), name, vision.DecodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		images = append(images, x)
+	}
+	return images
+}
+
+// TestOpenSigLIP compares a model in open_clip's form, whose image tower is timm's. It needs FOVEA_PYTHON.
+func TestOpenSigLIP(t *testing.T) {
+	const name = "vit_test_patch4_siglip_12"
+	timmSizes["test"] = VisionConfig{HiddenSize: 24, NumHiddenLayers: 2, NumAttentionHeads: 3, IntermediateSize: 36}
+	timmTowers[name] = "gelu_pytorch_tanh"
+	defer func() { delete(timmSizes, "test"); delete(timmTowers, name) }()
+	folder := filepath.Join(t.TempDir(), "open")
+	modeltest.Python(t, "clip_siglip.py", "open", folder)
+	m, _, _ := compareOutputs(t, folder, "")
+	if err := m.Save(t.TempDir(), SaveOptions{}); err == nil || !strings.Contains(err.Error(), "Tokenizer") {
+		t.Errorf("the tokenizer of open_clip was saved for transformers: %v", err)
+	}
+	m.Tokenizer = nil
+	to := t.TempDir()
+	if err := m.Save(to, SaveOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	expected := []checkpoint.Entry{
-		{Name: "image_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(embeddings...)},
-		{Name: "text_embeds", Shape: []int{4, len(words[0])}, Floats: slices.Concat(words...)},
-		{Name: "logits", Shape: []int{4, 4}, Floats: slices.Concat(m.Logits(embeddings, words)...)},
+	if _, err := Open(to, LoadOptions{}); err != nil {
+		t.Error(err)
 	}
-	if err := checkpoint.Write(filepath.Join(saved, "expected.safetensors"), expected, checkpoint.WriteOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	again, err := Open(saved, LoadOptions{File: "model.safetensors"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := cmp.Diff(m.Config, again.Config); d != "" {
-		t.Errorf("saved configuration (-expected +found):\n%s", d)
-	}
-	same, err := again.EncodeImages(t.Context(), images...)
-	if err != nil || !slices.EqualFunc(same, embeddings, slices.Equal) {
-		t.Errorf("%v, or the saved model gives other bits", err)
-	}
-	return saved
 }
 
 func TestSigLIPNames(t *testing.T) {

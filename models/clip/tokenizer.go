@@ -24,12 +24,13 @@ var (
 type source struct {
 	tokenizer *text.Tokenizer
 	files     []modelfolder.Part // empty where transformers cannot read them
+	canonical bool               // with the rules of open_clip for SigLIP, which transformers does not have
 }
 
-// openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code or those of transformers. It is nil where
+// openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code, of open_clip, or of transformers. It is nil where
 // the folder has no vocabulary.
-func openTokenizer(fsys fs.FS, openAI bool) (source, error) {
-	var s source
+func openTokenizer(fsys fs.FS, rules text.OpenOptions) (source, error) {
+	s := source{canonical: rules.Canonical}
 	found, known := false, false
 	for i, names := range [][]string{vocabularies, settings} {
 		for _, name := range names {
@@ -54,7 +55,7 @@ func openTokenizer(fsys fs.FS, openAI bool) (source, error) {
 		s.files = nil
 	}
 	var err error
-	s.tokenizer, err = text.Open(fsys, text.OpenOptions{OpenAI: openAI})
+	s.tokenizer, err = text.Open(fsys, rules)
 	return s, err
 }
 
@@ -70,7 +71,11 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	config := map[string]any{"tokenizer_class": "CLIPTokenizer", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	class := "CLIPTokenizer"
+	if m.Config.Text.Bidirectional {
+		class = "PreTrainedTokenizerFast"
+	}
+	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
 	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token

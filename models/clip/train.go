@@ -147,19 +147,19 @@ func (r *trainer) check(o *TrainOptions) error {
 	case m.Tokenizer == nil:
 		return errors.New("the model has no tokenizer: set Model.Tokenizer")
 	case r.loss != SoftmaxLoss && r.loss != SigmoidLoss:
-		return fmt.Errorf("Loss: expected %q or %q, found %q", SoftmaxLoss, SigmoidLoss, r.loss)
+		return fmt.Errorf("option Loss: expected %q or %q, found %q", SoftmaxLoss, SigmoidLoss, r.loss)
 	case r.loss == SigmoidLoss && m.LogitBias == nil:
-		return fmt.Errorf("Loss: %q needs a model with a LogitBias, such as SigLIP", r.loss)
+		return fmt.Errorf("option Loss: %q needs a model with a LogitBias, such as SigLIP", r.loss)
 	case o.Batches < 0:
-		return fmt.Errorf("Batches: expected 0 or more, found %d", o.Batches)
+		return fmt.Errorf("option Batches: expected 0 or more, found %d", o.Batches)
 	case r.source.Batches() < r.batches:
-		return fmt.Errorf("Batches: expected at most %d, those of an epoch, found %d", r.source.Batches(), r.batches)
+		return fmt.Errorf("option Batches: expected at most %d, those of an epoch, found %d", r.source.Batches(), r.batches)
 	case !(o.PatchDropout >= 0 && o.PatchDropout < 1):
-		return fmt.Errorf("PatchDropout: expected 0 to below 1, found %v", o.PatchDropout)
+		return fmt.Errorf("option PatchDropout: expected 0 to below 1, found %v", o.PatchDropout)
 	case o.PatchDropout > 0 && encoderOf(m.Vision) == nil:
-		return errors.New("PatchDropout: expected an image tower that is a Vision Transformer for images of one size")
+		return errors.New("option PatchDropout: expected an image tower that is a Vision Transformer for images of one size")
 	case o.MaxScale != nil && !(*o.MaxScale >= 1):
-		return fmt.Errorf("MaxScale: expected 1 or more, found %v", *o.MaxScale)
+		return fmt.Errorf("option MaxScale: expected 1 or more, found %v", *o.MaxScale)
 	}
 	return nil
 }

@@ -130,6 +130,35 @@ func TestTrainingCaching(t *testing.T) {
 	}
 }
 
+// TestTrainingMemory counts what eight times the pairs add to the memory of the tape: embeddings and logits.
+func TestTrainingMemory(t *testing.T) {
+	const size = 8
+	held := func(batches int) int {
+		m := trainable(t, func(c *Config) { c.Vision.SetSize(64, 64) })
+		m.Preprocess = New(m.Config, nil).Preprocess
+		bytes := 0
+		_, err := fit(context.Background(), m, pairs(m, newAlbum(size*batches), size), TrainOptions{Batches: batches}, func(c *train.Config) {
+			loss := c.Loss
+			c.Loss = func(ctx context.Context, tape *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
+				bytes = tape.MemoryBytes() // of the steps before
+				return loss(ctx, tape, b)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return bytes
+	}
+	few, many := held(2), held(16)
+	// As in package contrast: a buffer holds at least 256 values, and is up to an eighth larger than asked for.
+	const n, width = 16 * size, 10
+	allowed := 4 * (2*2*n/size*256 + (2*8*n*width+2*n*n)*9/8)
+	if many-few > allowed {
+		t.Errorf("%d pairs hold %d bytes more than %d, expected at most %d", n, many-few, 2*size, allowed)
+	}
+	t.Logf("%d pairs: %d bytes, %d pairs: %d bytes", 2*size, few, n, many)
+}
+
 // TestTrainingResumes stops a run with caching, patch dropout and layer decay anywhere, and continues it to the same bits.
 func TestTrainingResumes(t *testing.T) {
 	o := TrainOptions{Batches: 3, PatchDropout: 0.5, LayerDecay: 0.7}

@@ -2,6 +2,7 @@
 
     python clip_siglip.py
     python clip_siglip.py FOLDER SEED        random models of other sizes with images and tokenizers: FOLDER/siglip-0 and so on
+    python clip_siglip.py open FOLDER        a model in the form of open_clip, whose image tower is timm's
     python clip_siglip.py check FOLDER...    loads folders that Model.Save wrote and compares with expected.safetensors in them
 
 For each model, save_pretrained writes the folder. golden.safetensors in it holds pixels, ids, embeddings, logits, the
@@ -150,10 +151,55 @@ def check(folder):
         assert error < (2e-3 if name == "logits" else 1e-3), (folder, name, error)
 
 
+def openclip(folder):
+    """A model of open_clip with the tower vit_test_patch4_siglip_12, which the test adds to the tables of package clip."""
+    import json
+    import open_clip
+    import timm
+
+    def vit_test_patch4_siglip_12(pretrained=False, **options):
+        options = dict(img_size=12, patch_size=4, embed_dim=24, depth=2, num_heads=3, mlp_ratio=1.5, class_token=False, act_layer="gelu_tanh") | options
+        return timm.models.vision_transformer.VisionTransformer(**{k: v for k, v in options.items() if not k.startswith(("pretrained", "cache"))})
+
+    timm.models.register_model(vit_test_patch4_siglip_12)
+    torch.manual_seed(71)
+    rng = np.random.default_rng(71)
+    os.makedirs(folder)
+    tok = tokenizer2(12)
+    tok.save_pretrained(folder)
+    model_cfg = dict(
+        embed_dim=24, init_logit_bias=-10, custom_text=True,
+        vision_cfg=dict(image_size=12, timm_model_name="vit_test_patch4_siglip_12", timm_model_pretrained=False, timm_pool="map", timm_proj="none"),
+        text_cfg=dict(context_length=12, vocab_size=len(tok), hf_tokenizer_name="x", tokenizer_kwargs={"clean": "canonicalize"}, width=16, heads=2, layers=2,
+                      mlp_ratio=2.2, no_causal_mask=True, proj_bias=True, pool_type="last", norm_kwargs={"eps": 1e-6}, act_kwargs={"approximate": "tanh"}))
+    preprocess_cfg = dict(mean=[0.5] * 3, std=[0.5] * 3, interpolation="bicubic", resize_mode="squash")
+    with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
+        json.dump(dict(model_cfg=model_cfg, preprocess_cfg=preprocess_cfg), f)
+    kwargs = {k: v for k, v in model_cfg.items() if k != "custom_text"}
+    model = open_clip.model.CustomTextCLIP(**kwargs).eval()
+    randomize(model)
+    save_file({k: v.numpy() for k, v in model.state_dict().items()}, os.path.join(folder, "open_clip_model.safetensors"), metadata={"format": "pt"})
+    model, _, preprocess = open_clip.create_model_and_transforms("local-dir:" + folder)
+    model.eval()
+    names = images(folder, rng)
+    pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
+    ids = open_clip.get_tokenizer("local-dir:" + folder)(TEXTS + ["CAT_" * 20])
+    x, y = model.encode_image(pixels, normalize=True), model.encode_text(ids, normalize=True)
+    loss = open_clip.loss.SigLipLoss()(x, y, model.logit_scale.exp(), model.logit_bias)
+    loss.backward()
+    tensors = {"grad/" + n: array(p.grad) for n, p in model.named_parameters()}
+    tensors |= {"pixel_values": array(pixels), "ids": ids.numpy(), "image_embeds": array(x), "text_embeds": array(y), "loss": array(loss),
+                "logits": array(model.get_logits(pixels, ids)[0])}
+    save_file(tensors, os.path.join(folder, "golden.safetensors"),
+              metadata={"script": "clip_siglip.py", "versions": f"torch {torch.__version__}, open_clip {open_clip.__version__}", "seed": "71"})
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         siglip(61)
         naflex(62)
+    elif sys.argv[1] == "open":
+        openclip(sys.argv[2])
     elif sys.argv[1] == "check":
         for f in sys.argv[2:]:
             check(f)

@@ -27,6 +27,7 @@ torch.use_deterministic_algorithms(True)
 
 small = dict(vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24,
              max_position_embeddings=20, attn_implementation="eager")
+modern = small | dict(pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2)
 types = {
     "bert": ("Bert", small | dict(type_vocab_size=3, hidden_act="gelu_new")),
     "roberta": ("Roberta", small | dict(type_vocab_size=1, layer_norm_eps=1e-5)),
@@ -43,6 +44,10 @@ types = {
     "deberta-v2-c2p": ("DebertaV2", small | dict(type_vocab_size=0, relative_attention=True, position_buckets=6, max_relative_positions=8,
                                                  pos_att_type=["c2p"])),
     "deberta-v2-plain": ("DebertaV2", small | dict(type_vocab_size=0, pos_att_type=["p2c"])),
+    "modernbert": ("ModernBert", modern | dict(num_hidden_layers=3, local_attention=4)),
+    "modernbert-biased": ("ModernBert", modern | dict(num_hidden_layers=2, local_attention=7, layer_types=["sliding_attention", "full_attention"],
+                                                      attention_bias=True, mlp_bias=True, norm_bias=True, classifier_bias=True, decoder_bias=False,
+                                                      classifier_pooling="mean", classifier_activation="relu", hidden_activation="silu")),
     "mpnet": ("MPNet", small | dict(relative_attention_num_buckets=33, layer_norm_eps=1e-5)),
 }
 tasks = ["Model", "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForSequenceClassification",

@@ -159,10 +159,9 @@ func TestEncodeMemory(t *testing.T) {
 	for _, n := range []int{64, 256} {
 		cached, whole := bytes(n, m.loss), bytes(n, m.recorded)
 		// Two encoders have embeddings in ranges, joined, normalized and scaled, and as many gradients. The logits have a
-		// transposed copy, and both have gradients. Buffers are up to an eighth larger than asked for, those of a range at
-		// least 256 values.
+		// gradient. Buffers are up to an eighth larger than asked for, those of a range at least 256 values.
 		ranges := 2 * 2 * n / size * max(256, size*width)
-		allowed := 4 * (ranges + (2*8*n*width+6*n*n)*9/8)
+		allowed := 4 * (ranges + (2*8*n*width+2*n*n)*9/8)
 		if cached-one > allowed {
 			t.Errorf("%d samples hold %d bytes more than %d, expected at most %d", n, cached-one, size, allowed)
 		}

@@ -8,12 +8,8 @@ import "github.com/fovea-ml/fovea/autograd"
 //
 // It panics with an autograd.ShapeError unless x and y have one shape with at least one row.
 func Softmax(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
-	n := pairs("softmax contrast", x, y)
-	logits := similarities(x, y, logScale)
-	return autograd.Scale(autograd.Add(
-		autograd.CrossEntropy(logits, diagonal(n), autograd.CrossEntropyOptions{}),
-		autograd.CrossEntropy(autograd.Transpose(logits, 0, 1), diagonal(n), autograd.CrossEntropyOptions{}),
-	), 0.5)
+	pairs("softmax contrast", x, y)
+	return autograd.Custom(symmetric, similarities(x, y, logScale))
 }
 
 // Sigmoid returns the loss of SigLIP for n pairs: x and y are embeddings, [n, width], whose rows i belong together (arXiv

@@ -3,6 +3,7 @@ package contrast
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/autograd/gradcheck"
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // build computes the loss of a golden case from its inputs.
@@ -97,6 +99,57 @@ func TestLossShapes(t *testing.T) {
 		err := tape.Try(func() error { f(); return nil })
 		if bad := (*autograd.ShapeError)(nil); !errors.As(err, &bad) {
 			t.Errorf("%s: expected a ShapeError, found %v", name, err)
+		}
+	}
+}
+
+// TestSymmetric compares the loss of logits with two cross-entropies, over several blocks of rows and columns, and its bits
+// on two threads.
+func TestSymmetric(t *testing.T) {
+	for _, n := range []int{1, 2, 63, 65, 256, 300, 520} {
+		rng := rand.New(rand.NewPCG(3, uint64(n)))
+		p := autograd.NewParameter(n, n)
+		p.Update(func(v []float32) {
+			for i := range v {
+				v[i] = float32(30 * rng.NormFloat64())
+				if i%(n+1) == 0 {
+					v[i] += 60
+				}
+			}
+		})
+		run := func(w *simd.Workers, loss func(x *autograd.Tensor) *autograd.Tensor) (float32, []float32) {
+			tape, grads := autograd.NewTape(autograd.Options{Gradients: true, Debug: true, Workers: w}), autograd.NewGradients()
+			l := loss(tape.Use(p))
+			l.Backward(grads)
+			if tape.Lent() != 0 {
+				t.Error("scratch buffers leaked")
+			}
+			return l.Float(), grads.Of(p)
+		}
+		fused := func(x *autograd.Tensor) *autograd.Tensor { return autograd.Custom(symmetric, x) }
+		want, wantGrad := run(nil, func(x *autograd.Tensor) *autograd.Tensor {
+			return autograd.Scale(autograd.Add(
+				autograd.CrossEntropy(x, diagonal(n), autograd.CrossEntropyOptions{}),
+				autograd.CrossEntropy(autograd.Transpose(x, 0, 1), diagonal(n), autograd.CrossEntropyOptions{}),
+			), 0.5)
+		})
+		got, grad := run(nil, fused)
+		if math.Abs(float64(got-want)) > 1e-5*float64(want) {
+			t.Errorf("%d pairs: loss %v, expected %v", n, got, want)
+		}
+		if d := distance([][]float32{grad}, [][]float32{wantGrad}); n > 1 && !(d < 1e-5) {
+			t.Errorf("%d pairs: gradients differ by %.3g", n, d)
+		}
+		again, gradAgain := run(simd.NewWorkers(2), fused)
+		if again != got || !slices.Equal(gradAgain, grad) {
+			t.Errorf("%d pairs: other bits on two threads", n)
+		}
+		for _, at := range []int{0, n*n - 1} {
+			p.Update(func(v []float32) { v[at] = float32(math.NaN()) })
+			if l, _ := run(nil, fused); l == l {
+				t.Errorf("%d pairs: the loss of NaN is %v", n, l)
+			}
+			p.Update(func(v []float32) { v[at] = 1 })
 		}
 	}
 }

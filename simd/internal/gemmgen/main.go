@@ -69,4 +69,6 @@ const (
 	tileRelu
 	tileOut
 	tileLDOut
+	tileResidual
+	tileLDRes
 )

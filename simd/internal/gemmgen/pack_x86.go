@@ -12,7 +12,8 @@ func packAVX2() *asm.Text {
 	a := asm.New(generator)
 	avx2.packStrip(a, "Y")
 	packNarrow256(a)
-	packTrans256(a)
+	packTrans256(a, false)
+	packTrans256(a, true)
 	avx2.gather(a, "Y")
 	copyRows256(a, 1)
 	copyRows256(a, 2)
@@ -26,7 +27,8 @@ func packAVX512() *asm.Text {
 	a := asm.New(generator)
 	packRows512(a)
 	avx512.packStrip(a, "Z")
-	packTrans512(a)
+	packTrans512(a, false)
+	packTrans512(a, true)
 	avx512.gather(a, "Z")
 	return a
 }
@@ -89,11 +91,22 @@ func packNarrow256(a *asm.Text) {
 	a.Op("RET")
 }
 
-// packTrans256 transposes 8 full rows into 8 lanes.
-func packTrans256(a *asm.Text) {
-	a.Func("packTrans256", "(dst, src *float32, stride, blocks, width int)", 0, 40,
+// endDoc is the comment of a transposition with the end of a convolution.
+const endDoc = "Then bias[i] is added to output row i, and what is below floor becomes that. A floor of -Inf changes nothing."
+
+// packTrans256 transposes 8 full rows into 8 lanes. With end, a bias and ReLU follow.
+func packTrans256(a *asm.Text, end bool) {
+	doc := []string{
 		"Transposes blocks of 8×8: lane j of output row i is element i of source row j, for i < 8·blocks and",
-		"j < 8. Source rows are stride bytes apart, output rows width bytes, of which 32 are written.")
+		"j < 8. Source rows are stride bytes apart, output rows width bytes, of which 32 are written.",
+	}
+	if end {
+		a.Func("endTrans256", "(dst, src *float32, stride, blocks, width int, bias *float32, floor float32)", 0, 52, append(doc, endDoc)...)
+		a.Op("MOVQ bias+40(FP), CX")
+		a.Op("VBROADCASTSS floor+48(FP), Y15")
+	} else {
+		a.Func("packTrans256", "(dst, src *float32, stride, blocks, width int)", 0, 40, doc...)
+	}
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ src+8(FP), SI")
 	a.Op("MOVQ stride+16(FP), R8")
@@ -125,11 +138,19 @@ func packTrans256(a *asm.Text) {
 		a.Op("VUNPCKLPD Y7, Y5, Y10")
 		a.Op("VUNPCKHPD Y7, Y5, Y11")
 		for i, to := range [...]string{"(DI)", "(DI)(R10*1)", "(DI)(R10*2)", "(DI)(R11*1)"} {
+			if end {
+				a.Op("VBROADCASTSS %d(CX), Y14", 4*(4*half+i))
+				a.Op("VADDPS Y14, Y%d, Y%[1]d", 8+i)
+				a.Op("VMAXPS Y%d, Y15, Y%[1]d", 8+i)
+			}
 			a.Op("VMOVUPS Y%d, %s", 8+i, to)
 		}
 		a.Op("LEAQ (DI)(R10*4), DI")
 	}
 	a.Op("ADDQ $32, SI")
+	if end {
+		a.Op("ADDQ $32, CX")
+	}
 	a.Op("DECQ DX")
 	a.Op("JNE block")
 	a.Op("VZEROUPPER")
@@ -174,12 +195,26 @@ func packRows512(a *asm.Text) {
 	a.Op("RET")
 }
 
-// packTrans512 transposes 16 rows into 16 lanes.
-func packTrans512(a *asm.Text) {
-	a.Func("packTrans512", "(dst, src *float32, stride, kc, rows, width, lanes int)", 0, 56,
+// packTrans512 transposes 16 rows into 16 lanes. With end, a bias and ReLU follow.
+func packTrans512(a *asm.Text, end bool) {
+	doc := []string{
 		"Transposes: lane j of output row i is element i of source row j, for i < kc and j < rows ≤ 16; other",
 		"lanes are zero. Source rows are stride bytes apart, output rows width bytes, of which lanes elements are",
-		"written. Sixteen by sixteen elements go through four rounds of shuffles in registers.")
+		"written. Sixteen by sixteen elements go through four rounds of shuffles in registers.",
+	}
+	if end {
+		a.Func("endTrans512", "(dst, src *float32, stride, kc, rows, width, lanes int, bias *float32, floor float32)", 0, 68, append(doc, endDoc)...)
+		a.Op("MOVQ bias+56(FP), R11")
+		a.Op("VBROADCASTSS floor+64(FP), Z31")
+	} else {
+		a.Func("packTrans512", "(dst, src *float32, stride, kc, rows, width, lanes int)", 0, 56, doc...)
+	}
+	finish := func(i int) {
+		if end {
+			a.Op("VADDPS.BCST %d(R11), Z%d, Z%[2]d", 4*i, i)
+			a.Op("VMAXPS Z%d, Z31, Z%[1]d", i)
+		}
+	}
 	a.Op("MOVQ dst+0(FP), DI")
 	a.Op("MOVQ src+8(FP), SI")
 	a.Op("MOVQ stride+16(FP), R8")
@@ -249,9 +284,13 @@ func packTrans512(a *asm.Text) {
 	a.Op("CMPQ DX, $16")
 	a.Op("JLT tail")
 	for i := range 16 {
+		finish(i)
 		a.Op("VMOVUPS Z%d, K2, (DI)", i)
 		a.Op("PREFETCHT0 128(DI)")
 		a.Op("ADDQ R9, DI")
+	}
+	if end {
+		a.Op("ADDQ $64, R11")
 	}
 	a.Op("ADDQ $64, SI")
 	a.Op("SUBQ $16, DX")
@@ -260,6 +299,7 @@ func packTrans512(a *asm.Text) {
 	a.Op("RET")
 	a.Label("tail")
 	for i := range 15 {
+		finish(i)
 		a.Op("VMOVUPS Z%d, K2, (DI)", i)
 		a.Op("ADDQ R9, DI")
 		a.Op("DECQ DX")

@@ -8,8 +8,8 @@ import (
 
 // The window kernels multiply rows of weights by pixels that no one packed: the tiles side by side in a row of
 // positions. Row k of B begins taps[k] elements after the tile's first pixel. Loads are unaligned and end up to a
-// register past the last column. The bias and ReLU of a convolution follow in registers. Registers differ from those
-// of the other tiles:
+// register past the last column. The bias, residual and ReLU of a convolution follow in registers. Registers differ from
+// those of the other tiles:
 //
 //	R13  the offsets of the taps       R11  B, a tile
 //	R8, R15, SI  offsets
@@ -35,6 +35,28 @@ func (s *tileSet) openWindow(a *asm.Text, h, vectors int) {
 			a.Op("PREFETCHT0 %d(CX)", 4*s.lanes*v)
 		}
 	})
+	eachResidualRow(a, h, "sums", func(int) {
+		for v := 0; v < vectors; v += lineBytes / 4 / s.lanes {
+			a.Op("PREFETCHT0 %d(CX)", 4*s.lanes*v)
+		}
+	})
+}
+
+// eachResidualRow goes down the h rows of the residual of a tile, which begin at CX, if there is one; else to label, which
+// follows.
+func eachResidualRow(a *asm.Text, h int, label string, row func(i int)) {
+	a.Op("MOVQ %d(DI), CX", tileResidual)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ %s", label)
+	a.Op("ADDQ DX, CX")
+	a.Op("SUBQ %d(DI), CX", tileC)
+	for i := range h {
+		row(i)
+		if i < h-1 {
+			a.Op("ADDQ %d(DI), CX", tileLDRes)
+		}
+	}
+	a.Label(label)
 }
 
 // lineBytes is the size of a cache line.
@@ -128,9 +150,14 @@ func window512(a *asm.Text, h, vectors int) {
 	}, "finish")
 	a.Op("MOVQ %d(DI), CX", tileBias)
 	a.Op("TESTQ CX, CX")
-	a.Op("JEQ relu")
+	a.Op("JEQ residual")
 	each(func(i, _, z int) { a.Op("VADDPS.BCST %d(CX), Z%d, Z%[2]d", 4*i, z) })
-	a.Label("relu")
+	a.Label("residual")
+	eachResidualRow(a, h, "relu", func(i int) {
+		for v := range vectors {
+			a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, z(i, v), 1+v)
+		}
+	})
 	a.Op("CMPQ %d(DI), $0", tileRelu)
 	a.Op("JEQ write")
 	a.Op("VPXORD Z31, Z31, Z31")
@@ -194,14 +221,20 @@ func window256(a *asm.Text, h, vectors int) {
 	}, "finish")
 	a.Op("MOVQ %d(DI), CX", tileBias)
 	a.Op("TESTQ CX, CX")
-	a.Op("JEQ relu")
+	a.Op("JEQ residual")
 	for i := range h {
 		a.Op("VBROADCASTSS %d(CX), Y14", 4*i)
 		for v := range vectors {
 			a.Op("VADDPS Y14, Y%d, Y%[1]d", y(i, v))
 		}
 	}
-	a.Label("relu")
+	a.Label("residual")
+	eachResidualRow(a, h, "relu", func(i int) {
+		for v := range vectors {
+			a.Op("VMASKMOVPS %d(CX), Y%d, Y14", 32*v, 12+v)
+			a.Op("VADDPS Y14, Y%d, Y%[1]d", y(i, v))
+		}
+	})
 	a.Op("CMPQ %d(DI), $0", tileRelu)
 	a.Op("JEQ write")
 	a.Op("VXORPS Y15, Y15, Y15")

@@ -1,15 +1,13 @@
 package regex
 
 import (
-	"bytes"
-	"compress/zlib"
 	_ "embed"
-	"encoding/binary"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/fovea-ml/fovea/text/internal/varint"
 )
 
 // compressed is written by testdata/gen/text_regex.py, which describes its format. It holds the tables of the Oniguruma that
@@ -29,19 +27,8 @@ type tables struct {
 
 // unicodeTables reads the tables when the first pattern needs them.
 var unicodeTables = sync.OnceValue(func() *tables {
-	z, err := zlib.NewReader(bytes.NewReader(compressed))
-	if err != nil {
-		panic(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		panic(err)
-	}
-	next := func() int {
-		v, n := binary.Uvarint(data)
-		data = data[n:]
-		return int(v)
-	}
+	table := varint.Open(compressed)
+	next := table.Next
 	all := make([]ranges, next())
 	for i := range all {
 		all[i] = make(ranges, next())
@@ -54,9 +41,7 @@ var unicodeTables = sync.OnceValue(func() *tables {
 	}
 	t := &tables{properties: map[string]ranges{}, same: map[rune][]rune{}, expansions: map[rune][]rune{}, folded: map[string][]rune{}}
 	for range next() {
-		n := next()
-		name := string(data[:n])
-		data = data[n:]
+		name := table.Text()
 		t.properties[name] = all[next()]
 	}
 	runes := func() []rune {

@@ -1,14 +1,11 @@
 package split
 
 import (
-	"bytes"
-	"compress/zlib"
 	_ "embed"
-	"encoding/binary"
-	"io"
 	"sync"
 
 	"github.com/fovea-ml/fovea/text/internal/chars"
+	"github.com/fovea-ml/fovea/text/internal/varint"
 )
 
 // compressed is written by testdata/gen/text_split_tables.py, which describes its format.
@@ -36,19 +33,7 @@ func (c *characters) script(r rune) uint8 { return uint8(c.of(r) >> 2) }
 
 // tables reads the file when the first splitter needs it.
 var tables = sync.OnceValue(func() *characters {
-	z, err := zlib.NewReader(bytes.NewReader(compressed))
-	if err != nil {
-		panic(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		panic(err)
-	}
-	next := func() int {
-		v, n := binary.Uvarint(data)
-		data = data[n:]
-		return int(v)
-	}
+	next := varint.Open(compressed).Next
 	all := make([]uint16, 0x110000)
 	end := 0
 	for range next() {
