@@ -146,9 +146,10 @@ func (c Config) marshalSigLIP() ([]byte, error) {
 	}
 	type text struct {
 		siglipTower
-		VocabSize             int `json:"vocab_size"`
-		MaxPositionEmbeddings int `json:"max_position_embeddings"`
-		ProjectionSize        int `json:"projection_size"`
+		VocabSize             int  `json:"vocab_size"`
+		MaxPositionEmbeddings int  `json:"max_position_embeddings"`
+		ProjectionSize        int  `json:"projection_size"`
+		PadTokenID            *int `json:"pad_token_id,omitempty"`
 	}
 	return json.Marshal(struct {
 		ModelType         string                `json:"model_type"`
@@ -165,7 +166,7 @@ func (c Config) marshalSigLIP() ([]byte, error) {
 		text{siglipTower{
 			c.ModelType + "_text_model", t.HiddenSize, t.IntermediateSize, t.NumHiddenLayers, t.NumAttentionHeads, t.HiddenAct,
 			config.Float[float32]{Value: t.LayerNormEps}, config.Float[float32]{Value: t.AttentionDropout},
-		}, t.VocabSize, t.MaxPositionEmbeddings, c.ProjectionDim},
+		}, t.VocabSize, t.MaxPositionEmbeddings, c.ProjectionDim, t.PadTokenID},
 	})
 }
 
