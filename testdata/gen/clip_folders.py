@@ -66,7 +66,7 @@ def hf(folder, i, seed):
         model = model.half().float()
     size = c.vision_config.image_size
     processor = CLIPImageProcessor(size={"shortest_edge": size}, crop_size=size)
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = processor([Image.open(os.path.join(folder, n)) for n in names], return_tensors="pt")["pixel_values"]
     texts = TEXTS + ["CAT " * r.randint(1, 40), "", "dog <|endoftext|> cat"]
     inputs = tok(texts, padding=True, truncation=True, return_tensors="pt")
@@ -126,7 +126,7 @@ def build(cfg):
 
 
 def features(folder, model, preprocess, rng, tensors):
-    names = images(folder, rng)
+    names = images(folder, rng, more=True)
     pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
     ids = torch.zeros(6, 24, dtype=torch.long)
     end = len(tokenizer()) - 1

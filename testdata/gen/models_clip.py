@@ -58,10 +58,11 @@ def heat(model, pixels, texts):
     return array(torch.stack(maps))
 
 
-def images(folder, rng):
-    """Writes images of several shapes and kinds, and returns their names."""
-    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L"),
-             "alpha.png": (61, 45, "RGBA"), "photo.jpg": (70, 55, "RGB")}
+def images(folder, rng, more=False):
+    """Writes images of several shapes and kinds, and returns their names. More are one with alpha and a JPEG."""
+    sizes = {"wide.png": (75, 40, "RGB"), "tall.png": (31, 66, "RGB"), "tiny.png": (5, 3, "RGB"), "gray.png": (50, 50, "L")}
+    if more:
+        sizes |= {"alpha.png": (61, 45, "RGBA"), "photo.jpg": (70, 55, "RGB")}
     for name, (w, h, mode) in sizes.items():
         shape = (h, w) if mode == "L" else (h, w, len(mode))
         img = Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8))
