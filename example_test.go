@@ -7,6 +7,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/probe"
+	"github.com/fovea-ml/fovea/serve"
 	"github.com/fovea-ml/fovea/text"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
@@ -63,6 +65,18 @@ func label(ctx context.Context, folder string, photograph image.Image) ([]clip.P
 // A model of sentences finds the lines that are nearest to a question. This one has random weights.
 func Example_search() {
 	lines := []string{"The parcel arrives on Monday.", "Our office opens at nine.", "The train leaves at noon."}
+	dir := smallBERT(lines)
+	defer os.RemoveAll(dir)
+	hits, err := search(context.Background(), dir, lines, "the office opens")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(lines[hits[0].ID])
+	// Output: Our office opens at nine.
+}
+
+// smallBERT returns a new folder with a small BERT of random weights, whose tokenizer knows the words of the lines.
+func smallBERT(lines []string) (dir string) {
 	tokenizer, err := text.Train(context.Background(), func(yield func(string, error) bool) {
 		for _, line := range lines {
 			if !yield(line, nil) {
@@ -77,20 +91,13 @@ func Example_search() {
 	config.VocabSize, config.NumHiddenLayers = tokenizer.Size(), 1
 	model := bert.New(config, bert.Features, 0, rand.New(rand.NewPCG(1, 2)))
 	model.Tokenizer = tokenizer
-	dir, err := os.MkdirTemp("", "bert")
-	if err != nil {
+	if dir, err = os.MkdirTemp("", "bert"); err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
 	if err := model.Save(dir, bert.SaveOptions{}); err != nil {
 		log.Fatal(err)
 	}
-	hits, err := search(context.Background(), dir, lines, "the office opens")
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(lines[hits[0].ID])
-	// Output: Our office opens at nine.
+	return dir
 }
 
 // search returns the three lines that are nearest to a question in meaning.
@@ -99,7 +106,7 @@ func search(ctx context.Context, folder string, lines []string, question string)
 	if err != nil {
 		return nil, err
 	}
-	vectors, err := model.Embed(ctx, append(lines, question)...)
+	vectors, err := model.Embed(ctx, slices.Concat(lines, []string{question})...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,12 +114,86 @@ func search(ctx context.Context, folder string, lines []string, question string)
 	if err != nil {
 		return nil, err
 	}
-	for i := range lines {
-		if err := known.Add([]int64{int64(i)}, vectors[i:i+1]); err != nil {
-			return nil, err
-		}
+	ids := make([]int64, len(lines))
+	for i := range ids {
+		ids[i] = int64(i)
+	}
+	if err := known.Add(ids, vectors[:len(lines)]); err != nil {
+		return nil, err
 	}
 	return known.Search(ctx, vectors[len(lines)], 3, index.SearchOptions{})
+}
+
+// A pretrained BERT learns to tell two classes of texts apart.
+func Example_teach() {
+	var examples []bert.Example
+	for range 40 {
+		examples = append(examples, bert.Example{Text: "a dull, long book", Class: 0}, bert.Example{Text: "a lovely, funny book", Class: 1})
+	}
+	dir := smallBERT([]string{"a dull, long book", "a lovely, funny book", "a dull, long book", "a lovely, funny book"})
+	defer os.RemoveAll(dir)
+	out := filepath.Join(dir, "taught")
+	if err := teach(context.Background(), dir, out, examples, bert.TrainOptions{Rate: new(1e-3)}); err != nil {
+		log.Fatal(err)
+	}
+	model, err := bert.Open(out, bert.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := model.Classify(context.Background(), "a lovely book", "a dull book")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, p := range predictions {
+		fmt.Println(p.Top[0].Label)
+	}
+	// Output:
+	// good
+	// bad
+}
+
+// teach trains a classifier of texts from a pretrained model, and saves it.
+func teach(ctx context.Context, folder, out string, examples []bert.Example, o bert.TrainOptions) error {
+	model, err := bert.Open(folder, bert.LoadOptions{})
+	if err != nil {
+		return err
+	}
+	model.NewHead(bert.SequenceClassification, []string{"bad", "good"}, rand.New(rand.NewPCG(1, 2)))
+	run, err := model.Training(examples, o)
+	if err != nil {
+		return err
+	}
+	if _, err := train.Run(ctx, run); err != nil {
+		return err
+	}
+	return model.Save(out, bert.SaveOptions{})
+}
+
+// A Batcher answers many goroutines by batches.
+func Example_batcher() {
+	model, err := clip.Open("models/clip/testdata/tiny", clip.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	labels, err := model.Classifier(context.Background(), []string{"cat", "dog", "bird"}, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	b := batcher(labels)
+	defer b.Close()
+	answer, err := b.Do(context.Background(), image.NewGray(image.Rect(0, 0, 40, 30)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(answer.Top), "labels")
+	// Output: 3 labels
+}
+
+// batcher gathers concurrent requests for the labels of images into batches.
+func batcher(labels *clip.Classifier) *serve.Batcher[image.Image, clip.Prediction] {
+	return serve.New(func(ctx context.Context, images []image.Image) ([]clip.Prediction, error) {
+		return labels.Classify(ctx, images...)
+	}, serve.Options{})
 }
 
 // A model folder from Hugging Face classifies images of any size.

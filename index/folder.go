@@ -1,6 +1,7 @@
 package index
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -210,12 +211,7 @@ func (f *folder) readDeleted(name string, rows int) ([]int, error) {
 // repeated finds an id that two segments have. Segments whose ids lie apart are not searched.
 func repeated(segments []*segment) (id int64, twice bool) {
 	apart := slices.Clone(segments)
-	slices.SortFunc(apart, func(a, b *segment) int {
-		if a.ids[0] < b.ids[0] {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(apart, func(a, b *segment) int { return cmp.Compare(a.ids[0], b.ids[0]) })
 	overlap := false
 	for i, g := range apart {
 		overlap = overlap || i > 0 && g.ids[0] <= apart[i-1].ids[len(apart[i-1].ids)-1]

@@ -182,6 +182,30 @@ func cut(t *testing.T, path string) {
 	}
 }
 
+// A manifest without a list of segments is refused: to open it as an empty index would remove the files of the rows.
+func TestMissingSegments(t *testing.T) {
+	dir := filled(t, Options{Dim: 3})
+	path := filepath.Join(dir, manifestName)
+	files, err := filepath.Glob(filepath.Join(dir, rowsPrefix+"*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, list := range []string{"", `, "segments": null`} {
+		data := fmt.Sprintf(`{"version": %d, "dim": 3, "type": "float32", "metric": "cosine", "next": 9%s}`, manifestVersion, list)
+		if err := os.WriteFile(path, []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Open(dir, OpenOptions{}); err == nil || !strings.Contains(err.Error(), "field segments") {
+			t.Errorf("%q: error %v", list, err)
+		}
+		for _, f := range files {
+			if _, err := os.Stat(f); err != nil {
+				t.Errorf("%q: %v", list, err)
+			}
+		}
+	}
+}
+
 // An index whose numbers of files are used up refuses to change, and can be opened again.
 func TestManyFiles(t *testing.T) {
 	dir := filled(t, Options{Dim: 3})

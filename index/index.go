@@ -12,7 +12,7 @@ import (
 // Type is the type in which an index stores the components of vectors.
 type Type uint8
 
-// The types. The package comment has the size, speed and recall of each.
+// The types. The package comment has the size and recall of each.
 const (
 	Float32 Type = iota
 	Float16

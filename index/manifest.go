@@ -52,6 +52,9 @@ func readManifest(dir string) (m manifest, o Options, err error) {
 	if m.Version != manifestVersion {
 		return m, o, fmt.Errorf("expected version %d, found %d", manifestVersion, m.Version)
 	}
+	if m.Segments == nil {
+		return m, o, fmt.Errorf("field segments: expected a list, found none")
+	}
 	t, metric := slices.Index(typeNames[:], m.Type), slices.Index(metricNames[:], m.Metric)
 	if t < 0 {
 		return m, o, fmt.Errorf("field type: expected one of %q, found %q", typeNames, m.Type)

@@ -84,7 +84,8 @@ type batch[In, Out any] struct {
 
 // New returns a Batcher for a function that maps inputs to as many outputs, in the same order. It is called with 1 to
 // MaxBatch inputs, never twice at once, and may run again for an input whose batch failed. Its context ends when no
-// caller waits for the batch. New panics for a negative MaxBatch or MaxDelay.
+// caller waits for the batch. New panics for a negative MaxBatch or MaxDelay, and for a Queue
+// below [Unlimited].
 func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), o Options) *Batcher[In, Out] {
 	if o.MaxBatch < 0 || o.MaxDelay < 0 || o.Queue < Unlimited {
 		panic(fmt.Sprintf("serve: negative options: %+v", o))

@@ -51,6 +51,9 @@ func (m *Model) Answer(ctx context.Context, question, passage string, o AnswerOp
 }
 
 func (m *Model) answer(ctx context.Context, question, passage string, o AnswerOptions) ([]Answer, error) {
+	if o.Top < 0 || o.MaxTokens < 0 || o.Stride < 0 {
+		return nil, fmt.Errorf("options Top, MaxTokens and Stride: expected 0 or more, found %d, %d and %d", o.Top, o.MaxTokens, o.Stride)
+	}
 	pair := []text.Input{{Text: question, Pair: &text.Input{Text: passage}}}
 	o.Top, o.MaxTokens = cmp.Or(o.Top, 1), cmp.Or(o.MaxTokens, 15)
 	windows, _, err := m.windows(ctx, pair, text.OnlySecond, m.stride(question, o.Stride))

@@ -10,7 +10,7 @@ import (
 // Encoder turns tokens into hidden states.
 type Encoder struct {
 	Embeddings *Embeddings
-	// Relative is what attention knows of the distances of tokens, nil in most variants: biases, [buckets, heads], in MPNet, and
+	// Relative is the table for distances between tokens, nil in most variants: biases, [buckets, heads], in MPNet, and
 	// embeddings, [distances, hidden], in DeBERTa.
 	Relative     *nn.Embedding
 	RelativeNorm *nn.LayerNorm // of Relative, or nil

@@ -50,6 +50,9 @@ func (m *Model) fillMask(ctx context.Context, o FillOptions, list []string) ([]F
 	if m.Masked == nil {
 		return nil, errors.New("the model has no head for masked words")
 	}
+	if o.Top < 0 {
+		return nil, fmt.Errorf("option Top: expected 0 or more, found %d", o.Top)
+	}
 	encodings, err := m.encode(ctx, texts(list), m.MaxTokens, m.Truncate)
 	if err != nil {
 		return nil, err

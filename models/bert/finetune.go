@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ type TrainOptions struct {
 	WeightDecay *float64
 	// LayerDecay multiplies the rate once for each layer between a parameter and the head; 0 means 1.
 	LayerDecay float64
-	// Freeze leaves the embeddings and so many layers as they are; -1 leaves the whole encoder.
+	// Freeze is the number of first layers to freeze, with the embeddings; 0 freezes nothing, -1 the whole encoder.
 	Freeze int
 	// MaxTokens cuts texts; 0 means that of the model.
 	MaxTokens int
@@ -42,7 +43,8 @@ type TrainOptions struct {
 }
 
 // Training returns the configuration of a run that trains the classifier of a model for sequences, and its encoder, on
-// examples: AdamW, a linear schedule with a warm-up, and gradients clipped at a norm of 1. It may be changed before train.Run gets it,
+// examples: AdamW, a linear schedule with a warm-up, and gradients clipped at a norm of 1. Unlike [Model.SentenceTraining], it
+// sets Epochs and Schedule too. It may be changed before train.Run gets it,
 // for example to add File, Validate or KeepBest. Give a loaded model a head with [Model.NewHead] first, and adapters with
 // lora.Attach. Freeze sets Parameter.Frozen.
 //
@@ -67,8 +69,17 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 	if m.Task != SequenceClassification {
 		return train.Config{}, fmt.Errorf("expected a model of the task %q, found %q: call NewHead", SequenceClassification, m.Task)
 	}
-	if len(examples) == 0 {
+	switch {
+	case m.Tokenizer == nil:
+		return train.Config{}, errors.New("expected a model with a tokenizer")
+	case len(examples) == 0:
 		return train.Config{}, errors.New("expected at least one example")
+	case o.Epochs < 0:
+		return train.Config{}, fmt.Errorf("option Epochs: expected 0 or more, found %d", o.Epochs)
+	case o.BatchSize < 0:
+		return train.Config{}, fmt.Errorf("option BatchSize: expected 0 or more, found %d", o.BatchSize)
+	case o.MaxTokens < 0:
+		return train.Config{}, fmt.Errorf("option MaxTokens: expected 0 or more, found %d", o.MaxTokens)
 	}
 	classes := m.Classifier.Out.Weight.Shape()[0]
 	single := m.Config.Problem.Of(classes) == models.SingleLabel
@@ -88,7 +99,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		most = min(most, o.MaxTokens)
 	}
 	loader := &data.Loader[labeled]{
-		Len: len(examples), BatchSize: orDefault(o.BatchSize, 16), Shuffle: true, Seed: o.Seed,
+		Len: len(examples), BatchSize: cmp.Or(o.BatchSize, 16), Shuffle: true, Seed: o.Seed,
 		Name: func(item int) string { return "example " + strconv.Itoa(item) },
 		Reset: func(b *labeled, n int) {
 			b.encodings, b.targets = slices.Grow(b.encodings[:0], n)[:n], slices.Grow(b.targets[:0], n)[:n]
@@ -121,12 +132,16 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		},
 	}
 	feed := train.NewFeed(loader)
-	epochs := orDefault(o.Epochs, 3)
+	epochs := cmp.Or(o.Epochs, 3)
 	rate, warmup, decay := 2e-5, 0.1, 0.01
-	for value, given := range map[*float64]*float64{&rate: o.Rate, &warmup: o.Warmup, &decay: o.WeightDecay} {
-		if given != nil {
-			*value = *given
-		}
+	if o.Rate != nil {
+		rate = *o.Rate
+	}
+	if o.Warmup != nil {
+		warmup = *o.Warmup
+	}
+	if o.WeightDecay != nil {
+		decay = *o.WeightDecay
 	}
 	groups := train.Groups(nn.Parameters(m), train.GroupOptions{
 		WeightDecay: decay, LayerDecay: o.LayerDecay, Layers: len(m.Encoder.Layers), Layer: m.Layer,
@@ -142,14 +157,10 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 			}
 			return m.Loss(t, batch.Value.in, batch.Value.want)
 		},
+		Identity: map[string]string{
+			"model": m.Config.ModelType, "problem": fmt.Sprint(m.Config.Problem.Of(classes)), "max tokens": strconv.Itoa(most),
+		},
 	}, nil
-}
-
-func orDefault(n, otherwise int) int {
-	if n == 0 {
-		return otherwise
-	}
-	return n
 }
 
 // freeze freezes the embeddings and some layers, or the whole encoder.
@@ -157,7 +168,7 @@ func (m *Model) freeze(layers int) error {
 	n := len(m.Encoder.Layers)
 	switch {
 	case layers < -1 || layers > n:
-		return fmt.Errorf("expected to freeze -1 to %d layers, found %d", n, layers)
+		return fmt.Errorf("option Freeze: expected -1 to %d, found %d", n, layers)
 	case layers == 0:
 		return nil
 	case layers == -1:

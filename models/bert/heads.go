@@ -9,7 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// Heads are the heads of a model. Nil are those that it lacks.
+// Heads are the heads of a model. A head that it lacks is nil.
 type Heads struct {
 	Pooler     *nn.Linear      // [hidden, hidden]: tanh of the first token
 	Masked     *MaskedHead     // words of masked tokens

@@ -63,11 +63,12 @@
 //	config.Epochs, config.Schedule = 30, train.Curve{Peak: 5e-4, Warmup: 1, Length: 30}.Cosine()
 //	result, err := train.Run(ctx, config)
 //
-// [New] draws initial weights. [Model.Training] prepares a run on pairs of images and captions, with the loss of CLIP or of
+// [New] draws initial weights. A new model has no tokenizer: set Model.Tokenizer to that of another model, or train one with
+// text.Train and text.CLIP; Config.Text.VocabSize and EOSTokenID must fit it. [Model.Training] prepares a run on pairs of images and captions, with the loss of CLIP or of
 // SigLIP. Several batches of the loader can share a loss, so that a batch larger than memory trains with exact gradients
 // (package train/contrast). Towers can be frozen, patches dropped, and learning rates fall with the depth. Adapters of
 // package nn/lora are attached before.
 //
-// For a loop of one's own, [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
+// For your own training loop, [Model.Forward] gives logits on a tape that records gradients, [Model.EmbedImages] and
 // [Model.EmbedTexts] the embeddings.
 package clip

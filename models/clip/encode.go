@@ -22,7 +22,7 @@ func (m *Model) EncodeImages(ctx context.Context, images ...image.Image) ([][]fl
 	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return normalize(m.project(features)) })
 }
 
-// images prepares images, runs the tower, and returns the row of each image in what finish makes of the features.
+// images prepares images, runs the tower, and returns each image's row of the result of finish.
 func (m *Model) images(ctx context.Context, images []image.Image, finish func(features *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
 	var out [][]float32
 	var err error

@@ -13,7 +13,7 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// HeatMap says how much each patch of an image speaks for a text.
+// HeatMap says how much each patch adds to the similarity of an image and a text.
 type HeatMap struct {
 	Rows, Columns int
 	// Values holds a number for each patch in row-major order, at least 0. It is the part of the similarity that the patch

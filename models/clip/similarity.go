@@ -56,7 +56,7 @@ func (m *Model) Probabilities(logits [][]float32) [][]float32 {
 	return out
 }
 
-// problem says how texts relate that an image is compared with.
+// problem says whether one text or several may describe an image.
 func (m *Model) problem() models.Problem {
 	if m.LogitBias != nil {
 		return models.MultiLabel

@@ -65,7 +65,7 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
 }
 
-// finish is the last block and the norm after it, for the tokens whose features are taken: the others ask nothing there.
+// finish is the last block and the norm after it, for the tokens whose features are taken: other tokens need no query there.
 func (x *TextTransformer) finish(h *autograd.Tensor, starts, ends []int) *autograd.Tensor {
 	last := x.Blocks[len(x.Blocks)-1]
 	a, width := last.Attention, h.Dim(1)

@@ -21,7 +21,7 @@ type TipAdapter struct {
 	Keys        *autograd.Parameter // [images, dim], the embeddings of the images; trained ones in Tip-Adapter-F
 	Labels      []int               // of the images
 	Alpha, Beta float32
-	// Accuracy is the share of the validation images that are predicted, NaN without such images.
+	// Accuracy is the share of validation images whose label is predicted correctly; NaN without such images.
 	Accuracy float32
 
 	classifier *Classifier
@@ -53,11 +53,12 @@ const (
 
 // TipAdapter returns the classifier with a cache of labeled images. The labels of the features are indices of Labels.
 //
-// Validation images choose Alpha and Beta on a grid; of equals the first is taken. Where they are a part of the features, all
-// are in the cache afterwards. With Epochs, the keys are first trained by AdamW and a cosine schedule on the cross-entropy of
+// Validation images choose Alpha and Beta on a grid; the first of equal results counts. Without o.Validation, the images held
+// out for this choice join the cache at the end. With Epochs, the keys are first trained by AdamW and a cosine schedule on the cross-entropy of
 // the images. The authors augment images in training; here embeddings are computed once.
 //
-// It returns an error for features of other classes or of another model, and ctx's.
+// It returns an error for features of another model or number of classes, and ctx's. The classes must be in the order of
+// Labels; their names may differ.
 func (c *Classifier) TipAdapter(ctx context.Context, f *Features, o TipAdapterOptions) (*TipAdapter, error) {
 	a, err := c.cached(ctx, f, o)
 	if err != nil {
@@ -70,9 +71,12 @@ func (c *Classifier) cached(ctx context.Context, f *Features, o TipAdapterOption
 	if o.Epochs < 0 || o.Rate < 0 {
 		return nil, errors.New("expected Epochs and a Rate that are not negative")
 	}
-	for _, x := range []*Features{f, o.Validation} {
-		if err := c.check(x); err != nil {
-			return nil, err
+	if err := c.check(f); err != nil {
+		return nil, err
+	}
+	if o.Validation != nil {
+		if err := c.check(o.Validation); err != nil {
+			return nil, fmt.Errorf("option Validation: %w", err)
 		}
 	}
 	known, held := f, o.Validation
@@ -100,12 +104,14 @@ func (c *Classifier) cached(ctx context.Context, f *Features, o TipAdapterOption
 // check returns an error for features that do not belong to the classifier.
 func (c *Classifier) check(f *Features) error {
 	switch {
-	case f == nil:
-		return nil
-	case len(f.Labels) == 0:
+	case f == nil || len(f.Labels) == 0:
 		return errors.New("expected features of images, found none")
 	case len(f.Embeddings[0]) != len(c.Weights[0]):
 		return fmt.Errorf("expected embeddings of %d values, found %d", len(c.Weights[0]), len(f.Embeddings[0]))
+	case f.model != nil && f.model != c.model:
+		return errors.New("expected features of the model of the classifier, found those of another")
+	case len(f.Classes) != len(c.Labels):
+		return fmt.Errorf("expected features of %d classes, as many as labels, found %d", len(c.Labels), len(f.Classes))
 	case slices.Max(f.Labels) >= len(c.Labels):
 		return fmt.Errorf("expected labels from 0 to %d, found %d", len(c.Labels)-1, slices.Max(f.Labels))
 	}

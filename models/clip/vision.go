@@ -6,7 +6,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// ImageTower encodes images. [VisionTransformer] is one.
+// ImageTower encodes images: a [VisionTransformer], [ResNet], [SigLIP] or [NaFlex].
 type ImageTower interface {
 	// Forward maps pixels, [n, channels, height, width], to one vector an image, [n, width], before the projection.
 	Forward(pixels *autograd.Tensor) *autograd.Tensor

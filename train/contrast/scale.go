@@ -46,7 +46,7 @@ func (c *clamped) Err() error {
 		return err
 	}
 	if m := float64(c.max); !(m > 0) || math.IsInf(m, 0) {
-		return fmt.Errorf("train: contrast: expected a bound of the scale above 0, found %v", c.max)
+		return fmt.Errorf("contrast: expected a bound of the scale above 0, found %v", c.max)
 	}
 	return nil
 }
