@@ -12,7 +12,7 @@
 // million of 384 components. [Index.SearchMany] reads them once for several queries.
 //
 // Scores are cosines, or inner products ([Metric]). Results have the same bits on any number of cores, in any order of
-// additions, alone or among several queries, and at every instruction set.
+// additions, alone or among several queries, and on every instruction set.
 //
 // # Ids
 //

@@ -34,8 +34,8 @@
 //
 // # Limiting a model to some cores
 //
-// Workers of a model limit the cores of one call. Each goroutine that calls the model is a core of its own, so 64
-// plain calls at once use all cores whatever the limit. Behind a Batcher one call runs at a time, and the limit holds:
+// Workers of a model limit the cores of one call. But each call also runs on its caller's goroutine. So 64 plain calls
+// at once use all cores, whatever the limit. Behind a Batcher one call runs at a time, and the limit holds:
 //
 //	model.Workers = simd.NewWorkers(2) // this model takes two cores at most
 //
