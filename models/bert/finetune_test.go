@@ -278,7 +278,10 @@ func TestTrainingErrors(t *testing.T) {
 			_, err := m.Training([]Example{{Text: "x", Class: 2}}, TrainOptions{})
 			return err
 		},
-		"expected to freeze -1 to 2 layers, found 3": func() error { _, err := m.Training(examples(), TrainOptions{Freeze: 3}); return err },
+		"option Freeze: expected -1 to 2, found 3":    func() error { _, err := m.Training(examples(), TrainOptions{Freeze: 3}); return err },
+		"option Epochs: expected 0 or more, found -1": func() error { _, err := m.Training(examples(), TrainOptions{Epochs: -1}); return err },
+		"option BatchSize: expected 0 or more":        func() error { _, err := m.Training(examples(), TrainOptions{BatchSize: -1}); return err },
+		"option MaxTokens: expected 0 or more":        func() error { _, err := m.Training(examples(), TrainOptions{MaxTokens: -1}); return err },
 	} {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("found error %v, expected %q", err, want)

@@ -24,7 +24,8 @@ func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(
 // they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
 //
 // The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
-// hold. A class without a head, and weights with one, give the task Features and the head. A model without a tokenizer, or
+// hold. A class of pre-training whose heads the weights lack wholly, as in folders of sentence-transformers, gives the task
+// Features. A class without a head, and weights with one, give the task Features and the head. A model without a tokenizer, or
 // with one that is not supported, takes ids alone: the tasks on texts return the error.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
@@ -53,6 +54,12 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if task == MaskedWords && !p.masked || task == PreTraining && !p.masked && !p.sentence && !p.replaced {
+		task = Features
+	}
+	if err := c.readActivation(f.FS); err != nil {
+		return nil, err
+	}
 	if !c.Fit(classes) || f.NumLabels() >= 0 && f.NumLabels() != len(c.ID2Label) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
@@ -73,8 +80,14 @@ func held(f *modelfolder.Folder, c Config, task Task) (p parts, classes int, err
 		return ok
 	}
 	p = partsOf(c, task)
-	if task == Features { // files of transformers' base models may lack it
+	switch task {
+	case Features: // files of transformers' base models may lack it
 		p.pooler = false
+	case MaskedWords, PreTraining:
+		// Encoders of sentence-transformers keep the architecture of their pre-training without its heads.
+		if !has("Heads.Masked.Dense.Weight") && !has("Heads.Sentence.Weight") && !has("Heads.Replaced.Dense.Weight") {
+			p = parts{}
+		}
 	}
 	p.pooler = p.pooler || has("Heads.Pooler.Weight")
 	p.masked = p.masked || has("Heads.Masked.Dense.Weight")

@@ -61,6 +61,9 @@ func TestMiniLM(t *testing.T) {
 // TestMiniLMBatches demands of a text the same bits alone, in a batch of mixed lengths, in a stream, and on any number of
 // threads.
 func TestMiniLMBatches(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes where the processor is emulated")
+	}
 	m := minilm(t)
 	texts := slices.Repeat([]string{minilmTexts[0], minilmTexts[2], minilmTexts[3][:300], minilmTexts[4], minilmTexts[6]}, 12)
 	batch, err := m.Embed(context.Background(), texts...)

@@ -85,6 +85,11 @@ func (m *Model) textParts() ([]modelfolder.Part, error) {
 		return parts, nil
 	}
 	c := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.MaxTokens}
+	// Without this field transformers gives no token types.
+	c["model_input_names"] = []string{"input_ids", "attention_mask"}
+	if m.usesTypes() {
+		c["model_input_names"] = []string{"input_ids", "token_type_ids", "attention_mask"}
+	}
 	for _, name := range specialNames {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			c[name] = token
@@ -176,7 +181,7 @@ func (s *Sentences) parts(width int) ([]modelfolder.Part, error) {
 	if s.Dim > 0 {
 		c["truncate_dim"] = s.Dim
 	}
-	add("config_sentence_transformers.json", c)
+	add(sentencesName, c)
 	return parts, err
 }
 

@@ -67,7 +67,7 @@ func readSentences(fsys fs.FS, width int) (*Sentences, error) {
 			break
 		}
 	}
-	const name = "config_sentence_transformers.json"
+	const name = sentencesName
 	c := struct {
 		Prompts    map[string]*string `json:"prompts"`
 		Default    *string            `json:"default_prompt_name"`
@@ -107,6 +107,9 @@ func readSentences(fsys fs.FS, width int) (*Sentences, error) {
 	}
 	return s, nil
 }
+
+// sentencesName is the file of the settings of sentence-transformers.
+const sentencesName = "config_sentence_transformers.json"
 
 // readJSON reads a file of the folder, if it is there.
 func readJSON(fsys fs.FS, name string, target any) (found bool, err error) {

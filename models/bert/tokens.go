@@ -79,8 +79,11 @@ func (m *Model) fits(e *text.Encoding, most int) error {
 	return nil
 }
 
-// usesTypes reports whether the tokenizer's token types are inputs of the model.
-func (m *Model) usesTypes() bool { return variants[m.Config.ModelType].given }
+// usesTypes reports whether the tokenizer's token types are inputs of the model. DeBERTa-v3's tokenizer gives types to a
+// model that has none.
+func (m *Model) usesTypes() bool {
+	return variants[m.Config.ModelType].given && m.Config.TypeVocabSize > 0
+}
 
 // pack returns the input of encoded texts.
 func (m *Model) pack(encodings []*text.Encoding) Input {

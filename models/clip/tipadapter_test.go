@@ -114,6 +114,13 @@ func TestTipAdapterMistakes(t *testing.T) {
 		t.Errorf("one image of a class: found %+v, %v", a, err)
 	}
 	other, _ := clouds(1, 2, 5, 1)
+	two, _ := clouds(1, 4, 6, 1)
+	two.Classes = two.Classes[:2]
+	for want, f := range map[string]*Features{"expected features of 3 classes, as many as labels, found 2": two, "found none": nil} {
+		if _, err := c.TipAdapter(context.Background(), f, TipAdapterOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("found error %v, expected %q", err, want)
+		}
+	}
 	if _, err := c.TipAdapter(context.Background(), other, TipAdapterOptions{}); err == nil || !strings.Contains(err.Error(), "expected embeddings of 6 values, found 5") {
 		t.Error(err)
 	}
