@@ -76,6 +76,9 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 		class = "PreTrainedTokenizerFast"
 	}
 	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	if m.Config.Text.Bidirectional {
+		config["model_input_names"] = []string{"input_ids"} // SigLIP attends to padding; transformers would mask it otherwise
+	}
 	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
