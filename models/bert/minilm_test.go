@@ -30,6 +30,9 @@ func minilm(t testing.TB) *Model {
 
 // TestMiniLM expects the hidden states and embeddings of transformers for a trained model, from a batch of mixed lengths.
 func TestMiniLM(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes where the processor is emulated")
+	}
 	m := minilm(t)
 	g := golden.Load(t, "testdata/minilm.safetensors")
 	e, err := m.Embedder(EmbedOptions{})
