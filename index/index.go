@@ -91,7 +91,7 @@ type Index struct {
 	failed error      // why nothing may be changed any more
 }
 
-// A state is what an index holds at one time. It never changes.
+// A state holds the vectors of an index at one time. It never changes.
 type state struct {
 	segments []*segment
 	live     int // vectors

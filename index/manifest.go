@@ -19,7 +19,7 @@ const (
 	manifestVersion = 1
 )
 
-// A manifest is the file that says what an index in a folder consists of. Other files mean nothing.
+// A manifest is the file that lists the files of an index in a folder. Files that it does not list are not read.
 type manifest struct {
 	Version  int               `json:"version"`
 	Dim      int               `json:"dim"`

@@ -116,7 +116,7 @@ func (r *run) captions(progress *console.Progress) iter.Seq2[string, error] {
 	}
 }
 
-// policy says what becomes of unreadable images.
+// policy returns how unreadable images are treated: an error, or left out.
 func (r *run) policy() data.ErrorPolicy {
 	if r.settings.SkipBroken {
 		return data.SkipErrors

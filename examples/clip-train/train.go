@@ -13,7 +13,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// history is what a run has measured so far. It is saved with the run.
+// history holds the losses and accuracies that a run has measured so far. It is saved with the run.
 type history struct {
 	Tests []measurement
 }

@@ -64,7 +64,7 @@ func TestShape(t *testing.T) {
 	}
 }
 
-// TestMistakes expects status 1 and one line that says what is wrong.
+// TestMistakes expects status 1 and one line that names the mistake.
 func TestMistakes(t *testing.T) {
 	name := photograph(t)
 	for _, c := range []struct {
