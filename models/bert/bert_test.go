@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 88 {
+	if err != nil || len(folders) != 89 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {

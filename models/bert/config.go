@@ -336,6 +336,11 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	type plain Config
 	switch kind.ModelType {
+	case "deberta-v2":
+		if err := strictjson.Decode(data, (*plain)(c)); err != nil {
+			return err
+		}
+		return c.readLegacy(data)
 	case "distilbert":
 	case "modernbert":
 		d := modern{c.HiddenAct, c.LayerNormEps, c.HiddenDropoutProb, c.AttentionProbsDropoutProb}

@@ -79,10 +79,9 @@ func (m *Model) fits(e *text.Encoding, most int) error {
 	return nil
 }
 
-// usesTypes reports whether the tokenizer's token types are inputs of the model. DeBERTa-v3's tokenizer gives types to a
-// model that has none.
+// usesTypes reports whether token types are inputs: the model has some, and transformers' class of the tokenizer gives them.
 func (m *Model) usesTypes() bool {
-	return variants[m.Config.ModelType].given && m.Config.TypeVocabSize > 0
+	return m.Encoder.Embeddings.Types != nil && m.Tokenizer != nil && m.Tokenizer.Gives("token_type_ids")
 }
 
 // pack returns the input of encoded texts.
