@@ -50,7 +50,7 @@ func outputs(m *Model, t *autograd.Tape, in Input) []*autograd.Tensor {
 		return []*autograd.Tensor{m.Replaced.Forward(m.Hidden(t, in))}
 	case m.Task == PreTraining:
 		h := m.Hidden(t, in)
-		return []*autograd.Tensor{m.Words(h), m.Follows(h, in.Starts)}
+		return []*autograd.Tensor{m.WordLogits(h), m.NextLogits(h, in.Starts)}
 	}
 	return []*autograd.Tensor{m.Forward(t, in)}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/text"
 )
 
@@ -117,10 +118,7 @@ func (e *Embedder) embed(ctx context.Context, list []string) ([][]float32, error
 	}
 	vectors := make([][]float32, 0, len(list))
 	err = e.model.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, _ int) error {
-		x := e.vectors(hidden, in.Starts)
-		for row := range slices.Chunk(x.Floats(nil), e.width) {
-			vectors = append(vectors, slices.Clip(row))
-		}
+		vectors = run.AppendRows(vectors, e.vectors(hidden, in.Starts))
 		return nil
 	})
 	return vectors, err

@@ -142,7 +142,7 @@ func (m *Model) wordLoss(hidden *autograd.Tensor, words []int) (*autograd.Tensor
 			rows, targets = append(rows, i), append(targets, word)
 		}
 	}
-	return autograd.CrossEntropy(m.Words(autograd.GatherRows(hidden, rows)), targets, autograd.CrossEntropyOptions{}), nil
+	return autograd.CrossEntropy(m.WordLogits(autograd.GatherRows(hidden, rows)), targets, autograd.CrossEntropyOptions{}), nil
 }
 
 func (m *Model) preTrainingLoss(t *autograd.Tape, in Input, want Targets, count func(name string, found, expected int) error) (*autograd.Tensor, error) {
@@ -165,7 +165,7 @@ func (m *Model) preTrainingLoss(t *autograd.Tape, in Input, want Targets, count 
 	if err != nil {
 		return nil, err
 	}
-	return autograd.Add(words, autograd.CrossEntropy(m.Follows(hidden, starts), want.Sentences, autograd.CrossEntropyOptions{})), nil
+	return autograd.Add(words, autograd.CrossEntropy(m.NextLogits(hidden, starts), want.Sentences, autograd.CrossEntropyOptions{})), nil
 }
 
 // answerLoss is the mean of the cross-entropies of begins and of ends, each the mean over the sequences that count.

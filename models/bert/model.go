@@ -118,11 +118,11 @@ func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	x := m.Hidden(t, in)
 	switch m.Task {
 	case MaskedWords:
-		return m.Words(x)
+		return m.WordLogits(x)
 	case NextSentence:
-		return m.Follows(x, in.starts())
+		return m.NextLogits(x, in.starts())
 	case SequenceClassification, MultipleChoice:
-		return m.Classes(x, in.starts())
+		return m.ClassLogits(x, in.starts())
 	case TokenClassification:
 		return m.Classifier.Forward(x)
 	case QuestionAnswering:
@@ -131,8 +131,8 @@ func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	panic(&autograd.UseError{Op: "bert", Reason: fmt.Sprintf("the task %q has no logits of its own: call Hidden, and the heads", m.Task)})
 }
 
-// Words returns the logits of all words for hidden states, [n, vocabulary].
-func (m *Model) Words(hidden *autograd.Tensor) *autograd.Tensor {
+// WordLogits returns the logits of all words, [n, vocabulary], for hidden states, [n, hidden].
+func (m *Model) WordLogits(hidden *autograd.Tensor) *autograd.Tensor {
 	return m.Masked.Forward(hidden, m.Encoder.Embeddings.Words)
 }
 
@@ -149,9 +149,9 @@ func (m *Model) Pool(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	return m.Pooler.ForwardAct(autograd.Dropout(x, m.Config.PoolerDropout), act)
 }
 
-// Follows returns two logits for each sequence of two texts, [sequences, 2]. In BERT the first is that the second text
+// NextLogits returns two logits for each sequence of two texts, [sequences, 2], for hidden states, [tokens, hidden]. In BERT the first is that the second text
 // follows the first one; in ALBERT it is that the order of the texts is right.
-func (m *Model) Follows(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+func (m *Model) NextLogits(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	x := m.Pool(hidden, starts)
 	if m.Config.ModelType == "albert" {
 		x = autograd.Dropout(x, m.Config.ClassifierDropoutProb)
@@ -159,8 +159,8 @@ func (m *Model) Follows(hidden *autograd.Tensor, starts []int) *autograd.Tensor 
 	return m.Sentence.Forward(x)
 }
 
-// Classes returns the logits of sequences, [sequences, classes], from hidden states.
-func (m *Model) Classes(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+// ClassLogits returns the logits of sequences, [sequences, classes], for hidden states, [tokens, hidden].
+func (m *Model) ClassLogits(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	if takesPooled(m.Config, m.Task) {
 		return m.Classifier.Forward(m.Pool(hidden, starts))
 	}

@@ -80,7 +80,7 @@ func result(m *Model, ids []int) []float32 {
 	case m.Task == PreTraining && m.Replaced != nil:
 		return m.Replaced.Forward(m.Hidden(tape, in)).Floats(nil)
 	case m.Task == PreTraining:
-		return m.Words(m.Hidden(tape, in)).Floats(nil)
+		return m.WordLogits(m.Hidden(tape, in)).Floats(nil)
 	}
 	return m.Forward(tape, in).Floats(nil)
 }

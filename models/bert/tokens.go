@@ -105,12 +105,3 @@ func (m *Model) over(ctx context.Context, encodings []*text.Encoding, pass func(
 			return pass(m.Hidden(t, in), in, first)
 		})
 }
-
-// texts returns texts as inputs.
-func texts(list []string) []text.Input {
-	inputs := make([]text.Input, len(list))
-	for i, s := range list {
-		inputs[i].Text = s
-	}
-	return inputs
-}
