@@ -35,7 +35,7 @@ func (m *Model) classify(ctx context.Context, inputs []text.Input) ([]Prediction
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
 	}
-	logits, err := m.rows(ctx, inputs, m.MaxTokens, m.Truncate, m.ClassLogits)
+	logits, err := m.rows(ctx, inputs, m.limit(), m.ClassLogits)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
@@ -134,8 +134,8 @@ func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions
 
 // encodeFirst encodes pairs and cuts the first text of those that are too long.
 func (m *Model) encodeFirst(ctx context.Context, inputs []text.Input) ([]*text.Encoding, error) {
-	if m.Tokenizer == nil {
-		return m.encode(ctx, inputs, m.MaxTokens, true) // an error
+	if err := m.hasTokenizer(); err != nil {
+		return nil, err
 	}
 	encodings, err := m.Tokenizer.EncodeBatch(ctx, inputs, text.Options{Truncation: &text.Truncation{Max: m.MaxTokens, Strategy: text.OnlyFirst}})
 	if err != nil {
@@ -172,7 +172,7 @@ func (m *Model) Choose(ctx context.Context, question string, choices ...string) 
 	for i, c := range choices {
 		list[i] = Pair{question, c}
 	}
-	rows, err := m.rows(ctx, pairs(list), m.MaxTokens, m.Truncate, m.ClassLogits)
+	rows, err := m.rows(ctx, pairs(list), m.limit(), m.ClassLogits)
 	if err != nil {
 		return Prediction{}, fmt.Errorf("bert: %w", err)
 	}
@@ -189,7 +189,8 @@ type Ranked struct {
 
 // Rerank compares texts with a query by a cross-encoder, a classifier of pairs with one class, and returns them by
 // descending score: the sigmoid of the logit, or what config.json names in its place (sentence_transformers.activation_fn). The
-// scores are those of sentence-transformers' CrossEncoder. Pairs that are too long are cut.
+// scores are those of sentence-transformers' CrossEncoder. Model.Reranking says how pairs are read; the default prompt stands before
+// the query. Pairs that are too long are cut.
 func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ranked, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
@@ -201,11 +202,18 @@ func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ran
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
+	if m.rerankErr != nil {
+		return nil, fmt.Errorf("bert: %w", m.rerankErr)
+	}
+	prompt, err := m.Reranking.prompt("")
+	if err != nil {
+		return nil, fmt.Errorf("bert: Reranking: %w", err)
+	}
 	both := make([]Pair, len(list))
 	for i, s := range list {
-		both[i] = Pair{query, s}
+		both[i] = Pair{prompt + query, s}
 	}
-	rows, err := m.rows(ctx, pairs(both), m.MaxTokens, true, m.ClassLogits)
+	rows, err := m.rows(ctx, pairs(both), m.Reranking.limit(m), m.ClassLogits)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}

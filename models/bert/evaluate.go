@@ -44,7 +44,7 @@ func (m *Model) evaluate(ctx context.Context, examples []Example) (*metrics.Conf
 		}
 		inputs[i], labels[i] = e.input(), e.Class
 	}
-	rows, err := m.rows(ctx, inputs, m.MaxTokens, true, m.ClassLogits)
+	rows, err := m.rows(ctx, inputs, limit{tokens: m.MaxTokens, cut: true}, m.ClassLogits)
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (m *Model) fillMask(ctx context.Context, o FillOptions, list []string) ([]F
 	if o.Top < 0 {
 		return nil, fmt.Errorf("option Top: expected 0 or more, found %d", o.Top)
 	}
-	encodings, err := m.encode(ctx, texts(list), m.MaxTokens, m.Truncate)
+	encodings, err := m.encode(ctx, texts(list), m.limit())
 	if err != nil {
 		return nil, err
 	}

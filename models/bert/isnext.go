@@ -14,7 +14,7 @@ func (m *Model) IsNext(ctx context.Context, list ...Pair) ([]float32, error) {
 	if m.Sentence == nil || m.Pooler == nil {
 		return nil, errors.New("bert: the model has no head for the next sentence")
 	}
-	rows, err := m.rows(ctx, pairs(list), m.MaxTokens, m.Truncate, m.NextLogits)
+	rows, err := m.rows(ctx, pairs(list), m.limit(), m.NextLogits)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}

@@ -28,6 +28,8 @@ type Model struct {
 	// Sentences says how a text becomes one vector; see [Model.Embed]. Without a word about it in the folder it is the mean of
 	// the hidden states, as in sentence-transformers.
 	Sentences *Sentences
+	// Reranking says how [Model.Rerank] reads pairs. It is the zero value unless the folder is that of a CrossEncoder.
+	Reranking Preprocess
 	// MaxTokens is the number of tokens that a text may have, special tokens included: the smaller of the tokenizer's limit and
 	// the number of positions.
 	MaxTokens int
@@ -40,6 +42,7 @@ type Model struct {
 	tokenizerFiles []modelfolder.Part // of the folder, beside tokenizer.json
 	textErr        error              // why there is no Tokenizer
 	sentencesErr   error              // why there are no Sentences
+	rerankErr      error              // why pairs cannot be ranked
 }
 
 // New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng is

@@ -9,8 +9,8 @@ import (
 )
 
 // rows returns the row that a head gives for each text. The result of the head is [sequences, width].
-func (m *Model) rows(ctx context.Context, inputs []text.Input, most int, cut bool, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
-	encodings, err := m.encode(ctx, inputs, most, cut)
+func (m *Model) rows(ctx context.Context, inputs []text.Input, l limit, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
+	encodings, err := m.encode(ctx, inputs, l)
 	if err != nil {
 		return nil, err
 	}
