@@ -92,30 +92,6 @@ func (m *Model) entities(ctx context.Context, o EntityOptions, list []string) ([
 	return out, nil
 }
 
-// windows encodes texts and cuts long ones to windows that overlap by stride tokens. owner is the text of each window. The
-// second text of a pair is cut with the strategy OnlySecond.
-func (m *Model) windows(ctx context.Context, inputs []text.Input, strategy text.Strategy, stride int) (windows []*text.Encoding, owner []int, err error) {
-	if m.Tokenizer == nil {
-		_, err := m.encode(ctx, inputs, m.MaxTokens, true)
-		return nil, nil, err
-	}
-	encodings, err := m.Tokenizer.EncodeBatch(ctx, inputs, text.Options{
-		Truncation: &text.Truncation{Max: m.MaxTokens, Strategy: strategy, Stride: stride, Overflow: true},
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, e := range encodings {
-		for _, w := range append([]*text.Encoding{e}, e.Overflow...) {
-			if err := m.fits(w, m.MaxTokens); err != nil {
-				return nil, nil, fmt.Errorf("text %d: %w", i, err)
-			}
-			windows, owner = append(windows, w), append(owner, i)
-		}
-	}
-	return windows, owner, nil
-}
-
 // unit is a token or a word, with the probabilities of the classes.
 type unit struct {
 	p          []float32
