@@ -87,23 +87,22 @@ func added(ids []int, tokens []string, typeID int) *part {
 // wrap returns a part between added tokens; before and after may be nil. Only the added tokens count as special, and the
 // sequence is text i.
 func wrap(before, p, after *part, i int) *part {
-	out := &part{source: p.source}
-	for _, q := range []*part{before, p, after} {
-		if q == nil {
-			continue
-		}
-		out.ids = append(out.ids, q.ids...)
-		out.types = append(out.types, q.types...)
-		out.tokens = append(out.tokens, q.tokens...)
-		out.offsets = append(out.offsets, q.offsets...)
-		out.words = append(out.words, q.words...)
-		out.special = append(out.special, slices.Repeat([]bool{q != p}, q.len())...)
+	if before == nil {
+		before = new(part)
 	}
-	from := 0
-	if before != nil {
-		from = before.len()
+	if after == nil {
+		after = new(part)
 	}
-	out.ranges[i] = span{from, from + p.len(), true}
+	out := &part{
+		ids: slices.Concat(before.ids, p.ids, after.ids), types: slices.Concat(before.types, p.types, after.types),
+		tokens: slices.Concat(before.tokens, p.tokens, after.tokens), offsets: slices.Concat(before.offsets, p.offsets, after.offsets),
+		words: slices.Concat(before.words, p.words, after.words), special: slices.Repeat([]bool{true}, before.len()+p.len()+after.len()),
+		source: p.source, owned: true,
+	}
+	from := before.len()
+	to := from + p.len()
+	clear(out.special[from:to])
+	out.ranges[i] = span{from, to, true}
 	for _, o := range p.over {
 		out.over = append(out.over, wrap(before, o, after, i))
 	}
@@ -223,7 +222,7 @@ func (p *part) trim(prefix bool) *part {
 		if leading == 0 && trailing == 0 {
 			continue
 		}
-		if &offsets[0] == &p.offsets[0] {
+		if !p.owned && &offsets[0] == &p.offsets[0] {
 			offsets = slices.Clone(offsets)
 		}
 		from, to := offsets[i][0], offsets[i][1]
