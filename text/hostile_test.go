@@ -208,7 +208,7 @@ func TestParseErrors(t *testing.T) {
 		`{"padding": {"strategy": {"Fixed": -1}, "direction": "Left", "pad_id": 0, "pad_type_id": 0, "pad_token": ""}, ` + model + `}`: "at least 0, found -1",
 		`{"normalizer": {"type": "Magic"}, ` + model + `}`:                                                                             `tokenizer.json: normalizer: unsupported type "Magic"`,
 		`{"pre_tokenizer": {"type": "Magic"}, ` + model + `}`:                                                                          `tokenizer.json: pre_tokenizer: unsupported type "Magic"`,
-		`{"decoder": {"type": "Magic"}, ` + model + `}`:                                                                                `decoder: type: unsupported decoder "Magic"`,
+		`{"decoder": {"type": "Magic"}, ` + model + `}`:                                                                                `tokenizer.json: decoder: unsupported type "Magic"`,
 		`{"decoder": {"type": "Fuse", "x": 1}, ` + model + `}`:                                                                         "decoder: Fuse: x: unsupported field",
 		`{"decoder": {"type": "Replace", "pattern": {"Regex": "("}, "content": ""}, ` + model + `}`:                                    "decoder: Replace: pattern: Regex",
 		`{"decoder": {"type": "Metaspace", "replacement": "__"}, ` + model + `}`:                                                       "replacement: expected one character",
