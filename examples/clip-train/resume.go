@@ -102,9 +102,6 @@ func (r *run) begin() error {
 			return fmt.Errorf("-out: %w", err)
 		}
 	}
-	if err := os.MkdirAll(out, 0o777); err != nil {
-		return fmt.Errorf("-out: %w", err)
-	}
 	keep := stored{program, storedVersion, r.settings}
 	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), located(keep.Settings.Init)
 	data, err := json.MarshalIndent(keep, "", "  ")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/output"
 	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -36,6 +37,7 @@ type run struct {
 const (
 	modelName  = "model"
 	curvesName = "curves.png"
+	lockName   = ".clip-train.lock"
 )
 
 // outcome holds the results of a run.
@@ -55,6 +57,11 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	r.describe()
+	unlock, err := output.Lock(r.settings.Out, lockName)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
