@@ -169,7 +169,8 @@ func (b *Batcher[In, Out]) leave(r *request[In, Out]) {
 	}
 }
 
-// drop counts a caller that no longer waits for its batch, because it has left or has its answer. The caller holds the lock.
+// drop counts a caller that no longer waits for its batch, because it has left or has its answer. The caller holds the
+// lock.
 func (b *Batcher[In, Out]) drop(r *request[In, Out]) {
 	if r.dropped {
 		return

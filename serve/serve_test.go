@@ -73,7 +73,8 @@ func numbers(from, to int) []int {
 	return all
 }
 
-// TestBatches pins which requests run together: the first alone, and those that come meanwhile in batches, in their order.
+// TestBatches pins which requests run together: the first alone, and those that come meanwhile in batches, in their
+// order.
 func TestBatches(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -186,8 +187,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestCancelHalves checks that the callers of a half, when they leave, end the context of a batch whose other half has its
-// answers.
+// TestCancelHalves checks that the callers of a half, when they leave, end the context of a batch whose other half has
+// its answers.
 func TestCancelHalves(t *testing.T) {
 	for _, left := range []int{1, 2} { // the input whose caller leaves
 		synctest.Test(t, func(t *testing.T) {

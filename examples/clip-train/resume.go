@@ -17,8 +17,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// A run keeps two files in its output folder: run.json, with its settings, and until it ends run.safetensors, the state of
-// its training.
+// A run keeps two files in its output folder: run.json, with its settings, and until it ends run.safetensors, the state
+// of its training.
 const (
 	settingsName = "run.json"
 	stateName    = "run.safetensors"
@@ -53,7 +53,8 @@ func readStored(out string) (stored, error) {
 	return was, nil
 }
 
-// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same value.
+// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
+// value.
 func (s *settings) restore(given map[string]bool) error {
 	_, err := os.Stat(filepath.Join(s.Out, stateName))
 	if errors.Is(err, fs.ErrNotExist) {

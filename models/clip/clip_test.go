@@ -37,8 +37,8 @@ func rows(ids []int, n int) [][]int {
 // texts are those of testdata/gen/models_clip.py.
 var texts = []string{"a photo of a cat", "dog", "The cat & the DOG, 12 photos of a bird!"}
 
-// TestParity compares embeddings, logits, the loss and the gradient of every parameter with transformers'. The texts are
-// padded as there.
+// TestParity compares embeddings, logits, the loss and the gradient of every parameter with transformers'. The texts
+// are padded as there.
 func TestParity(t *testing.T) {
 	for _, name := range []string{"tiny", "old"} {
 		for _, recompute := range []bool{false, true} {

@@ -18,9 +18,9 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestLibraries compares small random models with transformers and open_clip: in the forms of transformers, of open_clip and
-// of OpenAI's release; features, logits, the loss and its gradients, prepared images. Then it saves each in both layouts
-// and lets the libraries compute the features. FOVEA_SEED chooses other models.
+// TestLibraries compares small random models with transformers and open_clip: in the forms of transformers, of
+// open_clip and of OpenAI's release; features, logits, the loss and its gradients, prepared images. Then it saves each
+// in both layouts and lets the libraries compute the features. FOVEA_SEED chooses other models.
 func TestLibraries(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_folders.py", dir, seed())

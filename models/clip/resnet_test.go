@@ -21,7 +21,8 @@ func tinyResNet() Config {
 	return c
 }
 
-// TestResNet compares with open_clip on tapes with gradients, in inference, which folds normalizations, and in training.
+// TestResNet compares with open_clip on tapes with gradients, in inference, which folds normalizations, and in
+// training.
 func TestResNet(t *testing.T) {
 	m, err := Load(os.DirFS("testdata/resnet"), LoadOptions{})
 	if err != nil {
@@ -60,7 +61,8 @@ func TestResNetCounts(t *testing.T) {
 		{"RN50", ResNet50(), 102_007_137}, {"RN101", ResNet101(), 119_688_033}, {"RN50x4", ResNet50x4(), 178_300_601},
 		{"RN50x16", ResNet50x16(), 290_979_217}, {"RN50x64", ResNet50x64(), 623_258_305},
 	} {
-		// One block stands for all of a stage but the first, and one for all of the text's. The vocabulary counts apart.
+		// One block stands for all of a stage but the first, and one for all of the text's. The vocabulary counts
+		// apart.
 		count := func(stage int) int {
 			one, r := c.config, *c.config.Vision.ResNet
 			r.Layers = [4]int{1, 1, 1, 1}
