@@ -74,13 +74,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 // run embeds the texts, and searches the file if there is one.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
-	dir, err := fetch.Model(ctx, s.Model, out)
+	m, err := fetch.Open(ctx, s.Model, out, bert.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
-	}
-	m, err := bert.Open(dir, bert.LoadOptions{})
-	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	e, err := m.Embedder(bert.EmbedOptions{PromptName: s.Prompt, Dim: s.Dim, Normalize: s.File != ""})
