@@ -76,6 +76,17 @@ type TextConfig struct {
 	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the last
 	// token gives the features.
 	Bidirectional bool `json:"-"`
+	// BERT, if not nil, describes an encoder of package bert in place of the causal transformer. Of the other fields,
+	// MaxPositionEmbeddings still counts.
+	BERT *BERTConfig `json:"-"`
+}
+
+// vocabulary returns the number of tokens that the tower has.
+func (c TextConfig) vocabulary() int {
+	if c.BERT != nil {
+		return c.BERT.Encoder.VocabSize
+	}
+	return c.VocabSize
 }
 
 // LargestID is the TextConfig.EOSTokenID of transformers' older configurations. The features of a text are then taken at
@@ -226,6 +237,9 @@ func (c VisionConfig) validate() error {
 }
 
 func (c TextConfig) validate() error {
+	if c.BERT != nil {
+		return c.BERT.validate(c)
+	}
 	var v config.Checks
 	v.Size("vocab_size", c.VocabSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
@@ -252,6 +266,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
 		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
+	if kind.ModelType == chineseType {
+		return c.unmarshalChinese(data)
 	}
 	type plain Config
 	p := struct {
@@ -299,6 +316,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.Vision.Pooled {
 		return c.marshalSigLIP()
+	}
+	if c.Text.BERT != nil {
+		return c.marshalChinese()
 	}
 	type (
 		plain  Config

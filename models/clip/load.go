@@ -30,7 +30,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 
 // Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
 //
-//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and the
+//   - Hugging Face: config.json (model_type clip, siglip, siglip2 or chinese_clip), preprocessor_config.json where it is there, and the
 //     weights.
 //   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both kinds:
 //     config.json counts, unless LoadOptions.File begins with open_clip_.
@@ -85,7 +85,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.source, err = openTokenizer(f.FS, rules); err != nil {
 		return nil, err
 	}
+	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
+		m.source.files = nil // they lack the limit of the authors' code
+	}
 	m.Tokenizer = m.source.tokenizer
+	m.Config.Text.limit(m.Tokenizer)
 	if !c.Vision.resizable() {
 		return m, f.Fill(m, fitScalar)
 	}
@@ -126,19 +130,27 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 		if err := f.Configure(&c); err != nil {
 			return c, p, err
 		}
-		if c.Vision.Pooled {
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(chineseFamily)
 		}
 		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
 			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
 		}
 	default:
-		c, err = openAIConfig(f)
+		if isChinese(f) {
+			f.Use(chineseFamily)
+			c, err = chineseConfig(f)
+		} else {
+			c, err = openAIConfig(f)
+		}
 		if err := f.Checked(c, err); err != nil {
 			return c, p, err
 		}
 	}
-	return c, preprocess(c.Vision), nil
+	return c, c.preprocess(), nil
 }
 
 // storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would resize
@@ -180,6 +192,9 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 			return err
 		}
 	}
+	if b := c.Text.BERT; b != nil {
+		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
+	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
@@ -204,8 +219,11 @@ func (c Config) claim() modelfolder.Claim {
 		vision = vision.Plus(modelfolder.ClaimBlocks(1, v.block()))
 		v.HiddenSize = 0 // there is no projection
 	}
+	vision.Values += float64(c.ProjectionDim) * float64(v.HiddenSize)
+	if t.BERT != nil {
+		return vision.Plus(t.BERT.claim(c.ProjectionDim))
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
-	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
-		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))
+	texts.Values += float64(t.HiddenSize) * (float64(t.VocabSize) + float64(t.MaxPositionEmbeddings) + float64(c.ProjectionDim))
 	return vision.Plus(texts)
 }

@@ -16,7 +16,7 @@ const openAIVocabulary = "bpe_simple_vocab_16e6.txt.gz"
 
 // vocabularies are the files that hold the tokens of a tokenizer; settings are its other files.
 var (
-	vocabularies = []string{"tokenizer.json", "vocab.json", "spiece.model", openAIVocabulary}
+	vocabularies = []string{"tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", openAIVocabulary}
 	settings     = []string{"merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
 )
 
@@ -71,15 +71,16 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	class := "CLIPTokenizer"
-	if m.Config.Text.Bidirectional {
-		class = "PreTrainedTokenizerFast"
-	}
-	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
-	if m.Config.Text.Bidirectional {
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	switch {
+	case m.Config.Text.Bidirectional:
 		config["model_input_names"] = []string{"input_ids"} // SigLIP attends to padding; transformers would mask it otherwise
+	case m.Config.Text.BERT != nil:
+		config["model_input_names"] = []string{"input_ids", "token_type_ids", "attention_mask"}
+	default:
+		config["tokenizer_class"] = "CLIPTokenizer"
 	}
-	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
 		}
