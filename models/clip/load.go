@@ -82,11 +82,13 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
-	if m.source, err = openTokenizer(f.FS, rules); err != nil {
-		return nil, err
-	}
 	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
-		m.source.files = nil // they lack the limit of the authors' code
+		m.source.tokenizer, err = openChinese(f.FS)
+	} else {
+		m.source, err = openTokenizer(f.FS, rules)
+	}
+	if err != nil {
+		return nil, err
 	}
 	m.Tokenizer = m.source.tokenizer
 	m.Config.Text.limit(m.Tokenizer)

@@ -53,6 +53,18 @@ var block = []checkpoint.Rule{
 // layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
 
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT, for a
+// model that transformers has.
+func (m *Model) AdapterNames() *checkpoint.Names {
+	switch {
+	case m.Config.Vision.Pooled:
+		return siglipNames.Writing(models.HuggingFace.String())
+	case m.Config.Text.BERT != nil:
+		return chineseNames.Writing(models.HuggingFace.String())
+	}
+	return names.Writing(models.HuggingFace.String())
+}
+
 // family says how CLIP models lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
 	Package: "clip", ModelType: modelType, Others: []string{siglipType, siglip2Type, chineseType}, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,

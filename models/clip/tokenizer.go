@@ -20,6 +20,11 @@ var (
 	settings     = []string{"merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
 )
 
+// bertTokens are the special tokens of BERT's tokenizers by their names in a tokenizer_config.json.
+var bertTokens = map[string]string{
+	"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+}
+
 // source is a tokenizer with the files that it was made of.
 type source struct {
 	tokenizer *text.Tokenizer
@@ -83,6 +88,10 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	for _, name := range []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
+		} else if token := bertTokens[name]; m.Config.Text.BERT != nil && token != "" {
+			if _, ok := m.Tokenizer.ID(token); ok {
+				config[name] = token
+			}
 		}
 	}
 	more, err := json.MarshalIndent(config, "", "  ")

@@ -180,6 +180,6 @@ if __name__ == "__main__":
             check(f)
         print(len(sys.argv) - 2, "folders")
     else:
-        for form, count in (("hf", 6), ("original", 3)):
+        for form, count in (("hf", 4), ("original", 3)):
             for i in range(count):
                 folder(os.path.join(sys.argv[1], f"{form}-{i}"), i, 1000 * int(sys.argv[2]) + i, form)
