@@ -135,7 +135,7 @@ func BasePatch16() Config { return preset(768, 12, 16, 224, 512, 512) }
 // LargePatch14 is CLIP ViT-L/14: 428 M parameters.
 func LargePatch14() Config { return preset(1024, 24, 14, 224, 768, 768) }
 
-// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels.
+// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels, 428 M parameters.
 func LargePatch14At336() Config { return preset(1024, 24, 14, 336, 768, 768) }
 
 // Size returns the height and width of images in pixels.
