@@ -397,6 +397,14 @@ func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
 	return token, id, ok
 }
 
+// SubwordPrefix returns what stands before a token inside a word, such as "##" of WordPiece, or "" where the model has none.
+func (t *Tokenizer) SubwordPrefix() string {
+	if m, ok := t.model.(interface{ SubwordPrefix() string }); ok {
+		return m.SubwordPrefix()
+	}
+	return ""
+}
+
 // Gives reports whether transformers gives a model this input of an encoding: "input_ids", "token_type_ids" or "attention_mask"
 // (model_input_names of the folder or its class). A tokenizer without a folder has no class and gives no token types.
 func (t *Tokenizer) Gives(input string) bool {

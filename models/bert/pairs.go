@@ -2,7 +2,7 @@ package bert
 
 import "github.com/fovea-ml/fovea/text"
 
-// Pair is two texts.
+// Pair is two texts. An empty second text is a text all the same, as in the batches of transformers.
 type Pair struct{ First, Second string }
 
 func pairs(list []Pair) []text.Input {
