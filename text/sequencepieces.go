@@ -121,6 +121,72 @@ func (f *folder) pegasusPieces(sentence *string, numbered []string) []model.Piec
 // mBartLanguages are the language tokens of MBart (FAIRSEQ_LANGUAGE_CODES in models/mbart/tokenization_mbart.py).
 var mBartLanguages = strings.Fields("ar_AR cs_CZ de_DE en_XX es_XX et_EE fi_FI fr_XX gu_IN hi_IN it_IT ja_XX kk_KZ ko_KR lt_LT lv_LV my_MM ne_NP nl_XX ro_RO ru_RU si_LK tr_TR vi_VN zh_CN")
 
+// mBart50Languages are those of MBart-50 (models/mbart50/tokenization_mbart50.py).
+var mBart50Languages = append(slices.Clone(mBartLanguages), strings.Fields("af_ZA az_AZ bn_IN fa_IR he_IL hr_HR id_ID ka_GE km_KH mk_MK ml_IN mn_MN mr_IN pl_PL ps_AF pt_XX sv_SE sw_KE ta_IN te_IN th_TH tl_XX uk_UA ur_PK xh_ZA gl_ES sl_SI")...)
+
+// mBart50 is MBart50Tokenizer, which encodes for the source language.
+func (f *folder) mBart50() error {
+	f.standard(plain("eos_token", "</s>", "sep_token", "</s>", "cls_token", "<s>", "unk_token", "<unk>", "pad_token", "<pad>", "mask_token", "<mask>"))
+	f.leftStripped("mask_token")
+	if err := f.needs("eos_token", "cls_token", "unk_token", "pad_token", "mask_token"); err != nil {
+		return err
+	}
+	if err := f.unigram(at(3), func(pieces []model.Piece) []model.Piece {
+		return f.fairseqPieces("cls_token", pieces, mBart50Languages)
+	}); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(mBart50Languages, func(code string) bool { _, ok := f.model.ID(code); return ok }) {
+		return fmt.Errorf("expected a vocabulary with the language tokens of class MBart50Tokenizer, found none")
+	}
+	if !f.statesExtra() {
+		for _, code := range mBart50Languages {
+			if !slices.ContainsFunc(f.extra, func(t *spec) bool { return t.Content == code }) {
+				f.extra = append(f.extra, text(code))
+			}
+		}
+	}
+	list := []object{replacing("Regex", " {2,}", " ")}
+	if p := f.precompiled(); p != nil {
+		list = []object{p, list[0]}
+	}
+	splitter := wholeMetaspace(true)
+	if err := f.put(step("Sequence", object{"normalizers": list}), splitter, splitter); err != nil {
+		return err
+	}
+	return f.translates(func(eos, code item) (before, after []item) { return []item{code}, []item{eos} })
+}
+
+// fairseqPieces puts the special tokens of fairseq before the pieces of a SentencePiece model, and languages and the mask behind.
+func (f *folder) fairseqPieces(first string, pieces []model.Piece, languages []string) []model.Piece {
+	out := []model.Piece{{Token: f.name(first)}, {Token: f.name("pad_token")}, {Token: f.name("eos_token")}, {Token: f.name("unk_token")}}
+	out = append(out, pieces[min(3, len(pieces)):]...)
+	for _, code := range languages {
+		out = append(out, model.Piece{Token: code})
+	}
+	return append(out, model.Piece{Token: f.name("mask_token")})
+}
+
+// translates sets a post-processor with the token of the source language, or the unknown token for an unknown language.
+func (f *folder) translates(around func(eos, code item) (before, after []item)) error {
+	language, err := setting(f.settings, "src_lang", new("en_XX"))
+	if err != nil {
+		return err
+	}
+	if language == nil {
+		language = new("en_XX")
+	}
+	f.late, f.last = func(id func(string) (int, error)) (json.RawMessage, error) {
+		eos, code := item{token: f.name("eos_token")}, item{token: *language}
+		if _, err := id(code.token); err != nil {
+			code.token = f.name("unk_token")
+		}
+		before, after := around(eos, code)
+		return templateOf(slices.Concat(before, []item{{text: "A"}}, after), slices.Concat(before, []item{{text: "A"}, {text: "B"}}, after))(id)
+	}, true
+	return nil
+}
+
 // mBart is MBartTokenizer, which encodes for the source language (models/mbart/tokenization_mbart.py).
 func (f *folder) mBart() error {
 	f.standard(plain("bos_token", "<s>", "eos_token", "</s>", "sep_token", "</s>", "cls_token", "<s>", "unk_token", "<unk>",
@@ -129,20 +195,8 @@ func (f *folder) mBart() error {
 	if err := f.needs("bos_token", "eos_token", "unk_token", "pad_token", "mask_token"); err != nil {
 		return err
 	}
-	language, err := setting(f.settings, "src_lang", new("en_XX"))
-	if err != nil {
-		return err
-	}
-	if language == nil {
-		language = new("en_XX")
-	}
 	if err := f.unigram(at(3), func(pieces []model.Piece) []model.Piece {
-		out := []model.Piece{{Token: f.name("bos_token")}, {Token: f.name("pad_token")}, {Token: f.name("eos_token")}, {Token: f.name("unk_token")}}
-		out = append(out, pieces[min(3, len(pieces)):]...)
-		for _, code := range mBartLanguages {
-			out = append(out, model.Piece{Token: code})
-		}
-		return append(out, model.Piece{Token: f.name("mask_token")})
+		return f.fairseqPieces("bos_token", pieces, mBartLanguages)
 	}); err != nil {
 		return err
 	}
@@ -162,13 +216,43 @@ func (f *folder) mBart() error {
 	if err := f.put(nil, splitter, decoder); err != nil {
 		return err
 	}
-	f.late, f.last = func(id func(string) (int, error)) (json.RawMessage, error) {
-		eos, code := item{token: f.name("eos_token")}, item{token: *language}
-		if _, err := id(code.token); err != nil {
-			code.token = f.name("unk_token")
+	return f.translates(func(eos, code item) (before, after []item) { return nil, []item{eos, code} })
+}
+
+// bigBird is BigBirdTokenizer (models/big_bird/tokenization_big_bird.py).
+func (f *folder) bigBird() error {
+	f.standard(plain("unk_token", "<unk>", "bos_token", "<s>", "eos_token", "</s>", "pad_token", "<pad>", "sep_token", "[SEP]",
+		"mask_token", "[MASK]", "cls_token", "[CLS]"))
+	if err := f.needs("sep_token", "cls_token", "unk_token"); err != nil {
+		return err
+	}
+	for _, name := range specialNames {
+		if t := f.special[name]; t != nil && t.plain {
+			f.special[name] = &spec{AddedToken: AddedToken{Content: t.Content, LStrip: name == "mask_token", Normalized: true}, loose: true}
 		}
-		return templateOf([]item{{text: "A"}, eos, code}, []item{{text: "A"}, {text: "B"}, eos, code})(id)
-	}, true
+	}
+	prefix, err := setting(f.settings, "add_prefix_space", true)
+	if err != nil {
+		return err
+	}
+	unknown := func(list []model.Piece) int {
+		if i := slices.Index(list, model.Piece{Token: f.name("unk_token")}); i >= 0 {
+			return i
+		}
+		return 100
+	}
+	if err := f.unigram(unknown, nil); err != nil {
+		return err
+	}
+	splitter := wholeMetaspace(prefix)
+	if err := f.put(step("Sequence", object{"normalizers": []object{
+		step("Strip", object{"strip_left": false, "strip_right": false}), replacing("Regex", " {2,}", "▁"),
+	}}), splitter, splitter); err != nil {
+		return err
+	}
+	cls, sep := item{token: f.name("cls_token")}, item{token: f.name("sep_token")}
+	second := item{token: sep.token, typeID: 1}
+	f.late, f.last = templateOf([]item{cls, {text: "A"}, sep}, []item{cls, {text: "A"}, sep, {text: "B", typeID: 1}, second}), true
 	return nil
 }
 

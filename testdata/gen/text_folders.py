@@ -68,6 +68,8 @@ CLASSES = {
                          {"add_prefix_space": [True, False], "trim_offsets": [True, False], "add_bos_token": [True, False], "add_eos_token": [True]}),
     "PegasusTokenizer": (["pegasus"], ["pegasus"], {"offset": [103, 5], "mask_token_sent": ["<mask_1>", None, "<m1>"]}),
     "MBartTokenizer": (["mbart"], ["xlmr"], {"src_lang": ["ro_RO", "en_XX"]}),
+    "MBart50Tokenizer": (["mbart", None], ["xlmr"], {"src_lang": ["ro_RO", "sl_SI"]}),
+    "BigBirdTokenizer": (["big_bird"], ["albert-cls"], {"add_prefix_space": [True, False]}),
     "BarthezTokenizer": (["barthez"], ["xlmr"], {"add_prefix_space": [True, False]}),
     "XLNetTokenizer": (["xlnet"], ["albert-cls"], {"do_lower_case": [True, False], "keep_accents": [True, False], "unk_id": [0, 1]}),
     "RemBertTokenizer": (["rembert"], ["albert-cls"], {"do_lower_case": [True, False], "keep_accents": [True, False], "add_prefix_space": [True, False]}),
@@ -86,7 +88,8 @@ FILES = {"BertTokenizer": "vocab.txt", "MPNetTokenizer": "vocab.txt", "RobertaTo
          "CodeGenTokenizer": "merges.txt"}
 PIECES = {"T5Tokenizer": "spiece.model", "AlbertTokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
           "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model", "LlamaTokenizer": "tokenizer.model",
-          "PegasusTokenizer": "spiece.model", "MBartTokenizer": "sentencepiece.bpe.model", "BarthezTokenizer": "sentencepiece.bpe.model",
+          "PegasusTokenizer": "spiece.model", "MBartTokenizer": "sentencepiece.bpe.model",
+          "MBart50Tokenizer": "sentencepiece.bpe.model", "BigBirdTokenizer": "spiece.model", "BarthezTokenizer": "sentencepiece.bpe.model",
           "XLNetTokenizer": "spiece.model", "RemBertTokenizer": "sentencepiece.model", "TokenizersBackend": "tokenizer.model"}
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]",
            "mask_token": "[MASK]"}
