@@ -67,7 +67,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
-	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
+	rules := text.OpenOptions{
+		OpenAI:     f.Form != modelfolder.HuggingFace && !c.Vision.Pooled && c.Text.BERT == nil,
+		Canonical:  f.Form == modelfolder.OpenCLIP && c.Vision.Pooled,
+		Whitespace: f.Form == modelfolder.OpenCLIP && c.Text.BERT != nil,
+	}
 	var tokens source
 	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
 		tokens.tokenizer, err = openChinese(f.FS)
@@ -124,8 +128,12 @@ func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
 func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
 	switch f.Form {
 	case modelfolder.OpenCLIP:
-		if c, p, err = readOpenCLIP(f.Config); c.Vision.Pooled {
+		c, p, err = readOpenCLIP(f.Config)
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(openBERTFamily(*c.Text.BERT))
 		}
 		if err != nil || f.Options.Lenient {
 			return c, p, err
@@ -202,6 +210,10 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 		}
 	}
 	if b := c.Text.BERT; b != nil {
+		if b.Name != "" { // which decides the sizes
+			names = nil
+			parts[1] += ": hf_model_name: " + b.Name
+		}
 		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
 	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
