@@ -1,6 +1,7 @@
 package text
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -36,6 +37,9 @@ type Options struct {
 	Padding    *Padding    // nil: none
 	// PlainSpecial reads special tokens in the text as ordinary text, as for texts from strangers.
 	PlainSpecial bool
+	// LowerCase puts the text in lower case before the normalizer, as sentence-transformers' do_lower_case does. Special tokens in
+	// the text stay as they are.
+	LowerCase bool
 }
 
 // Input is a text to encode, or a pair.
@@ -201,6 +205,9 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		case t.config.canonical:
 			text = cleanCanonical(text)
 			p.source.texts[j] = text
+		case t.config.whitespace:
+			text = cleanWhitespace(text)
+			p.source.texts[j] = text
 		}
 		text, fixes := repair(text)
 		if fixes != nil {
@@ -213,11 +220,15 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		if p.source.words {
 			word = j
 		}
-		plain := o.PlainSpecial || t.config.plain
+		o := o
+		o.PlainSpecial = o.PlainSpecial || t.config.plain
+		if t.code != nil && o.LowerCase {
+			return nil, errors.New("text: option LowerCase: unsupported for a tokenizer whose rules are code")
+		}
 		if t.code != nil {
-			err = t.code.appendText(t.added, w, p, text, word, plain)
+			err = t.code.appendText(t.added, w, p, text, word, o.PlainSpecial)
 		} else {
-			err = t.appendText(w, p, text, word, plain)
+			err = t.appendText(w, p, text, word, o)
 		}
 		if err != nil {
 			return nil, err
@@ -237,7 +248,7 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 }
 
 // appendText appends the tokens of a valid text to p. With a word of -1 the words are counted.
-func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bool) error {
+func (t *Tokenizer) appendText(w *work, p *part, text string, word int, o Options) error {
 	w.scratch.Reset()
 	original := normalize.New(text)
 	count := 0
@@ -248,17 +259,20 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bo
 		count++
 		return count - 1
 	}
-	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, plain)
+	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, o.PlainSpecial)
 	for i, s := range w.first {
 		part := original.Slice(s.from, s.to)
 		if s.id >= 0 {
 			p.appendAdded(part, s.id, s.within(w.first, i), next)
 			continue
 		}
+		if o.LowerCase {
+			part = normalize.Lowercase(&w.scratch, part)
+		}
 		if t.normalizer != nil {
 			part = t.normalizer.Normalize(&w.scratch, part)
 		}
-		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, plain)
+		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, o.PlainSpecial)
 		for i, s := range w.second {
 			piece := part
 			if s.from != 0 || s.to != part.Len() {
@@ -384,6 +398,24 @@ func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
 	}
 	id, ok = t.ID(token)
 	return token, id, ok
+}
+
+// SubwordPrefix returns what stands before a token inside a word, such as "##" of WordPiece, or "" where the model has none.
+func (t *Tokenizer) SubwordPrefix() string {
+	if m, ok := t.model.(interface{ SubwordPrefix() string }); ok {
+		return m.SubwordPrefix()
+	}
+	return ""
+}
+
+// Gives reports whether transformers gives a model this input of an encoding: "input_ids", "token_type_ids" or "attention_mask"
+// (model_input_names of the folder or its class). A tokenizer without a folder has no class and gives no token types.
+func (t *Tokenizer) Gives(input string) bool {
+	names := t.config.inputs
+	if names == nil {
+		names = plainInputs
+	}
+	return slices.Contains(names, input)
 }
 
 // Size returns the number of tokens, added tokens included. An id can be larger where the vocabulary has holes.

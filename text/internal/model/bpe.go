@@ -259,6 +259,9 @@ func (m *BPE) start(line []symbol, word string) ([]symbol, error) {
 	return line, nil
 }
 
+// SubwordPrefix returns the prefix of tokens inside a word, "" for none.
+func (m *BPE) SubwordPrefix() string { return m.prefix }
+
 // appendBytes appends the tokens of the bytes of a character, with the prefix and the suffix that its place asks for. It
 // reports false where one of them has no token.
 func (m *BPE) appendBytes(line []symbol, place int, text string) ([]symbol, bool) {
