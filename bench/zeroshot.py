@@ -72,14 +72,19 @@ def main():
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--keep", help="keep the folder of the model here and use it again")
     p.add_argument("--peer", help="run transformers once in this process, with this folder")
+    p.add_argument("--make", help="write the model to this folder")
     o = p.parse_args()
     if o.peer:
         peer(o.peer, o.threads)
         return
+    if o.make:
+        make(o.make)
+        return
     with tempfile.TemporaryDirectory() as scratch:
         folder, binary = o.keep or os.path.join(scratch, "clip"), os.path.join(scratch, "zeroshot")
         if not os.path.exists(os.path.join(folder, "model.safetensors")):
-            make(folder)
+            # In a process of its own: a new process is charged with the memory of the one that starts it.
+            subprocess.run([sys.executable, os.path.abspath(__file__), "--make", folder], check=True, stderr=subprocess.DEVNULL)
         subprocess.run(["go", "build", "-o", binary, "./examples/zeroshot"], cwd=root, check=True)
         with open(os.path.join(folder, "model.safetensors"), "rb") as f:
             while f.read(1 << 24):
