@@ -9,7 +9,6 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
-	"github.com/fovea-ml/fovea/examples/internal/output"
 	"github.com/fovea-ml/fovea/models/clip"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
@@ -37,7 +36,6 @@ type run struct {
 const (
 	modelName  = "model"
 	curvesName = "curves.png"
-	lockName   = ".clip-train.lock"
 )
 
 // outcome holds the results of a run.
@@ -57,7 +55,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	r.describe()
-	unlock, err := output.Lock(r.settings.Out, lockName)
+	unlock, err := r.settings.folder().Lock()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +92,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.drawCurves(out); err != nil {
 		return nil, err
 	}
-	if err := r.end(); err != nil {
+	if err := r.settings.folder().End(); err != nil {
 		return nil, err
 	}
 	r.conclude(out)
@@ -169,8 +167,7 @@ func (r *run) conclude(o *outcome) {
 	r.console.Line("written to %s: %s, %s", r.settings.Out, modelName, curvesName)
 }
 
-// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of
-// them.
+// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of them.
 func (p *pairs) sum() string {
 	h := crc32.NewIEEE()
 	for _, d := range []vision.Captioned{p.train, p.test} {

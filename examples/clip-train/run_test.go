@@ -130,7 +130,7 @@ func TestResume(t *testing.T) {
 	if !bytes.Equal(weights(whole), weights(second)) || len(second.history.Tests) != len(whole.history.Tests) {
 		t.Error("the resumed run ends with other weights")
 	}
-	if _, err := os.Stat(filepath.Join(out, lockName)); err == nil {
+	if _, err := os.Stat(filepath.Join(out, ".clip-train.lock")); err == nil {
 		t.Error("the lock file is left")
 	}
 	// The state of a run with other pairs.

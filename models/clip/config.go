@@ -82,6 +82,17 @@ type TextConfig struct {
 	// padded. SigLIP was trained without it. transformers hides padding where the tokenizer's model_input_names, by
 	// default, have an attention_mask.
 	HiddenPadding *Padding `json:"-"`
+	// BERT, if not nil, describes an encoder of package bert in place of the causal transformer. Of the other fields,
+	// MaxPositionEmbeddings still counts.
+	BERT *BERTConfig `json:"-"`
+}
+
+// vocabulary returns the number of tokens that the tower has.
+func (c TextConfig) vocabulary() int {
+	if c.BERT != nil {
+		return c.BERT.Encoder.VocabSize
+	}
+	return c.VocabSize
 }
 
 // Padding says how texts are filled up to MaxPositionEmbeddings.
@@ -238,6 +249,9 @@ func (c VisionConfig) validate() error {
 }
 
 func (c TextConfig) validate() error {
+	if c.BERT != nil {
+		return c.BERT.validate(c)
+	}
 	var v config.Checks
 	v.Size("vocab_size", c.VocabSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
@@ -264,6 +278,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
 		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
+	if kind.ModelType == chineseType {
+		return c.unmarshalChinese(data)
 	}
 	type plain Config
 	p := struct {
@@ -311,6 +328,16 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.Vision.Pooled {
 		return c.marshalSigLIP()
+	}
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "": // transformers has no such model; this only tells configurations apart
+		type plain Config
+		return json.Marshal(struct {
+			plain
+			BERT *BERTConfig
+		}{plain(c), b})
+	case b != nil:
+		return c.marshalChinese()
 	}
 	type (
 		plain  Config

@@ -29,8 +29,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 
 // Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
 //
-//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and
-//     the weights.
+//   - Hugging Face: config.json (model_type clip, siglip, siglip2 or chinese_clip), preprocessor_config.json where it
+//     is there, and the weights.
 //   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both
 //     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
 //   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
@@ -67,11 +67,21 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
-	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
-	tokens, err := openTokenizer(f.FS, rules)
+	rules := text.OpenOptions{
+		OpenAI:     f.Form != modelfolder.HuggingFace && !c.Vision.Pooled && c.Text.BERT == nil,
+		Canonical:  f.Form == modelfolder.OpenCLIP && c.Vision.Pooled,
+		Whitespace: f.Form == modelfolder.OpenCLIP && c.Text.BERT != nil,
+	}
+	var tokens source
+	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
+		tokens.tokenizer, err = openChinese(f.FS)
+	} else {
+		tokens, err = openTokenizer(f.FS, rules)
+	}
 	if err != nil {
 		return nil, err
 	}
+	c.Text.limit(tokens.tokenizer)
 	if f.Form == modelfolder.HuggingFace && c.Text.Bidirectional {
 		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err != nil {
 			return nil, err
@@ -94,7 +104,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if !c.Vision.resizable() {
 		return m, f.Fill(m, fitScalar)
 	}
-	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
+	fit := tower.FitPositions(stored, c.Vision.grid(), tower.Interpolation{Antialias: f.Form != modelfolder.HuggingFace})
 	return m, f.Fill(m, fitScalar, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
 			return nil, nil
@@ -118,8 +128,12 @@ func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
 func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
 	switch f.Form {
 	case modelfolder.OpenCLIP:
-		if c, p, err = readOpenCLIP(f.Config); c.Vision.Pooled {
+		c, p, err = readOpenCLIP(f.Config)
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(openBERTFamily(*c.Text.BERT))
 		}
 		if err != nil || f.Options.Lenient {
 			return c, p, err
@@ -133,19 +147,27 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 		if err := f.Configure(&c); err != nil {
 			return c, p, err
 		}
-		if c.Vision.Pooled {
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(chineseFamily)
 		}
 		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
 			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
 		}
 	default:
-		c, err = openAIConfig(f)
+		if isChinese(f) {
+			f.Use(chineseFamily)
+			c, err = chineseConfig(f)
+		} else {
+			c, err = openAIConfig(f)
+		}
 		if err := f.Checked(c, err); err != nil {
 			return c, p, err
 		}
 	}
-	return c, preprocess(c.Vision), nil
+	return c, c.preprocess(), nil
 }
 
 // storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would
@@ -187,6 +209,13 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 			return err
 		}
 	}
+	if b := c.Text.BERT; b != nil {
+		if b.Name != "" { // which decides the sizes
+			names = nil
+			parts[1] += ": hf_model_name: " + b.Name
+		}
+		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
+	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
@@ -211,8 +240,11 @@ func (c Config) claim() modelfolder.Claim {
 		vision = vision.Plus(modelfolder.ClaimBlocks(1, v.block()))
 		v.HiddenSize = 0 // there is no projection
 	}
+	vision.Values += float64(c.ProjectionDim) * float64(v.HiddenSize)
+	if t.BERT != nil {
+		return vision.Plus(t.BERT.claim(c.ProjectionDim))
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
-	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
-		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))
+	texts.Values += float64(t.HiddenSize) * (float64(t.VocabSize) + float64(t.MaxPositionEmbeddings) + float64(c.ProjectionDim))
 	return vision.Plus(texts)
 }

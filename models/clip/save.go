@@ -34,6 +34,12 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	if c.Vision.Pooled {
 		return m.saveSigLIP(dir, parts, o)
 	}
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "":
+		return m.saveOpenBERT(dir, parts, o)
+	case b != nil:
+		return m.saveChinese(dir, parts, o)
+	}
 	for name, id := range map[string]**int{"bos_token": &c.Text.BOSTokenID, "pad_token": &c.Text.PadTokenID} {
 		if *id == nil && m.Tokenizer != nil {
 			if _, theirs, ok := m.Tokenizer.Special(name); ok {

@@ -1,11 +1,4 @@
-// Package output locks the folder that a program writes its results to:
-//
-//	unlock, err := output.Lock(dir, ".mae.lock")
-//	…
-//	defer unlock()
-//
-// Two runs in one folder would mix their results.
-package output
+package outdir
 
 import (
 	"errors"
@@ -16,27 +9,26 @@ import (
 	"github.com/fovea-ml/fovea/internal/filelock"
 )
 
-// Lock makes the folder and locks it for this run, with a file in it that exists until unlock is called. Errors name the flag
-// -out.
-func Lock(dir, file string) (unlock func(), err error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+// Lock makes the folder and locks it for this run. Two runs in one folder would mix their results.
+func (f Folder) Lock() (unlock func(), err error) {
+	if err := os.MkdirAll(f.Path, 0o777); err != nil {
 		return nil, fmt.Errorf("-out: %w", err)
 	}
-	name := filepath.Join(dir, file)
+	name := filepath.Join(f.Path, "."+f.Program+".lock")
 	for range 100 {
-		f, err := filelock.Open(name)
+		file, err := filelock.Open(name)
 		if errors.Is(err, errors.ErrUnsupported) {
 			return func() {}, nil // the system has no locks
 		}
 		if err != nil {
 			return nil, fmt.Errorf("-out: %w", err)
 		}
-		locked, err := filelock.Try(f)
+		locked, err := filelock.Try(file)
 		if locked || errors.Is(err, filelock.ErrNoLocks) {
-			return func() { remove(f, name) }, nil
+			return func() { release(file, name) }, nil
 		}
-		held := sameFile(f, name)
-		f.Close()
+		held := sameFile(file, name)
+		file.Close()
 		if err != nil {
 			return nil, fmt.Errorf("-out: %w", err)
 		}
@@ -45,11 +37,11 @@ func Lock(dir, file string) (unlock func(), err error) {
 		}
 		// The run that had the lock has just removed the file.
 	}
-	return nil, fmt.Errorf("-out: another run writes to %s: wait for its end, or choose another folder", dir)
+	return nil, fmt.Errorf("-out: another run writes to %s: wait for its end, or choose another folder", f.Path)
 }
 
-// remove removes the lock file while it is locked, where the system allows it.
-func remove(f *os.File, name string) {
+// release removes the lock file while it is locked, where the system allows it.
+func release(f *os.File, name string) {
 	info, err := f.Stat()
 	if err != nil || info.Size() > 0 { // not ours
 		f.Close()
