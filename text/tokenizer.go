@@ -181,6 +181,9 @@ func (t *Tokenizer) release(w *work) {
 func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err error) {
 	defer normalize.Recover(&err)
 	p := &w.parts[i]
+	if p.owned { // its memory went into an encoding
+		*p = part{}
+	}
 	*p = part{ids: p.ids[:0], types: p.types[:0], tokens: p.tokens[:0], offsets: p.offsets[:0], words: p.words[:0], special: p.special[:0]}
 	p.source = &source{texts: []string{in.Text}}
 	if in.Words != nil {
@@ -201,6 +204,9 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 			p.source.texts[j] = text
 		case t.config.canonical:
 			text = cleanCanonical(text)
+			p.source.texts[j] = text
+		case t.config.whitespace:
+			text = cleanWhitespace(text)
 			p.source.texts[j] = text
 		}
 		text, fixes := repair(text)
@@ -228,9 +234,15 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 			return nil, err
 		}
 	}
+	p.types, p.special = slices.Grow(p.types, p.len()), slices.Grow(p.special, p.len())
 	for len(p.types) < len(p.ids) {
 		p.types = append(p.types, i)
 		p.special = append(p.special, false)
+	}
+	if cap(p.ids) > maxKept {
+		p.owned = true
+		w.first, w.second, w.hits, w.pieces, w.tokens = nil, nil, nil, nil, nil
+		w.scratch = normalize.Scratch{}
 	}
 	return p, nil
 }
@@ -273,11 +285,18 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, o Option
 			if t.splitter == nil {
 				w.pieces = append(w.pieces[:0], piece)
 			} else {
+				if piece.Len() > maxKept {
+					w.pieces = slices.Grow(w.pieces[:0], piece.Len()/8)
+				}
 				w.pieces = t.splitter.Split(&w.scratch, w.pieces[:0], piece)
 			}
-			for _, piece := range w.pieces {
-				if err := t.appendPiece(w, p, piece, next()); err != nil {
+			begin, done := p.len(), 0
+			for i, s := range w.pieces {
+				if err := t.appendPiece(w, p, s, next()); err != nil {
 					return err
+				}
+				if done += s.Len(); cap(p.ids) == len(p.ids) {
+					p.reserve(expected(w.pieces[i+1:], p.len()-begin, done))
 				}
 			}
 		}
@@ -308,12 +327,26 @@ func (p *part) appendAdded(s normalize.String, id int, ends bool, next func() in
 	p.words = append(p.words, next())
 }
 
+// expected returns the number of tokens to make room for, after done bytes gave n tokens. Where few bytes are done, it is at
+// most one for each piece that is left.
+func expected(left []split.Piece, n, done int) int {
+	size := 0
+	for _, s := range left {
+		size += s.Len()
+	}
+	share := float64(n) / float64(done) * float64(size)
+	return 1 + int(min(share, float64(max(8*n, len(left)))))
+}
+
 // appendPiece appends the tokens of a piece that the model cuts.
 func (t *Tokenizer) appendPiece(w *work, p *part, piece normalize.String, word int) error {
 	text := piece.Text()
 	var err error
 	if w.tokens, err = t.model.Append(w.tokens[:0], text); err != nil {
 		return err
+	}
+	if len(w.tokens) > cap(p.ids)-len(p.ids) {
+		p.reserve(len(w.tokens))
 	}
 	for _, token := range w.tokens {
 		name := t.model.Text(text, token)

@@ -167,6 +167,7 @@ func TestLossErrors(t *testing.T) {
 		target Targets
 	}{
 		"expected 2 classes, found 1":                           {SequenceClassification, Targets{Classes: []int{1}}},
+		"expected 3 weights of classes, found 2":                {SequenceClassification, Targets{Classes: []int{1, 0}, Weights: []float32{1, 1}}},
 		"class 1: expected 0 to 2, found 3":                     {SequenceClassification, Targets{Classes: []int{1, 3}}},
 		"expected 6 values, found 2":                            {SequenceClassification, Targets{Values: []float32{1, 0}}},
 		"expected 5 classes, found 2":                           {TokenClassification, Targets{Classes: []int{1, 2}}},
@@ -285,6 +286,14 @@ func TestTrainingErrors(t *testing.T) {
 			_, err := m.Training([]Example{{Text: "x", Class: 2}}, TrainOptions{})
 			return err
 		},
+		"option ClassWeights: expected 2, for classes": func() error {
+			_, err := m.Training(examples(), TrainOptions{ClassWeights: []float32{1}})
+			return err
+		},
+		"option ClassWeights: class 1: expected a finite": func() error {
+			_, err := m.Training(examples(), TrainOptions{ClassWeights: []float32{1, -1}})
+			return err
+		},
 		"option Freeze: expected -1 to 2, found 3":    func() error { _, err := m.Training(examples(), TrainOptions{Freeze: 3}); return err },
 		"option Epochs: expected 0 or more, found -1": func() error { _, err := m.Training(examples(), TrainOptions{Epochs: -1}); return err },
 		"option BatchSize: expected 0 or more":        func() error { _, err := m.Training(examples(), TrainOptions{BatchSize: -1}); return err },
@@ -293,5 +302,30 @@ func TestTrainingErrors(t *testing.T) {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("found error %v, expected %q", err, want)
 		}
+	}
+}
+
+// TestClassWeights compares the loss with the weighted mean of the losses of its sequences.
+func TestClassWeights(t *testing.T) {
+	m := New(tiny("bert"), SequenceClassification, 3, rng())
+	scatter(m, 1)
+	tape := autograd.NewTape(autograd.Options{})
+	weights := []float32{3, 0.5, 0}
+	sequences, classes := [][]int{{5, 6, 7}, {8, 9}, {7, 7, 9, 5}}, []int{0, 1, 2}
+	sum, total := 0.0, 0.0
+	for i, ids := range sequences {
+		one, err := m.Loss(tape, Pack(ids), Targets{Classes: classes[i : i+1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := float64(weights[classes[i]])
+		sum, total = sum+w*float64(one.Float()), total+w
+	}
+	all, err := m.Loss(tape, Pack(sequences...), Targets{Classes: classes, Weights: weights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := sum / total; math.Abs(float64(all.Float())-want) > 1e-5*want {
+		t.Errorf("the loss is %v, expected %v", all.Float(), want)
 	}
 }

@@ -27,6 +27,8 @@ type Targets struct {
 	// Begins and Ends are the first and the last token of an answer, counted from the first token of its sequence. A place beyond
 	// the sequence does not count.
 	Begins, Ends []int
+	// Weights are those of the classes in the cross-entropy of sequences or tokens, which is then a weighted mean; nil means 1 each.
+	Weights []float32
 	// Choices is the number of texts for a question, which lie one after the other.
 	Choices int
 }
@@ -128,7 +130,10 @@ func (m *Model) classLoss(t *autograd.Tape, in Input, want Targets, n int) (*aut
 	if err := m.classes(want.Classes, n, classes); err != nil {
 		return nil, err
 	}
-	return autograd.CrossEntropy(m.Forward(t, in), want.Classes, autograd.CrossEntropyOptions{}), nil
+	if want.Weights != nil && len(want.Weights) != classes {
+		return nil, fmt.Errorf("bert: loss of the task %q: expected %d weights of classes, found %d", m.Task, classes, len(want.Weights))
+	}
+	return autograd.CrossEntropy(m.Forward(t, in), want.Classes, autograd.CrossEntropyOptions{Weight: want.Weights}), nil
 }
 
 // wordLoss is the cross-entropy of words. Only tokens that count have logits.
