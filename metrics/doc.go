@@ -19,7 +19,7 @@
 // class and as means. Logits are row-major, [samples, classes]: what a model returns.
 //
 // A [Retrieval] ranks items for queries, such as images for texts. Its recall at 1, 5 and 10 measures models of images and
-// texts, also where an image has several captions.
+// texts, also where an image has several captions. [Spearman] and [Pearson] compare similarities with those that people gave.
 //
 // # Order
 //

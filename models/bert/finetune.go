@@ -118,11 +118,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		},
 		Prepare: func(b *labeled, slot, item int, _ *data.Rand) error {
 			e := examples[item]
-			input := text.Input{Text: e.Text}
-			if e.Pair != "" {
-				input.Pair = &text.Input{Text: e.Pair}
-			}
-			encoded, err := m.encode(context.Background(), []text.Input{input}, most, true)
+			encoded, err := m.encode(context.Background(), []text.Input{e.input()}, limit{tokens: most, cut: true})
 			if err != nil {
 				return err
 			}
