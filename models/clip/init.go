@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// init draws initial weights as transformers does (CLIPPreTrainedModel._init_weights), which are those of OpenAI's code:
-// normal values whose deviations fall with the width and with the depth of a tower.
+// init draws initial weights as transformers does (CLIPPreTrainedModel._init_weights), which are those of OpenAI's
+// code: normal values whose deviations fall with the width and with the depth of a tower.
 func (m *Model) init(rng *rand.Rand) {
 	c := m.Config
 	if c.Vision.Pooled {

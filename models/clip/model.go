@@ -12,8 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Model maps images and texts to vectors of one space, where a text is near the images it describes. It may be used by any
-// number of goroutines at once, as long as none changes its parameters.
+// Model maps images and texts to vectors of one space, where a text is near the images it describes. It may be used by
+// any number of goroutines at once, as long as none changes its parameters.
 type Model struct {
 	Config           Config
 	Vision           ImageTower
@@ -39,8 +39,8 @@ type Model struct {
 	runner *run.Runner
 }
 
-// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It has no tokenizer.
-// It panics when the configuration is not valid.
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It has no
+// tokenizer. It panics when the configuration is not valid.
 func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("clip: " + err.Error())
@@ -111,8 +111,8 @@ func preprocess(c VisionConfig) vision.Preprocess {
 	return p
 }
 
-// EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not normalized
-// (CLIPModel.get_image_features).
+// EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not
+// normalized (CLIPModel.get_image_features).
 func (m *Model) EmbedImages(pixels *autograd.Tensor) *autograd.Tensor {
 	return m.project(m.Vision.Forward(pixels))
 }

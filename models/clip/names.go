@@ -49,8 +49,8 @@ var block = []checkpoint.Rule{
 	{"MLP.FC2", "mlp.fc2", "mlp.c_proj"},
 }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
-// layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
+// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those
+// of a layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT, for a

@@ -10,8 +10,8 @@ import (
 )
 
 // openAIConfig reads the configuration of OpenAI's releases off their weights, as their own code does (build_model in
-// model.py). Only those hold the size of images and texts beside the weights. Other weights under the same names may want
-// another activation, so they need open_clip_config.json.
+// model.py). Only those hold the size of images and texts beside the weights. Other weights under the same names may
+// want another activation, so they need open_clip_config.json.
 func openAIConfig(f *modelfolder.Folder) (Config, error) {
 	c := defaults()
 	if _, openAI := f.Weights.Tensor("input_resolution"); !openAI {

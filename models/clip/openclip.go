@@ -267,8 +267,8 @@ func value[T any](p *T, standard T) T {
 	return *p
 }
 
-// checkOpen returns an error for a field that is refused, and for one that open_clip does not know. The tables are those of
-// the model and of its towers.
+// checkOpen returns an error for a field that is refused, and for one that open_clip does not know. The tables are
+// those of the model and of its towers.
 func checkOpen(data []byte, model, images, texts strictjson.Fields) error {
 	var parts struct {
 		Model struct {

@@ -25,8 +25,8 @@ type openBERT struct {
 	Pretrained    bool    `json:"hf_model_pretrained"`
 }
 
-// openEncoders are the encoders that open_clip knows by name, and its configurations name (xlm-roberta-base-ViT-B-32.json and
-// others). It asks the hub for their sizes.
+// openEncoders are the encoders that open_clip knows by name, and its configurations name
+// (xlm-roberta-base-ViT-B-32.json and others). It asks the hub for their sizes.
 var openEncoders = map[string]bert.Config{
 	"roberta-base": bert.RoBERTa(), "roberta-large": large(bert.RoBERTa()),
 	"xlm-roberta-base": bert.XLMR(), "xlm-roberta-large": large(bert.XLMR()),
@@ -107,8 +107,8 @@ func (o openBERT) config(dim int) (TextConfig, error) {
 // openFirst is open_clip's name for FirstToken.
 const openFirst = "cls_last_hidden_state_pooler"
 
-// openBERTNames returns the table of names of models of open_clip's with a text tower of transformers'. The projection of texts
-// has one layer, or two.
+// openBERTNames returns the table of names of models of open_clip's with a text tower of transformers'. The projection
+// of texts has one layer, or two.
 func openBERTNames(b BERTConfig) *checkpoint.Names {
 	projection := "text.proj.weight"
 	if b.Hidden != 0 {

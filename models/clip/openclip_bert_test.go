@@ -29,9 +29,9 @@ func knowEncoder(t *testing.T, name string, c bert.Config) {
 	t.Cleanup(func() { delete(openEncoders, name) })
 }
 
-// TestOpenTextTowers compares random models with open_clip, whose text towers are transformers': tokens, images, features, logits,
-// gradients. Then it saves each, and lets open_clip compute the same from the saved folder. It needs FOVEA_PYTHON; FOVEA_SEED
-// chooses other models.
+// TestOpenTextTowers compares random models with open_clip, whose text towers are transformers': tokens, images,
+// features, logits, gradients. Then it saves each, and lets open_clip compute the same from the saved folder. It needs
+// FOVEA_PYTHON; FOVEA_SEED chooses other models.
 func TestOpenTextTowers(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_open_text.py", dir, seed())

@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// SigLIP is the image tower of SigLIP (Zhai et al., arXiv 2303.15343), and of SigLIP 2 (arXiv 2502.14786) for images of one
-// size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
+// SigLIP is the image tower of SigLIP (Zhai et al., arXiv 2303.15343), and of SigLIP 2 (arXiv 2502.14786) for images of
+// one size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
 type SigLIP struct {
 	Encoder *vit.Encoder
 	Head    *AttentionHead
@@ -23,8 +23,8 @@ func NewSigLIP(c VisionConfig) *SigLIP {
 	return &SigLIP{Encoder: vit.NewEncoder(c.encoder()), Head: NewAttentionHead(c), patch: c.PatchSize}
 }
 
-// Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are not
-// seen. Images of another size than the configured one use resized position embeddings.
+// Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are
+// not seen. Images of another size than the configured one use resized position embeddings.
 func (s *SigLIP) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	x := s.Encoder.Forward(whole(pixels, s.patch))
 	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
@@ -55,8 +55,8 @@ func NewAttentionHead(c VisionConfig) *AttentionHead {
 	}
 }
 
-// Forward maps the tokens of images, [tokens, width], one image after the other, to one vector an image, [n, width]. Image i
-// has the tokens starts[i] to starts[i+1]; the list ends with their number.
+// Forward maps the tokens of images, [tokens, width], one image after the other, to one vector an image, [n, width].
+// Image i has the tokens starts[i] to starts[i+1]; the list ends with their number.
 func (h *AttentionHead) Forward(x *autograd.Tensor, starts []int) *autograd.Tensor {
 	return x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor {
 		tokens, width, n := x.Dim(0), x.Dim(1), len(starts)-1

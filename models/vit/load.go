@@ -133,7 +133,11 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 		return Config{}, err
 	}
 	if name := architecture(f); timm.Known(name) {
-		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, s)
+		a, err := timm.ArchitectureOf(name)
+		if err != nil {
+			return Config{}, err
+		}
+		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, a, s)
 	} else if err := timm.Supported(name); err != nil {
 		return Config{}, err
 	}

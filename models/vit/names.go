@@ -40,6 +40,7 @@ var family = modelfolder.Family{
 		{Part: "rel_pos", What: "relative positions"},
 		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
 		{Part: "attns.", What: "parallel blocks"},
+		{Part: ".in_proj.", What: "parallel blocks"},
 		{Part: "mlp.w12.", What: "gated feed-forward layers"},
 		{Part: "mlp.fc1_g.", What: "gated feed-forward layers"},
 	},

@@ -18,6 +18,10 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	if err != nil {
 		return Config{}, tower.Grid{}, err
 	}
+	a, err := timm.ArchitectureOf(t.Architecture)
+	if err != nil {
+		return Config{}, tower.Grid{}, fmt.Errorf("config.json: %w", err)
+	}
 	image := t.ModelArgs.ImageSize
 	s, err := tower.ReadSizes(f.Find, func(patch int) tower.Grid {
 		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
@@ -28,7 +32,7 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	if err := t.ModelArgs.Agree(f.Find, s); err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("config.json: model_args: %w", err)
 	}
-	c, err := timmOptions(t, s)
+	c, err := timmOptions(t, a, s)
 	if err != nil {
 		return Config{}, tower.Grid{}, err
 	}
@@ -54,17 +58,14 @@ func architecture(f *modelfolder.Folder) string {
 }
 
 // timmOptions returns the configuration of a model of timm's with the sizes of its weights.
-func timmOptions(t *timm.Config, s tower.Sizes) (Config, error) {
-	a, err := timm.ArchitectureOf(t.Architecture)
-	if err != nil {
-		return Config{}, fmt.Errorf("config.json: %w", err)
-	}
+func timmOptions(t *timm.Config, a timm.Architecture, s tower.Sizes) (Config, error) {
 	if t.ModelArgs.Width != 0 && t.ModelArgs.Heads == 0 {
 		return Config{}, errors.New("config.json: model_args: num_heads: expected a number beside embed_dim, found none")
 	}
 	c := sized(s)
 	c.AntialiasPositions = true
 	c.LayerNormEps, c.HiddenAct, c.NumAttentionHeads = a.Eps, a.Act, cmp.Or(t.ModelArgs.Heads, a.Heads)
+	var err error
 	if c.NumAttentionHeads == 0 {
 		if c.NumAttentionHeads, err = tower.Heads(s.Width); err != nil {
 			return Config{}, err

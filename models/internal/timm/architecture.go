@@ -24,7 +24,7 @@ func ArchitectureOf(name string) (Architecture, error) {
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
 	if !strings.HasPrefix(name, "vit_") && !strings.HasPrefix(name, "deit_") && !strings.HasPrefix(name, "deit3_") {
-		return a, fmt.Errorf("architecture: expected a plain Vision Transformer (vit_…, deit_… or deit3_…), found %q", name)
+		return a, fmt.Errorf("architecture: %q is not supported: expected a plain Vision Transformer (vit_…, deit_… or deit3_…)", name)
 	}
 	if err := Supported(name); err != nil {
 		return a, err
@@ -62,6 +62,8 @@ var unsupported = []struct{ part, what string }{
 	{"_dinov3", "rotary positions"},
 	{"vit_pe_", "rotary positions"},
 	{"_rpn_", "norms after the residual branches"},
+	{"_intern300m_", "no final norm"},
+	{"vit_giant_patch14_dinov2", "gated feed-forward layers"},
 }
 
 // plain are the Vision Transformers that timm knows by name, for images of 224 pixels.

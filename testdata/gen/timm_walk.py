@@ -1,0 +1,75 @@
+"""Writes a small random model of each of timm's Vision Transformers, and its logits.
+
+    python timm_walk.py OUT [NAME...]     writes OUT/NAME for all architectures, or for the named ones
+    python timm_walk.py -names            prints their names, as a list in JSON
+
+The architectures are vit_*, deit*, beit* and eva*. Models have two blocks, two heads, a width of 32 and three classes;
+everything else is as the name says. timm's own save_for_hf writes config.json and model.safetensors. A model with more than
+4 million values, such as a hybrid with a ResNet, has no logits, and its larger tensors are left out: Fovea refuses it by
+others.
+
+OUT/golden.safetensors holds, for each name, NAME/pixels and NAME/logits. The seed is the number of the name.
+"""
+
+import json
+import os
+import re
+import sys
+import warnings
+
+import timm
+import torch
+from safetensors.torch import load_file, save_file
+from timm.models._hub import save_for_hf
+
+warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
+
+NAMES = sorted(set(timm.list_models(["vit_*", "deit*", "beit*", "eva*"])))
+
+
+def make(name):
+    patch = re.search(r"patch(\d+)", name)
+    args = dict(num_classes=3, embed_dim=32, num_heads=2, depth=2, img_size=3 * int(patch.group(1)) if patch else 96)
+    if "sapiens2" in name:
+        args["num_kv_heads"] = 2
+    if "_mci_" in name:
+        args["embed_dim"] = 768
+    if "_r_s16_" in name:
+        args["img_size"] = 256
+    return timm.create_model(name, pretrained_cfg_overlay=dict(input_size=(3, args["img_size"], args["img_size"])), **args)
+
+
+def randomize(model):
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(torch.randn_like(p), alpha=0.1 if p.ndim > 1 else 0.2)
+    return model.eval()
+
+
+def write(name, folder):
+    model = randomize(make(name))
+    save_for_hf(model, folder, safe_serialization=True)
+    weights = os.path.join(folder, "model.safetensors")
+    state = load_file(weights)
+    if sum(v.numel() for v in state.values()) > 4_000_000:
+        save_file({k: v for k, v in state.items() if v.numel() <= 10_000}, weights, metadata={"format": "pt"})
+        return {}
+    x = torch.randn(1, 3, *model.patch_embed.img_size)
+    return {f"{name}/pixels": x, f"{name}/logits": model(x)}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "-names":
+        print(json.dumps(NAMES))
+        sys.exit()
+    out, names = sys.argv[1], sys.argv[2:] or NAMES
+    golden = {}
+    with torch.inference_mode():
+        for name in names:
+            torch.manual_seed(1 + NAMES.index(name))
+            folder = os.path.join(out, name)
+            os.makedirs(folder)
+            golden |= write(name, folder)
+    save_file(golden, os.path.join(out, "golden.safetensors"), metadata={
+        "script": "timm_walk.py", "versions": f"torch {torch.__version__}, timm {timm.__version__}", "seed": "1"})
