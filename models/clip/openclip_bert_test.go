@@ -222,6 +222,13 @@ func TestOpenTextTowerRefused(t *testing.T) {
 			t.Errorf("%s: expected an error with %q, found %v", c.new, c.want, err)
 		}
 	}
+	older := strings.NewReplacer("hf_proj_type", "proj", "hf_pooler_type", "pooler_type").Replace(string(config))
+	files := fstest.MapFS{"open_clip_config.json": {Data: []byte(older)}, "open_clip_model.safetensors": {Data: weights}}
+	if again, err := Load(files, LoadOptions{}); err != nil {
+		t.Errorf("older names: %v", err)
+	} else if d := cmp.Diff(m.Config, again.Config); d != "" {
+		t.Errorf("older names (-expected +found):\n%s", d)
+	}
 	m.Config.Text.BERT.Encoder.NumHiddenLayers = 3
 	if err := m.Save(t.TempDir(), SaveOptions{Layout: models.OpenCLIP}); err == nil || !strings.Contains(err.Error(), "other sizes") {
 		t.Errorf("an encoder that open_clip does not have was saved: %v", err)
