@@ -231,6 +231,39 @@ func TestCancelHalves(t *testing.T) {
 	}
 }
 
+// TestCancelRerun checks that an input whose caller has left during a failed batch does not run again.
+func TestCancelRerun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &double{fail: func(_ context.Context, batch []int) error {
+			if slices.Contains(batch, 3) {
+				return errors.New("bad")
+			}
+			return nil
+		}}
+		b := serve.New(d.run, serve.Options{MaxBatch: 4, MaxDelay: time.Minute})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+		defer cancel()
+		var wg sync.WaitGroup
+		for in := range 4 {
+			wg.Go(func() {
+				own := context.Background()
+				if in == 1 || in == 2 {
+					own = ctx
+				}
+				if _, err := b.Do(own, in); (err != nil) != (in > 0) {
+					t.Errorf("%d: %v", in, err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		b.Close()
+		if got, want := fmt.Sprint(d.batches), "[[0 1 2 3] [0] [3]]"; got != want {
+			t.Errorf("batches %s, expected %s", got, want)
+		}
+	})
+}
+
 // TestQueue checks that a full queue refuses, and that an unlimited one does not.
 func TestQueue(t *testing.T) {
 	for _, test := range []struct {

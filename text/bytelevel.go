@@ -2,10 +2,10 @@ package text
 
 // byteLevel is the pipeline of GPT-2.
 func (f *folder) byteLevel(normalizer object, prefix bool) error {
-	return f.put(normalizer, component("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": true, "use_regex": true}), byteLevelDecoder)
+	return f.put(normalizer, step("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": true, "use_regex": true}), byteLevelDecoder)
 }
 
-var byteLevelDecoder = component("ByteLevel", object{"add_prefix_space": true, "trim_offsets": true, "use_regex": true})
+var byteLevelDecoder = step("ByteLevel", object{"add_prefix_space": true, "trim_offsets": true, "use_regex": true})
 
 // roberta is RobertaTokenizer, also of BART (models/roberta/tokenization_roberta.py).
 func (f *folder) roberta() error {
@@ -95,9 +95,9 @@ func (f *folder) qwen2() error {
 		return err
 	}
 	f.respecial = true
-	return f.put(component("NFC", nil), component("Sequence", object{"pretokenizers": []object{
-		component("Split", object{"pattern": object{"Regex": qwen2Pattern}, "behavior": "Isolated", "invert": false}),
-		component("ByteLevel", object{"add_prefix_space": prefix != nil && *prefix, "trim_offsets": true, "use_regex": false}),
+	return f.put(step("NFC", nil), step("Sequence", object{"pretokenizers": []object{
+		step("Split", object{"pattern": object{"Regex": qwen2Pattern}, "behavior": "Isolated", "invert": false}),
+		step("ByteLevel", object{"add_prefix_space": prefix != nil && *prefix, "trim_offsets": true, "use_regex": false}),
 	}}), byteLevelDecoder)
 }
 
@@ -115,7 +115,7 @@ func (f *folder) gptNeoX() error {
 	if err := f.bpe(object{"continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false}); err != nil {
 		return err
 	}
-	if err := f.put(component("NFC", nil), component("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": trim, "use_regex": true}), byteLevelDecoder); err != nil {
+	if err := f.put(step("NFC", nil), step("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": trim, "use_regex": true}), byteLevelDecoder); err != nil {
 		return err
 	}
 	f.last = true

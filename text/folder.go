@@ -308,6 +308,9 @@ func (f *folder) readConfig() error {
 	if f.config.plain, err = setting(s, "split_special_tokens", false); err != nil {
 		return err
 	}
+	if f.config.inputs, err = setting(s, "model_input_names", inputsOf[f.class]); err != nil {
+		return err
+	}
 	typeID := 0
 	if f.padding != nil {
 		typeID = f.padding.TypeID
@@ -327,6 +330,13 @@ func (f *folder) readConfig() error {
 	}
 	return nil
 }
+
+// plainInputs are what most classes give a model, and inputsOf is what the others give (model_input_names of transformers).
+var (
+	plainInputs = []string{"input_ids", "attention_mask"}
+	typedInputs = []string{"input_ids", "token_type_ids", "attention_mask"}
+	inputsOf    = map[string][]string{"BertTokenizer": typedInputs, "DebertaTokenizer": typedInputs, "DebertaV2Tokenizer": typedInputs}
+)
 
 // leftPadding are the classes that pad at the left where nothing else is stated.
 var leftPadding = []string{"LlamaTokenizer", "GemmaTokenizer", "Siglip2Tokenizer"}

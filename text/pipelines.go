@@ -32,7 +32,7 @@ var pipelines = map[string]func(*folder) error{
 // object is a JSON object.
 type object map[string]any
 
-func component(typ string, fields object) object {
+func step(typ string, fields object) object {
 	out := object{"type": typ}
 	for k, v := range fields {
 		out[k] = v
@@ -90,7 +90,7 @@ func templateOf(single, pair []item) func(id func(string) (int, error)) (json.Ra
 				forms[i] = append(forms[i], object{"SpecialToken": object{"id": it.token, "type_id": it.typeID}})
 			}
 		}
-		return marshal(component("TemplateProcessing", object{"single": forms[0], "pair": forms[1], "special_tokens": tokens}))
+		return marshal(step("TemplateProcessing", object{"single": forms[0], "pair": forms[1], "special_tokens": tokens}))
 	}
 }
 
@@ -105,7 +105,7 @@ func robertaOf(sep, cls string, trim, prefix bool) func(id func(string) (int, er
 		if err != nil {
 			return nil, err
 		}
-		return marshal(component("RobertaProcessing", object{
+		return marshal(step("RobertaProcessing", object{
 			"sep": []any{sep, sepID}, "cls": []any{cls, clsID}, "trim_offsets": trim, "add_prefix_space": prefix,
 		}))
 	}

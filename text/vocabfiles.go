@@ -248,9 +248,9 @@ func (f *folder) genericSentencePiece() error {
 	}
 	decoder := sentencePieceDecoder(false)
 	if !m.fallback {
-		decoder = component("Replace", object{"pattern": object{"String": "▁"}, "content": " "})
+		decoder = step("Replace", object{"pattern": object{"String": "▁"}, "content": " "})
 	}
-	return f.put(component("Sequence", object{"normalizers": list}), nil, decoder)
+	return f.put(step("Sequence", object{"normalizers": list}), nil, decoder)
 }
 
 // clipMerges is the vocabulary of OpenAI's CLIP.

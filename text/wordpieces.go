@@ -33,9 +33,9 @@ func (f *folder) bertParts() error {
 		return err
 	}
 	return f.put(
-		component("BertNormalizer", object{"clean_text": true, "handle_chinese_chars": chinese, "strip_accents": accents, "lowercase": lower}),
-		component("BertPreTokenizer", nil),
-		component("WordPiece", object{"prefix": "##", "cleanup": true}),
+		step("BertNormalizer", object{"clean_text": true, "handle_chinese_chars": chinese, "strip_accents": accents, "lowercase": lower}),
+		step("BertPreTokenizer", nil),
+		step("WordPiece", object{"prefix": "##", "cleanup": true}),
 	)
 }
 

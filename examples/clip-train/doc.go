@@ -21,10 +21,13 @@
 //
 // It writes to the folder of -out:
 //
-//	model            the trained model, for [clip.Open], the other examples and transformers
-//	curves.png       the loss, and the results on test images
-//	run.json         the settings of the run
-//	run.safetensors  the state of an unfinished run; removed at the end
+//	model             the trained model, for [clip.Open], the other examples and transformers
+//	curves.png        the loss, and the results on test images
+//	run.json          the settings of the run
+//	run.safetensors   the state of an unfinished run; removed at the end
+//	.clip-train.lock  locks the folder during a run
+//
+// One run at a time writes to a folder.
 //
 // Ctrl-C interrupts a run, and -resume continues it. The resumed run ends with the same bits as a run without the
 // interrupt.

@@ -55,6 +55,11 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	r.describe()
+	unlock, err := r.settings.folder().Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.drawCurves(out); err != nil {
 		return nil, err
 	}
-	if err := r.end(); err != nil {
+	if err := r.settings.folder().End(); err != nil {
 		return nil, err
 	}
 	r.conclude(out)
@@ -162,8 +167,7 @@ func (r *run) conclude(o *outcome) {
 	r.console.Line("written to %s: %s, %s", r.settings.Out, modelName, curvesName)
 }
 
-// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of
-// them.
+// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of them.
 func (p *pairs) sum() string {
 	h := crc32.NewIEEE()
 	for _, d := range []vision.Captioned{p.train, p.test} {

@@ -145,4 +145,4 @@ func (e *evaluation) images() (known, asked vision.Dataset, err error) {
 }
 
 // decode applies the orientation of photographs, as transformers' load_image does.
-var decode = vision.DecodeOptions{ApplyOrientation: true}
+var decode = vision.DecodeOptions{ApplyOrientation: true, Alpha: true}

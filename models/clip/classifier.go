@@ -17,6 +17,9 @@ type Prediction = models.Prediction
 // DefaultTemplate is the template of a [Classifier] without others (arXiv 2103.00020, section 3.1.4).
 const DefaultTemplate = "a photo of a {}."
 
+// DefaultChineseTemplate is that of a model of Chinese-CLIP, the first of [ChineseTemplates].
+const DefaultChineseTemplate = "{}的照片。"
+
 // Classifier labels images with words that are chosen at run time (zero-shot classification, arXiv 2103.00020, section
 // 3.1). It is not changed by use, and any number of goroutines may use it at once.
 type Classifier struct {
@@ -27,7 +30,8 @@ type Classifier struct {
 }
 
 // Classifier returns a classifier of images for the labels. A text is made of each template and label: the label takes
-// the place of every {}. No templates means [DefaultTemplate]. The texts are encoded once, here.
+// the place of every {}. No templates means [DefaultTemplate], or [DefaultChineseTemplate] for Chinese-CLIP. The texts
+// are encoded once, here.
 //
 // It returns an error without labels, for a template without {}, and those of [Model.EncodeTexts].
 func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Classifier, error) {
@@ -36,6 +40,9 @@ func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Cl
 	}
 	if len(templates) == 0 {
 		templates = []string{DefaultTemplate}
+		if m.Config.ModelType == chineseType {
+			templates[0] = DefaultChineseTemplate
+		}
 	}
 	var texts []string
 	for _, label := range labels {

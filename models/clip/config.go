@@ -82,6 +82,17 @@ type TextConfig struct {
 	// padded. SigLIP was trained without it. transformers hides padding where the tokenizer's model_input_names, by
 	// default, have an attention_mask.
 	HiddenPadding *Padding `json:"-"`
+	// BERT, if not nil, describes an encoder of package bert in place of the causal transformer. Of the other fields,
+	// MaxPositionEmbeddings still counts.
+	BERT *BERTConfig `json:"-"`
+}
+
+// vocabulary returns the number of tokens that the tower has.
+func (c TextConfig) vocabulary() int {
+	if c.BERT != nil {
+		return c.BERT.Encoder.VocabSize
+	}
+	return c.VocabSize
 }
 
 // Padding says how texts are filled up to MaxPositionEmbeddings.
@@ -124,7 +135,7 @@ func BasePatch16() Config { return preset(768, 12, 16, 224, 512, 512) }
 // LargePatch14 is CLIP ViT-L/14: 428 M parameters.
 func LargePatch14() Config { return preset(1024, 24, 14, 224, 768, 768) }
 
-// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels.
+// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels, 428 M parameters.
 func LargePatch14At336() Config { return preset(1024, 24, 14, 336, 768, 768) }
 
 // Size returns the height and width of images in pixels.
@@ -238,6 +249,9 @@ func (c VisionConfig) validate() error {
 }
 
 func (c TextConfig) validate() error {
+	if c.BERT != nil {
+		return c.BERT.validate(c)
+	}
 	var v config.Checks
 	v.Size("vocab_size", c.VocabSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
@@ -264,6 +278,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
 		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
+	if kind.ModelType == chineseType {
+		return c.unmarshalChinese(data)
 	}
 	type plain Config
 	p := struct {
@@ -311,6 +328,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.Vision.Pooled {
 		return c.marshalSigLIP()
+	}
+	if c.Text.BERT != nil {
+		return c.marshalChinese()
 	}
 	type (
 		plain  Config

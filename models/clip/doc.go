@@ -32,7 +32,7 @@
 // # Decoding and concurrency
 //
 // Decode photographs with vision.DecodeFile or vision.Decode, which give the pixels of Pillow. Libraries differ in
-// images with alpha, and Model.Preprocess does as the model's own: vision.DecodeOptions.Alpha keeps that of a PNG file.
+// images with alpha or a palette, and Model.Preprocess does as the model's own: vision.DecodeOptions.Alpha keeps both.
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
 // reused. Model.Workers sets how many cores a call takes.
 //
@@ -61,6 +61,12 @@
 //   - A probability says whether a text describes an image, whatever the other texts are: a sigmoid of each logit.
 //   - Texts are padded to their full length, because the padding counts.
 //   - A [NaFlex] tower takes images in their own proportions. Model.MaxPatches bounds how many patches an image gets.
+//
+// # Chinese-CLIP
+//
+// Chinese-CLIP (arXiv 2211.01335) has a Chinese BERT for texts. It is read from folders of transformers, with the model type
+// chinese_clip, and from files of the authors' code, such as clip_cn_vit-b-16.pt alone. These hold no vocabulary: put the vocab.txt
+// of that code beside them. A text has at most 52 tokens there. Labels are Chinese, and so are the templates: [ChineseTemplates].
 //
 // # Training
 //

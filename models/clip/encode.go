@@ -88,7 +88,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 // It returns an error for a model without a tokenizer, and for a tokenizer with tokens that the model does not have.
 func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 	if m.Tokenizer == nil {
-		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
+		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, vocab.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
 	}
 	o := text.Options{Truncation: &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}}
 	if m.Config.Text.Bidirectional && m.Config.Text.HiddenPadding == nil {
@@ -100,15 +100,15 @@ func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 		full.Length = m.Config.Text.MaxPositionEmbeddings
 		o.Padding = &full
 	}
-	out := make([][]int, len(texts))
+	out, vocabulary := make([][]int, len(texts)), m.Config.Text.vocabulary()
 	for i, s := range texts {
 		e, err := m.Tokenizer.Encode(s, o)
 		if err != nil {
 			return nil, fmt.Errorf("clip: text %d: %w", i, err)
 		}
 		for k, id := range e.IDs {
-			if id < 0 || id >= m.Config.Text.VocabSize {
-				return nil, fmt.Errorf("clip: text %d: the tokenizer belongs to another model: expected ids below %d, found %d for %q", i, m.Config.Text.VocabSize, id, e.Tokens[k])
+			if id < 0 || id >= vocabulary {
+				return nil, fmt.Errorf("clip: text %d: the tokenizer belongs to another model: expected ids below %d, found %d for %q", i, vocabulary, id, e.Tokens[k])
 			}
 		}
 		if len(e.IDs) == 0 {

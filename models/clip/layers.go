@@ -30,8 +30,11 @@ func (m *Model) stacks() []stack {
 	case *ResNet:
 		s = append(s, stack{"Vision", "Vision.Stages", len(v.Stages), []string{"Vision.Stem"}})
 	}
-	if x, ok := m.Text.(*TextTransformer); ok {
+	switch x := m.Text.(type) {
+	case *TextTransformer:
 		s = append(s, stack{"Text", "Text.Blocks", len(x.Blocks), []string{"Text.Tokens", "Text.Positions"}})
+	case *BERT:
+		s = append(s, stack{"Text", "Text.Encoder.Layers", len(x.Encoder.Layers), []string{"Text.Encoder.Embeddings"}})
 	}
 	return s
 }

@@ -25,7 +25,7 @@ func TestLibraries(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_folders.py", dir, seed())
 	folders, err := filepath.Glob(filepath.Join(dir, "*-*"))
-	if err != nil || len(folders) < 15 {
+	if err != nil || len(folders) < 19 {
 		t.Fatal(folders, err)
 	}
 	args := []string{"check"}

@@ -29,8 +29,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 
 // Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
 //
-//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and
-//     the weights.
+//   - Hugging Face: config.json (model_type clip, siglip, siglip2 or chinese_clip), preprocessor_config.json where it
+//     is there, and the weights.
 //   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both
 //     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
 //   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
@@ -68,10 +68,16 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		}
 	}
 	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
-	tokens, err := openTokenizer(f.FS, rules)
+	var tokens source
+	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
+		tokens.tokenizer, err = openChinese(f.FS)
+	} else {
+		tokens, err = openTokenizer(f.FS, rules)
+	}
 	if err != nil {
 		return nil, err
 	}
+	c.Text.limit(tokens.tokenizer)
 	if f.Form == modelfolder.HuggingFace && c.Text.Bidirectional {
 		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err != nil {
 			return nil, err
@@ -133,19 +139,27 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 		if err := f.Configure(&c); err != nil {
 			return c, p, err
 		}
-		if c.Vision.Pooled {
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(chineseFamily)
 		}
 		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
 			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
 		}
 	default:
-		c, err = openAIConfig(f)
+		if isChinese(f) {
+			f.Use(chineseFamily)
+			c, err = chineseConfig(f)
+		} else {
+			c, err = openAIConfig(f)
+		}
 		if err := f.Checked(c, err); err != nil {
 			return c, p, err
 		}
 	}
-	return c, preprocess(c.Vision), nil
+	return c, c.preprocess(), nil
 }
 
 // storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would
@@ -187,6 +201,9 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 			return err
 		}
 	}
+	if b := c.Text.BERT; b != nil {
+		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
+	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
@@ -211,8 +228,11 @@ func (c Config) claim() modelfolder.Claim {
 		vision = vision.Plus(modelfolder.ClaimBlocks(1, v.block()))
 		v.HiddenSize = 0 // there is no projection
 	}
+	vision.Values += float64(c.ProjectionDim) * float64(v.HiddenSize)
+	if t.BERT != nil {
+		return vision.Plus(t.BERT.claim(c.ProjectionDim))
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
-	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
-		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))
+	texts.Values += float64(t.HiddenSize) * (float64(t.VocabSize) + float64(t.MaxPositionEmbeddings) + float64(c.ProjectionDim))
 	return vision.Plus(texts)
 }

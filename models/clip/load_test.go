@@ -36,7 +36,7 @@ func folder(t *testing.T, name string) fstest.MapFS {
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ file, old, new, want string }{
 		{"config.json", `"model_type": "clip",`, `"model_type": "mobileclip",`, `model_type: expected "clip", found "mobileclip"`},
-		{"config.json", `"model_type": "clip",`, `"model_type": "chinese_clip",`, `found "chinese_clip"`},
+		{"config.json", `"model_type": "clip",`, `"model_type": "altclip",`, `found "altclip"`},
 		{"config.json", `"hidden_size": 16,`, `"hidden_size": 32,`, "vision_config: hidden_size: expected 16, as in vision_model.embeddings.patch_embedding.weight, found 32"},
 		{"config.json", `"hidden_size": 12,`, `"hidden_size": 24,`, "text_config: hidden_size: expected 12"},
 		{"config.json", `"hidden_size": 12,`, `"hidden_size": -12,`, "text_config: hidden_size: expected 1 to"},
@@ -148,6 +148,9 @@ func TestFields(t *testing.T) {
 			modeltest.Table{Fields: configFields, Classes: []string{"CLIPConfig"}},
 			modeltest.Table{Fields: visionFields, Classes: []string{"CLIPVisionConfig"}},
 			modeltest.Table{Fields: textFields, Classes: []string{"CLIPTextConfig"}},
+			modeltest.Table{Fields: chineseFields, Classes: []string{"ChineseCLIPConfig"}},
+			modeltest.Table{Fields: visionFields, Classes: []string{"ChineseCLIPVisionConfig"}},
+			modeltest.Table{Fields: chineseTextFields, Classes: []string{"ChineseCLIPTextConfig"}},
 			modeltest.Table{Fields: siglipFields, Classes: []string{"SiglipConfig", "Siglip2Config"}},
 			modeltest.Table{Fields: siglipTextFields, Classes: []string{"SiglipTextConfig", "Siglip2TextConfig"}},
 			modeltest.Table{Fields: siglipVisionFields, Classes: []string{"SiglipVisionConfig", "Siglip2VisionConfig"}})

@@ -46,16 +46,19 @@ func New(c Config, rng *rand.Rand) *Model {
 		panic("clip: " + err.Error())
 	}
 	m := &Model{
-		Config:         c,
-		Text:           NewTextTransformer(c.Text),
-		TextProjection: nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
-		LogitScale:     autograd.ParameterOf([]float32{c.LogitScaleInit}),
-		Preprocess:     preprocess(c.Vision),
-		Workers:        simd.NewWorkers(0),
-		runner:         run.New(),
+		Config:     c,
+		LogitScale: autograd.ParameterOf([]float32{c.LogitScaleInit}),
+		Preprocess: c.preprocess(),
+		Workers:    simd.NewWorkers(0),
+		runner:     run.New(),
+	}
+	switch t := c.Text; {
+	case t.BERT != nil:
+		m.Text, m.TextProjection = NewBERT(t), nn.NewLinear(t.BERT.Encoder.HiddenSize, c.ProjectionDim, false)
+	default:
+		m.Text, m.TextProjection = NewTextTransformer(t), nn.NewLinear(t.HiddenSize, c.ProjectionDim, t.Bidirectional)
 	}
 	if c.Text.Bidirectional {
-		m.TextProjection = nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, true)
 		m.LogitBias = autograd.ParameterOf([]float32{0})
 	}
 	switch v := c.Vision; {
@@ -73,6 +76,14 @@ func New(c Config, rng *rand.Rand) *Model {
 		m.init(rng)
 	}
 	return m
+}
+
+// preprocess is the preparation of images that is usual for a model.
+func (c Config) preprocess() vision.Preprocess {
+	if c.ModelType == chineseType {
+		return chinesePreprocess(c.Vision)
+	}
+	return preprocess(c.Vision)
 }
 
 // preprocess is the preparation of images of OpenAI's models (_transform in clip.py), and that of SigLIP

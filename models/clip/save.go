@@ -21,7 +21,8 @@ import (
 // Layout models.OpenCLIP writes for open_clip: open_clip.create_model("local-dir:DIR") makes the same model of
 // open_clip_config.json and open_clip_model.safetensors. open_clip uses its own tokenizer; the files of the model's are
 // for [Load]. Rates of dropout are lost. A preparation that open_clip cannot describe is an error. Where the middle of
-// an image lies between two pixels, transformers and open_clip cut it at different places.
+// an image lies between two pixels, transformers and open_clip cut it at different places. A model of SigLIP needs one of
+// timm's image towers, and open_clip's rules for texts or no tokenizer: a model that was loaded from open_clip has both.
 //
 // The error is the file system's, or says what the library cannot have.
 func (m *Model) Save(dir string, o SaveOptions) error {
@@ -32,6 +33,9 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	if c.Vision.Pooled {
 		return m.saveSigLIP(dir, parts, o)
+	}
+	if c.Text.BERT != nil {
+		return m.saveChinese(dir, parts, o)
 	}
 	for name, id := range map[string]**int{"bos_token": &c.Text.BOSTokenID, "pad_token": &c.Text.PadTokenID} {
 		if *id == nil && m.Tokenizer != nil {
@@ -49,7 +53,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 			return fmt.Errorf("clip: layout open_clip: %w", err)
 		}
 		contents.ConfigName, contents.Config, contents.Preprocess = modelfolder.OpenCLIPName, theirs, nil
-		contents.Weights = "open_clip_model.safetensors"
+		contents.Weights = openWeightsName
 	case c.Vision.ResNet != nil:
 		return errors.New("clip: transformers' CLIP has no ResNet; the layout of open_clip keeps it")
 	case c.Vision.ImageWidth != 0:
@@ -57,6 +61,9 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	return family.Save(dir, contents, o)
 }
+
+// openWeightsName is the file of the weights in the layout of open_clip.
+const openWeightsName = "open_clip_model.safetensors"
 
 // forOpenCLIP describes the model to open_clip.
 func (c Config) forOpenCLIP(p vision.Preprocess) (openCLIP, error) {

@@ -276,6 +276,14 @@ func TestOpenSigLIP(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "open")
 	modeltest.Python(t, "clip_siglip.py", "open", folder)
 	m, _, _ := compareOutputs(t, folder, "")
+	again := t.TempDir()
+	if err := m.Save(again, SaveOptions{Layout: models.OpenCLIP}); err != nil {
+		t.Fatal(err)
+	}
+	modeltest.Python(t, "clip_siglip.py", "again", folder, again)
+	if reopened, err := Open(again, LoadOptions{}); err != nil || cmp.Diff(m.Config, reopened.Config) != "" || reopened.Preprocess != m.Preprocess {
+		t.Errorf("the saved folder gives another model, or %v", err)
+	}
 	if err := m.Save(t.TempDir(), SaveOptions{}); err == nil || !strings.Contains(err.Error(), "Tokenizer") {
 		t.Errorf("the tokenizer of open_clip was saved for transformers: %v", err)
 	}

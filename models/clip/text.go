@@ -7,7 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// TextTower encodes texts. [TextTransformer] is one.
+// TextTower encodes texts: a [TextTransformer] or [BERT].
 type TextTower interface {
 	// Forward maps the tokens of texts to one vector a text, [len(texts), width], before the projection.
 	Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor

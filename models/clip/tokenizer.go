@@ -18,9 +18,14 @@ const openAIVocabulary = "bpe_simple_vocab_16e6.txt.gz"
 
 // vocabularies are the files that hold the tokens of a tokenizer; settings are its other files.
 var (
-	vocabularies = []string{"tokenizer.json", "vocab.json", "spiece.model", openAIVocabulary}
+	vocabularies = []string{"tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", openAIVocabulary}
 	settings     = []string{"merges.txt", tokenizerConfig, "special_tokens_map.json", "added_tokens.json"}
 )
+
+// bertTokens are the special tokens of BERT's tokenizers by their names in a tokenizer_config.json.
+var bertTokens = map[string]string{
+	"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+}
 
 // source is a tokenizer with the files that it was made of.
 type source struct {
@@ -107,17 +112,24 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	class := "CLIPTokenizer"
-	if m.Config.Text.Bidirectional {
-		class = "PreTrainedTokenizerFast"
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	switch {
+	case m.Config.Text.Bidirectional:
+		if m.Config.Text.HiddenPadding == nil {
+			config["model_input_names"] = []string{inputIDs} // transformers would hide the padding otherwise
+		}
+	case m.Config.Text.BERT != nil:
+		config["model_input_names"] = []string{inputIDs, "token_type_ids", attentionMask}
+	default:
+		config["tokenizer_class"] = "CLIPTokenizer"
 	}
-	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
-	if m.Config.Text.Bidirectional && m.Config.Text.HiddenPadding == nil {
-		config["model_input_names"] = []string{inputIDs} // transformers would hide the padding otherwise
-	}
-	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
+		} else if token := bertTokens[name]; m.Config.Text.BERT != nil && token != "" {
+			if _, ok := m.Tokenizer.ID(token); ok {
+				config[name] = token
+			}
 		}
 	}
 	more, err := json.MarshalIndent(config, "", "  ")

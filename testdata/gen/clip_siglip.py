@@ -2,6 +2,7 @@
 
     python clip_siglip.py
     python clip_siglip.py FOLDER SEED        random models of other sizes with images and tokenizers: FOLDER/siglip-0 and so on
+    python clip_siglip.py again FOLDER SAVED lets open_clip load what Model.Save made of that model, and compares with its golden
     python clip_siglip.py open FOLDER        a model in the form of open_clip, whose image tower is timm's
     python clip_siglip.py check FOLDER...    loads folders that Model.Save wrote and compares with expected.safetensors in them
 
@@ -155,10 +156,8 @@ def check(folder):
         assert error < (2e-3 if name == "logits" else 1e-3), (folder, name, error)
 
 
-def openclip(folder):
-    """A model of open_clip with the tower vit_test_patch4_siglip_12, which the test adds to the tables of package clip."""
-    import json
-    import open_clip
+def register():
+    """Adds the image tower vit_test_patch4_siglip_12 to timm; the test adds it to the tables of package clip."""
     import timm
 
     def vit_test_patch4_siglip_12(pretrained=False, **options):
@@ -166,6 +165,30 @@ def openclip(folder):
         return timm.models.vision_transformer.VisionTransformer(**{k: v for k, v in options.items() if not k.startswith(("pretrained", "cache"))})
 
     timm.models.register_model(vit_test_patch4_siglip_12)
+
+
+def again(folder, saved):
+    """Compares what open_clip makes of a saved folder with what it made of the original."""
+    import open_clip
+
+    register()
+    want = load_file(os.path.join(folder, "golden.safetensors"))
+    model, _, preprocess = open_clip.create_model_and_transforms("local-dir:" + saved)
+    names = ["gray.png", "tall.png", "tiny.png", "wide.png"]
+    pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
+    ids = open_clip.get_tokenizer("local-dir:" + saved)(TEXTS + ["CAT_" * 20])
+    assert (ids.numpy() == want["ids"]).all(), ids
+    with torch.inference_mode():
+        got = array(model.eval().get_logits(pixels, ids)[0])
+    assert np.abs(got - want["logits"]).max() < 1e-4, (got, want["logits"])
+
+
+def openclip(folder):
+    """A model of open_clip."""
+    import json
+    import open_clip
+
+    register()
     torch.manual_seed(71)
     rng = np.random.default_rng(71)
     os.makedirs(folder)
@@ -204,6 +227,8 @@ if __name__ == "__main__":
         naflex(62)
     elif sys.argv[1] == "open":
         openclip(sys.argv[2])
+    elif sys.argv[1] == "again":
+        again(sys.argv[2], sys.argv[3])
     elif sys.argv[1] == "check":
         for f in sys.argv[2:]:
             check(f)
