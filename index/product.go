@@ -45,7 +45,7 @@ func (x *Index) product(queries []*query) *product {
 		p.lengths[i] = lengthBound(q.floats)
 		p.longest = max(p.longest, p.lengths[i])
 	}
-	p.packed = simd.Pack(x.Workers, dim, len(queries), simd.Matrix{Data: values, Stride: dim, Trans: true})
+	p.packed = simd.Pack(x.Workers, dim, len(queries), simd.Matrix{Data: values, Stride: dim, Trans: true}, simd.PackOptions{})
 	return p
 }
 

@@ -6,12 +6,14 @@ import "github.com/fovea-ml/fovea/autograd"
 // or with three layers Query, Key and Value. Only three layers can attend to another sequence, and each of them may
 // have a bias or none. Width is a multiple of Heads.
 type MultiHeadAttention struct {
-	QKV   *Linear // [3·width, width]: rows of queries, keys, values; nil beside the next three
-	Query *Linear // [width, width]
-	Key   *Linear // [width, memory width]
-	Value *Linear // [width, memory width]
-	Proj  *Linear // [width, width], applied to the results of all heads
-	Heads int
+	QKV *Linear // [3·width, width]: rows of queries, keys, values; nil beside the next three
+	// QVBias, [2·width], holds the biases of queries and values beside a QKV without a bias: keys have none (BEiT, DINOv3).
+	QVBias *autograd.Parameter
+	Query  *Linear // [width, width]
+	Key    *Linear // [width, memory width]
+	Value  *Linear // [width, memory width]
+	Proj   *Linear // [width, width], applied to the results of all heads
+	Heads  int
 	// Dropout is the probability of dropping an attention weight on a training tape.
 	Dropout float32
 	// Bias, if not nil, returns values that are added to the scores, such as relative position biases. For the given
@@ -19,6 +21,9 @@ type MultiHeadAttention struct {
 	Bias func(t *autograd.Tape, queries, keys int) autograd.Operand
 	// Relative, if not nil, is added to the scores of self-attention over a grid.
 	Relative *RelativePositionBias
+	// QueryNorm and KeyNorm, if not nil, normalize each head's queries and keys (Dehghani et al., arXiv 2302.05442); only
+	// beside a QKV. Their width is that of a head.
+	QueryNorm, KeyNorm *LayerNorm
 	// Rotary, if not nil, turns queries and keys of self-attention by their positions ([RotarySequence], [RotaryGrid]).
 	// Positions count from the first token of a sequence, those in a cache included.
 	Rotary *autograd.RotaryTable
@@ -58,6 +63,8 @@ type AttentionInput struct {
 	Causal bool
 	// KeyMask has n·keys values, m·keys beside a Memory. False hides a key, such as padding.
 	KeyMask []bool
+	// Rotary, if not nil, takes the place of the layer's own table, such as one for the grid of this call.
+	Rotary *autograd.RotaryTable
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -133,8 +140,11 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		if in.Memory != nil {
 			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to a Memory; use NewSplitAttention"})
 		}
-		qkv := a.QKV.Forward(x)
+		qkv := a.packed(x)
 		width := qkv.Dim(-1) / 3
+		if a.QueryNorm != nil || a.KeyNorm != nil {
+			return a.normalized(qkv, in)
+		}
 		qkv = a.rotate(qkv, in, 0, width)
 		q = autograd.Columns{Of: qkv}
 		k = autograd.Columns{Of: qkv, From: width}
@@ -163,6 +173,38 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 	return autograd.Columns{Of: queries}, k, v
 }
 
+// packed projects queries, keys and values at once.
+func (a *MultiHeadAttention) packed(x *autograd.Tensor) *autograd.Tensor {
+	if a.QVBias == nil {
+		return a.QKV.Forward(x)
+	}
+	t := x.Tape()
+	both, width := t.Use(a.QVBias), a.QVBias.Len()/2
+	bias := autograd.Concat(0, autograd.Slice(both, 0, 0, width), t.Full(0, width), autograd.Slice(both, 0, width, 2*width))
+	if len(a.QKV.Adapter) > 0 {
+		return autograd.Add(a.QKV.Forward(x), bias)
+	}
+	return autograd.Linear(x, a.QKV.Weight, bias)
+}
+
+// normalized normalizes the queries and keys of a packed projection, and turns them after that.
+func (a *MultiHeadAttention) normalized(qkv *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
+	last, width := len(qkv.Shape())-1, qkv.Dim(-1)/3
+	part := func(norm *LayerNorm, from int) *autograd.Tensor {
+		x := autograd.Slice(qkv, last, from, from+width)
+		if norm != nil {
+			heads := norm.Forward(autograd.Reshape(x, x.Len()/max(1, width)*a.Heads, width/a.Heads))
+			x = autograd.Reshape(heads, x.Shape()...)
+		}
+		return a.rotate(x, in, 0)
+	}
+	queries, keys := part(a.QueryNorm, 0), part(a.KeyNorm, width)
+	if in.Cache != nil {
+		in.Cache.Append(autograd.Concat(2, keys, autograd.Slice(qkv, last, 2*width, 3*width)))
+	}
+	return autograd.Columns{Of: queries}, autograd.Columns{Of: keys}, autograd.Columns{Of: qkv, From: 2 * width}
+}
+
 // keys projects keys and values, and appends them to the cache if there is one.
 func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
 	keys, values := a.Key.Forward(x), a.Value.Forward(x)
@@ -177,7 +219,11 @@ func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v a
 
 // rotate turns the heads of a projection that begin at the given columns.
 func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from ...int) *autograd.Tensor {
-	if a.Rotary == nil {
+	table := a.Rotary
+	if in.Rotary != nil {
+		table = in.Rotary
+	}
+	if table == nil {
 		return x
 	}
 	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads), From: from}
@@ -187,7 +233,7 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 	if in.Starts != nil {
 		o.Positions = positions(in.Starts, x.Dim(-2))
 	}
-	return autograd.Rotary(x, a.Rotary, o)
+	return autograd.Rotary(x, table, o)
 }
 
 // positions returns the place of each token in its packed sequence. It panics when starts do not divide the tokens.

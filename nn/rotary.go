@@ -41,6 +41,9 @@ type RotaryGridOptions struct {
 	// RefHeight and RefWidth are the size of the grid of pre-training, to which positions are scaled; 0 scales nothing.
 	RefHeight, RefWidth int
 	Offset              float64 // added to the positions, before scaling
+	// Centered gives positions as the centers of patches in an image from -1 to 1, times 2π, so that images of all sizes
+	// have the same range (DINOv3: Siméoni et al., arXiv 2508.10104). Offset and the reference size do not count.
+	Centered bool
 	// Halves pairs channels dim/2 apart. Otherwise pairs are neighbors, as in EVA-02.
 	Halves bool
 	// Prefix is the number of tokens before the patches, such as a class token. They do not turn.
@@ -60,6 +63,10 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 		appendAngles(t, make([]float32, dim/2))
 	}
 	place := func(i, size, ref int) float32 {
+		if o.Centered {
+			center := 2*((float32(i)+0.5)/float32(size)) - 1
+			return float32(2*math.Pi) * center
+		}
 		p := float32(i) + float32(o.Offset)
 		if ref != 0 {
 			p = p / float32(size) * float32(ref)

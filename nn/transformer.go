@@ -68,6 +68,10 @@ type BlockConfig struct {
 	GateOrder autograd.GateOrder
 	// QKVBias gives the projection to queries, keys and values a bias. The other linear layers always have one.
 	QKVBias bool
+	// NoKeyBias leaves keys without a bias, where QKVBias gives queries and values one (BEiT, DINOv3).
+	NoKeyBias bool
+	// QKNorm normalizes each head's queries and keys (Dehghani et al., arXiv 2302.05442).
+	QKNorm bool
 	// PostNorm normalizes after each sum, as in BERT, instead of before each branch, as in ViT.
 	PostNorm bool
 	// LayerScale is the initial value of the learned factors that multiply each branch's channels (CaiT, arXiv
@@ -95,6 +99,12 @@ func NewBlock(c BlockConfig) *Block {
 	}
 	if c.Gated {
 		b.MLP = NewGatedMLP(c.Width, c.Hidden, c.Act, c.GateOrder)
+	}
+	if c.QKVBias && c.NoKeyBias {
+		b.Attention.QKV.Bias, b.Attention.QVBias = nil, autograd.NewParameter(2*c.Width)
+	}
+	if c.QKNorm {
+		b.Attention.QueryNorm, b.Attention.KeyNorm = NewLayerNorm(c.Width/c.Heads, c.Eps), NewLayerNorm(c.Width/c.Heads, c.Eps)
 	}
 	b.Attention.Dropout = c.AttentionDropout
 	if c.LayerScale != 0 {

@@ -53,11 +53,11 @@ type folder struct {
 	tokenizer []byte // tokenizer.json, nil for none
 	*settings
 	builder
-	last      bool            // the post-processor of the class replaces that of the file
-	json      json.RawMessage // post-processor of the file, nil for none
-	charsmap  string          // of the file, in base64
-	unknownID *int            // of the SentencePiece model, nil for none
-	respecial bool            // the special tokens are added again at the end
+	last      bool                   // the post-processor of the class replaces that of the file
+	json      json.RawMessage        // post-processor of the file, nil for none
+	charsmap  string                 // of the file, in base64
+	unknownID *int                   // of the SentencePiece model, nil for none
+	respecial func(*spec) AddedToken // adds the special tokens again at the end, nil where they are not
 }
 
 // read returns a file, or nil where it is missing.
@@ -256,10 +256,10 @@ func (f *folder) addTokens() {
 		out = append(out, added)
 	}
 	f.builder.added = append(f.builder.added, out)
-	if f.respecial { // as AddedToken(token, special=True)
+	if f.respecial != nil {
 		var again []AddedToken
 		for _, t := range slices.Concat(special, f.extra) {
-			again = append(again, AddedToken{Content: t.Content, Special: true})
+			again = append(again, f.respecial(t))
 		}
 		f.builder.added = append(f.builder.added, again)
 	}
@@ -339,7 +339,7 @@ var (
 )
 
 // leftPadding are the classes that pad at the left where nothing else is stated.
-var leftPadding = []string{"LlamaTokenizer", "GemmaTokenizer", "Siglip2Tokenizer"}
+var leftPadding = []string{"LlamaTokenizer", "GemmaTokenizer", "Siglip2Tokenizer", "XLNetTokenizer"}
 
 // side returns whether a setting says left.
 func side(s *settings, name string, left bool) (bool, error) {

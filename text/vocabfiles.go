@@ -86,6 +86,9 @@ func (f *folder) bpe(options object) error {
 var pieceFiles = map[string]string{
 	"AlbertTokenizer": "spiece.model", "T5Tokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
 	"CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
+	"BarthezTokenizer": "sentencepiece.bpe.model", "MBartTokenizer": "sentencepiece.bpe.model", "MBart50Tokenizer": "sentencepiece.bpe.model",
+	"BigBirdTokenizer": "spiece.model", "PegasusTokenizer": "spiece.model",
+	"RemBertTokenizer": "sentencepiece.model", "XLNetTokenizer": "spiece.model",
 	"-SiglipTokenizer": "spiece.model",
 }
 

@@ -100,7 +100,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if !c.Vision.resizable() {
 		return m, f.Fill(m, fitScalar)
 	}
-	fit := tower.FitPositions(stored, c.Vision.grid(), f.Form != modelfolder.HuggingFace)
+	fit := tower.FitPositions(stored, c.Vision.grid(), tower.Interpolation{Antialias: f.Form != modelfolder.HuggingFace})
 	return m, f.Fill(m, fitScalar, func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		if !strings.HasPrefix(param, "Vision.") {
 			return nil, nil

@@ -12,6 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -23,7 +24,7 @@ type NaFlex struct {
 	Positions *autograd.Parameter // [side·side, width], of a square grid
 	Blocks    nn.Stack
 	Norm      *nn.LayerNorm
-	Head      *AttentionHead
+	Head      *vit.AttentionPool
 	patch     int
 }
 
@@ -34,7 +35,7 @@ func NewNaFlex(c VisionConfig) *NaFlex {
 		Positions: autograd.NewParameter(c.NumPatches, c.HiddenSize),
 		Blocks:    nn.NewStack(c.NumHiddenLayers, c.block()),
 		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
-		Head:      NewAttentionHead(c),
+		Head:      vit.NewAttentionPool(c.block()),
 		patch:     c.PatchSize,
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 )
@@ -14,74 +13,26 @@ import (
 // one size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
 type SigLIP struct {
 	Encoder *vit.Encoder
-	Head    *AttentionHead
+	Head    *vit.AttentionPool
 	patch   int
 }
 
 // NewSigLIP returns a tower of zeros. The configuration must be valid.
 func NewSigLIP(c VisionConfig) *SigLIP {
-	return &SigLIP{Encoder: vit.NewEncoder(c.encoder()), Head: NewAttentionHead(c), patch: c.PatchSize}
+	return &SigLIP{Encoder: vit.NewEncoder(c.encoder()), Head: vit.NewAttentionPool(c.block()), patch: c.PatchSize}
 }
 
 // Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are
 // not seen. Images of another size than the configured one use resized position embeddings.
 func (s *SigLIP) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	x := s.Encoder.Forward(whole(pixels, s.patch))
-	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
-	starts := make([]int, n+1)
-	for i := range starts {
-		starts[i] = i * length
-	}
-	return s.Head.Forward(autograd.Reshape(x, n*length, width), starts)
-}
-
-// AttentionHead pools tokens by attention whose one query is learned; a residual MLP follows
-// (SiglipMultiheadAttentionPoolingHead in modeling_siglip.py).
-type AttentionHead struct {
-	Probe     *autograd.Parameter // [1, 1, width], the query
-	Attention *nn.MultiHeadAttention
-	Norm      *nn.LayerNorm
-	MLP       *nn.MLP
-}
-
-// NewAttentionHead returns a head of zeros. The configuration must be valid.
-func NewAttentionHead(c VisionConfig) *AttentionHead {
-	act := (&config.Checks{}).Activation("hidden_act", c.HiddenAct)
-	return &AttentionHead{
-		Probe:     autograd.NewParameter(1, 1, c.HiddenSize),
-		Attention: nn.NewMultiHeadAttention(c.HiddenSize, c.NumAttentionHeads, true),
-		Norm:      nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps),
-		MLP:       nn.NewMLP(c.HiddenSize, c.IntermediateSize, act),
-	}
-}
-
-// Forward maps the tokens of images, [tokens, width], one image after the other, to one vector an image, [n, width].
-// Image i has the tokens starts[i] to starts[i+1]; the list ends with their number.
-func (h *AttentionHead) Forward(x *autograd.Tensor, starts []int) *autograd.Tensor {
-	return x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor {
-		tokens, width, n := x.Dim(0), x.Dim(1), len(starts)-1
-		probe := autograd.Reshape(x.Tape().Use(h.Probe), 1, width)
-		// The projection is one matrix in files, so that the queries of tokens are computed too, and left out.
-		qkv := h.Attention.QKV.Forward(autograd.Concat(0, x, probe))
-		queries := autograd.BroadcastTo(autograd.Slice(qkv, 0, tokens, tokens+1), n, 3*width)
-		keys := autograd.Slice(qkv, 0, 0, tokens)
-		each := make([]int, n+1) // one query an image
-		for i := range each {
-			each[i] = i
-		}
-		y := autograd.PackedAttention(autograd.Columns{Of: queries}, autograd.Columns{Of: keys, From: width},
-			autograd.Columns{Of: keys, From: 2 * width}, each, starts,
-			autograd.AttentionOptions{Heads: h.Attention.Heads, HeadDim: width / h.Attention.Heads})
-		y = h.Attention.Proj.Forward(y)
-		return h.MLP.Forward(h.Norm.Forward(y), y)
-	}, x)
+	return s.Head.Images(s.Encoder.Forward(whole(pixels, s.patch)))
 }
 
 // squareRoot returns the root of a square number.
 func squareRoot(n int) int { return int(math.Round(math.Sqrt(float64(n)))) }
 
-// init draws initial weights as transformers does (SiglipPreTrainedModel._init_weights).
-func (h *AttentionHead) init(rng *rand.Rand) {
+// initPool draws initial weights as transformers does (SiglipPreTrainedModel._init_weights).
+func initPool(rng *rand.Rand, h *vit.AttentionPool) {
 	nn.XavierUniform(rng, h.Probe)
 	nn.XavierUniform(rng, h.Attention.QKV.Weight)
 	lecun(rng, h.Attention.Proj.Weight)
@@ -96,12 +47,12 @@ func (m *Model) initSigLIP(rng *rand.Rand) {
 		lecun(rng, v.Encoder.Patch.Weight)
 		nn.Normal(rng, v.Encoder.Positions, width)
 		initSigLIPBlocks(rng, v.Encoder.Blocks)
-		v.Head.init(rng)
+		initPool(rng, v.Head)
 	case *NaFlex:
 		lecun(rng, v.Patch.Weight)
 		nn.Normal(rng, v.Positions, width)
 		initSigLIPBlocks(rng, v.Blocks)
-		v.Head.init(rng)
+		initPool(rng, v.Head)
 	}
 	if t, ok := m.Text.(*TextTransformer); ok {
 		for _, p := range []*autograd.Parameter{t.Tokens, t.Positions} {

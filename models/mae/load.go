@@ -94,7 +94,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(vision.ImageNet(size), modelfolder.Images{Height: size, Width: size, Channels: c.NumChannels}); err != nil {
 		return nil, err
 	}
-	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, grid(c), false))
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, grid(c), tower.Interpolation{}))
 }
 
 // grid returns the grid of patches of a configuration.

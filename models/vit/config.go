@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"io/fs"
+	"math"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
@@ -43,6 +45,26 @@ type Config struct {
 	// AntialiasPositions resizes position embeddings for images of another size as timm does. Without it they are
 	// resized as transformers does, and MAE's original release.
 	AntialiasPositions bool `json:"antialias_positions,omitempty"`
+	// PositionOffset is added to the sizes from which the factors of that resizing follow: 0.1 in the original release of
+	// DINOv2 (interpolate_offset).
+	PositionOffset float64 `json:"position_offset,omitempty"`
+	// NumRegisterTokens is the number of learned tokens between class token and patches (Darcet et al., arXiv 2309.16588).
+	// They hold no position, but with RegisterPositions.
+	NumRegisterTokens int  `json:"num_register_tokens,omitempty"`
+	RegisterPositions bool `json:"register_positions,omitempty"`
+	// DistillationToken puts a second class token after the first, for a classifier of its own (DeiT, arXiv 2012.12877).
+	DistillationToken bool `json:"distillation_token,omitempty"`
+	// GatedMLP makes the feed-forward layers gated ones, such as SwiGLU with the activation silu: IntermediateSize is the
+	// width after the gate.
+	GatedMLP bool `json:"gated_mlp,omitempty"`
+	// NoKeyBias leaves keys without a bias, where QKVBias gives queries and values one.
+	NoKeyBias bool `json:"no_key_bias,omitempty"`
+	// QKNorm normalizes each head's queries and keys.
+	QKNorm bool `json:"qk_norm,omitempty"`
+	// RopeTheta, when it is not 0, is the base of DINOv3's rotary positions, which take the place of position embeddings.
+	RopeTheta float64 `json:"rope_theta,omitempty"`
+	// NoFinalNorm leaves out the norm after the last block.
+	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 }
 
 // EncoderConfig describes the encoder in the fields that ViT and MAE share. Patches are square; sizes are in pixels.
@@ -63,20 +85,49 @@ type EncoderConfig struct {
 	QKVBias                   bool    `json:"qkv_bias"`
 }
 
-// The values of Config.Pooling that use the patch tokens: their mean before a norm, their mean after the final norm, and
-// all of them after the final norm.
+// The values of Config.Pooling that use the patch tokens: their mean before a norm, their mean after the final norm, all of
+// them after the final norm, the class token and their mean side by side (the classifier of DINOv2), and what a learned
+// query attends to among all tokens ([AttentionPool], timm's map).
 const (
-	MeanPooling     = "mean"
-	NormMeanPooling = "norm_mean"
-	FlattenPooling  = "flatten"
+	MeanPooling      = "mean"
+	NormMeanPooling  = "norm_mean"
+	FlattenPooling   = "flatten"
+	ClassMeanPooling = "class_mean"
+	AttentionPooling = "attention"
 )
 
 // FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
 func (c Config) FeatureSize() int {
-	if c.Pooling == FlattenPooling {
+	switch c.Pooling {
+	case FlattenPooling:
 		return c.Patches() * c.HiddenSize
+	case ClassMeanPooling:
+		return 2 * c.HiddenSize
 	}
 	return c.HiddenSize
+}
+
+// Block returns the description of the encoder's blocks. The configuration must be valid.
+func (c Config) Block() nn.BlockConfig {
+	b := c.EncoderConfig.Block()
+	b.DropPath, b.LayerScale = c.DropPathRate, c.LayerScaleInit
+	b.Gated, b.NoKeyBias, b.QKNorm = c.GatedMLP, c.NoKeyBias, c.QKNorm
+	return b
+}
+
+// prefix returns the number of tokens before the patches that have a position, and of all before them.
+func (c Config) prefix() (positioned, all int) {
+	if !c.NoClassToken {
+		positioned++
+	}
+	if c.DistillationToken {
+		positioned++
+	}
+	all = positioned + c.NumRegisterTokens
+	if c.RegisterPositions {
+		positioned = all
+	}
+	return positioned, all
 }
 
 // Variant returns the first field that selects an option which transformers' ViT lacks, such as pooling, or "".
@@ -91,6 +142,20 @@ func (c Config) Variant() string {
 		return "pre_norm"
 	case c.LayerScaleInit != 0:
 		return "layer_scale_init_value"
+	case c.NumRegisterTokens != 0:
+		return "num_register_tokens"
+	case c.DistillationToken:
+		return "distillation_token"
+	case c.GatedMLP:
+		return "gated_mlp"
+	case c.NoKeyBias:
+		return "no_key_bias"
+	case c.QKNorm:
+		return "qk_norm"
+	case c.RopeTheta != 0:
+		return "rope_theta"
+	case c.NoFinalNorm:
+		return "no_final_norm"
 	}
 	return ""
 }
@@ -200,18 +265,42 @@ func (c Config) Validate() error {
 	}
 	var v config.Checks
 	v.Probability("drop_path_rate", c.DropPathRate)
-	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling, FlattenPooling)
-	if c.NoClassToken && c.Pooling == "" {
-		v.Fail("pooling", "expected one of %q with no_class_token, found nothing", []string{MeanPooling, NormMeanPooling, FlattenPooling})
+	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling, FlattenPooling, ClassMeanPooling, AttentionPooling)
+	if others := []string{MeanPooling, NormMeanPooling, FlattenPooling, AttentionPooling}; c.NoClassToken && !slices.Contains(others, c.Pooling) {
+		v.Fail("pooling", "expected one of %q with no_class_token, found %q", others, c.Pooling)
+	}
+	if c.DistillationToken && (c.NoClassToken || c.Pooling != "") {
+		v.Fail("distillation_token", "expected a class token and no pooling beside it")
+	}
+	if most := 1 << 16; c.NumRegisterTokens < 0 || c.NumRegisterTokens > most {
+		v.Fail("num_register_tokens", "expected 0 to %d, found %d", most, c.NumRegisterTokens)
+	}
+	if c.RegisterPositions && (c.NumRegisterTokens == 0 || c.RopeTheta != 0) {
+		v.Fail("register_positions", "expected register tokens, and no rotary positions, beside it")
+	}
+	if c.NoKeyBias && !c.QKVBias {
+		v.Fail("no_key_bias", "expected qkv_bias beside it")
+	}
+	switch {
+	case !(c.RopeTheta >= 0) || math.IsInf(c.RopeTheta, 0):
+		v.Fail("rope_theta", "expected a positive number, found %v", c.RopeTheta)
+	case c.RopeTheta != 0 && v.Err() == nil && c.HiddenSize/c.NumAttentionHeads%4 != 0:
+		v.Fail("rope_theta", "expected heads whose width is a multiple of 4, found %d", c.HiddenSize/c.NumAttentionHeads)
+	}
+	if !(c.PositionOffset >= 0 && c.PositionOffset < 1) {
+		v.Fail("position_offset", "expected at least 0 and below 1, found %v", c.PositionOffset)
 	}
 	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
 	v.OneOf("problem_type", string(c.Problem), "", string(models.SingleLabel), string(models.MultiLabel), string(models.Regression))
 	return v.Err()
 }
 
-// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are. image_size is a number, or a list of height
-// and width. The error names the field.
+// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are; those of the model types of DINOv2 and DINOv3 then
+// have transformers' defaults. image_size is a number, or a list of height and width. The error names the field.
 func (c *Config) UnmarshalJSON(data []byte) error {
+	if kind, err := modelType(data); err != nil || isDINO(kind) {
+		return cmp.Or(err, c.readDINO(kind, data))
+	}
 	type plain Config
 	p := struct {
 		config.Sides // before the fields of the same names
@@ -220,11 +309,15 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	if err := strictjson.Decode(data, &p); err != nil {
 		return err
 	}
+	c.DistillationToken = c.DistillationToken || c.ModelType == deitType
 	return p.Sides.Apply(c.SetSize, &c.PatchSize)
 }
 
 // MarshalJSON writes a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
+	if isDINO(c.ModelType) {
+		return c.writeDINO()
+	}
 	type plain Config
 	return json.Marshal(struct {
 		config.Sides

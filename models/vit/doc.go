@@ -1,5 +1,6 @@
-// Package vit is the Vision Transformer of Dosovitskiy et al., "An image is worth 16x16 words" (arXiv
-// 2010.11929), as transformers' ViTForImageClassification computes it.
+// Package vit is the Vision Transformer of Dosovitskiy et al., "An image is worth 16x16 words" (arXiv 2010.11929), and its
+// family: DeiT (arXiv 2012.12877), DINOv2 with and without registers (arXiv 2304.07193, 2309.16588), DINOv3 (arXiv
+// 2508.10104) and timm's variants.
 //
 //	model, err := vit.Open(path, vit.LoadOptions{})
 //	…
@@ -39,9 +40,10 @@
 // [Model.Save] writes for transformers or for timm. A configuration is compared with the weights before memory is
 // reserved for a model.
 //
-// timm's Vision Transformers have options that transformers' lack: pooling by the mean, no class token, layer
-// scale, a norm before the blocks, positions resized by another filter. They are the last fields of [Config]. transformers
-// ignores fields that it does not know, so Save gives such models a model_type of Fovea's own, which transformers refuses.
+// The members of the family differ in the last fields of [Config]: registers, a distillation token, layer scale, gated
+// layers, rotary positions, pooling by attention, and so on. Save writes the model_type of transformers that computes the
+// same. timm's Vision Transformers have combinations that transformers' lack. transformers ignores fields that it does not
+// know, so Save gives such models a model_type of Fovea's own, which transformers refuses.
 //
 // # Memory
 //

@@ -2,26 +2,31 @@ package vit
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// Encoder is the tower that turns pixels into tokens; other models (MAE) build on it.
+// Encoder is the tower that turns pixels into tokens; other models (MAE) build on it. The tokens of an image are a class token,
+// a distillation token and registers, where it has these, and then its patches, row after row.
 type Encoder struct {
-	Patch      *nn.PatchEmbed
-	ClassToken *autograd.Parameter // [1, 1, width], or nil
-	Positions  *autograd.Parameter // [1, 1+patches, width], the class token's first where there is one
-	PreNorm    *nn.LayerNorm       // nil, but in CLIP's towers
-	Blocks     nn.Stack
-	Norm       *nn.LayerNorm // nil where mean pooling normalizes afterwards
+	Patch        *nn.PatchEmbed
+	ClassToken   *autograd.Parameter // [1, 1, width], or nil
+	Distillation *autograd.Parameter // [1, 1, width], or nil
+	Registers    *autograd.Parameter // [1, registers, width], or nil
+	Positions    *autograd.Parameter // [1, prefix+patches, width], the prefix without registers; nil with rotary positions
+	PreNorm      *nn.LayerNorm       // nil, but in CLIP's towers
+	Blocks       nn.Stack
+	Norm         *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	// PatchDropout is the share of each image's patches that [nn.PatchDropout] drops on a training tape. Files do not hold
 	// it: it is 0 until set.
 	PatchDropout float64
 	dropout      float32
-	grid         tower.Grid // of an image of the configured size
-	antialias    bool       // of resized positions
+	grid         tower.Grid          // of an image of the configured size
+	resizing     tower.Interpolation // of positions
+	rope         *rope
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -29,35 +34,53 @@ func NewEncoder(c Config) *Encoder {
 	if err := c.Validate(); err != nil {
 		panic("vit: " + err.Error())
 	}
-	block := c.Block()
-	block.DropPath, block.LayerScale = c.DropPathRate, c.LayerScaleInit
 	e := &Encoder{
-		Patch:     nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
-		Blocks:    nn.NewStack(c.NumHiddenLayers, block),
-		dropout:   c.HiddenDropoutProb,
-		grid:      c.grid(),
-		antialias: c.AntialiasPositions,
+		Patch:    nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
+		Blocks:   nn.NewStack(c.NumHiddenLayers, c.Block()),
+		dropout:  c.HiddenDropoutProb,
+		grid:     c.grid(),
+		resizing: c.resizing(),
 	}
-	positions := c.Patches()
 	if !c.NoClassToken {
 		e.ClassToken = autograd.NewParameter(1, 1, c.HiddenSize)
-		positions++
 	}
-	e.Positions = autograd.NewParameter(1, positions, c.HiddenSize)
+	if c.DistillationToken {
+		e.Distillation = autograd.NewParameter(1, 1, c.HiddenSize)
+	}
+	if c.NumRegisterTokens > 0 {
+		e.Registers = autograd.NewParameter(1, c.NumRegisterTokens, c.HiddenSize)
+	}
+	positioned, all := c.prefix()
+	if c.RopeTheta == 0 {
+		e.Positions = autograd.NewParameter(1, positioned+c.Patches(), c.HiddenSize)
+	} else {
+		e.rope = &rope{theta: c.RopeTheta, dim: c.HiddenSize / c.NumAttentionHeads, prefix: all}
+	}
 	if c.PreNorm {
 		e.Patch.Bias = nil
 		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
-	if c.Pooling != MeanPooling {
+	if c.Pooling != MeanPooling && !c.NoFinalNorm {
 		e.Norm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	}
 	return e
 }
 
+// Prefix returns the number of tokens before those of the patches.
+func (e *Encoder) Prefix() int {
+	n := 0
+	for _, p := range []*autograd.Parameter{e.ClassToken, e.Distillation, e.Registers} {
+		if p != nil {
+			n += p.Shape()[1]
+		}
+	}
+	return n
+}
+
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
-// for projections, position embeddings and the class token; biases stay as they are.
+// for projections, position embeddings and learned tokens; biases stay as they are.
 func (e *Encoder) Init(rng *rand.Rand, std float64) {
-	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Positions} {
+	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Distillation, e.Registers, e.Positions} {
 		if p != nil {
 			nn.TruncatedNormal(rng, p, std, -2, 2)
 		}
@@ -67,32 +90,45 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	}
 }
 
-// Forward maps pixels, [n, channels, height, width], to tokens, [n, 1+patches, width]: the class token
-// first, where there is one, normalized where the encoder has a norm. Images of another size than the configured one
+// Forward maps pixels, [n, channels, height, width], to tokens, [n, prefix+patches, width], normalized where the encoder has a
+// norm; [Encoder.Prefix] is the number of those before the patches. Images of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
-// Config.AntialiasPositions, as timm does. It panics with an autograd.ShapeError when the channels are not the
-// encoder's or a side is no multiple of the patch.
+// Config.AntialiasPositions, as timm does. Rotary positions fit every size. It panics with an autograd.ShapeError when the
+// channels are not the encoder's or a side is no multiple of the patch.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	return e.Encode(e.Embed(pixels))
+	return e.encode(e.Embed(pixels), e.size(pixels))
 }
 
-// Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, 1+patches, width], that hold their positions.
-// On a training tape, PatchDropout leaves fewer of them.
+// Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, prefix+patches, width], that hold their
+// positions. On a training tape, PatchDropout leaves fewer of them. With rotary positions it then panics with an
+// autograd.UseError, because those are the tokens' places.
 func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
+	if e.rope != nil && e.PatchDropout > 0 && t.Training() {
+		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: rotary positions count all patches"})
+	}
 	return t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		x := e.Patch.Forward(pixels)
-		if e.ClassToken != nil {
-			class := autograd.BroadcastTo(t.Use(e.ClassToken), x.Dim(0), 1, x.Dim(2))
-			x = autograd.Concat(1, class, x)
+		early := e.Positions != nil && e.Positions.Shape()[1] == e.Prefix()+e.grid.Patches() // registers have positions, or there are none
+		if early {
+			x = e.prepend(x, e.ClassToken, e.Distillation, e.Registers)
+		} else {
+			x = e.prepend(x, e.ClassToken, e.Distillation)
 		}
-		rows, columns := pixels.Dim(2)/e.Patch.Patch, pixels.Dim(3)/e.Patch.Patch
-		x = autograd.Dropout(autograd.Add(x, e.positions(t, rows, columns)), e.dropout)
-		first := 0
-		if e.ClassToken != nil {
-			first = 1
+		if e.Positions != nil {
+			x = autograd.Add(x, e.positions(t, e.size(pixels)))
 		}
-		x = nn.PatchDropout(x, first, e.PatchDropout)
+		if e.Registers != nil && !early {
+			at := e.Prefix() - e.Registers.Shape()[1]
+			if at == 0 {
+				x = e.prepend(x, e.Registers)
+			} else {
+				first, rest := autograd.Slice(x, 1, 0, at), autograd.Slice(x, 1, at, x.Dim(1))
+				x = autograd.Concat(1, first, e.prepend(rest, e.Registers))
+			}
+		}
+		x = autograd.Dropout(x, e.dropout)
+		x = nn.PatchDropout(x, e.Prefix(), e.PatchDropout)
 		if e.PreNorm != nil {
 			x = e.PreNorm.Forward(x)
 		}
@@ -100,21 +136,70 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 	}, pixels)
 }
 
+// prepend puts learned tokens before those of each image. Tokens may be nil.
+func (e *Encoder) prepend(x *autograd.Tensor, tokens ...*autograd.Parameter) *autograd.Tensor {
+	var parts []autograd.Operand
+	for _, p := range tokens {
+		if p != nil {
+			parts = append(parts, autograd.BroadcastTo(x.Tape().Use(p), x.Dim(0), p.Shape()[1], x.Dim(2)))
+		}
+	}
+	if parts == nil {
+		return x
+	}
+	return autograd.Concat(1, append(parts, x)...)
+}
+
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
-// final norm. It panics with an autograd.ShapeError when the tokens have another width.
-func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor {
-	x = e.Blocks.Forward(x, nn.AttentionInput{})
+// final norm. Rotary positions are those of an image of the configured size. It panics with an autograd.ShapeError when the
+// tokens have another width.
+func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid) }
+
+func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid) *autograd.Tensor {
+	x = e.Blocks.Forward(x, e.rope.input(grid))
 	if e.Norm != nil {
 		x = e.Norm.Forward(x)
 	}
 	return x
 }
 
+// size returns the grid of patches of images.
+func (e *Encoder) size(pixels *autograd.Tensor) tower.Grid {
+	return tower.Grid{Rows: pixels.Dim(2) / e.Patch.Patch, Columns: pixels.Dim(3) / e.Patch.Patch}
+}
+
 // positions returns the position embeddings of a grid of patches.
-func (e *Encoder) positions(t *autograd.Tape, rows, columns int) autograd.Operand {
-	to := tower.Grid{Rows: rows, Columns: columns}
+func (e *Encoder) positions(t *autograd.Tape, to tower.Grid) autograd.Operand {
 	if to == e.grid {
 		return e.Positions
 	}
-	return tower.Resize(t.Use(e.Positions), e.grid, to, e.antialias)
+	return tower.Resize(t.Use(e.Positions), e.grid, to, e.resizing)
+}
+
+// A rope makes DINOv3's rotary positions for grids of any size (DINOv3ViTRopePositionEmbedding in
+// modeling_dinov3_vit.py). nil makes none. It keeps the last table.
+type rope struct {
+	theta       float64
+	dim, prefix int
+	last        atomic.Pointer[ropeTable]
+}
+
+type ropeTable struct {
+	grid  tower.Grid
+	table *autograd.RotaryTable
+}
+
+// input returns the inputs of attention for a grid.
+func (r *rope) input(grid tower.Grid) nn.AttentionInput {
+	if r == nil {
+		return nn.AttentionInput{}
+	}
+	last := r.last.Load()
+	if last == nil || last.grid != grid {
+		last = &ropeTable{grid, nn.RotaryGrid(grid.Rows, grid.Columns, r.dim, nn.RotaryGridOptions{
+			Base: r.theta, Centered: true, Halves: true, Prefix: r.prefix,
+		})}
+		r.last.Store(last)
+	}
+	return nn.AttentionInput{Rotary: last.table}
 }

@@ -6,5 +6,9 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 )
 
-// TestFields expects every field of transformers' ViTConfig in the table.
-func TestFields(t *testing.T) { modeltest.Fields(t, configFields, "transformers", "ViTConfig") }
+// TestFields expects every field of transformers' configurations in the tables.
+func TestFields(t *testing.T) {
+	modeltest.Tables(t, "transformers", modeltest.Table{Fields: configFields, Classes: []string{"ViTConfig", "DeiTConfig"}},
+		modeltest.Table{Fields: dinov2Fields, Classes: []string{"Dinov2Config", "Dinov2WithRegistersConfig"}},
+		modeltest.Table{Fields: dinov3Fields, Classes: []string{"DINOv3ViTConfig"}})
+}

@@ -159,6 +159,14 @@ func TestTimmReadsSaved(t *testing.T) {
 		func(c *Config) { *c = Tiny16(); c.ImageSize = 64 },
 		func(c *Config) { c.ImageWidth = 40 },
 		func(c *Config) { c.ImageSize, c.ImageWidth, c.NoClassToken, c.Pooling = 32, 8, true, NormMeanPooling },
+		func(c *Config) { c.NumRegisterTokens = 4 },
+		func(c *Config) { c.NumRegisterTokens, c.RegisterPositions, c.Pooling = 2, true, MeanPooling },
+		func(c *Config) { c.NumRegisterTokens, c.NoClassToken, c.Pooling = 1, true, AttentionPooling },
+		func(c *Config) { c.DistillationToken = true },
+		func(c *Config) { c.QKNorm, c.LayerScaleInit = true, 0.1 },
+		func(c *Config) { c.GatedMLP, c.HiddenAct, c.LayerScaleInit = true, "silu", 0.1 },
+		func(c *Config) { c.NoFinalNorm = true },
+		func(c *Config) { c.NoFinalNorm, c.Pooling = true, NormMeanPooling },
 	} {
 		c := Tiny16()
 		c.ImageSize, c.PatchSize, c.NumHiddenLayers, c.HiddenSize, c.IntermediateSize, c.LayerNormEps = 16, 8, 2, 64, 96, 1e-6
@@ -181,6 +189,8 @@ func variants() []Config {
 		func(c *Config) { c.Pooling, c.NoClassToken = NormMeanPooling, true },
 		func(c *Config) { c.PreNorm = true },
 		func(c *Config) { c.LayerScaleInit = 0.1 },
+		func(c *Config) { c.LayerScaleInit, c.NumRegisterTokens = 0.1, 2 },
+		func(c *Config) { c.NoClassToken, c.Pooling, c.QKNorm = true, AttentionPooling, true },
 	} {
 		c := small
 		change(&c)
@@ -340,5 +350,16 @@ func TestNames(t *testing.T) {
 	c.NumHiddenLayers, c.PreNorm, c.LayerScaleInit = 1, true, 0.1
 	pooled := c
 	pooled.Pooling = MeanPooling
-	modeltest.Names(t, &names, New(c, 2, nil), New(pooled, 2, nil))
+	attentive := c
+	attentive.Pooling, attentive.QKNorm, attentive.NoKeyBias = AttentionPooling, true, true
+	distilled := c
+	distilled.DistillationToken, distilled.NumRegisterTokens = true, 1
+	all := []any{New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil)}
+	modeltest.Names(t, &names, all...)
+	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type} {
+		for _, gated := range []bool{false, true} {
+			table := tableOf(Config{ModelType: kind, GatedMLP: gated}, "classifier")
+			modeltest.Names(t, &table, all...)
+		}
+	}
 }

@@ -26,10 +26,11 @@ func Open(path string, o LoadOptions) (*Model, error) {
 
 // Load reads a model from a folder of one of these kinds:
 //
-//   - Hugging Face: config.json (model_type vit), preprocessor_config.json where it is there, and the weights.
+//   - Hugging Face: config.json (model_type vit, deit, dinov2, dinov2_with_registers or dinov3_vit),
+//     preprocessor_config.json where it is there, and the weights.
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights. The image size is that of img_size,
 //     or else of input_size where it is fixed.
-//   - The original release of DeiT or MAE, or a file of timm's: the weights alone. The shapes of the tensors
+//   - The original release of DeiT, MAE or DINOv2, or a file of timm's: the weights alone. The shapes of the tensors
 //     give the sizes, with 64 values a head. The grid of patches is taken to be square, and the norms' epsilon timm's,
 //     1e-6. A checkpoint of timm's training program names its architecture, which tells more.
 //
@@ -38,8 +39,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // Everything else has [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
-// they are those of another one. ViT variants that are not supported are refused, such as
-// those with register or distillation tokens.
+// they are those of another one. ViT variants that are not supported are refused, such as those with relative positions.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
@@ -57,7 +57,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
 		}
 	}
-	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, c.Patches()).Check(f.Weights); err != nil {
+	positions := c.Patches()
+	if c.RopeTheta != 0 {
+		positions = 0
+	}
+	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, positions).Check(f.Weights); err != nil {
 		return nil, err
 	}
 	features := c.FeatureSize()
@@ -79,11 +83,18 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, fmt.Errorf("the classifier takes the patches of images of %d×%d pixels side by side, so ImageSize cannot change it", width, height)
 	}
 	m := New(c, classes, nil)
+	if _, ok := f.Find("DistillationHead.Weight"); !ok {
+		m.DistillationHead = nil // DeiTForImageClassification
+	}
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.NumChannels}
 	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(usual(f, images), images); err != nil {
 		return nil, err
 	}
-	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.AntialiasPositions))
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.resizing()))
+}
+
+func (c Config) resizing() tower.Interpolation {
+	return tower.Interpolation{Antialias: c.AntialiasPositions, Offset: c.PositionOffset}
 }
 
 // usual returns the preprocessing that is assumed where the folder states none: that of transformers' first Vision
@@ -110,6 +121,14 @@ func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 		if err := f.Configure(&c); err != nil {
 			return c, stored, err
 		}
+		if isDINO(c.ModelType) {
+			t, ok := f.Find("Head.Weight")
+			if pooled := ok && len(t.Shape) == 2 && t.Shape[1] == 2*c.HiddenSize; pooled {
+				c.Pooling = ClassMeanPooling
+			} else {
+				c.Pooling = ""
+			}
+		}
 		if n := f.NumLabels(); n >= 0 && n != len(c.ID2Label) {
 			c.ID2Label, c.Label2ID = nil, nil
 		}
@@ -132,20 +151,26 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	if name := architecture(f); timm.Known(name) {
-		a, err := timm.ArchitectureOf(name)
-		if err != nil {
-			return Config{}, err
-		}
+	name := architecture(f)
+	if a, err := timm.ArchitectureOf(name); err == nil {
 		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, a, s)
-	} else if err := timm.Supported(name); err != nil {
+	}
+	if err := timm.Supported(name); err != nil {
 		return Config{}, err
 	}
 	c := sized(s)
+	if _, ok := f.Weights.Tensor("mask_token"); ok && c.LayerScaleInit != 0 { // DINOv2's
+		c.AntialiasPositions, c.PositionOffset = c.NumRegisterTokens > 0, 0.1
+		if c.NumRegisterTokens > 0 {
+			c.PositionOffset = 0
+		}
+	}
 	if c.PreNorm { // CLIP's
 		c.LayerNormEps = 1e-5
 	}
 	switch {
+	case s.Pool:
+		c.Pooling = AttentionPooling
 	case !s.Norm:
 		c.Pooling = MeanPooling
 	case !s.ClassToken:
@@ -158,9 +183,11 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 // sizes returns what the configuration states of the encoder.
 func (c Config) sizes() tower.Sizes {
 	return tower.Sizes{
-		Stack:    tower.Stack{Width: c.HiddenSize, Layers: c.NumHiddenLayers, Hidden: c.IntermediateSize, QKVBias: c.QKVBias, LayerScale: c.LayerScaleInit != 0},
+		Stack: tower.Stack{Width: c.HiddenSize, Layers: c.NumHiddenLayers, Hidden: c.IntermediateSize, Gated: c.GatedMLP,
+			QKVBias: c.QKVBias, NoKeyBias: c.NoKeyBias, QKNorm: c.QKNorm, LayerScale: c.LayerScaleInit != 0},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
-		ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling,
+		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
+		PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
 	}
 }
 
@@ -173,6 +200,11 @@ func sized(s tower.Sizes) Config {
 	c.SetSize(s.Patch*s.Grid.Rows, s.Patch*s.Grid.Columns)
 	c.HiddenSize, c.NumHiddenLayers, c.IntermediateSize = s.Width, s.Layers, s.Hidden
 	c.QKVBias, c.NoClassToken, c.PreNorm = s.QKVBias, !s.ClassToken, s.PreNorm
+	c.NumRegisterTokens, c.RegisterPositions, c.DistillationToken = s.Registers, s.RegisterPositions, s.Distillation
+	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
+	if c.GatedMLP = s.Gated; s.Gated {
+		c.HiddenAct = "silu"
+	}
 	if s.LayerScale {
 		c.LayerScaleInit = 1e-5
 	}
@@ -185,42 +217,53 @@ func sized(s tower.Sizes) Config {
 // names more than the head has.
 //
 // Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. It resizes positions for
-// images of another size by a filter of its own, and AntialiasPositions selects timm's. A model with Pooling, NoClassToken,
-// PreNorm or LayerScaleInit is one that transformers' ViT cannot compute. Its model_type is then fovea_vit and its tensors
-// have timm's names, so that no class of transformers takes it for another model. [Load] reads the folder.
+// images of another size by a filter of its own, and AntialiasPositions selects timm's. The model_type is vit, deit, dinov2,
+// dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
+// PreNorm, has the model_type fovea_vit, and its tensors have timm's names, so that no class of transformers takes it for
+// another model. [Load] reads the folder.
 //
 // Layout models.Timm writes for timm: timm.create_model("local-dir:DIR", pretrained=True) makes the same model, and so does
 // transformers' AutoModelForImageClassification, which calls timm. The names are also those of the original releases of
 // DeiT and of MAE's encoder. Of Config, timm does not keep dropout rates, and its epsilon is 1e-6 where Config's is
-// smaller; one that is larger and not 1e-5 is an error.
+// smaller; one that is larger and not 1e-5 is an error. So is an option that timm's VisionTransformer has not, such as
+// FlattenPooling or rotary positions.
 //
 // The error is the file system's, or Preprocess's when that is not valid.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
-	c.ModelType, c.Architectures = family.ModelType, []string{"ViTModel"}
 	classes := 0
 	if m.Head != nil {
-		c.Architectures = []string{"ViTForImageClassification"}
 		classes = m.Head.Weight.Shape()[0]
 		c.NameAll(classes)
 	} else {
 		c.Classes = models.Classes{}
 	}
-	if c.Variant() != "" {
-		c.ModelType, c.Architectures = family.OwnType, nil
+	y, head := family, "classifier"
+	var class string
+	if c.ModelType, class = c.hub(m.Head != nil); class != "" {
+		c.Architectures = []string{class}
+	} else {
+		c.Architectures = nil
+	}
+	if c.ModelType == deitType && m.Head != nil {
+		c.Architectures = []string{"DeiTForImageClassification"}
+		if m.DistillationHead != nil {
+			c.Architectures, head = []string{"DeiTForImageClassificationWithTeacher"}, "cls_classifier"
+		}
 	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
 	switch {
-	case o.Layout == models.Timm && c.Pooling == FlattenPooling:
-		return fmt.Errorf("vit: layout Timm: timm has no pooling %q; the layout of Hugging Face keeps it for Load", c.Pooling)
 	case o.Layout == models.Timm:
-		theirs, err := c.forTimm(classes).Describe(&m.Preprocess)
+		theirs, err := m.forTimm(c, classes)
 		if err != nil {
-			return fmt.Errorf("vit: %w", err)
+			return fmt.Errorf("vit: layout Timm: %w", err)
 		}
-		contents.Config = theirs
-	case o.Layout == models.HuggingFace && c.Variant() != "":
+		contents.Config, contents.Model = theirs, m.timmWeights()
+	case o.Layout == models.HuggingFace && c.ModelType == family.OwnType:
 		o.Layout = models.Timm // the names
+	case o.Layout == models.HuggingFace:
+		table := tableOf(c, head)
+		y.Names = &table
 	}
-	return family.Save(dir, contents, o)
+	return y.Save(dir, contents, o)
 }

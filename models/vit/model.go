@@ -2,6 +2,7 @@ package vit
 
 import (
 	"math/rand/v2"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
@@ -17,8 +18,11 @@ import (
 type Model struct {
 	Config   Config
 	Encoder  *Encoder
-	PoolNorm *nn.LayerNorm // of the mean of the patch tokens; nil but with MeanPooling
-	Head     *nn.Linear    // [classes, Config.FeatureSize()]; nil in a model that only encodes
+	PoolNorm *nn.LayerNorm  // of the mean of the patch tokens; nil but with MeanPooling
+	Pool     *AttentionPool // nil but with AttentionPooling
+	Head     *nn.Linear     // [classes, Config.FeatureSize()]; nil in a model that only encodes
+	// DistillationHead classifies the distillation token, [classes, width], or is nil. The logits are the average of both.
+	DistillationHead *nn.Linear
 
 	// Preprocess turns an image into the pixels the model was trained on.
 	Preprocess vision.Preprocess
@@ -38,16 +42,30 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	m := &Model{Config: c, Encoder: NewEncoder(c), Preprocess: vision.Half(c.ImageSize), Workers: simd.NewWorkers(0), runner: run.New()}
 	m.Preprocess.Height, m.Preprocess.Width = c.Size()
 	m.Preprocess.Gray = c.NumChannels == 1
-	if c.Pooling == MeanPooling {
+	switch {
+	case c.Pooling == MeanPooling && !c.NoFinalNorm:
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
+	case c.Pooling == AttentionPooling:
+		m.Pool = NewAttentionPool(c.EncoderConfig.Block())
 	}
 	if classes > 0 {
 		m.Head = nn.NewLinear(c.FeatureSize(), classes, true)
+		if c.DistillationToken {
+			m.DistillationHead = nn.NewLinear(c.HiddenSize, classes, true)
+		}
 	}
 	if rng != nil {
 		m.Encoder.Init(rng, c.InitializerRange)
-		if m.Head != nil {
-			nn.TruncatedNormal(rng, m.Head.Weight, c.InitializerRange, -2, 2)
+		if m.Pool != nil {
+			nn.TruncatedNormal(rng, m.Pool.Probe, c.InitializerRange, -2, 2)
+			for _, l := range nn.Layers[nn.Linear](m.Pool) {
+				nn.TruncatedNormal(rng, l.Weight, c.InitializerRange, -2, 2)
+			}
+		}
+		for _, l := range []*nn.Linear{m.Head, m.DistillationHead} {
+			if l != nil {
+				nn.TruncatedNormal(rng, l.Weight, c.InitializerRange, -2, 2)
+			}
 		}
 	}
 	return m
@@ -68,6 +86,10 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 	m.Config.SetLabels(labels)
 	m.Head = nn.NewLinear(m.Config.FeatureSize(), len(labels), true)
 	nn.TruncatedNormal(rng, m.Head.Weight, m.Config.InitializerRange, -2, 2)
+	if m.Config.DistillationToken {
+		m.DistillationHead = nn.NewLinear(m.Config.HiddenSize, len(labels), true)
+		nn.TruncatedNormal(rng, m.DistillationHead.Weight, m.Config.InitializerRange, -2, 2)
+	}
 }
 
 // Forward maps pixels, [n, channels, height, width], to logits, [n, classes]. Images may have another size than
@@ -77,29 +99,42 @@ func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	if m.Head == nil {
 		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Features"})
 	}
-	return m.Head.Forward(m.Features(pixels))
+	if m.DistillationHead == nil {
+		return m.Head.Forward(m.Features(pixels))
+	}
+	x := m.Encoder.Forward(pixels)
+	return autograd.Scale(autograd.Add(m.Head.Forward(token(x, 0)), m.DistillationHead.Forward(token(x, 1))), 0.5)
 }
 
 // Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
-// classifies. It panics as [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured
-// one.
+// classifies. With a DistillationHead it is the average of the two tokens that are classified, as in timm. It panics as
+// [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
 func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
-	n, length, width := x.Dim(0), x.Dim(1), x.Dim(2)
-	if m.Config.Pooling == "" {
-		return autograd.Reshape(autograd.Slice(x, 1, 0, 1), n, width)
+	patches := func() *autograd.Tensor { return autograd.Slice(x, 1, m.Encoder.Prefix(), x.Dim(1)) }
+	switch m.Config.Pooling {
+	case FlattenPooling:
+		return autograd.Reshape(patches(), x.Dim(0), m.Config.FeatureSize())
+	case ClassMeanPooling:
+		return autograd.Concat(1, token(x, 0), autograd.Mean(patches(), false, 1))
+	case AttentionPooling:
+		return m.Pool.Images(patches())
+	case MeanPooling, NormMeanPooling:
+		x = autograd.Mean(patches(), false, 1)
+		if m.PoolNorm != nil {
+			x = m.PoolNorm.Forward(x)
+		}
+		return x
 	}
-	if m.Encoder.ClassToken != nil {
-		x = autograd.Slice(x, 1, 1, length)
+	if m.DistillationHead != nil {
+		return autograd.Scale(autograd.Add(token(x, 0), token(x, 1)), 0.5)
 	}
-	if m.Config.Pooling == FlattenPooling {
-		return autograd.Reshape(x, n, m.Config.FeatureSize())
-	}
-	x = autograd.Mean(x, false, 1)
-	if m.PoolNorm != nil {
-		x = m.PoolNorm.Forward(x)
-	}
-	return x
+	return token(x, 0)
+}
+
+// token returns one token of each image, [n, width], of tokens, [n, length, width].
+func token(x *autograd.Tensor, at int) *autograd.Tensor {
+	return autograd.Reshape(autograd.Slice(x, 1, at, at+1), x.Dim(0), x.Dim(2))
 }
 
 // Layer returns the number of the layer a parameter belongs to, for layer-wise learning-rate decay: 0 for
@@ -108,12 +143,12 @@ func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
 // train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
-		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Positions", "Encoder.PreNorm")
+		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.PreNorm")
 }
 
-// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class token
+// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the learned tokens
 // and the positions (no_weight_decay of timm's VisionTransformer). path is one that nn.Parameters yields. The method
 // serves as train.GroupOptions.NoDecay.
 func (m *Model) NoDecay(path string) bool {
-	return path == "Encoder.ClassToken" || path == "Encoder.Positions"
+	return slices.Contains([]string{"Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions"}, path)
 }

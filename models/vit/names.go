@@ -7,15 +7,84 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
-// names ties the model's parameters to the names in files.
-var names = func() checkpoint.Names {
-	n := tower.Names(models.Timm,
-		checkpoint.Rule{"Head", "classifier", "head"},
+// names ties the model's parameters to the names in files: those of transformers' ViT, and of timm.
+var names = tableOf(Config{ModelType: "vit"}, "classifier")
+
+// tableOf returns the table of names in which models of a configuration are written, with a name of the classifier. It reads
+// those of all models with the same model_type.
+func tableOf(c Config, head string) checkpoint.Names {
+	style := tower.ViT
+	switch c.ModelType {
+	case deitType:
+		style.Stem = "deit."
+	case dinov2Type, registersType:
+		style = tower.Style{Stem: c.ModelType + ".", Patch: style.Patch, Norm: style.Norm, Disk: "encoder.layer", Memory: "encoder.layer",
+			Block: dinov2Block(c.GatedMLP)}
+	case dinov3Type:
+		style = tower.Style{Patch: "embeddings.patch_embeddings", Norm: "norm", Disk: "layer", Memory: "model.layer", Block: dinov3Block(c.GatedMLP)}
+	}
+	n := style.Names(models.Timm,
+		checkpoint.Rule{"Head", head, "head", head, "classifier", "cls_classifier"},
+		checkpoint.Rule{"DistillationHead", "distillation_classifier", "head_dist"},
 		checkpoint.Rule{"PoolNorm", "fc_norm"},
+		checkpoint.Rule{"Pool.Probe", "attn_pool.latent"},
+		checkpoint.Rule{"Pool.Attention.QKV", "attn_pool.{q,2*kv}"},
+		checkpoint.Rule{"Pool.Attention.Proj", "attn_pool.proj"},
+		checkpoint.Rule{"Pool.Norm", "attn_pool.norm"},
+		checkpoint.Rule{"Pool.MLP", "attn_pool.mlp"},
+		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
+		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
 	)
-	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token"}
+	n.Rules = append(n.Rules, checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"},
+		checkpoint.Rule{"Attention.QueryNorm", "attn.q_norm"},
+		checkpoint.Rule{"Attention.KeyNorm", "attn.k_norm"},
+		checkpoint.Rule{"Attention.QVBias", "attn.{q_bias,v_bias}"},
+		checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}", "mlp.w12"},
+		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
+	)...)
+	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
 	return n
-}()
+}
+
+// dinov2Block is the part of the table for one block of DINOv2.
+func dinov2Block(gated bool) []checkpoint.Rule {
+	fc1, fc2, in1, in2 := "mlp.fc1", "mlp.fc2", "mlp.fc1", "mlp.fc2"
+	if gated {
+		fc1, fc2, in1, in2 = "mlp.weights_in", "mlp.weights_out", "mlp.{gate,up}_proj", "mlp.down_proj"
+	}
+	return []checkpoint.Rule{
+		{"Norm1", "norm1", "norm1", "norm1"},
+		{"Attention.QKV", "attention.attention.{query,key,value}", "attn.qkv", "attention.{q,k,v}_proj"},
+		{"Attention.Proj", "attention.output.dense", "attn.proj", "attention.o_proj"},
+		{"LayerScale1", "layer_scale1.lambda1", "ls1.gamma", "layer_scale1.lambda1"},
+		{"Norm2", "norm2", "norm2", "norm2"},
+		{"MLP.FC1", fc1, "mlp.fc1", in1},
+		{"MLP.FC2", fc2, "mlp.fc2", in2},
+		{"LayerScale2", "layer_scale2.lambda1", "ls2.gamma", "layer_scale2.lambda1"},
+		{"MLP.FC1", "mlp.fc1"}, // reading does not know whether layers are gated
+		{"MLP.FC2", "mlp.fc2"},
+	}
+}
+
+// dinov3Block is the part of the table for one block of DINOv3.
+func dinov3Block(gated bool) []checkpoint.Rule {
+	fc1 := "mlp.up_proj"
+	if gated {
+		fc1 = "mlp.{gate,up}_proj"
+	}
+	return []checkpoint.Rule{
+		{"Norm1", "norm1", "norm1", "norm1"},
+		{"Attention.QKV", "attention.{q,k,v}_proj", "attn.qkv", "attention.{q,k,v}_proj"},
+		{"Attention.QVBias", "attention.{q,v}_proj.bias", "attn.{q_bias,v_bias}", "attention.{q,v}_proj.bias"},
+		{"Attention.Proj", "attention.o_proj", "attn.proj", "attention.o_proj"},
+		{"LayerScale1", "layer_scale1.lambda1", "ls1.gamma", "layer_scale1.lambda1"},
+		{"Norm2", "norm2", "norm2", "norm2"},
+		{"MLP.FC1", fc1, "mlp.fc1", fc1},
+		{"MLP.FC1", "mlp.up_proj"}, // reading does not know whether layers are gated
+		{"MLP.FC2", "mlp.down_proj", "mlp.fc2", "mlp.down_proj"},
+		{"LayerScale2", "layer_scale2.lambda1", "ls2.gamma", "layer_scale2.lambda1"},
+	}
+}
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
 // beside transformers 5, into ViTForImageClassification. The names in memory of ViTModel lack the "vit." there: PEFT adapts
@@ -26,22 +95,48 @@ func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 // layout. It panics for models.Original.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
 
-// family says how Vision Transformers lie in folders, and which variants are not supported.
-var family = modelfolder.Family{
+// family says how Vision Transformers lie in folders, by their config.json.
+var family = func() modelfolder.Family {
+	y := plain
+	y.Of = familyOf
+	return y
+}()
+
+// plain is the family of transformers' ViT, of timm's models and of original releases. It says which variants are not
+// supported.
+var plain = modelfolder.Family{
 	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
 	Unsupported: []modelfolder.Trace{
-		{Part: "reg_token", What: "register tokens"},
-		{Part: "register_tokens", What: "register tokens"},
-		{Part: "dist_token", What: "a distillation token"},
-		{Part: "distillation_token", What: "a distillation token"},
-		{Part: "attn_pool.", What: "pooling by attention"},
-		{Part: "attn.q_norm.", What: "normalized queries and keys"},
 		{Part: "relative_position", What: "relative positions"},
 		{Part: "rel_pos", What: "relative positions"},
 		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
+		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},
 		{Part: "attns.", What: "parallel blocks"},
 		{Part: ".in_proj.", What: "parallel blocks"},
-		{Part: "mlp.w12.", What: "gated feed-forward layers"},
-		{Part: "mlp.fc1_g.", What: "gated feed-forward layers"},
+		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
+		{Part: "attn.lambda_", What: "differential attention"},
+		{Part: "mlp.norm.", What: "a norm inside of the feed-forward layers"},
+		{Part: "attn.norm.", What: "a norm inside of attention"},
 	},
+}
+
+// familyOf returns the family of a type of transformers' models, by a config.json.
+func familyOf(data []byte) (modelfolder.Family, error) {
+	y := plain
+	kind, err := modelType(data)
+	if err != nil {
+		return y, err
+	}
+	switch kind {
+	case deitType:
+	case dinov2Type, registersType:
+		y.Fields = dinov2Fields
+	case dinov3Type:
+		y.Fields = dinov3Fields
+	default:
+		return y, nil
+	}
+	table := tableOf(Config{ModelType: kind, GatedMLP: true}, "classifier")
+	y.ModelType, y.OwnType, y.Names = kind, "", &table
+	return y, nil
 }

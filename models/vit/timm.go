@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/timm"
@@ -23,9 +24,19 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 		return Config{}, tower.Grid{}, fmt.Errorf("config.json: %w", err)
 	}
 	image := t.ModelArgs.ImageSize
-	s, err := tower.ReadSizes(f.Find, func(patch int) tower.Grid {
+	grid := func(patch int) tower.Grid {
 		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
-	})
+	}
+	var s tower.Sizes
+	if a.Rope != 0 {
+		if image == (config.Size{}) {
+			image = config.Size{Height: 256, Width: 256}
+		}
+		s, err = tower.ReadTower(f.Find)
+		s.Grid = grid(max(1, s.Patch))
+	} else {
+		s, err = tower.ReadSizes(f.Find, grid)
+	}
 	if err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("%s: %w", f.Weights.Name(), err)
 	}
@@ -83,23 +94,73 @@ func timmOptions(t *timm.Config, a timm.Architecture, s tower.Sizes) (Config, er
 	if err != nil {
 		return Config{}, err
 	}
-	if pool == "avg" || pool == "" && (!s.Norm || !s.ClassToken || a.Mean) {
+	if norm := t.ModelArgs.FinalNorm; norm != nil {
+		a.NoNorm = !*norm
+	}
+	if pool == "map" && !s.Pool {
+		return Config{}, errors.New("config.json: model_args: global_pool: expected no map, as the weights have no attn_pool")
+	}
+	switch {
+	case s.Pool:
+		c.Pooling = AttentionPooling
+	case pool == "avg" || pool == "" && (!s.Norm && !a.NoNorm || !s.ClassToken || a.Mean):
 		c.Pooling = MeanPooling
-		if s.Norm {
+		if s.Norm || a.NoNorm {
 			c.Pooling = NormMeanPooling
 		}
+	}
+	c.NoFinalNorm, c.RopeTheta = a.NoNorm, a.Rope
+	if s.Gated {
+		c.HiddenAct = "silu"
 	}
 	c.Classes = t.Classes()
 	return c, nil
 }
 
 // forTimm describes a model with the given number of classes to timm.
-func (c Config) forTimm(classes int) timm.Model {
+func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
+	switch {
+	case c.Pooling == FlattenPooling || c.Pooling == ClassMeanPooling:
+		return nil, fmt.Errorf("timm has no pooling %q; the layout of Hugging Face keeps it for Load", c.Pooling)
+	case c.RopeTheta != 0, c.NoKeyBias:
+		return nil, errors.New("timm has rotary positions, and keys without a bias, in models that Fovea does not write; the layout of Hugging Face keeps them for Load")
+	case c.DistillationToken && m.Head != nil && m.DistillationHead == nil:
+		return nil, errors.New("timm classifies the distillation token as well; the layout of Hugging Face keeps the model for Load")
+	case c.DistillationToken && c.Pooling != "":
+		return nil, errors.New("timm has no pooling beside a distillation token")
+	case c.NoFinalNorm && c.Pooling == MeanPooling:
+		c.Pooling = NormMeanPooling // there is no norm on either side
+	}
 	return timm.Model{
 		ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
-		Eps: c.LayerNormEps, Act: c.HiddenAct, Mean: c.Pooling != "", FCNorm: c.Pooling == MeanPooling,
+		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm,
+		Eps: c.LayerNormEps, Act: c.HiddenAct, Pool: map[string]string{"": "token", AttentionPooling: "map"}[c.Pooling],
+		FCNorm:  c.Pooling == MeanPooling,
 		Classes: c.Classes, Outputs: classes,
+	}.Describe(&m.Preprocess)
+}
+
+// timmWeights returns the model as timm keeps it: where there are registers, no token before the patches has a position, so
+// the class token holds its own.
+func (m *Model) timmWeights() *Model {
+	e := m.Encoder
+	if e.Registers == nil || e.Positions == nil || e.ClassToken == nil || m.Config.RegisterPositions {
+		return m
 	}
+	all, class := e.Positions.Values(), e.ClassToken.Values()
+	width := e.ClassToken.Shape()[2]
+	folded := *e
+	folded.ClassToken = autograd.NewParameter(1, 1, width)
+	folded.ClassToken.Update(func(v []float32) {
+		for i := range v {
+			v[i] = class[i] + all[i]
+		}
+	})
+	folded.Positions = autograd.NewParameter(1, e.Positions.Shape()[1]-1, width)
+	folded.Positions.Update(func(v []float32) { copy(v, all[width:]) })
+	theirs := *m
+	theirs.Encoder = &folded
+	return &theirs
 }

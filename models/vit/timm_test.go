@@ -94,10 +94,9 @@ func TestRefused(t *testing.T) {
 		fsys   fstest.MapFS
 		expect []string
 	}{
-		"registers":     {weights(t, nil, tensor("reg_token", 1, 4, 64)), []string{"vit.safetensors", "reg_token", "register tokens"}},
-		"distilled":     {weights(t, nil, tensor("dist_token", 1, 1, 64)), []string{"distillation token"}},
-		"map":           {weights(t, nil, tensor("attn_pool.latent", 1, 1, 64)), []string{"pooling by attention"}},
-		"normalized":    {weights(t, nil, tensor("blocks.0.attn.q_norm.weight", 32)), []string{"normalized queries"}},
+		"distilled":     {weights(t, nil, tensor("dist_token", 1, 1, 64)), []string{"pos_embed", "[1 5 64]"}},
+		"map":           {weights(t, nil, tensor("attn_pool.latent", 1, 1, 64)), []string{"Pool.Attention.QKV.Weight (as attn_pool.q.weight + attn_pool.kv.weight)"}},
+		"normalized":    {weights(t, nil, tensor("blocks.0.attn.q_norm.weight", 32)), []string{"blocks.0.attn.k_norm.weight"}},
 		"BEiT":          {weights(t, nil, tensor("blocks.0.attn.relative_position_bias_table", 9, 1)), []string{"relative positions"}},
 		"hybrid":        {weights(t, nil, tensor("patch_embed.backbone.conv.weight", 1)), []string{"convolutional stem"}},
 		"no blocks":     {weights(t, []string{"blocks.0.norm1.weight"}), []string{"blocks.0.norm1.weight"}},
@@ -153,7 +152,8 @@ func TestTimmConfig(t *testing.T) {
 		`{"architecture": "swin_tiny"}`:                                                         "swin_tiny",
 		`{"architecture": "vit_small_patch16_rope_ape_224"}`:                                    "rotary positions",
 		`{"architecture": "vit_base_patch16_rpn_224"}`:                                          "norms after the residual branches",
-		`{"architecture": "vit_tiny_patch16_224", "global_pool": "map"}`:                        `"map"`,
+		`{"architecture": "vit_tiny_patch16_224", "global_pool": "prr"}`:                        `"prr"`,
+		`{"architecture": "vit_tiny_patch16_224", "model_args": {"global_pool": "map"}}`:        "attn_pool",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"act_layer": "tanhish"}}`:      "tanhish",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": 7}}`:              "7",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"num_heads": -1}}`:             "-1",

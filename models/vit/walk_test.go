@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/timm"
 )
 
@@ -41,8 +42,8 @@ func readWalked(t *testing.T) walked {
 
 var updateWalk = flag.Bool("walk", false, "write "+walkedFile+" anew")
 
-// TestWalk loads a small model of every vit_*, deit*, beit* and eva* of timm: it gives timm's logits or is refused, as the
-// file says.
+// TestWalk loads a small model of every vit_*, deit*, beit* and eva* of timm: it gives timm's logits, also after it was saved,
+// or is refused, as the file says.
 func TestWalk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "walk")
 	modeltest.Python(t, "timm_walk.py", dir)
@@ -68,6 +69,22 @@ func TestWalk(t *testing.T) {
 		pixels, shape := g.Tensor(name + "/pixels")
 		logits := m.Forward(autograd.NewTape(autograd.Options{Debug: true}).Input(pixels, shape...))
 		golden.Output(t, name, logits.Floats(nil), g.Floats(name+"/logits"))
+		for _, layout := range []models.Layout{models.HuggingFace, models.Timm} {
+			folder := t.TempDir()
+			if err := m.Save(folder, SaveOptions{Layout: layout}); err != nil {
+				if layout == models.HuggingFace || m.Config.RopeTheta == 0 && !m.Config.NoKeyBias {
+					t.Errorf("%s: layout %v: %v", name, layout, err)
+				}
+				continue
+			}
+			again, err := Load(os.DirFS(folder), LoadOptions{})
+			if err != nil {
+				t.Errorf("%s: layout %v: %v", name, layout, err)
+				continue
+			}
+			got := again.Forward(autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
+			golden.Output(t, name+" saved", got.Floats(nil), g.Floats(name+"/logits"))
+		}
 	}
 	if *updateWalk {
 		data, err := json.MarshalIndent(found, "", " ")

@@ -1,8 +1,9 @@
 """Loads model folders that Fovea saved with a Python library and compares the outputs.
 
-    python check_models.py vit|mae|auto|refused|timm|original (FOLDER OUTPUTS)...
+    python check_models.py vit|mae|named|auto|refused|timm|original (FOLDER OUTPUTS)...
 
     vit, mae    transformers
+    named       the class of transformers that config.json names; without logits, the class token is compared. Tokens of pre-training may lack
     auto        transformers' AutoModelForImageClassification, which must show the names of the classes
     refused     the same, which must not know the model_type; ViTForImageClassification must find none of its blocks
     timm        timm.create_model
@@ -21,12 +22,12 @@ from safetensors.torch import load_file
 torch.set_num_threads(1)
 
 
-def transformers_model(name):
+def transformers_model(name, unused=()):
     def load(folder):
         import transformers
         model, info = getattr(transformers, name).from_pretrained(folder, output_loading_info=True)
         for key in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-            if info[key]:
+            if [k for k in info[key] if not any(u in k for u in unused)]:
                 sys.exit(f"{folder}: {key}: {sorted(info[key])}")
         return model
     return load
@@ -66,7 +67,16 @@ if kind == "refused":
     for folder in arguments[::2]:
         refuse(folder)
     sys.exit()
-load = {"auto": transformers_model("AutoModelForImageClassification"), "vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
+
+
+def named(folder):
+    with open(folder + "/config.json") as f:
+        config = json.load(f)
+    empty = [] if config.get("num_register_tokens") else ["register_tokens"]
+    return transformers_model(config["architectures"][0], unused=["pooler", "mask_token", *empty])(folder)
+
+
+load = {"named": named, "auto": transformers_model("AutoModelForImageClassification"), "vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
         "timm": timm_model, "original": original_model}[kind]
 for folder, outputs in zip(arguments[::2], arguments[1::2]):
     want = load_file(outputs)
@@ -77,6 +87,8 @@ for folder, outputs in zip(arguments[::2], arguments[1::2]):
         got = dict(zip(("logits", "loss"), out))
     elif kind == "timm":
         got = {"logits": out}
+    elif "logits" not in out:
+        got = {"logits": out.last_hidden_state[:, 0]}
     else:
         got = out
     if kind == "auto":

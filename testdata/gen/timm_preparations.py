@@ -1,4 +1,4 @@
-"""Writes how timm's plain Vision Transformers want their images prepared: the pretrained_cfg of each name and tag.
+"""Writes how timm's Vision Transformers want their images prepared: the pretrained_cfg of each name and tag.
 
     python testdata/gen/timm_preparations.py           # from the module's root
     python testdata/gen/timm_preparations.py -print    # the same to standard output

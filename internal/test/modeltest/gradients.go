@@ -9,6 +9,7 @@ package modeltest
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,7 +32,7 @@ func Gradients(t testing.TB, g *golden.File, names *checkpoint.Names, model any,
 	}
 	table := *names
 	table.Prefixes = append([]string{prefix}, table.Prefixes...)
-	table.Ignore = nil
+	table.Ignore = slices.Clone(names.Ignore)
 	for _, name := range g.Names() {
 		if !strings.HasPrefix(name, prefix) {
 			table.Ignore = append(table.Ignore, name)

@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
 // Float is a number that is written as 0.0 and not as 0: transformers refuses whole numbers for some fields.
@@ -16,3 +18,6 @@ func (f Float[T]) MarshalJSON() ([]byte, error) {
 	}
 	return text, err
 }
+
+// UnmarshalJSON reads a number.
+func (f *Float[T]) UnmarshalJSON(data []byte) error { return strictjson.Decode(data, &f.Value) }

@@ -1,6 +1,8 @@
 package timm
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +18,10 @@ type Architecture struct {
 	Act   string
 	Eps   float32
 	Mean  bool // pools by the mean of the patches
+	// NoNorm leaves out the norm after the last block.
+	NoNorm bool
+	// Rope is the base of DINOv3's rotary positions, 0 for position embeddings.
+	Rope float64
 }
 
 // ArchitectureOf reads the name of a Vision Transformer.
@@ -23,13 +29,13 @@ func ArchitectureOf(name string) (Architecture, error) {
 	name, _, _ = strings.Cut(name, ".") // a tag of the weights may follow
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
-	if !strings.HasPrefix(name, "vit_") && !strings.HasPrefix(name, "deit_") && !strings.HasPrefix(name, "deit3_") {
+	if !slices.ContainsFunc([]string{"vit_", "deit_", "deit3_", "flexivit_", "eva_large_", "eva_giant_", "test_vit"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return a, fmt.Errorf("architecture: %q is not supported: expected a plain Vision Transformer (vit_…, deit_… or deit3_…)", name)
 	}
 	if err := Supported(name); err != nil {
 		return a, err
 	}
-	if has("_clip_") {
+	if has("_clip_") && !strings.HasPrefix(name, "eva_") {
 		a.Eps = 1e-5
 	}
 	switch {
@@ -39,8 +45,18 @@ func ArchitectureOf(name string) (Architecture, error) {
 		"vit_large_patch16_siglip_512", "vit_large_patch16_siglip_gap_512"}, has):
 		a.Act = "gelu_pytorch_tanh"
 	}
-	if has("_giantopt_") || name == "vit_base_patch16_gap_224" {
+	a.Mean = a.Mean || strings.HasPrefix(name, "eva_large_")
+	if has("_dinov3") || has("_lingbot") {
+		a.Eps, a.Mean, a.Rope = 1e-5, has("_dinov3"), 100
+	}
+	a.NoNorm = has("_intern300m_") || has("_radio_")
+	switch {
+	case has("_giantopt_") || name == "vit_base_patch16_gap_224":
 		a.Heads = 16
+	case has("_huge_plus_"):
+		a.Heads = 20
+	case strings.HasPrefix(name, "vit_7b_"):
+		a.Heads = 32
 	}
 	return a, nil
 }
@@ -59,11 +75,9 @@ func Supported(name string) error {
 // have the same names and shapes.
 var unsupported = []struct{ part, what string }{
 	{"_rope_", "rotary positions"},
-	{"_dinov3", "rotary positions"},
+	{"_sapiens2", "rotary positions"},
 	{"vit_pe_", "rotary positions"},
 	{"_rpn_", "norms after the residual branches"},
-	{"_intern300m_", "no final norm"},
-	{"vit_giant_patch14_dinov2", "gated feed-forward layers"},
 }
 
 // plain are the Vision Transformers that timm knows by name, for images of 224 pixels.
@@ -87,10 +101,14 @@ type Model struct {
 	PatchSize, Channels          int
 	Width, Depth, Heads, Hidden  int
 	QKVBias, ClassToken, PreNorm bool
+	Registers                    int
+	RegisterPositions            bool
+	Distilled, Gated             bool
+	QKNorm, NoNorm               bool
 	LayerScale                   float32 // 0 for none
 	Eps                          float32
 	Act                          string // Hugging Face's name
-	Mean                         bool   // the mean of the patch tokens is classified, instead of the class token
+	Pool                         string // token, map or avg, which is also ""
 	FCNorm                       bool   // of the mean; the tokens are not normalized before
 	Classes                      models.Classes
 	Outputs                      int // of the classifier
@@ -137,13 +155,42 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 	if m.LayerScale > 0 {
 		args.LayerScale = &m.LayerScale
 	}
-	pool := "token"
-	if m.Mean {
-		pool = "avg"
+	pool := cmp.Or(m.Pool, "avg")
+	if pool != "token" {
 		args.GlobalPool = &pool
-		if !m.FCNorm {
-			args.FCNorm = &no
+	}
+	if pool == "avg" && !m.FCNorm {
+		args.FCNorm = &no
+	}
+	if m.Registers > 0 {
+		args.Registers = m.Registers
+		if !m.RegisterPositions {
+			args.NoEmbedClass = &yes
 		}
+	}
+	if m.QKNorm {
+		args.QKNorm = &yes
+	}
+	if m.NoNorm {
+		args.FinalNorm = &no
+	}
+	if m.Distilled {
+		if name != plain[0].name && at < 0 || m.PreNorm || m.Registers > 0 {
+			return nil, errors.New("timm has no such model with a distillation token")
+		}
+		name = "deit_base_distilled_patch16_224"
+		args.PatchSize = config.Size{Height: m.PatchSize, Width: m.PatchSize}
+		args.Width, args.Depth, args.Heads = m.Width, m.Depth, m.Heads
+	}
+	if m.Gated {
+		if m.Distilled || m.Eps > 1e-6 || m.Act != "silu" {
+			return nil, errors.New("timm has no such model with gated feed-forward layers")
+		}
+		name = "vit_giant_patch14_dinov2"
+		args.PatchSize = config.Size{Height: m.PatchSize, Width: m.PatchSize}
+		args.Width, args.Depth, args.Heads = m.Width, m.Depth, m.Heads
+		args.Ratio = ratio(m.Width, 2*m.Hidden)
+		m.Act = "gelu" // the name tells
 	}
 	if m.Act != "gelu" {
 		var err error

@@ -26,6 +26,10 @@ type Args struct {
 	LayerScale       *float32    `json:"init_values,omitempty"`
 	Act              string      `json:"act_layer,omitempty"`
 	DynamicImageSize bool        `json:"dynamic_img_size,omitempty"`
+	Registers        int         `json:"reg_tokens,omitempty"`
+	NoEmbedClass     *bool       `json:"no_embed_class,omitempty"`
+	QKNorm           *bool       `json:"qk_norm,omitempty"`
+	FinalNorm        *bool       `json:"final_norm,omitempty"`
 }
 
 // nullable are the arguments for which timm takes None.
@@ -70,6 +74,9 @@ func (a *Args) Agree(find tower.Finder, s tower.Sizes) error {
 	}
 	if a.Ratio != 0 {
 		stated.Hidden = int(float64(s.Width) * a.Ratio)
+		if s.Gated {
+			stated.Hidden /= 2
+		}
 	}
 	if a.QKVBias != nil {
 		stated.QKVBias = *a.QKVBias
@@ -89,6 +96,10 @@ func (a *Args) Agree(find tower.Finder, s tower.Sizes) error {
 	}
 	told("class_token", "cls_token", a.ClassToken, s.ClassToken)
 	told("pre_norm", "norm_pre", a.PreNorm, s.PreNorm)
+	told("qk_norm", "attn.q_norm", a.QKNorm, s.QKNorm)
+	if a.Registers != 0 && a.Registers != s.Registers {
+		v.Fail("reg_tokens", "expected %d, as the weights have, found %d", s.Registers, a.Registers)
+	}
 	if err := v.Err(); err != nil {
 		return err
 	}
@@ -117,8 +128,8 @@ func (c *Config) Pool() (string, error) {
 		return "", nil
 	}
 	pool := *c.ModelArgs.GlobalPool
-	if pool != "avg" && pool != "token" {
-		return "", fmt.Errorf("config.json: model_args: global_pool: expected token or avg, found %q, which is not supported", pool)
+	if pool != "avg" && pool != "token" && pool != "map" {
+		return "", fmt.Errorf("config.json: model_args: global_pool: expected token, avg or map, found %q, which is not supported", pool)
 	}
 	return pool, nil
 }

@@ -73,6 +73,10 @@ func read(data []byte) (*Config, error) {
 	if err := strictjson.Decode(data, &c); err != nil {
 		return nil, err
 	}
+	name, _, _ := strings.Cut(c.Architecture, ".")
+	if err := Supported(name); err != nil { // other models have other arguments
+		return nil, err
+	}
 	out := &Config{Architecture: c.Architecture, Problem: c.Problem, ModelArgs: &Args{}}
 	if c.ModelArgs != nil && !strictjson.Null(c.ModelArgs) {
 		if err := out.ModelArgs.read(c.ModelArgs); err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestArchitectures asks timm what every name of a plain Vision Transformer stands for.
+// TestArchitectures asks timm what every name of a Vision Transformer that loads stands for.
 func TestArchitectures(t *testing.T) {
 	var theirs map[string]struct {
 		Width, Heads int
@@ -26,14 +26,16 @@ func TestArchitectures(t *testing.T) {
 		Pool         string
 		ClassToken   bool `json:"class_token"`
 		Norm         bool
+		FCNorm       bool `json:"fc_norm"`
+		Rope         float64
 	}
 	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
 		t.Fatal(err)
 	}
-	if len(theirs) < 50 {
-		t.Errorf("timm has %d plain Vision Transformers, expected 50 or more", len(theirs))
+	if len(theirs) < 150 {
+		t.Errorf("timm has %d Vision Transformers that load, expected 150 or more", len(theirs))
 	}
-	acts := map[string]string{"GELU": "gelu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_pytorch_tanh"}
+	acts := map[string]string{"GELU": "gelu", "QuickGELU": "quick_gelu", "GELUTanh": "gelu_pytorch_tanh", "GLU": "gelu"} // weights tell gated layers
 	for _, name := range slices.Sorted(maps.Keys(theirs)) {
 		want := theirs[name]
 		a, err := ArchitectureOf(name)
@@ -50,8 +52,11 @@ func TestArchitectures(t *testing.T) {
 		if heads != want.Heads || a.Act != acts[want.Act] || math.Abs(float64(a.Eps)-want.Eps) > 1e-12 {
 			t.Errorf("%s: expected %+v, found %d heads and %+v", name, want, heads, a)
 		}
-		if mean := a.Mean || !want.ClassToken || !want.Norm; mean != (want.Pool == "avg") {
+		if mean := a.Mean || !want.ClassToken || want.FCNorm; want.Pool != "map" && mean != (want.Pool == "avg") {
 			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
+		}
+		if a.NoNorm != (!want.Norm && !want.FCNorm) || a.Rope != want.Rope {
+			t.Errorf("%s: expected %+v, found %+v", name, want, a)
 		}
 	}
 	t.Logf("%d names", len(theirs))

@@ -31,6 +31,9 @@ func (y Statement) Agree(find Finder, stated Sizes) error {
 		same(&v, y, "patch_size", stated.Patch, t.Shape[2], t)
 		same(&v, y, "hidden_size", stated.Width, t.Shape[0], t)
 	}
+	if t, ok := find("Encoder.Registers"); ok && len(t.Shape) == 3 {
+		same(&v, y, "num_register_tokens", stated.Registers, t.Shape[1], t)
+	}
 	if err := v.Err(); err != nil {
 		return err
 	}
@@ -65,11 +68,17 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 	if layers > 0 {
 		same(&v, y, prefix+"num_hidden_layers", stated.Layers, layers, last)
 	}
-	if matrix {
-		same(&v, y, prefix+"intermediate_size", stated.Hidden, fc1.Shape[0], fc1)
+	if rows := 1; matrix {
+		if stated.Gated && !separate(fc1) {
+			rows = 2
+		}
+		same(&v, y, prefix+"intermediate_size", stated.Hidden, fc1.Shape[0]/rows, fc1)
 	}
 	weight, ok := find(path + ".0.Attention.QKV.Weight")
 	bias, biased := find(path + ".0.Attention.QKV.Bias")
+	if !biased {
+		bias, biased = find(path + ".0.Attention.QVBias")
+	}
 	switch {
 	case biased:
 		same(&v, y, "qkv_bias", stated.QKVBias, true, bias)
@@ -84,8 +93,13 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 func (y Statement) agreePositions(v *config.Checks, stated Sizes, t checkpoint.Tensor) {
 	patches, n := stated.Grid.Patches(), t.Shape[len(t.Shape)-2]
 	prefix := 0
-	if stated.ClassToken {
-		prefix = 1
+	for _, token := range []bool{stated.ClassToken, stated.Distillation} {
+		if token {
+			prefix++
+		}
+	}
+	if stated.RegisterPositions {
+		prefix += stated.Registers
 	}
 	if n == patches || n == patches+prefix {
 		return

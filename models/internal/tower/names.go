@@ -10,22 +10,38 @@ import (
 // InMemory is the column of the names that transformers 5 uses in memory. PEFT's adapters have them.
 const InMemory = "transformers"
 
+// A Style is how a model type of transformers names the parts of an encoder. Names on disk differ from those in memory.
+type Style struct {
+	Stem         string // before every name, such as "vit."
+	Patch, Norm  string // the projection of patches, and the last norm
+	Disk, Memory string // the stack of blocks
+	Block        []checkpoint.Rule
+}
+
+// ViT is the style of ViTModel, which the models of DeiT and ViTMAE share.
+var ViT = Style{"vit.", "embeddings.patch_embeddings.projection", "layernorm", "encoder.layer", "layers", block}
+
 // Names returns a model's table of names: its own rows and those of the encoder. The first column has the names of
 // Hugging Face on disk. The second has the names of timm, which the original releases of DeiT, MAE and DINO share; its
 // layout is the argument second. The third is [InMemory]. Further columns are only read.
 func Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
+	return ViT.Names(second, rules...)
+}
+
+// Names is the table of names for a style.
+func (y Style) Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.Names {
 	return checkpoint.Names{
 		Columns: []string{models.HuggingFace.String(), second.String(), InMemory},
 		Rules: slices.Concat(rules, []checkpoint.Rule{
-			{"Encoder.Patch", "vit.embeddings.patch_embeddings.projection", "patch_embed.proj"},
-			{"Encoder.ClassToken", "vit.embeddings.cls_token", "cls_token"},
-			{"Encoder.Positions", "vit.embeddings.position_embeddings", "pos_embed"},
-			{"Encoder.PreNorm", "vit.pre_layernorm", "norm_pre"},
-			{"Encoder.Norm", "vit.layernorm", "norm", "vit.layernorm", "fc_norm"},
-		}, Blocks("Encoder.Blocks", "vit.encoder.layer", "blocks", "vit.layers")),
+			{"Encoder.Patch", y.Stem + y.Patch, "patch_embed.proj"},
+			{"Encoder.ClassToken", y.Stem + "embeddings.cls_token", "cls_token"},
+			{"Encoder.Positions", y.Stem + "embeddings.position_embeddings", "pos_embed"},
+			{"Encoder.PreNorm", y.Stem + "pre_layernorm", "norm_pre"},
+			{"Encoder.Norm", y.Stem + y.Norm, "norm", y.Stem + y.Norm, "fc_norm"},
+		}, checkpoint.Nest("Encoder.Blocks.{}", []string{y.Stem + y.Disk + ".{}", "blocks.{}", y.Stem + y.Memory + ".{}", "blocks.{}"}, y.Block...)),
 		// A file may put these before every name: the base model of transformers, and whatever held the model where it
 		// was trained, wrapped or compiled.
-		Prefixes: []string{"vit.", "module.", "model.", "timm_model.", "_orig_mod."},
+		Prefixes: []string{"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "module.", "model.", "timm_model.", "_orig_mod."},
 		Renames: []checkpoint.Rename{
 			{Old: "gamma_1", New: "ls1.gamma"}, // the original release of DeiT III
 			{Old: "gamma_2", New: "ls2.gamma"},

@@ -17,15 +17,24 @@ func (g Grid) Patches() int { return g.Rows * g.Columns }
 // Square reports whether there are as many rows as columns.
 func (g Grid) Square() bool { return g.Rows == g.Columns }
 
-// Resize returns a position table for the grid to, [1, prefix+patches, width], from one for another grid. The rows of the prefix, the class token's, stay as they are. The
-// grid is interpolated by a bicubic filter: with a = -3/4 as transformers and the original release of MAE do it, or,
-// with antialias, with a = -1/2 and widened where the grid shrinks, as timm does.
-func Resize(table *autograd.Tensor, from, to Grid, antialias bool) *autograd.Tensor {
+// Interpolation says how position tables are resized: by a bicubic filter with a = -3/4, as transformers and the original
+// release of MAE do it.
+type Interpolation struct {
+	Antialias bool    // with a = -1/2, and widened where the grid shrinks, as timm does
+	Offset    float64 // added to the new sizes, from which the factors follow (interpolate_offset of DINOv2)
+}
+
+// Resize returns a position table for the grid to, [1, prefix+patches, width], from one for another grid. The rows of the
+// prefix, such as the class token's, stay as they are.
+func Resize(table *autograd.Tensor, from, to Grid, how Interpolation) *autograd.Tensor {
 	total, width := table.Dim(1), table.Dim(2)
 	prefix := total - from.Patches()
 	grid := autograd.Reshape(autograd.Slice(table, 1, prefix, total), 1, from.Rows, from.Columns, width)
-	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), to.Rows, to.Columns,
-		autograd.ResizeOptions{Mode: autograd.Bicubic, Antialias: antialias})
+	o := autograd.ResizeOptions{Mode: autograd.Bicubic, Antialias: how.Antialias}
+	if how.Offset != 0 {
+		o.ScaleH, o.ScaleW = (float64(to.Rows)+how.Offset)/float64(from.Rows), (float64(to.Columns)+how.Offset)/float64(from.Columns)
+	}
+	grid = autograd.Resize2d(autograd.Permute(grid, 0, 3, 1, 2), to.Rows, to.Columns, o)
 	grid = autograd.Reshape(autograd.Permute(grid, 0, 2, 3, 1), 1, to.Patches(), width)
 	if prefix == 0 {
 		return grid
@@ -44,7 +53,7 @@ func FitPatches(param string, t checkpoint.Tensor, want []int) ([]float32, error
 // FitPositions returns a hook for position tables, [1, positions, width] or [positions, width], that are stored for the grid
 // from and wanted for the grid to. A table without a row for the class token (timm's no_embed_class) gets a row of zeros, which has the same
 // effect.
-func FitPositions(from, to Grid, antialias bool) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+func FitPositions(from, to Grid, how Interpolation) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
 		last := len(want) - 1
 		if !strings.HasSuffix(param, "Positions") || last < 1 || len(t.Shape) != len(want) || t.Shape[last] != want[last] ||
@@ -67,7 +76,7 @@ func FitPositions(from, to Grid, antialias bool) func(param string, t checkpoint
 			return table, nil
 		}
 		tape := autograd.NewTape(autograd.Options{})
-		return Resize(tape.Input(table, 1, prefix+from.Patches(), width), from, to, antialias).Floats(nil), nil
+		return Resize(tape.Input(table, 1, prefix+from.Patches(), width), from, to, how).Floats(nil), nil
 	}
 }
 

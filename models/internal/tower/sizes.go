@@ -17,24 +17,49 @@ type Sizes struct {
 	Channels, Patch int
 	Grid            Grid // that the positions are for
 	ClassToken      bool
-	PreNorm         bool
-	Norm            bool // after the last block, and not only before the head
+	Distillation    bool // a token of its own
+	Registers       int
+	// RegisterPositions says that registers have positions too.
+	RegisterPositions bool
+	PreNorm           bool
+	Norm              bool // after the last block, and not only before the head
+	Pool              bool // by attention
 }
 
 // Stack holds the sizes of a stack of blocks.
 type Stack struct {
-	Width, Layers, Hidden int
-	QKVBias               bool
+	Width, Layers, Hidden int // Hidden is the width after the gate of gated layers
+	Gated                 bool
+	QKVBias, NoKeyBias    bool // NoKeyBias: only queries and values have one
+	QKNorm                bool
 	LayerScale            bool
 }
 
 // A Finder finds a parameter's tensor, as checkpoint.Names.Finder does.
 type Finder = func(param string) (checkpoint.Tensor, bool)
 
+// ReadTower is [ReadSizes] for an encoder without position embeddings: it leaves the grid at zero.
+func ReadTower(find Finder) (Sizes, error) {
+	s, err := readTower(find)
+	if t, ok := find("Encoder.Positions"); ok && err == nil {
+		err = fmt.Errorf("%s: expected no position embeddings beside rotary positions", t.Name)
+	}
+	return s, err
+}
+
 // ReadSizes reads an encoder's sizes off its weights. Their number of positions does not tell the grid: it is the one that
 // a configuration states where that has as many patches, and otherwise square. The error names the tensor that is
 // missing or that no encoder can have.
 func ReadSizes(find Finder, stated func(patch int) Grid) (Sizes, error) {
+	s, err := readTower(find)
+	if err != nil {
+		return s, err
+	}
+	return s, s.readGrid(find, stated)
+}
+
+// readTower reads everything but the grid.
+func readTower(find Finder) (Sizes, error) {
 	var s Sizes
 	kernel, ok := find("Encoder.Patch.Weight")
 	switch {
@@ -52,31 +77,55 @@ func ReadSizes(find Finder, stated func(patch int) Grid) (Sizes, error) {
 		return s, fmt.Errorf("%s: expected as many rows as the blocks are wide, %d, found %d", kernel.Name, s.Width, kernel.Shape[0])
 	}
 	_, s.ClassToken = find("Encoder.ClassToken")
+	_, s.Distillation = find("Encoder.Distillation")
+	_, s.Pool = find("Pool.Probe")
+	if t, ok := find("Encoder.Registers"); ok {
+		if len(t.Shape) != 3 || t.Shape[1] == 0 {
+			return s, fmt.Errorf("%s: expected the shape [1 registers %d], found %v", t.Name, s.Width, t.Shape)
+		}
+		s.Registers = t.Shape[1]
+	}
 	_, s.PreNorm = find("Encoder.PreNorm.Weight")
 	norm, ok := find("Encoder.Norm.Weight")
 	s.Norm = ok && !strings.HasSuffix(norm.Name, "fc_norm.weight")
+	return s, nil
+}
+
+// readGrid finds the grid that the position embeddings are for, and which tokens before the patches have one.
+func (s *Sizes) readGrid(find Finder, stated func(patch int) Grid) error {
 	table, ok := find("Encoder.Positions")
 	if !ok {
-		return s, fmt.Errorf("holds no position embeddings, pos_embed or embeddings.position_embeddings")
+		return fmt.Errorf("holds no position embeddings, pos_embed or embeddings.position_embeddings")
 	}
 	if last := len(table.Shape) - 1; last == 1 || last == 2 {
 		var own Grid
 		if stated != nil {
 			own = stated(s.Patch)
 		}
-		counts := []int{table.Shape[last-1] - 1, table.Shape[last-1]} // with a class token's row, or without
+		tokens := 0
+		for _, there := range []bool{s.ClassToken, s.Distillation} {
+			if there {
+				tokens++
+			}
+		}
+		rows := table.Shape[last-1]
+		// Rows for the class token, for none before the patches, or for all. A file may hold one for a class token that it lacks.
+		counts := []int{rows - tokens, rows, rows - tokens - s.Registers, rows - 1}
+		found := func(g Grid) error {
+			s.Grid = g
+			s.RegisterPositions = s.Registers > 0 && g.Patches() == counts[2]
+			return nil
+		}
 		if own.Patches() > 0 && slices.Contains(counts, own.Patches()) {
-			s.Grid = own
-			return s, nil
+			return found(own)
 		}
 		for _, patches := range counts {
 			if side := int(math.Round(math.Sqrt(float64(max(0, patches))))); side > 0 && side*side == patches {
-				s.Grid = Grid{side, side}
-				return s, nil
+				return found(Grid{side, side})
 			}
 		}
 	}
-	return s, fmt.Errorf("%s: expected positions of a square grid, [1 1+patches %d], found the shape %v: the number of patches tells no other grid, so give a config.json that states the image size",
+	return fmt.Errorf("%s: expected positions of a square grid, [1 1+patches %d], found the shape %v: the number of patches tells no other grid, so give a config.json that states the image size",
 		table.Name, s.Width, table.Shape)
 }
 
@@ -97,9 +146,22 @@ func ReadStack(find Finder, path string) (Stack, error) {
 		return s, fmt.Errorf("%s: expected a matrix, found the shape %v", fc1.Name, fc1.Shape)
 	}
 	s.Hidden, s.Width = fc1.Shape[0], fc1.Shape[1]
+	fc2, ok := find(path + ".0.MLP.FC2.Weight")
+	s.Gated = separate(fc1) || ok && len(fc2.Shape) == 2 && 2*fc2.Shape[1] == s.Hidden
+	if s.Gated && !separate(fc1) {
+		s.Hidden /= 2
+	}
 	_, s.QKVBias = find(path + ".0.Attention.QKV.Bias")
+	_, s.NoKeyBias = find(path + ".0.Attention.QVBias")
+	s.QKVBias = s.QKVBias || s.NoKeyBias
+	_, s.QKNorm = find(path + ".0.Attention.QueryNorm.Weight")
 	_, s.LayerScale = find(path + ".0.LayerScale1")
 	return s, nil
+}
+
+// separate reports whether the first projection of a feed-forward layer is one of two in a file, that of a gate.
+func separate(fc1 checkpoint.Tensor) bool {
+	return strings.HasSuffix(fc1.Name, "fc1_g.weight") || strings.HasSuffix(fc1.Name, "gate_proj.weight")
 }
 
 // WantConfig returns an error for weights under Hugging Face's names. They come with a config.json, which states the

@@ -1,0 +1,162 @@
+package vit
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// otherSizes are the sizes of images, in pixels, that the goldens of the family have beside the native one.
+var otherSizes = []string{"20x8", "8x16"}
+
+// TestFamily compares DeiT, DINOv2 with registers and DINOv3 with transformers: hidden states, outputs at three sizes, and the
+// gradient of every parameter.
+func TestFamily(t *testing.T) {
+	for _, name := range []string{"deit", "registers", "dinov3"} {
+		t.Run(name, func(t *testing.T) { compareFamily(t, filepath.Join("testdata", name), t.TempDir()) })
+	}
+}
+
+// TestLibrariesFamily does the same with every form, and expects transformers to give the outputs of what was saved.
+func TestLibrariesFamily(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "vit_family.py", dir)
+	forms, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(forms) < 11 {
+		t.Errorf("found %d forms", len(forms))
+	}
+	var saved []modeltest.Saved
+	for _, form := range forms {
+		folder := t.TempDir() // for all tests, Python's at the end too
+		t.Run(form.Name(), func(t *testing.T) {
+			saved = append(saved, compareFamily(t, filepath.Join(dir, form.Name()), folder))
+		})
+	}
+	modeltest.Library(t, "named", saved...)
+}
+
+// compareFamily compares a folder with its golden. It saves the model to another, which it returns with outputs.
+func compareFamily(t *testing.T, dir, folder string) modeltest.Saved {
+	t.Helper()
+	g := golden.Load(t, filepath.Join(dir, "golden.safetensors"))
+	m, err := Load(os.DirFS(dir), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := nn.Count(m), int(g.Floats("parameters")[0]); got != want {
+		t.Errorf("found %d parameters, expected %d", got, want)
+	}
+	pixels, shape := g.Tensor("pixels")
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Debug: true})
+	x := tape.Input(pixels, shape...)
+	compareHidden(t, g, m, autograd.NewTape(autograd.Options{Debug: true}).Input(pixels, shape...))
+	out := output(m, x)
+	values := out.Floats(nil)
+	golden.Output(t, "output", values, g.Floats("output"))
+	grads := autograd.NewGradients()
+	autograd.Sum(autograd.Mul(out, out), false).Backward(grads)
+	table := tableOf(m.Config, "classifier")
+	modeltest.Gradients(t, g, &table, m, grads)
+	compareSizes(t, g, m)
+
+	saved := modeltest.Saved{Folder: folder}
+	if err := m.Save(saved.Folder, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Load(os.DirFS(saved.Folder), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := output(again, autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
+	if d := cmp.Diff(values, got.Floats(nil)); d != "" {
+		t.Errorf("saved: %s", d)
+	}
+	want := m.Config
+	if m.Head != nil {
+		want.NameAll(m.Head.Weight.Shape()[0])
+	}
+	want.Architectures = again.Config.Architectures // DeiTModel where there was a pooler
+	if d := cmp.Diff(want, again.Config); d != "" {
+		t.Errorf("saved: %s", d)
+	}
+	saved.Outputs = []checkpoint.Entry{
+		{Name: "pixels", Shape: shape, Floats: pixels},
+		{Name: "logits", Shape: out.Shape(), Floats: values},
+	}
+	return saved
+}
+
+// output returns the logits, or the features of a model without a classifier.
+func output(m *Model, pixels *autograd.Tensor) *autograd.Tensor {
+	if m.Head == nil {
+		return m.Features(pixels)
+	}
+	return m.Forward(pixels)
+}
+
+// compareHidden compares what goes into the blocks and comes out of each.
+func compareHidden(t *testing.T, g *golden.File, m *Model, pixels *autograd.Tensor) {
+	t.Helper()
+	e := m.Encoder
+	x, in := e.Embed(pixels), e.rope.input(e.size(pixels))
+	golden.Output(t, "hidden.0", x.Floats(nil), g.Floats("hidden.0"))
+	for i, b := range e.Blocks {
+		x = b.Forward(x, in)
+		name := "hidden." + strconv.Itoa(i+1)
+		golden.Output(t, name, x.Floats(nil), g.Floats(name))
+	}
+}
+
+func compareSizes(t *testing.T, g *golden.File, m *Model) {
+	t.Helper()
+	for _, size := range otherSizes {
+		pixels, shape := g.Tensor(size + "/pixels")
+		tape := autograd.NewTape(autograd.Options{Debug: true})
+		golden.Output(t, size, output(m, tape.Input(pixels, shape...)).Floats(nil), g.Floats(size+"/output"))
+	}
+}
+
+// TestMeta loads files of facebookresearch/dinov2, and expects the outputs of its code at four sizes.
+func TestMeta(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "vit_family.py", "meta", dir)
+	for _, name := range []string{"meta_dinov2", "meta_registers"} {
+		g := golden.Load(t, filepath.Join(dir, name+".golden.safetensors"))
+		m, err := Load(os.DirFS(filepath.Join(dir, name)), LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range append(slices.Clone(otherSizes), "12x12", "28x28") {
+			pixels, shape := g.Tensor(size + "/pixels")
+			got := m.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
+			golden.Output(t, name+" "+size, got.Floats(nil), g.Floats(size+"/output"))
+		}
+		// What is saved for Hugging Face and timm has the same outputs at the native size.
+		pixels, shape := g.Tensor("12x12/pixels")
+		for _, o := range []SaveOptions{{}, {Layout: models.Timm}} {
+			saved := t.TempDir()
+			if err := m.Save(saved, o); err != nil {
+				t.Fatal(err)
+			}
+			again, err := Load(os.DirFS(saved), LoadOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden.Output(t, name+" saved", again.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("12x12/output"))
+		}
+	}
+}

@@ -1,0 +1,175 @@
+"""Writes small random models of transformers' DeiT, DINOv2 and DINOv3, with outputs and gradients.
+
+    python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3}
+    python vit_family.py OUT       OUT/NAME for every form
+    python vit_family.py meta OUT  OUT/NAME for files with the names of facebookresearch/dinov2, whose model is below
+
+save_pretrained writes the folder. golden.safetensors in it holds pixels, all hidden states, logits or the features (the
+class token), and the gradient of each parameter, with its name on disk; then pixels and outputs of images of two other
+sizes. Versions: requirements.txt. Seeds are in each golden's metadata.
+"""
+
+import os
+import sys
+
+import torch
+import transformers as tr
+from safetensors.torch import save_file as save_tensors
+
+from models_vit import array, finish, golden, randomize
+
+SMALL = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, image_size=12, patch_size=4)
+HIDDEN = dict(intermediate_size=24)
+
+FORMS = {
+    "deit": lambda: tr.DeiTForImageClassificationWithTeacher(tr.DeiTConfig(**SMALL, **HIDDEN, num_labels=3)),
+    "deit_class": lambda: tr.DeiTForImageClassification(tr.DeiTConfig(**SMALL, **HIDDEN, num_labels=3)),
+    "deit_base": lambda: tr.DeiTModel(tr.DeiTConfig(**SMALL, **HIDDEN)),
+    "dinov2": lambda: tr.Dinov2Model(tr.Dinov2Config(**SMALL, mlp_ratio=2)),
+    "dinov2_class": lambda: tr.Dinov2ForImageClassification(tr.Dinov2Config(**SMALL, use_swiglu_ffn=True, num_labels=3)),
+    "registers": lambda: tr.Dinov2WithRegistersForImageClassification(tr.Dinov2WithRegistersConfig(**SMALL, mlp_ratio=2, num_labels=3)),
+    "registers_base": lambda: tr.Dinov2WithRegistersModel(tr.Dinov2WithRegistersConfig(**SMALL, use_swiglu_ffn=True, num_register_tokens=2, qkv_bias=False)),
+    "dinov3": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, num_register_tokens=4, use_gated_mlp=True, hidden_act="silu")),
+    "dinov3_plain": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, num_register_tokens=1)),
+    "dinov3_key": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, key_bias=True, rope_theta=50.0)),
+    "dinov3_none": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, query_bias=False, value_bias=False)),
+}
+
+
+def run(model, x):
+    args = dict(interpolate_pos_encoding=True) if model.config.model_type == "deit" else {}
+    out = model(x, output_hidden_states=True, **args)
+    return out, out.logits if hasattr(out, "logits") else out.last_hidden_state[:, 0]
+
+
+def make(name, folder):
+    seed = 1 + list(FORMS).index(name)
+    torch.manual_seed(seed)
+    model = FORMS[name]().eval()
+    randomize(model)
+    x = torch.randn(2, 3, 12, 12)
+    out, result = run(model, x)
+    result.square().sum().backward()
+    tensors = {"pixels": array(x), "output": array(result)}
+    for i, h in enumerate(out.hidden_states):
+        tensors[f"hidden.{i}"] = array(h)
+    for size in ((20, 8), (8, 16)):
+        other = torch.randn(1, 3, *size)
+        with torch.no_grad():
+            tensors |= {f"{size[0]}x{size[1]}/pixels": array(other), f"{size[0]}x{size[1]}/output": array(run(model, other)[1])}
+    tensors["parameters"] = array(torch.tensor([float(sum(p.numel() for n, p in model.named_parameters() if "mask_token" not in n and "pooler" not in n))]))
+    finish(model, folder, tensors, seed, "vit_family.py")
+
+
+class Attention(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads, self.qkv, self.proj = heads, torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width)
+
+    def forward(self, x):
+        n, length, width = x.shape
+        q, k, v = self.qkv(x).reshape(n, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return self.proj(torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape))
+
+
+class SwiGLU(torch.nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.w12, self.w3 = torch.nn.Linear(width, 2 * hidden), torch.nn.Linear(hidden, width)
+
+    def forward(self, x):
+        a, b = self.w12(x).chunk(2, -1)
+        return self.w3(torch.nn.functional.silu(a) * b)
+
+
+class MLP(torch.nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.fc1, self.fc2 = torch.nn.Linear(width, hidden), torch.nn.Linear(hidden, width)
+
+    def forward(self, x):
+        return self.fc2(torch.nn.functional.gelu(self.fc1(x)))
+
+
+class Scale(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.gamma = torch.nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * self.gamma
+
+
+class Block(torch.nn.Module):
+    def __init__(self, width, gated):
+        super().__init__()
+        self.norm1, self.attn, self.ls1 = torch.nn.LayerNorm(width, eps=1e-6), Attention(width, width // 64), Scale(width)
+        self.norm2, self.mlp, self.ls2 = torch.nn.LayerNorm(width, eps=1e-6), (SwiGLU if gated else MLP)(width, 24), Scale(width)
+
+    def forward(self, x):
+        x = x + self.ls1(self.attn(self.norm1(x)))
+        return x + self.ls2(self.mlp(self.norm2(x)))
+
+
+class Meta(torch.nn.Module):
+    """DinoVisionTransformer as released: positions of 3 by 3 patches; with registers they are resized with antialiasing, else
+    with an offset of 0.1."""
+
+    def __init__(self, registers, gated):
+        super().__init__()
+        width = 64
+        self.patch_embed = torch.nn.Module()
+        self.patch_embed.proj = torch.nn.Conv2d(3, width, 4, 4)
+        self.cls_token, self.mask_token = torch.nn.Parameter(torch.zeros(1, 1, width)), torch.nn.Parameter(torch.zeros(1, width))
+        self.pos_embed = torch.nn.Parameter(torch.zeros(1, 10, width))
+        if registers:
+            self.register_tokens = torch.nn.Parameter(torch.zeros(1, registers, width))
+        self.blocks = torch.nn.ModuleList([Block(width, gated)])
+        self.norm = torch.nn.LayerNorm(width, eps=1e-6)
+        self.offset, self.antialias = (0.0, True) if registers else (0.1, False)
+
+    def positions(self, h, w):
+        if h == w == 3:
+            return self.pos_embed
+        grid = self.pos_embed[:, 1:].reshape(1, 3, 3, -1).permute(0, 3, 1, 2)
+        how = dict(scale_factor=((h + self.offset) / 3, (w + self.offset) / 3)) if self.offset else dict(size=(h, w))
+        grid = torch.nn.functional.interpolate(grid, mode="bicubic", antialias=self.antialias, **how)
+        assert grid.shape[2:] == (h, w)
+        return torch.cat([self.pos_embed[:, :1], grid.permute(0, 2, 3, 1).reshape(1, h * w, -1)], 1)
+
+    def forward(self, x):
+        patches = self.patch_embed.proj(x)
+        h, w = patches.shape[2:]
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), patches.flatten(2).transpose(1, 2)], 1) + self.positions(h, w)
+        if hasattr(self, "register_tokens"):
+            x = torch.cat([x[:, :1], self.register_tokens.expand(len(x), -1, -1), x[:, 1:]], 1)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)[:, 0]
+
+
+def meta(out):
+    for seed, (name, args) in enumerate({"meta_dinov2": (0, False), "meta_registers": (4, True)}.items()):
+        torch.manual_seed(100 + seed)
+        model = Meta(*args).eval()
+        randomize(model)
+        os.makedirs(os.path.join(out, name))
+        torch.save(model.state_dict(), os.path.join(out, name, name + "_pretrain.pth"))
+        tensors = {}
+        with torch.no_grad():
+            for size in ((12, 12), (20, 8), (8, 16), (28, 28)):
+                x = torch.randn(1, 3, *size)
+                tensors |= {f"{size[0]}x{size[1]}/pixels": x, f"{size[0]}x{size[1]}/output": model(x)}
+        save_tensors(tensors, os.path.join(out, name + ".golden.safetensors"), metadata={
+            "script": "vit_family.py", "versions": f"torch {torch.__version__}", "seed": str(100 + seed)})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["meta"]:
+        meta(sys.argv[2])
+    elif sys.argv[1:]:
+        for name in FORMS:
+            make(name, os.path.join(sys.argv[1], name))
+    else:
+        for name in ("deit", "registers", "dinov3"):
+            make(name, golden("models/vit", name))
