@@ -1,6 +1,7 @@
 package vit
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // otherSizes are the sizes of images, in pixels, that the goldens of the family have beside the native one.
@@ -158,5 +160,35 @@ func TestMeta(t *testing.T) {
 			}
 			golden.Output(t, name+" saved", again.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("12x12/output"))
 		}
+	}
+}
+
+// TestDINOv3Processor prepares images as transformers' processor of DINOv3 does, also after it was saved.
+func TestDINOv3Processor(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "vit_family.py", "processor", dir)
+	g, fsys := golden.Load(t, filepath.Join(dir, "golden.safetensors")), os.DirFS(dir)
+	p, err := vision.LoadPreprocess(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again vision.Preprocess
+	if err := json.Unmarshal(text, &again); err != nil || again != p {
+		t.Errorf("saved: found %+v, %v, expected %+v", again, err, p)
+	}
+	for _, name := range g.Names() {
+		img, err := vision.DecodeFile(fsys, name+".png", vision.DecodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pixels, _, _, err := p.Pixels(nil, nil, img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Output(t, name, pixels, g.Floats(name))
 	}
 }

@@ -3,6 +3,7 @@
     python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3}
     python vit_family.py OUT       OUT/NAME for every form
     python vit_family.py meta OUT  OUT/NAME for files with the names of facebookresearch/dinov2, whose model is below
+    python vit_family.py processor OUT   OUT/preprocessor_config.json of DINOv3, images and their pixels
 
 save_pretrained writes the folder. golden.safetensors in it holds pixels, all hidden states, logits or the features (the
 class token), and the gradient of each parameter, with its name on disk; then pixels and outputs of images of two other
@@ -164,8 +165,24 @@ def meta(out):
             "script": "vit_family.py", "versions": f"torch {torch.__version__}", "seed": str(100 + seed)})
 
 
+def processor(out):
+    import numpy as np
+    from PIL import Image
+    p = tr.DINOv3ViTImageProcessor(size={"height": 48, "width": 32})
+    p.save_pretrained(out)
+    tensors = {}
+    for name, size in {"wide": (61, 143, 3), "small": (17, 11, 3), "same": (48, 32, 3)}.items():
+        a = np.random.RandomState(len(name)).randint(0, 256, size, dtype=np.uint8)
+        Image.fromarray(a).save(os.path.join(out, name + ".png"))
+        tensors[name] = p(Image.open(os.path.join(out, name + ".png")), return_tensors="pt").pixel_values
+    save_tensors(tensors, os.path.join(out, "golden.safetensors"), metadata={
+        "script": "vit_family.py", "versions": f"transformers {tr.__version__}", "seed": "4, 5"})
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["meta"]:
+    if sys.argv[1:2] == ["processor"]:
+        processor(sys.argv[2])
+    elif sys.argv[1:2] == ["meta"]:
         meta(sys.argv[2])
     elif sys.argv[1:]:
         for name in FORMS:
