@@ -38,7 +38,7 @@ type OpenOptions struct {
 	Root []string
 }
 
-// Open opens a safetensors or PyTorch file, as its content says. It also opens the index of a sharded one (a name
+// Open opens a safetensors file, a PyTorch file or an .npz file of NumPy, as its content says. It also opens the index of a sharded one (a name
 // ending in ".json"); the shards lie in the same folder or below it. On Unix systems the files are mapped into memory.
 // They must not change until the last use of the File, its tensors and their views.
 //
@@ -94,7 +94,7 @@ func openFolder(fsys fs.FS, opts OpenOptions) (*File, error) {
 }
 
 // WeightFiles returns the names of the files in a folder that may hold weights, sorted: regular files, or links to such,
-// with an ending that PyTorch, timm or Lightning gives to checkpoints. It leaves out the other files of transformers'
+// with an ending that PyTorch, timm, Lightning or NumPy gives to checkpoints. It leaves out the other files of transformers'
 // trainer, such as optimizer.pt.
 func WeightFiles(fsys fs.FS) ([]string, error) {
 	entries, err := fs.ReadDir(fsys, ".")
@@ -117,7 +117,7 @@ func WeightFiles(fsys fs.FS) ([]string, error) {
 }
 
 var (
-	weightEndings = []string{".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar", ".pt.tar"}
+	weightEndings = []string{".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar", ".pt.tar", ".npz"}
 	trainerFiles  = []string{"optimizer.", "scheduler.", "scaler.", "training_args.", "rng_state"}
 )
 

@@ -12,7 +12,7 @@ type Format string
 // The formats that can be read.
 const (
 	Safetensors Format = "safetensors"
-	Torch       Format = "PyTorch"        // the zip archives of torch.save and of TorchScript
+	Torch       Format = "PyTorch"        // the zip archives of torch.save, of TorchScript, and of numpy.savez
 	TorchLegacy Format = "PyTorch legacy" // the pickles of torch.save before 1.6
 )
 

@@ -28,7 +28,7 @@ const (
 	deflateMost = 1100
 )
 
-// parseTorchZip returns the weights in a PyTorch archive, and the sources that hold inflated data.
+// parseTorchZip returns the weights in an archive of PyTorch or NumPy, and the sources that hold inflated data.
 func parseTorchZip(src *source, root []string) (*torchContents, []*source, error) {
 	fail := func(format string, args ...any) (*torchContents, []*source, error) {
 		return nil, nil, formatErrorf(src.name, "", format, args...)
@@ -37,6 +37,16 @@ func parseTorchZip(src *source, root []string) (*torchContents, []*source, error
 	a, err := openTorchArchive(src, allowed)
 	if err != nil {
 		return fail("zip archive: %w", err)
+	}
+	if a.folder == "" {
+		if !a.holdsArrays() {
+			return fail("zip archive: expected a folder with data.pkl among its %d entries, or arrays of NumPy: not a PyTorch file", len(a.entries))
+		}
+		if len(root) > 0 {
+			return fail("expected a PyTorch file to look for the root %q in, found arrays of NumPy, which have no roots", root)
+		}
+		c, err := a.arrays()
+		return c, a.sources, err
 	}
 	for _, name := range []string{"byteorder", "data.pkl"} {
 		if e := a.entry(name); e != nil && e.Method != zip.Store && allowed.spend(int(min(e.UncompressedSize64, math.MaxInt32))) != nil {
@@ -129,9 +139,6 @@ func openTorchArchive(src *source, allowed *allowance) (*torchArchive, error) {
 			}
 			a.folder = folder + "/"
 		}
-	}
-	if a.folder == "" {
-		return nil, fmt.Errorf("expected a folder with data.pkl among its %d entries: not a PyTorch file", len(list))
 	}
 	slices.SortFunc(list, func(a, b *zipEntry) int { return cmp.Or(a.begin-b.begin, a.end-b.end) })
 	for i := 1; i < len(list); i++ {

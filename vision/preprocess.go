@@ -72,6 +72,11 @@ type Preprocess struct {
 	MaxLong       int    // ShortSide: the limit of the longer side, which takes precedence over Width; 0 means none
 	Filter        Filter // Bilinear by default
 
+	// FloatResize scales and resizes in float32, without rounding to levels, as DINOv3's processor does. [Preprocess.Pixels]
+	// follows it; [Preprocess.Geometry] gives an Image, whose samples are rounded. It is for Bilinear and Bicubic, without a
+	// crop, and for the backend Torchvision.
+	FloatResize bool
+
 	CropHeight, CropWidth int      // of the center crop that follows; 0 means none
 	Fill                  [3]uint8 // around an image smaller than the crop
 
@@ -145,6 +150,9 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
 	case !finite(p.Mean) || !finite(p.Std) || math.IsNaN(p.Scale) || math.IsInf(p.Scale, 0):
 		return fmt.Errorf("vision: preprocess: expected finite numbers, found mean %v, standard deviation %v, scale %v", p.Mean, p.Std, p.Scale)
+	case p.FloatResize && (p.CropWidth != 0 || p.Backend != Torchvision || p.Filter != Bilinear && p.Filter != Bicubic):
+		return fmt.Errorf("vision: preprocess: FloatResize: expected Bilinear or Bicubic, no crop and the backend torchvision, found %v, a crop to %d×%d and %v",
+			p.Filter, p.CropWidth, p.CropHeight, p.Backend)
 	case p.Alpha > AlphaOnWhite:
 		return fmt.Errorf("vision: preprocess: unknown Alpha %d", p.Alpha)
 	case p.Gray && !p.NoNormalize && (p.Mean != uniform(p.Mean[0]) || p.Std != uniform(p.Std[0])):
@@ -307,6 +315,7 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	}
 	norm := p.Normalizer()
 	ready := make([]*Image, len(images))
+	planes := make([][]float32, len(images)) // with FloatResize
 	errs := make([]error, len(images))
 	prepare := func(i int) {
 		convert := FromImage
@@ -319,7 +328,13 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 			if len(images) > 1 {
 				inner = nil
 			}
-			m, err = p.Geometry(m, inner)
+			if p.FloatResize {
+				size := &Image{}
+				planes[i], size.Height, size.Width, err = p.floatPixels(m, inner)
+				m = size
+			} else {
+				m, err = p.Geometry(m, inner)
+			}
 		}
 		ready[i], errs[i] = m, err
 	}
@@ -340,6 +355,10 @@ func (p *Preprocess) Pixels(dst []float32, w *simd.Workers, images ...image.Imag
 	}
 	dst = dst[:n*len(images)]
 	w.For(len(images), func(i int) {
+		if p.FloatResize {
+			copy(dst[i*n:(i+1)*n], planes[i])
+			return
+		}
 		norm.ToCHW(dst[i*n:(i+1)*n], ready[i])
 	})
 	return dst, height, width, nil

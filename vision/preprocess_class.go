@@ -42,7 +42,10 @@ var processorClasses = func() map[string]processorClass {
 	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true, short: true}
 	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), short: true, bothEdges: true, neverCrops: true}
 	rtdetr.NoNormalize = true
+	dinov3 := processorClass{Preprocess: square(224, Bilinear, ImageNetMean, ImageNetStd)}
+	dinov3.FloatResize = true
 	return map[string]processorClass{
+		"DINOv3ViT":       dinov3,
 		"ViT":             vit,
 		"DeiT":            {Preprocess: cut(square(256, Bicubic, HalfMean, HalfStd), 224), crop: true},
 		"Beit":            {Preprocess: cut(square(224, Bicubic, HalfMean, HalfStd), 224)},
@@ -70,7 +73,8 @@ var processorClasses = func() map[string]processorClass {
 var modelClasses = map[string]string{
 	"vit": "ViT", "vit_mae": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "ijepa": "ViT",
 	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit",
-	"clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
+	"dinov3_vit": "DINOv3ViT",
+	"clip":       "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
 }
 

@@ -400,14 +400,22 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		j.Channels, j.Mean, j.Std = new(int), j.Mean[:1], j.Std[:1]
 		*j.Channels = 1
 	}
+	if p.FloatResize {
+		j.Type = "DINOv3ViTImageProcessor"
+	}
 	crop := p.CropWidth > 0
 	switch p.Mode {
 	case Stretch:
 		j.Size = &sizeJSON{Height: p.Height, Width: p.Width}
 	case ShortSide:
 		j.Size = &sizeJSON{ShortestEdge: p.Width, LongestEdge: p.MaxLong}
-		j.Type, j.DoCenterCrop = "CLIPImageProcessor", yes(crop)
+		if j.DoCenterCrop = yes(crop); !p.FloatResize {
+			j.Type = "CLIPImageProcessor"
+		}
 	case LongSide:
+		if p.FloatResize {
+			return nil, fmt.Errorf("vision: preprocess: FloatResize: transformers has no %v with it", p.Mode)
+		}
 		j.Size = &sizeJSON{LongestEdge: p.Width}
 		j.Type, j.DoPad = "SamImageProcessor", yes(false)
 	case Fit, Cover:

@@ -1,11 +1,15 @@
 package vit
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -15,6 +19,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // otherSizes are the sizes of images, in pixels, that the goldens of the family have beside the native one.
@@ -157,6 +162,89 @@ func TestMeta(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden.Output(t, name+" saved", again.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("12x12/output"))
+		}
+	}
+}
+
+// TestDINOv3Processor prepares images as transformers' processor of DINOv3 does, also after it was saved.
+func TestDINOv3Processor(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "vit_family.py", "processor", dir)
+	g, fsys := golden.Load(t, filepath.Join(dir, "golden.safetensors")), os.DirFS(dir)
+	p, err := vision.LoadPreprocess(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again vision.Preprocess
+	if err := json.Unmarshal(text, &again); err != nil || again != p {
+		t.Errorf("saved: found %+v, %v, expected %+v", again, err, p)
+	}
+	for _, name := range g.Names() {
+		img, err := vision.DecodeFile(fsys, name+".png", vision.DecodeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pixels, _, _, err := p.Pixels(nil, nil, img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Output(t, name, pixels, g.Floats(name))
+	}
+}
+
+// TestGoogle loads .npz files with the names of Google's releases, and expects the outputs of what timm makes of them.
+func TestGoogle(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "vit_family.py", "google", dir)
+	for _, name := range []string{"jax", "jax_opt", "big", "siglip"} {
+		g := golden.Load(t, filepath.Join(dir, name+".golden.safetensors"))
+		m, err := Load(os.DirFS(filepath.Join(dir, name)), LoadOptions{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		pixels, shape := g.Tensor("pixels")
+		golden.Output(t, name, output(m, autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("output"))
+		if p := vision.Half(12); m.Preprocess != p || !m.PreprocessAssumed || m.Config.NumAttentionHeads != 2 {
+			t.Errorf("%s: found %+v, %d heads", name, m.Preprocess, m.Config.NumAttentionHeads)
+		}
+	}
+}
+
+// TestGoogleRefused expects an error from files that look like Google's and are none, and no panic.
+func TestGoogleRefused(t *testing.T) {
+	kernel := tensor("embedding/kernel", 4, 4, 3, 24)
+	whole := []checkpoint.Entry{
+		kernel, tensor("embedding/bias", 24), tensor("cls", 1, 1, 24), tensor("Transformer/posembed_input/pos_embedding", 1, 10, 24),
+		tensor("Transformer/encoder_norm/scale", 24), tensor("Transformer/encoder_norm/bias", 24),
+	}
+	block := func(shape ...int) []checkpoint.Entry {
+		const at = "Transformer/encoderblock_0/"
+		entries := []checkpoint.Entry{tensor(at+"LayerNorm_0/scale", 24), tensor(at+"LayerNorm_0/bias", 24)}
+		for _, part := range []string{"query", "key", "value"} {
+			entries = append(entries, tensor(at+"MultiHeadDotProductAttention_1/"+part+"/kernel", shape...), tensor(at+"MultiHeadDotProductAttention_1/"+part+"/bias", 2, 12))
+		}
+		return slices.Concat(whole, entries)
+	}
+	for want, entries := range map[string][]checkpoint.Entry{
+		`expected the tensor "embedding/bias"`:       {kernel},
+		"expected the shape [height width channels":  {tensor("embedding/kernel", 4, 24)},
+		"no transformer block":                       whole,
+		"expected the shape [width heads channels]":  block(24, 24),
+		`MultiHeadDotProductAttention_1/out/kernel"`: block(24, 2, 12),
+		"a convolutional stem":                       append(slices.Clone(whole), tensor("conv_root/kernel", 1)),
+		"a layer before the classifier":              append(slices.Clone(whole), tensor("pre_logits/kernel", 24, 24), tensor("head/kernel", 24, 3)),
+	} {
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(fstest.MapFS{"x.safetensors": {Data: b.Bytes()}}, LoadOptions{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("expected %q, found %v", want, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package vit
 import (
 	"fmt"
 	"io/fs"
+	"strconv"
 
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -30,12 +31,13 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     preprocessor_config.json where it is there, and the weights.
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights. The image size is that of img_size,
 //     or else of input_size where it is fixed.
+//   - An .npz file of Google's releases, whose weights then lie in memory. It tells the number of heads.
 //   - The original release of DeiT, MAE or DINOv2, or a file of timm's: the weights alone. The shapes of the tensors
 //     give the sizes, with 64 values a head. The grid of patches is taken to be square, and the norms' epsilon timm's,
 //     1e-6. A checkpoint of timm's training program names its architecture, which tells more.
 //
 // Where nothing states how images are prepared, Preprocess is assumed, and PreprocessAssumed says so. Hugging Face's form
-// then has [vision.Half]. An architecture of timm's has its registered preparation: mean, deviation, crop and filter.
+// then has [vision.Half], and so have Google's releases. An architecture of timm's has its registered preparation: mean, deviation, crop and filter.
 // Everything else has [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
@@ -48,6 +50,11 @@ func Open(path string, o LoadOptions) (*Model, error) {
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
+	weights, err := fromGoogle(f.Weights)
+	if err != nil {
+		return nil, err
+	}
+	f.Replace(weights)
 	c, stored, err := configure(f)
 	if err != nil {
 		return nil, err
@@ -100,7 +107,8 @@ func (c Config) resizing() tower.Interpolation {
 // usual returns the preprocessing that is assumed where the folder states none: that of transformers' first Vision
 // Transformers, that of timm's architecture where its name is known, or else ImageNet's.
 func usual(f *modelfolder.Folder, images modelfolder.Images) vision.Preprocess {
-	if f.Form == modelfolder.HuggingFace {
+	_, ofGoogle := f.Weights.Metadata(googleHeads)
+	if f.Form == modelfolder.HuggingFace || ofGoogle {
 		p := vision.Half(images.Height)
 		p.Width = images.Width
 		return p
@@ -175,6 +183,11 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 		c.Pooling = MeanPooling
 	case !s.ClassToken:
 		c.Pooling = NormMeanPooling
+	}
+	if heads, ok := f.Weights.Metadata(googleHeads); ok {
+		c.NumAttentionHeads, err = strconv.Atoi(heads)
+		c.AntialiasPositions = true // as timm, which reads these files
+		return c, err
 	}
 	c.NumAttentionHeads, err = tower.Heads(s.Width)
 	return c, err

@@ -3,6 +3,8 @@
     python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3}
     python vit_family.py OUT       OUT/NAME for every form
     python vit_family.py meta OUT  OUT/NAME for files with the names of facebookresearch/dinov2, whose model is below
+    python vit_family.py google OUT      OUT/NAME for .npz files with the names of Google's releases, and what timm makes of them
+    python vit_family.py processor OUT   OUT/preprocessor_config.json of DINOv3, images and their pixels
 
 save_pretrained writes the folder. golden.safetensors in it holds pixels, all hidden states, logits or the features (the
 class token), and the gradient of each parameter, with its name on disk; then pixels and outputs of images of two other
@@ -164,8 +166,73 @@ def meta(out):
             "script": "vit_family.py", "versions": f"torch {torch.__version__}", "seed": str(100 + seed)})
 
 
+def processor(out):
+    import numpy as np
+    from PIL import Image
+    p = tr.DINOv3ViTImageProcessor(size={"height": 48, "width": 32})
+    p.save_pretrained(out)
+    tensors = {}
+    for name, size in {"wide": (61, 143, 3), "small": (17, 11, 3), "same": (48, 32, 3)}.items():
+        a = np.random.RandomState(len(name)).randint(0, 256, size, dtype=np.uint8)
+        Image.fromarray(a).save(os.path.join(out, name + ".png"))
+        tensors[name] = p(Image.open(os.path.join(out, name + ".png")), return_tensors="pt").pixel_values
+    save_tensors(tensors, os.path.join(out, "golden.safetensors"), metadata={
+        "script": "vit_family.py", "versions": f"transformers {tr.__version__}", "seed": "4, 5"})
+
+
+def google(out):
+    """google-research's vision_transformer, big_vision's with its blocks in one tensor each, and SigLIP's with its pooling."""
+    import numpy as np
+    import timm
+    for seed, (name, prefix, big, args) in enumerate([
+            ("jax", "", False, {}), ("jax_opt", "opt/target/", False, {}), ("big", "params/", True, {}),
+            ("siglip", "params/img/", True, dict(class_token=False, global_pool="map", num_classes=0))]):
+        torch.manual_seed(200 + seed)
+        rng = np.random.RandomState(seed)
+        width, heads, hidden, side = 24, 2, 40, 3
+        r = lambda *shape: (rng.randn(*shape) * 0.3).astype(np.float32)
+        w = {"embedding/kernel": r(4, 4, 3, width), "embedding/bias": r(width)}
+        if args.get("class_token", True):
+            w["cls"] = r(1, 1, width)
+        w["pos_embedding" if big else "Transformer/posembed_input/pos_embedding"] = r(1, side * side + ("cls" in w), width)
+        norm = lambda p, *n: {p + "/scale": r(*n, width), p + "/bias": r(*n, width)}
+        dense = lambda p, i, o, *n: {p + "/kernel": r(*n, i, o), p + "/bias": r(*n, o)}
+
+        def attention(p, *n):
+            a = {}
+            for part in ("query", "key", "value"):
+                a |= {f"{p}/{part}/kernel": r(*n, width, heads, width // heads), f"{p}/{part}/bias": r(*n, heads, width // heads)}
+            return a | {p + "/out/kernel": r(*n, heads, width // heads, width), p + "/out/bias": r(*n, width)}
+
+        w |= norm("Transformer/encoder_norm")
+        if args.get("num_classes", 3):
+            w |= dense("head", width, 3)
+        mha, mlp, second = (0, 0, 1) if big else (1, 3, 2)
+        for p, n in [("Transformer/encoderblock/", (2,))] if big else [("Transformer/encoderblock_0/", ()), ("Transformer/encoderblock_1/", ())]:
+            w |= norm(p + "LayerNorm_0", *n) | norm(f"{p}LayerNorm_{second}", *n) | attention(f"{p}MultiHeadDotProductAttention_{mha}", *n)
+            w |= dense(f"{p}MlpBlock_{mlp}/Dense_0", width, hidden, *n) | dense(f"{p}MlpBlock_{mlp}/Dense_1", hidden, width, *n)
+        if not args.get("class_token", True):
+            p = "MAPHead_0/"
+            w |= {p + "probe": r(1, 1, width)} | norm(p + "LayerNorm_0") | attention(p + "MultiHeadDotProductAttention_0")
+            w |= dense(p + "MlpBlock_0/Dense_0", width, hidden) | dense(p + "MlpBlock_0/Dense_1", hidden, width)
+        os.makedirs(os.path.join(out, name))
+        path = os.path.join(out, name, "ViT.npz")
+        np.savez(path, **{prefix + k: v for k, v in w.items()})
+        model = timm.create_model("vit_tiny_patch16_224", img_size=12, patch_size=4, embed_dim=width, depth=2, num_heads=heads,
+                                  mlp_ratio=hidden / width + 1e-6, **(dict(num_classes=3) | args)).eval()
+        model.load_pretrained(path)
+        x = torch.randn(2, 3, 12, 12)
+        with torch.no_grad():
+            save_tensors({"pixels": x, "output": model(x)}, os.path.join(out, name + ".golden.safetensors"), metadata={
+                "script": "vit_family.py", "versions": f"timm {timm.__version__}", "seed": str(200 + seed)})
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["meta"]:
+    if sys.argv[1:2] == ["google"]:
+        google(sys.argv[2])
+    elif sys.argv[1:2] == ["processor"]:
+        processor(sys.argv[2])
+    elif sys.argv[1:2] == ["meta"]:
         meta(sys.argv[2])
     elif sys.argv[1:]:
         for name in FORMS:

@@ -274,6 +274,11 @@ func (f *Folder) Use(family Family) {
 	f.family, f.find = family, family.Names.Finder(f.Weights)
 }
 
+// Replace goes on with other weights, such as those of a release that were translated.
+func (f *Folder) Replace(weights *checkpoint.File) {
+	f.Weights, f.find = weights, f.family.Names.Finder(weights)
+}
+
 // Find finds the tensor in which the weights hold a parameter, under whichever of its names.
 func (f *Folder) Find(param string) (checkpoint.Tensor, bool) { return f.find(param) }
 
