@@ -18,7 +18,8 @@ type folderCase struct {
 	Error  string
 	Class  string
 	Limit  int
-	Left   []bool // padding, truncation
+	Inputs []string // model_input_names
+	Left   []bool   // padding, truncation
 	Pad    *string
 	PadID  *int `json:"pad_id"`
 	Mask   *string
@@ -35,7 +36,7 @@ type folderCase struct {
 	}
 }
 
-// TestFolders compares with AutoTokenizer on folders of many classes. FOVEA_FOLDERS is their number.
+// TestFolders compares with AutoTokenizer on folders of many classes. FOVEA_FOLDERS is their number, FOVEA_CLASSES the classes.
 func TestFolders(t *testing.T) {
 	folder, count, seed := t.TempDir(), os.Getenv("FOVEA_FOLDERS"), os.Getenv("FOVEA_SEED")
 	if count == "" {
@@ -88,6 +89,11 @@ func compareFolder(t *testing.T, i int, tok *Tokenizer, c *folderCase) {
 	}
 	if limit != c.Limit {
 		t.Errorf("folder %d (%s): limit %d, expected %d", i, c.Meant, limit, c.Limit)
+	}
+	for _, input := range []string{"input_ids", "token_type_ids", "attention_mask"} {
+		if got, want := tok.Gives(input), slices.Contains(c.Inputs, input); got != want {
+			t.Errorf("folder %d (%s): gives %s: %v, expected %v", i, c.Meant, input, got, want)
+		}
 	}
 	if (o.Padding == nil) != (c.Pad == nil) || o.Padding != nil && (o.Padding.Token != *c.Pad || o.Padding.ID != *c.PadID || o.Padding.Left != c.Left[0]) {
 		t.Errorf("folder %d (%s): padding %+v, expected %v %v %v", i, c.Meant, o.Padding, c.Pad, c.PadID, c.Left[0])

@@ -64,7 +64,10 @@ func FuzzParse(f *testing.F) {
 		use(t, tok, text)
 		saved, err := tok.MarshalJSON()
 		if err != nil {
-			t.Fatal(err)
+			if !strings.Contains(err.Error(), "cannot be told apart") {
+				t.Fatal(err)
+			}
+			return
 		}
 		again, err := Parse(saved)
 		if err != nil {

@@ -248,6 +248,8 @@ func TestOpenErrors(t *testing.T) {
 		{map[string]string{"config.json": `{"model_type": "gpt2"}`, "vocab.json": `{"a": 0}`, "merges.txt": "a b"}, "b"},
 		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer.model": ""}, "tokenizer.model: expected a SentencePiece model, found no pieces"},
 		{map[string]string{clipMerges: "x"}, clipMerges},
+		{map[string]string{"config.json": `{"model_type": "llama"}`, "tokenizer.model": "IQ== 0\nIg== 1\n"}, "tokenizer.model: a vocabulary of tiktoken is unsupported"},
+		{map[string]string{"config.json": `{"model_type": "llama"}`, "tiktoken.model": "IQ== 0\nIg== 1\n"}, "tiktoken.model: a vocabulary of tiktoken is unsupported"},
 	} {
 		files := fstest.MapFS{}
 		for name, content := range c.files {

@@ -155,6 +155,26 @@ func TestProcessors(t *testing.T) {
 	}
 }
 
+// TestProcessorTwice takes a text twice, with other types, after special tokens were added. The result is that of tokenizers 0.23.3.
+func TestProcessorTwice(t *testing.T) {
+	p, err := parseProcessor([]byte(`{"type": "Sequence", "processors": [
+		{"type": "RobertaProcessing", "sep": ["]", 2], "cls": ["[", 1], "trim_offsets": true, "add_prefix_space": false},
+		{"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 1}}], "pair": [], "special_tokens": {}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := p.process([]*part{letters("ab", 0)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := join(parts)
+	e.number()
+	const want = "[ab][ab] [0 0 0 0 1 1 1 1] [-1 -1 -1 -1 0 0 0 0]"
+	if got := fmt.Sprintf("%s %v %v", show(e), e.TypeIDs, e.Sequences); got != want {
+		t.Errorf("expected %s, found %s", want, got)
+	}
+}
+
 // TestProcessorErrors names the field.
 func TestProcessorErrors(t *testing.T) {
 	for data, want := range map[string]string{

@@ -156,6 +156,7 @@ func (t *template) process(parts []*part, special bool) ([]*part, error) {
 			p := *parts[piece.text]
 			p.over = slices.Clone(p.over)
 			if piece.typeID != piece.text { // windows keep their types, as in the reference
+				p.owned = false // another piece can be the same text
 				p.setType(piece.typeID)
 			}
 			p.setSequence(piece.text)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +21,11 @@ import (
 // must reads a file that has to be there.
 func (f *folder) must(name string) ([]byte, error) {
 	data, err := f.read(name)
+	for _, other := range []string{"tiktoken.model", "tekken.json"} {
+		if _, missing := fs.Stat(f.fsys, other); err == nil && data == nil && missing == nil {
+			return nil, fmt.Errorf("%s: a vocabulary of tiktoken is unsupported; expected a tokenizer.json, or %s for class %s", other, name, f.class)
+		}
+	}
 	if err == nil && data == nil {
 		err = fmt.Errorf("expected a tokenizer.json, or %s for class %s: %w", name, f.class, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist})
 	}
@@ -92,6 +98,9 @@ var pieceFiles = map[string]string{
 	"-SiglipTokenizer": "spiece.model",
 }
 
+// tiktokenLine is the first line of a vocabulary of tiktoken: a token in base64, and its rank.
+var tiktokenLine = regexp.MustCompile(`^[A-Za-z0-9+/]+=* [0-9]+\r?\n`)
+
 // sentencePiece reads the SentencePiece model of a folder, or returns nil where it has none. Control pieces and pieces of users
 // become added tokens.
 func (f *folder) sentencePiece() (*pieceModel, error) {
@@ -107,6 +116,9 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 			continue
 		}
 		m, err := parsePieces(data)
+		if err != nil && tiktokenLine.Match(data) {
+			err = fmt.Errorf("a vocabulary of tiktoken is unsupported; expected a SentencePiece model")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -130,6 +130,8 @@ def make(folder, tokenizers, rng):
         config["image_token"] = "<image>"
     if rng.random() < 0.3:
         config["model_max_length"] = rng.choice((16, 512, 1000000000000000019884624838656))
+    if rng.random() < 0.1:
+        config["model_input_names"] = rng.choice((["input_ids"], ["attention_mask", "input_ids", "token_type_ids"]))
     if rng.random() < 0.2:
         config["padding_side"] = rng.choice(("left", "right"))
     if rng.random() < 0.2:
@@ -202,6 +204,7 @@ def ask(folder, rng):
         return {"error": type(error).__name__ + ": " + str(error)[:300]}
     out["class"] = type(tokenizer).__name__
     out["limit"] = tokenizer.model_max_length if tokenizer.model_max_length < 10**15 else 0
+    out["inputs"] = tokenizer.model_input_names
     out["left"] = [tokenizer.padding_side == "left", tokenizer.truncation_side == "left"]
     out["pad"] = tokenizer.pad_token
     out["pad_id"] = tokenizer.pad_token_id

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 )
@@ -42,7 +43,7 @@ func (w *writer) field(name string, v any) {
 
 func (w *writer) vocabulary(v *vocabulary) {
 	w.name("vocab")
-	for i, e := range v.order {
+	for i, e := range v.entries() {
 		w.WriteByte("{,"[min(i, 1)])
 		w.value(e.Token)
 		w.WriteByte(':')
@@ -93,6 +94,11 @@ func (m *BPE) MarshalJSON() ([]byte, error) {
 	for i, p := range m.Merges() {
 		if i > 0 {
 			w.WriteByte(',')
+		}
+		if m.shared() {
+			if _, ok := m.ids[p[0]+p[1][min(len(m.prefix), len(p[1])):]]; !ok {
+				return nil, fmt.Errorf("merge %d: tokens with one id cannot be told apart when they are saved: %s and %s", i, short(p[0]), short(p[1]))
+			}
 		}
 		w.WriteByte('[')
 		w.value(p[0])

@@ -29,7 +29,7 @@ type Model interface {
 	Token(id int) (string, bool)
 	// Size returns the number of tokens. An id can be larger.
 	Size() int
-	// MarshalJSON returns the "model" object of a tokenizer.json. Like the reference, it writes one token for each id.
+	// MarshalJSON returns the "model" object of a tokenizer.json. The reference writes one token for each id, this all of them.
 	MarshalJSON() ([]byte, error)
 }
 

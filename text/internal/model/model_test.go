@@ -234,3 +234,26 @@ func TestParseMerges(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedSaved saves tokens with one id: all of them, or an error where a merge needs the one that the id does not stand for.
+func TestSharedSaved(t *testing.T) {
+	m, err := Parse([]byte(`{"type": "WordLevel", "vocab": {"c": 7, "a": 0, "?": 1, "b": 0}, "unk_token": "?"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := reread(t, m)
+	for token, want := range map[string]int{"a": 0, "b": 0, "?": 1, "c": 7} {
+		if id, ok := again.ID(token); !ok || id != want {
+			t.Errorf("%s: found id %d, %v, expected %d", token, id, ok, want)
+		}
+	}
+	if token, _ := again.Token(0); token != "b" {
+		t.Errorf("found %q for id 0, expected b", token)
+	}
+	if m, err = Parse([]byte(`{"type": "BPE", "vocab": {"a": 0, "b": 0, "c": 1, "ac": 2}, "merges": [["a", "c"]]}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.MarshalJSON(); err == nil || !strings.Contains(err.Error(), `merge 0: tokens with one id cannot be told apart`) {
+		t.Errorf("found error %v", err)
+	}
+}

@@ -70,5 +70,31 @@ func (v *vocabulary) Token(id int) (string, bool) {
 // Size returns the number of tokens. An id can be larger.
 func (v *vocabulary) Size() int { return len(v.ids) }
 
+// entries returns all tokens in the order of their ids. Of several tokens with one id, the one that the id stands for is the last.
+func (v *vocabulary) entries() []Entry {
+	if !v.shared() {
+		return v.order
+	}
+	out := slices.Clone(v.order)
+	for token, id := range v.ids {
+		if last, _ := v.Token(int(id)); last != token {
+			out = append(out, Entry{Token: token, ID: int(id)})
+		}
+	}
+	slices.SortFunc(out, func(a, b Entry) int {
+		last, _ := v.Token(a.ID)
+		switch {
+		case a.ID != b.ID:
+			return cmp.Compare(a.ID, b.ID)
+		case a.Token == last:
+			return 1
+		case b.Token == last:
+			return -1
+		}
+		return cmp.Compare(a.Token, b.Token)
+	})
+	return out
+}
+
 // shared reports whether two tokens have one id.
 func (v *vocabulary) shared() bool { return len(v.order) < len(v.ids) }
