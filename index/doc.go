@@ -7,9 +7,12 @@
 //	hits, err := x.Search(ctx, query, 10, index.SearchOptions{})
 //	fmt.Println(hits[0].ID, hits[0].Score)
 //
-// The vectors may come from any model: embeddings of texts, of images, or of both. A search compares the query with every
-// vector, so it misses none. It takes about the time of reading the vectors from memory: some tens of milliseconds for a
-// million of 384 components. [Index.SearchMany] reads them once for several queries.
+// The vectors may come from any model: embeddings of texts, of images, or of both. [New] makes an index in memory alone.
+// The program examples/embed keeps an index of the lines of a text file.
+//
+// A search compares the query with every vector, so it misses none. It takes about the time of reading the vectors from
+// memory: some tens of milliseconds for a million of 384 components. [Index.SearchMany] reads them once for several
+// queries, and forms the scores of many by matrix products.
 //
 // Scores are cosines, or inner products ([Metric]). Results have the same bits on any number of cores, in any order of
 // additions, alone or among several queries, and on every instruction set.

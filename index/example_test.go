@@ -67,3 +67,31 @@ func ExampleIndex_Search_filter() {
 	// [{3 3}] <nil>
 	// [{2 2} {1 1}] <nil>
 }
+
+// An index in memory. Many queries at once take less time than one after the other.
+func ExampleIndex_SearchMany() {
+	colors := []string{"red", "green", "blue", "orange", "gray"}
+	x, err := index.New(index.Options{Dim: 3})
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = x.Add([]int64{0, 1, 2, 3, 4}, [][]float32{{1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {1, .5, 0}, {1, 1, 1}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	queries := [][]float32{{.9, .3, 0}, {.1, .1, .9}}
+	found, err := x.SearchMany(context.Background(), queries, 2, index.SearchOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for i, hits := range found {
+		for _, h := range hits {
+			fmt.Printf("%v: %s %.2f\n", queries[i], colors[h.ID], h.Score)
+		}
+	}
+	// Output:
+	// [0.9 0.3 0]: orange 0.99
+	// [0.9 0.3 0]: red 0.95
+	// [0.1 0.1 0.9]: blue 0.99
+	// [0.1 0.1 0.9]: gray 0.70
+}

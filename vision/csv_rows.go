@@ -102,12 +102,25 @@ type csvRow struct {
 	cells []string
 }
 
+// Bounds of a row. A table beyond them is no table of images, and each column of the first rows may cost a look at the disk.
+const (
+	maxRow     = 2 << 20 // bytes
+	maxColumns = 1 << 14
+)
+
 // readRow reads a row, whose cells are valid until the next one. Its errors name the line.
 func readRow(r *csv.Reader) (csvRow, error) {
+	from := r.InputOffset()
 	cells, err := r.Read()
 	if err != nil {
 		return csvRow{}, err
 	}
 	line, _ := r.FieldPos(0)
+	if n := r.InputOffset() - from; n > maxRow {
+		return csvRow{}, fmt.Errorf("line %d begins a row of %d bytes, the limit is %d", line, n, maxRow)
+	}
+	if n := len(cells); n > maxColumns {
+		return csvRow{}, fmt.Errorf("line %d has %d columns, the limit is %d", line, n, maxColumns)
+	}
 	return csvRow{line, cells}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -208,6 +209,21 @@ func TestFashionMNIST(t *testing.T) {
 	}
 	if d.Len() != 10000 || len(d.Classes()) != 10 || m.Width != 28 || m.Height != 28 || d.Label(0) != 9 {
 		t.Errorf("%d images of %d×%d, %d classes, first label %d", d.Len(), m.Width, m.Height, len(d.Classes()), d.Label(0))
+	}
+}
+
+// TestIDXBomb refuses a compressed file before it fills the memory.
+func TestIDXBomb(t *testing.T) {
+	const size = 80 << 20
+	file := zipped(idxFile(8, []int{size}, make([]uint8, size)))
+	if _, _, err := ReadIDX(bytes.NewReader(file), 0); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%d bytes: found %v", len(file), err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := OpenIDX(fstest.MapFS{"file": {Data: file}}, "file", "file", nil)
+	if runtime.ReadMemStats(&after); !errors.Is(err, ErrIDX) || after.TotalAlloc-before.TotalAlloc > 1<<20 {
+		t.Errorf("labels for images: %v, after %d bytes", err, after.TotalAlloc-before.TotalAlloc)
 	}
 }
 

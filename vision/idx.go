@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/printable"
 )
@@ -19,15 +20,21 @@ var ErrIDX = errors.New("not a valid idx file")
 // ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
 // dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognized and
 // unpacked. r is read to its end, so that the checksum of a compressed file is compared; bytes after the values are an
-// error. An array of more than limit values is rejected (0 means 1 GiB). Memory grows with the bytes read, so a false header
-// costs nothing.
+// error. An array of more than limit values is rejected (0 means 1 GiB), and so is one above 64 MiB of which a byte of the
+// file makes more than 256: images are never so alike. Memory grows with the bytes read, so a false header costs nothing.
 //
 // Errors match [ErrIDX] or [ErrTooLarge], or are the reader's.
 func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
+	return readIDX(r, limit, 0)
+}
+
+// readIDX is ReadIDX for an array of so many dimensions, or of any number for 0.
+func readIDX(r io.Reader, limit int64, dimensions int) (dims []int, values []uint8, err error) {
 	if limit <= 0 {
 		limit = 1 << 30
 	}
-	b := bufio.NewReader(r)
+	read := &counted{from: r}
+	b := bufio.NewReader(read)
 	if magic, _ := b.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(b)
 		if err != nil {
@@ -41,6 +48,9 @@ func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
 	}
 	if head[0] != 0 || head[1] != 0 || head[2] != 8 || head[3] == 0 {
 		return nil, nil, fmt.Errorf("%w: begins with % x, expected 00 00 08 and a number of dimensions", ErrIDX, head)
+	}
+	if n := int(head[3]); dimensions > 0 && n != dimensions {
+		return nil, nil, fmt.Errorf("%w: %d dimensions, expected %d", ErrIDX, n, dimensions)
 	}
 	total := int64(1)
 	for range head[3] {
@@ -56,19 +66,43 @@ func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {
 		total *= n
 		dims = append(dims, int(n))
 	}
-	var buf bytes.Buffer
 	// The byte after the values is asked for too: at the end of the file gzip compares its checksum.
-	n, err := io.Copy(&buf, io.LimitReader(b, total+1))
-	if err != nil {
-		return nil, nil, idxError(err)
+	for n := int64(0); n <= total; n = int64(len(values)) {
+		if len(values) == cap(values) {
+			values = slices.Grow(values, int(min(total+1-n, max(n, 64<<10)))) // never past the end: half of it would be in vain
+		}
+		k, err := b.Read(values[n:cap(values)])
+		values = values[:n+int64(k)]
+		if err == io.EOF {
+			break
+		}
+		if n := int64(len(values)); n > 64<<20 && n > 256*read.n {
+			return nil, nil, fmt.Errorf("%w: %d bytes of the file hold more than %d values", ErrTooLarge, read.n, n)
+		}
+		if err != nil {
+			return nil, nil, idxError(err)
+		}
 	}
+	n := int64(len(values))
 	if n > total {
 		return nil, nil, fmt.Errorf("%w: dimensions %v say %d values, found more", ErrIDX, dims, total)
 	}
 	if n < total {
 		return nil, nil, fmt.Errorf("%w: dimensions %v say %d values, found %d", ErrIDX, dims, total, n)
 	}
-	return dims, buf.Bytes(), nil
+	return dims, values, nil
+}
+
+// counted counts the bytes that are read.
+type counted struct {
+	from io.Reader
+	n    int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.from.Read(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // idxError wraps an error of the reader.
@@ -98,12 +132,9 @@ func OpenIDX(fsys fs.FS, images, labels string, classes []string) (*IDX, error) 
 			return nil, nil, fmt.Errorf("vision: %s: %w", printable.Name(name), err)
 		}
 		defer f.Close()
-		dims, values, err := ReadIDX(f, 0)
+		dims, values, err := readIDX(f, 0, want)
 		if err != nil {
 			return nil, nil, fmt.Errorf("vision: %s: %w", printable.Name(name), err)
-		}
-		if len(dims) != want {
-			return nil, nil, fmt.Errorf("vision: %s: %w: %d dimensions, expected %d", name, ErrIDX, len(dims), want)
 		}
 		return dims, values, nil
 	}

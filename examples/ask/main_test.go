@@ -3,37 +3,19 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/tinybert"
 	"github.com/fovea-ml/fovea/models/bert"
 )
 
-// model saves a small model for question answering, with the vocabulary of BERT and random weights.
-func model(t *testing.T) string {
-	t.Helper()
-	trained, err := bert.Open(golden.SharedData(t, "minilm"), bert.LoadOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := bert.MiniLM()
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize, c.InitializerRange, c.MaxPositionEmbeddings = 16, 1, 2, 16, 1, 64
-	m := bert.New(c, bert.QuestionAnswering, 0, rand.New(rand.NewPCG(1, 2)))
-	m.Tokenizer = trained.Tokenizer
-	dir := t.TempDir()
-	if err := m.Save(dir, bert.SaveOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // TestAnswers answers two questions about a file that has several windows.
 func TestAnswers(t *testing.T) {
-	dir := model(t)
+	dir := tinybert.Save(t, bert.QuestionAnswering)
 	text := "Ada wrote the first program.\n" + strings.Repeat("It ran on paper.\n", 30) + "Charles built the engine."
 	path := filepath.Join(t.TempDir(), "notes.txt")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -77,7 +59,7 @@ func TestAnswers(t *testing.T) {
 
 // TestErrors expects one line and status 1.
 func TestErrors(t *testing.T) {
-	dir := model(t)
+	dir := tinybert.Save(t, bert.QuestionAnswering)
 	for _, c := range []struct {
 		want string
 		args []string

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/tinybert"
 	"github.com/fovea-ml/fovea/models/bert"
 )
 
@@ -32,24 +32,6 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	os.Exit(m.Run())
-}
-
-// small saves a small encoder with the vocabulary of BERT and random weights.
-func small(t *testing.T) string {
-	t.Helper()
-	trained, err := bert.Open(golden.SharedData(t, "minilm"), bert.LoadOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := bert.MiniLM()
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize, c.InitializerRange, c.MaxPositionEmbeddings = 16, 1, 2, 16, 1, 32
-	m := bert.New(c, bert.Features, 0, rand.New(rand.NewPCG(1, 2)))
-	m.Tokenizer, m.Sentences = trained.Tokenizer, trained.Sentences
-	dir := t.TempDir()
-	if err := m.Save(dir, bert.SaveOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // sentences returns n lines of random words.
@@ -104,7 +86,7 @@ func same(t *testing.T, what string, found, want []jsonLine) {
 func TestIndex(t *testing.T) {
 	dir := t.TempDir()
 	file, folder := filepath.Join(dir, "notes.txt"), filepath.Join(dir, "notes.index")
-	base := []string{"-model", small(t), "-file", file}
+	base := []string{"-model", tinybert.Save(t, bert.Features), "-file", file}
 	saved := append(base, "-index", folder)
 	text := sentences(addAtOnce+50, 5)
 	for i, part := range []string{text, "a red dog", " and the dog", "s\nthe red dog\n\n", ""} { // lines may be finished later
@@ -155,8 +137,8 @@ func TestIndex(t *testing.T) {
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
 	file, folder := filepath.Join(dir, "notes.txt"), filepath.Join(dir, "notes.index")
-	write(t, file, sentences(20*addAtOnce+7, 8))
-	base := []string{"-model", small(t), "-file", file}
+	write(t, file, sentences(12*addAtOnce+7, 8))
+	base := []string{"-model", tinybert.Save(t, bert.Features), "-file", file}
 	rng := rand.New(rand.NewPCG(5, 6))
 	killed, lines := 0, 0
 	for {
@@ -178,7 +160,7 @@ func TestKill(t *testing.T) {
 			case err = <-ended:
 				over = true
 			case <-time.After(time.Millisecond):
-				if n := stateOf(folder).Lines; n > lines && killed < 8 {
+				if n := stateOf(folder).Lines; n > lines && killed < 6 {
 					time.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
 					program.Process.Kill()
 				}
@@ -187,7 +169,7 @@ func TestKill(t *testing.T) {
 		if err == nil {
 			break
 		}
-		if killed++; killed > 8 {
+		if killed++; killed > 6 {
 			t.Fatalf("%v: %s", err, &output)
 		}
 		lines = stateOf(folder).Lines
@@ -195,7 +177,7 @@ func TestKill(t *testing.T) {
 	if killed < 3 {
 		t.Errorf("killed only %d times", killed)
 	}
-	if s := stateOf(folder); s.Lines != 20*addAtOnce+7 {
+	if s := stateOf(folder); s.Lines != 12*addAtOnce+7 {
 		t.Errorf("the index holds %d lines", s.Lines)
 	}
 	same(t, "after kills", find(t, append(base, "-index", folder, "-top", "50")...), find(t, append(base, "-top", "50")...))
@@ -234,7 +216,7 @@ func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	m, err := bert.Open(small(t), bert.LoadOptions{})
+	m, err := bert.Open(tinybert.Save(t, bert.Features), bert.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,12 +229,12 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.Close()
-	r := &measured{Reader: strings.NewReader(sentences(4000, 400))}
+	r := &measured{Reader: strings.NewReader(sentences(3200, 400))}
 	if err := v.add(context.Background(), e, r, 0, console.Plain(io.Discard)); err != nil {
 		t.Fatal(err)
 	}
 	n := len(r.live)
-	if n < 6 {
+	if n < 5 {
 		t.Fatalf("%d measurements", n)
 	}
 	t.Logf("live bytes at each megabyte: %d", r.live)

@@ -3,35 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/tinybert"
 	"github.com/fovea-ml/fovea/models/bert"
 )
 
-// model saves a small model for masked words, with the vocabulary of BERT and random weights.
-func model(t *testing.T) string {
-	t.Helper()
-	trained, err := bert.Open(golden.SharedData(t, "minilm"), bert.LoadOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := bert.MiniLM()
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize, c.InitializerRange = 16, 1, 2, 16, 1
-	m := bert.New(c, bert.MaskedWords, 0, rand.New(rand.NewPCG(1, 2)))
-	m.Tokenizer = trained.Tokenizer
-	dir := t.TempDir()
-	if err := m.Save(dir, bert.SaveOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
 // TestFill fills one mask and two, as JSON and as text.
 func TestFill(t *testing.T) {
-	dir := model(t)
+	dir := tinybert.Save(t, bert.MaskedWords)
 	var stdout, stderr bytes.Buffer
 	texts := []string{"Paris is the [MASK] of France.", "[MASK] and [MASK]"}
 	if status := command(append([]string{"-model", dir, "-top", "3", "-json"}, texts...), &stdout, &stderr); status != 0 || stderr.Len() > 0 {
@@ -63,7 +45,7 @@ func TestFill(t *testing.T) {
 
 // TestErrors expects one line and status 1.
 func TestErrors(t *testing.T) {
-	dir := model(t)
+	dir := tinybert.Save(t, bert.MaskedWords)
 	for _, c := range []struct {
 		want string
 		args []string

@@ -15,11 +15,12 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// BERTConfig describes a text tower that is an encoder of package bert: that of Chinese-CLIP, or of a model of open_clip's with
-// the arguments of HFTextEncoder (hf_model.py).
+// BERTConfig describes a text tower that is an encoder of package bert: that of Chinese-CLIP, or of a model of
+// open_clip's with the arguments of HFTextEncoder (hf_model.py).
 type BERTConfig struct {
 	Encoder bert.Config
-	// Name is the name that open_clip has for the encoder (hf_model_name), such as xlm-roberta-base; "" in Chinese-CLIP.
+	// Name is the name that open_clip has for the encoder (hf_model_name), such as xlm-roberta-base; "" in
+	// Chinese-CLIP.
 	Name string
 	// Pooling says what the features are (hf_pooler_type).
 	Pooling BERTPooling
@@ -45,7 +46,8 @@ func (b BERTConfig) features() int {
 	return b.Encoder.HiddenSize
 }
 
-// validate returns an error that names the first field whose value no tower can have. c holds the rest of the configuration.
+// validate returns an error that names the first field whose value no tower can have. c holds the rest of the
+// configuration.
 func (b BERTConfig) validate(c TextConfig) error {
 	if err := b.Encoder.Validate(); err != nil {
 		return err
@@ -86,8 +88,8 @@ func (c *TextConfig) limit(t *text.Tokenizer) {
 	}
 }
 
-// BERT is a text tower with an encoder of package bert, such as Chinese-CLIP's. Its features are the last hidden state of the first
-// token, or as BERTConfig.Pooling says.
+// BERT is a text tower with an encoder of package bert, such as Chinese-CLIP's. Its features are the last hidden state
+// of the first token, or as BERTConfig.Pooling says.
 type BERT struct {
 	Encoder *bert.Encoder
 	Pooler  *nn.Linear // [hidden, hidden], of FirstPooler; nil in others
@@ -114,9 +116,9 @@ func NewBERT(c TextConfig) *BERT {
 	return x
 }
 
-// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. The texts lie one
-// after the other, and each has the bits that it has alone. It panics with an autograd.ShapeError for an empty text, one that is
-// too long, and an id outside the vocabulary.
+// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. The texts
+// lie one after the other, and each has the bits that it has alone. It panics with an autograd.ShapeError for an empty
+// text, one that is too long, and an id outside the vocabulary.
 func (x *BERT) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
 	packed := make([][]int, len(texts))
 	for i, text := range texts {
@@ -149,8 +151,8 @@ func (x *BERT) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
 	return features
 }
 
-// init draws initial weights as transformers does (BertPreTrainedModel._init_weights), and PyTorch's for the first layer of a
-// projection.
+// init draws initial weights as transformers does (BertPreTrainedModel._init_weights), and PyTorch's for the first
+// layer of a projection.
 func (x *BERT) init(rng *rand.Rand, c bert.Config) {
 	x.Encoder.Init(rng, c.InitializerRange, c.PadTokenID)
 	if x.Pooler != nil {

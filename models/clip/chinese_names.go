@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// chineseNames ties the parameters of Chinese-CLIP to the names in files: those of transformers, and those of the authors' code,
-// which are only read.
+// chineseNames ties the parameters of Chinese-CLIP to the names in files: those of transformers, and those of the
+// authors' code, which are only read.
 var chineseNames = checkpoint.Names{
 	Columns: []string{models.HuggingFace.String()},
 	Rules: slices.Concat(resNetNames, imageNames, encoderNames("text_model", "bert"), []checkpoint.Rule{
@@ -23,7 +23,8 @@ var chineseNames = checkpoint.Names{
 	Ignore:   []string{"*.position_ids", "*.token_type_ids", "text_model.pooler.*", "bert.pooler.*"},
 }
 
-// encoderNames is the part of a table for an encoder of package bert, below the stems of the columns. The stem "" is no name.
+// encoderNames is the part of a table for an encoder of package bert, below the stems of the columns. The stem "" is no
+// name.
 func encoderNames(stems ...string) []checkpoint.Rule {
 	const layer = "encoder.layer.{}."
 	var rules []checkpoint.Rule

@@ -65,9 +65,10 @@
 //
 // # Chinese-CLIP
 //
-// Chinese-CLIP (arXiv 2211.01335) has a Chinese BERT for texts. It is read from folders of transformers, with the model type
-// chinese_clip, and from files of the authors' code, such as clip_cn_vit-b-16.pt alone. These hold no vocabulary: put the vocab.txt
-// of that code beside them. A text has at most 52 tokens there. Labels are Chinese, and so are the templates: [ChineseTemplates].
+// Chinese-CLIP (arXiv 2211.01335) has a Chinese BERT for texts. It is read from folders of transformers, with the model
+// type chinese_clip, and from files of the authors' code, such as clip_cn_vit-b-16.pt alone. These hold no vocabulary:
+// put the vocab.txt of that code beside them. A text has at most 52 tokens there. Labels are Chinese, and so are the
+// templates: [ChineseTemplates].
 //
 // # Training
 //

@@ -35,9 +35,11 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
 //   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
 //     values a head, and the activation is quick_gelu. Other weights under these names need a configuration.
+//   - Chinese-CLIP's own code: its .pt file alone, such as clip_cn_vit-b-16.pt, or a checkpoint of its training. The
+//     shapes give the sizes, with 64 values a head, and 80 in images of ViT-H/14.
 //
-// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are
-// for another image size, they are resized as open_clip does it.
+// All but the first prepare images as torchvision's transforms do, and tokenize as their library does. Where positions
+// are for another image size, they are resized as open_clip does it.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights

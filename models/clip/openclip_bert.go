@@ -23,10 +23,13 @@ type openBERT struct {
 	Proj          *string `json:"hf_proj_type"`
 	Pooler        *string `json:"hf_pooler_type"` // nil means the mean, for these encoders
 	Pretrained    bool    `json:"hf_model_pretrained"`
+	// The names that older configurations have for Proj and Pooler.
+	OldProj   *string `json:"proj,omitempty"`
+	OldPooler *string `json:"pooler_type,omitempty"`
 }
 
-// openEncoders are the encoders that open_clip knows by name, and its configurations name (xlm-roberta-base-ViT-B-32.json and
-// others). It asks the hub for their sizes.
+// openEncoders are the encoders that open_clip knows by name, and its configurations name
+// (xlm-roberta-base-ViT-B-32.json and others). It asks the hub for their sizes.
 var openEncoders = map[string]bert.Config{
 	"roberta-base": bert.RoBERTa(), "roberta-large": large(bert.RoBERTa()),
 	"xlm-roberta-base": bert.XLMR(), "xlm-roberta-large": large(bert.XLMR()),
@@ -84,6 +87,12 @@ func readOpenBERT(data []byte) (Config, openPreprocess, error) {
 
 // config translates the arguments.
 func (o openBERT) config(dim int) (TextConfig, error) {
+	if o.OldProj != nil {
+		o.Proj = o.OldProj
+	}
+	if o.OldPooler != nil {
+		o.Pooler = o.OldPooler
+	}
 	var v config.Checks
 	v.OneOf("model_cfg: text_cfg: hf_model_name", o.Name, slices.Sorted(maps.Keys(openEncoders))...)
 	v.OneOf("model_cfg: text_cfg: hf_proj_type", value(o.Proj, "null"), "linear", "mlp")
@@ -107,8 +116,8 @@ func (o openBERT) config(dim int) (TextConfig, error) {
 // openFirst is open_clip's name for FirstToken.
 const openFirst = "cls_last_hidden_state_pooler"
 
-// openBERTNames returns the table of names of models of open_clip's with a text tower of transformers'. The projection of texts
-// has one layer, or two.
+// openBERTNames returns the table of names of models of open_clip's with a text tower of transformers'. The projection
+// of texts has one layer, or two.
 func openBERTNames(b BERTConfig) *checkpoint.Names {
 	projection := "text.proj.weight"
 	if b.Hidden != 0 {
@@ -183,7 +192,9 @@ func sameSizes(a, b bert.Config) bool {
 // openBERTFields are the fields of CLIPTextCfg beside a text tower of transformers', which has sizes of its own.
 var openBERTFields = func() strictjson.Fields {
 	const own = "the tower of transformers' has its own"
-	f := slices.Clone(openTextFields)
+	f := append(slices.Clone(openTextFields),
+		strictjson.Field{Name: "proj", Reason: "of older files: hf_proj_type"},
+		strictjson.Field{Name: "pooler_type", Reason: "of older files: hf_pooler_type"})
 	for i, field := range f {
 		switch field.Name {
 		case "context_length", "hf_model_name", "hf_proj_type", "hf_pooler_type":
@@ -192,7 +203,7 @@ var openBERTFields = func() strictjson.Fields {
 			f[i] = strictjson.Field{Name: field.Name, Reason: "there must be one; the folder holds it"}
 		case "tokenizer_kwargs", "tokenizer_mode":
 			f[i] = strictjson.Field{Name: field.Name, Use: strictjson.Refused, Reason: "other rules for texts are not supported", Same: []string{"null", "{}", `""`}}
-		case "hf_model_pretrained":
+		case "hf_model_pretrained", "proj", "pooler_type":
 		default:
 			f[i] = strictjson.Field{Name: field.Name, Use: strictjson.Harmless, Reason: own}
 		}

@@ -29,9 +29,9 @@ func knowEncoder(t *testing.T, name string, c bert.Config) {
 	t.Cleanup(func() { delete(openEncoders, name) })
 }
 
-// TestOpenTextTowers compares random models with open_clip, whose text towers are transformers': tokens, images, features, logits,
-// gradients. Then it saves each, and lets open_clip compute the same from the saved folder. It needs FOVEA_PYTHON; FOVEA_SEED
-// chooses other models.
+// TestOpenTextTowers compares random models with open_clip, whose text towers are transformers': tokens, images,
+// features, logits, gradients. Then it saves each, and lets open_clip compute the same from the saved folder. It needs
+// FOVEA_PYTHON; FOVEA_SEED chooses other models.
 func TestOpenTextTowers(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_open_text.py", dir, seed())
@@ -221,6 +221,13 @@ func TestOpenTextTowerRefused(t *testing.T) {
 		if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: expected an error with %q, found %v", c.new, c.want, err)
 		}
+	}
+	older := strings.NewReplacer("hf_proj_type", "proj", "hf_pooler_type", "pooler_type").Replace(string(config))
+	files := fstest.MapFS{"open_clip_config.json": {Data: []byte(older)}, "open_clip_model.safetensors": {Data: weights}}
+	if again, err := Load(files, LoadOptions{}); err != nil {
+		t.Errorf("older names: %v", err)
+	} else if d := cmp.Diff(m.Config, again.Config); d != "" {
+		t.Errorf("older names (-expected +found):\n%s", d)
 	}
 	m.Config.Text.BERT.Encoder.NumHiddenLayers = 3
 	if err := m.Save(t.TempDir(), SaveOptions{Layout: models.OpenCLIP}); err == nil || !strings.Contains(err.Error(), "other sizes") {

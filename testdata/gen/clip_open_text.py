@@ -68,7 +68,10 @@ def folder(folder, i, seed):
         cfg["quick_gelu"] = True
     model = open_clip.model.CustomTextCLIP(**{k: dict(v, hf_model_pretrained=False) if k == "text_cfg" else v for k, v in cfg.items()}).eval()
     randomize(model)
-    torch.save(model.state_dict(), os.path.join(folder, "open_clip_pytorch_model.bin"))
+    state = model.state_dict()
+    if i == 0:  # as transformers before 4.31 has it
+        state["text.transformer.embeddings.position_ids"] = torch.arange(dims["max_position_embeddings"])[None]
+    torch.save(state, os.path.join(folder, "open_clip_pytorch_model.bin"))
     with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
         json.dump({"model_cfg": cfg, "preprocess_cfg": {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}}, f)
     model, _, preprocess = open_clip.create_model_and_transforms("local-dir:" + folder)

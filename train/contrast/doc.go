@@ -22,6 +22,8 @@
 //   - [Ranking] is the loss of sentence embeddings: an anchor finds its positive among those of all anchors and among
 //     hard negatives.
 //
+// The trainings of models/clip and models/bert, and the program examples/clip-train, use them.
+//
 // All of them compare by cosine similarity. The embeddings they get need not be normalized. The factor of similarities is
 // a learned parameter or a number; [ClampScale] bounds a learned one, as CLIP does.
 //
