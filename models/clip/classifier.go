@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/models"
@@ -57,7 +58,7 @@ func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Cl
 	if err != nil {
 		return nil, err
 	}
-	c := &Classifier{Labels: labels, model: m}
+	c := &Classifier{Labels: slices.Clone(labels), model: m}
 	for i := range labels {
 		c.Weights = append(c.Weights, ensemble(embeddings[i*len(templates):(i+1)*len(templates)]))
 	}

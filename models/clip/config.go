@@ -263,6 +263,9 @@ func (c TextConfig) validate() error {
 	v.NotNegative("layer_norm_eps", c.LayerNormEps)
 	v.Probability("attention_dropout", c.AttentionDropout)
 	v.Activation("hidden_act", c.HiddenAct)
+	if p := c.HiddenPadding; p != nil && (p.Token < 0 || p.Token >= c.VocabSize) {
+		v.Fail("padding", "expected a token below vocab_size %d, found %d", c.VocabSize, p.Token)
+	}
 	return v.Err()
 }
 

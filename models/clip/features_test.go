@@ -7,6 +7,7 @@ import (
 	"image"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/data"
@@ -112,6 +113,14 @@ func TestLinear(t *testing.T) {
 	}
 	if _, err := known.Subset([]int{0, 1, 2}).Linear(t.Context(), clip.LinearOptions{}); err == nil {
 		t.Error("one image a class leaves none for validation")
+	}
+	// Features that a program has kept know no model.
+	kept := &clip.Features{Embeddings: known.Embeddings, Tower: known.Tower, Labels: known.Labels, Classes: known.Classes}
+	own, err := kept.Linear(t.Context(), clip.LinearOptions{C: linear.C})
+	if err != nil || !slices.Equal(own.Regression.Weight, linear.Regression.Weight) {
+		t.Errorf("kept features: %v, or other weights", err)
+	} else if _, err := own.Classify(t.Context(), images...); err == nil || !strings.Contains(err.Error(), "Model.Features") {
+		t.Errorf("kept features: %v", err)
 	}
 }
 

@@ -64,6 +64,8 @@ func TestHostileConfigurations(t *testing.T) {
 		{folder(t, "tiny"), []string{"config.json", "preprocessor_config.json", "tokenizer_config.json"}},
 		{folder(t, "old"), []string{"config.json"}},
 		{open, []string{"open_clip_config.json"}},
+		{folder(t, "siglip"), []string{"config.json"}},
+		{folder(t, "naflex"), []string{"config.json"}},
 	} {
 		for _, name := range c.names {
 			old := c.files[name]

@@ -2,6 +2,7 @@ package clip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -51,7 +52,10 @@ func (f *Features) Linear(ctx context.Context, o LinearOptions) (*LinearProbe, e
 
 func (f *Features) linear(ctx context.Context, o LinearOptions) (*LinearProbe, error) {
 	l := &LinearProbe{Labels: f.Classes, C: o.C, model: f.model}
-	logistic := probe.LogisticOptions{C: o.C, Workers: f.model.Workers}
+	logistic := probe.LogisticOptions{C: o.C}
+	if f.model != nil {
+		logistic.Workers = f.model.Workers
+	}
 	tower, labels, classes := f.Tower, f.Labels, len(f.Classes)
 	if held := o.Validation; o.C == 0 {
 		known := f
@@ -77,6 +81,9 @@ func (f *Features) linear(ctx context.Context, o LinearOptions) (*LinearProbe, e
 // Classify predicts the label of each image, in the order of the images, which may have any size. ctx, errors and
 // concurrent use are those of [Model.EncodeImages].
 func (l *LinearProbe) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
+	if l.model == nil {
+		return nil, errors.New("clip: linear probe: expected one of features that Model.Features made, which knows the model; Regression takes other features")
+	}
 	rows, err := l.model.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return features })
 	if err != nil {
 		return nil, err

@@ -85,7 +85,10 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	c.Text.limit(tokens.tokenizer)
 	if f.Form == modelfolder.HuggingFace && c.Text.Bidirectional {
-		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err != nil {
+		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err == nil {
+			err = c.Validate()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

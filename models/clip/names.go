@@ -70,4 +70,5 @@ func (m *Model) AdapterNames() *checkpoint.Names {
 // family says how CLIP models lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
 	Package: "clip", ModelType: modelType, Others: []string{siglipType, siglip2Type, chineseType}, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
+	Unsupported: []modelfolder.Trace{{Part: "classifier.weight", What: "a classifier in the place of texts"}},
 }

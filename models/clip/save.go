@@ -24,6 +24,8 @@ import (
 // an image lies between two pixels, transformers and open_clip cut it at different places. A model of SigLIP needs one of
 // timm's image towers, and open_clip's rules for texts or no tokenizer: a model that was loaded from open_clip has both.
 //
+// Where a folder has the files of both layouts, [Load] reads those of transformers.
+//
 // The error is the file system's, or says what the library cannot have.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	parts, err := m.tokenizerFiles()

@@ -1,12 +1,14 @@
 package clip
 
 import (
+	"bytes"
 	"image"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -294,6 +296,34 @@ func TestOpenSigLIP(t *testing.T) {
 	}
 	if _, err := Open(to, LoadOptions{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestHiddenPadding refuses padding that the vocabulary does not have, and a model with a classifier.
+func TestHiddenPadding(t *testing.T) {
+	c := tinySigLIP(0)
+	for token, ok := range map[int]bool{0: true, 49: true, 50: false, -1: false} {
+		c.Text.HiddenPadding = &Padding{Token: token}
+		if err := c.Validate(); (err == nil) != ok {
+			t.Errorf("token %d: %v", token, err)
+		}
+	}
+	files := folder(t, "tiny")
+	f, err := checkpoint.Parse("weights", files["model.safetensors"].Data, checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := []checkpoint.Entry{{Name: "classifier.weight", Shape: []int{2, 16}, Floats: make([]float32, 32)}}
+	for x := range f.Tensors() {
+		entries = append(entries, x.Entry())
+	}
+	var data bytes.Buffer
+	if err := checkpoint.Encode(&data, entries, checkpoint.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	files["model.safetensors"] = &fstest.MapFile{Data: data.Bytes()}
+	if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "classifier in the place of texts") {
+		t.Errorf("a classifier: %v", err)
 	}
 }
 
