@@ -11,6 +11,10 @@
 //
 // It prints a Markdown table and writes curves.png. The runs are kept in the folder of -out: the same command continues an
 // interrupted study. With all-MiniLM-L6-v2 and three seeds, it takes about half an hour on two cores.
+//
+// curves.png beside this file is of all-MiniLM-L6-v2 with -texts 1000 -threads 1, 189 steps a run, beside PyTorch 2.15 and
+// transformers 5.23. Without dropout, the losses differed by at most 2.2e-6 of the loss. Test accuracies after three epochs
+// were 85.6 and 85.8 % with Fovea, 86.9 and 85.0 % with PyTorch, for the seeds 1 and 2.
 package main
 
 import (
