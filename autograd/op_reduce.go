@@ -29,42 +29,6 @@ func Mean(x Operand, keep bool, dims ...int) *Tensor {
 	})
 }
 
-// Var returns the variance of x over the given dimensions, as [Sum] takes them: Σ (x - mean)² / (n -
-// correction). It is biased with correction 0, and Bessel's unbiased estimate with 1. It is NaN where
-// that divides by nothing.
-func Var(x Operand, correction int, keep bool, dims ...int) *Tensor {
-	f, y, l, n := beginReduce("var", x, keep, dims)
-	xv := f.values(x)
-	free := float32(max(0, n-correction))
-	// As in simd.LayerNorm, the sum of the differences takes back what rounding left in the mean.
-	mean, rest := f.save(len(y.data)), f.scratch(len(y.data))
-	f.sumTo(mean, xv, nil, l, 0)
-	divide(mean, mean, float32(n))
-	d := f.scratch(len(xv))
-	f.combine(simd.Sub, d, xv, 1, mean, 0, l)
-	f.sumTo(rest, d, nil, l, 0)
-	f.sumTo(y.data, d, d, l, 0)
-	f.recycle(d)
-	for i, s := range rest {
-		r := s / float32(n)
-		y.data[i] = max(0, y.data[i]-float32(r*s)) / free
-		mean[i] += r
-	}
-	f.recycle(rest)
-	return f.done(y, func(b *back) {
-		b.add(x, func(dx []float32) { // 2·(x - mean)·dy / (n - correction)
-			s, w := b.scratch(len(b.dy)), b.scratch(len(dx))
-			for i, v := range b.dy {
-				s[i] = 2 * v / free
-			}
-			b.combine(simd.Sub, w, xv, 1, mean, 0, l)
-			b.combine(simd.Mul, dx, w, 1, s, 0, l)
-			b.recycle(w)
-			b.recycle(s)
-		})
-	})
-}
-
 // divide stores x/s in dst, rounded once, where a product with 1/s would be rounded twice.
 func divide(dst, x []float32, s float32) {
 	for i, v := range x {

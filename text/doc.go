@@ -26,14 +26,23 @@
 //
 //   - Count tokens: [Encoding.Len] of what [Tokenizer.Encode] returns.
 //   - A batch for a model: [Tokenizer.EncodeBatch] with [Tokenizer.Defaults] cuts to the limit of the model, and pads.
+//   - A long text in windows: set Truncation.Overflow and Truncation.Stride in the options of Defaults.
 //   - A fixed length, as CLIP and SigLIP want: set Padding.Length in the options of Defaults.
 //   - Text while a model generates: [Tokenizer.NewStream].
 //   - A tokenizer of one's own: [Train], and [Tokenizer.MarshalJSON] for the bytes of a tokenizer.json.
 //
 // # Files
 //
-// [Open] reads a model folder, [OpenDir] one on disk. [Parse] reads a tokenizer.json, without the rules that a class of
-// transformers adds.
+// [Open] reads a model folder, [OpenDir] one on disk. It takes the class that AutoTokenizer takes, and has the rules of these:
+//
+//   - WordPiece: BERT and its kin, DistilBERT, ELECTRA, Funnel, MPNet.
+//   - Byte-level BPE: BART, Blenderbot, CodeGen, DeBERTa, GPT-2, GPT-NeoX, Qwen2, RoBERTa, Whisper. CLIP, GPT and HerBERT end
+//     words with a suffix.
+//   - SentencePiece: ALBERT, Barthez, BigBird, CamemBERT, DeBERTa-v2 and v3, Gemma, Llama, MBart, MBart-50, Pegasus, RemBERT,
+//     SigLIP, SigLIP 2, T5, XLM-RoBERTa, XLNet.
+//   - Every folder whose tokenizer.json counts as it is (PreTrainedTokenizerFast, TokenizersBackend).
+//
+// Another class is an error that names it. [Parse] then reads its tokenizer.json, without the rules that the class adds.
 //
 // # Texts from outside
 //

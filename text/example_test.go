@@ -59,6 +59,61 @@ func ExampleTokenizer_EncodeBatch() {
 	// [2 5 6 3 0 0 0 0] [true true true true false false false false]
 }
 
+// A long text in windows that overlap by two tokens.
+func ExampleEncoding() {
+	t, err := text.Open(folder, text.OpenOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	o := t.Defaults()
+	o.Truncation.Overflow, o.Truncation.Stride = true, 2
+	e, err := t.Encode("the cats sit. the cat", o)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, window := range append([]*text.Encoding{e}, e.Overflow...) {
+		fmt.Println(window.Tokens)
+	}
+	// Output:
+	// [[CLS] the cat ##s sit . the [SEP]]
+	// [[CLS] . the cat [SEP] [PAD] [PAD] [PAD]]
+}
+
+// A vocabulary from a few lines, saved as a tokenizer.json.
+func ExampleTrain() {
+	lines := func(yield func(string, error) bool) {
+		for _, line := range []string{"low lower lowest", "new newer newest", "wide wider widest"} {
+			if !yield(line, nil) {
+				return
+			}
+		}
+	}
+	t, err := text.Train(context.Background(), lines, text.TrainOptions{Kind: text.WordPiece, Size: 60, MinFrequency: 1})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	data, err := t.MarshalJSON()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	again, err := text.Parse(data) // or os.WriteFile("tokenizer.json", data, 0o666)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e, err := again.Encode("the lowest", text.Options{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(e.Tokens, again.Size())
+	// Output: [[CLS] [UNK] lowest [SEP]] 40
+}
+
 // A stream gives whole characters as soon as they are complete.
 func ExampleTokenizer_NewStream() {
 	t, err := text.Parse([]byte(`{

@@ -23,6 +23,9 @@ type OpenOptions struct {
 	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer: HTML entities are unescaped, punctuation of
 	// ASCII is left out, letters become small, and white space one space. Text that ftfy would repair is not repaired.
 	Canonical bool
+	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white space
+	// becomes one space. Text that ftfy would repair is not repaired.
+	Whitespace bool
 }
 
 // OpenDir opens the tokenizer of a model folder on disk. See [Open].
@@ -41,7 +44,7 @@ func OpenDir(dir string, o OpenOptions) (*Tokenizer, error) {
 // reads its tokenizer.json alone.
 func Open(fsys fs.FS, o OpenOptions) (*Tokenizer, error) {
 	f := &folder{fsys: fsys, options: o}
-	f.config.canonical = o.Canonical
+	f.config.canonical, f.config.whitespace = o.Canonical, o.Whitespace
 	return f.open()
 }
 

@@ -19,14 +19,15 @@ type components struct {
 
 // config holds the settings of a folder that are not part of the pipeline.
 type config struct {
-	cleanUp   bool     // take out spaces after decoding
-	suffix    string   // becomes a space after decoding, which then loses the spaces at its ends; "" for none
-	openAI    bool     // clean the text as OpenAI's code for CLIP does
-	canonical bool     // clean the text as open_clip does for SigLIP
-	plain     bool     // special tokens in texts are ordinary text
-	maxLength int      // 0: no limit
-	inputs    []string // what transformers gives a model; nil means ids and the mask
-	special   map[string]string
+	cleanUp    bool     // take out spaces after decoding
+	suffix     string   // becomes a space after decoding, which then loses the spaces at its ends; "" for none
+	openAI     bool     // clean the text as OpenAI's code for CLIP does
+	canonical  bool     // clean the text as open_clip does for SigLIP
+	whitespace bool     // clean the text as open_clip does for tokenizers of transformers
+	plain      bool     // special tokens in texts are ordinary text
+	maxLength  int      // 0: no limit
+	inputs     []string // what transformers gives a model; nil means ids and the mask
+	special    map[string]string
 }
 
 // Parse reads a tokenizer.json as the library tokenizers does. A component or field that is not supported is an error that names

@@ -205,6 +205,9 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		case t.config.canonical:
 			text = cleanCanonical(text)
 			p.source.texts[j] = text
+		case t.config.whitespace:
+			text = cleanWhitespace(text)
+			p.source.texts[j] = text
 		}
 		text, fixes := repair(text)
 		if fixes != nil {

@@ -8,13 +8,14 @@
 // use. The texts for testing are in the file of -test, or are a fifth of the texts, drawn class by class. A tenth of the rest is
 // for validation. Training ends when -patience epochs bring no better validation, and the best epoch is kept.
 //
-// Without -data, it uses 2,000 snippets of movie reviews, positive or negative, and 1,000 for testing (package reviews). A
-// small BERT from scratch then has about the accuracy of the baseline: that many texts cannot teach it English.
+// Without -data, it uses 2,000 snippets of movie reviews, positive or negative, and 1,000 for testing (package reviews). With
+// seed 1, a small BERT from scratch gets 71 % of the test snippets right, and bags of words get 73 %: so few texts cannot teach a
+// model English. From all-MiniLM-L6-v2, three epochs give 85 %.
 //
 // Beside the accuracy on the test texts, with a confidence interval, stand two baselines that learn from the same texts:
 // logistic regression on bags of words, and always naming the largest class. It writes to the folder of -out:
 //
-//	model             the classifier, for [bert.Open] and transformers
+//	model             the classifier, for [bert.Open], examples/classify-text and transformers
 //	confusion.png     labels and predictions of the test texts
 //	curves.png        the loss, and the accuracy on validation texts
 //	mistakes.txt      the test texts that are wrong, the most certain first

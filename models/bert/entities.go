@@ -85,9 +85,9 @@ func (m *Model) entities(ctx context.Context, o EntityOptions, list []string) ([
 	if err != nil {
 		return nil, err
 	}
-	for i := range owner[:max(0, len(owner)-1)] {
-		if owner[i] == owner[i+1] {
-			out[owner[i]] = merge(out[owner[i]])
+	for i, n := range owner {
+		if i > 0 && owner[i-1] == n && (i+1 == len(owner) || owner[i+1] != n) { // the last of several windows
+			out[n] = merge(out[n])
 		}
 	}
 	return out, nil

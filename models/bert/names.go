@@ -172,7 +172,7 @@ func namesOf(modelType string, task Task, tied bool) *checkpoint.Names {
 }
 
 // family is that of BERT; Of gives those of the others.
-var family = modelfolder.Family{Package: "bert", ModelType: "bert", Of: familyOf}
+var family = modelfolder.Family{Package: "bert", ModelType: "bert", Names: namesOf("bert", Features, true), Of: familyOf}
 
 // familyOf returns the family that a config.json describes.
 func familyOf(data []byte) (modelfolder.Family, error) {

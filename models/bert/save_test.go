@@ -203,7 +203,17 @@ func TestSentenceFolders(t *testing.T) {
 	modeltest.Python(t, "check_bert.py", folders...)
 }
 
-// TestLegacyNames reads a PyTorch-style file with the names of the first conversions, with and without a prefix.
+// TestPyTorchFile reads the first conversions' form of a model: PyTorch's format, gamma and beta, and tensors that share memory.
+func TestPyTorchFile(t *testing.T) {
+	m, _ := load(t, "testdata/bert-ForPreTraining")
+	back, err := Open("testdata/bin", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "a .bin file", result(back, []int{5, 6, 7}), result(m, []int{5, 6, 7}))
+}
+
+// TestLegacyNames reads a file with the names of the first conversions, with and without a prefix.
 func TestLegacyNames(t *testing.T) {
 	m, _ := load(t, "testdata/bert-ForPreTraining")
 	want := result(m, []int{5, 6, 7})

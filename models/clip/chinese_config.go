@@ -62,8 +62,8 @@ func chineseDefaults() Config {
 	return c
 }
 
-// chinesePreprocess is the preparation of images of the authors' code (image_transform in cn_clip/clip/utils.py), and of the
-// published folders: images are stretched.
+// chinesePreprocess is the preparation of images of the authors' code (image_transform in cn_clip/clip/utils.py), and
+// of the published folders: images are stretched.
 func chinesePreprocess(c VisionConfig) vision.Preprocess {
 	p := preprocess(c)
 	p.Mode, p.CropHeight, p.CropWidth = vision.Stretch, 0, 0
@@ -106,8 +106,8 @@ func (t chineseText) encoder() bert.Config {
 	return c
 }
 
-// unmarshalChinese reads a config.json of Chinese-CLIP. Fields that it lacks have transformers' defaults. vision_config_dict and
-// text_config_dict take the place of vision_config and text_config, as in CLIP.
+// unmarshalChinese reads a config.json of Chinese-CLIP. Fields that it lacks have transformers' defaults.
+// vision_config_dict and text_config_dict take the place of vision_config and text_config, as in CLIP.
 func (c *Config) unmarshalChinese(data []byte) error {
 	*c = chineseDefaults()
 	file := struct {

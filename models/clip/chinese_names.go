@@ -8,32 +8,48 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// chineseNames ties the parameters of Chinese-CLIP to the names in files: those of transformers, those of open_clip for a text
-// tower of transformers', and those of the authors' code, which are only read.
+// chineseNames ties the parameters of Chinese-CLIP to the names in files: those of transformers, and those of the
+// authors' code, which are only read.
 var chineseNames = checkpoint.Names{
 	Columns: []string{models.HuggingFace.String()},
-	Rules: slices.Concat(resNetNames, imageNames, []checkpoint.Rule{
-		{"Text.Encoder.Embeddings.Words", "text_model.embeddings.word_embeddings", "bert.embeddings.word_embeddings"},
-		{"Text.Encoder.Embeddings.Positions", "text_model.embeddings.position_embeddings", "bert.embeddings.position_embeddings"},
-		{"Text.Encoder.Embeddings.Types", "text_model.embeddings.token_type_embeddings", "bert.embeddings.token_type_embeddings"},
-		{"Text.Encoder.Embeddings.Norm", "text_model.embeddings.LayerNorm", "bert.embeddings.LayerNorm"},
+	Rules: slices.Concat(resNetNames, imageNames, encoderNames("text_model", "bert"), []checkpoint.Rule{
+		{"Vision.Encoder.Blocks.{}.Attention.QKV", "", "visual.transformer.resblocks.{}.attn.Wqkv"}, // trained with FlashAttention
+		{"Text.Encoder.Layers.{}.Attention.QKV", "", "bert.encoder.layer.{}.attention.self.Wqkv"},
+		{"Text.Encoder.Layers.{}.Attention.Proj", "", "bert.encoder.layer.{}.attention.self.out_proj"},
 		{"TextProjection.Weight", "text_projection.weight", "text_projection T"},
 		{"LogitScale", "logit_scale"},
-	},
-		checkpoint.Nest("Vision.Encoder.Blocks.{}", []string{"", "visual.transformer.resblocks.{}"},
-			checkpoint.Rule{"Attention.QKV", "", "attn.Wqkv"}, // trained with FlashAttention
-		),
-		checkpoint.Nest("Text.Encoder.Layers.{}", []string{"text_model.encoder.layer.{}", "bert.encoder.layer.{}", "bert.encoder.layer.{}"},
-			checkpoint.Rule{"Attention.QKV", "attention.self.{query,key,value}", "attention.self.{query,key,value}", "attention.self.Wqkv"},
-			checkpoint.Rule{"Attention.Proj", "attention.output.dense", "attention.output.dense", "attention.self.out_proj"},
-			checkpoint.Rule{"Norm1", "attention.output.LayerNorm", "attention.output.LayerNorm"},
-			checkpoint.Rule{"MLP.FC1", "intermediate.dense", "intermediate.dense"},
-			checkpoint.Rule{"MLP.FC2", "output.dense", "output.dense"},
-			checkpoint.Rule{"Norm2", "output.LayerNorm", "output.LayerNorm"},
-		),
-	),
+	}),
 	Prefixes: []string{"module.", "model.", "chinese_clip.", "_orig_mod."},
 	Ignore:   []string{"*.position_ids", "*.token_type_ids", "text_model.pooler.*", "bert.pooler.*"},
+}
+
+// encoderNames is the part of a table for an encoder of package bert, below the stems of the columns. The stem "" is no
+// name.
+func encoderNames(stems ...string) []checkpoint.Rule {
+	const layer = "encoder.layer.{}."
+	var rules []checkpoint.Rule
+	for _, r := range [][2]string{
+		{"Embeddings.Words", "embeddings.word_embeddings"},
+		{"Embeddings.Positions", "embeddings.position_embeddings"},
+		{"Embeddings.Types", "embeddings.token_type_embeddings"},
+		{"Embeddings.Norm", "embeddings.LayerNorm"},
+		{"Layers.{}.Attention.QKV", layer + "attention.self.{query,key,value}"},
+		{"Layers.{}.Attention.Proj", layer + "attention.output.dense"},
+		{"Layers.{}.Norm1", layer + "attention.output.LayerNorm"},
+		{"Layers.{}.MLP.FC1", layer + "intermediate.dense"},
+		{"Layers.{}.MLP.FC2", layer + "output.dense"},
+		{"Layers.{}.Norm2", layer + "output.LayerNorm"},
+	} {
+		rule := checkpoint.Rule{"Text.Encoder." + r[0]}
+		for _, stem := range stems {
+			if stem != "" {
+				stem += "." + r[1]
+			}
+			rule = append(rule, stem)
+		}
+		rules = append(rules, rule)
+	}
+	return rules
 }
 
 // chineseFamily says how Chinese-CLIP models lie in folders.

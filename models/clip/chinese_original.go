@@ -14,9 +14,9 @@ func isChinese(f *modelfolder.Folder) bool {
 	return ok && chineseNames.Canonical(t.Name) == "bert.embeddings.word_embeddings.weight"
 }
 
-// chineseConfig reads the configuration of Chinese-CLIP off weights of the authors' code (cn_clip/clip/model.py), which has a
-// file of settings for each model and not for its weights. All its models have 64 values a head, apart from ViT-H/14 with 80,
-// quick_gelu for images and gelu for texts.
+// chineseConfig reads the configuration of Chinese-CLIP off weights of the authors' code (cn_clip/clip/model.py), which
+// has a file of settings for each model and not for its weights. All its models have 64 values a head, apart from
+// ViT-H/14 with 80, quick_gelu for images and gelu for texts.
 func chineseConfig(f *modelfolder.Folder) (Config, error) {
 	c := chinesePreset(BasePatch16(), bert.BaseChinese())
 	if err := c.Vision.read(f.Find); err != nil {

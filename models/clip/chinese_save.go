@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// saveChinese is Save for Chinese-CLIP. The parts are the files of the tokenizer. transformers finds special tokens such as [SEP]
-// in texts, which the authors' code does not.
+// saveChinese is Save for Chinese-CLIP. The parts are the files of the tokenizer. transformers finds special tokens
+// such as [SEP] in texts, which the authors' code does not.
 func (m *Model) saveChinese(dir string, parts []modelfolder.Part, o SaveOptions) error {
 	switch {
 	case o.Layout != models.HuggingFace:

@@ -75,9 +75,9 @@ func TestChineseParity(t *testing.T) {
 	}
 }
 
-// TestChineseLibraries compares random models with transformers, from folders of transformers' and from files of the authors'
-// code: tokens, prepared images, features, logits, gradients. Then it saves each, and lets transformers compute the same from
-// the saved folder. It needs FOVEA_PYTHON; FOVEA_SEED chooses other models.
+// TestChineseLibraries compares random models with transformers, from folders of transformers' and from files of the
+// authors' code: tokens, prepared images, features, logits, gradients. Then it saves each, and lets transformers
+// compute the same from the saved folder. It needs FOVEA_PYTHON; FOVEA_SEED chooses other models.
 func TestChineseLibraries(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_chinese.py", dir, seed())

@@ -15,10 +15,10 @@ import (
 // chineseVocabulary is the vocabulary of the authors' code of Chinese-CLIP.
 const chineseVocabulary = "vocab.txt"
 
-// openChinese returns the tokenizer of the authors' code (cn_clip/clip/bert_tokenizer.py) with the vocabulary of a folder, or nil
-// where there is none. It is BERT's with other details: special tokens are ordinary text, a word may have 200 characters, and two
-// kinds of characters are treated as in Google's code, and not as in transformers'. Only the Greek capital sigma at the end of a
-// word differs: it becomes σ, and not ς.
+// openChinese returns the tokenizer of the authors' code (cn_clip/clip/bert_tokenizer.py) with the vocabulary of a
+// folder, or nil where there is none. It is BERT's with other details: special tokens are ordinary text, a word may
+// have 200 characters, and two kinds of characters are treated as in Google's code, and not as in transformers'. Only
+// the Greek capital sigma at the end of a word differs: it becomes σ, and not ς.
 func openChinese(fsys fs.FS) (*text.Tokenizer, error) {
 	data, err := smallfile.Read(fsys, chineseVocabulary)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,8 +34,8 @@ func openChinese(fsys fs.FS) (*text.Tokenizer, error) {
 	type object map[string]any
 	var normalizers []object
 	for _, r := range []struct{ pattern, standIn string }{
-		// A part of Unicode's extension E that transformers does not count as Chinese, and unassigned places beside Chinese
-		// characters. No vocabulary has them.
+		// A part of Unicode's extension E that transformers does not count as Chinese, and unassigned places beside
+		// Chinese characters. No vocabulary has them.
 		{`[\x{2B820}-\x{2B91F}]|(?=\p{Cn})[\x{3400}-\x{4DBF}\x{4E00}-\x{9FFF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}]`, "\U0002A6D6"},
 		// transformers drops characters without a meaning. Here they make their word unknown.
 		{`[\p{Co}\p{Cn}]`, "\uA66E"},

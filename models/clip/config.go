@@ -329,7 +329,14 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	if c.Vision.Pooled {
 		return c.marshalSigLIP()
 	}
-	if c.Text.BERT != nil {
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "": // transformers has no such model; this only tells configurations apart
+		type plain Config
+		return json.Marshal(struct {
+			plain
+			BERT *BERTConfig
+		}{plain(c), b})
+	case b != nil:
 		return c.marshalChinese()
 	}
 	type (

@@ -50,8 +50,9 @@
 // files from Hugging Face. A configuration is compared with the weights before memory is reserved for a model.
 //
 // Image towers are Vision Transformers, the ResNets of OpenAI (RN50 to RN50x64), and those of SigLIP and SigLIP 2, with
-// images of one size or of any proportion ([NaFlex]). Models with other towers, such as MobileCLIP, are refused by
-// name.
+// images of one size or of any proportion ([NaFlex]). Text towers are those of CLIP and SigLIP, and encoders of package
+// bert ([BERT]): that of Chinese-CLIP, and RoBERTa and XLM-R in models of open_clip's, such as
+// xlm-roberta-base-ViT-B-32. Models with other towers, such as MobileCLIP, are refused by name.
 //
 // # SigLIP
 //
@@ -64,9 +65,10 @@
 //
 // # Chinese-CLIP
 //
-// Chinese-CLIP (arXiv 2211.01335) has a Chinese BERT for texts. It is read from folders of transformers, with the model type
-// chinese_clip, and from files of the authors' code, such as clip_cn_vit-b-16.pt alone. These hold no vocabulary: put the vocab.txt
-// of that code beside them. A text has at most 52 tokens there. Labels are Chinese, and so are the templates: [ChineseTemplates].
+// Chinese-CLIP (arXiv 2211.01335) has a Chinese BERT for texts. It is read from folders of transformers, with the model
+// type chinese_clip, and from files of the authors' code, such as clip_cn_vit-b-16.pt alone. These hold no vocabulary:
+// put the vocab.txt of that code beside them. A text has at most 52 tokens there. Labels are Chinese, and so are the
+// templates: [ChineseTemplates].
 //
 // # Training
 //

@@ -35,9 +35,11 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
 //   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
 //     values a head, and the activation is quick_gelu. Other weights under these names need a configuration.
+//   - Chinese-CLIP's own code: its .pt file alone, such as clip_cn_vit-b-16.pt, or a checkpoint of its training. The
+//     shapes give the sizes, with 64 values a head, and 80 in images of ViT-H/14.
 //
-// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are
-// for another image size, they are resized as open_clip does it.
+// All but the first prepare images as torchvision's transforms do, and tokenize as their library does. Where positions
+// are for another image size, they are resized as open_clip does it.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights
@@ -67,7 +69,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
-	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
+	rules := text.OpenOptions{
+		OpenAI:     f.Form != modelfolder.HuggingFace && !c.Vision.Pooled && c.Text.BERT == nil,
+		Canonical:  f.Form == modelfolder.OpenCLIP && c.Vision.Pooled,
+		Whitespace: f.Form == modelfolder.OpenCLIP && c.Text.BERT != nil,
+	}
 	var tokens source
 	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
 		tokens.tokenizer, err = openChinese(f.FS)
@@ -124,8 +130,12 @@ func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
 func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
 	switch f.Form {
 	case modelfolder.OpenCLIP:
-		if c, p, err = readOpenCLIP(f.Config); c.Vision.Pooled {
+		c, p, err = readOpenCLIP(f.Config)
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(openBERTFamily(*c.Text.BERT))
 		}
 		if err != nil || f.Options.Lenient {
 			return c, p, err
@@ -202,6 +212,10 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 		}
 	}
 	if b := c.Text.BERT; b != nil {
+		if b.Name != "" { // which decides the sizes
+			names = nil
+			parts[1] += ": hf_model_name: " + b.Name
+		}
 		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
 	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{

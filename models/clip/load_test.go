@@ -77,7 +77,7 @@ func TestRefusedOpenCLIP(t *testing.T) {
 		{model(vision+`, "no_ln_pre": true`, text, ""), "no_ln_pre"},
 		{model(vision+`, "pool_type": "avg"`, text, ""), "pool_type"},
 		{model(vision+`, "swirl": 3`, text, ""), "model_cfg: vision_cfg: swirl: a field that open_clip 3.3 does not have"},
-		{model(vision, text+`, "hf_model_name": "roberta-base"`, ""), "text_cfg: hf_model_name"},
+		{model(vision, text+`, "hf_model_name": "google/mt5-base"`, ""), "text_cfg: hf_model_name"},
 		{model(vision, text+`, "no_causal_mask": true`, ""), "no_causal_mask"},
 		{model(vision, text+`, "pool_type": "last"`, ""), "pool_type"},
 		{model(vision, text, `, "multimodal_cfg": {}`), "model_cfg: multimodal_cfg: CoCa is not supported"},

@@ -54,7 +54,7 @@ func New(c Config, rng *rand.Rand) *Model {
 	}
 	switch t := c.Text; {
 	case t.BERT != nil:
-		m.Text, m.TextProjection = NewBERT(t), nn.NewLinear(t.BERT.Encoder.HiddenSize, c.ProjectionDim, false)
+		m.Text, m.TextProjection = NewBERT(t), nn.NewLinear(t.BERT.features(), c.ProjectionDim, false)
 	default:
 		m.Text, m.TextProjection = NewTextTransformer(t), nn.NewLinear(t.HiddenSize, c.ProjectionDim, t.Bidirectional)
 	}

@@ -59,6 +59,8 @@ func (m *Model) AdapterNames() *checkpoint.Names {
 	switch {
 	case m.Config.Vision.Pooled:
 		return siglipNames.Writing(models.HuggingFace.String())
+	case m.Config.Text.BERT != nil && m.Config.Text.BERT.Name != "":
+		return openBERTNames(*m.Config.Text.BERT).Writing(models.OpenCLIP.String())
 	case m.Config.Text.BERT != nil:
 		return chineseNames.Writing(models.HuggingFace.String())
 	}

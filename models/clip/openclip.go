@@ -119,9 +119,12 @@ func readOpenCLIP(data []byte) (Config, vision.Preprocess, error) {
 	var p vision.Preprocess
 	o := openDefaults()
 	var err error
-	if isOpenSigLIP(data) {
+	switch {
+	case isOpenSigLIP(data):
 		c, o.Preprocess, err = readOpenSigLIP(data)
-	} else {
+	case isOpenBERT(data):
+		c, o.Preprocess, err = readOpenBERT(data)
+	default:
 		err = checkOpen(data, openModelFields, openVisionFields, openTextFields)
 		if err == nil {
 			err = strictjson.Decode(data, &o)

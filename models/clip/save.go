@@ -34,7 +34,10 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	if c.Vision.Pooled {
 		return m.saveSigLIP(dir, parts, o)
 	}
-	if c.Text.BERT != nil {
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "":
+		return m.saveOpenBERT(dir, parts, o)
+	case b != nil:
 		return m.saveChinese(dir, parts, o)
 	}
 	for name, id := range map[string]**int{"bos_token": &c.Text.BOSTokenID, "pad_token": &c.Text.PadTokenID} {

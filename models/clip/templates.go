@@ -31,12 +31,12 @@ var sevenTemplates = []string{
 // notebook). They need a tenth of the texts.
 func SevenTemplates() []string { return slices.Clone(sevenTemplates) }
 
-// The templates are those with which the authors evaluated Chinese-CLIP on ImageNet (cn_clip/eval/imagenet_zeroshot_templates.py in
-// OFA-Sys/Chinese-CLIP, MIT license).
+// The templates are those with which the authors evaluated Chinese-CLIP on ImageNet
+// (cn_clip/eval/imagenet_zeroshot_templates.py in OFA-Sys/Chinese-CLIP, MIT license).
 //
 //go:embed chinese_templates.txt
 var chinese string
 
-// ChineseTemplates returns the 80 Chinese templates of the evaluation of Chinese-CLIP on ImageNet (arXiv 2211.01335, section
-// 4.3), for Chinese labels.
+// ChineseTemplates returns the 80 Chinese templates of the evaluation of Chinese-CLIP on ImageNet (arXiv 2211.01335,
+// section 4.3), for Chinese labels.
 func ChineseTemplates() []string { return strings.Split(strings.TrimSpace(chinese), "\n") }

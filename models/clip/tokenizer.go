@@ -18,7 +18,7 @@ const openAIVocabulary = "bpe_simple_vocab_16e6.txt.gz"
 
 // vocabularies are the files that hold the tokens of a tokenizer; settings are its other files.
 var (
-	vocabularies = []string{"tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", openAIVocabulary}
+	vocabularies = []string{"tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", openAIVocabulary}
 	settings     = []string{"merges.txt", tokenizerConfig, "special_tokens_map.json", "added_tokens.json"}
 )
 

@@ -71,8 +71,9 @@ type TrainOptions struct {
 //
 // Parameters that are frozen before the call stay so. Where that leaves nothing to train in a tower and its projection,
 // they run as in inference: without dropout, with running statistics, and once. Adapters are attached before (package
-// nn/lora): the patterns "Vision.Encoder.Blocks.*.Attention.QKV" and "Text.Blocks.*.Attention.QKV" name the projections
-// of both towers, and "LogitScale" in Train goes on training the factor.
+// nn/lora): the patterns "Vision.Encoder.Blocks.*.Attention.QKV" and "Text.Blocks.*.Attention.QKV", or
+// "Text.Encoder.Layers.*.Attention.QKV" for [BERT], name the projections of both towers, and "LogitScale" in Train goes
+// on training the factor.
 //
 // It returns an error for a model without a tokenizer, for options that do not fit the model, and for fewer batches
 // than one loss takes.

@@ -145,7 +145,8 @@ def folder(folder, i, seed, form):
         if i == 2:
             state = flash(state)
         state[["module.", ""][i % 2] + "bert.pooler.dense.weight"] = torch.zeros(2, 2)
-        torch.save({"epoch": 1, "step": 7, "name": "x", "state_dict": state}, os.path.join(folder, "clip_cn_tiny.pt"))
+        more = {} if i else {"optimizer": {"state": {0: {"step": torch.tensor(7.0), "exp_avg": torch.ones(3)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}}
+        torch.save({"epoch": 1, "step": 7, "name": "x", "state_dict": state} | more, os.path.join(folder, "clip_cn_tiny.pt"))
     else:
         (model.half() if half else model).save_pretrained(folder)
         processor.save_pretrained(folder)

@@ -1,7 +1,7 @@
 """Writes small random models of BERT and its variants as transformers saves them, with outputs and gradients.
 
     python models_bert.py OUT [TYPE…]  writes OUT/TYPE-TASK for all model types, or some, and all tasks
-    python models_bert.py -golden      writes those in the repository, in models/bert/testdata
+    python models_bert.py -golden      writes those in the repository, in models/bert/testdata, and one of them in PyTorch's format, bin
 
 golden.safetensors in a folder holds the sequences of a batch, packed without padding (ids, types and starts), the outputs
 (out/0 and so on), also packed, and the gradient (grad/NAME) that flows back when each output has the gradient seed/0 and so
@@ -118,6 +118,17 @@ def write(folder, name, seed):
     save_file(tensors, os.path.join(folder, "golden.safetensors"), metadata={"script": "models_bert.py", "versions": versions, "seed": str(seed)})
 
 
+def write_bin(folder, source):
+    """Writes a folder of testdata as the first conversions of BERT were: PyTorch's format, gamma and beta, and tied tensors."""
+    weights = load_file(os.path.join(source, "model.safetensors"))
+    old = {k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v for k, v in weights.items()}
+    old["cls.predictions.decoder.weight"] = old["bert.embeddings.word_embeddings.weight"]
+    old["bert.embeddings.position_ids"] = torch.arange(20)[None]
+    os.makedirs(folder, exist_ok=True)
+    torch.save(old, os.path.join(folder, "pytorch_model.bin"))
+    shutil.copy(os.path.join(source, "config.json"), folder)
+
+
 names = [f"{t}-{task}" for t in types for task in only.get(t, tasks) if hasattr(transformers, types[t][0] + task)]
 where = sys.argv[1]
 for number, name in enumerate(names, 1):
@@ -126,3 +137,5 @@ for number, name in enumerate(names, 1):
             write(golden("models/bert", name), name, number)
     elif len(sys.argv) == 2 or name.rsplit("-", 1)[0] in sys.argv[2:]:
         write(os.path.join(where, name), name, number)
+if where == "-golden":
+    write_bin(golden("models/bert", "bin"), golden("models/bert", "bert-ForPreTraining"))
