@@ -12,13 +12,13 @@ import (
 
 // TestProduct expects of many queries what each finds alone, where scores differ in their last bits, overflow, or are denormal.
 func TestProduct(t *testing.T) {
-	const n = 3000
+	const n = 1200
 	for name, c := range map[string]struct {
 		o     Options
 		scale func(row int) float64
 	}{
 		"close":     {Options{Dim: 384, Metric: InnerProduct}, nil},
-		"long":      {Options{Dim: 5000, Metric: InnerProduct}, nil},
+		"long":      {Options{Dim: 3000, Metric: InnerProduct}, nil},
 		"products":  {Options{Dim: 100, Metric: InnerProduct}, nil},
 		"float16":   {Options{Dim: 200, Type: Float16}, nil},
 		"short":     {Options{Dim: 1, Metric: InnerProduct}, nil},
@@ -34,7 +34,7 @@ func TestProduct(t *testing.T) {
 			}
 			rows := n
 			if c.o.Dim > 1000 {
-				rows = 600
+				rows = 300
 			}
 			center := randomVector(rng, c.o.Dim)
 			near := func(row int) []float32 {

@@ -135,6 +135,9 @@ func TestIndex(t *testing.T) {
 
 // TestKill kills the program again and again while it embeds a file. Each run goes on where the last one ended.
 func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the program several times")
+	}
 	dir := t.TempDir()
 	file, folder := filepath.Join(dir, "notes.txt"), filepath.Join(dir, "notes.index")
 	write(t, file, sentences(12*addAtOnce+7, 8))
