@@ -111,7 +111,7 @@ func (s *sliding) packFilters(t *Tape) []float32 {
 	memory := t.scratch(s.groups * size)
 	s.filters = make([]*simd.Packed, s.groups)
 	for g := range s.filters {
-		s.filters[g] = simd.PackFiltersInto(memory[g*size:][:size], t.workers, k, s.co, simd.Matrix{Data: s.weight(g), Stride: k, Trans: true})
+		s.filters[g] = simd.Pack(t.workers, k, s.co, simd.Matrix{Data: s.weight(g), Stride: k, Trans: true}, simd.PackOptions{Filters: true, Memory: memory[g*size:][:size]})
 	}
 	return memory
 }

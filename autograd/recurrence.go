@@ -216,7 +216,7 @@ type stepWeight struct {
 
 func (s *stepWeight) pack() {
 	s.memory = s.tape.scratch(simd.PackedLen(s.k, s.n))
-	s.panels = simd.PackInto(s.memory, s.tape.workers, s.k, s.n, s.matrix)
+	s.panels = simd.Pack(s.tape.workers, s.k, s.n, s.matrix, simd.PackOptions{Memory: s.memory})
 }
 
 // times computes dst = x·s + beta·dst and its epilogue for the m rows of x.

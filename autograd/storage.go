@@ -161,9 +161,9 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 	}
 	return s.packed(slot, 1, func(f *form) []*simd.Packed {
 		if f.starts == nil {
-			return []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans})}
+			return []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans}, simd.PackOptions{})}
 		}
-		return []*simd.Packed{simd.PackRows(w, k, n, trans, f.dtype, func(dst []float32, i, j int) { f.read(dst, i*cols+j) })}
+		return []*simd.Packed{simd.PackRows(w, k, n, trans, func(dst []float32, i, j int) { f.read(dst, i*cols+j) }, simd.PackOptions{Format: f.dtype})}
 	})[0]
 }
 
@@ -175,9 +175,9 @@ func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed 
 		for g := range ps {
 			from := g * co * taps
 			if f.starts == nil {
-				ps[g] = simd.PackFilters(w, taps, co, simd.Matrix{Data: f.values[from:], Stride: taps, Trans: true})
+				ps[g] = simd.Pack(w, taps, co, simd.Matrix{Data: f.values[from:], Stride: taps, Trans: true}, simd.PackOptions{Filters: true})
 			} else {
-				ps[g] = simd.PackFilterRows(w, taps, co, true, f.dtype, func(dst []float32, i, j int) { f.read(dst, from+i*taps+j) })
+				ps[g] = simd.PackRows(w, taps, co, true, func(dst []float32, i, j int) { f.read(dst, from+i*taps+j) }, simd.PackOptions{Filters: true, Format: f.dtype})
 			}
 		}
 		return ps

@@ -54,7 +54,11 @@ def network(case):
 
 
 def clip(tower, batch):
-    """A tower of CLIP B/32 with its projection. Texts fill all 77 places."""
+    """A tower of CLIP B/32 with its projection, or the image tower of RN50. Texts fill all 77 places."""
+    if tower == "rn50":
+        import open_clip
+
+        return open_clip.create_model("RN50").visual, (torch.randn(batch, 3, 224, 224),)
     from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPVisionConfig, CLIPVisionModelWithProjection
 
     if tower == "image":

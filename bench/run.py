@@ -2,7 +2,7 @@
 
     python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,clip,text,finetune] [--simd avx2]
 
-It needs Go and torch, torchvision, timm and transformers (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
+It needs Go and torch, torchvision, timm, transformers and open_clip (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
 onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a Markdown table with:
 
 - minimum and median of each engine, in milliseconds
@@ -43,7 +43,7 @@ KINDS = {
     "net": ["fastestdet", "r50fpn"],
     "resnet": ["resnet18:8"],
     "lstm": ["lstm:1024:64:1"],
-    "clip": ["clip:image:1", "clip:image:32", "clip:text:1", "clip:text:10"],
+    "clip": ["clip:image:1", "clip:image:32", "clip:rn50:1", "clip:text:1", "clip:text:10"],
     "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8"],
     "finetune": ["finetune:bert:8"],
 }

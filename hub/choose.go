@@ -33,20 +33,43 @@ func (c choice) limit(name string) int64 {
 	return maxFile
 }
 
+// configName is the configuration of transformers, and openCLIPName that of open_clip.
+const (
+	configName   = "config.json"
+	openCLIPName = "open_clip_config.json"
+)
+
 // usualNames are fetched beside the weights, where a model has them.
 var usualNames = []string{
-	"config.json", "generation_config.json",
+	configName, openCLIPName, "generation_config.json",
 	"preprocessor_config.json", "processor_config.json",
 	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-	"vocab.txt", "vocab.json", "merges.txt",
-	"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
-	"modules.json", "sentence_bert_config.json", "config_sentence_transformers.json",
+	"vocab.txt", "vocab.json", "merges.txt", "bpe_simple_vocab_16e6.txt.gz",
+	"tokenizer.model", "spiece.model", "spm.model", "sentencepiece.model", "sentencepiece.bpe.model",
+	"modules.json", "config_sentence_transformers.json",
+	"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json", "sentence_camembert_config.json",
+	"sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
 }
 
-// weightNames hold a model's weights, the preferred one first. Only one of them is fetched.
-var weightNames = []string{
-	"model.safetensors", "model.safetensors.index.json",
-	"pytorch_model.bin", "pytorch_model.bin.index.json",
+// Files that hold a model's weights, the preferred one first. Only one of them is fetched.
+var (
+	transformersWeights = []string{
+		"model.safetensors", "model.safetensors.index.json",
+		"pytorch_model.bin", "pytorch_model.bin.index.json",
+	}
+	openCLIPWeights = []string{
+		"open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+		"open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth",
+	}
+)
+
+// weightNames returns the names of weights, the preferred one first. A model with the configuration of open_clip alone
+// has open_clip's weights. With both configurations, that of transformers counts.
+func weightNames(has func(name string) bool) []string {
+	if has(openCLIPName) && !has(configName) {
+		return slices.Concat(openCLIPWeights, transformersWeights)
+	}
+	return slices.Concat(transformersWeights, openCLIPWeights)
 }
 
 // pooling is the one file in a subfolder that encoders of sentence-transformers usually have.
@@ -78,7 +101,7 @@ func choose(names, patterns []string) (choice, error) {
 				c.small = append(c.small, folder+n)
 			}
 		}
-		for _, n := range weightNames {
+		for _, n := range weightNames(func(name string) bool { return has[folder+name] }) {
 			if !has[folder+n] {
 				continue
 			}
@@ -92,7 +115,7 @@ func choose(names, patterns []string) (choice, error) {
 	}
 	if len(c.weights)+len(c.indexes) == 0 {
 		return c, fmt.Errorf("%w: expected weights in %s, or in the shards of an index, found none%s", ErrNoFile,
-			"model.safetensors or pytorch_model.bin", others(names))
+			"model.safetensors, pytorch_model.bin or open_clip_model.safetensors", others(names))
 	}
 	return c, c.check()
 }

@@ -15,10 +15,11 @@
 //
 // A model on the hub often comes in several forms: for PyTorch, TensorFlow and Flax, whole and in shards. Get takes:
 //
-//   - the configuration (config.json, generation_config.json);
+//   - the configuration (config.json, generation_config.json, open_clip_config.json);
 //   - the files that prepare the input (preprocessor_config.json, the files of the tokenizer);
 //   - the weights in one form, the first that exists of model.safetensors, the shards of
-//     model.safetensors.index.json, pytorch_model.bin, and the shards of pytorch_model.bin.index.json;
+//     model.safetensors.index.json, pytorch_model.bin, and the shards of pytorch_model.bin.index.json; for a model of
+//     open_clip without a config.json, open_clip_model.safetensors or open_clip_pytorch_model.bin;
 //   - for an encoder of sentence-transformers, modules.json and the same files from the folders of its modules
 //     (1_Pooling, 2_Dense).
 //

@@ -65,9 +65,8 @@ func (s *store) checkSize(commit, name string, sizes map[string]int64) error {
 // unfinished returns an error when the snapshot of a commit lacks a configuration that the model may have. Weights alone
 // come from programs that fetch single files.
 func (s *store) unfinished(commit string) error {
-	const name = "config.json"
-	if holds(s.pointer(commit, name), -1) || holds(s.absent(commit, name), -1) {
+	if holds(s.pointer(commit, configName), -1) || holds(s.absent(commit, configName), -1) {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	return fmt.Errorf("%s: %w", configName, fs.ErrNotExist)
 }

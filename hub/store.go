@@ -139,7 +139,7 @@ func (s *store) absent(commit, name string) string {
 // rememberAbsent marks the usual files that a commit does not have. This saves requests, Python's too. Nothing depends
 // on it.
 func (s *store) rememberAbsent(l *listing) {
-	for _, n := range slices.Concat(usualNames, weightNames, []string{pooling}) {
+	for _, n := range slices.Concat(usualNames, transformersWeights, openCLIPWeights, []string{pooling}) {
 		if _, found := l.files[n]; found {
 			continue
 		}
@@ -179,7 +179,7 @@ func (s *store) known(commit string, patterns []string) bool {
 			return false
 		}
 	}
-	for _, n := range weightNames {
+	for _, n := range weightNames(present) {
 		if present(n) {
 			return s.whole(commit, patterns) == nil
 		}

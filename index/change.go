@@ -22,11 +22,11 @@ func (x *Index) Add(ids []int64, vectors [][]float32) error {
 	if err != nil {
 		return fmt.Errorf("index: add: %w", err)
 	}
-	if len(ids) == 0 {
-		return nil
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if len(ids) == 0 && x.failed == nil {
+		return nil
+	}
 	if _, err := x.change(batch, batch.ids, false); err != nil {
 		return fmt.Errorf("index: add: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 	"github.com/fovea-ml/fovea/internal/filelock"
 )
 
-// Create makes an empty index in a folder, and the folder where it does not exist. A folder that holds an index is an error.
+// Create makes an empty index in a folder, and the folder where it does not exist. A folder that holds an index, or files of
+// one that lost its manifest, gives an error in which errors.Is finds fs.ErrExist.
 func Create(dir string, o Options) (*Index, error) {
 	x, err := create(dir, o)
 	if err != nil {
@@ -35,11 +36,8 @@ func create(dir string, o Options) (*Index, error) {
 	if err := f.lock(); err != nil {
 		return nil, err
 	}
-	if _, err := os.Lstat(f.path(manifestName)); !errors.Is(err, fs.ErrNotExist) {
+	if err := f.checkEmpty(); err != nil {
 		f.unlock()
-		if err == nil {
-			err = fmt.Errorf("%s: %w", manifestName, fs.ErrExist)
-		}
 		return nil, err
 	}
 	if err := f.manifest(o, nil).write(f.path(manifestName)); err != nil {
@@ -47,6 +45,24 @@ func create(dir string, o Options) (*Index, error) {
 		return nil, err
 	}
 	return newIndex(o, nil, f), nil
+}
+
+// checkEmpty returns an error when the folder holds a manifest or vectors. Vectors without a manifest are an index that was
+// damaged; a new index would remove them.
+func (f *folder) checkEmpty() error {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == manifestName {
+			return fmt.Errorf("%s: %w", manifestName, fs.ErrExist)
+		}
+		if _, rows := fileNumber(e.Name(), rowsPrefix); rows {
+			return fmt.Errorf("%s: %w, without %s: the folder holds a damaged index", e.Name(), fs.ErrExist, manifestName)
+		}
+	}
+	return nil
 }
 
 // OpenOptions change how Open works. The zero value opens for reading and writing.

@@ -121,9 +121,14 @@ func TestHostileFolders(t *testing.T) {
 		damage func(t *testing.T, dir string)
 		want   string
 	}{
-		"no JSON":        {replace("{", "x"), "index.json: invalid character 'x'"},
-		"two values":     {replace("}\n ]\n}", "}\n ]\n}{}"), "index.json: expected one JSON value"},
-		"unknown field":  {replace(`"version"`, `"x": 1, "version"`), `index.json: json: unknown field "x"`},
+		"no JSON":        {replace("{", "x"), "index.json: invalid JSON: expected a value at byte 0, found 'x'"},
+		"two values":     {replace("}\n ]\n}", "}\n ]\n}{}"), "index.json: invalid JSON: expected the end of the file"},
+		"unknown field":  {replace(`"version"`, `"x": 1, "version"`), `index.json: field "x" is unknown`},
+		"other spelling": {replace(`"version"`, `"Version"`), `index.json: field "Version" is unknown`},
+		"segment field":  {replace(`"rows"`, `"x": 1, "rows"`), `index.json: segment 0: field "x" is unknown`},
+		"null segment":   {replace(`"segments": [`, `"segments": [null,`), "index.json: "},
+		"null dim":       {replace(`"dim": 3`, `"dim": null`), "index.json: dim: expected a whole number, found null"},
+		"dim 3.0":        {replace(`"dim": 3`, `"dim": 3.0`), "index.json: dim: expected a whole number, found number 3.0"},
 		"version":        {replace(`"version": 1`, `"version": 2`), "index.json: expected version 1, found 2"},
 		"type":           {replace(`"int8"`, `"int4"`), `index.json: field type: expected one of ["float32" "float16" "int8"], found "int4"`},
 		"metric":         {replace(`"cosine"`, `"l2"`), `index.json: field metric: expected one of ["cosine" "inner product"], found "l2"`},
@@ -204,6 +209,31 @@ func TestMissingSegments(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Create leaves the vectors of an index that lost its manifest alone.
+func TestCreateOverVectors(t *testing.T) {
+	dir := filled(t, Options{Dim: 3})
+	path := filepath.Join(dir, manifestName)
+	manifest, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Create(dir, Options{Dim: 3})
+	if want := "rows-00000000.safetensors: file already exists, without index.json: the folder holds a damaged index"; !errors.Is(err, fs.ErrExist) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("found %v", err)
+	}
+	if err := os.WriteFile(path, manifest, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	x, err := Open(dir, OpenOptions{})
+	if err != nil || x.Len() != 8 {
+		t.Fatal(x, err)
+	}
+	x.Close()
 }
 
 // An index whose numbers of files are used up refuses to change, and can be opened again.

@@ -338,8 +338,11 @@ func TestErrors(t *testing.T) {
 		t.Error(err)
 	}
 	x.Close()
-	if err := x.Add([]int64{2}, [][]float32{{1, 2}}); !errors.Is(err, ErrClosed) {
-		t.Error(err)
+	_, deleted := x.Delete()
+	for i, err := range []error{x.Add([]int64{2}, [][]float32{{1, 2}}), x.Add(nil, nil), deleted, x.Compact()} {
+		if !errors.Is(err, ErrClosed) {
+			t.Error(i, err)
+		}
 	}
 	if hits, err := x.Search(ctx, []float32{1, 1}, 5, SearchOptions{}); err != nil || !slices.Equal(hits, []Hit{{1, 3}}) {
 		t.Error(hits, err)

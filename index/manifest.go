@@ -1,10 +1,8 @@
 package index
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -12,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 )
 
 const (
@@ -41,13 +40,26 @@ func readManifest(dir string) (m manifest, o Options, err error) {
 	if err != nil {
 		return m, o, err
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&m); err != nil {
+	return parseManifest(data)
+}
+
+func parseManifest(data []byte) (m manifest, o Options, err error) {
+	if err := onlyFields(data, "version", "dim", "type", "metric", "next", "segments"); err != nil {
 		return m, o, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return m, o, fmt.Errorf("expected one JSON value, found more")
+	var raw struct {
+		Segments []json.RawMessage `json:"segments"`
+	}
+	if err := strictjson.Decode(data, &m); err != nil {
+		return m, o, err
+	}
+	if err := strictjson.Decode(data, &raw); err != nil {
+		return m, o, err
+	}
+	for i, s := range raw.Segments {
+		if err := onlyFields(s, "file", "rows", "deleted"); err != nil {
+			return m, o, fmt.Errorf("segment %d: %w", i, err)
+		}
 	}
 	if m.Version != manifestVersion {
 		return m, o, fmt.Errorf("expected version %d, found %d", manifestVersion, m.Version)
@@ -89,6 +101,20 @@ func readManifest(dir string) (m manifest, o Options, err error) {
 		}
 	}
 	return m, o, nil
+}
+
+// onlyFields refuses an object with other fields: a later version may give them a meaning.
+func onlyFields(data []byte, names ...string) error {
+	var other []string
+	err := strictjson.Object(data, func(key string, _ []byte) {
+		if !slices.Contains(names, key) {
+			other = append(other, key)
+		}
+	})
+	if err == nil && other != nil {
+		err = fmt.Errorf("field %q is unknown", other[0])
+	}
+	return err
 }
 
 func (m manifest) write(path string) error {

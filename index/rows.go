@@ -89,19 +89,26 @@ func quantize[E int8 | int16](dst []E, v []float32, limit int) (scale float32) {
 // vector returns a row as float32.
 func (r *rows) vector(row int) []float32 {
 	v := make([]float32, r.dim)
-	at, end := row*r.dim, (row+1)*r.dim
-	switch {
-	case r.floats != nil:
-		copy(v, r.floats[at:end])
-	case r.halves != nil:
-		simd.F16ToF32(v, r.halves[at:end])
-	default:
-		for i, c := range r.codes[at:end] {
+	if r.codes == nil {
+		copy(v, r.float32s(v, row, 1))
+	} else {
+		for i, c := range r.codes[row*r.dim : (row+1)*r.dim] {
 			v[i] = float32(c) * r.scales[row]
 		}
 	}
 	runtime.KeepAlive(r)
 	return v
+}
+
+// float32s returns n rows of float32 as they are, and those of float16 in memory.
+func (r *rows) float32s(memory []float32, from, n int) []float32 {
+	at, end := from*r.dim, (from+n)*r.dim
+	if r.floats != nil {
+		return r.floats[at:end]
+	}
+	memory = memory[:end-at]
+	simd.F16ToF32(memory, r.halves[at:end])
+	return memory
 }
 
 // A query is a vector to search for, ready for rows of one type.

@@ -41,8 +41,9 @@ func (x *Index) Search(ctx context.Context, vector []float32, k int, o SearchOpt
 	return hits[0], nil
 }
 
-// SearchMany is Search for several vectors, with the same results. The vectors of the index are read once for all queries,
-// so that it takes less time than a call for each.
+// SearchMany is Search for several vectors, with the same results in less time than a call for each. It reads the vectors of
+// the index once for up to 256 queries. From 16 queries on, matrix products find the rows of Float32 and Float16 that can
+// be among the best, some times as fast as a score for each.
 func (x *Index) SearchMany(ctx context.Context, vectors [][]float32, k int, o SearchOptions) ([][]Hit, error) {
 	if k < 0 {
 		return nil, fmt.Errorf("index: search: expected a k of at least 0, found %d", k)
@@ -117,17 +118,23 @@ func (x *Index) search(ctx context.Context, spans []run, queries []*query, k int
 	if x.Workers.Limit() == 1 {
 		parts = 1
 	}
+	product := x.product(queries)
 	found := make([][]best, parts)
 	x.Workers.For(parts, func(p int) {
 		own := make([]best, len(queries))
 		for i := range own {
 			own[i].k = k
 		}
+		scan := func(r run) { x.scan(ctx, r, queries, own, filter) }
+		if product != nil {
+			b := product.blocks()
+			scan = func(r run) { b.scan(ctx, r, own, filter) }
+		}
 		first, last := part(total, p, parts), part(total, p+1, parts)
 		for _, s := range spans {
 			n := s.to - s.from
 			if from, to := max(0, first), min(n, last); from < to && k > 0 {
-				x.scan(ctx, run{s.segment, s.from + from, s.from + to}, queries, own, filter)
+				scan(run{s.segment, s.from + from, s.from + to})
 			}
 			first, last = first-n, last-n
 			if last <= 0 {

@@ -41,3 +41,20 @@ func Correct(logits []float32, labels []int, k int) int {
 	}
 	return correct
 }
+
+// Interval returns the ends of the 95 % confidence interval for a share of which correct out of n samples were counted, by
+// Wilson's formula (Journal of the American Statistical Association 22, 1927). It also holds for few samples and for shares
+// near 0 and 1. Without samples it is 0 to 1. It panics when correct is not in 0 to n.
+func Interval(correct, n int) (low, high float64) {
+	if correct < 0 || correct > n {
+		panic(fmt.Sprintf("metrics: Interval: expected 0 to %d correct samples, found %d", n, correct))
+	}
+	if n == 0 {
+		return 0, 1
+	}
+	const z = 1.959963984540054 // the normal distribution has 2.5 % above
+	p, m := float64(correct)/float64(n), float64(n)
+	middle := (p + z*z/(2*m)) / (1 + z*z/m)
+	half := z / (1 + z*z/m) * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	return max(0, middle-half), min(1, middle+half)
+}

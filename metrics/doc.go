@@ -14,11 +14,12 @@
 //	fmt.Print(c) // the table
 //
 // [Accuracy] and [TopKAccuracy] take the logits of a whole data set; [Correct] counts one batch, for sums over many.
+// [Interval] says how far a share may be off, by the number of samples.
 // A [Confusion] counts each pair of label and prediction. Accuracy, recall, precision and F1 follow from it, for each
 // class and as means. Logits are row-major, [samples, classes]: what a model returns.
 //
 // A [Retrieval] ranks items for queries, such as images for texts. Its recall at 1, 5 and 10 measures models of images and
-// texts, also where an image has several captions.
+// texts, also where an image has several captions. [Spearman] and [Pearson] compare similarities with those that people gave.
 //
 // # Order
 //

@@ -6,9 +6,9 @@
 //	…
 //	prediction, err := batcher.Do(request.Context(), photograph) // in each of the server's handlers
 //
-// A model answers a batch faster than the same inputs one after the other, while the handlers of a server have one input
-// each. A [Batcher] stands between the two, for any function of a slice. The models of this library give an input the
-// same bits in every batch, so the answers are those of single calls.
+// A model answers a batch faster than the same inputs one after the other, while the handlers of a server have one
+// input each. A [Batcher] stands between the two, for any function of a slice. The models of this library give an input
+// the same bits in every batch, so the answers are those of single calls.
 //
 // # Batches
 //
@@ -28,9 +28,9 @@
 //
 // # Failures
 //
-// A batch that fails or panics is run again in halves, and these in halves of their own, until the inputs at fault stand
-// alone. Their callers get the error, or a [*PanicError], and the others their answers. One broken input makes a
-// batch of 16 about three times the work, and the Batcher stays usable.
+// A batch that fails or panics is run again in halves, and these in halves of their own, until the inputs at fault
+// stand alone. Their callers get the error, or a [*PanicError], and the others their answers. One broken input makes a
+// batch of 16 about three times the work, and the Batcher stays usable. Inputs whose callers have left do not run again.
 //
 // # Limiting a model to some cores
 //

@@ -169,7 +169,8 @@ func (b *Batcher[In, Out]) leave(r *request[In, Out]) {
 	}
 }
 
-// drop counts a caller that no longer waits for its batch, because it has left or has its answer. The caller holds the lock.
+// drop counts a caller that no longer waits for its batch, because it has left or has its answer. The caller holds the
+// lock.
 func (b *Batcher[In, Out]) drop(r *request[In, Out]) {
 	if r.dropped {
 		return
@@ -248,7 +249,11 @@ func (b *Batcher[In, Out]) gather(to *batch[In, Out]) {
 
 // answer runs requests and answers each. Where several fail together, it halves them to find those that fail alone: an
 // input that is at fault fails its own caller, not the strangers in its batch.
+// Requests whose callers have left are left out.
 func (b *Batcher[In, Out]) answer(ctx context.Context, some []*request[In, Out]) {
+	if some = b.waiting(some); len(some) == 0 {
+		return
+	}
 	inputs := make([]In, len(some))
 	for i, r := range some {
 		inputs[i] = r.in
@@ -269,6 +274,19 @@ func (b *Batcher[In, Out]) answer(ctx context.Context, some []*request[In, Out])
 			b.reply(r, outputs[i], nil)
 		}
 	}
+}
+
+// waiting returns the requests whose callers still wait.
+func (b *Batcher[In, Out]) waiting(some []*request[In, Out]) []*request[In, Out] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var waiting []*request[In, Out]
+	for _, r := range some {
+		if !r.dropped {
+			waiting = append(waiting, r)
+		}
+	}
+	return waiting
 }
 
 // call calls the function and returns its panic as an error.

@@ -73,7 +73,8 @@ func numbers(from, to int) []int {
 	return all
 }
 
-// TestBatches pins which requests run together: the first alone, and those that come meanwhile in batches, in their order.
+// TestBatches pins which requests run together: the first alone, and those that come meanwhile in batches, in their
+// order.
 func TestBatches(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -186,8 +187,8 @@ func TestCancel(t *testing.T) {
 	})
 }
 
-// TestCancelHalves checks that the callers of a half, when they leave, end the context of a batch whose other half has its
-// answers.
+// TestCancelHalves checks that the callers of a half, when they leave, end the context of a batch whose other half has
+// its answers.
 func TestCancelHalves(t *testing.T) {
 	for _, left := range []int{1, 2} { // the input whose caller leaves
 		synctest.Test(t, func(t *testing.T) {
@@ -228,6 +229,39 @@ func TestCancelHalves(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCancelRerun checks that an input whose caller has left during a failed batch does not run again.
+func TestCancelRerun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &double{fail: func(_ context.Context, batch []int) error {
+			if slices.Contains(batch, 3) {
+				return errors.New("bad")
+			}
+			return nil
+		}}
+		b := serve.New(d.run, serve.Options{MaxBatch: 4, MaxDelay: time.Minute})
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+		defer cancel()
+		var wg sync.WaitGroup
+		for in := range 4 {
+			wg.Go(func() {
+				own := context.Background()
+				if in == 1 || in == 2 {
+					own = ctx
+				}
+				if _, err := b.Do(own, in); (err != nil) != (in > 0) {
+					t.Errorf("%d: %v", in, err)
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		b.Close()
+		if got, want := fmt.Sprint(d.batches), "[[0 1 2 3] [0] [3]]"; got != want {
+			t.Errorf("batches %s, expected %s", got, want)
+		}
+	})
 }
 
 // TestQueue checks that a full queue refuses, and that an unlimited one does not.

@@ -123,7 +123,9 @@ func TestUnknownActivation(t *testing.T) {
 			"Cost":       func() { act.Cost() },
 			"Gemm":       func() { Gemm(nil, 1, 1, 1, a, b, 0, []float32{0}, 1, &Epilogue{Act: act}) },
 			"empty Gemm": func() { Gemm(nil, 0, 0, 0, a, b, 0, nil, 1, &Epilogue{Act: act}) },
-			"GemmPacked": func() { GemmPacked(nil, 1, a, Pack(nil, 1, 1, b), 0, []float32{0}, 1, &Epilogue{Act: act}) },
+			"GemmPacked": func() {
+				GemmPacked(nil, 1, a, Pack(nil, 1, 1, b, PackOptions{}), 0, []float32{0}, 1, &Epilogue{Act: act})
+			},
 		} {
 			if got, want := panicOf(f), fmt.Sprintf("unknown activation %d", uint8(act)); !strings.Contains(got, want) {
 				t.Errorf("%s: panic %q, want %q", what, got, want)

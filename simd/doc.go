@@ -137,8 +137,9 @@
 //
 // # Convolutions
 //
-//	filters := simd.PackFilters(w, k, out, simd.Matrix{Data: weight, Stride: k, Trans: true}) // weight is [out, k]
-//	simd.GemmGatherPacked(w, n, filters, &pixels, block, 0, y, n, nil)                        // y is [out, n]
+//	weight := simd.Matrix{Data: values, Stride: k, Trans: true} // values is [out, k]
+//	filters := simd.Pack(w, k, out, weight, simd.PackOptions{Filters: true})
+//	simd.GemmGatherPacked(w, n, filters, &pixels, block, 0, y, n, nil) // y is [out, n]
 //
 // A convolution is a product of its weight with the pixels under a window, which a [Gather] describes. There are two
 // ways to the same bits:
@@ -150,11 +151,10 @@
 //
 // # Half precision
 //
-// [PackRows] lays a weight out for [GemmPacked] in float16 or bfloat16, in half the memory, and [PackFilterRows] the
-// filters of a convolution. Kernels of few rows widen numbers as they load them: one row takes half the time of float32
-// where memory is the limit. A product of many rows widens a group of panels at a time into a cache, and multiplies all
-// rows of A by it. For the 197 rows of an image this adds some 3 %, for more rows less. Widening is exact, so the bits
-// are those of the widened weight.
+// [PackOptions].Format lays a weight out in float16 or bfloat16, in half the memory. Kernels of few rows widen numbers as
+// they load them: one row takes half the time of float32 where memory is the limit. A product of many rows widens a
+// group of panels at a time into a cache, and multiplies all rows of A by it. For the 197 rows of an image this adds
+// some 3 %, for more rows less. Widening is exact, so the bits are those of the widened weight.
 //
 // # Speed
 //

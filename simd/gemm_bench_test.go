@@ -50,7 +50,7 @@ func benchGemm(b *testing.B, m, k, n int, l Level, form string, threads int) {
 	case "gradient":
 		am, beta = Matrix{am.Data, m, true}, 1
 	}
-	p := Pack(nil, k, n, bm)
+	p := Pack(nil, k, n, bm, PackOptions{})
 	run := func() {
 		if form == "packed" {
 			GemmPacked(w, m, am, p, beta, c, n, nil)

@@ -14,7 +14,7 @@ func TestGemmConcurrently(t *testing.T) {
 	const m, n, k = 61, 150, 100
 	a, b := Matrix{randomFloats(m*k, 1), k, false}, Matrix{randomFloats(n*k, 2), k, true}
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
-		p := Pack(nil, k, n, b)
+		p := Pack(nil, k, n, b, PackOptions{})
 		want := make([]float32, m*n)
 		Gemm(nil, m, n, k, a, b, 0, want, n, nil)
 		shared := NewWorkers(2)
@@ -58,7 +58,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 	ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGelu}
 	operands := func(i int) (x, y Matrix, z []float32, ldz int) { return a, bt, c[i*m*n:], n }
 	gemmLevels(t, func(t *testing.T, kern *gemmKernel) {
-		p := Pack(nil, k, n, b)
+		p := Pack(nil, k, n, b, PackOptions{})
 		for _, threads := range []int{1, 2} {
 			w := NewWorkers(threads)
 			for name, f := range map[string]func(){

@@ -16,7 +16,7 @@ func TestEpilogue(t *testing.T) {
 			ldc, preStride, resStride := n+1, n+2, n+3
 			a, b := Matrix{randomFloats(m*k, 1), max(k, 1), false}, Matrix{randomFloats(k*n, 2), n, false}
 			bias, rowBias, residual := randomFloats(n, 3), randomFloats(m, 4), randomFloats(m*resStride, 5)
-			p := Pack(nil, k, n, b)
+			p := Pack(nil, k, n, b, PackOptions{})
 			for choice := range 32 * int(activationCount) {
 				if testing.Short() && choice%7 != 0 {
 					continue

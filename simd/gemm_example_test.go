@@ -36,9 +36,9 @@ func ExampleWorkers_For() {
 // A weight in bfloat16, packed as it is: products widen it as they go.
 func ExamplePackRows() {
 	weight := []uint16{0x3f80, 0x4000, 0x4040, 0xbf80, 0x0000, 0x3f00} // [2, 3]: 1 2 3, -1 0 0.5
-	packed := simd.PackRows(nil, 3, 2, true, simd.FormatBF16, func(dst []float32, i, j int) {
+	packed := simd.PackRows(nil, 3, 2, true, func(dst []float32, i, j int) {
 		simd.BF16ToF32(dst, weight[3*i+j:])
-	})
+	}, simd.PackOptions{Format: simd.FormatBF16})
 	y := make([]float32, 2)
 	simd.GemmPacked(nil, 1, simd.Matrix{Data: []float32{1, 10, 100}, Stride: 3}, packed, 0, y, 2, nil)
 	fmt.Println(y)

@@ -40,7 +40,7 @@ func TestGemmStaysInside(t *testing.T) {
 					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, nil)
 					q.check(t, "Gemm", c)
 					copy(c, p.c)
-					GemmPacked(nil, m, q.a, Pack(nil, q.k, n, q.b), q.beta, c, q.ldc, nil)
+					GemmPacked(nil, m, q.a, Pack(nil, q.k, n, q.b, PackOptions{}), q.beta, c, q.ldc, nil)
 					q.check(t, "GemmPacked", c)
 					copy(c, p.c)
 					Gemm(nil, m, n, q.k, q.a, q.b, q.beta, c, q.ldc, &Epilogue{Bias: bias, Act: ActRelu, Residual: move(p.c), ResidualStride: q.ldc})
@@ -60,7 +60,7 @@ func TestGemmFiltersStayInside(t *testing.T) {
 			k = max(1, min(k, 50))
 			b := newGuarded(t, max(4*k*n, 1)).floats(k*n, true)
 			copy(b, randomFloats(k*n, 1))
-			filters := PackFilters(nil, k, m, Matrix{Data: randomFloats(m*k, 2), Stride: k, Trans: true})
+			filters := Pack(nil, k, m, Matrix{Data: randomFloats(m*k, 2), Stride: k, Trans: true}, PackOptions{Filters: true})
 			c := newGuarded(t, max(4*m*n, 1)).floats(m*n, true)
 			GemmFilters(nil, n, filters, Matrix{Data: b, Stride: n}, 0, c, n, nil)
 			GemmFilters(nil, n, filters, Matrix{Data: b, Stride: n}, 1, c, n, nil)
@@ -180,7 +180,7 @@ func TestGemmGatherPackedStaysInside(t *testing.T) {
 							t.Fatalf("m=%d n=%d k=%d, left %t: %+v: %v", m, n, k, left, moved, v)
 						}
 					}()
-					p := PackFiltersInto(memory, nil, k, m, Matrix{guarded(weights), k, true})
+					p := Pack(nil, k, m, Matrix{guarded(weights), k, true}, PackOptions{Filters: true, Memory: memory})
 					ep := &Epilogue{RowBias: guarded(make([]float32, m)), Act: ActRelu}
 					GemmGatherPacked(nil, n, p, &moved, 20, float32(rng.IntN(2)), c, n, ep)
 				}()

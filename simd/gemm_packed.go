@@ -40,64 +40,72 @@ func (f Format) String() string {
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
 
-// Pack lays out the k×n matrix b for [GemmPacked] at the level in use.
-func Pack(w *Workers, k, n int, b Matrix) *Packed {
+// PackOptions configure [Pack] and [PackRows]. The zero value keeps float32, for [GemmPacked], in memory of its own.
+type PackOptions struct {
+	// Filters packs the weight of a convolution, whose columns are filters, for [GemmGatherPacked] and [GemmFilters].
+	Filters bool
+
+	// Format is the type that the packed form keeps. Half precision rounds other numbers to it. Numbers that come from
+	// that type lose nothing: their products have the same bits as with FormatF32.
+	Format Format
+
+	// Memory, unless nil, holds the packed form and belongs to it as long as that is used. It has at least [PackedLen]
+	// elements; Format is float32.
+	Memory []float32
+}
+
+// Pack lays out the k×n matrix b at the level in use. It panics when b does not fit its sizes, when Memory has fewer
+// elements than [PackedLen] says, and when the format is unknown or has no float32 for its Memory.
+func Pack(w *Workers, k, n int, b Matrix, o PackOptions) *Packed {
 	checkSizes("Pack", 0, n, k)
 	checkView("Pack", "B", b, k, n)
-	p := newPacked(k, n, FormatF32)
-	p.data = alignedFloats(p.size())
-	p.fillFrom(w, b)
-	return p
-}
-
-// PackInto is [Pack] into memory of the caller, which belongs to the result as long as that is used. It panics when
-// memory has fewer elements than [PackedLen] says.
-func PackInto(memory []float32, w *Workers, k, n int, b Matrix) *Packed {
-	checkSizes("PackInto", 0, n, k)
-	checkView("PackInto", "B", b, k, n)
-	atLeast("PackInto", "memory", len(memory), PackedLen(k, n))
-	p := newPacked(k, n, FormatF32)
-	p.data = aligned(memory, p.size())
-	p.fillFrom(w, b)
-	return p
-}
-
-// PackedLen returns the number of elements that [PackInto] needs for a k×n matrix at the level in use.
-func PackedLen(k, n int) int {
-	return newPacked(k, n, FormatF32).size() + lineFloats - 1
-}
-
-func (p *Packed) fillFrom(w *Workers, b Matrix) {
+	p := o.packed("Pack", k, n)
 	p.fill(w, func(_ *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packPanel(dst, b.at(k0, j0), b.Stride, b.Trans, kc, cols, p.kern.nr)
 	})
+	return p
+}
+
+// PackedLen returns the number of elements that a k×n matrix needs in [PackOptions].Memory at the level in use.
+func PackedLen(k, n int) int {
+	return newPacked(k, n, FormatF32).size() + lineFloats - 1
 }
 
 // PackRows is [Pack] of a k×n matrix that does not lie in memory as one slice of float32: it is in half
 // precision, or in several pieces. The function rows writes len(dst) elements of stored row i, from column j on,
 // to dst. When trans is set a stored row is a column of the matrix. Several goroutines call rows at once.
-//
-// With FormatF16 or FormatBF16 the packed form keeps that type and rounds other numbers to it. Numbers that
-// come from that type lose nothing: their products have the same bits as with FormatF32.
-func PackRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []float32, i, j int)) *Packed {
+func PackRows(w *Workers, k, n int, trans bool, rows func(dst []float32, i, j int), o PackOptions) *Packed {
 	checkSizes("PackRows", 0, n, k)
-	if format > FormatBF16 {
-		panic(fmt.Sprintf("simd: PackRows: unknown format %v", format))
-	}
-	p := newPacked(k, n, format)
-	p.fillRows(w, trans, rows)
-	return p
-}
-
-func (p *Packed) fillRows(w *Workers, trans bool, rows func(dst []float32, i, j int)) {
-	if p.format == FormatF32 {
-		p.data = alignedFloats(p.size())
-	} else {
-		p.half = make([]uint16, p.size())
-	}
+	p := o.packed("PackRows", k, n)
 	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packRows(s, dst, k0, j0, kc, cols, trans, rows)
 	})
+	return p
+}
+
+// packed returns a packed form that is not filled yet.
+func (o *PackOptions) packed(name string, k, n int) *Packed {
+	if o.Format > FormatBF16 {
+		panic(fmt.Sprintf("simd: %s: unknown format %v", name, o.Format))
+	}
+	p := newPacked(k, n, o.Format)
+	if o.Filters {
+		// One slab: the blocks of a convolution depend on its window, and all weights of a panel of filters are read one
+		// after the other.
+		p.kc = max(1, k)
+	}
+	switch {
+	case o.Memory != nil && o.Format != FormatF32:
+		panic(fmt.Sprintf("simd: %s: expected float32 for a packed form in memory of the caller, found %v", name, o.Format))
+	case o.Memory != nil:
+		atLeast(name, "memory", len(o.Memory), PackedLen(k, n))
+		p.data = aligned(o.Memory, p.size())
+	case o.Format == FormatF32:
+		p.data = alignedFloats(p.size())
+	default:
+		p.half = make([]uint16, p.size())
+	}
+	return p
 }
 
 // Dims returns the sizes of the matrix that was packed.

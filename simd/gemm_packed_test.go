@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,10 +54,10 @@ func TestPackRowsBits(t *testing.T) {
 			ofFormat(format, b.Data)
 			ep := &Epilogue{Bias: randomFloats(n, 3), Act: ActGelu}
 			want := make([]float32, m*n)
-			GemmPacked(nil, m, a, Pack(nil, k, n, b), 0, want, n, ep)
+			GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{}), 0, want, n, ep)
 			for _, w := range workers {
 				c := make([]float32, m*n)
-				GemmPacked(w, m, a, PackRows(w, k, n, b.Trans, format, rowsOf(b)), 0, c, n, ep)
+				GemmPacked(w, m, a, PackRows(w, k, n, b.Trans, rowsOf(b), PackOptions{Format: format}), 0, c, n, ep)
 				for i, v := range c {
 					if math.Float32bits(v) != math.Float32bits(want[i]) {
 						t.Fatalf("m=%d n=%d k=%d trans=%t %v on %d threads: [%d] = %x, want %x",
@@ -76,7 +77,7 @@ func TestPackRowsHeights(t *testing.T) {
 		for _, format := range []Format{FormatF16, FormatBF16} {
 			b := Matrix{Data: randomFloats(k*n, 5), Stride: k, Trans: true}
 			ofFormat(format, b.Data)
-			half, full := PackRows(nil, k, n, true, format, rowsOf(b)), Pack(nil, k, n, b)
+			half, full := PackRows(nil, k, n, true, rowsOf(b), PackOptions{Format: format}), Pack(nil, k, n, b, PackOptions{})
 			for m := 1; m <= 2*kern.mr+1; m++ {
 				for _, a := range []Matrix{{Stride: k + 2}, {Stride: m, Trans: true}} {
 					a.Data = randomFloats(m*(k+2), uint64(m))
@@ -107,7 +108,7 @@ func TestPackRowsSpecial(t *testing.T) {
 		} {
 			b := Matrix{Data: c.row, Stride: len(c.row)}
 			got := make([]float32, len(c.row))
-			GemmPacked(nil, 1, Matrix{Data: []float32{1}, Stride: 1}, PackRows(nil, 1, len(c.row), false, c.format, rowsOf(b)), 0, got, len(got), nil)
+			GemmPacked(nil, 1, Matrix{Data: []float32{1}, Stride: 1}, PackRows(nil, 1, len(c.row), false, rowsOf(b), PackOptions{Format: c.format}), 0, got, len(got), nil)
 			for i, v := range got {
 				if v != c.row[i] && (v == v || c.row[i] == c.row[i]) {
 					t.Errorf("%v: %g became %g", c.format, c.row[i], v)
@@ -117,40 +118,43 @@ func TestPackRowsSpecial(t *testing.T) {
 	})
 }
 
-// PackInto packs into memory that begins anywhere.
-func TestPackInto(t *testing.T) {
+// Memory of the caller may begin anywhere.
+func TestPackMemory(t *testing.T) {
 	const m, k, n = 3, 300, 45
 	a, b := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(n*k, 2), Stride: k, Trans: true}
 	want, got := make([]float32, m*n), make([]float32, m*n)
-	GemmPacked(nil, m, a, Pack(nil, k, n, b), 0, want, n, nil)
+	GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{}), 0, want, n, nil)
 	for from := range 5 {
 		memory := make([]float32, from+PackedLen(k, n))[from:]
-		GemmPacked(nil, m, a, PackInto(memory, nil, k, n, b), 0, got, n, nil)
+		GemmPacked(nil, m, a, Pack(nil, k, n, b, PackOptions{Memory: memory}), 0, got, n, nil)
 		for i, v := range got {
 			if v != want[i] {
 				t.Fatalf("from %d: [%d] = %v, want %v", from, i, v, want[i])
 			}
 		}
 	}
-	PackInto(make([]float32, PackedLen(0, 5)), nil, 0, 5, Matrix{})
+	Pack(nil, 0, 5, Matrix{}, PackOptions{Memory: make([]float32, PackedLen(0, 5))})
 	defer func() {
 		if v := recover(); v == nil || !strings.Contains(fmt.Sprint(v), "memory has") {
 			t.Errorf("found %v", v)
 		}
 	}()
-	PackInto(make([]float32, PackedLen(k, n)-1), nil, k, n, b)
+	Pack(nil, k, n, b, PackOptions{Memory: make([]float32, PackedLen(k, n)-1)})
 }
 
 func TestPackRowsSize(t *testing.T) {
 	b := Matrix{Data: randomFloats(96*64, 1), Stride: 64, Trans: true}
-	full, half := PackRows(nil, 64, 96, true, FormatF32, rowsOf(b)), PackRows(nil, 64, 96, true, FormatBF16, rowsOf(b))
-	if full.Bytes() != Pack(nil, 64, 96, b).Bytes() || 2*half.Bytes() != full.Bytes() {
+	full, half := PackRows(nil, 64, 96, true, rowsOf(b), PackOptions{}), PackRows(nil, 64, 96, true, rowsOf(b), PackOptions{Format: FormatBF16})
+	if !slices.Equal(half.half, Pack(nil, 64, 96, b, PackOptions{Format: FormatBF16}).half) {
+		t.Error("Pack and PackRows differ in half precision")
+	}
+	if full.Bytes() != Pack(nil, 64, 96, b, PackOptions{}).Bytes() || 2*half.Bytes() != full.Bytes() {
 		t.Errorf("%d and %d bytes for %d numbers", full.Bytes(), half.Bytes(), 96*64)
 	}
 	if k, n := half.Dims(); k != 64 || n != 96 {
 		t.Errorf("Dims() = %d, %d", k, n)
 	}
-	empty := PackRows(nil, 0, 5, false, FormatF16, nil)
+	empty := PackRows(nil, 0, 5, false, nil, PackOptions{Format: FormatF16})
 	c := []float32{1, 2, 3, 4, 5}
 	GemmPacked(nil, 1, Matrix{}, empty, 0, c, 5, nil)
 	if c[0] != 0 || c[4] != 0 {
@@ -161,7 +165,7 @@ func TestPackRowsSize(t *testing.T) {
 			t.Errorf("found %v", v)
 		}
 	}()
-	PackRows(nil, 1, 1, false, 7, nil)
+	PackRows(nil, 1, 1, false, nil, PackOptions{Format: 7})
 }
 
 // BenchmarkPackedHalf times products of ViT-B's layers with weights packed in each format: the rate of half
@@ -172,7 +176,7 @@ func BenchmarkPackedHalf(b *testing.B) {
 		a, w := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(n*k, 2), Stride: k, Trans: true}
 		c := make([]float32, m*n)
 		for f := FormatF32; f <= FormatBF16; f++ {
-			packed := PackRows(nil, k, n, true, f, rowsOf(w))
+			packed := PackRows(nil, k, n, true, rowsOf(w), PackOptions{Format: f})
 			b.Run(fmt.Sprintf("m=%d/k=%d/n=%d/%v/%v", m, k, n, f, Current()), func(b *testing.B) {
 				for b.Loop() {
 					GemmPacked(nil, m, a, packed, 0, c, n, nil)

@@ -6,51 +6,10 @@ import (
 	"unsafe"
 )
 
-// PackFilters lays out the k×n matrix b, the weight of a convolution whose columns are filters, for [GemmGatherPacked]
-// at the level in use.
-func PackFilters(w *Workers, k, n int, b Matrix) *Packed {
-	checkSizes("PackFilters", 0, n, k)
-	checkView("PackFilters", "B", b, k, n)
-	p := newFilters(k, n, FormatF32)
-	p.data = alignedFloats(p.size())
-	p.fillFrom(w, b)
-	return p
-}
-
-// PackFiltersInto is [PackFilters] into memory of the caller, as in [PackInto]; [PackedLen] says how much.
-func PackFiltersInto(memory []float32, w *Workers, k, n int, b Matrix) *Packed {
-	checkSizes("PackFiltersInto", 0, n, k)
-	checkView("PackFiltersInto", "B", b, k, n)
-	atLeast("PackFiltersInto", "memory", len(memory), PackedLen(k, n))
-	p := newFilters(k, n, FormatF32)
-	p.data = aligned(memory, p.size())
-	p.fillFrom(w, b)
-	return p
-}
-
-// PackFilterRows is PackFilters of a matrix that is not one slice of float32, as in [PackRows].
-func PackFilterRows(w *Workers, k, n int, trans bool, format Format, rows func(dst []float32, i, j int)) *Packed {
-	checkSizes("PackFilterRows", 0, n, k)
-	if format > FormatBF16 {
-		panic(fmt.Sprintf("simd: PackFilterRows: unknown format %v", format))
-	}
-	p := newFilters(k, n, format)
-	p.fillRows(w, trans, rows)
-	return p
-}
-
-// newFilters returns a packed form without memory. It has one slab: the blocks of a convolution depend on its window,
-// and all weights of a panel of filters are read one after the other.
-func newFilters(k, n int, format Format) *Packed {
-	p := newPacked(k, n, format)
-	p.kc = max(1, k)
-	return p
-}
-
-// GemmGatherPacked is [GemmGather] with a weight that [PackFilters] laid out: a's columns are the rows of C. It has the
+// GemmGatherPacked is [GemmGather] with a weight packed as filters: a's columns are the rows of C. It has the
 // same bits. Its tiles have filters in their lanes and read pixels in place, so that nothing is copied to panels, and
 // rows of images need not fill registers. n is the number of positions. It panics like GemmGather, when b is
-// transposed, and when [Pack] laid out a.
+// transposed, and when a was packed without [PackOptions].Filters.
 func GemmGatherPacked(w *Workers, n int, a *Packed, b *Gather, block int, beta float32, c []float32, ldc int, ep *Epilogue) {
 	const op = "GemmGatherPacked"
 	m, k := a.n, a.k
@@ -73,7 +32,7 @@ func GemmGatherPacked(w *Workers, n int, a *Packed, b *Gather, block int, beta f
 	s.run(w, n, a, block, beta, c, ldc, ep)
 }
 
-// GemmFilters is [Gemm] with a weight that [PackFilters] laid out: a's columns are the rows of C, and b is a k×n matrix in
+// GemmFilters is [Gemm] with a weight packed as filters: a's columns are the rows of C, and b is a k×n matrix in
 // memory order, not transposed. It has the bits of Gemm. Like [GemmGatherPacked] it reads b in place. [FiltersPay] says
 // when it is the faster one.
 func GemmFilters(w *Workers, n int, a *Packed, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
@@ -108,7 +67,7 @@ var oneTap = []int{0}
 
 func checkFilters(op string, a *Packed) {
 	if a.kc < a.k {
-		panic(fmt.Sprintf("simd: %s: expected filters from PackFilters", op))
+		panic(fmt.Sprintf("simd: %s: expected an A packed with PackOptions.Filters", op))
 	}
 }
 

@@ -73,7 +73,7 @@ func TestGemmGatherPacked(t *testing.T) {
 			if ep != nil && ep.Pre != nil {
 				ep.Pre = pre
 			}
-			filters := PackFilters(nil, k, m, Matrix{w.Data, w.Stride, true})
+			filters := Pack(nil, k, m, Matrix{w.Data, w.Stride, true}, PackOptions{Filters: true})
 			if rng.IntN(2) == 0 { // what is fetched changes nothing
 				b.Next = Ahead{Data: w.Data, Stride: max(1, k), Rows: m, Cols: k}
 			}
@@ -109,7 +109,7 @@ func TestGemmFilters(t *testing.T) {
 			ep := &Epilogue{RowBias: randomFloats(m, 4), Act: ActRelu}
 			want := slices.Clone(before)
 			Gemm(nil, m, n, k, Matrix{Data: a, Stride: k}, b, beta, want, ldc, ep)
-			filters := PackFilters(nil, k, m, Matrix{Data: a, Stride: k, Trans: true})
+			filters := Pack(nil, k, m, Matrix{Data: a, Stride: k, Trans: true}, PackOptions{Filters: true})
 			for _, w := range []*Workers{nil, NewWorkers(3)} {
 				got := slices.Clone(before)
 				GemmFilters(w, n, filters, b, beta, got, ldc, ep)
@@ -124,7 +124,7 @@ func TestGemmFilters(t *testing.T) {
 }
 
 // Filters in half precision give the bits of the widened numbers.
-func TestPackFilterRows(t *testing.T) {
+func TestFiltersInHalf(t *testing.T) {
 	const m, k, n = 45, 300, 77
 	rng := rand.New(rand.NewPCG(3, 3))
 	b := newSlide(rng, n, k)
@@ -133,8 +133,8 @@ func TestPackFilterRows(t *testing.T) {
 			x := Matrix{Data: randomFloats(m*k, 5), Stride: k, Trans: true}
 			ofFormat(format, x.Data)
 			got, want := make([]float32, m*n), make([]float32, m*n)
-			GemmGatherPacked(nil, n, PackFilters(nil, k, m, x), b, 50, 0, want, n, nil)
-			p := PackFilterRows(nil, k, m, true, format, rowsOf(x))
+			GemmGatherPacked(nil, n, Pack(nil, k, m, x, PackOptions{Filters: true}), b, 50, 0, want, n, nil)
+			p := PackRows(nil, k, m, true, rowsOf(x), PackOptions{Filters: true, Format: format})
 			GemmGatherPacked(NewWorkers(2), n, p, b, 50, 0, got, n, nil)
 			for i, v := range got {
 				if math.Float32bits(v) != math.Float32bits(want[i]) {
@@ -152,7 +152,7 @@ func TestPackFilters(t *testing.T) {
 		a, b := Matrix{Data: randomFloats(m*k, 1), Stride: k}, Matrix{Data: randomFloats(n*k, 2), Stride: k, Trans: true}
 		want := make([]float32, m*n)
 		Gemm(nil, m, n, k, a, b, 0, want, n, nil)
-		for _, p := range []*Packed{PackFilters(nil, k, n, b), PackFiltersInto(make([]float32, PackedLen(k, n)), nil, k, n, b)} {
+		for _, p := range []*Packed{Pack(nil, k, n, b, PackOptions{Filters: true}), Pack(nil, k, n, b, PackOptions{Filters: true, Memory: make([]float32, PackedLen(k, n))})} {
 			got := make([]float32, m*n)
 			GemmPacked(nil, m, a, p, 0, got, n, nil)
 			for i, v := range got {
@@ -168,24 +168,27 @@ func TestGemmGatherPackedPanics(t *testing.T) {
 	data := make([]float32, 1000)
 	b := &Gather{Data: data, Window: []int{0}, Plane: 1, Width: 10, Pitch: 10}
 	for want, f := range map[string]func(){
-		"expected filters": func() {
-			GemmGatherPacked(nil, 4, Pack(nil, 900, 2, Matrix{make([]float32, 1800), 2, false}), b, 9, 0, data, 4, nil)
+		"expected an A packed with PackOptions.Filters": func() {
+			GemmGatherPacked(nil, 4, Pack(nil, 900, 2, Matrix{make([]float32, 1800), 2, false}, PackOptions{}), b, 9, 0, data, 4, nil)
 		},
 		"B that is not transposed": func() {
-			GemmFilters(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), Matrix{data, 9, true}, 0, data, 4, nil)
+			GemmFilters(nil, 4, Pack(nil, 9, 2, Matrix{data, 2, false}, PackOptions{Filters: true}), Matrix{data, 9, true}, 0, data, 4, nil)
 		},
 		"expected a block": func() {
-			GemmGatherPacked(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), b, 0, 0, data, 4, nil)
+			GemmGatherPacked(nil, 4, Pack(nil, 9, 2, Matrix{data, 2, false}, PackOptions{Filters: true}), b, 0, 0, data, 4, nil)
 		},
 		"do not fit": func() {
-			GemmGatherPacked(nil, 990, PackFilters(nil, 9, 1, Matrix{data, 1, false}), b, 9, 0, data, 990, nil)
+			GemmGatherPacked(nil, 990, Pack(nil, 9, 1, Matrix{data, 1, false}, PackOptions{Filters: true}), b, 9, 0, data, 990, nil)
 		},
 		"Next has": func() {
 			x := *b
 			x.Next = Ahead{Data: data, Stride: 100, Rows: 11, Cols: 3}
-			GemmGatherPacked(nil, 4, PackFilters(nil, 9, 2, Matrix{data, 2, false}), &x, 9, 0, data, 4, nil)
+			GemmGatherPacked(nil, 4, Pack(nil, 9, 2, Matrix{data, 2, false}, PackOptions{Filters: true}), &x, 9, 0, data, 4, nil)
 		},
-		"memory has": func() { PackFiltersInto(data[:5], nil, 9, 2, Matrix{data, 2, false}) },
+		"expected float32 for a packed form in memory of the caller, found float16": func() {
+			Pack(nil, 9, 2, Matrix{data, 2, false}, PackOptions{Format: FormatF16, Memory: data})
+		},
+		"memory has": func() { Pack(nil, 9, 2, Matrix{data, 2, false}, PackOptions{Filters: true, Memory: data[:5]}) },
 	} {
 		func() {
 			defer func() {
@@ -202,7 +205,7 @@ func TestGemmGatherPackedPanics(t *testing.T) {
 func TestGemmGatherPackedAllocs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	b := newSlide(rng, 300, 90)
-	p := PackFilters(nil, 90, 40, Matrix{randomFloats(90*40, 1), 90, true})
+	p := Pack(nil, 90, 40, Matrix{randomFloats(90*40, 1), 90, true}, PackOptions{Filters: true})
 	c := make([]float32, 40*300)
 	w := NewWorkers(2)
 	if n := testing.AllocsPerRun(20, func() { GemmGatherPacked(w, 300, p, b, 45, 0, c, 300, nil) }); n > 1 {
@@ -222,7 +225,7 @@ func BenchmarkSlide(b *testing.B) {
 		}
 		x.Data = randomFloats(s.ci*x.Plane+GatherSlack, 1)
 		weights, c := randomFloats(s.co*k, 2), make([]float32, s.co*n)
-		filters := PackFilters(nil, k, s.co, Matrix{weights, k, true})
+		filters := Pack(nil, k, s.co, Matrix{weights, k, true}, PackOptions{Filters: true})
 		for name, f := range map[string]func(){
 			"positions": func() { GemmGather(nil, s.co, n, k, Matrix{weights, k, false}, x, 252, 0, c, n, nil) },
 			"filters":   func() { GemmGatherPacked(nil, n, filters, x, 252, 0, c, n, nil) },

@@ -81,7 +81,7 @@ func (p *problem) run(t *testing.T, w *Workers) {
 	p.check(t, "Gemm", c)
 
 	copy(c, p.c)
-	GemmPacked(w, p.m, p.a, Pack(w, p.k, p.n, p.b), p.beta, c, p.ldc, nil)
+	GemmPacked(w, p.m, p.a, Pack(w, p.k, p.n, p.b, PackOptions{}), p.beta, c, p.ldc, nil)
 	p.check(t, "GemmPacked", c)
 
 	var cs [3][]float32
@@ -375,7 +375,7 @@ func TestGemmThreadsAndBatch(t *testing.T) {
 		var first []float32
 		for _, l := range fused {
 			restore := SetLevel(l)
-			p := Pack(NewWorkers(3), k, n, b)
+			p := Pack(NewWorkers(3), k, n, b, PackOptions{})
 			for threads := 1; threads <= 4; threads++ {
 				w := NewWorkers(threads)
 				c, d, e := make([]float32, m*n), make([]float32, m*n), make([]float32, m*n)
@@ -411,7 +411,7 @@ func TestGemmEmpty(t *testing.T) {
 		c := []float32{7}
 		Gemm(nil, 0, 5, 5, Matrix{}, Matrix{make([]float32, 25), 5, false}, 0, nil, 5, nil)
 		Gemm(nil, 5, 0, 5, Matrix{make([]float32, 25), 5, false}, Matrix{}, 0, c, 0, nil)
-		GemmPacked(nil, 3, Matrix{}, Pack(nil, 0, 0, Matrix{}), 0, c, 0, nil)
+		GemmPacked(nil, 3, Matrix{}, Pack(nil, 0, 0, Matrix{}, PackOptions{}), 0, c, 0, nil)
 		GemmBatch(nil, 0, 1, 1, 1, 0, nil)
 		if c[0] != 7 {
 			t.Error("an empty product wrote to C")
@@ -421,7 +421,7 @@ func TestGemmEmpty(t *testing.T) {
 		if c[0] != 17 {
 			t.Errorf("2·7 + 3 = %g", c[0])
 		}
-		GemmPacked(nil, 1, Matrix{}, Pack(nil, 0, 1, Matrix{}), 0, c, 1, &Epilogue{Bias: []float32{3}})
+		GemmPacked(nil, 1, Matrix{}, Pack(nil, 0, 1, Matrix{}, PackOptions{}), 0, c, 1, &Epilogue{Bias: []float32{3}})
 		if c[0] != 3 {
 			t.Errorf("0 + 3 = %g", c[0])
 		}
@@ -431,7 +431,7 @@ func TestGemmEmpty(t *testing.T) {
 func TestPacked(t *testing.T) {
 	const k, n = 70, 50
 	b := Matrix{randomFloats(k*n, 1), n, false}
-	p := Pack(nil, k, n, b)
+	p := Pack(nil, k, n, b, PackOptions{})
 	if gk, gn := p.Dims(); gk != k || gn != n {
 		t.Errorf("Dims() = %d, %d", gk, gn)
 	}
@@ -472,10 +472,10 @@ func TestGemmArguments(t *testing.T) {
 			Gemm(nil, 3, 3, 4, ok, Matrix{f(12), 4, true}, 0, f(9), 3, &Epilogue{Residual: f(8), ResidualStride: 3})
 		}},
 		{"Gemm: unknown activation 99", func() { Gemm(nil, 3, 3, 4, ok, Matrix{f(12), 4, true}, 0, f(9), 3, &Epilogue{Act: 99}) }},
-		{"Pack: B has 11", func() { Pack(nil, 4, 3, Matrix{f(11), 4, true}) }},
-		{"Pack: negative size", func() { Pack(nil, -4, 3, ok) }},
+		{"Pack: B has 11", func() { Pack(nil, 4, 3, Matrix{f(11), 4, true}, PackOptions{}) }},
+		{"Pack: negative size", func() { Pack(nil, -4, 3, ok, PackOptions{}) }},
 		{"GemmPacked: A has 11", func() {
-			GemmPacked(nil, 3, Matrix{f(11), 4, false}, Pack(nil, 4, 3, Matrix{f(12), 4, true}), 0, f(9), 3, nil)
+			GemmPacked(nil, 3, Matrix{f(11), 4, false}, Pack(nil, 4, 3, Matrix{f(12), 4, true}, PackOptions{}), 0, f(9), 3, nil)
 		}},
 		{"GemmBatch: C has 8", func() {
 			GemmBatch(NewWorkers(2), 9, 3, 3, 4, 0, func(i int) (a, b Matrix, c []float32, ldc int) {

@@ -1,11 +1,13 @@
 package text
 
+import "encoding/json"
+
 // byteLevel is the pipeline of GPT-2.
 func (f *folder) byteLevel(normalizer object, prefix bool) error {
-	return f.put(normalizer, component("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": true, "use_regex": true}), byteLevelDecoder)
+	return f.put(normalizer, step("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": true, "use_regex": true}), byteLevelDecoder)
 }
 
-var byteLevelDecoder = component("ByteLevel", object{"add_prefix_space": true, "trim_offsets": true, "use_regex": true})
+var byteLevelDecoder = step("ByteLevel", object{"add_prefix_space": true, "trim_offsets": true, "use_regex": true})
 
 // roberta is RobertaTokenizer, also of BART (models/roberta/tokenization_roberta.py).
 func (f *folder) roberta() error {
@@ -94,10 +96,10 @@ func (f *folder) qwen2() error {
 	if err := f.bpe(object{"continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false}); err != nil {
 		return err
 	}
-	f.respecial = true
-	return f.put(component("NFC", nil), component("Sequence", object{"pretokenizers": []object{
-		component("Split", object{"pattern": object{"Regex": qwen2Pattern}, "behavior": "Isolated", "invert": false}),
-		component("ByteLevel", object{"add_prefix_space": prefix != nil && *prefix, "trim_offsets": true, "use_regex": false}),
+	f.respecial = func(t *spec) AddedToken { return AddedToken{Content: t.Content, Special: true} }
+	return f.put(step("NFC", nil), step("Sequence", object{"pretokenizers": []object{
+		step("Split", object{"pattern": object{"Regex": qwen2Pattern}, "behavior": "Isolated", "invert": false}),
+		step("ByteLevel", object{"add_prefix_space": prefix != nil && *prefix, "trim_offsets": true, "use_regex": false}),
 	}}), byteLevelDecoder)
 }
 
@@ -115,11 +117,37 @@ func (f *folder) gptNeoX() error {
 	if err := f.bpe(object{"continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false}); err != nil {
 		return err
 	}
-	if err := f.put(component("NFC", nil), component("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": trim, "use_regex": true}), byteLevelDecoder); err != nil {
+	if err := f.put(step("NFC", nil), step("ByteLevel", object{"add_prefix_space": prefix, "trim_offsets": trim, "use_regex": true}), byteLevelDecoder); err != nil {
 		return err
 	}
 	f.last = true
 	return f.ends()
+}
+
+// blenderbot is BlenderbotTokenizer (models/blenderbot/tokenization_blenderbot.py). Its special tokens come from a tokenizer.json alone.
+func (f *folder) blenderbot() error {
+	f.standard(plain("bos_token", "<s>", "eos_token", "</s>", "sep_token", "</s>", "cls_token", "<s>", "unk_token", "<unk>",
+		"pad_token", "<pad>", "mask_token", "<mask>"))
+	if t := f.special["mask_token"]; t != nil && t.plain {
+		f.special["mask_token"] = &spec{AddedToken: AddedToken{Content: t.Content, LStrip: true}}
+	}
+	prefix, err := setting(f.settings, "add_prefix_space", true)
+	if err != nil {
+		return err
+	}
+	if err := f.bpe(object{"continuing_subword_prefix": "", "end_of_word_suffix": "", "fuse_unk": false}); err != nil {
+		return err
+	}
+	return f.byteLevel(nil, prefix)
+}
+
+// codeGen is CodeGenTokenizer (models/codegen/tokenization_codegen.py).
+func (f *folder) codeGen() error {
+	if err := f.gpt2(); err != nil {
+		return err
+	}
+	f.processor = json.RawMessage(`{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":false,"use_regex":true}`)
+	return nil
 }
 
 // deberta is DebertaTokenizer, of the first version (models/deberta/tokenization_deberta.py).

@@ -34,3 +34,20 @@ func TestCanonical(t *testing.T) {
 		t.Error("saved a tokenizer.json, which cannot hold the rules")
 	}
 }
+
+// TestWhitespace pins the texts that open_clip's _clean_whitespace makes, where ftfy changes nothing.
+func TestWhitespace(t *testing.T) {
+	files := fstest.MapFS{"tokenizer.json": {Data: []byte(`{"model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "The  dog": 1, "The & dog": 2, "": 3}}}`)}}
+	tok, err := Open(files, OpenOptions{Whitespace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"The  dog": 0, " The\t&amp;amp;\u3000dog\n": 2, "the & dog": 0} {
+		if e, err := tok.Encode(text, Options{}); err != nil || !slices.Equal(e.IDs, []int{want}) {
+			t.Errorf("%q: expected %d, found %v, %v", text, want, e, err)
+		}
+	}
+	if _, err := tok.MarshalJSON(); err == nil {
+		t.Error("saved a tokenizer.json, which cannot hold the rules")
+	}
+}

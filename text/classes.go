@@ -20,17 +20,20 @@ var classTable string
 type classes struct {
 	models map[string]string // class of a model type
 	wrong  map[string]bool   // model types whose folders name a wrong class
+	bare   map[string]bool   // model types without a configuration, whose class only a folder names
 	names  map[string]string // class that a name stands for, with a dash before classes in Python
 }
 
 var readClasses = sync.OnceValue(func() *classes {
-	c := &classes{map[string]string{}, map[string]bool{}, map[string]string{}}
+	c := &classes{map[string]string{}, map[string]bool{}, map[string]bool{}, map[string]string{}}
 	for line := range strings.Lines(classTable) {
 		switch f := strings.Fields(line); f[0] {
 		case "model":
 			c.models[f[1]] = f[2]
 		case "wrong":
 			c.wrong[f[1]] = true
+		case "bare":
+			c.bare[f[1]] = true
 		case "class":
 			c.names[f[1]] = f[2]
 		}
@@ -68,17 +71,19 @@ func choose(modelType, modelClass, class string, byteLevel bool) string {
 		}
 		return c.find(strings.TrimSuffix(modelClass, "Fast"))
 	}
-	if registered == "" {
+	if registered == "" || c.bare[modelType] {
 		return backend
 	}
 	return c.find(registered)
 }
 
-// find returns the class that a name stands for. An unknown name stands for the backend.
+// find returns the class that a name stands for, with or without Fast. An unknown name stands for the backend.
 func (c *classes) find(name string) string {
 	found, ok := c.names[name]
-	if !ok {
-		found, ok = c.names[name+"Fast"]
+	for _, other := range []string{name + "Fast", strings.TrimSuffix(name, "Fast")} {
+		if !ok {
+			found, ok = c.names[other]
+		}
 	}
 	if !ok || found == "-PythonBackend" {
 		return backend

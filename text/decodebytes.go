@@ -1,11 +1,12 @@
 package text
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // stripDecoder takes a character off both ends of every token, some times at most.
@@ -15,23 +16,17 @@ type stripDecoder struct {
 	last    int // most at the end
 }
 
-func parseStrip(data []byte) (decoder, error) {
-	var c struct {
-		Content string `json:"content"`
-		Start   int    `json:"start"`
-		Stop    int    `json:"stop"`
+func parseStrip(f *component.Fields) decoder {
+	d := &stripDecoder{component.Required[string](f, "content"), component.Required[int](f, "start"), component.Required[int](f, "stop")}
+	if r, size := utf8.DecodeRuneInString(d.content); size == 0 || size != len(d.content) {
+		f.Fail("content: expected one character, found %q", d.content)
+	} else {
+		d.content = string(r)
 	}
-	if err := decode(data, &c, "type content start stop", ""); err != nil {
-		return nil, err
+	if d.first < 0 || d.last < 0 {
+		f.Fail("start, stop: expected at least 0, found %d and %d", d.first, d.last)
 	}
-	r, size := utf8.DecodeRuneInString(c.Content)
-	if size == 0 || size != len(c.Content) {
-		return nil, fmt.Errorf("content: expected one character, found %q", c.Content)
-	}
-	if c.Start < 0 || c.Stop < 0 {
-		return nil, fmt.Errorf("start, stop: expected at least 0, found %d and %d", c.Start, c.Stop)
-	}
-	return &stripDecoder{string(r), c.Start, c.Stop}, nil
+	return d
 }
 
 func (d *stripDecoder) fuses() bool   { return false }

@@ -1,12 +1,12 @@
 package text
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 	"github.com/fovea-ml/fovea/text/internal/regex"
 )
 
@@ -33,70 +33,49 @@ type stage interface {
 }
 
 // parseDecoder reads the "decoder" object of a tokenizer.json as a list of steps. For null it returns nil.
-func parseDecoder(data []byte, depth int) ([]decoder, error) {
-	if strictjson.Null(data) {
-		return nil, nil
-	}
-	typ, err := kind(data)
-	if err != nil {
-		return nil, err
-	}
-	var d decoder
-	switch typ {
-	case "BPEDecoder":
-		c := new(suffixDecoder)
-		d, err = c, decode(data, c, "type suffix", "")
-	case "ByteLevel":
-		d, err = byteDecoder{}, decode(data, &struct{}{}, "type add_prefix_space trim_offsets", "use_regex")
-	case "WordPiece":
-		c := new(pieceDecoder)
-		d, err = c, decode(data, c, "type prefix cleanup", "")
-	case "Metaspace":
-		d, err = parseMetaspace(data)
-	case "CTC":
-		c := new(ctcDecoder)
-		d, err = c, decode(data, c, "type pad_token word_delimiter_token cleanup", "")
-	case "Replace":
-		d, err = parseReplace(data)
-	case "Fuse":
-		d, err = fuseDecoder{}, decode(data, &struct{}{}, "type", "")
-	case "Strip":
-		d, err = parseStrip(data)
-	case "ByteFallback":
-		d, err = fallbackDecoder{}, decode(data, &struct{}{}, "type", "")
-	case "Sequence":
-		return parseDecoders(data, depth)
-	default:
-		return nil, fmt.Errorf("type: unsupported decoder %q", typ)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", typ, err)
-	}
-	return []decoder{d}, nil
+func parseDecoder(data []byte) ([]decoder, error) {
+	return component.Parse(data, "decoder", decoderReader)
 }
 
-func parseDecoders(data []byte, depth int) ([]decoder, error) {
-	if depth == 0 {
-		return nil, fmt.Errorf("decoders: expected at most %d levels", maxNested)
-	}
-	var c struct {
-		Decoders []json.RawMessage `json:"decoders"`
-	}
-	if err := decode(data, &c, "type decoders", ""); err != nil {
-		return nil, err
-	}
-	out := []decoder{}
-	for i, data := range c.Decoders {
-		d, err := parseDecoder(data, depth-1)
-		if err == nil && d == nil {
-			err = fmt.Errorf("expected an object, found null")
+// decoderReader returns the reader of a type of decoders, or nil.
+func decoderReader(typ string) component.Reader[[]decoder] {
+	if typ == "Sequence" {
+		return func(f *component.Fields, depth int) []decoder {
+			return append([]decoder{}, slices.Concat(component.List(f, "decoders", depth, decoderReader)...)...)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("decoders[%d]: %w", i, err)
-		}
-		out = append(out, d...)
 	}
-	return out, nil
+	read := decoderReaders[typ]
+	if read == nil {
+		return nil
+	}
+	return func(f *component.Fields, _ int) []decoder { return []decoder{read(f)} }
+}
+
+// decoderReaders are those of the decoders without other decoders in them.
+var decoderReaders = map[string]func(f *component.Fields) decoder{
+	"BPEDecoder": func(f *component.Fields) decoder {
+		return &suffixDecoder{suffix: component.Required[string](f, "suffix")}
+	},
+	"ByteLevel": func(f *component.Fields) decoder {
+		component.Required[bool](f, "add_prefix_space") // of the pre-tokenizer of this name, as are the others
+		component.Required[bool](f, "trim_offsets")
+		component.Optional(f, "use_regex", true)
+		return byteDecoder{}
+	},
+	"WordPiece": func(f *component.Fields) decoder {
+		return &pieceDecoder{prefix: component.Required[string](f, "prefix"), cleanup: component.Required[bool](f, "cleanup")}
+	},
+	"Metaspace": parseMetaspace,
+	"CTC": func(f *component.Fields) decoder {
+		return &ctcDecoder{
+			pad: component.Required[string](f, "pad_token"), delimiter: component.Required[string](f, "word_delimiter_token"),
+			cleanup: component.Required[bool](f, "cleanup"),
+		}
+	},
+	"Replace":      parseReplace,
+	"Fuse":         func(*component.Fields) decoder { return fuseDecoder{} },
+	"Strip":        parseStrip,
+	"ByteFallback": func(*component.Fields) decoder { return fallbackDecoder{} },
 }
 
 // Limits of a list of decoders.
@@ -115,11 +94,11 @@ func checkDecoders(list []decoder) error {
 		n := 1
 		switch d := d.(type) {
 		case *suffixDecoder:
-			if d.Suffix == "" {
+			if d.suffix == "" {
 				n = 2
 			}
 		case *ctcDecoder:
-			if d.Delimiter == "" {
+			if d.delimiter == "" {
 				n = 2
 			}
 		case *replaceDecoder:
@@ -190,11 +169,11 @@ func (s *eachStage) flush() { s.out.flush() }
 // suffixDecoder turns the suffix of words into spaces, except in the last token.
 type suffixDecoder struct {
 	tokenwise
-	Suffix string `json:"suffix"`
+	suffix string
 }
 
 func (d *suffixDecoder) start(out stage, _ mode) stage {
-	return &suffixStage{out: out, suffix: d.Suffix}
+	return &suffixStage{out: out, suffix: d.suffix}
 }
 
 type suffixStage struct {
@@ -220,20 +199,20 @@ func (s *suffixStage) flush() {
 // pieceDecoder joins WordPieces.
 type pieceDecoder struct {
 	tokenwise
-	Prefix  string `json:"prefix"`
-	Cleanup bool   `json:"cleanup"`
+	prefix  string
+	cleanup bool
 }
 
 func (d *pieceDecoder) start(out stage, _ mode) stage {
 	return &eachStage{out: out, change: func(i int, token string) (string, bool) {
 		if i > 0 {
-			rest, ok := strings.CutPrefix(token, d.Prefix)
+			rest, ok := strings.CutPrefix(token, d.prefix)
 			if !ok {
 				rest = " " + token
 			}
 			token = rest
 		}
-		if d.Cleanup {
+		if d.cleanup {
 			token = cleanPiece(token)
 		}
 		return token, true
@@ -261,28 +240,25 @@ type metaspaceDecoder struct {
 	drop bool
 }
 
-func parseMetaspace(data []byte) (decoder, error) {
-	c := struct {
-		Sign   string `json:"replacement"`
-		Prefix *bool  `json:"add_prefix_space"`
-		Scheme string `json:"prepend_scheme"`
-		Split  *bool  `json:"split"`
-	}{Scheme: "always"}
-	if err := decode(data, &c, "type replacement", "add_prefix_space prepend_scheme split str_rep"); err != nil {
-		return nil, err
-	}
-	if utf8.RuneCountInString(c.Sign) != 1 {
-		return nil, fmt.Errorf("replacement: expected one character, found %q", c.Sign)
-	}
-	switch c.Scheme {
+func parseMetaspace(f *component.Fields) decoder {
+	d := &metaspaceDecoder{sign: component.Required[string](f, "replacement")}
+	prefix := component.Optional[*bool](f, "add_prefix_space", nil)
+	scheme := component.Optional(f, "prepend_scheme", "always")
+	component.Optional[*bool](f, "split", nil)
+	component.Optional[*string](f, "str_rep", nil) // the reference ignores it
+	switch scheme {
 	case "always", "first", "never":
 	default:
-		return nil, fmt.Errorf(`prepend_scheme: expected "always", "first" or "never", found %q`, c.Scheme)
+		f.Fail(`prepend_scheme: expected "always", "first" or "never", found %q`, scheme)
 	}
-	if c.Prefix != nil && !*c.Prefix && c.Scheme != "never" {
-		return nil, fmt.Errorf("add_prefix_space: expected true, as prepend_scheme is %q, found false", c.Scheme)
+	if prefix != nil && !*prefix && scheme != "never" {
+		f.Fail("add_prefix_space: expected true, as prepend_scheme is %q, found false", scheme)
 	}
-	return &metaspaceDecoder{sign: c.Sign, drop: c.Scheme != "never"}, nil
+	if utf8.RuneCountInString(d.sign) != 1 {
+		f.Fail("replacement: expected one character, found %q", d.sign)
+	}
+	d.drop = scheme != "never"
+	return d
 }
 
 func (d *metaspaceDecoder) start(out stage, _ mode) stage {
@@ -298,9 +274,9 @@ func (d *metaspaceDecoder) start(out stage, _ mode) stage {
 // ctcDecoder drops repeated tokens and the padding between them.
 type ctcDecoder struct {
 	tokenwise
-	Pad       string `json:"pad_token"`
-	Delimiter string `json:"word_delimiter_token"`
-	Cleanup   bool   `json:"cleanup"`
+	pad       string
+	delimiter string
+	cleanup   bool
 }
 
 func (d *ctcDecoder) start(out stage, _ mode) stage {
@@ -310,9 +286,9 @@ func (d *ctcDecoder) start(out stage, _ mode) stage {
 			return "", false
 		}
 		last = token
-		token = strings.ReplaceAll(token, d.Pad, "")
-		if d.Cleanup {
-			token = strings.ReplaceAll(cleanPiece(token), d.Delimiter, " ")
+		token = strings.ReplaceAll(token, d.pad, "")
+		if d.cleanup {
+			token = strings.ReplaceAll(cleanPiece(token), d.delimiter, " ")
 		}
 		return token, token != ""
 	}}
@@ -325,38 +301,21 @@ type replaceDecoder struct {
 	content string
 }
 
-func parseReplace(data []byte) (decoder, error) {
-	var c struct {
-		Pattern json.RawMessage `json:"pattern"`
-		Content string          `json:"content"`
+func parseReplace(f *component.Fields) decoder {
+	d := &replaceDecoder{content: component.Required[string](f, "content")}
+	pattern, isRegex := component.Pattern(f)
+	if f.Err != nil {
+		return nil
 	}
-	if err := decode(data, &c, "type pattern content", ""); err != nil {
-		return nil, err
-	}
-	var p struct {
-		String *string `json:"String"`
-		Regex  *string `json:"Regex"`
-	}
-	if err := decode(c.Pattern, &p, "", "String Regex"); err != nil {
-		return nil, fmt.Errorf("pattern: %w", err)
-	}
-	d := &replaceDecoder{content: c.Content}
-	switch {
-	case (p.String == nil) == (p.Regex == nil):
-		return nil, fmt.Errorf("pattern: expected one of String and Regex")
-	case p.String != nil && *p.String != "":
-		d.text = *p.String
-		return d, nil
-	}
-	source := ""
-	if p.Regex != nil {
-		source = *p.Regex
+	if !isRegex && pattern != "" {
+		d.text = pattern
+		return d
 	}
 	var err error
-	if d.pattern, err = regex.Compile(source); err != nil {
-		return nil, fmt.Errorf("pattern: Regex: %w", err)
+	if d.pattern, err = regex.Compile(pattern); err != nil {
+		f.Fail("pattern: Regex: %w", err)
 	}
-	return d, nil
+	return d
 }
 
 // maxHeld is the longest text whose beginning is looked for at the end of every piece.

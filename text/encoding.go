@@ -33,8 +33,8 @@ type span struct {
 	set      bool
 }
 
-// part is a run of tokens before everything is joined. Its slices may lie in reused memory or belong to other parts, so
-// none of them is written in place.
+// part is a run of tokens before everything is joined. Unless it is owned, its slices may lie in reused memory or belong to
+// other parts, so none of them is written in place.
 type part struct {
 	ids     []int
 	types   []int
@@ -45,6 +45,7 @@ type part struct {
 	ranges  [2]span
 	source  *source
 	over    []*part
+	owned   bool // nothing else uses the memory of the lists, so that an encoding can take it
 }
 
 func (p *part) len() int { return len(p.ids) }
@@ -68,7 +69,22 @@ func (p *part) slice(from, to int) *part {
 func (p *part) setSequence(i int) { p.ranges[i] = span{0, p.len(), true} }
 
 // setType replaces the type of every token.
-func (p *part) setType(id int) { p.types = slices.Repeat([]int{id}, p.len()) }
+func (p *part) setType(id int) {
+	if !p.owned || len(p.types) < p.len() {
+		p.types = make([]int, p.len())
+	}
+	for i := range p.types {
+		p.types[i] = id
+	}
+}
+
+// reserve makes room for n more tokens.
+func (p *part) reserve(n int) {
+	p.ids = slices.Grow(p.ids, n)
+	p.tokens = slices.Grow(p.tokens, n)
+	p.offsets = slices.Grow(p.offsets, n)
+	p.words = slices.Grow(p.words, n)
+}
 
 // join concatenates parts. Windows are combined as the reference does: each window of one part with the other parts and
 // with each of their windows, the later part varying fastest.
@@ -114,8 +130,18 @@ func checkWindows(parts []*part) error {
 	return nil
 }
 
-// concat copies parts into a new encoding, with offsets in the original text.
+// concat copies parts into a new encoding, with offsets in the original text. An encoding of one part that is owned takes its
+// memory.
 func concat(parts []*part) *Encoding {
+	if len(parts) == 1 && parts[0].owned {
+		p := parts[0]
+		e := &Encoding{IDs: p.ids, TypeIDs: p.types, Tokens: p.tokens, Offsets: p.offsets, Words: p.words, Special: p.special, ranges: p.ranges}
+		if p.source != nil && p.source.repaired != nil {
+			p.source.original(e.Offsets, p.words)
+		}
+		e.Attention = slices.Repeat([]bool{true}, p.len())
+		return e
+	}
 	n := 0
 	for _, p := range parts {
 		n += p.len()

@@ -23,6 +23,9 @@ type OpenOptions struct {
 	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer: HTML entities are unescaped, punctuation of
 	// ASCII is left out, letters become small, and white space one space. Text that ftfy would repair is not repaired.
 	Canonical bool
+	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white space
+	// becomes one space. Text that ftfy would repair is not repaired.
+	Whitespace bool
 }
 
 // OpenDir opens the tokenizer of a model folder on disk. See [Open].
@@ -41,7 +44,7 @@ func OpenDir(dir string, o OpenOptions) (*Tokenizer, error) {
 // reads its tokenizer.json alone.
 func Open(fsys fs.FS, o OpenOptions) (*Tokenizer, error) {
 	f := &folder{fsys: fsys, options: o}
-	f.config.canonical = o.Canonical
+	f.config.canonical, f.config.whitespace = o.Canonical, o.Whitespace
 	return f.open()
 }
 
@@ -53,11 +56,11 @@ type folder struct {
 	tokenizer []byte // tokenizer.json, nil for none
 	*settings
 	builder
-	last      bool            // the post-processor of the class replaces that of the file
-	json      json.RawMessage // post-processor of the file, nil for none
-	charsmap  string          // of the file, in base64
-	unknownID *int            // of the SentencePiece model, nil for none
-	respecial bool            // the special tokens are added again at the end
+	last      bool                   // the post-processor of the class replaces that of the file
+	json      json.RawMessage        // post-processor of the file, nil for none
+	charsmap  string                 // of the file, in base64
+	unknownID *int                   // of the SentencePiece model, nil for none
+	respecial func(*spec) AddedToken // adds the special tokens again at the end, nil where they are not
 }
 
 // read returns a file, or nil where it is missing.
@@ -256,10 +259,10 @@ func (f *folder) addTokens() {
 		out = append(out, added)
 	}
 	f.builder.added = append(f.builder.added, out)
-	if f.respecial { // as AddedToken(token, special=True)
+	if f.respecial != nil {
 		var again []AddedToken
 		for _, t := range slices.Concat(special, f.extra) {
-			again = append(again, AddedToken{Content: t.Content, Special: true})
+			again = append(again, f.respecial(t))
 		}
 		f.builder.added = append(f.builder.added, again)
 	}
@@ -308,6 +311,9 @@ func (f *folder) readConfig() error {
 	if f.config.plain, err = setting(s, "split_special_tokens", false); err != nil {
 		return err
 	}
+	if f.config.inputs, err = setting(s, "model_input_names", inputsOf[f.class]); err != nil {
+		return err
+	}
 	typeID := 0
 	if f.padding != nil {
 		typeID = f.padding.TypeID
@@ -328,8 +334,15 @@ func (f *folder) readConfig() error {
 	return nil
 }
 
+// plainInputs are what most classes give a model, and inputsOf is what the others give (model_input_names of transformers).
+var (
+	plainInputs = []string{"input_ids", "attention_mask"}
+	typedInputs = []string{"input_ids", "token_type_ids", "attention_mask"}
+	inputsOf    = map[string][]string{"BertTokenizer": typedInputs, "DebertaTokenizer": typedInputs, "DebertaV2Tokenizer": typedInputs}
+)
+
 // leftPadding are the classes that pad at the left where nothing else is stated.
-var leftPadding = []string{"LlamaTokenizer", "GemmaTokenizer", "Siglip2Tokenizer"}
+var leftPadding = []string{"LlamaTokenizer", "GemmaTokenizer", "Siglip2Tokenizer", "XLNetTokenizer"}
 
 // side returns whether a setting says left.
 func side(s *settings, name string, left bool) (bool, error) {

@@ -125,7 +125,7 @@ func TestProcessors(t *testing.T) {
 		{forms, "ab uv", "uv<>ab [1 1 4 4 0 0] [1 1 -1 -1 0 0] 2"},
 		{both, "abc", "[abc] [0 0 0 0 0] [-1 0 0 0 -1] 2"},
 	} {
-		p, err := parseProcessor([]byte(c.processor), maxNested)
+		p, err := parseProcessor([]byte(c.processor))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,8 +158,8 @@ func TestProcessors(t *testing.T) {
 // TestProcessorErrors names the field.
 func TestProcessorErrors(t *testing.T) {
 	for data, want := range map[string]string{
-		`{}`:                `expected a field "type"`,
-		`{"type": "Other"}`: `type: unsupported post-processor "Other"`,
+		`{}`:                `post_processor: type: expected a value`,
+		`{"type": "Other"}`: `post_processor: unsupported type "Other"`,
 		`{"type": "BertProcessing", "sep": ["a", 1]}`:                                                                               "BertProcessing: cls: expected a value, found no such field",
 		`{"type": "BertProcessing", "sep": ["a", 1], "cls": ["b"]}`:                                                                 "BertProcessing: cls: expected a token and its id",
 		`{"type": "BertProcessing", "sep": ["a", -1], "cls": ["b", 1]}`:                                                             "sep: id: expected a whole number from 0",
@@ -168,7 +168,7 @@ func TestProcessorErrors(t *testing.T) {
 		`{"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B", "type_id": 0}}], "pair": [], "special_tokens": {}}`:     "single[0]: id: expected A",
 		strings.Repeat(`{"type": "Sequence", "processors": [`, 100) + strings.Repeat("]}", 100):                                     "expected at most 64 levels",
 	} {
-		_, err := parseProcessor([]byte(data), maxNested)
+		_, err := parseProcessor([]byte(data))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: expected %q, found %v", data, want, err)
 		}

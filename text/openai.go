@@ -10,10 +10,12 @@ import (
 )
 
 // cleanOpenAI is basic_clean and whitespace_clean of OpenAI's CLIP (simple_tokenizer.py), without ftfy, and lower case.
-func cleanOpenAI(text string) string {
+func cleanOpenAI(text string) string { return pythonLower(cleanWhitespace(text)) }
+
+// cleanWhitespace is _clean_whitespace of open_clip (tokenizer.py), without ftfy.
+func cleanWhitespace(text string) string {
 	text, _ = repair(text)
-	text = unescape(unescape(text))
-	return pythonLower(strings.Join(strings.FieldsFunc(text, pythonSpace), " "))
+	return strings.Join(strings.FieldsFunc(unescape(unescape(text)), pythonSpace), " ")
 }
 
 // cleanCanonical is _clean_canonicalize of open_clip (tokenizer.py), without ftfy: the canonical text of big_vision.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 	"github.com/fovea-ml/fovea/text/internal/model"
 	"github.com/fovea-ml/fovea/text/internal/normalize"
 	"github.com/fovea-ml/fovea/text/internal/split"
@@ -18,13 +19,15 @@ type components struct {
 
 // config holds the settings of a folder that are not part of the pipeline.
 type config struct {
-	cleanUp   bool   // take out spaces after decoding
-	suffix    string // becomes a space after decoding, which then loses the spaces at its ends; "" for none
-	openAI    bool   // clean the text as OpenAI's code for CLIP does
-	canonical bool   // clean the text as open_clip does for SigLIP
-	plain     bool   // special tokens in texts are ordinary text
-	maxLength int    // 0: no limit
-	special   map[string]string
+	cleanUp    bool     // take out spaces after decoding
+	suffix     string   // becomes a space after decoding, which then loses the spaces at its ends; "" for none
+	openAI     bool     // clean the text as OpenAI's code for CLIP does
+	canonical  bool     // clean the text as open_clip does for SigLIP
+	whitespace bool     // clean the text as open_clip does for tokenizers of transformers
+	plain      bool     // special tokens in texts are ordinary text
+	maxLength  int      // 0: no limit
+	inputs     []string // what transformers gives a model; nil means ids and the mask
+	special    map[string]string
 }
 
 // Parse reads a tokenizer.json as the library tokenizers does. A component or field that is not supported is an error that names
@@ -112,10 +115,10 @@ func (b *builder) build() (*Tokenizer, error) {
 	if t.splitter, err = split.Parse(b.splitter); err != nil {
 		return nil, err
 	}
-	if t.decoders, err = parseDecoder(b.decoder, maxNested); err == nil {
-		err = checkDecoders(t.decoders)
+	if t.decoders, err = parseDecoder(b.decoder); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	if err = checkDecoders(t.decoders); err != nil {
 		return nil, fmt.Errorf("decoder: %w", err)
 	}
 	t.added = newVocabulary(t.model)
@@ -133,8 +136,8 @@ func (b *builder) build() (*Tokenizer, error) {
 			return nil, err
 		}
 	}
-	if t.processor, err = parseProcessor(t.raw.processor, maxNested); err != nil {
-		return nil, fmt.Errorf("post_processor: %w", err)
+	if t.processor, err = parseProcessor(t.raw.processor); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
@@ -166,25 +169,26 @@ func parseTruncation(data []byte) (*Truncation, error) {
 	if strictjson.Null(data) {
 		return nil, nil
 	}
-	c := struct {
-		Direction string `json:"direction"`
-		Max       int    `json:"max_length"`
-		Strategy  string `json:"strategy"`
-		Stride    int    `json:"stride"`
-	}{Direction: "Right"}
-	if err := decode(data, &c, "max_length strategy stride", "direction"); err != nil {
-		return nil, err
+	f := component.Object(data)
+	t := &Truncation{Max: component.Required[int](f, "max_length"), Stride: component.Required[int](f, "stride"), Overflow: true}
+	name := component.Required[string](f, "strategy")
+	strategy := slices.Index(strategies, name)
+	if t.Left = isLeft(f, component.Optional(f, "direction", "Right")); strategy < 0 {
+		f.Fail("strategy: expected one of %v, found %q", strategies, name)
 	}
-	strategy := slices.Index(strategies, c.Strategy)
-	switch {
-	case c.Direction != "Right" && c.Direction != "Left":
-		return nil, fmt.Errorf("direction: expected Left or Right, found %q", c.Direction)
-	case strategy < 0:
-		return nil, fmt.Errorf("strategy: expected one of %v, found %q", strategies, c.Strategy)
-	case c.Max < 0 || c.Stride < 0:
-		return nil, fmt.Errorf("max_length, stride: expected at least 0, found %d and %d", c.Max, c.Stride)
+	if t.Max < 0 || t.Stride < 0 {
+		f.Fail("max_length, stride: expected at least 0, found %d and %d", t.Max, t.Stride)
 	}
-	return &Truncation{Max: c.Max, Strategy: Strategy(strategy), Stride: c.Stride, Left: c.Direction == "Left", Overflow: true}, nil
+	t.Strategy = Strategy(max(0, strategy))
+	return t, f.End()
+}
+
+// isLeft reports whether the field "direction" says left.
+func isLeft(f *component.Fields, direction string) bool {
+	if direction != "Right" && direction != "Left" {
+		f.Fail("direction: expected Left or Right, found %q", direction)
+	}
+	return direction == "Left"
 }
 
 // strategies are the names of the strategies in tokenizer.json.
@@ -194,40 +198,25 @@ func parsePadding(data []byte) (*Padding, error) {
 	if strictjson.Null(data) {
 		return nil, nil
 	}
-	var c struct {
-		Strategy  json.RawMessage `json:"strategy"`
-		Direction string          `json:"direction"`
-		Multiple  *int            `json:"pad_to_multiple_of"`
-		ID        int             `json:"pad_id"`
-		TypeID    int             `json:"pad_type_id"`
-		Token     string          `json:"pad_token"`
+	f := component.Object(data)
+	p := &Padding{
+		ID: requiredID(f, "pad_id"), TypeID: requiredID(f, "pad_type_id"), Token: component.Required[string](f, "pad_token"),
+		Left: isLeft(f, component.Required[string](f, "direction")),
 	}
-	if err := decode(data, &c, "strategy direction pad_id pad_type_id pad_token", "pad_to_multiple_of"); err != nil {
-		return nil, err
+	if multiple := component.Optional[*int](f, "pad_to_multiple_of", nil); multiple != nil {
+		p.Multiple = *multiple
 	}
-	p := &Padding{ID: c.ID, TypeID: c.TypeID, Token: c.Token, Left: c.Direction == "Left"}
-	if c.Multiple != nil {
-		p.Multiple = *c.Multiple
-	}
-	if string(c.Strategy) != `"BatchLongest"` {
-		var fixed struct {
-			Length int `json:"Fixed"`
+	if strategy := f.Raw("strategy"); f.Err == nil && string(strategy) != `"BatchLongest"` {
+		g := component.Object(strategy)
+		p.Length = component.Required[int](g, "Fixed")
+		if err := g.End(); err != nil {
+			f.Fail("strategy: %w", err)
 		}
-		if err := decode(c.Strategy, &fixed, "Fixed", ""); err != nil {
-			return nil, fmt.Errorf("strategy: %w", err)
-		}
-		p.Length = fixed.Length
 	}
-	switch {
-	case c.Direction != "Right" && c.Direction != "Left":
-		return nil, fmt.Errorf("direction: expected Left or Right, found %q", c.Direction)
-	case p.Length < 0 || p.Multiple < 0:
-		return nil, fmt.Errorf("length, pad_to_multiple_of: expected at least 0, found %d and %d", p.Length, p.Multiple)
+	if p.Length < 0 || p.Multiple < 0 {
+		f.Fail("length, pad_to_multiple_of: expected at least 0, found %d and %d", p.Length, p.Multiple)
 	}
-	if err := checkID("pad_type_id", p.TypeID); err != nil {
-		return nil, err
-	}
-	return p, checkID("pad_id", p.ID)
+	return p, f.End()
 }
 
 // parseAdded reads the list "added_tokens".

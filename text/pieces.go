@@ -11,13 +11,13 @@ import (
 // sentencePieceDecoder are the decoders of models with byte fallback.
 func sentencePieceDecoder(strip bool) object {
 	list := []object{
-		component("Replace", object{"pattern": object{"String": "▁"}, "content": " "}),
-		component("ByteFallback", nil), component("Fuse", nil),
+		step("Replace", object{"pattern": object{"String": "▁"}, "content": " "}),
+		step("ByteFallback", nil), step("Fuse", nil),
 	}
 	if strip {
-		list = append(list, component("Strip", object{"content": " ", "start": 1, "stop": 0}))
+		list = append(list, step("Strip", object{"content": " ", "start": 1, "stop": 0}))
 	}
-	return component("Sequence", object{"decoders": list})
+	return step("Sequence", object{"decoders": list})
 }
 
 // llama is LlamaTokenizer (models/llama/tokenization_llama.py).
@@ -41,7 +41,7 @@ func (f *folder) llama() error {
 			scheme = "always"
 		}
 	}
-	return f.put(nil, component("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": false}), sentencePieceDecoder(add))
+	return f.put(nil, step("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": false}), sentencePieceDecoder(add))
 }
 
 // gemmaParts is the pipeline of Gemma and SigLIP 2.
@@ -53,18 +53,18 @@ func (f *folder) gemmaParts(normalizer object) error {
 	if err := f.bpe(object{"fuse_unk": true, "unk_token": f.name("unk_token"), "byte_fallback": true}); err != nil {
 		return err
 	}
-	return f.put(normalizer, component("Split", object{"pattern": object{"String": " "}, "behavior": "MergedWithPrevious", "invert": false}),
+	return f.put(normalizer, step("Split", object{"pattern": object{"String": " "}, "behavior": "MergedWithPrevious", "invert": false}),
 		sentencePieceDecoder(false))
 }
 
-var gemmaNormalizer = component("Replace", object{"pattern": object{"String": " "}, "content": "▁"})
+var gemmaNormalizer = step("Replace", object{"pattern": object{"String": " "}, "content": "▁"})
 
 // gemma is GemmaTokenizer (models/gemma/tokenization_gemma.py).
 func (f *folder) gemma() error { return f.gemmaParts(gemmaNormalizer) }
 
 // siglip2 is Siglip2Tokenizer (models/siglip2/tokenization_siglip2.py).
 func (f *folder) siglip2() error {
-	return f.gemmaParts(component("Sequence", object{"normalizers": []object{component("Lowercase", nil), gemmaNormalizer}}))
+	return f.gemmaParts(step("Sequence", object{"normalizers": []object{step("Lowercase", nil), gemmaNormalizer}}))
 }
 
 // metaspace is the pre-tokenizer of T5, ALBERT and XLM-RoBERTa, and its decoder.
@@ -73,8 +73,8 @@ func metaspace(prefix bool) (splitter, decoder object) {
 	if prefix {
 		scheme = "always"
 	}
-	decoder = component("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": true})
-	return component("Sequence", object{"pretokenizers": []object{component("WhitespaceSplit", nil), decoder}}), decoder
+	decoder = step("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": true})
+	return step("Sequence", object{"pretokenizers": []object{step("WhitespaceSplit", nil), decoder}}), decoder
 }
 
 // precompiled returns the normalizer with the charsmap of the file, or nil.
@@ -82,7 +82,7 @@ func (f *folder) precompiled() object {
 	if f.charsmap == "" {
 		return nil
 	}
-	return component("Precompiled", object{"precompiled_charsmap": f.charsmap})
+	return step("Precompiled", object{"precompiled_charsmap": f.charsmap})
 }
 
 // t5 is T5Tokenizer (models/t5/tokenization_t5.py).
@@ -156,20 +156,20 @@ func (f *folder) albert() error {
 		return err
 	}
 	quote := func(s string) object {
-		return component("Replace", object{"pattern": object{"String": s}, "content": `"`})
+		return step("Replace", object{"pattern": object{"String": s}, "content": `"`})
 	}
 	list := []object{quote("``"), quote("''")}
 	if !accents {
-		list = append(list, component("NFKD", nil), component("StripAccents", nil))
+		list = append(list, step("NFKD", nil), step("StripAccents", nil))
 	}
 	if lower {
-		list = append(list, component("Lowercase", nil))
+		list = append(list, step("Lowercase", nil))
 	}
 	if p := f.precompiled(); p != nil {
 		list = append(list, p)
 	}
 	splitter, decoder := metaspace(prefix)
-	if err := f.put(component("Sequence", object{"normalizers": list}), splitter, decoder); err != nil {
+	if err := f.put(step("Sequence", object{"normalizers": list}), splitter, decoder); err != nil {
 		return err
 	}
 	for _, name := range []string{"cls_token", "sep_token"} {
@@ -286,22 +286,22 @@ func (f *folder) debertaV2() error {
 		return err
 	}
 	normalizers := []object{
-		component("Replace", object{"pattern": object{"Regex": `\s{2,}|[\n\r\t]`}, "content": " "}), component("NFC", nil),
-		component("Strip", object{"strip_left": false, "strip_right": true}),
+		step("Replace", object{"pattern": object{"Regex": `\s{2,}|[\n\r\t]`}, "content": " "}), step("NFC", nil),
+		step("Strip", object{"strip_left": false, "strip_right": true}),
 	}
 	if lower {
-		normalizers = append([]object{component("Lowercase", nil)}, normalizers...)
+		normalizers = append([]object{step("Lowercase", nil)}, normalizers...)
 	}
 	scheme := "first"
 	if prefix {
 		scheme = "always"
 	}
-	decoder := component("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": true})
+	decoder := step("Metaspace", object{"replacement": "▁", "prepend_scheme": scheme, "split": true})
 	splitters := []object{decoder}
 	if isolate {
-		splitters = []object{component("Punctuation", object{"behavior": "Isolated"}), decoder}
+		splitters = []object{step("Punctuation", object{"behavior": "Isolated"}), decoder}
 	}
-	if err := f.put(component("Sequence", object{"normalizers": normalizers}), component("Sequence", object{"pretokenizers": splitters}), decoder); err != nil {
+	if err := f.put(step("Sequence", object{"normalizers": normalizers}), step("Sequence", object{"pretokenizers": splitters}), decoder); err != nil {
 		return err
 	}
 	cls, sep := item{token: f.name("cls_token")}, item{token: f.name("sep_token")}

@@ -10,29 +10,41 @@ var pipelines = map[string]func(*folder) error{
 	backend:               (*folder).generic,
 	"-SiglipTokenizer":    (*folder).siglip,
 	"AlbertTokenizer":     (*folder).albert,
+	"BarthezTokenizer":    (*folder).barthez,
 	"BertTokenizer":       (*folder).bert,
+	"BigBirdTokenizer":    (*folder).bigBird,
+	"BlenderbotTokenizer": (*folder).blenderbot,
 	"CamembertTokenizer":  (*folder).camembert,
 	"CLIPTokenizer":       (*folder).clip,
+	"CodeGenTokenizer":    (*folder).codeGen,
 	"DebertaTokenizer":    (*folder).deberta,
 	"DebertaV2Tokenizer":  (*folder).debertaV2,
 	"DistilBertTokenizer": (*folder).bert,
+	"FunnelTokenizer":     (*folder).funnel,
 	"GPT2Tokenizer":       (*folder).gpt2,
 	"GPTNeoXTokenizer":    (*folder).gptNeoX,
 	"GemmaTokenizer":      (*folder).gemma,
+	"HerbertTokenizer":    (*folder).herbert,
 	"LlamaTokenizer":      (*folder).llama,
+	"MBart50Tokenizer":    (*folder).mBart50,
+	"MBartTokenizer":      (*folder).mBart,
 	"MPNetTokenizer":      (*folder).mpnet,
+	"OpenAIGPTTokenizer":  (*folder).openAIGPT,
+	"PegasusTokenizer":    (*folder).pegasus,
 	"Qwen2Tokenizer":      (*folder).qwen2,
+	"RemBertTokenizer":    (*folder).remBert,
 	"RobertaTokenizer":    (*folder).roberta,
 	"Siglip2Tokenizer":    (*folder).siglip2,
 	"T5Tokenizer":         (*folder).t5,
 	"WhisperTokenizer":    (*folder).whisper,
 	"XLMRobertaTokenizer": (*folder).xlmRoberta,
+	"XLNetTokenizer":      (*folder).xlnet,
 }
 
 // object is a JSON object.
 type object map[string]any
 
-func component(typ string, fields object) object {
+func step(typ string, fields object) object {
 	out := object{"type": typ}
 	for k, v := range fields {
 		out[k] = v
@@ -90,7 +102,7 @@ func templateOf(single, pair []item) func(id func(string) (int, error)) (json.Ra
 				forms[i] = append(forms[i], object{"SpecialToken": object{"id": it.token, "type_id": it.typeID}})
 			}
 		}
-		return marshal(component("TemplateProcessing", object{"single": forms[0], "pair": forms[1], "special_tokens": tokens}))
+		return marshal(step("TemplateProcessing", object{"single": forms[0], "pair": forms[1], "special_tokens": tokens}))
 	}
 }
 
@@ -105,7 +117,7 @@ func robertaOf(sep, cls string, trim, prefix bool) func(id func(string) (int, er
 		if err != nil {
 			return nil, err
 		}
-		return marshal(component("RobertaProcessing", object{
+		return marshal(step("RobertaProcessing", object{
 			"sep": []any{sep, sepID}, "cls": []any{cls, clsID}, "trim_offsets": trim, "add_prefix_space": prefix,
 		}))
 	}

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // processor adds special tokens to a text or a pair, and trims offsets. The parts that it returns are joined in their order.
@@ -18,33 +18,28 @@ type processor interface {
 }
 
 // parseProcessor reads the "post_processor" object of a tokenizer.json. For null it returns nil.
-func parseProcessor(data []byte, depth int) (processor, error) {
-	if strictjson.Null(data) {
-		return nil, nil
+func parseProcessor(data []byte) (processor, error) {
+	return component.Parse(data, "post_processor", processorReader)
+}
+
+// processorReader returns the reader of a type of post-processors, or nil.
+func processorReader(typ string) component.Reader[processor] {
+	if typ == "Sequence" {
+		return func(f *component.Fields, depth int) processor {
+			return processors(component.List(f, "processors", depth, processorReader))
+		}
 	}
-	typ, err := kind(data)
-	if err != nil {
-		return nil, err
-	}
-	var p processor
-	switch typ {
-	case "BertProcessing":
-		p, err = parseBert(data)
-	case "RobertaProcessing":
-		p, err = parseRoberta(data)
-	case "ByteLevel":
-		p, err = parseTrim(data)
-	case "TemplateProcessing":
-		p, err = parseTemplate(data)
-	case "Sequence":
-		p, err = parseProcessors(data, depth)
-	default:
-		return nil, fmt.Errorf("type: unsupported post-processor %q", typ)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", typ, err)
-	}
-	return p, nil
+	return processorReaders[typ]
+}
+
+// processorReaders are those of the post-processors without others in them.
+var processorReaders = map[string]component.Reader[processor]{
+	"BertProcessing": func(f *component.Fields, _ int) processor {
+		return &bertProcessor{readToken(f, "sep"), readToken(f, "cls")}
+	},
+	"ByteLevel":          parseTrim,
+	"RobertaProcessing":  parseRoberta,
+	"TemplateProcessing": parseTemplate,
 }
 
 // specialToken is a token that a post-processor adds, as the pair [token, id] of a file.
@@ -53,23 +48,21 @@ type specialToken struct {
 	id    int
 }
 
-func (t *specialToken) UnmarshalJSON(data []byte) error {
-	var pair []json.RawMessage
-	if err := strictjson.Decode(data, &pair); err != nil {
-		return err
+// readToken reads a token that must be there.
+func readToken(f *component.Fields, name string) specialToken {
+	pair := component.Required[[]json.RawMessage](f, name)
+	if f.Err == nil && len(pair) != 2 {
+		f.Fail("%s: expected a token and its id, found %d values", name, len(pair))
 	}
-	if len(pair) != 2 {
-		return fmt.Errorf("expected a token and its id, found %d values", len(pair))
+	if f.Err != nil {
+		return specialToken{}
 	}
-	var v struct {
-		Token string `json:"token"`
-		ID    int    `json:"id"`
+	g := component.Object(fmt.Appendf(nil, `{"token": %s, "id": %s}`, pair[0], pair[1]))
+	t := specialToken{component.Required[string](g, "token"), requiredID(g, "id")}
+	if err := g.End(); err != nil {
+		f.Fail("%s: %w", name, err)
 	}
-	if err := strictjson.Decode(fmt.Appendf(nil, `{"token": %s, "id": %s}`, pair[0], pair[1]), &v); err != nil {
-		return err
-	}
-	t.token, t.id = v.Token, v.ID
-	return checkID("id", t.id)
+	return t
 }
 
 // run returns the part of one added token.
@@ -87,23 +80,22 @@ func added(ids []int, tokens []string, typeID int) *part {
 // wrap returns a part between added tokens; before and after may be nil. Only the added tokens count as special, and the
 // sequence is text i.
 func wrap(before, p, after *part, i int) *part {
-	out := &part{source: p.source}
-	for _, q := range []*part{before, p, after} {
-		if q == nil {
-			continue
-		}
-		out.ids = append(out.ids, q.ids...)
-		out.types = append(out.types, q.types...)
-		out.tokens = append(out.tokens, q.tokens...)
-		out.offsets = append(out.offsets, q.offsets...)
-		out.words = append(out.words, q.words...)
-		out.special = append(out.special, slices.Repeat([]bool{q != p}, q.len())...)
+	if before == nil {
+		before = new(part)
 	}
-	from := 0
-	if before != nil {
-		from = before.len()
+	if after == nil {
+		after = new(part)
 	}
-	out.ranges[i] = span{from, from + p.len(), true}
+	out := &part{
+		ids: slices.Concat(before.ids, p.ids, after.ids), types: slices.Concat(before.types, p.types, after.types),
+		tokens: slices.Concat(before.tokens, p.tokens, after.tokens), offsets: slices.Concat(before.offsets, p.offsets, after.offsets),
+		words: slices.Concat(before.words, p.words, after.words), special: slices.Repeat([]bool{true}, before.len()+p.len()+after.len()),
+		source: p.source, owned: true,
+	}
+	from := before.len()
+	to := from + p.len()
+	clear(out.special[from:to])
+	out.ranges[i] = span{from, to, true}
 	for _, o := range p.over {
 		out.over = append(out.over, wrap(before, o, after, i))
 	}
@@ -112,13 +104,7 @@ func wrap(before, p, after *part, i int) *part {
 
 // bertProcessor is "[CLS] A [SEP]" and "[CLS] A [SEP] B [SEP]".
 type bertProcessor struct {
-	Sep specialToken `json:"sep"`
-	Cls specialToken `json:"cls"`
-}
-
-func parseBert(data []byte) (processor, error) {
-	p := new(bertProcessor)
-	return p, decode(data, p, "type sep cls", "")
+	sep, cls specialToken
 }
 
 func (p *bertProcessor) added(texts int) int { return 1 + texts }
@@ -130,9 +116,9 @@ func (p *bertProcessor) process(parts []*part, special bool) ([]*part, error) {
 	out := slices.Clone(parts)
 	for i, q := range parts {
 		if i == 0 {
-			out[i] = wrap(p.Cls.run(0), q, p.Sep.run(0), 0)
+			out[i] = wrap(p.cls.run(0), q, p.sep.run(0), 0)
 		} else {
-			out[i] = wrap(nil, q, p.Sep.run(1), 1)
+			out[i] = wrap(nil, q, p.sep.run(1), 1)
 		}
 	}
 	return out, nil
@@ -140,15 +126,14 @@ func (p *bertProcessor) process(parts []*part, special bool) ([]*part, error) {
 
 // robertaProcessor is "<s> A </s>" and "<s> A </s></s> B </s>", with all types 0.
 type robertaProcessor struct {
-	Sep       specialToken `json:"sep"`
-	Cls       specialToken `json:"cls"`
-	Trim      bool         `json:"trim_offsets"`
-	AddPrefix bool         `json:"add_prefix_space"`
+	sep, cls     specialToken
+	trim, prefix bool
 }
 
-func parseRoberta(data []byte) (processor, error) {
-	p := new(robertaProcessor)
-	return p, decode(data, p, "type sep cls trim_offsets add_prefix_space", "")
+func parseRoberta(f *component.Fields, _ int) processor {
+	return &robertaProcessor{
+		readToken(f, "sep"), readToken(f, "cls"), component.Required[bool](f, "trim_offsets"), component.Required[bool](f, "add_prefix_space"),
+	}
 }
 
 func (p *robertaProcessor) added(texts int) int { return 2 * texts }
@@ -157,19 +142,19 @@ func (p *robertaProcessor) process(parts []*part, special bool) ([]*part, error)
 	out := make([]*part, len(parts))
 	for i, q := range parts {
 		q = q.clone()
-		if p.Trim {
-			q = q.trim(p.AddPrefix)
+		if p.trim {
+			q = q.trim(p.prefix)
 		}
 		q.setType(0)
 		if special {
 			for _, o := range q.over { // without special tokens their types stay, as in the reference
 				o.setType(0)
 			}
-			before := p.Sep
+			before := p.sep
 			if i == 0 {
-				before = p.Cls
+				before = p.cls
 			}
-			q = wrap(before.run(0), q, p.Sep.run(0), min(i, 1))
+			q = wrap(before.run(0), q, p.sep.run(0), min(i, 1))
 		}
 		out[i] = q
 	}
@@ -178,13 +163,12 @@ func (p *robertaProcessor) process(parts []*part, special bool) ([]*part, error)
 
 // trimProcessor takes the spaces at the ends of tokens of ByteLevel out of their offsets.
 type trimProcessor struct {
-	AddPrefix bool `json:"add_prefix_space"`
-	Trim      bool `json:"trim_offsets"`
+	prefix, trim bool
 }
 
-func parseTrim(data []byte) (processor, error) {
-	p := new(trimProcessor)
-	return p, decode(data, p, "type add_prefix_space trim_offsets", "use_regex")
+func parseTrim(f *component.Fields, _ int) processor {
+	component.Optional(f, "use_regex", true) // of the pre-tokenizer of this name
+	return &trimProcessor{component.Required[bool](f, "add_prefix_space"), component.Required[bool](f, "trim_offsets")}
 }
 
 func (p *trimProcessor) added(int) int { return 0 }
@@ -193,8 +177,8 @@ func (p *trimProcessor) process(parts []*part, _ bool) ([]*part, error) {
 	out := make([]*part, len(parts))
 	for i, q := range parts {
 		q = q.clone()
-		if p.Trim {
-			q = q.trim(p.AddPrefix)
+		if p.trim {
+			q = q.trim(p.prefix)
 		}
 		if i < len(q.ranges) {
 			q.setSequence(i)
@@ -223,7 +207,7 @@ func (p *part) trim(prefix bool) *part {
 		if leading == 0 && trailing == 0 {
 			continue
 		}
-		if &offsets[0] == &p.offsets[0] {
+		if !p.owned && &offsets[0] == &p.offsets[0] {
 			offsets = slices.Clone(offsets)
 		}
 		from, to := offsets[i][0], offsets[i][1]
@@ -287,30 +271,6 @@ func edgeSpaces(token string) (leading, trailing int) {
 
 // processors run one after another.
 type processors []processor
-
-func parseProcessors(data []byte, depth int) (processor, error) {
-	if depth == 0 {
-		return nil, fmt.Errorf("processors: expected at most %d levels", maxNested)
-	}
-	var c struct {
-		Processors []json.RawMessage `json:"processors"`
-	}
-	if err := decode(data, &c, "type processors", ""); err != nil {
-		return nil, err
-	}
-	var out processors
-	for i, data := range c.Processors {
-		p, err := parseProcessor(data, depth-1)
-		if err == nil && p == nil {
-			err = fmt.Errorf("expected an object, found null")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("processors[%d]: %w", i, err)
-		}
-		out = append(out, p)
-	}
-	return out, nil
-}
 
 func (ps processors) added(texts int) int {
 	n := 0

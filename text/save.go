@@ -9,10 +9,10 @@ import (
 )
 
 // MarshalJSON returns a tokenizer.json, which tokenizers loads to equal ids. Rules that no tokenizer.json can hold are an error: those
-// of OpenAI's code, and of the class SiglipTokenizer.
+// of OpenAI's code and of open_clip, and of the class SiglipTokenizer.
 func (t *Tokenizer) MarshalJSON() ([]byte, error) {
-	if t.config.openAI || t.config.canonical {
-		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP, nor of open_clip for SigLIP")
+	if t.config.openAI || t.config.canonical || t.config.whitespace {
+		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP, nor of open_clip")
 	}
 	m, err := t.model.MarshalJSON()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // specialNames are the special tokens that every class has, in the order in which they are added.
@@ -211,22 +212,17 @@ func readDecoder(data []byte, add func(AddedToken)) error {
 
 // parseToken reads an added token with the defaults of Python's AddedToken.
 func parseToken(data []byte) (AddedToken, error) {
-	var c struct {
-		Content    string `json:"content"`
-		SingleWord bool   `json:"single_word"`
-		LStrip     bool   `json:"lstrip"`
-		RStrip     bool   `json:"rstrip"`
-		Normalized *bool  `json:"normalized"`
-		Special    bool   `json:"special"`
+	f := component.Object(data)
+	t := AddedToken{
+		Content: component.Required[string](f, "content"), SingleWord: component.Optional(f, "single_word", false),
+		LStrip: component.Optional(f, "lstrip", false), RStrip: component.Optional(f, "rstrip", false), Special: component.Optional(f, "special", false),
 	}
-	if err := decode(data, &c, "content", "__type id single_word lstrip rstrip normalized special"); err != nil {
-		return AddedToken{}, err
+	normalized := component.Optional[*bool](f, "normalized", nil)
+	f.Skip("__type", "id")
+	if t.Normalized = !t.Special; normalized != nil {
+		t.Normalized = *normalized
 	}
-	t := AddedToken{Content: c.Content, SingleWord: c.SingleWord, LStrip: c.LStrip, RStrip: c.RStrip, Special: c.Special, Normalized: !c.Special}
-	if c.Normalized != nil {
-		t.Normalized = *c.Normalized
-	}
-	return t, nil
+	return t, f.End()
 }
 
 // readAddedFile reads added_tokens.json: ids by token. Tokens that are also special tokens are special.

@@ -64,6 +64,11 @@ type traced struct {
 	from, to []uint32
 }
 
+// newTraced returns an empty text with room for n bytes.
+func newTraced(n int) traced {
+	return traced{make([]byte, 0, n), make([]uint32, 0, n), make([]uint32, 0, n)}
+}
+
 func (t *traced) add(s string, from, to int) {
 	t.text = append(t.text, s...)
 	for range len(s) {
@@ -143,6 +148,7 @@ func (s *siglip) appendSegment(v *vocabulary, w *work, p *part, text string, fro
 	if len(tokens) >= s.dropped {
 		tokens = tokens[s.dropped:]
 	}
+	p.reserve(len(tokens))
 	for _, token := range tokens {
 		name, id := s.model.Text(normal, token), token.ID
 		if added, ok := v.ids[name]; ok {
@@ -161,7 +167,7 @@ func (s *siglip) appendSegment(v *vocabulary, w *work, p *part, text string, fro
 // canonical returns bytes from to end of a text in lower case, without punctuation, and with single spaces, behind the unknown
 // token (canonicalize_text). At the beginning of a text there is the sign for a space as well.
 func (s *siglip) canonical(text string, from, end int) traced {
-	var t traced
+	t := newTraced(len(s.unknown) + len(space) + end - from)
 	t.add(s.unknown, from, from)
 	begun := from == 0
 	if begun {
@@ -203,7 +209,7 @@ func asciiPunctuation(b byte) bool {
 
 // normalize changes a text as SentencePiece does before it looks for pieces (normalizer.cc).
 func (s *siglip) normalize(in traced) (traced, error) {
-	var out traced
+	out := newTraced(len(in.text) + len(space))
 	text := string(in.text)
 	most := normalize.Room(len(text))
 	at := 0

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // template puts texts and special tokens in an order that the file states.
@@ -21,59 +21,52 @@ type templatePiece struct {
 	run    *part // special tokens
 }
 
-func parseTemplate(data []byte) (processor, error) {
-	var c struct {
-		Single  []json.RawMessage `json:"single"`
-		Pair    []json.RawMessage `json:"pair"`
-		Special json.RawMessage   `json:"special_tokens"`
+func parseTemplate(f *component.Fields, _ int) processor {
+	tokens := component.Object(f.Raw("special_tokens"))
+	single, pair := component.Required[[]json.RawMessage](f, "single"), component.Required[[]json.RawMessage](f, "pair")
+	if f.Err != nil {
+		return nil
 	}
-	if err := decode(data, &c, "type single pair special_tokens", ""); err != nil {
-		return nil, err
-	}
-	tokens, err := parseTemplateTokens(c.Special)
-	if err != nil {
-		return nil, fmt.Errorf("special_tokens: %w", err)
+	runs := map[string]templateTokens{}
+	tokens.Each(func(name string, value []byte) {
+		var err error
+		if runs[name], err = readTemplateTokens(value); err != nil {
+			tokens.Fail("%s: %w", name, err)
+		}
+	})
+	if err := tokens.End(); err != nil {
+		f.Fail("special_tokens: %w", err)
+		return nil
 	}
 	t := new(template)
-	if t.single, t.addedSingle, err = parseTemplatePieces(c.Single, tokens, 1); err != nil {
-		return nil, fmt.Errorf("single%w", err)
+	var err error
+	if t.single, t.addedSingle, err = parseTemplatePieces(single, runs, 1); err != nil {
+		f.Fail("single%w", err)
+	} else if t.pair, t.addedPair, err = parseTemplatePieces(pair, runs, 2); err != nil {
+		f.Fail("pair%w", err)
 	}
-	if t.pair, t.addedPair, err = parseTemplatePieces(c.Pair, tokens, 2); err != nil {
-		return nil, fmt.Errorf("pair%w", err)
-	}
-	return t, nil
+	return t
 }
 
 // templateTokens are the tokens that one special token of a template stands for.
 type templateTokens struct {
-	Name   string   `json:"id"`
-	IDs    []int    `json:"ids"`
-	Tokens []string `json:"tokens"`
+	ids    []int
+	tokens []string
 }
 
-func parseTemplateTokens(data []byte) (map[string]templateTokens, error) {
-	out := map[string]templateTokens{}
-	var first error
-	err := strictjson.Object(data, func(key string, value []byte) {
-		var t templateTokens
-		err := decode(value, &t, "id ids tokens", "")
-		if err == nil && len(t.IDs) != len(t.Tokens) {
-			err = fmt.Errorf("expected as many ids as tokens, found %d and %d", len(t.IDs), len(t.Tokens))
-		}
-		for _, id := range t.IDs {
-			if err == nil {
-				err = checkID("ids", id)
-			}
-		}
-		if err != nil && first == nil {
-			first = fmt.Errorf("%s: %w", key, err)
-		}
-		out[key] = t
-	})
-	if err == nil {
-		err = first
+func readTemplateTokens(data []byte) (templateTokens, error) {
+	f := component.Object(data)
+	component.Required[string](f, "id")
+	t := templateTokens{component.Required[[]int](f, "ids"), component.Required[[]string](f, "tokens")}
+	if len(t.ids) != len(t.tokens) {
+		f.Fail("expected as many ids as tokens, found %d and %d", len(t.ids), len(t.tokens))
 	}
-	return out, err
+	for _, id := range t.ids {
+		if err := checkID("ids", id); err != nil {
+			f.Fail("%w", err)
+		}
+	}
+	return t, f.End()
 }
 
 // Limits of a template, which multiplies the length of texts.
@@ -108,46 +101,37 @@ func parseTemplatePieces(list []json.RawMessage, tokens map[string]templateToken
 }
 
 func parseTemplatePiece(data []byte, tokens map[string]templateTokens) (templatePiece, error) {
-	var c struct {
-		Sequence *json.RawMessage `json:"Sequence"`
-		Special  *json.RawMessage `json:"SpecialToken"`
+	f := component.Object(data)
+	if f.Err == nil && f.Has("Sequence") == f.Has("SpecialToken") {
+		f.Fail("expected one of Sequence and SpecialToken")
 	}
-	if err := decode(data, &c, "", "Sequence SpecialToken"); err != nil {
+	name := "Sequence"
+	if f.Has("SpecialToken") {
+		name = "SpecialToken"
+	}
+	body := f.Raw(name)
+	if err := f.End(); err != nil {
 		return templatePiece{}, err
 	}
-	if (c.Sequence == nil) == (c.Special == nil) {
-		return templatePiece{}, fmt.Errorf("expected one of Sequence and SpecialToken")
-	}
-	name, body := "Sequence", c.Sequence
-	if c.Special != nil {
-		name, body = "SpecialToken", c.Special
-	}
-	var v struct {
-		ID   string `json:"id"`
-		Type int    `json:"type_id"`
-	}
-	err := decode(*body, &v, "id type_id", "")
-	if err == nil {
-		err = checkID("type_id", v.Type)
-	}
-	t, known := tokens[v.ID]
+	g := component.Object(body)
+	id, typeID := component.Required[string](g, "id"), requiredID(g, "type_id")
+	err := g.End()
+	t, known := tokens[id]
 	switch {
 	case err != nil:
-	case c.Special != nil && known:
-		return templatePiece{-1, v.Type, addedTokens(t, v.Type)}, nil
-	case c.Special != nil:
-		err = fmt.Errorf("id: expected a name from special_tokens, found %q", v.ID)
-	case v.ID == "A":
-		return templatePiece{0, v.Type, nil}, nil
-	case v.ID == "B":
-		return templatePiece{1, v.Type, nil}, nil
+	case name == "SpecialToken" && known:
+		return templatePiece{-1, typeID, added(t.ids, t.tokens, typeID)}, nil
+	case name == "SpecialToken":
+		err = fmt.Errorf("id: expected a name from special_tokens, found %q", id)
+	case id == "A":
+		return templatePiece{0, typeID, nil}, nil
+	case id == "B":
+		return templatePiece{1, typeID, nil}, nil
 	default:
-		err = fmt.Errorf("id: expected A or B, found %q", v.ID)
+		err = fmt.Errorf("id: expected A or B, found %q", id)
 	}
 	return templatePiece{}, fmt.Errorf("%s: %w", name, err)
 }
-
-func addedTokens(t templateTokens, typeID int) *part { return added(t.IDs, t.Tokens, typeID) }
 
 func (t *template) added(texts int) int {
 	if texts == 1 {

@@ -1,8 +1,10 @@
 package text
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"unsafe"
@@ -35,6 +37,9 @@ type Options struct {
 	Padding    *Padding    // nil: none
 	// PlainSpecial reads special tokens in the text as ordinary text, as for texts from strangers.
 	PlainSpecial bool
+	// LowerCase puts the text in lower case before the normalizer, as sentence-transformers' do_lower_case does. Special tokens in
+	// the text stay as they are.
+	LowerCase bool
 }
 
 // Input is a text to encode, or a pair.
@@ -176,6 +181,9 @@ func (t *Tokenizer) release(w *work) {
 func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err error) {
 	defer normalize.Recover(&err)
 	p := &w.parts[i]
+	if p.owned { // its memory went into an encoding
+		*p = part{}
+	}
 	*p = part{ids: p.ids[:0], types: p.types[:0], tokens: p.tokens[:0], offsets: p.offsets[:0], words: p.words[:0], special: p.special[:0]}
 	p.source = &source{texts: []string{in.Text}}
 	if in.Words != nil {
@@ -197,6 +205,9 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		case t.config.canonical:
 			text = cleanCanonical(text)
 			p.source.texts[j] = text
+		case t.config.whitespace:
+			text = cleanWhitespace(text)
+			p.source.texts[j] = text
 		}
 		text, fixes := repair(text)
 		if fixes != nil {
@@ -209,25 +220,35 @@ func (t *Tokenizer) tokens(w *work, i int, in *Input, o Options) (_ *part, err e
 		if p.source.words {
 			word = j
 		}
-		plain := o.PlainSpecial || t.config.plain
+		o := o
+		o.PlainSpecial = o.PlainSpecial || t.config.plain
+		if t.code != nil && o.LowerCase {
+			return nil, errors.New("text: option LowerCase: unsupported for a tokenizer whose rules are code")
+		}
 		if t.code != nil {
-			err = t.code.appendText(t.added, w, p, text, word, plain)
+			err = t.code.appendText(t.added, w, p, text, word, o.PlainSpecial)
 		} else {
-			err = t.appendText(w, p, text, word, plain)
+			err = t.appendText(w, p, text, word, o)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
+	p.types, p.special = slices.Grow(p.types, p.len()), slices.Grow(p.special, p.len())
 	for len(p.types) < len(p.ids) {
 		p.types = append(p.types, i)
 		p.special = append(p.special, false)
+	}
+	if cap(p.ids) > maxKept {
+		p.owned = true
+		w.first, w.second, w.hits, w.pieces, w.tokens = nil, nil, nil, nil, nil
+		w.scratch = normalize.Scratch{}
 	}
 	return p, nil
 }
 
 // appendText appends the tokens of a valid text to p. With a word of -1 the words are counted.
-func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bool) error {
+func (t *Tokenizer) appendText(w *work, p *part, text string, word int, o Options) error {
 	w.scratch.Reset()
 	original := normalize.New(text)
 	count := 0
@@ -238,17 +259,20 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bo
 		count++
 		return count - 1
 	}
-	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, plain)
+	w.first, w.hits = t.added.cut(w.first[:0], w.hits, text, t.added.plain, t.added.plainIDs, o.PlainSpecial)
 	for i, s := range w.first {
 		part := original.Slice(s.from, s.to)
 		if s.id >= 0 {
 			p.appendAdded(part, s.id, s.within(w.first, i), next)
 			continue
 		}
+		if o.LowerCase {
+			part = normalize.Lowercase(&w.scratch, part)
+		}
 		if t.normalizer != nil {
 			part = t.normalizer.Normalize(&w.scratch, part)
 		}
-		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, plain)
+		w.second, w.hits = t.added.cut(w.second[:0], w.hits, part.Text(), t.added.normal, t.added.normalIDs, o.PlainSpecial)
 		for i, s := range w.second {
 			piece := part
 			if s.from != 0 || s.to != part.Len() {
@@ -261,11 +285,18 @@ func (t *Tokenizer) appendText(w *work, p *part, text string, word int, plain bo
 			if t.splitter == nil {
 				w.pieces = append(w.pieces[:0], piece)
 			} else {
+				if piece.Len() > maxKept {
+					w.pieces = slices.Grow(w.pieces[:0], piece.Len()/8)
+				}
 				w.pieces = t.splitter.Split(&w.scratch, w.pieces[:0], piece)
 			}
-			for _, piece := range w.pieces {
-				if err := t.appendPiece(w, p, piece, next()); err != nil {
+			begin, done := p.len(), 0
+			for i, s := range w.pieces {
+				if err := t.appendPiece(w, p, s, next()); err != nil {
 					return err
+				}
+				if done += s.Len(); cap(p.ids) == len(p.ids) {
+					p.reserve(expected(w.pieces[i+1:], p.len()-begin, done))
 				}
 			}
 		}
@@ -296,12 +327,26 @@ func (p *part) appendAdded(s normalize.String, id int, ends bool, next func() in
 	p.words = append(p.words, next())
 }
 
+// expected returns the number of tokens to make room for, after done bytes gave n tokens. Where few bytes are done, it is at
+// most one for each piece that is left.
+func expected(left []split.Piece, n, done int) int {
+	size := 0
+	for _, s := range left {
+		size += s.Len()
+	}
+	share := float64(n) / float64(done) * float64(size)
+	return 1 + int(min(share, float64(max(8*n, len(left)))))
+}
+
 // appendPiece appends the tokens of a piece that the model cuts.
 func (t *Tokenizer) appendPiece(w *work, p *part, piece normalize.String, word int) error {
 	text := piece.Text()
 	var err error
 	if w.tokens, err = t.model.Append(w.tokens[:0], text); err != nil {
 		return err
+	}
+	if len(w.tokens) > cap(p.ids)-len(p.ids) {
+		p.reserve(len(w.tokens))
 	}
 	for _, token := range w.tokens {
 		name := t.model.Text(text, token)
@@ -353,6 +398,24 @@ func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
 	}
 	id, ok = t.ID(token)
 	return token, id, ok
+}
+
+// SubwordPrefix returns what stands before a token inside a word, such as "##" of WordPiece, or "" where the model has none.
+func (t *Tokenizer) SubwordPrefix() string {
+	if m, ok := t.model.(interface{ SubwordPrefix() string }); ok {
+		return m.SubwordPrefix()
+	}
+	return ""
+}
+
+// Gives reports whether transformers gives a model this input of an encoding: "input_ids", "token_type_ids" or "attention_mask"
+// (model_input_names of the folder or its class). A tokenizer without a folder has no class and gives no token types.
+func (t *Tokenizer) Gives(input string) bool {
+	names := t.config.inputs
+	if names == nil {
+		names = plainInputs
+	}
+	return slices.Contains(names, input)
 }
 
 // Size returns the number of tokens, added tokens included. An id can be larger where the vocabulary has holes.

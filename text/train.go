@@ -78,9 +78,9 @@ func (o TrainOptions) pipeline() (*builder, []string, error) {
 	case BPE:
 		special = []string{"<|endoftext|>"}
 		if o.Lowercase {
-			normalizer = component("Lowercase", nil)
+			normalizer = step("Lowercase", nil)
 		}
-		splitter = component("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true})
+		splitter = step("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true})
 		decoder = byteLevelDecoder
 	case CLIP:
 		special = []string{clipStart, clipEnd}
@@ -88,20 +88,20 @@ func (o TrainOptions) pipeline() (*builder, []string, error) {
 		b.clipPipeline()
 	case WordPiece:
 		special = []string{"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}
-		normalizer = component("BertNormalizer", object{"clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": o.Lowercase})
-		splitter = component("BertPreTokenizer", nil)
-		decoder = component("WordPiece", object{"prefix": "##", "cleanup": true})
+		normalizer = step("BertNormalizer", object{"clean_text": true, "handle_chinese_chars": true, "strip_accents": nil, "lowercase": o.Lowercase})
+		splitter = step("BertPreTokenizer", nil)
+		decoder = step("WordPiece", object{"prefix": "##", "cleanup": true})
 		single := []item{{token: "[CLS]"}, {text: "A"}, {token: "[SEP]"}}
 		b.late = templateOf(single, append(single[:3:3], item{text: "B", typeID: 1}, item{token: "[SEP]", typeID: 1}))
 	case Unigram:
 		special = []string{"<unk>", "<s>", "</s>", "<pad>"}
-		steps := []object{component("Nmt", nil), component("NFKC", nil)}
+		steps := []object{step("Nmt", nil), step("NFKC", nil)}
 		if o.Lowercase {
-			steps = append(steps, component("Lowercase", nil))
+			steps = append(steps, step("Lowercase", nil))
 		}
-		steps = append(steps, component("Replace", object{"pattern": object{"Regex": " {2,}"}, "content": " "}))
-		normalizer = component("Sequence", object{"normalizers": steps})
-		splitter = component("Metaspace", object{"replacement": "▁", "prepend_scheme": "always", "split": true})
+		steps = append(steps, step("Replace", object{"pattern": object{"Regex": " {2,}"}, "content": " "}))
+		normalizer = step("Sequence", object{"normalizers": steps})
+		splitter = step("Metaspace", object{"replacement": "▁", "prepend_scheme": "always", "split": true})
 		decoder = splitter
 	default:
 		return nil, nil, fmt.Errorf("kind: expected %s, %s, %s or %s, found %q", BPE, CLIP, WordPiece, Unigram, o.Kind)

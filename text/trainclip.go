@@ -13,16 +13,16 @@ const (
 
 // clipNormalizer is that of CLIPTokenizer (models/clip/tokenization_clip.py in transformers).
 func clipNormalizer() object {
-	return component("Sequence", object{"normalizers": []object{
-		component("NFC", nil), component("Replace", object{"pattern": object{"Regex": `\s+`}, "content": " "}), component("Lowercase", nil),
+	return step("Sequence", object{"normalizers": []object{
+		step("NFC", nil), step("Replace", object{"pattern": object{"Regex": `\s+`}, "content": " "}), step("Lowercase", nil),
 	}})
 }
 
 // clipSplitter cuts text into the words of a pattern.
 func clipSplitter(pattern string) object {
-	return component("Sequence", object{"pretokenizers": []object{
-		component("Split", object{"pattern": object{"Regex": pattern}, "behavior": "Removed", "invert": true}),
-		component("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true}),
+	return step("Sequence", object{"pretokenizers": []object{
+		step("Split", object{"pattern": object{"Regex": pattern}, "behavior": "Removed", "invert": true}),
+		step("ByteLevel", object{"add_prefix_space": false, "trim_offsets": true, "use_regex": true}),
 	}})
 }
 

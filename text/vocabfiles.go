@@ -86,6 +86,9 @@ func (f *folder) bpe(options object) error {
 var pieceFiles = map[string]string{
 	"AlbertTokenizer": "spiece.model", "T5Tokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
 	"CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model",
+	"BarthezTokenizer": "sentencepiece.bpe.model", "MBartTokenizer": "sentencepiece.bpe.model", "MBart50Tokenizer": "sentencepiece.bpe.model",
+	"BigBirdTokenizer": "spiece.model", "PegasusTokenizer": "spiece.model",
+	"RemBertTokenizer": "sentencepiece.model", "XLNetTokenizer": "spiece.model",
 	"-SiglipTokenizer": "spiece.model",
 }
 
@@ -248,9 +251,9 @@ func (f *folder) genericSentencePiece() error {
 	}
 	decoder := sentencePieceDecoder(false)
 	if !m.fallback {
-		decoder = component("Replace", object{"pattern": object{"String": "▁"}, "content": " "})
+		decoder = step("Replace", object{"pattern": object{"String": "▁"}, "content": " "})
 	}
-	return f.put(component("Sequence", object{"normalizers": list}), nil, decoder)
+	return f.put(step("Sequence", object{"normalizers": list}), nil, decoder)
 }
 
 // clipMerges is the vocabulary of OpenAI's CLIP.

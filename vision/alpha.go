@@ -12,7 +12,7 @@ const (
 	// AlphaDropped takes the colors without their alpha: Pillow's convert("RGB") before anything else.
 	AlphaDropped AlphaRule = iota
 	// AlphaDroppedLast resizes with alpha and drops it then, as torchvision's transforms do where convert("RGB") comes last:
-	// OpenAI's code for CLIP, open_clip.
+	// OpenAI's code for CLIP, open_clip. So images of a palette are resized to the nearest pixel ([Image].Storage).
 	AlphaDroppedLast
 	// AlphaOnWhite lays the image on a white background: transformers with do_convert_rgb.
 	AlphaOnWhite
@@ -27,10 +27,16 @@ func fromImageAlpha(m image.Image) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	var storage Storage
+	if _, ok := m.(*image.Paletted); ok {
+		storage = StoredPalette
+	}
+	rgb.Storage = storage
 	if o, ok := m.(interface{ Opaque() bool }); ok && o.Opaque() {
 		return rgb, nil
 	}
 	out := NewImage(rgb.Height, rgb.Width, 4)
+	out.Storage = storage
 	b := m.Bounds()
 	opaque := true
 	for y := range out.Height {

@@ -124,34 +124,17 @@ func Split(d Dataset, share float64, seed uint64) (first, second *Subset, err er
 		return nil, nil, fmt.Errorf("vision: split: share %v, expected 0 ≤ share < 1", share)
 	}
 	classes := len(d.Classes())
-	members := make([][]int, max(classes, 1))
-	for i := range d.Len() {
-		l, err := labelOf(d, i, classes)
-		if err != nil {
+	labels := make([]int, d.Len())
+	for i := range labels {
+		if labels[i], err = labelOf(d, i, classes); err != nil {
 			return nil, nil, fmt.Errorf("vision: split: %w", err)
 		}
-		members[l] = append(members[l], i)
 	}
-	apart := make([]bool, d.Len())
-	for class, m := range members {
-		n := int(float64(float64(len(m))*share) + 0.5)
-		if share > 0 && len(m) > 1 {
-			n = min(max(n, 1), len(m)-1)
-		} else if len(m) == 1 {
-			n = 0
-		}
-		for _, k := range data.NewRand(seed, uint64(class)).Perm(len(m))[:n] {
-			apart[m[k]] = true
-		}
+	one, two, err := data.Split(labels, max(classes, 1), share, seed)
+	if err != nil {
+		return nil, nil, fmt.Errorf("vision: split: %w", err)
 	}
-	first, second = &Subset{Of: d}, &Subset{Of: d}
-	for i, a := range apart {
-		if a {
-			second.Indices = append(second.Indices, i)
-		} else {
-			first.Indices = append(first.Indices, i)
-		}
-	}
+	first, second = &Subset{Of: d, Indices: one}, &Subset{Of: d, Indices: two}
 	if share > 0 && second.Len() == 0 {
 		return nil, nil, errors.New("vision: split: no class has two images, expected one for each part")
 	}

@@ -32,8 +32,8 @@ type DecodeOptions struct {
 	// photograph full of detail, colors differ by 4 levels on average where the resize halves the reduced image, and by
 	// 1 where it takes a quarter. Other formats are decoded whole.
 	ReduceTo int
-	// Alpha keeps the alpha of a PNG file that is not opaque everywhere: the image then has four channels. A Preprocess says
-	// what a model does with it. Without Alpha, and in other formats, it is dropped.
+	// Alpha keeps the alpha of a PNG file that is not opaque everywhere: the image then has four channels. It also sets
+	// Image.Storage. A Preprocess says what a model does with both. Without Alpha, and in other formats, alpha is dropped.
 	Alpha bool
 	// Name is the file's name for error messages. DecodeFile sets it.
 	Name string
@@ -153,6 +153,9 @@ func (w *workspace) decodeBytes(data []byte, o DecodeOptions) (*Image, error) {
 
 	if c.metadata != nil && (o.ApplyOrientation || c.upright) {
 		m = m.Orient(c.metadata(data).orientation())
+	}
+	if o.Alpha && c.storage != nil {
+		m.Storage = c.storage(data)
 	}
 	return m, nil
 }

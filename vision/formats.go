@@ -17,16 +17,17 @@ type codec struct {
 	header   func([]byte) (header, error)
 	decode   func([]byte) (*Image, error) // nil for JPEG: decodeJPEG has more parameters
 	metadata func([]byte) metadata        // nil for a format without
+	storage  func([]byte) Storage         // nil for a format of StoredPixels
 	upright  bool                         // the orientation is always applied, as in Pillow
 }
 
 var codecs = struct{ jpeg, png, gif, webp, bmp, tiff *codec }{
 	jpeg: &codec{name: "jpeg", header: jpegHeader, metadata: jpegMetadata},
-	png:  &codec{name: "png", header: pngHeader, decode: decodePNG, metadata: pngMetadata},
-	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF},
+	png:  &codec{name: "png", header: pngHeader, decode: decodePNG, metadata: pngMetadata, storage: pngStorage},
+	gif:  &codec{name: "gif", header: gifHeader, decode: decodeGIF, storage: gifStorage},
 	webp: &codec{name: "webp", header: webpHeader, decode: decodeWebP, metadata: webpMetadata},
-	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBMP},
-	tiff: &codec{name: "tiff", header: tiffHeader, decode: decodeTIFF, metadata: tiffMetadata, upright: true},
+	bmp:  &codec{name: "bmp", header: bmpHeader, decode: decodeBMP, storage: bmpStorage},
+	tiff: &codec{name: "tiff", header: tiffHeader, decode: decodeTIFF, metadata: tiffMetadata, storage: tiffStorage, upright: true},
 }
 
 // decodeBy adapts a Decode function.

@@ -15,6 +15,9 @@ type Image struct {
 	Pix           []uint8
 	Height, Width int
 	Channels      int
+	// Storage is how the image was stored in its file. Decode sets it with DecodeOptions.Alpha; other functions do not keep
+	// it.
+	Storage Storage
 }
 
 // NewImage returns a black (and, with 4 channels, transparent) image. It panics when a size is not positive or

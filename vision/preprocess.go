@@ -266,7 +266,11 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 	if m.Channels == 4 && p.Alpha == AlphaOnWhite {
 		m = m.onWhite()
 	}
-	if m.Channels != 4 || p.Alpha != AlphaDroppedLast {
+	filter, storage := p.Filter, m.Storage
+	if p.Alpha == AlphaDroppedLast && storage == StoredPalette {
+		filter = Nearest
+	}
+	if m.Channels != 4 || p.Alpha != AlphaDroppedLast || storage != StoredPixels {
 		m = p.colors(m)
 	}
 	height, width := p.resized(m.Height, m.Width)
@@ -280,7 +284,7 @@ func (p *Preprocess) geometry(out, m *Image, w *simd.Workers) (*Image, error) {
 		if !p.preparable(height, width) {
 			return nil, fmt.Errorf("vision: preprocess: resize of %d×%d pixels to %d×%d: %w", m.Width, m.Height, width, height, ErrTooLarge)
 		}
-		z := Resizer{Filter: p.Filter, Workers: w, RowsFirst: p.RowsFirst, Tensor: p.Backend == Torchvision}
+		z := Resizer{Filter: filter, Workers: w, RowsFirst: p.RowsFirst, Tensor: p.Backend == Torchvision}
 		kept := crop.Intersect(whole)
 		var err error
 		if m, err = z.resize(out, m, m.whole(), height, width, kept); err != nil {

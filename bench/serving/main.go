@@ -3,9 +3,9 @@
 //	serving [-seconds N] [-clients N] [-limit N]
 //
 // It prints one JSON value. latency is the time of an unrelated HTTP handler, asked by a process of its own 200 times a
-// second: while the model is idle, while plain calls saturate it, and while it is saturated through package serve, without
-// and with a limit of cores. throughput is how many images a second the model answers: one at a time, by as many plain
-// calls at once as there are clients, through package serve, and as one batch.
+// second: while the model is idle, while plain calls saturate it, and while it is saturated through package serve,
+// without and with a limit of cores. throughput is how many images a second the model answers: one at a time, by as
+// many plain calls at once as there are clients, through package serve, and as one batch.
 package main
 
 import (

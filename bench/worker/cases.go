@@ -103,7 +103,7 @@ func gemm(w *simd.Workers, m, k, n int, packed bool) func() {
 	am := simd.Matrix{Data: a, Stride: k}
 	bm := simd.Matrix{Data: b, Stride: k, Trans: true}
 	if packed {
-		p := simd.Pack(w, k, n, bm)
+		p := simd.Pack(w, k, n, bm, simd.PackOptions{})
 		return func() { simd.GemmPacked(w, m, am, p, 0, c, n, nil) }
 	}
 	return func() { simd.Gemm(w, m, n, k, am, bm, 0, c, n, nil) }

@@ -9,14 +9,17 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// clipTower embeds images, or texts that fill all places, with CLIP B/32.
+// clipTower embeds images with CLIP B/32 or RN50, or texts that fill all places, with CLIP B/32.
 func clipTower(w *simd.Workers, tower string, batch int) (func(), error) {
 	c := clip.BasePatch32()
+	if tower == "rn50" {
+		c = clip.ResNet50()
+	}
 	m := clip.New(c, rand.New(rand.NewPCG(1, 1)))
 	tape := autograd.NewTape(autograd.Options{Workers: w})
 	out := make([]float32, batch*c.ProjectionDim)
 	switch tower {
-	case "image":
+	case "image", "rn50":
 		pixels := random(batch * 3 * c.Vision.ImageSize * c.Vision.ImageSize)
 		return func() {
 			m.EmbedImages(tape.Input(pixels, batch, 3, c.Vision.ImageSize, c.Vision.ImageSize)).Floats(out)

@@ -16,7 +16,7 @@
 //	lstm:WIDTH:STEPS:BATCH   inference with one LSTM layer
 //	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens) or bert (128)
 //	finetune:NAME:BATCH   training step of such an encoder with a classifier, with AdamW
-//	clip:TOWER:BATCH   embeddings of CLIP B/32: image, or text of 77 tokens
+//	clip:TOWER:BATCH   embeddings of CLIP B/32: image, or text of 77 tokens; rn50 is the image tower of RN50
 //
 // The worker has three more requests:
 //

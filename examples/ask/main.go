@@ -89,18 +89,13 @@ func read(name string, stdin io.Reader) (string, error) {
 
 // run answers all questions.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
-	out := console.New(stderr)
 	passage, err := read(s.File, stdin)
 	if err != nil {
 		return fmt.Errorf("-file: %w", err)
 	}
-	dir, err := fetch.Model(ctx, s.Model, out)
+	m, err := fetch.Open(ctx, s.Model, console.New(stderr), bert.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
-	}
-	m, err := bert.Open(dir, bert.LoadOptions{})
-	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	o := bert.AnswerOptions{Top: s.Top, MaxTokens: s.Length}
@@ -118,16 +113,13 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 			results = append(results, r)
 			continue
 		}
-		if i > 0 {
-			fmt.Fprintln(stdout)
-		}
-		fmt.Fprintln(stdout, console.Printable(q))
+		console.Title(stdout, i, q)
 		for _, a := range r.Answers {
-			if a.Text == "" {
-				fmt.Fprintf(stdout, "  %5.1f %%  (no answer)\n", 100*a.Score)
-				continue
+			text := "(no answer)"
+			if a.Text != "" {
+				text = fmt.Sprintf("line %d: %s", a.Line, a.Text)
 			}
-			fmt.Fprintf(stdout, "  %5.1f %%  line %d: %s\n", 100*a.Score, a.Line, console.Printable(a.Text))
+			console.Share(stdout, a.Score, text)
 		}
 	}
 	if s.JSON {

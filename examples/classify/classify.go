@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"os"
 	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
@@ -15,17 +14,11 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// load loads the model that -model names: a file of weights, a folder, or a model on the hub.
+// load loads the model that -model names, and checks that it is a classifier.
 func load(ctx context.Context, name string, out *console.Console) (*vit.Model, error) {
-	path := name
-	if info, err := os.Stat(name); err != nil || info.IsDir() {
-		if path, err = fetch.Model(ctx, name, out); err != nil {
-			return nil, fmt.Errorf("-model: %w", err)
-		}
-	}
-	m, err := vit.Open(path, vit.LoadOptions{})
+	m, err := fetch.Open(ctx, name, out, vit.Open)
 	if err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
+		return nil, err
 	}
 	switch {
 	case m.Head == nil:
@@ -34,7 +27,7 @@ func load(ctx context.Context, name string, out *console.Console) (*vit.Model, e
 		return nil, fmt.Errorf("-model %s: the model takes images with %d channels, and its preprocessing gives %d", name, m.Config.NumChannels, m.Preprocess.Channels())
 	}
 	if m.PreprocessAssumed {
-		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
+		out.Line("%s", describe.Assumed(&m.Preprocess))
 	}
 	return m, nil
 }

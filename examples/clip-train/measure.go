@@ -87,7 +87,7 @@ func (r *run) classify(ctx context.Context) (*accuracies, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.Linear = metrics.Accuracy(linear.Logits(asked.Tower), asked.Labels)
+	a.Linear = metrics.Accuracy(linear.Regression.Logits(asked.Tower), asked.Labels)
 	a.Pixels, err = r.pixels(ctx, known.Labels, asked.Labels)
 	return a, err
 }

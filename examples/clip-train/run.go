@@ -55,6 +55,11 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		return nil, err
 	}
 	r.describe()
+	unlock, err := r.settings.folder().Lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
@@ -87,7 +92,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.drawCurves(out); err != nil {
 		return nil, err
 	}
-	if err := r.end(); err != nil {
+	if err := r.settings.folder().End(); err != nil {
 		return nil, err
 	}
 	r.conclude(out)

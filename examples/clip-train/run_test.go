@@ -106,7 +106,12 @@ func TestResume(t *testing.T) {
 	another, stop := context.WithCancel(context.Background())
 	defer stop()
 	first.afterStep = func(step int) {
-		if step == 13 {
+		switch step {
+		case 5:
+			if _, err := tinyRun(t, out, 20).do(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "-out: another run writes to "+out) {
+				t.Errorf("two runs at once: %v", err)
+			}
+		case 13:
 			cancel(console.ErrInterrupted)
 		}
 	}
@@ -124,6 +129,9 @@ func TestResume(t *testing.T) {
 	}
 	if !bytes.Equal(weights(whole), weights(second)) || len(second.history.Tests) != len(whole.history.Tests) {
 		t.Error("the resumed run ends with other weights")
+	}
+	if _, err := os.Stat(filepath.Join(out, ".clip-train.lock")); err == nil {
+		t.Error("the lock file is left")
 	}
 	// The state of a run with other pairs.
 	third := tinyRun(t, out, 20)

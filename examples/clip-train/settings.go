@@ -11,8 +11,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and a
-// resumed run has the same values. The other fields may change when a run is resumed.
+// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
+// a resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
 	Data       string `json:"data"` // "" is the embedded Fashion-MNIST
 	Init       string `json:"init"` // "" starts from random weights
@@ -97,7 +97,8 @@ func fashionRecipe() recipe {
 	}
 }
 
-// pairsRecipe is the recipe for pairs of one's own, of any size. Captions may say where things are, so images are not mirrored.
+// pairsRecipe is the recipe for pairs of one's own, of any size. Captions may say where things are, so images are not
+// mirrored.
 func pairsRecipe() recipe {
 	r := fashionRecipe()
 	r.Augment = vision.Augment{Crop: true, Scale: [2]float64{0.5, 1}}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/clip"
@@ -56,7 +55,7 @@ func (r *run) continued(ctx context.Context, c train.Config, steps int) (train.R
 		return train.Result{}, err
 	}
 	maps.Copy(c.Identity, identity)
-	c.File, c.Start = filepath.Join(r.settings.Out, stateName), train.Replace
+	c.File, c.Start = r.settings.folder().State(), train.Replace
 	if r.settings.Resume {
 		c.Start = train.ResumeIfPresent
 	}

@@ -29,6 +29,9 @@ func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 type settings struct {
 	Model   string
 	File    string
+	Index   string
+	Among   ranges
+	Forget  ranges
 	Top     int
 	Prompt  string
 	Passage string
@@ -44,6 +47,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f := flag.NewFlagSet("embed", flag.ContinueOnError)
 	f.StringVar(&s.Model, "model", "", "BERT or a variant: a `folder` of transformers or sentence-transformers, or owner/name on the hub")
 	f.StringVar(&s.File, "file", "", "search the lines of a `file`, or of standard input for -")
+	f.StringVar(&s.Index, "index", "", "with -file: keep the vectors of its lines in a `folder`, and embed only lines that are new")
+	f.Var(&s.Among, "among", "with -index: search these `lines` alone, such as 7,12-20")
+	f.Var(&s.Forget, "forget", "with -index: remove these `lines` from the index")
 	f.IntVar(&s.Top, "top", 5, "with -file: show the `N` most similar lines")
 	f.StringVar(&s.Prompt, "prompt", "", "the `name` of the model's prompt to put before each text (default: the model's default)")
 	f.StringVar(&s.Passage, "passage-prompt", "", "with -file: the `name` of the prompt to put before each line")
@@ -59,10 +65,14 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	switch {
 	case s.Model == "":
 		return s, errors.New("-model: expected a folder with a text encoder; -h lists the flags")
-	case len(s.Texts) == 0:
+	case len(s.Texts) == 0 && s.Index == "":
 		return s, errors.New("expected texts after the flags, found none")
 	case s.File == "" && (given["top"] || given["passage-prompt"]):
 		return s, errors.New("-top and -passage-prompt need -file")
+	case s.Index != "" && (s.File == "" || s.File == "-"):
+		return s, errors.New("-index needs a -file that can be read again")
+	case s.Index == "" && (s.Among != nil || s.Forget != nil):
+		return s, errors.New("-among and -forget need -index")
 	case s.Top < 1:
 		return s, fmt.Errorf("-top: expected at least 1, found %d", s.Top)
 	case s.Dim < 0:
@@ -74,13 +84,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 // run embeds the texts, and searches the file if there is one.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
-	dir, err := fetch.Model(ctx, s.Model, out)
+	m, err := fetch.Open(ctx, s.Model, out, bert.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
-	}
-	m, err := bert.Open(dir, bert.LoadOptions{})
-	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	e, err := m.Embedder(bert.EmbedOptions{PromptName: s.Prompt, Dim: s.Dim, Normalize: s.File != ""})
@@ -97,6 +103,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	lines, err := m.Embedder(bert.EmbedOptions{PromptName: s.Passage, Dim: s.Dim, Normalize: true})
 	if err != nil {
 		return err
+	}
+	if s.Index != "" {
+		return searchSaved(ctx, lines, s, vectors, stdout, out)
 	}
 	return search(ctx, lines, s, vectors, stdin, stdout, out)
 }

@@ -96,6 +96,9 @@ func TestErrors(t *testing.T) {
 		{"-model: expected a folder", []string{"a"}},
 		{"expected texts after the flags", []string{"-model", "x"}},
 		{"-top and -passage-prompt need -file", []string{"-model", "x", "-top", "3", "a"}},
+		{"-index needs a -file that can be read again", []string{"-model", "x", "-index", "i", "-file", "-", "a"}},
+		{"-among and -forget need -index", []string{"-model", "x", "-file", "f", "-among", "3", "a"}},
+		{`invalid value "0" for flag -forget: expected numbers of lines from 1 on`, []string{"-model", "x", "-forget", "0", "a"}},
 		{"-top: expected at least 1, found 0", []string{"-model", "x", "-file", "f", "-top", "0", "a"}},
 		{"-model: ", []string{"-model", "testdata", "a"}},
 	} {

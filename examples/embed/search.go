@@ -1,16 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"math"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/bert"
@@ -40,49 +36,17 @@ func search(ctx context.Context, e *bert.Embedder, s settings, queries [][]float
 	progress := out.Phase("reading", console.Bytes, size)
 	defer progress.End()
 	best := make([][]found, len(queries))
-	done, number := int64(0), 0
-	var waiting []string // lines whose vectors are to come
-	for vector, err := range e.Stream(ctx, func(yield func(string, error) bool) {
-		for text, err := range lines(from) {
-			waiting = append(waiting, text)
-			if !yield(text, err) {
-				return
-			}
-		}
-	}) {
+	for l, err := range embed(ctx, e, lines(from, 0, 0)) {
 		if err != nil {
 			return err
 		}
-		text := waiting[0]
-		waiting = waiting[1:]
-		number++
 		for i, q := range queries {
-			best[i] = keep(best[i], found{number, text, dot(q, vector)}, s.Top)
+			best[i] = keep(best[i], found{l.number, l.text, dot(q, l.vector)}, s.Top)
 		}
-		done += int64(len(text)) + 1
-		progress.At(done)
+		progress.At(l.end)
 	}
 	progress.End()
 	return printFound(s, best, stdout)
-}
-
-// lines yields the lines of a file without their line breaks.
-func lines(r io.Reader) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		b := bufio.NewReaderSize(r, 1<<16)
-		for {
-			line, err := b.ReadString('\n')
-			if line != "" && !yield(strings.TrimRight(line, "\r\n"), nil) {
-				return
-			}
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					yield("", err)
-				}
-				return
-			}
-		}
-	}
 }
 
 // keep adds a line to the best ones, which are sorted, unless it is worse than all of them. Of equal lines the first counts.
@@ -125,10 +89,7 @@ func printFound(s settings, best [][]found, stdout io.Writer) error {
 		return console.PrintJSON(stdout, out)
 	}
 	for i, list := range best {
-		if i > 0 {
-			fmt.Fprintln(stdout)
-		}
-		fmt.Fprintln(stdout, console.Printable(s.Texts[i]))
+		console.Title(stdout, i, s.Texts[i])
 		for _, f := range list {
 			fmt.Fprintf(stdout, "  %6.3f  line %d: %s\n", f.score, f.line, console.Printable(f.text))
 		}

@@ -60,7 +60,7 @@ func (e *evaluation) classify(ctx context.Context) (*classification, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.Linear, c.LinearC = console.Number(metrics.Accuracy(linear.Logits(asked.Tower), asked.Labels)), console.Number(linear.C)
+	c.Linear, c.LinearC = console.Number(metrics.Accuracy(linear.Regression.Logits(asked.Tower), asked.Labels)), console.Number(linear.C)
 
 	if e.settings.Shots > 0 {
 		adapter, err := zeroShot.TipAdapter(ctx, known, clip.TipAdapterOptions{Epochs: 20, Seed: e.settings.Seed})
@@ -145,4 +145,4 @@ func (e *evaluation) images() (known, asked vision.Dataset, err error) {
 }
 
 // decode applies the orientation of photographs, as transformers' load_image does.
-var decode = vision.DecodeOptions{ApplyOrientation: true}
+var decode = vision.DecodeOptions{ApplyOrientation: true, Alpha: true}

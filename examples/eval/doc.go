@@ -6,14 +6,14 @@
 //	go run ./examples/eval -model clip-out/model -captions photographs.csv
 //	go run ./examples/eval -model clip-out/model -captions 'pairs/{000..009}.tar'
 //
-// -data is a folder with one sub-folder for each class. Zero-shot classification asks which text, made of a template and the
-// name of a class, is nearest to an image; it sees no training images. The names of classes are those of the folders, with
-// spaces for underscores. The linear probe is logistic regression on the features of the training images. Its penalty is
-// chosen on a fifth of them, as in CLIP's paper (arXiv 2103.00020, section 3.2 and appendix A.3). Both are measured on the
-// same test images: those of -test, or half of each class of -data, chosen by -seed.
+// -data is a folder with one sub-folder for each class. Zero-shot classification asks which text, made of a template
+// and the name of a class, is nearest to an image; it sees no training images. The names of classes are those of the
+// folders, with spaces for underscores. The linear probe is logistic regression on the features of the training images.
+// Its penalty is chosen on a fifth of them, as in CLIP's paper (arXiv 2103.00020, section 3.2 and appendix A.3). Both
+// are measured on the same test images: those of -test, or half of each class of -data, chosen by -seed.
 //
-// With -shots, the linear probe trains on a few images of each class. A Tip-Adapter of the same images stands beside it, with
-// trained keys (arXiv 2111.03930).
+// With -shots, the linear probe trains on a few images of each class. A Tip-Adapter of the same images stands beside
+// it, with trained keys (arXiv 2111.03930).
 //
 // -captions is a table of images and captions, or tar shards of pairs. Recall@k is the share of captions whose image is
 // among the k nearest images, and the share of images with one of their captions among the k nearest captions.

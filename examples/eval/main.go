@@ -125,20 +125,14 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// load loads the model that -model names: a file of weights, a folder, or a model on the hub.
+// load loads the model that -model names.
 func (e *evaluation) load(ctx context.Context) error {
-	path := e.settings.Model
-	if info, err := os.Stat(path); err != nil || info.IsDir() {
-		if path, err = fetch.Model(ctx, path, e.console); err != nil {
-			return fmt.Errorf("-model: %w", err)
-		}
-	}
-	m, err := clip.Open(path, clip.LoadOptions{})
+	m, err := fetch.Open(ctx, e.settings.Model, e.console, clip.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	if m.PreprocessAssumed {
-		e.console.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
+		e.console.Line("%s", describe.Assumed(&m.Preprocess))
 	}
 	m.Workers = simd.NewWorkers(e.settings.Threads)
 	e.model = m

@@ -116,8 +116,8 @@ func (e *evaluation) encode(ctx context.Context, texts []string) (rows [][]float
 	return rows, nil
 }
 
-// chance returns the expected recall@k of a random order of items: the mean probability that one of a query's relevant items
-// is among the first k.
+// chance returns the expected recall@k of a random order of items: the mean probability that one of a query's relevant
+// items is among the first k.
 func chance(relevant [][]int, items, k int) float64 {
 	sum := 0.0
 	for _, list := range relevant {

@@ -58,13 +58,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 
 // run fills the masks of all texts.
 func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
-	dir, err := fetch.Model(ctx, s.Model, console.New(stderr))
+	m, err := fetch.Open(ctx, s.Model, console.New(stderr), bert.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
-	}
-	m, err := bert.Open(dir, bert.LoadOptions{})
-	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	texts := s.Texts
@@ -82,16 +78,13 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return console.PrintJSON(stdout, toJSON(s.Texts, filled))
 	}
 	for i, f := range filled {
-		if i > 0 {
-			fmt.Fprintln(stdout)
-		}
-		fmt.Fprintln(stdout, console.Printable(s.Texts[i]))
+		console.Title(stdout, i, s.Texts[i])
 		for n, words := range f.Masks {
 			if len(f.Masks) > 1 {
 				fmt.Fprintf(stdout, "mask %d\n", n+1)
 			}
 			for _, w := range words {
-				fmt.Fprintf(stdout, "  %5.1f %%  %s\n", 100*w.Probability, console.Printable(w.Text))
+				console.Share(stdout, w.Probability, w.Text)
 			}
 		}
 	}

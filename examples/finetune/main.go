@@ -1,13 +1,8 @@
-// Finetune trains a pretrained Vision Transformer to classify your own images, in a folder with one sub-folder a class:
-//
-//	go run ./examples/finetune -model vit-base -data photographs -out classifier
-//
-// It ends when 5 epochs bring no better accuracy on images set apart, and saves the best. After Ctrl-C, repeat the command.
 package main
 
 import (
 	"context"
-	"flag"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,28 +10,22 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
 
-type settings struct{ model, data, out string }
-
 func main() { os.Exit(console.Run("finetune", os.Args[1:], os.Stdout, os.Stderr, parse, finetune)) }
 
-func parse(args []string, stdout io.Writer) (s settings, err error) {
-	f := flag.NewFlagSet("finetune", flag.ContinueOnError)
-	f.StringVar(&s.model, "model", "", "pretrained Vision Transformer: a `folder`, or a file of weights")
-	f.StringVar(&s.data, "data", "", "`folder` of images with one sub-folder for each class")
-	f.StringVar(&s.out, "out", "finetuned", "write the classifier to `folder`")
-	if err = console.ParseFlags(f, args, stdout, "Trains a classifier of your own images, from a pretrained model."); err == nil && (s.model == "" || s.data == "") {
-		err = fmt.Errorf("expected -model and -data; -h lists the flags")
+// finetune trains and saves a classifier.
+func finetune(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	out := console.New(stdout)
+	if s.json {
+		out = console.New(stderr)
 	}
-	return s, err
-}
-
-func finetune(ctx context.Context, s settings, stdout, _ io.Writer) error {
 	images, err := vision.OpenDir(s.data, vision.FolderOptions{})
 	if err != nil {
 		return err
@@ -45,17 +34,17 @@ func finetune(ctx context.Context, s settings, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	model, err := vit.Open(s.model, vit.LoadOptions{})
+	model, err := fetch.Open(ctx, s.model, out, vit.Open)
 	if err != nil {
 		return err
 	}
+	model.Workers = simd.NewWorkers(s.threads)
 	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 1)))
 	if err := os.MkdirAll(s.out, 0o777); err != nil {
 		return err
 	}
 	epochs, feed := 30, train.NewFeed(&vision.Loader{Data: learned, Preprocess: model.Preprocess, Augment: &vision.Augment{Flip: 0.5}, Shuffle: true, Seed: 1})
 	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay, LayerDecay: 0.75, Layers: len(model.Encoder.Blocks), Layer: model.Layer})
-	out := console.New(stdout)
 	progress := out.Phase("training", console.Steps, int64(epochs*feed.Batches()))
 	result, err := train.Run(ctx, train.Config{
 		Model: model, Optimizer: train.NewAdamW(groups, train.AdamOptions{}), Schedule: train.Curve{Peak: 5e-4, Warmup: 1, Length: float64(epochs)}.Cosine(),
@@ -85,6 +74,10 @@ func finetune(ctx context.Context, s settings, stdout, _ io.Writer) error {
 	if err := model.Save(s.out, vit.SaveOptions{}); err != nil {
 		return err
 	}
-	out.Line("best epoch %d: mean over classes %.1f %%, by chance %.1f %%", result.Best+1, 100*result.Scores[result.Best], 100/float64(len(images.Classes())))
-	return os.Remove(s.out + "/resume.safetensors")
+	best, accuracy, chance := result.Best+1, result.Scores[result.Best], 1/float64(len(images.Classes()))
+	out.Line("best epoch %d: mean over classes %.1f %%, by chance %.1f %%", best, 100*accuracy, 100*chance)
+	if s.json {
+		err = console.PrintJSON(stdout, answer{best, console.Double(accuracy), console.Double(chance), console.Name(s.out)})
+	}
+	return errors.Join(err, os.Remove(s.out+"/resume.safetensors"))
 }

@@ -11,66 +11,11 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/internal/atomicfile"
-	"github.com/fovea-ml/fovea/internal/filelock"
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
 // results are the files and folders that a run writes to its output folder.
 var results = []string{"reconstruction.png", "curves.png", "pretrained", "classifier", "selftrained", "scratch"}
-
-// lockOutput makes the output folder and locks it for this run. Two runs in one folder would mix their results.
-func lockOutput(out string) (unlock func(), err error) {
-	if err := os.MkdirAll(out, 0o777); err != nil {
-		return nil, fmt.Errorf("-out: %w", err)
-	}
-	name := filepath.Join(out, ".mae.lock")
-	for range 100 {
-		f, err := filelock.Open(name)
-		if errors.Is(err, errors.ErrUnsupported) {
-			return func() {}, nil // the system has no locks
-		}
-		if err != nil {
-			return nil, fmt.Errorf("-out: %w", err)
-		}
-		locked, err := filelock.Try(f)
-		if locked || errors.Is(err, filelock.ErrNoLocks) {
-			return func() { unlockOutput(f, name) }, nil
-		}
-		held := sameFile(f, name)
-		f.Close()
-		if err != nil {
-			return nil, fmt.Errorf("-out: %w", err)
-		}
-		if held {
-			break
-		}
-		// The run that had the lock has just removed the file.
-	}
-	return nil, fmt.Errorf("-out: another run writes to %s: wait for its end, or choose another folder", out)
-}
-
-// unlockOutput removes the lock file while it is locked, where the system allows it.
-func unlockOutput(f *os.File, name string) {
-	info, err := f.Stat()
-	if err != nil || info.Size() > 0 { // not ours
-		f.Close()
-		return
-	}
-	err = os.Remove(name)
-	f.Close()
-	if err != nil {
-		os.Remove(name)
-	}
-}
-
-func sameFile(f *os.File, name string) bool {
-	a, err := f.Stat()
-	if err != nil {
-		return false
-	}
-	b, err := os.Lstat(name)
-	return err == nil && os.SameFile(a, b)
-}
 
 // isState reports whether a run may have written a file of this name to its folder resume. A killed run leaves
 // temporary files there.

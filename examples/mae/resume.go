@@ -4,16 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"unsafe"
 
+	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/models/mae"
-	"github.com/fovea-ml/fovea/nn"
 )
 
 // An unfinished run has a folder "resume" in its output folder. It holds run.json with the settings, and a file of
@@ -61,7 +59,7 @@ func (s *settings) restore(given map[string]bool) error {
 		flag     string
 		was, now any
 	}{
-		{"data", w.Data, absolute(s.Data)}, {"init", w.Init, located(s.Init)}, {"epochs", w.Epochs, s.Epochs},
+		{"data", w.Data, outdir.Absolute(s.Data)}, {"init", w.Init, outdir.Located(s.Init)}, {"epochs", w.Epochs, s.Epochs},
 		{"labels", w.Labels, s.Labels}, {"mask", w.Mask, s.Mask}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
 	} {
 		if given[f.flag] && f.was != f.now {
@@ -75,7 +73,7 @@ func (s *settings) restore(given map[string]bool) error {
 
 // begin prepares the output folder, which this run has locked. For a new run, it removes an earlier unfinished run.
 func (r *run) begin(m *mae.Model) error {
-	r.identity = map[string]string{"weights": sum(m)}
+	r.identity = map[string]string{"weights": outdir.Weights(m)}
 	var err error
 	if r.identity["data"], err = fingerprint(r.images.train); err != nil {
 		return err
@@ -102,7 +100,7 @@ func (r *run) begin(m *mae.Model) error {
 		return fmt.Errorf("-out: %w", err)
 	}
 	keep := stored{storedVersion, r.settings}
-	keep.Settings.Data, keep.Settings.Init = absolute(keep.Settings.Data), located(keep.Settings.Init)
+	keep.Settings.Data, keep.Settings.Init = outdir.Absolute(keep.Settings.Data), outdir.Located(keep.Settings.Init)
 	data, err := json.MarshalIndent(keep, "", "  ")
 	if err != nil {
 		return err
@@ -142,14 +140,4 @@ func (r *run) removeState() error {
 		}
 	}
 	return nil
-}
-
-// sum returns a checksum of a model's weights.
-func sum(m *mae.Model) string {
-	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	for _, p := range nn.Parameters(m) {
-		v := p.Values()
-		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v)))
-	}
-	return fmt.Sprintf("%d values, %08x", nn.Count(m), h.Sum32())
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
@@ -57,7 +58,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		r.epochs = r.recipe.Pretrain.epochs(r.images.train.Len())
 	}
 	r.describe(model)
-	unlock, err := lockOutput(r.settings.Out)
+	unlock, err := outdir.Folder{Path: r.settings.Out, Program: "mae"}.Lock()
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/internal/test/hubtest"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -140,8 +141,8 @@ func TestInitFromHub(t *testing.T) {
 	if !bytes.Equal(read(t, r.path("pretrained"), "model.safetensors"), files["model.safetensors"]) {
 		t.Error("the weights differ from the hub's")
 	}
-	if r.settings.Init != "somebody/mae-tiny" || located(r.settings.Init) != r.settings.Init {
-		t.Errorf("-init is stored as %q", located(r.settings.Init))
+	if r.settings.Init != "somebody/mae-tiny" || outdir.Located(r.settings.Init) != r.settings.Init {
+		t.Errorf("-init is stored as %q", outdir.Located(r.settings.Init))
 	}
 }
 

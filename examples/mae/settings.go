@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
@@ -89,7 +90,7 @@ func (s *settings) check() error {
 
 // inside reports whether path is dir or is in dir, perhaps through links. The end of path need not exist.
 func inside(dir, path string) bool {
-	rel, err := filepath.Rel(absolute(dir), absolute(path))
+	rel, err := filepath.Rel(outdir.Absolute(dir), outdir.Absolute(path))
 	if err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
 		return true
 	}
@@ -98,7 +99,7 @@ func inside(dir, path string) bool {
 		return false
 	}
 	// Without its links, every folder above path is its parent. Whether two names lead to one folder, the system says.
-	for at := absolute(path); ; at = filepath.Dir(at) {
+	for at := outdir.Absolute(path); ; at = filepath.Dir(at) {
 		real, err := filepath.EvalSymlinks(at)
 		if err != nil && at != filepath.Dir(at) {
 			continue // it does not exist yet
@@ -126,25 +127,6 @@ func linked(dir string) (targets []string) {
 		}
 	}
 	return targets
-}
-
-// absolute makes a path absolute; "" stays "".
-func absolute(path string) string {
-	if path == "" {
-		return ""
-	}
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
-}
-
-// located makes the folder of -init absolute. The name of a model on the hub stays.
-func located(model string) string {
-	if _, err := os.Stat(model); err != nil {
-		return model
-	}
-	return absolute(model)
 }
 
 // recipe holds the choices that are not flags: the model and its training.

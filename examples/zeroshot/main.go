@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"image"
 	"io"
 	"os"
@@ -74,9 +73,12 @@ type answer struct {
 // run compares the images with the texts.
 func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
-	m, err := load(ctx, s.Model, out)
+	m, err := fetch.Open(ctx, s.Model, out, clip.Open)
 	if err != nil {
 		return err
+	}
+	if m.PreprocessAssumed {
+		out.Line("%s", describe.Assumed(&m.Preprocess))
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	var images []image.Image
@@ -101,38 +103,17 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return console.PrintJSON(stdout, answer{numbers(logits), numbers(probs), numbers(photographs), numbers(words)})
 	}
 	for i, row := range logits {
-		if i > 0 {
-			fmt.Fprintln(stdout)
-		}
-		fmt.Fprintln(stdout, console.Printable(s.Images[i]))
+		console.Title(stdout, i, s.Images[i])
 		order := make([]int, len(row))
 		for k := range order {
 			order[k] = k
 		}
 		slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(row[b], row[a]) })
 		for _, k := range order {
-			fmt.Fprintf(stdout, "  %5.1f %%  %s\n", 100*probs[i][k], console.Printable(s.Texts[k]))
+			console.Share(stdout, probs[i][k], s.Texts[k])
 		}
 	}
 	return nil
-}
-
-// load loads the model that -model names: a file of weights, a folder, or a model on the hub.
-func load(ctx context.Context, name string, out *console.Console) (*clip.Model, error) {
-	path := name
-	if info, err := os.Stat(name); err != nil || info.IsDir() {
-		if path, err = fetch.Model(ctx, name, out); err != nil {
-			return nil, fmt.Errorf("-model: %w", err)
-		}
-	}
-	m, err := clip.Open(path, clip.LoadOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("-model: %w", err)
-	}
-	if m.PreprocessAssumed {
-		out.Line("no preprocessor_config.json beside the weights: assuming images %s", describe.Preprocess(&m.Preprocess))
-	}
-	return m, nil
 }
 
 func numbers(rows [][]float32) [][]console.Number {

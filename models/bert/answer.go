@@ -90,22 +90,6 @@ func (m *Model) answer(ctx context.Context, question, passage string, o AnswerOp
 	return all[:min(len(all), o.Top)], nil
 }
 
-// stride returns how many tokens windows share: less than the room that the question leaves.
-func (m *Model) stride(question string, asked int) int {
-	stride := cmp.Or(asked, min(128, m.MaxTokens/2))
-	if m.Tokenizer == nil {
-		return stride
-	}
-	e, err := m.Tokenizer.EncodePair(question, "", text.Options{})
-	if err != nil {
-		return stride
-	}
-	if room := m.MaxTokens - e.Len(); asked == 0 && room > 0 {
-		stride = min(stride, room/2)
-	}
-	return stride
-}
-
 // spans returns the best answers of a window, and the score of none. logits has begin and end of each token.
 func spans(e *text.Encoding, logits []float32, o AnswerOptions) (found []Answer, none float64) {
 	n := e.Len()

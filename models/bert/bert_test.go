@@ -50,7 +50,7 @@ func outputs(m *Model, t *autograd.Tape, in Input) []*autograd.Tensor {
 		return []*autograd.Tensor{m.Replaced.Forward(m.Hidden(t, in))}
 	case m.Task == PreTraining:
 		h := m.Hidden(t, in)
-		return []*autograd.Tensor{m.Words(h), m.Follows(h, in.Starts)}
+		return []*autograd.Tensor{m.WordLogits(h), m.NextLogits(h, in.Starts)}
 	}
 	return []*autograd.Tensor{m.Forward(t, in)}
 }
@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 88 {
+	if err != nil || len(folders) != 89 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {

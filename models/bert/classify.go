@@ -14,6 +14,9 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
+// Prediction is a model's answer for one text.
+type Prediction = models.Prediction
+
 // Classify predicts the class of each text, in the order of the texts. models.Predict documents the probabilities: they are
 // those of transformers' text-classification pipeline. ctx ends it between layers and batches with an error that matches the
 // context's; the model stays usable.
@@ -32,7 +35,7 @@ func (m *Model) classify(ctx context.Context, inputs []text.Input) ([]Prediction
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
 	}
-	logits, err := m.rows(ctx, inputs, m.MaxTokens, m.Truncate, m.Classes)
+	logits, err := m.rows(ctx, inputs, m.limit(), m.ClassLogits)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
@@ -57,7 +60,6 @@ func (m *Model) labels() []string { return m.Config.LabelsOf(m.Classifier.Out.We
 
 // ZeroShotOptions say how [Model.ZeroShot] classifies.
 type ZeroShotOptions struct {
-	Labels []string
 	// Template is a sentence with {} where a label goes; "" means "This example is {}."
 	Template string
 	// MultiLabel lets any number of labels be true. Each probability is then that of entailment against contradiction.
@@ -69,26 +71,26 @@ type ZeroShotOptions struct {
 // zero-shot-classification pipeline. Logits are those of entailment. Long texts are cut.
 //
 // It returns an error for a model that has no class whose name begins with "entail", without labels, and for a template without {}.
-func (m *Model) ZeroShot(ctx context.Context, o ZeroShotOptions, list ...string) ([]Prediction, error) {
+func (m *Model) ZeroShot(ctx context.Context, labels []string, o ZeroShotOptions, list ...string) ([]Prediction, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
 	}
-	out, err := m.zeroShot(ctx, o, list)
+	out, err := m.zeroShot(ctx, labels, o, list)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
 	return out, nil
 }
 
-func (m *Model) zeroShot(ctx context.Context, o ZeroShotOptions, list []string) ([]Prediction, error) {
+func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions, list []string) ([]Prediction, error) {
 	names := m.labels()
 	entails := slices.IndexFunc(names, func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "entail") })
 	template := cmp.Or(o.Template, "This example is {}.")
 	switch {
 	case entails < 0 || len(names) < 2:
 		return nil, fmt.Errorf("expected a model of inference, with a class entailment, found the classes %q", names)
-	case len(o.Labels) == 0:
-		return nil, errors.New("option Labels: expected at least one label")
+	case len(labels) == 0:
+		return nil, errors.New("expected at least one label")
 	case !strings.Contains(template, "{}"):
 		return nil, fmt.Errorf("option Template: expected a text with {}, found %q", template)
 	}
@@ -98,7 +100,7 @@ func (m *Model) zeroShot(ctx context.Context, o ZeroShotOptions, list []string) 
 	}
 	var inputs []text.Input
 	for _, s := range list {
-		for _, label := range o.Labels {
+		for _, label := range labels {
 			inputs = append(inputs, text.Input{Text: s, Pair: &text.Input{Text: strings.ReplaceAll(template, "{}", label)}})
 		}
 	}
@@ -106,13 +108,13 @@ func (m *Model) zeroShot(ctx context.Context, o ZeroShotOptions, list []string) 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := m.headRows(ctx, encodings, m.Classes)
+	rows, err := m.headRows(ctx, encodings, m.ClassLogits)
 	if err != nil {
 		return nil, err
 	}
-	multi := o.MultiLabel || len(o.Labels) == 1
+	multi := o.MultiLabel || len(labels) == 1
 	out := make([]Prediction, 0, len(list))
-	for some := range slices.Chunk(rows, len(o.Labels)) {
+	for some := range slices.Chunk(rows, len(labels)) {
 		logits, p := make([]float32, len(some)), make([]float32, len(some))
 		for i, row := range some {
 			logits[i] = row[entails]
@@ -125,15 +127,15 @@ func (m *Model) zeroShot(ctx context.Context, o ZeroShotOptions, list []string) 
 			problem = models.SingleLabel
 			simd.Softmax(p, logits, 1)
 		}
-		out = append(out, Prediction{Logits: logits, Top: ranked(p, o.Labels), Problem: problem})
+		out = append(out, Prediction{Logits: logits, Top: ranked(p, labels), Problem: problem})
 	}
 	return out, nil
 }
 
 // encodeFirst encodes pairs and cuts the first text of those that are too long.
 func (m *Model) encodeFirst(ctx context.Context, inputs []text.Input) ([]*text.Encoding, error) {
-	if m.Tokenizer == nil {
-		return m.encode(ctx, inputs, m.MaxTokens, true) // an error
+	if err := m.hasTokenizer(); err != nil {
+		return nil, err
 	}
 	encodings, err := m.Tokenizer.EncodeBatch(ctx, inputs, text.Options{Truncation: &text.Truncation{Max: m.MaxTokens, Strategy: text.OnlyFirst}})
 	if err != nil {
@@ -170,7 +172,7 @@ func (m *Model) Choose(ctx context.Context, question string, choices ...string) 
 	for i, c := range choices {
 		list[i] = Pair{question, c}
 	}
-	rows, err := m.rows(ctx, pairs(list), m.MaxTokens, m.Truncate, m.Classes)
+	rows, err := m.rows(ctx, pairs(list), m.limit(), m.ClassLogits)
 	if err != nil {
 		return Prediction{}, fmt.Errorf("bert: %w", err)
 	}
@@ -187,7 +189,8 @@ type Ranked struct {
 
 // Rerank compares texts with a query by a cross-encoder, a classifier of pairs with one class, and returns them by
 // descending score: the sigmoid of the logit, or what config.json names in its place (sentence_transformers.activation_fn). The
-// scores are those of sentence-transformers' CrossEncoder. Pairs that are too long are cut.
+// scores are those of sentence-transformers' CrossEncoder. Model.Reranking says how pairs are read; the default prompt stands before
+// the query. Pairs that are too long are cut.
 func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ranked, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
@@ -199,11 +202,18 @@ func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ran
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}
+	if m.rerankErr != nil {
+		return nil, fmt.Errorf("bert: %w", m.rerankErr)
+	}
+	prompt, err := m.Reranking.prompt("")
+	if err != nil {
+		return nil, fmt.Errorf("bert: Reranking: %w", err)
+	}
 	both := make([]Pair, len(list))
 	for i, s := range list {
-		both[i] = Pair{query, s}
+		both[i] = Pair{prompt + query, s}
 	}
-	rows, err := m.rows(ctx, pairs(both), m.MaxTokens, true, m.Classes)
+	rows, err := m.rows(ctx, pairs(both), m.Reranking.limit(m), m.ClassLogits)
 	if err != nil {
 		return nil, fmt.Errorf("bert: %w", err)
 	}

@@ -69,26 +69,6 @@ type CrossEncoder struct {
 	Version      string `json:"version,omitempty"`
 }
 
-// readActivation reads the function that makes scores of logits from where sentence-transformers 6 writes it. It counts before
-// the fields of config.json.
-func (c *Config) readActivation(fsys fs.FS) error {
-	var s struct {
-		ActivationFn *string `json:"activation_fn"`
-	}
-	if _, err := readJSON(fsys, sentencesName, &s); err != nil {
-		return err
-	}
-	if s.ActivationFn != nil {
-		e := CrossEncoder{}
-		if c.CrossEncoder != nil {
-			e = *c.CrossEncoder
-		}
-		e.ActivationFn = *s.ActivationFn
-		c.CrossEncoder = &e
-	}
-	return nil
-}
-
 // scoreActivation returns the function that makes a score of a logit.
 func (c Config) scoreActivation() (autograd.Activation, error) {
 	class := c.ScoreActivation
@@ -336,6 +316,11 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	type plain Config
 	switch kind.ModelType {
+	case "deberta-v2":
+		if err := strictjson.Decode(data, (*plain)(c)); err != nil {
+			return err
+		}
+		return c.readLegacy(data)
 	case "distilbert":
 	case "modernbert":
 		d := modern{c.HiddenAct, c.LayerNormEps, c.HiddenDropoutProb, c.AttentionProbsDropoutProb}

@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -63,6 +64,22 @@ func DeBERTa() Config {
 }
 
 func isDeberta(c Config) bool { return c.ModelType == "deberta-v2" }
+
+// readLegacy reads the field legacy. false is a head for masked words that always uses the word embeddings. Otherwise it equals the
+// other head, under whose names it is saved.
+func (c *Config) readLegacy(data []byte) error {
+	f := struct {
+		Legacy *bool `json:"legacy"`
+	}{}
+	if err := strictjson.Decode(data, &f); err != nil || f.Legacy == nil || *f.Legacy {
+		return err
+	}
+	if c.embeddingSize() != c.HiddenSize {
+		return fmt.Errorf("legacy: expected true where embedding_size %d is not hidden_size %d, found false", c.embeddingSize(), c.HiddenSize)
+	}
+	c.TieWordEmbeddings = true
+	return nil
+}
 
 // positionsInInput reports whether the embeddings of tokens have those of positions.
 func (d *Disentangled) positionsInInput() bool { return d.PositionInput == nil || *d.PositionInput }
@@ -342,7 +359,7 @@ var debertaFields = slices.Concat(sharedFields, strictjson.Fields{
 	{Name: "pooler_hidden_act"},
 	{Name: "cls_dropout"},
 	{Name: "attention_head_size", Use: strictjson.Refused, Reason: debertaOnly, Same: []string{"null"}},
-	{Name: "legacy", Use: strictjson.Harmless, Reason: "it names the tensors of the head for masked words, and both names are read"},
+	{Name: "legacy"},
 })
 
 var debertaRules = slices.Concat(embeddingRules("deberta."), []checkpoint.Rule{

@@ -54,13 +54,15 @@
 //	run, err := model.Training(examples, bert.TrainOptions{})
 //	…
 //	result, err := train.Run(ctx, run)
+//	…
+//	confusion, err := model.Evaluate(ctx, held)
 //
 // [Model.Loss] is the loss of every task, for a run of one's own: on a tape that records gradients, given tokens and
 // [Targets]. Dropout follows the configuration and the
 // switches of the tape. [Model.Layer] numbers parameters for layer-wise decay, and [Model.AdapterNames] is the table of names for
 // low-rank adapters (package nn/lora).
 //
-// [Model.SentenceTraining] prepares a run for sentence embeddings, with in-batch and hard negatives. Gradient caching makes
+// [Embedder.Similarities] measures sentence embeddings with metrics.Spearman. [Model.SentenceTraining] prepares a run for sentence embeddings, with in-batch and hard negatives. Gradient caching makes
 // batches larger than memory possible.
 //
 // # Folders

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/text"
 )
 
@@ -48,22 +47,12 @@ func (m *Model) embedder(o EmbedOptions) (*Embedder, error) {
 		return nil, fmt.Errorf("the model does not say how a text becomes one vector: %w", m.sentencesErr)
 	}
 	e := &Embedder{model: m, prompt: o.Prompt, dim: o.Dim, norm: o.Normalize}
+	var err error
 	if e.prompt == "" {
-		name := o.PromptName
-		if name == "" {
-			name = s.DefaultPrompt
-		}
-		var ok bool
-		if e.prompt, ok = s.Prompts[name]; !ok && name != "" {
-			names := make([]string, 0, len(s.Prompts))
-			for n := range s.Prompts {
-				names = append(names, n)
-			}
-			slices.Sort(names)
-			return nil, fmt.Errorf("option PromptName: expected one of the prompts %q, found %q", names, name)
+		if e.prompt, err = s.prompt(o.PromptName); err != nil {
+			return nil, err
 		}
 	}
-	var err error
 	if e.width, err = s.check(m.Config.HiddenSize); err != nil {
 		return nil, err
 	}
@@ -77,7 +66,7 @@ func (m *Model) embedder(o EmbedOptions) (*Embedder, error) {
 		e.width = e.dim
 	}
 	if e.prompt != "" && s.ExcludePrompt {
-		tokens, err := m.encode(context.Background(), texts([]string{e.prompt}), m.sentenceTokens(), true)
+		tokens, err := m.encode(context.Background(), texts([]string{e.prompt}), s.limit(m))
 		if err != nil {
 			return nil, err
 		}
@@ -87,14 +76,6 @@ func (m *Model) embedder(o EmbedOptions) (*Embedder, error) {
 		}
 	}
 	return e, nil
-}
-
-// sentenceTokens is the number of tokens to which a text is cut before it becomes a vector.
-func (m *Model) sentenceTokens() int {
-	if most := m.Sentences.MaxTokens; most > 0 {
-		return min(most, m.Config.MaxTokens())
-	}
-	return m.MaxTokens
 }
 
 // Width returns the number of values of a vector.
@@ -117,10 +98,7 @@ func (e *Embedder) embed(ctx context.Context, list []string) ([][]float32, error
 	}
 	vectors := make([][]float32, 0, len(list))
 	err = e.model.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, _ int) error {
-		x := e.vectors(hidden, in.Starts)
-		for row := range slices.Chunk(x.Floats(nil), e.width) {
-			vectors = append(vectors, slices.Clip(row))
-		}
+		vectors = run.AppendRows(vectors, e.vectors(hidden, in.Starts))
 		return nil
 	})
 	return vectors, err
@@ -151,11 +129,8 @@ func (e *Embedder) tokens(ctx context.Context, list []string) ([]*text.Encoding,
 	inputs := texts(list)
 	for i := range inputs {
 		inputs[i].Text = e.prompt + inputs[i].Text
-		if e.model.Sentences.LowerCase {
-			inputs[i].Text = strings.ToLower(inputs[i].Text)
-		}
 	}
-	return e.model.encode(ctx, inputs, e.model.sentenceTokens(), true)
+	return e.model.encode(ctx, inputs, e.model.Sentences.limit(e.model))
 }
 
 // streamTexts is how many texts a stream reads ahead. They fill several packs.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/text"
@@ -42,8 +43,8 @@ type Entity struct {
 }
 
 // Entities finds the entities in each text (named entity recognition, and other classes of tokens). They are those of transformers'
-// token-classification pipeline with a tokenizer that knows words, and Text is the text between Start and End. A text that is
-// longer than the model takes is read in windows.
+// token-classification pipeline, and Text is the text between Start and End. Words are those of the pipeline too: tokens that
+// WordPiece marks, and what lies between spaces for other tokenizers. A text that is longer than the model takes is read in windows.
 //
 // It returns an error for a model without a classifier of tokens, and for an unknown Aggregation.
 func (m *Model) Entities(ctx context.Context, o EntityOptions, list ...string) ([][]Entity, error) {
@@ -77,7 +78,7 @@ func (m *Model) entities(ctx context.Context, o EntityOptions, list []string) ([
 		for i := range len(in.Starts) - 1 {
 			n := owner[first+i]
 			rows := p[in.Starts[i]*len(labels) : in.Starts[i+1]*len(labels)]
-			out[n] = append(out[n], o.read(list[n], windows[first+i], rows, labels)...)
+			out[n] = append(out[n], o.read(m, list[n], windows[first+i], rows, labels)...)
 		}
 		return nil
 	})
@@ -92,45 +93,37 @@ func (m *Model) entities(ctx context.Context, o EntityOptions, list []string) ([
 	return out, nil
 }
 
-// windows encodes texts and cuts long ones to windows that overlap by stride tokens. owner is the text of each window. The
-// second text of a pair is cut with the strategy OnlySecond.
-func (m *Model) windows(ctx context.Context, inputs []text.Input, strategy text.Strategy, stride int) (windows []*text.Encoding, owner []int, err error) {
-	if m.Tokenizer == nil {
-		_, err := m.encode(ctx, inputs, m.MaxTokens, true)
-		return nil, nil, err
-	}
-	encodings, err := m.Tokenizer.EncodeBatch(ctx, inputs, text.Options{
-		Truncation: &text.Truncation{Max: m.MaxTokens, Strategy: strategy, Stride: stride, Overflow: true},
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, e := range encodings {
-		for _, w := range append([]*text.Encoding{e}, e.Overflow...) {
-			if err := m.fits(w, m.MaxTokens); err != nil {
-				return nil, nil, fmt.Errorf("text %d: %w", i, err)
-			}
-			windows, owner = append(windows, w), append(owner, i)
-		}
-	}
-	return windows, owner, nil
-}
-
 // unit is a token or a word, with the probabilities of the classes.
 type unit struct {
 	p          []float32
 	start, end int
-	word       int
+	inside     bool // the token goes on with the word of the one before
+}
+
+// inside reports whether a token goes on with the word of the one before it, as transformers' pipeline decides: by the lengths of
+// the token and its text where the tokenizer marks such tokens, and by the space before it otherwise.
+func (m *Model) inside(s string, id int, at [2]int) bool {
+	if name, unknown, ok := m.Tokenizer.Special("unk_token"); ok && name != "" && id == unknown {
+		return false
+	}
+	if m.Tokenizer.SubwordPrefix() != "" {
+		token, _ := m.Tokenizer.Token(id)
+		return utf8.RuneCountInString(token) != utf8.RuneCountInString(s[at[0]:at[1]])
+	}
+	before, _ := utf8.DecodeLastRuneInString(s[:at[0]])
+	here, _ := utf8.DecodeRuneInString(s[at[0]:])
+	return at[0] > 0 && before != ' ' && here != ' '
 }
 
 // read returns the entities of a window, of which p holds the probabilities of the classes of each token.
-func (o EntityOptions) read(s string, e *text.Encoding, p []float32, labels []string) []Entity {
+func (o EntityOptions) read(m *Model, s string, e *text.Encoding, p []float32, labels []string) []Entity {
 	var units []unit
 	for i := range e.IDs {
 		if e.Special[i] {
 			continue
 		}
-		u := unit{p[i*len(labels) : (i+1)*len(labels)], e.Offsets[i][0], e.Offsets[i][1], e.Words[i]}
+		at := e.Offsets[i]
+		u := unit{p[i*len(labels) : (i+1)*len(labels)], at[0], at[1], m.inside(s, e.IDs[i], at)}
 		units = append(units, u)
 	}
 	if o.Aggregation != NoAggregation && o.Aggregation != Simple {
@@ -156,7 +149,7 @@ func (o EntityOptions) words(tokens []unit) []unit {
 	var words []unit
 	for len(tokens) > 0 {
 		n := 1
-		for n < len(tokens) && tokens[n].word == tokens[0].word {
+		for n < len(tokens) && tokens[n].inside {
 			n++
 		}
 		word := tokens[0]

@@ -59,6 +59,7 @@ var electraFields = slices.Concat(namedFields, decoderFields, strictjson.Fields{
 	{Name: "embedding_size"},
 	{Name: "summary_type", Use: strictjson.Refused, Reason: "other summaries than the first token are not supported", Same: []string{`"first"`}},
 	{Name: "summary_use_proj", Use: strictjson.Refused, Reason: "summaries without a projection are not supported", Same: []string{"true"}},
+	{Name: "summary_proj_to_labels", Use: strictjson.Refused, Reason: "summaries of other sizes are not supported", Same: []string{"false", "null"}},
 	{Name: "summary_activation"},
 	{Name: "summary_last_dropout"},
 	{Name: "summary_first_dropout", Use: strictjson.Refused, Reason: "dropout before the summary is not supported", Same: []string{"0"}},

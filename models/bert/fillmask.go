@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/text"
 )
@@ -53,7 +52,7 @@ func (m *Model) fillMask(ctx context.Context, o FillOptions, list []string) ([]F
 	if o.Top < 0 {
 		return nil, fmt.Errorf("option Top: expected 0 or more, found %d", o.Top)
 	}
-	encodings, err := m.encode(ctx, texts(list), m.MaxTokens, m.Truncate)
+	encodings, err := m.encode(ctx, texts(list), m.limit())
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +83,7 @@ func (m *Model) fillMask(ctx context.Context, o FillOptions, list []string) ([]F
 			out = append(out, Filled{})
 		}
 		for some := range slices.Chunk(rows, 64) {
-			logits := m.Words(autograd.GatherRows(hidden, some)).Floats(nil)
+			logits := m.WordLogits(autograd.GatherRows(hidden, some)).Floats(nil)
 			for i, row := range some {
 				for in.Starts[next-first+1] <= row {
 					next++
@@ -146,57 +145,3 @@ func (m *Model) best(logits []float32, targets []int, top int) []Word {
 	}
 	return words
 }
-
-// Pair is two texts.
-type Pair struct{ First, Second string }
-
-func pairs(list []Pair) []text.Input {
-	inputs := make([]text.Input, len(list))
-	for i, p := range list {
-		inputs[i] = text.Input{Text: p.First, Pair: &text.Input{Text: p.Second}}
-	}
-	return inputs
-}
-
-// IsNext returns the probability that the second text of each pair follows the first. In ALBERT it is that the order of the
-// two is right. It returns an error for a model without such a head, and for pairs that are too long.
-func (m *Model) IsNext(ctx context.Context, list ...Pair) ([]float32, error) {
-	if m.Sentence == nil || m.Pooler == nil {
-		return nil, errors.New("bert: the model has no head for the next sentence")
-	}
-	rows, err := m.rows(ctx, pairs(list), m.MaxTokens, m.Truncate, m.Follows)
-	if err != nil {
-		return nil, fmt.Errorf("bert: %w", err)
-	}
-	out := make([]float32, len(rows))
-	for i, row := range rows {
-		simd.Softmax(row, row, 1)
-		out[i] = row[0]
-	}
-	return out, nil
-}
-
-// rows returns the row that a head gives for each text. The result of the head is [sequences, width].
-func (m *Model) rows(ctx context.Context, inputs []text.Input, most int, cut bool, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
-	encodings, err := m.encode(ctx, inputs, most, cut)
-	if err != nil {
-		return nil, err
-	}
-	return m.headRows(ctx, encodings, head)
-}
-
-// headRows is rows for texts that were encoded.
-func (m *Model) headRows(ctx context.Context, encodings []*text.Encoding, head func(hidden *autograd.Tensor, starts []int) *autograd.Tensor) ([][]float32, error) {
-	rows := make([][]float32, 0, len(encodings))
-	err := m.over(ctx, encodings, func(hidden *autograd.Tensor, in Input, _ int) error {
-		y := head(hidden, in.Starts)
-		for row := range slices.Chunk(y.Floats(nil), y.Dim(1)) {
-			rows = append(rows, slices.Clip(row))
-		}
-		return nil
-	})
-	return rows, err
-}
-
-// Prediction is a model's answer for one text.
-type Prediction = models.Prediction

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -36,6 +37,9 @@ type TrainOptions struct {
 	LayerDecay float64
 	// Freeze is the number of first layers to freeze, with the embeddings; 0 freezes nothing, -1 the whole encoder.
 	Freeze int
+	// ClassWeights multiply the losses of the classes, for rare ones to count more; nil means 1 each. Classes must exclude each
+	// other.
+	ClassWeights []float32
 	// MaxTokens cuts texts; 0 means that of the model.
 	MaxTokens int
 	Seed      uint64
@@ -83,6 +87,14 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 	}
 	classes := m.Classifier.Out.Weight.Shape()[0]
 	single := m.Config.Problem.Of(classes) == models.SingleLabel
+	if o.ClassWeights != nil && (!single || len(o.ClassWeights) != classes) {
+		return train.Config{}, fmt.Errorf("option ClassWeights: expected %d, for classes that exclude each other, found %d", classes, len(o.ClassWeights))
+	}
+	for i, w := range o.ClassWeights {
+		if !(w >= 0) || math.IsInf(float64(w), 1) {
+			return train.Config{}, fmt.Errorf("option ClassWeights: class %d: expected a finite number of 0 or more, found %v", i, w)
+		}
+	}
 	for i, e := range examples {
 		switch {
 		case single && (e.Class < 0 || e.Class >= classes):
@@ -106,11 +118,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		},
 		Prepare: func(b *labeled, slot, item int, _ *data.Rand) error {
 			e := examples[item]
-			input := text.Input{Text: e.Text}
-			if e.Pair != "" {
-				input.Pair = &text.Input{Text: e.Pair}
-			}
-			encoded, err := m.encode(context.Background(), []text.Input{input}, most, true)
+			encoded, err := m.encode(context.Background(), []text.Input{e.input()}, limit{tokens: most, cut: true})
 			if err != nil {
 				return err
 			}
@@ -124,7 +132,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		},
 		Finish: func(b *data.Batch[labeled], slots []int, _ *data.Rand) {
 			v := &b.Value
-			v.in, v.want = m.pack(v.encodings), Targets{}
+			v.in, v.want = m.pack(v.encodings), Targets{Weights: o.ClassWeights}
 			for _, slot := range slots {
 				v.want.Classes = append(v.want.Classes, v.targets[slot].Classes...)
 				v.want.Values = append(v.want.Values, v.targets[slot].Values...)
@@ -159,6 +167,7 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 		},
 		Identity: map[string]string{
 			"model": m.Config.ModelType, "problem": fmt.Sprint(m.Config.Problem.Of(classes)), "max tokens": strconv.Itoa(most),
+			"class weights": fmt.Sprint(o.ClassWeights),
 		},
 	}, nil
 }

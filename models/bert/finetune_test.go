@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,7 +31,7 @@ type trainBatch struct {
 }
 
 // drawBatch draws sequences and targets for a model. Answers are in sequences of one length: padding has logits in PyTorch.
-func drawBatch(m *Model, rng *rand.Rand, choices int) trainBatch {
+func drawBatch(m *Model, rng *rand.Rand, choices int, values bool) trainBatch {
 	var b trainBatch
 	lengths := []int{5, 9, 2, 7}
 	if m.Task == QuestionAnswering {
@@ -52,7 +53,11 @@ func drawBatch(m *Model, rng *rand.Rand, choices int) trainBatch {
 		b.IDs, perToken = append(b.IDs, ids), append(perToken, labels)
 		switch m.Task {
 		case QuestionAnswering:
-			b.want.Begins, b.want.Ends = append(b.want.Begins, ids[0]%n), append(b.want.Ends, ids[1]%n)
+			begin, end := ids[0]%n, ids[1]%n
+			if len(b.IDs) > 1 { // the places before and after the sequence are possible too
+				begin, end = ids[0]%(n+2)-1, ids[1]%(n+2)-1
+			}
+			b.want.Begins, b.want.Ends = append(b.want.Begins, begin), append(b.want.Ends, end)
 		case TokenClassification, MaskedWords:
 			b.want.Classes = append(b.want.Classes, labels...)
 		case SequenceClassification:
@@ -60,7 +65,7 @@ func drawBatch(m *Model, rng *rand.Rand, choices int) trainBatch {
 			b.want.Values = append(b.want.Values, float32(ids[0]%2), float32(ids[1%n]%2), float32(ids[0]%3%2))
 		}
 	}
-	values := slices.Collect(slices.Chunk(b.want.Values, 3))
+	rows := slices.Collect(slices.Chunk(b.want.Values, 3))
 	switch {
 	case m.Task == TokenClassification || m.Task == MaskedWords:
 		b.Labels = perToken
@@ -69,8 +74,8 @@ func drawBatch(m *Model, rng *rand.Rand, choices int) trainBatch {
 	case choices > 0:
 		b.want.Classes, b.want.Choices = []int{b.IDs[0][0] % 2, b.IDs[2][0] % 2}, choices
 		b.Labels = b.want.Classes
-	case m.Config.Problem != "":
-		b.want.Classes, b.Labels = nil, floats(values)
+	case values:
+		b.want.Classes, b.Labels = nil, floats(rows)
 	default:
 		b.want.Values, b.Labels = nil, b.want.Classes
 	}
@@ -98,10 +103,13 @@ func TestTraining(t *testing.T) {
 		modelType string
 		task      Task
 		problem   models.Problem
+		values    bool
 	}{
-		{"bert", SequenceClassification, ""}, {"bert", SequenceClassification, models.MultiLabel}, {"roberta", SequenceClassification, models.Regression},
-		{"distilbert", TokenClassification, ""}, {"bert", QuestionAnswering, ""}, {"albert", MultipleChoice, ""}, {"electra", MaskedWords, ""},
-		{"mpnet", MaskedWords, ""}, {"deberta-v2", SequenceClassification, ""}, {"modernbert", TokenClassification, ""},
+		{"bert", SequenceClassification, "", false}, {"bert", SequenceClassification, models.MultiLabel, true},
+		{"roberta", SequenceClassification, models.Regression, true}, {"distilbert", TokenClassification, "", false},
+		{"bert", QuestionAnswering, "", false}, {"modernbert", QuestionAnswering, "", false}, {"albert", MultipleChoice, "", false},
+		{"electra", MaskedWords, "", false}, {"mpnet", MaskedWords, "", false}, {"modernbert", TokenClassification, "", false},
+		{"deberta-v2", SequenceClassification, "", false}, {"deberta-v2", SequenceClassification, "", true},
 	} {
 		rng := rand.New(rand.NewPCG(uint64(n), 1))
 		sizes := tiny(c.modelType)
@@ -109,7 +117,7 @@ func TestTraining(t *testing.T) {
 		m := New(sizes, c.task, 3, rng)
 		m.Config.Problem = c.problem
 		scatter(m, uint64(n))
-		dir := filepath.Join(t.TempDir(), c.modelType+string(c.task)+string(c.problem))
+		dir := filepath.Join(t.TempDir(), c.modelType+string(c.task)+string(c.problem)+strconv.FormatBool(c.values))
 		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -123,7 +131,7 @@ func TestTraining(t *testing.T) {
 		opt := train.NewAdamW(train.Groups(nn.Parameters(m), train.GroupOptions{WeightDecay: decay}), train.AdamOptions{})
 		tape, grads := autograd.NewTape(autograd.Options{Gradients: true}), autograd.NewGradients()
 		for step := range steps {
-			b := drawBatch(m, rng, choices)
+			b := drawBatch(m, rng, choices, c.values)
 			tape.Step(uint64(step))
 			loss, err := m.Loss(tape, Pack(b.IDs...), b.want)
 			if err != nil {
@@ -135,7 +143,7 @@ func TestTraining(t *testing.T) {
 			grads.Zero()
 			tape.Reset()
 		}
-		if mean := func(l []float64) float64 { return (l[0] + l[1] + l[2] + l[3] + l[4]) / 5 }; choices == 0 && !(mean(losses[steps-5:]) < mean(losses)) {
+		if mean := func(l []float64) float64 { return (l[0] + l[1] + l[2] + l[3] + l[4]) / 5 }; choices == 0 && (c.problem != "" || !c.values) && !(mean(losses[steps-5:]) < mean(losses)) {
 			t.Errorf("%s: losses %v do not fall", dir, losses)
 		}
 		run["batches"], run["losses"] = batches, losses
@@ -159,12 +167,12 @@ func TestLossErrors(t *testing.T) {
 		target Targets
 	}{
 		"expected 2 classes, found 1":                           {SequenceClassification, Targets{Classes: []int{1}}},
+		"expected 3 weights of classes, found 2":                {SequenceClassification, Targets{Classes: []int{1, 0}, Weights: []float32{1, 1}}},
 		"class 1: expected 0 to 2, found 3":                     {SequenceClassification, Targets{Classes: []int{1, 3}}},
 		"expected 6 values, found 2":                            {SequenceClassification, Targets{Values: []float32{1, 0}}},
 		"expected 5 classes, found 2":                           {TokenClassification, Targets{Classes: []int{1, 2}}},
 		"class 0: expected 0 to 39, found 40":                   {MaskedWords, Targets{Classes: []int{40, 1, 1, 1, 1}}},
 		"expected 5 classes of tokens, found 0":                 {MaskedWords, Targets{}},
-		"class 1: expected 0 to 1, found 2":                     {QuestionAnswering, Targets{Begins: []int{0, 0}, Ends: []int{1, 2}}},
 		"expected 2 ends, found 1":                              {QuestionAnswering, Targets{Begins: []int{0, 0}, Ends: []int{1}}},
 		"a number of choices that divides 2 sequences, found 3": {MultipleChoice, Targets{Choices: 3}},
 		"found one of features":                                 {Features, Targets{}},
@@ -278,6 +286,14 @@ func TestTrainingErrors(t *testing.T) {
 			_, err := m.Training([]Example{{Text: "x", Class: 2}}, TrainOptions{})
 			return err
 		},
+		"option ClassWeights: expected 2, for classes": func() error {
+			_, err := m.Training(examples(), TrainOptions{ClassWeights: []float32{1}})
+			return err
+		},
+		"option ClassWeights: class 1: expected a finite": func() error {
+			_, err := m.Training(examples(), TrainOptions{ClassWeights: []float32{1, -1}})
+			return err
+		},
 		"option Freeze: expected -1 to 2, found 3":    func() error { _, err := m.Training(examples(), TrainOptions{Freeze: 3}); return err },
 		"option Epochs: expected 0 or more, found -1": func() error { _, err := m.Training(examples(), TrainOptions{Epochs: -1}); return err },
 		"option BatchSize: expected 0 or more":        func() error { _, err := m.Training(examples(), TrainOptions{BatchSize: -1}); return err },
@@ -286,5 +302,30 @@ func TestTrainingErrors(t *testing.T) {
 		if err := f(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("found error %v, expected %q", err, want)
 		}
+	}
+}
+
+// TestClassWeights compares the loss with the weighted mean of the losses of its sequences.
+func TestClassWeights(t *testing.T) {
+	m := New(tiny("bert"), SequenceClassification, 3, rng())
+	scatter(m, 1)
+	tape := autograd.NewTape(autograd.Options{})
+	weights := []float32{3, 0.5, 0}
+	sequences, classes := [][]int{{5, 6, 7}, {8, 9}, {7, 7, 9, 5}}, []int{0, 1, 2}
+	sum, total := 0.0, 0.0
+	for i, ids := range sequences {
+		one, err := m.Loss(tape, Pack(ids), Targets{Classes: classes[i : i+1]})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := float64(weights[classes[i]])
+		sum, total = sum+w*float64(one.Float()), total+w
+	}
+	all, err := m.Loss(tape, Pack(sequences...), Targets{Classes: classes, Weights: weights})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := sum / total; math.Abs(float64(all.Float())-want) > 1e-5*want {
+		t.Errorf("the loss is %v, expected %v", all.Float(), want)
 	}
 }

@@ -57,9 +57,6 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if task == MaskedWords && !p.masked || task == PreTraining && !p.masked && !p.sentence && !p.replaced {
 		task = Features
 	}
-	if err := c.readActivation(f.FS); err != nil {
-		return nil, err
-	}
 	if !c.Fit(classes) || f.NumLabels() >= 0 && f.NumLabels() != len(c.ID2Label) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
@@ -68,8 +65,27 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	m.readTokenizer(f.FS)
-	m.Sentences, m.sentencesErr = readSentences(f.FS, c.HiddenSize)
+	m.readLibrary(f.FS)
 	return m, nil
+}
+
+// readLibrary reads what sentence-transformers keeps in the folder. An error waits for the tasks that need it.
+func (m *Model) readLibrary(fsys fs.FS) {
+	l, err := readLibrary(fsys)
+	if err != nil {
+		m.Sentences, m.sentencesErr, m.rerankErr = nil, err, err
+		return
+	}
+	m.Sentences, m.sentencesErr = l.sentences(m.Config.HiddenSize)
+	activation := ""
+	if m.Reranking, activation, m.rerankErr = l.scores(); activation != "" {
+		e := CrossEncoder{}
+		if m.Config.CrossEncoder != nil {
+			e = *m.Config.CrossEncoder
+		}
+		e.ActivationFn = activation
+		m.Config.CrossEncoder = &e
+	}
 }
 
 // held returns the parts of a model: those of its task, and those that the weights hold. classes is the number of

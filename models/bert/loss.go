@@ -24,16 +24,20 @@ type Targets struct {
 	Values []float32
 	// Sentences are classes of the head for sentences in pre-training.
 	Sentences []int
-	// Begins and Ends are the first and the last token of an answer, counted from the first token of its sequence.
+	// Begins and Ends are the first and the last token of an answer, counted from the first token of its sequence. A place beyond
+	// the sequence does not count.
 	Begins, Ends []int
+	// Weights are those of the classes in the cross-entropy of sequences or tokens, which is then a weighted mean; nil means 1 each.
+	Weights []float32
 	// Choices is the number of texts for a question, which lie one after the other.
 	Choices int
 }
 
 // Loss returns the loss of the model's Task, as transformers computes it from labels: the mean cross-entropy of classes; the
 // binary one of classes that do not exclude each other and of replaced words; the mean square of the difference of a
-// regression. Without a Config.Problem, Values of one class are a regression. The loss of an answer is the mean for begin and
-// end, among the tokens of the sequence.
+// regression. Without a Config.Problem, Values of one class are a regression, and those of several are probabilities in DeBERTa
+// (cross-entropy). The loss of an answer is the mean for begin and end, among the tokens of the sequence. A negative begin or
+// end counts as the first token, and one beyond the sequence does not count. The loss is 0 where nothing counts (PyTorch: NaN).
 //
 // The error says which targets were expected. Loss panics as [Encoder.Forward] does.
 func (m *Model) Loss(t *autograd.Tape, in Input, want Targets) (*autograd.Tensor, error) {
@@ -64,8 +68,12 @@ func (m *Model) Loss(t *autograd.Tape, in Input, want Targets) (*autograd.Tensor
 			return nil, err
 		}
 		values := t.Input(want.Values, sequences, classes)
-		if problem == models.Regression {
+		switch {
+		case problem == models.Regression:
 			return autograd.MSE(m.Forward(t, in), values), nil
+		case m.Config.Problem == "" && isDeberta(m.Config): // the values are probabilities
+			sum := autograd.Sum(autograd.Mul(autograd.LogSoftmax(m.Forward(t, in)), values), false)
+			return autograd.Scale(sum, -1/float32(sequences)), nil
 		}
 		return autograd.BCEWithLogits(m.Forward(t, in), values, autograd.BCEOptions{}), nil
 	case TokenClassification:
@@ -122,7 +130,10 @@ func (m *Model) classLoss(t *autograd.Tape, in Input, want Targets, n int) (*aut
 	if err := m.classes(want.Classes, n, classes); err != nil {
 		return nil, err
 	}
-	return autograd.CrossEntropy(m.Forward(t, in), want.Classes, autograd.CrossEntropyOptions{}), nil
+	if want.Weights != nil && len(want.Weights) != classes {
+		return nil, fmt.Errorf("bert: loss of the task %q: expected %d weights of classes, found %d", m.Task, classes, len(want.Weights))
+	}
+	return autograd.CrossEntropy(m.Forward(t, in), want.Classes, autograd.CrossEntropyOptions{Weight: want.Weights}), nil
 }
 
 // wordLoss is the cross-entropy of words. Only tokens that count have logits.
@@ -136,7 +147,7 @@ func (m *Model) wordLoss(hidden *autograd.Tensor, words []int) (*autograd.Tensor
 			rows, targets = append(rows, i), append(targets, word)
 		}
 	}
-	return autograd.CrossEntropy(m.Words(autograd.GatherRows(hidden, rows)), targets, autograd.CrossEntropyOptions{}), nil
+	return autograd.CrossEntropy(m.WordLogits(autograd.GatherRows(hidden, rows)), targets, autograd.CrossEntropyOptions{}), nil
 }
 
 func (m *Model) preTrainingLoss(t *autograd.Tape, in Input, want Targets, count func(name string, found, expected int) error) (*autograd.Tensor, error) {
@@ -159,29 +170,39 @@ func (m *Model) preTrainingLoss(t *autograd.Tape, in Input, want Targets, count 
 	if err != nil {
 		return nil, err
 	}
-	return autograd.Add(words, autograd.CrossEntropy(m.Follows(hidden, starts), want.Sentences, autograd.CrossEntropyOptions{})), nil
+	return autograd.Add(words, autograd.CrossEntropy(m.NextLogits(hidden, starts), want.Sentences, autograd.CrossEntropyOptions{})), nil
 }
 
-// answerLoss is the mean over sequences of the cross-entropies of begin and end.
+// answerLoss is the mean of the cross-entropies of begins and of ends, each the mean over the sequences that count.
 func (m *Model) answerLoss(t *autograd.Tape, in Input, want Targets) (*autograd.Tensor, error) {
 	starts := in.starts()
-	for i := range want.Begins {
-		if err := m.classes([]int{want.Begins[i], want.Ends[i]}, 2, starts[i+1]-starts[i]); err != nil {
-			return nil, err
-		}
-	}
 	if len(want.Begins) == 0 {
 		return nil, fmt.Errorf("bert: loss of the task %q: expected at least one sequence", m.Task)
 	}
 	logits := m.Forward(t, in)
-	var sum *autograd.Tensor
-	for i := range want.Begins {
-		rows := autograd.Transpose(autograd.Slice(logits, 0, starts[i], starts[i+1]), 0, 1)
-		one := autograd.CrossEntropy(rows, []int{want.Begins[i], want.Ends[i]}, autograd.CrossEntropyOptions{})
-		if sum != nil {
-			one = autograd.Add(sum, one)
+	var loss *autograd.Tensor
+	for side, targets := range [][]int{want.Begins, want.Ends} {
+		var sum *autograd.Tensor
+		counted := 0
+		for i, at := range targets {
+			n := starts[i+1] - starts[i]
+			if at = max(0, at); at < n {
+				counted++
+			} else {
+				at = autograd.IgnoreClass
+			}
+			row := autograd.Transpose(autograd.Slice(autograd.Slice(logits, 1, side, side+1), 0, starts[i], starts[i+1]), 0, 1)
+			sum = plus(sum, autograd.CrossEntropy(row, []int{at}, autograd.CrossEntropyOptions{}))
 		}
-		sum = one
+		loss = plus(loss, autograd.Scale(sum, 0.5/float32(max(1, counted))))
 	}
-	return autograd.Scale(sum, 1/float32(len(want.Begins))), nil
+	return loss, nil
+}
+
+// plus returns x + y, or y for a nil x.
+func plus(x, y *autograd.Tensor) *autograd.Tensor {
+	if x == nil {
+		return y
+	}
+	return autograd.Add(x, y)
 }

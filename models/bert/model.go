@@ -28,6 +28,8 @@ type Model struct {
 	// Sentences says how a text becomes one vector; see [Model.Embed]. Without a word about it in the folder it is the mean of
 	// the hidden states, as in sentence-transformers.
 	Sentences *Sentences
+	// Reranking says how [Model.Rerank] reads pairs. It is the zero value unless the folder is that of a CrossEncoder.
+	Reranking Preprocess
 	// MaxTokens is the number of tokens that a text may have, special tokens included: the smaller of the tokenizer's limit and
 	// the number of positions.
 	MaxTokens int
@@ -40,6 +42,7 @@ type Model struct {
 	tokenizerFiles []modelfolder.Part // of the folder, beside tokenizer.json
 	textErr        error              // why there is no Tokenizer
 	sentencesErr   error              // why there are no Sentences
+	rerankErr      error              // why pairs cannot be ranked
 }
 
 // New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng is
@@ -118,11 +121,11 @@ func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	x := m.Hidden(t, in)
 	switch m.Task {
 	case MaskedWords:
-		return m.Words(x)
+		return m.WordLogits(x)
 	case NextSentence:
-		return m.Follows(x, in.starts())
+		return m.NextLogits(x, in.starts())
 	case SequenceClassification, MultipleChoice:
-		return m.Classes(x, in.starts())
+		return m.ClassLogits(x, in.starts())
 	case TokenClassification:
 		return m.Classifier.Forward(x)
 	case QuestionAnswering:
@@ -131,8 +134,8 @@ func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	panic(&autograd.UseError{Op: "bert", Reason: fmt.Sprintf("the task %q has no logits of its own: call Hidden, and the heads", m.Task)})
 }
 
-// Words returns the logits of all words for hidden states, [n, vocabulary].
-func (m *Model) Words(hidden *autograd.Tensor) *autograd.Tensor {
+// WordLogits returns the logits of all words, [n, vocabulary], for hidden states, [n, hidden].
+func (m *Model) WordLogits(hidden *autograd.Tensor) *autograd.Tensor {
 	return m.Masked.Forward(hidden, m.Encoder.Embeddings.Words)
 }
 
@@ -149,9 +152,9 @@ func (m *Model) Pool(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	return m.Pooler.ForwardAct(autograd.Dropout(x, m.Config.PoolerDropout), act)
 }
 
-// Follows returns two logits for each sequence of two texts, [sequences, 2]. In BERT the first is that the second text
+// NextLogits returns two logits for each sequence of two texts, [sequences, 2], for hidden states, [tokens, hidden]. In BERT the first is that the second text
 // follows the first one; in ALBERT it is that the order of the texts is right.
-func (m *Model) Follows(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+func (m *Model) NextLogits(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	x := m.Pool(hidden, starts)
 	if m.Config.ModelType == "albert" {
 		x = autograd.Dropout(x, m.Config.ClassifierDropoutProb)
@@ -159,8 +162,8 @@ func (m *Model) Follows(hidden *autograd.Tensor, starts []int) *autograd.Tensor 
 	return m.Sentence.Forward(x)
 }
 
-// Classes returns the logits of sequences, [sequences, classes], from hidden states.
-func (m *Model) Classes(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
+// ClassLogits returns the logits of sequences, [sequences, classes], for hidden states, [tokens, hidden].
+func (m *Model) ClassLogits(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	if takesPooled(m.Config, m.Task) {
 		return m.Classifier.Forward(m.Pool(hidden, starts))
 	}

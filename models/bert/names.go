@@ -15,13 +15,10 @@ var modelTypes = []string{"bert", "roberta", "xlm-roberta", "camembert", "distil
 
 // A variant is the difference between a model_type and the others.
 type variant struct {
-	class string // the beginning of the names of its classes in transformers
-	// types says that the model has token types, and takes those of the tokenizer. RoBERTa has one, which all tokens have.
-	types bool
-	// given says that the tokenizer's token types are inputs.
-	given                 bool
-	positionsAfterPadding bool // positions count from the padding token's id plus one
-	pools                 bool // transformers' base model has a pooler
+	class                 string // the beginning of the names of its classes in transformers
+	types                 bool   // the model has token types
+	positionsAfterPadding bool   // positions count from the padding token's id plus one
+	pools                 bool   // transformers' base model has a pooler
 	rules                 []checkpoint.Rule
 	fields                strictjson.Fields
 	prefix                string
@@ -106,14 +103,14 @@ var (
 )
 
 var variants = map[string]variant{
-	"bert":        {class: "Bert", types: true, given: true, pools: true, rules: bertRules, fields: bertFields, prefix: "bert."},
+	"bert":        {class: "Bert", types: true, pools: true, rules: bertRules, fields: bertFields, prefix: "bert."},
 	"roberta":     {class: "Roberta", types: true, positionsAfterPadding: true, pools: true, rules: robertaRules, fields: bertFields, prefix: "roberta."},
 	"xlm-roberta": {class: "XLMRoberta", types: true, positionsAfterPadding: true, pools: true, rules: robertaRules, fields: bertFields, prefix: "roberta."},
 	"camembert":   {class: "Camembert", types: true, positionsAfterPadding: true, pools: true, rules: robertaRules, fields: bertFields, prefix: "roberta."},
 	"distilbert":  {class: "DistilBert", rules: distilRules, fields: distilFields, prefix: "distilbert."},
-	"albert":      {class: "Albert", types: true, given: true, pools: true, rules: albertRules, fields: albertFields, prefix: "albert."},
-	"electra":     {class: "Electra", types: true, given: true, rules: electraRules, fields: electraFields, prefix: "electra."},
-	"deberta-v2":  {class: "DebertaV2", types: true, given: true, rules: debertaRules, fields: debertaFields, prefix: "deberta."},
+	"albert":      {class: "Albert", types: true, pools: true, rules: albertRules, fields: albertFields, prefix: "albert."},
+	"electra":     {class: "Electra", types: true, rules: electraRules, fields: electraFields, prefix: "electra."},
+	"deberta-v2":  {class: "DebertaV2", types: true, rules: debertaRules, fields: debertaFields, prefix: "deberta."},
 	"modernbert":  {class: "ModernBert", rules: modernRules, fields: modernFields, prefix: "model."},
 	"mpnet":       {class: "MPNet", positionsAfterPadding: true, pools: true, rules: mpnetRules, fields: mpnetFields, prefix: "mpnet."},
 }

@@ -76,9 +76,14 @@ func TestActivationFile(t *testing.T) {
 		return float64(ranked[0].Score)
 	}
 	usual := score()
-	data := []byte(`{"activation_fn": "torch.nn.modules.linear.Identity"}`)
-	if err := os.WriteFile(filepath.Join(dir, sentencesName), data, 0o666); err != nil {
-		t.Fatal(err)
+	for name, data := range map[string]string{
+		sentencesName:   `{"model_type": "CrossEncoder", "activation_fn": "torch.nn.modules.linear.Identity"}`,
+		"modules.json":  modules(`"": "Transformer"`),
+		transformerFile: `{"transformer_task": "sequence-classification"}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if logit := score(); math.Abs(1/(1+math.Exp(-logit))-usual) > 1e-6 || logit == usual {
 		t.Errorf("logit %v, score %v", logit, usual)

@@ -67,6 +67,8 @@ func TestRefusedConfigs(t *testing.T) {
 		`{"model_type": "deberta-v2", "conv_kernel_size": 4}`:                                        "conv_kernel_size: expected an odd number",
 		`{"model_type": "deberta-v2", "conv_kernel_size": 3, "conv_groups": 7}`:                      "conv_groups: expected a divisor",
 		`{"model_type": "deberta-v2", "pooler_hidden_size": 7}`:                                      "pooler_hidden_size: expected hidden_size",
+		`{"model_type": "deberta-v2", "legacy": false, "embedding_size": 8}`:                         "legacy: expected true where embedding_size 8",
+		`{"model_type": "electra", "summary_proj_to_labels": true}`:                                  "summary_proj_to_labels",
 		`{"model_type": "deberta-v2", "attention_head_size": 7}`:                                     "attention_head_size",
 		`{"model_type": "deberta-v2", "relative_attention": 1}`:                                      "relative_attention: expected",
 	} {

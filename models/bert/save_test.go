@@ -80,7 +80,7 @@ func result(m *Model, ids []int) []float32 {
 	case m.Task == PreTraining && m.Replaced != nil:
 		return m.Replaced.Forward(m.Hidden(tape, in)).Floats(nil)
 	case m.Task == PreTraining:
-		return m.Words(m.Hidden(tape, in)).Floats(nil)
+		return m.WordLogits(m.Hidden(tape, in)).Floats(nil)
 	}
 	return m.Forward(tape, in).Floats(nil)
 }
@@ -96,13 +96,13 @@ func TestSentenceFolders(t *testing.T) {
 	list := []string{"A dog runs in the park.", "", "One", strings.Repeat("The cat sat on the mat. ", 30)}
 	var folders []string
 	for i, s := range []Sentences{
-		{Pooling: []Pooling{PoolMean}, Modules: []Module{Normalize{}}, MaxTokens: 20},
+		{Pooling: []Pooling{PoolMean}, Modules: []Module{Normalize{}, Dropout{0.3}}, Preprocess: Preprocess{MaxTokens: 20}},
 		{Pooling: []Pooling{PoolFirst}},
 		{Pooling: []Pooling{PoolFirst, PoolMax, PoolMean, PoolMeanSqrt, PoolWeightedMean, PoolLast}},
 		{Pooling: []Pooling{PoolLast, PoolMax}, Dim: 7},
-		{Pooling: []Pooling{PoolMean}, Modules: []Module{dense, nn.NewLayerNorm(12, 1e-5), Normalize{}}, Prompts: prompts, DefaultPrompt: "passage"},
-		{Pooling: []Pooling{PoolMean}, Modules: []Module{residual}, LowerCase: true},
-		{Pooling: []Pooling{PoolWeightedMean, PoolMax, PoolFirst}, Prompts: prompts, ExcludePrompt: true},
+		{Pooling: []Pooling{PoolMean}, Modules: []Module{dense, nn.NewLayerNorm(12, 1e-5), Normalize{}}, Preprocess: Preprocess{Prompts: prompts, DefaultPrompt: "passage"}},
+		{Pooling: []Pooling{PoolMean}, Modules: []Module{residual}, Preprocess: Preprocess{LowerCase: true}},
+		{Pooling: []Pooling{PoolWeightedMean, PoolMax, PoolFirst}, Preprocess: Preprocess{Prompts: prompts}, ExcludePrompt: true},
 	} {
 		m := New(c, Features, 0, rng())
 		m.Tokenizer, m.tokenizerFiles, m.Sentences = base.Tokenizer, base.tokenizerFiles, &s
@@ -155,11 +155,17 @@ func TestSentenceFolders(t *testing.T) {
 			folders = append(folders, where)
 		}
 	}
-	for _, act := range []string{"", "torch.nn.modules.linear.Identity"} {
+	for _, s := range []struct {
+		act string
+		p   Preprocess
+	}{
+		{}, {act: "torch.nn.modules.linear.Identity"},
+		{p: Preprocess{Prompts: map[string]string{"web": "Search: "}, DefaultPrompt: "web", MaxTokens: 16, LowerCase: true}},
+	} {
 		m := New(c, SequenceClassification, 1, rng())
-		m.Tokenizer, m.tokenizerFiles = base.Tokenizer, base.tokenizerFiles
-		if act != "" {
-			m.Config.CrossEncoder = &CrossEncoder{ActivationFn: act, Version: "5.0.0"}
+		m.Tokenizer, m.tokenizerFiles, m.Reranking = base.Tokenizer, base.tokenizerFiles, s.p
+		if s.act != "" {
+			m.Config.CrossEncoder = &CrossEncoder{ActivationFn: s.act, Version: "5.0.0"}
 		}
 		scatter(m, 9)
 		ranked, err := m.Rerank(context.Background(), "Who?", list...)
@@ -171,7 +177,7 @@ func TestSentenceFolders(t *testing.T) {
 			scores[r.Index] = r.Score
 		}
 		for i, s := range list {
-			e, err := m.encode(context.Background(), texts([]string{s}), 64, true)
+			e, err := m.encode(context.Background(), texts([]string{s}), limit{tokens: 64, cut: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,6 +186,13 @@ func TestSentenceFolders(t *testing.T) {
 		dir := t.TempDir()
 		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
+		}
+		back, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(s.p, back.Reranking); d != "" {
+			t.Error(d)
 		}
 		data, _ := json.Marshal(map[string]any{"query": "Who?", "texts": list[:3], "scores": scores[:3], "tokens": ids[:3]})
 		if err := os.WriteFile(filepath.Join(dir, "want.json"), data, 0o666); err != nil {
@@ -279,22 +292,57 @@ func TestBadFolder(t *testing.T) {
 	}
 }
 
+const transformerFile = "sentence_bert_config.json"
+
+// modules returns a modules.json with paths and the names of classes.
+func modules(list ...string) string {
+	var parts []string
+	for i, m := range list {
+		path, class, _ := strings.Cut(m, ": ")
+		parts = append(parts, fmt.Sprintf(`{"name": "%d", "path": %s, "type": "sentence_transformers.models.%s}`, i, path, class[1:]))
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
 // TestBadSentences expects an error of Embed that names the file, and a model that takes ids all the same.
 func TestBadSentences(t *testing.T) {
 	m := New(tiny("bert"), Features, 0, rng())
+	m.Sentences.Modules = []Module{Normalize{}}
 	for _, c := range []struct{ file, text, want string }{
 		{"modules.json", "[", "modules.json"},
-		{"modules.json", `[{"path": "", "type": "sentence_transformers.models.Transformer"}]`, "expected a module Pooling"},
-		{"modules.json", `[{"path": "", "type": "x.WordEmbeddings"}]`, `"WordEmbeddings"`},
-		{"modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "1_Dense", "type": "x.Dense"}]`, `expected Transformer and then Pooling, found "Dense"`},
-		{"modules.json", `[{"path": "", "type": "x.Transformer"}, {"path": "../../1_Pooling", "type": "x.Pooling"}, {"path": "", "type": "x.CNN"}]`, `"CNN" is not supported`},
+		{"modules.json", modules(`"": "Transformer"`), "expected a module Pooling"},
+		{"modules.json", modules(`"": "WordEmbeddings"`), "expected a module Transformer, found none at the beginning"},
+		{"modules.json", modules(`"": "Transformer"`, `"1_Dense": "Dense"`), `expected Transformer and then Pooling, found "Dense"`},
+		{"modules.json", modules(`"": "Transformer"`, `"1_Pooling": "Pooling"`, `"c": "CNN"`), `module 2: "CNN" is not supported`},
+		{"modules.json", modules(`"": "Transformer"`, `"../1_Pooling": "Pooling"`), `module 1: path: expected a path inside the folder, found "../1_Pooling"`},
+		{"modules.json", modules(`"0_Transformer": "Transformer"`), `module 0: path: expected the model in the folder itself, found "0_Transformer"`},
+		{"modules.json", `[{"type": "custom.Transformer"}]`, `module 0: type: expected a class of sentence_transformers, found "custom.Transformer"`},
+		{"modules.json", `[{"name": "a", "type": "sentence_transformers.Transformer"}, {"name": "a", "type": "sentence_transformers.Pooling"}]`, "module 1: name"},
 		{"1_Pooling/config.json", `{"pooling_mode": "median"}`, "1_Pooling/config.json: pooling_mode: expected one of"},
-		{"sentence_bert_config.json", `{"max_seq_length": 0}`, "max_seq_length: expected at least 1, found 0"},
+		{"1_Pooling/config.json", `{"pooling_mode_sum": true}`, "1_Pooling/config.json: pooling_mode_sum: an unknown field"},
+		{"2_Normalize/config.json", `{"module_input_name": "token_embeddings"}`, "2_Normalize/config.json: module_input_name: expected"},
+		{"2_Normalize/config.json", `{"module_output_name": "x"}`, "module_output_name: expected"},
 		{"config_sentence_transformers.json", `{"truncate_dim": 17}`, "truncate_dim: expected 1 to 16, found 17"},
 		{"config_sentence_transformers.json", `{"prompts": {"a": null}, "default_prompt_name": "a"}`, "default_prompt_name"},
+		{transformerFile, `{"max_seq_length": 0}`, "max_seq_length: expected at least 1, found 0"},
+		{transformerFile, `{"max_seq_len": 10}`, transformerFile + ": max_seq_len: an unknown field"},
+		{transformerFile, `{"query_length": 32}`, "query_length: the lengths of queries are not supported"},
+		{transformerFile, `{"transformer_task": "fill-mask"}`, `transformer_task: expected "feature-extraction", found "fill-mask"`},
+		{transformerFile, `{"tokenizer_args": {"model_max_length": -1}}`, "model_max_length: expected at least 1, found -1"},
+		{transformerFile, `{"tokenizer_args": {"strip_accents": true}}`, "tokenizer_args: strip_accents: an unknown field"},
+		{transformerFile, `{"config_args": {"hidden_size": 7}}`, "config_args: hidden_size: an unknown field"},
+		{transformerFile, `{"model_args": {"variant": "x"}}`, "model_args: variant: an unknown field"},
+		{transformerFile, `{"processing_kwargs": {"text": {"truncation": false}}}`, "processing_kwargs.text: truncation: other ways to cut"},
+		{transformerFile, `{"processing_kwargs": {"common": {"add_special_tokens": false}}}`, "processing_kwargs.common: add_special_tokens"},
+		{transformerFile, `{"modality_config": {"message": {}}}`, "modality_config: message: templates of chats"},
+		{transformerFile, `{"modality_config": {"text": {"method": "forward", "method_output_name": "pooler_output"}}}`, "modality_config: text: expected the method forward"},
+		{transformerFile, `{"modality_config": {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}, "module_output_name": "x"}`, "module_output_name: expected"},
 	} {
 		dir := t.TempDir()
 		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, c.file)), 0o777); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(filepath.Join(dir, c.file), []byte(c.text), 0o666); err != nil {

@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,114 +9,161 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/internal/strictjson"
-	"github.com/fovea-ml/fovea/nn"
 )
 
-// sentenceConfigs are the names of the file that holds max_seq_length.
-var sentenceConfigs = []string{
-	"sentence_bert_config.json", "sentence_roberta_config.json", "sentence_distilbert_config.json", "sentence_camembert_config.json",
-	"sentence_albert_config.json", "sentence_xlm-roberta_config.json", "sentence_xlnet_config.json",
+// sentencesName is the file of the settings of sentence-transformers.
+const sentencesName = "config_sentence_transformers.json"
+
+// The types of models of sentence-transformers that are read. A folder of another type counts as one without its files, as there.
+const (
+	sentenceModel = "SentenceTransformer"
+	scoreModel    = "CrossEncoder"
+)
+
+// library is what sentence-transformers keeps in a folder. It is empty where there is no modules.json, as the library then reads
+// nothing else.
+type library struct {
+	fsys     fs.FS
+	modules  []module
+	settings settings
 }
 
-// readSentences reads what sentence-transformers keeps in a folder. Where there is no modules.json, it is what
-// sentence-transformers assumes: the mean of the hidden states.
-func readSentences(fsys fs.FS, width int) (*Sentences, error) {
-	s := &Sentences{Pooling: []Pooling{PoolMean}}
-	var modules []struct {
-		Path string `json:"path"`
-		Type string `json:"type"`
+// settings are the fields of config_sentence_transformers.json that count. The library ignores unknown ones. requirements names
+// versions of Python packages, and keep_in_fp32_modules layers that are float32 here in any case.
+type settings struct {
+	ModelType  string             `json:"model_type"`
+	Prompts    map[string]*string `json:"prompts"`
+	Default    *string            `json:"default_prompt_name"`
+	Dim        *int               `json:"truncate_dim"`
+	Similarity *string            `json:"similarity_fn_name"`
+	Activation *string            `json:"activation_fn"`
+}
+
+// readLibrary reads modules.json and the settings.
+func readLibrary(fsys fs.FS) (*library, error) {
+	l := &library{fsys: fsys, settings: settings{ModelType: sentenceModel}}
+	found, err := readJSON(fsys, "modules.json", &l.modules)
+	if err != nil || !found {
+		return l, err
 	}
-	found, err := readJSON(fsys, "modules.json", &modules)
-	if err != nil {
-		return nil, err
-	}
-	if found {
-		s.Pooling = nil
-	}
-	root := "."
-	for i, m := range modules {
-		name := path.Join(path.Clean("/" + m.Path)[1:]) // a path inside the folder
-		if i == 0 {
-			root = path.Join(".", name)
+	names := map[string]bool{}
+	for i := range l.modules {
+		m := &l.modules[i]
+		if m.Path == "" {
+			m.Path = "."
 		}
-		if err := s.readModule(fsys, name, m.Type[strings.LastIndexByte(m.Type, '.')+1:], i); err != nil {
-			return nil, fmt.Errorf("modules.json: module %d: %w", i, err)
+		m.Path = path.Clean(m.Path)
+		class, ok := strings.CutPrefix(m.Type, "sentence_transformers.")
+		switch {
+		case !ok:
+			err = fmt.Errorf("type: expected a class of sentence_transformers, found %q: the code of a model is not supported", m.Type)
+		case !fs.ValidPath(m.Path):
+			err = fmt.Errorf("path: expected a path inside the folder, found %q", m.Path)
+		case names[m.Name]:
+			err = fmt.Errorf("name: expected another name than those before, found %q", m.Name)
+		case i == 0 && m.Path != ".":
+			err = fmt.Errorf("path: expected the model in the folder itself, found %q: move its files up", m.Path)
+		}
+		if err != nil {
+			return l, fmt.Errorf("modules.json: module %d: %w", i, err)
+		}
+		names[m.Name] = true
+		m.Type = class[strings.LastIndexByte(class, '.')+1:]
+	}
+	if len(l.modules) == 0 || l.modules[0].Type != "Transformer" {
+		return l, errors.New("modules.json: expected a module Transformer, found none at the beginning")
+	}
+	_, err = readJSON(fsys, sentencesName, &l.settings)
+	return l, err
+}
+
+// sentences returns how a text becomes one vector: the mean of the hidden states where the folder does not say.
+func (l *library) sentences(width int) (*Sentences, error) {
+	if len(l.modules) == 0 || l.settings.ModelType != sentenceModel {
+		return &Sentences{Pooling: []Pooling{PoolMean}}, nil
+	}
+	s := &Sentences{}
+	for i, m := range l.modules[1:] {
+		if err := s.readModule(l.fsys, m.Path, m.Type); err != nil {
+			return nil, fmt.Errorf("modules.json: module %d: %w", i+1, err)
 		}
 	}
 	if len(s.Pooling) == 0 {
 		return nil, errors.New("modules.json: expected a module Pooling, found none")
 	}
-	for _, name := range sentenceConfigs {
-		c := struct {
-			Max       *int `json:"max_seq_length"`
-			LowerCase bool `json:"do_lower_case"`
-		}{}
-		found, err := readJSON(fsys, path.Join(root, name), &c)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			if s.LowerCase = c.LowerCase; c.Max != nil {
-				if s.MaxTokens = *c.Max; s.MaxTokens < 1 {
-					return nil, fmt.Errorf("%s: max_seq_length: expected at least 1, found %d", name, s.MaxTokens)
-				}
-			}
-			break
-		}
-	}
-	const name = sentencesName
-	c := struct {
-		Prompts    map[string]*string `json:"prompts"`
-		Default    *string            `json:"default_prompt_name"`
-		Dim        *int               `json:"truncate_dim"`
-		Similarity *string            `json:"similarity_fn_name"`
-	}{}
-	if _, err := readJSON(fsys, name, &c); err != nil {
+	var err error
+	if s.Preprocess, err = l.preprocess("feature-extraction", "last_hidden_state", "token_embeddings"); err != nil {
 		return nil, err
 	}
-	for name, prompt := range c.Prompts {
-		if prompt == nil { // a name without a prompt is as no name
-			continue
-		}
-		if s.Prompts == nil {
-			s.Prompts = map[string]string{}
-		}
-		s.Prompts[name] = *prompt
-	}
-	if c.Similarity != nil {
-		s.similarity = *c.Similarity
-	}
-	if c.Default != nil {
-		if s.DefaultPrompt = *c.Default; s.DefaultPrompt != "" {
-			if _, ok := s.Prompts[s.DefaultPrompt]; !ok {
-				return nil, fmt.Errorf("%s: default_prompt_name: expected one of the prompts, found %q", name, s.DefaultPrompt)
-			}
-		}
+	if c := l.settings.Similarity; c != nil {
+		s.similarity = *c
 	}
 	whole, err := s.check(width)
 	if err != nil {
 		return nil, fmt.Errorf("modules.json: %w", err)
 	}
-	if c.Dim != nil {
-		if s.Dim = *c.Dim; s.Dim < 1 || s.Dim > whole {
-			return nil, fmt.Errorf("%s: truncate_dim: expected 1 to %d, found %d", name, whole, s.Dim)
+	if c := l.settings.Dim; c != nil {
+		if s.Dim = *c; s.Dim < 1 || s.Dim > whole {
+			return nil, fmt.Errorf("%s: truncate_dim: expected 1 to %d, found %d", sentencesName, whole, s.Dim)
 		}
 	}
 	return s, nil
 }
 
-// sentencesName is the file of the settings of sentence-transformers.
-const sentencesName = "config_sentence_transformers.json"
+// scores returns how pairs are read for scores, and the class of the activation, "" for that of config.json.
+func (l *library) scores() (p Preprocess, activation string, err error) {
+	if len(l.modules) == 0 || l.settings.ModelType != scoreModel {
+		return p, "", nil
+	}
+	if len(l.modules) > 1 {
+		return p, "", fmt.Errorf("modules.json: module 1: %q is not supported in a cross-encoder", l.modules[1].Type)
+	}
+	if a := l.settings.Activation; a != nil {
+		activation = *a
+	}
+	p, err = l.preprocess("sequence-classification", "logits", "scores")
+	return p, activation, err
+}
+
+// preprocess returns how texts are prepared.
+func (l *library) preprocess(task, output, result string) (Preprocess, error) {
+	p, err := readTransformer(l.fsys, task, output, result)
+	if err != nil {
+		return p, err
+	}
+	for name, prompt := range l.settings.Prompts {
+		if prompt == nil { // a name without a prompt is as no name
+			continue
+		}
+		if p.Prompts == nil {
+			p.Prompts = map[string]string{}
+		}
+		p.Prompts[name] = *prompt
+	}
+	if name := l.settings.Default; name != nil && *name != "" {
+		p.DefaultPrompt = *name
+		if _, ok := p.Prompts[*name]; !ok {
+			return p, fmt.Errorf("%s: default_prompt_name: expected one of the prompts, found %q", sentencesName, *name)
+		}
+	}
+	return p, nil
+}
 
 // readJSON reads a file of the folder, if it is there.
 func readJSON(fsys fs.FS, name string, target any) (found bool, err error) {
+	return readKnown(fsys, name, nil, target)
+}
+
+// readKnown is readJSON for a file that has no other fields than those of a table, and none that is refused.
+func readKnown(fsys fs.FS, name string, fields strictjson.Fields, target any) (found bool, err error) {
 	data, err := smallfile.Read(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
+	}
+	if err == nil && fields != nil {
+		err = checkKnown(fields, data)
 	}
 	if err == nil {
 		err = strictjson.Decode(data, target)
@@ -126,188 +174,19 @@ func readJSON(fsys fs.FS, name string, target any) (found bool, err error) {
 	return true, nil
 }
 
-// readModule reads one module. The first is the model itself.
-func (s *Sentences) readModule(fsys fs.FS, dir, kind string, i int) error {
+// checkKnown returns an error that names a field of an object that a table lacks or refuses.
+func checkKnown(fields strictjson.Fields, data json.RawMessage) error {
+	unknown := ""
+	err := strictjson.Object(data, func(key string, _ []byte) {
+		if unknown == "" && !slices.ContainsFunc(fields, func(f strictjson.Field) bool { return f.Name == key }) {
+			unknown = key
+		}
+	})
 	switch {
-	case kind == "Transformer" && i == 0, kind == "Dropout":
-		return nil
-	case kind == "Pooling" && len(s.Pooling) == 0 && len(s.Modules) == 0:
-		return s.readPooling(fsys, dir)
-	case len(s.Pooling) == 0:
-		return fmt.Errorf("expected Transformer and then Pooling, found %q", kind)
-	case kind == "Normalize":
-		s.Modules = append(s.Modules, Normalize{})
-		return nil
-	case kind == "Dense":
-		m, err := readDense(fsys, dir)
-		s.Modules = append(s.Modules, m)
+	case err != nil:
 		return err
-	case kind == "LayerNorm":
-		m, err := readLayerNorm(fsys, dir)
-		s.Modules = append(s.Modules, m)
-		return err
+	case unknown != "":
+		return fmt.Errorf("%s: an unknown field", unknown)
 	}
-	return fmt.Errorf("%q is not supported", kind)
-}
-
-// readPooling reads the folder of a module Pooling. Older ones have a field for each pooling.
-func (s *Sentences) readPooling(fsys fs.FS, dir string) error {
-	name := path.Join(dir, "config.json")
-	c := struct {
-		Mode    *modes `json:"pooling_mode"`
-		First   bool   `json:"pooling_mode_cls_token"`
-		Max     bool   `json:"pooling_mode_max_tokens"`
-		Mean    bool   `json:"pooling_mode_mean_tokens"`
-		Sqrt    bool   `json:"pooling_mode_mean_sqrt_len_tokens"`
-		Weight  bool   `json:"pooling_mode_weightedmean_tokens"`
-		Last    bool   `json:"pooling_mode_lasttoken"`
-		Include *bool  `json:"include_prompt"`
-	}{}
-	found, err := readJSON(fsys, name, &c)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
-	if c.Mode != nil {
-		s.Pooling = []Pooling(*c.Mode)
-	} else {
-		for i, on := range []bool{c.First, c.Max, c.Mean, c.Sqrt, c.Weight, c.Last} {
-			if on {
-				s.Pooling = append(s.Pooling, poolings[i])
-			}
-		}
-	}
-	if len(s.Pooling) == 0 {
-		s.Pooling = []Pooling{PoolMean}
-	}
-	for _, p := range s.Pooling {
-		if !slices.Contains(poolings, p) {
-			return fmt.Errorf("%s: pooling_mode: expected one of %q, found %q", name, poolings, p)
-		}
-	}
-	s.ExcludePrompt = c.Include != nil && !*c.Include
-	return nil
-}
-
-// modes are one pooling or a list.
-type modes []Pooling
-
-// UnmarshalJSON reads a text or a list of texts.
-func (m *modes) UnmarshalJSON(data []byte) error {
-	var one string
-	if strictjson.Decode(data, &one) == nil {
-		*m = modes{Pooling(one)}
-		return nil
-	}
-	return strictjson.Decode(data, (*[]Pooling)(m))
-}
-
-// activationClasses are the activations of PyTorch that modules name.
-var activationClasses = map[string]autograd.Activation{
-	"Tanh": autograd.ActTanh, "Identity": autograd.ActNone, "ReLU": autograd.ActRelu, "GELU": autograd.ActGelu,
-	"Sigmoid": autograd.ActSigmoid, "SiLU": autograd.ActSilu,
-}
-
-// activationOf returns the activation of a class of PyTorch, such as torch.nn.modules.activation.Tanh.
-func activationOf(class string) (autograd.Activation, error) {
-	act, ok := activationClasses[class[strings.LastIndexByte(class, '.')+1:]]
-	if !ok || !strings.HasPrefix(class, "torch.") {
-		return 0, fmt.Errorf("the activation %q is not supported", class)
-	}
-	return act, nil
-}
-
-// moduleNames are the names of the tensors of modules.
-var moduleNames = checkpoint.Names{Rules: []checkpoint.Rule{
-	{"Linear", "linear"}, {"Project", "residual"}, {"Norm", "norm"},
-}}
-
-// readDense reads the folder of a module Dense.
-func readDense(fsys fs.FS, dir string) (*Dense, error) {
-	name := path.Join(dir, "config.json")
-	c := struct {
-		In       int     `json:"in_features"`
-		Out      int     `json:"out_features"`
-		Bias     bool    `json:"bias"`
-		Act      *string `json:"activation_function"`
-		Residual bool    `json:"use_residual"`
-		From     string  `json:"module_input_name"`
-		To       *string `json:"module_output_name"`
-	}{Bias: true, From: "sentence_embedding"}
-	if found, err := readJSON(fsys, name, &c); err != nil || !found {
-		return nil, cmpErr(err, name)
-	}
-	const most = 1 << 16 // of features: far above any model
-	if c.In < 1 || c.Out < 1 || c.In > most || c.Out > most {
-		return nil, fmt.Errorf("%s: in_features and out_features: expected 1 to %d, found %d and %d", name, most, c.In, c.Out)
-	}
-	if c.From != "sentence_embedding" || c.To != nil && *c.To != c.From {
-		return nil, fmt.Errorf("%s: module_input_name: expected the embedding of the sentence, found %q", name, c.From)
-	}
-	d := &Dense{Act: autograd.ActTanh, Residual: c.Residual}
-	if c.Act != nil {
-		var err error
-		if d.Act, err = activationOf(*c.Act); err != nil {
-			return nil, fmt.Errorf("%s: activation_function: %w", name, err)
-		}
-	}
-	values := float64(c.In) * float64(c.Out)
-	f, err := openModule(fsys, dir, values)
-	if err != nil {
-		return nil, err
-	}
-	d.Linear = nn.NewLinear(c.In, c.Out, c.Bias)
-	if c.Residual && c.In != c.Out {
-		d.Project = nn.NewLinear(c.In, c.Out, false)
-	}
-	_, err = checkpoint.Load(f, &moduleNames, nn.Values(d), checkpoint.LoadOptions{})
-	return d, err
-}
-
-// readLayerNorm reads the folder of a module LayerNorm.
-func readLayerNorm(fsys fs.FS, dir string) (*nn.LayerNorm, error) {
-	name := path.Join(dir, "config.json")
-	c := struct {
-		Width int `json:"dimension"`
-	}{}
-	if found, err := readJSON(fsys, name, &c); err != nil || !found {
-		return nil, cmpErr(err, name)
-	}
-	f, err := openModule(fsys, dir, float64(c.Width))
-	if err != nil {
-		return nil, err
-	}
-	n := struct{ Norm *nn.LayerNorm }{nn.NewLayerNorm(max(1, c.Width), 1e-5)}
-	_, err = checkpoint.Load(f, &moduleNames, nn.Values(n), checkpoint.LoadOptions{})
-	return n.Norm, err
-}
-
-// cmpErr returns err, or that the file is missing.
-func cmpErr(err error, name string) error {
-	if err == nil {
-		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
-	return err
-}
-
-// openModule opens the weights of a module, which hold at least that many values.
-func openModule(fsys fs.FS, dir string, values float64) (*checkpoint.File, error) {
-	sub, err := fs.Sub(fsys, dir)
-	if err != nil {
-		return nil, err
-	}
-	f, err := checkpoint.OpenFolder(sub, checkpoint.OpenOptions{Unmapped: true})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	held := 0
-	for t := range f.Tensors() {
-		held += t.Len()
-	}
-	if values > float64(held) {
-		return nil, fmt.Errorf("%s: the configuration describes at least %.0f values, the weights hold %d", path.Join(dir, f.Name()), values, held)
-	}
-	return f, nil
+	return fields.Check(data)
 }

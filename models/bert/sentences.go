@@ -15,15 +15,9 @@ type Sentences struct {
 
 	// ExcludePrompt leaves the tokens of a prompt out of the pooling (include_prompt false).
 	ExcludePrompt bool
-	// Prompts are texts to put before others, by name, such as "query". DefaultPrompt is the name of the one to use where
-	// none is asked for; "" is none.
-	Prompts       map[string]string
-	DefaultPrompt string
-	// MaxTokens, when it is not 0, is the number of tokens to which texts are cut (max_seq_length). It counts where it is
-	// smaller than Model.MaxTokens.
-	MaxTokens int
-	// LowerCase changes texts to lower case before they become tokens (do_lower_case).
-	LowerCase bool
+
+	Preprocess
+
 	// Dim, when it is not 0, is the number of values that are kept of a vector (truncate_dim): Matryoshka embeddings.
 	Dim int
 
@@ -56,6 +50,14 @@ type Normalize struct{}
 
 // Forward maps [n, width] to the same shape.
 func (Normalize) Forward(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
+
+// Dropout drops values on a training tape.
+type Dropout struct{ Probability float32 }
+
+// Forward maps [n, width] to the same shape.
+func (d Dropout) Forward(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.Dropout(x, d.Probability)
+}
 
 // Dense is a linear layer and an activation.
 type Dense struct {

@@ -121,7 +121,7 @@ func TestPipelines(t *testing.T) {
 			}
 		}
 		for i, multi := range []bool{false, true} {
-			found, err := m.ZeroShot(ctx, ZeroShotOptions{Labels: []string{"cities", "animals", "a person"}, MultiLabel: multi}, paris, long)
+			found, err := m.ZeroShot(ctx, []string{"cities", "animals", "a person"}, ZeroShotOptions{MultiLabel: multi}, paris, long)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -241,7 +241,7 @@ func TestHostileTexts(t *testing.T) {
 		{"mask", func() error { _, err := m.FillMask(ctx, FillOptions{}, "a"); return err }, "no head for masked words"},
 		{"entities", func() error { _, err := m.Entities(ctx, EntityOptions{}, "a"); return err }, `expected a model for the task "ForTokenClassification"`},
 		{"answer", func() error { _, err := m.Answer(ctx, "a", "b", AnswerOptions{}); return err }, "no head for the spans"},
-		{"zero shot", func() error { _, err := m.ZeroShot(ctx, ZeroShotOptions{Labels: []string{"a"}}, "b"); return err }, "a class entailment"},
+		{"zero shot", func() error { _, err := m.ZeroShot(ctx, []string{"a"}, ZeroShotOptions{}, "b"); return err }, "a class entailment"},
 		{"rerank", func() error { _, err := m.Rerank(ctx, "a", "b"); return err }, "one class, found 2 classes"},
 		{"choose", func() error { _, err := m.Choose(ctx, "a", "b"); return err }, `"ForMultipleChoice"`},
 		{"next", func() error { _, err := m.IsNext(ctx, Pair{}); return err }, "next sentence"},

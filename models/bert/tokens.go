@@ -31,18 +31,24 @@ func (m *Model) readTokenizer(fsys fs.FS) {
 	}
 }
 
-// encode turns texts and pairs into tokens, at most the given number each. Longer ones are cut, or an error. An error
-// names the input by its position.
-func (m *Model) encode(ctx context.Context, inputs []text.Input, most int, cut bool) ([]*text.Encoding, error) {
-	if m.Tokenizer == nil {
-		if m.textErr != nil {
-			return nil, fmt.Errorf("the model has no tokenizer: %w", m.textErr)
-		}
-		return nil, errors.New("the model has no tokenizer: set Tokenizer")
+// limit says how texts are read.
+type limit struct {
+	tokens int  // that a text may have
+	cut    bool // longer texts are cut; otherwise they are an error
+	lower  bool // in lower case
+}
+
+// limit is that of the tasks of transformers.
+func (m *Model) limit() limit { return limit{tokens: m.MaxTokens, cut: m.Truncate} }
+
+// encode turns texts and pairs into tokens. An error names the input by its position.
+func (m *Model) encode(ctx context.Context, inputs []text.Input, l limit) ([]*text.Encoding, error) {
+	if err := m.hasTokenizer(); err != nil {
+		return nil, err
 	}
-	var o text.Options
-	if cut {
-		o.Truncation = &text.Truncation{Max: most}
+	o := text.Options{LowerCase: l.lower}
+	if l.cut {
+		o.Truncation = &text.Truncation{Max: l.tokens}
 		if d := m.Tokenizer.Defaults().Truncation; d != nil {
 			o.Truncation.Left = d.Left
 		}
@@ -52,11 +58,22 @@ func (m *Model) encode(ctx context.Context, inputs []text.Input, most int, cut b
 		return nil, err
 	}
 	for i, e := range all {
-		if err := m.fits(e, most); err != nil {
+		if err := m.fits(e, l.tokens); err != nil {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 	}
 	return all, nil
+}
+
+// hasTokenizer returns an error for a model without one.
+func (m *Model) hasTokenizer() error {
+	switch {
+	case m.Tokenizer != nil:
+		return nil
+	case m.textErr != nil:
+		return fmt.Errorf("the model has no tokenizer: %w", m.textErr)
+	}
+	return errors.New("the model has no tokenizer: set Tokenizer")
 }
 
 // fits returns an error for tokens that the model does not take.
@@ -79,10 +96,9 @@ func (m *Model) fits(e *text.Encoding, most int) error {
 	return nil
 }
 
-// usesTypes reports whether the tokenizer's token types are inputs of the model. DeBERTa-v3's tokenizer gives types to a
-// model that has none.
+// usesTypes reports whether token types are inputs: the model has some, and transformers' class of the tokenizer gives them.
 func (m *Model) usesTypes() bool {
-	return variants[m.Config.ModelType].given && m.Config.TypeVocabSize > 0
+	return m.Encoder.Embeddings.Types != nil && m.Tokenizer != nil && m.Tokenizer.Gives("token_type_ids")
 }
 
 // pack returns the input of encoded texts.
@@ -105,13 +121,4 @@ func (m *Model) over(ctx context.Context, encodings []*text.Encoding, pass func(
 			in := m.pack(some)
 			return pass(m.Hidden(t, in), in, first)
 		})
-}
-
-// texts returns texts as inputs.
-func texts(list []string) []text.Input {
-	inputs := make([]text.Input, len(list))
-	for i, s := range list {
-		inputs[i].Text = s
-	}
-	return inputs
 }

@@ -17,8 +17,11 @@ type Prediction = models.Prediction
 // DefaultTemplate is the template of a [Classifier] without others (arXiv 2103.00020, section 3.1.4).
 const DefaultTemplate = "a photo of a {}."
 
-// Classifier labels images with words that are chosen at run time (zero-shot classification, arXiv 2103.00020, section 3.1).
-// It is not changed by use, and any number of goroutines may use it at once.
+// DefaultChineseTemplate is that of a model of Chinese-CLIP, the first of [ChineseTemplates].
+const DefaultChineseTemplate = "{}的照片。"
+
+// Classifier labels images with words that are chosen at run time (zero-shot classification, arXiv 2103.00020, section
+// 3.1). It is not changed by use, and any number of goroutines may use it at once.
 type Classifier struct {
 	Labels []string
 	// Weights holds a vector of length 1 for each label: the mean of the embeddings of its texts, normalized again.
@@ -26,8 +29,9 @@ type Classifier struct {
 	model   *Model
 }
 
-// Classifier returns a classifier of images for the labels. A text is made of each template and label: the label takes the
-// place of every {}. No templates means [DefaultTemplate]. The texts are encoded once, here.
+// Classifier returns a classifier of images for the labels. A text is made of each template and label: the label takes
+// the place of every {}. No templates means [DefaultTemplate], or [DefaultChineseTemplate] for Chinese-CLIP. The texts
+// are encoded once, here.
 //
 // It returns an error without labels, for a template without {}, and those of [Model.EncodeTexts].
 func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Classifier, error) {
@@ -36,6 +40,9 @@ func (m *Model) Classifier(ctx context.Context, labels, templates []string) (*Cl
 	}
 	if len(templates) == 0 {
 		templates = []string{DefaultTemplate}
+		if m.Config.ModelType == chineseType {
+			templates[0] = DefaultChineseTemplate
+		}
 	}
 	var texts []string
 	for _, label := range labels {
@@ -67,8 +74,8 @@ func ensemble(vectors [][]float32) []float32 {
 }
 
 // Classify predicts the label of each image, in the order of the images, which may have any size. Logits are cosine
-// similarities times the factor that the model has learned, and [Model.Probabilities] says what they give. ctx, errors and
-// concurrent use are those of [Model.EncodeImages].
+// similarities times the factor that the model has learned, and [Model.Probabilities] says what they give. ctx, errors
+// and concurrent use are those of [Model.EncodeImages].
 func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	embeddings, err := c.model.EncodeImages(ctx, images...)
 	if err != nil {
@@ -77,7 +84,8 @@ func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Pre
 	return c.Predict(embeddings...), nil
 }
 
-// Predict is [Classifier.Classify] for images that are encoded already. It panics for embeddings of another model's size.
+// Predict is [Classifier.Classify] for images that are encoded already. It panics for embeddings of another model's
+// size.
 func (c *Classifier) Predict(embeddings ...[]float32) []Prediction {
 	out := make([]Prediction, len(embeddings))
 	for i, logits := range c.model.Logits(embeddings, c.Weights) {

@@ -13,8 +13,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestConcurrent asks one model from 64 goroutines at once: each answer has the bits that it has alone, also within a batch
-// and with another number of workers.
+// TestConcurrent asks one model from 64 goroutines at once: each answer has the bits that it has alone, also within a
+// batch and with another number of workers.
 func TestConcurrent(t *testing.T) {
 	m, _ := load(t, "tiny")
 	ctx := context.Background()
@@ -76,7 +76,8 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestConcurrentTowers does the same for images in the other towers, which fold layers and resize positions for inference.
+// TestConcurrentTowers does the same for images in the other towers, which fold layers and resize positions for
+// inference.
 func TestConcurrentTowers(t *testing.T) {
 	for _, name := range []string{"resnet", "siglip", "naflex"} {
 		t.Run(name, func(t *testing.T) {

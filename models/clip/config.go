@@ -14,8 +14,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// Config describes a CLIP model in the fields of a Hugging Face config.json; each has the name it has there. A Config is
-// made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a CLIP model in the fields of a Hugging Face config.json; each has the name it has there. A Config
+// is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType     string       `json:"model_type"`
 	Architectures []string     `json:"architectures,omitempty"`
@@ -28,8 +28,9 @@ type Config struct {
 	InitializerFactor float64 `json:"initializer_factor"`
 }
 
-// VisionConfig describes the tower that encodes images, usually a Vision Transformer. Patches are square; sizes are in pixels. Where the
-// image is no multiple of the patch, its last rows and columns of pixels are not seen, as with a convolution.
+// VisionConfig describes the tower that encodes images, usually a Vision Transformer. Patches are square; sizes are in
+// pixels. Where the image is no multiple of the patch, its last rows and columns of pixels are not seen, as with a
+// convolution.
 type VisionConfig struct {
 	ImageSize         int     `json:"image_size"` // of square images; with ImageWidth the height
 	ImageWidth        int     `json:"-"`          // 0 for square images; only open_clip has others
@@ -44,11 +45,12 @@ type VisionConfig struct {
 	AttentionDropout  float32 `json:"attention_dropout"`
 	InitializerRange  float64 `json:"initializer_range"`
 	InitializerFactor float64 `json:"initializer_factor"`
-	// ResNet, if not nil, describes a ResNet in place of the Vision Transformer. Of the other fields, the sizes of the image
-	// and NumChannels still count.
+	// ResNet, if not nil, describes a ResNet in place of the Vision Transformer. Of the other fields, the sizes of the
+	// image and NumChannels still count.
 	ResNet *ResNetConfig `json:"-"`
-	// Pooled says that the tower is SigLIP's: it pools the tokens of patches by attention, and has no class token. NumPatches,
-	// when it is not 0, makes it NaFlex: a square number of positions for images of any size, in place of ImageSize.
+	// Pooled says that the tower is SigLIP's: it pools the tokens of patches by attention, and has no class token.
+	// NumPatches, when it is not 0, makes it NaFlex: a square number of positions for images of any size, in place of
+	// ImageSize.
 	Pooled     bool `json:"-"`
 	NumPatches int  `json:"-"`
 }
@@ -66,20 +68,41 @@ type TextConfig struct {
 	AttentionDropout      float32 `json:"attention_dropout"`
 	InitializerRange      float64 `json:"initializer_range"`
 	InitializerFactor     float64 `json:"initializer_factor"`
-	// EOSTokenID is the token whose first place in a text gives the text's features, or the first place of all where a text
-	// lacks it. With [LargestID] it is the first place of the largest id.
+	// EOSTokenID is the token whose first place in a text gives the text's features, or the first place of all where a
+	// text lacks it. With [LargestID] it is the first place of the largest id.
 	EOSTokenID int `json:"eos_token_id"`
-	// BOSTokenID and PadTokenID are kept for transformers and not used: the tokenizer adds these tokens. nil is transformers'
-	// default; [Model.Save] then takes those of the tokenizer.
+	// BOSTokenID and PadTokenID are kept for transformers and not used: the tokenizer adds these tokens. nil is
+	// transformers' default; [Model.Save] then takes those of the tokenizer.
 	BOSTokenID *int `json:"bos_token_id,omitempty"`
 	PadTokenID *int `json:"pad_token_id,omitempty"`
-	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the last
-	// token gives the features.
+	// Bidirectional says that the tower is SigLIP's: tokens attend to all tokens of a text, padding included, and the
+	// last token gives the features.
 	Bidirectional bool `json:"-"`
+	// HiddenPadding, if not nil, says that no token of a Bidirectional tower attends to padding, and how texts are
+	// padded. SigLIP was trained without it. transformers hides padding where the tokenizer's model_input_names, by
+	// default, have an attention_mask.
+	HiddenPadding *Padding `json:"-"`
+	// BERT, if not nil, describes an encoder of package bert in place of the causal transformer. Of the other fields,
+	// MaxPositionEmbeddings still counts.
+	BERT *BERTConfig `json:"-"`
 }
 
-// LargestID is the TextConfig.EOSTokenID of transformers' older configurations. The features of a text are then taken at
-// its largest id, as in OpenAI's code and open_clip.
+// vocabulary returns the number of tokens that the tower has.
+func (c TextConfig) vocabulary() int {
+	if c.BERT != nil {
+		return c.BERT.Encoder.VocabSize
+	}
+	return c.VocabSize
+}
+
+// Padding says how texts are filled up to MaxPositionEmbeddings.
+type Padding struct {
+	Token int  // its id
+	Left  bool // before the text, whose positions then end with the last one
+}
+
+// LargestID is the TextConfig.EOSTokenID of transformers' older configurations. The features of a text are then taken
+// at its largest id, as in OpenAI's code and open_clip.
 const LargestID = 2
 
 func preset(width, layers, patch, image, text, dim int) Config {
@@ -112,7 +135,7 @@ func BasePatch16() Config { return preset(768, 12, 16, 224, 512, 512) }
 // LargePatch14 is CLIP ViT-L/14: 428 M parameters.
 func LargePatch14() Config { return preset(1024, 24, 14, 224, 768, 768) }
 
-// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels.
+// LargePatch14At336 is CLIP ViT-L/14@336px: ViT-L/14 for images of 336 pixels, 428 M parameters.
 func LargePatch14At336() Config { return preset(1024, 24, 14, 336, 768, 768) }
 
 // Size returns the height and width of images in pixels.
@@ -226,6 +249,9 @@ func (c VisionConfig) validate() error {
 }
 
 func (c TextConfig) validate() error {
+	if c.BERT != nil {
+		return c.BERT.validate(c)
+	}
 	var v config.Checks
 	v.Size("vocab_size", c.VocabSize)
 	v.Size("max_position_embeddings", c.MaxPositionEmbeddings)
@@ -252,6 +278,9 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	}
 	if kind.ModelType == siglipType || kind.ModelType == siglip2Type {
 		return c.unmarshalSigLIP(data, kind.ModelType)
+	}
+	if kind.ModelType == chineseType {
+		return c.unmarshalChinese(data)
 	}
 	type plain Config
 	p := struct {
@@ -294,11 +323,21 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes a config.json. Each tower gets the model_type and the projection_dim with which transformers loads it
-// alone.
+// MarshalJSON writes a config.json. Each tower gets the model_type and the projection_dim with which transformers loads
+// it alone.
 func (c Config) MarshalJSON() ([]byte, error) {
 	if c.Vision.Pooled {
 		return c.marshalSigLIP()
+	}
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "": // transformers has no such model; this only tells configurations apart
+		type plain Config
+		return json.Marshal(struct {
+			plain
+			BERT *BERTConfig
+		}{plain(c), b})
+	case b != nil:
+		return c.marshalChinese()
 	}
 	type (
 		plain  Config

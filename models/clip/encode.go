@@ -12,12 +12,12 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// EncodeImages returns the embedding of each image, Config.ProjectionDim values of length 1, in the order of the images,
-// which may have any size. ctx ends it between blocks and batches with an error that matches the context's; the model stays
-// usable. It is safe for concurrent use.
+// EncodeImages returns the embedding of each image, Config.ProjectionDim values of length 1, in the order of the
+// images, which may have any size. ctx ends it between blocks and batches with an error that matches the context's; the
+// model stays usable. It is safe for concurrent use.
 //
-// It returns an error for an image without pixels, which it names by its position, and for a Preprocess whose output is not
-// of the model's size and channels.
+// It returns an error for an image without pixels, which it names by its position, and for a Preprocess whose output is
+// not of the model's size and channels.
 func (m *Model) EncodeImages(ctx context.Context, images ...image.Image) ([][]float32, error) {
 	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return normalize(m.project(features)) })
 }
@@ -58,9 +58,9 @@ func (m *Model) input() run.ImageInput {
 	return in
 }
 
-// EncodeTexts returns the embedding of each text, Config.ProjectionDim values of length 1, in the order of the texts. A text
-// of more tokens than the model takes is cut at its end, as [Model.Tokenize] says. ctx and concurrent use are as with
-// [Model.EncodeImages].
+// EncodeTexts returns the embedding of each text, Config.ProjectionDim values of length 1, in the order of the texts. A
+// text of more tokens than the model takes is cut at its end, as [Model.Tokenize] says. ctx and concurrent use are as
+// with [Model.EncodeImages].
 func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, error) {
 	tokens, err := m.Tokenize(texts...)
 	if err != nil {
@@ -81,16 +81,17 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 }
 
 // Tokenize returns the tokens of each text, with its start and end and without padding. A text of more tokens than
-// Config.Text.MaxPositionEmbeddings is cut before its end token, as open_clip does it; transformers and OpenAI's code refuse
-// it unless they are asked to cut. Texts of SigLIP are padded to that length, because their features depend on the padding.
+// Config.Text.MaxPositionEmbeddings is cut before its end token, as open_clip does it; transformers and OpenAI's code
+// refuse it unless they are asked to cut. Texts of SigLIP are padded to that length, because their features depend on
+// the padding, unless Config.Text.HiddenPadding hides it.
 //
 // It returns an error for a model without a tokenizer, and for a tokenizer with tokens that the model does not have.
 func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 	if m.Tokenizer == nil {
-		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
+		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, vocab.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
 	}
 	o := text.Options{Truncation: &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}}
-	if m.Config.Text.Bidirectional {
+	if m.Config.Text.Bidirectional && m.Config.Text.HiddenPadding == nil {
 		usual := m.Tokenizer.Defaults().Padding
 		if usual == nil {
 			return nil, errors.New("clip: the tokenizer has no padding token, which SigLIP needs")
@@ -99,15 +100,15 @@ func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 		full.Length = m.Config.Text.MaxPositionEmbeddings
 		o.Padding = &full
 	}
-	out := make([][]int, len(texts))
+	out, vocabulary := make([][]int, len(texts)), m.Config.Text.vocabulary()
 	for i, s := range texts {
 		e, err := m.Tokenizer.Encode(s, o)
 		if err != nil {
 			return nil, fmt.Errorf("clip: text %d: %w", i, err)
 		}
 		for k, id := range e.IDs {
-			if id < 0 || id >= m.Config.Text.VocabSize {
-				return nil, fmt.Errorf("clip: text %d: the tokenizer belongs to another model: expected ids below %d, found %d for %q", i, m.Config.Text.VocabSize, id, e.Tokens[k])
+			if id < 0 || id >= vocabulary {
+				return nil, fmt.Errorf("clip: text %d: the tokenizer belongs to another model: expected ids below %d, found %d for %q", i, vocabulary, id, e.Tokens[k])
 			}
 		}
 		if len(e.IDs) == 0 {

@@ -93,3 +93,22 @@ func ExampleClassifier_TipAdapter() {
 	fmt.Println(adapted.Accuracy, adapted.Predict(features.Embeddings[1])[0].Top[0].Label)
 	// Output: 1 bright
 }
+
+// Chinese-CLIP takes Chinese labels, with Chinese templates.
+func ExampleChineseTemplates() {
+	model, err := clip.Open("testdata/chinese", clip.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	animals, err := model.Classifier(ctx, []string{"猫", "狗"}, clip.ChineseTemplates())
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := animals.Classify(ctx, vision.NewImage(40, 30, 3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s %.2f\n", predictions[0].Top[0].Label, predictions[0].Top[0].Probability)
+	// Output: 狗 0.50
+}

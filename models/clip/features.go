@@ -12,8 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Features are the outputs of a model for the images of a data set, in its order. They are computed once, and then serve any
-// number of classifiers: [Classifier.Predict], [Features.Linear].
+// Features are the outputs of a model for the images of a data set, in its order. They are computed once, and then
+// serve any number of classifiers: [Classifier.Predict], [Features.Linear].
 type Features struct {
 	Embeddings [][]float32 // [n][Config.ProjectionDim], of length 1
 	Tower      []float32   // [n, width], of the image tower, before the projection
@@ -32,8 +32,9 @@ type FeatureOptions struct {
 	OnBatch func(done int)
 }
 
-// Features encodes the images of a data set. They are decoded while others are encoded, and need not be in memory together.
-// It returns the errors of the loader, and one for images of another size or number of channels than the model takes.
+// Features encodes the images of a data set. They are decoded while others are encoded, and need not be in memory
+// together. It returns the errors of the loader, and one for images of another size or number of channels than the
+// model takes.
 func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions) (*Features, error) {
 	if m.Config.Vision.NumPatches != 0 {
 		return nil, errors.New("clip: features: expected a model of images of one size, found NaFlex: a loader prepares all images alike; EncodeImages takes images of any size")

@@ -86,7 +86,7 @@ func TestLinear(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logits := linear.Logits(asked.Tower)
+	logits := linear.Regression.Logits(asked.Tower)
 	if a := metrics.Accuracy(logits, asked.Labels); a < 0.9 || len(linear.Trials) == 0 {
 		t.Errorf("accuracy %v with C %v of %v", a, linear.C, linear.Trials)
 	}
@@ -104,7 +104,7 @@ func TestLinear(t *testing.T) {
 		}
 	}
 	again, err := known.Linear(t.Context(), clip.LinearOptions{C: linear.C})
-	if err != nil || !slices.Equal(again.Weight, linear.Weight) || again.Trials != nil {
+	if err != nil || !slices.Equal(again.Regression.Weight, linear.Regression.Weight) || again.Trials != nil {
 		t.Errorf("%v: with the same C the weights are others", err)
 	}
 	if _, err := known.Linear(t.Context(), clip.LinearOptions{Validation: asked}); err != nil {

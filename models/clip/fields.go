@@ -26,13 +26,8 @@ var noClasses = strictjson.Fields{
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "CLIP has no classes of its own"},
 }
 
-const own = "a tower that is loaded alone uses it; the projection_dim of the whole model counts"
-
-// visionFields are the fields of transformers' CLIPVisionConfig (5.23).
-var visionFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
-	{Name: "image_size", Reason: "square images"},
-	{Name: "patch_size", Reason: "square patches"},
-	{Name: "num_channels"},
+// towerFields are the fields of the configuration of every tower.
+var towerFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
 	{Name: "hidden_size"},
 	{Name: "num_hidden_layers"},
 	{Name: "num_attention_heads"},
@@ -40,22 +35,24 @@ var visionFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson
 	{Name: "hidden_act"},
 	{Name: "layer_norm_eps"},
 	{Name: "attention_dropout"},
+})
+
+const own = "a tower that is loaded alone uses it; the projection_dim of the whole model counts"
+
+// visionFields are the fields of transformers' CLIPVisionConfig (5.23).
+var visionFields = slices.Concat(towerFields, strictjson.Fields{
+	{Name: "image_size", Reason: "square images"},
+	{Name: "patch_size", Reason: "square patches"},
+	{Name: "num_channels"},
 	{Name: "initializer_range"},
 	{Name: "initializer_factor"},
 	{Name: "projection_dim", Use: strictjson.Harmless, Reason: own},
 })
 
 // textFields are the fields of transformers' CLIPTextConfig (5.23).
-var textFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
+var textFields = slices.Concat(towerFields, strictjson.Fields{
 	{Name: "vocab_size"},
 	{Name: "max_position_embeddings"},
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "layer_norm_eps"},
-	{Name: "attention_dropout"},
 	{Name: "initializer_range"},
 	{Name: "initializer_factor"},
 	{Name: "eos_token_id"},

@@ -13,25 +13,26 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// HeatMap says how much each patch adds to the similarity of an image and a text.
-type HeatMap struct {
+// Heatmap says how much each patch adds to the similarity of an image and a text.
+type Heatmap struct {
 	Rows, Columns int
-	// Values holds a number for each patch in row-major order, at least 0. It is the part of the similarity that the patch
-	// contributes, to first order, so maps of one image are comparable. Divide by the largest to show one.
+	// Values holds a number for each patch in row-major order, at least 0. It is the part of the similarity that the
+	// patch contributes, to first order, so maps of one image are comparable. draw.Heatmap shows one.
 	Values []float32
 }
 
-// HeatMaps returns a map for each text: which patches of the image make it similar to the text. The patches cover the image
-// as Preprocess prepares it, such as its middle square.
+// Heatmaps returns a map for each text: which patches of the image make it similar to the text. The patches cover the
+// image as Preprocess prepares it, such as its middle square.
 //
-// It is the method of Zhao et al., "Gradient-based visual explanation for Transformer-based CLIP" (Grad-ECLIP, ICML 2024,
-// section 3). In the last block, the values v of a patch are weighted by the gradient of the similarity with respect to the
-// class token's attention output, and by the cosine of the class token's query and the patch's key, scaled to 0 to 1.
-// Negative sums become 0. The attention of all heads stays as it is; the authors' code runs the last block with one head.
+// It is the method of Zhao et al., "Gradient-based visual explanation for Transformer-based CLIP" (Grad-ECLIP, ICML
+// 2024, section 3). In the last block, the values v of a patch are weighted by the gradient of the similarity with
+// respect to the class token's attention output, and by the cosine of the class token's query and the patch's key,
+// scaled to 0 to 1. Negative sums become 0. The attention of all heads stays as it is; the authors' code runs the last
+// block with one head.
 //
 // It returns an error for a model whose image tower is no Vision Transformer, and those of [Model.EncodeImages] and
 // [Model.EncodeTexts].
-func (m *Model) HeatMaps(ctx context.Context, img image.Image, texts ...string) ([]HeatMap, error) {
+func (m *Model) Heatmaps(ctx context.Context, img image.Image, texts ...string) ([]Heatmap, error) {
 	tower, ok := m.Vision.(*VisionTransformer)
 	if !ok {
 		return nil, errors.New("clip: heat maps need an image tower that is a Vision Transformer")
@@ -40,7 +41,7 @@ func (m *Model) HeatMaps(ctx context.Context, img image.Image, texts ...string) 
 	if err != nil || len(words) == 0 {
 		return nil, err
 	}
-	var maps []HeatMap
+	var maps []Heatmap
 	err = run.Images(ctx, m.runner, m.Workers, []image.Image{img}, m.input(), func(pixels *autograd.Tensor, _ int) error {
 		maps = m.heat(tower, pixels, words)
 		return nil
@@ -52,7 +53,7 @@ func (m *Model) HeatMaps(ctx context.Context, img image.Image, texts ...string) 
 }
 
 // heat returns the maps of one image, [1, channels, height, width], for the embeddings of texts.
-func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words [][]float32) []HeatMap {
+func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words [][]float32) []Heatmap {
 	x := tower.tokens(pixels)
 	length, width := x.Dim(1), x.Dim(2)
 	last := tower.last()
@@ -62,9 +63,9 @@ func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words []
 	gradients := m.attentionGradients(tower, pixels.Tape(), x.Floats(nil)[:width], attended.Floats(nil), words)
 	rows := slices.Collect(slices.Chunk(qkv.Floats(nil), 3*width))
 	closeness := closeness(rows, width)
-	maps := make([]HeatMap, len(words))
+	maps := make([]Heatmap, len(words))
 	for t := range maps {
-		h := HeatMap{Rows: pixels.Dim(2) / tower.patch, Columns: pixels.Dim(3) / tower.patch, Values: make([]float32, length-1)}
+		h := Heatmap{Rows: pixels.Dim(2) / tower.patch, Columns: pixels.Dim(3) / tower.patch, Values: make([]float32, length-1)}
 		for i, row := range rows[1:] {
 			h.Values[i] = max(0, closeness[i]*simd.Dot(gradients[t*width:(t+1)*width], row[2*width:]))
 		}
@@ -73,8 +74,8 @@ func (m *Model) heat(tower *VisionTransformer, pixels *autograd.Tensor, words []
 	return maps
 }
 
-// attentionGradients returns the gradient of the similarity to each text with respect to the class token's attention output
-// in the last block, before its projection: [texts, width].
+// attentionGradients returns the gradient of the similarity to each text with respect to the class token's attention
+// output in the last block, before its projection: [texts, width].
 func (m *Model) attentionGradients(tower *VisionTransformer, of *autograd.Tape, class, attended []float32, words [][]float32) []float32 {
 	n, width := len(words), len(class)
 	tape := autograd.NewTape(autograd.Options{Gradients: true, Workers: of.Workers()})
@@ -89,8 +90,8 @@ func (m *Model) attentionGradients(tower *VisionTransformer, of *autograd.Tape, 
 	return slices.Clone(grads.OfTensor(o))
 }
 
-// closeness returns the cosine of the class token's query with the key of each patch, scaled to 0 to 1. rows hold queries,
-// keys and values of the class token and the patches.
+// closeness returns the cosine of the class token's query with the key of each patch, scaled to 0 to 1. rows hold
+// queries, keys and values of the class token and the patches.
 func closeness(rows [][]float32, width int) []float32 {
 	out := make([]float32, len(rows)-1)
 	query := rows[0][:width]

@@ -30,9 +30,9 @@ func TestHeat(t *testing.T) {
 	}
 }
 
-func TestHeatMaps(t *testing.T) {
+func TestHeatmaps(t *testing.T) {
 	m, _ := load(t, "tiny")
-	maps, err := m.HeatMaps(context.Background(), vision.NewImage(31, 17, 3), "cat", "dog")
+	maps, err := m.Heatmaps(context.Background(), vision.NewImage(31, 17, 3), "cat", "dog")
 	if err != nil || len(maps) != 2 || maps[0].Rows != 2 || maps[0].Columns != 2 || len(maps[0].Values) != 4 {
 		t.Errorf("found %v, %v", maps, err)
 	}

@@ -44,8 +44,8 @@ func replaced(v any, f func(any)) {
 	}
 }
 
-// TestHostileConfigurations loads folders whose JSON files are wrong in one place. Each loads or is an error. A model that
-// loads encodes an image and a text, or says what is wrong.
+// TestHostileConfigurations loads folders whose JSON files are wrong in one place. Each loads or is an error. A model
+// that loads encodes an image and a text, or says what is wrong.
 func TestHostileConfigurations(t *testing.T) {
 	m, _ := load(t, "tiny")
 	dir := t.TempDir()

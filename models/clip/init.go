@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// init draws initial weights as transformers does (CLIPPreTrainedModel._init_weights), which are those of OpenAI's code:
-// normal values whose deviations fall with the width and with the depth of a tower.
+// init draws initial weights as transformers does (CLIPPreTrainedModel._init_weights), which are those of OpenAI's
+// code: normal values whose deviations fall with the width and with the depth of a tower.
 func (m *Model) init(rng *rand.Rand) {
 	c := m.Config
 	if c.Vision.Pooled {
@@ -26,11 +26,14 @@ func (m *Model) init(rng *rand.Rand) {
 		nn.Normal(rng, e.Positions, factor*c.Vision.InitializerRange)
 		initBlocks(rng, e.Blocks, factor)
 	}
-	if t, ok := m.Text.(*TextTransformer); ok {
+	switch t := m.Text.(type) {
+	case *TextTransformer:
 		factor := c.Text.InitializerFactor
 		nn.Normal(rng, t.Tokens, factor*0.02)
 		nn.Normal(rng, t.Positions, factor*0.02)
 		initBlocks(rng, t.Blocks, factor)
+	case *BERT:
+		t.init(rng, c.Text.BERT.Encoder)
 	}
 	for _, l := range []*nn.Linear{m.VisionProjection, m.TextProjection} {
 		if l != nil {

@@ -30,14 +30,17 @@ func (m *Model) stacks() []stack {
 	case *ResNet:
 		s = append(s, stack{"Vision", "Vision.Stages", len(v.Stages), []string{"Vision.Stem"}})
 	}
-	if x, ok := m.Text.(*TextTransformer); ok {
+	switch x := m.Text.(type) {
+	case *TextTransformer:
 		s = append(s, stack{"Text", "Text.Blocks", len(x.Blocks), []string{"Text.Tokens", "Text.Positions"}})
+	case *BERT:
+		s = append(s, stack{"Text", "Text.Encoder.Layers", len(x.Encoder.Layers), []string{"Text.Encoder.Embeddings"}})
 	}
 	return s
 }
 
-// Layers returns the number of blocks of the deeper tower: train.GroupOptions.Layers for [Model.Layer]. The four stages of
-// a ResNet count as blocks.
+// Layers returns the number of blocks of the deeper tower: train.GroupOptions.Layers for [Model.Layer]. The four stages
+// of a ResNet count as blocks.
 func (m *Model) Layers() int {
 	n := 0
 	for _, s := range m.stacks() {
@@ -46,9 +49,9 @@ func (m *Model) Layers() int {
 	return n
 }
 
-// Layer returns the layer of a parameter for layer-wise learning-rate decay, by a path that nn.Parameters yields. The last
-// blocks of both towers have one number, [Model.Layers], and what follows them the next. Blocks count down from there, and
-// the embeddings of a tower follow its first block. The method serves as train.GroupOptions.Layer.
+// Layer returns the layer of a parameter for layer-wise learning-rate decay, by a path that nn.Parameters yields. The
+// last blocks of both towers have one number, [Model.Layers], and what follows them the next. Blocks count down from
+// there, and the embeddings of a tower follow its first block. The method serves as train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	depth := m.Layers()
 	for _, s := range m.stacks() {
@@ -59,7 +62,7 @@ func (m *Model) Layer(path string) int {
 	return depth + 1
 }
 
-// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class token,
-// which is a vector in other libraries. path is one that nn.Parameters yields. The method serves as
+// NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the class
+// token, which is a vector in other libraries. path is one that nn.Parameters yields. The method serves as
 // train.GroupOptions.NoDecay.
 func (m *Model) NoDecay(path string) bool { return path == "Vision.Encoder.ClassToken" }

@@ -11,12 +11,13 @@ import (
 	"github.com/fovea-ml/fovea/probe"
 )
 
-// LinearProbe labels images by logistic regression on the features of the image tower, before the projection, as the paper's
-// comparison of models does (arXiv 2103.00020, section 3.2). It is not changed by use, and any number of goroutines may use
-// it at once.
+// LinearProbe labels images by logistic regression on the features of the image tower, before the projection, as the
+// paper's comparison of models does (arXiv 2103.00020, section 3.2). It is not changed by use, and any number of
+// goroutines may use it at once.
 type LinearProbe struct {
 	Labels []string
-	*probe.Logistic
+	// Regression maps the features of the tower, [Features].Tower, to logits.
+	Regression *probe.Logistic
 	// C is the inverse of the penalty. Trials are the values of C that were compared, in ascending order, or nil.
 	C      float64
 	Trials []probe.Trial
@@ -26,19 +27,20 @@ type LinearProbe struct {
 
 // LinearOptions change how a linear probe is fitted.
 type LinearOptions struct {
-	// C is the inverse of the penalty. 0 chooses it by the validation images, with [probe.SearchC]; the final fit takes these
-	// too.
+	// C is the inverse of the penalty. 0 chooses it by the validation images, with [probe.SearchC]; the final fit takes
+	// these too.
 	C float64
-	// Validation are the features of other images of the same classes. nil means a fifth of each class, at random by Seed.
+	// Validation are the features of other images of the same classes. nil means a fifth of each class, at random by
+	// Seed.
 	Validation *Features
 	Seed       uint64
 }
 
-// Linear fits a linear probe to the features and their labels. With chosen penalty it takes 16 fits by L-BFGS, of at most
-// 1000 steps each.
+// Linear fits a linear probe to the features and their labels. With chosen penalty it takes 16 fits by L-BFGS, of at
+// most 1000 steps each.
 //
-// It returns the errors of [probe.FitLogistic] and [probe.SearchC], and an error when no class has two images, of which one
-// is for validation.
+// It returns the errors of [probe.FitLogistic] and [probe.SearchC], and an error when no class has two images, of which
+// one is for validation.
 func (f *Features) Linear(ctx context.Context, o LinearOptions) (*LinearProbe, error) {
 	l, err := f.linear(ctx, o)
 	if err != nil {
@@ -68,12 +70,12 @@ func (f *Features) linear(ctx context.Context, o LinearOptions) (*LinearProbe, e
 		logistic.C = l.C
 	}
 	var err error
-	l.Logistic, err = probe.FitLogistic(ctx, tower, labels, classes, logistic)
+	l.Regression, err = probe.FitLogistic(ctx, tower, labels, classes, logistic)
 	return l, err
 }
 
-// Classify predicts the label of each image, in the order of the images, which may have any size. ctx, errors and concurrent
-// use are those of [Model.EncodeImages].
+// Classify predicts the label of each image, in the order of the images, which may have any size. ctx, errors and
+// concurrent use are those of [Model.EncodeImages].
 func (l *LinearProbe) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	rows, err := l.model.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return features })
 	if err != nil {
@@ -81,7 +83,7 @@ func (l *LinearProbe) Classify(ctx context.Context, images ...image.Image) ([]Pr
 	}
 	out := make([]Prediction, len(rows))
 	for i, row := range rows {
-		out[i] = models.Predict(l.Logits(row), l.Labels, models.SingleLabel)
+		out[i] = models.Predict(l.Regression.Logits(row), l.Labels, models.SingleLabel)
 	}
 	return out, nil
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -22,28 +21,28 @@ type LoadOptions = models.LoadOptions
 // SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
 type SaveOptions = models.SaveOptions
 
-// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
-// the other files of the folder count as in a folder. So a file of another model needs a folder of its own.
+// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a
+// file, the other files of the folder count as in a folder. So a file of another model needs a folder of its own.
 func Open(path string, o LoadOptions) (*Model, error) {
 	return modelfolder.Open(path, family, o, read)
 }
 
 // Load reads a model from a folder of one of these kinds, with the files of a tokenizer where they are there:
 //
-//   - Hugging Face: config.json (model_type clip, siglip or siglip2), preprocessor_config.json where it is there, and the
-//     weights.
-//   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both kinds:
-//     config.json counts, unless LoadOptions.File begins with open_clip_.
-//   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64 values a
-//     head, and the activation is quick_gelu. Other weights under these names need a configuration.
+//   - Hugging Face: config.json (model_type clip, siglip, siglip2 or chinese_clip), preprocessor_config.json where it
+//     is there, and the weights.
+//   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both
+//     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
+//   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
+//     values a head, and the activation is quick_gelu. Other weights under these names need a configuration.
 //
-// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are for
-// another image size, they are resized as open_clip does it.
+// The last two tokenize as OpenAI's code does, and prepare images as torchvision's transforms do. Where positions are
+// for another image size, they are resized as open_clip does it.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
-// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
-// missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
-// those of the configuration: it lists them all.
+// config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights
+// are missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors
+// are not those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
@@ -68,7 +67,28 @@ func read(f *modelfolder.Folder) (*Model, error) {
 			return nil, err
 		}
 	}
+	rules := text.OpenOptions{
+		OpenAI:     f.Form != modelfolder.HuggingFace && !c.Vision.Pooled && c.Text.BERT == nil,
+		Canonical:  f.Form == modelfolder.OpenCLIP && c.Vision.Pooled,
+		Whitespace: f.Form == modelfolder.OpenCLIP && c.Text.BERT != nil,
+	}
+	var tokens source
+	if f.Form == modelfolder.Bare && c.Text.BERT != nil {
+		tokens.tokenizer, err = openChinese(f.FS)
+	} else {
+		tokens, err = openTokenizer(f.FS, rules)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.Text.limit(tokens.tokenizer)
+	if f.Form == modelfolder.HuggingFace && c.Text.Bidirectional {
+		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err != nil {
+			return nil, err
+		}
+	}
 	m := New(c, nil)
+	m.Tokenizer, m.source = tokens.tokenizer, tokens
 	images := modelfolder.Images{Height: height, Width: width, Channels: c.Vision.NumChannels}
 	switch {
 	case c.Vision.NumPatches != 0:
@@ -81,11 +101,6 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules := text.OpenOptions{OpenAI: f.Form != modelfolder.HuggingFace && !c.Vision.Pooled, Canonical: f.Form == modelfolder.OpenCLIP && c.Vision.Pooled}
-	if m.source, err = openTokenizer(f.FS, rules); err != nil {
-		return nil, err
-	}
-	m.Tokenizer = m.source.tokenizer
 	if !c.Vision.resizable() {
 		return m, f.Fill(m, fitScalar)
 	}
@@ -98,7 +113,8 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	})
 }
 
-// fitScalar gives a number, such as the scale of logits, the value of a tensor of shape [] or [1]: libraries write both.
+// fitScalar gives a number, such as the scale of logits, the value of a tensor of shape [] or [1]: libraries write
+// both.
 func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	if t.Len() != 1 || len(want) > 1 || len(t.Shape) > 1 {
 		return nil, nil
@@ -107,12 +123,17 @@ func fitScalar(_ string, t checkpoint.Tensor, want []int) ([]float32, error) {
 	return value, t.Floats(value)
 }
 
-// configure returns the configuration of a folder, checked, and the preparation of images that it states or that is usual.
+// configure returns the configuration of a folder, checked, and the preparation of images that it states or that is
+// usual.
 func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error) {
 	switch f.Form {
 	case modelfolder.OpenCLIP:
-		if c, p, err = readOpenCLIP(f.Config); c.Vision.Pooled {
+		c, p, err = readOpenCLIP(f.Config)
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(openBERTFamily(*c.Text.BERT))
 		}
 		if err != nil || f.Options.Lenient {
 			return c, p, err
@@ -126,35 +147,43 @@ func configure(f *modelfolder.Folder) (c Config, p vision.Preprocess, err error)
 		if err := f.Configure(&c); err != nil {
 			return c, p, err
 		}
-		if c.Vision.Pooled {
+		switch {
+		case c.Vision.Pooled:
 			f.Use(siglipFamily)
+		case c.Text.BERT != nil:
+			f.Use(chineseFamily)
 		}
 		if err := c.agree(f, nil); err != nil && !f.Options.Lenient {
 			return c, p, fmt.Errorf("%s: %w", modelfolder.ConfigName, err)
 		}
 	default:
-		c, err = openAIConfig(f)
+		if isChinese(f) {
+			f.Use(chineseFamily)
+			c, err = chineseConfig(f)
+		} else {
+			c, err = openAIConfig(f)
+		}
 		if err := f.Checked(c, err); err != nil {
 			return c, p, err
 		}
 	}
-	return c, preprocess(c.Vision), nil
+	return c, c.preprocess(), nil
 }
 
-// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would resize
-// as many positions.
+// storedGrid returns the grid of the positions in the weights: the stated one, or a square one where open_clip would
+// resize as many positions.
 func storedGrid(f *modelfolder.Folder, c VisionConfig) tower.Grid {
 	stated := c.grid()
 	t, ok := f.Find("Vision.Encoder.Positions")
 	if f.Form == modelfolder.HuggingFace || c.Pooled || !ok || len(t.Shape) < 2 || t.Shape[0]-1 == stated.Patches() {
 		return stated
 	}
-	side := int(math.Round(math.Sqrt(float64(max(0, t.Shape[0]-1)))))
+	side := squareRoot(max(0, t.Shape[0]-1))
 	return tower.Grid{Rows: side, Columns: side}
 }
 
-// agree returns an error that names the first field that the weights contradict. names are the names of the fields where
-// they are not transformers'.
+// agree returns an error that names the first field that the weights contradict. names are the names of the fields
+// where they are not transformers'.
 func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 	statement := func(part string) tower.Statement {
 		return tower.Statement{Name: func(field string) string { return part + ": " + cmp.Or(names[field], field) }}
@@ -180,6 +209,13 @@ func (c Config) agree(f *modelfolder.Folder, names map[string]string) error {
 			return err
 		}
 	}
+	if b := c.Text.BERT; b != nil {
+		if b.Name != "" { // which decides the sizes
+			names = nil
+			parts[1] += ": hf_model_name: " + b.Name
+		}
+		return statement(parts[1]).AgreeStack(f.Find, "Text.Encoder.Layers", "", b.stack())
+	}
 	return statement(parts[1]).AgreeStack(f.Find, "Text.Blocks", "", tower.Stack{
 		Width: c.Text.HiddenSize, Layers: c.Text.NumHiddenLayers, Hidden: c.Text.IntermediateSize, QKVBias: true,
 	})
@@ -204,8 +240,11 @@ func (c Config) claim() modelfolder.Claim {
 		vision = vision.Plus(modelfolder.ClaimBlocks(1, v.block()))
 		v.HiddenSize = 0 // there is no projection
 	}
+	vision.Values += float64(c.ProjectionDim) * float64(v.HiddenSize)
+	if t.BERT != nil {
+		return vision.Plus(t.BERT.claim(c.ProjectionDim))
+	}
 	texts := modelfolder.ClaimBlocks(t.NumHiddenLayers, t.Block())
-	texts.Values += float64(t.HiddenSize)*(float64(t.VocabSize)+float64(t.MaxPositionEmbeddings)) +
-		float64(c.ProjectionDim)*(float64(v.HiddenSize)+float64(t.HiddenSize))
+	texts.Values += float64(t.HiddenSize) * (float64(t.VocabSize) + float64(t.MaxPositionEmbeddings) + float64(c.ProjectionDim))
 	return vision.Plus(texts)
 }

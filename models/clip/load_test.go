@@ -36,7 +36,7 @@ func folder(t *testing.T, name string) fstest.MapFS {
 func TestRefused(t *testing.T) {
 	for _, c := range []struct{ file, old, new, want string }{
 		{"config.json", `"model_type": "clip",`, `"model_type": "mobileclip",`, `model_type: expected "clip", found "mobileclip"`},
-		{"config.json", `"model_type": "clip",`, `"model_type": "chinese_clip",`, `found "chinese_clip"`},
+		{"config.json", `"model_type": "clip",`, `"model_type": "altclip",`, `found "altclip"`},
 		{"config.json", `"hidden_size": 16,`, `"hidden_size": 32,`, "vision_config: hidden_size: expected 16, as in vision_model.embeddings.patch_embedding.weight, found 32"},
 		{"config.json", `"hidden_size": 12,`, `"hidden_size": 24,`, "text_config: hidden_size: expected 12"},
 		{"config.json", `"hidden_size": 12,`, `"hidden_size": -12,`, "text_config: hidden_size: expected 1 to"},
@@ -77,7 +77,7 @@ func TestRefusedOpenCLIP(t *testing.T) {
 		{model(vision+`, "no_ln_pre": true`, text, ""), "no_ln_pre"},
 		{model(vision+`, "pool_type": "avg"`, text, ""), "pool_type"},
 		{model(vision+`, "swirl": 3`, text, ""), "model_cfg: vision_cfg: swirl: a field that open_clip 3.3 does not have"},
-		{model(vision, text+`, "hf_model_name": "roberta-base"`, ""), "text_cfg: hf_model_name"},
+		{model(vision, text+`, "hf_model_name": "google/mt5-base"`, ""), "text_cfg: hf_model_name"},
 		{model(vision, text+`, "no_causal_mask": true`, ""), "no_causal_mask"},
 		{model(vision, text+`, "pool_type": "last"`, ""), "pool_type"},
 		{model(vision, text, `, "multimodal_cfg": {}`), "model_cfg: multimodal_cfg: CoCa is not supported"},
@@ -148,6 +148,9 @@ func TestFields(t *testing.T) {
 			modeltest.Table{Fields: configFields, Classes: []string{"CLIPConfig"}},
 			modeltest.Table{Fields: visionFields, Classes: []string{"CLIPVisionConfig"}},
 			modeltest.Table{Fields: textFields, Classes: []string{"CLIPTextConfig"}},
+			modeltest.Table{Fields: chineseFields, Classes: []string{"ChineseCLIPConfig"}},
+			modeltest.Table{Fields: visionFields, Classes: []string{"ChineseCLIPVisionConfig"}},
+			modeltest.Table{Fields: chineseTextFields, Classes: []string{"ChineseCLIPTextConfig"}},
 			modeltest.Table{Fields: siglipFields, Classes: []string{"SiglipConfig", "Siglip2Config"}},
 			modeltest.Table{Fields: siglipTextFields, Classes: []string{"SiglipTextConfig", "Siglip2TextConfig"}},
 			modeltest.Table{Fields: siglipVisionFields, Classes: []string{"SiglipVisionConfig", "Siglip2VisionConfig"}})

@@ -12,8 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Model maps images and texts to vectors of one space, where a text is near the images it describes. It may be used by any
-// number of goroutines at once, as long as none changes its parameters.
+// Model maps images and texts to vectors of one space, where a text is near the images it describes. It may be used by
+// any number of goroutines at once, as long as none changes its parameters.
 type Model struct {
 	Config           Config
 	Vision           ImageTower
@@ -39,23 +39,26 @@ type Model struct {
 	runner *run.Runner
 }
 
-// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It has no tokenizer.
-// It panics when the configuration is not valid.
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It has no
+// tokenizer. It panics when the configuration is not valid.
 func New(c Config, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("clip: " + err.Error())
 	}
 	m := &Model{
-		Config:         c,
-		Text:           NewTextTransformer(c.Text),
-		TextProjection: nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, false),
-		LogitScale:     autograd.ParameterOf([]float32{c.LogitScaleInit}),
-		Preprocess:     preprocess(c.Vision),
-		Workers:        simd.NewWorkers(0),
-		runner:         run.New(),
+		Config:     c,
+		LogitScale: autograd.ParameterOf([]float32{c.LogitScaleInit}),
+		Preprocess: c.preprocess(),
+		Workers:    simd.NewWorkers(0),
+		runner:     run.New(),
+	}
+	switch t := c.Text; {
+	case t.BERT != nil:
+		m.Text, m.TextProjection = NewBERT(t), nn.NewLinear(t.BERT.features(), c.ProjectionDim, false)
+	default:
+		m.Text, m.TextProjection = NewTextTransformer(t), nn.NewLinear(t.HiddenSize, c.ProjectionDim, t.Bidirectional)
 	}
 	if c.Text.Bidirectional {
-		m.TextProjection = nn.NewLinear(c.Text.HiddenSize, c.ProjectionDim, true)
 		m.LogitBias = autograd.ParameterOf([]float32{0})
 	}
 	switch v := c.Vision; {
@@ -73,6 +76,14 @@ func New(c Config, rng *rand.Rand) *Model {
 		m.init(rng)
 	}
 	return m
+}
+
+// preprocess is the preparation of images that is usual for a model.
+func (c Config) preprocess() vision.Preprocess {
+	if c.ModelType == chineseType {
+		return chinesePreprocess(c.Vision)
+	}
+	return preprocess(c.Vision)
 }
 
 // preprocess is the preparation of images of OpenAI's models (_transform in clip.py), and that of SigLIP
@@ -100,8 +111,8 @@ func preprocess(c VisionConfig) vision.Preprocess {
 	return p
 }
 
-// EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not normalized
-// (CLIPModel.get_image_features).
+// EmbedImages maps pixels, [n, channels, height, width], to embeddings, [n, Config.ProjectionDim], which are not
+// normalized (CLIPModel.get_image_features).
 func (m *Model) EmbedImages(pixels *autograd.Tensor) *autograd.Tensor {
 	return m.project(m.Vision.Forward(pixels))
 }

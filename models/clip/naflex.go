@@ -17,8 +17,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// NaFlex is the image tower of SigLIP 2 for images of any size and proportion (arXiv 2502.14786, section 2.4.2): each keeps
-// its own grid of patches, for which the positions are resized.
+// NaFlex is the image tower of SigLIP 2 for images of any size and proportion (arXiv 2502.14786, section 2.4.2): each
+// keeps its own grid of patches, for which the positions are resized.
 type NaFlex struct {
 	Patch     *nn.Linear          // [width, patch·patch·channels], pixels before channels
 	Positions *autograd.Parameter // [side·side, width], of a square grid
@@ -40,8 +40,8 @@ func NewNaFlex(c VisionConfig) *NaFlex {
 	}
 }
 
-// Forward maps pixels of images of one size, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole
-// patch covers are not seen.
+// Forward maps pixels of images of one size, [n, channels, height, width], to embeddings, [n, width]. Pixels that no
+// whole patch covers are not seen.
 func (f *NaFlex) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	pixels = whole(pixels, f.patch)
 	patches := autograd.PatchifyLast(pixels, f.patch)
@@ -52,9 +52,9 @@ func (f *NaFlex) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return f.Patches(autograd.Reshape(patches, patches.Dim(0)*patches.Dim(1), patches.Dim(2)), grids)
 }
 
-// Patches maps the patches of images, [patches, patch·patch·channels], one image after the other, to embeddings, [n, width].
-// Image i has grids[i] rows and columns of patches, row after row. An image has the bits that it has alone. It panics with
-// an autograd.ShapeError when the grids hold another number of patches.
+// Patches maps the patches of images, [patches, patch·patch·channels], one image after the other, to embeddings, [n,
+// width]. Image i has grids[i] rows and columns of patches, row after row. An image has the bits that it has alone. It
+// panics with an autograd.ShapeError when the grids hold another number of patches.
 func (f *NaFlex) Patches(patches *autograd.Tensor, grids [][2]int) *autograd.Tensor {
 	t := patches.Tape()
 	starts := []int{0}
@@ -139,8 +139,8 @@ func patchesLast(pixels []float32, channels, height, width, patch int) []float32
 	return out
 }
 
-// naflexSize returns the size to which an image is resized: multiples of the patch with at most the given number of patches,
-// nearly in the image's proportions (get_image_size_for_max_num_patches in image_processing_siglip2.py).
+// naflexSize returns the size to which an image is resized: multiples of the patch with at most the given number of
+// patches, nearly in the image's proportions (get_image_size_for_max_num_patches in image_processing_siglip2.py).
 func naflexSize(height, width, patch, most int) (h, w int) {
 	scaled := func(scale float64, size int) int {
 		return max(patch, int(math.Ceil(float64(size)*scale/float64(patch)))*patch)
@@ -165,16 +165,16 @@ type naflexFile struct {
 	MaxPatches int    `json:"max_num_patches"`
 }
 
-// usualNaFlex is the preparation of images that transformers' Siglip2ImageProcessor has by default. Its size is set for each
-// image.
+// usualNaFlex is the preparation of images that transformers' Siglip2ImageProcessor has by default. Its size is set for
+// each image.
 func usualNaFlex(c VisionConfig) vision.Preprocess {
 	p := vision.Half(c.PatchSize)
 	p.Backend, p.Alpha = vision.Torchvision, vision.AlphaOnWhite
 	return p
 }
 
-// readNaFlex reads how Siglip2ImageProcessor prepares images: from the image_processor inside processor_config.json, or from
-// preprocessor_config.json. Without them it returns the usual preparation, which is assumed.
+// readNaFlex reads how Siglip2ImageProcessor prepares images: from the image_processor inside processor_config.json, or
+// from preprocessor_config.json. Without them it returns the usual preparation, which is assumed.
 func readNaFlex(fsys fs.FS, c VisionConfig) (p vision.Preprocess, most int, assumed bool, err error) {
 	name := "processor_config.json"
 	data, err := smallfile.Read(fsys, name)

@@ -15,25 +15,28 @@ const modelType = "clip"
 // open_clip shares.
 var names = checkpoint.Names{
 	Columns: []string{models.HuggingFace.String(), models.OpenCLIP.String()},
-	Rules: slices.Concat(resNetNames, []checkpoint.Rule{
-		{"Vision.Encoder.Patch", "vision_model.embeddings.patch_embedding", "visual.conv1"},
-		{"Vision.Encoder.ClassToken", "vision_model.embeddings.class_embedding [*]", "visual.class_embedding [*]"},
-		{"Vision.Encoder.Positions", "vision_model.embeddings.position_embedding.weight [*,last]", "visual.positional_embedding [*,last]"},
-		{"Vision.Encoder.PreNorm", "vision_model.pre_layrnorm", "visual.ln_pre"}, // the name has the misprint
-		{"Vision.Encoder.Norm", "vision_model.post_layernorm", "visual.ln_post"},
-		{"VisionProjection.Weight", "visual_projection.weight", "visual.proj T"},
+	Rules: slices.Concat(resNetNames, imageNames, []checkpoint.Rule{
 		{"Text.Tokens", "text_model.embeddings.token_embedding.weight", "token_embedding.weight"},
 		{"Text.Positions", "text_model.embeddings.position_embedding.weight", "positional_embedding"},
 		{"Text.Norm", "text_model.final_layer_norm", "ln_final"},
 		{"TextProjection.Weight", "text_projection.weight", "text_projection T"},
 		{"LogitScale", "logit_scale", "logit_scale"},
 	},
-		checkpoint.Nest("Vision.Encoder.Blocks.{}", []string{"vision_model.encoder.layers.{}", "visual.transformer.resblocks.{}"}, block...),
 		checkpoint.Nest("Text.Blocks.{}", []string{"text_model.encoder.layers.{}", "transformer.resblocks.{}"}, block...),
 	),
 	Prefixes: []string{"module.", "model.", "clip.", "clip_model.", "_orig_mod.", "text."},
 	Ignore:   []string{"*.position_ids", "input_resolution", "context_length", "vocab_size", "attn_mask"},
 }
+
+// imageNames is the part of the table for the image tower of the ViT models.
+var imageNames = slices.Concat([]checkpoint.Rule{
+	{"Vision.Encoder.Patch", "vision_model.embeddings.patch_embedding", "visual.conv1"},
+	{"Vision.Encoder.ClassToken", "vision_model.embeddings.class_embedding [*]", "visual.class_embedding [*]"},
+	{"Vision.Encoder.Positions", "vision_model.embeddings.position_embedding.weight [*,last]", "visual.positional_embedding [*,last]"},
+	{"Vision.Encoder.PreNorm", "vision_model.pre_layrnorm", "visual.ln_pre"}, // the name has the misprint
+	{"Vision.Encoder.Norm", "vision_model.post_layernorm", "visual.ln_post"},
+	{"VisionProjection.Weight", "visual_projection.weight", "visual.proj T"},
+}, checkpoint.Nest("Vision.Encoder.Blocks.{}", []string{"vision_model.encoder.layers.{}", "visual.transformer.resblocks.{}"}, block...))
 
 // block is the part of the table for one block, below the names of the stack.
 var block = []checkpoint.Rule{
@@ -46,11 +49,25 @@ var block = []checkpoint.Rule{
 	{"MLP.FC2", "mlp.fc2", "mlp.c_proj"},
 }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
-// layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
+// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those
+// of a layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT, for a
+// model that transformers has.
+func (m *Model) AdapterNames() *checkpoint.Names {
+	switch {
+	case m.Config.Vision.Pooled:
+		return siglipNames.Writing(models.HuggingFace.String())
+	case m.Config.Text.BERT != nil && m.Config.Text.BERT.Name != "":
+		return openBERTNames(*m.Config.Text.BERT).Writing(models.OpenCLIP.String())
+	case m.Config.Text.BERT != nil:
+		return chineseNames.Writing(models.HuggingFace.String())
+	}
+	return names.Writing(models.HuggingFace.String())
+}
 
 // family says how CLIP models lie in folders, and which variants are not supported.
 var family = modelfolder.Family{
-	Package: "clip", ModelType: modelType, Others: []string{siglipType, siglip2Type}, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
+	Package: "clip", ModelType: modelType, Others: []string{siglipType, siglip2Type, chineseType}, Names: &names, Fields: configFields, Images: true, OpenCLIP: true,
 }

@@ -119,9 +119,12 @@ func readOpenCLIP(data []byte) (Config, vision.Preprocess, error) {
 	var p vision.Preprocess
 	o := openDefaults()
 	var err error
-	if isOpenSigLIP(data) {
+	switch {
+	case isOpenSigLIP(data):
 		c, o.Preprocess, err = readOpenSigLIP(data)
-	} else {
+	case isOpenBERT(data):
+		c, o.Preprocess, err = readOpenBERT(data)
+	default:
 		err = checkOpen(data, openModelFields, openVisionFields, openTextFields)
 		if err == nil {
 			err = strictjson.Decode(data, &o)
@@ -264,8 +267,8 @@ func value[T any](p *T, standard T) T {
 	return *p
 }
 
-// checkOpen returns an error for a field that is refused, and for one that open_clip does not know. The tables are those of
-// the model and of its towers.
+// checkOpen returns an error for a field that is refused, and for one that open_clip does not know. The tables are
+// those of the model and of its towers.
 func checkOpen(data []byte, model, images, texts strictjson.Fields) error {
 	var parts struct {
 		Model struct {

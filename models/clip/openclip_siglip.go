@@ -32,8 +32,8 @@ type openSigLIP struct {
 	} `json:"text_cfg"`
 }
 
-// timmSizes and timmTowers are the image towers of SigLIP in timm (1.0.31, vision_transformer.py): the sizes by a part of the
-// name, and the activation by the name.
+// timmSizes and timmTowers are the image towers of SigLIP in timm (1.0.31, vision_transformer.py): the sizes by a part
+// of the name, and the activation by the name.
 var (
 	timmSizes = map[string]VisionConfig{
 		"base":     {HiddenSize: 768, NumHiddenLayers: 12, NumAttentionHeads: 12, IntermediateSize: 3072},

@@ -37,8 +37,9 @@ func TestPadding(t *testing.T) {
 	}
 }
 
-// TestEnd takes the features at the end token where ids above it were added for new words (huggingface/transformers#21029,
-// #24773, huggingface/diffusers#10754) and where the end is a low id (Lednik7/CLIP-ONNX#12). What follows does not count.
+// TestEnd takes the features at the end token where ids above it were added for new words
+// (huggingface/transformers#21029, #24773, huggingface/diffusers#10754) and where the end is a low id
+// (Lednik7/CLIP-ONNX#12). What follows does not count.
 func TestEnd(t *testing.T) {
 	m, _ := load(t, "tiny")
 	tower := m.Text.(*TextTransformer)
@@ -62,8 +63,8 @@ func TestEnd(t *testing.T) {
 	}
 }
 
-// TestLong cuts a long text and keeps its end token (openai/CLIP#187, #212, #468, ultralytics/ultralytics#22647). Longer tokens
-// than the model takes are an error that names both lengths (mlfoundations/open_clip#1118).
+// TestLong cuts a long text and keeps its end token (openai/CLIP#187, #212, #468, ultralytics/ultralytics#22647).
+// Longer tokens than the model takes are an error that names both lengths (mlfoundations/open_clip#1118).
 func TestLong(t *testing.T) {
 	m, _ := load(t, "tiny")
 	for _, text := range []string{strings.Repeat("cat ", 500), strings.Repeat("1 4 9 11 ", 50)} {

@@ -21,8 +21,8 @@ type ResNetConfig struct {
 	Heads  int    // of the attention that pools, a divisor of 32·Width
 }
 
-// reduction is how many times smaller the last features are than the image, and growth how many times wider they are than
-// Width.
+// reduction is how many times smaller the last features are than the image, and growth how many times wider they are
+// than Width.
 const reduction, growth = 32, 32
 
 func resNetPreset(layers [4]int, width, image, text, dim int) Config {
@@ -99,8 +99,8 @@ type ResNet struct {
 	Pool   *AttentionPool
 }
 
-// Bottleneck is a block of [ResNet]: x + Expand(pool(Spatial(Reduce(x)))), then ReLU. Where the size or the channels change, Down
-// takes the place of x, after the same pooling.
+// Bottleneck is a block of [ResNet]: x + Expand(pool(Spatial(Reduce(x)))), then ReLU. Where the size or the channels
+// change, Down takes the place of x, after the same pooling.
 type Bottleneck struct {
 	Reduce  *nn.ConvNorm // 1×1
 	Spatial *nn.ConvNorm // 3×3
@@ -109,8 +109,8 @@ type Bottleneck struct {
 	stride  int          // of the pooling
 }
 
-// NewResNet returns a tower of zeros, and gains of one, whose embeddings have the given width. The configuration must be
-// valid.
+// NewResNet returns a tower of zeros, and gains of one, whose embeddings have the given width. The configuration must
+// be valid.
 func NewResNet(c VisionConfig, width int) *ResNet {
 	n := c.ResNet
 	same := autograd.Conv2dOptions{Padding: [2]int{1, 1}}
@@ -143,8 +143,8 @@ func NewResNet(c VisionConfig, width int) *ResNet {
 	return r
 }
 
-// Forward maps pixels, [n, 3, ImageSize, ImageSize], to embeddings, [n, width]. It panics with an autograd.ShapeError for
-// pixels of another size, because the pooling has a position for each place.
+// Forward maps pixels, [n, 3, ImageSize, ImageSize], to embeddings, [n, width]. It panics with an autograd.ShapeError
+// for pixels of another size, because the pooling has a position for each place.
 func (r *ResNet) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	x := t.Segment(func(x *autograd.Tensor) *autograd.Tensor {

@@ -11,17 +11,18 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Save writes the model to a folder, which it makes when it is not there: its configuration, the preparation of images, the
-// tokenizer and the weights. Each file appears whole or not at all. A model that was loaded from the same folder may be
-// saved there.
+// Save writes the model to a folder, which it makes when it is not there: its configuration, the preparation of images,
+// the tokenizer and the weights. Each file appears whole or not at all. A model that was loaded from the same folder
+// may be saved there.
 //
-// Layout models.HuggingFace writes for transformers: config.json, preprocessor_config.json, model.safetensors, and the files
-// of the tokenizer that the model was loaded with, or a tokenizer.json.
+// Layout models.HuggingFace writes for transformers: config.json, preprocessor_config.json, model.safetensors, and the
+// files of the tokenizer that the model was loaded with, or a tokenizer.json.
 //
 // Layout models.OpenCLIP writes for open_clip: open_clip.create_model("local-dir:DIR") makes the same model of
-// open_clip_config.json and open_clip_model.safetensors. open_clip uses its own tokenizer; the files of the model's are for
-// [Load]. Rates of dropout are lost. A preparation that open_clip cannot describe is an error. Where the middle of an image
-// lies between two pixels, transformers and open_clip cut it at different places.
+// open_clip_config.json and open_clip_model.safetensors. open_clip uses its own tokenizer; the files of the model's are
+// for [Load]. Rates of dropout are lost. A preparation that open_clip cannot describe is an error. Where the middle of
+// an image lies between two pixels, transformers and open_clip cut it at different places. A model of SigLIP needs one of
+// timm's image towers, and open_clip's rules for texts or no tokenizer: a model that was loaded from open_clip has both.
 //
 // The error is the file system's, or says what the library cannot have.
 func (m *Model) Save(dir string, o SaveOptions) error {
@@ -32,6 +33,12 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	if c.Vision.Pooled {
 		return m.saveSigLIP(dir, parts, o)
+	}
+	switch b := c.Text.BERT; {
+	case b != nil && b.Name != "":
+		return m.saveOpenBERT(dir, parts, o)
+	case b != nil:
+		return m.saveChinese(dir, parts, o)
 	}
 	for name, id := range map[string]**int{"bos_token": &c.Text.BOSTokenID, "pad_token": &c.Text.PadTokenID} {
 		if *id == nil && m.Tokenizer != nil {
@@ -49,7 +56,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 			return fmt.Errorf("clip: layout open_clip: %w", err)
 		}
 		contents.ConfigName, contents.Config, contents.Preprocess = modelfolder.OpenCLIPName, theirs, nil
-		contents.Weights = "open_clip_model.safetensors"
+		contents.Weights = openWeightsName
 	case c.Vision.ResNet != nil:
 		return errors.New("clip: transformers' CLIP has no ResNet; the layout of open_clip keeps it")
 	case c.Vision.ImageWidth != 0:
@@ -57,6 +64,9 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	return family.Save(dir, contents, o)
 }
+
+// openWeightsName is the file of the weights in the layout of open_clip.
+const openWeightsName = "open_clip_model.safetensors"
 
 // forOpenCLIP describes the model to open_clip.
 func (c Config) forOpenCLIP(p vision.Preprocess) (openCLIP, error) {
@@ -144,8 +154,8 @@ func describe(p vision.Preprocess, c VisionConfig) (openPreprocess, error) {
 	return o, errors.New("open_clip cannot describe how the model's images are prepared (Preprocess)")
 }
 
-// same reports whether two preparations are equal, apart from the arithmetic of their backends, which agrees but for the
-// last bits of pixels.
+// same reports whether two preparations are equal, apart from the arithmetic of their backends, which agrees but for
+// the last bits of pixels.
 func same(p, q vision.Preprocess) bool {
 	for _, r := range []*vision.Preprocess{&p, &q} {
 		r.Backend, r.MaxPixels, r.Alpha = 0, 0, 0

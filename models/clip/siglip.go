@@ -9,8 +9,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// SigLIP is the image tower of SigLIP (Zhai et al., arXiv 2303.15343), and of SigLIP 2 (arXiv 2502.14786) for images of one
-// size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
+// SigLIP is the image tower of SigLIP (Zhai et al., arXiv 2303.15343), and of SigLIP 2 (arXiv 2502.14786) for images of
+// one size: a Vision Transformer without a class token, whose normalized tokens are pooled by attention.
 type SigLIP struct {
 	Encoder *vit.Encoder
 	Head    *vit.AttentionPool
@@ -22,8 +22,8 @@ func NewSigLIP(c VisionConfig) *SigLIP {
 	return &SigLIP{Encoder: vit.NewEncoder(c.encoder()), Head: vit.NewAttentionPool(c.block()), patch: c.PatchSize}
 }
 
-// Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are not
-// seen. Images of another size than the configured one use resized position embeddings.
+// Forward maps pixels, [n, channels, height, width], to embeddings, [n, width]. Pixels that no whole patch covers are
+// not seen. Images of another size than the configured one use resized position embeddings.
 func (s *SigLIP) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return s.Head.Images(s.Encoder.Forward(whole(pixels, s.patch)))
 }

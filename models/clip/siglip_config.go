@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// The model_type of SigLIP, and of SigLIP 2 where images keep their proportions. transformers calls SigLIP 2 for images of
-// one size siglip too.
+// The model_type of SigLIP, and of SigLIP 2 where images keep their proportions. transformers calls SigLIP 2 for images
+// of one size siglip too.
 const (
 	siglipType  = "siglip"
 	siglip2Type = "siglip2"
@@ -181,32 +181,18 @@ var siglipFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson
 })
 
 // siglipVisionFields are the fields of SiglipVisionConfig and Siglip2VisionConfig.
-var siglipVisionFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
+var siglipVisionFields = slices.Concat(towerFields, strictjson.Fields{
 	{Name: "image_size", Reason: "square images; NaFlex has num_patches instead"},
 	{Name: "num_patches"},
 	{Name: "patch_size", Reason: "square patches"},
 	{Name: "num_channels"},
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "layer_norm_eps"},
-	{Name: "attention_dropout"},
 	{Name: "vision_use_head"},
 })
 
 // siglipTextFields are the fields of SiglipTextConfig and Siglip2TextConfig.
-var siglipTextFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
+var siglipTextFields = slices.Concat(towerFields, strictjson.Fields{
 	{Name: "vocab_size"},
 	{Name: "max_position_embeddings"},
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "layer_norm_eps"},
-	{Name: "attention_dropout"},
 	{Name: "projection_size"},
 	{Name: "bos_token_id", Use: strictjson.Harmless, Reason: "the tokenizer decides"},
 	{Name: "eos_token_id", Use: strictjson.Harmless, Reason: "the last token gives the features, whatever it is"},

@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// siglipNames ties the parameters of SigLIP models to the names in files: those of transformers, and those of open_clip,
-// whose image tower is timm's.
+// siglipNames ties the parameters of SigLIP models to the names in files: those of transformers, and those of
+// open_clip, whose image tower is timm's.
 var siglipNames = checkpoint.Names{
 	Columns: []string{models.HuggingFace.String(), models.OpenCLIP.String()},
 	Rules: slices.Concat([]checkpoint.Rule{

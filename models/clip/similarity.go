@@ -9,8 +9,9 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Similarity returns the cosine of the angle between each vector of a and each of b: a row for each of a, with a value from
-// -1 to 1 for each of b. A vector of zeros has the similarity 0 to all. It panics when the vectors differ in length.
+// Similarity returns the cosine of the angle between each vector of a and each of b: a row for each of a, with a value
+// from -1 to 1 for each of b. A vector of zeros has the similarity 0 to all. It panics when the vectors differ in
+// length.
 func Similarity(a, b [][]float32) [][]float32 {
 	left, right := unit(a), unit(b)
 	out := make([][]float32, len(a))
@@ -26,9 +27,9 @@ func Similarity(a, b [][]float32) [][]float32 {
 	return out
 }
 
-// Logits returns the similarity of each image and each text times the factor that the model has learned, from embeddings:
-// logits_per_image of transformers' CLIPModel. SigLIP adds a learned number. [Model.Probabilities] makes probabilities of
-// them.
+// Logits returns the similarity of each image and each text times the factor that the model has learned, from
+// embeddings: logits_per_image of transformers' CLIPModel. SigLIP adds a learned number. [Model.Probabilities] makes
+// probabilities of them.
 func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	logits := Similarity(images, texts)
 	factor := m.factor()
@@ -41,8 +42,9 @@ func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 	return logits
 }
 
-// Probabilities returns the probability of each text for an image, from [Model.Logits]. They are the softmax of a row: one of
-// the texts describes the image. Those of SigLIP are the sigmoids of the logits: any number of texts may describe it.
+// Probabilities returns the probability of each text for an image, from [Model.Logits]. They are the softmax of a row:
+// one of the texts describes the image. Those of SigLIP are the sigmoids of the logits: any number of texts may
+// describe it.
 func (m *Model) Probabilities(logits [][]float32) [][]float32 {
 	out := make([][]float32, len(logits))
 	for i, row := range logits {

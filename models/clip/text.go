@@ -7,15 +7,15 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// TextTower encodes texts. [TextTransformer] is one.
+// TextTower encodes texts: a [TextTransformer] or [BERT].
 type TextTower interface {
 	// Forward maps the tokens of texts to one vector a text, [len(texts), width], before the projection.
 	Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor
 }
 
-// TextTransformer is the text tower of CLIP: pre-norm transformer blocks with causal attention. The features of a text are
-// those of its end token, after the last norm. In SigLIP attention is not causal, and the last token gives the features:
-// it is padding in most texts.
+// TextTransformer is the text tower of CLIP: pre-norm transformer blocks with causal attention. The features of a text
+// are those of its end token, after the last norm. In SigLIP attention is not causal, and the last token gives the
+// features: it is padding in most texts.
 type TextTransformer struct {
 	Tokens    *autograd.Parameter // [vocabulary, width]
 	Positions *autograd.Parameter // [context, width]
@@ -24,6 +24,7 @@ type TextTransformer struct {
 	eos       int
 
 	bidirectional bool
+	hidden        *Padding
 }
 
 // NewTextTransformer returns a tower of zeros. The configuration must be valid.
@@ -36,20 +37,23 @@ func NewTextTransformer(c TextConfig) *TextTransformer {
 		eos:       c.EOSTokenID,
 
 		bidirectional: c.Bidirectional,
+		hidden:        c.HiddenPadding,
 	}
 }
 
-// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token of CLIP
-// attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are left out,
-// padding included. The texts lie one after the other without padding, and each has the bits that it has alone. It panics with an
-// autograd.ShapeError for an empty text, one that is too long, and an id outside the vocabulary.
+// Forward maps the tokens of texts, each of 1 to MaxPositionEmbeddings ids, to features, [len(texts), width]. A token
+// of CLIP attends to earlier ones only, so the tokens after the one whose features are taken change nothing: they are
+// left out, padding included. The texts lie one after the other without padding, and each has the bits that it has
+// alone. With TextConfig.HiddenPadding, texts come without padding. It panics with an autograd.ShapeError for an empty
+// text, one that is too long, and an id outside the vocabulary.
 func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Tensor {
+	if x.hidden != nil {
+		return x.masked(t, texts)
+	}
 	starts := []int{0}
 	var ids, places, ends []int
 	for _, text := range texts {
-		if n := len(text); n == 0 || n > x.Positions.Shape()[0] {
-			panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, x.Positions.Shape()}, Reason: "expected a text of at least one token and at most as many as positions"})
-		}
+		x.check(text)
 		if !x.bidirectional {
 			text = text[:x.end(text)+1]
 		}
@@ -65,7 +69,40 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
 }
 
-// finish is the last block and the norm after it, for the tokens whose features are taken: other tokens need no query there.
+// check panics for a text that has no tokens, or more than positions.
+func (x *TextTransformer) check(text []int) {
+	if n := len(text); n == 0 || n > x.Positions.Shape()[0] {
+		panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, x.Positions.Shape()}, Reason: "expected a text of at least one token and at most as many as positions"})
+	}
+}
+
+// masked pads texts to all positions and hides the padding from attention. The last place gives the features.
+func (x *TextTransformer) masked(t *autograd.Tape, texts [][]int) *autograd.Tensor {
+	n, length := len(texts), x.Positions.Shape()[0]
+	ids, places, seen := make([]int, 0, n*length), make([]int, 0, n*length), make([]bool, n*length)
+	for i, text := range texts {
+		x.check(text)
+		first := 0
+		if x.hidden.Left {
+			first = length - len(text)
+		}
+		for place := range length {
+			places = append(places, place)
+			if at := place - first; at >= 0 && at < len(text) {
+				ids, seen[i*length+place] = append(ids, text[at]), true
+			} else {
+				ids = append(ids, x.hidden.Token)
+			}
+		}
+	}
+	h := autograd.Add(t.Embedding(x.Tokens, ids, n, length), t.Embedding(x.Positions, places, n, length))
+	h = x.Blocks.Forward(h, nn.AttentionInput{KeyMask: seen})
+	last := autograd.Reshape(autograd.Slice(h, 1, length-1, length), n, h.Dim(2))
+	return x.Norm.Forward(last)
+}
+
+// finish is the last block and the norm after it, for the tokens whose features are taken: other tokens need no query
+// there.
 func (x *TextTransformer) finish(h *autograd.Tensor, starts, ends []int) *autograd.Tensor {
 	last := x.Blocks[len(x.Blocks)-1]
 	a, width := last.Attention, h.Dim(1)

@@ -15,8 +15,9 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// TipAdapter adds the knowledge of a few labeled images to a [Classifier]: the Tip-Adapter of Zhang et al. (arXiv 2111.03930). Its
-// logits are the classifier's plus Alpha·exp(-Beta·(1 - similarity)) for each of the images, at its label.
+// TipAdapter adds the knowledge of a few labeled images to a [Classifier]: the Tip-Adapter of Zhang et al. (arXiv
+// 2111.03930). Its logits are the classifier's plus Alpha·exp(-Beta·(1 - similarity)) for each of the images, at its
+// label.
 type TipAdapter struct {
 	Keys        *autograd.Parameter // [images, dim], the embeddings of the images; trained ones in Tip-Adapter-F
 	Labels      []int               // of the images
@@ -33,8 +34,8 @@ type TipAdapterOptions struct {
 	Epochs int
 	// Rate is the learning rate of training; 0 means 0.001.
 	Rate float64
-	// Validation are the features of other images of the same classes, by which Alpha and Beta are chosen. nil means a fifth of
-	// each class, at random by Seed; where no class has two images, Alpha is 1 and Beta 5.5.
+	// Validation are the features of other images of the same classes, by which Alpha and Beta are chosen. nil means a
+	// fifth of each class, at random by Seed; where no class has two images, Alpha is 1 and Beta 5.5.
 	Validation *Features
 	// Seed decides that choice and the order of images in training.
 	Seed uint64
@@ -53,12 +54,13 @@ const (
 
 // TipAdapter returns the classifier with a cache of labeled images. The labels of the features are indices of Labels.
 //
-// Validation images choose Alpha and Beta on a grid; the first of equal results counts. Without o.Validation, the images held
-// out for this choice join the cache at the end. With Epochs, the keys are first trained by AdamW and a cosine schedule on the cross-entropy of
-// the images. The authors augment images in training; here embeddings are computed once.
+// Validation images choose Alpha and Beta on a grid; the first of equal results counts. Without o.Validation, the
+// images held out for this choice join the cache at the end. With Epochs, the keys are first trained by AdamW and a
+// cosine schedule on the cross-entropy of the images. The authors augment images in training; here embeddings are
+// computed once.
 //
-// It returns an error for features of another model or number of classes, and ctx's. The classes must be in the order of
-// Labels; their names may differ.
+// It returns an error for features of another model or number of classes, and ctx's. The classes must be in the order
+// of Labels; their names may differ.
 func (c *Classifier) TipAdapter(ctx context.Context, f *Features, o TipAdapterOptions) (*TipAdapter, error) {
 	a, err := c.cached(ctx, f, o)
 	if err != nil {
@@ -260,7 +262,8 @@ func (a *TipAdapter) Classify(ctx context.Context, images ...image.Image) ([]Pre
 	return a.Predict(embeddings...), nil
 }
 
-// Predict is [TipAdapter.Classify] for images that are encoded already. It panics for embeddings of another model's size.
+// Predict is [TipAdapter.Classify] for images that are encoded already. It panics for embeddings of another model's
+// size.
 func (a *TipAdapter) Predict(embeddings ...[]float32) []Prediction {
 	if len(embeddings) == 0 {
 		return nil

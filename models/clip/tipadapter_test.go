@@ -59,8 +59,8 @@ func zeroShot(t *testing.T, centers [][]float32) *Classifier {
 	return c
 }
 
-// TestTipAdapter compares the logits with the formula of the paper in float64, and the accuracies of the classifier, of the
-// cache and of trained keys.
+// TestTipAdapter compares the logits with the formula of the paper in float64, and the accuracies of the classifier, of
+// the cache and of trained keys.
 func TestTipAdapter(t *testing.T) {
 	samples, centers := clouds(1, 16, 24, 1.5)
 	test, _ := clouds(2, 200, 24, 1.5)

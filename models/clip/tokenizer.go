@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/text"
 )
@@ -16,9 +18,14 @@ const openAIVocabulary = "bpe_simple_vocab_16e6.txt.gz"
 
 // vocabularies are the files that hold the tokens of a tokenizer; settings are its other files.
 var (
-	vocabularies = []string{"tokenizer.json", "vocab.json", "spiece.model", openAIVocabulary}
-	settings     = []string{"merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
+	vocabularies = []string{"tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", openAIVocabulary}
+	settings     = []string{"merges.txt", tokenizerConfig, "special_tokens_map.json", "added_tokens.json"}
 )
+
+// bertTokens are the special tokens of BERT's tokenizers by their names in a tokenizer_config.json.
+var bertTokens = map[string]string{
+	"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]",
+}
 
 // source is a tokenizer with the files that it was made of.
 type source struct {
@@ -27,8 +34,8 @@ type source struct {
 	canonical bool               // with the rules of open_clip for SigLIP, which transformers does not have
 }
 
-// openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code, of open_clip, or of transformers. It is nil where
-// the folder has no vocabulary.
+// openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code, of open_clip, or of transformers. It
+// is nil where the folder has no vocabulary.
 func openTokenizer(fsys fs.FS, rules text.OpenOptions) (source, error) {
 	s := source{canonical: rules.Canonical}
 	found, known := false, false
@@ -59,7 +66,41 @@ func openTokenizer(fsys fs.FS, rules text.OpenOptions) (source, error) {
 	return s, err
 }
 
-// tokenizerFiles returns the files of the model's tokenizer: those of the folder it was loaded from, or a tokenizer.json.
+// tokenizerConfig is the file with the settings of a tokenizer of transformers.
+const tokenizerConfig = "tokenizer_config.json"
+
+// hiddenPadding returns how texts are padded where transformers gives a model an attention mask that hides the padding:
+// unless the tokenizer's model_input_names lack attention_mask. All tokenizer classes that SigLIP has have it by
+// default.
+func (s source) hiddenPadding() (*Padding, error) {
+	if s.tokenizer == nil {
+		return nil, nil
+	}
+	var config struct {
+		Names *[]string `json:"model_input_names"`
+	}
+	for _, f := range s.files {
+		if f.Name == tokenizerConfig {
+			if err := strictjson.Decode(f.Data, &config); err != nil {
+				return nil, fmt.Errorf("%s: %w", tokenizerConfig, err)
+			}
+		}
+	}
+	if config.Names != nil && !slices.Contains(*config.Names, attentionMask) {
+		return nil, nil
+	}
+	usual := s.tokenizer.Defaults().Padding
+	if usual == nil {
+		return nil, nil // Tokenize says so
+	}
+	return &Padding{Token: usual.ID, Left: usual.Left}, nil
+}
+
+// The model_input_names of SigLIP.
+const inputIDs, attentionMask = "input_ids", "attention_mask"
+
+// tokenizerFiles returns the files of the model's tokenizer: those of the folder it was loaded from, or a
+// tokenizer.json.
 func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if m.Tokenizer == nil {
 		return nil, nil
@@ -71,22 +112,29 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	class := "CLIPTokenizer"
-	if m.Config.Text.Bidirectional {
-		class = "PreTrainedTokenizerFast"
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	switch {
+	case m.Config.Text.Bidirectional:
+		if m.Config.Text.HiddenPadding == nil {
+			config["model_input_names"] = []string{inputIDs} // transformers would hide the padding otherwise
+		}
+	case m.Config.Text.BERT != nil:
+		config["model_input_names"] = []string{inputIDs, "token_type_ids", attentionMask}
+	default:
+		config["tokenizer_class"] = "CLIPTokenizer"
 	}
-	config := map[string]any{"tokenizer_class": class, "model_max_length": m.Config.Text.MaxPositionEmbeddings}
-	if m.Config.Text.Bidirectional {
-		config["model_input_names"] = []string{"input_ids"} // SigLIP attends to padding; transformers would mask it otherwise
-	}
-	for _, name := range []string{"bos_token", "eos_token", "unk_token", "pad_token"} {
+	for _, name := range []string{"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"} {
 		if token, _, ok := m.Tokenizer.Special(name); ok {
 			config[name] = token
+		} else if token := bertTokens[name]; m.Config.Text.BERT != nil && token != "" {
+			if _, ok := m.Tokenizer.ID(token); ok {
+				config[name] = token
+			}
 		}
 	}
 	more, err := json.MarshalIndent(config, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	return []modelfolder.Part{{Name: "tokenizer.json", Data: data}, {Name: "tokenizer_config.json", Data: append(more, '\n')}}, nil
+	return []modelfolder.Part{{Name: "tokenizer.json", Data: data}, {Name: tokenizerConfig, Data: append(more, '\n')}}, nil
 }

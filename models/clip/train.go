@@ -30,25 +30,27 @@ const (
 type TrainOptions struct {
 	// Loss is the loss. The default is SigmoidLoss for a model with a LogitBias, otherwise SoftmaxLoss.
 	Loss Loss
-	// Batches is the number of the loader's batches that share one loss; 0 means 1. With more, [contrast.Encode]'s caching
-	// trains on batches larger than memory: the loader's batches are read and encoded twice, one at a time. The last
-	// batches of an epoch, too few for one loss, are left out.
+	// Batches is the number of the loader's batches that share one loss; 0 means 1. With more, [contrast.Encode]'s
+	// caching trains on batches larger than memory: the loader's batches are read and encoded twice, one at a time. The
+	// last batches of an epoch, too few for one loss, are left out.
 	Batches int
 
-	// FreezeImages and FreezeTexts leave a tower and its projection as they are, as LiT does with that of images (Zhai et
-	// al., arXiv 2111.07991). They set Parameter.Frozen.
+	// FreezeImages and FreezeTexts leave a tower and its projection as they are, as LiT does with that of images (Zhai
+	// et al., arXiv 2111.07991). They set Parameter.Frozen.
 	FreezeImages, FreezeTexts bool
-	// PatchDropout is the share of patches that an image loses in training (FLIP, arXiv 2212.00794), 0 to below 1. It sets
-	// that of the image tower, which must be a Vision Transformer for images of one size.
+	// PatchDropout is the share of patches that an image loses in training (FLIP, arXiv 2212.00794), 0 to below 1. It
+	// sets that of the image tower, which must be a Vision Transformer for images of one size.
 	PatchDropout float64
-	// LayerDecay multiplies the learning rate once for each block between a parameter and the end of its tower; 0 means 1.
+	// LayerDecay multiplies the learning rate once for each block between a parameter and the end of its tower; 0 means
+	// 1.
 	LayerDecay float64
 	// WeightDecay applies to weights other than biases, gains and the class token; nil means 0.2, as in CLIP.
 	WeightDecay *float64
-	// Adam are the settings of AdamW. Its nil fields mean those of CLIP: Beta2 0.98 and Eps 1e-6, for ResNets PyTorch's.
+	// Adam are the settings of AdamW. Its nil fields mean those of CLIP: Beta2 0.98 and Eps 1e-6, for ResNets
+	// PyTorch's.
 	Adam train.AdamOptions
-	// MaxScale bounds the factor of similarities, which also stays at least 1. nil means 100 for SoftmaxLoss and no bound
-	// for SigmoidLoss.
+	// MaxScale bounds the factor of similarities, which also stays at least 1. nil means 100 for SoftmaxLoss and no
+	// bound for SigmoidLoss.
 	MaxScale *float64
 }
 
@@ -63,17 +65,17 @@ type TrainOptions struct {
 //	config.File, config.Start = "run.safetensors", train.ResumeIfPresent
 //	result, err := train.Run(ctx, config)
 //
-// The Config has the Model, Optimizer, Data, Loss, Identity and the workers of the model; the rest is the caller's. pairs
-// is a loader of a data set with captions, whose images are prepared to the model's size. When Batches is above 1, it must
-// give a batch the same images each time.
+// The Config has the Model, Optimizer, Data, Loss, Identity and the workers of the model; the rest is the caller's.
+// pairs is a loader of a data set with captions, whose images are prepared to the model's size. When Batches is above
+// 1, it must give a batch the same images each time.
 //
-// Parameters that are frozen before the call stay so. Where that leaves nothing to train in a tower and its projection, they
-// run as in inference: without dropout, with running statistics, and once. Adapters are attached before
-// (package nn/lora): the patterns "Vision.Encoder.Blocks.*.Attention.QKV" and "Text.Blocks.*.Attention.QKV" name the
-// projections of both towers, and "LogitScale" in Train goes on training the factor.
+// Parameters that are frozen before the call stay so. Where that leaves nothing to train in a tower and its projection,
+// they run as in inference: without dropout, with running statistics, and once. Adapters are attached before (package
+// nn/lora): the patterns "Vision.Encoder.Blocks.*.Attention.QKV" and "Text.Blocks.*.Attention.QKV" name the projections
+// of both towers, and "LogitScale" in Train goes on training the factor.
 //
-// It returns an error for a model without a tokenizer, for options that do not fit the model, and for fewer batches than
-// one loss takes.
+// It returns an error for a model without a tokenizer, for options that do not fit the model, and for fewer batches
+// than one loss takes.
 func (m *Model) Training(pairs train.Source[*vision.Batch], o TrainOptions) (train.Config, error) {
 	r := &trainer{model: m, source: pairs, feed: train.NewFeed(pairs), batches: max(1, o.Batches)}
 	c, err := r.config(o)
@@ -266,8 +268,8 @@ func (r *trainer) embedImages(ctx context.Context, t *autograd.Tape, pairs *visi
 	})
 }
 
-// embed runs an encoder: once and recorded, or twice when several batches share a loss, or on a tape of its own when nothing
-// in it is trained.
+// embed runs an encoder: once and recorded, or twice when several batches share a loss, or on a tape of its own when
+// nothing in it is trained.
 func (r *trainer) embed(ctx context.Context, t *autograd.Tape, trains bool, f func(t *autograd.Tape) *autograd.Tensor) *autograd.Tensor {
 	switch {
 	case !trains:

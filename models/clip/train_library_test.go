@@ -46,8 +46,8 @@ func (s *steps) EpochFrom(_ context.Context, _, first int) iter.Seq2[*vision.Bat
 	}
 }
 
-// TestTrainingLibrary follows the losses of open_clip for 50 steps from the same weights and batches: with each loss, with
-// layer decay, with a locked image tower; all at once, and with gradient caching.
+// TestTrainingLibrary follows the losses of open_clip for 50 steps from the same weights and batches: with each loss,
+// with layer decay, with a locked image tower; all at once, and with gradient caching.
 func TestTrainingLibrary(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_train.py", filepath.Join(dir, "runs"))

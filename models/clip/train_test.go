@@ -159,7 +159,8 @@ func TestTrainingMemory(t *testing.T) {
 	t.Logf("%d pairs: %d bytes, %d pairs: %d bytes", 2*size, few, n, many)
 }
 
-// TestTrainingResumes stops a run with caching, patch dropout and layer decay anywhere, and continues it to the same bits.
+// TestTrainingResumes stops a run with caching, patch dropout and layer decay anywhere, and continues it to the same
+// bits.
 func TestTrainingResumes(t *testing.T) {
 	o := TrainOptions{Batches: 3, PatchDropout: 0.5, LayerDecay: 0.7}
 	whole := trainable(t, nil)

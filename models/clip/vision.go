@@ -12,8 +12,8 @@ type ImageTower interface {
 	Forward(pixels *autograd.Tensor) *autograd.Tensor
 }
 
-// VisionTransformer is the image tower of the ViT models: a Vision Transformer with a norm before its blocks and without a
-// bias in the patch projection. The features of an image are its class token after the last norm.
+// VisionTransformer is the image tower of the ViT models: a Vision Transformer with a norm before its blocks and
+// without a bias in the patch projection. The features of an image are its class token after the last norm.
 type VisionTransformer struct {
 	Encoder *vit.Encoder
 	patch   int

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -47,10 +47,7 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 func (m *Model) EmbedDataset(ctx context.Context, data vision.Dataset) ([][]float32, error) {
 	embeddings := make([][]float32, 0, data.Len())
 	err := m.over(ctx, data, func(pixels *autograd.Tensor, _ *vision.Batch) error {
-		features := m.Features(pixels)
-		for row := range slices.Chunk(features.Floats(nil), features.Dim(1)) {
-			embeddings = append(embeddings, slices.Clone(row))
-		}
+		embeddings = run.AppendRows(embeddings, m.Features(pixels))
 		return nil
 	})
 	if err != nil {

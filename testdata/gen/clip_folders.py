@@ -6,7 +6,8 @@
 Each model has a folder with the files of its form, images and golden.safetensors: pixels, ids, image and text features,
 logits and, under "grad/", the gradients of the contrastive loss. Names of folders begin with the form:
 
-    hf-      transformers' CLIPModel: both activations, both rules for the end of a text, old configurations, float16
+    hf-      transformers' CLIPModel: both activations, both rules for the end of a text, old configurations, float16,
+             TinyCLIP
     open-    open_clip: sizes that are not square, erf and tanh GELU, quick_gelu, custom_text, positions of another size, float16,
              ResNets
     openai-  OpenAI's TorchScript archive, mostly in float16
@@ -60,6 +61,10 @@ def hf(folder, i, seed):
                          num_hidden_layers=r.choice([1, 2, 3]), num_attention_heads=theads, max_position_embeddings=24,
                          hidden_act=act, bos_token_id=tok.bos_token_id, eos_token_id=2 if old else tok.eos_token_id),
         projection_dim=r.choice([6, 16]), attn_implementation="eager")
+    if i == 4:  # TinyCLIP-ViT-8M-16-Text-3M (arXiv 2309.12314), an eighth as wide: deep for its width, embeddings wider than towers
+        c.vision_config.hidden_size, c.vision_config.intermediate_size, c.vision_config.num_attention_heads = 32, 128, 4
+        c.text_config.hidden_size, c.text_config.intermediate_size, c.text_config.num_attention_heads = 32, 128, 4
+        c.vision_config.num_hidden_layers, c.text_config.num_hidden_layers, c.projection_dim = 10, 3, 64
     model = CLIPModel(c).eval()
     randomize(model)
     if half:
@@ -150,6 +155,10 @@ def openclip(folder, i, seed):
     torch.manual_seed(seed)
     kind, half = i % 5, i % 5 == 1
     cfg = config_of(r, kind)
+    if i == 10:  # TinyCLIP-ViT-39M-16-Text-19M: towers of one width, the text tower with half the blocks
+        cfg |= dict(embed_dim=32, quick_gelu=True)
+        cfg["vision_cfg"] |= dict(layers=6, width=32, head_width=8, mlp_ratio=4.0)
+        cfg["text_cfg"] |= dict(layers=3, width=32, heads=4)
     model = build(cfg).eval()
     randomize(model)
     statistics(model)
@@ -244,7 +253,7 @@ if __name__ == "__main__":
         print(len(sys.argv) - 2, "folders")
     else:
         seed = int(sys.argv[2])
-        for form, make, count in (("hf", hf, 4), ("open", openclip, 10), ("openai", openai, 3)):
+        for form, make, count in (("hf", hf, 5), ("open", openclip, 11), ("openai", openai, 3)):
             for i in range(count):
                 folder = os.path.join(sys.argv[1], f"{form}-{i}")
                 os.makedirs(folder)

@@ -2,6 +2,7 @@
 
     python clip_siglip.py
     python clip_siglip.py FOLDER SEED        random models of other sizes with images and tokenizers: FOLDER/siglip-0 and so on
+    python clip_siglip.py again FOLDER SAVED lets open_clip load what Model.Save made of that model, and compares with its golden
     python clip_siglip.py open FOLDER        a model in the form of open_clip, whose image tower is timm's
     python clip_siglip.py check FOLDER...    loads folders that Model.Save wrote and compares with expected.safetensors in them
 
@@ -73,7 +74,7 @@ def naflex(seed):
     finish(model, golden("models/clip", "naflex"), tensors, seed, "clip_siglip.py")
 
 
-def tokenizer(folder, length):
+def tokenizer(folder, length, **options):
     """A SiglipTokenizer of a small SentencePiece model."""
     text = os.path.join(folder, "text.txt")
     with open(text, "w", encoding="utf-8") as f:
@@ -82,16 +83,16 @@ def tokenizer(folder, length):
                                              eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2)
     os.remove(text)
     os.remove(os.path.join(folder, "spiece.vocab"))
-    return SiglipTokenizer(os.path.join(folder, "spiece.model"), model_max_length=length)
+    return SiglipTokenizer(os.path.join(folder, "spiece.model"), model_max_length=length, **options)
 
 
-def tokenizer2(length):
+def tokenizer2(length, **options):
     """A Siglip2Tokenizer of letters and a few merges."""
     merges = [("▁", "a"), ("c", "a"), ("ca", "t"), ("p", "h"), ("o", "t"), ("ph", "ot"), ("d", "o")]
     tokens = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"] + [f"<0x{b:02X}>" for b in range(256)] + ["▁"] + [chr(c) for c in range(97, 123)]
     tokens += ["".join(m) for m in merges]
     side = "right" if length == 12 else "left"
-    return Siglip2Tokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=merges, model_max_length=length, padding_side=side)
+    return Siglip2Tokenizer(vocab={t: i for i, t in enumerate(tokens)}, merges=merges, model_max_length=length, padding_side=side, **options)
 
 
 def folder(folder, naflex, i, seed):
@@ -99,7 +100,8 @@ def folder(folder, naflex, i, seed):
     torch.manual_seed(seed)
     os.makedirs(folder)
     length, patch, heads, theads = r.choice([8, 12]), r.choice([4, 5]), r.choice([1, 2, 3]), r.choice([1, 2])
-    tok = tokenizer2(length) if naflex else tokenizer(folder, length)
+    names = {} if i % 2 else dict(model_input_names=["input_ids"])  # else padding is masked
+    tok = tokenizer2(length, **names) if naflex else tokenizer(folder, length, **names)
     width = heads * r.choice([8, 12])
     vision = dict(hidden_size=width, intermediate_size=r.choice([17, 32]), num_hidden_layers=r.choice([1, 2, 3]), num_attention_heads=heads,
                   patch_size=patch, hidden_act=["gelu_pytorch_tanh", "gelu"][i % 2], layer_norm_eps=r.choice([1e-5, 1e-6]))
@@ -116,13 +118,16 @@ def folder(folder, naflex, i, seed):
     randomize(model.eval())
     names = images(folder, rng)
     inputs = processor([Image.open(os.path.join(folder, n)).convert("RGB") for n in names], return_tensors="pt")
-    ids = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")["input_ids"]
-    out = model(input_ids=ids, **inputs, return_loss=True)
+    words = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    assert ("attention_mask" in words) == bool(i % 2)
+    out = model(**words, **inputs, return_loss=True)
     out.loss.backward()
     tensors = {"grad/" + n: array(p.grad).reshape(p.shape) for n, p in model.named_parameters()}
     tensors |= {k: v.numpy() if "shape" in k or "mask" in k else array(v) for k, v in inputs.items()}
-    tensors |= {"ids": ids.numpy(), "image_embeds": array(out.image_embeds), "text_embeds": array(out.text_embeds),
+    tensors |= {"ids": words["input_ids"].numpy(), "image_embeds": array(out.image_embeds), "text_embeds": array(out.text_embeds),
                 "logits": array(out.logits_per_image), "loss": array(out.loss)}
+    if i % 2:
+        tensors["seen"] = words["attention_mask"].numpy()
     model.save_pretrained(folder)
     if i % 2:
         processor.save_pretrained(folder)
@@ -143,18 +148,16 @@ def check(folder):
     names = ["gray.png", "tall.png", "tiny.png", "wide.png"]
     inputs = processor([Image.open(os.path.join(os.path.dirname(folder), n)).convert("RGB") for n in names], return_tensors="pt")
     length = model.config.text_config.max_position_embeddings
-    ids = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")["input_ids"]
+    words = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     with torch.inference_mode():
-        out = model.eval()(input_ids=ids, **inputs)
+        out = model.eval()(**words, **inputs)
     for name, got in (("image_embeds", out.image_embeds), ("text_embeds", out.text_embeds), ("logits", out.logits_per_image)):
         error = np.abs(array(got) - want[name]).max() / max(1, np.sqrt((want[name] ** 2).mean()))
         assert error < (2e-3 if name == "logits" else 1e-3), (folder, name, error)
 
 
-def openclip(folder):
-    """A model of open_clip with the tower vit_test_patch4_siglip_12, which the test adds to the tables of package clip."""
-    import json
-    import open_clip
+def register():
+    """Adds the image tower vit_test_patch4_siglip_12 to timm; the test adds it to the tables of package clip."""
     import timm
 
     def vit_test_patch4_siglip_12(pretrained=False, **options):
@@ -162,6 +165,30 @@ def openclip(folder):
         return timm.models.vision_transformer.VisionTransformer(**{k: v for k, v in options.items() if not k.startswith(("pretrained", "cache"))})
 
     timm.models.register_model(vit_test_patch4_siglip_12)
+
+
+def again(folder, saved):
+    """Compares what open_clip makes of a saved folder with what it made of the original."""
+    import open_clip
+
+    register()
+    want = load_file(os.path.join(folder, "golden.safetensors"))
+    model, _, preprocess = open_clip.create_model_and_transforms("local-dir:" + saved)
+    names = ["gray.png", "tall.png", "tiny.png", "wide.png"]
+    pixels = torch.stack([preprocess(Image.open(os.path.join(folder, n))) for n in names])
+    ids = open_clip.get_tokenizer("local-dir:" + saved)(TEXTS + ["CAT_" * 20])
+    assert (ids.numpy() == want["ids"]).all(), ids
+    with torch.inference_mode():
+        got = array(model.eval().get_logits(pixels, ids)[0])
+    assert np.abs(got - want["logits"]).max() < 1e-4, (got, want["logits"])
+
+
+def openclip(folder):
+    """A model of open_clip."""
+    import json
+    import open_clip
+
+    register()
     torch.manual_seed(71)
     rng = np.random.default_rng(71)
     os.makedirs(folder)
@@ -200,6 +227,8 @@ if __name__ == "__main__":
         naflex(62)
     elif sys.argv[1] == "open":
         openclip(sys.argv[2])
+    elif sys.argv[1] == "again":
+        again(sys.argv[2], sys.argv[3])
     elif sys.argv[1] == "check":
         for f in sys.argv[2:]:
             check(f)

@@ -1,7 +1,7 @@
 """Writes text/classes.txt: which class AutoTokenizer of transformers picks.
 
-Lines are "model TYPE CLASS" for the class of a model type, "wrong TYPE" for the types whose folders name a wrong class, and
-"class NAME CLASS" for the class that a name in a folder stands for. A class of TokenizersBackend without a pipeline of its own
+Lines are "model TYPE CLASS" for the class of a model type, "wrong TYPE" for the types whose folders name a wrong class, "bare TYPE"
+for the types without a configuration, whose class only a folder can name, and "class NAME CLASS" for the class that a name in a folder stands for. A class of TokenizersBackend without a pipeline of its own
 is TokenizersBackend; one that is written in Python has a dash before its name.
 
 Needs transformers 5.23.0 with tokenizers and sentencepiece. With the argument check it prints the table.
@@ -26,6 +26,7 @@ def main():
     names |= {name.replace("Config", "Tokenizer") for name in auto.CONFIG_MAPPING_NAMES.values()}
     lines = [f"model {t} {c or '-'}" for t, c in sorted(auto.TOKENIZER_MAPPING_NAMES.items())]
     lines += [f"wrong {t}" for t in sorted(auto.MODELS_WITH_INCORRECT_HUB_TOKENIZER_CLASS)]
+    lines += [f"bare {t}" for t in sorted(set(auto.TOKENIZER_MAPPING_NAMES) - set(auto.CONFIG_MAPPING_NAMES))]
     for name in sorted(names):
         try:
             found = auto.tokenizer_class_from_name(name)

@@ -66,14 +66,31 @@ CLASSES = {
     "DebertaTokenizer": (["deberta"], ["gpt2", "roberta"], {"add_prefix_space": [True, False]}),
     "GPTNeoXTokenizer": (["gpt_neox", "mamba"], ["gpt2", "llama3"],
                          {"add_prefix_space": [True, False], "trim_offsets": [True, False], "add_bos_token": [True, False], "add_eos_token": [True]}),
+    "PegasusTokenizer": (["pegasus"], ["pegasus"], {"offset": [103, 5], "mask_token_sent": ["<mask_1>", None, "<m1>"]}),
+    "MBartTokenizer": (["mbart"], ["xlmr"], {"src_lang": ["ro_RO", "en_XX"]}),
+    "MBart50Tokenizer": (["mbart", None], ["xlmr"], {"src_lang": ["ro_RO", "sl_SI"]}),
+    "BigBirdTokenizer": (["big_bird"], ["albert-cls"], {"add_prefix_space": [True, False]}),
+    "BarthezTokenizer": (["barthez"], ["xlmr"], {"add_prefix_space": [True, False]}),
+    "XLNetTokenizer": (["xlnet"], ["albert-cls"], {"do_lower_case": [True, False], "keep_accents": [True, False], "unk_id": [0, 1]}),
+    "RemBertTokenizer": (["rembert"], ["albert-cls"], {"do_lower_case": [True, False], "keep_accents": [True, False], "add_prefix_space": [True, False]}),
+    "BlenderbotTokenizer": (["blenderbot"], ["roberta", "roberta-prefix"], {"add_prefix_space": [True, False]}),
+    "CodeGenTokenizer": (["codegen"], ["gpt2", "roberta"], {"add_prefix_space": [True, False], "add_bos_token": [True], "add_eos_token": [True]}),
+    "FunnelTokenizer": (["funnel"], ["bert-angles"], {"do_lower_case": [True, False], "strip_accents": [None, True, False], "tokenize_chinese_chars": [True, False]}),
+    "OpenAIGPTTokenizer": (["openai-gpt"], ["gpt1"], {}),
+    "HerbertTokenizer": (["herbert"], ["gpt1"], {}),
     "TokenizersBackend": (["umt5", "glm", None], ["bert", "llama", "t5", "deepseek", "words"], {"add_bos_token": [True]}),
     "PreTrainedTokenizerFast": (["bert", "mistral", "modernbert"], ["bert", "deepseek"], {}),
     "NoSuchTokenizer": (["bert", None], ["bert"], {}),
 }
 FILES = {"BertTokenizer": "vocab.txt", "MPNetTokenizer": "vocab.txt", "RobertaTokenizer": "merges.txt", "GPT2Tokenizer": "merges.txt",
-         "CLIPTokenizer": "merges.txt", "DebertaTokenizer": "merges.txt", "GPTNeoXTokenizer": "merges.txt", "WhisperTokenizer": "merges.txt", "Qwen2Tokenizer": "merges.txt"}
+         "CLIPTokenizer": "merges.txt", "DebertaTokenizer": "merges.txt", "GPTNeoXTokenizer": "merges.txt", "WhisperTokenizer": "merges.txt", "Qwen2Tokenizer": "merges.txt",
+         "FunnelTokenizer": "vocab.txt", "OpenAIGPTTokenizer": "merges.txt", "HerbertTokenizer": "merges.txt", "BlenderbotTokenizer": "merges.txt",
+         "CodeGenTokenizer": "merges.txt"}
 PIECES = {"T5Tokenizer": "spiece.model", "AlbertTokenizer": "spiece.model", "XLMRobertaTokenizer": "sentencepiece.bpe.model",
-          "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model", "LlamaTokenizer": "tokenizer.model", "TokenizersBackend": "tokenizer.model"}
+          "CamembertTokenizer": "sentencepiece.bpe.model", "DebertaV2Tokenizer": "spm.model", "LlamaTokenizer": "tokenizer.model",
+          "PegasusTokenizer": "spiece.model", "MBartTokenizer": "sentencepiece.bpe.model",
+          "MBart50Tokenizer": "sentencepiece.bpe.model", "BigBirdTokenizer": "spiece.model", "BarthezTokenizer": "sentencepiece.bpe.model",
+          "XLNetTokenizer": "spiece.model", "RemBertTokenizer": "sentencepiece.model", "TokenizersBackend": "tokenizer.model"}
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "sep_token": "[SEP]", "pad_token": "<pad>", "cls_token": "[CLS]",
            "mask_token": "[MASK]"}
 
@@ -100,7 +117,7 @@ def pieces(folder, name, kind, rng):
 
 def make(folder, tokenizers, rng):
     """Writes a folder and returns the class that it is meant for."""
-    cls = rng.choice(list(CLASSES))
+    cls = rng.choice(CHOSEN)
     types, names, settings = CLASSES[cls]
     name = rng.choice(names)
     tokenizer = tokenizers[name]
@@ -212,14 +229,22 @@ def train(name):
         return small.byte_level(False, True, "bytes", ("<|endoftext|>", "<|startoftranscript|>", "<|notimestamps|>", "<pad>"))
     if name == "albert-cls":
         return small.unigram("albert", ("<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]", "</s>"))
+    if name == "pegasus":
+        return small.unigram("t5", ("<pad>", "</s>", "<mask_1>", "<mask_2>", "<unk>"))
+    if name == "bert-angles":
+        return small.bert(True, ("<pad>", "<unk>", "<cls>", "<sep>", "<mask>"))
     return small.MAKERS[name]()
+
+
+# FOVEA_CLASSES names the classes to be made, all without it
+CHOSEN = os.environ.get("FOVEA_CLASSES", "").split() or list(CLASSES)
 
 
 def main():
     folder, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(seed)
     tokenizers = {}
-    for name in sorted({n for _, names, _ in CLASSES.values() for n in names}):
+    for name in sorted({n for _, names, _ in CLASSES.values() for n in names if any(n in CLASSES[c][1] for c in CHOSEN)}):
         tokenizers[name] = train(name)
         tokenizers[name].add_tokens(["<image>"] if rng.random() < 0.5 else ["wide", AddedToken("<startoftext>")])
     with open(os.path.join(folder, "cases"), "w", encoding="utf-8") as out:

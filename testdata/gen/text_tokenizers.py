@@ -52,15 +52,15 @@ def bytes_of_fallback():
     return [f"<0x{i:02X}>" for i in range(256)]
 
 
-def bert(lower):
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=20))
+def bert(lower, special=("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")):
+    tokenizer = Tokenizer(models.WordPiece(unk_token=special[1], max_input_chars_per_word=20))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lower)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(cleanup=lower)
     tokenizer.train_from_iterator(LINES, trainers.WordPieceTrainer(
-        vocab_size=400, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False))
+        vocab_size=400, special_tokens=list(special), show_progress=False))
     if lower:
-        template(tokenizer, "[CLS]", "[SEP]")
+        template(tokenizer, special[2], special[3])
     else:
         tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
     return tokenizer

@@ -12,6 +12,11 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
+// Assumed says that the folder of a model does not tell how its images are prepared, and how they are.
+func Assumed(p *vision.Preprocess) string {
+	return "no preprocessor_config.json beside the weights: assuming images " + Preprocess(p)
+}
+
 // Preprocess returns the steps of a preprocessing, in their order.
 func Preprocess(p *vision.Preprocess) string {
 	var steps []string

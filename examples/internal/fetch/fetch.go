@@ -1,16 +1,36 @@
 // Package fetch finds the model that a user names with -model or -init:
 //
-//	dir, err := fetch.Model(ctx, "google/vit-base-patch16-224", out)
+//	model, err := fetch.Open(ctx, "google/vit-base-patch16-224", out, vit.Open)
 //
 // The name is a folder's, or that of a model on the hub. A model on the hub is downloaded to the shared cache.
 package fetch
 
 import (
 	"context"
+	"fmt"
+	"os"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/hub"
 )
+
+// Open opens the model that -model names: a file, a folder, or a model on the hub. Package models/vit and others have such an
+// open, which gets the options' zero value. Errors begin with "-model: ".
+func Open[M, Options any](ctx context.Context, name string, out *console.Console, open func(path string, o Options) (M, error)) (M, error) {
+	var none M
+	path := name
+	if info, err := os.Stat(name); err != nil || info.IsDir() {
+		if path, err = Model(ctx, name, out); err != nil {
+			return none, fmt.Errorf("-model: %w", err)
+		}
+	}
+	var zero Options
+	m, err := open(path, zero)
+	if err != nil {
+		return none, fmt.Errorf("-model: %w", err)
+	}
+	return m, nil
+}
 
 // Model returns the folder of the named model. It shows the progress of a download on out.
 func Model(ctx context.Context, name string, out *console.Console) (dir string, err error) {

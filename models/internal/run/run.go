@@ -113,14 +113,16 @@ func Images(ctx context.Context, r *Runner, w *simd.Workers, images []image.Imag
 func Rows(ctx context.Context, r *Runner, w *simd.Workers, images []image.Image, in ImageInput, forward func(pixels *autograd.Tensor) *autograd.Tensor) ([][]float32, error) {
 	rows := make([][]float32, 0, len(images))
 	err := Images(ctx, r, w, images, in, func(pixels *autograd.Tensor, _ int) error {
-		out := forward(pixels)
-		for row := range slices.Chunk(out.Floats(nil), out.Dim(1)) {
-			rows = append(rows, row)
-		}
+		rows = AppendRows(rows, forward(pixels))
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return rows, nil
+}
+
+// AppendRows appends copies of the rows of a tensor, [n, width].
+func AppendRows(rows [][]float32, t *autograd.Tensor) [][]float32 {
+	return slices.AppendSeq(rows, slices.Chunk(t.Floats(nil), t.Dim(1)))
 }

@@ -29,14 +29,14 @@ func TestParse(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`[]`:                                     "size: expected an object",
-		`{}`:                                     `size: no field "type"`,
+		`{}`:                                     `size: type: expected a value, found no such field`,
 		`{"type":"Area"}`:                        `size: unsupported type "Area"`,
-		`{"type":"Number"}`:                      `size: Number: no field "n"`,
+		`{"type":"Number"}`:                      `size: Number: n: expected a value, found no such field`,
 		`{"type":"Number","n":"3"}`:              "size: Number: n: expected",
-		`{"type":"Number","n":3,"z":1,"b":1}`:    `size: Number: unknown field "b"`,
-		`{"type":"Parts","parts":[null]}`:        "size: Parts: parts.0: expected an object",
-		`{"type":"Parts","parts":[{"type":""}]}`: `size: Parts: parts.0: unsupported type ""`,
-		strings.Repeat(`{"type":"Parts","parts":[`, 40) + strings.Repeat("]}", 40): "more than 32 nested sequences",
+		`{"type":"Number","n":3,"z":1,"b":1}`:    `size: Number: b: unsupported field`,
+		`{"type":"Parts","parts":[null]}`:        "size: Parts: parts[0]: expected an object",
+		`{"type":"Parts","parts":[{"type":""}]}`: `size: Parts: parts[0]: unsupported type ""`,
+		strings.Repeat(`{"type":"Parts","parts":[`, 80) + strings.Repeat("]}", 80): "expected at most 64 levels",
 	} {
 		if _, err := Parse([]byte(text), "size", reader); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %v, expected %s", text, err, want)

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -175,6 +176,9 @@ func (m *BPE) encode(dst []Token, word string) ([]Token, error) {
 		return appendSymbols(dst, mergeScan(&m.merges, line)), nil
 	}
 	kept := scratches.Get().(*scratch)
+	if len(word) > longWord {
+		kept.line = slices.Grow(kept.line[:0], len(word))
+	}
 	line, err := m.start(kept.line[:0], word)
 	if err == nil {
 		kept.mergeHeap(&m.merges, line)
@@ -187,6 +191,13 @@ func (m *BPE) encode(dst []Token, word string) ([]Token, error) {
 
 // appendSymbols appends the tokens of the symbols that are left.
 func appendSymbols(dst []Token, line []symbol) []Token {
+	if len(line) > longWord {
+		n := 0
+		for i := range line {
+			n += int(min(line[i].size, 1))
+		}
+		dst = slices.Grow(dst, n)
+	}
 	at := 0
 	for i := range line {
 		if n := int(line[i].size); n != 0 {
@@ -247,6 +258,9 @@ func (m *BPE) start(line []symbol, word string) ([]symbol, error) {
 	}
 	return line, nil
 }
+
+// SubwordPrefix returns the prefix of tokens inside a word, "" for none.
+func (m *BPE) SubwordPrefix() string { return m.prefix }
 
 // appendBytes appends the tokens of the bytes of a character, with the prefix and the suffix that its place asks for. It
 // reports false where one of them has no token.

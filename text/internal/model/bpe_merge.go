@@ -1,6 +1,9 @@
 package model
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // symbol is a part of a word while BPE merges its parts.
 type symbol struct {
@@ -89,7 +92,10 @@ func (c candidate) before(d candidate) bool {
 
 // mergeHeap merges the pairs of a word. Symbols that are merged into others keep their places, with size 0.
 func (s *scratch) mergeHeap(m *merges, line []symbol) {
-	s.links, s.heap = s.links[:0], s.heap[:0]
+	s.links, s.heap = slices.Grow(s.links[:0], len(line)), s.heap[:0]
+	if len(line) > longWord {
+		s.heap = slices.Grow(s.heap, len(line))
+	}
 	for i := range line {
 		s.links = append(s.links, link{int32(i) - 1, int32(i) + 1})
 	}

@@ -3,13 +3,13 @@ package model
 import (
 	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
 // Parse reads the "model" object of a tokenizer.json. An object without a type is, as in the reference, that of the first
@@ -19,210 +19,156 @@ func Parse(data []byte) (Model, error) {
 	if at := loneSurrogate(data); at >= 0 {
 		return nil, fmt.Errorf("model: expected a pair of surrogates at byte %d, found one", at)
 	}
-	o := object{}
-	if err := strictjson.Object(data, func(key string, value []byte) { o[key] = value }); err != nil {
-		return nil, fmt.Errorf("model: %w", err)
+	f := component.Object(data)
+	kind := kindOf(f)
+	if f.Err != nil {
+		return nil, fmt.Errorf("model: %w", f.Err)
 	}
-	kind, err := o.kind()
-	if err != nil {
-		return nil, fmt.Errorf("model: %w", err)
+	if slices.ContainsFunc(refused[kind], func(field strictjson.Field) bool { return f.Has(field.Name) }) {
+		if err := refused[kind].Check(data); err != nil {
+			return nil, fmt.Errorf("model %s: %w", kind, err)
+		}
+		for _, field := range refused[kind] {
+			f.Skip(field.Name)
+		}
 	}
-	if o.has("dropout") || o.has("alpha") || o.has("nbest_size") {
-		err = fields[kind].Check(data)
-	}
-	var m Model
-	if err == nil {
-		m, err = parsers[kind](o)
-	}
-	if err != nil {
+	m := parsers[kind](f)
+	if err := f.End(); err != nil {
 		return nil, fmt.Errorf("model %s: %w", kind, err)
 	}
 	return m, nil
 }
 
-var parsers = map[string]func(object) (Model, error){
+type fields = component.Fields
+
+var parsers = map[string]func(*fields) Model{
 	"BPE": parseBPE, "WordPiece": parseWordPiece, "WordLevel": parseWordLevel, "Unigram": parseUnigram,
 }
 
-// fields lists the fields of each type, and the fields that were never used or change nothing.
-var fields = map[string]strictjson.Fields{
+// refused lists the fields of each type that were never used, or change nothing.
+var refused = map[string]strictjson.Fields{
 	"BPE": {
-		{Name: "type"}, {Name: "unk_token"}, {Name: "continuing_subword_prefix"}, {Name: "end_of_word_suffix"},
-		{Name: "fuse_unk"}, {Name: "byte_fallback"}, {Name: "ignore_merges"}, {Name: "vocab"}, {Name: "merges"},
 		{Name: "dropout", Use: strictjson.Refused, Reason: "merges that are left out at random are unsupported", Same: []string{"null", "0"}},
 		{Name: "cache_capacity", Use: strictjson.Harmless, Reason: "the cache has its own bound"},
 	},
-	"WordPiece": {
-		{Name: "type"}, {Name: "unk_token"}, {Name: "continuing_subword_prefix"}, {Name: "max_input_chars_per_word"}, {Name: "vocab"},
-	},
-	"WordLevel": {{Name: "type"}, {Name: "unk_token"}, {Name: "vocab"}},
 	"Unigram": {
-		{Name: "type"}, {Name: "unk_id"}, {Name: "vocab"}, {Name: "byte_fallback"},
 		{Name: "alpha", Use: strictjson.Refused, Reason: "segmentations drawn at random are unsupported", Same: []string{"null", "0"}},
 		{Name: "nbest_size", Use: strictjson.Refused, Reason: "segmentations drawn at random are unsupported", Same: []string{"null", "0"}},
 	},
 }
 
-// object holds the texts of the fields of a JSON object.
-type object map[string][]byte
-
-func (o object) has(names ...string) bool {
-	return !slices.ContainsFunc(names, func(n string) bool { return o[n] == nil })
-}
-
-// kind returns the type of a model and checks the names of its fields.
-func (o object) kind() (string, error) {
-	kind := ""
+// kindOf reads the type of a model.
+func kindOf(f *fields) string {
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return !f.Has(n) })
+	}
 	switch {
-	case o.has("type"):
-		if err := o.read("type", &kind); err != nil {
-			return "", err
-		}
+	case f.Err != nil:
+		return ""
+	case has("type"):
+		kind := component.Required[string](f, "type")
 		if parsers[kind] == nil {
-			return "", fmt.Errorf("type: expected BPE, WordPiece, WordLevel or Unigram, found %q", kind)
+			f.Fail("type: expected BPE, WordPiece, WordLevel or Unigram, found %q", kind)
 		}
-	case o.has("vocab", "merges"):
-		kind = "BPE"
-	case o.has("vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"):
-		kind = "WordPiece"
-	case o.has("vocab", "unk_token"):
-		kind = "WordLevel"
-	case o.has("vocab"):
-		kind = "Unigram"
-	default:
-		return "", errors.New("type: expected BPE, WordPiece, WordLevel or Unigram, found none")
+		return kind
+	case has("vocab", "merges"):
+		return "BPE"
+	case has("vocab", "unk_token", "continuing_subword_prefix", "max_input_chars_per_word"):
+		return "WordPiece"
+	case has("vocab", "unk_token"):
+		return "WordLevel"
+	case has("vocab"):
+		return "Unigram"
 	}
-	names := make([]string, 0, len(o))
-	for name := range o {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	if unknown := fields[kind].Missing(names); len(unknown) > 0 {
-		return "", fmt.Errorf("%s: unknown field of the model %s", strconv.Quote(unknown[0]), kind)
-	}
-	return kind, nil
+	f.Fail("type: expected BPE, WordPiece, WordLevel or Unigram, found none")
+	return ""
 }
 
-// read fills target from a field. An absent field leaves it as it is.
-func (o object) read(name string, target any) error {
-	value, ok := o[name]
-	if !ok {
+// keep passes a model on, and puts its error into the fields.
+func keep(f *fields, m Model, err error) Model {
+	if err != nil {
+		f.Fail("%w", err)
+	}
+	return m
+}
+
+// readVocabulary reads an object of tokens and ids.
+func readVocabulary(f *fields) []Entry {
+	var entries []Entry
+	data := f.Raw("vocab")
+	if f.Err != nil {
 		return nil
 	}
-	if err := strictjson.Decode(value, target); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-// need returns an error that names the first absent field.
-func (o object) need(names ...string) error {
-	for _, n := range names {
-		if !o.has(n) {
-			return fmt.Errorf("%s: expected the field, found none", n)
-		}
-	}
-	return nil
-}
-
-// number reads a whole number that is not negative.
-func (o object) number(name string) (int, error) {
-	n, err := strconv.ParseInt(string(o[name]), 10, strconv.IntSize)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%s: expected a whole number of at least 0, found %s", name, short(string(o[name])))
-	}
-	return int(n), nil
-}
-
-// vocabulary reads an object of tokens and ids.
-func (o object) vocabulary() ([]Entry, error) {
-	var entries []Entry
-	var bad error
-	err := strictjson.Members(o["vocab"], func(token string, value []byte) {
+	err := strictjson.Members(data, func(token string, value []byte) {
 		id, err := strconv.ParseUint(string(value), 10, 32)
-		if err != nil && bad == nil {
-			bad = fmt.Errorf("vocab: id of token %s: expected a whole number from 0 to %d, found %s", short(token), uint32(math.MaxUint32), short(string(value)))
+		if err != nil {
+			f.Fail("vocab: id of token %s: expected a whole number from 0 to %d, found %s", short(token), uint32(math.MaxUint32), short(string(value)))
 		}
 		entries = append(entries, Entry{Token: token, ID: int(id)})
 	})
 	if err != nil {
-		return nil, fmt.Errorf("vocab: %w", err)
+		f.Fail("vocab: %w", err)
 	}
-	return entries, bad
+	return entries
 }
 
-func parseWordPiece(o object) (Model, error) {
-	var unknown, prefix string
-	if err := o.need("unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"); err != nil {
-		return nil, err
+func parseWordPiece(f *fields) Model {
+	o := WordPieceOptions{
+		Unknown: new(component.Required[string](f, "unk_token")), Prefix: new(component.Required[string](f, "continuing_subword_prefix")),
+		MaxChars: new(component.Required[int](f, "max_input_chars_per_word")), Vocabulary: readVocabulary(f),
 	}
-	if err := errors.Join(o.read("unk_token", &unknown), o.read("continuing_subword_prefix", &prefix)); err != nil {
-		return nil, err
+	if *o.MaxChars < 0 {
+		f.Fail("max_input_chars_per_word: expected a whole number of at least 0, found %d", *o.MaxChars)
 	}
-	most, err := o.number("max_input_chars_per_word")
-	if err != nil {
-		return nil, err
+	if f.Err != nil {
+		return nil
 	}
-	entries, err := o.vocabulary()
-	if err != nil {
-		return nil, err
-	}
-	return NewWordPiece(WordPieceOptions{Vocabulary: entries, Unknown: &unknown, Prefix: &prefix, MaxChars: &most})
+	m, err := NewWordPiece(o)
+	return keep(f, m, err)
 }
 
-func parseWordLevel(o object) (Model, error) {
-	var unknown string
-	if err := o.need("unk_token", "vocab"); err != nil {
-		return nil, err
+func parseWordLevel(f *fields) Model {
+	o := WordLevelOptions{Unknown: new(component.Required[string](f, "unk_token")), Vocabulary: readVocabulary(f)}
+	if f.Err != nil {
+		return nil
 	}
-	if err := o.read("unk_token", &unknown); err != nil {
-		return nil, err
-	}
-	entries, err := o.vocabulary()
-	if err != nil {
-		return nil, err
-	}
-	return NewWordLevel(WordLevelOptions{Vocabulary: entries, Unknown: &unknown})
+	m, err := NewWordLevel(o)
+	return keep(f, m, err)
 }
 
-func parseBPE(o object) (Model, error) {
-	if err := o.need("vocab", "merges"); err != nil {
-		return nil, err
+func parseBPE(f *fields) Model {
+	flag := func(name string) bool {
+		v := component.Optional[*bool](f, name, nil)
+		return v != nil && *v
 	}
-	var prefix, suffix *string
-	var fuse, fallback, ignore *bool
-	options := BPEOptions{}
-	err := cmp.Or(o.read("unk_token", &options.Unknown),
-		o.read("continuing_subword_prefix", &prefix), o.read("end_of_word_suffix", &suffix),
-		o.read("fuse_unk", &fuse), o.read("byte_fallback", &fallback), o.read("ignore_merges", &ignore))
-	if err != nil {
-		return nil, err
+	text := func(name string) string {
+		if v := component.Optional[*string](f, name, nil); v != nil {
+			return *v
+		}
+		return ""
 	}
-	options.Prefix, options.Suffix = value(prefix), value(suffix)
-	options.FuseUnknown, options.ByteFallback, options.IgnoreMerges = value(fuse), value(fallback), value(ignore)
-	if options.Vocabulary, err = o.vocabulary(); err != nil {
-		return nil, err
+	o := BPEOptions{
+		Unknown: component.Optional[*string](f, "unk_token", nil), Prefix: text("continuing_subword_prefix"), Suffix: text("end_of_word_suffix"),
+		FuseUnknown: flag("fuse_unk"), ByteFallback: flag("byte_fallback"), IgnoreMerges: flag("ignore_merges"),
+		Vocabulary: readVocabulary(f), Merges: readMerges(f),
 	}
-	if options.Merges, err = o.merges(); err != nil {
-		return nil, err
+	if f.Err != nil {
+		return nil
 	}
-	return NewBPE(options)
+	m, err := NewBPE(o)
+	return keep(f, m, err)
 }
 
-// value returns the value at p, or zero.
-func value[T any](p *T) T {
-	if p == nil {
-		return *new(T)
-	}
-	return *p
-}
-
-// merges reads a list of merges: all of them pairs of tokens, or all of them texts with a space between two tokens.
-func (o object) merges() ([][2]string, error) {
+// readMerges reads a list of merges: all of them pairs of tokens, or all of them texts with a space between two tokens.
+func readMerges(f *fields) [][2]string {
 	var lines []string
 	var pairs [][2]string
 	var bad error
-	err := strictjson.Elements(o["merges"], func(value []byte) {
+	data := f.Raw("merges")
+	if f.Err != nil {
+		return nil
+	}
+	err := strictjson.Elements(data, func(value []byte) {
 		if bad != nil {
 			return
 		}
@@ -251,9 +197,9 @@ func (o object) merges() ([][2]string, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("merges: %w", err)
+		f.Fail("merges: %w", err)
 	}
-	return pairs, nil
+	return pairs
 }
 
 // textList reads a list of texts.
@@ -268,33 +214,31 @@ func textList(value []byte) ([]string, error) {
 	return out, cmp.Or(err, bad)
 }
 
-func parseUnigram(o object) (Model, error) {
-	if err := o.need("vocab"); err != nil {
-		return nil, err
-	}
-	var options UnigramOptions
-	if err := o.read("byte_fallback", &options.ByteFallback); err != nil {
-		return nil, err
+func parseUnigram(f *fields) Model {
+	o := UnigramOptions{ByteFallback: component.Optional(f, "byte_fallback", false), Unknown: component.Optional[*int](f, "unk_id", nil)}
+	data := f.Raw("vocab")
+	if f.Err != nil {
+		return nil
 	}
 	var bad error
-	err := strictjson.Elements(o["vocab"], func(value []byte) {
+	err := strictjson.Elements(data, func(value []byte) {
 		if bad == nil {
 			var p Piece
 			p, bad = parsePiece(value)
-			options.Pieces = append(options.Pieces, p)
+			o.Pieces = append(o.Pieces, p)
 		}
 	})
 	if err = cmp.Or(err, bad); err != nil {
-		return nil, fmt.Errorf("vocab: %w", err)
+		f.Fail("vocab: %w", err)
 	}
-	if o.has("unk_id") && !strictjson.Null(o["unk_id"]) {
-		id, err := o.number("unk_id")
-		if err != nil {
-			return nil, err
-		}
-		options.Unknown = &id
+	if o.Unknown != nil && *o.Unknown < 0 {
+		f.Fail("unk_id: expected a whole number of at least 0, found %d", *o.Unknown)
 	}
-	return NewUnigram(options)
+	if f.Err != nil {
+		return nil
+	}
+	m, err := NewUnigram(o)
+	return keep(f, m, err)
 }
 
 // parsePiece reads a list of a token and a score.

@@ -173,7 +173,11 @@ func (m *SentencePiece) Append(dst []Token, text string) ([]Token, error) {
 		}
 		at += n
 	}
-	base := len(dst)
+	base, n := len(dst), 0
+	for end := len(text); end > 0; end = int(path[end].start) {
+		n++
+	}
+	dst = slices.Grow(dst, n)
 	for end := len(text); end > 0; {
 		start := int(path[end].start)
 		dst = append(dst, Token{ID: int(path[end].id), Start: start, End: end})

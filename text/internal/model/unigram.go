@@ -156,6 +156,13 @@ func (m *Unigram) encode(dst []Token, word string, path []step) ([]Token, error)
 // collect appends the tokens on the best path.
 func (m *Unigram) collect(dst []Token, word string, path []step) []Token {
 	base := len(dst)
+	if len(word) > longWord {
+		n := 0
+		for end := len(word); end > 0; end = int(path[end].start) {
+			n++
+		}
+		dst = slices.Grow(dst, n)
+	}
 	for end := len(word); end > 0; {
 		start := int(path[end].start)
 		if id := int(path[end].id); id != m.unknown {

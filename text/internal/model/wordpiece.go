@@ -28,6 +28,9 @@ type WordPieceOptions struct {
 	MaxChars   *int    // longer words are unknown; nil is 100
 }
 
+// SubwordPrefix returns the prefix of tokens inside a word, "" for none.
+func (m *WordPiece) SubwordPrefix() string { return m.prefix }
+
 // NewWordPiece checks the options and returns a model. The vocabulary may lack the unknown token. Then a word that needs
 // it is an error.
 func NewWordPiece(o WordPieceOptions) (*WordPiece, error) {

@@ -9,6 +9,9 @@ import (
 // lowercase maps every character to lower case, whatever is beside it: a capital sigma is σ at the end of a word as well.
 type lowercase struct{}
 
+// Lowercase maps a string as the component Lowercase does.
+func Lowercase(sc *Scratch, s String) String { return lowercase{}.Normalize(sc, s) }
+
 func (lowercase) Normalize(sc *Scratch, s String) String {
 	text := s.text
 	var e *Editor

@@ -54,12 +54,12 @@ func TestGolden(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"type": "Foo"}`:    `unsupported type "Foo"`,
-		`{}`:                 `no field "type"`,
+		`{}`:                 `type: expected a value, found no such field`,
 		`[]`:                 "object",
 		`{"type": "Digits"`:  "pre_tokenizer",
-		`{"type": "Digits"}`: `Digits: no field "individual_digits"`,
+		`{"type": "Digits"}`: `Digits: individual_digits: expected a value, found no such field`,
 		`{"type": "Digits", "individual_digits": 1}`:                                                "individual_digits",
-		`{"type": "Whitespace", "pattern": 1}`:                                                      `Whitespace: unknown field "pattern"`,
+		`{"type": "Whitespace", "pattern": 1}`:                                                      `Whitespace: pattern: unsupported field`,
 		`{"type": "CharDelimiterSplit", "delimiter": "ab"}`:                                         "expected one character",
 		`{"type": "CharDelimiterSplit", "delimiter": ""}`:                                           "expected one character",
 		`{"type": "FixedLength", "length": 0}`:                                                      "length: expected 1 or more",
@@ -70,8 +70,8 @@ func TestParseErrors(t *testing.T) {
 		`{"type": "Split", "pattern": {"Regex": "(a)\\1"}, "behavior": "Removed", "invert": false}`: "unsupported reference to a group",
 		`{"type": "Split", "pattern": {"Glob": "a"}, "behavior": "Removed", "invert": false}`:       `expected one of "String" and "Regex"`,
 		`{"type": "Split", "pattern": {}, "behavior": "Removed", "invert": false}`:                  `expected one of "String" and "Regex"`,
-		`{"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "Foo"}]}`:          `pretokenizers.1: unsupported type "Foo"`,
-		strings.Repeat(`{"type": "Sequence", "pretokenizers": [`, 100) + strings.Repeat(`]}`, 100):  "nested sequences",
+		`{"type": "Sequence", "pretokenizers": [{"type": "Whitespace"}, {"type": "Foo"}]}`:          `pretokenizers[1]: unsupported type "Foo"`,
+		strings.Repeat(`{"type": "Sequence", "pretokenizers": [`, 100) + strings.Repeat(`]}`, 100):  "expected at most 64 levels",
 	} {
 		if _, err := Parse([]byte(data)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.80s: got %v, want %q", data, err, want)
