@@ -72,9 +72,8 @@ var processorClasses = func() map[string]processorClass {
 // modelClasses are the classes that transformers chooses for files without a class, by the model_type of config.json.
 var modelClasses = map[string]string{
 	"vit": "ViT", "vit_mae": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "ijepa": "ViT",
-	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit",
-	"dinov3_vit": "DINOv3ViT",
-	"clip":       "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
+	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit", "dinov3_vit": "DINOv3ViT",
+	"clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
 }
 

@@ -248,3 +248,42 @@ func TestGoogleRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestFamilyCounts compares the numbers of parameters with those of transformers and timm, without the mask token.
+func TestFamilyCounts(t *testing.T) {
+	distilled := Small16()
+	distilled.DistillationToken = true
+	pooled := Base16()
+	pooled.NoClassToken, pooled.Pooling = true, AttentionPooling
+	config := func(text string) (c Config) {
+		if err := json.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for _, c := range []struct {
+		name    string
+		config  Config
+		classes int
+		want    int
+	}{
+		{"DeiT-S distilled", distilled, 1000, 22_436_432},
+		{"SigLIP B/16", pooled, 0, 92_884_224},
+		{"DINOv2 S/14", config(`{"model_type": "dinov2", "hidden_size": 384, "num_attention_heads": 6, "image_size": 518}`), 0, 22_056_192},
+		{"DINOv2 S/14 with registers", config(`{"model_type": "dinov2_with_registers", "hidden_size": 384, "num_attention_heads": 6, "image_size": 518, "patch_size": 14}`), 0, 22_057_728},
+		{"DINOv2 g/14", config(`{"model_type": "dinov2", "hidden_size": 1536, "num_attention_heads": 24, "num_hidden_layers": 40, "image_size": 518, "use_swiglu_ffn": true}`), 0, 1_136_479_232},
+		{"DINOv3 S/16", config(`{"model_type": "dinov3_vit", "num_register_tokens": 4}`), 0, 21_596_160},
+		{"DINOv3 H+/16", config(`{"model_type": "dinov3_vit", "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20,
+			"num_register_tokens": 4, "use_gated_mlp": true}`), 0, 840_591_360},
+	} {
+		if testing.Short() && c.want > 100_000_000 {
+			continue
+		}
+		one := c.config
+		one.NumHiddenLayers = 1 // one block stands for all
+		m := New(one, c.classes, nil)
+		if got := nn.Count(m) + (c.config.NumHiddenLayers-1)*nn.Count(m.Encoder.Blocks); got != c.want {
+			t.Errorf("%s has %d parameters, expected %d", c.name, got, c.want)
+		}
+	}
+}
