@@ -39,6 +39,7 @@
 //   - examples/zeroshot labels images with words, examples/eval measures a CLIP model, and examples/clip-train trains one.
 //   - examples/embed turns texts into vectors and searches files, examples/ask answers questions about a file, and
 //     examples/fillmask predicts masked words.
+//   - examples/finetune-text trains a classifier of texts, and examples/classify-text uses it.
 //   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
 //   - examples/inspect shows and converts checkpoints.
 //   - examples/tokenize shows the tokens of texts, counts those of files, and trains tokenizers.
