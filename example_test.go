@@ -31,12 +31,16 @@ import (
 const folder = "models/vit/testdata/tiny"
 
 // A CLIP model labels an image with words that are chosen at run time.
-func Example_label() {
+func Example_classifier() {
 	photograph, err := vision.DecodeFile(os.DirFS("vision/testdata/decode"), "420.jpg", vision.DecodeOptions{ApplyOrientation: true})
 	if err != nil {
 		log.Fatal(err)
 	}
-	predictions, err := label(context.Background(), "models/clip/testdata/tiny", photograph)
+	words, err := classifier(context.Background(), "models/clip/testdata/tiny")
+	if err != nil {
+		log.Fatal(err)
+	}
+	predictions, err := words.Classify(context.Background(), photograph)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,17 +53,13 @@ func Example_label() {
 	// cat 29.0 %
 }
 
-// label returns the probability of each word, the highest first.
-func label(ctx context.Context, folder string, photograph image.Image) ([]clip.Prediction, error) {
+// classifier tells cats, dogs and birds apart.
+func classifier(ctx context.Context, folder string) (*clip.Classifier, error) {
 	model, err := clip.Open(folder, clip.LoadOptions{})
 	if err != nil {
 		return nil, err
 	}
-	words, err := model.Classifier(ctx, []string{"cat", "dog", "bird"}, nil) // "a photo of a cat" and so on
-	if err != nil {
-		return nil, err
-	}
-	return words.Classify(ctx, photograph)
+	return model.Classifier(ctx, []string{"cat", "dog", "bird"}, nil) // "a photo of a cat" and so on
 }
 
 // A model of sentences finds the lines that are nearest to a question. This one has random weights.
