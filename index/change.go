@@ -116,8 +116,8 @@ func (x *Index) Compact() error {
 	return nil
 }
 
-// Close lets others open the folder for writing. Searches that run end as usual. Calls that would change the index return
-// ErrClosed afterwards. An index in memory needs no Close.
+// Close lets others open the folder for writing. Searches still work afterwards. Add, Delete and Compact return
+// ErrClosed. An index in memory needs no Close.
 func (x *Index) Close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -19,10 +19,9 @@
 //
 // # Ids
 //
-// A vector has an id, an int64, and adding to an id replaces its vector. Ids are numbers as in faiss and hnswlib: a line
-// of a file, the key of a row in a database. Eight bytes lie ready in the mapped file, where texts would have to be read
-// and kept in a table before the first search. A program with keys of text has a table of its documents anyway; its row
-// numbers are the ids.
+// A vector has an id, an int64, and adding to an id replaces its vector. Ids are numbers as in faiss and hnswlib: a
+// line of a file, the key of a row in a database. Numbers need no loading: they are searched in the mapped file. If
+// your keys are texts, keep them in a table, and use its row numbers as ids.
 //
 // # Types
 //

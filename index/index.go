@@ -70,11 +70,14 @@ func (o Options) check() error {
 	return nil
 }
 
-// Errors of calls that change an index.
+// Errors that errors.Is finds in those of calls that open or change an index.
 var (
+	// ErrReadOnly is the error of Add, Delete and Compact after Open with ReadOnly.
 	ErrReadOnly = errors.New("the index is open for reading only")
-	ErrClosed   = errors.New("the index is closed")
-	ErrLocked   = errors.New("another process or Index has the folder open for writing")
+	// ErrClosed is the error of Add, Delete and Compact after Close.
+	ErrClosed = errors.New("the index is closed")
+	// ErrLocked is the error of Create, and of Open without ReadOnly.
+	ErrLocked = errors.New("another process or Index has the folder open for writing")
 )
 
 // An Index is a set of vectors with ids. Any number of goroutines may use one. A search works on the vectors that the index

@@ -14,8 +14,8 @@
 //
 // A Batcher runs one batch at a time. A request that finds it idle starts a batch at once. Requests that come during a
 // batch form the next one, in the order of their arrival. So batches grow with the load, and a lone request waits for
-// nobody. [Options].MaxDelay makes an idle Batcher wait for company, which pays where requests come in bursts that are
-// wider than a batch is long. The batch starts earlier when it is full.
+// nobody. With [Options].MaxDelay an idle Batcher waits for further requests. That pays where requests come in bursts
+// that are wider than a batch is long. The batch starts earlier when it is full.
 //
 // A caller whose context ends returns at once. It leaves the queue, and a batch that has lost all its callers has its
 // context ended. Values of the callers' contexts do not reach the function, because a batch belongs to several.

@@ -82,10 +82,10 @@ type batch[In, Out any] struct {
 	cancel   context.CancelFunc // called when no caller waits
 }
 
-// New returns a Batcher for a function that maps inputs to as many outputs, in the same order. It is called with 1 to
-// MaxBatch inputs, never twice at once, and may run again for an input whose batch failed. Its context ends when no
-// caller waits for the batch. New panics for a negative MaxBatch or MaxDelay, and for a Queue
-// below [Unlimited].
+// New returns a Batcher for a function that maps inputs to as many outputs, in the same order. Another number of
+// outputs is an error for every caller of the batch. The function is called with 1 to MaxBatch inputs, never twice at
+// once, and may run again for an input whose batch failed. Its context ends when no caller waits for the batch. New
+// panics for a negative MaxBatch or MaxDelay, and for a Queue below [Unlimited].
 func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), o Options) *Batcher[In, Out] {
 	if o.MaxBatch < 0 || o.MaxDelay < 0 || o.Queue < Unlimited {
 		panic(fmt.Sprintf("serve: negative options: %+v", o))

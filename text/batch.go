@@ -8,8 +8,10 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// EncodeBatch encodes inputs on all processors, and pads them to one length where the options say so. The encodings have the
-// order of the inputs. An error names the input.
+// EncodeBatch encodes inputs on all processors, and pads them to one length where the options say so. The encodings
+// have the order of the inputs. Windows stay in the Overflow of their encoding.
+//
+// Its errors are those of [Tokenizer.Encode], and name the input by its position; and the error of ctx.
 func (t *Tokenizer) EncodeBatch(ctx context.Context, inputs []Input, o Options) ([]*Encoding, error) {
 	out := make([]*Encoding, len(inputs))
 	errs := make([]error, len(inputs))

@@ -10,15 +10,21 @@ type Encoding struct {
 	IDs     []int
 	TypeIDs []int    // segment of each token: 0 or 1 in most models
 	Tokens  []string // as the vocabulary writes them
-	// Offsets are the bytes [start, end) of the original text, or of the original word for words that were split before.
-	// Special tokens and padding have [0, 0].
-	Offsets   [][2]int
-	Words     []int  // index of the word that a token is a part of, -1 for special tokens and padding
-	Sequences []int  // 0 for the first text, 1 for the second text of a pair, -1 for special tokens and padding
+	// Offsets are the bytes [start, end) of the original text, or of the original word for words that were split
+	// before. Special tokens that are written in the text have offsets and a word too. Only padding and special tokens
+	// that the post-processor added have [0, 0].
+	Offsets [][2]int
+	// Words are the indexes of the words that the tokens are parts of, and -1 for padding and added special tokens.
+	Words []int
+	// Sequences are 0 for the first text, 1 for the second, and -1 for padding and added special tokens. They are all 0
+	// for one text without a post-processor, as in the reference.
+	Sequences []int
 	Attention []bool // false for padding
 	Special   []bool // true for padding and for the tokens that the post-processor added
-	// Overflow holds the windows that truncation cut off, in the order of the reference, when [Truncation.Overflow] asks for
-	// them. Each has the length of a full encoding and no Overflow of its own.
+	// Overflow holds the further windows of a text that was cut, in the order of the reference, when
+	// [Truncation.Overflow] asks for them. Each has its special tokens, at most Truncation.Max tokens, and no Overflow
+	// of its own. Padding applies to them too. Where Truncation.Max leaves no token for the text, one window holds the
+	// whole text.
 	Overflow []*Encoding
 
 	ranges [2]span

@@ -17,14 +17,15 @@ import (
 
 // OpenOptions say how a folder is opened. The zero value does as transformers does.
 type OpenOptions struct {
-	// OpenAI encodes for CLIP by the rules of OpenAI's code in the place of those of transformers: HTML entities are
-	// unescaped, white space becomes one space, and there is no NFC. Text that ftfy would repair is not repaired.
+	// OpenAI encodes for CLIP by the rules of OpenAI's code instead of transformers': HTML entities are unescaped,
+	// white space becomes one space, and there is no NFC. Text that ftfy would repair is not repaired.
 	OpenAI bool
-	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer: HTML entities are unescaped, punctuation of
-	// ASCII is left out, letters become small, and white space one space. Text that ftfy would repair is not repaired.
+	// Canonical cleans texts as open_clip does for SigLIP, before the tokenizer. HTML entities are unescaped, ASCII
+	// punctuation is removed, letters become lower case, and white space becomes one space. Text that ftfy would repair
+	// is not repaired.
 	Canonical bool
-	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white space
-	// becomes one space. Text that ftfy would repair is not repaired.
+	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white
+	// space becomes one space. Text that ftfy would repair is not repaired.
 	Whitespace bool
 }
 
@@ -37,11 +38,14 @@ func OpenDir(dir string, o OpenOptions) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Open opens the tokenizer of a model folder as AutoTokenizer of transformers 5.23 does: by the class in tokenizer_config.json or
-// config.json, with the pipeline of that class, which need not be the pipeline in tokenizer.json. It reads tokenizer_config.json,
-// config.json, special_tokens_map.json, added_tokens.json, tokenizer.json, vocab.txt, vocab.json and merges.txt, SentencePiece
-// models, and CLIP's bpe_simple_vocab_16e6.txt.gz. A class whose pipeline is not known is an error that names it; [Parse] then
-// reads its tokenizer.json alone.
+// Open opens the tokenizer of a model folder as AutoTokenizer of transformers 5.23 does: by the class in
+// tokenizer_config.json or config.json, with the pipeline of that class, which need not be the pipeline in
+// tokenizer.json. It reads tokenizer_config.json, config.json, special_tokens_map.json, added_tokens.json,
+// tokenizer.json, vocab.txt, vocab.json and merges.txt, SentencePiece models, and CLIP's bpe_simple_vocab_16e6.txt.gz.
+//
+// A class whose pipeline is not known is an error that names it, and so are the classes of a folder's own code; the
+// package comment lists them. [Parse] then reads the tokenizer.json alone. Where the vocabulary is missing, the error
+// matches fs.ErrNotExist.
 func Open(fsys fs.FS, o OpenOptions) (*Tokenizer, error) {
 	f := &folder{fsys: fsys, options: o}
 	f.config.canonical, f.config.whitespace = o.Canonical, o.Whitespace

@@ -10,26 +10,35 @@ type Strategy uint8
 
 // The strategies.
 const (
-	LongestFirst Strategy = iota // the longer text, then both alike
+	// LongestFirst cuts the longer text until both are equally long, then both.
+	LongestFirst Strategy = iota
+	// OnlyFirst cuts the first text. It is an error where that has too few tokens.
 	OnlyFirst
+	// OnlySecond cuts the second text. It is an error where that has too few tokens, or where there is one text.
 	OnlySecond
 )
 
 // Truncation bounds the length of an encoding.
 type Truncation struct {
-	Max      int // most tokens, special tokens included
+	// Max is the most tokens, special tokens included. A Max below the number of special tokens is an error. 0 leaves no
+	// tokens where none are added.
+	Max      int
 	Strategy Strategy
-	Stride   int  // tokens that a window repeats of the one before
-	Left     bool // cut off the beginning of a text
-	// Overflow asks for the windows that are cut off, in [Encoding.Overflow]. Where both texts of a pair are cut, there is
-	// a window for every pair of their windows.
+	// Stride is the number of tokens that a window repeats of the one before. It is less than the tokens that Max
+	// leaves for a text beside the special tokens.
+	Stride int
+	Left   bool // cut off the beginning of a text
+	// Overflow asks for the windows that are cut off, in [Encoding.Overflow]. Where both texts of a pair are cut, there
+	// is a window for every window of the first text with every window of the second.
 	Overflow bool
 }
 
-// Padding brings encodings to one length. [Tokenizer.Defaults] has the padding token of the model, with its id; the zero value pads
-// with id 0.
+// Padding brings encodings to one length. [Tokenizer.Defaults] has the padding token of the model, with its id; the
+// zero value pads with id 0.
 type Padding struct {
-	Length   int // 0 is the longest of the batch, or of one call; at most 4194304
+	// Length is the number of tokens, at most 4194304. 0 means the longest of the call. Longer encodings stay as they
+	// are.
+	Length   int
 	Multiple int // the length is rounded up to a multiple, unless it is 0; at most 4194304
 	Left     bool
 	ID       int

@@ -23,7 +23,8 @@ func (t *Tokenizer) Decode(ids []int, o DecodeOptions) string {
 	return s.out.text.String()
 }
 
-// Stream turns tokens into text while they are generated. Its methods may be called by one goroutine.
+// Stream turns tokens into text while they are generated. A Stream may be used by one goroutine at a time. Call Flush
+// after the last token.
 type Stream struct {
 	t       *Tokenizer
 	options DecodeOptions

@@ -14,7 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/split"
 )
 
-// Tokenizer turns texts into tokens and back. Its methods may be called by goroutines at once.
+// Tokenizer turns texts into tokens and back. Any number of goroutines may use it at once.
 type Tokenizer struct {
 	normalizer normalize.Normalizer // nil: none, as are the others
 	splitter   split.Splitter
@@ -35,10 +35,10 @@ type Options struct {
 	NoSpecial  bool        // leave out the special tokens that the post-processor adds
 	Truncation *Truncation // nil: no limit
 	Padding    *Padding    // nil: none
-	// PlainSpecial reads special tokens in the text as ordinary text, as for texts from strangers.
+	// PlainSpecial reads special tokens in the text as ordinary text. Set it for texts that users wrote.
 	PlainSpecial bool
-	// LowerCase puts the text in lower case before the normalizer, as sentence-transformers' do_lower_case does. Special tokens in
-	// the text stay as they are.
+	// LowerCase puts the text in lower case before the normalizer, as sentence-transformers' do_lower_case does.
+	// Special tokens in the text stay as they are. The class SiglipTokenizer does not support it.
 	LowerCase bool
 }
 
@@ -49,19 +49,22 @@ type Input struct {
 	Pair  *Input   // the second text of a pair, nil for none; its own Pair is not read
 }
 
-// Encode encodes a text. Bytes that are not UTF-8 count as U+FFFD, one for each maximal invalid sequence, as in Python. An
-// error says that the limit is too small, or that the vocabulary lacks an unknown token.
+// Encode encodes a text. Bytes that are not UTF-8 count as U+FFFD, one for each maximal invalid sequence, as in Python.
+//
+// It returns an error for a text above 2 GiB, or one that the normalizer makes far longer; for an option out of its
+// range, such as a limit below the number of special tokens; for windows that are too many for memory; and for an
+// unknown word where the vocabulary lacks its unknown token.
 func (t *Tokenizer) Encode(text string, o Options) (*Encoding, error) {
 	return t.encode(Input{Text: text}, o)
 }
 
-// EncodePair encodes two texts, such as a question and its context.
+// EncodePair encodes two texts, such as a question and its context. Its errors are those of [Tokenizer.Encode].
 func (t *Tokenizer) EncodePair(first, second string, o Options) (*Encoding, error) {
 	return t.encode(Input{Text: first, Pair: &Input{Text: second}}, o)
 }
 
-// EncodeWords encodes a text that was split into words before. Word indexes are those of the list, and offsets count within each
-// word.
+// EncodeWords encodes a text that was split into words before. Word indexes are those of the list, and offsets count
+// within each word. Its errors are those of [Tokenizer.Encode].
 func (t *Tokenizer) EncodeWords(words []string, o Options) (*Encoding, error) {
 	if words == nil {
 		words = []string{}

@@ -23,7 +23,7 @@ type Kind string
 
 // The kinds, with the pipelines that tokenizers gives them (bindings/python/py_src/tokenizers/implementations).
 const (
-	BPE       Kind = "bpe"       // byte-level BPE as in GPT-2: every text has tokens
+	BPE       Kind = "bpe"       // byte-level BPE as in GPT-2: no text has unknown tokens
 	CLIP      Kind = "clip"      // byte-level BPE as in CLIP: lower case, and start and end tokens around a text
 	WordPiece Kind = "wordpiece" // as in BERT: words and punctuation, [CLS] and [SEP] around a text
 	Unigram   Kind = "unigram"   // as in SentencePiece: NFKC, and ▁ in the place of spaces
@@ -31,24 +31,29 @@ const (
 
 // TrainOptions describe a tokenizer to train.
 type TrainOptions struct {
-	Kind Kind
-	// Size is the number of tokens; 0 is 30000, or 8000 for Unigram. Special tokens, the 256 bytes of BPE and the 512 of CLIP,
-	// which has each also at the end of a word, are never left out. A small text gives fewer tokens.
+	Kind Kind // required
+	// Size is the number of tokens; 0 is 30000, or 8000 for Unigram. Special tokens and the letters of bytes are always
+	// in the vocabulary, even above Size: 256 letters for BPE, 512 for CLIP, which has each also at the end of a word.
+	// A small text gives fewer tokens.
 	Size int
-	// Special are special tokens after those of the kind: <|endoftext|> for BPE; <|startoftext|> and <|endoftext|> for CLIP,
-	// where they have the largest ids; [PAD], [UNK], [CLS], [SEP] and [MASK] for
-	// WordPiece; <unk>, <s>, </s> and <pad> for Unigram.
-	Special      []string
-	Lowercase    bool // in lower case, as CLIP always is; WordPiece then drops accents too
-	MinFrequency int  // of a pair of tokens that BPE and WordPiece merge; 0 is 2
+	// Special are special tokens after those of the kind: <|endoftext|> for BPE; <|startoftext|> and <|endoftext|> for
+	// CLIP, where they have the largest ids; [PAD], [UNK], [CLS], [SEP] and [MASK] for WordPiece; <unk>, <s>, </s> and
+	// <pad> for Unigram.
+	Special   []string
+	Lowercase bool // in lower case, as CLIP always is; WordPiece then drops accents too
+	// MinFrequency is how often a pair of tokens must occur to be merged; 0 means 2. Unigram does not use it.
+	MinFrequency int
 
-	// Progress, if any, is called while the vocabulary is made, with its tokens and the size. The tokens of Unigram shrink.
+	// Progress, if any, is called while the vocabulary is made, with the number of its tokens and the number wanted.
+	// Unigram begins with many tokens, and removes some at a time.
 	Progress func(done, total int)
 }
 
-// Train makes a tokenizer from texts, such as the lines of files. Equal texts give an equal tokenizer, in any order and on any
-// number of processors. It keeps the different words of the texts in memory, and not the texts. An error is one of the options,
-// of the texts or of the context.
+// Train makes a tokenizer from texts, such as the lines of files. Equal texts give an equal tokenizer, in any order and
+// on any number of processors. It keeps the different words of the texts in memory, and not the texts.
+//
+// It returns an error for invalid options, the first error of texts, and the error of ctx. A text above 2 GiB is an
+// error, and so is a Size of Unigram below the special tokens and the characters.
 func Train(ctx context.Context, texts iter.Seq2[string, error], o TrainOptions) (*Tokenizer, error) {
 	b, special, err := o.pipeline()
 	if err != nil {

@@ -2,7 +2,7 @@
 //
 //	go run ./examples/tokenize -model bert-base-uncased/ "Tokenizers cut words."  # pieces, ids and offsets
 //	go run ./examples/tokenize -model bert-base-uncased/ -pair "Who?" "Ada."      # each two texts are a pair
-//	go run ./examples/tokenize -model clip/ -json < caption.txt         # standard input
+//	go run ./examples/tokenize -model clip/ -json < caption.txt                   # standard input
 //	go run ./examples/tokenize -model gpt2/ -ids 15496 995                        # the text of ids
 //	go run ./examples/tokenize -model gpt2/ -count books/*.txt                    # tokens of files
 //	go run ./examples/tokenize -train 8000 -kind bpe -out tokenizer.json books/*.txt
@@ -17,9 +17,9 @@
 // -count prints the number of tokens of each file, its characters, and the characters for each token. A file is one text,
 // without special tokens around it; with -lines, each line is a text. Without files, it counts standard input.
 //
-// -train makes a vocabulary of that size from the lines of files, or of standard input, and writes a tokenizer.json. The
-// pipelines are those of GPT-2 (bpe), BERT (wordpiece) and SentencePiece (unigram), which keep capital letters. The same lines
-// give the same vocabulary.
+// -train makes a vocabulary of that size from the lines of files, or of standard input, and writes a tokenizer.json.
+// The pipelines are those of GPT-2 (bpe), BERT (wordpiece) and SentencePiece (unigram), which keep capital letters. The
+// same lines give the same vocabulary. The kind of CLIP and the other options are in text.Train alone.
 //
 // -json prints one JSON value:
 //

@@ -18,7 +18,7 @@ import (
 type AnswerOptions struct {
 	Top       int // answers; 0 means 1
 	MaxTokens int // of an answer; 0 means 15
-	// Stride is how many tokens of the context the windows of a long one share; 0 means 128, or half of the model's tokens where
+	// Stride is how many tokens the windows of a long passage share; 0 means 128, or half of the model's tokens where
 	// that is less.
 	Stride int
 	// NoAnswer, if not nil, lets the answer be that there is none: an empty one. It comes before the best answer where the
@@ -26,19 +26,19 @@ type AnswerOptions struct {
 	NoAnswer *float64
 }
 
-// Answer is a part of a context that answers a question, or an empty text.
+// Answer is a part of a passage that answers a question, or an empty text.
 type Answer struct {
 	Text       string
-	Start, End int     // bytes in the context
+	Start, End int     // bytes in the passage
 	Score      float32 // probability of the begin times that of the end, within the window
 }
 
-// Answer returns the parts of a context that answer a question, the best first (extractive question answering). Answers are
-// whole words. A context that is longer than the model takes is read in windows, and the best answers of all count; the scores of
-// answers with the same words, in upper or lower case, are added. Scores and order are those of transformers' question-answering
-// pipeline (4.57; version 5 has none) with max_seq_len = Model.MaxTokens.
+// Answer returns the parts of a passage that answer a question, the best first (extractive question answering). Answers
+// are whole words. A passage that is longer than the model takes is read in windows, and the best answers of all count.
+// The scores of answers with the same words, in upper or lower case, are added. Scores and order are those of
+// transformers' question-answering pipeline (4.57; version 5 has none) with max_seq_len = Model.MaxTokens.
 //
-// It returns an error for a model without a head for spans, and for a question that leaves no room for the context.
+// It returns an error for a model without a head for spans, and for a question that leaves no room for the passage.
 func (m *Model) Answer(ctx context.Context, question, passage string, o AnswerOptions) ([]Answer, error) {
 	if m.Spans == nil {
 		return nil, errors.New("bert: the model has no head for the spans of answers")

@@ -14,7 +14,8 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// Prediction is a model's answer for one text.
+// Prediction is a model's answer for one text: Logits, one for each class, and Top, all classes by descending
+// probability, with their Label, Index and Probability. See [models.Prediction].
 type Prediction = models.Prediction
 
 // Classify predicts the class of each text, in the order of the texts. models.Predict documents the probabilities: they are

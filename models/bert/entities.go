@@ -15,14 +15,13 @@ import (
 // Aggregation is how the classes of tokens become entities.
 type Aggregation string
 
-// The aggregations of transformers. Those by words give each word one class: that of its first token, of the most certain token, or
-// of the mean of the tokens' probabilities.
+// The aggregations of transformers. Those by words give each word one class.
 const (
 	NoAggregation  Aggregation = "none"    // each token is an entity; its label keeps B- or I-
 	Simple         Aggregation = "simple"  // tokens of one class in a row
-	ByFirstToken   Aggregation = "first"   // words of one class in a row
-	BySurestToken  Aggregation = "max"     // the same
-	ByMeanOfTokens Aggregation = "average" // the same
+	ByFirstToken   Aggregation = "first"   // words of one class in a row; a word has the class of its first token
+	BySurestToken  Aggregation = "max"     // as ByFirstToken, by the most certain token of a word
+	ByMeanOfTokens Aggregation = "average" // as ByFirstToken, by the mean of the probabilities of a word's tokens
 )
 
 // EntityOptions say how [Model.Entities] finds entities.

@@ -11,13 +11,24 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// Evaluate classifies examples and counts the answers. It serves as the measurement of train.Config.Validate:
+// Evaluate classifies examples and counts the answers:
 //
 //	confusion, err := model.Evaluate(ctx, held)
 //	fmt.Println(confusion.Accuracy(), confusion.MacroF1())
 //
-// Texts that are too long are cut, as in [Model.Training]. It returns an error for a model whose classes do not exclude each
-// other, without examples, and for an example whose class the model does not have. ctx ends it with the context's error.
+// It serves as the measurement of train.Config.Validate:
+//
+//	config.Validate = func(ctx context.Context, epoch int) (float64, error) {
+//		confusion, err := model.Evaluate(ctx, held)
+//		if err != nil {
+//			return 0, err
+//		}
+//		return confusion.Accuracy(), nil
+//	}
+//
+// Texts that are too long are cut, as in [Model.Training]. It returns an error for a model whose classes do not exclude
+// each other, without examples, and for an example whose class the model does not have. ctx ends it with the context's
+// error.
 func (m *Model) Evaluate(ctx context.Context, examples []Example) (*metrics.Confusion, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err

@@ -19,9 +19,12 @@ import (
 
 // Example is a text or a pair of texts with what a classifier should say.
 type Example struct {
-	Text, Pair string
-	Class      int       // of a classifier with one class for a text
-	Values     []float32 // of all classes otherwise: zeros and ones, or what a regression should give
+	Text string
+	Pair string // the second text of a pair; "" for one text
+	// Class is the index of the class, for a model whose classes exclude each other.
+	Class int
+	// Values has a value for each class, for other models: 0 or 1, or the value that a regression should give.
+	Values []float32
 }
 
 // TrainOptions are the settings of [Model.Training]. The zero value is the recipe of BERT's paper for fine-tuning.
@@ -47,12 +50,13 @@ type TrainOptions struct {
 }
 
 // Training returns the configuration of a run that trains the classifier of a model for sequences, and its encoder, on
-// examples: AdamW, a linear schedule with a warm-up, and gradients clipped at a norm of 1. Unlike [Model.SentenceTraining], it
-// sets Epochs and Schedule too. It may be changed before train.Run gets it,
-// for example to add File, Validate or KeepBest. Give a loaded model a head with [Model.NewHead] first, and adapters with
-// lora.Attach. Freeze sets Parameter.Frozen.
+// examples: AdamW, a linear schedule with a warm-up, and gradients clipped at a norm of 1. Unlike
+// [Model.SentenceTraining], it sets Epochs and Schedule too. You may change it before train.Run gets it, for example to
+// add File, Validate or KeepBest. Give a loaded model a head with [Model.NewHead] first, and adapters with lora.Attach.
+// Freeze sets Parameter.Frozen.
 //
-// The error names the option or the example, by its position.
+// It returns an error for a model of another task or without a tokenizer, without examples, and for an option out of
+// its range. An example whose Class or Values do not fit the model is an error that names it by its position.
 func (m *Model) Training(examples []Example, o TrainOptions) (train.Config, error) {
 	c, err := m.training(examples, o)
 	if err != nil {

@@ -15,22 +15,28 @@ type LoadOptions = models.LoadOptions
 // SaveOptions change how [Model.Save] works; models.SaveOptions describes the fields.
 type SaveOptions = models.SaveOptions
 
-// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
-// the other files of its folder count.
+// Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. For a
+// file, the other files of its folder are read too.
 func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(path, family, o, read) }
 
-// Load reads a model from a folder of Hugging Face's: config.json (model_type bert, roberta, xlm-roberta, camembert,
-// distilbert, albert, electra, mpnet, deberta-v2 or modernbert; bert where there is none), the weights (safetensors or PyTorch), the tokenizer's files where
-// they are there, and what sentence-transformers adds. SpanBERT and multilingual and Chinese BERT are of the type bert.
+// Load reads a model from a Hugging Face folder:
 //
-// The first class in architectures decides the Task. The model has this task's heads, and those others that the weights
-// hold. A class of pre-training whose heads the weights lack wholly, as in folders of sentence-transformers, gives the task
-// Features. A class without a head, and weights with one, give the task Features and the head. A model without a tokenizer, or
-// with one that is not supported, takes ids alone: the tasks on texts return the error.
+//   - config.json, with the model_type bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet,
+//     deberta-v2 or modernbert, or none, which means bert. SpanBERT and multilingual and Chinese BERT have the type
+//     bert.
+//   - the weights, as safetensors or of PyTorch
+//   - the files of a tokenizer and of sentence-transformers, if the folder has them
+//
+// The first class in architectures decides the Task. The model has the heads of this task, and the other heads that the
+// weights hold. The task is Features for a class without a head, and for a class of pre-training whose heads are all
+// missing, as in folders of sentence-transformers. A classifier in the weights without a class that has one is an error.
+//
+// Without a tokenizer, or with one that is not supported, the model takes ids alone: the tasks on texts return the
+// error.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
-// fs.ErrNotExist when the configuration or the weights are missing, a *checkpoint.FormatError when they are malformed, and a
-// *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
+// fs.ErrNotExist when the configuration or the weights are missing, a *checkpoint.FormatError when they are malformed,
+// and a *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {

@@ -25,7 +25,7 @@ type Model struct {
 
 	// Tokenizer turns texts into tokens; nil after New, and after Load of a folder without one.
 	Tokenizer *text.Tokenizer
-	// Sentences says how a text becomes one vector; see [Model.Embed]. Without a word about it in the folder it is the mean of
+	// Sentences says how a text becomes one vector; see [Model.Embed]. Where the folder does not say, it is the mean of
 	// the hidden states, as in sentence-transformers.
 	Sentences *Sentences
 	// Reranking says how [Model.Rerank] reads pairs. It is the zero value unless the folder is that of a CrossEncoder.

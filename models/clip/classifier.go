@@ -12,7 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// Prediction is a classifier's answer for one image.
+// Prediction is a classifier's answer for one image: Logits, one for each label, and Top, all labels by descending
+// probability, with their Label, Index and Probability. See [models.Prediction].
 type Prediction = models.Prediction
 
 // DefaultTemplate is the template of a [Classifier] without others (arXiv 2103.00020, section 3.1.4).

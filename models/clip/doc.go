@@ -17,17 +17,17 @@
 // [Model.Logits] scales similarities as the model was trained. [Model.Classifier] encodes the texts of labels once and
 // then labels any number of images. [ImageNetTemplates] are the prompts of OpenAI's evaluation.
 //
-// The words are the same everywhere: Encode takes images and texts and gives vectors to compare, in any number of
-// goroutines. Embed works on a tape, for training loops of your own, and its vectors are not normalized. (Package bert
-// calls the vectors of sentences embeddings, as sentence-transformers does; its Embed is Encode here.)
+// There are two verbs. Encode takes images and texts and gives vectors to compare, in any number of goroutines. Embed
+// works on a tape, for training loops of your own, and its vectors are not normalized. (Package bert calls the vectors
+// of sentences embeddings, as sentence-transformers does; its Embed is Encode here.)
 //
 // [Model.Heatmaps] shows which patches of an image speak for a text.
 //
 // # A few labeled images
 //
 // [Model.Features] encodes a data set once. [Features.Linear] fits a linear classifier to it, and
-// [Classifier.TipAdapter] adds its images to a zero-shot classifier. Both take seconds, and choose their strengths by
-// validation images.
+// [Classifier.TipAdapter] adds its images to a zero-shot classifier. Both take seconds, and choose their regularization
+// on validation images.
 //
 // # Decoding and concurrency
 //
@@ -38,9 +38,9 @@
 //
 // # Texts
 //
-// Texts run without padding, and only up to the token whose features are taken: attention is causal, so later tokens
-// change nothing. A text has the same bits in every batch. Folders of transformers tokenize as transformers does, and
-// the other forms as OpenAI's code does.
+// CLIP's texts run without padding, and only up to the token whose features are taken: its attention is causal, so
+// later tokens change nothing. A text has the same bits in every batch. Texts are tokenized as the library of the
+// folder does it: transformers, open_clip, OpenAI's code or Chinese-CLIP's.
 //
 // # Folders
 //

@@ -61,6 +61,8 @@ func (m *Model) input() run.ImageInput {
 // EncodeTexts returns the embedding of each text, Config.ProjectionDim values of length 1, in the order of the texts. A
 // text of more tokens than the model takes is cut at its end, as [Model.Tokenize] says. ctx and concurrent use are as
 // with [Model.EncodeImages].
+//
+// It returns the errors of [Model.Tokenize].
 func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, error) {
 	tokens, err := m.Tokenize(texts...)
 	if err != nil {

@@ -32,7 +32,8 @@ type Model struct {
 	// max_num_patches of the folder, as transformers' Siglip2ImageProcessor and its pipelines do. Siglip2Processor takes 256
 	// unless it is told otherwise, whatever the folder says.
 	MaxPatches int
-	// Tokenizer turns texts into tokens. It is nil where the folder has none; the model then encodes images only.
+	// Tokenizer turns texts into tokens. It is nil after New, and where the folder has no vocabulary; the model then
+	// encodes images only. An unreadable vocabulary is an error of Load.
 	Tokenizer *text.Tokenizer
 	// Workers runs the encoders in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
