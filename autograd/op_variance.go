@@ -104,7 +104,8 @@ func sum64(x []float32) float64 {
 	return (a + b) + (c + d)
 }
 
-// squares64 returns the sum of (x - mean)². No product is fused with an addition, which only some machines do.
+// squares64 returns the sum of (x - mean)². The conversions keep products from being fused with additions, which only
+// some machines do.
 func squares64(x []float32, mean float64) float64 {
 	var a, b, c, d float64
 	for ; len(x) >= 4; x = x[4:] {
@@ -121,7 +122,7 @@ func squares64(x []float32, mean float64) float64 {
 	return (a + b) + (c + d)
 }
 
-// addEach adds x to sums, element by element. Four at a time are not one chain of conversions.
+// addEach adds x to sums, element by element. It takes four at a time, so that conversions do not wait for each other.
 func addEach(sums []float64, x []float32) {
 	for ; len(x) >= 4 && len(sums) >= 4; x, sums = x[4:], sums[4:] {
 		a, b, c, d := float64(x[0]), float64(x[1]), float64(x[2]), float64(x[3])

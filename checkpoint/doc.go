@@ -1,5 +1,5 @@
-// Package checkpoint reads the weights of models from safetensors and PyTorch files, writes them as safetensors, and
-// ties the names in files to the parameters of a model.
+// Package checkpoint reads the weights of models from files of safetensors, PyTorch and NumPy, writes them as
+// safetensors, and ties the names in files to the parameters of a model.
 //
 //	names := &checkpoint.Names{Rules: []checkpoint.Rule{{"Head", "classifier", "head"}}}
 //
@@ -42,6 +42,7 @@
 //     found under the paths of their attributes; the program is left out.
 //   - Legacy files, which torch.save wrote before version 1.6. Their data is not aligned, so that most of it is
 //     copied as it is loaded.
+//   - Archives of NumPy (.npz), such as Google's Vision Transformers. Arrays that are not compressed are used in place.
 //
 // A tensor that PyTorch saved as a view of another (transposed, cut or expanded) comes out in row-major order. It is
 // gathered as it is read and has no [Tensor.View]. Quantized, sparse and conjugated tensors, complex128 and big-endian

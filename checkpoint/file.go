@@ -38,8 +38,8 @@ type OpenOptions struct {
 	Root []string
 }
 
-// Open opens a safetensors file, a PyTorch file or an .npz file of NumPy, as its content says. It also opens the index of a sharded one (a name
-// ending in ".json"); the shards lie in the same folder or below it. On Unix systems the files are mapped into memory.
+// Open opens a safetensors file, a PyTorch file or an .npz file of NumPy, as its content says. It also opens the index of
+// a sharded one (a name ending in ".json"); the shards lie in the same folder or below it. On Unix systems the files are mapped into memory.
 // They must not change until the last use of the File, its tensors and their views.
 //
 // A malformed file gives a [FormatError].
@@ -121,7 +121,7 @@ var (
 	trainerFiles  = []string{"optimizer.", "scheduler.", "scaler.", "training_args.", "rng_state"}
 )
 
-// Parse reads a safetensors or PyTorch file from memory. The File and its tensors refer to data, which must not
+// Parse reads a safetensors, PyTorch or .npz file from memory. The File and its tensors refer to data, which must not
 // change. Errors call it name.
 func Parse(name string, data []byte, opts OpenOptions) (*File, error) {
 	f := &File{name: name}

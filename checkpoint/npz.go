@@ -21,7 +21,7 @@ const (
 // npyHeader is the dictionary as NumPy writes it, padded by spaces.
 var npyHeader = regexp.MustCompile(`^\{'descr': '([^']{1,8})', 'fortran_order': (True|False), 'shape': \(([0-9, ]*)\), \} *\n$`)
 
-// npyTypes are the types of elements by their names. JAX gives bfloat16 no name, but its size.
+// npyTypes are the types of elements by their names. JAX writes bfloat16 as two bytes without a name.
 var npyTypes = map[string]DType{
 	"|b1": Bool, "|u1": U8, "|i1": I8, "<u2": U16, "<i2": I16, "<f2": F16, "|V2": BF16, "<V2": BF16, "<u4": U32, "<i4": I32, "<f4": F32,
 	"<u8": U64, "<i8": I64, "<f8": F64, "<c8": C64,

@@ -43,7 +43,7 @@ func (x *Index) Search(ctx context.Context, vector []float32, k int, o SearchOpt
 
 // SearchMany is Search for several vectors, with the same results in less time than a call for each. It reads the vectors of
 // the index once for up to 256 queries. From 16 queries on, matrix products find the rows of Float32 and Float16 that can
-// be among the best, some times as fast as a score for each.
+// be among the best, several times faster than a score for each.
 func (x *Index) SearchMany(ctx context.Context, vectors [][]float32, k int, o SearchOptions) ([][]Hit, error) {
 	if k < 0 {
 		return nil, fmt.Errorf("index: search: expected a k of at least 0, found %d", k)

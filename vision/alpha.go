@@ -12,7 +12,8 @@ const (
 	// AlphaDropped takes the colors without their alpha: Pillow's convert("RGB") before anything else.
 	AlphaDropped AlphaRule = iota
 	// AlphaDroppedLast resizes with alpha and drops it then, as torchvision's transforms do where convert("RGB") comes last:
-	// OpenAI's code for CLIP, open_clip. So images of a palette are resized to the nearest pixel ([Image].Storage).
+	// OpenAI's code for CLIP, open_clip. There, images with a palette take the nearest pixels, whatever the filter
+	// ([Image].Storage).
 	AlphaDroppedLast
 	// AlphaOnWhite lays the image on a white background: transformers with do_convert_rgb.
 	AlphaOnWhite

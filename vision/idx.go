@@ -20,8 +20,8 @@ var ErrIDX = errors.New("not a valid idx file")
 // ReadIDX reads an array of unsigned bytes in the idx format of MNIST: two zero bytes, the type 8, the number of
 // dimensions, each dimension as a big-endian 32-bit number, the values. A gzip-compressed file is recognized and
 // unpacked. r is read to its end, so that the checksum of a compressed file is compared; bytes after the values are an
-// error. An array of more than limit values is rejected (0 means 1 GiB), and so is one above 64 MiB of which a byte of the
-// file makes more than 256: images are never so alike. Memory grows with the bytes read, so a false header costs nothing.
+// error. An array of more than limit values is rejected (0 means 1 GiB), and so is one above 64 MiB that is more
+// than 256 times as large as its file. Memory grows with the bytes read, so a false header costs nothing.
 //
 // Errors match [ErrIDX] or [ErrTooLarge], or are the reader's.
 func ReadIDX(r io.Reader, limit int64) (dims []int, values []uint8, err error) {

@@ -7,7 +7,7 @@ type Storage uint8
 const (
 	// StoredPixels is a color for each pixel, and perhaps its alpha.
 	StoredPixels Storage = iota
-	// StoredKey is a color for each pixel, where pixels of one color are transparent. Pillow resizes without their alpha.
+	// StoredKey is a color for each pixel, where pixels of one color may be transparent. Pillow resizes without their alpha.
 	StoredKey
 	// StoredPalette is an index of a palette for each pixel, or black and white. Pillow takes the nearest pixel, whatever
 	// the filter.

@@ -49,7 +49,7 @@ type Config struct {
 	// DINOv2 (interpolate_offset).
 	PositionOffset float64 `json:"position_offset,omitempty"`
 	// NumRegisterTokens is the number of learned tokens between class token and patches (Darcet et al., arXiv 2309.16588).
-	// They hold no position, but with RegisterPositions.
+	// They have no position, unless RegisterPositions is set.
 	NumRegisterTokens int  `json:"num_register_tokens,omitempty"`
 	RegisterPositions bool `json:"register_positions,omitempty"`
 	// DistillationToken puts a second class token after the first, for a classifier of its own (DeiT, arXiv 2012.12877).
@@ -87,7 +87,7 @@ type EncoderConfig struct {
 
 // The values of Config.Pooling that use the patch tokens: their mean before a norm, their mean after the final norm, all of
 // them after the final norm, the class token and their mean side by side (the classifier of DINOv2), and what a learned
-// query attends to among all tokens ([AttentionPool], timm's map).
+// query attends to among them ([AttentionPool], timm's map).
 const (
 	MeanPooling      = "mean"
 	NormMeanPooling  = "norm_mean"

@@ -36,8 +36,7 @@
 // # Folders
 //
 // [Open] reads a folder of Hugging Face's or timm's, or a single file of weights of an original release, such as an .npz
-// file of Google's. [Load] reads
-// the same from any fs.FS, such as checkpoint.Embedded.
+// file of Google's. [Load] reads the same from any fs.FS, such as checkpoint.Embedded.
 // [Model.Save] writes for transformers or for timm. A configuration is compared with the weights before memory is
 // reserved for a model.
 //

@@ -16,10 +16,12 @@ type Encoder struct {
 	ClassToken   *autograd.Parameter // [1, 1, width], or nil
 	Distillation *autograd.Parameter // [1, 1, width], or nil
 	Registers    *autograd.Parameter // [1, registers, width], or nil
-	Positions    *autograd.Parameter // [1, prefix+patches, width], the prefix without registers; nil with rotary positions
-	PreNorm      *nn.LayerNorm       // nil, but in CLIP's towers
-	Blocks       nn.Stack
-	Norm         *nn.LayerNorm // nil where mean pooling normalizes afterwards
+	// Positions, [1, prefix+patches, width], are nil with rotary positions. The prefix counts registers only where
+	// Config.RegisterPositions is set.
+	Positions *autograd.Parameter
+	PreNorm   *nn.LayerNorm // nil, but in CLIP's towers
+	Blocks    nn.Stack
+	Norm      *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	// PatchDropout is the share of each image's patches that [nn.PatchDropout] drops on a training tape. Files do not hold
 	// it: it is 0 until set.
 	PatchDropout float64

@@ -31,4 +31,13 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "pre_norm", Reason: "Fovea's own"},
 	{Name: "layer_scale_init_value", Reason: "Fovea's own"},
 	{Name: "antialias_positions", Reason: "Fovea's own"},
+	{Name: "position_offset", Reason: "Fovea's own"},
+	{Name: "num_register_tokens", Reason: "Fovea's own"},
+	{Name: "register_positions", Reason: "Fovea's own"},
+	{Name: "distillation_token", Reason: "Fovea's own"},
+	{Name: "gated_mlp", Reason: "Fovea's own"},
+	{Name: "no_key_bias", Reason: "Fovea's own"},
+	{Name: "qk_norm", Reason: "Fovea's own"},
+	{Name: "rope_theta", Reason: "Fovea's own"},
+	{Name: "no_final_norm", Reason: "Fovea's own"},
 })

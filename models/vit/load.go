@@ -37,8 +37,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     1e-6. A checkpoint of timm's training program names its architecture, which tells more.
 //
 // Where nothing states how images are prepared, Preprocess is assumed, and PreprocessAssumed says so. Hugging Face's form
-// then has [vision.Half], and so have Google's releases. An architecture of timm's has its registered preparation: mean, deviation, crop and filter.
-// Everything else has [vision.ImageNet].
+// then has [vision.Half], and so have Google's releases. An architecture of timm's has its registered preparation:
+// mean, deviation, crop and filter. Everything else has [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
 // they are those of another one. ViT variants that are not supported are refused, such as those with relative positions.
@@ -230,15 +230,16 @@ func sized(s tower.Sizes) Config {
 // names more than the head has.
 //
 // Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. It resizes positions for
-// images of another size by a filter of its own, and AntialiasPositions selects timm's. The model_type is vit, deit, dinov2,
-// dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
+// images of another size by a filter of its own, and AntialiasPositions selects timm's. The configurations of DINOv2 and
+// DINOv3 keep neither AntialiasPositions nor PositionOffset: a loaded folder resizes positions as transformers does. The
+// model_type is vit, deit, dinov2, dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
 // PreNorm, has the model_type fovea_vit, and its tensors have timm's names, so that no class of transformers takes it for
 // another model. [Load] reads the folder.
 //
 // Layout models.Timm writes for timm: timm.create_model("local-dir:DIR", pretrained=True) makes the same model, and so does
 // transformers' AutoModelForImageClassification, which calls timm. The names are also those of the original releases of
 // DeiT and of MAE's encoder. Of Config, timm does not keep dropout rates, and its epsilon is 1e-6 where Config's is
-// smaller; one that is larger and not 1e-5 is an error. So is an option that timm's VisionTransformer has not, such as
+// smaller; one that is larger and not 1e-5 is an error. So is an option that timm's VisionTransformer lacks, such as
 // FlattenPooling or rotary positions.
 //
 // The error is the file system's, or Preprocess's when that is not valid.

@@ -88,11 +88,13 @@ func dinov3Block(gated bool) []checkpoint.Rule {
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
 // beside transformers 5, into ViTForImageClassification. The names in memory of ViTModel lack the "vit." there: PEFT adapts
-// it as the field vit of a ViTForImageClassification. lora.Load reads adapters of both.
+// it as the field vit of a ViTForImageClassification. lora.Load reads adapters of both. The names are those of ViT alone:
+// PEFT does not find them in DeiT, DINOv2 and DINOv3.
 func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
-// layout. It panics for models.Original.
+// TensorNames returns the table of the names of tensors in files. It reads the names of transformers' ViT, of timm and of
+// original releases, and writes those of a layout. [Open] and [Model.Save] know those of DeiT, DINOv2 and DINOv3 too. It
+// panics for models.Original.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
 
 // family says how Vision Transformers lie in folders, by their config.json.

@@ -22,10 +22,9 @@
 //   - [Ranking] is the loss of sentence embeddings: an anchor finds its positive among those of all anchors and among
 //     hard negatives.
 //
-// The trainings of models/clip and models/bert, and the program examples/clip-train, use them.
-//
-// All of them compare by cosine similarity. The embeddings they get need not be normalized. The factor of similarities is
+// All losses compare by cosine similarity. The embeddings they get need not be normalized. The factor of similarities is
 // a learned parameter or a number; [ClampScale] bounds a learned one, as CLIP does.
+// Model.Training of models/clip and Model.SentenceTraining of models/bert use them.
 //
 // # Batches larger than memory
 //

@@ -11,7 +11,8 @@
 // Media Text" (ICWSM 2014), in the Python package vaderSentiment 3.3.2. At least 20 people rated each snippet from -4 to 4. A
 // snippet is positive when their mean is at least 1, and negative when it is at most -1.
 //
-// The snippets add 150 kB to a program. C. J. Hutto published them under the MIT license in the file LICENSE.
+// The snippets add 150 kB to a program. They are sentences of reviews on rottentomatoes.com. C. J. Hutto published them with
+// the ratings under the MIT license in the file LICENSE.
 // testdata/gen/reviews.py wrote the two files in the folder data.
 package reviews
 

@@ -2,7 +2,7 @@
 //
 //	model, err := fetch.Open(ctx, "google/vit-base-patch16-224", out, vit.Open)
 //
-// The name is a folder's, or that of a model on the hub. A model on the hub is downloaded to the shared cache.
+// The name is that of a file, a folder, or a model on the hub. A model on the hub is downloaded to the shared cache.
 package fetch
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/fovea-ml/fovea/hub"
 )
 
-// Open opens the model that -model names: a file, a folder, or a model on the hub. Package models/vit and others have such an
-// open, which gets the options' zero value. Errors begin with "-model: ".
+// Open opens the model that -model names: a file, a folder, or a model on the hub. open is the Open of a model's
+// package, such as vit.Open; it gets zero options. Errors begin with "-model: ".
 func Open[M, Options any](ctx context.Context, name string, out *console.Console, open func(path string, o Options) (M, error)) (M, error) {
 	var none M
 	path := name
