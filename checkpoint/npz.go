@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -78,7 +79,7 @@ func (a *torchArchive) array(e *zipEntry) (t Tensor, err error) {
 	if !ok {
 		return t, fmt.Errorf("elements of the type %q are unsupported", match[1])
 	}
-	shape, count := []int{}, 1
+	shape, count, most := []int{}, 1, dtype.Size()
 	for text := range strings.SplitSeq(match[3], ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -89,8 +90,10 @@ func (a *torchArchive) array(e *zipEntry) (t Tensor, err error) {
 			return t, fmt.Errorf("expected a shape, found (%.80s)", match[3])
 		case n != 0 && count > len(rest)/n:
 			return t, fmt.Errorf("the shape (%.80s) has more elements than the %d bytes of the array", match[3], len(rest))
+		case n > 0 && most > math.MaxInt/n: // beside a zero, where callers multiply in their own order
+			return t, fmt.Errorf("the shape (%.80s) is too large", match[3])
 		}
-		shape, count = append(shape, n), count*n
+		shape, count, most = append(shape, n), count*n, most*max(1, n)
 	}
 	size := dtype.Size()
 	if count > len(rest)/size || count*size != len(rest) {

@@ -60,6 +60,7 @@ func TestBadNumpy(t *testing.T) {
 		`type ">f4" are unsupported`:     npy(">f4", "False", "1,", "1234"),
 		"expected 2 elements of 4 bytes": npy("<f4", "False", "2,", "1234"),
 		"more elements than":             npy("<f4", "False", "9223372036854775807, 9", "1234"),
+		"is too large":                   npy("<f4", "False", "0, 4611686018427387904, 4611686018427387904", ""),
 		"expected a shape":               npy("<f4", "False", "1 2", "1234"),
 		"expected the header":            npy("<f4", "Maybe", "1,", "1234"),
 		"more than the array has":        npyMagic + "\x02\x00\xff\xff\xff\xff    ",

@@ -155,6 +155,7 @@ func (t *template) process(parts []*part, special bool) ([]*part, error) {
 		case piece.text >= 0:
 			p := *parts[piece.text]
 			p.over = slices.Clone(p.over)
+			p.owned = p.owned && len(pieces) == 1 && len(p.over) == 0
 			if piece.typeID != piece.text { // windows keep their types, as in the reference
 				p.owned = false // another piece can be the same text
 				p.setType(piece.typeID)

@@ -175,6 +175,18 @@ func (l *Loader) images() *data.Loader[Batch] {
 		if err != nil {
 			return err
 		}
+		planes := b.Pixels[slot*each:][:each]
+		if l.Augment == nil && l.Preprocess.FloatResize {
+			ready, _, _, err := l.Preprocess.floatPixels(m, nil)
+			if err != nil {
+				return err
+			}
+			copy(planes, ready)
+			if captions != nil {
+				b.Captions[slot], err = drawCaption(captions, i, r)
+			}
+			return err
+		}
 		if l.Augment != nil {
 			m, err = l.Augment.Apply(r, m, &l.Preprocess)
 		} else {
@@ -183,7 +195,6 @@ func (l *Loader) images() *data.Loader[Batch] {
 		if err != nil {
 			return err
 		}
-		planes := b.Pixels[slot*each:][:each]
 		norm.ToCHW(planes, m)
 		if l.Augment != nil && l.Augment.Erase != nil {
 			l.Augment.Erase.Apply(r, planes, height, width)

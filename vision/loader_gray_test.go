@@ -10,6 +10,33 @@ import (
 	"github.com/fovea-ml/fovea/data"
 )
 
+// TestLoaderFloatResize prepares images without rounding, as Pixels does.
+func TestLoaderFloatResize(t *testing.T) {
+	d := numbered(5)
+	p := Preprocess{Mode: Stretch, Height: 12, Width: 10, Backend: Torchvision, FloatResize: true}
+	rounded := p
+	rounded.FloatResize = false
+	same := 0
+	for _, b := range collect(t, &Loader{Data: d, Preprocess: p, BatchSize: 2}, 0, 0) {
+		for i, index := range b.Indices {
+			found := b.Pixels[i*360 : (i+1)*360]
+			want, _, _, err := p.Pixels(nil, nil, d.Images[index])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(want, found) {
+				t.Errorf("image %d differs from Pixels", index)
+			}
+			if other, _, _, err := rounded.Pixels(nil, nil, d.Images[index]); err == nil && slices.Equal(other, found) {
+				same++
+			}
+		}
+	}
+	if same == 5 {
+		t.Error("no image shows the difference from rounding")
+	}
+}
+
 // TestLoaderGray prepares batches of one channel: as Pixels does without augmentation, and in part of that with all of it.
 func TestLoaderGray(t *testing.T) {
 	d := numbered(7)

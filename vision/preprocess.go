@@ -73,8 +73,8 @@ type Preprocess struct {
 	Filter        Filter // Bilinear by default
 
 	// FloatResize scales and resizes in float32, without rounding to levels, as DINOv3's processor does. [Preprocess.Pixels]
-	// follows it; [Preprocess.Geometry] gives an Image, whose samples are rounded. It is for Bilinear and Bicubic, without a
-	// crop, and for the backend Torchvision.
+	// and a [Loader] without augmentation follow it; [Preprocess.Geometry] and augmentation give an Image, whose samples are
+	// rounded. It is for Bilinear and Bicubic, without a crop, and for the backend Torchvision.
 	FloatResize bool
 
 	CropHeight, CropWidth int      // of the center crop that follows; 0 means none

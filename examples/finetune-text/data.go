@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"hash/crc32"
 	"slices"
@@ -108,7 +109,7 @@ func classesOf(rows []row) []string {
 			x, _ := strconv.Atoi(a)
 			y, _ := strconv.Atoi(b)
 			if x != y {
-				return x - y
+				return cmp.Compare(x, y)
 			}
 		}
 		return slices.Compare([]byte(a), []byte(b))

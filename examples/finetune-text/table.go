@@ -125,10 +125,17 @@ func (c columns) read(next func() ([]string, int, error)) ([]row, error) {
 	}
 	var at [2]int
 	for i, want := range []string{c.text, c.label} {
-		if at[i] = slices.IndexFunc(names, func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), want) }); at[i] < 0 {
+		at[i] = slices.IndexFunc(names, func(s string) bool { return strings.TrimSpace(s) == want })
+		if at[i] < 0 {
+			at[i] = slices.IndexFunc(names, func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), want) })
+		}
+		if at[i] < 0 {
 			flag := []string{"text", "label"}[i]
 			return nil, fmt.Errorf("expected a column %q in the first row, found %s: name the column with -%s", want, quoted(names), flag)
 		}
+	}
+	if at[0] == at[1] {
+		return nil, fmt.Errorf("-text and -label name the same column %q", names[at[0]])
 	}
 	var rows []row
 	for {

@@ -45,7 +45,12 @@ func (r *run) bagOfWords(ctx context.Context) (float64, error) {
 		}
 		show.At(int64(i + 1))
 	}
-	return metrics.Accuracy(best.Logits(known.features(c.test.list)), c.test.labels), nil
+	right := 0.0
+	for from := 0; from < len(c.test.list); from += 1024 { // features of all texts at once can exceed memory
+		to := min(from+1024, len(c.test.list))
+		right += metrics.Accuracy(best.Logits(known.features(c.test.list[from:to])), c.test.labels[from:to]) * float64(to-from)
+	}
+	return right / float64(len(c.test.list)), nil
 }
 
 // words returns the words of a text in lower case. A character of a script without spaces is a word of its own.

@@ -60,6 +60,9 @@ type dinov2 struct {
 	AttentionDropout config.Float[float32] `json:"attention_probs_dropout_prob"`
 	Registers        *int                  `json:"num_register_tokens,omitempty"`
 	MaskToken        *bool                 `json:"use_mask_token,omitempty"` // of pre-training, which is not kept
+	// Fovea's own, as in Config. transformers keeps them and resizes positions in its own way.
+	Antialias *bool   `json:"antialias_positions,omitempty"`
+	Offset    float64 `json:"position_offset,omitempty"`
 }
 
 type dinov3 struct {
@@ -139,7 +142,7 @@ func (c *Config) readDINO(kind string, data []byte) error {
 		return c.setShared(f.dino)
 	}
 	f := c.dinov2()
-	f.MLPRatio = 4
+	f.MLPRatio, f.Antialias, f.Offset = 4, nil, 0
 	if err := strictjson.Decode(data, &f); err != nil {
 		return err
 	}
@@ -147,6 +150,10 @@ func (c *Config) readDINO(kind string, data []byte) error {
 		return err
 	}
 	c.QKVBias, c.HiddenDropoutProb, c.AttentionProbsDropoutProb = f.QKVBias, f.Dropout.Value, f.AttentionDropout.Value
+	c.PositionOffset = f.Offset
+	if f.Antialias != nil {
+		c.AntialiasPositions = *f.Antialias
+	}
 	if f.Registers != nil {
 		c.NumRegisterTokens = *f.Registers
 	}
@@ -166,6 +173,10 @@ func (c Config) dinov2() dinov2 {
 	f := dinov2{dino: c.shared(), SwiGLU: c.GatedMLP, QKVBias: c.QKVBias,
 		Dropout: config.Float[float32]{Value: c.HiddenDropoutProb}, AttentionDropout: config.Float[float32]{Value: c.AttentionProbsDropoutProb}}
 	f.MLPRatio, _ = c.ratio()
+	f.Offset = c.PositionOffset
+	if c.AntialiasPositions != (c.ModelType == registersType) {
+		f.Antialias = &c.AntialiasPositions
+	}
 	if c.ModelType == registersType {
 		f.Registers = &c.NumRegisterTokens
 	} else {
@@ -278,6 +289,8 @@ var dinov2Fields = slices.Concat(dinoFields, strictjson.Fields{
 	{Name: "qkv_bias"},
 	{Name: "hidden_dropout_prob"},
 	{Name: "attention_probs_dropout_prob"},
+	{Name: "antialias_positions", Reason: "Fovea's own"},
+	{Name: "position_offset", Reason: "Fovea's own"},
 })
 
 var dinov3Fields = slices.Concat(dinoFields, strictjson.Fields{

@@ -22,6 +22,7 @@ type google struct {
 	prefix  string
 	entries []checkpoint.Entry
 	stacks  map[string][]float32 // tensors that hold all blocks, as they were read
+	room    int                  // values that may still be read: tensors of a file can be views of the same bytes
 	err     error
 }
 
@@ -33,6 +34,10 @@ func fromGoogle(f *checkpoint.File) (*checkpoint.File, error) {
 		return f, nil
 	}
 	g := &google{file: f, prefix: googlePrefixes[at], stacks: map[string][]float32{}}
+	for _, p := range f.Parts() {
+		g.room += int(p.Size)
+	}
+	g.room = 16*g.room + 1<<20 // the file may be compressed
 	heads := g.model()
 	if g.err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), g.err)
@@ -119,8 +124,16 @@ func (g *google) read(name string, at int) ([]float32, []int) {
 		g.err = fmt.Errorf("expected the tensor %q, not found", g.prefix+name)
 		return nil, nil
 	}
+	if t.Len() == 0 {
+		g.err = fmt.Errorf("%q: expected values, found the shape %v", g.prefix+name, t.Shape)
+		return nil, nil
+	}
 	values, there := g.stacks[name]
 	if !there {
+		if g.room -= t.Len(); g.room < 0 {
+			g.err = fmt.Errorf("%q: the tensors are larger than the file", g.prefix+name)
+			return nil, nil
+		}
 		values = make([]float32, t.Len())
 		g.err = t.Floats(values)
 	}

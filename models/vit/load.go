@@ -68,7 +68,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if c.RopeTheta != 0 {
 		positions = 0
 	}
-	if err := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, positions).Check(f.Weights); err != nil {
+	claim := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, positions)
+	claim.Values += float64(c.NumRegisterTokens) * float64(c.HiddenSize)
+	if err := claim.Check(f.Weights); err != nil {
 		return nil, err
 	}
 	features := c.FeatureSize()
@@ -160,7 +162,7 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 		return Config{}, err
 	}
 	name := architecture(f)
-	if a, err := timm.ArchitectureOf(name); err == nil {
+	if a, err := timm.ArchitectureOf(name); err == nil && timm.Known(name) {
 		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, a, s)
 	}
 	if err := timm.Supported(name); err != nil {
@@ -230,9 +232,7 @@ func sized(s tower.Sizes) Config {
 // names more than the head has.
 //
 // Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. It resizes positions for
-// images of another size by a filter of its own, and AntialiasPositions selects timm's. The configurations of DINOv2 and
-// DINOv3 keep neither AntialiasPositions nor PositionOffset: a loaded folder resizes positions as transformers does. The
-// model_type is vit, deit, dinov2, dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
+// images of another size by a filter of its own, and AntialiasPositions selects timm's. The model_type is vit, deit, dinov2, dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
 // PreNorm, has the model_type fovea_vit, and its tensors have timm's names, so that no class of transformers takes it for
 // another model. [Load] reads the folder.
 //

@@ -32,6 +32,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -246,6 +247,10 @@ func openWeights(fsys fs.FS, o models.LoadOptions) (*checkpoint.File, error) {
 		return nil, usual // a shard is missing
 	}
 	found, err := checkpoint.WeightFiles(fsys)
+	array := func(name string) bool { return strings.HasSuffix(strings.ToLower(name), ".npz") }
+	if others := slices.DeleteFunc(slices.Clone(found), array); len(others) > 0 {
+		found = others // arrays beside weights are something else
+	}
 	switch {
 	case err != nil:
 		return nil, usual

@@ -183,7 +183,7 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 		args.Width, args.Depth, args.Heads = m.Width, m.Depth, m.Heads
 	}
 	if m.Gated {
-		if m.Distilled || m.Eps > 1e-6 || m.Act != "silu" {
+		if m.Distilled || m.Eps > 1e-6 || m.Act != "silu" || m.LayerScale == 0 {
 			return nil, errors.New("timm has no such model with gated feed-forward layers")
 		}
 		name = "vit_giant_patch14_dinov2"
