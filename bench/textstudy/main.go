@@ -92,7 +92,7 @@ type labeled struct {
 	Class int    `json:"class"`
 }
 
-// outcome is what a side measures in a run.
+// outcome holds the losses and accuracies of one run, of Fovea or of PyTorch.
 type outcome struct {
 	Losses     []float64 `json:"losses"`     // of each step
 	Accuracies []float64 `json:"accuracies"` // on the test texts after each epoch

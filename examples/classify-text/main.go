@@ -60,13 +60,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 // run classifies the texts.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
-	dir, err := fetch.Model(ctx, s.Model, out)
+	m, err := fetch.Open(ctx, s.Model, out, bert.Open)
 	if err != nil {
-		return fmt.Errorf("-model: %w", err)
-	}
-	m, err := bert.Open(dir, bert.LoadOptions{})
-	if err != nil {
-		return fmt.Errorf("-model: %w", err)
+		return err
 	}
 	m.Truncate, m.Workers = true, simd.NewWorkers(s.Threads)
 	if len(s.Texts) == 0 {

@@ -164,7 +164,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestMistakes expects status 1 and one line that says what is wrong, and no output folder.
+// TestMistakes runs the program with bad flags and data: the status is 1, standard error has one line that names the
+// mistake, and no output folder is made.
 func TestMistakes(t *testing.T) {
 	data := tickets(t)
 	one := table(t, "one.csv", "text,label\na,x\nb,x\n")

@@ -55,16 +55,14 @@ func (s *settings) restore(given map[string]bool) error {
 		return fmt.Errorf("-resume: %s: expected version %d, found %d", settingsFile(s.Out), storedVersion, was.Version)
 	}
 	w := was.Settings
-	for _, f := range []struct {
-		flag     string
-		was, now any
-	}{
-		{"data", w.Data, outdir.Absolute(s.Data)}, {"init", w.Init, outdir.Located(s.Init)}, {"epochs", w.Epochs, s.Epochs},
-		{"labels", w.Labels, s.Labels}, {"mask", w.Mask, s.Mask}, {"seed", w.Seed, s.Seed}, {"skip-broken", w.SkipBroken, s.SkipBroken},
-	} {
-		if given[f.flag] && f.was != f.now {
-			return fmt.Errorf("-resume: the run in %s was started with -%s %v, not %v", s.Out, f.flag, f.was, f.now)
-		}
+	err = outdir.Folder{Path: s.Out}.Same(given, []outdir.Flag{
+		{Name: "data", Was: w.Data, Now: outdir.Absolute(s.Data)}, {Name: "init", Was: w.Init, Now: outdir.Located(s.Init)},
+		{Name: "epochs", Was: w.Epochs, Now: s.Epochs}, {Name: "labels", Was: w.Labels, Now: s.Labels},
+		{Name: "mask", Was: w.Mask, Now: s.Mask}, {Name: "seed", Was: w.Seed, Now: s.Seed},
+		{Name: "skip-broken", Was: w.SkipBroken, Now: s.SkipBroken},
+	}...)
+	if err != nil {
+		return err
 	}
 	w.Out, w.Resume, w.JSON, w.Threads = s.Out, s.Resume, s.JSON, s.Threads
 	*s = w

@@ -12,7 +12,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 )
 
-// wantFolder is what transformers and sentence-transformers make of a folder (testdata/gen/bert_folders.py).
+// wantFolder holds the outputs of transformers and sentence-transformers for a folder (testdata/gen/bert_folders.py).
 type wantFolder struct {
 	Texts      []string
 	Pairs      [][2]string

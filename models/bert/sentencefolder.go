@@ -22,8 +22,8 @@ const (
 	scoreModel    = "CrossEncoder"
 )
 
-// library is what sentence-transformers keeps in a folder. It is empty where there is no modules.json, as the library then reads
-// nothing else.
+// library holds the files of sentence-transformers in a folder. It is empty without a modules.json: sentence-transformers
+// then reads none of the others.
 type library struct {
 	fsys     fs.FS
 	modules  []module

@@ -22,7 +22,7 @@ type BERTConfig struct {
 	// Name is the name that open_clip has for the encoder (hf_model_name), such as xlm-roberta-base; "" in
 	// Chinese-CLIP.
 	Name string
-	// Pooling says what the features are (hf_pooler_type).
+	// Pooling selects the hidden states that become the features of a text (hf_pooler_type).
 	Pooling BERTPooling
 	// Hidden, when it is not 0, is the width inside of a projection of two layers with a GELU (hf_proj_type).
 	Hidden int

@@ -26,11 +26,7 @@ func chinesePreset(c Config, text bert.Config) Config {
 }
 
 // chineseLarge is Chinese RoBERTa-wwm-ext-large.
-func chineseLarge() bert.Config {
-	c := bert.BaseChinese()
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 1024, 24, 16, 4096
-	return c
-}
+func chineseLarge() bert.Config { return large(bert.BaseChinese()) }
 
 // ChineseBasePatch16 is Chinese-CLIP ViT-B/16 (arXiv 2211.01335, table 1): 188 M parameters.
 func ChineseBasePatch16() Config { return chinesePreset(BasePatch16(), bert.BaseChinese()) }

@@ -35,6 +35,7 @@ var openEncoders = map[string]bert.Config{
 	"xlm-roberta-base": bert.XLMR(), "xlm-roberta-large": large(bert.XLMR()),
 }
 
+// large gives an encoder the sizes of a large model, such as RoBERTa-large.
 func large(c bert.Config) bert.Config {
 	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 1024, 24, 16, 4096
 	return c
@@ -177,7 +178,7 @@ func (m *Model) saveOpenBERT(dir string, parts []modelfolder.Part, o SaveOptions
 	}{Preprocess: rest.Preprocess}
 	theirs.Model.plain, theirs.Model.Text = plain(rest.Model), text
 	return openBERTFamily(*b).Save(dir, modelfolder.Contents{
-		ConfigName: modelfolder.OpenCLIPName, Config: theirs, Parts: parts, Weights: "open_clip_model.safetensors", Model: m,
+		ConfigName: modelfolder.OpenCLIPName, Config: theirs, Parts: parts, Weights: openWeightsName, Model: m,
 	}, o)
 }
 
