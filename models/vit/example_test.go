@@ -57,18 +57,45 @@ func ExampleModel_Embed() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cosine := func(a, b []float32) float64 {
-		ab, aa, bb := 0.0, 0.0, 0.0
-		for i := range a {
-			ab += float64(a[i] * b[i])
-			aa += float64(a[i] * a[i])
-			bb += float64(b[i] * b[i])
-		}
-		return ab / math.Sqrt(aa*bb)
-	}
 	fmt.Printf("%d values; a part of the image %.2f, black %.2f\n", len(embeddings[0]),
 		cosine(embeddings[0], embeddings[1]), cosine(embeddings[0], embeddings[2]))
 	// Output: 32 values; a part of the image 0.96, black 0.21
+}
+
+// The tokens of the patches describe the places of an image: here, how similar each is to the top left one. Layers may be
+// asked for by number, for a detector or a segmentation on several of them.
+func ExampleModel_Features() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	features, err := model.Features(context.Background(), vit.FeatureOptions{Layers: []int{0, -1}}, img())
+	if err != nil {
+		log.Fatal(err)
+	}
+	last := features[0][1]
+	fmt.Printf("layer %d: %d values for the image, %d×%d patches\n", last.Layer, len(last.Class), last.Rows, last.Columns)
+	for row := range last.Rows {
+		for column := range last.Columns {
+			fmt.Printf(" %5.2f", cosine(last.Patch(0, 0), last.Patch(row, column)))
+		}
+		fmt.Println()
+	}
+	// Output:
+	// layer 1: 32 values for the image, 3×3 patches
+	//   1.00  0.74  0.13
+	//   0.91  0.54  0.03
+	//   0.67  0.03 -0.07
+}
+
+func cosine(a, b []float32) float64 {
+	ab, aa, bb := 0.0, 0.0, 0.0
+	for i := range a {
+		ab += float64(a[i] * b[i])
+		aa += float64(a[i] * a[i])
+		bb += float64(b[i] * b[i])
+	}
+	return ab / math.Sqrt(aa*bb)
 }
 
 // A folder that is not a model gives an error that says why.
