@@ -20,6 +20,9 @@
 // same for pixels on a tape. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
 // pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
 //
+// [Model.Attention] returns the attention weights of layers and heads, and [Model.Rollout] follows attention through all
+// layers. draw.Heatmap lays such a map over the image.
+//
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
 // reused. Model.Workers sets how many cores a call takes.
 //

@@ -15,6 +15,8 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
+	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/draw"
 )
 
 // img is a gradient of 60×40 pixels.
@@ -96,6 +98,38 @@ func cosine(a, b []float32) float64 {
 		bb += float64(b[i] * b[i])
 	}
 	return ab / math.Sqrt(aa*bb)
+}
+
+// What the class token attends to is laid over the image. Rollout follows attention through all layers, and Attention gives
+// the weights of each layer and head.
+func ExampleModel_Rollout() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	photograph, err := vision.FromImage(img())
+	if err != nil {
+		log.Fatal(err)
+	}
+	maps, err := model.Rollout(context.Background(), vit.RolloutOptions{}, photograph)
+	if err != nil {
+		log.Fatal(err)
+	}
+	a := maps[0]
+	seen, err := model.Preprocess.Geometry(photograph, nil) // resized and cropped
+	if err != nil {
+		log.Fatal(err)
+	}
+	shown, err := draw.Heatmap(seen, a.Map(0), a.Rows, a.Columns, draw.HeatmapOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// vision.SavePNG("attention.png", shown) writes it to a file.
+	fmt.Printf("%.3f\n", a.Map(0))
+	fmt.Println(shown.Width, shown.Height)
+	// Output:
+	// [0.057 0.060 0.066 0.051 0.080 0.090 0.069 0.091 0.126]
+	// 24 24
 }
 
 // A folder that is not a model gives an error that says why.
