@@ -21,7 +21,7 @@
 // pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
 //
 // [Model.Attention] returns the attention weights of layers and heads, and [Model.Rollout] follows attention through all
-// layers. draw.Heatmap lays such a map over the image.
+// layers. draw.Heatmap lays such a map over the image. [PCA] shows the tokens of patches as colors.
 //
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
 // reused. Model.Workers sets how many cores a call takes.

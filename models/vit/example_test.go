@@ -132,6 +132,29 @@ func ExampleModel_Rollout() {
 	// 24 24
 }
 
+// The principal components of patch tokens show what a model tells apart, in several images at once.
+func ExamplePCA() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	features, err := model.Features(context.Background(), vit.FeatureOptions{}, img(), image.NewGray(image.Rect(0, 0, 9, 9)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	shown, err := vit.PCA(vit.PCAOptions{Whole: true}, features[0][0], features[1][0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	enlarged, err := vision.Resize(shown[0], 240, 240, vision.Nearest)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// vision.SavePNG("patches.png", enlarged) writes it to a file.
+	fmt.Println(shown[0].Width, shown[0].Height, shown[0].At(0, 0), enlarged.Width)
+	// Output: 3 3 {32 113 235 255} 240
+}
+
 // A folder that is not a model gives an error that says why.
 func ExampleOpen() {
 	_, err := vit.Open("../mae/testdata/tiny", vit.LoadOptions{})
