@@ -63,11 +63,11 @@ const usualC = 0.1
 // probe gives a classifier the head that logistic regression finds on the frozen features of the labeled images. It
 // measures that classifier, and nearest neighbors on the same features.
 func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
-	known, err := r.features(ctx, r.images.labeled, m.Preprocess, nil, m.Features)
+	known, err := r.features(ctx, r.images.labeled, m.Preprocess, nil, m.Pooled)
 	if err != nil {
 		return err
 	}
-	asked, err := r.features(ctx, r.images.test, m.Preprocess, nil, m.Features)
+	asked, err := r.features(ctx, r.images.test, m.Preprocess, nil, m.Pooled)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 			views.Indices = append(views.Indices, i)
 		}
 	}
-	if known, err = r.features(ctx, views, m.Preprocess, &p.Augment, m.Features); err != nil {
+	if known, err = r.features(ctx, views, m.Preprocess, &p.Augment, m.Pooled); err != nil {
 		return err
 	}
 	fitted, err := probe.FitLogistic(ctx, known, labelsOf(views), classes, probe.LogisticOptions{C: p.C / float64(p.Views), Standardize: true, Workers: workers})
