@@ -21,6 +21,23 @@
 // A [Retrieval] ranks items for queries, such as images for texts. Its recall at 1, 5 and 10 measures models of images and
 // texts, also where an image has several captions. [Spearman] and [Pearson] compare similarities with those that people gave.
 //
+// # Detection
+//
+//	truth, err := metrics.ReadCOCO(annotations) // or []metrics.Object of your own
+//	if err != nil {
+//		return err
+//	}
+//	r, err := metrics.COCO(truth.Objects, found, metrics.COCOOptions{Images: truth.ImageIDs()})
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Print(r.COCOFigures) // the twelve figures, as pycocotools prints them
+//
+// An [Object] is the ground truth, a [Detection] is what a model found. Both are plain structs with ids of an image and a
+// class and a [Box] in pixels. [COCO] computes COCO's figures, and gives them and a curve for each class.
+// [ReadCOCO], [ReadCOCOResults] and [WriteCOCOResults] read and write COCO's files. Boxes are evaluated; masks and key points
+// are not.
+//
 // # Order
 //
 // [Argmax], [ArgmaxRows] and [TopK] rank values from the highest to the lowest. Of equal values the first comes first.

@@ -62,3 +62,24 @@ func ExampleRetrieve() {
 	// texts find their images: 0.67 at 1, 1.00 at 2
 	// images find a text: 1.00 at 1
 }
+
+// A detector finds both cats of an image, and a third that is not there. The boxes are a little off.
+func ExampleCOCO() {
+	objects := []metrics.Object{
+		{Image: 1, Class: 17, Box: metrics.Corners(10, 10, 110, 60)},
+		{Image: 1, Class: 17, Box: metrics.Corners(200, 20, 300, 140)},
+	}
+	found := []metrics.Detection{
+		{Image: 1, Class: 17, Box: metrics.Corners(12, 10, 110, 60), Score: 0.9},
+		{Image: 1, Class: 17, Box: metrics.Corners(0, 200, 50, 250), Score: 0.6},
+		{Image: 1, Class: 17, Box: metrics.Corners(200, 40, 300, 140), Score: 0.5},
+	}
+	r, err := metrics.COCO(objects, found, metrics.COCOOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("AP %.3f, AP50 %.3f, AR100 %.2f\n", r.AP, r.AP50, r.AR100)
+	// Output:
+	// AP 0.736, AP50 0.835, AR100 0.85
+}
