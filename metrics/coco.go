@@ -226,11 +226,9 @@ func (m *cocoMatcher) precision(area, threshold int, precision, scores *[101]flo
 			}
 		}
 		tp := float64(right)
-		m.curve = append(m.curve, cocoPoint{tp / positives, tp / (float64(wrong) + tp + spacing)})
+		m.curve = append(m.curve, curvePoint{tp / positives, tp / (float64(wrong) + tp + spacing)})
 	}
-	for i := len(m.curve) - 2; i >= 0; i-- {
-		m.curve[i].precision = max(m.curve[i].precision, m.curve[i+1].precision)
-	}
+	envelope(m.curve)
 	at := 0
 	for i, recall := range cocoRecalls {
 		for at < len(m.curve) && m.curve[at].recall < recall {
@@ -240,6 +238,13 @@ func (m *cocoMatcher) precision(area, threshold int, precision, scores *[101]flo
 			return
 		}
 		precision[i], scores[i] = m.curve[at].precision, m.found[at].score
+	}
+}
+
+// envelope raises each precision to the highest at this or a higher recall.
+func envelope(curve []curvePoint) {
+	for i := len(curve) - 2; i >= 0; i-- {
+		curve[i].precision = max(curve[i].precision, curve[i+1].precision)
 	}
 }
 

@@ -13,7 +13,7 @@ type cocoMatcher struct {
 	skip     []bool    // by place in order: the object is ignored
 	crowd    []bool    // by place in order
 	taken    []bool    // by place in order
-	curve    []cocoPoint
+	curve    []curvePoint
 }
 
 // cocoFound is a detection after matching. Bit t of a mask belongs to threshold t.
@@ -23,8 +23,8 @@ type cocoFound struct {
 	matched, ignored [4]uint16 // by area
 }
 
-// cocoPoint is a point of a precision-recall curve.
-type cocoPoint struct{ recall, precision float64 }
+// curvePoint is a point of a precision-recall curve.
+type curvePoint struct{ recall, precision float64 }
 
 // reset begins another class.
 func (m *cocoMatcher) reset() {

@@ -169,6 +169,18 @@ func byClass(objects []Object, detections []Detection) []group {
 	return groups(o, d)
 }
 
+// byImage groups by image alone.
+func byImage(objects []Object, detections []Detection) []group {
+	o, d := make([]key, len(objects)), make([]key, len(detections))
+	for i := range o {
+		o[i] = key{image: objects[i].Image}
+	}
+	for i := range d {
+		d[i] = key{image: detections[i].Image}
+	}
+	return groups(o, d)
+}
+
 // ranked sorts positions by descending score. Equal scores keep their order, as in pycocotools.
 func ranked(at []int32, detections []Detection) {
 	slices.SortStableFunc(at, func(i, j int32) int { return cmp.Compare(detections[j].Score, detections[i].Score) })

@@ -34,9 +34,14 @@
 //	fmt.Print(r.COCOFigures) // the twelve figures, as pycocotools prints them
 //
 // An [Object] is the ground truth, a [Detection] is what a model found. Both are plain structs with ids of an image and a
-// class and a [Box] in pixels. [COCO] computes COCO's figures, and gives them and a curve for each class.
-// [ReadCOCO], [ReadCOCOResults] and [WriteCOCOResults] read and write COCO's files. Boxes are evaluated; masks and key points
-// are not.
+// class and a [Box] in pixels. Boxes are evaluated; masks and key points are not.
+//
+//   - [COCO] computes the twelve figures of pycocotools. It gives them and the precisions at 101 recalls for each class too.
+//   - [VOC] computes average precision as VOC's devkit, over eleven recalls or the whole curve.
+//   - [DetectionConfusion] counts which class is taken for which, and what is missed or taken for the background.
+//   - [FindErrors] names the mistake of each detection, and says how much each kind costs, as TIDE.
+//
+// [ReadCOCO], [ReadCOCOResults] and [WriteCOCOResults] read and write COCO's files.
 //
 // # Order
 //
