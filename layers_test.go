@@ -51,6 +51,7 @@ var layers = [][]string{
 	{"models/internal/..."},
 	{"models/internal/timm"},      // it compares arguments with the tower's sizes
 	{"models/internal/template"},  // a model package to copy
+	{"models/backbone"},           // convolutional networks
 	{"models/bert", "models/vit"}, // the towers
 	{"models/mae", "models/clip"},
 	{"hub"},
