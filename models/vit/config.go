@@ -112,7 +112,7 @@ const (
 	AttentionPooling = "attention"
 )
 
-// FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
+// FeatureSize returns the number of values that the head classifies: [Model.Pooled] gives as many for an image.
 func (c Config) FeatureSize() int {
 	switch c.Pooling {
 	case FlattenPooling:
