@@ -29,7 +29,8 @@
 // # Training
 //
 // [New] draws initial weights from a generator that the caller gives. [Model.NewHead] gives a model that was loaded a
-// classifier for other classes. To train, make a tape that records gradients and call [Model.Forward] on it, as the
+// classifier for other classes. [Model.Training] then prepares a run of package train on a data set. For a loop of your own,
+// make a tape that records gradients and call [Model.Forward] on it, as the
 // example of package train does for any model. [Model.Layer] numbers parameters for layer-wise decay, and
 // [Model.NoDecay] names those without weight decay. Dropout and drop path follow the configuration and the switches of the
 // tape.

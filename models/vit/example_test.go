@@ -15,6 +15,7 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
+	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/draw"
 )
@@ -183,6 +184,36 @@ func ExampleModel_Save() {
 	}
 	fmt.Println(again.Config.Pooling, again.Config.Labels())
 	// Output: mean [cat dog]
+}
+
+// A pretrained model learns the classes of other images.
+func ExampleModel_Training() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{Unmapped: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	images := &vision.Memory{ClassNames: []string{"dark", "light"}} // or vision.OpenDir(dir, vision.FolderOptions{})
+	for i := range 16 {
+		m := vision.NewImage(20, 20, 3)
+		for k := range m.Pix {
+			m.Pix[k] = uint8(150*(i%2) + 6*i)
+		}
+		images.Images, images.Labels = append(images.Images, m), append(images.Labels, i%2)
+	}
+	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 2)))
+	config, err := model.Training(images, vit.TrainOptions{Epochs: 10, BatchSize: 4, Rate: new(2e-3), Smoothing: 0.1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := train.Run(context.Background(), config); err != nil {
+		log.Fatal(err)
+	}
+	right, err := model.Evaluate(context.Background(), images)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f %% right\n", 100*right.Accuracy())
+	// Output: 100 % right
 }
 
 // One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model

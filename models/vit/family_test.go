@@ -117,10 +117,10 @@ func output(m *Model, pixels *autograd.Tensor) *autograd.Tensor {
 func compareHidden(t *testing.T, g *golden.File, m *Model, pixels *autograd.Tensor) {
 	t.Helper()
 	e := m.Encoder
-	x, in := e.Embed(pixels), e.rope.input(e.size(pixels))
+	x := e.Embed(pixels)
 	golden.Output(t, "hidden.0", x.Floats(nil), g.Floats("hidden.0"))
 	for i, b := range e.Blocks {
-		x = b.Forward(x, in)
+		x = b.Forward(x, e.input(i, e.size(pixels)))
 		name := "hidden." + strconv.Itoa(i+1)
 		golden.Output(t, name, x.Floats(nil), g.Floats(name))
 	}

@@ -354,7 +354,10 @@ func TestNames(t *testing.T) {
 	attentive.Pooling, attentive.QKNorm, attentive.NoKeyBias = AttentionPooling, true, true
 	distilled := c
 	distilled.DistillationToken, distilled.NumRegisterTokens = true, 1
-	all := []any{New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil)}
+	side, branches := c, c
+	side.ParallelMLP, side.QKNorm = true, true
+	branches.ParallelBranches, branches.QKNorm, branches.AttentionNorm, branches.MLPNorm = 2, true, true, true
+	all := []any{New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
 	modeltest.Names(t, &names, all...)
 	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type} {
 		for _, gated := range []bool{false, true} {

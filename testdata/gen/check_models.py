@@ -73,7 +73,7 @@ def named(folder):
     with open(folder + "/config.json") as f:
         config = json.load(f)
     empty = [] if config.get("num_register_tokens") else ["register_tokens"]
-    return transformers_model(config["architectures"][0], unused=["pooler", "mask_token", *empty])(folder)
+    return transformers_model(config["architectures"][0], unused=["pooler", "mask_token", "num_batches_tracked", *empty])(folder)
 
 
 load = {"named": named, "auto": transformers_model("AutoModelForImageClassification"), "vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
