@@ -39,7 +39,7 @@
 // distillation token (DeiT).
 //
 // Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
-// [AdapterNames].
+// [Model.AdapterNames].
 //
 // # Folders
 //
