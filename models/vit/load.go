@@ -264,7 +264,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	y, head := family, "classifier"
 	var class string
-	if c.ModelType, class = c.hub(m.Head != nil); class != "" {
+	if c.ModelType, class = c.transformersType(m.Head != nil); class != "" {
 		c.Architectures = []string{class}
 	} else {
 		c.Architectures = nil

@@ -177,6 +177,36 @@ func TestSave(t *testing.T) {
 	}
 }
 
+// TestSaveParts saves one adapter of all rows of a layer as one of each module that the table has for it, and expects the same
+// outputs from those.
+func TestSaveParts(t *testing.T) {
+	m := newModel(t)
+	if err := lora.Attach(m, lora.Options{Layers: []string{"Blocks.0.Attention.QKV.Query"}, Rank: 2}, rng()); err != nil {
+		t.Fatal(err)
+	}
+	a := m.Blocks[0].Attention.QKV.Adapter[0]
+	a.B = autograd.NewParameter(36, 2)
+	nn.Normal(rng(), a.B, 0.3)
+	dir := filepath.Join(t.TempDir(), "adapter")
+	if err := lora.Save(dir, m, names.Writing("memory")); err != nil {
+		t.Fatal(err)
+	}
+	back := newModel(t)
+	if err := lora.Load(os.DirFS(dir), back, &names); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(back.Blocks[0].Attention.QKV.Adapter); n != 3 {
+		t.Errorf("found %d adapters, expected 3", n)
+	}
+	pixels := golden.Load(t, "testdata/attention/golden.safetensors").Floats("pixels")
+	plain := newModel(t).logits(pixels)
+	want := m.logits(pixels)
+	golden.Within(t, "logits", back.logits(pixels), want, 1e-5)
+	if cmp.Equal(plain, want) {
+		t.Error("the adapter changes nothing")
+	}
+}
+
 // TestSaveMistakes expects errors from models whose adapters the files cannot hold.
 func TestSaveMistakes(t *testing.T) {
 	memory := names.Writing("memory")
