@@ -121,14 +121,14 @@ func (s setting) fashion() (*part, error) {
 	}
 	c := vit.Tiny16()
 	c.ImageSize, c.PatchSize = size, 4
-	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 96, 6, 3, 384
+	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 96, 4, 3, 384
 	c.LayerNormEps = 1e-6
 	const images = 5000
 	d := clothing(known)
 	d.Images, d.Labels = d.Images[:images], d.Labels[:images]
 	return &part{
 		setting: s, name: "fashion", train: d, test: clothing(asked),
-		recipe: recipe{epochs: 8, batch: 64, rate: 2e-3, layerDecay: 0.9, mixing: 0.5, average: 0.99},
+		recipe: recipe{epochs: 5, batch: 64, rate: 1e-3, layerDecay: 0.9, mixing: 0.5, average: 0.99},
 		start: func(seed uint64) (*vit.Model, error) {
 			m := vit.New(c, len(fashion.Classes), rand.New(rand.NewPCG(seed, 0)))
 			m.Config.SetLabels(fashion.Classes[:])
@@ -150,7 +150,7 @@ func clothing(m fashion.Images) *vision.Memory {
 func (s setting) cells(ctx context.Context, folder string) (*part, error) {
 	p := &part{
 		setting: s, name: "cells",
-		recipe: recipe{epochs: 8, batch: 32, rate: 1e-3, layerDecay: 0.75, mixing: 0.5, average: 0.99},
+		recipe: recipe{epochs: 5, batch: 64, rate: 1e-3, layerDecay: 0.75, mixing: 0.5, average: 0.99},
 	}
 	for list, to := range map[string]*vision.Dataset{"train": &p.train, "test": &p.test} {
 		d, err := boxes.OpenVOC(os.DirFS(folder), list, boxes.Options{})
