@@ -3,8 +3,9 @@
 //	go run ./bench/vitstudy -cells ../shared/data/bccd -python PYTHON -out vit-study
 //
 // PYTHON is a Python with torch and timm. Both sides begin with the same weights, and see the same images in the same
-// order. The recipe is that of fine-tuning: AdamW, warm-up and half a cosine wave, layer decay, drop path, label smoothing,
-// mixup and CutMix with the same draws, clipped gradients, and a moving average of the weights. The study has two parts:
+// order. The recipe is vit.Model.Training with all of its parts: AdamW, warm-up and half a cosine wave, layer decay, drop path,
+// label smoothing, mixup and CutMix with the same draws, clipped gradients; and a moving average of the weights. The study has
+// two parts:
 //
 //   - fashion: a small model from scratch on 5,000 images of Fashion-MNIST
 //   - cells: the model that Fovea trained there, fine-tuned on the crops of BCCD, a data set of blood cells with boxes
@@ -77,8 +78,6 @@ type recipe struct {
 const (
 	weightDecay = 0.05
 	smoothing   = 0.1
-	warmup      = 1.0 // epochs
-	clip        = 1.0
 	dropPath    = 0.1
 	size        = 28
 )
@@ -161,6 +160,8 @@ func (s setting) cells(ctx context.Context, folder string) (*part, error) {
 		if err != nil {
 			return nil, err
 		}
+		even := crops.Len() &^ 1 // timm mixes an even number of images
+		crops.Images, crops.Labels, crops.Names = crops.Images[:even], crops.Labels[:even], crops.Names[:even]
 		*to = crops
 	}
 	p.start = func(seed uint64) (*vit.Model, error) {
@@ -209,10 +210,6 @@ func (p *part) both(ctx context.Context, name string, seed uint64, exact bool) (
 	m, err := p.start(seed)
 	if err != nil {
 		return ours, theirs, err
-	}
-	m.Config.DropPathRate = dropPath
-	if exact {
-		m.Config.DropPathRate = 0
 	}
 	if m, err = saved(file, m); err != nil {
 		return ours, theirs, err
