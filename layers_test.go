@@ -55,8 +55,8 @@ var layers = [][]string{
 	{"models/bert", "models/vit"}, // the towers
 	{"models/mae", "models/clip", "models/detect"},
 	{"hub"},
-	{"examples/internal/console", "bench/internal/serve"},
-	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
+	{"examples/internal/console", "bench/internal/serve", "bench/internal/study"},
+	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/imageset", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
 	{"examples/...", "bench/..."},
 }
 

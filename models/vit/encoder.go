@@ -158,11 +158,19 @@ func (e *Encoder) prepend(x *autograd.Tensor, tokens ...*autograd.Parameter) *au
 func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid) }
 
 func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid) *autograd.Tensor {
-	x = e.Blocks.Forward(x, e.rope.input(grid))
+	for i, b := range e.Blocks {
+		in := e.input(i, grid)
+		x = x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
+	}
 	if e.Norm != nil {
 		x = e.Norm.Forward(x)
 	}
 	return x
+}
+
+// input returns the inputs of block i for a grid of patches.
+func (e *Encoder) input(i int, grid tower.Grid) nn.AttentionInput {
+	return e.rope.input(grid)
 }
 
 // size returns the grid of patches of images.

@@ -97,19 +97,19 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 // an autograd.UseError.
 func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	if m.Head == nil {
-		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Features"})
+		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Pooled"})
 	}
 	if m.DistillationHead == nil {
-		return m.Head.Forward(m.Features(pixels))
+		return m.Head.Forward(m.Pooled(pixels))
 	}
 	x := m.Encoder.Forward(pixels)
 	return autograd.Scale(autograd.Add(m.Head.Forward(token(x, 0)), m.DistillationHead.Forward(token(x, 1))), 0.5)
 }
 
-// Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
+// Pooled maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
 // classifies. With a DistillationHead it is the average of the two tokens that are classified, as in timm. It panics as
 // [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
-func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
+func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	patches := func() *autograd.Tensor { return autograd.Slice(x, 1, m.Encoder.Prefix(), x.Dim(1)) }
 	switch m.Config.Pooling {

@@ -1,9 +1,12 @@
 package vit
 
 import (
+	"slices"
+
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/timm"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
@@ -35,16 +38,71 @@ func tableOf(c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
 	)
-	n.Rules = append(n.Rules, checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"},
+	n.Rules = append(n.Rules, timmBlocks(
 		checkpoint.Rule{"Attention.QueryNorm", "attn.q_norm"},
 		checkpoint.Rule{"Attention.KeyNorm", "attn.k_norm"},
 		checkpoint.Rule{"Attention.QVBias", "attn.{q_bias,v_bias}"},
 		checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}", "mlp.w12"},
 		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
+		checkpoint.Rule{"Attention.Norm", "attn.norm"},
 	)...)
+	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && a.Eva {
+		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
+	}
+	switch { // the first names of a parameter are those that are written
+	case c.ParallelMLP:
+		n.Rules = slices.Concat(sideRules, n.Rules, branchRules)
+	case c.ParallelBranches > 1:
+		n.Rules = slices.Concat(branchRules, n.Rules, sideRules)
+	default:
+		n.Rules = slices.Concat(n.Rules, sideRules, branchRules)
+	}
 	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
 	return n
 }
+
+// timmBlocks are rows below the blocks in timm's names.
+func timmBlocks(rules ...checkpoint.Rule) []checkpoint.Rule {
+	return checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"}, rules...)
+}
+
+// evaRules are the names that blocks of timm's class Eva have instead of others.
+func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
+	rules := []checkpoint.Rule{{"LayerScale1", "gamma_1"}, {"LayerScale2", "gamma_2"}}
+	if gated && a.SplitGate {
+		rules = append(rules, checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}"})
+	}
+	return timmBlocks(rules...)
+}
+
+// sideRules are the names of blocks with one projection in timm (ParallelScalingBlock).
+var sideRules = timmBlocks(
+	checkpoint.Rule{"Norm1", "in_norm"},
+	checkpoint.Rule{"In", "in_proj"},
+	checkpoint.Rule{"Attention.QueryNorm", "q_norm"},
+	checkpoint.Rule{"Attention.KeyNorm", "k_norm"},
+	checkpoint.Rule{"Attention.Proj", "attn_out_proj"},
+	checkpoint.Rule{"MLP.FC2", "mlp_out_proj"},
+	checkpoint.Rule{"LayerScale1", "ls.gamma"},
+)
+
+// branchRules are the names of blocks with several branches in timm (ParallelThingsBlock).
+var branchRules = func() (all []checkpoint.Rule) {
+	for _, b := range []struct{ path, number string }{{"", "0"}, {"Beside.{}.", "{+1}"}} {
+		attention, feedForward := "attns."+b.number+".", "ffns."+b.number+"."
+		all = append(all, timmBlocks(
+			checkpoint.Rule{b.path + "Norm1", attention + "norm"},
+			checkpoint.Rule{b.path + "Attention", attention + "attn"},
+			checkpoint.Rule{b.path + "Attention.QueryNorm", attention + "attn.q_norm"},
+			checkpoint.Rule{b.path + "Attention.KeyNorm", attention + "attn.k_norm"},
+			checkpoint.Rule{b.path + "LayerScale1", attention + "ls.gamma"},
+			checkpoint.Rule{b.path + "Norm2", feedForward + "norm"},
+			checkpoint.Rule{b.path + "MLP", feedForward + "mlp"},
+			checkpoint.Rule{b.path + "LayerScale2", feedForward + "ls.gamma"},
+		)...)
+	}
+	return all
+}()
 
 // dinov2Block is the part of the table for one block of DINOv2.
 func dinov2Block(gated bool) []checkpoint.Rule {
@@ -113,10 +171,9 @@ var plain = modelfolder.Family{
 		{Part: "rel_pos", What: "relative positions"},
 		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
 		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},
-		{Part: "attns.", What: "parallel blocks"},
-		{Part: ".in_proj.", What: "parallel blocks"},
+		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
-		{Part: "attn.lambda_", What: "differential attention"},
+		{Part: ".lambda_", What: "differential attention"},
 		{Part: "mlp.norm.", What: "a norm inside of the feed-forward layers"},
 		{Part: "attn.norm.", What: "a norm inside of attention"},
 	},

@@ -61,6 +61,9 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 		layers++
 	}
 	fc1, ok := find(path + ".0.MLP.FC1.Weight")
+	if stated.Parallel {
+		fc1, ok = find(path + ".0.In.Weight")
+	}
 	matrix := ok && len(fc1.Shape) == 2
 	if matrix {
 		same(&v, y, prefix+"hidden_size", stated.Width, fc1.Shape[1], fc1)
@@ -72,12 +75,20 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 		if stated.Gated && !separate(fc1) {
 			rows = 2
 		}
-		same(&v, y, prefix+"intermediate_size", stated.Hidden, fc1.Shape[0]/rows, fc1)
+		hidden := fc1.Shape[0] / rows
+		if stated.Parallel {
+			hidden -= 3 * fc1.Shape[1]
+		}
+		same(&v, y, prefix+"intermediate_size", stated.Hidden, hidden, fc1)
 	}
 	weight, ok := find(path + ".0.Attention.QKV.Weight")
 	bias, biased := find(path + ".0.Attention.QKV.Bias")
 	if !biased {
 		bias, biased = find(path + ".0.Attention.QVBias")
+	}
+	if stated.Parallel {
+		bias, biased = find(path + ".0.In.Bias")
+		weight, ok = fc1, matrix
 	}
 	switch {
 	case biased:
