@@ -86,10 +86,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	c.Text.limit(tokens.tokenizer)
 	if f.Form == modelfolder.HuggingFace {
 		tokens.limits = true
-		if !c.Text.Bidirectional {
-			err = tokens.checkPadding()
-		} else if c.Text.HiddenPadding, err = tokens.hiddenPadding(c.Text.MaxPositionEmbeddings); err == nil {
+		if c.Text.Bidirectional {
+			c.Text.HiddenPadding = tokens.hiddenPadding(c.Text.MaxPositionEmbeddings)
 			err = c.Validate()
+		} else {
+			err = tokens.checkPadding()
 		}
 		if err != nil {
 			return nil, err
