@@ -18,7 +18,7 @@ const packTokens = 2048
 // readTokenizer reads the tokenizer of the folder. Where it cannot, the tasks on texts return the error; the model still
 // takes ids.
 func (m *Model) readTokenizer(fsys fs.FS) {
-	t, err := text.Open(fsys, text.OpenOptions{})
+	t, err := text.Open(fsys, text.OpenOptions{ModelType: m.Config.ModelType})
 	if err == nil {
 		m.tokenizerFiles, err = readTokenizerFiles(fsys)
 	}
