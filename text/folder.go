@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -325,6 +326,8 @@ func (f *folder) readConfig() error {
 	f.truncation, f.padding = nil, nil
 	if f.config.maxLength > 0 {
 		f.truncation = &Truncation{Max: f.config.maxLength, Left: cutSide}
+	} else if cutSide { // a limit that comes later cuts there
+		f.truncation = &Truncation{Max: math.MaxInt32, Left: true}
 	}
 	if name := f.name("pad_token"); name != "" {
 		f.padding = &Padding{Left: padSide, Token: name, TypeID: typeID}

@@ -3,6 +3,9 @@ package bert
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -83,5 +86,31 @@ func TestPairTypes(t *testing.T) {
 	}
 	if pair[0].Logits[0] == one[0].Logits[0] {
 		t.Error("the types of the tokens do not count")
+	}
+}
+
+// TestLeftPadding refuses embeddings where a batch of sentence-transformers would move the positions of short texts.
+func TestLeftPadding(t *testing.T) {
+	for modelType, refused := range map[string]bool{"bert": true, "roberta": false, "modernbert": false} {
+		dir := t.TempDir()
+		if err := New(tiny(modelType), Features, 0, rng()).Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range map[string]string{
+			"vocab.txt":             "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n",
+			"tokenizer_config.json": `{"tokenizer_class": "BertTokenizer", "padding_side": "left", "model_input_names": ["input_ids"]}`,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Embed(context.Background(), "a b")
+		if found := err != nil && strings.Contains(err.Error(), `padding_side: expected right, found left`); found != refused {
+			t.Errorf("%s: found %v", modelType, err)
+		}
 	}
 }

@@ -84,8 +84,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		return nil, err
 	}
 	c.Text.limit(tokens.tokenizer)
-	if f.Form == modelfolder.HuggingFace && c.Text.Bidirectional {
-		if c.Text.HiddenPadding, err = tokens.hiddenPadding(); err == nil {
+	if f.Form == modelfolder.HuggingFace {
+		tokens.limits = true
+		if !c.Text.Bidirectional {
+			err = tokens.checkPadding()
+		} else if c.Text.HiddenPadding, err = tokens.hiddenPadding(c.Text.MaxPositionEmbeddings); err == nil {
 			err = c.Validate()
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -161,4 +162,41 @@ func TestFields(t *testing.T) {
 			modeltest.Table{Fields: openVisionFields, Classes: []string{"CLIPVisionCfg"}},
 			modeltest.Table{Fields: openTextFields, Classes: []string{"CLIPTextCfg"}})
 	})
+}
+
+// TestLeftPadding refuses a tokenizer that pads before texts: transformers then gives them other positions in batches.
+func TestLeftPadding(t *testing.T) {
+	files := folder(t, "tiny")
+	rest := strings.TrimPrefix(strings.TrimSpace(string(files[tokenizerConfig].Data)), "{")
+	files[tokenizerConfig] = &fstest.MapFile{Data: []byte(`{"padding_side": "left",` + rest)}
+	if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "padding_side: expected right, found left") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// TestTokenizerLimit cuts texts to the limit of the tokenizer, and at the side that it states.
+func TestTokenizerLimit(t *testing.T) {
+	files := folder(t, "tiny")
+	before, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := before.Tokenize(texts[2])
+	if err != nil || len(whole[0]) < 12 {
+		t.Fatal(whole, err)
+	}
+	config := strings.ReplaceAll(string(files[tokenizerConfig].Data), `"model_max_length": 24`, `"model_max_length": 10, "truncation_side": "left"`)
+	files[tokenizerConfig] = &fstest.MapFile{Data: []byte(config)}
+	m, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := m.Tokenize(texts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(whole[0][:1:1], whole[0][len(whole[0])-9:]...)
+	if !slices.Equal(found[0], want) {
+		t.Errorf("found %v, expected %v", found[0], want)
+	}
 }

@@ -163,6 +163,11 @@ func TestAttentionErrors(t *testing.T) {
 			t.Errorf("%+v: found %v", o, err)
 		}
 	}
+	c := m.Config
+	c.ParallelBranches = 2
+	if _, err := New(c, 0, nil).Rollout(ctx, RolloutOptions{}, dots(1)...); err == nil || !strings.Contains(err.Error(), "parallel_branches") {
+		t.Errorf("found %v", err)
+	}
 	one := (*vision.BatchError)(nil)
 	if _, err := m.Rollout(ctx, RolloutOptions{}, append(dots(17), image.NewGray(image.Rectangle{}))...); !errors.As(err, &one) || one.Index != 17 {
 		t.Errorf("no pixels: found %v", err)

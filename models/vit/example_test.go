@@ -247,7 +247,7 @@ func ExampleLoad() {
 
 // A large model is fine-tuned through low-rank adapters. They are saved alone, as PEFT saves them, and loaded into a
 // model with the same base weights.
-func ExampleAdapterNames() {
+func ExampleModel_AdapterNames() {
 	base := func() *vit.Model {
 		c := vit.Tiny16()
 		c.NumHiddenLayers = 2
@@ -264,11 +264,11 @@ func ExampleAdapterNames() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := lora.Save(dir, model, vit.AdapterNames()); err != nil {
+	if err := lora.Save(dir, model, model.AdapterNames()); err != nil {
 		log.Fatal(err)
 	}
 	again := base()
-	if err := lora.Load(os.DirFS(dir), again, vit.AdapterNames()); err != nil {
+	if err := lora.Load(os.DirFS(dir), again, again.AdapterNames()); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(nn.Count(again)-nn.Count(base()), "parameters in the adapters")

@@ -183,9 +183,9 @@ func (e *Encoder) tokens(layer int, x, pixels *autograd.Tensor, raw bool) Tokens
 // walk runs the blocks up to last, each as a segment, and calls after with the tokens that each gives. maps, if not nil,
 // returns where a block puts its attention weights, or nil. A block may free the tokens of the one before.
 func (e *Encoder) walk(pixels *autograd.Tensor, last int, maps func(layer int) *[]float32, after func(layer int, x *autograd.Tensor)) {
-	x, inputs := e.Embed(pixels), e.rope.input(e.size(pixels))
+	x, grid := e.Embed(pixels), e.size(pixels)
 	for i, b := range e.Blocks[:last+1] {
-		in := inputs
+		in := e.input(i, grid)
 		if maps != nil {
 			in.Maps = maps(i)
 		}

@@ -35,10 +35,13 @@ type RolloutOptions struct {
 // the residual connection, scaled to rows with the sum 1, and multiplied with those of the layers before.
 //
 // Images, ctx, errors and concurrent use are those of [Model.Classify]. The weights of one layer are kept at a time. It
-// returns an error for options that are not valid.
+// returns an error for options that are not valid, and where [Model.Attention] does.
 func (m *Model) Rollout(ctx context.Context, o RolloutOptions, images ...image.Image) ([]Attention, error) {
 	if o.Heads > MinHeads || !(o.Discard >= 0 && o.Discard < 1) {
 		return nil, fmt.Errorf("vit: rollout: expected Heads of 0 to %d and a Discard of at least 0 and below 1, found %d and %v", MinHeads, o.Heads, o.Discard)
+	}
+	if err := m.Encoder.oneAttention(); err != nil {
+		return nil, fmt.Errorf("vit: rollout: %w", err)
 	}
 	found := make([]Attention, 0, len(images))
 	var weights, fused []float32 // of one layer after the other
