@@ -53,7 +53,7 @@ var layers = [][]string{
 	{"models/internal/template"},  // a model package to copy
 	{"models/backbone"},           // convolutional networks
 	{"models/bert", "models/vit"}, // the towers
-	{"models/mae", "models/clip"},
+	{"models/mae", "models/clip", "models/detect"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve", "bench/internal/study"},
 	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/imageset", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},

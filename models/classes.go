@@ -1,7 +1,12 @@
 package models
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,6 +91,29 @@ func (l *LabelIDs) UnmarshalJSON(data []byte) error {
 		*l = ids
 	}
 	return err
+}
+
+// MarshalJSON writes the classes in the order of their numbers, as transformers does: its pipelines take the first that
+// fits.
+func (l LabelIDs) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("null"), nil
+	}
+	names := slices.SortedFunc(maps.Keys(l), func(a, b string) int { return cmp.Or(cmp.Compare(l[a], l[b]), cmp.Compare(a, b)) })
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, name := range names {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, "%s:%d", key, l[name])
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
 }
 
 // maxLabels bounds the number of a class, so that a false configuration cannot cause a large allocation.

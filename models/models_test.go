@@ -1,6 +1,7 @@
 package models
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"slices"
@@ -58,6 +59,14 @@ func TestNameAll(t *testing.T) {
 		if len(all.Label2ID) != c.n {
 			t.Errorf("%v: found the numbers %v", c.ids, all.Label2ID)
 		}
+	}
+}
+
+// TestLabelOrder writes classes by their numbers: pipelines of transformers take the first name that fits.
+func TestLabelOrder(t *testing.T) {
+	data, err := json.Marshal(Classes{Label2ID: LabelIDs{"b": 0, "a\"": 1, "c": 10, "d": 2}})
+	if want := `{"label2id":{"b":0,"a\"":1,"d":2,"c":10}}`; err != nil || string(data) != want {
+		t.Errorf("found %s, %v, expected %s", data, err, want)
 	}
 }
 

@@ -2,10 +2,12 @@ package text
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -27,6 +29,9 @@ type OpenOptions struct {
 	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white
 	// space becomes one space. Text that ftfy would repair is not repaired.
 	Whitespace bool
+	// ModelType is the model_type of a folder whose config.json states none, as the oldest do. It chooses the class of the
+	// tokenizer where the folder does not.
+	ModelType string
 }
 
 // OpenDir opens the tokenizer of a model folder on disk. See [Open].
@@ -125,6 +130,7 @@ func (f *folder) pick(config, tokenizerConfig []byte) error {
 			return err
 		}
 	}
+	m.Type = cmp.Or(m.Type, f.options.ModelType)
 	var c struct {
 		Class *string         `json:"tokenizer_class"`
 		Auto  json.RawMessage `json:"auto_map"`
@@ -325,6 +331,8 @@ func (f *folder) readConfig() error {
 	f.truncation, f.padding = nil, nil
 	if f.config.maxLength > 0 {
 		f.truncation = &Truncation{Max: f.config.maxLength, Left: cutSide}
+	} else if cutSide { // a limit that comes later cuts there
+		f.truncation = &Truncation{Max: math.MaxInt32, Left: true}
 	}
 	if name := f.name("pad_token"); name != "" {
 		f.padding = &Padding{Left: padSide, Token: name, TypeID: typeID}

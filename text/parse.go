@@ -153,8 +153,8 @@ func (t *Tokenizer) mustID(token string) (int, error) {
 
 // Defaults returns options with the truncation and padding that belong to the tokenizer, for use with
 // [Tokenizer.Encode]. After [Parse] they are those of the file. After [Open] they cut to the maximum length of the
-// model, and pad to the longest, on the sides that the folder states. Truncation is nil where no limit is stated, and
-// Padding is nil without a padding token: check before you change their fields.
+// model, and pad to the longest, on the sides that the folder states. Truncation is nil where neither a limit nor the
+// left side is stated, and Padding is nil without a padding token: check before you change their fields.
 func (t *Tokenizer) Defaults() Options {
 	var o Options
 	if t.truncation != nil {

@@ -30,7 +30,7 @@ known, asked = pixels[:n], pixels[n:]
 labels, answers = torch.tensor(plan["train"]), torch.tensor(plan["test"])
 model = VisionTransformer(
     img_size=size, patch_size=c["patch_size"], num_classes=classes, embed_dim=c["hidden_size"], depth=c["num_hidden_layers"],
-    num_heads=c["num_attention_heads"], mlp_ratio=c["intermediate_size"] / c["hidden_size"], drop_path_rate=c.get("drop_path_rate", 0))
+    num_heads=c["num_attention_heads"], mlp_ratio=c["intermediate_size"] / c["hidden_size"], drop_path_rate=plan["drop_path"])
 assert abs(model.norm.eps / c["layer_norm_eps"] - 1) < 1e-6
 model.load_state_dict(safetensors.torch.load_file(plan["weights"]))
 depth = len(model.blocks)

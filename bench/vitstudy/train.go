@@ -9,9 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/bench/internal/study"
-	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -21,7 +19,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// saved writes a model to a folder for timm, and opens another one from the folder for transformers, which keeps drop path.
+// saved writes a model to a folder, for timm and for Fovea, and opens the latter.
 func saved(dir string, m *vit.Model) (*vit.Model, error) {
 	if err := m.Save(filepath.Join(dir, "timm"), vit.SaveOptions{Layout: models.Timm}); err != nil {
 		return nil, err
@@ -32,46 +30,27 @@ func saved(dir string, m *vit.Model) (*vit.Model, error) {
 	return vit.Open(filepath.Join(dir, "fovea"), vit.LoadOptions{Unmapped: true})
 }
 
-// loader cuts the training images into batches of equal size.
-func (p *part) loader(m *vit.Model, seed uint64) *vision.Loader {
-	return &vision.Loader{
-		Data: p.train, Preprocess: m.Preprocess, BatchSize: p.batch, Shuffle: true, DropLast: true, Seed: seed, Goroutines: p.threads,
+// options returns the recipe of a run.
+func (p *part) options(seed uint64, exact bool) vit.TrainOptions {
+	o := vit.TrainOptions{
+		Epochs: p.epochs, BatchSize: p.batch, Rate: &p.rate, Warmup: new(1 / float64(p.epochs)), WeightDecay: new(weightDecay), LayerDecay: p.layerDecay,
+		DropPath: new(float32(dropPath)), Smoothing: smoothing, Mix: &vision.Mix{Mixup: 0.8, Cutmix: 1, Prob: &p.mixing}, Seed: seed,
 	}
-}
-
-func (p *part) schedule() train.Schedule {
-	return train.Curve{Peak: p.rate, Warmup: warmup, Length: float64(p.epochs)}.Cosine()
-}
-
-// mix mixes a batch. Its draws depend on the seed and the numbers of epoch and batch alone.
-func (p *part) mix(b *vision.Batch, seed uint64, epoch, number, classes int, smoothing float32) {
-	const mixing = 0x313
-	m := vision.Mix{Mixup: 0.8, Cutmix: 1, Prob: &p.mixing, Smoothing: smoothing}
-	m.Apply(data.NewRand(seed, mixing, uint64(epoch), uint64(number)), b, classes)
+	if exact {
+		o.DropPath = new(float32(0))
+	}
+	return o
 }
 
 // fovea trains on our side. The model with seed 1 is kept for the next part.
 func (p *part) fovea(ctx context.Context, m *vit.Model, seed uint64, exact bool) (study.Outcome, error) {
 	o := study.Outcome{Versions: "Fovea, " + simd.Info()}
 	m.Workers = simd.NewWorkers(p.threads)
-	feed, classes := train.NewFeed(p.loader(m, seed)), len(p.train.Classes())
-	c := train.Config{
-		Model: m, Data: feed, Epochs: p.epochs, Schedule: p.schedule(), ClipNorm: clip, Seed: seed,
-		Tape: autograd.Options{Workers: m.Workers},
-		EMA:  train.NewEMA(nn.Parameters(m), nil, train.EMAOptions{Decay: &p.average}),
-		Optimizer: train.NewAdamW(train.Groups(nn.Parameters(m), train.GroupOptions{
-			WeightDecay: weightDecay, NoDecay: m.NoDecay, LayerDecay: p.layerDecay, Layers: len(m.Encoder.Blocks), Layer: m.Layer,
-		}), train.AdamOptions{}),
+	c, err := m.Training(p.train, p.options(seed, exact))
+	if err != nil {
+		return o, err
 	}
-	c.Loss = func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
-		images, err := feed.Next(ctx, b)
-		if err != nil {
-			return nil, err
-		}
-		p.mix(images, seed, b.Epoch, b.Index, classes, smoothing)
-		logits := m.Forward(t.Input(images.Pixels, images.Shape()...))
-		return autograd.SoftCrossEntropy(logits, t.Input(images.Targets, images.Len(), classes), 0), nil
-	}
+	c.EMA = train.NewEMA(nn.Parameters(m), nil, train.EMAOptions{Decay: &p.average})
 	c.OnStep = func(r train.Record) error {
 		o.Losses = append(o.Losses, r.Loss)
 		if r.Step%100 == 0 {
@@ -121,6 +100,7 @@ type plan struct {
 	Draws      []draw     `json:"draws"`   // of each batch
 	Rates      []float64  `json:"rates"`
 	Epoch      int        `json:"epoch"` // batches in an epoch
+	DropPath   float32    `json:"drop_path"`
 	Decay      float64    `json:"decay"`
 	LayerDecay float64    `json:"layer_decay"`
 	Smoothing  float64    `json:"smoothing"`
@@ -136,19 +116,46 @@ type draw struct {
 	Box    *[4]int `json:"box"`    // of CutMix: top, bottom, left and right; nil for mixup
 }
 
-// drawn finds the draws of a batch by mixing a black image with a white one.
-func (p *part) drawn(seed uint64, epoch, number int) draw {
-	b := &vision.Batch{Pixels: make([]float32, 2*size*size), Channels: 1, Height: size, Width: size, Labels: []int{0, 1}}
-	for i := range size * size {
-		b.Pixels[size*size+i] = 1
+// loader cuts images into the batches of the recipe.
+func (p *part) loader(images vision.Dataset, m *vit.Model, seed uint64) *vision.Loader {
+	o := p.options(seed, true)
+	return &vision.Loader{Data: images, Preprocess: m.Preprocess, Mix: o.Mix, BatchSize: o.BatchSize, Shuffle: true, Seed: seed}
+}
+
+// draws finds the draws of an epoch. Its loader gets as many images as the recipe's, black ones in the first half of each
+// batch and white ones in the second, and mixes the first with the last.
+func (p *part) draws(ctx context.Context, m *vit.Model, seed uint64, epoch int) ([]draw, error) {
+	black := &vision.Image{Pix: make([]uint8, size*size), Width: size, Height: size, Channels: 1}
+	white := &vision.Image{Pix: bytes.Repeat([]uint8{255}, size*size), Width: size, Height: size, Channels: 1}
+	n := p.train.Len()
+	images := &vision.Memory{Images: make([]*vision.Image, n), Labels: make([]int, n), ClassNames: []string{"black", "white"}}
+	l := p.loader(images, m, seed)
+	for batch := range slices.Chunk(l.Order(epoch), p.batch) {
+		for i, item := range batch {
+			images.Images[item] = black
+			if i >= len(batch)/2 {
+				images.Images[item], images.Labels[item] = white, 1
+			}
+		}
 	}
-	p.mix(b, seed, epoch, number, 2, 0)
-	d := draw{Lambda: b.Targets[0]}
-	first, last := slices.Index(b.Pixels[:size*size], 1), size*size
-	if first < 0 || d.Lambda == 1 {
+	var all []draw
+	for b, err := range l.Epoch(ctx, epoch) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, drawn(b.Pixels[:size*size], b.Targets[0]))
+	}
+	return all, nil
+}
+
+// drawn finds a draw from one channel of a black image and its target.
+func drawn(pixels []float32, lambda float32) draw {
+	d := draw{Lambda: lambda}
+	first, last := slices.Index(pixels, 1), len(pixels)
+	if first < 0 || lambda == 1 {
 		return d
 	}
-	for b.Pixels[last-1] != 1 {
+	for pixels[last-1] != 1 {
 		last--
 	}
 	d.Box = &[4]int{first / size, (last-1)/size + 1, first % size, (last-1)%size + 1}
@@ -157,19 +164,27 @@ func (p *part) drawn(seed uint64, epoch, number int) draw {
 
 // torch runs PyTorch's side on the model in a folder.
 func (p *part) torch(ctx context.Context, m *vit.Model, dir string, seed uint64, exact bool) (study.Outcome, error) {
-	l := p.loader(m, seed)
+	options, l := p.options(seed, exact), p.loader(p.train, m, seed)
+	c, err := m.Training(p.train, options)
+	if err != nil {
+		return study.Outcome{}, err
+	}
+	c.Data.Close()
 	n := l.Batches()
 	o := plan{
 		Config: m.Config, Weights: filepath.Join(dir, "timm", "model.safetensors"), Pixels: filepath.Join(p.out, p.name+"-pixels.bin"),
-		Size: size, Classes: p.train.Classes(), Train: labels(p.train), Test: labels(p.test), Epoch: n,
-		Decay: weightDecay, LayerDecay: p.layerDecay, Smoothing: smoothing, Average: p.average, Clip: clip, Seed: seed, Threads: p.threads,
+		Size: size, Classes: p.train.Classes(), Train: labels(p.train), Test: labels(p.test), Epoch: n, DropPath: *options.DropPath,
+		Decay: weightDecay, LayerDecay: p.layerDecay, Smoothing: smoothing, Average: p.average, Clip: c.ClipNorm, Seed: seed, Threads: p.threads,
 	}
 	for epoch := range p.epochs {
-		items := l.Order(epoch)
+		draws, err := p.draws(ctx, m, seed, epoch)
+		if err != nil {
+			return study.Outcome{}, err
+		}
+		o.Draws = append(o.Draws, draws...)
+		o.Batches = slices.AppendSeq(o.Batches, slices.Chunk(l.Order(epoch), p.batch))
 		for i := range n {
-			o.Batches = append(o.Batches, items[i*p.batch:(i+1)*p.batch])
-			o.Rates = append(o.Rates, p.schedule().Rate(float64(epoch*n+i)/float64(n)))
-			o.Draws = append(o.Draws, p.drawn(seed, epoch, i))
+			o.Rates = append(o.Rates, c.Schedule.Rate(float64(epoch*n+i)/float64(n)))
 		}
 	}
 	if exact {

@@ -54,7 +54,7 @@ func (m *images) readFolder(ctx context.Context, s *settings, r *recipe) error {
 	if err != nil {
 		return err
 	}
-	read, err := imageset.Examine(ctx, folder, 2*r.Model.ImageSize, s.Threads)
+	read, err := imageset.Examine(ctx, folder, 2*r.Model.ImageSize, s.Threads, nil)
 	if err != nil {
 		return err
 	}

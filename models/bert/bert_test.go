@@ -95,7 +95,7 @@ func TestEveryVariant(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "models_bert.py", dir)
 	folders, err := os.ReadDir(dir)
-	if err != nil || len(folders) != 89 {
+	if err != nil || len(folders) != 92 {
 		t.Fatalf("%d models, %v", len(folders), err)
 	}
 	for _, d := range folders {
@@ -160,7 +160,7 @@ func tiny(modelType string) Config {
 		c.Disentangled = DeBERTa().Disentangled
 		c.PositionBuckets, c.ConvKernelSize, c.ShareAttKey = 6, 3, false
 	case "modernbert":
-		c.PadTokenID, c.LocalAttention = new(0), 4
+		c.PadTokenID, c.LocalAttention, c.InitializerCutoff = new(0), 4, new(2.0)
 	}
 	return c
 }

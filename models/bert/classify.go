@@ -85,7 +85,7 @@ func (m *Model) ZeroShot(ctx context.Context, labels []string, o ZeroShotOptions
 
 func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions, list []string) ([]Prediction, error) {
 	names := m.labels()
-	entails := slices.IndexFunc(names, func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "entail") })
+	entails := m.entails(names)
 	template := cmp.Or(o.Template, "This example is {}.")
 	switch {
 	case entails < 0 || len(names) < 2:
@@ -131,6 +131,21 @@ func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions
 		out = append(out, Prediction{Logits: logits, Top: ranked(p, labels), Problem: problem})
 	}
 	return out, nil
+}
+
+// entails returns the class of entailment, or -1: the pipeline looks for it in label2id, where a configuration has one.
+func (m *Model) entails(names []string) int {
+	is := func(s string) bool { return strings.HasPrefix(strings.ToLower(s), "entail") }
+	found := -1
+	for name, i := range m.Config.Label2ID {
+		if is(name) && i >= 0 && i < len(names) && (found < 0 || i < found) {
+			found = i
+		}
+	}
+	if found < 0 {
+		found = slices.IndexFunc(names, is)
+	}
+	return found
 }
 
 // encodeFirst encodes pairs and cuts the first text of those that are too long.

@@ -354,10 +354,14 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 func (c Config) MarshalJSON() ([]byte, error) {
 	type plain Config
 	out := struct {
-		InitializerRange config.Float[float64] `json:"initializer_range"`
-		LayerNormEps     config.Float[float32] `json:"layer_norm_eps"`
-		plain                                  // after the fields of the same names
-	}{config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps}, plain(c)}
+		InitializerRange config.Float[float64]  `json:"initializer_range"`
+		LayerNormEps     config.Float[float32]  `json:"layer_norm_eps"`
+		Cutoff           *config.Float[float64] `json:"initializer_cutoff_factor,omitempty"`
+		plain                                   // after the fields of the same names
+	}{config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps}, nil, plain(c)}
+	if f := c.InitializerCutoff; f != nil {
+		out.Cutoff = &config.Float[float64]{Value: *f}
+	}
 	if ownNames[c.ModelType] == nil {
 		return json.Marshal(out)
 	}

@@ -213,7 +213,8 @@ func group(list []Entity) []Entity {
 	return groups
 }
 
-// merge keeps one of the entities of several windows that overlap: the longest, then the one with the highest score.
+// merge keeps one of the entities of several windows that overlap: the one with the most characters, then the one with
+// the highest score.
 func merge(list []Entity) []Entity {
 	slices.SortStableFunc(list, func(a, b Entity) int { return cmp.Compare(a.Start, b.Start) })
 	var kept []Entity
@@ -221,8 +222,8 @@ func merge(list []Entity) []Entity {
 		if len(kept) > 0 {
 			last := &kept[len(kept)-1]
 			if e.Start < last.End {
-				longer, same := e.End-e.Start > last.End-last.Start, e.End-e.Start == last.End-last.Start
-				if longer || same && e.Score > last.Score {
+				length := utf8.RuneCountInString(e.Text) - utf8.RuneCountInString(last.Text) // as transformers counts
+				if length > 0 || length == 0 && e.Score > last.Score {
 					*last = e
 				}
 				continue

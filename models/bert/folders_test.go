@@ -42,7 +42,7 @@ func TestFolders(t *testing.T) {
 	modeltest.Python(t, "bert_folders.py", dir)
 	var all map[string]wantFolder
 	readFile(t, filepath.Join(dir, "want.json"), &all)
-	if len(all) != 23 {
+	if len(all) != 25 {
 		t.Fatalf("%d folders", len(all))
 	}
 	for name, want := range all {

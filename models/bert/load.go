@@ -1,6 +1,7 @@
 package bert
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -78,6 +79,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 // readLibrary reads what sentence-transformers keeps in the folder. An error waits for the tasks that need it.
 func (m *Model) readLibrary(fsys fs.FS) {
 	l, err := readLibrary(fsys)
+	if err == nil && m.movedByPadding() {
+		err = errors.New("tokenizer_config.json: padding_side: expected right, found left: padding would move positions in batches")
+	}
 	if err != nil {
 		m.Sentences, m.sentencesErr, m.rerankErr = nil, err, err
 		return
@@ -92,6 +96,16 @@ func (m *Model) readLibrary(fsys fs.FS) {
 		e.ActivationFn = activation
 		m.Config.CrossEncoder = &e
 	}
+}
+
+// movedByPadding reports whether transformers gives a text other positions in a batch with a longer one: padding comes
+// before it, and counts.
+func (m *Model) movedByPadding() bool {
+	if m.Tokenizer == nil || m.Encoder.Embeddings.Positions == nil || m.Config.firstPosition() != 0 {
+		return false
+	}
+	p := m.Tokenizer.Defaults().Padding
+	return p != nil && p.Left
 }
 
 // held returns the parts of a model: those of its task, and those that the weights hold. classes is the number of

@@ -159,16 +159,33 @@ func namesOf(modelType string, task Task, tied bool) *checkpoint.Names {
 		},
 		Ignore: []string{"*.position_ids", "*.token_type_ids", "mask_predictions.*"},
 	}
-	if tied { // a copy of the word embeddings, and of the bias
-		for _, decoder := range []string{"cls.predictions.decoder", "lm_head.decoder", "predictions.decoder"} {
-			n.Ignore = append(n.Ignore, decoder+".*")
-		}
-		n.Ignore = append(n.Ignore, "vocab_projector.weight", "generator_lm_head.weight")
-		if modelType == "modernbert" {
-			n.Ignore = append(n.Ignore, "decoder.weight")
-		}
+	if !tied {
+		untie(n)
+		return n
+	}
+	for _, decoder := range []string{"cls.predictions.decoder", "lm_head.decoder", "predictions.decoder"} {
+		n.Ignore = append(n.Ignore, decoder+".*") // a copy of the word embeddings, and of the bias
+	}
+	n.Ignore = append(n.Ignore, "vocab_projector.weight", "generator_lm_head.weight")
+	if modelType == "modernbert" {
+		n.Ignore = append(n.Ignore, "decoder.weight")
 	}
 	return n
+}
+
+// untie changes a table to that of a head for masked words whose decoder is its own. transformers 5 then has two biases
+// in files: it uses the decoder's alone. Older files have one, under the name of the other.
+func untie(n *checkpoint.Names) {
+	for i, r := range n.Rules {
+		if r[0] != "Heads.Masked.Bias" {
+			continue
+		}
+		at := slices.IndexFunc(r, func(name string) bool { return strings.HasSuffix(name, ".decoder.bias") })
+		if at > 1 {
+			n.Ignore = append(n.Ignore, r[1])
+			n.Rules[i] = slices.Concat(checkpoint.Rule{r[0], r[at]}, r[1:at], r[at+1:])
+		}
+	}
 }
 
 // family is that of BERT; Of gives those of the others.

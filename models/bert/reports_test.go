@@ -3,6 +3,9 @@ package bert
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -83,5 +86,56 @@ func TestPairTypes(t *testing.T) {
 	}
 	if pair[0].Logits[0] == one[0].Logits[0] {
 		t.Error("the types of the tokens do not count")
+	}
+}
+
+// TestLeftPadding refuses embeddings where a batch of sentence-transformers would move the positions of short texts.
+func TestLeftPadding(t *testing.T) {
+	for modelType, refused := range map[string]bool{"bert": true, "roberta": false, "modernbert": false} {
+		dir := t.TempDir()
+		if err := New(tiny(modelType), Features, 0, rng()).Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		for name, data := range map[string]string{
+			"vocab.txt":             "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n",
+			"tokenizer_config.json": `{"tokenizer_class": "BertTokenizer", "padding_side": "left", "model_input_names": ["input_ids"]}`,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = m.Embed(context.Background(), "a b")
+		if found := err != nil && strings.Contains(err.Error(), `padding_side: expected right, found left`); found != refused {
+			t.Errorf("%s: found %v", modelType, err)
+		}
+	}
+}
+
+// TestOldestFolder reads a folder without a model_type and with a vocab.txt alone, such as prajjwal1/bert-tiny.
+func TestOldestFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := New(tiny("bert"), Features, 0, rng()).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n",
+		"config.json": `{"hidden_size": 16, "hidden_act": "gelu", "initializer_range": 0.02, "vocab_size": 40, "hidden_dropout_prob": 0.1,
+			"num_attention_heads": 2, "type_vocab_size": 2, "max_position_embeddings": 20, "num_hidden_layers": 2, "intermediate_size": 24,
+			"attention_probs_dropout_prob": 0.1}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Embed(context.Background(), "A b"); err != nil || !m.usesTypes() {
+		t.Error(err, m.usesTypes())
 	}
 }

@@ -23,7 +23,11 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	c.Architectures = []string{architecture(c.ModelType, m.Task)}
 	if m.Classifier != nil && m.Task != MultipleChoice {
+		ids := c.Label2ID
 		c.NameAll(m.Classifier.Out.Weight.Shape()[0])
+		if len(ids) > 0 { // the names may be others, and count in [Model.ZeroShot]
+			c.Label2ID = ids
+		}
 	} else {
 		c.Classes = models.Classes{}
 	}

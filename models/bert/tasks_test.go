@@ -323,3 +323,13 @@ func compareScores(a, b Ranked) int {
 	}
 	return 0
 }
+
+// TestMerge keeps the entity with the most characters of those that overlap, as transformers does: letters of two bytes
+// count once.
+func TestMerge(t *testing.T) {
+	const s = "São Paulo. Who"
+	found := merge([]Entity{{Label: "A", Score: 0.9, Text: s[:10], Start: 0, End: 10}, {Label: "B", Score: 0.5, Text: s[5:], Start: 5, End: 15}})
+	if len(found) != 1 || found[0].Label != "B" {
+		t.Errorf("found %+v", found)
+	}
+}

@@ -95,10 +95,11 @@ func (c TextConfig) vocabulary() int {
 	return c.VocabSize
 }
 
-// Padding says how texts are filled up to MaxPositionEmbeddings.
+// Padding says how texts are filled up.
 type Padding struct {
-	Token int  // its id
-	Left  bool // before the text, whose positions then end with the last one
+	Token  int  // its id
+	Left   bool // before the text, whose positions then end with the last one
+	Length int  // of texts; 0 means MaxPositionEmbeddings
 }
 
 // LargestID is the TextConfig.EOSTokenID of transformers' older configurations. The features of a text are then taken
@@ -265,6 +266,8 @@ func (c TextConfig) validate() error {
 	v.Activation("hidden_act", c.HiddenAct)
 	if p := c.HiddenPadding; p != nil && (p.Token < 0 || p.Token >= c.VocabSize) {
 		v.Fail("padding", "expected a token below vocab_size %d, found %d", c.VocabSize, p.Token)
+	} else if p != nil && (p.Length < 0 || p.Length > c.MaxPositionEmbeddings) {
+		v.Fail("padding", "expected a length of at most max_position_embeddings %d, found %d", c.MaxPositionEmbeddings, p.Length)
 	}
 	return v.Err()
 }

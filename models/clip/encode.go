@@ -84,22 +84,23 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 
 // Tokenize returns the tokens of each text, with its start and end and without padding. A text of more tokens than
 // Config.Text.MaxPositionEmbeddings is cut before its end token, as open_clip does it; transformers and OpenAI's code
-// refuse it unless they are asked to cut. Texts of SigLIP are padded to that length, because their features depend on
-// the padding, unless Config.Text.HiddenPadding hides it.
+// refuse it unless they are asked to cut. The tokenizer of a folder of transformers may have a lower limit, and cut at
+// the beginning (model_max_length, truncation_side). Texts of SigLIP are padded to that length, because their features
+// depend on the padding, unless Config.Text.HiddenPadding hides it.
 //
 // It returns an error for a model without a tokenizer, and for a tokenizer with tokens that the model does not have.
 func (m *Model) Tokenize(texts ...string) ([][]int, error) {
 	if m.Tokenizer == nil {
 		return nil, errors.New("clip: the model has no tokenizer: expected vocab.json and merges.txt, vocab.txt, tokenizer.json or bpe_simple_vocab_16e6.txt.gz in its folder, or a value of Model.Tokenizer")
 	}
-	o := text.Options{Truncation: &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}}
+	o := text.Options{Truncation: m.truncation()}
 	if m.Config.Text.Bidirectional && m.Config.Text.HiddenPadding == nil {
 		usual := m.Tokenizer.Defaults().Padding
 		if usual == nil {
 			return nil, errors.New("clip: the tokenizer has no padding token, which SigLIP needs")
 		}
 		full := *usual
-		full.Length = m.Config.Text.MaxPositionEmbeddings
+		full.Length = o.Truncation.Max
 		o.Padding = &full
 	}
 	out, vocabulary := make([][]int, len(texts)), m.Config.Text.vocabulary()

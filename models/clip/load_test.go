@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -97,6 +98,28 @@ func TestRefusedOpenCLIP(t *testing.T) {
 	}
 }
 
+// TestBothConfigurations reads a folder with the configurations of both libraries as open_clip where all weights are its.
+func TestBothConfigurations(t *testing.T) {
+	files := folder(t, "tiny")
+	files["open_clip_config.json"] = &fstest.MapFile{Data: []byte(`{"model_cfg": {"embed_dim": 10, "quick_gelu": true,
+		"vision_cfg": {"layers": 2, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16, "mlp_ratio": 1.5},
+		"text_cfg": {"width": 12, "heads": 3, "layers": 2, "vocab_size": 525, "context_length": 24, "mlp_ratio": 1.67}}}`)}
+	files["open_clip_model.safetensors"] = files["model.safetensors"]
+	files["open_clip_pytorch_model.bin"] = files["model.safetensors"]
+	for _, open := range []bool{false, true} {
+		if open {
+			delete(files, "model.safetensors")
+		}
+		m, err := Load(files, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := m.Config.Text.EOSTokenID == LargestID; found != open {
+			t.Errorf("found the rule of open_clip: %v, expected %v", found, open)
+		}
+	}
+}
+
 // TestBare expects an error for weights that do not tell their model.
 func TestBare(t *testing.T) {
 	files := folder(t, "tiny")
@@ -161,4 +184,41 @@ func TestFields(t *testing.T) {
 			modeltest.Table{Fields: openVisionFields, Classes: []string{"CLIPVisionCfg"}},
 			modeltest.Table{Fields: openTextFields, Classes: []string{"CLIPTextCfg"}})
 	})
+}
+
+// TestLeftPadding refuses a tokenizer that pads before texts: transformers then gives them other positions in batches.
+func TestLeftPadding(t *testing.T) {
+	files := folder(t, "tiny")
+	rest := strings.TrimPrefix(strings.TrimSpace(string(files[tokenizerConfig].Data)), "{")
+	files[tokenizerConfig] = &fstest.MapFile{Data: []byte(`{"padding_side": "left",` + rest)}
+	if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "padding_side: expected right, found left") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// TestTokenizerLimit cuts texts to the limit of the tokenizer, and at the side that it states.
+func TestTokenizerLimit(t *testing.T) {
+	files := folder(t, "tiny")
+	before, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := before.Tokenize(texts[2])
+	if err != nil || len(whole[0]) < 12 {
+		t.Fatal(whole, err)
+	}
+	config := strings.ReplaceAll(string(files[tokenizerConfig].Data), `"model_max_length": 24`, `"model_max_length": 10, "truncation_side": "left"`)
+	files[tokenizerConfig] = &fstest.MapFile{Data: []byte(config)}
+	m, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := m.Tokenize(texts[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := append(whole[0][:1:1], whole[0][len(whole[0])-9:]...)
+	if !slices.Equal(found[0], want) {
+		t.Errorf("found %v, expected %v", found[0], want)
+	}
 }

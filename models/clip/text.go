@@ -1,6 +1,8 @@
 package clip
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -53,7 +55,7 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 	starts := []int{0}
 	var ids, places, ends []int
 	for _, text := range texts {
-		x.check(text)
+		x.check(text, x.Positions.Shape()[0])
 		if !x.bidirectional {
 			text = text[:x.end(text)+1]
 		}
@@ -69,19 +71,19 @@ func (x *TextTransformer) Forward(t *autograd.Tape, texts [][]int) *autograd.Ten
 	return t.Segment(func(h *autograd.Tensor) *autograd.Tensor { return x.finish(h, starts, ends) }, h)
 }
 
-// check panics for a text that has no tokens, or more than positions.
-func (x *TextTransformer) check(text []int) {
-	if n := len(text); n == 0 || n > x.Positions.Shape()[0] {
-		panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, x.Positions.Shape()}, Reason: "expected a text of at least one token and at most as many as positions"})
+// check panics for a text that has no tokens, or more than most.
+func (x *TextTransformer) check(text []int, most int) {
+	if n := len(text); n == 0 || n > most {
+		panic(&autograd.ShapeError{Op: "clip text", Shapes: [][]int{{n}, {most}}, Reason: fmt.Sprintf("expected a text of 1 to %d tokens", most)})
 	}
 }
 
-// masked pads texts to all positions and hides the padding from attention. The last place gives the features.
+// masked pads texts to one length and hides the padding from attention. The last place gives the features.
 func (x *TextTransformer) masked(t *autograd.Tape, texts [][]int) *autograd.Tensor {
-	n, length := len(texts), x.Positions.Shape()[0]
+	n, length := len(texts), cmp.Or(x.hidden.Length, x.Positions.Shape()[0])
 	ids, places, seen := make([]int, 0, n*length), make([]int, 0, n*length), make([]bool, n*length)
 	for i, text := range texts {
-		x.check(text)
+		x.check(text, length)
 		first := 0
 		if x.hidden.Left {
 			first = length - len(text)

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
-	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/text"
 )
@@ -32,6 +31,30 @@ type source struct {
 	tokenizer *text.Tokenizer
 	files     []modelfolder.Part // empty where transformers cannot read them
 	canonical bool               // with the rules of open_clip for SigLIP, which transformers does not have
+	limits    bool               // the tokenizer's own limit counts, as in transformers
+}
+
+// truncation says how texts are cut.
+func (m *Model) truncation() *text.Truncation {
+	cut := &text.Truncation{Max: m.Config.Text.MaxPositionEmbeddings}
+	if m.source.limits && m.Tokenizer == m.source.tokenizer {
+		if own := m.Tokenizer.Defaults().Truncation; own != nil {
+			cut.Max, cut.Left = min(cut.Max, own.Max), own.Left
+		}
+	}
+	return cut
+}
+
+// checkPadding returns an error where transformers gives a text other positions beside a longer one: padding comes
+// before it, and counts.
+func (s source) checkPadding() error {
+	if s.tokenizer == nil {
+		return nil
+	}
+	if p := s.tokenizer.Defaults().Padding; p != nil && p.Left {
+		return fmt.Errorf("%s: padding_side: expected right, found left: padding would move the positions of texts", tokenizerConfig)
+	}
+	return nil
 }
 
 // openTokenizer opens the tokenizer of a folder, with the rules of OpenAI's code, of open_clip, or of transformers. It
@@ -72,28 +95,22 @@ const tokenizerConfig = "tokenizer_config.json"
 // hiddenPadding returns how texts are padded where transformers gives a model an attention mask that hides the padding:
 // unless the tokenizer's model_input_names lack attention_mask. All tokenizer classes that SigLIP has have it by
 // default.
-func (s source) hiddenPadding() (*Padding, error) {
+func (s source) hiddenPadding(positions int) *Padding {
 	if s.tokenizer == nil {
-		return nil, nil
+		return nil
 	}
-	var config struct {
-		Names *[]string `json:"model_input_names"`
-	}
-	for _, f := range s.files {
-		if f.Name == tokenizerConfig {
-			if err := strictjson.Decode(f.Data, &config); err != nil {
-				return nil, fmt.Errorf("%s: %w", tokenizerConfig, err)
-			}
-		}
-	}
-	if config.Names != nil && !slices.Contains(*config.Names, attentionMask) {
-		return nil, nil
+	if !slices.Contains(s.tokenizer.ModelInputs(), attentionMask) {
+		return nil
 	}
 	usual := s.tokenizer.Defaults().Padding
 	if usual == nil {
-		return nil, nil // Tokenize says so
+		return nil // Tokenize says so
 	}
-	return &Padding{Token: usual.ID, Left: usual.Left}, nil
+	p := &Padding{Token: usual.ID, Left: usual.Left}
+	if cut := s.tokenizer.Defaults().Truncation; cut != nil && cut.Max < positions {
+		p.Length = max(1, cut.Max)
+	}
+	return p
 }
 
 // The model_input_names of SigLIP.
@@ -112,7 +129,7 @@ func (m *Model) tokenizerFiles() ([]modelfolder.Part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("clip: tokenizer.json: %w", err)
 	}
-	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.Config.Text.MaxPositionEmbeddings}
+	config := map[string]any{"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": m.truncation().Max}
 	switch {
 	case m.Config.Text.Bidirectional:
 		if m.Config.Text.HiddenPadding == nil {

@@ -75,6 +75,9 @@ type Config struct {
 	// AttentionNorm and MLPNorm put a norm before the last projection of attention and of feed-forward layers (EVA-02).
 	AttentionNorm bool `json:"attention_norm,omitempty"`
 	MLPNorm       bool `json:"mlp_norm,omitempty"`
+	// Stem, if not nil, makes the model a hybrid: convolutions come before the projection of patches. PatchSize is that of
+	// the image, a multiple of the stem's stride.
+	Stem *StemConfig `json:"stem,omitempty"`
 	// TimmArchitecture is the name under which timm knows the other options. [Load] keeps it for [Model.Save], which needs it
 	// in the layout models.Timm for options that no plain Vision Transformer of timm's has.
 	TimmArchitecture string `json:"timm_architecture,omitempty"`
@@ -181,6 +184,8 @@ func (c Config) Variant() string {
 		return "attention_norm"
 	case c.MLPNorm:
 		return "mlp_norm"
+	case c.Stem != nil:
+		return "stem"
 	}
 	return ""
 }
@@ -321,6 +326,7 @@ func (c Config) Validate() error {
 	if most := 64; c.ParallelBranches < 0 || c.ParallelBranches > most {
 		v.Fail("parallel_branches", "expected 0 to %d, found %d", most, c.ParallelBranches)
 	}
+	c.Stem.validate(&v, c.PatchSize)
 	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
 	v.OneOf("problem_type", string(c.Problem), "", string(models.SingleLabel), string(models.MultiLabel), string(models.Regression))
 	return v.Err()

@@ -45,5 +45,6 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "branch_norm", Reason: "Fovea's own"},
 	{Name: "attention_norm", Reason: "Fovea's own"},
 	{Name: "mlp_norm", Reason: "Fovea's own"},
+	{Name: "stem", Reason: "Fovea's own"},
 	{Name: "timm_architecture", Reason: "Fovea's own"},
 })

@@ -68,7 +68,14 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if c.RopeTheta != 0 {
 		positions = 0
 	}
-	claim := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, positions)
+	channels, patch := c.NumChannels, c.PatchSize
+	if c.Stem != nil {
+		channels, patch = c.Stem.out(), c.PatchSize/c.Stem.Stride()
+	}
+	claim := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), channels, patch, positions)
+	if c.Stem != nil {
+		claim.Values += c.Stem.values(c.NumChannels)
+	}
 	claim.Values += float64(c.NumRegisterTokens) * float64(c.HiddenSize)
 	if err := claim.Check(f.Weights); err != nil {
 		return nil, err
@@ -203,7 +210,7 @@ func (c Config) sizes() tower.Sizes {
 			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
+		Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
 	}
 }
 
@@ -219,6 +226,7 @@ func sized(s tower.Sizes) Config {
 	c.NumRegisterTokens, c.RegisterPositions, c.DistillationToken = s.Registers, s.RegisterPositions, s.Distillation
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
 	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
+	c.Stem = (*StemConfig)(s.Stem)
 	if c.GatedMLP = s.Gated; s.Gated {
 		c.HiddenAct = "silu"
 	}

@@ -154,7 +154,7 @@ func token(x *autograd.Tensor, at int) *autograd.Tensor {
 // train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
-		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.PreNorm")
+		"Encoder.Stem", "Encoder.Patch", "Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.PreNorm")
 }
 
 // NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the learned tokens

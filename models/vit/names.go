@@ -64,6 +64,16 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 	default:
 		n.Rules = slices.Concat(n.Rules, sideRules, branchRules)
 	}
+	stem := slices.Clone(stemRules)
+	if c.Stem != nil && len(c.Stem.Layers) == 0 {
+		slices.Reverse(stem) // timm's stem without stages is the network itself
+	}
+	last := checkpoint.Rule{"Encoder.Patch", "patch_embed.backbone.2.conv"} // MobileCLIP's
+	if c.Stem != nil && c.Stem.Kind == convStem {
+		n.Rules = slices.Concat(stem, []checkpoint.Rule{last}, n.Rules)
+	} else {
+		n.Rules = slices.Concat(stem, n.Rules, []checkpoint.Rule{last})
+	}
 	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
 	return n
 }
@@ -80,6 +90,17 @@ func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
 		rules = append(rules, checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}"})
 	}
 	return timmBlocks(rules...)
+}
+
+// stemRules are the names of the convolutions of hybrids in timm (HybridEmbed).
+var stemRules = []checkpoint.Rule{
+	{"Encoder.Stem.Conv", "patch_embed.backbone.stem.conv"},
+	{"Encoder.Stem.Norm", "patch_embed.backbone.stem.norm"},
+	{"Encoder.Stem.Stages.{}.{}", "patch_embed.backbone.stages.{}.blocks.{}"},
+	{"Encoder.Stem.Convs.{}.Conv", "patch_embed.backbone.{}.conv"},
+	{"Encoder.Stem.Convs.{}.Norm", "patch_embed.backbone.{}.bn"},
+	{"Encoder.Stem.Norm", "patch_embed.backbone.norm"},
+	{"Encoder.Stem.Conv", "patch_embed.backbone.conv"},
 }
 
 // sideRules are the names of blocks with one projection in timm (ParallelScalingBlock).
@@ -225,7 +246,7 @@ var plain = modelfolder.Family{
 	Unsupported: []modelfolder.Trace{
 		{Part: "relative_position", What: "relative positions"},
 		{Part: "rel_pos", What: "relative positions"},
-		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
+		{Part: "patch_embed.backbone.conv1.", What: "a ResNet-D before the patches"},
 		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},
 		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},

@@ -42,7 +42,7 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	if err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("%s: %w", f.Weights.Name(), err)
 	}
-	if err := t.ModelArgs.Agree(f.Find, s); err != nil {
+	if err := t.ModelArgs.Agree(f.Find, s, a); err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("config.json: model_args: %w", err)
 	}
 	c, err := timmOptions(t, a, s)
@@ -141,7 +141,7 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 		name = c.TimmArchitecture
 	}
 	return timm.Model{
-		Name: name, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
+		Name: name, Positions: c.RopeTheta == 0, Hybrid: c.Stem != nil, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
 		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm,
@@ -153,7 +153,8 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 
 // beyondPlain reports whether no plain Vision Transformer of timm's has the options, but perhaps one with a name of its own.
 func (c Config) beyondPlain() bool {
-	return c.RopeTheta != 0 || c.NoKeyBias || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm
+	return c.RopeTheta != 0 || c.NoKeyBias || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm ||
+		c.Stem != nil
 }
 
 // named reports whether timm knows the options under the name TimmArchitecture.

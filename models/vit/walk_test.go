@@ -100,6 +100,17 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// TestKinds compares a few of timm's architectures, whose models are kept here.
+func TestKinds(t *testing.T) {
+	folders, err := os.ReadDir("testdata/kinds")
+	if err != nil || len(folders) < 4 {
+		t.Fatalf("found %d folders, %v", len(folders), err)
+	}
+	for _, f := range folders {
+		t.Run(f.Name(), func(t *testing.T) { compareKind(t, filepath.Join("testdata/kinds", f.Name()), t.TempDir()) })
+	}
+}
+
 // kinds are architectures of timm that differ in more than their sizes.
 var kinds = []string{
 	"vit_base_patch16_224", "vit_base_patch16_clip_quickgelu_224", "vit_base_patch16_siglip_224", "vit_base_patch16_siglip_gap_224",
@@ -108,6 +119,7 @@ var kinds = []string{
 	"deit_tiny_distilled_patch16_224", "deit3_small_patch16_224",
 	"eva_giant_patch14_224", "eva_large_patch14_196", "vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3_qkvb",
 	"vit_small_patch16_18x2_224", "vit_pwee_patch16_reg1_gap_256", "vit_base_patch16_rpn_224",
+	"vit_tiny_r_s16_p8_224", "vit_base_mci_224", "vit_small_r26_s32_224",
 }
 
 // TestWalkKinds compares more of a sample of them with timm: hidden states, outputs at other sizes, the gradient of every
@@ -122,15 +134,12 @@ func TestWalkKinds(t *testing.T) {
 			saved = append(saved, compareKind(t, filepath.Join(dir, name), folder))
 		})
 	}
-	modeltest.Library(t, "timm", saved...)
+	modeltest.Library(t, "walk", saved...)
 }
 
 func compareKind(t *testing.T, dir, folder string) modeltest.Saved {
 	t.Helper()
 	g := golden.Load(t, filepath.Join(dir, "golden.safetensors"))
-	if err := os.Remove(filepath.Join(dir, "golden.safetensors")); err != nil { // Load takes one file of weights
-		t.Fatal(err)
-	}
 	m, err := Load(os.DirFS(dir), LoadOptions{})
 	if err != nil {
 		t.Fatal(err)

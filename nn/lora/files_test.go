@@ -302,6 +302,7 @@ func TestConfig(t *testing.T) {
 		{"modules_to_save", `["classifier", "layernorm"]`, "Norm.Weight"},
 		{"modules_to_save", `["classifier", "norm"]`, "Norm.Weight"}, // an ending, without a dot
 		{"modules_to_save", `["ssifier"]`, ""},
+		{"modules_to_save", `["classifier", "embeddings"]`, "lora: adapter_config.json: modules_to_save: unsupported: it names vit.embeddings and, within it, vit.embeddings.patch_embeddings, whose trained values PEFT did not save"},
 		{"modules_to_save", `["classifier", "k_proj"]`, "lora: adapter_config.json: modules_to_save: unsupported: it covers vit.layers.0.attention.k_proj.weight, but not the other parts of Blocks.0.Attention.QKV.Weight"},
 		{"rank_pattern", `{"v_proj": 3}`, "lora: adapter_model.safetensors: base_model.model.vit.layers.0.attention.v_proj.lora_A.weight: expected shape [3 12], found [2 12]"},
 		{"rank_pattern", `{"layers.0.attention.v_proj": 2, ".*": 2}`, ""},

@@ -166,9 +166,17 @@ want["deberta-nli"] = {"texts": texts[:1] + texts[2:], "labels": [dict(zip(r["la
 
 for number, (name, kind, tokenizer, config) in enumerate([
         ("xlm-roberta-ner", "xlm-roberta", "xlm-roberta", {}), ("roberta-ner", "roberta", "roberta", {}),
-        ("bert-ner", "bert", "bert-cased", {}), ("camembert-ner", "camembert", "xlm-roberta", {})], 16):
-    _, f = model(name, number, kind, "ForTokenClassification", tokenizer, **entity, **config)
+        ("bert-ner", "bert", "bert-cased", {}), ("camembert-ner", "camembert", "xlm-roberta", {}),
+        ("other-tags-ner", "distilbert", "distilbert", dict(dim=32, n_layers=2, n_heads=4, hidden_dim=40, id2label=dict(
+            enumerate(["I-ORG", "O", "S-PER", "E-LOC", "MISC"])))),
+], 16):
+    _, f = model(name, number + 100 * (number > 19), kind, "ForTokenClassification", tokenizer, **entity | config)
     entities(name, f)
+
+_, f = model("label2id-nli", 24, "bert", "ForSequenceClassification", "bert", num_labels=3)
+change(f, "config.json", id2label={0: "contradiction", 1: "neutral", 2: "entailment"}, label2id={"neutral": 1, "entailment": 0, "contradiction": 2})
+p = pipeline("zero-shot-classification", model=f)
+want["label2id-nli"] = {"texts": texts[:1], "labels": [dict(zip(r["labels"], r["scores"])) for r in p(texts[:1], ["a city", "wet", "Anna"])]}
 
 m, f = model("roberta-squad2", 20, "roberta", "ForQuestionAnswering", "roberta")
 t = AutoTokenizer.from_pretrained(f)

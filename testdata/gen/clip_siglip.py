@@ -105,7 +105,8 @@ def folder(folder, naflex, i, seed):
     width = heads * r.choice([8, 12])
     vision = dict(hidden_size=width, intermediate_size=r.choice([17, 32]), num_hidden_layers=r.choice([1, 2, 3]), num_attention_heads=heads,
                   patch_size=patch, hidden_act=["gelu_pytorch_tanh", "gelu"][i % 2], layer_norm_eps=r.choice([1e-5, 1e-6]))
-    text = dict(vocab_size=len(tok), max_position_embeddings=length, hidden_size=theads * 8, intermediate_size=r.choice([19, 40]),
+    text = dict(vocab_size=len(tok), max_position_embeddings=length + 3 * (i > 1),  # the limit of the tokenizer counts
+                 hidden_size=theads * 8, intermediate_size=r.choice([19, 40]),
                 num_hidden_layers=r.choice([1, 2]), num_attention_heads=theads, projection_size=width, bos_token_id=None, eos_token_id=1)
     if naflex:
         side, most = r.choice([2, 3, 4]), r.choice([7, 16, 30])
@@ -147,8 +148,7 @@ def check(folder):
     processor, tok = AutoImageProcessor.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     names = ["gray.png", "tall.png", "tiny.png", "wide.png"]
     inputs = processor([Image.open(os.path.join(os.path.dirname(folder), n)).convert("RGB") for n in names], return_tensors="pt")
-    length = model.config.text_config.max_position_embeddings
-    words = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    words = tok(TEXTS + ["CAT " * 20], padding="max_length", truncation=True, return_tensors="pt")
     with torch.inference_mode():
         out = model.eval()(**words, **inputs)
     for name, got in (("image_embeds", out.image_embeds), ("text_embeds", out.text_embeds), ("logits", out.logits_per_image)):

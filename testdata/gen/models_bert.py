@@ -50,10 +50,12 @@ types = {
                                                       classifier_pooling="mean", classifier_activation="relu", hidden_activation="silu")),
     "mpnet": ("MPNet", small | dict(relative_attention_num_buckets=33, layer_norm_eps=1e-5)),
     "deberta-v2-new": ("DebertaV2", small | dict(type_vocab_size=0, legacy=False, tie_word_embeddings=False)),
+    "bert-untied": ("Bert", small | dict(tie_word_embeddings=False)),
+    "roberta-untied": ("Roberta", small | dict(type_vocab_size=1, tie_word_embeddings=False)),
 }
 tasks = ["Model", "ForMaskedLM", "ForPreTraining", "ForNextSentencePrediction", "ForSequenceClassification",
          "ForTokenClassification", "ForQuestionAnswering", "ForMultipleChoice"]
-only = {"deberta-v2-new": ["ForMaskedLM"]}  # the head is what is new
+only = {"deberta-v2-new": ["ForMaskedLM"], "bert-untied": ["ForMaskedLM", "ForPreTraining"], "roberta-untied": ["ForMaskedLM"]}  # the heads are what is new
 kept = ["bert-ForPreTraining", "roberta-ForSequenceClassification", "albert-ForMaskedLM", "distilbert-ForTokenClassification"]
 lengths = [5, 9, 1, 7]
 

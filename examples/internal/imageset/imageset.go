@@ -1,7 +1,7 @@
 // Package imageset reads the images of a run once before training starts, so that a broken file is found in the first
 // seconds and not after the first epoch:
 //
-//	all, err := imageset.Examine(ctx, folder, 2*size, threads)
+//	all, err := imageset.Examine(ctx, folder, 2*size, threads, nil)
 //	if err != nil {
 //		return err
 //	}
@@ -37,8 +37,8 @@ type Images struct {
 //
 // The decoded images are kept in memory, because decoding a photograph of 12 megapixels takes a hundred times as long as
 // cropping it. A larger image is first reduced so that its shorter side has side pixels. The caller passes twice the
-// model's image size, so that crops stay sharp. threads of 0 uses all cores.
-func Examine(ctx context.Context, d vision.Dataset, side, threads int) (*Images, error) {
+// model's image size, so that crops stay sharp. threads of 0 uses all cores. progress, if not nil, is told how many were begun.
+func Examine(ctx context.Context, d vision.Dataset, side, threads int, progress func(done int)) (*Images, error) {
 	keep := float64(d.Len())*float64(side)*float64(side)*3*1.5 <= keepBytes
 	images := make([]*vision.Image, d.Len())
 	errs := make([]error, d.Len())
@@ -74,6 +74,9 @@ func Examine(ctx context.Context, d vision.Dataset, side, threads int) (*Images,
 			break
 		}
 		next <- i
+		if progress != nil {
+			progress(i + 1)
+		}
 	}
 	close(next)
 	wg.Wait()

@@ -17,7 +17,7 @@ func TestExamineKeepsWithinBounds(t *testing.T) {
 		for d.Len() < n { // always the same image, so that the test itself needs little memory
 			d.Images, d.Labels = append(d.Images, narrow), append(d.Labels, 0)
 		}
-		got, err := Examine(context.Background(), d, 32, 2)
+		got, err := Examine(context.Background(), d, 32, 2, nil)
 		if err != nil || got.Kept.Len() != n || got.Readable.Len() != n {
 			t.Fatalf("%v, %v of %d images", err, got, n)
 		}
@@ -47,7 +47,7 @@ func TestExamine(t *testing.T) {
 	for i := range 3 {
 		d.Images = append(d.Images, vision.NewImage(20+60*i, 40+60*i, 3))
 	}
-	got, err := Examine(t.Context(), broken{d}, 32, 2)
+	got, err := Examine(t.Context(), broken{d}, 32, 2, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

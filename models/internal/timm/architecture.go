@@ -124,6 +124,10 @@ type Model struct {
 	// Name is an architecture that has all options but the sizes. "" is a plain Vision Transformer, or one of the names that
 	// Describe knows for its options.
 	Name string
+	// Positions says that there are position embeddings.
+	Positions bool
+	// Hybrid says that convolutions come before the patches: timm then counts a patch in their results, as the name says.
+	Hybrid bool
 }
 
 // Describe returns the config.json from which timm makes the model, which prepares images by p. Of norms, timm has the
@@ -227,8 +231,14 @@ func (m Model) named(p *vision.Preprocess) (*Config, error) {
 		hidden *= 2
 	}
 	args := &Args{
-		ImageSize: m.ImageSize, PatchSize: config.Size{Height: m.PatchSize, Width: m.PatchSize}, Channels: m.Channels,
+		ImageSize: m.ImageSize, Channels: m.Channels,
 		Width: m.Width, Depth: m.Depth, Heads: m.Heads, Ratio: ratio(m.Width, hidden), GlobalPool: &pool,
+	}
+	if m.Positions && (m.ClassToken || m.Registers > 0) {
+		args.NoEmbedClass = new(m.Registers > 0 && !m.RegisterPositions)
+	}
+	if !m.Hybrid {
+		args.PatchSize = config.Size{Height: m.PatchSize, Width: m.PatchSize}
 	}
 	return m.file(m.Name, pool, args, p), nil
 }

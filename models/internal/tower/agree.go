@@ -27,8 +27,13 @@ type Statement struct {
 func (y Statement) Agree(find Finder, stated Sizes) error {
 	var v config.Checks
 	if t, ok := find("Encoder.Patch.Weight"); ok && len(t.Shape) == 4 {
-		same(&v, y, "num_channels", stated.Channels, t.Shape[1], t)
-		same(&v, y, "patch_size", stated.Patch, t.Shape[2], t)
+		patch := t.Shape[2]
+		if stated.Stem == nil {
+			same(&v, y, "num_channels", stated.Channels, t.Shape[1], t)
+		} else {
+			patch *= stated.Stem.Stride()
+		}
+		same(&v, y, "patch_size", stated.Patch, patch, t)
 		same(&v, y, "hidden_size", stated.Width, t.Shape[0], t)
 	}
 	if t, ok := find("Encoder.Registers"); ok && len(t.Shape) == 3 {

@@ -22,8 +22,9 @@ type Sizes struct {
 	// RegisterPositions says that registers have positions too.
 	RegisterPositions bool
 	PreNorm           bool
-	Norm              bool // after the last block, and not only before the head
-	Pool              bool // by attention
+	Norm              bool  // after the last block, and not only before the head
+	Pool              bool  // by attention
+	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
 // Stack holds the sizes of a stack of blocks.
@@ -73,7 +74,13 @@ func readTower(find Finder) (Sizes, error) {
 		return s, fmt.Errorf("%s: expected the shape [width channels patch patch], found %v", kernel.Name, kernel.Shape)
 	}
 	s.Channels, s.Patch = kernel.Shape[1], kernel.Shape[2]
-	var err error
+	stem, channels, err := readStem(find)
+	if err != nil {
+		return s, err
+	}
+	if stem != nil {
+		s.Stem, s.Channels, s.Patch = stem, channels, s.Patch*stem.Stride()
+	}
 	if s.Stack, err = ReadStack(find, "Encoder.Blocks"); err != nil {
 		return s, err
 	}
