@@ -128,7 +128,7 @@ func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions
 			problem = models.SingleLabel
 			simd.Softmax(p, logits, 1)
 		}
-		out = append(out, Prediction{Logits: logits, Top: ranked(p, labels), Problem: problem})
+		out = append(out, Prediction{Logits: logits, Top: models.Rank(p, labels), Problem: problem})
 	}
 	return out, nil
 }
@@ -165,16 +165,6 @@ func (m *Model) encodeFirst(ctx context.Context, inputs []text.Input) ([]*text.E
 	return encodings, nil
 }
 
-// ranked returns classes, the most probable first; of equals, the lower index.
-func ranked(p []float32, labels []string) []models.Class {
-	top := make([]models.Class, len(p))
-	for i, q := range p {
-		top[i] = models.Class{Index: i, Label: labels[i], Probability: q}
-	}
-	slices.SortStableFunc(top, func(a, b models.Class) int { return cmp.Compare(b.Probability, a.Probability) })
-	return top
-}
-
 // Choose returns how well each of several texts goes with another, such as the answers of a question or the ends of a story.
 // The probabilities add up to 1. It returns an error for a model without a head for multiple choice.
 func (m *Model) Choose(ctx context.Context, question string, choices ...string) (Prediction, error) {
@@ -194,7 +184,7 @@ func (m *Model) Choose(ctx context.Context, question string, choices ...string) 
 	}
 	logits, p := slices.Concat(rows...), make([]float32, len(rows))
 	simd.Softmax(p, logits, 1)
-	return Prediction{Logits: logits, Top: ranked(p, choices), Problem: models.SingleLabel}, nil
+	return Prediction{Logits: logits, Top: models.Rank(p, choices), Problem: models.SingleLabel}, nil
 }
 
 // Ranked is a text that was compared with a query.

@@ -9,6 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/text"
+	"github.com/fovea-ml/fovea/train/contrast"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -143,12 +144,9 @@ func (m *Model) Forward(pixels *autograd.Tensor, texts [][]int) *autograd.Tensor
 // logits compares embeddings of images and of texts, which are not normalized.
 func (m *Model) logits(images, texts *autograd.Tensor) *autograd.Tensor {
 	factor := autograd.Exp(images.Tape().Use(m.LogitScale))
-	logits := autograd.Mul(autograd.MatMulT(normalize(images), normalize(texts), false, true), factor)
+	logits := autograd.Mul(autograd.MatMulT(contrast.Normalize(images), contrast.Normalize(texts), false, true), factor)
 	if m.LogitBias != nil {
 		logits = autograd.Add(logits, m.LogitBias)
 	}
 	return logits
 }
-
-// normalize divides each row by its length. A row of zeros stays so.
-func normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }

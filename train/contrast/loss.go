@@ -49,14 +49,14 @@ func Ranking(scale float32, anchors, positives *autograd.Tensor, negatives ...*a
 		}
 		candidates = autograd.Concat(0, all...)
 	}
-	logits := autograd.MatMulT(autograd.Scale(normalize(anchors), scale), normalize(candidates), false, true)
+	logits := autograd.MatMulT(autograd.Scale(Normalize(anchors), scale), Normalize(candidates), false, true)
 	return autograd.CrossEntropy(logits, diagonal(n), autograd.CrossEntropyOptions{})
 }
 
 // similarities returns the cosine similarities of all rows times exp(logScale), [n, n].
 func similarities(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
 	scale := autograd.Exp(one("scale of the similarities", x, logScale))
-	return autograd.MatMulT(autograd.Mul(normalize(x), scale), normalize(y), false, true)
+	return autograd.MatMulT(autograd.Mul(Normalize(x), scale), Normalize(y), false, true)
 }
 
 // one returns a parameter of one element as a scalar. With more, it would scale the components of embeddings.
@@ -67,8 +67,9 @@ func one(op string, x *autograd.Tensor, p *autograd.Parameter) *autograd.Tensor 
 	return autograd.Reshape(x.Tape().Use(p))
 }
 
-// normalize divides each row by its length. A row of zeros stays so.
-func normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
+// Normalize divides each row of embeddings, [n, width], by its length, as the losses do. A row of zeros stays so
+// (torch.nn.functional.normalize).
+func Normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
 
 // pairs returns the number of rows of x and y.
 func pairs(op string, x, y *autograd.Tensor) int {
