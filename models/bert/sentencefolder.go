@@ -174,6 +174,15 @@ func readKnown(fsys fs.FS, name string, fields strictjson.Fields, target any) (f
 	return true, nil
 }
 
+// readNeeded is readKnown for a file that must be there.
+func readNeeded(fsys fs.FS, name string, fields strictjson.Fields, target any) error {
+	found, err := readKnown(fsys, name, fields, target)
+	if err == nil && !found {
+		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return err
+}
+
 // checkKnown returns an error that names a field of an object that a table lacks or refuses.
 func checkKnown(fields strictjson.Fields, data json.RawMessage) error {
 	unknown := ""
