@@ -10,7 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// train trains the model, or does the rest of an interrupted training. The model then has the weights of the best epoch.
+// train trains the model, or does the rest of an interrupted training. The model then has the weights of the best
+// epoch.
 func (r *run) train(ctx context.Context) (train.Result, error) {
 	s := &r.settings
 	identity := r.identity()

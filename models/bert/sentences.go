@@ -80,9 +80,9 @@ func (d *Dense) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return y
 }
 
-// Forward maps hidden states, [tokens, hidden], to a vector for each sequence, [sequences, Width]. The first prompt tokens of
-// each sequence are left out where ExcludePrompt is set, unless it has no others. Dim does not count.
-// It panics for an empty sequence.
+// Forward maps hidden states, [tokens, hidden], to a vector for each sequence, [sequences, Width]. The first prompt
+// tokens of each sequence are left out where ExcludePrompt is set, unless it has no others. Dim does not count. It
+// panics for an empty sequence.
 func (s *Sentences) Forward(hidden *autograd.Tensor, starts []int, prompt int) *autograd.Tensor {
 	first(hidden, starts) // checks
 	n := len(starts) - 1

@@ -76,8 +76,8 @@ func ensemble(vectors [][]float32) []float32 {
 }
 
 // Classify predicts the label of each image, in the order of the images, which may have any size. Logits are cosine
-// similarities times the factor that the model has learned, and [Model.Probabilities] turns them into probabilities. ctx, errors
-// and concurrent use are those of [Model.EncodeImages].
+// similarities times the factor that the model has learned, and [Model.Probabilities] turns them into probabilities.
+// ctx, errors and concurrent use are those of [Model.EncodeImages].
 func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	embeddings, err := c.model.EncodeImages(ctx, images...)
 	if err != nil {

@@ -29,9 +29,9 @@ type Model struct {
 	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then that of OpenAI's
 	// models.
 	PreprocessAssumed bool
-	// MaxPatches is the most patches of an image in a [NaFlex] tower. More show finer detail and take longer. Load takes the
-	// max_num_patches of the folder, as transformers' Siglip2ImageProcessor and its pipelines do. Siglip2Processor takes 256
-	// unless it is told otherwise, whatever the folder says.
+	// MaxPatches is the most patches of an image in a [NaFlex] tower. More show finer detail and take longer. Load
+	// takes the max_num_patches of the folder, as transformers' Siglip2ImageProcessor and its pipelines do.
+	// Siglip2Processor takes 256 unless it is told otherwise, whatever the folder says.
 	MaxPatches int
 	// Tokenizer turns texts into tokens. It is nil after New, and where the folder has no vocabulary; the model then
 	// encodes images only. An unreadable vocabulary is an error of Load.

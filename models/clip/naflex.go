@@ -128,8 +128,8 @@ func (m *Model) naflexPatches(images []image.Image, first int) (patches []float3
 // maxPatches bounds the patches of an image: time grows with their square.
 const maxPatches = 1 << 16
 
-// sizeOf returns the size of an image. That of nil, or of an image whose methods panic, is 1×1: preparing it says what is
-// wrong.
+// sizeOf returns the size of an image. That of nil, or of an image whose methods panic, is 1×1: preparing it says what
+// is wrong.
 func sizeOf(img image.Image) (height, width int) {
 	defer func() {
 		if recover() != nil {

@@ -2,23 +2,25 @@ package contrast
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Softmax returns the symmetric InfoNCE of n pairs: x and y are embeddings, [n, width], whose rows i belong together (CLIP,
-// arXiv 2103.00020, figure 3; ClipLoss in open_clip/loss.py). It is the mean of two cross-entropies: of finding y's row by
-// x's, and x's by y's. logScale, of one element, is the logarithm of the factor of cosine similarities.
+// Softmax returns the symmetric InfoNCE of n pairs: x and y are embeddings, [n, width], whose rows i belong together
+// (CLIP, arXiv 2103.00020, figure 3; ClipLoss in open_clip/loss.py). It is the mean of two cross-entropies: of finding
+// y's row by x's, and x's by y's. logScale, of one element, is the logarithm of the factor of cosine similarities.
 //
-// It panics with an autograd.ShapeError unless x and y have one shape with at least one row and logScale has one element.
+// It panics with an autograd.ShapeError unless x and y have one shape with at least one row and logScale has one
+// element.
 func Softmax(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
 	pairs("softmax contrast", x, y)
 	return autograd.Custom(symmetric, similarities(x, y, logScale))
 }
 
-// Sigmoid returns the loss of SigLIP for n pairs: x and y are embeddings, [n, width], whose rows i belong together (arXiv
+// Sigmoid returns the loss of SigLIP for n pairs: x and y are embeddings, [n, width], whose rows i belong together
+// (arXiv
 // 2303.15343, algorithm 1; SigLipLoss in open_clip/loss.py). With logits s = exp(logScale)·cos(x_i, y_j) + bias it is
 //
 //	-1/n · Σ_ij log σ(z_ij·s_ij), z = 1 on the diagonal and -1 elsewhere
 //
-// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless they
-// do, and x and y have one shape with at least one row.
+// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless
+// they do, and x and y have one shape with at least one row.
 func Sigmoid(x, y *autograd.Tensor, logScale, bias *autograd.Parameter) *autograd.Tensor {
 	n := pairs("sigmoid contrast", x, y)
 	logits := autograd.Add(similarities(x, y, logScale), one("bias of the similarities", x, bias))
@@ -34,9 +36,9 @@ func Sigmoid(x, y *autograd.Tensor, logScale, bias *autograd.Parameter) *autogra
 const RankingScale = 20
 
 // Ranking returns the cross-entropy of finding the positive of each anchor among all positives and negatives
-// (MultipleNegativesRankingLoss of sentence-transformers). Anchors and positives are embeddings, [n, width], whose rows i
-// belong together. Each of negatives is [rows, width]; usually its row i is a hard negative of anchor i, but every anchor
-// has all rows as negatives. scale is the factor of cosine similarities, usually [RankingScale].
+// (MultipleNegativesRankingLoss of sentence-transformers). Anchors and positives are embeddings, [n, width], whose rows
+// i belong together. Each of negatives is [rows, width]; usually its row i is a hard negative of anchor i, but every
+// anchor has all rows as negatives. scale is the factor of cosine similarities, usually [RankingScale].
 //
 // It panics with an autograd.ShapeError when the shapes do not fit or there are no anchors.
 func Ranking(scale float32, anchors, positives *autograd.Tensor, negatives ...*autograd.Tensor) *autograd.Tensor {
