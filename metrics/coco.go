@@ -83,6 +83,20 @@ type COCOClass struct {
 	Scores [10][101]float64
 }
 
+// Curve returns precision against recall at one of the ten IoU thresholds: 0 for 0.5, 5 for 0.75, 9 for 0.95. It has the points
+// of Precision, up to the highest recall that is reached.
+func (c *COCOClass) Curve(threshold int) Curve {
+	var curve Curve
+	for i, precision := range c.Precision[threshold] {
+		if precision > 0 {
+			curve.Scores = append(curve.Scores, c.Scores[threshold][i])
+			curve.Precision = append(curve.Precision, precision)
+			curve.Recall = append(curve.Recall, cocoRecalls[i])
+		}
+	}
+	return curve
+}
+
 // COCOOptions are settings of [COCO].
 type COCOOptions struct {
 	// Images are the ids of all images. When set, an object or a detection of another image is an error.

@@ -100,3 +100,21 @@ func TestCOCODifficult(t *testing.T) {
 		}
 	}
 }
+
+// TestCOCOCurve finds two of three objects, with one wrong detection between them.
+func TestCOCOCurve(t *testing.T) {
+	box := Box{0, 0, 10, 10}
+	objects := []Object{{Image: 1, Box: box}, {Image: 2, Box: box}, {Image: 3, Box: box}}
+	found := []Detection{{Image: 1, Box: box, Score: 0.9}, {Image: 4, Box: box, Score: 0.8}, {Image: 2, Box: box, Score: 0.7}}
+	r, err := COCO(objects, found, COCOOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.Classes[0].Curve(0)
+	if len(c.Recall) != 67 || c.Recall[66] != 0.66 || math.Abs(c.Precision[33]-1) > 1e-12 || math.Abs(c.Precision[34]-2./3) > 1e-12 || c.Scores[33] != 0.9 || c.Scores[34] != 0.7 {
+		t.Errorf("curve %v", c)
+	}
+	if r, err = COCO(nil, found, COCOOptions{}); err != nil || len(r.Classes[0].Curve(0).Recall) != 0 || r.AP != -1 || r.Classes[0].AP != -1 {
+		t.Errorf("no objects: %v, error %v", r.COCOFigures, err)
+	}
+}

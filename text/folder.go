@@ -2,6 +2,7 @@ package text
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type OpenOptions struct {
 	// Whitespace cleans texts as open_clip does for tokenizers of transformers: HTML entities are unescaped, and white
 	// space becomes one space. Text that ftfy would repair is not repaired.
 	Whitespace bool
+	// ModelType is the model_type of a folder whose config.json states none, as the oldest do. It chooses the class of the
+	// tokenizer where the folder does not.
+	ModelType string
 }
 
 // OpenDir opens the tokenizer of a model folder on disk. See [Open].
@@ -126,6 +130,7 @@ func (f *folder) pick(config, tokenizerConfig []byte) error {
 			return err
 		}
 	}
+	m.Type = cmp.Or(m.Type, f.options.ModelType)
 	var c struct {
 		Class *string         `json:"tokenizer_class"`
 		Auto  json.RawMessage `json:"auto_map"`

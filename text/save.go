@@ -12,7 +12,7 @@ import (
 // an error: those of OpenAI's code and of open_clip, and of the class SiglipTokenizer.
 //
 // It leaves out the settings of tokenizer_config.json: the names for [Tokenizer.Special], the inputs for
-// [Tokenizer.Gives], the cleaning of decoded text (also of CLIP's </w>), and split_special_tokens.
+// [Tokenizer.ModelInputs], the cleaning of decoded text (also of CLIP's </w>), and split_special_tokens.
 func (t *Tokenizer) MarshalJSON() ([]byte, error) {
 	if t.config.openAI || t.config.canonical || t.config.whitespace {
 		return nil, errors.New("a tokenizer.json cannot hold the rules of OpenAI's code for CLIP, nor of open_clip")

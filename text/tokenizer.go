@@ -411,14 +411,14 @@ func (t *Tokenizer) SubwordPrefix() string {
 	return ""
 }
 
-// Gives reports whether transformers gives a model this input of an encoding: "input_ids", "token_type_ids" or "attention_mask"
-// (model_input_names of the folder or its class). A tokenizer without a folder has no class and gives no token types.
-func (t *Tokenizer) Gives(input string) bool {
-	names := t.config.inputs
-	if names == nil {
-		names = plainInputs
+// ModelInputs returns which parts of an encoding transformers gives a model: some of input_ids, token_type_ids and
+// attention_mask (model_input_names of the folder or its class). A tokenizer without a folder has no class and gives no
+// token types.
+func (t *Tokenizer) ModelInputs() []string {
+	if names := t.config.inputs; names != nil {
+		return slices.Clone(names)
 	}
-	return slices.Contains(names, input)
+	return slices.Clone(plainInputs)
 }
 
 // Size returns the number of tokens, added tokens included. An id can be larger where the vocabulary has holes.

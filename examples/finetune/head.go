@@ -114,7 +114,7 @@ func (r *run) features(ctx context.Context) ([]float32, error) {
 	saved := time.Now()
 	loader := &vision.Loader{Data: rest, Preprocess: r.model.Preprocess, BatchSize: featureBatch, Goroutines: r.settings.Threads}
 	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers}, func(t *autograd.Tape, b *vision.Batch) error {
-		rows = append(rows, r.model.Features(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
+		rows = append(rows, r.model.Pooled(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
 		show.At(int64(len(rows) / width))
 		if r.afterStep != nil {
 			r.afterStep(b.Number + 1)

@@ -143,7 +143,7 @@ func (r *run) measureForward(ctx context.Context) (each time.Duration, bytes int
 		began := time.Now()
 		loader := &vision.Loader{Data: d, Preprocess: r.model.Preprocess, Goroutines: r.settings.Threads}
 		err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.model.Workers, Arena: arena}, func(t *autograd.Tape, b *vision.Batch) error {
-			r.model.Features(t.Input(b.Pixels, b.Shape()...)).Floats(nil)
+			r.model.Pooled(t.Input(b.Pixels, b.Shape()...)).Floats(nil)
 			return nil
 		})
 		if err != nil {

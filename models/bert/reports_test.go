@@ -114,3 +114,28 @@ func TestLeftPadding(t *testing.T) {
 		}
 	}
 }
+
+// TestOldestFolder reads a folder without a model_type and with a vocab.txt alone, such as prajjwal1/bert-tiny.
+func TestOldestFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := New(tiny("bert"), Features, 0, rng()).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"vocab.txt": "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n",
+		"config.json": `{"hidden_size": 16, "hidden_act": "gelu", "initializer_range": 0.02, "vocab_size": 40, "hidden_dropout_prob": 0.1,
+			"num_attention_heads": 2, "type_vocab_size": 2, "max_position_embeddings": 20, "num_hidden_layers": 2, "intermediate_size": 24,
+			"attention_probs_dropout_prob": 0.1}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Embed(context.Background(), "A b"); err != nil || !m.usesTypes() {
+		t.Error(err, m.usesTypes())
+	}
+}

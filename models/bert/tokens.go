@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/run"
@@ -17,7 +18,7 @@ const packTokens = 2048
 // readTokenizer reads the tokenizer of the folder. Where it cannot, the tasks on texts return the error; the model still
 // takes ids.
 func (m *Model) readTokenizer(fsys fs.FS) {
-	t, err := text.Open(fsys, text.OpenOptions{})
+	t, err := text.Open(fsys, text.OpenOptions{ModelType: m.Config.ModelType})
 	if err == nil {
 		m.tokenizerFiles, err = readTokenizerFiles(fsys)
 	}
@@ -98,7 +99,7 @@ func (m *Model) fits(e *text.Encoding, most int) error {
 
 // usesTypes reports whether token types are inputs: the model has some, and transformers' class of the tokenizer gives them.
 func (m *Model) usesTypes() bool {
-	return m.Encoder.Embeddings.Types != nil && m.Tokenizer != nil && m.Tokenizer.Gives("token_type_ids")
+	return m.Encoder.Embeddings.Types != nil && m.Tokenizer != nil && slices.Contains(m.Tokenizer.ModelInputs(), "token_type_ids")
 }
 
 // pack returns the input of encoded texts.

@@ -32,7 +32,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - Hugging Face: config.json (model_type clip, siglip, siglip2 or chinese_clip), preprocessor_config.json where it
 //     is there, and the weights.
 //   - open_clip: open_clip_config.json and the weights, open_clip_model.safetensors or another. A folder may hold both
-//     kinds: config.json counts, unless LoadOptions.File begins with open_clip_.
+//     kinds: config.json counts, unless LoadOptions.File begins with open_clip_, or all weights are open_clip's.
 //   - OpenAI: the TorchScript archive alone, such as ViT-B-32.pt. The shapes of its tensors give the sizes, with 64
 //     values a head, and the activation is quick_gelu. Other weights under these names need a configuration.
 //   - Chinese-CLIP's own code: its .pt file alone, such as clip_cn_vit-b-16.pt, or a checkpoint of its training. The
@@ -86,10 +86,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	c.Text.limit(tokens.tokenizer)
 	if f.Form == modelfolder.HuggingFace {
 		tokens.limits = true
-		if !c.Text.Bidirectional {
-			err = tokens.checkPadding()
-		} else if c.Text.HiddenPadding, err = tokens.hiddenPadding(c.Text.MaxPositionEmbeddings); err == nil {
+		if c.Text.Bidirectional {
+			c.Text.HiddenPadding = tokens.hiddenPadding(c.Text.MaxPositionEmbeddings)
 			err = c.Validate()
+		} else {
+			err = tokens.checkPadding()
 		}
 		if err != nil {
 			return nil, err

@@ -98,6 +98,28 @@ func TestRefusedOpenCLIP(t *testing.T) {
 	}
 }
 
+// TestBothConfigurations reads a folder with the configurations of both libraries as open_clip where all weights are its.
+func TestBothConfigurations(t *testing.T) {
+	files := folder(t, "tiny")
+	files["open_clip_config.json"] = &fstest.MapFile{Data: []byte(`{"model_cfg": {"embed_dim": 10, "quick_gelu": true,
+		"vision_cfg": {"layers": 2, "width": 16, "head_width": 8, "patch_size": 8, "image_size": 16, "mlp_ratio": 1.5},
+		"text_cfg": {"width": 12, "heads": 3, "layers": 2, "vocab_size": 525, "context_length": 24, "mlp_ratio": 1.67}}}`)}
+	files["open_clip_model.safetensors"] = files["model.safetensors"]
+	files["open_clip_pytorch_model.bin"] = files["model.safetensors"]
+	for _, open := range []bool{false, true} {
+		if open {
+			delete(files, "model.safetensors")
+		}
+		m, err := Load(files, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := m.Config.Text.EOSTokenID == LargestID; found != open {
+			t.Errorf("found the rule of open_clip: %v, expected %v", found, open)
+		}
+	}
+}
+
 // TestBare expects an error for weights that do not tell their model.
 func TestBare(t *testing.T) {
 	files := folder(t, "tiny")

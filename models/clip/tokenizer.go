@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/internal/smallfile"
-	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/text"
 )
@@ -96,32 +95,22 @@ const tokenizerConfig = "tokenizer_config.json"
 // hiddenPadding returns how texts are padded where transformers gives a model an attention mask that hides the padding:
 // unless the tokenizer's model_input_names lack attention_mask. All tokenizer classes that SigLIP has have it by
 // default.
-func (s source) hiddenPadding(positions int) (*Padding, error) {
+func (s source) hiddenPadding(positions int) *Padding {
 	if s.tokenizer == nil {
-		return nil, nil
+		return nil
 	}
-	var config struct {
-		Names *[]string `json:"model_input_names"`
-	}
-	for _, f := range s.files {
-		if f.Name == tokenizerConfig {
-			if err := strictjson.Decode(f.Data, &config); err != nil {
-				return nil, fmt.Errorf("%s: %w", tokenizerConfig, err)
-			}
-		}
-	}
-	if config.Names != nil && !slices.Contains(*config.Names, attentionMask) {
-		return nil, nil
+	if !slices.Contains(s.tokenizer.ModelInputs(), attentionMask) {
+		return nil
 	}
 	usual := s.tokenizer.Defaults().Padding
 	if usual == nil {
-		return nil, nil // Tokenize says so
+		return nil // Tokenize says so
 	}
 	p := &Padding{Token: usual.ID, Left: usual.Left}
 	if cut := s.tokenizer.Defaults().Truncation; cut != nil && cut.Max < positions {
 		p.Length = max(1, cut.Max)
 	}
-	return p, nil
+	return p
 }
 
 // The model_input_names of SigLIP.

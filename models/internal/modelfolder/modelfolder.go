@@ -176,12 +176,7 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		}
 	}
 	if f.Form == OpenCLIP && o.File == "" {
-		for _, name := range openCLIPWeights {
-			if _, err := fs.Stat(fsys, name); err == nil {
-				o.File = name
-				break
-			}
-		}
+		o.File = first(fsys, openCLIPWeights)
 	}
 	if f.Weights, err = openWeights(fsys, o); err != nil {
 		return nil, err
@@ -218,10 +213,24 @@ func formOf(fsys fs.FS) (Form, []byte, error) {
 	return HuggingFace, data, nil
 }
 
+// first returns the first of some names that a folder has, or "".
+func first(fsys fs.FS, names []string) string {
+	for _, name := range names {
+		if _, err := fs.Stat(fsys, name); err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
 // preferOpenCLIP changes the form to OpenCLIP where the folder has open_clip_config.json and no config.json of transformers,
-// or where the chosen weights are open_clip's by their name.
+// or where the weights are open_clip's by their name: those that were chosen, or all that the folder has.
 func (f *Folder) preferOpenCLIP() error {
-	if !f.family.OpenCLIP || f.Form == HuggingFace && !strings.HasPrefix(f.Options.File, "open_clip_") {
+	name := f.Options.File
+	if name == "" && first(f.FS, []string{checkpoint.SafetensorsName, checkpoint.IndexName, checkpoint.TorchName, checkpoint.TorchIndexName}) == "" {
+		name = first(f.FS, openCLIPWeights)
+	}
+	if !f.family.OpenCLIP || f.Form == HuggingFace && !strings.HasPrefix(name, "open_clip_") {
 		return nil
 	}
 	data, err := smallfile.Read(f.FS, OpenCLIPName)
