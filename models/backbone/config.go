@@ -186,8 +186,9 @@ func (c Config) Validate() error {
 	return v.Err()
 }
 
-// claim returns the least that the weights are.
-func (c Config) claim() modelfolder.Claim {
+// Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
+// configuration must be valid.
+func (c Config) Claim() modelfolder.Claim {
 	var claim modelfolder.Claim
 	in := float64(c.EmbeddingSize)
 	for i, n := range c.Depths {

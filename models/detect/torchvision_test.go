@@ -1,0 +1,260 @@
+package detect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/models/backbone"
+	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+func TestTorchvisionNames(t *testing.T) {
+	for _, c := range []Config{FCOSResNet50(), RetinaNetResNet50(), retinaV2()} {
+		modeltest.Names(t, namesOf(c), newNetwork(c, 2, nil), &RetinaNet{ClassTower: newTower(32, true), BoxTower: newTower(32, true)})
+	}
+}
+
+func retinaV2() Config {
+	c := RetinaNetResNet50()
+	c.NormedHeads = true
+	return c
+}
+
+// TestTorchvision compares FCOS and RetinaNet with torchvision: features, predictions, losses, gradients, and detections in
+// images alone and in a batch of unequal sizes.
+func TestTorchvision(t *testing.T) {
+	dir := t.TempDir()
+	modeltest.Python(t, "detect_torchvision.py", dir)
+	for _, name := range []string{"fcos", "retinanet", "retinanet_v2"} {
+		t.Run(name, func(t *testing.T) { compareTorchvision(t, filepath.Join(dir, name)) })
+	}
+}
+
+func compareTorchvision(t *testing.T, at string) {
+	g := golden.Load(t, at+".safetensors")
+	m, err := Open(at+".pth", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := nn.Count(m.Network), int(g.Floats("parameters")[0]); got != want {
+		t.Errorf("found %d parameters, expected %d", got, want)
+	}
+	m.Config.MinSize, m.Config.MaxSize = 96, 150
+	retina, one := m.Network.(*RetinaNet)
+	if one {
+		retina.resizing = resizing{96, 150}
+	} else {
+		m.Network.(*FCOS).resizing = resizing{96, 150}
+	}
+	var images []*vision.Image
+	var each []image.Image
+	for i := range 2 {
+		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
+		img := vision.NewImage(shape[0], shape[1], 3)
+		for k, v := range values {
+			img.Pix[k] = uint8(v)
+		}
+		images, each = append(images, img), append(each, img)
+	}
+	comparePredictions(t, g, m, images)
+
+	found, err := m.Detect(context.Background(), each...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits := m.Network.defaults()
+	together := m.Network.find(autograd.NewTape(autograd.Options{Debug: true}), images, limits.minScore)
+	for i := range images {
+		compareDetections(t, g, fmt.Sprintf("alone.%d", i), found[i])
+		compareDetections(t, g, fmt.Sprintf("batch.%d", i), together[i].detections(limits, m.Labels()))
+	}
+	compareLosses(t, g, m)
+
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(m.Labels(), again.Labels()); d != "" {
+		t.Error(d)
+	}
+	if got, err := again.Detect(context.Background(), each...); err != nil || cmp.Diff(found, got) != "" {
+		t.Errorf("saved: %v, %s", err, cmp.Diff(found, got))
+	}
+}
+
+// comparePredictions compares the batch of pixels, the levels of the pyramid, and the predictions at all levels.
+func comparePredictions(t *testing.T, g *golden.File, m *Model, images []*vision.Image) {
+	t.Helper()
+	tape := autograd.NewTape(autograd.Options{Debug: true})
+	p := resizing{96, 150}.prepare(tape, images)
+	pixels, shape := g.Tensor("pixels")
+	golden.Output(t, "pixels", p.pixels.Floats(nil), pixels)
+	var pyramid *Pyramid
+	var class, box, center []autograd.Operand
+	x := func() *autograd.Tensor { return tape.Input(pixels, shape...) }
+	switch d := m.Network.(type) {
+	case *FCOS:
+		pyramid = d.Pyramid
+		for _, l := range d.forward(x()) {
+			class, box, center = append(class, l.class), append(box, l.box), append(center, l.center)
+		}
+	case *RetinaNet:
+		pyramid = d.Pyramid
+		for _, l := range d.forward(x()) {
+			class, box = append(class, l.class), append(box, l.box)
+		}
+	}
+	for i, level := range pyramid.Forward(x()) {
+		golden.Output(t, fmt.Sprintf("level %d", i), level.Floats(nil), g.Floats(fmt.Sprintf("level.%d", i)))
+	}
+	golden.Output(t, "class", autograd.Concat(1, class...).Floats(nil), g.Floats("class"))
+	golden.Output(t, "box", autograd.Concat(1, box...).Floats(nil), g.Floats("box"))
+	if center != nil {
+		golden.Output(t, "center", autograd.Concat(1, center...).Floats(nil), g.Floats("center"))
+	}
+}
+
+// compareDetections finds each detection of torchvision's: boxes within 1e-2 pixels, and scores within 1e-4. Detections whose
+// scores differ by rounding alone may stand in another order.
+func compareDetections(t *testing.T, g *golden.File, name string, got Detections) {
+	t.Helper()
+	boxes, scores, classes := g.Floats(name+".boxes"), g.Floats(name+".scores"), g.Floats(name+".labels")
+	if len(got) != len(scores) || len(got) < 5 {
+		t.Errorf("%s: found %d detections, expected %d", name, len(got), len(scores))
+		return
+	}
+	same := func(d Detection, k int) bool {
+		for side, v := range []float32{d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1} {
+			if math.Abs(float64(v-boxes[4*k+side])) > 1e-2 {
+				return false
+			}
+		}
+		return d.Class == int(classes[k]) && math.Abs(float64(d.Score-scores[k])) <= 1e-4
+	}
+	taken := make([]bool, len(got))
+	for k, score := range scores {
+		at := -1
+		for i, d := range got { // several may be equal
+			if !taken[i] && same(d, k) {
+				at = i
+				break
+			}
+		}
+		if at < 0 || math.Abs(float64(got[k].Score-score)) > 1e-4 {
+			t.Errorf("%s: detection %d: found %+v there, expected %v, the score %v and the class %v", name, k, got[k], boxes[4*k:][:4], score, classes[k])
+			return
+		}
+		taken[at] = true
+	}
+}
+
+// compareLosses compares the losses of a training step, and the gradients of their sum.
+func compareLosses(t *testing.T, g *golden.File, m *Model) {
+	t.Helper()
+	pixels, shape := g.Tensor("pixels")
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true, Debug: true})
+	truth := make([]Truth, shape[0])
+	for i := range truth {
+		for b := range slices.Chunk(g.Floats(fmt.Sprintf("boxes.%d", i)), 4) {
+			truth[i].Boxes = append(truth[i].Boxes, Box{X0: b[0], Y0: b[1], X1: b[2], Y1: b[3]})
+		}
+		truth[i].Classes = g.Ints(fmt.Sprintf("classes.%d", i))
+	}
+	if !m.Config.NormedHeads {
+		backbone.FreezeNorms(m.Network)
+	}
+	losses := map[string]*autograd.Tensor{}
+	switch d := m.Network.(type) {
+	case *FCOS:
+		l := d.Loss(tape.Input(pixels, shape...), truth)
+		losses = map[string]*autograd.Tensor{"classification": l.Class, "bbox_regression": l.Box, "bbox_ctrness": l.Center}
+	case *RetinaNet:
+		l := d.Loss(tape.Input(pixels, shape...), truth)
+		losses = map[string]*autograd.Tensor{"classification": l.Class, "bbox_regression": l.Box}
+	}
+	sum := tape.Full(0)
+	for name, l := range losses {
+		golden.Output(t, name, l.Floats(nil), g.Floats("loss."+name))
+		sum = autograd.Add(sum, l)
+	}
+	grads := autograd.NewGradients()
+	sum.Backward(grads)
+	modeltest.Gradients(t, g, namesOf(m.Config), m.Network, grads)
+}
+
+// TestTorchvisionCounts compares the numbers of parameters with torchvision's.
+func TestTorchvisionCounts(t *testing.T) {
+	var theirs map[string]int
+	if err := json.Unmarshal(modeltest.Python(t, "detect_torchvision.py", "counts"), &theirs); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]Config{"fcos": FCOSResNet50(), "retinanet": RetinaNetResNet50(), "retinanet_v2": retinaV2()} {
+		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
+			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
+		}
+	}
+}
+
+// tiny returns a small detector on a ResNet.
+func tiny(c Config) Config {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c.Backbone, c.FPNChannels, c.MinSize, c.MaxSize = &body, 32, 64, 80
+	return c
+}
+
+// TestRoundTrip saves FCOS and RetinaNet and loads them, with and without the configuration, at another size.
+func TestRoundTrip(t *testing.T) {
+	for _, c := range []Config{tiny(FCOSResNet50()), tiny(RetinaNetResNet50()), tiny(retinaV2())} {
+		m := New(c, 91, rand.New(rand.NewPCG(1, 2)))
+		m.Options.MinScore = new(float32(0.01))
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		img := vision.NewImage(50, 70, 3)
+		want, err := m.Detect(context.Background(), img)
+		if err != nil || len(want[0]) == 0 {
+			t.Fatalf("%v, %v", want, err)
+		}
+		again, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Options = m.Options
+		if got, err := again.Detect(context.Background(), img); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("saved: %v, %s", err, cmp.Diff(want, got))
+		}
+		if err := os.Remove(filepath.Join(dir, "config.json")); err != nil {
+			t.Fatal(err)
+		}
+		bare, err := Open(dir, LoadOptions{ImageSize: 400})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bare.Config.ModelType != c.ModelType || bare.Config.FPNChannels != 32 || bare.Config.MinSize != 400 || bare.Config.MaxSize != 667 || bare.Config.NormedHeads != c.NormedHeads {
+			t.Errorf("found %+v", bare.Config)
+		}
+		if labels := bare.Labels(); !bare.LabelsAssumed || labels[1] != "person" || labels[90] != "toothbrush" {
+			t.Errorf("found %q", labels)
+		}
+	}
+}
