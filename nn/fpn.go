@@ -10,6 +10,9 @@ import "github.com/fovea-ml/fovea/autograd"
 type FPN struct {
 	Inner []*Conv2d // 1×1, one a level, finest first
 	Layer []*Conv2d // 3×3, one a level
+	// InnerNorm and LayerNorm normalize the results of the convolutions, or are nil. The convolutions then have no biases in
+	// torchvision.
+	InnerNorm, LayerNorm []*BatchNorm
 	// P6 and P7 are 3×3 convolutions of stride 2, or nil: of RetinaNet (arXiv 1708.02002) and FCOS. P6 takes the coarsest
 	// level of the pyramid when it has as many inputs as that has channels, and otherwise that of the backbone. A ReLU lies
 	// between the two.
@@ -35,6 +38,22 @@ func (f *FPN) AddP6P7(in int) {
 	f.P6, f.P7 = NewConv2d(in, out, 3, true, half), NewConv2d(out, out, 3, true, half)
 }
 
+// AddNorms puts a batch normalization behind each convolution of the levels, and takes their biases away.
+func (f *FPN) AddNorms() {
+	for i, inner := range f.Inner {
+		f.InnerNorm, f.LayerNorm = append(f.InnerNorm, NewBatchNorm(f.channels(), true)), append(f.LayerNorm, NewBatchNorm(f.channels(), true))
+		inner.Bias, f.Layer[i].Bias = nil, nil
+	}
+}
+
+// normed normalizes level i, where there are norms.
+func normed(x *autograd.Tensor, norms []*BatchNorm, i int) *autograd.Tensor {
+	if len(norms) == 0 {
+		return x
+	}
+	return norms[i].Forward(x)
+}
+
 func (f *FPN) channels() int { return f.Layer[0].Weight.Shape()[0] }
 
 // Forward maps the levels of a backbone, [n, in, h, w], finest first, to as many levels [n, out, h, w], and those that
@@ -46,14 +65,14 @@ func (f *FPN) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
 	out := make([]*autograd.Tensor, len(levels))
 	var top *autograd.Tensor
 	for i := len(levels) - 1; i >= 0; i-- {
-		lateral := f.Inner[i].Forward(levels[i])
+		lateral := normed(f.Inner[i].Forward(levels[i]), f.InnerNorm, i)
 		if top == nil {
 			top = lateral
 		} else {
 			up := autograd.Resize2d(top, lateral.Dim(2), lateral.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest})
 			top = autograd.Add(lateral, up)
 		}
-		out[i] = f.Layer[i].Forward(top)
+		out[i] = normed(f.Layer[i].Forward(top), f.LayerNorm, i)
 	}
 	last := len(levels) - 1
 	if f.Pool {

@@ -402,6 +402,9 @@ func TestFPN(t *testing.T) {
 		near(t, "P7", more[3], f.P7.Forward(autograd.Relu(more[2])))
 	}
 	f.P6, f.P7 = nil, nil
+	f.AddNorms()
+	random(f)
+	near(t, "normalized level", f.Forward([]*autograd.Tensor{fine, coarse})[1], f.LayerNorm[1].Forward(f.Layer[1].Forward(f.InnerNorm[1].Forward(f.Inner[1].Forward(coarse)))))
 	defer func() {
 		if _, ok := recover().(*autograd.ShapeError); !ok {
 			t.Error("a missing level is no ShapeError")

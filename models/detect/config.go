@@ -15,6 +15,7 @@ const (
 	fastestType = "fastestdet"
 	fcosType    = "fcos"
 	retinaType  = "retinanet"
+	rcnnType    = "faster_rcnn"
 )
 
 // Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
@@ -31,8 +32,11 @@ type Config struct {
 	// channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
-	// NormedHeads says that the heads of a RetinaNet have group normalization, and that P6 takes the features of the
-	// backbone (torchvision's retinanet_resnet50_fpn_v2).
+	// HeadSize is the width of the fully connected layers of Faster R-CNN.
+	HeadSize int `json:"head_size,omitempty"`
+	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
+	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
+	// convolutions in the first stage and four in the second.
 	NormedHeads bool `json:"normed_heads,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
@@ -53,6 +57,14 @@ func FCOSResNet50() Config { return pyramidConfig(fcosType) }
 // RetinaNetResNet50 is RetinaNet (arXiv 1708.02002) on a ResNet-50: torchvision's retinanet_resnet50_fpn, 34 M parameters.
 func RetinaNetResNet50() Config { return pyramidConfig(retinaType) }
 
+// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M parameters
+// with 91 classes.
+func FasterRCNNResNet50() Config {
+	c := pyramidConfig(rcnnType)
+	c.HeadSize = 1024
+	return c
+}
+
 // fastestDeepest is how many times smaller the deepest features of FastestDet are than the image; it divides the size of
 // images.
 const fastestDeepest = 32
@@ -66,7 +78,7 @@ const groups = 32
 // Validate returns an error that names the first field whose value no detector can have.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
 	if c.ModelType == fastestType {
 		if c.ImageSize < 1 || c.ImageSize > maxSize || c.ImageSize%fastestDeepest != 0 {
 			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, maxSize, c.ImageSize)
@@ -80,6 +92,9 @@ func (c Config) Validate() error {
 	}
 	v.Size("fpn_channels", c.FPNChannels)
 	v.NotNegative("norm_eps", c.NormEps)
+	if c.ModelType == rcnnType {
+		v.Size("head_size", c.HeadSize)
+	}
 	v.Multiple("fpn_channels", c.FPNChannels, groups, "group normalization")
 	switch {
 	case c.Backbone == nil:
@@ -107,6 +122,7 @@ var configFields = strictjson.Fields{
 	{Name: "max_size"},
 	{Name: "backbone_config"},
 	{Name: "fpn_channels"},
+	{Name: "head_size"},
 	{Name: "normed_heads"},
 	{Name: "norm_eps"},
 	{Name: "id2label"},

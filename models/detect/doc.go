@@ -7,11 +7,12 @@
 //		fmt.Println(d.Label, d.Score, d.Box)
 //	}
 //
-// There are three detectors:
+// There are four detectors:
 //
 //   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
 //   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
+//   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same; for inference
 //
 // # Using a model
 //

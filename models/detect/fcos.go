@@ -33,7 +33,7 @@ type FCOS struct {
 // rng is nil. The configuration must be valid.
 func NewFCOS(c Config, classes int, rng *rand.Rand) *FCOS {
 	d := &FCOS{
-		Pyramid:    newPyramid(c, 1, false),
+		Pyramid:    newPyramid(c, 1).withP6P7(c, false),
 		ClassTower: newFCOSTower(c.FPNChannels),
 		Class:      prediction(c.FPNChannels, classes),
 		BoxTower:   newFCOSTower(c.FPNChannels),

@@ -31,7 +31,7 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType}, Names: &fastestNames, Fields: configFields, Images: true,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType}, Names: &fastestNames, Fields: configFields, Images: true,
 }
 
 // namesOf returns the table of names of a configuration.
@@ -42,6 +42,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = fcosNames(c)
 	case retinaType:
 		table = retinaNames(c)
+	case rcnnType:
+		table = rcnnNames(c)
 	}
 	return &table
 }
@@ -55,14 +57,14 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // Load reads a model from a folder of one of these kinds:
 //
 //   - a folder that [Model.Save] wrote: config.json and the weights
-//   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn or retinanet_resnet50_fpn, also of the second version, on a
-//     ResNet of any depth
+//   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
+//     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model with 80 or 91 classes gets those of COCO: 91 is the number in torchvision's files, whose classes
-// have gaps. torchvision's first weights of RetinaNet (retinanet_resnet50_fpn_coco-….pth) have normalizations without an
-// epsilon, and are known by their name.
+// have gaps. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
+// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
 //
 // LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
@@ -121,27 +123,41 @@ func configure(f *modelfolder.Folder) (Config, error) {
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
 	if err != nil {
-		return Config{}, errors.New("expected the weights of FastestDet, or of torchvision's FCOS or RetinaNet")
+		return Config{}, errors.New("expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN")
 	}
-	has := func(name string) bool { _, ok := f.Weights.Tensor(name); return ok }
+	shape := func(name string) []int {
+		t, _ := f.Weights.Tensor(name)
+		return t.Shape
+	}
 	c := pyramidConfig(fcosType)
+	head := "head.regression_head.bbox_reg.weight"
 	switch {
-	case has("head.regression_head.bbox_ctrness.weight"):
-	case has("head.regression_head.bbox_reg.weight"):
-		c = pyramidConfig(retinaType)
-		c.NormedHeads = has("head.regression_head.conv.0.1.weight")
-		if strings.HasPrefix(path.Base(f.Weights.Name()), "retinanet_resnet50_fpn_coco") {
+	case shape("head.regression_head.bbox_ctrness.weight") != nil:
+	case shape(head) != nil:
+		c.ModelType = retinaType
+		c.NormedHeads = shape("head.regression_head.conv.0.1.weight") != nil
+	case shape("rpn.head.bbox_pred.weight") != nil:
+		c.ModelType, head = rcnnType, "rpn.head.bbox_pred.weight"
+		c.NormedHeads = shape("roi_heads.box_head.5.weight") != nil
+		predictor := shape("roi_heads.box_predictor.cls_score.weight")
+		if len(predictor) != 2 {
+			return c, fmt.Errorf("roi_heads.box_predictor.cls_score.weight: expected the shape [classes size], found %v", predictor)
+		}
+		c.HeadSize = predictor[1]
+	default:
+		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
+	}
+	for _, first := range []string{"retinanet_resnet50_fpn_coco", "fasterrcnn_resnet50_fpn_coco"} {
+		if strings.HasPrefix(path.Base(f.Weights.Name()), first) {
 			c.NormEps = 1e-30
 		}
-	default:
-		return c, errors.New("expected the weights of torchvision's FCOS or RetinaNet, found a feature pyramid with another head")
 	}
 	c.Backbone = &body
-	inner, ok := f.Weights.Tensor("head.regression_head.bbox_reg.weight")
-	if !ok || len(inner.Shape) != 4 {
-		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", inner.Name, inner.Shape)
+	found := shape(head)
+	if len(found) != 4 {
+		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", head, found)
 	}
-	c.FPNChannels = inner.Shape[1]
+	c.FPNChannels = found[1]
 	return c, nil
 }
 
@@ -151,6 +167,9 @@ func (c Config) claim() modelfolder.Claim {
 		return modelfolder.Claim{}
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
+	if c.ModelType == rcnnType {
+		return claim.Plus(modelfolder.Claim{Values: 4*9*width*width + width*binsOfBox*binsOfBox*float64(c.HeadSize)})
+	}
 	return claim.Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
 }
 
@@ -174,12 +193,14 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 		param, want = "Class.Predict.Conv.Weight", []int{fastestWidth, 1, 1}
 	case retinaType:
 		each = retinaAnchors
+	case rcnnType:
+		want = []int{c.HeadSize}
 	}
 	t, ok := f.Find(param)
 	if !ok {
 		return 0, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
 	}
-	if len(t.Shape) != 4 || !slices.Equal(t.Shape[1:], want) || t.Shape[0] < each || t.Shape[0]%each != 0 {
+	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], want) || t.Shape[0] < each || t.Shape[0]%each != 0 {
 		return 0, fmt.Errorf("%s: %s: expected a shape of a multiple of %d, and %v, found %v", f.Weights.Name(), t.Name, each, want, t.Shape)
 	}
 	return t.Shape[0] / each, nil

@@ -22,17 +22,21 @@ type Pyramid struct {
 	from int // the first stage that the pyramid uses
 }
 
-// newPyramid returns a pyramid of zeros, with P6 and P7, on the stages from the given one.
-func newPyramid(c Config, from int, p6FromBody bool) *Pyramid {
+// newPyramid returns a pyramid of zeros on the stages from the given one.
+func newPyramid(c Config, from int) *Pyramid {
 	p := &Pyramid{Body: backbone.NewResNet(*c.Backbone), from: from}
 	for _, norm := range nn.Layers[nn.BatchNorm](p.Body) {
 		norm.Eps = cmp.Or(c.NormEps, norm.Eps)
 	}
-	channels := p.Body.Channels()[from:]
-	p.FPN = nn.NewFPN(channels, c.FPNChannels)
+	p.FPN = nn.NewFPN(p.Body.Channels()[from:], c.FPNChannels)
+	return p
+}
+
+// withP6P7 adds two levels by convolutions, of the pyramid's coarsest level or the body's.
+func (p *Pyramid) withP6P7(c Config, fromBody bool) *Pyramid {
 	in := c.FPNChannels
-	if p6FromBody {
-		in = channels[len(channels)-1]
+	if fromBody {
+		in = c.Backbone.FeatureSize()
 	}
 	p.FPN.AddP6P7(in)
 	return p
@@ -60,6 +64,8 @@ func pyramidNames(c backbone.Config) []checkpoint.Rule {
 	return append(rules,
 		checkpoint.Rule{"Pyramid.FPN.Inner.{}", "backbone.fpn.inner_blocks.{}.0", "backbone.fpn.inner_blocks.{}"},
 		checkpoint.Rule{"Pyramid.FPN.Layer.{}", "backbone.fpn.layer_blocks.{}.0", "backbone.fpn.layer_blocks.{}"},
+		checkpoint.Rule{"Pyramid.FPN.InnerNorm.{}", "backbone.fpn.inner_blocks.{}.1"},
+		checkpoint.Rule{"Pyramid.FPN.LayerNorm.{}", "backbone.fpn.layer_blocks.{}.1"},
 		checkpoint.Rule{"Pyramid.FPN.P6", "backbone.fpn.extra_blocks.p6"},
 		checkpoint.Rule{"Pyramid.FPN.P7", "backbone.fpn.extra_blocks.p7"},
 	)

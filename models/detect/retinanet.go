@@ -35,7 +35,7 @@ const retinaAnchors = 9
 // when rng is nil. The configuration must be valid.
 func NewRetinaNet(c Config, classes int, rng *rand.Rand) *RetinaNet {
 	d := &RetinaNet{
-		Pyramid:    newPyramid(c, 1, c.NormedHeads),
+		Pyramid:    newPyramid(c, 1).withP6P7(c, c.NormedHeads),
 		ClassTower: newTower(c.FPNChannels, c.NormedHeads),
 		Class:      prediction(c.FPNChannels, retinaAnchors*classes),
 		BoxTower:   newTower(c.FPNChannels, c.NormedHeads),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -23,15 +24,32 @@ import (
 )
 
 func TestTorchvisionNames(t *testing.T) {
-	for _, c := range []Config{FCOSResNet50(), RetinaNetResNet50(), retinaV2()} {
-		modeltest.Names(t, namesOf(c), newNetwork(c, 2, nil), &RetinaNet{ClassTower: newTower(32, true), BoxTower: newTower(32, true)})
+	// Parts that the table of names knows and a version lacks.
+	second := NewFasterRCNN(v2(FasterRCNNResNet50()), 2, nil)
+	for _, c := range torchvisions() {
+		pyramid := &Pyramid{FPN: &nn.FPN{}}
+		*pyramid.FPN = *second.Pyramid.FPN
+		pyramid.FPN.AddP6P7(32)
+		others := []any{newNetwork(c, 2, nil), &struct{ Pyramid *Pyramid }{pyramid}}
+		if c.ModelType == retinaType {
+			others = append(others, &RetinaNet{ClassTower: newTower(32, true), BoxTower: newTower(32, true)})
+		}
+		modeltest.Names(t, namesOf(c), others...)
 	}
 }
 
-func retinaV2() Config {
-	c := RetinaNetResNet50()
+// v2 returns the second version of a configuration.
+func v2(c Config) Config {
 	c.NormedHeads = true
 	return c
+}
+
+// torchvisions are the detectors of torchvision, by the names of the forms of the script.
+func torchvisions() map[string]Config {
+	return map[string]Config{
+		"fcos": FCOSResNet50(), "retinanet": RetinaNetResNet50(), "retinanet_v2": v2(RetinaNetResNet50()),
+		"faster_rcnn": FasterRCNNResNet50(), "faster_rcnn_v2": v2(FasterRCNNResNet50()),
+	}
 }
 
 // TestTorchvision compares FCOS and RetinaNet with torchvision: features, predictions, losses, gradients, and detections in
@@ -39,7 +57,7 @@ func retinaV2() Config {
 func TestTorchvision(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "detect_torchvision.py", dir)
-	for _, name := range []string{"fcos", "retinanet", "retinanet_v2"} {
+	for _, name := range slices.Sorted(maps.Keys(torchvisions())) {
 		t.Run(name, func(t *testing.T) { compareTorchvision(t, filepath.Join(dir, name)) })
 	}
 }
@@ -54,11 +72,13 @@ func compareTorchvision(t *testing.T, at string) {
 		t.Errorf("found %d parameters, expected %d", got, want)
 	}
 	m.Config.MinSize, m.Config.MaxSize = 96, 150
-	retina, one := m.Network.(*RetinaNet)
-	if one {
-		retina.resizing = resizing{96, 150}
-	} else {
-		m.Network.(*FCOS).resizing = resizing{96, 150}
+	switch d := m.Network.(type) {
+	case *FCOS:
+		d.resizing = resizing{96, 150}
+	case *RetinaNet:
+		d.resizing = resizing{96, 150}
+	case *FasterRCNN:
+		d.resizing = resizing{96, 150}
 	}
 	var images []*vision.Image
 	var each []image.Image
@@ -82,7 +102,9 @@ func compareTorchvision(t *testing.T, at string) {
 		compareDetections(t, g, fmt.Sprintf("alone.%d", i), found[i])
 		compareDetections(t, g, fmt.Sprintf("batch.%d", i), together[i].detections(limits, m.Labels()))
 	}
-	compareLosses(t, g, m)
+	if m.Config.ModelType != rcnnType {
+		compareLosses(t, g, m)
+	}
 
 	dir := t.TempDir()
 	if err := m.Save(dir, SaveOptions{}); err != nil {
@@ -121,15 +143,61 @@ func comparePredictions(t *testing.T, g *golden.File, m *Model, images []*vision
 		for _, l := range d.forward(x()) {
 			class, box = append(class, l.class), append(box, l.box)
 		}
+	case *FasterRCNN:
+		pyramid = d.Pyramid
+		p.pixels = x()
+		compareStages(t, g, d, p)
 	}
 	for i, level := range pyramid.Forward(x()) {
 		golden.Output(t, fmt.Sprintf("level %d", i), level.Floats(nil), g.Floats(fmt.Sprintf("level.%d", i)))
+	}
+	if class == nil {
+		return
 	}
 	golden.Output(t, "class", autograd.Concat(1, class...).Floats(nil), g.Floats("class"))
 	golden.Output(t, "box", autograd.Concat(1, box...).Floats(nil), g.Floats("box"))
 	if center != nil {
 		golden.Output(t, "center", autograd.Concat(1, center...).Floats(nil), g.Floats("center"))
 	}
+}
+
+// compareStages compares the predictions of both stages, and the proposals of the first. The second gets torchvision's
+// proposals, so that its rows have the same order.
+func compareStages(t *testing.T, g *golden.File, d *FasterRCNN, p prepared) {
+	t.Helper()
+	levels := d.Pyramid.Forward(p.pixels)
+	var first []proposing
+	for k, x := range levels {
+		l := d.propose(x)
+		first = append(first, l)
+		planes := func(x *autograd.Tensor) []float32 { // as torchvision keeps them
+			return autograd.Permute(autograd.Reshape(x, x.Dim(0), l.height*l.width, x.Dim(1)*x.Dim(2)/(l.height*l.width)), 0, 2, 1).Floats(nil)
+		}
+		golden.Output(t, fmt.Sprintf("object %d", k), planes(l.object), g.Floats(fmt.Sprintf("object.%d", k)))
+		golden.Output(t, fmt.Sprintf("offsets %d", k), planes(l.offsets), g.Floats(fmt.Sprintf("offsets.%d", k)))
+	}
+	proposals := d.proposals(first, p)
+	for i, each := range proposals {
+		var want []Box
+		for b := range slices.Chunk(g.Floats(fmt.Sprintf("proposals.%d", i)), 4) {
+			want = append(want, Box{X0: b[0], Y0: b[1], X1: b[2], Y1: b[3]})
+		}
+		if len(each) != len(want) {
+			t.Errorf("image %d: found %d proposals, expected %d", i, len(each), len(want))
+		}
+		for _, b := range want {
+			if !slices.ContainsFunc(each, func(o Box) bool {
+				return math.Abs(float64(o.X0-b.X0)) < 1e-2 && math.Abs(float64(o.Y0-b.Y0)) < 1e-2 && math.Abs(float64(o.X1-b.X1)) < 1e-2 && math.Abs(float64(o.Y1-b.Y1)) < 1e-2
+			}) {
+				t.Errorf("image %d: the proposal %v is missing", i, b)
+				break
+			}
+		}
+		proposals[i] = want
+	}
+	class, box := d.classify(levels, proposals, p)
+	golden.Output(t, "class", class.Floats(nil), g.Floats("class"))
+	golden.Output(t, "box", box.Floats(nil), g.Floats("box"))
 }
 
 // compareDetections finds each detection of torchvision's: boxes within 1e-2 pixels, and scores within 1e-4. Detections whose
@@ -206,7 +274,7 @@ func TestTorchvisionCounts(t *testing.T) {
 	if err := json.Unmarshal(modeltest.Python(t, "detect_torchvision.py", "counts"), &theirs); err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]Config{"fcos": FCOSResNet50(), "retinanet": RetinaNetResNet50(), "retinanet_v2": retinaV2()} {
+	for name, c := range torchvisions() {
 		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
 			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
 		}
@@ -218,14 +286,18 @@ func tiny(c Config) Config {
 	body := backbone.ResNet18()
 	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
 	c.Backbone, c.FPNChannels, c.MinSize, c.MaxSize = &body, 32, 64, 80
+	if c.HeadSize != 0 {
+		c.HeadSize = 16
+	}
 	return c
 }
 
-// TestRoundTrip saves FCOS and RetinaNet and loads them, with and without the configuration, at another size.
+// TestRoundTrip saves detectors and loads them, with and without the configuration, at another size.
 func TestRoundTrip(t *testing.T) {
-	for _, c := range []Config{tiny(FCOSResNet50()), tiny(RetinaNetResNet50()), tiny(retinaV2())} {
+	for _, c := range torchvisions() {
+		c = tiny(c)
 		m := New(c, 91, rand.New(rand.NewPCG(1, 2)))
-		m.Options.MinScore = new(float32(0.01))
+		m.Options.MinScore = new(float32(0.001))
 		dir := t.TempDir()
 		if err := m.Save(dir, SaveOptions{}); err != nil {
 			t.Fatal(err)
@@ -234,6 +306,11 @@ func TestRoundTrip(t *testing.T) {
 		want, err := m.Detect(context.Background(), img)
 		if err != nil || len(want[0]) == 0 {
 			t.Fatalf("%v, %v", want, err)
+		}
+		for _, size := range []image.Point{{1, 1}, {1, 300}, {200, 2}} {
+			if odd, err := m.Detect(context.Background(), image.NewGray(image.Rectangle{Max: size})); err != nil || len(odd) != 1 {
+				t.Errorf("%s, %v: %v, %v", c.ModelType, size, odd, err)
+			}
 		}
 		again, err := Open(dir, LoadOptions{})
 		if err != nil {
