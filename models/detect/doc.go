@@ -12,7 +12,7 @@
 //   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
 //   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
-//   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same; for inference
+//   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
 //
 // # Using a model
 //
@@ -24,7 +24,7 @@
 //
 // # Training
 //
-// [New] draws initial weights. [FCOS.Loss] and [RetinaNet.Loss] are the losses of torchvision for a batch of pixels and the
+// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of pixels and the
 // objects of each image. [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before.
 //
 // # Folders

@@ -33,6 +33,8 @@ type FasterRCNN struct {
 
 	resizing resizing
 	classes  int
+	sampled  [2]int // anchors and proposals of an image that count in training
+	proposed int    // proposals of a level, and of an image, in training
 }
 
 const (
@@ -56,7 +58,7 @@ func NewFasterRCNN(c Config, classes int, rng *rand.Rand) *FasterRCNN {
 		Offsets:  nn.NewConv2d(width, 4*rcnnAnchors, 1, true, autograd.Conv2dOptions{}),
 		Class:    nn.NewLinear(c.HeadSize, classes, true),
 		Box:      nn.NewLinear(c.HeadSize, 4*classes, true),
-		resizing: resizing{c.MinSize, c.MaxSize}, classes: classes,
+		resizing: resizing{c.MinSize, c.MaxSize}, classes: classes, sampled: [2]int{256, 512}, proposed: 2 * proposalsPer,
 	}
 	d.Pyramid.FPN.Pool = true
 	d.Propose = []*nn.Conv2d{nn.NewConv2d(width, width, 3, true, same)}
@@ -113,7 +115,7 @@ func (p *proposing) anchors(level, height, width int) []boxes.Box {
 
 // proposals returns the boxes that may hold an object in each image of a batch: the best of each level, without those that
 // overlap a better one of the level (filter_proposals in torchvision/models/detection/rpn.py).
-func (d *FasterRCNN) proposals(levels []proposing, p prepared) [][]boxes.Box {
+func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]boxes.Box {
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(p.sizes))
 	for k, l := range levels {
@@ -121,7 +123,7 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared) [][]boxes.Box {
 		object, offsets := l.object.Floats(nil), l.offsets.Floats(nil)
 		for i := range found {
 			logits := object[i*len(anchors):][:len(anchors)]
-			top := best(logits, math32.Inf(-1), proposalsPer)
+			top := best(logits, math32.Inf(-1), most)
 			scores := make([]float32, len(logits))
 			simd.Sigmoid(scores, logits)
 			codes := offsets[4*i*len(anchors):]
@@ -137,7 +139,7 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared) [][]boxes.Box {
 	out := make([][]boxes.Box, len(found))
 	for i, c := range found {
 		kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, proposalIoU)
-		for _, k := range kept[:min(len(kept), proposalsPer)] {
+		for _, k := range kept[:min(len(kept), most)] {
 			out[i] = append(out[i], c.boxes[k])
 		}
 	}
@@ -211,7 +213,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	for _, x := range levels {
 		first = append(first, d.propose(x))
 	}
-	proposals := d.proposals(first, p)
+	proposals := d.proposals(first, p, proposalsPer)
 	found := make([]candidates, len(images))
 	total := 0
 	for _, each := range proposals {

@@ -102,9 +102,7 @@ func compareTorchvision(t *testing.T, at string) {
 		compareDetections(t, g, fmt.Sprintf("alone.%d", i), found[i])
 		compareDetections(t, g, fmt.Sprintf("batch.%d", i), together[i].detections(limits, m.Labels()))
 	}
-	if m.Config.ModelType != rcnnType {
-		compareLosses(t, g, m)
-	}
+	compareLosses(t, g, m)
 
 	dir := t.TempDir()
 	if err := m.Save(dir, SaveOptions{}); err != nil {
@@ -176,7 +174,7 @@ func compareStages(t *testing.T, g *golden.File, d *FasterRCNN, p prepared) {
 		golden.Output(t, fmt.Sprintf("object %d", k), planes(l.object), g.Floats(fmt.Sprintf("object.%d", k)))
 		golden.Output(t, fmt.Sprintf("offsets %d", k), planes(l.offsets), g.Floats(fmt.Sprintf("offsets.%d", k)))
 	}
-	proposals := d.proposals(first, p)
+	proposals := d.proposals(first, p, proposalsPer)
 	for i, each := range proposals {
 		var want []Box
 		for b := range slices.Chunk(g.Floats(fmt.Sprintf("proposals.%d", i)), 4) {
@@ -258,6 +256,21 @@ func compareLosses(t *testing.T, g *golden.File, m *Model) {
 		l := d.Loss(tape.Input(pixels, shape...), truth)
 		losses = map[string]*autograd.Tensor{"classification": l.Class, "bbox_regression": l.Box}
 	}
+	if d, ok := m.Network.(*FasterRCNN); ok {
+		d.sampled = [2]int{1e6, 1e6}
+		if m.Config.NormedHeads {
+			d.proposed = 20
+		}
+		for _, norm := range nn.Layers[nn.BatchNorm](d) {
+			norm.Frozen = true // the statistics alone: their gradients would differ by rounding
+		}
+		sizes := make([][2]int, len(truth))
+		for i, size := range slices.Collect(slices.Chunk(g.Ints("sizes"), 2)) {
+			sizes[i] = [2]int(size)
+		}
+		l := d.Loss(tape.Input(pixels, shape...), sizes, truth, rand.New(rand.NewPCG(1, 2)))
+		losses = map[string]*autograd.Tensor{"loss_objectness": l.Object, "loss_rpn_box_reg": l.Offsets, "loss_classifier": l.Class, "loss_box_reg": l.Box}
+	}
 	sum := tape.Full(0)
 	for name, l := range losses {
 		golden.Output(t, name, l.Floats(nil), g.Floats("loss."+name))
@@ -277,6 +290,29 @@ func TestTorchvisionCounts(t *testing.T) {
 	for name, c := range torchvisions() {
 		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
 			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
+		}
+	}
+}
+
+// TestSample draws from anchors: at most as many, at most the share with an object, and the same for the same generator.
+func TestSample(t *testing.T) {
+	match := make([]int, 100)
+	for i := range match {
+		match[i] = []int{-1, -2, 3, -1}[i%4]
+	}
+	for _, c := range []struct{ most, with, without int }{{20, 5, 15}, {8, 2, 6}, {1000, 25, 50}, {0, 0, 0}} {
+		got := sample(slices.Clone(match), c.most, 0.25, rand.New(rand.NewPCG(1, 2)))
+		with := 0
+		for _, i := range got {
+			if match[i] >= 0 {
+				with++
+			}
+		}
+		if with != c.with || len(got)-with != c.without || !slices.IsSorted(got) || slices.ContainsFunc(got, func(i int) bool { return match[i] == -2 }) {
+			t.Errorf("%d: found %v", c.most, got)
+		}
+		if again := sample(match, c.most, 0.25, rand.New(rand.NewPCG(1, 2))); !slices.Equal(got, again) {
+			t.Errorf("%d: found %v and %v", c.most, got, again)
 		}
 	}
 }

