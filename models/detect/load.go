@@ -119,31 +119,36 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	return c, f.Checked(c, err)
 }
 
+// probe names the tensors by which torchvision's detectors are told apart.
+var probe = names([]checkpoint.Rule{
+	{"FCOS", "head.regression_head.bbox_ctrness.weight"},
+	{"OneStage", "head.regression_head.bbox_reg.weight"},
+	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
+	{"TwoStages", "rpn.head.bbox_pred.weight"},
+	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
+	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
+})
+
 // pyramidOf returns the configuration of a file of torchvision.
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
 	if err != nil {
 		return Config{}, errors.New("expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN")
 	}
-	shape := func(name string) []int {
-		t, _ := f.Weights.Tensor(name)
-		return t.Shape
-	}
-	c := pyramidConfig(fcosType)
-	head := "head.regression_head.bbox_reg.weight"
+	find := probe.Finder(f.Weights)
+	has := func(part string) bool { _, ok := find(part); return ok }
+	c, head := pyramidConfig(fcosType), "OneStage"
 	switch {
-	case shape("head.regression_head.bbox_ctrness.weight") != nil:
-	case shape(head) != nil:
-		c.ModelType = retinaType
-		c.NormedHeads = shape("head.regression_head.conv.0.1.weight") != nil
-	case shape("rpn.head.bbox_pred.weight") != nil:
-		c.ModelType, head = rcnnType, "rpn.head.bbox_pred.weight"
-		c.NormedHeads = shape("roi_heads.box_head.5.weight") != nil
-		predictor := shape("roi_heads.box_predictor.cls_score.weight")
-		if len(predictor) != 2 {
-			return c, fmt.Errorf("roi_heads.box_predictor.cls_score.weight: expected the shape [classes size], found %v", predictor)
+	case has("FCOS"):
+	case has("OneStage"):
+		c.ModelType, c.NormedHeads = retinaType, has("OneStageNorm")
+	case has("TwoStages"):
+		c.ModelType, c.NormedHeads, head = rcnnType, has("TwoStagesSecond"), "TwoStages"
+		t, ok := find("TwoStagesClass")
+		if !ok || len(t.Shape) != 2 {
+			return c, fmt.Errorf("%s: expected the shape [classes size], found %v", "roi_heads.box_predictor.cls_score.weight", t.Shape)
 		}
-		c.HeadSize = predictor[1]
+		c.HeadSize = t.Shape[1]
 	default:
 		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
 	}
@@ -153,11 +158,11 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 		}
 	}
 	c.Backbone = &body
-	found := shape(head)
-	if len(found) != 4 {
-		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", head, found)
+	t, ok := find(head)
+	if !ok || len(t.Shape) != 4 {
+		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", t.Name, t.Shape)
 	}
-	c.FPNChannels = found[1]
+	c.FPNChannels = t.Shape[1]
 	return c, nil
 }
 

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,11 +12,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/backbone"
@@ -290,6 +294,49 @@ func TestTorchvisionCounts(t *testing.T) {
 	for name, c := range torchvisions() {
 		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
 			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
+		}
+	}
+}
+
+// TestReleases loads files as training programs and torchvision name them: wrapped, and of the first weights, whose
+// normalizations have no epsilon.
+func TestReleases(t *testing.T) {
+	for name, c := range torchvisions() {
+		m := New(tiny(c), 3, rand.New(rand.NewPCG(1, 2)))
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := checkpoint.Open(filepath.Join(dir, "model.safetensors"), checkpoint.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wrapped, plain []checkpoint.Entry
+		for x := range f.Tensors() {
+			values := make([]float32, x.Len())
+			if err := x.Floats(values); err != nil {
+				t.Fatal(err)
+			}
+			wrapped = append(wrapped, checkpoint.Entry{Name: "module." + x.Name, Shape: x.Shape, Floats: values})
+			plain = append(plain, checkpoint.Entry{Name: x.Name, Shape: x.Shape, Floats: values})
+		}
+		load := func(file string, entries []checkpoint.Entry) *Model {
+			var b bytes.Buffer
+			if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			m, err := Load(fstest.MapFS{file: {Data: b.Bytes()}}, LoadOptions{File: file})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return m
+		}
+		if got := load("checkpoint.safetensors", wrapped); got.Config.ModelType != c.ModelType || got.Config.NormedHeads != c.NormedHeads || got.Config.NormEps != 0 {
+			t.Errorf("%s: found %+v", name, got.Config)
+		}
+		first := name == "retinanet" || name == "faster_rcnn"
+		if got := load(strings.ReplaceAll(name, "_rcnn", "rcnn")+"_resnet50_fpn_coco-0123.safetensors", plain); first != (got.Config.NormEps == 1e-30) {
+			t.Errorf("%s: the first weights have the epsilon %v", name, got.Config.NormEps)
 		}
 	}
 }
