@@ -18,7 +18,7 @@
 //   - checkpoint: reads and writes weights: safetensors and PyTorch files, mapped or embedded. Also rules that translate
 //     tensor names.
 //   - data: cuts lists of items into batches and prepares them ahead; random numbers from seed, epoch and item.
-//   - metrics: accuracy, top-k accuracy and confusion of predictions; recall of retrieval.
+//   - metrics: accuracy, top-k accuracy and confusion of predictions; recall of retrieval; precision of detections.
 //   - index: exact search over vectors, in memory or in a folder that survives crashes.
 //   - probe: classifies frozen features by logistic regression or nearest neighbors.
 //   - vision: decodes and resizes images with Pillow's exact pixels. Also image processors of transformers and timm,
@@ -31,16 +31,19 @@
 //     train/contrast has the losses of CLIP, SigLIP and sentence embeddings, and batches larger than memory.
 //   - models: the types that all models share: options, class names, predictions. models/vit is the Vision
 //     Transformer, models/bert BERT and its variants, models/mae the masked autoencoder, models/clip CLIP and SigLIP.
+//     models/backbone has convolutional networks, and models/detect the detectors on them.
 //   - hub: downloads model folders into the cache shared with Python. It is the only package that uses the network.
 //
 // The programs:
 //
 //   - examples/mae pre-trains, fine-tunes and compares, on your own images.
-//   - examples/zeroshot labels images with words, examples/eval measures a CLIP model, and examples/clip-train trains one.
+//   - examples/zeroshot labels images with words, and examples/clip-train trains a CLIP model. examples/eval measures such
+//     models, and classifiers.
 //   - examples/embed turns texts into vectors and searches files, examples/ask answers questions about a file, and
 //     examples/fillmask predicts masked words.
 //   - examples/finetune-text trains a classifier of texts, and examples/classify-text uses it.
 //   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
+//   - examples/detect finds objects in images and frames.
 //   - examples/inspect shows and converts checkpoints.
 //   - examples/tokenize shows the tokens of texts, counts those of files, and trains tokenizers.
 //

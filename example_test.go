@@ -285,32 +285,19 @@ func finetune(ctx context.Context, model *vit.Model, images vision.Dataset) (acc
 		return 0, err
 	}
 	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 2)))
-	feed := train.NewFeed(&vision.Loader{Data: learned, Preprocess: model.Preprocess, BatchSize: 8, Shuffle: true})
-	groups := train.Groups(nn.Parameters(model), train.GroupOptions{WeightDecay: 0.05, NoDecay: model.NoDecay})
-	result, err := train.Run(ctx, train.Config{
-		Model:     model,
-		Data:      feed,
-		Optimizer: train.NewAdamW(groups, train.AdamOptions{}),
-		Schedule:  train.Curve{Peak: 1e-3, Warmup: 1, Length: 20}.Cosine(),
-		Epochs:    20,
-		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
-			images, err := feed.Next(ctx, b)
-			if err != nil {
-				return nil, err
-			}
-			logits := model.Forward(t.Input(images.Pixels, images.Shape()...))
-			return autograd.CrossEntropy(logits, images.Labels, autograd.CrossEntropyOptions{}), nil
-		},
-		Validate: func(ctx context.Context, epoch int) (float64, error) {
-			confusion, err := model.Evaluate(ctx, held)
-			if err != nil {
-				return 0, err
-			}
-			return confusion.Accuracy(), nil
-		},
-		Patience: 3,
-		KeepBest: true,
-	})
+	c, err := model.Training(learned, vit.TrainOptions{Epochs: 20, BatchSize: 8, Rate: new(1e-3)})
+	if err != nil {
+		return 0, err
+	}
+	c.Patience, c.KeepBest = 3, true
+	c.Validate = func(ctx context.Context, epoch int) (float64, error) {
+		confusion, err := model.Evaluate(ctx, held)
+		if err != nil {
+			return 0, err
+		}
+		return confusion.Accuracy(), nil
+	}
+	result, err := train.Run(ctx, c)
 	if err != nil {
 		return 0, err
 	}
