@@ -36,7 +36,7 @@ func (c *Conv2d) ForwardAdd(x, residual *autograd.Tensor) *autograd.Tensor {
 // number of channels. From the coarsest level on, each is enlarged by nearest neighbor and added to the next finer one. A
 // 3×3 convolution smooths each sum.
 type FPN struct {
-	Inner []*Conv2d // 1×1, one a level, finest first
+	Inner []*Conv2d // 1×1 without activation, one a level, finest first
 	Layer []*Conv2d // 3×3, one a level
 }
 
@@ -59,12 +59,10 @@ func (f *FPN) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
 	out := make([]*autograd.Tensor, len(levels))
 	var top *autograd.Tensor
 	for i := len(levels) - 1; i >= 0; i-- {
-		lateral := f.Inner[i].Forward(levels[i])
-		if top == nil {
-			top = lateral
+		if x := levels[i]; top == nil {
+			top = f.Inner[i].Forward(x)
 		} else {
-			up := autograd.Resize2d(top, lateral.Dim(2), lateral.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest})
-			top = autograd.Add(lateral, up)
+			top = f.Inner[i].ForwardAdd(x, autograd.Resize2d(top, x.Dim(2), x.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest}))
 		}
 		out[i] = f.Layer[i].Forward(top)
 	}
