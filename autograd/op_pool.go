@@ -51,6 +51,15 @@ func (o PoolOptions) spans(name string, dim, n int, xs []int) []span {
 	return w
 }
 
+// taps returns the rule of the columns.
+func (o PoolOptions) taps() tapRule {
+	r := tapRule{taps: o.Kernel[1], step: o.Stride[1], pad: o.Padding[1]}
+	if r.step == 0 {
+		r.step = r.taps
+	}
+	return r
+}
+
 // adaptiveSpans divides a dimension of size n into m windows, ⌊i·n/m⌋ to ⌈(i+1)·n/m⌉.
 func adaptiveSpans(name string, n, m int, xs []int) []span {
 	if m < 0 || n == 0 {
@@ -72,18 +81,14 @@ func adaptiveSpans(name string, n, m int, xs []int) []span {
 func MaxPool2d(x Operand, o PoolOptions) *Tensor {
 	const name = "max pool2d"
 	xs := imageShape(name, x)
-	taps := tapRule{taps: o.Kernel[1], step: o.Stride[1], pad: o.Padding[1]}
-	if taps.step == 0 {
-		taps.step = taps.taps
-	}
-	return maxPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs), taps)
+	return maxPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs), o.taps())
 }
 
 // AvgPool2d returns the mean of each window: [n, c, h, w] to [n, c, oh, ow], sized as in [MaxPool2d].
 func AvgPool2d(x Operand, o PoolOptions) *Tensor {
 	const name = "avg pool2d"
 	xs := imageShape(name, x)
-	return avgPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs))
+	return avgPool(name, x, o.spans(name, 0, xs[2], xs), o.spans(name, 1, xs[3], xs), o.taps())
 }
 
 // AdaptiveAvgPool2d returns means over windows that divide the image into h by w, whatever its size:
@@ -91,7 +96,7 @@ func AvgPool2d(x Operand, o PoolOptions) *Tensor {
 func AdaptiveAvgPool2d(x Operand, h, w int) *Tensor {
 	const name = "adaptive avg pool2d"
 	xs := imageShape(name, x)
-	return avgPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs))
+	return avgPool(name, x, adaptiveSpans(name, xs[2], h, xs), adaptiveSpans(name, xs[3], w, xs), tapRule{})
 }
 
 // AdaptiveMaxPool2d returns the largest values over the windows of [AdaptiveAvgPool2d].
@@ -152,16 +157,8 @@ func spanTotal(s []span) int {
 }
 
 // avgPool sums the rows of a window first, then its columns, each in ascending order.
-func avgPool(name string, x Operand, ys, xs []span) *Tensor {
-	f, y, p := pool(name, x, ys, xs, simd.Add, func(dst, row []float32, v span) {
-		for c, u := range xs {
-			sum := float32(0)
-			for _, p := range row[u.lo:u.hi] {
-				sum += p
-			}
-			dst[c] = sum / windowSize(v, u)
-		}
-	})
+func avgPool(name string, x Operand, ys, xs []span, rule tapRule) *Tensor {
+	f, y, p := avgPooled(name, x, ys, xs, rule)
 	h, w, oh, ow := p.h, p.w, len(ys), len(xs)
 	return f.done(y, func(b *back) {
 		if !b.wants(x) {
@@ -190,6 +187,49 @@ func avgPool(name string, x Operand, ys, xs []span) *Tensor {
 		})
 		b.recycle(scratch)
 	})
+}
+
+// avgPooled is the forward step of avgPool.
+func avgPooled(name string, x Operand, ys, xs []span, rule tapRule) (*frame, *Tensor, pooling) {
+	if rule.step < 1 || rule.step > 4 || len(xs) == 0 {
+		return pool(name, x, ys, xs, simd.Add, func(dst, row []float32, v span) {
+			for c, u := range xs {
+				sum := float32(0)
+				for _, p := range row[u.lo:u.hi] {
+					sum += p
+				}
+				dst[c] = sum / windowSize(v, u)
+			}
+		})
+	}
+	f := begin(name, x)
+	s := x.Shape()
+	y := f.out(s[0], s[1], len(ys), len(xs))
+	m := tapPooling{tapRule: rule, join: simd.Add, end: func(y []float32) { divideWindows(y, ys, xs) },
+		x: f.values(x), planes: s[0] * s[1], w: s[3], size: s[2] * s[3], ys: ys, xs: xs}
+	m.values(f.Tape, y.data)
+	return f, y, pooling{x: m.x, planes: m.planes, h: s[2], w: s[3], cost: m.cost()}
+}
+
+// divideWindows divides the sums of a plane by the sizes of their windows. A sum counts from +0, so it is never -0.
+func divideWindows(y []float32, ys, xs []span) {
+	simd.AddScalar(y, y, 0)
+	size, equal := ys[0].count*xs[0].count, true
+	for _, v := range ys {
+		equal = equal && v.count == ys[0].count
+	}
+	for _, u := range xs {
+		equal = equal && u.count == xs[0].count
+	}
+	if equal && size&(size-1) == 0 {
+		simd.Scale(y, y, 1/float32(size)) // exact where the quotient is
+		return
+	}
+	for r, v := range ys {
+		for c, u := range xs {
+			y[r*len(xs)+c] /= windowSize(v, u)
+		}
+	}
 }
 
 // windowSize is the divisor of an average.

@@ -6,10 +6,6 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// A tapRule gives the columns that windows see: window c sees taps columns from c·step - pad on, those inside the image.
-// The zero value is no rule.
-type tapRule struct{ taps, step, pad int }
-
 // maxPool saves where in its window each result is, if windows follow the rule and are not far apart. Otherwise the
 // backward step looks for each result.
 func maxPool(name string, x Operand, ys, xs []span, rule tapRule) *Tensor {
@@ -18,7 +14,8 @@ func maxPool(name string, x Operand, ys, xs []span, rule tapRule) *Tensor {
 	}
 	f := begin(name, x)
 	s := x.Shape()
-	m := maxPooling{tapRule: rule, x: f.values(x), planes: s[0] * s[1], w: s[3], size: s[2] * s[3], ys: ys, xs: xs}
+	m := maxPooling{tapPooling: tapPooling{tapRule: rule, join: simd.Max, outside: float32(math.Inf(-1)),
+		x: f.values(x), planes: s[0] * s[1], w: s[3], size: s[2] * s[3], ys: ys, xs: xs}}
 	y := f.out(s[0], s[1], len(ys), len(xs))
 	if f.grad {
 		m.at = f.save(len(y.data))
@@ -32,42 +29,28 @@ func maxPool(name string, x Operand, ys, xs []span, rule tapRule) *Tensor {
 	})
 }
 
-// maxPooling is a maxPool whose windows follow a rule. A row of windows is joined over its rows first, then over shifted
-// columns, for every column at once.
+// maxPooling is a maxPool whose windows follow a rule.
 type maxPooling struct {
-	tapRule
-	x               []float32
-	planes, w, size int
-	ys, xs          []span
-	at              []float32 // by result: the place from the window's corner, padding included; nil if not wanted
+	tapPooling
+	at []float32 // by result: the place from the window's corner, padding included; nil if not wanted
 }
 
 // nowhere is larger than any place.
 const nowhere = 1 << 24
 
-// poolRows is the number of rows of windows that are joined at a time. They stay in the first-level cache.
-const poolRows = 8
-
 // forward stores the results and, if they are wanted, their places.
 func (m *maxPooling) forward(t *Tape, y []float32) {
-	n := (len(m.xs)-1)*m.step + 1 // columns at which a window may begin
-	wide := n + m.taps - 1        // those that windows see, with the padding
-	inner := min(m.w, wide-m.pad)
-	cost := spanTotal(m.ys)*wide/4 + len(m.ys)*m.taps*n/4
-	slots := t.slots(m.planes, cost)
 	if m.at == nil {
-		scratch := t.scratch(slots * 2 * poolRows * wide)
-		t.eachSlot(slots, m.planes, func(slot, i int) {
-			m.values(y[i*len(m.ys)*len(m.xs):], m.x[i*m.size:][:m.size], scratch[slot*2*poolRows*wide:][:2*poolRows*wide], wide, inner)
-		})
-		t.recycle(scratch)
+		m.values(t, y)
 		return
 	}
+	n, wide, inner := m.sizes()
+	slots := t.slots(m.planes, m.cost())
 	scratch := t.scratch(slots * 2 * (wide + n))
 	t.eachSlot(slots, m.planes, func(slot, i int) {
 		buf := scratch[slot*2*(wide+n):][:2*(wide+n)]
 		tall, tallAt, top, at := buf[:wide], buf[wide:2*wide], buf[2*wide:][:n], buf[2*wide+n:][:n]
-		simd.Fill(tall, float32(math.Inf(-1)))
+		simd.Fill(tall, m.outside)
 		simd.Fill(tallAt, nowhere)
 		mid, midAt := tall[m.pad:m.pad+inner], tallAt[m.pad:m.pad+inner]
 		src := m.x[i*m.size:][:m.size]
@@ -94,32 +77,6 @@ func (m *maxPooling) forward(t *Tape, y []float32) {
 		}
 	})
 	t.recycle(scratch)
-}
-
-// values stores the results of a plane. Several rows are as good as one for the steps along columns: values past the end
-// of a row, which see the next one, are not used.
-func (m *maxPooling) values(y, src, scratch []float32, wide, inner int) {
-	tall, top := scratch[:len(scratch)/2], scratch[len(scratch)/2:]
-	simd.Fill(tall, float32(math.Inf(-1)))
-	for r0 := 0; r0 < len(m.ys); r0 += poolRows {
-		rows := min(poolRows, len(m.ys)-r0)
-		for r, v := range m.ys[r0 : r0+rows] {
-			mid, above := tall[r*wide+m.pad:][:inner], src[v.lo*m.w:]
-			for q := v.lo + 1; q < v.hi; q++ {
-				simd.Max(mid, src[q*m.w:], above)
-				above = mid
-			}
-			if v.hi-v.lo < 2 {
-				copy(mid, above)
-			}
-		}
-		left, n := tall, rows*wide-m.taps+1
-		for k := 1; k < m.taps; k++ {
-			simd.Max(top[:n], tall[k:], left)
-			left = top
-		}
-		simd.CopyRows(y[r0*len(m.xs):], len(m.xs), left, wide, rows, len(m.xs), m.step)
-	}
 }
 
 // corner is the place in a plane from which those of window c of row v count.

@@ -2,6 +2,7 @@ package autograd
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -55,5 +56,46 @@ func TestPool2dShapes(t *testing.T) {
 		"no pixels": func() { AdaptiveMaxPool2d(tape.Full(1, 1, 2, 0, 4), 1, 1) },
 	} {
 		wantShapeError(t, name, f)
+	}
+}
+
+// TestAvgPoolSums compares averages with sums written out, bit by bit: rows first, then columns, from +0.
+func TestAvgPoolSums(t *testing.T) {
+	const planes, h, w = 3, 9, 22
+	rng := rand.New(rand.NewPCG(3, 1))
+	x := make([]float32, planes*h*w)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+		if rng.IntN(3) == 0 {
+			x[i] = float32(math.Copysign(0, -1))
+		}
+	}
+	for _, o := range []PoolOptions{
+		{Kernel: [2]int{2, 2}},
+		{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}, Ceil: true, ExcludePadding: true},
+		{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Padding: [2]int{1, 1}},
+		{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Padding: [2]int{1, 1}, ExcludePadding: true},
+		{Kernel: [2]int{3, 5}, Stride: [2]int{2, 3}, Padding: [2]int{0, 2}, Ceil: true},
+		{Kernel: [2]int{5, 5}},
+	} {
+		tape := NewTape(Options{})
+		y := AvgPool2d(tape.Input(x, 1, planes, h, w), o)
+		got := make([]float32, y.Len())
+		y.Floats(got)
+		ys, xs := o.spans("", 0, h, nil), o.spans("", 1, w, nil)
+		for i := range got {
+			plane, v, u := x[i/len(xs)/len(ys)*h*w:][:h*w], ys[i/len(xs)%len(ys)], xs[i%len(xs)]
+			sum := float32(0)
+			for c := u.lo; c < u.hi; c++ {
+				column := plane[v.lo*w+c]
+				for r := v.lo + 1; r < v.hi; r++ {
+					column += plane[r*w+c]
+				}
+				sum += column
+			}
+			if want := sum / float32(v.count*u.count); math.Float32bits(got[i]) != math.Float32bits(want) {
+				t.Fatalf("%+v: element %d is %v, expected %v", o, i, got[i], want)
+			}
+		}
 	}
 }

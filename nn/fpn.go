@@ -65,12 +65,18 @@ func (f *FPN) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
 	out := make([]*autograd.Tensor, len(levels))
 	var top *autograd.Tensor
 	for i := len(levels) - 1; i >= 0; i-- {
-		lateral := normed(f.Inner[i].Forward(levels[i]), f.InnerNorm, i)
-		if top == nil {
-			top = lateral
-		} else {
-			up := autograd.Resize2d(top, lateral.Dim(2), lateral.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest})
-			top = autograd.Add(lateral, up)
+		x := levels[i]
+		var up *autograd.Tensor
+		if top != nil {
+			up = autograd.Resize2d(top, x.Dim(2), x.Dim(3), autograd.ResizeOptions{Mode: autograd.Nearest})
+		}
+		switch {
+		case up != nil && f.InnerNorm == nil:
+			top = f.Inner[i].ForwardAdd(x, up)
+		case up != nil:
+			top = autograd.Add(normed(f.Inner[i].Forward(x), f.InnerNorm, i), up)
+		default:
+			top = normed(f.Inner[i].Forward(x), f.InnerNorm, i)
 		}
 		out[i] = normed(f.Layer[i].Forward(top), f.LayerNorm, i)
 	}

@@ -138,6 +138,9 @@ func (g *gemmRun) plan(threads, count int) {
 	if n := ceilDiv(g.m, taskRowsMost); n > 1 {
 		g.taskRows = roundUp(ceilDiv(g.m, n), kern.mr)
 	}
+	if g.window && g.gather == nil && g.m*g.k > windowWeights && g.m > windowTiles*kern.mr {
+		g.taskRows = ceilDiv(g.m, ceilDiv(g.m*g.k, windowWeights))
+	}
 	// A strip of C stays in the second-level cache from one slab to the next; wider strips repeat a
 	// copy of A less often.
 	stripCols := 512

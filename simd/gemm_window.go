@@ -15,9 +15,10 @@ const FewRows = 32
 const (
 	// windowFew is the number of rows of C from which a B in memory order is read in place, up to windowTiles tiles.
 	windowFew, windowTiles = 16, 12
-	// windowWeights is the number of elements of A, 256 KiB, up to which AVX-512 reads a B in place at any height: A stays
-	// in the second-level cache.
+	// windowWeights is the number of elements of A, 256 KiB, up to which A stays in the second-level cache. AVX-512 reads a B
+	// in place at any height up to windowMost elements: tasks divide the rows of A into parts of windowWeights.
 	windowWeights = 64 << 10
+	windowMost    = 4 * windowWeights
 	// windowCols is about the number of columns that all K blocks are added to before the next columns.
 	windowCols = 256
 	// windowPixels bounds the products of k and columns that one height of tiles reads after the other, so that the
@@ -36,7 +37,7 @@ func (g *gemmRun) windows() bool {
 }
 
 // inPlace reports whether tiles read a B in place whose rows lie in memory order. On a Zen 4 that is 3 to 20 % faster
-// than packing for 16 to 512 rows and AVX-512, and 2 to 20 % for 16 to 72 rows and AVX2. Fewer rows have wide tiles. More
+// than packing for 16 to 1,024 rows and AVX-512, and 2 to 20 % for 16 to 72 rows and AVX2. Fewer rows have wide tiles. More
 // rows share the cost of packing. More than a K block would read each page of B for every panel. Rows a multiple of 4 KB
 // apart fall into one set of the first-level cache, which low tiles, many for the same rows, read too often.
 func (g *gemmRun) inPlace() bool {
@@ -48,7 +49,7 @@ func (g *gemmRun) inPlace() bool {
 		return false
 	}
 	if kern.mr > 8 {
-		return g.m <= windowTiles*kern.mr || g.m*g.k <= windowWeights
+		return g.m <= windowTiles*kern.mr || g.m*g.k <= windowMost
 	}
 	return g.m <= windowTiles*kern.mr && b.Stride%1024 != 0
 }
