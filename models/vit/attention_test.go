@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -147,6 +149,37 @@ func TestDiscard(t *testing.T) {
 		discard(got, c.count)
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%d of %v: %s", c.count, c.given, d)
+		}
+	}
+}
+
+// TestAttentionMemory keeps the weights of the layers that are asked for alone, of twelve.
+func TestAttentionMemory(t *testing.T) {
+	c := Tiny16()
+	c.HiddenSize, c.NumAttentionHeads, c.IntermediateSize, c.PatchSize, c.ImageSize = 16, 8, 16, 4, 64
+	m := New(c, 0, rand.New(rand.NewPCG(1, 2)))
+	m.Workers = nil
+	const layer = 8 * 257 * 257 * 4 // bytes
+	for name, call := range map[string]func() error{
+		"attention": func() error {
+			_, err := m.Attention(context.Background(), AttentionOptions{}, dots(1)...)
+			return err
+		},
+		"roll-out": func() error {
+			_, err := m.Rollout(context.Background(), RolloutOptions{}, dots(1)...)
+			return err
+		},
+	} {
+		var before, after runtime.MemStats
+		for range 2 { // the second call has the memory of the first one's tape
+			runtime.ReadMemStats(&before)
+			if err := call(); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+		}
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2*layer {
+			t.Errorf("%s: allocated %d bytes, expected about those of one layer, %d", name, n, layer)
 		}
 	}
 }

@@ -43,8 +43,7 @@ type written struct {
 // It is an error when
 //
 //   - the model has no adapter, or a merged one;
-//   - the table has no name for an adapted layer, or cuts it into parts that no whole number of covers an adapter's rows (a
-//     nil table has no names);
+//   - the table has no name for an adapted layer (a nil table has no names), or an adapter covers a fraction of a module;
 //   - adapters differ in dropout or stabilization, which the configuration holds once;
 //   - a module with an adapter has trained parameters of its own;
 //   - the name of a trained module also stands for a module that is not trained: PEFT takes the names in modules_to_save
