@@ -8,6 +8,11 @@
 // many epochs of as many images, on as many cores. Each follows its own recipe: examples/finetune its defaults, and the script
 // what timm offers for fine-tuning (reference.py).
 //
+// With three seeds, -threads 1, and the model that bench/vitstudy trained on Fashion-MNIST: 823 crops for training, 570 for validation
+// and 540 for testing. 98.3, 98.0 and 98.1 % of the test crops were right with -method full, in 29 s of CPU time on average, and
+// 98.0, 97.6 and 97.6 % with timm 1.0.31 and PyTorch 2.15, in 49 s. The head alone got 98.5 % right each time, in 6 s. Logistic
+// regression on pixels got 98.9 %: with this small model, the data set does not need more.
+//
 // It prints the test accuracies of both sides by seed, and beside them those of examples/finetune's other methods. The runs are
 // kept in the folder of -out: the same command continues an interrupted study.
 package main
