@@ -14,7 +14,15 @@
 // follow, whose test accuracies are compared. Drop path is drawn by each side.
 //
 // The program prints Markdown tables and writes curves.png. The runs are kept in the folder of -out: the same command
-// continues an interrupted study.
+// continues an interrupted study. With three seeds it takes about 20 minutes on two cores.
+//
+// curves.png beside this file is of a run with -threads 1, beside PyTorch 2.15 and timm 1.0.31; dashed lines are those of
+// averaged weights. Without drop path, the losses differed by at most 3.8e-7 of the loss on clothes, and 2.4e-5 on cells.
+// Test accuracies of three seeds with the last weights:
+//
+//   - fashion: 66.5, 70.9 and 63.7 % with Fovea, and 66.2, 71.0 and 66.3 % with PyTorch. The means differ by 0.8 points,
+//     with a standard error of 2.6.
+//   - cells: 99.3, 99.3 and 99.4 % with both. The means differ by 0.0 points, with a standard error of 0.05.
 package main
 
 import (
