@@ -230,6 +230,9 @@ func (b *Block) branch(f layer, x, residual *autograd.Tensor, scale *autograd.Pa
 		return f(x, residual)
 	}
 	y := autograd.Dropout(f(x, nil), b.Dropout)
+	if scale != nil && !drop {
+		return autograd.AddScaled(residual, y, scale)
+	}
 	if scale != nil {
 		y = autograd.Mul(y, scale)
 	}

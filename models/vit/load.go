@@ -276,18 +276,12 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	} else {
 		c.Classes = models.Classes{}
 	}
-	y, head := family, "classifier"
+	y := family
+	y.Names = m.names()
 	var class string
-	if c.ModelType, class = c.transformersType(m.Head != nil); class != "" {
+	c.Architectures = nil
+	if c.ModelType, class = m.transformers(); class != "" {
 		c.Architectures = []string{class}
-	} else {
-		c.Architectures = nil
-	}
-	if c.ModelType == deitType && m.Head != nil {
-		c.Architectures = []string{"DeiTForImageClassification"}
-		if m.DistillationHead != nil {
-			c.Architectures, head = []string{"DeiTForImageClassificationWithTeacher"}, "cls_classifier"
-		}
 	}
 	contents := modelfolder.Contents{Config: c, Preprocess: &m.Preprocess, Model: m}
 	switch {
@@ -296,15 +290,9 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		if err != nil {
 			return fmt.Errorf("vit: layout Timm: %w", err)
 		}
-		table := tableOf(c, head)
-		contents.Config, contents.Model, y.Names = theirs, m.timmWeights(), &table
-	case o.Layout == models.HuggingFace && c.ModelType == family.OwnType:
+		contents.Config, contents.Model = theirs, m.timmWeights()
+	case o.Layout == models.HuggingFace && class == "":
 		o.Layout = models.Timm // the names
-		table := tableOf(c, head)
-		y.Names = &table
-	case o.Layout == models.HuggingFace:
-		table := tableOf(c, head)
-		y.Names = &table
 	}
 	return y.Save(dir, contents, o)
 }

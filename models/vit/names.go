@@ -185,25 +185,60 @@ func dinov3Block(gated bool) []checkpoint.Rule {
 // DINOv2 and DINOv3. For a model that transformers lacks, only Fovea finds the names. lora.Load reads adapters of
 // models with and without a classifier.
 func (m *Model) AdapterNames() *checkpoint.Names {
-	c, head := m.Config, "classifier"
-	if c.ModelType, _ = c.transformersType(m.Head != nil); c.ModelType == family.OwnType {
+	c := m.Config
+	if c.ModelType, _ = m.transformers(); c.ModelType == family.OwnType {
 		c.ModelType, _ = c.transformersType(false) // such as DINOv3 with a classifier
-	}
-	if m.DistillationHead != nil {
-		head = "cls_classifier"
 	}
 	style := styleOf(c)
 	if m.Head == nil { // the classes without a classifier hold the encoder itself
 		style.Stem = ""
 	}
-	table := tableIn(style, c, head)
+	table := tableIn(style, c, m.classifier())
 	return table.Writing(tower.InMemory)
 }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of transformers' ViT, of timm and of
-// original releases, and writes those of a layout. [Open] and [Model.Save] know those of DeiT, DINOv2 and DINOv3 too. It
-// panics for models.Original.
-func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+// TensorNames returns the table of the names of tensors in the model's files. It reads the names of all libraries for the
+// model's type, and writes those of a layout, as [Model.Save] does: a model that transformers lacks has timm's names in
+// both. It panics for models.Original.
+func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
+	if layout == models.HuggingFace && m.TransformersClass() == "" {
+		layout = models.Timm
+	}
+	return m.names().Writing(layout.String())
+}
+
+// names returns the table of the names in all layouts.
+func (m *Model) names() *checkpoint.Names {
+	c := m.Config
+	c.ModelType, _ = m.transformers()
+	table := tableOf(c, m.classifier())
+	return &table
+}
+
+// TransformersClass returns the class of transformers that computes the same as the model, such as ViTForImageClassification,
+// for which [Model.Save] writes. It is "" for a model that transformers lacks.
+func (m *Model) TransformersClass() string {
+	_, class := m.transformers()
+	return class
+}
+
+// transformers returns the model_type and the class of transformers that computes the same, or Fovea's own model_type.
+func (m *Model) transformers() (kind, class string) {
+	if kind, class = m.Config.transformersType(m.Head != nil); kind == deitType && m.Head != nil {
+		if class = "DeiTForImageClassification"; m.DistillationHead != nil {
+			class = "DeiTForImageClassificationWithTeacher"
+		}
+	}
+	return kind, class
+}
+
+// classifier returns the name of the head in files of Hugging Face's.
+func (m *Model) classifier() string {
+	if m.DistillationHead != nil {
+		return "cls_classifier"
+	}
+	return "classifier"
+}
 
 // family says how Vision Transformers lie in folders, by their config.json.
 var family = func() modelfolder.Family {
