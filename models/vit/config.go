@@ -69,6 +69,10 @@ type Config struct {
 	RopeReference int     `json:"rope_reference,omitempty"`
 	RopeOffset    float64 `json:"rope_offset,omitempty"`
 	RopePositions bool    `json:"rope_positions,omitempty"`
+	// RelativePositions gives each block a learned number for each head and each offset between two patches, added to the
+	// scores of attention (BEiT; [nn.RelativePositionBias]). There are no position embeddings then, and images have the
+	// configured size.
+	RelativePositions bool `json:"relative_positions,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
@@ -191,6 +195,8 @@ func (c Config) Variant() string {
 		return "rope_order"
 	case c.RopePositions:
 		return "rope_positions"
+	case c.RelativePositions:
+		return "relative_positions"
 	case c.NoFinalNorm:
 		return "no_final_norm"
 	case c.ParallelMLP:
@@ -331,6 +337,9 @@ func (c Config) Validate() error {
 		v.Fail("no_key_bias", "expected qkv_bias beside it")
 	}
 	c.validateRope(&v)
+	if c.RelativePositions && (c.RopeTheta != 0 || c.NumRegisterTokens != 0 || c.DistillationToken || c.ParallelBranches > 1) {
+		v.Fail("relative_positions", "expected no rotary positions, registers, distillation token or parallel branches beside it")
+	}
 	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
 		v.Size("pool_heads", c.poolHeads())
 		v.Size("pool_intermediate_size", c.poolHidden())

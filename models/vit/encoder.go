@@ -71,6 +71,12 @@ func NewEncoder(c Config) *Encoder {
 			e.RopeFrequencies = autograd.NewParameter(2, c.NumHiddenLayers, c.NumAttentionHeads, c.HiddenSize/c.NumAttentionHeads/2)
 		}
 	}
+	if c.RelativePositions {
+		rows, columns := c.Grid()
+		for _, b := range e.Blocks {
+			b.Attention.Relative = nn.NewRelativePositionBias(rows, columns, c.NumAttentionHeads, !c.NoClassToken)
+		}
+	}
 	if c.PreNorm {
 		e.Patch.Bias = nil
 		e.PreNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
@@ -104,6 +110,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	if e.RopeFrequencies != nil {
 		e.initFrequencies(rng)
 	}
+	for _, r := range nn.Layers[nn.RelativePositionBias](e.Blocks) {
+		nn.TruncatedNormal(rng, r.Table, std, -2, 2)
+	}
 	for _, c := range nn.Layers[StandardConv](e.Stem) {
 		nn.KaimingNormal(rng, c.Weight, true)
 	}
@@ -119,7 +128,7 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 // norm; [Encoder.Prefix] is the number of those before the patches. Images of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
 // Config.AntialiasPositions, as timm does. Rotary positions fit every size. It panics with an autograd.ShapeError when the
-// channels are not the encoder's or a side is no multiple of the patch.
+// channels are not the encoder's or a side is no multiple of the patch, and with relative positions for another size.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	x, places := e.embed(pixels)
 	return e.encode(x, e.size(pixels), places)

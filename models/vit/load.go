@@ -42,7 +42,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // mean, deviation, crop and filter. Everything else has [vision.ImageNet].
 //
 // A file without a classifier gives a model without a head. Names of more classes than the classifier has are dropped:
-// they are those of another one. ViT variants that are not supported are refused, such as those with relative positions.
+// they are those of another one. ViT variants that are not supported are refused, such as those with differential attention.
 //
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights are
@@ -90,6 +90,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
 	height, width := c.Size()
+	if size := f.Options.ImageSize; size != 0 && c.RelativePositions && (size != height || size != width) {
+		return nil, fmt.Errorf("relative positions are for images of %d×%d pixels, so ImageSize cannot change it", height, width)
+	}
 	if f.Options.ImageSize != 0 {
 		c.ImageWidth = 0
 	}
@@ -173,6 +176,9 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if err := timm.Supported(name); err != nil {
 		return Config{}, err
 	}
+	if t, ok := f.Find("Encoder.Blocks.0.Attention.Relative.Table"); ok {
+		return Config{}, fmt.Errorf("%s: a model with relative positions is supported with timm's config.json alone", t.Name)
+	}
 	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
 		return Config{}, err
@@ -215,7 +221,7 @@ func (c Config) sizes() tower.Sizes {
 			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
+		Relative: c.RelativePositions, Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
 	}
 }
 
@@ -234,7 +240,7 @@ func sized(s tower.Sizes) Config {
 	}
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
 	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
-	c.Stem = (*StemConfig)(s.Stem)
+	c.Stem, c.RelativePositions = (*StemConfig)(s.Stem), s.Relative
 	if c.GatedMLP = s.Gated; s.Gated {
 		c.HiddenAct = "silu"
 	}

@@ -3,6 +3,7 @@ package vit
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
@@ -166,5 +167,8 @@ func (m *Model) Layer(path string) int {
 // and the positions (no_weight_decay of timm's VisionTransformer). path is one that nn.Parameters yields. The method
 // serves as train.GroupOptions.NoDecay.
 func (m *Model) NoDecay(path string) bool {
+	if strings.HasSuffix(path, ".Relative.Table") {
+		return true
+	}
 	return slices.Contains([]string{"Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.RopeFrequencies"}, path)
 }

@@ -54,10 +54,11 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
 		checkpoint.Rule{"Attention.Norm", "attn.norm"},
 		checkpoint.Rule{"MLP.Norm", "mlp.norm"},
+		checkpoint.Rule{"Attention.Relative.Table", "attn.relative_position_bias_table"},
 		checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"},
 		checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"},
 	)...)
-	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && a.Eva {
+	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && (a.Eva || a.Relative) {
 		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
 	}
 	switch { // the first names of a parameter are those that are written
@@ -78,7 +79,7 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 	} else {
 		n.Rules = slices.Concat(stem, n.Rules, []checkpoint.Rule{last})
 	}
-	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
+	n.Ignore = []string{"*.position_ids", "*.relative_position_index", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
 	return n
 }
 
@@ -87,7 +88,7 @@ func timmBlocks(rules ...checkpoint.Rule) []checkpoint.Rule {
 	return checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"}, rules...)
 }
 
-// evaRules are the names that blocks of timm's class Eva have instead of others.
+// evaRules are the names that blocks of timm's classes Eva and Beit have instead of others.
 func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"LayerScale1", "gamma_1"}, {"LayerScale2", "gamma_2"}}
 	if gated && a.SplitGate {
@@ -251,7 +252,6 @@ var family = func() modelfolder.Family {
 var plain = modelfolder.Family{
 	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
 	Unsupported: []modelfolder.Trace{
-		{Part: "relative_position", What: "relative positions"},
 		{Part: "rel_pos", What: "relative positions"},
 		{Part: "patch_embed.backbone.conv1.", What: "a ResNet-D before the patches"},
 		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},

@@ -22,7 +22,7 @@ const (
 )
 
 // positions reports whether there are position embeddings.
-func (c Config) positions() bool { return c.RopeTheta == 0 || c.RopePositions }
+func (c Config) positions() bool { return c.RopeTheta == 0 && !c.RelativePositions || c.RopePositions }
 
 // validateRope checks the fields of rotary positions.
 func (c Config) validateRope(v *config.Checks) {

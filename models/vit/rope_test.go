@@ -92,6 +92,33 @@ func TestRopeSaved(t *testing.T) {
 	}
 }
 
+// TestRelativePositions saves a model with relative positions, which fit one size.
+func TestRelativePositions(t *testing.T) {
+	c := preset(16, 2, 2, 4)
+	c.SetSize(16, 12)
+	c.RelativePositions, c.InitializerRange = true, 0.3
+	m, dir := New(c, 3, rand.New(rand.NewPCG(1, 2))), t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tape := autograd.NewTape(autograd.Options{})
+	x := tape.Full(0.5, 1, 3, 16, 12)
+	golden.Within(t, "saved", again.Forward(x).Floats(nil), m.Forward(x).Floats(nil), 0)
+	if _, err := Open(dir, LoadOptions{ImageSize: 24}); err == nil || !strings.Contains(err.Error(), "images of 16×12 pixels") {
+		t.Errorf("found %v", err)
+	}
+	defer func() {
+		if shape, ok := recover().(*autograd.ShapeError); !ok || !strings.Contains(shape.Error(), "16×12 pixels") {
+			t.Errorf("found %v", shape)
+		}
+	}()
+	m.Forward(tape.Full(0.5, 1, 3, 16, 16))
+}
+
 // TestRopeRefused expects errors that name a field of rotary positions.
 func TestRopeRefused(t *testing.T) {
 	for want, change := range map[string]func(c *Config){

@@ -41,10 +41,10 @@ func timmModel(f *modelfolder.Folder, t *timm.Config) (Config, tower.Grid, error
 		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
 	}
 	var s tower.Sizes
-	if image == (config.Size{}) && a.Rope != 0 {
+	if image == (config.Size{}) && (a.Rope != 0 || a.Relative) {
 		image = config.Size{Height: a.ImageSize, Width: a.ImageSize}
 	}
-	if a.Rope != 0 && !a.RopePositions {
+	if a.Relative || a.Rope != 0 && !a.RopePositions {
 		s, err = tower.ReadTower(f.Find)
 		s.Grid = grid(max(1, s.Patch))
 	} else {
@@ -167,7 +167,7 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 // beyondPlain reports whether no plain Vision Transformer of timm's has the options, but perhaps one with a name of its own.
 func (c Config) beyondPlain() bool {
 	return c.RopeTheta != 0 || c.NoKeyBias || c.PoolPrefix || c.PoolHeads != 0 || c.PoolIntermediateSize != 0 || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm ||
-		c.Stem != nil
+		c.Stem != nil || c.RelativePositions
 }
 
 // named reports whether timm knows the options under the name TimmArchitecture.

@@ -28,6 +28,8 @@ type Architecture struct {
 	Eva bool
 	// SplitGate says that the two projections of gated layers are two tensors.
 	SplitGate bool
+	// Relative says that blocks have relative positions, and there are no others.
+	Relative bool
 	// SplitQKV says that the projections to queries, keys and values are three tensors.
 	SplitQKV bool
 	// PoolHeads is the number of heads of attention pooling; 0 is that of the blocks.
@@ -38,7 +40,7 @@ type Architecture struct {
 	RopeReference int
 	RopeOffset    float64
 	RopePositions bool
-	// ImageSize is that of models with rotary positions in pixels, where config.json states none.
+	// ImageSize is that of models with rotary or relative positions, in pixels, where config.json states none.
 	ImageSize int
 }
 
@@ -47,7 +49,7 @@ func ArchitectureOf(name string) (Architecture, error) {
 	name, _, _ = strings.Cut(name, ".") // a tag of the weights may follow
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
-	if !slices.ContainsFunc([]string{"vit_", "deit_", "deit3_", "flexivit_", "eva_large_", "eva_giant_", "eva02_", "beit3_", "test_vit"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+	if !slices.ContainsFunc([]string{"vit_", "deit_", "deit3_", "flexivit_", "eva_large_", "eva_giant_", "eva02_", "beit_", "beitv2_", "beit3_", "test_vit"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return a, fmt.Errorf("architecture: %q is not supported: expected a plain Vision Transformer (vit_…, deit_… or deit3_…)", name)
 	}
 	if err := Supported(name); err != nil {
@@ -65,6 +67,7 @@ func ArchitectureOf(name string) (Architecture, error) {
 	}
 	a.Mean = a.Mean || strings.HasPrefix(name, "eva_large_")
 	a.rotary(name)
+	a.Relative = strings.HasPrefix(name, "beit_") || strings.HasPrefix(name, "beitv2_")
 	a.Eva = strings.HasPrefix(name, "eva_giant_") || strings.HasPrefix(name, "eva02_") || a.Rope != 0
 	a.SplitQKV = strings.HasPrefix(name, "eva02_base_") || strings.HasPrefix(name, "eva02_large_")
 	a.SplitGate = has("_dinov3") || has("_lingbot") || a.SplitQKV

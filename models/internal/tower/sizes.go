@@ -25,6 +25,7 @@ type Sizes struct {
 	Norm              bool  // after the last block, and not only before the head
 	Pool              bool  // by attention
 	PoolHidden        int   // of the pooling's feed-forward layer, 0 for none
+	Relative          bool  // position biases in the blocks
 	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
@@ -91,6 +92,7 @@ func readTower(find Finder) (Sizes, error) {
 	_, s.ClassToken = find("Encoder.ClassToken")
 	_, s.Distillation = find("Encoder.Distillation")
 	_, s.Pool = find("Pool.Probe")
+	_, s.Relative = find("Encoder.Blocks.0.Attention.Relative.Table")
 	if t, ok := find("Pool.MLP.FC1.Weight"); ok && len(t.Shape) == 2 {
 		s.PoolHidden = t.Shape[0]
 	}
