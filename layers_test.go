@@ -51,11 +51,12 @@ var layers = [][]string{
 	{"models/internal/..."},
 	{"models/internal/timm"},      // it compares arguments with the tower's sizes
 	{"models/internal/template"},  // a model package to copy
+	{"models/backbone"},           // convolutional networks
 	{"models/bert", "models/vit"}, // the towers
-	{"models/mae", "models/clip"},
+	{"models/mae", "models/clip", "models/detect"},
 	{"hub"},
-	{"examples/internal/console", "bench/internal/serve"},
-	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
+	{"examples/internal/console", "bench/internal/serve", "bench/internal/study"},
+	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/imageset", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
 	{"examples/...", "bench/..."},
 }
 

@@ -18,8 +18,10 @@ def network(case):
     if name == "vit":
         import timm
 
-        sizes = {"tiny": "vit_tiny_patch16_224", "small": "vit_small_patch16_224", "base": "vit_base_patch16_224"}
-        return timm.create_model(sizes[args[0]]), (torch.randn(int(args[1]), 3, 224, 224),)
+        sizes = {"tiny": "vit_tiny_patch16_224", "small": "vit_small_patch16_224", "base": "vit_base_patch16_224",
+                 "dinov2s": "vit_small_patch14_dinov2"}
+        side = int(args[2]) if len(args) > 2 else 224
+        return timm.create_model(sizes[args[0]], img_size=side, num_classes=1000), (torch.randn(int(args[1]), 3, side, side),)
     if name == "mae":
         from transformers import ViTMAEConfig, ViTMAEForPreTraining
 

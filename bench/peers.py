@@ -1,6 +1,6 @@
 """Runs the cases of bench/run.py in another engine, on request, as bench/worker does in Fovea.
 
-    python bench/peers.py ENGINE      engines: torch, channels-last, onnxruntime, openvino
+    python bench/peers.py ENGINE      engines: torch, channels-last, compiled, onnxruntime, openvino
 
 The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". Each engine has a process of its
 own, so that its threads and its memory are its own. networks.py holds the graphs.
@@ -31,7 +31,9 @@ def prepare(engine, case, threads):
     if engine == "channels-last":
         module = module.to(memory_format=torch.channels_last)
         inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
-    if engine in ("torch", "channels-last"):
+    if engine == "compiled":
+        module = torch.compile(module.eval())
+    if engine in ("torch", "channels-last", "compiled"):
         return step(kind, module.train(), inputs) if training else infer(module.eval(), inputs)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "network.onnx")

@@ -3,7 +3,7 @@
     python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,clip,text,finetune] [--simd avx2]
 
 It needs Go and torch, torchvision, timm, transformers and open_clip (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
-onnx, onnxscript) and OpenVINO (openvino) where they are installed. It prints a Markdown table with:
+onnx, onnxscript) and OpenVINO (openvino) where they are installed. Compiled PyTorch needs a C++ compiler. It prints a Markdown table with:
 
 - minimum and median of each engine, in milliseconds
 - the ratio of our median to the best peer's (below 1, Fovea is faster), with the spread of the ratios of pairs
@@ -36,7 +36,7 @@ CONVS = [
 KINDS = {
     "gemm": [f"{form}:{m}:{k}:{n}" for m, k, n in GEMMS for form in ("gemm", "gemmpacked")],
     "few": [f"gemmpacked:{m}:{k}:{n}" for m, k, n in FEW],
-    "vit": ["vit:base:1", "vit:base:8"],
+    "vit": [f"vit:{name}:{batch}" for name in ("small", "base", "dinov2s") for batch in (1, 8)] + ["vit:dinov2s:1:518"],
     "train": ["train:tiny:8", "train:base:8"],
     "mae": ["mae:8"],
     "conv": ["conv:" + c for c in CONVS],
@@ -74,6 +74,8 @@ def engines(case):
     kind = case.split(":")[0]
     if kind in ("gemm", "train", "mae", "finetune"):
         return ["torch"]
+    if kind == "vit":
+        return ["torch", "compiled", "onnxruntime", "openvino"]
     if kind == "resnet18":
         return ["torch", "channels-last"]
     if kind in ("gemmpacked", "lstm", "text") or case.startswith("clip:text"):

@@ -36,6 +36,11 @@
 // would have seen, without preparing those before. [Loader.Describe] names the settings that decide the batches, so that
 // the run can compare them with those it began with.
 //
+// # Balanced classes
+//
+// [Loader.Weights] draws rare items more often. [ClassWeights] gives each class the same part, in a loss or through
+// [ItemWeights] in the batches.
+//
 // # Errors, panics and memory
 //
 // An item that cannot be prepared gives an [ItemError]. It ends the epoch, or is skipped and reported, as the

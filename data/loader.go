@@ -61,6 +61,8 @@ type Loader[B any] struct {
 	Seed      uint64
 	Repeats   int  // times an item appears, one after the other; 0 and 1 mean once. See [Loader.Order].
 	DropLast  bool // leave out a last batch that is not full
+	// Weights, when not nil, draws the items of an epoch at random: a number of 0 or more for each item. See [Loader.Order].
+	Weights []float32
 
 	Goroutines int // that prepare items; 0 follows GOMAXPROCS
 	Ahead      int // batches prepared before they are asked for, which bounds memory; 0 means 2
@@ -117,6 +119,10 @@ func (l *Loader[B]) Batches() int {
 // Order returns the items in the order of an epoch. With repeated augmentation (Hoffer et al., arXiv 1901.09335;
 // Repeats of 3 in DeiT) each item appears Repeats times in a row, each time with other random decisions. The epoch
 // still ends after Len items, and so has only a part of them.
+//
+// With Weights an epoch has Len items, drawn with replacement, in random order, whatever Shuffle says. Item i is expected
+// Len·Weights[i]/ΣWeights times, as with PyTorch's WeightedRandomSampler. Unlike there, it appears exactly so often, but for
+// rounding up or down: no item is left out by chance where it is expected once. Each time it has other random decisions.
 func (l *Loader[B]) Order(epoch int) []int {
 	order := l.permutation(epoch)
 	if l.Repeats > 1 && len(order) > 0 {
@@ -129,11 +135,11 @@ func (l *Loader[B]) Order(epoch int) []int {
 }
 
 // Describe returns the settings that decide which items are in a batch, by name: "length", "batch size", "shuffle",
-// "seed", "repeats", "drop last" and "error policy". Defaults are written out. A training run compares them with those of
+// "seed", "repeats", "drop last", "error policy" and, where there are any, "weights". Defaults are written out. A training run compares them with those of
 // the run that it continues. The texts are the same on every machine. Goroutines and Ahead are not among them, because
 // batches do not depend on them.
 func (l *Loader[B]) Describe() map[string]string {
-	return map[string]string{
+	settings := map[string]string{
 		"length":       strconv.Itoa(l.Len),
 		"batch size":   strconv.Itoa(l.batchSize()),
 		"shuffle":      strconv.FormatBool(l.Shuffle),
@@ -142,6 +148,10 @@ func (l *Loader[B]) Describe() map[string]string {
 		"drop last":    strconv.FormatBool(l.DropLast),
 		"error policy": l.OnError.String(),
 	}
+	if l.Weights != nil {
+		settings["weights"] = sumWeights(l.Weights)
+	}
+	return settings
 }
 
 // Skipped returns every item that was skipped so far, sorted, each once.
@@ -182,6 +192,8 @@ func (l *Loader[B]) check(first int) error {
 		return fmt.Errorf("data: loader: %d repeats", l.Repeats)
 	case first < 0 || first > l.Batches():
 		return fmt.Errorf("data: loader: epoch from batch %d of %d", first, l.Batches())
+	case l.Weights != nil:
+		return checkWeights(l.Weights, l.Len)
 	}
 	return nil
 }
@@ -198,6 +210,9 @@ func (l *Loader[B]) state() *State[B] {
 }
 
 func (l *Loader[B]) permutation(epoch int) []int {
+	if l.Weights != nil {
+		return draw(NewRand(l.Seed, uint64(epoch), drawn), l.Weights)
+	}
 	if l.Shuffle {
 		return NewRand(l.Seed, uint64(epoch)).Perm(l.Len)
 	}
@@ -210,6 +225,9 @@ func (l *Loader[B]) permutation(epoch int) []int {
 
 // itemRand returns the generator of the random decisions about the item at a position of an epoch's order.
 func (l *Loader[B]) itemRand(epoch, position, item int) *Rand {
+	if l.Weights != nil {
+		return NewRand(l.Seed, uint64(epoch), uint64(item), uint64(position), drawn)
+	}
 	if repeat := position % max(l.Repeats, 1); repeat > 0 {
 		return NewRand(l.Seed, uint64(epoch), uint64(item), uint64(repeat))
 	}

@@ -62,6 +62,18 @@ func (c *Confusion) Classes() int { return c.classes }
 // Count returns the number of samples with this label and this prediction. It panics like Add.
 func (c *Confusion) Count(label, predicted int) int { return *c.at(label, predicted) }
 
+// Rows returns the counts, a row for each label and a column for each prediction.
+func (c *Confusion) Rows() [][]int {
+	rows := make([][]int, c.Classes())
+	for label := range rows {
+		rows[label] = make([]int, len(rows))
+		for predicted := range rows {
+			rows[label][predicted] = c.Count(label, predicted)
+		}
+	}
+	return rows
+}
+
 // Support returns the number of samples of a class.
 func (c *Confusion) Support(class int) int {
 	n := 0

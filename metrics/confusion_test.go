@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -127,5 +128,15 @@ func TestTable(t *testing.T) {
 		"1 ham   1  0     0.0        0.0   0.0\n"
 	if got := c.String(); got != names {
 		t.Errorf("found\n%sexpected\n%s", got, names)
+	}
+}
+
+func TestRows(t *testing.T) {
+	c := NewConfusion(2)
+	c.Add(0, 1)
+	c.Add(0, 1)
+	c.Add(1, 1)
+	if got, want := c.Rows(), [][]int{{0, 2}, {0, 1}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("found %v, expected %v", got, want)
 	}
 }

@@ -21,6 +21,28 @@
 // A [Retrieval] ranks items for queries, such as images for texts. Its recall at 1, 5 and 10 measures models of images and
 // texts, also where an image has several captions. [Spearman] and [Pearson] compare similarities with those that people gave.
 //
+// # Detection
+//
+//	truth, err := metrics.ReadCOCO(annotations) // or []metrics.Object of your own
+//	if err != nil {
+//		return err
+//	}
+//	r, err := metrics.COCO(truth.Objects, found, metrics.COCOOptions{Images: truth.ImageIDs()})
+//	if err != nil {
+//		return err
+//	}
+//	fmt.Print(r.COCOFigures) // the twelve figures, as pycocotools prints them
+//
+// An [Object] is the ground truth, a [Detection] is what a model found. Both are plain structs with ids of an image and a
+// class and a [Box] in pixels. Boxes are evaluated; masks and key points are not.
+//
+//   - [COCO] computes the twelve figures of pycocotools. It gives them and the precisions at 101 recalls for each class too.
+//   - [VOC] computes average precision as VOC's devkit, over eleven recalls or the whole curve.
+//   - [DetectionConfusion] counts which class is taken for which, and what is missed or taken for the background.
+//   - [FindErrors] names the mistake of each detection, and says how much each kind costs, as TIDE.
+//
+// [ReadCOCO], [ReadCOCOResults] and [WriteCOCOResults] read and write COCO's files.
+//
 // # Order
 //
 // [Argmax], [ArgmaxRows] and [TopK] rank values from the highest to the lowest. Of equal values the first comes first.

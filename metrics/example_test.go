@@ -62,3 +62,56 @@ func ExampleRetrieve() {
 	// texts find their images: 0.67 at 1, 1.00 at 2
 	// images find a text: 1.00 at 1
 }
+
+// A detector finds both cats of an image, and a third that is not there. The boxes are a little off.
+func ExampleCOCO() {
+	objects := []metrics.Object{
+		{Image: 1, Class: 17, Box: metrics.Corners(10, 10, 110, 60)},
+		{Image: 1, Class: 17, Box: metrics.Corners(200, 20, 300, 140)},
+	}
+	found := []metrics.Detection{
+		{Image: 1, Class: 17, Box: metrics.Corners(12, 10, 110, 60), Score: 0.9},
+		{Image: 1, Class: 17, Box: metrics.Corners(0, 200, 50, 250), Score: 0.6},
+		{Image: 1, Class: 17, Box: metrics.Corners(200, 40, 300, 140), Score: 0.5},
+	}
+	r, err := metrics.COCO(objects, found, metrics.COCOOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("AP %.3f, AP50 %.3f, AR100 %.2f\n", r.AP, r.AP50, r.AR100)
+	// Output:
+	// AP 0.736, AP50 0.835, AR100 0.85
+}
+
+// The same detections as VOC evaluates them, and their mistakes.
+func ExampleFindErrors() {
+	objects := []metrics.Object{
+		{Image: 1, Class: 0, Box: metrics.Corners(10, 10, 110, 60)},
+		{Image: 1, Class: 1, Box: metrics.Corners(200, 20, 300, 140)},
+	}
+	found := []metrics.Detection{
+		{Image: 1, Class: 0, Box: metrics.Corners(12, 10, 110, 60), Score: 0.9},
+		{Image: 1, Class: 0, Box: metrics.Corners(200, 20, 300, 130), Score: 0.6}, // it is of class 1
+		{Image: 1, Class: 0, Box: metrics.Corners(10, 10, 110, 70), Score: 0.5},
+	}
+	voc, err := metrics.VOC(objects, found, 0.5, metrics.VOCOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e, err := metrics.FindErrors(objects, found, 0.5, 0.1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("mAP %.2f\n", voc.MAP)
+	for i, m := range e.Detections {
+		fmt.Printf("%.1f %s, which costs %.2f\n", found[i].Score, m, e.Loss[m])
+	}
+	// Output:
+	// mAP 0.50
+	// 0.9 right, which costs 0.00
+	// 0.6 wrong class, which costs 0.50
+	// 0.5 duplicate, which costs 0.00
+}

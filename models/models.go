@@ -27,6 +27,8 @@ var packages = map[string]string{
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
 	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",
 	"modernbert": "models/bert",
+	"resnet":     "models/backbone", "fovea_resnet": "models/backbone", "shufflenet_v2": "models/backbone", "dla": "models/backbone", "plain_cnn": "models/backbone",
+	"fastestdet": "models/detect",
 }
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as

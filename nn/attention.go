@@ -24,6 +24,8 @@ type MultiHeadAttention struct {
 	// QueryNorm and KeyNorm, if not nil, normalize each head's queries and keys (Dehghani et al., arXiv 2302.05442); only
 	// beside a QKV. Their width is that of a head.
 	QueryNorm, KeyNorm *LayerNorm
+	// Norm, if not nil, normalizes what the heads found before Proj (EVA-02, BEiT-3).
+	Norm *LayerNorm
 	// Rotary, if not nil, turns queries and keys of self-attention by their positions ([RotarySequence], [RotaryGrid]).
 	// Positions count from the first token of a sequence, those in a cache included.
 	Rotary *autograd.RotaryTable
@@ -65,6 +67,9 @@ type AttentionInput struct {
 	KeyMask []bool
 	// Rotary, if not nil, takes the place of the layer's own table, such as one for the grid of this call.
 	Rotary *autograd.RotaryTable
+	// Positions, if not nil, are the rows of the rotary table for the tokens, n·length of them, where tokens were left out
+	// ([PatchDropout]). Otherwise token i has row i.
+	Positions []int
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -85,6 +90,17 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	q, k, v := a.project(x, in)
+	return a.heads(x, q, k, v, in)
+}
+
+// ofPacked is Forward for what a fused projection gave: queries, keys and values side by side.
+func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *autograd.Tensor {
+	q, k, v := a.split(qkv, in)
+	return a.heads(qkv, q, k, v, in)
+}
+
+// heads attends and projects the result, which has as many rows as x.
+func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns, in AttentionInput) *autograd.Tensor {
 	o := autograd.AttentionOptions{
 		Heads:   a.Heads,
 		HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads),
@@ -125,6 +141,9 @@ func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.
 
 // result projects what the heads found, and adds the residual if there is one.
 func (a *MultiHeadAttention) result(y, residual *autograd.Tensor) *autograd.Tensor {
+	if a.Norm != nil {
+		y = a.Norm.Forward(y)
+	}
 	if residual != nil {
 		return a.Proj.ForwardAdd(y, residual)
 	}
@@ -140,19 +159,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		if in.Memory != nil {
 			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to a Memory; use NewSplitAttention"})
 		}
-		qkv := a.packed(x)
-		width := qkv.Dim(-1) / 3
-		if a.QueryNorm != nil || a.KeyNorm != nil {
-			return a.normalized(qkv, in)
-		}
-		qkv = a.rotate(qkv, in, 0, width)
-		q = autograd.Columns{Of: qkv}
-		k = autograd.Columns{Of: qkv, From: width}
-		v = autograd.Columns{Of: qkv, From: 2 * width}
-		if in.Cache != nil {
-			in.Cache.Append(autograd.Slice(qkv, 2, width, 3*width))
-		}
-		return q, k, v
+		return a.split(a.packed(x), in)
 	}
 	queries := a.Query.Forward(x)
 	if in.Memory == nil {
@@ -171,6 +178,19 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
 	return autograd.Columns{Of: queries}, k, v
+}
+
+// split takes queries, keys and values from what a fused projection gave.
+func (a *MultiHeadAttention) split(qkv *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
+	width := qkv.Dim(-1) / 3
+	if a.QueryNorm != nil || a.KeyNorm != nil {
+		return a.normalized(qkv, in)
+	}
+	qkv = a.rotate(qkv, in, 0, width)
+	if in.Cache != nil {
+		in.Cache.Append(autograd.Slice(qkv, 2, width, 3*width))
+	}
+	return autograd.Columns{Of: qkv}, autograd.Columns{Of: qkv, From: width}, autograd.Columns{Of: qkv, From: 2 * width}
 }
 
 // packed projects queries, keys and values at once.
@@ -230,7 +250,10 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 	if in.Cache != nil {
 		o.First = in.Cache.Seen()
 	}
-	if in.Starts != nil {
+	switch {
+	case in.Positions != nil:
+		o.Positions = in.Positions
+	case in.Starts != nil:
 		o.Positions = positions(in.Starts, x.Dim(-2))
 	}
 	return autograd.Rotary(x, table, o)

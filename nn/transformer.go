@@ -9,8 +9,9 @@ import (
 // MLP is the feed-forward part of a transformer block: FC2(act(FC1(x))). A gated one multiplies halves of what FC1
 // gives: FC2(act(gate)·up), such as SwiGLU ([autograd.GatedProduct]).
 type MLP struct {
-	FC1   *Linear // [hidden, width]; gated: [2·hidden, width], two projections packed in the order of Order
-	FC2   *Linear // [width, hidden]
+	FC1   *Linear    // [hidden, width]; gated: [2·hidden, width], two projections packed in the order of Order
+	Norm  *LayerNorm // of what FC2 takes (EVA-02, BEiT-3), or nil
+	FC2   *Linear    // [width, hidden]
 	Act   autograd.Activation
 	Gated bool
 	Order autograd.GateOrder
@@ -36,6 +37,14 @@ func (m *MLP) Forward(x, residual *autograd.Tensor) *autograd.Tensor {
 	} else {
 		h = m.FC1.ForwardAct(x, m.Act)
 	}
+	return m.out(h, residual)
+}
+
+// out projects hidden values, and adds the residual if there is one.
+func (m *MLP) out(h, residual *autograd.Tensor) *autograd.Tensor {
+	if m.Norm != nil {
+		h = m.Norm.Forward(h)
+	}
 	if residual != nil {
 		return m.FC2.ForwardAdd(h, residual)
 	}
@@ -47,12 +56,18 @@ type Block struct {
 	Norm1       *LayerNorm
 	Attention   *MultiHeadAttention
 	LayerScale1 *autograd.Parameter // [width], or nil
-	Norm2       *LayerNorm
+	Norm2       *LayerNorm          // nil beside In
 	MLP         *MLP
 	LayerScale2 *autograd.Parameter // [width], or nil
 	Dropout     float32
 	DropPath    float32
 	PostNorm    bool
+	BranchNorm  bool
+	// In, [hidden+3·width, width], is the one projection of BlockConfig.Parallel: rows of the MLP, then of queries, keys
+	// and values. It is nil in other blocks. Beside it, Attention has no QKV and MLP no FC1.
+	In *Linear
+	// Beside are the further branches of BlockConfig.Branches. Of each, the norms, layers and factors count.
+	Beside []*Block
 }
 
 // BlockConfig describes a [Block]. Only Width has no default.
@@ -72,8 +87,20 @@ type BlockConfig struct {
 	NoKeyBias bool
 	// QKNorm normalizes each head's queries and keys (Dehghani et al., arXiv 2302.05442).
 	QKNorm bool
+	// AttentionNorm normalizes what the heads found before the last projection of attention, and MLPNorm what comes before
+	// that of the MLP (EVA-02, arXiv 2303.11331).
+	AttentionNorm, MLPNorm bool
 	// PostNorm normalizes after each sum, as in BERT, instead of before each branch, as in ViT.
 	PostNorm bool
+	// BranchNorm normalizes what each branch gives, before it is added (Swin V2, arXiv 2111.09883; ResPostBlock in timm's
+	// vision_transformer.py).
+	BranchNorm bool
+	// Parallel runs attention and the MLP side by side on one norm and one projection (ViT-22B, arXiv 2302.05442;
+	// ParallelScalingBlock there). QKVBias gives the projection a bias.
+	Parallel bool
+	// Branches is the number of attention layers whose results are added to the same tokens, and then of MLPs (Touvron et
+	// al., arXiv 2203.09795; ParallelThingsBlock there); 0 means 1.
+	Branches int
 	// LayerScale is the initial value of the learned factors that multiply each branch's channels (CaiT, arXiv
 	// 2103.17239); with 0 the block has no such factors.
 	LayerScale float32
@@ -95,7 +122,7 @@ func NewBlock(c BlockConfig) *Block {
 		MLP:       NewMLP(c.Width, c.Hidden, c.Act),
 		Dropout:   c.Dropout,
 		DropPath:  c.DropPath,
-		PostNorm:  c.PostNorm,
+		PostNorm:  c.PostNorm, BranchNorm: c.BranchNorm,
 	}
 	if c.Gated {
 		b.MLP = NewGatedMLP(c.Width, c.Hidden, c.Act, c.GateOrder)
@@ -106,9 +133,24 @@ func NewBlock(c BlockConfig) *Block {
 	if c.QKNorm {
 		b.Attention.QueryNorm, b.Attention.KeyNorm = NewLayerNorm(c.Width/c.Heads, c.Eps), NewLayerNorm(c.Width/c.Heads, c.Eps)
 	}
+	if c.AttentionNorm {
+		b.Attention.Norm = NewLayerNorm(c.Width, c.Eps)
+	}
+	if c.MLPNorm {
+		b.MLP.Norm = NewLayerNorm(c.Hidden, c.Eps)
+	}
 	b.Attention.Dropout = c.AttentionDropout
 	if c.LayerScale != 0 {
 		b.LayerScale1, b.LayerScale2 = filled(c.Width, c.LayerScale), filled(c.Width, c.LayerScale)
+	}
+	if c.Parallel {
+		b.In = NewLinear(c.Width, c.Hidden+3*c.Width, c.QKVBias)
+		b.Attention.QKV, b.MLP.FC1, b.Norm2, b.LayerScale2 = nil, nil, nil, nil
+	}
+	for range c.Branches - 1 {
+		one := c
+		one.Branches = 0
+		b.Beside = append(b.Beside, NewBlock(one))
 	}
 	return b
 }
@@ -124,21 +166,64 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	if in.Starts != nil && b.DropPath > 0 && x.Tape().Training() {
 		panic(&autograd.UseError{Op: "block", Reason: "expected a DropPath of 0: packed sequences have no drop path, because a row is no sample"})
 	}
-	attend := func(x, residual *autograd.Tensor) *autograd.Tensor {
+	if b.In != nil {
+		return b.branch(b.side(in), b.Norm1.Forward(x), x, b.LayerScale1)
+	}
+	if b.PostNorm {
+		x = b.Norm1.Forward(b.branch(b.attend(in), x, x, b.LayerScale1))
+		return b.Norm2.Forward(b.branch(b.MLP.Forward, x, x, b.LayerScale2))
+	}
+	y := b.normed(b.Norm1, b.attend(in), x, x, b.LayerScale1)
+	for _, o := range b.Beside {
+		y = o.normed(o.Norm1, o.attend(in), x, y, o.LayerScale1)
+	}
+	z := b.normed(b.Norm2, b.MLP.Forward, y, y, b.LayerScale2)
+	for _, o := range b.Beside {
+		z = o.normed(o.Norm2, o.MLP.Forward, y, z, o.LayerScale2)
+	}
+	return z
+}
+
+// A layer maps x to a tensor of the same shape. It adds a residual if there is one.
+type layer = func(x, residual *autograd.Tensor) *autograd.Tensor
+
+// attend is the attention of the block.
+func (b *Block) attend(in AttentionInput) layer {
+	return func(x, residual *autograd.Tensor) *autograd.Tensor {
 		in := in
 		in.Residual = residual
 		return b.Attention.Forward(x, in)
 	}
-	if b.PostNorm {
-		x = b.Norm1.Forward(b.branch(attend, x, x, b.LayerScale1))
-		return b.Norm2.Forward(b.branch(b.MLP.Forward, x, x, b.LayerScale2))
+}
+
+// side is attention and the MLP side by side, with one projection.
+func (b *Block) side(in AttentionInput) layer {
+	return func(x, residual *autograd.Tensor) *autograd.Tensor {
+		in := in
+		in.Residual = residual
+		both := b.In.Forward(x)
+		last, hidden := len(both.Shape())-1, b.MLP.FC2.Weight.Shape()[1]
+		y := b.Attention.ofPacked(autograd.Slice(both, last, hidden, both.Dim(last)), in)
+		return b.MLP.out(autograd.Activate(autograd.Slice(both, last, 0, hidden), b.MLP.Act), y)
 	}
-	x = b.branch(attend, b.Norm1.Forward(x), x, b.LayerScale1)
-	return b.branch(b.MLP.Forward, b.Norm2.Forward(x), x, b.LayerScale2)
+}
+
+// normed is branch with a norm before f, or, with BranchNorm, behind it.
+func (b *Block) normed(norm *LayerNorm, f layer, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
+	if !b.BranchNorm {
+		return b.branch(f, norm.Forward(x), residual, scale)
+	}
+	return b.branch(func(x, residual *autograd.Tensor) *autograd.Tensor {
+		y := norm.Forward(f(x, nil))
+		if residual != nil {
+			y = autograd.Add(residual, y)
+		}
+		return y
+	}, x, residual, scale)
 }
 
 // branch returns residual + dropPath(scale·f(x)). Where nothing comes between, f adds the residual itself.
-func (b *Block) branch(f func(x, residual *autograd.Tensor) *autograd.Tensor, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
+func (b *Block) branch(f layer, x, residual *autograd.Tensor, scale *autograd.Parameter) *autograd.Tensor {
 	training := x.Tape().Training()
 	drop := b.DropPath > 0 && training
 	if scale == nil && !drop && !(b.Dropout > 0 && training) {

@@ -63,6 +63,11 @@
 // [EMA] keeps a moving average of parameters and buffers beside the model. [EMA.Swap] exchanges the two, so that
 // evaluation needs no second model.
 //
+// # Distillation
+//
+// [Distillation] makes a loss of the answers of a teacher, soft or hard, beside the loss by the labels. Any function from
+// inputs to logits is a teacher, such as the Forward method of a larger model.
+//
 // # The loop
 //
 // [Run] needs an optimizer, a schedule, the length of the run, and a function that builds the loss of one batch on a

@@ -106,3 +106,28 @@ func ExampleGroups() {
 	// Blocks.0.Bias 0.5 0
 	// Head.Weight 1 0.05
 }
+
+// A small model learns from the answers of another, without labels of its own.
+func ExampleDistillation() {
+	teacher, student := nn.NewLinear(2, 3, true), nn.NewLinear(2, 3, true)
+	teacher.Weight.Update(func(v []float32) { copy(v, []float32{3, -1, -2, 2, 0, 1}) })
+	distillation := &train.Distillation{Teacher: teacher.Forward, Temperature: 2, Alpha: new(0.9)}
+
+	opt := train.NewSGD(train.Groups(nn.Parameters(student), train.GroupOptions{}), train.SGDOptions{Momentum: 0.9})
+	tape, grads := autograd.NewTape(autograd.Options{Gradients: true, Training: true}), autograd.NewGradients()
+	for range 200 {
+		inputs := tape.Input([]float32{1, 0, 0, 1, -1, 1}, 3, 2)
+		logits := student.Forward(inputs)
+		base := autograd.CrossEntropy(logits, []int{0, 1, 1}, autograd.CrossEntropyOptions{}) // by the labels
+		loss := distillation.Loss(base, logits, inputs)
+		loss.Backward(grads)
+		opt.Step(grads, 0.5, 1, nil)
+		grads.Zero()
+		tape.Reset()
+	}
+	x := tape.Input([]float32{0.2, 0.1}, 1, 2)
+	fmt.Printf("teacher %.2f\nstudent %.2f\n", autograd.Softmax(teacher.Forward(x)).Floats(nil), autograd.Softmax(student.Forward(x)).Floats(nil))
+	// Output:
+	// teacher [0.46 0.23 0.31]
+	// student [0.45 0.23 0.32]
+}

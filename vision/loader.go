@@ -28,6 +28,9 @@ type Loader struct {
 	Seed      uint64
 	Repeats   int  // times an image appears, one after the other; 0 and 1 mean once. See [Loader.Order].
 	DropLast  bool // leave out a last batch that is not full
+	// Weights, when not nil, draws the images of an epoch at random: a number of 0 or more for each image. They can balance
+	// classes, or choose among images. See [data.Loader.Order] and [data.ItemWeights].
+	Weights []float32
 
 	Goroutines int // that prepare images; 0 follows GOMAXPROCS
 	Ahead      int // batches prepared before they are asked for, which bounds memory; 0 means 2
@@ -143,7 +146,7 @@ func (l *Loader) items() *data.Loader[Batch] {
 	}
 	return &data.Loader[Batch]{
 		Len: d.Len(), Name: d.Name,
-		BatchSize: l.BatchSize, Shuffle: l.Shuffle, Seed: l.Seed, Repeats: l.Repeats, DropLast: l.DropLast,
+		BatchSize: l.BatchSize, Shuffle: l.Shuffle, Seed: l.Seed, Repeats: l.Repeats, DropLast: l.DropLast, Weights: l.Weights,
 		Goroutines: l.Goroutines, Ahead: l.Ahead, OnError: l.OnError,
 		State: &l.state,
 	}

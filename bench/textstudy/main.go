@@ -19,24 +19,18 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log"
-	"math"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 
+	"github.com/fovea-ml/fovea/bench/internal/study"
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/examples/finetune-text/reviews"
-	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
@@ -45,7 +39,7 @@ import (
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("textstudy: ")
-	s := study{warmup: 0.1, decay: 0.01, labels: []string{"negative", "positive"}}
+	s := setting{warmup: 0.1, decay: 0.01, labels: []string{"negative", "positive"}}
 	flag.StringVar(&s.model, "model", "", "`folder` of the encoder, in the layout of Hugging Face")
 	flag.StringVar(&s.python, "python", "python3", "`program` that runs Python with torch and transformers")
 	flag.StringVar(&s.script, "script", "bench/textstudy/reference.py", "the `file` of PyTorch's side")
@@ -64,7 +58,7 @@ func main() {
 	}
 }
 
-type study struct {
+type setting struct {
 	model, python, script, out    string
 	seeds, epochs, batch, threads int
 	texts                         int
@@ -92,17 +86,10 @@ type labeled struct {
 	Class int    `json:"class"`
 }
 
-// outcome holds the losses and accuracies of one run, of Fovea or of PyTorch.
-type outcome struct {
-	Losses     []float64 `json:"losses"`     // of each step
-	Accuracies []float64 `json:"accuracies"` // on the test texts after each epoch
-	Versions   string    `json:"versions"`
-}
-
 // steps is the length of the part without dropout.
 const steps = 50
 
-func (s *study) do(ctx context.Context) error {
+func (s *setting) do(ctx context.Context) error {
 	known, asked, err := reviews.Load()
 	if err != nil {
 		return err
@@ -119,24 +106,23 @@ func (s *study) do(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("%s\n%s\n\n", ours.Versions, theirs.Versions)
-	worst := 0.0
-	for i, l := range ours.Losses {
-		worst = max(worst, math.Abs(l-theirs.Losses[i])/theirs.Losses[i])
-	}
-	fmt.Printf("Without dropout, the losses of %d steps differ by at most %.1e of the loss.\n\n", len(ours.Losses), worst)
-	var runs [2][]outcome
+	fmt.Printf("Without dropout, the losses of %d steps differ by at most %.1e of the loss.\n\n", len(ours.Losses), study.Difference(ours, theirs))
+	c := study.Curves{Title: "Reviews"}
 	for seed := 1; seed <= s.seeds; seed++ {
 		ours, theirs, err := s.both(ctx, fmt.Sprint("seed-", seed), seed, true)
 		if err != nil {
 			return err
 		}
-		runs[0], runs[1] = append(runs[0], ours), append(runs[1], theirs)
+		c.Runs[0], c.Runs[1] = append(c.Runs[0], ours), append(c.Runs[1], theirs)
 	}
-	s.report(runs)
-	return s.draw(filepath.Join(s.out, "curves.png"), runs)
+	final := func(side int) []float64 {
+		return study.Final(c.Runs[side], func(o study.Outcome) []float64 { return o.Accuracies })
+	}
+	study.Report(os.Stdout, "reviews", final(0), final(1))
+	return study.Draw(filepath.Join(s.out, "curves.png"), c)
 }
 
-func (s *study) examples(list []reviews.Review) []bert.Example {
+func (s *setting) examples(list []reviews.Review) []bert.Example {
 	var out []bert.Example
 	for _, r := range list {
 		class := 0
@@ -149,42 +135,19 @@ func (s *study) examples(list []reviews.Review) []bert.Example {
 }
 
 // both runs both sides, or reads what they left.
-func (s *study) both(ctx context.Context, name string, seed int, dropout bool) (ours, theirs outcome, err error) {
+func (s *setting) both(ctx context.Context, name string, seed int, dropout bool) (ours, theirs study.Outcome, err error) {
 	start := filepath.Join(s.out, name)
 	m, err := s.start(start, seed, dropout)
 	if err != nil {
 		return ours, theirs, err
 	}
-	if ours, err = kept(start+"-fovea.json", func() (outcome, error) { return s.fovea(ctx, m, seed, dropout) }); err != nil {
-		return ours, theirs, err
-	}
-	theirs, err = kept(start+"-torch.json", func() (outcome, error) { return s.torch(ctx, start, seed, dropout) })
-	if err == nil && len(ours.Losses) != len(theirs.Losses) {
-		err = fmt.Errorf("%s: %d steps of Fovea and %d of PyTorch: remove the runs of another recipe from %s", name, len(ours.Losses), len(theirs.Losses), s.out)
-	}
-	return ours, theirs, err
-}
-
-// kept returns the outcome in a file, which it makes where there is none.
-func kept(name string, run func() (outcome, error)) (o outcome, err error) {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		if o, err = run(); err != nil {
-			return o, err
-		}
-		if text, err = json.Marshal(o); err != nil {
-			return o, err
-		}
-		return o, atomicfile.WriteFile(name, text)
-	}
-	if err != nil {
-		return o, err
-	}
-	return o, json.Unmarshal(text, &o)
+	return study.Both(start,
+		func() (study.Outcome, error) { return s.fovea(ctx, m, seed, dropout) },
+		func() (study.Outcome, error) { return s.torch(ctx, start, seed, dropout) })
 }
 
 // start writes the model with a new head to a folder, and opens it.
-func (s *study) start(dir string, seed int, dropout bool) (*bert.Model, error) {
+func (s *setting) start(dir string, seed int, dropout bool) (*bert.Model, error) {
 	m, err := bert.Open(s.model, bert.LoadOptions{})
 	if err != nil {
 		return nil, err
@@ -205,14 +168,14 @@ func (s *study) start(dir string, seed int, dropout bool) (*bert.Model, error) {
 }
 
 // training returns the run on our side.
-func (s *study) training(m *bert.Model, seed int) (train.Config, error) {
+func (s *setting) training(m *bert.Model, seed int) (train.Config, error) {
 	return m.Training(s.train, bert.TrainOptions{
 		Epochs: s.epochs, BatchSize: s.batch, Rate: &s.rate, Warmup: &s.warmup, WeightDecay: &s.decay, Seed: uint64(seed),
 	})
 }
 
-func (s *study) fovea(ctx context.Context, m *bert.Model, seed int, dropout bool) (outcome, error) {
-	o := outcome{Versions: "Fovea, " + simd.Info()}
+func (s *setting) fovea(ctx context.Context, m *bert.Model, seed int, dropout bool) (study.Outcome, error) {
+	o := study.Outcome{Versions: "Fovea, " + simd.Info()}
 	c, err := s.training(m, seed)
 	if err != nil {
 		return o, err
@@ -240,7 +203,7 @@ func (s *study) fovea(ctx context.Context, m *bert.Model, seed int, dropout bool
 }
 
 // torch runs PyTorch's side on the model in a folder.
-func (s *study) torch(ctx context.Context, dir string, seed int, dropout bool) (o outcome, err error) {
+func (s *setting) torch(ctx context.Context, dir string, seed int, dropout bool) (study.Outcome, error) {
 	n := (len(s.train) + s.batch - 1) / s.batch
 	schedule := train.Curve{Peak: s.rate, Warmup: s.warmup * float64(s.epochs), Length: float64(s.epochs)}.Linear()
 	p := plan{Model: dir, Epoch: n, Decay: s.decay, Clip: 1, Seed: seed, Threads: s.threads, Train: rows(s.train), Test: rows(s.test)}
@@ -255,23 +218,7 @@ func (s *study) torch(ctx context.Context, dir string, seed int, dropout bool) (
 	if !dropout {
 		p.Batches, p.Rates = p.Batches[:min(steps, len(p.Batches))], p.Rates[:min(steps, len(p.Rates))]
 	}
-	text, err := json.Marshal(p)
-	if err != nil {
-		return o, err
-	}
-	file := dir + "-plan.json"
-	if err := atomicfile.WriteFile(file, text); err != nil {
-		return o, err
-	}
-	c := exec.CommandContext(ctx, s.python, s.script, file)
-	c.Stderr = os.Stderr
-	if text, err = c.Output(); err != nil {
-		return o, fmt.Errorf("%s: %w", s.script, cmp.Or(ctx.Err(), err))
-	}
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return o, err
-	}
-	return o, json.Unmarshal(text, &o)
+	return study.Reference(ctx, s.python, s.script, dir+"-plan.json", p)
 }
 
 func rows(list []bert.Example) []labeled {

@@ -52,6 +52,9 @@ func newCase(words []string) (func(), error) {
 		if err != nil {
 			return nil, err
 		}
+		if size := number(2); size > 0 {
+			c.ImageSize = size
+		}
 		return inference(workers, c, number(1)), nil
 	case "train":
 		c, err := preset(args[0])
@@ -85,6 +88,10 @@ func preset(name string) (vit.Config, error) {
 		return vit.Small16(), nil
 	case "base":
 		return vit.Base16(), nil
+	case "dinov2s":
+		c := vit.Small16()
+		c.PatchSize, c.LayerScaleInit = 14, 1
+		return c, nil
 	}
 	return vit.Config{}, fmt.Errorf("unknown model %s", name)
 }

@@ -6,7 +6,7 @@
 //
 //	gemm:M:K:N         matrix product; the weights are packed during the product
 //	gemmpacked:M:K:N   matrix product with packed weights
-//	vit:NAME:BATCH     inference with a Vision Transformer: tiny, small or base
+//	vit:NAME:BATCH[:SIZE]   inference with a Vision Transformer: tiny, small, base or dinov2s; of images of 224×224, or SIZE
 //	train:NAME:BATCH   training step with AdamW
 //	mae:BATCH          pre-training step of MAE ViT-B with AdamW
 //	resnet18:BATCH     training step of ResNet-18 at 224×224 with AdamW

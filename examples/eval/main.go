@@ -14,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
 	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -31,6 +32,7 @@ func command(args []string, stdout, stderr io.Writer) int {
 type settings struct {
 	Model      string
 	Data, Test string
+	Map        string
 	Captions   string
 	Templates  []string
 	Shots      int // training images of each class; 0 is all
@@ -44,9 +46,10 @@ type settings struct {
 func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("eval", flag.ContinueOnError)
-	f.StringVar(&s.Model, "model", "", "CLIP: a `folder` in the layout of Hugging Face or open_clip, OpenAI's archive, or owner/name on the hub")
+	f.StringVar(&s.Model, "model", "", "CLIP or a Vision Transformer with a classifier: a `folder` in the layout of Hugging Face, open_clip or timm, a file of weights, OpenAI's archive, or owner/name on the hub")
 	f.StringVar(&s.Data, "data", "", "measure classification on the images in `DIR`, with one sub-folder for each class")
 	f.StringVar(&s.Test, "test", "", "test on the images in `DIR`, and train on all of -data (default: test on half of each class of -data)")
+	f.StringVar(&s.Map, "map", "", "read the classes of a classifier for folders of -data from a `FILE` with lines FOLDER,CLASS (default: by name, number or WordNet identifier)")
 	f.StringVar(&s.Captions, "captions", "", "measure retrieval on a `table` of images and captions (.csv or .tsv), or on tar shards such as '{000..009}.tar'")
 	f.Func("templates", "make texts by `T`: a text with {} for the class, 'seven' or 'imagenet' for OpenAI's; may be given several times (default: "+clip.DefaultTemplate+")", func(value string) error {
 		switch {
@@ -66,14 +69,14 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and pairs, and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
-	if err := console.ParseFlags(f, args, stdout, "Measures a CLIP model by zero-shot classification beside a linear probe, and by retrieval."); err != nil {
+	if err := console.ParseFlags(f, args, stdout, "Measures a classifier by its top-1 and top-5 accuracy, or a CLIP model by zero-shot classification beside a linear probe, and by retrieval."); err != nil {
 		return s, err
 	}
 	switch {
 	case f.NArg() > 0:
 		return s, fmt.Errorf("expected flags only, found %q", f.Arg(0))
 	case s.Model == "":
-		return s, errors.New("-model: expected a folder with a CLIP model; -h lists the flags")
+		return s, errors.New("-model: expected a folder with CLIP or a classifier; -h lists the flags")
 	case s.Data == "" && s.Captions == "":
 		return s, errors.New("expected -data or -captions; -h lists the flags")
 	case s.Shots < 0:
@@ -83,18 +86,18 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	case s.Test != "" && s.Data == "":
 		return s, errors.New("-test needs -data, the training images of the linear probe")
 	}
-	if len(s.Templates) == 0 {
-		s.Templates = []string{clip.DefaultTemplate}
-	}
 	return s, console.CheckThreads(s.Threads)
 }
 
 // evaluation is a run of the program.
 type evaluation struct {
 	settings settings
-	model    *clip.Model
 	console  *console.Console
 	skipped  []*data.ItemError
+
+	model      *clip.Model // one of these
+	classifier *vit.Model
+	names      []string // of the classifier
 }
 
 // run measures what the flags ask for.
@@ -105,7 +108,12 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	}
 	r := results{Model: console.Name(s.Model), Skipped: []skipped{}}
 	var err error
-	if s.Data != "" {
+	switch {
+	case e.classifier != nil:
+		if r.Classifier, err = e.measureImages(ctx); err != nil {
+			return err
+		}
+	case s.Data != "":
 		if r.Classification, err = e.classify(ctx); err != nil {
 			return err
 		}
@@ -125,17 +133,49 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// load loads the model that -model names.
+// load loads the model that -model names: a classifier, or CLIP.
 func (e *evaluation) load(ctx context.Context) error {
-	m, err := fetch.Open(ctx, e.settings.Model, e.console, clip.Open)
+	s := &e.settings
+	_, err := fetch.Open(ctx, s.Model, e.console, func(path string, _ struct{}) (*evaluation, error) {
+		v, err := vit.Open(path, vit.LoadOptions{})
+		if err == nil && v.Head != nil {
+			e.classifier, e.names = v, modelNames(s.Model, path)
+			return e, nil
+		}
+		var other error
+		if e.model, other = clip.Open(path, clip.LoadOptions{}); other == nil {
+			return e, nil
+		}
+		if err == nil {
+			err = errors.New("the model has no classifier")
+		}
+		return nil, fmt.Errorf("neither CLIP nor a classifier: %w; %w", other, err)
+	})
 	if err != nil {
 		return err
 	}
-	if m.PreprocessAssumed {
-		e.console.Line("%s", describe.Assumed(&m.Preprocess))
+	var prepare *vision.Preprocess
+	assumed, workers := false, simd.NewWorkers(s.Threads)
+	if m := e.classifier; m != nil {
+		if s.Captions != "" || s.Test != "" || s.Shots > 0 || s.Templates != nil {
+			return errors.New("-captions, -test, -shots and -templates are for CLIP: -model is a classifier")
+		}
+		if c, p := m.Config.NumChannels, m.Preprocess.Channels(); c != p {
+			return fmt.Errorf("-model %s: the model takes images with %d channels, and its preprocessing gives %d", s.Model, c, p)
+		}
+		prepare, assumed, m.Workers = &m.Preprocess, m.PreprocessAssumed, workers
+	} else {
+		if s.Map != "" {
+			return errors.New("-map is for classifiers: -model is CLIP")
+		}
+		if len(s.Templates) == 0 {
+			s.Templates = []string{clip.DefaultTemplate}
+		}
+		prepare, assumed, e.model.Workers = &e.model.Preprocess, e.model.PreprocessAssumed, workers
 	}
-	m.Workers = simd.NewWorkers(e.settings.Threads)
-	e.model = m
+	if assumed {
+		e.console.Line("%s", describe.Assumed(prepare))
+	}
 	return nil
 }
 

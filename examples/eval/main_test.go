@@ -189,7 +189,7 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no model":      {[]string{"-data", dir}, "eval: -model: expected a folder with a CLIP model; -h lists the flags\n"},
+		"no model":      {[]string{"-data", dir}, "eval: -model: expected a folder with CLIP or a classifier; -h lists the flags\n"},
 		"nothing":       {[]string{"-model", model}, "eval: expected -data or -captions; -h lists the flags\n"},
 		"test alone":    {[]string{"-model", model, "-captions", "x.csv", "-test", dir}, "eval: -test needs -data, the training images of the linear probe\n"},
 		"shots":         {[]string{"-model", model, "-captions", "x.csv", "-shots", "1"}, "eval: -shots needs -data, the training images\n"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
@@ -11,6 +12,7 @@ import (
 // results are the values that -json prints.
 type results struct {
 	Model          console.Name    `json:"model"`
+	Classifier     *measurement    `json:"classifier"`
 	Classification *classification `json:"classification"`
 	Retrieval      *retrieval      `json:"retrieval"`
 	Skipped        []skipped       `json:"skipped"`
@@ -26,6 +28,9 @@ type skipped struct {
 func (r *results) print(w io.Writer) {
 	row := func(what string, share console.Number) {
 		fmt.Fprintf(w, "  %-52s %5.1f %%\n", what, 100*float64(share))
+	}
+	if r.Classifier != nil {
+		r.Classifier.print(w)
 	}
 	if c := r.Classification; c != nil {
 		fmt.Fprintf(w, "accuracy on %d test images of %d classes:\n", c.Test, len(c.Classes))
@@ -61,7 +66,10 @@ func (r *results) print(w io.Writer) {
 }
 
 func count(n int, what string) string {
-	if n != 1 {
+	switch {
+	case n != 1 && strings.HasSuffix(what, "s"):
+		what += "es"
+	case n != 1:
 		what += "s"
 	}
 	return fmt.Sprintf("%d %s", n, what)

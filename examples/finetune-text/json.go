@@ -26,27 +26,11 @@ type result struct {
 // result converts an outcome for -json.
 func (r *run) result(o *outcome) result {
 	c, t := o.test.counts, &r.corpus
-	out := result{
+	return result{
 		Classes: t.classes, Train: len(t.train.list), Validation: len(t.validation.list), Test: len(t.test.list),
-		Loss: numbers(o.training.Losses), Scores: numbers(o.training.Scores), Best: o.training.Best + 1,
+		Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.training.Best + 1,
 		Accuracy: console.Number(c.Accuracy()), Interval: [2]console.Number{console.Number(o.test.low), console.Number(o.test.high)},
 		Balanced: console.Number(c.BalancedAccuracy()), MacroF1: console.Number(c.MacroF1()),
-		Words: console.Number(o.words), Majority: console.Number(o.majority), Out: console.Name(r.settings.Out),
+		Words: console.Number(o.words), Majority: console.Number(o.majority), Confusion: c.Rows(), Out: console.Name(r.settings.Out),
 	}
-	for label := range c.Classes() {
-		var row []int
-		for predicted := range c.Classes() {
-			row = append(row, c.Count(label, predicted))
-		}
-		out.Confusion = append(out.Confusion, row)
-	}
-	return out
-}
-
-func numbers(values []float64) []console.Number {
-	out := []console.Number{}
-	for _, v := range values {
-		out = append(out, console.Number(v))
-	}
-	return out
 }

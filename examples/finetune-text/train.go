@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/train"
@@ -19,7 +20,7 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 		Epochs: r.recipe.epochs, BatchSize: s.Batch, Rate: &r.recipe.rate, LayerDecay: s.LayerDecay, Freeze: s.Freeze, MaxTokens: s.Tokens, Seed: s.Seed,
 	}
 	if s.Balance {
-		o.ClassWeights = r.corpus.balance()
+		o.ClassWeights = data.ClassWeights(r.corpus.train.labels, len(r.corpus.classes))
 	}
 	c, err := r.model.Training(r.corpus.train.examples(), o)
 	if err != nil {
@@ -66,18 +67,6 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 		return result, fmt.Errorf("training: %w", err)
 	}
 	return result, nil
-}
-
-// balance returns weights that give each class the same part in the loss.
-func (c *corpus) balance() []float32 {
-	counts := c.train.counts(len(c.classes))
-	weights := make([]float32, len(counts))
-	for i, n := range counts {
-		if n > 0 {
-			weights[i] = float32(float64(len(c.train.list)) / float64(len(counts)) / float64(n))
-		}
-	}
-	return weights
 }
 
 // predict classifies the test texts, and shows a bar.

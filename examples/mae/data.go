@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"hash/crc32"
 	"math"
 	"slices"
 
 	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/examples/internal/imageset"
 	"github.com/fovea-ml/fovea/examples/mae/fashion"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -54,16 +54,20 @@ func (m *images) readFolder(ctx context.Context, s *settings, r *recipe) error {
 	if err != nil {
 		return err
 	}
-	all, skipped, err := examine(ctx, folder, 2*r.Model.ImageSize, s.Threads, s.SkipBroken)
+	read, err := imageset.Examine(ctx, folder, 2*r.Model.ImageSize, s.Threads, nil)
 	if err != nil {
 		return err
 	}
-	m.skipped = skipped
-	count := make([]int, len(all.Classes()))
-	for i := range all.Len() {
-		count[all.Label(i)]++
+	m.skipped = read.Skipped
+	if n := len(m.skipped); n > 0 && !s.SkipBroken {
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf("and %d more; ", n-1)
+		}
+		return fmt.Errorf("%w (%suse -skip-broken to skip such files)", m.skipped[0], more)
 	}
-	for label, n := range count {
+	all := read.Kept
+	for label, n := range imageset.Counts(all) {
 		if n < 2 {
 			return fmt.Errorf("data folder %s: class %q has %d readable images, expected at least 2: one for training and one for testing",
 				s.Data, all.Classes()[label], n)
@@ -90,55 +94,10 @@ func perClass(d vision.Dataset, n int, seed uint64) *vision.Subset {
 	return out
 }
 
-// fingerprint identifies a data set by the names, labels and pixels of its images.
-func fingerprint(d vision.Dataset) (string, error) {
-	h := crc32.New(castagnoli)
-	for i := range d.Len() {
-		sum, err := pixelSum(d, i)
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(h, "%d %08x %s\n", d.Label(i), sum, d.Name(i))
-	}
-	return fmt.Sprintf("%d images in %d classes, %08x", d.Len(), len(d.Classes()), h.Sum32()), nil
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// summed is a data set whose pixels were read before, and are not in memory.
-type summed struct {
-	vision.Dataset
-	sums []uint32 // checksums of the pixels of each image
-}
-
-// pixelSum returns a checksum of the pixels of an image.
-func pixelSum(d vision.Dataset, i int) (uint32, error) {
-	switch d := d.(type) {
-	case *vision.Subset:
-		return pixelSum(d.Of, d.Indices[i])
-	case *summed:
-		return d.sums[i], nil
-	}
-	m, err := d.Open(i)
-	if err != nil {
-		return 0, err
-	}
-	return sumPixels(m), nil
-}
-
-func sumPixels(m *vision.Image) uint32 {
-	head := fmt.Sprintf("%d %d %d\n", m.Width, m.Height, m.Channels)
-	return crc32.Update(crc32.Checksum([]byte(head), castagnoli), castagnoli, m.Pix)
-}
-
 // countLabels returns the number of labels in each class as text: one number, or a range.
 func countLabels(d vision.Dataset) string {
-	count := make([]int, len(d.Classes()))
-	for i := range d.Len() {
-		count[d.Label(i)]++
-	}
 	lo, hi := math.MaxInt, 0
-	for _, n := range count {
+	for _, n := range imageset.Counts(d) {
 		lo, hi = min(lo, n), max(hi, n)
 	}
 	if lo == hi {

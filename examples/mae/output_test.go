@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/vision"
 )
 
 // TestForeignFiles runs in folders that hold files of others. Nothing of them may change.
@@ -159,27 +158,5 @@ func TestChangedPixels(t *testing.T) {
 		if err == nil || !strings.Contains(console.OneLine(err), want) {
 			t.Errorf("a changed pixel of the %s images: %v", part, err)
 		}
-	}
-}
-
-// TestFingerprint compares data sets in memory with those that are read from files again.
-func TestFingerprint(t *testing.T) {
-	m := dots(6)
-	sums := make([]uint32, m.Len())
-	for i := range sums {
-		sums[i] = sumPixels(m.Images[i])
-	}
-	want, err := fingerprint(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := []int{0, 1, 2, 3, 4, 5}
-	got, err := fingerprint(&vision.Subset{Of: &vision.Subset{Of: &summed{m, sums}, Indices: all}, Indices: all})
-	if err != nil || got != want {
-		t.Errorf("found %q (%v), expected %q", got, err, want)
-	}
-	sums[3]++
-	if got, _ := fingerprint(&summed{m, sums}); got == want {
-		t.Error("another image has the same fingerprint")
 	}
 }

@@ -6,17 +6,16 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
-	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/imageset"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/probe"
-	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
 
 // baseline returns the test accuracy of logistic regression on the pixels of the labeled images. A cross-validation on them
 // chooses the penalty. Large images are reduced. A user without a pre-trained model would try this first.
 func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error) {
-	p = reduced(p)
+	p = imageset.Small(p, side)
 	pixels := func(x *autograd.Tensor) *autograd.Tensor { return x }
 	known, err := r.features(ctx, r.images.labeled, p, nil, pixels)
 	if err != nil {
@@ -26,7 +25,7 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 	if err != nil {
 		return 0, err
 	}
-	labels, classes := labelsOf(r.images.labeled), len(r.images.train.Classes())
+	labels, classes := imageset.Labels(r.images.labeled), len(r.images.train.Classes())
 	o := probe.LogisticOptions{C: usualC, Workers: r.workers()}
 	if len(labels) > classes { // a cross-validation needs two images of a class
 		_, trials, err := probe.ChooseC(ctx, known, labels, classes, candidates, 5, o)
@@ -43,17 +42,8 @@ func (r *run) baseline(ctx context.Context, p vision.Preprocess) (float64, error
 	return share(fitted.Predict(asked), r.images.test), nil
 }
 
-// reduced returns p, or a preprocessing to 32×32 pixels where p's images are larger. The time and memory of logistic
-// regression grow with the number of pixels.
-func reduced(p vision.Preprocess) vision.Preprocess {
-	const side = 32
-	if height, width, _ := p.FixedSize(); max(height, width) <= side {
-		return p
-	}
-	small := vision.Half(side)
-	small.Gray = p.Gray
-	return small
-}
+// side is that of the images on which the baseline is fitted.
+const side = 32
 
 // candidates are the values of C among which the baseline chooses, for pixels from -1 to 1. usualC serves where it cannot.
 var candidates = []float64{0.01, 0.03, usualC, 0.3, 1}
@@ -63,16 +53,16 @@ const usualC = 0.1
 // probe gives a classifier the head that logistic regression finds on the frozen features of the labeled images. It
 // measures that classifier, and nearest neighbors on the same features.
 func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
-	known, err := r.features(ctx, r.images.labeled, m.Preprocess, nil, m.Features)
+	known, err := r.features(ctx, r.images.labeled, m.Preprocess, nil, m.Pooled)
 	if err != nil {
 		return err
 	}
-	asked, err := r.features(ctx, r.images.test, m.Preprocess, nil, m.Features)
+	asked, err := r.features(ctx, r.images.test, m.Preprocess, nil, m.Pooled)
 	if err != nil {
 		return err
 	}
 	classes, workers := len(r.images.train.Classes()), r.workers()
-	neighbors, err := probe.FitNeighbors(known, labelsOf(r.images.labeled), classes, probe.NeighborsOptions{K: 20, Temperature: 0.07, Workers: workers})
+	neighbors, err := probe.FitNeighbors(known, imageset.Labels(r.images.labeled), classes, probe.NeighborsOptions{K: 20, Temperature: 0.07, Workers: workers})
 	if err != nil {
 		return err
 	}
@@ -86,10 +76,10 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 			views.Indices = append(views.Indices, i)
 		}
 	}
-	if known, err = r.features(ctx, views, m.Preprocess, &p.Augment, m.Features); err != nil {
+	if known, err = r.features(ctx, views, m.Preprocess, &p.Augment, m.Pooled); err != nil {
 		return err
 	}
-	fitted, err := probe.FitLogistic(ctx, known, labelsOf(views), classes, probe.LogisticOptions{C: p.C / float64(p.Views), Standardize: true, Workers: workers})
+	fitted, err := probe.FitLogistic(ctx, known, imageset.Labels(views), classes, probe.LogisticOptions{C: p.C / float64(p.Views), Standardize: true, Workers: workers})
 	if err != nil {
 		return err
 	}
@@ -100,24 +90,9 @@ func (r *run) probe(ctx context.Context, m *vit.Model, o *outcome) error {
 }
 
 // features returns f of the pixels of each image of a data set, [images, width].
-func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) (rows []float32, err error) {
+func (r *run) features(ctx context.Context, d vision.Dataset, p vision.Preprocess, a *vision.Augment, f func(pixels *autograd.Tensor) *autograd.Tensor) ([]float32, error) {
 	loader := &vision.Loader{Data: d, Preprocess: p, Augment: a, Seed: r.seed(6), Goroutines: r.settings.Threads}
-	show := r.console.Phase("reading images", console.Steps, int64(loader.Batches()))
-	defer show.End()
-	err = train.Evaluate(ctx, loader, autograd.Options{Workers: r.workers()}, func(t *autograd.Tape, b *vision.Batch) error {
-		rows = append(rows, f(t.Input(b.Pixels, b.Shape()...)).Floats(nil)...)
-		show.At(int64(b.Number + 1))
-		return nil
-	})
-	return rows, err
-}
-
-func labelsOf(d vision.Dataset) []int {
-	labels := make([]int, d.Len())
-	for i := range labels {
-		labels[i] = d.Label(i)
-	}
-	return labels
+	return imageset.Rows(ctx, r.console, "reading images", loader, r.workers(), f)
 }
 
 // share returns the share of predictions that are the labels of a data set.

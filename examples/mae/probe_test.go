@@ -9,23 +9,6 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestReduced keeps small images as they are prepared, and the channels of large ones.
-func TestReduced(t *testing.T) {
-	for _, size := range []int{28, 32, 33, 224} {
-		for _, gray := range []bool{false, true} {
-			p := vision.ImageNet(size)
-			p.Gray = gray
-			q := reduced(p)
-			if height, width, _ := q.FixedSize(); height != min(size, 32) || width != height || q.Gray != gray {
-				t.Errorf("%d pixels, gray %v: prepared to %d×%d pixels, gray %v", size, gray, width, height, q.Gray)
-			}
-			if small := size <= 32; (q.Mean == p.Mean) != small {
-				t.Errorf("%d pixels: the mean is %v", size, q.Mean)
-			}
-		}
-	}
-}
-
 // TestBaseline fits logistic regression to pixels: of few and many, and of one image in each class.
 func TestBaseline(t *testing.T) {
 	d := dots(48)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/fovea-ml/fovea/examples/internal/imageset"
 	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/models/mae"
@@ -73,10 +74,10 @@ func (s *settings) restore(given map[string]bool) error {
 func (r *run) begin(m *mae.Model) error {
 	r.identity = map[string]string{"weights": outdir.Weights(m)}
 	var err error
-	if r.identity["data"], err = fingerprint(r.images.train); err != nil {
+	if r.identity["data"], err = imageset.Fingerprint(r.images.train); err != nil {
 		return err
 	}
-	if r.identity["test"], err = fingerprint(r.images.test); err != nil {
+	if r.identity["test"], err = imageset.Fingerprint(r.images.test); err != nil {
 		return err
 	}
 	if err := checkOwned(r.settings.Out); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/imageset"
 	"github.com/fovea-ml/fovea/examples/internal/outdir"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
@@ -191,10 +192,7 @@ func (r *run) describe(m *mae.Model) {
 // largestClass returns the class with most images, and its share. A classifier that always answers with this class has
 // this accuracy.
 func largestClass(d vision.Dataset) (class string, share float64) {
-	counts := make([]int, len(d.Classes()))
-	for i := range d.Len() {
-		counts[d.Label(i)]++
-	}
+	counts := imageset.Counts(d)
 	most := slices.Max(counts)
 	return d.Classes()[slices.Index(counts, most)], float64(most) / float64(max(1, d.Len()))
 }

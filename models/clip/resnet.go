@@ -7,6 +7,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/models/internal/tower"
@@ -95,18 +96,8 @@ func (r ResNetConfig) claim(image, width int) modelfolder.Claim {
 // Its results are embeddings: they need no projection. Inference folds the normalizations into the convolutions.
 type ResNet struct {
 	Stem   [3]*nn.ConvNorm
-	Stages [4][]*Bottleneck
+	Stages [4][]*backbone.Block // bottlenecks
 	Pool   *AttentionPool
-}
-
-// Bottleneck is a block of [ResNet]: x + Expand(pool(Spatial(Reduce(x)))), then ReLU. Where the size or the channels
-// change, Down takes the place of x, after the same pooling.
-type Bottleneck struct {
-	Reduce  *nn.ConvNorm // 1×1
-	Spatial *nn.ConvNorm // 3×3
-	Expand  *nn.ConvNorm // 1×1, to four times the channels, with the ReLU of the sum
-	Down    *nn.ConvNorm // 1×1, or nil
-	stride  int          // of the pooling
 }
 
 // NewResNet returns a tower of zeros, and gains of one, whose embeddings have the given width. The configuration must
@@ -124,14 +115,15 @@ func NewResNet(c VisionConfig, width int) *ResNet {
 	for s, blocks := range n.Layers {
 		planes := n.Width << s
 		for i := range blocks {
-			b := &Bottleneck{stride: 1}
+			b := &backbone.Block{Convs: []*nn.ConvNorm{
+				nn.NewConvNorm(in, planes, 1, autograd.ActRelu, autograd.Conv2dOptions{}),
+				nn.NewConvNorm(planes, planes, 3, autograd.ActRelu, same),
+				nn.NewConvNorm(planes, 4*planes, 1, autograd.ActRelu, autograd.Conv2dOptions{}),
+			}}
 			if i == 0 && s > 0 {
-				b.stride = 2
+				b.Pool = 2
 			}
-			b.Reduce = nn.NewConvNorm(in, planes, 1, autograd.ActRelu, autograd.Conv2dOptions{})
-			b.Spatial = nn.NewConvNorm(planes, planes, 3, autograd.ActRelu, same)
-			b.Expand = nn.NewConvNorm(planes, 4*planes, 1, autograd.ActRelu, autograd.Conv2dOptions{})
-			if b.stride > 1 || in != 4*planes {
+			if b.Pool > 1 || in != 4*planes {
 				b.Down = nn.NewConvNorm(in, 4*planes, 1, autograd.ActNone, autograd.Conv2dOptions{})
 			}
 			r.Stages[s] = append(r.Stages[s], b)
@@ -151,7 +143,7 @@ func (r *ResNet) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 		for _, c := range r.Stem {
 			x = c.Forward(x)
 		}
-		return pool(x, 2)
+		return autograd.AvgPool2d(x, autograd.PoolOptions{Kernel: [2]int{2, 2}})
 	}, pixels)
 	for _, stage := range r.Stages {
 		for _, b := range stage {
@@ -159,23 +151,6 @@ func (r *ResNet) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 	}
 	return t.Segment(r.Pool.Forward, x)
-}
-
-// Forward maps [n, in, h, w] to [n, out, h/stride, w/stride].
-func (b *Bottleneck) Forward(x *autograd.Tensor) *autograd.Tensor {
-	y := pool(b.Spatial.Forward(b.Reduce.Forward(x)), b.stride)
-	if b.Down != nil {
-		x = b.Down.Forward(pool(x, b.stride))
-	}
-	return b.Expand.ForwardAdd(y, x)
-}
-
-// pool returns the means of squares of pixels.
-func pool(x *autograd.Tensor, size int) *autograd.Tensor {
-	if size == 1 {
-		return x
-	}
-	return autograd.AvgPool2d(x, autograd.PoolOptions{Kernel: [2]int{size, size}})
 }
 
 // AttentionPool pools features by attention whose one query is their mean (AttentionPool2d in clip/model.py).
@@ -211,7 +186,7 @@ func (r *ResNet) init(rng *rand.Rand) {
 	}
 	for _, stage := range r.Stages {
 		for _, b := range stage {
-			nn.Constant(b.Expand.Norm.Weight, 0)
+			nn.Constant(b.Convs[2].Norm.Weight, 0)
 		}
 	}
 	std := 1 / math.Sqrt(float64(r.Pool.Positions.Shape()[1]))
@@ -230,7 +205,7 @@ func (c *VisionConfig) readResNet(find tower.Finder) error {
 	r := &ResNetConfig{Width: stem.Shape[0], Heads: growth * stem.Shape[0] / 64}
 	for s := range r.Layers {
 		for ; ; r.Layers[s]++ {
-			if _, ok := find(fmt.Sprintf("Vision.Stages.%d.%d.Reduce.Conv.Weight", s, r.Layers[s])); !ok {
+			if _, ok := find(fmt.Sprintf("Vision.Stages.%d.%d.Convs.0.Conv.Weight", s, r.Layers[s])); !ok {
 				break
 			}
 		}
@@ -239,21 +214,19 @@ func (c *VisionConfig) readResNet(find tower.Finder) error {
 	return nil
 }
 
-// resNetNames are the names of the tower in OpenAI's and open_clip's files.
-var resNetNames = []checkpoint.Rule{
-	{"Vision.Stem.{}.Conv", "", "visual.conv{+1}"},
-	{"Vision.Stem.{}.Norm", "", "visual.bn{+1}"},
-	{"Vision.Stages.{}.{}.Reduce.Conv", "", "visual.layer{+1}.{}.conv1"},
-	{"Vision.Stages.{}.{}.Reduce.Norm", "", "visual.layer{+1}.{}.bn1"},
-	{"Vision.Stages.{}.{}.Spatial.Conv", "", "visual.layer{+1}.{}.conv2"},
-	{"Vision.Stages.{}.{}.Spatial.Norm", "", "visual.layer{+1}.{}.bn2"},
-	{"Vision.Stages.{}.{}.Expand.Conv", "", "visual.layer{+1}.{}.conv3"},
-	{"Vision.Stages.{}.{}.Expand.Norm", "", "visual.layer{+1}.{}.bn3"},
-	{"Vision.Stages.{}.{}.Down.Conv", "", "visual.layer{+1}.{}.downsample.0"},
-	{"Vision.Stages.{}.{}.Down.Norm", "", "visual.layer{+1}.{}.downsample.1"},
-	{"Vision.Pool.Positions", "", "visual.attnpool.positional_embedding"},
-	{"Vision.Pool.Attention.Query", "", "visual.attnpool.q_proj"},
-	{"Vision.Pool.Attention.Key", "", "visual.attnpool.k_proj"},
-	{"Vision.Pool.Attention.Value", "", "visual.attnpool.v_proj"},
-	{"Vision.Pool.Attention.Proj", "", "visual.attnpool.c_proj"},
-}
+// resNetNames are the names of the tower in OpenAI's and open_clip's files. Those of the stages are torchvision's.
+var resNetNames = func() []checkpoint.Rule {
+	rules := []checkpoint.Rule{
+		{"Vision.Stem.{}.Conv", "", "visual.conv{+1}"},
+		{"Vision.Stem.{}.Norm", "", "visual.bn{+1}"},
+		{"Vision.Pool.Positions", "", "visual.attnpool.positional_embedding"},
+		{"Vision.Pool.Attention.Query", "", "visual.attnpool.q_proj"},
+		{"Vision.Pool.Attention.Key", "", "visual.attnpool.k_proj"},
+		{"Vision.Pool.Attention.Value", "", "visual.attnpool.v_proj"},
+		{"Vision.Pool.Attention.Proj", "", "visual.attnpool.c_proj"},
+	}
+	for _, r := range backbone.BlockNames {
+		rules = append(rules, checkpoint.Rule{"Vision." + r[0], "", "visual." + r[2]})
+	}
+	return rules
+}()

@@ -65,6 +65,22 @@ type Config struct {
 	RopeTheta float64 `json:"rope_theta,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
+	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
+	ParallelMLP bool `json:"parallel_mlp,omitempty"`
+	// ParallelBranches is the number of attention layers side by side in a block, and then of feed-forward layers
+	// ([nn.BlockConfig.Branches]). 0 means 1.
+	ParallelBranches int `json:"parallel_branches,omitempty"`
+	// BranchNorm normalizes what the branches of a block give, not what they take ([nn.BlockConfig.BranchNorm]).
+	BranchNorm bool `json:"branch_norm,omitempty"`
+	// AttentionNorm and MLPNorm put a norm before the last projection of attention and of feed-forward layers (EVA-02).
+	AttentionNorm bool `json:"attention_norm,omitempty"`
+	MLPNorm       bool `json:"mlp_norm,omitempty"`
+	// Stem, if not nil, makes the model a hybrid: convolutions come before the projection of patches. PatchSize is that of
+	// the image, a multiple of the stem's stride.
+	Stem *StemConfig `json:"stem,omitempty"`
+	// TimmArchitecture is the name under which timm knows the other options. [Load] keeps it for [Model.Save], which needs it
+	// in the layout models.Timm for options that no plain Vision Transformer of timm's has.
+	TimmArchitecture string `json:"timm_architecture,omitempty"`
 }
 
 // EncoderConfig describes the encoder in the fields that ViT and MAE share. Patches are square; sizes are in pixels.
@@ -96,7 +112,7 @@ const (
 	AttentionPooling = "attention"
 )
 
-// FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
+// FeatureSize returns the number of values that the head classifies: [Model.Pooled] gives as many for an image.
 func (c Config) FeatureSize() int {
 	switch c.Pooling {
 	case FlattenPooling:
@@ -112,6 +128,8 @@ func (c Config) Block() nn.BlockConfig {
 	b := c.EncoderConfig.Block()
 	b.DropPath, b.LayerScale = c.DropPathRate, c.LayerScaleInit
 	b.Gated, b.NoKeyBias, b.QKNorm = c.GatedMLP, c.NoKeyBias, c.QKNorm
+	b.AttentionNorm, b.MLPNorm, b.BranchNorm = c.AttentionNorm, c.MLPNorm, c.BranchNorm
+	b.Parallel, b.Branches = c.ParallelMLP, c.ParallelBranches
 	return b
 }
 
@@ -156,6 +174,18 @@ func (c Config) Variant() string {
 		return "rope_theta"
 	case c.NoFinalNorm:
 		return "no_final_norm"
+	case c.ParallelMLP:
+		return "parallel_mlp"
+	case c.ParallelBranches > 1:
+		return "parallel_branches"
+	case c.BranchNorm:
+		return "branch_norm"
+	case c.AttentionNorm:
+		return "attention_norm"
+	case c.MLPNorm:
+		return "mlp_norm"
+	case c.Stem != nil:
+		return "stem"
 	}
 	return ""
 }
@@ -290,6 +320,13 @@ func (c Config) Validate() error {
 	if !(c.PositionOffset >= 0 && c.PositionOffset < 1) {
 		v.Fail("position_offset", "expected at least 0 and below 1, found %v", c.PositionOffset)
 	}
+	if c.ParallelMLP && (!c.QKVBias || c.NoKeyBias || c.GatedMLP || c.BranchNorm || c.ParallelBranches > 1) {
+		v.Fail("parallel_mlp", "expected qkv_bias, and no no_key_bias, gated_mlp, branch_norm or parallel_branches beside it")
+	}
+	if most := 64; c.ParallelBranches < 0 || c.ParallelBranches > most {
+		v.Fail("parallel_branches", "expected 0 to %d, found %d", most, c.ParallelBranches)
+	}
+	c.Stem.validate(&v, c.PatchSize)
 	v.NotNegative("layer_scale_init_value", c.LayerScaleInit)
 	v.OneOf("problem_type", string(c.Problem), "", string(models.SingleLabel), string(models.MultiLabel), string(models.Regression))
 	return v.Err()

@@ -214,9 +214,9 @@ func (c Config) writeDINO() ([]byte, error) {
 	return json.Marshal(c.dinov2())
 }
 
-// hub returns the model_type of transformers' under which the library computes the same as a model with this configuration,
+// transformersType returns the model_type of transformers under which the library computes the same as a model with this configuration,
 // with a classifier or without, and the class; or Fovea's own model_type.
-func (c Config) hub(classifier bool) (kind, class string) {
+func (c Config) transformersType(classifier bool) (kind, class string) {
 	own := c
 	own.Classes = models.Classes{}
 	switch {

@@ -15,9 +15,13 @@
 // # Using a model
 //
 // [Open] reads a model folder or file, and [Model.Classify] takes images of any size. [Model.Embed] returns the vectors
-// that the head classifies, for search or for a classifier of one's own. [Model.Forward] and [Model.Features] are the same
-// for pixels on a tape. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
+// that the head classifies, for search or for a classifier of one's own. [Model.Features] returns the class, register and
+// patch tokens of any layers, with the grid of the patches. [Model.Forward], [Model.Pooled] and [Encoder.Layers] are the
+// same for pixels on a tape. Decode photographs with vision.DecodeFile or vision.Decode, with ApplyOrientation: they give the
 // pixels of Pillow, and the standard library's image.Decode gives slightly different ones.
+//
+// [Model.Attention] returns the attention weights of layers and heads, and [Model.Rollout] follows attention through all
+// layers. draw.Heatmap lays such a map over the image. [PCA] shows the tokens of patches as colors.
 //
 // Any number of goroutines may use one model at once. A call only reads the model and has its own tape, whose memory is
 // reused. Model.Workers sets how many cores a call takes.
@@ -25,13 +29,17 @@
 // # Training
 //
 // [New] draws initial weights from a generator that the caller gives. [Model.NewHead] gives a model that was loaded a
-// classifier for other classes. To train, make a tape that records gradients and call [Model.Forward] on it, as the
+// classifier for other classes. [Model.Training] then prepares a run of package train on a data set. For a loop of your own,
+// make a tape that records gradients and call [Model.Forward] on it, as the
 // example of package train does for any model. [Model.Layer] numbers parameters for layer-wise decay, and
 // [Model.NoDecay] names those without weight decay. Dropout and drop path follow the configuration and the switches of the
 // tape.
 //
+// A model learns from a larger one through train.Distillation, to which [Model.ForwardHeads] gives the logits of the
+// distillation token (DeiT).
+//
 // Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
-// [AdapterNames].
+// [Model.AdapterNames].
 //
 // # Folders
 //

@@ -39,7 +39,7 @@ func TestEmbed(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := autograd.NewTape(autograd.Options{}).Input(pixels, 1, 3, 24, 24)
-		want = append(want, m.Features(x).Floats(nil))
+		want = append(want, m.Pooled(x).Floats(nil))
 	}
 	for range 2 {
 		found, err := m.Embed(context.Background(), images...)

@@ -12,6 +12,7 @@ import (
 // Encoder is the tower that turns pixels into tokens; other models (MAE) build on it. The tokens of an image are a class token,
 // a distillation token and registers, where it has these, and then its patches, row after row.
 type Encoder struct {
+	Stem         Stem // nil but in hybrids
 	Patch        *nn.PatchEmbed
 	ClassToken   *autograd.Parameter // [1, 1, width], or nil
 	Distillation *autograd.Parameter // [1, 1, width], or nil
@@ -26,6 +27,7 @@ type Encoder struct {
 	// it: it is 0 until set.
 	PatchDropout float64
 	dropout      float32
+	stride       int                 // of patches, in pixels
 	grid         tower.Grid          // of an image of the configured size
 	resizing     tower.Interpolation // of positions
 	rope         *rope
@@ -38,10 +40,15 @@ func NewEncoder(c Config) *Encoder {
 	}
 	e := &Encoder{
 		Patch:    nn.NewPatchEmbed(c.NumChannels, c.PatchSize, c.HiddenSize),
+		stride:   c.PatchSize,
 		Blocks:   nn.NewStack(c.NumHiddenLayers, c.Block()),
 		dropout:  c.HiddenDropoutProb,
 		grid:     c.grid(),
 		resizing: c.resizing(),
+	}
+	if c.Stem != nil {
+		e.Stem = newStem(*c.Stem, c.NumChannels)
+		e.Patch = nn.NewPatchEmbed(c.Stem.out(), c.PatchSize/c.Stem.Stride(), c.HiddenSize)
 	}
 	if !c.NoClassToken {
 		e.ClassToken = autograd.NewParameter(1, 1, c.HiddenSize)
@@ -80,12 +87,19 @@ func (e *Encoder) Prefix() int {
 }
 
 // Init draws the encoder's weights as transformers does: truncated normal values of standard deviation std
-// for projections, position embeddings and learned tokens; biases stay as they are.
+// for projections, position embeddings and learned tokens; biases stay as they are. Convolutions of a stem have normal values for
+// ReLU, as in He et al.
 func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	for _, p := range []*autograd.Parameter{e.Patch.Weight, e.ClassToken, e.Distillation, e.Registers, e.Positions} {
 		if p != nil {
 			nn.TruncatedNormal(rng, p, std, -2, 2)
 		}
+	}
+	for _, c := range nn.Layers[StandardConv](e.Stem) {
+		nn.KaimingNormal(rng, c.Weight, true)
+	}
+	for _, c := range nn.Layers[nn.Conv2d](e.Stem) {
+		nn.KaimingNormal(rng, c.Weight, true)
 	}
 	for _, l := range nn.Layers[nn.Linear](e.Blocks) {
 		nn.TruncatedNormal(rng, l.Weight, std, -2, 2)
@@ -109,7 +123,12 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 	if e.rope != nil && e.PatchDropout > 0 && t.Training() {
 		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: rotary positions count all patches"})
 	}
+	e.checkSize(pixels)
+	grid := e.size(pixels)
 	return t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
+		if e.Stem != nil {
+			pixels = e.Stem.Forward(pixels)
+		}
 		x := e.Patch.Forward(pixels)
 		early := e.Positions != nil && e.Positions.Shape()[1] == e.Prefix()+e.grid.Patches() // registers have positions, or there are none
 		if early {
@@ -118,7 +137,7 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 			x = e.prepend(x, e.ClassToken, e.Distillation)
 		}
 		if e.Positions != nil {
-			x = autograd.Add(x, e.positions(t, e.size(pixels)))
+			x = autograd.Add(x, e.positions(t, grid))
 		}
 		if e.Registers != nil && !early {
 			at := e.Prefix() - e.Registers.Shape()[1]
@@ -158,16 +177,24 @@ func (e *Encoder) prepend(x *autograd.Tensor, tokens ...*autograd.Parameter) *au
 func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid) }
 
 func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid) *autograd.Tensor {
-	x = e.Blocks.Forward(x, e.rope.input(grid))
+	for i, b := range e.Blocks {
+		in := e.input(i, grid)
+		x = x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
+	}
 	if e.Norm != nil {
 		x = e.Norm.Forward(x)
 	}
 	return x
 }
 
+// input returns the inputs of block i for a grid of patches.
+func (e *Encoder) input(i int, grid tower.Grid) nn.AttentionInput {
+	return e.rope.input(grid)
+}
+
 // size returns the grid of patches of images.
 func (e *Encoder) size(pixels *autograd.Tensor) tower.Grid {
-	return tower.Grid{Rows: pixels.Dim(2) / e.Patch.Patch, Columns: pixels.Dim(3) / e.Patch.Patch}
+	return tower.Grid{Rows: pixels.Dim(2) / e.stride, Columns: pixels.Dim(3) / e.stride}
 }
 
 // positions returns the position embeddings of a grid of patches.

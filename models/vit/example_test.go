@@ -15,6 +15,9 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
+	"github.com/fovea-ml/fovea/train"
+	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/draw"
 )
 
 // img is a gradient of 60×40 pixels.
@@ -57,18 +60,100 @@ func ExampleModel_Embed() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	cosine := func(a, b []float32) float64 {
-		ab, aa, bb := 0.0, 0.0, 0.0
-		for i := range a {
-			ab += float64(a[i] * b[i])
-			aa += float64(a[i] * a[i])
-			bb += float64(b[i] * b[i])
-		}
-		return ab / math.Sqrt(aa*bb)
-	}
 	fmt.Printf("%d values; a part of the image %.2f, black %.2f\n", len(embeddings[0]),
 		cosine(embeddings[0], embeddings[1]), cosine(embeddings[0], embeddings[2]))
 	// Output: 32 values; a part of the image 0.96, black 0.21
+}
+
+// The tokens of the patches describe the places of an image: here, how similar each is to the top left one. Layers may be
+// asked for by number, for a detector or a segmentation on several of them.
+func ExampleModel_Features() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	features, err := model.Features(context.Background(), vit.FeatureOptions{Layers: []int{0, -1}}, img())
+	if err != nil {
+		log.Fatal(err)
+	}
+	last := features[0][1]
+	fmt.Printf("layer %d: %d values for the image, %d×%d patches\n", last.Layer, len(last.Class), last.Rows, last.Columns)
+	for row := range last.Rows {
+		for column := range last.Columns {
+			fmt.Printf(" %5.2f", cosine(last.Patch(0, 0), last.Patch(row, column)))
+		}
+		fmt.Println()
+	}
+	// Output:
+	// layer 1: 32 values for the image, 3×3 patches
+	//   1.00  0.74  0.13
+	//   0.91  0.54  0.03
+	//   0.67  0.03 -0.07
+}
+
+func cosine(a, b []float32) float64 {
+	ab, aa, bb := 0.0, 0.0, 0.0
+	for i := range a {
+		ab += float64(a[i] * b[i])
+		aa += float64(a[i] * a[i])
+		bb += float64(b[i] * b[i])
+	}
+	return ab / math.Sqrt(aa*bb)
+}
+
+// What the class token attends to is laid over the image. Rollout follows attention through all layers, and Attention gives
+// the weights of each layer and head.
+func ExampleModel_Rollout() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	photograph, err := vision.FromImage(img())
+	if err != nil {
+		log.Fatal(err)
+	}
+	maps, err := model.Rollout(context.Background(), vit.RolloutOptions{}, photograph)
+	if err != nil {
+		log.Fatal(err)
+	}
+	a := maps[0]
+	seen, err := model.Preprocess.Geometry(photograph, nil) // resized and cropped
+	if err != nil {
+		log.Fatal(err)
+	}
+	shown, err := draw.Heatmap(seen, a.Map(0), a.Rows, a.Columns, draw.HeatmapOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// vision.SavePNG("attention.png", shown) writes it to a file.
+	fmt.Printf("%.3f\n", a.Map(0))
+	fmt.Println(shown.Width, shown.Height)
+	// Output:
+	// [0.057 0.060 0.066 0.051 0.080 0.090 0.069 0.091 0.126]
+	// 24 24
+}
+
+// The principal components of patch tokens show what a model tells apart, in several images at once.
+func ExamplePCA() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	features, err := model.Features(context.Background(), vit.FeatureOptions{}, img(), image.NewGray(image.Rect(0, 0, 9, 9)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	shown, err := vit.PCA(vit.PCAOptions{Whole: true}, features[0][0], features[1][0])
+	if err != nil {
+		log.Fatal(err)
+	}
+	enlarged, err := vision.Resize(shown[0], 240, 240, vision.Nearest)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// vision.SavePNG("patches.png", enlarged) writes it to a file.
+	fmt.Println(shown[0].Width, shown[0].Height, shown[0].At(0, 0), enlarged.Width)
+	// Output: 3 3 {32 113 235 255} 240
 }
 
 // A folder that is not a model gives an error that says why.
@@ -99,6 +184,36 @@ func ExampleModel_Save() {
 	}
 	fmt.Println(again.Config.Pooling, again.Config.Labels())
 	// Output: mean [cat dog]
+}
+
+// A pretrained model learns the classes of other images.
+func ExampleModel_Training() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{Unmapped: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	images := &vision.Memory{ClassNames: []string{"dark", "light"}} // or vision.OpenDir(dir, vision.FolderOptions{})
+	for i := range 16 {
+		m := vision.NewImage(20, 20, 3)
+		for k := range m.Pix {
+			m.Pix[k] = uint8(150*(i%2) + 6*i)
+		}
+		images.Images, images.Labels = append(images.Images, m), append(images.Labels, i%2)
+	}
+	model.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 2)))
+	config, err := model.Training(images, vit.TrainOptions{Epochs: 10, BatchSize: 4, Rate: new(2e-3), Smoothing: 0.1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := train.Run(context.Background(), config); err != nil {
+		log.Fatal(err)
+	}
+	right, err := model.Evaluate(context.Background(), images)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%.0f %% right\n", 100*right.Accuracy())
+	// Output: 100 % right
 }
 
 // One file of weights, without a configuration, is enough: its shapes tell the sizes. ImageSize resizes what the model
@@ -132,7 +247,7 @@ func ExampleLoad() {
 
 // A large model is fine-tuned through low-rank adapters. They are saved alone, as PEFT saves them, and loaded into a
 // model with the same base weights.
-func ExampleAdapterNames() {
+func ExampleModel_AdapterNames() {
 	base := func() *vit.Model {
 		c := vit.Tiny16()
 		c.NumHiddenLayers = 2
@@ -149,11 +264,11 @@ func ExampleAdapterNames() {
 		log.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := lora.Save(dir, model, vit.AdapterNames()); err != nil {
+	if err := lora.Save(dir, model, model.AdapterNames()); err != nil {
 		log.Fatal(err)
 	}
 	again := base()
-	if err := lora.Load(os.DirFS(dir), again, vit.AdapterNames()); err != nil {
+	if err := lora.Load(os.DirFS(dir), again, again.AdapterNames()); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(nn.Count(again)-nn.Count(base()), "parameters in the adapters")

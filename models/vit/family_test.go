@@ -108,7 +108,7 @@ func compareFamily(t *testing.T, dir, folder string) modeltest.Saved {
 // output returns the logits, or the features of a model without a classifier.
 func output(m *Model, pixels *autograd.Tensor) *autograd.Tensor {
 	if m.Head == nil {
-		return m.Features(pixels)
+		return m.Pooled(pixels)
 	}
 	return m.Forward(pixels)
 }
@@ -117,10 +117,10 @@ func output(m *Model, pixels *autograd.Tensor) *autograd.Tensor {
 func compareHidden(t *testing.T, g *golden.File, m *Model, pixels *autograd.Tensor) {
 	t.Helper()
 	e := m.Encoder
-	x, in := e.Embed(pixels), e.rope.input(e.size(pixels))
+	x := e.Embed(pixels)
 	golden.Output(t, "hidden.0", x.Floats(nil), g.Floats("hidden.0"))
 	for i, b := range e.Blocks {
-		x = b.Forward(x, in)
+		x = b.Forward(x, e.input(i, e.size(pixels)))
 		name := "hidden." + strconv.Itoa(i+1)
 		golden.Output(t, name, x.Floats(nil), g.Floats(name))
 	}
@@ -147,7 +147,7 @@ func TestMeta(t *testing.T) {
 		}
 		for _, size := range append(slices.Clone(otherSizes), "12x12", "28x28") {
 			pixels, shape := g.Tensor(size + "/pixels")
-			got := m.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
+			got := m.Pooled(autograd.NewTape(autograd.Options{}).Input(pixels, shape...))
 			golden.Output(t, name+" "+size, got.Floats(nil), g.Floats(size+"/output"))
 		}
 		// What is saved for Hugging Face and timm has the same outputs at the native size.
@@ -161,7 +161,7 @@ func TestMeta(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden.Output(t, name+" saved", again.Features(autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("12x12/output"))
+			golden.Output(t, name+" saved", again.Pooled(autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("12x12/output"))
 		}
 	}
 }

@@ -40,4 +40,11 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "qk_norm", Reason: "Fovea's own"},
 	{Name: "rope_theta", Reason: "Fovea's own"},
 	{Name: "no_final_norm", Reason: "Fovea's own"},
+	{Name: "parallel_mlp", Reason: "Fovea's own"},
+	{Name: "parallel_branches", Reason: "Fovea's own"},
+	{Name: "branch_norm", Reason: "Fovea's own"},
+	{Name: "attention_norm", Reason: "Fovea's own"},
+	{Name: "mlp_norm", Reason: "Fovea's own"},
+	{Name: "stem", Reason: "Fovea's own"},
+	{Name: "timm_architecture", Reason: "Fovea's own"},
 })

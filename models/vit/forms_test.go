@@ -131,7 +131,7 @@ func compareGolden(t *testing.T, g *golden.File, m *Model) {
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := tape.Input(pixels, shape...)
 	if g.Has("features") {
-		golden.Output(t, "features", m.Features(x).Floats(nil), g.Floats("features"))
+		golden.Output(t, "features", m.Pooled(x).Floats(nil), g.Floats("features"))
 		return
 	}
 	golden.Output(t, "logits", m.Forward(x).Floats(nil), g.Floats("logits"))
@@ -244,7 +244,7 @@ func TestFlatten(t *testing.T) {
 		pixels[i] = float32(i%17) / 17
 	}
 	x := tape.Input(pixels, 2, c.NumChannels, c.ImageSize, c.ImageSize)
-	tokens, features := m.Encoder.Forward(x).Floats(nil), m.Features(x)
+	tokens, features := m.Encoder.Forward(x).Floats(nil), m.Pooled(x)
 	if c.FeatureSize() != 4*c.HiddenSize || features.Dim(1) != c.FeatureSize() {
 		t.Fatalf("expected %d features, found %d", 4*c.HiddenSize, features.Dim(1))
 	}
@@ -258,7 +258,7 @@ func TestFlatten(t *testing.T) {
 	var shape *autograd.ShapeError
 	err := tape.Try(func() error {
 		side := 2 * c.ImageSize
-		m.Features(tape.Input(make([]float32, c.NumChannels*side*side), 1, c.NumChannels, side, side))
+		m.Pooled(tape.Input(make([]float32, c.NumChannels*side*side), 1, c.NumChannels, side, side))
 		return nil
 	})
 	if !errors.As(err, &shape) {
@@ -354,7 +354,13 @@ func TestNames(t *testing.T) {
 	attentive.Pooling, attentive.QKNorm, attentive.NoKeyBias = AttentionPooling, true, true
 	distilled := c
 	distilled.DistillationToken, distilled.NumRegisterTokens = true, 1
-	all := []any{New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil)}
+	side, branches := c, c
+	side.ParallelMLP, side.QKNorm = true, true
+	branches.ParallelBranches, branches.QKNorm, branches.AttentionNorm, branches.MLPNorm = 2, true, true, true
+	hybrid, convs := c, c
+	hybrid.Stem = &StemConfig{Kind: resNetV2, Channels: []int{32, 128}, Layers: []int{1}}
+	convs.Stem = &StemConfig{Kind: convStem, Channels: []int{8, 8}, Kernels: []int{4, 2}}
+	all := []any{New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
 	modeltest.Names(t, &names, all...)
 	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type} {
 		for _, gated := range []bool{false, true} {

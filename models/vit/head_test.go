@@ -89,12 +89,12 @@ func TestNewHeadAdapter(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if err := lora.Save(dir, m, AdapterNames()); err != nil {
+	if err := lora.Save(dir, m, m.AdapterNames()); err != nil {
 		t.Fatal(err)
 	}
 	other, _ := load(t, "tiny")
 	other.NewHead([]string{"a", "b"}, rng)
-	if err := lora.Load(os.DirFS(dir), other, AdapterNames()); err != nil {
+	if err := lora.Load(os.DirFS(dir), other, other.AdapterNames()); err != nil {
 		t.Fatal(err)
 	}
 	pixels, shape := g.Tensor("pixels")

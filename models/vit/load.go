@@ -68,7 +68,14 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if c.RopeTheta != 0 {
 		positions = 0
 	}
-	claim := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), c.NumChannels, c.PatchSize, positions)
+	channels, patch := c.NumChannels, c.PatchSize
+	if c.Stem != nil {
+		channels, patch = c.Stem.out(), c.PatchSize/c.Stem.Stride()
+	}
+	claim := modelfolder.ClaimEncoder(c.NumHiddenLayers, c.Block(), channels, patch, positions)
+	if c.Stem != nil {
+		claim.Values += c.Stem.values(c.NumChannels)
+	}
 	claim.Values += float64(c.NumRegisterTokens) * float64(c.HiddenSize)
 	if err := claim.Check(f.Weights); err != nil {
 		return nil, err
@@ -199,10 +206,11 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 func (c Config) sizes() tower.Sizes {
 	return tower.Sizes{
 		Stack: tower.Stack{Width: c.HiddenSize, Layers: c.NumHiddenLayers, Hidden: c.IntermediateSize, Gated: c.GatedMLP,
-			QKVBias: c.QKVBias, NoKeyBias: c.NoKeyBias, QKNorm: c.QKNorm, LayerScale: c.LayerScaleInit != 0},
+			QKVBias: c.QKVBias, NoKeyBias: c.NoKeyBias, QKNorm: c.QKNorm, LayerScale: c.LayerScaleInit != 0,
+			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
+		Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
 	}
 }
 
@@ -217,6 +225,8 @@ func sized(s tower.Sizes) Config {
 	c.QKVBias, c.NoClassToken, c.PreNorm = s.QKVBias, !s.ClassToken, s.PreNorm
 	c.NumRegisterTokens, c.RegisterPositions, c.DistillationToken = s.Registers, s.RegisterPositions, s.Distillation
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
+	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
+	c.Stem = (*StemConfig)(s.Stem)
 	if c.GatedMLP = s.Gated; s.Gated {
 		c.HiddenAct = "silu"
 	}
@@ -254,7 +264,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	y, head := family, "classifier"
 	var class string
-	if c.ModelType, class = c.hub(m.Head != nil); class != "" {
+	if c.ModelType, class = c.transformersType(m.Head != nil); class != "" {
 		c.Architectures = []string{class}
 	} else {
 		c.Architectures = nil
@@ -272,9 +282,12 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 		if err != nil {
 			return fmt.Errorf("vit: layout Timm: %w", err)
 		}
-		contents.Config, contents.Model = theirs, m.timmWeights()
+		table := tableOf(c, head)
+		contents.Config, contents.Model, y.Names = theirs, m.timmWeights(), &table
 	case o.Layout == models.HuggingFace && c.ModelType == family.OwnType:
 		o.Layout = models.Timm // the names
+		table := tableOf(c, head)
+		y.Names = &table
 	case o.Layout == models.HuggingFace:
 		table := tableOf(c, head)
 		y.Names = &table

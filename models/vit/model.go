@@ -96,20 +96,31 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 // the configured one, as [Encoder.Forward] says, which also lists the panics. A model without a head panics with
 // an autograd.UseError.
 func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	if m.Head == nil {
-		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Features"})
+	logits, distilled := m.ForwardHeads(pixels)
+	if distilled == nil {
+		return logits
 	}
-	if m.DistillationHead == nil {
-		return m.Head.Forward(m.Features(pixels))
-	}
-	x := m.Encoder.Forward(pixels)
-	return autograd.Scale(autograd.Add(m.Head.Forward(token(x, 0)), m.DistillationHead.Forward(token(x, 1))), 0.5)
+	return autograd.Scale(autograd.Add(logits, distilled), 0.5)
 }
 
-// Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
+// ForwardHeads is [Model.Forward] with the logits of both classifiers, [n, classes] each, for train.Distillation: the
+// first learns the labels, and the second, that of the distillation token, learns from a teacher. In a model without a
+// DistillationHead the second is nil.
+func (m *Model) ForwardHeads(pixels *autograd.Tensor) (logits, distilled *autograd.Tensor) {
+	if m.Head == nil {
+		panic(&autograd.UseError{Op: "vit", Reason: "the model has no head; use Pooled"})
+	}
+	if m.DistillationHead == nil {
+		return m.Head.Forward(m.Pooled(pixels)), nil
+	}
+	x := m.Encoder.Forward(pixels)
+	return m.Head.Forward(token(x, 0)), m.DistillationHead.Forward(token(x, 1))
+}
+
+// Pooled maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
 // classifies. With a DistillationHead it is the average of the two tokens that are classified, as in timm. It panics as
 // [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
-func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
+func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
 	patches := func() *autograd.Tensor { return autograd.Slice(x, 1, m.Encoder.Prefix(), x.Dim(1)) }
 	switch m.Config.Pooling {
@@ -143,7 +154,7 @@ func token(x *autograd.Tensor, at int) *autograd.Tensor {
 // train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Blocks", len(m.Encoder.Blocks),
-		"Encoder.Patch", "Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.PreNorm")
+		"Encoder.Stem", "Encoder.Patch", "Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.PreNorm")
 }
 
 // NoDecay reports whether a parameter is trained without weight decay although it has several dimensions: the learned tokens

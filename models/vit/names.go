@@ -1,9 +1,12 @@
 package vit
 
 import (
+	"slices"
+
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/timm"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
@@ -12,7 +15,10 @@ var names = tableOf(Config{ModelType: "vit"}, "classifier")
 
 // tableOf returns the table of names in which models of a configuration are written, with a name of the classifier. It reads
 // those of all models with the same model_type.
-func tableOf(c Config, head string) checkpoint.Names {
+func tableOf(c Config, head string) checkpoint.Names { return tableIn(styleOf(c), c, head) }
+
+// styleOf returns the style of the model_type of transformers.
+func styleOf(c Config) tower.Style {
 	style := tower.ViT
 	switch c.ModelType {
 	case deitType:
@@ -23,6 +29,10 @@ func tableOf(c Config, head string) checkpoint.Names {
 	case dinov3Type:
 		style = tower.Style{Patch: "embeddings.patch_embeddings", Norm: "norm", Disk: "layer", Memory: "model.layer", Block: dinov3Block(c.GatedMLP)}
 	}
+	return style
+}
+
+func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 	n := style.Names(models.Timm,
 		checkpoint.Rule{"Head", head, "head", head, "classifier", "cls_classifier"},
 		checkpoint.Rule{"DistillationHead", "distillation_classifier", "head_dist"},
@@ -35,16 +45,92 @@ func tableOf(c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
 	)
-	n.Rules = append(n.Rules, checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"},
+	n.Rules = append(n.Rules, timmBlocks(
 		checkpoint.Rule{"Attention.QueryNorm", "attn.q_norm"},
 		checkpoint.Rule{"Attention.KeyNorm", "attn.k_norm"},
 		checkpoint.Rule{"Attention.QVBias", "attn.{q_bias,v_bias}"},
 		checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}", "mlp.w12"},
 		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
+		checkpoint.Rule{"Attention.Norm", "attn.norm"},
 	)...)
+	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && a.Eva {
+		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
+	}
+	switch { // the first names of a parameter are those that are written
+	case c.ParallelMLP:
+		n.Rules = slices.Concat(sideRules, n.Rules, branchRules)
+	case c.ParallelBranches > 1:
+		n.Rules = slices.Concat(branchRules, n.Rules, sideRules)
+	default:
+		n.Rules = slices.Concat(n.Rules, sideRules, branchRules)
+	}
+	stem := slices.Clone(stemRules)
+	if c.Stem != nil && len(c.Stem.Layers) == 0 {
+		slices.Reverse(stem) // timm's stem without stages is the network itself
+	}
+	last := checkpoint.Rule{"Encoder.Patch", "patch_embed.backbone.2.conv"} // MobileCLIP's
+	if c.Stem != nil && c.Stem.Kind == convStem {
+		n.Rules = slices.Concat(stem, []checkpoint.Rule{last}, n.Rules)
+	} else {
+		n.Rules = slices.Concat(stem, n.Rules, []checkpoint.Rule{last})
+	}
 	n.Ignore = []string{"*.position_ids", "pooler.*", "embeddings.mask_token", "mask_token", "embeddings.register_tokens"} // DINOv3's without registers are empty
 	return n
 }
+
+// timmBlocks are rows below the blocks in timm's names.
+func timmBlocks(rules ...checkpoint.Rule) []checkpoint.Rule {
+	return checkpoint.Nest("Encoder.Blocks.{}", []string{"blocks.{}", "blocks.{}"}, rules...)
+}
+
+// evaRules are the names that blocks of timm's class Eva have instead of others.
+func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
+	rules := []checkpoint.Rule{{"LayerScale1", "gamma_1"}, {"LayerScale2", "gamma_2"}}
+	if gated && a.SplitGate {
+		rules = append(rules, checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}"})
+	}
+	return timmBlocks(rules...)
+}
+
+// stemRules are the names of the convolutions of hybrids in timm (HybridEmbed).
+var stemRules = []checkpoint.Rule{
+	{"Encoder.Stem.Conv", "patch_embed.backbone.stem.conv"},
+	{"Encoder.Stem.Norm", "patch_embed.backbone.stem.norm"},
+	{"Encoder.Stem.Stages.{}.{}", "patch_embed.backbone.stages.{}.blocks.{}"},
+	{"Encoder.Stem.Convs.{}.Conv", "patch_embed.backbone.{}.conv"},
+	{"Encoder.Stem.Convs.{}.Norm", "patch_embed.backbone.{}.bn"},
+	{"Encoder.Stem.Norm", "patch_embed.backbone.norm"},
+	{"Encoder.Stem.Conv", "patch_embed.backbone.conv"},
+}
+
+// sideRules are the names of blocks with one projection in timm (ParallelScalingBlock).
+var sideRules = timmBlocks(
+	checkpoint.Rule{"Norm1", "in_norm"},
+	checkpoint.Rule{"In", "in_proj"},
+	checkpoint.Rule{"Attention.QueryNorm", "q_norm"},
+	checkpoint.Rule{"Attention.KeyNorm", "k_norm"},
+	checkpoint.Rule{"Attention.Proj", "attn_out_proj"},
+	checkpoint.Rule{"MLP.FC2", "mlp_out_proj"},
+	checkpoint.Rule{"LayerScale1", "ls.gamma"},
+)
+
+// branchRules are the names of blocks with several branches in timm (ParallelThingsBlock).
+var branchRules = func() (all []checkpoint.Rule) {
+	for _, b := range []struct{ path, number string }{{"", "0"}, {"Beside.{}.", "{+1}"}} {
+		attention, feedForward := "attns."+b.number+".", "ffns."+b.number+"."
+		all = append(all, timmBlocks(
+			checkpoint.Rule{b.path + "Norm1", attention + "norm"},
+			checkpoint.Rule{b.path + "Attention", attention + "attn"},
+			checkpoint.Rule{b.path + "Attention.QueryNorm", attention + "attn.q_norm"},
+			checkpoint.Rule{b.path + "Attention.KeyNorm", attention + "attn.k_norm"},
+			checkpoint.Rule{b.path + "LayerScale1", attention + "ls.gamma"},
+			checkpoint.Rule{b.path + "Norm2", feedForward + "norm"},
+			checkpoint.Rule{b.path + "MLP", feedForward + "mlp"},
+			checkpoint.Rule{b.path + "LayerScale2", feedForward + "ls.gamma"},
+		)...)
+	}
+	return all
+}()
 
 // dinov2Block is the part of the table for one block of DINOv2.
 func dinov2Block(gated bool) []checkpoint.Rule {
@@ -87,10 +173,24 @@ func dinov3Block(gated bool) []checkpoint.Rule {
 }
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
-// beside transformers 5, into ViTForImageClassification. The names in memory of ViTModel lack the "vit." there: PEFT adapts
-// it as the field vit of a ViTForImageClassification. lora.Load reads adapters of both. The names are those of ViT alone:
-// PEFT does not find them in DeiT, DINOv2 and DINOv3.
-func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
+// beside transformers 5, into the class that [Model.Save] names: ViTForImageClassification, ViTModel, and the classes of DeiT,
+// DINOv2 and DINOv3. For a model that transformers lacks, only Fovea finds the names. lora.Load reads adapters of
+// models with and without a classifier.
+func (m *Model) AdapterNames() *checkpoint.Names {
+	c, head := m.Config, "classifier"
+	if c.ModelType, _ = c.transformersType(m.Head != nil); c.ModelType == family.OwnType {
+		c.ModelType, _ = c.transformersType(false) // such as DINOv3 with a classifier
+	}
+	if m.DistillationHead != nil {
+		head = "cls_classifier"
+	}
+	style := styleOf(c)
+	if m.Head == nil { // the classes without a classifier hold the encoder itself
+		style.Stem = ""
+	}
+	table := tableIn(style, c, head)
+	return table.Writing(tower.InMemory)
+}
 
 // TensorNames returns the table of the names of tensors in files. It reads the names of transformers' ViT, of timm and of
 // original releases, and writes those of a layout. [Open] and [Model.Save] know those of DeiT, DINOv2 and DINOv3 too. It
@@ -111,12 +211,11 @@ var plain = modelfolder.Family{
 	Unsupported: []modelfolder.Trace{
 		{Part: "relative_position", What: "relative positions"},
 		{Part: "rel_pos", What: "relative positions"},
-		{Part: "patch_embed.backbone.", What: "a convolutional stem"},
+		{Part: "patch_embed.backbone.conv1.", What: "a ResNet-D before the patches"},
 		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},
-		{Part: "attns.", What: "parallel blocks"},
-		{Part: ".in_proj.", What: "parallel blocks"},
+		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
-		{Part: "attn.lambda_", What: "differential attention"},
+		{Part: ".lambda_", What: "differential attention"},
 		{Part: "mlp.norm.", What: "a norm inside of the feed-forward layers"},
 		{Part: "attn.norm.", What: "a norm inside of attention"},
 	},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -40,12 +42,15 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	if err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("%s: %w", f.Weights.Name(), err)
 	}
-	if err := t.ModelArgs.Agree(f.Find, s); err != nil {
+	if err := t.ModelArgs.Agree(f.Find, s, a); err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("config.json: model_args: %w", err)
 	}
 	c, err := timmOptions(t, a, s)
 	if err != nil {
 		return Config{}, tower.Grid{}, err
+	}
+	if c.beyondPlain() {
+		c.TimmArchitecture, _, _ = strings.Cut(t.Architecture, ".")
 	}
 	if image != (config.Size{}) {
 		c.SetSize(image.Height, image.Width)
@@ -109,7 +114,7 @@ func timmOptions(t *timm.Config, a timm.Architecture, s tower.Sizes) (Config, er
 			c.Pooling = NormMeanPooling
 		}
 	}
-	c.NoFinalNorm, c.RopeTheta = a.NoNorm, a.Rope
+	c.NoFinalNorm, c.RopeTheta, c.BranchNorm = a.NoNorm, a.Rope, a.BranchNorm
 	if s.Gated {
 		c.HiddenAct = "silu"
 	}
@@ -122,8 +127,8 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 	switch {
 	case c.Pooling == FlattenPooling || c.Pooling == ClassMeanPooling:
 		return nil, fmt.Errorf("timm has no pooling %q; the layout of Hugging Face keeps it for Load", c.Pooling)
-	case c.RopeTheta != 0, c.NoKeyBias:
-		return nil, errors.New("timm has rotary positions, and keys without a bias, in models that Fovea does not write; the layout of Hugging Face keeps them for Load")
+	case c.beyondPlain() && !c.named():
+		return nil, fmt.Errorf("expected timm_architecture, the name of timm's for options such as %s, found %q, which has not all of them; the layout of Hugging Face keeps them for Load", c.Variant(), c.TimmArchitecture)
 	case c.DistillationToken && m.Head != nil && m.DistillationHead == nil:
 		return nil, errors.New("timm classifies the distillation token as well; the layout of Hugging Face keeps the model for Load")
 	case c.DistillationToken && c.Pooling != "":
@@ -131,8 +136,12 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 	case c.NoFinalNorm && c.Pooling == MeanPooling:
 		c.Pooling = NormMeanPooling // there is no norm on either side
 	}
+	name := ""
+	if c.beyondPlain() {
+		name = c.TimmArchitecture
+	}
 	return timm.Model{
-		ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
+		Name: name, Positions: c.RopeTheta == 0, Hybrid: c.Stem != nil, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
 		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm,
@@ -140,6 +149,31 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 		FCNorm:  c.Pooling == MeanPooling,
 		Classes: c.Classes, Outputs: classes,
 	}.Describe(&m.Preprocess)
+}
+
+// beyondPlain reports whether no plain Vision Transformer of timm's has the options, but perhaps one with a name of its own.
+func (c Config) beyondPlain() bool {
+	return c.RopeTheta != 0 || c.NoKeyBias || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm ||
+		c.Stem != nil
+}
+
+// named reports whether timm knows the options under the name TimmArchitecture.
+func (c Config) named() bool {
+	a, err := timm.ArchitectureOf(c.TimmArchitecture)
+	if err != nil {
+		return false
+	}
+	pool := map[string]string{"": "token", AttentionPooling: "map"}[c.Pooling]
+	pool = cmp.Or(pool, "avg")
+	own, err := timmOptions(&timm.Config{Architecture: c.TimmArchitecture, ModelArgs: &timm.Args{Heads: c.NumAttentionHeads, GlobalPool: &pool}}, a, c.sizes())
+	if err != nil {
+		return false
+	}
+	// What timm is told beside the name, and what only training uses, may differ.
+	own.ModelType, own.Architectures, own.Classes, own.TimmArchitecture = c.ModelType, c.Architectures, c.Classes, c.TimmArchitecture
+	own.ImageSize, own.ImageWidth, own.LayerScaleInit, own.InitializerRange = c.ImageSize, c.ImageWidth, c.LayerScaleInit, c.InitializerRange
+	own.DropPathRate, own.HiddenDropoutProb, own.AttentionProbsDropoutProb = c.DropPathRate, c.HiddenDropoutProb, c.AttentionProbsDropoutProb
+	return reflect.DeepEqual(own, c)
 }
 
 // timmWeights returns the model as timm keeps it: where there are registers, no token before the patches has a position, so

@@ -98,7 +98,8 @@ func TestRefused(t *testing.T) {
 		"map":           {weights(t, nil, tensor("attn_pool.latent", 1, 1, 64)), []string{"Pool.Attention.QKV.Weight (as attn_pool.q.weight + attn_pool.kv.weight)"}},
 		"normalized":    {weights(t, nil, tensor("blocks.0.attn.q_norm.weight", 32)), []string{"blocks.0.attn.k_norm.weight"}},
 		"BEiT":          {weights(t, nil, tensor("blocks.0.attn.relative_position_bias_table", 9, 1)), []string{"relative positions"}},
-		"hybrid":        {weights(t, nil, tensor("patch_embed.backbone.conv.weight", 1)), []string{"convolutional stem"}},
+		"hybrid":        {weights(t, nil, tensor("patch_embed.backbone.conv1.0.weight", 1)), []string{"ResNet-D"}},
+		"narrow stem":   {weights(t, nil, tensor("patch_embed.backbone.conv.weight", 31, 3, 7, 7)), []string{"stem: channels", "31"}},
 		"no blocks":     {weights(t, []string{"blocks.0.norm1.weight"}), []string{"blocks.0.norm1.weight"}},
 		"no patches":    {weights(t, []string{"patch_embed.proj.weight"}), []string{"no Vision Transformer"}},
 		"flat patches":  {weights(t, nil, tensor("patch_embed.proj.weight", 64, 192)), []string{"patch_embed.proj.weight", "[64 192]"}},
@@ -151,7 +152,6 @@ func TestTimmConfig(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"architecture": "swin_tiny"}`:                                                         "swin_tiny",
 		`{"architecture": "vit_small_patch16_rope_ape_224"}`:                                    "rotary positions",
-		`{"architecture": "vit_base_patch16_rpn_224"}`:                                          "norms after the residual branches",
 		`{"architecture": "vit_tiny_patch16_224", "global_pool": "prr"}`:                        `"prr"`,
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"global_pool": "map"}}`:        "attn_pool",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"act_layer": "tanhish"}}`:      "tanhish",

@@ -155,15 +155,15 @@ func (c *config) isSaved(module string) bool {
 	})
 }
 
-// saves reports whether a tensor lies in a module that modules_to_save names by an ending, which may begin inside a
-// segment (_set_trainable in peft/utils/other.py).
-func (c *config) saves(tensor string) bool {
+// savedIn returns the modules around a tensor, outermost first, that modules_to_save names by an ending, which may begin
+// inside a segment (_set_trainable in peft/utils/other.py).
+func (c *config) savedIn(tensor string) (modules []string) {
 	for module := range parents(tensor) {
 		if slices.ContainsFunc(c.saved, func(name string) bool { return strings.HasSuffix(module, name) }) {
-			return true
+			modules = append(modules, module)
 		}
 	}
-	return false
+	return modules
 }
 
 // rankOf and alphaOf return the rank and alpha of a module's adapter.

@@ -47,6 +47,9 @@
 // layers.0 for vit.layers.0. Such a file has no adapters of modules beside that model, and none are expected. [Save] writes
 // the names of the whole model. Adapters of layers that the table ignores, such as a pooler, are skipped.
 //
+// A gated layer has one matrix for gate and up. Where the table names them apart, Save writes the adapter of that matrix
+// as two, with the same A and each with its own rows of B, and Load reads two.
+//
 // Parameters that are trained beside the adapters, such as a new head, lie in the same file. PEFT lists their modules
 // under modules_to_save. It takes these names for endings of the names of modules, even within a segment.
 //

@@ -177,6 +177,36 @@ func TestSave(t *testing.T) {
 	}
 }
 
+// TestSaveParts saves one adapter of all rows of a layer as one of each module that the table has for it, and expects the same
+// outputs from those.
+func TestSaveParts(t *testing.T) {
+	m := newModel(t)
+	if err := lora.Attach(m, lora.Options{Layers: []string{"Blocks.0.Attention.QKV.Query"}, Rank: 2}, rng()); err != nil {
+		t.Fatal(err)
+	}
+	a := m.Blocks[0].Attention.QKV.Adapter[0]
+	a.B = autograd.NewParameter(36, 2)
+	nn.Normal(rng(), a.B, 0.3)
+	dir := filepath.Join(t.TempDir(), "adapter")
+	if err := lora.Save(dir, m, names.Writing("memory")); err != nil {
+		t.Fatal(err)
+	}
+	back := newModel(t)
+	if err := lora.Load(os.DirFS(dir), back, &names); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(back.Blocks[0].Attention.QKV.Adapter); n != 3 {
+		t.Errorf("found %d adapters, expected 3", n)
+	}
+	pixels := golden.Load(t, "testdata/attention/golden.safetensors").Floats("pixels")
+	plain := newModel(t).logits(pixels)
+	want := m.logits(pixels)
+	golden.Within(t, "logits", back.logits(pixels), want, 1e-5)
+	if cmp.Equal(plain, want) {
+		t.Error("the adapter changes nothing")
+	}
+}
+
 // TestSaveMistakes expects errors from models whose adapters the files cannot hold.
 func TestSaveMistakes(t *testing.T) {
 	memory := names.Writing("memory")
@@ -272,6 +302,7 @@ func TestConfig(t *testing.T) {
 		{"modules_to_save", `["classifier", "layernorm"]`, "Norm.Weight"},
 		{"modules_to_save", `["classifier", "norm"]`, "Norm.Weight"}, // an ending, without a dot
 		{"modules_to_save", `["ssifier"]`, ""},
+		{"modules_to_save", `["classifier", "embeddings"]`, "lora: adapter_config.json: modules_to_save: unsupported: it names vit.embeddings and, within it, vit.embeddings.patch_embeddings, whose trained values PEFT did not save"},
 		{"modules_to_save", `["classifier", "k_proj"]`, "lora: adapter_config.json: modules_to_save: unsupported: it covers vit.layers.0.attention.k_proj.weight, but not the other parts of Blocks.0.Attention.QKV.Weight"},
 		{"rank_pattern", `{"v_proj": 3}`, "lora: adapter_model.safetensors: base_model.model.vit.layers.0.attention.v_proj.lora_A.weight: expected shape [3 12], found [2 12]"},
 		{"rank_pattern", `{"layers.0.attention.v_proj": 2, ".*": 2}`, ""},

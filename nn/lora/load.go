@@ -92,22 +92,39 @@ type adapter struct {
 
 // savesValue reports whether modules_to_save covers a value of the model. With inner, the file knows no module beside the
 // inner model.
+//
+// A module within another one that is covered too is an error: PEFT 0.21 then trains a copy of it that it does not save.
+// The file holds the initial values, and PEFT does not load it.
 func (c *config) savesValue(path string, names *checkpoint.Names, inner bool) (bool, error) {
 	var part string
+	var nested error
 	for _, tensors := range names.Tensors(path) {
-		some, all := false, true
+		all := true
+		var modules []string // of the part in the most modules
 		for _, tensor := range tensors {
-			switch {
-			case tensor == "": // a part that no file holds
-			case c.saves(tensor) && !(inner && names.Canonical(tensor) == tensor):
-				some, part = true, tensor
-			default:
+			if tensor == "" { // a part that no file holds
+				continue
+			}
+			around := c.savedIn(tensor)
+			if len(around) == 0 || inner && names.Canonical(tensor) == tensor {
 				all = false
+				continue
+			}
+			part = tensor
+			if len(around) > len(modules) {
+				modules = around
 			}
 		}
-		if all && some {
+		switch {
+		case !all || modules == nil:
+		case len(modules) == 1:
 			return true, nil
+		default:
+			nested = fmt.Errorf("modules_to_save: unsupported: it names %s and, within it, %s, whose trained values PEFT did not save", modules[0], modules[1])
 		}
+	}
+	if nested != nil {
+		return false, nested
 	}
 	if part != "" {
 		return false, fmt.Errorf("modules_to_save: unsupported: it covers %s, but not the other parts of %s", part, path)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/atomicfile"
 	"github.com/fovea-ml/fovea/nn"
@@ -42,7 +43,8 @@ type written struct {
 // It is an error when
 //
 //   - the model has no adapter, or a merged one;
-//   - the table has no name for an adapted layer, or cuts it into other parts (a nil table has no names);
+//   - the table has no name for an adapted layer, or cuts it into parts that no whole number of covers an adapter's rows (a
+//     nil table has no names);
 //   - adapters differ in dropout or stabilization, which the configuration holds once;
 //   - a module with an adapter has trained parameters of its own;
 //   - the name of a trained module also stands for a module that is not trained: PEFT takes the names in modules_to_save
@@ -63,15 +65,16 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 			return fmt.Errorf("lora: save: the adapter of %s is merged; unmerge it first", path)
 		}
 		for _, a := range l.Adapter {
-			m, err := moduleOf(path, l, a, names)
+			parts, err := partsOf(path, l, a, names)
 			if err != nil {
 				return fmt.Errorf("lora: save: %w", err)
 			}
-			name := m.names[0]
-			if err := c.add(name, a); err != nil {
-				return fmt.Errorf("lora: save: %s: %w", path, err)
+			for _, p := range parts {
+				if err := c.add(p.names[0], a); err != nil {
+					return fmt.Errorf("lora: save: %s: %w", path, err)
+				}
+				s.addAdapter(&p.module, p.names[0], p.adapter)
 			}
-			s.addAdapter(m, name, a)
 		}
 	}
 	if len(c.adapted) == 0 {
@@ -98,20 +101,34 @@ func Save(dir string, model any, names *checkpoint.Names) error {
 	return nil
 }
 
-// moduleOf returns the module that a adapts, with the name that is written.
-func moduleOf(path string, l *nn.Linear, a *nn.LowRank, names *checkpoint.Names) (*module, error) {
+// part is a module that an adapter covers, with the name that is written, and the adapter of the module alone.
+type part struct {
+	module
+	adapter *nn.LowRank
+}
+
+// partsOf returns the modules that a covers. Where the table of names has several for its rows, such as gate and up of a
+// gated layer, each has A, and its own rows of B: together they give the same outputs.
+func partsOf(path string, l *nn.Linear, a *nn.LowRank, names *checkpoint.Names) ([]part, error) {
 	tensors := names.Tensors(path + ".Weight")[0]
-	m := &module{path: path, layer: l, from: a.From, rows: a.B.Shape()[0]}
+	rows, rank := a.B.Shape()[0], a.A.Shape()[0]
 	each := l.Weight.Shape()[0] / len(tensors)
-	if m.rows != each || m.from%each != 0 {
-		return nil, fmt.Errorf("%s: the adapter covers rows %d to %d, and the table of names has parts of %d rows", path, m.from, m.from+m.rows, each)
+	if rows%each != 0 || a.From%each != 0 {
+		return nil, fmt.Errorf("%s: the adapter covers rows %d to %d, and the table of names has parts of %d rows", path, a.From, a.From+rows, each)
 	}
-	name, ok := strings.CutSuffix(tensors[m.from/each], ".weight")
-	if !ok {
-		return nil, fmt.Errorf("%s: the table of names has no module for this layer", path)
+	var parts []part
+	for from := a.From; from < a.From+rows; from += each {
+		name, ok := strings.CutSuffix(tensors[from/each], ".weight")
+		if !ok {
+			return nil, fmt.Errorf("%s: the table of names has no module for this layer", path)
+		}
+		one := *a
+		if one.From = from; rows > each {
+			one.B = autograd.ParameterOf(a.B.Values()[(from-a.From)*rank:][:each*rank], each, rank)
+		}
+		parts = append(parts, part{module{path: path, layer: l, from: from, rows: each, names: []string{name}}, &one})
 	}
-	m.names = []string{name}
-	return m, nil
+	return parts, nil
 }
 
 // add describes the adapter of a module. The first one decides the defaults.

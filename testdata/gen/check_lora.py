@@ -1,11 +1,15 @@
 """Loads adapters that Fovea saved into PEFT and compares them.
 
     python check_lora.py BASE (FOLDER OUTPUTS)...
+    python check_lora.py --named (BASE FOLDER OUTPUTS)...
     python check_lora.py --modules SHAPES FOLDER...
 
 BASE is a ViTForImageClassification of transformers, OUTPUTS a safetensors file with pixels and the logits that Fovea
 computed. An adapter of a ViTModel alone goes into the one inside. Exits with 1 and says by how much when they differ by
 more than 1e-4 of the larger of 1 and their root mean square, and with 3 where PEFT is not installed.
+
+With --named, BASE is a folder of any class of transformers that config.json names. A model without a classifier gives the
+class token in place of logits.
 
 With --modules, SHAPES is the JSON of the names and shapes of a model's parameters. A matrix is the weight of a linear
 layer. Prints the JSON of the rank and alpha of each adapter, by module, in a line for each folder. Exits with 1 when PEFT
@@ -65,6 +69,31 @@ if sys.argv[1] == "--modules":
                           if hasattr(m, "lora_A")}))
     sys.exit()
 
+
+def compare(folder, logits, want):
+    limit = 1e-4 * max(1, want.square().mean().sqrt().item())
+    difference = (logits - want).abs().max().item()
+    print(f"{folder}: largest difference {difference:.2g}")
+    if not difference <= limit:
+        sys.exit(f"{folder}: logits differ by {difference:.3g}, expected at most {limit:.3g}")
+
+
+if sys.argv[1] == "--named":
+    import transformers
+    for base, folder, outputs in zip(sys.argv[2::3], sys.argv[3::3], sys.argv[4::3]):
+        with open(f"{base}/config.json") as f:
+            model = getattr(transformers, json.load(f)["architectures"][0]).from_pretrained(base)
+        want = load_file(outputs)
+        with torch.inference_mode():
+            plain = model.eval()(want["pixels"])
+            model = adapted(model, folder)
+            out = model(want["pixels"])
+        first = lambda out: out.logits if hasattr(out, "logits") else out.last_hidden_state[:, 0]
+        if torch.equal(first(plain), first(out)):
+            sys.exit(f"{folder}: the adapter changes nothing")
+        compare(folder, first(out), want["logits"])
+    sys.exit()
+
 base, *arguments = sys.argv[1:]
 for folder, outputs in zip(arguments[::2], arguments[1::2]):
     want = load_file(outputs)
@@ -76,8 +105,4 @@ for folder, outputs in zip(arguments[::2], arguments[1::2]):
         model = adapted(model, folder)
     with torch.inference_mode():
         logits = model(want["pixels"]).logits
-    limit = 1e-4 * max(1, want["logits"].square().mean().sqrt().item())
-    difference = (logits - want["logits"]).abs().max().item()
-    print(f"{folder}: largest difference {difference:.2g}")
-    if not difference <= limit:
-        sys.exit(f"{folder}: logits differ by {difference:.3g}, expected at most {limit:.3g}")
+    compare(folder, logits, want["logits"])

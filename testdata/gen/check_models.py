@@ -1,12 +1,13 @@
 """Loads model folders that Fovea saved with a Python library and compares the outputs.
 
-    python check_models.py vit|mae|named|auto|refused|timm|original (FOLDER OUTPUTS)...
+    python check_models.py vit|mae|named|auto|refused|timm|walk|original (FOLDER OUTPUTS)...
 
     vit, mae    transformers
     named       the class of transformers that config.json names; without logits, the class token is compared. Tokens of pre-training may lack
     auto        transformers' AutoModelForImageClassification, which must show the names of the classes
     refused     the same, which must not know the model_type; ViTForImageClassification must find none of its blocks
     timm        timm.create_model
+    walk        the same, with the narrow hybrids of timm_walk.py
     original    modules with the names of facebookresearch/mae, for images of 16, patches of 4 and a width of 24
 
 OUTPUTS is a safetensors file with Fovea's pixels and logits; for a masked autoencoder also noise and loss. The script
@@ -55,6 +56,11 @@ def timm_model(folder):
     return timm.create_model("local-dir:" + folder, pretrained=True)
 
 
+def walk_model(folder):
+    import timm_walk  # noqa: F401, which narrows the convolutions of hybrids
+    return timm_model(folder)
+
+
 def original_model(folder):
     from model_folders import MaskedAutoencoder
     model = MaskedAutoencoder(16, 4, 24, 2, 3, 16, 1, 2)
@@ -73,11 +79,11 @@ def named(folder):
     with open(folder + "/config.json") as f:
         config = json.load(f)
     empty = [] if config.get("num_register_tokens") else ["register_tokens"]
-    return transformers_model(config["architectures"][0], unused=["pooler", "mask_token", *empty])(folder)
+    return transformers_model(config["architectures"][0], unused=["pooler", "mask_token", "num_batches_tracked", *empty])(folder)
 
 
 load = {"named": named, "auto": transformers_model("AutoModelForImageClassification"), "vit": transformers_model("ViTForImageClassification"), "mae": transformers_model("ViTMAEForPreTraining"),
-        "timm": timm_model, "original": original_model}[kind]
+        "timm": timm_model, "walk": walk_model, "original": original_model}[kind]
 for folder, outputs in zip(arguments[::2], arguments[1::2]):
     want = load_file(outputs)
     model = load(folder).eval()
@@ -85,7 +91,7 @@ for folder, outputs in zip(arguments[::2], arguments[1::2]):
         out = model(want["pixels"], **({"noise": want["noise"]} if "noise" in want else {}))
     if kind == "original":
         got = dict(zip(("logits", "loss"), out))
-    elif kind == "timm":
+    elif kind in ("timm", "walk"):
         got = {"logits": out}
     elif "logits" not in out:
         got = {"logits": out.last_hidden_state[:, 0]}

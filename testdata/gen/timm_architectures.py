@@ -6,6 +6,7 @@ rotary positions.
 The names are those that load, in models/vit/testdata/architectures.json.
 """
 
+import functools
 import json
 import os
 import warnings
@@ -18,17 +19,30 @@ warnings.filterwarnings("ignore")
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
+def member(block, path):
+    for part in path.split(".") if path != "." else []:
+        block = block[int(part)] if part.isdigit() else getattr(block, part, None)
+        if block is None:
+            break
+    return block
+
+
 def plain():
     found = {}
     with open(os.path.join(HERE, "../../models/vit/testdata/architectures.json")) as f:
         names = json.load(f)["loaded"]
+    first = lambda block, *paths: next(m for m in map(functools.partial(member, block), paths) if m is not None)
     with torch.device("meta"):
         for name in names:  # one block tells as much as all
             model = timm.create_model(name, pretrained=False, depth=1)
             block, norm = model.blocks[0], isinstance(model.norm, torch.nn.LayerNorm)
-            act = "GLU" if type(block.mlp).__name__ in ("GluMlp", "SwiGLU") else type(block.mlp.act).__name__
+            mlp = first(block, "mlp", "ffns.0.mlp", "mlp_act")
+            gated = type(mlp).__name__ in ("GluMlp", "SwiGLU")
+            act = "GLU" if gated else type(getattr(mlp, "act", mlp)).__name__
             found[name] = {
-                "width": model.embed_dim, "heads": block.attn.num_heads, "act": act, "eps": block.norm1.eps,
+                "width": model.embed_dim, "heads": first(block, "attn", "attns.0.attn", ".").num_heads, "act": act,
+                "eps": first(block, "norm1", "in_norm", "attns.0.norm").eps, "branch_norm": "Post" in type(block).__name__,
+                "eva": type(model).__name__ == "Eva", "split_gate": type(mlp).__name__ == "SwiGLU",
                 "pool": model.global_pool, "class_token": model.cls_token is not None, "norm": norm,
                 "fc_norm": isinstance(model.fc_norm, torch.nn.LayerNorm),
                 "rope": getattr(getattr(model, "rope", None), "temperature", 0),

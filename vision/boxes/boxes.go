@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/printable"
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -76,6 +77,7 @@ type Dataset struct {
 	fsys    fs.FS
 	options Options
 	classes []string
+	ids     []int // of the classes, in a COCO file; nil for other formats
 	images  []annotated
 	skipped []*Error // the first of them
 	left    int      // that are left out
@@ -83,6 +85,7 @@ type Dataset struct {
 
 // annotated is an image and its objects.
 type annotated struct {
+	id      int // in a COCO file
 	file    string
 	objects []Object
 }
@@ -98,6 +101,36 @@ func (d *Dataset) Name(i int) string { return d.images[i].file }
 
 // Objects returns the objects in image i, in the order of the file. They must not be changed.
 func (d *Dataset) Objects(i int) []Object { return d.images[i].objects }
+
+// ImageID returns the id of image i in its COCO file. In other formats it is i.
+func (d *Dataset) ImageID(i int) int {
+	if d.ids == nil {
+		return i
+	}
+	return d.images[i].id
+}
+
+// ClassID returns the id of a label's category in the COCO file, -1 for a name of Options.Classes that the file lacks. In other
+// formats it is the label.
+func (d *Dataset) ClassID(label int) int {
+	if d.ids == nil {
+		return label
+	}
+	return d.ids[label]
+}
+
+// Truth returns all objects for an evaluation, such as [metrics.COCO]. Their Image is the number of the image, and their Class
+// the label. With the ids of a COCO file, as its server expects them in results, they are ImageID and ClassID instead.
+func (d *Dataset) Truth() []metrics.Object {
+	var all []metrics.Object
+	for i, m := range d.images {
+		for _, o := range m.objects {
+			all = append(all, metrics.Object{Image: i, Class: o.Label, Box: metrics.Corners(o.Box.X0, o.Box.Y0, o.Box.X1, o.Box.Y1),
+				Area: max(o.Area, math.SmallestNonzeroFloat64), Crowd: o.Crowd, Difficult: o.Difficult})
+		}
+	}
+	return all
+}
 
 // Open decodes image i.
 func (d *Dataset) Open(i int) (*vision.Image, error) {

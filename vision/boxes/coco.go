@@ -277,6 +277,10 @@ func (c *coco) connect() error {
 	d := c.d
 	slices.SortStableFunc(c.categories, func(a, b cocoCategory) int { return cmp.Compare(a.id, b.id) })
 	given, byName := len(d.classes) > 0, numbered(d.classes)
+	d.ids = make([]int, len(d.classes))
+	for i := range d.ids {
+		d.ids[i] = -1
+	}
 	byID := make(map[int]int, len(c.categories)) // labels; -1 for a name that is not among the classes
 	for i, m := range c.categories {
 		if _, twice := byID[m.id]; twice {
@@ -286,9 +290,11 @@ func (c *coco) connect() error {
 		switch {
 		case !given:
 			label = i
-			d.classes = append(d.classes, m.name)
+			d.classes, d.ids = append(d.classes, m.name), append(d.ids, m.id)
 		case !known:
 			label = -1
+		default:
+			d.ids[label] = m.id
 		}
 		byID[m.id] = label
 	}
@@ -303,7 +309,7 @@ func (c *coco) connect() error {
 		}
 		at[m.id] = i
 		place[i] = len(d.images)
-		d.images = append(d.images, annotated{file: m.file})
+		d.images = append(d.images, annotated{id: m.id, file: m.file})
 	}
 	for _, a := range c.annotations {
 		image, known := at[a.image]

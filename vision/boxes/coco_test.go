@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -53,6 +54,32 @@ func TestOpenCOCO(t *testing.T) {
 	d, err = OpenCOCO(fsys, "annotations/a.json", "", Options{Classes: []string{"cat"}, OnError: data.SkipErrors})
 	if total, _ := d.Skipped(); err != nil || total != 1 || len(d.Objects(1)) != 1 {
 		t.Errorf("another class, with SkipErrors: %v", err)
+	}
+}
+
+// TestTruth turns objects into those of package metrics, and gives the ids of a file.
+func TestTruth(t *testing.T) {
+	fsys := cocoFile(`{"image_id": 5, "category_id": 90, "bbox": [1.5, 2, 3.25, 4], "area": 8.5}, {"image_id": 7, "category_id": 3, "bbox": [0, 0, 40, 30], "area": 0, "iscrowd": 1}`)
+	d, err := OpenCOCO(fsys, "annotations/a.json", "", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []metrics.Object{
+		{Image: 0, Class: 0, Box: metrics.Box{W: 40, H: 30}, Area: math.SmallestNonzeroFloat64, Crowd: true},
+		{Image: 1, Class: 1, Box: metrics.Box{X: 1.5, Y: 2, W: 3.25, H: 4}, Area: 8.5},
+	}
+	if diff := cmp.Diff(want, d.Truth()); diff != "" {
+		t.Error(diff)
+	}
+	if got := []int{d.ImageID(0), d.ImageID(1), d.ClassID(0), d.ClassID(1)}; !cmp.Equal(got, []int{7, 5, 3, 90}) {
+		t.Errorf("ids %v", got)
+	}
+	d, err = OpenCOCO(fsys, "annotations/a.json", "", Options{Classes: []string{"dog", "hen", "cat"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := []int{d.ClassID(0), d.ClassID(1), d.ClassID(2)}; !cmp.Equal(got, []int{90, -1, 3}) {
+		t.Errorf("ids of given classes %v", got)
 	}
 }
 

@@ -39,6 +39,13 @@
 // missing. It ends the reading, or it is left out and listed by [Dataset.Skipped], as Options.OnError says. Memory stays
 // below a small multiple of the size of the files. Names of images cannot lead out of the file system.
 //
+// # Evaluation
+//
+//	r, err := metrics.COCO(val.Truth(), found, metrics.COCOOptions{}) // each found has the number of its image and a label
+//
+// [Dataset.Truth] returns the objects as package metrics compares them with detections. To compare with pycocotools to the
+// last bit, read the file by metrics.ReadCOCO: it keeps widths and heights as they are written, and boxes without area.
+//
 // # Crops
 //
 // [Dataset.Crops] turns each box into an image of its own. The result is a [vision.Dataset] for training a classifier.

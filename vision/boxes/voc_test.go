@@ -85,6 +85,9 @@ func TestOpenVOC(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if truth := d.Truth(); len(truth) != 3 || !truth[0].Difficult || truth[2].Image != 2 || truth[2].Area != 9 || d.ImageID(2) != 2 || d.ClassID(1) != 1 {
+		t.Errorf("objects for an evaluation: %+v", truth)
+	}
 	want := []string{"JPEGImages/a.PNG dog{0 0 40 30} difficult cat{2.5 1 3.5 2}", "JPEGImages/b.jpg", "JPEGImages/c.png ox{-1 -1 2 2} occluded"}
 	if diff := cmp.Diff(want, list(d)); diff != "" {
 		t.Error(diff)

@@ -150,7 +150,7 @@ func TestExit(t *testing.T) {
 func TestJSON(t *testing.T) {
 	var b bytes.Buffer
 	nan := float32(math.NaN())
-	err := PrintJSON(&b, map[string]any{"a<b": Numbers([]float32{1.0 / 3, nan, float32(math.Inf(1)), 1e-9, 16777216}), "none": Numbers(nil)})
+	err := PrintJSON(&b, map[string]any{"a<b": Numbers([]float32{1.0 / 3, nan, float32(math.Inf(1)), 1e-9, 16777216}), "none": Numbers[float32](nil)})
 	if want := `{"a<b":[0.33333334,null,null,1e-09,1.6777216e+07],"none":[]}` + "\n"; err != nil || b.String() != want {
 		t.Errorf("%v: found %s, expected %s", err, &b, want)
 	}

@@ -37,7 +37,7 @@ func number(f float64, bits int) ([]byte, error) {
 }
 
 // Numbers converts values to Numbers. In JSON, no values are [] and never null.
-func Numbers(values []float32) []Number {
+func Numbers[F ~float32 | ~float64](values []F) []Number {
 	n := make([]Number, len(values))
 	for i, v := range values {
 		n[i] = Number(v)

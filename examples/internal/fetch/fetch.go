@@ -17,17 +17,22 @@ import (
 // Open opens the model that -model names: a file, a folder, or a model on the hub. open is the Open of a model's
 // package, such as vit.Open; it gets zero options. Errors begin with "-model: ".
 func Open[M, Options any](ctx context.Context, name string, out *console.Console, open func(path string, o Options) (M, error)) (M, error) {
+	return OpenFlag(ctx, "-model", name, out, open)
+}
+
+// OpenFlag is [Open] for a model that another flag names, with which errors begin.
+func OpenFlag[M, Options any](ctx context.Context, flag, name string, out *console.Console, open func(path string, o Options) (M, error)) (M, error) {
 	var none M
 	path := name
 	if info, err := os.Stat(name); err != nil || info.IsDir() {
 		if path, err = Model(ctx, name, out); err != nil {
-			return none, fmt.Errorf("-model: %w", err)
+			return none, fmt.Errorf("%s: %w", flag, err)
 		}
 	}
 	var zero Options
 	m, err := open(path, zero)
 	if err != nil {
-		return none, fmt.Errorf("-model: %w", err)
+		return none, fmt.Errorf("%s: %w", flag, err)
 	}
 	return m, nil
 }

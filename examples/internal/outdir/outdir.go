@@ -81,6 +81,24 @@ func (f Folder) Restore(settings any) error {
 	return nil
 }
 
+// Unfinished reads the settings of the unfinished run into a pointer, and reports whether there is one.
+func (f Folder) Unfinished(settings any) (bool, error) {
+	_, err := os.Stat(f.State())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = f.read(settings)
+	}
+	if errors.Is(err, fs.ErrNotExist) { // another program's: Begin says so
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("-out: %w", err)
+	}
+	return true, nil
+}
+
 // A Flag is a flag that a resumed run must share with the run that it continues.
 type Flag struct {
 	Name     string

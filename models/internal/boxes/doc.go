@@ -20,6 +20,15 @@
 // [NMSByClass] does so within each class. It compares classes, so it is right for negative coordinates too, where
 // torchvision's shifted coordinates are not. Equal scores keep the order of the boxes, which torchvision leaves open.
 //
+// [SoftNMSLinear] and [SoftNMSGaussian] lower the scores of overlapping boxes instead, and [Fuse] merges what several models
+// found into mean boxes.
+//
+// # Training
+//
+// [Anchors] lie on a grid over each feature map. [Matcher] gives them objects by IoU, and [Assign] pairs predictions and objects
+// one to one at the least cost, as DETR does. [Coder] and [Distances] turn boxes into what a head predicts, and back. [Box.GIoU],
+// [Box.DIoU] and [Box.CIoU] also tell near boxes from far ones where none overlaps. Their losses are in package losses.
+//
 // # Untrusted boxes
 //
 // Predictions of a broken model, or for a hostile image, may be anything. A box that is inverted, has no area or has a

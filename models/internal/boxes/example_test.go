@@ -16,3 +16,14 @@ func ExampleNMS() {
 	// {12 8 52 49} 0.9
 	// {70 20 90 60} 0.6
 }
+
+// Two predictions are paired with two objects at the least cost.
+func ExampleAssign() {
+	cost := []float64{
+		1, 2, // of the first prediction
+		3, 9,
+	}
+	objects, err := boxes.Assign(cost, 2, 2)
+	fmt.Println(objects, err)
+	// Output: [1 0] <nil>
+}

@@ -20,6 +20,13 @@ type Architecture struct {
 	Mean  bool // pools by the mean of the patches
 	// NoNorm leaves out the norm after the last block.
 	NoNorm bool
+	// BranchNorm normalizes what the branches of blocks give.
+	BranchNorm bool
+	// Eva says that timm's class Eva makes the model: its mlp_ratio is that of the width after a gate, and its factors of
+	// residual branches have names of their own.
+	Eva bool
+	// SplitGate says that the two projections of gated layers are two tensors.
+	SplitGate bool
 	// Rope is the base of DINOv3's rotary positions, 0 for position embeddings.
 	Rope float64
 }
@@ -49,6 +56,9 @@ func ArchitectureOf(name string) (Architecture, error) {
 	if has("_dinov3") || has("_lingbot") {
 		a.Eps, a.Mean, a.Rope = 1e-5, has("_dinov3"), 100
 	}
+	a.Eva = strings.HasPrefix(name, "eva_giant_") || strings.HasPrefix(name, "eva02_") || a.Rope != 0
+	a.SplitGate = a.Rope != 0
+	a.BranchNorm = has("_rpn_")
 	a.NoNorm = has("_intern300m_") || has("_radio_")
 	switch {
 	case has("_giantopt_") || name == "vit_base_patch16_gap_224":
@@ -77,7 +87,6 @@ var unsupported = []struct{ part, what string }{
 	{"_rope_", "rotary positions"},
 	{"_sapiens2", "rotary positions"},
 	{"vit_pe_", "rotary positions"},
-	{"_rpn_", "norms after the residual branches"},
 }
 
 // plain are the Vision Transformers that timm knows by name, for images of 224 pixels.
@@ -112,11 +121,21 @@ type Model struct {
 	FCNorm                       bool   // of the mean; the tokens are not normalized before
 	Classes                      models.Classes
 	Outputs                      int // of the classifier
+	// Name is an architecture that has all options but the sizes. "" is a plain Vision Transformer, or one of the names that
+	// Describe knows for its options.
+	Name string
+	// Positions says that there are position embeddings.
+	Positions bool
+	// Hybrid says that convolutions come before the patches: timm then counts a patch in their results, as the name says.
+	Hybrid bool
 }
 
 // Describe returns the config.json from which timm makes the model, which prepares images by p. Of norms, timm has the
 // epsilons 1e-6, used also for a smaller one, and 1e-5; another is an error.
 func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
+	if m.Name != "" {
+		return m.named(p)
+	}
 	at := slices.IndexFunc(plain, func(s knownSize) bool {
 		return s.width == m.Width && s.layers == m.Depth && s.heads == m.Heads && s.patch == m.PatchSize
 	})
@@ -198,8 +217,36 @@ func (m Model) Describe(p *vision.Preprocess) (*Config, error) {
 			return nil, err
 		}
 	}
+	return m.file(name, pool, args, p), nil
+}
+
+// named describes a model whose name tells everything but the sizes.
+func (m Model) named(p *vision.Preprocess) (*Config, error) {
+	a, err := ArchitectureOf(m.Name)
+	if err != nil {
+		return nil, err
+	}
+	hidden, pool := m.Hidden, cmp.Or(m.Pool, "avg")
+	if m.Gated && !a.Eva {
+		hidden *= 2
+	}
+	args := &Args{
+		ImageSize: m.ImageSize, Channels: m.Channels,
+		Width: m.Width, Depth: m.Depth, Heads: m.Heads, Ratio: ratio(m.Width, hidden), GlobalPool: &pool,
+	}
+	if m.Positions && (m.ClassToken || m.Registers > 0) {
+		args.NoEmbedClass = new(m.Registers > 0 && !m.RegisterPositions)
+	}
+	if !m.Hybrid {
+		args.PatchSize = config.Size{Height: m.PatchSize, Width: m.PatchSize}
+	}
+	return m.file(m.Name, pool, args, p), nil
+}
+
+// file returns the config.json.
+func (m Model) file(name, pool string, args *Args, p *vision.Preprocess) *Config {
 	return &Config{
 		Architecture: name, NumClasses: m.Outputs, NumFeatures: m.Width, GlobalPool: pool, LabelNames: Labels(m.Classes.ID2Label), Problem: m.Classes.Problem,
 		ModelArgs: args, Pretrained: prepared(p, m.Channels, m.ImageSize, m.Outputs),
-	}, nil
+	}
 }

@@ -62,7 +62,7 @@ func (a *Args) read(data []byte) error {
 
 // Agree returns an error that names the first argument that the weights contradict. timm refuses such a folder, or
 // changes the weights. The arguments that are not there agree with every size.
-func (a *Args) Agree(find tower.Finder, s tower.Sizes) error {
+func (a *Args) Agree(find tower.Finder, s tower.Sizes, of Architecture) error {
 	stated := s
 	for _, size := range []struct {
 		arg int
@@ -72,9 +72,15 @@ func (a *Args) Agree(find tower.Finder, s tower.Sizes) error {
 			*size.own = size.arg
 		}
 	}
+	if s.Stem != nil {
+		stated.Patch = s.Patch
+		if a.PatchSize.Height != 0 {
+			stated.Patch = a.PatchSize.Height * s.Stem.Stride()
+		}
+	}
 	if a.Ratio != 0 {
 		stated.Hidden = int(float64(s.Width) * a.Ratio)
-		if s.Gated {
+		if s.Gated && !of.Eva {
 			stated.Hidden /= 2
 		}
 	}

@@ -61,22 +61,26 @@ var preparations = []struct {
 	names        string
 }{
 	{vision.HalfMean, vision.HalfStd, 0.9, "bicubic", "center", `
-		vit_base_patch16_224 vit_base_patch16_224_in21k vit_base_patch16_gap_224 vit_base_patch16_reg4_gap_256
-		vit_base_patch16_siglip_224 vit_base_patch16_siglip_256 vit_base_patch16_siglip_384 vit_base_patch16_siglip_512
-		vit_base_patch16_siglip_gap_224 vit_base_patch16_siglip_gap_256 vit_base_patch16_siglip_gap_384
-		vit_base_patch16_siglip_gap_512 vit_base_patch32_224 vit_base_patch32_224_in21k vit_base_patch32_siglip_256
-		vit_base_patch32_siglip_gap_256 vit_base_patch8_224 vit_base_patch8_224_in21k vit_giant_patch14_224
-		vit_giantopt_patch16_siglip_256 vit_giantopt_patch16_siglip_384 vit_giantopt_patch16_siglip_gap_256
-		vit_giantopt_patch16_siglip_gap_384 vit_gigantic_patch14_224 vit_huge_patch14_224 vit_huge_patch14_224_in21k
-		vit_large_patch14_224 vit_large_patch16_224 vit_large_patch16_224_in21k vit_large_patch16_siglip_256
-		vit_large_patch16_siglip_384 vit_large_patch16_siglip_512 vit_large_patch16_siglip_gap_256
-		vit_large_patch16_siglip_gap_384 vit_large_patch16_siglip_gap_512 vit_large_patch32_224
-		vit_large_patch32_224_in21k vit_small_patch16_224 vit_small_patch16_224_in21k vit_small_patch16_36x1_224
-		vit_small_patch32_224 vit_small_patch32_224_in21k vit_so150m_patch16_reg4_map_256 vit_so400m_patch14_siglip_224
+		vit_base_patch16_18x2_224 vit_base_patch16_224 vit_base_patch16_224_in21k vit_base_patch16_gap_224
+		vit_base_patch16_reg4_gap_256 vit_base_patch16_rpn_224 vit_base_patch16_siglip_224 vit_base_patch16_siglip_256
+		vit_base_patch16_siglip_384 vit_base_patch16_siglip_512 vit_base_patch16_siglip_gap_224
+		vit_base_patch16_siglip_gap_256 vit_base_patch16_siglip_gap_384 vit_base_patch16_siglip_gap_512
+		vit_base_patch32_224 vit_base_patch32_224_in21k vit_base_patch32_siglip_256 vit_base_patch32_siglip_gap_256
+		vit_base_patch8_224 vit_base_patch8_224_in21k vit_base_r26_s32_224 vit_base_r50_s16_224
+		vit_base_r50_s16_224_in21k vit_base_resnet50_224_in21k vit_giant_patch14_224 vit_giantopt_patch16_siglip_256
+		vit_giantopt_patch16_siglip_384 vit_giantopt_patch16_siglip_gap_256 vit_giantopt_patch16_siglip_gap_384
+		vit_gigantic_patch14_224 vit_huge_patch14_224 vit_huge_patch14_224_in21k vit_large_patch14_224
+		vit_large_patch16_224 vit_large_patch16_224_in21k vit_large_patch16_siglip_256 vit_large_patch16_siglip_384
+		vit_large_patch16_siglip_512 vit_large_patch16_siglip_gap_256 vit_large_patch16_siglip_gap_384
+		vit_large_patch16_siglip_gap_512 vit_large_patch32_224 vit_large_patch32_224_in21k vit_large_r50_s32_224
+		vit_large_r50_s32_224_in21k vit_small_patch16_18x2_224 vit_small_patch16_224 vit_small_patch16_224_in21k
+		vit_small_patch16_36x1_224 vit_small_patch32_224 vit_small_patch32_224_in21k vit_small_r26_s32_224
+		vit_small_r26_s32_224_in21k vit_so150m_patch16_reg4_map_256 vit_so400m_patch14_siglip_224
 		vit_so400m_patch14_siglip_378 vit_so400m_patch14_siglip_384 vit_so400m_patch14_siglip_gap_224
 		vit_so400m_patch14_siglip_gap_378 vit_so400m_patch16_siglip_256 vit_so400m_patch16_siglip_384
 		vit_so400m_patch16_siglip_512 vit_so400m_patch16_siglip_gap_256 vit_so400m_patch16_siglip_gap_384
-		vit_so400m_patch16_siglip_gap_512 vit_tiny_patch16_224 vit_tiny_patch16_224_in21k`},
+		vit_so400m_patch16_siglip_gap_512 vit_tiny_patch16_224 vit_tiny_patch16_224_in21k vit_tiny_r_s16_p8_224
+		vit_tiny_r_s16_p8_224_in21k`},
 	{vision.CLIPMean, vision.CLIPStd, 1, "bicubic", "center", `
 		eva_large_patch14_196 vit_base_patch16_224.bamboo vit_base_patch16_clip_224.datacompxl
 		vit_base_patch16_clip_224.dfn2b vit_base_patch16_clip_224.laion2b vit_base_patch16_clip_224.laion2b_ft_in1k
@@ -109,12 +113,6 @@ var preparations = []struct {
 		vit_large_patch14_reg4_dinov2 vit_large_patch16_dinov3 vit_large_patch16_dinov3_qkvb vit_small_patch14_dinov2
 		vit_small_patch14_reg4_dinov2 vit_small_patch16_dinov3 vit_small_patch16_dinov3_qkvb
 		vit_small_plus_patch16_dinov3 vit_small_plus_patch16_dinov3_qkvb vit_tiny_patch16_dinov3_qkvb`},
-	{vision.HalfMean, vision.HalfStd, 1, "bicubic", "center", `
-		vit_base_patch16_384 vit_base_patch32_384 vit_betwixt_patch16_reg4_gap_384 vit_large_patch14_224_clip_laion2b
-		vit_large_patch14_clip_224 vit_large_patch16_384 vit_large_patch32_384 vit_mediumd_patch16_reg4_gap_384
-		vit_small_patch16_384 vit_small_patch32_384 vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384
-		vit_so150m_patch16_reg4_gap_384 vit_so400m_patch14_siglip_gap_378.webli vit_so400m_patch14_siglip_gap_384
-		vit_so400m_patch14_siglip_gap_448 vit_so400m_patch14_siglip_gap_896 vit_tiny_patch16_384`},
 	{vision.ImageNetMean, vision.ImageNetStd, 0.9, "bicubic", "center", `
 		deit3_base_patch16_224 deit3_huge_patch14_224 deit3_large_patch16_224 deit3_medium_patch16_224
 		deit3_small_patch16_224 deit_base_distilled_patch16_224 deit_base_patch16_224 deit_small_distilled_patch16_224
@@ -122,12 +120,20 @@ var preparations = []struct {
 		vit_base_patch16_224.mae vit_base_patch16_224_dino vit_base_patch8_224.dino vit_base_patch8_224_dino
 		vit_giant_patch16_gap_224 vit_huge_patch14_224.mae vit_huge_patch14_gap_224 vit_large_patch16_224.mae
 		vit_small_patch16_224.dino vit_small_patch16_224_dino vit_small_patch8_224 vit_small_patch8_224_dino`},
+	{vision.HalfMean, vision.HalfStd, 1, "bicubic", "center", `
+		vit_base_patch16_384 vit_base_patch32_384 vit_base_r50_s16_384 vit_base_resnet50_384
+		vit_betwixt_patch16_reg4_gap_384 vit_large_patch14_224_clip_laion2b vit_large_patch14_clip_224
+		vit_large_patch16_384 vit_large_patch32_384 vit_large_r50_s32_384 vit_mediumd_patch16_reg4_gap_384
+		vit_small_patch16_384 vit_small_patch32_384 vit_small_r26_s32_384 vit_so150m2_patch16_reg1_gap_256
+		vit_so150m2_patch16_reg1_gap_384 vit_so150m_patch16_reg4_gap_384 vit_so400m_patch14_siglip_gap_378.webli
+		vit_so400m_patch14_siglip_gap_384 vit_so400m_patch14_siglip_gap_448 vit_so400m_patch14_siglip_gap_896
+		vit_tiny_patch16_384 vit_tiny_r_s16_p8_384`},
 	{vision.HalfMean, vision.HalfStd, 0.95, "bicubic", "center", `
 		vit_base_patch16_plus_240 vit_base_patch32_plus_256 vit_betwixt_patch16_gap_256 vit_betwixt_patch16_reg1_gap_256
 		vit_betwixt_patch16_reg4_gap_256 vit_little_patch16_reg1_gap_256 vit_little_patch16_reg4_gap_256
 		vit_medium_patch16_gap_240 vit_medium_patch16_gap_256 vit_medium_patch16_reg1_gap_256
-		vit_medium_patch16_reg4_gap_256 vit_mediumd_patch16_reg4_gap_256 vit_so150m_patch16_reg4_gap_256
-		vit_wee_patch16_reg1_gap_256`},
+		vit_medium_patch16_reg4_gap_256 vit_mediumd_patch16_reg4_gap_256 vit_pwee_patch16_reg1_gap_256
+		vit_so150m_patch16_reg4_gap_256 vit_wee_patch16_reg1_gap_256`},
 	{vision.CLIPMean, vision.CLIPStd, 0.9, "bicubic", "center", `
 		eva_giant_patch14_224 eva_giant_patch14_clip_224 vit_base_patch16_clip_224.laion2b_ft_in12k
 		vit_base_patch16_clip_224.openai vit_base_patch16_clip_224.openai_ft_in12k
@@ -146,16 +152,18 @@ var preparations = []struct {
 	{vision.HalfMean, vision.HalfStd, 1, "bicubic", "squash", `
 		vit_large_patch14_clip_336 vit_so150m2_patch16_reg1_gap_448 vit_so400m_patch14_siglip_378.webli_ft_in1k
 		vit_so400m_patch14_siglip_gap_378.webli_ft_in1k`},
-	{[3]float32{}, [3]float32{1, 1, 1}, 0.875, "bilinear", "center", `
-		vit_base_patch16_224_miil vit_base_patch16_224_miil_in21k`},
 	{[3]float32{0.43, 0.411, 0.296}, [3]float32{0.213, 0.156, 0.143}, 1, "bicubic", "center", `
 		vit_7b_patch16_dinov3.sat493m vit_large_patch16_dinov3.sat493m vit_large_patch16_dinov3_qkvb.sat493m`},
-	{vision.CLIPMean, vision.CLIPStd, 0.95, "bicubic", "center", `
-		vit_base_patch16_clip_224`},
 	{vision.ImageNetMean, vision.ImageNetStd, 1, "bicubic", "squash", `
 		eva_giant_patch14_336.m30m_ft_in22k_in1k eva_giant_patch14_560`},
+	{[3]float32{}, [3]float32{1, 1, 1}, 0.875, "bilinear", "center", `
+		vit_base_patch16_224_miil vit_base_patch16_224_miil_in21k`},
 	{vision.CLIPMean, vision.CLIPStd, 0.95, "bicubic", "squash", `
 		vit_base_patch16_clip_384.openai_ft_in12k_in1k vit_base_patch32_clip_384.openai_ft_in12k_in1k`},
+	{[3]float32{}, [3]float32{1, 1, 1}, 0.9, "bicubic", "center", `
+		vit_base_mci_224`},
+	{vision.CLIPMean, vision.CLIPStd, 0.95, "bicubic", "center", `
+		vit_base_patch16_clip_224`},
 	{vision.HalfMean, vision.HalfStd, 0.95, "bicubic", "squash", `
 		vit_medium_patch16_gap_384`},
 }

@@ -59,58 +59,22 @@ func Read(data []byte) (*Config, error) {
 }
 
 func read(data []byte) (*Config, error) {
-	if err := configFields.Check(data); err != nil {
+	h, err := readHeader(data)
+	if err != nil {
 		return nil, err
 	}
-	c := struct {
-		Architecture string          `json:"architecture"`
-		LabelNames   Labels          `json:"label_names"`
-		Labels       Labels          `json:"labels"`
-		Problem      models.Problem  `json:"problem_type"`
-		ModelArgs    json.RawMessage `json:"model_args"`
-		Pretrained   json.RawMessage `json:"pretrained_cfg"`
-	}{}
-	if err := strictjson.Decode(data, &c); err != nil {
-		return nil, err
-	}
-	name, _, _ := strings.Cut(c.Architecture, ".")
+	name, _, _ := strings.Cut(h.Architecture, ".")
 	if err := Supported(name); err != nil { // other models have other arguments
 		return nil, err
 	}
-	out := &Config{Architecture: c.Architecture, Problem: c.Problem, ModelArgs: &Args{}}
-	if c.ModelArgs != nil && !strictjson.Null(c.ModelArgs) {
-		if err := out.ModelArgs.read(c.ModelArgs); err != nil {
+	out := &Config{Architecture: h.Architecture, Problem: h.Problem, LabelNames: h.LabelNames, ModelArgs: &Args{}}
+	if h.ModelArgs != nil && !strictjson.Null(h.ModelArgs) {
+		if err := out.ModelArgs.read(h.ModelArgs); err != nil {
 			return nil, fmt.Errorf("model_args: %w", err)
 		}
 	}
-	p := struct {
-		InputSize  []int  `json:"input_size"` // channels, height, width
-		FixedSize  *bool  `json:"fixed_input_size"`
-		LabelNames Labels `json:"label_names"`
-	}{}
-	where, cfg := "pretrained_cfg: ", []byte(c.Pretrained)
-	if cfg == nil { // the oldest files have its fields at the top level
-		where, cfg = "", data
-	}
-	if !strictjson.Null(cfg) {
-		err := pretrainedFields.Check(cfg)
-		if err == nil {
-			err = strictjson.Decode(cfg, &p)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s%w", where, err)
-		}
-	}
-	if out.ModelArgs.ImageSize == (config.Size{}) && p.FixedSize != nil && *p.FixedSize && !out.ModelArgs.DynamicImageSize && p.InputSize != nil {
-		if len(p.InputSize) != 3 {
-			return nil, fmt.Errorf("%sinput_size: expected channels, height and width, found %d numbers", where, len(p.InputSize))
-		}
-		out.ModelArgs.ImageSize = config.Size{Height: p.InputSize[1], Width: p.InputSize[2]}
-	}
-	for _, labels := range []Labels{p.LabelNames, c.Labels, c.LabelNames} { // the last has precedence
-		if len(labels) > 0 {
-			out.LabelNames = labels
-		}
+	if out.ModelArgs.ImageSize == (config.Size{}) && h.FixedSize && !out.ModelArgs.DynamicImageSize && h.InputSize != nil {
+		out.ModelArgs.ImageSize = config.Size{Height: h.InputSize[1], Width: h.InputSize[2]}
 	}
 	return out, nil
 }

@@ -28,6 +28,9 @@ func TestArchitectures(t *testing.T) {
 		Norm         bool
 		FCNorm       bool `json:"fc_norm"`
 		Rope         float64
+		Eva          bool
+		SplitGate    bool `json:"split_gate"`
+		BranchNorm   bool `json:"branch_norm"`
 	}
 	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
 		t.Fatal(err)
@@ -55,7 +58,7 @@ func TestArchitectures(t *testing.T) {
 		if mean := a.Mean || !want.ClassToken || want.FCNorm; want.Pool != "map" && mean != (want.Pool == "avg") {
 			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
 		}
-		if a.NoNorm != (!want.Norm && !want.FCNorm) || a.Rope != want.Rope {
+		if a.NoNorm != (!want.Norm && !want.FCNorm) || a.Rope != want.Rope || a.BranchNorm != want.BranchNorm || a.Eva != want.Eva || want.SplitGate && !a.SplitGate {
 			t.Errorf("%s: expected %+v, found %+v", name, want, a)
 		}
 	}

@@ -27,8 +27,13 @@ type Statement struct {
 func (y Statement) Agree(find Finder, stated Sizes) error {
 	var v config.Checks
 	if t, ok := find("Encoder.Patch.Weight"); ok && len(t.Shape) == 4 {
-		same(&v, y, "num_channels", stated.Channels, t.Shape[1], t)
-		same(&v, y, "patch_size", stated.Patch, t.Shape[2], t)
+		patch := t.Shape[2]
+		if stated.Stem == nil {
+			same(&v, y, "num_channels", stated.Channels, t.Shape[1], t)
+		} else {
+			patch *= stated.Stem.Stride()
+		}
+		same(&v, y, "patch_size", stated.Patch, patch, t)
 		same(&v, y, "hidden_size", stated.Width, t.Shape[0], t)
 	}
 	if t, ok := find("Encoder.Registers"); ok && len(t.Shape) == 3 {
@@ -61,6 +66,9 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 		layers++
 	}
 	fc1, ok := find(path + ".0.MLP.FC1.Weight")
+	if stated.Parallel {
+		fc1, ok = find(path + ".0.In.Weight")
+	}
 	matrix := ok && len(fc1.Shape) == 2
 	if matrix {
 		same(&v, y, prefix+"hidden_size", stated.Width, fc1.Shape[1], fc1)
@@ -72,12 +80,20 @@ func (y Statement) AgreeStack(find Finder, path, prefix string, stated Stack) er
 		if stated.Gated && !separate(fc1) {
 			rows = 2
 		}
-		same(&v, y, prefix+"intermediate_size", stated.Hidden, fc1.Shape[0]/rows, fc1)
+		hidden := fc1.Shape[0] / rows
+		if stated.Parallel {
+			hidden -= 3 * fc1.Shape[1]
+		}
+		same(&v, y, prefix+"intermediate_size", stated.Hidden, hidden, fc1)
 	}
 	weight, ok := find(path + ".0.Attention.QKV.Weight")
 	bias, biased := find(path + ".0.Attention.QKV.Bias")
 	if !biased {
 		bias, biased = find(path + ".0.Attention.QVBias")
+	}
+	if stated.Parallel {
+		bias, biased = find(path + ".0.In.Bias")
+		weight, ok = fc1, matrix
 	}
 	switch {
 	case biased:

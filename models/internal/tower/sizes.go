@@ -22,8 +22,9 @@ type Sizes struct {
 	// RegisterPositions says that registers have positions too.
 	RegisterPositions bool
 	PreNorm           bool
-	Norm              bool // after the last block, and not only before the head
-	Pool              bool // by attention
+	Norm              bool  // after the last block, and not only before the head
+	Pool              bool  // by attention
+	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
 // Stack holds the sizes of a stack of blocks.
@@ -33,6 +34,10 @@ type Stack struct {
 	QKVBias, NoKeyBias    bool // NoKeyBias: only queries and values have one
 	QKNorm                bool
 	LayerScale            bool
+	AttentionNorm         bool // before the last projection of attention
+	MLPNorm               bool // and of feed-forward layers
+	Parallel              bool // attention and feed-forward layer on one projection
+	Branches              int  // side by side; 0 for one
 }
 
 // A Finder finds a parameter's tensor, as checkpoint.Names.Finder does.
@@ -69,7 +74,13 @@ func readTower(find Finder) (Sizes, error) {
 		return s, fmt.Errorf("%s: expected the shape [width channels patch patch], found %v", kernel.Name, kernel.Shape)
 	}
 	s.Channels, s.Patch = kernel.Shape[1], kernel.Shape[2]
-	var err error
+	stem, channels, err := readStem(find)
+	if err != nil {
+		return s, err
+	}
+	if stem != nil {
+		s.Stem, s.Channels, s.Patch = stem, channels, s.Patch*stem.Stride()
+	}
 	if s.Stack, err = ReadStack(find, "Encoder.Blocks"); err != nil {
 		return s, err
 	}
@@ -138,6 +149,15 @@ func ReadStack(find Finder, path string) (Stack, error) {
 		}
 		s.Layers++
 	}
+	if in, ok := find(path + ".0.In.Weight"); ok && s.Layers > 0 {
+		if len(in.Shape) != 2 || in.Shape[1] == 0 || in.Shape[0] <= 3*in.Shape[1] {
+			return s, fmt.Errorf("%s: expected the shape [hidden+3·width width], found %v", in.Name, in.Shape)
+		}
+		s.Parallel, s.Width, s.Hidden = true, in.Shape[1], in.Shape[0]-3*in.Shape[1]
+		_, s.QKVBias = find(path + ".0.In.Bias")
+		s.readOptions(find, path)
+		return s, nil
+	}
 	fc1, ok := find(path + ".0.MLP.FC1.Weight")
 	if s.Layers == 0 || !ok {
 		return s, fmt.Errorf("holds no transformer block that Fovea knows: expected blocks.0.norm1.weight and blocks.0.mlp.fc1.weight, or their names at Hugging Face")
@@ -154,9 +174,22 @@ func ReadStack(find Finder, path string) (Stack, error) {
 	_, s.QKVBias = find(path + ".0.Attention.QKV.Bias")
 	_, s.NoKeyBias = find(path + ".0.Attention.QVBias")
 	s.QKVBias = s.QKVBias || s.NoKeyBias
+	s.readOptions(find, path)
+	return s, nil
+}
+
+// readOptions reads what single tensors of the first block tell.
+func (s *Stack) readOptions(find Finder, path string) {
 	_, s.QKNorm = find(path + ".0.Attention.QueryNorm.Weight")
 	_, s.LayerScale = find(path + ".0.LayerScale1")
-	return s, nil
+	_, s.AttentionNorm = find(path + ".0.Attention.Norm.Weight")
+	_, s.MLPNorm = find(path + ".0.MLP.Norm.Weight")
+	for {
+		if _, ok := find(fmt.Sprintf("%s.0.Beside.%d.Norm1.Weight", path, max(0, s.Branches-1))); !ok {
+			return
+		}
+		s.Branches = max(1, s.Branches) + 1
+	}
 }
 
 // separate reports whether the first projection of a feed-forward layer is one of two in a file, that of a gate.

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/models/detect"
+	"github.com/fovea-ml/fovea/simd"
+)
+
+func main() {
+	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// command runs the program and returns its exit status.
+func command(args []string, stdout, stderr io.Writer) int {
+	return console.Run("detect", args, stdout, stderr, parse, run)
+}
+
+// settings are the values of the flags.
+type settings struct {
+	Model      string
+	Weights    string
+	MinScore   float64 // negative for the detector's own
+	MaxOverlap float64 // negative for the detector's own
+	Most       int
+	Draw       string
+	Threads    int
+	JSON       bool
+	Images     []string
+}
+
+// parse reads the flags.
+func parse(args []string, stdout io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("detect", flag.ContinueOnError)
+	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet (default: any)")
+	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
+	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, 0.65 for FastestDet)")
+	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
+	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: all)")
+	f.StringVar(&s.Draw, "draw", "", "write the images with boxes to the folder `DIR`")
+	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
+	if err := console.ParseFlags(f, args, stdout, "Finds objects in images: detect -weights PATH [flags] IMAGE_OR_FOLDER..."); err != nil {
+		return s, err
+	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	s.Images = f.Args()
+	switch {
+	case s.Weights == "":
+		return s, errors.New("-weights: expected a detector; -h lists the flags")
+	case given["min-score"] && !(s.MinScore >= 0 && s.MinScore <= 1):
+		return s, fmt.Errorf("-min-score: expected 0 to 1, found %v", s.MinScore)
+	case given["max-overlap"] && !(s.MaxOverlap >= 0 && s.MaxOverlap <= 1):
+		return s, fmt.Errorf("-max-overlap: expected 0 to 1, found %v", s.MaxOverlap)
+	case s.Most < 0:
+		return s, fmt.Errorf("-most: expected at least 0, found %d", s.Most)
+	case len(s.Images) == 0:
+		return s, errors.New("expected image files or folders after the flags, found none")
+	}
+	return s, console.CheckThreads(s.Threads)
+}
+
+// load loads the detector, with the options of the flags.
+func load(ctx context.Context, s settings, out *console.Console) (*detect.Model, error) {
+	m, err := fetch.OpenFlag(ctx, "-weights", s.Weights, out, detect.Open)
+	if err != nil {
+		return nil, err
+	}
+	if s.Model != "" && s.Model != m.Config.ModelType {
+		return nil, fmt.Errorf("-model: the weights are those of %s, expected %s", m.Config.ModelType, s.Model)
+	}
+	m.Workers = simd.NewWorkers(s.Threads)
+	m.Options.MaxDetections = s.Most
+	if s.MinScore >= 0 {
+		m.Options.MinScore = new(float32(s.MinScore))
+	}
+	if s.MaxOverlap >= 0 {
+		m.Options.MaxOverlap = new(s.MaxOverlap)
+	}
+	return m, nil
+}
+
+// run searches all images. It returns the first error that stops the run, or an error that counts the unreadable images.
+func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	out := console.New(stderr)
+	m, err := load(ctx, s, out)
+	if err != nil {
+		return err
+	}
+	files, err := list(s.Images)
+	if err != nil {
+		return err
+	}
+	drawn := drawer{dir: s.Draw}
+	if err := drawn.begin(); err != nil {
+		return err
+	}
+	results := []jsonResult{}
+	broken := 0
+	progress := out.Phase("detecting", console.Files, int64(len(files)))
+	defer progress.End()
+	err = search(ctx, m, files, func(i int, r *result) error {
+		progress.At(int64(i + 1))
+		if r.err != nil {
+			broken++
+			fmt.Fprintf(stderr, "detect: %s\n", console.OneLine(r.err))
+			return nil
+		}
+		if err := drawn.draw(r); err != nil {
+			return err
+		}
+		if s.JSON {
+			results = append(results, toJSON(r))
+			return nil
+		}
+		return print(stdout, i, r)
+	})
+	if err != nil {
+		return err
+	}
+	progress.End()
+	if s.JSON {
+		if err := console.PrintJSON(stdout, results); err != nil {
+			return err
+		}
+	}
+	if broken > 0 {
+		return fmt.Errorf("%d of %d images could not be read", broken, len(files))
+	}
+	return nil
+}

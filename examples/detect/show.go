@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/draw"
+)
+
+// jsonResult is the JSON form of a result.
+type jsonResult struct {
+	Image      console.Name    `json:"image"`
+	Detections []jsonDetection `json:"detections"`
+}
+
+type jsonDetection struct {
+	Box       []console.Number   `json:"box"`
+	Label     string             `json:"label"`
+	Score     console.Number     `json:"score"`
+	Landmarks [][]console.Number `json:"landmarks"`
+}
+
+func toJSON(r *result) jsonResult {
+	j := jsonResult{Image: console.Name(r.name), Detections: []jsonDetection{}}
+	for _, d := range r.found {
+		one := jsonDetection{
+			Box:   console.Numbers([]float32{d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1}),
+			Label: d.Label, Score: console.Number(d.Score), Landmarks: [][]console.Number{},
+		}
+		for _, p := range d.Landmarks {
+			one.Landmarks = append(one.Landmarks, console.Numbers(p[:]))
+		}
+		j.Detections = append(j.Detections, one)
+	}
+	return j
+}
+
+// print prints the name of a file, which has the number i, and what was found in it.
+func print(w io.Writer, i int, r *result) error {
+	var b strings.Builder
+	console.Title(&b, i, r.name)
+	if len(r.found) == 0 {
+		b.WriteString("  nothing\n")
+	}
+	for _, d := range r.found {
+		fmt.Fprintf(&b, "  %4.2f  %s  from (%.0f, %.0f) to (%.0f, %.0f)\n", d.Score, console.Printable(d.Label), d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// drawer writes images with boxes to a folder; "" is none.
+type drawer struct {
+	dir   string
+	taken map[string]bool
+}
+
+// begin makes the folder.
+func (d *drawer) begin() error {
+	d.taken = map[string]bool{}
+	if d.dir == "" {
+		return nil
+	}
+	return os.MkdirAll(d.dir, 0o777)
+}
+
+// draw writes the image of a result. Images of the same name in different folders get a number.
+func (d *drawer) draw(r *result) error {
+	if d.dir == "" {
+		return nil
+	}
+	var found []draw.Annotation
+	for _, o := range r.found {
+		found = append(found, draw.Annotation{Box: draw.Box(o.Box), Label: o.Label, Score: o.Score, Class: o.Class, Points: o.Landmarks})
+	}
+	out, err := draw.Annotate(r.image, found)
+	if err != nil {
+		return fmt.Errorf("-draw: %s: %w", console.Printable(r.name), err)
+	}
+	base := strings.TrimSuffix(filepath.Base(r.name), filepath.Ext(r.name))
+	name := base
+	for i := 2; d.taken[name]; i++ {
+		name = fmt.Sprintf("%s-%d", base, i)
+	}
+	d.taken[name] = true
+	return vision.SavePNG(filepath.Join(d.dir, name+".png"), out)
+}

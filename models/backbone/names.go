@@ -1,0 +1,70 @@
+package backbone
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+)
+
+// ResNetNames are the names of the parameters of a [ResNet] in transformers, and in torchvision and timm.
+func ResNetNames(c Config) []checkpoint.Rule {
+	rules := slices.Clone(BlockNames)
+	if c.AverageDown { // the pooling has a number too
+		rules[2], rules[3] = slices.Clone(rules[2]), slices.Clone(rules[3])
+		rules[2][2], rules[3][2] = "layer{+1}.{}.downsample.1", "layer{+1}.{}.downsample.2"
+	}
+	if !c.DeepStem {
+		return append(rules, checkpoint.Rule{"Stem.0.Conv", "embedder.embedder.convolution", "conv1"},
+			checkpoint.Rule{"Stem.0.Norm", "embedder.embedder.normalization", "bn1"})
+	}
+	for i, names := range [][2]string{{"conv1.0", "conv1.1"}, {"conv1.3", "conv1.4"}, {"conv1.6", "bn1"}} {
+		layer := fmt.Sprintf("Stem.%d", i)
+		rules = append(rules, checkpoint.Rule{layer + ".Conv", "", names[0]}, checkpoint.Rule{layer + ".Norm", "", names[1]})
+	}
+	return rules
+}
+
+// tableOf returns the table of names of a configuration.
+func tableOf(c Config) checkpoint.Names {
+	n := checkpoint.Names{
+		Columns: []string{models.HuggingFace.String(), models.Timm.String()},
+		// A file may put these before every name: transformers, and whatever held the model where it was trained, wrapped or
+		// compiled.
+		Prefixes: []string{"resnet.", "module.", "model.", "timm_model.", "_orig_mod."},
+	}
+	only := func(rules []checkpoint.Rule) []checkpoint.Rule { // the names are the same in both columns
+		both := make([]checkpoint.Rule, len(rules))
+		for i, r := range rules {
+			both[i] = checkpoint.Rule{r[0], r[1], r[1]}
+		}
+		return both
+	}
+	body := func(rules []checkpoint.Rule) []checkpoint.Rule {
+		return checkpoint.Nest("Body", []string{"", ""}, only(rules)...)
+	}
+	switch c.ModelType {
+	case shuffleType:
+		n.Columns[1] = models.Original.String() // timm has none
+		n.Rules = append(body(ShuffleNames("conv1", "branch1", "branch2")),
+			only([]checkpoint.Rule{{"Final.Conv", "conv5.0"}, {"Final.Norm", "conv5.1"}, {"Head", "fc"}})...)
+	case dlaType:
+		n.Rules = append(body(DLANames(c.Depths[2:])),
+			only([]checkpoint.Rule{{"Head.Weight", fmt.Sprintf("fc.weight [*,%d,1,1]", c.FeatureSize())}, {"Head.Bias", "fc.bias"}})...)
+		n.Ignore = []string{"level*.project.*"} // the authors' files have projections that are not used
+	case plainType:
+		n.Columns = n.Columns[:1]
+		n.Rules = append(checkpoint.Nest("Body", []string{""}, PlainNames...), checkpoint.Rule{"Head", "head"})
+	default:
+		n.Rules = append(checkpoint.Nest("Body", []string{"resnet", ""}, ResNetNames(c)...), checkpoint.Rule{"Head", "classifier.1", "fc"})
+	}
+	return n
+}
+
+// TensorNames returns the table of the names of tensors in files, for a configuration. It reads the names of transformers,
+// torchvision and timm, and writes those of a layout. It panics for a layout that the network lacks.
+func TensorNames(c Config, layout models.Layout) *checkpoint.Names {
+	n := tableOf(c)
+	return n.Writing(layout.String())
+}

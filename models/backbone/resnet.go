@@ -1,0 +1,199 @@
+package backbone
+
+import (
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/nn"
+)
+
+// Body is a network that gives features at several strides, finest first. The last level has stride 32, and each level half
+// the stride of the next.
+type Body interface {
+	// Forward maps pixels, [n, channels, h, w], to the features of each level, [n, channels, ⌈h/stride⌉, ⌈w/stride⌉].
+	Forward(pixels *autograd.Tensor) []*autograd.Tensor
+	// Channels returns the channels of the levels.
+	Channels() []int
+}
+
+// NewBody returns the network of a configuration, of zeros and gains of one. The configuration must be valid.
+func NewBody(c Config) Body {
+	switch c.ModelType {
+	case shuffleType:
+		return NewShuffleNetV2(c)
+	case dlaType:
+		return NewDLA(c)
+	case plainType:
+		return NewPlainNet(c)
+	}
+	return NewResNet(c)
+}
+
+// ResNet is a residual network. Its levels are the stages, at strides 4, 8, 16 and 32.
+type ResNet struct {
+	Stem   []*nn.ConvNorm // one 7×7 convolution, or three of 3×3; a max pooling follows
+	Stages [][]*Block
+}
+
+// Block is a residual block: the activation of x + Convs(x). Where the size or the channels change, Down takes the place of
+// x.
+type Block struct {
+	Convs []*nn.ConvNorm // two 3×3 convolutions, or 1×1, 3×3 and 1×1; the last has the activation of the sum
+	Down  *nn.ConvNorm   // 1×1, or nil
+	// Pool, when it is above 1, is the size of average poolings in place of strides: before the last convolution, and before
+	// Down (CLIP's ResNets).
+	Pool int
+	// PoolDown, when it is above 1, is the size of an average pooling before Down alone (ResNet-D; arXiv 1812.01187).
+	PoolDown int
+}
+
+var (
+	same = [2]int{1, 1} // the padding that keeps the size of a 3×3 convolution
+	half = [2]int{2, 2} // the stride
+)
+
+// NewResNet returns a network of zeros, and gains of one. The configuration must be valid.
+func NewResNet(c Config) *ResNet {
+	act, r := c.act(), &ResNet{}
+	if c.DeepStem {
+		r.Stem = []*nn.ConvNorm{
+			nn.NewConvNorm(c.NumChannels, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same, Stride: half}),
+			nn.NewConvNorm(c.EmbeddingSize/2, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same}),
+			nn.NewConvNorm(c.EmbeddingSize/2, c.EmbeddingSize, 3, act, autograd.Conv2dOptions{Padding: same}),
+		}
+	} else {
+		r.Stem = []*nn.ConvNorm{nn.NewConvNorm(c.NumChannels, c.EmbeddingSize, 7, act, autograd.Conv2dOptions{Padding: [2]int{3, 3}, Stride: half})}
+	}
+	in := c.EmbeddingSize
+	for s, n := range c.Depths {
+		var stage []*Block
+		for i := range n {
+			stride := 1
+			if i == 0 && (s > 0 || c.DownsampleInFirstStage) {
+				stride = 2
+			}
+			stage = append(stage, newBlock(c, in, c.HiddenSizes[s], stride, act))
+			in = c.HiddenSizes[s]
+		}
+		r.Stages = append(r.Stages, stage)
+	}
+	return r
+}
+
+func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
+	step := [2]int{stride, stride}
+	b := &Block{}
+	if c.LayerType == Bottleneck {
+		first, second := [2]int{1, 1}, step
+		if c.DownsampleInBottleneck {
+			first, second = second, first
+		}
+		b.Convs = []*nn.ConvNorm{
+			nn.NewConvNorm(in, out/4, 1, act, autograd.Conv2dOptions{Stride: first}),
+			nn.NewConvNorm(out/4, out/4, 3, act, autograd.Conv2dOptions{Padding: same, Stride: second}),
+			nn.NewConvNorm(out/4, out, 1, act, autograd.Conv2dOptions{}),
+		}
+	} else {
+		b.Convs = []*nn.ConvNorm{
+			nn.NewConvNorm(in, out, 3, act, autograd.Conv2dOptions{Padding: same, Stride: step}),
+			nn.NewConvNorm(out, out, 3, act, autograd.Conv2dOptions{Padding: same}),
+		}
+	}
+	if stride > 1 || in != out {
+		if c.AverageDown {
+			b.PoolDown, step = stride, [2]int{1, 1}
+		}
+		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{Stride: step})
+	}
+	return b
+}
+
+// Channels returns the channels of the stages.
+func (r *ResNet) Channels() []int {
+	var out []int
+	for _, stage := range r.Stages {
+		last := stage[len(stage)-1]
+		out = append(out, last.Convs[len(last.Convs)-1].Conv.Weight.Shape()[0])
+	}
+	return out
+}
+
+// Forward maps pixels, [n, channels, h, w], to the features of the stages.
+func (r *ResNet) Forward(pixels *autograd.Tensor) []*autograd.Tensor {
+	t := pixels.Tape()
+	x := t.Segment(func(x *autograd.Tensor) *autograd.Tensor {
+		for _, c := range r.Stem {
+			x = c.Forward(x)
+		}
+		return stemPool(x)
+	}, pixels)
+	return r.forward(x, len(r.Stages))
+}
+
+// forward runs the first stages.
+func (r *ResNet) forward(x *autograd.Tensor, stages int) []*autograd.Tensor {
+	var levels []*autograd.Tensor
+	for _, stage := range r.Stages[:stages] {
+		for _, b := range stage {
+			x = x.Tape().Segment(b.Forward, x)
+		}
+		levels = append(levels, x.Keep())
+	}
+	return levels
+}
+
+// stemPool is the max pooling of 3×3 pixels that follows a stem.
+func stemPool(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.MaxPool2d(x, autograd.PoolOptions{Kernel: [2]int{3, 3}, Stride: half, Padding: same})
+}
+
+// Forward maps [n, in, h, w] to [n, out, ⌈h/stride⌉, ⌈w/stride⌉].
+func (b *Block) Forward(x *autograd.Tensor) *autograd.Tensor {
+	last := len(b.Convs) - 1
+	y := x
+	for _, c := range b.Convs[:last] {
+		y = c.Forward(y)
+	}
+	y = average(y, b.Pool)
+	if b.Down != nil {
+		x = b.Down.Forward(average(x, max(b.Pool, b.PoolDown)))
+	}
+	return b.Convs[last].ForwardAdd(y, x)
+}
+
+// average returns the means of squares of pixels, which are cut at the border.
+func average(x *autograd.Tensor, size int) *autograd.Tensor {
+	if size <= 1 {
+		return x
+	}
+	return autograd.AvgPool2d(x, autograd.PoolOptions{Kernel: [2]int{size, size}, Ceil: true, ExcludePadding: true})
+}
+
+// Freeze keeps the stem and the first stages from being trained: 0 stages is the stem alone, and -1 nothing. torchvision's
+// trainable_backbone_layers of 3 is one frozen stage.
+func (r *ResNet) Freeze(stages int) {
+	if stages < 0 {
+		return
+	}
+	for _, p := range nn.Parameters(r.Stem) {
+		p.Frozen = true
+	}
+	for _, p := range nn.Parameters(r.Stages[:stages]) {
+		p.Frozen = true
+	}
+}
+
+// FreezeNorms makes every batch normalization of a model a fixed scale and shift, as torchvision's FrozenBatchNorm2d.
+func FreezeNorms(model any) {
+	for _, n := range nn.Layers[nn.BatchNorm](model) {
+		n.Freeze()
+	}
+}
+
+// BlockNames are the names of the parameters of a stack of stages, below the path of a [ResNet], in transformers, and in
+// torchvision and timm.
+var BlockNames = []checkpoint.Rule{
+	{"Stages.{}.{}.Convs.{}.Conv", "encoder.stages.{}.layers.{}.layer.{}.convolution", "layer{+1}.{}.conv{+1}"},
+	{"Stages.{}.{}.Convs.{}.Norm", "encoder.stages.{}.layers.{}.layer.{}.normalization", "layer{+1}.{}.bn{+1}"},
+	{"Stages.{}.{}.Down.Conv", "encoder.stages.{}.layers.{}.shortcut.convolution", "layer{+1}.{}.downsample.0"},
+	{"Stages.{}.{}.Down.Norm", "encoder.stages.{}.layers.{}.shortcut.normalization", "layer{+1}.{}.downsample.1"},
+}

@@ -1,0 +1,57 @@
+package detect
+
+import "github.com/fovea-ml/fovea/models/internal/boxes"
+
+// Box is a rectangle in pixels of an image, from its left and upper edges to its right and lower ones: X0, Y0, X1, Y1. It
+// may reach outside of the image; its method Clip cuts it.
+type Box = boxes.Box
+
+// Detection is an object that a model found.
+type Detection struct {
+	Box   Box
+	Class int
+	Label string  // LABEL_0 and so on when the configuration names no classes
+	Score float32 // from 0 to 1
+	// Landmarks are points of the object, x and y in pixels, for a model that finds them.
+	Landmarks [][2]float32
+}
+
+// Detections are those of one image, by descending score. Of equal scores, the candidate that the network gives first comes
+// first.
+type Detections []Detection
+
+// Options say which candidates of a network are detections. The zero value has the network's own defaults.
+type Options struct {
+	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
+	// script.
+	MinScore *float32
+	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
+	// means the network's default: 0.45 for FastestDet.
+	MaxOverlap *float64
+	// MaxDetections, when it is not 0, bounds the detections of an image.
+	MaxDetections int
+}
+
+// candidates are what a network proposes for an image, before overlapping boxes are dropped.
+type candidates struct {
+	boxes   []boxes.Box
+	scores  []float32
+	classes []int
+}
+
+func (c *candidates) add(b boxes.Box, score float32, class int) {
+	c.boxes, c.scores, c.classes = append(c.boxes, b), append(c.scores, score), append(c.classes, class)
+}
+
+// detections drops overlapping boxes, and names the classes.
+func (c *candidates) detections(overlap float64, most int, labels []string) Detections {
+	kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, overlap)
+	if most > 0 && len(kept) > most {
+		kept = kept[:most]
+	}
+	found := make(Detections, len(kept))
+	for i, k := range kept {
+		found[i] = Detection{Box: c.boxes[k], Class: c.classes[k], Label: labels[c.classes[k]], Score: c.scores[k]}
+	}
+	return found
+}

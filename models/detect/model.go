@@ -1,0 +1,94 @@
+package detect
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"math/rand/v2"
+
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/run"
+	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// Network is the part of a detector that differs from one to another. It is a *[FastestDet].
+type Network interface {
+	// find returns the candidates in images of any size, with scores above the least.
+	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
+	// defaults are those of Options.
+	defaults() (minScore float32, overlap float64)
+}
+
+// Model is a detector. Any number of goroutines may use it at once, as long as none changes its parameters.
+type Model struct {
+	Config  Config
+	Network Network
+	Classes int // number of classes
+
+	// Options say which candidates are detections.
+	Options Options
+	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
+	Workers *simd.Workers
+
+	runner *run.Runner
+}
+
+// New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It panics when the
+// configuration is not valid, or there are no classes.
+func New(c Config, classes int, rng *rand.Rand) *Model {
+	if err := c.Validate(); err != nil {
+		panic("detect: " + err.Error())
+	}
+	if classes < 1 {
+		panic("detect: a detector has at least one class")
+	}
+	return &Model{Config: c, Network: NewFastestDet(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+}
+
+// Detect finds the objects in each image, in the order of the images, which may have any size. ctx ends it between blocks
+// and batches with an error that matches the context's; the model stays usable. It is safe for concurrent use.
+//
+// It returns an error for an image without pixels, which it names by its position.
+func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections, error) {
+	minScore, overlap := m.Network.defaults()
+	if m.Options.MinScore != nil {
+		minScore = *m.Options.MinScore
+	}
+	if m.Options.MaxOverlap != nil {
+		overlap = *m.Options.MaxOverlap
+	}
+	labels := m.Config.LabelsOf(m.Classes)
+	found := make([]Detections, 0, len(images))
+	err := run.Over(ctx, m.runner, m.Workers, images, func(t *autograd.Tape, some []image.Image, first int) error {
+		batch := make([]*vision.Image, len(some))
+		for i, img := range some {
+			var err error
+			if batch[i], err = vision.FromImage(img); err != nil {
+				return &vision.BatchError{Index: first + i, Err: err}
+			}
+		}
+		for _, c := range m.Network.find(t, batch, minScore) {
+			found = append(found, c.detections(overlap, m.Options.MaxDetections, labels))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("detect: %w", err)
+	}
+	return found, nil
+}
+
+// Labels returns the names of the classes. One without a name is called LABEL_0 and so on.
+func (m *Model) Labels() []string { return m.Config.LabelsOf(m.Classes) }
+
+// SetLabels names the classes.
+func (m *Model) SetLabels(labels []string) error {
+	if len(labels) != m.Classes {
+		return fmt.Errorf("detect: expected the names of %d classes, found %d", m.Classes, len(labels))
+	}
+	m.Config.Classes = models.Classes{}
+	m.Config.SetLabels(labels)
+	return nil
+}
