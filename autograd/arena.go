@@ -3,6 +3,8 @@ package autograd
 import (
 	"math/bits"
 	"sync"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // Arena keeps the memory of tapes for reuse. Buffers are pointer-free slices on the Go heap, in size classes at
@@ -61,7 +63,7 @@ func (a *Arena) get(n int) []float32 {
 		}
 	}
 	a.bytes += 4 * size
-	return make([]float32, size)[:n]
+	return simd.Floats(size)[:n]
 }
 
 func (a *Arena) put(b []float32) {

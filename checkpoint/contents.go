@@ -19,7 +19,7 @@ type Part struct {
 func (f *File) Parts() []Part {
 	var parts []Part
 	for _, s := range f.sources {
-		p := Part{Name: s.name, Size: int64(len(s.data)), Format: formatOf(s.slice(0, min(len(s.data), prefixSize+1)))}
+		p := Part{Name: s.name, Size: int64(len(s.data)), Format: s.format}
 		if n := len(parts); n > 0 && parts[n-1].Name == p.Name {
 			parts[n-1] = p // inflated data comes before its archive
 			continue

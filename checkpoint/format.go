@@ -12,11 +12,13 @@ type Format string
 // The formats that can be read.
 const (
 	Safetensors Format = "safetensors"
-	Torch       Format = "PyTorch"        // the zip archives of torch.save, of TorchScript, and of numpy.savez
+	Torch       Format = "PyTorch"        // the zip archives of torch.save and of TorchScript
 	TorchLegacy Format = "PyTorch legacy" // the pickles of torch.save before 1.6
+	NumPy       Format = "NumPy"          // the zip archives of numpy.savez
 )
 
-// formatOf tells the format of a file by its first bytes; "" is an unknown one. No PyTorch file starts like a
+// formatOf tells the format of a file by its first bytes; "" is an unknown one. Archives of NumPy start like those of
+// PyTorch. No PyTorch file starts like a
 // safetensors file. The ninth byte of a zip archive is the number of a compression method, never '{'. The length in
 // front of a header is below 2³².
 func formatOf(head []byte) Format {
@@ -37,12 +39,14 @@ func (f *File) of(src *source, opts OpenOptions) (*File, error) {
 	var c *torchContents
 	var inflated []*source
 	data := src.data
-	switch format := formatOf(data); {
-	case format == Safetensors:
+	switch src.format = formatOf(data); {
+	case src.format == Safetensors:
 		err = f.ofSafetensors(src, opts)
-	case format == Torch:
-		c, inflated, err = parseTorchZip(src, opts.Root)
-	case format == TorchLegacy:
+	case src.format == Torch:
+		if c, inflated, err = parseTorchZip(src, opts.Root); c != nil && c.arrays {
+			src.format = NumPy
+		}
+	case src.format == TorchLegacy:
 		c, err = parseTorchLegacy(src, opts.Root)
 	case bytes.HasPrefix(data, []byte("version https://git-lfs")):
 		err = formatErrorf(src.name, "", "found a Git LFS pointer instead of the file: fetch the file with git lfs pull")

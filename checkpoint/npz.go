@@ -40,7 +40,7 @@ func (a *torchArchive) holdsArrays() bool {
 
 // arrays returns the arrays of NumPy in an archive. Those that are not compressed are used in place.
 func (a *torchArchive) arrays() (*torchContents, error) {
-	c := &torchContents{}
+	c := &torchContents{arrays: true}
 	for name, e := range a.entries {
 		name, ok := strings.CutSuffix(name, npyEnding)
 		if !ok {

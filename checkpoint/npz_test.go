@@ -46,6 +46,9 @@ func TestNumpy(t *testing.T) {
 				t.Errorf("%s: found %v, %v", name, got, err)
 			}
 		}
+		if parts := f.Parts(); len(parts) != 1 || parts[0].Format != NumPy || parts[0].Name != "x.npz" {
+			t.Errorf("found the parts %+v", parts)
+		}
 		if x, _ := f.Tensor("step"); len(x.Shape) != 0 || x.Len() != 1 || x.DType != I32 {
 			t.Errorf("found %+v", x)
 		}

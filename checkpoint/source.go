@@ -19,7 +19,8 @@ type source struct {
 	name   string
 	data   []byte
 	mapped bool
-	paged  bool // the system can read its pages again from a file
+	paged  bool   // the system can read its pages again from a file
+	format Format // of the file, once it was read
 	closed atomic.Bool
 	undo   runtime.Cleanup
 

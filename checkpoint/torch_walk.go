@@ -21,6 +21,7 @@ type torchContents struct {
 	metadata map[string]string
 	root     []string   // the keys that lead to the weights
 	roots    [][]string // everywhere where weights may be, root included; nil without a root
+	arrays   bool       // of NumPy
 }
 
 // torchWalk turns a value of a pickle into tensors and metadata.

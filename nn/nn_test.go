@@ -390,6 +390,21 @@ func TestFPN(t *testing.T) {
 	near(t, "coarse level", out[1], f.Layer[1].Forward(top))
 	up := autograd.Resize2d(top, 7, 6, autograd.ResizeOptions{Mode: autograd.Nearest})
 	near(t, "fine level", out[0], f.Layer[0].Forward(autograd.Add(f.Inner[0].Forward(fine), up)))
+	f.Pool = true
+	near(t, "pooled level", f.Forward([]*autograd.Tensor{fine, coarse})[2], autograd.AvgPool2d(out[1], autograd.PoolOptions{Kernel: [2]int{1, 1}, Stride: [2]int{2, 2}}))
+	f.Pool = false
+	for in, from := range map[int]*autograd.Tensor{4: out[1], 5: coarse} {
+		f.AddP6P7(in)
+		random(f.P6)
+		random(f.P7)
+		more := f.Forward([]*autograd.Tensor{fine, coarse})
+		near(t, "P6", more[2], f.P6.Forward(from))
+		near(t, "P7", more[3], f.P7.Forward(autograd.Relu(more[2])))
+	}
+	f.P6, f.P7 = nil, nil
+	f.AddNorms()
+	random(f)
+	near(t, "normalized level", f.Forward([]*autograd.Tensor{fine, coarse})[1], f.LayerNorm[1].Forward(f.Layer[1].Forward(f.InnerNorm[1].Forward(f.Inner[1].Forward(coarse)))))
 	defer func() {
 		if _, ok := recover().(*autograd.ShapeError); !ok {
 			t.Error("a missing level is no ShapeError")

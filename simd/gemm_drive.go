@@ -195,7 +195,7 @@ const (
 )
 
 // alignedFloats returns n zeros that start at a cache line, so that no panel row straddles two.
-func alignedFloats(n int) []float32 { return aligned(make([]float32, n+lineFloats-1), n) }
+func alignedFloats(n int) []float32 { return aligned(Floats(n+lineFloats-1), n) }
 
 // aligned returns the n elements of s from a cache line on. s has at least lineFloats-1 more.
 func aligned(s []float32, n int) []float32 {

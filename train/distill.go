@@ -1,7 +1,9 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -55,18 +57,12 @@ func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Ten
 // LossTo is [Distillation.Loss] for answers of the teacher that are there already, the logits [n, classes]. Such answers
 // suit inputs that are the same in every epoch. The field Teacher is not used.
 func (d *Distillation) LossTo(base, logits *autograd.Tensor, answers []float32) *autograd.Tensor {
-	alpha, temperature := 0.5, 1.0
-	if d.Alpha != nil {
-		alpha = *d.Alpha
+	if err := d.Err(); err != nil {
+		panic(&autograd.UseError{Op: "distillation", Reason: err.Error()})
 	}
-	if d.Temperature != 0 {
-		temperature = d.Temperature
-	}
+	alpha, temperature := d.settings()
 	shape := logits.Shape()
-	switch {
-	case !(alpha >= 0 && alpha <= 1) || !(temperature > 0):
-		panic(&autograd.UseError{Op: "distillation", Reason: fmt.Sprintf("expected an Alpha of 0 to 1 and a positive Temperature, found %v and %v", alpha, temperature)})
-	case len(shape) != 2 || shape[1] == 0 || len(answers) != logits.Len():
+	if len(shape) != 2 || shape[1] == 0 || len(answers) != logits.Len() {
 		panic(&autograd.ShapeError{Op: "distillation", Shapes: [][]int{shape, {len(answers)}}, Reason: "expected logits [n, classes], and as many of the teacher"})
 	}
 	var taught *autograd.Tensor
@@ -84,6 +80,23 @@ func (d *Distillation) LossTo(base, logits *autograd.Tensor, answers []float32) 
 		taught = autograd.Scale(taught, float32(temperature*temperature/float64(count)))
 	}
 	return autograd.Add(autograd.Scale(base, float32(1-alpha)), autograd.Scale(taught, float32(alpha)))
+}
+
+// Err returns an error for an Alpha outside of 0 to 1 and for a Temperature that is not positive.
+func (d *Distillation) Err() error {
+	if alpha, temperature := d.settings(); !(alpha >= 0 && alpha <= 1) || !(temperature > 0) || math.IsInf(temperature, 1) {
+		return fmt.Errorf("expected an Alpha of 0 to 1 and a positive Temperature, found %v and %v", alpha, temperature)
+	}
+	return nil
+}
+
+// settings returns Alpha and Temperature with their defaults.
+func (d *Distillation) settings() (alpha, temperature float64) {
+	alpha = 0.5
+	if d.Alpha != nil {
+		alpha = *d.Alpha
+	}
+	return alpha, cmp.Or(d.Temperature, 1)
 }
 
 // largest returns the column of the largest value in each row, of equals the first.

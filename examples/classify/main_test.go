@@ -94,7 +94,7 @@ type parsed struct {
 func classified(t *testing.T, args ...string) []parsed {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if status := command(args, &stdout, &stderr); status != 0 {
+	if status := command(args, nil, &stdout, &stderr); status != 0 {
 		t.Fatalf("%q: status %d: %s", args, status, &stderr)
 	}
 	for line := range strings.Lines(stderr.String()) {
@@ -112,7 +112,7 @@ func classified(t *testing.T, args ...string) []parsed {
 // TestShape checks the JSON keys that scripts rely on.
 func TestShape(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	command([]string{"-model", "testdata/models/hf", "-top", "1", "-json", "testdata/images/rgb.png"}, &stdout, &stderr)
+	command([]string{"-model", "testdata/models/hf", "-top", "1", "-json", "testdata/images/rgb.png"}, nil, &stdout, &stderr)
 	var results []map[string]json.RawMessage
 	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil {
 		t.Fatal(err, &stderr)
@@ -150,7 +150,7 @@ func TestFile(t *testing.T) {
 		}
 	}
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/images/rgb.png"}, &stdout, &stderr); status != 0 {
+	if status := command([]string{"-model", filepath.Join(dir, "a.safetensors"), "-json", "testdata/images/rgb.png"}, nil, &stdout, &stderr); status != 0 {
 		t.Fatal(&stderr)
 	}
 	if !strings.Contains(stderr.String(), "no preprocessor_config.json") {
@@ -193,7 +193,7 @@ func TestHub(t *testing.T) {
 // TestText checks the output without -json, and the bars of a terminal.
 func TestText(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-model", "testdata/models/hf", "-top", "2", "testdata/images/rgb.png", "testdata/images/small.png"}, &stdout, &stderr); status != 0 {
+	if status := command([]string{"-model", "testdata/models/hf", "-top", "2", "testdata/images/rgb.png", "testdata/images/small.png"}, nil, &stdout, &stderr); status != 0 {
 		t.Fatal(&stderr)
 	}
 	lines := strings.Split(stdout.String(), "\n")
@@ -233,7 +233,7 @@ func TestProblems(t *testing.T) {
 		regression:            " (values, not probabilities)\n     1.173  LABEL_0\n",
 	} {
 		var stdout, stderr bytes.Buffer
-		if status := command([]string{"-model", model, "-top", "2", cases + "p.png"}, &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), want) {
+		if status := command([]string{"-model", model, "-top", "2", cases + "p.png"}, nil, &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), want) {
 			t.Errorf("%s: found %q %q", model, &stdout, &stderr)
 		}
 	}
@@ -257,7 +257,7 @@ func TestBroken(t *testing.T) {
 	text := write("text.jpg", "not an image")
 	missing := filepath.Join(dir, "missing.png")
 	var stdout, stderr bytes.Buffer
-	status := command([]string{"-model", "testdata/models/hf", "-json", cut, "testdata/images/rgb.png", text, missing, dir}, &stdout, &stderr)
+	status := command([]string{"-model", "testdata/models/hf", "-json", cut, "testdata/images/rgb.png", text, missing, dir}, nil, &stdout, &stderr)
 	if status != 1 {
 		t.Errorf("status %d, expected 1", status)
 	}
@@ -266,10 +266,10 @@ func TestBroken(t *testing.T) {
 		t.Errorf("%v: %s", err, &stdout)
 	}
 	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-	if len(lines) != 5 || lines[4] != "classify: 4 of 5 images could not be read" {
+	if len(lines) != 6 || lines[5] != "classify: 5 of 6 images could not be read" { // the folder holds cut.png and text.jpg
 		t.Fatalf("found %q", lines)
 	}
-	for i, name := range []string{cut, text, missing, dir} {
+	for i, name := range []string{cut, text, missing, cut, text} {
 		if !strings.HasPrefix(lines[i], "classify: ") || !strings.Contains(lines[i], name) {
 			t.Errorf("expected a line about %s, found %q", name, lines[i])
 		}
@@ -299,12 +299,25 @@ func TestFails(t *testing.T) {
 	}
 	fails(t, "channels", "-model", wide, file)
 	fails(t, "nonsense", "-nonsense")
+	with := func(args ...string) []string { return append([]string{"-model", "testdata/models/hf"}, args...) }
+	fails(t, "found both", with("-json", "-csv", file)...)
+	fails(t, "-rollout: expected -attention", with("-rollout", file)...)
+	fails(t, "found the same", with("-attention", "x", "-pca", "x", file)...)
+	fails(t, "expected - once", with("-list", "-", "-")...)
+	fails(t, "expected - once", with("-", "-")...)
+	fails(t, "-list: ", with("-list", "no-such-file")...)
+	fails(t, "no files named", with(t.TempDir())...)
+	fails(t, "-neighbors: ", with("-neighbors", "no-such-folder", file)...)
+	fails(t, "-attention: vit: attention: layer 9: expected -", with("-attention", t.TempDir(), "-layer", "9", file)...)
+	fails(t, "-attention: head 4: expected -1 to ", with("-attention", t.TempDir(), "-head", "4", file)...)
+	fails(t, "-pca: vit: features: layer 9", with("-pca", t.TempDir(), "-layer", "9", file)...)
+	fails(t, "could be replaced", with("-attention", "testdata/images", file)...)
 }
 
 func fails(t *testing.T, want string, args ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	status := command(args, &stdout, &stderr)
+	status := command(args, nil, &stdout, &stderr)
 	line := stderr.String()
 	if status != 1 || stdout.Len() > 0 || !strings.HasPrefix(line, "classify: ") || strings.Count(line, "\n") != 1 || !strings.Contains(line, want) {
 		t.Errorf("%q: status %d, expected one line with %q, found %q and %q", args, status, want, line, &stdout)

@@ -18,7 +18,7 @@ func TestPipe(t *testing.T) {
 		t.Skip(err)
 	}
 	var stdout, stderr bytes.Buffer
-	status := command([]string{"-model", "testdata/models/hf", pipe}, &stdout, &stderr)
+	status := command([]string{"-model", "testdata/models/hf", pipe}, nil, &stdout, &stderr)
 	if status != 1 || !strings.Contains(stderr.String(), "pipe.png: not a regular file") {
 		t.Errorf("status %d: %s", status, &stderr)
 	}

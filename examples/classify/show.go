@@ -9,11 +9,13 @@ import (
 	"github.com/fovea-ml/fovea/models"
 )
 
-// jsonResult is the JSON form of a result.
+// jsonResult is the JSON form of a result. A model without a classifier has no logits. The last fields belong to -neighbors.
 type jsonResult struct {
-	Image  console.Name     `json:"image"`
-	Logits []console.Number `json:"logits"`
-	Top    []class          `json:"top"`
+	Image     console.Name     `json:"image"`
+	Logits    []console.Number `json:"logits"`
+	Top       []class          `json:"top"`
+	Neighbors []near           `json:"neighbors,omitempty"`
+	Vote      string           `json:"vote,omitempty"`
 }
 
 type class struct {
@@ -22,8 +24,17 @@ type class struct {
 	P     console.Number `json:"p"`
 }
 
+type near struct {
+	Image      console.Name   `json:"image"`
+	Label      string         `json:"label,omitempty"`
+	Similarity console.Number `json:"similarity"`
+}
+
 func toJSON(r *result, top int) jsonResult {
-	j := jsonResult{Image: console.Name(r.name), Logits: console.Numbers(r.Logits), Top: []class{}}
+	j := jsonResult{Image: console.Name(r.name), Logits: console.Numbers(r.Logits), Top: []class{}, Vote: r.vote}
+	for _, n := range r.near {
+		j.Neighbors = append(j.Neighbors, near{console.Name(n.name), n.label, console.Number(n.similarity)})
+	}
 	for _, c := range best(r, top) {
 		j.Top = append(j.Top, class{Label: c.Label, Index: c.Index, P: console.Number(c.Probability)})
 	}
@@ -44,7 +55,7 @@ type printer struct {
 // width is the length of a full bar (100 %), in characters.
 const width = 24
 
-// print prints the file's name and its most probable classes.
+// print prints the file's name, its most probable classes, and its neighbors.
 func (s *printer) print(r *result) error {
 	var b strings.Builder
 	if s.more {
@@ -63,6 +74,12 @@ func (s *printer) print(r *result) error {
 			b.WriteString(bar(c.Probability) + "  ")
 		}
 		b.WriteString(label + "\n")
+	}
+	if r.vote != "" {
+		fmt.Fprintf(&b, "  neighbors: %s\n", console.Printable(r.vote))
+	}
+	for _, n := range r.near {
+		fmt.Fprintf(&b, "  %7.3f  %s\n", n.similarity, console.Printable(n.name))
 	}
 	_, err := io.WriteString(s.to, b.String())
 	return err

@@ -15,12 +15,14 @@ import (
 )
 
 func main() {
-	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(command(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // command runs the program and returns its exit status.
-func command(args []string, stdout, stderr io.Writer) int {
-	return console.Run("detect", args, stdout, stderr, parse, run)
+func command(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return console.Run("detect", args, stdout, stderr, parse, func(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+		return run(ctx, s, stdin, stdout, stderr)
+	})
 }
 
 // settings are the values of the flags.
@@ -31,6 +33,8 @@ type settings struct {
 	MaxOverlap float64 // negative for the detector's own
 	Most       int
 	Draw       string
+	Frames     string
+	Track      bool
 	Threads    int
 	JSON       bool
 	Images     []string
@@ -40,15 +44,17 @@ type settings struct {
 func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("detect", flag.ContinueOnError)
-	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet (default: any)")
+	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet, fcos, retinanet or faster_rcnn (default: any)")
 	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
-	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, 0.65 for FastestDet)")
+	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, such as 0.65 for FastestDet)")
 	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
 	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: all)")
 	f.StringVar(&s.Draw, "draw", "", "write the images with boxes to the folder `DIR`")
+	f.StringVar(&s.Frames, "frames", "", "take images from standard input: `FORMAT` is mjpeg, or WIDTHxHEIGHT for raw images of 3 bytes a pixel (rgb24)")
+	f.BoolVar(&s.Track, "track", false, "number the objects in frames: one that moves keeps its number")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
-	if err := console.ParseFlags(f, args, stdout, "Finds objects in images: detect -weights PATH [flags] IMAGE_OR_FOLDER..."); err != nil {
+	if err := console.ParseFlags(f, args, stdout, "Finds objects in images: detect -weights PATH [flags] IMAGE_OR_FOLDER...\nor in frames: ffmpeg … | detect -weights PATH -frames mjpeg [flags]"); err != nil {
 		return s, err
 	}
 	given := map[string]bool{}
@@ -63,8 +69,17 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, fmt.Errorf("-max-overlap: expected 0 to 1, found %v", s.MaxOverlap)
 	case s.Most < 0:
 		return s, fmt.Errorf("-most: expected at least 0, found %d", s.Most)
-	case len(s.Images) == 0:
+	case s.Frames == "" && s.Track:
+		return s, errors.New("-track: expected -frames with it")
+	case s.Frames != "" && len(s.Images) > 0:
+		return s, fmt.Errorf("-frames: expected no image beside it, found %d", len(s.Images))
+	case s.Frames == "" && len(s.Images) == 0:
 		return s, errors.New("expected image files or folders after the flags, found none")
+	}
+	if s.Frames != "" {
+		if _, err := parseFormat(s.Frames); err != nil {
+			return s, err
+		}
 	}
 	return s, console.CheckThreads(s.Threads)
 }
@@ -90,15 +105,14 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 }
 
 // run searches all images. It returns the first error that stops the run, or an error that counts the unreadable images.
-func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
 	m, err := load(ctx, s, out)
 	if err != nil {
 		return err
 	}
-	files, err := list(s.Images)
-	if err != nil {
-		return err
+	if m.LabelsAssumed {
+		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
 	}
 	drawn := drawer{dir: s.Draw}
 	if err := drawn.begin(); err != nil {
@@ -106,10 +120,7 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	}
 	results := []jsonResult{}
 	broken := 0
-	progress := out.Phase("detecting", console.Files, int64(len(files)))
-	defer progress.End()
-	err = search(ctx, m, files, func(i int, r *result) error {
-		progress.At(int64(i + 1))
+	each := func(i int, r *result) error {
 		if r.err != nil {
 			broken++
 			fmt.Fprintf(stderr, "detect: %s\n", console.OneLine(r.err))
@@ -123,18 +134,50 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			return nil
 		}
 		return print(stdout, i, r)
-	})
+	}
+	total := 0
+	if s.Frames != "" {
+		err = follow(ctx, m, s, stdin, each)
+	} else {
+		total, err = searchAll(ctx, m, s, out, each)
+	}
 	if err != nil {
 		return err
 	}
-	progress.End()
 	if s.JSON {
 		if err := console.PrintJSON(stdout, results); err != nil {
 			return err
 		}
 	}
 	if broken > 0 {
-		return fmt.Errorf("%d of %d images could not be read", broken, len(files))
+		return fmt.Errorf("%d of %d images could not be read", broken, total)
 	}
 	return nil
+}
+
+// follow searches the frames on standard input.
+func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, each func(int, *result) error) error {
+	f, err := parseFormat(s.Frames)
+	if err != nil {
+		return err
+	}
+	var tracks *tracker
+	if s.Track {
+		tracks = &tracker{}
+	}
+	return watch(ctx, m, stdin, f, tracks, each)
+}
+
+// searchAll searches the files that the arguments name, and returns their number.
+func searchAll(ctx context.Context, m *detect.Model, s settings, out *console.Console, each func(int, *result) error) (int, error) {
+	files, err := list(s.Images)
+	if err != nil {
+		return 0, err
+	}
+	progress := out.Phase("detecting", console.Files, int64(len(files)))
+	defer progress.End()
+	return len(files), search(ctx, m, files, func(i int, r *result) error {
+		progress.At(int64(i + 1))
+		return each(i, r)
+	})
 }

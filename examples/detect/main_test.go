@@ -28,7 +28,7 @@ type parsed struct {
 func detected(t *testing.T, args ...string) []parsed {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	if status := command(append([]string{"-json"}, args...), &stdout, &stderr); status != 0 {
+	if status := command(append([]string{"-json"}, args...), nil, &stdout, &stderr); status != 0 {
 		t.Fatalf("%q: status %d: %s", args, status, &stderr)
 	}
 	var results []parsed
@@ -95,7 +95,7 @@ func TestTrained(t *testing.T) {
 		t.Errorf("found %d, %d and %d detections", len(few[0].Detections), len(all[0].Detections), len(merged[0].Detections))
 	}
 	var stdout, stderr bytes.Buffer
-	if status := command([]string{"-weights", weights, results[1].Image}, &stdout, &stderr); status != 0 || !strings.HasSuffix(stdout.String(), "  0.96  bus  from (47, 82) to (582, 417)\n") {
+	if status := command([]string{"-weights", weights, results[1].Image}, nil, &stdout, &stderr); status != 0 || !strings.HasSuffix(stdout.String(), "  0.96  bus  from (47, 82) to (582, 417)\n") {
 		t.Errorf("status %d: found %q, %s", status, &stdout, &stderr)
 	}
 }
@@ -122,7 +122,7 @@ func TestBroken(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	status := command([]string{"-weights", model, "-json", text, picture, "missing.png"}, &stdout, &stderr)
+	status := command([]string{"-weights", model, "-json", text, picture, "missing.png"}, nil, &stdout, &stderr)
 	var results []parsed
 	if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || status != 1 || len(results) != 1 || results[0].Image != picture || results[0].Detections == nil {
 		t.Errorf("status %d, %v: %s", status, err, &stdout)
@@ -158,10 +158,15 @@ func TestFails(t *testing.T) {
 		"no-such-file":                        {"-weights", "no-such-file", picture},
 		"the folder has no images":            {"-weights", model, t.TempDir()},
 		"-weights: detect: ../classify":       {"-weights", "../classify/testdata/models/timm/model.safetensors", picture},
+		"-track: expected -frames":            {"-weights", model, "-track", picture},
+		"-frames: expected no image":          {"-weights", model, "-frames", "mjpeg", picture},
+		`-frames: expected mjpeg`:             {"-weights", model, "-frames", "0x480"},
+		"frame-000000: expected JPEG files":   {"-weights", model, "-frames", "mjpeg"},
+		"the last frame has 9 of 12 bytes":    {"-weights", model, "-frames", "2x2"},
 		"flag provided but not defined: -bad": {"-bad"},
 	} {
 		var stdout, stderr bytes.Buffer
-		status := command(args, &stdout, &stderr)
+		status := command(args, strings.NewReader("no frames"), &stdout, &stderr)
 		line := stderr.String()
 		if status != 1 || stdout.Len() > 0 || !strings.HasPrefix(line, "detect: ") || strings.Count(line, "\n") != 1 || !strings.Contains(line, want) {
 			t.Errorf("%q: status %d, expected one line with %q, found %q and %q", args, status, want, line, &stdout)

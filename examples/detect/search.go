@@ -50,10 +50,11 @@ func list(args []string) ([]string, error) {
 
 // result is what was found in an image file, or the error that the file caused.
 type result struct {
-	name  string
-	image *vision.Image
-	found detect.Detections
-	err   error
+	name   string
+	image  *vision.Image
+	found  detect.Detections
+	tracks []int // the number of each object, or nil
+	err    error
 }
 
 // batchSize is the number of images that are searched in one pass.

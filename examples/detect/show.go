@@ -23,12 +23,14 @@ type jsonDetection struct {
 	Label     string             `json:"label"`
 	Score     console.Number     `json:"score"`
 	Landmarks [][]console.Number `json:"landmarks"`
+	Track     int                `json:"track,omitempty"`
 }
 
 func toJSON(r *result) jsonResult {
 	j := jsonResult{Image: console.Name(r.name), Detections: []jsonDetection{}}
-	for _, d := range r.found {
+	for i, d := range r.found {
 		one := jsonDetection{
+			Track: r.track(i),
 			Box:   console.Numbers([]float32{d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1}),
 			Label: d.Label, Score: console.Number(d.Score), Landmarks: [][]console.Number{},
 		}
@@ -40,6 +42,22 @@ func toJSON(r *result) jsonResult {
 	return j
 }
 
+// track returns the number of object i, 0 for none.
+func (r *result) track(i int) int {
+	if r.tracks == nil {
+		return 0
+	}
+	return r.tracks[i]
+}
+
+// label returns the class of object i, and its number where there is one.
+func (r *result) label(i int) string {
+	if t := r.track(i); t > 0 {
+		return fmt.Sprintf("%s %d", r.found[i].Label, t)
+	}
+	return r.found[i].Label
+}
+
 // print prints the name of a file, which has the number i, and what was found in it.
 func print(w io.Writer, i int, r *result) error {
 	var b strings.Builder
@@ -47,8 +65,8 @@ func print(w io.Writer, i int, r *result) error {
 	if len(r.found) == 0 {
 		b.WriteString("  nothing\n")
 	}
-	for _, d := range r.found {
-		fmt.Fprintf(&b, "  %4.2f  %s  from (%.0f, %.0f) to (%.0f, %.0f)\n", d.Score, console.Printable(d.Label), d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1)
+	for i, d := range r.found {
+		fmt.Fprintf(&b, "  %4.2f  %s  from (%.0f, %.0f) to (%.0f, %.0f)\n", d.Score, console.Printable(r.label(i)), d.Box.X0, d.Box.Y0, d.Box.X1, d.Box.Y1)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -75,8 +93,8 @@ func (d *drawer) draw(r *result) error {
 		return nil
 	}
 	var found []draw.Annotation
-	for _, o := range r.found {
-		found = append(found, draw.Annotation{Box: draw.Box(o.Box), Label: o.Label, Score: o.Score, Class: o.Class, Points: o.Landmarks})
+	for i, o := range r.found {
+		found = append(found, draw.Annotation{Box: draw.Box(o.Box), Label: r.label(i), Score: o.Score, Class: o.Class, Points: o.Landmarks})
 	}
 	out, err := draw.Annotate(r.image, found)
 	if err != nil {

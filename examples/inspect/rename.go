@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -46,9 +47,9 @@ func load(s settings, family *guess) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loaded{m, m.Save, vit.TensorNames, m.Preprocess, m.PreprocessAssumed, ""}
-	if field := m.Config.Variant(); field != "" && s.Names == "hf" {
-		l.only = fmt.Sprintf("transformers' ViT has no %s and would compute something else: expected -names timm, whose folder transformers loads through timm", field)
+	l := &loaded{m, m.Save, m.TensorNames, m.Preprocess, m.PreprocessAssumed, ""}
+	if m.TransformersClass() == "" && s.Names == "hf" {
+		l.only = fmt.Sprintf("transformers has no model with %s that computes the same: expected -names timm, whose folder transformers loads through timm", m.Config.Variant())
 	}
 	return l, nil
 }
@@ -156,7 +157,8 @@ type images struct {
 
 // readImages returns how the images of a checkpoint are prepared, or nil for one that no package loads.
 func readImages(s settings, family *guess) *images {
-	if family == nil || !strings.HasPrefix(family.Name, "ViT") && !strings.HasPrefix(family.Name, "MAE") {
+	ours := func(kind string) bool { return family != nil && strings.HasPrefix(family.Name, kind) }
+	if !slices.ContainsFunc([]string{"ViT", "DeiT", "DINO", "MAE"}, ours) {
 		return nil
 	}
 	m, err := load(s, family)

@@ -60,6 +60,18 @@ var renames = []struct {
 	{vits + "checkpoints/model_best.pth.tar", "", false, "hf", "vit"},
 	{vits + "checkpoints/model_best.pth.tar", "", false, "timm", "timm"},
 	{vits + "timm_class", "", true, "hf", "vit"},
+	{vits + "deit", "", false, "hf", "named"},
+	{vits + "registers", "", false, "hf", "named"},
+	{vits + "dinov3", "", false, "hf", "named"},
+}
+
+// forward returns the logits of a model, or what it embeds where it has no classifier.
+func forward(m *vit.Model, pixels checkpoint.Entry) *autograd.Tensor {
+	x := autograd.NewTape(autograd.Options{}).Input(pixels.Floats, pixels.Shape...)
+	if m.Head == nil {
+		return m.Pooled(x)
+	}
+	return m.Forward(x)
 }
 
 // TestRename renames models to folders that Fovea loads to the same outputs, and the library of the names too.
@@ -72,8 +84,11 @@ func TestRename(t *testing.T) {
 		}
 		out := filepath.Join(t.TempDir(), "out")
 		text := inspect(t, "-names", c.names, "-dtype", "f32", "-to", out, from)
-		library := map[string]string{"hf": "Hugging Face", "timm": "timm, original"}[c.names]
-		if !strings.Contains(text, "looks like ViT ("+library+")") || !strings.Contains(text, "images: ") {
+		kind, library := "ViT", map[string]string{"hf": "Hugging Face", "timm": "timm, original"}[c.names]
+		if k := (map[string]string{vits + "deit": "DeiT", vits + "registers": "DINOv2 with registers", vits + "dinov3": "DINOv3"})[c.from]; k != "" {
+			kind = k
+		}
+		if !strings.Contains(text, "looks like "+kind+" ("+library+")") || !strings.Contains(text, "images: ") {
 			t.Errorf("%s, -names %s:\n%s", c.from, c.names, text)
 		}
 		if assumed := strings.Contains(text, "what is written is assumed"); assumed != (c.golden == "" || strings.HasSuffix(c.from, "tiny")) {
@@ -95,14 +110,15 @@ func TestRename(t *testing.T) {
 			both := outputs(t, c.golden)
 			pixels, logits = both[0], both[1]
 		} else {
-			pixels = checkpoint.Entry{Name: "pixels", Shape: []int{1, 3, 16, 16}, Floats: make([]float32, 3*16*16)}
+			height, width := own.Config.Size()
+			pixels = checkpoint.Entry{Name: "pixels", Shape: []int{1, 3, height, width}, Floats: make([]float32, 3*height*width)}
 			for i := range pixels.Floats {
 				pixels.Floats[i] = float32(i%7) - 3
 			}
-			y := own.Forward(autograd.NewTape(autograd.Options{}).Input(pixels.Floats, pixels.Shape...))
+			y := forward(own, pixels)
 			logits = checkpoint.Entry{Name: "logits", Shape: y.Shape(), Floats: y.Floats(nil)}
 		}
-		found := m.Forward(autograd.NewTape(autograd.Options{}).Input(pixels.Floats, pixels.Shape...)).Floats(nil)
+		found := forward(m, pixels).Floats(nil)
 		golden.Output(t, c.from+" as "+c.names, found, logits.Floats)
 		saved[c.kind] = append(saved[c.kind], modeltest.Saved{Folder: out, Outputs: []checkpoint.Entry{pixels, logits}})
 	}

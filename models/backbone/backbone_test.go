@@ -203,6 +203,20 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestClaim compares what a configuration claims with what a network has: not more, and not much less.
+func TestClaim(t *testing.T) {
+	wide := ResNet50()
+	wide.EmbeddingSize, wide.HiddenSizes = 2048, []int{64, 64, 64, 64}
+	deep := ResNet18()
+	deep.DeepStem, deep.AverageDown, deep.NumChannels = true, true, 500
+	for _, c := range []Config{ResNet18(), ResNet50(), wide, deep, ShuffleNetV2x05(), ShuffleNetV2x10(), DLA34(), Plain()} {
+		count := float64(nn.Count(New(c, 0, nil)))
+		if claim := c.Claim().Values; claim > count || claim < count/4 {
+			t.Errorf("%s: claims %.0f values, has %.0f", c.ModelType, claim, count)
+		}
+	}
+}
+
 // TestFreeze trains a network whose norms and first stages are frozen: they have no gradients, and running statistics stay.
 func TestFreeze(t *testing.T) {
 	c := ResNet18()

@@ -186,26 +186,31 @@ func (c Config) Validate() error {
 	return v.Err()
 }
 
-// claim returns the least that the weights are.
-func (c Config) claim() modelfolder.Claim {
-	var claim modelfolder.Claim
+// Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
+// configuration must be valid.
+func (c Config) Claim() modelfolder.Claim {
 	in := float64(c.EmbeddingSize)
+	claim := modelfolder.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
 	for i, n := range c.Depths {
 		out, blocks := float64(c.HiddenSizes[i]), n
 		switch {
 		case c.ModelType == shuffleType:
-			claim.Values += float64(blocks) * out * out / 4 // one 1×1 convolution of half the channels, at least
+			claim.Values += in*out + float64(blocks)*out*out/4 // 1×1 convolutions
 		case c.LayerType == Bottleneck:
-			claim.Values += float64(blocks) * 13 * out * out / 16
+			claim.Values += in*out/4 + float64(blocks)*13*out*out/16
+			if in != out {
+				claim.Values += in * out // of the shortcut
+			}
 		default:
-			if c.ModelType == dlaType {
-				blocks = 1 << (n - 1)
+			if c.ModelType == dlaType && i >= 2 {
+				blocks = 2 << n // convolutions: two in each block of a tree
 			}
 			claim.Values += 9*in*out + 9*out*out*float64(blocks-1)
 		}
 		claim.Tensors += 5 * blocks
 		in = out
 	}
+	claim.Values += in * float64(c.FinalSize)
 	return claim
 }
 

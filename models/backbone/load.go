@@ -65,7 +65,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	y, table := family, tableOf(c)
 	y.Names = &table
 	f.Use(y)
-	if err := c.claim().Check(f.Weights); err != nil {
+	if err := c.Claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
 	classes, err := headRows(f, c)
@@ -134,7 +134,7 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	case modelfolder.Timm:
 		return timmConfig(f)
 	}
-	c, err := weighed(f.Weights)
+	c, err := ConfigOf(f.Weights)
 	return c, f.Checked(&c, err)
 }
 

@@ -30,7 +30,7 @@ func timmConfig(f *modelfolder.Folder) (Config, error) {
 			return Config{}, fmt.Errorf("config.json: model_args: %w", err)
 		}
 	}
-	c, err := weighed(f.Weights)
+	c, err := ConfigOf(f.Weights)
 	c.Classes = (&timm.Config{LabelNames: h.LabelNames, Problem: h.Problem}).Classes()
 	return c, f.Checked(&c, err)
 }

@@ -9,15 +9,22 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/tower"
 )
 
-// weighed returns the configuration that weights tell. They come without one, or timm's says little.
-func weighed(f *checkpoint.File) (Config, error) {
-	for _, c := range []Config{{ModelType: resNetType, DeepStem: true}, {ModelType: resNetType}, ShuffleNetV2x10(), DLA34(), Plain()} {
+// ConfigOf returns the configuration that weights tell, under the names of torchvision, timm or transformers. A file may put
+// one of the prefixes before every name, such as "backbone.body.", and hold other tensors too. The configuration is not
+// checked.
+func ConfigOf(f *checkpoint.File, prefixes ...string) (Config, error) {
+	table := func(c Config) checkpoint.Names {
 		names := tableOf(c)
+		names.Prefixes = append(names.Prefixes, prefixes...)
+		return names
+	}
+	for _, c := range []Config{{ModelType: resNetType, DeepStem: true}, {ModelType: resNetType}, ShuffleNetV2x10(), DLA34(), Plain()} {
+		names := table(c)
 		w := scale{find: names.Finder(f)}
 		var err error
 		switch {
 		case c.ModelType == resNetType && w.has("Body.Stages.0.0.Convs.0.Conv.Weight") && (!c.DeepStem || w.has("Body.Stem.2.Conv.Weight")):
-			pooled := tableOf(Config{ModelType: resNetType, DeepStem: c.DeepStem, AverageDown: true})
+			pooled := table(Config{ModelType: resNetType, DeepStem: c.DeepStem, AverageDown: true})
 			err = w.resNet(&c, pooled.Finder(f))
 		case c.ModelType == shuffleType && w.has("Body.Stages.0.0.Main.0.Conv.Weight"):
 			err = w.shuffleNet(&c)

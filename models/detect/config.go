@@ -5,51 +5,126 @@ import (
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
 // The values of Config.ModelType.
-const fastestType = "fastestdet"
+const (
+	fastestType = "fastestdet"
+	fcosType    = "fcos"
+	retinaType  = "retinanet"
+	rcnnType    = "faster_rcnn"
+)
 
-// Config describes a detector in the fields of a config.json. A Config is made by a preset or by [ReadConfig] and then
-// changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
+// [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
-	// ImageSize is the side in pixels of the squares that images are stretched to.
-	ImageSize int `json:"image_size"`
+	// ImageSize is the side in pixels of the squares to which FastestDet stretches images.
+	ImageSize int `json:"image_size,omitempty"`
+	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
+	// makes a smaller image.
+	MinSize int `json:"min_size,omitempty"`
+	MaxSize int `json:"max_size,omitempty"`
+	// Backbone is the residual network of detectors with a feature pyramid, and FPNChannels the number of the pyramid's
+	// channels, a multiple of 32.
+	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
+	FPNChannels int              `json:"fpn_channels,omitempty"`
+	// HeadSize is the width of the fully connected layers of Faster R-CNN.
+	HeadSize int `json:"head_size,omitempty"`
+	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
+	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
+	// convolutions in the first stage and four in the second.
+	NormedHeads bool `json:"normed_heads,omitempty"`
+	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
+	NormEps float32 `json:"norm_eps,omitempty"`
 	models.Classes
 }
 
 // Fastest is FastestDet: 0.24 M parameters with 80 classes, for images of 352 pixels.
 func Fastest() Config { return Config{ModelType: fastestType, ImageSize: 352} }
 
-// fastestStride is how many times smaller the grid of FastestDet is than the image, and fastestDeepest that of the deepest
-// features, which divides the size of images.
-const fastestStride, fastestDeepest = 16, 32
+func pyramidConfig(modelType string) Config {
+	body := backbone.ResNet50()
+	return Config{ModelType: modelType, MinSize: 800, MaxSize: 1333, Backbone: &body, FPNChannels: 256}
+}
+
+// FCOSResNet50 is FCOS (arXiv 1904.01355) on a ResNet-50: torchvision's fcos_resnet50_fpn, 32.3 M parameters with 91 classes.
+func FCOSResNet50() Config { return pyramidConfig(fcosType) }
+
+// RetinaNetResNet50 is RetinaNet (arXiv 1708.02002) on a ResNet-50: torchvision's retinanet_resnet50_fpn, 34 M parameters.
+func RetinaNetResNet50() Config { return pyramidConfig(retinaType) }
+
+// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M parameters
+// with 91 classes.
+func FasterRCNNResNet50() Config {
+	c := pyramidConfig(rcnnType)
+	c.HeadSize = 1024
+	return c
+}
+
+// fastestDeepest is how many times smaller the deepest features of FastestDet are than the image; it divides the size of
+// images.
+const fastestDeepest = 32
 
 // maxSize bounds the size of images.
 const maxSize = 1 << 13
 
+// groups are those of group normalization in heads.
+const groups = 32
+
 // Validate returns an error that names the first field whose value no detector can have.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType)
-	if c.ImageSize < 1 || c.ImageSize > maxSize || c.ImageSize%fastestDeepest != 0 {
-		v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, maxSize, c.ImageSize)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
+	if c.ModelType == fastestType {
+		if c.ImageSize < 1 || c.ImageSize > maxSize || c.ImageSize%fastestDeepest != 0 {
+			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, maxSize, c.ImageSize)
+		}
+		return v.Err()
+	}
+	for name, size := range map[string]int{"min_size": c.MinSize, "max_size": c.MaxSize} {
+		if size < 1 || size > maxSize {
+			v.Fail(name, "expected 1 to %d, found %d", maxSize, size)
+		}
+	}
+	v.Size("fpn_channels", c.FPNChannels)
+	v.NotNegative("norm_eps", c.NormEps)
+	if c.ModelType == rcnnType {
+		v.Size("head_size", c.HeadSize)
+	}
+	v.Multiple("fpn_channels", c.FPNChannels, groups, "group normalization")
+	switch {
+	case c.Backbone == nil:
+		v.Fail("backbone_config", "expected a ResNet, found none")
+	case c.Backbone.ModelType != "resnet":
+		v.Fail("backbone_config: model_type", "expected %q, found %q", "resnet", c.Backbone.ModelType)
+	default:
+		if err := c.Backbone.Validate(); err != nil {
+			v.Fail("backbone_config", "%w", err)
+		}
 	}
 	return v.Err()
 }
 
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, Fastest())
+	return modelfolder.ReadConfig(fsys, name, family, Config{})
 }
 
-// configFields are the fields of a config.json, which are Fovea's own.
+// configFields are the fields of a config.json.
 var configFields = strictjson.Fields{
 	{Name: "model_type"},
 	{Name: "image_size"},
+	{Name: "min_size"},
+	{Name: "max_size"},
+	{Name: "backbone_config"},
+	{Name: "fpn_channels"},
+	{Name: "head_size"},
+	{Name: "normed_heads"},
+	{Name: "norm_eps"},
 	{Name: "id2label"},
 	{Name: "label2id"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "detectors have one"},

@@ -1,6 +1,10 @@
 package detect
 
-import "github.com/fovea-ml/fovea/models/internal/boxes"
+import (
+	"cmp"
+
+	"github.com/fovea-ml/fovea/models/internal/boxes"
+)
 
 // Box is a rectangle in pixels of an image, from its left and upper edges to its right and lower ones: X0, Y0, X1, Y1. It
 // may reach outside of the image; its method Clip cuts it.
@@ -23,13 +27,33 @@ type Detections []Detection
 // Options say which candidates of a network are detections. The zero value has the network's own defaults.
 type Options struct {
 	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
-	// script.
+	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision.
 	MinScore *float32
 	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
-	// means the network's default: 0.45 for FastestDet.
+	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, and 0.5 for RetinaNet and Faster R-CNN.
 	MaxOverlap *float64
-	// MaxDetections, when it is not 0, bounds the detections of an image.
+	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, 300 for
+	// RetinaNet, and 100 for FCOS and Faster R-CNN.
 	MaxDetections int
+}
+
+// limits are options without defaults.
+type limits struct {
+	minScore float32
+	overlap  float64
+	most     int // 0 for no bound
+}
+
+// or returns the options, with those of a network where they are not set.
+func (o Options) or(network limits) limits {
+	if o.MinScore != nil {
+		network.minScore = *o.MinScore
+	}
+	if o.MaxOverlap != nil {
+		network.overlap = *o.MaxOverlap
+	}
+	network.most = cmp.Or(o.MaxDetections, network.most)
+	return network
 }
 
 // candidates are what a network proposes for an image, before overlapping boxes are dropped.
@@ -44,10 +68,10 @@ func (c *candidates) add(b boxes.Box, score float32, class int) {
 }
 
 // detections drops overlapping boxes, and names the classes.
-func (c *candidates) detections(overlap float64, most int, labels []string) Detections {
-	kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, overlap)
-	if most > 0 && len(kept) > most {
-		kept = kept[:most]
+func (c *candidates) detections(l limits, labels []string) Detections {
+	kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, l.overlap)
+	if l.most > 0 && len(kept) > l.most {
+		kept = kept[:l.most]
 	}
 	found := make(Detections, len(kept))
 	for i, k := range kept {

@@ -7,8 +7,12 @@
 //		fmt.Println(d.Label, d.Score, d.Box)
 //	}
 //
-// The detector is FastestDet (github.com/dog-qiuqiu/FastestDet): a network of 0.24 M parameters without anchors, for devices
-// without much power. A [Network] is the part that differs from one detector to another.
+// There are four detectors:
+//
+//   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
+//   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
+//   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
+//   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
 //
 // # Using a model
 //
@@ -18,8 +22,16 @@
 //
 // Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes.
 //
+// # Training
+//
+// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of pixels and the
+// objects of each image. [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before.
+//
 // # Folders
 //
-// [Open] reads the release of FastestDet (.pth), or a folder that [Model.Save] wrote. A file beside the weights whose name
-// ends in .names has the names of the classes, one a line, as darknet's data sets have it. Nothing in a folder is trusted.
+// [Open] reads files of torchvision (.pth), the release of FastestDet (.pth), or a folder that [Model.Save] wrote. A file
+// beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
+// Nothing in a folder is trusted.
+//
+// [backbone.FreezeNorms]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/backbone#FreezeNorms
 package detect

@@ -9,6 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -131,7 +132,9 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	return found
 }
 
-func (d *FastestDet) defaults() (minScore float32, overlap float64) { return 0.65, 0.45 }
+func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }
+
+func (d *FastestDet) batch() int { return run.Batch }
 
 // fastestRaw are predictions for images, by channel and cell.
 type fastestRaw struct {

@@ -248,7 +248,16 @@ func TestLoadRefused(t *testing.T) {
 		`expected "fastestdet", found "vit"`:       {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "vit"}`)}},
 		"image_size: expected a multiple of 32":    {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "fastestdet", "image_size": 100}`)}},
 		"expected the names of 2 classes, found 3": {"model.safetensors": {Data: weights}, "a.names": {Data: []byte("a\nb\nc\n")}},
-		"neither model.safetensors":                {"a.names": {Data: []byte("a\nb\n")}},
+		"the configuration describes a model of at least": {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "faster_rcnn",
+			"min_size": 800, "max_size": 1333, "fpn_channels": 1048576, "head_size": 1048576, "backbone_config": {"model_type": "resnet", "num_channels": 3, "embedding_size": 64,
+			"hidden_sizes": [64, 64, 64, 64], "depths": [1, 1, 1, 1], "layer_type": "basic", "hidden_act": "relu"}}`)}},
+		"backbone_config: expected a ResNet": {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "fcos", "min_size": 800, "max_size": 1333, "fpn_channels": 32}`)}},
+		"backbone_config: depths": {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "fcos", "min_size": 800, "max_size": 1333, "fpn_channels": 32,
+			"backbone_config": {"model_type": "resnet", "num_channels": 3, "embedding_size": 64, "hidden_sizes": [64, 64, 64, 64], "depths": [1, 1, 1, 0], "layer_type": "basic", "hidden_act": "relu"}}`)}},
+		"fpn_channels: expected a multiple of 32": {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "retinanet", "min_size": 800, "max_size": 1333, "fpn_channels": 33}`)}},
+		"min_size: expected 1 to":                 {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"model_type": "retinanet", "max_size": 1333, "fpn_channels": 32}`)}},
+		"timm's":                                  {"model.safetensors": {Data: weights}, "config.json": {Data: []byte(`{"architecture": "resnet50"}`)}},
+		"neither model.safetensors":               {"a.names": {Data: []byte("a\nb\n")}},
 	} {
 		if _, err := Load(fsys, LoadOptions{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("expected %q, found %v", want, err)

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
@@ -26,8 +29,24 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 	}
 }
 
-// family says how detectors lie in folders.
-var family = modelfolder.Family{Package: "detect", ModelType: fastestType, Names: &fastestNames, Fields: configFields, Images: true}
+// family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
+var family = modelfolder.Family{
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType}, Names: &fastestNames, Fields: configFields, Images: true,
+}
+
+// namesOf returns the table of names of a configuration.
+func namesOf(c Config) *checkpoint.Names {
+	table := fastestNames
+	switch c.ModelType {
+	case fcosType:
+		table = fcosNames(c)
+	case retinaType:
+		table = retinaNames(c)
+	case rcnnType:
+		table = rcnnNames(c)
+	}
+	return &table
+}
 
 // Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
 // config.json and a file of names count as in a folder. So a file of another model needs a folder of its own.
@@ -38,29 +57,37 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // Load reads a model from a folder of one of these kinds:
 //
 //   - a folder that [Model.Save] wrote: config.json and the weights
-//   - a file of weights of the release of FastestDet (.pth). The weights tell the number of classes. A file *.names beside
-//     it has their names.
+//   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
+//     of the second version, on a ResNet of any depth
+//   - a file of weights of the release of FastestDet (.pth)
 //
-// LoadOptions.ImageSize is the side of the squares that images are stretched to, a multiple of 32. Nothing in the folder is
+// The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
+// Without names, a model with 80 or 91 classes gets those of COCO: 91 is the number in torchvision's files, whose classes
+// have gaps. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
+// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
+//
+// LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
+// the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
 // those of the network: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
 
 func read(f *modelfolder.Folder) (*Model, error) {
-	c := Fastest()
-	switch f.Form {
-	case modelfolder.HuggingFace:
-		if err := f.Configure(&c); err != nil {
-			return nil, err
-		}
-	case modelfolder.Timm:
-		return nil, errors.New("config.json: expected the file of a detector, found timm's")
-	}
-	if err := f.Resize(&c.ImageSize, &c); err != nil {
+	c, err := configure(f)
+	if err != nil {
 		return nil, err
 	}
-	classes, err := classRows(f)
+	y := family
+	y.Names = namesOf(c)
+	f.Use(y)
+	if err := c.claim().Check(f.Weights); err != nil {
+		return nil, err
+	}
+	if err := resize(f, &c); err != nil {
+		return nil, err
+	}
+	classes, err := classRows(f, c)
 	if err != nil {
 		return nil, err
 	}
@@ -76,23 +103,127 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	return m, f.Fill(m.Network)
 }
 
-// classRows returns the number of classes that the weights have.
-func classRows(f *modelfolder.Folder) (int, error) {
-	t, ok := f.Find("Class.Predict.Conv.Weight")
-	if !ok {
-		return 0, fmt.Errorf("%s: expected the weights of FastestDet, found no %q", f.Weights.Name(), "detect_head.cls_layers.conv5x5.3.weight")
+// configure returns the configuration of a folder, checked.
+func configure(f *modelfolder.Folder) (Config, error) {
+	switch f.Form {
+	case modelfolder.HuggingFace:
+		var c Config
+		return c, f.Configure(&c)
+	case modelfolder.Timm:
+		return Config{}, errors.New("config.json: expected the file of a detector, found timm's")
 	}
-	if len(t.Shape) != 4 || !slices.Equal(t.Shape[1:], []int{fastestWidth, 1, 1}) || t.Shape[0] < 1 {
-		return 0, fmt.Errorf("%s: %s: expected the shape [classes %d 1 1], found %v", f.Weights.Name(), t.Name, fastestWidth, t.Shape)
+	if _, ok := f.Find("Class.Predict.Conv.Weight"); ok {
+		return Fastest(), nil
 	}
-	return t.Shape[0], nil
+	c, err := pyramidOf(f)
+	return c, f.Checked(c, err)
 }
 
-// readNames reads the names of the classes from the only file *.names of a folder, when it has as many lines.
+// probe names the tensors by which torchvision's detectors are told apart.
+var probe = names([]checkpoint.Rule{
+	{"FCOS", "head.regression_head.bbox_ctrness.weight"},
+	{"OneStage", "head.regression_head.bbox_reg.weight"},
+	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
+	{"TwoStages", "rpn.head.bbox_pred.weight"},
+	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
+	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
+})
+
+// pyramidOf returns the configuration of a file of torchvision.
+func pyramidOf(f *modelfolder.Folder) (Config, error) {
+	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
+	if err != nil {
+		return Config{}, errors.New("expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN")
+	}
+	find := probe.Finder(f.Weights)
+	has := func(part string) bool { _, ok := find(part); return ok }
+	c, head := pyramidConfig(fcosType), "OneStage"
+	switch {
+	case has("FCOS"):
+	case has("OneStage"):
+		c.ModelType, c.NormedHeads = retinaType, has("OneStageNorm")
+	case has("TwoStages"):
+		c.ModelType, c.NormedHeads, head = rcnnType, has("TwoStagesSecond"), "TwoStages"
+		t, ok := find("TwoStagesClass")
+		if !ok || len(t.Shape) != 2 {
+			return c, fmt.Errorf("%s: expected the shape [classes size], found %v", "roi_heads.box_predictor.cls_score.weight", t.Shape)
+		}
+		c.HeadSize = t.Shape[1]
+	default:
+		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
+	}
+	for _, first := range []string{"retinanet_resnet50_fpn_coco", "fasterrcnn_resnet50_fpn_coco"} {
+		if strings.HasPrefix(path.Base(f.Weights.Name()), first) {
+			c.NormEps = 1e-30
+		}
+	}
+	c.Backbone = &body
+	t, ok := find(head)
+	if !ok || len(t.Shape) != 4 {
+		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", t.Name, t.Shape)
+	}
+	c.FPNChannels = t.Shape[1]
+	return c, nil
+}
+
+// claim returns the least that the weights are.
+func (c Config) claim() modelfolder.Claim {
+	if c.ModelType == fastestType {
+		return modelfolder.Claim{}
+	}
+	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
+	if c.ModelType == rcnnType {
+		return claim.Plus(modelfolder.Claim{Values: 4*9*width*width + width*binsOfBox*binsOfBox*float64(c.HeadSize)})
+	}
+	return claim.Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
+}
+
+// resize applies LoadOptions.ImageSize.
+func resize(f *modelfolder.Folder, c *Config) error {
+	if c.ModelType == fastestType {
+		return f.Resize(&c.ImageSize, c)
+	}
+	before := c.MinSize
+	if size := f.Options.ImageSize; size != 0 {
+		c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(before)))
+	}
+	return f.Resize(&c.MinSize, c)
+}
+
+// classRows returns the number of classes that the weights have.
+func classRows(f *modelfolder.Folder, c Config) (int, error) {
+	param, each, want := "Class.Weight", 1, []int{c.FPNChannels, 3, 3}
+	switch c.ModelType {
+	case fastestType:
+		param, want = "Class.Predict.Conv.Weight", []int{fastestWidth, 1, 1}
+	case retinaType:
+		each = retinaAnchors
+	case rcnnType:
+		want = []int{c.HeadSize}
+	}
+	t, ok := f.Find(param)
+	if !ok {
+		return 0, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
+	}
+	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], want) || t.Shape[0] < each || t.Shape[0]%each != 0 {
+		return 0, fmt.Errorf("%s: %s: expected a shape of a multiple of %d, and %v, found %v", f.Weights.Name(), t.Name, each, want, t.Shape)
+	}
+	return t.Shape[0] / each, nil
+}
+
+// readNames reads the names of the classes from the only file *.names of a folder. Without one, models with as many classes as
+// COCO have its.
 func (m *Model) readNames(fsys fs.FS) error {
 	files, err := fs.Glob(fsys, "*.names")
-	if err != nil || len(files) != 1 {
+	if err != nil {
 		return err
+	}
+	if len(files) != 1 {
+		if labels := cocoLabels(m.Classes); labels != nil {
+			m.LabelsAssumed = true
+			return m.SetLabels(labels)
+		}
+		return nil
 	}
 	text, err := smallfile.Read(fsys, files[0])
 	if err != nil {
@@ -109,10 +240,12 @@ func (m *Model) readNames(fsys fs.FS) error {
 }
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
-// have the names of the release. Each file appears whole or not at all. Classes without a name are called LABEL_0 and so on.
+// have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called LABEL_0 and so on.
 // The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	c.NameAll(m.Classes)
-	return family.Save(dir, modelfolder.Contents{Config: c, Model: m.Network}, o)
+	y := family
+	y.Names = namesOf(c)
+	return y.Save(dir, modelfolder.Contents{Config: c, Model: m.Network}, o)
 }

@@ -13,12 +13,15 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Network is the part of a detector that differs from one to another. It is a *[FastestDet].
+// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet] or
+// *[FasterRCNN].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
 	// defaults are those of Options.
-	defaults() (minScore float32, overlap float64)
+	defaults() limits
+	// batch is the number of images that are searched at once.
+	batch() int
 }
 
 // Model is a detector. Any number of goroutines may use it at once, as long as none changes its parameters.
@@ -26,6 +29,8 @@ type Model struct {
 	Config  Config
 	Network Network
 	Classes int // number of classes
+	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
+	LabelsAssumed bool
 
 	// Options say which candidates are detections.
 	Options Options
@@ -44,7 +49,19 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: NewFastestDet(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+}
+
+func newNetwork(c Config, classes int, rng *rand.Rand) Network {
+	switch c.ModelType {
+	case fcosType:
+		return NewFCOS(c, classes, rng)
+	case retinaType:
+		return NewRetinaNet(c, classes, rng)
+	case rcnnType:
+		return NewFasterRCNN(c, classes, rng)
+	}
+	return NewFastestDet(c, classes, rng)
 }
 
 // Detect finds the objects in each image, in the order of the images, which may have any size. ctx ends it between blocks
@@ -52,16 +69,10 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 //
 // It returns an error for an image without pixels, which it names by its position.
 func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections, error) {
-	minScore, overlap := m.Network.defaults()
-	if m.Options.MinScore != nil {
-		minScore = *m.Options.MinScore
-	}
-	if m.Options.MaxOverlap != nil {
-		overlap = *m.Options.MaxOverlap
-	}
+	limits := m.Options.or(m.Network.defaults())
 	labels := m.Config.LabelsOf(m.Classes)
 	found := make([]Detections, 0, len(images))
-	err := run.Over(ctx, m.runner, m.Workers, images, func(t *autograd.Tape, some []image.Image, first int) error {
+	err := run.OverSizes(ctx, m.runner, m.Workers, images, func(image.Image) int { return 1 }, m.Network.batch(), func(t *autograd.Tape, some []image.Image, first int) error {
 		batch := make([]*vision.Image, len(some))
 		for i, img := range some {
 			var err error
@@ -69,8 +80,8 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 				return &vision.BatchError{Index: first + i, Err: err}
 			}
 		}
-		for _, c := range m.Network.find(t, batch, minScore) {
-			found = append(found, c.detections(overlap, m.Options.MaxDetections, labels))
+		for _, c := range m.Network.find(t, batch, limits.minScore) {
+			found = append(found, c.detections(limits, labels))
 		}
 		return nil
 	})

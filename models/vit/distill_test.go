@@ -2,6 +2,7 @@ package vit
 
 import (
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 
@@ -32,6 +33,51 @@ func TestForwardHeads(t *testing.T) {
 			}
 		}
 		golden.Within(t, name, m.Forward(x).Floats(nil), want, 1e-6)
+	}
+}
+
+// TestTrainingDistillation trains a DeiT whose teacher contradicts the labels: each of its heads learns from its own.
+func TestTrainingDistillation(t *testing.T) {
+	images := painted(16)
+	deit := func() *Model {
+		m, err := Open("testdata/deit", LoadOptions{Unmapped: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.NewHead(images.Classes(), rand.New(rand.NewPCG(3, 4)))
+		return m
+	}
+	m, taught := deit(), deit()
+	run, err := taught.Training(images, TrainOptions{Epochs: 40, BatchSize: 8, Rate: new(5e-3)})
+	if err == nil {
+		_, err = train.Run(t.Context(), run)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	contrary := func(pixels *autograd.Tensor) *autograd.Tensor { return autograd.Scale(taught.Forward(pixels), -1) }
+	run, err = m.Training(images, TrainOptions{Epochs: 40, BatchSize: 8, Rate: new(5e-3), Distillation: &train.Distillation{Teacher: contrary, Hard: true}})
+	if err == nil {
+		_, err = train.Run(t.Context(), run)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	right := [2]int{}
+	for i, img := range images.Images {
+		pixels, h, w, err := m.Preprocess.Pixels(nil, nil, img)
+		if err != nil {
+			t.Fatal(err)
+		}
+		logits, distilled := m.ForwardHeads(autograd.NewTape(autograd.Options{}).Input(pixels, 1, 3, h, w))
+		for k, x := range []*autograd.Tensor{logits, distilled} {
+			if v := x.Floats(nil); (v[1] > v[0]) == (images.Labels[i] == 1) {
+				right[k]++
+			}
+		}
+	}
+	if right[0] < 14 || right[1] > 2 {
+		t.Errorf("the heads agree with %v of 16 labels, expected most and few", right)
 	}
 }
 

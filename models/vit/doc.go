@@ -35,8 +35,8 @@
 // [Model.NoDecay] names those without weight decay. Dropout and drop path follow the configuration and the switches of the
 // tape.
 //
-// A model learns from a larger one through train.Distillation, to which [Model.ForwardHeads] gives the logits of the
-// distillation token (DeiT).
+// A model learns from a larger one through [TrainOptions].Distillation. In a loop of your own, [Model.ForwardHeads] gives
+// train.Distillation the logits of the distillation token (DeiT).
 //
 // Low-rank adapters (LoRA) are attached by package nn/lora, which saves and loads them as PEFT does with
 // [Model.AdapterNames].

@@ -9,12 +9,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
+	"github.com/fovea-ml/fovea/probe"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/draw"
@@ -63,6 +65,40 @@ func ExampleModel_Embed() {
 	fmt.Printf("%d values; a part of the image %.2f, black %.2f\n", len(embeddings[0]),
 		cosine(embeddings[0], embeddings[1]), cosine(embeddings[0], embeddings[2]))
 	// Output: 32 values; a part of the image 0.96, black 0.21
+}
+
+// The images of a folder that are most similar to a photograph are found by what the model embeds. Their classes vote as DINO's
+// neighbors do. Package index keeps more vectors, in a folder.
+func ExampleModel_Embed_neighbors() {
+	model, err := vit.Open("testdata/tiny", vit.LoadOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ctx := context.Background()
+	// vision.OpenDir and EmbedDataset read a folder; here are four images in memory.
+	black := image.NewGray(image.Rect(0, 0, 9, 9))
+	part := func(width int) image.Image { return img().SubImage(image.Rect(0, 0, width, 40)) }
+	known, err := model.Embed(ctx, part(50), part(40), black, vision.NewImage(30, 20, 3))
+	if err != nil {
+		log.Fatal(err)
+	}
+	names, labels := []string{"wide", "square", "black", "dark"}, []int{0, 0, 1, 1}
+	near, err := probe.FitNeighbors(slices.Concat(known...), labels, 2, probe.NeighborsOptions{K: 20, Temperature: 0.07})
+	if err != nil {
+		log.Fatal(err)
+	}
+	query, err := model.Embed(ctx, img())
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, n := range near.Nearest(query[0], 2)[0] {
+		fmt.Printf("%s %.2f\n", names[n.Index], n.Similarity)
+	}
+	fmt.Println("class", near.Predict(query[0])[0])
+	// Output:
+	// wide 0.96
+	// square 0.73
+	// class 0
 }
 
 // The tokens of the patches describe the places of an image: here, how similar each is to the top left one. Layers may be

@@ -42,6 +42,7 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Pool.Attention.Proj", "attn_pool.proj"},
 		checkpoint.Rule{"Pool.Norm", "attn_pool.norm"},
 		checkpoint.Rule{"Pool.MLP", "attn_pool.mlp"},
+		checkpoint.Rule{"Encoder.RopeFrequencies", "rope.freqs"},
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
 	)
@@ -52,6 +53,9 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}", "mlp.w12"},
 		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
 		checkpoint.Rule{"Attention.Norm", "attn.norm"},
+		checkpoint.Rule{"MLP.Norm", "mlp.norm"},
+		checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"},
+		checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"},
 	)...)
 	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && a.Eva {
 		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
@@ -88,6 +92,9 @@ func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"LayerScale1", "gamma_1"}, {"LayerScale2", "gamma_2"}}
 	if gated && a.SplitGate {
 		rules = append(rules, checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}"})
+	}
+	if a.SplitQKV {
+		rules = append(rules, checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"}, checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"})
 	}
 	return timmBlocks(rules...)
 }
@@ -177,25 +184,60 @@ func dinov3Block(gated bool) []checkpoint.Rule {
 // DINOv2 and DINOv3. For a model that transformers lacks, only Fovea finds the names. lora.Load reads adapters of
 // models with and without a classifier.
 func (m *Model) AdapterNames() *checkpoint.Names {
-	c, head := m.Config, "classifier"
-	if c.ModelType, _ = c.transformersType(m.Head != nil); c.ModelType == family.OwnType {
+	c := m.Config
+	if c.ModelType, _ = m.transformers(); c.ModelType == family.OwnType {
 		c.ModelType, _ = c.transformersType(false) // such as DINOv3 with a classifier
-	}
-	if m.DistillationHead != nil {
-		head = "cls_classifier"
 	}
 	style := styleOf(c)
 	if m.Head == nil { // the classes without a classifier hold the encoder itself
 		style.Stem = ""
 	}
-	table := tableIn(style, c, head)
+	table := tableIn(style, c, m.classifier())
 	return table.Writing(tower.InMemory)
 }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of transformers' ViT, of timm and of
-// original releases, and writes those of a layout. [Open] and [Model.Save] know those of DeiT, DINOv2 and DINOv3 too. It
-// panics for models.Original.
-func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+// TensorNames returns the table of the names of tensors in the model's files. It reads the names of all libraries for the
+// model's type, and writes those of a layout, as [Model.Save] does: a model that transformers lacks has timm's names in
+// both. It panics for models.Original.
+func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
+	if layout == models.HuggingFace && m.TransformersClass() == "" {
+		layout = models.Timm
+	}
+	return m.names().Writing(layout.String())
+}
+
+// names returns the table of the names in all layouts.
+func (m *Model) names() *checkpoint.Names {
+	c := m.Config
+	c.ModelType, _ = m.transformers()
+	table := tableOf(c, m.classifier())
+	return &table
+}
+
+// TransformersClass returns the class of transformers that computes the same as the model, such as ViTForImageClassification,
+// for which [Model.Save] writes. It is "" for a model that transformers lacks.
+func (m *Model) TransformersClass() string {
+	_, class := m.transformers()
+	return class
+}
+
+// transformers returns the model_type and the class of transformers that computes the same, or Fovea's own model_type.
+func (m *Model) transformers() (kind, class string) {
+	if kind, class = m.Config.transformersType(m.Head != nil); kind == deitType && m.Head != nil {
+		if class = "DeiTForImageClassification"; m.DistillationHead != nil {
+			class = "DeiTForImageClassificationWithTeacher"
+		}
+	}
+	return kind, class
+}
+
+// classifier returns the name of the head in files of Hugging Face's.
+func (m *Model) classifier() string {
+	if m.DistillationHead != nil {
+		return "cls_classifier"
+	}
+	return "classifier"
+}
 
 // family says how Vision Transformers lie in folders, by their config.json.
 var family = func() modelfolder.Family {
@@ -216,8 +258,6 @@ var plain = modelfolder.Family{
 		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
 		{Part: ".lambda_", What: "differential attention"},
-		{Part: "mlp.norm.", What: "a norm inside of the feed-forward layers"},
-		{Part: "attn.norm.", What: "a norm inside of attention"},
 	},
 }
 

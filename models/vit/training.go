@@ -40,10 +40,13 @@ type TrainOptions struct {
 	ClassWeights []float32
 	// Weights draw images with different probabilities; nil means each once in an epoch. See [vision.Loader].
 	Weights []float32
-	Augment *vision.Augment // nil for none
-	Mix     *vision.Mix     // Mixup and CutMix, nil for none
-	Seed    uint64
-	Adam    train.AdamOptions
+	// Distillation, if not nil, adds the answers of a teacher. The classifier of the distillation token learns from them, where
+	// the model has one, and the head from the labels (DeiT); else the head learns both.
+	Distillation *train.Distillation
+	Augment      *vision.Augment // nil for none
+	Mix          *vision.Mix     // Mixup and CutMix, nil for none
+	Seed         uint64
+	Adam         train.AdamOptions
 }
 
 // Training returns the configuration of a run that trains the classifier on the images of a data set, whose classes are
@@ -104,23 +107,46 @@ func (m *Model) training(images vision.Dataset, o TrainOptions) (train.Config, e
 			if err != nil {
 				return nil, err
 			}
-			logits := m.Forward(t.Input(images.Pixels, images.Shape()...))
-			if mix == nil {
-				return autograd.CrossEntropy(logits, images.Labels, autograd.CrossEntropyOptions{Smoothing: o.Smoothing, Weight: o.ClassWeights}), nil
+			pixels := t.Input(images.Pixels, images.Shape()...)
+			if o.Distillation == nil {
+				return o.loss(m.Forward(pixels), images), nil
 			}
-			if w := o.ClassWeights; w != nil { // as PyTorch's cross_entropy does with probabilities
-				for i := range images.Targets {
-					images.Targets[i] *= w[i%len(w)]
-				}
+			logits, distilled := m.ForwardHeads(pixels)
+			if distilled == nil {
+				distilled = logits
 			}
-			return autograd.SoftCrossEntropy(logits, t.Input(images.Targets, images.Len(), len(images.Targets)/images.Len()), 0), nil
+			return o.Distillation.Loss(o.loss(logits, images), distilled, pixels), nil
 		},
 		Identity: map[string]string{
 			"model": m.Config.ModelType, "smoothing": strconv.FormatFloat(float64(o.Smoothing), 'g', -1, 32),
+			"distillation":  o.distillation(),
 			"class weights": fmt.Sprint(o.ClassWeights), "patch dropout": fmt.Sprint(m.Encoder.PatchDropout),
 			"drop path": fmt.Sprint(m.Encoder.Blocks[len(m.Encoder.Blocks)-1].DropPath),
 		},
 	}, nil
+}
+
+// loss is that of a batch by its labels, or by its targets where images are mixed.
+func (o TrainOptions) loss(logits *autograd.Tensor, images *vision.Batch) *autograd.Tensor {
+	if o.Mix == nil {
+		return autograd.CrossEntropy(logits, images.Labels, autograd.CrossEntropyOptions{Smoothing: o.Smoothing, Weight: o.ClassWeights})
+	}
+	if w := o.ClassWeights; w != nil { // as PyTorch's cross_entropy does with probabilities
+		for i := range images.Targets {
+			images.Targets[i] *= w[i%len(w)]
+		}
+	}
+	targets := logits.Tape().Input(images.Targets, images.Len(), len(images.Targets)/images.Len())
+	return autograd.SoftCrossEntropy(logits, targets, 0)
+}
+
+// distillation describes the teacher's part for resuming.
+func (o TrainOptions) distillation() string {
+	d := o.Distillation
+	if d == nil {
+		return "none"
+	}
+	return fmt.Sprintf("hard %v, temperature %v, alpha %v, per class %v", d.Hard, cmp.Or(d.Temperature, 1), value(d.Alpha, 0.5), d.PerClass)
 }
 
 // checkTraining returns an error for images and options that do not fit the model.
@@ -143,6 +169,10 @@ func (m *Model) checkTraining(images vision.Dataset, o TrainOptions) error {
 		return fmt.Errorf("option BatchSize: expected 0 or more, found %d", o.BatchSize)
 	case !(o.Smoothing >= 0 && o.Smoothing < 1):
 		return fmt.Errorf("option Smoothing: expected 0 to 1, found %v", o.Smoothing)
+	case o.Distillation != nil && o.Distillation.Teacher == nil:
+		return errors.New("option Distillation: expected a Teacher, found none")
+	case o.Distillation != nil && o.Distillation.Err() != nil:
+		return fmt.Errorf("option Distillation: %w", o.Distillation.Err())
 	case o.Mix != nil && o.Mix.Smoothing != 0 && o.Smoothing != 0:
 		return errors.New("options Smoothing and Mix.Smoothing: expected one of them")
 	case o.DropPath != nil && !(*o.DropPath >= 0 && *o.DropPath < 1):

@@ -198,6 +198,8 @@ func TestTrainingMistakes(t *testing.T) {
 		{TrainOptions{ClassWeights: []float32{1}}, "option ClassWeights: expected 2, found 1"},
 		{TrainOptions{ClassWeights: []float32{1, float32(math.NaN())}}, "option ClassWeights: class 1"},
 		{TrainOptions{Weights: []float32{1}}, "option Weights: expected 4"},
+		{TrainOptions{Distillation: &train.Distillation{}}, "option Distillation: expected a Teacher"},
+		{TrainOptions{Distillation: &train.Distillation{Teacher: new(Model).Forward, Alpha: new(2.0)}}, "option Distillation: expected an Alpha"},
 	} {
 		if _, err := student(t, images).Training(images, c.o); err == nil || !strings.HasPrefix(err.Error(), "vit: training: ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: found %v, expected %q", c.o, err, c.want)

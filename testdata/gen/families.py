@@ -88,6 +88,8 @@ def families():
         "DeiT (timm, original)": vit("deit_base_distilled_patch16_224"),
         "DeiT (Hugging Face)": disk(tr.DeiTForImageClassificationWithTeacher(tr.DeiTConfig(**VIT, num_labels=5))),
         "DINOv2 (Hugging Face)": disk(tr.Dinov2Model(tr.Dinov2Config(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=16))),
+        "DINOv2 with registers (Hugging Face)": disk(tr.Dinov2WithRegistersForImageClassification(tr.Dinov2WithRegistersConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=16, num_labels=5))),
+        "DINOv3 (Hugging Face)": disk(tr.DINOv3ViTModel(tr.DINOv3ViTConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, image_size=32, patch_size=16, num_register_tokens=4))),
         "MAE with decoder (original)": meta_mae(),
         "MAE with decoder (Hugging Face)": disk(tr.ViTMAEForPreTraining(tr.ViTMAEConfig(**VIT, decoder_hidden_size=32, decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=64))),
         "BEiT (timm, original)": unilm_beit(),

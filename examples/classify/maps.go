@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/fovea-ml/fovea/models/vit"
+	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/draw"
+)
+
+// outputs gives each image a file in a folder.
+type outputs struct {
+	dir  string
+	used map[string]bool
+}
+
+// newOutputs makes the folder. It must not be one of the images, which could be replaced.
+func newOutputs(dir string, images []string) (*outputs, error) {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return nil, err
+	}
+	own, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	checked := map[string]bool{}
+	for _, name := range images {
+		folder := filepath.Dir(name)
+		if name == standardInput || checked[folder] {
+			continue
+		}
+		checked[folder] = true
+		if info, err := os.Stat(folder); err == nil && os.SameFile(own, info) {
+			return nil, fmt.Errorf("%s: expected another folder than that of %s, which could be replaced", dir, name)
+		}
+	}
+	return &outputs{dir, map[string]bool{}}, nil
+}
+
+// path returns a new name in the folder: that of the image, with a number where two images have the same one.
+func (o *outputs) path(image string) string {
+	base := strings.TrimSuffix(filepath.Base(image), filepath.Ext(image))
+	if image == standardInput {
+		base = "standard-input"
+	}
+	name := base + ".png"
+	for n := 2; o.used[strings.ToLower(name)]; n++ {
+		name = base + "-" + strconv.Itoa(n) + ".png"
+	}
+	o.used[strings.ToLower(name)] = true
+	return filepath.Join(o.dir, name)
+}
+
+// seen returns an image as the model sees it: resized and cropped.
+func seen(m *vit.Model, img image.Image) (*vision.Image, error) {
+	rgb, ok := img.(*vision.Image)
+	if !ok {
+		return nil, fmt.Errorf("expected a decoded image, found %T", img)
+	}
+	return m.Preprocess.Geometry(rgb, m.Workers)
+}
+
+// attend is the step that lays attention over each image, for -attention.
+func attend(m *vit.Model, s settings, out *outputs) step {
+	return func(ctx context.Context, images []image.Image, results []*result) error {
+		var maps []vit.Attention
+		var err error
+		if s.Rollout {
+			maps, err = m.Rollout(ctx, vit.RolloutOptions{}, images...)
+		} else {
+			var layers [][]vit.Attention
+			layers, err = m.Attention(ctx, vit.AttentionOptions{Layers: []int{s.Layer}}, images...)
+			for _, l := range layers {
+				maps = append(maps, l[0])
+			}
+		}
+		if err != nil {
+			return err
+		}
+		head := s.Head
+		if s.Rollout {
+			head = -1
+		}
+		overlays := make([]*vision.Image, len(maps))
+		for i, a := range maps {
+			shown, err := seen(m, images[i])
+			if err == nil {
+				overlays[i], err = draw.Heatmap(shown, a.Map(head), a.Rows, a.Columns, draw.HeatmapOptions{})
+			}
+			if err != nil {
+				return err
+			}
+		}
+		for i, img := range overlays {
+			if err := vision.SavePNG(out.path(results[i].name), img); err != nil {
+				return fatal{fmt.Errorf("-attention: %w", err)}
+			}
+		}
+		return nil
+	}
+}
+
+// maxTokens bounds the values of tokens that -pca compares: 512 MiB, such as 890 images of 224 pixels in a ViT-B/16.
+const maxTokens = 1 << 27
+
+// components collects the tokens of patches for -pca.
+type components struct {
+	names    []string
+	features []vit.Features
+	images   []*vision.Image // as the model sees them
+	values   int             // in the features
+}
+
+// add is the step that collects.
+func (c *components) add(m *vit.Model, layer int) step {
+	return func(ctx context.Context, images []image.Image, results []*result) error {
+		features, err := m.Features(ctx, vit.FeatureOptions{Layers: []int{layer}}, images...)
+		if err != nil {
+			return err
+		}
+		shown := make([]*vision.Image, len(images))
+		for i, img := range images {
+			if shown[i], err = seen(m, img); err != nil {
+				return err
+			}
+		}
+		for i, f := range features {
+			if c.values += len(f[0].Patches); c.values > maxTokens {
+				return fatal{fmt.Errorf("-pca: the tokens of %d images take more than 512 MiB: expected fewer images", len(c.names)+1)}
+			}
+			c.names, c.images, c.features = append(c.names, results[i].name), append(c.images, shown[i]), append(c.features, f[0])
+		}
+		return nil
+	}
+}
+
+// save writes each image beside the principal components of its patches.
+func (c *components) save(m *vit.Model, out *outputs) error {
+	if len(c.names) == 0 {
+		return nil
+	}
+	colors, err := vit.PCA(vit.PCAOptions{Workers: m.Workers}, c.features...)
+	if err != nil {
+		return err
+	}
+	for i, img := range c.images {
+		large, err := vision.Resize(colors[i], img.Height, img.Width, vision.Nearest)
+		if err != nil {
+			return err
+		}
+		both, err := draw.Grid([]*vision.Image{img, large}, draw.GridOptions{Columns: 2, Gap: 4})
+		if err != nil {
+			return err
+		}
+		if err := vision.SavePNG(out.path(c.names[i]), both); err != nil {
+			return err
+		}
+	}
+	return nil
+}
