@@ -36,6 +36,8 @@ func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(
 // Without a tokenizer, or with one that is not supported, the model takes ids alone: the tasks on texts return the
 // error.
 //
+// A folder that also holds adapters of PEFT (adapter_config.json) is refused, because transformers adds them.
+//
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
 // fs.ErrNotExist when the configuration or the weights are missing, a *checkpoint.FormatError when they are malformed,
 // and a *checkpoint.MismatchError when their tensors are not those of the configuration: it lists them all.

@@ -140,3 +140,20 @@ func TestOldestFolder(t *testing.T) {
 		t.Error(err, m.usesTypes())
 	}
 }
+
+// TestAdaptersBeside refuses a folder with adapters of PEFT, which transformers adds to the model without a word.
+func TestAdaptersBeside(t *testing.T) {
+	dir := t.TempDir()
+	if err := New(tiny("bert"), Features, 0, rng()).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte(`{"peft_type": "LORA"}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "adapter_config.json: the folder holds adapters") {
+		t.Errorf("found %v", err)
+	}
+	if _, err := Open(dir, LoadOptions{Lenient: true}); err != nil {
+		t.Error(err)
+	}
+}

@@ -41,6 +41,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // All but the first prepare images as torchvision's transforms do, and tokenize as their library does. Where positions
 // are for another image size, they are resized as open_clip does it.
 //
+// A folder of the first kind that also holds adapters of PEFT is refused, because transformers adds them.
+//
 // Nothing in the folder is trusted. The error names the file, what was expected and what was found. Where a size in
 // config.json and the weights disagree, it names the field and the tensor. It matches fs.ErrNotExist when the weights
 // are missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors

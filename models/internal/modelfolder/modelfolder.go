@@ -40,6 +40,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/nn/lora"
 )
 
 // ConfigName is the file that holds a model's configuration.
@@ -173,6 +174,9 @@ func open(fsys fs.FS, family Family, o models.LoadOptions) (*Folder, error) {
 		f.family = family
 		if err := family.checkModelType(ConfigName, f.Config); err != nil {
 			return nil, err
+		}
+		if !o.Lenient && first(fsys, []string{lora.ConfigName}) != "" {
+			return nil, fmt.Errorf("%s: the folder holds adapters of PEFT, which transformers adds to the model: move them to a folder of their own, and load them by package nn/lora", lora.ConfigName)
 		}
 	}
 	if f.Form == OpenCLIP && o.File == "" {
