@@ -37,6 +37,37 @@ func Mul(x, y Operand) *Tensor {
 	})
 }
 
+// AddScaled returns x + scale·y, where x and y are [..., n] and scale is [n]: the end of a residual branch with layer scale
+// (CaiT, arXiv 2103.17239, section 2.1). It has the bits of [Add] after [Mul], in one pass over the result.
+func AddScaled(x, y, scale Operand) *Tensor {
+	const name = "add scaled"
+	f := begin(name, x, y, scale)
+	shape := x.Shape()
+	if len(shape) == 0 || !equalShape(shape, y.Shape()) {
+		shapePanic(name, "expected two operands [..., n]", shape, y.Shape())
+	}
+	m, n := rows(shape)
+	if !equalShape(scale.Shape(), []int{n}) {
+		shapePanic(name, "expected a scale [n]", shape, scale.Shape())
+	}
+	z := f.out(shape...)
+	xv, yv, sv := f.values(x), f.values(y), f.values(scale)
+	f.each(m, 2*n, func(lo, hi int) {
+		for i := lo * n; i < hi*n; i += n {
+			row := z.data[i : i+n]
+			simd.Mul(row, yv[i:i+n], sv)
+			simd.Add(row, xv[i:i+n], row)
+		}
+	})
+	return f.done(z, func(b *back) {
+		r := len(shape)
+		l := newLayout(name, shape, stridesOf(shape, r), stridesOf([]int{n}, r), stridesOf(shape, r))
+		b.pass(x)
+		b.add(y, func(dy []float32) { b.mulTo(dy, 0, sv, 1, l) })
+		b.add(scale, func(ds []float32) { b.mulTo(ds, 1, yv, 0, l) })
+	})
+}
+
 // Div returns x / y, broadcast.
 func Div(x, y Operand) *Tensor {
 	f, z, l := beginBroadcast("div", x, y)

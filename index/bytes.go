@@ -15,7 +15,8 @@ type number interface {
 // littleEndian reports whether this machine stores numbers in the byte order of files.
 var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
-// valuesOf returns the elements of a tensor: in place, or copied where they are not aligned or the machine is big-endian.
+// valuesOf returns the elements of a tensor: in place, or copied where they are not aligned or the machine is
+// big-endian.
 func valuesOf[E number](t checkpoint.Tensor) []E {
 	b := t.Bytes()
 	size := int(unsafe.Sizeof(E(0)))

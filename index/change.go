@@ -11,12 +11,12 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 )
 
-// Add stores vectors under ids. A vector replaces one of the same id. When Add returns, an index in a folder has them on the
-// disk: all of them, or after an error or a crash none.
+// Add stores vectors under ids. A vector replaces one of the same id. When Add returns, an index in a folder has them
+// on the disk: all of them, or after an error or a crash none.
 //
-// A call writes a few files and waits for the disk, some milliseconds, so hundreds or thousands of vectors in a call are
-// faster than one. Add keeps neither slice. It returns an error when the lengths differ, an id comes twice, a vector has
-// another number of components than the index, or a component is not finite.
+// A call writes a few files and waits for the disk, some milliseconds, so hundreds or thousands of vectors in a call
+// are faster than one. Add keeps neither slice. It returns an error when the lengths differ, an id comes twice, a
+// vector has another number of components than the index, or a component is not finite.
 func (x *Index) Add(ids []int64, vectors [][]float32) error {
 	batch, err := x.batch(ids, vectors)
 	if err != nil {
@@ -90,9 +90,9 @@ func (o Options) prepare(dst, v []float32) error {
 	return nil
 }
 
-// Delete removes the vectors of ids, and returns how many there were. Other ids are no error. The removal is on the disk
-// when Delete returns. The space of deleted vectors is used again when their segment is written anew, at the latest when
-// half of it is deleted.
+// Delete removes the vectors of ids, and returns how many there were. Other ids are no error. The removal is on the
+// disk when Delete returns. The space of deleted vectors is used again when their segment is written anew, at the
+// latest when half of it is deleted.
 func (x *Index) Delete(ids ...int64) (removed int, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -105,8 +105,8 @@ func (x *Index) Delete(ids ...int64) (removed int, err error) {
 	return removed, nil
 }
 
-// Compact writes all vectors into one segment, without those that were deleted. Searches go on meanwhile. It needs space on
-// the disk for a second copy.
+// Compact writes all vectors into one segment, without those that were deleted. Searches go on meanwhile. It needs
+// space on the disk for a second copy.
 func (x *Index) Compact() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -234,7 +234,8 @@ func (x *Index) divide(segments []*segment, batch *rows, all bool) (stay, join [
 // magnitude is the logarithm of n to the base 8.
 func magnitude(n int) int { return bits.Len(uint(n)) / 3 }
 
-// write joins segments and returns all of them. In a folder, it writes the files of what changed, and then the manifest.
+// write joins segments and returns all of them. In a folder, it writes the files of what changed, and then the
+// manifest.
 func (x *Index) write(stay, join []*segment) ([]*segment, error) {
 	next := slices.Clone(stay)
 	runs, n := merged(join)

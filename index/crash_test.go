@@ -79,8 +79,8 @@ func crashing(dir string) error {
 	}
 }
 
-// A process that adds is killed, fifty times. The index opens each time. It holds everything that was acknowledged, and of
-// the call that was cut off all or nothing.
+// A process that adds is killed, fifty times. The index opens each time. It holds everything that was acknowledged, and
+// of the call that was cut off all or nothing.
 func TestKilled(t *testing.T) {
 	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" {
 		t.Skip("no processes")

@@ -15,8 +15,8 @@ import (
 	"github.com/fovea-ml/fovea/internal/filelock"
 )
 
-// Create makes an empty index in a folder, and the folder where it does not exist. A folder that holds an index, or files of
-// one that lost its manifest, gives an error in which errors.Is finds fs.ErrExist.
+// Create makes an empty index in a folder, and the folder where it does not exist. A folder that holds an index, or
+// files of one that lost its manifest, gives an error in which errors.Is finds fs.ErrExist.
 func Create(dir string, o Options) (*Index, error) {
 	x, err := create(dir, o)
 	if err != nil {
@@ -47,8 +47,8 @@ func create(dir string, o Options) (*Index, error) {
 	return newIndex(o, nil, f), nil
 }
 
-// checkEmpty returns an error when the folder holds a manifest or vectors. Vectors without a manifest are an index that was
-// damaged; a new index would remove them.
+// checkEmpty returns an error when the folder holds a manifest or vectors. Vectors without a manifest are an index that
+// was damaged; a new index would remove them.
 func (f *folder) checkEmpty() error {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
@@ -72,11 +72,11 @@ type OpenOptions struct {
 	ReadOnly bool
 }
 
-// Open opens the index in a folder. Vectors are mapped into memory where the system can do that, so they are read when a
-// search first needs them. Ids are checked at once.
+// Open opens the index in a folder. Vectors are mapped into memory where the system can do that, so they are read when
+// a search first needs them. Ids are checked at once.
 //
-// One Index at a time may have a folder open for writing; others get ErrLocked. A folder without an index gives an error in
-// which errors.Is finds fs.ErrNotExist. Open removes what a writer that was killed left behind.
+// One Index at a time may have a folder open for writing; others get ErrLocked. A folder without an index gives an
+// error in which errors.Is finds fs.ErrNotExist. Open removes what a writer that was killed left behind.
 func Open(dir string, o OpenOptions) (*Index, error) {
 	x, err := open(dir, o)
 	if err != nil {
@@ -115,8 +115,8 @@ func open(dir string, o OpenOptions) (*Index, error) {
 	return x, nil
 }
 
-// A folder is where an index is kept: immutable files of segments and of deleted rows, and a manifest that lists them. A
-// change writes new files and then replaces the manifest.
+// A folder is where an index is kept: immutable files of segments and of deleted rows, and a manifest that lists them.
+// A change writes new files and then replaces the manifest.
 type folder struct {
 	dir  string
 	next int // the number of the next file
@@ -252,8 +252,8 @@ func repeated(segments []*segment) (id int64, twice bool) {
 	return 0, false
 }
 
-// write writes n joined rows as a new segment, the rows that were deleted from others, and the manifest. An error before
-// the manifest changes nothing. After one in writing it, the folder may hold either state, so failed is set.
+// write writes n joined rows as a new segment, the rows that were deleted from others, and the manifest. An error
+// before the manifest changes nothing. After one in writing it, the folder may hold either state, so failed is set.
 func (f *folder) write(o Options, segments []*segment, runs []run, n int, failed *error) (_ []*segment, err error) {
 	if f.next > maxFiles-1-len(segments) {
 		return nil, fmt.Errorf("the numbers of files, up to %d, are used up", maxFiles)

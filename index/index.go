@@ -80,8 +80,8 @@ var (
 	ErrLocked = errors.New("another process or Index has the folder open for writing")
 )
 
-// An Index is a set of vectors with ids. Any number of goroutines may use one. A search works on the vectors that the index
-// held when it began, and waits for no one; calls that change the index wait for one another.
+// An Index is a set of vectors with ids. Any number of goroutines may use one. A search works on the vectors that the
+// index held when it began, and waits for no one; calls that change the index wait for one another.
 type Index struct {
 	// Workers limits the cores of a search: all of them after New, Create and Open; nil is serial.
 	Workers *simd.Workers
@@ -134,8 +134,8 @@ func (x *Index) Has(id int64) bool {
 	return ok
 }
 
-// Vector returns the vector of an id as it is stored: divided by its length with Cosine, and rounded to the index's type.
-// ok is false when there is none.
+// Vector returns the vector of an id as it is stored: divided by its length with Cosine, and rounded to the index's
+// type. ok is false when there is none.
 func (x *Index) Vector(id int64) (vector []float32, ok bool) {
 	g, row, ok := x.state.Load().find(id)
 	if !ok {

@@ -89,8 +89,8 @@ var allOptions = []Options{
 	{Dim: 24, Type: Int8}, {Dim: 33, Type: Int8, Metric: InnerProduct}, {Dim: 1},
 }
 
-// Random additions, replacements, deletions, compactions and reopenings: an index in memory and one in a folder find what
-// the definition finds, with the same bits.
+// Random additions, replacements, deletions, compactions and reopenings: an index in memory and one in a folder find
+// what the definition finds, with the same bits.
 func TestAgainstDefinition(t *testing.T) {
 	for n, o := range allOptions {
 		t.Run(fmt.Sprint(o), func(t *testing.T) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzManifest gives manifests of any bytes to the parser. One that it takes describes an index that can be written, and reads
-// back as it was.
+// FuzzManifest gives manifests of any bytes to the parser. One that it takes describes an index that can be written,
+// and reads back as it was.
 func FuzzManifest(f *testing.F) {
 	for _, s := range []string{
 		`{"version":1,"dim":3,"type":"int8","metric":"cosine","next":3,"segments":[{"file":"rows-00000000.safetensors","rows":5,"deleted":"deleted-00000002.safetensors"}]}`,

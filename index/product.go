@@ -7,9 +7,10 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// A product compares many queries with blocks of rows: one matrix product gives all scores of a block. It adds in another
-// order than [rows.score] does, so its scores differ in their last bits, by a margin that is known. Rows that could be among
-// the best are scored again by themselves. Such rows are few, and the hits have the bits of a search for one query.
+// A product compares many queries with blocks of rows: one matrix product gives all scores of a block. It adds in
+// another order than [rows.score] does, so its scores differ in their last bits, by a margin that is known. Rows that
+// could be among the best are scored again by themselves. Such rows are few, and the hits have the bits of a search for
+// one query.
 type product struct {
 	index   *Index
 	queries []*query
@@ -22,7 +23,8 @@ const (
 	// leastQueries is the number of queries from which on a product is faster than a score for each.
 	leastQueries = 16
 
-	// blockRows is the number of rows in a product. They stay in the second-level cache, with their scores and the queries.
+	// blockRows is the number of rows in a product. They stay in the second-level cache, with their scores and the
+	// queries.
 	blockRows = 128
 
 	// blockValues bounds the memory of a block of long vectors.
@@ -49,16 +51,16 @@ func (x *Index) product(queries []*query) *product {
 	return p
 }
 
-// lengthBound returns at least the length of a vector, and little more. Squares may underflow; after an overflow it is +Inf,
-// and NaN if a component is.
+// lengthBound returns at least the length of a vector, and little more. Squares may underflow; after an overflow it is
+// +Inf, and NaN if a component is.
 func lengthBound(v []float32) float64 {
 	return math.Sqrt(1.01*float64(simd.SumSquares(v)) + 0x1p-148*float64(len(v)))
 }
 
-// margin bounds the difference between the two scores of vectors a and b, given the product of their lengths. A sum in which no
-// summand passes through more than n roundings has an error of about n·2⁻²⁴·Σ|aᵢbᵢ| at most, and Σ|aᵢbᵢ| ≤ |a||b|. In a matrix
-// product n is less than 96 for a chain, 4 for a block and one for each block of 384; in [simd.Dot] it is less than 40. Each
-// operation on denormal numbers adds 2⁻¹⁵⁰.
+// margin bounds the difference between the two scores of vectors a and b, given the product of their lengths. A sum in
+// which no summand passes through more than n roundings has an error of about n·2⁻²⁴·Σ|aᵢbᵢ| at most, and Σ|aᵢbᵢ| ≤
+// |a||b|. In a matrix product n is less than 96 for a chain, 4 for a block and one for each block of 384; in [simd.Dot]
+// it is less than 40. Each operation on denormal numbers adds 2⁻¹⁵⁰.
 func margin(dim int, lengths float64) float64 {
 	n := 200 + float64(dim/384)
 	return n*0x1p-24*lengths + 0x1p-147*float64(dim)

@@ -10,7 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// TestProduct expects of many queries what each finds alone, where scores differ in their last bits, overflow, or are denormal.
+// TestProduct expects of many queries what each finds alone, where scores differ in their last bits, overflow, or are
+// denormal.
 func TestProduct(t *testing.T) {
 	const n = 1200
 	for name, c := range map[string]struct {
@@ -85,7 +86,8 @@ func TestProduct(t *testing.T) {
 
 func head(hits []Hit) string { return fmt.Sprint(hits[:min(5, len(hits))]) }
 
-// TestMargin compares the scores of products with exact ones, for rows of different sizes: they differ, within the margin.
+// TestMargin compares the scores of products with exact ones, for rows of different sizes: they differ, within the
+// margin.
 func TestMargin(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, dim := range []int{1, 40, 384, 5000} {

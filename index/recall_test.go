@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The share of the exact ten closest vectors that rounded ones find, on clusters of close vectors. The package comment has
-// the same for embeddings of sentences.
+// The share of the exact ten closest vectors that rounded ones find, on clusters of close vectors. The package comment
+// has the same for embeddings of sentences.
 func TestRecall(t *testing.T) {
 	const dim, clusters, members = 384, 100, 40
 	rng := rand.New(rand.NewPCG(11, 12))

@@ -34,8 +34,8 @@ func newRows(o Options, n int) *rows {
 	return r
 }
 
-// maxScale bounds the scales of Int8. Those times a sum of products of integers, 2^31, are numbers: the scale of the query,
-// which comes last, may bring them back to a range where other types find a score.
+// maxScale bounds the scales of Int8. Those times a sum of products of integers, 2^31, are numbers: the scale of the
+// query, which comes last, may bring them back to a range where other types find a score.
 const maxScale = 1 << 96
 
 // find returns the row of an id.

@@ -27,12 +27,13 @@ type SearchOptions struct {
 	Filter func(id int64) bool
 }
 
-// Search returns the k vectors with the highest scores, the highest first, or all where there are fewer. Equal scores are
-// in the order of their ids. The result has the same bits however many cores work, and whatever the order in which vectors
-// were added.
+// Search returns the k vectors with the highest scores, the highest first, or all where there are fewer. Equal scores
+// are in the order of their ids. The result has the same bits however many cores work, and whatever the order in which
+// vectors were added.
 //
-// A vector whose score is not a number, because of an overflow, is not found. Search returns an error when k is negative,
-// when the query has another number of components than the index or one that is not finite, or when ctx is done.
+// A vector whose score is not a number, because of an overflow, is not found. Search returns an error when k is
+// negative, when the query has another number of components than the index or one that is not finite, or when ctx is
+// done.
 func (x *Index) Search(ctx context.Context, vector []float32, k int, o SearchOptions) ([]Hit, error) {
 	hits, err := x.SearchMany(ctx, [][]float32{vector}, k, o)
 	if err != nil {
@@ -41,9 +42,9 @@ func (x *Index) Search(ctx context.Context, vector []float32, k int, o SearchOpt
 	return hits[0], nil
 }
 
-// SearchMany is Search for several vectors, with the same results in less time than a call for each. It reads the vectors of
-// the index once for up to 256 queries. From 16 queries on, matrix products find the rows of Float32 and Float16 that can
-// be among the best, several times faster than a score for each.
+// SearchMany is Search for several vectors, with the same results in less time than a call for each. It reads the
+// vectors of the index once for up to 256 queries. From 16 queries on, matrix products find the rows of Float32 and
+// Float16 that can be among the best, several times faster than a score for each.
 func (x *Index) SearchMany(ctx context.Context, vectors [][]float32, k int, o SearchOptions) ([][]Hit, error) {
 	if k < 0 {
 		return nil, fmt.Errorf("index: search: expected a k of at least 0, found %d", k)

@@ -34,6 +34,17 @@ type VOCClass struct {
 // Curve is precision against recall. Point i counts the detections from the highest score to Scores[i].
 type Curve struct{ Scores, Precision, Recall []float64 }
 
+// BestF1 returns the highest harmonic mean of precision and recall, and the score from which on detections must count to
+// reach it: a threshold for using the model. Of equal ones the highest score comes first. Both are 0 for an empty curve.
+func (c Curve) BestF1() (f1, score float64) {
+	for i, p := range c.Precision {
+		if v := 2 * p * c.Recall[i] / (p + c.Recall[i]); v > f1 {
+			f1, score = v, c.Scores[i]
+		}
+	}
+	return f1, score
+}
+
 // VOC evaluates detections as VOC's devkit does (VOCevaldet.m), at one threshold of the IoU, usually 0.5.
 //
 // A detection belongs to the object of its class that it overlaps most, the first of equals. It is right when the IoU is at

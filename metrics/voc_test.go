@@ -117,6 +117,13 @@ func TestVOCRules(t *testing.T) {
 			}
 		}
 	}
+	c := Curve{Scores: []float64{0.9, 0.8, 0.7, 0.6}, Precision: []float64{0, 0.5, 2. / 3, 0.5}, Recall: []float64{0, 0.5, 1, 1}}
+	if f1, score := c.BestF1(); math.Abs(f1-0.8) > 1e-15 || score != 0.7 {
+		t.Errorf("F1 %v from the score %v on, expected 0.8 and 0.7", f1, score)
+	}
+	if f1, score := (Curve{}).BestF1(); f1 != 0 || score != 0 {
+		t.Errorf("F1 of nothing: %v, %v", f1, score)
+	}
 	r, err := VOC(nil, nil, 0.5, VOCOptions{})
 	if err != nil || !math.IsNaN(r.MAP) {
 		t.Errorf("no objects: %v, error %v", r, err)

@@ -60,7 +60,7 @@ type Class struct {
 // scores are those of transformers' image-classification pipeline (ImageClassificationPipeline.postprocess). An unknown
 // problem counts as SingleLabel.
 func Predict(logits []float32, labels []string, problem Problem) Prediction {
-	p := Prediction{Logits: logits, Top: make([]Class, len(logits)), Problem: problem.Of(len(logits))}
+	p := Prediction{Logits: logits, Problem: problem.Of(len(logits))}
 	probabilities := make([]float32, len(logits))
 	switch p.Problem {
 	case Regression:
@@ -70,12 +70,19 @@ func Predict(logits []float32, labels []string, problem Problem) Prediction {
 	default:
 		simd.Softmax(probabilities, logits, 1)
 	}
+	p.Top = Rank(probabilities, labels)
+	return p
+}
+
+// Rank returns all classes, the most probable first; of equals, the lower index. Classes beyond the labels have no name.
+func Rank(probabilities []float32, labels []string) []Class {
+	top := make([]Class, len(probabilities))
 	for i, q := range probabilities {
-		p.Top[i] = Class{Index: i, Probability: q}
+		top[i] = Class{Index: i, Probability: q}
 		if i < len(labels) {
-			p.Top[i].Label = labels[i]
+			top[i].Label = labels[i]
 		}
 	}
-	slices.SortStableFunc(p.Top, func(a, b Class) int { return cmp.Compare(b.Probability, a.Probability) })
-	return p
+	slices.SortStableFunc(top, func(a, b Class) int { return cmp.Compare(b.Probability, a.Probability) })
+	return top
 }

@@ -70,6 +70,9 @@ type AttentionInput struct {
 	// Positions, if not nil, are the rows of the rotary table for the tokens, n·length of them, where tokens were left out
 	// ([PatchDropout]). Otherwise token i has row i.
 	Positions []int
+	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
+	// the same shape. It is for positions that are learned.
+	Turn func(x *autograd.Tensor) *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -183,7 +186,7 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 // split takes queries, keys and values from what a fused projection gave.
 func (a *MultiHeadAttention) split(qkv *autograd.Tensor, in AttentionInput) (q, k, v autograd.Columns) {
 	width := qkv.Dim(-1) / 3
-	if a.QueryNorm != nil || a.KeyNorm != nil {
+	if a.QueryNorm != nil || a.KeyNorm != nil || in.Turn != nil {
 		return a.normalized(qkv, in)
 	}
 	qkv = a.rotate(qkv, in, 0, width)
@@ -239,6 +242,9 @@ func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v a
 
 // rotate turns the heads of a projection that begin at the given columns.
 func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from ...int) *autograd.Tensor {
+	if in.Turn != nil {
+		return in.Turn(x)
+	}
 	table := a.Rotary
 	if in.Rotary != nil {
 		table = in.Rotary

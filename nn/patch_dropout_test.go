@@ -28,7 +28,7 @@ func TestPatchDropout(t *testing.T) {
 		{50, 1, 0.5, 24}, {50, 1, 0.75, 12}, {197, 1, 0.1, 176}, {49, 0, 0.5, 24}, {10, 0, 0.7, 3}, {3, 1, 0.9, 1}, {2, 1, 0.5, 1},
 	} {
 		tape := autograd.NewTape(autograd.Options{Training: true, Debug: true})
-		y := PatchDropout(numbered(tape, 3, c.length), c.first, c.p)
+		y, places := PatchDropout(numbered(tape, 3, c.length), c.first, c.p)
 		if want := []int{3, c.first + c.kept, 1}; !slices.Equal(y.Shape(), want) {
 			t.Errorf("%+v: shape %v, expected %v", c, y.Shape(), want)
 			continue
@@ -47,6 +47,11 @@ func TestPatchDropout(t *testing.T) {
 			for k := range row {
 				row[k] -= from
 			}
+			for k, place := range places[i*len(row) : (i+1)*len(row)] {
+				if row[k] != float32(place) {
+					t.Errorf("%+v: token %d of sequence %d is %v, but its place is %d", c, k, i, row[k], place)
+				}
+			}
 			chosen = append(chosen, row)
 		}
 		if c.kept > 5 && slices.Equal(chosen[0], chosen[1]) {
@@ -60,7 +65,8 @@ func TestPatchDropoutEvenly(t *testing.T) {
 	const n, length = 4000, 8
 	tape := autograd.NewTape(autograd.Options{Training: true, Seed: 1})
 	counts := make([]int, length)
-	for i, v := range PatchDropout(numbered(tape, n, length), 0, 0.5).Floats(nil) {
+	y, _ := PatchDropout(numbered(tape, n, length), 0, 0.5)
+	for i, v := range y.Floats(nil) {
 		counts[int(v)-i/4*length]++
 	}
 	for k, count := range counts { // 2,000 expected, with a deviation of 32
@@ -78,13 +84,15 @@ func TestPatchDropoutGradients(t *testing.T) {
 		}
 	})
 	err := gradcheck.Check(func(t *autograd.Tape) []*autograd.Tensor {
-		return []*autograd.Tensor{autograd.Square(PatchDropout(t.Use(x), 1, 0.4))}
+		y, _ := PatchDropout(t.Use(x), 1, 0.4)
+		return []*autograd.Tensor{autograd.Square(y)}
 	}, []*autograd.Parameter{x}, gradcheck.Options{Training: true})
 	if err != nil {
 		t.Error(err)
 	}
 	still := autograd.NewTape(autograd.Options{})
-	if y := numbered(still, 2, 6); PatchDropout(y, 1, 0.4) != y {
+	x0 := numbered(still, 2, 6)
+	if y, places := PatchDropout(x0, 1, 0.4); y != x0 || places != nil {
 		t.Error("tokens were dropped on a tape that does not train")
 	}
 }

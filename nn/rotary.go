@@ -44,6 +44,8 @@ type RotaryGridOptions struct {
 	// Centered gives positions as the centers of patches in an image from -1 to 1, times 2π, so that images of all sizes
 	// have the same range (DINOv3: Siméoni et al., arXiv 2508.10104). Offset and the reference size do not count.
 	Centered bool
+	// ColumnsFirst gives the first half of the angles to the column of a patch (RoPE-ViT, Perception Encoder).
+	ColumnsFirst bool
 	// Halves pairs channels dim/2 apart. Otherwise pairs are neighbors, as in EVA-02.
 	Halves bool
 	// Prefix is the number of tokens before the patches, such as a class token. They do not turn.
@@ -78,8 +80,11 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 	for y := range height {
 		for x := range width {
 			for i, f := range freqs {
-				angles[i] = place(y, height, o.RefHeight) * f
-				angles[dim/4+i] = place(x, width, o.RefWidth) * f
+				row, column := place(y, height, o.RefHeight)*f, place(x, width, o.RefWidth)*f
+				if o.ColumnsFirst {
+					row, column = column, row
+				}
+				angles[i], angles[dim/4+i] = row, column
 			}
 			appendAngles(t, angles)
 		}

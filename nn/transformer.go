@@ -175,11 +175,11 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	}
 	y := b.normed(b.Norm1, b.attend(in), x, x, b.LayerScale1)
 	for _, o := range b.Beside {
-		y = o.normed(o.Norm1, o.attend(in), x, y, o.LayerScale1)
+		y = b.normed(o.Norm1, o.attend(in), x, y, o.LayerScale1)
 	}
 	z := b.normed(b.Norm2, b.MLP.Forward, y, y, b.LayerScale2)
 	for _, o := range b.Beside {
-		z = o.normed(o.Norm2, o.MLP.Forward, y, z, o.LayerScale2)
+		z = b.normed(o.Norm2, o.MLP.Forward, y, z, o.LayerScale2)
 	}
 	return z
 }
@@ -230,6 +230,9 @@ func (b *Block) branch(f layer, x, residual *autograd.Tensor, scale *autograd.Pa
 		return f(x, residual)
 	}
 	y := autograd.Dropout(f(x, nil), b.Dropout)
+	if scale != nil && !drop {
+		return autograd.AddScaled(residual, y, scale)
+	}
 	if scale != nil {
 		y = autograd.Mul(y, scale)
 	}

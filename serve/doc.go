@@ -30,7 +30,8 @@
 //
 // A batch that fails or panics is run again in halves, and these in halves of their own, until the inputs at fault
 // stand alone. Their callers get the error, or a [*PanicError], and the others their answers. One broken input makes a
-// batch of 16 about three times the work, and the Batcher stays usable. Inputs whose callers have left do not run again.
+// batch of 16 about three times the work, and the Batcher stays usable. Inputs whose callers have left do not run
+// again.
 //
 // # Limiting a model to some cores
 //

@@ -42,8 +42,8 @@ func newVocabulary(m model.Model) *vocabulary {
 		special: map[string]bool{}, next: -1}
 }
 
-// add enters tokens. A token of the model keeps the model's id; others get the next free ids, in their order. The field ID is
-// not read.
+// add enters tokens. A token of the model keeps the model's id; others get the next free ids, in their order. The field
+// ID is not read.
 func (v *vocabulary) add(tokens []AddedToken, n normalize.Normalizer) (err error) {
 	defer normalize.Recover(&err)
 	size := 0
@@ -105,7 +105,8 @@ func (v *vocabulary) build() {
 	v.plain, v.normal = newMatcher(plain), newMatcher(normal)
 }
 
-// form returns the text that decoding starts from: the normalized form, where the token was looked for in normalized text.
+// form returns the text that decoding starts from: the normalized form, where the token was looked for in normalized
+// text.
 func (v *vocabulary) form(t AddedToken) string {
 	if form, ok := v.normalized[t.ID]; ok {
 		return form

@@ -11,8 +11,8 @@ import (
 	"testing/fstest"
 )
 
-// TestSuffixBytes cuts a suffix into bytes, which have no place in the text: their offsets lie at its end. The reference gives
-// offsets beyond the text there.
+// TestSuffixBytes cuts a suffix into bytes, which have no place in the text: their offsets lie at its end. The
+// reference gives offsets beyond the text there.
 func TestSuffixBytes(t *testing.T) {
 	var b strings.Builder
 	for i := range 256 {
@@ -148,8 +148,8 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// TestLongPieces reads SentencePiece models of BPE with one long piece, and with every beginning of a long piece: the merges of
-// those have far more text than the file.
+// TestLongPieces reads SentencePiece models of BPE with one long piece, and with every beginning of a long piece: the
+// merges of those have far more text than the file.
 func TestLongPieces(t *testing.T) {
 	model := func(texts ...string) []byte {
 		var m, trainer protoMessage
@@ -182,8 +182,8 @@ func TestLongPieces(t *testing.T) {
 	}
 }
 
-// TestManySpaces gives long runs of white space to tokens that take it, and to the stages of decoding that wait for its end. Quadratic
-// methods would not end.
+// TestManySpaces gives long runs of white space to tokens that take it, and to the stages of decoding that wait for its
+// end. Quadratic methods would not end.
 func TestManySpaces(t *testing.T) {
 	const n = 300_000
 	var added []string

@@ -124,7 +124,8 @@ func (f *folder) gptNeoX() error {
 	return f.ends()
 }
 
-// blenderbot is BlenderbotTokenizer (models/blenderbot/tokenization_blenderbot.py). Its special tokens come from a tokenizer.json alone.
+// blenderbot is BlenderbotTokenizer (models/blenderbot/tokenization_blenderbot.py). Its special tokens come from a
+// tokenizer.json alone.
 func (f *folder) blenderbot() error {
 	f.standard(plain("bos_token", "<s>", "eos_token", "</s>", "sep_token", "</s>", "cls_token", "<s>", "unk_token", "<unk>",
 		"pad_token", "<pad>", "mask_token", "<mask>"))

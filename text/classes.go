@@ -41,8 +41,9 @@ var readClasses = sync.OnceValue(func() *classes {
 	return c
 })
 
-// choose returns the class that AutoTokenizer takes (tokenization_auto.py), by the model type and the class in config.json, and
-// the class in tokenizer_config.json. Each may be empty. byteLevel says that tokenizer.json names the component ByteLevel.
+// choose returns the class that AutoTokenizer takes (tokenization_auto.py), by the model type and the class in
+// config.json, and the class in tokenizer_config.json. Each may be empty. byteLevel says that tokenizer.json names the
+// component ByteLevel.
 func choose(modelType, modelClass, class string, byteLevel bool) string {
 	c := readClasses()
 	named := class

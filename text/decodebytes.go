@@ -84,8 +84,8 @@ func (s *stripStage) flush() {
 	s.out.flush()
 }
 
-// byteDecoder turns the letters of ByteLevel into bytes, and all of them into one text. A token with another letter stands
-// for itself.
+// byteDecoder turns the letters of ByteLevel into bytes, and all of them into one text. A token with another letter
+// stands for itself.
 type byteDecoder struct{}
 
 func (byteDecoder) fuses() bool                   { return true }
@@ -137,8 +137,8 @@ func complete(b []byte) int {
 	return len(b)
 }
 
-// byteOf returns the byte that a letter of ByteLevel stands for: printable bytes of Latin-1 for themselves, the others for
-// the letters from U+0100 on, in their order (bytes_to_unicode in the encoder of GPT-2).
+// byteOf returns the byte that a letter of ByteLevel stands for: printable bytes of Latin-1 for themselves, the others
+// for the letters from U+0100 on, in their order (bytes_to_unicode in the encoder of GPT-2).
 func byteOf(r rune) (byte, bool) {
 	switch {
 	case r >= '!' && r <= '~', r >= 0xA1 && r <= 0xAC, r >= 0xAE && r <= 0xFF:
@@ -153,9 +153,9 @@ func byteOf(r rune) (byte, bool) {
 	return 0, false
 }
 
-// fallbackDecoder turns runs of tokens such as <0xE2> into text. A run that is not UTF-8 is a replacement character for each
-// of its tokens. A live stage gives characters as soon as they are complete, so only its incomplete bytes can become
-// replacement characters.
+// fallbackDecoder turns runs of tokens such as <0xE2> into text. A run that is not UTF-8 is a replacement character for
+// each of its tokens. A live stage gives characters as soon as they are complete, so only its incomplete bytes can
+// become replacement characters.
 type fallbackDecoder struct{}
 
 func (fallbackDecoder) fuses() bool   { return false }

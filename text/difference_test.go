@@ -182,8 +182,9 @@ func different(got, want referenceEncoding) string {
 	return ""
 }
 
-// TestDifference compares with tokenizers on random texts, pairs, truncation, padding and tokens, for tokenizers of many
-// families. FOVEA_TEXTS is the number of cases for each, FOVEA_TOKENIZERS a folder with NAME.json of other tokenizers.
+// TestDifference compares with tokenizers on random texts, pairs, truncation, padding and tokens, for tokenizers of
+// many families. FOVEA_TEXTS is the number of cases for each, FOVEA_TOKENIZERS a folder with NAME.json of other
+// tokenizers.
 func TestDifference(t *testing.T) {
 	folder, count, seed := t.TempDir(), os.Getenv("FOVEA_TEXTS"), os.Getenv("FOVEA_SEED")
 	if count == "" {

@@ -39,8 +39,8 @@ type span struct {
 	set      bool
 }
 
-// part is a run of tokens before everything is joined. Unless it is owned, its slices may lie in reused memory or belong to
-// other parts, so none of them is written in place.
+// part is a run of tokens before everything is joined. Unless it is owned, its slices may lie in reused memory or
+// belong to other parts, so none of them is written in place.
 type part struct {
 	ids     []int
 	types   []int
@@ -123,7 +123,8 @@ func join(parts []*part) *Encoding {
 // maxWindows is the number of tokens that all windows of one encoding may have together.
 const maxWindows = 1 << 27
 
-// checkWindows returns an error for windows that would not fit in memory: their number is the product of those of the parts.
+// checkWindows returns an error for windows that would not fit in memory: their number is the product of those of the
+// parts.
 func checkWindows(parts []*part) error {
 	windows, longest := 1.0, 0
 	for _, p := range parts {
@@ -136,8 +137,8 @@ func checkWindows(parts []*part) error {
 	return nil
 }
 
-// concat copies parts into a new encoding, with offsets in the original text. An encoding of one part that is owned takes its
-// memory.
+// concat copies parts into a new encoding, with offsets in the original text. An encoding of one part that is owned
+// takes its memory.
 func concat(parts []*part) *Encoding {
 	if len(parts) == 1 && parts[0].owned {
 		p := parts[0]

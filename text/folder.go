@@ -175,8 +175,8 @@ func (f *folder) name(token string) string {
 	return ""
 }
 
-// finish does what the constructor of TokenizersBackend does (tokenization_utils_tokenizers.py): it adds tokens, and sets the
-// post-processor where the class sets none.
+// finish does what the constructor of TokenizersBackend does (tokenization_utils_tokenizers.py): it adds tokens, and
+// sets the post-processor where the class sets none.
 func (f *folder) finish() error {
 	if f.code != nil {
 		return f.readConfig()
@@ -232,7 +232,8 @@ func (f *folder) ends() error {
 	return nil
 }
 
-// addTokens adds the tokens of the configuration. Tokens that the tokenizer has already get the flags of the configuration.
+// addTokens adds the tokens of the configuration. Tokens that the tokenizer has already get the flags of the
+// configuration.
 func (f *folder) addTokens() {
 	known := map[string]bool{}
 	for _, t := range slices.Concat(f.builder.added...) {
@@ -346,7 +347,8 @@ func (f *folder) readConfig() error {
 	return nil
 }
 
-// plainInputs are what most classes give a model, and inputsOf is what the others give (model_input_names of transformers).
+// plainInputs are what most classes give a model, and inputsOf is what the others give (model_input_names of
+// transformers).
 var (
 	plainInputs = []string{"input_ids", "attention_mask"}
 	typedInputs = []string{"input_ids", "token_type_ids", "attention_mask"}

@@ -37,7 +37,8 @@ type folderCase struct {
 	}
 }
 
-// TestFolders compares with AutoTokenizer on folders of many classes. FOVEA_FOLDERS is their number, FOVEA_CLASSES the classes.
+// TestFolders compares with AutoTokenizer on folders of many classes. FOVEA_FOLDERS is their number, FOVEA_CLASSES the
+// classes.
 func TestFolders(t *testing.T) {
 	folder, count, seed := t.TempDir(), os.Getenv("FOVEA_FOLDERS"), os.Getenv("FOVEA_SEED")
 	if count == "" {

@@ -111,8 +111,8 @@ func (f *folder) setModel(m object) error {
 	return err
 }
 
-// setBPE makes a BPE model from lists. The text of all merges of a hostile SentencePiece model can be far longer than its file, so
-// they are not written as JSON.
+// setBPE makes a BPE model from lists. The text of all merges of a hostile SentencePiece model can be far longer than
+// its file, so they are not written as JSON.
 func (f *folder) setBPE(m object, vocab map[string]int, merges [][2]string) (err error) {
 	o := model.BPEOptions{Merges: merges}
 	for _, token := range slices.Sorted(maps.Keys(vocab)) {

@@ -121,7 +121,8 @@ func TestManyTokens(t *testing.T) {
 	}
 }
 
-// TestLongTexts encodes texts without a place to cut them, and one of 64 MB with FOVEA_LARGE. A quadratic method would not end.
+// TestLongTexts encodes texts without a place to cut them, and one of 64 MB with FOVEA_LARGE. A quadratic method would
+// not end.
 func TestLongTexts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("slow")

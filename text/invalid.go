@@ -15,8 +15,8 @@ type fix struct {
 	origin int // the same place in the original
 }
 
-// repair replaces every maximal invalid run of bytes by U+FFFD, as Python's decode("utf-8", "replace") does, and returns the
-// places. A valid text is returned as it is.
+// repair replaces every maximal invalid run of bytes by U+FFFD, as Python's decode("utf-8", "replace") does, and
+// returns the places. A valid text is returned as it is.
 func repair(s string) (string, []fix) {
 	if utf8.ValidString(s) {
 		return s, nil
@@ -43,8 +43,8 @@ func repair(s string) (string, []fix) {
 	return b.String(), fixes
 }
 
-// invalid returns the length of the invalid bytes at the beginning of s: the longest beginning of a well-formed character
-// (Unicode 15, table 3-7), or one byte.
+// invalid returns the length of the invalid bytes at the beginning of s: the longest beginning of a well-formed
+// character (Unicode 15, table 3-7), or one byte.
 func invalid(s string) int {
 	low, high, size := byte(0x80), byte(0xBF), 0
 	switch c := s[0]; {

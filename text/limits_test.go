@@ -155,7 +155,8 @@ func TestProcessors(t *testing.T) {
 	}
 }
 
-// TestProcessorTwice takes a text twice, with other types, after special tokens were added. The result is that of tokenizers 0.23.3.
+// TestProcessorTwice takes a text twice, with other types, after special tokens were added. The result is that of
+// tokenizers 0.23.3.
 func TestProcessorTwice(t *testing.T) {
 	p, err := parseProcessor([]byte(`{"type": "Sequence", "processors": [
 		{"type": "RobertaProcessing", "sep": ["]", 2], "cls": ["[", 1], "trim_offsets": true, "add_prefix_space": false},

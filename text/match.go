@@ -8,9 +8,9 @@ import (
 // matcher finds patterns in a text in time linear in the text: at each place the longest pattern, from left to right,
 // without overlaps.
 //
-// It is the automaton of Aho and Corasick (1975) over the reversed patterns, and reads the text from its end. At each place
-// the state then tells the longest pattern that begins there, so one pass back and one pass over the hits forth are enough. An
-// automaton that reads forth has to read again what lies behind a match.
+// It is the automaton of Aho and Corasick (1975) over the reversed patterns, and reads the text from its end. At each
+// place the state then tells the longest pattern that begins there, so one pass back and one pass over the hits forth
+// are enough. An automaton that reads forth has to read again what lies behind a match.
 //
 // Nodes are numbered by levels, so that the children of a node are neighbors.
 type matcher struct {
@@ -25,7 +25,8 @@ type matcher struct {
 // match is the place of a pattern, in bytes.
 type match struct{ from, to, pattern int }
 
-// newMatcher builds the automaton. Of equal patterns the first counts. It returns nil for no patterns; none may be empty.
+// newMatcher builds the automaton. Of equal patterns the first counts. It returns nil for no patterns; none may be
+// empty.
 func newMatcher(patterns []string) *matcher {
 	if len(patterns) == 0 {
 		return nil

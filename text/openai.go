@@ -36,8 +36,8 @@ func cleanCanonical(text string) string {
 // numbered are the HTML entities that give a code point by its number, and beginnings of such entities.
 var numbered = regexp.MustCompile(`&#(?:[0-9]+|[xX][0-9a-fA-F]+)?;?`)
 
-// unescape replaces HTML entities as html.unescape of Python does: unlike Go, it drops numbers of control characters and of
-// noncharacters.
+// unescape replaces HTML entities as html.unescape of Python does: unlike Go, it drops numbers of control characters
+// and of noncharacters.
 func unescape(text string) string {
 	if !strings.Contains(text, "&") {
 		return text

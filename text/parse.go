@@ -30,8 +30,8 @@ type config struct {
 	special    map[string]string
 }
 
-// Parse reads a tokenizer.json as the library tokenizers does. A component or field that is not supported is an error that names
-// it. Ids of added tokens follow from the model and the order of the list, as in the reference.
+// Parse reads a tokenizer.json as the library tokenizers does. A component or field that is not supported is an error
+// that names it. Ids of added tokens follow from the model and the order of the list, as in the reference.
 func Parse(data []byte) (*Tokenizer, error) {
 	t, err := parse(data)
 	if err != nil {

@@ -249,8 +249,8 @@ func (f *folder) camembert() error {
 	return nil
 }
 
-// debertaV2 is DebertaV2Tokenizer, also of DeBERTa-v3 (models/deberta_v2/tokenization_deberta_v2.py). It does without the charsmap
-// of the SentencePiece model.
+// debertaV2 is DebertaV2Tokenizer, also of DeBERTa-v3 (models/deberta_v2/tokenization_deberta_v2.py). It does without
+// the charsmap of the SentencePiece model.
 func (f *folder) debertaV2() error {
 	f.standard(plain("bos_token", "[CLS]", "eos_token", "[SEP]", "unk_token", "[UNK]", "sep_token", "[SEP]", "pad_token", "[PAD]",
 		"cls_token", "[CLS]", "mask_token", "[MASK]"))

@@ -10,7 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
-// processor adds special tokens to a text or a pair, and trims offsets. The parts that it returns are joined in their order.
+// processor adds special tokens to a text or a pair, and trims offsets. The parts that it returns are joined in their
+// order.
 type processor interface {
 	// added returns the number of tokens that it adds to so many texts.
 	added(texts int) int
@@ -77,8 +78,8 @@ func added(ids []int, tokens []string, typeID int) *part {
 	return p
 }
 
-// wrap returns a part between added tokens; before and after may be nil. Only the added tokens count as special, and the
-// sequence is text i.
+// wrap returns a part between added tokens; before and after may be nil. Only the added tokens count as special, and
+// the sequence is text i.
 func wrap(before, p, after *part, i int) *part {
 	if before == nil {
 		before = new(part)
@@ -198,8 +199,8 @@ func (p *part) clone() *part {
 	return &q
 }
 
-// trim returns p with offsets that leave out the spaces at both ends of each token. One leading space of the first token
-// stays where prefix says that it was added: it has no place in the text.
+// trim returns p with offsets that leave out the spaces at both ends of each token. One leading space of the first
+// token stays where prefix says that it was added: it has no place in the text.
 func (p *part) trim(prefix bool) *part {
 	offsets := p.offsets
 	for i, token := range p.tokens {

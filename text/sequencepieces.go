@@ -32,8 +32,8 @@ func (f *folder) leftStripped(name string) {
 	}
 }
 
-// pegasus is PegasusTokenizer (models/pegasus/tokenization_pegasus.py). A SentencePiece model gets the tokens that the model was
-// trained with before its own.
+// pegasus is PegasusTokenizer (models/pegasus/tokenization_pegasus.py). A SentencePiece model gets the tokens that the
+// model was trained with before its own.
 func (f *folder) pegasus() error {
 	f.standard(plain("pad_token", "<pad>", "eos_token", "</s>", "unk_token", "<unk>", "mask_token", "<mask_2>"))
 	if err := f.needs("pad_token", "eos_token", "unk_token", "mask_token"); err != nil {
@@ -92,8 +92,8 @@ func (f *folder) pegasus() error {
 	return nil
 }
 
-// pegasusPieces are the pieces before those of the SentencePiece model (PegasusConverter in convert_slow_tokenizer.py). Its names of
-// the masks are those of the configuration alone.
+// pegasusPieces are the pieces before those of the SentencePiece model (PegasusConverter in convert_slow_tokenizer.py).
+// Its names of the masks are those of the configuration alone.
 func (f *folder) pegasusPieces(sentence *string, numbered []string) []model.Piece {
 	out := []model.Piece{{Token: f.name("pad_token")}, {Token: f.name("eos_token")}}
 	mask, second := "<mask_1>", "<mask_2>"
@@ -157,7 +157,8 @@ func (f *folder) mBart50() error {
 	return f.translates(func(eos, code item) (before, after []item) { return []item{code}, []item{eos} })
 }
 
-// fairseqPieces puts the special tokens of fairseq before the pieces of a SentencePiece model, and languages and the mask behind.
+// fairseqPieces puts the special tokens of fairseq before the pieces of a SentencePiece model, and languages and the
+// mask behind.
 func (f *folder) fairseqPieces(first string, pieces []model.Piece, languages []string) []model.Piece {
 	out := []model.Piece{{Token: f.name(first)}, {Token: f.name("pad_token")}, {Token: f.name("eos_token")}, {Token: f.name("unk_token")}}
 	out = append(out, pieces[min(3, len(pieces)):]...)
@@ -256,7 +257,8 @@ func (f *folder) bigBird() error {
 	return nil
 }
 
-// barthez is BarthezTokenizer (models/barthez/tokenization_barthez.py). It does without the charsmap of the SentencePiece model.
+// barthez is BarthezTokenizer (models/barthez/tokenization_barthez.py). It does without the charsmap of the
+// SentencePiece model.
 func (f *folder) barthez() error {
 	f.standard(plain("bos_token", "<s>", "eos_token", "</s>", "sep_token", "</s>", "cls_token", "<s>", "unk_token", "<unk>",
 		"pad_token", "<pad>", "mask_token", "<mask>"))

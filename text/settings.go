@@ -49,8 +49,8 @@ var refused = strictjson.Fields{
 	{Name: "task", Use: strictjson.Refused, Reason: "a task token is unsupported", Same: []string{"null"}},
 }
 
-// readSettings reads tokenizer_config.json. The other files are read where it has no added_tokens_decoder; nil is a file
-// that is missing. It follows PreTrainedTokenizerBase._from_pretrained of transformers.
+// readSettings reads tokenizer_config.json. The other files are read where it has no added_tokens_decoder; nil is a
+// file that is missing. It follows PreTrainedTokenizerBase._from_pretrained of transformers.
 func readSettings(config, specialMap, addedTokens, tokenizer []byte) (*settings, error) {
 	s := &settings{fields: map[string]json.RawMessage{}, special: map[string]*spec{}}
 	if config != nil {
@@ -119,8 +119,9 @@ func (s *settings) readAdded(specialMap, addedTokens, tokenizer []byte) error {
 	return nil
 }
 
-// renameExtra moves additional_special_tokens, the older name, to extra_special_tokens where that states nothing. A list that
-// special_tokens_map.json gives under the older name comes later and keeps it: pieces of a SentencePiece model replace it.
+// renameExtra moves additional_special_tokens, the older name, to extra_special_tokens where that states nothing. A
+// list that special_tokens_map.json gives under the older name comes later and keeps it: pieces of a SentencePiece
+// model replace it.
 func (s *settings) renameExtra() {
 	older, ok := s.fields["additional_special_tokens"]
 	if !ok {

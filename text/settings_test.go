@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestExtraTokens checks which lists of extra special tokens count, as PreTrainedTokenizerBase._from_pretrained merges them.
+// TestExtraTokens checks which lists of extra special tokens count, as PreTrainedTokenizerBase._from_pretrained merges
+// them.
 func TestExtraTokens(t *testing.T) {
 	tests := []struct {
 		name, config, specialMap string

@@ -64,7 +64,8 @@ func inCharacters(text string, offsets [][2]int) [][2]int {
 	return out
 }
 
-// TestSharedBERT compares with tokenizers 0.23.3, by vocab.txt and by tokenizer.json of MiniLM, which has the same vocabulary.
+// TestSharedBERT compares with tokenizers 0.23.3, by vocab.txt and by tokenizer.json of MiniLM, which has the same
+// vocabulary.
 func TestSharedBERT(t *testing.T) {
 	lines := sharedLines[struct {
 		Text    string

@@ -9,9 +9,9 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/normalize"
 )
 
-// siglip is SiglipTokenizer, which is code and no pipeline of a tokenizer.json (models/siglip/tokenization_siglip.py). A text
-// loses its case and its punctuation. SentencePiece sees it behind the unknown token, whose pieces are then dropped, so that
-// SentencePiece keeps the space before the text.
+// siglip is SiglipTokenizer, which is code and no pipeline of a tokenizer.json (models/siglip/tokenization_siglip.py).
+// A text loses its case and its punctuation. SentencePiece sees it behind the unknown token, whose pieces are then
+// dropped, so that SentencePiece keeps the space before the text.
 type siglip struct {
 	model    *model.SentencePiece
 	file     *pieceModel
@@ -76,7 +76,8 @@ func (t *traced) add(s string, from, to int) {
 	}
 }
 
-// appendText appends the tokens of a valid text to p. With a word of -1, a word begins at every space and at every added token.
+// appendText appends the tokens of a valid text to p. With a word of -1, a word begins at every space and at every
+// added token.
 func (s *siglip) appendText(v *vocabulary, w *work, p *part, text string, word int, plain bool) error {
 	base := len(p.ids)
 	w.hits = w.hits[:0]
@@ -164,8 +165,8 @@ func (s *siglip) appendSegment(v *vocabulary, w *work, p *part, text string, fro
 	return nil
 }
 
-// canonical returns bytes from to end of a text in lower case, without punctuation, and with single spaces, behind the unknown
-// token (canonicalize_text). At the beginning of a text there is the sign for a space as well.
+// canonical returns bytes from to end of a text in lower case, without punctuation, and with single spaces, behind the
+// unknown token (canonicalize_text). At the beginning of a text there is the sign for a space as well.
 func (s *siglip) canonical(text string, from, end int) traced {
 	t := newTraced(len(s.unknown) + len(space) + end - from)
 	t.add(s.unknown, from, from)

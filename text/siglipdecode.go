@@ -6,8 +6,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/model"
 )
 
-// siglipDecoder is convert_tokens_to_string of SiglipTokenizer. Special tokens stand for themselves. The tokens between them are
-// decoded by SentencePiece. A space goes before each run of tokens that a special token ends.
+// siglipDecoder is convert_tokens_to_string of SiglipTokenizer. Special tokens stand for themselves. The tokens between
+// them are decoded by SentencePiece. A space goes before each run of tokens that a special token ends.
 type siglipDecoder struct {
 	*siglip
 	special map[string]bool
@@ -21,8 +21,8 @@ func (d *siglipDecoder) start(out stage, _ mode) stage {
 	return &siglipStage{siglipDecoder: d, out: out, run: pieceRun{siglip: d.siglip}}
 }
 
-// siglipStage holds a run behind a special token until it knows what ends it. White space at the beginning of a text does not
-// count, so the first run need not wait.
+// siglipStage holds a run behind a special token until it knows what ends it. White space at the beginning of a text
+// does not count, so the first run need not wait.
 type siglipStage struct {
 	*siglipDecoder
 	out   stage

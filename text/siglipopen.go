@@ -52,8 +52,8 @@ func (f *folder) siglip() error {
 	return f.addSiglipTokens()
 }
 
-// addSiglipTokens adds the tokens as the constructor of PythonBackend does (tokenization_python.py): a token is special where it
-// is named, whatever its flag says. It refuses flags and ids that would need other rules for finding tokens.
+// addSiglipTokens adds the tokens as the constructor of PythonBackend does (tokenization_python.py): a token is special
+// where it is named, whatever its flag says. It refuses flags and ids that would need other rules for finding tokens.
 func (f *folder) addSiglipTokens() error {
 	var names []string
 	for _, name := range slices.Concat(specialNames, f.own) {

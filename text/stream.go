@@ -33,8 +33,8 @@ type Stream struct {
 }
 
 // NewStream returns a stream. The pieces that it gives make up the text of [Tokenizer.Decode]. There is one difference:
-// where bytes that follow each other as single tokens (<0xE2>) are not UTF-8, the stream has given complete characters before it
-// can see the invalid byte, and Decode replaces all bytes of the run.
+// where bytes that follow each other as single tokens (<0xE2>) are not UTF-8, the stream has given complete characters
+// before it can see the invalid byte, and Decode replaces all bytes of the run.
 func (t *Tokenizer) NewStream(o DecodeOptions) *Stream { return t.stream(o, true) }
 
 func (t *Tokenizer) stream(o DecodeOptions, live bool) *Stream {
@@ -103,15 +103,16 @@ func (s *spaceStage) push(token string) {
 }
 func (s *spaceStage) flush() { s.out.flush() }
 
-// cleanStage takes spaces out of a text as clean_up_tokenization of transformers does. It holds the end of the text back, as
-// far as what follows can change it.
+// cleanStage takes spaces out of a text as clean_up_tokenization of transformers does. It holds the end of the text
+// back, as far as what follows can change it.
 type cleanStage struct {
 	out  stage
 	held []byte
 	next int // the length of held at which it is looked at again
 }
 
-// maxLooked is the length of held text up to which every token is a reason to look at it again. Longer text has to double.
+// maxLooked is the length of held text up to which every token is a reason to look at it again. Longer text has to
+// double.
 const maxLooked = 64
 
 func (s *cleanStage) push(text string) {
@@ -136,9 +137,8 @@ func (s *cleanStage) flush() {
 	s.out.flush()
 }
 
-// cleanable reports whether no replacement can reach over byte n. The patterns begin with a space and have at most four bytes; one
-// replacement can bring the text of another together.
-// A space before another letter than theirs begins none.
+// cleanable reports whether no replacement can reach over byte n. The patterns begin with a space and have at most four
+// bytes; one replacement can bring the text of another together. A space before another letter than theirs begins none.
 func cleanable(text string, n int) bool {
 	if n < len(text) && !utf8.RuneStart(text[n]) {
 		return false

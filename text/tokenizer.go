@@ -312,8 +312,8 @@ func (s segment) within(list []segment, i int) bool {
 	return i > 0 && list[i-1].id >= 0 && list[i-1].to == s.to && list[i-1].from < s.from
 }
 
-// appendAdded appends an added token. A token that normalization left empty does not count. With ends it is the end of the token
-// before it, with which it shares memory.
+// appendAdded appends an added token. A token that normalization left empty does not count. With ends it is the end of
+// the token before it, with which it shares memory.
 func (p *part) appendAdded(s normalize.String, id int, ends bool, next func() int) {
 	if s.Len() == 0 {
 		return
@@ -330,8 +330,8 @@ func (p *part) appendAdded(s normalize.String, id int, ends bool, next func() in
 	p.words = append(p.words, next())
 }
 
-// expected returns the number of tokens to make room for, after done bytes gave n tokens. Where few bytes are done, it is at
-// most one for each piece that is left.
+// expected returns the number of tokens to make room for, after done bytes gave n tokens. Where few bytes are done, it
+// is at most one for each piece that is left.
 func expected(left []split.Piece, n, done int) int {
 	size := 0
 	for _, s := range left {
@@ -365,8 +365,8 @@ func (t *Tokenizer) appendPiece(w *work, p *part, piece normalize.String, word i
 	return nil
 }
 
-// place returns the bytes of the original that a token came from. BPE counts a suffix that has no place in the text; its tokens
-// lie at the end of the piece.
+// place returns the bytes of the original that a token came from. BPE counts a suffix that has no place in the text;
+// its tokens lie at the end of the piece.
 func place(piece normalize.String, t model.Token) (from, to int) {
 	if n := piece.Len(); t.Start >= n && n > 0 {
 		_, end := piece.Original(0, n)
@@ -392,8 +392,8 @@ func (t *Tokenizer) ID(token string) (int, bool) { return t.added.id(token) }
 // Token returns the token with an id, as [Tokenizer.Decode] starts from it.
 func (t *Tokenizer) Token(id int) (string, bool) { return t.added.token(id) }
 
-// Special returns the token with a name of transformers, such as "mask_token", and its id. It knows the names of the folder; ok is
-// false where the folder has no such token.
+// Special returns the token with a name of transformers, such as "mask_token", and its id. It knows the names of the
+// folder; ok is false where the folder has no such token.
 func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
 	token, ok = t.config.special[name]
 	if !ok {
@@ -403,7 +403,8 @@ func (t *Tokenizer) Special(name string) (token string, id int, ok bool) {
 	return token, id, ok
 }
 
-// SubwordPrefix returns what stands before a token inside a word, such as "##" of WordPiece, or "" where the model has none.
+// SubwordPrefix returns what stands before a token inside a word, such as "##" of WordPiece, or "" where the model has
+// none.
 func (t *Tokenizer) SubwordPrefix() string {
 	if m, ok := t.model.(interface{ SubwordPrefix() string }); ok {
 		return m.SubwordPrefix()

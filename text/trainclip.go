@@ -26,8 +26,8 @@ func clipSplitter(pattern string) object {
 	}})
 }
 
-// clipLetters returns the first tokens of CLIP's vocabulary: the 256 letters of ByteLevel in the order of bytes_to_unicode, and
-// the same at the ends of words.
+// clipLetters returns the first tokens of CLIP's vocabulary: the 256 letters of ByteLevel in the order of
+// bytes_to_unicode, and the same at the ends of words.
 func clipLetters() (letters []string) {
 	for _, end := range []string{"", "</w>"} {
 		for r := '!'; r <= 0x143; r++ {
@@ -55,7 +55,8 @@ func clipVocabulary(v model.BPEOptions, special []string) model.BPEOptions {
 	return v
 }
 
-// clipMergeOptions are the options of the letters and merges of CLIP's vocabulary, which has room for the special tokens.
+// clipMergeOptions are the options of the letters and merges of CLIP's vocabulary, which has room for the special
+// tokens.
 func clipMergeOptions(o train.MergeOptions, special []string) train.MergeOptions {
 	if o.Size == 0 {
 		o.Size = 30000

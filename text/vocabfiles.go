@@ -32,8 +32,8 @@ func (f *folder) must(name string) ([]byte, error) {
 	return data, err
 }
 
-// readVocabulary reads a vocab.txt: a token a line, whose id is the number of the line. White space at the end of a line does
-// not count, and of equal tokens the last counts, as for the reference.
+// readVocabulary reads a vocab.txt: a token a line, whose id is the number of the line. White space at the end of a
+// line does not count, and of equal tokens the last counts, as for the reference.
 func readVocabulary(data []byte) ([]model.Entry, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("expected UTF-8")
@@ -45,7 +45,8 @@ func readVocabulary(data []byte) ([]model.Entry, error) {
 	return out, nil
 }
 
-// bpe makes a BPE model with options of a class, from tokenizer.json, a SentencePiece model, or vocab.json and merges.txt.
+// bpe makes a BPE model with options of a class, from tokenizer.json, a SentencePiece model, or vocab.json and
+// merges.txt.
 func (f *folder) bpe(options object) error {
 	options["type"] = "BPE"
 	if f.tokenizer != nil {
@@ -101,8 +102,8 @@ var pieceFiles = map[string]string{
 // tiktokenLine is the first line of a vocabulary of tiktoken: a token in base64, and its rank.
 var tiktokenLine = regexp.MustCompile(`^[A-Za-z0-9+/]+=* [0-9]+\r?\n`)
 
-// sentencePiece reads the SentencePiece model of a folder, or returns nil where it has none. Control pieces and pieces of users
-// become added tokens.
+// sentencePiece reads the SentencePiece model of a folder, or returns nil where it has none. Control pieces and pieces
+// of users become added tokens.
 func (f *folder) sentencePiece() (*pieceModel, error) {
 	for _, name := range []string{"tokenizer.model", pieceFiles[f.class]} {
 		if name == "" {
@@ -139,8 +140,8 @@ func (f *folder) sentencePiece() (*pieceModel, error) {
 	return nil, nil
 }
 
-// pieceMerges returns the vocabulary of a list of pieces, and the merges that lead to each of them, as generate_merges of
-// transformers does (tokenization_utils_base.py).
+// pieceMerges returns the vocabulary of a list of pieces, and the merges that lead to each of them, as generate_merges
+// of transformers does (tokenization_utils_base.py).
 func pieceMerges(pieces []piece) (map[string]int, [][2]string) {
 	ids := make(map[string]int, len(pieces))
 	longest := 0
@@ -175,8 +176,8 @@ func pieceMerges(pieces []piece) (map[string]int, [][2]string) {
 // at returns a function that gives the id of the unknown token, whatever the pieces are.
 func at(id int) func([]model.Piece) int { return func([]model.Piece) int { return id } }
 
-// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges. unknown gives
-// the id of the unknown token.
+// unigram makes a Unigram model from tokenizer.json, or from a SentencePiece model whose pieces change rearranges.
+// unknown gives the id of the unknown token.
 func (f *folder) unigram(unknown func([]model.Piece) int, change func([]model.Piece) []model.Piece) error {
 	if f.tokenizer != nil {
 		m, err := f.fileModel("Unigram")
@@ -313,8 +314,8 @@ func (f *folder) clip() error {
 	return f.put(normalizer, clipSplitter(pattern), byteLevelDecoder)
 }
 
-// readCLIP reads the merges of OpenAI's CLIP. The vocabulary is the 256 letters of ByteLevel, the same at the ends of words, the
-// merges, and both special tokens (simple_tokenizer.py).
+// readCLIP reads the merges of OpenAI's CLIP. The vocabulary is the 256 letters of ByteLevel, the same at the ends of
+// words, the merges, and both special tokens (simple_tokenizer.py).
 func readCLIP(data []byte) (map[string]int, [][2]string, error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {

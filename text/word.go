@@ -12,8 +12,8 @@ func isWord(r rune) bool {
 		unicode.Join_Control, newWords)
 }
 
-// newWords are the words of Unicode 16, which the reference knows and Go 1.26 does not. TestWords asks the reference about
-// every code point.
+// newWords are the words of Unicode 16, which the reference knows and Go 1.26 does not. TestWords asks the reference
+// about every code point.
 var newWords = &unicode.RangeTable{
 	R16: []unicode.Range16{{0x0897, 0x0897, 1}, {0x1C89, 0x1C8A, 1}, {0xA7CB, 0xA7CD, 1}, {0xA7DA, 0xA7DC, 1}},
 	R32: []unicode.Range32{

@@ -191,21 +191,11 @@ func (s *setting) fovea(ctx context.Context, m *bert.Model, seed int, dropout bo
 		return nil
 	}
 	c.OnEpoch = func(ctx context.Context, _ train.Epoch) error {
-		right := 0
-		var texts []string
-		for _, e := range s.test {
-			texts = append(texts, e.Text)
-		}
-		list, err := m.Classify(ctx, texts...)
+		counts, err := m.Evaluate(ctx, s.test)
 		if err != nil {
 			return err
 		}
-		for i, p := range list {
-			if p.Top[0].Index == s.test[i].Class {
-				right++
-			}
-		}
-		o.Accuracies = append(o.Accuracies, float64(right)/float64(len(list)))
+		o.Accuracies = append(o.Accuracies, counts.Accuracy())
 		return nil
 	}
 	_, err = train.Run(ctx, c)

@@ -182,8 +182,11 @@ func (p *part) compare(ctx context.Context) (c study.Curves, err error) {
 		return c, err
 	}
 	fmt.Printf("%s\n%s\n\n", ours.Versions, theirs.Versions)
-	fmt.Printf("%s, %d images and %d for testing: without drop path, the losses of %d steps differ by at most %.1e of the loss.\n\n",
+	fmt.Printf("%s, %d images and %d for testing: without drop path, the losses of %d steps differ by at most %.1e of the loss.\n",
 		p.name, p.train.Len(), p.test.Len(), len(ours.Losses), study.Difference(ours, theirs))
+	last := func(values []float64) float64 { return values[len(values)-1] }
+	fmt.Printf("Test accuracies are then %.2f and %.2f %%, with averaged weights %.2f and %.2f %%.\n\n",
+		100*last(ours.Accuracies), 100*last(theirs.Accuracies), 100*last(ours.Averaged), 100*last(theirs.Averaged))
 	c.Title = p.name
 	for seed := 1; seed <= p.seeds; seed++ {
 		ours, theirs, err := p.both(ctx, fmt.Sprint("seed-", seed), uint64(seed), false)

@@ -89,7 +89,7 @@ for step, (batch, rate, drawn) in enumerate(zip(plan["batches"], plan["rates"], 
     losses.append(loss.item())
     if (step + 1) % 100 == 0:
         print(f"vitstudy: PyTorch, seed {plan['seed']}: step {step + 1} of {len(plan['batches'])}, loss {loss.item():.3f}", file=sys.stderr)
-    if (step + 1) % plan["epoch"] == 0:
+    if (step + 1) % plan["epoch"] == 0 or step + 1 == len(plan["batches"]):
         accuracies.append(accuracy(model))
         averaged.append(accuracy(average.module))
 versions = f"PyTorch {torch.__version__}, timm {timm.__version__}"

@@ -71,6 +71,14 @@ func (p *part) fovea(ctx context.Context, m *vit.Model, seed uint64, exact bool)
 	if _, err := train.Run(ctx, c); err != nil {
 		return o, err
 	}
+	if exact {
+		if _, err := p.accuracy(ctx, m, &o.Accuracies); err != nil {
+			return o, err
+		}
+		c.EMA.Swap()
+		_, err := p.accuracy(ctx, m, &o.Averaged)
+		return o, err
+	}
 	if seed == 1 {
 		return o, m.Save(filepath.Join(p.out, p.name+"-model"), vit.SaveOptions{})
 	}

@@ -3,8 +3,8 @@
 //	go run ./examples/classify-text -model finetuned-text/model "A deft, moving film." "Dull."
 //	go run ./examples/classify-text -model finetuned-text/model < lines.txt
 //
-// Without arguments, each line of standard input is a text. Texts that are longer than the model takes are cut. -top shows
-// the N most probable classes of each text.
+// Without arguments, each line of standard input is a text. Texts that are longer than the model takes are cut. -top
+// shows the N most probable classes of each text.
 //
 // -json prints one JSON value on standard output:
 //

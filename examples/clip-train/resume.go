@@ -14,7 +14,8 @@ func (s *settings) folder() outdir.Folder {
 	return outdir.Folder{Path: s.Out, Program: program, Version: 1, Results: []string{modelName, curvesName}}
 }
 
-// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same value.
+// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
+// value.
 func (s *settings) restore(given map[string]bool) error {
 	var w settings
 	if err := s.folder().Restore(&w); err != nil {

@@ -167,7 +167,8 @@ func (r *run) conclude(o *outcome) {
 	r.console.Line("written to %s: %s, %s", r.settings.Out, modelName, curvesName)
 }
 
-// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of them.
+// sum identifies the images of a run by their names. The captions are identified by the tokenizer that was made of
+// them.
 func (p *pairs) sum() string {
 	h := crc32.NewIEEE()
 	for _, d := range []vision.Captioned{p.train, p.test} {

@@ -89,8 +89,8 @@ func (v *saved) save() error {
 // addAtOnce is the number of lines that are added together. A run that is killed loses about as many.
 const addAtOnce = 256
 
-// add adds the lines that follow those in the index. The state is saved after the vectors: lines that were added before the
-// program was killed are added once more, in the place of themselves.
+// add adds the lines that follow those in the index. The state is saved after the vectors: lines that were added before
+// the program was killed are added once more, in the place of themselves.
 func (v *saved) add(ctx context.Context, e *bert.Embedder, from io.Reader, size int64, out *console.Console) error {
 	progress := out.Phase("reading", console.Bytes, size)
 	defer progress.End()

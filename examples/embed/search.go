@@ -49,7 +49,8 @@ func search(ctx context.Context, e *bert.Embedder, s settings, queries [][]float
 	return printFound(s, best, stdout)
 }
 
-// keep adds a line to the best ones, which are sorted, unless it is worse than all of them. Of equal lines the first counts.
+// keep adds a line to the best ones, which are sorted, unless it is worse than all of them. Of equal lines the first
+// counts.
 func keep(best []found, f found, top int) []found {
 	at := len(best)
 	for at > 0 && worse(best[at-1].score, f.score) {

@@ -30,20 +30,19 @@ type mistake struct {
 // measure classifies the test texts, and writes the wrong ones, the most certain first.
 func (r *run) measure(ctx context.Context) (*report, error) {
 	t := r.corpus.test
-	list, err := r.predict(ctx, "testing", t.list)
+	list, err := r.predict(ctx, t.list)
 	if err != nil {
 		return nil, err
 	}
-	out := &report{counts: r.corpus.confusion(t, list)}
-	right := 0
+	out := &report{counts: metrics.NewConfusion(len(r.corpus.classes))}
+	out.counts.Names = r.corpus.classes
 	for i, p := range list {
-		if first := p.Top[0]; first.Index != t.labels[i] {
+		first := p.Top[0]
+		if out.counts.Add(t.labels[i], first.Index); first.Index != t.labels[i] {
 			out.mistakes = append(out.mistakes, mistake{t.list[i], t.labels[i], first.Index, first.Probability})
-		} else {
-			right++
 		}
 	}
-	out.low, out.high = metrics.Interval(right, len(list))
+	out.low, out.high = metrics.Interval(len(list)-len(out.mistakes), len(list))
 	slices.SortStableFunc(out.mistakes, func(a, b mistake) int { return cmp.Compare(b.p, a.p) })
 	return out, atomicfile.Write(r.path(mistakesName), func(w io.Writer) error { return r.writeMistakes(w, out.mistakes, 1<<20) })
 }

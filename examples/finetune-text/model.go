@@ -20,7 +20,8 @@ type recipe struct {
 	rate   float64
 }
 
-// make makes the model to train: that of -model or a new one, with a new head, and with adapters if -lora asks for them.
+// make makes the model to train: that of -model or a new one, with a new head, and with adapters if -lora asks for
+// them.
 func (r *run) make(ctx context.Context) (err error) {
 	s := &r.settings
 	rng := rand.New(rand.NewPCG(s.Seed, 0))

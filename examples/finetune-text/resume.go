@@ -28,7 +28,8 @@ func (s settings) located() settings {
 	return s
 }
 
-// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same value.
+// restore replaces the settings of a resumed run with those of the unfinished run. A flag in given must have the same
+// value.
 func (s *settings) restore(given map[string]bool) error {
 	var was settings
 	if err := s.folder().Restore(&was); err != nil {

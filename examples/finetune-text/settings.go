@@ -9,8 +9,8 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
-// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and a
-// resumed run has the same values. The other fields may change when a run is resumed.
+// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
+// a resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
 	Model      string  `json:"model"` // "" is a small BERT from scratch
 	Data       string  `json:"data"`  // "" are the embedded reviews
@@ -89,11 +89,13 @@ func (s *settings) check() error {
 	case s.Batch < 1 || s.Batch > 1<<16:
 		return fmt.Errorf("-batch: expected 1 to 65536, found %d", s.Batch)
 	case !(s.Rate >= 0 && s.Rate <= 1):
-		return fmt.Errorf("-rate: expected a number above 0 and at most 1, found %v", s.Rate)
+		return fmt.Errorf("-rate: expected 0, the default, to 1, found %v", s.Rate)
 	case s.Tokens < 0 || s.Tokens > 0 && s.Tokens < 3:
-		return fmt.Errorf("-max-tokens: expected at least 3, found %d", s.Tokens)
+		return fmt.Errorf("-max-tokens: expected 0, the default, or at least 3, found %d", s.Tokens)
 	case !(s.LayerDecay > 0 && s.LayerDecay <= 1):
 		return fmt.Errorf("-layer-decay: expected a number above 0 and at most 1, found %v", s.LayerDecay)
+	case s.Freeze < -1:
+		return fmt.Errorf("-freeze: expected at least -1, found %d", s.Freeze)
 	case s.Rank < 0 || s.Rank > 4096:
 		return fmt.Errorf("-lora: expected 0 to 4096, found %d", s.Rank)
 	case s.Rank > 0 && s.Freeze != 0:

@@ -45,7 +45,7 @@ func (r *run) conclude(o *outcome) {
 	}
 	r.console.Line("best epoch: %d of %d%s", o.training.Best+1, len(o.training.Losses), note)
 	r.console.Line("accuracy on %d test texts:", c.Total())
-	row("this model", c.Accuracy(), fmt.Sprintf("   (95 %% sure: %.1f to %.1f %%)", 100*o.test.low, 100*o.test.high))
+	row("this model", c.Accuracy(), fmt.Sprintf("   (95 %% confidence interval: %.1f to %.1f %%)", 100*o.test.low, 100*o.test.high))
 	row("logistic regression on bags of words", o.words, "")
 	row("always the largest class", o.majority, "")
 	row("this model, mean over labels", c.BalancedAccuracy(), "")

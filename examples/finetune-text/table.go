@@ -80,7 +80,8 @@ func (c columns) readCSV(in io.Reader) ([]row, error) {
 	})
 }
 
-// readTSV reads lines of cells between tabs. Quotes are part of a text, but around a whole cell they are those of a spreadsheet.
+// readTSV reads lines of cells between tabs. Quotes are part of a text, but around a whole cell they are those of a
+// spreadsheet.
 func (c columns) readTSV(in *bufio.Reader) ([]row, error) {
 	line := 0
 	return c.read(func() ([]string, int, error) {
@@ -114,7 +115,8 @@ func readLine(in *bufio.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r"), nil
 }
 
-// read makes rows of the cells that next returns, with their line, until io.EOF. The first ones are the names of the columns.
+// read makes rows of the cells that next returns, with their line, until io.EOF. The first ones are the names of the
+// columns.
 func (c columns) read(next func() ([]string, int, error)) ([]row, error) {
 	names, _, err := next()
 	if err == io.EOF {

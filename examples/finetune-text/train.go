@@ -7,12 +7,12 @@ import (
 
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/examples/internal/console"
-	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/train"
 )
 
-// train trains the model, or does the rest of an interrupted training. The model then has the weights of the best epoch.
+// train trains the model, or does the rest of an interrupted training. The model then has the weights of the best
+// epoch.
 func (r *run) train(ctx context.Context) (train.Result, error) {
 	s := &r.settings
 	identity := r.identity()
@@ -43,19 +43,23 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 		}
 		return nil
 	}
+	validation := r.corpus.validation.examples()
 	c.Validate = func(ctx context.Context, epoch int) (float64, error) {
-		list, err := r.predict(ctx, "", r.corpus.validation.list)
+		counts, err := r.model.Evaluate(ctx, validation)
 		if err != nil {
 			return 0, err
 		}
-		counts := r.corpus.confusion(r.corpus.validation, list)
 		if s.Balance {
 			return counts.BalancedAccuracy(), nil
 		}
 		return counts.Accuracy(), nil
 	}
+	score := "validation accuracy"
+	if s.Balance {
+		score += ", mean over labels,"
+	}
 	c.OnEpoch = func(_ context.Context, e train.Epoch) error {
-		r.console.Line("epoch %d of %d: loss %.4f, %.1f %% of the validation texts right", e.Number+1, c.Epochs, e.Loss, 100*e.Score)
+		r.console.Line("epoch %d of %d: loss %.4f, %s %.1f %%", e.Number+1, c.Epochs, e.Loss, score, 100*e.Score)
 		return nil
 	}
 	result, err := train.Run(ctx, c)
@@ -65,23 +69,10 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 	return result, nil
 }
 
-// confusion counts the predictions of texts.
-func (c *corpus) confusion(t texts, predictions []bert.Prediction) *metrics.Confusion {
-	counts := metrics.NewConfusion(len(c.classes))
-	counts.Names = c.classes
-	for i, p := range predictions {
-		counts.Add(t.labels[i], p.Top[0].Index)
-	}
-	return counts
-}
-
-// predict classifies texts, with a bar if it has a name.
-func (r *run) predict(ctx context.Context, name string, list []string) ([]bert.Prediction, error) {
-	var show *console.Progress
-	if name != "" {
-		show = r.console.Phase(name, console.Steps, int64(len(list)))
-		defer show.End()
-	}
+// predict classifies the test texts, and shows a bar.
+func (r *run) predict(ctx context.Context, list []string) ([]bert.Prediction, error) {
+	show := r.console.Phase("testing", console.Steps, int64(len(list)))
+	defer show.End()
 	const some = 256
 	var out []bert.Prediction
 	for from := 0; from < len(list); from += some {
@@ -89,9 +80,8 @@ func (r *run) predict(ctx context.Context, name string, list []string) ([]bert.P
 		if err != nil {
 			return nil, err
 		}
-		if out = append(out, part...); show != nil {
-			show.At(int64(len(out)))
-		}
+		out = append(out, part...)
+		show.At(int64(len(out)))
 	}
 	return out, nil
 }

@@ -25,8 +25,8 @@ type bag struct {
 	weight []float64 // of each word, by how few texts have it
 }
 
-// bagOfWords returns the test accuracy of logistic regression on bags of words. It learns from the texts for training, and the
-// validation texts choose the strength of its penalty.
+// bagOfWords returns the test accuracy of logistic regression on bags of words. It learns from the texts for training,
+// and the validation texts choose the strength of its penalty.
 func (r *run) bagOfWords(ctx context.Context) (float64, error) {
 	c := &r.corpus
 	show := r.console.Phase("fitting logistic regression on words", console.Steps, 3)
@@ -75,8 +75,8 @@ func words(s string) []string {
 	return list
 }
 
-// newBag chooses the words that most texts have, and weighs them: 1 + ln((1+n)/(1+texts with the word)), as scikit-learn's
-// TfidfVectorizer does.
+// newBag chooses the words that most texts have, and weighs them: 1 + ln((1+n)/(1+texts with the word)), as
+// scikit-learn's TfidfVectorizer does.
 func newBag(list []string) *bag {
 	counts := map[string]int{}
 	for _, s := range list {

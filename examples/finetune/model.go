@@ -52,17 +52,16 @@ func (r *run) make(ctx context.Context, method string) (*vit.Model, error) {
 	return m, nil
 }
 
-// scratch returns a small Vision Transformer with random weights.
+// scratch returns a small Vision Transformer with random weights, for images of 8×8 patches.
 func scratch(size int, rng *rand.Rand) *vit.Model {
 	c := vit.Tiny16()
 	c.SetSize(size, size)
-	c.PatchSize = max(1, size/8)
+	c.PatchSize = size / 8
 	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 192, 6, 3, 768
 	return vit.New(c, 0, rng)
 }
 
-// scratchSize returns the side of the images for a model from scratch: 64, or 32 if most images are hardly larger. It is a
-// multiple of 8 that patches divide.
+// scratchSize returns the side of the images for a model from scratch: 64, or 32 if most images are hardly larger.
 func scratchSize(d vision.Dataset) int {
 	const looks = 16
 	var sides []int

@@ -94,7 +94,7 @@ func (r *run) choose() {
 		note = fmt.Sprintf(", which takes longer than the budget of %v", s.Budget)
 	}
 	r.chosen = best.choice
-	r.console.Line("expected, from a few steps:")
+	r.console.Line("expected time, and memory beside the images, from a few steps:")
 	for i := range r.estimates {
 		e := &r.estimates[i]
 		epochs := ""

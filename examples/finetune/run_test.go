@@ -293,6 +293,7 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-data", data, "-model", "nothing-here"}, "-model: "},
 		{[]string{"-data", data, "-model", pretrained, "-size", "10"}, "10"},
 		{[]string{"-data", data, "-model", pretrained, "-method", "full", "-freeze", "3"}, "option Freeze: expected -1 to 2, found 3"},
+		{[]string{"-data", data, "-size", "100"}, "-size: expected a multiple of 8"},
 		{[]string{"-data", data, "-freeze", "1"}, "-freeze: "},
 		{[]string{"-data", data, "-method", "head"}, "-method head needs -model"},
 		{[]string{"-data", data, "-method", "best"}, "-method: "},

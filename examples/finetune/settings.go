@@ -100,6 +100,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("-rate: expected a number above 0 and at most 1, found %v", s.Rate)
 	case s.Size < 0 || s.Size > 4096:
 		return fmt.Errorf("-size: expected 0 to 4096, found %d", s.Size)
+	case s.Model == "" && s.Size%8 != 0:
+		return fmt.Errorf("-size: expected a multiple of 8 for a model from scratch, found %d", s.Size)
 	case s.Rank < 1 || s.Rank > 4096:
 		return fmt.Errorf("-rank: expected 1 to 4096, found %d", s.Rank)
 	case s.Freeze < 0 || s.Freeze > 0 && s.Method != full:

@@ -26,7 +26,8 @@ func open(ctx context.Context, name string, out *console.Console) (*text.Tokeniz
 	return text.OpenDir(dir, text.OpenOptions{})
 }
 
-// openFile opens a single file as if it were alone in its folder. The parts of a vocabulary in two files stand for the folder.
+// openFile opens a single file as if it were alone in its folder. The parts of a vocabulary in two files stand for the
+// folder.
 func openFile(path string) (*text.Tokenizer, error) {
 	dir, base := filepath.Split(path)
 	name := base

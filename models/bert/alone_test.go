@@ -9,8 +9,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// TestAlone expects the bits of a sequence alone in a batch, for every variant, with windows that are shorter and longer than
-// the sequences.
+// TestAlone expects the bits of a sequence alone in a batch, for every variant, with windows that are shorter and
+// longer than the sequences.
 func TestAlone(t *testing.T) {
 	for _, modelType := range modelTypes {
 		rng := rand.New(rand.NewPCG(3, 4))

@@ -5,8 +5,9 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// attendEach is self-attention within packed sequences, whose scores depend on the places of tokens. It attends within each
-// sequence by itself. change sets the options for a sequence of n tokens, given its queries, keys and values, [1, n, 3·width].
+// attendEach is self-attention within packed sequences, whose scores depend on the places of tokens. It attends within
+// each sequence by itself. change sets the options for a sequence of n tokens, given its queries, keys and values, [1,
+// n, 3·width].
 func attendEach(a *nn.MultiHeadAttention, x, residual *autograd.Tensor, starts []int, change func(o *autograd.AttentionOptions, qkv *autograd.Tensor, n int)) *autograd.Tensor {
 	checkStarts(starts, x.Dim(0))
 	qkv := a.QKV.Forward(x)

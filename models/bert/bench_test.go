@@ -10,8 +10,9 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// BenchmarkMixed compares a batch of mixed lengths, 8 to 120 tokens, with one of as many tokens in texts of equal length. It reports
-// the ratio of the shortest times of both, which take turns. Padding would take 1.9 times the tokens.
+// BenchmarkMixed compares a batch of mixed lengths, 8 to 120 tokens, with one of as many tokens in texts of equal
+// length. It reports the ratio of the shortest times of both, which take turns. Padding would take 1.9 times the
+// tokens.
 func BenchmarkMixed(b *testing.B) {
 	m := New(MiniLM(), Features, 0, rand.New(rand.NewPCG(1, 1)))
 	batch := func(length func(i int) int) Input {

@@ -18,11 +18,12 @@ import (
 // probability, with their Label, Index and Probability. See [models.Prediction].
 type Prediction = models.Prediction
 
-// Classify predicts the class of each text, in the order of the texts. models.Predict documents the probabilities: they are
-// those of transformers' text-classification pipeline. ctx ends it between layers and batches with an error that matches the
-// context's; the model stays usable.
+// Classify predicts the class of each text, in the order of the texts. models.Predict documents the probabilities: they
+// are those of transformers' text-classification pipeline. ctx ends it between layers and batches with an error that
+// matches the context's; the model stays usable.
 //
-// It returns an error for a model without a classifier of sequences, and for a text that is too long, unless Truncate is set.
+// It returns an error for a model without a classifier of sequences, and for a text that is too long, unless Truncate
+// is set.
 func (m *Model) Classify(ctx context.Context, list ...string) ([]Prediction, error) {
 	return m.classify(ctx, texts(list))
 }
@@ -67,11 +68,12 @@ type ZeroShotOptions struct {
 	MultiLabel bool
 }
 
-// ZeroShot classifies texts by any labels, with a model of natural language inference: a label is as probable as the text
-// entails a sentence about it (Yin et al., arXiv 1909.00161). The probabilities are those of transformers'
+// ZeroShot classifies texts by any labels, with a model of natural language inference: a label is as probable as the
+// text entails a sentence about it (Yin et al., arXiv 1909.00161). The probabilities are those of transformers'
 // zero-shot-classification pipeline. Logits are those of entailment. Long texts are cut.
 //
-// It returns an error for a model that has no class whose name begins with "entail", without labels, and for a template without {}.
+// It returns an error for a model that has no class whose name begins with "entail", without labels, and for a template
+// without {}.
 func (m *Model) ZeroShot(ctx context.Context, labels []string, o ZeroShotOptions, list ...string) ([]Prediction, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err
@@ -128,7 +130,7 @@ func (m *Model) zeroShot(ctx context.Context, labels []string, o ZeroShotOptions
 			problem = models.SingleLabel
 			simd.Softmax(p, logits, 1)
 		}
-		out = append(out, Prediction{Logits: logits, Top: ranked(p, labels), Problem: problem})
+		out = append(out, Prediction{Logits: logits, Top: models.Rank(p, labels), Problem: problem})
 	}
 	return out, nil
 }
@@ -165,18 +167,8 @@ func (m *Model) encodeFirst(ctx context.Context, inputs []text.Input) ([]*text.E
 	return encodings, nil
 }
 
-// ranked returns classes, the most probable first; of equals, the lower index.
-func ranked(p []float32, labels []string) []models.Class {
-	top := make([]models.Class, len(p))
-	for i, q := range p {
-		top[i] = models.Class{Index: i, Label: labels[i], Probability: q}
-	}
-	slices.SortStableFunc(top, func(a, b models.Class) int { return cmp.Compare(b.Probability, a.Probability) })
-	return top
-}
-
-// Choose returns how well each of several texts goes with another, such as the answers of a question or the ends of a story.
-// The probabilities add up to 1. It returns an error for a model without a head for multiple choice.
+// Choose returns how well each of several texts goes with another, such as the answers of a question or the ends of a
+// story. The probabilities add up to 1. It returns an error for a model without a head for multiple choice.
 func (m *Model) Choose(ctx context.Context, question string, choices ...string) (Prediction, error) {
 	if err := m.wants(MultipleChoice); err != nil {
 		return Prediction{}, err
@@ -194,7 +186,7 @@ func (m *Model) Choose(ctx context.Context, question string, choices ...string) 
 	}
 	logits, p := slices.Concat(rows...), make([]float32, len(rows))
 	simd.Softmax(p, logits, 1)
-	return Prediction{Logits: logits, Top: ranked(p, choices), Problem: models.SingleLabel}, nil
+	return Prediction{Logits: logits, Top: models.Rank(p, choices), Problem: models.SingleLabel}, nil
 }
 
 // Ranked is a text that was compared with a query.
@@ -204,9 +196,9 @@ type Ranked struct {
 }
 
 // Rerank compares texts with a query by a cross-encoder, a classifier of pairs with one class, and returns them by
-// descending score: the sigmoid of the logit, or what config.json names in its place (sentence_transformers.activation_fn). The
-// scores are those of sentence-transformers' CrossEncoder. Model.Reranking says how pairs are read; the default prompt stands before
-// the query. Pairs that are too long are cut.
+// descending score: the sigmoid of the logit, or what config.json names in its place
+// (sentence_transformers.activation_fn). The scores are those of sentence-transformers' CrossEncoder. Model.Reranking
+// says how pairs are read; the default prompt stands before the query. Pairs that are too long are cut.
 func (m *Model) Rerank(ctx context.Context, query string, list ...string) ([]Ranked, error) {
 	if err := m.wants(SequenceClassification); err != nil {
 		return nil, err

@@ -12,8 +12,8 @@ import (
 )
 
 // Config describes BERT or a variant in the fields of a Hugging Face config.json. The names are those of BertConfig;
-// DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by a
-// preset or by [ReadConfig] and then changed: its zero value is not valid.
+// DistilBERT's file has others for the same values, such as dim, and is read and written with them. A Config is made by
+// a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType     string   `json:"model_type"` // bert, roberta, xlm-roberta, camembert, distilbert, albert, electra, mpnet, deberta-v2 or modernbert
 	Architectures []string `json:"architectures,omitempty"`
@@ -53,7 +53,8 @@ type Config struct {
 	QADropout       float32 `json:"qa_dropout,omitempty"`
 	SequenceDropout float32 `json:"seq_classif_dropout,omitempty"`
 
-	// CrossEncoder is what sentence-transformers adds for [Model.Rerank], and ScoreActivation what its versions before 4 did.
+	// CrossEncoder is what sentence-transformers adds for [Model.Rerank], and ScoreActivation what its versions before
+	// 4 did.
 	CrossEncoder    *CrossEncoder `json:"sentence_transformers,omitempty"`
 	ScoreActivation string        `json:"sbert_ce_default_activation_function,omitempty"`
 
@@ -382,8 +383,8 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the file and
-// the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
+// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the file
+// and the field, what was expected and what was found; it matches fs.ErrNotExist when there is no such file.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
 	return modelfolder.ReadConfig(fsys, name, family, Config{})
 }

@@ -33,8 +33,8 @@ type Disentangled struct {
 	ClsDropout      *float32      `json:"cls_dropout,omitempty"`        // before a classifier of sequences; nil means HiddenDropoutProb
 }
 
-// PositionTerms are the terms of the scores that know distances: "c2p" for the query and the distance, and "p2c" for the
-// key and the distance. A config.json has them as a list or as a text, "p2c|c2p".
+// PositionTerms are the terms of the scores that know distances: "c2p" for the query and the distance, and "p2c" for
+// the key and the distance. A config.json has them as a list or as a text, "p2c|c2p".
 type PositionTerms []string
 
 // UnmarshalJSON reads either form.
@@ -65,8 +65,8 @@ func DeBERTa() Config {
 
 func isDeberta(c Config) bool { return c.ModelType == "deberta-v2" }
 
-// readLegacy reads the field legacy. false is a head for masked words that always uses the word embeddings. Otherwise it equals the
-// other head, under whose names it is saved.
+// readLegacy reads the field legacy. false is a head for masked words that always uses the word embeddings. Otherwise
+// it equals the other head, under whose names it is saved.
 func (c *Config) readLegacy(data []byte) error {
 	f := struct {
 		Legacy *bool `json:"legacy"`
@@ -135,8 +135,8 @@ func (c Config) distances() int {
 	return c.longestDistance()
 }
 
-// DisentangledBlock is the layer of DeBERTa (arXiv 2006.03654, section 3): a score is the sum of three products, of the query with
-// the key, of the query with the distance (c2p), and of the key with the distance (p2c).
+// DisentangledBlock is the layer of DeBERTa (arXiv 2006.03654, section 3): a score is the sum of three products, of the
+// query with the key, of the query with the distance (c2p), and of the key with the distance (p2c).
 type DisentangledBlock struct {
 	Attention *nn.MultiHeadAttention
 	PosKey    *nn.Linear // projections of distances, for c2p and p2c; nil where those of tokens are shared, or without the term
@@ -242,7 +242,8 @@ func (b *DisentangledBlock) positions(t *autograd.Tape) (keys, queries *autograd
 	return keys, queries
 }
 
-// pick takes from products with all distances, [heads, n, 2·distances], those of each query with each key, [heads, n, n].
+// pick takes from products with all distances, [heads, n, 2·distances], those of each query with each key, [heads, n,
+// n].
 func (b *DisentangledBlock) pick(x *autograd.Tensor, n int) *autograd.Tensor {
 	return autograd.Gather(x, 2, b.places(n, 1), x.Dim(0), n, n)
 }
@@ -252,7 +253,8 @@ func (b *DisentangledBlock) pickBack(x *autograd.Tensor, n int) *autograd.Tensor
 	return autograd.Gather(x, 2, b.places(n, -1), x.Dim(0), n, n)
 }
 
-// places returns, for each head and two tokens, the row of their distance: of the first from the second, or the reverse.
+// places returns, for each head and two tokens, the row of their distance: of the first from the second, or the
+// reverse.
 func (b *DisentangledBlock) places(n, sign int) []int {
 	span := b.sizes.distances()
 	row := make([]int, 2*n-1)
@@ -290,7 +292,8 @@ func logBucket(distance, buckets, longest int) int {
 	return bucket
 }
 
-// TokenConv is a convolution over neighboring tokens, whose result is added to that of the first layer (ConvLayer of transformers).
+// TokenConv is a convolution over neighboring tokens, whose result is added to that of the first layer (ConvLayer of
+// transformers).
 type TokenConv struct {
 	Weight *autograd.Parameter // [hidden, hidden/groups, size]
 	Bias   *autograd.Parameter // [hidden]

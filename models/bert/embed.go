@@ -81,8 +81,9 @@ func (m *Model) embedder(o EmbedOptions) (*Embedder, error) {
 // Width returns the number of values of a vector.
 func (e *Embedder) Width() int { return e.width }
 
-// Embed returns the vector of each text, in the order of the texts. Texts that are too long are cut. A text has the same bits in
-// every batch. ctx ends it between layers and batches with an error that matches the context's; the model stays usable.
+// Embed returns the vector of each text, in the order of the texts. Texts that are too long are cut. A text has the
+// same bits in every batch. ctx ends it between layers and batches with an error that matches the context's; the model
+// stays usable.
 func (e *Embedder) Embed(ctx context.Context, list ...string) ([][]float32, error) {
 	vectors, err := e.embed(ctx, list)
 	if err != nil {
@@ -136,8 +137,8 @@ func (e *Embedder) tokens(ctx context.Context, list []string) ([]*text.Encoding,
 // streamTexts is how many texts a stream reads ahead. They fill several packs.
 const streamTexts = 256
 
-// Stream returns the vectors of texts in their order, while it reads them: a file of any size takes little memory. It ends
-// with the first error, of the texts, the context or the model.
+// Stream returns the vectors of texts in their order, while it reads them: a file of any size takes little memory. It
+// ends with the first error, of the texts, the context or the model.
 func (e *Embedder) Stream(ctx context.Context, list iter.Seq2[string, error]) iter.Seq2[[]float32, error] {
 	return func(yield func([]float32, error) bool) {
 		some := make([]string, 0, streamTexts)

@@ -15,8 +15,8 @@ type Input struct {
 	// Starts are cumulative lengths: sequence i has the tokens Starts[i] to Starts[i+1]. The list ends with the number of
 	// tokens. nil means one sequence.
 	Starts []int
-	// Vectors, [tokens, embedding width], stand in the place of the word embeddings of IDs, which is then nil: the model works on
-	// any sequence of vectors.
+	// Vectors, [tokens, embedding width], stand in the place of the word embeddings of IDs, which is then nil: the
+	// model works on any sequence of vectors.
 	Vectors *autograd.Tensor
 }
 

@@ -20,8 +20,8 @@ type Encoder struct {
 	order []int // of Layers; nil runs each once
 }
 
-// Layer is one layer of an encoder. It maps packed vectors, [tokens, hidden], to the same shape. Sequence i has the rows
-// starts[i] to starts[i+1].
+// Layer is one layer of an encoder. It maps packed vectors, [tokens, hidden], to the same shape. Sequence i has the
+// rows starts[i] to starts[i+1].
 type Layer interface {
 	Forward(x *autograd.Tensor, starts []int) *autograd.Tensor
 }
@@ -91,9 +91,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64, padding *int) {
 	}
 }
 
-// Forward returns the hidden states after the last layer, [tokens, hidden]. A sequence has the bits that it has alone. It
-// panics with an autograd.ShapeError for ids outside of the vocabulary, for sequences longer than the positions, and for
-// Starts that do not divide the tokens.
+// Forward returns the hidden states after the last layer, [tokens, hidden]. A sequence has the bits that it has alone.
+// It panics with an autograd.ShapeError for ids outside of the vocabulary, for sequences longer than the positions, and
+// for Starts that do not divide the tokens.
 func (e *Encoder) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	x := e.Embeddings.Forward(t, in)
 	e.each(in, func(l Layer, starts []int) {
@@ -137,8 +137,8 @@ type Block struct {
 	MLP       *nn.MLP
 	Norm2     *nn.LayerNorm
 
-	// The probabilities of dropping an element of what the two parts give, on a training tape. DistilBERT has no dropout after
-	// attention, and ALBERT none after the MLP.
+	// The probabilities of dropping an element of what the two parts give, on a training tape. DistilBERT has no
+	// dropout after attention, and ALBERT none after the MLP.
 	attentionDropout, mlpDropout float32
 
 	relative *nn.Embedding // the encoder's, or nil

@@ -28,8 +28,8 @@ const (
 type EntityOptions struct {
 	Aggregation Aggregation // "" means ByFirstToken, which never cuts a word
 	Ignore      []string    // labels that are no entities; nil means "O"
-	// Stride is how many tokens the windows of a long text share; 0 means 32, or a quarter of the model's tokens where that is
-	// less. Of entities that overlap there, the longer one counts, then the one with the higher score.
+	// Stride is how many tokens the windows of a long text share; 0 means 32, or a quarter of the model's tokens where
+	// that is less. Of entities that overlap there, the longer one counts, then the one with the higher score.
 	Stride int
 }
 
@@ -41,9 +41,10 @@ type Entity struct {
 	Start, End int // bytes in the text
 }
 
-// Entities finds the entities in each text (named entity recognition, and other classes of tokens). They are those of transformers'
-// token-classification pipeline, and Text is the text between Start and End. Words are those of the pipeline too: tokens that
-// WordPiece marks, and what lies between spaces for other tokenizers. A text that is longer than the model takes is read in windows.
+// Entities finds the entities in each text (named entity recognition, and other classes of tokens). They are those of
+// transformers' token-classification pipeline, and Text is the text between Start and End. Words are those of the
+// pipeline too: tokens that WordPiece marks, and what lies between spaces for other tokenizers. A text that is longer
+// than the model takes is read in windows.
 //
 // It returns an error for a model without a classifier of tokens, and for an unknown Aggregation.
 func (m *Model) Entities(ctx context.Context, o EntityOptions, list ...string) ([][]Entity, error) {
@@ -99,8 +100,8 @@ type unit struct {
 	inside     bool // the token goes on with the word of the one before
 }
 
-// inside reports whether a token goes on with the word of the one before it, as transformers' pipeline decides: by the lengths of
-// the token and its text where the tokenizer marks such tokens, and by the space before it otherwise.
+// inside reports whether a token goes on with the word of the one before it, as transformers' pipeline decides: by the
+// lengths of the token and its text where the tokenizer marks such tokens, and by the space before it otherwise.
 func (m *Model) inside(s string, id int, at [2]int) bool {
 	if name, unknown, ok := m.Tokenizer.Special("unk_token"); ok && name != "" && id == unknown {
 		return false

@@ -78,8 +78,8 @@ func (e Example) input() text.Input {
 	return in
 }
 
-// Similarities returns the cosine of the vectors of each pair of texts, -1 to 1. metrics.Spearman compares them with the similarities
-// that people gave, as sentence-transformers' EmbeddingSimilarityEvaluator does.
+// Similarities returns the cosine of the vectors of each pair of texts, -1 to 1. metrics.Spearman compares them with
+// the similarities that people gave, as sentence-transformers' EmbeddingSimilarityEvaluator does.
 func (e *Embedder) Similarities(ctx context.Context, list ...Pair) ([]float32, error) {
 	both := make([]string, 0, 2*len(list))
 	for _, p := range list {

@@ -15,8 +15,8 @@ import (
 // FillOptions change what [Model.FillMask] does.
 type FillOptions struct {
 	Top int // words for each mask; 0 means 5
-	// Targets, when there are any, are the only words to choose from: tokens of the vocabulary. Probabilities stay those among
-	// all words.
+	// Targets, when there are any, are the only words to choose from: tokens of the vocabulary. Probabilities stay
+	// those among all words.
 	Targets []string
 }
 
@@ -32,11 +32,12 @@ type Word struct {
 	Probability float32
 }
 
-// FillMask predicts the words of the masks in each text: "Paris is the [MASK] of France." [Model.MaskToken] is the mask. Each of
-// several masks has its own words, as if the other masks were unknown; they are those of transformers' fill-mask pipeline.
+// FillMask predicts the words of the masks in each text: "Paris is the [MASK] of France." [Model.MaskToken] is the
+// mask. Each of several masks has its own words, as if the other masks were unknown; they are those of transformers'
+// fill-mask pipeline.
 //
-// It returns an error for a model without a head for masked words, for a text without a mask, for a target that is no token, and
-// for a text that is too long. ctx ends it between layers and batches.
+// It returns an error for a model without a head for masked words, for a text without a mask, for a target that is no
+// token, and for a text that is too long. ctx ends it between layers and batches.
 func (m *Model) FillMask(ctx context.Context, o FillOptions, list ...string) ([]Filled, error) {
 	out, err := m.fillMask(ctx, o, list)
 	if err != nil {

@@ -40,8 +40,8 @@ type TrainOptions struct {
 	LayerDecay float64
 	// Freeze is the number of first layers to freeze, with the embeddings; 0 freezes nothing, -1 the whole encoder.
 	Freeze int
-	// ClassWeights multiply the losses of the classes, for rare ones to count more; nil means 1 each. Classes must exclude each
-	// other.
+	// ClassWeights multiply the losses of the classes, for rare ones to count more; nil means 1 each. Classes must
+	// exclude each other.
 	ClassWeights []float32
 	// MaxTokens cuts texts; 0 means that of the model.
 	MaxTokens int

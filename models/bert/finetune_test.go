@@ -30,7 +30,8 @@ type trainBatch struct {
 	want Targets
 }
 
-// drawBatch draws sequences and targets for a model. Answers are in sequences of one length: padding has logits in PyTorch.
+// drawBatch draws sequences and targets for a model. Answers are in sequences of one length: padding has logits in
+// PyTorch.
 func drawBatch(m *Model, rng *rand.Rand, choices int, values bool) trainBatch {
 	var b trainBatch
 	lengths := []int{5, 9, 2, 7}
@@ -210,7 +211,8 @@ func classifierOf(t *testing.T) *Model {
 	return m
 }
 
-// TestFineTuning trains a classifier on texts: all of it, with frozen layers, with layer decay, and with adapters alone.
+// TestFineTuning trains a classifier on texts: all of it, with frozen layers, with layer decay, and with adapters
+// alone.
 func TestFineTuning(t *testing.T) {
 	for name, c := range map[string]struct {
 		options TrainOptions

@@ -163,8 +163,8 @@ func TestHostileInputs(t *testing.T) {
 	}
 }
 
-// TestMissingFiles expects one error of every task for a folder without a tokenizer or with that of another model, and of Open
-// for a folder without the other files.
+// TestMissingFiles expects one error of every task for a folder without a tokenizer or with that of another model, and
+// of Open for a folder without the other files.
 func TestMissingFiles(t *testing.T) {
 	ctx := context.Background()
 	for name, a := range asks {

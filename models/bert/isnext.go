@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// IsNext returns the probability that the second text of each pair follows the first. In ALBERT it is that the order of the
-// two is right. It returns an error for a model without such a head, and for pairs that are too long.
+// IsNext returns the probability that the second text of each pair follows the first. In ALBERT it is that the order of
+// the two is right. It returns an error for a model without such a head, and for pairs that are too long.
 func (m *Model) IsNext(ctx context.Context, list ...Pair) ([]float32, error) {
 	if m.Sentence == nil || m.Pooler == nil {
 		return nil, errors.New("bert: the model has no head for the next sentence")

@@ -30,7 +30,8 @@ func Open(path string, o LoadOptions) (*Model, error) { return modelfolder.Open(
 //
 // The first class in architectures decides the Task. The model has the heads of this task, and the other heads that the
 // weights hold. The task is Features for a class without a head, and for a class of pre-training whose heads are all
-// missing, as in folders of sentence-transformers. A classifier in the weights without a class that has one is an error.
+// missing, as in folders of sentence-transformers. A classifier in the weights without a class that has one is an
+// error.
 //
 // Without a tokenizer, or with one that is not supported, the model takes ids alone: the tasks on texts return the
 // error.

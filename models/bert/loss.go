@@ -19,25 +19,27 @@ import (
 type Targets struct {
 	// Classes are indices of classes or words. Tokens with autograd.IgnoreClass do not count.
 	Classes []int
-	// Values are numbers: [sequences, classes] of zeros and ones for classes that do not exclude each other, or what a regression
-	// should give; or a one for each token that was replaced.
+	// Values are numbers: [sequences, classes] of zeros and ones for classes that do not exclude each other, or what a
+	// regression should give; or a one for each token that was replaced.
 	Values []float32
 	// Sentences are classes of the head for sentences in pre-training.
 	Sentences []int
-	// Begins and Ends are the first and the last token of an answer, counted from the first token of its sequence. A place beyond
-	// the sequence does not count.
+	// Begins and Ends are the first and the last token of an answer, counted from the first token of its sequence. A
+	// place beyond the sequence does not count.
 	Begins, Ends []int
-	// Weights are those of the classes in the cross-entropy of sequences or tokens, which is then a weighted mean; nil means 1 each.
+	// Weights are those of the classes in the cross-entropy of sequences or tokens, which is then a weighted mean; nil
+	// means 1 each.
 	Weights []float32
 	// Choices is the number of texts for a question, which lie one after the other.
 	Choices int
 }
 
-// Loss returns the loss of the model's Task, as transformers computes it from labels: the mean cross-entropy of classes; the
-// binary one of classes that do not exclude each other and of replaced words; the mean square of the difference of a
-// regression. Without a Config.Problem, Values of one class are a regression, and those of several are probabilities in DeBERTa
-// (cross-entropy). The loss of an answer is the mean for begin and end, among the tokens of the sequence. A negative begin or
-// end counts as the first token, and one beyond the sequence does not count. The loss is 0 where nothing counts (PyTorch: NaN).
+// Loss returns the loss of the model's Task, as transformers computes it from labels: the mean cross-entropy of
+// classes; the binary one of classes that do not exclude each other and of replaced words; the mean square of the
+// difference of a regression. Without a Config.Problem, Values of one class are a regression, and those of several are
+// probabilities in DeBERTa (cross-entropy). The loss of an answer is the mean for begin and end, among the tokens of
+// the sequence. A negative begin or end counts as the first token, and one beyond the sequence does not count. The loss
+// is 0 where nothing counts (PyTorch: NaN).
 //
 // The error says which targets were expected. Loss panics as [Encoder.Forward] does.
 func (m *Model) Loss(t *autograd.Tape, in Input, want Targets) (*autograd.Tensor, error) {

@@ -28,7 +28,8 @@ func minilm(t testing.TB) *Model {
 	return m
 }
 
-// TestMiniLM expects the hidden states and embeddings of transformers for a trained model, from a batch of mixed lengths.
+// TestMiniLM expects the hidden states and embeddings of transformers for a trained model, from a batch of mixed
+// lengths.
 func TestMiniLM(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes where the processor is emulated")
@@ -61,8 +62,8 @@ func TestMiniLM(t *testing.T) {
 	golden.Within(t, "embeddings", slices.Concat(vectors...), g.Floats("embeddings"), 2e-6) // unit vectors: 1e-4 would be coarse
 }
 
-// TestMiniLMBatches demands of a text the same bits alone, in a batch of mixed lengths, in a stream, and on any number of
-// threads.
+// TestMiniLMBatches demands of a text the same bits alone, in a batch of mixed lengths, in a stream, and on any number
+// of threads.
 func TestMiniLMBatches(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes minutes where the processor is emulated")

@@ -14,8 +14,8 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// Model is BERT or a variant, with the heads that it was made or loaded with. It may be used by any number of goroutines at
-// once, as long as none changes its parameters.
+// Model is BERT or a variant, with the heads that it was made or loaded with. It may be used by any number of
+// goroutines at once, as long as none changes its parameters.
 type Model struct {
 	Config  Config
 	Task    Task // of [Model.Forward]
@@ -30,8 +30,8 @@ type Model struct {
 	Sentences *Sentences
 	// Reranking says how [Model.Rerank] reads pairs. It is the zero value unless the folder is that of a CrossEncoder.
 	Reranking Preprocess
-	// MaxTokens is the number of tokens that a text may have, special tokens included: the smaller of the tokenizer's limit and
-	// the number of positions.
+	// MaxTokens is the number of tokens that a text may have, special tokens included: the smaller of the tokenizer's
+	// limit and the number of positions.
 	MaxTokens int
 	// Truncate cuts longer texts. Without it they are an error. Embed and Rerank cut in any case.
 	Truncate bool
@@ -45,9 +45,9 @@ type Model struct {
 	rerankErr      error              // why pairs cannot be ranked
 }
 
-// New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng is
-// nil. classes is the number of classes of sequences or tokens; other tasks do not use it. New panics when the configuration
-// is not valid, and when the variant has no such task.
+// New returns a model with the heads of a task, and initial weights drawn from rng, or of zeros, to be loaded, when rng
+// is nil. classes is the number of classes of sequences or tokens; other tasks do not use it. New panics when the
+// configuration is not valid, and when the variant has no such task.
 func New(c Config, task Task, classes int, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("bert: " + err.Error())
@@ -76,13 +76,13 @@ func newModel(c Config, task Task, heads Heads) *Model {
 }
 
 // NewHead gives the model a new head for a task: SequenceClassification or TokenClassification with the labels, or
-// QuestionAnswering, MultipleChoice or MaskedWords without. It is drawn as transformers draws a missing head, and takes the place
-// of the classifier and the head for spans. The head for masked words and a pooler stay where they are; in ModernBERT, whose
-// heads all have one name, the new head is the only one.
+// QuestionAnswering, MultipleChoice or MaskedWords without. It is drawn as transformers draws a missing head, and takes
+// the place of the classifier and the head for spans. The head for masked words and a pooler stay where they are; in
+// ModernBERT, whose heads all have one name, the new head is the only one.
 //
 // Config then has these classes and no Problem: set that afterwards for classes that do not exclude each other, or for
-// regression. Make optimizers afterwards: they would still hold the old parameters. It panics for another task, and without
-// labels where the task has classes.
+// regression. Make optimizers afterwards: they would still hold the old parameters. It panics for another task, and
+// without labels where the task has classes.
 func (m *Model) NewHead(task Task, labels []string, rng *rand.Rand) {
 	classes := task == SequenceClassification || task == TokenClassification
 	if rng == nil || classes != (len(labels) > 0) {
@@ -113,10 +113,10 @@ func (m *Model) NewHead(task Task, labels []string, rng *rand.Rand) {
 // Hidden returns the hidden states of the tokens, [tokens, hidden]. It panics as [Encoder.Forward] does.
 func (m *Model) Hidden(t *autograd.Tape, in Input) *autograd.Tensor { return m.Encoder.Forward(t, in) }
 
-// Forward returns the logits of the model's Task: of sequences, [sequences, classes]; of tokens, [tokens, classes]; of words,
-// [tokens, vocabulary]; of the next sentence, [sequences, 2]; of begin and end of an answer, [tokens, 2]; of choices,
-// [sequences, 1]. It panics as [Encoder.Forward] does, and with an autograd.UseError for a task without logits of its own:
-// Features and PreTraining, whose heads are called on the result of [Model.Hidden].
+// Forward returns the logits of the model's Task: of sequences, [sequences, classes]; of tokens, [tokens, classes]; of
+// words, [tokens, vocabulary]; of the next sentence, [sequences, 2]; of begin and end of an answer, [tokens, 2]; of
+// choices, [sequences, 1]. It panics as [Encoder.Forward] does, and with an autograd.UseError for a task without logits
+// of its own: Features and PreTraining, whose heads are called on the result of [Model.Hidden].
 func (m *Model) Forward(t *autograd.Tape, in Input) *autograd.Tensor {
 	x := m.Hidden(t, in)
 	switch m.Task {
@@ -152,8 +152,8 @@ func (m *Model) Pool(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	return m.Pooler.ForwardAct(autograd.Dropout(x, m.Config.PoolerDropout), act)
 }
 
-// NextLogits returns two logits for each sequence of two texts, [sequences, 2], for hidden states, [tokens, hidden]. In BERT the first is that the second text
-// follows the first one; in ALBERT it is that the order of the texts is right.
+// NextLogits returns two logits for each sequence of two texts, [sequences, 2], for hidden states, [tokens, hidden]. In
+// BERT the first is that the second text follows the first one; in ALBERT it is that the order of the texts is right.
 func (m *Model) NextLogits(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	x := m.Pool(hidden, starts)
 	if m.Config.ModelType == "albert" {
@@ -204,9 +204,9 @@ func first(hidden *autograd.Tensor, starts []int) *autograd.Tensor {
 	return autograd.GatherRows(hidden, starts[:max(0, len(starts)-1)])
 }
 
-// Layer returns the number of the layer that a parameter belongs to, for layer-wise learning-rate decay: 0 for the embeddings,
-// i+1 for layer i, and the number of layers plus one for the heads. path is one that nn.Parameters yields. The method serves as
-// train.GroupOptions.Layer.
+// Layer returns the number of the layer that a parameter belongs to, for layer-wise learning-rate decay: 0 for the
+// embeddings, i+1 for layer i, and the number of layers plus one for the heads. path is one that nn.Parameters yields.
+// The method serves as train.GroupOptions.Layer.
 func (m *Model) Layer(path string) int {
 	return tower.Layer(path, "Encoder.Layers", len(m.Encoder.Layers), "Encoder.Embeddings", "Encoder.Relative", "Encoder.RelativeNorm")
 }

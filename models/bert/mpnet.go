@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 )
 
-// MPNet is MPNet-base (arXiv 2004.09297): 109 M parameters. Beside positions, it has a bias of the attention scores for each
-// head and distance of two tokens.
+// MPNet is MPNet-base (arXiv 2004.09297): 109 M parameters. Beside positions, it has a bias of the attention scores for
+// each head and distance of two tokens.
 func MPNet() Config {
 	c := preset(30527, 768, 12, 12)
 	c.ModelType, c.MaxPositionEmbeddings, c.TypeVocabSize, c.LayerNormEps, c.PadTokenID = "mpnet", 514, 0, 1e-5, new(1)
@@ -64,9 +64,9 @@ func distanceBias(t *autograd.Tape, table *nn.Embedding, n int) *autograd.Tensor
 	return autograd.Permute(table.Forward(t, rows, n, n), 2, 0, 1)
 }
 
-// distanceBucket returns the bucket of the distance from a query to a key: half of the buckets for each direction, half of
-// these for the shortest distances, the others for ranges that grow up to the given distance (relative_position_bucket of
-// transformers).
+// distanceBucket returns the bucket of the distance from a query to a key: half of the buckets for each direction, half
+// of these for the shortest distances, the others for ranges that grow up to the given distance
+// (relative_position_bucket of transformers).
 func distanceBucket(distance, buckets, longest int) int {
 	first := 0
 	buckets /= 2

@@ -26,10 +26,13 @@ type Preprocess struct {
 
 // prompt returns the prompt of a name; "" is the default one.
 func (p *Preprocess) prompt(name string) (string, error) {
-	name = cmp.Or(name, p.DefaultPrompt)
+	field := "option PromptName"
+	if name == "" {
+		field, name = "DefaultPrompt", p.DefaultPrompt
+	}
 	prompt, ok := p.Prompts[name]
 	if !ok && name != "" {
-		return "", fmt.Errorf("option PromptName: expected one of the prompts %q, found %q", slices.Sorted(maps.Keys(p.Prompts)), name)
+		return "", fmt.Errorf("%s: expected one of the prompts %q, found %q", field, slices.Sorted(maps.Keys(p.Prompts)), name)
 	}
 	return prompt, nil
 }

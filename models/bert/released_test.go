@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestReleasedConfigs reads configurations in the forms of the released models, which differ from what transformers writes now.
+// TestReleasedConfigs reads configurations in the forms of the released models, which differ from what transformers
+// writes now.
 func TestReleasedConfigs(t *testing.T) {
 	deberta := DeBERTa()
 	deberta.PoolerHiddenAct = "" // absent, which means the same

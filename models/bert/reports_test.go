@@ -35,8 +35,8 @@ func TestPositionsAfterPadding(t *testing.T) {
 	}
 }
 
-// TestFirstWord finds an answer that begins with the first word of the context, in the middle of a word, and none where there is no
-// context (FARM#552, transformers#2623).
+// TestFirstWord finds an answer that begins with the first word of the context, in the middle of a word, and none where
+// there is no context (FARM#552, transformers#2623).
 func TestFirstWord(t *testing.T) {
 	e, err := minilm(t).Tokenizer.EncodePair("Which city?", "Unbelievableville is large.", text.Options{})
 	if err != nil {
@@ -72,7 +72,8 @@ func TestSaturated(t *testing.T) {
 	}
 }
 
-// TestPairTypes gives the two texts of a pair types of their own: the same texts in one sequence have another result (hugot#41).
+// TestPairTypes gives the two texts of a pair types of their own: the same texts in one sequence have another result
+// (hugot#41).
 func TestPairTypes(t *testing.T) {
 	m := small(t, SequenceClassification, "no", "yes")
 	ctx := context.Background()

@@ -12,10 +12,11 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// Save writes the model to a folder, which it makes when it is not there: config.json, model.safetensors and, where the model
-// has a Tokenizer, tokenizer.json and tokenizer_config.json. A model for Features gets the files of sentence-transformers
-// too, and so does one whose Reranking says something. transformers and sentence-transformers load the folder to the same outputs. Each file appears whole or not at all. A
-// model that was loaded from the same folder may be saved there. Classes without a name are called LABEL_0 and so on.
+// Save writes the model to a folder, which it makes when it is not there: config.json, model.safetensors and, where the
+// model has a Tokenizer, tokenizer.json and tokenizer_config.json. A model for Features gets the files of
+// sentence-transformers too, and so does one whose Reranking says something. transformers and sentence-transformers
+// load the folder to the same outputs. Each file appears whole or not at all. A model that was loaded from the same
+// folder may be saved there. Classes without a name are called LABEL_0 and so on.
 //
 // Only the layout of Hugging Face is written. The error is the file system's, or names an activation that a module of
 // sentence-transformers cannot have.

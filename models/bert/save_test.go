@@ -204,7 +204,8 @@ func TestSentenceFolders(t *testing.T) {
 	modeltest.Python(t, "check_bert.py", folders...)
 }
 
-// TestPyTorchFile reads the first conversions' form of a model: PyTorch's format, gamma and beta, and tensors that share memory.
+// TestPyTorchFile reads the first conversions' form of a model: PyTorch's format, gamma and beta, and tensors that
+// share memory.
 func TestPyTorchFile(t *testing.T) {
 	m, _ := load(t, "testdata/bert-ForPreTraining")
 	back, err := Open("testdata/bin", LoadOptions{})

@@ -16,22 +16,23 @@ import (
 // sentencesName is the file of the settings of sentence-transformers.
 const sentencesName = "config_sentence_transformers.json"
 
-// The types of models of sentence-transformers that are read. A folder of another type counts as one without its files, as there.
+// The types of models of sentence-transformers that are read. A folder of another type counts as one without its files,
+// as there.
 const (
 	sentenceModel = "SentenceTransformer"
 	scoreModel    = "CrossEncoder"
 )
 
-// library holds the files of sentence-transformers in a folder. It is empty without a modules.json: sentence-transformers
-// then reads none of the others.
+// library holds the files of sentence-transformers in a folder. It is empty without a modules.json:
+// sentence-transformers then reads none of the others.
 type library struct {
 	fsys     fs.FS
 	modules  []module
 	settings settings
 }
 
-// settings are the fields of config_sentence_transformers.json that count. The library ignores unknown ones. requirements names
-// versions of Python packages, and keep_in_fp32_modules layers that are float32 here in any case.
+// settings are the fields of config_sentence_transformers.json that count. The library ignores unknown ones.
+// requirements names versions of Python packages, and keep_in_fp32_modules layers that are float32 here in any case.
 type settings struct {
 	ModelType  string             `json:"model_type"`
 	Prompts    map[string]*string `json:"prompts"`
@@ -172,6 +173,15 @@ func readKnown(fsys fs.FS, name string, fields strictjson.Fields, target any) (f
 		return true, fmt.Errorf("%s: %w", name, err)
 	}
 	return true, nil
+}
+
+// readNeeded is readKnown for a file that must be there.
+func readNeeded(fsys fs.FS, name string, fields strictjson.Fields, target any) error {
+	found, err := readKnown(fsys, name, fields, target)
+	if err == nil && !found {
+		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return err
 }
 
 // checkKnown returns an error that names a field of an object that a table lacks or refuses.

@@ -108,8 +108,8 @@ func (s *Sentences) readPooling(fsys fs.FS, dir string) error {
 		Last    bool   `json:"pooling_mode_lasttoken"`
 		Include *bool  `json:"include_prompt"`
 	}{}
-	if found, err := readKnown(fsys, name, poolingFields, &c); err != nil || !found {
-		return cmpErr(err, name)
+	if err := readNeeded(fsys, name, poolingFields, &c); err != nil {
+		return err
 	}
 	if c.Mode != nil {
 		s.Pooling = []Pooling(*c.Mode)
@@ -175,8 +175,8 @@ func readDense(fsys fs.FS, dir string) (Module, error) {
 		Act      *string `json:"activation_function"`
 		Residual bool    `json:"use_residual"`
 	}{Bias: true}
-	if found, err := readJSON(fsys, name, &c); err != nil || !found {
-		return nil, cmpErr(err, name)
+	if err := readNeeded(fsys, name, nil, &c); err != nil {
+		return nil, err
 	}
 	b := between{From: embedding}
 	if _, err := readJSON(fsys, name, &b); err != nil {
@@ -215,8 +215,8 @@ func readLayerNorm(fsys fs.FS, dir string) (Module, error) {
 	c := struct {
 		Width int `json:"dimension"`
 	}{}
-	if found, err := readJSON(fsys, name, &c); err != nil || !found {
-		return nil, cmpErr(err, name)
+	if err := readNeeded(fsys, name, nil, &c); err != nil {
+		return nil, err
 	}
 	f, err := openModule(fsys, dir, float64(c.Width))
 	if err != nil {
@@ -225,14 +225,6 @@ func readLayerNorm(fsys fs.FS, dir string) (Module, error) {
 	n := struct{ Norm *nn.LayerNorm }{nn.NewLayerNorm(max(1, c.Width), 1e-5)}
 	_, err = checkpoint.Load(f, &moduleNames, nn.Values(n), checkpoint.LoadOptions{})
 	return n.Norm, err
-}
-
-// cmpErr returns err, or that the file is missing.
-func cmpErr(err error, name string) error {
-	if err == nil {
-		err = fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
-	return err
 }
 
 // openModule opens the weights of a module, which hold at least that many values.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/train/contrast"
 )
 
 // Sentences says how a text becomes one vector: the pipeline of a sentence-transformers folder.
@@ -49,7 +50,7 @@ type Module interface {
 type Normalize struct{}
 
 // Forward maps [n, width] to the same shape.
-func (Normalize) Forward(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
+func (Normalize) Forward(x *autograd.Tensor) *autograd.Tensor { return contrast.Normalize(x) }
 
 // Dropout drops values on a training tape.
 type Dropout struct{ Probability float32 }
@@ -79,9 +80,9 @@ func (d *Dense) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return y
 }
 
-// Forward maps hidden states, [tokens, hidden], to a vector for each sequence, [sequences, Width]. The first prompt tokens of
-// each sequence are left out where ExcludePrompt is set, unless it has no others. Dim does not count.
-// It panics for an empty sequence.
+// Forward maps hidden states, [tokens, hidden], to a vector for each sequence, [sequences, Width]. The first prompt
+// tokens of each sequence are left out where ExcludePrompt is set, unless it has no others. Dim does not count. It
+// panics for an empty sequence.
 func (s *Sentences) Forward(hidden *autograd.Tensor, starts []int, prompt int) *autograd.Tensor {
 	first(hidden, starts) // checks
 	n := len(starts) - 1

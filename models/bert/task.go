@@ -8,8 +8,8 @@ import (
 // Task is the task of a model's head. Each but Features is a class of transformers, such as BertForMaskedLM.
 type Task string
 
-// The tasks. Beside its task's head, a model may have others that its file holds: a pre-trained BERT has heads for masked
-// words and for the next sentence.
+// The tasks. Beside its task's head, a model may have others that its file holds: a pre-trained BERT has heads for
+// masked words and for the next sentence.
 const (
 	Features               Task = ""                          // hidden states, and vectors made of them
 	MaskedWords            Task = "ForMaskedLM"               // a word for each masked token

@@ -15,8 +15,8 @@ import (
 // packTokens is how many tokens run at once: enough to fill the cores, few enough to stay small.
 const packTokens = 2048
 
-// readTokenizer reads the tokenizer of the folder. Where it cannot, the tasks on texts return the error; the model still
-// takes ids.
+// readTokenizer reads the tokenizer of the folder. Where it cannot, the tasks on texts return the error; the model
+// still takes ids.
 func (m *Model) readTokenizer(fsys fs.FS) {
 	t, err := text.Open(fsys, text.OpenOptions{ModelType: m.Config.ModelType})
 	if err == nil {
@@ -97,7 +97,8 @@ func (m *Model) fits(e *text.Encoding, most int) error {
 	return nil
 }
 
-// usesTypes reports whether token types are inputs: the model has some, and transformers' class of the tokenizer gives them.
+// usesTypes reports whether token types are inputs: the model has some, and transformers' class of the tokenizer gives
+// them.
 func (m *Model) usesTypes() bool {
 	return m.Encoder.Embeddings.Types != nil && m.Tokenizer != nil && slices.Contains(m.Tokenizer.ModelInputs(), "token_type_ids")
 }

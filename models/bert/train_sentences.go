@@ -16,18 +16,19 @@ import (
 	"github.com/fovea-ml/fovea/train/contrast"
 )
 
-// Match is a sample of [Model.SentenceTraining]: a text, one that should be near it, and texts that look alike and should
-// not, which may be none.
+// Match is a sample of [Model.SentenceTraining]: a text, one that should be near it, and texts that look alike and
+// should not, which may be none.
 type Match struct {
 	Anchor, Positive string
 	Negatives        []string // hard negatives
 }
 
-// SentenceOptions say how [Model.SentenceTraining] trains. The zero value trains as sentence-transformers does by default.
+// SentenceOptions say how [Model.SentenceTraining] trains. The zero value trains as sentence-transformers does by
+// default.
 type SentenceOptions struct {
 	BatchSize int // matches that share a loss; 0 means 32
-	// MicroBatch, when it is not 0, is the number of texts that are encoded at a time: gradient caching, for batches larger
-	// than memory ([contrast.Encode]). Texts are then encoded twice.
+	// MicroBatch, when it is not 0, is the number of texts that are encoded at a time: gradient caching, for batches
+	// larger than memory ([contrast.Encode]). Texts are then encoded twice.
 	MicroBatch int
 	Scale      float32 // of cosine similarities; 0 means [contrast.RankingScale], 20
 	Seed       uint64  // of the order of matches, which is a new one in each epoch
@@ -51,9 +52,9 @@ type SentenceOptions struct {
 //	result, err := train.Run(ctx, config)
 //	err = model.Save(dir, bert.SaveOptions{})
 //
-// The Config has the Model, Optimizer, Data, Loss, Identity and the workers of the model; the rest is the caller's. Every text
-// of a batch is a negative for all anchors but its own. So a batch should not hold a positive twice, and the last batch of an
-// epoch, which may be small, is left out where there is another. Texts that are too long are cut.
+// The Config has the Model, Optimizer, Data, Loss, Identity and the workers of the model; the rest is the caller's.
+// Every text of a batch is a negative for all anchors but its own. So a batch should not hold a positive twice, and the
+// last batch of an epoch, which may be small, is left out where there is another. Texts that are too long are cut.
 //
 // Parameters that are frozen before the call stay so. Adapters are attached before (package nn/lora).
 //

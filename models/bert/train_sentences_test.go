@@ -22,8 +22,8 @@ import (
 	"github.com/fovea-ml/fovea/train"
 )
 
-// TestSentenceTrainingLibrary follows the losses of sentence-transformers for 50 steps from the same weights and batches, all
-// at once and with gradient caching.
+// TestSentenceTrainingLibrary follows the losses of sentence-transformers for 50 steps from the same weights and
+// batches, all at once and with gradient caching.
 func TestSentenceTrainingLibrary(t *testing.T) {
 	const matches, size, epochs, seed = 30, 6, 10, 7
 	dir := t.TempDir()

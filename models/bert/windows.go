@@ -8,8 +8,8 @@ import (
 	"github.com/fovea-ml/fovea/text"
 )
 
-// windows encodes texts and cuts long ones to windows that overlap by stride tokens. owner is the text of each window. The
-// second text of a pair is cut with the strategy OnlySecond.
+// windows encodes texts and cuts long ones to windows that overlap by stride tokens. owner is the text of each window.
+// The second text of a pair is cut with the strategy OnlySecond.
 func (m *Model) windows(ctx context.Context, inputs []text.Input, strategy text.Strategy, stride int) (windows []*text.Encoding, owner []int, err error) {
 	if err := m.hasTokenizer(); err != nil {
 		return nil, nil, err

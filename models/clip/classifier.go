@@ -76,8 +76,8 @@ func ensemble(vectors [][]float32) []float32 {
 }
 
 // Classify predicts the label of each image, in the order of the images, which may have any size. Logits are cosine
-// similarities times the factor that the model has learned, and [Model.Probabilities] turns them into probabilities. ctx, errors
-// and concurrent use are those of [Model.EncodeImages].
+// similarities times the factor that the model has learned, and [Model.Probabilities] turns them into probabilities.
+// ctx, errors and concurrent use are those of [Model.EncodeImages].
 func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Prediction, error) {
 	embeddings, err := c.model.EncodeImages(ctx, images...)
 	if err != nil {
@@ -89,9 +89,15 @@ func (c *Classifier) Classify(ctx context.Context, images ...image.Image) ([]Pre
 // Predict is [Classifier.Classify] for images that are encoded already. It panics for embeddings of another model's
 // size.
 func (c *Classifier) Predict(embeddings ...[]float32) []Prediction {
-	out := make([]Prediction, len(embeddings))
-	for i, logits := range c.model.Logits(embeddings, c.Weights) {
-		out[i] = models.Predict(logits, c.Labels, c.model.problem())
+	return predict(c.model.Logits(embeddings, c.Weights), c.Labels, c.model.problem())
+}
+
+// predict ranks the labels of images by logits. One label alone is certain where one describes an image, as in the
+// pipelines of transformers; a classifier with one class (models.Predict) has the sigmoid there.
+func predict(rows [][]float32, labels []string, problem models.Problem) []Prediction {
+	out := make([]Prediction, len(rows))
+	for i, logits := range rows {
+		out[i] = Prediction{Logits: logits, Top: models.Rank(probabilities(logits, problem), labels), Problem: problem}
 	}
 	return out
 }

@@ -61,8 +61,8 @@ func presetComments(t *testing.T) map[string]string {
 	return comments
 }
 
-// parameters returns the number of parameters of a model without making it: one block stands for all blocks that are alike,
-// and the vocabulary counts apart.
+// parameters returns the number of parameters of a model without making it: one block stands for all blocks that are
+// alike, and the vocabulary counts apart.
 func parameters(c Config) int {
 	one := c
 	one.Text.NumHiddenLayers, one.Text.VocabSize = 1, 1

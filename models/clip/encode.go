@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/text"
+	"github.com/fovea-ml/fovea/train/contrast"
 )
 
 // EncodeImages returns the embedding of each image, Config.ProjectionDim values of length 1, in the order of the
@@ -19,7 +19,7 @@ import (
 // It returns an error for an image without pixels, which it names by its position, and for a Preprocess whose output is
 // not of the model's size and channels.
 func (m *Model) EncodeImages(ctx context.Context, images ...image.Image) ([][]float32, error) {
-	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return normalize(m.project(features)) })
+	return m.images(ctx, images, func(features *autograd.Tensor) *autograd.Tensor { return contrast.Normalize(m.project(features)) })
 }
 
 // images prepares images, runs the tower, and returns each image's row of the result of finish.
@@ -34,10 +34,7 @@ func (m *Model) images(ctx context.Context, images []image.Image, finish func(fe
 				return err
 			}
 			width := tower.Patch.Weight.Shape()[1]
-			rows := finish(tower.Patches(t.Input(patches, len(patches)/width, width), grids))
-			for row := range slices.Chunk(rows.Floats(nil), rows.Dim(1)) {
-				out = append(out, row)
-			}
+			out = run.AppendRows(out, finish(tower.Patches(t.Input(patches, len(patches)/width, width), grids)))
 			return nil
 		})
 	} else {
@@ -70,10 +67,7 @@ func (m *Model) EncodeTexts(ctx context.Context, texts ...string) ([][]float32, 
 	}
 	out := make([][]float32, 0, len(texts))
 	err = run.Over(ctx, m.runner, m.Workers, tokens, func(t *autograd.Tape, some [][]int, _ int) error {
-		rows := normalize(m.EmbedTexts(t, some))
-		for row := range slices.Chunk(rows.Floats(nil), rows.Dim(1)) {
-			out = append(out, row)
-		}
+		out = run.AppendRows(out, contrast.Normalize(m.EmbedTexts(t, some)))
 		return nil
 	})
 	if err != nil {

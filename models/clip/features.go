@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/train"
+	"github.com/fovea-ml/fovea/train/contrast"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -50,9 +51,7 @@ func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions
 		tower := m.Vision.Forward(t.Input(b.Pixels, b.Shape()...))
 		embeddings := m.project(tower)
 		f.Tower = append(f.Tower, tower.Floats(nil)...)
-		for row := range slices.Chunk(normalize(embeddings).Floats(nil), embeddings.Dim(1)) {
-			f.Embeddings = append(f.Embeddings, slices.Clip(row))
-		}
+		f.Embeddings = run.AppendRows(f.Embeddings, contrast.Normalize(embeddings))
 		f.Labels, f.Indices = append(f.Labels, b.Labels...), append(f.Indices, b.Indices...)
 		if o.OnBatch != nil {
 			o.OnBatch(len(f.Labels))
@@ -70,7 +69,7 @@ func (m *Model) Features(ctx context.Context, d vision.Dataset, o FeatureOptions
 }
 
 // width is that of the image tower.
-func (f *Features) width() int { return len(f.Tower) / len(f.Labels) }
+func (f *Features) width() int { return len(f.Tower) / max(1, len(f.Labels)) }
 
 // Subset returns the features of some images.
 func (f *Features) Subset(indices []int) *Features {

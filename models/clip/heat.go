@@ -11,6 +11,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/train/contrast"
 )
 
 // Heatmap says how much each patch adds to the similarity of an image and a text.
@@ -84,7 +85,7 @@ func (m *Model) attentionGradients(tower *VisionTransformer, of *autograd.Tape, 
 	if m.VisionProjection != nil {
 		x = m.VisionProjection.Forward(x)
 	}
-	similarity := autograd.Sum(autograd.Mul(normalize(x), tape.Input(slices.Concat(words...), n, len(words[0]))), false)
+	similarity := autograd.Sum(autograd.Mul(contrast.Normalize(x), tape.Input(slices.Concat(words...), n, len(words[0]))), false)
 	grads := autograd.NewGradients()
 	similarity.Backward(grads)
 	return slices.Clone(grads.OfTensor(o))

@@ -3,9 +3,11 @@ package clip
 import (
 	"context"
 	"encoding/json"
+	"image"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -161,4 +163,48 @@ func file(t *testing.T, dir, name string) []byte {
 		t.Fatal(err)
 	}
 	return data
+}
+
+// TestNaFlexInputs expects errors for images that are none, and for numbers of patches that no image can have.
+func TestNaFlexInputs(t *testing.T) {
+	m, err := Open("testdata/naflex", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual := m.MaxPatches
+	for _, c := range []struct {
+		most int
+		img  image.Image
+		want string
+	}{
+		{usual, nil, "image 0: no image (nil)"},
+		{usual, (*image.RGBA)(nil), "image 0: a *image.RGBA with inconsistent fields"},
+		{usual, image.NewGray(image.Rect(0, 0, 0, 5)), "image 0: image of 0×5 pixels"},
+		{0, image.NewGray(image.Rect(0, 0, 9, 9)), "MaxPatches: expected 1 to 65536, found 0"},
+		{1 << 30, image.NewGray(image.Rect(0, 0, 9, 9)), "MaxPatches: expected 1 to 65536, found 1073741824"},
+	} {
+		m.MaxPatches = c.most
+		if _, err := m.EncodeImages(t.Context(), c.img); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("expected %q, found %v", c.want, err)
+		}
+	}
+}
+
+// TestOneLabel expects certainty where one label is the only one to choose from, as softmax gives it.
+func TestOneLabel(t *testing.T) {
+	m, err := Open("testdata/tiny", LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := m.Classifier(t.Context(), []string{"cat"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := c.Classify(t.Context(), image.NewGray(image.Rect(0, 0, 9, 9)))
+	if err != nil || found[0].Top[0].Probability != 1 || found[0].Problem != models.SingleLabel {
+		t.Error(found, err)
+	}
+	if s := (&Features{}).Subset(nil); len(s.Labels) != 0 {
+		t.Error(s)
+	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// TestImageModes prepares images of every mode of Pillow as OpenAI's code and transformers do: with alpha, a transparent
-// color, a palette, and in black and white. It needs FOVEA_PYTHON.
+// TestImageModes prepares images of every mode of Pillow as OpenAI's code and transformers do: with alpha, a
+// transparent color, a palette, and in black and white. It needs FOVEA_PYTHON.
 func TestImageModes(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "clip_images.py", dir)

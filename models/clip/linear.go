@@ -88,9 +88,8 @@ func (l *LinearProbe) Classify(ctx context.Context, images ...image.Image) ([]Pr
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Prediction, len(rows))
 	for i, row := range rows {
-		out[i] = models.Predict(l.Regression.Logits(row), l.Labels, models.SingleLabel)
+		rows[i] = l.Regression.Logits(row)
 	}
-	return out, nil
+	return predict(rows, l.Labels, models.SingleLabel), nil
 }

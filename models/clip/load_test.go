@@ -98,7 +98,8 @@ func TestRefusedOpenCLIP(t *testing.T) {
 	}
 }
 
-// TestBothConfigurations reads a folder with the configurations of both libraries as open_clip where all weights are its.
+// TestBothConfigurations reads a folder with the configurations of both libraries as open_clip where all weights are
+// its.
 func TestBothConfigurations(t *testing.T) {
 	files := folder(t, "tiny")
 	files["open_clip_config.json"] = &fstest.MapFile{Data: []byte(`{"model_cfg": {"embed_dim": 10, "quick_gelu": true,

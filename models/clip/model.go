@@ -9,6 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/text"
+	"github.com/fovea-ml/fovea/train/contrast"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -28,9 +29,9 @@ type Model struct {
 	// PreprocessAssumed says that the folder did not tell how images are prepared. Preprocess is then that of OpenAI's
 	// models.
 	PreprocessAssumed bool
-	// MaxPatches is the most patches of an image in a [NaFlex] tower. More show finer detail and take longer. Load takes the
-	// max_num_patches of the folder, as transformers' Siglip2ImageProcessor and its pipelines do. Siglip2Processor takes 256
-	// unless it is told otherwise, whatever the folder says.
+	// MaxPatches is the most patches of an image in a [NaFlex] tower. More show finer detail and take longer. Load
+	// takes the max_num_patches of the folder, as transformers' Siglip2ImageProcessor and its pipelines do.
+	// Siglip2Processor takes 256 unless it is told otherwise, whatever the folder says.
 	MaxPatches int
 	// Tokenizer turns texts into tokens. It is nil after New, and where the folder has no vocabulary; the model then
 	// encodes images only. An unreadable vocabulary is an error of Load.
@@ -143,12 +144,9 @@ func (m *Model) Forward(pixels *autograd.Tensor, texts [][]int) *autograd.Tensor
 // logits compares embeddings of images and of texts, which are not normalized.
 func (m *Model) logits(images, texts *autograd.Tensor) *autograd.Tensor {
 	factor := autograd.Exp(images.Tape().Use(m.LogitScale))
-	logits := autograd.Mul(autograd.MatMulT(normalize(images), normalize(texts), false, true), factor)
+	logits := autograd.Mul(autograd.MatMulT(contrast.Normalize(images), contrast.Normalize(texts), false, true), factor)
 	if m.LogitBias != nil {
 		logits = autograd.Add(logits, m.LogitBias)
 	}
 	return logits
 }
-
-// normalize divides each row by its length. A row of zeros stays so.
-func normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }

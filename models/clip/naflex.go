@@ -96,10 +96,13 @@ func (m *Model) naflexPatches(images []image.Image, first int) (patches []float3
 	patch, channels := m.Config.Vision.PatchSize, m.Config.Vision.NumChannels
 	grids = make([][2]int, len(images))
 	each, errs := make([][]float32, len(images)), make([]error, len(images))
+	if m.MaxPatches < 1 || m.MaxPatches > maxPatches {
+		return nil, nil, fmt.Errorf("MaxPatches: expected 1 to %d, found %d", maxPatches, m.MaxPatches)
+	}
 	m.Workers.For(len(images), func(i int) {
-		size := images[i].Bounds()
+		height, width := sizeOf(images[i])
 		p := m.Preprocess
-		p.Height, p.Width = naflexSize(size.Dy(), size.Dx(), patch, m.MaxPatches)
+		p.Height, p.Width = naflexSize(height, width, patch, m.MaxPatches)
 		pixels, height, width, err := p.Pixels(nil, nil, images[i])
 		if one := (*vision.BatchError)(nil); errors.As(err, &one) {
 			err = &vision.BatchError{Index: first + i, Err: one.Err}
@@ -120,6 +123,21 @@ func (m *Model) naflexPatches(images []image.Image, first int) (patches []float3
 		patches = append(patches, each[i]...)
 	}
 	return patches, grids, nil
+}
+
+// maxPatches bounds the patches of an image: time grows with their square.
+const maxPatches = 1 << 16
+
+// sizeOf returns the size of an image. That of nil, or of an image whose methods panic, is 1×1: preparing it says what
+// is wrong.
+func sizeOf(img image.Image) (height, width int) {
+	defer func() {
+		if recover() != nil {
+			height, width = 1, 1
+		}
+	}()
+	size := img.Bounds()
+	return size.Dy(), size.Dx()
 }
 
 // patchesLast cuts pixels, [channels, height, width], into patches row after row, each [patch, patch, channels].
@@ -208,13 +226,12 @@ func readNaFlex(fsys fs.FS, c VisionConfig) (p vision.Preprocess, most int, assu
 
 // preprocess reads the settings that other image processors have too.
 func (f naflexFile) preprocess(data []byte, c VisionConfig) (vision.Preprocess, error) {
-	const most = 1 << 16 // of patches: time grows with the square
 	p := usualNaFlex(c)
 	switch {
 	case f.PatchSize != c.PatchSize:
 		return p, fmt.Errorf("patch_size: expected %d as in config.json, found %d", c.PatchSize, f.PatchSize)
-	case f.MaxPatches < 1 || f.MaxPatches > most:
-		return p, fmt.Errorf("max_num_patches: expected 1 to %d, found %d", most, f.MaxPatches)
+	case f.MaxPatches < 1 || f.MaxPatches > maxPatches:
+		return p, fmt.Errorf("max_num_patches: expected 1 to %d, found %d", maxPatches, f.MaxPatches)
 	}
 	fields := map[string]json.RawMessage{"resample": json.RawMessage("2")} // bilinear
 	if err := strictjson.Object(data, func(key string, value []byte) { fields[key] = value }); err != nil {

@@ -53,8 +53,8 @@ var block = []checkpoint.Rule{
 // of a layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
 func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
 
-// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT, for a
-// model that transformers has.
+// AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT,
+// for a model that transformers has.
 func (m *Model) AdapterNames() *checkpoint.Names {
 	switch {
 	case m.Config.Vision.Pooled:

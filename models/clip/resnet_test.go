@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/train/contrast"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func tinyResNet() Config {
@@ -37,8 +38,8 @@ func TestResNet(t *testing.T) {
 	golden.Output(t, "logits", m.Forward(tape.Input(pixels, shape...), ids).Floats(nil), g.Floats("logits"))
 
 	plain := autograd.NewTape(autograd.Options{Debug: true})
-	golden.Output(t, "image embeddings", normalize(m.EmbedImages(plain.Input(pixels, shape...))).Floats(nil), g.Floats("image_embeds"))
-	golden.Output(t, "text embeddings", normalize(m.EmbedTexts(plain, ids)).Floats(nil), g.Floats("text_embeds"))
+	golden.Output(t, "image embeddings", contrast.Normalize(m.EmbedImages(plain.Input(pixels, shape...))).Floats(nil), g.Floats("image_embeds"))
+	golden.Output(t, "text embeddings", contrast.Normalize(m.EmbedTexts(plain, ids)).Floats(nil), g.Floats("text_embeds"))
 
 	train := autograd.NewTape(autograd.Options{Training: true, Debug: true})
 	golden.Output(t, "training", m.EmbedImages(train.Input(pixels, shape...)).Floats(nil), g.Floats("train/image_features"))

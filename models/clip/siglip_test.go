@@ -10,15 +10,16 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/simd"
+	"github.com/fovea-ml/fovea/train/contrast"
 	"github.com/fovea-ml/fovea/vision"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func tinySigLIP(patches int) Config {
@@ -73,8 +74,8 @@ func TestSigLIP(t *testing.T) {
 			modeltest.Gradients(t, g, &siglipNames, m, grads)
 
 			plain := autograd.NewTape(autograd.Options{Debug: true})
-			golden.Output(t, "image embeddings", normalize(embed(plain)).Floats(nil), g.Floats("image_embeds"))
-			golden.Output(t, "text embeddings", normalize(m.EmbedTexts(plain, ids)).Floats(nil), g.Floats("text_embeds"))
+			golden.Output(t, "image embeddings", contrast.Normalize(embed(plain)).Floats(nil), g.Floats("image_embeds"))
+			golden.Output(t, "text embeddings", contrast.Normalize(m.EmbedTexts(plain, ids)).Floats(nil), g.Floats("text_embeds"))
 			if g.Has("wide/pixels") {
 				values, shape := g.Tensor("wide/pixels")
 				golden.Output(t, "wide", m.EmbedImages(plain.Input(values, shape...)).Floats(nil), g.Floats("wide/image_features"))

@@ -48,12 +48,17 @@ func (m *Model) Logits(images, texts [][]float32) [][]float32 {
 func (m *Model) Probabilities(logits [][]float32) [][]float32 {
 	out := make([][]float32, len(logits))
 	for i, row := range logits {
-		out[i] = make([]float32, len(row))
-		if m.problem() == models.MultiLabel {
-			simd.Sigmoid(out[i], row)
-		} else {
-			simd.Softmax(out[i], row, 1)
-		}
+		out[i] = probabilities(row, m.problem())
+	}
+	return out
+}
+
+func probabilities(logits []float32, problem models.Problem) []float32 {
+	out := make([]float32, len(logits))
+	if problem == models.MultiLabel {
+		simd.Sigmoid(out, logits)
+	} else {
+		simd.Softmax(out, logits, 1)
 	}
 	return out
 }

@@ -1,15 +1,15 @@
 package clip
 
 import (
-	_ "embed" // templates.txt
+	_ "embed" // the templates
 	"slices"
 	"strings"
 )
 
 // The 80 templates are those with which OpenAI evaluated CLIP on ImageNet
-// (notebooks/Prompt_Engineering_for_ImageNet.ipynb in openai/CLIP, MIT license).
+// (notebooks/Prompt_Engineering_for_ImageNet.ipynb in openai/CLIP; templates/LICENSE).
 //
-//go:embed templates.txt
+//go:embed templates/imagenet.txt
 var imageNet string
 
 // ImageNetTemplates returns the 80 templates of OpenAI's evaluation on ImageNet (arXiv 2103.00020, section 3.1.4).
@@ -32,9 +32,9 @@ var sevenTemplates = []string{
 func SevenTemplates() []string { return slices.Clone(sevenTemplates) }
 
 // The templates are those with which the authors evaluated Chinese-CLIP on ImageNet
-// (cn_clip/eval/imagenet_zeroshot_templates.py in OFA-Sys/Chinese-CLIP, MIT license).
+// (cn_clip/eval/imagenet_zeroshot_templates.py in OFA-Sys/Chinese-CLIP; templates/LICENSE).
 //
-//go:embed chinese_templates.txt
+//go:embed templates/chinese.txt
 var chinese string
 
 // ChineseTemplates returns the 80 Chinese templates of the evaluation of Chinese-CLIP on ImageNet (arXiv 2211.01335,

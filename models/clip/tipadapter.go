@@ -11,6 +11,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/run"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 )
@@ -271,9 +272,5 @@ func (a *TipAdapter) Predict(embeddings ...[]float32) []Prediction {
 	tape := autograd.NewTape(autograd.Options{})
 	x := unit(embeddings)
 	logits := a.logits(tape.Input(slices.Concat(x...), len(x), len(x[0])))
-	out := make([]Prediction, 0, len(x))
-	for row := range slices.Chunk(logits.Floats(nil), logits.Dim(1)) {
-		out = append(out, models.Predict(row, a.classifier.Labels, models.SingleLabel))
-	}
-	return out
+	return predict(run.AppendRows(nil, logits), a.classifier.Labels, models.SingleLabel)
 }

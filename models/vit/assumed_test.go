@@ -95,8 +95,8 @@ func TestTrainedArchitecture(t *testing.T) {
 	if c := m.Config; c.HiddenAct != "quick_gelu" || c.LayerNormEps != 1e-5 || !c.AntialiasPositions {
 		t.Errorf("found %+v", c)
 	}
-	_, err = Load(trained(t, "vit_small_patch16_rope_224"), LoadOptions{})
-	if err == nil || !strings.Contains(err.Error(), `last.safetensors: architecture: "vit_small_patch16_rope_224" has rotary positions`) {
+	_, err = Load(trained(t, "vit_base_patch16_sapiens2"), LoadOptions{})
+	if err == nil || !strings.Contains(err.Error(), `last.safetensors: architecture: "vit_base_patch16_sapiens2" has queries that share keys`) {
 		t.Errorf("found %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"io/fs"
-	"math"
 	"slices"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -61,8 +60,15 @@ type Config struct {
 	NoKeyBias bool `json:"no_key_bias,omitempty"`
 	// QKNorm normalizes each head's queries and keys.
 	QKNorm bool `json:"qk_norm,omitempty"`
-	// RopeTheta, when it is not 0, is the base of DINOv3's rotary positions, which take the place of position embeddings.
-	RopeTheta float64 `json:"rope_theta,omitempty"`
+	// RopeTheta, when it is not 0, is the base of rotary positions, which take the place of position embeddings, or with
+	// RopePositions come beside them. RopeOrder says which they are: "" is DINOv3's, others are [RowRope], [ColumnRope] and
+	// [MixedRope]. RopeOffset is added to the number of a row or column, which is then scaled to a grid of RopeReference rows
+	// and columns, that of pre-training; 0 scales nothing.
+	RopeTheta     float64 `json:"rope_theta,omitempty"`
+	RopeOrder     string  `json:"rope_order,omitempty"`
+	RopeReference int     `json:"rope_reference,omitempty"`
+	RopeOffset    float64 `json:"rope_offset,omitempty"`
+	RopePositions bool    `json:"rope_positions,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
@@ -78,6 +84,11 @@ type Config struct {
 	// Stem, if not nil, makes the model a hybrid: convolutions come before the projection of patches. PatchSize is that of
 	// the image, a multiple of the stem's stride.
 	Stem *StemConfig `json:"stem,omitempty"`
+	// PoolHeads and PoolIntermediateSize are the sizes of attention pooling, where they are not those of the blocks.
+	PoolHeads            int `json:"pool_heads,omitempty"`
+	PoolIntermediateSize int `json:"pool_intermediate_size,omitempty"`
+	// PoolPrefix lets attention pooling attend to the tokens before the patches too (Perception Encoder).
+	PoolPrefix bool `json:"pool_prefix,omitempty"`
 	// TimmArchitecture is the name under which timm knows the other options. [Load] keeps it for [Model.Save], which needs it
 	// in the layout models.Timm for options that no plain Vision Transformer of timm's has.
 	TimmArchitecture string `json:"timm_architecture,omitempty"`
@@ -133,6 +144,10 @@ func (c Config) Block() nn.BlockConfig {
 	return b
 }
 
+// poolHeads and poolHidden are the sizes of attention pooling.
+func (c Config) poolHeads() int  { return cmp.Or(c.PoolHeads, c.NumAttentionHeads) }
+func (c Config) poolHidden() int { return cmp.Or(c.PoolIntermediateSize, c.IntermediateSize) }
+
 // prefix returns the number of tokens before the patches that have a position, and of all before them.
 func (c Config) prefix() (positioned, all int) {
 	if !c.NoClassToken {
@@ -172,6 +187,10 @@ func (c Config) Variant() string {
 		return "qk_norm"
 	case c.RopeTheta != 0:
 		return "rope_theta"
+	case c.RopeOrder != "":
+		return "rope_order"
+	case c.RopePositions:
+		return "rope_positions"
 	case c.NoFinalNorm:
 		return "no_final_norm"
 	case c.ParallelMLP:
@@ -305,17 +324,17 @@ func (c Config) Validate() error {
 	if most := 1 << 16; c.NumRegisterTokens < 0 || c.NumRegisterTokens > most {
 		v.Fail("num_register_tokens", "expected 0 to %d, found %d", most, c.NumRegisterTokens)
 	}
-	if c.RegisterPositions && (c.NumRegisterTokens == 0 || c.RopeTheta != 0) {
+	if c.RegisterPositions && (c.NumRegisterTokens == 0 || !c.positions()) {
 		v.Fail("register_positions", "expected register tokens, and no rotary positions, beside it")
 	}
 	if c.NoKeyBias && !c.QKVBias {
 		v.Fail("no_key_bias", "expected qkv_bias beside it")
 	}
-	switch {
-	case !(c.RopeTheta >= 0) || math.IsInf(c.RopeTheta, 0):
-		v.Fail("rope_theta", "expected a positive number, found %v", c.RopeTheta)
-	case c.RopeTheta != 0 && v.Err() == nil && c.HiddenSize/c.NumAttentionHeads%4 != 0:
-		v.Fail("rope_theta", "expected heads whose width is a multiple of 4, found %d", c.HiddenSize/c.NumAttentionHeads)
+	c.validateRope(&v)
+	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
+		v.Size("pool_heads", c.poolHeads())
+		v.Size("pool_intermediate_size", c.poolHidden())
+		v.Divisor("pool_heads", c.poolHeads(), "hidden_size", c.HiddenSize)
 	}
 	if !(c.PositionOffset >= 0 && c.PositionOffset < 1) {
 		v.Fail("position_offset", "expected at least 0 and below 1, found %v", c.PositionOffset)

@@ -2,7 +2,6 @@ package vit
 
 import (
 	"math/rand/v2"
-	"sync/atomic"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/tower"
@@ -20,9 +19,12 @@ type Encoder struct {
 	// Positions, [1, prefix+patches, width], are nil with rotary positions. The prefix counts registers only where
 	// Config.RegisterPositions is set.
 	Positions *autograd.Parameter
-	PreNorm   *nn.LayerNorm // nil, but in CLIP's towers
-	Blocks    nn.Stack
-	Norm      *nn.LayerNorm // nil where mean pooling normalizes afterwards
+	// RopeFrequencies, [2, blocks, heads, half a head], are nil but where rotary positions are learned (Config.RopeOrder): first
+	// those of columns, then of rows.
+	RopeFrequencies *autograd.Parameter
+	PreNorm         *nn.LayerNorm // nil, but in CLIP's towers
+	Blocks          nn.Stack
+	Norm            *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	// PatchDropout is the share of each image's patches that [nn.PatchDropout] drops on a training tape. Files do not hold
 	// it: it is 0 until set.
 	PatchDropout float64
@@ -60,10 +62,14 @@ func NewEncoder(c Config) *Encoder {
 		e.Registers = autograd.NewParameter(1, c.NumRegisterTokens, c.HiddenSize)
 	}
 	positioned, all := c.prefix()
-	if c.RopeTheta == 0 {
+	if c.positions() {
 		e.Positions = autograd.NewParameter(1, positioned+c.Patches(), c.HiddenSize)
-	} else {
-		e.rope = &rope{theta: c.RopeTheta, dim: c.HiddenSize / c.NumAttentionHeads, prefix: all}
+	}
+	if c.RopeTheta != 0 {
+		e.rope = c.rope(all)
+		if c.RopeOrder == MixedRope {
+			e.RopeFrequencies = autograd.NewParameter(2, c.NumHiddenLayers, c.NumAttentionHeads, c.HiddenSize/c.NumAttentionHeads/2)
+		}
 	}
 	if c.PreNorm {
 		e.Patch.Bias = nil
@@ -95,6 +101,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 			nn.TruncatedNormal(rng, p, std, -2, 2)
 		}
 	}
+	if e.RopeFrequencies != nil {
+		e.initFrequencies(rng)
+	}
 	for _, c := range nn.Layers[StandardConv](e.Stem) {
 		nn.KaimingNormal(rng, c.Weight, true)
 	}
@@ -112,20 +121,26 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 // Config.AntialiasPositions, as timm does. Rotary positions fit every size. It panics with an autograd.ShapeError when the
 // channels are not the encoder's or a side is no multiple of the patch.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
-	return e.encode(e.Embed(pixels), e.size(pixels))
+	x, places := e.embed(pixels)
+	return e.encode(x, e.size(pixels), places)
 }
 
 // Embed is the part of Forward before the blocks: it maps pixels to tokens, [n, prefix+patches, width], that hold their
 // positions. On a training tape, PatchDropout leaves fewer of them. With rotary positions it then panics with an
-// autograd.UseError, because those are the tokens' places.
+// autograd.UseError, because those are the tokens' places, which only Forward knows.
 func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
-	t := pixels.Tape()
-	if e.rope != nil && e.PatchDropout > 0 && t.Training() {
-		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: rotary positions count all patches"})
+	if e.rope != nil && e.PatchDropout > 0 && pixels.Tape().Training() {
+		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: rotary positions are those of all patches; Forward drops some"})
 	}
+	x, _ := e.embed(pixels)
+	return x
+}
+
+// embed is Embed. Where patches are dropped, it also returns the places of the tokens that stay.
+func (e *Encoder) embed(pixels *autograd.Tensor) (x *autograd.Tensor, places []int) {
 	e.checkSize(pixels)
-	grid := e.size(pixels)
-	return t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
+	t, grid := pixels.Tape(), e.size(pixels)
+	x = t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		if e.Stem != nil {
 			pixels = e.Stem.Forward(pixels)
 		}
@@ -149,12 +164,13 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 			}
 		}
 		x = autograd.Dropout(x, e.dropout)
-		x = nn.PatchDropout(x, e.Prefix(), e.PatchDropout)
+		x, places = nn.PatchDropout(x, e.Prefix(), e.PatchDropout)
 		if e.PreNorm != nil {
 			x = e.PreNorm.Forward(x)
 		}
 		return x
 	}, pixels)
+	return x, places
 }
 
 // prepend puts learned tokens before those of each image. Tokens may be nil.
@@ -174,11 +190,12 @@ func (e *Encoder) prepend(x *autograd.Tensor, tokens ...*autograd.Parameter) *au
 // Encode maps tokens, [n, length, width], that already hold their positions to the same shape: the blocks and the
 // final norm. Rotary positions are those of an image of the configured size. It panics with an autograd.ShapeError when the
 // tokens have another width.
-func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid) }
+func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(x, e.grid, nil) }
 
-func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid) *autograd.Tensor {
+// encode is Encode for images of a grid of patches, of which only the tokens of some places may be there.
+func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid, places []int) *autograd.Tensor {
 	for i, b := range e.Blocks {
-		in := e.input(i, grid)
+		in := e.input(i, grid, places)
 		x = x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
 	}
 	if e.Norm != nil {
@@ -187,9 +204,15 @@ func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid) *autograd.Tensor {
 	return x
 }
 
-// input returns the inputs of block i for a grid of patches.
-func (e *Encoder) input(i int, grid tower.Grid) nn.AttentionInput {
-	return e.rope.input(grid)
+// input returns the inputs of block i for a grid of patches. places are those of the tokens, or nil for all.
+func (e *Encoder) input(i int, grid tower.Grid, places []int) nn.AttentionInput {
+	switch {
+	case e.RopeFrequencies != nil:
+		return nn.AttentionInput{Turn: func(x *autograd.Tensor) *autograd.Tensor { return e.turn(x, i, grid, places) }}
+	case e.rope != nil:
+		return nn.AttentionInput{Rotary: e.rope.table(grid), Positions: places}
+	}
+	return nn.AttentionInput{}
 }
 
 // size returns the grid of patches of images.
@@ -203,32 +226,4 @@ func (e *Encoder) positions(t *autograd.Tape, to tower.Grid) autograd.Operand {
 		return e.Positions
 	}
 	return tower.Resize(t.Use(e.Positions), e.grid, to, e.resizing)
-}
-
-// A rope makes DINOv3's rotary positions for grids of any size (DINOv3ViTRopePositionEmbedding in
-// modeling_dinov3_vit.py). nil makes none. It keeps the last table.
-type rope struct {
-	theta       float64
-	dim, prefix int
-	last        atomic.Pointer[ropeTable]
-}
-
-type ropeTable struct {
-	grid  tower.Grid
-	table *autograd.RotaryTable
-}
-
-// input returns the inputs of attention for a grid.
-func (r *rope) input(grid tower.Grid) nn.AttentionInput {
-	if r == nil {
-		return nn.AttentionInput{}
-	}
-	last := r.last.Load()
-	if last == nil || last.grid != grid {
-		last = &ropeTable{grid, nn.RotaryGrid(grid.Rows, grid.Columns, r.dim, nn.RotaryGridOptions{
-			Base: r.theta, Centered: true, Halves: true, Prefix: r.prefix,
-		})}
-		r.last.Store(last)
-	}
-	return nn.AttentionInput{Rotary: last.table}
 }

@@ -120,7 +120,7 @@ func compareHidden(t *testing.T, g *golden.File, m *Model, pixels *autograd.Tens
 	x := e.Embed(pixels)
 	golden.Output(t, "hidden.0", x.Floats(nil), g.Floats("hidden.0"))
 	for i, b := range e.Blocks {
-		x = b.Forward(x, e.input(i, e.size(pixels)))
+		x = b.Forward(x, e.input(i, e.size(pixels), nil))
 		name := "hidden." + strconv.Itoa(i+1)
 		golden.Output(t, name, x.Floats(nil), g.Floats(name))
 	}

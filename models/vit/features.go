@@ -185,7 +185,7 @@ func (e *Encoder) tokens(layer int, x, pixels *autograd.Tensor, raw bool) Tokens
 func (e *Encoder) walk(pixels *autograd.Tensor, last int, maps func(layer int) *[]float32, after func(layer int, x *autograd.Tensor)) {
 	x, grid := e.Embed(pixels), e.size(pixels)
 	for i, b := range e.Blocks[:last+1] {
-		in := e.input(i, grid)
+		in := e.input(i, grid, nil)
 		if maps != nil {
 			in.Maps = maps(i)
 		}

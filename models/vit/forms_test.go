@@ -360,7 +360,9 @@ func TestNames(t *testing.T) {
 	hybrid, convs := c, c
 	hybrid.Stem = &StemConfig{Kind: resNetV2, Channels: []int{32, 128}, Layers: []int{1}}
 	convs.Stem = &StemConfig{Kind: convStem, Channels: []int{8, 8}, Kernels: []int{4, 2}}
-	all := []any{New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
+	mixed := c
+	mixed.RopeTheta, mixed.RopeOrder = 10, MixedRope
+	all := []any{New(mixed, 2, nil), New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
 	modeltest.Names(t, &names, all...)
 	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type} {
 		for _, gated := range []bool{false, true} {

@@ -1,6 +1,7 @@
 package vit
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -65,7 +66,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		}
 	}
 	positions := c.Patches()
-	if c.RopeTheta != 0 {
+	if !c.positions() {
 		positions = 0
 	}
 	channels, patch := c.NumChannels, c.PatchSize
@@ -164,16 +165,20 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if err := tower.WantConfig(f.Find); err != nil {
 		return Config{}, err
 	}
+	name := architecture(f)
+	if timm.Known(name) {
+		c, _, err := timmModel(f, &timm.Config{Architecture: name, ModelArgs: &timm.Args{}})
+		return c, err
+	}
+	if err := timm.Supported(name); err != nil {
+		return Config{}, err
+	}
 	s, err := tower.ReadSizes(f.Find, nil)
 	if err != nil {
 		return Config{}, err
 	}
-	name := architecture(f)
-	if a, err := timm.ArchitectureOf(name); err == nil && timm.Known(name) {
-		return timmOptions(&timm.Config{Architecture: name, ModelArgs: &timm.Args{}}, a, s)
-	}
-	if err := timm.Supported(name); err != nil {
-		return Config{}, err
+	if s.NoKeyBias && (s.Gated || s.AttentionNorm || s.MLPNorm) {
+		return Config{}, errors.New("the weights are like those of EVA-02, whose rotary positions no weight tells: give timm's config.json")
 	}
 	c := sized(s)
 	if _, ok := f.Weights.Tensor("mask_token"); ok && c.LayerScaleInit != 0 { // DINOv2's
@@ -210,7 +215,7 @@ func (c Config) sizes() tower.Sizes {
 			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling,
+		Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
 	}
 }
 
@@ -224,6 +229,9 @@ func sized(s tower.Sizes) Config {
 	c.HiddenSize, c.NumHiddenLayers, c.IntermediateSize = s.Width, s.Layers, s.Hidden
 	c.QKVBias, c.NoClassToken, c.PreNorm = s.QKVBias, !s.ClassToken, s.PreNorm
 	c.NumRegisterTokens, c.RegisterPositions, c.DistillationToken = s.Registers, s.RegisterPositions, s.Distillation
+	if s.PoolHidden != s.Hidden {
+		c.PoolIntermediateSize = s.PoolHidden
+	}
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
 	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
 	c.Stem = (*StemConfig)(s.Stem)

@@ -46,7 +46,9 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	case c.Pooling == MeanPooling && !c.NoFinalNorm:
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	case c.Pooling == AttentionPooling:
-		m.Pool = NewAttentionPool(c.EncoderConfig.Block())
+		pool := c.EncoderConfig.Block()
+		pool.Heads, pool.Hidden = c.poolHeads(), c.poolHidden()
+		m.Pool = NewAttentionPool(pool)
 	}
 	if classes > 0 {
 		m.Head = nn.NewLinear(c.FeatureSize(), classes, true)
@@ -129,6 +131,9 @@ func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 	case ClassMeanPooling:
 		return autograd.Concat(1, token(x, 0), autograd.Mean(patches(), false, 1))
 	case AttentionPooling:
+		if m.Config.PoolPrefix {
+			return m.Pool.Images(x)
+		}
 		return m.Pool.Images(patches())
 	case MeanPooling, NormMeanPooling:
 		x = autograd.Mean(patches(), false, 1)
@@ -161,5 +166,5 @@ func (m *Model) Layer(path string) int {
 // and the positions (no_weight_decay of timm's VisionTransformer). path is one that nn.Parameters yields. The method
 // serves as train.GroupOptions.NoDecay.
 func (m *Model) NoDecay(path string) bool {
-	return slices.Contains([]string{"Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions"}, path)
+	return slices.Contains([]string{"Encoder.ClassToken", "Encoder.Distillation", "Encoder.Registers", "Encoder.Positions", "Encoder.RopeFrequencies"}, path)
 }

@@ -42,6 +42,7 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Pool.Attention.Proj", "attn_pool.proj"},
 		checkpoint.Rule{"Pool.Norm", "attn_pool.norm"},
 		checkpoint.Rule{"Pool.MLP", "attn_pool.mlp"},
+		checkpoint.Rule{"Encoder.RopeFrequencies", "rope.freqs"},
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
 	)
@@ -52,6 +53,9 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}", "mlp.w12"},
 		checkpoint.Rule{"MLP.FC2", "mlp.w3"},
 		checkpoint.Rule{"Attention.Norm", "attn.norm"},
+		checkpoint.Rule{"MLP.Norm", "mlp.norm"},
+		checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"},
+		checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"},
 	)...)
 	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && a.Eva {
 		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
@@ -88,6 +92,9 @@ func evaRules(a timm.Architecture, gated bool) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"LayerScale1", "gamma_1"}, {"LayerScale2", "gamma_2"}}
 	if gated && a.SplitGate {
 		rules = append(rules, checkpoint.Rule{"MLP.FC1", "mlp.{fc1_g,fc1_x}"})
+	}
+	if a.SplitQKV {
+		rules = append(rules, checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"}, checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"})
 	}
 	return timmBlocks(rules...)
 }
@@ -251,8 +258,6 @@ var plain = modelfolder.Family{
 		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
 		{Part: ".lambda_", What: "differential attention"},
-		{Part: "mlp.norm.", What: "a norm inside of the feed-forward layers"},
-		{Part: "attn.norm.", What: "a norm inside of attention"},
 	},
 }
 

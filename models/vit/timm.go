@@ -21,6 +21,17 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	if err != nil {
 		return Config{}, tower.Grid{}, err
 	}
+	c, grid, err := timmModel(f, t)
+	if err == nil {
+		if err = c.Validate(); err != nil {
+			err = fmt.Errorf("config.json: %w", err)
+		}
+	}
+	return c, grid, err
+}
+
+// timmModel is timmConfig for a config.json that was read.
+func timmModel(f *modelfolder.Folder, t *timm.Config) (Config, tower.Grid, error) {
 	a, err := timm.ArchitectureOf(t.Architecture)
 	if err != nil {
 		return Config{}, tower.Grid{}, fmt.Errorf("config.json: %w", err)
@@ -30,10 +41,10 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 		return tower.Grid{Rows: image.Height / patch, Columns: image.Width / patch}
 	}
 	var s tower.Sizes
-	if a.Rope != 0 {
-		if image == (config.Size{}) {
-			image = config.Size{Height: 256, Width: 256}
-		}
+	if image == (config.Size{}) && a.Rope != 0 {
+		image = config.Size{Height: a.ImageSize, Width: a.ImageSize}
+	}
+	if a.Rope != 0 && !a.RopePositions {
 		s, err = tower.ReadTower(f.Find)
 		s.Grid = grid(max(1, s.Patch))
 	} else {
@@ -54,9 +65,6 @@ func timmConfig(f *modelfolder.Folder) (Config, tower.Grid, error) {
 	}
 	if image != (config.Size{}) {
 		c.SetSize(image.Height, image.Width)
-	}
-	if err := c.Validate(); err != nil {
-		return Config{}, tower.Grid{}, fmt.Errorf("config.json: %w", err)
 	}
 	return c, s.Grid, nil
 }
@@ -114,7 +122,12 @@ func timmOptions(t *timm.Config, a timm.Architecture, s tower.Sizes) (Config, er
 			c.Pooling = NormMeanPooling
 		}
 	}
-	c.NoFinalNorm, c.RopeTheta, c.BranchNorm = a.NoNorm, a.Rope, a.BranchNorm
+	c.NoFinalNorm, c.BranchNorm = a.NoNorm, a.BranchNorm
+	c.RopeTheta, c.RopeOrder, c.RopeReference, c.RopeOffset, c.RopePositions = a.Rope, a.RopeOrder, a.RopeReference, a.RopeOffset, a.RopePositions
+	c.PoolPrefix = s.Pool && a.Eva
+	if s.Pool && a.PoolHeads != c.NumAttentionHeads {
+		c.PoolHeads = a.PoolHeads
+	}
 	if s.Gated {
 		c.HiddenAct = "silu"
 	}
@@ -141,7 +154,7 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 		name = c.TimmArchitecture
 	}
 	return timm.Model{
-		Name: name, Positions: c.RopeTheta == 0, Hybrid: c.Stem != nil, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
+		Name: name, Positions: c.positions(), Hybrid: c.Stem != nil, ImageSize: c.sides().Image, PatchSize: c.PatchSize, Channels: c.NumChannels,
 		Width: c.HiddenSize, Depth: c.NumHiddenLayers, Heads: c.NumAttentionHeads, Hidden: c.IntermediateSize,
 		QKVBias: c.QKVBias, ClassToken: !c.NoClassToken, PreNorm: c.PreNorm, LayerScale: c.LayerScaleInit,
 		Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions, Distilled: c.DistillationToken, Gated: c.GatedMLP, QKNorm: c.QKNorm, NoNorm: c.NoFinalNorm,
@@ -153,7 +166,7 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 
 // beyondPlain reports whether no plain Vision Transformer of timm's has the options, but perhaps one with a name of its own.
 func (c Config) beyondPlain() bool {
-	return c.RopeTheta != 0 || c.NoKeyBias || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm ||
+	return c.RopeTheta != 0 || c.NoKeyBias || c.PoolPrefix || c.PoolHeads != 0 || c.PoolIntermediateSize != 0 || c.ParallelMLP || c.ParallelBranches > 1 || c.BranchNorm || c.AttentionNorm || c.MLPNorm ||
 		c.Stem != nil
 }
 

@@ -151,7 +151,7 @@ func TestTimmConfig(t *testing.T) {
 	}
 	for config, want := range map[string]string{
 		`{"architecture": "swin_tiny"}`:                                                         "swin_tiny",
-		`{"architecture": "vit_small_patch16_rope_ape_224"}`:                                    "rotary positions",
+		`{"architecture": "vit_base_patch16_sapiens2"}`:                                         "queries that share keys",
 		`{"architecture": "vit_tiny_patch16_224", "global_pool": "prr"}`:                        `"prr"`,
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"global_pool": "map"}}`:        "attn_pool",
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"act_layer": "tanhish"}}`:      "tanhish",

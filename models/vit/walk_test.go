@@ -120,6 +120,10 @@ var kinds = []string{
 	"eva_giant_patch14_224", "eva_large_patch14_196", "vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3_qkvb",
 	"vit_small_patch16_18x2_224", "vit_pwee_patch16_reg1_gap_256", "vit_base_patch16_rpn_224",
 	"vit_tiny_r_s16_p8_224", "vit_base_mci_224", "vit_small_r26_s32_224",
+	"eva02_tiny_patch14_224", "eva02_base_patch14_224", "eva02_large_patch14_clip_224", "eva02_enormous_patch14_clip_224",
+	"vit_pe_core_tiny_patch16_384", "vit_pe_core_gigantic_patch14_448", "vit_pe_lang_large_patch14_448",
+	"vit_medium_patch16_rope_reg1_gap_256", "vit_small_patch16_rope_224", "vit_small_patch16_rope_ape_224",
+	"vit_small_patch16_rope_mixed_224", "vit_small_patch16_rope_mixed_ape_224", "beit3_base_patch16_224",
 }
 
 // TestWalkKinds compares more of a sample of them with timm: hidden states, outputs at other sizes, the gradient of every

@@ -81,6 +81,34 @@ for i, (n, m) in enumerate(shapes):
     put(f"assign/{i}/cost", cost)
     put(f"assign/{i}/least", np.float32(cost.astype(np.float64)[rows, columns].sum()))
 
+def radius(h, w, overlap, published):
+    """CenterNet's gaussian_radius, as published or with the roots of its equations."""
+    a = (1, 4, 4 * overlap)
+    b = (h + w, 2 * (h + w), -2 * overlap * (h + w))
+    c = (w * h * (1 - overlap) / (1 + overlap), (1 - overlap) * w * h, (overlap - 1) * w * h)
+    roots = [np.sqrt(y**2 - 4 * x * z) for x, y, z in zip(a, b, c)]
+    if published:
+        return min((y + r) / 2 for y, r in zip(b, roots))
+    return min((y + s * r) / (2 * x) for x, y, r, s in zip(a, b, roots, (-1, -1, 1)))
+
+
+objects = rng.uniform(0.5, 60, (30, 3))
+objects[:, 2] = rng.choice([0.3, 0.5, 0.7], 30)
+put("radius/objects", objects)
+objects = objects.astype(np.float32).astype(np.float64)
+for name, published in (("published", True), ("right", False)):
+    put(f"radius/{name}", [radius(h, w, m, published) for h, w, m in objects])
+
+heat, spots = np.zeros((12, 17), np.float32), [[3, 4, 2], [5, 5, 3], [0, 11, 5], [16, 0, 0], [8, 6, 20], [40, 3, 6], [-2, 3, 4]]
+for x, y, r in spots:
+    i, j = np.mgrid[:12, :17]
+    sigma = (2 * r + 1) / 6
+    g = np.exp(-((i - y) ** 2 + (j - x) ** 2) / (2 * sigma**2))
+    g[(abs(i - y) > r) | (abs(j - x) > r)] = 0
+    heat = np.maximum(heat, g.astype(np.float32))
+put("heatmap/spots", np.array(spots))
+put("heatmap/out", heat)
+
 path = golden("models/internal/boxes", "parts.safetensors")
 save_file(tensors, path, metadata={"script": "boxes_parts.py", "seed": str(SEED),
           "versions": f"torch {torch.__version__}, torchvision {torchvision.__version__}, scipy {scipy.__version__}"})

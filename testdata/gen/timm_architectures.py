@@ -1,5 +1,5 @@
-"""Prints, as JSON, what timm's names of Vision Transformers stand for: number of heads, activation, epsilon, pooling, base of
-rotary positions.
+"""Prints, as JSON, what timm's names of Vision Transformers stand for: number of heads, activation, epsilon, pooling, rotary
+positions, and what else no weight tells.
 
     python timm_architectures.py
 
@@ -17,6 +17,17 @@ import torch
 warnings.filterwarnings("ignore")
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def rotary(model):
+    rope = getattr(model, "rope", None)
+    if rope is None:
+        return {}
+    order = {"RotaryEmbeddingDinoV3": "", "RotaryEmbeddingMixed": "mixed"}.get(type(rope).__name__, {"ij": "rows", "xy": "columns"}[rope.grid_indexing])
+    plain = order in ("rows", "columns")
+    return {"rope": rope.temperature, "rope_order": order, "rope_positions": model.pos_embed is not None,
+            "rope_reference": (rope.ref_feat_shape or [0])[0] if plain else 0, "rope_offset": rope.grid_offset if plain else 0,
+            "image_size": 256 if order == "" else model.patch_embed.img_size[0]}
 
 
 def member(block, path):
@@ -45,7 +56,8 @@ def plain():
                 "eva": type(model).__name__ == "Eva", "split_gate": type(mlp).__name__ == "SwiGLU",
                 "pool": model.global_pool, "class_token": model.cls_token is not None, "norm": norm,
                 "fc_norm": isinstance(model.fc_norm, torch.nn.LayerNorm),
-                "rope": getattr(getattr(model, "rope", None), "temperature", 0),
+                "split_qkv": getattr(first(block, "attn", "."), "q_proj", None) is not None,
+                "pool_heads": getattr(getattr(model, "attn_pool", None), "num_heads", 0), **rotary(model),
             }
     return found
 

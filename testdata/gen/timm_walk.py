@@ -42,7 +42,8 @@ timm.models.vision_transformer_hybrid.ConvStem = lambda channels, stem=timm.mode
     channels=(8, 12, 32), **args)
 
 
-GOLDENS = ["vit_small_patch16_18x2_224", "vit_pwee_patch16_reg1_gap_256", "vit_base_patch16_rpn_224", "vit_tiny_r_s16_p8_224"]
+GOLDENS = ["vit_small_patch16_18x2_224", "vit_pwee_patch16_reg1_gap_256", "vit_base_patch16_rpn_224", "vit_tiny_r_s16_p8_224",
+           "eva02_large_patch14_clip_224", "vit_small_patch16_rope_mixed_224"]
 TINY = dict(embed_dim=16, depth=1, mlp_ratio=2)
 
 

@@ -6,11 +6,11 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 )
 
-// Encode returns the embeddings, [n, width], that encode gives for n samples. It calls encode with ranges of at most size
-// samples, from first to last; encode returns the embeddings of samples from to to-1, [to-from, width].
+// Encode returns the embeddings, [n, width], that encode gives for n samples. It calls encode with ranges of at most
+// size samples, from first to last; encode returns the embeddings of samples from to to-1, [to-from, width].
 //
-// Of each range only the embeddings are kept. Backward calls encode again, from the last range to the first, so encode must
-// be a function of the range alone, as that of [autograd.Tape.Recompute]. It queues state updates, such as running
+// Of each range only the embeddings are kept. Backward calls encode again, from the last range to the first, so encode
+// must be a function of the range alone, as that of [autograd.Tape.Recompute]. It queues state updates, such as running
 // statistics, in the first call only. The tape's context ends the pass before any range. Where encode reads samples and
 // cannot, it may panic with an [autograd.CanceledError].
 //

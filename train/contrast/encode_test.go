@@ -127,7 +127,8 @@ func TestEncodeGradients(t *testing.T) {
 	}
 }
 
-// TestEncodeDropout has the bits of a tape that holds every range: the second run draws the random numbers of the first.
+// TestEncodeDropout has the bits of a tape that holds every range: the second run draws the random numbers of the
+// first.
 func TestEncodeDropout(t *testing.T) {
 	const n = 23
 	m := newModel(2, 0.2)

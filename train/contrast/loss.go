@@ -2,23 +2,25 @@ package contrast
 
 import "github.com/fovea-ml/fovea/autograd"
 
-// Softmax returns the symmetric InfoNCE of n pairs: x and y are embeddings, [n, width], whose rows i belong together (CLIP,
-// arXiv 2103.00020, figure 3; ClipLoss in open_clip/loss.py). It is the mean of two cross-entropies: of finding y's row by
-// x's, and x's by y's. logScale, of one element, is the logarithm of the factor of cosine similarities.
+// Softmax returns the symmetric InfoNCE of n pairs: x and y are embeddings, [n, width], whose rows i belong together
+// (CLIP, arXiv 2103.00020, figure 3; ClipLoss in open_clip/loss.py). It is the mean of two cross-entropies: of finding
+// y's row by x's, and x's by y's. logScale, of one element, is the logarithm of the factor of cosine similarities.
 //
-// It panics with an autograd.ShapeError unless x and y have one shape with at least one row and logScale has one element.
+// It panics with an autograd.ShapeError unless x and y have one shape with at least one row and logScale has one
+// element.
 func Softmax(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
 	pairs("softmax contrast", x, y)
 	return autograd.Custom(symmetric, similarities(x, y, logScale))
 }
 
-// Sigmoid returns the loss of SigLIP for n pairs: x and y are embeddings, [n, width], whose rows i belong together (arXiv
+// Sigmoid returns the loss of SigLIP for n pairs: x and y are embeddings, [n, width], whose rows i belong together
+// (arXiv
 // 2303.15343, algorithm 1; SigLipLoss in open_clip/loss.py). With logits s = exp(logScale)·cos(x_i, y_j) + bias it is
 //
 //	-1/n · Σ_ij log σ(z_ij·s_ij), z = 1 on the diagonal and -1 elsewhere
 //
-// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless they
-// do, and x and y have one shape with at least one row.
+// logScale and bias have one element. SigLIP starts with ln 10 and -10. It panics with an autograd.ShapeError unless
+// they do, and x and y have one shape with at least one row.
 func Sigmoid(x, y *autograd.Tensor, logScale, bias *autograd.Parameter) *autograd.Tensor {
 	n := pairs("sigmoid contrast", x, y)
 	logits := autograd.Add(similarities(x, y, logScale), one("bias of the similarities", x, bias))
@@ -34,9 +36,9 @@ func Sigmoid(x, y *autograd.Tensor, logScale, bias *autograd.Parameter) *autogra
 const RankingScale = 20
 
 // Ranking returns the cross-entropy of finding the positive of each anchor among all positives and negatives
-// (MultipleNegativesRankingLoss of sentence-transformers). Anchors and positives are embeddings, [n, width], whose rows i
-// belong together. Each of negatives is [rows, width]; usually its row i is a hard negative of anchor i, but every anchor
-// has all rows as negatives. scale is the factor of cosine similarities, usually [RankingScale].
+// (MultipleNegativesRankingLoss of sentence-transformers). Anchors and positives are embeddings, [n, width], whose rows
+// i belong together. Each of negatives is [rows, width]; usually its row i is a hard negative of anchor i, but every
+// anchor has all rows as negatives. scale is the factor of cosine similarities, usually [RankingScale].
 //
 // It panics with an autograd.ShapeError when the shapes do not fit or there are no anchors.
 func Ranking(scale float32, anchors, positives *autograd.Tensor, negatives ...*autograd.Tensor) *autograd.Tensor {
@@ -49,14 +51,14 @@ func Ranking(scale float32, anchors, positives *autograd.Tensor, negatives ...*a
 		}
 		candidates = autograd.Concat(0, all...)
 	}
-	logits := autograd.MatMulT(autograd.Scale(normalize(anchors), scale), normalize(candidates), false, true)
+	logits := autograd.MatMulT(autograd.Scale(Normalize(anchors), scale), Normalize(candidates), false, true)
 	return autograd.CrossEntropy(logits, diagonal(n), autograd.CrossEntropyOptions{})
 }
 
 // similarities returns the cosine similarities of all rows times exp(logScale), [n, n].
 func similarities(x, y *autograd.Tensor, logScale *autograd.Parameter) *autograd.Tensor {
 	scale := autograd.Exp(one("scale of the similarities", x, logScale))
-	return autograd.MatMulT(autograd.Mul(normalize(x), scale), normalize(y), false, true)
+	return autograd.MatMulT(autograd.Mul(Normalize(x), scale), Normalize(y), false, true)
 }
 
 // one returns a parameter of one element as a scalar. With more, it would scale the components of embeddings.
@@ -67,8 +69,9 @@ func one(op string, x *autograd.Tensor, p *autograd.Parameter) *autograd.Tensor 
 	return autograd.Reshape(x.Tape().Use(p))
 }
 
-// normalize divides each row by its length. A row of zeros stays so.
-func normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
+// Normalize divides each row of embeddings, [n, width], by its length, as the losses do. A row of zeros stays so
+// (torch.nn.functional.normalize).
+func Normalize(x *autograd.Tensor) *autograd.Tensor { return autograd.L2Normalize(x, 1e-12) }
 
 // pairs returns the number of rows of x and y.
 func pairs(op string, x, y *autograd.Tensor) int {

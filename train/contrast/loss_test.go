@@ -105,8 +105,8 @@ func TestLossShapes(t *testing.T) {
 	}
 }
 
-// TestSymmetric compares the loss of logits with two cross-entropies, over several blocks of rows and columns, and its bits
-// on two threads.
+// TestSymmetric compares the loss of logits with two cross-entropies, over several blocks of rows and columns, and its
+// bits on two threads.
 func TestSymmetric(t *testing.T) {
 	for _, n := range []int{1, 2, 63, 65, 256, 300, 520} {
 		rng := rand.New(rand.NewPCG(3, uint64(n)))

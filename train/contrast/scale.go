@@ -13,8 +13,9 @@ import (
 // MaxLogScale is ln 100: CLIP's bound for the logarithm of the factor of similarities (arXiv 2103.00020, section 2.5).
 const MaxLogScale = 4.605170185988092
 
-// ClampScale returns the optimizer o, which after each step puts logScale back between 0 and max, as training in open_clip
-// does with [MaxLogScale]. So averages, saves and the next step never see another value. A frozen logScale stays as it is.
+// ClampScale returns the optimizer o, which after each step puts logScale back between 0 and max, as training in
+// open_clip does with [MaxLogScale]. So averages, saves and the next step never see another value. A frozen logScale
+// stays as it is.
 func ClampScale(o train.Optimizer, logScale *autograd.Parameter, max float64) train.Optimizer {
 	return &clamped{o, logScale, float32(max)}
 }

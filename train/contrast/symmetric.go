@@ -7,8 +7,8 @@ import (
 	"github.com/fovea-ml/fovea/simd"
 )
 
-// symmetric is the mean of the cross-entropies of the rows and of the columns of logits, [n, n], whose targets are on the
-// diagonal. One operation needs no transposed logits, and its gradient is the only other array of their size.
+// symmetric is the mean of the cross-entropies of the rows and of the columns of logits, [n, n], whose targets are on
+// the diagonal. One operation needs no transposed logits, and its gradient is the only other array of their size.
 var symmetric = autograd.Op{
 	Name: "softmax contrast",
 	Forward: func(f *autograd.ForwardStep) {
@@ -70,8 +70,8 @@ var symmetric = autograd.Op{
 // columns is the number of columns that are summed at a time.
 const columns = 256
 
-// sumColumns finds the maxima of columns of x, [n, n], from the given one on, and the sums of their exponentials. Blocks of 64
-// rows are summed first, for precision.
+// sumColumns finds the maxima of columns of x, [n, n], from the given one on, and the sums of their exponentials.
+// Blocks of 64 rows are summed first, for precision.
 func sumColumns(maxima, sums, x []float32, n, from int) {
 	width := len(sums)
 	copy(maxima, x[from:from+width])

@@ -30,6 +30,10 @@ func TestFolder(t *testing.T) {
 	if err := f.Restore(&s); err != nil || s.Rate != 0.5 {
 		t.Errorf("restored %v, %v", s, err)
 	}
+	s = settings{}
+	if found, err := f.Unfinished(&s); err != nil || !found || s.Rate != 0.5 {
+		t.Errorf("unfinished: %v, %v, %v", found, s, err)
+	}
 	given := map[string]bool{"rate": true}
 	if err := f.Same(given, Flag{"rate", 0.5, 0.25}, Flag{"seed", 1, 2}); err == nil || !strings.Contains(err.Error(), "started with -rate 0.5, not 0.25") {
 		t.Errorf("another rate: %v", err)
@@ -50,6 +54,9 @@ func TestFolder(t *testing.T) {
 	}
 	if err := f.End(); err != nil {
 		t.Error(err)
+	}
+	if found, err := f.Unfinished(&s); err != nil || found {
+		t.Errorf("a finished run: %v, %v", found, err)
 	}
 	foreign := Folder{Path: t.TempDir(), Program: "prog", Version: 2, Results: []string{"model"}}
 	if err := os.Mkdir(filepath.Join(foreign.Path, "model"), 0o777); err != nil {

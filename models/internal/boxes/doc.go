@@ -27,7 +27,8 @@
 //
 // [Anchors] lie on a grid over each feature map. [Matcher] gives them objects by IoU, and [Assign] pairs predictions and objects
 // one to one at the least cost, as DETR does. [Coder] and [Distances] turn boxes into what a head predicts, and back. [Box.GIoU],
-// [Box.DIoU] and [Box.CIoU] also tell near boxes from far ones where none overlaps. Their losses are in package losses.
+// [Box.DIoU] and [Box.CIoU] also tell near boxes from far ones where none overlaps. Their losses are in package losses. [Radius]
+// and [DrawGaussian] make the heatmaps that CenterNet learns.
 //
 // # Untrusted boxes
 //

@@ -121,6 +121,44 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// TestRadius compares with CenterNet's formulas, and the right radius with what it is for.
+func TestRadius(t *testing.T) {
+	g := golden.Load(t, parts)
+	objects := g.Floats("radius/objects")
+	for name, published := range map[string]bool{"published": true, "right": false} {
+		var got []float32
+		for o := range slices.Chunk(objects, 3) {
+			got = append(got, float32(Radius(float64(o[0]), float64(o[1]), float64(o[2]), published)))
+		}
+		near(t, name, got, g.Floats("radius/"+name), 1e-5)
+	}
+	const h, w = 20, 30
+	r := float32(Radius(h, w, 0.7, false))
+	object, worst := Box{0, 0, w, h}, float32(1)
+	for _, b := range []Box{{-r, -r, w + r, h + r}, {r, r, w - r, h - r}, {r, r, w + r, h + r}} {
+		worst = min(worst, object.IoU(b))
+	}
+	if math.Abs(float64(worst)-0.7) > 1e-5 {
+		t.Errorf("the worst IoU at the radius is %v, expected 0.7", worst)
+	}
+}
+
+func TestDrawGaussian(t *testing.T) {
+	g := golden.Load(t, parts)
+	heatmap := make([]float32, 12*17)
+	spots := g.Ints("heatmap/spots")
+	for s := range slices.Chunk(spots, 3) {
+		DrawGaussian(heatmap, 12, 17, s[0], s[1], s[2])
+	}
+	near(t, "heatmap", heatmap, g.Floats("heatmap/out"), 1e-6)
+	if heatmap[4*17+3] != 1 {
+		t.Errorf("the center is %v", heatmap[4*17+3])
+	}
+	if !panics(func() { DrawGaussian(heatmap, 12, 16, 0, 0, 1) }) || !panics(func() { DrawGaussian(heatmap, 12, 17, 0, 0, -1) }) {
+		t.Error("a wrong size or radius: no panic")
+	}
+}
+
 // TestAssign compares the least costs with SciPy's.
 func TestAssign(t *testing.T) {
 	g := golden.Load(t, parts)

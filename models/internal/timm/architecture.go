@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/fovea-ml/fovea/models"
@@ -27,8 +28,18 @@ type Architecture struct {
 	Eva bool
 	// SplitGate says that the two projections of gated layers are two tensors.
 	SplitGate bool
-	// Rope is the base of DINOv3's rotary positions, 0 for position embeddings.
-	Rope float64
+	// SplitQKV says that the projections to queries, keys and values are three tensors.
+	SplitQKV bool
+	// PoolHeads is the number of heads of attention pooling; 0 is that of the blocks.
+	PoolHeads int
+	// Rope is the base of rotary positions, 0 for none; vit.Config says what the others mean.
+	Rope          float64
+	RopeOrder     string
+	RopeReference int
+	RopeOffset    float64
+	RopePositions bool
+	// ImageSize is that of models with rotary positions in pixels, where config.json states none.
+	ImageSize int
 }
 
 // ArchitectureOf reads the name of a Vision Transformer.
@@ -36,13 +47,13 @@ func ArchitectureOf(name string) (Architecture, error) {
 	name, _, _ = strings.Cut(name, ".") // a tag of the weights may follow
 	has := func(part string) bool { return strings.Contains(name, part) }
 	a := Architecture{Act: "gelu", Eps: 1e-6, Mean: has("_gap_")}
-	if !slices.ContainsFunc([]string{"vit_", "deit_", "deit3_", "flexivit_", "eva_large_", "eva_giant_", "test_vit"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+	if !slices.ContainsFunc([]string{"vit_", "deit_", "deit3_", "flexivit_", "eva_large_", "eva_giant_", "eva02_", "beit3_", "test_vit"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return a, fmt.Errorf("architecture: %q is not supported: expected a plain Vision Transformer (vit_…, deit_… or deit3_…)", name)
 	}
 	if err := Supported(name); err != nil {
 		return a, err
 	}
-	if has("_clip_") && !strings.HasPrefix(name, "eva_") {
+	if has("_clip_") && !strings.HasPrefix(name, "eva") || has("beit3_") {
 		a.Eps = 1e-5
 	}
 	switch {
@@ -53,15 +64,14 @@ func ArchitectureOf(name string) (Architecture, error) {
 		a.Act = "gelu_pytorch_tanh"
 	}
 	a.Mean = a.Mean || strings.HasPrefix(name, "eva_large_")
-	if has("_dinov3") || has("_lingbot") {
-		a.Eps, a.Mean, a.Rope = 1e-5, has("_dinov3"), 100
-	}
+	a.rotary(name)
 	a.Eva = strings.HasPrefix(name, "eva_giant_") || strings.HasPrefix(name, "eva02_") || a.Rope != 0
-	a.SplitGate = a.Rope != 0
-	a.BranchNorm = has("_rpn_")
-	a.NoNorm = has("_intern300m_") || has("_radio_")
+	a.SplitQKV = strings.HasPrefix(name, "eva02_base_") || strings.HasPrefix(name, "eva02_large_")
+	a.SplitGate = has("_dinov3") || has("_lingbot") || a.SplitQKV
+	a.BranchNorm = has("_rpn_") || has("eva02_enormous_")
+	a.NoNorm = has("vit_pe_lang_") || has("vit_pe_spatial_") || has("_intern300m_") || has("_radio_")
 	switch {
-	case has("_giantopt_") || name == "vit_base_patch16_gap_224":
+	case has("vit_pe_") && has("_gigantic_") || has("eva02_enormous_") || has("_giantopt_") || name == "vit_base_patch16_gap_224":
 		a.Heads = 16
 	case has("_huge_plus_"):
 		a.Heads = 20
@@ -69,6 +79,38 @@ func ArchitectureOf(name string) (Architecture, error) {
 		a.Heads = 32
 	}
 	return a, nil
+}
+
+// rotary reads the rotary positions of a name, and what else the models that have them share.
+func (a *Architecture) rotary(name string) {
+	has := func(part string) bool { return strings.Contains(name, part) }
+	a.ImageSize = 224
+	if size, err := strconv.Atoi(name[strings.LastIndex(name, "_")+1:]); err == nil {
+		a.ImageSize = size
+	}
+	switch {
+	case has("_dinov3") || has("_lingbot"):
+		a.Eps, a.Mean, a.Rope, a.ImageSize = 1e-5, has("_dinov3"), 100, 256
+	case strings.HasPrefix(name, "eva02_") && !has("_enormous_"):
+		a.Rope, a.RopeOrder, a.RopeReference, a.RopePositions = 10000, "rows", 16, true
+	case has("_rope_reg"):
+		a.Rope, a.RopeOrder, a.RopeReference = 10000, "rows", 16
+	case has("_rope_mixed_"):
+		a.Rope, a.RopeOrder, a.RopePositions = 10, "mixed", has("_ape_")
+	case has("_rope_"):
+		a.Rope, a.RopeOrder, a.RopePositions = 100, "columns", has("_ape_")
+	case has("vit_pe_"):
+		a.Eps, a.Mean, a.PoolHeads = 1e-5, !has("_core_"), 8
+		a.Rope, a.RopeOrder, a.RopeReference, a.RopeOffset, a.RopePositions = 10000, "columns", 32, 1, true
+		switch {
+		case has("_gigantic_"):
+			a.RopeOffset = 0
+		case has("_core_base_"):
+			a.RopeReference = 14
+		case has("_core_"):
+			a.RopeReference = 24
+		}
+	}
 }
 
 // Supported returns an error for the name of a model that is no plain Vision Transformer although it may look like one.
@@ -84,9 +126,7 @@ func Supported(name string) error {
 // unsupported are parts of names of timm's models that are no plain Vision Transformers although their weights may
 // have the same names and shapes.
 var unsupported = []struct{ part, what string }{
-	{"_rope_", "rotary positions"},
-	{"_sapiens2", "rotary positions"},
-	{"vit_pe_", "rotary positions"},
+	{"_sapiens2", "queries that share keys"},
 }
 
 // plain are the Vision Transformers that timm knows by name, for images of 224 pixels.

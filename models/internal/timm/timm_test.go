@@ -1,6 +1,7 @@
 package timm
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"math"
@@ -9,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -31,6 +32,14 @@ func TestArchitectures(t *testing.T) {
 		Eva          bool
 		SplitGate    bool `json:"split_gate"`
 		BranchNorm   bool `json:"branch_norm"`
+		SplitQKV     bool `json:"split_qkv"`
+		PoolHeads    int  `json:"pool_heads"`
+
+		RopeOrder     string  `json:"rope_order"`
+		RopeReference int     `json:"rope_reference"`
+		RopeOffset    float64 `json:"rope_offset"`
+		RopePositions bool    `json:"rope_positions"`
+		ImageSize     int     `json:"image_size"`
 	}
 	if err := json.Unmarshal(modeltest.Python(t, "timm_architectures.py"), &theirs); err != nil {
 		t.Fatal(err)
@@ -59,6 +68,13 @@ func TestArchitectures(t *testing.T) {
 			t.Errorf("%s: expected the pooling %s, found the mean: %v", name, want.Pool, mean)
 		}
 		if a.NoNorm != (!want.Norm && !want.FCNorm) || a.Rope != want.Rope || a.BranchNorm != want.BranchNorm || a.Eva != want.Eva || want.SplitGate && !a.SplitGate {
+			t.Errorf("%s: expected %+v, found %+v", name, want, a)
+		}
+		if want.Pool == "map" && want.PoolHeads != cmp.Or(a.PoolHeads, heads) || a.SplitQKV != want.SplitQKV {
+			t.Errorf("%s: expected %+v, found %+v", name, want, a)
+		}
+		if a.Rope != 0 && (a.RopeOrder != want.RopeOrder || a.RopeReference != want.RopeReference || a.RopeOffset != want.RopeOffset ||
+			a.RopePositions != want.RopePositions || a.ImageSize != want.ImageSize) {
 			t.Errorf("%s: expected %+v, found %+v", name, want, a)
 		}
 	}
@@ -208,7 +224,7 @@ func TestPreparationsTimm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(registered(t, modeltest.Python(t, "timm_preparations.py", "-print")), registered(t, data)); d != "" {
+	if d := gocmp.Diff(registered(t, modeltest.Python(t, "timm_preparations.py", "-print")), registered(t, data)); d != "" {
 		t.Error(d)
 	}
 }

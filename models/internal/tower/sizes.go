@@ -24,6 +24,7 @@ type Sizes struct {
 	PreNorm           bool
 	Norm              bool  // after the last block, and not only before the head
 	Pool              bool  // by attention
+	PoolHidden        int   // of the pooling's feed-forward layer, 0 for none
 	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
@@ -90,6 +91,9 @@ func readTower(find Finder) (Sizes, error) {
 	_, s.ClassToken = find("Encoder.ClassToken")
 	_, s.Distillation = find("Encoder.Distillation")
 	_, s.Pool = find("Pool.Probe")
+	if t, ok := find("Pool.MLP.FC1.Weight"); ok && len(t.Shape) == 2 {
+		s.PoolHidden = t.Shape[0]
+	}
 	if t, ok := find("Encoder.Registers"); ok {
 		if len(t.Shape) != 3 || t.Shape[1] == 0 {
 			return s, fmt.Errorf("%s: expected the shape [1 registers %d], found %v", t.Name, s.Width, t.Shape)

@@ -4,9 +4,9 @@
 //	first, second := chars.Lower('İ')   // 'i', U+0307
 //	chars.Compose('e', 0x301)           // 'é', true
 //
-// Parts of the library have tables of different Unicode versions, and none is that of a given Go release. So the package has
-// tables of its own, in tables.txt. A script asked the library about every code point. The tables are read at the first use of a
-// character beyond ASCII.
+// Parts of the library have tables of different Unicode versions, and none is that of a given Go release. So the
+// package has tables of its own, in tables.txt. A script asked the library about every code point. The tables are read
+// at the first use of a character beyond ASCII.
 package chars
 
 import "unicode/utf8"

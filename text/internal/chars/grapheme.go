@@ -2,8 +2,8 @@ package chars
 
 import "unicode/utf8"
 
-// Classes of UAX 29, sections 3.1 and 3.1.1. Regional indicators have none: tables.txt comes from graphemes of at most 5 bytes,
-// and a flag has 8.
+// Classes of UAX 29, sections 3.1 and 3.1.1. Regional indicators have none: tables.txt comes from graphemes of at most
+// 5 bytes, and a flag has 8.
 const (
 	breakOther uint16 = iota
 	breakControl
@@ -29,8 +29,9 @@ var breakClasses = map[string]uint16{
 	"hangul-l": breakL, "hangul-v": breakV, "hangul-t": breakT,
 }
 
-// Grapheme returns the length in bytes of the extended grapheme cluster (UAX 29) at the start of text. It is exact for clusters of
-// at most 5 bytes, and more than 5 for longer ones; a flag counts as two clusters. Text is valid UTF-8, not empty.
+// Grapheme returns the length in bytes of the extended grapheme cluster (UAX 29) at the start of text. It is exact for
+// clusters of at most 5 bytes, and more than 5 for longer ones; a flag counts as two clusters. Text is valid UTF-8, not
+// empty.
 func Grapheme(text string) int {
 	if len(text) > 1 && text[0] < utf8.RuneSelf && text[1] < utf8.RuneSelf {
 		if text[0] == '\r' && text[1] == '\n' {

@@ -152,7 +152,8 @@ func (t *tables) hangul() {
 	t.add(0x200D, Info(breakZWJ)*graphemeBit)
 }
 
-// compose enters the pairs of characters that compose: all but the last character of a decomposition, composed, and the last.
+// compose enters the pairs of characters that compose: all but the last character of a decomposition, composed, and the
+// last.
 func (t *tables) compose(excluded map[rune]bool) {
 	byDecomposition := map[string]rune{}
 	for r, to := range t.canonical {

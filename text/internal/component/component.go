@@ -2,8 +2,8 @@
 //
 //	n, err := component.Parse(data, "normalizer", func(typ string) component.Reader[Normalizer] { return readers[typ] })
 //
-// A component is a JSON object with a type and the fields of that type. Every field must be read. A field that is left, or an
-// unknown type, is an error that names it. [Object] reads other objects by the same rules:
+// A component is a JSON object with a type and the fields of that type. Every field must be read. A field that is left,
+// or an unknown type, is an error that names it. [Object] reads other objects by the same rules:
 //
 //	f := component.Object(data)
 //	stride := component.Required[int](f, "stride")
@@ -25,8 +25,8 @@ const maxDepth = 64
 // A Reader makes a component of one type from its fields. It puts the first error into them. depth is for [List].
 type Reader[C any] func(f *Fields, depth int) C
 
-// Parse reads a component. name is the field that holds it, for errors. find returns the reader of a type, or nil. For null it
-// returns the zero value.
+// Parse reads a component. name is the field that holds it, for errors. find returns the reader of a type, or nil. For
+// null it returns the zero value.
 func Parse[C any](data []byte, name string, find func(typ string) Reader[C]) (c C, err error) {
 	if strictjson.Null(data) {
 		return c, nil

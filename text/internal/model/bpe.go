@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// A BPE model starts from the characters of a word and merges the pair of neighbors with the lowest rank, again and again
-// (byte pair encoding; tokenizers, bpe/model.rs and bpe/word.rs). A character without a token becomes its bytes, with
-// ByteFallback and where all its bytes have tokens; or the unknown token; or, where the model has none, nothing.
+// A BPE model starts from the characters of a word and merges the pair of neighbors with the lowest rank, again and
+// again (byte pair encoding; tokenizers, bpe/model.rs and bpe/word.rs). A character without a token becomes its bytes,
+// with ByteFallback and where all its bytes have tokens; or the unknown token; or, where the model has none, nothing.
 type BPE struct {
 	vocabulary
 	merges  merges
@@ -38,8 +38,8 @@ type BPEOptions struct {
 	IgnoreMerges bool        // a word in the vocabulary is one token, whether or not merges lead to it
 }
 
-// NewBPE checks the options and returns a model. The tokens of a merge, and the merged token, must be in the vocabulary. The
-// vocabulary may lack the unknown token. Then a word that needs it is an error.
+// NewBPE checks the options and returns a model. The tokens of a merge, and the merged token, must be in the
+// vocabulary. The vocabulary may lack the unknown token. Then a word that needs it is an error.
 func NewBPE(o BPEOptions) (*BPE, error) {
 	m := &BPE{unknown: o.Unknown, prefix: o.Prefix, suffix: o.Suffix,
 		fuse: o.FuseUnknown, fallback: o.ByteFallback, ignore: o.IgnoreMerges, cache: newCache()}
@@ -138,8 +138,8 @@ func splitMerges(lines []string) ([][2]string, error) {
 	return out, nil
 }
 
-// Append appends the tokens of a word. It returns an error where a character is unknown and the vocabulary lacks the unknown
-// token.
+// Append appends the tokens of a word. It returns an error where a character is unknown and the vocabulary lacks the
+// unknown token.
 func (m *BPE) Append(dst []Token, word string) ([]Token, error) {
 	if word == "" {
 		return dst, nil
@@ -262,8 +262,8 @@ func (m *BPE) start(line []symbol, word string) ([]symbol, error) {
 // SubwordPrefix returns the prefix of tokens inside a word, "" for none.
 func (m *BPE) SubwordPrefix() string { return m.prefix }
 
-// appendBytes appends the tokens of the bytes of a character, with the prefix and the suffix that its place asks for. It
-// reports false where one of them has no token.
+// appendBytes appends the tokens of the bytes of a character, with the prefix and the suffix that its place asks for.
+// It reports false where one of them has no token.
 func (m *BPE) appendBytes(line []symbol, place int, text string) ([]symbol, bool) {
 	parts := [3]string{1: text}
 	if place&1 != 0 {

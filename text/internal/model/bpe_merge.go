@@ -14,8 +14,8 @@ type symbol struct {
 // shortWord is the number of symbols up to which looking at every pair for every merge beats a heap.
 const shortWord = 32
 
-// mergeScan merges the pairs of a short word and returns its symbols without gaps. It needs a regular vocabulary: there the
-// leftmost pair of the lowest rank is the one that the reference takes from its queue.
+// mergeScan merges the pairs of a short word and returns its symbols without gaps. It needs a regular vocabulary: there
+// the leftmost pair of the lowest rank is the one that the reference takes from its queue.
 func mergeScan(m *merges, line []symbol) []symbol {
 	if len(line) < 2 {
 		return line

@@ -9,12 +9,12 @@
 // those of tokenizers 0.23.3 (its folder tokenizers/src/models), for odd vocabularies too: equal tokens, equal ids, ids
 // with holes, merges that repeat.
 //
-// A model is immutable and may be used by goroutines at once. Append allocates nothing but the growth of its result, beside
-// a new word now and then: BPE and Unigram remember the tokens of short words in a cache of bounded size.
+// A model is immutable and may be used by goroutines at once. Append allocates nothing but the growth of its result,
+// beside a new word now and then: BPE and Unigram remember the tokens of short words in a cache of bounded size.
 //
 // # Speed
 //
-// WordPiece and Unigram walk a double-array trie, one lookup for each byte. BPE looks up pairs of ids in a hash table. It
-// scans a short word for its next merge; a long word keeps its merges in a heap, so a word of n bytes takes
-// n log n steps.
+// WordPiece and Unigram walk a double-array trie, one lookup for each byte. BPE looks up pairs of ids in a hash table.
+// It scans a short word for its next merge; a long word keeps its merges in a heap, so a word of n bytes takes n log n
+// steps.
 package model

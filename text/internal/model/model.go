@@ -29,7 +29,8 @@ type Model interface {
 	Token(id int) (string, bool)
 	// Size returns the number of tokens. An id can be larger.
 	Size() int
-	// MarshalJSON returns the "model" object of a tokenizer.json. The reference writes one token for each id, this all of them.
+	// MarshalJSON returns the "model" object of a tokenizer.json. The reference writes one token for each id, this all
+	// of them.
 	MarshalJSON() ([]byte, error)
 }
 
@@ -48,8 +49,9 @@ func Entries(tokens []string) []Entry {
 	return out
 }
 
-// maxPiece is the greatest length in bytes of a token that is looked for at every place of a text. The time is the product of the
-// lengths in the worst case; without a bound it would not be linear in the text. Tokens of models have less than 300 bytes.
+// maxPiece is the greatest length in bytes of a token that is looked for at every place of a text. The time is the
+// product of the lengths in the worst case; without a bound it would not be linear in the text. Tokens of models have
+// less than 300 bytes.
 const maxPiece = 1 << 10
 
 // checkPiece returns an error for a token that is too long to be looked for everywhere.

@@ -147,8 +147,8 @@ func TestLongWord(t *testing.T) {
 	}
 }
 
-// TestLongToken reads a vocabulary with a token of a megabyte, which no word of 100 characters has. Where words may be longer, a
-// token of 1,024 bytes is the longest.
+// TestLongToken reads a vocabulary with a token of a megabyte, which no word of 100 characters has. Where words may be
+// longer, a token of 1,024 bytes is the longest.
 func TestLongToken(t *testing.T) {
 	long := strings.Repeat("ab", 1<<19)
 	if _, err := NewWordPiece(WordPieceOptions{Vocabulary: Entries([]string{"[UNK]", long})}); err != nil {
@@ -235,7 +235,8 @@ func TestParseMerges(t *testing.T) {
 	}
 }
 
-// TestSharedSaved saves tokens with one id: all of them, or an error where a merge needs the one that the id does not stand for.
+// TestSharedSaved saves tokens with one id: all of them, or an error where a merge needs the one that the id does not
+// stand for.
 func TestSharedSaved(t *testing.T) {
 	m, err := Parse([]byte(`{"type": "WordLevel", "vocab": {"c": 7, "a": 0, "?": 1, "b": 0}, "unk_token": "?"}`))
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
-// Parse reads the "model" object of a tokenizer.json. An object without a type is, as in the reference, that of the first
-// of BPE, WordPiece, WordLevel and Unigram whose fields it has. A field that the type does not know is an error that names
-// it.
+// Parse reads the "model" object of a tokenizer.json. An object without a type is, as in the reference, that of the
+// first of BPE, WordPiece, WordLevel and Unigram whose fields it has. A field that the type does not know is an error
+// that names it.
 func Parse(data []byte) (Model, error) {
 	if at := loneSurrogate(data); at >= 0 {
 		return nil, fmt.Errorf("model: expected a pair of surrogates at byte %d, found one", at)
@@ -265,8 +265,8 @@ func parsePiece(value []byte) (Piece, error) {
 	return p, err
 }
 
-// loneSurrogate returns the place of an escaped half of a surrogate pair that lacks the other half, or -1. The reference
-// refuses it; other readers put U+FFFD in its place.
+// loneSurrogate returns the place of an escaped half of a surrogate pair that lacks the other half, or -1. The
+// reference refuses it; other readers put U+FFFD in its place.
 func loneSurrogate(data []byte) int {
 	for at := 0; ; {
 		i := bytes.IndexByte(data[at:], '\\')

@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// parseScore reads a number of a JSON file as the reference reads it: the digits as a whole number of 64 bits, rounded to
-// float64, then multiplied or divided by a power of ten and rounded again (serde_json 1.0 without its feature
-// float_roundtrip). For numbers of 16 digits and more the result can be the neighbor of the nearest float64; equal sums of
-// scores may depend on it.
+// parseScore reads a number of a JSON file as the reference reads it: the digits as a whole number of 64 bits, rounded
+// to float64, then multiplied or divided by a power of ten and rounded again (serde_json 1.0 without its feature
+// float_roundtrip). For numbers of 16 digits and more the result can be the neighbor of the nearest float64; equal sums
+// of scores may depend on it.
 func parseScore(text string) (float64, error) {
 	wrong := fmt.Errorf("expected a finite number, found %s", short(text))
 	at := 0

@@ -32,8 +32,9 @@ type ScoredPiece struct {
 	Kind  PieceKind
 }
 
-// SentencePiece is a Unigram model as the SentencePiece library 0.2.3 runs it (unigram_model.cc, EncodeOptimized): its sums have
-// single precision. A [Unigram] model runs as in tokenizers: in double precision, and without kinds of pieces.
+// SentencePiece is a Unigram model as the SentencePiece library 0.2.3 runs it (unigram_model.cc, EncodeOptimized): its
+// sums have single precision. A [Unigram] model runs as in tokenizers: in double precision, and without kinds of
+// pieces.
 type SentencePiece struct {
 	pieces   []ScoredPiece
 	trie     *trie.Trie // pieces that a text can have
@@ -47,8 +48,8 @@ type SentencePiece struct {
 	bytes    [256]int
 }
 
-// NewSentencePiece makes a model of pieces whose ids are their places. With fallback, unknown characters become the pieces of their
-// bytes. The errors are those of the library.
+// NewSentencePiece makes a model of pieces whose ids are their places. With fallback, unknown characters become the
+// pieces of their bytes. The errors are those of the library.
 func NewSentencePiece(pieces []ScoredPiece, fallback bool) (*SentencePiece, error) {
 	m := &SentencePiece{pieces: slices.Clone(pieces), unknown: -1, fallback: fallback}
 	m.normal, m.reserved = make(map[string]int, len(pieces)), map[string]int{}
@@ -193,7 +194,8 @@ func (h *hop) offer(score float32, start int, id int32) {
 	}
 }
 
-// joinUnknown makes one token of unknown characters side by side, or the tokens of their bytes, and sets the ids by the texts.
+// joinUnknown makes one token of unknown characters side by side, or the tokens of their bytes, and sets the ids by the
+// texts.
 func (m *SentencePiece) joinUnknown(dst []Token, base int, text string) []Token {
 	tokens := dst[base:]
 	if m.fallback && slices.ContainsFunc(tokens, func(t Token) bool { return t.ID == m.unknown }) {

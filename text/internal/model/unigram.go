@@ -13,7 +13,8 @@ import (
 
 // A Unigram model takes the pieces with the highest sum of scores (T. Kudo, "Subword regularization", 2018; tokenizers,
 // unigram/model.rs). A character that is no piece may be an unknown piece. Its score is ten below the lowest. Unknown
-// characters side by side are one token. With ByteFallback they become the tokens of their bytes, where all of them exist.
+// characters side by side are one token. With ByteFallback they become the tokens of their bytes, where all of them
+// exist.
 type Unigram struct {
 	pieces   []Piece
 	trie     *trie.Trie
@@ -84,7 +85,8 @@ var paths = sync.Pool{New: func() any { return new([]step) }}
 
 var errNoUnknownID = errors.New("it has an unknown character, and the model has no unk_id")
 
-// Append appends the tokens of a word. It returns an error where a character is unknown and the model has no unknown token.
+// Append appends the tokens of a word. It returns an error where a character is unknown and the model has no unknown
+// token.
 func (m *Unigram) Append(dst []Token, word string) ([]Token, error) {
 	if len(word) <= cacheWord {
 		set := m.cache.set(word)

@@ -70,7 +70,8 @@ func (v *vocabulary) Token(id int) (string, bool) {
 // Size returns the number of tokens. An id can be larger.
 func (v *vocabulary) Size() int { return len(v.ids) }
 
-// entries returns all tokens in the order of their ids. Of several tokens with one id, the one that the id stands for is the last.
+// entries returns all tokens in the order of their ids. Of several tokens with one id, the one that the id stands for
+// is the last.
 func (v *vocabulary) entries() []Entry {
 	if !v.shared() {
 		return v.order

@@ -14,8 +14,8 @@ type WordLevelOptions struct {
 	Unknown    *string // the token of other words; nil is <unk>
 }
 
-// NewWordLevel checks the options and returns a model. The vocabulary may lack the unknown token. Then a word that is not
-// in the vocabulary is an error.
+// NewWordLevel checks the options and returns a model. The vocabulary may lack the unknown token. Then a word that is
+// not in the vocabulary is an error.
 func NewWordLevel(o WordLevelOptions) (*WordLevel, error) {
 	m := &WordLevel{unknown: "<unk>"}
 	if o.Unknown != nil {

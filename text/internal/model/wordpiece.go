@@ -9,7 +9,8 @@ import (
 )
 
 // A WordPiece model takes the longest token that begins the rest of the word, again and again. Tokens after the first
-// carry a prefix. A word with a rest that no token begins is the unknown token as a whole (tokenizers, wordpiece/mod.rs).
+// carry a prefix. A word with a rest that no token begins is the unknown token as a whole (tokenizers,
+// wordpiece/mod.rs).
 type WordPiece struct {
 	vocabulary
 	pieces  *trie.Trie
@@ -31,8 +32,8 @@ type WordPieceOptions struct {
 // SubwordPrefix returns the prefix of tokens inside a word, "" for none.
 func (m *WordPiece) SubwordPrefix() string { return m.prefix }
 
-// NewWordPiece checks the options and returns a model. The vocabulary may lack the unknown token. Then a word that needs
-// it is an error.
+// NewWordPiece checks the options and returns a model. The vocabulary may lack the unknown token. Then a word that
+// needs it is an error.
 func NewWordPiece(o WordPieceOptions) (*WordPiece, error) {
 	m := &WordPiece{unknown: "[UNK]", prefix: "##", max: 100}
 	if o.Unknown != nil {
@@ -68,8 +69,8 @@ func NewWordPiece(o WordPieceOptions) (*WordPiece, error) {
 
 var errNoUnknown = errors.New("the vocabulary lacks the unknown token")
 
-// Append appends the tokens of a word. It returns an error where the word is unknown and the vocabulary lacks the unknown
-// token.
+// Append appends the tokens of a word. It returns an error where the word is unknown and the vocabulary lacks the
+// unknown token.
 func (m *WordPiece) Append(dst []Token, word string) ([]Token, error) {
 	if len(word) > m.max && utf8.RuneCountInString(word) > m.max {
 		return m.appendUnknown(dst, word)

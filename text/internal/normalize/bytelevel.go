@@ -5,8 +5,8 @@ import "unicode/utf8"
 // byteLevel turns every byte into a printable character.
 type byteLevel struct{}
 
-// ByteRunes holds the character for each byte: the byte itself where it is a printable Latin-1 character, otherwise one from U+0100
-// on (bytes_to_unicode of GPT-2).
+// ByteRunes holds the character for each byte: the byte itself where it is a printable Latin-1 character, otherwise one
+// from U+0100 on (bytes_to_unicode of GPT-2).
 var ByteRunes = func() (runes [256]rune) {
 	next := rune(0x100)
 	for b := range runes {

@@ -6,7 +6,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/chars"
 )
 
-// lowercase maps every character to lower case, whatever is beside it: a capital sigma is σ at the end of a word as well.
+// lowercase maps every character to lower case, whatever is beside it: a capital sigma is σ at the end of a word as
+// well.
 type lowercase struct{}
 
 // Lowercase maps a string as the component Lowercase does.

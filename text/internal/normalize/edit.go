@@ -13,8 +13,8 @@ import (
 //	}
 //	s = e.String()
 //
-// Every rune that is written takes the source of the rune whose place it takes. A rune that is added takes the source of the rune
-// before it. This is NormalizedString::transform of the reference.
+// Every rune that is written takes the source of the rune whose place it takes. A rune that is added takes the source
+// of the rune before it. This is NormalizedString::transform of the reference.
 type Editor struct {
 	sc     *Scratch
 	src    String
@@ -29,8 +29,8 @@ type Editor struct {
 // Edit returns an Editor that changes s. Its memory comes from sc, which may be nil.
 func (s String) Edit(sc *Scratch) *Editor {
 	e := s.edit(sc, 0)
-	// The reference replaces the range of the text that has a source. Where text was put before the first rune, that range is not
-	// all of it: runes are then written after the text without a source.
+	// The reference replaces the range of the text that has a source. Where text was put before the first rune, that
+	// range is not all of it: runes are then written after the text without a source.
 	if bare := s.bare(); bare == len(s.text) {
 		e.end = 0
 	} else if bare > 0 {
@@ -69,8 +69,9 @@ func (e *Editor) Keep(i, j int) {
 	e.pos = j
 }
 
-// Put writes r. With a change of 0 it takes the place of one rune. With a change of -n it takes the place of one rune and the n
-// runes after it are dropped. With a positive change it is added after the last rune that was replaced or dropped.
+// Put writes r. With a change of 0 it takes the place of one rune. With a change of -n it takes the place of one rune
+// and the n runes after it are dropped. With a positive change it is added after the last rune that was replaced or
+// dropped.
 func (e *Editor) Put(r rune, change int) {
 	n := len(e.text)
 	if change > 0 {
@@ -98,8 +99,8 @@ func (e *Editor) Put(r rune, change int) {
 	}
 }
 
-// Swap writes text in the place of bytes i to j of the text of the source, which are one rune. All of it takes the source of this
-// rune. It is Put for the first rune of text with a change of 0, and for others with a change of 1.
+// Swap writes text in the place of bytes i to j of the text of the source, which are one rune. All of it takes the
+// source of this rune. It is Put for the first rune of text with a change of 0, and for others with a change of 1.
 func (e *Editor) Swap(i, j int, text []byte) {
 	a := e.src.from
 	if i != e.pos || j > e.end || a != nil && e.src.at+i < a.bare || len(text) == 0 {
@@ -222,7 +223,8 @@ func (e *Editor) room(n int) {
 	}
 }
 
-// ownStarts gives the copy sources of its own, from the first rune that is not as long as the rune in whose place it is.
+// ownStarts gives the copy sources of its own, from the first rune that is not as long as the rune in whose place it
+// is.
 func (e *Editor) ownStarts() {
 	if e.own {
 		return

@@ -48,8 +48,8 @@ func (n form) Normalize(sc *Scratch, s String) String {
 	return e.String()
 }
 
-// next returns the first character from byte i on that may change, and the start of the character before it, with which it may
-// be composed. Without one it returns the length of the text.
+// next returns the first character from byte i on that may change, and the start of the character before it, with which
+// it may be composed. Without one it returns the length of the text.
 func (n form) next(text string, i int) (before, at int) {
 	before = i
 	for i < len(text) {
@@ -90,8 +90,9 @@ func (w *formWriter) segment(e *Editor, n form, text string) {
 	}
 }
 
-// decompose fills w with the decomposition of text in canonical order. The first rune of the decomposition of a character takes
-// its place, and others are added. The order of marks moves these changes with the runes, as in the reference.
+// decompose fills w with the decomposition of text in canonical order. The first rune of the decomposition of a
+// character takes its place, and others are added. The order of marks moves these changes with the runes, as in the
+// reference.
 func (w *formWriter) decompose(text string, compatible bool) {
 	w.runes, w.changes, w.class = w.runes[:0], w.changes[:0], w.class[:0]
 	starter := 0 // the marks after the last starter begin here
@@ -132,7 +133,8 @@ func (w *formWriter) sort(i, j int) {
 	}
 }
 
-// compose joins characters that compose. A rune that is joined to one before it is dropped there, unless it had been added.
+// compose joins characters that compose. A rune that is joined to one before it is dropped there, unless it had been
+// added.
 func (w *formWriter) compose() {
 	const none = -1
 	starter, last := none, none // the place of the starter in out, and the class of the last mark after it

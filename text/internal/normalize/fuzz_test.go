@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// checkNormalize checks what holds for every normalizer and text: valid UTF-8, places within the original that ascend, and the same
-// result from a scratch that was used before.
+// checkNormalize checks what holds for every normalizer and text: valid UTF-8, places within the original that ascend,
+// and the same result from a scratch that was used before.
 func checkNormalize(t *testing.T, n Normalizer, text string) {
 	t.Helper()
 	text = strings.ToValidUTF8(text, "\uFFFD")

@@ -65,7 +65,8 @@ func randomText(rng *rand.Rand) string {
 	return b.String()
 }
 
-// charsmap returns a precompiled charsmap with the rules: a trie whose node of a byte string has its children in a block of its own.
+// charsmap returns a precompiled charsmap with the rules: a trie whose node of a byte string has its children in a
+// block of its own.
 func charsmap(rules map[string]string) []byte {
 	var texts strings.Builder
 	units := make([]uint32, 512)
@@ -80,7 +81,8 @@ func charsmap(rules map[string]string) []byte {
 		units = append(units, make([]uint32, 256)...)
 		base[prefix] = b
 		at := node[prefix]
-		// Blocks begin at multiples of 256. The unit at has byte c: at = parent's base ^ c, so the offset has c as its lowest byte.
+		// Blocks begin at multiples of 256. The unit at has byte c: at = parent's base ^ c, so the offset has c as its
+		// lowest byte.
 		offset := at ^ b
 		if offset >= 1<<21 {
 			units[at] |= 1<<9 | offset>>8<<10
@@ -251,8 +253,8 @@ func compareWithLibrary(t *testing.T, cases []string, texts func(i int) []string
 	t.Logf("%d texts compared; the library panicked on %d others", compared, panics)
 }
 
-// TestEveryCharacterOracle compares each character of planes 0 to 2 and 14, alone and between a letter and a mark. Of large blocks of
-// alike characters it takes a part.
+// TestEveryCharacterOracle compares each character of planes 0 to 2 and 14, alone and between a letter and a mark. Of
+// large blocks of alike characters it takes a part.
 func TestEveryCharacterOracle(t *testing.T) {
 	var alone, between, decomposed []string
 	var b, c strings.Builder

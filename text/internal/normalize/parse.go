@@ -7,8 +7,8 @@ type Normalizer interface {
 	Normalize(sc *Scratch, s String) String
 }
 
-// Parse reads the field "normalizer" of a tokenizer.json. For null it returns nil. An error names the unsupported type, or the
-// field that is wrong.
+// Parse reads the field "normalizer" of a tokenizer.json. For null it returns nil. An error names the unsupported type,
+// or the field that is wrong.
 func Parse(data []byte) (Normalizer, error) { return component.Parse(data, "normalizer", reader) }
 
 type fields = component.Fields

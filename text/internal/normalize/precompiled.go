@@ -11,8 +11,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/component"
 )
 
-// A Charsmap has the rules of a SentencePiece model for replacing characters. It is the length in bytes of a double array, the
-// double array (darts-clone: uint32, little endian), and the replacements, each of which ends at a NUL.
+// A Charsmap has the rules of a SentencePiece model for replacing characters. It is the length in bytes of a double
+// array, the double array (darts-clone: uint32, little endian), and the replacements, each of which ends at a NUL.
 type Charsmap struct {
 	units []uint32
 	texts string
@@ -72,13 +72,15 @@ func NewCharsmap(charsmap []byte) (*Charsmap, error) {
 	return m, nil
 }
 
-// find returns the replacement of the shortest rule that text begins with. A rule beyond the trie or the replacements is none.
+// find returns the replacement of the shortest rule that text begins with. A rule beyond the trie or the replacements
+// is none.
 func (m *Charsmap) find(text string) (string, bool) {
 	start, _ := m.rule(text, false)
 	return m.text(start)
 }
 
-// Longest returns the replacement of the longest rule that text begins with, and the length of what it replaces: 0 for no rule.
+// Longest returns the replacement of the longest rule that text begins with, and the length of what it replaces: 0 for
+// no rule.
 func (m *Charsmap) Longest(text string) (to string, size int) {
 	start, size := m.rule(text, true)
 	to, ok := m.text(start)
@@ -88,8 +90,8 @@ func (m *Charsmap) Longest(text string) (to string, size int) {
 	return to, size
 }
 
-// rule returns the place of the replacement of a rule that text begins with, and the length of what it replaces. Without a rule
-// the place is -1.
+// rule returns the place of the replacement of a rule that text begins with, and the length of what it replaces.
+// Without a rule the place is -1.
 func (m *Charsmap) rule(text string, longest bool) (start, size int) {
 	start = -1
 	at := offset(m.units[0])
@@ -162,8 +164,8 @@ func (n *precompiled) plain(text string, i int) int {
 	return i
 }
 
-// A charsmapWriter passes changes on to an Editor, one late: a later replacement may drop runes after the last rune. The
-// accounts of the reference, which it follows, forget the dropped runes where nothing was written before.
+// A charsmapWriter passes changes on to an Editor, one late: a later replacement may drop runes after the last rune.
+// The accounts of the reference, which it follows, forget the dropped runes where nothing was written before.
 type charsmapWriter struct {
 	sc     *Scratch
 	s      String

@@ -8,8 +8,9 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/regex"
 )
 
-// Replace returns s with content in the place of each match, such as those of regex.Regexp.All: bytes start to end, in ascending
-// order. The content has the source of the last rune of the match, or of the rune before an empty match. An empty s stays empty.
+// Replace returns s with content in the place of each match, such as those of regex.Regexp.All: bytes start to end, in
+// ascending order. The content has the source of the last rune of the match, or of the rune before an empty match. An
+// empty s stays empty.
 func (s String) Replace(sc *Scratch, content string, matches iter.Seq2[int, int]) String {
 	r := replacer{sc: sc, s: s, content: content}
 	for start, end := range matches {
@@ -18,8 +19,8 @@ func (s String) Replace(sc *Scratch, content string, matches iter.Seq2[int, int]
 	return r.String()
 }
 
-// ReplaceString returns s with content in the place of every old, found from left to right. An empty old is before every rune and
-// at the end.
+// ReplaceString returns s with content in the place of every old, found from left to right. An empty old is before
+// every rune and at the end.
 func (s String) ReplaceString(sc *Scratch, old, content string) String {
 	r := replacer{sc: sc, s: s, content: content}
 	if old == "" {

@@ -2,8 +2,8 @@ package normalize
 
 import "fmt"
 
-// A Scratch is memory for the strings of one text. Strings that were made with it, and what was cut from them, are valid until
-// Reset. It serves one goroutine at a time. The zero value is ready.
+// A Scratch is memory for the strings of one text. Strings that were made with it, and what was cut from them, are
+// valid until Reset. It serves one goroutine at a time. The zero value is ready.
 type Scratch struct {
 	bytes  arena[byte]
 	starts arena[uint32]
@@ -14,8 +14,8 @@ type Scratch struct {
 	most   int // 0: no bound
 }
 
-// Bound bounds the bytes of all strings that are made from now on, also after Reset. Normalizers of a hostile file can make each
-// other's text grow without end. An edit beyond the bound panics, which [Recover] turns into an error.
+// Bound bounds the bytes of all strings that are made from now on, also after Reset. Normalizers of a hostile file can
+// make each other's text grow without end. An edit beyond the bound panics, which [Recover] turns into an error.
 func (sc *Scratch) Bound(n int) { sc.spent, sc.most = 0, n }
 
 // Room returns a bound for texts of n bytes together, which no pipeline of a model comes near.
@@ -66,7 +66,8 @@ func (a *arena[T]) reset() {
 	}
 }
 
-// reserve returns an empty slice with room for n elements. A later reserve returns the same memory unless keep was called.
+// reserve returns an empty slice with room for n elements. A later reserve returns the same memory unless keep was
+// called.
 func (a *arena[T]) reserve(n int) []T {
 	if n > len(a.memory)-a.used {
 		// Strings hold the old memory for as long as they need it.

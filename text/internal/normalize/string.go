@@ -4,8 +4,8 @@ import (
 	"unicode/utf8"
 )
 
-// A String is a text that was cut from an original and changed. It knows the place in the original of each of its bytes. It is
-// small and immutable; copies share memory.
+// A String is a text that was cut from an original and changed. It knows the place in the original of each of its
+// bytes. It is small and immutable; copies share memory.
 type String struct {
 	text string
 	from *alignment // nil: every byte of text is at its own place in the original
@@ -14,8 +14,8 @@ type String struct {
 
 // An alignment holds the sources of a changed text.
 //
-// Every byte of the text comes from one rune of the original, or from none. The sources ascend, and the bytes without a source
-// precede all others.
+// Every byte of the text comes from one rune of the original, or from none. The sources ascend, and the bytes without a
+// source precede all others.
 type alignment struct {
 	source string   // runes at the same places, and as long, as those of the original from base on
 	base   int      // the place of source in the original
@@ -42,8 +42,8 @@ func (s String) Slice(start, end int) String {
 
 // Original returns the bytes of the original that bytes start to end of the text came from.
 //
-// An empty range has no source. As in the reference (NormalizedString::convert_offsets), its result is then the same distance
-// from the start of the original of s.
+// An empty range has no source. As in the reference (NormalizedString::convert_offsets), its result is then the same
+// distance from the start of the original of s.
 func (s String) Original(start, end int) (int, int) {
 	switch {
 	case start >= end:
@@ -98,8 +98,8 @@ func width(b byte) int {
 	return 4
 }
 
-// Prepend returns s with prefix before it. The prefix has the source of the first rune. An empty s stays empty. An empty prefix
-// takes the source of the first rune away, as in the reference.
+// Prepend returns s with prefix before it. The prefix has the source of the first rune. An empty s stays empty. An
+// empty prefix takes the source of the first rune away, as in the reference.
 func (s String) Prepend(sc *Scratch, prefix string) String {
 	if s.text == "" {
 		return s

@@ -63,9 +63,9 @@ const (
 
 // compiler makes instructions from the end to the begin: each part is told what follows it.
 //
-// An endless loop over a body that may be empty must end when an iteration consumes nothing. So each part is compiled for
-// each number of enclosing loops of this kind whose iteration has consumed something: progress. The last of depth loops is
-// the innermost. A part that consumes continues with progress = depth.
+// An endless loop over a body that may be empty must end when an iteration consumes nothing. So each part is compiled
+// for each number of enclosing loops of this kind whose iteration has consumed something: progress. The last of depth
+// loops is the innermost. A part that consumes continues with progress = depth.
 type compiler struct {
 	pattern string
 	program

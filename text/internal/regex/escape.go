@@ -62,8 +62,8 @@ func (p *parser) escape(at int) *node {
 	return p.literal(r)
 }
 
-// classEscape returns the set of an escape such as \s or \p{L}, whose letter r was read. In a bracket, \w lacks the numbers of
-// Latin-1 that are no digits, such as "²", as in Oniguruma.
+// classEscape returns the set of an escape such as \s or \p{L}, whose letter r was read. In a bracket, \w lacks the
+// numbers of Latin-1 that are no digits, such as "²", as in Oniguruma.
 func (p *parser) classEscape(at int, r rune, inBracket bool) (ranges, bool) {
 	name := map[rune]string{'w': "word", 'd': "digit", 's': "space"}[r|0x20]
 	switch r {

@@ -1,11 +1,11 @@
 package regex
 
-// memo records what was tried, once a text turns out to need much backtracking. An instruction that was run at a place leads
-// to the same result there, whatever led to it: patterns have no references to groups. So each instruction is run at most
-// once at each place, and the time is linear in the text.
+// memo records what was tried, once a text turns out to need much backtracking. An instruction that was run at a place
+// leads to the same result there, whatever led to it: patterns have no references to groups. So each instruction is run
+// at most once at each place, and the time is linear in the text.
 //
-// Outside look-arounds and atomic groups, results are failures: after a match the search goes on behind it. Within them, a
-// result is a failure or the end of the match.
+// Outside look-arounds and atomic groups, results are failures: after a match the search goes on behind it. Within
+// them, a result is a failure or the end of the match.
 type memo struct {
 	on    bool
 	outer int // bits of a place
@@ -44,8 +44,8 @@ func (m *memo) start(p *program, n int) {
 	m.on, m.outer, m.inner = true, p.outer, p.inner
 	m.pages = make([]*page, n/pageSize+1)
 	m.used = 0
-	// Memory beyond 64 MiB is in proportion to the text: then records are dropped, and the time may no longer be linear. It takes
-	// a pattern of 1000 instructions, or of 30 within look-arounds and atomic groups.
+	// Memory beyond 64 MiB is in proportion to the text: then records are dropped, and the time may no longer be
+	// linear. It takes a pattern of 1000 instructions, or of 30 within look-arounds and atomic groups.
 	m.most = (64<<20 + 128*n) / m.pageBytes()
 	if fewPages {
 		m.most = 1
@@ -135,8 +135,9 @@ func (m *memo) succeed(from, end int) {
 	m.trail = m.trail[:from]
 }
 
-// runRecorded extends a run from pos as far as the loop was not at a place before. It returns the end of the longest run to
-// try, before pos if there is none; or, with state matched, the end of the whole match. The record at pos itself was checked.
+// runRecorded extends a run from pos as far as the loop was not at a place before. It returns the end of the longest
+// run to try, before pos if there is none; or, with state matched, the end of the whole match. The record at pos itself
+// was checked.
 func (m *matcher) runRecorded(in *instruction, pos int) (stop, state int) {
 	stop = pos
 	for {

@@ -161,8 +161,8 @@ func isolated(r *Regexp, text string) []string {
 	return slices.DeleteFunc(out, func(s string) bool { return s == "" })
 }
 
-// TestReference compares random patterns with tokenizers. Patterns must be refused by both or by none, apart from constructs
-// that are unsupported here, and from look-behinds.
+// TestReference compares random patterns with tokenizers. Patterns must be refused by both or by none, apart from
+// constructs that are unsupported here, and from look-behinds.
 func TestReference(t *testing.T) {
 	count := 6000
 	if testing.Short() {
@@ -238,8 +238,9 @@ func compare(t *testing.T, cases []splitCase) {
 		accepted, refused, unsupported, lost)
 }
 
-// lossy reports whether a pattern may meet an error of Oniguruma: after an atomic group in a counted repetition it loses the
-// count when it goes back. (?:(?>1*)\s?){2}1 does not match " 1" there, although the body matches " " and then nothing.
+// lossy reports whether a pattern may meet an error of Oniguruma: after an atomic group in a counted repetition it
+// loses the count when it goes back. (?:(?>1*)\s?){2}1 does not match " 1" there, although the body matches " " and
+// then nothing.
 func lossy(pattern string) bool {
 	atomic := slices.ContainsFunc([]string{"(?>", "++", "*+", "?+", ",1}"}, func(s string) bool { return strings.Contains(pattern, s) })
 	return atomic && strings.Contains(pattern, "{")

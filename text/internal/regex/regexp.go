@@ -39,16 +39,17 @@ func MustCompile(pattern string) *Regexp {
 // String returns the pattern.
 func (r *Regexp) String() string { return r.pattern }
 
-// Next returns the first match in text that begins at byte from or later, on a boundary of code points. What is before from
-// counts for anchors and look-behinds. For many matches of one text use All or Search, whose time is linear in the text.
+// Next returns the first match in text that begins at byte from or later, on a boundary of code points. What is before
+// from counts for anchors and look-behinds. For many matches of one text use All or Search, whose time is linear in the
+// text.
 func (r *Regexp) Next(text string, from int) (start, end int, ok bool) {
 	s := r.Search(text)
 	defer s.Close()
 	return s.Next(from)
 }
 
-// All returns the matches in text, one behind the other, as pairs of bytes. An empty match directly behind the last match
-// does not count, as for find_iter of the crate onig. The text is valid UTF-8.
+// All returns the matches in text, one behind the other, as pairs of bytes. An empty match directly behind the last
+// match does not count, as for find_iter of the crate onig. The text is valid UTF-8.
 func (r *Regexp) All(text string) iter.Seq2[int, int] {
 	return func(yield func(start, end int) bool) {
 		s := r.Search(text)

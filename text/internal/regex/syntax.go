@@ -256,7 +256,8 @@ func (p *parser) skip() {
 	}
 }
 
-// item reads one element without its quantifier. rest is true after an option such as (?i): n is all up to the end of the group.
+// item reads one element without its quantifier. rest is true after an option such as (?i): n is all up to the end of
+// the group.
 func (p *parser) item() (n *node, rest bool) {
 	at := p.pos
 	switch r := p.next("an element"); r {

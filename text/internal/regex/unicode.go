@@ -10,8 +10,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/varint"
 )
 
-// compressed is written by testdata/gen/text_regex.py, which describes its format. It holds the tables of the Oniguruma that
-// tokenizers links, because those of package unicode change with the toolchain.
+// compressed is written by testdata/gen/text_regex.py, which describes its format. It holds the tables of the Oniguruma
+// that tokenizers links, because those of package unicode change with the toolchain.
 //
 //go:embed unicode.zlib
 var compressed []byte
@@ -71,8 +71,8 @@ var unicodeTables = sync.OnceValue(func() *tables {
 	return t
 })
 
-// property returns the code points with a property, in memory that must not change. Case, spaces, hyphens and underscores of
-// the name do not count.
+// property returns the code points with a property, in memory that must not change. Case, spaces, hyphens and
+// underscores of the name do not count.
 func property(name string) (ranges, bool) {
 	name = strings.Map(func(r rune) rune {
 		if r == ' ' || r == '-' || r == '_' {

@@ -6,8 +6,8 @@ import (
 	"github.com/fovea-ml/fovea/text/internal/regex"
 )
 
-// Parse reads the field "pre_tokenizer" of a tokenizer.json. For null it returns nil. An error names the unsupported type, or the
-// field that is wrong.
+// Parse reads the field "pre_tokenizer" of a tokenizer.json. For null it returns nil. An error names the unsupported
+// type, or the field that is wrong.
 func Parse(data []byte) (Splitter, error) { return component.Parse(data, "pre_tokenizer", reader) }
 
 type fields = component.Fields

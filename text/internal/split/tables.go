@@ -20,7 +20,8 @@ const (
 	symbol
 )
 
-// characters holds a byte for each code point, in blocks of 256 that equal blocks share: the kind and, times 4, the script.
+// characters holds a byte for each code point, in blocks of 256 that equal blocks share: the kind and, times 4, the
+// script.
 type characters struct {
 	ascii  [128]uint8 // kinds
 	index  [0x1100]uint16

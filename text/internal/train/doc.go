@@ -10,7 +10,7 @@
 // substrings and drops those that matter least, between steps of expectation maximization (T. Kudo, "Subword
 // regularization", 2018).
 //
-// The results are those of the trainers of tokenizers 0.23.3 where those are deterministic. The order of the words does not
-// matter, and nor does the number of threads: the same counts give the same vocabulary. Choices that the reference makes by
-// the order of a hash table are made by the order of the words' bytes.
+// The results are those of the trainers of tokenizers 0.23.3 where those are deterministic. The order of the words does
+// not matter, and nor does the number of threads: the same counts give the same vocabulary. Choices that the reference
+// makes by the order of a hash table are made by the order of the words' bytes.
 package train

@@ -98,8 +98,8 @@ func (l *lattice) path(each func(id int32)) {
 	}
 }
 
-// expect adds to expected how often each piece occurs in a word of n bytes that occurs count times: the sum over all ways
-// to cut it, weighted by their probabilities.
+// expect adds to expected how often each piece occurs in a word of n bytes that occurs count times: the sum over all
+// ways to cut it, weighted by their probabilities.
 func (l *lattice) expect(n int, count float64, expected []float64) {
 	l.alpha, l.beta = impossible(l.alpha, n+1), impossible(l.beta, n+1)
 	l.alpha[0], l.beta[n] = 0, 0

@@ -28,8 +28,8 @@ type MergeOptions struct {
 	Progress func(done, total int)
 }
 
-// BPE returns the vocabulary and the merges of a BPE model. The caller sets the other options. An error is one of the words
-// or of the context.
+// BPE returns the vocabulary and the merges of a BPE model. The caller sets the other options. An error is one of the
+// words or of the context.
 func BPE(ctx context.Context, words iter.Seq2[string, int], o MergeOptions) (model.BPEOptions, error) {
 	t, err := newMerger(words, o)
 	if err != nil {

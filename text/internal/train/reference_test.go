@@ -297,8 +297,8 @@ func textWords(t *testing.T) []countedWord {
 	return out
 }
 
-// TestUnigramReference compares the likelihood of a text: under our pieces it must be as high as under those of tokenizers,
-// within 1 % of its logarithm.
+// TestUnigramReference compares the likelihood of a text: under our pieces it must be as high as under those of
+// tokenizers, within 1 % of its logarithm.
 func TestUnigramReference(t *testing.T) {
 	var cases []referenceCase
 	for _, size := range []int{400, 2000, 6000} {

@@ -11,11 +11,12 @@ type seed struct {
 	weight float64
 }
 
-// seeds returns the characters of the words, the most frequent first, and then the substrings that occur again and again,
-// those with the largest product of length and occurrences first; at most limit altogether, but all characters.
+// seeds returns the characters of the words, the most frequent first, and then the substrings that occur again and
+// again, those with the largest product of length and occurrences first; at most limit altogether, but all characters.
 //
-// As in the reference, which takes the inner nodes of a suffix tree of the different words, a substring counts if two of its
-// occurrences go on differently, and the ends of all words go on alike. Its occurrences are those in the different words.
+// As in the reference, which takes the inner nodes of a suffix tree of the different words, a substring counts if two
+// of its occurrences go on differently, and the ends of all words go on alike. Its occurrences are those in the
+// different words.
 func seeds(words []word, longest, limit int) []seed {
 	// One text of all words, each behind a zero.
 	var text []rune
@@ -70,8 +71,8 @@ type finder struct {
 	found   []substring
 }
 
-// split groups places of the text whose substrings of depth characters are equal by the character that follows, and goes
-// on with the groups. There are at most longest calls inside each other.
+// split groups places of the text whose substrings of depth characters are equal by the character that follows, and
+// goes on with the groups. There are at most longest calls inside each other.
 func (f *finder) split(starts []int, depth int) {
 	slices.SortFunc(starts, func(a, b int) int { return cmp.Compare(f.text[a+depth], f.text[b+depth]) })
 	different := f.text[starts[0]+depth] != f.text[starts[len(starts)-1]+depth]

@@ -31,8 +31,9 @@ type UnigramOptions struct {
 	Progress func(done, total int)
 }
 
-// Unigram returns the pieces of a Unigram model (tokenizers, unigram/trainer.rs). The caller sets the other options. Scores
-// have 15 digits, so that every reader of their JSON reads the same numbers. An error is one of the words or of the context.
+// Unigram returns the pieces of a Unigram model (tokenizers, unigram/trainer.rs). The caller sets the other options.
+// Scores have 15 digits, so that every reader of their JSON reads the same numbers. An error is one of the words or of
+// the context.
 func Unigram(ctx context.Context, words iter.Seq2[string, int], o UnigramOptions) (model.UnigramOptions, error) {
 	o, err := o.complete()
 	if err != nil {
@@ -193,8 +194,8 @@ func total(parts [][]float64) []float64 {
 	return parts[0]
 }
 
-// maximize drops rare pieces and sets the scores of the others. The digamma function in place of the logarithm favors few
-// pieces (P. Liang and D. Klein, "Structured Bayesian nonparametric models with variational inference", ACL 2007).
+// maximize drops rare pieces and sets the scores of the others. The digamma function in place of the logarithm favors
+// few pieces (P. Liang and D. Klein, "Structured Bayesian nonparametric models with variational inference", ACL 2007).
 func maximize(pieces []model.Piece, expected []float64) []model.Piece {
 	const rare = 0.5
 	out := []model.Piece{pieces[0]}
@@ -211,8 +212,8 @@ func maximize(pieces []model.Piece, expected []float64) []model.Piece {
 	return out
 }
 
-// digamma returns the derivative of the logarithm of the gamma function at x > 0: recurrence up to 7, then the asymptotic
-// series at x - 1/2.
+// digamma returns the derivative of the logarithm of the gamma function at x > 0: recurrence up to 7, then the
+// asymptotic series at x - 1/2.
 func digamma(x float64) float64 {
 	y := 0.0
 	for ; x < 7; x++ {
@@ -286,8 +287,8 @@ func (t *pruner) frequencies(s *scorer) ([]float64, error) {
 	return total(parts), err
 }
 
-// alternatives returns the pieces of the best way to spell a piece without it, or nothing where it is not its own best way
-// or has no other. first reports whether it is the best way.
+// alternatives returns the pieces of the best way to spell a piece without it, or nothing where it is not its own best
+// way or has no other. first reports whether it is the best way.
 func (l *lattice) alternatives(s *scorer, text string) (ids []int32, first bool) {
 	n := len(text)
 	l.fill(s, text)
@@ -303,8 +304,8 @@ func (l *lattice) alternatives(s *scorer, text string) (ids []int32, first bool)
 	return ids, true
 }
 
-// finish returns the vocabulary: the special tokens, then the pieces from the highest score down. Required characters that
-// are no pieces get scores just above the lowest.
+// finish returns the vocabulary: the special tokens, then the pieces from the highest score down. Required characters
+// that are no pieces get scores just above the lowest.
 func finish(pieces []model.Piece, required []string, room int, o UnigramOptions) model.UnigramOptions {
 	scores := map[string]float64{}
 	least := math.Inf(1)

@@ -15,8 +15,8 @@ type word struct {
 	count int
 }
 
-// collect adds the counts of equal words and sorts the words by their bytes. Words that are empty or that never occur are
-// left out.
+// collect adds the counts of equal words and sorts the words by their bytes. Words that are empty or that never occur
+// are left out.
 func collect(words iter.Seq2[string, int]) ([]word, error) {
 	counts := map[string]int{}
 	total := 0

@@ -8,8 +8,8 @@
 //		}
 //	}
 //
-// A [Trie] is a double array: the child of node n for the byte c is the cell cells[n].base ^ c, if that cell names n as its
-// parent (J. Aoe, "An efficient digital search algorithm by using a double-array structure", 1989).
+// A [Trie] is a double array: the child of node n for the byte c is the cell cells[n].base ^ c, if that cell names n as
+// its parent (J. Aoe, "An efficient digital search algorithm by using a double-array structure", 1989).
 package trie
 
 import (
