@@ -24,8 +24,9 @@
 //
 // # Training
 //
-// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of pixels and the
-// objects of each image. [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before.
+// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of
+// pixels and the objects of each image. [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before.
+// [Model.DetectDataset] gives the detections that package metrics evaluates.
 //
 // # Folders
 //

@@ -240,8 +240,8 @@ func (m *Model) readNames(fsys fs.FS) error {
 }
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
-// have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called LABEL_0 and so on.
-// The layout is models.HuggingFace.
+// have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
+// LABEL_0 and so on. The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	c.NameAll(m.Classes)
