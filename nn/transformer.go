@@ -87,8 +87,8 @@ type BlockConfig struct {
 	NoKeyBias bool
 	// QKNorm normalizes each head's queries and keys (Dehghani et al., arXiv 2302.05442).
 	QKNorm bool
-	// AttentionNorm normalizes what the heads found before the last projection of attention, and MLPNorm what comes before
-	// that of the MLP (EVA-02, arXiv 2303.11331).
+	// AttentionNorm normalizes the input of attention's last projection, and MLPNorm that of the MLP's (EVA-02,
+	// arXiv 2303.11331).
 	AttentionNorm, MLPNorm bool
 	// PostNorm normalizes after each sum, as in BERT, instead of before each branch, as in ViT.
 	PostNorm bool

@@ -120,7 +120,7 @@ func (d *Dataset) ClassID(label int) int {
 }
 
 // Truth returns all objects for an evaluation, such as [metrics.COCO]. Their Image is the number of the image, and their Class
-// the label. With the ids of a COCO file, as its server expects them in results, they are ImageID and ClassID instead.
+// the label. For COCO's server, replace the Image of each detection by ImageID(Image), and its Class by ClassID(Class).
 func (d *Dataset) Truth() []metrics.Object {
 	var all []metrics.Object
 	for i, m := range d.images {

@@ -10,7 +10,7 @@ import (
 // the box lies outside the object, inside it, or beside it.
 //
 // CenterNet's published code has a mistake in it: it divides each root by 2, and takes the larger root in all cases. Its
-// checkpoints were trained with the radii of published, which are two to four times as large.
+// checkpoints were trained with these radii, which published asks for. They are two to four times as large.
 func Radius(height, width, overlap float64, published bool) float64 {
 	sum, area := height+width, height*width
 	least := math.Inf(1)
