@@ -15,9 +15,6 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// standardInput is the name of the image that is read from standard input, and the value of -list for a list there.
-const standardInput = "-"
-
 // inputs returns the names of the images: those of the arguments and then those of the list. A folder stands for all images
 // below it.
 func inputs(s settings, stdin io.Reader) ([]string, error) {
@@ -68,7 +65,7 @@ const maxList = 1 << 30
 
 // readList returns the lines of a file, or of standard input, that are not empty.
 func readList(name string, stdin io.Reader) ([]string, error) {
-	if name != standardInput {
+	if name != photo.StandardInput {
 		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s: %w: expected a text file with a path in each line", name, vision.ErrNotRegular)
 		}
@@ -95,7 +92,7 @@ func readList(name string, stdin io.Reader) ([]string, error) {
 // reader returns a function that reads images by their names. It reads standard input at the first call for it alone.
 func reader(stdin io.Reader) func(name string) (*vision.Image, error) {
 	return func(name string) (*vision.Image, error) {
-		if name != standardInput {
+		if name != photo.StandardInput {
 			return photo.Read(name)
 		}
 		m, err := vision.Decode(stdin, vision.DecodeOptions{Name: "standard input", ApplyOrientation: true, Alpha: true})

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -67,7 +68,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	s.Images = f.Args()
 	fromInput := 0
 	for _, name := range append(slices.Clone(s.Images), s.List) {
-		if name == standardInput {
+		if name == photo.StandardInput {
 			fromInput++
 		}
 	}
@@ -171,7 +172,7 @@ func stepsOf(ctx context.Context, s settings, names []string, m *vit.Model, out 
 		if err != nil {
 			return nil, nil, fmt.Errorf("-attention: %w", err)
 		}
-		files, err := newOutputs(s.Attention, names)
+		files, err := photo.NewOutputs(s.Attention, names)
 		if err != nil {
 			return nil, nil, fmt.Errorf("-attention: %w", err)
 		}
@@ -181,7 +182,7 @@ func stepsOf(ctx context.Context, s settings, names []string, m *vit.Model, out 
 		if _, err := m.Features(ctx, vit.FeatureOptions{Layers: []int{s.Layer}}); err != nil {
 			return nil, nil, fmt.Errorf("-pca: %w", err)
 		}
-		files, err := newOutputs(s.PCA, names)
+		files, err := photo.NewOutputs(s.PCA, names)
 		if err != nil {
 			return nil, nil, fmt.Errorf("-pca: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -107,6 +108,10 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 // run searches all images. It returns the first error that stops the run, or an error that counts the unreadable images.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
+	files, err := list(s.Images)
+	if err != nil {
+		return err
+	}
 	m, err := load(ctx, s, out)
 	if err != nil {
 		return err
@@ -114,9 +119,11 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	if m.LabelsAssumed {
 		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
 	}
-	drawn := drawer{dir: s.Draw}
-	if err := drawn.begin(); err != nil {
-		return err
+	var drawn *photo.Outputs
+	if s.Draw != "" {
+		if drawn, err = photo.NewOutputs(s.Draw, files); err != nil {
+			return fmt.Errorf("-draw: %w", err)
+		}
 	}
 	results := []jsonResult{}
 	broken := 0
@@ -126,8 +133,10 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 			fmt.Fprintf(stderr, "detect: %s\n", console.OneLine(r.err))
 			return nil
 		}
-		if err := drawn.draw(r); err != nil {
-			return err
+		if drawn != nil {
+			if err := drawBoxes(r, drawn); err != nil {
+				return err
+			}
 		}
 		if s.JSON {
 			results = append(results, toJSON(r))
@@ -135,11 +144,10 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 		return print(stdout, i, r)
 	}
-	total := 0
 	if s.Frames != "" {
 		err = follow(ctx, m, s, stdin, each)
 	} else {
-		total, err = searchAll(ctx, m, s, out, each)
+		err = searchAll(ctx, m, files, out, each)
 	}
 	if err != nil {
 		return err
@@ -150,7 +158,7 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 	}
 	if broken > 0 {
-		return fmt.Errorf("%d of %d images could not be read", broken, total)
+		return fmt.Errorf("%d of %d images could not be read", broken, len(files))
 	}
 	return nil
 }
@@ -168,15 +176,11 @@ func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, e
 	return watch(ctx, m, stdin, f, tracks, each)
 }
 
-// searchAll searches the files that the arguments name, and returns their number.
-func searchAll(ctx context.Context, m *detect.Model, s settings, out *console.Console, each func(int, *result) error) (int, error) {
-	files, err := list(s.Images)
-	if err != nil {
-		return 0, err
-	}
+// searchAll searches image files.
+func searchAll(ctx context.Context, m *detect.Model, files []string, out *console.Console, each func(int, *result) error) error {
 	progress := out.Phase("detecting", console.Files, int64(len(files)))
 	defer progress.End()
-	return len(files), search(ctx, m, files, func(i int, r *result) error {
+	return search(ctx, m, files, func(i int, r *result) error {
 		progress.At(int64(i + 1))
 		return each(i, r)
 	})

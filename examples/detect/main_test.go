@@ -144,6 +144,25 @@ func TestSameName(t *testing.T) {
 	}
 }
 
+// TestKeepsOriginals refuses to draw into the folder of an image, which would replace it.
+func TestKeepsOriginals(t *testing.T) {
+	model, picture := saved(t)
+	before, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos := filepath.Dir(picture)
+	for _, what := range []string{picture, photos} {
+		var stdout, stderr bytes.Buffer
+		if status := command([]string{"-weights", model, "-draw", photos, what}, nil, &stdout, &stderr); status != 1 || !strings.HasPrefix(stderr.String(), "detect: -draw: ") || !strings.Contains(stderr.String(), "could be replaced") {
+			t.Errorf("%s: status %d, found %q", what, status, &stderr)
+		}
+	}
+	if after, err := os.ReadFile(picture); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the image was replaced, %v", err)
+	}
+}
+
 // TestFails expects one error line and status 1.
 func TestFails(t *testing.T) {
 	model, picture := saved(t)

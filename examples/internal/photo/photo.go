@@ -1,6 +1,8 @@
-// Package photo reads the images that a user names:
+// Package photo reads the images that a user names, and names the files that a program draws from them:
 //
 //	img, err := photo.Read("holiday.jpg")
+//	files, err := photo.NewOutputs("drawn", []string{"holiday.jpg"})
+//	err = vision.SavePNG(files.Path("holiday.jpg"), drawn) // drawn/holiday.png
 package photo
 
 import (
