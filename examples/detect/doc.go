@@ -22,8 +22,9 @@
 //
 // A box has its left, upper, right and lower edge, in pixels. It may reach outside of the image. landmarks are points of the
 // object, for detectors that find them. With -track, a detection also has "track", its number. An image from standard input
-// is called frame-000000 and so on.
+// is called frame-000000 and so on. The JSON value is printed at the end, and not after Ctrl-C: read the text of an endless stream.
 //
-// An image that cannot be read is named on standard error and skipped. The exit status is 0 if all images were searched, 1
-// otherwise, and 130 after Ctrl-C.
+// An image that cannot be read is named on standard error and skipped. So is a frame that cannot be decoded. A stream that is cut
+// off within a frame, or is no longer in the format, ends there, and what was found before is printed. The exit status is 0 if all
+// images were searched, 1 otherwise, and 130 after Ctrl-C.
 package main

@@ -144,8 +144,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 		return print(stdout, i, r)
 	}
+	total := len(files)
 	if s.Frames != "" {
-		err = follow(ctx, m, s, stdin, each)
+		total, err = follow(ctx, m, s, stdin, each)
 	} else {
 		err = searchAll(ctx, m, files, out, each)
 	}
@@ -158,16 +159,16 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 	}
 	if broken > 0 {
-		return fmt.Errorf("%d of %d images could not be read", broken, len(files))
+		return fmt.Errorf("%d of %d images could not be read", broken, total)
 	}
 	return nil
 }
 
-// follow searches the frames on standard input.
-func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, each func(int, *result) error) error {
+// follow searches the frames on standard input, and returns their number.
+func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, each func(int, *result) error) (int, error) {
 	f, err := parseFormat(s.Frames)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var tracks *tracker
 	if s.Track {
