@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -26,38 +25,7 @@ func inputs(s settings, stdin io.Reader) ([]string, error) {
 		}
 		names = slices.Concat(names, listed)
 	}
-	var all []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() {
-			all = append(all, name) // reading tells what is wrong
-			continue
-		}
-		below, err := imagesBelow(name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, below...)
-	}
-	return all, nil
-}
-
-// imagesBelow returns the paths of all images in a folder and in those below.
-func imagesBelow(dir string) ([]string, error) {
-	d, err := vision.OpenDir(dir, vision.FolderOptions{Unlabeled: true})
-	if err != nil {
-		return nil, err
-	}
-	return paths(dir, d), nil
-}
-
-// paths returns those of the images of a folder.
-func paths(dir string, d *vision.Folder) []string {
-	list := make([]string, d.Len())
-	for i := range list {
-		list[i] = filepath.Join(dir, filepath.FromSlash(d.Name(i)))
-	}
-	return list
+	return photo.Files(names)
 }
 
 // maxList bounds the bytes of a list: some ten million names.

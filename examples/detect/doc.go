@@ -7,8 +7,8 @@
 // and need not be given. A file beside the weights whose name ends in .names has the names of the classes.
 //
 // Arguments are images and folders of images; of a folder, all images in it and below are taken, in the order of their
-// paths. The EXIF orientation is applied. -draw writes each image with boxes around what was found to a folder, as PNG.
-// The folder must not hold any of the images, which could be replaced.
+// paths, but none that is hidden. The EXIF orientation is applied. -draw writes each image with boxes around what was found to a
+// folder, as PNG. The folder must not hold any of the images, which could be replaced.
 //
 // -frames takes frames from standard input in place of files, JPEG files one after the other or raw images, as ffmpeg writes
 // them. -track gives each object a number, which it keeps while its boxes in following frames overlap:

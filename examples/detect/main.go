@@ -108,7 +108,7 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 // run searches all images. It returns the first error that stops the run, or an error that counts the unreadable images.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
-	files, err := list(s.Images)
+	files, err := photo.Files(s.Images)
 	if err != nil {
 		return err
 	}

@@ -175,7 +175,7 @@ func TestFails(t *testing.T) {
 		"-threads":                            {"-weights", model, "-threads", "-1", picture},
 		"expected yolo":                       {"-weights", model, "-model", "yolo", picture},
 		"no-such-file":                        {"-weights", "no-such-file", picture},
-		"the folder has no images":            {"-weights", model, t.TempDir()},
+		"no files named":                      {"-weights", model, t.TempDir()},
 		"-weights: detect: ../classify":       {"-weights", "../classify/testdata/models/timm/model.safetensors", picture},
 		"-track: expected -frames":            {"-weights", model, "-track", picture},
 		"-frames: expected no image":          {"-weights", model, "-frames", "mjpeg", picture},
