@@ -65,6 +65,8 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	if err := console.ParseFlags(f, args, stdout, "Classifies images: classify -model MODEL [flags] IMAGE|FOLDER|-..."); err != nil {
 		return s, err
 	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	s.Images = f.Args()
 	fromInput := 0
 	for _, name := range append(slices.Clone(s.Images), s.List) {
@@ -81,6 +83,10 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, errors.New("expected -json or -csv, found both")
 	case s.Rollout && s.Attention == "":
 		return s, errors.New("-rollout: expected -attention, the folder for the images, beside it")
+	case given["head"] && (s.Attention == "" || s.Rollout):
+		return s, errors.New("-head: expected -attention beside it, without -rollout, which takes all heads")
+	case given["layer"] && s.PCA == "" && (s.Attention == "" || s.Rollout):
+		return s, errors.New("-layer: expected -pca, or -attention without -rollout, beside it: -rollout takes all blocks")
 	case s.Attention != "" && s.Attention == s.PCA:
 		return s, errors.New("-attention and -pca: expected two folders, found the same")
 	case len(s.Images) == 0 && s.List == "":

@@ -37,15 +37,11 @@ func attend(m *vit.Model, s settings, out *photo.Outputs) step {
 		if err != nil {
 			return err
 		}
-		head := s.Head
-		if s.Rollout {
-			head = -1
-		}
 		overlays := make([]*vision.Image, len(maps))
 		for i, a := range maps {
 			shown, err := seen(m, images[i])
 			if err == nil {
-				overlays[i], err = draw.Heatmap(shown, a.Map(head), a.Rows, a.Columns, draw.HeatmapOptions{})
+				overlays[i], err = draw.Heatmap(shown, a.Map(s.Head), a.Rows, a.Columns, draw.HeatmapOptions{})
 			}
 			if err != nil {
 				return err
