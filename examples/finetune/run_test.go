@@ -133,6 +133,9 @@ func TestMethods(t *testing.T) {
 					t.Errorf("printed no %q:\n%s", text, lines)
 				}
 			}
+			if balanced := slices.Contains(c.args, "-balance"); strings.Contains(lines, "validation images right, mean over classes\n") != balanced {
+				t.Errorf("-balance is %v, printed\n%s", balanced, lines)
+			}
 			for _, name := range []string{confusionName, curvesName, "run.json"} {
 				if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 					t.Errorf("%s: %v", name, err)
