@@ -49,7 +49,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
 	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, such as 0.65 for FastestDet)")
 	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
-	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: all)")
+	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: the detector's own, such as 300 for RetinaNet)")
 	f.StringVar(&s.Draw, "draw", "", "write the images with boxes to the folder `DIR`")
 	f.StringVar(&s.Frames, "frames", "", "take images from standard input: `FORMAT` is mjpeg, or WIDTHxHEIGHT for raw images of 3 bytes a pixel (rgb24)")
 	f.BoolVar(&s.Track, "track", false, "number the objects in frames: one that moves keeps its number")

@@ -163,6 +163,14 @@ func TestKeepsOriginals(t *testing.T) {
 	}
 }
 
+// TestHelp states the default of -most, which depends on the detector.
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := command([]string{"-h"}, nil, &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), "at most N objects of an image (default: the detector's own") {
+		t.Errorf("status %d: found\n%s%s", status, &stdout, &stderr)
+	}
+}
+
 // TestFails expects one error line and status 1.
 func TestFails(t *testing.T) {
 	model, picture := saved(t)
