@@ -154,8 +154,12 @@ func (s setting) finetune(ctx context.Context, p plan, method string) (o study.O
 		return o, err
 	}
 	defer os.RemoveAll(out)
-	c := exec.CommandContext(ctx, "go", "run", "./examples/finetune", "-model", p.Model, "-data", p.Images, "-method", method, "-json", "-out", out, "-patience", "0",
-		"-epochs", strconv.Itoa(p.Epochs), "-batch", strconv.Itoa(p.Batch), "-seed", strconv.Itoa(p.Seed), "-threads", strconv.Itoa(p.Threads))
+	args := []string{"run", "./examples/finetune", "-model", p.Model, "-data", p.Images, "-method", method, "-json", "-out", out,
+		"-seed", strconv.Itoa(p.Seed), "-threads", strconv.Itoa(p.Threads)}
+	if method != "head" { // which has no steps
+		args = append(args, "-patience", "0", "-epochs", strconv.Itoa(p.Epochs), "-batch", strconv.Itoa(p.Batch))
+	}
+	c := exec.CommandContext(ctx, "go", args...)
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	text, err := c.Output()

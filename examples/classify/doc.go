@@ -37,8 +37,8 @@
 //     Where the folder has a folder for each class, the nearest 20 vote for a class, as DINO's do (arXiv 2104.14294,
 //     appendix F.1). JSON gains "neighbors":[{"image":p,"label":s,"similarity":x}] and "vote":s. With -csv, the rows are
 //     the neighbors.
-//   - -attention DIR writes what the class token attends to, laid over each image. -layer and -head choose the weights, and
-//     -rollout follows attention through all layers.
+//   - -attention DIR writes what the class token attends to, laid over each image. -layer and -head choose the weights;
+//     -rollout follows attention through all layers in their place.
 //   - -pca DIR writes the first principal components of the patches of all images as colors, beside each image (DINOv2). What
 //     is taken for background is black.
 //

@@ -7,16 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/vision"
 )
-
-// standardInput is the name of the image that is read from standard input, and the value of -list for a list there.
-const standardInput = "-"
 
 // inputs returns the names of the images: those of the arguments and then those of the list. A folder stands for all images
 // below it.
@@ -29,38 +25,7 @@ func inputs(s settings, stdin io.Reader) ([]string, error) {
 		}
 		names = slices.Concat(names, listed)
 	}
-	var all []string
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil || !info.IsDir() {
-			all = append(all, name) // reading tells what is wrong
-			continue
-		}
-		below, err := imagesBelow(name)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, below...)
-	}
-	return all, nil
-}
-
-// imagesBelow returns the paths of all images in a folder and in those below.
-func imagesBelow(dir string) ([]string, error) {
-	d, err := vision.OpenDir(dir, vision.FolderOptions{Unlabeled: true})
-	if err != nil {
-		return nil, err
-	}
-	return paths(dir, d), nil
-}
-
-// paths returns those of the images of a folder.
-func paths(dir string, d *vision.Folder) []string {
-	list := make([]string, d.Len())
-	for i := range list {
-		list[i] = filepath.Join(dir, filepath.FromSlash(d.Name(i)))
-	}
-	return list
+	return photo.Files(names)
 }
 
 // maxList bounds the bytes of a list: some ten million names.
@@ -68,7 +33,7 @@ const maxList = 1 << 30
 
 // readList returns the lines of a file, or of standard input, that are not empty.
 func readList(name string, stdin io.Reader) ([]string, error) {
-	if name != standardInput {
+	if name != photo.StandardInput {
 		if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("%s: %w: expected a text file with a path in each line", name, vision.ErrNotRegular)
 		}
@@ -95,7 +60,7 @@ func readList(name string, stdin io.Reader) ([]string, error) {
 // reader returns a function that reads images by their names. It reads standard input at the first call for it alone.
 func reader(stdin io.Reader) func(name string) (*vision.Image, error) {
 	return func(name string) (*vision.Image, error) {
-		if name != standardInput {
+		if name != photo.StandardInput {
 			return photo.Read(name)
 		}
 		m, err := vision.Decode(stdin, vision.DecodeOptions{Name: "standard input", ApplyOrientation: true, Alpha: true})

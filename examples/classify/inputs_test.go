@@ -204,7 +204,7 @@ func TestMaps(t *testing.T) {
 	}
 	attention, pca, rollout := filepath.Join(out, "attention"), filepath.Join(out, "pca"), filepath.Join(out, "rollout")
 	ran(t, "", "-model", hf, "-attention", attention, "-layer", "0", "-head", "1", "-pca", pca, in)
-	ran(t, "", "-model", hf, "-attention", rollout, "-rollout", in)
+	ran(t, "", "-model", hf, "-attention", rollout, "-rollout", "-pca", filepath.Join(out, "first"), "-layer", "0", in) // of -pca alone
 	m, err := vit.Open(hf, vit.LoadOptions{})
 	if err != nil {
 		t.Fatal(err)

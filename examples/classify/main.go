@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -64,10 +65,12 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	if err := console.ParseFlags(f, args, stdout, "Classifies images: classify -model MODEL [flags] IMAGE|FOLDER|-..."); err != nil {
 		return s, err
 	}
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	s.Images = f.Args()
 	fromInput := 0
 	for _, name := range append(slices.Clone(s.Images), s.List) {
-		if name == standardInput {
+		if name == photo.StandardInput {
 			fromInput++
 		}
 	}
@@ -80,6 +83,10 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 		return s, errors.New("expected -json or -csv, found both")
 	case s.Rollout && s.Attention == "":
 		return s, errors.New("-rollout: expected -attention, the folder for the images, beside it")
+	case given["head"] && (s.Attention == "" || s.Rollout):
+		return s, errors.New("-head: expected -attention beside it, without -rollout, which takes all heads")
+	case given["layer"] && s.PCA == "" && (s.Attention == "" || s.Rollout):
+		return s, errors.New("-layer: expected -pca, or -attention without -rollout, beside it: -rollout takes all blocks")
 	case s.Attention != "" && s.Attention == s.PCA:
 		return s, errors.New("-attention and -pca: expected two folders, found the same")
 	case len(s.Images) == 0 && s.List == "":
@@ -171,7 +178,7 @@ func stepsOf(ctx context.Context, s settings, names []string, m *vit.Model, out 
 		if err != nil {
 			return nil, nil, fmt.Errorf("-attention: %w", err)
 		}
-		files, err := newOutputs(s.Attention, names)
+		files, err := photo.NewOutputs(s.Attention, names)
 		if err != nil {
 			return nil, nil, fmt.Errorf("-attention: %w", err)
 		}
@@ -181,7 +188,7 @@ func stepsOf(ctx context.Context, s settings, names []string, m *vit.Model, out 
 		if _, err := m.Features(ctx, vit.FeatureOptions{Layers: []int{s.Layer}}); err != nil {
 			return nil, nil, fmt.Errorf("-pca: %w", err)
 		}
-		files, err := newOutputs(s.PCA, names)
+		files, err := photo.NewOutputs(s.PCA, names)
 		if err != nil {
 			return nil, nil, fmt.Errorf("-pca: %w", err)
 		}

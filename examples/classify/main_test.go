@@ -302,6 +302,11 @@ func TestFails(t *testing.T) {
 	with := func(args ...string) []string { return append([]string{"-model", "testdata/models/hf"}, args...) }
 	fails(t, "found both", with("-json", "-csv", file)...)
 	fails(t, "-rollout: expected -attention", with("-rollout", file)...)
+	fails(t, "-layer: expected -pca, or -attention", with("-layer", "1", file)...)
+	fails(t, "-layer: expected -pca, or -attention", with("-attention", "x", "-rollout", "-layer", "1", file)...)
+	fails(t, "-head: expected -attention", with("-head", "1", file)...)
+	fails(t, "-head: expected -attention", with("-pca", "x", "-head", "1", file)...)
+	fails(t, "-head: expected -attention", with("-attention", "x", "-rollout", "-head", "1", file)...)
 	fails(t, "found the same", with("-attention", "x", "-pca", "x", file)...)
 	fails(t, "expected - once", with("-list", "-", "-")...)
 	fails(t, "expected - once", with("-", "-")...)

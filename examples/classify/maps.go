@@ -4,58 +4,12 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/draw"
 )
-
-// outputs gives each image a file in a folder.
-type outputs struct {
-	dir  string
-	used map[string]bool
-}
-
-// newOutputs makes the folder. It must not be one of the images, which could be replaced.
-func newOutputs(dir string, images []string) (*outputs, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, err
-	}
-	own, err := os.Stat(dir)
-	if err != nil {
-		return nil, err
-	}
-	checked := map[string]bool{}
-	for _, name := range images {
-		folder := filepath.Dir(name)
-		if name == standardInput || checked[folder] {
-			continue
-		}
-		checked[folder] = true
-		if info, err := os.Stat(folder); err == nil && os.SameFile(own, info) {
-			return nil, fmt.Errorf("%s: expected another folder than that of %s, which could be replaced", dir, name)
-		}
-	}
-	return &outputs{dir, map[string]bool{}}, nil
-}
-
-// path returns a new name in the folder: that of the image, with a number where two images have the same one.
-func (o *outputs) path(image string) string {
-	base := strings.TrimSuffix(filepath.Base(image), filepath.Ext(image))
-	if image == standardInput {
-		base = "standard-input"
-	}
-	name := base + ".png"
-	for n := 2; o.used[strings.ToLower(name)]; n++ {
-		name = base + "-" + strconv.Itoa(n) + ".png"
-	}
-	o.used[strings.ToLower(name)] = true
-	return filepath.Join(o.dir, name)
-}
 
 // seen returns an image as the model sees it: resized and cropped.
 func seen(m *vit.Model, img image.Image) (*vision.Image, error) {
@@ -67,7 +21,7 @@ func seen(m *vit.Model, img image.Image) (*vision.Image, error) {
 }
 
 // attend is the step that lays attention over each image, for -attention.
-func attend(m *vit.Model, s settings, out *outputs) step {
+func attend(m *vit.Model, s settings, out *photo.Outputs) step {
 	return func(ctx context.Context, images []image.Image, results []*result) error {
 		var maps []vit.Attention
 		var err error
@@ -83,22 +37,18 @@ func attend(m *vit.Model, s settings, out *outputs) step {
 		if err != nil {
 			return err
 		}
-		head := s.Head
-		if s.Rollout {
-			head = -1
-		}
 		overlays := make([]*vision.Image, len(maps))
 		for i, a := range maps {
 			shown, err := seen(m, images[i])
 			if err == nil {
-				overlays[i], err = draw.Heatmap(shown, a.Map(head), a.Rows, a.Columns, draw.HeatmapOptions{})
+				overlays[i], err = draw.Heatmap(shown, a.Map(s.Head), a.Rows, a.Columns, draw.HeatmapOptions{})
 			}
 			if err != nil {
 				return err
 			}
 		}
 		for i, img := range overlays {
-			if err := vision.SavePNG(out.path(results[i].name), img); err != nil {
+			if err := vision.SavePNG(out.Path(results[i].name), img); err != nil {
 				return fatal{fmt.Errorf("-attention: %w", err)}
 			}
 		}
@@ -141,7 +91,7 @@ func (c *components) add(m *vit.Model, layer int) step {
 }
 
 // save writes each image beside the principal components of its patches.
-func (c *components) save(m *vit.Model, out *outputs) error {
+func (c *components) save(m *vit.Model, out *photo.Outputs) error {
 	if len(c.names) == 0 {
 		return nil
 	}
@@ -158,7 +108,7 @@ func (c *components) save(m *vit.Model, out *outputs) error {
 		if err != nil {
 			return err
 		}
-		if err := vision.SavePNG(out.path(c.names[i]), both); err != nil {
+		if err := vision.SavePNG(out.Path(c.names[i]), both); err != nil {
 			return err
 		}
 	}

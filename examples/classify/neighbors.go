@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/probe"
 	"github.com/fovea-ml/fovea/vision"
@@ -58,7 +59,7 @@ func openGallery(ctx context.Context, m *vit.Model, dir string, out *console.Con
 	progress := out.Phase("embedding "+dir, console.Files, int64(d.Len()))
 	defer progress.End()
 	done, broken := 0, 0
-	err = eachFile(ctx, m, paths(dir, d), reader(nil), []step{embed}, func(r *result) error {
+	err = eachFile(ctx, m, photo.Paths(dir, d), reader(nil), []step{embed}, func(r *result) error {
 		if done++; r.err != nil {
 			broken++
 			fmt.Fprintf(stderr, "classify: %s\n", console.OneLine(r.err))

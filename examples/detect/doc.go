@@ -7,7 +7,8 @@
 // and need not be given. A file beside the weights whose name ends in .names has the names of the classes.
 //
 // Arguments are images and folders of images; of a folder, all images in it and below are taken, in the order of their
-// paths. The EXIF orientation is applied. -draw writes each image with boxes around what was found to a folder, as PNG.
+// paths, but none that is hidden. The EXIF orientation is applied. -draw writes each image with boxes around what was found to a
+// folder, as PNG. The folder must not hold any of the images, which could be replaced.
 //
 // -frames takes frames from standard input in place of files, JPEG files one after the other or raw images, as ffmpeg writes
 // them. -track gives each object a number, which it keeps while its boxes in following frames overlap:
@@ -21,8 +22,9 @@
 //
 // A box has its left, upper, right and lower edge, in pixels. It may reach outside of the image. landmarks are points of the
 // object, for detectors that find them. With -track, a detection also has "track", its number. An image from standard input
-// is called frame-000000 and so on.
+// is called frame-000000 and so on. The JSON value is printed at the end, and not after Ctrl-C: read the text of an endless stream.
 //
-// An image that cannot be read is named on standard error and skipped. The exit status is 0 if all images were searched, 1
-// otherwise, and 130 after Ctrl-C.
+// An image that cannot be read is named on standard error and skipped. So is a frame that cannot be decoded. A stream that is cut
+// off within a frame, or is no longer in the format, ends there, and what was found before is printed. The exit status is 0 if all
+// images were searched, 1 otherwise, and 130 after Ctrl-C.
 package main

@@ -39,14 +39,22 @@ func parseFormat(value string) (format, error) {
 	return format{width, height}, nil
 }
 
-// next reads an image. It returns io.EOF when there is none.
+// A badFrame is the error of one image alone: the next one follows it.
+type badFrame struct{ error }
+
+// next reads an image. It returns io.EOF when there is none, and a badFrame for one that cannot be decoded. After any other error,
+// nothing more can be read.
 func (f format) next(r *bufio.Reader) (*vision.Image, error) {
 	if f.width == 0 {
 		data, err := nextJPEG(r)
 		if err != nil {
 			return nil, err
 		}
-		return vision.Decode(bytes.NewReader(data), vision.DecodeOptions{})
+		img, err := vision.Decode(bytes.NewReader(data), vision.DecodeOptions{})
+		if err != nil {
+			return nil, badFrame{err}
+		}
+		return img, nil
 	}
 	img := vision.NewImage(f.height, f.width, 3)
 	if n, err := io.ReadFull(r, img.Pix); errors.Is(err, io.ErrUnexpectedEOF) {
@@ -66,7 +74,7 @@ func nextJPEG(r *bufio.Reader) ([]byte, error) {
 	read := func() (byte, error) {
 		b, err := r.ReadByte()
 		if err == io.EOF && len(data) > 0 {
-			err = io.ErrUnexpectedEOF
+			err = fmt.Errorf("the last frame is cut off: %w", io.ErrUnexpectedEOF)
 		}
 		if data = append(data, b); len(data) > maxJPEG {
 			err = fmt.Errorf("a frame of more than %d bytes", maxJPEG)
@@ -118,31 +126,37 @@ func nextJPEG(r *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// watch finds the objects in the images on a stream and calls f with the number of each and its result.
-func watch(ctx context.Context, m *detect.Model, from io.Reader, f format, tracks *tracker, each func(int, *result) error) error {
+// watch finds the objects in the images on a stream and calls each with the number of an image and its result. An image that cannot
+// be decoded has an error for a result, and so has the place where the stream is cut off or is not in the format. It returns the
+// number of results.
+func watch(ctx context.Context, m *detect.Model, from io.Reader, f format, tracks *tracker, each func(int, *result) error) (int, error) {
 	r := bufio.NewReaderSize(from, 1<<16)
 	for i := 0; ; i++ {
 		if err := context.Cause(ctx); err != nil {
-			return err
+			return i, err
 		}
 		img, err := f.next(r)
 		if err == io.EOF {
-			return nil
+			return i, nil
 		}
-		name := fmt.Sprintf("frame-%06d", i)
+		one := &result{name: fmt.Sprintf("frame-%06d", i), image: img}
 		if err != nil {
-			return fmt.Errorf("standard input: %s: %w", name, err)
-		}
-		found, err := m.Detect(ctx, img)
-		if err != nil {
-			return err
-		}
-		one := &result{name: name, image: img, found: found[0]}
-		if tracks != nil {
-			one.tracks = tracks.update(found[0])
+			one.err = fmt.Errorf("standard input: %s: %w", one.name, err)
+		} else {
+			found, err := m.Detect(ctx, img)
+			if err != nil {
+				return i, err
+			}
+			one.found = found[0]
+			if tracks != nil {
+				one.tracks = tracks.update(one.found)
+			}
 		}
 		if err := each(i, one); err != nil {
-			return err
+			return i, err
+		}
+		if err != nil && !errors.As(err, new(badFrame)) {
+			return i + 1, nil
 		}
 	}
 }

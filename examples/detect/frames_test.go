@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"image/jpeg"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/test/golden"
@@ -72,6 +74,54 @@ func TestFrames(t *testing.T) {
 	}
 	if drawings, err := filepath.Glob(filepath.Join(drawn, "frame-00000*.png")); err != nil || len(drawings) != 3 {
 		t.Errorf("found %q", drawings)
+	}
+}
+
+// TestBadFrames names and counts frames that cannot be read, goes on after one, and keeps the results before a cut-off end.
+func TestBadFrames(t *testing.T) {
+	model, _ := saved(t)
+	var encoded bytes.Buffer
+	if err := jpeg.Encode(&encoded, vision.NewImage(20, 30, 3), nil); err != nil {
+		t.Fatal(err)
+	}
+	good := encoded.Bytes()
+	bad := []byte{0xff, 0xd8, 0xff, 0xda, 0, 4, 9, 9, 7, 0xff, 0xd9} // a scan without tables
+	for _, c := range []struct {
+		format string
+		stream []byte
+		found  []string // frames
+		lines  []string // on standard error, before the count
+		count  string
+	}{
+		{"mjpeg", slices.Concat(good, bad, good, good[:len(good)/2]), []string{"frame-000000", "frame-000002"}, []string{"frame-000001: ", "frame-000003: the last frame is cut off"}, "2 of 4"},
+		{"mjpeg", slices.Concat(good, []byte("no frame"), good), []string{"frame-000000"}, []string{"frame-000001: expected JPEG files"}, "1 of 2"},
+		{"mjpeg", []byte("no frames"), nil, []string{"frame-000000: expected JPEG files"}, "1 of 1"},
+		{"2x2", make([]byte, 12+9), []string{"frame-000000"}, []string{"frame-000001: the last frame has 9 of 12 bytes"}, "1 of 2"},
+	} {
+		var stdout, stderr bytes.Buffer
+		status := command([]string{"-weights", model, "-frames", c.format, "-track", "-json"}, bytes.NewReader(c.stream), &stdout, &stderr)
+		var results []parsed
+		if err := json.Unmarshal(stdout.Bytes(), &results); err != nil || status != 1 {
+			t.Errorf("%s: status %d, %v: found %q, %q", c.count, status, err, &stdout, &stderr)
+			continue
+		}
+		var names []string
+		for _, r := range results {
+			names = append(names, r.Image)
+		}
+		if !slices.Equal(names, c.found) {
+			t.Errorf("%s: found %q, expected %q", c.count, names, c.found)
+		}
+		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+		if len(lines) != len(c.lines)+1 || lines[len(lines)-1] != "detect: "+c.count+" images could not be read" {
+			t.Errorf("%s: found %q", c.count, lines)
+			continue
+		}
+		for i, want := range c.lines {
+			if !strings.HasPrefix(lines[i], "detect: standard input: "+want) {
+				t.Errorf("%s: found %q, expected %q", c.count, lines[i], want)
+			}
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/simd"
 )
@@ -48,7 +49,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
 	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, such as 0.65 for FastestDet)")
 	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
-	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: all)")
+	f.IntVar(&s.Most, "most", 0, "show at most `N` objects of an image (default: the detector's own, such as 300 for RetinaNet)")
 	f.StringVar(&s.Draw, "draw", "", "write the images with boxes to the folder `DIR`")
 	f.StringVar(&s.Frames, "frames", "", "take images from standard input: `FORMAT` is mjpeg, or WIDTHxHEIGHT for raw images of 3 bytes a pixel (rgb24)")
 	f.BoolVar(&s.Track, "track", false, "number the objects in frames: one that moves keeps its number")
@@ -107,6 +108,10 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 // run searches all images. It returns the first error that stops the run, or an error that counts the unreadable images.
 func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Writer) error {
 	out := console.New(stderr)
+	files, err := photo.Files(s.Images)
+	if err != nil {
+		return err
+	}
 	m, err := load(ctx, s, out)
 	if err != nil {
 		return err
@@ -114,9 +119,11 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	if m.LabelsAssumed {
 		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
 	}
-	drawn := drawer{dir: s.Draw}
-	if err := drawn.begin(); err != nil {
-		return err
+	var drawn *photo.Outputs
+	if s.Draw != "" {
+		if drawn, err = photo.NewOutputs(s.Draw, files); err != nil {
+			return fmt.Errorf("-draw: %w", err)
+		}
 	}
 	results := []jsonResult{}
 	broken := 0
@@ -126,8 +133,10 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 			fmt.Fprintf(stderr, "detect: %s\n", console.OneLine(r.err))
 			return nil
 		}
-		if err := drawn.draw(r); err != nil {
-			return err
+		if drawn != nil {
+			if err := drawBoxes(r, drawn); err != nil {
+				return err
+			}
 		}
 		if s.JSON {
 			results = append(results, toJSON(r))
@@ -135,11 +144,11 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 		}
 		return print(stdout, i, r)
 	}
-	total := 0
+	total := len(files)
 	if s.Frames != "" {
-		err = follow(ctx, m, s, stdin, each)
+		total, err = follow(ctx, m, s, stdin, each)
 	} else {
-		total, err = searchAll(ctx, m, s, out, each)
+		err = searchAll(ctx, m, files, out, each)
 	}
 	if err != nil {
 		return err
@@ -155,11 +164,11 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	return nil
 }
 
-// follow searches the frames on standard input.
-func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, each func(int, *result) error) error {
+// follow searches the frames on standard input, and returns their number.
+func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, each func(int, *result) error) (int, error) {
 	f, err := parseFormat(s.Frames)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	var tracks *tracker
 	if s.Track {
@@ -168,15 +177,11 @@ func follow(ctx context.Context, m *detect.Model, s settings, stdin io.Reader, e
 	return watch(ctx, m, stdin, f, tracks, each)
 }
 
-// searchAll searches the files that the arguments name, and returns their number.
-func searchAll(ctx context.Context, m *detect.Model, s settings, out *console.Console, each func(int, *result) error) (int, error) {
-	files, err := list(s.Images)
-	if err != nil {
-		return 0, err
-	}
+// searchAll searches image files.
+func searchAll(ctx context.Context, m *detect.Model, files []string, out *console.Console, each func(int, *result) error) error {
 	progress := out.Phase("detecting", console.Files, int64(len(files)))
 	defer progress.End()
-	return len(files), search(ctx, m, files, func(i int, r *result) error {
+	return search(ctx, m, files, func(i int, r *result) error {
 		progress.At(int64(i + 1))
 		return each(i, r)
 	})

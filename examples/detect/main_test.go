@@ -144,6 +144,33 @@ func TestSameName(t *testing.T) {
 	}
 }
 
+// TestKeepsOriginals refuses to draw into the folder of an image, which would replace it.
+func TestKeepsOriginals(t *testing.T) {
+	model, picture := saved(t)
+	before, err := os.ReadFile(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	photos := filepath.Dir(picture)
+	for _, what := range []string{picture, photos} {
+		var stdout, stderr bytes.Buffer
+		if status := command([]string{"-weights", model, "-draw", photos, what}, nil, &stdout, &stderr); status != 1 || !strings.HasPrefix(stderr.String(), "detect: -draw: ") || !strings.Contains(stderr.String(), "could be replaced") {
+			t.Errorf("%s: status %d, found %q", what, status, &stderr)
+		}
+	}
+	if after, err := os.ReadFile(picture); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the image was replaced, %v", err)
+	}
+}
+
+// TestHelp states the default of -most, which depends on the detector.
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	if status := command([]string{"-h"}, nil, &stdout, &stderr); status != 0 || !strings.Contains(stdout.String(), "at most N objects of an image (default: the detector's own") {
+		t.Errorf("status %d: found\n%s%s", status, &stdout, &stderr)
+	}
+}
+
 // TestFails expects one error line and status 1.
 func TestFails(t *testing.T) {
 	model, picture := saved(t)
@@ -156,17 +183,15 @@ func TestFails(t *testing.T) {
 		"-threads":                            {"-weights", model, "-threads", "-1", picture},
 		"expected yolo":                       {"-weights", model, "-model", "yolo", picture},
 		"no-such-file":                        {"-weights", "no-such-file", picture},
-		"the folder has no images":            {"-weights", model, t.TempDir()},
+		"no files named":                      {"-weights", model, t.TempDir()},
 		"-weights: detect: ../classify":       {"-weights", "../classify/testdata/models/timm/model.safetensors", picture},
 		"-track: expected -frames":            {"-weights", model, "-track", picture},
 		"-frames: expected no image":          {"-weights", model, "-frames", "mjpeg", picture},
 		`-frames: expected mjpeg`:             {"-weights", model, "-frames", "0x480"},
-		"frame-000000: expected JPEG files":   {"-weights", model, "-frames", "mjpeg"},
-		"the last frame has 9 of 12 bytes":    {"-weights", model, "-frames", "2x2"},
 		"flag provided but not defined: -bad": {"-bad"},
 	} {
 		var stdout, stderr bytes.Buffer
-		status := command(args, strings.NewReader("no frames"), &stdout, &stderr)
+		status := command(args, nil, &stdout, &stderr)
 		line := stderr.String()
 		if status != 1 || stdout.Len() > 0 || !strings.HasPrefix(line, "detect: ") || strings.Count(line, "\n") != 1 || !strings.Contains(line, want) {
 			t.Errorf("%q: status %d, expected one line with %q, found %q and %q", args, status, want, line, &stdout)

@@ -2,51 +2,13 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"image"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strings"
 
-	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/vision"
 )
-
-// extensions are those of the images that are taken from a folder.
-var extensions = []string{".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-
-// list returns the image files that the arguments name: files, and the images in folders.
-func list(args []string) ([]string, error) {
-	var files []string
-	for _, arg := range args {
-		before := len(files)
-		folder := false
-		err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case path == arg && (err != nil || !d.IsDir()):
-				files = append(files, arg) // what is wrong with a file is said when it is read
-				return nil
-			case err != nil:
-				return err
-			case d.IsDir():
-				folder = true
-			case d.Type().IsRegular() && slices.Contains(extensions, strings.ToLower(filepath.Ext(path))):
-				files = append(files, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if folder && len(files) == before {
-			return nil, fmt.Errorf("%s: the folder has no images (%s)", console.Printable(arg), strings.Join(extensions, " "))
-		}
-	}
-	return files, nil
-}
 
 // result is what was found in an image file, or the error that the file caused.
 type result struct {

@@ -3,11 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/examples/internal/photo"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/draw"
 )
@@ -72,26 +71,8 @@ func print(w io.Writer, i int, r *result) error {
 	return err
 }
 
-// drawer writes images with boxes to a folder; "" is none.
-type drawer struct {
-	dir   string
-	taken map[string]bool
-}
-
-// begin makes the folder.
-func (d *drawer) begin() error {
-	d.taken = map[string]bool{}
-	if d.dir == "" {
-		return nil
-	}
-	return os.MkdirAll(d.dir, 0o777)
-}
-
-// draw writes the image of a result. Images of the same name in different folders get a number.
-func (d *drawer) draw(r *result) error {
-	if d.dir == "" {
-		return nil
-	}
+// drawBoxes writes the image of a result, with boxes around what was found, to its file of -draw.
+func drawBoxes(r *result, files *photo.Outputs) error {
 	var found []draw.Annotation
 	for i, o := range r.found {
 		found = append(found, draw.Annotation{Box: draw.Box(o.Box), Label: r.label(i), Score: o.Score, Class: o.Class, Points: o.Landmarks})
@@ -100,11 +81,5 @@ func (d *drawer) draw(r *result) error {
 	if err != nil {
 		return fmt.Errorf("-draw: %s: %w", console.Printable(r.name), err)
 	}
-	base := strings.TrimSuffix(filepath.Base(r.name), filepath.Ext(r.name))
-	name := base
-	for i := 2; d.taken[name]; i++ {
-		name = fmt.Sprintf("%s-%d", base, i)
-	}
-	d.taken[name] = true
-	return vision.SavePNG(filepath.Join(d.dir, name+".png"), out)
+	return vision.SavePNG(files.Path(r.name), out)
 }

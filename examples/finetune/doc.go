@@ -15,8 +15,9 @@
 //	lora   low-rank adapters of attention and MLP in all blocks, merged into the weights in the end
 //	full   all weights, with smaller steps for lower layers; -freeze leaves out the first blocks
 //
-// -budget takes the slowest that fits into a time, with fewer epochs if need be. -method chooses one. Training ends when
-// -patience epochs bring no better validation, and the best epoch is kept. -balance draws images of rare classes more often.
+// -budget takes the slowest that fits into a time, with fewer epochs if need be. -method chooses one. A flag that
+// has no effect on the method is refused, or named once -budget has chosen. Training ends when -patience epochs bring no better
+// validation, and the best epoch is kept. -balance draws images of rare classes more often.
 //
 // Beside the accuracy on the test images, with a confidence interval, stand two baselines that learn from the same images:
 // logistic regression on pixels, and always naming the largest class. It writes to the folder of -out:

@@ -193,6 +193,14 @@ func (r *run) score(c *metrics.Confusion) float64 {
 	return c.Accuracy()
 }
 
+// meaning says, after a comma, what a score of validation is where it is not the share of images that are right.
+func (s *settings) meaning() string {
+	if s.Balance {
+		return ", mean over classes"
+	}
+	return ""
+}
+
 // joined is several data sets of the same classes, one after the other.
 type joined []vision.Dataset
 

@@ -107,6 +107,9 @@ func (r *run) choose() {
 		note = " (-budget 30m takes the slowest that fits into the time, and -method chooses)"
 	}
 	r.console.Line("taking %s%s", titles[r.chosen.Method], note)
+	for _, name := range s.unused(r.chosen.Method) {
+		r.console.Line("-%s has no effect on it", name)
+	}
 }
 
 // roughly formats a time with two digits or so.

@@ -133,6 +133,9 @@ func TestMethods(t *testing.T) {
 					t.Errorf("printed no %q:\n%s", text, lines)
 				}
 			}
+			if balanced := slices.Contains(c.args, "-balance"); strings.Contains(lines, "validation images right, mean over classes\n") != balanced {
+				t.Errorf("-balance is %v, printed\n%s", balanced, lines)
+			}
 			for _, name := range []string{confusionName, curvesName, "run.json"} {
 				if info, err := os.Stat(filepath.Join(out, name)); err != nil || info.Size() == 0 {
 					t.Errorf("%s: %v", name, err)
@@ -176,7 +179,11 @@ func TestContinue(t *testing.T) {
 	for _, method := range methods {
 		dir := t.TempDir()
 		args := func(out string) []string {
-			return []string{"-model", pretrained, "-data", data, "-out", filepath.Join(dir, out), "-method", method, "-epochs", "3", "-batch", "8"}
+			list := []string{"-model", pretrained, "-data", data, "-out", filepath.Join(dir, out), "-method", method}
+			if method != headOnly {
+				list = append(list, "-epochs", "3", "-batch", "8")
+			}
+			return list
 		}
 		if _, err := started(t, args("whole")...).do(t.Context()); err != nil {
 			t.Fatal(err)
@@ -302,6 +309,14 @@ func TestMistakes(t *testing.T) {
 		{[]string{"-data", data, "-rate", "NaN"}, "-rate: "},
 		{[]string{"-data", data, "-rank", "0"}, "-rank: "},
 		{[]string{"-data", data, "-augment", "much"}, "-augment: "},
+		{[]string{"-data", data, "-model", pretrained, "-epochs", "5"}, "-epochs: it has no effect on the method head, expected -method lora or full"},
+		{[]string{"-data", data, "-model", pretrained, "-method", "head", "-budget", "1h", "-augment", "light"}, "-augment: it has no effect"},
+		{[]string{"-data", data, "-model", pretrained, "-rate", "0.1"}, "-rate: it has no effect"},
+		{[]string{"-data", data, "-model", pretrained, "-batch", "8"}, "-batch: it has no effect"},
+		{[]string{"-data", data, "-model", pretrained, "-patience", "8"}, "-patience: it has no effect"},
+		{[]string{"-data", data, "-model", pretrained, "-recompute"}, "-recompute: it has no effect"},
+		{[]string{"-data", data, "-model", pretrained, "-method", "full", "-rank", "4"}, "-rank: it has no effect on the method full, expected -method lora"},
+		{[]string{"-data", data, "-rank", "4"}, "-rank: it has no effect on the method full"},
 		{[]string{"-data", data, "more"}, `expected flags only, found "more"`},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
@@ -329,6 +344,21 @@ func TestMistakes(t *testing.T) {
 	stderr.Reset()
 	if status := command([]string{"-model", pretrained, "-data", data, "-out", out}, &stdout, &stderr); status != 1 || !strings.Contains(stderr.String(), "another run writes to") {
 		t.Errorf("a locked folder: status %d, %s", status, &stderr)
+	}
+}
+
+// TestUnused names the flags that have no effect on the method that a budget chose.
+func TestUnused(t *testing.T) {
+	for method, want := range map[string]string{
+		headOnly: "-batch has no effect on it\n-rank has no effect on it\n", adapters: "", full: "-rank has no effect on it\n",
+	} {
+		r := started(t, "-model", pretrained, "-data", "images", "-budget", "1h", "-batch", "8", "-rank", "4", "-size", "8")
+		var text bytes.Buffer
+		r.console, r.estimates = console.Plain(&text), []estimate{{choice{method, 5}, 0, time.Minute, 1}}
+		r.choose()
+		if _, after, _ := strings.Cut(text.String(), "taking "+titles[method]+"\n"); after != want {
+			t.Errorf("%s: printed\n%s, expected %q", method, &text, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
@@ -43,6 +44,8 @@ type settings struct {
 	Out     string `json:"-"`
 	JSON    bool   `json:"-"`
 	Threads int    `json:"-"`
+
+	given []string // the names of the flags on the command line
 }
 
 const about = `Trains a Vision Transformer to classify your own images, in a folder with one sub-folder for each class: finetune -model MODEL -data DIR [flags]`
@@ -76,7 +79,37 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	if f.NArg() > 0 {
 		return s, fmt.Errorf("expected flags only, found %q", f.Arg(0))
 	}
+	f.Visit(func(f *flag.Flag) { s.given = append(s.given, f.Name) })
 	return s, s.check()
+}
+
+// method returns the method that the flags name or imply, or "" where -budget chooses it.
+func (s *settings) method() string {
+	switch {
+	case s.Method != "":
+		return s.Method
+	case s.Model == "":
+		return full
+	case s.Budget == 0:
+		return headOnly
+	}
+	return ""
+}
+
+// takers are the methods on which a flag has an effect. Flags that are not here have one on all methods.
+var takers = map[string][]string{
+	"augment": {adapters, full}, "batch": {adapters, full}, "epochs": {adapters, full}, "patience": {adapters, full},
+	"rate": {adapters, full}, "recompute": {adapters, full}, "rank": {adapters},
+}
+
+// unused returns the flags on the command line that have no effect on a method.
+func (s *settings) unused(method string) (names []string) {
+	for _, name := range s.given {
+		if list, ok := takers[name]; ok && !slices.Contains(list, method) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // check returns an error for the first invalid setting.
@@ -110,6 +143,10 @@ func (s *settings) check() error {
 		return fmt.Errorf("-augment: expected none, light or strong, found %q", s.Augment)
 	case s.Patience < 0:
 		return fmt.Errorf("-patience: expected at least 0, found %d", s.Patience)
+	}
+	if method := s.method(); method != "" && len(s.unused(method)) > 0 {
+		name := s.unused(method)[0]
+		return fmt.Errorf("-%s: it has no effect on the method %s, expected -method %s beside it", name, method, strings.Join(takers[name], " or "))
 	}
 	return console.CheckThreads(s.Threads)
 }

@@ -26,7 +26,7 @@ func (r *run) draw(o *outcome) error {
 		losses = append(losses, plotter.XY{X: -math.Log10(t.C), Y: t.Loss})
 		scores = append(scores, plotter.XY{X: -math.Log10(t.C), Y: 100 * t.Accuracy})
 	}
-	right := chart.New("Images that are right", x, "accuracy, %")
+	right := chart.New("Accuracy", x, "images that are right, %")
 	level := func(share float64) plotter.XYs {
 		first, last := scores[0].X, scores[len(scores)-1].X
 		if first == last {
@@ -35,7 +35,7 @@ func (r *run) draw(o *outcome) error {
 		return plotter.XYs{{X: first, Y: 100 * share}, {X: last, Y: 100 * share}}
 	}
 	chart.Line(loss, "", chart.Blue, losses, true)
-	chart.Line(right, "validation", chart.Blue, scores, true)
+	chart.Line(right, "validation"+r.settings.meaning(), chart.Blue, scores, true)
 	chart.Line(right, "test", chart.Green, level(o.test.counts.Accuracy()), false)
 	chart.Line(right, "test, pixels", chart.Gray, level(o.pixels), false)
 	chart.Line(right, "test, largest class", chart.Orange, level(o.majority), false)

@@ -45,7 +45,7 @@ func (r *run) train(ctx context.Context) (train.Result, error) {
 		return r.score(counts), nil
 	}
 	c.OnEpoch = func(_ context.Context, e train.Epoch) error {
-		r.console.Line("epoch %d of %d: loss %.4f, %.1f %% of the validation images right", e.Number+1, c.Epochs, e.Loss, 100*e.Score)
+		r.console.Line("epoch %d of %d: loss %.4f, %.1f %% of the validation images right%s", e.Number+1, c.Epochs, e.Loss, 100*e.Score, r.settings.meaning())
 		return nil
 	}
 	result, err := train.Run(ctx, c)

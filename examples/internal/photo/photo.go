@@ -1,6 +1,9 @@
-// Package photo reads the images that a user names:
+// Package photo lists and reads the images that a user names, and names the files that a program draws from them:
 //
-//	img, err := photo.Read("holiday.jpg")
+//	names, err := photo.Files([]string{"street.jpg", "holiday"}) // of a folder, all images
+//	img, err := photo.Read(names[0])
+//	files, err := photo.NewOutputs("drawn", names)
+//	err = vision.SavePNG(files.Path(names[0]), img) // drawn/street.png
 package photo
 
 import (
