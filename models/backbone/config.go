@@ -105,7 +105,7 @@ func Plain() Config {
 	return Config{ModelType: plainType, NumChannels: 3, EmbeddingSize: 16, HiddenSizes: []int{32, 64, 128, 256}, Depths: []int{2, 2, 2, 2}, HiddenAct: "relu"}
 }
 
-// FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
+// FeatureSize returns the number of values that the head classifies: [Model.Pooled] gives as many for an image.
 func (c Config) FeatureSize() int {
 	if c.FinalSize != 0 {
 		return c.FinalSize
@@ -192,7 +192,7 @@ func (c Config) Validate() error {
 }
 
 // Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
-// configuration must be valid.
+// configuration must be valid. It is for the other model packages, which load networks with such a body.
 func (c Config) Claim() modelfolder.Claim {
 	in := float64(c.EmbeddingSize)
 	claim := modelfolder.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels

@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -142,5 +144,46 @@ func TestReadConfig(t *testing.T) {
 	}
 	if _, err := ReadConfig(fstest.MapFS{}, "c.json"); err == nil || !strings.Contains(err.Error(), "c.json") {
 		t.Errorf("no file: found %v", err)
+	}
+}
+
+// TestTensorNames expects every parameter in a saved file under its name of the layout.
+func TestTensorNames(t *testing.T) {
+	deep := ResNet18()
+	deep.DeepStem, deep.AverageDown = true, true
+	for _, c := range []Config{ResNet18(), deep, ShuffleNetV2x05(), DLA34(), Plain()} {
+		m := small(c, 3)
+		saved := 0
+		for _, layout := range []models.Layout{models.HuggingFace, models.Timm, models.Original} {
+			dir := t.TempDir()
+			if err := m.Save(dir, SaveOptions{Layout: layout}); err != nil {
+				continue // the network lacks the layout, or timm the network
+			}
+			saved++
+			f, err := checkpoint.Open(dir+"/model.safetensors", checkpoint.OpenOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			there := map[string]bool{}
+			for x := range f.Tensors() {
+				there[x.Name] = true
+			}
+			names := m.TensorNames(layout)
+			for path := range nn.Parameters(m) {
+				if first := names.Tensors(path)[0]; len(first) != 1 || !there[first[0]] {
+					t.Errorf("%s, layout %v: %s is not under %q", c.ModelType, layout, path, first)
+				}
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if saved == 0 {
+			t.Errorf("%s: no layout saves", c.ModelType)
+		}
+	}
+	BlockNames()[0][0] = "changed"
+	if BlockNames()[0][0] == "changed" {
+		t.Error("a caller changes the names of all")
 	}
 }
