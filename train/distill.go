@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/metrics"
 )
 
 // Distillation trains a classifier, the student, on the answers of another, the teacher (Hinton et al., arXiv 1503.02531;
@@ -67,7 +68,7 @@ func (d *Distillation) LossTo(base, logits *autograd.Tensor, answers []float32) 
 	}
 	var taught *autograd.Tensor
 	if d.Hard {
-		taught = autograd.CrossEntropy(logits, largest(answers, shape[1]), autograd.CrossEntropyOptions{})
+		taught = autograd.CrossEntropy(logits, metrics.ArgmaxRows(answers, shape[1]), autograd.CrossEntropyOptions{})
 	} else {
 		cool := float32(1 / temperature)
 		teacher := logits.Tape().Input(answers, shape...)
@@ -97,19 +98,4 @@ func (d *Distillation) settings() (alpha, temperature float64) {
 		alpha = *d.Alpha
 	}
 	return alpha, cmp.Or(d.Temperature, 1)
-}
-
-// largest returns the column of the largest value in each row, of equals the first.
-func largest(values []float32, columns int) []int {
-	found := make([]int, 0, len(values)/columns)
-	for len(values) > 0 {
-		best := 0
-		for i, v := range values[:columns] {
-			if v > values[best] {
-				best = i
-			}
-		}
-		found, values = append(found, best), values[columns:]
-	}
-	return found
 }

@@ -77,6 +77,17 @@ func TestDistillationLearns(t *testing.T) {
 	}
 }
 
+// TestDistillationNaN expects the class of a teacher's NaN, as of metrics.Argmax and torch.argmax, whatever follows it.
+func TestDistillationNaN(t *testing.T) {
+	d := &Distillation{Hard: true, Alpha: new(1.0)}
+	tape := autograd.NewTape(autograd.Options{Gradients: true})
+	logits := tape.Input([]float32{0, 1, 2}, 1, 3)
+	got := d.LossTo(tape.Full(0, 1), logits, []float32{1, float32(math.NaN()), 5}).Float()
+	if want := math.Log(1+math.E+math.E*math.E) - 1; math.Abs(float64(got)-want) > 1e-6 {
+		t.Errorf("expected %v, found %v", want, got)
+	}
+}
+
 // TestDistillationAtOnce uses one Distillation in several goroutines.
 func TestDistillationAtOnce(t *testing.T) {
 	teacher := nn.NewLinear(2, 2, true)

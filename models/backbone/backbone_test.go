@@ -106,7 +106,7 @@ func saveForm(t *testing.T, m *Model, folder string, layout models.Layout, outpu
 // output returns the logits, or the features of a model without a classifier.
 func output(m *Model, pixels *autograd.Tensor) *autograd.Tensor {
 	if m.Head == nil {
-		return m.Features(pixels)
+		return m.Pooled(pixels)
 	}
 	return m.Forward(pixels)
 }

@@ -41,7 +41,7 @@ func (m *Model) Classify(ctx context.Context, images ...image.Image) ([]Predicti
 //
 // The vectors are not scaled. Divide each by its length to compare them by their dot product.
 func (m *Model) Embed(ctx context.Context, images ...image.Image) ([][]float32, error) {
-	features, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Features)
+	features, err := run.Rows(ctx, m.runner, m.Workers, images, m.input(), m.Pooled)
 	if err != nil {
 		return nil, fmt.Errorf("backbone: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/internal/smallfile"
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -35,7 +36,7 @@ type Config struct {
 	NumChannels   int      `json:"num_channels"`
 	EmbeddingSize int      `json:"embedding_size"` // channels of the stem
 	HiddenSizes   []int    `json:"hidden_sizes"`   // channels of each stage
-	Depths        []int    `json:"depths"`         // blocks of each stage; for DLA, the depth of its tree
+	Depths        []int    `json:"depths"`         // blocks of each stage; for DLA, the depth of its tree, and 1 before the trees
 	LayerType     string   `json:"layer_type"`     // of a ResNet: Basic or Bottleneck
 	HiddenAct     string   `json:"hidden_act"`     // a name of simd.ActivationByName
 	// DownsampleInFirstStage halves the size in the first stage of a ResNet too.
@@ -104,7 +105,7 @@ func Plain() Config {
 	return Config{ModelType: plainType, NumChannels: 3, EmbeddingSize: 16, HiddenSizes: []int{32, 64, 128, 256}, Depths: []int{2, 2, 2, 2}, HiddenAct: "relu"}
 }
 
-// FeatureSize returns the number of values that the head classifies: [Model.Features] gives as many for an image.
+// FeatureSize returns the number of values that the head classifies: [Model.Pooled] gives as many for an image.
 func (c Config) FeatureSize() int {
 	if c.FinalSize != 0 {
 		return c.FinalSize
@@ -132,7 +133,8 @@ func stages(modelType string) int {
 // it.
 const maxDepth, maxTree = 1000, 6
 
-// Validate returns an error that names the first field whose value no network can have.
+// Validate returns an error that names the first field whose value no network can have. Fields that the model_type does not
+// use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
 	v.OneOf("model_type", c.ModelType, resNetType, shuffleType, dlaType, plainType)
@@ -169,25 +171,28 @@ func (c Config) Validate() error {
 		for _, n := range c.HiddenSizes {
 			v.Multiple("hidden_sizes", n, 2, "two branches")
 		}
-	}
-	if c.ModelType != resNetType {
-		for name, set := range map[string]bool{
-			"downsample_in_first_stage": c.DownsampleInFirstStage, "downsample_in_bottleneck": c.DownsampleInBottleneck,
-			"deep_stem": c.DeepStem, "average_down": c.AverageDown,
-		} {
-			if set {
-				v.Fail(name, "expected false for the model_type %q, found true", c.ModelType)
-			}
+	case dlaType:
+		if v.Err() == nil && (c.Depths[0] != 1 || c.Depths[1] != 1) {
+			v.Fail("depths", "expected 1 for the first two, which have one convolution each, found %d and %d", c.Depths[0], c.Depths[1])
 		}
 	}
-	if c.FinalSize != 0 {
+	if c.ModelType != resNetType {
+		v.Unused(c.ModelType, config.Field{Name: "layer_type", Value: c.LayerType},
+			config.Field{Name: "downsample_in_first_stage", Value: c.DownsampleInFirstStage},
+			config.Field{Name: "downsample_in_bottleneck", Value: c.DownsampleInBottleneck},
+			config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown})
+	}
+	switch {
+	case c.ModelType != shuffleType:
+		v.Unused(c.ModelType, config.Field{Name: "final_size", Value: c.FinalSize})
+	case c.FinalSize != 0:
 		v.Size("final_size", c.FinalSize)
 	}
 	return v.Err()
 }
 
 // Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
-// configuration must be valid.
+// configuration must be valid. It is for the other model packages, which load networks with such a body.
 func (c Config) Claim() modelfolder.Claim {
 	in := float64(c.EmbeddingSize)
 	claim := modelfolder.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
@@ -226,10 +231,14 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults. The error names the file and
-// the field.
+// ReadConfig reads and checks a config.json. Fields that it lacks have transformers' defaults for a ResNet, and those of
+// [ShuffleNetV2x10], [DLA34] or [Plain] for the others. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, defaults())
+	start := defaults()
+	if data, err := smallfile.Read(fsys, name); err == nil { // modelfolder names what is wrong otherwise
+		start, _ = stated(data)
+	}
+	return modelfolder.ReadConfig(fsys, name, family, start)
 }
 
 // defaults are those of transformers' ResNetConfig, for fields that a config.json leaves out.

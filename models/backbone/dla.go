@@ -113,9 +113,9 @@ func (t *Tree) Forward(x *autograd.Tensor, passed []autograd.Operand) *autograd.
 	return t.Root.Forward(autograd.Concat(1, append([]autograd.Operand{second, first}, passed...)...))
 }
 
-// DLANames are the names of the parameters of a [DLA] in timm, in the release of its authors and, below "base", in
+// dlaNames are the names of the parameters of a [DLA] in timm, in the release of its authors and, below "base", in
 // CenterNet's files. depths are those of the trees.
-func DLANames(depths []int) []checkpoint.Rule {
+func dlaNames(depths []int) []checkpoint.Rule {
 	rules := []checkpoint.Rule{{"Stem.Conv", "base_layer.0"}, {"Stem.Norm", "base_layer.1"}}
 	for i := range 2 {
 		rules = append(rules, checkpoint.Rule{fmt.Sprintf("Levels.%d.Conv", i), fmt.Sprintf("level%d.0", i)},

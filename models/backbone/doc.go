@@ -15,7 +15,7 @@
 // # Using a model
 //
 // [Open] reads a model folder or file, and [Model.Classify] takes images of any size. [Model.Embed] returns the vectors
-// that the head classifies. [Model.Forward] and [Model.Features] are the same for pixels on a tape. Decode photographs with
+// that the head classifies. [Model.Forward] and [Model.Pooled] are the same for pixels on a tape. Decode photographs with
 // vision.DecodeFile or vision.Decode, with ApplyOrientation.
 //
 // Any number of goroutines may use one model at once. Model.Workers sets how many cores a call takes.

@@ -47,7 +47,7 @@ func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Con
 func (m *Model) EmbedDataset(ctx context.Context, data vision.Dataset) ([][]float32, error) {
 	embeddings := make([][]float32, 0, data.Len())
 	err := m.over(ctx, data, func(pixels *autograd.Tensor, _ *vision.Batch) error {
-		embeddings = run.AppendRows(embeddings, m.Features(pixels))
+		embeddings = run.AppendRows(embeddings, m.Pooled(pixels))
 		return nil
 	})
 	if err != nil {

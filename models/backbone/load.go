@@ -187,7 +187,7 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 			return fmt.Errorf("backbone: layout Timm: %w", err)
 		}
 		contents.Config = theirs
-	case o.Layout == models.HuggingFace && c.ModelType == resNetType && (c.DeepStem || c.AverageDown || c.FinalSize != 0):
+	case o.Layout == models.HuggingFace && c.ownResNet():
 		c.ModelType = ownType
 		contents.Config, o.Layout = c, models.Timm // the names
 	case o.Layout == models.HuggingFace && c.ModelType == resNetType:

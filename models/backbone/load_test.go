@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -88,6 +90,9 @@ func TestRefused(t *testing.T) {
 		{"a model that is too large", `{"model_type": "resnet"}`, "the configuration describes a model of at least", weights(tensor("x", 1))},
 		{"deep trees", `{"model_type": "dla", "depths": [1, 1, 30, 2, 2, 1]}`, "depths", weights(tensor("x", 1))},
 		{"a field that changes the answer", `{"model_type": "resnet", "quantization_config": {}}`, "quantized", weights(tensor("x", 1))},
+		{"trees before the first", `{"model_type": "dla", "depths": [3, 1, 1, 2, 2, 1]}`, "depths: expected 1 for the first two", weights(tensor("x", 1))},
+		{"blocks of another network", `{"model_type": "dla", "layer_type": "bottleneck"}`, "layer_type", weights(tensor("x", 1))},
+		{"a convolution of another network", `{"model_type": "resnet", "final_size": 8}`, "final_size", weights(tensor("x", 1))},
 		{"an option of another network", `{"model_type": "plain_cnn", "deep_stem": true}`, "deep_stem", weights(tensor("x", 1))},
 	} {
 		fsys := fstest.MapFS{"model.safetensors": {Data: c.weights}}
@@ -118,5 +123,67 @@ func TestClassify(t *testing.T) {
 	}
 	if _, err := m.Classify(context.Background(), image.NewGray(image.Rect(0, 0, 0, 0))); err == nil {
 		t.Error("an image without pixels: expected an error")
+	}
+}
+
+// TestReadConfig gives files the defaults of their model_type, and names the first of several fields of another one.
+func TestReadConfig(t *testing.T) {
+	for _, want := range []Config{ResNet50(), ShuffleNetV2x10(), DLA34(), Plain()} {
+		fsys := fstest.MapFS{"c.json": {Data: []byte(`{"model_type": "` + want.ModelType + `"}`)}}
+		got, err := ReadConfig(fsys, "c.json")
+		if d := cmp.Diff(want, got); d != "" || err != nil {
+			t.Errorf("%s: %v, %s", want.ModelType, err, d)
+		}
+	}
+	c := DLA34()
+	c.DownsampleInFirstStage, c.DownsampleInBottleneck, c.DeepStem, c.AverageDown = true, true, true, true
+	for range 20 {
+		if err := c.Validate(); err == nil || !strings.HasPrefix(err.Error(), "downsample_in_first_stage: ") {
+			t.Fatalf("found %v", err)
+		}
+	}
+	if _, err := ReadConfig(fstest.MapFS{}, "c.json"); err == nil || !strings.Contains(err.Error(), "c.json") {
+		t.Errorf("no file: found %v", err)
+	}
+}
+
+// TestTensorNames expects every parameter in a saved file under its name of the layout.
+func TestTensorNames(t *testing.T) {
+	deep := ResNet18()
+	deep.DeepStem, deep.AverageDown = true, true
+	for _, c := range []Config{ResNet18(), deep, ShuffleNetV2x05(), DLA34(), Plain()} {
+		m := small(c, 3)
+		saved := 0
+		for _, layout := range []models.Layout{models.HuggingFace, models.Timm, models.Original} {
+			dir := t.TempDir()
+			if err := m.Save(dir, SaveOptions{Layout: layout}); err != nil {
+				continue // the network lacks the layout, or timm the network
+			}
+			saved++
+			f, err := checkpoint.Open(dir+"/model.safetensors", checkpoint.OpenOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			there := map[string]bool{}
+			for x := range f.Tensors() {
+				there[x.Name] = true
+			}
+			names := m.TensorNames(layout)
+			for path := range nn.Parameters(m) {
+				if first := names.Tensors(path)[0]; len(first) != 1 || !there[first[0]] {
+					t.Errorf("%s, layout %v: %s is not under %q", c.ModelType, layout, path, first)
+				}
+			}
+			if err := f.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if saved == 0 {
+			t.Errorf("%s: no layout saves", c.ModelType)
+		}
+	}
+	BlockNames()[0][0] = "changed"
+	if BlockNames()[0][0] == "changed" {
+		t.Error("a caller changes the names of all")
 	}
 }

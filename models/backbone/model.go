@@ -88,15 +88,15 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 // channels are not the model's, and with an autograd.UseError in a model without a head.
 func (m *Model) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	if m.Head == nil {
-		panic(&autograd.UseError{Op: "backbone", Reason: "the model has no head; use Features"})
+		panic(&autograd.UseError{Op: "backbone", Reason: "the model has no head; use Pooled"})
 	}
-	return m.Head.Forward(m.Features(pixels))
+	return m.Head.Forward(m.Pooled(pixels))
 }
 
-// Features maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
+// Pooled maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
 // classifies: the mean over the last level. Images may have any size; for DLA, whose poolings cut, sides are multiples of
 // 32.
-func (m *Model) Features(pixels *autograd.Tensor) *autograd.Tensor {
+func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 	levels := m.Body.Forward(pixels)
 	x := levels[len(levels)-1]
 	if m.Final != nil {

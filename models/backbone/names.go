@@ -2,7 +2,6 @@ package backbone
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models"
@@ -10,9 +9,8 @@ import (
 
 // ResNetNames are the names of the parameters of a [ResNet] in transformers, and in torchvision and timm.
 func ResNetNames(c Config) []checkpoint.Rule {
-	rules := slices.Clone(BlockNames)
+	rules := BlockNames()
 	if c.AverageDown { // the pooling has a number too
-		rules[2], rules[3] = slices.Clone(rules[2]), slices.Clone(rules[3])
 		rules[2][2], rules[3][2] = "layer{+1}.{}.downsample.1", "layer{+1}.{}.downsample.2"
 	}
 	if !c.DeepStem {
@@ -50,21 +48,28 @@ func tableOf(c Config) checkpoint.Names {
 		n.Rules = append(body(ShuffleNames("conv1", "branch1", "branch2")),
 			only([]checkpoint.Rule{{"Final.Conv", "conv5.0"}, {"Final.Norm", "conv5.1"}, {"Head", "fc"}})...)
 	case dlaType:
-		n.Rules = append(body(DLANames(c.Depths[2:])),
+		n.Rules = append(body(dlaNames(c.Depths[2:])),
 			only([]checkpoint.Rule{{"Head.Weight", fmt.Sprintf("fc.weight [*,%d,1,1]", c.FeatureSize())}, {"Head.Bias", "fc.bias"}})...)
 		n.Ignore = []string{"level*.project.*"} // the authors' files have projections that are not used
 	case plainType:
 		n.Columns = n.Columns[:1]
-		n.Rules = append(checkpoint.Nest("Body", []string{""}, PlainNames...), checkpoint.Rule{"Head", "head"})
+		n.Rules = append(checkpoint.Nest("Body", []string{""}, plainNames...), checkpoint.Rule{"Head", "head"})
 	default:
 		n.Rules = append(checkpoint.Nest("Body", []string{"resnet", ""}, ResNetNames(c)...), checkpoint.Rule{"Head", "classifier.1", "fc"})
 	}
 	return n
 }
 
-// TensorNames returns the table of the names of tensors in files, for a configuration. It reads the names of transformers,
-// torchvision and timm, and writes those of a layout. It panics for a layout that the network lacks.
-func TensorNames(c Config, layout models.Layout) *checkpoint.Names {
-	n := tableOf(c)
+// TensorNames returns the table of the names of tensors in the model's files. It reads the names of transformers,
+// torchvision and timm, and writes those of a layout, as [Model.Save] does: a ResNet that transformers lacks has timm's
+// names in both. It panics for a layout that the network lacks.
+func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
+	if layout == models.HuggingFace && m.Config.ownResNet() {
+		layout = models.Timm
+	}
+	n := tableOf(m.Config)
 	return n.Writing(layout.String())
 }
+
+// ownResNet reports a ResNet that transformers lacks.
+func (c Config) ownResNet() bool { return c.ModelType == resNetType && (c.DeepStem || c.AverageDown) }

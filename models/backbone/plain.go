@@ -50,5 +50,5 @@ func (p *PlainNet) Forward(pixels *autograd.Tensor) []*autograd.Tensor {
 	return levels
 }
 
-// PlainNames are the names of the parameters of a [PlainNet].
-var PlainNames = []checkpoint.Rule{{"Stem", "stem"}, {"Stages.{}.{}", "stages.{}.{}"}}
+// plainNames are the names of the parameters of a [PlainNet].
+var plainNames = []checkpoint.Rule{{"Stem", "stem"}, {"Stages.{}.{}", "stages.{}.{}"}}

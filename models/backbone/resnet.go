@@ -191,9 +191,11 @@ func FreezeNorms(model any) {
 
 // BlockNames are the names of the parameters of a stack of stages, below the path of a [ResNet], in transformers, and in
 // torchvision and timm.
-var BlockNames = []checkpoint.Rule{
-	{"Stages.{}.{}.Convs.{}.Conv", "encoder.stages.{}.layers.{}.layer.{}.convolution", "layer{+1}.{}.conv{+1}"},
-	{"Stages.{}.{}.Convs.{}.Norm", "encoder.stages.{}.layers.{}.layer.{}.normalization", "layer{+1}.{}.bn{+1}"},
-	{"Stages.{}.{}.Down.Conv", "encoder.stages.{}.layers.{}.shortcut.convolution", "layer{+1}.{}.downsample.0"},
-	{"Stages.{}.{}.Down.Norm", "encoder.stages.{}.layers.{}.shortcut.normalization", "layer{+1}.{}.downsample.1"},
+func BlockNames() []checkpoint.Rule {
+	return []checkpoint.Rule{
+		{"Stages.{}.{}.Convs.{}.Conv", "encoder.stages.{}.layers.{}.layer.{}.convolution", "layer{+1}.{}.conv{+1}"},
+		{"Stages.{}.{}.Convs.{}.Norm", "encoder.stages.{}.layers.{}.layer.{}.normalization", "layer{+1}.{}.bn{+1}"},
+		{"Stages.{}.{}.Down.Conv", "encoder.stages.{}.layers.{}.shortcut.convolution", "layer{+1}.{}.downsample.0"},
+		{"Stages.{}.{}.Down.Norm", "encoder.stages.{}.layers.{}.shortcut.normalization", "layer{+1}.{}.downsample.1"},
+	}
 }

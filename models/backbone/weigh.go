@@ -11,7 +11,7 @@ import (
 
 // ConfigOf returns the configuration that weights tell, under the names of torchvision, timm or transformers. A file may put
 // one of the prefixes before every name, such as "backbone.body.", and hold other tensors too. The configuration is not
-// checked.
+// checked. It is for the other model packages, which load networks with such a body; [Open] does so by itself.
 func ConfigOf(f *checkpoint.File, prefixes ...string) (Config, error) {
 	table := func(c Config) checkpoint.Names {
 		names := tableOf(c)

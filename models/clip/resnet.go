@@ -225,7 +225,7 @@ var resNetNames = func() []checkpoint.Rule {
 		{"Vision.Pool.Attention.Value", "", "visual.attnpool.v_proj"},
 		{"Vision.Pool.Attention.Proj", "", "visual.attnpool.c_proj"},
 	}
-	for _, r := range backbone.BlockNames {
+	for _, r := range backbone.BlockNames() {
 		rules = append(rules, checkpoint.Rule{"Vision." + r[0], "", "visual." + r[2]})
 	}
 	return rules

@@ -75,7 +75,8 @@ const maxSize = 1 << 13
 // groups are those of group normalization in heads.
 const groups = 32
 
-// Validate returns an error that names the first field whose value no detector can have.
+// Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
+// use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
 	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
@@ -83,17 +84,29 @@ func (c Config) Validate() error {
 		if c.ImageSize < 1 || c.ImageSize > maxSize || c.ImageSize%fastestDeepest != 0 {
 			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, maxSize, c.ImageSize)
 		}
+		v.Unused(c.ModelType, config.Field{Name: "min_size", Value: c.MinSize}, config.Field{Name: "max_size", Value: c.MaxSize},
+			config.Field{Name: "backbone_config", Value: c.Backbone != nil}, config.Field{Name: "fpn_channels", Value: c.FPNChannels},
+			config.Field{Name: "head_size", Value: c.HeadSize}, config.Field{Name: "normed_heads", Value: c.NormedHeads},
+			config.Field{Name: "norm_eps", Value: c.NormEps})
 		return v.Err()
 	}
-	for name, size := range map[string]int{"min_size": c.MinSize, "max_size": c.MaxSize} {
+	size := func(name string, size int) {
 		if size < 1 || size > maxSize {
 			v.Fail(name, "expected 1 to %d, found %d", maxSize, size)
 		}
 	}
+	size("min_size", c.MinSize)
+	size("max_size", c.MaxSize)
 	v.Size("fpn_channels", c.FPNChannels)
 	v.NotNegative("norm_eps", c.NormEps)
+	v.Unused(c.ModelType, config.Field{Name: "image_size", Value: c.ImageSize})
 	if c.ModelType == rcnnType {
 		v.Size("head_size", c.HeadSize)
+	} else {
+		v.Unused(c.ModelType, config.Field{Name: "head_size", Value: c.HeadSize})
+	}
+	if c.ModelType == fcosType {
+		v.Unused(c.ModelType, config.Field{Name: "normed_heads", Value: c.NormedHeads})
 	}
 	v.Multiple("fpn_channels", c.FPNChannels, groups, "group normalization")
 	switch {

@@ -6,8 +6,21 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/boxes"
 )
 
-// Box is a rectangle in pixels of an image, from its left and upper edges to its right and lower ones: X0, Y0, X1, Y1. It
-// may reach outside of the image; its method Clip cuts it.
+// Box is a rectangle in pixels of an image, which may reach outside of it:
+//
+//	type Box struct{ X0, Y0, X1, Y1 float32 } // the left, upper, right and lower edges
+//
+// Its methods are:
+//
+//	Center() (cx, cy, w, h float32)  // the center, the width and the height
+//	Area() float32                   // width times height
+//	Valid() bool                     // finite, with an area
+//	Clip(width, height float32) Box  // the part inside an image of this size
+//	Intersection(Box) float32        // the area that both cover
+//	IoU(Box) float32                 // the intersection over the union
+//	GIoU(Box) float32                // generalized (arXiv 1902.09630)
+//	DIoU(Box) float32                // with the distance of the centers (arXiv 1911.08287)
+//	CIoU(Box) float32                // with the aspect ratios too
 type Box = boxes.Box
 
 // Detection is an object that a model found.

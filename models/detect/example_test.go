@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 
+	"github.com/fovea-ml/fovea/autograd"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/detect"
 )
 
@@ -38,4 +40,27 @@ func Example() {
 	fmt.Println(len(found), "image,", len(found[0]), "detections")
 	// Output:
 	// 1 image, 0 detections
+}
+
+// A step of training a small FCOS, with two classes, on an image of which one object is known.
+func ExampleFCOS_Loss() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.FCOSResNet50()
+	c.Backbone, c.FPNChannels, c.MinSize, c.MaxSize = &body, 32, 64, 64
+	network := detect.New(c, 2, rand.New(rand.NewPCG(1, 2))).Network.(*detect.FCOS)
+	backbone.FreezeNorms(network)
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+	pixels := tape.Input(make([]float32, 3*64*64), 1, 3, 64, 64) // as the package says under Training
+	truth := []detect.Truth{{Boxes: []detect.Box{{X0: 8, Y0: 8, X1: 40, Y1: 48}}, Classes: []int{1}}}
+	losses := network.Loss(pixels, truth)
+	grads := autograd.NewGradients()
+	sum := autograd.Add(autograd.Add(losses.Class, losses.Box), losses.Center)
+	fmt.Println("a loss above 0:", sum.Float() > 0)
+	sum.Backward(grads)
+	fmt.Println("gradients:", grads.Of(network.Class.Weight) != nil)
+	// Output:
+	// a loss above 0: true
+	// gradients: true
 }

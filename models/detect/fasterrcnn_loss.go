@@ -24,12 +24,13 @@ const smoothBeta = 1. / 9
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], in which image i has the height sizes[i][0] and the width
 // sizes[i][1], with the objects of each image. rng draws the anchors and the proposals that count: 256 and 512 an image, of
 // which at most a half and a quarter have an object. Classes of objects begin at 1. It panics unless there are as many sizes
-// and truths as images.
+// and truths as images, and for objects that are not valid, as [Truth] says.
 func (d *FasterRCNN) Loss(pixels *autograd.Tensor, sizes [][2]int, truth []Truth, rng *rand.Rand) FasterRCNNLosses {
 	n := pixels.Dim(0)
 	if len(truth) != n || len(sizes) != n {
 		panic(&autograd.ShapeError{Op: "faster r-cnn", Shapes: [][]int{pixels.Shape(), {len(sizes)}, {len(truth)}}, Reason: "expected a size and the objects of each image"})
 	}
+	check("faster r-cnn", truth, 1, d.classes)
 	levels := d.Pyramid.Forward(pixels)
 	p := prepared{pixels: pixels, sizes: sizes}
 	first := make([]proposing, len(levels))

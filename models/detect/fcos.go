@@ -133,12 +133,6 @@ func (d *FCOS) defaults() limits { return limits{minScore: 0.2, overlap: 0.6, mo
 // batch is 1, so that detections do not depend on the other images: smaller ones would get more zeros around them.
 func (d *FCOS) batch() int { return 1 }
 
-// Truth are the objects in an image of a batch, for training: boxes in pixels of the batch, with an area, and their classes.
-type Truth struct {
-	Boxes   []Box
-	Classes []int
-}
-
 // FCOSLosses are the losses of a training step; their sum is minimized.
 type FCOSLosses struct {
 	Class  *autograd.Tensor // the focal loss of the classes
@@ -147,12 +141,14 @@ type FCOSLosses struct {
 }
 
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Sums are divided by the number
-// of places that predict an object, or by 1 when there are none. It panics when there are more or fewer images than truths.
+// of places that predict an object, or by 1 when there are none. It panics when there are more or fewer images than truths, and
+// for objects that are not valid, as [Truth] says.
 func (d *FCOS) Loss(pixels *autograd.Tensor, truth []Truth) FCOSLosses {
 	n, height, width := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
 	if len(truth) != n {
 		panic(&autograd.ShapeError{Op: "fcos", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
 	}
+	check("fcos", truth, 0, d.classes)
 	t := pixels.Tape()
 	levels := d.forward(pixels)
 	var anchors []boxes.Box

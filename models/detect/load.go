@@ -137,6 +137,16 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	}
 	find := probe.Finder(f.Weights)
 	has := func(part string) bool { _, ok := find(part); return ok }
+	sized := func(part, shape string, dims int) (checkpoint.Tensor, error) {
+		t, ok := find(part)
+		switch {
+		case !ok:
+			return t, fmt.Errorf("expected the tensor %s, found none", probe.Tensors(part)[0][0])
+		case len(t.Shape) != dims:
+			return t, fmt.Errorf("%s: expected the shape %s, found %v", t.Name, shape, t.Shape)
+		}
+		return t, nil
+	}
 	c, head := pyramidConfig(fcosType), "OneStage"
 	switch {
 	case has("FCOS"):
@@ -144,9 +154,9 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 		c.ModelType, c.NormedHeads = retinaType, has("OneStageNorm")
 	case has("TwoStages"):
 		c.ModelType, c.NormedHeads, head = rcnnType, has("TwoStagesSecond"), "TwoStages"
-		t, ok := find("TwoStagesClass")
-		if !ok || len(t.Shape) != 2 {
-			return c, fmt.Errorf("%s: expected the shape [classes size], found %v", "roi_heads.box_predictor.cls_score.weight", t.Shape)
+		t, err := sized("TwoStagesClass", "[classes size]", 2)
+		if err != nil {
+			return c, err
 		}
 		c.HeadSize = t.Shape[1]
 	default:
@@ -158,9 +168,9 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 		}
 	}
 	c.Backbone = &body
-	t, ok := find(head)
-	if !ok || len(t.Shape) != 4 {
-		return c, fmt.Errorf("%s: expected the shape of a convolution, found %v", t.Name, t.Shape)
+	t, err := sized(head, "[out in height width]", 4)
+	if err != nil {
+		return c, err
 	}
 	c.FPNChannels = t.Shape[1]
 	return c, nil

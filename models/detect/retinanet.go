@@ -130,12 +130,13 @@ type RetinaNetLosses struct {
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. An anchor predicts the object of
 // the largest IoU, of at least 0.5; each object also has the anchors of its largest IoU. Those between 0.4 and 0.5 do not
 // count. The sums of an image are divided by the number of anchors that predict an object, or by 1, and then averaged. It
-// panics when there are more or fewer images than truths.
+// panics when there are more or fewer images than truths, and for objects that are not valid, as [Truth] says.
 func (d *RetinaNet) Loss(pixels *autograd.Tensor, truth []Truth) RetinaNetLosses {
 	n, height, width := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
 	if len(truth) != n {
 		panic(&autograd.ShapeError{Op: "retinanet", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
 	}
+	check("retinanet", truth, 0, d.classes)
 	t := pixels.Tape()
 	var anchors []boxes.Box
 	var classes, offsets []autograd.Operand

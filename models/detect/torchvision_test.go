@@ -341,6 +341,50 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+// TestMissing expects the name of a tensor that tells the detector or its sizes, and is missing or has another shape.
+func TestMissing(t *testing.T) {
+	for _, c := range []struct {
+		config     Config
+		name, want string
+		other      []int // its shape, or nil where the file lacks it
+	}{
+		{FCOSResNet50(), "head.regression_head.bbox_reg.weight", "expected the tensor head.regression_head.bbox_reg.weight, found none", nil},
+		{FCOSResNet50(), "head.regression_head.bbox_reg.weight", "head.regression_head.bbox_reg.weight: expected the shape [out in height width], found [4]", []int{4}},
+		{FasterRCNNResNet50(), "roi_heads.box_predictor.cls_score.weight", "expected the tensor roi_heads.box_predictor.cls_score.weight, found none", nil},
+		{FasterRCNNResNet50(), "roi_heads.box_predictor.cls_score.weight", "roi_heads.box_predictor.cls_score.weight: expected the shape [classes size], found [4]", []int{4}},
+	} {
+		dir := t.TempDir()
+		if err := New(tiny(c.config), 3, nil).Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		f, err := checkpoint.Open(filepath.Join(dir, "model.safetensors"), checkpoint.OpenOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var entries []checkpoint.Entry
+		for x := range f.Tensors() {
+			e := checkpoint.Entry{Name: x.Name, Shape: x.Shape, Floats: make([]float32, x.Len())}
+			if x.Name == c.name {
+				if c.other == nil {
+					continue
+				}
+				e.Shape, e.Floats = c.other, make([]float32, c.other[0])
+			}
+			entries = append(entries, e)
+		}
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Load(fstest.MapFS{"a.safetensors": {Data: b.Bytes()}}, LoadOptions{}); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("expected %q, found %v", c.want, err)
+		}
+	}
+}
+
 // TestSample draws from anchors: at most as many, at most the share with an object, and the same for the same generator.
 func TestSample(t *testing.T) {
 	match := make([]int, 100)

@@ -10,6 +10,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
@@ -82,6 +83,21 @@ func (v *Checks) OneOf(name, value string, texts ...string) {
 		}
 	}
 	v.Fail(name, "expected one of %q, found %q", texts, value)
+}
+
+// A Field is a field of a configuration and its value.
+type Field struct {
+	Name  string
+	Value any
+}
+
+// Unused wants the zero values of fields that models of a model_type do not use. The first other one decides the error.
+func (v *Checks) Unused(modelType string, fields ...Field) {
+	for _, f := range fields {
+		if x := reflect.ValueOf(f.Value); !x.IsZero() {
+			v.Fail(f.Name, "expected %v for the model_type %q, which does not use it, found %v", reflect.Zero(x.Type()), modelType, x)
+		}
+	}
 }
 
 // Activation wants the name of an activation, and returns it.

@@ -33,6 +33,8 @@ func TestChecks(t *testing.T) {
 		{func(v *Checks) { v.Deviation("d", 1.5) }, "d: expected 0 to 1, found 1.5"},
 		{func(v *Checks) { v.OneOf("o", "b", "a", "b") }, ""},
 		{func(v *Checks) { v.OneOf("o", "c", "a", "b") }, `o: expected one of ["a" "b"], found "c"`},
+		{func(v *Checks) { v.Unused("m", Field{"a", 0}, Field{"b", false}, Field{"c", ""}) }, ""},
+		{func(v *Checks) { v.Unused("m", Field{"a", 0}, Field{"b", -3}, Field{"c", "x"}) }, `b: expected 0 for the model_type "m", which does not use it, found -3`},
 		{func(v *Checks) { v.Size("first", 0); v.Probability("second", 2) }, "first: expected 1 to 1048576, found 0"},
 	} {
 		var v Checks
