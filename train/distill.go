@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -52,6 +53,9 @@ func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Ten
 	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Arena: arena})
 	defer tape.Reset()
 	answers := d.Teacher(tape.Borrow(inputs.Floats(nil), inputs.Shape()...))
+	if shape := answers.Shape(); !slices.Equal(shape, logits.Shape()) {
+		panic(&autograd.ShapeError{Op: "distillation", Shapes: [][]int{logits.Shape(), shape}, Reason: "expected logits of the teacher in the shape of the student's"})
+	}
 	return d.LossTo(base, logits, answers.Floats(nil))
 }
 

@@ -123,6 +123,10 @@ func TestDistillationMistakes(t *testing.T) {
 	if err := panicOf(&Distillation{Teacher: two}, 3); !errors.As(err, &shape) {
 		t.Errorf("other classes: found %v", err)
 	}
+	turned := func(x *autograd.Tensor) *autograd.Tensor { return x.Tape().Full(0, 2, 1) }
+	if err := panicOf(&Distillation{Teacher: turned}, 2); !errors.As(err, &shape) {
+		t.Errorf("as many logits in another shape: found %v", err)
+	}
 }
 
 // panicOf returns what a distillation of one sample panics with.

@@ -69,8 +69,11 @@ func FasterRCNNResNet50() Config {
 // images.
 const fastestDeepest = 32
 
-// maxSize bounds the size of images.
-const maxSize = 1 << 13
+// Bounds of the size of images, so that one fits into memory.
+const (
+	maxSize        = 1 << 12
+	fastestMaxSize = 1 << 11
+)
 
 // groups are those of group normalization in heads.
 const groups = 32
@@ -81,8 +84,8 @@ func (c Config) Validate() error {
 	var v config.Checks
 	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
 	if c.ModelType == fastestType {
-		if c.ImageSize < 1 || c.ImageSize > maxSize || c.ImageSize%fastestDeepest != 0 {
-			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, maxSize, c.ImageSize)
+		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
+			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
 		}
 		v.Unused(c.ModelType, config.Field{Name: "min_size", Value: c.MinSize}, config.Field{Name: "max_size", Value: c.MaxSize},
 			config.Field{Name: "backbone_config", Value: c.Backbone != nil}, config.Field{Name: "fpn_channels", Value: c.FPNChannels},

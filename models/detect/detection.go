@@ -76,7 +76,11 @@ type candidates struct {
 	classes []int
 }
 
+// add adds a candidate, unless its box is not finite, as weights out of range make it.
 func (c *candidates) add(b boxes.Box, score float32, class int) {
+	if b.X0-b.X0 != 0 || b.Y0-b.Y0 != 0 || b.X1-b.X1 != 0 || b.Y1-b.Y1 != 0 {
+		return
+	}
 	c.boxes, c.scores, c.classes = append(c.boxes, b), append(c.scores, score), append(c.classes, class)
 }
 

@@ -122,7 +122,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	plane := 3 * d.size * d.size
 	pixels := make([]float32, len(images)*plane)
 	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i]) })
-	object, box, class := d.Predict(t.Input(pixels, len(images), 3, d.size, d.size))
+	object, box, class := d.Predict(t.Borrow(pixels, len(images), 3, d.size, d.size))
 	h, w := object.Dim(2), object.Dim(3)
 	raw := fastestRaw{cells: h * w, classes: class.Dim(1), object: object.Floats(nil), box: box.Floats(nil), class: class.Floats(nil)}
 	found := make([]candidates, len(images))
@@ -134,7 +134,10 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 
 func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }
 
-func (d *FastestDet) batch() int { return run.Batch }
+// batchPixels bounds the pixels of a batch: 16 images of 512×512, or one of the largest.
+const batchPixels = fastestMaxSize * fastestMaxSize
+
+func (d *FastestDet) batch() int { return min(run.Batch, batchPixels/(d.size*d.size)) }
 
 // fastestRaw are predictions for images, by channel and cell.
 type fastestRaw struct {

@@ -272,6 +272,23 @@ func TestLoadRefused(t *testing.T) {
 	}
 }
 
+// TestBatch expects fewer images at once where they are large, and refuses sizes that fill the memory.
+func TestBatch(t *testing.T) {
+	for size, want := range map[int]int{32: 16, 352: 16, 512: 16, 1024: 4, 2048: 1} {
+		if got := New(Config{ModelType: "fastestdet", ImageSize: size}, 1, nil).Network.batch(); got != want {
+			t.Errorf("images of %d pixels: %d at once, expected %d", size, got, want)
+		}
+	}
+	if err := (Config{ModelType: "fastestdet", ImageSize: 2080}).Validate(); err == nil || !strings.Contains(err.Error(), "up to 2048") {
+		t.Errorf("found %v", err)
+	}
+	c := FCOSResNet50()
+	c.MaxSize = 4097
+	if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "max_size: expected 1 to 4096") {
+		t.Errorf("found %v", err)
+	}
+}
+
 // TestDetect gives images that nobody expects, and ends by a context.
 func TestDetect(t *testing.T) {
 	m := New(Config{ModelType: "fastestdet", ImageSize: 32}, 2, rand.New(rand.NewPCG(1, 2)))

@@ -183,7 +183,14 @@ func (c Config) claim() modelfolder.Claim {
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
-		return claim.Plus(modelfolder.Claim{Values: 4*9*width*width + width*binsOfBox*binsOfBox*float64(c.HeadSize)})
+		head := float64(c.HeadSize)
+		values := 5*9*width*width + width*binsOfBox*binsOfBox*head
+		if c.NormedHeads {
+			values += (1 + towerDepth) * 9 * width * width
+		} else {
+			values += head * head
+		}
+		return claim.Plus(modelfolder.Claim{Values: values})
 	}
 	return claim.Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
 }

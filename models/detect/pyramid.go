@@ -199,24 +199,26 @@ func normalized(m *vision.Image) []float32 {
 	return out
 }
 
-// best returns the positions of the scores above the least, by descending score, at most as many as given.
+// best returns the positions of the scores above the least, by descending score, at most as many as given. Of equal scores
+// the first comes first.
 func best(scores []float32, least float32, most int) []int {
-	var at []int
+	at := make([]int, 0, 2*most)
+	// keep sorts what is there and keeps the best. A later score must exceed the worst of them.
+	keep := func() {
+		slices.SortFunc(at, func(i, j int) int { return cmp.Or(cmp.Compare(scores[j], scores[i]), i-j) })
+		at = at[:min(len(at), most)]
+	}
 	for i, s := range scores {
-		if s > least {
-			at = append(at, i)
+		if !(s > least) {
+			continue
+		}
+		if at = append(at, i); len(at) == 2*most {
+			keep()
+			least = scores[at[most-1]]
 		}
 	}
-	slices.SortStableFunc(at, func(i, j int) int {
-		switch {
-		case scores[i] > scores[j]:
-			return -1
-		case scores[i] < scores[j]:
-			return 1
-		}
-		return 0
-	})
-	return at[:min(len(at), most)]
+	keep()
+	return at
 }
 
 // perLevel bounds the candidates of a level.

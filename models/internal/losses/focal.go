@@ -45,6 +45,9 @@ func Focal(logits, targets autograd.Operand, o FocalOptions) *autograd.Tensor {
 			focus, toFocus = 1, 0
 		default:
 			focus, toFocus = math.Pow(wrong, gamma), gamma*math.Pow(wrong, gamma-1)
+			if wrong == 0 { // a power below 0 is infinite there, the slope of the product is not
+				toFocus = 0
+			}
 		}
 		toWrong := (1 - float64(2*t)) * p * q
 		return weight * ce * focus, weight * (float64((p-t)*focus) + float64(ce*toFocus*toWrong))

@@ -135,3 +135,17 @@ func TestMistakes(t *testing.T) {
 		}()
 	}
 }
+
+// TestFocalSure expects no gradient, and no loss, of predictions so sure that their probability is 1.
+func TestFocalSure(t *testing.T) {
+	for _, gamma := range []float64{0, 0.5, 1, 1.5, 2} {
+		tape := autograd.NewTape(autograd.Options{Gradients: true})
+		x := tape.Input([]float32{800, -800}, 2).WantGradient()
+		loss := autograd.Sum(losses.Focal(x, tape.Input([]float32{1, 0}, 2), losses.FocalOptions{Gamma: &gamma}), false)
+		grads := autograd.NewGradients()
+		loss.Backward(grads)
+		if got := grads.OfTensor(x); loss.Float() != 0 || got[0] != 0 || got[1] != 0 {
+			t.Errorf("gamma %v: the loss is %v, the gradient %v", gamma, loss.Float(), got)
+		}
+	}
+}
