@@ -13,7 +13,7 @@ import (
 // Only detections with at least the score minScore count, and overlaps with at least the given IoU. Classes play no part in
 // the matching: of all pairs in an image, the one of the largest overlap is taken, and both leave; then the next. Of equal
 // overlaps the detection of the higher score comes first, then the first in the input. Difficult objects and crowds do not
-// count, and neither do detections of them that no other object takes.
+// count, and neither do detections of them that no other object takes, however many there are.
 //
 // A class that is not in the range and a number that is not finite are errors.
 func DetectionConfusion(objects []Object, detections []Detection, classes int, minScore, iou float64) (*Confusion, error) {
@@ -71,7 +71,7 @@ func (c *Confusion) addImage(g group, objects []Object, detections []Detection, 
 	found, named := map[int32]bool{}, map[int32]bool{}
 	for _, p := range pairs {
 		o := &objects[p.object]
-		if found[p.object] && !o.Crowd || named[p.detection] {
+		if found[p.object] && !o.ignored() || named[p.detection] {
 			continue
 		}
 		found[p.object], named[p.detection] = true, true

@@ -29,7 +29,8 @@ func TestDetectionConfusion(t *testing.T) {
 		{"too far", []Object{object(1, 0)}, []Detection{at(1, 5, 0.9)}, []int{0, 0, 0, 0, 0, 1, 0, 1, 0}},
 		{"side by side", []Object{object(0, 0), object(1, 2)}, []Detection{at(0, 1, 0.9), at(1, 2, 0.3)}, []int{1, 0, 0, 0, 1, 0, 0, 0, 0}},
 		{"crowd", []Object{crowd}, []Detection{at(0, 0, 0.9), at(1, 0, 0.5)}, []int{0, 0, 0, 0, 0, 0, 0, 0, 0}},
-		{"difficult", []Object{difficult}, []Detection{at(0, 0, 0.9), at(1, 0, 0.5)}, []int{0, 0, 0, 0, 0, 0, 0, 1, 0}},
+		{"difficult", []Object{difficult}, []Detection{at(0, 0, 0.9), at(1, 0, 0.5)}, []int{0, 0, 0, 0, 0, 0, 0, 0, 0}},
+		{"beside a difficult one", []Object{difficult, object(1, 3)}, []Detection{at(1, 0, 0.9), at(0, 0, 0.8), at(0, 20, 0.7)}, []int{0, 0, 0, 0, 1, 0, 1, 0, 0}},
 		{"in a crowd", []Object{crowd, object(1, 3)}, []Detection{at(1, 0, 0.9)}, []int{0, 0, 0, 0, 1, 0, 0, 0, 0}},
 	} {
 		got, err := DetectionConfusion(c.objects, c.detections, 2, 0.25, 0.5)

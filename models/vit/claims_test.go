@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -69,6 +70,8 @@ func TestClaims(t *testing.T) {
 		{"blocks of one value", folder(t, map[string]any{
 			"num_hidden_layers": 1 << 10, "hidden_size": 1, "intermediate_size": 1, "num_attention_heads": 1}), "describes a model"},
 		{"many blocks", folder(t, map[string]any{"num_hidden_layers": 1_000_000}), "describes a model"},
+		{"huge stride", folder(t, map[string]any{"model_type": "fovea_vit", "stem": StemConfig{Kind: convStem,
+			Channels: slices.Repeat([]int{8}, 8), Kernels: slices.Repeat([]int{256}, 8)}}), "stem: kernels: expected a stride of at most 65536 pixels"},
 		{"huge", folder(t, map[string]any{"hidden_size": 1_000_000}), "describes a model"},
 	} {
 		for _, lenient := range []bool{false, true} {

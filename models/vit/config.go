@@ -167,6 +167,16 @@ func (c Config) prefix() (positioned, all int) {
 	return positioned, all
 }
 
+// relativeRows returns the number of rows of a table of relative positions; [nn.RelativePositionIndex] says which they are.
+func (c Config) relativeRows() int {
+	rows, columns := c.Grid()
+	n := (2*rows - 1) * (2*columns - 1)
+	if !c.NoClassToken {
+		n += 3
+	}
+	return n
+}
+
 // Variant returns the first field that selects an option which transformers' ViT lacks, such as pooling, or "".
 // transformers ignores these fields and would compute something else.
 func (c Config) Variant() string {
@@ -339,6 +349,9 @@ func (c Config) Validate() error {
 	c.validateRope(&v)
 	if c.RelativePositions && (c.RopeTheta != 0 || c.NumRegisterTokens != 0 || c.DistillationToken || c.ParallelBranches > 1) {
 		v.Fail("relative_positions", "expected no rotary positions, registers, distillation token or parallel branches beside it")
+	}
+	if most := 1 << 12; c.RelativePositions && c.Patches() > most { // there is a number for each pair of tokens
+		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", most, c.Patches())
 	}
 	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
 		v.Size("pool_heads", c.poolHeads())

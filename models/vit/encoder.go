@@ -73,8 +73,12 @@ func NewEncoder(c Config) *Encoder {
 	}
 	if c.RelativePositions {
 		rows, columns := c.Grid()
+		index := nn.RelativePositionIndex(rows, columns, !c.NoClassToken) // one for all blocks: it is large
 		for _, b := range e.Blocks {
-			b.Attention.Relative = nn.NewRelativePositionBias(rows, columns, c.NumAttentionHeads, !c.NoClassToken)
+			b.Attention.Relative = &nn.RelativePositionBias{
+				Table: autograd.NewParameter(c.relativeRows(), c.NumAttentionHeads),
+				Index: index,
+			}
 		}
 	}
 	if c.PreNorm {

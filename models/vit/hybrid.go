@@ -88,6 +88,9 @@ func (c *StemConfig) validate(v *config.Checks, patch int) {
 			v.Fail("stem: layers and kernels", "expected 1 to 256, found %d", n)
 		}
 	}
+	if v.Err() == nil && c.Stride() > tower.LargestStride {
+		v.Fail("stem: kernels", "expected a stride of at most %d pixels in all, found more", tower.LargestStride)
+	}
 	if v.Err() == nil && patch%c.Stride() != 0 {
 		v.Fail("patch_size", "expected a multiple of the stem's stride %d, found %d", c.Stride(), patch)
 	}

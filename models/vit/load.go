@@ -78,6 +78,9 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		claim.Values += c.Stem.values(c.NumChannels)
 	}
 	claim.Values += float64(c.NumRegisterTokens) * float64(c.HiddenSize)
+	if c.RelativePositions {
+		claim.Values += float64(c.NumHiddenLayers) * float64(c.relativeRows()) * float64(c.NumAttentionHeads)
+	}
 	if err := claim.Check(f.Weights); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,15 @@
 package vit
 
 import (
+	"cmp"
+	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
@@ -111,12 +117,62 @@ func TestRelativePositions(t *testing.T) {
 	if _, err := Open(dir, LoadOptions{ImageSize: 24}); err == nil || !strings.Contains(err.Error(), "images of 16×12 pixels") {
 		t.Errorf("found %v", err)
 	}
+	if a, b := m.Encoder.Blocks[0].Attention.Relative.Index, m.Encoder.Blocks[1].Attention.Relative.Index; &a[0] != &b[0] {
+		t.Error("each block has an index of its own")
+	}
 	defer func() {
 		if shape, ok := recover().(*autograd.ShapeError); !ok || !strings.Contains(shape.Error(), "16×12 pixels") {
 			t.Errorf("found %v", shape)
 		}
 	}()
 	m.Forward(tape.Full(0.5, 1, 3, 16, 16))
+}
+
+// TestRelativeClaims changes the size of images in the folder of a small model with relative positions. It is an error
+// before memory is set aside for each pair of patches.
+func TestRelativeClaims(t *testing.T) {
+	c := preset(4, 1, 1, 1)
+	c.SetSize(4, 4)
+	c.RelativePositions = true
+	dir := t.TempDir()
+	if err := New(c, 0, nil).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	weights, err := os.ReadFile(filepath.Join(dir, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile(filepath.Join(dir, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	timm := func(architecture string, size int) string {
+		return fmt.Sprintf(`{"architecture":%q,"num_classes":0,"model_args":{"patch_size":1,"embed_dim":4,"depth":1,"num_heads":1%s},"pretrained_cfg":{"input_size":[3,4,4]}}`,
+			architecture, map[bool]string{true: fmt.Sprintf(`,"img_size":%d`, size)}[size != 0])
+	}
+	stated := func(size int) string {
+		return regexp.MustCompile(`"image_size":\s*4,`).ReplaceAllString(string(own), fmt.Sprintf(`"image_size": %d,`, size))
+	}
+	for _, x := range []struct {
+		name, config string
+		strict, lax  string // errors; lax that of LoadOptions.Lenient
+	}{
+		{"own", string(own), "", ""},
+		{"other size", stated(16), "image_size: expected 4, as in blocks.0.attn.relative_position_bias_table, found 16", "describes a model"},
+		{"too many", stated(2048), "image_size: expected at most 4096 patches", "image_size: expected at most 4096 patches"},
+		{"timm", timm("beit_base_patch16_224", 4), "", ""},
+		{"timm, other size", timm("beit_base_patch16_224", 64), "img_size: expected 4, as in blocks.0.attn.relative_position_bias_table, found 64", ""},
+		{"timm, too many", timm("beit_base_patch16_224", 2048), "2048", ""},
+		{"timm, by name", timm("beit_base_patch16_65536", 0), "65536", ""},
+	} {
+		for lenient, want := range map[bool]string{false: x.strict, true: cmp.Or(x.lax, x.strict)} {
+			fsys := fstest.MapFS{"config.json": {Data: []byte(x.config)}, "model.safetensors": {Data: weights}}
+			_, err := Load(fsys, LoadOptions{Lenient: lenient})
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s, lenient %v: expected %q, found %v", x.name, lenient, want, err)
+			}
+		}
+	}
 }
 
 // TestRopeRefused expects errors that name a field of rotary positions.

@@ -123,6 +123,8 @@ func argument(field string) string {
 		return "depth"
 	case "intermediate_size":
 		return "mlp_ratio times the width"
+	case "image_size":
+		return "img_size"
 	}
 	return field
 }

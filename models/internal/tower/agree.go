@@ -48,6 +48,9 @@ func (y Statement) Agree(find Finder, stated Sizes) error {
 	if t, ok := find("Encoder.Positions"); ok && len(t.Shape) >= 2 {
 		y.agreePositions(&v, stated, t)
 	}
+	if t, ok := find("Encoder.Blocks.0.Attention.Relative.Table"); ok && stated.Relative && len(t.Shape) == 2 {
+		y.agreeRelative(&v, stated, t)
+	}
 	return v.Err()
 }
 
@@ -120,17 +123,36 @@ func (y Statement) agreePositions(v *config.Checks, stated Sizes, t checkpoint.T
 	if n == patches || n == patches+prefix {
 		return
 	}
-	size := func(g Grid) string {
-		if g.Square() {
-			return strconv.Itoa(g.Rows * stated.Patch)
-		}
-		return fmt.Sprintf("%d×%d", g.Rows*stated.Patch, g.Columns*stated.Patch)
-	}
 	want := fmt.Sprintf("an image of %d patches of %d×%[2]d pixels", n-prefix, stated.Patch)
 	if side := int(math.Round(math.Sqrt(float64(max(0, n-prefix))))); side > 0 && side*side == n-prefix {
-		want = size(Grid{side, side})
+		want = stated.pixels(Grid{side, side})
 	}
-	y.fail(v, "image_size", want, size(stated.Grid), t)
+	y.fail(v, "image_size", want, stated.pixels(stated.Grid), t)
+}
+
+// agreeRelative compares the number of relative positions with the stated grid.
+func (y Statement) agreeRelative(v *config.Checks, stated Sizes, t checkpoint.Tensor) {
+	n := t.Shape[0]
+	if stated.ClassToken {
+		n -= 3
+	}
+	if (2*stated.Grid.Rows-1)*(2*stated.Grid.Columns-1) == n {
+		return
+	}
+	want := fmt.Sprintf("an image of %d relative positions", n)
+	if across := int(math.Round(math.Sqrt(float64(max(0, n))))); across%2 == 1 && across*across == n {
+		side := (across + 1) / 2
+		want = stated.pixels(Grid{side, side})
+	}
+	y.fail(v, "image_size", want, stated.pixels(stated.Grid), t)
+}
+
+// pixels words the size of an image of a grid of patches.
+func (s Sizes) pixels(g Grid) string {
+	if g.Square() {
+		return strconv.Itoa(g.Rows * s.Patch)
+	}
+	return fmt.Sprintf("%d×%d", g.Rows*s.Patch, g.Columns*s.Patch)
 }
 
 // same compares a stated value with the one that a tensor tells.

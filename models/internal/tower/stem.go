@@ -1,7 +1,9 @@
 package tower
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/fovea-ml/fovea/checkpoint"
 )
@@ -20,16 +22,29 @@ const (
 	ConvStem = "conv"
 )
 
-// Stride returns the number of pixels between neighbors in what the stem gives.
+// LargestStride is the largest stride of a stem.
+const LargestStride = 1 << 16
+
+// Stride returns the number of pixels between neighbors in what the stem gives. It is LargestStride+1 where that is more than
+// LargestStride.
 func (s Stem) Stride() int {
+	factors := s.Kernels
+	if s.Kind == ResNetV2 { // the first convolution and the pooling; then all stages but the first
+		factors = append([]int{2, 2}, slices.Repeat([]int{2}, max(0, len(s.Layers)-1))...)
+	}
 	stride := 1
-	for _, k := range s.Kernels {
-		stride *= k
+	for _, k := range factors {
+		stride = min(stride*min(k, LargestStride+1), LargestStride+1) // the product of more may overflow
 	}
-	if s.Kind != ResNetV2 {
-		return stride
+	return stride
+}
+
+// check returns an error for a stride that no stem has.
+func (s *Stem) check() error {
+	if s != nil && s.Stride() > LargestStride {
+		return fmt.Errorf("holds convolutions before the patches whose strides come to more than %d pixels", LargestStride)
 	}
-	return 4 << max(0, len(s.Layers)-1) // the first convolution and the pooling; then all stages but the first
+	return nil
 }
 
 // readStem reads the sizes of the convolutions before the patches, and how many channels images have. It returns nil where
@@ -47,7 +62,7 @@ func readStem(find Finder) (s *Stem, channels int, err error) {
 			stage := fmt.Sprintf("Encoder.Stem.Stages.%d", len(s.Layers))
 			t, ok := conv(stage + ".0.Conv3")
 			if !ok {
-				return s, channels, err
+				return s, channels, cmp.Or(err, s.check())
 			}
 			layers := 0
 			for ; ok; _, ok = conv(fmt.Sprintf("%s.%d.Conv3", stage, layers)) {
@@ -60,7 +75,7 @@ func readStem(find Finder) (s *Stem, channels int, err error) {
 	for i := 0; ; i++ {
 		t, ok := conv(fmt.Sprintf("Encoder.Stem.Convs.%d.Conv", i))
 		if !ok || t.Name == patch.Name {
-			return s, channels, err
+			return s, channels, cmp.Or(err, s.check())
 		}
 		if s == nil {
 			s, channels = &Stem{Kind: ConvStem}, t.Shape[1]
