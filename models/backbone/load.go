@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
@@ -45,6 +46,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - timm: config.json with an architecture (resnet18 to resnet200, also with the d of ResNet-D, tv_resnet… and dla34), and
 //     the weights.
 //   - A file of torchvision's or timm's (.pth): the weights alone. They tell the network and its sizes.
+//     Where it states arch, as a checkpoint of timm's training program does, the name must be one of those. A file without it
+//     is taken for a plain network: an anti-aliased ResNet (resnetaa50, resnetblur50) has the same tensors.
 //
 // Where nothing states how images are prepared, Preprocess is [vision.ImageNet], and PreprocessAssumed says so. torchvision's
 // second weights (IMAGENET1K_V2) want a larger resize before the crop.
@@ -134,8 +137,19 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	case modelfolder.Timm:
 		return timmConfig(f)
 	}
-	c, err := ConfigOf(f.Weights)
+	c, err := bareConfig(f)
 	return c, f.Checked(&c, err)
+}
+
+// bareConfig is the configuration of weights that come without one. timm's training program and PyTorch's example for
+// ImageNet write the name of the network beside them: it tells networks whose weights are like those of plain ones.
+func bareConfig(f *modelfolder.Folder) (Config, error) {
+	if arch, ok := f.Weights.Metadata("arch"); ok && resNetName.MatchString(arch) {
+		if name, _, _ := strings.Cut(arch, "."); !timmName.MatchString(name) {
+			return Config{}, fmt.Errorf("arch: %q is not supported", arch)
+		}
+	}
+	return ConfigOf(f.Weights)
 }
 
 // stated returns the defaults of the model_type in a config.json.

@@ -56,6 +56,37 @@ func TestBare(t *testing.T) {
 	}
 }
 
+// TestArch reads weights that name their network, as timm's training program writes them.
+func TestArch(t *testing.T) {
+	m := small(ResNet50(), 3)
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := checkpoint.Open(dir+"/model.safetensors", checkpoint.OpenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var entries []checkpoint.Entry
+	for x := range f.Tensors() {
+		entries = append(entries, x.Entry())
+	}
+	for arch, refused := range map[string]bool{
+		"resnet50": false, "resnet50.a1_in1k": false, "tv_resnet50": false, "mine": false,
+		"resnetaa50": true, "resnetblur50": true, "resnetaa50.a1h_in1k": true, "gluon_resnet50_v1s": true, "dla60": true,
+	} {
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{Metadata: map[string]string{"arch": arch}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(fstest.MapFS{"model_best.safetensors": {Data: b.Bytes()}}, LoadOptions{})
+		if refused && (err == nil || !strings.Contains(err.Error(), "is not supported") || !strings.Contains(err.Error(), arch)) || !refused && err != nil {
+			t.Errorf("%s: expected an error: %v, found %v", arch, refused, err)
+		}
+	}
+}
+
 // TestRefused expects an error that names what is wrong.
 func TestRefused(t *testing.T) {
 	tensor := func(name string, shape ...int) checkpoint.Entry {

@@ -16,6 +16,9 @@ import (
 // timmName matches timm's networks that load, without their tags.
 var timmName = regexp.MustCompile(`^((tv_|gluon_)?resnet(18|26|34|50|101|152|200)(_v1b)?d?|dla34)$`)
 
+// resNetName matches the names of networks that timmName must match too.
+var resNetName = regexp.MustCompile(`^(resnet|tv_|gluon_|dla)`)
+
 // timmConfig returns the configuration of a folder of timm's. The name says which network it is, and the weights the sizes.
 func timmConfig(f *modelfolder.Folder) (Config, error) {
 	h, err := timm.ReadHeader(f.Config)

@@ -13,21 +13,25 @@ apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, chair, c
 dining table, N/A, N/A, toilet, N/A, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink,
 refrigerator, N/A, book, clock, vase, scissors, teddy bear, hair drier, toothbrush`
 
-// cocoLabels returns the names of the classes of a model with as many classes as COCO: 80, or 91 with the ids as numbers. nil is
-// none.
-func cocoLabels(classes int) []string {
+// cocoLabels returns the names of the classes where the model has as many as its release on COCO: 80 for FastestDet, and 91 for
+// torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are others: Faster R-CNN
+// counts the background as a class.
+func (m *Model) cocoLabels() []string {
 	all := strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
-	switch classes {
-	case len(all):
-		return all
-	case 80:
-		var named []string
-		for _, name := range all[1:] {
-			if name != "N/A" {
-				named = append(named, name)
-			}
+	if m.Config.ModelType != fastestType {
+		if m.Classes != len(all) {
+			return nil
 		}
-		return named
+		return all
 	}
-	return nil
+	var named []string
+	for _, name := range all[1:] {
+		if name != "N/A" {
+			named = append(named, name)
+		}
+	}
+	if m.Classes != len(named) {
+		return nil
+	}
+	return named
 }

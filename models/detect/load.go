@@ -62,8 +62,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of the release of FastestDet (.pth)
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
-// Without names, a model with 80 or 91 classes gets those of COCO: 91 is the number in torchvision's files, whose classes
-// have gaps. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
+// Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
+// 80. LabelsAssumed says so, and [Model.Save] does not write such names. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
 // fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
 //
 // LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
@@ -229,16 +229,16 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 }
 
 // readNames reads the names of the classes from the only file *.names of a folder. Without one, models with as many classes as
-// COCO have its.
+// their release on COCO have its.
 func (m *Model) readNames(fsys fs.FS) error {
 	files, err := fs.Glob(fsys, "*.names")
 	if err != nil {
 		return err
 	}
 	if len(files) != 1 {
-		if labels := cocoLabels(m.Classes); labels != nil {
+		if labels := m.cocoLabels(); labels != nil {
+			m.Config.SetLabels(labels)
 			m.LabelsAssumed = true
-			return m.SetLabels(labels)
 		}
 		return nil
 	}
@@ -258,10 +258,14 @@ func (m *Model) readNames(fsys fs.FS) error {
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
-// LABEL_0 and so on. The layout is models.HuggingFace.
+// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
-	c.NameAll(m.Classes)
+	if m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
+		c.ID2Label, c.Label2ID = nil, nil
+	} else {
+		c.NameAll(m.Classes)
+	}
 	y := family
 	y.Names = namesOf(c)
 	return y.Save(dir, modelfolder.Contents{Config: c, Model: m.Network}, o)

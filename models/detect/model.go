@@ -94,12 +94,12 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 // Labels returns the names of the classes. One without a name is called LABEL_0 and so on.
 func (m *Model) Labels() []string { return m.Config.LabelsOf(m.Classes) }
 
-// SetLabels names the classes.
+// SetLabels names the classes. LabelsAssumed is then false.
 func (m *Model) SetLabels(labels []string) error {
 	if len(labels) != m.Classes {
 		return fmt.Errorf("detect: expected the names of %d classes, found %d", m.Classes, len(labels))
 	}
-	m.Config.Classes = models.Classes{}
+	m.Config.Classes, m.LabelsAssumed = models.Classes{}, false
 	m.Config.SetLabels(labels)
 	return nil
 }

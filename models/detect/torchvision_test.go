@@ -462,3 +462,56 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 }
+
+// TestAssumedLabels loads detectors whose classes nothing names. Only the number of classes of the release on COCO gives
+// names, and a saved model still says that they are assumed.
+func TestAssumedLabels(t *testing.T) {
+	small := Fastest()
+	small.ImageSize = 64
+	type labeled struct {
+		config  Config
+		classes int
+		assumed bool
+	}
+	cases := []labeled{{small, 80, true}, {small, 91, false}}
+	for _, c := range torchvisions() {
+		cases = append(cases, labeled{tiny(c), 91, true}, labeled{tiny(c), 80, false})
+	}
+	for _, c := range cases {
+		name, dir := fmt.Sprintf("%s of %d classes", c.config.ModelType, c.classes), t.TempDir()
+		if err := New(c.config, c.classes, rand.New(rand.NewPCG(1, 2))).Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(filepath.Join(dir, "config.json")); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if m.LabelsAssumed != c.assumed || slices.Contains(m.Labels(), "toothbrush") != c.assumed {
+			t.Errorf("%s: expected names assumed %v, found %v, %q", name, c.assumed, m.LabelsAssumed, m.Labels()[1])
+		}
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		again, err := Open(dir, LoadOptions{})
+		if err != nil {
+			t.Fatalf("%s, saved: %v", name, err)
+		}
+		if d := cmp.Diff(m.Labels(), again.Labels()); again.LabelsAssumed != c.assumed || d != "" {
+			t.Errorf("%s, saved: expected names assumed %v, found %v%s", name, c.assumed, again.LabelsAssumed, d)
+		}
+		given := again.Labels()
+		given[1] = "pedestrian"
+		if err := again.SetLabels(given); err != nil || again.LabelsAssumed {
+			t.Errorf("%s, named: found %v, assumed %v", name, err, again.LabelsAssumed)
+		}
+		if err := again.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if named, err := Open(dir, LoadOptions{}); err != nil || named.LabelsAssumed || named.Labels()[1] != "pedestrian" {
+			t.Errorf("%s, named: found %v", name, err)
+		}
+	}
+}

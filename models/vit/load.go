@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strconv"
+	"strings"
 
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/config"
@@ -36,6 +38,10 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - The original release of DeiT, MAE or DINOv2, or a file of timm's: the weights alone. The shapes of the tensors
 //     give the sizes, with 64 values a head. The grid of patches is taken to be square, and the norms' epsilon timm's,
 //     1e-6. A checkpoint of timm's training program names its architecture, which tells more.
+//
+// Weights alone do not tell some models of timm's from plain ones. Load refuses bare files that are like those of
+// vit_pe_core_…, vit_base_patch16_rpn_224, eva02_enormous_… and, as safetensors, vit_…_rope_ape_224. The weights of the last
+// in a .pth file are taken for DeiT III's. Give timm's config.json beside such weights.
 //
 // Where nothing states how images are prepared, Preprocess is assumed, and PreprocessAssumed says so. Hugging Face's form
 // then has [vision.Half], and so have Google's releases. An architecture of timm's has its registered preparation:
@@ -189,6 +195,9 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	if s.NoKeyBias && (s.Gated || s.AttentionNorm || s.MLPNorm) {
 		return Config{}, errors.New("the weights are like those of EVA-02, whose rotary positions no weight tells: give timm's config.json")
 	}
+	if kind := alike(f, s); kind != "" {
+		return Config{}, fmt.Errorf("the weights are like those of %s, which a plain Vision Transformer does not compute: give timm's config.json", kind)
+	}
 	c := sized(s)
 	if _, ok := f.Weights.Tensor("mask_token"); ok && c.LayerScaleInit != 0 { // DINOv2's
 		c.AntialiasPositions, c.PositionOffset = c.NumRegisterTokens > 0, 0.1
@@ -214,6 +223,22 @@ func bareConfig(f *modelfolder.Folder) (Config, error) {
 	}
 	c.NumAttentionHeads, err = tower.Heads(s.Width)
 	return c, err
+}
+
+// alike names the model of timm's with the given sizes that computes something that no weight tells, or "".
+func alike(f *modelfolder.Folder, s tower.Sizes) string {
+	scale, _ := f.Find("Encoder.Blocks.0.LayerScale1")
+	switch {
+	case s.PreNorm && s.Pool:
+		return "the Perception Encoder (vit_pe_core_…), with rotary positions"
+	case s.NoKeyBias && s.Width == 1792:
+		return "eva02_enormous_…, which normalizes the branches of its blocks"
+	case !s.ClassToken && !s.QKVBias && !s.LayerScale && !s.Parallel && s.Branches < 2 && s.Registers == 0:
+		return "vit_base_patch16_rpn_224, which normalizes the branches of its blocks"
+	case strings.HasSuffix(scale.Name, "gamma_1") && path.Ext(f.Weights.Name()) == ".safetensors":
+		return "vit_…_rope_ape_224, with rotary positions; DeiT III's own release is a .pth file"
+	}
+	return ""
 }
 
 // sizes returns what the configuration states of the encoder.

@@ -64,6 +64,29 @@ func TestBare(t *testing.T) {
 	if d := cmp.Diff(vision.ImageNet(16), m.Preprocess); d != "" {
 		t.Error(d)
 	}
+	refuses := func(name string, fsys fstest.MapFS) {
+		if _, err := Load(fsys, LoadOptions{}); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "config.json") {
+			t.Errorf("expected an error that names %s, found %v", name, err)
+		}
+	}
+	scales := []checkpoint.Entry{tensor("blocks.0.gamma_1", 64), tensor("blocks.0.gamma_2", 64)}
+	refuses("vit_pe_core", weights(t, nil, tensor("norm_pre.weight", 64), tensor("norm_pre.bias", 64), tensor("attn_pool.latent", 1, 1, 64)))
+	refuses("vit_base_patch16_rpn_224", weights(t, []string{"cls_token", "blocks.0.attn.qkv.bias"}, tensor("pos_embed", 1, 4, 64)))
+	refuses("eva02_enormous", weights(t, []string{"blocks.0.attn.qkv.bias"}, tensor("patch_embed.proj.weight", 1792, 3, 8, 8),
+		tensor("pos_embed", 1, 5, 1792), tensor("blocks.0.mlp.fc1.weight", 96, 1792), tensor("blocks.0.attn.q_bias", 1792)))
+	refuses("rope_ape_224", weights(t, nil, scales...))
+	deit3 := weights(t, nil, scales...)
+	if m, err := Load(fstest.MapFS{"deit_3.pth": deit3["vit.safetensors"]}, LoadOptions{}); err != nil || m.Config.LayerScaleInit == 0 {
+		t.Errorf("DeiT III: %v", err)
+	}
+	for name, fsys := range map[string]fstest.MapFS{ // timm's vit_medium_patch16_gap_256 and vit_so150m2_patch16_reg1_gap_256
+		"layer scale": weights(t, []string{"cls_token", "blocks.0.attn.qkv.bias"}, tensor("pos_embed", 1, 4, 64), tensor("blocks.0.ls1.gamma", 64), tensor("blocks.0.ls2.gamma", 64)),
+		"registers":   weights(t, []string{"cls_token", "blocks.0.attn.qkv.bias"}, tensor("pos_embed", 1, 4, 64), tensor("reg_token", 1, 1, 64)),
+	} {
+		if _, err := Load(fsys, LoadOptions{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 	// The form of the oldest patch projections is understood where the sizes are known.
 	kernel := weights(t, nil, tensor("patch_embed.proj.weight", 64, 3*8*8))
 	kernel["config.json"] = &fstest.MapFile{Data: []byte(`{"model_type": "vit", "image_size": 16, "patch_size": 8, "hidden_size": 64,

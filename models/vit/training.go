@@ -29,7 +29,7 @@ type TrainOptions struct {
 	// LayerDecay multiplies the rate once for each layer between a parameter and the head: 1 gives all the same rate, and 0
 	// means 0.75 (arXiv 2111.06377, table 9).
 	LayerDecay float64
-	// Freeze is the number of first blocks to freeze, with the embeddings; 0 freezes nothing, -1 everything but the head.
+	// Freeze is the number of first blocks to freeze, with the embeddings and learned rotary positions; 0 freezes nothing, -1 everything but the head.
 	Freeze int
 	// DropPath is the probability of dropping a residual branch in the last block; it falls linearly to 0 in the first. nil
 	// leaves that of the model.
@@ -198,7 +198,8 @@ func (m *Model) freeze(blocks int) error {
 	}
 	for path, p := range nn.Parameters(m) {
 		head := strings.HasPrefix(path, "Head.") || strings.HasPrefix(path, "DistillationHead.")
-		if blocks > 0 && m.Layer(path) <= blocks || blocks == -1 && !head {
+		first := m.Layer(path) <= blocks || path == "Encoder.RopeFrequencies" // which blocks share, and frozen ones need as they are
+		if blocks > 0 && first || blocks == -1 && !head {
 			p.Frozen = true
 		}
 	}

@@ -183,6 +183,22 @@ func TestTraining(t *testing.T) {
 	}
 }
 
+// TestFreezeRotary freezes the rotary positions that all blocks share with the first of them.
+func TestFreezeRotary(t *testing.T) {
+	c := defaults()
+	c.ImageSize, c.PatchSize, c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.IntermediateSize = 16, 8, 16, 2, 2, 16
+	c.RopeTheta, c.RopeOrder = 10, MixedRope
+	for blocks, want := range map[int]bool{-1: true, 0: false, 1: true, 2: true} {
+		m := New(c, 2, rand.New(rand.NewPCG(1, 2)))
+		if err := m.freeze(blocks); err != nil {
+			t.Fatal(err)
+		}
+		if m.Encoder.RopeFrequencies.Frozen != want {
+			t.Errorf("Freeze %d: expected the frequencies frozen: %v", blocks, want)
+		}
+	}
+}
+
 func TestTrainingMistakes(t *testing.T) {
 	images := painted(4)
 	for _, c := range []struct {
