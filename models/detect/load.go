@@ -133,7 +133,11 @@ var probe = names([]checkpoint.Rule{
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
 	if err != nil {
-		return Config{}, errors.New("expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN")
+		const expected = "expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN"
+		if ofDetector(f.Weights) {
+			return Config{}, fmt.Errorf(expected+": backbone: %w", err)
+		}
+		return Config{}, errors.New(expected)
 	}
 	find := probe.Finder(f.Weights)
 	has := func(part string) bool { _, ok := find(part); return ok }
@@ -174,6 +178,19 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	}
 	c.FPNChannels = t.Shape[1]
 	return c, nil
+}
+
+// ofDetector reports whether the weights have tensors of the heads of torchvision's detectors.
+func ofDetector(weights *checkpoint.File) bool {
+	for name := range weights.Names() {
+		for _, prefix := range probe.Prefixes {
+			name = strings.TrimPrefix(name, prefix)
+		}
+		if strings.HasPrefix(name, "rpn.") || strings.HasPrefix(name, "head.") {
+			return true
+		}
+	}
+	return false
 }
 
 // claim returns the least that the weights are.

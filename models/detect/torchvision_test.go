@@ -515,3 +515,29 @@ func TestAssumedLabels(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherBackbone expects the reason why a detector on another network is refused.
+func TestOtherBackbone(t *testing.T) {
+	tensor := func(name string, shape ...int) checkpoint.Entry {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		return checkpoint.Entry{Name: name, Shape: shape, Floats: make([]float32, n)}
+	}
+	resnext := []checkpoint.Entry{tensor("backbone.body.conv1.weight", 8, 3, 7, 7)}
+	for _, stage := range []string{"1", "2", "3", "4"} {
+		block := "backbone.body.layer" + stage + ".0."
+		resnext = append(resnext, tensor(block+"conv1.weight", 8, 8, 1, 1), tensor(block+"conv2.weight", 8, 2, 3, 3), tensor(block+"conv3.weight", 32, 8, 1, 1))
+	}
+	for head, told := range map[string]bool{"rpn.head.bbox_pred.weight": true, "head.regression_head.bbox_reg.weight": true, "classifier.weight": false} {
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, append(slices.Clone(resnext), tensor(head, 12, 8, 1, 1)), checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(fstest.MapFS{"model.safetensors": {Data: b.Bytes()}}, LoadOptions{})
+		if err == nil || !strings.Contains(err.Error(), "expected the weights of FastestDet") || strings.Contains(err.Error(), "ResNeXt") != told {
+			t.Errorf("%s: found %v, expected the reason: %v", head, err, told)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package vit
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -216,6 +217,21 @@ func TestTimmRules(t *testing.T) {
 		_, err := Load(fsys, LoadOptions{})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: expected %q, found %v", args, want, err)
+		}
+	}
+}
+
+// TestEvaArguments reads an argument that timm's Eva has and its VisionTransformer calls fc_norm.
+func TestEvaArguments(t *testing.T) {
+	for _, value := range []string{"false", "null"} {
+		fsys := inMemory(t, "kinds/eva02_large_patch14_clip_224")
+		stated := bytes.Replace(fsys["config.json"].Data, []byte(`"model_args": {`), []byte(`"model_args": {"use_fc_norm": `+value+`,`), 1)
+		if !bytes.Contains(stated, []byte("use_fc_norm")) {
+			t.Fatal("config.json has no model_args")
+		}
+		fsys["config.json"] = &fstest.MapFile{Data: stated}
+		if _, err := Load(fsys, LoadOptions{}); err != nil {
+			t.Errorf("use_fc_norm %s: %v", value, err)
 		}
 	}
 }

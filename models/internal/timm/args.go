@@ -33,7 +33,7 @@ type Args struct {
 }
 
 // nullable are the arguments for which timm takes None.
-var nullable = []string{"init_values", "fc_norm", "embed_norm_layer", "device", "dtype"}
+var nullable = []string{"init_values", "fc_norm", "use_fc_norm", "embed_norm_layer", "device", "dtype"}
 
 // read reads model_args. An argument that timm's VisionTransformer does not have is an error there as well.
 func (a *Args) read(data []byte) error {

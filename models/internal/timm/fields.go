@@ -49,6 +49,7 @@ var argFields = strictjson.Fields{
 	{Name: "pre_norm", Reason: told},
 	{Name: "final_norm"},
 	{Name: "fc_norm", Use: strictjson.Harmless, Reason: "the name of the norm's tensors tells it"},
+	{Name: "use_fc_norm", Use: strictjson.Harmless, Reason: "the name of the norm's tensors tells it; it is fc_norm of timm's Eva and Beit"},
 	{Name: "pool_include_prefix", Use: strictjson.Refused, Reason: "a mean over the class token as well is not supported", Same: []string{"false"}},
 	{Name: "dynamic_img_size", Reason: "the input size of pretrained_cfg is then not the grid's"},
 	{Name: "dynamic_img_pad", Use: strictjson.Harmless, Reason: "images whose sides are no multiples of the patch are refused"},
