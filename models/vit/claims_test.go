@@ -72,6 +72,8 @@ func TestClaims(t *testing.T) {
 		{"many blocks", folder(t, map[string]any{"num_hidden_layers": 1_000_000}), "describes a model"},
 		{"huge stride", folder(t, map[string]any{"model_type": "fovea_vit", "stem": StemConfig{Kind: convStem,
 			Channels: slices.Repeat([]int{8}, 8), Kernels: slices.Repeat([]int{256}, 8)}}), "stem: kernels: expected a stride of at most 65536 pixels"},
+		{"huge pooling", folder(t, map[string]any{"model_type": "fovea_vit", "pooling": AttentionPooling, "pool_intermediate_size": 1 << 20}), "the configuration describes a model"},
+		{"many branches", folder(t, map[string]any{"model_type": "fovea_vit", "parallel_branches": 64}), "the configuration describes a model"},
 		{"huge", folder(t, map[string]any{"hidden_size": 1_000_000}), "describes a model"},
 	} {
 		for _, lenient := range []bool{false, true} {

@@ -152,6 +152,13 @@ func (c Config) Block() nn.BlockConfig {
 func (c Config) poolHeads() int  { return cmp.Or(c.PoolHeads, c.NumAttentionHeads) }
 func (c Config) poolHidden() int { return cmp.Or(c.PoolIntermediateSize, c.IntermediateSize) }
 
+// poolBlock describes attention pooling to [NewAttentionPool].
+func (c Config) poolBlock() nn.BlockConfig {
+	b := c.EncoderConfig.Block()
+	b.Heads, b.Hidden = c.poolHeads(), c.poolHidden()
+	return b
+}
+
 // prefix returns the number of tokens before the patches that have a position, and of all before them.
 func (c Config) prefix() (positioned, all int) {
 	if !c.NoClassToken {

@@ -87,6 +87,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if c.RelativePositions {
 		claim.Values += float64(c.NumHiddenLayers) * float64(c.relativeRows()) * float64(c.NumAttentionHeads)
 	}
+	// Attention pooling has the projections of a block. Without a size of its own it is no larger than one, so that the error
+	// may list what is missing of it.
+	if c.Pooling == AttentionPooling && c.PoolIntermediateSize != 0 {
+		claim = claim.Plus(modelfolder.ClaimBlocks(1, c.poolBlock()))
+	}
 	if err := claim.Check(f.Weights); err != nil {
 		return nil, err
 	}

@@ -47,9 +47,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	case c.Pooling == MeanPooling && !c.NoFinalNorm:
 		m.PoolNorm = nn.NewLayerNorm(c.HiddenSize, c.LayerNormEps)
 	case c.Pooling == AttentionPooling:
-		pool := c.EncoderConfig.Block()
-		pool.Heads, pool.Hidden = c.poolHeads(), c.poolHidden()
-		m.Pool = NewAttentionPool(pool)
+		m.Pool = NewAttentionPool(c.poolBlock())
 	}
 	if classes > 0 {
 		m.Head = nn.NewLinear(c.FeatureSize(), classes, true)

@@ -15,9 +15,10 @@ type Claim struct {
 }
 
 // ClaimBlocks returns the claim of a stack of transformer blocks: the gain and bias of two norms, and the weights of
-// the projections, with queries, keys and values in one tensor.
+// the projections, with queries, keys and values in one tensor. Each of a block's branches has them.
 func ClaimBlocks(layers int, b nn.BlockConfig) Claim {
 	d, h := float64(b.Width), float64(cmp.Or(b.Hidden, 4*b.Width))
+	layers *= max(1, b.Branches)
 	return Claim{Values: float64(layers) * (4*d*d + 2*d*h), Tensors: 8 * layers}
 }
 
