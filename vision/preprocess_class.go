@@ -10,15 +10,16 @@ import (
 
 // processorClass holds the defaults of one of transformers' classes of image processors.
 type processorClass struct {
-	Preprocess      // its crop is the default size, used when crop or do_center_crop is set
-	crop       bool // crops by default
-	neverCrops bool // ignores do_center_crop
-	short      bool // a bare size is the shorter side (default_to_square is false)
-	maxLong    bool // a bare size stands beside max_size, which is 1333 by default, whatever default_to_square
-	bothEdges  bool // takes shortest_edge and longest_edge together alone
-	longAlone  bool // accepts longest_edge without shortest_edge
-	pads       bool // pads to a fixed size by default
-	converts   bool // lays images with alpha on white by default (do_convert_rgb)
+	Preprocess         // its crop is the default size, used when crop or do_center_crop is set
+	crop       bool    // crops by default
+	neverCrops bool    // ignores do_center_crop
+	short      bool    // a bare size is the shorter side (default_to_square is false)
+	maxLong    bool    // a bare size stands beside max_size, which is 1333 by default, whatever default_to_square
+	bothEdges  bool    // takes shortest_edge and longest_edge together alone
+	longAlone  bool    // accepts longest_edge without shortest_edge
+	pads       bool    // pads to a fixed size by default
+	cropShare  float64 // crop_pct, where the class resizes and crops by it; 0 for other classes
+	converts   bool    // lays images with alpha on white by default (do_convert_rgb)
 }
 
 // processorClasses are the classes whose steps are resize, crop, rescale and normalize, with the defaults of
@@ -42,6 +43,7 @@ var processorClasses = func() map[string]processorClass {
 	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true, short: true}
 	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), short: true, bothEdges: true, neverCrops: true}
 	rtdetr.NoNormalize = true
+	convnext := processorClass{Preprocess: short(384, Bicubic, HalfMean, HalfStd), short: true, cropShare: 224. / 256}
 	dinov3 := processorClass{Preprocess: square(224, Bilinear, ImageNetMean, ImageNetStd)}
 	dinov3.FloatResize = true
 	return map[string]processorClass{
@@ -52,6 +54,7 @@ var processorClasses = func() map[string]processorClass {
 		"CLIP":            clip,
 		"ChineseCLIP":     clip,
 		"Bit":             clip,
+		"ConvNext":        convnext,
 		"Blip":            {Preprocess: square(384, Bicubic, CLIPMean, CLIPStd), converts: true},
 		"Siglip":          siglip,
 		"OwlViT":          {Preprocess: cut(square(768, Bicubic, CLIPMean, CLIPStd), 768), converts: true},
@@ -73,7 +76,7 @@ var processorClasses = func() map[string]processorClass {
 var modelClasses = map[string]string{
 	"vit": "ViT", "vit_mae": "ViT", "vit_msn": "ViT", "swin": "ViT", "swinv2": "ViT", "ijepa": "ViT",
 	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit", "dinov3_vit": "DINOv3ViT",
-	"clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
+	"resnet": "ConvNext", "clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
 }
 

@@ -19,6 +19,7 @@ var processorFields = strictjson.Fields{
 	{Name: "max_size"},
 	{Name: "default_to_square"},
 	{Name: "crop_size"},
+	{Name: "crop_pct", Reason: "of ConvNext's; other classes refuse it"},
 	{Name: "resample"},
 	{Name: "do_rescale"},
 	{Name: "rescale_factor"},
@@ -41,7 +42,7 @@ var processorFields = strictjson.Fields{
 	{Name: "mask_pad_size", Use: strictjson.Harmless, Reason: answers},
 	refusedSetting("use_square_size"), // of CLIP's
 	// Settings of classes that are not supported, and of files that name no class.
-	refusedSetting("crop_pct"), refusedSetting("size_divisor"), refusedSetting("size_divisibility"),
+	refusedSetting("size_divisor"), refusedSetting("size_divisibility"),
 	refusedSetting("do_flip_channel_order"), refusedSetting("rescale_offset"), refusedSetting("do_align_long_axis"),
 	refusedSetting("do_thumbnail"), refusedSetting("keep_aspect_ratio"), refusedSetting("ensure_multiple_of"),
 	refusedSetting("do_image_splitting"), refusedSetting("do_crop_margin"), refusedSetting("do_color_quantize"),

@@ -22,6 +22,7 @@ type preprocessJSON struct {
 	Resample     *int         `json:"resample,omitempty"`
 	DoCenterCrop *switchJSON  `json:"do_center_crop,omitempty"`
 	CropSize     *sizeJSON    `json:"crop_size,omitempty"`
+	CropShare    *float64     `json:"crop_pct,omitempty"`
 	DoRescale    *switchJSON  `json:"do_rescale,omitempty"`
 	Rescale      *float64     `json:"rescale_factor,omitempty"`
 	DoNormalize  *switchJSON  `json:"do_normalize,omitempty"`
@@ -197,6 +198,9 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 	if err := j.geometry(&q, class); err != nil {
 		return err
 	}
+	if err := j.share(&q, class, null["crop_pct"]); err != nil {
+		return err
+	}
 	if err := j.values(&q); err != nil {
 		return err
 	}
@@ -224,7 +228,7 @@ func (p *Preprocess) parse(data []byte, modelType string) error {
 
 // nullable are the fields that transformers tells apart when they are null and when they are absent.
 var nullable = []string{"do_convert_rgb",
-	"do_resize", "size", "default_to_square", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor", "do_normalize",
+	"do_resize", "size", "default_to_square", "resample", "do_center_crop", "crop_size", "crop_pct", "do_rescale", "rescale_factor", "do_normalize",
 	"image_mean", "image_std", "do_pad",
 }
 
@@ -313,6 +317,39 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 		}
 		q.Fill[i] = uint8(v)
 	}
+	return nil
+}
+
+// share applies crop_pct, which may be null, as transformers' ConvNextImageProcessor does: below 384 pixels the image is resized to more and cropped, and from
+// there on stretched.
+func (j *preprocessJSON) share(q *Preprocess, class processorClass, null bool) error {
+	const stretched = 384
+	switch {
+	case class.cropShare == 0 && j.CropShare != nil:
+		return fmt.Errorf("crop_pct: %s", otherClass)
+	case class.cropShare == 0:
+		return nil
+	case is(j.DoCenterCrop, false):
+		return fmt.Errorf("do_center_crop: unsupported for this class of processor, which crops by crop_pct")
+	case q.Mode == NoResize:
+		return nil
+	case q.Mode != ShortSide || q.MaxLong != 0:
+		return fmt.Errorf("size: expected shortest_edge alone for this class of processor")
+	case q.Width >= stretched:
+		q.Mode, q.Height = Stretch, q.Width
+		return nil
+	case null:
+		return fmt.Errorf("crop_pct: expected a value, found null")
+	}
+	share := class.cropShare
+	if j.CropShare != nil {
+		share = *j.CropShare
+	}
+	if !(share > 0) {
+		return fmt.Errorf("crop_pct: expected a positive number, found %v", share)
+	}
+	q.CropHeight, q.CropWidth = q.Width, q.Width
+	q.Width = side(float64(q.Width) / share)
 	return nil
 }
 

@@ -90,11 +90,33 @@ func TestProcessorRefuses(t *testing.T) {
 		`{"pixel_channels": 2}`:                         "pixel_channels: expected 1 or 3, found 2",
 		`{"image_processor_type": "DetrImageProcessor", "size": {"shortest_edge": 24}}`: "longest_edge beside it",
 		`{"image_processor_type": "RTDetrImageProcessor", "size": 24}`:                  "longest_edge beside it",
-		`{"image_processor_type": "SamImageProcessor", "size": 24, "do_pad": false}`:    "expected longest_edge",
+		`{"crop_pct": 0.9}`: "crop_pct: unsupported",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": null}`:                         "crop_pct: expected a value, found null",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": 0}`:                            "crop_pct: expected a positive number",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 224, "crop_pct": 1e-300}`:                       "",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": -3}}`:                         "",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": {"height": 224, "width": 224}}`:                 "expected shortest_edge alone",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 224, "default_to_square": true}`:                "expected shortest_edge alone",
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 224, "do_center_crop": true, "crop_size": 100}`: "do_center_crop: unsupported",
+		`{"image_processor_type": "SamImageProcessor", "size": 24, "do_pad": false}`:                                "expected longest_edge",
 	} {
 		err := json.Unmarshal([]byte(settings), new(Preprocess))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: expected %q, found %v", settings, want, err)
+		}
+	}
+}
+
+// TestCropShareNull accepts crop_pct where transformers does not use it.
+func TestCropShareNull(t *testing.T) {
+	for _, settings := range []string{
+		`{"image_processor_type": "ConvNextImageProcessor", "size": 400, "crop_pct": null}`,
+		`{"image_processor_type": "ConvNextImageProcessor", "do_resize": false, "crop_pct": null}`,
+		`{"image_processor_type": "ViTImageProcessor", "crop_pct": null}`,
+	} {
+		var p Preprocess
+		if err := json.Unmarshal([]byte(settings), &p); err != nil || p.CropWidth != 0 || p.Mode != Stretch && p.Mode != NoResize {
+			t.Errorf("%s: found %+v, %v", settings, p, err)
 		}
 	}
 }

@@ -87,6 +87,28 @@ func TestArch(t *testing.T) {
 	}
 }
 
+// TestConvNextProcessor loads a folder as microsoft/resnet-50's is, which resizes to 256 pixels and crops 224.
+func TestConvNextProcessor(t *testing.T) {
+	dir := t.TempDir()
+	if err := small(ResNet50(), 3).Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	const processor = `{"crop_pct": 0.875, "do_normalize": true, "do_resize": true, "feature_extractor_type": "ConvNextFeatureExtractor",
+		"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "resample": 3, "size": 224}`
+	if err := os.WriteFile(dir+"/preprocessor_config.json", []byte(processor), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(dir, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := vision.ImageNet(224)
+	want.Backend = vision.Torchvision
+	if m.Preprocess != want || m.PreprocessAssumed {
+		t.Errorf("found %+v, expected %+v", m.Preprocess, want)
+	}
+}
+
 // TestRefused expects an error that names what is wrong.
 func TestRefused(t *testing.T) {
 	tensor := func(name string, shape ...int) checkpoint.Entry {
