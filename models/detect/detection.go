@@ -2,6 +2,7 @@ package detect
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/fovea-ml/fovea/models/internal/boxes"
 )
@@ -78,11 +79,14 @@ type candidates struct {
 
 // add adds a candidate, unless its box is not finite, as weights out of range make it.
 func (c *candidates) add(b boxes.Box, score float32, class int) {
-	if b.X0-b.X0 != 0 || b.Y0-b.Y0 != 0 || b.X1-b.X1 != 0 || b.Y1-b.Y1 != 0 {
+	if !finite(b.X0) || !finite(b.Y0) || !finite(b.X1) || !finite(b.Y1) {
 		return
 	}
 	c.boxes, c.scores, c.classes = append(c.boxes, b), append(c.scores, score), append(c.classes, class)
 }
+
+// finite compares, because the compiler may fuse the operations behind v into v-v, whose result is then not 0.
+func finite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat32 }
 
 // detections drops overlapping boxes, and names the classes.
 func (c *candidates) detections(l limits, labels []string) Detections {
