@@ -5,7 +5,7 @@
 //
 // What every task of every model needs stands here once: the tape, its memory, batches, the context, and the errors
 // that name an input by its position. [Over] serves inputs of any type, and [OverSizes] those of different sizes. [Images]
-// prepares images first, and [Rows] also collects a row of values for each.
+// prepares images first, and [Rows] also collects a row of values for each. [Confusion] and [DataRows] do so for a data set.
 package run
 
 import (
