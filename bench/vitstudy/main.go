@@ -60,7 +60,7 @@ func main() {
 	}
 }
 
-// setting is what the parts share.
+// setting holds the flags, which both parts use.
 type setting struct {
 	python, script, out string
 	seeds, threads      int

@@ -118,7 +118,7 @@ type plan struct {
 	Threads    int        `json:"threads"`
 }
 
-// draw is what is drawn to mix a batch.
+// draw holds the random numbers that mix a batch.
 type draw struct {
 	Lambda float32 `json:"lambda"` // 1 for a batch that is not mixed
 	Box    *[4]int `json:"box"`    // of CutMix: top, bottom, left and right; nil for mixup

@@ -32,7 +32,7 @@ func load(ctx context.Context, s settings, out *console.Console) (*vit.Model, er
 	return m, nil
 }
 
-// result is what was found for an image file, or the error that the file caused.
+// result holds the prediction for an image file, or the error that the file caused.
 type result struct {
 	name string
 	vit.Prediction

@@ -10,7 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// result is what was found in an image file, or the error that the file caused.
+// result holds the detections of an image file, or the error that the file caused.
 type result struct {
 	name   string
 	image  *vision.Image

@@ -185,7 +185,7 @@ func (c *corpus) confusion(logits []float32, d vision.Dataset) *metrics.Confusio
 	return counts
 }
 
-// score is what validation compares.
+// score is the accuracy that validation compares, with -balance the mean over the classes.
 func (r *run) score(c *metrics.Confusion) float64 {
 	if r.settings.Balance {
 		return c.BalancedAccuracy()

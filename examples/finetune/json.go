@@ -26,7 +26,7 @@ type result struct {
 	Out        console.Name      `json:"out"`
 }
 
-// expected is what a method was expected to take.
+// expected is the estimate of time and memory of a method.
 type expected struct {
 	Method  string         `json:"method"`
 	Epochs  int            `json:"epochs"`
