@@ -25,10 +25,10 @@ import (
 // otherSizes are the sizes of images, in pixels, that the goldens of the family have beside the native one.
 var otherSizes = []string{"20x8", "8x16"}
 
-// TestFamily compares DeiT, DINOv2 with registers and DINOv3 with transformers: hidden states, outputs at three sizes, and the
+// TestFamily compares DeiT, DINOv2 with registers, DINOv3 and BEiT with transformers: hidden states, outputs at three sizes, and the
 // gradient of every parameter.
 func TestFamily(t *testing.T) {
-	for _, name := range []string{"deit", "registers", "dinov3"} {
+	for _, name := range []string{"deit", "registers", "dinov3", "beit"} {
 		t.Run(name, func(t *testing.T) { compareFamily(t, filepath.Join("testdata", name), t.TempDir()) })
 	}
 }
@@ -41,7 +41,7 @@ func TestLibrariesFamily(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(forms) < 11 {
+	if len(forms) < 17 {
 		t.Errorf("found %d forms", len(forms))
 	}
 	var saved []modeltest.Saved

@@ -1,6 +1,6 @@
-"""Writes small random models of transformers' DeiT, DINOv2 and DINOv3, with outputs and gradients.
+"""Writes small random models of transformers' DeiT, DINOv2, DINOv3 and BEiT, with outputs and gradients.
 
-    python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3}
+    python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3,beit}
     python vit_family.py OUT       OUT/NAME for every form
     python vit_family.py meta OUT  OUT/NAME for files with the names of facebookresearch/dinov2, whose model is below
     python vit_family.py google OUT      OUT/NAME for .npz files with the names of Google's releases, and what timm makes of them
@@ -35,13 +35,29 @@ FORMS = {
     "dinov3_plain": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, num_register_tokens=1)),
     "dinov3_key": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, key_bias=True, rope_theta=50.0)),
     "dinov3_none": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, query_bias=False, value_bias=False)),
+    "beit": lambda: tr.BeitForImageClassification(tr.BeitConfig(**SMALL, **HIDDEN, use_relative_position_bias=True, num_labels=3)),
+    "beit_shared": lambda: tr.BeitModel(tr.BeitConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True, use_mask_token=True)),
+    "beit_token": lambda: tr.BeitForImageClassification(tr.BeitConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True, use_mean_pooling=False, num_labels=3)),
+    "beit_absolute": lambda: tr.BeitModel(tr.BeitConfig(**SMALL, **HIDDEN, use_absolute_position_embeddings=True, layer_scale_init_value=0.0, use_mean_pooling=False)),
+    "data2vec": lambda: tr.Data2VecVisionForImageClassification(tr.Data2VecVisionConfig(**SMALL, **HIDDEN, use_relative_position_bias=True, num_labels=3)),
+    "data2vec_base": lambda: tr.Data2VecVisionModel(tr.Data2VecVisionConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True)),
 }
+BEIT = ("beit", "data2vec-vision")
+
+
+def result_of(model, out):
+    """Returns the logits, or what a model without a classifier gives for an image."""
+    if "logits" in out:
+        return out.logits
+    if model.config.model_type not in BEIT:
+        return out.last_hidden_state[:, 0]
+    return out.last_hidden_state[:, 1:].mean(1) if out.pooler_output is None else out.pooler_output
 
 
 def run(model, x):
     args = dict(interpolate_pos_encoding=True) if model.config.model_type == "deit" else {}
     out = model(x, output_hidden_states=True, **args)
-    return out, out.logits if hasattr(out, "logits") else out.last_hidden_state[:, 0]
+    return out, result_of(model, out)
 
 
 def make(name, folder):
@@ -59,7 +75,7 @@ def make(name, folder):
         other = torch.randn(1, 3, *size)
         with torch.no_grad():
             tensors |= {f"{size[0]}x{size[1]}/pixels": array(other), f"{size[0]}x{size[1]}/output": array(run(model, other)[1])}
-    tensors["parameters"] = array(torch.tensor([float(sum(p.numel() for n, p in model.named_parameters() if "mask_token" not in n and "pooler" not in n))]))
+    tensors["parameters"] = array(torch.tensor([float(sum(p.numel() for n, p in model.named_parameters() if "mask_token" not in n and ("pooler" not in n or model.config.model_type in BEIT)))]))
     finish(model, folder, tensors, seed, "vit_family.py")
 
 
@@ -238,5 +254,5 @@ if __name__ == "__main__":
         for name in FORMS:
             make(name, os.path.join(sys.argv[1], name))
     else:
-        for name in ("deit", "registers", "dinov3"):
+        for name in ("deit", "registers", "dinov3", "beit"):
             make(name, golden("models/vit", name))
