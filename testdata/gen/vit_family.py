@@ -200,14 +200,30 @@ def google(out):
     """google-research's vision_transformer, big_vision's with its blocks in one tensor each, and SigLIP's with its pooling."""
     import numpy as np
     import timm
+    import timm_walk  # noqa: F401, which narrows the convolutions of hybrids
     for seed, (name, prefix, big, args) in enumerate([
             ("jax", "", False, {}), ("jax_opt", "opt/target/", False, {}), ("big", "params/", True, {}),
-            ("siglip", "params/img/", True, dict(class_token=False, global_pool="map", num_classes=0))]):
+            ("siglip", "params/img/", True, dict(class_token=False, global_pool="map", num_classes=0)),
+            ("hybrid", "", False, dict(model="vit_small_r26_s32_224", img_size=96, patch_size=1)),
+            ("hybrid_stem", "", False, dict(model="vit_tiny_r_s16_p8_224", img_size=24, patch_size=2))]):
         torch.manual_seed(200 + seed)
         rng = np.random.RandomState(seed)
         width, heads, hidden, side = 24, 2, 40, 3
+        kind, size = args.pop("model", "vit_tiny_patch16_224"), dict(img_size=args.pop("img_size", 12), patch_size=args.pop("patch_size", 4))
+        channels = {"hybrid": (32, 128, 128, 256, 128), "hybrid_stem": (32,)}.get(name, ())
         r = lambda *shape: (rng.randn(*shape) * 0.3).astype(np.float32)
-        w = {"embedding/kernel": r(4, 4, 3, width), "embedding/bias": r(width)}
+        p = size["patch_size"]
+        w = {"embedding/kernel": r(p, p, channels[-1] if channels else 3, width), "embedding/bias": r(width)}
+        group = lambda p, c, *n: {p + "/scale": 1 + r(*n, c), p + "/bias": r(*n, c)}
+        if channels:
+            w |= {"conv_root/kernel": r(7, 7, 3, channels[0])} | group("gn_root", channels[0], 1, 1, 1)
+        for i, (before, c) in enumerate(zip(channels, channels[1:])):
+            for unit in ("unit1", "unit2"):
+                for part, shape in (("1", (1, 1, before, c // 4)), ("2", (3, 3, c // 4, c // 4)), ("3", (1, 1, c // 4, c))):
+                    w |= {f"block{i + 1}/{unit}/conv{part}/kernel": r(*shape)} | group(f"block{i + 1}/{unit}/gn{part}", shape[3])
+                if unit == "unit1":
+                    w |= {f"block{i + 1}/{unit}/conv_proj/kernel": r(1, 1, before, c)} | group(f"block{i + 1}/{unit}/gn_proj", c)
+                before = c
         if args.get("class_token", True):
             w["cls"] = r(1, 1, width)
         w["pos_embedding" if big else "Transformer/posembed_input/pos_embedding"] = r(1, side * side + ("cls" in w), width)
@@ -234,10 +250,10 @@ def google(out):
         os.makedirs(os.path.join(out, name))
         path = os.path.join(out, name, "ViT.npz")
         np.savez(path, **{prefix + k: v for k, v in w.items()})
-        model = timm.create_model("vit_tiny_patch16_224", img_size=12, patch_size=4, embed_dim=width, depth=2, num_heads=heads,
+        model = timm.create_model(kind, **size, embed_dim=width, depth=2, num_heads=heads,
                                   mlp_ratio=hidden / width + 1e-6, **(dict(num_classes=3) | args)).eval()
         model.load_pretrained(path)
-        x = torch.randn(2, 3, 12, 12)
+        x = torch.randn(2, 3, size["img_size"], size["img_size"])
         with torch.no_grad():
             save_tensors({"pixels": x, "output": model(x)}, os.path.join(out, name + ".golden.safetensors"), metadata={
                 "script": "vit_family.py", "versions": f"timm {timm.__version__}", "seed": str(200 + seed)})
