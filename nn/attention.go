@@ -85,7 +85,7 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
-	// a Memory.
+	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
 }
 
