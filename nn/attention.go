@@ -73,6 +73,9 @@ type AttentionInput struct {
 	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
 	// the same shape. It is for positions that are learned.
 	Turn func(x *autograd.Tensor) *autograd.Tensor
+	// Relative, if not nil, says that the tokens are those of another grid than the layer's relative positions are for, which
+	// are then resized.
+	Relative *RelativeGrid
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -82,7 +85,7 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
-	// a Memory.
+	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
 }
 
@@ -117,10 +120,10 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len())
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in.Relative)
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in.Relative)
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
@@ -130,16 +133,16 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 }
 
 // bias returns what is added to the scores, or nil.
-func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.Operand {
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, grid *RelativeGrid) autograd.Operand {
 	switch {
 	case a.Relative == nil && a.Bias == nil:
 		return nil
 	case a.Relative == nil:
 		return a.Bias(t, queries, keys)
 	case a.Bias == nil:
-		return a.Relative.Forward(t)
+		return a.Relative.on(t, grid)
 	}
-	return autograd.Add(a.Relative.Forward(t), a.Bias(t, queries, keys))
+	return autograd.Add(a.Relative.on(t, grid), a.Bias(t, queries, keys))
 }
 
 // result projects what the heads found, and adds the residual if there is one.
