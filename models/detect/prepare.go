@@ -90,9 +90,11 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 		if o.Crowd {
 			continue
 		}
-		x := func(v float64) float32 { return float32(in.offset[0] + in.scale[0]*min(max(v, 0), float64(img.Width))) }
+		x := func(v float64) float32 {
+			return float32(in.offset[0] + float64(in.scale[0]*min(max(v, 0), float64(img.Width))))
+		}
 		y := func(v float64) float32 {
-			return float32(in.offset[1] + in.scale[1]*min(max(v, 0), float64(img.Height)))
+			return float32(in.offset[1] + float64(in.scale[1]*min(max(v, 0), float64(img.Height))))
 		}
 		b := Box{X0: x(o.Box.X0), Y0: y(o.Box.Y0), X1: x(o.Box.X1), Y1: y(o.Box.Y1)}.Clip(float32(in.width), float32(in.height))
 		if !(b.X1-b.X0 >= leastObject && b.Y1-b.Y0 >= leastObject) { // also for NaN
