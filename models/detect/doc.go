@@ -24,15 +24,23 @@
 //
 // # Training
 //
-// [New] draws initial weights, and [Model.NewHead] the layers of new classes for a model that was loaded. [Model.Prepare]
-// prepares an image and the objects in it as [Model.Detect] prepares images. [Model.Samples] makes a batch of some, and
-// [Model.Losses] gives the parts of its loss, which are torchvision's:
+// [New] draws initial weights, and [Model.NewHead] the layers of new classes for a model that was loaded. [Model.Training]
+// then prepares a run of package train on a data set of package vision/boxes:
 //
-//	err := model.NewHead([]string{"cell", "platelet"}, rng)
+//	err := model.NewHead(images.Classes(), rng)
 //	…
+//	run, err := model.Training(images, detect.TrainOptions{Augment: &boxes.Augment{Flip: 0.5}})
+//	…
+//	result, err := train.Run(ctx, run)
+//
+// For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
+// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are torchvision's:
+//
 //	prepared, err := model.Prepare(photograph, objects, 0)
+//	…
 //	samples := model.Samples(detect.Samples{}, []detect.Prepared{prepared})
 //	losses, err := model.Losses(samples.Batch(tape), rng) // on a tape with Gradients and Training
+//	…
 //	losses.Sum().Backward(grads)
 //
 // [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] take pixels that are prepared otherwise. Classes of objects begin at 0

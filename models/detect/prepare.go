@@ -123,38 +123,6 @@ func (c Config) resized(size int) Config {
 	return c
 }
 
-// Samples are the images of a batch, not yet on a tape.
-type Samples struct {
-	Pixels []float32 // Shape
-	Shape  [4]int    // [n, 3, h, w]
-	Sizes  [][2]int  // the height and the width of each image, in the upper left corner of its pixels
-	Truth  []Truth
-}
-
-// Samples puts prepared images into the upper left corners of a batch, with zeros right of them and below. It reuses the memory
-// of dst.
-func (m *Model) Samples(dst Samples, images []Prepared) Samples {
-	multiple := 1
-	if n, err := m.trainable(); err == nil {
-		multiple = n.multiple()
-	}
-	s := Samples{Sizes: dst.Sizes[:0], Truth: dst.Truth[:0]}
-	all := make([]planes, len(images))
-	for i, p := range images {
-		all[i] = planes{p.Pixels, p.Height, p.Width}
-		s.Sizes, s.Truth = append(s.Sizes, [2]int{p.Height, p.Width}), append(s.Truth, p.Truth)
-	}
-	var h, w int
-	s.Pixels, h, w = batched(dst.Pixels, all, multiple)
-	s.Shape = [4]int{len(images), 3, h, w}
-	return s
-}
-
-// Batch puts the images on a tape.
-func (s *Samples) Batch(t *autograd.Tape) Batch {
-	return Batch{Pixels: t.Input(s.Pixels, s.Shape[:]...), Sizes: s.Sizes, Truth: s.Truth}
-}
-
 // trainable returns the network, or an error when it has no loss.
 func (m *Model) trainable() (Trainable, error) {
 	if n, ok := m.Network.(Trainable); ok {
