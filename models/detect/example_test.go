@@ -64,3 +64,18 @@ func ExampleFCOS_Loss() {
 	// a loss above 0: true
 	// gradients: true
 }
+
+// A small Faster R-CNN gets classes of its own. Class 0 is the background.
+func ExampleModel_NewHead() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.FasterRCNNResNet50()
+	c.Backbone, c.FPNChannels, c.HeadSize = &body, 32, 16
+	model := detect.New(c, 91, rand.New(rand.NewPCG(1, 2))) // one that was loaded
+	if err := model.NewHead([]string{"cell", "platelet"}, rand.New(rand.NewPCG(3, 4))); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Classes, model.Labels())
+	// Output:
+	// 3 [__background__ cell platelet]
+}
