@@ -65,7 +65,7 @@ func newCase(words []string) (func(), error) {
 	case "mae":
 		return pretraining(workers, number(0)), nil
 	case "conv", "fastestdet", "r50fpn":
-		return images(workers, name, number)
+		return images(workers, name, number), nil
 	case "resnet18":
 		return trainResNet(workers, number(0)), nil
 	case "lstm":
