@@ -73,6 +73,10 @@ type AttentionInput struct {
 	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
 	// the same shape. It is for positions that are learned.
 	Turn func(x *autograd.Tensor) *autograd.Tensor
+	// QueryPositions and KeyPositions, if not nil, are added to what queries and keys are projected from, but not to values:
+	// position embeddings that every layer gets anew (DETR: Carion et al., arXiv 2005.12872, section A.4). Their shapes
+	// broadcast to those of the queries and of the Memory. With a fused projection they are an autograd.UseError.
+	QueryPositions, KeyPositions *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -96,6 +100,18 @@ func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *aut
 	return a.heads(x, q, k, v, in)
 }
 
+// layer is Forward with given inputs.
+func (a *MultiHeadAttention) layer(in AttentionInput) layer {
+	return func(x, residual *autograd.Tensor) *autograd.Tensor {
+		in := in
+		in.Residual = residual
+		return a.Forward(x, in)
+	}
+}
+
+// width returns the width of the queries, and of the keys and values, of all heads.
+func (a *MultiHeadAttention) width() int { return a.Proj.Weight.Shape()[1] }
+
 // ofPacked is Forward for what a fused projection gave: queries, keys and values side by side.
 func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *autograd.Tensor {
 	q, k, v := a.split(qkv, in)
@@ -106,7 +122,7 @@ func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *
 func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns, in AttentionInput) *autograd.Tensor {
 	o := autograd.AttentionOptions{
 		Heads:   a.Heads,
-		HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads),
+		HeadDim: a.width() / max(1, a.Heads),
 		Causal:  in.Causal,
 		KeyMask: in.KeyMask,
 		Dropout: a.Dropout,
@@ -159,19 +175,26 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		panic(&autograd.UseError{Op: "attention", Reason: "expected a tape without Options.Gradients: a cache has no gradients"})
 	}
 	if a.QKV != nil {
+		if in.QueryPositions != nil || in.KeyPositions != nil {
+			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection takes no QueryPositions and KeyPositions; use NewSplitAttention"})
+		}
 		if in.Memory != nil {
 			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to a Memory; use NewSplitAttention"})
 		}
 		return a.split(a.packed(x), in)
 	}
-	queries := a.Query.Forward(x)
+	placed := at(x, in.QueryPositions)
+	queries := a.Query.Forward(placed)
 	if in.Memory == nil {
 		queries = a.rotate(queries, in, 0)
-		k, v = a.keys(x, in)
+		if in.KeyPositions != in.QueryPositions {
+			placed = at(x, in.KeyPositions)
+		}
+		k, v = a.keys(placed, x, in)
 		return autograd.Columns{Of: queries}, k, v
 	}
 	if in.Cache == nil || in.Cache.Len() == 0 {
-		k, v = a.keys(in.Memory, in)
+		k, v = a.keys(at(in.Memory, in.KeyPositions), in.Memory, in)
 	}
 	n, m := x.Dim(0), in.Memory.Dim(0)
 	if in.Cache != nil {
@@ -181,6 +204,14 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
 	return autograd.Columns{Of: queries}, k, v
+}
+
+// at adds positions to tokens.
+func at(x, positions *autograd.Tensor) *autograd.Tensor {
+	if positions == nil {
+		return x
+	}
+	return autograd.Add(x, positions)
 }
 
 // split takes queries, keys and values from what a fused projection gave.
@@ -228,9 +259,10 @@ func (a *MultiHeadAttention) normalized(qkv *autograd.Tensor, in AttentionInput)
 	return autograd.Columns{Of: queries}, autograd.Columns{Of: keys}, autograd.Columns{Of: qkv, From: 2 * width}
 }
 
-// keys projects keys and values, and appends them to the cache if there is one.
-func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
-	keys, values := a.Key.Forward(x), a.Value.Forward(x)
+// keys projects keys from tokens with their positions, and values from the tokens, and appends both to the cache if there is
+// one.
+func (a *MultiHeadAttention) keys(placed, x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
+	keys, values := a.Key.Forward(placed), a.Value.Forward(x)
 	if in.Memory == nil {
 		keys = a.rotate(keys, in, 0)
 	}
@@ -252,7 +284,7 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 	if table == nil {
 		return x
 	}
-	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads), From: from}
+	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.width() / max(1, a.Heads), From: from}
 	if in.Cache != nil {
 		o.First = in.Cache.Seen()
 	}
