@@ -77,6 +77,9 @@ type AttentionInput struct {
 	// position embeddings that every layer gets anew (DETR: Carion et al., arXiv 2005.12872, section A.4). Their shapes
 	// broadcast to those of the queries and of the Memory. With a fused projection they are an autograd.UseError.
 	QueryPositions, KeyPositions *autograd.Tensor
+	// Bias, if not nil, is added to the scores beside those of the layer, such as a mask of zeros and -Inf for this call:
+	// [1 or n, 1 or heads, queries, keys].
+	Bias *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -93,7 +96,7 @@ type AttentionInput struct {
 // Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
 // panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
-	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil) {
+	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	q, k, v := a.project(x, in)
@@ -133,10 +136,10 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len())
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in.Bias)
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in.Bias)
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
@@ -145,17 +148,26 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	return a.result(y, in.Residual)
 }
 
-// bias returns what is added to the scores, or nil.
-func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.Operand {
-	switch {
-	case a.Relative == nil && a.Bias == nil:
-		return nil
-	case a.Relative == nil:
-		return a.Bias(t, queries, keys)
-	case a.Bias == nil:
-		return a.Relative.Forward(t)
+// bias returns what is added to the scores, given the bias of a call, or nil.
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, call *autograd.Tensor) autograd.Operand {
+	var sum autograd.Operand
+	add := func(o autograd.Operand) {
+		if sum == nil {
+			sum = o
+		} else {
+			sum = autograd.Add(sum, o)
+		}
 	}
-	return autograd.Add(a.Relative.Forward(t), a.Bias(t, queries, keys))
+	if a.Relative != nil {
+		add(a.Relative.Forward(t))
+	}
+	if a.Bias != nil {
+		add(a.Bias(t, queries, keys))
+	}
+	if call != nil {
+		add(call)
+	}
+	return sum
 }
 
 // result projects what the heads found, and adds the residual if there is one.

@@ -54,7 +54,7 @@ var (
 // NewResNet returns a network of zeros, and gains of one. The configuration must be valid.
 func NewResNet(c Config) *ResNet {
 	act, r := c.act(), &ResNet{}
-	if c.DeepStem {
+	if c.DeepStem || c.ModelType == vdType {
 		r.Stem = []*nn.ConvNorm{
 			nn.NewConvNorm(c.NumChannels, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same, Stride: half}),
 			nn.NewConvNorm(c.EmbeddingSize/2, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same}),
@@ -71,7 +71,7 @@ func NewResNet(c Config) *ResNet {
 			if i == 0 && (s > 0 || c.DownsampleInFirstStage) {
 				stride = 2
 			}
-			stage = append(stage, newBlock(c, in, c.HiddenSizes[s], stride, act))
+			stage = append(stage, newBlock(c, in, c.HiddenSizes[s], stride, i == 0, act))
 			in = c.HiddenSizes[s]
 		}
 		r.Stages = append(r.Stages, stage)
@@ -79,9 +79,14 @@ func NewResNet(c Config) *ResNet {
 	return r
 }
 
-func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
+// newBlock returns a block, the first of its stage or a later one.
+func newBlock(c Config, in, out, stride int, head bool, act autograd.Activation) *Block {
 	step := [2]int{stride, stride}
 	b := &Block{}
+	vd, sum := c.ModelType == vdType, act
+	if vd {
+		act = autograd.ActRelu
+	}
 	if c.LayerType == Bottleneck {
 		first, second := [2]int{1, 1}, step
 		if c.DownsampleInBottleneck {
@@ -90,21 +95,27 @@ func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
 		b.Convs = []*nn.ConvNorm{
 			nn.NewConvNorm(in, out/4, 1, act, autograd.Conv2dOptions{Stride: first}),
 			nn.NewConvNorm(out/4, out/4, 3, act, autograd.Conv2dOptions{Padding: same, Stride: second}),
-			nn.NewConvNorm(out/4, out, 1, act, autograd.Conv2dOptions{}),
+			nn.NewConvNorm(out/4, out, 1, sum, autograd.Conv2dOptions{}),
 		}
 	} else {
 		b.Convs = []*nn.ConvNorm{
 			nn.NewConvNorm(in, out, 3, act, autograd.Conv2dOptions{Padding: same, Stride: step}),
-			nn.NewConvNorm(out, out, 3, act, autograd.Conv2dOptions{Padding: same}),
+			nn.NewConvNorm(out, out, 3, sum, autograd.Conv2dOptions{Padding: same}),
 		}
 	}
-	if stride > 1 || in != out {
-		if c.AverageDown {
+	if stride > 1 || in != out || vd && head && c.LayerType == Basic {
+		if c.AverageDown || vd && c.averages(in, out, stride) {
 			b.PoolDown, step = stride, [2]int{1, 1}
 		}
 		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{Stride: step})
 	}
 	return b
+}
+
+// averages reports whether the shortcut of a block of a [ResNetVD] is averaged before it is projected
+// (modeling_rt_detr_resnet.py in transformers).
+func (c Config) averages(in, out, stride int) bool {
+	return stride > 1 && (in != out || c.LayerType == Bottleneck)
 }
 
 // Channels returns the channels of the stages.
