@@ -71,7 +71,11 @@ func NewResNet(c Config) *ResNet {
 			if i == 0 && (s > 0 || c.DownsampleInFirstStage) {
 				stride = 2
 			}
-			stage = append(stage, newBlock(c, in, c.HiddenSizes[s], stride, i == 0, act))
+			b := newBlock(c, in, c.HiddenSizes[s], stride, act)
+			if c.ModelType == vdType {
+				b.vary(c, in, c.HiddenSizes[s], stride, i == 0)
+			}
+			stage = append(stage, b)
 			in = c.HiddenSizes[s]
 		}
 		r.Stages = append(r.Stages, stage)
@@ -79,14 +83,9 @@ func NewResNet(c Config) *ResNet {
 	return r
 }
 
-// newBlock returns a block, the first of its stage or a later one.
-func newBlock(c Config, in, out, stride int, head bool, act autograd.Activation) *Block {
+func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
 	step := [2]int{stride, stride}
 	b := &Block{}
-	vd, sum := c.ModelType == vdType, act
-	if vd {
-		act = autograd.ActRelu
-	}
 	if c.LayerType == Bottleneck {
 		first, second := [2]int{1, 1}, step
 		if c.DownsampleInBottleneck {
@@ -95,21 +94,34 @@ func newBlock(c Config, in, out, stride int, head bool, act autograd.Activation)
 		b.Convs = []*nn.ConvNorm{
 			nn.NewConvNorm(in, out/4, 1, act, autograd.Conv2dOptions{Stride: first}),
 			nn.NewConvNorm(out/4, out/4, 3, act, autograd.Conv2dOptions{Padding: same, Stride: second}),
-			nn.NewConvNorm(out/4, out, 1, sum, autograd.Conv2dOptions{}),
+			nn.NewConvNorm(out/4, out, 1, act, autograd.Conv2dOptions{}),
 		}
 	} else {
 		b.Convs = []*nn.ConvNorm{
 			nn.NewConvNorm(in, out, 3, act, autograd.Conv2dOptions{Padding: same, Stride: step}),
-			nn.NewConvNorm(out, out, 3, sum, autograd.Conv2dOptions{Padding: same}),
+			nn.NewConvNorm(out, out, 3, act, autograd.Conv2dOptions{Padding: same}),
 		}
 	}
-	if stride > 1 || in != out || vd && head && c.LayerType == Basic {
-		if c.AverageDown || vd && c.averages(in, out, stride) {
+	if stride > 1 || in != out {
+		if c.AverageDown {
 			b.PoolDown, step = stride, [2]int{1, 1}
 		}
 		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{Stride: step})
 	}
 	return b
+}
+
+// vary makes the block one of a [ResNetVD], the first of its stage or a later one.
+func (b *Block) vary(c Config, in, out, stride int, first bool) {
+	for _, conv := range b.Convs[:len(b.Convs)-1] {
+		conv.Act = autograd.ActRelu
+	}
+	if first && b.Down == nil && c.LayerType == Basic {
+		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{})
+	}
+	if c.averages(in, out, stride) {
+		b.PoolDown, b.Down.Conv.Stride = stride, [2]int{}
+	}
 }
 
 // averages reports whether the shortcut of a block of a [ResNetVD] is averaged before it is projected
