@@ -7,12 +7,13 @@
 //		fmt.Println(d.Label, d.Score, d.Box)
 //	}
 //
-// There are four detectors:
+// There are these detectors:
 //
 //   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
 //   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
+//   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
 //
 // # Using a model
 //
@@ -25,7 +26,7 @@
 // # Training
 //
 // [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of
-// pixels and the objects of each image:
+// pixels and the objects of each image, and [YOLOv1.Loss] is that of its paper:
 //
 //	network := model.Network.(*detect.FCOS)
 //	losses := network.Loss(pixels, truth) // of a tape with Gradients and Training
@@ -34,9 +35,10 @@
 // Prepare the pixels, [n, 3, height, width], as [Model.Detect] does. They are red, green and blue from 0 to 1, less
 // vision.ImageNetMean, over vision.ImageNetStd. Resize each image so that its shorter side has Config.MinSize pixels, or its
 // longer side Config.MaxSize where that makes a smaller image. Put it into the upper left corner of the batch, whose height
-// and width are multiples of 32, with zeros right of it and below. The boxes of a [Truth] are in these pixels.
+// and width are multiples of 32, with zeros right of it and below. YOLOv1 stretches each image to a square of Config.ImageSize
+// pixels instead. The boxes of a [Truth] are in these pixels.
 //
-// The classes that [New] counts are those of torchvision. For FCOS and RetinaNet they begin at 0. For Faster R-CNN they begin
+// The classes that [New] counts are those of torchvision. For FCOS, RetinaNet and YOLOv1 they begin at 0. For Faster R-CNN they begin
 // at 1, and the background, 0, counts too: 3 classes of objects make 4. FastestDet has no loss yet.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
