@@ -1,5 +1,5 @@
-// Package models holds the types that all model packages share: how a model is loaded and saved, and the names of its
-// classes.
+// Package models holds the types that all model packages share: how a model is loaded and saved, the names of its
+// classes, and a [Box].
 //
 //	model, err := vit.Open(folder, models.LoadOptions{ImageSize: 384})
 //	…

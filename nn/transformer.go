@@ -15,6 +15,8 @@ type MLP struct {
 	Act   autograd.Activation
 	Gated bool
 	Order autograd.GateOrder
+	// Dropout is the probability of dropping a value before FC2 on a training tape.
+	Dropout float32
 }
 
 // NewMLP returns a layer of zeros from width to hidden and back.
@@ -45,6 +47,7 @@ func (m *MLP) out(h, residual *autograd.Tensor) *autograd.Tensor {
 	if m.Norm != nil {
 		h = m.Norm.Forward(h)
 	}
+	h = autograd.Dropout(h, m.Dropout)
 	if residual != nil {
 		return m.FC2.ForwardAdd(h, residual)
 	}
@@ -210,13 +213,7 @@ func sideBySide(dst []float32, branches [][]float32, n int) []float32 {
 type layer = func(x, residual *autograd.Tensor) *autograd.Tensor
 
 // attend is the attention of the block.
-func (b *Block) attend(in AttentionInput) layer {
-	return func(x, residual *autograd.Tensor) *autograd.Tensor {
-		in := in
-		in.Residual = residual
-		return b.Attention.Forward(x, in)
-	}
-}
+func (b *Block) attend(in AttentionInput) layer { return b.Attention.layer(in) }
 
 // side is attention and the MLP side by side, with one projection.
 func (b *Block) side(in AttentionInput) layer {
