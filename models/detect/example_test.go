@@ -79,3 +79,13 @@ func ExampleModel_NewHead() {
 	// Output:
 	// 3 [__background__ cell platelet]
 }
+
+// Two boxes that overlap, and one of another object.
+func ExampleNMS() {
+	boxes := []detect.Box{{X0: 10, Y0: 10, X1: 50, Y1: 50}, {X0: 12, Y0: 8, X1: 52, Y1: 49}, {X0: 70, Y0: 20, X1: 90, Y1: 60}}
+	fmt.Printf("IoU %.2f\n", boxes[0].IoU(boxes[1]))
+	fmt.Println(detect.NMS(boxes, []float32{0.8, 0.9, 0.6}, nil, 0.5))
+	// Output:
+	// IoU 0.84
+	// [1 2]
+}
