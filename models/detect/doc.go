@@ -7,12 +7,13 @@
 //		fmt.Println(d.Label, d.Score, d.Box)
 //	}
 //
-// There are four detectors:
+// There are these detectors:
 //
 //   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
 //   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
+//   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
 //
 // # Using a model
 //
@@ -43,7 +44,7 @@
 //	…
 //	losses.Sum().Backward(grads)
 //
-// [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] take pixels that are prepared otherwise. Classes of objects begin at 0
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss] and [YOLOv1.Loss] take pixels that are prepared otherwise. Classes of objects begin at 0
 // in all networks but Faster R-CNN, where 0 is the background. [Model.ClassesOf] tells them by their names. FastestDet has no
 // loss yet.
 //

@@ -13,8 +13,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet] or
-// *[FasterRCNN].
+// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
+// *[FasterRCNN] or *[YOLOv1].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -61,6 +61,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewRetinaNet(c, classes, rng)
 	case rcnnType:
 		return NewFasterRCNN(c, classes, rng)
+	case yoloType:
+		return NewYOLOv1(c, classes, rng)
 	}
 	return NewFastestDet(c, classes, rng)
 }

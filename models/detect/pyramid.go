@@ -57,11 +57,7 @@ func (p *Pyramid) Forward(pixels *autograd.Tensor) []*autograd.Tensor {
 
 // pyramidNames are the names of torchvision, of new files and of old ones.
 func pyramidNames(c backbone.Config) []checkpoint.Rule {
-	var rules []checkpoint.Rule
-	for _, r := range backbone.ResNetNames(c) {
-		rules = append(rules, checkpoint.Rule{"Pyramid.Body." + r[0], "backbone.body." + r[2]})
-	}
-	return append(rules,
+	return append(checkpoint.Nest("Pyramid.Body", []string{"backbone.body"}, backbone.BodyNames(c)...),
 		checkpoint.Rule{"Pyramid.FPN.Inner.{}", "backbone.fpn.inner_blocks.{}.0", "backbone.fpn.inner_blocks.{}"},
 		checkpoint.Rule{"Pyramid.FPN.Layer.{}", "backbone.fpn.layer_blocks.{}.0", "backbone.fpn.layer_blocks.{}"},
 		checkpoint.Rule{"Pyramid.FPN.InnerNorm.{}", "backbone.fpn.inner_blocks.{}.1"},
