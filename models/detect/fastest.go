@@ -135,7 +135,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }
 
 // batchPixels bounds the pixels of a batch: 16 images of 512×512, or one of the largest.
-const batchPixels = fastestMaxSize * fastestMaxSize
+const batchPixels = squareMaxSize * squareMaxSize
 
 func (d *FastestDet) batch() int { return min(run.Batch, batchPixels/(d.size*d.size)) }
 
