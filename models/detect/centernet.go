@@ -111,21 +111,40 @@ func (d *CenterNet) init(c Config, rng *rand.Rand) {
 		})
 	}
 	for i, h := range []CenterHead{d.Heatmap, d.Size, d.Offset} {
+		initConv(h.Conv, rng)
+		initConv(h.Predict, rng)
 		for k, conv := range []*nn.Conv2d{h.Conv, h.Predict} {
-			in := conv.Weight.Len() / conv.Weight.Shape()[0]
-			nn.KaimingUniform(rng, conv.Weight, math.Sqrt(5)) // as PyTorch does
-			nn.Uniform(rng, conv.Bias, 1/math.Sqrt(float64(in)))
 			switch {
-			case i == 0 && k == 1:
-				nn.Constant(conv.Bias, -2.19) // probabilities of 0.1
-			case i > 0 && d.DLAUp != nil:
+			case i == 0:
+			case d.DLAUp != nil:
 				nn.Constant(conv.Bias, 0)
-			case i > 0 && (c.Deformable || k == 1):
+			case c.Deformable || k == 1:
 				nn.Normal(rng, conv.Weight, small)
 				nn.Constant(conv.Bias, 0)
 			}
 		}
 	}
+	d.initHeatmap()
+}
+
+// initHeatmap makes every probability nearly 0.1.
+func (d *CenterNet) initHeatmap() { nn.Constant(d.Heatmap.Predict.Bias, -2.19) }
+
+// initConv draws a convolution as PyTorch does.
+func initConv(c *nn.Conv2d, rng *rand.Rand) {
+	nn.KaimingUniform(rng, c.Weight, math.Sqrt(5))
+	nn.Uniform(rng, c.Bias, 1/math.Sqrt(float64(c.Weight.Len()/c.Weight.Shape()[0])))
+}
+
+func (d *CenterNet) background() int { return 0 }
+
+func (d *CenterNet) multiple() int { return squareDivisor }
+
+func (d *CenterNet) newHead(classes int, rng *rand.Rand) {
+	d.classes = classes
+	d.Heatmap.Predict = nn.NewConv2d(d.Heatmap.Predict.Weight.Shape()[1], classes, 1, true, autograd.Conv2dOptions{})
+	initConv(d.Heatmap.Predict, rng)
+	d.initHeatmap()
 }
 
 // Forward maps pixels, [n, 3, h, w], to the logits of the heatmap, [n, classes, h/4, w/4], and to the width and height and the
@@ -165,7 +184,7 @@ func (d *CenterNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 		for _, scale := range scales {
 			views := make([]view, len(some))
 			for i, m := range some {
-				views[i] = d.view(m, scale)
+				views[i] = d.view(m, d.size, scale)
 			}
 			d.search(t, some, views, minScore, found[first:])
 		}

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
@@ -51,6 +52,13 @@ func (d *CenterNet) Loss(pixels *autograd.Tensor, truth []Truth) CenterNetLosses
 	}
 	out.Size, out.Offset = distance(size, targets.sizes, centerSizeWeight), distance(offset, targets.offsets, 1)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *CenterNet) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("centernet", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"heatmap", l.Heatmap}, {"size", l.Size}, {"offset", l.Offset}}
 }
 
 // centerTargets are what the predictions for a batch should be.

@@ -100,7 +100,7 @@ func compareCenterNet(t *testing.T, at string) {
 			img.Pix[k] = uint8(v)
 		}
 		want, shape := g.Tensor(fmt.Sprintf("pixels.%d", i))
-		v := d.view(img, 1)
+		v := d.view(img, d.size, 1)
 		if v.height != shape[2] || v.width != shape[3] {
 			t.Fatalf("found %d×%d pixels, expected %v", v.height, v.width, shape)
 		}

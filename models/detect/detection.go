@@ -4,25 +4,12 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
 )
 
-// Box is a rectangle in pixels of an image, which may reach outside of it:
-//
-//	type Box struct{ X0, Y0, X1, Y1 float32 } // the left, upper, right and lower edges
-//
-// Its methods are:
-//
-//	Center() (cx, cy, w, h float32)  // the center, the width and the height
-//	Area() float32                   // width times height
-//	Valid() bool                     // finite, with an area
-//	Clip(width, height float32) Box  // the part inside an image of this size
-//	Intersection(Box) float32        // the area that both cover
-//	IoU(Box) float32                 // the intersection over the union
-//	GIoU(Box) float32                // generalized (arXiv 1902.09630)
-//	DIoU(Box) float32                // with the distance of the centers (arXiv 1911.08287)
-//	CIoU(Box) float32                // with the aspect ratios too
-type Box = boxes.Box
+// Box is a rectangle in pixels of an image. Its documentation in package models has the methods, such as [models.Box.IoU].
+type Box = models.Box
 
 // Detection is an object that a model found.
 type Detection struct {

@@ -26,22 +26,29 @@
 //
 // # Training
 //
-// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of
-// pixels and the objects of each image. [CenterNet.Loss] and [YOLOv1.Loss] are those of their
-// papers:
+// [New] draws initial weights, and [Model.NewHead] the layers of new classes for a model that was loaded. [Model.Training]
+// then prepares a run of package train on a data set of package vision/boxes:
 //
-//	network := model.Network.(*detect.FCOS)
-//	losses := network.Loss(pixels, truth) // of a tape with Gradients and Training
-//	autograd.Add(autograd.Add(losses.Class, losses.Box), losses.Center).Backward(grads)
+//	err := model.NewHead(images.Classes(), rng)
+//	…
+//	run, err := model.Training(images, detect.TrainOptions{Augment: &boxes.Augment{Flip: 0.5}})
+//	…
+//	result, err := train.Run(ctx, run)
 //
-// Prepare the pixels, [n, 3, height, width], as [Model.Detect] does. They are red, green and blue from 0 to 1, less
-// vision.ImageNetMean, over vision.ImageNetStd. Resize each image so that its shorter side has Config.MinSize pixels, or its
-// longer side Config.MaxSize where that makes a smaller image. Put it into the upper left corner of the batch, whose height
-// and width are multiples of 32, with zeros right of it and below. YOLOv1 stretches each image to a square of Config.ImageSize
-// pixels instead. CenterNet takes blue, green and red, and has a mean and deviation of its own. The boxes of a [Truth] are in these pixels.
+// For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
+// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are torchvision's, or
+// those of the paper for CenterNet and YOLOv1:
 //
-// The classes that [New] counts are those of torchvision. They begin at 0, but for Faster R-CNN they begin
-// at 1, and the background, 0, counts too: 3 classes of objects make 4. FastestDet has no loss yet.
+//	prepared, err := model.Prepare(photograph, objects, 0)
+//	…
+//	samples := model.Samples(detect.Samples{}, []detect.Prepared{prepared})
+//	losses, err := model.Losses(samples.Batch(tape), rng) // on a tape with Gradients and Training
+//	…
+//	losses.Sum().Backward(grads)
+//
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss] and [YOLOv1.Loss] take pixels that are prepared
+// otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background. [Model.ClassesOf] tells
+// them by their names. FastestDet has no loss yet.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
 // detections that package metrics evaluates.

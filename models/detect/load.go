@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -245,7 +244,7 @@ func resize(f *modelfolder.Folder, c *Config) error {
 	}
 	before := c.MinSize
 	if size := f.Options.ImageSize; size != 0 {
-		c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(before)))
+		c.MaxSize = scaled(c.MaxSize, size, before)
 	}
 	return f.Resize(&c.MinSize, c)
 }

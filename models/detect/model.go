@@ -37,7 +37,8 @@ type Model struct {
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	runner *run.Runner
+	runner   *run.Runner
+	training autograd.Arenas // of Prepare
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It panics when the
@@ -49,7 +50,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
 }
 
 func newNetwork(c Config, classes int, rng *rand.Rand) Network {

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -28,8 +29,8 @@ type view struct {
 	side          float64    // the width of the rectangle
 }
 
-// view returns how an image is searched at a scale.
-func (d *CenterNet) view(m *vision.Image, scale float64) view {
+// view returns how an image is searched at a scale, in a square of the given size or in its own.
+func (d *CenterNet) view(m *vision.Image, size int, scale float64) view {
 	if !(scale > 0) || scale*float64(max(m.Height, m.Width)) > maxSize && (d.KeepSize || scale != 1) {
 		reason := fmt.Sprintf("expected at most %d pixels a side at the scale %v", maxSize, scale)
 		panic(&autograd.ShapeError{Op: "centernet", Shapes: [][]int{{m.Height, m.Width}}, Reason: reason})
@@ -41,9 +42,25 @@ func (d *CenterNet) view(m *vision.Image, scale float64) view {
 		v.center, v.side = [2]float64{float64(width / 2), float64(height / 2)}, float64(v.width)
 		return v
 	}
-	v.height, v.width = d.size, d.size
+	v.height, v.width = size, size
 	v.center, v.side = [2]float64{float64(width) / 2, float64(height) / 2}, float64(max(m.Height, m.Width))
 	return v
+}
+
+// input implements [Trainable]. A size puts images into squares.
+func (d *CenterNet) input(_ *autograd.Tape, m *vision.Image, size int) input {
+	if size != 0 {
+		square := *d
+		square.KeepSize = false
+		d = &square
+	}
+	v := d.view(m, cmp.Or(size, d.size), 1)
+	p := planes{make([]float32, 3*v.height*v.width), v.height, v.width}
+	v.pixels(p.pixels, m)
+	zoom := float64(v.width) / v.side
+	return input{planes: p, scale: [2]float64{zoom, zoom}, offset: [2]float64{
+		float64(v.width)/2 - float64(zoom*v.center[0]), float64(v.height)/2 - float64(zoom*v.center[1]),
+	}}
 }
 
 // pixels writes the pixels of an image, [3, height, width]: blue first, from 0 to 1, less the mean, over the deviation.
