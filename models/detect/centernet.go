@@ -32,7 +32,8 @@ type CenterNet struct {
 	// Flip averages the predictions for an image and its mirror image.
 	Flip bool
 	// Scales are the sizes in which an image is searched, relative to its own; nil means 1 alone. The paper has 0.5, 0.75, 1,
-	// 1.25 and 1.5. What is found in several is merged by soft non-maximum suppression.
+	// 1.25 and 1.5. What is found in several is merged by soft non-maximum suppression, with an IoU without the extra pixel that
+	// the release adds to each side, and without the boxes that the release drops and keeps a copy of.
 	Scales []float64
 	// KeepSize searches images in their own size, extended to a multiple of 32 pixels, as the published figures of COCO were
 	// measured. Otherwise an image is fitted into a square of Config.ImageSize pixels. Images of more than 4,096 pixels a side

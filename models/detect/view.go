@@ -63,14 +63,18 @@ func (d *CenterNet) input(_ *autograd.Tape, m *vision.Image, size int) input {
 	}}
 }
 
-// pixels writes the pixels of an image, [3, height, width]: blue first, from 0 to 1, less the mean, over the deviation.
-func (v *view) pixels(dst []float32, m *vision.Image) {
+// samples returns the pixels of an image, red first.
+func (v *view) samples(m *vision.Image) []uint8 {
 	if v.resized != [2]int{m.Height, m.Width} {
 		m = &vision.Image{Pix: stretch(m, v.resized[0], v.resized[1]), Height: v.resized[0], Width: v.resized[1], Channels: 3}
 	}
 	step := v.side / float64(v.width)
-	samples := warp(m, v.height, v.width, step, v.center[0]-float64(step*float64(v.width)/2), v.center[1]-float64(step*float64(v.height)/2))
-	plane := v.height * v.width
+	return warp(m, v.height, v.width, step, v.center[0]-float64(step*float64(v.width)/2), v.center[1]-float64(step*float64(v.height)/2))
+}
+
+// pixels writes the pixels of an image, [3, height, width]: blue first, from 0 to 1, less the mean, over the deviation.
+func (v *view) pixels(dst []float32, m *vision.Image) {
+	samples, plane := v.samples(m), v.height*v.width
 	for c := range 3 {
 		var table [256]float32
 		for i := range table {
