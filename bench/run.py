@@ -13,8 +13,9 @@ onnx, onnxscript) and OpenVINO (openvino) where they are installed. Compiled PyT
 """
 
 import argparse
-import platform
 import os
+import platform
+import random
 import statistics
 import sys
 import tempfile
@@ -110,12 +111,13 @@ def measure(case, threads, pairs, simd):
         p.ask("run 2")
     calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
     times, peaks = {name: [] for name in processes}, []
-    for _ in range(pairs):
+    for pair in range(pairs):
         if weights(case):
             peaks.append(float(processes["ours"].ask(f"read {threads}")))
         elif flops(case):
             peaks.append(float(processes["ours"].ask(f"peak {threads}")))
-        for name, p in processes.items():
+        order = random.Random(pair).sample(list(processes.items()), len(processes))  # so that none always follows the same other
+        for name, p in order:
             time.sleep(0.01)  # until the threads of the engine before have stopped to spin
             times[name].append(float(p.ask(f"run {calls}")))
     row = {"case": case, "threads": threads, "times": times, "peak": max(peaks, default=0),

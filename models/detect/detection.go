@@ -28,12 +28,13 @@ type Detections []Detection
 // Options say which candidates of a network are detections. The zero value has the network's own defaults.
 type Options struct {
 	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
-	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision.
+	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision, and 0.2 for YOLOv1, as in darknet.
 	MinScore *float32
 	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
-	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, and 0.5 for RetinaNet and Faster R-CNN.
+	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, and
+	// 0.4 for YOLOv1.
 	MaxOverlap *float64
-	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, 300 for
+	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet and YOLOv1, 300 for
 	// RetinaNet, and 100 for FCOS and Faster R-CNN.
 	MaxDetections int
 }

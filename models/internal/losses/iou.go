@@ -15,6 +15,9 @@ const (
 	GIoU Kind = iota // the part of the enclosing box that the boxes leave free
 	DIoU             // the squared distance of the centers over the squared diagonal of the enclosing box
 	CIoU             // DIoU, and a difference of the aspect ratios
+	// ExactGIoU is GIoU without the small number that torchvision adds to denominators, for boxes in shares of the image
+	// (generalized_box_iou in util/box_ops.py of facebookresearch/detr). It is NaN for two boxes without area.
+	ExactGIoU
 )
 
 // BoxLoss returns the loss of each pair of boxes: predicted and target are [n, 4] (xyxy), the result is [n]. Both get
@@ -24,7 +27,7 @@ func BoxLoss(predicted, target autograd.Operand, kind Kind) *autograd.Tensor {
 	return autograd.Custom(boxLosses[kind], predicted, target)
 }
 
-var boxLosses = [...]autograd.Op{boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou)}
+var boxLosses = [...]autograd.Op{boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou), boxLoss("exact giou loss", exactGIoU)}
 
 // boxLoss returns the operation of a loss of one pair. f adds the derivatives to the pair's slopes where they are wanted.
 func boxLoss(name string, f func(p *boxPair) float64) autograd.Op {
@@ -155,12 +158,16 @@ func (p *boxPair) toAround(dw, dh float64) {
 	p.toLarger(3, 1, dh)
 }
 
-// giou is 1 - inter/union + (area - union)/area of the enclosing box.
-func giou(p *boxPair) float64 {
+func giou(p *boxPair) float64 { return p.giou(epsilon) }
+
+func exactGIoU(p *boxPair) float64 { return p.giou(0) }
+
+// giou is 1 - inter/union + (area - union)/area of the enclosing box, with a number added to the denominators.
+func (p *boxPair) giou(added float64) float64 {
 	p.measure()
 	w, h := p.around[0], p.around[1]
 	area := float64(w * h)
-	u, c := p.union+epsilon, area+epsilon
+	u, c := p.union+added, area+added
 	iou, free := p.inter/u, (area-p.union)/c
 	if p.sloped {
 		p.toOverlaps(-1/u, iou/u-1/c)
