@@ -18,16 +18,23 @@ const (
 	// ExactGIoU is GIoU without the small number that torchvision adds to denominators, for boxes in shares of the image
 	// (generalized_box_iou in util/box_ops.py of facebookresearch/detr). It is NaN for two boxes without area.
 	ExactGIoU
+	// SIoU has a distance that depends on the angle between the centers, and the differences of widths and heights (arXiv
+	// 2205.12740), as FastestDet computes it (bbox_iou in module/loss.py of dog-qiuqiu/FastestDet). Centers in one place have
+	// no distance, where that is NaN.
+	SIoU
 )
 
 // BoxLoss returns the loss of each pair of boxes: predicted and target are [n, 4] (xyxy), the result is [n]. Both get
-// gradients. It is torchvision.ops.generalized_box_iou_loss, distance_box_iou_loss or complete_box_iou_loss. It panics with an
+// gradients. The first three are torchvision.ops.generalized_box_iou_loss, distance_box_iou_loss and complete_box_iou_loss. It panics with an
 // [autograd.ShapeError] for other shapes.
 func BoxLoss(predicted, target autograd.Operand, kind Kind) *autograd.Tensor {
 	return autograd.Custom(boxLosses[kind], predicted, target)
 }
 
-var boxLosses = [...]autograd.Op{boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou), boxLoss("exact giou loss", exactGIoU)}
+var boxLosses = [...]autograd.Op{
+	boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou), boxLoss("exact giou loss", exactGIoU),
+	boxLoss("siou loss", siou),
+}
 
 // boxLoss returns the operation of a loss of one pair. f adds the derivatives to the pair's slopes where they are wanted.
 func boxLoss(name string, f func(p *boxPair) float64) autograd.Op {
