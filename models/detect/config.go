@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
@@ -18,10 +19,12 @@ const (
 	rcnnType    = "faster_rcnn"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
-// [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json. Those of FastestDet and of torchvision's detectors are Fovea's
+// own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
+	// RTDETR describes an [RTDETR], in whose config.json its fields are. It is nil for other detectors.
+	RTDETR *RTDETRConfig `json:"-"`
 	// ImageSize is the side in pixels of the squares to which FastestDet stretches images.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
@@ -82,7 +85,17 @@ const groups = 32
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, rtdetrType, rtdetrV2Type)
+	if ours := c.ModelType == rtdetrType || c.ModelType == rtdetrV2Type; ours != (c.RTDETR != nil) {
+		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
+		return v.Err()
+	} else if ours && v.Err() == nil {
+		v.Unused(c.ModelType, c.own()...)
+		if err := v.Err(); err != nil {
+			return err
+		}
+		return c.RTDETR.validate(c.ModelType)
+	}
 	if c.ModelType == fastestType {
 		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
 			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
@@ -125,9 +138,48 @@ func (c Config) Validate() error {
 	return v.Err()
 }
 
+// own are Fovea's own fields.
+func (c Config) own() []config.Field {
+	return []config.Field{
+		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
+		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels}, {Name: "head_size", Value: c.HeadSize},
+		{Name: "normed_heads", Value: c.NormedHeads}, {Name: "norm_eps", Value: c.NormEps},
+	}
+}
+
+// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	switch t := typeOf(data); t {
+	case rtdetrType, rtdetrV2Type:
+		return c.unmarshalRTDETR(data, t)
+	}
+	type plain Config
+	return strictjson.Decode(data, (*plain)(c))
+}
+
+// MarshalJSON writes the fields of a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if c.RTDETR != nil {
+		return c.marshalRTDETR()
+	}
+	type plain Config
+	return json.Marshal(plain(c))
+}
+
+// typeOf returns the model_type of a config.json, or "".
+func typeOf(data []byte) string {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if strictjson.Decode(data, &kind) != nil {
+		return ""
+	}
+	return kind.ModelType
+}
+
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, Config{})
+	return modelfolder.ReadConfig(fsys, name, families, Config{})
 }
 
 // configFields are the fields of a config.json.
