@@ -73,6 +73,9 @@ type AttentionInput struct {
 	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
 	// the same shape. It is for positions that are learned.
 	Turn func(x *autograd.Tensor) *autograd.Tensor
+	// Relative, if not nil, says that the tokens are those of another grid than the layer's relative positions are for, which
+	// are then resized.
+	Relative *RelativeGrid
 	// QueryPositions and KeyPositions, if not nil, are added to what queries and keys are projected from, but not to values:
 	// position embeddings that every layer gets anew (DETR: Carion et al., arXiv 2005.12872, section A.4). Their shapes
 	// broadcast to those of the queries and of the Memory. With a fused projection they are an autograd.UseError.
@@ -89,7 +92,7 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
-	// a Memory.
+	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
 }
 
@@ -136,10 +139,10 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in.Bias)
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in)
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in.Bias)
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in)
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
@@ -148,8 +151,8 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	return a.result(y, in.Residual)
 }
 
-// bias returns what is added to the scores, given the bias of a call, or nil.
-func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, call *autograd.Tensor) autograd.Operand {
+// bias returns what a call adds to the scores, or nil.
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, in AttentionInput) autograd.Operand {
 	var sum autograd.Operand
 	add := func(o autograd.Operand) {
 		if sum == nil {
@@ -159,13 +162,13 @@ func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, call *aut
 		}
 	}
 	if a.Relative != nil {
-		add(a.Relative.Forward(t))
+		add(a.Relative.on(t, in.Relative))
 	}
 	if a.Bias != nil {
 		add(a.Bias(t, queries, keys))
 	}
-	if call != nil {
-		add(call)
+	if in.Bias != nil {
+		add(in.Bias)
 	}
 	return sum
 }

@@ -50,6 +50,23 @@ func (c Config) shortcutNames() []checkpoint.Rule {
 	return rules
 }
 
+// BodyNames are the names of the parameters of a network in torchvision and timm, and of a [PlainNet] in Fovea. They are for
+// the other model packages, which load networks with such a body.
+func BodyNames(c Config) (rules []checkpoint.Rule) {
+	switch c.ModelType {
+	case shuffleType:
+		return ShuffleNames("conv1", "branch1", "branch2")
+	case dlaType:
+		return dlaNames(c.Depths[2:])
+	case plainType:
+		return plainNames
+	}
+	for _, r := range ResNetNames(c) {
+		rules = append(rules, checkpoint.Rule{r[0], r[2]})
+	}
+	return rules
+}
+
 // tableOf returns the table of names of a configuration.
 func tableOf(c Config) checkpoint.Names {
 	n := checkpoint.Names{

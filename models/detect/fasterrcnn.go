@@ -31,7 +31,7 @@ type FasterRCNN struct {
 	Class *nn.Linear
 	Box   *nn.Linear
 
-	resizing resizing
+	resizing
 	classes  int
 	sampled  [2]int // anchors and proposals of an image that count in training
 	proposed int    // proposals of a level, and of an image, in training
@@ -86,7 +86,12 @@ func (d *FasterRCNN) init(rng *rand.Rand) {
 	for _, c := range d.Convs {
 		nn.KaimingNormal(rng, c.Conv.Weight, true)
 	}
-	for _, l := range append([]*nn.Linear{d.Class, d.Box}, d.FC...) {
+	initClasses(rng, append([]*nn.Linear{d.Class, d.Box}, d.FC...)...)
+}
+
+// initClasses draws the fully connected layers of the second stage as PyTorch draws linear layers, without their biases.
+func initClasses(rng *rand.Rand, layers ...*nn.Linear) {
+	for _, l := range layers {
 		nn.KaimingUniform(rng, l.Weight, math.Sqrt(5))
 	}
 }

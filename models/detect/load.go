@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
 	Fields: configFields, Images: true,
 }
 
@@ -62,6 +61,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = retinaNames(c)
 	case rcnnType:
 		table = rcnnNames(c)
+	case yoloType:
+		table = yoloNames(c)
 	case rtdetrType, rtdetrV2Type:
 		table = rtdetrNames(c)
 	}
@@ -152,6 +153,7 @@ var probe = names([]checkpoint.Rule{
 	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
 	{"TwoStages", "rpn.head.bbox_pred.weight"},
 	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
+	{"YOLO", "convs.3.conv.weight"},
 	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
 })
 
@@ -189,6 +191,8 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 			return c, err
 		}
 		c.HeadSize = t.Shape[1]
+	case has("YOLO"):
+		return c, fmt.Errorf("the weights of a YOLOv1 do not tell its grid: expected %s beside them", modelfolder.ConfigName)
 	default:
 		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
 	}
@@ -221,8 +225,11 @@ func ofDetector(weights *checkpoint.File) bool {
 
 // claim returns the least that the weights are.
 func (c Config) claim() modelfolder.Claim {
-	if c.ModelType == fastestType {
+	switch c.ModelType {
+	case fastestType:
 		return modelfolder.Claim{}
+	case yoloType:
+		return c.Backbone.Claim().Plus(c.yoloClaim())
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
@@ -240,18 +247,29 @@ func (c Config) claim() modelfolder.Claim {
 
 // resize applies LoadOptions.ImageSize.
 func resize(f *modelfolder.Folder, c *Config) error {
-	if c.ModelType == fastestType {
+	switch c.ModelType {
+	case fastestType:
+		return f.Resize(&c.ImageSize, c)
+	case yoloType:
+		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
+			return fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
+		} else if size != 0 {
+			c.GridSize = size * c.GridSize / c.ImageSize
+		}
 		return f.Resize(&c.ImageSize, c)
 	}
 	before := c.MinSize
 	if size := f.Options.ImageSize; size != 0 {
-		c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(before)))
+		c.MaxSize = scaled(c.MaxSize, size, before)
 	}
 	return f.Resize(&c.MinSize, c)
 }
 
 // classRows returns the number of classes that the weights have.
 func classRows(f *modelfolder.Folder, c Config) (int, error) {
+	if c.ModelType == yoloType {
+		return yoloClasses(f, c)
+	}
 	param, each, want := "Class.Weight", 1, []int{c.FPNChannels, 3, 3}
 	switch c.ModelType {
 	case fastestType:

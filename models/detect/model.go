@@ -14,7 +14,7 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
-// *[FasterRCNN] or *[RTDETR].
+// *[FasterRCNN], *[YOLOv1] or *[RTDETR].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -39,7 +39,8 @@ type Model struct {
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	runner *run.Runner
+	runner   *run.Runner
+	training autograd.Arenas // of Prepare
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It panics when the
@@ -51,7 +52,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
 }
 
 func newNetwork(c Config, classes int, rng *rand.Rand) Network {
@@ -62,6 +63,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewRetinaNet(c, classes, rng)
 	case rcnnType:
 		return NewFasterRCNN(c, classes, rng)
+	case yoloType:
+		return NewYOLOv1(c, classes, rng)
 	case rtdetrType, rtdetrV2Type:
 		return NewRTDETR(c, classes, rng)
 	}

@@ -22,8 +22,8 @@ type RetinaNet struct {
 	BoxTower   *HeadTower
 	Box        *nn.Conv2d // to the offsets of each anchor
 
-	resizing resizing
-	classes  int
+	resizing
+	classes int
 }
 
 // retinaRatios are the shapes of anchors, height over width, each in three sizes.
@@ -191,6 +191,20 @@ func (d *RetinaNet) Loss(pixels *autograd.Tensor, truth []Truth) RetinaNetLosses
 	each := autograd.Abs(autograd.Sub(codes, t.Borrow(want, len(at), 4)))
 	out.Box = autograd.Sum(autograd.Mul(each, t.Borrow(share, len(at), 1)), false)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *RetinaNet) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("retinanet", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"class", l.Class}, {"box", l.Box}}
+}
+
+func (d *RetinaNet) background() int { return 0 }
+
+func (d *RetinaNet) newHead(classes int, rng *rand.Rand) {
+	d.Class, d.classes = prediction(d.Class.Weight.Shape()[1], retinaAnchors*classes), classes
+	initHead(d.Class, d.Class, rng)
 }
 
 // decodeOffsets is boxes.Coder.Decode on a tape: of offsets [n, 4] it makes boxes [n, 4].

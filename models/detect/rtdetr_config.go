@@ -145,8 +145,8 @@ const (
 	maxRTDETRLayers  = 1000
 )
 
-func (c *RTDETRConfig) validate(modelType string) error {
-	var v config.Checks
+// check checks the fields of a configuration with the given model_type.
+func (c *RTDETRConfig) check(v *config.Checks, modelType string) {
 	switch b := c.Backbone; {
 	case b.ModelType != backbone.ResNetVD(b).ModelType:
 		v.Fail("backbone_config: model_type", "expected %q, found %q", backbone.ResNetVD(b).ModelType, b.ModelType)
@@ -256,7 +256,6 @@ func (c *RTDETRConfig) validate(modelType string) error {
 	if c.MatcherClassCost == 0 && c.MatcherBoxCost == 0 && c.MatcherGIoUCost == 0 {
 		v.Fail("matcher_class_cost", "expected a cost that is not 0, here or in matcher_bbox_cost or matcher_giou_cost")
 	}
-	return v.Err()
 }
 
 // claim returns the least that the weights are.
