@@ -48,6 +48,7 @@ type dino struct {
 	LayerNormEps      config.Float[float32] `json:"layer_norm_eps"`
 	LayerScale        config.Float[float32] `json:"layerscale_value"`
 	DropPathRate      config.Float[float32] `json:"drop_path_rate"`
+	ConstantDropPath  *bool                 `json:"constant_drop_path,omitempty"` // Fovea's own; transformers' is constant
 	models.Classes
 }
 
@@ -92,16 +93,20 @@ func dinoDefaults(kind string) (c Config) {
 	if kind != dinov3Type {
 		c.LayerNormEps = 1e-6
 	}
-	c.ModelType, c.LayerScaleInit = kind, 1
+	c.ModelType, c.LayerScaleInit, c.ConstantDropPath = kind, 1, true
 	return c
 }
 
 // shared returns the fields that the configurations share.
 func (c Config) shared() dino {
+	var dropPath *bool
+	if !c.ConstantDropPath {
+		dropPath = &c.ConstantDropPath
+	}
 	return dino{
 		c.ModelType, c.Architectures, c.sides(), c.NumChannels, c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.HiddenAct,
 		config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps},
-		config.Float[float32]{Value: c.LayerScaleInit}, config.Float[float32]{Value: c.DropPathRate}, c.Classes,
+		config.Float[float32]{Value: c.LayerScaleInit}, config.Float[float32]{Value: c.DropPathRate}, dropPath, c.Classes,
 	}
 }
 
@@ -110,6 +115,7 @@ func (c *Config) setShared(d dino) error {
 	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads = d.HiddenSize, d.NumHiddenLayers, d.NumAttentionHeads
 	c.HiddenAct, c.InitializerRange, c.LayerNormEps = d.HiddenAct, d.InitializerRange.Value, d.LayerNormEps.Value
 	c.LayerScaleInit, c.DropPathRate, c.Classes = d.LayerScale.Value, d.DropPathRate.Value, d.Classes
+	c.ConstantDropPath = d.ConstantDropPath == nil || *d.ConstantDropPath
 	if c.LayerScaleInit == 0 {
 		c.LayerScaleInit = 1e-5 // the factors are there whatever their first value, which the weights replace
 	}
@@ -273,6 +279,7 @@ var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields
 	{Name: "num_channels"},
 	{Name: "layerscale_value"},
 	{Name: "drop_path_rate"},
+	{Name: "constant_drop_path", Reason: "Fovea's own"},
 	{Name: "apply_layernorm", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "return_class_token", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "use_mask_token", Use: strictjson.Harmless, Reason: "only pre-training uses the mask token"},

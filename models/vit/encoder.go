@@ -52,6 +52,11 @@ func NewEncoder(c Config) *Encoder {
 		grid:     c.grid(),
 		resizing: c.resizing(),
 	}
+	if c.ConstantDropPath {
+		for _, b := range e.Blocks {
+			b.DropPath = c.DropPathRate
+		}
+	}
 	if c.Stem != nil {
 		e.Stem = newStem(*c.Stem, c.NumChannels)
 		e.Patch = nn.NewPatchEmbed(c.Stem.out(), c.PatchSize/c.Stem.Stride(), c.HiddenSize)

@@ -26,6 +26,7 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "pooler_output_size", Use: strictjson.Harmless, Reason: "only ViTModel's pooler uses it, which classifiers do not have"},
 	{Name: "pooler_act", Use: strictjson.Harmless, Reason: "only ViTModel's pooler uses it, which classifiers do not have"},
 	{Name: "drop_path_rate", Reason: "Fovea's own; ViTConfig has no such field"},
+	{Name: "constant_drop_path", Reason: "Fovea's own"},
 	{Name: "pooling", Reason: "Fovea's own"},
 	{Name: "no_class_token", Reason: "Fovea's own"},
 	{Name: "pre_norm", Reason: "Fovea's own"},
