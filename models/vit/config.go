@@ -71,6 +71,13 @@ type Config struct {
 	RopeReference int     `json:"rope_reference,omitempty"`
 	RopeOffset    float64 `json:"rope_offset,omitempty"`
 	RopePositions bool    `json:"rope_positions,omitempty"`
+	// RopeShift, RopeJitter and RopeRescale change DINOv3's rotary positions while training, anew in each pass (arXiv
+	// 2508.10104, section 3.2). The centers of patches, from -1 to 1, are shifted by up to RopeShift, and multiplied by a factor
+	// from 1/RopeJitter to RopeJitter for rows and another for columns, and by one from 1/RopeRescale to RopeRescale for both. 0
+	// leaves one out.
+	RopeShift   float64 `json:"rope_shift,omitempty"`
+	RopeJitter  float64 `json:"rope_jitter,omitempty"`
+	RopeRescale float64 `json:"rope_rescale,omitempty"`
 	// RelativePositions gives each block a learned number for each head and each offset between two patches, added to the
 	// scores of attention (BEiT; [nn.RelativePositionBias]). There are no position embeddings then, and images have the
 	// configured size. With RelativeInterpolation they may have another, for which the tables are resized as in transformers'
@@ -368,6 +375,7 @@ func (c Config) Validate() error {
 		v.Fail("no_key_bias", "expected qkv_bias beside it")
 	}
 	c.validateRope(&v)
+	c.validateAugment(&v)
 	if c.RelativePositions && (c.RopeTheta != 0 || c.NumRegisterTokens != 0 || c.DistillationToken || c.ParallelBranches > 1) {
 		v.Fail("relative_positions", "expected no rotary positions, registers, distillation token or parallel branches beside it")
 	}
