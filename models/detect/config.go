@@ -87,6 +87,9 @@ func YOLOv1ResNet18() Config {
 // images.
 const fastestDeepest = 32
 
+// fastestStride is the size in pixels of the cells of FastestDet.
+const fastestStride = 16
+
 // Bounds of the size of images, so that one fits into memory.
 const (
 	maxSize        = 1 << 12
