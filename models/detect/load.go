@@ -30,7 +30,25 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType}, Names: &fastestNames, Fields: configFields, Images: true,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
+	Fields: configFields, Images: true,
+}
+
+// families tells them apart by config.json.
+var families = func() modelfolder.Family {
+	y := family
+	y.Of = familyOf
+	return y
+}()
+
+// familyOf returns the family of the detector that a config.json describes: its fields differ.
+func familyOf(data []byte) (modelfolder.Family, error) {
+	y := family
+	switch typeOf(data) {
+	case rtdetrType, rtdetrV2Type:
+		y.Fields = rtdetrFields
+	}
+	return y, nil
 }
 
 // namesOf returns the table of names of a configuration.
@@ -45,6 +63,10 @@ func namesOf(c Config) *checkpoint.Names {
 		table = rcnnNames(c)
 	case yoloType:
 		table = yoloNames(c)
+	case centerType:
+		table = centerNames(c)
+	case rtdetrType, rtdetrV2Type:
+		table = rtdetrNames(c)
 	}
 	return &table
 }
@@ -52,7 +74,7 @@ func namesOf(c Config) *checkpoint.Names {
 // Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
 // config.json and a file of names count as in a folder. So a file of another model needs a folder of its own.
 func Open(path string, o LoadOptions) (*Model, error) {
-	return modelfolder.Open(path, family, o, read)
+	return modelfolder.Open(path, families, o, read)
 }
 
 // Load reads a model from a folder of one of these kinds:
@@ -61,6 +83,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a file of weights of the release of CenterNet (ctdet_….pth) with a ResNet or DLA-34; hourglasses, dlav0, and networks
+//     that find poses or boxes in space are refused
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
@@ -72,9 +96,15 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
 // those of the network: it lists them all.
-func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
+	return modelfolder.Load(fsys, families, o, read)
+}
 
 func read(f *modelfolder.Folder) (*Model, error) {
+	switch typeOf(f.Config) {
+	case rtdetrType, rtdetrV2Type:
+		return readRTDETR(f)
+	}
 	c, err := configure(f)
 	if err != nil {
 		return nil, err
@@ -116,7 +146,11 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	if _, ok := f.Find("Class.Predict.Conv.Weight"); ok {
 		return Fastest(), nil
 	}
-	c, err := pyramidOf(f)
+	read := pyramidOf
+	if ofCenterNet(f.Weights) {
+		read = centerOf
+	}
+	c, err := read(f)
 	return c, f.Checked(c, err)
 }
 
@@ -204,6 +238,8 @@ func (c Config) claim() modelfolder.Claim {
 		return modelfolder.Claim{}
 	case yoloType:
 		return c.Backbone.Claim().Plus(c.yoloClaim())
+	case centerType:
+		return c.Backbone.Claim().Plus(c.centerClaim())
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
@@ -222,7 +258,7 @@ func (c Config) claim() modelfolder.Claim {
 // resize applies LoadOptions.ImageSize.
 func resize(f *modelfolder.Folder, c *Config) error {
 	switch c.ModelType {
-	case fastestType:
+	case fastestType, centerType:
 		return f.Resize(&c.ImageSize, c)
 	case yoloType:
 		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
@@ -252,6 +288,8 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 		each = retinaAnchors
 	case rcnnType:
 		want = []int{c.HeadSize}
+	case centerType:
+		param, want = "Heatmap.Predict.Weight", []int{c.HeadSize, 1, 1}
 	}
 	t, ok := f.Find(param)
 	if !ok {
@@ -295,6 +333,9 @@ func (m *Model) readNames(fsys fs.FS) error {
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
 // LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
+	if m.Config.RTDETR != nil {
+		return m.saveRTDETR(dir, o)
+	}
 	c := m.Config
 	if m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
 		c.ID2Label, c.Label2ID = nil, nil
