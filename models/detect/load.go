@@ -30,7 +30,7 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
 	Fields: configFields, Images: true,
 }
 
@@ -63,6 +63,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = rcnnNames(c)
 	case yoloType:
 		table = yoloNames(c)
+	case centerType:
+		table = centerNames(c)
 	case rtdetrType, rtdetrV2Type:
 		table = rtdetrNames(c)
 	}
@@ -81,6 +83,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a file of weights of the release of CenterNet (ctdet_….pth) with a ResNet or DLA-34; hourglasses, dlav0, and networks
+//     that find poses or boxes in space are refused
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
@@ -142,7 +146,11 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	if _, ok := f.Find("Class.Predict.Conv.Weight"); ok {
 		return Fastest(), nil
 	}
-	c, err := pyramidOf(f)
+	read := pyramidOf
+	if ofCenterNet(f.Weights) {
+		read = centerOf
+	}
+	c, err := read(f)
 	return c, f.Checked(c, err)
 }
 
@@ -230,6 +238,8 @@ func (c Config) claim() modelfolder.Claim {
 		return modelfolder.Claim{}
 	case yoloType:
 		return c.Backbone.Claim().Plus(c.yoloClaim())
+	case centerType:
+		return c.Backbone.Claim().Plus(c.centerClaim())
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
@@ -248,7 +258,7 @@ func (c Config) claim() modelfolder.Claim {
 // resize applies LoadOptions.ImageSize.
 func resize(f *modelfolder.Folder, c *Config) error {
 	switch c.ModelType {
-	case fastestType:
+	case fastestType, centerType:
 		return f.Resize(&c.ImageSize, c)
 	case yoloType:
 		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
@@ -278,6 +288,8 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 		each = retinaAnchors
 	case rcnnType:
 		want = []int{c.HeadSize}
+	case centerType:
+		param, want = "Heatmap.Predict.Weight", []int{c.HeadSize, 1, 1}
 	}
 	t, ok := f.Find(param)
 	if !ok {
