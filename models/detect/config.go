@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"io/fs"
 	"slices"
 
@@ -22,10 +23,12 @@ const (
 	darknetType = "darknet"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
-// [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json. Those of FastestDet and of torchvision's detectors are Fovea's
+// own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
+	// RTDETR describes an [RTDETR], in whose config.json its fields are. It is nil for other detectors.
+	RTDETR *RTDETRConfig `json:"-"`
 	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
 	// them into.
 	ImageSize int `json:"image_size,omitempty"`
@@ -142,7 +145,7 @@ var uses = map[string][]string{
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, rtdetrType, rtdetrV2Type)
 	switch c.ModelType {
 	case fastestType:
 		c.checkSquare(&v)
@@ -152,8 +155,17 @@ func (c Config) Validate() error {
 		c.checkCenter(&v)
 	case darknetType:
 		c.checkDarknet(&v)
+	case rtdetrType, rtdetrV2Type:
+		if c.RTDETR == nil {
+			v.Fail("model_type", "expected the configuration RTDETR for %q, found none", c.ModelType)
+			return v.Err()
+		}
+		c.RTDETR.check(&v, c.ModelType)
 	default:
 		c.checkPyramid(&v)
+	}
+	if c.RTDETR != nil && c.ModelType != rtdetrType && c.ModelType != rtdetrV2Type {
+		v.Fail("model_type", "expected %q or %q for the configuration RTDETR, found %q", rtdetrType, rtdetrV2Type, c.ModelType)
 	}
 	for _, field := range []config.Field{
 		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
@@ -250,9 +262,39 @@ func (c Config) checkYOLO(v *config.Checks) {
 	}
 }
 
+// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	switch t := typeOf(data); t {
+	case rtdetrType, rtdetrV2Type:
+		return c.unmarshalRTDETR(data, t)
+	}
+	type plain Config
+	return strictjson.Decode(data, (*plain)(c))
+}
+
+// MarshalJSON writes the fields of a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	if c.RTDETR != nil {
+		return c.marshalRTDETR()
+	}
+	type plain Config
+	return json.Marshal(plain(c))
+}
+
+// typeOf returns the model_type of a config.json, or "".
+func typeOf(data []byte) string {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if strictjson.Decode(data, &kind) != nil {
+		return ""
+	}
+	return kind.ModelType
+}
+
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, Config{})
+	return modelfolder.ReadConfig(fsys, name, families, Config{})
 }
 
 // configFields are the fields of a config.json.

@@ -30,7 +30,25 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, darknetType}, Names: &fastestNames, Fields: configFields, Images: true,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, rtdetrType,
+		rtdetrV2Type}, Names: &fastestNames, Fields: configFields, Images: true,
+}
+
+// families tells them apart by config.json.
+var families = func() modelfolder.Family {
+	y := family
+	y.Of = familyOf
+	return y
+}()
+
+// familyOf returns the family of the detector that a config.json describes: its fields differ.
+func familyOf(data []byte) (modelfolder.Family, error) {
+	y := family
+	switch typeOf(data) {
+	case rtdetrType, rtdetrV2Type:
+		y.Fields = rtdetrFields
+	}
+	return y, nil
 }
 
 // namesOf returns the table of names of a configuration.
@@ -49,6 +67,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = centerNames(c)
 	case darknetType:
 		table = darknetNames()
+	case rtdetrType, rtdetrV2Type:
+		table = rtdetrNames(c)
 	}
 	return &table
 }
@@ -64,7 +84,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 		}
 		return OpenDarknet(base+".cfg", path)
 	}
-	return modelfolder.Open(path, family, o, read)
+	return modelfolder.Open(path, families, o, read)
 }
 
 // Load reads a model from a folder of one of these kinds:
@@ -86,9 +106,15 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
 // those of the network: it lists them all.
-func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
+	return modelfolder.Load(fsys, families, o, read)
+}
 
 func read(f *modelfolder.Folder) (*Model, error) {
+	switch typeOf(f.Config) {
+	case rtdetrType, rtdetrV2Type:
+		return readRTDETR(f)
+	}
 	c, err := configure(f)
 	if err != nil {
 		return nil, err
@@ -324,6 +350,9 @@ func (m *Model) readNames(fsys fs.FS) error {
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
 // LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
+	if m.Config.RTDETR != nil {
+		return m.saveRTDETR(dir, o)
+	}
 	c := m.Config
 	if m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
 		c.ID2Label, c.Label2ID = nil, nil

@@ -14,7 +14,7 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
-// *[FasterRCNN], *[YOLOv1], *[CenterNet] or *[Darknet].
+// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet] or *[RTDETR].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -31,6 +31,8 @@ type Model struct {
 	Classes int // number of classes
 	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
 	LabelsAssumed bool
+	// PreprocessAssumed says that the folder of an [RTDETR] did not tell how images are prepared.
+	PreprocessAssumed bool
 
 	// Options say which candidates are detections.
 	Options Options
@@ -67,6 +69,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewCenterNet(c, classes, rng)
 	case darknetType:
 		return NewDarknet(c, classes, rng)
+	case rtdetrType, rtdetrV2Type:
+		return NewRTDETR(c, classes, rng)
 	}
 	return NewFastestDet(c, classes, rng)
 }
