@@ -15,6 +15,8 @@
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
 //   - [CenterNet] (arXiv 1904.07850): by the centers of objects, on a residual network or a DLA
 //   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
+//   - [Darknet] (github.com/pjreddie/darknet): YOLOv1 as its authors' program builds it, from the files yolov1.cfg and
+//     yolov1.weights, or the tiny ones
 //
 // # Using a model
 //
@@ -55,8 +57,8 @@
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), or a folder that [Model.Save] wrote. A file
-// beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
+// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), files of darknet's YOLOv1, or a
+// folder that [Model.Save] wrote. A file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
 // Nothing in a folder is trusted.
 //
 // [backbone.FreezeNorms]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/backbone#FreezeNorms

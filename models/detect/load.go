@@ -30,8 +30,8 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
-	Fields: configFields, Images: true,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, rtdetrType,
+		rtdetrV2Type}, Names: &fastestNames, Fields: configFields, Images: true,
 }
 
 // families tells them apart by config.json.
@@ -65,6 +65,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = yoloNames(c)
 	case centerType:
 		table = centerNames(c)
+	case darknetType:
+		table = darknetNames()
 	case rtdetrType, rtdetrV2Type:
 		table = rtdetrNames(c)
 	}
@@ -73,7 +75,15 @@ func namesOf(c Config) *checkpoint.Names {
 
 // Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
 // config.json and a file of names count as in a folder. So a file of another model needs a folder of its own.
+//
+// A path that ends in .weights is a file of darknet's, and [OpenDarknet] reads it with the file .cfg of the same name.
 func Open(path string, o LoadOptions) (*Model, error) {
+	if base, ok := strings.CutSuffix(path, ".weights"); ok {
+		if o.ImageSize != 0 || o.File != "" {
+			return nil, fmt.Errorf("detect: %s: LoadOptions: expected no ImageSize and no File beside a file of darknet's", path)
+		}
+		return OpenDarknet(base+".cfg", path)
+	}
 	return modelfolder.Open(path, families, o, read)
 }
 
@@ -240,6 +250,8 @@ func (c Config) claim() modelfolder.Claim {
 		return c.Backbone.Claim().Plus(c.yoloClaim())
 	case centerType:
 		return c.Backbone.Claim().Plus(c.centerClaim())
+	case darknetType:
+		return c.darknetClaim()
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
@@ -260,6 +272,11 @@ func resize(f *modelfolder.Folder, c *Config) error {
 	switch c.ModelType {
 	case fastestType, centerType:
 		return f.Resize(&c.ImageSize, c)
+	case darknetType:
+		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize {
+			return fmt.Errorf("LoadOptions.ImageSize: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
+		}
+		return nil
 	case yoloType:
 		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
 			return fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
@@ -277,7 +294,7 @@ func resize(f *modelfolder.Folder, c *Config) error {
 
 // classRows returns the number of classes that the weights have.
 func classRows(f *modelfolder.Folder, c Config) (int, error) {
-	if c.ModelType == yoloType {
+	if c.ModelType == yoloType || c.ModelType == darknetType {
 		return yoloClasses(f, c)
 	}
 	param, each, want := "Class.Weight", 1, []int{c.FPNChannels, 3, 3}

@@ -14,7 +14,7 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
-// *[FasterRCNN], *[YOLOv1], *[CenterNet] or *[RTDETR].
+// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet] or *[RTDETR].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -67,6 +67,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewYOLOv1(c, classes, rng)
 	case centerType:
 		return NewCenterNet(c, classes, rng)
+	case darknetType:
+		return NewDarknet(c, classes, rng)
 	case rtdetrType, rtdetrV2Type:
 		return NewRTDETR(c, classes, rng)
 	}

@@ -110,7 +110,7 @@ func (c Config) checkSize(size int) error {
 	if size == 0 {
 		return nil
 	}
-	if c.ModelType == yoloType && size != c.ImageSize {
+	if (c.ModelType == yoloType || c.ModelType == darknetType) && size != c.ImageSize {
 		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
 	}
 	return c.resized(size).Validate()
