@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"encoding/json"
 	"io/fs"
+	"slices"
 
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
@@ -16,12 +18,18 @@ const (
 	fcosType    = "fcos"
 	retinaType  = "retinanet"
 	rcnnType    = "faster_rcnn"
+	detrType    = "detr"
+	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
-// [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json. Those of FastestDet and of torchvision's detectors are Fovea's
+// own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
+	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
+	DETR *DETRConfig `json:"-"`
+	// YOLOS describes a [YOLOS] in the same way.
+	YOLOS *YOLOSConfig `json:"-"`
 	// ImageSize is the side in pixels of the squares to which FastestDet stretches images.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
@@ -82,7 +90,14 @@ const groups = 32
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType)
+	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType}, setTypes...)...)
+	switch {
+	case (c.ModelType == detrType) != (c.DETR != nil), (c.ModelType == yolosType) != (c.YOLOS != nil):
+		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
+		return v.Err()
+	case slices.Contains(setTypes, c.ModelType):
+		return c.validateSet()
+	}
 	if c.ModelType == fastestType {
 		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
 			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
@@ -123,6 +138,80 @@ func (c Config) Validate() error {
 		}
 	}
 	return v.Err()
+}
+
+// setTypes are the detectors that predict a set. Their configurations are structs of their own.
+var setTypes = []string{detrType, yolosType}
+
+// validateSet is Validate for them.
+func (c Config) validateSet() error {
+	var v config.Checks
+	v.Unused(c.ModelType, config.Field{Name: "image_size", Value: c.ImageSize}, config.Field{Name: "min_size", Value: c.MinSize},
+		config.Field{Name: "max_size", Value: c.MaxSize}, config.Field{Name: "backbone_config", Value: c.Backbone != nil},
+		config.Field{Name: "fpn_channels", Value: c.FPNChannels}, config.Field{Name: "head_size", Value: c.HeadSize},
+		config.Field{Name: "normed_heads", Value: c.NormedHeads}, config.Field{Name: "norm_eps", Value: c.NormEps})
+	if err := v.Err(); err != nil {
+		return err
+	}
+	if c.DETR != nil {
+		return c.DETR.validate()
+	}
+	return c.YOLOS.validate()
+}
+
+// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values; for DETR and YOLOS they have the
+// defaults of transformers.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := strictjson.Decode(data, &kind); err != nil {
+		return err
+	}
+	start := Config{ModelType: kind.ModelType}
+	var fields json.Unmarshaler
+	switch kind.ModelType {
+	case detrType:
+		start.DETR = DETRResNet50().DETR
+		fields = start.DETR
+	case yolosType:
+		start.YOLOS = YOLOSBase().YOLOS
+		fields = start.YOLOS
+	default:
+		type plain Config
+		return strictjson.Decode(data, (*plain)(c))
+	}
+	if err := strictjson.Decode(data, &start.Classes); err != nil {
+		return err
+	}
+	*c = start
+	return fields.UnmarshalJSON(data)
+}
+
+// MarshalJSON writes the fields of a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	type plain Config
+	if !slices.Contains(setTypes, c.ModelType) {
+		return json.Marshal(plain(c))
+	}
+	var fields any = c.DETR
+	class := "DetrForObjectDetection"
+	if c.YOLOS != nil {
+		fields, class = c.YOLOS, "YolosForObjectDetection"
+	}
+	head, err := json.Marshal(struct {
+		ModelType     string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+		models.Classes
+	}{c.ModelType, []string{class}, c.Classes})
+	if err != nil {
+		return nil, err
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(head[:len(head)-1], []byte(","), rest[1:]), nil
 }
 
 // ReadConfig reads and checks a config.json. The error names the file and the field.

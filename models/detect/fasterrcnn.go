@@ -206,7 +206,7 @@ func (d *FasterRCNN) pool(levels []*autograd.Tensor, proposals [][]boxes.Box, p 
 }
 
 // find implements [Network].
-func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
 	p := d.resizing.prepare(t, images)
 	levels := d.Pyramid.Forward(p.pixels)
 	var first []proposing
@@ -220,7 +220,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 		total += len(each)
 	}
 	if total == 0 {
-		return found
+		return found, nil
 	}
 	class, offsets := d.classify(levels, proposals, p)
 	scores, codes := class.Floats(nil), offsets.Floats(nil)
@@ -245,7 +245,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 		}
 		p.restore(i, images[i], found[i].boxes)
 	}
-	return found
+	return found, nil
 }
 
 func (d *FasterRCNN) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 100} }

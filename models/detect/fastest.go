@@ -118,7 +118,7 @@ func (d *FastestDet) prepare(dst []float32, m *vision.Image) {
 }
 
 // find implements [Network].
-func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
 	plane := 3 * d.size * d.size
 	pixels := make([]float32, len(images)*plane)
 	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i]) })
@@ -129,7 +129,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 	for i, m := range images {
 		found[i] = raw.decode(i, w, h, m, minScore)
 	}
-	return found
+	return found, nil
 }
 
 func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }

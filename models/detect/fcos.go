@@ -87,7 +87,7 @@ func (l *fcosLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -112,7 +112,7 @@ func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) 
 	for i, m := range images {
 		p.restore(i, m, found[i].boxes)
 	}
-	return found
+	return found, nil
 }
 
 // clip cuts a box to an image of the batch.

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,9 +12,11 @@ import (
 
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/smallfile"
+	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/vision"
 )
 
 // LoadOptions change how [Open] and [Load] work; models.LoadOptions describes the fields. The zero value is strict.
@@ -29,9 +32,41 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 	}
 }
 
-// family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
-var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType}, Names: &fastestNames, Fields: configFields, Images: true,
+// plainFamily says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
+var plainFamily = modelfolder.Family{
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, detrType, yolosType},
+	Names: &fastestNames, Fields: configFields, Images: true,
+}
+
+// family adds what differs by the type of a model.
+var family = func() modelfolder.Family {
+	y := plainFamily
+	y.Of = familyOf
+	return y
+}()
+
+// familyOf returns the family of the detector that a config.json describes.
+func familyOf(data []byte) (modelfolder.Family, error) {
+	y := plainFamily
+	var kind struct {
+		ModelType     string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+	}
+	if err := strictjson.Decode(data, &kind); err != nil {
+		return y, err
+	}
+	switch kind.ModelType {
+	case detrType:
+		y.Fields, y.Unsupported = detrFields, detrUnsupported
+	case yolosType:
+		y.Fields = yolosFields
+	case "conditional_detr", "deformable_detr", "dab_detr", "table-transformer":
+		return y, fmt.Errorf("model_type: the variant %q of DETR is not supported", kind.ModelType)
+	}
+	if slices.Contains(kind.Architectures, "DetrForSegmentation") {
+		return y, errors.New("architectures: DetrForSegmentation, which finds masks (panoptic segmentation), is not supported: expected DetrForObjectDetection")
+	}
+	return y, nil
 }
 
 // namesOf returns the table of names of a configuration.
@@ -44,6 +79,10 @@ func namesOf(c Config) *checkpoint.Names {
 		table = retinaNames(c)
 	case rcnnType:
 		table = rcnnNames(c)
+	case detrType:
+		table = detrNames(*c.DETR)
+	case yolosType:
+		table = yolosNames
 	}
 	return &table
 }
@@ -60,6 +99,9 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a folder of transformers, with the model_type detr or yolos: config.json, preprocessor_config.json where it is there, and the
+//     weights. Those of panoptic segmentation and of DETR's variants are refused.
+//   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
@@ -84,17 +126,24 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
-	if err := resize(f, &c); err != nil {
+	prepare, assumed, err := resize(f, &c)
+	if err != nil {
 		return nil, err
 	}
 	classes, err := classRows(f, c)
 	if err != nil {
 		return nil, err
 	}
-	if !c.Fit(classes) {
+	if n := f.NumLabels(); !c.Fit(classes) || f.Form == modelfolder.HuggingFace && n >= 0 && n != len(c.ID2Label) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
 	m := New(c, classes, nil)
+	switch d := m.Network.(type) {
+	case *DETR:
+		d.Preprocess, d.PreprocessAssumed = prepare, assumed
+	case *YOLOS:
+		d.Preprocess, d.PreprocessAssumed = prepare, assumed
+	}
 	if len(c.ID2Label) == 0 {
 		if err := m.readNames(f.FS); err != nil {
 			return nil, err
@@ -115,12 +164,20 @@ func configure(f *modelfolder.Folder) (Config, error) {
 	if _, ok := f.Find("Class.Predict.Conv.Weight"); ok {
 		return Fastest(), nil
 	}
+	if _, ok := probe.Finder(f.Weights)("DETR"); ok {
+		c, weights, err := originalDETR(f)
+		if err == nil {
+			f.Replace(weights)
+		}
+		return c, f.Checked(c, err)
+	}
 	c, err := pyramidOf(f)
 	return c, f.Checked(c, err)
 }
 
-// probe names the tensors by which torchvision's detectors are told apart.
+// probe names the tensors by which torchvision's detectors and DETR's release are told apart.
 var probe = names([]checkpoint.Rule{
+	{"DETR", "transformer.decoder.norm.weight"},
 	{"FCOS", "head.regression_head.bbox_ctrness.weight"},
 	{"OneStage", "head.regression_head.bbox_reg.weight"},
 	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
@@ -133,7 +190,7 @@ var probe = names([]checkpoint.Rule{
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	body, err := backbone.ConfigOf(f.Weights, "backbone.body.")
 	if err != nil {
-		const expected = "expected the weights of FastestDet, or of torchvision's FCOS, RetinaNet or Faster R-CNN"
+		const expected = "expected the weights of FastestDet, of torchvision's FCOS, RetinaNet or Faster R-CNN, or of DETR"
 		if ofDetector(f.Weights) {
 			return Config{}, fmt.Errorf(expected+": backbone: %w", err)
 		}
@@ -195,8 +252,13 @@ func ofDetector(weights *checkpoint.File) bool {
 
 // claim returns the least that the weights are.
 func (c Config) claim() modelfolder.Claim {
-	if c.ModelType == fastestType {
+	switch {
+	case c.ModelType == fastestType:
 		return modelfolder.Claim{}
+	case c.DETR != nil:
+		return c.DETR.claim()
+	case c.YOLOS != nil:
+		return c.YOLOS.claim()
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
 	if c.ModelType == rcnnType {
@@ -212,21 +274,63 @@ func (c Config) claim() modelfolder.Claim {
 	return claim.Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
 }
 
-// resize applies LoadOptions.ImageSize.
-func resize(f *modelfolder.Folder, c *Config) error {
-	if c.ModelType == fastestType {
-		return f.Resize(&c.ImageSize, c)
+// resize applies LoadOptions.ImageSize. For detectors that predict a set, it returns the preprocessing, and whether nothing
+// states it.
+func resize(f *modelfolder.Folder, c *Config) (prepare vision.Preprocess, assumed bool, err error) {
+	switch c.ModelType {
+	case detrType:
+		return setPreprocess(f, c, detrPreprocess())
+	case yolosType:
+		return setPreprocess(f, c, yolosPreprocess())
+	case fastestType:
+		return prepare, false, f.Resize(&c.ImageSize, c)
 	}
 	before := c.MinSize
 	if size := f.Options.ImageSize; size != 0 {
 		c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(before)))
 	}
-	return f.Resize(&c.MinSize, c)
+	return prepare, false, f.Resize(&c.MinSize, c)
+}
+
+// setPreprocess returns the preprocessing of a folder, or the given one where there is none. For LoadOptions.ImageSize, which is
+// the shorter side, all sides change in proportion.
+func setPreprocess(f *modelfolder.Folder, c *Config, p vision.Preprocess) (vision.Preprocess, bool, error) {
+	stated, err := vision.LoadPreprocess(f.FS)
+	assumed := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err == nil:
+		p = stated
+	case !assumed:
+		return p, false, err
+	}
+	short := p.Width
+	if p.Mode != vision.ShortSide && p.Height != 0 {
+		short = min(p.Width, p.Height)
+	}
+	size := short
+	if err := f.Resize(&size, c); err != nil {
+		return p, false, err
+	}
+	if size != short {
+		if short == 0 {
+			return p, false, errors.New("LoadOptions.ImageSize: images are not resized: expected 0")
+		}
+		for _, side := range []*int{&p.Width, &p.Height, &p.MaxLong} {
+			*side = int(math.Round(float64(*side) * float64(size) / float64(short)))
+		}
+	}
+	if most := max(p.Width, p.Height, p.MaxLong); most > maxSize || size < 0 {
+		return p, false, fmt.Errorf("images are prepared with sides of up to %d pixels, expected at most %d", most, maxSize)
+	}
+	if p.Mode == vision.LongSide || p.CropWidth != 0 {
+		return p, false, fmt.Errorf("%s: expected a size without a crop, found %v and a crop to %d×%d", vision.PreprocessorName, p.Mode, p.CropWidth, p.CropHeight)
+	}
+	return p, assumed, p.Validate()
 }
 
 // classRows returns the number of classes that the weights have.
 func classRows(f *modelfolder.Folder, c Config) (int, error) {
-	param, each, want := "Class.Weight", 1, []int{c.FPNChannels, 3, 3}
+	param, each, none, want := "Class.Weight", 1, 0, []int{c.FPNChannels, 3, 3}
 	switch c.ModelType {
 	case fastestType:
 		param, want = "Class.Predict.Conv.Weight", []int{fastestWidth, 1, 1}
@@ -234,15 +338,19 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 		each = retinaAnchors
 	case rcnnType:
 		want = []int{c.HeadSize}
+	case detrType:
+		want, none = []int{c.DETR.DModel}, 1
+	case yolosType:
+		param, want, none = "Class.Layers.2.Weight", []int{c.YOLOS.HiddenSize}, 1
 	}
 	t, ok := f.Find(param)
 	if !ok {
 		return 0, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
 	}
-	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], want) || t.Shape[0] < each || t.Shape[0]%each != 0 {
+	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], want) || t.Shape[0] < each+none || t.Shape[0]%each != 0 {
 		return 0, fmt.Errorf("%s: %s: expected a shape of a multiple of %d, and %v, found %v", f.Weights.Name(), t.Name, each, want, t.Shape)
 	}
-	return t.Shape[0] / each, nil
+	return t.Shape[0]/each - none, nil // without the class of no object
 }
 
 // readNames reads the names of the classes from the only file *.names of a folder. Without one, models with as many classes as
@@ -285,5 +393,33 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	}
 	y := family
 	y.Names = namesOf(c)
-	return y.Save(dir, modelfolder.Contents{Config: c, Model: m.Network}, o)
+	contents := modelfolder.Contents{Config: c, Model: m.Network}
+	var err error
+	switch d := m.Network.(type) {
+	case *DETR:
+		contents.Parts, err = processor(d.Preprocess, "DetrImageProcessor")
+	case *YOLOS:
+		contents.Parts, err = processor(d.Preprocess, "YolosImageProcessor")
+	}
+	if err != nil {
+		return fmt.Errorf("detect: %w", err)
+	}
+	return y.Save(dir, contents, o)
+}
+
+// processor returns the file preprocessor_config.json of a detector of transformers, whose class also says how predictions become
+// detections there.
+func processor(p vision.Preprocess, class string) ([]modelfolder.Part, error) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]any{}
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	fields["image_processor_type"], fields["do_pad"], fields["format"] = class, true, "coco_detection"
+	delete(fields, "do_center_crop")
+	data, err = json.MarshalIndent(fields, "", "  ")
+	return []modelfolder.Part{{Name: vision.PreprocessorName, Data: append(data, '\n')}}, err
 }

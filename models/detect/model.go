@@ -2,6 +2,7 @@ package detect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
@@ -13,11 +14,12 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet] or
-// *[FasterRCNN].
+// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet], *[FasterRCNN],
+// *[DETR] or *[YOLOS].
 type Network interface {
-	// find returns the candidates in images of any size, with scores above the least.
-	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
+	// find returns the candidates in images of any size, with scores above the least. The error of an image that cannot be prepared
+	// is a *vision.BatchError.
+	find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error)
 	// defaults are those of Options.
 	defaults() limits
 	// batch is the number of images that are searched at once.
@@ -60,6 +62,10 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewRetinaNet(c, classes, rng)
 	case rcnnType:
 		return NewFasterRCNN(c, classes, rng)
+	case detrType:
+		return NewDETR(c, classes, rng)
+	case yolosType:
+		return NewYOLOS(c, classes, rng)
 	}
 	return NewFastestDet(c, classes, rng)
 }
@@ -80,7 +86,14 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 				return &vision.BatchError{Index: first + i, Err: err}
 			}
 		}
-		for _, c := range m.Network.find(t, batch, limits.minScore) {
+		each, err := m.Network.find(t, batch, limits.minScore)
+		if one := (*vision.BatchError)(nil); errors.As(err, &one) {
+			err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range each {
 			found = append(found, c.detections(limits, labels))
 		}
 		return nil

@@ -80,7 +80,7 @@ func (l *retinaLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -102,7 +102,7 @@ func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 	for i, m := range images {
 		p.restore(i, m, found[i].boxes)
 	}
-	return found
+	return found, nil
 }
 
 func (d *RetinaNet) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 300} }

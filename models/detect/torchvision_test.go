@@ -101,7 +101,10 @@ func compareTorchvision(t *testing.T, at string) {
 		t.Fatal(err)
 	}
 	limits := m.Network.defaults()
-	together := m.Network.find(autograd.NewTape(autograd.Options{Debug: true}), images, limits.minScore)
+	together, err := m.Network.find(autograd.NewTape(autograd.Options{Debug: true}), images, limits.minScore)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range images {
 		compareDetections(t, g, fmt.Sprintf("alone.%d", i), found[i])
 		compareDetections(t, g, fmt.Sprintf("batch.%d", i), together[i].detections(limits, m.Labels()))
