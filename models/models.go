@@ -1,5 +1,5 @@
-// Package models holds the types that all model packages share: how a model is loaded and saved, and the names of its
-// classes.
+// Package models holds the types that all model packages share: how a model is loaded and saved, the names of its
+// classes, and a [Box].
 //
 //	model, err := vit.Open(folder, models.LoadOptions{ImageSize: 384})
 //	…
@@ -22,7 +22,7 @@ import "github.com/fovea-ml/fovea/checkpoint"
 // packages are the packages that load each model_type.
 var packages = map[string]string{
 	"vit": "models/vit", "fovea_vit": "models/vit", "deit": "models/vit", "dinov2": "models/vit",
-	"dinov2_with_registers": "models/vit", "dinov3_vit": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
+	"dinov2_with_registers": "models/vit", "dinov3_vit": "models/vit", "beit": "models/vit", "data2vec-vision": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
 	"siglip": "models/clip", "siglip2": "models/clip", "chinese_clip": "models/clip",
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
 	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",

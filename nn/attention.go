@@ -73,10 +73,16 @@ type AttentionInput struct {
 	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
 	// the same shape. It is for positions that are learned.
 	Turn func(x *autograd.Tensor) *autograd.Tensor
+	// Relative, if not nil, says that the tokens are those of another grid than the layer's relative positions are for, which
+	// are then resized.
+	Relative *RelativeGrid
 	// QueryPositions and KeyPositions, if not nil, are added to what queries and keys are projected from, but not to values:
 	// position embeddings that every layer gets anew (DETR: Carion et al., arXiv 2005.12872, section A.4). Their shapes
 	// broadcast to those of the queries and of the Memory. With a fused projection they are an autograd.UseError.
 	QueryPositions, KeyPositions *autograd.Tensor
+	// Bias, if not nil, is added to the scores beside those of the layer, such as a mask of zeros and -Inf for this call:
+	// [1 or n, 1 or heads, queries, keys].
+	Bias *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -86,14 +92,14 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
-	// a Memory.
+	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
 }
 
 // Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
 // panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
-	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil) {
+	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	q, k, v := a.project(x, in)
@@ -133,10 +139,10 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len())
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in)
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in)
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
@@ -145,17 +151,26 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	return a.result(y, in.Residual)
 }
 
-// bias returns what is added to the scores, or nil.
-func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.Operand {
-	switch {
-	case a.Relative == nil && a.Bias == nil:
-		return nil
-	case a.Relative == nil:
-		return a.Bias(t, queries, keys)
-	case a.Bias == nil:
-		return a.Relative.Forward(t)
+// bias returns what a call adds to the scores, or nil.
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, in AttentionInput) autograd.Operand {
+	var sum autograd.Operand
+	add := func(o autograd.Operand) {
+		if sum == nil {
+			sum = o
+		} else {
+			sum = autograd.Add(sum, o)
+		}
 	}
-	return autograd.Add(a.Relative.Forward(t), a.Bias(t, queries, keys))
+	if a.Relative != nil {
+		add(a.Relative.on(t, in.Relative))
+	}
+	if a.Bias != nil {
+		add(a.Bias(t, queries, keys))
+	}
+	if in.Bias != nil {
+		add(in.Bias)
+	}
+	return sum
 }
 
 // result projects what the heads found, and adds the residual if there is one.

@@ -176,15 +176,37 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 		x = b.Norm1.Forward(b.branch(b.attend(in), x, x, b.LayerScale1))
 		return b.Norm2.Forward(b.branch(b.MLP.Forward, x, x, b.LayerScale2))
 	}
-	y := b.normed(b.Norm1, b.attend(in), x, x, b.LayerScale1)
-	for _, o := range b.Beside {
-		y = b.normed(o.Norm1, o.attend(in), x, y, o.LayerScale1)
+	maps := make([][]float32, 1+len(b.Beside)) // of each branch
+	input := func(branch int) AttentionInput {
+		in := in
+		if in.Maps != nil && len(b.Beside) > 0 {
+			in.Maps = &maps[branch]
+		}
+		return in
+	}
+	y := b.normed(b.Norm1, b.attend(input(0)), x, x, b.LayerScale1)
+	for i, o := range b.Beside {
+		y = b.normed(o.Norm1, o.attend(input(1+i)), x, y, o.LayerScale1)
+	}
+	if in.Maps != nil && len(b.Beside) > 0 {
+		*in.Maps = sideBySide((*in.Maps)[:0], maps, x.Dim(0))
 	}
 	z := b.normed(b.Norm2, b.MLP.Forward, y, y, b.LayerScale2)
 	for _, o := range b.Beside {
 		z = b.normed(o.Norm2, o.MLP.Forward, y, z, o.LayerScale2)
 	}
 	return z
+}
+
+// sideBySide appends the weights of n sequences to dst: of each sequence, those of all branches.
+func sideBySide(dst []float32, branches [][]float32, n int) []float32 {
+	for i := range n {
+		for _, maps := range branches {
+			one := len(maps) / n
+			dst = append(dst, maps[i*one:(i+1)*one]...)
+		}
+	}
+	return dst
 }
 
 // A layer maps x to a tensor of the same shape. It adds a residual if there is one.

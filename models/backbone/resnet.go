@@ -54,7 +54,7 @@ var (
 // NewResNet returns a network of zeros, and gains of one. The configuration must be valid.
 func NewResNet(c Config) *ResNet {
 	act, r := c.act(), &ResNet{}
-	if c.DeepStem {
+	if c.DeepStem || c.ModelType == vdType {
 		r.Stem = []*nn.ConvNorm{
 			nn.NewConvNorm(c.NumChannels, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same, Stride: half}),
 			nn.NewConvNorm(c.EmbeddingSize/2, c.EmbeddingSize/2, 3, act, autograd.Conv2dOptions{Padding: same}),
@@ -77,7 +77,11 @@ func NewResNet(c Config) *ResNet {
 			} else if dilated {
 				dilation = [2]int{2, 2}
 			}
-			stage = append(stage, newBlock(c, in, c.HiddenSizes[s], stride, dilation, act))
+			b := newBlock(c, in, c.HiddenSizes[s], stride, dilation, act)
+			if c.ModelType == vdType {
+				b.vary(c, in, c.HiddenSizes[s], stride, i == 0)
+			}
+			stage = append(stage, b)
 			in = c.HiddenSizes[s]
 		}
 		r.Stages = append(r.Stages, stage)
@@ -116,6 +120,25 @@ func newBlock(c Config, in, out, stride int, dilation [2]int, act autograd.Activ
 		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{Stride: step})
 	}
 	return b
+}
+
+// vary makes the block one of a [ResNetVD], the first of its stage or a later one.
+func (b *Block) vary(c Config, in, out, stride int, first bool) {
+	for _, conv := range b.Convs[:len(b.Convs)-1] {
+		conv.Act = autograd.ActRelu
+	}
+	if first && b.Down == nil && c.LayerType == Basic {
+		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{})
+	}
+	if c.averages(in, out, stride) {
+		b.PoolDown, b.Down.Conv.Stride = stride, [2]int{}
+	}
+}
+
+// averages reports whether the shortcut of a block of a [ResNetVD] is averaged before it is projected
+// (modeling_rt_detr_resnet.py in transformers).
+func (c Config) averages(in, out, stride int) bool {
+	return stride > 1 && (in != out || c.LayerType == Bottleneck)
 }
 
 // Channels returns the channels of the stages.

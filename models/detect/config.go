@@ -18,29 +18,30 @@ const (
 	fcosType    = "fcos"
 	retinaType  = "retinanet"
 	rcnnType    = "faster_rcnn"
+	yoloType    = "yolov1"
 	detrType    = "detr"
 	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json. Those of FastestDet and of torchvision's detectors are Fovea's
-// own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json. Those of other detectors than DETR and YOLOS are Fovea's own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
 	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
 	DETR *DETRConfig `json:"-"`
 	// YOLOS describes a [YOLOS] in the same way.
 	YOLOS *YOLOSConfig `json:"-"`
-	// ImageSize is the side in pixels of the squares to which FastestDet stretches images.
+	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
 	// makes a smaller image.
 	MinSize int `json:"min_size,omitempty"`
 	MaxSize int `json:"max_size,omitempty"`
-	// Backbone is the residual network of detectors with a feature pyramid, and FPNChannels the number of the pyramid's
-	// channels, a multiple of 32.
+	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, and any network for
+	// YOLOv1. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
-	// HeadSize is the width of the fully connected layers of Faster R-CNN.
+	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1. A YOLOv1 of 0 has none: a 1×1
+	// convolution predicts.
 	HeadSize int `json:"head_size,omitempty"`
 	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
 	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
@@ -48,6 +49,14 @@ type Config struct {
 	NormedHeads bool `json:"normed_heads,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
+	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64. BoxesPerCell is the
+	// number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the backbone.
+	GridSize     int `json:"grid_size,omitempty"`
+	BoxesPerCell int `json:"boxes_per_cell,omitempty"`
+	HeadChannels int `json:"head_channels,omitempty"`
+	// DarknetLayout puts all class scores of a YOLOv1 before all confidences and these before all boxes, as darknet's
+	// detection layer does.
+	DarknetLayout bool `json:"darknet_layout,omitempty"`
 	models.Classes
 }
 
@@ -73,6 +82,13 @@ func FasterRCNNResNet50() Config {
 	return c
 }
 
+// YOLOv1ResNet18 is YOLOv1 (arXiv 1506.02640) on a ResNet-18: 47.8 M parameters with 20 classes. The grid of 7×7 cells with two
+// boxes each, and the layers after the backbone are those of the paper. The paper's have 1,024 channels and a width of 4,096.
+func YOLOv1ResNet18() Config {
+	body := backbone.ResNet18()
+	return Config{ModelType: yoloType, ImageSize: 448, Backbone: &body, HeadSize: 1024, GridSize: 7, BoxesPerCell: 2, HeadChannels: 512}
+}
+
 // fastestDeepest is how many times smaller the deepest features of FastestDet are than the image; it divides the size of
 // images.
 const fastestDeepest = 32
@@ -86,28 +102,54 @@ const (
 // groups are those of group normalization in heads.
 const groups = 32
 
+// uses are the fields that a model_type uses, beside model_type and the classes.
+var uses = map[string][]string{
+	fastestType: {"image_size"},
+	fcosType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "norm_eps"},
+	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "normed_heads", "norm_eps"},
+	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "normed_heads", "norm_eps"},
+	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
+}
+
 // Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType}, setTypes...)...)
-	switch {
-	case (c.ModelType == detrType) != (c.DETR != nil), (c.ModelType == yolosType) != (c.YOLOS != nil):
+	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType, yoloType}, setTypes...)...)
+	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
 		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
 		return v.Err()
-	case slices.Contains(setTypes, c.ModelType):
-		return c.validateSet()
 	}
-	if c.ModelType == fastestType {
+	switch c.ModelType {
+	case detrType:
+		c.DETR.validate(&v)
+	case yolosType:
+		c.YOLOS.validate(&v)
+	case fastestType:
 		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
 			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
 		}
-		v.Unused(c.ModelType, config.Field{Name: "min_size", Value: c.MinSize}, config.Field{Name: "max_size", Value: c.MaxSize},
-			config.Field{Name: "backbone_config", Value: c.Backbone != nil}, config.Field{Name: "fpn_channels", Value: c.FPNChannels},
-			config.Field{Name: "head_size", Value: c.HeadSize}, config.Field{Name: "normed_heads", Value: c.NormedHeads},
-			config.Field{Name: "norm_eps", Value: c.NormEps})
-		return v.Err()
+	case yoloType:
+		c.checkYOLO(&v)
+	default:
+		c.checkPyramid(&v)
 	}
+	for _, field := range []config.Field{
+		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
+		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels},
+		{Name: "head_size", Value: c.HeadSize}, {Name: "normed_heads", Value: c.NormedHeads}, {Name: "norm_eps", Value: c.NormEps},
+		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
+		{Name: "darknet_layout", Value: c.DarknetLayout},
+	} {
+		if !slices.Contains(uses[c.ModelType], field.Name) {
+			v.Unused(c.ModelType, field)
+		}
+	}
+	return v.Err()
+}
+
+// checkPyramid checks the fields of detectors with a feature pyramid.
+func (c Config) checkPyramid(v *config.Checks) {
 	size := func(name string, size int) {
 		if size < 1 || size > maxSize {
 			v.Fail(name, "expected 1 to %d, found %d", maxSize, size)
@@ -117,47 +159,47 @@ func (c Config) Validate() error {
 	size("max_size", c.MaxSize)
 	v.Size("fpn_channels", c.FPNChannels)
 	v.NotNegative("norm_eps", c.NormEps)
-	v.Unused(c.ModelType, config.Field{Name: "image_size", Value: c.ImageSize})
 	if c.ModelType == rcnnType {
 		v.Size("head_size", c.HeadSize)
-	} else {
-		v.Unused(c.ModelType, config.Field{Name: "head_size", Value: c.HeadSize})
-	}
-	if c.ModelType == fcosType {
-		v.Unused(c.ModelType, config.Field{Name: "normed_heads", Value: c.NormedHeads})
 	}
 	v.Multiple("fpn_channels", c.FPNChannels, groups, "group normalization")
-	switch {
-	case c.Backbone == nil:
-		v.Fail("backbone_config", "expected a ResNet, found none")
-	case c.Backbone.ModelType != "resnet":
-		v.Fail("backbone_config: model_type", "expected %q, found %q", "resnet", c.Backbone.ModelType)
-	default:
-		if err := c.Backbone.Validate(); err != nil {
-			v.Fail("backbone_config", "%w", err)
-		}
+	c.checkBackbone(v, "a ResNet", "resnet")
+}
+
+// checkBackbone checks the backbone, whose model_type is one of the given.
+func (c Config) checkBackbone(v *config.Checks, expected string, types ...string) {
+	if c.Backbone == nil {
+		v.Fail("backbone_config", "expected %s, found none", expected)
+		return
 	}
-	return v.Err()
+	v.OneOf("backbone_config: model_type", c.Backbone.ModelType, types...)
+	if err := c.Backbone.Validate(); err != nil {
+		v.Fail("backbone_config", "%w", err)
+	}
+}
+
+// checkYOLO checks the fields of a YOLOv1.
+func (c Config) checkYOLO(v *config.Checks) {
+	if c.GridSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
+		v.Fail("image_size", "expected 32 or 64 times grid_size, up to %d, found %d and %d", fastestMaxSize, c.ImageSize, c.GridSize)
+	}
+	if c.BoxesPerCell < 1 || c.BoxesPerCell > yoloMostBoxes {
+		v.Fail("boxes_per_cell", "expected 1 to %d, found %d", yoloMostBoxes, c.BoxesPerCell)
+	}
+	v.Size("head_channels", c.HeadChannels)
+	if c.HeadSize != 0 {
+		v.Size("head_size", c.HeadSize)
+	} else if c.DarknetLayout {
+		v.Fail("darknet_layout", "expected a head_size with it, found none")
+	}
+	c.checkBackbone(v, "a network", "resnet", "shufflenet_v2", "dla", "plain_cnn")
+	if c.Backbone != nil && c.Backbone.NumChannels != 3 {
+		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
+	}
 }
 
 // setTypes are the detectors that predict a set. Their configurations are structs of their own.
 var setTypes = []string{detrType, yolosType}
-
-// validateSet is Validate for them.
-func (c Config) validateSet() error {
-	var v config.Checks
-	v.Unused(c.ModelType, config.Field{Name: "image_size", Value: c.ImageSize}, config.Field{Name: "min_size", Value: c.MinSize},
-		config.Field{Name: "max_size", Value: c.MaxSize}, config.Field{Name: "backbone_config", Value: c.Backbone != nil},
-		config.Field{Name: "fpn_channels", Value: c.FPNChannels}, config.Field{Name: "head_size", Value: c.HeadSize},
-		config.Field{Name: "normed_heads", Value: c.NormedHeads}, config.Field{Name: "norm_eps", Value: c.NormEps})
-	if err := v.Err(); err != nil {
-		return err
-	}
-	if c.DETR != nil {
-		return c.DETR.validate()
-	}
-	return c.YOLOS.validate()
-}
 
 // UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values; for DETR and YOLOS they have the
 // defaults of transformers.
@@ -230,6 +272,10 @@ var configFields = strictjson.Fields{
 	{Name: "head_size"},
 	{Name: "normed_heads"},
 	{Name: "norm_eps"},
+	{Name: "grid_size"},
+	{Name: "boxes_per_cell"},
+	{Name: "head_channels"},
+	{Name: "darknet_layout"},
 	{Name: "id2label"},
 	{Name: "label2id"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "detectors have one"},

@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"errors"
 	"math"
 	"math/rand/v2"
 
@@ -26,9 +25,7 @@ type DETR struct {
 	Box        *BoxHead
 
 	// Preprocess turns an image into the pixels that the model was trained on, of a size that keeps its proportions.
-	// PreprocessAssumed says that the folder did not tell how.
-	Preprocess        vision.Preprocess
-	PreprocessAssumed bool
+	Preprocess vision.Preprocess
 	// Auxiliary makes [DETR.Loss] count the predictions after each block of the decoder, as the paper does.
 	Auxiliary bool
 
@@ -74,7 +71,7 @@ func NewDETR(c Config, classes int, rng *rand.Rand) *DETR {
 		Class:   nn.NewLinear(o.DModel, classes+1, true),
 		Box:     newBoxHead(o.DModel, 4),
 
-		Preprocess: detrPreprocess(), PreprocessAssumed: true,
+		Preprocess:  detrPreprocess(),
 		normBetween: o.AuxiliaryLoss, dropout: o.Dropout, loss: o.SetConfig.loss(),
 	}
 	for _, b := range d.Encoder {
@@ -263,43 +260,10 @@ func sinePositions(mask []bool, n, height, across, width int) []float32 {
 }
 
 // find implements [Network].
-func (d *DETR) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
-	return findSet(t, images, &d.Preprocess, minScore, func(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor) {
+func (d *DETR) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+	return findSet(t, images, d.Preprocess, minScore, func(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor) {
 		return d.Forward(pixels, nil)
 	})
-}
-
-// findSet searches images one by one, so that detections do not depend on the other images.
-func findSet(t *autograd.Tape, images []*vision.Image, p *vision.Preprocess, minScore float32, forward func(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor)) ([]candidates, error) {
-	found := make([]candidates, len(images))
-	for i, m := range images {
-		values, height, width, err := p.Pixels(nil, t.Workers(), m)
-		if err != nil {
-			if one := (*vision.BatchError)(nil); errors.As(err, &one) {
-				err = &vision.BatchError{Index: i, Err: one.Err}
-			}
-			return nil, err
-		}
-		logits, predicted := forward(t.Borrow(values, 1, p.Channels(), height, width))
-		scores, boxes := autograd.Softmax(logits).Floats(nil), predicted.Floats(nil)
-		classes := logits.Dim(2)
-		for q := range logits.Dim(1) {
-			of := scores[q*classes:][:classes-1] // without no object
-			best := 0
-			for k, s := range of {
-				if s > of[best] {
-					best = k
-				}
-			}
-			if !(of[best] > minScore) {
-				continue
-			}
-			b := fromCenter(boxes[4*q:])
-			w, h := float32(m.Width), float32(m.Height)
-			found[i].add(Box{X0: b.X0 * w, Y0: b.Y0 * h, X1: b.X1 * w, Y1: b.Y1 * h}, of[best], best)
-		}
-	}
-	return found, nil
 }
 
 // defaults are those of transformers: 0.5, and every query counts.
@@ -332,14 +296,22 @@ func (d *DETR) Loss(pixels *autograd.Tensor, sizes [][2]int, truth []Truth) SetL
 	return out
 }
 
-// sizesOf returns the sizes of images, where nil means that they fill their pixels.
-func sizesOf(pixels *autograd.Tensor, sizes [][2]int) [][2]int {
-	if sizes != nil {
-		return sizes
-	}
-	sizes = make([][2]int, pixels.Dim(0))
-	for i := range sizes {
-		sizes[i] = [2]int{pixels.Dim(2), pixels.Dim(3)}
-	}
-	return sizes
+// Losses implements [Trainable]: "class", "box" and "giou" with the weights of the configuration, over all blocks that count.
+func (d *DETR) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("detr", 0, d.Class.Weight.Shape()[0]-1)
+	return d.loss.parts(d.Loss(b.Pixels, b.Sizes, b.Truth))
+}
+
+func (d *DETR) preparing() *vision.Preprocess { return &d.Preprocess }
+
+func (d *DETR) input(t *autograd.Tape, m *vision.Image, size int) input {
+	return setInput(t, d.Preprocess, m, size)
+}
+
+func (d *DETR) multiple() int   { return 1 }
+func (d *DETR) background() int { return 0 }
+
+func (d *DETR) newHead(classes int, rng *rand.Rand) {
+	d.Class = nn.NewLinear(d.Class.Weight.Shape()[1], classes+1, true)
+	initLinear(rng, d.Class)
 }

@@ -99,8 +99,7 @@ func DETRResNet101() Config { return detrConfig(backbone.ResNet101()) }
 // maxQueries bounds the queries of a set, far above any detector: the time of their attention grows with the square.
 const maxQueries = 1 << 14
 
-func (c *DETRConfig) validate() error {
-	var v config.Checks
+func (c *DETRConfig) validate(v *config.Checks) {
 	v.Size("d_model", c.DModel)
 	v.Size("encoder_ffn_dim", c.EncoderFFNDim)
 	v.Size("decoder_ffn_dim", c.DecoderFFNDim)
@@ -123,7 +122,7 @@ func (c *DETRConfig) validate() error {
 	v.Probability("dropout", c.Dropout)
 	v.Probability("attention_dropout", c.AttentionDropout)
 	v.Probability("activation_dropout", c.ActivationDropout)
-	c.SetConfig.validate(&v)
+	c.SetConfig.validate(v)
 	switch b := c.Backbone; {
 	case b == nil:
 		v.Fail("backbone_config", "expected a ResNet, found none")
@@ -140,7 +139,6 @@ func (c *DETRConfig) validate() error {
 			v.Fail("backbone_config", "%w", err)
 		}
 	}
-	return v.Err()
 }
 
 // claim returns the least that the weights are.

@@ -57,7 +57,7 @@ func compareSet(t *testing.T, dir, name string) (folder, file string) {
 	}
 	if name == "original" {
 		p := &m.Network.(*DETR).Preprocess
-		if !m.Network.(*DETR).PreprocessAssumed || p.Width != 800 {
+		if !m.PreprocessAssumed || p.Width != 800 {
 			t.Errorf("the preprocessing is %+v", p)
 		}
 		p.Width, p.MaxLong, p.Backend = 60, 90, vision.Torchvision
@@ -90,14 +90,7 @@ func compareSetOutputs(t *testing.T, g *golden.File, m *Model) {
 		}
 		images = append(images, img)
 		pixels, want := g.Tensor(fmt.Sprintf("pixels.%d", i))
-		var p *vision.Preprocess
-		switch d := m.Network.(type) {
-		case *DETR:
-			p = &d.Preprocess
-		case *YOLOS:
-			p = &d.Preprocess
-		}
-		got, height, width, err := p.Pixels(nil, nil, img)
+		got, height, width, err := m.Network.(setNetwork).preparing().Pixels(nil, nil, img)
 		if err != nil || height != want[2] || width != want[3] {
 			t.Fatalf("image %d: prepared at %d×%d, expected %v: %v", i, height, width, want, err)
 		}
@@ -198,6 +191,11 @@ func compareSetLosses(t *testing.T, g *golden.File, m *Model) {
 		s = d.Loss(x, truth)
 	}
 	golden.Output(t, "loss", s.Total.Floats(nil), g.Floats("loss"))
+	parts, err := m.Losses(Batch{x, sizes, truth}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Output(t, "sum of parts", parts.Sum().Floats(nil), g.Floats("loss"))
 	each := map[string]*autograd.Tensor{"loss_ce": s.Class, "loss_bbox": s.Box, "loss_giou": s.GIoU}
 	for i, one := range s.Auxiliary {
 		each[fmt.Sprintf("loss_ce_%d", i)], each[fmt.Sprintf("loss_bbox_%d", i)], each[fmt.Sprintf("loss_giou_%d", i)] = one.Class, one.Box, one.GIoU

@@ -64,3 +64,28 @@ func ExampleFCOS_Loss() {
 	// a loss above 0: true
 	// gradients: true
 }
+
+// A small Faster R-CNN gets classes of its own. Class 0 is the background.
+func ExampleModel_NewHead() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.FasterRCNNResNet50()
+	c.Backbone, c.FPNChannels, c.HeadSize = &body, 32, 16
+	model := detect.New(c, 91, rand.New(rand.NewPCG(1, 2))) // one that was loaded
+	if err := model.NewHead([]string{"cell", "platelet"}, rand.New(rand.NewPCG(3, 4))); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(model.Classes, model.Labels())
+	// Output:
+	// 3 [__background__ cell platelet]
+}
+
+// Two boxes that overlap, and one of another object.
+func ExampleNMS() {
+	boxes := []detect.Box{{X0: 10, Y0: 10, X1: 50, Y1: 50}, {X0: 12, Y0: 8, X1: 52, Y1: 49}, {X0: 70, Y0: 20, X1: 90, Y1: 60}}
+	fmt.Printf("IoU %.2f\n", boxes[0].IoU(boxes[1]))
+	fmt.Println(detect.NMS(boxes, []float32{0.8, 0.9, 0.6}, nil, 0.5))
+	// Output:
+	// IoU 0.84
+	// [1 2]
+}

@@ -31,7 +31,7 @@ type FasterRCNN struct {
 	Class *nn.Linear
 	Box   *nn.Linear
 
-	resizing resizing
+	resizing
 	classes  int
 	sampled  [2]int // anchors and proposals of an image that count in training
 	proposed int    // proposals of a level, and of an image, in training
@@ -86,7 +86,12 @@ func (d *FasterRCNN) init(rng *rand.Rand) {
 	for _, c := range d.Convs {
 		nn.KaimingNormal(rng, c.Conv.Weight, true)
 	}
-	for _, l := range append([]*nn.Linear{d.Class, d.Box}, d.FC...) {
+	initClasses(rng, append([]*nn.Linear{d.Class, d.Box}, d.FC...)...)
+}
+
+// initClasses draws the fully connected layers of the second stage as PyTorch draws linear layers, without their biases.
+func initClasses(rng *rand.Rand, layers ...*nn.Linear) {
+	for _, l := range layers {
 		nn.KaimingUniform(rng, l.Weight, math.Sqrt(5))
 	}
 }
@@ -206,7 +211,7 @@ func (d *FasterRCNN) pool(levels []*autograd.Tensor, proposals [][]boxes.Box, p 
 }
 
 // find implements [Network].
-func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
+func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
 	p := d.resizing.prepare(t, images)
 	levels := d.Pyramid.Forward(p.pixels)
 	var first []proposing
@@ -220,7 +225,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 		total += len(each)
 	}
 	if total == 0 {
-		return found, nil
+		return found
 	}
 	class, offsets := d.classify(levels, proposals, p)
 	scores, codes := class.Floats(nil), offsets.Floats(nil)
@@ -245,7 +250,7 @@ func (d *FasterRCNN) find(t *autograd.Tape, images []*vision.Image, minScore flo
 		}
 		p.restore(i, images[i], found[i].boxes)
 	}
-	return found, nil
+	return found
 }
 
 func (d *FasterRCNN) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 100} }

@@ -25,8 +25,8 @@ type FCOS struct {
 	Box        *nn.Conv2d // to 4 distances, before a ReLU
 	Center     *nn.Conv2d // to the logit of the centerness
 
-	resizing resizing
-	classes  int
+	resizing
+	classes int
 }
 
 // NewFCOS returns a network with initial weights drawn from rng as torchvision draws them, or of zeros, to be loaded, when
@@ -87,7 +87,7 @@ func (l *fcosLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
+func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -112,7 +112,7 @@ func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) 
 	for i, m := range images {
 		p.restore(i, m, found[i].boxes)
 	}
-	return found, nil
+	return found
 }
 
 // clip cuts a box to an image of the batch.
@@ -192,6 +192,20 @@ func (d *FCOS) Loss(pixels *autograd.Tensor, truth []Truth) FCOSLosses {
 	bce := autograd.BCEWithLogits(logits, t.Input(centerness, len(at), 1), autograd.BCEOptions{Reduction: autograd.LossEach})
 	out.Center = autograd.Scale(autograd.Sum(bce, false), scale)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *FCOS) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("fcos", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"class", l.Class}, {"box", l.Box}, {"center", l.Center}}
+}
+
+func (d *FCOS) background() int { return 0 }
+
+func (d *FCOS) newHead(classes int, rng *rand.Rand) {
+	d.Class, d.classes = prediction(d.Class.Weight.Shape()[1], classes), classes
+	initHead(d.Class, d.Class, rng)
 }
 
 // decodeDistances is boxes.Distances.Decode on a tape: of distances [n, 4] it makes boxes [n, 4].

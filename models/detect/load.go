@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // plainFamily says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var plainFamily = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, detrType, yolosType},
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, detrType, yolosType},
 	Names: &fastestNames, Fields: configFields, Images: true,
 }
 
@@ -83,6 +82,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = detrNames(*c.DETR)
 	case yolosType:
 		table = yolosNames
+	case yoloType:
+		table = yoloNames(c)
 	}
 	return &table
 }
@@ -138,12 +139,10 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
 	m := New(c, classes, nil)
-	switch d := m.Network.(type) {
-	case *DETR:
-		d.Preprocess, d.PreprocessAssumed = prepare, assumed
-	case *YOLOS:
-		d.Preprocess, d.PreprocessAssumed = prepare, assumed
+	if d, ok := m.Network.(setNetwork); ok {
+		*d.preparing() = prepare
 	}
+	m.PreprocessAssumed = assumed
 	if len(c.ID2Label) == 0 {
 		if err := m.readNames(f.FS); err != nil {
 			return nil, err
@@ -183,6 +182,7 @@ var probe = names([]checkpoint.Rule{
 	{"OneStageNorm", "head.regression_head.conv.0.1.weight"},
 	{"TwoStages", "rpn.head.bbox_pred.weight"},
 	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
+	{"YOLO", "convs.3.conv.weight"},
 	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
 })
 
@@ -220,6 +220,8 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 			return c, err
 		}
 		c.HeadSize = t.Shape[1]
+	case has("YOLO"):
+		return c, fmt.Errorf("the weights of a YOLOv1 do not tell its grid: expected %s beside them", modelfolder.ConfigName)
 	default:
 		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
 	}
@@ -255,6 +257,8 @@ func (c Config) claim() modelfolder.Claim {
 	switch {
 	case c.ModelType == fastestType:
 		return modelfolder.Claim{}
+	case c.ModelType == yoloType:
+		return c.Backbone.Claim().Plus(c.yoloClaim())
 	case c.DETR != nil:
 		return c.DETR.claim()
 	case c.YOLOS != nil:
@@ -284,10 +288,17 @@ func resize(f *modelfolder.Folder, c *Config) (prepare vision.Preprocess, assume
 		return setPreprocess(f, c, yolosPreprocess())
 	case fastestType:
 		return prepare, false, f.Resize(&c.ImageSize, c)
+	case yoloType:
+		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
+			return prepare, false, fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
+		} else if size != 0 {
+			c.GridSize = size * c.GridSize / c.ImageSize
+		}
+		return prepare, false, f.Resize(&c.ImageSize, c)
 	}
 	before := c.MinSize
 	if size := f.Options.ImageSize; size != 0 {
-		c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(before)))
+		c.MaxSize = scaled(c.MaxSize, size, before)
 	}
 	return prepare, false, f.Resize(&c.MinSize, c)
 }
@@ -303,10 +314,7 @@ func setPreprocess(f *modelfolder.Folder, c *Config, p vision.Preprocess) (visio
 	case !assumed:
 		return p, false, err
 	}
-	short := p.Width
-	if p.Mode != vision.ShortSide && p.Height != 0 {
-		short = min(p.Width, p.Height)
-	}
+	short := shorter(p)
 	size := short
 	if err := f.Resize(&size, c); err != nil {
 		return p, false, err
@@ -315,11 +323,9 @@ func setPreprocess(f *modelfolder.Folder, c *Config, p vision.Preprocess) (visio
 		if short == 0 {
 			return p, false, errors.New("LoadOptions.ImageSize: images are not resized: expected 0")
 		}
-		for _, side := range []*int{&p.Width, &p.Height, &p.MaxLong} {
-			*side = int(math.Round(float64(*side) * float64(size) / float64(short)))
-		}
+		p = forSize(p, size)
 	}
-	if most := max(p.Width, p.Height, p.MaxLong); most > maxSize || size < 0 {
+	if most := max(p.Width, p.Height, p.MaxLong); most > maxSize {
 		return p, false, fmt.Errorf("images are prepared with sides of up to %d pixels, expected at most %d", most, maxSize)
 	}
 	if p.Mode == vision.LongSide || p.CropWidth != 0 {
@@ -330,6 +336,9 @@ func setPreprocess(f *modelfolder.Folder, c *Config, p vision.Preprocess) (visio
 
 // classRows returns the number of classes that the weights have.
 func classRows(f *modelfolder.Folder, c Config) (int, error) {
+	if c.ModelType == yoloType {
+		return yoloClasses(f, c)
+	}
 	param, each, none, want := "Class.Weight", 1, 0, []int{c.FPNChannels, 3, 3}
 	switch c.ModelType {
 	case fastestType:
@@ -383,10 +392,12 @@ func (m *Model) readNames(fsys fs.FS) error {
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
-// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. The layout is models.HuggingFace.
+// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR or a YOLOS has
+// the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The layout is
+// models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
-	if m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
+	if set := slices.Contains(setTypes, c.ModelType); !set && m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
 		c.ID2Label, c.Label2ID = nil, nil
 	} else {
 		c.NameAll(m.Classes)
@@ -394,15 +405,12 @@ func (m *Model) Save(dir string, o SaveOptions) error {
 	y := family
 	y.Names = namesOf(c)
 	contents := modelfolder.Contents{Config: c, Model: m.Network}
-	var err error
-	switch d := m.Network.(type) {
-	case *DETR:
-		contents.Parts, err = processor(d.Preprocess, "DetrImageProcessor")
-	case *YOLOS:
-		contents.Parts, err = processor(d.Preprocess, "YolosImageProcessor")
-	}
-	if err != nil {
-		return fmt.Errorf("detect: %w", err)
+	if d, ok := m.Network.(setNetwork); ok {
+		class := map[string]string{detrType: "DetrImageProcessor", yolosType: "YolosImageProcessor"}[c.ModelType]
+		var err error
+		if contents.Parts, err = processor(*d.preparing(), class); err != nil {
+			return fmt.Errorf("detect: %w", err)
+		}
 	}
 	return y.Save(dir, contents, o)
 }

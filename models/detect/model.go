@@ -2,7 +2,6 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
@@ -15,11 +14,10 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet], *[FasterRCNN],
-// *[DETR] or *[YOLOS].
+// *[YOLOv1], *[DETR] or *[YOLOS].
 type Network interface {
-	// find returns the candidates in images of any size, with scores above the least. The error of an image that cannot be prepared
-	// is a *vision.BatchError.
-	find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error)
+	// find returns the candidates in images of any size, with scores above the least.
+	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
 	// defaults are those of Options.
 	defaults() limits
 	// batch is the number of images that are searched at once.
@@ -33,13 +31,17 @@ type Model struct {
 	Classes int // number of classes
 	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
 	LabelsAssumed bool
+	// PreprocessAssumed says that the folder of a DETR or a YOLOS did not tell how images are prepared, and that its Preprocess is
+	// that of the released models.
+	PreprocessAssumed bool
 
 	// Options say which candidates are detections.
 	Options Options
 	// Workers runs Detect in parallel: all cores after New and Load; nil is serial.
 	Workers *simd.Workers
 
-	runner *run.Runner
+	runner   *run.Runner
+	training autograd.Arenas // of Prepare
 }
 
 // New returns a model with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. It panics when the
@@ -51,7 +53,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
+	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
 }
 
 func newNetwork(c Config, classes int, rng *rand.Rand) Network {
@@ -66,6 +68,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewDETR(c, classes, rng)
 	case yolosType:
 		return NewYOLOS(c, classes, rng)
+	case yoloType:
+		return NewYOLOv1(c, classes, rng)
 	}
 	return NewFastestDet(c, classes, rng)
 }
@@ -82,18 +86,14 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 		batch := make([]*vision.Image, len(some))
 		for i, img := range some {
 			var err error
-			if batch[i], err = vision.FromImage(img); err != nil {
+			if batch[i], err = vision.FromImage(img); err == nil {
+				err = preparable(m.Network, batch[i])
+			}
+			if err != nil {
 				return &vision.BatchError{Index: first + i, Err: err}
 			}
 		}
-		each, err := m.Network.find(t, batch, limits.minScore)
-		if one := (*vision.BatchError)(nil); errors.As(err, &one) {
-			err = &vision.BatchError{Index: first + one.Index, Err: one.Err}
-		}
-		if err != nil {
-			return err
-		}
-		for _, c := range each {
+		for _, c := range m.Network.find(t, batch, limits.minScore) {
 			found = append(found, c.detections(limits, labels))
 		}
 		return nil

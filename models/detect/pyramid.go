@@ -57,11 +57,7 @@ func (p *Pyramid) Forward(pixels *autograd.Tensor) []*autograd.Tensor {
 
 // pyramidNames are the names of torchvision, of new files and of old ones.
 func pyramidNames(c backbone.Config) []checkpoint.Rule {
-	var rules []checkpoint.Rule
-	for _, r := range backbone.ResNetNames(c) {
-		rules = append(rules, checkpoint.Rule{"Pyramid.Body." + r[0], "backbone.body." + r[2]})
-	}
-	return append(rules,
+	return append(checkpoint.Nest("Pyramid.Body", []string{"backbone.body"}, backbone.BodyNames(c)...),
 		checkpoint.Rule{"Pyramid.FPN.Inner.{}", "backbone.fpn.inner_blocks.{}.0", "backbone.fpn.inner_blocks.{}"},
 		checkpoint.Rule{"Pyramid.FPN.Layer.{}", "backbone.fpn.layer_blocks.{}.0", "backbone.fpn.layer_blocks.{}"},
 		checkpoint.Rule{"Pyramid.FPN.InnerNorm.{}", "backbone.fpn.inner_blocks.{}.1"},
@@ -165,25 +161,32 @@ type prepared struct {
 // prepare normalizes images, resizes them by bilinear interpolation, and puts them in the upper left corners of a batch.
 func (r resizing) prepare(t *autograd.Tape, images []*vision.Image) prepared {
 	p := prepared{sizes: make([][2]int, len(images))}
-	var h, w int
+	all := make([]planes, len(images))
 	for i, m := range images {
-		height, width := r.size(m.Height, m.Width)
-		p.sizes[i] = [2]int{height, width}
-		h, w = max(h, height), max(w, width)
+		all[i] = r.input(t, m, 0).planes
+		p.sizes[i] = [2]int{all[i].height, all[i].width}
 	}
-	h, w = (h+divisor-1)/divisor*divisor, (w+divisor-1)/divisor*divisor
-	all := make([]float32, len(images)*3*h*w)
-	for i, m := range images {
-		height, width := p.sizes[i][0], p.sizes[i][1]
-		x := t.Input(normalized(m), 1, 3, m.Height, m.Width)
-		values := autograd.Resize2d(x, height, width, autograd.ResizeOptions{Mode: autograd.Bilinear}).Floats(nil)
-		for line := range 3 * height {
-			c, y := line/height, line%height
-			copy(all[((i*3+c)*h+y)*w:], values[line*width:][:width])
-		}
-	}
-	p.pixels = t.Borrow(all, len(images), 3, h, w)
+	pixels, h, w := batched(nil, all, divisor)
+	p.pixels = t.Borrow(pixels, len(images), 3, h, w)
 	return p
+}
+
+// input normalizes an image and resizes it by bilinear interpolation. size is [Model.Prepare]'s.
+func (r resizing) input(t *autograd.Tape, m *vision.Image, size int) input {
+	if size != 0 {
+		r = resizing{size, scaled(r.max, size, r.min)}
+	}
+	height, width := r.size(m.Height, m.Width)
+	x := t.Input(normalized(m), 1, 3, m.Height, m.Width)
+	pixels := autograd.Resize2d(x, height, width, autograd.ResizeOptions{Mode: autograd.Bilinear}).Floats(nil)
+	return stretched(pixels, height, width, m)
+}
+
+func (r resizing) multiple() int { return divisor }
+
+// scaled returns a size that changes as another one does.
+func scaled(size, to, from int) int {
+	return int(math.Round(float64(size) * float64(to) / float64(from)))
 }
 
 // normalized returns the planes of an image less ImageNet's mean, over its deviation.

@@ -22,8 +22,8 @@ type RetinaNet struct {
 	BoxTower   *HeadTower
 	Box        *nn.Conv2d // to the offsets of each anchor
 
-	resizing resizing
-	classes  int
+	resizing
+	classes int
 }
 
 // retinaRatios are the shapes of anchors, height over width, each in three sizes.
@@ -80,7 +80,7 @@ func (l *retinaLevel) anchors(level, height, width int) []boxes.Box {
 }
 
 // find implements [Network].
-func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
+func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
 	p := d.resizing.prepare(t, images)
 	height, width := p.pixels.Dim(2), p.pixels.Dim(3)
 	found := make([]candidates, len(images))
@@ -102,7 +102,7 @@ func (d *RetinaNet) find(t *autograd.Tape, images []*vision.Image, minScore floa
 	for i, m := range images {
 		p.restore(i, m, found[i].boxes)
 	}
-	return found, nil
+	return found
 }
 
 func (d *RetinaNet) defaults() limits { return limits{minScore: 0.05, overlap: 0.5, most: 300} }
@@ -191,6 +191,20 @@ func (d *RetinaNet) Loss(pixels *autograd.Tensor, truth []Truth) RetinaNetLosses
 	each := autograd.Abs(autograd.Sub(codes, t.Borrow(want, len(at), 4)))
 	out.Box = autograd.Sum(autograd.Mul(each, t.Borrow(share, len(at), 1)), false)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *RetinaNet) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("retinanet", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"class", l.Class}, {"box", l.Box}}
+}
+
+func (d *RetinaNet) background() int { return 0 }
+
+func (d *RetinaNet) newHead(classes int, rng *rand.Rand) {
+	d.Class, d.classes = prediction(d.Class.Weight.Shape()[1], retinaAnchors*classes), classes
+	initHead(d.Class, d.Class, rng)
 }
 
 // decodeOffsets is boxes.Coder.Decode on a tape: of offsets [n, 4] it makes boxes [n, 4].

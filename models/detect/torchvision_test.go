@@ -101,10 +101,7 @@ func compareTorchvision(t *testing.T, at string) {
 		t.Fatal(err)
 	}
 	limits := m.Network.defaults()
-	together, err := m.Network.find(autograd.NewTape(autograd.Options{Debug: true}), images, limits.minScore)
-	if err != nil {
-		t.Fatal(err)
-	}
+	together := m.Network.find(autograd.NewTape(autograd.Options{Debug: true}), images, limits.minScore)
 	for i := range images {
 		compareDetections(t, g, fmt.Sprintf("alone.%d", i), found[i])
 		compareDetections(t, g, fmt.Sprintf("batch.%d", i), together[i].detections(limits, m.Labels()))

@@ -22,9 +22,7 @@ type YOLOS struct {
 	Class      *BoxHead // to the classes and no object
 	Box        *BoxHead
 
-	// Preprocess and PreprocessAssumed are as in a DETR.
-	Preprocess        vision.Preprocess
-	PreprocessAssumed bool
+	Preprocess vision.Preprocess // as in a DETR
 
 	grid    tower.Grid
 	dropout float32
@@ -46,8 +44,8 @@ func NewYOLOS(c Config, classes int, rng *rand.Rand) *YOLOS {
 		Class:      newBoxHead(o.HiddenSize, classes+1),
 		Box:        newBoxHead(o.HiddenSize, 4),
 
-		Preprocess: yolosPreprocess(), PreprocessAssumed: true,
-		grid: o.grid(), dropout: o.HiddenDropoutProb, loss: o.SetConfig.loss(),
+		Preprocess: yolosPreprocess(),
+		grid:       o.grid(), dropout: o.HiddenDropoutProb, loss: o.SetConfig.loss(),
 	}
 	if o.UseMidPositionEmbeddings {
 		d.Mid = autograd.NewParameter(o.NumHiddenLayers-1, 1, tokens, o.HiddenSize)
@@ -122,8 +120,8 @@ func (d *YOLOS) positions(table *autograd.Tensor, to tower.Grid) *autograd.Tenso
 }
 
 // find implements [Network].
-func (d *YOLOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) ([]candidates, error) {
-	return findSet(t, images, &d.Preprocess, minScore, d.Forward)
+func (d *YOLOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
+	return findSet(t, images, d.Preprocess, minScore, d.Forward)
 }
 
 // defaults are those of transformers: 0.5, and every detection token counts.
@@ -138,4 +136,25 @@ func (d *YOLOS) batch() int { return 1 }
 func (d *YOLOS) Loss(pixels *autograd.Tensor, truth []Truth) SetLosses {
 	logits, boxes := d.Forward(pixels)
 	return d.loss.of(logits, boxes, setTruths("yolos", pixels.Dim(0), sizesOf(pixels, nil), truth, logits.Dim(2)-1))
+}
+
+// Losses implements [Trainable], as [DETR.Losses]. The sizes of the images do not count.
+func (d *YOLOS) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("yolos", 0, d.Class.Layers[2].Weight.Shape()[0]-1)
+	return d.loss.parts(d.Loss(b.Pixels, b.Truth))
+}
+
+func (d *YOLOS) preparing() *vision.Preprocess { return &d.Preprocess }
+
+func (d *YOLOS) input(t *autograd.Tape, m *vision.Image, size int) input {
+	return setInput(t, d.Preprocess, m, size)
+}
+
+func (d *YOLOS) multiple() int   { return d.Patch.Patch }
+func (d *YOLOS) background() int { return 0 }
+
+func (d *YOLOS) newHead(classes int, rng *rand.Rand) {
+	last := nn.NewLinear(d.Class.Layers[2].Weight.Shape()[1], classes+1, true)
+	nn.TruncatedNormal(rng, last.Weight, 0.02, -2, 2)
+	d.Class.Layers[2] = last
 }

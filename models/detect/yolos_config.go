@@ -44,23 +44,20 @@ func YOLOSSmall() Config { return yolosConfig(384, 6, 512, 864, true) }
 // YOLOSBase is hustvl/yolos-base: 127.7 M parameters.
 func YOLOSBase() Config { return yolosConfig(768, 12, 800, 1344, true) }
 
-func (c *YOLOSConfig) validate() error {
-	var v config.Checks
+func (c *YOLOSConfig) validate(v *config.Checks) {
 	v.Size("patch_size", c.PatchSize)
 	height, width := c.Size()
 	v.Size("image_size", height)
 	v.Size("image_size", width)
 	if v.Err() != nil {
-		return v.Err()
+		return
 	}
 	if height < c.PatchSize || width < c.PatchSize {
 		v.Fail("image_size", "expected at least the patch size %d, found %d×%d", c.PatchSize, height, width)
 	}
 	whole := c.EncoderConfig
 	whole.SetSize(height/c.PatchSize*c.PatchSize, width/c.PatchSize*c.PatchSize)
-	if err := whole.Validate(); err != nil && v.Err() == nil {
-		return err
-	}
+	v.Add(whole.Validate())
 	if c.NumChannels != 3 {
 		v.Fail("num_channels", "expected 3, found %d", c.NumChannels)
 	}
@@ -70,8 +67,7 @@ func (c *YOLOSConfig) validate() error {
 	if n := height * width / (c.PatchSize * c.PatchSize); c.UseMidPositionEmbeddings && n != c.Patches() { // as transformers counts them
 		v.Fail("image_size", "expected multiples of the patch size %d with use_mid_position_embeddings, found %d×%d", c.PatchSize, height, width)
 	}
-	c.SetConfig.validate(&v)
-	return v.Err()
+	c.SetConfig.validate(v)
 }
 
 // claim returns the least that the weights are.

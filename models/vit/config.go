@@ -71,8 +71,11 @@ type Config struct {
 	RopePositions bool    `json:"rope_positions,omitempty"`
 	// RelativePositions gives each block a learned number for each head and each offset between two patches, added to the
 	// scores of attention (BEiT; [nn.RelativePositionBias]). There are no position embeddings then, and images have the
-	// configured size.
-	RelativePositions bool `json:"relative_positions,omitempty"`
+	// configured size. With RelativeInterpolation they may have another, for which the tables are resized as in transformers'
+	// BEiT. SharedRelative lets all blocks share one table (BEiT's pre-training).
+	RelativePositions     bool `json:"relative_positions,omitempty"`
+	RelativeInterpolation bool `json:"relative_interpolation,omitempty"`
+	SharedRelative        bool `json:"shared_relative_positions,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
@@ -183,6 +186,9 @@ func (c Config) relativeRows() int {
 	}
 	return n
 }
+
+// mostRelative is the largest number of patches with relative positions, as there is a bias for each pair of tokens.
+const mostRelative = 1 << 12
 
 // Variant returns the first field that selects an option which transformers' ViT lacks, such as pooling, or "".
 // transformers ignores these fields and would compute something else.
@@ -357,8 +363,11 @@ func (c Config) Validate() error {
 	if c.RelativePositions && (c.RopeTheta != 0 || c.NumRegisterTokens != 0 || c.DistillationToken || c.ParallelBranches > 1) {
 		v.Fail("relative_positions", "expected no rotary positions, registers, distillation token or parallel branches beside it")
 	}
-	if most := 1 << 12; c.RelativePositions && c.Patches() > most { // there is a number for each pair of tokens
-		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", most, c.Patches())
+	if c.RelativePositions && c.Patches() > mostRelative {
+		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", mostRelative, c.Patches())
+	}
+	if !c.RelativePositions && (c.RelativeInterpolation || c.SharedRelative) {
+		v.Fail("relative_positions", "expected true beside relative_interpolation and shared_relative_positions, found false")
 	}
 	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
 		v.Size("pool_heads", c.poolHeads())
@@ -380,11 +389,16 @@ func (c Config) Validate() error {
 	return v.Err()
 }
 
-// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are; those of the model types of DINOv2 and DINOv3 then
-// have transformers' defaults. image_size is a number, or a list of height and width. The error names the field.
+// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are; those of the model types of DINOv2, DINOv3 and BEiT
+// then have transformers' defaults. image_size is a number, or a list of height and width. The error names the field.
 func (c *Config) UnmarshalJSON(data []byte) error {
-	if kind, err := modelType(data); err != nil || isDINO(kind) {
-		return cmp.Or(err, c.readDINO(kind, data))
+	switch kind, err := modelType(data); {
+	case err != nil:
+		return err
+	case isDINO(kind):
+		return c.readDINO(kind, data)
+	case isBEiT(kind):
+		return c.readBEiT(kind, data)
 	}
 	type plain Config
 	p := struct {
@@ -400,8 +414,11 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
-	if isDINO(c.ModelType) {
+	switch {
+	case isDINO(c.ModelType):
 		return c.writeDINO()
+	case isBEiT(c.ModelType):
+		return c.writeBEiT()
 	}
 	type plain Config
 	return json.Marshal(struct {

@@ -230,6 +230,10 @@ func (c Config) transformersType(classifier bool) (kind, class string) {
 		if own.Variant() == "" {
 			return deitType, "DeiTModel" // with a classifier, Save tells which
 		}
+	case c.NoKeyBias && c.RopeTheta == 0:
+		if kind, class = c.asBEiT(classifier); kind != "" {
+			return kind, class
+		}
 	case c.RopeTheta != 0:
 		own.RopeTheta, own.NumRegisterTokens, own.LayerScaleInit, own.GatedMLP, own.NoKeyBias = 0, 0, 0, false, false
 		if own.Variant() == "" && !classifier && c.LayerScaleInit != 0 && c.HiddenDropoutProb == 0 {
@@ -257,7 +261,7 @@ func (c Config) transformersType(classifier bool) (kind, class string) {
 const training = "only training uses it, and only where it is asked for"
 
 // dinoFields are the fields that the configurations of DINOv2 and DINOv3 share (transformers 5.23).
-var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
+var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, backboneFields, strictjson.Fields{
 	{Name: "hidden_size"},
 	{Name: "num_hidden_layers"},
 	{Name: "num_attention_heads"},
@@ -269,19 +273,23 @@ var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields
 	{Name: "num_channels"},
 	{Name: "layerscale_value"},
 	{Name: "drop_path_rate"},
-	{Name: "stage_names", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "out_features", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "out_indices", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "_out_features", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "_out_indices", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "apply_layernorm", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "reshape_hidden_states", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "return_class_token", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "use_mask_token", Use: strictjson.Harmless, Reason: "only pre-training uses the mask token"},
 	{Name: "num_register_tokens"},
 })
 
 const backbone = "only the backbone of a detector uses it"
+
+// backboneFields are those of transformers' BackboneConfigMixin, and one that its users share.
+var backboneFields = strictjson.Fields{
+	{Name: "stage_names", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "out_features", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "out_indices", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "_out_features", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "_out_indices", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "reshape_hidden_states", Use: strictjson.Harmless, Reason: backbone},
+}
 
 var dinov2Fields = slices.Concat(dinoFields, strictjson.Fields{
 	{Name: "mlp_ratio"},

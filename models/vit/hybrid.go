@@ -269,8 +269,10 @@ func (e *Encoder) checkSize(pixels *autograd.Tensor) {
 	switch relative := len(e.Blocks) > 0 && e.Blocks[0].Attention.Relative != nil; {
 	case e.Stem != nil && (h%e.stride != 0 || w%e.stride != 0):
 		fail("expected sides that are multiples of %d", e.stride)
-	case relative && e.size(pixels) != e.grid:
+	case relative && e.relative == nil && e.size(pixels) != e.grid:
 		fail("expected images of %d×%d pixels, which the relative positions are for", e.grid.Rows*e.stride, e.grid.Columns*e.stride)
+	case relative && e.size(pixels).Patches() > mostRelative:
+		fail("expected at most %d patches with relative positions", mostRelative)
 	case relative && e.PatchDropout > 0 && pixels.Tape().Training():
 		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: relative positions are those of all patches"})
 	}

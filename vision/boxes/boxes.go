@@ -204,7 +204,7 @@ func (b Box) check(height, width int) error {
 }
 
 // area returns the number of pixels in the box.
-func (b Box) area() float64 { return (b.X1 - b.X0) * (b.Y1 - b.Y0) }
+func (b Box) area() float64 { return float64((b.X1 - b.X0) * (b.Y1 - b.Y0)) } // not fused with what follows
 
 // local returns the path of a file in a folder of the file system. It reports false for one that leads elsewhere.
 func local(folder, name string) (string, bool) {
