@@ -19,29 +19,32 @@ const (
 	retinaType  = "retinanet"
 	rcnnType    = "faster_rcnn"
 	yoloType    = "yolov1"
+	centerType  = "centernet"
 	detrType    = "detr"
 	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json. Those of other detectors than DETR and YOLOS are Fovea's own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR] and [YOLOS].
+// A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
 	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
 	DETR *DETRConfig `json:"-"`
 	// YOLOS describes a [YOLOS] in the same way.
 	YOLOS *YOLOSConfig `json:"-"`
-	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images.
+	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images, and which CenterNet fits
+	// them into.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
 	// makes a smaller image.
 	MinSize int `json:"min_size,omitempty"`
 	MaxSize int `json:"max_size,omitempty"`
-	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, and any network for
-	// YOLOv1. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
+	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network for YOLOv1,
+	// and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
-	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1. A YOLOv1 of 0 has none: a 1×1
-	// convolution predicts.
+	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1, and of the first convolutions of the
+	// heads of CenterNet. A YOLOv1 of 0 has none: a 1×1 convolution predicts.
 	HeadSize int `json:"head_size,omitempty"`
 	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
 	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
@@ -57,6 +60,10 @@ type Config struct {
 	// DarknetLayout puts all class scores of a YOLOv1 before all confidences and these before all boxes, as darknet's
 	// detection layer does.
 	DarknetLayout bool `json:"darknet_layout,omitempty"`
+	// UpSizes are the channels of the three transposed convolutions of a CenterNet on a residual network. With Deformable, a
+	// deformable convolution comes before each. A DLA uses neither: it always has deformable convolutions.
+	UpSizes    []int `json:"up_sizes,omitempty"`
+	Deformable bool  `json:"deformable,omitempty"`
 	models.Classes
 }
 
@@ -89,14 +96,35 @@ func YOLOv1ResNet18() Config {
 	return Config{ModelType: yoloType, ImageSize: 448, Backbone: &body, HeadSize: 1024, GridSize: 7, BoxesPerCell: 2, HeadChannels: 512}
 }
 
-// fastestDeepest is how many times smaller the deepest features of FastestDet are than the image; it divides the size of
-// images.
-const fastestDeepest = 32
+func centerConfig(body backbone.Config, deformable bool, head int, sizes ...int) Config {
+	return Config{ModelType: centerType, ImageSize: 512, Backbone: &body, HeadSize: head, UpSizes: sizes, Deformable: deformable}
+}
+
+// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with 80 classes
+// (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
+func CenterNetResNet18() Config {
+	return centerConfig(backbone.ResNet18(), true, 64, 256, 128, 64)
+}
+
+// CenterNetResNet101 is CenterNet on a ResNet-101 with deformable convolutions (ctdet_coco_resdcn101.pth).
+func CenterNetResNet101() Config {
+	return centerConfig(backbone.ResNet101(), true, 64, 256, 128, 64)
+}
+
+// CenterNetDLA34 is CenterNet on a DLA-34 with deformable convolutions (ctdet_coco_dla_2x.pth).
+func CenterNetDLA34() Config { return centerConfig(backbone.DLA34(), false, 256) }
+
+// squareDivisor is how many times smaller the deepest features of FastestDet and CenterNet are than the image; it divides the
+// size of images.
+const squareDivisor = 32
+
+// upStages is the number of layers that bring the last features of a residual network from stride 32 to stride 4.
+const upStages = 3
 
 // Bounds of the size of images, so that one fits into memory.
 const (
-	maxSize        = 1 << 12
-	fastestMaxSize = 1 << 11
+	maxSize       = 1 << 12
+	squareMaxSize = 1 << 11
 )
 
 // groups are those of group normalization in heads.
@@ -109,13 +137,14 @@ var uses = map[string][]string{
 	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "normed_heads", "norm_eps"},
 	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "normed_heads", "norm_eps"},
 	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
+	centerType:  {"image_size", "backbone_config", "head_size", "up_sizes", "deformable"},
 }
 
 // Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType, yoloType}, setTypes...)...)
+	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType, yoloType, centerType}, setTypes...)...)
 	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
 		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
 		return v.Err()
@@ -126,11 +155,11 @@ func (c Config) Validate() error {
 	case yolosType:
 		c.YOLOS.validate(&v)
 	case fastestType:
-		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
-			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
-		}
+		c.checkSquare(&v)
 	case yoloType:
 		c.checkYOLO(&v)
+	case centerType:
+		c.checkCenter(&v)
 	default:
 		c.checkPyramid(&v)
 	}
@@ -139,13 +168,43 @@ func (c Config) Validate() error {
 		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels},
 		{Name: "head_size", Value: c.HeadSize}, {Name: "normed_heads", Value: c.NormedHeads}, {Name: "norm_eps", Value: c.NormEps},
 		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
-		{Name: "darknet_layout", Value: c.DarknetLayout},
+		{Name: "darknet_layout", Value: c.DarknetLayout}, {Name: "up_sizes", Value: c.UpSizes}, {Name: "deformable", Value: c.Deformable},
 	} {
 		if !slices.Contains(uses[c.ModelType], field.Name) {
 			v.Unused(c.ModelType, field)
 		}
 	}
 	return v.Err()
+}
+
+// checkSquare checks the size of squares that images are fitted into.
+func (c Config) checkSquare(v *config.Checks) {
+	if c.ImageSize < 1 || c.ImageSize > squareMaxSize || c.ImageSize%squareDivisor != 0 {
+		v.Fail("image_size", "expected a multiple of %d up to %d, found %d", squareDivisor, squareMaxSize, c.ImageSize)
+	}
+}
+
+// checkCenter checks the fields of a CenterNet.
+func (c Config) checkCenter(v *config.Checks) {
+	c.checkSquare(v)
+	v.Size("head_size", c.HeadSize)
+	c.checkBackbone(v, "a ResNet or DLA", "resnet", "dla")
+	if c.Backbone == nil {
+		return
+	}
+	if c.Backbone.NumChannels != 3 {
+		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
+	}
+	if c.Backbone.ModelType == "dla" {
+		v.Unused("centernet on a DLA", config.Field{Name: "up_sizes", Value: c.UpSizes}, config.Field{Name: "deformable", Value: c.Deformable})
+		return
+	}
+	if len(c.UpSizes) != upStages {
+		v.Fail("up_sizes", "expected %d numbers, found %d", upStages, len(c.UpSizes))
+	}
+	for _, n := range c.UpSizes {
+		v.Size("up_sizes", n)
+	}
 }
 
 // checkPyramid checks the fields of detectors with a feature pyramid.
@@ -180,8 +239,8 @@ func (c Config) checkBackbone(v *config.Checks, expected string, types ...string
 
 // checkYOLO checks the fields of a YOLOv1.
 func (c Config) checkYOLO(v *config.Checks) {
-	if c.GridSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
-		v.Fail("image_size", "expected 32 or 64 times grid_size, up to %d, found %d and %d", fastestMaxSize, c.ImageSize, c.GridSize)
+	if c.GridSize < 1 || c.ImageSize > squareMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
+		v.Fail("image_size", "expected 32 or 64 times grid_size, up to %d, found %d and %d", squareMaxSize, c.ImageSize, c.GridSize)
 	}
 	if c.BoxesPerCell < 1 || c.BoxesPerCell > yoloMostBoxes {
 		v.Fail("boxes_per_cell", "expected 1 to %d, found %d", yoloMostBoxes, c.BoxesPerCell)
@@ -276,6 +335,8 @@ var configFields = strictjson.Fields{
 	{Name: "boxes_per_cell"},
 	{Name: "head_channels"},
 	{Name: "darknet_layout"},
+	{Name: "up_sizes"},
+	{Name: "deformable"},
 	{Name: "id2label"},
 	{Name: "label2id"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "detectors have one"},

@@ -99,15 +99,8 @@ func (d *DETR) init(rng *rand.Rand) {
 	for _, l := range nn.Layers[nn.Linear]([]any{d.Encoder, d.Decoder}) {
 		nn.XavierUniform(rng, l.Weight)
 	}
-	initLinear(rng, d.Class)
-	initLinear(rng, d.Box.Layers...)
-}
-
-// initLinear draws layers as PyTorch does.
-func initLinear(rng *rand.Rand, layers ...*nn.Linear) {
-	for _, l := range layers {
-		nn.KaimingUniform(rng, l.Weight, math.Sqrt(5))
-		nn.Uniform(rng, l.Bias, 1/math.Sqrt(float64(l.Weight.Shape()[1])))
+	for _, l := range append([]*nn.Linear{d.Class}, d.Box.Layers...) {
+		initLinear(l, rng)
 	}
 }
 
@@ -313,5 +306,5 @@ func (d *DETR) background() int { return 0 }
 
 func (d *DETR) newHead(classes int, rng *rand.Rand) {
 	d.Class = nn.NewLinear(d.Class.Weight.Shape()[1], classes+1, true)
-	initLinear(rng, d.Class)
+	initLinear(d.Class, rng)
 }

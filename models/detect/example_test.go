@@ -89,3 +89,22 @@ func ExampleNMS() {
 	// IoU 0.84
 	// [1 2]
 }
+
+// A CenterNet that searches images in their own size, in three scales, and in their mirror images.
+func ExampleCenterNet() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.CenterNetResNet18()
+	c.Backbone, c.UpSizes, c.HeadSize = &body, []int{8, 8, 8}, 8
+	model := detect.New(c, 2, rand.New(rand.NewPCG(1, 2))) // a model that was not trained
+	network := model.Network.(*detect.CenterNet)
+	network.KeepSize, network.Flip, network.Scales = true, true, []float64{0.75, 1, 1.25}
+
+	found, err := model.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 100, 60)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(found), "image,", len(found[0]), "detections")
+	// Output:
+	// 1 image, 0 detections
+}

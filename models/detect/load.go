@@ -33,7 +33,7 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // plainFamily says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var plainFamily = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, detrType, yolosType},
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType},
 	Names: &fastestNames, Fields: configFields, Images: true,
 }
 
@@ -84,6 +84,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = yolosNames
 	case yoloType:
 		table = yoloNames(c)
+	case centerType:
+		table = centerNames(c)
 	}
 	return &table
 }
@@ -100,6 +102,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a file of weights of the release of CenterNet (ctdet_….pth) with a ResNet or DLA-34; hourglasses, dlav0, and networks
+//     that find poses or boxes in space are refused
 //   - a folder of transformers, with the model_type detr or yolos: config.json, preprocessor_config.json where it is there, and the
 //     weights. Those of panoptic segmentation and of DETR's variants are refused.
 //   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
@@ -127,7 +131,13 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err := c.claim().Check(f.Weights); err != nil {
 		return nil, err
 	}
-	prepare, assumed, err := resize(f, &c)
+	var prepare vision.Preprocess
+	assumed := false
+	if set := slices.Contains(setTypes, c.ModelType); set {
+		prepare, assumed, err = setPreprocess(f, &c)
+	} else {
+		err = resize(f, &c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +180,11 @@ func configure(f *modelfolder.Folder) (Config, error) {
 		}
 		return c, f.Checked(c, err)
 	}
-	c, err := pyramidOf(f)
+	read := pyramidOf
+	if ofCenterNet(f.Weights) {
+		read = centerOf
+	}
+	c, err := read(f)
 	return c, f.Checked(c, err)
 }
 
@@ -254,14 +268,16 @@ func ofDetector(weights *checkpoint.File) bool {
 
 // claim returns the least that the weights are.
 func (c Config) claim() modelfolder.Claim {
-	switch {
-	case c.ModelType == fastestType:
+	switch c.ModelType {
+	case fastestType:
 		return modelfolder.Claim{}
-	case c.ModelType == yoloType:
+	case yoloType:
 		return c.Backbone.Claim().Plus(c.yoloClaim())
-	case c.DETR != nil:
+	case centerType:
+		return c.Backbone.Claim().Plus(c.centerClaim())
+	case detrType:
 		return c.DETR.claim()
-	case c.YOLOS != nil:
+	case yolosType:
 		return c.YOLOS.claim()
 	}
 	claim, width := c.Backbone.Claim(), float64(c.FPNChannels)
@@ -278,36 +294,35 @@ func (c Config) claim() modelfolder.Claim {
 	return claim.Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
 }
 
-// resize applies LoadOptions.ImageSize. For detectors that predict a set, it returns the preprocessing, and whether nothing
-// states it.
-func resize(f *modelfolder.Folder, c *Config) (prepare vision.Preprocess, assumed bool, err error) {
+// resize applies LoadOptions.ImageSize, to others than detectors that predict a set.
+func resize(f *modelfolder.Folder, c *Config) error {
 	switch c.ModelType {
-	case detrType:
-		return setPreprocess(f, c, detrPreprocess())
-	case yolosType:
-		return setPreprocess(f, c, yolosPreprocess())
-	case fastestType:
-		return prepare, false, f.Resize(&c.ImageSize, c)
+	case fastestType, centerType:
+		return f.Resize(&c.ImageSize, c)
 	case yoloType:
 		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
-			return prepare, false, fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
+			return fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
 		} else if size != 0 {
 			c.GridSize = size * c.GridSize / c.ImageSize
 		}
-		return prepare, false, f.Resize(&c.ImageSize, c)
+		return f.Resize(&c.ImageSize, c)
 	}
 	before := c.MinSize
 	if size := f.Options.ImageSize; size != 0 {
 		c.MaxSize = scaled(c.MaxSize, size, before)
 	}
-	return prepare, false, f.Resize(&c.MinSize, c)
+	return f.Resize(&c.MinSize, c)
 }
 
-// setPreprocess returns the preprocessing of a folder, or the given one where there is none. For LoadOptions.ImageSize, which is
-// the shorter side, all sides change in proportion.
-func setPreprocess(f *modelfolder.Folder, c *Config, p vision.Preprocess) (vision.Preprocess, bool, error) {
+// setPreprocess returns the preprocessing of a folder of a detector that predicts a set, and whether nothing states it: it is that
+// of the released models then. For LoadOptions.ImageSize, which is the shorter side, all sides change in proportion.
+func setPreprocess(f *modelfolder.Folder, c *Config) (p vision.Preprocess, assumed bool, err error) {
+	p = detrPreprocess()
+	if c.ModelType == yolosType {
+		p = yolosPreprocess()
+	}
 	stated, err := vision.LoadPreprocess(f.FS)
-	assumed := errors.Is(err, fs.ErrNotExist)
+	assumed = errors.Is(err, fs.ErrNotExist)
 	switch {
 	case err == nil:
 		p = stated
@@ -347,6 +362,8 @@ func classRows(f *modelfolder.Folder, c Config) (int, error) {
 		each = retinaAnchors
 	case rcnnType:
 		want = []int{c.HeadSize}
+	case centerType:
+		param, want = "Heatmap.Predict.Weight", []int{c.HeadSize, 1, 1}
 	case detrType:
 		want, none = []int{c.DETR.DModel}, 1
 	case yolosType:

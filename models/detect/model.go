@@ -13,8 +13,8 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet], *[FasterRCNN],
-// *[YOLOv1], *[DETR] or *[YOLOS].
+// Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
+// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[DETR] or *[YOLOS].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -70,6 +70,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewYOLOS(c, classes, rng)
 	case yoloType:
 		return NewYOLOv1(c, classes, rng)
+	case centerType:
+		return NewCenterNet(c, classes, rng)
 	}
 	return NewFastestDet(c, classes, rng)
 }

@@ -121,6 +121,9 @@ func (c Config) checkSize(size int) error {
 		}
 		return v.Err()
 	}
+	if c.ModelType == yoloType && size != c.ImageSize {
+		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
+	}
 	return c.resized(size).Validate()
 }
 

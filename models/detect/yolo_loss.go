@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/chewxy/math32"
 
@@ -46,6 +47,13 @@ func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
 		return autograd.Scale(autograd.Sum(autograd.Mul(square, t.Borrow(targets.weights[part], n, o.count())), false), weight/float32(n))
 	}
 	return YOLOv1Losses{Box: sum(0, yoloCoord), Object: sum(1, 1), Empty: sum(2, yoloEmpty), Class: sum(3, 1)}
+}
+
+// Losses implements [Trainable].
+func (d *YOLOv1) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("yolov1", 0, d.outputs.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"box", l.Box}, {"object", l.Object}, {"empty", l.Empty}, {"class", l.Class}}
 }
 
 // yoloTargets are the values that a batch of predictions should have, and which of them count for the box, object, empty and
