@@ -24,14 +24,16 @@ const (
 	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR] and [YOLOS].
-// A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR], [YOLOS] and
+// [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
 	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
 	DETR *DETRConfig `json:"-"`
 	// YOLOS describes a [YOLOS] in the same way.
 	YOLOS *YOLOSConfig `json:"-"`
+	// RTDETR describes an [RTDETR] in the same way.
+	RTDETR *RTDETRConfig `json:"-"`
 	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images, and which CenterNet fits
 	// them into.
 	ImageSize int `json:"image_size,omitempty"`
@@ -144,7 +146,7 @@ var uses = map[string][]string{
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, append([]string{fastestType, fcosType, retinaType, rcnnType, yoloType, centerType}, setTypes...)...)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType, rtdetrType, rtdetrV2Type)
 	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
 		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
 		return v.Err()
@@ -160,8 +162,17 @@ func (c Config) Validate() error {
 		c.checkYOLO(&v)
 	case centerType:
 		c.checkCenter(&v)
+	case rtdetrType, rtdetrV2Type:
+		if c.RTDETR == nil {
+			v.Fail("model_type", "expected the configuration RTDETR for %q, found none", c.ModelType)
+			return v.Err()
+		}
+		c.RTDETR.check(&v, c.ModelType)
 	default:
 		c.checkPyramid(&v)
+	}
+	if c.RTDETR != nil && c.ModelType != rtdetrType && c.ModelType != rtdetrV2Type {
+		v.Fail("model_type", "expected %q or %q for the configuration RTDETR, found %q", rtdetrType, rtdetrV2Type, c.ModelType)
 	}
 	for _, field := range []config.Field{
 		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
@@ -257,49 +268,52 @@ func (c Config) checkYOLO(v *config.Checks) {
 	}
 }
 
-// setTypes are the detectors that predict a set. Their configurations are structs of their own.
-var setTypes = []string{detrType, yolosType}
-
-// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values; for DETR and YOLOS they have the
-// defaults of transformers.
+// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
 func (c *Config) UnmarshalJSON(data []byte) error {
-	var kind struct {
-		ModelType string `json:"model_type"`
+	switch t := typeOf(data); t {
+	case detrType, yolosType:
+		return c.unmarshalSet(data, t)
+	case rtdetrType, rtdetrV2Type:
+		return c.unmarshalRTDETR(data, t)
 	}
-	if err := strictjson.Decode(data, &kind); err != nil {
-		return err
-	}
-	start := Config{ModelType: kind.ModelType}
-	var fields json.Unmarshaler
-	switch kind.ModelType {
-	case detrType:
-		start.DETR = DETRResNet50().DETR
-		fields = start.DETR
-	case yolosType:
-		start.YOLOS = YOLOSBase().YOLOS
-		fields = start.YOLOS
-	default:
-		type plain Config
-		return strictjson.Decode(data, (*plain)(c))
-	}
-	if err := strictjson.Decode(data, &start.Classes); err != nil {
-		return err
-	}
-	*c = start
-	return fields.UnmarshalJSON(data)
+	type plain Config
+	return strictjson.Decode(data, (*plain)(c))
 }
 
 // MarshalJSON writes the fields of a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
+	switch {
+	case c.DETR != nil:
+		return c.marshalSet("DetrForObjectDetection", c.DETR)
+	case c.YOLOS != nil:
+		return c.marshalSet("YolosForObjectDetection", c.YOLOS)
+	case c.RTDETR != nil:
+		return c.marshalRTDETR()
+	}
 	type plain Config
-	if !slices.Contains(setTypes, c.ModelType) {
-		return json.Marshal(plain(c))
+	return json.Marshal(plain(c))
+}
+
+// setTypes are the detectors that [DETRConfig] and [YOLOSConfig] describe.
+var setTypes = []string{detrType, yolosType}
+
+// unmarshalSet reads the fields of a config.json of one of them. Those that it lacks have transformers' defaults.
+func (c *Config) unmarshalSet(data []byte, modelType string) error {
+	start := Config{ModelType: modelType}
+	if err := strictjson.Decode(data, &start.Classes); err != nil {
+		return err
 	}
-	var fields any = c.DETR
-	class := "DetrForObjectDetection"
-	if c.YOLOS != nil {
-		fields, class = c.YOLOS, "YolosForObjectDetection"
+	defer func() { *c = start }()
+	if modelType == detrType {
+		start.DETR = DETRResNet50().DETR
+		return start.DETR.UnmarshalJSON(data)
 	}
+	start.YOLOS = new(yolosDefaults())
+	return start.YOLOS.UnmarshalJSON(data)
+}
+
+// marshalSet writes the fields of a config.json for a class of transformers.
+func (c Config) marshalSet(class string, fields any) ([]byte, error) {
 	head, err := json.Marshal(struct {
 		ModelType     string   `json:"model_type"`
 		Architectures []string `json:"architectures"`
@@ -315,9 +329,20 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	return slices.Concat(head[:len(head)-1], []byte(","), rest[1:]), nil
 }
 
+// typeOf returns the model_type of a config.json, or "".
+func typeOf(data []byte) string {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if strictjson.Decode(data, &kind) != nil {
+		return ""
+	}
+	return kind.ModelType
+}
+
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, Config{})
+	return modelfolder.ReadConfig(fsys, name, families, Config{})
 }
 
 // configFields are the fields of a config.json.

@@ -34,25 +34,6 @@ type DETR struct {
 	loss        setLoss
 }
 
-// BoxHead predicts boxes: linear layers with ReLU between them.
-type BoxHead struct {
-	Layers []*nn.Linear
-}
-
-// newBoxHead returns a head of three layers.
-func newBoxHead(width, out int) *BoxHead {
-	return &BoxHead{Layers: []*nn.Linear{nn.NewLinear(width, width, true), nn.NewLinear(width, width, true), nn.NewLinear(width, out, true)}}
-}
-
-// Forward maps [..., width] to [..., out].
-func (h *BoxHead) Forward(x *autograd.Tensor) *autograd.Tensor {
-	last := len(h.Layers) - 1
-	for _, l := range h.Layers[:last] {
-		x = l.ForwardAct(x, autograd.ActRelu)
-	}
-	return h.Layers[last].Forward(x)
-}
-
 // NewDETR returns a network with initial weights drawn from rng as in the paper's code, or of zeros, to be loaded, when rng is
 // nil. The norms of the backbone are frozen. The configuration must be valid, and the classes leave out no object.
 func NewDETR(c Config, classes int, rng *rand.Rand) *DETR {
@@ -69,7 +50,7 @@ func NewDETR(c Config, classes int, rng *rand.Rand) *DETR {
 		Queries: nn.NewEmbedding(o.NumQueries, o.DModel),
 		Norm:    nn.NewLayerNorm(o.DModel, eps),
 		Class:   nn.NewLinear(o.DModel, classes+1, true),
-		Box:     newBoxHead(o.DModel, 4),
+		Box:     newBoxHead(o.DModel, o.DModel, o.DModel, 4),
 
 		Preprocess:  detrPreprocess(),
 		normBetween: o.AuxiliaryLoss, dropout: o.Dropout, loss: o.SetConfig.loss(),

@@ -31,22 +31,22 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 	}
 }
 
-// plainFamily says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
-var plainFamily = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType},
-	Names: &fastestNames, Fields: configFields, Images: true,
+// family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
+var family = modelfolder.Family{
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
+	Fields: configFields, Images: true,
 }
 
-// family adds what differs by the type of a model.
-var family = func() modelfolder.Family {
-	y := plainFamily
+// families tells them apart by config.json.
+var families = func() modelfolder.Family {
+	y := family
 	y.Of = familyOf
 	return y
 }()
 
 // familyOf returns the family of the detector that a config.json describes.
 func familyOf(data []byte) (modelfolder.Family, error) {
-	y := plainFamily
+	y := family
 	var kind struct {
 		ModelType     string   `json:"model_type"`
 		Architectures []string `json:"architectures"`
@@ -59,6 +59,8 @@ func familyOf(data []byte) (modelfolder.Family, error) {
 		y.Fields, y.Unsupported = detrFields, detrUnsupported
 	case yolosType:
 		y.Fields = yolosFields
+	case rtdetrType, rtdetrV2Type:
+		y.Fields = rtdetrFields
 	case "conditional_detr", "deformable_detr", "dab_detr", "table-transformer":
 		return y, fmt.Errorf("model_type: the variant %q of DETR is not supported", kind.ModelType)
 	}
@@ -86,6 +88,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = yoloNames(c)
 	case centerType:
 		table = centerNames(c)
+	case rtdetrType, rtdetrV2Type:
+		table = rtdetrNames(c)
 	}
 	return &table
 }
@@ -93,7 +97,7 @@ func namesOf(c Config) *checkpoint.Names {
 // Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
 // config.json and a file of names count as in a folder. So a file of another model needs a folder of its own.
 func Open(path string, o LoadOptions) (*Model, error) {
-	return modelfolder.Open(path, family, o, read)
+	return modelfolder.Open(path, families, o, read)
 }
 
 // Load reads a model from a folder of one of these kinds:
@@ -118,9 +122,15 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
 // those of the network: it lists them all.
-func Load(fsys fs.FS, o LoadOptions) (*Model, error) { return modelfolder.Load(fsys, family, o, read) }
+func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
+	return modelfolder.Load(fsys, families, o, read)
+}
 
 func read(f *modelfolder.Folder) (*Model, error) {
+	switch typeOf(f.Config) {
+	case rtdetrType, rtdetrV2Type:
+		return readRTDETR(f)
+	}
 	c, err := configure(f)
 	if err != nil {
 		return nil, err
@@ -413,6 +423,9 @@ func (m *Model) readNames(fsys fs.FS) error {
 // the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The layout is
 // models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
+	if m.Config.RTDETR != nil {
+		return m.saveRTDETR(dir, o)
+	}
 	c := m.Config
 	if set := slices.Contains(setTypes, c.ModelType); !set && m.LabelsAssumed && slices.Equal(m.Labels(), m.cocoLabels()) {
 		c.ID2Label, c.Label2ID = nil, nil
@@ -443,7 +456,7 @@ func processor(p vision.Preprocess, class string) ([]modelfolder.Part, error) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	fields["image_processor_type"], fields["do_pad"], fields["format"] = class, true, "coco_detection"
+	fields["image_processor_type"], fields["format"] = class, "coco_detection"
 	delete(fields, "do_center_crop")
 	data, err = json.MarshalIndent(fields, "", "  ")
 	return []modelfolder.Part{{Name: vision.PreprocessorName, Data: append(data, '\n')}}, err

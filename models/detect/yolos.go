@@ -41,8 +41,8 @@ func NewYOLOS(c Config, classes int, rng *rand.Rand) *YOLOS {
 		Positions:  autograd.NewParameter(1, tokens, o.HiddenSize),
 		Blocks:     nn.NewStack(o.NumHiddenLayers, o.Block()),
 		Norm:       nn.NewLayerNorm(o.HiddenSize, o.LayerNormEps),
-		Class:      newBoxHead(o.HiddenSize, classes+1),
-		Box:        newBoxHead(o.HiddenSize, 4),
+		Class:      newBoxHead(o.HiddenSize, o.HiddenSize, o.HiddenSize, classes+1),
+		Box:        newBoxHead(o.HiddenSize, o.HiddenSize, o.HiddenSize, 4),
 
 		Preprocess: yolosPreprocess(),
 		grid:       o.grid(), dropout: o.HiddenDropoutProb, loss: o.SetConfig.loss(),
