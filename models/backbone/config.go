@@ -219,9 +219,9 @@ func (c Config) Validate() error {
 
 // Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
 // configuration must be valid. It is for the other model packages, which load networks with such a body.
-func (c Config) Claim() modelfolder.Claim {
+func (c Config) Claim() models.Claim {
 	in := float64(c.EmbeddingSize)
-	claim := modelfolder.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
+	claim := models.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
 	for i, n := range c.Depths {
 		out, blocks := float64(c.HiddenSizes[i]), n
 		switch {

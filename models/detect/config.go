@@ -48,10 +48,10 @@ type Config struct {
 	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1, and of the first convolutions of the
 	// heads of CenterNet. A YOLOv1 of 0 has none: a 1×1 convolution predicts.
 	HeadSize int `json:"head_size,omitempty"`
-	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
+	// SecondVersion selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
 	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
 	// convolutions in the first stage and four in the second.
-	NormedHeads bool `json:"normed_heads,omitempty"`
+	SecondVersion bool `json:"second_version,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
 	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64. BoxesPerCell is the
@@ -123,6 +123,9 @@ const squareDivisor = 32
 // upStages is the number of layers that bring the last features of a residual network from stride 32 to stride 4.
 const upStages = 3
 
+// fastestStride is the size in pixels of the cells of FastestDet.
+const fastestStride = 16
+
 // Bounds of the size of images, so that one fits into memory.
 const (
 	maxSize       = 1 << 12
@@ -136,8 +139,8 @@ const groups = 32
 var uses = map[string][]string{
 	fastestType: {"image_size"},
 	fcosType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "norm_eps"},
-	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "normed_heads", "norm_eps"},
-	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "normed_heads", "norm_eps"},
+	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "second_version", "norm_eps"},
+	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "second_version", "norm_eps"},
 	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
 	centerType:  {"image_size", "backbone_config", "head_size", "up_sizes", "deformable"},
 }
@@ -177,7 +180,7 @@ func (c Config) Validate() error {
 	for _, field := range []config.Field{
 		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
 		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels},
-		{Name: "head_size", Value: c.HeadSize}, {Name: "normed_heads", Value: c.NormedHeads}, {Name: "norm_eps", Value: c.NormEps},
+		{Name: "head_size", Value: c.HeadSize}, {Name: "second_version", Value: c.SecondVersion}, {Name: "norm_eps", Value: c.NormEps},
 		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
 		{Name: "darknet_layout", Value: c.DarknetLayout}, {Name: "up_sizes", Value: c.UpSizes}, {Name: "deformable", Value: c.Deformable},
 	} {
@@ -354,7 +357,7 @@ var configFields = strictjson.Fields{
 	{Name: "backbone_config"},
 	{Name: "fpn_channels"},
 	{Name: "head_size"},
-	{Name: "normed_heads"},
+	{Name: "second_version"},
 	{Name: "norm_eps"},
 	{Name: "grid_size"},
 	{Name: "boxes_per_cell"},

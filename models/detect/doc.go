@@ -36,8 +36,8 @@
 //	result, err := train.Run(ctx, run)
 //
 // For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
-// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are torchvision's, or
-// those of the paper for CenterNet and YOLOv1:
+// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are those of torchvision, of the
+// paper for CenterNet and YOLOv1, and of the release for FastestDet:
 //
 //	prepared, err := model.Prepare(photograph, objects, 0)
 //	…
@@ -46,9 +46,9 @@
 //	…
 //	losses.Sum().Backward(grads)
 //
-// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss] and [YOLOv1.Loss] take pixels that are prepared
-// otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background. [Model.ClassesOf] tells
-// them by their names. FastestDet has no loss yet.
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [YOLOv1.Loss] and [FastestDet.Loss] take pixels that are
+// prepared otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background.
+// [Model.ClassesOf] tells them by their names.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
 // detections that package metrics evaluates.

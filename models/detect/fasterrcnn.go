@@ -63,7 +63,7 @@ func NewFasterRCNN(c Config, classes int, rng *rand.Rand) *FasterRCNN {
 	d.Pyramid.FPN.Pool = true
 	d.Propose = []*nn.Conv2d{nn.NewConv2d(width, width, 3, true, same)}
 	d.FC = []*nn.Linear{nn.NewLinear(width*binsOfBox*binsOfBox, c.HeadSize, true)}
-	if c.NormedHeads {
+	if c.SecondVersion {
 		d.Pyramid.FPN.AddNorms()
 		d.Propose = append(d.Propose, nn.NewConv2d(width, width, 3, true, same))
 		for range towerDepth {
@@ -267,7 +267,7 @@ func rcnnNames(c Config) checkpoint.Names {
 		checkpoint.Rule{"Class", "roi_heads.box_predictor.cls_score"},
 		checkpoint.Rule{"Box", "roi_heads.box_predictor.bbox_pred"},
 	)
-	if !c.NormedHeads {
+	if !c.SecondVersion {
 		return names(append(rules, checkpoint.Rule{"FC.0", "roi_heads.box_head.fc6"}, checkpoint.Rule{"FC.1", "roi_heads.box_head.fc7"}))
 	}
 	return names(append(rules,

@@ -115,19 +115,6 @@ func (d *FCOS) find(t *autograd.Tape, images []*vision.Image, minScore float32) 
 	return found
 }
 
-// clip cuts a box to an image of the batch.
-func (p *prepared) clip(i int, b boxes.Box) boxes.Box {
-	return b.Clip(float32(p.sizes[i][1]), float32(p.sizes[i][0]))
-}
-
-// restore brings boxes in an image of the batch to pixels of the image.
-func (p *prepared) restore(i int, m *vision.Image, all []boxes.Box) {
-	x, y := float32(m.Width)/float32(p.sizes[i][1]), float32(m.Height)/float32(p.sizes[i][0])
-	for k, b := range all {
-		all[k] = boxes.Box{X0: b.X0 * x, Y0: b.Y0 * y, X1: b.X1 * x, Y1: b.Y1 * y}
-	}
-}
-
 func (d *FCOS) defaults() limits { return limits{minScore: 0.2, overlap: 0.6, most: 100} }
 
 // batch is 1, so that detections do not depend on the other images: smaller ones would get more zeros around them.

@@ -236,9 +236,9 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	switch {
 	case has("FCOS"):
 	case has("OneStage"):
-		c.ModelType, c.NormedHeads = retinaType, has("OneStageNorm")
+		c.ModelType, c.SecondVersion = retinaType, has("OneStageNorm")
 	case has("TwoStages"):
-		c.ModelType, c.NormedHeads, head = rcnnType, has("TwoStagesSecond"), "TwoStages"
+		c.ModelType, c.SecondVersion, head = rcnnType, has("TwoStagesSecond"), "TwoStages"
 		t, err := sized("TwoStagesClass", "[classes size]", 2)
 		if err != nil {
 			return c, err
@@ -294,7 +294,7 @@ func (c Config) claim() modelfolder.Claim {
 	if c.ModelType == rcnnType {
 		head := float64(c.HeadSize)
 		values := 5*9*width*width + width*binsOfBox*binsOfBox*head
-		if c.NormedHeads {
+		if c.SecondVersion {
 			values += (1 + towerDepth) * 9 * width * width
 		} else {
 			values += head * head

@@ -44,7 +44,7 @@ func TestTorchvisionNames(t *testing.T) {
 
 // v2 returns the second version of a configuration.
 func v2(c Config) Config {
-	c.NormedHeads = true
+	c.SecondVersion = true
 	return c
 }
 
@@ -248,7 +248,7 @@ func compareLosses(t *testing.T, g *golden.File, m *Model) {
 		}
 		truth[i].Classes = g.Ints(fmt.Sprintf("classes.%d", i))
 	}
-	if !m.Config.NormedHeads {
+	if !m.Config.SecondVersion {
 		backbone.FreezeNorms(m.Network)
 	}
 	losses := map[string]*autograd.Tensor{}
@@ -262,7 +262,7 @@ func compareLosses(t *testing.T, g *golden.File, m *Model) {
 	}
 	if d, ok := m.Network.(*FasterRCNN); ok {
 		d.sampled = [2]int{1e6, 1e6}
-		if m.Config.NormedHeads {
+		if m.Config.SecondVersion {
 			d.proposed = 20
 		}
 		for _, norm := range nn.Layers[nn.BatchNorm](d) {
@@ -331,7 +331,7 @@ func TestReleases(t *testing.T) {
 			}
 			return m
 		}
-		if got := load("checkpoint.safetensors", wrapped); got.Config.ModelType != c.ModelType || got.Config.NormedHeads != c.NormedHeads || got.Config.NormEps != 0 {
+		if got := load("checkpoint.safetensors", wrapped); got.Config.ModelType != c.ModelType || got.Config.SecondVersion != c.SecondVersion || got.Config.NormEps != 0 {
 			t.Errorf("%s: found %+v", name, got.Config)
 		}
 		first := name == "retinanet" || name == "faster_rcnn"
@@ -454,7 +454,7 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bare.Config.ModelType != c.ModelType || bare.Config.FPNChannels != 32 || bare.Config.MinSize != 400 || bare.Config.MaxSize != 667 || bare.Config.NormedHeads != c.NormedHeads {
+		if bare.Config.ModelType != c.ModelType || bare.Config.FPNChannels != 32 || bare.Config.MinSize != 400 || bare.Config.MaxSize != 667 || bare.Config.SecondVersion != c.SecondVersion {
 			t.Errorf("found %+v", bare.Config)
 		}
 		if labels := bare.Labels(); !bare.LabelsAssumed || labels[1] != "person" || labels[90] != "toothbrush" {

@@ -5,6 +5,7 @@ GIoU without a small number in denominators is transformers' for DETR.
 """
 
 import torch
+from box_losses import siou
 from opcases import Cases, golden
 from torchvision.ops import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss, sigmoid_focal_loss
 from transformers.loss.loss_for_object_detection import generalized_box_iou
@@ -68,22 +69,6 @@ def exact(a, b):
 for name, size in (("random", 10), ("small", 0.01)):
     c.add(f"exact/{name}", exact, a=boxes(20, 10) * size / 10, b=boxes(20, 10) * size / 10)
 c.add("exact/apart", exact, a=far(12) / 20, b=(far(12) + 9) / 20)
-
-
-def siou(a, b, small=1e-7):
-    """SIoU (arXiv 2205.12740) with the small numbers of FastestDet, whose widths have none and heights do."""
-    up, low = torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])
-    inter = low.clamp(min=0).prod(1)
-    add = torch.tensor([0, small])
-    sa, sb = a[:, 2:] - a[:, :2] + add, b[:, 2:] - b[:, :2] + add
-    iou = inter / (sa.prod(1) + sb.prod(1) - inter + small)
-    d = ((b[:, :2] + b[:, 2:]) - (a[:, :2] + a[:, 2:])) / 2
-    sine = d[:, 1].abs() / d.norm(dim=1)
-    angle = 1 - 2 * torch.sin(torch.asin(sine) - torch.pi / 4) ** 2
-    distance = (1 - torch.exp((angle - 2)[:, None] * (d / up) ** 2)).sum(1)
-    shape = ((1 - torch.exp(-(sa - sb).abs() / torch.maximum(sa, sb))) ** 4).sum(1)
-    return 1 - iou + (distance + shape) / 2
-
 
 c.add("siou/random", siou, a=boxes(40), b=boxes(40))
 c.add("siou/apart", siou, a=far(12), b=far(12) + 9)
