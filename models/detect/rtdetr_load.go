@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -179,19 +178,10 @@ func ceilShift(size, n int) int { return (size + 1<<n - 1) >> n }
 func (m *Model) saveRTDETR(dir string, o SaveOptions) error {
 	c, d := m.Config, m.Network.(*RTDETR)
 	c.NameAll(m.Classes)
-	images, err := json.Marshal(d.Preprocess)
+	parts, err := processor(d.Preprocess, "RTDetrImageProcessor")
 	if err != nil {
 		return fmt.Errorf("detect: %w", err)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(images, &fields); err != nil {
-		return fmt.Errorf("detect: %w", err)
-	}
-	fields["image_processor_type"] = "RTDetrImageProcessor"
-	if images, err = json.MarshalIndent(fields, "", "  "); err != nil {
-		return fmt.Errorf("detect: %w", err)
-	}
-	parts := []modelfolder.Part{{Name: vision.PreprocessorName, Data: append(images, '\n')}}
 	y := rtdetrFamily(c)
 	return y.Save(dir, modelfolder.Contents{Config: c, Parts: parts, Model: d}, o)
 }
