@@ -14,6 +14,8 @@
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
 //   - [CenterNet] (arXiv 1904.07850): by the centers of objects, on a residual network or a DLA
+//   - [RTDETR] (arXiv 2304.08069, and its second version, 2407.17140): a transformer that predicts a set of objects, without
+//     non-maximum suppression
 //   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
 //
 // # Using a model
@@ -37,7 +39,7 @@
 //
 // For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
 // [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are torchvision's, or
-// those of the paper for CenterNet and YOLOv1:
+// those of the paper for CenterNet and YOLOv1, or transformers' for RT-DETR:
 //
 //	prepared, err := model.Prepare(photograph, objects, 0)
 //	…
@@ -46,7 +48,7 @@
 //	…
 //	losses.Sum().Backward(grads)
 //
-// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss] and [YOLOv1.Loss] take pixels that are prepared
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [RTDETR.Loss] and [YOLOv1.Loss] take pixels that are prepared
 // otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background. [Model.ClassesOf] tells
 // them by their names. FastestDet has no loss yet.
 //
@@ -55,7 +57,8 @@
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), or a folder that [Model.Save] wrote. A file
+// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), folders of transformers (RT-DETR), or a
+// folder that [Model.Save] wrote, which transformers reads where it has the detector. A file
 // beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
 // Nothing in a folder is trusted.
 //
