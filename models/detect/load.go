@@ -116,6 +116,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a folder of transformers, with the model_type rt_detr or rt_detr_v2: config.json, preprocessor_config.json where it is there,
+//     and the weights. Other backbones than its rt_detr_resnet are refused.
 //   - a file of weights of the release of CenterNet (ctdet_….pth) with a ResNet or DLA-34; hourglasses, dlav0, and networks
 //     that find poses or boxes in space are refused
 //   - a folder of transformers, with the model_type detr or yolos: config.json, preprocessor_config.json where it is there, and the
@@ -127,7 +129,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 // 80. LabelsAssumed says so, and [Model.Save] does not write such names. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
 // fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
 //
-// LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
+// LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
@@ -436,9 +438,9 @@ func (m *Model) readNames(fsys fs.FS) error {
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
-// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR or a YOLOS has
-// the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The layout is
-// models.HuggingFace.
+// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR, a YOLOS or an
+// RT-DETR has the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The
+// layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	if m.Config.RTDETR != nil {
 		return m.saveRTDETR(dir, o)
