@@ -29,18 +29,32 @@ var scratch = map[string]func(size int) detect.Config{
 		c.HeadSize = 256
 		return c
 	},
+	"centernet": func(size int) detect.Config {
+		c := detect.CenterNetResNet18()
+		c.Backbone, c.ImageSize, c.Deformable, c.UpSizes = smallBody(), size, false, []int{64, 64, 64}
+		return c
+	},
+	"yolov1": func(size int) detect.Config { // a cell for 32 pixels, and no fully connected layers
+		c := detect.YOLOv1ResNet18()
+		c.Backbone, c.ImageSize, c.GridSize, c.HeadChannels, c.HeadSize = smallBody(), size, size/32, 128, 0
+		return c
+	},
 }
 
 // scratchSize is the size of images of a detector from scratch.
 const scratchSize = 256
 
-// smaller puts a detector on a ResNet-18 of half the width, with a pyramid of 64 channels.
-func smaller(c detect.Config, size int) detect.Config {
+// smallBody is a ResNet-18 of half the width.
+func smallBody() *backbone.Config {
 	body := backbone.ResNet18()
-	body.EmbeddingSize = 32
-	body.HiddenSizes = []int{32, 64, 128, 256}
+	body.EmbeddingSize, body.HiddenSizes = 32, []int{32, 64, 128, 256}
+	return &body
+}
+
+// smaller puts a detector on the small ResNet, with a pyramid of 64 channels.
+func smaller(c detect.Config, size int) detect.Config {
 	c.MaxSize = int(math.Round(float64(c.MaxSize) * float64(size) / float64(c.MinSize)))
-	c.Backbone, c.FPNChannels, c.MinSize = &body, 64, size
+	c.Backbone, c.FPNChannels, c.MinSize = smallBody(), 64, size
 	return c
 }
 
@@ -51,7 +65,11 @@ func (r *run) make(ctx context.Context) (m *detect.Model, drawn int, err error) 
 	rng := rand.New(rand.NewPCG(s.Seed, 0))
 	classes := r.corpus.train.Classes()
 	if s.Init == "" {
-		m = detect.New(r.scratch(cmp.Or(s.Size, scratchSize)), 1, rng)
+		c := r.scratch(cmp.Or(s.Size, scratchSize))
+		if err := c.Validate(); err != nil {
+			return nil, 0, fmt.Errorf("-size: %w", err)
+		}
+		m = detect.New(c, 1, rng)
 	} else {
 		m, err = fetch.OpenFlag(ctx, "-init", s.Init, r.console, func(path string, o detect.LoadOptions) (*detect.Model, error) {
 			o.Unmapped, o.ImageSize = true, s.Size
@@ -143,7 +161,7 @@ func (r *run) training(m *detect.Model, images *boxes.Dataset, epochs int) (trai
 	}
 	if s.Init != "" {
 		o.Rate = new(2e-4)
-		if m.Config.Backbone != nil { // as torchvision trains detectors on a backbone that was trained before
+		if b := m.Config.Backbone; b != nil && b.ModelType == "resnet" { // as torchvision trains detectors on a backbone that was trained before
 			o.FreezeNorms = true
 			if s.Freeze == "" {
 				o.Freeze = 1

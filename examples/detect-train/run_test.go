@@ -238,6 +238,29 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// TestScratch trains each small detector for a step.
+func TestScratch(t *testing.T) {
+	data := shapes(t, 8)
+	for _, modelType := range types() {
+		if testing.Short() && modelType != "yolov1" {
+			continue
+		}
+		var stdout, stderr bytes.Buffer
+		out := t.TempDir()
+		if status := command([]string{"-data", data, "-model", modelType, "-size", "64", "-epochs", "1", "-out", out, "-threads", "2"}, &stdout, &stderr); status != 0 {
+			t.Fatalf("%s: %s", modelType, &stderr)
+		}
+		m, err := detect.Open(filepath.Join(out, modelName), detect.LoadOptions{})
+		if err != nil || m.Config.ModelType != modelType {
+			t.Errorf("%s: found %v", modelType, err)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if status := command([]string{"-data", data, "-model", "yolov1", "-size", "100", "-out", t.TempDir()}, &stdout, &stderr); status != 1 || !strings.HasPrefix(stderr.String(), program+": -size: image_size: ") {
+		t.Errorf("status %d: %s", status, &stderr)
+	}
+}
+
 // TestBroken names an annotation and an image that cannot be used, or leaves them out.
 func TestBroken(t *testing.T) {
 	data := shapes(t, 12)
@@ -266,7 +289,7 @@ func TestMistakes(t *testing.T) {
 	data := shapes(t, 4)
 	for want, args := range map[string][]string{
 		"-data: expected a folder of images with boxes":        {},
-		"-model: expected one of faster_rcnn, fcos, retinanet": {"-data", data, "-model", "yolo"},
+		"-model: expected one of centernet, faster_rcnn, fcos": {"-data", data, "-model", "yolo"},
 		"-size: expected 32 to 2048, found 31":                 {"-data", data, "-size", "31"},
 		"-batch: expected 1 to 4096, found 0":                  {"-data", data, "-batch", "0"},
 		"-rate: expected a number above 0":                     {"-data", data, "-rate", "-1"},

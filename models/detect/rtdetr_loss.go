@@ -1,7 +1,7 @@
 package detect
 
 import (
-	"github.com/chewxy/math32"
+	"math"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/simd"
@@ -96,18 +96,23 @@ func (c *RTDETRConfig) pairs(logits, predicted *autograd.Tensor, truth []setTrut
 	for i, o := range truth[:n] {
 		of := values[i*queries*classes:]
 		query := costs.match(at[4*i*queries:][:4*queries], o, func(q, class int) float32 {
-			score := of[q*classes+class]
-			if !c.UseFocalLoss {
-				return -score
+			if score := float64(of[q*classes+class]); c.UseFocalLoss {
+				return float32(c.focalCost(score))
 			}
-			const eps = 1e-8
-			without := (1 - c.MatcherAlpha) * math32.Pow(score, c.MatcherGamma) * -math32.Log(1-score+eps)
-			with := c.MatcherAlpha * math32.Pow(1-score, c.MatcherGamma) * -math32.Log(score+eps)
-			return with - without
+			return -of[q*classes+class]
 		})
 		p.add(i, queries, o, query)
 	}
 	return p
+}
+
+// focalCost is the cost of a score for the class of an object.
+func (c *RTDETRConfig) focalCost(score float64) float64 {
+	const eps = 1e-8
+	alpha, gamma := float64(c.MatcherAlpha), float64(c.MatcherGamma)
+	with := alpha * math.Pow(1-score, gamma) * -math.Log(score+eps)
+	without := (1 - alpha) * math.Pow(score, gamma) * -math.Log(1-score+eps)
+	return float64(with) - float64(without)
 }
 
 // lossOf returns the losses of predictions: logits, [n, queries, classes], and boxes, [n, queries, 4].
@@ -116,8 +121,9 @@ func (c *RTDETRConfig) lossOf(logits, predicted *autograd.Tensor, pairs setPairs
 	scale := 1 / float32(max(1, pairs.objects))
 	weights, targets := autograd.Detach(logits).Floats(nil), make([]float32, logits.Len())
 	simd.Sigmoid(weights, weights)
-	for i, p := range weights {
-		weights[i] = c.FocalLossAlpha * math32.Pow(p, c.FocalLossGamma)
+	simd.PowScalar(weights, weights, c.FocalLossGamma)
+	for i := range weights {
+		weights[i] *= c.FocalLossAlpha
 	}
 	at := predicted.Floats(nil)
 	for k, row := range pairs.rows {

@@ -108,10 +108,15 @@ func TestLoader(t *testing.T) {
 	}
 }
 
+// trainables returns small configurations of all detectors that can be trained.
+func trainables() []Config {
+	return append(small(), tinyYOLO(), tinyCenterNets()["resdcn18"])
+}
+
 // TestTraining learns to find rectangles a little, from scratch, and gives the same bits after an interruption.
 func TestTraining(t *testing.T) {
 	images := shapes(t, 9)
-	for _, c := range small() {
+	for _, c := range trainables() {
 		if testing.Short() && c.ModelType != fcosType {
 			continue
 		}
@@ -147,7 +152,7 @@ func TestTraining(t *testing.T) {
 			if !slices.Equal(stem, m.bodies()[0].(*backbone.ResNet).Stem[0].Conv.Weight.Values()) {
 				t.Error("the frozen stem has changed")
 			}
-			if stop == 0 && first != 0 && !(last < first) { // a resumed run has no first step
+			if stop == 0 && first != 0 && c.MinSize != 0 && !(last < first) { // a resumed run has no first step, and YOLOv1 has dropout
 				t.Errorf("%s: the loss goes from %v to %v", c.ModelType, first, last)
 			}
 			var values []float32

@@ -52,6 +52,11 @@ func NewEncoder(c Config) *Encoder {
 		grid:     c.grid(),
 		resizing: c.resizing(),
 	}
+	if c.ConstantDropPath {
+		for _, b := range e.Blocks {
+			b.DropPath = c.DropPathRate
+		}
+	}
 	if c.Stem != nil {
 		e.Stem = newStem(*c.Stem, c.NumChannels)
 		e.Patch = nn.NewPatchEmbed(c.Stem.out(), c.PatchSize/c.Stem.Stride(), c.HiddenSize)
@@ -223,8 +228,12 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(
 
 // encode is Encode for images of a grid of patches, of which only the tokens of some places may be there.
 func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid, places []int) *autograd.Tensor {
+	rotary := e.rope.augmented(x.Tape(), grid)
 	for i, b := range e.Blocks {
 		in := e.input(i, grid, places)
+		if rotary != nil {
+			in.Rotary = rotary
+		}
 		x = x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
 	}
 	if e.Norm != nil {

@@ -35,7 +35,7 @@ func TestLibrariesForms(t *testing.T) {
 	names := []string{
 		"hf_class", "hf_shards", "hf_half", "hf_options", "hf_memory", "hf_base", "hf_larger",
 		"timm_class", "timm_mean", "timm_mean_of_norm", "timm_token_fc_norm", "timm_gap", "timm_deit3", "timm_clip",
-		"timm_options", "timm_dinov2", "timm_larger", "timm_smaller", "timm_published", "deit", "mae_encoder", "mae_finetuned",
+		"timm_options", "timm_dinov2", "timm_distilled", "timm_larger", "timm_smaller", "timm_published", "deit", "mae_encoder", "mae_finetuned",
 	}
 	dir := modeltest.Forms(t, names...)
 	for _, name := range names {

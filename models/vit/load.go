@@ -178,12 +178,17 @@ func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 		}
 		return c, c.grid(), nil
 	case modelfolder.Timm:
-		return timmConfig(f)
+		c, stored, err = timmConfig(f)
+	default:
+		if c, err = bareConfig(f); err == nil {
+			stored = c.grid()
+		}
+		err = f.Checked(c, err)
 	}
-	if c, err = bareConfig(f); err == nil {
-		stored = c.grid()
+	if _, head := f.Find("Head.Weight"); c.DistillationToken && !head {
+		c.Pooling = DistillationPooling
 	}
-	return c, stored, f.Checked(c, err)
+	return c, stored, err
 }
 
 // bareConfig is the configuration of weights that come without one.

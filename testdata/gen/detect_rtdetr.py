@@ -1,7 +1,8 @@
 """Writes small random RT-DETR models of transformers, of both versions, with outputs, losses, gradients and detections.
 
-    python detect_rtdetr.py OUT               OUT/NAME and OUT/NAME.safetensors for every form
-    python detect_rtdetr.py counts            the numbers of parameters of transformers' own models, as JSON
+    python detect_rtdetr.py                   the golden models/detect/testdata/rtdetr, of the form golden, without gradients
+    python detect_rtdetr.py OUT               OUT/NAME and OUT/NAME.safetensors for every other form. Prints the numbers of parameters
+                                              of transformers' own models, as JSON
     python detect_rtdetr.py check FOLDER...   loads folders that Fovea saved, beside each of which is FOLDER.safetensors
 
 The .safetensors file holds
@@ -20,6 +21,7 @@ Versions: requirements.txt. Seeds are in each golden's metadata.
 
 import json
 import logging
+import os
 import sys
 
 import torch
@@ -49,6 +51,10 @@ FORMS = {
         encoder_in_channels=[24, 32], decoder_in_channels=[32, 32], num_feature_levels=2, decoder_n_levels=2, encode_proj_layers=[0],
         decoder_method="discrete", auxiliary_loss=False, num_denoising=0, eval_size=64, num_queries=5, encoder_layers=1)),
 }
+GOLDEN = (2, dict(embedding_size=4, hidden_sizes=[4, 6, 8, 12], depths=[1, 1, 1, 1], layer_type="basic", out_indices=[2, 3, 4]), dict(
+    encoder_hidden_dim=8, d_model=8, encoder_in_channels=[6, 8, 12], decoder_in_channels=[8, 8, 8], encoder_ffn_dim=12, decoder_ffn_dim=12,
+    decoder_layers=2, encoder_attention_heads=2, decoder_attention_heads=2, num_queries=12, num_denoising=6, num_labels=3,
+    decoder_n_points=2, hidden_expansion=0.5))
 
 
 def classes(version):
@@ -91,7 +97,8 @@ def outputs(model, pixels, size, tensors):
 def training(model, pixels, tensors):
     h, w = pixels.shape[2:]
     corners = [torch.tensor([[8.0, 4, 40, 36], [30, 20, 70, 60], [2, 30, 20, 50]]), torch.tensor([[10.0, 10, 60, 40]])]
-    kinds = [torch.tensor([1, 4, 0]), torch.tensor([2])]
+    kinds = [k % model.config.num_labels for k in (torch.tensor([1, 4, 0]), torch.tensor([2]))]
+    corners = [b * h / 64 for b in corners]
     labels = []
     for i, (b, k) in enumerate(zip(corners, kinds)):
         tensors[f"truth.{i}.boxes"], tensors[f"truth.{i}.classes"] = b, k
@@ -133,21 +140,23 @@ def training(model, pixels, tensors):
     model.eval()
 
 
-def make(name, out):
-    version, body, changes = FORMS[name]
-    seed = 1 + list(FORMS).index(name)
+def make(out, form, seed, gradients=True):
+    version, body, changes = form
     torch.manual_seed(seed)
     model = build(version, body, changes).eval()
     randomize(model)
     tensors = {"parameters": torch.tensor([float(sum(p.numel() for p in {id(p): p for p in model.parameters()}.values()))])}
-    sizes = [(64, 96), (90, 59), (128, 32)]
+    sizes = [(64, 96), (90, 59), (32, 416)]  # the last has places near the border
     if model.config.anchor_image_size:
         sizes = [(64, 128)]
     if body.get("downsample_in_first_stage"):
         sizes = [(64, 128), (120, 59)]
+    shapes = ((50, 70), (120, 64))
+    if not gradients:
+        sizes, shapes = [(32, 64)], ((20, 30), (33, 16))
     for size, (h, w) in enumerate(sizes):
         outputs(model, torch.rand(2 if size == 0 else 1, 3, h, w), size, tensors)
-    images = [torch.randint(0, 256, (h, w, 3), dtype=torch.uint8) for h, w in ((50, 70), (120, 64))]
+    images = [torch.randint(0, 256, (h, w, 3), dtype=torch.uint8) for h, w in shapes]
     processor = tr.RTDetrImageProcessor(size=dict(zip(("height", "width"), sizes[0])))
     inputs = processor([i.numpy() for i in images], return_tensors="pt")
     with torch.no_grad():
@@ -160,11 +169,12 @@ def make(name, out):
     for i, f in enumerate(found):
         tensors[f"image.{i}"] = images[i].float()
         tensors |= {f"found.{i}.{k}": v.float() for k, v in f.items()}
-    model.save_pretrained(f"{out}/{name}")
-    processor.save_pretrained(f"{out}/{name}")
+    model.save_pretrained(out)
+    processor.save_pretrained(out)
     training(model, tensors["pixels.0"], tensors)  # which changes running statistics
     meta = {"script": "detect_rtdetr.py", "versions": f"torch {torch.__version__}, transformers {tr.__version__}", "seed": str(seed)}
-    save_file({k: v.detach().float().contiguous() for k, v in tensors.items()}, f"{out}/{name}.safetensors", metadata=meta)
+    kept = {k: v.detach().float().contiguous() for k, v in tensors.items() if gradients or not k.startswith("grad/")}
+    save_file(kept, out + ".safetensors", metadata=meta)
 
 
 RELEASED = {
@@ -214,11 +224,13 @@ def check(folder):
         sys.exit(f"{folder}: the images are prepared by {images}")
 
 
-if sys.argv[1] == "counts":
-    counts()
+if len(sys.argv) == 1:
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    make(os.path.normpath(os.path.join(root, "models", "detect", "testdata", "rtdetr")), GOLDEN, 8, gradients=False)
 elif sys.argv[1] == "check":
     for each in sys.argv[2:]:
         check(each)
 else:
-    for each in FORMS:
-        make(each, sys.argv[1])
+    for number, each in enumerate(FORMS):
+        make(f"{sys.argv[1]}/{each}", FORMS[each], 1 + number)
+    counts()
