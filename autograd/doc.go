@@ -71,8 +71,8 @@
 //	crops := autograd.RoiAlign(features, boxes, autograd.RoiOptions{OutH: 7, OutW: 7, SpatialScale: 1. / 16})
 //
 // Images are [n, c, h, w]. [RoiAlign] and [RoiPool] read boxes of them. [GridSample] reads points of an image, and
-// [DeformConv2d] convolves with taps at points of their own. Boxes and points may come from outside the program: no
-// value makes these operations read outside an image.
+// [DeformConv2d] convolves with taps at points of their own. [DeformableAttention] attends to a few points of several images.
+// Boxes and points may come from outside the program: no value makes these operations read outside an image.
 //
 // # Mapped and half-precision parameters
 //

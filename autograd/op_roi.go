@@ -48,10 +48,15 @@ func RoiAlign(x Operand, rois []Roi, o RoiOptions) *Tensor {
 		ys.add(o, h, r.Y0, r.Y1)
 		cs.add(o, w, r.X0, r.X1)
 	}
+	y := f.out(len(rois), c, o.OutH, o.OutW)
+	images := byImage(rois, xs[0])
+	size := o.OutH * o.OutW
+	side := &roiChannels{n: xs[0], c: c, h: h, w: w, ys: ys, cs: cs}
+	if side.pays(len(rois), size) {
+		return side.align(f, x, y, rois, images)
+	}
 	// The weights of a sample are a product, so a bin is a sum over rows of sums over columns.
 	cost := 8 + (len(ys.index)*w/8+o.OutH*len(cs.index))/max(1, len(rois))
-	y := f.out(len(rois), c, o.OutH, o.OutW)
-	size := o.OutH * o.OutW
 	f.eachRange(len(rois)*c, cost, w, func(buf []float32, lo, hi int) {
 		for i := lo; i < hi; i++ {
 			k := i / c
@@ -63,7 +68,6 @@ func RoiAlign(x Operand, rois []Roi, o RoiOptions) *Tensor {
 			}
 		}
 	})
-	images := byImage(rois, xs[0])
 	return f.done(y, func(b *back) {
 		if !b.wants(x) {
 			return

@@ -2,7 +2,11 @@ package autograd
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"github.com/fovea-ml/fovea/simd"
 )
 
 const roiGoldens = "ops_roi.safetensors"
@@ -86,5 +90,55 @@ func TestRoiMistakes(t *testing.T) {
 		wantShapeError(t, name+" image 2 of 2", func() { f(x, []Roi{{Image: 2}}, one) })
 		wantShapeError(t, name+" image -1", func() { f(x, []Roi{{Image: -1}}, one) })
 		wantShapeError(t, name+" three dimensions", func() { f(tape.Full(1, 1, 4, 4), nil, one) })
+	}
+}
+
+// TestRoiChannels compares channels side by side with one channel at a time: values and gradients have the same bits.
+func TestRoiChannels(t *testing.T) {
+	const n, c, h, w = 2, roiBlock + 6, 9, 13
+	rng := rand.New(rand.NewPCG(1, 2))
+	normal := func(n int) []float32 {
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(rng.NormFloat64())
+		}
+		return x
+	}
+	rois := []Roi{{X0: 3, Y0: 3, X1: 1, Y1: 1}, {X0: float32(math.NaN()), X1: 2, Y1: 2}, {X0: -1e5, Y0: -1e5, X1: 1e5, Y1: 1e5}, {X0: 50, Y0: 50, X1: 90, Y1: 90}}
+	for i := range 30 {
+		x, y := 30*rng.Float32()-4, 20*rng.Float32()-4
+		rois = append(rois, Roi{Image: i % n, X0: x, Y0: y, X1: x + 12*rng.Float32(), Y1: y + 12*rng.Float32()})
+	}
+	for _, o := range []RoiOptions{{OutH: 3, OutW: 4, SamplingRatio: 2, SpatialScale: 0.5}, {OutH: 2, OutW: 2, Aligned: true}, {OutH: 2, OutW: 2, Aligned: true, SamplingRatio: 1}} {
+		size := o.OutH * o.OutW
+		if !(&roiChannels{n: n, c: c, h: h, w: w}).pays(len(rois), size) || (&roiChannels{n: n, c: 1, h: h, w: w}).pays(len(rois), size) {
+			t.Fatal("expected the channels side by side, and one channel not")
+		}
+		xv, dy := normal(n*c*h*w), normal(len(rois)*c*size)
+		run := func(workers *simd.Workers, xv, dy []float32, c int) (values, dx []float32) {
+			tape := NewTape(Options{Gradients: true, Debug: true, Workers: workers})
+			x := tape.Input(xv, n, c, h, w).WantGradient()
+			out := RoiAlign(x, rois, o)
+			loss := Add(Sum(Mul(out, tape.Input(dy, len(rois), c, o.OutH, o.OutW)), false), Sum(x, false)) // two operations add to x
+			y, grads := out.Floats(nil), NewGradients()
+			loss.Backward(grads)
+			return y, grads.OfTensor(x)
+		}
+		y, dx := run(simd.NewWorkers(0), xv, dy, c)
+		for k := range c {
+			var xk, dyk, wantY, wantDx []float32
+			for i := range n {
+				xk = append(xk, xv[(i*c+k)*h*w:][:h*w]...)
+				wantDx = append(wantDx, dx[(i*c+k)*h*w:][:h*w]...)
+			}
+			for i := range rois {
+				dyk = append(dyk, dy[(i*c+k)*size:][:size]...)
+				wantY = append(wantY, y[(i*c+k)*size:][:size]...)
+			}
+			gotY, gotDx := run(nil, xk, dyk, 1)
+			if !slices.Equal(gotY, wantY) || !slices.Equal(gotDx, wantDx) {
+				t.Fatalf("%+v: channel %d differs", o, k)
+			}
+		}
 	}
 }

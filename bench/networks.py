@@ -3,6 +3,8 @@
 network(case) returns the module and its inputs. Weights are random.
 """
 
+import os
+
 import torch
 from torch import nn
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock
@@ -39,6 +41,12 @@ def network(case):
         body = resnet50(weights=None)
         layers = {f"layer{i + 1}": str(i) for i in range(4)}
         return Levels(BackboneWithFPN(body, layers, [256, 512, 1024, 2048], 256, extra_blocks=Same())), (torch.randn(1, 3, 480, 640),)
+    if name == "detect":
+        return detector(args[0], *map(int, args[1].split("x")))
+    if name == "fcostrain":
+        return fcos_training(*map(int, args))
+    if name == "nms":
+        return suppression(int(args[0]))
     if name == "resnet18":
         from torchvision.models import resnet18
 
@@ -53,6 +61,88 @@ def network(case):
     if name == "clip":
         return clip(args[0], int(args[1]))
     raise ValueError(f"unknown network {case}")
+
+
+class Detector(nn.Module):
+    """A detector of torchvision, from the samples of an image to boxes."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, samples):
+        return self.module([samples.permute(2, 0, 1).float() / 255])
+
+
+def detector(name, height, width):
+    """The detector whose weights bench/worker saved, and the image that it draws."""
+    from safetensors.torch import load_file
+    from torchvision.models import detection
+
+    short, long = sorted((height, width))
+    make, score = {"fcos": (detection.fcos_resnet50_fpn, 0.1), "faster_rcnn": (detection.fasterrcnn_resnet50_fpn, 0.05)}[name]
+    thresholds = {"score_thresh" if name == "fcos" else "box_score_thresh": score}
+    module = make(weights=None, weights_backbone=None, min_size=short, max_size=long, **thresholds)
+    missing, unexpected = module.load_state_dict(load_file(os.path.join(os.environ["FOVEA_BENCH_WEIGHTS"], "model.safetensors")), strict=False)
+    assert not unexpected and all(n.endswith("num_batches_tracked") for n in missing), (missing, unexpected)
+    y, x, c = torch.meshgrid(torch.arange(height), torch.arange(width), torch.arange(3), indexing="ij")
+    return Detector(module), ((x * (c + 1) + x * y // 64 + 3 * y * (3 - c)).to(torch.uint8),)
+
+
+class FCOSLosses(nn.Module):
+    """The losses of FCOS on prepared pixels, without the resize of torchvision's transform."""
+
+    def __init__(self, module, targets):
+        super().__init__()
+        self.module, self.targets = module, targets
+
+    def forward(self, x):
+        from torchvision.models.detection.image_list import ImageList
+
+        m = self.module
+        levels = list(m.backbone(x).values())
+        head = m.head(levels)
+        anchors = m.anchor_generator(ImageList(x, [tuple(x.shape[2:])] * len(x)), levels)
+        return m.compute_loss(self.targets, head, anchors, [f.shape[2] * f.shape[3] for f in levels])
+
+
+def fcos_training(batch, height, width):
+    """FCOS as torchvision fine-tunes it: frozen batch normalization, a frozen stem and first stage."""
+    from torchvision.models import resnet50
+    from torchvision.models.detection import fcos
+    from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
+    from torchvision.ops.feature_pyramid_network import LastLevelP6P7
+    from torchvision.ops.misc import FrozenBatchNorm2d
+
+    body = resnet50(weights=None, norm_layer=FrozenBatchNorm2d)
+    for name, norm in body.named_modules():
+        if isinstance(norm, FrozenBatchNorm2d) and name.startswith("layer"):
+            norm.weight.fill_(0.5)
+    levels = _resnet_fpn_extractor(body, 3, returned_layers=[2, 3, 4], extra_blocks=LastLevelP6P7(256, 256))
+    targets = []
+    for i in range(batch):
+        k = torch.arange(8)
+        x, y, side = (k * 37 + i * 11) % (width - 100), (k * 53 + i * 29) % (height - 100), 20 + 10 * k
+        targets.append({"boxes": torch.stack((x, y, x + side, y + side), 1).float(), "labels": 1 + k})
+    return FCOSLosses(fcos.FCOS(levels, 91), targets), (torch.randn(batch, 3, height, width),)
+
+
+class NMS(nn.Module):
+    def forward(self, boxes, scores):
+        from torchvision.ops import nms
+
+        return nms(boxes, scores, 0.5)
+
+
+def suppression(n):
+    """The boxes and scores that bench/worker draws."""
+    state, values = 1, []
+    for _ in range(7 * n):
+        state = (state * 1664525 + 1013904223) % 2**32
+        values.append((state >> 8) / 2**24)
+    v = torch.tensor(values).reshape(n, 7)
+    x, y, w, h = 1333 * v[:, 0], 800 * v[:, 1], 8 + v[:, 2] * v[:, 3] * 400, 8 + v[:, 4] * v[:, 5] * 400
+    return NMS(), (torch.stack((x, y, x + w, y + h), 1), v[:, 6])
 
 
 def clip(tower, batch):

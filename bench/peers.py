@@ -26,11 +26,11 @@ def prepare(engine, case, threads):
     kind, _, rest = case.partition(":")
     if kind in ("gemm", "gemmpacked") and engine == "torch":
         return product(*map(int, rest.split(":")))
-    training = kind in ("train", "mae", "resnet18", "finetune")
+    training = kind in ("train", "mae", "resnet18", "finetune", "fcostrain")
     module, inputs = networks.network("vit:" + rest if kind == "train" else case)
     if engine == "channels-last":
         module = module.to(memory_format=torch.channels_last)
-        inputs = [x.contiguous(memory_format=torch.channels_last) for x in inputs]
+        inputs = [x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs]
     if engine == "compiled":
         module = torch.compile(module.eval())
     if engine in ("torch", "channels-last", "compiled"):
@@ -57,12 +57,15 @@ def infer(module, inputs):
 
 def step(kind, module, inputs):
     """Returns a training step with AdamW."""
-    opt = torch.optim.AdamW(module.parameters(), lr=1e-4, weight_decay=0.05)
+    opt = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.05)
     labels = torch.zeros(inputs[0].shape[0], dtype=torch.long)
 
     def run():
         out = module(*inputs)
-        loss = out.loss if kind == "mae" else torch.nn.functional.cross_entropy(out, labels)
+        if kind == "fcostrain":
+            loss = sum(out.values())
+        else:
+            loss = out.loss if kind == "mae" else torch.nn.functional.cross_entropy(out, labels)
         loss.backward()
         opt.step()
         opt.zero_grad()

@@ -1,6 +1,6 @@
 """Times Fovea and its peers in turn, on the same inputs and threads.
 
-    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,lstm,clip,text,finetune] [--simd avx2]
+    python bench/run.py [--threads 2] [--pairs 15] [--only gemm,few,vit,train,mae,conv,net,resnet,detect,lstm,clip,text,finetune] [--simd avx2]
 
 It needs Go and torch, torchvision, timm, transformers and open_clip (testdata/gen/requirements.txt), and times ONNX Runtime (onnxruntime,
 onnx, onnxscript) and OpenVINO (openvino) where they are installed. Compiled PyTorch needs a C++ compiler. It prints a Markdown table with:
@@ -13,9 +13,12 @@ onnx, onnxscript) and OpenVINO (openvino) where they are installed. Compiled PyT
 """
 
 import argparse
+import os
 import platform
+import random
 import statistics
 import sys
+import tempfile
 import time
 
 from ours import Failed, Peer, Worker
@@ -42,6 +45,7 @@ KINDS = {
     "conv": ["conv:" + c for c in CONVS],
     "net": ["fastestdet", "r50fpn"],
     "resnet": ["resnet18:8"],
+    "detect": ["detect:fcos:480x640", "detect:faster_rcnn:480x640", "fcostrain:2:320:320", "nms:100000"],
     "lstm": ["lstm:1024:64:1"],
     "clip": ["clip:image:1", "clip:image:32", "clip:rn50:1", "clip:text:1", "clip:text:10"],
     "text": ["text:minilm:1", "text:minilm:32", "text:bert:1", "text:bert:8"],
@@ -72,11 +76,11 @@ def weights(case):
 def engines(case):
     """Returns the peers that can run a case."""
     kind = case.split(":")[0]
-    if kind in ("gemm", "train", "mae", "finetune"):
+    if kind in ("gemm", "train", "mae", "finetune", "nms"):
         return ["torch"]
     if kind == "vit":
         return ["torch", "compiled", "onnxruntime", "openvino"]
-    if kind == "resnet18":
+    if kind in ("resnet18", "detect", "fcostrain"):
         return ["torch", "channels-last"]
     if kind in ("gemmpacked", "lstm", "text") or case.startswith("clip:text"):
         return ["torch", "onnxruntime", "openvino"]
@@ -107,12 +111,13 @@ def measure(case, threads, pairs, simd):
         p.ask("run 2")
     calls = 1 if warm >= 20 else max(3, min(50, int(40 / max(warm, 0.05))))  # repeat a short case within a pair
     times, peaks = {name: [] for name in processes}, []
-    for _ in range(pairs):
+    for pair in range(pairs):
         if weights(case):
             peaks.append(float(processes["ours"].ask(f"read {threads}")))
         elif flops(case):
             peaks.append(float(processes["ours"].ask(f"peak {threads}")))
-        for name, p in processes.items():
+        order = random.Random(pair).sample(list(processes.items()), len(processes))  # so that none always follows the same other
+        for name, p in order:
             time.sleep(0.01)  # until the threads of the engine before have stopped to spin
             times[name].append(float(p.ask(f"run {calls}")))
     row = {"case": case, "threads": threads, "times": times, "peak": max(peaks, default=0),
@@ -181,6 +186,8 @@ def main():
     p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic; avx2 limits PyTorch too")
     p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
     o = p.parse_args()
+    weights = tempfile.TemporaryDirectory()  # detectors are saved here by our side and loaded by the peers
+    os.environ["FOVEA_BENCH_WEIGHTS"] = weights.name
     w = Worker("worker", o.simd)
     cpu = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
     print(f"{cpu}; ours {w.ask('info')}; {versions()}\n")

@@ -1,5 +1,5 @@
-// Package models holds the types that all model packages share: how a model is loaded and saved, and the names of its
-// classes.
+// Package models holds the types that all model packages share: how a model is loaded and saved, the names of its
+// classes, and a [Box].
 //
 //	model, err := vit.Open(folder, models.LoadOptions{ImageSize: 384})
 //	…
@@ -22,13 +22,14 @@ import "github.com/fovea-ml/fovea/checkpoint"
 // packages are the packages that load each model_type.
 var packages = map[string]string{
 	"vit": "models/vit", "fovea_vit": "models/vit", "deit": "models/vit", "dinov2": "models/vit",
-	"dinov2_with_registers": "models/vit", "dinov3_vit": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
+	"dinov2_with_registers": "models/vit", "dinov3_vit": "models/vit", "beit": "models/vit", "data2vec-vision": "models/vit", "vit_mae": "models/mae", "clip": "models/clip",
 	"siglip": "models/clip", "siglip2": "models/clip", "chinese_clip": "models/clip",
 	"bert": "models/bert", "roberta": "models/bert", "xlm-roberta": "models/bert", "camembert": "models/bert",
 	"distilbert": "models/bert", "albert": "models/bert", "electra": "models/bert", "mpnet": "models/bert", "deberta-v2": "models/bert",
 	"modernbert": "models/bert",
 	"resnet":     "models/backbone", "fovea_resnet": "models/backbone", "shufflenet_v2": "models/backbone", "dla": "models/backbone", "plain_cnn": "models/backbone",
 	"fastestdet": "models/detect", "fcos": "models/detect", "retinanet": "models/detect", "faster_rcnn": "models/detect",
+	"detr": "models/detect", "yolos": "models/detect", "rt_detr": "models/detect", "rt_detr_v2": "models/detect",
 }
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as

@@ -73,6 +73,16 @@ type AttentionInput struct {
 	// Turn, if not nil, takes the place of rotary tables: it maps queries, and then keys, [n, length, width] of all heads, to
 	// the same shape. It is for positions that are learned.
 	Turn func(x *autograd.Tensor) *autograd.Tensor
+	// Relative, if not nil, says that the tokens are those of another grid than the layer's relative positions are for, which
+	// are then resized.
+	Relative *RelativeGrid
+	// QueryPositions and KeyPositions, if not nil, are added to what queries and keys are projected from, but not to values:
+	// position embeddings that every layer gets anew (DETR: Carion et al., arXiv 2005.12872, section A.4). Their shapes
+	// broadcast to those of the queries and of the Memory. With a fused projection they are an autograd.UseError.
+	QueryPositions, KeyPositions *autograd.Tensor
+	// Bias, if not nil, is added to the scores beside those of the layer, such as a mask of zeros and -Inf for this call:
+	// [1 or n, 1 or heads, queries, keys].
+	Bias *autograd.Tensor
 	// Residual has the shape of the result and is added to it in the same pass.
 	Residual *autograd.Tensor
 	// Starts, if not nil, says that the rows are tokens of sequences of unequal length, packed without padding: queries
@@ -82,19 +92,31 @@ type AttentionInput struct {
 	Starts       []int
 	MemoryStarts []int
 	// Maps, if not nil, receives the attention weights: [n, heads, queries, keys], or [m, heads, k·queries, keys] beside
-	// a Memory.
+	// a Memory. The heads of a block with several branches (BlockConfig.Branches) are those of all of them, in order.
 	Maps *[]float32
 }
 
 // Forward maps queries, [n, length, width], or packed ones, to the same shape. With a Memory and a fused projection it
 // panics with an autograd.UseError.
 func (a *MultiHeadAttention) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor {
-	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil) {
+	if in.Starts != nil && (in.Cache != nil || a.Bias != nil || a.Relative != nil || in.Bias != nil) {
 		panic(&autograd.UseError{Op: "attention", Reason: "expected no Cache, Bias or Relative: packed sequences do not support them"})
 	}
 	q, k, v := a.project(x, in)
 	return a.heads(x, q, k, v, in)
 }
+
+// layer is Forward with given inputs.
+func (a *MultiHeadAttention) layer(in AttentionInput) layer {
+	return func(x, residual *autograd.Tensor) *autograd.Tensor {
+		in := in
+		in.Residual = residual
+		return a.Forward(x, in)
+	}
+}
+
+// width returns the width of the queries, and of the keys and values, of all heads.
+func (a *MultiHeadAttention) width() int { return a.Proj.Weight.Shape()[1] }
 
 // ofPacked is Forward for what a fused projection gave: queries, keys and values side by side.
 func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *autograd.Tensor {
@@ -106,7 +128,7 @@ func (a *MultiHeadAttention) ofPacked(qkv *autograd.Tensor, in AttentionInput) *
 func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns, in AttentionInput) *autograd.Tensor {
 	o := autograd.AttentionOptions{
 		Heads:   a.Heads,
-		HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads),
+		HeadDim: a.width() / max(1, a.Heads),
 		Causal:  in.Causal,
 		KeyMask: in.KeyMask,
 		Dropout: a.Dropout,
@@ -117,10 +139,10 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	}
 	var y *autograd.Tensor
 	if in.Cache != nil {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len())
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], in.Cache.Len(), in)
 		y = autograd.CachedAttention(q, in.Cache, o)
 	} else {
-		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1])
+		o.Bias = a.bias(x.Tape(), q.Of.Shape()[1], k.Of.Shape()[1], in)
 		y = autograd.Attention(q, k, v, o)
 	}
 	if y.Dim(0) != x.Dim(0) {
@@ -129,17 +151,26 @@ func (a *MultiHeadAttention) heads(x *autograd.Tensor, q, k, v autograd.Columns,
 	return a.result(y, in.Residual)
 }
 
-// bias returns what is added to the scores, or nil.
-func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int) autograd.Operand {
-	switch {
-	case a.Relative == nil && a.Bias == nil:
-		return nil
-	case a.Relative == nil:
-		return a.Bias(t, queries, keys)
-	case a.Bias == nil:
-		return a.Relative.Forward(t)
+// bias returns what a call adds to the scores, or nil.
+func (a *MultiHeadAttention) bias(t *autograd.Tape, queries, keys int, in AttentionInput) autograd.Operand {
+	var sum autograd.Operand
+	add := func(o autograd.Operand) {
+		if sum == nil {
+			sum = o
+		} else {
+			sum = autograd.Add(sum, o)
+		}
 	}
-	return autograd.Add(a.Relative.Forward(t), a.Bias(t, queries, keys))
+	if a.Relative != nil {
+		add(a.Relative.on(t, in.Relative))
+	}
+	if a.Bias != nil {
+		add(a.Bias(t, queries, keys))
+	}
+	if in.Bias != nil {
+		add(in.Bias)
+	}
+	return sum
 }
 
 // result projects what the heads found, and adds the residual if there is one.
@@ -159,19 +190,26 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		panic(&autograd.UseError{Op: "attention", Reason: "expected a tape without Options.Gradients: a cache has no gradients"})
 	}
 	if a.QKV != nil {
+		if in.QueryPositions != nil || in.KeyPositions != nil {
+			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection takes no QueryPositions and KeyPositions; use NewSplitAttention"})
+		}
 		if in.Memory != nil {
 			panic(&autograd.UseError{Op: "attention", Reason: "a fused projection cannot attend to a Memory; use NewSplitAttention"})
 		}
 		return a.split(a.packed(x), in)
 	}
-	queries := a.Query.Forward(x)
+	placed := at(x, in.QueryPositions)
+	queries := a.Query.Forward(placed)
 	if in.Memory == nil {
 		queries = a.rotate(queries, in, 0)
-		k, v = a.keys(x, in)
+		if in.KeyPositions != in.QueryPositions {
+			placed = at(x, in.KeyPositions)
+		}
+		k, v = a.keys(placed, x, in)
 		return autograd.Columns{Of: queries}, k, v
 	}
 	if in.Cache == nil || in.Cache.Len() == 0 {
-		k, v = a.keys(in.Memory, in)
+		k, v = a.keys(at(in.Memory, in.KeyPositions), in.Memory, in)
 	}
 	n, m := x.Dim(0), in.Memory.Dim(0)
 	if in.Cache != nil {
@@ -181,6 +219,14 @@ func (a *MultiHeadAttention) project(x *autograd.Tensor, in AttentionInput) (q, 
 		queries = autograd.Reshape(queries, m, n/m*x.Dim(1), queries.Dim(2))
 	}
 	return autograd.Columns{Of: queries}, k, v
+}
+
+// at adds positions to tokens.
+func at(x, positions *autograd.Tensor) *autograd.Tensor {
+	if positions == nil {
+		return x
+	}
+	return autograd.Add(x, positions)
 }
 
 // split takes queries, keys and values from what a fused projection gave.
@@ -228,9 +274,10 @@ func (a *MultiHeadAttention) normalized(qkv *autograd.Tensor, in AttentionInput)
 	return autograd.Columns{Of: queries}, autograd.Columns{Of: keys}, autograd.Columns{Of: qkv, From: 2 * width}
 }
 
-// keys projects keys and values, and appends them to the cache if there is one.
-func (a *MultiHeadAttention) keys(x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
-	keys, values := a.Key.Forward(x), a.Value.Forward(x)
+// keys projects keys from tokens with their positions, and values from the tokens, and appends both to the cache if there is
+// one.
+func (a *MultiHeadAttention) keys(placed, x *autograd.Tensor, in AttentionInput) (k, v autograd.Columns) {
+	keys, values := a.Key.Forward(placed), a.Value.Forward(x)
 	if in.Memory == nil {
 		keys = a.rotate(keys, in, 0)
 	}
@@ -252,7 +299,7 @@ func (a *MultiHeadAttention) rotate(x *autograd.Tensor, in AttentionInput, from 
 	if table == nil {
 		return x
 	}
-	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.Proj.Weight.Shape()[1] / max(1, a.Heads), From: from}
+	o := autograd.RotaryOptions{Heads: a.Heads, HeadDim: a.width() / max(1, a.Heads), From: from}
 	if in.Cache != nil {
 		o.First = in.Cache.Seen()
 	}

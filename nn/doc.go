@@ -50,6 +50,9 @@
 // An [AttentionInput] holds the options of one call: a mask of keys (KeyMask), another sequence to attend to (Memory), the
 // cache of a decoder (Cache), or the bounds of sequences that are packed without padding (Starts).
 //
+// A [DecoderBlock] also attends to a memory, such as the tokens of an image. A [DecoderInput] holds the memory, the masks, and
+// position embeddings that every block gets anew. A [DecoderCache] keeps keys and values from one pass to the next.
+//
 // # Recurrent layers
 //
 //	l := nn.NewLSTM(nn.RecurrentConfig{In: 64, Width: 128, Layers: 2, Bias: true})

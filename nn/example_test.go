@@ -110,6 +110,28 @@ func ExampleBlock_Forward() {
 	// Output: 5 true
 }
 
+// A caption is decoded token by token. The keys and values of the image are computed in the first pass alone.
+func ExampleDecoderBlock() {
+	const width = 16
+	b := nn.NewDecoderBlock(nn.DecoderConfig{Width: width, Heads: 2, Memory: 8, Act: autograd.ActGelu, Eps: 1e-12, PostNorm: true})
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range nn.Parameters(b) {
+		nn.Normal(rng, p, 0.2)
+	}
+	tape := autograd.NewTape(autograd.Options{})
+	x, image := tape.Uniform(1, 4, width), tape.Uniform(1, 49, 8)
+
+	whole := b.Forward(x, nn.DecoderInput{Memory: image, Causal: true})
+	cache := b.NewCache(1, 32, 1, 49, autograd.StateOptions{}) // up to 32 tokens
+	var steps []float32
+	for i := range 4 {
+		y := b.Forward(autograd.Slice(x, 1, i, i+1), nn.DecoderInput{Memory: image, Causal: true, Cache: cache})
+		steps = append(steps, y.Floats(nil)...)
+	}
+	fmt.Println(cache.Self.Len(), cache.Memory.Len(), slices.Equal(steps, whole.Floats(nil)))
+	// Output: 4 49 true
+}
+
 // Three texts of unequal length go through one pass without padding, and each has the bits that it has alone.
 func ExampleStack_Forward() {
 	const width, heads = 16, 2

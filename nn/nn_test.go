@@ -3,6 +3,7 @@ package nn
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -471,4 +472,18 @@ func misuse(t *testing.T, name string, f func()) {
 		}
 	}()
 	f()
+}
+
+// TestSinCos2DRows compares with SinCos2D, whose halves are the other way around.
+func TestSinCos2DRows(t *testing.T) {
+	const dim = 12
+	rows, columns := SinCos2DRows(dim, 2, 3, 10000), SinCos2D(dim, 2, 3, false)
+	for i := 0; i < len(rows); i += dim {
+		if want := slices.Concat(columns[i+dim/2:i+dim], columns[i:i+dim/2]); !slices.Equal(rows[i:i+dim], want) {
+			t.Errorf("position %d: %v, expected %v", i/dim, rows[i:i+dim], want)
+		}
+	}
+	if got := SinCos2DRows(8, 3, 1, 100)[2*8+1]; got != float32(math.Sin(2/10.)) {
+		t.Errorf("temperature 100: %v", got)
+	}
 }

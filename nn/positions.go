@@ -14,27 +14,48 @@ import (
 //
 // It panics with an autograd.ShapeError when dim is not a multiple of 4.
 func SinCos2D(dim, height, width int, classToken bool) []float32 {
-	if dim%4 != 0 {
-		panic(&autograd.ShapeError{Op: "sine-cosine positions", Shapes: [][]int{{height, width, dim}}, Reason: "expected a multiple of 4 values a position"})
-	}
+	checkSinCos(dim, height, width)
 	var out []float32
 	if classToken {
 		out = make([]float32, dim, (height*width+1)*dim)
 	}
-	quarter := dim / 4
-	encode := func(pos int) {
-		for i := range quarter {
-			out = append(out, float32(math.Sin(float64(pos)/math.Pow(10000, float64(i)/float64(quarter)))))
-		}
-		for i := range quarter {
-			out = append(out, float32(math.Cos(float64(pos)/math.Pow(10000, float64(i)/float64(quarter)))))
-		}
-	}
 	for y := range height {
 		for x := range width {
-			encode(x)
-			encode(y)
+			out = appendSinCos(out, x, dim/4, 10000)
+			out = appendSinCos(out, y, dim/4, 10000)
 		}
+	}
+	return out
+}
+
+// SinCos2DRows is [SinCos2D] without a class token, whose first half encodes the row and the second half the column, over
+// powers of the given temperature in place of 10000 (build_2d_sinusoidal_position_embedding in transformers'
+// modeling_rt_detr.py).
+func SinCos2DRows(dim, height, width int, temperature float64) []float32 {
+	checkSinCos(dim, height, width)
+	var out []float32
+	for y := range height {
+		for x := range width {
+			out = appendSinCos(out, y, dim/4, temperature)
+			out = appendSinCos(out, x, dim/4, temperature)
+		}
+	}
+	return out
+}
+
+func checkSinCos(dim, height, width int) {
+	if dim%4 != 0 {
+		panic(&autograd.ShapeError{Op: "sine-cosine positions", Shapes: [][]int{{height, width, dim}}, Reason: "expected a multiple of 4 values a position"})
+	}
+}
+
+// appendSinCos appends n sines and n cosines of a position.
+func appendSinCos(out []float32, pos, n int, temperature float64) []float32 {
+	for i := range n {
+		out = append(out, float32(math.Sin(float64(pos)/math.Pow(temperature, float64(i)/float64(n)))))
+	}
+	for i := range n {
+		out = append(out, float32(math.Cos(float64(pos)/math.Pow(temperature, float64(i)/float64(n)))))
 	}
 	return out
 }

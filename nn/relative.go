@@ -56,6 +56,42 @@ func (r *RelativePositionBias) gather(t *autograd.Tape, tokens int) *autograd.Te
 	return autograd.Permute(t.Embedding(r.Table, r.Index, tokens, tokens), 2, 0, 1)
 }
 
+// on returns the bias for another grid, or for the layer's own where g is nil.
+func (r *RelativePositionBias) on(t *autograd.Tape, g *RelativeGrid) *autograd.Tensor {
+	if g == nil {
+		return r.Forward(t)
+	}
+	tokens, heads := int(math.Sqrt(float64(len(g.index)))), r.Table.Shape()[1]
+	pairs := autograd.GatherRows(g.Resize(t.Use(r.Table)), g.index)
+	return autograd.Permute(autograd.Reshape(pairs, tokens, tokens, heads), 2, 0, 1)
+}
+
+// A RelativeGrid resizes the tables of [RelativePositionBias] for another grid of patches: the offsets between patches by
+// bilinear interpolation (BeitRelativePositionBias in transformers' modeling_beit.py). It serves any number of layers.
+type RelativeGrid struct {
+	from, to [2]int // height and width
+	index    []int
+}
+
+// NewRelativeGrid returns one for tables of a grid of fromHeight×fromWidth patches and images of height×width patches.
+func NewRelativeGrid(fromHeight, fromWidth, height, width int, classToken bool) *RelativeGrid {
+	return &RelativeGrid{[2]int{fromHeight, fromWidth}, [2]int{height, width}, RelativePositionIndex(height, width, classToken)}
+}
+
+// Resize returns the table for the images' grid, [entries, heads], from one for the other grid. The rows of a class token stay
+// as they are.
+func (g *RelativeGrid) Resize(table *autograd.Tensor) *autograd.Tensor {
+	entries, heads := table.Dim(0), table.Dim(1)
+	h, w := 2*g.from[0]-1, 2*g.from[1]-1
+	offsets := autograd.Permute(autograd.Reshape(autograd.Slice(table, 0, 0, h*w), 1, h, w, heads), 0, 3, 1, 2)
+	offsets = autograd.Resize2d(offsets, 2*g.to[0]-1, 2*g.to[1]-1, autograd.ResizeOptions{Mode: autograd.Bilinear})
+	resized := autograd.Reshape(autograd.Permute(offsets, 0, 2, 3, 1), (2*g.to[0]-1)*(2*g.to[1]-1), heads)
+	if entries == h*w {
+		return resized
+	}
+	return autograd.Concat(0, resized, autograd.Slice(table, 0, h*w, entries))
+}
+
 // RelativePositionIndex returns the row of the table for each pair of tokens of a grid of height×width patches,
 // [tokens, tokens], queries before keys (gen_relative_position_index in timm/models/beit.py and, without a class token,
 // in timm/layers/pos_embed_rel.py). The row of two patches is (dy + height - 1)·(2·width - 1) + dx + width - 1 for a

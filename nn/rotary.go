@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -44,6 +45,9 @@ type RotaryGridOptions struct {
 	// Centered gives positions as the centers of patches in an image from -1 to 1, times 2π, so that images of all sizes
 	// have the same range (DINOv3: Siméoni et al., arXiv 2508.10104). Offset and the reference size do not count.
 	Centered bool
+	// Shift is added to centers, and then Scale multiplies them, of rows and of columns: the augmentation of DINOv3's training. A
+	// Scale of 0 means 1. Both count only with Centered.
+	Shift, Scale [2]float32
 	// ColumnsFirst gives the first half of the angles to the column of a patch (RoPE-ViT, Perception Encoder).
 	ColumnsFirst bool
 	// Halves pairs channels dim/2 apart. Otherwise pairs are neighbors, as in EVA-02.
@@ -64,10 +68,10 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 	for range o.Prefix {
 		appendAngles(t, make([]float32, dim/2))
 	}
-	place := func(i, size, ref int) float32 {
+	place := func(i, size, ref, axis int) float32 {
 		if o.Centered {
 			center := 2*((float32(i)+0.5)/float32(size)) - 1
-			return float32(2*math.Pi) * center
+			return float32(2*math.Pi) * ((center + o.Shift[axis]) * cmp.Or(o.Scale[axis], 1))
 		}
 		p := float32(i) + float32(o.Offset)
 		if ref != 0 {
@@ -80,7 +84,7 @@ func RotaryGrid(height, width, dim int, o RotaryGridOptions) *autograd.RotaryTab
 	for y := range height {
 		for x := range width {
 			for i, f := range freqs {
-				row, column := place(y, height, o.RefHeight)*f, place(x, width, o.RefWidth)*f
+				row, column := place(y, height, o.RefHeight, 0)*f, place(x, width, o.RefWidth, 1)*f
 				if o.ColumnsFirst {
 					row, column = column, row
 				}

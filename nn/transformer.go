@@ -15,6 +15,8 @@ type MLP struct {
 	Act   autograd.Activation
 	Gated bool
 	Order autograd.GateOrder
+	// Dropout is the probability of dropping a value before FC2 on a training tape.
+	Dropout float32
 }
 
 // NewMLP returns a layer of zeros from width to hidden and back.
@@ -45,6 +47,7 @@ func (m *MLP) out(h, residual *autograd.Tensor) *autograd.Tensor {
 	if m.Norm != nil {
 		h = m.Norm.Forward(h)
 	}
+	h = autograd.Dropout(h, m.Dropout)
 	if residual != nil {
 		return m.FC2.ForwardAdd(h, residual)
 	}
@@ -173,9 +176,20 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 		x = b.Norm1.Forward(b.branch(b.attend(in), x, x, b.LayerScale1))
 		return b.Norm2.Forward(b.branch(b.MLP.Forward, x, x, b.LayerScale2))
 	}
-	y := b.normed(b.Norm1, b.attend(in), x, x, b.LayerScale1)
-	for _, o := range b.Beside {
-		y = b.normed(o.Norm1, o.attend(in), x, y, o.LayerScale1)
+	maps := make([][]float32, 1+len(b.Beside)) // of each branch
+	input := func(branch int) AttentionInput {
+		in := in
+		if in.Maps != nil && len(b.Beside) > 0 {
+			in.Maps = &maps[branch]
+		}
+		return in
+	}
+	y := b.normed(b.Norm1, b.attend(input(0)), x, x, b.LayerScale1)
+	for i, o := range b.Beside {
+		y = b.normed(o.Norm1, o.attend(input(1+i)), x, y, o.LayerScale1)
+	}
+	if in.Maps != nil && len(b.Beside) > 0 {
+		*in.Maps = sideBySide((*in.Maps)[:0], maps, x.Dim(0))
 	}
 	z := b.normed(b.Norm2, b.MLP.Forward, y, y, b.LayerScale2)
 	for _, o := range b.Beside {
@@ -184,17 +198,22 @@ func (b *Block) Forward(x *autograd.Tensor, in AttentionInput) *autograd.Tensor 
 	return z
 }
 
+// sideBySide appends the weights of n sequences to dst: of each sequence, those of all branches.
+func sideBySide(dst []float32, branches [][]float32, n int) []float32 {
+	for i := range n {
+		for _, maps := range branches {
+			one := len(maps) / n
+			dst = append(dst, maps[i*one:(i+1)*one]...)
+		}
+	}
+	return dst
+}
+
 // A layer maps x to a tensor of the same shape. It adds a residual if there is one.
 type layer = func(x, residual *autograd.Tensor) *autograd.Tensor
 
 // attend is the attention of the block.
-func (b *Block) attend(in AttentionInput) layer {
-	return func(x, residual *autograd.Tensor) *autograd.Tensor {
-		in := in
-		in.Residual = residual
-		return b.Attention.Forward(x, in)
-	}
-}
+func (b *Block) attend(in AttentionInput) layer { return b.Attention.layer(in) }
 
 // side is attention and the MLP side by side, with one projection.
 func (b *Block) side(in AttentionInput) layer {

@@ -19,6 +19,14 @@ import (
 
 // prepare prepares a case, given its name and the number of threads. It returns the function that runs the case once.
 func prepare(words []string) (func() error, error) {
+	if len(words) == 2 && strings.HasPrefix(words[0], "detect:") {
+		threads, err := strconv.Atoi(words[1])
+		if err != nil {
+			return nil, err
+		}
+		name, size, _ := strings.Cut(strings.TrimPrefix(words[0], "detect:"), ":")
+		return detector(simd.NewWorkers(threads), name, size)
+	}
 	run, err := newCase(words)
 	if err != nil {
 		return nil, err
@@ -26,6 +34,7 @@ func prepare(words []string) (func() error, error) {
 	return func() error { run(); return nil }, nil
 }
 
+// newCase prepares a case that cannot fail when it runs.
 func newCase(words []string) (func(), error) {
 	if len(words) != 2 {
 		return nil, fmt.Errorf("expected a case and a number of threads")
@@ -65,9 +74,13 @@ func newCase(words []string) (func(), error) {
 	case "mae":
 		return pretraining(workers, number(0)), nil
 	case "conv", "fastestdet", "r50fpn":
-		return images(workers, name, number)
+		return images(workers, name, number), nil
 	case "resnet18":
 		return trainResNet(workers, number(0)), nil
+	case "fcostrain":
+		return trainFCOS(workers, number(0), number(1), number(2)), nil
+	case "nms":
+		return suppression(number(0)), nil
 	case "lstm":
 		return lstm(workers, number(0), number(1), number(2)), nil
 	case "clip":

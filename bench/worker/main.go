@@ -13,6 +13,9 @@
 //	conv:IN:OUT:K:STRIDE:GROUPS:H:W:BATCH   one convolution with padding K/2, inference
 //	fastestdet         inference with the graph of FastestDet at 352×352
 //	r50fpn             inference with ResNet-50 and a feature pyramid at 480×640
+//	detect:NAME:HxW    detection in one image of that size, from samples to boxes: fcos or faster_rcnn on ResNet-50
+//	fcostrain:BATCH:H:W   training step of FCOS on ResNet-50 with AdamW, fine-tuned as torchvision does
+//	nms:N              non-maximum suppression among N boxes
 //	lstm:WIDTH:STEPS:BATCH   inference with one LSTM layer
 //	text:NAME:BATCH    inference with a text encoder: minilm (64 tokens) or bert (128)
 //	finetune:NAME:BATCH   training step of such an encoder with a classifier, with AdamW

@@ -12,7 +12,8 @@
 // -data is a folder with one sub-folder for each class.
 //
 // For a classifier, a Vision Transformer, the folders have the names of its classes, or their numbers. ImageNet's folders have WordNet
-// identifiers, such as n01440764; some of the 1,000 are enough. -map names the class of a folder where that does not serve, in lines
+// identifiers, such as n01440764; some of the 1,000 are enough. Numbers count from 0, and folders are matched by their value, not by their order. The output says how folders
+// were matched. -map names the class of a folder where that does not serve, in lines
 // FOLDER,CLASS. Accuracies are among all classes of the model, with confidence intervals. Beside them stands the accuracy that timm
 // or the authors have published for the model, where there is one.
 //
@@ -34,7 +35,7 @@
 //
 //	{"model":s,
 //	 "classifier":{"images":n,"labels":n,"top1":x,"top1_interval":[x,x],"top5":x,"top5_interval":[x,x],"chance_top1":x,
-//	  "classes":[{"folder":s,"label":s,"index":n,"images":n,"top1":x,"top5":x}],
+//	  "classes":[{"folder":s,"label":s,"index":n,"matched_by":s,"images":n,"top1":x,"top5":x}],
 //	  "published":{"model":s,"top1":x,"top5":x,"size":n,"source":s},"images_per_second":x},
 //	 "classification":{"classes":[s],"train_images":n,"test_images":n,"templates":n,"zeroshot_accuracy":x,"zeroshot_top5":x,
 //	  "linear_accuracy":x,"linear_c":x,"tipadapter_accuracy":x,"chance_accuracy":x,"majority_accuracy":x},

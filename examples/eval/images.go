@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -35,6 +36,7 @@ type classResult struct {
 	Folder string         `json:"folder"`
 	Label  string         `json:"label"`
 	Index  int            `json:"index"`
+	By     string         `json:"matched_by"` // of the folder
 	Images int            `json:"images"`
 	Top1   console.Number `json:"top1"`
 	Top5   console.Number `json:"top5"`
@@ -54,13 +56,13 @@ func (e *evaluation) measureImages(ctx context.Context) (*measurement, error) {
 		return nil, err
 	}
 	labels := m.Config.LabelsOf(m.Head.Weight.Shape()[0])
-	classes, err := matchClasses(folder.Classes(), labels, given)
+	classes, by, err := matchClasses(folder.Classes(), labels, given)
 	if err != nil {
 		return nil, fmt.Errorf("-data: %w", err)
 	}
 	out := &measurement{Labels: len(labels), Chance: console.Number(1 / float64(len(labels)))}
 	for i, name := range folder.Classes() {
-		out.Classes = append(out.Classes, classResult{Folder: name, Label: labels[classes[i]], Index: classes[i]})
+		out.Classes = append(out.Classes, classResult{Folder: name, Label: labels[classes[i]], Index: classes[i], By: by[i]})
 	}
 	loader := &vision.Loader{Data: folder, Preprocess: m.Preprocess, OnError: e.policy(), Goroutines: e.settings.Threads}
 	progress := e.console.Phase("classifying", console.Files, int64(folder.Len()))
@@ -115,9 +117,27 @@ func (m *measurement) finish() {
 // share is NaN, in JSON null, for no images.
 func share(right, n int) console.Number { return console.Number(float32(right) / float32(n)) }
 
+// matched says how the folders were matched with classes.
+func (m *measurement) matched() string {
+	var parts []string
+	for _, by := range []string{byMap, byName, bySynset, byNumber} {
+		n := 0
+		for _, c := range m.Classes {
+			if c.By == by {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d", by, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
 // print writes the accuracies, and the classes with the lowest.
 func (m *measurement) print(w io.Writer) {
 	fmt.Fprintf(w, "accuracy on %s of %s, among the model's %d:\n", count(m.Images, "image"), count(len(m.Classes), "class"), m.Labels)
+	fmt.Fprintf(w, "  folders matched by %s\n", m.matched())
 	row := func(what string, x console.Number, interval [2]console.Number) {
 		fmt.Fprintf(w, "  %-12s %5.1f %%   (95 %% sure: %.1f to %.1f %%)\n", what, 100*float64(x), 100*float64(interval[0]), 100*float64(interval[1]))
 	}

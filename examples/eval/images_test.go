@@ -133,20 +133,25 @@ func TestMatchClasses(t *testing.T) {
 		folders, labels []string
 		given           map[string]string
 		want            []int
-		err             string
+		by, err         string
 	}{
-		{[]string{"n01440764", "n03445777", "n15075141"}, imageNet, nil, []int{0, 574, 999}, ""},
-		{[]string{"Tinca_tinca", "label-5"}, imageNet, nil, []int{0, 5}, ""},
-		{[]string{"0", "7", "999"}, imageNet, nil, []int{0, 7, 999}, ""},
-		{[]string{"0", "7", "1000"}, imageNet, nil, nil, `1 folder names no class of the model: "1000"`},
-		{[]string{"crane"}, imageNet, nil, nil, "is the name of several classes, such as 134 and 517"},
-		{[]string{"crane", "crane2"}, imageNet, map[string]string{"crane": "134", "crane2": "517"}, []int{134, 517}, ""},
-		{[]string{"n01440764"}, []string{"a", "b"}, nil, nil, "1 folder names no class"},
-		{[]string{"n01440764", "B"}, []string{"n01440764", "b"}, nil, []int{0, 1}, ""},
-		{[]string{"n00000000"}, imageNet, nil, nil, "1 folder names no class"},
-		{[]string{"1", "0"}, []string{"1", "0"}, nil, []int{0, 1}, ""},
+		{[]string{"n01440764", "n03445777", "n15075141"}, imageNet, nil, []int{0, 574, 999}, bySynset, ""},
+		{[]string{"Tinca_tinca", "label-5"}, imageNet, nil, []int{0, 5}, byName, ""},
+		{[]string{"0", "7", "999"}, imageNet, nil, []int{0, 7, 999}, byNumber, ""},
+		{[]string{"0", "7", "1000"}, imageNet, nil, nil, "", `1 folder names no class of the model: "1000"`},
+		{[]string{"crane"}, imageNet, nil, nil, "", "is the name of several classes, such as 134 and 517"},
+		{[]string{"crane", "crane2"}, imageNet, map[string]string{"crane": "134", "crane2": "517"}, []int{134, 517}, byMap, ""},
+		{[]string{"n01440764"}, []string{"a", "b"}, nil, nil, "", "1 folder names no class"},
+		{[]string{"n01440764", "B"}, []string{"n01440764", "b"}, nil, []int{0, 1}, byName, ""},
+		{[]string{"n00000000"}, imageNet, nil, nil, "", "1 folder names no class"},
+		{[]string{"1", "0"}, []string{"1", "0"}, nil, []int{0, 1}, byName, ""},
 	} {
-		got, err := matchClasses(c.folders, c.labels, c.given)
+		got, by, err := matchClasses(c.folders, c.labels, c.given)
+		for i, b := range by {
+			if b != c.by {
+				t.Errorf("%q: matched by %q, expected %q", c.folders[i], b, c.by)
+			}
+		}
 		if c.err == "" && (err != nil || !slices.Equal(got, c.want)) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%q: found %v, %v, expected %v %s", c.folders, got, err, c.want, c.err)
 		}
@@ -160,11 +165,15 @@ func TestPublished(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	snapshot := filepath.Join(dir, "models--microsoft--beit-base-patch16-224", "snapshots", "0123456789abcdef")
 	for _, c := range []struct {
 		name, dir string
 		want      string
 		top1      float64
 	}{
+		{snapshot, snapshot, "microsoft/beit-base-patch16-224", 0.852},
+		{"timm/beitv2_base_patch16_224.in1k_ft_in1k", "", "beitv2_base_patch16_224.in1k_ft_in1k", 0.85596},
+		{"facebook/dinov2-with-registers-base-imagenet1k-1-layer", "", "facebook/dinov2-with-registers-base-imagenet1k-1-layer", 0.846},
 		{"timm/vit_base_patch16_224.augreg2_in21k_ft_in1k", "", "vit_base_patch16_224.augreg2_in21k_ft_in1k", 0.85108},
 		{"models/DeiT-base-patch16-224", "", "facebook/deit-base-patch16-224", 0.818},
 		{"facebook/dinov2-base-imagenet1k-1-layer", "", "facebook/dinov2-base-imagenet1k-1-layer", 0.845},

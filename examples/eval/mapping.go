@@ -55,12 +55,20 @@ type matcher struct {
 	numbers bool     // all folders are numbers
 }
 
+// The ways of matching folders, in the order in which they are tried.
+const (
+	byMap    = "-map"
+	byName   = "name"
+	bySynset = "WordNet identifier"
+	byNumber = "number"
+)
+
 // errNone: no class has the name.
 var errNone = errors.New("no class of the model")
 
 // matchClasses returns the class of the model for each folder: what given says, or the class with the folder's name. Labels such
-// as "tench, Tinca tinca" have several names. WordNet identifiers are those of ImageNet's 1,000 classes.
-func matchClasses(folders, labels []string, given map[string]string) ([]int, error) {
+// as "tench, Tinca tinca" have several names. WordNet identifiers are those of ImageNet's 1,000 classes. by says how each was found.
+func matchClasses(folders, labels []string, given map[string]string) (classes []int, by []string, err error) {
 	m := matcher{labels: labels, byName: map[string][]int{}, numbers: true}
 	for i, label := range labels {
 		names := []string{plain(label)}
@@ -82,49 +90,49 @@ func matchClasses(folders, labels []string, given map[string]string) ([]int, err
 	}
 	for f := range given {
 		if !slices.Contains(folders, f) {
-			return nil, fmt.Errorf("-map: there is no folder %q in -data", f)
+			return nil, nil, fmt.Errorf("-map: there is no folder %q in -data", f)
 		}
 	}
-	classes := make([]int, len(folders))
+	classes, by = make([]int, len(folders)), make([]string, len(folders))
 	var unknown []string
 	for i, f := range folders {
 		var err error
 		if label, ok := given[f]; ok {
+			by[i] = byMap
 			if classes[i], err = m.named(label); errors.Is(err, errNone) && m.number(label) >= 0 {
 				classes[i], err = m.number(label), nil
 			}
 		} else {
-			classes[i], err = m.folder(f)
+			classes[i], by[i], err = m.folder(f)
 		}
 		switch {
 		case errors.Is(err, errNone):
 			unknown = append(unknown, strconv.Quote(f))
 		case err != nil:
-			return nil, fmt.Errorf("the folder %q: %w", f, err)
+			return nil, nil, fmt.Errorf("the folder %q: %w", f, err)
 		}
 	}
 	if n := len(unknown); n > 0 {
-		return nil, fmt.Errorf("%s no class of the model: %s; name their classes with -map FILE, in lines FOLDER,CLASS",
+		return nil, nil, fmt.Errorf("%s no class of the model: %s; name their classes with -map FILE, in lines FOLDER,CLASS",
 			count(n, "folder")+map[bool]string{true: " names", false: " name"}[n == 1], strings.Join(unknown[:min(n, 3)], ", "))
 	}
-	return classes, nil
+	return classes, by, nil
 }
 
-// folder returns the class of a folder's name.
-func (m *matcher) folder(name string) (int, error) {
-	class, err := m.named(name)
-	if !errors.Is(err, errNone) {
-		return class, err
+// folder returns the class of a folder's name, and how it was found.
+func (m *matcher) folder(name string) (class int, by string, err error) {
+	if class, err = m.named(name); !errors.Is(err, errNone) {
+		return class, byName, err
 	}
 	if m.synsets != nil && isSynset.MatchString(name) {
 		if i, ok := slices.BinarySearch(m.synsets, name); ok {
-			return i, nil
+			return i, bySynset, nil
 		}
 	}
 	if i := m.number(name); m.numbers && i >= 0 {
-		return i, nil
+		return i, byNumber, nil
 	}
-	return 0, errNone
+	return 0, "", errNone
 }
 
 // named returns the class with a name.

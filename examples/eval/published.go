@@ -54,10 +54,13 @@ func findPublished(names []string) *published {
 	return nil
 }
 
-// modelNames returns the names that a model may have in the table: as the user calls it, and as its config.json does, in
-// the form of timm or of transformers.
+// modelNames returns the names that a model may have in the table: as the user calls it, as its folder in the hub's cache does, and
+// as its config.json does, in the form of timm or of transformers.
 func modelNames(name, dir string) []string {
 	names := []string{name}
+	if cached := cachedName(dir); cached != "" {
+		names = append(names, cached)
+	}
 	text, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
 		return names
@@ -79,4 +82,18 @@ func modelNames(name, dir string) []string {
 		names = append(names, config.Name)
 	}
 	return names
+}
+
+// cachedName returns the name, owner/name, of a model whose folder is a snapshot in the cache of the hub,
+// models--owner--name/snapshots/REVISION, or "".
+func cachedName(dir string) string {
+	full, err := filepath.Abs(dir)
+	if err != nil || filepath.Base(filepath.Dir(full)) != "snapshots" {
+		return ""
+	}
+	name, ok := strings.CutPrefix(filepath.Base(filepath.Dir(filepath.Dir(full))), "models--")
+	if !ok {
+		return ""
+	}
+	return strings.ReplaceAll(name, "--", "/")
 }

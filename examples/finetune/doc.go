@@ -36,13 +36,14 @@
 // -json prints one JSON value on standard output:
 //
 //	{"method":s,"classes":[s],"train":n,"validation":n,"test":n,"skipped":n,
-//	 "expected":[{"method":s,"epochs":n,"seconds":x,"bytes":n}],"loss":[…],"validation_accuracy":[…],"best":n,
+//	 "expected":[{"method":s,"epochs":n,"seconds":x,"bytes":n}],"seconds":x,"peak":n,"loss":[…],"validation_accuracy":[…],"best":n,
 //	 "accuracy":x,"interval":[x,x],"balanced_accuracy":x,"macro_f1":x,"pixels_accuracy":x,"majority_accuracy":x,
 //	 "confusion":[[n]],"out":"DIR"}
 //
 // loss and validation_accuracy have a value for each epoch, and best counts from 1. A head has no epochs: they are the results
 // on the validation images for each strength of the penalty. With -balance, validation_accuracy is the mean over the classes.
-// expected is empty where nothing was measured. The exit status is 0 for a finished run, 1 after an error, and 130 after an
+// expected is empty where nothing was measured: bytes are beside the images, and peak is the memory of the whole process. seconds are those of the
+// method, without planning and baselines. The exit status is 0 for a finished run, 1 after an error, and 130 after an
 // interrupt.
 //
 // The source files, in the order of the program's course: main.go and settings.go (flags), run.go, data.go (images), model.go,

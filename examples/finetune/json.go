@@ -13,6 +13,8 @@ type result struct {
 	Test       int               `json:"test"`
 	Skipped    int               `json:"skipped"`
 	Expected   []expected        `json:"expected"`
+	Seconds    console.Number    `json:"seconds"` // of training and testing, or since the run was continued
+	Peak       int64             `json:"peak"`    // resident memory of the process, 0 where the system does not tell it
 	Loss       []console.Number  `json:"loss"`
 	Scores     []console.Number  `json:"validation_accuracy"` // mean over classes with -balance
 	Best       int               `json:"best"`                // epoch or trial, from 1
@@ -39,7 +41,7 @@ func (r *run) result(o *outcome) result {
 	c, d := o.test.counts, &r.corpus
 	out := result{
 		Method: r.chosen.Method, Classes: d.classes, Train: d.train.files.Len(), Validation: d.validation.files.Len(), Test: d.test.files.Len(), Skipped: len(d.skipped),
-		Expected: []expected{}, Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.best + 1,
+		Expected: []expected{}, Seconds: console.Number(o.took.Seconds()), Peak: o.peak, Loss: console.Numbers(o.training.Losses), Scores: console.Numbers(o.training.Scores), Best: o.best + 1,
 		Accuracy: console.Number(c.Accuracy()), Interval: [2]console.Number{console.Number(o.test.low), console.Number(o.test.high)},
 		Balanced: console.Number(c.BalancedAccuracy()), MacroF1: console.Number(c.MacroF1()),
 		Pixels: console.Number(o.pixels), Majority: console.Number(o.majority), Confusion: c.Rows(), Out: console.Name(r.settings.Out),

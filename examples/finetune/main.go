@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(20) // the memory is a few large buffers; with Go's 100, garbage may come to as much again
+	}
 	os.Exit(command(os.Args[1:], os.Stdout, os.Stderr))
 }
 

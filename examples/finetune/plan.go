@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -31,7 +30,10 @@ type estimate struct {
 	bytes        int64
 }
 
-func (e *estimate) time() time.Duration { return e.fixed + time.Duration(e.Epochs)*e.epoch }
+func (e *estimate) time() time.Duration { return e.after(e.Epochs) }
+
+// after is the time where a run ends after as many epochs.
+func (e *estimate) after(epochs int) time.Duration { return e.fixed + time.Duration(epochs)*e.epoch }
 
 // fewest is the number of epochs below which a slower method is not worth its time.
 const fewest = 5
@@ -70,7 +72,7 @@ func (r *run) plan(ctx context.Context) error {
 			e.Epochs = s.epochs()
 			e.fixed = time.Duration(c.test.files.Len()) * forward
 			e.epoch = time.Duration(c.train.files.Len())*step + time.Duration(c.validation.files.Len())*forward
-			e.bytes = bytes
+			e.bytes = bytes + memory // of validation, whose batches come beside those of training
 			if s.Budget > 0 && s.Epochs == 0 && e.epoch > 0 {
 				e.Epochs = min(e.Epochs, max(fewest, int((s.Budget-e.fixed)/e.epoch)))
 			}
@@ -138,7 +140,8 @@ func sample(d vision.Dataset) *vision.Subset {
 	return out
 }
 
-// measureForward returns the time in which an image is read and the model computes its features, and the memory of a batch.
+// measureForward returns the time in which an image is read and the model computes its features, and the memory of a batch and
+// of the weights as inference packs them.
 func (r *run) measureForward(ctx context.Context) (each time.Duration, bytes int64, err error) {
 	d := sample(r.corpus.train.files)
 	arena := autograd.NewArena()
@@ -154,7 +157,7 @@ func (r *run) measureForward(ctx context.Context) (each time.Duration, bytes int
 		}
 		each = time.Since(began) / time.Duration(d.Len())
 	}
-	return each, int64(arena.Bytes()) * featureBatch / int64(d.Len()), nil
+	return each, 4*int64(nn.Count(r.model)) + int64(arena.Bytes())*featureBatch/int64(d.Len()), nil
 }
 
 // measureStep trains a model for a few steps, and returns the time for an image and the memory of a training run. The model is
@@ -171,11 +174,18 @@ func (r *run) measureStep(ctx context.Context, method string) (each time.Duratio
 		return 0, 0, err
 	}
 	c.Tape.Arena = autograd.NewArena()
-	least, began := time.Duration(math.MaxInt64), time.Now()
+	var step time.Duration
+	began := time.Now()
 	c.OnStep = func(rec train.Record) error {
 		took := time.Since(began)
-		least, began = min(least, took), time.Now()
-		if took > patience {
+		if rec.Step > 1 { // the first one reserves memory
+			step += took / 2
+		} else if took > patience {
+			step = took
+			return train.ErrStop
+		}
+		began = time.Now()
+		if rec.Step == 3 {
 			return train.ErrStop
 		}
 		return nil
@@ -184,7 +194,7 @@ func (r *run) measureStep(ctx context.Context, method string) (each time.Duratio
 		return 0, 0, err
 	}
 	batch := min(r.settings.Batch, r.corpus.train.kept.Len())
-	return least / time.Duration(min(r.settings.Batch, d.Len())), r.trainingBytes(m, c, batch, d.Len()), nil
+	return step / time.Duration(min(r.settings.Batch, d.Len())), r.trainingBytes(m, c, batch, d.Len()), nil
 }
 
 // trainingBytes returns the memory of a training run: the weights, and for those that are trained the gradient, two moments, the

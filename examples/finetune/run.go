@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/imageset"
+	"github.com/fovea-ml/fovea/internal/peak"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
@@ -37,6 +39,8 @@ type outcome struct {
 	test     *report
 	pixels   float64 // accuracy of logistic regression on pixels
 	majority float64 // accuracy of the largest class
+	took     time.Duration
+	peak     int64 // resident memory of the process, or 0 where the system does not tell it
 }
 
 // do trains a model, measures it and writes it.
@@ -62,7 +66,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		r.begun = true
 	}
 
-	o := &outcome{}
+	o, began := &outcome{}, time.Now()
 	var logits []float32 // of the test images
 	if r.chosen.Method == headOnly {
 		if o.trials, o.best, logits, err = r.fit(ctx); err != nil {
@@ -88,6 +92,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 			return nil, err
 		}
 	}
+	o.took, o.peak = time.Since(began), peak.Memory()
 	if err := r.model.Save(r.path(modelName), vit.SaveOptions{}); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/fovea-ml/fovea/examples/internal/chart"
+	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
 // draw writes the curves and the confusion matrix.
@@ -46,6 +47,20 @@ func (r *run) draw(o *outcome) error {
 	return chart.SaveConfusion(r.path(confusionName), "Test images", o.test.counts)
 }
 
+// costs says how long a run took and how much memory the process had, beside what was expected.
+func (r *run) costs(o *outcome) string {
+	expected, memory := "", ""
+	for i := range r.estimates {
+		if e := &r.estimates[i]; e.Method == r.chosen.Method {
+			expected = fmt.Sprintf("; expected were %s and %s beside the images", roughly(e.after(len(o.training.Losses))), console.Size(e.bytes))
+		}
+	}
+	if o.peak > 0 {
+		memory = fmt.Sprintf(", and the process %s of memory", console.Size(o.peak))
+	}
+	return fmt.Sprintf("%s took %s%s%s", titles[r.chosen.Method], roughly(o.took), memory, expected)
+}
+
 // conclude prints the result.
 func (r *run) conclude(o *outcome) {
 	c := o.test.counts
@@ -78,5 +93,6 @@ func (r *run) conclude(o *outcome) {
 	if len(o.test.mistakes) > 0 {
 		files = append(files, sheetName)
 	}
+	r.console.Line("%s", r.costs(o))
 	r.console.Line("written to %s: %s", r.settings.Out, strings.Join(files, ", "))
 }

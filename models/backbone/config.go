@@ -1,6 +1,7 @@
 package backbone
 
 import (
+	"fmt"
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -11,13 +12,14 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// The values of Config.ModelType. transformers has the first alone.
+// The values of Config.ModelType. transformers has the first, and the last within RT-DETR.
 const (
 	resNetType  = "resnet"
 	shuffleType = "shufflenet_v2"
 	dlaType     = "dla"
 	plainType   = "plain_cnn"
 	ownType     = "fovea_resnet" // a ResNet with options that transformers' lacks
+	vdType      = "rt_detr_resnet"
 )
 
 // The values of Config.LayerType: residual blocks of two convolutions, and of three, the second of which has a quarter of
@@ -30,7 +32,8 @@ const (
 // Config describes a network in the fields of the config.json of transformers' ResNet; each has the name it has there. A
 // Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
-	// ModelType selects the network: "resnet", "shufflenet_v2", "dla" or "plain_cnn".
+	// ModelType selects the network: "resnet", "shufflenet_v2", "dla" or "plain_cnn". "rt_detr_resnet" is the body of RT-DETR
+	// ([ResNetVD]), which is no classifier.
 	ModelType     string   `json:"model_type"`
 	Architectures []string `json:"architectures,omitempty"`
 	NumChannels   int      `json:"num_channels"`
@@ -52,6 +55,9 @@ type Config struct {
 	DeepStem bool `json:"deep_stem,omitempty"`
 	// AverageDown puts the stride of a ResNet's shortcuts into an average pooling (timm's resnet50d).
 	AverageDown bool `json:"average_down,omitempty"`
+	// Dilated gives the last stage of a ResNet dilated convolutions in place of its stride: its features have the size of the
+	// stage before (timm's output_stride of 16; DC5 of DETR). It has no AverageDown.
+	Dilated bool `json:"dilated,omitempty"`
 	// FinalSize, when it is not 0, is the number of channels of a 1×1 convolution before the mean (ShuffleNetV2).
 	FinalSize int `json:"final_size,omitempty"`
 }
@@ -81,6 +87,14 @@ func ResNet101() Config { return resNet(Bottleneck, 3, 4, 23, 3) }
 
 // ResNet152 has 60.2 M parameters.
 func ResNet152() Config { return resNet(Bottleneck, 3, 8, 36, 3) }
+
+// ResNetVD is the body of RT-DETR (arXiv 2304.08069) with the layers of a ResNet: its stem is deep, shortcuts are averaged
+// before they are projected (arXiv 1812.01187), and the first block of every stage has a projection. Blocks have ReLU inside,
+// whatever HiddenAct.
+func ResNetVD(c Config) Config {
+	c.ModelType = vdType
+	return c
+}
 
 func shuffleNet(sizes ...int) Config {
 	return Config{ModelType: shuffleType, NumChannels: 3, EmbeddingSize: 24, HiddenSizes: sizes, Depths: []int{4, 8, 4}, HiddenAct: "relu", FinalSize: 1024}
@@ -137,7 +151,7 @@ const maxDepth, maxTree = 1000, 6
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, resNetType, shuffleType, dlaType, plainType)
+	v.OneOf("model_type", c.ModelType, resNetType, shuffleType, dlaType, plainType, vdType)
 	v.Size("num_channels", c.NumChannels)
 	v.Size("embedding_size", c.EmbeddingSize)
 	if n := stages(c.ModelType); len(c.HiddenSizes) != n || len(c.Depths) != n {
@@ -157,15 +171,26 @@ func (c Config) Validate() error {
 	}
 	v.Activation("hidden_act", c.HiddenAct)
 	switch c.ModelType {
-	case resNetType:
+	case resNetType, vdType:
 		v.OneOf("layer_type", c.LayerType, Basic, Bottleneck)
 		for _, n := range c.HiddenSizes {
 			if c.LayerType == Bottleneck {
 				v.Multiple("hidden_sizes", n, 4, "bottlenecks")
 			}
 		}
-		if c.DeepStem {
+		if c.DeepStem || c.ModelType == vdType {
 			v.Multiple("embedding_size", c.EmbeddingSize, 2, "a deep stem")
+		}
+		if c.Dilated && c.AverageDown {
+			v.Fail("dilated", "expected false beside average_down, found true")
+		}
+		if c.ModelType == vdType {
+			v.Unused(c.ModelType, config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown},
+				config.Field{Name: "dilated", Value: c.Dilated})
+			if v.Err() == nil && c.LayerType == Basic && !c.DownsampleInFirstStage && c.EmbeddingSize != c.HiddenSizes[0] {
+				v.Fail("embedding_size", "expected the first of hidden_sizes, %d, because the shortcut of other basic layers halves the image, found %d",
+					c.HiddenSizes[0], c.EmbeddingSize)
+			}
 		}
 	case shuffleType:
 		for _, n := range c.HiddenSizes {
@@ -176,11 +201,12 @@ func (c Config) Validate() error {
 			v.Fail("depths", "expected 1 for the first two, which have one convolution each, found %d and %d", c.Depths[0], c.Depths[1])
 		}
 	}
-	if c.ModelType != resNetType {
+	if c.ModelType != resNetType && c.ModelType != vdType {
 		v.Unused(c.ModelType, config.Field{Name: "layer_type", Value: c.LayerType},
 			config.Field{Name: "downsample_in_first_stage", Value: c.DownsampleInFirstStage},
 			config.Field{Name: "downsample_in_bottleneck", Value: c.DownsampleInBottleneck},
-			config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown})
+			config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown},
+			config.Field{Name: "dilated", Value: c.Dilated})
 	}
 	switch {
 	case c.ModelType != shuffleType:
@@ -193,9 +219,9 @@ func (c Config) Validate() error {
 
 // Claim returns the least that the weights are, so that a false configuration cannot cause a large allocation. The
 // configuration must be valid. It is for the other model packages, which load networks with such a body.
-func (c Config) Claim() modelfolder.Claim {
+func (c Config) Claim() models.Claim {
 	in := float64(c.EmbeddingSize)
-	claim := modelfolder.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
+	claim := models.Claim{Values: 4 * float64(c.NumChannels) * in} // a stem of 3×3, at least, of half the channels
 	for i, n := range c.Depths {
 		out, blocks := float64(c.HiddenSizes[i]), n
 		switch {
@@ -239,6 +265,22 @@ func ReadConfig(fsys fs.FS, name string) (Config, error) {
 		start, _ = stated(data)
 	}
 	return modelfolder.ReadConfig(fsys, name, family, start)
+}
+
+// ParseConfig reads and checks the configuration of a ResNet that another model's config.json holds, such as backbone_config. It
+// is for the other model packages, which load networks with such a body.
+func ParseConfig(data []byte) (Config, error) {
+	c := defaults()
+	if err := configFields.Check(data); err != nil {
+		return c, err
+	}
+	if err := strictjson.Decode(data, &c); err != nil {
+		return c, err
+	}
+	if c.ModelType != resNetType {
+		return c, fmt.Errorf("model_type: expected %q, found %q", resNetType, c.ModelType)
+	}
+	return c, c.Validate()
 }
 
 // defaults are those of transformers' ResNetConfig, for fields that a config.json leaves out.

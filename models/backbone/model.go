@@ -39,6 +39,9 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if err := c.Validate(); err != nil {
 		panic("backbone: " + err.Error())
 	}
+	if c.ModelType == vdType {
+		panic("backbone: model_type: " + vdType + " is the body of a detector, which NewBody makes, and no classifier")
+	}
 	m := &Model{Config: c, Body: NewBody(c), Preprocess: vision.ImageNet(imageSize), Workers: simd.NewWorkers(0), runner: run.New()}
 	m.Preprocess.Gray = c.NumChannels == 1
 	if c.FinalSize > 0 {

@@ -10,6 +10,10 @@ import (
 // ResNetNames are the names of the parameters of a [ResNet] in transformers, and in torchvision and timm.
 func ResNetNames(c Config) []checkpoint.Rule {
 	rules := BlockNames()
+	if c.ModelType == vdType {
+		return append(append(rules[:2:2], c.shortcutNames()...), checkpoint.Rule{"Stem.{}.Conv", "embedder.embedder.{}.convolution"},
+			checkpoint.Rule{"Stem.{}.Norm", "embedder.embedder.{}.normalization"})
+	}
 	if c.AverageDown { // the pooling has a number too
 		rules[2][2], rules[3][2] = "layer{+1}.{}.downsample.1", "layer{+1}.{}.downsample.2"
 	}
@@ -20,6 +24,45 @@ func ResNetNames(c Config) []checkpoint.Rule {
 	for i, names := range [][2]string{{"conv1.0", "conv1.1"}, {"conv1.3", "conv1.4"}, {"conv1.6", "bn1"}} {
 		layer := fmt.Sprintf("Stem.%d", i)
 		rules = append(rules, checkpoint.Rule{layer + ".Conv", "", names[0]}, checkpoint.Rule{layer + ".Norm", "", names[1]})
+	}
+	return rules
+}
+
+// BodyNames are the names of the parameters of a network in torchvision and timm, or the only names that it has. They are for
+// the other model packages, which load networks with such a body.
+func BodyNames(c Config) (rules []checkpoint.Rule) {
+	switch c.ModelType {
+	case shuffleType:
+		return ShuffleNames("conv1", "branch1", "branch2")
+	case dlaType:
+		return dlaNames(c.Depths[2:])
+	case plainType:
+		return plainNames
+	}
+	for _, r := range ResNetNames(c) {
+		rules = append(rules, checkpoint.Rule{r[0], r[len(r)-1]})
+	}
+	return rules
+}
+
+// shortcutNames are the names of the projections of a [ResNetVD], which transformers alone has. An average pooling before the
+// projection has a number too.
+func (c Config) shortcutNames() []checkpoint.Rule {
+	var rules []checkpoint.Rule
+	in := c.EmbeddingSize
+	for s, out := range c.HiddenSizes {
+		stride, name := 1, "shortcut"
+		if s > 0 || c.DownsampleInFirstStage {
+			stride = 2
+		}
+		if c.averages(in, out, stride) {
+			name = "shortcut.1"
+		}
+		if stride > 1 || in != out || c.LayerType == Basic {
+			path, theirs := fmt.Sprintf("Stages.%d.0.Down", s), fmt.Sprintf("encoder.stages.%d.layers.0.%s", s, name)
+			rules = append(rules, checkpoint.Rule{path + ".Conv", theirs + ".convolution"}, checkpoint.Rule{path + ".Norm", theirs + ".normalization"})
+		}
+		in = out
 	}
 	return rules
 }
@@ -72,4 +115,6 @@ func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
 }
 
 // ownResNet reports a ResNet that transformers lacks.
-func (c Config) ownResNet() bool { return c.ModelType == resNetType && (c.DeepStem || c.AverageDown) }
+func (c Config) ownResNet() bool {
+	return c.ModelType == resNetType && (c.DeepStem || c.AverageDown || c.Dilated)
+}

@@ -4,25 +4,12 @@ import (
 	"cmp"
 	"math"
 
+	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
 )
 
-// Box is a rectangle in pixels of an image, which may reach outside of it:
-//
-//	type Box struct{ X0, Y0, X1, Y1 float32 } // the left, upper, right and lower edges
-//
-// Its methods are:
-//
-//	Center() (cx, cy, w, h float32)  // the center, the width and the height
-//	Area() float32                   // width times height
-//	Valid() bool                     // finite, with an area
-//	Clip(width, height float32) Box  // the part inside an image of this size
-//	Intersection(Box) float32        // the area that both cover
-//	IoU(Box) float32                 // the intersection over the union
-//	GIoU(Box) float32                // generalized (arXiv 1902.09630)
-//	DIoU(Box) float32                // with the distance of the centers (arXiv 1911.08287)
-//	CIoU(Box) float32                // with the aspect ratios too
-type Box = boxes.Box
+// Box is a rectangle in pixels of an image. Its documentation in package models has the methods, such as [models.Box.IoU].
+type Box = models.Box
 
 // Detection is an object that a model found.
 type Detection struct {
@@ -41,13 +28,15 @@ type Detections []Detection
 // Options say which candidates of a network are detections. The zero value has the network's own defaults.
 type Options struct {
 	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
-	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision.
+	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision, 0.2 for YOLOv1, as in darknet,
+	// 0.3 for CenterNet, and 0.5 for RT-DETR, as in transformers.
 	MinScore *float32
 	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
-	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, and 0.5 for RetinaNet and Faster R-CNN.
+	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, 0.4
+	// for YOLOv1, and 1 for CenterNet and RT-DETR, which drops none.
 	MaxOverlap *float64
-	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, 300 for
-	// RetinaNet, and 100 for FCOS and Faster R-CNN.
+	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet and YOLOv1, 300 for
+	// RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
 	MaxDetections int
 }
 
@@ -90,7 +79,12 @@ func finite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat
 
 // detections drops overlapping boxes, and names the classes.
 func (c *candidates) detections(l limits, labels []string) Detections {
-	kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, l.overlap)
+	var kept []int
+	if l.overlap < 1 {
+		kept = boxes.NMSByClass(c.boxes, c.scores, c.classes, l.overlap)
+	} else { // rounding may make the IoU of nearly equal boxes more than 1
+		kept = best(c.scores, -math.MaxFloat32, len(c.scores))
+	}
 	if l.most > 0 && len(kept) > l.most {
 		kept = kept[:l.most]
 	}

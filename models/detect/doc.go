@@ -7,12 +7,18 @@
 //		fmt.Println(d.Label, d.Score, d.Box)
 //	}
 //
-// There are four detectors:
+// There are these detectors:
 //
 //   - [FastestDet] (github.com/dog-qiuqiu/FastestDet): 0.24 M parameters, without anchors, for devices without much power
 //   - [FCOS] (arXiv 1904.01355): without anchors, on a residual network with a feature pyramid
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
+//   - [CenterNet] (arXiv 1904.07850): by the centers of objects, on a residual network or a DLA
+//   - [RTDETR] (arXiv 2304.08069, and its second version, 2407.17140): a transformer that predicts a set of objects, without
+//     non-maximum suppression
+//   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
+//   - [Darknet] (github.com/pjreddie/darknet): YOLOv1 as its authors' program builds it, from the files yolov1.cfg and
+//     yolov1.weights, or the tiny ones
 //
 // # Using a model
 //
@@ -24,28 +30,38 @@
 //
 // # Training
 //
-// [New] draws initial weights. [FCOS.Loss], [RetinaNet.Loss] and [FasterRCNN.Loss] are the losses of torchvision for a batch of
-// pixels and the objects of each image:
+// [New] draws initial weights, and [Model.NewHead] the layers of new classes for a model that was loaded. [Model.Training]
+// then prepares a run of package train on a data set of package vision/boxes:
 //
-//	network := model.Network.(*detect.FCOS)
-//	losses := network.Loss(pixels, truth) // of a tape with Gradients and Training
-//	autograd.Add(autograd.Add(losses.Class, losses.Box), losses.Center).Backward(grads)
+//	err := model.NewHead(images.Classes(), rng)
+//	…
+//	run, err := model.Training(images, detect.TrainOptions{Augment: &boxes.Augment{Flip: 0.5}})
+//	…
+//	result, err := train.Run(ctx, run)
 //
-// Prepare the pixels, [n, 3, height, width], as [Model.Detect] does. They are red, green and blue from 0 to 1, less
-// vision.ImageNetMean, over vision.ImageNetStd. Resize each image so that its shorter side has Config.MinSize pixels, or its
-// longer side Config.MaxSize where that makes a smaller image. Put it into the upper left corner of the batch, whose height
-// and width are multiples of 32, with zeros right of it and below. The boxes of a [Truth] are in these pixels.
+// For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
+// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are those of torchvision, of the
+// paper for CenterNet and YOLOv1, of the release for FastestDet, and of transformers for RT-DETR:
 //
-// The classes that [New] counts are those of torchvision. For FCOS and RetinaNet they begin at 0. For Faster R-CNN they begin
-// at 1, and the background, 0, counts too: 3 classes of objects make 4. FastestDet has no loss yet.
+//	prepared, err := model.Prepare(photograph, objects, 0)
+//	…
+//	samples := model.Samples(detect.Samples{}, []detect.Prepared{prepared})
+//	losses, err := model.Losses(samples.Batch(tape), rng) // on a tape with Gradients and Training
+//	…
+//	losses.Sum().Backward(grads)
+//
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [RTDETR.Loss], [YOLOv1.Loss] and [FastestDet.Loss] take
+// pixels that are prepared otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background.
+// [Model.ClassesOf] tells them by their names.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
 // detections that package metrics evaluates.
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the release of FastestDet (.pth), or a folder that [Model.Save] wrote. A file
-// beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
+// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), files of darknet's YOLOv1, folders of
+// transformers (DETR, YOLOS, RT-DETR), or a folder that [Model.Save] wrote, which transformers reads where it has the detector. A
+// file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
 // Nothing in a folder is trusted.
 //
 // [backbone.FreezeNorms]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/backbone#FreezeNorms

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
+	"github.com/fovea-ml/fovea/nn"
 )
 
 // FasterRCNNLosses are the losses of a training step; their sum is minimized.
@@ -42,6 +43,21 @@ func (d *FasterRCNN) Loss(pixels *autograd.Tensor, sizes [][2]int, truth []Truth
 	proposals := d.proposals(first, p, d.proposed)
 	out.Class, out.Box = d.secondLoss(levels, proposals, p, truth, rng)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *FasterRCNN) Losses(b Batch, rng *rand.Rand) Losses {
+	l := d.Loss(b.Pixels, b.Sizes, b.Truth, rng)
+	return Losses{{"object", l.Object}, {"offsets", l.Offsets}, {"class", l.Class}, {"box", l.Box}}
+}
+
+func (d *FasterRCNN) background() int { return 1 }
+
+// newHead draws the class logits and the offsets, which each class has.
+func (d *FasterRCNN) newHead(classes int, rng *rand.Rand) {
+	in := d.Class.Weight.Shape()[1]
+	d.Class, d.Box, d.classes = nn.NewLinear(in, classes, true), nn.NewLinear(in, 4*classes, true), classes
+	initClasses(rng, d.Class, d.Box)
 }
 
 // firstLoss compares the predictions for anchors with the objects they have: those of an IoU of at least 0.7, and of each

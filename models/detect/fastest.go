@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -79,6 +80,17 @@ func NewFastestDet(c Config, classes int, rng *rand.Rand) *FastestDet {
 	return d
 }
 
+func (d *FastestDet) background() int { return 0 }
+
+// multiple is that of a square: all images of a batch have its size.
+func (d *FastestDet) multiple() int { return squareDivisor }
+
+func (d *FastestDet) newHead(classes int, rng *rand.Rand) {
+	c := d.Class.Predict.Conv
+	d.Class.Predict = nn.NewConvNorm(c.Weight.Shape()[1], classes, 1, autograd.ActNone, autograd.Conv2dOptions{})
+	backbone.Init(d.Class.Predict, rng)
+}
+
 // Predict maps pixels, [n, 3, h, w], to the predictions for each cell: logits of an object, [n, 1, h/16, w/16], four numbers
 // of its box, and logits of its class. Pixels are blue, green and red, from 0 to 1. Height and width are multiples of 32, or
 // it panics with an autograd.ShapeError.
@@ -106,10 +118,18 @@ func (d *FastestDet) Predict(pixels *autograd.Tensor) (object, box, class *autog
 	return predict(&d.Object), predict(&d.Box), predict(&d.Class)
 }
 
+// input stretches an image to a square.
+func (d *FastestDet) input(_ *autograd.Tape, m *vision.Image, size int) input {
+	size = cmp.Or(size, d.size)
+	pixels := make([]float32, 3*size*size)
+	d.prepare(pixels, m, size)
+	return stretched(pixels, size, size, m)
+}
+
 // prepare writes the pixels of an image: stretched to a square, blue first, from 0 to 1.
-func (d *FastestDet) prepare(dst []float32, m *vision.Image) {
-	square := stretch(m, d.size, d.size)
-	plane := d.size * d.size
+func (d *FastestDet) prepare(dst []float32, m *vision.Image, size int) {
+	square := stretch(m, size, size)
+	plane := size * size
 	for i := range plane {
 		for c := range 3 {
 			dst[c*plane+i] = float32(square[3*i+2-c]) / 255
@@ -121,7 +141,7 @@ func (d *FastestDet) prepare(dst []float32, m *vision.Image) {
 func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
 	plane := 3 * d.size * d.size
 	pixels := make([]float32, len(images)*plane)
-	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i]) })
+	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i], d.size) })
 	object, box, class := d.Predict(t.Borrow(pixels, len(images), 3, d.size, d.size))
 	h, w := object.Dim(2), object.Dim(3)
 	raw := fastestRaw{cells: h * w, classes: class.Dim(1), object: object.Floats(nil), box: box.Floats(nil), class: class.Floats(nil)}
@@ -135,7 +155,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }
 
 // batchPixels bounds the pixels of a batch: 16 images of 512×512, or one of the largest.
-const batchPixels = fastestMaxSize * fastestMaxSize
+const batchPixels = squareMaxSize * squareMaxSize
 
 func (d *FastestDet) batch() int { return min(run.Batch, batchPixels/(d.size*d.size)) }
 

@@ -100,7 +100,7 @@ func TestTrained(t *testing.T) {
 			t.Errorf("image %d: the resized image has the checksum %d, expected %d", i, got, want.CRC32)
 		}
 		pixels := make([]float32, 3*352*352)
-		d.prepare(pixels, img)
+		d.prepare(pixels, img, d.size)
 		out := d.output(autograd.NewTape(autograd.Options{}).Input(pixels, 1, 3, 352, 352))
 		var cells []float32
 		for k := range 85 {
@@ -156,7 +156,7 @@ func TestONNX(t *testing.T) {
 	d := m.Network.(*FastestDet)
 	pixels := make([]float32, 3*3*352*352)
 	for i := range 3 {
-		d.prepare(pixels[i*3*352*352:], photograph(t, dir, i))
+		d.prepare(pixels[i*3*352*352:], photograph(t, dir, i), d.size)
 	}
 	file := filepath.Join(t.TempDir(), "pixels")
 	if err := checkpoint.Write(file, []checkpoint.Entry{{Name: "pixels", Shape: []int{3, 3, 352, 352}, Floats: pixels}}, checkpoint.WriteOptions{}); err != nil {

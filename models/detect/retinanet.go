@@ -22,8 +22,8 @@ type RetinaNet struct {
 	BoxTower   *HeadTower
 	Box        *nn.Conv2d // to the offsets of each anchor
 
-	resizing resizing
-	classes  int
+	resizing
+	classes int
 }
 
 // retinaRatios are the shapes of anchors, height over width, each in three sizes.
@@ -35,10 +35,10 @@ const retinaAnchors = 9
 // when rng is nil. The configuration must be valid.
 func NewRetinaNet(c Config, classes int, rng *rand.Rand) *RetinaNet {
 	d := &RetinaNet{
-		Pyramid:    newPyramid(c, 1).withP6P7(c, c.NormedHeads),
-		ClassTower: newTower(c.FPNChannels, c.NormedHeads),
+		Pyramid:    newPyramid(c, 1).withP6P7(c, c.SecondVersion),
+		ClassTower: newTower(c.FPNChannels, c.SecondVersion),
 		Class:      prediction(c.FPNChannels, retinaAnchors*classes),
-		BoxTower:   newTower(c.FPNChannels, c.NormedHeads),
+		BoxTower:   newTower(c.FPNChannels, c.SecondVersion),
 		Box:        prediction(c.FPNChannels, retinaAnchors*4),
 		resizing:   resizing{c.MinSize, c.MaxSize}, classes: classes,
 	}
@@ -124,7 +124,7 @@ func retinaNames(c Config) checkpoint.Names {
 // RetinaNetLosses are the losses of a training step; their sum is minimized.
 type RetinaNetLosses struct {
 	Class *autograd.Tensor // the focal loss of the classes
-	Box   *autograd.Tensor // the absolute differences of the offsets, or 1 less GIoU of the boxes with Config.NormedHeads
+	Box   *autograd.Tensor // the absolute differences of the offsets, or 1 less GIoU of the boxes with Config.SecondVersion
 }
 
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. An anchor predicts the object of
@@ -191,6 +191,20 @@ func (d *RetinaNet) Loss(pixels *autograd.Tensor, truth []Truth) RetinaNetLosses
 	each := autograd.Abs(autograd.Sub(codes, t.Borrow(want, len(at), 4)))
 	out.Box = autograd.Sum(autograd.Mul(each, t.Borrow(share, len(at), 1)), false)
 	return out
+}
+
+// Losses implements [Trainable].
+func (d *RetinaNet) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("retinanet", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth)
+	return Losses{{"class", l.Class}, {"box", l.Box}}
+}
+
+func (d *RetinaNet) background() int { return 0 }
+
+func (d *RetinaNet) newHead(classes int, rng *rand.Rand) {
+	d.Class, d.classes = prediction(d.Class.Weight.Shape()[1], retinaAnchors*classes), classes
+	initHead(d.Class, d.Class, rng)
 }
 
 // decodeOffsets is boxes.Coder.Decode on a tape: of offsets [n, 4] it makes boxes [n, 4].

@@ -75,6 +75,7 @@ func TestAdapterNames(t *testing.T) {
 		"deit":      {"deit.layers.0.attention.q_proj", "deit.layers.1.mlp.fc2"},
 		"registers": {"dinov2_with_registers.encoder.layer.0.attention.v_proj", "dinov2_with_registers.encoder.layer.1.mlp.fc1"},
 		"dinov3":    {"model.layer.0.attention.o_proj", "model.layer.0.mlp.gate_proj", "model.layer.0.mlp.up_proj"},
+		"beit":      {"beit.layers.0.attention.q_proj", "beit.layers.1.mlp.fc2"},
 	} {
 		base, dir := filepath.Join("testdata", name), filepath.Join(t.TempDir(), "adapter")
 		_, g := load(t, name)
@@ -107,7 +108,7 @@ func TestAdapterNames(t *testing.T) {
 // TestPEFT lets PEFT load adapters of every model type, and compares the outputs.
 func TestPEFT(t *testing.T) {
 	args := []string{"--named"}
-	for _, name := range []string{"tiny", "deit", "registers", "dinov3"} {
+	for _, name := range []string{"tiny", "deit", "registers", "dinov3", "beit"} {
 		_, g := load(t, name)
 		pixels, shape := g.Tensor("pixels")
 		dir := filepath.Join(t.TempDir(), name)

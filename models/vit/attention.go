@@ -70,15 +70,12 @@ func (a *Attention) Map(head int) []float32 {
 
 // Attention returns the attention weights of each image in the layers of the options, in their order. Images, ctx, errors
 // and concurrent use are those of [Model.Classify]. The weights of other layers are not kept. Those of a layer take
-// 4·Heads·Tokens² bytes an image: 1.8 MiB in a ViT-B/16 of 224 pixels.
+// 4·Heads·Tokens² bytes an image: 1.8 MiB in a ViT-B/16 of 224 pixels. With Config.ParallelBranches, the heads of a layer are
+// those of all its branches, in order: several attention layers whose results are added are one with more heads.
 //
-// It returns an error for a layer that the model does not have, and for a model with several attention layers in a block
-// (Config.ParallelBranches).
+// It returns an error for a layer that the model does not have.
 func (m *Model) Attention(ctx context.Context, o AttentionOptions, images ...image.Image) ([][]Attention, error) {
 	layers, err := m.Encoder.layerNumbers(o.Layers)
-	if err == nil {
-		err = m.Encoder.oneAttention()
-	}
 	if err != nil {
 		return nil, fmt.Errorf("vit: attention: %w", err)
 	}
@@ -90,16 +87,6 @@ func (m *Model) Attention(ctx context.Context, o AttentionOptions, images ...ima
 		return nil, fmt.Errorf("vit: attention: %w", err)
 	}
 	return found, nil
-}
-
-// oneAttention returns an error for blocks with several attention layers.
-func (e *Encoder) oneAttention() error {
-	for _, b := range e.Blocks {
-		if n := len(b.Beside); n > 0 {
-			return fmt.Errorf("parallel_branches: expected one attention layer in a block, found %d, which is not supported", n+1)
-		}
-	}
-	return nil
 }
 
 // attentions returns the weights of layers for the pixels of one image.

@@ -18,6 +18,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
+	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -184,6 +185,61 @@ func TestAttentionMemory(t *testing.T) {
 	}
 }
 
+// TestParallelAttention returns the weights of every branch of a block, and rolls out their mean. A feed-forward layer beside
+// attention changes nothing about them.
+func TestParallelAttention(t *testing.T) {
+	for _, parallel := range []bool{false, true} {
+		c := small()
+		c.ParallelMLP, c.NumHiddenLayers, c.InitializerRange = parallel, 2, 0.5
+		if !parallel {
+			c.ParallelBranches = 3
+		}
+		m := New(c, 0, rand.New(rand.NewPCG(1, 2)))
+		found, err := m.Attention(context.Background(), AttentionOptions{Layers: []int{0}}, dots(2)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, img := range dots(2) {
+			pixels, _, _, err := m.Preprocess.Pixels(nil, nil, img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tape := autograd.NewTape(autograd.Options{})
+			x, b := m.Encoder.Embed(tape.Input(pixels, 1, 3, 16, 16)), m.Encoder.Blocks[0]
+			var want []float32
+			for _, o := range append([]*nn.Block{b}, b.Beside...) {
+				a := *o.Attention
+				if parallel { // the projection without the rows of the feed-forward layer
+					w, bias := b.In.Weight.Values(), b.In.Bias.Values()
+					a.QKV = nn.NewLinear(c.HiddenSize, 3*c.HiddenSize, true)
+					a.QKV.Weight.Update(func(v []float32) { copy(v, w[c.IntermediateSize*c.HiddenSize:]) })
+					a.QKV.Bias.Update(func(v []float32) { copy(v, bias[c.IntermediateSize:]) })
+				}
+				var maps []float32
+				a.Forward(o.Norm1.Forward(x), nn.AttentionInput{Maps: &maps})
+				want = append(want, maps...)
+			}
+			golden.Within(t, "weights", found[i][0].Weights, want, 1e-6)
+			if heads := c.NumAttentionHeads * max(1, c.ParallelBranches); found[i][0].Heads != heads {
+				t.Errorf("found %d heads, expected %d", found[i][0].Heads, heads)
+			}
+		}
+		rolled, err := m.Rollout(context.Background(), RolloutOptions{}, dots(1)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for q := range rolled[0].Tokens {
+			sum := 0.0
+			for _, w := range rolled[0].Row(0, q) {
+				sum += float64(w)
+			}
+			if math.Abs(sum-1) > 1e-4 {
+				t.Errorf("token %d: the weights add up to %v", q, sum)
+			}
+		}
+	}
+}
+
 // TestAttentionErrors refuses options, names an image without pixels, and ends with the context.
 func TestAttentionErrors(t *testing.T) {
 	m, _ := load(t, "tiny")
@@ -195,11 +251,6 @@ func TestAttentionErrors(t *testing.T) {
 		if _, err := m.Rollout(ctx, o, dots(1)...); err == nil || !strings.HasPrefix(err.Error(), "vit: rollout: expected Heads") {
 			t.Errorf("%+v: found %v", o, err)
 		}
-	}
-	c := m.Config
-	c.ParallelBranches = 2
-	if _, err := New(c, 0, nil).Rollout(ctx, RolloutOptions{}, dots(1)...); err == nil || !strings.Contains(err.Error(), "parallel_branches") {
-		t.Errorf("found %v", err)
 	}
 	one := (*vision.BatchError)(nil)
 	if _, err := m.Rollout(ctx, RolloutOptions{}, append(dots(17), image.NewGray(image.Rectangle{}))...); !errors.As(err, &one) || one.Index != 17 {

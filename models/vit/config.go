@@ -23,8 +23,10 @@ type Config struct {
 	models.Classes
 
 	// DropPathRate is the probability of dropping a residual branch in the last block while training; it
-	// falls linearly to 0 in the first (timm's drop_path_rate).
-	DropPathRate float32 `json:"drop_path_rate,omitempty"`
+	// falls linearly to 0 in the first (timm's drop_path_rate). With ConstantDropPath it is that of all blocks (transformers'
+	// DINOv2 and DINOv3).
+	DropPathRate     float32 `json:"drop_path_rate,omitempty"`
+	ConstantDropPath bool    `json:"constant_drop_path,omitempty"`
 
 	// The fields that follow are Fovea's own: timm's Vision Transformer has these options and transformers' has not.
 	// [Model.Save] says how such models are saved.
@@ -69,10 +71,20 @@ type Config struct {
 	RopeReference int     `json:"rope_reference,omitempty"`
 	RopeOffset    float64 `json:"rope_offset,omitempty"`
 	RopePositions bool    `json:"rope_positions,omitempty"`
+	// RopeShift, RopeJitter and RopeRescale change DINOv3's rotary positions while training, anew in each pass (arXiv
+	// 2508.10104, section 3.2). The centers of patches, from -1 to 1, are shifted by up to RopeShift, and multiplied by a factor
+	// from 1/RopeJitter to RopeJitter for rows and another for columns, and by one from 1/RopeRescale to RopeRescale for both. 0
+	// leaves one out.
+	RopeShift   float64 `json:"rope_shift,omitempty"`
+	RopeJitter  float64 `json:"rope_jitter,omitempty"`
+	RopeRescale float64 `json:"rope_rescale,omitempty"`
 	// RelativePositions gives each block a learned number for each head and each offset between two patches, added to the
 	// scores of attention (BEiT; [nn.RelativePositionBias]). There are no position embeddings then, and images have the
-	// configured size.
-	RelativePositions bool `json:"relative_positions,omitempty"`
+	// configured size. With RelativeInterpolation they may have another, for which the tables are resized as in transformers'
+	// BEiT. SharedRelative lets all blocks share one table (BEiT's pre-training).
+	RelativePositions     bool `json:"relative_positions,omitempty"`
+	RelativeInterpolation bool `json:"relative_interpolation,omitempty"`
+	SharedRelative        bool `json:"shared_relative_positions,omitempty"`
 	// NoFinalNorm leaves out the norm after the last block.
 	NoFinalNorm bool `json:"no_final_norm,omitempty"`
 	// ParallelMLP runs attention and feed-forward layer of a block side by side ([nn.BlockConfig.Parallel]).
@@ -118,13 +130,16 @@ type EncoderConfig struct {
 
 // The values of Config.Pooling that use the patch tokens: their mean before a norm, their mean after the final norm, all of
 // them after the final norm, the class token and their mean side by side (the classifier of DINOv2), and what a learned
-// query attends to among them ([AttentionPool], timm's map).
+// query attends to among them ([AttentionPool], timm's map). DistillationPooling is the mean of class token and distillation
+// token, in a model without a classifier (timm's VisionTransformerDistilled; transformers' DeiT takes the class token).
 const (
 	MeanPooling      = "mean"
 	NormMeanPooling  = "norm_mean"
 	FlattenPooling   = "flatten"
 	ClassMeanPooling = "class_mean"
 	AttentionPooling = "attention"
+
+	DistillationPooling = "distillation"
 )
 
 // FeatureSize returns the number of values that the head classifies: [Model.Pooled] gives as many for an image.
@@ -183,6 +198,9 @@ func (c Config) relativeRows() int {
 	}
 	return n
 }
+
+// mostRelative is the largest number of patches with relative positions, as there is a bias for each pair of tokens.
+const mostRelative = 1 << 12
 
 // Variant returns the first field that selects an option which transformers' ViT lacks, such as pooling, or "".
 // transformers ignores these fields and would compute something else.
@@ -337,12 +355,15 @@ func (c Config) Validate() error {
 	}
 	var v config.Checks
 	v.Probability("drop_path_rate", c.DropPathRate)
-	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling, FlattenPooling, ClassMeanPooling, AttentionPooling)
+	v.OneOf("pooling", c.Pooling, "", MeanPooling, NormMeanPooling, FlattenPooling, ClassMeanPooling, AttentionPooling, DistillationPooling)
 	if others := []string{MeanPooling, NormMeanPooling, FlattenPooling, AttentionPooling}; c.NoClassToken && !slices.Contains(others, c.Pooling) {
 		v.Fail("pooling", "expected one of %q with no_class_token, found %q", others, c.Pooling)
 	}
-	if c.DistillationToken && (c.NoClassToken || c.Pooling != "") {
-		v.Fail("distillation_token", "expected a class token and no pooling beside it")
+	if c.DistillationToken && (c.NoClassToken || c.Pooling != "" && c.Pooling != DistillationPooling) {
+		v.Fail("distillation_token", "expected a class token and no other pooling beside it")
+	}
+	if c.Pooling == DistillationPooling && !c.DistillationToken {
+		v.Fail("pooling", "expected distillation_token beside %q", c.Pooling)
 	}
 	if most := 1 << 16; c.NumRegisterTokens < 0 || c.NumRegisterTokens > most {
 		v.Fail("num_register_tokens", "expected 0 to %d, found %d", most, c.NumRegisterTokens)
@@ -354,11 +375,15 @@ func (c Config) Validate() error {
 		v.Fail("no_key_bias", "expected qkv_bias beside it")
 	}
 	c.validateRope(&v)
+	c.validateAugment(&v)
 	if c.RelativePositions && (c.RopeTheta != 0 || c.NumRegisterTokens != 0 || c.DistillationToken || c.ParallelBranches > 1) {
 		v.Fail("relative_positions", "expected no rotary positions, registers, distillation token or parallel branches beside it")
 	}
-	if most := 1 << 12; c.RelativePositions && c.Patches() > most { // there is a number for each pair of tokens
-		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", most, c.Patches())
+	if c.RelativePositions && c.Patches() > mostRelative {
+		v.Fail("image_size", "expected at most %d patches with relative_positions, found %d", mostRelative, c.Patches())
+	}
+	if !c.RelativePositions && (c.RelativeInterpolation || c.SharedRelative) {
+		v.Fail("relative_positions", "expected true beside relative_interpolation and shared_relative_positions, found false")
 	}
 	if pool := c.PoolHeads != 0 || c.PoolIntermediateSize != 0; pool && v.Err() == nil {
 		v.Size("pool_heads", c.poolHeads())
@@ -380,11 +405,16 @@ func (c Config) Validate() error {
 	return v.Err()
 }
 
-// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are; those of the model types of DINOv2 and DINOv3 then
-// have transformers' defaults. image_size is a number, or a list of height and width. The error names the field.
+// UnmarshalJSON reads a config.json. Fields that it lacks stay as they are; those of the model types of DINOv2, DINOv3 and BEiT
+// then have transformers' defaults. image_size is a number, or a list of height and width. The error names the field.
 func (c *Config) UnmarshalJSON(data []byte) error {
-	if kind, err := modelType(data); err != nil || isDINO(kind) {
-		return cmp.Or(err, c.readDINO(kind, data))
+	switch kind, err := modelType(data); {
+	case err != nil:
+		return err
+	case isDINO(kind):
+		return c.readDINO(kind, data)
+	case isBEiT(kind):
+		return c.readBEiT(kind, data)
 	}
 	type plain Config
 	p := struct {
@@ -400,8 +430,11 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
-	if isDINO(c.ModelType) {
+	switch {
+	case isDINO(c.ModelType):
 		return c.writeDINO()
+	case isBEiT(c.ModelType):
+		return c.writeBEiT()
 	}
 	type plain Config
 	return json.Marshal(struct {

@@ -48,6 +48,7 @@ type dino struct {
 	LayerNormEps      config.Float[float32] `json:"layer_norm_eps"`
 	LayerScale        config.Float[float32] `json:"layerscale_value"`
 	DropPathRate      config.Float[float32] `json:"drop_path_rate"`
+	ConstantDropPath  *bool                 `json:"constant_drop_path,omitempty"` // Fovea's own; transformers' is constant
 	models.Classes
 }
 
@@ -75,6 +76,10 @@ type dinov3 struct {
 	AttentionDropout config.Float[float32] `json:"attention_dropout"`
 	Registers        int                   `json:"num_register_tokens"`
 	RopeTheta        config.Float[float64] `json:"rope_theta"`
+	// null is none, which is not the default of PosRescale.
+	PosShift   *config.Float[float64] `json:"pos_embed_shift"`
+	PosJitter  *config.Float[float64] `json:"pos_embed_jitter"`
+	PosRescale *config.Float[float64] `json:"pos_embed_rescale"`
 }
 
 // dinoDefaults are those of transformers, for fields that a config.json leaves out.
@@ -87,21 +92,25 @@ func dinoDefaults(kind string) (c Config) {
 		c.NumRegisterTokens, c.AntialiasPositions = 4, true
 	default:
 		c = preset(384, 12, 6, 16)
-		c.LayerNormEps, c.NoKeyBias, c.RopeTheta = 1e-5, true, 100
+		c.LayerNormEps, c.NoKeyBias, c.RopeTheta, c.RopeRescale = 1e-5, true, 100, 2
 	}
 	if kind != dinov3Type {
 		c.LayerNormEps = 1e-6
 	}
-	c.ModelType, c.LayerScaleInit = kind, 1
+	c.ModelType, c.LayerScaleInit, c.ConstantDropPath = kind, 1, true
 	return c
 }
 
 // shared returns the fields that the configurations share.
 func (c Config) shared() dino {
+	var dropPath *bool
+	if !c.ConstantDropPath {
+		dropPath = &c.ConstantDropPath
+	}
 	return dino{
 		c.ModelType, c.Architectures, c.sides(), c.NumChannels, c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads, c.HiddenAct,
 		config.Float[float64]{Value: c.InitializerRange}, config.Float[float32]{Value: c.LayerNormEps},
-		config.Float[float32]{Value: c.LayerScaleInit}, config.Float[float32]{Value: c.DropPathRate}, c.Classes,
+		config.Float[float32]{Value: c.LayerScaleInit}, config.Float[float32]{Value: c.DropPathRate}, dropPath, c.Classes,
 	}
 }
 
@@ -110,6 +119,7 @@ func (c *Config) setShared(d dino) error {
 	c.HiddenSize, c.NumHiddenLayers, c.NumAttentionHeads = d.HiddenSize, d.NumHiddenLayers, d.NumAttentionHeads
 	c.HiddenAct, c.InitializerRange, c.LayerNormEps = d.HiddenAct, d.InitializerRange.Value, d.LayerNormEps.Value
 	c.LayerScaleInit, c.DropPathRate, c.Classes = d.LayerScale.Value, d.DropPathRate.Value, d.Classes
+	c.ConstantDropPath = d.ConstantDropPath == nil || *d.ConstantDropPath
 	if c.LayerScaleInit == 0 {
 		c.LayerScaleInit = 1e-5 // the factors are there whatever their first value, which the weights replace
 	}
@@ -136,6 +146,18 @@ func (c *Config) readDINO(kind string, data []byte) error {
 		}
 		c.IntermediateSize, c.GatedMLP, c.QKVBias, c.NoKeyBias = f.IntermediateSize, f.Gated, f.QueryBias, f.QueryBias && !f.KeyBias
 		c.AttentionProbsDropoutProb, c.NumRegisterTokens, c.RopeTheta = f.AttentionDropout.Value, f.Registers, f.RopeTheta.Value
+		for _, v := range []struct {
+			name  string
+			of    *config.Float[float64]
+			to    *float64
+			least float64
+		}{{"pos_embed_shift", f.PosShift, &c.RopeShift, 0}, {"pos_embed_jitter", f.PosJitter, &c.RopeJitter, 1}, {"pos_embed_rescale", f.PosRescale, &c.RopeRescale, 1}} {
+			if *v.to = 0; v.of != nil {
+				if *v.to = v.of.Value; !(*v.to >= v.least && *v.to <= mostAugment) {
+					return fmt.Errorf("%s: expected null, or %v to %v, found %v", v.name, v.least, mostAugment, *v.to)
+				}
+			}
+		}
 		if c.RopeTheta == 0 {
 			return fmt.Errorf("rope_theta: expected a positive number, found 0")
 		}
@@ -203,7 +225,15 @@ func (c Config) dinov3() dinov3 {
 	return dinov3{dino: c.shared(), IntermediateSize: c.IntermediateSize, Gated: c.GatedMLP,
 		QueryBias: c.QKVBias, KeyBias: c.QKVBias && !c.NoKeyBias, ValueBias: c.QKVBias,
 		AttentionDropout: config.Float[float32]{Value: c.AttentionProbsDropoutProb}, Registers: c.NumRegisterTokens,
-		RopeTheta: config.Float[float64]{Value: c.RopeTheta}}
+		RopeTheta: config.Float[float64]{Value: c.RopeTheta}, PosShift: optional(c.RopeShift), PosJitter: optional(c.RopeJitter), PosRescale: optional(c.RopeRescale)}
+}
+
+// optional returns nil for 0.
+func optional(v float64) *config.Float[float64] {
+	if v == 0 {
+		return nil
+	}
+	return &config.Float[float64]{Value: v}
 }
 
 // writeDINO writes a config.json of a type of DINOv2 or DINOv3.
@@ -230,7 +260,12 @@ func (c Config) transformersType(classifier bool) (kind, class string) {
 		if own.Variant() == "" {
 			return deitType, "DeiTModel" // with a classifier, Save tells which
 		}
+	case c.NoKeyBias && c.RopeTheta == 0:
+		if kind, class = c.asBEiT(classifier); kind != "" {
+			return kind, class
+		}
 	case c.RopeTheta != 0:
+		own.RopeShift, own.RopeJitter, own.RopeRescale = 0, 0, 0
 		own.RopeTheta, own.NumRegisterTokens, own.LayerScaleInit, own.GatedMLP, own.NoKeyBias = 0, 0, 0, false, false
 		if own.Variant() == "" && !classifier && c.LayerScaleInit != 0 && c.HiddenDropoutProb == 0 {
 			return dinov3Type, "DINOv3ViTModel"
@@ -254,10 +289,8 @@ func (c Config) transformersType(classifier bool) (kind, class string) {
 	return family.OwnType, ""
 }
 
-const training = "only training uses it, and only where it is asked for"
-
 // dinoFields are the fields that the configurations of DINOv2 and DINOv3 share (transformers 5.23).
-var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
+var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, backboneFields, strictjson.Fields{
 	{Name: "hidden_size"},
 	{Name: "num_hidden_layers"},
 	{Name: "num_attention_heads"},
@@ -269,19 +302,24 @@ var dinoFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields
 	{Name: "num_channels"},
 	{Name: "layerscale_value"},
 	{Name: "drop_path_rate"},
-	{Name: "stage_names", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "out_features", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "out_indices", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "_out_features", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "_out_indices", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "constant_drop_path", Reason: "Fovea's own"},
 	{Name: "apply_layernorm", Use: strictjson.Harmless, Reason: backbone},
-	{Name: "reshape_hidden_states", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "return_class_token", Use: strictjson.Harmless, Reason: backbone},
 	{Name: "use_mask_token", Use: strictjson.Harmless, Reason: "only pre-training uses the mask token"},
 	{Name: "num_register_tokens"},
 })
 
 const backbone = "only the backbone of a detector uses it"
+
+// backboneFields are those of transformers' BackboneConfigMixin, and one that its users share.
+var backboneFields = strictjson.Fields{
+	{Name: "stage_names", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "out_features", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "out_indices", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "_out_features", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "_out_indices", Use: strictjson.Harmless, Reason: backbone},
+	{Name: "reshape_hidden_states", Use: strictjson.Harmless, Reason: backbone},
+}
 
 var dinov2Fields = slices.Concat(dinoFields, strictjson.Fields{
 	{Name: "mlp_ratio"},
@@ -303,7 +341,7 @@ var dinov3Fields = slices.Concat(dinoFields, strictjson.Fields{
 	{Name: "mlp_bias", Use: strictjson.Refused, Reason: "feed-forward layers without a bias are not supported", Same: []string{"true"}},
 	{Name: "attention_dropout"},
 	{Name: "rope_theta"},
-	{Name: "pos_embed_shift", Use: strictjson.Harmless, Reason: training},
-	{Name: "pos_embed_jitter", Use: strictjson.Harmless, Reason: training},
-	{Name: "pos_embed_rescale", Use: strictjson.Harmless, Reason: training},
+	{Name: "pos_embed_shift"},
+	{Name: "pos_embed_jitter"},
+	{Name: "pos_embed_rescale"},
 })

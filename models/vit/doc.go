@@ -1,6 +1,6 @@
 // Package vit is the Vision Transformer of Dosovitskiy et al., "An image is worth 16x16 words" (arXiv 2010.11929), and its
 // family: DeiT (arXiv 2012.12877), DINOv2 with and without registers (arXiv 2304.07193, 2309.16588), DINOv3 (arXiv
-// 2508.10104) and timm's variants.
+// 2508.10104), BEiT (arXiv 2106.08254), data2vec (arXiv 2202.03555) and timm's variants.
 //
 //	model, err := vit.Open(path, vit.LoadOptions{})
 //	…

@@ -23,8 +23,10 @@ type Encoder struct {
 	// those of columns, then of rows.
 	RopeFrequencies *autograd.Parameter
 	PreNorm         *nn.LayerNorm // nil, but in CLIP's towers
-	Blocks          nn.Stack
-	Norm            *nn.LayerNorm // nil where mean pooling normalizes afterwards
+	// Relative is the relative position bias that all blocks share (Config.SharedRelative), or nil.
+	Relative *nn.RelativePositionBias
+	Blocks   nn.Stack
+	Norm     *nn.LayerNorm // nil where mean pooling normalizes afterwards
 	// PatchDropout is the share of each image's patches that [nn.PatchDropout] drops on a training tape. Files do not hold
 	// it: it is 0 until set.
 	PatchDropout float64
@@ -33,6 +35,8 @@ type Encoder struct {
 	grid         tower.Grid          // of an image of the configured size
 	resizing     tower.Interpolation // of positions
 	rope         *rope
+	// relative resizes relative positions for other grids; nil where images have the configured size.
+	relative *relativeGrids
 }
 
 // NewEncoder returns an encoder of zeros. It panics when the configuration is not valid.
@@ -47,6 +51,11 @@ func NewEncoder(c Config) *Encoder {
 		dropout:  c.HiddenDropoutProb,
 		grid:     c.grid(),
 		resizing: c.resizing(),
+	}
+	if c.ConstantDropPath {
+		for _, b := range e.Blocks {
+			b.DropPath = c.DropPathRate
+		}
 	}
 	if c.Stem != nil {
 		e.Stem = newStem(*c.Stem, c.NumChannels)
@@ -74,11 +83,19 @@ func NewEncoder(c Config) *Encoder {
 	if c.RelativePositions {
 		rows, columns := c.Grid()
 		index := nn.RelativePositionIndex(rows, columns, !c.NoClassToken) // one for all blocks: it is large
+		bias := func() *nn.RelativePositionBias {
+			return &nn.RelativePositionBias{Table: autograd.NewParameter(c.relativeRows(), c.NumAttentionHeads), Index: index}
+		}
+		if c.SharedRelative {
+			e.Relative = bias()
+		}
 		for _, b := range e.Blocks {
-			b.Attention.Relative = &nn.RelativePositionBias{
-				Table: autograd.NewParameter(c.relativeRows(), c.NumAttentionHeads),
-				Index: index,
+			if b.Attention.Relative = e.Relative; !c.SharedRelative {
+				b.Attention.Relative = bias()
 			}
+		}
+		if c.RelativeInterpolation {
+			e.relative = &relativeGrids{from: c.grid(), classToken: !c.NoClassToken}
 		}
 	}
 	if c.PreNorm {
@@ -116,6 +133,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 	}
 	for _, r := range nn.Layers[nn.RelativePositionBias](e.Blocks) {
 		nn.TruncatedNormal(rng, r.Table, std, -2, 2)
+		if e.Relative != nil {
+			break // it is that of all blocks
+		}
 	}
 	for _, c := range nn.Layers[StandardConv](e.Stem) {
 		nn.KaimingNormal(rng, c.Weight, true)
@@ -131,8 +151,9 @@ func (e *Encoder) Init(rng *rand.Rand, std float64) {
 // Forward maps pixels, [n, channels, height, width], to tokens, [n, prefix+patches, width], normalized where the encoder has a
 // norm; [Encoder.Prefix] is the number of those before the patches. Images of another size than the configured one
 // use position embeddings resized by bicubic interpolation: as transformers' interpolate_pos_encoding does it, or, with
-// Config.AntialiasPositions, as timm does. Rotary positions fit every size. It panics with an autograd.ShapeError when the
-// channels are not the encoder's or a side is no multiple of the patch, and with relative positions for another size.
+// Config.AntialiasPositions, as timm does. Rotary positions fit every size. Relative positions fit the
+// configured one, unless Config.RelativeInterpolation is set. It panics with an autograd.ShapeError when the channels are not the
+// encoder's, a side is no multiple of the patch, or relative positions do not fit.
 func (e *Encoder) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	x, places := e.embed(pixels)
 	return e.encode(x, e.size(pixels), places)
@@ -151,7 +172,7 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 
 // embed is Embed. Where patches are dropped, it also returns the places of the tokens that stay.
 func (e *Encoder) embed(pixels *autograd.Tensor) (x *autograd.Tensor, places []int) {
-	e.checkSize(pixels)
+	e.checkGrid(pixels)
 	t, grid := pixels.Tape(), e.size(pixels)
 	x = t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		if e.Stem != nil {
@@ -207,8 +228,12 @@ func (e *Encoder) Encode(x *autograd.Tensor) *autograd.Tensor { return e.encode(
 
 // encode is Encode for images of a grid of patches, of which only the tokens of some places may be there.
 func (e *Encoder) encode(x *autograd.Tensor, grid tower.Grid, places []int) *autograd.Tensor {
+	rotary := e.rope.augmented(x.Tape(), grid)
 	for i, b := range e.Blocks {
 		in := e.input(i, grid, places)
+		if rotary != nil {
+			in.Rotary = rotary
+		}
 		x = x.Tape().Segment(func(x *autograd.Tensor) *autograd.Tensor { return b.Forward(x, in) }, x)
 	}
 	if e.Norm != nil {
@@ -224,6 +249,8 @@ func (e *Encoder) input(i int, grid tower.Grid, places []int) nn.AttentionInput 
 		return nn.AttentionInput{Turn: func(x *autograd.Tensor) *autograd.Tensor { return e.turn(x, i, grid, places) }}
 	case e.rope != nil:
 		return nn.AttentionInput{Rotary: e.rope.table(grid), Positions: places}
+	case e.relative != nil && grid != e.grid:
+		return nn.AttentionInput{Relative: e.relative.grid(grid)}
 	}
 	return nn.AttentionInput{}
 }

@@ -16,13 +16,14 @@ import (
 //	confusion, err := model.Evaluate(ctx, held)
 //	fmt.Println(confusion.Accuracy())
 //
-// It returns an error for a model without a classifier, for a data set with another number of classes, for one without
-// images, which matches [vision.ErrNoImages], and for an image that cannot be read. ctx ends it with the context's error.
+// It returns an error for a model without a classifier, for a data set with another number of classes or with a class whose
+// name is that of another class of the model, for one without images, which matches [vision.ErrNoImages], and for an image that
+// cannot be read. ctx ends it with the context's error.
 func (m *Model) Evaluate(ctx context.Context, data vision.Dataset) (*metrics.Confusion, error) {
 	if m.Head == nil {
 		return nil, errors.New("vit: the model has no classifier")
 	}
-	confusion, err := run.Confusion(ctx, m.Workers, data, m.Preprocess, m.Head.Weight.Shape()[0], m.Forward)
+	confusion, err := run.Confusion(ctx, m.Workers, data, m.Preprocess, m.Config.LabelsOf(m.Head.Weight.Shape()[0]), m.Forward)
 	if err != nil {
 		return nil, fmt.Errorf("vit: evaluate: %w", err)
 	}

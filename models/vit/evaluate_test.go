@@ -67,6 +67,12 @@ func TestEvaluateRefuses(t *testing.T) {
 		t.Errorf("another number of classes: found %v", err)
 	}
 	m.NewHead([]string{"cat", "dog"}, rand.New(rand.NewPCG(3, 4)))
+	data := painted(2)
+	m.NewHead([]string{data.Classes()[1], data.Classes()[0]}, rand.New(rand.NewPCG(3, 4)))
+	if _, err := m.Evaluate(context.Background(), data); err == nil || !strings.Contains(err.Error(), "which is class 1 of the model") {
+		t.Errorf("classes in another order: found %v", err)
+	}
+	m.NewHead([]string{"n01440764", "n01443537"}, rand.New(rand.NewPCG(3, 4))) // other names tell nothing
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := m.Evaluate(ctx, painted(2)); !errors.Is(err, context.Canceled) {

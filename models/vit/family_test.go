@@ -25,10 +25,10 @@ import (
 // otherSizes are the sizes of images, in pixels, that the goldens of the family have beside the native one.
 var otherSizes = []string{"20x8", "8x16"}
 
-// TestFamily compares DeiT, DINOv2 with registers and DINOv3 with transformers: hidden states, outputs at three sizes, and the
+// TestFamily compares DeiT, DINOv2 with registers, DINOv3 and BEiT with transformers: hidden states, outputs at three sizes, and the
 // gradient of every parameter.
 func TestFamily(t *testing.T) {
-	for _, name := range []string{"deit", "registers", "dinov3"} {
+	for _, name := range []string{"deit", "registers", "dinov3", "beit"} {
 		t.Run(name, func(t *testing.T) { compareFamily(t, filepath.Join("testdata", name), t.TempDir()) })
 	}
 }
@@ -41,7 +41,7 @@ func TestLibrariesFamily(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(forms) < 11 {
+	if len(forms) < 17 {
 		t.Errorf("found %d forms", len(forms))
 	}
 	var saved []modeltest.Saved
@@ -200,7 +200,7 @@ func TestDINOv3Processor(t *testing.T) {
 func TestGoogle(t *testing.T) {
 	dir := t.TempDir()
 	modeltest.Python(t, "vit_family.py", "google", dir)
-	for _, name := range []string{"jax", "jax_opt", "big", "siglip"} {
+	for _, name := range []string{"jax", "jax_opt", "big", "siglip", "hybrid", "hybrid_stem"} {
 		g := golden.Load(t, filepath.Join(dir, name+".golden.safetensors"))
 		m, err := Load(os.DirFS(filepath.Join(dir, name)), LoadOptions{})
 		if err != nil {
@@ -209,7 +209,7 @@ func TestGoogle(t *testing.T) {
 		}
 		pixels, shape := g.Tensor("pixels")
 		golden.Output(t, name, output(m, autograd.NewTape(autograd.Options{}).Input(pixels, shape...)).Floats(nil), g.Floats("output"))
-		if p := vision.Half(12); m.Preprocess != p || !m.PreprocessAssumed || m.Config.NumAttentionHeads != 2 {
+		if p := vision.Half(shape[2]); m.Preprocess != p || !m.PreprocessAssumed || m.Config.NumAttentionHeads != 2 {
 			t.Errorf("%s: found %+v, %d heads", name, m.Preprocess, m.Config.NumAttentionHeads)
 		}
 	}
@@ -236,7 +236,8 @@ func TestGoogleRefused(t *testing.T) {
 		"no transformer block":                       whole,
 		"expected the shape [width heads channels]":  block(24, 24),
 		`MultiHeadDotProductAttention_1/out/kernel"`: block(24, 2, 12),
-		"a convolutional stem":                       append(slices.Clone(whole), tensor("conv_root/kernel", 1)),
+		`"conv_root/kernel": expected the shape [h`:  append(slices.Clone(whole), tensor("conv_root/kernel", 1)),
+		`expected the tensor "gn_root/scale"`:        append(slices.Clone(whole), tensor("conv_root/kernel", 7, 7, 3, 32)),
 		"a layer before the classifier":              append(slices.Clone(whole), tensor("pre_logits/kernel", 24, 24), tensor("head/kernel", 24, 3)),
 	} {
 		var b bytes.Buffer

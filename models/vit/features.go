@@ -184,8 +184,12 @@ func (e *Encoder) tokens(layer int, x, pixels *autograd.Tensor, raw bool) Tokens
 // returns where a block puts its attention weights, or nil. A block may free the tokens of the one before.
 func (e *Encoder) walk(pixels *autograd.Tensor, last int, maps func(layer int) *[]float32, after func(layer int, x *autograd.Tensor)) {
 	x, grid := e.Embed(pixels), e.size(pixels)
+	rotary := e.rope.augmented(x.Tape(), grid)
 	for i, b := range e.Blocks[:last+1] {
 		in := e.input(i, grid, nil)
+		if rotary != nil {
+			in.Rotary = rotary
+		}
 		if maps != nil {
 			in.Maps = maps(i)
 		}

@@ -35,7 +35,7 @@ func TestLibrariesForms(t *testing.T) {
 	names := []string{
 		"hf_class", "hf_shards", "hf_half", "hf_options", "hf_memory", "hf_base", "hf_larger",
 		"timm_class", "timm_mean", "timm_mean_of_norm", "timm_token_fc_norm", "timm_gap", "timm_deit3", "timm_clip",
-		"timm_options", "timm_dinov2", "timm_larger", "timm_smaller", "timm_published", "deit", "mae_encoder", "mae_finetuned",
+		"timm_options", "timm_dinov2", "timm_distilled", "timm_larger", "timm_smaller", "timm_published", "deit", "mae_encoder", "mae_finetuned",
 	}
 	dir := modeltest.Forms(t, names...)
 	for _, name := range names {
@@ -364,9 +364,11 @@ func TestNames(t *testing.T) {
 	mixed.RopeTheta, mixed.RopeOrder = 10, MixedRope
 	relative := c
 	relative.RelativePositions = true
-	all := []any{New(relative, 2, nil), New(mixed, 2, nil), New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
+	shared := relative
+	shared.SharedRelative = true
+	all := []any{New(relative, 2, nil), New(shared, 2, nil), New(mixed, 2, nil), New(hybrid, 2, nil), New(convs, 2, nil), New(c, 2, nil), New(pooled, 2, nil), New(attentive, 2, nil), New(distilled, 2, nil), New(side, 2, nil), New(branches, 2, nil)}
 	modeltest.Names(t, &names, all...)
-	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type} {
+	for _, kind := range []string{deitType, dinov2Type, registersType, dinov3Type, beitType, data2vecType} {
 		for _, gated := range []bool{false, true} {
 			table := tableOf(Config{ModelType: kind, GatedMLP: gated}, "classifier")
 			modeltest.Names(t, &table, all...)

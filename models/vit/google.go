@@ -54,13 +54,12 @@ const googleHeads = "google.heads"
 
 // model reads everything and returns the number of heads.
 func (g *google) model() (heads int) {
-	if g.has("conv_root/kernel") {
-		g.err = errors.New(`"conv_root/kernel": a model with a convolutional stem is not supported`)
-		return 0
-	}
 	if g.has("pre_logits/kernel") && g.has("head/kernel") {
 		g.err = errors.New(`"pre_logits/kernel": a model with a layer before the classifier is not supported`)
 		return 0
+	}
+	if g.has("conv_root/kernel") {
+		g.stem()
 	}
 	g.put("patch_embed.proj.weight", "embedding/kernel", -1, g.patches)
 	g.put("patch_embed.proj.bias", "embedding/bias", -1, nil)
@@ -107,6 +106,43 @@ func (g *google) model() (heads int) {
 		g.linear("attn_pool.mlp.fc2", from+"MlpBlock_0/Dense_1", -1)
 	}
 	return heads
+}
+
+// stem reads the residual network of a hybrid.
+func (g *google) stem() {
+	const backbone = "patch_embed.backbone."
+	root := backbone
+	if g.has("block1/unit1/conv1/kernel") {
+		root += "stem."
+	}
+	conv := func(to, from string) { g.put(to+".weight", from+"/kernel", -1, g.patches) }
+	norm := func(to, from string) {
+		flat := func(values []float32, _ []int) ([]float32, []int) { return values, []int{len(values)} } // of [1, 1, 1, channels]
+		g.put(to+".weight", from+"/scale", -1, flat)
+		g.put(to+".bias", from+"/bias", -1, flat)
+	}
+	conv(root+"conv", "conv_root")
+	norm(root+"norm", "gn_root")
+	for i := 0; ; i++ {
+		j := 0
+		for ; g.err == nil; j++ {
+			from, to := fmt.Sprintf("block%d/unit%d/", i+1, j+1), fmt.Sprintf("%sstages.%d.blocks.%d.", backbone, i, j)
+			if !g.has(from + "conv1/kernel") {
+				break
+			}
+			for _, part := range []string{"1", "2", "3"} {
+				conv(to+"conv"+part, from+"conv"+part)
+				norm(to+"norm"+part, from+"gn"+part)
+			}
+			if g.has(from + "conv_proj/kernel") {
+				conv(to+"downsample.conv", from+"conv_proj")
+				norm(to+"downsample.norm", from+"gn_proj")
+			}
+		}
+		if j == 0 || g.err != nil {
+			return
+		}
+	}
 }
 
 func (g *google) has(name string) bool {

@@ -30,7 +30,7 @@ func Open(path string, o LoadOptions) (*Model, error) {
 
 // Load reads a model from a folder of one of these kinds:
 //
-//   - Hugging Face: config.json (model_type vit, deit, dinov2, dinov2_with_registers or dinov3_vit),
+//   - Hugging Face: config.json (model_type vit, deit, dinov2, dinov2_with_registers, dinov3_vit, beit or data2vec-vision),
 //     preprocessor_config.json where it is there, and the weights.
 //   - timm: config.json with an architecture and a pretrained_cfg, and the weights. The image size is that of img_size,
 //     or else of input_size where it is fixed.
@@ -85,7 +85,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	}
 	claim.Values += float64(c.NumRegisterTokens) * float64(c.HiddenSize)
 	if c.RelativePositions {
-		claim.Values += float64(c.NumHiddenLayers) * float64(c.relativeRows()) * float64(c.NumAttentionHeads)
+		tables := c.NumHiddenLayers
+		if c.SharedRelative {
+			tables = 1
+		}
+		claim.Values += float64(tables) * float64(c.relativeRows()) * float64(c.NumAttentionHeads)
 	}
 	// Attention pooling has the projections of a block. Without a size of its own it is no larger than one, so that the error
 	// may list what is missing of it.
@@ -104,7 +108,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
 	height, width := c.Size()
-	if size := f.Options.ImageSize; size != 0 && c.RelativePositions && (size != height || size != width) {
+	if size := f.Options.ImageSize; size != 0 && c.RelativePositions && !c.RelativeInterpolation && (size != height || size != width) {
 		return nil, fmt.Errorf("relative positions are for images of %d×%d pixels, so ImageSize cannot change it", height, width)
 	}
 	if f.Options.ImageSize != 0 {
@@ -124,7 +128,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if m.Preprocess, m.PreprocessAssumed, err = f.Preprocess(usual(f, images), images); err != nil {
 		return nil, err
 	}
-	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.resizing()))
+	return m, f.Fill(m, tower.FitPatches, tower.FitPositions(stored, c.grid(), c.resizing()), tower.FitRelative(stored, c.grid()))
 }
 
 func (c Config) resizing() tower.Interpolation {
@@ -164,17 +168,27 @@ func configure(f *modelfolder.Folder) (c Config, stored tower.Grid, err error) {
 				c.Pooling = ""
 			}
 		}
+		if isBEiT(c.ModelType) && c.Pooling == MeanPooling {
+			_, head := f.Find("Head.Weight")
+			_, norm := f.Find("PoolNorm.Weight")
+			c.NoFinalNorm = !head && !norm // BeitModel(add_pooling_layer=False), and Data2VecVisionModel
+		}
 		if n := f.NumLabels(); n >= 0 && n != len(c.ID2Label) {
 			c.ID2Label, c.Label2ID = nil, nil
 		}
 		return c, c.grid(), nil
 	case modelfolder.Timm:
-		return timmConfig(f)
+		c, stored, err = timmConfig(f)
+	default:
+		if c, err = bareConfig(f); err == nil {
+			stored = c.grid()
+		}
+		err = f.Checked(c, err)
 	}
-	if c, err = bareConfig(f); err == nil {
-		stored = c.grid()
+	if _, head := f.Find("Head.Weight"); c.DistillationToken && !head {
+		c.Pooling = DistillationPooling
 	}
-	return c, stored, f.Checked(c, err)
+	return c, stored, err
 }
 
 // bareConfig is the configuration of weights that come without one.
@@ -254,7 +268,7 @@ func (c Config) sizes() tower.Sizes {
 			AttentionNorm: c.AttentionNorm, MLPNorm: c.MLPNorm, Parallel: c.ParallelMLP, Branches: c.ParallelBranches},
 		Channels: c.NumChannels, Patch: c.PatchSize, Grid: c.grid(),
 		ClassToken: !c.NoClassToken, Distillation: c.DistillationToken, Registers: c.NumRegisterTokens, RegisterPositions: c.RegisterPositions,
-		Relative: c.RelativePositions, Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
+		Relative: c.RelativePositions, SharedRelative: c.SharedRelative, Stem: (*tower.Stem)(c.Stem), PreNorm: c.PreNorm, Norm: c.Pooling != MeanPooling && !c.NoFinalNorm, Pool: c.Pooling == AttentionPooling, PoolHidden: c.PoolIntermediateSize,
 	}
 }
 
@@ -273,7 +287,7 @@ func sized(s tower.Sizes) Config {
 	}
 	c.NoKeyBias, c.QKNorm = s.NoKeyBias, s.QKNorm
 	c.AttentionNorm, c.MLPNorm, c.ParallelMLP, c.ParallelBranches = s.AttentionNorm, s.MLPNorm, s.Parallel, s.Branches
-	c.Stem, c.RelativePositions = (*StemConfig)(s.Stem), s.Relative
+	c.Stem, c.RelativePositions, c.SharedRelative = (*StemConfig)(s.Stem), s.Relative, s.SharedRelative
 	if c.GatedMLP = s.Gated; s.Gated {
 		c.HiddenAct = "silu"
 	}
@@ -289,7 +303,8 @@ func sized(s tower.Sizes) Config {
 // names more than the head has.
 //
 // Layout models.HuggingFace writes for transformers, which loads the folder to the same outputs. It resizes positions for
-// images of another size by a filter of its own, and AntialiasPositions selects timm's. The model_type is vit, deit, dinov2, dinov2_with_registers or dinov3_vit, whichever computes the same. A model that none of them computes, such as one with
+// images of another size by a filter of its own, and AntialiasPositions selects timm's. The model_type is one that [Load] lists,
+// whichever computes the same. A model that none of them computes, such as one with
 // PreNorm, has the model_type fovea_vit, and its tensors have timm's names, so that no class of transformers takes it for
 // another model. [Load] reads the folder.
 //

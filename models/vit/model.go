@@ -85,6 +85,9 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) {
 	}
 	m.Config.Classes = models.Classes{}
 	m.Config.SetLabels(labels)
+	if m.Config.Pooling == DistillationPooling { // each of the two classifiers has a token
+		m.Config.Pooling = ""
+	}
 	m.Head = nn.NewLinear(m.Config.FeatureSize(), len(labels), true)
 	nn.TruncatedNormal(rng, m.Head.Weight, m.Config.InitializerRange, -2, 2)
 	if m.Config.DistillationToken {
@@ -119,7 +122,8 @@ func (m *Model) ForwardHeads(pixels *autograd.Tensor) (logits, distilled *autogr
 }
 
 // Pooled maps pixels, [n, channels, height, width], to one vector an image, [n, Config.FeatureSize()], which the head
-// classifies. With a DistillationHead it is the average of the two tokens that are classified, as in timm. It panics as
+// classifies. With a DistillationHead, or with DistillationPooling, it is the average of class token and distillation token, as in
+// timm. It panics as
 // [Encoder.Forward] does, and with FlattenPooling for images of another size than the configured one.
 func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 	x := m.Encoder.Forward(pixels)
@@ -141,7 +145,7 @@ func (m *Model) Pooled(pixels *autograd.Tensor) *autograd.Tensor {
 		}
 		return x
 	}
-	if m.DistillationHead != nil {
+	if m.DistillationHead != nil || m.Config.Pooling == DistillationPooling {
 		return autograd.Scale(autograd.Add(token(x, 0), token(x, 1)), 0.5)
 	}
 	return token(x, 0)

@@ -28,12 +28,18 @@ func styleOf(c Config) tower.Style {
 			Block: dinov2Block(c.GatedMLP)}
 	case dinov3Type:
 		style = tower.Style{Patch: "embeddings.patch_embeddings", Norm: "norm", Disk: "layer", Memory: "model.layer", Block: dinov3Block(c.GatedMLP)}
+	case beitType, data2vecType:
+		style = beitStyle(c.ModelType)
 	}
 	return style
 }
 
 func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
-	n := style.Names(models.Timm,
+	var first []checkpoint.Rule
+	if isBEiT(c.ModelType) {
+		first = beitRules(style)
+	}
+	n := style.Names(models.Timm, append(first,
 		checkpoint.Rule{"Head", head, "head", head, "classifier", "cls_classifier"},
 		checkpoint.Rule{"DistillationHead", "distillation_classifier", "head_dist"},
 		checkpoint.Rule{"PoolNorm", "fc_norm"},
@@ -45,7 +51,8 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Encoder.RopeFrequencies", "rope.freqs"},
 		checkpoint.Rule{"Encoder.Distillation", style.Stem + "embeddings.distillation_token", "dist_token"},
 		checkpoint.Rule{"Encoder.Registers", style.Stem + "embeddings.register_tokens", "reg_token", style.Stem + "embeddings.register_tokens", "register_tokens"},
-	)
+		checkpoint.Rule{"Encoder.Relative.Table", "encoder.relative_position_bias.relative_position_bias_table", "rel_pos_bias.relative_position_bias_table"},
+	)...)
 	n.Rules = append(n.Rules, timmBlocks(
 		checkpoint.Rule{"Attention.QueryNorm", "attn.q_norm"},
 		checkpoint.Rule{"Attention.KeyNorm", "attn.k_norm"},
@@ -58,7 +65,7 @@ func tableIn(style tower.Style, c Config, head string) checkpoint.Names {
 		checkpoint.Rule{"Attention.QKV", "attn.{q,k,v}_proj"},
 		checkpoint.Rule{"Attention.QVBias", "attn.{q,v}_proj.bias"},
 	)...)
-	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && (a.Eva || a.Relative) {
+	if a, err := timm.ArchitectureOf(c.TimmArchitecture); err == nil && (a.Eva || a.Relative) && !isBEiT(c.ModelType) {
 		n.Rules = slices.Concat(evaRules(a, c.GatedMLP), n.Rules)
 	}
 	switch { // the first names of a parameter are those that are written
@@ -252,12 +259,15 @@ var family = func() modelfolder.Family {
 var plain = modelfolder.Family{
 	Package: "vit", ModelType: "vit", OwnType: "fovea_vit", Names: &names, Fields: configFields, Images: true,
 	Unsupported: []modelfolder.Trace{
-		{Part: "rel_pos", What: "relative positions"},
+		{Part: "attn.rel_pos.", What: "relative positions between patches alone"},
+		{Part: "shared_rel_pos.", What: "relative positions between patches alone"},
+		{Part: "lm_head.", What: "a head for masked images"},
+		{Part: "decode_head.", What: "a head for segmentation"},
 		{Part: "patch_embed.backbone.conv1.", What: "a ResNet-D before the patches"},
 		{Part: "patch_embed.norm.", What: "a norm in the patch embedding"},
 		{Part: ".mlp_bias", What: "norms by the root mean square"},
 		{Part: "storage_tokens", What: "the names of DINOv3's original files"},
-		{Part: ".lambda_", What: "differential attention"},
+		{Part: ".lambda_q", What: "differential attention"},
 	},
 }
 
@@ -274,6 +284,8 @@ func familyOf(data []byte) (modelfolder.Family, error) {
 		y.Fields = dinov2Fields
 	case dinov3Type:
 		y.Fields = dinov3Fields
+	case beitType, data2vecType:
+		y.Fields = beitFields
 	default:
 		return y, nil
 	}

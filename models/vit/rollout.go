@@ -34,14 +34,12 @@ type RolloutOptions struct {
 // one head, for [Attention.Map]. A layer's weights are fused over the heads, averaged with the identity, which stands for
 // the residual connection, scaled to rows with the sum 1, and multiplied with those of the layers before.
 //
-// Images, ctx, errors and concurrent use are those of [Model.Classify]. The weights of one layer are kept at a time. It
-// returns an error for options that are not valid, and where [Model.Attention] does.
+// Images, ctx, errors and concurrent use are those of [Model.Classify]. The weights of one layer are kept at a time. With
+// several attention layers in a block, or one beside a feed-forward layer, each block is a layer, as [Model.Attention] has it. It
+// returns an error for options that are not valid.
 func (m *Model) Rollout(ctx context.Context, o RolloutOptions, images ...image.Image) ([]Attention, error) {
 	if o.Heads > MinHeads || !(o.Discard >= 0 && o.Discard < 1) {
 		return nil, fmt.Errorf("vit: rollout: expected Heads of 0 to %d and a Discard of at least 0 and below 1, found %d and %v", MinHeads, o.Heads, o.Discard)
-	}
-	if err := m.Encoder.oneAttention(); err != nil {
-		return nil, fmt.Errorf("vit: rollout: %w", err)
 	}
 	found := make([]Attention, 0, len(images))
 	var weights, fused []float32 // of one layer after the other

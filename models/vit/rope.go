@@ -9,6 +9,7 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 // The values of Config.RopeOrder beside "", which is DINOv3's: the center of a patch in an image from -1 to 1, and pairs of
@@ -46,11 +47,32 @@ func (c Config) validateRope(v *config.Checks) {
 	}
 }
 
+// mostAugment bounds the augmentation of rotary positions.
+const mostAugment = 1000
+
+// validateAugment checks the augmentation of rotary positions.
+func (c Config) validateAugment(v *config.Checks) {
+	for _, f := range []struct {
+		name         string
+		value, least float64
+	}{{"rope_shift", c.RopeShift, 0}, {"rope_jitter", c.RopeJitter, 1}, {"rope_rescale", c.RopeRescale, 1}} {
+		switch {
+		case f.value == 0:
+		case !(f.value >= f.least && f.value <= mostAugment):
+			v.Fail(f.name, "expected 0, or %v to %v, found %v", f.least, mostAugment, f.value)
+		case c.RopeTheta == 0 || c.RopeOrder != "":
+			v.Fail(f.name, "expected 0 without DINOv3's rotary positions, found %v", f.value)
+		}
+	}
+}
+
 // A rope makes tables of rotary positions for grids of any size. It keeps the last.
 type rope struct {
 	dim     int // of a head
 	options nn.RotaryGridOptions
 	last    atomic.Pointer[ropeTable]
+
+	shift, jitter, rescale float32 // of training; 0 for none
 }
 
 type ropeTable struct {
@@ -61,7 +83,7 @@ type ropeTable struct {
 // rope returns the rotary positions behind as many tokens as have none.
 func (c Config) rope(prefix int) *rope {
 	dinov3 := c.RopeOrder == "" // DINOv3ViTRopePositionEmbedding in transformers' modeling_dinov3_vit.py
-	return &rope{dim: c.HiddenSize / c.NumAttentionHeads, options: nn.RotaryGridOptions{
+	return &rope{dim: c.HiddenSize / c.NumAttentionHeads, shift: float32(c.RopeShift), jitter: float32(c.RopeJitter), rescale: float32(c.RopeRescale), options: nn.RotaryGridOptions{
 		Base: c.RopeTheta, RefHeight: c.RopeReference, RefWidth: c.RopeReference, Offset: c.RopeOffset,
 		Centered: dinov3, Halves: dinov3, ColumnsFirst: c.RopeOrder == ColumnRope, Prefix: prefix,
 	}}
@@ -75,6 +97,32 @@ func (r *rope) table(grid tower.Grid) *autograd.RotaryTable {
 		r.last.Store(last)
 	}
 	return last.table
+}
+
+// augmented returns the table of a pass on a training tape, or nil where positions are not changed
+// (augment_patches_center_coordinates in transformers' modeling_dinov3_vit.py).
+func (r *rope) augmented(t *autograd.Tape, grid tower.Grid) *autograd.RotaryTable {
+	if r == nil || !t.Training() || r.shift == 0 && r.jitter == 0 && r.rescale == 0 {
+		return nil
+	}
+	const shifts, jitters, rescales = 0, 2, 4
+	draw := t.Uniform(5).Floats(nil) // from 0 to 1
+	for i := range draw {
+		draw[i] = 2*draw[i] - 1
+	}
+	o := r.options
+	factors := []float32{jitters: r.jitter, jitters + 1: r.jitter, rescales: r.rescale}
+	for i, most := range factors {
+		factors[i] = max(1, most) // without a change the logarithm is 0
+	}
+	simd.Log(factors, factors)
+	simd.Mul(factors, factors, draw)
+	simd.Exp(factors, factors)
+	for axis := range 2 {
+		o.Shift[axis] = r.shift * draw[shifts+axis]
+		o.Scale[axis] = factors[jitters+axis] * factors[rescales]
+	}
+	return nn.RotaryGrid(grid.Rows, grid.Columns, r.dim, o)
 }
 
 // turn turns queries or keys, [n, length, width], of block i by learned frequencies (get_mixed_freqs in timm's

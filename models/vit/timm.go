@@ -144,8 +144,10 @@ func (m *Model) forTimm(c Config, classes int) (*timm.Config, error) {
 		return nil, fmt.Errorf("expected timm_architecture, the name of timm's for options such as %s, found %q, which has not all of them; the layout of Hugging Face keeps them for Load", c.Variant(), c.TimmArchitecture)
 	case c.DistillationToken && m.Head != nil && m.DistillationHead == nil:
 		return nil, errors.New("timm classifies the distillation token as well; the layout of Hugging Face keeps the model for Load")
-	case c.DistillationToken && c.Pooling != "":
-		return nil, errors.New("timm has no pooling beside a distillation token")
+	case c.DistillationToken && m.Head == nil && c.Pooling != DistillationPooling:
+		return nil, errors.New("timm averages the class token with the distillation token, which Config.Pooling distillation is; the layout of Hugging Face keeps the model for Load")
+	case c.DistillationToken:
+		c.Pooling = ""
 	case c.NoFinalNorm && c.Pooling == MeanPooling:
 		c.Pooling = NormMeanPooling // there is no norm on either side
 	}

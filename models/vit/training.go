@@ -27,12 +27,13 @@ type TrainOptions struct {
 	// WeightDecay applies to weights other than biases, those of norms, learned tokens and positions; nil means 0.05.
 	WeightDecay *float64
 	// LayerDecay multiplies the rate once for each layer between a parameter and the head: 1 gives all the same rate, and 0
-	// means 0.75 (arXiv 2111.06377, table 9).
+	// means 0.75 (arXiv 2111.06377, table 9). With adapters 0 means 1, as in PEFT: they start from nothing in all layers, and
+	// have nothing to preserve in the lower ones.
 	LayerDecay float64
 	// Freeze is the number of first blocks to freeze, with the embeddings and learned rotary positions; 0 freezes nothing, -1 everything but the head.
 	Freeze int
-	// DropPath is the probability of dropping a residual branch in the last block; it falls linearly to 0 in the first. nil
-	// leaves that of the model.
+	// DropPath is the probability of dropping a residual branch in the last block; it falls linearly to 0 in the first, unless
+	// Config.ConstantDropPath is set. nil leaves that of the model.
 	DropPath *float32
 	// Smoothing is the share of a target that is spread over all classes (arXiv 1512.00567, section 7).
 	Smoothing float32
@@ -96,7 +97,7 @@ func (m *Model) training(images vision.Dataset, o TrainOptions) (train.Config, e
 	epochs := cmp.Or(o.Epochs, 30)
 	groups := train.Groups(nn.Parameters(m), train.GroupOptions{
 		WeightDecay: value(o.WeightDecay, 0.05), NoDecay: m.NoDecay,
-		LayerDecay: cmp.Or(o.LayerDecay, 0.75), Layers: len(m.Encoder.Blocks), Layer: m.Layer,
+		LayerDecay: cmp.Or(o.LayerDecay, m.layerDecay()), Layers: len(m.Encoder.Blocks), Layer: m.Layer,
 	})
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
@@ -124,6 +125,16 @@ func (m *Model) training(images vision.Dataset, o TrainOptions) (train.Config, e
 			"drop path": fmt.Sprint(m.Encoder.Blocks[len(m.Encoder.Blocks)-1].DropPath),
 		},
 	}, nil
+}
+
+// layerDecay is the standard for the rates of layers.
+func (m *Model) layerDecay() float64 {
+	for _, l := range nn.Layers[nn.Linear](m) {
+		if len(l.Adapter) > 0 {
+			return 1
+		}
+	}
+	return 0.75
 }
 
 // loss is that of a batch by its labels, or by its targets where images are mixed.
@@ -198,7 +209,7 @@ func (m *Model) freeze(blocks int) error {
 	}
 	for path, p := range nn.Parameters(m) {
 		head := strings.HasPrefix(path, "Head.") || strings.HasPrefix(path, "DistillationHead.")
-		first := m.Layer(path) <= blocks || path == "Encoder.RopeFrequencies" // which blocks share, and frozen ones need as they are
+		first := m.Layer(path) <= blocks || path == "Encoder.RopeFrequencies" || path == "Encoder.Relative.Table" // which blocks share, and frozen ones need as they are
 		if blocks > 0 && first || blocks == -1 && !head {
 			p.Frozen = true
 		}
@@ -206,12 +217,14 @@ func (m *Model) freeze(blocks int) error {
 	return nil
 }
 
-// dropPath sets the probabilities of the blocks, as [nn.NewStack] does.
+// dropPath sets the probabilities of the blocks, as [NewEncoder] does.
 func (m *Model) dropPath(last float32) {
 	m.Config.DropPathRate = last
 	for i, b := range m.Encoder.Blocks {
 		b.DropPath = 0
-		if n := len(m.Encoder.Blocks); n > 1 {
+		if n := len(m.Encoder.Blocks); m.Config.ConstantDropPath {
+			b.DropPath = last
+		} else if n > 1 {
 			b.DropPath = last * float32(i) / float32(n-1)
 		}
 	}

@@ -3,7 +3,7 @@
     python check_models.py vit|mae|named|auto|refused|timm|walk|original (FOLDER OUTPUTS)...
 
     vit, mae    transformers
-    named       the class of transformers that config.json names; without logits, the class token is compared. Tokens of pre-training may lack
+    named       the class of transformers that config.json names; without logits, what result_of of vit_family.py returns is compared. Tokens of pre-training may lack
     auto        transformers' AutoModelForImageClassification, which must show the names of the classes
     refused     the same, which must not know the model_type; ViTForImageClassification must find none of its blocks
     timm        timm.create_model
@@ -94,7 +94,8 @@ for folder, outputs in zip(arguments[::2], arguments[1::2]):
     elif kind in ("timm", "walk"):
         got = {"logits": out}
     elif "logits" not in out:
-        got = {"logits": out.last_hidden_state[:, 0]}
+        from vit_family import result_of
+        got = {"logits": result_of(model, out)}
     else:
         got = out
     if kind == "auto":

@@ -1,11 +1,14 @@
 """Goldens of models/internal/losses by torchvision: models/internal/losses/testdata/losses.safetensors.
 
-Cases as in opcases.py. CenterNet's loss is written from its paper (arXiv 1904.07850, equation 1).
+Cases as in opcases.py. CenterNet's loss is written from its paper (arXiv 1904.07850, equation 1). The
+GIoU without a small number in denominators is transformers' for DETR.
 """
 
 import torch
+from box_losses import siou
 from opcases import Cases, golden
 from torchvision.ops import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss, sigmoid_focal_loss
+from transformers.loss.loss_for_object_detection import generalized_box_iou
 
 path = golden("models/internal/losses", "losses.safetensors")
 c = Cases(path, 160)
@@ -57,4 +60,17 @@ for name, centers, scale in (("heatmap/centers", 3, 2), ("heatmap/none", 0, 2), 
     t.view(-1)[[7, 50, 90][:centers]] = 1
     c.tensors[f"{name}/targets"] = t.numpy()
     c.add(name, lambda x, t=t: heatmap(x, t), x=c.normal(2, 3, 4, 5, scale=scale))
+
+
+def exact(a, b):
+    return 1 - torch.diag(generalized_box_iou(a, b))
+
+
+for name, size in (("random", 10), ("small", 0.01)):
+    c.add(f"exact/{name}", exact, a=boxes(20, 10) * size / 10, b=boxes(20, 10) * size / 10)
+c.add("exact/apart", exact, a=far(12) / 20, b=(far(12) + 9) / 20)
+
+c.add("siou/random", siou, a=boxes(40), b=boxes(40))
+c.add("siou/apart", siou, a=far(12), b=far(12) + 9)
+c.add("siou/none", siou, a=boxes(0), b=boxes(0))
 c.write()

@@ -203,6 +203,11 @@ def timm_options(folder):
 
 
 @form
+def timm_distilled(folder):
+    finish_timm(folder, timm_model("deit_tiny_distilled_patch16_224", num_classes=0))
+
+
+@form
 def timm_dinov2(folder):
     finish_timm(folder, timm_model("vit_small_patch14_dinov2", num_classes=0))
 

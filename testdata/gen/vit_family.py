@@ -1,6 +1,6 @@
-"""Writes small random models of transformers' DeiT, DINOv2 and DINOv3, with outputs and gradients.
+"""Writes small random models of transformers' DeiT, DINOv2, DINOv3 and BEiT, with outputs and gradients.
 
-    python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3}
+    python vit_family.py           the goldens models/vit/testdata/{deit,registers,dinov3,beit}
     python vit_family.py OUT       OUT/NAME for every form
     python vit_family.py meta OUT  OUT/NAME for files with the names of facebookresearch/dinov2, whose model is below
     python vit_family.py google OUT      OUT/NAME for .npz files with the names of Google's releases, and what timm makes of them
@@ -35,13 +35,29 @@ FORMS = {
     "dinov3_plain": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, num_register_tokens=1)),
     "dinov3_key": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, key_bias=True, rope_theta=50.0)),
     "dinov3_none": lambda: tr.DINOv3ViTModel(tr.DINOv3ViTConfig(**SMALL, **HIDDEN, query_bias=False, value_bias=False)),
+    "beit": lambda: tr.BeitForImageClassification(tr.BeitConfig(**SMALL, **HIDDEN, use_relative_position_bias=True, num_labels=3)),
+    "beit_shared": lambda: tr.BeitModel(tr.BeitConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True, use_mask_token=True)),
+    "beit_token": lambda: tr.BeitForImageClassification(tr.BeitConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True, use_mean_pooling=False, num_labels=3)),
+    "beit_absolute": lambda: tr.BeitModel(tr.BeitConfig(**SMALL, **HIDDEN, use_absolute_position_embeddings=True, layer_scale_init_value=0.0, use_mean_pooling=False)),
+    "data2vec": lambda: tr.Data2VecVisionForImageClassification(tr.Data2VecVisionConfig(**SMALL, **HIDDEN, use_relative_position_bias=True, num_labels=3)),
+    "data2vec_base": lambda: tr.Data2VecVisionModel(tr.Data2VecVisionConfig(**SMALL, **HIDDEN, use_shared_relative_position_bias=True)),
 }
+BEIT = ("beit", "data2vec-vision")
+
+
+def result_of(model, out):
+    """Returns the logits, or what a model without a classifier gives for an image."""
+    if "logits" in out:
+        return out.logits
+    if model.config.model_type not in BEIT:
+        return out.last_hidden_state[:, 0]
+    return out.last_hidden_state[:, 1:].mean(1) if out.pooler_output is None else out.pooler_output
 
 
 def run(model, x):
     args = dict(interpolate_pos_encoding=True) if model.config.model_type == "deit" else {}
     out = model(x, output_hidden_states=True, **args)
-    return out, out.logits if hasattr(out, "logits") else out.last_hidden_state[:, 0]
+    return out, result_of(model, out)
 
 
 def make(name, folder):
@@ -59,7 +75,7 @@ def make(name, folder):
         other = torch.randn(1, 3, *size)
         with torch.no_grad():
             tensors |= {f"{size[0]}x{size[1]}/pixels": array(other), f"{size[0]}x{size[1]}/output": array(run(model, other)[1])}
-    tensors["parameters"] = array(torch.tensor([float(sum(p.numel() for n, p in model.named_parameters() if "mask_token" not in n and "pooler" not in n))]))
+    tensors["parameters"] = array(torch.tensor([float(sum(p.numel() for n, p in model.named_parameters() if "mask_token" not in n and ("pooler" not in n or model.config.model_type in BEIT)))]))
     finish(model, folder, tensors, seed, "vit_family.py")
 
 
@@ -184,14 +200,30 @@ def google(out):
     """google-research's vision_transformer, big_vision's with its blocks in one tensor each, and SigLIP's with its pooling."""
     import numpy as np
     import timm
+    import timm_walk  # noqa: F401, which narrows the convolutions of hybrids
     for seed, (name, prefix, big, args) in enumerate([
             ("jax", "", False, {}), ("jax_opt", "opt/target/", False, {}), ("big", "params/", True, {}),
-            ("siglip", "params/img/", True, dict(class_token=False, global_pool="map", num_classes=0))]):
+            ("siglip", "params/img/", True, dict(class_token=False, global_pool="map", num_classes=0)),
+            ("hybrid", "", False, dict(model="vit_small_r26_s32_224", img_size=96, patch_size=1)),
+            ("hybrid_stem", "", False, dict(model="vit_tiny_r_s16_p8_224", img_size=24, patch_size=2))]):
         torch.manual_seed(200 + seed)
         rng = np.random.RandomState(seed)
         width, heads, hidden, side = 24, 2, 40, 3
+        kind, size = args.pop("model", "vit_tiny_patch16_224"), dict(img_size=args.pop("img_size", 12), patch_size=args.pop("patch_size", 4))
+        channels = {"hybrid": (32, 128, 128, 256, 128), "hybrid_stem": (32,)}.get(name, ())
         r = lambda *shape: (rng.randn(*shape) * 0.3).astype(np.float32)
-        w = {"embedding/kernel": r(4, 4, 3, width), "embedding/bias": r(width)}
+        p = size["patch_size"]
+        w = {"embedding/kernel": r(p, p, channels[-1] if channels else 3, width), "embedding/bias": r(width)}
+        group = lambda p, c, *n: {p + "/scale": 1 + r(*n, c), p + "/bias": r(*n, c)}
+        if channels:
+            w |= {"conv_root/kernel": r(7, 7, 3, channels[0])} | group("gn_root", channels[0], 1, 1, 1)
+        for i, (before, c) in enumerate(zip(channels, channels[1:])):
+            for unit in ("unit1", "unit2"):
+                for part, shape in (("1", (1, 1, before, c // 4)), ("2", (3, 3, c // 4, c // 4)), ("3", (1, 1, c // 4, c))):
+                    w |= {f"block{i + 1}/{unit}/conv{part}/kernel": r(*shape)} | group(f"block{i + 1}/{unit}/gn{part}", shape[3])
+                if unit == "unit1":
+                    w |= {f"block{i + 1}/{unit}/conv_proj/kernel": r(1, 1, before, c)} | group(f"block{i + 1}/{unit}/gn_proj", c)
+                before = c
         if args.get("class_token", True):
             w["cls"] = r(1, 1, width)
         w["pos_embedding" if big else "Transformer/posembed_input/pos_embedding"] = r(1, side * side + ("cls" in w), width)
@@ -218,10 +250,10 @@ def google(out):
         os.makedirs(os.path.join(out, name))
         path = os.path.join(out, name, "ViT.npz")
         np.savez(path, **{prefix + k: v for k, v in w.items()})
-        model = timm.create_model("vit_tiny_patch16_224", img_size=12, patch_size=4, embed_dim=width, depth=2, num_heads=heads,
+        model = timm.create_model(kind, **size, embed_dim=width, depth=2, num_heads=heads,
                                   mlp_ratio=hidden / width + 1e-6, **(dict(num_classes=3) | args)).eval()
         model.load_pretrained(path)
-        x = torch.randn(2, 3, 12, 12)
+        x = torch.randn(2, 3, size["img_size"], size["img_size"])
         with torch.no_grad():
             save_tensors({"pixels": x, "output": model(x)}, os.path.join(out, name + ".golden.safetensors"), metadata={
                 "script": "vit_family.py", "versions": f"timm {timm.__version__}", "seed": str(200 + seed)})
@@ -238,5 +270,5 @@ if __name__ == "__main__":
         for name in FORMS:
             make(name, os.path.join(sys.argv[1], name))
     else:
-        for name in ("deit", "registers", "dinov3"):
+        for name in ("deit", "registers", "dinov3", "beit"):
             make(name, golden("models/vit", name))

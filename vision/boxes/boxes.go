@@ -85,9 +85,10 @@ type Dataset struct {
 
 // annotated is an image and its objects.
 type annotated struct {
-	id      int // in a COCO file
-	file    string
-	objects []Object
+	id            int // in a COCO file
+	file          string
+	height, width int // as the annotation states them; 0 when it does not
+	objects       []Object
 }
 
 // Len returns the number of images. Images without objects count.
@@ -204,7 +205,7 @@ func (b Box) check(height, width int) error {
 }
 
 // area returns the number of pixels in the box.
-func (b Box) area() float64 { return (b.X1 - b.X0) * (b.Y1 - b.Y0) }
+func (b Box) area() float64 { return float64((b.X1 - b.X0) * (b.Y1 - b.Y0)) } // not fused with what follows
 
 // local returns the path of a file in a folder of the file system. It reports false for one that leads elsewhere.
 func local(folder, name string) (string, bool) {

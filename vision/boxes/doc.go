@@ -46,6 +46,16 @@
 // [Dataset.Truth] returns the objects as package metrics compares them with detections. To compare with pycocotools to the
 // last bit, read the file by metrics.ReadCOCO: it keeps widths and heights as they are written, and boxes without area.
 //
+// # Training
+//
+//	s, err := train.Sample(i)
+//	…
+//	a := boxes.Augment{Crop: 0.5, Flip: 0.5, Jitter: &vision.ColorJitter{Brightness: 0.3}}
+//	s, err = a.Apply(data.NewRand(seed, epoch, uint64(i)), s, nil)
+//
+// A [Sample] is an image with its objects. Its methods flip, crop, pad and resize both alike. [Augment] does so at random: crops
+// and smaller images as in SSD, mosaics, mixup, and changes of colors. The same random numbers give the same sample.
+//
 // # Crops
 //
 // [Dataset.Crops] turns each box into an image of its own. The result is a [vision.Dataset] for training a classifier.

@@ -84,3 +84,11 @@ func ExampleOptions() {
 	// boxes: Annotations/blood.xml: line 4, object 2 ("Platelets"): the box has a width of -44 and a height of 9 pixels, expected more than 0
 	// 1 object is left, 1 is not
 }
+
+// A sample is mirrored, image and boxes alike.
+func ExampleSample_FlipHorizontal() {
+	s := boxes.Sample{Image: vision.NewImage(20, 30, 3), Objects: []boxes.Object{{Box: boxes.Box{X0: 1, Y0: 2, X1: 11, Y1: 12}}}}
+	fmt.Println(s.FlipHorizontal().Objects[0].Box)
+	// Output:
+	// {19 2 29 12}
+}

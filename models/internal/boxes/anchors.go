@@ -21,7 +21,7 @@ func (a Anchors) Cell() []Box {
 		wide := 1 / high
 		for _, size := range a.Sizes {
 			w, h := round(wide*size/2), round(high*size/2)
-			cell = append(cell, Box{-w, -h, w, h})
+			cell = append(cell, Box{X0: -w, Y0: -h, X1: w, Y1: h})
 		}
 	}
 	return cell
@@ -36,7 +36,7 @@ func (a Anchors) Grid(boxes []Box, height, width int, strideY, strideX float32) 
 		for column := range width {
 			x := float32(column) * strideX
 			for _, c := range cell {
-				boxes = append(boxes, Box{x + c.X0, y + c.Y0, x + c.X1, y + c.Y1})
+				boxes = append(boxes, Box{X0: x + c.X0, Y0: y + c.Y0, X1: x + c.X1, Y1: y + c.Y1})
 			}
 		}
 	}

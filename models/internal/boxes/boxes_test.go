@@ -19,7 +19,7 @@ func load(g *golden.File, name string) []Box {
 	v := g.Floats(name)
 	boxes := make([]Box, len(v)/4)
 	for i := range boxes {
-		boxes[i] = Box{v[4*i], v[4*i+1], v[4*i+2], v[4*i+3]}
+		boxes[i] = Box{X0: v[4*i], Y0: v[4*i+1], X1: v[4*i+2], Y1: v[4*i+3]}
 	}
 	return boxes
 }
@@ -56,7 +56,7 @@ func TestNMSLarge(t *testing.T) {
 	boxes, scores, classes := make([]Box, n), make([]float32, n), make([]int, n)
 	for i := range boxes {
 		x, y := r.Float32()*1000-500, r.Float32()*1000
-		boxes[i] = Box{x, y, x + float32(math.Exp(r.Float64()*6)), y + float32(math.Exp(r.Float64()*6))}
+		boxes[i] = Box{X0: x, Y0: y, X1: x + float32(math.Exp(r.Float64()*6)), Y1: y + float32(math.Exp(r.Float64()*6))}
 		scores[i], classes[i] = float32(r.IntN(500)), r.IntN(3)
 	}
 	for _, threshold := range []float64{0, 0.1, 0.45, 0.8, math.NaN()} {
@@ -100,7 +100,7 @@ func candidates(n int) []Box {
 	boxes := make([]Box, n)
 	for i := range boxes {
 		x, y := r.Float32()*1333, r.Float32()*800
-		boxes[i] = Box{x, y, x + float32(math.Exp(2+r.Float64()*4)), y + float32(math.Exp(2+r.Float64()*4))}
+		boxes[i] = Box{X0: x, Y0: y, X1: x + float32(math.Exp(2+r.Float64()*4)), Y1: y + float32(math.Exp(2+r.Float64()*4))}
 	}
 	return boxes
 }
@@ -110,9 +110,9 @@ func rows(n int) []Box {
 	boxes := make([]Box, n)
 	for i := range boxes {
 		y := float32(i)
-		boxes[i] = Box{0, y, 1000, y + 1}
+		boxes[i] = Box{X0: 0, Y0: y, X1: 1000, Y1: y + 1}
 		if i%2 == 0 {
-			boxes[i] = Box{float32(i) * 1000, 2e5, float32(i)*1000 + 1000, 3e5}
+			boxes[i] = Box{X0: float32(i) * 1000, Y0: 2e5, X1: float32(i)*1000 + 1000, Y1: 3e5}
 		}
 	}
 	return boxes
@@ -174,8 +174,8 @@ func TestBox(t *testing.T) {
 			}
 		}
 	}
-	for b, want := range map[Box]bool{{0, 0, 1, 1}: true, {-5, -5, -4, -4}: true, {1, 0, 0, 1}: false, {1, 1, 0, 0}: false, {1, 1, 1, 2}: false,
-		{0, 0, float32(math.Inf(1)), 1}: false, {-1e30, -1e30, 1e30, 1e30}: false, {0, 0, float32(math.NaN()), 1}: false, {0, 0, 1e-30, 1e-30}: false} {
+	for b, want := range map[Box]bool{{X0: 0, Y0: 0, X1: 1, Y1: 1}: true, {X0: -5, Y0: -5, X1: -4, Y1: -4}: true, {X0: 1, Y0: 0, X1: 0, Y1: 1}: false, {X0: 1, Y0: 1, X1: 0, Y1: 0}: false, {X0: 1, Y0: 1, X1: 1, Y1: 2}: false,
+		{X0: 0, Y0: 0, X1: float32(math.Inf(1)), Y1: 1}: false, {X0: -1e30, Y0: -1e30, X1: 1e30, Y1: 1e30}: false, {X0: 0, Y0: 0, X1: float32(math.NaN()), Y1: 1}: false, {X0: 0, Y0: 0, X1: 1e-30, Y1: 1e-30}: false} {
 		if b.Valid() != want {
 			t.Errorf("%v: valid is %v", b, !want)
 		}

@@ -95,7 +95,7 @@ func (d Distances) Decode(boxes []Box, codes []float32, anchors []Box) {
 	for i, a := range anchors {
 		w, h := d.scale(a)
 		x, y := 0.5*(a.X0+a.X1), 0.5*(a.Y0+a.Y1)
-		boxes[i] = Box{x - float32(codes[4*i]*w), y - float32(codes[4*i+1]*h), x + float32(codes[4*i+2]*w), y + float32(codes[4*i+3]*h)}
+		boxes[i] = Box{X0: x - float32(codes[4*i]*w), Y0: y - float32(codes[4*i+1]*h), X1: x + float32(codes[4*i+2]*w), Y1: y + float32(codes[4*i+3]*h)}
 	}
 }
 

@@ -85,7 +85,7 @@ func Fuse(models []Found, o FuseOptions) Found {
 	var out Found
 	for _, g := range groups {
 		b := g.mean()
-		out.Boxes = append(out.Boxes, Box{float32(b[0]), float32(b[1]), float32(b[2]), float32(b[3])})
+		out.Boxes = append(out.Boxes, Box{X0: float32(b[0]), Y0: float32(b[1]), X1: float32(b[2]), Y1: float32(b[3])})
 		out.Scores, out.Classes = append(out.Scores, float32(g.score)), append(out.Classes, g.class)
 	}
 	return out

@@ -33,8 +33,8 @@ func TestSoftNMS(t *testing.T) {
 // TestSoftNMSRules tries classes, equal scores and odd ones.
 func TestSoftNMSRules(t *testing.T) {
 	nan := float32(math.NaN())
-	same := Box{0, 0, 10, 10}
-	boxes := []Box{same, same, same, {0, 0, 10, 5}, same}
+	same := Box{X0: 0, Y0: 0, X1: 10, Y1: 10}
+	boxes := []Box{same, same, same, {X0: 0, Y0: 0, X1: 10, Y1: 5}, same}
 	scores, classes := []float32{0.5, 0.8, 0.8, 0.6, nan}, []int{0, 1, 0, 0, 0}
 	kept, lowered := SoftNMSLinear(boxes, scores, classes, 0.4, 0.01)
 	if !slices.Equal(kept, []int{1, 2, 3}) || !slices.Equal(lowered, []float32{0.8, 0.8, 0.3}) {
@@ -81,10 +81,10 @@ func TestFuse(t *testing.T) {
 
 // TestFuseRules tries boxes that are no boxes, and equal scores.
 func TestFuseRules(t *testing.T) {
-	one := Found{Boxes: []Box{{0, 0, 10, 10}, {5, 5, 5, 5}, {100, 0, 110, 10}}, Scores: []float32{0.5, 0.9, 0.5}, Classes: []int{3, 3, 1}}
-	two := Found{Boxes: []Box{{0, 0, 10, 12}, {0, 0, 10, 10}}, Scores: []float32{0.5, 0}, Classes: []int{3, 3}}
+	one := Found{Boxes: []Box{{X0: 0, Y0: 0, X1: 10, Y1: 10}, {X0: 5, Y0: 5, X1: 5, Y1: 5}, {X0: 100, Y0: 0, X1: 110, Y1: 10}}, Scores: []float32{0.5, 0.9, 0.5}, Classes: []int{3, 3, 1}}
+	two := Found{Boxes: []Box{{X0: 0, Y0: 0, X1: 10, Y1: 12}, {X0: 0, Y0: 0, X1: 10, Y1: 10}}, Scores: []float32{0.5, 0}, Classes: []int{3, 3}}
 	got := Fuse([]Found{one, two}, FuseOptions{})
-	want := Found{Boxes: []Box{{0, 0, 10, 11}, {100, 0, 110, 10}}, Scores: []float32{0.5, 0.25}, Classes: []int{3, 1}}
+	want := Found{Boxes: []Box{{X0: 0, Y0: 0, X1: 10, Y1: 11}, {X0: 100, Y0: 0, X1: 110, Y1: 10}}, Scores: []float32{0.5, 0.25}, Classes: []int{3, 1}}
 	if !slices.Equal(got.Boxes, want.Boxes) || !slices.Equal(got.Scores, want.Scores) || !slices.Equal(got.Classes, want.Classes) {
 		t.Errorf("fused %v, expected %v", got, want)
 	}

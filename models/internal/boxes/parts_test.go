@@ -134,8 +134,8 @@ func TestRadius(t *testing.T) {
 	}
 	const h, w = 20, 30
 	r := float32(Radius(h, w, 0.7, false))
-	object, worst := Box{0, 0, w, h}, float32(1)
-	for _, b := range []Box{{-r, -r, w + r, h + r}, {r, r, w - r, h - r}, {r, r, w + r, h + r}} {
+	object, worst := Box{X0: 0, Y0: 0, X1: w, Y1: h}, float32(1)
+	for _, b := range []Box{{X0: -r, Y0: -r, X1: w + r, Y1: h + r}, {X0: r, Y0: r, X1: w - r, Y1: h - r}, {X0: r, Y0: r, X1: w + r, Y1: h + r}} {
 		worst = min(worst, object.IoU(b))
 	}
 	if math.Abs(float64(worst)-0.7) > 1e-5 {

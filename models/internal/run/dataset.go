@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
@@ -16,12 +17,17 @@ import (
 //
 // It returns an error for a data set with another number of classes, for one without images, which matches
 // [vision.ErrNoImages], and for an image that cannot be read. ctx ends it with the context's error.
-func Confusion(ctx context.Context, w *simd.Workers, data vision.Dataset, p vision.Preprocess, classes int, forward func(pixels *autograd.Tensor) *autograd.Tensor) (*metrics.Confusion, error) {
+func Confusion(ctx context.Context, w *simd.Workers, data vision.Dataset, p vision.Preprocess, labels []string, forward func(pixels *autograd.Tensor) *autograd.Tensor) (*metrics.Confusion, error) {
 	names := data.Classes()
-	if classes != len(names) {
-		return nil, fmt.Errorf("the data set has %d classes, the head %d", len(names), classes)
+	if len(labels) != len(names) {
+		return nil, fmt.Errorf("the data set has %d classes, the head %d", len(names), len(labels))
 	}
-	confusion := metrics.NewConfusion(classes)
+	for i, name := range names {
+		if at := slices.Index(labels, name); at >= 0 && labels[i] != name {
+			return nil, fmt.Errorf("class %d of the data set is %q, which is class %d of the model", i, name, at)
+		}
+	}
+	confusion := metrics.NewConfusion(len(names))
 	confusion.Names = names
 	err := overData(ctx, w, data, p, func(pixels *autograd.Tensor, b *vision.Batch) error {
 		return confusion.AddLogits(forward(pixels).Floats(nil), b.Labels)

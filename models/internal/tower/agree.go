@@ -48,8 +48,10 @@ func (y Statement) Agree(find Finder, stated Sizes) error {
 	if t, ok := find("Encoder.Positions"); ok && len(t.Shape) >= 2 {
 		y.agreePositions(&v, stated, t)
 	}
-	if t, ok := find("Encoder.Blocks.0.Attention.Relative.Table"); ok && stated.Relative && len(t.Shape) == 2 {
-		y.agreeRelative(&v, stated, t)
+	for _, name := range []string{"Encoder.Blocks.0.Attention.Relative.Table", "Encoder.Relative.Table"} {
+		if t, ok := find(name); ok && stated.Relative && len(t.Shape) == 2 {
+			y.agreeRelative(&v, stated, t)
+		}
 	}
 	return v.Err()
 }

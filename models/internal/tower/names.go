@@ -41,7 +41,7 @@ func (y Style) Names(second models.Layout, rules ...checkpoint.Rule) checkpoint.
 		}, checkpoint.Nest("Encoder.Blocks.{}", []string{y.Stem + y.Disk + ".{}", "blocks.{}", y.Stem + y.Memory + ".{}", "blocks.{}"}, y.Block...)),
 		// A file may put these before every name: the base model of transformers, and whatever held the model where it
 		// was trained, wrapped or compiled.
-		Prefixes: []string{"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "module.", "model.", "timm_model.", "_orig_mod."},
+		Prefixes: []string{"vit.", "deit.", "dinov2.", "dinov2_with_registers.", "beit.", "data2vec_vision.", "module.", "model.", "timm_model.", "_orig_mod."},
 		Renames: []checkpoint.Rename{
 			{Old: "gamma_1", New: "ls1.gamma"}, // the original release of DeiT III
 			{Old: "gamma_2", New: "ls2.gamma"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/nn"
 )
 
 // Grid is how many patches an image is cut into.
@@ -77,6 +78,27 @@ func FitPositions(from, to Grid, how Interpolation) func(param string, t checkpo
 		}
 		tape := autograd.NewTape(autograd.Options{})
 		return Resize(tape.Input(table, 1, prefix+from.Patches(), width), from, to, how).Floats(nil), nil
+	}
+}
+
+// FitRelative returns a hook for tables of relative positions, [entries, heads], that are stored for the grid from and wanted
+// for the grid to. [nn.RelativeGrid] resizes them.
+func FitRelative(from, to Grid) func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+	return func(param string, t checkpoint.Tensor, want []int) ([]float32, error) {
+		if !strings.HasSuffix(param, "Relative.Table") || from == to || len(t.Shape) != 2 || len(want) != 2 || t.Shape[1] != want[1] {
+			return nil, nil
+		}
+		offsets := func(g Grid) int { return (2*g.Rows - 1) * (2*g.Columns - 1) }
+		if rest := want[0] - offsets(to); t.Shape[0] != offsets(from)+rest || rest != 0 && rest != 3 {
+			return nil, nil
+		}
+		table, err := values(t)
+		if err != nil {
+			return nil, err
+		}
+		grid := nn.NewRelativeGrid(from.Rows, from.Columns, to.Rows, to.Columns, want[0] != offsets(to))
+		tape := autograd.NewTape(autograd.Options{})
+		return grid.Resize(tape.Input(table, t.Shape...)).Floats(nil), nil
 	}
 }
 

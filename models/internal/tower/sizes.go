@@ -26,6 +26,7 @@ type Sizes struct {
 	Pool              bool  // by attention
 	PoolHidden        int   // of the pooling's feed-forward layer, 0 for none
 	Relative          bool  // position biases in the blocks
+	SharedRelative    bool  // one table of them for all blocks
 	Stem              *Stem // nil but in hybrids; Patch counts its stride
 }
 
@@ -92,7 +93,9 @@ func readTower(find Finder) (Sizes, error) {
 	_, s.ClassToken = find("Encoder.ClassToken")
 	_, s.Distillation = find("Encoder.Distillation")
 	_, s.Pool = find("Pool.Probe")
+	_, s.SharedRelative = find("Encoder.Relative.Table")
 	_, s.Relative = find("Encoder.Blocks.0.Attention.Relative.Table")
+	s.Relative = s.Relative || s.SharedRelative
 	if t, ok := find("Pool.MLP.FC1.Weight"); ok && len(t.Shape) == 2 {
 		s.PoolHidden = t.Shape[0]
 	}
