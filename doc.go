@@ -43,7 +43,7 @@
 //     examples/fillmask predicts masked words.
 //   - examples/finetune-text trains a classifier of texts, and examples/classify-text uses it.
 //   - examples/classify classifies images, and examples/finetune trains a model to classify your own.
-//   - examples/detect finds objects in images and frames.
+//   - examples/detect finds objects in images and frames, and examples/detect-train trains a detector on your own images.
 //   - examples/inspect shows and converts checkpoints.
 //   - examples/tokenize shows the tokens of texts, counts those of files, and trains tokenizers.
 //

@@ -1,9 +1,11 @@
 package fovea_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"image"
+	"image/png"
 	"log"
 	"math/rand/v2"
 	"os"
@@ -12,11 +14,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/index"
+	"github.com/fovea-ml/fovea/metrics"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/models/clip"
+	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/models/mae"
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
@@ -25,6 +31,7 @@ import (
 	"github.com/fovea-ml/fovea/text"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/boxes"
 )
 
 // folder holds a very small random Vision Transformer, as transformers saved it.
@@ -296,6 +303,66 @@ func finetune(ctx context.Context, model *vit.Model, images vision.Dataset) (acc
 			return 0, err
 		}
 		return confusion.Accuracy(), nil
+	}
+	result, err := train.Run(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	return result.Scores[result.Best], nil
+}
+
+// A small detector gets classes of its own, and learns them from images with boxes.
+func Example_learn() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.FCOSResNet50()
+	c.Backbone, c.FPNChannels, c.MinSize, c.MaxSize = &body, 32, 32, 32
+	model := detect.New(c, 91, rand.New(rand.NewPCG(1, 2))) // one that was loaded
+	model.Options.MinScore = new(float32(0.001))            // curves of precision and recall also need unsure detections
+
+	var photograph bytes.Buffer
+	if err := png.Encode(&photograph, image.NewGray(image.Rect(0, 0, 32, 32))); err != nil {
+		log.Fatal(err)
+	}
+	files := fstest.MapFS{ // os.DirFS("cells") for a folder on disk
+		"classes.txt": {Data: []byte("cell\n")},
+		"a.png":       {Data: photograph.Bytes()}, "a.txt": {Data: []byte("0 0.5 0.5 0.4 0.4\n")},
+		"b.png": {Data: photograph.Bytes()}, "b.txt": {Data: []byte("0 0.5 0.5 0.4 0.4\n")},
+	}
+	cells, err := boxes.OpenYOLO(files, ".", boxes.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	ap, err := learn(context.Background(), model, cells.Subset([]int{0}), cells.Subset([]int{1}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("measured:", ap >= 0, model.Labels())
+	// Output:
+	// measured: true [cell]
+}
+
+// learn trains a model to find the objects of a data set. It stops when 5 epochs bring no better average precision on other
+// images, leaves the best weights in the model, and returns their precision.
+func learn(ctx context.Context, model *detect.Model, learned, held *boxes.Dataset) (ap float64, err error) {
+	if err := model.NewHead(learned.Classes(), rand.New(rand.NewPCG(1, 2))); err != nil {
+		return 0, err
+	}
+	c, err := model.Training(learned, detect.TrainOptions{Epochs: 20, FreezeNorms: true, Augment: &boxes.Augment{Crop: 0.5, Flip: 0.5}})
+	if err != nil {
+		return 0, err
+	}
+	c.Patience, c.KeepBest = 5, true
+	c.Validate = func(ctx context.Context, epoch int) (float64, error) {
+		found, err := model.DetectDataset(ctx, held)
+		if err != nil {
+			return 0, err
+		}
+		result, err := metrics.COCO(held.Truth(), found, metrics.COCOOptions{})
+		if err != nil {
+			return 0, err
+		}
+		return result.AP, nil
 	}
 	result, err := train.Run(ctx, c)
 	if err != nil {

@@ -56,7 +56,7 @@ var layers = [][]string{
 	{"models/mae", "models/clip", "models/detect"},
 	{"hub"},
 	{"examples/internal/console", "bench/internal/serve", "bench/internal/study"},
-	{"examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/imageset", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
+	{"examples/internal/boxset", "examples/internal/chart", "examples/internal/describe", "examples/internal/fetch", "examples/internal/imageset", "examples/internal/outdir", "examples/internal/photo", "examples/mae/fashion", "examples/finetune-text/reviews"},
 	{"examples/...", "bench/..."},
 }
 

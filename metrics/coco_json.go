@@ -17,8 +17,8 @@ import (
 // with vision/boxes.
 type COCOTruth struct {
 	Images  []COCOImage
-	Classes []COCOName // the categories, in the order of the file
-	Objects []Object   // the annotations, in the order of the file
+	Classes []COCOCategory // the categories, in the order of the file
+	Objects []Object       // the annotations, in the order of the file
 }
 
 // COCOImage is an image in a COCO file.
@@ -27,8 +27,8 @@ type COCOImage struct {
 	File string // "" when the file gives none
 }
 
-// COCOName is a class in a COCO file.
-type COCOName struct {
+// COCOCategory is a category in a COCO file.
+type COCOCategory struct {
 	ID   int
 	Name string // "" when the file gives none
 }
@@ -81,7 +81,7 @@ func ReadCOCO(r io.Reader) (*COCOTruth, error) {
 			if err := strictjson.Decode(value, &m); err != nil {
 				return err
 			}
-			class := COCOName{}
+			class := COCOCategory{}
 			if m.Name != nil {
 				class.Name = *m.Name
 			}

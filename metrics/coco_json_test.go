@@ -30,7 +30,7 @@ func TestReadCOCO(t *testing.T) {
 		if !slices.Equal(got.Objects, want) {
 			t.Errorf("objects %v, expected %v", got.Objects, want)
 		}
-		if !slices.Equal(got.Images, []COCOImage{{7, "a.jpg"}, {3, ""}}) || !slices.Equal(got.Classes, []COCOName{{18, "dog"}, {2, ""}}) ||
+		if !slices.Equal(got.Images, []COCOImage{{7, "a.jpg"}, {3, ""}}) || !slices.Equal(got.Classes, []COCOCategory{{18, "dog"}, {2, ""}}) ||
 			!slices.Equal(got.ImageIDs(), []int{7, 3}) {
 			t.Errorf("images %v, classes %v", got.Images, got.Classes)
 		}

@@ -40,9 +40,9 @@ type DetectionErrors struct {
 	// an ignored detection counts too, as in TIDE.
 	Count [8]int
 	Loss  [8]float64
-	// FalsePositives is the gain if every wrong detection had the score 0, and FalseNegatives the gain if every object that is
+	// FalsePositiveLoss is what AP would gain if every wrong detection had the score 0, and FalseNegativeLoss if every object that is
 	// not found was left out.
-	FalsePositives, FalseNegatives float64
+	FalsePositiveLoss, FalseNegativeLoss float64
 
 	Detections []Mistake // of each detection
 	Objects    []Mistake // of each object: Right when it is found or could be, Missed, or Ignored
@@ -246,7 +246,7 @@ func (t *tide) finish() *DetectionErrors {
 			points[i].score = 1
 		}
 	}
-	r.FalsePositives = meanAP(points, positives) - r.AP
+	r.FalsePositiveLoss = meanAP(points, positives) - r.AP
 	points, positives = t.corrected(func(*mistaken) bool { return false })
 	clear(positives)
 	for _, p := range points {
@@ -254,7 +254,7 @@ func (t *tide) finish() *DetectionErrors {
 			positives[p.class]++
 		}
 	}
-	r.FalseNegatives = meanAP(points, positives) - r.AP
+	r.FalseNegativeLoss = meanAP(points, positives) - r.AP
 	return r
 }
 

@@ -36,7 +36,7 @@ func TestTIDE(t *testing.T) {
 		for _, kind := range tideKinds {
 			got, n = append(got, r.Loss[kind]), append(n, r.Count[kind])
 		}
-		got = append(got, r.FalsePositives, r.FalseNegatives)
+		got = append(got, r.FalsePositiveLoss, r.FalseNegativeLoss)
 		for j, v := range got {
 			if want := float64(figures[9*i+j]); math.Abs(v-want) > 1e-6 {
 				t.Errorf("set %d: figure %d is %v, expected %v", i, j, v, want)
@@ -66,7 +66,7 @@ func TestTIDEOnCOCO(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []float64{r.AP, r.FalsePositives, r.FalseNegatives}
+	got := []float64{r.AP, r.FalsePositiveLoss, r.FalseNegativeLoss}
 	var counts []int
 	for _, kind := range tideKinds {
 		got, counts = append(got, r.Loss[kind]), append(counts, r.Count[kind])

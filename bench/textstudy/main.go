@@ -107,7 +107,7 @@ func (s *setting) do(ctx context.Context) error {
 	}
 	fmt.Printf("%s\n%s\n\n", ours.Versions, theirs.Versions)
 	fmt.Printf("Without dropout, the losses of %d steps differ by at most %.1e of the loss.\n\n", len(ours.Losses), study.Difference(ours, theirs))
-	c := study.Curves{Title: "Reviews"}
+	c := study.Curves{Title: "Reviews", Loss: "cross-entropy", Test: "accuracy, %"}
 	for seed := 1; seed <= s.seeds; seed++ {
 		ours, theirs, err := s.both(ctx, fmt.Sprint("seed-", seed), seed, true)
 		if err != nil {
@@ -118,7 +118,7 @@ func (s *setting) do(ctx context.Context) error {
 	final := func(side int) []float64 {
 		return study.Final(c.Runs[side], func(o study.Outcome) []float64 { return o.Accuracies })
 	}
-	study.Report(os.Stdout, "reviews", final(0), final(1))
+	study.Report(os.Stdout, "reviews", "test accuracy", final(0), final(1))
 	return study.Draw(filepath.Join(s.out, "curves.png"), c)
 }
 
@@ -218,7 +218,7 @@ func (s *setting) torch(ctx context.Context, dir string, seed int, dropout bool)
 	if !dropout {
 		p.Batches, p.Rates = p.Batches[:min(steps, len(p.Batches))], p.Rates[:min(steps, len(p.Rates))]
 	}
-	return study.Reference(ctx, s.python, s.script, dir+"-plan.json", p)
+	return study.Reference(ctx, s.python, s.script, dir+"-plan.json", p, nil)
 }
 
 func rows(list []bert.Example) []labeled {

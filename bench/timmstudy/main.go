@@ -98,7 +98,9 @@ func (s setting) all(ctx context.Context) error {
 		p := plan{start, images, s.epochs, s.batch, seed, s.threads}
 		file := filepath.Join(s.out, fmt.Sprint("seed-", seed))
 		a, b, err := study.Both(file, func() (study.Outcome, error) { return s.finetune(ctx, p, "full") },
-			func() (study.Outcome, error) { return study.Reference(ctx, s.python, s.script, file+"-plan.json", p) })
+			func() (study.Outcome, error) {
+				return study.Reference(ctx, s.python, s.script, file+"-plan.json", p, nil)
+			})
 		if err != nil {
 			return err
 		}
@@ -111,7 +113,7 @@ func (s setting) all(ctx context.Context) error {
 			others[method] = append(others[method], o.Accuracies[0])
 		}
 	}
-	study.Report(os.Stdout, "crops of BCCD", ours, theirs)
+	study.Report(os.Stdout, "crops of BCCD", "test accuracy", ours, theirs)
 	for _, method := range []string{"head", "lora"} {
 		fmt.Printf("-method %s: %.3f\n", method, others[method])
 	}

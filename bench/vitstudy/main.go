@@ -195,7 +195,7 @@ func (p *part) compare(ctx context.Context) (c study.Curves, err error) {
 	last := func(values []float64) float64 { return values[len(values)-1] }
 	fmt.Printf("Test accuracies are then %.2f and %.2f %%, with averaged weights %.2f and %.2f %%.\n\n",
 		100*last(ours.Accuracies), 100*last(theirs.Accuracies), 100*last(ours.Averaged), 100*last(theirs.Averaged))
-	c.Title = p.name
+	c.Title, c.Loss, c.Test = p.name, "cross-entropy", "accuracy, %"
 	for seed := 1; seed <= p.seeds; seed++ {
 		ours, theirs, err := p.both(ctx, fmt.Sprint("seed-", seed), uint64(seed), false)
 		if err != nil {
@@ -210,7 +210,7 @@ func (p *part) compare(ctx context.Context) (c study.Curves, err error) {
 		{"last weights", func(o study.Outcome) []float64 { return o.Accuracies }},
 		{"averaged weights", func(o study.Outcome) []float64 { return o.Averaged }},
 	} {
-		study.Report(os.Stdout, p.name+", "+v.title, study.Final(c.Runs[0], v.values), study.Final(c.Runs[1], v.values))
+		study.Report(os.Stdout, p.name+", "+v.title, "test accuracy", study.Final(c.Runs[0], v.values), study.Final(c.Runs[1], v.values))
 	}
 	return c, nil
 }

@@ -201,7 +201,7 @@ func (p *part) torch(ctx context.Context, m *vit.Model, dir string, seed uint64,
 	if err := p.writePixels(m, o.Pixels); err != nil {
 		return study.Outcome{}, err
 	}
-	return study.Reference(ctx, p.python, p.script, dir+"-plan.json", o)
+	return study.Reference(ctx, p.python, p.script, dir+"-plan.json", o, nil)
 }
 
 func labels(d vision.Dataset) (out []int) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/fetch"
@@ -36,6 +38,9 @@ type settings struct {
 	Draw       string
 	Frames     string
 	Track      bool
+	KeepSize   bool
+	Flip       bool
+	Scales     []float64
 	Threads    int
 	JSON       bool
 	Images     []string
@@ -45,7 +50,7 @@ type settings struct {
 func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("detect", flag.ContinueOnError)
-	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet, fcos, retinanet or faster_rcnn (default: any)")
+	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet, fcos, retinanet, faster_rcnn, centernet, yolov1, darknet, detr, yolos, rt_detr or rt_detr_v2 (default: any)")
 	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
 	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, such as 0.65 for FastestDet)")
 	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
@@ -53,6 +58,9 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Draw, "draw", "", "write the images with boxes to the folder `DIR`")
 	f.StringVar(&s.Frames, "frames", "", "take images from standard input: `FORMAT` is mjpeg, or WIDTHxHEIGHT for raw images of 3 bytes a pixel (rgb24)")
 	f.BoolVar(&s.Track, "track", false, "number the objects in frames: one that moves keeps its number")
+	f.BoolVar(&s.KeepSize, "keep-size", false, "search images in their own size (CenterNet)")
+	f.BoolVar(&s.Flip, "flip", false, "search the mirror image too (CenterNet)")
+	scales := f.String("scales", "", "search images in several sizes: `LIST` is such as 0.5,1,1.5 (CenterNet)")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output")
 	if err := console.ParseFlags(f, args, stdout, "Finds objects in images: detect -weights PATH [flags] IMAGE_OR_FOLDER...\nor in frames: ffmpeg … | detect -weights PATH -frames mjpeg [flags]"); err != nil {
@@ -82,6 +90,15 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 			return s, err
 		}
 	}
+	if *scales != "" {
+		for part := range strings.SplitSeq(*scales, ",") {
+			scale, err := strconv.ParseFloat(part, 64)
+			if err != nil || !(scale > 0 && scale <= 10) {
+				return s, fmt.Errorf("-scales: expected numbers above 0 and at most 10 with commas between them, found %q", part)
+			}
+			s.Scales = append(s.Scales, scale)
+		}
+	}
 	return s, console.CheckThreads(s.Threads)
 }
 
@@ -93,6 +110,11 @@ func load(ctx context.Context, s settings, out *console.Console) (*detect.Model,
 	}
 	if s.Model != "" && s.Model != m.Config.ModelType {
 		return nil, fmt.Errorf("-model: the weights are those of %s, expected %s", m.Config.ModelType, s.Model)
+	}
+	if d, ok := m.Network.(*detect.CenterNet); ok {
+		d.KeepSize, d.Flip, d.Scales = s.KeepSize, s.Flip, s.Scales
+	} else if s.KeepSize || s.Flip || len(s.Scales) > 0 {
+		return nil, fmt.Errorf("-keep-size, -flip and -scales: the weights are those of %s, expected centernet", m.Config.ModelType)
 	}
 	m.Workers = simd.NewWorkers(s.Threads)
 	m.Options.MaxDetections = s.Most
@@ -118,6 +140,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	}
 	if m.LabelsAssumed {
 		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
+	}
+	if m.NormEpsAssumed {
+		out.Line("the weights are taken for torchvision's first ones on COCO, whose normalizations have no epsilon")
 	}
 	var drawn *photo.Outputs
 	if s.Draw != "" {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/fovea-ml/fovea/internal/test/golden"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -133,6 +135,36 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+// TestScales searches with a CenterNet in several ways, and refuses them for another detector.
+func TestScales(t *testing.T) {
+	model, picture := saved(t)
+	other := filepath.Join(t.TempDir(), "center")
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 8, 8}, []int{1, 1, 1, 1}
+	c := detect.CenterNetResNet18()
+	c.Backbone, c.UpSizes, c.HeadSize, c.ImageSize = &body, []int{4, 4, 4}, 4, 64
+	if err := detect.New(c, 2, rand.New(rand.NewPCG(1, 2))).Save(other, detect.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	counts := map[int]bool{}
+	for _, args := range [][]string{nil, {"-keep-size"}, {"-keep-size", "-flip", "-scales", "0.5,1,2"}} {
+		found := detected(t, append(args, "-model", "centernet", "-min-score", "0.01", "-weights", other, picture)...)
+		counts[len(found[0].Detections)] = true
+	}
+	if len(counts) < 2 || counts[0] {
+		t.Errorf("found %v detections", counts)
+	}
+	for want, args := range map[string][]string{
+		"expected centernet":        {"-flip", "-weights", model, picture},
+		`-scales: expected numbers`: {"-scales", "1,0", "-weights", other, picture},
+	} {
+		var stdout, stderr bytes.Buffer
+		if status := command(args, nil, &stdout, &stderr); status == 0 || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q: status %d, %s", args, status, &stderr)
+		}
+	}
+}
+
 // TestSameName draws images of the same name.
 func TestSameName(t *testing.T) {
 	model, picture := saved(t)
@@ -196,5 +228,15 @@ func TestFails(t *testing.T) {
 		if status != 1 || stdout.Len() > 0 || !strings.HasPrefix(line, "detect: ") || strings.Count(line, "\n") != 1 || !strings.Contains(line, want) {
 			t.Errorf("%q: status %d, expected one line with %q, found %q and %q", args, status, want, line, &stdout)
 		}
+	}
+}
+
+// TestRTDETR searches with a folder of transformers.
+func TestRTDETR(t *testing.T) {
+	_, picture := saved(t)
+	folder := "../../models/detect/testdata/rtdetr"
+	found := detected(t, "-model", "rt_detr_v2", "-min-score", "0.01", "-most", "3", "-weights", folder, picture)
+	if len(found) != 1 || len(found[0].Detections) != 3 || !strings.HasPrefix(found[0].Detections[0].Label, "LABEL_") {
+		t.Errorf("found %+v", found)
 	}
 }

@@ -28,6 +28,23 @@ func ResNetNames(c Config) []checkpoint.Rule {
 	return rules
 }
 
+// BodyNames are the names of the parameters of a network in torchvision and timm, or the only names that it has. They are for
+// the other model packages, which load networks with such a body.
+func BodyNames(c Config) (rules []checkpoint.Rule) {
+	switch c.ModelType {
+	case shuffleType:
+		return ShuffleNames("conv1", "branch1", "branch2")
+	case dlaType:
+		return dlaNames(c.Depths[2:])
+	case plainType:
+		return plainNames
+	}
+	for _, r := range ResNetNames(c) {
+		rules = append(rules, checkpoint.Rule{r[0], r[len(r)-1]})
+	}
+	return rules
+}
+
 // shortcutNames are the names of the projections of a [ResNetVD], which transformers alone has. An average pooling before the
 // projection has a number too.
 func (c Config) shortcutNames() []checkpoint.Rule {
@@ -46,23 +63,6 @@ func (c Config) shortcutNames() []checkpoint.Rule {
 			rules = append(rules, checkpoint.Rule{path + ".Conv", theirs + ".convolution"}, checkpoint.Rule{path + ".Norm", theirs + ".normalization"})
 		}
 		in = out
-	}
-	return rules
-}
-
-// BodyNames are the names of the parameters of a network in torchvision and timm, and of a [PlainNet] in Fovea. They are for
-// the other model packages, which load networks with such a body.
-func BodyNames(c Config) (rules []checkpoint.Rule) {
-	switch c.ModelType {
-	case shuffleType:
-		return ShuffleNames("conv1", "branch1", "branch2")
-	case dlaType:
-		return dlaNames(c.Depths[2:])
-	case plainType:
-		return plainNames
-	}
-	for _, r := range ResNetNames(c) {
-		rules = append(rules, checkpoint.Rule{r[0], r[2]})
 	}
 	return rules
 }
@@ -115,4 +115,6 @@ func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
 }
 
 // ownResNet reports a ResNet that transformers lacks.
-func (c Config) ownResNet() bool { return c.ModelType == resNetType && (c.DeepStem || c.AverageDown) }
+func (c Config) ownResNet() bool {
+	return c.ModelType == resNetType && (c.DeepStem || c.AverageDown || c.Dilated)
+}

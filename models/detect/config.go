@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"encoding/json"
 	"io/fs"
 	"slices"
 
@@ -18,39 +19,57 @@ const (
 	retinaType  = "retinanet"
 	rcnnType    = "faster_rcnn"
 	yoloType    = "yolov1"
+	centerType  = "centernet"
+	darknetType = "darknet"
+	detrType    = "detr"
+	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own. A Config is made by a preset or by
-// [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR], [YOLOS] and
+// [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
-	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images.
+	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
+	DETR *DETRConfig `json:"-"`
+	// YOLOS describes a [YOLOS] in the same way.
+	YOLOS *YOLOSConfig `json:"-"`
+	// RTDETR describes an [RTDETR] in the same way.
+	RTDETR *RTDETRConfig `json:"-"`
+	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
+	// them into.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
 	// makes a smaller image.
 	MinSize int `json:"min_size,omitempty"`
 	MaxSize int `json:"max_size,omitempty"`
-	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, and any network for
-	// YOLOv1. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
+	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network for YOLOv1,
+	// and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
-	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1. A YOLOv1 of 0 has none: a 1×1
-	// convolution predicts.
+	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1, and of the first convolutions of the
+	// heads of CenterNet. A YOLOv1 of 0 has none: a 1×1 convolution predicts.
 	HeadSize int `json:"head_size,omitempty"`
-	// NormedHeads selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
+	// SecondVersion selects torchvision's second version (…_resnet50_fpn_v2). The heads of a RetinaNet then have group
 	// normalization, and P6 takes the features of the backbone. Faster R-CNN has batch normalization in the pyramid, two
 	// convolutions in the first stage and four in the second.
-	NormedHeads bool `json:"normed_heads,omitempty"`
+	SecondVersion bool `json:"second_version,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
-	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64. BoxesPerCell is the
-	// number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the backbone.
+	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a Darknet.
+	// BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the
+	// backbone.
 	GridSize     int `json:"grid_size,omitempty"`
 	BoxesPerCell int `json:"boxes_per_cell,omitempty"`
 	HeadChannels int `json:"head_channels,omitempty"`
 	// DarknetLayout puts all class scores of a YOLOv1 before all confidences and these before all boxes, as darknet's
 	// detection layer does.
 	DarknetLayout bool `json:"darknet_layout,omitempty"`
+	// UpSizes are the channels of the three transposed convolutions of a CenterNet on a residual network. With Deformable, a
+	// deformable convolution comes before each. A DLA uses neither: it always has deformable convolutions.
+	UpSizes    []int `json:"up_sizes,omitempty"`
+	Deformable bool  `json:"deformable,omitempty"`
+	// Layers are those of a Darknet, in their order.
+	Layers []DarknetLayer `json:"layers,omitempty"`
 	models.Classes
 }
 
@@ -83,14 +102,38 @@ func YOLOv1ResNet18() Config {
 	return Config{ModelType: yoloType, ImageSize: 448, Backbone: &body, HeadSize: 1024, GridSize: 7, BoxesPerCell: 2, HeadChannels: 512}
 }
 
-// fastestDeepest is how many times smaller the deepest features of FastestDet are than the image; it divides the size of
-// images.
-const fastestDeepest = 32
+func centerConfig(body backbone.Config, deformable bool, head int, sizes ...int) Config {
+	return Config{ModelType: centerType, ImageSize: 512, Backbone: &body, HeadSize: head, UpSizes: sizes, Deformable: deformable}
+}
+
+// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with 80 classes
+// (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
+func CenterNetResNet18() Config {
+	return centerConfig(backbone.ResNet18(), true, 64, 256, 128, 64)
+}
+
+// CenterNetResNet101 is CenterNet on a ResNet-101 with deformable convolutions (ctdet_coco_resdcn101.pth).
+func CenterNetResNet101() Config {
+	return centerConfig(backbone.ResNet101(), true, 64, 256, 128, 64)
+}
+
+// CenterNetDLA34 is CenterNet on a DLA-34 with deformable convolutions (ctdet_coco_dla_2x.pth).
+func CenterNetDLA34() Config { return centerConfig(backbone.DLA34(), false, 256) }
+
+// squareDivisor is how many times smaller the deepest features of FastestDet and CenterNet are than the image; it divides the
+// size of images.
+const squareDivisor = 32
+
+// upStages is the number of layers that bring the last features of a residual network from stride 32 to stride 4.
+const upStages = 3
+
+// fastestStride is the size in pixels of the cells of FastestDet.
+const fastestStride = 16
 
 // Bounds of the size of images, so that one fits into memory.
 const (
-	maxSize        = 1 << 12
-	fastestMaxSize = 1 << 11
+	maxSize       = 1 << 12
+	squareMaxSize = 1 << 11
 )
 
 // groups are those of group normalization in heads.
@@ -100,38 +143,90 @@ const groups = 32
 var uses = map[string][]string{
 	fastestType: {"image_size"},
 	fcosType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "norm_eps"},
-	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "normed_heads", "norm_eps"},
-	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "normed_heads", "norm_eps"},
+	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "second_version", "norm_eps"},
+	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "second_version", "norm_eps"},
 	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
+	centerType:  {"image_size", "backbone_config", "head_size", "up_sizes", "deformable"},
+	darknetType: {"image_size", "grid_size", "boxes_per_cell", "layers"},
 }
 
 // Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, detrType, yolosType, rtdetrType, rtdetrV2Type)
+	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
+		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
+		return v.Err()
+	}
 	switch c.ModelType {
+	case detrType:
+		c.DETR.validate(&v)
+	case yolosType:
+		c.YOLOS.validate(&v)
 	case fastestType:
-		if c.ImageSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize%fastestDeepest != 0 {
-			v.Fail("image_size", "expected a multiple of %d up to %d, found %d", fastestDeepest, fastestMaxSize, c.ImageSize)
-		}
+		c.checkSquare(&v)
 	case yoloType:
 		c.checkYOLO(&v)
+	case centerType:
+		c.checkCenter(&v)
+	case darknetType:
+		c.checkDarknet(&v)
+	case rtdetrType, rtdetrV2Type:
+		if c.RTDETR == nil {
+			v.Fail("model_type", "expected the configuration RTDETR for %q, found none", c.ModelType)
+			return v.Err()
+		}
+		c.RTDETR.check(&v, c.ModelType)
 	default:
 		c.checkPyramid(&v)
+	}
+	if c.RTDETR != nil && c.ModelType != rtdetrType && c.ModelType != rtdetrV2Type {
+		v.Fail("model_type", "expected %q or %q for the configuration RTDETR, found %q", rtdetrType, rtdetrV2Type, c.ModelType)
 	}
 	for _, field := range []config.Field{
 		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
 		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels},
-		{Name: "head_size", Value: c.HeadSize}, {Name: "normed_heads", Value: c.NormedHeads}, {Name: "norm_eps", Value: c.NormEps},
+		{Name: "head_size", Value: c.HeadSize}, {Name: "second_version", Value: c.SecondVersion}, {Name: "norm_eps", Value: c.NormEps},
 		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
-		{Name: "darknet_layout", Value: c.DarknetLayout},
+		{Name: "darknet_layout", Value: c.DarknetLayout}, {Name: "up_sizes", Value: c.UpSizes}, {Name: "deformable", Value: c.Deformable},
+		{Name: "layers", Value: c.Layers},
 	} {
 		if !slices.Contains(uses[c.ModelType], field.Name) {
 			v.Unused(c.ModelType, field)
 		}
 	}
 	return v.Err()
+}
+
+// checkSquare checks the size of squares that images are fitted into.
+func (c Config) checkSquare(v *config.Checks) {
+	if c.ImageSize < 1 || c.ImageSize > squareMaxSize || c.ImageSize%squareDivisor != 0 {
+		v.Fail("image_size", "expected a multiple of %d up to %d, found %d", squareDivisor, squareMaxSize, c.ImageSize)
+	}
+}
+
+// checkCenter checks the fields of a CenterNet.
+func (c Config) checkCenter(v *config.Checks) {
+	c.checkSquare(v)
+	v.Size("head_size", c.HeadSize)
+	c.checkBackbone(v, "a ResNet or DLA", "resnet", "dla")
+	if c.Backbone == nil {
+		return
+	}
+	if c.Backbone.NumChannels != 3 {
+		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
+	}
+	if c.Backbone.ModelType == "dla" {
+		v.Unused("centernet on a DLA", config.Field{Name: "up_sizes", Value: c.UpSizes}, config.Field{Name: "deformable", Value: c.Deformable})
+		return
+	}
+	if len(c.UpSizes) != upStages {
+		v.Fail("up_sizes", "expected %d numbers, found %d", upStages, len(c.UpSizes))
+	}
+	for _, n := range c.UpSizes {
+		v.Size("up_sizes", n)
+	}
 }
 
 // checkPyramid checks the fields of detectors with a feature pyramid.
@@ -166,8 +261,8 @@ func (c Config) checkBackbone(v *config.Checks, expected string, types ...string
 
 // checkYOLO checks the fields of a YOLOv1.
 func (c Config) checkYOLO(v *config.Checks) {
-	if c.GridSize < 1 || c.ImageSize > fastestMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
-		v.Fail("image_size", "expected 32 or 64 times grid_size, up to %d, found %d and %d", fastestMaxSize, c.ImageSize, c.GridSize)
+	if c.GridSize < 1 || c.ImageSize > squareMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
+		v.Fail("image_size", "expected 32 or 64 times grid_size, up to %d, found %d and %d", squareMaxSize, c.ImageSize, c.GridSize)
 	}
 	if c.BoxesPerCell < 1 || c.BoxesPerCell > yoloMostBoxes {
 		v.Fail("boxes_per_cell", "expected 1 to %d, found %d", yoloMostBoxes, c.BoxesPerCell)
@@ -184,9 +279,81 @@ func (c Config) checkYOLO(v *config.Checks) {
 	}
 }
 
+// UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	switch t := typeOf(data); t {
+	case detrType, yolosType:
+		return c.unmarshalSet(data, t)
+	case rtdetrType, rtdetrV2Type:
+		return c.unmarshalRTDETR(data, t)
+	}
+	type plain Config
+	return strictjson.Decode(data, (*plain)(c))
+}
+
+// MarshalJSON writes the fields of a config.json.
+func (c Config) MarshalJSON() ([]byte, error) {
+	switch {
+	case c.DETR != nil:
+		return c.marshalSet("DetrForObjectDetection", c.DETR)
+	case c.YOLOS != nil:
+		return c.marshalSet("YolosForObjectDetection", c.YOLOS)
+	case c.RTDETR != nil:
+		return c.marshalRTDETR()
+	}
+	type plain Config
+	return json.Marshal(plain(c))
+}
+
+// setTypes are the detectors that [DETRConfig] and [YOLOSConfig] describe.
+var setTypes = []string{detrType, yolosType}
+
+// unmarshalSet reads the fields of a config.json of one of them. Those that it lacks have transformers' defaults.
+func (c *Config) unmarshalSet(data []byte, modelType string) error {
+	start := Config{ModelType: modelType}
+	if err := strictjson.Decode(data, &start.Classes); err != nil {
+		return err
+	}
+	defer func() { *c = start }()
+	if modelType == detrType {
+		start.DETR = DETRResNet50().DETR
+		return start.DETR.UnmarshalJSON(data)
+	}
+	start.YOLOS = new(yolosDefaults())
+	return start.YOLOS.UnmarshalJSON(data)
+}
+
+// marshalSet writes the fields of a config.json for a class of transformers.
+func (c Config) marshalSet(class string, fields any) ([]byte, error) {
+	head, err := json.Marshal(struct {
+		ModelType     string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+		models.Classes
+	}{c.ModelType, []string{class}, c.Classes})
+	if err != nil {
+		return nil, err
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(head[:len(head)-1], []byte(","), rest[1:]), nil
+}
+
+// typeOf returns the model_type of a config.json, or "".
+func typeOf(data []byte) string {
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if strictjson.Decode(data, &kind) != nil {
+		return ""
+	}
+	return kind.ModelType
+}
+
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, family, Config{})
+	return modelfolder.ReadConfig(fsys, name, families, Config{})
 }
 
 // configFields are the fields of a config.json.
@@ -198,12 +365,15 @@ var configFields = strictjson.Fields{
 	{Name: "backbone_config"},
 	{Name: "fpn_channels"},
 	{Name: "head_size"},
-	{Name: "normed_heads"},
+	{Name: "second_version"},
 	{Name: "norm_eps"},
 	{Name: "grid_size"},
 	{Name: "boxes_per_cell"},
 	{Name: "head_channels"},
 	{Name: "darknet_layout"},
+	{Name: "up_sizes"},
+	{Name: "deformable"},
+	{Name: "layers"},
 	{Name: "id2label"},
 	{Name: "label2id"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "detectors have one"},

@@ -12,10 +12,10 @@ func TestValidate(t *testing.T) {
 		change func(c *Config)
 		want   string
 	}{
-		{FCOSResNet50(), func(c *Config) { c.NormedHeads, c.ImageSize, c.HeadSize = true, 7, -3 }, "image_size: "},
-		{FCOSResNet50(), func(c *Config) { c.NormedHeads, c.HeadSize = true, -3 }, "head_size: "},
-		{FCOSResNet50(), func(c *Config) { c.NormedHeads = true }, "normed_heads: "},
-		{RetinaNetResNet50(), func(c *Config) { c.NormedHeads, c.HeadSize = true, 16 }, "head_size: "},
+		{FCOSResNet50(), func(c *Config) { c.SecondVersion, c.ImageSize, c.HeadSize = true, 7, -3 }, "image_size: "},
+		{FCOSResNet50(), func(c *Config) { c.SecondVersion, c.HeadSize = true, -3 }, "head_size: "},
+		{FCOSResNet50(), func(c *Config) { c.SecondVersion = true }, "second_version: "},
+		{RetinaNetResNet50(), func(c *Config) { c.SecondVersion, c.HeadSize = true, 16 }, "head_size: "},
 		{FasterRCNNResNet50(), func(c *Config) { c.ImageSize = 352 }, "image_size: "},
 		{FasterRCNNResNet50(), func(c *Config) { c.MinSize, c.MaxSize = 0, 0 }, "min_size: "},
 		{Fastest(), func(c *Config) { c.MinSize, c.FPNChannels = -5, -1 }, "min_size: "},
@@ -23,7 +23,7 @@ func TestValidate(t *testing.T) {
 		{Fastest(), func(c *Config) { c.Backbone = FCOSResNet50().Backbone }, "backbone_config: "},
 		{Fastest(), func(c *Config) { c.FPNChannels = -1 }, "fpn_channels: "},
 		{Fastest(), func(c *Config) { c.HeadSize = 1 }, "head_size: "},
-		{Fastest(), func(c *Config) { c.NormedHeads = true }, "normed_heads: "},
+		{Fastest(), func(c *Config) { c.SecondVersion = true }, "second_version: "},
 		{Fastest(), func(c *Config) { c.NormEps = 1e-5 }, "norm_eps: "},
 	} {
 		if err := c.start.Validate(); err != nil {

@@ -28,14 +28,15 @@ type Detections []Detection
 // Options say which candidates of a network are detections. The zero value has the network's own defaults.
 type Options struct {
 	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
-	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision, and 0.2 for YOLOv1, as in darknet.
+	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision, 0.2 for YOLOv1, as in darknet,
+	// 0.3 for CenterNet, and 0.5 for RT-DETR, as in transformers.
 	MinScore *float32
 	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
-	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, and
-	// 0.4 for YOLOv1.
+	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, 0.4
+	// for YOLOv1, and 1 for CenterNet and RT-DETR, which drops none.
 	MaxOverlap *float64
 	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet and YOLOv1, 300 for
-	// RetinaNet, and 100 for FCOS and Faster R-CNN.
+	// RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
 	MaxDetections int
 }
 
@@ -78,7 +79,12 @@ func finite(v float32) bool { return v >= -math.MaxFloat32 && v <= math.MaxFloat
 
 // detections drops overlapping boxes, and names the classes.
 func (c *candidates) detections(l limits, labels []string) Detections {
-	kept := boxes.NMSByClass(c.boxes, c.scores, c.classes, l.overlap)
+	var kept []int
+	if l.overlap < 1 {
+		kept = boxes.NMSByClass(c.boxes, c.scores, c.classes, l.overlap)
+	} else { // rounding may make the IoU of nearly equal boxes more than 1
+		kept = best(c.scores, -math.MaxFloat32, len(c.scores))
+	}
 	if l.most > 0 && len(kept) > l.most {
 		kept = kept[:l.most]
 	}

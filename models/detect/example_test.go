@@ -89,3 +89,47 @@ func ExampleNMS() {
 	// IoU 0.84
 	// [1 2]
 }
+
+// A CenterNet that searches images in their own size, in three scales, and in their mirror images.
+func ExampleCenterNet() {
+	body := backbone.ResNet18()
+	body.EmbeddingSize, body.HiddenSizes, body.Depths = 8, []int{8, 8, 16, 16}, []int{1, 1, 1, 1}
+	c := detect.CenterNetResNet18()
+	c.Backbone, c.UpSizes, c.HeadSize = &body, []int{8, 8, 8}, 8
+	model := detect.New(c, 2, rand.New(rand.NewPCG(1, 2))) // a model that was not trained
+	network := model.Network.(*detect.CenterNet)
+	network.KeepSize, network.Flip, network.Scales = true, true, []float64{0.75, 1, 1.25}
+
+	found, err := model.Detect(context.Background(), image.NewGray(image.Rect(0, 0, 100, 60)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(found), "image,", len(found[0]), "detections")
+	// Output:
+	// 1 image, 0 detections
+}
+
+// A step of training an RT-DETR, with two classes, on an image of which one object is known.
+func ExampleRTDETR_Loss() {
+	model, err := detect.Open("testdata/rtdetr", detect.LoadOptions{ImageSize: 64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	if err := model.NewHead([]string{"cat", "dog"}, rng); err != nil {
+		log.Fatal(err)
+	}
+	network := model.Network.(*detect.RTDETR)
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+	pixels := tape.Input(make([]float32, 3*64*64), 1, 3, 64, 64)
+	truth := []detect.Truth{{Boxes: []detect.Box{{X0: 8, Y0: 8, X1: 40, Y1: 48}}, Classes: []int{1}}}
+	losses := network.Loss(pixels, truth, rng)
+	fmt.Println(len(losses.Blocks), "blocks,", len(losses.Noise), "with noise; a loss above 0:", losses.Total.Float() > 0)
+	grads := autograd.NewGradients()
+	losses.Total.Backward(grads)
+	fmt.Println("gradients:", grads.Of(network.Class.Weight) != nil)
+	// Output:
+	// 2 blocks, 2 with noise; a loss above 0: true
+	// gradients: true
+}

@@ -83,7 +83,7 @@ func NewFastestDet(c Config, classes int, rng *rand.Rand) *FastestDet {
 func (d *FastestDet) background() int { return 0 }
 
 // multiple is that of a square: all images of a batch have its size.
-func (d *FastestDet) multiple() int { return fastestDeepest }
+func (d *FastestDet) multiple() int { return squareDivisor }
 
 func (d *FastestDet) newHead(classes int, rng *rand.Rand) {
 	c := d.Class.Predict.Conv
@@ -155,7 +155,7 @@ func (d *FastestDet) find(t *autograd.Tape, images []*vision.Image, minScore flo
 func (d *FastestDet) defaults() limits { return limits{minScore: 0.65, overlap: 0.45} }
 
 // batchPixels bounds the pixels of a batch: 16 images of 512×512, or one of the largest.
-const batchPixels = fastestMaxSize * fastestMaxSize
+const batchPixels = squareMaxSize * squareMaxSize
 
 func (d *FastestDet) batch() int { return min(run.Batch, batchPixels/(d.size*d.size)) }
 

@@ -80,6 +80,70 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
+// TestPrepareSquare expects the pixels that CenterNet and YOLOv1 compute with, boxes in them, and new heads that are saved.
+func TestPrepareSquare(t *testing.T) {
+	img := noise(1, 30, 60, 3)
+	objects := []boxes.Object{{Label: 1, Box: boxes.Box{X0: 12, Y0: 6, X1: 30, Y1: 24}}}
+	for _, c := range []struct {
+		config Config
+		keep   bool
+		height int
+		want   Box
+	}{
+		{tinyYOLO(), false, 128, Box{X0: 25.6, Y0: 25.6, X1: 64, Y1: 102.4}},
+		{tinyCenterNets()["res18"], false, 64, Box{X0: 12.8, Y0: 22.4, X1: 32, Y1: 41.6}},
+		{tinyCenterNets()["dla"], true, 32, Box{X0: 14, Y0: 7, X1: 32, Y1: 25}},
+	} {
+		m := New(c.config, 2, rand.New(rand.NewPCG(1, 2)))
+		if d, ok := m.Network.(*CenterNet); ok {
+			d.KeepSize = c.keep
+		}
+		p, err := m.Prepare(img, objects, 0)
+		if err != nil || p.Height != c.height || len(p.Truth.Boxes) != 1 || p.Truth.Boxes[0].IoU(c.want) < 0.9999 {
+			t.Fatalf("%s: found %d×%d, %v, %v, expected %v", c.config.ModelType, p.Width, p.Height, p.Truth, err, c.want)
+		}
+		switch d := m.Network.(type) {
+		case *YOLOv1:
+			if !slices.Equal(p.Pixels, d.prepare(img)) {
+				t.Error("YOLOv1: other pixels than Detect computes with")
+			}
+			if _, err := m.Prepare(img, nil, 64); err == nil || !strings.Contains(err.Error(), "images of 128 pixels alone") {
+				t.Errorf("found %v", err)
+			}
+		case *CenterNet:
+			v, want := d.view(img, 64, 1), make([]float32, len(p.Pixels))
+			if v.pixels(want, img); !slices.Equal(p.Pixels, want) {
+				t.Error("CenterNet: other pixels than Detect computes with")
+			}
+			b := p.Truth.Boxes[0]
+			if back := v.restore(Box{X0: b.X0 / 4, Y0: b.Y0 / 4, X1: b.X1 / 4, Y1: b.Y1 / 4}); back.IoU(Box{X0: 12, Y0: 6, X1: 30, Y1: 24}) < 0.9999 {
+				t.Errorf("found %v", back)
+			}
+			if p, err := m.Prepare(img, nil, 96); err != nil || p.Height != 96 || p.Width != 96 {
+				t.Errorf("found %d×%d, %v", p.Width, p.Height, err)
+			}
+			if _, err := m.Prepare(img, nil, 90); err == nil || !strings.Contains(err.Error(), "image_size: expected a multiple of 32") {
+				t.Errorf("found %v", err)
+			}
+		}
+		if err := m.NewHead([]string{"cat", "dog", "bird"}, rand.New(rand.NewPCG(3, 4))); err != nil {
+			t.Fatal(err)
+		}
+		s := m.Samples(Samples{}, []Prepared{p, p})
+		parts, err := m.Losses(s.Batch(autograd.NewTape(autograd.Options{Gradients: true, Training: true})), nil)
+		if err != nil || len(parts) < 3 || !finite(parts.Sum().Float()) {
+			t.Errorf("found %v, %v", parts, err)
+		}
+		dir := t.TempDir()
+		if err := m.Save(dir, SaveOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Open(dir, LoadOptions{}); err != nil || !slices.Equal(again.Labels(), []string{"cat", "dog", "bird"}) {
+			t.Errorf("%s: %v", c.config.ModelType, err)
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
 // TestSamples puts images of several sizes into one batch, and uses memory again.

@@ -35,10 +35,10 @@ const retinaAnchors = 9
 // when rng is nil. The configuration must be valid.
 func NewRetinaNet(c Config, classes int, rng *rand.Rand) *RetinaNet {
 	d := &RetinaNet{
-		Pyramid:    newPyramid(c, 1).withP6P7(c, c.NormedHeads),
-		ClassTower: newTower(c.FPNChannels, c.NormedHeads),
+		Pyramid:    newPyramid(c, 1).withP6P7(c, c.SecondVersion),
+		ClassTower: newTower(c.FPNChannels, c.SecondVersion),
 		Class:      prediction(c.FPNChannels, retinaAnchors*classes),
-		BoxTower:   newTower(c.FPNChannels, c.NormedHeads),
+		BoxTower:   newTower(c.FPNChannels, c.SecondVersion),
 		Box:        prediction(c.FPNChannels, retinaAnchors*4),
 		resizing:   resizing{c.MinSize, c.MaxSize}, classes: classes,
 	}
@@ -124,7 +124,7 @@ func retinaNames(c Config) checkpoint.Names {
 // RetinaNetLosses are the losses of a training step; their sum is minimized.
 type RetinaNetLosses struct {
 	Class *autograd.Tensor // the focal loss of the classes
-	Box   *autograd.Tensor // the absolute differences of the offsets, or 1 less GIoU of the boxes with Config.NormedHeads
+	Box   *autograd.Tensor // the absolute differences of the offsets, or 1 less GIoU of the boxes with Config.SecondVersion
 }
 
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. An anchor predicts the object of

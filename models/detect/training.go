@@ -23,7 +23,8 @@ type TrainOptions struct {
 	Epochs    int      // 0 means 30
 	BatchSize int      // 0 means 8
 	Rate      *float64 // the highest learning rate; nil means 2e-4. 1e-3 suits a model from scratch.
-	// Warmup is the share of the run in which the rate rises; then it falls to 0 along a cosine. nil means 0.05.
+	// Warmup is the share of the run in which the rate rises from a thousandth, as in torchvision; then it falls to 0 along a
+	// cosine. nil means 0.05.
 	Warmup *float64
 	// WeightDecay applies to weights other than biases and those of norms; nil means 1e-4.
 	WeightDecay *float64
@@ -106,10 +107,10 @@ func (m *Model) newTraining(images *boxes.Dataset, o TrainOptions) (train.Config
 			return 1
 		},
 	})
-	epochs := cmp.Or(o.Epochs, 30)
+	epochs, peak := cmp.Or(o.Epochs, 30), value(o.Rate, 2e-4)
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
-		Schedule: train.Curve{Peak: value(o.Rate, 2e-4), Warmup: value(o.Warmup, 0.05) * float64(epochs), Length: float64(epochs)}.Cosine(),
+		Schedule: train.Curve{Peak: peak, Start: peak / 1000, Warmup: value(o.Warmup, 0.05) * float64(epochs), Length: float64(epochs)}.Cosine(),
 		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: autograd.Options{Workers: m.Workers},
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			samples, err := feed.Next(ctx, b)

@@ -8,8 +8,8 @@ import (
 
 // Truth are the objects in an image of a batch, for training: boxes in pixels of the batch, and the class of each.
 //
-// Classes are numbers below the model's. For [FCOS], [RetinaNet] and [YOLOv1] they begin at 0. torchvision's files, which have 91
-// classes, leave 0 without objects. For [FasterRCNN] they begin at 1, because 0 is the background.
+// Classes are numbers below the model's. They begin at 0. torchvision's files, which have 91 classes, leave 0 without
+// objects. For [FasterRCNN] they begin at 1, because 0 is the background.
 //
 // The losses panic with an autograd.ShapeError, which names the image and the object, for a class outside of the model's, and
 // for a box that is not valid, such as one without an area. They also panic unless there are as many classes as boxes.

@@ -106,23 +106,55 @@ func NewYOLOv1(c Config, classes int, rng *rand.Rand) *YOLOv1 {
 		d.Convs = append(d.Convs, nn.NewConvNorm(in, c.HeadChannels, 3, autograd.ActNone, o))
 		in = c.HeadChannels
 	}
-	if c.HeadSize == 0 {
-		d.Cells = nn.NewConv2d(in, d.outputs.cell(), 1, true, autograd.Conv2dOptions{})
-	} else {
+	if c.HeadSize > 0 {
 		d.Hidden = nn.NewLinear(in*d.outputs.cells(), c.HeadSize, true)
-		d.Predict = nn.NewLinear(c.HeadSize, d.outputs.count(), true)
 	}
+	d.addPredictions()
 	if rng != nil {
-		backbone.Init(d, rng)
-		for _, l := range nn.Layers[nn.Linear](d) { // as PyTorch does
-			nn.KaimingUniform(rng, l.Weight, math.Sqrt(5))
-			nn.Uniform(rng, l.Bias, 1/math.Sqrt(float64(l.Weight.Shape()[1])))
+		backbone.Init(d.Body, rng)
+		backbone.Init(d.Convs, rng)
+		if d.Hidden != nil {
+			initLinear(d.Hidden, rng)
 		}
-		if d.Cells != nil {
-			nn.Normal(rng, d.Cells.Weight, 0.01)
-		}
+		d.initPredictions(rng)
 	}
 	return d
+}
+
+// addPredictions adds the layer of predictions, of zeros.
+func (d *YOLOv1) addPredictions() {
+	if d.Hidden == nil {
+		channels := d.Convs[len(d.Convs)-1].Conv.Weight.Shape()[0]
+		d.Cells = nn.NewConv2d(channels, d.outputs.cell(), 1, true, autograd.Conv2dOptions{})
+	} else {
+		d.Predict = nn.NewLinear(d.Hidden.Weight.Shape()[0], d.outputs.count(), true)
+	}
+}
+
+func (d *YOLOv1) initPredictions(rng *rand.Rand) {
+	if d.Hidden == nil {
+		nn.Normal(rng, d.Cells.Weight, 0.01)
+	} else {
+		initLinear(d.Predict, rng)
+	}
+}
+
+// initLinear draws a layer as PyTorch does.
+func initLinear(l *nn.Linear, rng *rand.Rand) {
+	nn.KaimingUniform(rng, l.Weight, math.Sqrt(5))
+	nn.Uniform(rng, l.Bias, 1/math.Sqrt(float64(l.Weight.Shape()[1])))
+}
+
+func (d *YOLOv1) background() int { return 0 }
+
+// multiple is that of a square: all images of a batch have its size.
+func (d *YOLOv1) multiple() int { return 1 }
+
+// newHead draws the predictions anew, also of boxes: one layer has all.
+func (d *YOLOv1) newHead(classes int, rng *rand.Rand) {
+	d.outputs.classes = classes
+	d.addPredictions()
+	d.initPredictions(rng)
 }
 
 // Forward maps pixels, [n, 3, size, size], to predictions, [n, grid·grid·(5·boxes + classes)]. Cells are numbered row by row.
@@ -150,20 +182,31 @@ func (d *YOLOv1) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	return d.Predict.Forward(x)
 }
 
-// prepare writes the pixels of an image: stretched to a square, and normalized as ImageNet's.
-func (d *YOLOv1) prepare(dst []float32, m *vision.Image) {
-	copy(dst, normalized(&vision.Image{Pix: stretch(m, d.size, d.size), Width: d.size, Height: d.size, Channels: 3}))
+// prepare returns the pixels of an image: stretched to a square, and normalized as ImageNet's.
+func (d *YOLOv1) prepare(m *vision.Image) []float32 {
+	return normalized(&vision.Image{Pix: stretch(m, d.size, d.size), Width: d.size, Height: d.size, Channels: 3})
+}
+
+// input implements [Trainable]. The configuration allows one size.
+func (d *YOLOv1) input(_ *autograd.Tape, m *vision.Image, _ int) input {
+	return stretched(d.prepare(m), d.size, d.size, m)
 }
 
 // find implements [Network].
 func (d *YOLOv1) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	plane := 3 * d.size * d.size
+	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, minScore)
+}
+
+// find searches images that prepare makes squares of the given size.
+func (o yoloOutputs) find(t *autograd.Tape, size int, images []*vision.Image, prepare func(*vision.Image) []float32,
+	forward func(*autograd.Tensor) *autograd.Tensor, minScore float32) []candidates {
+	plane := 3 * size * size
 	pixels := make([]float32, len(images)*plane)
-	t.Workers().For(len(images), func(i int) { d.prepare(pixels[i*plane:][:plane], images[i]) })
-	values := d.Forward(t.Borrow(pixels, len(images), 3, d.size, d.size)).Floats(nil)
+	t.Workers().For(len(images), func(i int) { copy(pixels[i*plane:][:plane], prepare(images[i])) })
+	values := forward(t.Borrow(pixels, len(images), 3, size, size)).Floats(nil)
 	found := make([]candidates, len(images))
 	for i, m := range images {
-		found[i] = d.outputs.candidates(values[i*d.outputs.count():][:d.outputs.count()], float32(m.Width), float32(m.Height), minScore)
+		found[i] = o.candidates(values[i*o.count():][:o.count()], float32(m.Width), float32(m.Height), minScore)
 	}
 	return found
 }
@@ -185,8 +228,10 @@ func (o yoloOutputs) candidates(values []float32, width, height, minScore float3
 	return found
 }
 
-// defaults are those of darknet's program (examples/yolo.c).
-func (d *YOLOv1) defaults() limits { return limits{minScore: 0.2, overlap: 0.4} }
+// yoloDefaults are those of darknet's program (examples/yolo.c).
+var yoloDefaults = limits{minScore: 0.2, overlap: 0.4}
+
+func (d *YOLOv1) defaults() limits { return yoloDefaults }
 
 func (d *YOLOv1) batch() int { return max(1, min(run.Batch, batchPixels/(d.size*d.size))) }
 
@@ -210,7 +255,10 @@ func (c Config) yoloClaim() modelfolder.Claim {
 // yoloClasses returns the number of classes that the weights have.
 func yoloClasses(f *modelfolder.Folder, c Config) (int, error) {
 	param, cells := "Cells.Bias", 1
-	if c.HeadSize > 0 {
+	switch {
+	case c.ModelType == darknetType:
+		param, cells = fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), c.GridSize*c.GridSize
+	case c.HeadSize > 0:
 		param, cells = "Predict.Bias", c.GridSize*c.GridSize
 	}
 	t, ok := f.Find(param)

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/chewxy/math32"
 
@@ -27,25 +28,40 @@ const yoloCoord, yoloEmpty = 5, 0.5
 // confidence is the IoU, as a constant. It panics when there are more or fewer images than truths, and for objects that are
 // not valid, as [Truth] says.
 func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
-	n, o := pixels.Dim(0), d.outputs
+	return d.outputs.loss(pixels, d.size, truth, d.Forward)
+}
+
+// loss returns the losses of pixels of a size, from which forward makes predictions.
+func (o yoloOutputs) loss(pixels *autograd.Tensor, size int, truth []Truth, forward func(*autograd.Tensor) *autograd.Tensor) YOLOv1Losses {
+	n := pixels.Dim(0)
 	if len(truth) != n {
 		panic(&autograd.ShapeError{Op: "yolov1", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
 	}
 	check("yolov1", truth, 0, o.classes)
-	t, x := pixels.Tape(), d.Forward(pixels)
+	t, x := pixels.Tape(), forward(pixels)
 	values := x.Floats(nil)
 	targets := yoloTargets{values: make([]float32, len(values))}
 	for i := range targets.weights {
 		targets.weights[i] = make([]float32, len(values))
 	}
 	for i := range truth {
-		targets.image(o, values[i*o.count():][:o.count()], i*o.count(), truth[i], float32(d.size))
+		targets.image(o, values[i*o.count():][:o.count()], i*o.count(), truth[i], float32(size))
 	}
 	square := autograd.Square(autograd.Sub(x, t.Borrow(targets.values, n, o.count())))
 	sum := func(part int, weight float32) *autograd.Tensor {
 		return autograd.Scale(autograd.Sum(autograd.Mul(square, t.Borrow(targets.weights[part], n, o.count())), false), weight/float32(n))
 	}
 	return YOLOv1Losses{Box: sum(0, yoloCoord), Object: sum(1, 1), Empty: sum(2, yoloEmpty), Class: sum(3, 1)}
+}
+
+// Losses implements [Trainable].
+func (d *YOLOv1) Losses(b Batch, _ *rand.Rand) Losses {
+	b.check("yolov1", 0, d.outputs.classes)
+	return d.Loss(b.Pixels, b.Truth).parts()
+}
+
+func (l YOLOv1Losses) parts() Losses {
+	return Losses{{"box", l.Box}, {"object", l.Object}, {"empty", l.Empty}, {"class", l.Class}}
 }
 
 // yoloTargets are the values that a batch of predictions should have, and which of them count for the box, object, empty and

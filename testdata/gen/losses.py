@@ -5,6 +5,7 @@ GIoU without a small number in denominators is transformers' for DETR.
 """
 
 import torch
+from box_losses import siou
 from opcases import Cases, golden
 from torchvision.ops import complete_box_iou_loss, distance_box_iou_loss, generalized_box_iou_loss, sigmoid_focal_loss
 from transformers.loss.loss_for_object_detection import generalized_box_iou
@@ -68,4 +69,8 @@ def exact(a, b):
 for name, size in (("random", 10), ("small", 0.01)):
     c.add(f"exact/{name}", exact, a=boxes(20, 10) * size / 10, b=boxes(20, 10) * size / 10)
 c.add("exact/apart", exact, a=far(12) / 20, b=(far(12) + 9) / 20)
+
+c.add("siou/random", siou, a=boxes(40), b=boxes(40))
+c.add("siou/apart", siou, a=far(12), b=far(12) + 9)
+c.add("siou/none", siou, a=boxes(0), b=boxes(0))
 c.write()

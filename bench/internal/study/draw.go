@@ -18,11 +18,13 @@ var colors = [2]color.Color{color.RGBA{0, 114, 178, 255}, color.RGBA{213, 94, 0,
 
 // Curves are the runs of one part of a study: of Fovea and of PyTorch, in the order of the seeds.
 type Curves struct {
-	Title string
-	Runs  [2][]Outcome
+	Title      string
+	Loss, Test string // names of the training loss, and of the test measure in percent
+	Every      int    // epochs between two measures; 0 means 1
+	Runs       [2][]Outcome
 }
 
-// Draw writes an image with a row of two panels for each part: the training loss, and the test accuracy after each epoch.
+// Draw writes an image with a row of two panels for each part: the training loss, and the test measure after each epoch.
 // Dashed lines are those of averaged weights.
 func Draw(name string, parts ...Curves) error {
 	var panels [][]*plot.Plot
@@ -51,7 +53,7 @@ func Draw(name string, parts ...Curves) error {
 }
 
 func (c Curves) panels() ([]*plot.Plot, error) {
-	loss, test := panel(c.Title+": training loss, mean of 25 steps", "step", "cross-entropy"), panel(c.Title+": test", "epoch", "accuracy, %")
+	loss, test := panel(c.Title+": training loss, mean of 25 steps", "step", c.Loss), panel(c.Title+": test", "epoch", c.Test)
 	test.Legend.Top = false
 	for side, list := range c.Runs {
 		for i, o := range list {
@@ -73,8 +75,8 @@ func (c Curves) panels() ([]*plot.Plot, error) {
 				legend string
 			}{
 				{loss, losses, false, legend},
-				{test, epochs(o.Accuracies), false, legend},
-				{test, epochs(o.Averaged), true, ""},
+				{test, c.epochs(o.Accuracies), false, legend},
+				{test, c.epochs(o.Averaged), true, ""},
 			} {
 				if err := add(l.p, l.points, colors[side], l.dashed, l.legend); err != nil {
 					return nil, err
@@ -85,10 +87,10 @@ func (c Curves) panels() ([]*plot.Plot, error) {
 	return []*plot.Plot{loss, test}, nil
 }
 
-// epochs returns the points of accuracies after each epoch.
-func epochs(accuracies []float64) (points plotter.XYs) {
+// epochs returns the points of measures after each epoch, or several.
+func (c Curves) epochs(accuracies []float64) (points plotter.XYs) {
 	for i, a := range accuracies {
-		points = append(points, plotter.XY{X: float64(i + 1), Y: 100 * a})
+		points = append(points, plotter.XY{X: float64((i + 1) * max(1, c.Every)), Y: 100 * a})
 	}
 	return points
 }

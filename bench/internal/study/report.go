@@ -9,10 +9,10 @@ import (
 // sides are the names of the two sides, in the order of their runs.
 var sides = [2]string{"Fovea", "PyTorch"}
 
-// Report prints a table of final test accuracies by seed, of Fovea and of PyTorch, and the difference of the means beside
-// its standard error. The accuracies are shares of 1.
-func Report(w io.Writer, title string, ours, theirs []float64) {
-	fmt.Fprintf(w, "| %s | test accuracy by seed, %% | mean | standard error |\n|---|---|---|---|\n", title)
+// Report prints a table of a final measure by seed, of Fovea and of PyTorch, and the difference of the means beside its
+// standard error. The values are shares of 1.
+func Report(w io.Writer, title, measure string, ours, theirs []float64) {
+	fmt.Fprintf(w, "| %s | %s by seed, %% | mean | standard error |\n|---|---|---|---|\n", title, measure)
 	var means, errors [2]float64
 	for side, list := range [2][]float64{ours, theirs} {
 		text, percent := "", make([]float64, len(list))

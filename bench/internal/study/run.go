@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -25,10 +26,10 @@ type Outcome struct {
 // Both returns the outcomes of both sides of a run. They are kept in file-fovea.json and file-torch.json; where there is no
 // such file, the side runs. Runs of different lengths are an error.
 func Both(file string, fovea, torch func() (Outcome, error)) (ours, theirs Outcome, err error) {
-	if ours, err = kept(file+"-fovea.json", fovea); err != nil {
+	if ours, err = Kept(file+"-fovea.json", fovea); err != nil {
 		return ours, theirs, err
 	}
-	if theirs, err = kept(file+"-torch.json", torch); err != nil {
+	if theirs, err = Kept(file+"-torch.json", torch); err != nil {
 		return ours, theirs, err
 	}
 	if a, b := len(ours.Losses), len(theirs.Losses); a != b {
@@ -37,8 +38,8 @@ func Both(file string, fovea, torch func() (Outcome, error)) (ours, theirs Outco
 	return ours, theirs, nil
 }
 
-// kept returns the outcome in a file. Where there is no such file, it calls run and writes the file.
-func kept(name string, run func() (Outcome, error)) (o Outcome, err error) {
+// Kept returns the outcome in a file. Where there is no such file, it calls run and writes the file.
+func Kept(name string, run func() (Outcome, error)) (o Outcome, err error) {
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		if o, err = run(); err != nil {
@@ -56,8 +57,8 @@ func kept(name string, run func() (Outcome, error)) (o Outcome, err error) {
 }
 
 // Reference runs a script of PyTorch's side, which reads a plan in JSON from a file and prints its outcome. The file is
-// removed afterwards.
-func Reference(ctx context.Context, python, script, file string, plan any) (o Outcome, err error) {
+// removed afterwards. feed, if not nil, writes to the script's standard input.
+func Reference(ctx context.Context, python, script, file string, plan any, feed func(io.Writer) error) (o Outcome, err error) {
 	text, err := json.Marshal(plan)
 	if err != nil {
 		return o, err
@@ -67,8 +68,22 @@ func Reference(ctx context.Context, python, script, file string, plan any) (o Ou
 	}
 	c := exec.CommandContext(ctx, python, script, file)
 	c.Stderr = os.Stderr
-	if text, err = c.Output(); err != nil {
-		return o, fmt.Errorf("%s: %w", script, cmp.Or(ctx.Err(), err))
+	fed := make(chan error, 1)
+	if feed == nil {
+		fed <- nil
+	} else {
+		in, err := c.StdinPipe()
+		if err != nil {
+			return o, err
+		}
+		go func() {
+			defer in.Close()
+			fed <- feed(in)
+		}()
+	}
+	text, err = c.Output()
+	if err = cmp.Or(ctx.Err(), errors.Join(err, <-fed)); err != nil {
+		return o, fmt.Errorf("%s: %w", script, err)
 	}
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return o, err

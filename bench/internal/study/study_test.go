@@ -2,8 +2,12 @@ package study
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,9 +36,35 @@ func TestBoth(t *testing.T) {
 	}
 }
 
+// TestReference gives a script its plan and its input.
+func TestReference(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip("needs sh")
+	}
+	dir := t.TempDir()
+	script := filepath.Join(dir, "script")
+	if err := os.WriteFile(script, []byte(`echo "{\"versions\": $(cat "$1"), \"losses\": [$(cat)]}"`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	reference := func(feed func(io.Writer) error) (Outcome, error) {
+		return Reference(t.Context(), "sh", script, filepath.Join(dir, "plan.json"), "a plan", feed)
+	}
+	o, err := reference(func(w io.Writer) error { _, err := io.WriteString(w, "2, 1"); return err })
+	if err != nil || o.Versions != "a plan" || !slices.Equal(o.Losses, []float64{2, 1}) {
+		t.Errorf("found %+v, error %v", o, err)
+	}
+	broken := errors.New("broken")
+	if _, err := reference(func(io.Writer) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("expected the error of the input, found %v", err)
+	}
+	if o, err := reference(nil); err != nil || len(o.Losses) > 0 {
+		t.Errorf("without input: found %+v, error %v", o, err)
+	}
+}
+
 func TestReport(t *testing.T) {
 	var b bytes.Buffer
-	Report(&b, "cells", []float64{0.5, 0.6}, []float64{0.5, 0.5})
+	Report(&b, "cells", "test accuracy", []float64{0.5, 0.6}, []float64{0.5, 0.5})
 	const want = `| cells | test accuracy by seed, % | mean | standard error |
 |---|---|---|---|
 | Fovea | 50.0 60.0 | 55.00 | 5.00 |
@@ -51,7 +81,7 @@ The means differ by 5.00 points, with a standard error of 5.00.
 func TestDraw(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "curves.png")
 	runs := []Outcome{{Losses: []float64{2, 1}, Accuracies: []float64{0.1, 0.2}, Averaged: []float64{0.1, 0.3}}}
-	if err := Draw(name, Curves{"one", [2][]Outcome{runs, runs}}, Curves{"two", [2][]Outcome{runs, runs}}); err != nil {
+	if err := Draw(name, Curves{Title: "one", Runs: [2][]Outcome{runs, runs}}, Curves{Title: "two", Runs: [2][]Outcome{runs, runs}}); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(name); err != nil || !bytes.HasPrefix(data, []byte("\x89PNG")) {

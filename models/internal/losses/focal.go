@@ -1,7 +1,6 @@
 package losses
 
 import (
-	"math"
 	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -17,74 +16,153 @@ type FocalOptions struct {
 // Focal returns the focal loss of each logit, in the shape of the logits: -αₜ·(1-pₜ)^γ·log pₜ, where pₜ is the predicted
 // probability of the target. Targets have the same shape, are from 0 to 1, and get no gradient: it panics when they want one.
 func Focal(logits, targets autograd.Operand, o FocalOptions) *autograd.Tensor {
-	alpha, gamma := 0.25, 2.0
+	alpha, gamma := float32(0.25), float32(2)
 	if o.Alpha != nil {
-		alpha = *o.Alpha
+		alpha = float32(*o.Alpha)
 	}
 	if o.Gamma != nil {
-		gamma = *o.Gamma
+		gamma = float32(*o.Gamma)
 	}
-	return autograd.Custom(elementwise("focal loss", func(x, t float64) (loss, slope float64) {
-		// e is at most 1; so p and q, the probability and 1 less it, keep their precision for large x and for large -x.
-		e := math.Exp(-math.Abs(x))
-		p, q := 1/(1+e), e/(1+e)
-		if x < 0 {
-			p, q = q, p
-		}
-		ce := max(x, 0) - float64(x*t) + math.Log1p(e)
-		wrong := float64(q*t) + float64(p*(1-t)) // 1 - pₜ
-		weight := 1.0
+	return autograd.Custom(elementwise("focal loss", nil, func(c *chunk) {
+		// p and q are the probability and 1 less it. Each has its full precision.
+		p, q, wrong, ce, weight, u := c.next(), c.next(), c.next(), c.next(), c.next(), c.next()
+		simd.Sigmoid(p, c.x)
+		simd.Neg(q, c.x)
+		simd.Sigmoid(q, q)
+		// The cross-entropy is max(x, 0) - x·t - log(1 - m), where m is the smaller of p and q. What 1 - m rounds away is put back:
+		// log(1 - m) = log(u) - (m - (1-u))/u for u close to it.
+		m := wrong
+		simd.Min(m, p, q)
+		simd.Neg(u, m)
+		simd.AddScalar(u, u, 1)
+		simd.Neg(ce, u)
+		simd.AddScalar(ce, ce, 1)
+		simd.Sub(ce, m, ce)
+		simd.Div(ce, ce, u)
+		simd.Log(u, u)
+		simd.Sub(ce, ce, u)
+		simd.Relu(u, c.x)
+		simd.Add(ce, ce, u)
+		simd.Mul(u, c.x, c.t)
+		simd.Sub(ce, ce, u)
+
+		away := u // 1 - t
+		simd.Neg(away, c.t)
+		simd.AddScalar(away, away, 1)
+		simd.Mul(wrong, q, c.t) // 1 - pₜ
+		simd.MulAdd(wrong, p, away)
+		simd.Fill(weight, 1)
 		if alpha >= 0 {
-			weight = float64(alpha*t) + float64((1-alpha)*(1-t))
+			simd.Scale(weight, away, 1-alpha)
+			simd.Axpy(weight, alpha, c.t)
 		}
-		var focus, toFocus float64
-		switch gamma {
-		case 2:
-			focus, toFocus = wrong*wrong, 2*wrong
-		case 0:
-			focus, toFocus = 1, 0
-		default:
-			focus, toFocus = math.Pow(wrong, gamma), gamma*math.Pow(wrong, gamma-1)
-			if wrong == 0 { // a power below 0 is infinite there, the slope of the product is not
-				toFocus = 0
+		simd.Mul(ce, ce, weight)
+		// From here on ce is weighted. The loss is ce·wrong^γ.
+		power(c.loss, wrong, gamma)
+		if c.slope != nil {
+			// (p - t)·wrong^γ, weighted; p - t = p·(1-t) - q·t has its full precision
+			simd.Mul(c.slope, p, away)
+			toFocus := away
+			simd.Mul(toFocus, q, c.t)
+			simd.Sub(c.slope, c.slope, toFocus)
+			simd.Mul(c.slope, c.slope, c.loss)
+			simd.Mul(c.slope, c.slope, weight)
+			// ce·γ·wrong^(γ-1)·(1 - 2t)·p·q
+			if gamma != 0 {
+				power(toFocus, wrong, gamma-1)
+				if gamma < 1 { // a power below 0 is infinite at 0, the slope of the product is not
+					for i, v := range wrong {
+						if v == 0 {
+							toFocus[i] = 0
+						}
+					}
+				}
+				simd.Scale(toFocus, toFocus, gamma)
+				simd.Mul(toFocus, toFocus, ce)
+				simd.Mul(p, p, q)
+				simd.Mul(toFocus, toFocus, p)
+				simd.Scale(p, c.t, -2)
+				simd.AddScalar(p, p, 1)
+				simd.MulAdd(c.slope, toFocus, p)
 			}
 		}
-		toWrong := (1 - float64(2*t)) * p * q
-		return weight * ce * focus, weight * (float64((p-t)*focus) + float64(ce*toFocus*toWrong))
-	}, nil), logits, targets)
+		simd.Mul(c.loss, c.loss, ce)
+	}), logits, targets)
 }
 
-// elementwise returns an operation on logits and targets. f returns the loss of an element and its derivative by the logit.
-// All losses are divided by the number that count returns, if it is given.
-func elementwise(name string, f func(logit, target float64) (loss, slope float64), count func(targets []float32) int) autograd.Op {
-	const cost = 60 // cheap operations an element
+// power stores x to the power y.
+func power(dst, x []float32, y float32) {
+	switch y {
+	case 2:
+		simd.Mul(dst, x, x)
+	case 1:
+		simd.Scale(dst, x, 1)
+	case 0:
+		simd.Fill(dst, 1)
+	default:
+		simd.PowScalar(dst, x, y)
+	}
+}
+
+// chunk is a part of the logits and targets, and where the losses and their derivatives by the logits go. slope is nil where no
+// gradient is wanted.
+type chunk struct {
+	x, t, loss, slope []float32
+	scratch           *[chunkArrays][chunkSize]float32
+	used              int
+}
+
+// A chunk and its scratch lie in the first-level cache.
+const (
+	chunkSize   = 512
+	chunkArrays = 6
+)
+
+// next returns scratch of the length of the chunk.
+func (c *chunk) next() []float32 {
+	c.used++
+	return c.scratch[c.used-1][:len(c.x)]
+}
+
+// elementwise returns an operation on logits and targets. f computes losses and derivatives. They are divided by the number
+// that count returns, if it is given.
+func elementwise(name string, count func(targets []float32) int, f func(c *chunk)) autograd.Op {
+	const cost = 24 // cheap operations an element
 	return autograd.Op{
 		Name: name,
 		Forward: func(s *autograd.ForwardStep) {
 			s.Require(slices.Equal(s.Shape(0), s.Shape(1)), "expected logits and targets of one shape")
 			s.Require(!s.Wants(1), "expected targets without a gradient")
 			x, t, y := s.In(0), s.In(1), s.NewOut(s.Shape(0)...)
-			n := 1.0
+			share := float32(1)
 			if count != nil {
-				n = float64(count(t))
+				share = 1 / float32(count(t))
 			}
 			var slopes []float32
 			if s.Wants(0) {
 				slopes = s.Save(len(x))
 			}
 			s.Each(len(y), cost, func(lo, hi int) {
-				for i := lo; i < hi; i++ {
-					loss, slope := f(float64(x[i]), float64(t[i]))
-					y[i] = float32(loss / n)
+				var scratch [chunkArrays][chunkSize]float32
+				for ; lo < hi; lo += chunkSize {
+					end := min(hi, lo+chunkSize)
+					c := chunk{x: x[lo:end], t: t[lo:end], loss: y[lo:end], scratch: &scratch}
 					if slopes != nil {
-						slopes[i] = float32(slope / n)
+						c.slope = slopes[lo:end]
+					}
+					f(&c)
+					if count != nil {
+						simd.Scale(c.loss, c.loss, share)
+						simd.Scale(c.slope, c.slope, share)
 					}
 				}
 			})
 		},
 		Backward: func(s *autograd.BackwardStep) {
 			slopes, dy := s.Saved(0), s.OutGrad(0)
-			s.Add(0, func(dx []float32) { simd.Mul(dx, slopes, dy) })
+			s.Add(0, func(dx []float32) {
+				s.Each(len(dx), 1, func(lo, hi int) { simd.Mul(dx[lo:hi], slopes[lo:], dy[lo:]) })
+			})
 		},
 	}
 }
@@ -100,22 +178,44 @@ func HeatmapFocal(logits, targets autograd.Operand) *autograd.Tensor {
 	return autograd.Sum(autograd.Custom(heatmap, logits, targets), false)
 }
 
-var heatmap = elementwise("heatmap focal loss", func(x, t float64) (loss, slope float64) {
-	p := 1 / (1 + math.Exp(-x))
-	dp := p * (1 - p)
-	if p < heatmapLimit || p > 1-heatmapLimit {
-		p, dp = min(max(p, heatmapLimit), 1-heatmapLimit), 0
+var heatmap = elementwise("heatmap focal loss", centers, func(c *chunk) {
+	// The loss is -w·a²·log(b): a and b are 1-p and p, and w is 1 at a center; elsewhere they are p, 1-p and (1-t)⁴.
+	a, b, w, dp, log := c.next(), c.next(), c.next(), c.next(), c.next()
+	simd.Sigmoid(a, c.x)
+	simd.Neg(b, c.x)
+	simd.Sigmoid(b, b)
+	simd.Mul(dp, a, b)
+	for i, p := range a { // beyond the limits there is no gradient
+		if p < heatmapLimit || p > 1-heatmapLimit {
+			dp[i] = 0
+		}
 	}
-	q := 1 - p
-	if t == 1 {
-		log := math.Log(p)
-		return -log * q * q, (float64(2*q*log) - q*q/p) * dp
+	simd.Clamp(a, a, heatmapLimit, 1-heatmapLimit)
+	simd.Clamp(b, b, heatmapLimit, 1-heatmapLimit)
+	simd.Neg(w, c.t)
+	simd.AddScalar(w, w, 1)
+	simd.Mul(w, w, w)
+	simd.Mul(w, w, w)
+	for i, t := range c.t {
+		if t == 1 {
+			a[i], b[i], w[i], dp[i] = b[i], a[i], 1, -dp[i]
+		}
 	}
-	log := math.Log(q)
-	weight := (1 - t) * (1 - t)
-	weight *= weight
-	return -weight * log * p * p, weight * (p*p/q - float64(2*p*log)) * dp
-}, func(targets []float32) int {
+	simd.Log(log, b)
+	simd.Mul(w, w, a)
+	if c.slope != nil { // w·a·(a/b - 2·log b)·dp, where dp is negative at a center
+		simd.Div(c.slope, a, b)
+		simd.Axpy(c.slope, -2, log)
+		simd.Mul(c.slope, c.slope, w)
+		simd.Mul(c.slope, c.slope, dp)
+	}
+	simd.Mul(c.loss, w, a)
+	simd.Mul(c.loss, c.loss, log)
+	simd.Neg(c.loss, c.loss)
+})
+
+// centers returns the number of targets that are 1, or 1 when there are none.
+func centers(targets []float32) int {
 	n := 0
 	for _, t := range targets {
 		if t == 1 {
@@ -123,4 +223,4 @@ var heatmap = elementwise("heatmap focal loss", func(x, t float64) (loss, slope 
 		}
 	}
 	return max(1, n)
-})
+}

@@ -18,43 +18,67 @@ const (
 	// ExactGIoU is GIoU without the small number that torchvision adds to denominators, for boxes in shares of the image
 	// (generalized_box_iou in util/box_ops.py of facebookresearch/detr). It is NaN for two boxes without area.
 	ExactGIoU
+	// SIoU has a distance that depends on the angle between the centers, and the differences of widths and heights (arXiv
+	// 2205.12740), as FastestDet computes it (bbox_iou in module/loss.py of dog-qiuqiu/FastestDet). Centers in one place have
+	// no distance, where that is NaN.
+	SIoU
 )
 
 // BoxLoss returns the loss of each pair of boxes: predicted and target are [n, 4] (xyxy), the result is [n]. Both get
-// gradients. It is torchvision.ops.generalized_box_iou_loss, distance_box_iou_loss or complete_box_iou_loss. It panics with an
+// gradients. The first three are torchvision.ops.generalized_box_iou_loss, distance_box_iou_loss and complete_box_iou_loss. It panics with an
 // [autograd.ShapeError] for other shapes.
 func BoxLoss(predicted, target autograd.Operand, kind Kind) *autograd.Tensor {
 	return autograd.Custom(boxLosses[kind], predicted, target)
 }
 
-var boxLosses = [...]autograd.Op{boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou), boxLoss("exact giou loss", exactGIoU)}
+var boxLosses = [...]autograd.Op{
+	boxLoss("giou loss", giou), boxLoss("diou loss", diou), boxLoss("ciou loss", ciou), boxLoss("exact giou loss", exactGIoU),
+	boxLoss("siou loss", siou),
+}
 
-// boxLoss returns the operation of a loss of one pair. f adds the derivatives to da and db.
+// boxLoss returns the operation of a loss of one pair. f adds the derivatives to the pair's slopes where they are wanted.
 func boxLoss(name string, f func(p *boxPair) float64) autograd.Op {
-	const cost = 200 // cheap operations a pair
+	const cost = 150 // cheap operations a pair
 	return autograd.Op{
 		Name: name,
 		Forward: func(s *autograd.ForwardStep) {
 			shape := s.Shape(0)
 			s.Require(len(shape) == 2 && shape[1] == 4 && slices.Equal(shape, s.Shape(1)), "expected boxes [n, 4] and as many others")
 			a, b, y := s.In(0), s.In(1), s.NewOut(shape[0])
+			var slopes [2][]float32
+			for operand := range slopes {
+				if s.Wants(operand) {
+					slopes[operand] = s.Save(len(a))
+				} else {
+					s.Save(0)
+				}
+			}
 			s.Each(len(y), cost, func(lo, hi int) {
 				for i := lo; i < hi; i++ {
-					p := newBoxPair(a[4*i:], b[4*i:])
+					p := boxPair{sloped: slopes[0] != nil || slopes[1] != nil}
+					for j := range 4 {
+						p.boxes[0][j], p.boxes[1][j] = float64(a[4*i+j]), float64(b[4*i+j])
+					}
 					y[i] = float32(f(&p))
+					for operand, dst := range slopes {
+						if dst != nil {
+							for j, d := range p.slopes[operand] {
+								dst[4*i+j] = float32(d)
+							}
+						}
+					}
 				}
 			})
 		},
 		Backward: func(s *autograd.BackwardStep) {
-			a, b, dy := s.In(0), s.In(1), s.OutGrad(0)
+			dy := s.OutGrad(0)
 			for operand := range 2 {
+				slopes := s.Saved(operand)
 				s.Add(operand, func(dx []float32) {
-					s.Each(len(dy), cost, func(lo, hi int) {
+					s.Each(len(dy), 4, func(lo, hi int) {
 						for i := lo; i < hi; i++ {
-							p := newBoxPair(a[4*i:], b[4*i:])
-							f(&p)
-							for j, d := range p.slopes[operand] {
-								dx[4*i+j] = float32(d * float64(dy[i]))
+							for j := range 4 {
+								dx[4*i+j] = slopes[4*i+j] * dy[i]
 							}
 						}
 					})
@@ -69,13 +93,11 @@ func boxLoss(name string, f func(p *boxPair) float64) autograd.Op {
 type boxPair struct {
 	boxes  [2][4]float64
 	slopes [2][4]float64
-}
+	sloped bool // the derivatives are wanted
 
-func newBoxPair(a, b []float32) (p boxPair) {
-	for j := range 4 {
-		p.boxes[0][j], p.boxes[1][j] = float64(a[j]), float64(b[j])
-	}
-	return p
+	shared       [2]float64 // the width and height that both have in common; not above 0 where they do not overlap
+	inter, union float64
+	around       [2]float64 // the width and height of the box around both
 }
 
 // epsilon is torchvision's.
@@ -101,43 +123,46 @@ func (p *boxPair) size(i int) (w, h float64) {
 	return b[2] - b[0], b[3] - b[1]
 }
 
-// overlaps returns the intersection and the union, and a function that spreads their slopes to the coordinates.
-func (p *boxPair) overlaps() (inter, union float64, spread func(inter, union float64)) {
+// measure computes the intersection, the union, and the size of the box around both.
+func (p *boxPair) measure() {
 	a, b := &p.boxes[0], &p.boxes[1]
-	w, h := min(a[2], b[2])-max(a[0], b[0]), min(a[3], b[3])-max(a[1], b[1])
-	if w > 0 && h > 0 {
-		inter = float64(w * h)
+	for side := range 2 {
+		p.shared[side] = min(a[2+side], b[2+side]) - max(a[side], b[side])
+		p.around[side] = max(a[2+side], b[2+side]) - min(a[side], b[side])
+	}
+	if p.shared[0] > 0 && p.shared[1] > 0 {
+		p.inter = float64(p.shared[0] * p.shared[1])
 	}
 	wa, ha := p.size(0)
 	wb, hb := p.size(1)
-	union = float64(wa*ha) + float64(wb*hb) - inter
-	return inter, union, func(di, du float64) {
-		for i, size := range [2][2]float64{{wa, ha}, {wb, hb}} {
-			s := &p.slopes[i]
-			s[0] -= float64(du * size[1])
-			s[1] -= float64(du * size[0])
-			s[2] += float64(du * size[1])
-			s[3] += float64(du * size[0])
-		}
-		if w > 0 && h > 0 {
-			di -= du
-			p.toLarger(0, 1, -float64(di*h))
-			p.toLarger(1, 1, -float64(di*w))
-			p.toLarger(2, -1, float64(di*h))
-			p.toLarger(3, -1, float64(di*w))
-		}
+	p.union = float64(wa*ha) + float64(wb*hb) - p.inter
+}
+
+// toOverlaps spreads the slopes of the intersection and the union to the coordinates.
+func (p *boxPair) toOverlaps(di, du float64) {
+	for i := range p.slopes {
+		w, h := p.size(i)
+		s := &p.slopes[i]
+		s[0] -= float64(du * h)
+		s[1] -= float64(du * w)
+		s[2] += float64(du * h)
+		s[3] += float64(du * w)
+	}
+	if w, h := p.shared[0], p.shared[1]; w > 0 && h > 0 {
+		di -= du
+		p.toLarger(0, 1, -float64(di*h))
+		p.toLarger(1, 1, -float64(di*w))
+		p.toLarger(2, -1, float64(di*h))
+		p.toLarger(3, -1, float64(di*w))
 	}
 }
 
-// enclosing returns the size of the box around both, and a function that spreads its slopes.
-func (p *boxPair) enclosing() (w, h float64, spread func(w, h float64)) {
-	a, b := &p.boxes[0], &p.boxes[1]
-	return max(a[2], b[2]) - min(a[0], b[0]), max(a[3], b[3]) - min(a[1], b[1]), func(dw, dh float64) {
-		p.toLarger(0, -1, -dw)
-		p.toLarger(1, -1, -dh)
-		p.toLarger(2, 1, dw)
-		p.toLarger(3, 1, dh)
-	}
+// toAround spreads the slopes of the size of the box around both to the coordinates.
+func (p *boxPair) toAround(dw, dh float64) {
+	p.toLarger(0, -1, -dw)
+	p.toLarger(1, -1, -dh)
+	p.toLarger(2, 1, dw)
+	p.toLarger(3, 1, dh)
 }
 
 func giou(p *boxPair) float64 { return p.giou(epsilon) }
@@ -146,15 +171,17 @@ func exactGIoU(p *boxPair) float64 { return p.giou(0) }
 
 // giou is 1 - inter/union + (area - union)/area of the enclosing box, with a number added to the denominators.
 func (p *boxPair) giou(added float64) float64 {
-	inter, union, toOverlaps := p.overlaps()
-	w, h, toEnclosing := p.enclosing()
+	p.measure()
+	w, h := p.around[0], p.around[1]
 	area := float64(w * h)
-	u, c := union+added, area+added
-	free := (area - union) / c
-	toOverlaps(-1/u, inter/u/u-1/c)
-	dArea := (1 - free) / c
-	toEnclosing(float64(dArea*h), float64(dArea*w))
-	return 1 - inter/u + free
+	u, c := p.union+added, area+added
+	iou, free := p.inter/u, (area-p.union)/c
+	if p.sloped {
+		p.toOverlaps(-1/u, iou/u-1/c)
+		dArea := (1 - free) / c
+		p.toAround(float64(dArea*h), float64(dArea*w))
+	}
+	return 1 - iou + free
 }
 
 // diou is 1 - inter/union + distance/diagonal, both squared.
@@ -164,20 +191,22 @@ func diou(p *boxPair) float64 {
 }
 
 func (p *boxPair) distance() (loss, iou float64) {
-	inter, union, toOverlaps := p.overlaps()
-	w, h, toEnclosing := p.enclosing()
+	p.measure()
+	w, h := p.around[0], p.around[1]
 	a, b := &p.boxes[0], &p.boxes[1]
 	dx, dy := (a[0]+a[2])/2-(b[0]+b[2])/2, (a[1]+a[3])/2-(b[1]+b[3])/2
-	u, diagonal := union+epsilon, float64(w*w)+float64(h*h)+epsilon
+	u, diagonal := p.union+epsilon, float64(w*w)+float64(h*h)+epsilon
 	distance := (float64(dx*dx) + float64(dy*dy)) / diagonal
-	toOverlaps(-1/u, inter/u/u)
-	toEnclosing(float64(-2*distance/diagonal*w), float64(-2*distance/diagonal*h))
-	for i, sign := range [2]float64{1, -1} {
+	iou = p.inter / u
+	if p.sloped {
+		p.toOverlaps(-1/u, iou/u)
+		p.toAround(float64(-2*distance/diagonal*w), float64(-2*distance/diagonal*h))
+		dx, dy = dx/diagonal, dy/diagonal // half of the factor 2, as the center is a mean
 		for j, d := range [4]float64{dx, dy, dx, dy} {
-			p.slopes[i][j] += sign * d / diagonal // half of the factor 2, as the center is a mean
+			p.slopes[0][j] += d
+			p.slopes[1][j] -= d
 		}
 	}
-	iou = inter / u
 	return 1 - iou + distance, iou
 }
 
@@ -193,6 +222,9 @@ func ciou(p *boxPair) float64 {
 	alpha := v / (1 - iou + v + epsilon)
 	if alpha != alpha { // the width and the height of a box are 0
 		return loss + alpha
+	}
+	if !p.sloped {
+		return loss + float64(alpha*v)
 	}
 	for i, size := range [2][2]float64{{wa, ha}, {wb, hb}} {
 		w, h := size[0], size[1]

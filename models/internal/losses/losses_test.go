@@ -14,7 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/losses"
 )
 
-var kinds = map[string]losses.Kind{"giou": losses.GIoU, "diou": losses.DIoU, "ciou": losses.CIoU, "exact": losses.ExactGIoU}
+var kinds = map[string]losses.Kind{"giou": losses.GIoU, "diou": losses.DIoU, "ciou": losses.CIoU, "exact": losses.ExactGIoU, "siou": losses.SIoU}
 
 // TestTorchvision compares losses and gradients with torchvision's, and the gradients with finite differences.
 func TestTorchvision(t *testing.T) {
@@ -87,7 +87,7 @@ func TestTorchvision(t *testing.T) {
 			}
 		})
 	}
-	if cases != 27 {
+	if cases != 30 {
 		t.Errorf("%d cases", cases)
 	}
 }

@@ -1,0 +1,189 @@
+package detect
+
+import (
+	"fmt"
+
+	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/backbone"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/vision"
+)
+
+// rtdetrNames are the names of transformers. Its files have those of its older versions, which come first.
+func rtdetrNames(c Config) checkpoint.Names {
+	r := c.RTDETR
+	var rules []checkpoint.Rule
+	for _, rule := range backbone.ResNetNames(r.Backbone) {
+		rules = append(rules, checkpoint.Rule{"Body." + rule[0], "model.backbone.model." + rule[1]})
+	}
+	convNorm := func(path, name string) {
+		rules = append(rules, checkpoint.Rule{path + ".Conv", name + ".conv"}, checkpoint.Rule{path + ".Norm", name + ".norm"})
+	}
+	for _, pair := range [][2]string{{"Projections.{}", "model.encoder_input_proj.{}"}, {"Memory.{}", "model.decoder_input_proj.{}"}} {
+		rules = append(rules, checkpoint.Rule{pair[0] + ".Conv", pair[1] + ".0"}, checkpoint.Rule{pair[0] + ".Norm", pair[1] + ".1"})
+	}
+	for _, pair := range [][2]string{{"Lateral", "lateral_convs"}, {"Stride", "downsample_convs"}} {
+		convNorm("Encoder."+pair[0]+".{}", "model.encoder."+pair[1]+".{}")
+	}
+	for _, pair := range [][2]string{{"Down", "fpn_blocks"}, {"Up", "pan_blocks"}} {
+		path, name := "Encoder."+pair[0]+".{}", "model.encoder."+pair[1]+".{}"
+		convNorm(path+".Deep", name+".conv1")
+		convNorm(path+".Direct", name+".conv2")
+		convNorm(path+".Blocks.{}.Wide", name+".bottlenecks.{}.conv1")
+		convNorm(path+".Blocks.{}.Point", name+".bottlenecks.{}.conv2")
+		if r.inner() != r.EncoderHiddenDim {
+			convNorm(path+".Last", name+".conv3")
+		}
+	}
+	rule := func(path string, names ...string) {
+		rules = append(rules, append(checkpoint.Rule{path}, names...))
+	}
+	attention := func(path string, names ...string) {
+		for _, part := range [][]string{{"Query", "q_proj"}, {"Key", "k_proj"}, {"Value", "v_proj"}, {"Proj", "out_proj", "o_proj"}} {
+			var all []string
+			for _, p := range part[1:] {
+				for _, n := range names {
+					all = append(all, n+"."+p)
+				}
+			}
+			rule(path+"."+part[0], all...)
+		}
+	}
+	block := func(path string, attends, norm1, norm2 string, names ...string) {
+		with := func(parts ...string) (all []string) {
+			for _, p := range parts {
+				for _, n := range names {
+					all = append(all, n+"."+p)
+				}
+			}
+			return all
+		}
+		attention(path+"."+attends, with("self_attn")...)
+		rule(path+"."+norm1, with("self_attn_layer_norm")...)
+		rule(path+"."+norm2, with("final_layer_norm")...)
+		rule(path+".MLP.FC1", with("fc1", "mlp.fc1")...)
+		rule(path+".MLP.FC2", with("fc2", "mlp.fc2")...)
+	}
+	block("Encoder.Blocks.{}.{}", "Attention", "Norm1", "Norm2", "model.encoder.encoder.{}.layers.{}", "model.encoder.aifi.{}.layers.{}")
+	block("Blocks.{}", "Self", "Norm1", "Norm3", "model.decoder.layers.{}")
+	rule("Blocks.{}.Norm2", "model.decoder.layers.{}.encoder_attn_layer_norm")
+	for _, pair := range [][2]string{{"Offsets", "sampling_offsets"}, {"Weights", "attention_weights"}, {"Value", "value_proj"}, {"Proj", "output_proj"}, {"Shares", "n_points_scale"}} {
+		if pair[0] != "Shares" || r.second() {
+			rule("Blocks.{}.Cross."+pair[0], "model.decoder.layers.{}.encoder_attn."+pair[1])
+		}
+	}
+	rule("Blocks.{}.Class", "model.decoder.class_embed.{}", "class_embed.{}")
+	rule("Blocks.{}.Box.Layers.{}", "model.decoder.bbox_embed.{}.layers.{}", "bbox_embed.{}.layers.{}")
+	rule("Positions.Layers.{}", "model.decoder.query_pos_head.layers.{}")
+	rule("Output", "model.enc_output.0")
+	rule("OutputNorm", "model.enc_output.1")
+	rule("Class", "model.enc_score_head")
+	rule("Box.Layers.{}", "model.enc_bbox_head.layers.{}")
+	if r.NumDenoising > 0 {
+		rule("Noise", "model.denoising_class_embed")
+	}
+	return checkpoint.Names{Columns: []string{models.HuggingFace.String()}, Rules: rules, Prefixes: []string{"module.", "_orig_mod."}}
+}
+
+// rtdetrFamily says how the two versions lie in folders.
+func rtdetrFamily(c Config) modelfolder.Family {
+	table := rtdetrNames(c)
+	y := family
+	y.Names, y.Fields = &table, rtdetrFields
+	return y
+}
+
+// readRTDETR reads a folder of transformers.
+func readRTDETR(f *modelfolder.Folder) (*Model, error) {
+	var c Config
+	if err := f.Configure(&c); err != nil {
+		return nil, err
+	}
+	f.Use(rtdetrFamily(c))
+	r := c.RTDETR
+	if err := r.claim().Check(f.Weights); err != nil {
+		return nil, err
+	}
+	classes, err := f.Rows("Class.Weight", r.DModel)
+	if err != nil {
+		return nil, err
+	}
+	if classes == 0 {
+		return nil, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
+	}
+	if n := f.NumLabels(); !c.Fit(classes) || n >= 0 && n != len(c.ID2Label) {
+		c.ID2Label, c.Label2ID = nil, nil
+	}
+	size := 0 // of the images that LoadOptions.ImageSize asks for
+	if err := f.Resize(&size, &c); err != nil {
+		return nil, err
+	}
+	if size < 0 || size > maxSize {
+		return nil, fmt.Errorf("LoadOptions.ImageSize: expected 1 to %d, found %d", maxSize, size)
+	}
+	m := New(c, classes, nil)
+	d := m.Network.(*RTDETR)
+	fallback := rtdetrPreprocess()
+	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}); err != nil {
+		return nil, err
+	}
+	if size != 0 {
+		d.Preprocess.Height, d.Preprocess.Width = size, size
+	}
+	if p := d.Preprocess; p.Mode != vision.Stretch || p.CropWidth != 0 {
+		return nil, fmt.Errorf("%s: expected images stretched to one size, found the mode %v and a crop to %d×%d pixels",
+			vision.PreprocessorName, p.Mode, p.CropWidth, p.CropHeight)
+	}
+	if err := r.fits(d.Preprocess.Height, d.Preprocess.Width, true); err != nil {
+		return nil, err
+	}
+	return m, f.Fill(d)
+}
+
+// fits returns an error for images of a size that the network does not take, in inference or in training.
+func (c *RTDETRConfig) fits(h, w int, inference bool) error {
+	places := 0
+	for i := range c.NumFeatureLevels {
+		level := c.Levels[min(i, len(c.Levels)-1)] + 1
+		if c.Backbone.DownsampleInFirstStage {
+			level++
+		}
+		if i >= len(c.Levels) {
+			level++
+		}
+		height, width := ceilShift(h, level), ceilShift(w, level)
+		if last := c.Levels[len(c.Levels)-1] + 1; i+1 < len(c.Levels) && level < last && (height%2 != 0 || width%2 != 0) {
+			return fmt.Errorf("images of %d×%d pixels: expected a size that can be halved %d times", w, h, last)
+		}
+		places += height * width
+	}
+	if size := c.AnchorImageSize; inference && size != [2]int{} {
+		stated := 0
+		for _, s := range c.FeatStrides {
+			stated += (size[0] / s) * (size[1] / s)
+		}
+		if stated != places {
+			return fmt.Errorf("anchor_image_size: expected the size of the images, %d×%d pixels, found %d×%d", h, w, size[0], size[1])
+		}
+	}
+	if places < c.NumQueries {
+		return fmt.Errorf("images of %d×%d pixels: expected at least as many places as num_queries, %d, found %d", w, h, c.NumQueries, places)
+	}
+	return nil
+}
+
+// ceilShift halves a size n times, rounding up.
+func ceilShift(size, n int) int { return (size + 1<<n - 1) >> n }
+
+// saveRTDETR writes a folder for transformers.
+func (m *Model) saveRTDETR(dir string, o SaveOptions) error {
+	c, d := m.Config, m.Network.(*RTDETR)
+	c.NameAll(m.Classes)
+	parts, err := processor(d.Preprocess, "RTDetrImageProcessor")
+	if err != nil {
+		return fmt.Errorf("detect: %w", err)
+	}
+	y := rtdetrFamily(c)
+	return y.Save(dir, modelfolder.Contents{Config: c, Parts: parts, Model: d}, o)
+}
