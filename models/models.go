@@ -29,7 +29,7 @@ var packages = map[string]string{
 	"modernbert": "models/bert",
 	"resnet":     "models/backbone", "fovea_resnet": "models/backbone", "shufflenet_v2": "models/backbone", "dla": "models/backbone", "plain_cnn": "models/backbone",
 	"fastestdet": "models/detect", "fcos": "models/detect", "retinanet": "models/detect", "faster_rcnn": "models/detect",
-	"rt_detr": "models/detect", "rt_detr_v2": "models/detect",
+	"detr": "models/detect", "yolos": "models/detect", "rt_detr": "models/detect", "rt_detr_v2": "models/detect",
 }
 
 // PackageFor returns the package of this module that loads models of a type (the model_type in config.json), such as

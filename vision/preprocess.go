@@ -70,6 +70,7 @@ type Preprocess struct {
 	Mode          ResizeMode
 	Height, Width int    // of the resize
 	MaxLong       int    // ShortSide: the limit of the longer side, which takes precedence over Width; 0 means none
+	Multiple      int    // ShortSide with MaxLong: both sides are cut to multiples of it, as YOLOS's processor does; 0 means 1
 	Filter        Filter // Bilinear by default
 
 	// FloatResize scales and resizes in float32, without rounding to levels, as DINOv3's processor does. [Preprocess.Pixels]
@@ -148,6 +149,8 @@ func (p *Preprocess) Validate() error {
 		return fmt.Errorf("vision: preprocess: resize to %d×%d: %w", p.Width, p.Height, ErrSize)
 	case p.MaxLong < 0 || p.MaxLong > maxSide:
 		return fmt.Errorf("vision: preprocess: longer side of at most %d: %w", p.MaxLong, ErrSize)
+	case p.Multiple < 0 || p.Multiple > maxSide || p.Multiple > 1 && (p.Mode != ShortSide || p.MaxLong == 0):
+		return fmt.Errorf("vision: preprocess: Multiple: expected 0 or 1 unless the shorter side is resized and the longer one limited, found %d", p.Multiple)
 	case !finite(p.Mean) || !finite(p.Std) || math.IsNaN(p.Scale) || math.IsInf(p.Scale, 0):
 		return fmt.Errorf("vision: preprocess: expected finite numbers, found mean %v, standard deviation %v, scale %v", p.Mean, p.Std, p.Scale)
 	case p.FloatResize && (p.CropWidth != 0 || p.Backend != Torchvision || p.Filter != Bilinear && p.Filter != Bicubic):

@@ -39,6 +39,8 @@ var processorClasses = func() map[string]processorClass {
 	clip := processorClass{Preprocess: cut(short(224, Bicubic, CLIPMean, CLIPStd), 224), crop: true, short: true, converts: true}
 	detector := processorClass{Preprocess: short(800, Bilinear, ImageNetMean, ImageNetStd), maxLong: true, short: true, bothEdges: true, neverCrops: true}
 	detector.MaxLong = 1333
+	yolos := detector
+	yolos.Multiple = 16
 	siglip := processorClass{Preprocess: square(224, Bicubic, HalfMean, HalfStd), short: true, converts: true}
 	mobile := processorClass{Preprocess: cut(short(256, Bilinear, HalfMean, HalfStd), 224), crop: true, short: true}
 	rtdetr := processorClass{Preprocess: square(640, Bilinear, ImageNetMean, ImageNetStd), short: true, bothEdges: true, neverCrops: true}
@@ -66,6 +68,7 @@ var processorClasses = func() map[string]processorClass {
 		"ConditionalDetr": detector,
 		"DeformableDetr":  detector,
 		"GroundingDino":   detector,
+		"Yolos":           yolos,
 		"RTDetr":          rtdetr,
 		"Sam": {Preprocess: Preprocess{Mode: LongSide, Width: 1024, Mean: ImageNetMean, Std: ImageNetStd},
 			longAlone: true, pads: true, converts: true},
@@ -78,6 +81,7 @@ var modelClasses = map[string]string{
 	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit", "dinov3_vit": "DINOv3ViT",
 	"resnet": "ConvNext", "clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
+	"yolos": "Yolos",
 }
 
 // classOf returns the class and the backend of a file. If the file names no class and no model has a type, it is

@@ -51,6 +51,7 @@ var processorFields = strictjson.Fields{
 	{Name: "pixel_backend"},
 	{Name: "pixel_channels"},
 	{Name: "size_rule"},
+	{Name: "size_multiple"},
 	{Name: "crop_fill"},
 	{Name: "resize_rows_first"},
 }

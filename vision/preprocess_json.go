@@ -36,6 +36,7 @@ type preprocessJSON struct {
 	// transformers keep unknown fields and ignore them.
 	Backend   string `json:"pixel_backend,omitempty"`
 	SizeRule  string `json:"size_rule,omitempty"`
+	Multiple  int    `json:"size_multiple,omitempty"`
 	Fill      []int  `json:"crop_fill,omitempty"`
 	RowsFirst bool   `json:"resize_rows_first,omitempty"`
 	Alpha     string `json:"alpha,omitempty"`
@@ -275,6 +276,12 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 			return fmt.Errorf("size: longest_edge alone is unsupported for this class of processor, expected shortest_edge beside it")
 		}
 	}
+	if q.Mode != ShortSide || q.MaxLong == 0 {
+		q.Multiple = 0
+	}
+	if j.Multiple != 0 {
+		q.Multiple = j.Multiple
+	}
 	if j.SizeRule != "" {
 		i := slices.Index(sizeRuleNames, j.SizeRule)
 		if i < 0 || q.Mode != Stretch {
@@ -283,7 +290,7 @@ func (j *preprocessJSON) geometry(q *Preprocess, class processorClass) error {
 		q.Mode = ResizeMode(i)
 	}
 	if !is(j.DoResize, true) {
-		q.Mode, q.Width, q.Height, q.MaxLong = NoResize, 0, 0, 0
+		q.Mode, q.Width, q.Height, q.MaxLong, q.Multiple = NoResize, 0, 0, 0, 0
 	}
 	if j.Resample != nil {
 		i := slices.Index(pillowFilters[:], *j.Resample)
@@ -407,7 +414,7 @@ func (p *Preprocess) check() error {
 }
 
 // MarshalJSON writes p as transformers' image processors read it. With a crop or a shorter side it is a
-// CLIPImageProcessor, with a longer side a SamImageProcessor (unpadded), otherwise a ViTImageProcessor. Settings that
+// CLIPImageProcessor, with a Multiple of 16 a YolosImageProcessor, with a longer side a SamImageProcessor (unpadded), otherwise a ViTImageProcessor. Settings that
 // transformers does not have go into fields of their own, so that reading gives the same Preprocess back. These
 // settings are a Backend other than Torchvision, Cover, and timm's Fit, Fill and RowsFirst,
 // and an Alpha other than that of the processor.
@@ -448,6 +455,11 @@ func (p Preprocess) MarshalJSON() ([]byte, error) {
 		j.Size = &sizeJSON{ShortestEdge: p.Width, LongestEdge: p.MaxLong}
 		if j.DoCenterCrop = yes(crop); !p.FloatResize {
 			j.Type = "CLIPImageProcessor"
+		}
+		if p.Multiple == 16 && !crop && !p.FloatResize {
+			j.Type = "YolosImageProcessor"
+		} else if p.Multiple > 1 {
+			j.Multiple = p.Multiple
 		}
 	case LongSide:
 		if p.FloatResize {

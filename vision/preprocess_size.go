@@ -14,7 +14,11 @@ func (p *Preprocess) resized(h, w int) (height, width int) {
 		return p.Height, p.Width
 	case ShortSide:
 		if p.MaxLong > 0 {
-			return shortWithin(h, w, p.Width, p.MaxLong)
+			h, w = shortWithin(h, w, p.Width, p.MaxLong)
+			if n := p.Multiple; n > 1 {
+				h, w = h-h%n, w-w%n
+			}
+			return h, w
 		}
 		return ShortestEdge(h, w, p.Width)
 	case LongSide:

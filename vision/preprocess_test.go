@@ -279,7 +279,7 @@ func TestPreprocessJSON(t *testing.T) {
 
 // The classes for segmentation and detection resize and never crop, whatever the file says.
 func TestClassesThatNeverCrop(t *testing.T) {
-	for _, name := range []string{"Segformer", "Detr", "ConditionalDetr", "DeformableDetr", "GroundingDino", "RTDetr"} {
+	for _, name := range []string{"Segformer", "Detr", "ConditionalDetr", "DeformableDetr", "GroundingDino", "RTDetr", "Yolos"} {
 		var p Preprocess
 		file := `{"image_processor_type": "` + name + `ImageProcessor", "do_center_crop": true, "crop_size": {"height": 7, "width": 9}}`
 		if err := json.Unmarshal([]byte(file), &p); err != nil || p.CropWidth != 0 || p.CropHeight != 0 {

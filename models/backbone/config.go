@@ -1,6 +1,7 @@
 package backbone
 
 import (
+	"fmt"
 	"io/fs"
 
 	"github.com/fovea-ml/fovea/autograd"
@@ -54,6 +55,9 @@ type Config struct {
 	DeepStem bool `json:"deep_stem,omitempty"`
 	// AverageDown puts the stride of a ResNet's shortcuts into an average pooling (timm's resnet50d).
 	AverageDown bool `json:"average_down,omitempty"`
+	// Dilated gives the last stage of a ResNet dilated convolutions in place of its stride: its features have the size of the
+	// stage before (timm's output_stride of 16; DC5 of DETR). It has no AverageDown.
+	Dilated bool `json:"dilated,omitempty"`
 	// FinalSize, when it is not 0, is the number of channels of a 1×1 convolution before the mean (ShuffleNetV2).
 	FinalSize int `json:"final_size,omitempty"`
 }
@@ -177,8 +181,12 @@ func (c Config) Validate() error {
 		if c.DeepStem || c.ModelType == vdType {
 			v.Multiple("embedding_size", c.EmbeddingSize, 2, "a deep stem")
 		}
+		if c.Dilated && c.AverageDown {
+			v.Fail("dilated", "expected false beside average_down, found true")
+		}
 		if c.ModelType == vdType {
-			v.Unused(c.ModelType, config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown})
+			v.Unused(c.ModelType, config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown},
+				config.Field{Name: "dilated", Value: c.Dilated})
 			if v.Err() == nil && c.LayerType == Basic && !c.DownsampleInFirstStage && c.EmbeddingSize != c.HiddenSizes[0] {
 				v.Fail("embedding_size", "expected the first of hidden_sizes, %d, because the shortcut of other basic layers halves the image, found %d",
 					c.HiddenSizes[0], c.EmbeddingSize)
@@ -197,7 +205,8 @@ func (c Config) Validate() error {
 		v.Unused(c.ModelType, config.Field{Name: "layer_type", Value: c.LayerType},
 			config.Field{Name: "downsample_in_first_stage", Value: c.DownsampleInFirstStage},
 			config.Field{Name: "downsample_in_bottleneck", Value: c.DownsampleInBottleneck},
-			config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown})
+			config.Field{Name: "deep_stem", Value: c.DeepStem}, config.Field{Name: "average_down", Value: c.AverageDown},
+			config.Field{Name: "dilated", Value: c.Dilated})
 	}
 	switch {
 	case c.ModelType != shuffleType:
@@ -256,6 +265,22 @@ func ReadConfig(fsys fs.FS, name string) (Config, error) {
 		start, _ = stated(data)
 	}
 	return modelfolder.ReadConfig(fsys, name, family, start)
+}
+
+// ParseConfig reads and checks the configuration of a ResNet that another model's config.json holds, such as backbone_config. It
+// is for the other model packages, which load networks with such a body.
+func ParseConfig(data []byte) (Config, error) {
+	c := defaults()
+	if err := configFields.Check(data); err != nil {
+		return c, err
+	}
+	if err := strictjson.Decode(data, &c); err != nil {
+		return c, err
+	}
+	if c.ModelType != resNetType {
+		return c, fmt.Errorf("model_type: expected %q, found %q", resNetType, c.ModelType)
+	}
+	return c, c.Validate()
 }
 
 // defaults are those of transformers' ResNetConfig, for fields that a config.json leaves out.

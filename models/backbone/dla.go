@@ -59,7 +59,7 @@ func newTree(depth, in, out, passed, stride int, root bool, act autograd.Activat
 		return t
 	}
 	c := Config{LayerType: Basic}
-	t.First, t.Second = newBlock(c, in, out, stride, act), newBlock(c, out, out, 1, act)
+	t.First, t.Second = newBlock(c, in, out, stride, [2]int{1, 1}, act), newBlock(c, out, out, 1, [2]int{1, 1}, act)
 	t.First.Down = nil // Project is at its place, after a max pooling
 	if in != out {
 		t.Project = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{})

@@ -24,6 +24,7 @@ var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFiel
 	{Name: "_out_indices", Use: strictjson.Harmless, Reason: whichLevels},
 	{Name: "deep_stem", Reason: "Fovea's own"},
 	{Name: "average_down", Reason: "Fovea's own"},
+	{Name: "dilated", Reason: "Fovea's own"},
 	{Name: "final_size", Reason: "Fovea's own"},
 })
 

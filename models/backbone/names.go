@@ -115,4 +115,6 @@ func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
 }
 
 // ownResNet reports a ResNet that transformers lacks.
-func (c Config) ownResNet() bool { return c.ModelType == resNetType && (c.DeepStem || c.AverageDown) }
+func (c Config) ownResNet() bool {
+	return c.ModelType == resNetType && (c.DeepStem || c.AverageDown || c.Dilated)
+}

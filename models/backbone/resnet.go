@@ -7,7 +7,7 @@ import (
 )
 
 // Body is a network that gives features at several strides, finest first. The last level has stride 32, and each level half
-// the stride of the next.
+// the stride of the next. Those of a dilated ResNet end with two levels of stride 16.
 type Body interface {
 	// Forward maps pixels, [n, channels, h, w], to the features of each level, [n, channels, ⌈h/stride⌉, ⌈w/stride⌉].
 	Forward(pixels *autograd.Tensor) []*autograd.Tensor
@@ -66,12 +66,18 @@ func NewResNet(c Config) *ResNet {
 	in := c.EmbeddingSize
 	for s, n := range c.Depths {
 		var stage []*Block
+		dilated := c.Dilated && s == len(c.Depths)-1
 		for i := range n {
-			stride := 1
-			if i == 0 && (s > 0 || c.DownsampleInFirstStage) {
+			stride, dilation := 1, [2]int{1, 1}
+			if i == 0 && (s > 0 || c.DownsampleInFirstStage) && !dilated {
 				stride = 2
 			}
-			b := newBlock(c, in, c.HiddenSizes[s], stride, act)
+			if dilated && i == 0 { // the first convolution keeps the distance of the stage before
+				dilation = [2]int{1, 2}
+			} else if dilated {
+				dilation = [2]int{2, 2}
+			}
+			b := newBlock(c, in, c.HiddenSizes[s], stride, dilation, act)
 			if c.ModelType == vdType {
 				b.vary(c, in, c.HiddenSizes[s], stride, i == 0)
 			}
@@ -83,8 +89,13 @@ func NewResNet(c Config) *ResNet {
 	return r
 }
 
-func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
+// newBlock returns a block. Of the dilations of its 3×3 convolutions, a bottleneck has the first alone.
+func newBlock(c Config, in, out, stride int, dilation [2]int, act autograd.Activation) *Block {
 	step := [2]int{stride, stride}
+	wide := func(stride [2]int, dilation int) autograd.Conv2dOptions {
+		each := [2]int{dilation, dilation}
+		return autograd.Conv2dOptions{Padding: each, Dilation: each, Stride: stride}
+	}
 	b := &Block{}
 	if c.LayerType == Bottleneck {
 		first, second := [2]int{1, 1}, step
@@ -93,13 +104,13 @@ func newBlock(c Config, in, out, stride int, act autograd.Activation) *Block {
 		}
 		b.Convs = []*nn.ConvNorm{
 			nn.NewConvNorm(in, out/4, 1, act, autograd.Conv2dOptions{Stride: first}),
-			nn.NewConvNorm(out/4, out/4, 3, act, autograd.Conv2dOptions{Padding: same, Stride: second}),
+			nn.NewConvNorm(out/4, out/4, 3, act, wide(second, dilation[0])),
 			nn.NewConvNorm(out/4, out, 1, act, autograd.Conv2dOptions{}),
 		}
 	} else {
 		b.Convs = []*nn.ConvNorm{
-			nn.NewConvNorm(in, out, 3, act, autograd.Conv2dOptions{Padding: same, Stride: step}),
-			nn.NewConvNorm(out, out, 3, act, autograd.Conv2dOptions{Padding: same}),
+			nn.NewConvNorm(in, out, 3, act, wide(step, dilation[0])),
+			nn.NewConvNorm(out, out, 3, act, wide([2]int{1, 1}, dilation[1])),
 		}
 	}
 	if stride > 1 || in != out {

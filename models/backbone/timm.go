@@ -76,7 +76,7 @@ func named(c Config) (name string, theirs Config, err error) {
 		return "dla34", DLA34(), nil
 	}
 	at := slices.IndexFunc(timmResNets, func(r timmResNet) bool { return r.layer == c.LayerType && slices.Equal(r.depths, c.Depths) })
-	if at < 0 || c.DeepStem != c.AverageDown {
+	if at < 0 || c.DeepStem != c.AverageDown || c.Dilated {
 		return "", theirs, errNotTimm
 	}
 	name, theirs = timmResNets[at].name, resNet(c.LayerType, c.Depths...)
@@ -84,6 +84,31 @@ func named(c Config) (name string, theirs Config, err error) {
 		name += "d"
 	}
 	return name, theirs, nil
+}
+
+// ResNetOf returns the configuration of a ResNet by timm's name, such as resnet50, without classes. It is an error for another
+// network. It is for the other model packages.
+func ResNetOf(name string) (Config, error) {
+	plain, deep := strings.CutSuffix(name, "d")
+	at := slices.IndexFunc(timmResNets, func(r timmResNet) bool { return r.name == plain })
+	if at < 0 {
+		return Config{}, fmt.Errorf("the network %q is not supported: expected a plain ResNet, such as resnet50", name)
+	}
+	c := resNet(timmResNets[at].layer, timmResNets[at].depths...)
+	c.DeepStem, c.AverageDown = deep, deep
+	return c, nil
+}
+
+// NameOf returns timm's name of a ResNet that [ResNetOf] gives for it, or "".
+func NameOf(c Config) string {
+	c.Dilated = false
+	if c.ModelType != resNetType || c.NumChannels != 3 {
+		return ""
+	}
+	if name, theirs, err := named(c); err == nil && sameConfig(c, theirs) {
+		return name
+	}
+	return ""
 }
 
 // forTimm describes a model with the given number of classes to timm.

@@ -21,13 +21,19 @@ const (
 	yoloType    = "yolov1"
 	centerType  = "centernet"
 	darknetType = "darknet"
+	detrType    = "detr"
+	yolosType   = "yolos"
 )
 
-// Config describes a detector in the fields of a config.json. Those of FastestDet and of torchvision's detectors are Fovea's
-// own. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR], [YOLOS] and
+// [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
-	// RTDETR describes an [RTDETR], in whose config.json its fields are. It is nil for other detectors.
+	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
+	DETR *DETRConfig `json:"-"`
+	// YOLOS describes a [YOLOS] in the same way.
+	YOLOS *YOLOSConfig `json:"-"`
+	// RTDETR describes an [RTDETR] in the same way.
 	RTDETR *RTDETRConfig `json:"-"`
 	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
 	// them into.
@@ -148,8 +154,16 @@ var uses = map[string][]string{
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, rtdetrType, rtdetrV2Type)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, detrType, yolosType, rtdetrType, rtdetrV2Type)
+	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
+		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
+		return v.Err()
+	}
 	switch c.ModelType {
+	case detrType:
+		c.DETR.validate(&v)
+	case yolosType:
+		c.YOLOS.validate(&v)
 	case fastestType:
 		c.checkSquare(&v)
 	case yoloType:
@@ -268,6 +282,8 @@ func (c Config) checkYOLO(v *config.Checks) {
 // UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
 func (c *Config) UnmarshalJSON(data []byte) error {
 	switch t := typeOf(data); t {
+	case detrType, yolosType:
+		return c.unmarshalSet(data, t)
 	case rtdetrType, rtdetrV2Type:
 		return c.unmarshalRTDETR(data, t)
 	}
@@ -277,11 +293,51 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes the fields of a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
-	if c.RTDETR != nil {
+	switch {
+	case c.DETR != nil:
+		return c.marshalSet("DetrForObjectDetection", c.DETR)
+	case c.YOLOS != nil:
+		return c.marshalSet("YolosForObjectDetection", c.YOLOS)
+	case c.RTDETR != nil:
 		return c.marshalRTDETR()
 	}
 	type plain Config
 	return json.Marshal(plain(c))
+}
+
+// setTypes are the detectors that [DETRConfig] and [YOLOSConfig] describe.
+var setTypes = []string{detrType, yolosType}
+
+// unmarshalSet reads the fields of a config.json of one of them. Those that it lacks have transformers' defaults.
+func (c *Config) unmarshalSet(data []byte, modelType string) error {
+	start := Config{ModelType: modelType}
+	if err := strictjson.Decode(data, &start.Classes); err != nil {
+		return err
+	}
+	defer func() { *c = start }()
+	if modelType == detrType {
+		start.DETR = DETRResNet50().DETR
+		return start.DETR.UnmarshalJSON(data)
+	}
+	start.YOLOS = new(yolosDefaults())
+	return start.YOLOS.UnmarshalJSON(data)
+}
+
+// marshalSet writes the fields of a config.json for a class of transformers.
+func (c Config) marshalSet(class string, fields any) ([]byte, error) {
+	head, err := json.Marshal(struct {
+		ModelType     string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+		models.Classes
+	}{c.ModelType, []string{class}, c.Classes})
+	if err != nil {
+		return nil, err
+	}
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(head[:len(head)-1], []byte(","), rest[1:]), nil
 }
 
 // typeOf returns the model_type of a config.json, or "".

@@ -100,6 +100,9 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 	l.describe["augmentation"] = string(augmentation)
 	l.describe["sizes"] = strings.Trim(fmt.Sprint(o.Sizes), "[]")
 	l.describe["input"] = fmt.Sprintf("%s, image size %d, min size %d, max size %d", m.Config.ModelType, m.Config.ImageSize, m.Config.MinSize, m.Config.MaxSize)
+	if d, ok := m.Network.(setNetwork); ok {
+		l.describe["input"] = fmt.Sprintf("%s, %+v", m.Config.ModelType, *d.preparing())
+	}
 	l.describe["skip difficult"] = strconv.FormatBool(o.SkipDifficult)
 	return l, nil
 }

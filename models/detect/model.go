@@ -14,7 +14,7 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
-// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet] or *[RTDETR].
+// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet], *[DETR], *[YOLOS] or *[RTDETR].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -31,7 +31,11 @@ type Model struct {
 	Classes int // number of classes
 	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
 	LabelsAssumed bool
-	// PreprocessAssumed says that the folder of an [RTDETR] did not tell how images are prepared.
+	// NormEpsAssumed says that the weights were taken for torchvision's first ones because of the names of their tensors. The
+	// backbone's normalizations then have no epsilon.
+	NormEpsAssumed bool
+	// PreprocessAssumed says that the folder of a [DETR], a [YOLOS] or an [RTDETR] did not tell how images are prepared. Its
+	// Preprocess is then that of the released models.
 	PreprocessAssumed bool
 
 	// Options say which candidates are detections.
@@ -63,6 +67,10 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewRetinaNet(c, classes, rng)
 	case rcnnType:
 		return NewFasterRCNN(c, classes, rng)
+	case detrType:
+		return NewDETR(c, classes, rng)
+	case yolosType:
+		return NewYOLOS(c, classes, rng)
 	case yoloType:
 		return NewYOLOv1(c, classes, rng)
 	case centerType:
@@ -87,7 +95,10 @@ func (m *Model) Detect(ctx context.Context, images ...image.Image) ([]Detections
 		batch := make([]*vision.Image, len(some))
 		for i, img := range some {
 			var err error
-			if batch[i], err = vision.FromImage(img); err != nil {
+			if batch[i], err = vision.FromImage(img); err == nil {
+				err = preparable(m.Network, batch[i])
+			}
+			if err != nil {
 				return &vision.BatchError{Index: first + i, Err: err}
 			}
 		}

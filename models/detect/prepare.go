@@ -7,6 +7,7 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
+	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -74,6 +75,9 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 		err = img.Validate()
 	}
 	if err == nil {
+		err = preparable(m.Network, img)
+	}
+	if err == nil {
 		err = m.Config.checkSize(size)
 	}
 	if err != nil {
@@ -107,11 +111,24 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 
 // checkSize returns an error for a size of images that the network does not take. 0 is that of the configuration.
 func (c Config) checkSize(size int) error {
-	if size == 0 {
+	switch {
+	case size == 0:
 		return nil
+	case slices.Contains(setTypes, c.ModelType):
+		var v config.Checks
+		if size < 1 || size > maxSize {
+			v.Fail("size", "expected 1 to %d, found %d", maxSize, size)
+		}
+		return v.Err()
 	}
 	if (c.ModelType == yoloType || c.ModelType == darknetType) && size != c.ImageSize {
 		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
+	}
+	if c.RTDETR != nil {
+		if size < 0 || size > maxSize {
+			return fmt.Errorf("expected images of 1 to %d pixels, found %d", maxSize, size)
+		}
+		return c.RTDETR.fits(size, size, false)
 	}
 	return c.resized(size).Validate()
 }

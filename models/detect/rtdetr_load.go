@@ -1,7 +1,6 @@
 package detect
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -129,19 +128,21 @@ func readRTDETR(f *modelfolder.Folder) (*Model, error) {
 	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}); err != nil {
 		return nil, err
 	}
-	if err := d.fits(); err != nil {
+	if size != 0 {
+		d.Preprocess.Height, d.Preprocess.Width = size, size
+	}
+	if p := d.Preprocess; p.Mode != vision.Stretch || p.CropWidth != 0 {
+		return nil, fmt.Errorf("%s: expected images stretched to one size, found the mode %v and a crop to %d×%d pixels",
+			vision.PreprocessorName, p.Mode, p.CropWidth, p.CropHeight)
+	}
+	if err := r.fits(d.Preprocess.Height, d.Preprocess.Width, true); err != nil {
 		return nil, err
 	}
 	return m, f.Fill(d)
 }
 
-// fits returns an error for images of sizes that the network does not take.
-func (d *RTDETR) fits() error {
-	h, w, ok := d.Preprocess.FixedSize()
-	if !ok {
-		return fmt.Errorf("%s: expected one size for all images, found the mode %v", vision.PreprocessorName, d.Preprocess.Mode)
-	}
-	c := d.config
+// fits returns an error for images of a size that the network does not take, in inference or in training.
+func (c *RTDETRConfig) fits(h, w int, inference bool) error {
 	places := 0
 	for i := range c.NumFeatureLevels {
 		level := c.Levels[min(i, len(c.Levels)-1)] + 1
@@ -157,7 +158,7 @@ func (d *RTDETR) fits() error {
 		}
 		places += height * width
 	}
-	if size := c.AnchorImageSize; size != [2]int{} {
+	if size := c.AnchorImageSize; inference && size != [2]int{} {
 		stated := 0
 		for _, s := range c.FeatStrides {
 			stated += (size[0] / s) * (size[1] / s)
@@ -179,19 +180,10 @@ func ceilShift(size, n int) int { return (size + 1<<n - 1) >> n }
 func (m *Model) saveRTDETR(dir string, o SaveOptions) error {
 	c, d := m.Config, m.Network.(*RTDETR)
 	c.NameAll(m.Classes)
-	images, err := json.Marshal(d.Preprocess)
+	parts, err := processor(d.Preprocess, "RTDetrImageProcessor")
 	if err != nil {
 		return fmt.Errorf("detect: %w", err)
 	}
-	var fields map[string]any
-	if err := json.Unmarshal(images, &fields); err != nil {
-		return fmt.Errorf("detect: %w", err)
-	}
-	fields["image_processor_type"] = "RTDetrImageProcessor"
-	if images, err = json.MarshalIndent(fields, "", "  "); err != nil {
-		return fmt.Errorf("detect: %w", err)
-	}
-	parts := []modelfolder.Part{{Name: vision.PreprocessorName, Data: append(images, '\n')}}
 	y := rtdetrFamily(c)
 	return y.Save(dir, modelfolder.Contents{Config: c, Parts: parts, Model: d}, o)
 }

@@ -158,3 +158,12 @@ func (l setLoss) of(logits, predicted *autograd.Tensor, truth []setTruth) SetLos
 	s.Total = autograd.Add(s.Class, autograd.Add(autograd.Scale(s.Box, l.box), autograd.Scale(s.GIoU, l.giou)))
 	return s
 }
+
+// parts returns the weighted losses, each over all blocks that count. Their sum is Total.
+func (l setLoss) parts(s SetLosses) Losses {
+	class, box, giou := s.Class, s.Box, s.GIoU
+	for _, a := range s.Auxiliary {
+		class, box, giou = autograd.Add(class, a.Class), autograd.Add(box, a.Box), autograd.Add(giou, a.GIoU)
+	}
+	return Losses{{"class", class}, {"box", autograd.Scale(box, l.box)}, {"giou", autograd.Scale(giou, l.giou)}}
+}

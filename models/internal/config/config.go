@@ -32,6 +32,13 @@ func (v *Checks) Fail(name, format string, args ...any) {
 	}
 }
 
+// Add records an error that names its field, unless there is one already. It may be nil.
+func (v *Checks) Add(err error) {
+	if v.err == nil {
+		v.err = err
+	}
+}
+
 // Size wants 1 to [Largest].
 func (v *Checks) Size(name string, value int) {
 	if value < 1 || value > Largest {
