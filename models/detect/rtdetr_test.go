@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"maps"
@@ -417,7 +419,7 @@ func TestRTDETRRefused(t *testing.T) {
 		{"num_queries", 1 << 30, ""}, {"num_queries", 43, ""}, {"num_denoising", -1, ""}, {"decoder_n_points", 0, ""}, {"decoder_layers", 0, ""},
 		{"decoder_layers", 900, "config"}, {"encoder_layers", 900, "config"}, {"encode_proj_layers", []int{3}, ""},
 		{"activation_function", "swoosh", ""}, {"encoder_activation_function", nil, ""}, {"dropout", 1.5, ""}, {"layer_norm_eps", -1, ""},
-		{"layer_norm_eps", "1e-5", ""}, {"anchor_image_size", 640, ""}, {"anchor_image_size", []int{640, 640}, ""},
+		{"layer_norm_eps", "1e-5", ""}, {"anchor_image_size", 640, ""}, {"anchor_image_size", []int{640, 640}, ""}, {"anchor_image_size", []int{64, 32}, ""},
 		{"anchor_image_size", []int{32, 64, 3}, ""}, {"eval_size", "big", ""}, {"hidden_expansion", 1e9, ""}, {"matcher_gamma", -1, ""},
 		{"positional_encoding_temperature", 0, ""}, {"backbone_config: model_type", "hgnet_v2", ""}, {"backbone_config: num_channels", 1, ""},
 		{"backbone_config: hidden_sizes", []int{4, 6, 8}, "hidden_sizes"}, {"backbone_config: out_indices", []int{0, 1, 2}, "out_features"}, {"backbone_config: out_features", []string{"stage2", "stage3", "stem"}, "out_features"},
@@ -534,5 +536,93 @@ func TestRTDETRTraining(t *testing.T) {
 	again, err := Open(dir, LoadOptions{})
 	if err != nil || !slices.Equal(again.Labels(), images.Classes()) {
 		t.Errorf("saved: %v", err)
+	}
+}
+
+// TestRTDETROldNames reads the names of older files, whose heads are there once more, or there alone. A file without heads is
+// refused.
+func TestRTDETROldNames(t *testing.T) {
+	files := rtdetrFolder(t, nil)
+	plain, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := plain.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	weights := modeltest.Weights(t, os.DirFS(dir))
+	load := func(rename func(name string) []string) (*Model, error) {
+		var entries []checkpoint.Entry
+		for _, name := range slices.Sorted(maps.Keys(weights)) {
+			for _, to := range rename(name) {
+				entries = append(entries, checkpoint.Entry{Name: to, Shape: weights[name].Shape, Floats: weights[name].Values})
+			}
+		}
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		changed := maps.Clone(files)
+		changed["model.safetensors"] = &fstest.MapFile{Data: b.Bytes()}
+		return Load(changed, LoadOptions{})
+	}
+	head := func(name string) (string, bool) {
+		rest, ok := strings.CutPrefix(name, "model.decoder.")
+		return rest, ok && (strings.HasPrefix(rest, "class_embed") || strings.HasPrefix(rest, "bbox_embed"))
+	}
+	newer := strings.NewReplacer("out_proj", "o_proj", ".fc", ".mlp.fc", "encoder.encoder", "encoder.aifi")
+	for what, rename := range map[string]func(name string) []string{
+		"new names": func(name string) []string { return []string{newer.Replace(name)} },
+		"heads twice": func(name string) []string {
+			if rest, ok := head(name); ok {
+				return []string{name, rest}
+			}
+			return []string{name}
+		},
+		"heads elsewhere": func(name string) []string {
+			if rest, ok := head(name); ok {
+				return []string{rest}
+			}
+			return []string{name}
+		},
+	} {
+		m, err := load(rename)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		for path, p := range nn.Parameters(m.Network) {
+			for other, q := range nn.Parameters(plain.Network) {
+				if path == other && !slices.Equal(p.Values(), q.Values()) {
+					t.Errorf("%s: %s differs", what, path)
+				}
+			}
+		}
+	}
+	var mismatch *checkpoint.MismatchError
+	if _, err := load(func(name string) []string {
+		if _, ok := head(name); ok {
+			return nil
+		}
+		return []string{name}
+	}); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "class_embed") {
+		t.Errorf("without heads: %v", err)
+	}
+}
+
+// TestRTDETRBroken trains with weights that are not finite: the loss is NaN, and nothing panics.
+func TestRTDETRBroken(t *testing.T) {
+	d := NewRTDETR(tinyRTDETR(), 3, rand.New(rand.NewPCG(1, 2)))
+	for _, p := range []*autograd.Parameter{d.Blocks[0].Box.Layers[2].Bias, d.Class.Bias} {
+		nn.Constant(p, float32(math.NaN()))
+		tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+		truth := []Truth{{Boxes: []Box{{X0: 8, Y0: 8, X1: 40, Y1: 48}, {X0: 9, Y0: 8, X1: 40, Y1: 48}}, Classes: []int{1, 0}}}
+		if l := d.Loss(tape.Full(0.5, 1, 3, 64, 64), truth, rand.New(rand.NewPCG(1, 2))).Total.Float(); l == l {
+			t.Errorf("the loss is %v", l)
+		}
+		if found := d.find(autograd.NewTape(autograd.Options{}), []*vision.Image{vision.NewImage(9, 9, 3)}, 0.5); len(found) != 1 {
+			t.Errorf("found %v", found)
+		}
 	}
 }
