@@ -3,6 +3,9 @@ package detect
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +27,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
@@ -623,6 +627,42 @@ func TestRTDETRBroken(t *testing.T) {
 		}
 		if found := d.find(autograd.NewTape(autograd.Options{}), []*vision.Image{vision.NewImage(9, 9, 3)}, 0.5); len(found) != 1 {
 			t.Errorf("found %v", found)
+		}
+	}
+}
+
+// TestRTDETRBits expects the same bits on every machine, and on any number of cores: the outputs of the golden's batch, and the
+// gradient of a parameter of the backbone.
+func TestRTDETRBits(t *testing.T) {
+	if simd.Current() == simd.Generic {
+		t.Skip("the portable kernels agree within tolerance only, where there is no fused multiply-add")
+	}
+	const want = "73affb4743b45190"
+	g := golden.Load(t, filepath.Join("testdata", "rtdetr.safetensors"))
+	m, err := Open(filepath.Join("testdata", "rtdetr"), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := m.Network.(*RTDETR)
+	pixels, shape := g.Tensor("pixels.0")
+	truth := []Truth{{Boxes: []Box{{X0: 4, Y0: 3, X1: 20, Y1: 19}}, Classes: []int{1}}, {}}
+	for workers := range 3 {
+		h := sha256.New()
+		put := func(values []float32) {
+			for _, v := range values {
+				binary.Write(h, binary.LittleEndian, math.Float32bits(v))
+			}
+		}
+		tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(workers + 1)})
+		out := d.Forward(tape.Input(pixels, shape...))
+		put(out.Logits[len(out.Logits)-1].Floats(nil))
+		put(out.Boxes[len(out.Boxes)-1].Floats(nil))
+		tape = autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(workers + 1), Gradients: true, Training: true})
+		grads := autograd.NewGradients()
+		d.Loss(tape.Input(pixels, shape...), truth, rand.New(rand.NewPCG(1, 2))).Total.Backward(grads)
+		put(grads.Of(d.Body.Stem[0].Conv.Weight))
+		if got := hex.EncodeToString(h.Sum(nil)[:8]); got != want {
+			t.Errorf("%d cores, %s: the bits are %s, pinned are %s", workers+1, simd.Info(), got, want)
 		}
 	}
 }
