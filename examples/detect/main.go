@@ -141,6 +141,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	if m.LabelsAssumed {
 		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
 	}
+	if m.NormEpsAssumed {
+		out.Line("the weights are taken for torchvision's first ones on COCO, whose normalizations have no epsilon")
+	}
 	var drawn *photo.Outputs
 	if s.Draw != "" {
 		if drawn, err = photo.NewOutputs(s.Draw, files); err != nil {

@@ -13,11 +13,14 @@ apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, chair, c
 dining table, N/A, N/A, toilet, N/A, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink,
 refrigerator, N/A, book, clock, vase, scissors, teddy bear, hair drier, toothbrush`
 
+// cocoNames are the names of the categories, by their ids.
+var cocoNames = strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
+
 // cocoLabels returns the names of the classes where the model has as many as its release on COCO: 80 for FastestDet and
 // CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are
 // others: Faster R-CNN counts the background as a class.
 func (m *Model) cocoLabels() (labels []string) {
-	all := strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
+	all := cocoNames
 	switch m.Config.ModelType {
 	case fcosType, retinaType, rcnnType:
 		labels = all

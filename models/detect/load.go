@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -126,8 +126,12 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
-// 80. LabelsAssumed says so, and [Model.Save] does not write such names. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
-// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
+// 80. LabelsAssumed says so, and [Model.Save] does not write such names.
+//
+// torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
+// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes and the
+// names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have an epsilon
+// of 1e-5. A config.json beside the weights can state another one: norm_eps.
 //
 // LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
@@ -175,6 +179,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		*d.preparing() = prepare
 	}
 	m.PreprocessAssumed = assumed
+	m.NormEpsAssumed = f.Form != modelfolder.HuggingFace && c.NormEps != 0
 	if len(c.ID2Label) == 0 {
 		if err := m.readNames(f.FS); err != nil {
 			return nil, err
@@ -220,7 +225,28 @@ var probe = names([]checkpoint.Rule{
 	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
 	{"YOLO", "convs.3.conv.weight"},
 	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
+	{"OneStageClass", "head.classification_head.cls_logits.weight"},
+	{"FirstNames", "backbone.fpn.inner_blocks.0.weight"},
 })
+
+// ofFirstWeights reports whether a detector has the form of torchvision's first weights, COCO_V1 of RetinaNet and Faster R-CNN: the
+// names of the pyramid that torchvision 0.12 and earlier wrote, and COCO's classes. torchvision loads these weights with
+// normalizations that have no epsilon (overwrite_eps in models/detection/_utils.py).
+func ofFirstWeights(c Config, find tower.Finder) bool {
+	class, classes := "TwoStagesClass", len(cocoNames)
+	switch {
+	case c.SecondVersion || c.ModelType == fcosType:
+		return false
+	case c.ModelType == retinaType:
+		class, classes = "OneStageClass", retinaAnchors*len(cocoNames)
+	}
+	_, first := find("FirstNames")
+	t, ok := find(class)
+	return first && ok && len(t.Shape) > 0 && t.Shape[0] == classes
+}
+
+// withoutEps is an epsilon that no variance is smaller than: 0 stands for the default.
+const withoutEps = 1e-30
 
 // pyramidOf returns the configuration of a file of torchvision.
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
@@ -261,10 +287,8 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	default:
 		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
 	}
-	for _, first := range []string{"retinanet_resnet50_fpn_coco", "fasterrcnn_resnet50_fpn_coco"} {
-		if strings.HasPrefix(path.Base(f.Weights.Name()), first) {
-			c.NormEps = 1e-30
-		}
+	if ofFirstWeights(c, find) {
+		c.NormEps = withoutEps
 	}
 	c.Backbone = &body
 	t, err := sized(head, "[out in height width]", 4)

@@ -31,6 +31,9 @@ type Model struct {
 	Classes int // number of classes
 	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
 	LabelsAssumed bool
+	// NormEpsAssumed says that the weights were taken for torchvision's first ones because of the names of their tensors. The
+	// backbone's normalizations then have no epsilon.
+	NormEpsAssumed bool
 	// PreprocessAssumed says that the folder of a [DETR], a [YOLOS] or an [RTDETR] did not tell how images are prepared. Its
 	// Preprocess is then that of the released models.
 	PreprocessAssumed bool
