@@ -90,12 +90,7 @@ func compareRTDETR(t *testing.T, at, folder string) {
 	m.Options.MinScore = new(float32(0.02))
 	var images []image.Image
 	for i := range 2 {
-		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
-		img := vision.NewImage(shape[0], shape[1], 3)
-		for k, v := range values {
-			img.Pix[k] = uint8(v)
-		}
-		images = append(images, img)
+		images = append(images, goldenImage(g, i))
 	}
 	found, err := m.Detect(context.Background(), images...)
 	if err != nil {
