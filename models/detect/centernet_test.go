@@ -94,11 +94,7 @@ func compareCenterNet(t *testing.T, at string) {
 	d.KeepSize = true
 	m.Options.MinScore = new(float32(0))
 	for i := range 2 {
-		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
-		img := vision.NewImage(shape[0], shape[1], 3)
-		for k, v := range values {
-			img.Pix[k] = uint8(v)
-		}
+		img := goldenImage(g, i)
 		want, shape := g.Tensor(fmt.Sprintf("pixels.%d", i))
 		v := d.view(img, d.size, 1)
 		if v.height != shape[2] || v.width != shape[3] {
