@@ -150,31 +150,21 @@ class Unit(torch.nn.Module):
 
 
 class YOLOv1(torch.nn.Module):
-    """YOLOv1 (arXiv 1506.02640) on a residual network."""
+    """YOLOv1 (arXiv 1506.02640) on a residual network, without fully connected layers."""
 
     def __init__(self, plan):
         super().__init__()
         config = plan["config"]
         body, width = config["backbone_config"], config["head_channels"]
-        self.classes, self.least, self.overlap, self.dropout = plan["classes"], plan["score"], plan["overlap"], plan["dropout"]
+        self.classes, self.least, self.overlap = plan["classes"], plan["score"], plan["overlap"]
         self.grid, self.boxes, self.size = config["grid_size"], config["boxes_per_cell"], config["image_size"]
         self.backbone = torch.nn.ModuleDict({"body": Body(body)})
         self.convs = torch.nn.Sequential(*[Unit(body["hidden_sizes"][-1] if i == 0 else width, width) for i in range(4)])
-        values = 5 * self.boxes + self.classes
-        if config.get("head_size"):
-            self.hidden = torch.nn.Linear(width * self.grid ** 2, config["head_size"])
-            self.predict = torch.nn.Linear(config["head_size"], values * self.grid ** 2)
-        else:
-            self.cells = torch.nn.Conv2d(width, values, 1)
+        self.cells = torch.nn.Conv2d(width, 5 * self.boxes + self.classes, 1)
 
     def forward(self, pixels):
         """Returns [n, cells, values]: for each box x, y, the roots of width and height, and confidence; and then the classes."""
-        x = self.convs(self.backbone["body"](pixels))
-        if hasattr(self, "cells"):
-            return self.cells(x).flatten(2).transpose(1, 2)
-        x = torch.nn.functional.leaky_relu(self.hidden(x.flatten(1)), 0.1)
-        x = torch.nn.functional.dropout(x, 0.5, self.training and self.dropout)
-        return self.predict(x).reshape(len(x), self.grid ** 2, -1)
+        return self.cells(self.convs(self.backbone["body"](pixels))).flatten(2).transpose(1, 2)
 
     def decode(self, values, cell):
         """Returns the corners of a box in widths and heights of the image."""
@@ -184,28 +174,27 @@ class YOLOv1(torch.nn.Module):
 
     def loss(self, pixels, sizes, objects):
         y = self(pixels)
-        values, target, weight = y.tolist(), torch.zeros(y.shape), torch.zeros(y.shape)
-        weight[:, :, 4:5 * self.boxes:5] = 0.5
+        target, weight, n = torch.zeros(y.shape), torch.zeros(y.shape), 5 * self.boxes
+        weight[:, :, 4:n:5] = 0.5
+        found = y.detach().cpu()[:, :, :n].unflatten(2, (self.boxes, 5))
+        found = torch.stack(self.decode(found.unbind(3), torch.arange(y.shape[1])[:, None]), 3)
         for i, o in enumerate(objects):
-            taken = set()
-            boxes = o["boxes"].cpu() / self.size
-            centers = (boxes[:, :2] + boxes[:, 2:]) / 2 * self.grid
-            for box, label, (across, down) in zip(boxes.tolist(), o["labels"].tolist(), centers.tolist()):
-                x0, y0, x1, y1 = box
-                column, row = (min(max(int(v), 0), self.grid - 1) for v in (across, down))
+            taken, boxes = set(), o["boxes"].cpu() / self.size
+            middle = spread(boxes)[:, :2] * self.grid
+            for box, label, place in zip(boxes, o["labels"].tolist(), middle):
+                column, row = place.int().clamp(0, self.grid - 1).tolist()
                 cell = row * self.grid + column
                 if cell in taken:
                     continue
                 taken.add(cell)
-                mine = [self.decode(values[i][cell][5 * b:], cell) for b in range(self.boxes)]
-                ious = [iou(b, box) for b in mine]
-                far = [sum((u - v) ** 2 for u, v in zip(spread(b), spread(box))) for b in mine]
-                best = ious.index(max(ious)) if max(ious) > 0 else far.index(min(far))
+                overlap = torchvision.ops.box_iou(found[i, cell], box[None])[:, 0]
+                far = ((spread(found[i, cell]) - spread(box)) ** 2).sum(1)
+                best = overlap.argmax() if overlap.max() > 0 else far.argmin()
                 at = slice(5 * best, 5 * best + 5)
-                target[i, cell, at] = torch.tensor([across - column, down - row, (x1 - x0) ** 0.5, (y1 - y0) ** 0.5, ious[best]])
+                target[i, cell, at] = torch.cat([place - torch.tensor([column, row]), (box[2:] - box[:2]).sqrt(), overlap[best, None]])
                 weight[i, cell, at] = torch.tensor([5.0, 5, 5, 5, 1])
-                target[i, cell, 5 * self.boxes + label] = 1
-                weight[i, cell, 5 * self.boxes:] = 1
+                target[i, cell, n + label] = 1
+                weight[i, cell, n:] = 1
         return (weight.to(y.device) * (y - target.to(y.device)) ** 2).sum() / len(y)
 
     def detect(self, pixels, sizes):
@@ -226,15 +215,10 @@ class YOLOv1(torch.nn.Module):
         return found
 
 
-def spread(b):
-    """The center and the size of a box."""
-    return (b[0] + b[2]) / 2, (b[1] + b[3]) / 2, b[2] - b[0], b[3] - b[1]
-
-
-def iou(a, b):
-    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    both = max(w, 0) * max(h, 0)
-    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+def spread(boxes):
+    """The centers and the sizes of boxes."""
+    first, last = boxes.split(2, -1)
+    return torch.cat([(first + last) / 2, last - first], -1)
 
 
 def make(plan):

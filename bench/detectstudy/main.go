@@ -19,6 +19,26 @@
 // The program prints Markdown tables and writes curves.png. The runs are kept in the folder of -out: the same command continues
 // an interrupted study. It builds as one static binary, which needs reference.py and detectors.py (-script), and with -jobs trains
 // several models at once.
+//
+// curves.png beside this file is of a run with -epochs 20 and -device cuda: Fovea on one core of an Intel Xeon with AVX-512 for
+// each model, and PyTorch 2.11 with torchvision 0.26 on an NVIDIA H200, without TF32. Test AP50 of three seeds in percent:
+//
+//	FCOS       72.3 73.6 74.8 with Fovea, 74.6 73.4 70.6 with PyTorch; the means differ by  0.7, with a standard error of 1.4
+//	CenterNet  57.5 57.9 57.9 with Fovea, 58.3 58.1 57.7 with PyTorch; the means differ by -0.3, with a standard error of 0.2
+//	YOLOv1     49.3 39.3 42.5 with Fovea, 42.7 51.5 47.9 with PyTorch; the means differ by -3.7, with a standard error of 3.9
+//
+// Three seeds are too few for YOLOv1, whose AP50 varies by about 5 points from seed to seed on both sides. Its losses agree: they
+// are 5.96 and 5.90 in the last epoch. With the same trained weights of YOLOv1, and of CenterNet, both sides find objects with the
+// same twelve figures of COCO, to the three digits printed. In these runs, PyTorch's side chose in float64 which box of YOLOv1
+// learns an object; it now does so in float32, as Fovea does.
+//
+// Step by step, beside PyTorch 2.15 on a processor, the losses differ by at most 3.3e-5 of the loss with FCOS, and 5.1e-4 with
+// CenterNet. With YOLOv1 they differ by at most 2e-5 in 49 of the 50 steps, and by 1.5e-3 in one, after which they agree again: the
+// sides probably took different boxes for an object that both fit equally well.
+//
+// Beside YOLOv1, with 43.7 % on average, Faster R-CNN has an AP50 of 88.3 and 87.3 % in two seeds of the same 20 epochs. On one
+// core of a busy AMD EPYC with AVX-512, an image takes 14 ms with YOLOv1, 24 ms with FCOS, 26 ms with CenterNet, and 78 ms with
+// Faster R-CNN, whose weights were new.
 package main
 
 import (
@@ -108,10 +128,12 @@ func (s setting) all(ctx context.Context, folder string, models []string) error 
 	if s.seeds == 0 {
 		return nil
 	}
-	if err := table(ctx, os.Stdout, parts); err != nil || len(curves) == 0 {
-		return err
+	if len(curves) > 0 {
+		if err := study.Draw(filepath.Join(s.out, "curves.png"), curves...); err != nil {
+			return err
+		}
 	}
-	return study.Draw(filepath.Join(s.out, "curves.png"), curves...)
+	return table(ctx, os.Stdout, parts)
 }
 
 // run runs all runs that are not in the folder of -out, several at a time. An error does not end the others.

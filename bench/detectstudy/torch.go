@@ -30,7 +30,6 @@ type plan struct {
 	SGD     float64        `json:"sgd"`     // momentum of SGD, or 0 for AdamW
 	Score   float64        `json:"score"`   // that detections exceed
 	Overlap float64        `json:"overlap"` // of non-maximum suppression
-	Dropout bool           `json:"dropout"`
 	Seed    int            `json:"seed"`
 	Threads int            `json:"threads"`
 	Device  string         `json:"device"`
@@ -57,7 +56,7 @@ func (r run) torch(ctx context.Context) (study.Outcome, error) {
 	p := plan{
 		Model: r.name, Config: m.Config, Classes: m.Classes, Weights: filepath.Join(dir, "model.safetensors"),
 		Tests: (r.test.Len() + batch - 1) / batch, Measure: map[int]string{}, Decay: weightDecay, Clip: c.ClipNorm,
-		Score: minScore, Overlap: r.overlap, Dropout: r.seed > 0, Seed: r.seed, Threads: r.threads, Device: r.device,
+		Score: minScore, Overlap: r.overlap, Seed: r.seed, Threads: r.threads, Device: r.device,
 	}
 	var files []string
 	for epoch := range options.Epochs {
