@@ -113,9 +113,12 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
-// Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
+// Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
 // 80. LabelsAssumed says so, and [Model.Save] does not write such names. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
 // fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
+//
+// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and PreprocessAssumed says
+// so. Padding to a fixed size is refused: DETR and YOLOS search images one by one, without padding.
 //
 // LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
