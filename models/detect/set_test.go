@@ -266,16 +266,23 @@ func TestSinePositions(t *testing.T) {
 	}
 }
 
-// TestSetBatch expects predictions of an image to be nearly those that it has alone when a mask hides what is beyond it, and
-// panics for sizes that do not fit.
+// TestSetBatch expects the same predictions of images that fill their pixels with a mask and without one, finite ones with much
+// padding, and panics for sizes that do not fit.
 func TestSetBatch(t *testing.T) {
 	d := sets()["detr"].Network.(*DETR)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := tape.Uniform(2, 3, 64, 64)
-	logits, _ := d.Forward(x, [][2]int{{64, 64}, {64, 64}})
 	plain, _ := d.Forward(x, nil)
-	if d := cmp.Diff(plain.Floats(nil), logits.Floats(nil)); d != "" {
+	full, _ := d.Forward(x, [][2]int{{64, 64}, {64, 64}})
+	if d := cmp.Diff(plain.Floats(nil), full.Floats(nil)); d != "" {
 		t.Error(d)
+	}
+	// An image of one pixel in much padding still has a place, so that nothing becomes NaN.
+	logits, boxes := d.Forward(x, [][2]int{{1, 1}, {64, 64}})
+	for _, v := range append(logits.Floats(nil), boxes.Floats(nil)...) {
+		if !(v > -1e6 && v < 1e6) {
+			t.Fatalf("found %v", v)
+		}
 	}
 	for name, sizes := range map[string][][2]int{"few": {{64, 64}}, "large": {{64, 65}, {64, 64}}, "zero": {{0, 3}, {64, 64}}} {
 		func() {
