@@ -6,6 +6,15 @@ import "github.com/fovea-ml/fovea/simd"
 // all its values (Wu and He, arXiv 1803.08494). Then y = x̂·gamma + beta by channel. The parameters
 // gamma and beta are [c]; either may be nil. An eps of 0 means 1e-5.
 func GroupNorm(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor {
+	return groupNorm(x, groups, gamma, beta, eps, false)
+}
+
+// GroupNormRelu is Relu(GroupNorm(…)) in the same passes over memory, with the same bits.
+func GroupNormRelu(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor {
+	return groupNorm(x, groups, gamma, beta, eps, true)
+}
+
+func groupNorm(x Operand, groups int, gamma, beta Operand, eps float32, relu bool) *Tensor {
 	const name = "group norm"
 	f := begin(name, x, gamma, beta)
 	xs := x.Shape()
@@ -24,16 +33,21 @@ func GroupNorm(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor 
 	if f.grad {
 		mean, rstd = f.save(rows), f.save(rows)
 	}
-	// affine applies gamma and beta to the planes of row i.
-	affine := func(row []float32, i int, beta []float32) {
+	// affine applies gamma, beta and ReLU to the planes of row i.
+	affine := func(row []float32, i int, beta []float32, relu bool) {
 		first := i % groups * (c / groups)
 		for k := 0; k*inner < len(row); k++ {
 			plane := row[k*inner:][:inner]
 			if gv != nil {
 				simd.Scale(plane, plane, gv[first+k])
 			}
-			if beta != nil {
+			switch {
+			case beta != nil && relu:
+				simd.AddScalarRelu(plane, plane, beta[first+k])
+			case beta != nil:
 				simd.AddScalar(plane, plane, beta[first+k])
+			case relu:
+				simd.Relu(plane, plane)
 			}
 		}
 	}
@@ -41,22 +55,29 @@ func GroupNorm(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor 
 		for i := lo; i < hi; i++ {
 			row := y.data[i*size:][:size]
 			m, s := simd.LayerNorm(row, xv[i*size:], nil, nil, eps)
-			affine(row, i, bv)
+			affine(row, i, bv, relu)
 			if mean != nil {
 				mean[i], rstd[i] = m, s
 			}
 		}
 	})
+	yv := y.data
 	return f.done(y, func(b *back) {
+		dy := b.dy
+		if relu {
+			dy = b.scratch(len(b.dy))
+			defer b.recycle(dy)
+			b.each(len(dy), 1, func(lo, hi int) { simd.ReluGrad(dy[lo:hi], yv[lo:], b.dy[lo:]) })
+		}
 		if b.wants(gamma) || b.wants(beta) {
-			groupNormSums(b, gamma, beta, xv, mean, rstd, c, inner, groups)
+			groupNormSums(b, gamma, beta, xv, dy, mean, rstd, c, inner, groups)
 		}
 		b.add(x, func(dx []float32) {
 			b.each(rows, 3*size, func(lo, hi int) {
 				for i := lo; i < hi; i++ {
 					row := dx[i*size:][:size]
-					copy(row, b.dy[i*size:])
-					affine(row, i, nil)
+					copy(row, dy[i*size:])
+					affine(row, i, nil, false)
 					simd.LayerNormGrad(row, row, xv[i*size:][:size], nil, mean[i], rstd[i], nil, nil)
 				}
 			})
@@ -65,7 +86,7 @@ func GroupNorm(x Operand, groups int, gamma, beta Operand, eps float32) *Tensor 
 }
 
 // groupNormSums adds Σ dy·x̂ to the gradient of gamma and Σ dy to that of beta, the images in order.
-func groupNormSums(b *back, gamma, beta Operand, x, mean, rstd []float32, c, inner, groups int) {
+func groupNormSums(b *back, gamma, beta Operand, x, dy, mean, rstd []float32, c, inner, groups int) {
 	planes := len(mean) / groups * c
 	work := b.scratch(2 * planes)
 	defer b.recycle(work)
@@ -79,10 +100,10 @@ func groupNormSums(b *back, gamma, beta Operand, x, mean, rstd []float32, c, inn
 		dot, sum := 0.0, 0.0
 		for j := 0; j < inner; j += chunk {
 			n := min(chunk, inner-j)
-			dy := b.dy[i*inner+j:][:n]
+			part := dy[i*inner+j:][:n]
 			simd.AddScalar(buf[:n], x[i*inner+j:], -mean[row])
-			dot += float64(simd.Dot(buf[:n], dy))
-			sum += float64(simd.Sum(dy))
+			dot += float64(simd.Dot(buf[:n], part))
+			sum += float64(simd.Sum(part))
 		}
 		dots[i], sums[i] = float32(dot*float64(rstd[row])), float32(sum)
 	})

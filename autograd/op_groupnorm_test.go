@@ -17,6 +17,27 @@ func TestGroupNorm(t *testing.T) {
 	wantShapeError(t, "gamma", func() { GroupNorm(tape.Full(1, 2, 6, 4), 3, NewParameter(3), nil, 0) })
 }
 
+// TestGroupNormRelu compares it with the two operations, in values and gradients.
+func TestGroupNormRelu(t *testing.T) {
+	xv, dy := normals(1, 2*6*5*7), normals(2, 2*6*5*7)
+	w, b := ParameterOf(normals(3, 6), 6), ParameterOf(normals(4, 6), 6)
+	for name, p := range map[string][2]Operand{"both": {w, b}, "gain": {w, nil}, "neither": {nil, nil}} {
+		run := func(f func(x *Tensor) *Tensor) [][]float32 {
+			tape, grads := NewTape(Options{Gradients: true, Debug: true}), NewGradients()
+			x := tape.Input(xv, 2, 6, 5, 7).WantGradient()
+			y := f(x)
+			out := y.Floats(nil)
+			Backward(grads, []*Tensor{y}, [][]float32{dy})
+			return [][]float32{out, grads.OfTensor(x), grads.Of(w), grads.Of(b)}
+		}
+		got := run(func(x *Tensor) *Tensor { return GroupNormRelu(x, 3, p[0], p[1], 0) })
+		want := run(func(x *Tensor) *Tensor { return Relu(GroupNorm(x, 3, p[0], p[1], 0)) })
+		for i := range got {
+			sameBits(t, fmt.Sprint(name, " ", i), got[i], want[i])
+		}
+	}
+}
+
 // TestImagesAlone: an image of a batch has the bits it has alone.
 func TestImagesAlone(t *testing.T) {
 	w, b := ParameterOf(normals(2, 6), 6), ParameterOf(normals(3, 6), 6)

@@ -116,3 +116,8 @@ func NewGroupNorm(groups, channels int) *GroupNorm {
 func (g *GroupNorm) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return autograd.GroupNorm(x, g.Groups, g.Weight, g.Bias, g.Eps)
 }
+
+// ForwardRelu is Relu(Forward(x)), in the same passes over memory.
+func (g *GroupNorm) ForwardRelu(x *autograd.Tensor) *autograd.Tensor {
+	return autograd.GroupNormRelu(x, g.Groups, g.Weight, g.Bias, g.Eps)
+}

@@ -21,9 +21,10 @@ const (
 	windowMost    = 4 * windowWeights
 	// windowCols is about the number of columns that all K blocks are added to before the next columns.
 	windowCols = 256
-	// windowPixels bounds the products of k and columns that one height of tiles reads after the other, so that the
-	// pixels stay in the first-level cache. Taps of a row share most of their pixels.
-	windowPixels = 8 << 10
+	// windowPixels bounds the products of k and columns that one height of tiles reads after the other, so that gathered
+	// pixels stay in the first-level cache: taps of a row share most of them. A B in memory order is read from the second
+	// level, up to windowMatrix; longer rows of C and of the residual are easier to foresee.
+	windowPixels, windowMatrix = 8 << 10, 64 << 10
 )
 
 // windows reports whether tiles read a gathered B in place. The ends of rows leave lanes empty; more than a fifth is
@@ -92,7 +93,11 @@ func (g *gemmRun) multiplyInPlace(s *gemmScratch, o *gemmOperands, i0, i1, j0, j
 				t.accum = 0
 			}
 			end := ends && k0+t.k == g.k
-			most := max(1, windowPixels/t.k/g.kern.nr) * g.kern.nr
+			pixels := windowMatrix
+			if g.gather != nil {
+				pixels = windowPixels
+			}
+			most := max(1, pixels/t.k/g.kern.nr) * g.kern.nr
 			for j := from; j < to; {
 				run := windowRun{j: j, cols: min(to-j, most)}
 				switch {

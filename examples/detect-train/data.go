@@ -88,7 +88,7 @@ func (s *settings) open() (*corpus, error) {
 func (c *corpus) readable(d *boxes.Dataset, skip bool) (*boxes.Dataset, error) {
 	var kept []int
 	for i := range d.Len() {
-		_, _, err := d.Size(i)
+		err := d.Check(i)
 		switch {
 		case err == nil:
 			kept = append(kept, i)

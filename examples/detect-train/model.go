@@ -29,6 +29,11 @@ var scratch = map[string]func(size int) detect.Config{
 		c.HeadSize = 256
 		return c
 	},
+	"fastestdet": func(size int) detect.Config {
+		c := detect.Fastest()
+		c.ImageSize = size
+		return c
+	},
 	"centernet": func(size int) detect.Config {
 		c := detect.CenterNetResNet18()
 		c.Backbone, c.ImageSize, c.Deformable, c.UpSizes = smallBody(), size, false, []int{64, 64, 64}

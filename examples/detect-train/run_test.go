@@ -288,21 +288,21 @@ func TestBroken(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	data := shapes(t, 4)
 	for want, args := range map[string][]string{
-		"-data: expected a folder of images with boxes":        {},
-		"-model: expected one of centernet, faster_rcnn, fcos": {"-data", data, "-model", "yolo"},
-		"-size: expected 32 to 2048, found 31":                 {"-data", data, "-size", "31"},
-		"-batch: expected 1 to 4096, found 0":                  {"-data", data, "-batch", "0"},
-		"-rate: expected a number above 0":                     {"-data", data, "-rate", "-1"},
-		"-freeze all: expected -init":                          {"-data", data, "-freeze", "all"},
-		"-freeze: expected none, all, or a number of stages":   {"-data", data, "-init", "x", "-freeze", "some"},
-		"-augment: expected none, light or strong":             {"-data", data, "-augment", "wild"},
-		"-budget: expected no -epochs beside it":               {"-data", data, "-budget", "1m", "-epochs", "3"},
-		"-resume: " + filepath.Join(data, "no"):                {"-resume", "-out", filepath.Join(data, "no")},
-		"expected flags only, found \"more\"":                  {"-data", data, "more"},
-		"-data: stat " + filepath.Join(data, "none"):           {"-data", filepath.Join(data, "none")},
-		"-out: no run of this program wrote":                   {"-data", data, "-out", taken(t)},
-		"-data: too few images (2) to set some apart":          {"-data", shapes(t, 2), "-out", t.TempDir()},
-		"-init: hub: there is no folder":                       {"-data", data, "-init", filepath.Join(data, "none"), "-out", t.TempDir()},
+		"-data: expected a folder of images with boxes":                    {},
+		"-model: expected one of centernet, faster_rcnn, fastestdet, fcos": {"-data", data, "-model", "yolo"},
+		"-size: expected 32 to 2048, found 31":                             {"-data", data, "-size", "31"},
+		"-batch: expected 1 to 4096, found 0":                              {"-data", data, "-batch", "0"},
+		"-rate: expected a number above 0":                                 {"-data", data, "-rate", "-1"},
+		"-freeze all: expected -init":                                      {"-data", data, "-freeze", "all"},
+		"-freeze: expected none, all, or a number of stages":               {"-data", data, "-init", "x", "-freeze", "some"},
+		"-augment: expected none, light or strong":                         {"-data", data, "-augment", "wild"},
+		"-budget: expected no -epochs beside it":                           {"-data", data, "-budget", "1m", "-epochs", "3"},
+		"-resume: " + filepath.Join(data, "no"):                            {"-resume", "-out", filepath.Join(data, "no")},
+		"expected flags only, found \"more\"":                              {"-data", data, "more"},
+		"-data: stat " + filepath.Join(data, "none"):                       {"-data", filepath.Join(data, "none")},
+		"-out: no run of this program wrote":                               {"-data", data, "-out", taken(t)},
+		"-data: too few images (2) to set some apart":                      {"-data", shapes(t, 2), "-out", t.TempDir()},
+		"-init: hub: there is no folder":                                   {"-data", data, "-init", filepath.Join(data, "none"), "-out", t.TempDir()},
 	} {
 		var stdout, stderr bytes.Buffer
 		if status := command(args, &stdout, &stderr); status != 1 || !strings.HasPrefix(stderr.String(), program+": "+want) || strings.Count(stderr.String(), "\n") != 1 {

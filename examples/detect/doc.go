@@ -3,9 +3,10 @@
 //	go run ./examples/detect -weights fastestdet.pth -draw found street.jpg holiday/
 //
 // -weights takes a file of FastestDet's or CenterNet's release, a file of torchvision's (FCOS, RetinaNet or Faster R-CNN on a
-// ResNet with a feature pyramid), a folder of a DETR or a YOLOS in transformers' layout or one that Fovea saved, or the name of such a
-// folder on the hub, such as facebook/detr-resnet-50. -model states which
-// detector it is, and need not be given. -keep-size, -flip and -scales change how a CenterNet searches. A file beside the weights whose name ends in .names has the names of the classes.
+// ResNet with a feature pyramid), a file .weights of darknet's YOLOv1 beside its .cfg, a folder that Fovea saved or one of
+// transformers (DETR, YOLOS, RT-DETR), or the name of such a folder on the hub. -model states which detector it is, and need not
+// be given. -keep-size, -flip and -scales change how a CenterNet searches. A file beside the weights whose name ends in .names has
+// the names of the classes.
 //
 // Arguments are images and folders of images; of a folder, all images in it and below are taken, in the order of their
 // paths, but none that is hidden. The EXIF orientation is applied. -draw writes each image with boxes around what was found to a

@@ -50,7 +50,7 @@ type settings struct {
 func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet("detect", flag.ContinueOnError)
-	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet, fcos, retinanet, faster_rcnn, centernet, yolov1, detr or yolos (default: any)")
+	f.StringVar(&s.Model, "model", "", "the detector that -weights must be: `name` is fastestdet, fcos, retinanet, faster_rcnn, centernet, yolov1, darknet, detr, yolos, rt_detr or rt_detr_v2 (default: any)")
 	f.StringVar(&s.Weights, "weights", "", "the detector: a `path` of a file of weights or a folder, or owner/name on the hub")
 	f.Float64Var(&s.MinScore, "min-score", -1, "show objects with a score above `x` (default: the detector's own, such as 0.65 for FastestDet)")
 	f.Float64Var(&s.MaxOverlap, "max-overlap", -1, "of two objects of a class that overlap by an IoU above `x`, show the better (default: the detector's own)")
@@ -140,6 +140,9 @@ func run(ctx context.Context, s settings, stdin io.Reader, stdout, stderr io.Wri
 	}
 	if m.LabelsAssumed {
 		out.Line("nothing names the classes; %d of them are taken for COCO's", m.Classes)
+	}
+	if m.NormEpsAssumed {
+		out.Line("the weights are taken for torchvision's first ones on COCO, whose normalizations have no epsilon")
 	}
 	var drawn *photo.Outputs
 	if s.Draw != "" {

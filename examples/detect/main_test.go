@@ -252,3 +252,13 @@ func TestFails(t *testing.T) {
 		}
 	}
 }
+
+// TestRTDETR searches with a folder of transformers.
+func TestRTDETR(t *testing.T) {
+	_, picture := saved(t)
+	folder := "../../models/detect/testdata/rtdetr"
+	found := detected(t, "-model", "rt_detr_v2", "-min-score", "0.01", "-most", "3", "-weights", folder, picture)
+	if len(found) != 1 || len(found[0].Detections) != 3 || !strings.HasPrefix(found[0].Detections[0].Label, "LABEL_") {
+		t.Errorf("found %+v", found)
+	}
+}

@@ -37,7 +37,7 @@ func load(s settings, family *guess) (*loaded, error) {
 		if err != nil {
 			return nil, err
 		}
-		l := &loaded{m, m.Save, mae.TensorNames, m.Preprocess, m.PreprocessAssumed, ""}
+		l := &loaded{m, m.Save, m.TensorNames, m.Preprocess, m.PreprocessAssumed, ""}
 		if s.Names == "timm" {
 			l.only = "timm has no masked autoencoder with a decoder: expected -names hf"
 		}

@@ -49,22 +49,33 @@ var block = []checkpoint.Rule{
 	{"MLP.FC2", "mlp.fc2", "mlp.c_proj"},
 }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those
-// of a layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for others.
-func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+// TensorNames returns the table of the names of tensors in the model's files. It reads the names of every library and writes those
+// of a layout: models.HuggingFace or models.OpenCLIP, whose names are also OpenAI's. It panics for a layout that has no such model.
+func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
+	return m.table().Writing(layout.String())
+}
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT,
 // for a model that transformers has.
 func (m *Model) AdapterNames() *checkpoint.Names {
-	switch {
-	case m.Config.Vision.Pooled:
-		return siglipNames.Writing(models.HuggingFace.String())
-	case m.Config.Text.BERT != nil && m.Config.Text.BERT.Name != "":
-		return openBERTNames(*m.Config.Text.BERT).Writing(models.OpenCLIP.String())
-	case m.Config.Text.BERT != nil:
-		return chineseNames.Writing(models.HuggingFace.String())
+	layout := models.HuggingFace
+	if b := m.Config.Text.BERT; !m.Config.Vision.Pooled && b != nil && b.Name != "" {
+		layout = models.OpenCLIP
 	}
-	return names.Writing(models.HuggingFace.String())
+	return m.TensorNames(layout)
+}
+
+// table returns the table of names of the model's kind.
+func (m *Model) table() *checkpoint.Names {
+	switch b := m.Config.Text.BERT; {
+	case m.Config.Vision.Pooled:
+		return &siglipNames
+	case b != nil && b.Name != "":
+		return openBERTNames(*b)
+	case b != nil:
+		return &chineseNames
+	}
+	return &names
 }
 
 // family says how CLIP models lie in folders, and which variants are not supported.

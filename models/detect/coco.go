@@ -13,26 +13,26 @@ apple, sandwich, orange, broccoli, carrot, hot dog, pizza, donut, cake, chair, c
 dining table, N/A, N/A, toilet, N/A, tv, laptop, mouse, remote, keyboard, cell phone, microwave, oven, toaster, sink,
 refrigerator, N/A, book, clock, vase, scissors, teddy bear, hair drier, toothbrush`
 
+// cocoNames are the names of the categories, by their ids.
+var cocoNames = strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
+
 // cocoLabels returns the names of the classes where the model has as many as its release on COCO: 80 for FastestDet and
-// CenterNet, and 91 for
-// torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are others: Faster R-CNN
-// counts the background as a class.
-func (m *Model) cocoLabels() []string {
-	all := strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
-	if m.Config.ModelType != fastestType && m.Config.ModelType != centerType {
-		if m.Classes != len(all) {
-			return nil
-		}
-		return all
-	}
-	var named []string
-	for _, name := range all[1:] {
-		if name != "N/A" {
-			named = append(named, name)
+// CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are
+// others: Faster R-CNN counts the background as a class.
+func (m *Model) cocoLabels() (labels []string) {
+	all := cocoNames
+	switch m.Config.ModelType {
+	case fcosType, retinaType, rcnnType:
+		labels = all
+	case fastestType, centerType:
+		for _, name := range all[1:] {
+			if name != "N/A" {
+				labels = append(labels, name)
+			}
 		}
 	}
-	if m.Classes != len(named) {
+	if m.Classes != len(labels) {
 		return nil
 	}
-	return named
+	return labels
 }

@@ -20,6 +20,7 @@ const (
 	rcnnType    = "faster_rcnn"
 	yoloType    = "yolov1"
 	centerType  = "centernet"
+	darknetType = "darknet"
 	detrType    = "detr"
 	yolosType   = "yolos"
 )
@@ -34,7 +35,7 @@ type Config struct {
 	YOLOS *YOLOSConfig `json:"-"`
 	// RTDETR describes an [RTDETR] in the same way.
 	RTDETR *RTDETRConfig `json:"-"`
-	// ImageSize is the side in pixels of the squares to which FastestDet and YOLOv1 stretch images, and which CenterNet fits
+	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
 	// them into.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
@@ -54,8 +55,9 @@ type Config struct {
 	SecondVersion bool `json:"second_version,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
-	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64. BoxesPerCell is the
-	// number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the backbone.
+	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a Darknet.
+	// BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the
+	// backbone.
 	GridSize     int `json:"grid_size,omitempty"`
 	BoxesPerCell int `json:"boxes_per_cell,omitempty"`
 	HeadChannels int `json:"head_channels,omitempty"`
@@ -66,6 +68,8 @@ type Config struct {
 	// deformable convolution comes before each. A DLA uses neither: it always has deformable convolutions.
 	UpSizes    []int `json:"up_sizes,omitempty"`
 	Deformable bool  `json:"deformable,omitempty"`
+	// Layers are those of a Darknet, in their order.
+	Layers []DarknetLayer `json:"layers,omitempty"`
 	models.Classes
 }
 
@@ -143,13 +147,14 @@ var uses = map[string][]string{
 	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "second_version", "norm_eps"},
 	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
 	centerType:  {"image_size", "backbone_config", "head_size", "up_sizes", "deformable"},
+	darknetType: {"image_size", "grid_size", "boxes_per_cell", "layers"},
 }
 
 // Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType, rtdetrType, rtdetrV2Type)
+	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, detrType, yolosType, rtdetrType, rtdetrV2Type)
 	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
 		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
 		return v.Err()
@@ -165,6 +170,8 @@ func (c Config) Validate() error {
 		c.checkYOLO(&v)
 	case centerType:
 		c.checkCenter(&v)
+	case darknetType:
+		c.checkDarknet(&v)
 	case rtdetrType, rtdetrV2Type:
 		if c.RTDETR == nil {
 			v.Fail("model_type", "expected the configuration RTDETR for %q, found none", c.ModelType)
@@ -183,6 +190,7 @@ func (c Config) Validate() error {
 		{Name: "head_size", Value: c.HeadSize}, {Name: "second_version", Value: c.SecondVersion}, {Name: "norm_eps", Value: c.NormEps},
 		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
 		{Name: "darknet_layout", Value: c.DarknetLayout}, {Name: "up_sizes", Value: c.UpSizes}, {Name: "deformable", Value: c.Deformable},
+		{Name: "layers", Value: c.Layers},
 	} {
 		if !slices.Contains(uses[c.ModelType], field.Name) {
 			v.Unused(c.ModelType, field)
@@ -365,6 +373,7 @@ var configFields = strictjson.Fields{
 	{Name: "darknet_layout"},
 	{Name: "up_sizes"},
 	{Name: "deformable"},
+	{Name: "layers"},
 	{Name: "id2label"},
 	{Name: "label2id"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "detectors have one"},

@@ -35,8 +35,8 @@ type Options struct {
 	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, 0.4
 	// for YOLOv1, and 1 for CenterNet, DETR, YOLOS and RT-DETR, which drops none.
 	MaxOverlap *float64
-	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, YOLOv1, DETR and YOLOS, 300 for
-	// RetinaNet, and 100 for FCOS, Faster R-CNN and CenterNet.
+	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, YOLOv1, DETR and
+	// YOLOS, 300 for RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
 	MaxDetections int
 }
 

@@ -16,7 +16,11 @@
 //   - [CenterNet] (arXiv 1904.07850): by the centers of objects, on a residual network or a DLA
 //   - [DETR] (arXiv 2005.12872): a set of queries, each of which finds one object, by a transformer on a residual network
 //   - [YOLOS] (arXiv 2106.00666): the same by a Vision Transformer
+//   - [RTDETR] (arXiv 2304.08069, and its second version, 2407.17140): a transformer that predicts a set of objects, without
+//     non-maximum suppression
 //   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
+//   - [Darknet] (github.com/pjreddie/darknet): YOLOv1 as its authors' program builds it, from the files yolov1.cfg and
+//     yolov1.weights, or the tiny ones
 //
 // # Using a model
 //
@@ -39,7 +43,7 @@
 //
 // For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
 // [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are those of torchvision, of the
-// paper for CenterNet and YOLOv1, and of the release for FastestDet:
+// paper for CenterNet and YOLOv1, of the release for FastestDet, and of transformers for RT-DETR:
 //
 //	prepared, err := model.Prepare(photograph, objects, 0)
 //	…
@@ -48,8 +52,8 @@
 //	…
 //	losses.Sum().Backward(grads)
 //
-// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [YOLOv1.Loss] and [FastestDet.Loss] take pixels that are
-// prepared otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background.
+// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [RTDETR.Loss], [YOLOv1.Loss] and [FastestDet.Loss] take
+// pixels that are prepared otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background.
 // [Model.ClassesOf] tells them by their names.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
@@ -57,10 +61,9 @@
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the releases of FastestDet, CenterNet and DETR (.pth), folders of transformers, such
-// as facebook/detr-resnet-50 and hustvl/yolos-tiny, or a folder that [Model.Save] wrote. transformers loads saved ones of the kinds
-// that it has. A file
-// beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
+// [Open] reads files of torchvision (.pth), the releases of FastestDet, CenterNet and DETR (.pth), files of darknet's YOLOv1,
+// folders of transformers (DETR, YOLOS, RT-DETR), or a folder that [Model.Save] wrote, which transformers reads where it has the detector. A
+// file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
 // Nothing in a folder is trusted.
 //
 // [backbone.FreezeNorms]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/backbone#FreezeNorms

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"slices"
@@ -19,19 +18,18 @@ import (
 //	result, err := metrics.COCO(data.Truth(), found, metrics.COCOOptions{})
 //
 // The Image of a detection is the number of the image, and its Class the label in data. Classes are told by their names.
-// Detections of classes that data lacks are left out. Boxes are cut to the image, and those that lie outside are left out.
+// Detections of classes that data lacks are left out: [Model.OtherClasses] names them. Boxes are cut to the image, and those that
+// lie outside are left out.
 //
-// It returns an error for a data set none of whose classes the model has, and for an image that cannot be read. ctx ends it
-// with the context's error.
+// It returns an error that names the classes of objects in data which the model does not have, and one for an image that cannot
+// be read. ctx ends it with the context's error.
 func (m *Model) DetectDataset(ctx context.Context, data *boxes.Dataset) ([]metrics.Detection, error) {
+	if missing := m.missing(data); len(missing) > 0 {
+		return nil, fmt.Errorf("detect: the data set has objects of the classes %q, which the model does not have: set its names with SetLabels, or leave these objects out by boxes.Options", missing)
+	}
 	label := make([]int, m.Classes) // in data, of each class; -1 for none
-	known := false
 	for i, name := range m.Labels() {
 		label[i] = slices.Index(data.Classes(), name)
-		known = known || label[i] >= 0
-	}
-	if !known {
-		return nil, errors.New("detect: the model has none of the classes of the data set: name its classes with SetLabels")
 	}
 	var all []metrics.Detection
 	for first := 0; first < data.Len(); first += m.Network.batch() {
@@ -59,4 +57,31 @@ func (m *Model) DetectDataset(ctx context.Context, data *boxes.Dataset) ([]metri
 		}
 	}
 	return all, nil
+}
+
+// missing returns the names of classes that objects in a data set have and the model has not.
+func (m *Model) missing(data *boxes.Dataset) (names []string) {
+	has := make([]bool, len(data.Classes()))
+	for i := range data.Len() {
+		for _, o := range data.Objects(i) {
+			has[o.Label] = true
+		}
+	}
+	labels := m.Labels()
+	for i, name := range data.Classes() {
+		if has[i] && !slices.Contains(labels, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// OtherClasses returns the names of the model's classes that a data set does not have.
+func (m *Model) OtherClasses(data *boxes.Dataset) (names []string) {
+	for _, name := range m.Labels() {
+		if !slices.Contains(data.Classes(), name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/png"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -29,13 +30,19 @@ func TestDetectDataset(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := New(Config{ModelType: "fastestdet", ImageSize: 64}, 2, rand.New(rand.NewPCG(1, 2)))
-	if _, err := m.DetectDataset(context.Background(), data); err == nil || !strings.Contains(err.Error(), "none of the classes") {
+	if _, err := m.DetectDataset(context.Background(), data); err == nil || !strings.Contains(err.Error(), `classes ["dog"]`) {
 		t.Errorf("found %v", err)
+	}
+	if got := m.OtherClasses(data); !slices.Equal(got, m.Labels()) {
+		t.Errorf("found the other classes %q", got)
 	}
 	total := 0
 	for _, labels := range [][]string{{"dog", "cat"}, {"cat", "dog"}} {
 		if err := m.SetLabels(labels); err != nil {
 			t.Fatal(err)
+		}
+		if got := m.OtherClasses(data); !slices.Equal(got, []string{"cat"}) {
+			t.Errorf("found the other classes %q", got)
 		}
 		m.Options = Options{MinScore: new(float32(0)), MaxOverlap: new(1.0)}
 		found, err := m.DetectDataset(context.Background(), data)

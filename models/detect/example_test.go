@@ -123,3 +123,28 @@ func ExampleDETR_Forward() {
 	fmt.Println(logits.Shape(), boxes.Shape()) // three classes and no object
 	// Output: [2 10 4] [2 10 4]
 }
+
+// A step of training an RT-DETR, with two classes, on an image of which one object is known.
+func ExampleRTDETR_Loss() {
+	model, err := detect.Open("testdata/rtdetr", detect.LoadOptions{ImageSize: 64})
+	if err != nil {
+		log.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	if err := model.NewHead([]string{"cat", "dog"}, rng); err != nil {
+		log.Fatal(err)
+	}
+	network := model.Network.(*detect.RTDETR)
+
+	tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+	pixels := tape.Input(make([]float32, 3*64*64), 1, 3, 64, 64)
+	truth := []detect.Truth{{Boxes: []detect.Box{{X0: 8, Y0: 8, X1: 40, Y1: 48}}, Classes: []int{1}}}
+	losses := network.Loss(pixels, truth, rng)
+	fmt.Println(len(losses.Blocks), "blocks,", len(losses.Noise), "with noise; a loss above 0:", losses.Total.Float() > 0)
+	grads := autograd.NewGradients()
+	losses.Total.Backward(grads)
+	fmt.Println("gradients:", grads.Of(network.Class.Weight) != nil)
+	// Output:
+	// 2 blocks, 2 with noise; a loss above 0: true
+	// gradients: true
+}

@@ -61,11 +61,13 @@ func NewFasterRCNN(c Config, classes int, rng *rand.Rand) *FasterRCNN {
 		resizing: resizing{c.MinSize, c.MaxSize}, classes: classes, sampled: [2]int{256, 512}, proposed: 2 * proposalsPer,
 	}
 	d.Pyramid.FPN.Pool = true
-	d.Propose = []*nn.Conv2d{nn.NewConv2d(width, width, 3, true, same)}
+	active := same
+	active.Act = autograd.ActRelu
+	d.Propose = []*nn.Conv2d{nn.NewConv2d(width, width, 3, true, active)}
 	d.FC = []*nn.Linear{nn.NewLinear(width*binsOfBox*binsOfBox, c.HeadSize, true)}
 	if c.SecondVersion {
 		d.Pyramid.FPN.AddNorms()
-		d.Propose = append(d.Propose, nn.NewConv2d(width, width, 3, true, same))
+		d.Propose = append(d.Propose, nn.NewConv2d(width, width, 3, true, active))
 		for range towerDepth {
 			d.Convs = append(d.Convs, nn.NewConvNorm(width, width, 3, autograd.ActRelu, same))
 		}
@@ -106,7 +108,7 @@ type proposing struct {
 func (d *FasterRCNN) propose(x *autograd.Tensor) proposing {
 	p := proposing{height: x.Dim(2), width: x.Dim(3)}
 	for _, c := range d.Propose {
-		x = autograd.Relu(c.Forward(x))
+		x = c.Forward(x)
 	}
 	p.object, p.offsets = rows(d.Object.Forward(x), 1), rows(d.Offsets.Forward(x), 4)
 	return p
@@ -163,7 +165,7 @@ func (d *FasterRCNN) classify(levels []*autograd.Tensor, proposals [][]boxes.Box
 	}
 	x = autograd.Reshape(x, x.Dim(0), x.Dim(1)*binsOfBox*binsOfBox)
 	for _, l := range d.FC {
-		x = autograd.Relu(l.Forward(x))
+		x = l.ForwardAct(x, autograd.ActRelu)
 	}
 	return d.Class.Forward(x), d.Box.Forward(x)
 }

@@ -22,7 +22,7 @@ type FCOS struct {
 	ClassTower *HeadTower
 	Class      *nn.Conv2d // to the classes
 	BoxTower   *HeadTower
-	Box        *nn.Conv2d // to 4 distances, before a ReLU
+	Box        *nn.Conv2d // to 4 distances, with a ReLU
 	Center     *nn.Conv2d // to the logit of the centerness
 
 	resizing
@@ -41,6 +41,7 @@ func NewFCOS(c Config, classes int, rng *rand.Rand) *FCOS {
 		Center:     prediction(c.FPNChannels, 1),
 		resizing:   resizing{c.MinSize, c.MaxSize}, classes: classes,
 	}
+	d.Box.Act = autograd.ActRelu
 	if rng != nil {
 		d.Pyramid.init(rng)
 		initHead([]any{d.ClassTower, d.Class, d.BoxTower, d.Box, d.Center}, d.Class, rng)
@@ -71,7 +72,7 @@ func (d *FCOS) forward(pixels *autograd.Tensor) []fcosLevel {
 		box := d.BoxTower.Forward(x)
 		levels = append(levels, fcosLevel{
 			class:  rows(d.Class.Forward(d.ClassTower.Forward(x)), d.classes),
-			box:    rows(autograd.Relu(d.Box.Forward(box)), 4),
+			box:    rows(d.Box.Forward(box), 4),
 			center: rows(d.Center.Forward(box), 1),
 			height: x.Dim(2), width: x.Dim(3),
 		})

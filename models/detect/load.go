@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/fovea-ml/fovea/models"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
+	"github.com/fovea-ml/fovea/models/internal/tower"
 	"github.com/fovea-ml/fovea/vision"
 )
 
@@ -33,8 +33,8 @@ func names(rules []checkpoint.Rule) checkpoint.Names {
 
 // family says how detectors lie in folders. The names of their tensors differ, and are chosen when the network is known.
 var family = modelfolder.Family{
-	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, detrType, yolosType, rtdetrType, rtdetrV2Type}, Names: &fastestNames,
-	Fields: configFields, Images: true,
+	Package: "detect", ModelType: fastestType, Others: []string{fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, detrType, yolosType,
+		rtdetrType, rtdetrV2Type}, Names: &fastestNames, Fields: configFields, Images: true,
 }
 
 // families tells them apart by config.json.
@@ -88,6 +88,8 @@ func namesOf(c Config) *checkpoint.Names {
 		table = yoloNames(c)
 	case centerType:
 		table = centerNames(c)
+	case darknetType:
+		table = darknetNames()
 	case rtdetrType, rtdetrV2Type:
 		table = rtdetrNames(c)
 	}
@@ -96,7 +98,15 @@ func namesOf(c Config) *checkpoint.Names {
 
 // Open reads the model at a path, a folder or one file of weights, as [Load] does. The error names the path. Beside a file,
 // config.json and a file of names count as in a folder. So a file of another model needs a folder of its own.
+//
+// A path that ends in .weights is a file of darknet's, and [OpenDarknet] reads it with the file .cfg of the same name.
 func Open(path string, o LoadOptions) (*Model, error) {
+	if base, ok := strings.CutSuffix(path, ".weights"); ok {
+		if o.ImageSize != 0 || o.File != "" {
+			return nil, fmt.Errorf("detect: %s: LoadOptions: expected no ImageSize and no File beside a file of darknet's", path)
+		}
+		return OpenDarknet(base+".cfg", path)
+	}
 	return modelfolder.Open(path, families, o, read)
 }
 
@@ -106,6 +116,8 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of torchvision (.pth), a fcos_resnet50_fpn, retinanet_resnet50_fpn or fasterrcnn_resnet50_fpn, also
 //     of the second version, on a ResNet of any depth
 //   - a file of weights of the release of FastestDet (.pth)
+//   - a folder of transformers, with the model_type rt_detr or rt_detr_v2: config.json, preprocessor_config.json where it is there,
+//     and the weights. Other backbones than its rt_detr_resnet are refused.
 //   - a file of weights of the release of CenterNet (ctdet_….pth) with a ResNet or DLA-34; hourglasses, dlav0, and networks
 //     that find poses or boxes in space are refused
 //   - a folder of transformers, with the model_type detr or yolos: config.json, preprocessor_config.json where it is there, and the
@@ -114,13 +126,17 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
 // Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
-// 80. LabelsAssumed says so, and [Model.Save] does not write such names. torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
-// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon, and are known by their name.
+// 80. LabelsAssumed says so, and [Model.Save] does not write such names.
 //
-// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and PreprocessAssumed says
-// so. Padding to a fixed size is refused: DETR and YOLOS search images one by one, without padding.
+// torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
+// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes and the
+// names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have an epsilon
+// of 1e-5. A config.json beside the weights can state another one: norm_eps.
 //
-// LoadOptions.ImageSize is, for FastestDet, the side of the squares that images are stretched to, a multiple of 32, and for
+// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and PreprocessAssumed
+// says so.
+//
+// LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
 // trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
 // missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
@@ -166,6 +182,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		*d.preparing() = prepare
 	}
 	m.PreprocessAssumed = assumed
+	m.NormEpsAssumed = f.Form != modelfolder.HuggingFace && c.NormEps != 0
 	if len(c.ID2Label) == 0 {
 		if err := m.readNames(f.FS); err != nil {
 			return nil, err
@@ -211,7 +228,28 @@ var probe = names([]checkpoint.Rule{
 	{"TwoStagesSecond", "roi_heads.box_head.5.weight"},
 	{"YOLO", "convs.3.conv.weight"},
 	{"TwoStagesClass", "roi_heads.box_predictor.cls_score.weight"},
+	{"OneStageClass", "head.classification_head.cls_logits.weight"},
+	{"FirstNames", "backbone.fpn.inner_blocks.0.weight"},
 })
+
+// ofFirstWeights reports whether a detector has the form of torchvision's first weights, COCO_V1 of RetinaNet and Faster R-CNN: the
+// names of the pyramid that torchvision 0.12 and earlier wrote, and COCO's classes. torchvision loads these weights with
+// normalizations that have no epsilon (overwrite_eps in models/detection/_utils.py).
+func ofFirstWeights(c Config, find tower.Finder) bool {
+	class, classes := "TwoStagesClass", len(cocoNames)
+	switch {
+	case c.SecondVersion || c.ModelType == fcosType:
+		return false
+	case c.ModelType == retinaType:
+		class, classes = "OneStageClass", retinaAnchors*len(cocoNames)
+	}
+	_, first := find("FirstNames")
+	t, ok := find(class)
+	return first && ok && len(t.Shape) > 0 && t.Shape[0] == classes
+}
+
+// withoutEps is an epsilon that no variance is smaller than: 0 stands for the default.
+const withoutEps = 1e-30
 
 // pyramidOf returns the configuration of a file of torchvision.
 func pyramidOf(f *modelfolder.Folder) (Config, error) {
@@ -252,10 +290,8 @@ func pyramidOf(f *modelfolder.Folder) (Config, error) {
 	default:
 		return c, errors.New("expected the weights of torchvision's FCOS, RetinaNet or Faster R-CNN, found a feature pyramid with another head")
 	}
-	for _, first := range []string{"retinanet_resnet50_fpn_coco", "fasterrcnn_resnet50_fpn_coco"} {
-		if strings.HasPrefix(path.Base(f.Weights.Name()), first) {
-			c.NormEps = 1e-30
-		}
+	if ofFirstWeights(c, find) {
+		c.NormEps = withoutEps
 	}
 	c.Backbone = &body
 	t, err := sized(head, "[out in height width]", 4)
@@ -288,6 +324,8 @@ func (c Config) claim() modelfolder.Claim {
 		return c.Backbone.Claim().Plus(c.yoloClaim())
 	case centerType:
 		return c.Backbone.Claim().Plus(c.centerClaim())
+	case darknetType:
+		return c.darknetClaim()
 	case detrType:
 		return c.DETR.claim()
 	case yolosType:
@@ -312,6 +350,11 @@ func resize(f *modelfolder.Folder, c *Config) error {
 	switch c.ModelType {
 	case fastestType, centerType:
 		return f.Resize(&c.ImageSize, c)
+	case darknetType:
+		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize {
+			return fmt.Errorf("LoadOptions.ImageSize: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
+		}
+		return nil
 	case yoloType:
 		if size := f.Options.ImageSize; size != 0 && size != c.ImageSize && c.HeadSize != 0 {
 			return fmt.Errorf("LoadOptions.ImageSize: the fully connected layers take images of %d pixels alone, found %d", c.ImageSize, size)
@@ -364,7 +407,7 @@ func setPreprocess(f *modelfolder.Folder, c *Config) (p vision.Preprocess, assum
 
 // classRows returns the number of classes that the weights have.
 func classRows(f *modelfolder.Folder, c Config) (int, error) {
-	if c.ModelType == yoloType {
+	if c.ModelType == yoloType || c.ModelType == darknetType {
 		return yoloClasses(f, c)
 	}
 	param, each, none, want := "Class.Weight", 1, 0, []int{c.FPNChannels, 3, 3}
@@ -422,9 +465,9 @@ func (m *Model) readNames(fsys fs.FS) error {
 
 // Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
 // have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
-// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR or a YOLOS has
-// the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The layout is
-// models.HuggingFace.
+// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR, a YOLOS or an
+// RT-DETR has the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The
+// layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	if m.Config.RTDETR != nil {
 		return m.saveRTDETR(dir, o)

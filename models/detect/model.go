@@ -14,7 +14,7 @@ import (
 )
 
 // Network is the part of a detector that differs from one to another: a *[FastestDet], *[FCOS], *[RetinaNet],
-// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[DETR], *[YOLOS] or *[RTDETR].
+// *[FasterRCNN], *[YOLOv1], *[CenterNet], *[Darknet], *[DETR], *[YOLOS] or *[RTDETR].
 type Network interface {
 	// find returns the candidates in images of any size, with scores above the least.
 	find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates
@@ -31,6 +31,9 @@ type Model struct {
 	Classes int // number of classes
 	// LabelsAssumed says that nothing named the classes, and that they are taken for COCO's because of their number.
 	LabelsAssumed bool
+	// NormEpsAssumed says that the weights were taken for torchvision's first ones because of the names of their tensors. The
+	// backbone's normalizations then have no epsilon.
+	NormEpsAssumed bool
 	// PreprocessAssumed says that the folder of a [DETR], a [YOLOS] or an [RTDETR] did not tell how images are prepared. Its
 	// Preprocess is then that of the released models.
 	PreprocessAssumed bool
@@ -72,6 +75,8 @@ func newNetwork(c Config, classes int, rng *rand.Rand) Network {
 		return NewYOLOv1(c, classes, rng)
 	case centerType:
 		return NewCenterNet(c, classes, rng)
+	case darknetType:
+		return NewDarknet(c, classes, rng)
 	case rtdetrType, rtdetrV2Type:
 		return NewRTDETR(c, classes, rng)
 	}

@@ -121,8 +121,14 @@ func (c Config) checkSize(size int) error {
 		}
 		return v.Err()
 	}
-	if c.ModelType == yoloType && size != c.ImageSize {
+	if (c.ModelType == yoloType || c.ModelType == darknetType) && size != c.ImageSize {
 		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
+	}
+	if c.RTDETR != nil {
+		if size < 0 || size > maxSize {
+			return fmt.Errorf("expected images of 1 to %d pixels, found %d", maxSize, size)
+		}
+		return c.RTDETR.fits(size, size, false)
 	}
 	return c.resized(size).Validate()
 }

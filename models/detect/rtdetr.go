@@ -80,14 +80,12 @@ func NewRTDETR(c Config, classes int, rng *rand.Rand) *RTDETR {
 		d.Memory = append(d.Memory, r.conv(in, r.DModel, kernel, autograd.ActNone, o))
 	}
 	d.Output, d.OutputNorm = nn.NewLinear(r.DModel, r.DModel, true), nn.NewLayerNorm(r.DModel, r.LayerNormEps)
-	d.Class, d.Box = nn.NewLinear(r.DModel, classes, true), newBoxHead(r.DModel, r.DModel, r.DModel, 4)
-	if r.NumDenoising > 0 {
-		d.Noise = nn.NewEmbedding(classes+1, r.DModel)
-	}
+	d.Box = newBoxHead(r.DModel, r.DModel, r.DModel, 4)
 	d.Positions = newBoxHead(4, 2*r.DModel, r.DModel)
 	for range r.DecoderLayers {
-		d.Blocks = append(d.Blocks, newRefineBlock(r, classes))
+		d.Blocks = append(d.Blocks, newRefineBlock(r))
 	}
+	d.addClasses()
 	if rng != nil {
 		d.init(rng)
 	}
@@ -129,9 +127,30 @@ func (d *RTDETR) init(rng *rand.Rand) {
 		}
 	}
 	backbone.Init(d.Body, rng)
+	for _, b := range d.Blocks {
+		b.Cross.init(rng)
+		last := b.Box.Layers[len(b.Box.Layers)-1]
+		nn.Constant(last.Weight, 0)
+	}
+	d.initClasses(rng)
+}
+
+// addClasses makes the layers that depend on the classes.
+func (d *RTDETR) addClasses() {
+	d.Class = nn.NewLinear(d.config.DModel, d.classes, true)
+	if d.config.NumDenoising > 0 {
+		d.Noise = nn.NewEmbedding(d.classes+1, d.config.DModel)
+	}
+	for _, b := range d.Blocks {
+		b.Class = nn.NewLinear(d.config.DModel, d.classes, true)
+	}
+}
+
+// initClasses draws them. At first, every class has a small probability everywhere.
+func (d *RTDETR) initClasses(rng *rand.Rand) {
 	prior := 1 / float64(d.classes+1)
-	if c.InitializerBias != nil && *c.InitializerBias != 0 {
-		prior = *c.InitializerBias
+	if p := d.config.InitializerBias; p != nil && *p != 0 {
+		prior = *p
 	}
 	bias := float32(-math.Log((1 - prior) / prior))
 	score := func(l *nn.Linear) {
@@ -143,11 +162,42 @@ func (d *RTDETR) init(rng *rand.Rand) {
 		nn.XavierUniform(rng, d.Noise.Weight)
 	}
 	for _, b := range d.Blocks {
-		b.Cross.init(rng)
 		score(b.Class)
-		last := b.Box.Layers[len(b.Box.Layers)-1]
-		nn.Constant(last.Weight, 0)
 	}
+}
+
+func (d *RTDETR) background() int { return 0 }
+
+// multiple is that of images that all have one size.
+func (d *RTDETR) multiple() int { return 1 }
+
+func (d *RTDETR) newHead(classes int, rng *rand.Rand) {
+	d.classes = classes
+	d.addClasses()
+	d.initClasses(rng)
+}
+
+// input implements [Trainable].
+func (d *RTDETR) input(t *autograd.Tape, m *vision.Image, size int) input {
+	p := d.Preprocess
+	if size != 0 {
+		p.Height, p.Width = size, size
+	}
+	pixels, h, w := prepareAll(t, &p, m)
+	return stretched(pixels, h, w, m)
+}
+
+// prepareAll prepares images. It panics with an autograd.ShapeError where that fails, as with a Preprocess that was changed.
+func prepareAll(t *autograd.Tape, p *vision.Preprocess, images ...*vision.Image) (pixels []float32, h, w int) {
+	each := make([]image.Image, len(images))
+	for i, m := range images {
+		each[i] = m
+	}
+	pixels, h, w, err := p.Pixels(nil, t.Workers(), each...)
+	if err != nil {
+		panic(&autograd.ShapeError{Op: "rt-detr", Reason: err.Error()})
+	}
+	return pixels, h, w
 }
 
 // RTDETROutput are the predictions of an [RTDETR] for a batch of n images. Boxes are center, width and height in shares of the
@@ -298,14 +348,7 @@ func inverseSigmoid(x *autograd.Tensor) *autograd.Tensor {
 // find implements [Network]. Of each image it takes as many pairs of a query and a class as there are queries, by descending
 // score, or the best class of every query without UseFocalLoss (post_process_object_detection in transformers).
 func (d *RTDETR) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	each := make([]image.Image, len(images))
-	for i, m := range images {
-		each[i] = m
-	}
-	pixels, h, w, err := d.Preprocess.Pixels(nil, t.Workers(), each...)
-	if err != nil { // of a Preprocess that was changed
-		panic(&autograd.ShapeError{Op: "rt-detr", Reason: err.Error()})
-	}
+	pixels, h, w := prepareAll(t, &d.Preprocess, images...)
 	out := d.Forward(t.Borrow(pixels, len(images), 3, h, w))
 	scores := out.Logits[len(out.Logits)-1]
 	places, queries := out.Boxes[len(out.Boxes)-1].Floats(nil), d.config.NumQueries

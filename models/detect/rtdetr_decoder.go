@@ -23,12 +23,13 @@ type RefineBlock struct {
 	dropout float32
 }
 
-func newRefineBlock(c *RTDETRConfig, classes int) *RefineBlock {
+// newRefineBlock returns a block without Class, which depends on the classes.
+func newRefineBlock(c *RTDETRConfig) *RefineBlock {
 	b := &RefineBlock{
 		Self: nn.NewSplitAttention(c.DModel, c.DModel, c.DecoderAttentionHeads), Norm1: nn.NewLayerNorm(c.DModel, c.LayerNormEps),
 		Cross: newDeformableAttention(c), Norm2: nn.NewLayerNorm(c.DModel, c.LayerNormEps),
 		MLP: nn.NewMLP(c.DModel, c.DecoderFFNDim, activation(c.DecoderActivation)), Norm3: nn.NewLayerNorm(c.DModel, c.LayerNormEps),
-		Class: nn.NewLinear(c.DModel, classes, true), Box: newBoxHead(c.DModel, c.DModel, c.DModel, 4), dropout: c.Dropout,
+		Box: newBoxHead(c.DModel, c.DModel, c.DModel, 4), dropout: c.Dropout,
 	}
 	b.Self.Dropout, b.MLP.Dropout = c.AttentionDropout, c.ActivationDropout
 	return b

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/nn"
@@ -28,10 +29,17 @@ type noiseDraws struct {
 	size  []float32 // how far it moves
 }
 
-// drawNoise draws from the tape's stream, which Options.Seed and the step of the tape key.
-func drawNoise(t *autograd.Tape, images, queries int) noiseDraws {
-	draw := func(shape ...int) []float32 { return t.Uniform(shape...).Floats(nil) }
-	return noiseDraws{draw(images, queries), draw(images, queries), draw(images, queries, 4), draw(images, queries, 4)}
+// drawNoise draws the numbers for the queries of a batch.
+func drawNoise(rng *rand.Rand, images, queries int) noiseDraws {
+	draw := func(n int) []float32 {
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = rng.Float32()
+		}
+		return values
+	}
+	n := images * queries
+	return noiseDraws{draw(n), draw(n), draw(4 * n), draw(4 * n)}
 }
 
 // newDenoising returns the number of queries for noisy objects, and the queries without noise, or nil for none.

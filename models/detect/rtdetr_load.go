@@ -128,19 +128,21 @@ func readRTDETR(f *modelfolder.Folder) (*Model, error) {
 	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}); err != nil {
 		return nil, err
 	}
-	if err := d.fits(); err != nil {
+	if size != 0 {
+		d.Preprocess.Height, d.Preprocess.Width = size, size
+	}
+	if p := d.Preprocess; p.Mode != vision.Stretch || p.CropWidth != 0 {
+		return nil, fmt.Errorf("%s: expected images stretched to one size, found the mode %v and a crop to %d×%d pixels",
+			vision.PreprocessorName, p.Mode, p.CropWidth, p.CropHeight)
+	}
+	if err := r.fits(d.Preprocess.Height, d.Preprocess.Width, true); err != nil {
 		return nil, err
 	}
 	return m, f.Fill(d)
 }
 
-// fits returns an error for images of sizes that the network does not take.
-func (d *RTDETR) fits() error {
-	h, w, ok := d.Preprocess.FixedSize()
-	if !ok {
-		return fmt.Errorf("%s: expected one size for all images, found the mode %v", vision.PreprocessorName, d.Preprocess.Mode)
-	}
-	c := d.config
+// fits returns an error for images of a size that the network does not take, in inference or in training.
+func (c *RTDETRConfig) fits(h, w int, inference bool) error {
 	places := 0
 	for i := range c.NumFeatureLevels {
 		level := c.Levels[min(i, len(c.Levels)-1)] + 1
@@ -156,7 +158,7 @@ func (d *RTDETR) fits() error {
 		}
 		places += height * width
 	}
-	if size := c.AnchorImageSize; size != [2]int{} {
+	if size := c.AnchorImageSize; inference && size != [2]int{} {
 		stated := 0
 		for _, s := range c.FeatStrides {
 			stated += (size[0] / s) * (size[1] / s)

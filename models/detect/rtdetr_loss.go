@@ -2,6 +2,8 @@ package detect
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/simd"
@@ -22,15 +24,37 @@ type RTDETRLosses struct {
 // losses of the boxes, in shares of the image.
 type RTDETRLoss struct{ Class, Box, GIoU *autograd.Tensor }
 
-// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image, which fills its part of the batch.
-// Noise is drawn from the tape's stream. It panics when there are more or fewer images than truths, and for objects that are
-// not valid, as [Truth] says.
-func (d *RTDETR) Loss(pixels *autograd.Tensor, truth []Truth) RTDETRLosses {
-	return d.loss(pixels, truth, nil)
+// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Prepare the pixels as Preprocess
+// does: each image fills its part of the batch. On a training tape, rng draws noisy objects. It panics when there are more or fewer
+// images than truths, and for objects that are not valid, as [Truth] says.
+func (d *RTDETR) Loss(pixels *autograd.Tensor, truth []Truth, rng *rand.Rand) RTDETRLosses {
+	return d.loss(pixels, truth, func(images, queries int) noiseDraws { return drawNoise(rng, images, queries) })
 }
 
-// loss is Loss with noise that is given, or drawn where it is nil.
-func (d *RTDETR) loss(pixels *autograd.Tensor, truth []Truth, draws *noiseDraws) RTDETRLosses {
+// Losses implements [Trainable]: the sums of each part over all sets of predictions.
+func (d *RTDETR) Losses(b Batch, rng *rand.Rand) Losses {
+	b.check("rt-detr", 0, d.classes)
+	l := d.Loss(b.Pixels, b.Truth, rng)
+	all := slices.Concat(l.Blocks, l.Noise)
+	if l.Places != nil {
+		all = append(all, *l.Places)
+	}
+	sum := func(part func(RTDETRLoss) *autograd.Tensor) *autograd.Tensor {
+		total := part(all[0])
+		for _, each := range all[1:] {
+			total = autograd.Add(total, part(each))
+		}
+		return total
+	}
+	return Losses{
+		{"class", sum(func(l RTDETRLoss) *autograd.Tensor { return l.Class })},
+		{"box", sum(func(l RTDETRLoss) *autograd.Tensor { return l.Box })},
+		{"giou", sum(func(l RTDETRLoss) *autograd.Tensor { return l.GIoU })},
+	}
+}
+
+// loss is Loss with a function that draws noise.
+func (d *RTDETR) loss(pixels *autograd.Tensor, truth []Truth, draw func(images, queries int) noiseDraws) RTDETRLosses {
 	c, t, n := d.config, pixels.Tape(), pixels.Dim(0)
 	sizes := make([][2]int, n)
 	for i := range sizes {
@@ -43,10 +67,8 @@ func (d *RTDETR) loss(pixels *autograd.Tensor, truth []Truth, draws *noiseDraws)
 	}
 	noisy := 0
 	if noise != nil {
-		if noisy = noise.queries(); draws == nil {
-			draws = new(drawNoise(t, n, noisy))
-		}
-		noise.disturb(c, *draws)
+		noisy = noise.queries()
+		noise.disturb(c, draw(n, noisy))
 	}
 	out := d.forward(pixels, noise)
 	l := RTDETRLosses{Total: t.Full(0)}

@@ -22,7 +22,9 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
+	"github.com/fovea-ml/fovea/vision/boxes"
 )
 
 // rtdetrs are the configurations of the released models, by the names of the script.
@@ -140,11 +142,10 @@ func compareRTDETRLosses(t *testing.T, g *golden.File, m *Model) {
 		}
 	}
 	plain := autograd.NewTape(autograd.Options{Gradients: true})
-	golden.Output(t, "loss in inference", d.Loss(plain.Input(pixels, shape...), truth).Total.Floats(nil), g.Floats("eval_loss"))
+	golden.Output(t, "loss in inference", d.Loss(plain.Input(pixels, shape...), truth, nil).Total.Floats(nil), g.Floats("eval_loss"))
 
-	var draws *noiseDraws
-	if g.Has("noise.keep") {
-		draws = &noiseDraws{g.Floats("noise.keep"), g.Floats("noise.class"), g.Floats("noise.sign"), g.Floats("noise.size")}
+	draws := func(int, int) noiseDraws {
+		return noiseDraws{g.Floats("noise.keep"), g.Floats("noise.class"), g.Floats("noise.sign"), g.Floats("noise.size")}
 	}
 	var first map[string][]float32
 	for _, recompute := range []bool{false, true} {
@@ -313,7 +314,7 @@ func TestRTDETRTrains(t *testing.T) {
 	grads := autograd.NewGradients()
 	for step := range steps {
 		tape.Step(uint64(step))
-		l := d.Loss(tape.Input(pixels, 2, 3, 64, 64), truth)
+		l := d.Loss(tape.Input(pixels, 2, 3, 64, 64), truth, rng)
 		if len(l.Blocks) != 3 || len(l.Noise) != 3 || l.Places == nil {
 			t.Fatalf("found the losses of %d blocks, and of %d with noise", len(l.Blocks), len(l.Noise))
 		}
@@ -345,7 +346,7 @@ func TestRTDETRTrains(t *testing.T) {
 		t.Errorf("the loss went from %v to %v", first, last)
 	}
 	tape = autograd.NewTape(autograd.Options{Gradients: true, Training: true})
-	if l := d.Loss(tape.Input(pixels, 2, 3, 64, 64), make([]Truth, 2)); len(l.Noise) != 0 || !(l.Total.Float() > 0) {
+	if l := d.Loss(tape.Input(pixels, 2, 3, 64, 64), make([]Truth, 2), rng); len(l.Noise) != 0 || !(l.Total.Float() > 0) {
 		t.Errorf("without objects: %v, %d with noise", l.Total.Float(), len(l.Noise))
 	}
 }
@@ -357,12 +358,12 @@ func TestRTDETRMistakes(t *testing.T) {
 		"a size that cannot be halved": func(tape *autograd.Tape) { d.Forward(tape.Full(0, 1, 3, 64, 72)) },
 		"too few places":               func(tape *autograd.Tape) { d.Forward(tape.Full(0, 1, 3, 16, 8)) },
 		"gray":                         func(tape *autograd.Tape) { d.Forward(tape.Full(0, 1, 1, 64, 64)) },
-		"no truth":                     func(tape *autograd.Tape) { d.Loss(tape.Full(0, 1, 3, 64, 64), nil) },
+		"no truth":                     func(tape *autograd.Tape) { d.Loss(tape.Full(0, 1, 3, 64, 64), nil, nil) },
 		"a class": func(tape *autograd.Tape) {
-			d.Loss(tape.Full(0, 1, 3, 64, 64), []Truth{{Boxes: []Box{{X1: 1, Y1: 1}}, Classes: []int{3}}})
+			d.Loss(tape.Full(0, 1, 3, 64, 64), []Truth{{Boxes: []Box{{X1: 1, Y1: 1}}, Classes: []int{3}}}, nil)
 		},
 		"an empty box": func(tape *autograd.Tape) {
-			d.Loss(tape.Full(0, 1, 3, 64, 64), []Truth{{Boxes: []Box{{X1: 1}}, Classes: []int{0}}})
+			d.Loss(tape.Full(0, 1, 3, 64, 64), []Truth{{Boxes: []Box{{X1: 1}}, Classes: []int{0}}}, nil)
 		},
 	} {
 		tape := autograd.NewTape(autograd.Options{Training: true})
@@ -438,7 +439,7 @@ func TestRTDETRRefused(t *testing.T) {
 		t.Errorf("small images: %v", err)
 	}
 	files["preprocessor_config.json"] = &fstest.MapFile{Data: []byte(`{"image_processor_type": "RTDetrImageProcessor", "size": {"shortest_edge": 32, "longest_edge": 64}}`)}
-	if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "one size") {
+	if _, err := Load(files, LoadOptions{}); err == nil || !strings.Contains(err.Error(), "stretched to one size") {
 		t.Errorf("images that keep their proportions: %v", err)
 	}
 	delete(files, "preprocessor_config.json")
@@ -487,4 +488,51 @@ func FuzzRTDETR(f *testing.F) {
 			t.Errorf("a model whose configuration is not valid: %v", m.Config.Validate())
 		}
 	})
+}
+
+// TestRTDETRTraining trains on a data set with new classes, at two sizes.
+func TestRTDETRTraining(t *testing.T) {
+	m, err := Load(rtdetrFolder(t, nil), LoadOptions{ImageSize: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	images := shapes(t, 5)
+	if err := m.NewHead(images.Classes(), rand.New(rand.NewPCG(1, 2))); err != nil {
+		t.Fatal(err)
+	}
+	o := TrainOptions{Epochs: 2, BatchSize: 2, Sizes: []int{64, 96}, Augment: &boxes.Augment{Flip: 0.5}}
+	var names []string
+	o.OnLosses = func(_ *train.Batch, l Losses) {
+		names = nil
+		for _, part := range l {
+			names = append(names, part.Name)
+		}
+	}
+	config, err := m.Training(images, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result, err := train.Run(context.Background(), config); err != nil || len(result.Losses) != 2 {
+		t.Fatalf("%v, %v", result, err)
+	}
+	if !slices.Equal(names, []string{"class", "box", "giou"}) {
+		t.Errorf("found the losses %q", names)
+	}
+	if _, err := m.Detect(context.Background(), vision.NewImage(30, 40, 3)); err != nil {
+		t.Error(err)
+	}
+	for _, size := range []int{-1, 8, 72, 1 << 20} {
+		o.Sizes = []int{size}
+		if _, err := m.Training(images, o); err == nil || !strings.Contains(err.Error(), "option Sizes") {
+			t.Errorf("images of %d pixels: %v", size, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := m.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(dir, LoadOptions{})
+	if err != nil || !slices.Equal(again.Labels(), images.Classes()) {
+		t.Errorf("saved: %v", err)
+	}
 }

@@ -12,7 +12,7 @@ import (
 
 // HeadTower is the chain of 3×3 convolutions of a head, with ReLU.
 type HeadTower struct {
-	Convs []*nn.Conv2d
+	Convs []*nn.Conv2d    // with the ReLU where there are no norms
 	Norms []*nn.GroupNorm // before the ReLU, or none
 }
 
@@ -21,8 +21,12 @@ const towerDepth = 4
 
 func newTower(channels int, normed bool) *HeadTower {
 	t := &HeadTower{}
+	o := autograd.Conv2dOptions{Padding: [2]int{1, 1}}
+	if !normed {
+		o.Act = autograd.ActRelu
+	}
 	for range towerDepth {
-		t.Convs = append(t.Convs, nn.NewConv2d(channels, channels, 3, !normed, autograd.Conv2dOptions{Padding: [2]int{1, 1}}))
+		t.Convs = append(t.Convs, nn.NewConv2d(channels, channels, 3, !normed, o))
 		if normed {
 			t.Norms = append(t.Norms, nn.NewGroupNorm(groups, channels))
 		}
@@ -35,9 +39,8 @@ func (t *HeadTower) Forward(x *autograd.Tensor) *autograd.Tensor {
 	for i, c := range t.Convs {
 		x = c.Forward(x)
 		if i < len(t.Norms) {
-			x = t.Norms[i].Forward(x)
+			x = t.Norms[i].ForwardRelu(x)
 		}
-		x = autograd.Relu(x)
 	}
 	return x
 }

@@ -194,13 +194,19 @@ func (d *YOLOv1) input(_ *autograd.Tape, m *vision.Image, _ int) input {
 
 // find implements [Network].
 func (d *YOLOv1) find(t *autograd.Tape, images []*vision.Image, minScore float32) []candidates {
-	plane := 3 * d.size * d.size
+	return d.outputs.find(t, d.size, images, d.prepare, d.Forward, minScore)
+}
+
+// find searches images that prepare makes squares of the given size.
+func (o yoloOutputs) find(t *autograd.Tape, size int, images []*vision.Image, prepare func(*vision.Image) []float32,
+	forward func(*autograd.Tensor) *autograd.Tensor, minScore float32) []candidates {
+	plane := 3 * size * size
 	pixels := make([]float32, len(images)*plane)
-	t.Workers().For(len(images), func(i int) { copy(pixels[i*plane:][:plane], d.prepare(images[i])) })
-	values := d.Forward(t.Borrow(pixels, len(images), 3, d.size, d.size)).Floats(nil)
+	t.Workers().For(len(images), func(i int) { copy(pixels[i*plane:][:plane], prepare(images[i])) })
+	values := forward(t.Borrow(pixels, len(images), 3, size, size)).Floats(nil)
 	found := make([]candidates, len(images))
 	for i, m := range images {
-		found[i] = d.outputs.candidates(values[i*d.outputs.count():][:d.outputs.count()], float32(m.Width), float32(m.Height), minScore)
+		found[i] = o.candidates(values[i*o.count():][:o.count()], float32(m.Width), float32(m.Height), minScore)
 	}
 	return found
 }
@@ -222,8 +228,10 @@ func (o yoloOutputs) candidates(values []float32, width, height, minScore float3
 	return found
 }
 
-// defaults are those of darknet's program (examples/yolo.c).
-func (d *YOLOv1) defaults() limits { return limits{minScore: 0.2, overlap: 0.4} }
+// yoloDefaults are those of darknet's program (examples/yolo.c).
+var yoloDefaults = limits{minScore: 0.2, overlap: 0.4}
+
+func (d *YOLOv1) defaults() limits { return yoloDefaults }
 
 func (d *YOLOv1) batch() int { return max(1, min(run.Batch, batchPixels/(d.size*d.size))) }
 
@@ -247,7 +255,10 @@ func (c Config) yoloClaim() modelfolder.Claim {
 // yoloClasses returns the number of classes that the weights have.
 func yoloClasses(f *modelfolder.Folder, c Config) (int, error) {
 	param, cells := "Cells.Bias", 1
-	if c.HeadSize > 0 {
+	switch {
+	case c.ModelType == darknetType:
+		param, cells = fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), c.GridSize*c.GridSize
+	case c.HeadSize > 0:
 		param, cells = "Predict.Bias", c.GridSize*c.GridSize
 	}
 	t, ok := f.Find(param)

@@ -28,19 +28,24 @@ const yoloCoord, yoloEmpty = 5, 0.5
 // confidence is the IoU, as a constant. It panics when there are more or fewer images than truths, and for objects that are
 // not valid, as [Truth] says.
 func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
-	n, o := pixels.Dim(0), d.outputs
+	return d.outputs.loss(pixels, d.size, truth, d.Forward)
+}
+
+// loss returns the losses of pixels of a size, from which forward makes predictions.
+func (o yoloOutputs) loss(pixels *autograd.Tensor, size int, truth []Truth, forward func(*autograd.Tensor) *autograd.Tensor) YOLOv1Losses {
+	n := pixels.Dim(0)
 	if len(truth) != n {
 		panic(&autograd.ShapeError{Op: "yolov1", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
 	}
 	check("yolov1", truth, 0, o.classes)
-	t, x := pixels.Tape(), d.Forward(pixels)
+	t, x := pixels.Tape(), forward(pixels)
 	values := x.Floats(nil)
 	targets := yoloTargets{values: make([]float32, len(values))}
 	for i := range targets.weights {
 		targets.weights[i] = make([]float32, len(values))
 	}
 	for i := range truth {
-		targets.image(o, values[i*o.count():][:o.count()], i*o.count(), truth[i], float32(d.size))
+		targets.image(o, values[i*o.count():][:o.count()], i*o.count(), truth[i], float32(size))
 	}
 	square := autograd.Square(autograd.Sub(x, t.Borrow(targets.values, n, o.count())))
 	sum := func(part int, weight float32) *autograd.Tensor {
@@ -52,7 +57,10 @@ func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
 // Losses implements [Trainable].
 func (d *YOLOv1) Losses(b Batch, _ *rand.Rand) Losses {
 	b.check("yolov1", 0, d.outputs.classes)
-	l := d.Loss(b.Pixels, b.Truth)
+	return d.Loss(b.Pixels, b.Truth).parts()
+}
+
+func (l YOLOv1Losses) parts() Losses {
 	return Losses{{"box", l.Box}, {"object", l.Object}, {"empty", l.Empty}, {"class", l.Class}}
 }
 

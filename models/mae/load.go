@@ -29,11 +29,13 @@ var names = func() checkpoint.Names {
 
 // AdapterNames returns the table of names for package nn/lora. The adapters that lora.Save writes with it load in PEFT
 // beside transformers 5, into ViTMAEForPreTraining. lora.Load also reads an adapter of ViTMAEModel, which has no decoder.
-func AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
+func (m *Model) AdapterNames() *checkpoint.Names { return names.Writing(tower.InMemory) }
 
-// TensorNames returns the table of the names of tensors in files. It reads the names of every library and writes those of a
-// layout. It panics for models.Timm.
-func TensorNames(layout models.Layout) *checkpoint.Names { return names.Writing(layout.String()) }
+// TensorNames returns the table of the names of tensors in the model's files. It reads the names of every library and writes those
+// of a layout. It panics for models.Timm.
+func (m *Model) TensorNames(layout models.Layout) *checkpoint.Names {
+	return names.Writing(layout.String())
+}
 
 // family says how masked autoencoders lie in folders.
 var family = modelfolder.Family{Package: "mae", ModelType: "vit_mae", Names: &names, Fields: configFields, Images: true}

@@ -172,7 +172,7 @@ func (e *Encoder) Embed(pixels *autograd.Tensor) *autograd.Tensor {
 
 // embed is Embed. Where patches are dropped, it also returns the places of the tokens that stay.
 func (e *Encoder) embed(pixels *autograd.Tensor) (x *autograd.Tensor, places []int) {
-	e.checkSize(pixels)
+	e.checkGrid(pixels)
 	t, grid := pixels.Tape(), e.size(pixels)
 	x = t.Segment(func(pixels *autograd.Tensor) *autograd.Tensor {
 		if e.Stem != nil {

@@ -1,7 +1,6 @@
 package vit
 
 import (
-	"fmt"
 	"slices"
 	"sync/atomic"
 
@@ -257,23 +256,4 @@ func same(x *autograd.Tensor, kernel, stride int) *autograd.Tensor {
 		return x
 	}
 	return autograd.Pad(x, pads[:], autograd.PadOptions{})
-}
-
-// checkSize panics when the patches of a hybrid do not cut images evenly, as its convolutions take any size, and when relative
-// positions do not fit.
-func (e *Encoder) checkSize(pixels *autograd.Tensor) {
-	fail := func(reason string, args ...any) {
-		panic(&autograd.ShapeError{Op: "vit", Shapes: [][]int{pixels.Shape()}, Reason: fmt.Sprintf(reason, args...)})
-	}
-	h, w := pixels.Dim(2), pixels.Dim(3)
-	switch relative := len(e.Blocks) > 0 && e.Blocks[0].Attention.Relative != nil; {
-	case e.Stem != nil && (h%e.stride != 0 || w%e.stride != 0):
-		fail("expected sides that are multiples of %d", e.stride)
-	case relative && e.relative == nil && e.size(pixels) != e.grid:
-		fail("expected images of %d×%d pixels, which the relative positions are for", e.grid.Rows*e.stride, e.grid.Columns*e.stride)
-	case relative && e.size(pixels).Patches() > mostRelative:
-		fail("expected at most %d patches with relative positions", mostRelative)
-	case relative && e.PatchDropout > 0 && pixels.Tape().Training():
-		panic(&autograd.UseError{Op: "vit", Reason: "expected a PatchDropout of 0: relative positions are those of all patches"})
-	}
 }

@@ -85,9 +85,10 @@ type Dataset struct {
 
 // annotated is an image and its objects.
 type annotated struct {
-	id      int // in a COCO file
-	file    string
-	objects []Object
+	id            int // in a COCO file
+	file          string
+	height, width int // as the annotation states them; 0 when it does not
+	objects       []Object
 }
 
 // Len returns the number of images. Images without objects count.

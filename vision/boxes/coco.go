@@ -309,7 +309,7 @@ func (c *coco) connect() error {
 		}
 		at[m.id] = i
 		place[i] = len(d.images)
-		d.images = append(d.images, annotated{id: m.id, file: m.file})
+		d.images = append(d.images, annotated{id: m.id, file: m.file, height: m.height, width: m.width})
 	}
 	for _, a := range c.annotations {
 		image, known := at[a.image]

@@ -14,13 +14,39 @@ type Sample struct {
 	Objects []Object
 }
 
-// Sample decodes image i. Its objects are those of Objects.
+// Sample decodes image i. Its objects are those of Objects. It returns an error for an image of another size than its annotation
+// states, as Check does.
 func (d *Dataset) Sample(i int) (Sample, error) {
 	m, err := d.Open(i)
+	if err == nil {
+		err = d.checkSize(i, m.Height, m.Width)
+	}
 	if err != nil {
 		return Sample{}, err
 	}
 	return Sample{m, d.Objects(i)}, nil
+}
+
+// Check reads the header of image i. It returns an error for a file that cannot be read, and for an image of another size than its
+// annotation states: the boxes are then those of another image, or of one that is not turned by its EXIF orientation.
+func (d *Dataset) Check(i int) error {
+	height, width, err := d.Size(i)
+	if err != nil {
+		return err
+	}
+	return d.checkSize(i, height, width)
+}
+
+func (d *Dataset) checkSize(i, height, width int) error {
+	m := d.images[i]
+	if m.height == 0 || m.width == 0 || m.height == height && m.width == width {
+		return nil
+	}
+	hint := ""
+	if m.height == width && m.width == height {
+		hint = "; is it turned by its EXIF orientation? Options.Decode.ApplyOrientation decides that"
+	}
+	return &Error{File: m.file, Err: fmt.Errorf("expected an image of %d×%d pixels, as its annotation states, found %d×%d%s: %w", m.width, m.height, width, height, hint, vision.ErrSize)}
 }
 
 // FlipHorizontal returns the sample mirrored left to right.

@@ -10,7 +10,9 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/internal/test/oracle"
@@ -265,4 +267,52 @@ func TestSubset(t *testing.T) {
 		}
 	}()
 	d.Subset([]int{3})
+}
+
+// TestCheck names an image of another size than its annotation states, and one that is missing.
+func TestCheck(t *testing.T) {
+	for want, image := range map[string]*fstest.MapFile{
+		"": pngFile(t, 30, 40),
+		"boxes: annotations/x.jpg: expected an image of 40×30 pixels, as its annotation states, found 40×31: ": pngFile(t, 31, 40),
+		"found 30×40; is it turned by its EXIF orientation?":                                                   pngFile(t, 40, 30),
+		"annotations/x.jpg": nil,
+	} {
+		files := cocoFile("")
+		if image != nil {
+			files["annotations/x.jpg"] = image
+			files["annotations/sub/y.jpg"] = image // of unknown size
+		}
+		d, err := OpenCOCO(files, "annotations/a.json", "", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sampled := d.Sample(0)
+		for _, err := range []error{d.Check(0), sampled} {
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("found %v, expected %q", err, want)
+			}
+		}
+		if err := d.Check(1); image != nil && err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// FuzzAugment changes samples of any boxes. What remains lies in the image.
+func FuzzAugment(f *testing.F) {
+	f.Add(uint64(1), uint8(20), uint8(30), 1.0, 2.0, 8.0, 9.0)
+	f.Add(uint64(2), uint8(0), uint8(0), math.NaN(), math.Inf(-1), math.Inf(1), -1e300)
+	f.Fuzz(func(t *testing.T, seed uint64, height, width uint8, x0, y0, x1, y1 float64) {
+		s := Sample{vision.NewImage(1+int(height), 1+int(width), 1+2*int(seed%2)), []Object{{Box: Box{x0, y0, x1, y1}}, {Box: Box{y1, x0, x1, y0}}}}
+		a := Augment{Mosaic: 0.5, Mixup: 0.5, ZoomOut: 0.5, Crop: 0.5, Flip: 0.5, FlipVertical: 0.5, MinVisible: 0.1, Jitter: &vision.ColorJitter{Contrast: 0.5}}
+		got, err := a.Apply(data.NewRand(seed), s, func(*data.Rand) (Sample, error) { return s, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range got.Objects {
+			if b := o.Box; !(b.X0 >= 0 && b.Y0 >= 0 && b.X0 < b.X1 && b.Y0 < b.Y1 && b.X1 <= float64(got.Image.Width) && b.Y1 <= float64(got.Image.Height)) {
+				t.Errorf("found %+v in %d×%d pixels", o, got.Image.Width, got.Image.Height)
+			}
+		}
+	})
 }

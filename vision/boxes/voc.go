@@ -181,7 +181,7 @@ func (v *voc) read(d *Dataset, name string) (*vocFile, error) {
 
 // addVOC adds the image of an annotation, with the objects that can be used.
 func (d *Dataset) addVOC(f *vocFile, byName map[string]int) error {
-	image := annotated{file: f.image}
+	image := annotated{file: f.image, height: f.height, width: f.width}
 	for _, object := range f.objects {
 		o, err := object.object, object.err
 		label, known := byName[object.name]

@@ -255,6 +255,11 @@ func TestBCCD(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range all.Len() {
+		if err := all.Check(i); err != nil {
+			t.Error(err)
+		}
+	}
 	crops := all.Crops(CropOptions{})
 	if large := all.Crops(CropOptions{MinSide: 2}); crops.Len() != 4888 || large.Len() != 4886 {
 		t.Errorf("%d crops, %d of them of more than a pixel", crops.Len(), large.Len())

@@ -12,7 +12,7 @@ import (
 // those of the other tiles:
 //
 //	R13  the offsets of the taps       R11  B, a tile
-//	R8, R15, SI  offsets
+//	R8   an offset                     R15  C of the next tile, a row; SI bytes from there to the residual
 
 // windowDoc is the comment of a window kernel.
 func (s *tileSet) windowDoc(h, vectors int) string {
@@ -25,21 +25,37 @@ func (s *tileSet) openWindow(a *asm.Text, h, vectors int) {
 	a.Op("MOVQ %d(DI), R11", tileB)
 	a.Op("MOVQ %d(DI), R9", tileARS)
 	a.Op("LEAQ (R9)(R9*2), R10")
-	a.Label("tile")
+	a.Comment("What the first tile will write and add, and each tile of few products: a loop of few steps fetches too little.")
+	a.Label("fetch")
+	a.Op("MOVQ DX, CX")
+	eachRow(a, "CX", h, func(int) { s.fetchRow(a, "(CX)", vectors) })
+	eachResidualRow(a, h, "tile", func(int) { s.fetchRow(a, "(CX)", vectors) })
 	a.Op("MOVQ %d(DI), AX", tileA)
 	rowBases(a, h)
 	a.Op("MOVQ %d(DI), R13", tileTaps)
-	a.Op("MOVQ DX, CX")
-	eachRow(a, "CX", h, func(int) {
-		for v := 0; v < vectors; v += lineBytes / 4 / s.lanes {
-			a.Op("PREFETCHT0 %d(CX)", 4*s.lanes*v)
-		}
-	})
-	eachResidualRow(a, h, "sums", func(int) {
-		for v := 0; v < vectors; v += lineBytes / 4 / s.lanes {
-			a.Op("PREFETCHT0 %d(CX)", 4*s.lanes*v)
-		}
-	})
+	a.Comment("The tile beside is next, or the first one below. Its rows end at tileAhead.")
+	a.Op("MOVQ %d(DI), CX", tileLDC)
+	a.Op("IMUL3Q $%d, CX, CX", h)
+	a.Op("LEAQ %d(DX), R15", 4*s.lanes*vectors)
+	a.Op("CMPQ %d(DI), $1", tileTiles)
+	a.Op("JNE beside")
+	a.Op("MOVQ %d(DI), R15", tileC)
+	a.Op("ADDQ CX, R15")
+	a.Label("beside")
+	a.Op("ADDQ R15, CX")
+	a.Op("MOVQ CX, %d(DI)", tileAhead)
+	a.Op("MOVQ %d(DI), SI", tileResidual)
+	a.Op("TESTQ SI, SI")
+	a.Op("JEQ sums")
+	a.Op("SUBQ %d(DI), SI", tileC)
+	a.Label("sums")
+}
+
+// fetchRow fetches the lines of a row of a tile.
+func (s *tileSet) fetchRow(a *asm.Text, at string, vectors int) {
+	for v := 0; v < vectors; v += lineBytes / 4 / s.lanes {
+		a.Op("PREFETCHT0 %d%s", 4*s.lanes*v, at)
+	}
 }
 
 // eachResidualRow goes down the h rows of the residual of a tile, which begin at CX, if there is one; else to label, which
@@ -63,21 +79,27 @@ func eachResidualRow(a *asm.Text, h int, label string, row func(i int)) {
 const lineBytes = 64
 
 // windowLoop goes along CX of k, four steps at a time, then one. step gets the address of row k of B, of which it uses
-// the given number of bytes. The pixels of the next tile are fetched: each row of B lies in a page of its own, too many for
-// the processor to foresee.
-func windowLoop(a *asm.Text, h, bytes int, step func(u int, at string)) {
-	offset := [...]string{"R8", "R15", "SI", "R8"}
+// the vectors of a tile. The pixels of the next tile are fetched: each row of B lies in a page of its own, too many for
+// the processor to foresee. So are the next C and residual, a row in four steps: all at once would keep pixels waiting.
+func (s *tileSet) windowLoop(a *asm.Text, h, vectors int, step func(u int, at string)) {
+	bytes := 4 * s.lanes * vectors
 	one := func(u int) {
-		a.Op("MOVQ %d(R13), %s", 8*u, offset[u])
+		a.Op("MOVQ %d(R13), R8", 8*u)
 		for at := 0; at < bytes; at += lineBytes {
-			a.Op("PREFETCHT1 %d(R11)(%s*4)", bytes+at, offset[u])
+			a.Op("PREFETCHT1 %d(R11)(R8*4)", bytes+at)
 		}
-		step(u, fmt.Sprintf("(R11)(%s*4)", offset[u]))
+		step(u, "(R11)(R8*4)")
 	}
 	a.Op("SUBQ $4, CX")
 	a.Op("JLT rest")
 	a.Op("PCALIGN $32")
 	a.Label("four")
+	a.Op("CMPQ R15, %d(DI)", tileAhead)
+	a.Op("JCC fetched")
+	s.fetchRow(a, "(R15)", vectors)
+	s.fetchRow(a, "(R15)(SI*1)", vectors)
+	a.Op("ADDQ %d(DI), R15", tileLDC)
+	a.Label("fetched")
 	for u := range 4 {
 		one(u)
 	}
@@ -98,11 +120,15 @@ func windowLoop(a *asm.Text, h, bytes int, step func(u int, at string)) {
 }
 
 // nextWindow goes on to the tile beside, if there is one, or returns.
-func (s *tileSet) nextWindow(a *asm.Text, vectors int) {
+func (s *tileSet) nextWindow(a *asm.Text, h, vectors int) {
 	a.Op("ADDQ $%d, R11", 4*s.lanes*vectors)
 	a.Op("ADDQ $%d, DX", 4*s.lanes*vectors)
 	a.Op("DECQ %d(DI)", tileTiles)
-	a.Op("JNE tile")
+	a.Op("JEQ done")
+	a.Op("CMPQ %d(DI), $%d", tileK, 4*h)
+	a.Op("JGE tile")
+	a.Op("JMP fetch")
+	a.Label("done")
 	a.Op("VZEROUPPER")
 	a.Op("RET")
 }
@@ -125,7 +151,7 @@ func window512(a *asm.Text, h, vectors int) {
 		}
 	}
 	each(func(_, _, z int) { a.Op("VPXORD Z%d, Z%[1]d, Z%[1]d", z) })
-	windowLoop(a, h, 4*s.lanes*vectors, func(u int, at string) {
+	s.windowLoop(a, h, vectors, func(u int, at string) {
 		for v := range vectors {
 			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Z", 28+v))
 		}
@@ -169,7 +195,7 @@ func window512(a *asm.Text, h, vectors int) {
 			a.Op("VMOVUPS Z%d, K%d, %d(CX)", z(i, v), 1+v, 64*v)
 		}
 	})
-	s.nextWindow(a, vectors)
+	s.nextWindow(a, h, vectors)
 }
 
 // window256 writes the kernel of height h for AVX2.
@@ -188,7 +214,7 @@ func window256(a *asm.Text, h, vectors int) {
 		}
 	}
 	each(func(_, _, y int) { a.Op("VXORPS Y%d, Y%[1]d, Y%[1]d", y) })
-	windowLoop(a, h, 4*s.lanes*vectors, func(u int, at string) {
+	s.windowLoop(a, h, vectors, func(u int, at string) {
 		for v := range vectors {
 			formats[0].load(a, v*s.lanes, at, fmt.Sprint("Y", 12+v))
 		}
@@ -256,5 +282,5 @@ func window256(a *asm.Text, h, vectors int) {
 		}
 	})
 	a.Label("next")
-	s.nextWindow(a, vectors)
+	s.nextWindow(a, h, vectors)
 }
