@@ -37,7 +37,9 @@ type frame struct {
 	grad  bool // so it does, and the operation is recorded, not the first run of a recomputed segment
 	saved [][]float32
 	start time.Time
-	flops int
+
+	number uint64 // among the tape's operations
+	flops  int
 }
 
 // begin opens an operation on the tape of its operands, at least one of which is a Tensor; optional
@@ -70,7 +72,8 @@ func beginPlanes(name string, ins ...Operand) *frame {
 
 // beginOn opens an operation on a given tape.
 func beginOn(t *Tape, name string, ins ...Operand) *frame {
-	f := &frame{Tape: t, name: name}
+	t.begun++
+	f := &frame{Tape: t, name: name, number: t.begun}
 	for _, in := range ins {
 		if !given(in) {
 			continue

@@ -36,6 +36,9 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	}
 
 	y := f.out(shape...)
+	if act == ActNone && f.again(y) {
+		return f.done(y, linearBack(x, w, b, residual, act, f.values(x), f.values(w), nil))
+	}
 	f.flops = 2 * m * in * out
 	ep := &simd.Epilogue{Bias: f.values(b), Act: act}
 	if given(residual) {
@@ -56,7 +59,14 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 		simd.Gemm(f.workers, m, out, in, a, simd.Matrix{Data: wv, Stride: in, Trans: true}, 0, y.data, out, ep)
 	}
 
-	return f.done(y, func(g *back) {
+	return f.done(y, linearBack(x, w, b, residual, act, xv, wv, pre))
+}
+
+// linearBack is the backward step of a linear layer. pre is what its activation got.
+func linearBack(x, w, b, residual Operand, act Activation, xv, wv, pre []float32) func(g *back) {
+	out, in := w.Shape()[0], x.Shape()[len(x.Shape())-1]
+	m, _ := rows(x.Shape())
+	return func(g *back) {
 		if given(residual) {
 			g.pass(residual)
 		}
@@ -80,7 +90,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 			simd.Gemm(g.workers, out, in, m, simd.Matrix{Data: dy, Stride: out, Trans: true},
 				simd.Matrix{Data: xv, Stride: in}, beta, dw, in, nil)
 		}
-	})
+	}
 }
 
 // columnSums adds the sums of the columns of x, [m, n], to dst, by simd.ColumnSumsAdd.

@@ -113,7 +113,7 @@ func (t *Tape) sweep(mark int, ys []*Tensor) {
 // recomputed runs f without recording it, and records that Backward is to run it again.
 func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tensor {
 	last := t.last(xs)
-	draws, mark := t.draws, len(t.live)
+	draws, mark, begun := t.draws, len(t.live), t.begun
 	t.recorded++ // segments inside must not free what was made before: f runs again
 	t.record, t.read = false, t.read[:0]
 	ys := t.results(f(slices.Clone(xs)))
@@ -141,22 +141,53 @@ func (t *Tape) recomputed(f func(xs []*Tensor) []*Tensor, xs []*Tensor) []*Tenso
 		z.segment = false
 	}
 	n.operands, n.version = slices.Clone(t.read), versions(t.read)
-	n.back = func(b *back) { b.rerunSegment(f, xs, len(ys), at, draws) }
+	n.back = func(b *back) { b.rerunSegment(f, xs, len(ys), at, draws, begun) }
 	t.nodes = append(t.nodes, n)
 	t.recorded++
 	return ys
 }
 
+// known is a result of a recomputed segment. The operation that made it is the last one, of which Backward seldom needs the values
+// again: a second run copies them, where the operation asks for it (frame.again).
+type known struct {
+	op     uint64 // the number that the operation has in the second run
+	result *Tensor
+	used   bool
+}
+
+// again copies the values of y from the first run of a segment, and reports whether it could. The operation calls it in
+// both runs, on its result.
+func (f *frame) again(y *Tensor) bool {
+	y.op = f.number
+	for i := range f.known {
+		if k := &f.known[i]; k.op == f.number && len(k.result.data) == len(y.data) && len(y.data) > 0 {
+			k.used = true
+			copy(y.data, k.result.data)
+			return true
+		}
+	}
+	return false
+}
+
 // rerunSegment records f(xs) again and runs its backward steps with the gradients of the node's results. The
-// node's results are results of f; at holds their places among them.
-func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results int, at []int, draws uint64) {
+// node's results are results of f; at holds their places among them. draws and begun were the tape's when f ran first.
+func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results int, at []int, draws, begun uint64) {
 	t := b.Tape
 	t.checkContext()
 	ys := b.node.outs
 	mark, nodes := len(t.live), len(t.nodes)
 	after, outer := t.draws, t.rerun
 	t.draws, t.rerun = draws, true
+	var list []known
+	for _, y := range ys {
+		if y.op != 0 {
+			list = append(list, known{op: y.op - begun + t.begun, result: y})
+		}
+	}
+	others := t.known
+	t.known = list
 	zs := t.results(f(slices.Clone(xs)))
+	t.known = others
 	t.draws, t.rerun = after, outer
 	if len(zs) != results {
 		usePanic("segment", "the second run gave more or fewer results; the function must be pure")
@@ -165,6 +196,11 @@ func (b *back) rerunSegment(f func([]*Tensor) []*Tensor, xs []*Tensor, results i
 		z := zs[at[i]]
 		if !equalShape(z.shape, y.shape) || !z.needs || !slices.Contains(t.live[mark:], z) {
 			usePanic("segment", "the second run gave another result; the function must be pure")
+		}
+		for _, k := range list {
+			if k.used && k.result == y && z.op != k.op {
+				usePanic("segment", "the second run did other operations; the function must be pure")
+			}
 		}
 		if y.grad != nil {
 			z.grad = y.grad

@@ -47,6 +47,8 @@ type Tape struct {
 	recorded uint64    // nodes so far, those that are gone included
 	read     []Operand // in the first run of a recomputed segment: the parameters it used
 	draws    uint64    // random operations so far
+	begun    uint64    // operations so far
+	known    []known   // in the second run of a recomputed segment: its results
 	commits  []func()
 	lists    []*planeList // for reuse
 	record   bool
@@ -103,7 +105,7 @@ func (t *Tape) Reset() {
 	clear(t.commits)
 	t.commits = t.commits[:0]
 	t.draws = 0
-	t.record, t.rerun = t.opts.Gradients, false
+	t.record, t.rerun, t.known = t.opts.Gradients, false, nil
 	t.arena.bytes -= 4 * t.lentSize // lost to a panic
 	t.lent, t.lentSize = 0, 0
 	t.gen++

@@ -22,6 +22,7 @@ type Tensor struct {
 	recorded uint64 // the tape's count when the segment ended
 	severed  bool   // kept inside a segment that runs again in Backward, where its gradient would be lost
 	spent    bool   // Backward has consumed how it was made
+	op       uint64 // the number of the operation that made it, set where a second run need not compute it again
 }
 
 // Shape returns the dimensions; the slice must not be changed.

@@ -546,47 +546,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -630,6 +602,13 @@ four:
 	VBROADCASTSS 0(AX)(R9*4), Y14
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -1375,47 +1354,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -1475,6 +1426,13 @@ four:
 	VBROADCASTSS 4(AX)(R9*4), Y15
 	VFMADD231PS Y12, Y15, Y2
 	VFMADD231PS Y13, Y15, Y3
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -2389,47 +2347,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -2505,6 +2435,13 @@ four:
 	VBROADCASTSS 8(AX)(R9*4), Y14
 	VFMADD231PS Y12, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -3588,47 +3525,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -3720,6 +3629,13 @@ four:
 	VBROADCASTSS 12(AX)(R9*4), Y15
 	VFMADD231PS Y12, Y15, Y6
 	VFMADD231PS Y13, Y15, Y7
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -4972,47 +4888,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -5120,6 +5008,13 @@ four:
 	VBROADCASTSS 16(AX)(R9*4), Y14
 	VFMADD231PS Y12, Y14, Y8
 	VFMADD231PS Y13, Y14, Y9
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -6553,47 +6448,19 @@ tile:
 	ADDQ 0(DI), AX
 	MOVQ 192(DI), BX
 	MOVQ 8(DI), R13
-	MOVQ 224(DI), CX
-	TESTQ CX, CX
+	MOVQ 224(DI), R10
+	MOVQ R10, 256(DI)
+	TESTQ R10, R10
 	JEQ sums
 	// A position has a row of sums, and an element in each row of C.
-	MOVQ DX, R10
-	SUBQ 16(DI), R10
-	SHRQ $4, R10
+	MOVQ DX, CX
+	SUBQ 16(DI), CX
+	SHRQ $4, CX
+	ADDQ CX, R10
+	MOVQ 232(DI), CX
+	SHLQ $4, CX
 	ADDQ R10, CX
-	MOVQ 232(DI), R10
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
-	PREFETCHT0 (CX)
-	ADDQ R10, CX
+	MOVQ CX, 256(DI)
 sums:
 	// The tile of C will be written; fetch it while the sums form.
 	MOVQ DX, CX
@@ -6717,6 +6584,13 @@ four:
 	VBROADCASTSS 20(AX)(R9*4), Y15
 	VFMADD231PS Y12, Y15, Y10
 	VFMADD231PS Y13, Y15, Y11
+	CMPQ R10, 256(DI)
+	JCC fetched
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+	PREFETCHT0 (R10)
+	ADDQ 232(DI), R10
+fetched:
 	ADDQ $32, BX
 	LEAQ (R13)(R11*4), R13
 	ADDQ 160(DI), R15
@@ -6914,7 +6788,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $1, CX, CX
 	LEAQ 32(DX), R15
@@ -6924,7 +6798,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -6943,7 +6817,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -7068,7 +6942,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $1, CX, CX
 	LEAQ 64(DX), R15
@@ -7078,7 +6952,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -7098,7 +6972,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -7248,7 +7122,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $2, CX, CX
 	LEAQ 32(DX), R15
@@ -7258,7 +7132,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -7278,7 +7152,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -7432,7 +7306,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $2, CX, CX
 	LEAQ 64(DX), R15
@@ -7442,7 +7316,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -7464,7 +7338,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -7658,7 +7532,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $3, CX, CX
 	LEAQ 32(DX), R15
@@ -7668,7 +7542,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -7689,7 +7563,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -7872,7 +7746,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $3, CX, CX
 	LEAQ 64(DX), R15
@@ -7882,7 +7756,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -7906,7 +7780,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -8144,7 +8018,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $4, CX, CX
 	LEAQ 32(DX), R15
@@ -8154,7 +8028,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -8176,7 +8050,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -8388,7 +8262,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $4, CX, CX
 	LEAQ 64(DX), R15
@@ -8398,7 +8272,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -8424,7 +8298,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -8706,7 +8580,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $5, CX, CX
 	LEAQ 32(DX), R15
@@ -8716,7 +8590,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -8739,7 +8613,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -8980,7 +8854,7 @@ fetch:
 tile:
 	MOVQ 0(DI), AX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $5, CX, CX
 	LEAQ 64(DX), R15
@@ -8990,7 +8864,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -9018,7 +8892,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -9346,7 +9220,7 @@ tile:
 	LEAQ (AX)(R9*4), BX
 	ADDQ R9, BX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $6, CX, CX
 	LEAQ 32(DX), R15
@@ -9356,7 +9230,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -9380,7 +9254,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)
@@ -9654,7 +9528,7 @@ tile:
 	LEAQ (AX)(R9*4), BX
 	ADDQ R9, BX
 	MOVQ 192(DI), R13
-	// The tile beside is next, or the first one below. Its rows end at tileAhead.
+	// The tile beside is next, or the first one below. Its rows end at tileEnd.
 	MOVQ 72(DI), CX
 	IMUL3Q $6, CX, CX
 	LEAQ 64(DX), R15
@@ -9664,7 +9538,7 @@ tile:
 	ADDQ CX, R15
 beside:
 	ADDQ R15, CX
-	MOVQ CX, 136(DI)
+	MOVQ CX, 256(DI)
 	MOVQ 240(DI), SI
 	TESTQ SI, SI
 	JEQ sums
@@ -9694,7 +9568,7 @@ chain:
 	JLT rest
 	PCALIGN $32
 four:
-	CMPQ R15, 136(DI)
+	CMPQ R15, 256(DI)
 	JCC fetched
 	PREFETCHT0 0(R15)
 	PREFETCHT0 0(R15)(SI*1)

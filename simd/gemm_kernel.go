@@ -93,6 +93,7 @@ type gemmTile struct {
 
 	residual unsafe.Pointer // for window: added at the end, between the bias and ReLU, unless nil
 	ldres    int            // bytes from one row of it to the next
+	_        uintptr        // the kernel's own: where the rows that it prefetches end
 	format   Format         // of B; half precision has an A with rows in memory order, or a packed one where rows is false
 }
 

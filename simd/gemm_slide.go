@@ -264,13 +264,14 @@ func (s *slideRun) multiply(scratch *gemmScratch, sums []float32, x *slideStrip,
 	// Together the tiles of a block fetch the weights of the next one, line by line.
 	t.astep, t.afour = line, min(roundUp(ceilDiv(4*t.brs, x.tiles), line/4), kern.ahead*line)
 	near := s.gather.Next.Rows > 0 && kern.ahead > 0 && k*s.filters.n <= NearWeights
+	out := max(0, (k-1)/s.block-1) * s.block // the last block may be too short to fetch C
 	for k0 := 0; k0 < k; k0 += s.block {
 		t.k, t.accum = min(s.block, k-k0), 1
 		if k0 == 0 && s.beta == 0 {
 			t.accum = 0
 		}
 		t.taps = &s.taps[k0]
-		if t.out = 0; k0+t.k == k {
+		if t.out = 0; k0 == out {
 			t.out, t.ldout = uintptr(unsafe.Pointer(&s.out.c[p*kern.nr*s.out.ldc+x.j0])), 4*s.out.ldc
 		}
 		if at := (p*k + k0) * kern.nr; half {

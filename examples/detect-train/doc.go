@@ -10,7 +10,7 @@
 // that cannot be used is an error, which names the file and the line or object. With -skip-errors it is left out and counted. Crowds do
 // not count as objects.
 //
-// -model names the detector, and -init a file or folder with its weights, as examples/detect takes them. If these have other
+// -model names the detector, and -init a file or folder with its weights: every detector that examples/detect knows. If these have other
 // classes than the data, the layers for classes are drawn anew, and the output says how many values. A backbone that was trained
 // before keeps its normalizations and first stage: -freeze says which part is not trained. Without -init the detector is a small one from scratch,
 // which takes many epochs. -augment says how images are changed at random, all by the numbers of -seed: "light" takes parts of them,

@@ -48,7 +48,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	var s settings
 	f := flag.NewFlagSet(program, flag.ContinueOnError)
 	f.StringVar(&s.Data, "data", "", "`folder` of images with boxes in the layout of PASCAL VOC, COCO or YOLO, or a JSON file of COCO")
-	f.StringVar(&s.Model, "model", "", "train a detector of this `type`: "+strings.Join(types(), ", ")+" (default: that of -init, or fcos)")
+	f.StringVar(&s.Model, "model", "", "train a detector of this `type`: from scratch "+strings.Join(types(), ", ")+"; with -init the type that it must be (default: fcos, or that of -init)")
 	f.StringVar(&s.Init, "init", "", "start from the detector in a `path`, a folder or a file of weights, or owner/name on the hub (default: a small one from scratch)")
 	f.StringVar(&s.Freeze, "freeze", "", "do not train a `part` of the backbone: none, all, or the number of first stages of a ResNet (default: none, with -init 1 stage)")
 	f.IntVar(&s.Size, "size", 0, "resize images so that the shorter side has `N` pixels, or to squares of N pixels where the detector takes these (default: that of -init; from scratch 320)")
@@ -92,8 +92,8 @@ func (s *settings) check() error {
 		return errors.New("-data: expected a folder of images with boxes; -h lists the flags")
 	case s.Out == "":
 		return errors.New("-out: expected a folder")
-	case s.Model != "" && scratch[s.Model] == nil:
-		return fmt.Errorf("-model: expected one of %s, found %q", strings.Join(types(), ", "), s.Model)
+	case s.Model != "" && s.Init == "" && scratch[s.Model] == nil:
+		return fmt.Errorf("-model: expected one of %s without -init, found %q", strings.Join(types(), ", "), s.Model)
 	case s.Size != 0 && (s.Size < 32 || s.Size > 2048):
 		return fmt.Errorf("-size: expected 32 to 2048, found %d", s.Size)
 	case s.Epochs < 0 || s.Epochs > 1e6:

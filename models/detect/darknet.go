@@ -298,14 +298,14 @@ func (d *Darknet) prepare(m *vision.Image) []float32 {
 					part[y*n+x] = sample(m.Width-1, y)
 					continue
 				}
-				at := float32(x) * across
+				at := float32(float32(x) * across)
 				left := int(at)
 				far := at - float32(left)
 				part[y*n+x] = float32((1-far)*sample(left, y)) + float32(far*sample(left+1, y))
 			}
 		}
 		for y := range n {
-			at := float32(y) * down
+			at := float32(float32(y) * down)
 			top := int(at)
 			far := at - float32(top)
 			for x := range n {

@@ -20,7 +20,6 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/vision"
 )
 
 // TestTransformers compares DETR and YOLOS with transformers: pixels, hidden states, predictions of images alone and in a batch of
@@ -84,11 +83,7 @@ func compareSetOutputs(t *testing.T, g *golden.File, m *Model) {
 	m.Options.MinScore = new(float32(0.3))
 	var images []image.Image
 	for i := range 2 {
-		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
-		img := vision.NewImage(shape[0], shape[1], 3)
-		for k, v := range values {
-			img.Pix[k] = uint8(v)
-		}
+		img := goldenImage(g, i)
 		images = append(images, img)
 		pixels, want := g.Tensor(fmt.Sprintf("pixels.%d", i))
 		got, height, width, err := m.Network.(setNetwork).preparing().Pixels(nil, nil, img)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"iter"
 	"strconv"
 	"strings"
@@ -43,6 +44,10 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 		return nil, err
 	}
 	augmentation, err := json.Marshal(o.Augment) // its fields are numbers
+	if err != nil {
+		return nil, err
+	}
+	configuration, err := json.Marshal(m.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +108,7 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 	if d, ok := m.Network.(setNetwork); ok {
 		l.describe["input"] = fmt.Sprintf("%s, %+v", m.Config.ModelType, *d.preparing())
 	}
+	l.describe["configuration"] = fmt.Sprintf("%08x", crc32.ChecksumIEEE(configuration))
 	l.describe["skip difficult"] = strconv.FormatBool(o.SkipDifficult)
 	return l, nil
 }

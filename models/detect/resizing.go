@@ -45,7 +45,7 @@ func (r resizing) input(t *autograd.Tape, m *vision.Image, size int) input {
 		r = resizing{size, scaled(r.max, size, r.min)}
 	}
 	height, width := r.size(m.Height, m.Width)
-	x := t.Input(normalized(m), 1, 3, m.Height, m.Width)
+	x := t.Borrow(normalized(m), 1, 3, m.Height, m.Width)
 	pixels := autograd.Resize2d(x, height, width, autograd.ResizeOptions{Mode: autograd.Bilinear}).Floats(nil)
 	return stretched(pixels, height, width, m)
 }

@@ -100,7 +100,11 @@ func readRTDETR(f *modelfolder.Folder) (*Model, error) {
 	if err := f.Configure(&c); err != nil {
 		return nil, err
 	}
-	f.Use(rtdetrFamily(c))
+	y := rtdetrFamily(c)
+	if _, twice := f.Weights.Tensor("model.decoder.class_embed.0.weight"); twice { // older files have copies, which no output uses
+		y.Names.Ignore = []string{"class_embed.*", "bbox_embed.*"}
+	}
+	f.Use(y)
 	r := c.RTDETR
 	if err := r.claim().Check(f.Weights); err != nil {
 		return nil, err
@@ -153,19 +157,16 @@ func (c *RTDETRConfig) fits(h, w int, inference bool) error {
 			level++
 		}
 		height, width := ceilShift(h, level), ceilShift(w, level)
-		if last := c.Levels[len(c.Levels)-1] + 1; i+1 < len(c.Levels) && level < last && (height%2 != 0 || width%2 != 0) {
-			return fmt.Errorf("images of %d×%d pixels: expected a size that can be halved %d times", w, h, last)
+		if i+1 < len(c.Levels) && (height%2 != 0 || width%2 != 0) {
+			return fmt.Errorf("images of %d×%d pixels: expected a size that can be halved %d times", w, h, level+len(c.Levels)-1-i)
+		}
+		if size := c.AnchorImageSize; inference && size != [2]int{} {
+			if stride := c.FeatStrides[i]; size[0]/stride != height || size[1]/stride != width {
+				return fmt.Errorf("anchor_image_size: expected the size of the images, %d×%d pixels, found %d×%d, whose level %d differs",
+					w, h, size[1], size[0], i)
+			}
 		}
 		places += height * width
-	}
-	if size := c.AnchorImageSize; inference && size != [2]int{} {
-		stated := 0
-		for _, s := range c.FeatStrides {
-			stated += (size[0] / s) * (size[1] / s)
-		}
-		if stated != places {
-			return fmt.Errorf("anchor_image_size: expected the size of the images, %d×%d pixels, found %d×%d", h, w, size[0], size[1])
-		}
 	}
 	if places < c.NumQueries {
 		return fmt.Errorf("images of %d×%d pixels: expected at least as many places as num_queries, %d, found %d", w, h, c.NumQueries, places)

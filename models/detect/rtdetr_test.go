@@ -1,8 +1,13 @@
 package detect
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"maps"
@@ -22,6 +27,7 @@ import (
 	"github.com/fovea-ml/fovea/internal/test/golden"
 	"github.com/fovea-ml/fovea/internal/test/modeltest"
 	"github.com/fovea-ml/fovea/nn"
+	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
@@ -84,12 +90,7 @@ func compareRTDETR(t *testing.T, at, folder string) {
 	m.Options.MinScore = new(float32(0.02))
 	var images []image.Image
 	for i := range 2 {
-		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
-		img := vision.NewImage(shape[0], shape[1], 3)
-		for k, v := range values {
-			img.Pix[k] = uint8(v)
-		}
-		images = append(images, img)
+		images = append(images, goldenImage(g, i))
 	}
 	found, err := m.Detect(context.Background(), images...)
 	if err != nil {
@@ -417,7 +418,7 @@ func TestRTDETRRefused(t *testing.T) {
 		{"num_queries", 1 << 30, ""}, {"num_queries", 43, ""}, {"num_denoising", -1, ""}, {"decoder_n_points", 0, ""}, {"decoder_layers", 0, ""},
 		{"decoder_layers", 900, "config"}, {"encoder_layers", 900, "config"}, {"encode_proj_layers", []int{3}, ""},
 		{"activation_function", "swoosh", ""}, {"encoder_activation_function", nil, ""}, {"dropout", 1.5, ""}, {"layer_norm_eps", -1, ""},
-		{"layer_norm_eps", "1e-5", ""}, {"anchor_image_size", 640, ""}, {"anchor_image_size", []int{640, 640}, ""},
+		{"layer_norm_eps", "1e-5", ""}, {"anchor_image_size", 640, ""}, {"anchor_image_size", []int{640, 640}, ""}, {"anchor_image_size", []int{64, 32}, ""},
 		{"anchor_image_size", []int{32, 64, 3}, ""}, {"eval_size", "big", ""}, {"hidden_expansion", 1e9, ""}, {"matcher_gamma", -1, ""},
 		{"positional_encoding_temperature", 0, ""}, {"backbone_config: model_type", "hgnet_v2", ""}, {"backbone_config: num_channels", 1, ""},
 		{"backbone_config: hidden_sizes", []int{4, 6, 8}, "hidden_sizes"}, {"backbone_config: out_indices", []int{0, 1, 2}, "out_features"}, {"backbone_config: out_features", []string{"stage2", "stage3", "stem"}, "out_features"},
@@ -534,5 +535,129 @@ func TestRTDETRTraining(t *testing.T) {
 	again, err := Open(dir, LoadOptions{})
 	if err != nil || !slices.Equal(again.Labels(), images.Classes()) {
 		t.Errorf("saved: %v", err)
+	}
+}
+
+// TestRTDETROldNames reads the names of older files, whose heads are there once more, or there alone. A file without heads is
+// refused.
+func TestRTDETROldNames(t *testing.T) {
+	files := rtdetrFolder(t, nil)
+	plain, err := Load(files, LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := plain.Save(dir, SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	weights := modeltest.Weights(t, os.DirFS(dir))
+	load := func(rename func(name string) []string) (*Model, error) {
+		var entries []checkpoint.Entry
+		for _, name := range slices.Sorted(maps.Keys(weights)) {
+			for _, to := range rename(name) {
+				entries = append(entries, checkpoint.Entry{Name: to, Shape: weights[name].Shape, Floats: weights[name].Values})
+			}
+		}
+		var b bytes.Buffer
+		if err := checkpoint.Encode(&b, entries, checkpoint.WriteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		changed := maps.Clone(files)
+		changed["model.safetensors"] = &fstest.MapFile{Data: b.Bytes()}
+		return Load(changed, LoadOptions{})
+	}
+	head := func(name string) (string, bool) {
+		rest, ok := strings.CutPrefix(name, "model.decoder.")
+		return rest, ok && (strings.HasPrefix(rest, "class_embed") || strings.HasPrefix(rest, "bbox_embed"))
+	}
+	newer := strings.NewReplacer("out_proj", "o_proj", ".fc", ".mlp.fc", "encoder.encoder", "encoder.aifi")
+	for what, rename := range map[string]func(name string) []string{
+		"new names": func(name string) []string { return []string{newer.Replace(name)} },
+		"heads twice": func(name string) []string {
+			if rest, ok := head(name); ok {
+				return []string{name, rest}
+			}
+			return []string{name}
+		},
+		"heads elsewhere": func(name string) []string {
+			if rest, ok := head(name); ok {
+				return []string{rest}
+			}
+			return []string{name}
+		},
+	} {
+		m, err := load(rename)
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+			continue
+		}
+		for path, p := range nn.Parameters(m.Network) {
+			for other, q := range nn.Parameters(plain.Network) {
+				if path == other && !slices.Equal(p.Values(), q.Values()) {
+					t.Errorf("%s: %s differs", what, path)
+				}
+			}
+		}
+	}
+	var mismatch *checkpoint.MismatchError
+	if _, err := load(func(name string) []string {
+		if _, ok := head(name); ok {
+			return nil
+		}
+		return []string{name}
+	}); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "class_embed") {
+		t.Errorf("without heads: %v", err)
+	}
+}
+
+// TestRTDETRBroken trains with weights that are not finite: the loss is NaN, and nothing panics.
+func TestRTDETRBroken(t *testing.T) {
+	d := NewRTDETR(tinyRTDETR(), 3, rand.New(rand.NewPCG(1, 2)))
+	for _, p := range []*autograd.Parameter{d.Blocks[0].Box.Layers[2].Bias, d.Class.Bias} {
+		nn.Constant(p, float32(math.NaN()))
+		tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
+		truth := []Truth{{Boxes: []Box{{X0: 8, Y0: 8, X1: 40, Y1: 48}, {X0: 9, Y0: 8, X1: 40, Y1: 48}}, Classes: []int{1, 0}}}
+		if l := d.Loss(tape.Full(0.5, 1, 3, 64, 64), truth, rand.New(rand.NewPCG(1, 2))).Total.Float(); l == l {
+			t.Errorf("the loss is %v", l)
+		}
+		if found := d.find(autograd.NewTape(autograd.Options{}), []*vision.Image{vision.NewImage(9, 9, 3)}, 0.5); len(found) != 1 {
+			t.Errorf("found %v", found)
+		}
+	}
+}
+
+// TestRTDETRBits expects the same bits on every machine, and on any number of cores: the outputs of the golden's batch, and the
+// gradient of a parameter of the backbone.
+func TestRTDETRBits(t *testing.T) {
+	if simd.Current() == simd.Generic {
+		t.Skip("the portable kernels agree within tolerance only, where there is no fused multiply-add")
+	}
+	const want = "73affb4743b45190"
+	g := golden.Load(t, filepath.Join("testdata", "rtdetr.safetensors"))
+	m, err := Open(filepath.Join("testdata", "rtdetr"), LoadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := m.Network.(*RTDETR)
+	pixels, shape := g.Tensor("pixels.0")
+	truth := []Truth{{Boxes: []Box{{X0: 4, Y0: 3, X1: 20, Y1: 19}}, Classes: []int{1}}, {}}
+	for workers := range 3 {
+		h := sha256.New()
+		put := func(values []float32) {
+			for _, v := range values {
+				binary.Write(h, binary.LittleEndian, math.Float32bits(v))
+			}
+		}
+		tape := autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(workers + 1)})
+		out := d.Forward(tape.Input(pixels, shape...))
+		put(out.Logits[len(out.Logits)-1].Floats(nil))
+		put(out.Boxes[len(out.Boxes)-1].Floats(nil))
+		tape = autograd.NewTape(autograd.Options{Workers: simd.NewWorkers(workers + 1), Gradients: true, Training: true})
+		grads := autograd.NewGradients()
+		d.Loss(tape.Input(pixels, shape...), truth, rand.New(rand.NewPCG(1, 2))).Total.Backward(grads)
+		put(grads.Of(d.Body.Stem[0].Conv.Weight))
+		if got := hex.EncodeToString(h.Sum(nil)[:8]); got != want {
+			t.Errorf("%d cores, %s: the bits are %s, pinned are %s", workers+1, simd.Info(), got, want)
+		}
 	}
 }

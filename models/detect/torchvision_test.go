@@ -88,11 +88,7 @@ func compareTorchvision(t *testing.T, at string) {
 	var images []*vision.Image
 	var each []image.Image
 	for i := range 2 {
-		values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
-		img := vision.NewImage(shape[0], shape[1], 3)
-		for k, v := range values {
-			img.Pix[k] = uint8(v)
-		}
+		img := goldenImage(g, i)
 		images, each = append(images, img), append(each, img)
 	}
 	comparePredictions(t, g, m, images)
@@ -123,6 +119,16 @@ func compareTorchvision(t *testing.T, at string) {
 	if got, err := again.Detect(context.Background(), each...); err != nil || cmp.Diff(found, got) != "" {
 		t.Errorf("saved: %v, %s", err, cmp.Diff(found, got))
 	}
+}
+
+// goldenImage returns the image of the given number.
+func goldenImage(g *golden.File, i int) *vision.Image {
+	values, shape := g.Tensor(fmt.Sprintf("image.%d", i))
+	img := vision.NewImage(shape[0], shape[1], 3)
+	for k, v := range values {
+		img.Pix[k] = uint8(v)
+	}
+	return img
 }
 
 // comparePredictions compares the batch of pixels, the levels of the pyramid, and the predictions at all levels.

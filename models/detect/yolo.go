@@ -220,7 +220,7 @@ func (o yoloOutputs) candidates(values []float32, width, height, minScore float3
 			for k, p := range values[o.class(cell):][:o.classes] {
 				if score := confidence * p; score > minScore {
 					x := o.decode(values, cell, b)
-					found.add(boxes.Box{X0: x.X0 * width, Y0: x.Y0 * height, X1: x.X1 * width, Y1: x.Y1 * height}, score, k)
+					found.add(boxes.Box{X0: float32(x.X0 * width), Y0: float32(x.Y0 * height), X1: float32(x.X1 * width), Y1: float32(x.Y1 * height)}, score, k)
 				}
 			}
 		}

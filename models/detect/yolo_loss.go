@@ -86,7 +86,7 @@ func (y *yoloTargets) image(o yoloOutputs, values []float32, at int, truth Truth
 		b = boxes.Box{X0: b.X0 / size, Y0: b.Y0 / size, X1: b.X1 / size, Y1: b.Y1 / size}
 		cx, cy, w, h := b.Center()
 		last := float32(o.grid - 1)
-		cx, cy = cx*float32(o.grid), cy*float32(o.grid)
+		cx, cy = float32(cx*float32(o.grid)), float32(cy*float32(o.grid)) // rounded before what follows
 		column, row := int(min(max(cx, 0), last)), int(min(max(cy, 0), last))
 		cell := row*o.grid + column
 		if taken[cell] {

@@ -71,4 +71,5 @@ const (
 	tileLDOut
 	tileResidual
 	tileLDRes
+	tileEnd
 )

@@ -69,7 +69,7 @@ func tile256(a *asm.Text, f number, h int, o order) {
 			a.Op("VFMADD231PS Y13, Y%d, Y%d", r, 2*i+1)
 		}
 		o.closeStep(a)
-	}, func(n int) { o.advance(a, h, n) })
+	}, func(n int) { o.advance(a, h, n) }, o.fetch)
 	chainsInRegisters.close(a, 2*h, 32, func(at string, i int) { a.Op("VADDPS %s, Y%d, Y%[2]d", at, i) },
 		func(at string, i int) { a.Op("VMOVUPS Y%d, %s", i, at) })
 	a.Op("CMPQ %d(DI), $%d", tileCols, s.cols())

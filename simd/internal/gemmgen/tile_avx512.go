@@ -80,7 +80,7 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 			}
 		}
 		o.closeStep(a)
-	}, func(n int) { o.advance(a, h, n) })
+	}, func(n int) { o.advance(a, h, n) }, o.fetch)
 	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, z(i)) },
 		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", z(i), at) })
 	addToC(a, func() {
