@@ -85,7 +85,11 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 	}
 	arena := m.training.Get()
 	defer m.training.Put(arena)
-	in := n.input(autograd.NewTape(autograd.Options{Arena: arena}), img, size)
+	tape := autograd.NewTape(autograd.Options{Arena: arena})
+	var in input
+	if err := tape.Try(func() error { in = n.input(tape, img, size); return nil }); err != nil {
+		return Prepared{}, fmt.Errorf("detect: prepare: %w", err)
+	}
 	p := Prepared{Pixels: in.pixels, Height: in.height, Width: in.width}
 	for i, o := range objects {
 		if o.Label < n.background() || o.Label >= m.Classes {
