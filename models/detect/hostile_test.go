@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -15,9 +16,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
+	"github.com/fovea-ml/fovea/data"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -218,6 +221,59 @@ func TestFalseClasses(t *testing.T) {
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > 4*uint64(b.Len())+1<<22 {
 			t.Errorf("%s: a file of %d bytes took %d", c.tensor, b.Len(), n)
+		}
+	}
+}
+
+// TestManyObjects expects an error for objects that the queries of denoising would take much memory for.
+func TestManyObjects(t *testing.T) {
+	m := New(tinyRTDETR(), 3, rand.New(rand.NewPCG(1, 2)))
+	m.Network.(*RTDETR).Preprocess.Width, m.Network.(*RTDETR).Preprocess.Height = 64, 64
+	objects := slices.Repeat([]boxes.Object{{Box: boxes.Box{X1: 9, Y1: 9}}}, maxDenoising)
+	if _, err := m.Prepare(noise(1, 40, 40, 3), objects, 0); err != nil {
+		t.Error(err)
+	}
+	if _, err := m.Prepare(noise(1, 40, 40, 3), append(objects, objects[0]), 0); err == nil || !strings.Contains(err.Error(), "expected at most 4096 objects") {
+		t.Errorf("found %v", err)
+	}
+}
+
+// TestLoaderNames expects the name of an image that a network cannot take, and skips it when that is asked for, at one size and at
+// several.
+func TestLoaderNames(t *testing.T) {
+	files := fstest.MapFS{"classes.txt": {Data: []byte("a\n")}}
+	for i, m := range []*vision.Image{noise(1, 40, 40, 3), noise(2, 1, 200, 3), noise(3, 40, 40, 3)} {
+		var file bytes.Buffer
+		if err := png.Encode(&file, m); err != nil {
+			t.Fatal(err)
+		}
+		files[fmt.Sprintf("%d.png", i)] = &fstest.MapFile{Data: file.Bytes()}
+		files[fmt.Sprintf("%d.txt", i)] = &fstest.MapFile{Data: []byte("0 0.5 0.5 0.5 0.5\n")}
+	}
+	images, err := boxes.OpenYOLO(files, ".", boxes.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := sets()["detr"]
+	if err := m.NewHead([]string{"a"}, rand.New(rand.NewPCG(1, 2))); err != nil {
+		t.Fatal(err)
+	}
+	for _, sizes := range [][]int{nil, {48}, {48, 64}} {
+		for _, policy := range []data.ErrorPolicy{data.StopOnError, data.SkipErrors} {
+			l, err := m.Loader(images, TrainOptions{Sizes: sizes, OnError: policy})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last error
+			n := 0
+			for s, err := range l.EpochFrom(context.Background(), 0, 0) {
+				if last = err; err == nil {
+					n += s.Len()
+				}
+			}
+			if policy == data.SkipErrors && (last != nil || n != 2) || policy != data.SkipErrors && (last == nil || !strings.Contains(last.Error(), "1.png")) {
+				t.Errorf("sizes %v, %v: found %d images, %v", sizes, policy, n, last)
+			}
 		}
 	}
 }
