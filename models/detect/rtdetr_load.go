@@ -109,6 +109,9 @@ func readRTDETR(f *modelfolder.Folder) (*Model, error) {
 	if classes == 0 {
 		return nil, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
 	}
+	if err := r.claim().Plus(modelfolder.Claim{Values: float64(1+r.DecoderLayers) * float64(classes) * float64(r.DModel)}).Check(f.Weights); err != nil {
+		return nil, err
+	}
 	if n := f.NumLabels(); !c.Fit(classes) || n >= 0 && n != len(c.ID2Label) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}

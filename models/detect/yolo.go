@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -252,22 +253,24 @@ func (c Config) yoloClaim() modelfolder.Claim {
 	return claim
 }
 
-// yoloClasses returns the number of classes that the weights have.
+// yoloClasses returns the number of classes that the weights have. It wants the whole shape of the layer of predictions, so that a
+// false file cannot cause a large allocation.
 func yoloClasses(f *modelfolder.Folder, c Config) (int, error) {
-	param, cells := "Cells.Bias", 1
+	param, cells, in := "Cells.Weight", 1, []int{c.HeadChannels, 1, 1}
 	switch {
 	case c.ModelType == darknetType:
-		param, cells = fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), c.GridSize*c.GridSize
+		param, cells, in = fmt.Sprintf("Layers.%d.FC.Weight", len(c.Layers)-1), c.GridSize*c.GridSize, []int{c.darknetFeatures()}
 	case c.HeadSize > 0:
-		param, cells = "Predict.Bias", c.GridSize*c.GridSize
+		param, cells, in = "Predict.Weight", c.GridSize*c.GridSize, []int{c.HeadSize}
 	}
 	t, ok := f.Find(param)
 	if !ok {
 		return 0, fmt.Errorf("%s: the weights have no predictions of a %s", f.Weights.Name(), c.ModelType)
 	}
-	if boxes := 5 * c.BoxesPerCell; len(t.Shape) != 1 || t.Shape[0]%cells != 0 || t.Shape[0]/cells <= boxes {
-		return 0, fmt.Errorf("%s: %s: expected a multiple of %d values, with more than %d for each of %d cells, found the shape %v",
-			f.Weights.Name(), t.Name, cells, boxes, cells, t.Shape)
+	boxes := 5 * c.BoxesPerCell
+	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], in) || t.Shape[0]%cells != 0 || t.Shape[0]/cells <= boxes {
+		return 0, fmt.Errorf("%s: %s: expected a shape of a multiple of %d, with more than %d for each of %d cells, and %v, found %v",
+			f.Weights.Name(), t.Name, cells, boxes, cells, in, t.Shape)
 	}
 	return t.Shape[0]/cells - 5*c.BoxesPerCell, nil
 }
