@@ -81,7 +81,7 @@ var modelClasses = map[string]string{
 	"deit": "DeiT", "beit": "Beit", "data2vec-vision": "Beit", "dinov2": "Bit", "dinov2_with_registers": "Bit", "dinov3_vit": "DINOv3ViT",
 	"resnet": "ConvNext", "clip": "CLIP", "chinese_clip": "ChineseCLIP", "blip": "Blip", "blip-2": "Blip", "siglip": "Siglip",
 	"detr": "Detr", "conditional_detr": "ConditionalDetr", "deformable_detr": "DeformableDetr", "table-transformer": "Detr",
-	"yolos": "Yolos",
+	"yolos": "Yolos", "rt_detr": "RTDetr",
 }
 
 // classOf returns the class and the backend of a file. If the file names no class and no model has a type, it is

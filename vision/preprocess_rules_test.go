@@ -204,3 +204,13 @@ func TestUnknownModelType(t *testing.T) {
 		}
 	}
 }
+
+// TestRTDETRWithoutClass takes the class of RT-DETR's processor from the model: no normalization.
+func TestRTDETRWithoutClass(t *testing.T) {
+	p, err := LoadPreprocess(fstest.MapFS{
+		PreprocessorName: {Data: []byte(`{"size": {"height": 64, "width": 96}}`)}, "config.json": {Data: []byte(`{"model_type": "rt_detr"}`)},
+	})
+	if err != nil || !p.NoNormalize || p.Height != 64 || p.Width != 96 {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

@@ -243,3 +243,24 @@ func TestFreeze(t *testing.T) {
 		}
 	}
 }
+
+// TestInnerActivation expects ReLU inside the blocks of ResNets, whatever hidden_act, as in transformers.
+func TestInnerActivation(t *testing.T) {
+	for _, c := range []Config{ResNet18(), ResNet50(), ResNetVD(ResNet18()), ResNetVD(ResNet50())} {
+		c.HiddenAct = "gelu"
+		r := NewResNet(c)
+		convs := r.Stages[1][0].Convs
+		for i, conv := range convs {
+			want := autograd.ActRelu
+			if i == len(convs)-1 {
+				want = c.act()
+			}
+			if conv.Act != want {
+				t.Errorf("%s %s: convolution %d of a block: expected the activation %v, found %v", c.ModelType, c.LayerType, i, want, conv.Act)
+			}
+		}
+		if r.Stem[0].Act != c.act() {
+			t.Errorf("%s: the stem has the activation %v", c.ModelType, r.Stem[0].Act)
+		}
+	}
+}

@@ -41,7 +41,8 @@ type Config struct {
 	HiddenSizes   []int    `json:"hidden_sizes"`   // channels of each stage
 	Depths        []int    `json:"depths"`         // blocks of each stage; for DLA, the depth of its tree, and 1 before the trees
 	LayerType     string   `json:"layer_type"`     // of a ResNet: Basic or Bottleneck
-	HiddenAct     string   `json:"hidden_act"`     // a name of simd.ActivationByName
+	// HiddenAct is a name of simd.ActivationByName. The blocks of a ResNet have it after their sum alone, and ReLU inside.
+	HiddenAct string `json:"hidden_act"`
 	// DownsampleInFirstStage halves the size in the first stage of a ResNet too.
 	DownsampleInFirstStage bool `json:"downsample_in_first_stage"`
 	// DownsampleInBottleneck puts the stride of a bottleneck into its first convolution, as the paper does. Without it, the
@@ -89,8 +90,7 @@ func ResNet101() Config { return resNet(Bottleneck, 3, 4, 23, 3) }
 func ResNet152() Config { return resNet(Bottleneck, 3, 8, 36, 3) }
 
 // ResNetVD is the body of RT-DETR (arXiv 2304.08069) with the layers of a ResNet: its stem is deep, shortcuts are averaged
-// before they are projected (arXiv 1812.01187), and the first block of every stage has a projection. Blocks have ReLU inside,
-// whatever HiddenAct.
+// before they are projected (arXiv 1812.01187), and the first block of every stage has a projection.
 func ResNetVD(c Config) Config {
 	c.ModelType = vdType
 	return c

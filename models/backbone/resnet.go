@@ -89,27 +89,31 @@ func NewResNet(c Config) *ResNet {
 	return r
 }
 
-// newBlock returns a block. Of the dilations of its 3×3 convolutions, a bottleneck has the first alone.
+// newBlock returns a block. Of the dilations of its 3×3 convolutions, a bottleneck has the first alone. Inside those of
+// a ResNet is ReLU, whatever hidden_act, as in transformers' modeling_resnet.py and modeling_rt_detr_resnet.py.
 func newBlock(c Config, in, out, stride int, dilation [2]int, act autograd.Activation) *Block {
 	step := [2]int{stride, stride}
 	wide := func(stride [2]int, dilation int) autograd.Conv2dOptions {
 		each := [2]int{dilation, dilation}
 		return autograd.Conv2dOptions{Padding: each, Dilation: each, Stride: stride}
 	}
-	b := &Block{}
+	b, inner := &Block{}, autograd.ActRelu
+	if c.ModelType == dlaType {
+		inner = act
+	}
 	if c.LayerType == Bottleneck {
 		first, second := [2]int{1, 1}, step
 		if c.DownsampleInBottleneck {
 			first, second = second, first
 		}
 		b.Convs = []*nn.ConvNorm{
-			nn.NewConvNorm(in, out/4, 1, act, autograd.Conv2dOptions{Stride: first}),
-			nn.NewConvNorm(out/4, out/4, 3, act, wide(second, dilation[0])),
+			nn.NewConvNorm(in, out/4, 1, inner, autograd.Conv2dOptions{Stride: first}),
+			nn.NewConvNorm(out/4, out/4, 3, inner, wide(second, dilation[0])),
 			nn.NewConvNorm(out/4, out, 1, act, autograd.Conv2dOptions{}),
 		}
 	} else {
 		b.Convs = []*nn.ConvNorm{
-			nn.NewConvNorm(in, out, 3, act, wide(step, dilation[0])),
+			nn.NewConvNorm(in, out, 3, inner, wide(step, dilation[0])),
 			nn.NewConvNorm(out, out, 3, act, wide([2]int{1, 1}, dilation[1])),
 		}
 	}
@@ -124,9 +128,6 @@ func newBlock(c Config, in, out, stride int, dilation [2]int, act autograd.Activ
 
 // vary makes the block one of a [ResNetVD], the first of its stage or a later one.
 func (b *Block) vary(c Config, in, out, stride int, first bool) {
-	for _, conv := range b.Convs[:len(b.Convs)-1] {
-		conv.Act = autograd.ActRelu
-	}
 	if first && b.Down == nil && c.LayerType == Basic {
 		b.Down = nn.NewConvNorm(in, out, 1, autograd.ActNone, autograd.Conv2dOptions{})
 	}

@@ -34,7 +34,7 @@ def hf(cls, **config):
 FORMS = {
     "hf_basic": hf(tr.ResNetForImageClassification, layer_type="basic"),
     "hf_bottleneck": hf(tr.ResNetForImageClassification, layer_type="bottleneck", downsample_in_bottleneck=True, downsample_in_first_stage=True),
-    "hf_model": hf(tr.ResNetModel, layer_type="bottleneck"),
+    "hf_model": hf(tr.ResNetModel, layer_type="bottleneck", hidden_act="silu"),
     "tv_resnet": lambda: torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [1, 2, 1, 1], num_classes=5),
     "timm_resnet18": lambda: resnet.ResNet(resnet.BasicBlock, (2, 2, 2, 2), **NARROW),
     "timm_resnet50d": lambda: resnet.ResNet(resnet.Bottleneck, (1, 1, 2, 1), stem_width=8, stem_type="deep", avg_down=True, **NARROW),
