@@ -14,11 +14,7 @@ func (p *Preprocess) resized(h, w int) (height, width int) {
 		return p.Height, p.Width
 	case ShortSide:
 		if p.MaxLong > 0 {
-			h, w = shortWithin(h, w, p.Width, p.MaxLong)
-			if n := p.Multiple; n > 1 {
-				h, w = h-h%n, w-w%n
-			}
-			return h, w
+			return shortWithin(h, w, p.Width, p.MaxLong, p.Multiple)
 		}
 		return ShortestEdge(h, w, p.Width)
 	case LongSide:
@@ -44,8 +40,12 @@ func keepRatio(h, w int, ratio float64) (height, width int) {
 }
 
 // shortWithin is the rule of transformers' detectors for shortest_edge and longest_edge. The shorter side becomes short
-// pixels long, or less where the longer one would exceed long.
-func shortWithin(h, w, short, long int) (height, width int) {
+// pixels long, or less where the longer one would exceed long. With a multiple above 1 it is YOLOS's (get_size_with_aspect_ratio_yolos):
+// both sides are cut to multiples, and a tall image whose width stays gets another height.
+func shortWithin(h, w, short, long, multiple int) (height, width int) {
+	if multiple > 1 {
+		defer func() { height, width = height-height%multiple, width-width%multiple }()
+	}
 	least, most := float64(min(w, h)), float64(max(w, h))
 	raw := float64(short)
 	if float64(most/least*raw) > float64(long) {
@@ -53,7 +53,7 @@ func shortWithin(h, w, short, long int) (height, width int) {
 		short = int(math.RoundToEven(raw))
 	}
 	switch {
-	case min(w, h) == short:
+	case min(w, h) == short && (w >= h || multiple <= 1):
 		return h, w
 	case w < h:
 		return side(float64(raw*float64(h)) / float64(w)), short

@@ -288,6 +288,31 @@ func TestClassesThatNeverCrop(t *testing.T) {
 	}
 }
 
+// TestYolosSizes expects the sizes of transformers' YolosImageProcessor.
+func TestYolosSizes(t *testing.T) {
+	p := Preprocess{Mode: ShortSide, Width: 800, MaxLong: 1333, Multiple: 16}
+	for _, c := range [][4]int{
+		{1325, 22, 1328, 16}, {22, 1325, 16, 1312}, {1500, 1500, 800, 800}, {480, 640, 800, 1056}, {89, 1335, 80, 1328}, {1379, 12, 1328, 0},
+	} {
+		if h, w := p.OutputSize(c[0], c[1]); h != c[2] || w != c[3] {
+			t.Errorf("%d×%d: found %d×%d, expected %d×%d", c[0], c[1], h, w, c[2], c[3])
+		}
+	}
+	data, err := json.Marshal(p)
+	var again Preprocess
+	if err != nil || json.Unmarshal(data, &again) != nil || again.Multiple != 16 || !strings.Contains(string(data), "Yolos") {
+		t.Errorf("%s, %+v, %v", data, again, err)
+	}
+	p.Multiple = 14
+	if data, err = json.Marshal(p); err != nil || json.Unmarshal(data, &again) != nil || again.Multiple != 14 {
+		t.Errorf("%s, %+v, %v", data, again, err)
+	}
+	p.Mode = Stretch
+	if p.Validate() == nil {
+		t.Error("a multiple of a stretched image")
+	}
+}
+
 func TestPixelsBatch(t *testing.T) {
 	p := Half(16)
 	images := []image.Image{testImage(30, 20, 3), testImage(10, 40, 1), image.NewGray(image.Rect(0, 0, 5, 5))}

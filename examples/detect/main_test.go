@@ -165,6 +165,28 @@ func TestScales(t *testing.T) {
 	}
 }
 
+// TestTransformers searches with folders as transformers has them.
+func TestTransformers(t *testing.T) {
+	_, picture := saved(t)
+	c := detect.YOLOSTiny()
+	c.YOLOS.NumHiddenLayers, c.YOLOS.NumDetectionTokens = 1, 7
+	c.YOLOS.SetSize(32, 48)
+	m := detect.New(c, 2, rand.New(rand.NewPCG(1, 2)))
+	if err := m.SetLabels([]string{"cat", "dog"}); err != nil {
+		t.Fatal(err)
+	}
+	d := m.Network.(*detect.YOLOS)
+	d.Preprocess.Width, d.Preprocess.MaxLong = 32, 64
+	folder := filepath.Join(t.TempDir(), "yolos")
+	if err := m.Save(folder, detect.SaveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	found := detected(t, "-model", "yolos", "-min-score", "0.01", "-most", "5", "-weights", folder, picture)
+	if n := len(found[0].Detections); n != 5 || found[0].Detections[0].Label != "cat" && found[0].Detections[0].Label != "dog" {
+		t.Errorf("found %+v", found[0])
+	}
+}
+
 // TestSameName draws images of the same name.
 func TestSameName(t *testing.T) {
 	model, picture := saved(t)

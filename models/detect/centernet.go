@@ -77,7 +77,8 @@ func NewCenterNet(c Config, classes int, rng *rand.Rand) *CenterNet {
 	if c.Backbone.ModelType == "dla" {
 		d.DLAUp, in = newDLAUp(channels), channels[0]
 	}
-	d.Heatmap, d.Size, d.Offset = newCenterHead(in, c.HeadSize, classes), newCenterHead(in, c.HeadSize, 2), newCenterHead(in, c.HeadSize, 2)
+	d.Heatmap = newCenterHead(in, c.HeadSize, classes)
+	d.Size, d.Offset = newCenterHead(in, c.HeadSize, 2), newCenterHead(in, c.HeadSize, 2)
 	if rng != nil {
 		d.init(c, rng)
 	}
@@ -149,11 +150,12 @@ func (d *CenterNet) newHead(classes int, rng *rand.Rand) {
 }
 
 // Forward maps pixels, [n, 3, h, w], to the logits of the heatmap, [n, classes, h/4, w/4], and to the width and height and the
-// offset right and down, each [n, 2, h/4, w/4] in cells. Pixels are blue, green and red, from 0 to 1, less the mean, over the deviation,
-// as the release prepares them. Height and width are multiples of 32, or it panics with an autograd.ShapeError.
+// offset right and down, each [n, 2, h/4, w/4] in cells. Pixels are blue, green and red, from 0 to 1, less the mean, over the
+// deviation, as the release prepares them. Height and width are multiples of 32, or it panics with an autograd.ShapeError.
 func (d *CenterNet) Forward(pixels *autograd.Tensor) (heatmap, size, offset *autograd.Tensor) {
 	if len(pixels.Shape()) != 4 || pixels.Dim(2)%squareDivisor != 0 || pixels.Dim(3)%squareDivisor != 0 {
-		panic(&autograd.ShapeError{Op: "centernet", Shapes: [][]int{pixels.Shape()}, Reason: fmt.Sprintf("expected a height and width of a multiple of %d", squareDivisor)})
+		reason := fmt.Sprintf("expected a height and width of a multiple of %d", squareDivisor)
+		panic(&autograd.ShapeError{Op: "centernet", Shapes: [][]int{pixels.Shape()}, Reason: reason})
 	}
 	levels := d.Body.Forward(pixels)
 	x := levels[len(levels)-1]

@@ -29,9 +29,7 @@ const centerOverlap = 0.7
 // says. The release takes at most 128 objects of an image; here all count.
 func (d *CenterNet) Loss(pixels *autograd.Tensor, truth []Truth) CenterNetLosses {
 	n := pixels.Dim(0)
-	if len(truth) != n {
-		panic(&autograd.ShapeError{Op: "centernet", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
-	}
+	checkCount("centernet", pixels, truth)
 	check("centernet", truth, 0, d.classes)
 	t := pixels.Tape()
 	heatmap, size, offset := d.Forward(pixels)

@@ -231,8 +231,10 @@ func parseDarknet(text string) (c Config, classes int, err error) {
 			return c, 0, r.err
 		}
 	}
-	if classes < 1 || classes > 1<<16 || c.GridSize < 1 || c.GridSize > squareMaxSize || c.BoxesPerCell < 1 || c.BoxesPerCell > yoloMostBoxes {
-		return c, 0, fmt.Errorf("[detection]: expected classes, side and num above 0 and not very large, found %d, %d and %d", classes, c.GridSize, c.BoxesPerCell)
+	inRange := func(v, most int) bool { return v >= 1 && v <= most }
+	if !inRange(classes, 1<<16) || !inRange(c.GridSize, squareMaxSize) || !inRange(c.BoxesPerCell, yoloMostBoxes) {
+		return c, 0, fmt.Errorf("[detection]: expected classes, side and num above 0 and not very large, found %d, %d and %d",
+			classes, c.GridSize, c.BoxesPerCell)
 	}
 	end := &c.Layers[len(c.Layers)-1]
 	want := yoloOutputs{c.GridSize, c.BoxesPerCell, classes, true}.count()

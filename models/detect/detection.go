@@ -29,14 +29,14 @@ type Detections []Detection
 type Options struct {
 	// MinScore is the score that a detection exceeds. nil means the network's default: 0.65 for FastestDet, as in its
 	// script, 0.2 for FCOS, and 0.05 for RetinaNet and Faster R-CNN, as in torchvision, 0.2 for YOLOv1, as in darknet,
-	// 0.3 for CenterNet, and 0.5 for RT-DETR, as in transformers.
+	// 0.3 for CenterNet, and 0.5 for DETR, YOLOS and RT-DETR, as in transformers.
 	MinScore *float32
 	// MaxOverlap is the IoU above which the worse of two detections of one class is dropped (non-maximum suppression). nil
 	// means the network's default: 0.45 for FastestDet, 0.6 for FCOS, 0.5 for RetinaNet and Faster R-CNN, 0.4
-	// for YOLOv1, and 1 for CenterNet and RT-DETR, which drops none.
+	// for YOLOv1, and 1 for CenterNet, DETR, YOLOS and RT-DETR, which drops none.
 	MaxOverlap *float64
-	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet and YOLOv1, 300 for
-	// RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
+	// MaxDetections bounds the detections of an image. 0 means the network's default: none for FastestDet, YOLOv1, DETR and
+	// YOLOS, 300 for RetinaNet, 100 for FCOS, Faster R-CNN and CenterNet, and the number of queries, mostly 300, for RT-DETR.
 	MaxDetections int
 }
 

@@ -85,10 +85,10 @@ func (d *DETR) init(rng *rand.Rand) {
 	}
 }
 
-// detrPreprocess is that of the released models.
+// detrPreprocess is that of the released models, as transformers 5 applies it.
 func detrPreprocess() vision.Preprocess {
 	return vision.Preprocess{
-		Mode: vision.ShortSide, Width: 800, MaxLong: 1333, Filter: vision.Bilinear, Mean: vision.ImageNetMean, Std: vision.ImageNetStd,
+		Backend: vision.Torchvision, Mode: vision.ShortSide, Width: 800, MaxLong: 1333, Filter: vision.Bilinear, Mean: vision.ImageNetMean, Std: vision.ImageNetStd,
 	}
 }
 

@@ -14,6 +14,8 @@
 //   - [RetinaNet] (arXiv 1708.02002): with anchors, on the same
 //   - [FasterRCNN] (arXiv 1506.01497): in two stages, on the same
 //   - [CenterNet] (arXiv 1904.07850): by the centers of objects, on a residual network or a DLA
+//   - [DETR] (arXiv 2005.12872): a set of queries, each of which finds one object, by a transformer on a residual network
+//   - [YOLOS] (arXiv 2106.00666): the same by a Vision Transformer
 //   - [RTDETR] (arXiv 2304.08069, and its second version, 2407.17140): a transformer that predicts a set of objects, without
 //     non-maximum suppression
 //   - [YOLOv1] (arXiv 1506.02640): a grid of cells, on a modern backbone; for training, because nobody released weights
@@ -59,8 +61,8 @@
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the releases of FastestDet and CenterNet (.pth), files of darknet's YOLOv1, folders of
-// transformers (DETR, YOLOS, RT-DETR), or a folder that [Model.Save] wrote, which transformers reads where it has the detector. A
+// [Open] reads files of torchvision (.pth), the releases of FastestDet, CenterNet and DETR (.pth), files of darknet's YOLOv1,
+// folders of transformers (DETR, YOLOS, RT-DETR), or a folder that [Model.Save] wrote, which transformers reads where it has the detector. A
 // file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
 // Nothing in a folder is trusted.
 //

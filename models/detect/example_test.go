@@ -109,6 +109,21 @@ func ExampleCenterNet() {
 	// 1 image, 0 detections
 }
 
+// A small DETR for images of 96 pixels predicts a set of 10 objects for each image of a batch of unequal sizes. The first image
+// fills its pixels, and the second a half of them.
+func ExampleDETR_Forward() {
+	c := detect.DETRResNet50()
+	body := backbone.ResNet18()
+	c.DETR.Backbone, c.DETR.NumQueries, c.DETR.DModel = &body, 10, 32
+	c.DETR.EncoderLayers, c.DETR.DecoderLayers = 1, 2
+	d := detect.NewDETR(c, 3, rand.New(rand.NewPCG(1, 2)))
+
+	tape := autograd.NewTape(autograd.Options{})
+	logits, boxes := d.Forward(tape.Uniform(2, 3, 96, 96), [][2]int{{96, 96}, {96, 48}})
+	fmt.Println(logits.Shape(), boxes.Shape()) // three classes and no object
+	// Output: [2 10 4] [2 10 4]
+}
+
 // A step of training an RT-DETR, with two classes, on an image of which one object is known.
 func ExampleRTDETR_Loss() {
 	model, err := detect.Open("testdata/rtdetr", detect.LoadOptions{ImageSize: 64})

@@ -133,9 +133,7 @@ type FCOSLosses struct {
 // for objects that are not valid, as [Truth] says.
 func (d *FCOS) Loss(pixels *autograd.Tensor, truth []Truth) FCOSLosses {
 	n, height, width := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
-	if len(truth) != n {
-		panic(&autograd.ShapeError{Op: "fcos", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
-	}
+	checkCount("fcos", pixels, truth)
 	check("fcos", truth, 0, d.classes)
 	t := pixels.Tape()
 	levels := d.forward(pixels)

@@ -125,13 +125,16 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
 //
 // The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
-// Without names, a model of torchvision's with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
+// Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
 // 80. LabelsAssumed says so, and [Model.Save] does not write such names.
 //
 // torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
 // fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes and the
 // names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have an epsilon
 // of 1e-5. A config.json beside the weights can state another one: norm_eps.
+//
+// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and PreprocessAssumed
+// says so.
 //
 // LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a multiple of 32, and for
 // the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is

@@ -133,9 +133,7 @@ type RetinaNetLosses struct {
 // panics when there are more or fewer images than truths, and for objects that are not valid, as [Truth] says.
 func (d *RetinaNet) Loss(pixels *autograd.Tensor, truth []Truth) RetinaNetLosses {
 	n, height, width := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
-	if len(truth) != n {
-		panic(&autograd.ShapeError{Op: "retinanet", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
-	}
+	checkCount("retinanet", pixels, truth)
 	check("retinanet", truth, 0, d.classes)
 	t := pixels.Tape()
 	var anchors []boxes.Box

@@ -66,7 +66,9 @@ func (h *BoxHead) Forward(x *autograd.Tensor) *autograd.Tensor {
 // must be valid.
 func NewRTDETR(c Config, classes int, rng *rand.Rand) *RTDETR {
 	r := c.RTDETR
-	d := &RTDETR{Body: backbone.NewResNet(r.Backbone), Encoder: newHybridEncoder(r), config: r, classes: classes, Preprocess: rtdetrPreprocess()}
+	d := &RTDETR{
+		Body: backbone.NewResNet(r.Backbone), Encoder: newHybridEncoder(r), Preprocess: rtdetrPreprocess(), config: r, classes: classes,
+	}
 	channels := d.Body.Channels()
 	for _, l := range r.Levels {
 		p := nn.NewConvNorm(channels[l-1], r.EncoderHiddenDim, 1, autograd.ActNone, autograd.Conv2dOptions{})

@@ -121,7 +121,8 @@ func rtdetrConfig(body backbone.Config, expansion float64, layers int) Config {
 		Backbone: backbone.ResNetVD(body), Levels: []int{2, 3, 4}, FreezeBackboneNorms: true, LayerNormEps: 1e-5, BatchNormEps: 1e-5,
 		EncoderHiddenDim: 256, EncodeProjLayers: []int{2}, EncoderLayers: 1, EncoderFFNDim: 1024, EncoderAttentionHeads: 8,
 		EncoderActivation: "gelu", ActivationFunction: "silu", HiddenExpansion: expansion, Temperature: 10000,
-		DModel: 256, NumQueries: 300, DecoderInChannels: []int{256, 256, 256}, NumFeatureLevels: 3, DecoderLayers: layers, DecoderFFNDim: 1024,
+		DModel: 256, NumQueries: 300, DecoderInChannels: []int{256, 256, 256}, NumFeatureLevels: 3,
+		DecoderLayers: layers, DecoderFFNDim: 1024,
 		DecoderAttentionHeads: 8, DecoderPoints: 4, DecoderActivation: "relu", FeatStrides: []int{8, 16, 32},
 		InitializerRange: 0.01, NumDenoising: 100, LabelNoiseRatio: 0.5, BoxNoiseScale: 1,
 		MatcherAlpha: 0.25, MatcherGamma: 2, MatcherClassCost: 2, MatcherBoxCost: 5, MatcherGIoUCost: 2,
@@ -159,7 +160,8 @@ func (c *RTDETRConfig) check(v *config.Checks, modelType string) {
 	}
 	for i, l := range c.Levels {
 		if l < 1 || l > len(c.Backbone.HiddenSizes) || i > 0 && l != c.Levels[i-1]+1 {
-			v.Fail("backbone_config: out_indices", "expected stages from 1 to %d, one after the other, found %v", len(c.Backbone.HiddenSizes), c.Levels)
+			v.Fail("backbone_config: out_indices", "expected stages from 1 to %d, one after the other, found %v",
+				len(c.Backbone.HiddenSizes), c.Levels)
 		}
 	}
 	levels := len(c.Levels)
@@ -207,7 +209,8 @@ func (c *RTDETRConfig) check(v *config.Checks, modelType string) {
 	}
 	number("num_feature_levels", c.NumFeatureLevels, levels, maxRTDETRLevels)
 	if c.NumFeatureLevels > levels+1 && c.DModel != c.EncoderHiddenDim {
-		v.Fail("num_feature_levels", "expected at most %d, because d_model is not encoder_hidden_dim, found %d", levels+1, c.NumFeatureLevels)
+		v.Fail("num_feature_levels", "expected at most %d, because d_model is not encoder_hidden_dim, found %d", levels+1,
+			c.NumFeatureLevels)
 	}
 	number("decoder_layers", c.DecoderLayers, 1, maxRTDETRLayers)
 	v.Size("decoder_ffn_dim", c.DecoderFFNDim)
@@ -234,7 +237,8 @@ func (c *RTDETRConfig) check(v *config.Checks, modelType string) {
 		v.OneOf("decoder_method", c.DecoderMethod, "default", "discrete")
 	} else {
 		v.Unused(modelType, config.Field{Name: "decoder_n_levels", Value: c.DecoderLevels},
-			config.Field{Name: "decoder_offset_scale", Value: c.DecoderOffsetScale}, config.Field{Name: "decoder_method", Value: c.DecoderMethod})
+			config.Field{Name: "decoder_offset_scale", Value: c.DecoderOffsetScale},
+			config.Field{Name: "decoder_method", Value: c.DecoderMethod})
 	}
 
 	if p := c.InitializerBias; p != nil && !(*p >= 0 && *p < 1) {
@@ -453,7 +457,8 @@ var rtdetrFields = slices.Concat(slices.DeleteFunc(slices.Clone(modelfolder.Comm
 	{Name: "anchor_image_size"},
 	{Name: "with_box_refine", Use: strictjson.Harmless, Reason: "transformers reads it nowhere: boxes are refined"},
 	{Name: "disable_custom_kernels", Use: strictjson.Harmless, Reason: "implementations of the same function"},
-	{Name: "learn_initial_query", Use: strictjson.Refused, Reason: "learned initial queries are not supported, and do not run in transformers", Same: []string{"false"}},
+	{Name: "learn_initial_query", Use: strictjson.Refused, Same: []string{"false"},
+		Reason: "learned initial queries are not supported, and do not run in transformers"},
 	{Name: "initializer_bias_prior_prob"},
 	{Name: "initializer_range"},
 	{Name: "num_denoising"},

@@ -68,8 +68,9 @@ type DeformableAttention struct {
 func newDeformableAttention(c *RTDETRConfig) *DeformableAttention {
 	each := c.NumFeatureLevels * c.DecoderPoints
 	a := &DeformableAttention{
-		Offsets: nn.NewLinear(c.DModel, 2*c.DecoderAttentionHeads*each, true), Weights: nn.NewLinear(c.DModel, c.DecoderAttentionHeads*each, true),
-		Value: nn.NewLinear(c.DModel, c.DModel, true), Proj: nn.NewLinear(c.DModel, c.DModel, true),
+		Offsets: nn.NewLinear(c.DModel, 2*c.DecoderAttentionHeads*each, true),
+		Weights: nn.NewLinear(c.DModel, c.DecoderAttentionHeads*each, true),
+		Value:   nn.NewLinear(c.DModel, c.DModel, true), Proj: nn.NewLinear(c.DModel, c.DModel, true),
 		heads: c.DecoderAttentionHeads, each: each, points: c.DecoderPoints, scale: 0.5,
 	}
 	if c.second() {

@@ -39,39 +39,17 @@ func rtdetrNames(c Config) checkpoint.Names {
 	rule := func(path string, names ...string) {
 		rules = append(rules, append(checkpoint.Rule{path}, names...))
 	}
-	attention := func(path string, names ...string) {
-		for _, part := range [][]string{{"Query", "q_proj"}, {"Key", "k_proj"}, {"Value", "v_proj"}, {"Proj", "out_proj", "o_proj"}} {
-			var all []string
-			for _, p := range part[1:] {
-				for _, n := range names {
-					all = append(all, n+"."+p)
-				}
-			}
-			rule(path+"."+part[0], all...)
-		}
-	}
-	block := func(path string, attends, norm1, norm2 string, names ...string) {
-		with := func(parts ...string) (all []string) {
-			for _, p := range parts {
-				for _, n := range names {
-					all = append(all, n+"."+p)
-				}
-			}
-			return all
-		}
-		attention(path+"."+attends, with("self_attn")...)
-		rule(path+"."+norm1, with("self_attn_layer_norm")...)
-		rule(path+"."+norm2, with("final_layer_norm")...)
-		rule(path+".MLP.FC1", with("fc1", "mlp.fc1")...)
-		rule(path+".MLP.FC2", with("fc2", "mlp.fc2")...)
-	}
-	block("Encoder.Blocks.{}.{}", "Attention", "Norm1", "Norm2", "model.encoder.encoder.{}.layers.{}", "model.encoder.aifi.{}.layers.{}")
-	block("Blocks.{}", "Self", "Norm1", "Norm3", "model.decoder.layers.{}")
+	rules = append(rules, checkpoint.Nest("Encoder.Blocks.{}.{}",
+		[]string{"model.encoder.encoder.{}.layers.{}", "model.encoder.aifi.{}.layers.{}"}, rtdetrBlock("Attention", "Norm2")...)...)
+	rules = append(rules, checkpoint.Nest("Blocks.{}", []string{"model.decoder.layers.{}", "model.decoder.layers.{}"},
+		rtdetrBlock("Self", "Norm3")...)...)
 	rule("Blocks.{}.Norm2", "model.decoder.layers.{}.encoder_attn_layer_norm")
-	for _, pair := range [][2]string{{"Offsets", "sampling_offsets"}, {"Weights", "attention_weights"}, {"Value", "value_proj"}, {"Proj", "output_proj"}, {"Shares", "n_points_scale"}} {
-		if pair[0] != "Shares" || r.second() {
-			rule("Blocks.{}.Cross."+pair[0], "model.decoder.layers.{}.encoder_attn."+pair[1])
-		}
+	cross := [][2]string{{"Offsets", "sampling_offsets"}, {"Weights", "attention_weights"}, {"Value", "value_proj"}, {"Proj", "output_proj"}}
+	if r.second() {
+		cross = append(cross, [2]string{"Shares", "n_points_scale"})
+	}
+	for _, pair := range cross {
+		rule("Blocks.{}.Cross."+pair[0], "model.decoder.layers.{}.encoder_attn."+pair[1])
 	}
 	rule("Blocks.{}.Class", "model.decoder.class_embed.{}", "class_embed.{}")
 	rule("Blocks.{}.Box.Layers.{}", "model.decoder.bbox_embed.{}.layers.{}", "bbox_embed.{}.layers.{}")
@@ -84,6 +62,21 @@ func rtdetrNames(c Config) checkpoint.Names {
 		rule("Noise", "model.denoising_class_embed")
 	}
 	return checkpoint.Names{Columns: []string{models.HuggingFace.String()}, Rules: rules, Prefixes: []string{"module.", "_orig_mod."}}
+}
+
+// rtdetrBlock are the names of what blocks of the encoder and of the decoder share, below a block: its self-attention, the norm after
+// it, the MLP, and the last norm. The second names are those of newer versions.
+func rtdetrBlock(attention, last string) []checkpoint.Rule {
+	return []checkpoint.Rule{
+		{attention + ".Query", "self_attn.q_proj", "self_attn.q_proj"},
+		{attention + ".Key", "self_attn.k_proj", "self_attn.k_proj"},
+		{attention + ".Value", "self_attn.v_proj", "self_attn.v_proj"},
+		{attention + ".Proj", "self_attn.out_proj", "self_attn.o_proj"},
+		{"Norm1", "self_attn_layer_norm", "self_attn_layer_norm"},
+		{"MLP.FC1", "fc1", "mlp.fc1"},
+		{"MLP.FC2", "fc2", "mlp.fc2"},
+		{last, "final_layer_norm", "final_layer_norm"},
+	}
 }
 
 // rtdetrFamily says how the two versions lie in folders.
@@ -132,7 +125,8 @@ func readRTDETR(f *modelfolder.Folder) (*Model, error) {
 	m := New(c, classes, nil)
 	d := m.Network.(*RTDETR)
 	fallback := rtdetrPreprocess()
-	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}); err != nil {
+	images := modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}
+	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, images); err != nil {
 		return nil, err
 	}
 	if size != 0 {

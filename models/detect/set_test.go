@@ -266,16 +266,23 @@ func TestSinePositions(t *testing.T) {
 	}
 }
 
-// TestSetBatch expects predictions of an image to be nearly those that it has alone when a mask hides what is beyond it, and
-// panics for sizes that do not fit.
+// TestSetBatch expects the same predictions of images that fill their pixels with a mask and without one, finite ones with much
+// padding, and panics for sizes that do not fit.
 func TestSetBatch(t *testing.T) {
 	d := sets()["detr"].Network.(*DETR)
 	tape := autograd.NewTape(autograd.Options{Debug: true})
 	x := tape.Uniform(2, 3, 64, 64)
-	logits, _ := d.Forward(x, [][2]int{{64, 64}, {64, 64}})
 	plain, _ := d.Forward(x, nil)
-	if d := cmp.Diff(plain.Floats(nil), logits.Floats(nil)); d != "" {
+	full, _ := d.Forward(x, [][2]int{{64, 64}, {64, 64}})
+	if d := cmp.Diff(plain.Floats(nil), full.Floats(nil)); d != "" {
 		t.Error(d)
+	}
+	// An image of one pixel in much padding still has a place, so that nothing becomes NaN.
+	logits, boxes := d.Forward(x, [][2]int{{1, 1}, {64, 64}})
+	for _, v := range append(logits.Floats(nil), boxes.Floats(nil)...) {
+		if !(v > -1e6 && v < 1e6) {
+			t.Fatalf("found %v", v)
+		}
 	}
 	for name, sizes := range map[string][][2]int{"few": {{64, 64}}, "large": {{64, 65}, {64, 64}}, "zero": {{0, 3}, {64, 64}}} {
 		func() {
@@ -312,4 +319,49 @@ func FuzzSetConfig(f *testing.F) {
 			t.Errorf("%s became %s", first, second)
 		}
 	})
+}
+
+// TestSetOldFolders reads configurations and preprocessings as the first versions of transformers wrote them for the released
+// models.
+func TestSetOldFolders(t *testing.T) {
+	const detr = `{"activation_dropout": 0.0, "activation_function": "relu", "architectures": ["DetrForObjectDetection"],
+		"attention_dropout": 0.0, "auxiliary_loss": false, "backbone": "resnet101", "bbox_cost": 5, "bbox_loss_coefficient": 5, "class_cost": 1,
+		"classifier_dropout": 0.0, "d_model": 256, "decoder_attention_heads": 8, "decoder_ffn_dim": 2048, "decoder_layerdrop": 0.0,
+		"decoder_layers": 6, "dice_loss_coefficient": 1, "dilation": true, "dropout": 0.1, "encoder_attention_heads": 8, "encoder_ffn_dim": 2048,
+		"encoder_layerdrop": 0.0, "encoder_layers": 6, "eos_coefficient": 0.1, "giou_cost": 2, "giou_loss_coefficient": 2,
+		"id2label": {"0": "N/A", "1": "person"}, "init_std": 0.02, "init_xavier_std": 1.0, "is_encoder_decoder": true,
+		"label2id": {"N/A": 0, "person": 1}, "mask_loss_coefficient": 1, "max_position_embeddings": 1024, "model_type": "detr",
+		"num_hidden_layers": 6, "num_queries": 100, "position_embedding_type": "sine", "scale_embedding": false, "torch_dtype": "float32",
+		"transformers_version": "4.9.0.dev0", "use_timm_backbone": true, "backbone_config": null, "use_pretrained_backbone": true,
+		"backbone_kwargs": {"in_chans": 3, "out_indices": [1, 2, 3, 4]}}`
+	c, err := ReadConfig(fstest.MapFS{"config.json": {Data: []byte(detr)}}, "config.json")
+	want := DETRResNet101()
+	want.DETR.Backbone.Dilated = true
+	want.SetLabels([]string{"N/A", "person"})
+	if d := cmp.Diff(want, c); err != nil || d != "" {
+		t.Errorf("%v, %s", err, d)
+	}
+	const yolos = `{"model_type": "yolos", "attention_probs_dropout_prob": 0.0, "hidden_act": "gelu", "hidden_dropout_prob": 0.0, "hidden_size": 384,
+		"image_size": [512, 864], "initializer_range": 0.02, "intermediate_size": 1536, "layer_norm_eps": 1e-12, "num_attention_heads": 6,
+		"num_channels": 3, "num_detection_tokens": 100, "num_hidden_layers": 12, "patch_size": 16, "qkv_bias": true, "auxiliary_loss": false,
+		"bbox_cost": 5, "class_cost": 1, "giou_cost": 2, "bbox_loss_coefficient": 5, "giou_loss_coefficient": 2, "eos_coefficient": 0.1,
+		"use_mid_position_embeddings": true, "torch_dtype": "float32", "transformers_version": "4.19.0.dev0"}`
+	if c, err := ReadConfig(fstest.MapFS{"config.json": {Data: []byte(yolos)}}, "config.json"); err != nil || cmp.Diff(YOLOSSmall(), c) != "" {
+		t.Errorf("%v, %s", err, cmp.Diff(YOLOSSmall(), c))
+	}
+	for name, c := range map[string]struct {
+		class, size string
+		want        vision.Preprocess
+	}{
+		"detr":  {"DetrFeatureExtractor", `"size": 800, "max_size": 1333`, detrPreprocess()},
+		"yolos": {"YolosFeatureExtractor", `"size": 800, "max_size": 1333`, yolosPreprocess()},
+		"both":  {"DetrFeatureExtractor", `"size": {"shortest_edge": 800, "longest_edge": 1333}`, detrPreprocess()},
+	} {
+		data := `{"do_normalize": true, "do_resize": true, "feature_extractor_type": "` + c.class + `", "format": "coco_detection", ` + c.size +
+			`, "image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225], "pad_and_return_pixel_mask": true}`
+		p, err := vision.LoadPreprocess(fstest.MapFS{"preprocessor_config.json": {Data: []byte(data)}})
+		if d := cmp.Diff(c.want, p); err != nil || d != "" {
+			t.Errorf("%s: %v, %s", name, err, d)
+		}
+	}
 }

@@ -18,6 +18,13 @@ type Truth struct {
 	Classes []int
 }
 
+// checkCount panics unless there are the objects of each image.
+func checkCount(detector string, pixels *autograd.Tensor, truth []Truth) {
+	if len(truth) != pixels.Dim(0) {
+		panic(&autograd.ShapeError{Op: detector, Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
+	}
+}
+
 // check panics for objects that a loss cannot take. first is the least class.
 func check(detector string, truth []Truth, first, classes int) {
 	fail := func(format string, args ...any) {

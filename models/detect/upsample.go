@@ -171,5 +171,6 @@ func dlaUpNames() []checkpoint.Rule {
 		ida = append(ida, checkpoint.Rule{part[0] + ".Norm", part[1] + ".actf.0"})
 	}
 	ida = append(ida, checkpoint.Rule{"Up.{}", "up_{+1}"})
-	return append(checkpoint.Nest("DLAUp.Steps.{}", []string{"dla_up.ida_{}"}, ida...), checkpoint.Nest("DLAUp.Final", []string{"ida_up"}, ida...)...)
+	steps := checkpoint.Nest("DLAUp.Steps.{}", []string{"dla_up.ida_{}"}, ida...)
+	return append(steps, checkpoint.Nest("DLAUp.Final", []string{"ida_up"}, ida...)...)
 }

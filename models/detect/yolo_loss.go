@@ -23,9 +23,9 @@ const yoloCoord, yoloEmpty = 5, 0.5
 
 // Loss returns the losses of a batch of pixels, [n, 3, size, size], with the objects of each image: the means over the images.
 //
-// An object belongs to the cell in which its center lies, or to the nearest one. Of several in a cell, the first counts. The box whose IoU with the
-// object is largest predicts it; where no box overlaps the object, that with the least squared error. The target of its
-// confidence is the IoU, as a constant. It panics when there are more or fewer images than truths, and for objects that are
+// An object belongs to the cell in which its center lies, or to the nearest one. Of several in a cell, the first counts. The
+// box whose IoU with the object is largest predicts it; where no box overlaps the object, that with the least squared error.
+// The target of its confidence is the IoU, as a constant. It panics when there are more or fewer images than truths, and for objects that are
 // not valid, as [Truth] says.
 func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
 	return d.outputs.loss(pixels, d.size, truth, d.Forward)
@@ -34,9 +34,7 @@ func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
 // loss returns the losses of pixels of a size, from which forward makes predictions.
 func (o yoloOutputs) loss(pixels *autograd.Tensor, size int, truth []Truth, forward func(*autograd.Tensor) *autograd.Tensor) YOLOv1Losses {
 	n := pixels.Dim(0)
-	if len(truth) != n {
-		panic(&autograd.ShapeError{Op: "yolov1", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})
-	}
+	checkCount("yolov1", pixels, truth)
 	check("yolov1", truth, 0, o.classes)
 	t, x := pixels.Tape(), forward(pixels)
 	values := x.Floats(nil)

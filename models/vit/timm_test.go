@@ -200,6 +200,9 @@ func FuzzConfig(f *testing.F) {
 		`{"architecture": "deit3_x_clip_", "model_args": {"img_size": [16, 16], "init_values": 1e-5, "global_pool": "token"}, "pretrained_cfg": {}}`,
 		`{"architecture": "vit_tiny_patch16_224", "model_args": {"img_size": [8, 32], "qk_norm": false}, "pretrained_cfg": {"fixed_input_size": true, "input_size": [1, 8, 32], "mean": [0.5], "std": [0.5]}}`,
 		`{"model_type": "vit", "image_size": [16, 16], "patch_size": [8, 8], "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 96, "problem_type": "regression", "num_labels": 3}`,
+		`{"model_type": "beit", "image_size": 16, "patch_size": 8, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 96, "use_absolute_position_embeddings": true, "use_mean_pooling": false}`,
+		`{"model_type": "data2vec-vision", "image_size": 16, "patch_size": 8, "hidden_size": 64, "use_shared_relative_position_bias": true, "relative_interpolation": false}`,
+		`{"model_type": "dinov3_vit", "image_size": 16, "patch_size": 8, "hidden_size": 64, "pos_embed_rescale": null, "pos_embed_jitter": 1.5}`,
 		`{}`,
 	} {
 		f.Add([]byte(seed))
