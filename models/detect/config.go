@@ -214,6 +214,7 @@ func (c Config) checkCenter(v *config.Checks) {
 	if c.Backbone == nil {
 		return
 	}
+	c.checkStride(v)
 	if c.Backbone.ModelType == "dla" {
 		v.Unused("centernet on a DLA", config.Field{Name: "up_sizes", Value: c.UpSizes}, config.Field{Name: "deformable", Value: c.Deformable})
 		return
@@ -259,6 +260,16 @@ func (c Config) checkBackbone(v *config.Checks, expected string, types ...string
 	}
 }
 
+// checkStride wants a backbone whose last features are 32 times smaller than the image.
+func (c Config) checkStride(v *config.Checks) {
+	if c.Backbone.DownsampleInFirstStage {
+		v.Fail("backbone_config: downsample_in_first_stage", "expected false, so that the last features are 32 times smaller than the image, found true")
+	}
+	if c.Backbone.Dilated {
+		v.Fail("backbone_config: dilated", "expected false, so that the last features are 32 times smaller than the image, found true")
+	}
+}
+
 // checkYOLO checks the fields of a YOLOv1.
 func (c Config) checkYOLO(v *config.Checks) {
 	if c.GridSize < 1 || c.ImageSize > squareMaxSize || c.ImageSize != 32*c.GridSize && c.ImageSize != 64*c.GridSize {
@@ -274,6 +285,9 @@ func (c Config) checkYOLO(v *config.Checks) {
 		v.Fail("darknet_layout", "expected a head_size with it, found none")
 	}
 	c.checkBackbone(v, "a network", "resnet", "shufflenet_v2", "dla", "plain_cnn")
+	if c.Backbone != nil {
+		c.checkStride(v)
+	}
 }
 
 // UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.

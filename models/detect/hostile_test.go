@@ -21,6 +21,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/data"
+	"github.com/fovea-ml/fovea/models/backbone"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -273,6 +274,23 @@ func TestLoaderNames(t *testing.T) {
 			}
 			if policy == data.SkipErrors && (last != nil || n != 2) || policy != data.SkipErrors && (last == nil || !strings.Contains(last.Error(), "1.png")) {
 				t.Errorf("sizes %v, %v: found %d images, %v", sizes, policy, n, last)
+			}
+		}
+	}
+}
+
+// TestStride refuses backbones of another stride, whose predictions would lie elsewhere.
+func TestStride(t *testing.T) {
+	for _, c := range []Config{tinyCenterNets()["resdcn18"], tinyYOLO()} {
+		for field, change := range map[string]func(*backbone.Config){
+			"downsample_in_first_stage": func(b *backbone.Config) { b.DownsampleInFirstStage = true },
+			"dilated":                   func(b *backbone.Config) { b.Dilated = true },
+		} {
+			body, changed := *c.Backbone, c
+			change(&body)
+			changed.Backbone = &body
+			if err := changed.Validate(); err == nil || !strings.Contains(err.Error(), "backbone_config: "+field) {
+				t.Errorf("%s: %s: found %v", c.ModelType, field, err)
 			}
 		}
 	}
