@@ -378,6 +378,11 @@ func (c Config) darknetClaim() modelfolder.Claim {
 	return claim
 }
 
+// darknetRows are those of the last layer.
+func (c Config) darknetRows() classRows {
+	return classRows{param: fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), each: c.GridSize * c.GridSize, others: 5 * c.BoxesPerCell}
+}
+
 // weights returns the number of weights of a layer between two shapes, without biases and norms. It is a float64, because a file
 // may claim anything.
 func (l *DarknetLayer) weights(in, out darknetShape) float64 {

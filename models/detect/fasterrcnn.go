@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -277,4 +278,16 @@ func rcnnNames(c Config) checkpoint.Names {
 		checkpoint.Rule{"Convs.{}.Norm", "roi_heads.box_head.{}.1"},
 		checkpoint.Rule{"FC.0", "roi_heads.box_head.5"}, // a layer that flattens comes before
 	))
+}
+
+// rcnnClaim is the least that the weights are.
+func (c Config) rcnnClaim() modelfolder.Claim {
+	width, head := float64(c.FPNChannels), float64(c.HeadSize)
+	values := 5*9*width*width + width*binsOfBox*binsOfBox*head
+	if c.SecondVersion {
+		values += (1 + towerDepth) * 9 * width * width
+	} else {
+		values += head * head
+	}
+	return c.Backbone.Claim().Plus(modelfolder.Claim{Values: values})
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
-	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -78,7 +77,7 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 		err = preparable(m.Network, img)
 	}
 	if err == nil {
-		err = m.Config.checkSize(size)
+		err = m.checkSize(size)
 	}
 	if err != nil {
 		return Prepared{}, fmt.Errorf("detect: prepare: %w", err)
@@ -109,38 +108,12 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 	return p, nil
 }
 
-// checkSize returns an error for a size of images that the network does not take. 0 is that of the configuration.
-func (c Config) checkSize(size int) error {
-	switch {
-	case size == 0:
+// checkSize returns an error for a size of images that the network does not take in training. 0 is that of the configuration.
+func (m *Model) checkSize(size int) error {
+	if size == 0 {
 		return nil
-	case slices.Contains(setTypes, c.ModelType):
-		var v config.Checks
-		if size < 1 || size > maxSize {
-			v.Fail("size", "expected 1 to %d, found %d", maxSize, size)
-		}
-		return v.Err()
 	}
-	if (c.ModelType == yoloType || c.ModelType == darknetType) && size != c.ImageSize {
-		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
-	}
-	if c.RTDETR != nil {
-		if size < 0 || size > maxSize {
-			return fmt.Errorf("expected images of 1 to %d pixels, found %d", maxSize, size)
-		}
-		return c.RTDETR.fits(size, size, false)
-	}
-	return c.resized(size).Validate()
-}
-
-// resized returns the configuration for images of another size.
-func (c Config) resized(size int) Config {
-	if c.ImageSize != 0 {
-		c.ImageSize = size
-		return c
-	}
-	c.MinSize, c.MaxSize = size, scaled(c.MaxSize, size, c.MinSize)
-	return c
+	return kindOf(m.Config.ModelType).fits(m.Config, size)
 }
 
 // trainable returns the network, or an error when it has no loss.

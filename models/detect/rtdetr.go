@@ -179,6 +179,9 @@ func (d *RTDETR) newHead(classes int, rng *rand.Rand) {
 	d.initClasses(rng)
 }
 
+// preparing implements setNetwork.
+func (d *RTDETR) preparing() *vision.Preprocess { return &d.Preprocess }
+
 // input implements [Trainable].
 func (d *RTDETR) input(t *autograd.Tape, m *vision.Image, size int) input {
 	p := d.Preprocess

@@ -156,7 +156,7 @@ func (m *Model) checkTraining(images *boxes.Dataset, o TrainOptions) error {
 		if size == 0 {
 			return errors.New("option Sizes: expected sizes above 0, found 0")
 		}
-		if err := m.Config.checkSize(size); err != nil {
+		if err := m.checkSize(size); err != nil {
 			return fmt.Errorf("option Sizes: %w", err)
 		}
 	}

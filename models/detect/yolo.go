@@ -242,32 +242,21 @@ func yoloNames(c Config) checkpoint.Names {
 		checkpoint.Rule{"Predict", "predict"}, checkpoint.Rule{"Cells", "cells"}))
 }
 
-// yoloClaim is the least that the layers after the backbone are.
+// yoloClaim is the least that the weights are.
 func (c Config) yoloClaim() modelfolder.Claim {
 	width, cells := float64(c.HeadChannels), float64(c.GridSize*c.GridSize)
-	claim := modelfolder.Claim{Values: 3 * 9 * width * width}
+	claim := c.Backbone.Claim().Plus(modelfolder.Claim{Values: 3 * 9 * width * width})
 	if c.HeadSize > 0 {
 		claim.Values += width*cells*float64(c.HeadSize) + float64(c.HeadSize)*cells*float64(5*c.BoxesPerCell+1)
 	}
 	return claim
 }
 
-// yoloClasses returns the number of classes that the weights have.
-func yoloClasses(f *modelfolder.Folder, c Config) (int, error) {
-	param, cells := "Cells.Bias", 1
-	switch {
-	case c.ModelType == darknetType:
-		param, cells = fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), c.GridSize*c.GridSize
-	case c.HeadSize > 0:
-		param, cells = "Predict.Bias", c.GridSize*c.GridSize
+// yoloRows are those of the layer that predicts: a cell has five values for each box, and the classes.
+func (c Config) yoloRows() classRows {
+	r := classRows{param: "Cells.Bias", each: 1, others: 5 * c.BoxesPerCell}
+	if c.HeadSize > 0 {
+		r.param, r.each = "Predict.Bias", c.GridSize*c.GridSize
 	}
-	t, ok := f.Find(param)
-	if !ok {
-		return 0, fmt.Errorf("%s: the weights have no predictions of a %s", f.Weights.Name(), c.ModelType)
-	}
-	if boxes := 5 * c.BoxesPerCell; len(t.Shape) != 1 || t.Shape[0]%cells != 0 || t.Shape[0]/cells <= boxes {
-		return 0, fmt.Errorf("%s: %s: expected a multiple of %d values, with more than %d for each of %d cells, found the shape %v",
-			f.Weights.Name(), t.Name, cells, boxes, cells, t.Shape)
-	}
-	return t.Shape[0]/cells - 5*c.BoxesPerCell, nil
+	return r
 }
