@@ -32,7 +32,8 @@ type TrainOptions struct {
 	Epochs    int      // 0 means 3
 	BatchSize int      // 0 means 16
 	Rate      *float64 // the highest learning rate; nil means 2e-5. Adapters want some 2e-4.
-	// Warmup is the share of the run in which the rate rises; then it falls to 0 along a line. nil means 0.1.
+	// Warmup is the share of the run in which the rate rises; then it falls to 0 along a line. nil means 0.1. A run of one step
+	// has none.
 	Warmup *float64
 	// WeightDecay applies to weights other than biases and those of norms; nil means 0.01.
 	WeightDecay *float64
@@ -154,6 +155,9 @@ func (m *Model) training(examples []Example, o TrainOptions) (train.Config, erro
 	}
 	if o.WeightDecay != nil {
 		decay = *o.WeightDecay
+	}
+	if epochs*feed.Batches() == 1 {
+		warmup = 0 // the only step would have a rate of 0
 	}
 	groups := train.Groups(nn.Parameters(m), train.GroupOptions{
 		WeightDecay: decay, LayerDecay: o.LayerDecay, Layers: len(m.Encoder.Layers), Layer: m.Layer,

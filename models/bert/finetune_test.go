@@ -277,6 +277,20 @@ func TestFineTuning(t *testing.T) {
 	}
 }
 
+// TestTrainingStep runs a single step, which has the whole rate.
+func TestTrainingStep(t *testing.T) {
+	run, err := classifierOf(t).Training(examples(), TrainOptions{Epochs: 1, BatchSize: len(examples()), Rate: new(1e-3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rate := run.Schedule.Rate(0); rate != 1e-3 {
+		t.Errorf("expected the rate 0.001, found %v", rate)
+	}
+	if _, err := train.Run(t.Context(), run); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTrainingErrors expects one clear error for options and examples that do not fit.
 func TestTrainingErrors(t *testing.T) {
 	m := classifierOf(t)

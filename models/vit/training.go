@@ -22,7 +22,8 @@ type TrainOptions struct {
 	Epochs    int      // 0 means 30
 	BatchSize int      // 0 means 32
 	Rate      *float64 // the highest learning rate; nil means 5e-4
-	// Warmup is the share of the run in which the rate rises; then it falls to 0 along a cosine. nil means 0.1.
+	// Warmup is the share of the run in which the rate rises; then it falls to 0 along a cosine. nil means 0.1. A run of one
+	// step has none.
 	Warmup *float64
 	// WeightDecay applies to weights other than biases, those of norms, learned tokens and positions; nil means 0.05.
 	WeightDecay *float64
@@ -94,14 +95,17 @@ func (m *Model) training(images vision.Dataset, o TrainOptions) (train.Config, e
 		Data: images, Preprocess: m.Preprocess, Augment: o.Augment, Mix: mix, Weights: o.Weights,
 		BatchSize: o.BatchSize, Shuffle: true, Seed: o.Seed, Goroutines: m.Workers.Limit(),
 	})
-	epochs := cmp.Or(o.Epochs, 30)
+	epochs, warmup := cmp.Or(o.Epochs, 30), value(o.Warmup, 0.1)
+	if epochs*feed.Batches() == 1 {
+		warmup = 0 // the only step would have a rate of 0
+	}
 	groups := train.Groups(nn.Parameters(m), train.GroupOptions{
 		WeightDecay: value(o.WeightDecay, 0.05), NoDecay: m.NoDecay,
 		LayerDecay: cmp.Or(o.LayerDecay, m.layerDecay()), Layers: len(m.Encoder.Blocks), Layer: m.Layer,
 	})
 	return train.Config{
 		Model: m, Optimizer: train.NewAdamW(groups, o.Adam),
-		Schedule: train.Curve{Peak: value(o.Rate, 5e-4), Warmup: value(o.Warmup, 0.1) * float64(epochs), Length: float64(epochs)}.Cosine(),
+		Schedule: train.Curve{Peak: value(o.Rate, 5e-4), Warmup: warmup * float64(epochs), Length: float64(epochs)}.Cosine(),
 		Epochs:   epochs, Data: feed, ClipNorm: 1, Seed: o.Seed, Tape: autograd.Options{Workers: m.Workers},
 		Loss: func(ctx context.Context, t *autograd.Tape, b *train.Batch) (*autograd.Tensor, error) {
 			images, err := feed.Next(ctx, b)

@@ -230,3 +230,19 @@ func TestTrainingMistakes(t *testing.T) {
 		t.Errorf("other classes: %v", err)
 	}
 }
+
+// TestTrainingStep runs a single step, which has the whole rate.
+func TestTrainingStep(t *testing.T) {
+	images := painted(4)
+	m := student(t, images)
+	run, err := m.Training(images, TrainOptions{Epochs: 1, BatchSize: 4, Rate: new(1e-3)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rate := run.Schedule.Rate(0); rate != 1e-3 {
+		t.Errorf("expected the rate 0.001, found %v", rate)
+	}
+	if _, err := train.Run(t.Context(), run); err != nil {
+		t.Error(err)
+	}
+}
