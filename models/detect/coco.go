@@ -23,8 +23,8 @@ var cocoNames = strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategorie
 var cocoObjects = slices.DeleteFunc(slices.Clone(cocoNames[1:]), func(name string) bool { return name == "N/A" })
 
 // cocoLabels returns the names of the classes where the model has as many as its release on COCO: 80 for FastestDet and
-// CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are
-// others: Faster R-CNN counts the background as a class.
+// CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80
+// classes are others: Faster R-CNN counts the background as a class.
 func (m *Model) cocoLabels() []string {
 	if labels := kindOf(m.Config.ModelType).coco; m.Classes == len(labels) {
 		return labels

@@ -12,8 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR], [YOLOS] and
-// [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR],
+// [YOLOS] and [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
 	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
@@ -22,15 +22,16 @@ type Config struct {
 	YOLOS *YOLOSConfig `json:"-"`
 	// RTDETR describes an [RTDETR] in the same way.
 	RTDETR *RTDETRConfig `json:"-"`
-	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
-	// them into.
+	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which
+	// CenterNet fits them into.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
 	// makes a smaller image.
 	MinSize int `json:"min_size,omitempty"`
 	MaxSize int `json:"max_size,omitempty"`
-	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network for YOLOv1,
-	// and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
+	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network
+	// for YOLOv1, and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of
+	// the pyramid's channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
 	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1, and of the first convolutions of the
@@ -42,9 +43,9 @@ type Config struct {
 	SecondVersion bool `json:"second_version,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
-	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a Darknet.
-	// BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the
-	// backbone.
+	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a
+	// Darknet. BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the
+	// convolutions after the backbone.
 	GridSize     int `json:"grid_size,omitempty"`
 	BoxesPerCell int `json:"boxes_per_cell,omitempty"`
 	HeadChannels int `json:"head_channels,omitempty"`
@@ -74,16 +75,17 @@ func FCOSResNet50() Config { return pyramidConfig(fcosType) }
 // RetinaNetResNet50 is RetinaNet (arXiv 1708.02002) on a ResNet-50: torchvision's retinanet_resnet50_fpn, 34 M parameters.
 func RetinaNetResNet50() Config { return pyramidConfig(retinaType) }
 
-// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M parameters
-// with 91 classes.
+// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M
+// parameters with 91 classes.
 func FasterRCNNResNet50() Config {
 	c := pyramidConfig(rcnnType)
 	c.HeadSize = 1024
 	return c
 }
 
-// YOLOv1ResNet18 is YOLOv1 (arXiv 1506.02640) on a ResNet-18: 47.8 M parameters with 20 classes. The grid of 7×7 cells with two
-// boxes each, and the layers after the backbone are those of the paper. The paper's have 1,024 channels and a width of 4,096.
+// YOLOv1ResNet18 is YOLOv1 (arXiv 1506.02640) on a ResNet-18: 47.8 M parameters with 20 classes. The grid of 7×7 cells
+// with two boxes each, and the layers after the backbone are those of the paper. The paper's have 1,024 channels and a
+// width of 4,096.
 func YOLOv1ResNet18() Config {
 	body := backbone.ResNet18()
 	return Config{ModelType: yoloType, ImageSize: 448, Backbone: &body, HeadSize: 1024, GridSize: 7, BoxesPerCell: 2, HeadChannels: 512}
@@ -93,8 +95,8 @@ func centerConfig(body backbone.Config, deformable bool, head int, sizes ...int)
 	return Config{ModelType: centerType, ImageSize: 512, Backbone: &body, HeadSize: head, UpSizes: sizes, Deformable: deformable}
 }
 
-// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with 80 classes
-// (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
+// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with
+// 80 classes (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
 func CenterNetResNet18() Config {
 	return centerConfig(backbone.ResNet18(), true, 64, 256, 128, 64)
 }

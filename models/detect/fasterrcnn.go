@@ -157,8 +157,8 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]box
 // large reports whether both sides of a box have at least the given length.
 func large(b boxes.Box, side float32) bool { return b.X1-b.X0 >= side && b.Y1-b.Y0 >= side }
 
-// classify maps the levels of the pyramid, and boxes in each image, to logits of classes, [boxes, classes], and offsets, [boxes,
-// 4·classes].
+// classify maps the levels of the pyramid, and boxes in each image, to logits of classes, [boxes, classes], and
+// offsets, [boxes, 4·classes].
 func (d *FasterRCNN) classify(levels []*autograd.Tensor, proposals [][]boxes.Box, p prepared) (class, offsets *autograd.Tensor) {
 	x := d.pool(levels[:4], proposals, p)
 	for _, c := range d.Convs {

@@ -57,7 +57,8 @@ type transformersFiles struct {
 	processor  string // transformers' class for preprocessor_config.json
 }
 
-// classRows says how the rows of a parameter tell the number of classes: there are each·(others + classes) rows of the shape row.
+// classRows says how the rows of a parameter tell the number of classes: there are each·(others + classes) rows of the
+// shape row.
 type classRows struct {
 	param        string
 	each, others int

@@ -99,23 +99,23 @@ func Open(path string, o LoadOptions) (*Model, error) {
 //     weights. Those of panoptic segmentation and of DETR's variants are refused.
 //   - a file of weights of DETR's release (facebookresearch/detr, .pth), DC5 by its name
 //
-// The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the classes.
-// Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and so does a FastestDet with
-// 80. LabelsAssumed says so, and [Model.Save] does not write such names.
+// The weights tell the network, its sizes and the number of classes. A file *.names beside them has the names of the
+// classes. Without names, a model of torchvision's or a DETR with 91 classes gets those of COCO, which have gaps, and
+// so does a FastestDet with 80. LabelsAssumed says so, and [Model.Save] does not write such names.
 //
 // torchvision's first weights of RetinaNet and Faster R-CNN (retinanet_resnet50_fpn_coco-….pth and
-// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes and the
-// names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have an epsilon
-// of 1e-5. A config.json beside the weights can state another one: norm_eps.
+// fasterrcnn_resnet50_fpn_coco-….pth) have normalizations without an epsilon. No tensor says so. A file with 91 classes
+// and the names that torchvision 0.12 and earlier wrote is taken for them, and NormEpsAssumed says so. Other files have
+// an epsilon of 1e-5. A config.json beside the weights can state another one: norm_eps.
 //
-// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and PreprocessAssumed
-// says so.
+// A folder of transformers without preprocessor_config.json has the preprocessing of the released models, and
+// PreprocessAssumed says so.
 //
-// LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a multiple of 32, and for
-// the others the length of the shorter side; the limit of the longer one changes in proportion. Nothing in the folder is
-// trusted. The error names the file, what was expected and what was found. It matches fs.ErrNotExist when the weights are
-// missing, a *checkpoint.FormatError when they are malformed, and a *checkpoint.MismatchError when their tensors are not
-// those of the network: it lists them all.
+// LoadOptions.ImageSize is, for FastestDet and RT-DETR, the side of the squares that images are stretched to, a
+// multiple of 32, and for the others the length of the shorter side; the limit of the longer one changes in proportion.
+// Nothing in the folder is trusted. The error names the file, what was expected and what was found. It matches
+// fs.ErrNotExist when the weights are missing, a *checkpoint.FormatError when they are malformed, and a
+// *checkpoint.MismatchError when their tensors are not those of the network: it lists them all.
 func Load(fsys fs.FS, o LoadOptions) (*Model, error) {
 	return modelfolder.Load(fsys, families(), o, read)
 }
@@ -234,11 +234,11 @@ func (m *Model) readNames(fsys fs.FS) error {
 	return m.SetLabels(lines)
 }
 
-// Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose tensors
-// have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a name are called
-// LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay assumed. A DETR, a YOLOS or an
-// RT-DETR has the files of transformers, which loads them to the same outputs: also preprocessor_config.json, and all names. The
-// layout is models.HuggingFace.
+// Save writes the model to a folder, which it makes when it is not there: config.json and model.safetensors, whose
+// tensors have the names of the release or of torchvision. Each file appears whole or not at all. Classes without a
+// name are called LABEL_0 and so on. Names that LabelsAssumed took for COCO's are not written, so that they stay
+// assumed. A DETR, a YOLOS or an RT-DETR has the files of transformers, which loads them to the same outputs: also
+// preprocessor_config.json, and all names. The layout is models.HuggingFace.
 func (m *Model) Save(dir string, o SaveOptions) error {
 	c := m.Config
 	k := kindOf(c.ModelType)

@@ -17,8 +17,8 @@ type planes struct {
 	height, width int
 }
 
-// batched puts images into the upper left corners of a batch, [n, 3, h, w], with zeros right of them and below. A number divides
-// h and w. It reuses the memory of dst.
+// batched puts images into the upper left corners of a batch, [n, 3, h, w], with zeros right of them and below. A
+// number divides h and w. It reuses the memory of dst.
 func batched(dst []float32, images []planes, multiple int) (pixels []float32, h, w int) {
 	for _, p := range images {
 		h, w = max(h, p.height), max(w, p.width)
@@ -59,15 +59,15 @@ type Prepared struct {
 // leastObject is the side in pixels of the network's input below which an object does not count in training.
 const leastObject = 1
 
-// Prepare prepares an image and the objects in it for training, as [Model.Detect] prepares an image. size is the side of
-// the square to which the network stretches images, or else the length of the shorter side; the limit of the longer one changes
-// in proportion. 0 means that of Config.
+// Prepare prepares an image and the objects in it for training, as [Model.Detect] prepares an image. size is the side
+// of the square to which the network stretches images, or else the length of the shorter side; the limit of the longer
+// one changes in proportion. 0 means that of Config.
 //
 // The classes of the objects are numbers of the model: [Model.ClassesOf] gives them. Crowds do not count. Boxes are cut to the
 // image; what then has a side of less than a pixel does not count. The image stays as it is.
 //
-// It returns an error for a network without a loss, for an image without pixels, for a size that the network does not take, and
-// for a class that the model does not have.
+// It returns an error for a network without a loss, for an image without pixels, for a size that the network does not
+// take, and for a class that the model does not have.
 func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Prepared, error) {
 	n, err := m.trainable()
 	if err == nil {
@@ -136,9 +136,9 @@ func (m *Model) Losses(b Batch, rng *rand.Rand) (Losses, error) {
 // backgroundLabel is the name of torchvision's class 0.
 const backgroundLabel = "__background__"
 
-// NewHead draws the layers anew that depend on the classes, for objects with the given names; all others keep their weights.
-// Faster R-CNN gets a class for the background before them. The new parameters are not frozen, also where the old ones were. Make
-// optimizers afterwards: they would still hold the old ones. It panics without labels or rng.
+// NewHead draws the layers anew that depend on the classes, for objects with the given names; all others keep their
+// weights. Faster R-CNN gets a class for the background before them. The new parameters are not frozen, also where the
+// old ones were. Make optimizers afterwards: they would still hold the old ones. It panics without labels or rng.
 //
 // It returns an error for a network without a loss, and for a name that is given twice.
 func (m *Model) NewHead(labels []string, rng *rand.Rand) error {
@@ -162,8 +162,8 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) error {
 	return nil
 }
 
-// ClassesOf returns the numbers of the classes with the given names, such as those of a data set. The error lists the names that
-// the model does not have.
+// ClassesOf returns the numbers of the classes with the given names, such as those of a data set. The error lists the
+// names that the model does not have.
 func (m *Model) ClassesOf(names []string) ([]int, error) {
 	labels := m.Labels()
 	classes := make([]int, len(names))

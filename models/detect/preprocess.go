@@ -52,8 +52,8 @@ func setPreprocess(f *modelfolder.Folder, c *Config, fallback vision.Preprocess)
 	return p, assumed, p.Validate()
 }
 
-// processor returns the file preprocessor_config.json of a detector of transformers, whose class also says how predictions become
-// detections there.
+// processor returns the file preprocessor_config.json of a detector of transformers, whose class also says how
+// predictions become detections there.
 func processor(p vision.Preprocess, class string) ([]modelfolder.Part, error) {
 	data, err := json.Marshal(p)
 	if err != nil {

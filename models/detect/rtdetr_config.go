@@ -17,8 +17,9 @@ import (
 // RTDETRConfig describes an [RTDETR] in the fields of transformers' RTDetrConfig and RTDetrV2Config; each has the name it has
 // there.
 type RTDETRConfig struct {
-	// Backbone is the residual network, a backbone.ResNetVD, and Levels are the stages, from 1, whose features the encoder takes,
-	// finest first: each has half the size of the one before. In config.json they are the backbone_config and its out_indices.
+	// Backbone is the residual network, a backbone.ResNetVD, and Levels are the stages, from 1, whose features the
+	// encoder takes, finest first: each has half the size of the one before. In config.json they are the
+	// backbone_config and its out_indices.
 	Backbone backbone.Config `json:"-"`
 	Levels   []int           `json:"-"`
 	// FreezeBackboneNorms keeps the statistics, gains and biases of the norms of the backbone.

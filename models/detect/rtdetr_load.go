@@ -64,8 +64,8 @@ func rtdetrNames(c Config) checkpoint.Names {
 	return checkpoint.Names{Columns: []string{models.HuggingFace.String()}, Rules: rules, Prefixes: []string{"module.", "_orig_mod."}}
 }
 
-// rtdetrBlock are the names of what blocks of the encoder and of the decoder share, below a block: its self-attention, the norm after
-// it, the MLP, and the last norm. The second names are those of newer versions.
+// rtdetrBlock are the names of what blocks of the encoder and of the decoder share, below a block: its self-attention,
+// the norm after it, the MLP, and the last norm. The second names are those of newer versions.
 func rtdetrBlock(attention, last string) []checkpoint.Rule {
 	return []checkpoint.Rule{
 		{attention + ".Query", "self_attn.q_proj", "self_attn.q_proj"},

@@ -25,9 +25,9 @@ var probe = names([]checkpoint.Rule{
 	{"FirstNames", "backbone.fpn.inner_blocks.0.weight"},
 })
 
-// ofFirstWeights reports whether a detector has the form of torchvision's first weights, COCO_V1 of RetinaNet and Faster R-CNN: the
-// names of the pyramid that torchvision 0.12 and earlier wrote, and COCO's classes. torchvision loads these weights with
-// normalizations that have no epsilon (overwrite_eps in models/detection/_utils.py).
+// ofFirstWeights reports whether a detector has the form of torchvision's first weights, COCO_V1 of RetinaNet and
+// Faster R-CNN: the names of the pyramid that torchvision 0.12 and earlier wrote, and COCO's classes. torchvision loads
+// these weights with normalizations that have no epsilon (overwrite_eps in models/detection/_utils.py).
 func ofFirstWeights(c Config, find tower.Finder) bool {
 	class, classes := "TwoStagesClass", len(cocoNames)
 	switch {

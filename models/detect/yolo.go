@@ -15,12 +15,12 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// YOLOv1 is a detector in one stage without anchors (Redmon et al., "You Only Look Once", arXiv 1506.02640). A grid divides the
-// image. Each cell predicts a few boxes, how sure it is of each, and one probability for each class. The object whose center
-// lies in a cell belongs to it.
+// YOLOv1 is a detector in one stage without anchors (Redmon et al., "You Only Look Once", arXiv 1506.02640). A grid
+// divides the image. Each cell predicts a few boxes, how sure it is of each, and one probability for each class. The
+// object whose center lies in a cell belongs to it.
 //
-// The backbone is a modern one, in place of the paper's first 20 convolutions. Four convolutions and two fully connected layers
-// follow as in section 2.2. The convolutions have batch normalizations here, and no biases.
+// The backbone is a modern one, in place of the paper's first 20 convolutions. Four convolutions and two fully
+// connected layers follow as in section 2.2. The convolutions have batch normalizations here, and no biases.
 type YOLOv1 struct {
 	Body    backbone.Body
 	Convs   []*nn.ConvNorm // 3×3, with a leaky ReLU; the second may halve the size
@@ -157,11 +157,12 @@ func (d *YOLOv1) newHead(classes int, rng *rand.Rand) {
 	d.initPredictions(rng)
 }
 
-// Forward maps pixels, [n, 3, size, size], to predictions, [n, grid·grid·(5·boxes + classes)]. Cells are numbered row by row.
-// The predictions of a cell are its boxes and its classes. Those of a box are x, y, the square roots of the width and the
-// height, and the confidence. x and y are the place of the center, from the upper left corner of the cell at 0 to the lower
-// right at 1. The width and the height of the image are 1. With Config.DarknetLayout, the classes of all cells come first, then all
-// confidences, then all boxes. It panics with an autograd.ShapeError for pixels of another size.
+// Forward maps pixels, [n, 3, size, size], to predictions, [n, grid·grid·(5·boxes + classes)]. Cells are numbered row
+// by row. The predictions of a cell are its boxes and its classes. Those of a box are x, y, the square roots of the
+// width and the height, and the confidence. x and y are the place of the center, from the upper left corner of the cell
+// at 0 to the lower right at 1. The width and the height of the image are 1. With Config.DarknetLayout, the classes of
+// all cells come first, then all confidences, then all boxes. It panics with an autograd.ShapeError for pixels of
+// another size.
 func (d *YOLOv1) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	levels := d.Body.Forward(pixels)
