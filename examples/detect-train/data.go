@@ -76,9 +76,12 @@ func (s *settings) open() (*corpus, error) {
 			return nil, err
 		}
 	}
-	for name, d := range map[string]*boxes.Dataset{"training": c.train, "validation": c.validation, "testing": c.test} {
-		if countObjects(d) == 0 {
-			return nil, fmt.Errorf("-data: none of the %d images for %s has an object", d.Len(), name)
+	for _, part := range []struct {
+		name   string
+		images *boxes.Dataset
+	}{{"training", c.train}, {"validation", c.validation}, {"testing", c.test}} {
+		if countObjects(part.images) == 0 {
+			return nil, fmt.Errorf("-data: none of the %d images for %s has an object", part.images.Len(), part.name)
 		}
 	}
 	return c, nil

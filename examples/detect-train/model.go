@@ -128,12 +128,32 @@ func (s *settings) augment() *boxes.Augment {
 	return nil
 }
 
+// side returns the side of the squares that a detector takes, or else the length of the shorter side of its images, 0 where it takes
+// any.
+func side(m *detect.Model) (n int, square bool) {
+	var p vision.Preprocess
+	switch d := m.Network.(type) {
+	case *detect.DETR:
+		p = d.Preprocess
+	case *detect.YOLOS:
+		p = d.Preprocess
+	case *detect.RTDETR:
+		p = d.Preprocess
+	default:
+		return cmp.Or(m.Config.ImageSize, m.Config.MinSize), m.Config.ImageSize != 0
+	}
+	if p.Mode == vision.ShortSide || p.Height == 0 {
+		return p.Width, false
+	}
+	return min(p.Width, p.Height), p.Width == p.Height
+}
+
 // sizes returns the sizes of images of -scales: multiples of 32 from three quarters to five quarters of the model's.
-func (s *settings) sizes(c detect.Config) (all []int) {
+func (s *settings) sizes(m *detect.Model) (all []int) {
 	if !s.Scales {
 		return nil
 	}
-	base := cmp.Or(c.ImageSize, c.MinSize)
+	base, _ := side(m)
 	for eighth := 6; eighth <= 10; eighth++ {
 		if size := max(32, (base*eighth/8+16)/32*32); len(all) == 0 || size != all[len(all)-1] {
 			all = append(all, size)
@@ -159,18 +179,19 @@ func (r *run) training(m *detect.Model, images *boxes.Dataset, epochs int) (trai
 	}
 	o := detect.TrainOptions{
 		Epochs: epochs, BatchSize: min(s.Batch, images.Len()), Rate: new(1e-3), Freeze: stages,
-		Sizes: s.sizes(m.Config), Augment: s.augment(), Seed: s.Seed, OnLosses: r.observe,
+		Sizes: s.sizes(m), Augment: s.augment(), Seed: s.Seed, OnLosses: r.observe,
 	}
 	if s.Skip {
 		o.OnError = data.SkipErrors
 	}
 	if s.Init != "" {
 		o.Rate = new(2e-4)
-		if b := m.Config.Backbone; b != nil && b.ModelType == "resnet" { // as torchvision trains detectors on a backbone that was trained before
-			o.FreezeNorms = true
-			if s.Freeze == "" {
-				o.Freeze = 1
-			}
+		// As torchvision, and the paper's code of DETR, train detectors on a backbone that was trained before. A DETR and an RT-DETR
+		// freeze the norms of the backbone by themselves.
+		b := m.Config.Backbone
+		o.FreezeNorms = b != nil && b.ModelType == "resnet"
+		if s.Freeze == "" && (o.FreezeNorms || m.Config.DETR != nil || m.Config.RTDETR != nil) {
+			o.Freeze = 1
 		}
 	}
 	if s.Rate > 0 {

@@ -99,9 +99,10 @@ func (r *run) describe(drawn int) {
 	r.console.Line("%s: %d images for training, %d for validation, %d for testing; %d, %d and %d objects of %d classes",
 		c.format, c.train.Len(), c.validation.Len(), c.test.Len(), countObjects(c.train), countObjects(c.validation), countObjects(c.test), len(c.train.Classes()))
 	all := nn.Count(r.model)
-	size := fmt.Sprintf("images of %d×%[1]d", r.model.Config.ImageSize)
-	if r.model.Config.ImageSize == 0 {
-		size = fmt.Sprintf("images whose shorter side has %d pixels", r.model.Config.MinSize)
+	n, square := side(r.model)
+	size := fmt.Sprintf("images of %d×%[1]d", n)
+	if !square {
+		size = fmt.Sprintf("images whose shorter side has %d pixels", n)
 	}
 	r.console.Line("%s: %.2f million parameters, %s, seed %d; %s", r.model.Config.ModelType, float64(all)/1e6, size, s.Seed, simd.Info())
 	switch {

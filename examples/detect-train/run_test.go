@@ -320,6 +320,21 @@ func taken(t *testing.T) string {
 	return dir
 }
 
+// TestSizes expects sizes around that of the model, also of one that states it beside its configuration.
+func TestSizes(t *testing.T) {
+	s := settings{Scales: true}
+	for _, c := range []struct {
+		config detect.Config
+		want   []int
+	}{
+		{*tiny("fcos"), []int{64, 96}}, {detect.RTDETRResNet18(), []int{480, 576, 640, 736, 800}}, {detect.DETRResNet50(), []int{608, 704, 800, 896, 992}},
+	} {
+		if got := s.sizes(detect.New(c.config, 1, nil)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: found the sizes %v, expected %v", c.config.ModelType, got, c.want)
+		}
+	}
+}
+
 // TestGuess predicts the places where training has most objects, in the size of each image.
 func TestGuess(t *testing.T) {
 	known, err := boxes.OpenYOLO(os.DirFS(shapes(t, 6)), ".", boxes.Options{})

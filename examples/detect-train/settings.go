@@ -51,7 +51,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.StringVar(&s.Model, "model", "", "train a detector of this `type`: from scratch "+strings.Join(types(), ", ")+"; with -init the type that it must be (default: fcos, or that of -init)")
 	f.StringVar(&s.Init, "init", "", "start from the detector in a `path`, a folder or a file of weights, or owner/name on the hub (default: a small one from scratch)")
 	f.StringVar(&s.Freeze, "freeze", "", "do not train a `part` of the backbone: none, all, or the number of first stages of a ResNet (default: none, with -init 1 stage)")
-	f.IntVar(&s.Size, "size", 0, "resize images so that the shorter side has `N` pixels, or to squares of N pixels where the detector takes these (default: that of -init; from scratch 320)")
+	f.IntVar(&s.Size, "size", 0, "resize images so that the shorter side has `N` pixels, or to squares of N pixels where the detector takes these (default: that of -init; from scratch 256)")
 	f.IntVar(&s.Epochs, "epochs", 0, "train for at most `N` epochs (default: 60, with -init 20, or what fits -budget)")
 	f.DurationVar(&s.Budget, "budget", 0, "train for as many epochs as fit into a `time` such as 30m or 2h")
 	f.IntVar(&s.Batch, "batch", 8, "train on `N` images in each step")

@@ -173,9 +173,6 @@ func (c Config) checkCenter(v *config.Checks) {
 	if c.Backbone == nil {
 		return
 	}
-	if c.Backbone.NumChannels != 3 {
-		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
-	}
 	if c.Backbone.ModelType == "dla" {
 		v.Unused("centernet on a DLA", config.Field{Name: "up_sizes", Value: c.UpSizes}, config.Field{Name: "deformable", Value: c.Deformable})
 		return
@@ -219,6 +216,9 @@ func (c Config) checkBackbone(v *config.Checks, expected string, types ...string
 	if err := c.Backbone.Validate(); err != nil {
 		v.Fail("backbone_config", "%w", err)
 	}
+	if c.Backbone.NumChannels != 3 {
+		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
+	}
 }
 
 // checkYOLO checks the fields of a YOLOv1.
@@ -236,9 +236,6 @@ func (c Config) checkYOLO(v *config.Checks) {
 		v.Fail("darknet_layout", "expected a head_size with it, found none")
 	}
 	c.checkBackbone(v, "a network", "resnet", "shufflenet_v2", "dla", "plain_cnn")
-	if c.Backbone != nil && c.Backbone.NumChannels != 3 {
-		v.Fail("backbone_config: num_channels", "expected 3, found %d", c.Backbone.NumChannels)
-	}
 }
 
 // UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.

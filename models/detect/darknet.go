@@ -145,12 +145,15 @@ func (c Config) checkDarknet(v *config.Checks) {
 		var err error
 		if shape, err = l.after(shape, 1); err != nil {
 			v.Fail(name, "%w", err)
+		} else if shape.values() > darknetMostValues {
+			v.Fail(name, "expected a layer of at most %d values, found %d×%d×%d", darknetMostValues, shape.channels, shape.height, shape.width)
 		}
 	}
 }
 
-// darknetMostLayers bounds the layers, far above any network.
-const darknetMostLayers = 256
+// darknetMostLayers bounds the layers, far above any network, and darknetMostValues the values that a layer gives for an image: a small
+// file could ask for any number.
+const darknetMostLayers, darknetMostValues = 256, 1 << 28
 
 // check checks the fields of a layer. Those that its type does not use are zero.
 func (l *DarknetLayer) check(name string, v *config.Checks) {
@@ -289,29 +292,38 @@ func (d *Darknet) prepare(m *vision.Image) []float32 {
 	n := d.size
 	scale := func(from int) float32 { return float32(from-1) / float32(max(1, n-1)) }
 	across, down := scale(m.Width), scale(m.Height)
-	part, out := make([]float32, n*m.Height), make([]float32, 3*n*n)
+	out := make([]float32, 3*n*n)
+	rows := [2][]float32{make([]float32, n), make([]float32, n)} // two rows of the image, resized across
 	for c := range 3 {
 		sample := func(x, y int) float32 { return float32(m.Pix[(y*m.Width+x)*m.Channels+min(c, m.Channels-1)]) / 255 }
-		for y := range m.Height {
-			for x := range n {
+		held := [2]int{-1, -1}
+		row := func(y int) []float32 {
+			part := rows[y&1]
+			if held[y&1] == y {
+				return part
+			}
+			held[y&1] = y
+			for x := range part {
 				if x == n-1 || m.Width == 1 {
-					part[y*n+x] = sample(m.Width-1, y)
+					part[x] = sample(m.Width-1, y)
 					continue
 				}
 				at := float32(float32(x) * across)
 				left := int(at)
 				far := at - float32(left)
-				part[y*n+x] = float32((1-far)*sample(left, y)) + float32(far*sample(left+1, y))
+				part[x] = float32((1-far)*sample(left, y)) + float32(far*sample(left+1, y))
 			}
+			return part
 		}
 		for y := range n {
 			at := float32(float32(y) * down)
-			top := int(at)
+			top := min(int(at), m.Height-1)
 			far := at - float32(top)
+			upper := row(top)
 			for x := range n {
-				v := float32((1 - far) * part[top*n+x])
-				if y < n-1 && m.Height > 1 {
-					v += float32(far * part[(top+1)*n+x])
+				v := float32((1 - far) * upper[x])
+				if y < n-1 && top+1 < m.Height {
+					v += float32(far * row(top + 1)[x])
 				}
 				out[(c*n+y)*n+x] = v
 			}
@@ -380,7 +392,17 @@ func (c Config) darknetClaim() modelfolder.Claim {
 
 // darknetRows are those of the last layer.
 func (c Config) darknetRows() classRows {
-	return classRows{param: fmt.Sprintf("Layers.%d.FC.Bias", len(c.Layers)-1), each: c.GridSize * c.GridSize, others: 5 * c.BoxesPerCell}
+	last := fmt.Sprintf("Layers.%d.FC.Weight", len(c.Layers)-1)
+	return classRows{param: last, each: c.GridSize * c.GridSize, others: 5 * c.BoxesPerCell, row: []int{c.darknetFeatures()}}
+}
+
+// darknetFeatures returns the number of values that the last layer takes. The configuration must be valid.
+func (c Config) darknetFeatures() int {
+	shape := darknetShape{3, c.ImageSize, c.ImageSize}
+	for _, l := range c.Layers[:len(c.Layers)-1] {
+		shape, _ = l.after(shape, 1)
+	}
+	return shape.values()
 }
 
 // weights returns the number of weights of a layer between two shapes, without biases and norms. It is a float64,

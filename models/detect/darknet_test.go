@@ -261,6 +261,7 @@ func TestDarknetConfig(t *testing.T) {
 		"boxes_per_cell":                             func(c *Config) { c.BoxesPerCell = 100 },
 		"image_size":                                 func(c *Config) { c.ImageSize = 1 << 20 },
 		"head_size":                                  func(c *Config) { c.HeadSize = 1 },
+		"layers.0: expected a layer of at most":      func(c *Config) { c.ImageSize, c.Layers[0].Filters = 64, 1<<20 },
 	} {
 		changed := c
 		changed.Layers = slices.Clone(c.Layers)

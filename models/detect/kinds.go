@@ -37,6 +37,8 @@ type kind struct {
 	network   func(c Config, n int, r *rand.Rand) Network // of n classes, with weights drawn from r, or of zeros
 	rows      func(c Config) classRows                    // the parameter that tells the number of classes
 	coco      []string                                    // the classes of its release on COCO, nil for none
+	// classClaim is what classes add to claim, for a network with several layers of their size. nil is nothing.
+	classClaim func(c Config, classes int) modelfolder.Claim
 	// resize applies LoadOptions.ImageSize. It is nil for detectors of transformers.
 	resize func(f *modelfolder.Folder, c *Config) error
 	// transformers is nil for detectors whose config.json has Fovea's own fields.
@@ -78,6 +80,9 @@ func kinds() []kind {
 		claim:     func(c Config) modelfolder.Claim { return c.RTDETR.claim() },
 		network:   func(c Config, n int, r *rand.Rand) Network { return NewRTDETR(c, n, r) },
 		rows:      func(c Config) classRows { return classRows{"Class.Weight", 1, 0, []int{c.RTDETR.DModel}} },
+		classClaim: func(c Config, classes int) modelfolder.Claim {
+			return modelfolder.Claim{Values: float64(1+c.RTDETR.DecoderLayers) * float64(classes) * float64(c.RTDETR.DModel)}
+		},
 		transformers: &transformersFiles{
 			described:  func(c Config) bool { return c.RTDETR != nil },
 			fields:     rtdetrFields,

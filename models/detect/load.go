@@ -148,6 +148,11 @@ func read(f *modelfolder.Folder) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k.classClaim != nil {
+		if err := k.claim(c).Plus(k.classClaim(c, classes)).Check(f.Weights); err != nil {
+			return nil, err
+		}
+	}
 	if n := f.NumLabels(); !c.Fit(classes) || f.Form == modelfolder.HuggingFace && n >= 0 && n != len(c.ID2Label) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}

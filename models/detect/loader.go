@@ -81,10 +81,12 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 			if err == nil && o.Augment != nil {
 				s, err = o.Augment.Apply(r, s, func(r *data.Rand) (boxes.Sample, error) { return open(r.IntN(images.Len())) })
 			}
-			if err == nil && len(o.Sizes) < 2 {
+			switch {
+			case err != nil:
+			case len(o.Sizes) < 2:
 				b.prepared[slot], err = m.Prepare(s.Image, s.Objects, size)
-			} else {
-				b.changed[slot] = s
+			default: // the size is not yet known, but what no size makes right is an error of this image
+				b.changed[slot], err = s, preparable(m.Network, s.Image)
 			}
 			return err
 		},
@@ -92,7 +94,10 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 			v := &b.Value
 			v.all, v.err = v.all[:0], nil
 			if len(o.Sizes) > 1 {
-				v.err = m.prepareAll(v, slots, o.Sizes[r.IntN(len(o.Sizes))])
+				var slot int
+				if slot, v.err = m.prepareAll(v, slots, o.Sizes[r.IntN(len(o.Sizes))]); v.err != nil {
+					v.err = fmt.Errorf("%s: %w", images.Name(b.Items[slot]), v.err)
+				}
 			}
 			for _, slot := range slots {
 				v.all = append(v.all, v.prepared[slot])
@@ -105,27 +110,30 @@ func (m *Model) loader(images *boxes.Dataset, o TrainOptions) (*Loader, error) {
 	l.describe["augmentation"] = string(augmentation)
 	l.describe["sizes"] = strings.Trim(fmt.Sprint(o.Sizes), "[]")
 	l.describe["input"] = fmt.Sprintf("%s, image size %d, min size %d, max size %d", m.Config.ModelType, m.Config.ImageSize, m.Config.MinSize, m.Config.MaxSize)
-	if d, ok := m.Network.(setNetwork); ok {
+	switch d := m.Network.(type) {
+	case setNetwork:
 		l.describe["input"] = fmt.Sprintf("%s, %+v", m.Config.ModelType, *d.preparing())
+	case *CenterNet:
+		l.describe["input"] += fmt.Sprintf(", keep size %t", d.KeepSize)
 	}
 	l.describe["configuration"] = fmt.Sprintf("%08x", crc32.ChecksumIEEE(configuration))
 	l.describe["skip difficult"] = strconv.FormatBool(o.SkipDifficult)
 	return l, nil
 }
 
-// prepareAll prepares the images of a batch at one size.
-func (m *Model) prepareAll(b *loading, slots []int, size int) error {
+// prepareAll prepares the images of a batch at one size. It returns the number among them of the first that fails.
+func (m *Model) prepareAll(b *loading, slots []int, size int) (int, error) {
 	errs := make([]error, len(slots))
 	m.Workers.For(len(slots), func(i int) {
 		s := b.changed[slots[i]]
 		b.prepared[slots[i]], errs[i] = m.Prepare(s.Image, s.Objects, size)
 	})
-	for _, err := range errs {
+	for i, err := range errs {
 		if err != nil {
-			return err
+			return i, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // Batches returns the number of batches in an epoch.

@@ -67,7 +67,8 @@ const leastObject = 1
 // image; what then has a side of less than a pixel does not count. The image stays as it is.
 //
 // It returns an error for a network without a loss, for an image without pixels, for a size that the network does not
-// take, and for a class that the model does not have.
+// take, for a class that the model does not have, and for more than 4,096 objects in an image for an RT-DETR with
+// denoising.
 func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Prepared, error) {
 	n, err := m.trainable()
 	if err == nil {
@@ -84,7 +85,11 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 	}
 	arena := m.training.Get()
 	defer m.training.Put(arena)
-	in := n.input(autograd.NewTape(autograd.Options{Arena: arena}), img, size)
+	tape := autograd.NewTape(autograd.Options{Arena: arena})
+	var in input
+	if err := tape.Try(func() error { in = n.input(tape, img, size); return nil }); err != nil {
+		return Prepared{}, fmt.Errorf("detect: prepare: %w", err)
+	}
 	p := Prepared{Pixels: in.pixels, Height: in.height, Width: in.width}
 	for i, o := range objects {
 		if o.Label < n.background() || o.Label >= m.Classes {
@@ -104,6 +109,9 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 			continue
 		}
 		p.Truth.Boxes, p.Truth.Classes = append(p.Truth.Boxes, b), append(p.Truth.Classes, o.Label)
+	}
+	if d, ok := m.Network.(*RTDETR); ok && d.config.NumDenoising > 0 && len(p.Truth.Boxes) > maxDenoising {
+		return Prepared{}, fmt.Errorf("detect: prepare: expected at most %d objects in an image, which denoising repeats, found %d", maxDenoising, len(p.Truth.Boxes))
 	}
 	return p, nil
 }

@@ -67,6 +67,9 @@ func newDenoising(c *RTDETRConfig, truth []setTruth, classes int) *denoising {
 	return d
 }
 
+// maxDenoising bounds the objects of an image: the attention of their queries has a mask of 4·objects² values at least.
+const maxDenoising = 1 << 12
+
 // queries is the number of queries of an image.
 func (d *denoising) queries() int { return 2 * d.groups * d.objects }
 

@@ -255,9 +255,9 @@ func (c Config) yoloClaim() modelfolder.Claim {
 
 // yoloRows are those of the layer that predicts: a cell has five values for each box, and the classes.
 func (c Config) yoloRows() classRows {
-	r := classRows{param: "Cells.Bias", each: 1, others: 5 * c.BoxesPerCell}
+	r := classRows{param: "Cells.Weight", each: 1, others: 5 * c.BoxesPerCell, row: []int{c.HeadChannels, 1, 1}}
 	if c.HeadSize > 0 {
-		r.param, r.each = "Predict.Bias", c.GridSize*c.GridSize
+		r.param, r.each, r.row = "Predict.Weight", c.GridSize*c.GridSize, []int{c.HeadSize}
 	}
 	return r
 }

@@ -18,7 +18,8 @@ type Augment struct {
 	// canvas's edge is cut off, and the rest is gray.
 	Mosaic float64
 	// Mixup is the probability of laying another image over this one (arXiv 1902.04103, section 3.1). The objects of both count
-	// fully. The weight of this image is drawn from the distribution Beta(32, 32), around one half. Neither is resized.
+	// fully. The weight of this image is drawn from the distribution Beta(32, 32), around one half. Neither is resized. Images that
+	// would need a canvas of more than 2²⁴ pixels, and of more than both have together, are not mixed.
 	Mixup float64
 	// ZoomOut is the probability of putting the image on a larger canvas of the color of ImageNet's mean, at a random place: up to
 	// MaxZoom times larger (SSD; arXiv 1512.02325, section 3.6), but not beyond 2²⁴ pixels. MaxZoom 0 means 4.
@@ -178,7 +179,11 @@ func mixup(r *data.Rand, s Sample, more func(r *data.Rand) (Sample, error)) (Sam
 	if err != nil {
 		return Sample{}, err
 	}
-	out := Sample{Image: vision.NewImage(max(s.Image.Height, other.Image.Height), max(s.Image.Width, other.Image.Width), 3)}
+	height, width := max(s.Image.Height, other.Image.Height), max(s.Image.Width, other.Image.Width)
+	if height*width > max(canvasPixels, s.Image.Height*s.Image.Width+other.Image.Height*other.Image.Width) {
+		return s, nil
+	}
+	out := Sample{Image: vision.NewImage(height, width, 3)}
 	first := uint32(math.Round(share * 256))
 	for y := range out.Image.Height {
 		for _, part := range []struct {
@@ -198,8 +203,8 @@ func mixup(r *data.Rand, s Sample, more func(r *data.Rand) (Sample, error)) (Sam
 	return out, nil
 }
 
-// zoomPixels bounds the pixels of a larger canvas.
-const zoomPixels = 1 << 24
+// canvasPixels bounds the pixels of a larger canvas.
+const canvasPixels = 1 << 24
 
 // zoomOut puts a sample on a larger canvas, as torchvision's RandomZoomOut.
 func (a *Augment) zoomOut(r *data.Rand, s Sample) (Sample, error) {
@@ -207,7 +212,7 @@ func (a *Augment) zoomOut(r *data.Rand, s Sample) (Sample, error) {
 	if most == 0 {
 		most = 4
 	}
-	zoom := min(r.Uniform(1, most), math.Sqrt(zoomPixels/(float64(s.Image.Width)*float64(s.Image.Height))))
+	zoom := min(r.Uniform(1, most), math.Sqrt(canvasPixels/(float64(s.Image.Width)*float64(s.Image.Height))))
 	width, height := max(s.Image.Width, int(float64(s.Image.Width)*zoom)), max(s.Image.Height, int(float64(s.Image.Height)*zoom))
 	left := int(float64(width-s.Image.Width) * r.Float64())
 	top := int(float64(height-s.Image.Height) * r.Float64())

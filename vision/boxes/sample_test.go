@@ -200,6 +200,16 @@ func same(a, b Sample) bool {
 	return bytes.Equal(a.Image.Pix, b.Image.Pix) && a.Image.Width == b.Image.Width && slices.Equal(a.Objects, b.Objects)
 }
 
+// TestMixupLarge leaves images whose canvas would be much larger than both.
+func TestMixupLarge(t *testing.T) {
+	s := Sample{Image: vision.NewImage(1, 20_000, 3)}
+	a := Augment{Mixup: 1}
+	got, err := a.Apply(data.NewRand(1, 2), s, func(*data.Rand) (Sample, error) { return Sample{Image: vision.NewImage(20_000, 1, 3)}, nil })
+	if err != nil || got.Image.Height != 1 || got.Image.Width != 20_000 {
+		t.Errorf("found %d×%d pixels, %v", got.Image.Width, got.Image.Height, err)
+	}
+}
+
 // TestMixup adds pixels of two images, with weights around one half, and keeps the objects of both.
 func TestMixup(t *testing.T) {
 	white := func(height, width, label int) Sample {
