@@ -14,8 +14,8 @@ import (
 	"github.com/fovea-ml/fovea/examples/internal/console"
 )
 
-// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and a resumed
-// run has the same values. The other fields may change when a run is resumed.
+// settings are the values of the flags. The fields with a JSON name determine the result of a run. They are saved, and
+// a resumed run has the same values. The other fields may change when a run is resumed.
 type settings struct {
 	Data     string        `json:"data"`
 	Model    string        `json:"model"`

@@ -11,7 +11,8 @@ import (
 	"github.com/fovea-ml/fovea/vision/draw"
 )
 
-// drawFound writes a sheet of validation images: on the left with the annotated boxes, on the right with those that were found.
+// drawFound writes a sheet of validation images: on the left with the annotated boxes, on the right with those that
+// were found.
 func (r *run) drawFound(found []metrics.Detection, threshold float64) error {
 	const shown, side = 8, 320
 	d := r.corpus.validation

@@ -16,9 +16,9 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// CenterNet finds objects by their centers (Zhou et al., "Objects as Points", arXiv 1904.07850; github.com/xingyizhou/CenterNet). A
-// heatmap of each class, a fourth of the size of the image, has peaks at the centers. Beside it stand the size of the object,
-// and where in its cell the center lies.
+// CenterNet finds objects by their centers (Zhou et al., "Objects as Points", arXiv 1904.07850;
+// github.com/xingyizhou/CenterNet). A heatmap of each class, a fourth of the size of the image, has peaks at the
+// centers. Beside it stand the size of the object, and where in its cell the center lies.
 //
 // The fields after the heads change how the network is used. Set them before the first call.
 type CenterNet struct {
@@ -31,16 +31,17 @@ type CenterNet struct {
 
 	// Flip averages the predictions for an image and its mirror image.
 	Flip bool
-	// Scales are the sizes in which an image is searched, relative to its own; nil means 1 alone. The paper has 0.5, 0.75, 1,
-	// 1.25 and 1.5. What is found in several is merged by soft non-maximum suppression, with an IoU without the extra pixel that
-	// the release adds to each side, and without the boxes that the release drops and keeps a copy of.
+	// Scales are the sizes in which an image is searched, relative to its own; nil means 1 alone. The paper has 0.5,
+	// 0.75, 1, 1.25 and 1.5. What is found in several is merged by soft non-maximum suppression, with an IoU without
+	// the extra pixel that the release adds to each side, and without the boxes that the release drops and keeps a copy
+	// of.
 	Scales []float64
 	// KeepSize searches images in their own size, extended to a multiple of 32 pixels, as the published figures of COCO were
 	// measured. Otherwise an image is fitted into a square of Config.ImageSize pixels. Images of more than 4,096 pixels a side
 	// are then refused.
 	KeepSize bool
-	// CorrectRadius makes the spots of the heatmap in Loss as small as the formulas of CornerNet say. The release has a mistake in
-	// them, and learned larger spots.
+	// CorrectRadius makes the spots of the heatmap in Loss as small as the formulas of CornerNet say. The release has a
+	// mistake in them, and learned larger spots.
 	CorrectRadius bool
 
 	size, classes int

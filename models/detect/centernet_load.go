@@ -119,9 +119,9 @@ func centerOf(f *modelfolder.Folder) (Config, error) {
 	return c, nil
 }
 
-// centerClaim is the least that the layers after the body are.
+// centerClaim is the least that the weights are.
 func (c Config) centerClaim() modelfolder.Claim {
-	width, claim := float64(c.HeadSize), modelfolder.Claim{}
+	width, claim := float64(c.HeadSize), c.Backbone.Claim()
 	in := float64(c.Backbone.FeatureSize())
 	for _, n := range c.UpSizes {
 		out := float64(n)

@@ -23,10 +23,10 @@ const centerSizeWeight = 0.1
 const centerOverlap = 0.7
 
 // Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image (trains/ctdet.py and
-// datasets/sample/ctdet.py of the release). Boxes are cut to the cells of the image, so that an object outside of it does not
-// count. The heatmap's loss is divided by the number of objects, or by 1 when there are none. The others are divided by twice that
-// number, and 1e-4. It panics when there are more or fewer images than truths, and for objects that are not valid, as [Truth]
-// says. The release takes at most 128 objects of an image; here all count.
+// datasets/sample/ctdet.py of the release). Boxes are cut to the cells of the image, so that an object outside of it
+// does not count. The heatmap's loss is divided by the number of objects, or by 1 when there are none. The others are
+// divided by twice that number, and 1e-4. It panics when there are more or fewer images than truths, and for objects
+// that are not valid, as [Truth] says. The release takes at most 128 objects of an image; here all count.
 func (d *CenterNet) Loss(pixels *autograd.Tensor, truth []Truth) CenterNetLosses {
 	n := pixels.Dim(0)
 	checkCount("centernet", pixels, truth)

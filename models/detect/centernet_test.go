@@ -270,7 +270,7 @@ func TestCenterClaim(t *testing.T) {
 	configs := centerNets()
 	delete(configs, "resdcn101")
 	for name, c := range configs {
-		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), c.claim().Values
+		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), kindOf(c.ModelType).claim(c).Values
 		if claimed > held || claimed < 0.5*held {
 			t.Errorf("%s: %.0f of %.0f values are claimed", name, claimed, held)
 		}

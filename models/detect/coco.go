@@ -1,6 +1,9 @@
 package detect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // cocoCategories are the categories of COCO (cocodataset.org) by their ids, in torchvision's order: 0 is the background, and
 // "N/A" an id without a category.
@@ -16,23 +19,15 @@ refrigerator, N/A, book, clock, vase, scissors, teddy bear, hair drier, toothbru
 // cocoNames are the names of the categories, by their ids.
 var cocoNames = strings.Split(strings.ReplaceAll(strings.TrimSpace(cocoCategories), "\n", " "), ", ")
 
+// cocoObjects are the names of the 80 categories alone.
+var cocoObjects = slices.DeleteFunc(slices.Clone(cocoNames[1:]), func(name string) bool { return name == "N/A" })
+
 // cocoLabels returns the names of the classes where the model has as many as its release on COCO: 80 for FastestDet and
-// CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80 classes are
-// others: Faster R-CNN counts the background as a class.
-func (m *Model) cocoLabels() (labels []string) {
-	all := cocoNames
-	switch m.Config.ModelType {
-	case fcosType, retinaType, rcnnType:
-		labels = all
-	case fastestType, centerType:
-		for _, name := range all[1:] {
-			if name != "N/A" {
-				labels = append(labels, name)
-			}
-		}
+// CenterNet, and 91 for torchvision's detectors, whose numbers are the ids. nil is none. torchvision's models of 80
+// classes are others: Faster R-CNN counts the background as a class.
+func (m *Model) cocoLabels() []string {
+	if labels := kindOf(m.Config.ModelType).coco; m.Classes == len(labels) {
+		return labels
 	}
-	if m.Classes != len(labels) {
-		return nil
-	}
-	return labels
+	return nil
 }

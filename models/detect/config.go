@@ -12,21 +12,8 @@ import (
 	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 )
 
-// The values of Config.ModelType.
-const (
-	fastestType = "fastestdet"
-	fcosType    = "fcos"
-	retinaType  = "retinanet"
-	rcnnType    = "faster_rcnn"
-	yoloType    = "yolov1"
-	centerType  = "centernet"
-	darknetType = "darknet"
-	detrType    = "detr"
-	yolosType   = "yolos"
-)
-
-// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR], [YOLOS] and
-// [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
+// Config describes a detector in the fields of a config.json, which are Fovea's own for other detectors than [DETR],
+// [YOLOS] and [RTDETR]. A Config is made by a preset or by [ReadConfig] and then changed: its zero value is not valid.
 type Config struct {
 	ModelType string `json:"model_type"`
 	// DETR describes a [DETR], in whose config.json its fields are. It is nil for other detectors.
@@ -35,15 +22,16 @@ type Config struct {
 	YOLOS *YOLOSConfig `json:"-"`
 	// RTDETR describes an [RTDETR] in the same way.
 	RTDETR *RTDETRConfig `json:"-"`
-	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which CenterNet fits
-	// them into.
+	// ImageSize is the side in pixels of the squares to which FastestDet, YOLOv1 and Darknet stretch images, and which
+	// CenterNet fits them into.
 	ImageSize int `json:"image_size,omitempty"`
 	// The other detectors resize images so that the shorter side has MinSize pixels, or the longer side MaxSize where that
 	// makes a smaller image.
 	MinSize int `json:"min_size,omitempty"`
 	MaxSize int `json:"max_size,omitempty"`
-	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network for YOLOv1,
-	// and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of the pyramid's channels, a multiple of 32.
+	// Backbone is the network whose features the detector uses: a residual network for a feature pyramid, any network
+	// for YOLOv1, and a residual network or a DLA for CenterNet. FastestDet has its own. FPNChannels is the number of
+	// the pyramid's channels, a multiple of 32.
 	Backbone    *backbone.Config `json:"backbone_config,omitempty"`
 	FPNChannels int              `json:"fpn_channels,omitempty"`
 	// HeadSize is the width of the fully connected layers of Faster R-CNN and YOLOv1, and of the first convolutions of the
@@ -55,9 +43,9 @@ type Config struct {
 	SecondVersion bool `json:"second_version,omitempty"`
 	// NormEps is the epsilon of the backbone's batch normalizations. 0 means 1e-5, and a tiny number no epsilon.
 	NormEps float32 `json:"norm_eps,omitempty"`
-	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a Darknet.
-	// BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the convolutions after the
-	// backbone.
+	// GridSize is the number of cells of YOLOv1 across an image, and down: ImageSize/32 or ImageSize/64, or any in a
+	// Darknet. BoxesPerCell is the number of boxes that a cell predicts, and HeadChannels that of channels of the
+	// convolutions after the backbone.
 	GridSize     int `json:"grid_size,omitempty"`
 	BoxesPerCell int `json:"boxes_per_cell,omitempty"`
 	HeadChannels int `json:"head_channels,omitempty"`
@@ -87,16 +75,17 @@ func FCOSResNet50() Config { return pyramidConfig(fcosType) }
 // RetinaNetResNet50 is RetinaNet (arXiv 1708.02002) on a ResNet-50: torchvision's retinanet_resnet50_fpn, 34 M parameters.
 func RetinaNetResNet50() Config { return pyramidConfig(retinaType) }
 
-// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M parameters
-// with 91 classes.
+// FasterRCNNResNet50 is Faster R-CNN (arXiv 1506.01497) on a ResNet-50: torchvision's fasterrcnn_resnet50_fpn, 41.8 M
+// parameters with 91 classes.
 func FasterRCNNResNet50() Config {
 	c := pyramidConfig(rcnnType)
 	c.HeadSize = 1024
 	return c
 }
 
-// YOLOv1ResNet18 is YOLOv1 (arXiv 1506.02640) on a ResNet-18: 47.8 M parameters with 20 classes. The grid of 7×7 cells with two
-// boxes each, and the layers after the backbone are those of the paper. The paper's have 1,024 channels and a width of 4,096.
+// YOLOv1ResNet18 is YOLOv1 (arXiv 1506.02640) on a ResNet-18: 47.8 M parameters with 20 classes. The grid of 7×7 cells
+// with two boxes each, and the layers after the backbone are those of the paper. The paper's have 1,024 channels and a
+// width of 4,096.
 func YOLOv1ResNet18() Config {
 	body := backbone.ResNet18()
 	return Config{ModelType: yoloType, ImageSize: 448, Backbone: &body, HeadSize: 1024, GridSize: 7, BoxesPerCell: 2, HeadChannels: 512}
@@ -106,8 +95,8 @@ func centerConfig(body backbone.Config, deformable bool, head int, sizes ...int)
 	return Config{ModelType: centerType, ImageSize: 512, Backbone: &body, HeadSize: head, UpSizes: sizes, Deformable: deformable}
 }
 
-// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with 80 classes
-// (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
+// CenterNetResNet18 is CenterNet (arXiv 1904.07850) on a ResNet-18 with deformable convolutions: 14.4 M parameters with
+// 80 classes (ctdet_coco_resdcn18.pth). Deformable false and UpSizes of 256 give the release's res_18.
 func CenterNetResNet18() Config {
 	return centerConfig(backbone.ResNet18(), true, 64, 256, 128, 64)
 }
@@ -139,60 +128,30 @@ const (
 // groups are those of group normalization in heads.
 const groups = 32
 
-// uses are the fields that a model_type uses, beside model_type and the classes.
-var uses = map[string][]string{
-	fastestType: {"image_size"},
-	fcosType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "norm_eps"},
-	retinaType:  {"min_size", "max_size", "backbone_config", "fpn_channels", "second_version", "norm_eps"},
-	rcnnType:    {"min_size", "max_size", "backbone_config", "fpn_channels", "head_size", "second_version", "norm_eps"},
-	yoloType:    {"image_size", "backbone_config", "head_size", "grid_size", "boxes_per_cell", "head_channels", "darknet_layout"},
-	centerType:  {"image_size", "backbone_config", "head_size", "up_sizes", "deformable"},
-	darknetType: {"image_size", "grid_size", "boxes_per_cell", "layers"},
-}
-
 // Validate returns an error that names the first field whose value no detector can have. Fields that the model_type does not
 // use are zero.
 func (c Config) Validate() error {
 	var v config.Checks
-	v.OneOf("model_type", c.ModelType, fastestType, fcosType, retinaType, rcnnType, yoloType, centerType, darknetType, detrType, yolosType, rtdetrType, rtdetrV2Type)
-	if (c.ModelType == detrType) != (c.DETR != nil) || (c.ModelType == yolosType) != (c.YOLOS != nil) {
-		v.Fail("model_type", "expected the configuration of the detector %q beside it, and no other", c.ModelType)
+	v.OneOf("model_type", c.ModelType, modelTypes()...)
+	if v.Err() != nil {
 		return v.Err()
 	}
-	switch c.ModelType {
-	case detrType:
-		c.DETR.validate(&v)
-	case yolosType:
-		c.YOLOS.validate(&v)
-	case fastestType:
-		c.checkSquare(&v)
-	case yoloType:
-		c.checkYOLO(&v)
-	case centerType:
-		c.checkCenter(&v)
-	case darknetType:
-		c.checkDarknet(&v)
-	case rtdetrType, rtdetrV2Type:
-		if c.RTDETR == nil {
-			v.Fail("model_type", "expected the configuration RTDETR for %q, found none", c.ModelType)
-			return v.Err()
-		}
-		c.RTDETR.check(&v, c.ModelType)
-	default:
-		c.checkPyramid(&v)
+	k := kindOf(c.ModelType)
+	if k.transformers != nil && !k.transformers.described(c) {
+		v.Fail("model_type", "expected the configuration of the detector %q beside it, found none", c.ModelType)
+		return v.Err()
 	}
-	if c.RTDETR != nil && c.ModelType != rtdetrType && c.ModelType != rtdetrV2Type {
-		v.Fail("model_type", "expected %q or %q for the configuration RTDETR, found %q", rtdetrType, rtdetrV2Type, c.ModelType)
-	}
+	k.check(c, &v)
 	for _, field := range []config.Field{
 		{Name: "image_size", Value: c.ImageSize}, {Name: "min_size", Value: c.MinSize}, {Name: "max_size", Value: c.MaxSize},
 		{Name: "backbone_config", Value: c.Backbone != nil}, {Name: "fpn_channels", Value: c.FPNChannels},
 		{Name: "head_size", Value: c.HeadSize}, {Name: "second_version", Value: c.SecondVersion}, {Name: "norm_eps", Value: c.NormEps},
 		{Name: "grid_size", Value: c.GridSize}, {Name: "boxes_per_cell", Value: c.BoxesPerCell}, {Name: "head_channels", Value: c.HeadChannels},
 		{Name: "darknet_layout", Value: c.DarknetLayout}, {Name: "up_sizes", Value: c.UpSizes}, {Name: "deformable", Value: c.Deformable},
-		{Name: "layers", Value: c.Layers},
+		{Name: "layers", Value: c.Layers}, {Name: "DETR", Value: c.DETR != nil}, {Name: "YOLOS", Value: c.YOLOS != nil},
+		{Name: "RTDETR", Value: c.RTDETR != nil},
 	} {
-		if !slices.Contains(uses[c.ModelType], field.Name) {
+		if !slices.Contains(k.uses, field.Name) {
 			v.Unused(c.ModelType, field)
 		}
 	}
@@ -238,11 +197,14 @@ func (c Config) checkPyramid(v *config.Checks) {
 	size("max_size", c.MaxSize)
 	v.Size("fpn_channels", c.FPNChannels)
 	v.NotNegative("norm_eps", c.NormEps)
-	if c.ModelType == rcnnType {
-		v.Size("head_size", c.HeadSize)
-	}
 	v.Multiple("fpn_channels", c.FPNChannels, groups, "group normalization")
 	c.checkBackbone(v, "a ResNet", "resnet")
+}
+
+// checkRCNN checks the fields of a Faster R-CNN.
+func (c Config) checkRCNN(v *config.Checks) {
+	c.checkPyramid(v)
+	v.Size("head_size", c.HeadSize)
 }
 
 // checkBackbone checks the backbone, whose model_type is one of the given.
@@ -292,11 +254,8 @@ func (c Config) checkYOLO(v *config.Checks) {
 
 // UnmarshalJSON reads the fields of a config.json. Those that it lacks keep their values, or have transformers' defaults.
 func (c *Config) UnmarshalJSON(data []byte) error {
-	switch t := typeOf(data); t {
-	case detrType, yolosType:
-		return c.unmarshalSet(data, t)
-	case rtdetrType, rtdetrV2Type:
-		return c.unmarshalRTDETR(data, t)
+	if t := kindOf(typeOf(data)).transformers; t != nil {
+		return t.unmarshal(c, data)
 	}
 	type plain Config
 	return strictjson.Decode(data, (*plain)(c))
@@ -304,34 +263,29 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes the fields of a config.json.
 func (c Config) MarshalJSON() ([]byte, error) {
-	switch {
-	case c.DETR != nil:
-		return c.marshalSet("DetrForObjectDetection", c.DETR)
-	case c.YOLOS != nil:
-		return c.marshalSet("YolosForObjectDetection", c.YOLOS)
-	case c.RTDETR != nil:
-		return c.marshalRTDETR()
+	if t := kindOf(c.ModelType).transformers; t != nil && t.described(c) {
+		return t.marshal(c)
 	}
 	type plain Config
 	return json.Marshal(plain(c))
 }
 
-// setTypes are the detectors that [DETRConfig] and [YOLOSConfig] describe.
-var setTypes = []string{detrType, yolosType}
-
-// unmarshalSet reads the fields of a config.json of one of them. Those that it lacks have transformers' defaults.
-func (c *Config) unmarshalSet(data []byte, modelType string) error {
-	start := Config{ModelType: modelType}
-	if err := strictjson.Decode(data, &start.Classes); err != nil {
+// unmarshalDETR reads the fields of a config.json of a [DETR]. Those that it lacks have transformers' defaults.
+func (c *Config) unmarshalDETR(data []byte) error {
+	*c = DETRResNet50()
+	if err := strictjson.Decode(data, &c.Classes); err != nil {
 		return err
 	}
-	defer func() { *c = start }()
-	if modelType == detrType {
-		start.DETR = DETRResNet50().DETR
-		return start.DETR.UnmarshalJSON(data)
+	return c.DETR.UnmarshalJSON(data)
+}
+
+// unmarshalYOLOS reads the fields of a config.json of a [YOLOS]. Those that it lacks have transformers' defaults.
+func (c *Config) unmarshalYOLOS(data []byte) error {
+	*c = Config{ModelType: yolosType, YOLOS: new(yolosDefaults())}
+	if err := strictjson.Decode(data, &c.Classes); err != nil {
+		return err
 	}
-	start.YOLOS = new(yolosDefaults())
-	return start.YOLOS.UnmarshalJSON(data)
+	return c.YOLOS.UnmarshalJSON(data)
 }
 
 // marshalSet writes the fields of a config.json for a class of transformers.
@@ -364,7 +318,7 @@ func typeOf(data []byte) string {
 
 // ReadConfig reads and checks a config.json. The error names the file and the field.
 func ReadConfig(fsys fs.FS, name string) (Config, error) {
-	return modelfolder.ReadConfig(fsys, name, families, Config{})
+	return modelfolder.ReadConfig(fsys, name, families(), Config{})
 }
 
 // configFields are the fields of a config.json.

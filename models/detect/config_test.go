@@ -25,6 +25,13 @@ func TestValidate(t *testing.T) {
 		{Fastest(), func(c *Config) { c.HeadSize = 1 }, "head_size: "},
 		{Fastest(), func(c *Config) { c.SecondVersion = true }, "second_version: "},
 		{Fastest(), func(c *Config) { c.NormEps = 1e-5 }, "norm_eps: "},
+		{Fastest(), func(c *Config) { c.ModelType = "yolov9" }, "model_type: "},
+		{Fastest(), func(c *Config) { c.RTDETR = RTDETRResNet18().RTDETR }, "RTDETR: "},
+		{DETRResNet50(), func(c *Config) { c.YOLOS = YOLOSTiny().YOLOS }, "YOLOS: "},
+		{DETRResNet50(), func(c *Config) { c.ModelType = yolosType }, "model_type: "},
+		{YOLOSTiny(), func(c *Config) { c.DETR = DETRResNet50().DETR }, "DETR: "},
+		{RTDETRResNet18(), func(c *Config) { c.ModelType, c.RTDETR = rtdetrV2Type, nil }, "model_type: "},
+		{RTDETRResNet18(), func(c *Config) { c.ImageSize = 640 }, "image_size: "},
 	} {
 		if err := c.start.Validate(); err != nil {
 			t.Errorf("%s: %v", c.start.ModelType, err)

@@ -16,9 +16,9 @@ import (
 )
 
 // Darknet is a YOLOv1 as darknet builds it from a file of layers (github.com/pjreddie/darknet, cfg/yolov1.cfg and
-// cfg/yolov1-tiny.cfg). It differs from the paper: convolutions have batch normalizations, and yolov1.cfg has three boxes a cell
-// and a layer whose filters differ from place to place. Its predictions have the layout of Config.DarknetLayout.
-// [OpenDarknet] reads darknet's files.
+// cfg/yolov1-tiny.cfg). It differs from the paper: convolutions have batch normalizations, and yolov1.cfg has three
+// boxes a cell and a layer whose filters differ from place to place. Its predictions have the layout of
+// Config.DarknetLayout. [OpenDarknet] reads darknet's files.
 type Darknet struct {
 	Layers []*DarknetUnit
 
@@ -59,8 +59,8 @@ type DarknetUnit struct {
 	layer DarknetLayer
 }
 
-// LocalConv2d is a convolution whose filters differ from place to place, with a stride of 1 and zeros around the image that keep
-// its size.
+// LocalConv2d is a convolution whose filters differ from place to place, with a stride of 1 and zeros around the image
+// that keep its size.
 type LocalConv2d struct {
 	Weight *autograd.Parameter // [places, out, in·kernel·kernel]
 	Bias   *autograd.Parameter // [out, places]
@@ -390,6 +390,12 @@ func (c Config) darknetClaim() modelfolder.Claim {
 	return claim
 }
 
+// darknetRows are those of the last layer.
+func (c Config) darknetRows() classRows {
+	last := fmt.Sprintf("Layers.%d.FC.Weight", len(c.Layers)-1)
+	return classRows{param: last, each: c.GridSize * c.GridSize, others: 5 * c.BoxesPerCell, row: []int{c.darknetFeatures()}}
+}
+
 // darknetFeatures returns the number of values that the last layer takes. The configuration must be valid.
 func (c Config) darknetFeatures() int {
 	shape := darknetShape{3, c.ImageSize, c.ImageSize}
@@ -399,8 +405,8 @@ func (c Config) darknetFeatures() int {
 	return shape.values()
 }
 
-// weights returns the number of weights of a layer between two shapes, without biases and norms. It is a float64, because a file
-// may claim anything.
+// weights returns the number of weights of a layer between two shapes, without biases and norms. It is a float64,
+// because a file may claim anything.
 func (l *DarknetLayer) weights(in, out darknetShape) float64 {
 	window := float64(in.channels) * float64(l.Size*l.Size)
 	switch l.Type {

@@ -18,8 +18,8 @@ import (
 	"github.com/fovea-ml/fovea/internal/smallfile"
 )
 
-// OpenDarknet reads the files of a YOLOv1 of darknet at two paths, as [LoadDarknet] does. The folder of the weights is that of the
-// names of the classes.
+// OpenDarknet reads the files of a YOLOv1 of darknet at two paths, as [LoadDarknet] does. The folder of the weights is
+// that of the names of the classes.
 func OpenDarknet(layers, weights string) (*Model, error) {
 	text, err := smallfile.Read(os.DirFS(filepath.Dir(layers)), filepath.Base(layers))
 	if err != nil {
@@ -32,8 +32,9 @@ func OpenDarknet(layers, weights string) (*Model, error) {
 	return m, nil
 }
 
-// LoadDarknet reads a YOLOv1 of darknet from a folder: a file of layers, such as yolov1.cfg, and one of weights, such as
-// yolov1.weights. A file *.names beside them has the names of the classes. [Model.Save] then writes a folder that [Load] reads.
+// LoadDarknet reads a YOLOv1 of darknet from a folder: a file of layers, such as yolov1.cfg, and one of weights, such
+// as yolov1.weights. A file *.names beside them has the names of the classes. [Model.Save] then writes a folder that
+// [Load] reads.
 //
 // The layers may be convolutional, maxpool, local, dropout, connected and detection. Networks with others, such as those of
 // YOLOv2 and YOLOv3, are refused, and so is every setting that changes the result and is not supported. The files are not

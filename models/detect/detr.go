@@ -72,7 +72,8 @@ func NewDETR(c Config, classes int, rng *rand.Rand) *DETR {
 	return d
 }
 
-// init draws initial weights: those of the transformer by Glorot, as its _reset_parameters, and those of the heads as PyTorch does.
+// init draws initial weights: those of the transformer by Glorot, as its _reset_parameters, and those of the heads as
+// PyTorch does.
 func (d *DETR) init(rng *rand.Rand) {
 	backbone.Init(d.Body, rng)
 	nn.KaimingUniform(rng, d.Projection.Weight, math.Sqrt(5))
@@ -92,10 +93,11 @@ func detrPreprocess() vision.Preprocess {
 	}
 }
 
-// Forward maps pixels, [n, 3, height, width], to the logits of the classes and of no object, which is the last, [n, queries,
-// classes+1], and to boxes, [n, queries, 4]: center, width and height in shares of the image. sizes are the height and width of
-// each image, in the upper left corner of its pixels; beyond it are zeros. nil means that all images fill their pixels. It
-// panics with an autograd.ShapeError when there are more or fewer sizes than images, and for sizes beyond the pixels.
+// Forward maps pixels, [n, 3, height, width], to the logits of the classes and of no object, which is the last, [n,
+// queries, classes+1], and to boxes, [n, queries, 4]: center, width and height in shares of the image. sizes are the
+// height and width of each image, in the upper left corner of its pixels; beyond it are zeros. nil means that all
+// images fill their pixels. It panics with an autograd.ShapeError when there are more or fewer sizes than images, and
+// for sizes beyond the pixels.
 func (d *DETR) Forward(pixels *autograd.Tensor, sizes [][2]int) (logits, boxes *autograd.Tensor) {
 	all := d.decode(pixels, sizes)
 	return d.predict(all[len(all)-1])
@@ -186,10 +188,11 @@ func placesOf(sizes [][2]int, n, pixelHeight, pixelWidth, height, width int) []b
 	return mask
 }
 
-// sinePositions returns the position embeddings of the places of n feature maps, [n, height·width, width of a token]: the first
-// half of each is for the row, the second for the column. Those of an image count from 1 and are scaled to 2π at its end. Sines
-// and cosines alternate, with frequencies from 1 to 1/10000 (arXiv 2005.12872, section A.4; DetrSinePositionEmbedding of
-// transformers). Values are rounded to float32 where PyTorch rounds them; powers, sines and cosines are computed in float64.
+// sinePositions returns the position embeddings of the places of n feature maps, [n, height·width, width of a token]:
+// the first half of each is for the row, the second for the column. Those of an image count from 1 and are scaled to 2π
+// at its end. Sines and cosines alternate, with frequencies from 1 to 1/10000 (arXiv 2005.12872, section A.4;
+// DetrSinePositionEmbedding of transformers). Values are rounded to float32 where PyTorch rounds them; powers, sines
+// and cosines are computed in float64.
 func sinePositions(mask []bool, n, height, across, width int) []float32 {
 	features := width / 2
 	steps := make([]float32, features)
@@ -246,9 +249,9 @@ func (d *DETR) defaults() limits { return limits{minScore: 0.5, overlap: 1} }
 // batch is 1: see findSet.
 func (d *DETR) batch() int { return 1 }
 
-// Loss returns the losses of a batch of pixels, [n, 3, height, width], with the size of each image in it, as [DETR.Forward] takes
-// them, and the objects of each. Classes begin at 0, and leave out no object. It panics as Forward does, and for objects that
-// are not valid, as [Truth] says. Of more objects than queries, some are left out.
+// Loss returns the losses of a batch of pixels, [n, 3, height, width], with the size of each image in it, as
+// [DETR.Forward] takes them, and the objects of each. Classes begin at 0, and leave out no object. It panics as Forward
+// does, and for objects that are not valid, as [Truth] says. Of more objects than queries, some are left out.
 func (d *DETR) Loss(pixels *autograd.Tensor, sizes [][2]int, truth []Truth) SetLosses {
 	all := d.decode(pixels, sizes)
 	objects := setTruths("detr", pixels.Dim(0), sizesOf(pixels, sizes), truth, d.Class.Weight.Shape()[0]-1)

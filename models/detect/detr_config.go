@@ -33,8 +33,9 @@ type DETRConfig struct {
 	Dropout               float32 `json:"dropout"`
 	AttentionDropout      float32 `json:"attention_dropout"`
 	ActivationDropout     float32 `json:"activation_dropout"`
-	// AuxiliaryLoss adds the losses of the predictions after each block of the decoder. transformers then also normalizes what a
-	// block gives before the next one, which the paper does not: outputs differ. DETR.Auxiliary adds the losses alone.
+	// AuxiliaryLoss adds the losses of the predictions after each block of the decoder. transformers then also
+	// normalizes what a block gives before the next one, which the paper does not: outputs differ. DETR.Auxiliary adds
+	// the losses alone.
 	AuxiliaryLoss bool `json:"auxiliary_loss"`
 	SetConfig
 }

@@ -80,9 +80,10 @@ var yolosNames = names(slices.Concat([]checkpoint.Rule{
 	{"Box.Layers.{}", "bbox_predictor.layers.{}"},
 }, tower.Blocks("Blocks", "vit.encoder.layer")))
 
-// originalDETR returns the configuration of weights under the names of the paper's code (facebookresearch/detr), and the weights
-// with divided projections. The file tells the sizes. What it does not tell is that of the released models: heads of 32 channels,
-// unless the training program's arguments are beside the weights, and DC5 by the name of the file.
+// originalDETR returns the configuration of weights under the names of the paper's code (facebookresearch/detr), and
+// the weights with divided projections. The file tells the sizes. What it does not tell is that of the released models:
+// heads of 32 channels, unless the training program's arguments are beside the weights, and DC5 by the name of the
+// file.
 func originalDETR(f *modelfolder.Folder) (Config, *checkpoint.File, error) {
 	w := f.Weights
 	for name := range w.Names() {

@@ -261,7 +261,7 @@ func TestSetCounts(t *testing.T) {
 		if err := c.Validate(); err != nil {
 			t.Error(err)
 		}
-		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
+		if got := nn.Count(New(c, 91, nil).Network); got != theirs[name] {
 			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
 		}
 	}

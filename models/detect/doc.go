@@ -42,8 +42,9 @@
 //	result, err := train.Run(ctx, run)
 //
 // For a loop of your own, [Model.Prepare] prepares an image and the objects in it as [Model.Detect] prepares images.
-// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are those of torchvision, of the
-// paper for CenterNet and YOLOv1, of the release for FastestDet, and of transformers for RT-DETR:
+// [Model.Samples] makes a batch of some, and [Model.Losses] gives the parts of its loss, which are those of
+// torchvision, of the paper for CenterNet and YOLOv1, of the release for FastestDet, and of transformers for DETR,
+// YOLOS and RT-DETR:
 //
 //	prepared, err := model.Prepare(photograph, objects, 0)
 //	…
@@ -52,19 +53,23 @@
 //	…
 //	losses.Sum().Backward(grads)
 //
-// [FCOS.Loss], [RetinaNet.Loss], [FasterRCNN.Loss], [CenterNet.Loss], [RTDETR.Loss], [YOLOv1.Loss] and [FastestDet.Loss] take
-// pixels that are prepared otherwise. Classes of objects begin at 0 in all networks but Faster R-CNN, where 0 is the background.
-// [Model.ClassesOf] tells them by their names.
+// The Loss method of a network, such as [FCOS.Loss] or [DETR.Loss], takes pixels that are prepared otherwise. Classes of objects begin at 0 in all networks but Faster
+// R-CNN, where 0 is the background. [Model.ClassesOf] tells them by their names.
 //
 // [backbone.FreezeNorms] keeps the statistics of a backbone that was trained before. [Model.DetectDataset] gives the
 // detections that package metrics evaluates.
 //
 // # Folders
 //
-// [Open] reads files of torchvision (.pth), the releases of FastestDet, CenterNet and DETR (.pth), files of darknet's YOLOv1,
-// folders of transformers (DETR, YOLOS, RT-DETR), or a folder that [Model.Save] wrote, which transformers reads where it has the detector. A
-// file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets have it.
-// Nothing in a folder is trusted.
+// [Open] reads:
+//
+//   - files of torchvision, and of the releases of FastestDet, CenterNet and DETR (.pth)
+//   - files of darknet's YOLOv1 (.cfg and .weights)
+//   - folders of transformers: DETR, YOLOS and RT-DETR
+//   - folders that [Model.Save] wrote. transformers reads those of the detectors that it has.
+//
+// A file beside the weights whose name ends in .names has the names of the classes, one a line, as darknet's data sets
+// have it. Nothing in a folder is trusted.
 //
 // [backbone.FreezeNorms]: https://pkg.go.dev/github.com/fovea-ml/fovea/models/backbone#FreezeNorms
 package detect

@@ -17,12 +17,12 @@ import (
 //	…
 //	result, err := metrics.COCO(data.Truth(), found, metrics.COCOOptions{})
 //
-// The Image of a detection is the number of the image, and its Class the label in data. Classes are told by their names.
-// Detections of classes that data lacks are left out: [Model.OtherClasses] names them. Boxes are cut to the image, and those that
-// lie outside are left out.
+// The Image of a detection is the number of the image, and its Class the label in data. Classes are told by their
+// names. Detections of classes that data lacks are left out: [Model.OtherClasses] names them. Boxes are cut to the
+// image, and those that lie outside are left out.
 //
-// It returns an error that names the classes of objects in data which the model does not have, and one for an image that cannot
-// be read. ctx ends it with the context's error.
+// It returns an error that names the classes of objects in data which the model does not have, and one for an image
+// that cannot be read. ctx ends it with the context's error.
 func (m *Model) DetectDataset(ctx context.Context, data *boxes.Dataset) ([]metrics.Detection, error) {
 	if missing := m.missing(data); len(missing) > 0 {
 		return nil, fmt.Errorf("detect: the data set has objects of the classes %q, which the model does not have: set its names with SetLabels, or leave these objects out by boxes.Options", missing)

@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/internal/boxes"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/vision"
@@ -156,8 +157,8 @@ func (d *FasterRCNN) proposals(levels []proposing, p prepared, most int) [][]box
 // large reports whether both sides of a box have at least the given length.
 func large(b boxes.Box, side float32) bool { return b.X1-b.X0 >= side && b.Y1-b.Y0 >= side }
 
-// classify maps the levels of the pyramid, and boxes in each image, to logits of classes, [boxes, classes], and offsets, [boxes,
-// 4·classes].
+// classify maps the levels of the pyramid, and boxes in each image, to logits of classes, [boxes, classes], and
+// offsets, [boxes, 4·classes].
 func (d *FasterRCNN) classify(levels []*autograd.Tensor, proposals [][]boxes.Box, p prepared) (class, offsets *autograd.Tensor) {
 	x := d.pool(levels[:4], proposals, p)
 	for _, c := range d.Convs {
@@ -277,4 +278,16 @@ func rcnnNames(c Config) checkpoint.Names {
 		checkpoint.Rule{"Convs.{}.Norm", "roi_heads.box_head.{}.1"},
 		checkpoint.Rule{"FC.0", "roi_heads.box_head.5"}, // a layer that flattens comes before
 	))
+}
+
+// rcnnClaim is the least that the weights are.
+func (c Config) rcnnClaim() modelfolder.Claim {
+	width, head := float64(c.FPNChannels), float64(c.HeadSize)
+	values := 5*9*width*width + width*binsOfBox*binsOfBox*head
+	if c.SecondVersion {
+		values += (1 + towerDepth) * 9 * width * width
+	} else {
+		values += head * head
+	}
+	return c.Backbone.Claim().Plus(modelfolder.Claim{Values: values})
 }

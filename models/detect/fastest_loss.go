@@ -21,15 +21,15 @@ const (
 	fastestBackground, fastestForeground = 0.75, 0.25
 )
 
-// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. The cell that holds the center of
-// an object, and those right of it, below, and below on the right, are its candidates. Cells of the first row and the first
-// column are not, as in the release. Of all candidates of the batch, those count whose SIoU exceeds the mean. Their boxes and
-// classes are compared with the object, and the objectness of their cells with the SIoU, from which the boxes get a gradient
-// too. The objectness of all other cells is compared with 0.
+// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. The cell that holds the
+// center of an object, and those right of it, below, and below on the right, are its candidates. Cells of the first row
+// and the first column are not, as in the release. Of all candidates of the batch, those count whose SIoU exceeds the
+// mean. Their boxes and classes are compared with the object, and the objectness of their cells with the SIoU, from
+// which the boxes get a gradient too. The objectness of all other cells is compared with 0.
 //
-// Of several objects that a cell is to predict, the last gives its objectness. Where no candidate exceeds the mean, such as in a
-// batch without objects, Box and Class are 0; the release then gives NaN. It panics when there are more or fewer images than
-// truths, and for objects that are not valid, as [Truth] says.
+// Of several objects that a cell is to predict, the last gives its objectness. Where no candidate exceeds the mean,
+// such as in a batch without objects, Box and Class are 0; the release then gives NaN. It panics when there are more or
+// fewer images than truths, and for objects that are not valid, as [Truth] says.
 func (d *FastestDet) Loss(pixels *autograd.Tensor, truth []Truth) FastestDetLosses {
 	if len(truth) != pixels.Dim(0) {
 		panic(&autograd.ShapeError{Op: "fastestdet", Shapes: [][]int{pixels.Shape(), {len(truth)}}, Reason: "expected the objects of each image"})

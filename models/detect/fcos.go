@@ -128,9 +128,9 @@ type FCOSLosses struct {
 	Center *autograd.Tensor // the cross-entropy of the centerness
 }
 
-// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Sums are divided by the number
-// of places that predict an object, or by 1 when there are none. It panics when there are more or fewer images than truths, and
-// for objects that are not valid, as [Truth] says.
+// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Sums are divided by the
+// number of places that predict an object, or by 1 when there are none. It panics when there are more or fewer images
+// than truths, and for objects that are not valid, as [Truth] says.
 func (d *FCOS) Loss(pixels *autograd.Tensor, truth []Truth) FCOSLosses {
 	n, height, width := pixels.Dim(0), pixels.Dim(2), pixels.Dim(3)
 	checkCount("fcos", pixels, truth)

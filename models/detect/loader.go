@@ -146,8 +146,8 @@ func (l *Loader) Describe() map[string]string { return l.describe }
 // Skipped returns every image that was skipped so far, sorted, each once.
 func (l *Loader) Skipped() []*data.ItemError { return l.items.Skipped() }
 
-// EpochFrom yields the batches of an epoch from number first on. A batch is valid until the next iteration. An error is the last
-// thing it yields, as for [data.Loader.Epoch].
+// EpochFrom yields the batches of an epoch from number first on. A batch is valid until the next iteration. An error is
+// the last thing it yields, as for [data.Loader.Epoch].
 func (l *Loader) EpochFrom(ctx context.Context, epoch, first int) iter.Seq2[*Samples, error] {
 	return func(yield func(*Samples, error) bool) {
 		for b, err := range l.items.EpochFrom(ctx, epoch, first) {
@@ -172,7 +172,8 @@ type Samples struct {
 	Shape  [4]int    // [n, 3, h, w]
 	Sizes  [][2]int  // the height and the width of each image, in the upper left corner of its pixels
 	Truth  []Truth
-	// Number and Items are the number of the batch in its epoch, and those of the images in the data set, in batches of a Loader.
+	// Number and Items are the number of the batch in its epoch, and those of the images in the data set, in batches of
+	// a Loader.
 	Number int
 	Items  []int
 }
@@ -188,8 +189,8 @@ func (s *Samples) Batch(t *autograd.Tape) Batch {
 	return Batch{Pixels: t.Input(s.Pixels, s.Shape[:]...), Sizes: s.Sizes, Truth: s.Truth}
 }
 
-// Samples puts prepared images into the upper left corners of a batch, with zeros right of them and below. It reuses the memory
-// of dst.
+// Samples puts prepared images into the upper left corners of a batch, with zeros right of them and below. It reuses
+// the memory of dst.
 func (m *Model) Samples(dst Samples, images []Prepared) Samples {
 	multiple := 1
 	if n, err := m.trainable(); err == nil {

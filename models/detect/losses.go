@@ -28,8 +28,8 @@ func (l Losses) Sum() *autograd.Tensor {
 // Trainable is a [Network] that has a loss.
 type Trainable interface {
 	Network
-	// Losses returns the parts of the loss of a batch: always the same parts, in the same order. rng draws what counts, where
-	// the network draws. It panics for a batch whose lengths differ, and for objects that are not valid, as [Truth] says.
+	// Losses returns the parts of the loss of a batch: always the same parts, in the same order. rng makes the random
+	// choices, such as which boxes Faster R-CNN samples and which noise RT-DETR adds. It panics for a batch whose lengths differ, and for objects that are not valid, as [Truth] says.
 	Losses(b Batch, rng *rand.Rand) Losses
 
 	// input prepares an image as find does. size, when it is not 0, takes the place of the configured one.

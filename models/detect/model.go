@@ -56,31 +56,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: newNetwork(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
-}
-
-func newNetwork(c Config, classes int, rng *rand.Rand) Network {
-	switch c.ModelType {
-	case fcosType:
-		return NewFCOS(c, classes, rng)
-	case retinaType:
-		return NewRetinaNet(c, classes, rng)
-	case rcnnType:
-		return NewFasterRCNN(c, classes, rng)
-	case detrType:
-		return NewDETR(c, classes, rng)
-	case yolosType:
-		return NewYOLOS(c, classes, rng)
-	case yoloType:
-		return NewYOLOv1(c, classes, rng)
-	case centerType:
-		return NewCenterNet(c, classes, rng)
-	case darknetType:
-		return NewDarknet(c, classes, rng)
-	case rtdetrType, rtdetrV2Type:
-		return NewRTDETR(c, classes, rng)
-	}
-	return NewFastestDet(c, classes, rng)
+	return &Model{Config: c, Network: kindOf(c.ModelType).network(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
 }
 
 // Detect finds the objects in each image, in the order of the images, which may have any size. ctx ends it between blocks

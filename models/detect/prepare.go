@@ -7,7 +7,6 @@ import (
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/models"
-	"github.com/fovea-ml/fovea/models/internal/config"
 	"github.com/fovea-ml/fovea/vision"
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
@@ -18,8 +17,8 @@ type planes struct {
 	height, width int
 }
 
-// batched puts images into the upper left corners of a batch, [n, 3, h, w], with zeros right of them and below. A number divides
-// h and w. It reuses the memory of dst.
+// batched puts images into the upper left corners of a batch, [n, 3, h, w], with zeros right of them and below. A
+// number divides h and w. It reuses the memory of dst.
 func batched(dst []float32, images []planes, multiple int) (pixels []float32, h, w int) {
 	for _, p := range images {
 		h, w = max(h, p.height), max(w, p.width)
@@ -60,15 +59,16 @@ type Prepared struct {
 // leastObject is the side in pixels of the network's input below which an object does not count in training.
 const leastObject = 1
 
-// Prepare prepares an image and the objects in it for training, as [Model.Detect] prepares an image. size is the side of
-// the square to which the network stretches images, or else the length of the shorter side; the limit of the longer one changes
-// in proportion. 0 means that of Config.
+// Prepare prepares an image and the objects in it for training, as [Model.Detect] prepares an image. size is the side
+// of the square to which the network stretches images, or else the length of the shorter side; the limit of the longer
+// one changes in proportion. 0 means that of Config.
 //
 // The classes of the objects are numbers of the model: [Model.ClassesOf] gives them. Crowds do not count. Boxes are cut to the
 // image; what then has a side of less than a pixel does not count. The image stays as it is.
 //
-// It returns an error for a network without a loss, for an image without pixels, for a size that the network does not take,
-// for a class that the model does not have, and for more than 4,096 objects in an image for an RT-DETR with denoising.
+// It returns an error for a network without a loss, for an image without pixels, for a size that the network does not
+// take, for a class that the model does not have, and for more than 4,096 objects in an image for an RT-DETR with
+// denoising.
 func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Prepared, error) {
 	n, err := m.trainable()
 	if err == nil {
@@ -78,7 +78,7 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 		err = preparable(m.Network, img)
 	}
 	if err == nil {
-		err = m.Config.checkSize(size)
+		err = m.checkSize(size)
 	}
 	if err != nil {
 		return Prepared{}, fmt.Errorf("detect: prepare: %w", err)
@@ -116,38 +116,12 @@ func (m *Model) Prepare(img *vision.Image, objects []boxes.Object, size int) (Pr
 	return p, nil
 }
 
-// checkSize returns an error for a size of images that the network does not take. 0 is that of the configuration.
-func (c Config) checkSize(size int) error {
-	switch {
-	case size == 0:
+// checkSize returns an error for a size of images that the network does not take in training. 0 is that of the configuration.
+func (m *Model) checkSize(size int) error {
+	if size == 0 {
 		return nil
-	case slices.Contains(setTypes, c.ModelType):
-		var v config.Checks
-		if size < 1 || size > maxSize {
-			v.Fail("size", "expected 1 to %d, found %d", maxSize, size)
-		}
-		return v.Err()
 	}
-	if (c.ModelType == yoloType || c.ModelType == darknetType) && size != c.ImageSize {
-		return fmt.Errorf("image_size: the network takes images of %d pixels alone, found %d", c.ImageSize, size)
-	}
-	if c.RTDETR != nil {
-		if size < 0 || size > maxSize {
-			return fmt.Errorf("expected images of 1 to %d pixels, found %d", maxSize, size)
-		}
-		return c.RTDETR.fits(size, size, false)
-	}
-	return c.resized(size).Validate()
-}
-
-// resized returns the configuration for images of another size.
-func (c Config) resized(size int) Config {
-	if c.ImageSize != 0 {
-		c.ImageSize = size
-		return c
-	}
-	c.MinSize, c.MaxSize = size, scaled(c.MaxSize, size, c.MinSize)
-	return c
+	return kindOf(m.Config.ModelType).fits(m.Config, size)
 }
 
 // trainable returns the network, or an error when it has no loss.
@@ -170,9 +144,9 @@ func (m *Model) Losses(b Batch, rng *rand.Rand) (Losses, error) {
 // backgroundLabel is the name of torchvision's class 0.
 const backgroundLabel = "__background__"
 
-// NewHead draws the layers anew that depend on the classes, for objects with the given names; all others keep their weights.
-// Faster R-CNN gets a class for the background before them. The new parameters are not frozen, also where the old ones were. Make
-// optimizers afterwards: they would still hold the old ones. It panics without labels or rng.
+// NewHead draws the layers anew that depend on the classes, for objects with the given names; all others keep their
+// weights. Faster R-CNN gets a class for the background before them. The new parameters are not frozen, also where the
+// old ones were. Make optimizers afterwards: they would still hold the old ones. It panics without labels or rng.
 //
 // It returns an error for a network without a loss, and for a name that is given twice.
 func (m *Model) NewHead(labels []string, rng *rand.Rand) error {
@@ -196,8 +170,8 @@ func (m *Model) NewHead(labels []string, rng *rand.Rand) error {
 	return nil
 }
 
-// ClassesOf returns the numbers of the classes with the given names, such as those of a data set. The error lists the names that
-// the model does not have.
+// ClassesOf returns the numbers of the classes with the given names, such as those of a data set. The error lists the
+// names that the model does not have.
 func (m *Model) ClassesOf(names []string) ([]int, error) {
 	labels := m.Labels()
 	classes := make([]int, len(names))

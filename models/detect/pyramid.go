@@ -7,6 +7,7 @@ import (
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/models/backbone"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
 )
 
@@ -61,4 +62,10 @@ func pyramidNames(c backbone.Config) []checkpoint.Rule {
 		checkpoint.Rule{"Pyramid.FPN.P6", "backbone.fpn.extra_blocks.p6"},
 		checkpoint.Rule{"Pyramid.FPN.P7", "backbone.fpn.extra_blocks.p7"},
 	)
+}
+
+// pyramidClaim is the least that the weights of a detector with two towers on a pyramid are.
+func (c Config) pyramidClaim() modelfolder.Claim {
+	width := float64(c.FPNChannels)
+	return c.Backbone.Claim().Plus(modelfolder.Claim{Values: (3 + 2 + 2*towerDepth) * 9 * width * width})
 }

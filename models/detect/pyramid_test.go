@@ -58,7 +58,7 @@ func TestClaim(t *testing.T) {
 		c := FasterRCNNResNet50()
 		c.Backbone.HiddenSizes, c.Backbone.Depths, c.Backbone.EmbeddingSize = []int{32, 32, 32, 32}, []int{1, 1, 1, 1}, 32
 		c.FPNChannels, c.HeadSize, c.SecondVersion = 32, 2000, normed
-		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), c.claim().Values
+		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), kindOf(c.ModelType).claim(c).Values
 		if claimed > held || claimed < 0.9*held {
 			t.Errorf("normed %v: %.0f of %.0f values are claimed", normed, claimed, held)
 		}

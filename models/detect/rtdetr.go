@@ -16,9 +16,9 @@ import (
 )
 
 // RTDETR is a detector that predicts a set of objects in real time, without non-maximum suppression (Zhao et al., arXiv
-// 2304.08069; the second version, arXiv 2407.17140; modeling_rt_detr.py and modeling_rt_detr_v2.py in transformers). An encoder
-// mixes the levels of a residual network. The places of the levels that score best become queries, whose boxes each block of a
-// decoder refines.
+// 2304.08069; the second version, arXiv 2407.17140; modeling_rt_detr.py and modeling_rt_detr_v2.py in transformers). An
+// encoder mixes the levels of a residual network. The places of the levels that score best become queries, whose boxes
+// each block of a decoder refines.
 type RTDETR struct {
 	Body        *backbone.ResNet
 	Projections []*nn.ConvNorm // 1×1, of the levels of the body
@@ -62,8 +62,8 @@ func (h *BoxHead) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return h.Layers[last].Forward(x)
 }
 
-// NewRTDETR returns a network with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. The configuration
-// must be valid.
+// NewRTDETR returns a network with initial weights drawn from rng, or of zeros, to be loaded, when rng is nil. The
+// configuration must be valid.
 func NewRTDETR(c Config, classes int, rng *rand.Rand) *RTDETR {
 	r := c.RTDETR
 	d := &RTDETR{
@@ -179,6 +179,7 @@ func (d *RTDETR) newHead(classes int, rng *rand.Rand) {
 	d.initClasses(rng)
 }
 
+// preparing implements setNetwork.
 func (d *RTDETR) preparing() *vision.Preprocess { return &d.Preprocess }
 
 // input implements [Trainable].
@@ -217,8 +218,9 @@ type RTDETROutput struct {
 	Boxes                   []*autograd.Tensor // of each block, [n, q, 4]
 }
 
-// Forward maps pixels, [n, 3, h, w], to predictions. Each level has half the size of the one before, as with an h and w that 32
-// divides: otherwise it panics with an autograd.ShapeError. So it does when the levels have fewer places than there are queries.
+// Forward maps pixels, [n, 3, h, w], to predictions. Each level has half the size of the one before, as with an h and w
+// that 32 divides: otherwise it panics with an autograd.ShapeError. So it does when the levels have fewer places than
+// there are queries.
 //
 // Of places with the same score, the first becomes a query first: finer levels come first, and then rows. PyTorch leaves it
 // open. Places whose anchor reaches too near to the border of the image all have one score.

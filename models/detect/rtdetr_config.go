@@ -17,8 +17,9 @@ import (
 // RTDETRConfig describes an [RTDETR] in the fields of transformers' RTDetrConfig and RTDetrV2Config; each has the name it has
 // there.
 type RTDETRConfig struct {
-	// Backbone is the residual network, a backbone.ResNetVD, and Levels are the stages, from 1, whose features the encoder takes,
-	// finest first: each has half the size of the one before. In config.json they are the backbone_config and its out_indices.
+	// Backbone is the residual network, a backbone.ResNetVD, and Levels are the stages, from 1, whose features the
+	// encoder takes, finest first: each has half the size of the one before. In config.json they are the
+	// backbone_config and its out_indices.
 	Backbone backbone.Config `json:"-"`
 	Levels   []int           `json:"-"`
 	// FreezeBackboneNorms keeps the statistics, gains and biases of the norms of the backbone.
@@ -84,12 +85,6 @@ type RTDETRConfig struct {
 	BoxWeight      float32 `json:"weight_loss_bbox"`
 	GIoUWeight     float32 `json:"weight_loss_giou"`
 }
-
-// The values of Config.ModelType of the two versions.
-const (
-	rtdetrType   = "rt_detr"
-	rtdetrV2Type = "rt_detr_v2"
-)
 
 // RTDETRResNet18 is RT-DETR (arXiv 2304.08069) on a ResNet-18: PekingU/rtdetr_r18vd, 20.2 M parameters with 80 classes.
 func RTDETRResNet18() Config { return rtdetrConfig(backbone.ResNet18(), 0.5, 3) }
@@ -289,7 +284,8 @@ type rtdetrBackbone struct {
 }
 
 // unmarshal reads the fields of a config.json. Those that it lacks have transformers' defaults.
-func (c *Config) unmarshalRTDETR(data []byte, modelType string) error {
+func (c *Config) unmarshalRTDETR(data []byte) error {
+	modelType := typeOf(data)
 	*c = rtdetrConfig(backbone.ResNet50(), 1, 6)
 	if modelType == rtdetrV2Type {
 		*c = RTDETRv2(*c)

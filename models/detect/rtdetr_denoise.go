@@ -131,8 +131,8 @@ func (d *denoising) boxes(t *autograd.Tape) *autograd.Tensor {
 	return inverseSigmoid(x)
 }
 
-// mask returns what is added to the scores of all queries, the given number of which search for objects: -Inf where a query must
-// not see another, [1, 1, q, q]. Groups do not see each other, and the queries that search see none of them.
+// mask returns what is added to the scores of all queries, the given number of which search for objects: -Inf where a
+// query must not see another, [1, 1, q, q]. Groups do not see each other, and the queries that search see none of them.
 func (d *denoising) mask(t *autograd.Tape, searching int) *autograd.Tensor {
 	noisy := d.queries()
 	q, group := noisy+searching, 2*d.objects

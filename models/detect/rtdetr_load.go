@@ -64,8 +64,8 @@ func rtdetrNames(c Config) checkpoint.Names {
 	return checkpoint.Names{Columns: []string{models.HuggingFace.String()}, Rules: rules, Prefixes: []string{"module.", "_orig_mod."}}
 }
 
-// rtdetrBlock are the names of what blocks of the encoder and of the decoder share, below a block: its self-attention, the norm after
-// it, the MLP, and the last norm. The second names are those of newer versions.
+// rtdetrBlock are the names of what blocks of the encoder and of the decoder share, below a block: its self-attention,
+// the norm after it, the MLP, and the last norm. The second names are those of newer versions.
 func rtdetrBlock(attention, last string) []checkpoint.Rule {
 	return []checkpoint.Rule{
 		{attention + ".Query", "self_attn.q_proj", "self_attn.q_proj"},
@@ -79,67 +79,36 @@ func rtdetrBlock(attention, last string) []checkpoint.Rule {
 	}
 }
 
-// rtdetrFamily says how the two versions lie in folders.
-func rtdetrFamily(c Config) modelfolder.Family {
-	table := rtdetrNames(c)
-	y := family
-	y.Names, y.Fields = &table, rtdetrFields
-	return y
+// rtdetrCopies returns patterns of the copies of the heads that older files have, and no output uses.
+func rtdetrCopies(weights *checkpoint.File) []string {
+	if _, twice := weights.Tensor("model.decoder.class_embed.0.weight"); twice {
+		return []string{"class_embed.*", "bbox_embed.*"}
+	}
+	return nil
 }
 
-// readRTDETR reads a folder of transformers.
-func readRTDETR(f *modelfolder.Folder) (*Model, error) {
-	var c Config
-	if err := f.Configure(&c); err != nil {
-		return nil, err
-	}
-	y := rtdetrFamily(c)
-	if _, twice := f.Weights.Tensor("model.decoder.class_embed.0.weight"); twice { // older files have copies, which no output uses
-		y.Names.Ignore = []string{"class_embed.*", "bbox_embed.*"}
-	}
-	f.Use(y)
-	r := c.RTDETR
-	if err := r.claim().Check(f.Weights); err != nil {
-		return nil, err
-	}
-	classes, err := f.Rows("Class.Weight", r.DModel)
-	if err != nil {
-		return nil, err
-	}
-	if classes == 0 {
-		return nil, fmt.Errorf("%s: the weights have no classifier of a %s", f.Weights.Name(), c.ModelType)
-	}
-	if err := r.claim().Plus(modelfolder.Claim{Values: float64(1+r.DecoderLayers) * float64(classes) * float64(r.DModel)}).Check(f.Weights); err != nil {
-		return nil, err
-	}
-	if n := f.NumLabels(); !c.Fit(classes) || n >= 0 && n != len(c.ID2Label) {
-		c.ID2Label, c.Label2ID = nil, nil
-	}
-	size := 0 // of the images that LoadOptions.ImageSize asks for
-	if err := f.Resize(&size, &c); err != nil {
-		return nil, err
+// preprocessRTDETR implements transformersFiles. LoadOptions.ImageSize is the side of squares.
+func preprocessRTDETR(f *modelfolder.Folder, c *Config) (p vision.Preprocess, assumed bool, err error) {
+	size := 0
+	if err := f.Resize(&size, c); err != nil {
+		return p, false, err
 	}
 	if size < 0 || size > maxSize {
-		return nil, fmt.Errorf("LoadOptions.ImageSize: expected 1 to %d, found %d", maxSize, size)
+		return p, false, fmt.Errorf("LoadOptions.ImageSize: expected 1 to %d, found %d", maxSize, size)
 	}
-	m := New(c, classes, nil)
-	d := m.Network.(*RTDETR)
 	fallback := rtdetrPreprocess()
 	images := modelfolder.Images{Height: fallback.Height, Width: fallback.Width, Channels: 3}
-	if d.Preprocess, m.PreprocessAssumed, err = f.Preprocess(fallback, images); err != nil {
-		return nil, err
+	if p, assumed, err = f.Preprocess(fallback, images); err != nil {
+		return p, false, err
 	}
 	if size != 0 {
-		d.Preprocess.Height, d.Preprocess.Width = size, size
+		p.Height, p.Width = size, size
 	}
-	if p := d.Preprocess; p.Mode != vision.Stretch || p.CropWidth != 0 {
-		return nil, fmt.Errorf("%s: expected images stretched to one size, found the mode %v and a crop to %d×%d pixels",
+	if p.Mode != vision.Stretch || p.CropWidth != 0 {
+		return p, false, fmt.Errorf("%s: expected images stretched to one size, found the mode %v and a crop to %d×%d pixels",
 			vision.PreprocessorName, p.Mode, p.CropWidth, p.CropHeight)
 	}
-	if err := r.fits(d.Preprocess.Height, d.Preprocess.Width, true); err != nil {
-		return nil, err
-	}
-	return m, f.Fill(d)
+	return p, assumed, c.RTDETR.fits(p.Height, p.Width, true)
 }
 
 // fits returns an error for images of a size that the network does not take, in inference or in training.
@@ -173,15 +142,3 @@ func (c *RTDETRConfig) fits(h, w int, inference bool) error {
 
 // ceilShift halves a size n times, rounding up.
 func ceilShift(size, n int) int { return (size + 1<<n - 1) >> n }
-
-// saveRTDETR writes a folder for transformers.
-func (m *Model) saveRTDETR(dir string, o SaveOptions) error {
-	c, d := m.Config, m.Network.(*RTDETR)
-	c.NameAll(m.Classes)
-	parts, err := processor(d.Preprocess, "RTDetrImageProcessor")
-	if err != nil {
-		return fmt.Errorf("detect: %w", err)
-	}
-	y := rtdetrFamily(c)
-	return y.Save(dir, modelfolder.Contents{Config: c, Parts: parts, Model: d}, o)
-}

@@ -20,13 +20,13 @@ type RTDETRLosses struct {
 	Noise  []RTDETRLoss
 }
 
-// RTDETRLoss are the losses of one set of predictions: the varifocal loss of the classes (arXiv 2008.13367), and the L1 and GIoU
-// losses of the boxes, in shares of the image.
+// RTDETRLoss are the losses of one set of predictions: the varifocal loss of the classes (arXiv 2008.13367), and the L1
+// and GIoU losses of the boxes, in shares of the image.
 type RTDETRLoss struct{ Class, Box, GIoU *autograd.Tensor }
 
-// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Prepare the pixels as Preprocess
-// does: each image fills its part of the batch. On a training tape, rng draws noisy objects. It panics when there are more or fewer
-// images than truths, and for objects that are not valid, as [Truth] says.
+// Loss returns the losses of a batch of pixels, [n, 3, h, w], with the objects of each image. Prepare the pixels as
+// Preprocess does: each image fills its part of the batch. On a training tape, rng draws noisy objects. It panics when
+// there are more or fewer images than truths, and for objects that are not valid, as [Truth] says.
 func (d *RTDETR) Loss(pixels *autograd.Tensor, truth []Truth, rng *rand.Rand) RTDETRLosses {
 	return d.loss(pixels, truth, func(images, queries int) noiseDraws { return drawNoise(rng, images, queries) })
 }

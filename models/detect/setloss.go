@@ -25,8 +25,8 @@ type setTruth struct {
 	classes []int
 }
 
-// setTruths brings boxes in pixels to shares of each image, whose size, height and width, is in pixels too. It panics for objects
-// that are not valid, as [Truth] says, and unless there is a size and a truth for each of n images.
+// setTruths brings boxes in pixels to shares of each image, whose size, height and width, is in pixels too. It panics
+// for objects that are not valid, as [Truth] says, and unless there is a size and a truth for each of n images.
 func setTruths(detector string, n int, sizes [][2]int, truth []Truth, classes int) []setTruth {
 	if len(truth) != n || len(sizes) != n {
 		panic(&autograd.ShapeError{Op: detector, Shapes: [][]int{{n}, {len(sizes)}, {len(truth)}}, Reason: "expected the size and the objects of each image"})
@@ -47,9 +47,10 @@ func setTruths(detector string, n int, sizes [][2]int, truth []Truth, classes in
 // setCosts weigh what the costs of a pair of a query and an object are made of.
 type setCosts struct{ class, box, giou float64 }
 
-// match returns the query of each object in an image, -1 for one without a query. It makes as many pairs as there are queries
-// or objects, at the least cost. predicted, [queries·4], are boxes as those of the truth, and class gives the cost of a query for
-// a class. A cost that is not finite counts as the largest one, as in transformers' HungarianMatcher.
+// match returns the query of each object in an image, -1 for one without a query. It makes as many pairs as there are
+// queries or objects, at the least cost. predicted, [queries·4], are boxes as those of the truth, and class gives the
+// cost of a query for a class. A cost that is not finite counts as the largest one, as in transformers'
+// HungarianMatcher.
 func (c setCosts) match(predicted []float32, truth setTruth, class func(query, class int) float32) []int {
 	queries, objects := len(predicted)/4, len(truth.boxes)
 	cost := make([]float64, objects*queries)
@@ -98,8 +99,8 @@ func (p *setPairs) add(i, queries int, truth setTruth, query []int) {
 	}
 }
 
-// boxLosses returns the L1 and GIoU losses of the predicted boxes, [n, queries, 4], of pairs: sums over the number of objects, or
-// over 1 when there are none.
+// boxLosses returns the L1 and GIoU losses of the predicted boxes, [n, queries, 4], of pairs: sums over the number of
+// objects, or over 1 when there are none.
 func (p *setPairs) boxLosses(predicted *autograd.Tensor) (box, giou *autograd.Tensor) {
 	t := predicted.Tape()
 	if len(p.rows) == 0 {
@@ -129,8 +130,8 @@ type setLoss struct {
 	box, giou float32 // the weights of the losses
 }
 
-// of returns the losses of predictions: logits, [n, queries, classes+1], whose last class is no object, and boxes, [n, queries,
-// 4]. Total lacks the auxiliary losses.
+// of returns the losses of predictions: logits, [n, queries, classes+1], whose last class is no object, and boxes, [n,
+// queries, 4]. Total lacks the auxiliary losses.
 func (l setLoss) of(logits, predicted *autograd.Tensor, truth []setTruth) SetLosses {
 	n, queries, classes := logits.Dim(0), logits.Dim(1), logits.Dim(2)
 	probabilities, at := autograd.Softmax(autograd.Detach(logits)).Floats(nil), predicted.Floats(nil)

@@ -35,7 +35,7 @@ func TestTorchvisionNames(t *testing.T) {
 		pyramid := &Pyramid{FPN: &nn.FPN{}}
 		*pyramid.FPN = *second.Pyramid.FPN
 		pyramid.FPN.AddP6P7(32)
-		others := []any{newNetwork(c, 2, nil), &struct{ Pyramid *Pyramid }{pyramid}}
+		others := []any{New(c, 2, nil).Network, &struct{ Pyramid *Pyramid }{pyramid}}
 		if c.ModelType == retinaType {
 			others = append(others, &RetinaNet{ClassTower: newTower(32, true), BoxTower: newTower(32, true)})
 		}
@@ -299,7 +299,7 @@ func TestTorchvisionCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range torchvisions() {
-		if got := nn.Count(newNetwork(c, 91, nil)); got != theirs[name] {
+		if got := nn.Count(New(c, 91, nil).Network); got != theirs[name] {
 			t.Errorf("%s: found %d parameters, expected %d", name, got, theirs[name])
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/fovea-ml/fovea/vision/boxes"
 )
 
-// TrainOptions are the settings of [Model.Training]. The zero value is a recipe for fine-tuning a loaded model on a few hundred
-// to some ten thousand images, without augmentation.
+// TrainOptions are the settings of [Model.Training]. The zero value is a recipe for fine-tuning a loaded model on a few
+// hundred to some ten thousand images, without augmentation.
 type TrainOptions struct {
 	Epochs    int      // 0 means 30
 	BatchSize int      // 0 means 8
@@ -30,11 +30,11 @@ type TrainOptions struct {
 	WeightDecay *float64
 	// BackboneRate multiplies the rate of the backbone, such as by 0.1 for one that was trained before; nil means 1.
 	BackboneRate *float64
-	// Freeze is the number of first stages of the backbone to freeze, with the stem and their normalizations; 0 freezes nothing,
-	// -1 the whole backbone. Only a ResNet has stages to count.
+	// Freeze is the number of first stages of the backbone to freeze, with the stem and their normalizations; 0 freezes
+	// nothing, -1 the whole backbone. Only a ResNet has stages to count.
 	Freeze int
-	// FreezeNorms keeps the statistics of all batch normalizations, which small batches estimate badly, and their gains. It suits
-	// a model that was trained before.
+	// FreezeNorms keeps the statistics of all batch normalizations, which small batches estimate badly, and their
+	// gains. It suits a model that was trained before.
 	FreezeNorms bool
 	// Sizes are sizes of images as [Model.Prepare] takes them. Each batch draws one. None means that of the configuration.
 	Sizes []int
@@ -52,8 +52,9 @@ type TrainOptions struct {
 
 func (o *TrainOptions) batchSize() int { return cmp.Or(o.BatchSize, 8) }
 
-// Training returns the configuration of a run that trains the model on a data set, whose classes are told by their names: AdamW,
-// a cosine schedule with a warm-up, and gradients clipped at a norm of 1. You may change it before train.Run gets it:
+// Training returns the configuration of a run that trains the model on a data set, whose classes are told by their
+// names: AdamW, a cosine schedule with a warm-up, and gradients clipped at a norm of 1. You may change it before
+// train.Run gets it:
 //
 //	err := model.NewHead(images.Classes(), rng)
 //	…
@@ -67,8 +68,8 @@ func (o *TrainOptions) batchSize() int { return cmp.Or(o.BatchSize, 8) }
 // Crowds do not count as objects. Freeze and FreezeNorms change the model. Do not call Training twice for one model: it would
 // freeze what is frozen.
 //
-// It returns an error for a network without a loss, without images, for a data set with a class that the model does not have, and for
-// an option out of its range.
+// It returns an error for a network without a loss, without images, for a data set with a class that the model does not
+// have, and for an option out of its range.
 func (m *Model) Training(images *boxes.Dataset, o TrainOptions) (train.Config, error) {
 	c, err := m.newTraining(images, o)
 	if err != nil {
@@ -156,7 +157,7 @@ func (m *Model) checkTraining(images *boxes.Dataset, o TrainOptions) error {
 		if size == 0 {
 			return errors.New("option Sizes: expected sizes above 0, found 0")
 		}
-		if err := m.Config.checkSize(size); err != nil {
+		if err := m.checkSize(size); err != nil {
 			return fmt.Errorf("option Sizes: %w", err)
 		}
 	}

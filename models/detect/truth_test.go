@@ -31,7 +31,7 @@ func TestTruth(t *testing.T) {
 		{one(Box{X0: nan, Y0: 4, X1: 40, Y1: 40}, 1), "image 1, object 0: expected a box"},
 	}
 	for _, c := range []Config{FCOSResNet50(), RetinaNetResNet50(), FasterRCNNResNet50()} {
-		network := newNetwork(tiny(c), classes, rand.New(rand.NewPCG(1, 2)))
+		network := New(tiny(c), classes, rand.New(rand.NewPCG(1, 2))).Network
 		loss := func(truth ...Truth) error {
 			tape := autograd.NewTape(autograd.Options{Gradients: true, Training: true})
 			return tape.Try(func() error {

@@ -25,8 +25,8 @@ func (u *DeformUnit) Forward(x *autograd.Tensor) *autograd.Tensor {
 	return u.Norm.ForwardAct(u.Conv.Forward(x), autograd.ActRelu)
 }
 
-// UpStage doubles the size of the last features of a residual network (CenterNet, section 5; networks/resnet_dcn.py and, without
-// the deformable convolution, msra_resnet.py).
+// UpStage doubles the size of the last features of a residual network (CenterNet, section 5; networks/resnet_dcn.py
+// and, without the deformable convolution, msra_resnet.py).
 type UpStage struct {
 	Deform *DeformUnit         // or nil
 	Up     *nn.ConvTranspose2d // 4×4
@@ -85,8 +85,8 @@ func (u *IDAUp) Forward(levels []*autograd.Tensor) []*autograd.Tensor {
 	return out
 }
 
-// DLAUp brings the levels of a DLA to the size of its first one (DLAUp in networks/pose_dla_dcn.py, and DLASeg, which merges the
-// results once more).
+// DLAUp brings the levels of a DLA to the size of its first one (DLAUp in networks/pose_dla_dcn.py, and DLASeg, which
+// merges the results once more).
 type DLAUp struct {
 	Steps []*IDAUp // over the last two levels, the last three, and so on
 	Final *IDAUp   // over the results of the steps

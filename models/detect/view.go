@@ -19,8 +19,8 @@ var (
 	centerStd  = [3]float32{0.28863828, 0.27408164, 0.27809835}
 )
 
-// view is how an image lies in the pixels that [CenterNet] takes (pre_process in detectors/base_detector.py): it is resized, and
-// then a rectangle of it fills the pixels.
+// view is how an image lies in the pixels that [CenterNet] takes (pre_process in detectors/base_detector.py): it is
+// resized, and then a rectangle of it fills the pixels.
 type view struct {
 	height, width int        // of the pixels
 	resized       [2]int     // the height and width of the resized image
@@ -102,9 +102,9 @@ func (v *view) restore(b boxes.Box) boxes.Box {
 // Bits of the places and weights of warp.
 const warpPlace, warpStep, warpWeight = 10, 5, 15
 
-// warp returns RGB samples of another size whose pixel (x, y) is the place (x0 + step·x, y0 + step·y) of an image, between the four
-// nearest pixels; outside there are zeros. It gives the bytes of OpenCV's cv2.warpAffine with INTER_LINEAR
-// (modules/imgproc/src/imgwarp.cpp): places in 1/32 of a pixel.
+// warp returns RGB samples of another size whose pixel (x, y) is the place (x0 + step·x, y0 + step·y) of an image,
+// between the four nearest pixels; outside there are zeros. It gives the bytes of OpenCV's cv2.warpAffine with
+// INTER_LINEAR (modules/imgproc/src/imgwarp.cpp): places in 1/32 of a pixel.
 func warp(m *vision.Image, height, width int, step, x0, y0 float64) []uint8 {
 	const one = 1 << warpStep
 	across, down := warpPlaces(width, step, x0), warpPlaces(height, step, y0)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
@@ -16,12 +15,12 @@ import (
 	"github.com/fovea-ml/fovea/vision"
 )
 
-// YOLOv1 is a detector in one stage without anchors (Redmon et al., "You Only Look Once", arXiv 1506.02640). A grid divides the
-// image. Each cell predicts a few boxes, how sure it is of each, and one probability for each class. The object whose center
-// lies in a cell belongs to it.
+// YOLOv1 is a detector in one stage without anchors (Redmon et al., "You Only Look Once", arXiv 1506.02640). A grid
+// divides the image. Each cell predicts a few boxes, how sure it is of each, and one probability for each class. The
+// object whose center lies in a cell belongs to it.
 //
-// The backbone is a modern one, in place of the paper's first 20 convolutions. Four convolutions and two fully connected layers
-// follow as in section 2.2. The convolutions have batch normalizations here, and no biases.
+// The backbone is a modern one, in place of the paper's first 20 convolutions. Four convolutions and two fully
+// connected layers follow as in section 2.2. The convolutions have batch normalizations here, and no biases.
 type YOLOv1 struct {
 	Body    backbone.Body
 	Convs   []*nn.ConvNorm // 3×3, with a leaky ReLU; the second may halve the size
@@ -158,11 +157,12 @@ func (d *YOLOv1) newHead(classes int, rng *rand.Rand) {
 	d.initPredictions(rng)
 }
 
-// Forward maps pixels, [n, 3, size, size], to predictions, [n, grid·grid·(5·boxes + classes)]. Cells are numbered row by row.
-// The predictions of a cell are its boxes and its classes. Those of a box are x, y, the square roots of the width and the
-// height, and the confidence. x and y are the place of the center, from the upper left corner of the cell at 0 to the lower
-// right at 1. The width and the height of the image are 1. With Config.DarknetLayout, the classes of all cells come first, then all
-// confidences, then all boxes. It panics with an autograd.ShapeError for pixels of another size.
+// Forward maps pixels, [n, 3, size, size], to predictions, [n, grid·grid·(5·boxes + classes)]. Cells are numbered row
+// by row. The predictions of a cell are its boxes and its classes. Those of a box are x, y, the square roots of the
+// width and the height, and the confidence. x and y are the place of the center, from the upper left corner of the cell
+// at 0 to the lower right at 1. The width and the height of the image are 1. With Config.DarknetLayout, the classes of
+// all cells come first, then all confidences, then all boxes. It panics with an autograd.ShapeError for pixels of
+// another size.
 func (d *YOLOv1) Forward(pixels *autograd.Tensor) *autograd.Tensor {
 	t := pixels.Tape()
 	levels := d.Body.Forward(pixels)
@@ -243,34 +243,21 @@ func yoloNames(c Config) checkpoint.Names {
 		checkpoint.Rule{"Predict", "predict"}, checkpoint.Rule{"Cells", "cells"}))
 }
 
-// yoloClaim is the least that the layers after the backbone are.
+// yoloClaim is the least that the weights are.
 func (c Config) yoloClaim() modelfolder.Claim {
 	width, cells := float64(c.HeadChannels), float64(c.GridSize*c.GridSize)
-	claim := modelfolder.Claim{Values: 3 * 9 * width * width}
+	claim := c.Backbone.Claim().Plus(modelfolder.Claim{Values: 3 * 9 * width * width})
 	if c.HeadSize > 0 {
 		claim.Values += width*cells*float64(c.HeadSize) + float64(c.HeadSize)*cells*float64(5*c.BoxesPerCell+1)
 	}
 	return claim
 }
 
-// yoloClasses returns the number of classes that the weights have. It wants the whole shape of the layer of predictions, so that a
-// false file cannot cause a large allocation.
-func yoloClasses(f *modelfolder.Folder, c Config) (int, error) {
-	param, cells, in := "Cells.Weight", 1, []int{c.HeadChannels, 1, 1}
-	switch {
-	case c.ModelType == darknetType:
-		param, cells, in = fmt.Sprintf("Layers.%d.FC.Weight", len(c.Layers)-1), c.GridSize*c.GridSize, []int{c.darknetFeatures()}
-	case c.HeadSize > 0:
-		param, cells, in = "Predict.Weight", c.GridSize*c.GridSize, []int{c.HeadSize}
+// yoloRows are those of the layer that predicts: a cell has five values for each box, and the classes.
+func (c Config) yoloRows() classRows {
+	r := classRows{param: "Cells.Weight", each: 1, others: 5 * c.BoxesPerCell, row: []int{c.HeadChannels, 1, 1}}
+	if c.HeadSize > 0 {
+		r.param, r.each, r.row = "Predict.Weight", c.GridSize*c.GridSize, []int{c.HeadSize}
 	}
-	t, ok := f.Find(param)
-	if !ok {
-		return 0, fmt.Errorf("%s: the weights have no predictions of a %s", f.Weights.Name(), c.ModelType)
-	}
-	boxes := 5 * c.BoxesPerCell
-	if len(t.Shape) == 0 || !slices.Equal(t.Shape[1:], in) || t.Shape[0]%cells != 0 || t.Shape[0]/cells <= boxes {
-		return 0, fmt.Errorf("%s: %s: expected a shape of a multiple of %d, with more than %d for each of %d cells, and %v, found %v",
-			f.Weights.Name(), t.Name, cells, boxes, cells, in, t.Shape)
-	}
-	return t.Shape[0]/cells - 5*c.BoxesPerCell, nil
+	return r
 }

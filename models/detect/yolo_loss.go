@@ -23,10 +23,10 @@ const yoloCoord, yoloEmpty = 5, 0.5
 
 // Loss returns the losses of a batch of pixels, [n, 3, size, size], with the objects of each image: the means over the images.
 //
-// An object belongs to the cell in which its center lies, or to the nearest one. Of several in a cell, the first counts. The
-// box whose IoU with the object is largest predicts it; where no box overlaps the object, that with the least squared error.
-// The target of its confidence is the IoU, as a constant. It panics when there are more or fewer images than truths, and for objects that are
-// not valid, as [Truth] says.
+// An object belongs to the cell in which its center lies, or to the nearest one. Of several in a cell, the first
+// counts. The box whose IoU with the object is largest predicts it; where no box overlaps the object, that with the
+// least squared error. The target of its confidence is the IoU, as a constant. It panics when there are more or fewer
+// images than truths, and for objects that are not valid, as [Truth] says.
 func (d *YOLOv1) Loss(pixels *autograd.Tensor, truth []Truth) YOLOv1Losses {
 	return d.outputs.loss(pixels, d.size, truth, d.Forward)
 }

@@ -193,7 +193,7 @@ func TestYOLOClaim(t *testing.T) {
 	for _, hidden := range []int{0, 500} {
 		c := tinyYOLO()
 		c.HeadChannels, c.HeadSize = 64, hidden
-		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), c.claim().Values
+		held, claimed := float64(nn.Count(New(c, 2, nil).Network)), kindOf(c.ModelType).claim(c).Values
 		if claimed > held || claimed < 0.7*held {
 			t.Errorf("%.0f of %.0f values are claimed", claimed, held)
 		}

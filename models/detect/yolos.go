@@ -29,8 +29,8 @@ type YOLOS struct {
 	loss    setLoss
 }
 
-// NewYOLOS returns a network with initial weights drawn from rng as transformers draws them, or of zeros, to be loaded, when rng
-// is nil. The configuration must be valid, and the classes leave out no object.
+// NewYOLOS returns a network with initial weights drawn from rng as transformers draws them, or of zeros, to be loaded,
+// when rng is nil. The configuration must be valid, and the classes leave out no object.
 func NewYOLOS(c Config, classes int, rng *rand.Rand) *YOLOS {
 	o := c.YOLOS
 	tokens := 1 + o.Patches() + o.NumDetectionTokens
@@ -70,10 +70,10 @@ func yolosPreprocess() vision.Preprocess {
 	return p
 }
 
-// Forward maps pixels, [n, 3, height, width], to the logits of the classes and of no object, which is the last, [n, detection
-// tokens, classes+1], and to boxes, [n, detection tokens, 4]: center, width and height in shares of the pixels. Rows and columns
-// of pixels that fill no patch are left out. For another size than the configured one, positions are resized. It panics with an
-// autograd.ShapeError for images that are smaller than a patch.
+// Forward maps pixels, [n, 3, height, width], to the logits of the classes and of no object, which is the last, [n,
+// detection tokens, classes+1], and to boxes, [n, detection tokens, 4]: center, width and height in shares of the
+// pixels. Rows and columns of pixels that fill no patch are left out. For another size than the configured one,
+// positions are resized. It panics with an autograd.ShapeError for images that are smaller than a patch.
 func (d *YOLOS) Forward(pixels *autograd.Tensor) (logits, boxes *autograd.Tensor) {
 	x := d.encode(pixels)
 	tokens := d.Detection.Shape()[1]
@@ -130,9 +130,9 @@ func (d *YOLOS) defaults() limits { return limits{minScore: 0.5, overlap: 1} }
 // batch is 1: see findSet.
 func (d *YOLOS) batch() int { return 1 }
 
-// Loss returns the losses of a batch of pixels, [n, 3, height, width], with the objects of each image, as [DETR.Loss] does. The
-// model has no mask of padding: predictions are in shares of the pixels of the batch. It panics as [YOLOS.Forward] does, and for
-// objects that are not valid, as [Truth] says.
+// Loss returns the losses of a batch of pixels, [n, 3, height, width], with the objects of each image, as [DETR.Loss]
+// does. The model has no mask of padding: predictions are in shares of the pixels of the batch. It panics as
+// [YOLOS.Forward] does, and for objects that are not valid, as [Truth] says.
 func (d *YOLOS) Loss(pixels *autograd.Tensor, truth []Truth) SetLosses {
 	logits, boxes := d.Forward(pixels)
 	return d.loss.of(logits, boxes, setTruths("yolos", pixels.Dim(0), sizesOf(pixels, nil), truth, logits.Dim(2)-1))
