@@ -53,6 +53,10 @@ KINDS = {
 }
 
 
+# Seconds until the threads of an engine that has run no longer spin: ONNX Runtime's do for 40 to 60 ms, PyTorch's for 10.
+PAUSE = 0.1
+
+
 def flops(case):
     """Returns the floating-point operations of a product or a convolution, or 0."""
     kind, *args = case.split(":")
@@ -118,7 +122,7 @@ def measure(case, threads, pairs, simd):
             peaks.append(float(processes["ours"].ask(f"peak {threads}")))
         order = random.Random(pair).sample(list(processes.items()), len(processes))  # so that none always follows the same other
         for name, p in order:
-            time.sleep(0.01)  # until the threads of the engine before have stopped to spin
+            time.sleep(PAUSE)
             times[name].append(float(p.ask(f"run {calls}")))
     row = {"case": case, "threads": threads, "times": times, "peak": max(peaks, default=0),
            "allocated": float(processes["ours"].ask("allocated")), "memory": {name: float(p.ask("memory")) for name, p in processes.items()}}
