@@ -254,7 +254,7 @@ func TestCenterNetTraining(t *testing.T) {
 				g := grads.Of(p)
 				p.Update(func(v []float32) {
 					for i := range v {
-						v[i] -= rate * g[i]
+						v[i] -= float32(rate * g[i]) // rounded, so that no processor fuses the two
 					}
 				})
 			}
