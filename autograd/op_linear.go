@@ -62,7 +62,7 @@ func linear(name string, x, w, b Operand, act Activation, residual Operand) *Ten
 	return f.done(y, linearBack(x, w, b, residual, act, xv, wv, pre))
 }
 
-// linearBack is the backward step of a linear layer. pre is what its activation got.
+// linearBack is the backward step of a linear layer. pre holds the values before its activation.
 func linearBack(x, w, b, residual Operand, act Activation, xv, wv, pre []float32) func(g *back) {
 	out, in := w.Shape()[0], x.Shape()[len(x.Shape())-1]
 	m, _ := rows(x.Shape())

@@ -16,7 +16,7 @@ import (
 	"github.com/fovea-ml/fovea/models/detect"
 )
 
-// plan is what PyTorch's side needs for a run, apart from the batches.
+// plan holds the settings of a run for PyTorch's side. The batches are sent apart.
 type plan struct {
 	Model   string         `json:"model"`
 	Config  detect.Config  `json:"config"`

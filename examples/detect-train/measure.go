@@ -59,7 +59,7 @@ type place struct{ class, x, y, w, h int }
 
 // guess returns the same boxes for each image: those where training has most objects. Objects of about the same place
 // and size count together, and their mean is a box, whose score is their number per image. There are at most a hundred
-// for a class. It is what a detector reaches that never looks at the image.
+// for a class. This baseline does not look at the image.
 func guess(known, asked *boxes.Dataset) ([]metrics.Detection, error) {
 	const cells, most = 8, 100
 	type pile struct {

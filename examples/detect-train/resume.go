@@ -42,7 +42,7 @@ func (s *settings) restore(given map[string]bool) error {
 	return nil
 }
 
-// stored is what the output folder keeps of a run.
+// stored describes a run in a file of its output folder.
 type stored struct {
 	Settings settings `json:"flags"`
 	Epochs   int      `json:"epochs"` // those that -budget allows, or the recipe's

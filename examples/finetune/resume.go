@@ -23,7 +23,7 @@ func (s *settings) folder() outdir.Folder {
 	return outdir.Folder{Path: s.Out, Program: program, Version: 1, Results: []string{modelName, curvesName, confusionName, sheetName, mistakesName}}
 }
 
-// stored is what the output folder keeps of a run.
+// stored describes a run in a file of its output folder.
 type stored struct {
 	Settings settings `json:"flags"`
 	Chosen   choice   `json:"chosen"`

@@ -59,7 +59,7 @@ func (d *CenterNet) Losses(b Batch, _ *rand.Rand) Losses {
 	return Losses{{"heatmap", l.Heatmap}, {"size", l.Size}, {"offset", l.Offset}}
 }
 
-// centerTargets are what the predictions for a batch should be.
+// centerTargets are the targets of the loss for a batch.
 type centerTargets struct {
 	rows, columns, classes int
 	published              bool      // the radius of the release
