@@ -40,8 +40,8 @@ type DetectionErrors struct {
 	// an ignored detection counts too, as in TIDE.
 	Count [8]int
 	Loss  [8]float64
-	// FalsePositiveLoss is what AP would gain if every wrong detection had the score 0, and FalseNegativeLoss if every object that is
-	// not found was left out.
+	// FalsePositiveLoss is the AP lost to wrong detections: the gain if each had the score 0. FalseNegativeLoss is the AP lost to
+	// objects that are not found: the gain if each was left out.
 	FalsePositiveLoss, FalseNegativeLoss float64
 
 	Detections []Mistake // of each detection
