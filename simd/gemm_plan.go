@@ -30,6 +30,7 @@ type gemmRun struct {
 	groupCols int // panels in a group
 	group     int // problems a task covers, when a task is at least one problem
 	count     int
+	threads   int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
 	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
@@ -118,7 +119,7 @@ const groupWidth = 256
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
-	g.count, g.group = count, 1
+	g.count, g.group, g.threads = count, 1, threads
 	g.window = g.rows != nil || g.windows() || g.inPlace()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)
