@@ -106,6 +106,9 @@ func GemmPacked(w *Workers, m int, a Matrix, b *Packed, beta float32, c []float3
 	if m == 0 || b.n == 0 {
 		return
 	}
+	if b.math == BF16 || b.math == Int8 {
+		a = b.math.round(a, m, b.k, true)
+	}
 	g := gemmRuns.get()
 	g.kern = b.kern
 	g.m, g.n, g.k, g.block, g.chain, g.beta = m, b.n, b.k, kBlock, kChain, beta

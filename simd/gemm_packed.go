@@ -12,6 +12,7 @@ type Packed struct {
 	kc   int // rows of a slab, a whole number of K blocks; the last may have fewer
 	data []float32
 
+	math   Math
 	format Format
 	half   []uint16 // instead of data, in a format of half precision
 }
@@ -45,6 +46,9 @@ type PackOptions struct {
 	// Filters packs the weight of a convolution, whose columns are filters, for [GemmGatherPacked] and [GemmFilters].
 	Filters bool
 
+	// Math is the arithmetic in which the product will be computed. BF16 and Int8 keep what they need in place of Format.
+	Math Math
+
 	// Format is the type that the packed form keeps. Half precision rounds other numbers to it. Numbers that come from
 	// that type lose nothing: their products have the same bits as with FormatF32.
 	Format Format
@@ -60,6 +64,9 @@ func Pack(w *Workers, k, n int, b Matrix, o PackOptions) *Packed {
 	checkSizes("Pack", 0, n, k)
 	checkView("Pack", "B", b, k, n)
 	p := o.packed("Pack", k, n)
+	if o.Math == BF16 || o.Math == Int8 {
+		b = o.Math.round(b, k, n, false)
+	}
 	p.fill(w, func(_ *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packPanel(dst, b.at(k0, j0), b.Stride, b.Trans, kc, cols, p.kern.nr)
 	})
@@ -76,6 +83,17 @@ func PackedLen(k, n int) int {
 // to dst. When trans is set a stored row is a column of the matrix. Several goroutines call rows at once.
 func PackRows(w *Workers, k, n int, trans bool, rows func(dst []float32, i, j int), o PackOptions) *Packed {
 	checkSizes("PackRows", 0, n, k)
+	if o.Math == BF16 || o.Math == Int8 {
+		b := Matrix{Data: make([]float32, k*n), Stride: n, Trans: trans}
+		if trans {
+			b.Stride = k
+		}
+		for i := 0; i*b.Stride < k*n; i++ {
+			rows(b.Data[i*b.Stride:][:b.Stride], i, 0)
+		}
+		o.Format = FormatF32
+		return Pack(w, k, n, b, o)
+	}
 	p := o.packed("PackRows", k, n)
 	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
 		p.kern.packRows(s, dst, k0, j0, kc, cols, trans, rows)
@@ -89,6 +107,7 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 		panic(fmt.Sprintf("simd: %s: unknown format %v", name, o.Format))
 	}
 	p := newPacked(k, n, o.Format)
+	p.math = o.Math
 	if o.Filters {
 		// One slab: the blocks of a convolution depend on its window, and all weights of a panel of filters are read one
 		// after the other.
