@@ -64,7 +64,7 @@ func Words(t *testing.T, text []byte, least int) {
 	if len(order) < least {
 		t.Fatalf("expected at least %d instructions, found %d", least, len(order))
 	}
-	cmd := exec.Command(mc, "-triple=aarch64", "-show-encoding")
+	cmd := exec.Command(mc, "-triple=aarch64", "-mattr=+bf16,+dotprod,+i8mm", "-show-encoding")
 	cmd.Stdin = strings.NewReader(strings.Join(order, "\n"))
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -126,7 +126,15 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	for _, h := range s.heights {
 		fmt.Fprintf(&b, "case %d:\ngemm%st%[1]d(t)\n", h, s.suffix)
 	}
-	b.WriteString("}\n}\n" + text.Stubs())
+	b.WriteString("}\n}\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "\n// tile%s runs the lowest tile that has t's rows, of %s.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[3]s[t.rows] {\n", p.name, p.doc, s.suffix)
+		for _, h := range s.heights {
+			fmt.Fprintf(&b, "case %d:\ngemm%s%[1]d(t)\n", h, p.name)
+		}
+		b.WriteString("}\n}\n")
+	}
+	b.WriteString(text.Stubs())
 	return format.Source(b.Bytes())
 }
 
