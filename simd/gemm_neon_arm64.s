@@ -6248,6 +6248,114 @@ block:
 	BNE block
 	RET
 
+// func bf16RowNEON(dst, src *float32, blocks int)
+// Makes words of two bfloat16 of blocks of eight numbers.
+TEXT ·bf16RowNEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+block:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x0ea16802 // bfcvtn v2.4h, v0.4s
+	WORD $0x4ea16822 // bfcvtn2 v2.8h, v1.4s
+	VST1.P [V2.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func int8RowNEON(dst, src *float32, blocks int, inverse float32)
+// Makes words of four integers of blocks of 16 numbers, each times inverse and rounded to nearest, with ties to even.
+TEXT ·int8RowNEON(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	FMOVS inverse+24(FP), F16
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
+	WORD $0x6e30dc63 // fmul v3.4s, v3.4s, v16.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func int16RowNEON(dst, src *float32, blocks int, inverse float32)
+// Makes words of two integers of blocks of eight numbers, each times inverse and rounded to nearest, with ties to even.
+TEXT ·int16RowNEON(SB), NOSPLIT, $0-28
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	FMOVS inverse+24(FP), F16
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1.P 32(R1), [V0.S4, V1.S4]
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	VUZP1 V1.H8, V0.H8, V0.H8
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
+// func mostNEON(src *float32, blocks int) uint32
+// Returns the bits of the largest magnitude in blocks of 16 numbers; a NaN is larger than all.
+TEXT ·mostNEON(SB), NOSPLIT, $0-20
+	MOVD src+0(FP), R0
+	MOVD blocks+8(FP), R1
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+block:
+	VLD1.P 64(R0), [V0.S4, V1.S4, V2.S4, V3.S4]
+	WORD $0x4ea0f800 // fabs v0.4s, v0.4s
+	WORD $0x4ea0f821 // fabs v1.4s, v1.4s
+	WORD $0x4ea0f842 // fabs v2.4s, v2.4s
+	WORD $0x4ea0f863 // fabs v3.4s, v3.4s
+	VUMAX V0.S4, V4.S4, V4.S4
+	VUMAX V1.S4, V5.S4, V5.S4
+	VUMAX V2.S4, V6.S4, V6.S4
+	VUMAX V3.S4, V7.S4, V7.S4
+	SUBS $1, R1
+	BNE block
+	VUMAX V5.S4, V4.S4, V4.S4
+	VUMAX V7.S4, V6.S4, V6.S4
+	VUMAX V6.S4, V4.S4, V4.S4
+	WORD $0x6eb0a884 // umaxv s4, v4.4s
+	FMOVS F4, ret+16(FP)
+	RET
+
+// func scaleSumsNEON(c *float32, blocks int, row float32, cols *float32)
+// Makes blocks of four integers numbers: c[j] = (float32(c[j])·row)·cols[j].
+TEXT ·scaleSumsNEON(SB), NOSPLIT, $0-32
+	MOVD c+0(FP), R0
+	MOVD blocks+8(FP), R1
+	FMOVS row+16(FP), F16
+	MOVD cols+24(FP), R2
+	VDUP V16.S[0], V16.S4
+block:
+	VLD1 (R0), [V0.S4]
+	VLD1.P 16(R2), [V1.S4]
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VST1.P [V0.S4], 16(R0)
+	SUBS $1, R1
+	BNE block
+	RET
+
 // func packTransNEON(dst, src *float32, stride, blocks, width int)
 // Transposes blocks of 4×4: lane j of output row i is element i of source row j, for i < 4·blocks and
 // j < 4. Source rows are stride bytes apart, output rows width bytes.

@@ -243,6 +243,21 @@ func peakSmlal(n int)
 func packPairsNEON(dst, src *float32, stride, blocks, width int)
 
 //go:noescape
+func bf16RowNEON(dst, src *float32, blocks int)
+
+//go:noescape
+func int8RowNEON(dst, src *float32, blocks int, inverse float32)
+
+//go:noescape
+func int16RowNEON(dst, src *float32, blocks int, inverse float32)
+
+//go:noescape
+func mostNEON(src *float32, blocks int) uint32
+
+//go:noescape
+func scaleSumsNEON(c *float32, blocks int, row float32, cols *float32)
+
+//go:noescape
 func packTransNEON(dst, src *float32, stride, blocks, width int)
 
 //go:noescape

@@ -181,6 +181,7 @@ func wordsNEON(a *asm.Text) {
 		p.peak(a)
 	}
 	packPairsNEON(a)
+	convertNEON(a)
 }
 
 // peak writes the loop that times the multiplication.
