@@ -10,6 +10,14 @@ const (
 	peakNEONFlops = 192 // of a round of peakNEON
 )
 
+// Operations of a round of the peak loops.
+const (
+	peakBfmmlaOps = 768
+	peakSmmlaOps  = 1536
+	peakSdotOps   = 768
+	peakSmlalOps  = 192
+)
+
 // heightNEON, by rows, is the height of the lowest tile that has them.
 var heightNEON = [...]int{
 	1: 1,

@@ -33,7 +33,7 @@ var (
 
 	// VDPBF16PS has twice the products of a fused multiply-add.
 	bf16AVX512 = &wordKernel{
-		name: "avx512-bf16", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx512-bf16", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -57,7 +57,7 @@ var (
 
 	// VPDPBUSD has four times the products. It wants B without a sign: 128 is added to its integers.
 	int8AVX512 = &wordKernel{
-		name: "avx512-vnni", per: 4, block: wordBlock, chain: wordBlock,
+		name: "avx512-vnni", numbers: 4, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -82,7 +82,7 @@ var (
 
 	// VPMADDWD multiplies integers of 16 bits, two in a word.
 	int16AVX512 = &wordKernel{
-		name: "avx512, products of 16 bits", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx512, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -99,7 +99,7 @@ var (
 		scale:    scale512Of,
 	}
 	int16AVX2 = &wordKernel{
-		name: "avx2, products of 16 bits", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx2, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX2.asWords(func(t *gemmTile) {
 			if t.panels > 1 {
 				tilesWideInt16256[t.rows](t)

@@ -131,6 +131,11 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	b.WriteString(asm.Header(generator) + "package simd\n")
 	s := &neon
 	s.constants(&b)
+	b.WriteString("\n// Operations of a round of the peak loops.\nconst (\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "peak%sOps = %d\n", p.name, p.each*s.chains)
+	}
+	b.WriteString(")\n")
 	fmt.Fprintf(&b, "\n// height%s, by rows, is the height of the lowest tile that has them.\nvar height%[1]s = [...]int{\n", s.suffix)
 	rows := 1
 	for _, h := range s.heights {
