@@ -181,7 +181,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 }
 
 // tileMost is at least the number of sums in a tile.
-const tileMost = 512
+const tileMost = 1024
 
 // A gemmScratch holds the memory of one task beside its operands.
 type gemmScratch struct {

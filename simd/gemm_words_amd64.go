@@ -4,6 +4,9 @@ import "golang.org/x/sys/cpu"
 
 // wordKernelsOf returns the kernels of an arithmetic that this machine runs at a level, the best first.
 func wordKernelsOf(l Level, x Math) (all []*wordKernel) {
+	if l == AVX512 {
+		all = amxKernelsOf(x)
+	}
 	switch {
 	case l == AVX512 && x == BF16:
 		if cpu.X86.HasAVX512BF16 {
@@ -24,7 +27,7 @@ func wordKernelsOf(l Level, x Math) (all []*wordKernel) {
 	case l == Generic && x == Int8:
 		return append(all, int8Generic)
 	}
-	return nil
+	return all
 }
 
 var (
