@@ -18,6 +18,10 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, of the forward and the backward step alike: simd.Strict by default, which
+	// has the same bits everywhere. The essay of the package says what the others change. NewTape panics with a [UseError]
+	// when simd.Int8 meets Gradients.
+	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena
 	// Context is checked between segments; when it ends, the tape panics with a [CanceledError].
@@ -59,6 +63,7 @@ type Tape struct {
 
 // NewTape returns an empty tape.
 func NewTape(o Options) *Tape {
+	o.checkMath()
 	a := o.Arena
 	if a == nil {
 		a = NewArena()
