@@ -18,6 +18,8 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products with weights; the zero value is [simd.Strict].
+	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena
 	// Context is checked between segments; when it ends, the tape panics with a [CanceledError].
@@ -68,6 +70,9 @@ func NewTape(o Options) *Tape {
 
 // Workers returns the tape's parallelism.
 func (t *Tape) Workers() *simd.Workers { return t.workers }
+
+// Math returns the arithmetic of the tape's matrix products.
+func (t *Tape) Math() simd.Math { return t.opts.Math }
 
 // Training reports whether the tape runs the behavior of training.
 func (t *Tape) Training() bool { return t.opts.Training }

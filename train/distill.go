@@ -50,7 +50,7 @@ func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Ten
 	d.keepArenas.Do(func() { d.arenas.Keep = 4 })
 	arena := d.arenas.Get()
 	defer d.arenas.Put(arena)
-	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Arena: arena})
+	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Math: inputs.Tape().Math(), Arena: arena})
 	defer tape.Reset()
 	answers := d.Teacher(tape.Borrow(inputs.Floats(nil), inputs.Shape()...))
 	if shape := answers.Shape(); !slices.Equal(shape, logits.Shape()) {
