@@ -47,6 +47,20 @@ func ParseMath(name string) (Math, error) {
 	return Strict, fmt.Errorf("expected a math mode of %s, found %q", strings.Join(mathNames[:], ", "), name)
 }
 
+// MarshalText implements [encoding.TextMarshaler] by the name.
+func (x Math) MarshalText() ([]byte, error) {
+	if !x.Valid() {
+		return nil, fmt.Errorf("simd: unknown arithmetic %v", x)
+	}
+	return []byte(x.String()), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler] by [ParseMath], as for flag.TextVar.
+func (x *Math) UnmarshalText(name []byte) (err error) {
+	*x, err = ParseMath(string(name))
+	return err
+}
+
 // Gemm is the function [Gemm] in the arithmetic x. Its result depends on the operands and the instruction set alone, not on
 // threads or neighboring rows.
 func (x Math) Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
