@@ -18,7 +18,9 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
-	// Math is the arithmetic of matrix products with weights; the zero value is [simd.Strict].
+	// Math is the arithmetic of matrix products, of the forward and the backward step alike: simd.Strict by default, which
+	// has the same bits everywhere. The essay of the package says what the others change. NewTape panics with a [UseError]
+	// when simd.Int8 meets Gradients.
 	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena
@@ -61,6 +63,7 @@ type Tape struct {
 
 // NewTape returns an empty tape.
 func NewTape(o Options) *Tape {
+	o.checkMath()
 	a := o.Arena
 	if a == nil {
 		a = NewArena()
@@ -70,9 +73,6 @@ func NewTape(o Options) *Tape {
 
 // Workers returns the tape's parallelism.
 func (t *Tape) Workers() *simd.Workers { return t.workers }
-
-// Math returns the arithmetic of the tape's matrix products.
-func (t *Tape) Math() simd.Math { return t.opts.Math }
 
 // Training reports whether the tape runs the behavior of training.
 func (t *Tape) Training() bool { return t.opts.Training }

@@ -26,9 +26,10 @@ const (
 	FormatF32  Format = iota
 	FormatF16         // IEEE 754 binary16
 	FormatBF16        // bfloat16, the upper half of a float32
+	FormatInt8        // integers of 8 bits with scales: see PackInt8
 )
 
-// String returns the name of the type: "float32", "float16" or "bfloat16".
+// String returns the name of the type: "float32", "float16", "bfloat16" or "int8".
 func (f Format) String() string {
 	switch f {
 	case FormatF32:
@@ -37,6 +38,8 @@ func (f Format) String() string {
 		return "float16"
 	case FormatBF16:
 		return "bfloat16"
+	case FormatInt8:
+		return "int8"
 	}
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
@@ -104,7 +107,7 @@ func PackRows(w *Workers, k, n int, trans bool, rows func(dst []float32, i, j in
 // packed returns a packed form that is not filled yet.
 func (o *PackOptions) packed(name string, k, n int) *Packed {
 	if o.Format > FormatBF16 {
-		panic(fmt.Sprintf("simd: %s: unknown format %v", name, o.Format))
+		panic(fmt.Sprintf("simd: %s: unknown format %v, expected float32, float16 or bfloat16", name, o.Format))
 	}
 	p := newPacked(k, n, o.Format)
 	p.math = o.Math
