@@ -169,6 +169,9 @@ func (g *gemmRun) plan(threads, count int) {
 		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
 			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
 		}
+		if count == 1 && g.taskRows >= g.m {
+			g.taskCols = evenTask(g.panels, g.taskCols, threads)
+		}
 	}
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
@@ -186,6 +189,23 @@ func (g *gemmRun) plan(threads, count int) {
 			g.group = max(1, min(g.group, count/(4*threads)))
 		}
 	}
+}
+
+// evenTask returns the number of panels of a task, at most most and more than half of that, with which threads that take
+// one task after the other are done first. There are at least two threads.
+func evenTask(panels, most, threads int) int {
+	best, least := most, panels
+	for size := most; 2*size > most; size-- {
+		tasks := ceilDiv(panels, size)
+		span := ceilDiv(tasks, threads) * size
+		if tasks%threads == 1 {
+			span -= size*tasks - panels // the last task is the rest, alone
+		}
+		if span < least {
+			best, least = size, span
+		}
+	}
+	return best
 }
 
 // tasksEach is the number of tasks of one problem.
