@@ -47,14 +47,16 @@ func (t *Tape) MathOf(a, b Operand) simd.Math {
 	return m
 }
 
-// checkMath panics with a [UseError] when a tape cannot have the arithmetic that its options ask for.
-func (o *Options) checkMath() {
+// Check returns a [UseError] for options with which no tape can be made: an unknown arithmetic, or [simd.Int8] with
+// gradients. [NewTape] panics with it.
+func (o *Options) Check() error {
 	switch {
 	case !o.Math.Valid():
-		usePanic("tape", "unknown arithmetic "+o.Math.String())
+		return &UseError{"tape", "unknown arithmetic " + o.Math.String()}
 	case o.Math == simd.Int8 && o.Gradients:
-		usePanic("tape", "products of int8 have no gradients; train in bf16, and quantize the trained weights")
+		return &UseError{"tape", "products in int8 have no gradients; train in bf16, and quantize the trained weights"}
 	}
+	return nil
 }
 
 // products returns the arithmetic of the operation's products of a and b, and notes it for the profile.

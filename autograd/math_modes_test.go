@@ -213,7 +213,7 @@ func TestLimitMath(t *testing.T) {
 	}
 	expectUsePanic(t, "unknown arithmetic Math(9)", func() { NewParameter(1).LimitMath(9) })
 	expectUsePanic(t, "unknown arithmetic Math(7)", func() { NewTape(Options{Math: 7}) })
-	expectUsePanic(t, "products of int8 have no gradients", func() { NewTape(Options{Math: simd.Int8, Gradients: true}) })
+	expectUsePanic(t, "products in int8 have no gradients", func() { NewTape(Options{Math: simd.Int8, Gradients: true}) })
 }
 
 func TestMathProfile(t *testing.T) {

@@ -2,7 +2,6 @@ package simd
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -17,10 +16,17 @@ const (
 	// in float32. Its error is about that of Strict. It pays where a matrix unit multiplies bfloat16 (AMX); elsewhere
 	// it is Strict.
 	Accurate
-	// BF16 rounds operands to bfloat16, to nearest with ties to even, and sums their products in float32.
+	// BF16 rounds operands to bfloat16, to nearest with ties to even, and sums their products in float32. Where an
+	// instruction multiplies bfloat16, that may take operands and sums below 2^-126 for zero.
 	BF16
 	// Int8 rounds operands to integers of 8 bits. A has one scale for each row, found anew for each product; B has one
-	// for each column. Sums are exact integers, so that its bits are the same everywhere too.
+	// for each column: the largest magnitude is 127 times the scale. Sums are exact integers, so that its bits are the
+	// same everywhere too:
+	//
+	//	C = float32(Σ a·b)·scale of the row·scale of the column + beta·C
+	//
+	// Sums of more than 98,304 products are added in float32 in segments of that length. Rows and columns whose largest
+	// magnitude is below 2^-120 count as zero. A NaN or an infinity makes the results of its row or column NaN.
 	Int8
 )
 
@@ -61,67 +67,65 @@ func (x *Math) UnmarshalText(name []byte) (err error) {
 	return err
 }
 
+// Kernel says in a few words what computes products in the arithmetic x at the level in use: "avx512-bf16", or
+// "avx2, float32 products of bfloat16 numbers".
+func (x Math) Kernel() string {
+	if k := x.words(); k != nil {
+		return k.name
+	}
+	if x == Accurate {
+		return level.String() + ", strict: no matrix unit"
+	}
+	return level.String()
+}
+
+// check panics unless x is one of the arithmetics.
+func (x Math) check(op string) {
+	if !x.Valid() {
+		panic(fmt.Sprintf("simd: %s: unknown arithmetic %v", op, x))
+	}
+}
+
+// product returns a run for a product in the arithmetic x at the level in use.
+func (x Math) product(m, n, k int, beta float32) *gemmRun {
+	g := gemmRuns.get()
+	g.kern = gemmKernels[level]
+	g.m, g.n, g.k, g.block, g.chain, g.beta = m, n, k, kBlock, kChain, beta
+	if words := x.words(); words != nil {
+		g.useWords(words)
+	}
+	return g
+}
+
 // Gemm is the function [Gemm] in the arithmetic x. Its result depends on the operands and the instruction set alone, not on
 // threads or neighboring rows.
 func (x Math) Gemm(w *Workers, m, n, k int, a, b Matrix, beta float32, c []float32, ldc int, ep *Epilogue) {
-	switch x {
-	case BF16, Int8:
-		checkSizes("Gemm", m, n, k)
-		checkView("Gemm", "A", a, m, k)
-		checkView("Gemm", "B", b, k, n)
-		a, b = x.round(a, m, k, true), x.round(b, k, n, false)
+	x.check("Gemm")
+	checkSizes("Gemm", m, n, k)
+	checkView("Gemm", "A", a, m, k)
+	checkView("Gemm", "B", b, k, n)
+	checkStored("Gemm", "C", len(c), ldc, m, n)
+	checkEpilogue("Gemm", ep, m, n)
+	if m == 0 || n == 0 {
+		return
 	}
-	Gemm(w, m, n, k, a, b, beta, c, ldc, ep)
+	g := x.product(m, n, k, beta)
+	g.one = gemmOperands{a: a, b: b, c: c, ldc: ldc}
+	g.setEpilogue(ep)
+	g.run(w, 1)
 }
 
 // GemmBatch is the function [GemmBatch] in the arithmetic x.
 func (x Math) GemmBatch(w *Workers, count, m, n, k int, beta float32, operands func(i int) (a, b Matrix, c []float32, ldc int)) {
-	if x == BF16 || x == Int8 {
-		exact := operands
-		operands = func(i int) (Matrix, Matrix, []float32, int) {
-			a, b, c, ldc := exact(i)
-			return x.round(a, m, k, true), x.round(b, k, n, false), c, ldc
-		}
+	x.check("GemmBatch")
+	checkSizes("GemmBatch", m, n, k)
+	if count < 0 {
+		panic(fmt.Sprintf("simd: GemmBatch: count %d is negative", count))
 	}
-	GemmBatch(w, count, m, n, k, beta, operands)
-}
-
-// round returns a rows×cols matrix with the numbers of x: with scales by row, or by column.
-func (x Math) round(a Matrix, rows, cols int, byRow bool) Matrix {
-	r := Matrix{Data: make([]float32, rows*cols), Stride: cols}
-	if rows == 0 || cols == 0 {
-		return r
+	if count == 0 || m == 0 || n == 0 {
+		return
 	}
-	for i := range rows {
-		for j := range cols {
-			v := a.at(i, j)[0]
-			if x == BF16 {
-				var h [1]uint16
-				F32ToBF16(h[:], []float32{v})
-				var f [1]float32
-				BF16ToF32(f[:], h[:])
-				v = f[0]
-			}
-			r.Data[i*cols+j] = v
-		}
-	}
-	if x == Int8 {
-		lines, length, step, next := rows, cols, 1, cols
-		if !byRow {
-			lines, length, step, next = cols, rows, cols, 1
-		}
-		for i := range lines {
-			most := float32(0)
-			for j := range length {
-				most = max(most, r.Data[i*next+j*step], -r.Data[i*next+j*step])
-			}
-			if scale := most / 127; scale > 0 {
-				for j := range length {
-					v := &r.Data[i*next+j*step]
-					*v = float32(math.RoundToEven(float64(*v/scale))) * scale
-				}
-			}
-		}
-	}
-	return r
+	g := x.product(m, n, k, beta)
+	g.operands = operands
+	g.run(w, count)
 }

@@ -53,11 +53,8 @@ func Computing(m simd.Math) string {
 	if m == simd.Strict {
 		return simd.Info()
 	}
-	return m.String() + " by " + kernel(m) + "; " + simd.Info()
+	return m.String() + " by " + m.Kernel() + "; " + simd.Info()
 }
-
-// kernel names what computes products in a mode.
-func kernel(m simd.Math) string { return simd.Current().String() }
 
 // CheckTrainingMath checks the value of -math in a program that trains.
 func CheckTrainingMath(m simd.Math) error {
@@ -78,5 +75,5 @@ func ArithmeticOf(m simd.Math) *Arithmetic {
 	if m == simd.Strict {
 		return nil
 	}
-	return &Arithmetic{m.String(), kernel(m)}
+	return &Arithmetic{m.String(), m.Kernel()}
 }
