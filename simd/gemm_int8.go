@@ -16,9 +16,7 @@ func PackInt8(w *Workers, k, n int, rows func(dst []int8, j, i int), scales []fl
 		rows(codes, j, 0)
 		Int8ToF32(b.Data[j*k:][:k], codes, scales[j])
 	}
-	p := Pack(w, k, n, b, PackOptions{})
-	p.math = Int8
-	return p
+	return Pack(w, k, n, b, PackOptions{Math: Int8})
 }
 
 // Int8ToF32 stores float32(src[i]) multiplied by scale. It panics if src is shorter than dst.
