@@ -100,8 +100,8 @@
 //   - [simd.Int8] rounds operands to integers, in inference alone: [NewTape] refuses it with Gradients.
 //
 // The arithmetic holds for [Linear] and its forms, [MatMul], [Attention] and its forms, [LSTM], [GRU] and [DeformConv2d],
-// with two exceptions. Products of two Tensors have no Int8 but BF16: so do those of attention. And a parameter may limit
-// the arithmetic ([Parameter.LimitMath]), as quantized models do where a layer needs more precision. [Tape.MathOf] tells
+// with two exceptions. Products of two Tensors have no Int8, but BF16 where the processor multiplies bfloat16, and else
+// Strict: so have those of attention. And a parameter may limit the arithmetic ([Parameter.LimitMath]), as quantized models do where a layer needs more precision. [Tape.MathOf] tells
 // which one two operands have. All other operations compute in float32, always: norms, softmax, activations, residuals,
 // losses, sums, and the convolutions [Conv2d] and [ConvTranspose2d]. A [Profile] names the arithmetic of each operation
 // with products.

@@ -30,7 +30,8 @@ func (t *Tape) Math() simd.Math { return t.opts.Math }
 // except that
 //
 //   - a parameter may limit it: [Parameter.LimitMath];
-//   - operands of which none is a parameter have no [simd.Int8], but [simd.BF16].
+//   - operands of which none is a parameter have no [simd.Int8], but [simd.BF16] where the processor multiplies bfloat16
+//     ([simd.Math.Native]), and else [simd.Strict].
 func (t *Tape) MathOf(a, b Operand) simd.Math {
 	m, weights := t.opts.Math, false
 	for _, in := range []Operand{a, b} {
@@ -41,10 +42,13 @@ func (t *Tape) MathOf(a, b Operand) simd.Math {
 			m, weights = min(m, p.MathLimit()), true
 		}
 	}
-	if m == simd.Int8 && !weights {
+	if m != simd.Int8 || weights {
+		return m
+	}
+	if simd.BF16.Native() {
 		return simd.BF16
 	}
-	return m
+	return simd.Strict
 }
 
 // Check returns a [UseError] for options with which no tape can be made: an unknown arithmetic, or [simd.Int8] with

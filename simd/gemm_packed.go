@@ -115,7 +115,10 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 	case o.Filters:
 		panic(fmt.Sprintf("simd: %s: expected filters in %v arithmetic, found %v", name, Strict, o.Math))
 	case word.per == 1: // panels in half precision are rounded numbers
-		p.word, p.kern, p.format = word, word.kern, FormatBF16
+		p.word, p.kern = word, word.kern
+		if o.Memory == nil {
+			p.format = FormatBF16
+		}
 	default:
 		p.word, p.kern, p.rows = word, word.kern, ceilDiv(k, word.per)
 		p.kc = slabDepth(p.rows, word.block, p.kern.kc)
@@ -206,6 +209,9 @@ func (p *Packed) fill(w *Workers, panel func(s *gemmScratch, dst []float32, k0, 
 			at, size := k0*panels*nr+pi*kc*nr, kc*nr
 			if p.format == FormatF32 {
 				panel(s, p.data[at:][:size], k0, j0, kc, cols)
+				if p.word != nil && !p.words() {
+					p.word.row(p.data[at:][:size], p.data[at:][:size], 0, 0)
+				}
 				continue
 			}
 			s.b = grow(s.b, size)

@@ -79,6 +79,13 @@ func (x Math) Kernel() string {
 	return level.String()
 }
 
+// Native reports whether instructions multiply the numbers of x at the level in use. Without them, BF16 multiplies rounded
+// numbers in float32, and Accurate is Strict: neither is faster than Strict.
+func (x Math) Native() bool {
+	k := x.words()
+	return x == Strict || k != nil && k.per > 1
+}
+
 // check panics unless x is one of the arithmetics.
 func (x Math) check(op string) {
 	if !x.Valid() {
