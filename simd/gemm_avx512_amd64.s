@@ -42416,7 +42416,7 @@ write:
 	RET
 
 // func peak512(n int)
-// n rounds of 16 fused multiply-adds of 16 lanes.
+// n rounds of 16 fused multiply-adds, 16 lanes.
 TEXT ·peak512(SB), NOSPLIT, $0-8
 	MOVQ n+0(FP), CX
 	VPXORD Z0, Z0, Z0

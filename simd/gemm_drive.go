@@ -47,11 +47,32 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 		}
 		return
 	}
+	if g.word != nil && g.operands != nil {
+		g.convertOne(s, o, i0, i1, j0, j1)
+	}
+	integers := g.word != nil && g.word.integers
+	segment := 0
+	if integers {
+		segment = intSegment / g.word.per
+	}
 	s.part = grow(s.part, tileMost)
 	t := &s.tile
 	t.ldc, t.chain, t.part = 4*o.ldc, g.chain, unsafe.Pointer(&s.part[0])
 	for k0 := 0; k0 < g.k; k0 += g.depth {
 		kc := min(g.depth, g.k-k0)
+		add, last := k0 > 0 || g.beta != 0, k0+kc == g.k
+		var kept []float32
+		if integers {
+			// C holds integers from the first slab of a segment to its last.
+			first := k0%segment == 0
+			if add && first {
+				s.keep(o, i0, i1, j0, j1)
+			}
+			if g.beta != 0 || k0 >= segment {
+				kept = s.kept
+			}
+			add = !first
+		}
 		a := g.layA(s, o.a, i0, i1, k0, kc)
 		// The panels of a group stay in the second-level cache while all blocks of rows pass by.
 		for p := p0; p < p1; p += g.groupCols {
@@ -64,8 +85,11 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 				} else if r1 == i1 {
 					g.fetchNext(&b, o.b, p0, k0+kc)
 				}
-				g.multiply(t, o, a.from(r0-i0), b, k0 > 0 || g.beta != 0, kc, r0, r1, p, q)
-				if g.hasEp && k0+kc == g.k {
+				g.multiply(t, o, a.from(r0-i0), b, add, kc, r0, r1, p, q)
+				if integers && (last || (k0+kc)%segment == 0) {
+					g.scaleSums(g.quantOf(s), k0/segment, o, r0, r1, p*nr, min(q*nr, g.n), kept, i0, j0, j1)
+				}
+				if g.hasEp && last {
 					g.ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
 				}
 			}
@@ -165,12 +189,20 @@ type gemmScratch struct {
 	pieces   []gatherPiece
 	rows     []float32 // gathered, to be transposed
 	part     []float32 // gemmTile.part
+
+	// For products of words.
+	words  []float32 // of A
+	line   []float32 // of rows that become a panel
+	scales []float32
+	sums   []int32
+	quant  quantized // of the task's problem
+	kept   []float32 // C before a segment of integer sums
 }
 
 var gemmScratches = freeList[gemmScratch]{
 	most: 64,
 	make: func() *gemmScratch { return new(gemmScratch) },
-	wipe: func(s *gemmScratch) { s.tile, s.operands = gemmTile{}, gemmOperands{} },
+	wipe: func(s *gemmScratch) { s.tile, s.operands, s.quant = gemmTile{}, gemmOperands{}, quantized{} },
 }
 
 // sharedScratches hold the copies that the tasks of one call share, one for each concurrent call.

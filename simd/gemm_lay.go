@@ -145,7 +145,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 		s.b = grow(s.b, (p1-p0)*kc*nr)
 		x.data = s.b
 		g.packGather(s, s.b, p0, p1, k0, kc)
-	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr:
+	case g.kern.rows && !b.Trans && g.taskRows <= 2*g.kern.mr && g.word == nil:
 		// Too few rows to pay for a copy of B.
 		x.data, x.brs, x.bps = b.at(k0, p0*nr), 4*b.Stride, 4*nr
 		if cols := g.n - (p1-1)*nr; cols < nr {
@@ -156,7 +156,7 @@ func (g *gemmRun) layB(s *gemmScratch, b Matrix, p0, p1, k0, kc int) bSlab {
 	default:
 		s.b = grow(s.b, g.groupCols*kc*nr)
 		x.data = s.b
-		g.kern.pack(s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
+		g.pack(s, s.b, b, k0, p0*nr, kc, min(p1*nr, g.n)-p0*nr)
 	}
 	return x
 }
@@ -172,7 +172,7 @@ func (x *bSlab) panel(i int) unsafe.Pointer {
 // fetchNext lets the tiles of x prefetch the rows of b from which the group at panel p and row k0 will be packed.
 // It does so where packing transposes: the hardware does not foresee those reads from one group to the next.
 func (g *gemmRun) fetchNext(x *bSlab, b Matrix, p, k0 int) {
-	if g.packed == nil && g.gather == nil && b.Trans && k0 < g.k {
+	if g.packed == nil && g.gather == nil && g.word == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}
 }
@@ -185,13 +185,30 @@ func (g *gemmRun) packShared(i int) {
 	k0, p := i/g.panelGroups()*g.depth, i%g.panelGroups()*g.groupCols
 	kc := min(g.depth, g.k-k0)
 	dst := g.sharedB.data[k0*g.panels*nr+p*kc*nr:]
+	s := gemmScratches.get()
+	defer gemmScratches.put(s)
 	if g.gather != nil {
-		s := gemmScratches.get()
-		defer gemmScratches.put(s)
 		g.packGather(s, dst, p, min(p+g.groupCols, g.panels), k0, kc)
 		return
 	}
-	g.kern.pack(dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
+	g.pack(s, dst, g.one.b, k0, p*nr, kc, min(g.groupCols*nr, g.n-p*nr))
+}
+
+// pack lays out the kc rows and cols columns of b that start at (k0, j0), panel after panel.
+func (g *gemmRun) pack(s *gemmScratch, dst []float32, b Matrix, k0, j0, kc, cols int) {
+	if g.word != nil {
+		g.word.pack(s, dst, b, g.numbers, k0, j0, kc, cols, g.quantOf(s).inverses)
+	} else {
+		g.kern.pack(dst, b, k0, j0, kc, cols)
+	}
+}
+
+// quantOf returns the scales of a task's problem.
+func (g *gemmRun) quantOf(s *gemmScratch) *quantized {
+	if g.operands != nil {
+		return &s.quant
+	}
+	return &g.quant
 }
 
 // stripPanels bounds the panels that are filled at once. They often lie a multiple of 4 KB apart, and the first-level

@@ -19,6 +19,13 @@ type gemmRun struct {
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
 
+	// In another arithmetic than Strict, k counts words of numbers.
+	word    *wordKernel
+	numbers int
+	plain   gemmOperands // one, with A as numbers
+	quant   quantized    // of one
+	blockA  int          // rows of A that are converted at once
+
 	panels   int // of B, as wide as a tile
 	depth    int // rows of a slab
 	taskRows int // rows of C that a task covers
@@ -38,6 +45,9 @@ type gemmRun struct {
 	task     func(int) // g.do
 	layTask  func(int) // g.layShared
 	packTask func(int) // g.packShared
+
+	convertTask func(int) // g.convertBlock
+	scaleTask   func(int) // g.scaleGroup
 }
 
 var gemmRuns = freeList[gemmRun]{
@@ -45,9 +55,12 @@ var gemmRuns = freeList[gemmRun]{
 	make: func() *gemmRun {
 		g := new(gemmRun)
 		g.task, g.layTask, g.packTask = g.do, g.layShared, g.packShared
+		g.convertTask, g.scaleTask = g.convertBlock, g.scaleGroup
 		return g
 	},
-	wipe: func(g *gemmRun) { *g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask} },
+	wipe: func(g *gemmRun) {
+		*g = gemmRun{task: g.task, layTask: g.layTask, packTask: g.packTask, convertTask: g.convertTask, scaleTask: g.scaleTask}
+	},
 }
 
 // gemmOperands are the views of one problem.
@@ -67,10 +80,15 @@ func (g *gemmRun) setEpilogue(ep *Epilogue) {
 func (g *gemmRun) run(w *Workers, count int) {
 	g.plan(w.Limit(), count)
 	defer gemmRuns.put(g)
-	if g.operands == nil && !g.window && g.rowTasks*g.colTasks > 1 {
+	if words, tasks := g.word != nil, g.rowTasks*g.colTasks; g.operands == nil && !g.window && (words || tasks > 1) {
 		shared := sharedScratches.get()
 		defer sharedScratches.put(shared)
-		g.share(w, shared)
+		if words {
+			g.convert(w, shared)
+		}
+		if tasks > 1 {
+			g.share(w, shared)
+		}
 	}
 	problems := ceilDiv(g.count, g.group)
 	if tasks := problems * g.rowTasks * g.colTasks; tasks == 1 {
@@ -92,7 +110,7 @@ func (g *gemmRun) share(w *Workers, s *gemmScratch) {
 	if g.rowTasks > 1 && g.packed == nil && g.taskRows < taskRowsMost/2 {
 		if size := g.k * g.panels * g.kern.nr; size <= sharedMost {
 			s.b = grow(s.b, size)
-			g.sharedB = Packed{k: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
+			g.sharedB = Packed{rows: g.k, n: g.n, kern: g.kern, kc: g.depth, data: s.b}
 			w.For(g.slabs()*g.panelGroups(), g.packTask)
 			g.packed = &g.sharedB
 		}

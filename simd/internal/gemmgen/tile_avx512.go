@@ -14,12 +14,12 @@ func tilesAVX512() *asm.Text {
 	s := &avx512
 	for h := 1; h <= s.rows; h++ {
 		for _, f := range formats {
-			tile512(a, f, h, byRow, s.vectors)
+			tile512(a, f, float32s, h, byRow, s.vectors)
 		}
-		tile512(a, formats[0], h, byK, s.vectors)
-		tile512(a, formats[0], h, byTaps, s.vectors)
-		tile512(a, formats[0], h, byRow, 1)
-		tile512(a, formats[0], h, byTaps, 1)
+		tile512(a, formats[0], float32s, h, byK, s.vectors)
+		tile512(a, formats[0], float32s, h, byTaps, s.vectors)
+		tile512(a, formats[0], float32s, h, byRow, 1)
+		tile512(a, formats[0], float32s, h, byTaps, 1)
 	}
 	for h := 1; h <= s.rows; h++ {
 		for vectors := 1; vectors <= s.vectors; vectors++ {
@@ -28,19 +28,41 @@ func tilesAVX512() *asm.Text {
 	}
 	for _, f := range formats {
 		for i, panels := range s.wide {
-			s.wideTile(a, f, i+1, panels, 32, "Z", "VPXORD")
+			s.wideTile(a, f, float32s, i+1, panels, 32, "Z", "VPXORD")
 		}
 	}
-	s.peak(a, "Z", "VPXORD")
+	s.peak(a, float32s, "Z", "VPXORD")
+	return a
+}
+
+// wordsAVX512 writes the AVX-512 kernels of words: the same tiles with another instruction.
+func wordsAVX512() *asm.Text {
+	a := asm.New(generator)
+	s := &avx512
+	for _, x := range s.words {
+		for h := 1; h <= s.rows; h++ {
+			tile512(a, formats[0], x, h, byRow, s.vectors)
+			tile512(a, formats[0], x, h, byRow, 1)
+		}
+		for i, panels := range s.wideOf(x) {
+			s.wideTile(a, formats[0], x, i+1, panels, 32, "Z", "VPXORD")
+		}
+		s.peak(a, x, "Z", "VPXORD")
+	}
+	bf16Row512(a)
+	bf16Panel512(a)
+	int8Row512(a)
+	most512(a)
+	scale512(a)
 	return a
 }
 
 // tile512 writes the kernel of height h and a width of vectors times 16. A letter in its name stands for the order of
 // A and the width.
-func tile512(a *asm.Text, f number, h int, o order, vectors int) {
+func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 	s := &avx512
 	form := [...][3]string{{"h", "", "u"}, {"r", "k", "t"}}[vectors-1][o]
-	a.Func(fmt.Sprintf("gemm512%s%s%d", form, f.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.lanes*vectors, o, f.describe()))
+	a.Func(fmt.Sprintf("gemm512%s%s%s%d", form, f.letter, x.letter, h), "(t *gemmTile)", 0, 8, fmt.Sprintf("Tiles of %d×%d, %v%s", h, s.lanes*vectors, o, x.describe(f)))
 	a.Op("MOVQ t+0(FP), DI")
 	a.Op("MOVQ %d(DI), CX", tileCols)
 	columnMasks(a, "K1", "K2")
@@ -74,20 +96,23 @@ func tile512(a *asm.Text, f number, h int, o order, vectors int) {
 		at := o.openStep(a, u)
 		for i := range h {
 			r := 30 + i%2
+			if x.temp {
+				r = 30
+			}
 			a.Op("VBROADCASTSS %s, Z%d", at(i), r)
 			for v := range vectors {
-				a.Op("VFMADD231PS Z%d, Z%d, Z%d", 28+v, r, 2*i+v)
+				x.multiply(a, "Z", 28+v, r, 2*i+v, 31)
 			}
 		}
 		o.closeStep(a)
 	}, func(n int) { o.advance(a, h, n) }, o.fetch)
-	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("VADDPS %s, Z%d, Z%[2]d", at, z(i)) },
+	chainsInTile.close(a, sums, 64, func(at string, i int) { a.Op("%s %s, Z%d, Z%[3]d", x.add, at, z(i)) },
 		func(at string, i int) { a.Op("VMOVUPS Z%d, %s", z(i), at) })
 	addToC(a, func() {
 		a.Op("MOVQ DX, CX")
 		eachRow(a, "CX", h, func(i int) {
 			for v := range vectors {
-				a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, 2*i+v, 1+v)
+				a.Op("%s %d(CX), Z%d, K%d, Z%[3]d", x.add, 64*v, 2*i+v, 1+v)
 			}
 		})
 	}, "write")
