@@ -19,9 +19,9 @@ func TestSteady(t *testing.T) {
 	words := strings.Repeat("a ", 500)
 	rng := rand.New(rand.NewPCG(1, 2))
 	growth.Check(t, n, func(int) {
-		texts := make([]string, 1+rng.IntN(3))
+		texts := make([]string, 1+rng.IntN(2))
 		for i := range texts {
-			texts[i] = words[:rng.IntN(120)]
+			texts[i] = words[:rng.IntN(80)]
 		}
 		if _, err := m.Embed(context.Background(), texts...); err != nil {
 			t.Fatal(err)
