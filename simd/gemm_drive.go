@@ -17,8 +17,8 @@ func (g *gemmRun) do(i int) {
 		if g.operands != nil {
 			o = &s.operands
 			o.a, o.b, o.c, o.ldc = g.operands(p)
-			checkView("GemmBatch", "A", o.a, g.m, g.k)
-			checkView("GemmBatch", "B", o.b, g.k, g.n)
+			checkView("GemmBatch", "A", o.a, g.m, g.numbers)
+			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
 		g.compute(s, o, i0, i1, p0, p1)
