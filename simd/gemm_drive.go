@@ -84,6 +84,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 					g.fetchNext(&b, o.b, q, k0)
 				} else if r1 == i1 {
 					g.fetchNext(&b, o.b, p0, k0+kc)
+					b.after = g.panelAfter(i0, p0, k0+kc)
 				}
 				g.multiply(t, o, a.from(r0-i0), b, add, kc, r0, r1, p, q)
 				if integers && (last || (k0+kc)%segment == 0) {
@@ -126,6 +127,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
 		t.astep, t.afour = 4*kc, 16
 		lines := false
+		if p+t.panels >= p1 && b.after != nil {
+			ahead = uintptr(b.after)
+		}
 		switch {
 		case b.next != 0:
 			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)
