@@ -29,9 +29,10 @@ const (
 	FormatF32  Format = iota
 	FormatF16         // IEEE 754 binary16
 	FormatBF16        // bfloat16, the upper half of a float32
+	FormatInt8        // integers of 8 bits with scales: see PackInt8
 )
 
-// String returns the name of the type: "float32", "float16" or "bfloat16".
+// String returns the name of the type: "float32", "float16", "bfloat16" or "int8".
 func (f Format) String() string {
 	switch f {
 	case FormatF32:
@@ -40,6 +41,8 @@ func (f Format) String() string {
 		return "float16"
 	case FormatBF16:
 		return "bfloat16"
+	case FormatInt8:
+		return "int8"
 	}
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
@@ -102,7 +105,7 @@ func PackRows(w *Workers, k, n int, trans bool, rows func(dst []float32, i, j in
 // packed returns a packed form that is not filled yet.
 func (o *PackOptions) packed(name string, k, n int) *Packed {
 	if o.Format > FormatBF16 {
-		panic(fmt.Sprintf("simd: %s: unknown format %v", name, o.Format))
+		panic(fmt.Sprintf("simd: %s: unknown format %v, expected float32, float16 or bfloat16", name, o.Format))
 	}
 	o.Math.check(name)
 	p := newPacked(k, n)
@@ -112,7 +115,10 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 	case o.Filters:
 		panic(fmt.Sprintf("simd: %s: expected filters in %v arithmetic, found %v", name, Strict, o.Math))
 	case word.numbers == 1: // panels in half precision are rounded numbers
-		p.word, p.kern, p.format = word, word.kern, FormatBF16
+		p.word, p.kern = word, word.kern
+		if o.Memory == nil {
+			p.format = FormatBF16
+		}
 	default:
 		p.word, p.kern, p.rows = word, word.kern, word.count(k)
 		p.kc = slabDepth(p.rows, word.block, p.kern.kc)
@@ -203,6 +209,9 @@ func (p *Packed) fill(w *Workers, panel func(s *gemmScratch, dst []float32, k0, 
 			at, size := k0*panels*nr+pi*kc*nr, kc*nr
 			if p.format == FormatF32 {
 				panel(s, p.data[at:][:size], k0, j0, kc, cols)
+				if p.word != nil && !p.words() {
+					p.word.row(p.data[at:][:size], p.data[at:][:size], 0, 0)
+				}
 				continue
 			}
 			s.b = grow(s.b, size)

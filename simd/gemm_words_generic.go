@@ -68,10 +68,10 @@ func int16RowGeneric(dst, src []float32, inverse float32, flip uint32) (sum int3
 	return sum
 }
 
-// integer rounds v·inverse to nearest, with ties to even. That is at most 127, or NaN where the scale is NaN too.
+// integer rounds v·inverse to nearest, with ties to even. That is from -128 to 127, or NaN where the scale is NaN too.
 func integer(v, inverse float32) int32 {
 	x := v * inverse
-	if !(x >= -127.5 && x <= 127.5) {
+	if !(x >= -128 && x <= 127.5) {
 		return 0
 	}
 	return int32(math.RoundToEven(float64(x)))
