@@ -169,8 +169,8 @@
 //	Strict    float32                             float32   FMA         FMA                 FMA
 //	Accurate  float32, in three bfloat16 parts    float32   TDPBF16PS   as Strict           as Strict
 //	BF16      bfloat16                            float32   TDPBF16PS   VDPBF16PS, or FMA   FMA
-//	Int8      integers of 8 bits, with scales     int32     TDPBSSD     VPDPBUSD, or        VPMADDWD
-//	                                                                    VPMADDWD
+//	Int8      integers of 8 bits, with scales     int32     TDPBSSD     VPDPBUSD, or        VPDPBUSD, or
+//	                                                                    VPMADDWD            VPMADDWD
 //
 // NEON has BFMMLA or BFDOT and SMMLA or SDOT where the processor has them. Where no instruction multiplies bfloat16, BF16
 // is float32 products of rounded operands: no faster than Strict, in half the memory.
@@ -194,7 +194,7 @@
 //	197   3072   768    108 (93 %)   212 (91 %)   428 (92 %)
 //	8     768    768    109 (95 %)   221 (95 %)   411 (90 %)
 //
-// AMX has not been measured. Its kernels are tested by an interpreter.
+// AMX and AVX-VNNI (AVX2's VPDPBUSD) have not been measured. Tests run their kernels on an interpreter.
 //
 // # Speed
 //
