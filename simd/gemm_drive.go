@@ -53,7 +53,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 	integers := g.word != nil && g.word.integers
 	segment := 0
 	if integers {
-		segment = intSegment / g.word.per
+		segment = g.word.count(intSegment)
 	}
 	s.part = grow(s.part, tileMost)
 	t := &s.tile
@@ -177,7 +177,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 }
 
 // tileMost is at least the number of sums in a tile.
-const tileMost = 512
+const tileMost = 1024
 
 // A gemmScratch holds the memory of one task beside its operands.
 type gemmScratch struct {

@@ -183,7 +183,7 @@ func TestWords(t *testing.T) {
 		for range rounds {
 			m, n, depth := sizes(rng, k.kern)
 			if rng.IntN(4) == 0 {
-				depth = 1 + rng.IntN(2*k.per*20)
+				depth = 1 + rng.IntN(40*k.numbers)
 			}
 			p := newWordProblem(rng, x, m, n, depth, func() float32 { return float32(rng.NormFloat64()) })
 			p.run(t, nil)
@@ -197,7 +197,7 @@ func TestWordsOfStrangeNumbers(t *testing.T) {
 	numbers := []float32{0, 1, -1, float32(math.Copysign(0, -1)), 0x1p-119, 0x1p50, float32(math.Inf(1)), float32(math.NaN()), 0x1p-130, 0x1p-149}
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		values := numbers
-		if x == BF16 && k.per > 1 {
+		if x == BF16 && k.numbers > 1 {
 			values = numbers[:len(numbers)-2] // the instruction takes them for zero
 		}
 		rng := rand.New(rand.NewPCG(3, 4))

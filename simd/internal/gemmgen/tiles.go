@@ -166,7 +166,7 @@ func (s *tileSet) constants(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n", s.suffix, 2*s.chains*s.lanes)
 	for _, x := range s.words {
-		fmt.Fprintf(b, "peak%s%sOps = %d // of a round of peak%[2]s%s\n", x.word, s.suffix, x.ops*s.chains*s.lanes, x.letter)
+		fmt.Fprintf(b, "peak%s%sOps = %d // of a round of peak%[2]s%[4]s\n", x.word, s.suffix, x.ops*s.chains*s.lanes, x.letter)
 	}
 	b.WriteString(")\n")
 }
