@@ -12,13 +12,17 @@ func (g *gemmRun) do(i int) {
 	i0 := i % g.rowTasks * g.taskRows
 	p0 := i / g.rowTasks * g.taskCols
 	i1, p1 := min(i0+g.taskRows, g.m), min(p0+g.taskCols, g.panels)
+	k := g.k
+	if g.word != nil {
+		k = g.numbers
+	}
 	for p := first; p < min(first+g.group, g.count); p++ {
 		o := &g.one
 		if g.operands != nil {
 			o = &s.operands
 			o.a, o.b, o.c, o.ldc = g.operands(p)
-			checkView("GemmBatch", "A", o.a, g.m, g.k)
-			checkView("GemmBatch", "B", o.b, g.k, g.n)
+			checkView("GemmBatch", "A", o.a, g.m, k)
+			checkView("GemmBatch", "B", o.b, k, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
 		g.compute(s, o, i0, i1, p0, p1)
@@ -84,6 +88,7 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 					g.fetchNext(&b, o.b, q, k0)
 				} else if r1 == i1 {
 					g.fetchNext(&b, o.b, p0, k0+kc)
+					b.after = g.panelAfter(i0, p0, k0+kc)
 				}
 				g.multiply(t, o, a.from(r0-i0), b, add, kc, r0, r1, p, q)
 				if integers && (last || (k0+kc)%segment == 0) {
@@ -126,6 +131,9 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 		ahead := uintptr(panel) + uintptr(t.panels*t.bps)
 		t.astep, t.afour = 4*kc, 16
 		lines := false
+		if p+t.panels >= p1 && b.after != nil {
+			ahead = uintptr(b.after)
+		}
 		switch {
 		case b.next != 0:
 			ahead = b.next + uintptr((p-p0)*nr*b.nextStride)

@@ -37,6 +37,7 @@ type gemmRun struct {
 	groupCols int // panels in a group
 	group     int // problems a task covers, when a task is at least one problem
 	count     int
+	threads   int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
 	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
@@ -136,7 +137,7 @@ const groupWidth = 256
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
-	g.count, g.group = count, 1
+	g.count, g.group, g.threads = count, 1, threads
 	g.window = g.rows != nil || g.windows() || g.inPlace()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)
@@ -187,6 +188,9 @@ func (g *gemmRun) plan(threads, count int) {
 		for count*g.tasksEach() < want && g.taskRows > 2*kern.mr {
 			g.taskRows = roundUp((g.taskRows+1)/2, kern.mr)
 		}
+		if count == 1 && g.taskRows >= g.m {
+			g.taskCols = evenTask(g.panels, g.taskCols, threads)
+		}
 	}
 	g.blockRows = min(g.blockRows, roundUp(g.taskRows, kern.mr))
 	g.groupCols = max(1, groupWidth/kern.nr)
@@ -204,6 +208,23 @@ func (g *gemmRun) plan(threads, count int) {
 			g.group = max(1, min(g.group, count/(4*threads)))
 		}
 	}
+}
+
+// evenTask returns the number of panels of a task, at most most and more than half of that, with which threads that take
+// one task after the other are done first. There are at least two threads.
+func evenTask(panels, most, threads int) int {
+	best, least := most, panels
+	for size := most; 2*size > most; size-- {
+		tasks := ceilDiv(panels, size)
+		span := ceilDiv(tasks, threads) * size
+		if tasks%threads == 1 {
+			span -= size*tasks - panels // the last task is the rest, alone
+		}
+		if span < least {
+			best, least = size, span
+		}
+	}
+	return best
 }
 
 // tasksEach is the number of tasks of one problem.

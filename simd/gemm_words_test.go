@@ -67,7 +67,7 @@ func (p *wordProblem) solve() {
 				col[q] = p.b.at(q, j)[0]
 			}
 			c := &p.want[i*p.ldc+j]
-			start := p.beta * *c
+			start := float32(p.beta * *c) // each product rounds by itself
 			if p.beta == 0 {
 				start = 0
 			}
@@ -90,7 +90,7 @@ func (p *wordProblem) solve() {
 				for q := k; q < min(k+intSegment, p.k); q++ {
 					sum += a[q] * b[q]
 				}
-				x := float32(sum) * sa * sb
+				x := float32(float32(sum) * sa * sb)
 				if k == 0 && p.beta == 0 {
 					*c = x
 				} else {

@@ -23,7 +23,6 @@ type run struct {
 	pairs    pairs
 	model    *clip.Model
 	loader   *vision.Loader // of training
-	begun    bool           // the run can be resumed
 
 	history       history
 	stepsPerEpoch int
@@ -63,7 +62,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	out := &outcome{}
 	if r.settings.Init != "" {

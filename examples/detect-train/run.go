@@ -22,7 +22,6 @@ type run struct {
 	corpus   *corpus
 	model    *detect.Model
 	config   *detect.Config // of a model from scratch, when not nil
-	begun    bool           // the run can be resumed
 	history  history
 	parts    parts // of the epoch under way
 
@@ -62,7 +61,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	o := &outcome{}
 	if o.training, err = r.train(ctx); err != nil {

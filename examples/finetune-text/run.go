@@ -19,7 +19,6 @@ type run struct {
 	console  *console.Console
 	corpus   corpus
 	model    *bert.Model
-	begun    bool // the run can be resumed
 
 	// afterStep, if not nil, is called after every training step.
 	afterStep func(step int)
@@ -50,7 +49,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	o := &outcome{}
 	if o.training, err = r.train(ctx); err != nil {

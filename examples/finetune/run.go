@@ -25,7 +25,7 @@ type run struct {
 	estimates []estimate
 	chosen    choice
 	model     *vit.Model
-	begun     bool // the run can be continued
+	begun     bool // continues an unfinished run
 
 	// afterStep, if not nil, is called after every step of training, or batch of features.
 	afterStep func(step int)
@@ -63,8 +63,8 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		if err := r.keep(); err != nil {
 			return nil, err
 		}
-		r.begun = true
 	}
+	r.console.Resume("the same command continues the run in %s", r.settings.Out)
 
 	o, began := &outcome{}, time.Now()
 	var logits []float32 // of the test images

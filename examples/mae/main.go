@@ -25,20 +25,14 @@ func command(args []string, stdout, stderr io.Writer) int {
 
 // execute does a run and prints its results. After an interrupt, the error contains the command to continue.
 func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
-	s := r.settings
-	text := stdout
-	if s.JSON {
-		text = stderr
-	}
-	r.console = console.New(text)
-	o, err := r.do(ctx)
-	if err != nil && r.begun && console.Interrupted(ctx, err) {
-		err = fmt.Errorf("%w; continue with -resume -out %s", err, s.Out)
-	}
-	if err == nil && s.JSON {
-		err = console.PrintJSON(stdout, resultOf(o, s.Out))
-	}
-	return err
+	return console.Execute(ctx, r.settings.JSON, stdout, stderr, func(c *console.Console) (any, error) {
+		r.console = c
+		o, err := r.do(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return resultOf(o, r.settings.Out), nil
+	})
 }
 
 const about = `Pre-trains a masked autoencoder on images without labels. Then trains classifiers from it on a few labels, and for

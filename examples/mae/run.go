@@ -26,7 +26,6 @@ type run struct {
 	images   *images
 	epochs   int               // of pre-training
 	identity map[string]string // a resumed run must have the same identity
-	begun    bool              // the run can be resumed
 
 	// afterStep, if not nil, is called after every training step.
 	afterStep func(phase string, step int)
@@ -67,7 +66,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(model); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	out := &outcome{}
 	if r.epochs > 0 {

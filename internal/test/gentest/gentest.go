@@ -50,7 +50,7 @@ func Words(t *testing.T, text []byte, least int) {
 	t.Helper()
 	compare(t, word.FindAllStringSubmatch(string(text), -1), least, encoding, func(m []string) string {
 		return m[4] + m[3] + m[2] + m[1]
-	}, "-triple=aarch64")
+	}, "-triple=aarch64", "-mattr=+bf16,+dotprod,+i8mm")
 }
 
 // Codes is Words for the bytes of amd64 assembly.

@@ -40,3 +40,15 @@ var ClassFields = strictjson.Fields{
 	{Name: "num_labels", Reason: "names of another number of classes do not count"},
 	{Name: "problem_type"},
 }
+
+// EncoderFields are the sizes, the activation, the dropouts and the norms of a transformer encoder such as ViT and BERT.
+var EncoderFields = strictjson.Fields{
+	{Name: "hidden_size"},
+	{Name: "num_hidden_layers"},
+	{Name: "num_attention_heads"},
+	{Name: "intermediate_size"},
+	{Name: "hidden_act"},
+	{Name: "hidden_dropout_prob"},
+	{Name: "attention_probs_dropout_prob"},
+	{Name: "layer_norm_eps"},
+}
