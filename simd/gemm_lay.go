@@ -120,6 +120,9 @@ type bSlab struct {
 	whole int
 	edge  []float32
 
+	// The panel that is multiplied after these; nil stands for the one that follows in memory.
+	after unsafe.Pointer
+
 	// Where the rows are that the next group will be packed from; 0 stands for no prefetching.
 	next       uintptr
 	nextStride int
@@ -175,6 +178,22 @@ func (g *gemmRun) fetchNext(x *bSlab, b Matrix, p, k0 int) {
 	if g.packed == nil && g.gather == nil && g.word == nil && b.Trans && k0 < g.k {
 		x.next, x.nextStride = uintptr(unsafe.Pointer(&b.at(k0, p*g.kern.nr)[0])), 4*b.Stride
 	}
+}
+
+// panelAfter returns the panel that a thread multiplies after those of a slab that ends at row k0: the first of the task's
+// next slab, or of the task that the thread is likely to take next. It returns nil where these are not packed.
+func (g *gemmRun) panelAfter(i0, p0, k0 int) unsafe.Pointer {
+	if g.packed == nil || g.packed.half != nil {
+		return nil
+	}
+	if k0 == g.k {
+		// Each thread takes one task, then the first of the others.
+		task := p0/g.taskCols*g.rowTasks + i0/g.taskRows + g.threads
+		if k0, p0 = 0, task/g.rowTasks*g.taskCols; p0 >= g.panels {
+			return nil
+		}
+	}
+	return unsafe.Pointer(&g.packed.panelsFrom(k0, min(g.depth, g.k-k0), p0)[0])
 }
 
 func (g *gemmRun) panelGroups() int { return ceilDiv(g.panels, g.groupCols) }

@@ -114,13 +114,13 @@ func (o *PackOptions) packed(name string, k, n int) *Packed {
 		p.format = o.Format
 	case o.Filters:
 		panic(fmt.Sprintf("simd: %s: expected filters in %v arithmetic, found %v", name, Strict, o.Math))
-	case word.per == 1: // panels in half precision are rounded numbers
+	case word.numbers == 1: // panels in half precision are rounded numbers
 		p.word, p.kern = word, word.kern
 		if o.Memory == nil {
 			p.format = FormatBF16
 		}
 	default:
-		p.word, p.kern, p.rows = word, word.kern, ceilDiv(k, word.per)
+		p.word, p.kern, p.rows = word, word.kern, word.count(k)
 		p.kc = slabDepth(p.rows, word.block, p.kern.kc)
 		if word.integers {
 			p.scales = make([]float32, n)
@@ -158,7 +158,7 @@ func newPacked(k, n int) *Packed {
 }
 
 // words reports whether panels hold words of several numbers.
-func (p *Packed) words() bool { return p.word != nil && p.word.per > 1 }
+func (p *Packed) words() bool { return p.word != nil && p.word.numbers > 1 }
 
 // packWords lays out a panel of words, columns j0 on. Column j0 of p is column from of b.
 func (p *Packed) packWords(s *gemmScratch, dst []float32, b Matrix, k0, j0, from, kc, cols int) {

@@ -16,6 +16,7 @@ type gemmRun struct {
 	gather   *Gather // in place of B
 	ep       Epilogue
 	hasEp    bool
+	rest     Epilogue            // what is left of ep where tiles add the bias and the residual
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
 
@@ -37,6 +38,7 @@ type gemmRun struct {
 	groupCols int // panels in a group
 	group     int // problems a task covers, when a task is at least one problem
 	count     int
+	threads   int
 
 	sharedA []float32 // A laid out ahead of the tasks, when several need the same rows
 	sharedB Packed    // B packed ahead of the tasks, when several need the same columns
@@ -73,6 +75,7 @@ type gemmOperands struct {
 func (g *gemmRun) setEpilogue(ep *Epilogue) {
 	if g.hasEp = ep != nil; g.hasEp {
 		g.ep = *ep
+		g.rest = ep.afterTiles()
 	}
 }
 
@@ -136,7 +139,7 @@ const groupWidth = 256
 // plan chooses the tasks. Their shape changes where numbers are computed, never their bits.
 func (g *gemmRun) plan(threads, count int) {
 	kern := g.kern
-	g.count, g.group = count, 1
+	g.count, g.group, g.threads = count, 1, threads
 	g.window = g.rows != nil || g.windows() || g.inPlace()
 	g.panels = ceilDiv(g.n, kern.nr)
 	g.depth = slabDepth(g.k, g.block, kern.kc)

@@ -9,7 +9,7 @@ const (
 	lanes256        = 8   // floats in a register
 	ahead256        = 1   // rows of the next operand that a tile prefetches from
 	peak256Flops    = 192 // of a round of peak256
-	peakInt16256Ops = 384 // of a round of peak256%!s(int=384)
+	peakInt16256Ops = 384 // of a round of peak256m
 )
 
 // tilesByRow256, by the format of B and by height, reads A row-major.
@@ -142,9 +142,9 @@ const (
 	lanes512        = 16   // floats in a register
 	ahead512        = 3    // rows of the next operand that a tile prefetches from
 	peak512Flops    = 512  // of a round of peak512
-	peakBF16512Ops  = 1024 // of a round of peak512%!s(int=1024)
-	peakInt8512Ops  = 2048 // of a round of peak512%!s(int=2048)
-	peakInt16512Ops = 1024 // of a round of peak512%!s(int=1024)
+	peakBF16512Ops  = 1024 // of a round of peak512d
+	peakInt8512Ops  = 2048 // of a round of peak512q
+	peakInt16512Ops = 1024 // of a round of peak512m
 )
 
 // tilesByRow512, by the format of B and by height, reads A row-major.
@@ -1489,3 +1489,27 @@ func most512(src *float32, n int) (bits uint32)
 
 //go:noescape
 func scale512(c *float32, n int, less int32, row float32, cols *float32)
+
+//go:noescape
+func amx16BF16(t *gemmTile)
+
+//go:noescape
+func amx32BF16(t *gemmTile)
+
+//go:noescape
+func amx16Accurate(t *gemmTile)
+
+//go:noescape
+func amx32Accurate(t *gemmTile)
+
+//go:noescape
+func amx16Int8(t *gemmTile)
+
+//go:noescape
+func amx32Int8(t *gemmTile)
+
+//go:noescape
+func peakAMXBF16(n int)
+
+//go:noescape
+func peakAMXInt8(n int)

@@ -11,13 +11,15 @@ import "math"
 type wordKernel struct {
 	name string      // says what runs
 	kern *gemmKernel // its elements are words
-	per  int         // numbers in a word
+
+	// A group of numbers with neighboring k becomes a group of words.
+	numbers, words int
 
 	// Words in a K block and in a chain of it. Rounding to bfloat16 weighs more than the order of sums, and integers are
 	// exact, so that a block is one chain.
 	block, chain int
 
-	// row makes words of a row, the last one filled with zeros. Integers are the numbers times inverse, rounded; it
+	// row makes words of a row, the last group filled with zeros. Integers are the numbers times inverse, rounded; it
 	// returns their sum. Then the bits of flip change in each word.
 	row func(dst, src []float32, inverse float32, flip uint32) (sum int32)
 	// panel, which may be nil, makes a panel of k rows of cols numbers, stride elements apart.
@@ -40,6 +42,9 @@ const wordBlock = 384
 // intSegment is the number of products whose sum fits in 32 bits: 127·127·98304 < 2³¹. It is a whole number of slabs.
 // Longer sums are added in float32, segment by segment.
 const intSegment = 256 * wordBlock
+
+// count returns how many words n numbers become.
+func (x *wordKernel) count(n int) int { return ceilDiv(n, x.numbers) * x.words }
 
 // words returns the kernel of x at the level in use; nil stands for the kernel of Strict.
 func (x Math) words() *wordKernel { return wordKernels[level][x] }
@@ -69,7 +74,7 @@ func (kern gemmKernel) rounded() *wordKernel {
 	kern.few, kern.window = nil, nil
 	return &wordKernel{
 		name: kern.level.String() + ", float32 products of bfloat16 numbers",
-		kern: &kern, per: 1, block: kBlock, chain: kChain,
+		kern: &kern, numbers: 1, words: 1, block: kBlock, chain: kChain,
 		row: roundRow,
 	}
 }
@@ -111,7 +116,7 @@ func scales(most uint32) (scale, inverse float32) {
 // useWords makes g a product of words; k is that of the numbers.
 func (g *gemmRun) useWords(x *wordKernel) {
 	g.word, g.kern, g.numbers = x, x.kern, g.k
-	g.k, g.block, g.chain = ceilDiv(g.k, x.per), x.block, x.chain
+	g.k, g.block, g.chain = x.count(g.k), x.block, x.chain
 }
 
 // wordPitch is the distance of rows of A: an odd number of cache lines, so that the rows of a tile use all sets.
@@ -197,7 +202,7 @@ func (g *gemmRun) convertRows(s *gemmScratch, q *quantized, words, a Matrix, i0,
 		q.rows[i], inverse = scales(x.most(src))
 		for at := 0; at < n; at += intSegment {
 			end := min(at+intSegment, n)
-			q.sums[at/intSegment*g.m+i] = x.offset * x.row(dst[at/x.per:ceilDiv(end, x.per)], src[at:end], inverse, 0)
+			q.sums[at/intSegment*g.m+i] = x.offset * x.row(dst[x.count(at):x.count(end)], src[at:end], inverse, 0)
 		}
 	}
 	if !a.Trans {
@@ -254,9 +259,9 @@ func (x *wordKernel) pack(s *gemmScratch, dst []float32, b Matrix, n, k0, j0, kc
 
 // packPanel lays out one panel. inverses are those of all columns; for integers only.
 func (x *wordKernel) packPanel(s *gemmScratch, dst []float32, b Matrix, n, k0, j0, kc, cols int, inverses []float32) {
-	from := k0 * x.per
+	from := k0 / x.words * x.numbers
 	src, stride := b.at(from, j0), b.Stride
-	n = min(n-from, kc*x.per)
+	n = min(n-from, kc/x.words*x.numbers)
 	if !b.Trans && x.panel != nil {
 		x.panel(dst, src, stride, n, cols)
 		return

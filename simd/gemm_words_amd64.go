@@ -4,6 +4,9 @@ import "golang.org/x/sys/cpu"
 
 // wordKernelsOf returns the kernels of an arithmetic that this machine runs at a level, the best first.
 func wordKernelsOf(l Level, x Math) (all []*wordKernel) {
+	if l == AVX512 {
+		all = amxKernelsOf(x)
+	}
 	switch {
 	case l == AVX512 && x == BF16:
 		if cpu.X86.HasAVX512BF16 {
@@ -24,7 +27,7 @@ func wordKernelsOf(l Level, x Math) (all []*wordKernel) {
 	case l == Generic && x == Int8:
 		return append(all, int8Generic)
 	}
-	return nil
+	return all
 }
 
 var (
@@ -33,7 +36,7 @@ var (
 
 	// VDPBF16PS has twice the products of a fused multiply-add.
 	bf16AVX512 = &wordKernel{
-		name: "avx512-bf16", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx512-bf16", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -57,7 +60,7 @@ var (
 
 	// VPDPBUSD has four times the products. It wants B without a sign: 128 is added to its integers.
 	int8AVX512 = &wordKernel{
-		name: "avx512-vnni", per: 4, block: wordBlock, chain: wordBlock,
+		name: "avx512-vnni", numbers: 4, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -82,7 +85,7 @@ var (
 
 	// VPMADDWD multiplies integers of 16 bits, two in a word.
 	int16AVX512 = &wordKernel{
-		name: "avx512, products of 16 bits", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx512, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX512.asWords(func(t *gemmTile) {
 			switch {
 			case t.panels > 1:
@@ -99,7 +102,7 @@ var (
 		scale:    scale512Of,
 	}
 	int16AVX2 = &wordKernel{
-		name: "avx2, products of 16 bits", per: 2, block: wordBlock, chain: wordBlock,
+		name: "avx2, products of 16 bits", numbers: 2, words: 1, block: wordBlock, chain: wordBlock,
 		kern: gemmAVX2.asWords(func(t *gemmTile) {
 			if t.panels > 1 {
 				tilesWideInt16256[t.rows](t)

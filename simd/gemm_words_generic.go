@@ -7,7 +7,7 @@ import (
 
 // int8Generic has four integers in a word, as the dot products of AVX-512 have, but with a sign in B as well.
 var int8Generic = &wordKernel{
-	name: "generic", kern: gemmGeneric.asWords(multiplyInt8Generic, nil, peakGeneric, gemmGeneric.peakFlops), per: 4,
+	name: "generic", kern: gemmGeneric.asWords(multiplyInt8Generic, nil, peakGeneric, gemmGeneric.peakFlops), numbers: 4, words: 1,
 	block: wordBlock, chain: wordBlock,
 	row:      int8RowGeneric,
 	integers: true,

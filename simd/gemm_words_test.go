@@ -67,7 +67,7 @@ func (p *wordProblem) solve() {
 				col[q] = p.b.at(q, j)[0]
 			}
 			c := &p.want[i*p.ldc+j]
-			start := p.beta * *c
+			start := float32(p.beta * *c) // each product rounds by itself
 			if p.beta == 0 {
 				start = 0
 			}
@@ -90,7 +90,7 @@ func (p *wordProblem) solve() {
 				for q := k; q < min(k+intSegment, p.k); q++ {
 					sum += a[q] * b[q]
 				}
-				x := float32(sum) * sa * sb
+				x := float32(float32(sum) * sa * sb)
 				if k == 0 && p.beta == 0 {
 					*c = x
 				} else {
@@ -183,7 +183,7 @@ func TestWords(t *testing.T) {
 		for range rounds {
 			m, n, depth := sizes(rng, k.kern)
 			if rng.IntN(4) == 0 {
-				depth = 1 + rng.IntN(2*k.per*20)
+				depth = 1 + rng.IntN(40*k.numbers)
 			}
 			p := newWordProblem(rng, x, m, n, depth, func() float32 { return float32(rng.NormFloat64()) })
 			p.run(t, nil)
@@ -197,7 +197,7 @@ func TestWordsOfStrangeNumbers(t *testing.T) {
 	numbers := []float32{0, 1, -1, float32(math.Copysign(0, -1)), 0x1p-119, 0x1p50, float32(math.Inf(1)), float32(math.NaN()), 0x1p-130, 0x1p-149}
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		values := numbers
-		if x == BF16 && k.per > 1 {
+		if x == BF16 && k.numbers > 1 {
 			values = numbers[:len(numbers)-2] // the instruction takes them for zero
 		}
 		rng := rand.New(rand.NewPCG(3, 4))

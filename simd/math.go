@@ -83,7 +83,7 @@ func (x Math) Kernel() string {
 // numbers in float32, and Accurate is Strict: neither is faster than Strict.
 func (x Math) Native() bool {
 	k := x.words()
-	return x == Strict || k != nil && k.per > 1
+	return x == Strict || k != nil && k.numbers > k.words
 }
 
 // check panics unless x is one of the arithmetics.

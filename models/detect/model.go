@@ -58,7 +58,7 @@ func New(c Config, classes int, rng *rand.Rand) *Model {
 	if classes < 1 {
 		panic("detect: a detector has at least one class")
 	}
-	return &Model{Config: c, Network: kindOf(c.ModelType).network(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New(), training: autograd.Arenas{Keep: 4}}
+	return &Model{Config: c, Network: kindOf(c.ModelType).network(c, classes, rng), Classes: classes, Workers: simd.NewWorkers(0), runner: run.New()}
 }
 
 // tape returns the options of the model's tapes.

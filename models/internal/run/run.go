@@ -22,14 +22,22 @@ import (
 // Batch is how many inputs run at once: enough to fill the cores, few enough to stay small.
 const Batch = 16
 
-// Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once.
-type Runner struct{ arenas autograd.Arenas }
+// Runner lends the memory of tapes to a model's calls. Any number of goroutines may use one at once. As many passes
+// as there are cores (GOMAXPROCS) run at once; others wait in the order in which they came.
+type Runner struct {
+	turns  turns
+	arenas autograd.Arenas
+}
 
-// New returns a Runner that keeps the memory of up to four calls for the next ones.
-func New() *Runner { return &Runner{arenas: autograd.Arenas{Keep: 4}} }
+// New returns a Runner.
+func New() *Runner { return &Runner{} }
 
-// Over calls pass with the inputs in order, up to [Batch] at a time, and the position of the first of them. All calls
-// share one tape of the options o, with an arena of r, which is reset after each: values leave it by copying.
+// Bytes returns how much memory is kept for the next passes.
+func (r *Runner) Bytes() int { return r.arenas.Bytes() }
+
+// Over calls pass with the inputs in order, up to [Batch] at a time, and the position of the first of them. Each call
+// gets a tape of the options o, with an arena of r, which is reset afterwards: values leave it by copying. pass must not call
+// the model's tasks, which would wait for its turn to end.
 //
 // ctx ends it between segments and batches. The error is the context's, an *autograd.ShapeError that pass panicked
 // with, or the one that pass returned. Other panics continue; the tape's memory is given back in every case.
@@ -40,10 +48,6 @@ func Over[T any](ctx context.Context, r *Runner, o autograd.Options, inputs []T,
 // OverSizes is [Over] for inputs of different sizes, such as texts in tokens: as many run at once as have at most the total
 // size most, or one that is larger.
 func OverSizes[T any](ctx context.Context, r *Runner, o autograd.Options, inputs []T, size func(T) int, most int, pass func(t *autograd.Tape, some []T, first int) error) error {
-	arena := r.arenas.Get()
-	defer r.arenas.Put(arena)
-	o.Arena, o.Context = arena, ctx
-	tape := autograd.NewTape(o)
 	for first := 0; first < len(inputs); {
 		end, total := first+1, size(inputs[first])
 		for end < len(inputs) && total+size(inputs[end]) <= most {
@@ -51,12 +55,24 @@ func OverSizes[T any](ctx context.Context, r *Runner, o autograd.Options, inputs
 			end++
 		}
 		some := inputs[first:end]
-		if err := tape.Try(func() error { return pass(tape, some, first) }); err != nil {
+		if err := r.pass(ctx, o, func(t *autograd.Tape) error { return pass(t, some, first) }); err != nil {
 			return err
 		}
 		first = end
 	}
 	return nil
+}
+
+// pass runs f when it is its turn.
+func (r *Runner) pass(ctx context.Context, o autograd.Options, f func(t *autograd.Tape) error) error {
+	if r.turns.take(ctx) {
+		defer r.turns.leave()
+	}
+	arena := r.arenas.Get()
+	defer r.arenas.Put(arena)
+	o.Arena, o.Context = arena, ctx
+	tape := autograd.NewTape(o)
+	return tape.Try(func() error { return f(tape) }) // the context's error, where it has ended the wait
 }
 
 // ImageInput says which pixels a model takes.

@@ -131,6 +131,11 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	b.WriteString(asm.Header(generator) + "package simd\n")
 	s := &neon
 	s.constants(&b)
+	b.WriteString("\n// Operations of a round of the peak loops.\nconst (\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "peak%sOps = %d\n", p.name, p.each*s.chains)
+	}
+	b.WriteString(")\n")
 	fmt.Fprintf(&b, "\n// height%s, by rows, is the height of the lowest tile that has them.\nvar height%[1]s = [...]int{\n", s.suffix)
 	rows := 1
 	for _, h := range s.heights {
@@ -151,7 +156,15 @@ func goARM64(text *asm.Text) ([]byte, error) {
 	for _, h := range s.heights {
 		fmt.Fprintf(&b, "case %d:\ngemm%st%[1]d(t)\n", h, s.suffix)
 	}
-	b.WriteString("}\n}\n" + text.Stubs())
+	b.WriteString("}\n}\n")
+	for _, p := range productsNEON {
+		fmt.Fprintf(&b, "\n// tile%s runs the lowest tile that has t's rows, of %s.\nfunc tile%[1]s(t *gemmTile) {\nswitch height%[3]s[t.rows] {\n", p.name, p.doc, s.suffix)
+		for _, h := range s.heights {
+			fmt.Fprintf(&b, "case %d:\ngemm%s%[1]d(t)\n", h, p.name)
+		}
+		b.WriteString("}\n}\n")
+	}
+	b.WriteString(text.Stubs())
 	return format.Source(b.Bytes())
 }
 
@@ -166,7 +179,7 @@ func (s *tileSet) constants(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "peak%sFlops = %d // of a round of peak%[1]s\n", s.suffix, 2*s.chains*s.lanes)
 	for _, x := range s.words {
-		fmt.Fprintf(b, "peak%s%sOps = %d // of a round of peak%[2]s%s\n", x.word, s.suffix, x.ops*s.chains*s.lanes, x.letter)
+		fmt.Fprintf(b, "peak%s%sOps = %d // of a round of peak%[2]s%[4]s\n", x.word, s.suffix, x.ops*s.chains*s.lanes, x.letter)
 	}
 	b.WriteString(")\n")
 }
