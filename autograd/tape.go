@@ -18,6 +18,9 @@ type Options struct {
 
 	// Workers runs operations in parallel; nil is serial. Results do not depend on it.
 	Workers *simd.Workers
+	// Math is the arithmetic of matrix products, of the forward and the backward step alike: simd.Strict by default, which
+	// has the same bits everywhere. The essay of the package says what the others change. simd.Int8 excludes Gradients.
+	Math simd.Math
 	// Arena supplies memory; nil means a new one. No other tape may use it meanwhile.
 	Arena *Arena
 	// Context is checked between segments; when it ends, the tape panics with a [CanceledError].
@@ -57,8 +60,11 @@ type Tape struct {
 	lentSize int  // their elements, and those that operations under way have saved
 }
 
-// NewTape returns an empty tape.
+// NewTape returns an empty tape. It panics with a [UseError] for options that [Options.Check] refuses.
 func NewTape(o Options) *Tape {
+	if err := o.Check(); err != nil {
+		panic(err)
+	}
 	a := o.Arena
 	if a == nil {
 		a = NewArena()

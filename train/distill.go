@@ -39,7 +39,7 @@ type Distillation struct {
 //
 // base is the student's loss by the true labels, one element. logits, [n, classes], are those that learn from the
 // teacher: of the distillation token (vit.Model.ForwardHeads), or of a classifier that has only one head. The teacher gets the
-// values of inputs. It panics with an autograd.UseError for settings that are not valid, and with an autograd.ShapeError
+// values of inputs, on a tape of the same arithmetic. It panics with an autograd.UseError for settings that are not valid, and with an autograd.ShapeError
 // when the teacher's logits have another shape.
 func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Tensor {
 	if d.Teacher == nil {
@@ -47,7 +47,7 @@ func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Ten
 	}
 	arena := d.arenas.Get()
 	defer d.arenas.Put(arena)
-	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Arena: arena})
+	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Math: inputs.Tape().Math(), Arena: arena})
 	defer tape.Reset()
 	answers := d.Teacher(tape.Borrow(inputs.Floats(nil), inputs.Shape()...))
 	if shape := answers.Shape(); !slices.Equal(shape, logits.Shape()) {

@@ -70,7 +70,7 @@ type result struct {
 	Peak      int64     `json:"peak"` // VmHWM after the first logits, 0 without /proc
 	PeakAfter int64     `json:"peak_after"`
 	Resident  int64     `json:"resident"` // at the end, after a garbage collection
-	Logits    []float32 `json:"logits"` // the first three
+	Logits    []float32 `json:"logits"`   // the first three
 }
 
 func run(dir string, args []string) error {

@@ -63,7 +63,7 @@ func TestMemoryLimit(t *testing.T) {
 func limited(t *testing.T) {
 	r := New()
 	pass := func(inside func()) {
-		err := Over(context.Background(), r, nil, []int{1}, func(t *autograd.Tape, _ []int, _ int) error {
+		err := Over(context.Background(), r, autograd.Options{}, []int{1}, func(t *autograd.Tape, _ []int, _ int) error {
 			for range 4 {
 				t.Full(1, passSize/16)
 			}

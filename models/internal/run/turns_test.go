@@ -57,7 +57,7 @@ func TestTurnsCanceled(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	r := New()
 	over := func(ctx context.Context, pass func()) error {
-		return Over(ctx, r, nil, []int{1}, func(*autograd.Tape, []int, int) error { pass(); return nil })
+		return Over(ctx, r, autograd.Options{}, []int{1}, func(*autograd.Tape, []int, int) error { pass(); return nil })
 	}
 	for range 200 {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -94,7 +94,7 @@ func TestManyCallers(t *testing.T) {
 	for range 64 {
 		callers.Go(func() {
 			for range 3 {
-				err := Over(context.Background(), r, w, []int{1}, func(t *autograd.Tape, _ []int, _ int) error {
+				err := Over(context.Background(), r, autograd.Options{Workers: w}, []int{1}, func(t *autograd.Tape, _ []int, _ int) error {
 					n := now.Add(1)
 					defer now.Add(-1)
 					for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
