@@ -29,7 +29,7 @@ type storage struct {
 	lock sync.Mutex
 
 	// Packed GEMM operands derived from the values, for inference only.
-	packs [3]atomic.Pointer[pack]
+	packs [4]atomic.Pointer[pack]
 }
 
 // form is one way in which a storage holds its values; it is replaced by another, never changed.
@@ -141,12 +141,13 @@ func (s *storage) touch() {
 	}
 }
 
-// pack is a packed operand, one for each group of a convolution, and the version and instruction set that it was made
-// for.
+// pack is a packed operand, one for each group of a convolution, or the filters of one in Winograd's form, and the version
+// and instruction set that it was made for.
 type pack struct {
-	version uint64
-	level   simd.Level
-	panels  []*simd.Packed
+	version  uint64
+	level    simd.Level
+	panels   []*simd.Packed
+	winograd []float32
 }
 
 // panels returns the values packed as the right-hand operand of a GEMM, in the type they are stored in. They are
@@ -159,34 +160,47 @@ func (s *storage) panels(w *simd.Workers, rows, cols int, trans bool) *simd.Pack
 		slot = &s.packs[1]
 		k, n = cols, rows
 	}
-	return s.packed(slot, 1, func(f *form) []*simd.Packed {
+	return s.packed(slot, 1, func(f *form, p *pack) {
 		if f.starts == nil {
-			return []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans}, simd.PackOptions{})}
+			p.panels = []*simd.Packed{simd.Pack(w, k, n, simd.Matrix{Data: f.values, Stride: cols, Trans: trans}, simd.PackOptions{})}
+			return
 		}
-		return []*simd.Packed{simd.PackRows(w, k, n, trans, func(dst []float32, i, j int) { f.read(dst, i*cols+j) }, simd.PackOptions{Format: f.dtype})}
-	})[0]
+		p.panels = []*simd.Packed{simd.PackRows(w, k, n, trans, func(dst []float32, i, j int) { f.read(dst, i*cols+j) }, simd.PackOptions{Format: f.dtype})}
+	}).panels[0]
 }
 
 // filters is panels for the weight [groups·co, taps] of a convolution: it returns the filters of each group. A weight
 // that is used with several numbers of groups is packed again at each change.
 func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed {
-	return s.packed(&s.packs[2], groups, func(f *form) []*simd.Packed {
-		ps := make([]*simd.Packed, groups)
-		for g := range ps {
+	return s.packed(&s.packs[2], groups, func(f *form, p *pack) {
+		p.panels = make([]*simd.Packed, groups)
+		for g := range p.panels {
 			from := g * co * taps
 			if f.starts == nil {
-				ps[g] = simd.Pack(w, taps, co, simd.Matrix{Data: f.values[from:], Stride: taps, Trans: true}, simd.PackOptions{Filters: true})
+				p.panels[g] = simd.Pack(w, taps, co, simd.Matrix{Data: f.values[from:], Stride: taps, Trans: true}, simd.PackOptions{Filters: true})
 			} else {
-				ps[g] = simd.PackRows(w, taps, co, true, func(dst []float32, i, j int) { f.read(dst, from+i*taps+j) }, simd.PackOptions{Filters: true, Format: f.dtype})
+				p.panels[g] = simd.PackRows(w, taps, co, true, func(dst []float32, i, j int) { f.read(dst, from+i*taps+j) }, simd.PackOptions{Filters: true, Format: f.dtype})
 			}
 		}
-		return ps
-	})
+	}).panels
 }
 
-// packed returns the operands in a slot, one for each group. make makes them anew when the values, the instruction set or
+// winograd returns the weight [out, in, 3, 3] of a convolution, transformed. It is float32, whatever the type of the
+// values: transformed numbers have more digits.
+func (s *storage) winograd(w *simd.Workers, g *simd.WinogradShape) []float32 {
+	return s.packed(&s.packs[3], 0, func(f *form, p *pack) {
+		p.winograd = simd.Floats(g.Weights())
+		w.For(g.Out, func(i int) {
+			row := make([]float32, 9*g.In)
+			f.read(row, i*len(row))
+			simd.WinogradWeights(p.winograd, row, i, i+1, g)
+		})
+	}).winograd
+}
+
+// packed returns what is in a slot, an operand for each group. make makes it anew when the values, the instruction set or
 // the number of groups changed.
-func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form) []*simd.Packed) []*simd.Packed {
+func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form, p *pack)) *pack {
 	fresh := func() *pack {
 		p := slot.Load()
 		if p == nil || p.version != s.version.Load() || p.level != simd.Current() || len(p.panels) != groups {
@@ -195,16 +209,17 @@ func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *fo
 		return p
 	}
 	if p := fresh(); p != nil {
-		return p.panels
+		return p
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if p := fresh(); p != nil {
-		return p.panels
+		return p
 	}
 	f := s.form.Load()
-	p := &pack{version: s.version.Load(), level: simd.Current(), panels: make(f)}
+	p := &pack{version: s.version.Load(), level: simd.Current()}
+	make(f, p)
 	slot.Store(p)
 	f.drop()
-	return p.panels
+	return p
 }
