@@ -160,7 +160,7 @@ func TestConv2dGroupsOfOneWeight(t *testing.T) {
 			return Conv2d(NewTape(Options{}).Input(x[:groups*8*400], 1, groups*8, 20, 20), p, nil, Conv2dOptions{Groups: groups}).Floats(nil)
 		}
 		sameBits(t, fmt.Sprint(groups, " groups"), run(shared), run(ParameterOf(w, 64, 8, 3, 3)))
-		if n := len(shared.store.packs[2].Load().panels); n != groups {
+		if n := len(shared.store.packs[packFilters][simd.Strict].Load().panels); n != groups {
 			t.Errorf("packed %d groups, expected %d", n, groups)
 		}
 	}

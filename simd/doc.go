@@ -22,7 +22,8 @@
 //
 //	FOVEA_SIMD=generic   plain Go (the only level on js/wasm and other architectures)
 //	FOVEA_SIMD=avx2      AVX2 on a machine that also has AVX-512
-//	FOVEA_SIMD=avx512
+//	FOVEA_SIMD=avx512    AVX-512 without the matrix unit
+//	FOVEA_SIMD=amx       AVX-512 with the matrix unit, for the math modes that use it
 //	FOVEA_SIMD=neon
 //
 // A name that the machine does not support changes nothing, and Info reports it. The race detector does not

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -22,17 +21,12 @@ func command(args []string, stdout, stderr io.Writer) int {
 
 // execute does a run and prints its results. After an interrupt, the error contains the command to continue.
 func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
-	text := stdout
-	if r.settings.JSON {
-		text = stderr
-	}
-	r.console = console.New(text)
-	o, err := r.do(ctx)
-	if err != nil && r.begun && console.Interrupted(ctx, err) {
-		err = fmt.Errorf("%w; continue with -resume -out %s", err, r.settings.Out)
-	}
-	if err == nil && r.settings.JSON {
-		err = console.PrintJSON(stdout, r.result(o))
-	}
-	return err
+	return console.Execute(ctx, r.settings.JSON, stdout, stderr, func(c *console.Console) (any, error) {
+		r.console = c
+		o, err := r.do(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return r.result(o), nil
+	})
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/fovea-ml/fovea/metrics"
 	"github.com/fovea-ml/fovea/models/detect"
 	"github.com/fovea-ml/fovea/nn"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 )
 
@@ -22,7 +21,6 @@ type run struct {
 	corpus   *corpus
 	model    *detect.Model
 	config   *detect.Config // of a model from scratch, when not nil
-	begun    bool           // the run can be resumed
 	history  history
 	parts    parts // of the epoch under way
 
@@ -62,7 +60,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	o := &outcome{}
 	if o.training, err = r.train(ctx); err != nil {
@@ -104,7 +102,7 @@ func (r *run) describe(drawn int) {
 	if !square {
 		size = fmt.Sprintf("images whose shorter side has %d pixels", n)
 	}
-	r.console.Line("%s: %.2f million parameters, %s, seed %d; %s", r.model.Config.ModelType, float64(all)/1e6, size, s.Seed, simd.Info())
+	r.console.Line("%s: %.2f million parameters, %s, seed %d; %s", r.model.Config.ModelType, float64(all)/1e6, size, s.Seed, console.Computing(r.settings.Math))
 	switch {
 	case s.Init == "":
 		r.console.Line("from scratch: all weights are random. A detector that was trained before (-init) needs fewer images and epochs.")

@@ -8,7 +8,6 @@ import (
 	"github.com/fovea-ml/fovea/models/bert"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 )
 
@@ -19,7 +18,6 @@ type run struct {
 	console  *console.Console
 	corpus   corpus
 	model    *bert.Model
-	begun    bool // the run can be resumed
 
 	// afterStep, if not nil, is called after every training step.
 	afterStep func(step int)
@@ -50,7 +48,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 	if err := r.begin(); err != nil {
 		return nil, err
 	}
-	r.begun = true
+	r.console.Resume("continue with -resume -out %s", r.settings.Out)
 
 	o := &outcome{}
 	if o.training, err = r.train(ctx); err != nil {
@@ -101,5 +99,5 @@ func (r *run) describe() {
 	if trained < all {
 		note = " of which " + millions(trained) + " are trained,"
 	}
-	r.console.Line("%s: %s million parameters,%s at most %d tokens, seed %d; %s", kind, millions(all), note, r.model.MaxTokens, r.settings.Seed, simd.Info())
+	r.console.Line("%s: %s million parameters,%s at most %d tokens, seed %d; %s", kind, millions(all), note, r.model.MaxTokens, r.settings.Seed, console.Computing(r.settings.Math))
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/examples/internal/console"
 	"github.com/fovea-ml/fovea/examples/internal/describe"
 	"github.com/fovea-ml/fovea/examples/internal/imageset"
@@ -12,7 +13,6 @@ import (
 	"github.com/fovea-ml/fovea/models/vit"
 	"github.com/fovea-ml/fovea/nn"
 	"github.com/fovea-ml/fovea/nn/lora"
-	"github.com/fovea-ml/fovea/simd"
 	"github.com/fovea-ml/fovea/train"
 	"github.com/fovea-ml/fovea/vision"
 )
@@ -25,7 +25,7 @@ type run struct {
 	estimates []estimate
 	chosen    choice
 	model     *vit.Model
-	begun     bool // the run can be continued
+	begun     bool // continues an unfinished run
 
 	// afterStep, if not nil, is called after every step of training, or batch of features.
 	afterStep func(step int)
@@ -63,8 +63,8 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 		if err := r.keep(); err != nil {
 			return nil, err
 		}
-		r.begun = true
 	}
+	r.console.Resume("the same command continues the run in %s", r.settings.Out)
 
 	o, began := &outcome{}, time.Now()
 	var logits []float32 // of the test images
@@ -88,7 +88,7 @@ func (r *run) do(ctx context.Context) (*outcome, error) {
 			}
 		}
 		test := &vision.Loader{Data: r.corpus.test.files, Preprocess: r.model.Preprocess, Goroutines: r.settings.Threads}
-		if logits, err = imageset.Rows(ctx, r.console, "testing", test, r.model.Workers, r.model.Forward); err != nil {
+		if logits, err = imageset.Rows(ctx, r.console, "testing", test, autograd.Options{Workers: r.model.Workers, Math: r.model.Math}, r.model.Forward); err != nil {
 			return nil, err
 		}
 	}
@@ -151,5 +151,5 @@ func (r *run) describe(height, width int) {
 	if r.settings.Model == "" {
 		kind = "small ViT from scratch"
 	}
-	r.console.Line("%s: %.2f million parameters, images of %d×%d, seed %d; %s", kind, float64(nn.Count(r.model))/1e6, height, width, r.settings.Seed, simd.Info())
+	r.console.Line("%s: %.2f million parameters, images of %d×%d, seed %d; %s", kind, float64(nn.Count(r.model))/1e6, height, width, r.settings.Seed, console.Computing(r.settings.Math))
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/fovea-ml/fovea/examples/internal/console"
+	"github.com/fovea-ml/fovea/simd"
 )
 
 func main() {
@@ -25,20 +26,14 @@ func command(args []string, stdout, stderr io.Writer) int {
 
 // execute does a run and prints its results. After an interrupt, the error contains the command to continue.
 func execute(ctx context.Context, r *run, stdout, stderr io.Writer) error {
-	s := r.settings
-	text := stdout
-	if s.JSON {
-		text = stderr
-	}
-	r.console = console.New(text)
-	o, err := r.do(ctx)
-	if err != nil && r.begun && console.Interrupted(ctx, err) {
-		err = fmt.Errorf("%w; continue with -resume -out %s", err, s.Out)
-	}
-	if err == nil && s.JSON {
-		err = console.PrintJSON(stdout, resultOf(o, s.Out))
-	}
-	return err
+	return console.Execute(ctx, r.settings.JSON, stdout, stderr, func(c *console.Console) (any, error) {
+		r.console = c
+		o, err := r.do(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return resultOf(o, r.settings.Out), nil
+	})
 }
 
 const about = `Pre-trains a masked autoencoder on images without labels. Then trains classifiers from it on a few labels, and for
@@ -66,6 +61,7 @@ func parse(args []string, stdout io.Writer) (settings, error) {
 	f.BoolVar(&s.JSON, "json", false, "print one JSON value on standard output, and everything else on standard error")
 	f.BoolVar(&s.SkipBroken, "skip-broken", false, "skip unreadable images and list them")
 	f.IntVar(&s.Threads, "threads", 0, "use `N` cores (default: all); results do not depend on it")
+	f.TextVar(&s.Math, "math", simd.Strict, console.TrainingMathUsage)
 	if err := console.ParseFlags(f, args, stdout, about); err != nil {
 		return s, err
 	}

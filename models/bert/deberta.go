@@ -10,6 +10,7 @@ import (
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/strictjson"
 	"github.com/fovea-ml/fovea/models/internal/config"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
 )
 
@@ -336,16 +337,8 @@ func (l *TokenConv) Forward(x, y *autograd.Tensor, starts []int) *autograd.Tenso
 
 const debertaOnly = "it is DeBERTa's head size, which is hidden_size/num_attention_heads"
 
-var debertaFields = slices.Concat(sharedFields, strictjson.Fields{
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
+var debertaFields = slices.Concat(sharedFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "type_vocab_size"},
-	{Name: "layer_norm_eps"},
 	{Name: "embedding_size"},
 	{Name: "relative_attention"},
 	{Name: "max_relative_positions"},

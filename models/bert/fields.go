@@ -30,16 +30,8 @@ var sharedFields = slices.Concat(without("tie_word_embeddings"), strictjson.Fiel
 })
 
 // namedFields are the fields that all variants but DistilBERT have under these names.
-var namedFields = slices.Concat(sharedFields, strictjson.Fields{
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
+var namedFields = slices.Concat(sharedFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "type_vocab_size"},
-	{Name: "layer_norm_eps"},
 	{Name: "position_embedding_type", Use: strictjson.Refused, Reason: "relative positions are not supported", Same: []string{`"absolute"`, "null"}},
 })
 

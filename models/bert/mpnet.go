@@ -2,11 +2,13 @@ package bert
 
 import (
 	"math"
+	"slices"
 
 	"github.com/chewxy/math32"
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/checkpoint"
 	"github.com/fovea-ml/fovea/internal/strictjson"
+	"github.com/fovea-ml/fovea/models/internal/modelfolder"
 	"github.com/fovea-ml/fovea/nn"
 )
 
@@ -22,17 +24,7 @@ func MPNet() Config {
 // mpnetPadding is the token that has no position, whatever pad_token_id is (MPNetEmbeddings of transformers).
 const mpnetPadding = 1
 
-var mpnetFields = append(sharedFields,
-	strictjson.Field{Name: "hidden_size"},
-	strictjson.Field{Name: "num_hidden_layers"},
-	strictjson.Field{Name: "num_attention_heads"},
-	strictjson.Field{Name: "intermediate_size"},
-	strictjson.Field{Name: "hidden_act"},
-	strictjson.Field{Name: "hidden_dropout_prob"},
-	strictjson.Field{Name: "attention_probs_dropout_prob"},
-	strictjson.Field{Name: "layer_norm_eps"},
-	strictjson.Field{Name: "relative_attention_num_buckets"},
-)
+var mpnetFields = slices.Concat(sharedFields, modelfolder.EncoderFields, strictjson.Fields{{Name: "relative_attention_num_buckets"}})
 
 var mpnetRules = append(append(embeddingRules("mpnet."), []checkpoint.Rule{
 	{"Encoder.Relative", "mpnet.encoder.relative_attention_bias"},

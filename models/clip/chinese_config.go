@@ -199,20 +199,12 @@ var chineseFields = slices.Concat(configFields, strictjson.Fields{
 })
 
 // chineseTextFields are the fields of transformers' ChineseCLIPTextConfig (5.23).
-var chineseTextFields = slices.Concat(modelfolder.CommonFields, noClasses, strictjson.Fields{
+var chineseTextFields = slices.Concat(modelfolder.CommonFields, noClasses, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "vocab_size"},
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
 	{Name: "max_position_embeddings"},
 	{Name: "type_vocab_size"},
 	{Name: "initializer_range"},
 	{Name: "initializer_factor", Use: strictjson.Harmless, Reason: "only image towers and projections use it"},
-	{Name: "layer_norm_eps"},
 	{Name: "pad_token_id"},
 	{Name: "bos_token_id", Use: strictjson.Harmless, Reason: "the tokenizer adds the token"},
 	{Name: "eos_token_id", Use: strictjson.Harmless, Reason: "the tokenizer adds the token"},

@@ -152,8 +152,24 @@ func (c *DETRConfig) claim() modelfolder.Claim {
 		Plus(modelfolder.Claim{Values: float64(c.DModel) * float64(c.NumQueries+c.Backbone.FeatureSize())})
 }
 
+// setFields are fields that DETR and RT-DETR have under the same names.
+var setFields = strictjson.Fields{
+	{Name: "d_model"},
+	{Name: "num_queries"},
+	{Name: "encoder_layers"},
+	{Name: "encoder_ffn_dim"},
+	{Name: "encoder_attention_heads"},
+	{Name: "decoder_layers"},
+	{Name: "decoder_ffn_dim"},
+	{Name: "decoder_attention_heads"},
+	{Name: "activation_function"},
+	{Name: "dropout"},
+	{Name: "attention_dropout"},
+	{Name: "activation_dropout"},
+}
+
 // detrFields are the fields of transformers' DetrConfig (5.23), and those of older versions.
-var detrFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
+var detrFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, setFields, strictjson.Fields{
 	{Name: "backbone_config"},
 	{Name: "use_timm_backbone"},
 	{Name: "backbone"},
@@ -161,23 +177,11 @@ var detrFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields
 	{Name: "dilation"},
 	{Name: "num_channels"},
 	{Name: "use_pretrained_backbone", Use: strictjson.Harmless, Reason: "the weights are loaded"},
-	{Name: "num_queries"},
-	{Name: "d_model"},
 	{Name: "hidden_size", Reason: "another name of d_model"},
 	{Name: "num_hidden_layers", Reason: "another name of encoder_layers"},
 	{Name: "num_attention_heads", Reason: "another name of encoder_attention_heads"},
-	{Name: "encoder_layers"},
-	{Name: "encoder_ffn_dim"},
-	{Name: "encoder_attention_heads"},
-	{Name: "decoder_layers"},
-	{Name: "decoder_ffn_dim"},
-	{Name: "decoder_attention_heads"},
 	{Name: "encoder_layerdrop", Use: strictjson.Harmless, Reason: "transformers 5 reads it nowhere"},
 	{Name: "decoder_layerdrop", Use: strictjson.Harmless, Reason: "transformers 5 reads it nowhere"},
-	{Name: "activation_function"},
-	{Name: "dropout"},
-	{Name: "attention_dropout"},
-	{Name: "activation_dropout"},
 	{Name: "classifier_dropout", Use: strictjson.Harmless, Reason: "transformers reads it nowhere"},
 	{Name: "init_std", Use: strictjson.Harmless, Reason: "the weights are loaded"},
 	{Name: "init_xavier_std", Use: strictjson.Harmless, Reason: "the weights are loaded"},

@@ -118,16 +118,8 @@ func (c YOLOSConfig) MarshalJSON() ([]byte, error) {
 }
 
 // yolosFields are the fields of transformers' YolosConfig (5.23).
-var yolosFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
+var yolosFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "initializer_range"},
-	{Name: "layer_norm_eps"},
 	{Name: "image_size"},
 	{Name: "patch_size"},
 	{Name: "num_channels"},

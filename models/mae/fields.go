@@ -8,20 +8,12 @@ import (
 )
 
 // configFields are the fields of transformers' ViTMAEConfig (5.23).
-var configFields = slices.Concat(modelfolder.CommonFields, strictjson.Fields{
+var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "id2label", Use: strictjson.Harmless, Reason: "a masked autoencoder has no classes"},
 	{Name: "label2id", Use: strictjson.Harmless, Reason: "a masked autoencoder has no classes"},
 	{Name: "num_labels", Use: strictjson.Harmless, Reason: "a masked autoencoder has no classes"},
 	{Name: "problem_type", Use: strictjson.Harmless, Reason: "a masked autoencoder has no classes"},
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
 	{Name: "initializer_range"},
-	{Name: "layer_norm_eps"},
 	{Name: "image_size", Reason: "square images"},
 	{Name: "patch_size", Reason: "square patches"},
 	{Name: "num_channels"},

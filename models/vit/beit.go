@@ -177,16 +177,8 @@ var data2vecBlock = func() []checkpoint.Rule {
 const segmentation = "only segmentation uses it"
 
 // beitFields are the fields of transformers' BeitConfig and Data2VecVisionConfig (5.23), and Fovea's own.
-var beitFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, backboneFields, strictjson.Fields{
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
+var beitFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, backboneFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "initializer_range"},
-	{Name: "layer_norm_eps"},
 	{Name: "image_size", Reason: "square images"},
 	{Name: "patch_size", Reason: "square patches"},
 	{Name: "num_channels"},

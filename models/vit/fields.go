@@ -8,16 +8,8 @@ import (
 )
 
 // configFields are the fields of transformers' ViTConfig (5.23), and Fovea's own.
-var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, strictjson.Fields{
-	{Name: "hidden_size"},
-	{Name: "num_hidden_layers"},
-	{Name: "num_attention_heads"},
-	{Name: "intermediate_size"},
-	{Name: "hidden_act"},
-	{Name: "hidden_dropout_prob"},
-	{Name: "attention_probs_dropout_prob"},
+var configFields = slices.Concat(modelfolder.CommonFields, modelfolder.ClassFields, modelfolder.EncoderFields, strictjson.Fields{
 	{Name: "initializer_range"},
-	{Name: "layer_norm_eps"},
 	{Name: "image_size"},
 	{Name: "patch_size", Reason: "square patches"},
 	{Name: "num_channels"},

@@ -14,7 +14,7 @@
 //
 // [Run] and [ParseFlags] handle flags, Ctrl-C, the error message and the exit status. A [Console] prints lines and
 // shows progress. With -json, a program prints these to standard error, and [PrintJSON] writes one value to standard
-// output.
+// output. [Execute] does this for runs that are trained for long, and tells how to continue after Ctrl-C.
 package console
 
 import (
@@ -30,6 +30,8 @@ type Console struct {
 	out   io.Writer  // lines
 	bar   io.Writer  // bars; nil without a terminal
 	width func() int // of the terminal in columns; 0 or nil: unknown
+
+	resume string // how to continue after an interrupt; "" if that is impossible
 }
 
 // New returns a Console that prints lines to out. It draws bars on standard error if that is a terminal.

@@ -120,6 +120,40 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestExecute checks where lines and JSON go, and that only an interrupted run that can be continued says how.
+func TestExecute(t *testing.T) {
+	interrupted, cancel := context.WithCancelCause(context.Background())
+	cancel(ErrInterrupted)
+	for _, c := range []struct {
+		ctx             context.Context
+		json            bool
+		resume          string
+		err             error
+		out, lines, end string
+	}{
+		{context.Background(), false, "", nil, "line\n", "", ""},
+		{context.Background(), true, "again", nil, "[1]\n", "line\n", ""},
+		{interrupted, false, "again", nil, "line\n", "", ""},
+		{interrupted, true, "again", context.Canceled, "", "line\n", "context canceled; again"},
+		{interrupted, false, "", ErrInterrupted, "line\n", "", "interrupted"},
+		{interrupted, false, "again", errors.New("disk full"), "line\n", "", "disk full"},
+	} {
+		var stdout, stderr bytes.Buffer
+		err := Execute(c.ctx, c.json, &stdout, &stderr, func(con *Console) (any, error) {
+			con.Line("line")
+			con.Resume("%s", c.resume)
+			return []int{1}, c.err
+		})
+		end := ""
+		if err != nil {
+			end = err.Error()
+		}
+		if stdout.String() != c.out || stderr.String() != c.lines || end != c.end || !errors.Is(err, c.err) {
+			t.Errorf("%+v: found %q, %q and %q", c, &stdout, &stderr, end)
+		}
+	}
+}
+
 func TestExit(t *testing.T) {
 	interrupted, cancel := context.WithCancelCause(context.Background())
 	cancel(ErrInterrupted)

@@ -30,7 +30,7 @@ var CommonFields = strictjson.Fields{
 	{Name: "function_to_apply", Use: strictjson.Harmless, Reason: "the pipeline decides by the number of classes before it looks"},
 	{Name: "per_layer_config", Use: strictjson.Refused, Reason: "layers that differ are not supported", Same: []string{"null", "{}"}},
 	{Name: "pruned_heads", Use: strictjson.Refused, Reason: "pruned heads are not supported", Same: []string{"null", "{}"}},
-	{Name: "quantization_config", Use: strictjson.Refused, Reason: "quantized weights are not supported", Same: []string{"null"}},
+	{Name: "quantization_config", Use: strictjson.Refused, Reason: "quantized weights are not supported here", Same: []string{"null"}},
 }
 
 // ClassFields are the fields of classifiers.
@@ -39,4 +39,16 @@ var ClassFields = strictjson.Fields{
 	{Name: "label2id"},
 	{Name: "num_labels", Reason: "names of another number of classes do not count"},
 	{Name: "problem_type"},
+}
+
+// EncoderFields are the sizes, the activation, the dropouts and the norms of a transformer encoder such as ViT and BERT.
+var EncoderFields = strictjson.Fields{
+	{Name: "hidden_size"},
+	{Name: "num_hidden_layers"},
+	{Name: "num_attention_heads"},
+	{Name: "intermediate_size"},
+	{Name: "hidden_act"},
+	{Name: "hidden_dropout_prob"},
+	{Name: "attention_probs_dropout_prob"},
+	{Name: "layer_norm_eps"},
 }
