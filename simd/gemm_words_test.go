@@ -275,3 +275,34 @@ func TestWordsDoNotAllocate(t *testing.T) {
 		}
 	})
 }
+
+// A product of very many rows makes words of some at a time. Each row has its bits and its part of the epilogue.
+func TestWordsOfManyRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
+	const n, k = 3, 5
+	m := sharedMost/48 + 100
+	a, b, rowBias, pre, residual := randomFloats(m*k, 1), randomFloats(n*k, 2), randomFloats(m, 3), make([]float32, m*n), randomFloats(m*n, 4)
+	for _, x := range []Math{BF16, Int8} {
+		for _, trans := range []bool{false, true} {
+			view := func(i, rows int) Matrix {
+				if trans {
+					return Matrix{a[i:], m, true}
+				}
+				return Matrix{a[i*k:][:rows*k], k, false}
+			}
+			ep := Epilogue{RowBias: rowBias, Pre: pre, PreStride: n, Act: ActRelu, Residual: residual, ResidualStride: n}
+			c := make([]float32, m*n)
+			x.Gemm(NewWorkers(2), m, n, k, view(0, m), Matrix{b, k, true}, 0, c, n, &ep)
+			for _, i := range []int{0, m / 2, m - 200, m - 1} {
+				out, outPre := make([]float32, n), make([]float32, n)
+				one := Epilogue{RowBias: rowBias[i:], Pre: outPre, PreStride: n, Act: ActRelu, Residual: residual[i*n:], ResidualStride: n}
+				x.Gemm(nil, 1, n, k, view(i, 1), Matrix{b, k, true}, 0, out, n, &one)
+				if !slices.Equal(out, c[i*n:][:n]) || !slices.Equal(outPre, pre[i*n:][:n]) {
+					t.Errorf("%v, transposed %t: row %d of %d is %v, alone %v", x, trans, i, m, c[i*n:][:n], out)
+				}
+			}
+		}
+	}
+}
