@@ -108,6 +108,13 @@ func transposeNEON(dst []float32, width int, src []float32, stride, rows, cols i
 
 func packPanelNEON(dst, src []float32, stride int, trans bool, kc, cols, width int) {
 	const block = lanesNEON
+	if !trans && cols >= block {
+		copyRowsNEON(&dst[0], &src[0], 4*width, 4*stride, kc, cols)
+		for i := 0; i < kc && cols < width; i++ {
+			clear(dst[i*width+cols : (i+1)*width])
+		}
+		return
+	}
 	blocks := kc / block
 	if !trans || blocks == 0 {
 		packPanelGeneric(dst, src, stride, trans, kc, cols, width)

@@ -6492,6 +6492,26 @@ last:
 	BNE row
 	RET
 
+// func spreadOtherNEON(dst, src *float32, blocks, add int)
+// dst[2·i] = src[i], or dst[2·i] += src[i] unless add is 0, for i < 4·blocks. It reads and writes
+// 8·blocks elements of dst.
+TEXT ·spreadOtherNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD blocks+16(FP), R2
+	MOVD add+24(FP), R3
+block:
+	VLD1.P 16(R1), [V0.S4]
+	VLD2 (R0), [V2.S4, V3.S4]
+	CBZ R3, store
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+store:
+	VORR V0.B16, V0.B16, V2.B16
+	VST2.P [V2.S4, V3.S4], 32(R0)
+	SUBS $1, R2
+	BNE block
+	RET
+
 // func fetchLines(src *float32, lines int)
 // Fetches lines of 64 bytes to the cache, from the one that holds src.
 TEXT ·fetchLines(SB), NOSPLIT, $0-16

@@ -278,6 +278,9 @@ func copyRowsNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 func copyOtherNEON(dst, src *float32, dstStride, srcStride, rows, cols int)
 
 //go:noescape
+func spreadOtherNEON(dst, src *float32, blocks, add int)
+
+//go:noescape
 func fetchLines(src *float32, lines int)
 
 //go:noescape

@@ -27,6 +27,7 @@ func tilesNEON() *asm.Text {
 	gatherNEON(a)
 	copyRowsNEON(a, 1)
 	copyRowsNEON(a, 2)
+	spreadOtherNEON(a)
 	fetchLinesNEON(a)
 	peakNEON(a)
 	return a
