@@ -14,13 +14,20 @@ var gemmNEON = gemmKernel{
 	slidesPast: true,
 	transpose:  transposeNEON,
 	halves:     true,
+	panels:     panelsNEON[:],
 	packPanel:  packPanelNEON,
 	peak:       peakNEON,
 	peakFlops:  peakNEONFlops,
 }
 
 // multiplyNEON runs the tiles. A tile at an edge of C goes through a full tile beside it.
-func multiplyNEON(t *gemmTile) { productStrict.multiply(t) }
+func multiplyNEON(t *gemmTile) {
+	if t.panels > 1 {
+		wideNEON(t)
+	} else {
+		productStrict.multiply(t)
+	}
+}
 
 // slidesNEON is multiplyNEON with an A that is gathered.
 func slidesNEON(t *gemmTile) {
