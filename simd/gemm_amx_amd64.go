@@ -17,7 +17,7 @@ func amxKernel(low, high func(*gemmTile), peak func(int), ops int) *gemmKernel {
 			high(t)
 		}
 	}, nil, peak, ops)
-	k.mr, k.mc = 32, 256
+	k.mr, k.mc, k.ends = 32, 256, false
 	return k
 }
 
