@@ -165,12 +165,12 @@
 //
 // A product is strict float32 unless another [Math] is asked for by name. [Math.Kernel] and [Info] say what runs.
 //
-//	          operands                          sums     AMX        AVX-512            AVX2       NEON
-//	Strict    float32                           float32  FMA        FMA                FMA        FMLA
-//	Accurate  float32, in three bfloat16 parts  float32  TDPBF16PS  as Strict          as Strict  as Strict
-//	BF16      bfloat16                          float32  TDPBF16PS  VDPBF16PS, or FMA  FMA        BFMMLA, or FMLA
-//	Int8      integers of 8 bits, with scales   int32    TDPBSSD    VPDPBUSD, or       VPMADDWD   SMMLA, or SDOT,
-//	                                                                VPMADDWD                      or SMLAL
+//	          operands                          sums     AMX        AVX-512            AVX2          NEON
+//	Strict    float32                           float32  FMA        FMA                FMA           FMLA
+//	Accurate  float32, in three bfloat16 parts  float32  TDPBF16PS  as Strict          as Strict     as Strict
+//	BF16      bfloat16                          float32  TDPBF16PS  VDPBF16PS, or FMA  FMA           BFMMLA, or FMLA
+//	Int8      integers of 8 bits, with scales   int32    TDPBSSD    VPDPBUSD, or       VPDPBUSD, or  SMMLA, or SDOT,
+//	                                                                VPMADDWD           VPMADDWD      or SMLAL
 //
 // Which of several runs is up to the features that the system reports. Where no instruction multiplies bfloat16, BF16 is
 // float32 products of rounded operands: no faster than Strict, in half the memory.
@@ -194,7 +194,7 @@
 //	197   3072   768    108 (93 %)   212 (91 %)   428 (92 %)
 //	8     768    768    109 (95 %)   221 (95 %)   411 (90 %)
 //
-// AMX has not been measured. Its kernels are tested by an interpreter.
+// AMX and AVX-VNNI (AVX2's VPDPBUSD) have not been measured. Tests run their kernels on an interpreter.
 //
 // # Speed
 //

@@ -26,7 +26,6 @@ func eachWords(t *testing.T, f func(t *testing.T, x Math, k *wordKernel)) {
 type wordProblem struct {
 	*problem
 	math  Math
-	ep    *Epilogue
 	slack []float64
 }
 

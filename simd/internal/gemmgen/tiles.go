@@ -41,7 +41,7 @@ var (
 	// 12 of 16 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx2 = tileSet{
 		name: "AVX2", suffix: "256", lanes: 8, vectors: 2, rows: 6,
-		wide: []int{4, 2, 2}, ahead: 1, chains: 12, words: []product{int16Words},
+		wide: []int{4, 2, 2}, ahead: 1, chains: 12, words: []product{int8Words, int16Words},
 	}
 	// 28 of 32 registers accumulate, 2 hold a row of B and 2 elements of A.
 	avx512 = tileSet{
