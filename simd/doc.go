@@ -165,15 +165,15 @@
 //
 // A product is strict float32 unless another [Math] is asked for by name. [Math.Kernel] and [Info] say what runs.
 //
-//	          operands                            sums      AMX         AVX-512             AVX2
-//	Strict    float32                             float32   FMA         FMA                 FMA
-//	Accurate  float32, in three bfloat16 parts    float32   TDPBF16PS   as Strict           as Strict
-//	BF16      bfloat16                            float32   TDPBF16PS   VDPBF16PS, or FMA   FMA
-//	Int8      integers of 8 bits, with scales     int32     TDPBSSD     VPDPBUSD, or        VPDPBUSD, or
-//	                                                                    VPMADDWD            VPMADDWD
+//	          operands                          sums     AMX        AVX-512            AVX2          NEON
+//	Strict    float32                           float32  FMA        FMA                FMA           FMLA
+//	Accurate  float32, in three bfloat16 parts  float32  TDPBF16PS  as Strict          as Strict     as Strict
+//	BF16      bfloat16                          float32  TDPBF16PS  VDPBF16PS, or FMA  FMA           BFMMLA, or FMLA
+//	Int8      integers of 8 bits, with scales   int32    TDPBSSD    VPDPBUSD, or       VPDPBUSD, or  SMMLA, or SDOT,
+//	                                                                VPMADDWD           VPMADDWD      or SMLAL
 //
-// NEON has BFMMLA or BFDOT and SMMLA or SDOT where the processor has them. Where no instruction multiplies bfloat16, BF16
-// is float32 products of rounded operands: no faster than Strict, in half the memory.
+// Which of several runs is up to the features that the system reports. Where no instruction multiplies bfloat16, BF16 is
+// float32 products of rounded operands: no faster than Strict, in half the memory.
 //
 // Operands become matrices of words. A word takes the four bytes of a float32 and holds two numbers of bfloat16 or four
 // of 8 bits, with neighboring k. So tiles, panels and tasks are those of Strict, with k halved or quartered and another

@@ -114,7 +114,7 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, 
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
-	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1) { // a packed row is row-major
+	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1 || !kern.rows) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
 	integers := g.word != nil && g.word.integers // scaled first
