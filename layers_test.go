@@ -42,7 +42,7 @@ var layers = [][]string{
 	{"text"},
 	{"serve"},
 	{"nn"},
-	{"nn/lora"},
+	{"nn/lora", "nn/quant"},
 	{"train"},
 	{"train/contrast"},
 	{"models"}, // the types that all models share

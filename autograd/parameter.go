@@ -22,14 +22,12 @@ type Parameter struct {
 
 	shape []int
 	limit mathLimit
-	store storage
+	store *storage
 }
 
 // NewParameter returns a parameter of zeros.
 func NewParameter(shape ...int) *Parameter {
-	p := &Parameter{shape: cloneShape(shape)}
-	p.store.own(make([]float32, elements("parameter", shape)))
-	return p
+	return &Parameter{shape: cloneShape(shape), store: newStorage(make([]float32, elements("parameter", shape)))}
 }
 
 // ParameterOf returns a parameter that owns values, in row-major order. It panics with a [ShapeError]
@@ -38,9 +36,7 @@ func ParameterOf(values []float32, shape ...int) *Parameter {
 	if elements("parameter", shape) != len(values) {
 		shapePanic("parameter", "expected as many values as the shape has elements", shape, []int{len(values)})
 	}
-	p := &Parameter{shape: cloneShape(shape)}
-	p.store.own(values)
-	return p
+	return &Parameter{shape: cloneShape(shape), store: newStorage(values)}
 }
 
 // Shape returns the dimensions; the slice must not be changed.
@@ -58,7 +54,10 @@ func (p *Parameter) Len() int { return elements("len", p.shape) }
 func (p *Parameter) DType() DType { return p.stored("dtype").dtype }
 
 // Version counts the writes. Forms derived from the values, such as packed ones, are keyed by it.
-func (p *Parameter) Version() uint64 { return p.store.version.Load() }
+func (p *Parameter) Version() uint64 {
+	p.stored("version")
+	return p.store.version.Load()
+}
 
 // Values returns the values in row-major order, to be read only: a parameter may live in a mapped file.
 // Half-precision values and integers are widened to a new slice by every call.
@@ -81,16 +80,32 @@ func (p *Parameter) Values() []float32 {
 // values from before the update panics with a [UseError].
 func (p *Parameter) Update(f func(values []float32)) {
 	p.stored("update")
+	p.store = p.store.unshared()
 	p.store.write(p.Len(), f)
+}
+
+// Share lets p use the memory of q, the forms packed for inference included, where both have the same shape, type and
+// values, bit for bit. It reports whether they do. The first Update of either copies the values, and changes nothing for
+// the other. Nothing may write to q or use p meanwhile.
+func (p *Parameter) Share(q *Parameter) bool {
+	f, g := p.stored("share"), q.stored("share")
+	if p.store == q.store {
+		return true
+	}
+	if !equalShape(p.shape, q.shape) || !f.equal(g, p.Len()) {
+		return false
+	}
+	q.store.shared.Store(true)
+	p.store = q.store
+	return true
 }
 
 // stored returns how the values are stored.
 func (p *Parameter) stored(op string) *form {
-	f := p.store.form.Load()
-	if f == nil {
+	if p.store == nil {
 		usePanic(op, "a parameter without values; make it with NewParameter")
 	}
-	return f
+	return p.store.form.Load()
 }
 
 // Map lets the parameter read its values, without a copy, from memory that is not its own, such as a mapped file
@@ -157,6 +172,7 @@ func mapParts[E float32 | uint16 | int8](p *Parameter, parts [][]E, f *form) {
 	if n != p.Len() {
 		shapePanic("parameter map", "expected as many values as the shape has elements", p.shape, []int{n})
 	}
+	p.store = p.store.unshared()
 	p.store.mapTo(f)
 }
 

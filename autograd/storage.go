@@ -1,6 +1,7 @@
 package autograd
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -21,10 +22,11 @@ const (
 	Int8     = simd.FormatInt8 // integers of 8 bits, with a scale for each row: see Parameter.MapInt8
 )
 
-// storage is where the values of a Parameter live.
+// storage is where the values of a Parameter live, or of several that share them.
 type storage struct {
 	form    atomic.Pointer[form]
 	version atomic.Uint64
+	shared  atomic.Bool // by several Parameters, now or before: it is not written to
 
 	// The lock keeps two readers from joining parts or packing a weight twice. The results are found without it.
 	lock sync.Mutex
@@ -54,6 +56,26 @@ type form struct {
 	mapped bool        // they belong to a mapped file or to the caller: copied before the first write
 
 	release, hold func() // as in Parameter.Map
+}
+
+// newStorage returns a storage that owns values.
+func newStorage(values []float32) *storage {
+	s := &storage{}
+	s.own(values)
+	return s
+}
+
+// unshared returns a storage that may be written to: s, or another of the same values.
+func (s *storage) unshared() *storage {
+	if !s.shared.Load() {
+		return s
+	}
+	f := *s.form.Load()
+	f.mapped = true // copied before the first write
+	c := &storage{}
+	c.form.Store(&f)
+	c.version.Store(s.version.Load())
+	return c
 }
 
 // own makes values the storage's own.
@@ -125,6 +147,28 @@ func (f *form) readCodes(dst []int8, at int) {
 		n := copy(dst, f.codes[i][at-f.starts[i]:])
 		dst, at = dst[n:], at+n
 	}
+}
+
+// equal reports whether two forms hold the same n values in the same type. Their pages then need not stay in memory.
+func (f *form) equal(g *form, n int) bool {
+	if f.dtype != g.dtype {
+		return false
+	}
+	defer f.drop()
+	defer g.drop()
+	const chunk = 1 << 14
+	a, b := make([]float32, min(n, chunk)), make([]float32, min(n, chunk))
+	for at := 0; at < n; at += chunk {
+		a, b := a[:min(chunk, n-at)], b[:min(chunk, n-at)]
+		f.read(a, at)
+		g.read(b, at)
+		for i, v := range a {
+			if math.Float32bits(v) != math.Float32bits(b[i]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // whole returns the n values when they are float32, joined first when they lie in parts; ok is false when

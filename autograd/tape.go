@@ -112,8 +112,9 @@ func (t *Tape) Reset() {
 	t.commits = t.commits[:0]
 	t.draws = 0
 	t.record, t.rerun, t.known = t.opts.Gradients, false, nil
-	t.arena.bytes -= 4 * t.lentSize // lost to a panic
+	t.arena.forget(4 * t.lentSize) // lost to a panic
 	t.lent, t.lentSize = 0, 0
+	t.arena.settle()
 	t.gen++
 }
 

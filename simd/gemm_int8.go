@@ -19,8 +19,8 @@ func PackInt8(w *Workers, k, n int, rows func(dst []int8, j, i int), scales []fl
 	ones := make([]float32, x.kern.nr) // the numbers are rounded already
 	Fill(ones, 1)
 	p.fill(w, func(s *gemmScratch, dst []float32, k0, j0, kc, cols int) {
-		from := k0 * x.numbers
-		length := min(k-from, kc*x.numbers)
+		from := k0 / x.words * x.numbers
+		length := min(k-from, kc/x.words*x.numbers)
 		codes, b := make([]int8, length), Matrix{Stride: length, Trans: true}
 		s.a = grow(s.a, cols*length)
 		b.Data = s.a

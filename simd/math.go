@@ -53,6 +53,20 @@ func ParseMath(name string) (Math, error) {
 	return Strict, fmt.Errorf("expected a math mode of %s, found %q", strings.Join(mathNames[:], ", "), name)
 }
 
+// MarshalText implements [encoding.TextMarshaler] by the name.
+func (x Math) MarshalText() ([]byte, error) {
+	if !x.Valid() {
+		return nil, fmt.Errorf("simd: unknown arithmetic %v", x)
+	}
+	return []byte(x.String()), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler] by [ParseMath], as for flag.TextVar.
+func (x *Math) UnmarshalText(name []byte) (err error) {
+	*x, err = ParseMath(string(name))
+	return err
+}
+
 // Kernel says in a few words what computes products in the arithmetic x at the level in use: "avx512-bf16", or
 // "avx2, float32 products of bfloat16 numbers".
 func (x Math) Kernel() string {

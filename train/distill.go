@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/fovea-ml/fovea/autograd"
 	"github.com/fovea-ml/fovea/metrics"
@@ -30,8 +29,7 @@ type Distillation struct {
 	// timm do not.
 	PerClass bool
 
-	arenas     autograd.Arenas
-	keepArenas sync.Once
+	arenas autograd.Arenas
 }
 
 // Loss returns the loss of a batch:
@@ -47,7 +45,6 @@ func (d *Distillation) Loss(base, logits, inputs *autograd.Tensor) *autograd.Ten
 	if d.Teacher == nil {
 		panic(&autograd.UseError{Op: "distillation", Reason: "expected a Teacher, found none"})
 	}
-	d.keepArenas.Do(func() { d.arenas.Keep = 4 })
 	arena := d.arenas.Get()
 	defer d.arenas.Put(arena)
 	tape := autograd.NewTape(autograd.Options{Workers: inputs.Tape().Workers(), Math: inputs.Tape().Math(), Arena: arena})

@@ -71,6 +71,7 @@ func read(f *modelfolder.Folder) (*Model, error) {
 		c.ID2Label, c.Label2ID = nil, nil
 	}
 	m := newModel(c, task, newHeads(c, task, p, classes))
+	m.Math = f.Math()
 	if err := f.Fill(m); err != nil {
 		return nil, err
 	}

@@ -55,6 +55,45 @@ func yamlNames(text string) ([]string, *Error) {
 	return names, nil
 }
 
+// yamlValue returns the value of a key of a YAML file whose value is a line of text, and its line from 1; "" and 0 where there is
+// none, and "" for null.
+func yamlValue(text, key string) (value string, line int, err error) {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		name, rest, ok := strings.Cut(strings.TrimRight(uncommented(l), " \t\r"), ":")
+		if !ok || name != key {
+			continue
+		}
+		if line != 0 {
+			return "", i + 1, errors.New("it is given twice")
+		}
+		line = i + 1
+		switch rest = strings.TrimSpace(rest); rest {
+		case "":
+			for _, next := range lines[i+1:] {
+				if next = strings.TrimRight(uncommented(next), " \t\r"); next == "" {
+					continue
+				}
+				if next[0] == ' ' || next[0] == '-' {
+					return "", line, fmt.Errorf("%q, expected text behind the key", shortened(strings.TrimSpace(next)))
+				}
+				break
+			}
+			continue
+		case "~", "null":
+			continue
+		}
+		after := ""
+		if value, after, err = yamlScalar(rest, ""); err == nil && after != "" {
+			err = fmt.Errorf("%q behind the value", shortened(after))
+		}
+		if err != nil {
+			return "", line, fmt.Errorf("%q, expected text", shortened(rest))
+		}
+	}
+	return value, line, nil
+}
+
 // yamlItem is an element of a list, which has no key, or of a map.
 type yamlItem struct{ key, name string }
 

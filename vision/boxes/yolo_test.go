@@ -80,6 +80,61 @@ func TestOpenYOLO(t *testing.T) {
 	}
 }
 
+// TestPolygons takes the bounds of polygons, and boxes beside them.
+func TestPolygons(t *testing.T) {
+	fsys := fstest.MapFS{"classes.txt": text("dog\ncat\n"), "a.png": pngFile(t, 30, 40),
+		"a.txt": text("1 0.5 0.2 0.25 0.4 0.75 0.6\n0 0.5 0.5 0.5 0.5\n1 .1 .1 .2 .1 .2 .2 .1 .2\n")}
+	d, err := OpenYOLO(fsys, ".", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a.png cat{10 6 30 18} dog{10 7.5 30 22.5} cat{4 3 8 6}"}, list(d)); diff != "" {
+		t.Error(diff)
+	}
+	fsys = fstest.MapFS{"data.yaml": text("kpt_shape: [2, 2]\nnames: [dog]\n"), "a.png": pngFile(t, 30, 40), "a.txt": text("0 .5 .5 .5 .5 .4 .4 .6 .6\n")}
+	if _, err := OpenYOLO(fsys, ".", Options{}); err == nil || err.Error() != "boxes: data.yaml: line 1: kpt_shape: key points are not supported" {
+		t.Errorf("found %v", err)
+	}
+}
+
+// TestYOLOFolders finds the folders that a .yaml file names, as ultralytics and Roboflow write it.
+func TestYOLOFolders(t *testing.T) {
+	fsys := func(yaml string) fstest.MapFS {
+		return fstest.MapFS{"data.yaml": text(yaml), "images/train2017/a.png": {}, "valid/images/a.png": {}, "tests/a.png": {}}
+	}
+	for yaml, want := range map[string][3]string{
+		"names: [cat]\n": {},
+		"path: ../datasets/coco128 # root\ntrain: images/train2017 # 128 images\nval: images/train2017\ntest: # (optional)\nnames:\n  0: cat\n": {"images/train2017", "images/train2017"},
+		"train: ../images/train2017\nval: ../valid/images\ntest: ../test/images\nroboflow:\n  train: x\n":                                       {"images/train2017", "valid/images"},
+		"path: images\ntrain: 'train2017'\nval: \"./valid/images/\"\ntest: tests\n":                                                             {"images/train2017", "valid/images", "tests"},
+		"path: /content/data\ntrain: images\\train2017\r\nval: ~\n":                                                                             {"images/train2017"},
+	} {
+		train, val, test, err := YOLOFolders(fsys(yaml))
+		if got := [3]string{train, val, test}; err != nil || got != want {
+			t.Errorf("%q: found %q, %v, expected %q", yaml, got, err, want)
+		}
+	}
+	for yaml, want := range map[string]string{
+		"train: images/train":                   `line 1: train: the folder "images/train": file does not exist`,
+		"val: x\ntrain: /home/images/train2017": `line 2: train: the folder "/home/images/train2017"`,
+		"train: ../../tests":                    `line 1: train: the folder "../../tests"`,
+		"train: a.txt":                          `line 1: train: "a.txt" is a list of images`,
+		"train: [tests, images]":                `line 1: train: "[tests, images]", expected text`,
+		"\ntrain:\n- tests\n":                   `line 2: train: "- tests", expected text behind the key`,
+		"train: tests\ntrain: tests":            "line 2: train: it is given twice",
+	} {
+		var e *Error
+		if _, _, _, err := YOLOFolders(fsys(yaml)); !errors.As(err, &e) || !strings.HasPrefix(err.Error(), "boxes: data.yaml: "+want) {
+			t.Errorf("%q: found %v, expected %s", yaml, err, want)
+		}
+	}
+	two := fsys("train: tests")
+	two["b.yml"] = text("train: images/train2017")
+	if _, _, _, err := YOLOFolders(two); err == nil || err.Error() != "boxes: data.yaml: other folders of images than in b.yml" {
+		t.Errorf("found %v", err)
+	}
+}
+
 // TestYOLOErrors refuses lines that cannot be used, and images whose size cannot be read.
 func TestYOLOErrors(t *testing.T) {
 	for line, want := range map[string]string{
@@ -88,7 +143,10 @@ func TestYOLOErrors(t *testing.T) {
 		"1e30 0.5 0.5 0.5 0.5":          `the class "1e30", expected a number from 0 to 1`,
 		"0 0.5 0.5 0.5":                 "4 words, expected 5: class, x, y, width and height",
 		"0 0.5 0.5 0.5 0.5 0.9":         "6 words, expected 5",
-		"0 0.1 0.1 0.2 0.1 0.2 0.3":     "7 words, expected 5: class, x, y, width and height (is it a polygon?)",
+		"0 0.1 0.1 0.2 0.1 0.2 0.3 .4":  "8 words, expected 5: class, x, y, width and height, or the class and the points of a polygon",
+		"0 0.1 0.1 0.2 0.1 0.2 1.3":     "y3 is 1.3, expected a share of the image from 0 to 1",
+		"0 0.1 0.1 0.2 x 0.2 0.3":       `y2 is "x", expected a number`,
+		"0 0.1 0.1 0.2 0.1 0.3 0.1":     "the box has a width of 8 and a height of 0 pixels",
 		"2 0.5 0.5 0.5 0.5":             `the class "2", expected a number from 0 to 1`,
 		"-1 0.5 0.5 0.5 0.5":            `the class "-1"`,
 		"dog 0.5 0.5 0.5 0.5":           `the class "dog"`,
@@ -199,9 +257,11 @@ func TestYAMLNames(t *testing.T) {
 func FuzzYOLO(f *testing.F) {
 	f.Add("0 0.5 0.5 0.5 0.5\n1 0.5 0.5 1 1\n", "names: ['a', \"b\"]\nnc: 2", false)
 	f.Add("0 0.5 0.5 0.5", "names:\n  0: a\n", true)
+	f.Add("0 0.1 0.1 0.2 0.1 0.3 0.3", "names: [a]\ntrain: ../images\npath: x", true)
 	f.Add("3 0.5 0.5 1 1e-9\n", "names: {0: a, 1: 'b, #'}\n", true)
 	f.Fuzz(func(t *testing.T, lines, yaml string, skip bool) {
 		fsys := fstest.MapFS{"data.yaml": text(yaml), "images/a.png": pngFile(t, 3, 4), "labels/a.txt": text(lines)}
+		YOLOFolders(fsys)
 		d, err := OpenYOLO(fsys, "images", Options{OnError: policy(skip)})
 		checkFuzzed(t, d, err)
 	})

@@ -54,7 +54,7 @@ var names = []struct {
 
 // Open opens a folder, or the JSON file of a data set in the format of COCO, which then is all of it. Lists of VOC are train,
 // val and test in ImageSets/Main. JSON files lie in the folder, in annotations, or in a folder of each part. Images of YOLO lie in
-// images/train or train/images and so on, or all in images or in the folder.
+// the folders that a .yaml file names, in images/train or train/images and so on, or all in images or in the folder.
 func Open(name string, o boxes.Options) (*Parts, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -192,10 +192,17 @@ func openCOCO(fsys fs.FS, file string, o boxes.Options) (*boxes.Dataset, error) 
 	return nil, fmt.Errorf("%s: its first image, %q, is in none of the folders %q: %w", file, image, tried, fs.ErrNotExist)
 }
 
-// yolo opens the folders of images of the parts, or the only one.
+// yolo opens the folders of images of the parts, which a .yaml file names, or else their own names; or the only one.
 func yolo(fsys fs.FS, o boxes.Options) (*Parts, error) {
-	var parts [3]string
+	train, validation, test, err := boxes.YOLOFolders(fsys)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	parts := [3]string{train, validation, test}
 	for _, part := range names {
+		if train != "" {
+			break
+		}
 		for _, name := range part.names {
 			for _, folder := range []string{"images/" + name, name + "/images"} {
 				if isFolder(fsys, folder) && parts[part.part] == "" {
@@ -203,6 +210,9 @@ func yolo(fsys fs.FS, o boxes.Options) (*Parts, error) {
 				}
 			}
 		}
+	}
+	if parts[0] == "" && err != nil { // the folders that the file names are not there, and no others
+		return nil, err
 	}
 	if parts[0] == "" {
 		parts = [3]string{"."}
