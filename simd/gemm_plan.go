@@ -20,7 +20,7 @@ type gemmRun struct {
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
 
-	// In another arithmetic than Strict, k counts words of numbers.
+	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
 	word    *wordKernel
 	numbers int
 	plain   gemmOperands // one, with A as numbers
