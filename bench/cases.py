@@ -3,8 +3,11 @@
 A case is a name of bench/worker, such as vit:base:1, and an arithmetic, such as vit:base:1@bf16. Strict has no suffix.
 """
 
+import atexit
 import functools
 import os
+import shutil
+import tempfile
 
 GEMMS = [(1024, 1024, 1024), (197, 768, 768), (197, 768, 3072), (197, 3072, 768)]
 
@@ -46,9 +49,19 @@ def split(case):
     return name, name.split(":")[0], math or "strict"
 
 
+@functools.cache
+def files():
+    """Returns the folder of what is made for a measurement: FOVEA_BENCH_WEIGHTS, or one that ends with this process."""
+    if "FOVEA_BENCH_WEIGHTS" in os.environ:
+        return os.environ["FOVEA_BENCH_WEIGHTS"]
+    made = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, made)
+    return made
+
+
 def folder(case):
     """Returns the folder of the files that export.py writes for a case."""
-    return os.path.join(os.environ["FOVEA_BENCH_WEIGHTS"], split(case)[0].replace(":", "-"))
+    return os.path.join(files(), split(case)[0].replace(":", "-"))
 
 
 def selected(only, maths):

@@ -11,18 +11,52 @@ The engines, each in a process of its own, so that its threads and its memory ar
 - onnxruntime: int8: its dynamic quantization
 - openvino: int8: NNCF's post-training quantization, with static ranges
 - openvino-dynamic: int8 alone: NNCF's compressed weights, and OpenVINO's dynamic quantization of whole rows
+- openvino-throughput: openvino with streams for several callers at once
 
 pytorch.py prepares the engines of PyTorch. runtimes.py prepares the others, from files that export.py wrote.
 
-The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". One more, "precision", answers which
-kernels run the products, as the engine itself reports them.
+The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". There are two more:
+
+    precision            answers which kernels run the products, as the engine itself reports them
+    callers N SECONDS    runs the case from N threads at once; answers what bench/callers prints
 """
 
+import json
 import os
 import resource
 import sys
+import threading
 import time
 import warnings
+
+
+def callers(run, n, seconds):
+    """Lets n threads run again and again. Returns the requests a second, the time of a request, threads and memory."""
+    times = [[] for _ in range(n)]
+    ready = threading.Barrier(n + 1)
+
+    def call(own):
+        run()
+        ready.wait()
+        end = time.perf_counter() + seconds
+        while (start := time.perf_counter()) < end:
+            run()
+            own.append(time.perf_counter() - start)
+
+    threads = [threading.Thread(target=call, args=(own,)) for own in times]
+    for t in threads:
+        t.start()
+    ready.wait()
+    start = time.perf_counter()
+    with open("/proc/self/status") as f:
+        count = int(next(line.split()[1] for line in f if line.startswith("Threads")))
+    for t in threads:
+        t.join()
+    took = time.perf_counter() - start
+    every = sorted(1e3 * t for own in times for t in own)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return json.dumps({"callers": n, "per_second": len(every) / took, "p50_ms": every[len(every) // 2], "p99_ms": every[len(every) * 99 // 100],
+                       "max_ms": every[-1], "threads": count, "memory_mb": memory})
 
 
 def shortest(run, n):
@@ -53,6 +87,8 @@ def main(engine):
                     answer = "ok"
                 elif request == "run":
                     answer = shortest(run, int(words[0]))
+                elif request == "callers":
+                    answer = callers(run, int(words[0]), float(words[1]))
                 elif request == "precision":
                     answer = precision()
                 elif request == "memory":

@@ -29,7 +29,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -47,10 +46,6 @@ def start(case, threads, o):
     names = cases.engines(case)
     if o.against:
         names = o.against.split(",")
-    elif any(n.startswith("o") for n in names):
-        last = "compressed.xml" if case.endswith("@int8") else "network.xml"
-        if not os.path.exists(os.path.join(cases.folder(case), last)):
-            export(case, o.verbose)
     for name in names:
         peer = Worker("worker", o.simd, name) if o.against else Peer(name, o.simd)
         try:
@@ -61,12 +56,6 @@ def start(case, threads, o):
             print(f"{case}: left out: {e}", file=sys.stderr)
             peer.close()
     return processes
-
-
-def export(case, verbose):
-    os.makedirs(cases.folder(case), exist_ok=True)
-    command = [sys.executable, os.path.join(root, "bench", "export.py"), case, cases.folder(case)]
-    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=None if verbose else subprocess.DEVNULL)
 
 
 def measure(case, threads, o):
@@ -151,7 +140,6 @@ def options():
     p.add_argument("--against", default="", help="commits of Fovea to time in place of the peers")
     p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
     p.add_argument("--out", help="the file for the table; bench/results/CPU.md when everything is measured, else none")
-    p.add_argument("--verbose", action="store_true", help="show why a network could not be exported")
     return p.parse_args()
 
 

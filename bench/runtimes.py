@@ -1,8 +1,14 @@
-"""Prepares ONNX Runtime and OpenVINO for peers.py, from the files of export.py. It does not import PyTorch."""
+"""Prepares ONNX Runtime and OpenVINO for peers.py, from the files of export.py.
+
+That runs in a process of its own, so that this one does not import PyTorch.
+"""
 
 import collections
 import os
+import subprocess
+import sys
 import tempfile
+import threading
 
 import numpy
 
@@ -11,15 +17,29 @@ from cases import folder, split
 
 def prepare(engine, case, threads):
     """Returns a function that runs the case once, and one that says which kernels run."""
+    path = exported(case, engine)
     with numpy.load(os.path.join(folder(case), "inputs.npz")) as f:
         inputs = dict(f)
-    return (onnx_runtime if engine == "onnxruntime" else openvino)(engine, case, inputs, threads)
+    return (onnx_runtime if engine == "onnxruntime" else openvino)(engine, case, path, inputs, threads)
 
 
-def onnx_runtime(_, case, inputs, threads):
+def exported(case, engine):
+    """Returns the path of the engine's network, which export.py writes unless it is there."""
+    files = {"onnxruntime": "network.onnx"}
+    if case.endswith("@int8"):
+        files = {"onnxruntime": "dynamic.onnx", "openvino": "static.xml", "openvino-dynamic": "compressed.xml"}
+    path = os.path.join(folder(case), files.get(engine, "network.xml"))
+    if not os.path.exists(path):
+        os.makedirs(folder(case), exist_ok=True)
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "export.py")
+        done = subprocess.run([sys.executable, script, case, folder(case)], capture_output=True, text=True)
+        if not os.path.exists(path):
+            raise RuntimeError((done.stderr.splitlines() or ["nothing was exported"])[-1])
+    return path
+
+
+def onnx_runtime(_, case, path, inputs, threads):
     import onnxruntime
-
-    path = os.path.join(folder(case), "dynamic.onnx" if split(case)[2] == "int8" else "network.onnx")
 
     def session(optimized=None):
         options = onnxruntime.SessionOptions()
@@ -42,22 +62,23 @@ def onnx_runtime(_, case, inputs, threads):
     return (lambda: s.run(None, inputs)), precision
 
 
-def openvino(engine, case, inputs, threads):
+def openvino(engine, case, path, inputs, threads):
     import openvino
 
     core, math = openvino.Core(), split(case)[2]
-    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1}
-    file = "network.xml"
-    if math == "int8":  # the other operations run in the precision that OpenVINO prefers on this machine
-        file = "static.xml"
-        if engine == "openvino-dynamic":
-            file = "compressed.xml"
-            with open(os.path.join(folder(case), "group.txt")) as f:
-                settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = int(f.read())
-    else:
+    settings = {"INFERENCE_NUM_THREADS": threads} | ({"PERFORMANCE_HINT": "THROUGHPUT"} if engine == "openvino-throughput" else {"NUM_STREAMS": 1})
+    if math != "int8":  # there the other operations run in the precision that OpenVINO prefers on this machine
         settings["INFERENCE_PRECISION_HINT"] = "bf16" if math == "bf16" else "f32"
-    model = core.compile_model(core.read_model(os.path.join(folder(case), file)), "CPU", settings)
-    request, values = model.create_infer_request(), list(inputs.values())
+    elif engine == "openvino-dynamic":
+        with open(os.path.join(folder(case), "group.txt")) as f:
+            settings["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = int(f.read())
+    model = core.compile_model(core.read_model(path), "CPU", settings)
+    values, own = list(inputs.values()), threading.local()
+
+    def run():
+        if not hasattr(own, "request"):
+            own.request = model.create_infer_request()
+        own.request.infer(values)
 
     def precision():
         kernels = collections.Counter()
@@ -68,7 +89,7 @@ def openvino(engine, case, inputs, threads):
                 kernels[f"{kind} {kernel} of {of}"] += 1
         return counted(kernels)
 
-    return (lambda: request.infer(values)), precision
+    return run, precision
 
 
 def counted(kernels):

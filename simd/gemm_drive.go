@@ -12,17 +12,13 @@ func (g *gemmRun) do(i int) {
 	i0 := i % g.rowTasks * g.taskRows
 	p0 := i / g.rowTasks * g.taskCols
 	i1, p1 := min(i0+g.taskRows, g.m), min(p0+g.taskCols, g.panels)
-	k := g.k
-	if g.word != nil {
-		k = g.numbers
-	}
 	for p := first; p < min(first+g.group, g.count); p++ {
 		o := &g.one
 		if g.operands != nil {
 			o = &s.operands
 			o.a, o.b, o.c, o.ldc = g.operands(p)
-			checkView("GemmBatch", "A", o.a, g.m, k)
-			checkView("GemmBatch", "B", o.b, k, g.n)
+			checkView("GemmBatch", "A", o.a, g.m, g.numbers)
+			checkView("GemmBatch", "B", o.b, g.numbers, g.n)
 			checkStored("GemmBatch", "C", len(o.c), o.ldc, g.m, g.n)
 		}
 		g.compute(s, o, i0, i1, p0, p1)
@@ -90,12 +86,12 @@ func (g *gemmRun) compute(s *gemmScratch, o *gemmOperands, i0, i1, p0, p1 int) {
 					g.fetchNext(&b, o.b, p0, k0+kc)
 					b.after = g.panelAfter(i0, p0, k0+kc)
 				}
-				g.multiply(t, o, a.from(r0-i0), b, add, kc, r0, r1, p, q)
+				ep := g.multiply(t, o, a.from(r0-i0), b, add, last, kc, r0, r1, p, q)
 				if integers && (last || (k0+kc)%segment == 0) {
 					g.scaleSums(g.quantOf(s), k0/segment, o, r0, r1, p*nr, min(q*nr, g.n), kept, i0, j0, j1)
 				}
-				if g.hasEp && last {
-					g.ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
+				if g.hasEp && last && !ep.empty() {
+					ep.finish(o, r0, r1, p*nr, min(q*nr, g.n))
 				}
 			}
 		}
@@ -112,14 +108,17 @@ const linesMost = 112
 
 // multiply multiplies rows r0 to r1 by panels p0 to p1 of a slab of kc, one panel after the other; for few rows,
 // several side by side. A panel stays in the nearest cache while the tiles of A pass by. A call of the kernel
-// adds one K block; with add, the first block is added to C too.
-func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add bool, kc, r0, r1, p0, p1 int) {
+// adds one K block; with add, the first block is added to C too. multiply returns the steps of the epilogue that are left
+// after the last slab.
+func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add, last bool, kc, r0, r1, p0, p1 int) *Epilogue {
 	kern, nr := g.kern, g.kern.nr
 	rows := tilesOf(r1-r0, kern.mr, kern.rows)
 	wide := 1
 	if rows.tiles == 1 && kern.panels != nil && (a.acs == 4 || r1-r0 == 1) { // a packed row is row-major
 		wide = kern.panels[r1-r0]
 	}
+	integers := g.word != nil && g.word.integers // scaled first
+	ends := kern.ends && !integers && g.hasEp && last && wide == 1 && a.acs == 4 && b.format == FormatF32
 	t.brs, t.bps, t.format = b.brs, b.bps, b.format
 	for p := p0; p < p1; p += t.panels {
 		t.panels = 1
@@ -177,10 +176,28 @@ func (g *gemmRun) multiply(t *gemmTile, o *gemmOperands, a aSlab, b bSlab, add b
 				if lines {
 					t.ahead, t.atiles = ahead+uintptr(k*t.brs+from*t.k/4*t.afour), 0
 				}
+				t.bias, t.residual = nil, nil
+				if ends && k+t.k == kc {
+					g.endTiles(t, r0+r, p*nr)
+				}
 				kern.multiply(t)
 			}
 			from = to
 		}
+	}
+	if ends {
+		return &g.rest
+	}
+	return &g.ep
+}
+
+// endTiles has tiles that begin at row i and column j of C add the bias and the residual.
+func (g *gemmRun) endTiles(t *gemmTile, i, j int) {
+	if g.ep.Bias != nil {
+		t.bias = unsafe.Pointer(&g.ep.Bias[j])
+	}
+	if g.ep.Residual != nil && g.rest.Residual == nil {
+		t.residual, t.ldres = unsafe.Pointer(&g.ep.Residual[i*g.ep.ResidualStride+j]), 4*g.ep.ResidualStride
 	}
 }
 

@@ -32,6 +32,21 @@ func (ep *Epilogue) finish(o *gemmOperands, i0, i1, j0, j1 int) {
 	}
 }
 
+// afterTiles returns the steps that follow where tiles have added the bias, and the residual if it comes next.
+func (ep *Epilogue) afterTiles() Epilogue {
+	rest := *ep
+	rest.Bias = nil
+	if ep.RowBias == nil && (ep.ResidualFirst || ep.Act == ActNone && ep.Pre == nil) {
+		rest.Residual = nil
+	}
+	return rest
+}
+
+// empty reports whether there are no steps.
+func (ep *Epilogue) empty() bool {
+	return ep.Bias == nil && ep.RowBias == nil && ep.Pre == nil && ep.Act == ActNone && ep.Residual == nil
+}
+
 // floor returns the f for which the steps are x = max(x + RowBias[i], f), if there is one: 0 for ReLU, -Inf for no
 // activation.
 func (ep *Epilogue) floor() (f float32, ok bool) {

@@ -16,10 +16,11 @@ type gemmRun struct {
 	gather   *Gather // in place of B
 	ep       Epilogue
 	hasEp    bool
+	rest     Epilogue            // what is left of ep where tiles add the bias and the residual
 	rows     func(int) []float32 // of B, in place of B
 	window   bool                // tiles read B in place
 
-	// In another arithmetic than Strict, k counts words of numbers.
+	// In another arithmetic than Strict, k counts words of numbers. numbers is k before that.
 	word    *wordKernel
 	numbers int
 	plain   gemmOperands // one, with A as numbers
@@ -74,6 +75,7 @@ type gemmOperands struct {
 func (g *gemmRun) setEpilogue(ep *Epilogue) {
 	if g.hasEp = ep != nil; g.hasEp {
 		g.ep = *ep
+		g.rest = ep.afterTiles()
 	}
 }
 

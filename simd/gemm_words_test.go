@@ -174,9 +174,9 @@ func newWordProblem(rng *rand.Rand, x Math, m, n, k int, value func() float32) *
 }
 
 func TestWords(t *testing.T) {
-	rounds := 300
+	rounds := 200
 	if testing.Short() {
-		rounds = 60
+		rounds = 15
 	}
 	eachWords(t, func(t *testing.T, x Math, k *wordKernel) {
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -201,7 +201,7 @@ func TestWordsOfStrangeNumbers(t *testing.T) {
 			values = numbers[:len(numbers)-2] // the instruction takes them for zero
 		}
 		rng := rand.New(rand.NewPCG(3, 4))
-		for range 50 {
+		for range 25 {
 			m, n, depth := 1+rng.IntN(20), 1+rng.IntN(70), 1+rng.IntN(40)
 			few := 1 + rng.IntN(len(values))
 			p := newWordProblem(rng, x, m, n, depth, func() float32 {
@@ -222,7 +222,11 @@ func TestWordsOfLongSums(t *testing.T) {
 			t.Skip("sums are float32")
 		}
 		rng := rand.New(rand.NewPCG(5, 6))
-		for _, depth := range []int{intSegment - 1, intSegment, intSegment + 1, 2*intSegment + 5} {
+		depths := []int{intSegment + 1, intSegment - 1, intSegment, 2*intSegment + 5}
+		if testing.Short() {
+			depths = depths[:1]
+		}
+		for _, depth := range depths {
 			// The largest sums there can be.
 			p := newWordProblem(rng, x, 2, 3, depth, func() float32 { return 1 })
 			p.run(t, nil)

@@ -71,6 +71,11 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 	a.Op("MOVQ %d(DI), R15", tileAhead)
 	a.Op("MOVQ %d(DI), SI", tileAheadStride)
 	a.Op("LEAQ (R11)(R11*2), R8")
+	ends := o == byRow && f == formats[0] && x.add == "VADDPS"
+	if ends {
+		a.Op("MOVQ %d(DI), CX", tileResidual)
+		a.Op("MOVQ CX, %d(DI)", tileEnd)
+	}
 	o.openTiles(a)
 	o.openTile(a, h)
 	if o == byTaps {
@@ -115,7 +120,10 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 				a.Op("%s %d(CX), Z%d, K%d, Z%[3]d", x.add, 64*v, 2*i+v, 1+v)
 			}
 		})
-	}, "write")
+	}, "added")
+	if ends {
+		endTile512(a, h, vectors)
+	}
 	for i := range h {
 		for v := range vectors {
 			a.Op("VMOVUPS Z%d, K%d, %d(DX)", 2*i+v, 1+v, 64*v)
@@ -123,6 +131,34 @@ func tile512(a *asm.Text, f number, x product, h int, o order, vectors int) {
 		a.Op("ADDQ %d(DI), DX", tileLDC)
 	}
 	o.nextTile(a)
+}
+
+// endTile512 adds the bias of the columns and the residual to the sums of a tile, where there are such. The residual of a tile
+// is at tileEnd, which moves on to that of the next.
+func endTile512(a *asm.Text, h, vectors int) {
+	a.Op("MOVQ %d(DI), CX", tileBias)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ residual")
+	for v := range vectors {
+		a.Op("VMOVUPS.Z %d(CX), K%d, Z%d", 64*v, 1+v, 28+v)
+	}
+	for i := range h {
+		for v := range vectors {
+			a.Op("VADDPS Z%d, Z%d, Z%[2]d", 28+v, 2*i+v)
+		}
+	}
+	a.Label("residual")
+	a.Op("MOVQ %d(DI), CX", tileEnd)
+	a.Op("TESTQ CX, CX")
+	a.Op("JEQ write")
+	for i := range h {
+		for v := range vectors {
+			a.Op("VADDPS %d(CX), Z%d, K%d, Z%[2]d", 64*v, 2*i+v, 1+v)
+		}
+		a.Op("ADDQ %d(DI), CX", tileLDRes)
+	}
+	a.Op("MOVQ CX, %d(DI)", tileEnd)
+	a.Label("write")
 }
 
 // columnMasks sets two masks to the first CX of 32 lanes, 16 lanes each.
