@@ -94,7 +94,10 @@ def step(kind, module, inputs, context):
 
 
 def kernels(run):
-    """Runs once and returns the kernels of oneDNN and MKL that multiplied, with their calls, as the libraries report them."""
+    """Runs once and returns the kernels of oneDNN and MKL that multiplied, with their calls, as the libraries report them.
+
+    FBGEMM, which multiplies integers, reports nothing.
+    """
     libc = ctypes.CDLL(None)
     with tempfile.TemporaryFile() as log:
         out = os.dup(1)

@@ -136,7 +136,7 @@ def options():
     p.add_argument("--pause", type=float, default=0.1, help="seconds before each run (%(default)s)")
     p.add_argument("--only", help=f"kinds ({', '.join(cases.KINDS)}), or cases such as conv:64:64:3:1:1:56:56@bf16")
     p.add_argument("--math", help="arithmetics of cases without a suffix: strict, accurate, bf16, int8; all but accurate, which needs AMX")
-    p.add_argument("--simd", default="", help="force our instruction set: avx2, avx512, generic; avx2 limits PyTorch too")
+    p.add_argument("--simd", default="", help="force our instruction set: amx, avx512, avx2, generic; avx2 limits PyTorch too")
     p.add_argument("--against", default="", help="commits of Fovea to time in place of the peers")
     p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
     p.add_argument("--out", help="the file for the table; bench/results/CPU.md when everything is measured, else none")
