@@ -22,7 +22,7 @@ def build(program, commit=""):
     with tempfile.TemporaryDirectory() as folder:
         files = subprocess.run(["git", "archive", commit], cwd=root, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-x"], cwd=folder, input=files, check=True)
-        binary = os.path.join(root, "bench", program, f"{program}-{commit.replace('/', '-')}.test")
+        binary = os.path.join(root, "bench", program, f"{program}-{commit}.test")
         subprocess.run(["go", "build", "-buildvcs=false", "-o", binary, "./bench/" + program], cwd=folder, check=True)
     return binary
 

@@ -29,6 +29,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -43,10 +44,7 @@ def start(case, threads, o):
     ours = Worker("worker", o.simd)
     ours.ask(f"prepare {case} {threads}")
     processes = {"ours": ours}
-    names = cases.engines(case)
-    if o.against:
-        names = o.against.split(",")
-    for name in names:
+    for name in o.against or cases.engines(case):
         peer = Worker("worker", o.simd, name) if o.against else Peer(name, o.simd)
         try:
             peer.ask(f"prepare {case} {threads}")
@@ -140,7 +138,11 @@ def options():
     p.add_argument("--against", default="", help="commits of Fovea to time in place of the peers")
     p.add_argument("--flat", type=int, default=0, help="train for this many steps and print the growth of the peak memory")
     p.add_argument("--out", help="the file for the table; bench/results/CPU.md when everything is measured, else none")
-    return p.parse_args()
+    o = p.parse_args()
+    if o.against:  # hashes, because names move
+        short = ["git", "rev-parse", "--short", "--verify"]
+        o.against = [subprocess.run([*short, c], cwd=root, check=True, capture_output=True, text=True).stdout.strip() for c in o.against.split(",")]
+    return o
 
 
 def main():
