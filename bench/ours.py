@@ -14,16 +14,20 @@ root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 @functools.cache
 def build(program, commit=""):
-    """Builds bench/PROGRAM, once, and returns the path of the binary. commit is a commit to build instead of the files as they are."""
+    """Builds bench/PROGRAM, once, and returns the path of the binary. commit is a commit to build instead of the files as they are.
+
+    The same source gives the same binary, whatever the commit: run.py keeps its rows by the binary.
+    """
+    command = ["go", "build", "-buildvcs=false", "-trimpath", "-o"]
     if not commit:
         binary = os.path.join(root, "bench", program, program + ".test")
-        subprocess.run(["go", "build", "-o", binary, "./bench/" + program], cwd=root, check=True)
+        subprocess.run([*command, binary, "./bench/" + program], cwd=root, check=True)
         return binary
     with tempfile.TemporaryDirectory() as folder:
         files = subprocess.run(["git", "archive", commit], cwd=root, check=True, stdout=subprocess.PIPE).stdout
         subprocess.run(["tar", "-x"], cwd=folder, input=files, check=True)
         binary = os.path.join(root, "bench", program, f"{program}-{commit}.test")
-        subprocess.run(["go", "build", "-buildvcs=false", "-o", binary, "./bench/" + program], cwd=folder, check=True)
+        subprocess.run([*command, binary, "./bench/" + program], cwd=folder, check=True)
     return binary
 
 

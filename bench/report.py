@@ -131,7 +131,7 @@ def document(m, limits, rows, o):
     maths = [x for x in cases.MATHS if any(cases.split(r["case"])[2] == x for r in rows)]
     text = [f"# {m['cpu']}, {m['cores']} cores", "",
             f"Instructions: {', '.join(f for f in FLAGS if f in m['flags'])}.",
-            f"Fovea: {m['commit']}, {m['info']}, {m['go']}. Peers: {', '.join(m['versions'])}.", "",
+            f"Fovea: {m['commit']}, {m['info']}, {m['go']}. Beside it: {', '.join(o.against or m['versions'])}.", "",
             f"`bench/run` measured {o.pairs} pairs. Times are the minimum and the median in milliseconds. An engine runs after a pause of",
             f"{o.pause} s, its threads asleep, as those of a server between requests. A case of under 20 ms then runs several times in a row, and",
             "the shortest counts. The best peer is bold. `bench/report.py` explains the columns, `bench/peers.py` the peers.", "",
