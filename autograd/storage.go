@@ -40,6 +40,7 @@ const (
 	packMatrix     = iota // [rows, cols]
 	packTransposed        // its transpose
 	packFilters           // the filters of a convolution
+	packWinograd          // the same, transformed
 	packKinds
 )
 
@@ -222,12 +223,13 @@ func (s *storage) touch() {
 	}
 }
 
-// pack is a packed operand, one for each group of a convolution, and the version and instruction set that it was made
-// for.
+// pack is a packed operand, one for each group of a convolution, or the filters of one in Winograd's form, and the version
+// and instruction set that it was made for.
 type pack struct {
-	version uint64
-	level   simd.Level
-	panels  []*simd.Packed
+	version  uint64
+	level    simd.Level
+	panels   []*simd.Packed
+	winograd []float32
 }
 
 // panels returns the values packed as the right-hand operand of a product in an arithmetic. Where it is Strict, they keep
@@ -240,21 +242,33 @@ func (s *storage) panels(w *simd.Workers, math simd.Math, rows, cols int, trans 
 		slot = &s.packs[packTransposed][math]
 		k, n = cols, rows
 	}
-	return s.packed(slot, 1, func(f *form) []*simd.Packed {
-		return []*simd.Packed{f.pack(w, 0, k, n, cols, trans, simd.PackOptions{Math: math})}
-	})[0]
+	return s.packed(slot, 1, func(f *form, p *pack) {
+		p.panels = []*simd.Packed{f.pack(w, 0, k, n, cols, trans, simd.PackOptions{Math: math})}
+	}).panels[0]
 }
 
 // filters is panels for the weight [groups·co, taps] of a convolution: it returns the filters of each group. A weight
 // that is used with several numbers of groups is packed again at each change.
 func (s *storage) filters(w *simd.Workers, groups, co, taps int) []*simd.Packed {
-	return s.packed(&s.packs[packFilters][simd.Strict], groups, func(f *form) []*simd.Packed {
-		ps := make([]*simd.Packed, groups)
-		for g := range ps {
-			ps[g] = f.pack(w, g*co*taps, taps, co, taps, true, simd.PackOptions{Filters: true})
+	return s.packed(&s.packs[packFilters][simd.Strict], groups, func(f *form, p *pack) {
+		p.panels = make([]*simd.Packed, groups)
+		for g := range p.panels {
+			p.panels[g] = f.pack(w, g*co*taps, taps, co, taps, true, simd.PackOptions{Filters: true})
 		}
-		return ps
-	})
+	}).panels
+}
+
+// winograd returns the weight [out, in, 3, 3] of a convolution, transformed. It is float32, whatever the type of the
+// values: transformed numbers have more digits.
+func (s *storage) winograd(w *simd.Workers, g *simd.WinogradShape) []float32 {
+	return s.packed(&s.packs[packWinograd][simd.Strict], 0, func(f *form, p *pack) {
+		p.winograd = simd.Floats(g.Weights())
+		w.For(g.Out, func(i int) {
+			row := make([]float32, 9*g.In)
+			f.read(row, i*len(row))
+			simd.WinogradWeights(p.winograd, row, i, i+1, g)
+		})
+	}).winograd
 }
 
 // pack packs the k×n matrix that begins at an index and whose stored rows are cols long.
@@ -270,9 +284,9 @@ func (f *form) pack(w *simd.Workers, from, k, n, cols int, trans bool, o simd.Pa
 	return simd.PackRows(w, k, n, trans, func(dst []float32, i, j int) { f.read(dst, from+i*cols+j) }, o)
 }
 
-// packed returns the operands in a slot, one for each group. make makes them anew when the values, the instruction set or
+// packed returns what is in a slot, an operand for each group. make makes it anew when the values, the instruction set or
 // the number of groups changed.
-func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form) []*simd.Packed) []*simd.Packed {
+func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *form, p *pack)) *pack {
 	fresh := func() *pack {
 		p := slot.Load()
 		if p == nil || p.version != s.version.Load() || p.level != simd.Current() || len(p.panels) != groups {
@@ -281,16 +295,17 @@ func (s *storage) packed(slot *atomic.Pointer[pack], groups int, make func(f *fo
 		return p
 	}
 	if p := fresh(); p != nil {
-		return p.panels
+		return p
 	}
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	if p := fresh(); p != nil {
-		return p.panels
+		return p
 	}
 	f := s.form.Load()
-	p := &pack{version: s.version.Load(), level: simd.Current(), panels: make(f)}
+	p := &pack{version: s.version.Load(), level: simd.Current()}
+	make(f, p)
 	slot.Store(p)
 	f.drop()
-	return p.panels
+	return p
 }
