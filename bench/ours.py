@@ -7,15 +7,27 @@ import functools
 import os
 import subprocess
 import sys
+import tempfile
 
 root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 
 
 @functools.cache
-def build(program):
-    """Builds bench/PROGRAM, once, and returns the path of the binary."""
-    binary = os.path.join(root, "bench", program, program + ".test")
-    subprocess.run(["go", "build", "-o", binary, "./bench/" + program], cwd=root, check=True)
+def build(program, commit=""):
+    """Builds bench/PROGRAM, once, and returns the path of the binary. commit is a commit to build instead of the files as they are.
+
+    The same source gives the same binary, whatever the commit: run.py keeps its rows by the binary.
+    """
+    command = ["go", "build", "-buildvcs=false", "-trimpath", "-o"]
+    if not commit:
+        binary = os.path.join(root, "bench", program, program + ".test")
+        subprocess.run([*command, binary, "./bench/" + program], cwd=root, check=True)
+        return binary
+    with tempfile.TemporaryDirectory() as folder:
+        files = subprocess.run(["git", "archive", commit], cwd=root, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(["tar", "-x"], cwd=folder, input=files, check=True)
+        binary = os.path.join(root, "bench", program, f"{program}-{commit}.test")
+        subprocess.run([*command, binary, "./bench/" + program], cwd=folder, check=True)
     return binary
 
 
@@ -48,10 +60,10 @@ class Process:
 
 
 class Worker(Process):
-    """A process of bench/PROGRAM. simd forces an instruction set; "" is the best one."""
+    """A process of bench/PROGRAM, of a commit or of the files as they are. simd forces an instruction set; "" is the best one."""
 
-    def __init__(self, program, simd):
-        super().__init__("ours", [build(program)], {"FOVEA_SIMD": simd} if simd else None)
+    def __init__(self, program, simd, commit=""):
+        super().__init__(commit or "ours", [build(program, commit)], {"FOVEA_SIMD": simd} if simd else None)
 
 
 class Peer(Process):

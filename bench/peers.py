@@ -1,106 +1,33 @@
 """Runs the cases of bench/run.py in another engine, on request, as bench/worker does in Fovea.
 
-    python bench/peers.py ENGINE      engines: torch, channels-last, compiled, onnxruntime, openvino, openvino-throughput
+    python bench/peers.py ENGINE
 
-The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". "callers N SECONDS" runs the case
-from N threads at once, and answers what bench/callers prints. Each engine has a process of its own, so that its threads and
-its memory are its own. networks.py holds the graphs.
+The engines, each in a process of its own, so that its threads and its memory are its own:
+
+- torch: PyTorch as it is. bf16: under autocast. int8: Linear and LSTM by torch.ao's dynamic quantization
+- channels-last: the same with images in that layout
+- converted: bf16 alone: a module whose weights were converted to bfloat16
+- compiled: torch.compile; inference with frozen weights. bf16: under autocast. int8: dynamic quantization by torchao
+- onnxruntime: int8: its dynamic quantization
+- openvino: int8: NNCF's post-training quantization, with static ranges
+- openvino-dynamic: int8 alone: NNCF's compressed weights, and OpenVINO's dynamic quantization of whole rows
+- openvino-throughput: openvino with streams for several callers at once
+
+pytorch.py prepares the engines of PyTorch. runtimes.py prepares the others, from files that export.py wrote.
+
+The requests are those of bench/internal/serve: "prepare CASE THREADS", "run N", "memory". There are two more:
+
+    precision            answers which kernels run the products, as the engine itself reports them
+    callers N SECONDS    runs the case from N threads at once; answers what bench/callers prints
 """
 
 import json
-
 import os
 import resource
 import sys
-import tempfile
 import threading
 import time
 import warnings
-
-import torch
-
-import networks
-
-
-def prepare(engine, case, threads):
-    """Returns a function that runs the case once."""
-    torch.set_num_threads(threads)
-    torch.set_float32_matmul_precision("highest")
-    torch.manual_seed(1)
-    kind, _, rest = case.partition(":")
-    if kind in ("gemm", "gemmpacked") and engine == "torch":
-        return product(*map(int, rest.split(":")))
-    training = kind in ("train", "mae", "resnet18", "finetune", "fcostrain")
-    module, inputs = networks.network("vit:" + rest if kind == "train" else case)
-    if engine == "channels-last":
-        module = module.to(memory_format=torch.channels_last)
-        inputs = [x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x for x in inputs]
-    if engine == "compiled":
-        module = torch.compile(module.eval())
-    if engine in ("torch", "channels-last", "compiled"):
-        return step(kind, module.train(), inputs) if training else infer(module.eval(), inputs)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "network.onnx")
-        names = [f"input{i}" for i in range(len(inputs))]
-        torch.onnx.export(module.eval(), tuple(inputs), path, input_names=names, dynamo=True, verbose=False)
-        values = {n: x.numpy() for n, x in zip(names, inputs)}
-        if engine == "onnxruntime":
-            return onnx_runtime(path, values, threads)
-        streams = {"PERFORMANCE_HINT": "THROUGHPUT"} if engine == "openvino-throughput" else {"NUM_STREAMS": 1}
-        return openvino(path, values, threads, streams)
-
-
-def product(m, k, n):
-    a, b, c = torch.randn(m, k), torch.randn(n, k).t(), torch.empty(m, n)
-    return lambda: torch.mm(a, b, out=c)
-
-
-def infer(module, inputs):
-    def run():
-        with torch.inference_mode():
-            module(*inputs)
-    return run
-
-
-def step(kind, module, inputs):
-    """Returns a training step with AdamW."""
-    opt = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.05)
-    labels = torch.zeros(inputs[0].shape[0], dtype=torch.long)
-
-    def run():
-        out = module(*inputs)
-        if kind == "fcostrain":
-            loss = sum(out.values())
-        else:
-            loss = out.loss if kind == "mae" else torch.nn.functional.cross_entropy(out, labels)
-        loss.backward()
-        opt.step()
-        opt.zero_grad()
-    return run
-
-
-def onnx_runtime(path, inputs, threads):
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return lambda: session.run(None, inputs)
-
-
-def openvino(path, inputs, threads, streams):
-    import openvino
-
-    core = openvino.Core()
-    settings = {"INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32"} | streams
-    model = core.compile_model(core.read_model(path), "CPU", settings)
-    values, own = list(inputs.values()), threading.local()
-
-    def run():
-        if not hasattr(own, "request"):
-            own.request = model.create_infer_request()
-        own.request.infer(values)
-    return run
 
 
 def callers(run, n, seconds):
@@ -142,20 +69,28 @@ def shortest(run, n):
     return best * 1e3
 
 
-def main():
+def main(engine):
     warnings.simplefilter("ignore")
-    answers, run = os.dup(1), None
+    answers = os.dup(1)
     os.dup2(2, 1)  # the libraries print to standard output; the answers go where it was
+    if engine.startswith("o"):
+        from runtimes import prepare
+    else:
+        from pytorch import prepare
+    run = precision = None
     with os.fdopen(answers, "w") as out:
         for line in sys.stdin:
             request, *words = line.split()
             try:
                 if request == "prepare":
-                    run, answer = prepare(sys.argv[1], words[0], int(words[1])), "ok"
+                    run, precision = prepare(engine, words[0], int(words[1]))
+                    answer = "ok"
                 elif request == "run":
                     answer = shortest(run, int(words[0]))
                 elif request == "callers":
                     answer = callers(run, int(words[0]), float(words[1]))
+                elif request == "precision":
+                    answer = precision()
                 elif request == "memory":
                     answer = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
                 else:
@@ -165,4 +100,4 @@ def main():
             print(answer, file=out, flush=True)
 
 
-main()
+main(sys.argv[1])
