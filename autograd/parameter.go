@@ -172,6 +172,7 @@ func mapParts[E float32 | uint16 | int8](p *Parameter, parts [][]E, f *form) {
 	if n != p.Len() {
 		shapePanic("parameter map", "expected as many values as the shape has elements", p.shape, []int{n})
 	}
+	p.stored("parameter map")
 	p.store = p.store.unshared()
 	p.store.mapTo(f)
 }

@@ -152,7 +152,7 @@ func (f *form) readCodes(dst []int8, at int) {
 
 // equal reports whether two forms hold the same n values in the same type. Their pages then need not stay in memory.
 func (f *form) equal(g *form, n int) bool {
-	if f.dtype != g.dtype {
+	if f.dtype != g.dtype || !slices.Equal(f.scales, g.scales) {
 		return false
 	}
 	defer f.drop()

@@ -21,7 +21,8 @@
 //
 // Nothing registers itself and nothing is global. [Parameters] walks the exported fields of a model and yields every
 // parameter with its path, such as "Blocks.3.Attention.QKV.Weight". The order is stable. Each pointer comes once, so
-// tied weights appear under their first path. [Buffers], [Values] and [Layers] walk in the same way.
+// tied weights appear under their first path. [Buffers], [Values] and [Layers] walk in the same way. [Share] lets models hold
+// equal parameters once.
 //
 // Constructors take sizes and return layers of zeros; the gains of normalizations are one. A model that is loaded needs
 // nothing else. A model that is trained from scratch is initialized by [TruncatedNormal], [XavierUniform],

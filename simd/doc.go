@@ -126,7 +126,7 @@
 // A [Workers] sets how many cores a computation may use. Callers pass it down; it is not a setting of the
 // process. nil is serial. A server can hold one model to two cores while another uses the rest.
 //
-// All Workers share one set of goroutines, sized to GOMAXPROCS, which start when first needed and are parked
+// All Workers share one set of goroutines, sized to the cores, which start when first needed and are parked
 // when idle. A caller does a share of the work itself and never waits for a goroutine that has not begun.
 // Calls therefore nest without deadlock and without more threads than cores. A panic in such a goroutine is
 // raised again on the caller.

@@ -37,9 +37,9 @@ func (w *Workers) Limit() int {
 //
 // Indices are claimed one at a time from a counter. The caller works too. It waits only for helpers in the
 // middle of an index, never for a helper that has not begun, so a call inside f cannot deadlock. One Workers has
-// at most its limit minus one helpers, nested calls included. No helper joins where callers and helpers are as many
-// as GOMAXPROCS already: it would take the core from another caller. When f panics, the indices not yet claimed are
-// dropped, and the first panic value is raised again on the caller.
+// at most its limit minus one helpers, nested calls included. No helper joins where callers and helpers are already as
+// many as the cores (GOMAXPROCS, or the processors if they are fewer): it would take the core of another caller. When f
+// panics, the indices not yet claimed are dropped, and the first panic value is raised again on the caller.
 func (w *Workers) For(n int, f func(i int)) {
 	if n <= 0 {
 		return
@@ -170,7 +170,7 @@ const spinFor = 300 * time.Microsecond
 // helperPool is the process-wide set of helpers and the jobs open to them.
 type helperPool struct {
 	epoch    atomic.Uint32 // counts publications, for helpers that spin
-	cores    atomic.Int32  // GOMAXPROCS at the last publication
+	cores    atomic.Int32  // that there were at the last publication
 	callers  atomic.Int32  // goroutines that claim indices of a job of their own, nested ones counted again
 	working  atomic.Int32  // helpers inside a job
 	spinning atomic.Int32
@@ -190,7 +190,7 @@ var pool = func() *helperPool {
 
 // publish opens j to up to helpers helpers, starting or waking them as needed.
 func (p *helperPool) publish(j *job, helpers int) {
-	cores := runtime.GOMAXPROCS(0)
+	cores := cores()
 	p.cores.Store(int32(cores))
 	most := cores - 1
 	helpers = min(helpers, most)
@@ -212,6 +212,13 @@ func (p *helperPool) publish(j *job, helpers int) {
 	}
 	p.mu.Unlock()
 }
+
+// processors is the number of processors that the system gives to the process.
+var processors = runtime.NumCPU()
+
+// cores returns how many callers and helpers can make progress at once. With more, the system would suspend some in the
+// middle of an index, and others would wait for them.
+func cores() int { return min(runtime.GOMAXPROCS(0), processors) }
 
 // idleCores returns the number of cores on which neither a caller nor a helper works.
 func (p *helperPool) idleCores() int {
@@ -283,7 +290,7 @@ func (p *helperPool) helper() {
 		// A publication does not wake spinning helpers, so each looks once more before it parks or leaves.
 		p.mu.Lock()
 		if j = p.join(); j == nil {
-			if p.started > runtime.GOMAXPROCS(0)-1 { // GOMAXPROCS was lowered
+			if p.started > cores()-1 { // GOMAXPROCS was lowered
 				p.started--
 				p.mu.Unlock()
 				normal = true

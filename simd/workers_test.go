@@ -10,6 +10,8 @@ import (
 	"time"
 )
 
+func init() { processors = 64 } // the tests set GOMAXPROCS
+
 func TestForCallsEachOnce(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
 	for _, w := range []*Workers{nil, NewWorkers(1), NewWorkers(2), NewWorkers(3), NewWorkers(0)} {

@@ -14,10 +14,13 @@ type turns struct {
 	waiting []chan struct{} // closed when it is their turn
 }
 
+// cores is the number of passes that can make progress at once.
+func cores() int { return min(runtime.GOMAXPROCS(0), runtime.NumCPU()) }
+
 // take waits for a turn. It returns early, and reports false, when ctx ends.
 func (q *turns) take(ctx context.Context) bool {
 	q.mu.Lock()
-	if q.running < runtime.GOMAXPROCS(0) && len(q.waiting) == 0 {
+	if q.running < cores() && len(q.waiting) == 0 {
 		q.running++
 		q.mu.Unlock()
 		return true
@@ -56,7 +59,7 @@ func (q *turns) leave() {
 // next hands the turns of one that ends to those that wait. Called with mu held.
 func (q *turns) next() {
 	q.running--
-	for q.running < runtime.GOMAXPROCS(0) && len(q.waiting) > 0 {
+	for q.running < cores() && len(q.waiting) > 0 {
 		q.running++
 		close(q.waiting[0])
 		q.waiting[0] = nil
